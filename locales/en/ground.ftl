@@ -1,0 +1,27 @@
+# Files, the database, words of the command line.
+people = { $count ->
+    [one] { $count } person
+   *[other] { $count } people
+}
+database-away = The database does not answer. Check that it runs and that the address is right, then repeat the command; nothing was lost.
+database-url = The database address must begin with postgres:// or sqlite://.
+database-full = The disk that holds the database is full. Free some space and repeat; everything confirmed so far is safe.
+database-readonly = The database cannot be written to. Check the permissions of the data folder, then repeat.
+database-busy = Another process is writing to the database and did not finish in 30 seconds. Repeat in a moment.
+database-damaged = The database file is damaged or is not a database. Restore it from a backup.
+database-unopenable = The database file cannot be opened. Check that the data folder exists and that you may write to it.
+database-refused = The database refused the request; nothing was changed. The log says more.
+database-newer = This database was written by a newer Sendoff. Install that version or a later one; nothing was changed.
+database-altered = Step { $version } of the tables differs from the one in this program. Use the program that made this database.
+database-migration = The tables could not be brought up to date; nothing was changed. The log says more.
+io-not-found = { $what } does not exist. Check the path.
+io-denied = You may not open { $what }. Check its permissions.
+io-readonly = { $what } lies on a read-only disk. Choose another place.
+io-full = No space is left for { $what }. Free some space and repeat.
+io-address-in-use = The address { $what } is taken by another program. Choose another with --listen.
+io-is-directory = { $what } is a folder; a file is wanted.
+io-failed = { $what }: { $why }.
+key-damaged = The key file { $file } is damaged. Restore it from your copy: without it old links and tombstones cannot be read.
+unknown-word = “{ $word }” is not one of: { $known }.
+setting-unknown = There is no setting “{ $name }”. There are: { $known }.
+setting-value = “{ $value }” is not a value for { $name }. Run `sendoff settings ls` to see an example.

@@ -1,0 +1,21 @@
+# Поля, списки, люди.
+field-name = «{ $name }» не годится для имени поля. Буквы, цифры и подчёркивания, первой — буква.
+field-reserved = «{ $name }» — служебное слово Sendoff. Выберите другое имя поля.
+field-choices = Выбору нужны слова, другим типам — нет: sendoff field add { $name } choice:один,два
+field-exists = Поле «{ $name }» уже объявлено с другим типом. Выберите другое имя.
+list-name = Списку нужно имя от 1 до 100 видимых знаков.
+list-closed = Список «{ $name }» закрыт. Выберите другой или создайте новый: sendoff list add ИМЯ
+list-unknown = Списка «{ $name }» нет. Есть: { $known }. Создать: sendoff list add ИМЯ
+contact-exists = { $address } здесь уже принадлежит другому человеку.
+contact-unknown = { $address } здесь не известен.
+row-broken = В строке { $id } таблицы { $table } невозможное значение в { $column }. Ничего не изменено.
+invalid-address-empty = нет адреса
+invalid-address-control = в адресе управляющий знак или невидимая метка
+invalid-address-shape = в адресе нет @ или их два
+invalid-address-local = часть до @ недопустима
+invalid-address-domain = часть после @ — не имя домена
+invalid-value-long = текст длиннее 10 000 байт
+invalid-value-number = не число
+invalid-value-date = не дата; пишите 2026-12-31 или 31.12.2026
+invalid-value-flag = не да и не нет
+invalid-value-choice = нет среди объявленных слов

@@ -1,0 +1,162 @@
+//! Tables `evidence` and `consent`: who agreed to what, on which text, when, by which channel and
+//! with what proof. Receipts are only ever added; they go when the subscription they prove goes.
+//! An evidence row is shared by all receipts of one import and goes with the last of them.
+
+use sha2::{Digest, Sha256};
+use sqlx::Row;
+
+use crate::ground::clock::Millis;
+use crate::ground::db::{Conn, Sql};
+use crate::ground::error::Result;
+use crate::ground::id::{Id, Ids};
+
+crate::text_enum! {
+    /// The legal ground that data is processed on.
+    Basis {
+        /// The person agreed.
+        Consent = "consent",
+        /// Needed for a contract with the person.
+        Contract = "contract",
+        /// Legitimate interest of the sender.
+        Interest = "interest",
+    }
+}
+
+/// The purpose that every subscription serves.
+pub const MAILING: &str = "receive_marketing";
+
+/// What can be shown when someone asks for proof.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evidence {
+    /// The legal ground.
+    pub basis: Basis,
+    /// How it was given: `import`, `form`, `letter`.
+    pub channel: String,
+    /// Where it was collected, e.g. "checkout form of shop.example".
+    pub source: String,
+    /// The text that was agreed to, or its name; empty when unknown.
+    pub wording: String,
+    /// What proves it, e.g. "export of form answers, file 17".
+    pub proof: String,
+    /// When it was given.
+    pub given_at: Millis,
+}
+
+/// A receipt as shown to the person or an authority.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// For which list.
+    pub list: Id,
+    /// What for.
+    pub purpose: String,
+    /// What proves it.
+    pub evidence: Evidence,
+    /// When the receipt was written.
+    pub recorded_at: Millis,
+}
+
+const ROWS: usize = 1_000;
+
+/// The key of this evidence, writing it when it is new.
+pub async fn evidence(conn: &mut Conn, ids: &Ids, workspace: Id, evidence: &Evidence) -> Result<Id> {
+    let digest = digest(evidence);
+    sqlx::query(
+        "insert into evidence (id, workspace_id, digest, basis, channel, source, wording, proof, given_at) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (workspace_id, digest) do nothing",
+    )
+    .bind(ids.next())
+    .bind(workspace)
+    .bind(digest.clone())
+    .bind(evidence.basis.as_str())
+    .bind(evidence.channel.as_str())
+    .bind(evidence.source.as_str())
+    .bind(evidence.wording.as_str())
+    .bind(evidence.proof.as_str())
+    .bind(evidence.given_at)
+    .execute(&mut *conn)
+    .await?;
+    let row = sqlx::query("select id from evidence where workspace_id = $1 and digest = $2")
+        .bind(workspace)
+        .bind(digest)
+        .fetch_one(conn)
+        .await?;
+    Ok(row.get(0))
+}
+
+/// Writes a receipt for each person; the same receipt again changes nothing.
+pub async fn record(
+    conn: &mut Conn,
+    ids: &Ids,
+    workspace: Id,
+    list: Id,
+    contacts: &[Id],
+    evidence: Id,
+    now: Millis,
+) -> Result<()> {
+    for some in contacts.chunks(ROWS) {
+        let mut sql = Sql::new(
+            "insert into consent (id, workspace_id, contact_id, list_id, purpose, evidence_id, recorded_at) values ",
+        );
+        for (index, contact) in some.iter().enumerate() {
+            sql.push(if index == 0 { "(" } else { ", (" });
+            sql.bind_all([ids.next(), workspace, *contact, list]).push(", ").bind(MAILING.to_owned()).push(", ");
+            sql.bind_all([evidence, now]).push(")");
+        }
+        sql.push(" on conflict (contact_id, list_id, purpose, evidence_id) do nothing").run(conn).await?;
+    }
+    Ok(())
+}
+
+/// All receipts of a person, oldest first.
+pub async fn of_contact(conn: &mut Conn, contact: Id) -> Result<Vec<Receipt>> {
+    let rows = sqlx::query(
+        "select c.list_id, c.purpose, e.basis, e.channel, e.source, e.wording, e.proof, e.given_at, c.recorded_at \
+         from consent c join evidence e on e.id = c.evidence_id where c.contact_id = $1 order by c.id",
+    )
+    .bind(contact)
+    .fetch_all(conn)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let evidence = Evidence {
+                basis: row.get::<String, _>(2).parse()?,
+                channel: row.get(3),
+                source: row.get(4),
+                wording: row.get(5),
+                proof: row.get(6),
+                given_at: row.get(7),
+            };
+            Ok(Receipt { list: row.get(0), purpose: row.get(1), evidence, recorded_at: row.get(8) })
+        })
+        .collect()
+}
+
+/// Removes the receipts of a person for one list, or all, and evidence that nothing refers to any more.
+pub async fn forget(conn: &mut Conn, contact: Id, list: Option<Id>) -> Result<()> {
+    let mut sql = Sql::new("delete from consent where contact_id = ");
+    sql.bind(contact);
+    if let Some(list) = list {
+        sql.push(" and list_id = ").bind(list);
+    }
+    let rows = sql.push(" returning evidence_id").all(conn).await?;
+    let mut touched: Vec<Id> = rows.iter().map(|row| row.get(0)).collect();
+    touched.sort_unstable();
+    touched.dedup();
+    for evidence in touched {
+        sqlx::query("delete from evidence where id = $1 and not exists (select 1 from consent where evidence_id = $1)")
+            .bind(evidence)
+            .execute(&mut *conn)
+            .await?;
+    }
+    Ok(())
+}
+
+fn digest(evidence: &Evidence) -> Vec<u8> {
+    let mut hash = Sha256::new();
+    for part in [evidence.basis.as_str(), &evidence.channel, &evidence.source, &evidence.wording, &evidence.proof] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    hash.update(evidence.given_at.to_be_bytes());
+    hash.finalize().to_vec()
+}

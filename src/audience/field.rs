@@ -1,0 +1,231 @@
+//! Table `field`: the attributes that contacts of a workspace may have. What is not declared cannot
+//! be imported, used in a segment or merged into a letter.
+
+use serde_json::Value;
+use sqlx::Row;
+
+use crate::ground::db::{Conn, Sql, is_duplicate};
+use crate::ground::error::{Error, Message, Result};
+use crate::ground::id::Id;
+use crate::ground::installation::Installation;
+
+crate::text_enum! {
+    /// What values a field takes.
+    Kind {
+        /// Any line of text.
+        Text = "text",
+        /// A number, whole or not.
+        Number = "number",
+        /// A day, kept as `YYYY-MM-DD`.
+        Date = "date",
+        /// Yes or no, kept as 1 or 0.
+        Flag = "flag",
+        /// One of a declared set of words.
+        Choice = "choice",
+    }
+}
+
+/// A declared attribute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    /// Its name in files, segments and merge tags.
+    pub name: String,
+    /// What values it takes.
+    pub kind: Kind,
+    /// The words of a choice; empty otherwise.
+    pub choices: Vec<String>,
+}
+
+/// Names that letters and segments use for something else.
+const RESERVED: &[&str] = &[
+    "email",
+    "unsubscribe_url",
+    "preferences_url",
+    "view_url",
+    "and",
+    "or",
+    "not",
+    "in",
+    "is",
+    "set",
+    "contains",
+    "starts",
+    "with",
+    "on",
+    "joined",
+    "opened",
+    "clicked",
+    "received",
+    "any",
+    "days",
+    "true",
+    "false",
+    "none",
+    "if",
+    "else",
+    "elif",
+    "endif",
+    "for",
+    "endfor",
+    "loop",
+    "brand",
+];
+
+impl Field {
+    /// Reads `NAME` and `TYPE` as typed on the command line; a choice is `choice:one,two`.
+    pub fn declare(name: &str, kind: &str) -> Result<Self> {
+        let name = name.trim();
+        let starts = name.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_');
+        if !starts || name.len() > 64 || !name.chars().all(|c| c.is_alphanumeric() || c == '_') {
+            return Err(Message::new("field-name").with("name", name).misuse());
+        }
+        if RESERVED.contains(&name.to_lowercase().as_str()) {
+            return Err(Message::new("field-reserved").with("name", name).misuse());
+        }
+        let (word, words) = kind.split_once(':').unwrap_or((kind, ""));
+        let kind: Kind = word.parse()?;
+        let choices: Vec<String> =
+            words.split(',').map(str::trim).filter(|w| !w.is_empty()).map(str::to_owned).collect();
+        if (kind == Kind::Choice) == choices.is_empty() {
+            return Err(Message::new("field-choices").with("name", name).misuse());
+        }
+        Ok(Self { name: name.to_owned(), kind, choices })
+    }
+
+    /// Reads one cell. `Ok(None)` is an empty cell; `Err` is the reason word of a value that does
+    /// not fit. Numbers may have a decimal comma and spaces between thousands, days may be written
+    /// `2026-12-31`, `31.12.2026` or `31/12/2026`, flags in English or Russian.
+    pub fn read(&self, cell: &str) -> Result<Option<Value>, &'static str> {
+        let cell = cell.trim();
+        if cell.is_empty() {
+            return Ok(None);
+        }
+        let value = match self.kind {
+            Kind::Text if cell.len() > 10_000 => return Err("value-long"),
+            Kind::Text => Value::from(cell.replace(['\r', '\0'], "")),
+            Kind::Number => read_number(cell).ok_or("value-number")?,
+            Kind::Date => Value::from(read_date(cell).ok_or("value-date")?),
+            Kind::Flag => Value::from(read_flag(cell).ok_or("value-flag")?),
+            Kind::Choice => {
+                let folded = cell.to_lowercase();
+                let found = self.choices.iter().find(|choice| choice.to_lowercase() == folded);
+                Value::from(found.ok_or("value-choice")?.as_str())
+            }
+        };
+        Ok(Some(value))
+    }
+}
+
+fn read_number(cell: &str) -> Option<Value> {
+    let plain: String = cell.chars().filter(|c| !matches!(c, ' ' | '\u{a0}' | '\u{202f}' | '_')).collect();
+    let plain = if plain.contains('.') { plain } else { plain.replace(',', ".") };
+    if let Ok(whole) = plain.parse::<i64>() {
+        return Some(Value::from(whole));
+    }
+    let number: f64 = plain.parse().ok()?;
+    number.is_finite().then(|| Value::from(number))
+}
+
+/// A day in any of the accepted spellings as `YYYY-MM-DD`.
+pub fn read_date(cell: &str) -> Option<String> {
+    let day = cell.split([' ', 'T']).next()?;
+    let mut parts = day.split(['-', '.', '/']);
+    let (a, b, c) = (parts.next()?, parts.next()?, parts.next()?);
+    if parts.next().is_some() {
+        return None;
+    }
+    let (year, month, day) = if a.len() == 4 { (a, b, c) } else { (c, b, a) };
+    if year.len() != 4 {
+        return None;
+    }
+    jiff::civil::Date::new(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?).ok().map(|date| date.to_string())
+}
+
+fn read_flag(cell: &str) -> Option<i64> {
+    match cell.to_lowercase().as_str() {
+        "1" | "true" | "yes" | "y" | "on" | "x" | "да" | "д" | "истина" | "вкл" | "+" => Some(1),
+        "0" | "false" | "no" | "n" | "off" | "нет" | "н" | "ложь" | "выкл" | "-" => Some(0),
+        _ => None,
+    }
+}
+
+/// Declares a field; the same declaration again changes nothing.
+pub async fn add(home: &Installation, workspace: Id, field: &Field) -> Result<()> {
+    let mut tx = home.db.write().await?;
+    let inserted = sqlx::query(
+        "insert into field (id, workspace_id, name, kind, choices, created_at) values ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(home.ids.next())
+    .bind(workspace)
+    .bind(field.name.as_str())
+    .bind(field.kind.as_str())
+    .bind(field.choices.join(","))
+    .bind(home.clock.now())
+    .execute(&mut *tx)
+    .await;
+    match inserted {
+        Ok(_) => tx.commit().await,
+        Err(error) if is_duplicate(&error) => {
+            drop(tx);
+            let known = all(&mut *home.db.read().await?, workspace).await?;
+            if known.contains(field) {
+                return Ok(());
+            }
+            Err(Message::new("field-exists").with("name", &field.name).misuse())
+        }
+        Err(error) => Err(Error::Db(error)),
+    }
+}
+
+/// The declared fields of a workspace in the order of declaration.
+pub async fn all(conn: &mut Conn, workspace: Id) -> Result<Vec<Field>> {
+    let rows = Sql::new("select name, kind, choices from field where workspace_id = ")
+        .bind(workspace)
+        .push(" order by id")
+        .all(conn)
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let choices: String = row.get(2);
+            let kind: Kind = row.get::<String, _>(1).parse()?;
+            let choices =
+                if kind == Kind::Choice { choices.split(',').map(str::to_owned).collect() } else { Vec::new() };
+            Ok(Field { name: row.get(0), kind, choices })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(kind: &str, cell: &str) -> Result<Option<Value>, &'static str> {
+        Field::declare("f", kind).expect("a field").read(cell)
+    }
+
+    #[test]
+    fn cells_are_read_by_type() {
+        assert_eq!(read("text", "  Казань "), Ok(Some("Казань".into())));
+        assert_eq!(read("number", "1 234,5"), Ok(Some(1234.5.into())));
+        assert_eq!(read("number", "42"), Ok(Some(42.into())));
+        assert_eq!(read("number", "NaN"), Err("value-number"));
+        assert_eq!(read("date", "31.12.2026"), Ok(Some("2026-12-31".into())));
+        assert_eq!(read("date", "2026-12-31 10:00:00"), Ok(Some("2026-12-31".into())));
+        assert_eq!(read("date", "31.02.2026"), Err("value-date"));
+        assert_eq!(read("flag", "Да"), Ok(Some(1.into())));
+        assert_eq!(read("flag", "maybe"), Err("value-flag"));
+        assert_eq!(read("choice:Free,Pro", "pro"), Ok(Some("Pro".into())));
+        assert_eq!(read("choice:Free,Pro", "gold"), Err("value-choice"));
+        assert_eq!(read("number", " "), Ok(None));
+    }
+
+    #[test]
+    fn names_that_mean_something_else_are_refused() {
+        for name in ["email", "and", "1st", "first name", "", "unsubscribe_url", "a-b"] {
+            assert!(Field::declare(name, "text").is_err(), "{name}");
+        }
+        assert!(Field::declare("имя", "text").is_ok());
+        assert!(Field::declare("plan", "choice").is_err());
+        assert!(Field::declare("plan", "text:a").is_err());
+    }
+}

@@ -1,0 +1,12 @@
+//! The people: who they are, what they agreed to, and who must never come back.
+
+pub mod address;
+pub mod consent;
+pub mod contact;
+pub mod field;
+pub mod import;
+pub mod list;
+pub mod segment;
+pub mod subscription;
+pub mod tombstone;
+pub mod workspace;

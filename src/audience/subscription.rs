@@ -1,0 +1,142 @@
+//! Table `subscription`: a contact on a list. Leaving is erasing, so there is no state "left".
+
+use sqlx::Row;
+
+use crate::ground::clock::Millis;
+use crate::ground::db::{Conn, Sql};
+use crate::ground::error::Result;
+use crate::ground::id::Id;
+
+crate::text_enum! {
+    /// Whether letters may go out.
+    State {
+        /// Asked for, not yet confirmed by the person.
+        Pending = "pending",
+        /// Letters may go out.
+        Confirmed = "confirmed",
+        /// Kept, never mailed, never tracked, in no segment.
+        Restricted = "restricted",
+    }
+}
+
+/// A contact on a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    /// Which list.
+    pub list: Id,
+    /// Its name.
+    pub list_name: String,
+    /// Whether letters may go out.
+    pub state: State,
+    /// Since when.
+    pub joined_at: Millis,
+}
+
+/// A subscription to be made.
+#[derive(Debug, Clone, Copy)]
+pub struct NewSubscription {
+    /// A fresh key.
+    pub id: Id,
+    /// Who.
+    pub contact: Id,
+    /// Whether letters may go out.
+    pub state: State,
+}
+
+const ROWS: usize = 1_000;
+
+/// Puts people on a list; those already there stay as they are.
+pub async fn join(conn: &mut Conn, workspace: Id, list: Id, people: &[NewSubscription], now: Millis) -> Result<()> {
+    for some in people.chunks(ROWS) {
+        let mut sql =
+            Sql::new("insert into subscription (id, workspace_id, contact_id, list_id, state, joined_at) values ");
+        for (index, one) in some.iter().enumerate() {
+            sql.push(if index == 0 { "(" } else { ", (" });
+            sql.bind_all([one.id, workspace, one.contact, list])
+                .push(", ")
+                .bind(one.state.to_string())
+                .push(", ")
+                .bind(now)
+                .push(")");
+        }
+        sql.push(" on conflict (contact_id, list_id) do nothing").run(conn).await?;
+    }
+    Ok(())
+}
+
+/// The lists a person is on, by name.
+pub async fn of_contact(conn: &mut Conn, contact: Id) -> Result<Vec<Subscription>> {
+    let rows = sqlx::query(
+        "select s.list_id, l.name, s.state, s.joined_at from subscription s join list l on l.id = s.list_id \
+         where s.contact_id = $1 order by l.name",
+    )
+    .bind(contact)
+    .fetch_all(conn)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let state: State = row.get::<String, _>(2).parse()?;
+            Ok(Subscription { list: row.get(0), list_name: row.get(1), state, joined_at: row.get(3) })
+        })
+        .collect()
+}
+
+/// The state on one list of each of the given people who is on it.
+pub async fn states(conn: &mut Conn, list: Id, contacts: &[Id]) -> Result<Vec<(Id, State)>> {
+    if contacts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut sql = Sql::new("select contact_id, state from subscription where list_id = ");
+    sql.bind(list).push(" and contact_id in (").bind_all(contacts.iter().copied()).push(")");
+    sql.all(conn).await?.iter().map(|row| Ok((row.get(0), row.get::<String, _>(1).parse()?))).collect()
+}
+
+/// Of the given people, those who are restricted on some list: a new subscription of theirs
+/// begins restricted too.
+pub async fn restricted(conn: &mut Conn, contacts: &[Id]) -> Result<Vec<Id>> {
+    if contacts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut sql = Sql::new("select distinct contact_id from subscription where state = ");
+    sql.bind(State::Restricted.to_string()).push(" and contact_id in (").bind_all(contacts.iter().copied()).push(")");
+    Ok(sql.all(conn).await?.iter().map(|row| row.get(0)).collect())
+}
+
+/// Pauses processing of a person on every list: kept, never mailed.
+pub async fn restrict(conn: &mut Conn, contact: Id) -> Result<u64> {
+    let done = sqlx::query("update subscription set state = $1 where contact_id = $2 and state <> $1")
+        .bind(State::Restricted.as_str())
+        .bind(contact)
+        .execute(conn)
+        .await?;
+    Ok(done.rows_affected())
+}
+
+/// Takes a person off one list, or off all. Returns how many subscriptions went.
+pub async fn forget(conn: &mut Conn, contact: Id, list: Option<Id>) -> Result<u64> {
+    let mut sql = Sql::new("delete from subscription where contact_id = ");
+    sql.bind(contact);
+    if let Some(list) = list {
+        sql.push(" and list_id = ").bind(list);
+    }
+    sql.run(conn).await
+}
+
+/// How many people are on a list, by state.
+pub async fn count(conn: &mut Conn, list: Id) -> Result<Vec<(State, i64)>> {
+    let rows = sqlx::query("select state, count(*) from subscription where list_id = $1 group by state order by state")
+        .bind(list)
+        .fetch_all(conn)
+        .await?;
+    rows.iter().map(|row| Ok((row.get::<String, _>(0).parse()?, row.get(1)))).collect()
+}
+
+/// Up to `limit` people on a list, for walking over it while it shrinks.
+pub async fn some_of(conn: &mut Conn, list: Id, limit: i64) -> Result<Vec<Id>> {
+    let rows = sqlx::query("select contact_id from subscription where list_id = $1 order by contact_id limit $2")
+        .bind(list)
+        .bind(limit)
+        .fetch_all(conn)
+        .await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}

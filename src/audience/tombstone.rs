@@ -1,0 +1,64 @@
+//! Table `tombstone`: what stays of a person who left. `HMAC(key, workspace ‖ canonical address)`
+//! with a key that lies outside the database, the list it holds for (0 = all), why and on which day.
+//! It can answer "may this address come in?" and nothing else.
+
+use std::collections::HashSet;
+
+use sqlx::Row;
+
+use super::address::Address;
+use crate::ground::db::{Conn, Sql};
+use crate::ground::error::Result;
+use crate::ground::id::Id;
+use crate::ground::secret::Key;
+
+/// The list number that stands for every list of the workspace.
+pub const EVERY_LIST: Id = 0;
+
+/// The digest of an address in a workspace.
+pub type Mark = [u8; 32];
+
+/// The digest that a tombstone of this address would have.
+pub fn mark(key: &Key, workspace: Id, address: &Address) -> Mark {
+    mark_canonical(key, workspace, &address.canonical())
+}
+
+/// The same for an address whose canonical form is at hand.
+pub fn mark_canonical(key: &Key, workspace: Id, canonical: &str) -> Mark {
+    key.mac(&[b"tombstone", &workspace.to_be_bytes(), canonical.as_bytes()])
+}
+
+/// Sets a tombstone; one that stands already is left alone.
+pub async fn set(conn: &mut Conn, workspace: Id, list: Id, mark: Mark, reason: &str, day: i64) -> Result<()> {
+    sqlx::query(
+        "insert into tombstone (workspace_id, list_id, digest, reason, day) values ($1, $2, $3, $4, $5) \
+         on conflict (workspace_id, digest, list_id) do nothing",
+    )
+    .bind(workspace)
+    .bind(list)
+    .bind(mark.to_vec())
+    .bind(reason)
+    .bind(day)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Of the given digests, those that may not come onto this list. At most 30,000 a call.
+pub async fn standing(conn: &mut Conn, workspace: Id, list: Id, marks: &[Mark]) -> Result<HashSet<Mark>> {
+    if marks.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let mut sql = Sql::new("select digest from tombstone where workspace_id = ");
+    sql.bind(workspace).push(" and list_id in (").bind_all([EVERY_LIST, list]).push(") and digest in (");
+    sql.bind_all(marks.iter().map(|mark| mark.to_vec())).push(")");
+    let rows = sql.all(conn).await?;
+    Ok(rows.iter().filter_map(|row| row.get::<Vec<u8>, _>(0).try_into().ok()).collect())
+}
+
+/// How many tombstones a workspace has.
+pub async fn count(conn: &mut Conn, workspace: Id) -> Result<i64> {
+    let row =
+        sqlx::query("select count(*) from tombstone where workspace_id = $1").bind(workspace).fetch_one(conn).await?;
+    Ok(row.get(0))
+}

@@ -1,0 +1,4 @@
+//! What comes back: opens and clicks.
+
+pub mod event;
+pub mod recorder;

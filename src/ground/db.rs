@@ -1,0 +1,397 @@
+//! The database handle, and every place where SQLite and PostgreSQL part ways. No other module may
+//! ask which one it is talking to.
+//!
+//! Statements are portable text with `$n` placeholders over `text`, `bigint`, `integer`,
+//! `double precision` and `bytea`. Functions of the rooms take a [`Conn`]; only doors call
+//! [`Db::read`] and [`Db::write`], so that callers decide what is one transaction.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::any::{AnyArguments, AnyConnectOptions, AnyPoolOptions, AnyRow};
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::pool::PoolConnection;
+use sqlx::{Any, AnyPool, Arguments, ConnectOptions, Connection, Executor, SqlSafeStr};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use super::error::{Message, Result};
+
+/// A connection to either database.
+pub type Conn = sqlx::AnyConnection;
+
+const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "first tables", include_str!("../../migrations/0001_first_tables.sql"))];
+
+/// Which SQL is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+/// One database, whichever it is.
+#[derive(Debug, Clone)]
+pub struct Db {
+    pool: AnyPool,
+    dialect: Dialect,
+    /// SQLite has one writer. Waiting here is fair and in memory; waiting at its lock is polling.
+    writer: Arc<Mutex<()>>,
+}
+
+/// A transaction that means to write.
+pub struct Tx {
+    inner: sqlx::Transaction<'static, Any>,
+    _turn: Option<OwnedMutexGuard<()>>,
+}
+
+impl Tx {
+    /// Makes everything durable; on a dropped `Tx` nothing happened.
+    pub async fn commit(self) -> Result<()> {
+        Ok(self.inner.commit().await?)
+    }
+}
+
+impl Deref for Tx {
+    type Target = Conn;
+    fn deref(&self) -> &Conn {
+        &self.inner
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut Conn {
+        &mut self.inner
+    }
+}
+
+impl Db {
+    /// Connects, sets what durability and erasure need, and brings the tables up to date.
+    pub async fn connect(url: &str) -> Result<Self> {
+        sqlx::any::install_default_drivers();
+        let dialect = match url.split(':').next() {
+            Some("sqlite") => Dialect::Sqlite,
+            Some("postgres" | "postgresql") => Dialect::Postgres,
+            _ => return Err(Message::new("database-url").misuse()),
+        };
+        let options: AnyConnectOptions = url.parse().map_err(|_| Message::new("database-url").misuse())?;
+        let pool = AnyPoolOptions::new()
+            .max_connections(16)
+            .acquire_timeout(Duration::from_secs(10))
+            .test_before_acquire(dialect == Dialect::Postgres)
+            .after_connect(move |conn, _| {
+                Box::pin(async move {
+                    conn.execute(session(dialect)).await?;
+                    Ok(())
+                })
+            })
+            .connect_with(options.disable_statement_logging())
+            .await?;
+        let db = Self { pool, dialect, writer: Arc::default() };
+        db.migrate().await?;
+        Ok(db)
+    }
+
+    async fn migrate(&self) -> Result<()> {
+        let steps = MIGRATIONS.iter().map(|(version, name, text)| {
+            Migration::new(*version, (*name).into(), MigrationType::Simple, text.into_sql_str(), false)
+        });
+        // SQLite has no advisory lock: hold the writer's turn of this process and let a second
+        // process meet the file lock instead of a half-made table.
+        let _turn = self.writer.clone().lock_owned().await;
+        match Migrator::with_migrations(steps.collect()).run(&self.pool).await {
+            Ok(()) => {}
+            Err(sqlx::migrate::MigrateError::VersionMissing(_) | sqlx::migrate::MigrateError::VersionTooNew(..)) => {
+                return Err(Message::new("database-newer").failed());
+            }
+            Err(sqlx::migrate::MigrateError::VersionMismatch(version)) => {
+                return Err(Message::new("database-altered").with("version", version).failed());
+            }
+            Err(sqlx::migrate::MigrateError::Execute(error)) => return Err(error.into()),
+            Err(error) => {
+                tracing::error!(error = %error, "migration failed");
+                return Err(Message::new("database-migration").failed());
+            }
+        }
+        if self.dialect == Dialect::Postgres {
+            // The planner keeps samples of column values; of people it may keep none.
+            for statement in NO_SAMPLES {
+                sqlx::raw_sql(*statement).execute(&self.pool).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A connection for reading. Take one per request, not one per query.
+    pub async fn read(&self) -> Result<PoolConnection<Any>> {
+        Ok(self.pool.acquire().await?)
+    }
+
+    /// A transaction that means to write. SQLite takes its lock up front: a deferred transaction
+    /// that reads and then writes fails at once when another wrote in between.
+    pub async fn write(&self) -> Result<Tx> {
+        match self.dialect {
+            Dialect::Sqlite => {
+                let turn = self.writer.clone().lock_owned().await;
+                let inner = self.pool.begin_with("begin immediate").await?;
+                Ok(Tx { inner, _turn: Some(turn) })
+            }
+            Dialect::Postgres => Ok(Tx { inner: self.pool.begin().await?, _turn: None }),
+        }
+    }
+
+    /// The condition on a key that takes rows which no other worker holds.
+    pub fn claim(&self, select: &str) -> String {
+        match self.dialect {
+            Dialect::Sqlite => format!("in ({select})"),
+            Dialect::Postgres => format!("= any(array({select} for update skip locked))"),
+        }
+    }
+
+    /// True where several machines can share this database.
+    pub fn is_shared(&self) -> bool {
+        self.dialect == Dialect::Postgres
+    }
+
+    /// Empties the journals that still hold what was deleted a moment ago. Cheap on SQLite, where
+    /// `secure_delete` has already blanked the rows; nothing on PostgreSQL, see [`Db::scrub`].
+    pub async fn settle(&self) -> Result<()> {
+        if self.dialect == Dialect::Sqlite {
+            for _ in 0..20 {
+                let _turn = self.writer.clone().lock_owned().await;
+                let mut conn = self.read().await?;
+                let row = sqlx::query("pragma wal_checkpoint(truncate)").fetch_one(&mut *conn).await?;
+                if sqlx::Row::get::<i32, _>(&row, 0) == 0 {
+                    return Ok(());
+                }
+                drop(conn);
+                drop(_turn);
+                tokio::time::sleep(Duration::from_millis(25)).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Rewrites the tables that held personal data, so that no page keeps a copy in its slack, and
+    /// lets go of old journals. SQLite: `vacuum`. PostgreSQL: `vacuum full` of `tables`, then a
+    /// checkpoint and a fresh journal segment; returns false where the role may not do the latter.
+    pub async fn scrub(&self, tables: &[&str]) -> Result<bool> {
+        match self.dialect {
+            Dialect::Sqlite => {
+                {
+                    let _turn = self.writer.clone().lock_owned().await;
+                    sqlx::raw_sql("vacuum").execute(&self.pool).await?;
+                }
+                self.settle().await?;
+                Ok(true)
+            }
+            Dialect::Postgres => {
+                for table in tables {
+                    Sql::new("vacuum full ").push(table).run(&mut *self.read().await?).await?;
+                }
+                let mut permitted = true;
+                for statement in ["vacuum full pg_statistic", "checkpoint", "select pg_switch_wal()", "checkpoint"] {
+                    permitted &= sqlx::raw_sql(statement).execute(&self.pool).await.is_ok();
+                }
+                Ok(permitted)
+            }
+        }
+    }
+
+    /// Where the database keeps its bytes: the SQLite file with its journals, or the data directory
+    /// of a PostgreSQL on this machine. `None` when the server does not tell or is elsewhere.
+    pub async fn files(&self) -> Result<Option<std::path::PathBuf>> {
+        let mut conn = self.read().await?;
+        let (query, column) = match self.dialect {
+            Dialect::Sqlite => ("pragma database_list", 2),
+            Dialect::Postgres => ("select setting from pg_settings where name = 'data_directory'", 0),
+        };
+        let row = sqlx::query(query).fetch_optional(&mut *conn).await?;
+        let path = row.and_then(|row| sqlx::Row::try_get::<String, _>(&row, column).ok());
+        Ok(path.map(std::path::PathBuf::from).filter(|path| path.exists()))
+    }
+
+    /// Names of all tables and, for each, its columns of type text or bytea.
+    pub async fn tables(&self) -> Result<Vec<(String, Vec<String>)>> {
+        let mut conn = self.read().await?;
+        let query = match self.dialect {
+            Dialect::Sqlite => {
+                "select m.name, p.name from sqlite_master m join pragma_table_info(m.name) p \
+                 where m.type = 'table' and lower(p.type) in ('text', 'bytea', 'blob') order by 1, 2"
+            }
+            Dialect::Postgres => {
+                "select cast(table_name as text), cast(column_name as text) from information_schema.columns \
+                 where table_schema = current_schema() and data_type in ('text', 'bytea', 'character varying') order by 1, 2"
+            }
+        };
+        let mut tables: Vec<(String, Vec<String>)> = Vec::new();
+        for row in sqlx::query(query).fetch_all(&mut *conn).await? {
+            let (table, column): (String, String) = (sqlx::Row::get(&row, 0), sqlx::Row::get(&row, 1));
+            match tables.last_mut() {
+                Some((name, columns)) if *name == table => columns.push(column),
+                _ => tables.push((table, vec![column])),
+            }
+        }
+        Ok(tables)
+    }
+
+    /// Position of `needle` in `hay`, 1-based, 0 when absent: two names for one function.
+    pub fn position(&self) -> &'static str {
+        match self.dialect {
+            Dialect::Sqlite => "instr",
+            Dialect::Postgres => "strpos",
+        }
+    }
+
+    /// Closes every connection; on SQLite this also empties the journal.
+    pub async fn close(self) {
+        self.pool.close().await;
+    }
+}
+
+/// What each new connection is told. `full` is the promise that what we acknowledged survives a
+/// power cut; `secure_delete` blanks deleted rows; temporary tables never touch a disk.
+fn session(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Sqlite => {
+            "pragma busy_timeout = 30000; pragma journal_mode = wal; pragma synchronous = full; \
+             pragma secure_delete = on; pragma temp_store = memory; pragma cache_size = -16000; pragma foreign_keys = off"
+        }
+        Dialect::Postgres => "set client_min_messages = warning; set synchronous_commit = on",
+    }
+}
+
+const NO_SAMPLES: &[&str] = &[
+    "alter table contact alter column address set statistics 0",
+    "alter table contact alter column canonical set statistics 0",
+    "alter table contact alter column fields set statistics 0",
+    "alter table contact alter column folded set statistics 0",
+    "alter table delivery alter column reply set statistics 0",
+    "alter table delivery alter column snapshot set statistics 0",
+];
+
+/// SQL put together at run time whose values are always bound; numbers its own placeholders.
+/// Text pushed must come from the source, never from a user.
+#[derive(Default)]
+pub struct Sql {
+    text: String,
+    args: AnyArguments,
+    count: usize,
+}
+
+impl Sql {
+    /// Starts with a piece of statement.
+    pub fn new(text: &str) -> Self {
+        Self { text: text.to_owned(), ..Self::default() }
+    }
+
+    /// Appends a piece of statement.
+    pub fn push(&mut self, text: &str) -> &mut Self {
+        self.text.push_str(text);
+        self
+    }
+
+    /// Appends a placeholder for the value.
+    pub fn bind<T>(&mut self, value: T) -> &mut Self
+    where
+        T: for<'q> sqlx::Encode<'q, Any> + sqlx::Type<Any> + Send + 'static,
+    {
+        self.args.add(value).expect("the six portable types always encode");
+        self.count += 1;
+        self.text.push('$');
+        self.text.push_str(&self.count.to_string());
+        self
+    }
+
+    /// Appends placeholders for the values, separated by commas.
+    pub fn bind_all<T>(&mut self, values: impl IntoIterator<Item = T>) -> &mut Self
+    where
+        T: for<'q> sqlx::Encode<'q, Any> + sqlx::Type<Any> + Send + 'static,
+    {
+        for (index, value) in values.into_iter().enumerate() {
+            if index > 0 {
+                self.push(", ");
+            }
+            self.bind(value);
+        }
+        self
+    }
+
+    /// The statement so far, for tests that look at it.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Number of values bound so far; databases take at most 32,766.
+    pub fn bound(&self) -> usize {
+        self.count
+    }
+
+    /// Runs the statement and returns the number of rows it touched.
+    pub async fn run(&mut self, conn: &mut Conn) -> Result<u64> {
+        Ok(self.take().execute(conn).await?.rows_affected())
+    }
+
+    /// All rows.
+    pub async fn all(&mut self, conn: &mut Conn) -> Result<Vec<AnyRow>> {
+        Ok(self.take().fetch_all(conn).await?)
+    }
+
+    /// The first row, if any.
+    pub async fn first(&mut self, conn: &mut Conn) -> Result<Option<AnyRow>> {
+        Ok(self.take().fetch_optional(conn).await?)
+    }
+
+    /// The one use of `AssertSqlSafe`: every value is bound, and text comes from the source alone.
+    fn take(&mut self) -> sqlx::query::Query<'static, Any, AnyArguments> {
+        let built = std::mem::take(self);
+        sqlx::query_with(sqlx::AssertSqlSafe(built.text), built.args).persistent(built.count <= 64)
+    }
+}
+
+/// Whether the statement failed because a unique rule was broken. SQLite names no constraint, so
+/// an insert must have one unique rule that a user can break.
+pub fn is_duplicate(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+}
+
+/// Pings a held connection; a false answer means the database is away.
+pub async fn is_alive(conn: &mut Conn) -> bool {
+    conn.ping().await.is_ok()
+}
+
+/// An enum that is kept as text in the database, printed and parsed by the same words.
+#[macro_export]
+macro_rules! text_enum {
+    ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $name { $($(#[$vmeta])* $variant),+ }
+
+        impl $name {
+            /// Every value, in the order of the declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word that stands in the database, in JSON and on the command line.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = $crate::ground::error::Error;
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Self::ALL.iter().copied().find(|value| value.as_str() == text).ok_or_else(|| {
+                    let known: Vec<_> = Self::ALL.iter().map(|value| value.as_str()).collect();
+                    $crate::ground::error::Message::new("unknown-word")
+                        .with("word", text).with("known", known.join(", ")).misuse()
+                })
+            }
+        }
+    };
+}

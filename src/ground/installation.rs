@@ -1,0 +1,39 @@
+//! One running Sendoff: its folder, database, clock, ids and keys, opened once and passed down.
+
+use std::sync::Arc;
+
+use super::clock::Clock;
+use super::config::Config;
+use super::db::Db;
+use super::error::Result;
+use super::id::Ids;
+use super::secret::Keyring;
+use super::token::Signer;
+
+/// Everything that the rooms share. Cheap to clone.
+#[derive(Clone)]
+pub struct Installation {
+    /// Where the data lies.
+    pub config: Config,
+    /// The database.
+    pub db: Db,
+    /// The time.
+    pub clock: Clock,
+    /// Ids of new rows.
+    pub ids: Arc<Ids>,
+    /// Keys that never lie in the database.
+    pub keys: Arc<Keyring>,
+    /// Makes and checks the tokens in letters.
+    pub signer: Signer,
+}
+
+impl Installation {
+    /// Opens the installation, making folder, keys and tables where they are missing.
+    pub async fn open(config: Config, clock: Clock) -> Result<Self> {
+        config.prepare()?;
+        let keys = Keyring::load(&config.keys())?;
+        let db = Db::connect(&config.database_url()).await?;
+        let signer = Signer::new(&keys);
+        Ok(Self { config, db, ids: Arc::new(Ids::new(clock.clone())), clock, keys: Arc::new(keys), signer })
+    }
+}

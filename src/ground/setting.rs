@@ -1,0 +1,100 @@
+//! Table `setting`: what an installation needs to know, by key. Each key is declared here with the
+//! check its value must pass, so that `settings set` refuses a typo instead of storing it.
+
+use sqlx::Row;
+use url::Url;
+
+use super::db::{Conn, Sql};
+use super::error::{Message, Result};
+
+/// A key that may be set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setting {
+    /// Where recipients reach this installation, e.g. `https://news.example.org`.
+    PublicUrl,
+    /// `en` or `ru`: the language of pages and letters where the reader's is not known.
+    Language,
+    /// The name given in EHLO (RFC 5321 §4.1.4): an ASCII host name, not `localhost`.
+    EhloName,
+    /// Where a mailto unsubscribe goes; `+TOKEN` is added to the local part.
+    UnsubscribeMailbox,
+    /// Seconds until the first repeat of a message that was refused for now; doubles each time.
+    RetryAfter,
+}
+
+impl Setting {
+    /// Every key.
+    pub const ALL: &'static [Self] =
+        &[Self::PublicUrl, Self::Language, Self::EhloName, Self::UnsubscribeMailbox, Self::RetryAfter];
+
+    /// The key on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PublicUrl => "public-url",
+            Self::Language => "language",
+            Self::EhloName => "ehlo-name",
+            Self::UnsubscribeMailbox => "unsubscribe-mailbox",
+            Self::RetryAfter => "retry-after",
+        }
+    }
+
+    /// What holds until it is set.
+    pub const fn default(self) -> &'static str {
+        match self {
+            Self::PublicUrl => "http://localhost:8080",
+            Self::Language => "en",
+            Self::EhloName | Self::UnsubscribeMailbox => "",
+            Self::RetryAfter => "900",
+        }
+    }
+
+    /// Finds a key by its name, or says which there are.
+    pub fn find(name: &str) -> Result<Self> {
+        Self::ALL.iter().copied().find(|setting| setting.name() == name).ok_or_else(|| {
+            let known: Vec<_> = Self::ALL.iter().map(|setting| setting.name()).collect();
+            Message::new("setting-unknown").with("name", name).with("known", known.join(", ")).misuse()
+        })
+    }
+
+    fn check(self, value: &str) -> Result<String> {
+        let accepted = match self {
+            Self::PublicUrl => Url::parse(value)
+                .ok()
+                .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none())
+                .map(|url| url.as_str().trim_end_matches('/').to_owned()),
+            Self::Language => Some(value.to_owned()).filter(|value| matches!(value.as_str(), "en" | "ru")),
+            Self::EhloName => idna::domain_to_ascii(value).ok().filter(|name| {
+                name != "localhost"
+                    && name.contains('.')
+                    && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '.' || c == '-')
+            }),
+            Self::UnsubscribeMailbox => Some(value.to_owned()).filter(|value| {
+                value
+                    .split_once('@')
+                    .is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty() && value.is_ascii())
+            }),
+            Self::RetryAfter => {
+                value.parse::<u32>().ok().filter(|seconds| *seconds > 0).map(|seconds| seconds.to_string())
+            }
+        };
+        accepted.ok_or_else(|| Message::new("setting-value").with("name", self.name()).with("value", value).misuse())
+    }
+}
+
+/// The value in force.
+pub async fn get(conn: &mut Conn, setting: Setting) -> Result<String> {
+    let row =
+        sqlx::query("select value from setting where name = $1").bind(setting.name()).fetch_optional(conn).await?;
+    Ok(row.map_or_else(|| setting.default().to_owned(), |row| row.get(0)))
+}
+
+/// Sets a value after checking it.
+pub async fn set(conn: &mut Conn, setting: Setting, value: &str) -> Result<()> {
+    let value = setting.check(value)?;
+    Sql::new("insert into setting (name, value) values (")
+        .bind_all([setting.name().to_owned(), value])
+        .push(") on conflict (name) do update set value = excluded.value")
+        .run(conn)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,3 @@
+//! The program: parse, run, print, exit code.
+
+fn main() {}

@@ -1,0 +1,4 @@
+//! Numbers that stay true after the people in them are gone.
+
+pub mod export;
+pub mod summary;

@@ -1,0 +1,107 @@
+//! A house of its own for each test: a temporary folder, a fresh database, a clock that stands
+//! until it is moved. `both!` runs one test on SQLite and, where there is a server, on PostgreSQL.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use sendoff::audience::workspace::{self, Workspace};
+use sendoff::ground::clock::Clock;
+use sendoff::ground::config::Config;
+use sendoff::ground::installation::Installation;
+use sqlx::{AnyConnection, Connection};
+use tempfile::TempDir;
+
+/// 2026-11-21 10:00 UTC.
+pub const NOW: i64 = 1_795_255_200_000;
+
+/// Which database a test runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+/// An installation with a workspace, gone when the test ends.
+pub struct House {
+    pub home: Installation,
+    pub workspace: Workspace,
+    pub kind: Kind,
+    pub folder: TempDir,
+    database: Option<(String, String)>,
+}
+
+/// The server named by the environment, if any.
+#[expect(clippy::disallowed_methods, reason = "tests have no command line to pass it on")]
+pub fn server() -> Option<String> {
+    std::env::var("TEST_DATABASE_URL").ok()
+}
+
+impl House {
+    pub async fn new(kind: Kind) -> Self {
+        sqlx::any::install_default_drivers();
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let database = match kind {
+            Kind::Sqlite => None,
+            Kind::Postgres => Some(create().await),
+        };
+        let config =
+            Config { data: folder.path().join("data"), database: database.as_ref().map(|(_, url)| url.clone()) };
+        let home = Installation::open(config, Clock::fixed(NOW)).await.expect("the installation opens");
+        let workspace = workspace::ensure(&home, "main").await.expect("a workspace");
+        Self { home, workspace, kind, folder, database }
+    }
+
+    /// Closes the database and removes it; called by `both!`.
+    pub async fn leave(self) {
+        self.home.db.close().await;
+        if let Some((name, _)) = &self.database {
+            let mut admin = admin().await;
+            let drop = format!("drop database {name} with (force)");
+            sqlx::raw_sql(sqlx::AssertSqlSafe(drop)).execute(&mut admin).await.expect("drops the database");
+        }
+    }
+}
+
+async fn admin() -> AnyConnection {
+    let url = server().expect("TEST_DATABASE_URL is set");
+    AnyConnection::connect(&url).await.expect("the server of TEST_DATABASE_URL answers")
+}
+
+async fn create() -> (String, String) {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let name = format!("sendoff_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::SeqCst));
+    let create = format!("create database {name} template template0 encoding 'UTF8' lc_collate 'C' lc_ctype 'C'");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(create)).execute(&mut admin().await).await.expect("makes a database");
+    let url = server().expect("TEST_DATABASE_URL is set");
+    let (base, _) = url.rsplit_once('/').expect("a URL with a database name");
+    (name.clone(), format!("{base}/{name}"))
+}
+
+/// `both!(name, |house| async { … })`: one test, both databases.
+macro_rules! both {
+    ($(#[$meta:meta])* $name:ident, |$house:ident| $body:block) => {
+        mod $name {
+            #[allow(unused_imports, clippy::allow_attributes, reason = "each test takes what it needs")]
+            use super::*;
+
+            async fn run($house: &$crate::house::House) $body
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                let house = $crate::house::House::new($crate::house::Kind::Sqlite).await;
+                run(&house).await;
+                house.leave().await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                if $crate::house::server().is_none() {
+                    return;
+                }
+                let house = $crate::house::House::new($crate::house::Kind::Postgres).await;
+                run(&house).await;
+                house.leave().await;
+            }
+        }
+    };
+}
+pub(crate) use both;

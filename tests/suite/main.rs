@@ -1,0 +1,18 @@
+//! The whole suite is one program. It runs on SQLite, and on PostgreSQL as well when
+//! `TEST_DATABASE_URL` names a server where databases may be made.
+
+mod capture;
+mod catalogue;
+mod erasure;
+mod export;
+mod house;
+mod import;
+mod layers;
+mod letter;
+mod mailer;
+mod people;
+mod public;
+mod residue;
+mod river;
+mod segment;
+mod session;

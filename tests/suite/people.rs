@@ -1,0 +1,91 @@
+//! Workspaces, fields, lists, contacts, subscriptions, consents and tombstones.
+
+use sendoff::audience::address::Address;
+use sendoff::audience::consent::{self, Basis, Evidence};
+use sendoff::audience::contact::{self, NewContact, Values};
+use sendoff::audience::field::{self, Field};
+use sendoff::audience::subscription::{self, NewSubscription, State};
+use sendoff::audience::{list, tombstone, workspace};
+use sendoff::ground::clock::DAY;
+
+use crate::house::{NOW, both};
+
+fn evidence(proof: &str) -> Evidence {
+    Evidence {
+        basis: Basis::Consent,
+        channel: "import".to_owned(),
+        source: "shop".to_owned(),
+        wording: String::new(),
+        proof: proof.to_owned(),
+        given_at: NOW - DAY,
+    }
+}
+
+both!(a_person_joins_with_a_receipt_and_is_forgotten_whole, |house| {
+    let (home, workspace) = (&house.home, house.workspace.id);
+    let list = list::add(home, workspace, "Новости").await.expect("a list");
+    let address = Address::parse("Иван@почта.рф").expect("an address");
+    let person = NewContact { id: home.ids.next(), address: address.clone(), values: Values::new() };
+    let mut tx = home.db.write().await.expect("a transaction");
+
+    contact::add(&mut tx, workspace, std::slice::from_ref(&person), NOW).await.expect("added");
+    let joining = NewSubscription { id: home.ids.next(), contact: person.id, state: State::Confirmed };
+    for _ in 0..2 {
+        subscription::join(&mut tx, workspace, list.id, &[joining], NOW).await.expect("joined");
+        let proof = consent::evidence(&mut tx, &home.ids, workspace, &evidence("form 17")).await.expect("evidence");
+        consent::record(&mut tx, &home.ids, workspace, list.id, &[person.id], proof, NOW).await.expect("recorded");
+    }
+
+    assert_eq!(contact::find(&mut tx, workspace, &address).await.expect("found").map(|c| c.id), Some(person.id));
+    assert_eq!(subscription::of_contact(&mut tx, person.id).await.expect("lists")[0].list_name, "Новости");
+    let receipts = consent::of_contact(&mut tx, person.id).await.expect("receipts");
+    assert_eq!(receipts.len(), 1);
+    assert_eq!(receipts[0].evidence, evidence("form 17"));
+
+    consent::forget(&mut tx, person.id, None).await.expect("forgotten");
+    subscription::forget(&mut tx, person.id, None).await.expect("forgotten");
+    contact::forget(&mut tx, person.id).await.expect("forgotten");
+    for table in [
+        "select count(*) from contact",
+        "select count(*) from subscription",
+        "select count(*) from consent",
+        "select count(*) from evidence",
+    ] {
+        let row = sqlx::query(table).fetch_one(&mut *tx).await.expect(table);
+        assert_eq!(sqlx::Row::get::<i64, _>(&row, 0), 0, "{table}");
+    }
+    tx.commit().await.expect("committed");
+});
+
+both!(tombstones_hold_for_their_list_or_for_all, |house| {
+    let (home, workspace) = (&house.home, house.workspace.id);
+    let address = Address::parse("anna@example.org").expect("an address");
+    let mark = tombstone::mark(&home.keys.tombstone, workspace, &address);
+    let mut tx = home.db.write().await.expect("a transaction");
+
+    tombstone::set(&mut tx, workspace, 7, mark, "left", 1).await.expect("set");
+    assert!(tombstone::standing(&mut tx, workspace, 7, &[mark]).await.expect("asked").contains(&mark));
+    assert!(tombstone::standing(&mut tx, workspace, 8, &[mark]).await.expect("asked").is_empty());
+
+    tombstone::set(&mut tx, workspace, tombstone::EVERY_LIST, mark, "erased", 1).await.expect("set");
+    assert!(tombstone::standing(&mut tx, workspace, 8, &[mark]).await.expect("asked").contains(&mark));
+    assert!(tombstone::standing(&mut tx, workspace + 1, 8, &[mark]).await.expect("asked").is_empty());
+});
+
+both!(a_workspace_sees_its_own_lists_and_fields_only, |house| {
+    let home = &house.home;
+    let other = workspace::ensure(home, "other").await.expect("a workspace");
+    list::add(home, other.id, "Secret").await.expect("a list");
+    let age = Field::declare("age", "number").expect("a field");
+    field::add(home, other.id, &age).await.expect("declared");
+    field::add(home, other.id, &age).await.expect("declared again");
+    let conflict = Field::declare("age", "text").expect("a field");
+    assert!(field::add(home, other.id, &conflict).await.is_err());
+
+    let mut conn = home.db.read().await.expect("a connection");
+    assert!(list::find(&mut conn, house.workspace.id, "Secret").await.expect("asked").is_none());
+    assert!(field::all(&mut conn, house.workspace.id).await.expect("asked").is_empty());
+    assert_eq!(field::all(&mut conn, other.id).await.expect("asked"), [age]);
+    let refusal = list::need(&mut conn, house.workspace.id, "Secret").await.expect_err("unknown here");
+    assert!(!format!("{:?}", refusal.message()).contains("known\", \"Secret"));
+});
