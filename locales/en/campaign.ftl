@@ -1,0 +1,63 @@
+# Campaigns.
+campaign-not-draft = The campaign “{ $name }” is no longer a draft and stays as it is. Choose another name in the file.
+campaign-unknown = There is no campaign “{ $name }”. There are: { $known }.
+campaign-gone = The campaign is no longer there.
+campaign-state = The campaign “{ $name }” is { $state }; { $verb } is not possible from there.
+campaign-list-gone = The list of this campaign is closed or gone. Choose another list in the campaign file.
+campaign-segment-gone = The segment of this campaign is gone. Save it again: sendoff segment save NAME EXPR
+campaign-frozen = What the letters of “{ $name }” are made from cannot be read. Add the campaign again under another name.
+campaign-file-long = The campaign file is longer than 1 MiB. Put pictures on a web server and link them.
+campaign-file-binary = The campaign file holds a NUL byte: it is not a text file. Save it as UTF-8.
+campaign-file-ending = The file must end in .md (Markdown) or .html (HTML).
+campaign-file-encoding = The campaign file is not UTF-8 (byte { $at }). Save it as UTF-8.
+campaign-front = The file must begin with a line “+++”, then settings such as name = "autumn", then a second line “+++”, then the letter.
+campaign-key-unknown = Line { $line }: there is no setting “{ $key }”; did you mean “{ $near }”?
+campaign-key-missing = The setting “{ $key }” is missing between the +++ lines.
+campaign-toml = Line { $line }: { $why }. Texts stand in double quotes: name = "autumn"
+campaign-name = A campaign needs a name of 1 to 100 visible characters.
+campaign-sender = “{ $text }” in { $field } is not a sender. Write: Shop <news@example.org>
+campaign-zone = “{ $zone }” is not a time zone. Write for example Europe/Moscow.
+campaign-time = “{ $text }” is not a time. Write 2026-12-01 10:00, with zone = "Europe/Moscow" beside it.
+campaign-past = { $time } is in the past. Choose a later time, or start at once: sendoff campaign start { $name }
+campaign-no-time = The file gives no time. Add --at "2026-12-01 10:00", or at = "…" in the file.
+skipped-address = the address cannot be written to
+skipped-fields = the field values cannot be read
+skipped-missing = a value the letter needs is missing
+skipped-smtputf8 = the relay cannot carry addresses outside ASCII (no SMTPUTF8)
+
+excluded-pending = not confirmed yet
+excluded-restricted = restricted: kept, never mailed
+excluded-segment = on the list, outside the segment
+paused-by-hand = paused by hand
+bar-preflight = Checking
+campaign-added = Draft “{ $name }” for the list “{ $list }” is kept. Next: sendoff campaign preflight { $name }
+campaign-scheduled = “{ $name }” starts at { $time }. A running `sendoff serve` or `sendoff mail` sends it.
+campaign-started = “{ $name }” has begun: { $count ->
+    [one] { $count } letter is
+   *[other] { $count } letters are
+} planned. A running `sendoff serve` or `sendoff mail` sends them.
+campaign-none = No campaigns yet. Write one as a file and add it: sendoff campaign add letter.md
+preflight-recipients = “{ $name }” goes to { $count ->
+    [one] { $count } person
+   *[other] { $count } people
+}.
+preflight-ready = Ready. Next: sendoff campaign start { $name }
+preflight-not-ready = Not ready: mend what is marked ✗, then add the file again.
+preflight-refused = Not started. { $problems }
+preflight-url = The public address { $url } cannot be read. Set it: sendoff settings set public-url https://news.example.org
+preflight-localhost = Links would lead to { $url }, which no recipient can open. Set the public address: sendoff settings set public-url https://news.example.org
+preflight-private = Links lead to { $url }, which opens on this machine or network only.
+preflight-unreachable = { $url } did not answer from here. Check that recipients can reach it.
+preflight-empty = Nobody would get “{ $name }”. Check the list and the segment.
+preflight-missing = { $count ->
+    [one] { $count } person has
+   *[other] { $count } people have
+} no value for “{ $field }”. Write {"{{"} { $field } | default("…") {"}}"}, or start with --skip-missing.
+preflight-broken = For { $count ->
+    [one] { $count } person
+   *[other] { $count } people
+} no letter can be made ({ $reason }). Start with --skip-missing to leave them out.
+test-sent = The test letter to { $to } was handed over: { $answer }
+address-wrong = This is no address to write to: { $why }.
+mail-waiting = Deferred letters are tried again from { $time }; run sendoff mail then, or leave sendoff serve running.
+mail-nothing = Nothing to send. Start a campaign: sendoff campaign start NAME

@@ -1,0 +1,44 @@
+# Commands.
+workspace-name = A workspace needs a name of 1 to 64 visible characters.
+init-done = Ready: { $data }. Next: sendoff field add first_name text, then sendoff list add News
+field-added = Field “{ $name }” ({ $kind }) is declared.
+field-none = No fields are declared yet. Declare one: sendoff field add first_name text
+setting-set = { $name } = { $value }
+setting-public-url = where recipients reach you, e.g. https://news.example.org
+setting-language = en or ru
+setting-ehlo-name = the name for EHLO, e.g. mail.example.org
+setting-unsubscribe-mailbox = mailbox for unsubscribe letters, e.g. leave@example.org
+setting-retry-after = seconds until the first repeat of a deferred letter
+setting-smtp-timers = per cent of the standard SMTP timers
+setting-relay-patience = seconds a relay may fail before campaigns pause
+key-rotated = Key { $id } signs new letters from the next start on; links of letters already sent stay valid.
+lock-held = Another Sendoff (process { $pid }) is using this folder: { $file } is locked. Stop it first, or choose another --data folder.
+serve-open = Recipients:  http://{ $public }
+    Desk:        http://{ $desk }
+    Inbox:       http://{ $desk }/inbox
+    Stop with Ctrl-C.
+serve-mail = Sending. Stop with Ctrl-C.
+serve-stopped = Stopped; everything is on disk.
+demo-imported = 1  { $count } people came in from examples/contacts.csv; { $rejected } rows were refused, each with its reason.
+demo-segment = 2  The segment { $expression } takes { $count } of them.
+demo-sent = 3  The campaign planned { $planned } letters; the SMTP server took { $accepted }.
+demo-answered = 4  { $opens } letters were opened, links in { $clicks } were followed.
+demo-left = 5  { $address } left with one click. Every table and file searched: { $hits } traces.
+demo-refused = 6  The same file again: { $count ->
+    [one] { $count } address was
+   *[other] { $count } addresses were
+} kept out by a tombstone.
+demo-exported = 7  { $rows } deliveries were exported to { $file }.
+demo-done = Done in { $seconds } seconds.
+demo-open = The desk stays open at http://{ $desk }, the inbox at http://{ $desk }/inbox. Stop with Ctrl-C; then everything is removed.
+demo-letter = A letter in the demo's inbox lacks what every letter has. Please report this.
+count-planned = planned
+count-accepted = accepted by the relay
+count-rejected = rejected (bounces)
+count-uncertain = uncertain: the relay alone knows
+count-suppressed = suppressed: left or restricted before their letter
+count-skipped = skipped: no letter could be made, or cancelled
+count-pending = pending
+count-opens = opened at least once
+count-clicks = followed a link
+count-unsubscribed = left through this campaign

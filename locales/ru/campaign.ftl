@@ -1,0 +1,61 @@
+# Рассылки.
+campaign-not-draft = Рассылка «{ $name }» уже не черновик и не изменена. Дайте другое имя в файле.
+campaign-unknown = Рассылки «{ $name }» нет. Есть: { $known }.
+campaign-gone = Рассылки больше нет.
+campaign-state = Рассылка «{ $name }» в состоянии { $state }; действие { $verb } из него невозможно.
+campaign-list-gone = Список этой рассылки закрыт или удалён. Укажите в файле другой список.
+campaign-segment-gone = Сегмента этой рассылки больше нет. Сохраните его снова: sendoff segment save ИМЯ ВЫРАЖЕНИЕ
+campaign-frozen = Не прочесть, из чего сделаны письма «{ $name }». Добавьте рассылку заново под другим именем.
+campaign-file-long = Файл рассылки длиннее 1 МиБ. Положите картинки на веб-сервер и дайте ссылки.
+campaign-file-binary = В файле рассылки есть нулевой байт: это не текст. Сохраните его в UTF-8.
+campaign-file-ending = Имя файла должно кончаться на .md (Markdown) или .html (HTML).
+campaign-file-encoding = Файл рассылки не в UTF-8 (байт { $at }). Сохраните его в UTF-8.
+campaign-front = Файл начинается строкой «+++», затем настройки, например name = "осень", затем вторая строка «+++» и письмо.
+campaign-key-unknown = Строка { $line }: настройки «{ $key }» нет; может быть, «{ $near }»?
+campaign-key-missing = Между строками +++ не хватает настройки «{ $key }».
+campaign-toml = Строка { $line }: { $why }. Тексты пишутся в двойных кавычках: name = "осень"
+campaign-name = Рассылке нужно имя от 1 до 100 видимых знаков.
+campaign-sender = «{ $text }» в { $field } — не отправитель. Пишите так: Магазин <news@example.org>
+campaign-zone = «{ $zone }» — не часовой пояс. Например: Europe/Moscow.
+campaign-time = «{ $text }» — не время. Пишите 2026-12-01 10:00, а рядом zone = "Europe/Moscow".
+campaign-past = { $time } уже прошло. Выберите время позже или начните сразу: sendoff campaign start { $name }
+campaign-no-time = В файле нет времени. Добавьте --at "2026-12-01 10:00" или at = "…" в файл.
+skipped-address = по этому адресу нельзя писать
+skipped-fields = значения полей не читаются
+skipped-missing = нет значения, которое нужно письму
+skipped-smtputf8 = сервер отправки не принимает адреса не из ASCII (нет SMTPUTF8)
+
+excluded-pending = подписка не подтверждена
+excluded-restricted = обработка приостановлена: хранится, не получает писем
+excluded-segment = в списке, но вне сегмента
+paused-by-hand = приостановлена вручную
+bar-preflight = Проверка
+campaign-added = Черновик «{ $name }» для списка «{ $list }» сохранён. Дальше: sendoff campaign preflight { $name }
+campaign-scheduled = «{ $name }» начнётся { $time }. Отправит работающий `sendoff serve` или `sendoff mail`.
+campaign-started = «{ $name }» началась: { $count ->
+    [one] запланировано { $count } письмо
+    [few] запланировано { $count } письма
+   *[many] запланировано { $count } писем
+}. Отправит работающий `sendoff serve` или `sendoff mail`.
+campaign-none = Рассылок пока нет. Напишите файл и добавьте его: sendoff campaign add письмо.md
+preflight-recipients = «{ $name }»: получателей { $count }.
+preflight-ready = Готово. Дальше: sendoff campaign start { $name }
+preflight-not-ready = Не готово: исправьте отмеченное ✗ и добавьте файл снова.
+preflight-refused = Не начато. { $problems }
+preflight-url = Публичный адрес { $url } не читается. Задайте его: sendoff settings set public-url https://news.example.org
+preflight-localhost = Ссылки вели бы на { $url }, который не откроет ни один получатель. Задайте публичный адрес: sendoff settings set public-url https://news.example.org
+preflight-private = Ссылки ведут на { $url }: он открывается только на этой машине или в этой сети.
+preflight-unreachable = { $url } отсюда не отвечает. Проверьте, что он доступен получателям.
+preflight-empty = «{ $name }» никто не получит. Проверьте список и сегмент.
+preflight-missing = Нет значения «{ $field }»: { $count ->
+    [one] у { $count } человека
+   *[other] у { $count } человек
+}. Напишите {"{{"} { $field } | default("…") {"}}"} или начните с --skip-missing.
+preflight-broken = Письмо не сделать ({ $reason }): { $count ->
+    [one] для { $count } человека
+   *[other] для { $count } человек
+}. Чтобы пропустить их, начните с --skip-missing.
+test-sent = Пробное письмо для { $to } передано: { $answer }
+address-wrong = По такому адресу не написать: { $why }.
+mail-waiting = Отложенные письма пойдут снова с { $time }; запустите тогда sendoff mail или оставьте работать sendoff serve.
+mail-nothing = Отправлять нечего. Начните рассылку: sendoff campaign start ИМЯ

@@ -1,0 +1,41 @@
+# Команды.
+workspace-name = Рабочей области нужно имя от 1 до 64 видимых знаков.
+init-done = Готово: { $data }. Дальше: sendoff field add first_name text, затем sendoff list add Новости
+field-added = Поле «{ $name }» ({ $kind }) объявлено.
+field-none = Полей пока нет. Объявите: sendoff field add first_name text
+setting-set = { $name } = { $value }
+setting-public-url = адрес, по которому вас найдут получатели, например https://news.example.org
+setting-language = en или ru
+setting-ehlo-name = имя для EHLO, например mail.example.org
+setting-unsubscribe-mailbox = ящик для писем об отписке, например leave@example.org
+setting-retry-after = секунд до первого повтора отложенного письма
+setting-smtp-timers = процентов от стандартных таймеров SMTP
+setting-relay-patience = секунд, которые сервер отправки может сбоить до паузы рассылок
+key-rotated = Ключ { $id } подписывает новые письма со следующего запуска; ссылки в уже отправленных письмах действуют.
+lock-held = Эту папку уже использует другой Sendoff (процесс { $pid }): файл { $file } занят. Остановите его или выберите другую папку через --data.
+serve-open = Получателям:  http://{ $public }
+    Рабочий стол: http://{ $desk }
+    Ящик:         http://{ $desk }/inbox
+    Остановка: Ctrl-C.
+serve-mail = Отправка идёт. Остановка: Ctrl-C.
+serve-stopped = Остановлено; всё на диске.
+demo-imported = 1  Из examples/contacts.csv загружено людей: { $count }; отклонено строк: { $rejected }, каждая с причиной.
+demo-segment = 2  В сегмент { $expression } вошли { $count } из них.
+demo-sent = 3  Рассылка запланировала писем: { $planned }; SMTP-сервер принял: { $accepted }.
+demo-answered = 4  Открыто писем: { $opens }, с переходами по ссылкам: { $clicks }.
+demo-left = 5  { $address } отписывается одним нажатием. Проверены все таблицы и файлы, следов: { $hits }.
+demo-refused = 6  Тот же файл ещё раз: отметки об удалении не пустили адресов: { $count }.
+demo-exported = 7  Выгружено доставок: { $rows }, файл { $file }.
+demo-done = Готово за { $seconds } с.
+demo-open = Рабочий стол открыт на http://{ $desk }, ящик — http://{ $desk }/inbox. Ctrl-C — остановить и всё удалить.
+demo-letter = В письме из ящика нет того, что есть в каждом письме. Сообщите об этом, пожалуйста.
+count-planned = запланировано
+count-accepted = принято сервером отправки
+count-rejected = отклонено (возвраты)
+count-uncertain = неизвестно: знает только сервер отправки
+count-suppressed = не отправлено: отписались или приостановлены раньше
+count-skipped = пропущено: письмо не сделать или отменено
+count-pending = ожидает
+count-opens = открыли хотя бы раз
+count-clicks = перешли по ссылке
+count-unsubscribed = отписались через эту рассылку

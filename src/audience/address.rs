@@ -22,7 +22,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// The word that stands in reports and reject files; `invalid-…` in the catalogues explains it.
+    /// The word that stands in reports and reject files.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Empty => "address-empty",
@@ -30,6 +30,17 @@ impl Fault {
             Self::Shape => "address-shape",
             Self::Local => "address-local",
             Self::Domain => "address-domain",
+        }
+    }
+
+    /// The key of the sentence that explains it.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Empty => "invalid-address-empty",
+            Self::Control => "invalid-address-control",
+            Self::Shape => "invalid-address-shape",
+            Self::Local => "invalid-address-local",
+            Self::Domain => "invalid-address-domain",
         }
     }
 }

@@ -7,7 +7,7 @@ use sqlx::any::AnyRow;
 
 use super::address::Address;
 use crate::ground::clock::Millis;
-use crate::ground::db::{Conn, Sql};
+use crate::ground::db::{Conn, Db, Sql};
 use crate::ground::error::{Message, Result};
 use crate::ground::id::Id;
 
@@ -85,6 +85,18 @@ pub async fn get(conn: &mut Conn, id: Id) -> Result<Option<Contact>> {
     row.as_ref().map(read).transpose()
 }
 
+/// Someone on a list whom letters go to; the one who came first.
+pub async fn any_on(conn: &mut Conn, list: Id) -> Result<Option<Contact>> {
+    let row = sqlx::query(
+        "select c.id, c.address, c.fields, c.created_at, c.updated_at from subscription s join contact c on c.id = s.contact_id \
+         where s.list_id = $1 and s.state = 'confirmed' order by s.contact_id limit 1",
+    )
+    .bind(list)
+    .fetch_optional(conn)
+    .await?;
+    row.as_ref().map(read).transpose()
+}
+
 /// People by the canonical forms of their addresses, in no order; at most 30,000 forms a call.
 pub async fn find_many(conn: &mut Conn, workspace: Id, canonical: &[String]) -> Result<Vec<Contact>> {
     if canonical.is_empty() {
@@ -119,20 +131,34 @@ pub async fn add(conn: &mut Conn, workspace: Id, people: &[NewContact], now: Mil
 
 /// Replaces the address spelling and the values of people who are there already.
 pub async fn change(conn: &mut Conn, people: &[NewContact], now: Millis) -> Result<()> {
-    for person in people {
-        sqlx::query(
-            "update contact set address = $1, canonical = $2, fields = $3, folded = $4, updated_at = $5 where id = $6",
-        )
-        .bind(person.address.expose())
-        .bind(person.address.canonical())
-        .bind(json(&person.values))
-        .bind(json(&fold(&person.values)))
-        .bind(now)
-        .bind(person.id)
-        .execute(&mut *conn)
-        .await?;
+    for some in people.chunks(ROWS) {
+        let mut sql = Sql::new("update contact set updated_at = ");
+        sql.bind(now).push(", address = new.column2, canonical = new.column3, fields = new.column4, ");
+        sql.push("folded = new.column5 from (values ");
+        for (index, person) in some.iter().enumerate() {
+            sql.push(if index == 0 { "(" } else { ", (" }).bind(person.id).push(", ");
+            sql.bind_all([
+                person.address.expose(),
+                person.address.canonical(),
+                json(&person.values),
+                json(&fold(&person.values)),
+            ]);
+            sql.push(")");
+        }
+        sql.push(") as new where contact.id = new.column1").run(conn).await?;
     }
     Ok(())
+}
+
+/// Keeps others from changing or removing these people until the transaction ends. Returns those
+/// who are still there and when they last changed.
+pub async fn hold(conn: &mut Conn, db: &Db, ids: &[Id]) -> Result<Vec<(Id, Millis)>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut sql = Sql::new("select id, updated_at from contact where id in (");
+    let rows = sql.bind_all(ids.iter().copied()).push(") order by id").push(db.hold()).all(conn).await?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
 /// Removes the row. The caller removes what hangs on it in the same transaction.

@@ -69,6 +69,7 @@ const RESERVED: &[&str] = &[
     "endfor",
     "loop",
     "brand",
+    "sendoff",
 ];
 
 impl Field {

@@ -86,7 +86,8 @@ pub async fn states(conn: &mut Conn, list: Id, contacts: &[Id]) -> Result<Vec<(I
     if contacts.is_empty() {
         return Ok(Vec::new());
     }
-    let mut sql = Sql::new("select contact_id, state from subscription where list_id = ");
+    // `+ 0` keeps SQLite from walking the whole list instead of looking up the people.
+    let mut sql = Sql::new("select contact_id, state from subscription where list_id + 0 = ");
     sql.bind(list).push(" and contact_id in (").bind_all(contacts.iter().copied()).push(")");
     sql.all(conn).await?.iter().map(|row| Ok((row.get(0), row.get::<String, _>(1).parse()?))).collect()
 }
@@ -109,6 +110,18 @@ pub async fn restrict(conn: &mut Conn, contact: Id) -> Result<u64> {
         .bind(contact)
         .execute(conn)
         .await?;
+    Ok(done.rows_affected())
+}
+
+/// Ends the pause: lists that the person agreed to are confirmed again, the others wait for it.
+pub async fn unrestrict(conn: &mut Conn, contact: Id) -> Result<u64> {
+    let done = sqlx::query(
+        "update subscription set state = case when exists (select 1 from consent c where c.contact_id = subscription.contact_id \
+         and c.list_id = subscription.list_id) then 'confirmed' else 'pending' end where contact_id = $1 and state = 'restricted'",
+    )
+    .bind(contact)
+    .execute(conn)
+    .await?;
     Ok(done.rows_affected())
 }
 

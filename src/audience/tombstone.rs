@@ -15,6 +15,9 @@ use crate::ground::secret::Key;
 /// The list number that stands for every list of the workspace.
 pub const EVERY_LIST: Id = 0;
 
+/// Rows a statement: SQLite finds each `$n` by walking over those before it.
+const ROWS: usize = 200;
+
 /// The digest of an address in a workspace.
 pub type Mark = [u8; 32];
 
@@ -30,17 +33,20 @@ pub fn mark_canonical(key: &Key, workspace: Id, canonical: &str) -> Mark {
 
 /// Sets a tombstone; one that stands already is left alone.
 pub async fn set(conn: &mut Conn, workspace: Id, list: Id, mark: Mark, reason: &str, day: i64) -> Result<()> {
-    sqlx::query(
-        "insert into tombstone (workspace_id, list_id, digest, reason, day) values ($1, $2, $3, $4, $5) \
-         on conflict (workspace_id, digest, list_id) do nothing",
-    )
-    .bind(workspace)
-    .bind(list)
-    .bind(mark.to_vec())
-    .bind(reason)
-    .bind(day)
-    .execute(conn)
-    .await?;
+    set_many(conn, &[(workspace, list, mark, reason, day)]).await
+}
+
+/// Sets many tombstones, each as workspace, list, digest, reason and day.
+pub async fn set_many(conn: &mut Conn, graves: &[(Id, Id, Mark, &str, i64)]) -> Result<()> {
+    for some in graves.chunks(ROWS) {
+        let mut sql = Sql::new("insert into tombstone (workspace_id, list_id, digest, reason, day) values ");
+        for (index, (workspace, list, mark, reason, day)) in some.iter().enumerate() {
+            sql.push(if index == 0 { "(" } else { ", (" });
+            sql.bind_all([*workspace, *list]).push(", ").bind(mark.to_vec()).push(", ");
+            sql.bind((*reason).to_owned()).push(", ").bind(*day).push(")");
+        }
+        sql.push(" on conflict (workspace_id, digest, list_id) do nothing").run(conn).await?;
+    }
     Ok(())
 }
 

@@ -48,3 +48,9 @@ pub async fn all(conn: &mut Conn) -> Result<Vec<Workspace>> {
     let rows = sqlx::query("select id, name from workspace order by name").fetch_all(conn).await?;
     Ok(rows.iter().map(|row| Workspace { id: row.get(0), name: row.get(1) }).collect())
 }
+
+/// The name of a workspace; empty when there is none of this key.
+pub async fn name_of(conn: &mut Conn, id: Id) -> Result<String> {
+    let row = sqlx::query("select name from workspace where id = $1").bind(id).fetch_optional(conn).await?;
+    Ok(row.map(|row| row.get(0)).unwrap_or_default())
+}

@@ -1,1 +1,246 @@
-//! stub
+//! A campaign as a file: TOML between two `+++` lines, then the letter in Markdown or HTML. The file
+//! is the campaign: it can be read, compared and kept beside code.
+
+use serde::{Deserialize, Serialize};
+
+use crate::audience::address::{Address, is_hidden};
+use crate::content::letter::{Draft, Format, Layout, Tracking};
+use crate::ground::clock::Millis;
+use crate::ground::error::{Message, Result};
+
+/// What a campaign file says.
+#[derive(Debug, Clone)]
+pub struct File {
+    /// The campaign's name.
+    pub name: String,
+    /// The list it is sent to.
+    pub list: String,
+    /// The segment that narrows the list.
+    pub segment: Option<String>,
+    /// Who writes.
+    pub from: Sender,
+    /// Where answers go, when not to the sender.
+    pub reply_to: Option<Sender>,
+    /// The letter.
+    pub draft: Draft,
+    /// When it is to start.
+    pub at: Option<Millis>,
+    /// The time zone of its times.
+    pub zone: Option<String>,
+}
+
+/// A mailbox with a name, as in `Shop <news@example.org>`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sender {
+    /// The displayed name; may be empty.
+    pub name: String,
+    /// The address as its owner spells it.
+    pub address: String,
+}
+
+impl std::fmt::Debug for Sender {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+impl Sender {
+    /// Reads `Name <address>` or a bare address.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let (name, address) = match text.strip_suffix('>').and_then(|rest| rest.rsplit_once('<')) {
+            Some((name, address)) => (name.trim().trim_matches('"').trim(), address),
+            None => ("", text),
+        };
+        let address = Address::parse(address).ok()?;
+        (!name.chars().any(is_hidden) && name.len() <= 200)
+            .then(|| Self { name: name.to_owned(), address: address.expose() })
+    }
+
+    /// The address, which was checked when it was read.
+    pub fn mailbox(&self) -> Address {
+        Address::parse(&self.address).expect("a sender is only ever made from a parsed address")
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Front {
+    name: String,
+    list: String,
+    segment: Option<String>,
+    from: String,
+    #[serde(alias = "reply_to")]
+    reply_to: Option<String>,
+    subject: String,
+    preheader: Option<String>,
+    layout: Option<String>,
+    tracking: Option<String>,
+    at: Option<toml::Value>,
+    zone: Option<String>,
+}
+
+/// Longest campaign file, in bytes; a letter is clipped by mail programs long before.
+const LONGEST: usize = 1 << 20;
+
+impl File {
+    /// Reads a campaign file. `format` follows from the ending of its name.
+    pub fn parse(text: &str, format: Format) -> Result<Self> {
+        if text.len() > LONGEST {
+            return Err(Message::new("campaign-file-long").misuse());
+        }
+        if text.contains('\0') {
+            return Err(Message::new("campaign-file-binary").misuse());
+        }
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
+        let (front, body) = split(&text)?;
+        let front: Front = toml::from_str(front).map_err(|error| front_error(front, &error))?;
+        let name = front.name.trim();
+        if name.is_empty() || name.chars().count() > 100 || name.chars().any(is_hidden) {
+            return Err(Message::new("campaign-name").misuse());
+        }
+        let sender = |field: &'static str, text: &str| {
+            Sender::parse(text)
+                .ok_or_else(|| Message::new("campaign-sender").with("field", field).with("text", text).misuse())
+        };
+        let at = front.at.as_ref().map(|at| read_time(at, front.zone.as_deref())).transpose()?;
+        Ok(Self {
+            name: name.to_owned(),
+            list: front.list,
+            segment: front.segment.filter(|segment| !segment.trim().is_empty()),
+            from: sender("from", &front.from)?,
+            reply_to: front.reply_to.as_deref().map(|text| sender("reply-to", text)).transpose()?,
+            draft: Draft {
+                subject: front.subject,
+                preheader: front.preheader.unwrap_or_default(),
+                layout: front.layout.as_deref().unwrap_or("plain").parse::<Layout>()?,
+                format,
+                body,
+                tracking: front.tracking.as_deref().unwrap_or("none").parse::<Tracking>()?,
+            },
+            at,
+            zone: front.zone,
+        })
+    }
+}
+
+/// The parts before and after the second `+++` line. The letter is preceded by as many empty lines
+/// as stand before it in the file, so that a mistake in it is named by the line of the file.
+fn split(text: &str) -> Result<(&str, String)> {
+    let missing = || Message::new("campaign-front").misuse();
+    let rest = text.trim_start_matches(['\n', ' ']).strip_prefix("+++\n").ok_or_else(missing)?;
+    if let Some(body) = rest.strip_prefix("+++\n") {
+        return Ok(("", format!("\n\n{body}")));
+    }
+    let (front, body) = rest
+        .split_once("\n+++\n")
+        .or_else(|| rest.strip_suffix("\n+++").map(|front| (front, "")))
+        .ok_or_else(missing)?;
+    let above = front.matches('\n').count() + 3;
+    Ok((front, "\n".repeat(above) + body))
+}
+
+const KEYS: &[&str] =
+    &["name", "list", "segment", "from", "reply-to", "subject", "preheader", "layout", "tracking", "at", "zone"];
+
+/// Names the line of the file, the key and, for a misspelt key, the one that was meant.
+fn front_error(front: &str, error: &toml::de::Error) -> crate::ground::error::Error {
+    let text = error.message();
+    let start = error.span().map_or(0, |span| span.start.min(front.len()));
+    let line = front[..start].matches('\n').count() + 2;
+    let quoted = text.split('`').nth(1).unwrap_or_default();
+    let message = if text.starts_with("unknown field") {
+        let near = KEYS.iter().max_by(|a, b| strsim::jaro(a, quoted).total_cmp(&strsim::jaro(b, quoted)));
+        Message::new("campaign-key-unknown").with("key", quoted).with("near", near.unwrap_or(&"name"))
+    } else if text.starts_with("missing field") {
+        return Message::new("campaign-key-missing").with("key", quoted).misuse();
+    } else {
+        Message::new("campaign-toml").with("why", text.lines().next().unwrap_or_default())
+    };
+    message.with("line", line).misuse()
+}
+
+fn read_time(at: &toml::Value, zone: Option<&str>) -> Result<Millis> {
+    let text = match at {
+        toml::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    parse_time(&text, zone)
+}
+
+/// Reads `2026-12-01 10:00` in a named zone (UTC without one), or a time with an offset of its own.
+/// Where a clock change makes the hour happen twice the first is meant; where it skips the hour, the
+/// moment after the gap.
+pub fn parse_time(text: &str, zone: Option<&str>) -> Result<Millis> {
+    let text = text.trim();
+    if let Ok(moment) = text.parse::<jiff::Timestamp>() {
+        return Ok(moment.as_millisecond());
+    }
+    let name = zone.unwrap_or("UTC");
+    let zone = jiff::tz::TimeZone::get(name).map_err(|_| Message::new("campaign-zone").with("zone", name).misuse())?;
+    let local: jiff::civil::DateTime =
+        text.parse().map_err(|_| Message::new("campaign-time").with("text", text).misuse())?;
+    let zoned = zone.to_zoned(local).map_err(|_| Message::new("campaign-time").with("text", text).misuse())?;
+    Ok(zoned.timestamp().as_millisecond())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LETTER: &str = "+++\nname = \"autumn\"\nlist = \"News\"\nfrom = \"Магазин <news@example.org>\"\nsubject = \"Осень\"\n+++\n# Привет\n";
+
+    fn refusal(text: &str) -> Message {
+        File::parse(text, Format::Md).expect_err("a refusal").message()
+    }
+
+    fn arg<'a>(message: &'a Message, name: &str) -> &'a str {
+        message.args.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value)
+    }
+
+    #[test]
+    fn a_file_is_read_whole() {
+        let file = File::parse(LETTER, Format::Md).expect("reads");
+
+        assert_eq!((file.name.as_str(), file.list.as_str()), ("autumn", "News"));
+        assert_eq!(file.from.name, "Магазин");
+        assert_eq!(file.from.address, "news@example.org");
+        assert_eq!(file.draft.body, format!("{}# Привет\n", "\n".repeat(6)));
+        assert_eq!(file.draft.tracking, Tracking::None);
+    }
+
+    #[test]
+    fn windows_line_ends_and_a_byte_order_mark_change_nothing() {
+        let text = format!("\u{feff}{}", LETTER.replace('\n', "\r\n"));
+
+        assert_eq!(File::parse(&text, Format::Md).expect("reads").draft.body.trim(), "# Привет");
+    }
+
+    #[test]
+    fn mistakes_are_named_with_their_line() {
+        let unknown = refusal(&LETTER.replace("list =", "lisst ="));
+        assert_eq!(unknown.key, "campaign-key-unknown");
+        assert_eq!((arg(&unknown, "line"), arg(&unknown, "near")), ("3", "list"));
+
+        assert_eq!(arg(&refusal(&LETTER.replace("subject = \"Осень\"\n", "")), "key"), "subject");
+        assert_eq!(refusal("# Привет").key, "campaign-front");
+        assert_eq!(refusal(&LETTER.replace("news@example.org", "nobody")).key, "campaign-sender");
+        assert_eq!(arg(&refusal(&LETTER.replace("\"Осень\"", "Осень")), "line"), "5");
+        assert_eq!(refusal(&LETTER.replace("+++\n#", "layout = \"fancy\"\n+++\n#")).key, "unknown-word");
+    }
+
+    #[test]
+    fn times_know_their_zone() {
+        let moscow = parse_time("2026-12-01 10:00", Some("Europe/Moscow")).expect("a time");
+        assert_eq!(moscow, parse_time("2026-12-01T07:00:00Z", None).expect("a time"));
+
+        // 2026-03-29: 02:30 does not exist in Berlin; 2026-10-25: 02:30 happens twice.
+        let gap = parse_time("2026-03-29 02:30", Some("Europe/Berlin")).expect("a time");
+        assert_eq!(gap, parse_time("2026-03-29T01:30:00Z", None).expect("a time"));
+        let fold = parse_time("2026-10-25 02:30", Some("Europe/Berlin")).expect("a time");
+        assert_eq!(fold, parse_time("2026-10-25T00:30:00Z", None).expect("a time"));
+
+        assert_eq!(parse_time("2026-12-01 10:00", Some("Moscow")).expect_err("refused").message().key, "campaign-zone");
+        assert_eq!(parse_time("tomorrow", None).expect_err("refused").message().key, "campaign-time");
+    }
+}

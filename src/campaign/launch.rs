@@ -1,1 +1,148 @@
-//! stub
+//! Launch: what the letters are made from and whom they go to are fixed in one transaction. From
+//! then on neither a changed brand nor a changed segment alters the campaign.
+
+use super::delivery;
+use super::file::File;
+use super::link::{self, Link};
+use super::press::{Frozen, Press};
+use super::state::{self, Campaign, State};
+use crate::audience::segment::{self, Condition};
+use crate::audience::{contact, field, list, workspace};
+use crate::content::brand;
+use crate::content::letter::{Format, Frame};
+use crate::ground::db::Conn;
+use crate::ground::error::{Error, Message, Result};
+use crate::ground::id::Id;
+use crate::ground::installation::Installation;
+use crate::ground::setting::{self, Setting};
+
+/// What a campaign would be made from if it were launched now.
+pub async fn draft(conn: &mut Conn, campaign: &Campaign) -> Result<Frozen> {
+    let format = if campaign.format == "html" { Format::Html } else { Format::Md };
+    let file = File::parse(&campaign.source, format)?;
+    let list = list::get(conn, campaign.list).await?.ok_or_else(|| Message::new("campaign-list-gone").failed())?;
+    let language = setting::get(conn, Setting::Language).await?;
+    Ok(Frozen {
+        draft: file.draft,
+        frame: Frame {
+            brand: brand::get(conn, campaign.workspace).await?,
+            lang: language.parse()?,
+            public_url: setting::get(conn, Setting::PublicUrl).await?,
+            fields: field::all(conn, campaign.workspace).await?.into_iter().map(|field| field.name).collect(),
+            list_name: list.name,
+        },
+        from: file.from,
+        reply_to: file.reply_to,
+        list: campaign.list,
+        workspace: workspace::name_of(conn, campaign.workspace).await?,
+        campaign: campaign.id,
+        mailbox: setting::get(conn, Setting::UnsubscribeMailbox).await?,
+    })
+}
+
+/// The condition of the campaign's segment, as it stands now.
+pub async fn condition(conn: &mut Conn, campaign: &Campaign) -> Result<Option<Condition>> {
+    let Some(id) = campaign.segment else { return Ok(None) };
+    let segment = segment::get(conn, id).await?.ok_or_else(|| Message::new("campaign-segment-gone").failed())?;
+    Ok(Some(segment::resolve(conn, campaign.workspace, &segment.expression).await?))
+}
+
+/// Freezes the audience and lets the campaign run. Returns how many letters are planned; `None`
+/// when it was running already.
+pub async fn start(home: &Installation, campaign: &Campaign) -> Result<Option<u64>> {
+    let (frozen, condition, most) = {
+        let mut conn = home.db.read().await?;
+        let list = list::get(&mut conn, campaign.list).await?;
+        if list.is_none_or(|list| list.closed) {
+            return Err(Message::new("campaign-list-gone").misuse());
+        }
+        let most: i64 =
+            crate::audience::subscription::count(&mut conn, campaign.list).await?.iter().map(|(_, count)| count).sum();
+        (draft(&mut conn, campaign).await?, condition(&mut conn, campaign).await?, most)
+    };
+    let text = serde_json::to_string(&frozen)
+        .map_err(|_| Message::new("campaign-frozen").with("name", &campaign.name).failed())?;
+    let press = Press::compile(home, frozen)?;
+    let links: Vec<Link> = press
+        .letter()
+        .links()
+        .iter()
+        .map(|link| Link {
+            position: position(link.position),
+            destination: link.destination.clone(),
+            personal: link.personal,
+        })
+        .collect();
+    let now = home.clock.now();
+    // People who join between the count and the statement get ids from this margin.
+    let first = home.ids.reserve(most + 100_000);
+    let mut tx = home.db.write().await?;
+    if !state::run(&mut tx, campaign, &text, now).await? {
+        return Ok(None);
+    }
+    link::add(&mut tx, campaign.id, &links).await?;
+    let db = home.db.clone();
+    let planned =
+        delivery::freeze(&mut tx, campaign.workspace, campaign.id, campaign.list, first, now, |sql| match &condition {
+            Some(condition) => condition.compile(sql, &db, now),
+            None => drop(sql.push("1 = 1")),
+        })
+        .await?;
+    tx.commit().await?;
+    Ok(Some(planned))
+}
+
+fn position(of: usize) -> i32 {
+    i32::try_from(of).expect("a letter of 1 MiB has fewer links")
+}
+
+/// Launches the scheduled campaigns whose time has come. One that cannot be launched becomes a
+/// draft again with its reason, so that it does not stand in the way of others.
+pub async fn due(home: &Installation) -> Result<()> {
+    let waiting = state::in_state(&mut *home.db.read().await?, State::Scheduled).await?;
+    for campaign in waiting.into_iter().filter(|campaign| campaign.starts_at.is_some_and(|at| at <= home.clock.now())) {
+        match start(home, &campaign).await {
+            Ok(planned) => tracing::info!(campaign.id = campaign.id, planned, "a scheduled campaign began"),
+            Err(error @ (Error::Db(_) | Error::Io { .. })) => return Err(error),
+            Err(error) => {
+                let mut tx = home.db.write().await?;
+                state::fail(&mut tx, &campaign, &error.message().pack()).await?;
+                tx.commit().await?;
+                tracing::warn!(
+                    campaign.id = campaign.id,
+                    why = error.message().key,
+                    "a scheduled campaign could not begin"
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The letter of a delivery as HTML, for reading in a browser; `None` when the person is gone.
+pub async fn letter_for(home: &Installation, campaign: Id, delivery: Id) -> Result<Option<String>> {
+    let mut conn = home.db.read().await?;
+    let Some((person, of)) = delivery::contact_of(&mut conn, delivery).await? else { return Ok(None) };
+    let (Some(person), Some(campaign)) =
+        (contact::get(&mut conn, person).await?, state::get(&mut conn, campaign).await?)
+    else {
+        return Ok(None);
+    };
+    if of != campaign.id {
+        return Ok(None);
+    }
+    let fields = serde_json::to_string(&person.values).map_err(|_| Message::new("skipped-fields").failed())?;
+    let claimed =
+        delivery::Claimed { id: delivery, campaign: of, attempts: 0, address: person.address.expose(), fields };
+    match Press::open(home, &campaign) {
+        Ok(press) => Ok(press.render(&claimed).ok().map(|rendered| rendered.html)),
+        Err(error) => {
+            tracing::error!(
+                campaign.id = of,
+                why = error.message().key,
+                "the letters of a campaign cannot be made again"
+            );
+            Ok(None)
+        }
+    }
+}

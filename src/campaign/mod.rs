@@ -5,5 +5,7 @@ pub mod file;
 pub mod launch;
 pub mod link;
 pub mod preflight;
+pub mod press;
+pub mod sample;
 pub mod state;
 pub mod tally;

@@ -1,1 +1,234 @@
-//! stub
+//! What a marketer looks at before "start": how many people, who is left out and why, five letters
+//! as they will be, and everything that would go wrong. Every letter is made once and thrown away,
+//! so that a missing value is found with the number of people it concerns.
+
+use std::collections::BTreeMap;
+use std::net::ToSocketAddrs;
+use std::time::Duration;
+
+use sqlx::Row;
+use url::{Host, Url};
+
+use super::delivery::Claimed;
+use super::launch;
+use super::press::Press;
+use super::state::Campaign;
+use crate::audience::address::Address;
+use crate::audience::segment::Condition;
+use crate::audience::subscription;
+use crate::content::letter::Rendered;
+use crate::content::lint;
+use crate::ground::db::{Conn, Db, Sql};
+use crate::ground::error::{Message, Result};
+use crate::ground::id::Id;
+use crate::ground::installation::Installation;
+
+/// The sheet.
+#[derive(Debug, Default)]
+pub struct Preflight {
+    /// People who will be written to.
+    pub recipients: i64,
+    /// People on the list who will not, by catalogue key of the reason.
+    pub excluded: BTreeMap<&'static str, i64>,
+    /// Up to five letters as they will be.
+    pub samples: Vec<Sample>,
+    /// The letter with the most HTML, for a closer look.
+    pub heaviest: Option<Rendered>,
+    /// Bytes of the largest message.
+    pub largest: usize,
+    /// Fields that some letter prints and some people lack, with the number of people.
+    pub missing: BTreeMap<String, i64>,
+    /// People for whom no letter can be made, by packed reason.
+    pub broken: BTreeMap<String, i64>,
+    /// What is worth a look.
+    pub warnings: Vec<Message>,
+    /// What must be mended first.
+    pub problems: Vec<Message>,
+}
+
+/// One letter as it will be.
+#[derive(Debug)]
+pub struct Sample {
+    /// To whom, masked.
+    pub to: String,
+    /// Its subject.
+    pub subject: String,
+    /// Its preheader.
+    pub preheader: String,
+    /// Its text part.
+    pub text: String,
+    /// Its size in bytes, all parts and headers.
+    pub bytes: usize,
+}
+
+const SAMPLES: usize = 5;
+const PAGE: i64 = 1_000;
+
+/// Makes every letter of the campaign and says what would happen. `progress` hears how many of the
+/// recipients are done. With `local`, links to this machine are in order, as in the demo.
+pub async fn check(
+    home: &Installation,
+    campaign: &Campaign,
+    local: bool,
+    mut progress: impl FnMut(i64, i64),
+) -> Result<Preflight> {
+    let (frozen, condition) = {
+        let mut conn = home.db.read().await?;
+        (launch::draft(&mut conn, campaign).await?, launch::condition(&mut conn, campaign).await?)
+    };
+    let press = Press::compile(home, frozen)?;
+    let mut sheet = Preflight { recipients: count(home, campaign, condition.as_ref()).await?, ..Preflight::default() };
+    exclusions(&mut *home.db.read().await?, campaign, &mut sheet).await?;
+    reach(&press.frozen().frame.public_url, local, &mut sheet).await;
+    let mut after = 0;
+    let (mut done, stride) = (0, (sheet.recipients / SAMPLES as i64).max(1));
+    loop {
+        let people = page(home, campaign, condition.as_ref(), after).await?;
+        let Some(last) = people.last() else { break };
+        after = last.id;
+        for person in &people {
+            look(&press, person, done % stride == 0, &mut sheet);
+            done += 1;
+        }
+        progress(done, sheet.recipients);
+    }
+    judge(campaign, &press, &mut sheet);
+    Ok(sheet)
+}
+
+/// Makes one letter; keeps it as a sample when asked.
+fn look(press: &Press, person: &Claimed, keep: bool, sheet: &mut Preflight) {
+    match inspect(press, person) {
+        Err(reason) => *sheet.broken.entry(reason.pack()).or_default() += 1,
+        Ok((sample, rendered)) => {
+            sheet.largest = sheet.largest.max(sample.bytes);
+            if keep && sheet.samples.len() < SAMPLES {
+                sheet.samples.push(sample);
+            }
+            for field in &rendered.missing {
+                *sheet.missing.entry(field.clone()).or_default() += 1;
+            }
+            if sheet.heaviest.as_ref().is_none_or(|heaviest| heaviest.html.len() < rendered.html.len()) {
+                sheet.heaviest = Some(rendered);
+            }
+        }
+    }
+}
+
+fn inspect(press: &Press, person: &Claimed) -> Result<(Sample, Rendered), Message> {
+    let address = Address::parse(&person.address).map_err(|_| Message::new("skipped-address"))?;
+    let rendered = press.sketch(person)?;
+    let sample = Sample {
+        to: address.to_string(),
+        subject: rendered.subject.to_string(),
+        preheader: rendered.preheader.to_string(),
+        text: rendered.text.clone(),
+        bytes: press.write(person, &address, &rendered, 0).len(),
+    };
+    Ok((sample, rendered))
+}
+
+async fn count(home: &Installation, campaign: &Campaign, condition: Option<&Condition>) -> Result<i64> {
+    let mut sql = Sql::new("select count(*) from subscription s join contact c on c.id = s.contact_id where ");
+    audience(&mut sql, &home.db, campaign, condition, home.clock.now());
+    let row = sql.first(&mut *home.db.read().await?).await?;
+    Ok(row.map_or(0, |row| row.get(0)))
+}
+
+async fn page(
+    home: &Installation,
+    campaign: &Campaign,
+    condition: Option<&Condition>,
+    after: Id,
+) -> Result<Vec<Claimed>> {
+    let mut sql = Sql::new(
+        "select c.id, c.address, c.fields from subscription s join contact c on c.id = s.contact_id where c.id > ",
+    );
+    sql.bind(after).push(" and ");
+    audience(&mut sql, &home.db, campaign, condition, home.clock.now());
+    let rows = sql.push(" order by c.id limit ").bind(PAGE).all(&mut *home.db.read().await?).await?;
+    let person = |row: &sqlx::any::AnyRow| Claimed {
+        id: row.get(0),
+        campaign: campaign.id,
+        attempts: 0,
+        address: row.get(1),
+        fields: row.get(2),
+    };
+    Ok(rows.iter().map(person).collect())
+}
+
+fn audience(sql: &mut Sql, db: &Db, campaign: &Campaign, condition: Option<&Condition>, now: i64) {
+    sql.push("s.list_id = ")
+        .bind(campaign.list)
+        .push(" and s.state = 'confirmed' and c.workspace_id = ")
+        .bind(campaign.workspace);
+    if let Some(condition) = condition {
+        sql.push(" and (");
+        condition.compile(sql, db, now);
+        sql.push(")");
+    }
+}
+
+async fn exclusions(conn: &mut Conn, campaign: &Campaign, sheet: &mut Preflight) -> Result<()> {
+    let mut outside = -sheet.recipients;
+    for (state, count) in subscription::count(conn, campaign.list).await? {
+        match state {
+            subscription::State::Confirmed => outside += count,
+            subscription::State::Pending => drop(sheet.excluded.insert("excluded-pending", count)),
+            subscription::State::Restricted => drop(sheet.excluded.insert("excluded-restricted", count)),
+        }
+    }
+    if outside > 0 {
+        sheet.excluded.insert("excluded-segment", outside);
+    }
+    Ok(())
+}
+
+/// Links must lead somewhere from the recipient's side.
+async fn reach(public_url: &str, local: bool, sheet: &mut Preflight) {
+    let Ok(url) = Url::parse(public_url) else {
+        return sheet.problems.push(Message::new("preflight-url").with("url", public_url));
+    };
+    if local {
+        return;
+    }
+    match url.host() {
+        Some(Host::Domain(name)) if name == "localhost" || name.ends_with(".localhost") => {
+            sheet.problems.push(Message::new("preflight-localhost").with("url", public_url));
+        }
+        Some(Host::Ipv4(ip)) if ip.is_loopback() || ip.is_private() => {
+            sheet.warnings.push(Message::new("preflight-private").with("url", public_url));
+        }
+        Some(Host::Ipv6(ip)) if ip.is_loopback() => {
+            sheet.warnings.push(Message::new("preflight-private").with("url", public_url));
+        }
+        _ => {
+            let port = url.port_or_known_default().unwrap_or(443);
+            let host = url.host_str().unwrap_or_default().to_owned();
+            let connect = tokio::task::spawn_blocking(move || {
+                let mut addresses = (host.as_str(), port).to_socket_addrs()?;
+                let first = addresses.next().ok_or(std::io::ErrorKind::NotFound)?;
+                std::net::TcpStream::connect_timeout(&first, Duration::from_secs(2))
+            });
+            let answer = tokio::time::timeout(Duration::from_secs(4), connect).await;
+            if !matches!(answer, Ok(Ok(Ok(_)))) {
+                sheet.warnings.push(Message::new("preflight-unreachable").with("url", public_url));
+            }
+        }
+    }
+}
+
+fn judge(campaign: &Campaign, press: &Press, sheet: &mut Preflight) {
+    if sheet.recipients == 0 {
+        sheet.problems.push(Message::new("preflight-empty").with("name", &campaign.name));
+    }
+    for (field, people) in &sheet.missing {
+        sheet.problems.push(Message::new("preflight-missing").with("field", field).with("count", people));
+    }
+    for (reason, people) in &sheet.broken {
+        sheet.problems.push(Message::new("preflight-broken").with("reason", reason).with("count", people));
+    }
+    if let Some(heaviest) = &sheet.heaviest {
+        sheet.warnings.extend(lint::examine(&press.frozen().draft, &press.frozen().frame, press.letter(), heaviest));
+    }
+}

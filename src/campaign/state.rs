@@ -1,1 +1,254 @@
-//! stub
+//! Table `campaign`: content, audience and schedule, and the states a campaign goes through.
+//!
+//! ```text
+//! draft ─► scheduled ─► running ⇄ paused ─► finished
+//!   └──────────┴───────────┴─────────┴────► cancelled
+//! ```
+//!
+//! "Finished" is derived from the delivery rows (`delivery::is_settled`), never from a cursor.
+
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use super::delivery;
+use crate::ground::clock::Millis;
+use crate::ground::db::Conn;
+use crate::ground::error::{Error, Message, Result};
+use crate::ground::id::Id;
+
+crate::text_enum! {
+    /// Where a campaign stands.
+    State {
+        /// Written, changeable.
+        Draft = "draft",
+        /// Waits for its time.
+        Scheduled = "scheduled",
+        /// Audience frozen, letters go out.
+        Running = "running",
+        /// Stands still, with a reason; nothing is lost.
+        Paused = "paused",
+        /// Every delivery has an end.
+        Finished = "finished",
+        /// Stopped for good; what was not sent is skipped.
+        Cancelled = "cancelled",
+    }
+}
+
+/// A campaign as it lies in the database.
+#[derive(Debug, Clone)]
+pub struct Campaign {
+    /// Its key; part of every token of its letters.
+    pub id: Id,
+    /// The customer it belongs to.
+    pub workspace: Id,
+    /// Its name on the command line.
+    pub name: String,
+    /// `md` or `html`.
+    pub format: String,
+    /// The campaign file as it came.
+    pub source: String,
+    /// The list it is sent to.
+    pub list: Id,
+    /// The segment that narrows the list.
+    pub segment: Option<Id>,
+    /// Where it stands.
+    pub state: State,
+    /// Why it was paused: a catalogue key, or what an operator said.
+    pub reason: Option<String>,
+    /// When it is to start.
+    pub starts_at: Option<Millis>,
+    /// Everything its letters are made from, fixed at launch (JSON of `file::Frozen`).
+    pub frozen: Option<String>,
+    /// When its audience was frozen.
+    pub launched_at: Option<Millis>,
+    /// When its last delivery ended.
+    pub finished_at: Option<Millis>,
+}
+
+/// A campaign to be written.
+#[derive(Debug, Clone)]
+pub struct NewCampaign<'a> {
+    /// A fresh key, used when the name is new.
+    pub id: Id,
+    /// Its name.
+    pub name: &'a str,
+    /// `md` or `html`.
+    pub format: &'a str,
+    /// The campaign file.
+    pub source: &'a str,
+    /// The list it is sent to.
+    pub list: Id,
+    /// The segment that narrows the list.
+    pub segment: Option<Id>,
+}
+
+const SELECT: &str = "select id, workspace_id, name, format, source, list_id, segment_id, state, reason, starts_at, frozen, \
+                      launched_at, finished_at from campaign";
+
+fn read(row: &AnyRow) -> Result<Campaign> {
+    Ok(Campaign {
+        id: row.get(0),
+        workspace: row.get(1),
+        name: row.get(2),
+        format: row.get(3),
+        source: row.get(4),
+        list: row.get(5),
+        segment: row.get(6),
+        state: row.get::<String, _>(7).parse()?,
+        reason: row.get(8),
+        starts_at: row.get(9),
+        frozen: row.get(10),
+        launched_at: row.get(11),
+        finished_at: row.get(12),
+    })
+}
+
+/// Writes a draft; a draft of the same name is replaced, anything further along is refused.
+pub async fn add(conn: &mut Conn, workspace: Id, new: &NewCampaign<'_>, now: Millis) -> Result<Id> {
+    let written = sqlx::query(
+        "insert into campaign (id, workspace_id, name, format, source, list_id, segment_id, state, created_at) \
+         values ($1, $2, $3, $4, $5, $6, $7, 'draft', $8) on conflict (workspace_id, name) do update \
+         set format = excluded.format, source = excluded.source, list_id = excluded.list_id, segment_id = excluded.segment_id \
+         where campaign.state = 'draft' returning id",
+    )
+    .bind(new.id)
+    .bind(workspace)
+    .bind(new.name)
+    .bind(new.format)
+    .bind(new.source)
+    .bind(new.list)
+    .bind(new.segment)
+    .bind(now)
+    .fetch_optional(conn)
+    .await?;
+    written.map(|row| row.get(0)).ok_or_else(|| Message::new("campaign-not-draft").with("name", new.name).misuse())
+}
+
+/// A campaign by name, or a refusal that names those there are.
+pub async fn need(conn: &mut Conn, workspace: Id, name: &str) -> Result<Campaign> {
+    let all = all(conn, workspace).await?;
+    let known: Vec<_> = all.iter().map(|campaign| campaign.name.clone()).collect();
+    all.into_iter().find(|campaign| campaign.name == name).ok_or_else(|| {
+        let known = if known.is_empty() { "-".to_owned() } else { known.join(", ") };
+        Message::new("campaign-unknown").with("name", name).with("known", known).misuse()
+    })
+}
+
+/// A campaign by key.
+pub async fn get(conn: &mut Conn, id: Id) -> Result<Option<Campaign>> {
+    let row = crate::ground::db::Sql::new(SELECT).push(" where id = ").bind(id).first(conn).await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// All campaigns of a workspace, newest first.
+pub async fn all(conn: &mut Conn, workspace: Id) -> Result<Vec<Campaign>> {
+    let mut sql = crate::ground::db::Sql::new(SELECT);
+    sql.push(" where workspace_id = ").bind(workspace).push(" order by id desc");
+    sql.all(conn).await?.iter().map(read).collect()
+}
+
+/// Campaigns of all workspaces in a state, oldest first.
+pub async fn in_state(conn: &mut Conn, state: State) -> Result<Vec<Campaign>> {
+    let mut sql = crate::ground::db::Sql::new(SELECT);
+    sql.push(" where state = ").bind(state.to_string()).push(" order by id");
+    sql.all(conn).await?.iter().map(read).collect()
+}
+
+/// Gives a draft its time, or another time to one that waits.
+pub async fn schedule(conn: &mut Conn, campaign: &Campaign, at: Millis) -> Result<()> {
+    let moved = sqlx::query(
+        "update campaign set state = 'scheduled', starts_at = $1 where id = $2 and state in ('draft', 'scheduled')",
+    )
+    .bind(at)
+    .bind(campaign.id)
+    .execute(conn)
+    .await?;
+    changed(moved.rows_affected(), campaign, "schedule")
+}
+
+/// Fixes what letters are made from and lets the campaign run. False when it runs already: two
+/// starts at once are one start.
+pub async fn run(conn: &mut Conn, campaign: &Campaign, frozen: &str, now: Millis) -> Result<bool> {
+    let moved = sqlx::query(
+        "update campaign set state = 'running', frozen = $1, launched_at = $2, reason = null \
+         where id = $3 and state in ('draft', 'scheduled')",
+    )
+    .bind(frozen)
+    .bind(now)
+    .bind(campaign.id)
+    .execute(&mut *conn)
+    .await?;
+    if moved.rows_affected() == 1 {
+        return Ok(true);
+    }
+    let current = get(conn, campaign.id).await?.ok_or_else(|| Error::Failed(Message::new("campaign-gone")))?;
+    if current.state == State::Running { Ok(false) } else { Err(refusal(&current, "start")) }
+}
+
+/// Lets a running campaign stand still. What is in flight ends; nothing new starts.
+pub async fn pause(conn: &mut Conn, campaign: &Campaign, reason: &str) -> Result<()> {
+    let moved = sqlx::query("update campaign set state = 'paused', reason = $1 where id = $2 and state = 'running'")
+        .bind(reason)
+        .bind(campaign.id)
+        .execute(conn)
+        .await?;
+    changed(moved.rows_affected(), campaign, "pause")
+}
+
+/// Takes a scheduled campaign that cannot begin out of the queue: a draft again, with the reason.
+pub async fn fail(conn: &mut Conn, campaign: &Campaign, reason: &str) -> Result<()> {
+    let moved = sqlx::query("update campaign set state = 'draft', reason = $1 where id = $2 and state = 'scheduled'")
+        .bind(reason)
+        .bind(campaign.id)
+        .execute(conn)
+        .await?;
+    changed(moved.rows_affected(), campaign, "start")
+}
+
+/// Lets a paused campaign go on.
+pub async fn resume(conn: &mut Conn, campaign: &Campaign) -> Result<()> {
+    let moved = sqlx::query("update campaign set state = 'running', reason = null where id = $1 and state = 'paused'")
+        .bind(campaign.id)
+        .execute(conn)
+        .await?;
+    changed(moved.rows_affected(), campaign, "resume")
+}
+
+/// Stops a campaign for good; what was not sent is skipped, so that the numbers still add up.
+pub async fn cancel(conn: &mut Conn, campaign: &Campaign, now: Millis) -> Result<u64> {
+    let moved = sqlx::query(
+        "update campaign set state = 'cancelled', finished_at = $1 where id = $2 \
+         and state in ('draft', 'scheduled', 'running', 'paused')",
+    )
+    .bind(now)
+    .bind(campaign.id)
+    .execute(&mut *conn)
+    .await?;
+    changed(moved.rows_affected(), campaign, "cancel")?;
+    delivery::skip_pending(conn, campaign.id, "cancelled", now).await
+}
+
+/// Ends a running campaign whose deliveries have all ended. Returns whether it has.
+pub async fn finish(conn: &mut Conn, id: Id, now: Millis) -> Result<bool> {
+    if !delivery::is_settled(conn, id).await? {
+        return Ok(false);
+    }
+    sqlx::query("update campaign set state = 'finished', finished_at = $1 where id = $2 and state = 'running'")
+        .bind(now)
+        .bind(id)
+        .execute(conn)
+        .await?;
+    Ok(true)
+}
+
+fn changed(rows: u64, campaign: &Campaign, verb: &'static str) -> Result<()> {
+    if rows == 1 { Ok(()) } else { Err(refusal(campaign, verb)) }
+}
+
+fn refusal(campaign: &Campaign, verb: &'static str) -> Error {
+    Message::new("campaign-state")
+        .with("name", &campaign.name)
+        .with("state", campaign.state)
+        .with("verb", verb)
+        .misuse()
+}

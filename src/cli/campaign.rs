@@ -1,1 +1,377 @@
-//! stub
+//! `sendoff campaign add | preflight | test | schedule | start | pause | resume | cancel | show | ls`
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use serde_json::json;
+
+use super::print::{Bar, Report, time};
+use crate::audience::address::Address;
+use crate::audience::workspace::Workspace;
+use crate::audience::{list, segment};
+use crate::campaign::file::{self, File};
+use crate::campaign::preflight::{self, Preflight};
+use crate::campaign::state::{self, Campaign, NewCampaign, State};
+use crate::campaign::{launch, sample};
+use crate::content::letter::Format;
+use crate::ground::error::{Error, Message, Result};
+use crate::ground::id::Id;
+use crate::ground::installation::Installation;
+use crate::ground::text::Lang;
+use crate::mailer::{post, relay};
+use crate::report::summary::{self, Summary};
+
+/// What to do with campaigns.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Read a campaign file (.md or .html); a draft of the same name is replaced
+    Add {
+        /// The file
+        file: PathBuf,
+    },
+    /// Make every letter without sending it: who, who not, five samples, what would go wrong
+    Preflight {
+        /// The campaign
+        name: String,
+    },
+    /// Send the letter to one address, with links that measure nothing
+    Test {
+        /// The campaign
+        name: String,
+        /// Where to
+        #[arg(long, value_name = "ADDRESS")]
+        to: String,
+        /// Fill the letter with this person's values
+        #[arg(long = "as", value_name = "ADDRESS")]
+        persona: Option<String>,
+    },
+    /// Start at a given time
+    Schedule {
+        /// The campaign
+        name: String,
+        /// 2026-12-01 10:00; the file's own time when left out
+        #[arg(long, value_name = "TIME")]
+        at: Option<String>,
+        /// Time zone of --at, e.g. Europe/Moscow
+        #[arg(long, value_name = "ZONE")]
+        zone: Option<String>,
+    },
+    /// Freeze the audience and start now
+    Start {
+        /// The campaign
+        name: String,
+        /// Leave out the people for whom no letter can be made, and count them as skipped
+        #[arg(long)]
+        skip_missing: bool,
+    },
+    /// Stand still; what is in flight ends
+    Pause {
+        /// The campaign
+        name: String,
+    },
+    /// Go on
+    Resume {
+        /// The campaign
+        name: String,
+    },
+    /// Stop for good; what was not sent is skipped
+    Cancel {
+        /// The campaign
+        name: String,
+    },
+    /// Show the numbers
+    Show {
+        /// The campaign
+        name: String,
+    },
+    /// List all campaigns
+    Ls,
+}
+
+/// Carries the command out.
+pub async fn run(home: &Installation, workspace: &Workspace, command: Command, lang: Lang) -> Result<Report> {
+    match command {
+        Command::Add { file } => add(home, workspace.id, &file, lang).await,
+        Command::Preflight { name } => {
+            let campaign = need(home, workspace.id, &name).await?;
+            let sheet = check(home, &campaign, false, lang).await?;
+            Ok(Report {
+                json: sheet_json(&sheet, lang),
+                text: sheet_text(&campaign, &sheet, lang),
+                failed: !sheet.problems.is_empty(),
+            })
+        }
+        Command::Test { name, to, persona } => test(home, workspace.id, &name, &to, persona.as_deref(), lang).await,
+        Command::Schedule { name, at, zone } => {
+            schedule(home, workspace.id, &name, at.as_deref(), zone.as_deref(), lang).await
+        }
+        Command::Start { name, skip_missing } => {
+            start(home, workspace.id, &name, &Allowed { local: false, skip_missing }, lang).await
+        }
+        Command::Pause { name } => {
+            let campaign = need(home, workspace.id, &name).await?;
+            let mut tx = home.db.write().await?;
+            state::pause(&mut tx, &campaign, &Message::new("paused-by-hand").pack()).await?;
+            tx.commit().await?;
+            show(home, workspace.id, &name, lang).await
+        }
+        Command::Resume { name } => {
+            let campaign = need(home, workspace.id, &name).await?;
+            let mut tx = home.db.write().await?;
+            state::resume(&mut tx, &campaign).await?;
+            tx.commit().await?;
+            show(home, workspace.id, &name, lang).await
+        }
+        Command::Cancel { name } => {
+            let campaign = need(home, workspace.id, &name).await?;
+            let mut tx = home.db.write().await?;
+            state::cancel(&mut tx, &campaign, home.clock.now()).await?;
+            tx.commit().await?;
+            show(home, workspace.id, &name, lang).await
+        }
+        Command::Show { name } => show(home, workspace.id, &name, lang).await,
+        Command::Ls => ls(home, workspace.id, lang).await,
+    }
+}
+
+async fn need(home: &Installation, workspace: Id, name: &str) -> Result<Campaign> {
+    state::need(&mut *home.db.read().await?, workspace, name).await
+}
+
+/// Reads a campaign file and writes the draft.
+pub async fn add(home: &Installation, workspace: Id, path: &std::path::Path, lang: Lang) -> Result<Report> {
+    let format = match path.extension().and_then(|ending| ending.to_str()).map(str::to_lowercase).as_deref() {
+        Some("md" | "markdown") => Format::Md,
+        Some("html" | "htm") => Format::Html,
+        _ => return Err(Message::new("campaign-file-ending").misuse()),
+    };
+    let size = std::fs::metadata(path).map_err(Error::io(path.display()))?.len();
+    if size > 1 << 20 {
+        return Err(Message::new("campaign-file-long").misuse());
+    }
+    let bytes = std::fs::read(path).map_err(Error::io(path.display()))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        Message::new("campaign-file-encoding").with("at", error.utf8_error().valid_up_to() + 1).misuse()
+    })?;
+    let file = File::parse(&text, format)?;
+    let mut tx = home.db.write().await?;
+    let list = list::need(&mut tx, workspace, &file.list).await?;
+    let segment = match &file.segment {
+        Some(name) => Some(segment::need(&mut tx, workspace, name).await?.id),
+        None => None,
+    };
+    let format = if format == Format::Html { "html" } else { "md" };
+    let new = NewCampaign { id: home.ids.next(), name: &file.name, format, source: &text, list: list.id, segment };
+    let id = state::add(&mut tx, workspace, &new, home.clock.now()).await?;
+    // The letter must compile before the draft is kept.
+    let campaign = state::get(&mut tx, id).await?.ok_or_else(|| Message::new("campaign-gone").failed())?;
+    let frozen = launch::draft(&mut tx, &campaign).await?;
+    let press = crate::campaign::press::Press::compile(home, frozen)?;
+    tx.commit().await?;
+    let at = file.at.map(time);
+    let message = Message::new("campaign-added").with("name", &file.name).with("list", &list.name);
+    Ok(Report {
+        json: json!({ "name": file.name, "state": "draft", "list": list.name, "segment": file.segment, "at": at,
+                      "links": press.letter().links().len() }),
+        text: lang.say(&message),
+        failed: false,
+    })
+}
+
+async fn check(home: &Installation, campaign: &Campaign, local: bool, lang: Lang) -> Result<Preflight> {
+    let mut bar: Option<Bar> = None;
+    let sheet = preflight::check(home, campaign, local, |done, total| {
+        let bar = bar.get_or_insert_with(|| Bar::new(&lang.tr("bar-preflight"), total.unsigned_abs()));
+        bar.set(done.unsigned_abs());
+    })
+    .await;
+    if let Some(bar) = bar {
+        bar.finish();
+    }
+    sheet
+}
+
+fn sheet_json(sheet: &Preflight, lang: Lang) -> serde_json::Value {
+    let say = |messages: &[Message]| messages.iter().map(|message| lang.say(message)).collect::<Vec<_>>();
+    let samples = sheet.samples.iter().map(|sample| {
+        json!({ "to": sample.to, "subject": sample.subject, "preheader": sample.preheader, "text": sample.text, "bytes": sample.bytes })
+    });
+    json!({
+        "recipients": sheet.recipients,
+        "excluded": sheet.excluded,
+        "missing": sheet.missing,
+        "largest_bytes": sheet.largest,
+        "samples": samples.collect::<Vec<_>>(),
+        "warnings": say(&sheet.warnings),
+        "problems": say(&sheet.problems),
+        "ready": sheet.problems.is_empty(),
+    })
+}
+
+fn sheet_text(campaign: &Campaign, sheet: &Preflight, lang: Lang) -> String {
+    let mut lines = vec![
+        lang.say(&Message::new("preflight-recipients").with("name", &campaign.name).with("count", sheet.recipients)),
+    ];
+    for (reason, count) in &sheet.excluded {
+        lines.push(format!("  − {count}: {}", lang.tr(reason)));
+    }
+    for sample in &sheet.samples {
+        lines.push(format!("\n  → {}  ({} B)\n    {}", sample.to, sample.bytes, sample.subject));
+        lines.extend(
+            sample.text.lines().filter(|line| !line.trim().is_empty()).take(4).map(|line| format!("    │ {line}")),
+        );
+    }
+    lines.push(String::new());
+    lines.extend(sheet.warnings.iter().map(|message| format!("  ! {}", lang.say(message))));
+    lines.extend(sheet.problems.iter().map(|message| format!("  ✗ {}", lang.say(message))));
+    let verdict = if sheet.problems.is_empty() { "preflight-ready" } else { "preflight-not-ready" };
+    lines.push(lang.say(&Message::new(verdict).with("name", &campaign.name)));
+    lines.join("\n")
+}
+
+async fn test(
+    home: &Installation,
+    workspace: Id,
+    name: &str,
+    to: &str,
+    persona: Option<&str>,
+    lang: Lang,
+) -> Result<Report> {
+    let address = |text: &str| {
+        Address::parse(text).map_err(|fault| Message::new("address-wrong").with("why", lang.tr(fault.key())).misuse())
+    };
+    let (to, persona) = (address(to)?, persona.map(address).transpose()?);
+    let campaign = need(home, workspace, name).await?;
+    let letter = sample::letter(home, &campaign, &to, persona.as_ref()).await?;
+    let relay = relay::get(home, &mut *home.db.read().await?, workspace).await?;
+    let answer = post::send(home, &relay, &letter.sender, &to, &letter.bytes).await?;
+    Ok(Report {
+        json: json!({ "to": to.to_string(), "subject": letter.subject, "bytes": letter.bytes.len(), "answer": answer }),
+        text: lang.say(&Message::new("test-sent").with("to", &to).with("answer", answer)),
+        failed: false,
+    })
+}
+
+async fn schedule(
+    home: &Installation,
+    workspace: Id,
+    name: &str,
+    at: Option<&str>,
+    zone: Option<&str>,
+    lang: Lang,
+) -> Result<Report> {
+    let campaign = need(home, workspace, name).await?;
+    let format = if campaign.format == "html" { Format::Html } else { Format::Md };
+    let file = File::parse(&campaign.source, format)?;
+    let at = match at {
+        Some(text) => file::parse_time(text, zone.or(file.zone.as_deref()))?,
+        None => file.at.ok_or_else(|| Message::new("campaign-no-time").misuse())?,
+    };
+    if at <= home.clock.now() {
+        return Err(Message::new("campaign-past").with("time", time(at)).with("name", name).misuse());
+    }
+    refuse(&check(home, &campaign, false, lang).await?, &Allowed { local: false, skip_missing: false }, lang)?;
+    let mut tx = home.db.write().await?;
+    state::schedule(&mut tx, &campaign, at).await?;
+    tx.commit().await?;
+    Ok(Report {
+        json: json!({ "name": name, "state": "scheduled", "at": time(at) }),
+        text: lang.say(&Message::new("campaign-scheduled").with("name", name).with("time", time(at))),
+        failed: false,
+    })
+}
+
+/// What a start may overlook.
+pub struct Allowed {
+    /// Links that lead to this machine, as in the demo.
+    pub local: bool,
+    /// People for whom no letter can be made.
+    pub skip_missing: bool,
+}
+
+/// Checks, freezes the audience and lets the campaign run.
+pub async fn start(home: &Installation, workspace: Id, name: &str, allowed: &Allowed, lang: Lang) -> Result<Report> {
+    let campaign = need(home, workspace, name).await?;
+    if matches!(campaign.state, State::Draft | State::Scheduled) {
+        refuse(&check(home, &campaign, allowed.local, lang).await?, allowed, lang)?;
+    }
+    let planned = launch::start(home, &campaign).await?;
+    let mut report = show(home, workspace, name, lang).await?;
+    if let Some(planned) = planned {
+        report.text = lang.say(&Message::new("campaign-started").with("name", name).with("count", planned));
+    }
+    Ok(report)
+}
+
+/// The problems of a sheet as one refusal.
+fn refuse(sheet: &Preflight, allowed: &Allowed, lang: Lang) -> Result<()> {
+    let overlooked = ["preflight-missing", "preflight-broken"];
+    let problems: Vec<String> = sheet
+        .problems
+        .iter()
+        .filter(|problem| !(allowed.skip_missing && overlooked.contains(&problem.key)))
+        .map(|problem| lang.say(problem))
+        .collect();
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(Message::new("preflight-refused").with("problems", problems.join(" ")).misuse())
+}
+
+async fn show(home: &Installation, workspace: Id, name: &str, lang: Lang) -> Result<Report> {
+    let mut conn = home.db.read().await?;
+    let campaign = state::need(&mut conn, workspace, name).await?;
+    let summary = summary::of(&mut conn, &campaign).await?;
+    let mut json = json!(summary);
+    if let Some(object) = json.as_object_mut() {
+        object.insert("reason".to_owned(), campaign.reason.as_deref().map(|reason| lang.recall(reason)).into());
+        object.insert("starts_at".to_owned(), campaign.starts_at.map(time).into());
+        object.insert("launched_at".to_owned(), campaign.launched_at.map(time).into());
+        object.insert("finished_at".to_owned(), campaign.finished_at.map(time).into());
+    }
+    Ok(Report {
+        json,
+        text: format!("{}\n{}", line(&campaign, &summary, lang), numbers(&summary, lang)),
+        failed: false,
+    })
+}
+
+async fn ls(home: &Installation, workspace: Id, lang: Lang) -> Result<Report> {
+    let mut conn = home.db.read().await?;
+    let (mut rows, mut lines) = (Vec::new(), Vec::new());
+    for campaign in state::all(&mut conn, workspace).await? {
+        let summary = summary::of(&mut conn, &campaign).await?;
+        rows.push(json!({ "name": campaign.name, "state": campaign.state.as_str(), "planned": summary.planned, "accepted": summary.accepted }));
+        lines.push(line(&campaign, &summary, lang));
+    }
+    let text = if lines.is_empty() { lang.tr("campaign-none") } else { lines.join("\n") };
+    Ok(Report { json: rows.into(), text, failed: false })
+}
+
+/// The numbers of a campaign, one a line, and its links.
+fn numbers(summary: &Summary, lang: Lang) -> String {
+    let counts = [
+        ("count-planned", summary.planned),
+        ("count-accepted", summary.accepted),
+        ("count-rejected", summary.rejected),
+        ("count-uncertain", summary.uncertain),
+        ("count-suppressed", summary.suppressed),
+        ("count-skipped", summary.skipped),
+        ("count-pending", summary.pending),
+        ("count-opens", summary.opens),
+        ("count-clicks", summary.clicks),
+        ("count-unsubscribed", summary.unsubscribed),
+    ];
+    let mut lines: Vec<String> = counts.iter().map(|(key, count)| format!("  {count:>10}  {}", lang.tr(key))).collect();
+    lines.extend(summary.links.iter().map(|link| format!("  {:>10}  → {}", link.clicks, link.destination)));
+    lines.join("\n")
+}
+
+/// A campaign in one line: name, state with its reason, bar, numbers.
+pub fn line(campaign: &Campaign, summary: &Summary, lang: Lang) -> String {
+    let done = summary.planned - summary.pending;
+    let filled = if summary.planned == 0 { 0 } else { (done * 20 / summary.planned).clamp(0, 20) as usize };
+    let bar = format!("{}{}", "█".repeat(filled), "·".repeat(20 - filled));
+    let reason = campaign.reason.as_deref().map(|reason| format!("\n  {}", lang.recall(reason))).unwrap_or_default();
+    format!("{:<24} {:<10} [{bar}] {done}/{}{reason}", campaign.name, campaign.state, summary.planned)
+}

@@ -1,1 +1,58 @@
-//! stub
+//! `sendoff mail [--until-idle]`: sends what is due.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::print::Report;
+use super::serve::stop_signal;
+use crate::campaign::state;
+use crate::ground::error::{Message, Result};
+use crate::ground::installation::Installation;
+use crate::ground::text::Lang;
+use crate::mailer::shift::{self, Mode};
+use crate::privacy::{journal::Journal, replay};
+use crate::report::summary;
+
+/// How long to send.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// End as soon as nothing is due
+    #[arg(long)]
+    until_idle: bool,
+}
+
+/// Carries the command out.
+pub async fn run(home: &Installation, args: Args, lang: Lang) -> Result<Report> {
+    replay::carry_out(home).await?;
+    let journal = Journal::new(home);
+    journal.replay().await?;
+    let gate = Arc::new(move || journal.is_empty());
+    let mode = if args.until_idle { Mode::UntilIdle } else { Mode::Forever };
+    let next = shift::work(home, mode, gate, stop_signal()).await?;
+    told(home, next, lang).await
+}
+
+/// What the campaigns came to.
+async fn told(home: &Installation, next: Option<i64>, lang: Lang) -> Result<Report> {
+    let mut conn = home.db.read().await?;
+    let (mut rows, mut lines) = (Vec::new(), Vec::new());
+    for state in [state::State::Running, state::State::Paused, state::State::Finished] {
+        for campaign in state::in_state(&mut conn, state).await? {
+            let summary = summary::of(&mut conn, &campaign).await?;
+            rows.push(json!({ "name": campaign.name, "summary": summary, "reason": campaign.reason.as_deref().map(|r| lang.recall(r)) }));
+            lines.push(super::campaign::line(&campaign, &summary, lang));
+        }
+    }
+    if let Some(at) = next {
+        lines.push(lang.say(&Message::new("mail-waiting").with("time", super::print::time(at))));
+    }
+    if lines.is_empty() {
+        lines.push(lang.tr("mail-nothing"));
+    }
+    Ok(Report {
+        json: json!({ "next_due": next.map(super::print::time), "campaigns": rows }),
+        text: lines.join("\n"),
+        failed: false,
+    })
+}

@@ -8,7 +8,6 @@ pub mod demo;
 pub mod export;
 pub mod field;
 pub mod import;
-pub mod init;
 pub mod list;
 pub mod mail;
 pub mod print;
@@ -17,3 +16,81 @@ pub mod residue;
 pub mod segment;
 pub mod serve;
 pub mod setting;
+
+use std::process::ExitCode;
+
+use args::{Cli, Command};
+use print::Report;
+
+use crate::audience::workspace;
+use crate::ground::clock::Clock;
+use crate::ground::config::Config;
+use crate::ground::error::{Error, Message, Result};
+use crate::ground::installation::Installation;
+use crate::ground::text::Lang;
+
+/// Carries out one command line and prints what came of it. Exit code 0, 1 failed, 2 misused.
+pub async fn run(cli: Cli) -> ExitCode {
+    let (lang, json) = (cli.lang(), cli.json);
+    match carry_out(cli, lang).await {
+        Ok(report) => {
+            print::report(&report, json);
+            ExitCode::from(u8::from(report.failed))
+        }
+        Err(error) => {
+            log(&error);
+            print::refusal(&error.message(), lang, json);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+async fn carry_out(cli: Cli, lang: Lang) -> Result<Report> {
+    let config = Config { data: cli.data.clone(), database: cli.database.clone() };
+    if let Command::Demo(args) = cli.command {
+        return demo::run(args, cli.data_given().then_some(config), lang, cli.json).await;
+    }
+    let home = Installation::open(config, Clock::system()).await?;
+    if cli.workspace.is_empty() || cli.workspace.chars().count() > 64 || cli.workspace.chars().any(char::is_control) {
+        return Err(Message::new("workspace-name").misuse());
+    }
+    let workspace = workspace::ensure(&home, &cli.workspace).await?;
+    let report = match cli.command {
+        Command::Init => Ok(init(&home, lang)),
+        Command::Serve(args) => serve::run(&home, args, lang, cli.json).await,
+        Command::Mail(args) => mail::run(&home, args, lang).await,
+        Command::Field { command } => field::run(&home, &workspace, command, lang).await,
+        Command::List { command } => list::run(&home, &workspace, command, lang).await,
+        Command::Import(args) => import::run(&home, &workspace, args, lang, cli.json).await,
+        Command::Segment { command } => segment::run(&home, &workspace, command, lang).await,
+        Command::Relay { command } => relay::run(&home, &workspace, command).await,
+        Command::Brand { command } => brand::run(&home, &workspace, command).await,
+        Command::Campaign { command } => campaign::run(&home, &workspace, command, lang).await,
+        Command::Contact { command } => contact::run(&home, &workspace, command, lang).await,
+        Command::Export(args) => export::run(&home, &workspace, args, lang).await,
+        Command::Residue(args) => residue::run(&home, args, lang).await,
+        Command::Settings { command } => setting::run(&home, command, lang).await,
+        Command::Demo(_) => unreachable!("handled before an installation is opened"),
+    };
+    home.db.close().await;
+    report
+}
+
+fn init(home: &Installation, lang: Lang) -> Report {
+    let data = home.config.data.display().to_string();
+    Report {
+        json: serde_json::json!({ "data": data, "shared": home.db.is_shared() }),
+        text: lang.say(&Message::new("init-done").with("data", data)),
+        failed: false,
+    }
+}
+
+/// Whoever shows an error logs its causes, once; the user sees the sentence.
+fn log(error: &Error) {
+    use std::error::Error as _;
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        tracing::debug!(cause = %inner, "the reason beneath");
+        cause = inner.source();
+    }
+}

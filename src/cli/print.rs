@@ -3,6 +3,10 @@
 use std::io::{IsTerminal, Write};
 use std::time::Instant;
 
+use crate::ground::clock::Millis;
+use crate::ground::error::Message;
+use crate::ground::text::Lang;
+
 /// The outcome of a command, once for programs and once for people.
 #[derive(Debug, Clone, Default)]
 pub struct Report {
@@ -10,6 +14,36 @@ pub struct Report {
     pub json: serde_json::Value,
     /// Lines for a reader, printed without it.
     pub text: String,
+    /// True when the command did its work and the answer is "no": exit code 1.
+    pub failed: bool,
+}
+
+/// Prints what a command hands back.
+pub fn report(report: &Report, json: bool) {
+    if json {
+        line(&report.json.to_string());
+    } else if !report.text.is_empty() {
+        line(report.text.trim_end());
+    }
+}
+
+/// Prints why a command was not carried out: on standard error, and as JSON where that is read.
+pub fn refusal(message: &Message, lang: Lang, json: bool) {
+    let sentence = lang.say(message);
+    if json {
+        line(&serde_json::json!({ "error": message.key, "message": sentence }).to_string());
+    }
+    let _ = writeln!(std::io::stderr(), "sendoff: {sentence}");
+}
+
+/// A moment as ISO 8601 in UTC.
+pub fn time(at: Millis) -> String {
+    jiff::Timestamp::from_millisecond(at).map(|moment| moment.to_string()).unwrap_or_default()
+}
+
+/// A line on standard output; a reader who has gone away is no error.
+pub fn line(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 /// A progress bar with a rate and an end time on standard error; silent when that is no terminal.
@@ -40,6 +74,12 @@ impl Bar {
         }
         self.shown = Some(Instant::now());
         self.draw(done);
+    }
+
+    /// The same where the size of the work is known only now.
+    pub fn set_of(&mut self, done: u64, total: u64) {
+        self.total = total;
+        self.set(done);
     }
 
     /// Leaves the line clean for what is printed next.

@@ -1,1 +1,148 @@
-//! stub
+//! `sendoff serve`: what recipients touch, the desk, and the mailer, in one process.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use clap::ValueEnum;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use super::print::{self, Report};
+use crate::ground::error::{Error, Message, Result};
+use crate::ground::installation::Installation;
+use crate::ground::text::Lang;
+use crate::mailer::lease;
+use crate::mailer::shift::{self, Mode};
+use crate::privacy::replay;
+use crate::privacy::scrub::Sweeper;
+use crate::web::app::App;
+use crate::web::router;
+
+/// Where to listen and what to do.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Address for what recipients touch; put a web server with TLS before it
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// Address of the desk and the capture inbox; keep it on loopback
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8025")]
+    desk: SocketAddr,
+    /// all, web (no sending) or mail (no pages)
+    #[arg(long, value_enum, default_value_t = Role::All)]
+    role: Role,
+}
+
+/// What a process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Role {
+    All,
+    Web,
+    Mail,
+}
+
+/// True once the process is asked to stop (SIGTERM or Ctrl-C).
+pub fn stop_signal() -> watch::Receiver<bool> {
+    let (stop, stopped) = watch::channel(false);
+    tokio::spawn(async move {
+        wait_for_signal().await;
+        let _ = stop.send(true);
+    });
+    stopped
+}
+
+#[cfg(unix)]
+async fn wait_for_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+        }
+        Err(_) => drop(tokio::signal::ctrl_c().await),
+    }
+}
+
+#[cfg(not(unix))]
+async fn wait_for_signal() {
+    drop(tokio::signal::ctrl_c().await);
+}
+
+/// Waits until the process is asked to stop.
+pub async fn asked(mut stop: watch::Receiver<bool>) {
+    drop(stop.wait_for(|stop| *stop).await);
+}
+
+/// Both listeners, bound before anything is promised.
+pub struct Doors {
+    /// What recipients touch.
+    pub public: TcpListener,
+    /// The desk and the inbox.
+    pub desk: TcpListener,
+}
+
+impl Doors {
+    /// Binds both. When the public port is any free one, so is the desk's.
+    pub async fn open(public: SocketAddr, desk: SocketAddr) -> Result<Self> {
+        let desk = if public.port() == 0 { SocketAddr::new(desk.ip(), 0) } else { desk };
+        let bind = async |address: SocketAddr| TcpListener::bind(address).await.map_err(Error::io(address));
+        Ok(Self { public: bind(public).await?, desk: bind(desk).await? })
+    }
+
+    /// The addresses they got.
+    pub fn addresses(&self) -> Result<(SocketAddr, SocketAddr)> {
+        let address = |listener: &TcpListener| listener.local_addr().map_err(Error::io("listener"));
+        Ok((address(&self.public)?, address(&self.desk)?))
+    }
+}
+
+/// Carries the command out.
+pub async fn run(home: &Installation, args: Args, lang: Lang, json: bool) -> Result<Report> {
+    // One `serve` a folder: its journals have one reader. Machines that share a PostgreSQL have a folder each.
+    let _lock = lease::lock(&home.config.data.join("serve.lock"))?;
+    replay::carry_out(home).await?;
+    let stop = stop_signal();
+    let sweeper = Sweeper::start(home.clone());
+    let app = App::open(home.clone(), sweeper.bell()).await?;
+    let doors = if args.role == Role::Mail { None } else { Some(Doors::open(args.listen, args.desk).await?) };
+    announce(doors.as_ref(), args.role, lang, json)?;
+    let gated = app.clone();
+    let gate = Arc::new(move || gated.journal.is_empty());
+    let mailer = async {
+        if args.role == Role::Web {
+            let _ = stop.clone().wait_for(|stop| *stop).await;
+            return Ok(None);
+        }
+        shift::work(home, Mode::Forever, gate, stop.clone()).await
+    };
+    let pages = async {
+        match doors {
+            Some(doors) => router::serve(app.clone(), doors.public, doors.desk, asked(stop.clone())).await,
+            None => Ok(()),
+        }
+    };
+    let (mailed, served) = tokio::join!(mailer, pages);
+    drop(sweeper);
+    served?;
+    mailed?;
+    Ok(Report { json: json!({ "stopped": true }), text: lang.tr("serve-stopped"), failed: false })
+}
+
+fn announce(doors: Option<&Doors>, role: Role, lang: Lang, json: bool) -> Result<()> {
+    let role = format!("{role:?}").to_lowercase();
+    let Some(doors) = doors else {
+        print::line(&if json { json!({ "role": role }).to_string() } else { lang.tr("serve-mail") });
+        return Ok(());
+    };
+    let (public, desk) = doors.addresses()?;
+    if json {
+        let addresses = json!({ "role": role, "public": format!("http://{public}"), "desk": format!("http://{desk}"),
+                                "inbox": format!("http://{desk}/inbox") });
+        print::line(&addresses.to_string());
+    } else {
+        print::line(&lang.say(&Message::new("serve-open").with("public", public).with("desk", desk)));
+    }
+    Ok(())
+}

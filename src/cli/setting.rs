@@ -1,1 +1,59 @@
-//! stub
+//! `sendoff settings set KEY VALUE | ls`, and the rotation of token keys.
+
+use clap::Subcommand;
+
+use super::print::Report;
+use crate::ground::error::{Message, Result};
+use crate::ground::installation::Installation;
+use crate::ground::secret::Keyring;
+use crate::ground::setting::{self, Setting};
+use crate::ground::text::Lang;
+
+/// What to do with settings.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Set a value
+    Set {
+        /// Which setting
+        key: String,
+        /// Its value
+        value: String,
+    },
+    /// List all settings and their values
+    Ls,
+    /// Make a new key for the tokens in letters; links of letters already sent stay valid
+    RotateKey,
+}
+
+/// Carries the command out.
+pub async fn run(home: &Installation, command: Command, lang: Lang) -> Result<Report> {
+    match command {
+        Command::Set { key, value } => {
+            let setting = Setting::find(&key)?;
+            let mut tx = home.db.write().await?;
+            setting::set(&mut tx, setting, &value).await?;
+            tx.commit().await?;
+            let value = setting::get(&mut *home.db.read().await?, setting).await?;
+            let text = lang.say(&Message::new("setting-set").with("name", setting.name()).with("value", &value));
+            Ok(Report { json: serde_json::json!({ setting.name(): value }), text, failed: false })
+        }
+        Command::Ls => {
+            let mut conn = home.db.read().await?;
+            let (mut json, mut lines) = (serde_json::Map::new(), Vec::new());
+            for setting in Setting::ALL {
+                let value = setting::get(&mut conn, *setting).await?;
+                lines.push(format!("{:<22} {:<32} {}", setting.name(), value, lang.tr(setting.explanation())));
+                json.insert(setting.name().to_owned(), value.into());
+            }
+            Ok(Report { json: json.into(), text: lines.join("\n"), failed: false })
+        }
+        Command::RotateKey => {
+            let id = Keyring::rotate(&home.config.keys())?;
+            Ok(Report {
+                json: serde_json::json!({ "key": id }),
+                text: lang.say(&Message::new("key-rotated").with("id", id)),
+                failed: false,
+            })
+        }
+    }
+}

@@ -1,1 +1,164 @@
-//! stub
+//! Table `brand`: how letters of a workspace look and who signs them. A workspace without a row has
+//! the defaults.
+
+use serde::{Deserialize, Serialize};
+use sqlx::Row;
+use url::Url;
+
+use super::header::is_hidden;
+use crate::ground::db::{Conn, Sql};
+use crate::ground::error::{Message, Result};
+use crate::ground::id::Id;
+
+/// The look and the signature of a workspace's letters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Brand {
+    /// The sender's name as it stands at the top and in the footer; may be empty.
+    pub name: String,
+    /// The postal address that many laws ask for (15 USC 7704); lines are separated by `\n`.
+    pub address: String,
+    /// The colour of links and buttons, `#rrggbb`.
+    pub color: String,
+    /// The http(s) URL of a picture; empty without one.
+    pub logo: String,
+}
+
+impl Default for Brand {
+    fn default() -> Self {
+        Self { name: String::new(), address: String::new(), color: "#2d5be3".to_owned(), logo: String::new() }
+    }
+}
+
+/// What to change; `None` leaves a value as it is.
+#[derive(Debug, Clone, Default)]
+pub struct Change {
+    /// At most 100 visible characters.
+    pub name: Option<String>,
+    /// At most 300 visible characters; line breaks are kept.
+    pub address: Option<String>,
+    /// `#rrggbb`, `rrggbb` or `#rgb`.
+    pub color: Option<String>,
+    /// An http(s) URL, or empty for none.
+    pub logo: Option<String>,
+}
+
+const NAME_CHARS: usize = 100;
+const ADDRESS_CHARS: usize = 300;
+
+/// The brand in force.
+pub async fn get(conn: &mut Conn, workspace: Id) -> Result<Brand> {
+    let row = sqlx::query("select name, address, color, logo from brand where workspace_id = $1")
+        .bind(workspace)
+        .fetch_optional(conn)
+        .await?;
+    Ok(row.map_or_else(Brand::default, |row| Brand {
+        name: row.get(0),
+        address: row.get(1),
+        color: row.get(2),
+        logo: row.get(3),
+    }))
+}
+
+/// Changes the brand after checking every value, and returns it as it is now.
+pub async fn set(conn: &mut Conn, workspace: Id, change: &Change) -> Result<Brand> {
+    let brand = get(&mut *conn, workspace).await?.with(change)?;
+    Sql::new("insert into brand (workspace_id, name, address, color, logo) values (")
+        .bind(workspace)
+        .push(", ")
+        .bind_all([brand.name.clone(), brand.address.clone(), brand.color.clone(), brand.logo.clone()])
+        .push(
+            ") on conflict (workspace_id) do update set name = excluded.name, address = excluded.address, \
+             color = excluded.color, logo = excluded.logo",
+        )
+        .run(conn)
+        .await?;
+    Ok(brand)
+}
+
+impl Brand {
+    fn with(self, change: &Change) -> Result<Self> {
+        Ok(Self {
+            name: change.name.as_deref().map_or(Ok(self.name), check_name)?,
+            address: change.address.as_deref().map_or(Ok(self.address), check_address)?,
+            color: change.color.as_deref().map_or(Ok(self.color), check_color)?,
+            logo: change.logo.as_deref().map_or(Ok(self.logo), check_logo)?,
+        })
+    }
+}
+
+fn check_name(name: &str) -> Result<String> {
+    let name = name.trim();
+    if name.chars().count() > NAME_CHARS || name.chars().any(is_hidden) {
+        return Err(Message::new("brand-name").with("limit", NAME_CHARS).misuse());
+    }
+    Ok(name.to_owned())
+}
+
+fn check_address(address: &str) -> Result<String> {
+    let lines: Vec<_> = address.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let address = lines.join("\n");
+    if address.chars().count() > ADDRESS_CHARS || lines.iter().any(|line| line.chars().any(is_hidden)) {
+        return Err(Message::new("brand-address").with("limit", ADDRESS_CHARS).misuse());
+    }
+    Ok(address)
+}
+
+fn check_color(color: &str) -> Result<String> {
+    let digits = color.trim().trim_start_matches('#').to_ascii_lowercase();
+    let whole = match digits.len() {
+        3 => digits.chars().flat_map(|digit| [digit, digit]).collect(),
+        _ => digits,
+    };
+    if whole.len() != 6 || !whole.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(Message::new("brand-color").with("color", color).misuse());
+    }
+    Ok(format!("#{whole}"))
+}
+
+fn check_logo(logo: &str) -> Result<String> {
+    let logo = logo.trim();
+    if logo.is_empty() {
+        return Ok(String::new());
+    }
+    let url = Url::parse(logo).ok().filter(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.as_str().len() <= 1_000
+            && !logo.chars().any(is_hidden)
+    });
+    url.map(String::from).ok_or_else(|| Message::new("brand-logo").with("logo", logo).misuse())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_are_kept_in_one_spelling() {
+        for (given, kept) in [("#2D5BE3", "#2d5be3"), ("fc0", "#ffcc00"), (" #abc ", "#aabbcc")] {
+            assert_eq!(check_color(given).expect(given), kept);
+        }
+        for wrong in ["red", "#12345", "#gggggg", "", "#фффффф", "#12345678"] {
+            assert!(check_color(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_logo_is_a_web_address_of_a_picture() {
+        assert_eq!(check_logo("https://пример.рф/лого.png").expect("a URL").as_bytes()[..12], *b"https://xn--");
+        assert_eq!(check_logo(" ").expect("none"), "");
+        for wrong in ["javascript:alert(1)", "//cdn.example/x.png", "file:///etc/passwd", "https://u:p@h.example/"] {
+            assert!(check_logo(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn hidden_characters_are_refused() {
+        assert!(check_name("Shop\r\nBcc: x@y.example").is_err());
+        assert!(check_name("Shop\u{202e}").is_err());
+        assert!(check_address(&"я".repeat(301)).is_err());
+        assert_eq!(check_address("Москва,\r\n ул. Мира, 1\n").expect("an address"), "Москва,\nул. Мира, 1");
+    }
+}

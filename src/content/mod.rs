@@ -1,12 +1,21 @@
 //! How letters look and what they say: layouts, templates in a sandbox, links, MIME.
 
 pub mod brand;
-pub mod html;
-pub mod layout;
+mod color;
+mod compile;
+mod filter;
+mod grammar;
+pub mod header;
+mod html;
+mod layout;
 pub mod letter;
 pub mod link;
 pub mod lint;
-pub mod markdown;
+mod markdown;
+mod mask;
 pub mod message;
-pub mod plain;
-pub mod template;
+mod plain;
+mod slip;
+mod tag;
+mod template;
+mod wrap;

@@ -9,6 +9,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::Stream;
 use sqlx::any::{AnyArguments, AnyConnectOptions, AnyPoolOptions, AnyRow};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::pool::PoolConnection;
@@ -16,6 +17,8 @@ use sqlx::{Any, AnyPool, Arguments, ConnectOptions, Connection, Executor, SqlSaf
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::error::{Message, Result};
+
+mod scrub;
 
 /// A connection to either database.
 pub type Conn = sqlx::AnyConnection;
@@ -139,75 +142,27 @@ impl Db {
         }
     }
 
-    /// The condition on a key that takes rows which no other worker holds.
-    pub fn claim(&self, select: &str) -> String {
+    /// What stands around a select of keys so that it takes rows which no other worker holds:
+    /// `where id` … select … .
+    pub fn claim(&self) -> (&'static str, &'static str) {
         match self.dialect {
-            Dialect::Sqlite => format!("in ({select})"),
-            Dialect::Postgres => format!("= any(array({select} for update skip locked))"),
+            Dialect::Sqlite => ("in (", ")"),
+            Dialect::Postgres => ("= any(array(", " for update skip locked))"),
+        }
+    }
+
+    /// What ends a select whose rows must stay as they are until the transaction ends. SQLite has
+    /// one writer and needs no word for it.
+    pub fn hold(&self) -> &'static str {
+        match self.dialect {
+            Dialect::Sqlite => "",
+            Dialect::Postgres => " for update",
         }
     }
 
     /// True where several machines can share this database.
     pub fn is_shared(&self) -> bool {
         self.dialect == Dialect::Postgres
-    }
-
-    /// Empties the journals that still hold what was deleted a moment ago. Cheap on SQLite, where
-    /// `secure_delete` has already blanked the rows; nothing on PostgreSQL, see [`Db::scrub`].
-    pub async fn settle(&self) -> Result<()> {
-        if self.dialect == Dialect::Sqlite {
-            for _ in 0..20 {
-                let _turn = self.writer.clone().lock_owned().await;
-                let mut conn = self.read().await?;
-                let row = sqlx::query("pragma wal_checkpoint(truncate)").fetch_one(&mut *conn).await?;
-                if sqlx::Row::get::<i32, _>(&row, 0) == 0 {
-                    return Ok(());
-                }
-                drop(conn);
-                drop(_turn);
-                tokio::time::sleep(Duration::from_millis(25)).await;
-            }
-        }
-        Ok(())
-    }
-
-    /// Rewrites the tables that held personal data, so that no page keeps a copy in its slack, and
-    /// lets go of old journals. SQLite: `vacuum`. PostgreSQL: `vacuum full` of `tables`, then a
-    /// checkpoint and a fresh journal segment; returns false where the role may not do the latter.
-    pub async fn scrub(&self, tables: &[&str]) -> Result<bool> {
-        match self.dialect {
-            Dialect::Sqlite => {
-                {
-                    let _turn = self.writer.clone().lock_owned().await;
-                    sqlx::raw_sql("vacuum").execute(&self.pool).await?;
-                }
-                self.settle().await?;
-                Ok(true)
-            }
-            Dialect::Postgres => {
-                for table in tables {
-                    Sql::new("vacuum full ").push(table).run(&mut *self.read().await?).await?;
-                }
-                let mut permitted = true;
-                for statement in ["vacuum full pg_statistic", "checkpoint", "select pg_switch_wal()", "checkpoint"] {
-                    permitted &= sqlx::raw_sql(statement).execute(&self.pool).await.is_ok();
-                }
-                Ok(permitted)
-            }
-        }
-    }
-
-    /// Where the database keeps its bytes: the SQLite file with its journals, or the data directory
-    /// of a PostgreSQL on this machine. `None` when the server does not tell or is elsewhere.
-    pub async fn files(&self) -> Result<Option<std::path::PathBuf>> {
-        let mut conn = self.read().await?;
-        let (query, column) = match self.dialect {
-            Dialect::Sqlite => ("pragma database_list", 2),
-            Dialect::Postgres => ("select setting from pg_settings where name = 'data_directory'", 0),
-        };
-        let row = sqlx::query(query).fetch_optional(&mut *conn).await?;
-        let path = row.and_then(|row| sqlx::Row::try_get::<String, _>(&row, column).ok());
-        Ok(path.map(std::path::PathBuf::from).filter(|path| path.exists()))
     }
 
     /// Names of all tables and, for each, its columns of type text or bytea.
@@ -284,8 +239,9 @@ impl Sql {
         Self { text: text.to_owned(), ..Self::default() }
     }
 
-    /// Appends a piece of statement.
+    /// Appends a piece of statement; placeholders come from [`Sql::bind`] alone.
     pub fn push(&mut self, text: &str) -> &mut Self {
+        debug_assert!(!text.contains('$'), "a placeholder pushed by hand: {text}");
         self.text.push_str(text);
         self
     }
@@ -328,24 +284,45 @@ impl Sql {
 
     /// Runs the statement and returns the number of rows it touched.
     pub async fn run(&mut self, conn: &mut Conn) -> Result<u64> {
-        Ok(self.take().execute(conn).await?.rows_affected())
+        Ok(self.take(conn).execute(conn).await?.rows_affected())
     }
 
     /// All rows.
     pub async fn all(&mut self, conn: &mut Conn) -> Result<Vec<AnyRow>> {
-        Ok(self.take().fetch_all(conn).await?)
+        Ok(self.take(conn).fetch_all(conn).await?)
     }
 
     /// The first row, if any.
     pub async fn first(&mut self, conn: &mut Conn) -> Result<Option<AnyRow>> {
-        Ok(self.take().fetch_optional(conn).await?)
+        Ok(self.take(conn).fetch_optional(conn).await?)
+    }
+
+    /// The rows one by one as they come, for tables of any size.
+    pub fn stream<'c>(
+        &mut self,
+        conn: &'c mut Conn,
+    ) -> impl Stream<Item = std::result::Result<AnyRow, sqlx::Error>> + Unpin + Send + 'c {
+        self.take(conn).fetch(conn)
     }
 
     /// The one use of `AssertSqlSafe`: every value is bound, and text comes from the source alone.
-    fn take(&mut self) -> sqlx::query::Query<'static, Any, AnyArguments> {
+    fn take(&mut self, conn: &Conn) -> sqlx::query::Query<'static, Any, AnyArguments> {
         let built = std::mem::take(self);
-        sqlx::query_with(sqlx::AssertSqlSafe(built.text), built.args).persistent(built.count <= 64)
+        // SQLite compares each `$n` with all before it: seconds for thousands. Ours stand in order.
+        let text = if conn.backend_name() == "SQLite" { unnumbered(&built.text) } else { built.text };
+        sqlx::query_with(sqlx::AssertSqlSafe(text), built.args).persistent(built.count <= 64)
     }
+}
+
+/// The text with `?` for each `$n`.
+fn unnumbered(text: &str) -> String {
+    let mut parts = text.split('$');
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        plain.push('?');
+        plain.push_str(part.trim_start_matches(|c: char| c.is_ascii_digit()));
+    }
+    plain
 }
 
 /// Whether the statement failed because a unique rule was broken. SQLite names no constraint, so

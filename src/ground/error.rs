@@ -105,6 +105,11 @@ fn io_message(what: &str, source: &std::io::Error) -> Message {
 }
 
 impl Message {
+    /// The sentence as text that can be stored and shown later in any language; see `Lang::recall`.
+    pub fn pack(&self) -> String {
+        serde_json::json!([self.key, self.args]).to_string()
+    }
+
     /// This sentence as a misuse: the user can mend the request.
     pub fn misuse(self) -> Error {
         Error::Misuse(self)

@@ -1,12 +1,14 @@
 //! What everything stands on: errors, time, identifiers, secrets, tokens, the database and the
 //! catalogues. Nothing here knows what a campaign is.
 
+pub mod aside;
 pub mod clock;
 pub mod config;
 pub mod db;
 pub mod error;
 pub mod id;
 pub mod installation;
+pub mod ledger;
 pub mod secret;
 pub mod setting;
 pub mod text;

@@ -20,12 +20,23 @@ pub enum Setting {
     UnsubscribeMailbox,
     /// Seconds until the first repeat of a message that was refused for now; doubles each time.
     RetryAfter,
+    /// Per cent of the SMTP timers of RFC 5321 §4.5.3.2.
+    SmtpTimers,
+    /// Seconds that a relay may fail before its campaigns are paused.
+    RelayPatience,
 }
 
 impl Setting {
     /// Every key.
-    pub const ALL: &'static [Self] =
-        &[Self::PublicUrl, Self::Language, Self::EhloName, Self::UnsubscribeMailbox, Self::RetryAfter];
+    pub const ALL: &'static [Self] = &[
+        Self::PublicUrl,
+        Self::Language,
+        Self::EhloName,
+        Self::UnsubscribeMailbox,
+        Self::RetryAfter,
+        Self::SmtpTimers,
+        Self::RelayPatience,
+    ];
 
     /// The key on the command line.
     pub const fn name(self) -> &'static str {
@@ -35,6 +46,21 @@ impl Setting {
             Self::EhloName => "ehlo-name",
             Self::UnsubscribeMailbox => "unsubscribe-mailbox",
             Self::RetryAfter => "retry-after",
+            Self::SmtpTimers => "smtp-timers",
+            Self::RelayPatience => "relay-patience",
+        }
+    }
+
+    /// The catalogue key of its explanation, with an example.
+    pub const fn explanation(self) -> &'static str {
+        match self {
+            Self::PublicUrl => "setting-public-url",
+            Self::Language => "setting-language",
+            Self::EhloName => "setting-ehlo-name",
+            Self::UnsubscribeMailbox => "setting-unsubscribe-mailbox",
+            Self::RetryAfter => "setting-retry-after",
+            Self::SmtpTimers => "setting-smtp-timers",
+            Self::RelayPatience => "setting-relay-patience",
         }
     }
 
@@ -45,6 +71,8 @@ impl Setting {
             Self::Language => "en",
             Self::EhloName | Self::UnsubscribeMailbox => "",
             Self::RetryAfter => "900",
+            Self::SmtpTimers => "100",
+            Self::RelayPatience => "30",
         }
     }
 
@@ -73,7 +101,7 @@ impl Setting {
                     .split_once('@')
                     .is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty() && value.is_ascii())
             }),
-            Self::RetryAfter => {
+            Self::RetryAfter | Self::SmtpTimers | Self::RelayPatience => {
                 value.parse::<u32>().ok().filter(|seconds| *seconds > 0).map(|seconds| seconds.to_string())
             }
         };

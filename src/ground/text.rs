@@ -58,13 +58,29 @@ impl Lang {
 
     /// The sentence in this language. A missing key prints itself, which the catalogue test forbids.
     pub fn say(self, message: &Message) -> String {
+        self.format(message.key, message.args.iter().map(|(name, value)| (*name, value.as_str())))
+    }
+
+    /// A sentence that `Message::pack` had stored; any other text comes back as it is.
+    pub fn recall(self, packed: &str) -> String {
+        match serde_json::from_str::<(String, Vec<(String, String)>)>(packed) {
+            Ok((key, args)) => self.format(&key, args.iter().map(|(name, value)| (name.as_str(), value.as_str()))),
+            Err(_) => packed.to_owned(),
+        }
+    }
+
+    fn format<'a>(self, key: &str, values: impl Iterator<Item = (&'a str, &'a str)>) -> String {
         let bundle = self.bundle();
-        let Some(pattern) = bundle.get_message(message.key).and_then(|found| found.value()) else {
-            return message.key.to_owned();
+        let Some(pattern) = bundle.get_message(key).and_then(|found| found.value()) else {
+            return key.to_owned();
         };
         let mut args = FluentArgs::new();
-        for (name, value) in &message.args {
-            args.set(*name, argument(value));
+        for (name, value) in values {
+            // A value may be a sentence itself, packed.
+            match value.starts_with("[\"") {
+                true => args.set(name.to_owned(), self.recall(value)),
+                false => args.set(name.to_owned(), argument(value)),
+            }
         }
         bundle.format_pattern(pattern, Some(&args), &mut Vec::new()).into_owned()
     }
@@ -131,7 +147,8 @@ mod tests {
         let (en, ru) = (keys(EN), keys(RU));
 
         assert_eq!(en.keys().collect::<Vec<_>>(), ru.keys().collect::<Vec<_>>());
-        assert!(en.values().chain(ru.values()).all(|count| *count == 1), "a key stands twice: {en:?}");
+        let twice: Vec<_> = en.iter().chain(&ru).filter(|(_, count)| **count > 1).map(|(key, _)| key).collect();
+        assert!(twice.is_empty(), "given twice: {twice:?}");
     }
 
     #[test]

@@ -1,13 +1,22 @@
 //! The way out: claim, last word, SMTP, result.
 
 pub mod capture;
+pub mod dispatch;
+pub mod extension;
+pub mod fault;
 pub mod folder;
 pub mod lease;
+pub mod post;
 pub mod relay;
 pub mod retry;
 pub mod session;
-pub mod step;
+pub mod shift;
+pub mod target;
+pub mod text;
 pub mod throttle;
+pub mod timer;
 pub mod tls;
+pub mod way;
 pub mod wire;
+pub mod worker;
 pub mod writer;

@@ -1,1 +1,125 @@
-//! stub
+//! The one writer of a mailer. Marks and results of all connections gather while the last commit is
+//! on its way to the disk and ride in the next one: a connection waits for one sync, and all wait
+//! for the same.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::campaign::delivery::{self, Outcome};
+use crate::ground::clock::Millis;
+use crate::ground::error::Result;
+use crate::ground::id::Id;
+use crate::ground::installation::Installation;
+
+/// Marks and results a commit carries at most.
+const BATCH: usize = 1_000;
+
+enum Note {
+    Mark { delivery: Id, answer: oneshot::Sender<Option<Millis>> },
+    Release(Id),
+    Result(Outcome),
+}
+
+/// A handle on the writer; cheap to clone.
+#[derive(Clone)]
+pub struct Writer {
+    notes: mpsc::Sender<Note>,
+}
+
+impl Writer {
+    /// Starts the writer of a mailer. The task ends when every handle is gone and everything is on
+    /// disk; it returns false when the database had failed on the way.
+    pub fn start(home: Installation, mailer: Id) -> (Self, JoinHandle<bool>) {
+        let (notes, inbox) = mpsc::channel(4 * BATCH);
+        (Self { notes }, tokio::spawn(write(home, mailer, inbox)))
+    }
+
+    /// The last word on a delivery: once this returns the date of its message, the mark is on disk
+    /// and the body may be written. `None` means it must not be sent.
+    pub async fn mark(&self, delivery: Id) -> Option<Millis> {
+        let (answer, asked) = oneshot::channel();
+        self.notes.send(Note::Mark { delivery, answer }).await.ok()?;
+        asked.await.ok().flatten()
+    }
+
+    /// Gives an unmarked delivery back.
+    pub async fn release(&self, delivery: Id) {
+        let _ = self.notes.send(Note::Release(delivery)).await;
+    }
+
+    /// Writes down how a try ended.
+    pub async fn record(&self, outcome: Outcome) {
+        let _ = self.notes.send(Note::Result(outcome)).await;
+    }
+}
+
+async fn write(home: Installation, mailer: Id, mut inbox: mpsc::Receiver<Note>) -> bool {
+    let mut sound = true;
+    let mut batch = Vec::with_capacity(BATCH);
+    while inbox.recv_many(&mut batch, BATCH).await > 0 {
+        let (mut marks, mut answers, mut releases, mut results) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for note in batch.drain(..) {
+            match note {
+                Note::Mark { delivery, answer } => {
+                    marks.push(delivery);
+                    answers.push((delivery, answer));
+                }
+                Note::Release(delivery) => releases.push(delivery),
+                Note::Result(outcome) => results.push(outcome),
+            }
+        }
+        // After a failure nothing new may start: what is known is still written down, as soon as
+        // the database answers, and the mailer ends its shift.
+        let marked = if sound { commit(&home, mailer, &marks, &releases, &results).await } else { Ok(Vec::new()) };
+        match marked {
+            Ok(marked) if sound => {
+                let dates: HashMap<Id, Millis> = marked.into_iter().collect();
+                for (delivery, answer) in answers {
+                    let _ = answer.send(dates.get(&delivery).copied());
+                }
+            }
+            outcome => {
+                if let Err(error) = outcome {
+                    tracing::error!(error = %error, "deliveries could not be written; sending stops");
+                }
+                sound = false;
+                drop(answers);
+                insist(&home, mailer, &results).await;
+            }
+        }
+    }
+    sound
+}
+
+async fn commit(
+    home: &Installation,
+    mailer: Id,
+    marks: &[Id],
+    releases: &[Id],
+    results: &[Outcome],
+) -> Result<Vec<(Id, Millis)>> {
+    let now = home.clock.now();
+    let mut tx = home.db.write().await?;
+    if !results.is_empty() {
+        delivery::record(&mut tx, mailer, results, now).await?;
+    }
+    if !releases.is_empty() {
+        delivery::release(&mut tx, mailer, releases, now).await?;
+    }
+    let marked = if marks.is_empty() { Vec::new() } else { delivery::mark(&mut tx, mailer, marks, now).await? };
+    tx.commit().await?;
+    Ok(marked)
+}
+
+/// Tries for a minute to save results that are known; what fails even then is found as uncertain.
+async fn insist(home: &Installation, mailer: Id, results: &[Outcome]) {
+    for _ in 0..60 {
+        if results.is_empty() || commit(home, mailer, &[], &[], results).await.is_ok() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}

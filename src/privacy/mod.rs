@@ -1,7 +1,9 @@
 //! Leaving, erasing, and proof that nothing is left.
 
+pub mod dossier;
 pub mod erasure;
 pub mod journal;
 pub mod replay;
 pub mod residue;
 pub mod scrub;
+pub mod sweep;

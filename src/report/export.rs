@@ -1,1 +1,219 @@
-//! stub
+//! Numbers and rows for other tools: deliveries, events, links, subscriptions and the summary of
+//! campaigns, of one workspace, streamed in flat memory.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+
+use self::page::{BOUNCES, DELIVERIES, EVENTS, SUBSCRIPTIONS, Scope, Walk};
+pub use self::sheet::Format;
+use self::sheet::{Cell, Sheet};
+use super::summary::{self, Summary};
+use crate::audience::field::{self, Field};
+use crate::campaign::state::{self, Campaign};
+use crate::ground::aside::Aside;
+use crate::ground::db::Db;
+use crate::ground::error::{Error, Result};
+use crate::ground::id::Id;
+
+pub mod page;
+pub mod sheet;
+
+crate::text_enum! {
+    /// What is exported.
+    Kind {
+        /// One row a letter: how it ended.
+        Deliveries = "deliveries",
+        /// One row an open, click or bounce.
+        Events = "events",
+        /// One row a link of a campaign: how many followed it.
+        Links = "links",
+        /// One row a person on a list: since when, on what ground, what came back.
+        Subscriptions = "subscriptions",
+        /// One row a campaign: its numbers.
+        Summary = "summary",
+    }
+}
+
+/// What to export.
+pub struct Export<'a> {
+    /// Which rows.
+    pub kind: Kind,
+    /// How they are written.
+    pub format: Format,
+    /// Whose.
+    pub workspace: Id,
+    /// Of one campaign, or of all. Subscriptions of a campaign are those of its list.
+    pub campaign: Option<&'a Campaign>,
+}
+
+/// Told how many rows are written and how many there are.
+pub type Progress<'a> = &'a mut (dyn FnMut(u64, u64) + Send);
+
+const SUMMARY: &[&str] = &[
+    "campaign",
+    "state",
+    "planned",
+    "accepted",
+    "rejected",
+    "uncertain",
+    "suppressed",
+    "skipped",
+    "pending",
+    "sending",
+    "deferred",
+    "opens",
+    "clicks",
+    "unsubscribed",
+    "launched_at",
+    "finished_at",
+];
+const LINK: &[&str] = &["campaign", "position", "destination", "clicks"];
+
+/// Exports to a file, which appears when it is whole; an older one of this name is replaced. Returns
+/// the number of rows.
+pub async fn to_file(db: &Db, export: &Export<'_>, path: &Path, progress: Progress<'_>) -> Result<u64> {
+    // A pipe or a device has no name that could be taken by another file.
+    if fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+        let device = OpenOptions::new().write(true).open(path).map_err(Error::io(path.display()))?;
+        return Ok(to(db, export, device, path, progress).await?.1);
+    }
+    let aside = Aside::create(path).map_err(Error::io(path.display()))?;
+    let (aside, rows) = to(db, export, aside, path, progress).await?;
+    aside.keep().map_err(Error::io(path.display()))?;
+    Ok(rows)
+}
+
+/// Exports to standard output. Returns the number of rows.
+pub async fn to_stdout(db: &Db, export: &Export<'_>, progress: Progress<'_>) -> Result<u64> {
+    let out = io::BufWriter::new(io::stdout());
+    Ok(to(db, export, out, Path::new("-"), progress).await?.1)
+}
+
+async fn to<W: Write + Send>(
+    db: &Db,
+    export: &Export<'_>,
+    out: W,
+    path: &Path,
+    progress: Progress<'_>,
+) -> Result<(W, u64)> {
+    let fields = match export.kind {
+        Kind::Subscriptions => field::all(&mut *db.read().await?, export.workspace).await?,
+        _ => Vec::new(),
+    };
+    let sheet = Sheet::new(export.format, export.columns(&fields), out).map_err(Error::io(path.display()))?;
+    let mut writing = Writing { db, export, fields, path, sheet, done: 0, progress };
+    match export.kind {
+        Kind::Deliveries => writing.walk(&[DELIVERIES]).await?,
+        Kind::Events => writing.walk(&[EVENTS, BOUNCES]).await?,
+        Kind::Subscriptions => writing.walk(&[SUBSCRIPTIONS]).await?,
+        Kind::Links | Kind::Summary => writing.campaigns().await?,
+    }
+    let out = writing.sheet.finish().map_err(Error::io(path.display()))?;
+    Ok((out, writing.done))
+}
+
+impl Export<'_> {
+    fn columns(&self, fields: &[Field]) -> Vec<String> {
+        let own = match self.kind {
+            Kind::Deliveries => page::DELIVERY,
+            Kind::Events => page::EVENT,
+            Kind::Links => LINK,
+            Kind::Subscriptions => page::SUBSCRIPTION,
+            Kind::Summary => SUMMARY,
+        };
+        // A field may bear the name of a column of ours.
+        let named = |field: &Field| match own.contains(&field.name.as_str()) {
+            true => format!("field_{}", field.name),
+            false => field.name.clone(),
+        };
+        own.iter().map(|name| (*name).to_owned()).chain(fields.iter().map(named)).collect()
+    }
+}
+
+/// An export under way.
+struct Writing<'a, W: Write> {
+    db: &'a Db,
+    export: &'a Export<'a>,
+    fields: Vec<Field>,
+    path: &'a Path,
+    sheet: Sheet<W>,
+    done: u64,
+    progress: Progress<'a>,
+}
+
+impl<W: Write> Writing<'_, W> {
+    async fn walk(&mut self, walks: &[Walk]) -> Result<()> {
+        let campaign = self.export.campaign.map(|campaign| (campaign.id, campaign.list));
+        let scope = Scope { workspace: self.export.workspace, campaign };
+        let mut conn = self.db.read().await?;
+        let mut total = 0;
+        for walk in walks {
+            total += walk.count(&mut conn, scope).await?;
+        }
+        for walk in walks {
+            let (mut after, last) = walk.range(&mut conn, scope).await?;
+            loop {
+                let (rows, next) = walk.page(&mut conn, scope, &self.fields, (after, last)).await?;
+                let Some(next) = next else { break };
+                after = next;
+                self.rows(rows, total)?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn campaigns(&mut self) -> Result<()> {
+        let mut conn = self.db.read().await?;
+        let campaigns = match self.export.campaign {
+            Some(campaign) => vec![campaign.clone()],
+            None => state::all(&mut conn, self.export.workspace).await?,
+        };
+        let total = campaigns.len() as u64;
+        for campaign in &campaigns {
+            let summary = summary::of(&mut conn, campaign).await?;
+            match self.export.kind {
+                Kind::Links => self.rows(link_rows(&summary), total)?,
+                _ => self.rows(vec![summary_row(campaign, &summary)], total)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn rows(&mut self, rows: Vec<Vec<Cell>>, total: u64) -> Result<()> {
+        for row in rows {
+            self.sheet.row(row).map_err(Error::io(self.path.display()))?;
+            self.done += 1;
+        }
+        (self.progress)(self.done, total.max(self.done));
+        Ok(())
+    }
+}
+
+fn link_rows(summary: &Summary) -> Vec<Vec<Cell>> {
+    let row = |link: &summary::LinkCount| {
+        vec![summary.name.as_str().into(), link.position.into(), link.destination.as_str().into(), link.clicks.into()]
+    };
+    summary.links.iter().map(row).collect()
+}
+
+fn summary_row(campaign: &Campaign, summary: &Summary) -> Vec<Cell> {
+    let numbers = [
+        summary.planned,
+        summary.accepted,
+        summary.rejected,
+        summary.uncertain,
+        summary.suppressed,
+        summary.skipped,
+        summary.pending,
+        summary.sending,
+        summary.deferred,
+        summary.opens,
+        summary.clicks,
+        summary.unsubscribed,
+    ];
+    let mut cells: Vec<Cell> = vec![summary.name.as_str().into(), summary.state.into()];
+    cells.extend(numbers.map(Cell::from));
+    cells.extend([sheet::time(campaign.launched_at), sheet::time(campaign.finished_at)]);
+    cells
+}

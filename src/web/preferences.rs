@@ -1,1 +1,140 @@
-//! stub
+//! What we hold about the person a letter went to, and the two ways out: leave one list, or be
+//! erased from all. Only the POST changes something, erasing after a second page has asked.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Form, Path, State};
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::app::App;
+use super::held::{self, Held};
+use super::page::{Frame, Notice, Refusal, show};
+use super::unsubscribe;
+use crate::audience::list;
+use crate::campaign::delivery;
+use crate::ground::error::Message;
+use crate::ground::id::Id;
+use crate::ground::token::{Claim, Door};
+use crate::privacy::erasure::Gone;
+use crate::privacy::journal::{Granted, Wish};
+
+#[derive(Template)]
+#[template(path = "public/preferences.html")]
+struct Preferences {
+    frame: Frame,
+    title: String,
+    intro: String,
+    done: Option<String>,
+    held: Held,
+    /// Where the buttons post to; `None` when no letter with a link of its own is on record.
+    action: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "public/erase.html")]
+struct Sure {
+    frame: Frame,
+    title: String,
+    action: String,
+}
+
+/// What a button of the page sends.
+#[derive(Debug, Deserialize)]
+pub struct Order {
+    action: String,
+    list: Option<Id>,
+    sure: Option<String>,
+}
+
+/// `GET /p/{token}`: shows, and changes nothing.
+pub async fn look(State(app): State<Arc<App>>, frame: Frame, Path(token): Path<String>) -> Result<Response, Refusal> {
+    let claim = app.home.signer.verify(Door::Preferences, &token).ok_or_else(Refusal::link)?;
+    if claim.delivery == held::TEST {
+        return Ok(unsubscribe::test_letter(frame, &unsubscribe::list_name(&app, frame, claim).await));
+    }
+    match app.ask(async |conn| delivery::contact_of(conn, claim.delivery).await).await? {
+        Some((person, _)) => overview(&app, frame, claim, person, None).await,
+        None => Ok(nothing(frame)),
+    }
+}
+
+/// `POST /p/{token}`: leaves a list, or erases when asked twice.
+pub async fn change(
+    State(app): State<Arc<App>>,
+    frame: Frame,
+    Path(token): Path<String>,
+    Form(order): Form<Order>,
+) -> Result<Response, Refusal> {
+    let claim = app.home.signer.verify(Door::Preferences, &token).ok_or_else(Refusal::link)?;
+    if claim.delivery == held::TEST {
+        return Ok(unsubscribe::test_letter(frame, &unsubscribe::list_name(&app, frame, claim).await));
+    }
+    match (order.action.as_str(), order.list) {
+        ("leave", Some(list)) => leave(&app, frame, claim, list).await,
+        ("erase", _) if order.sure.is_some() => {
+            app.grant(claim, Wish::Erase).await.map(|granted| erased(frame, granted)).map_err(Refusal::from)
+        }
+        ("erase", _) => Ok(show(&Sure { frame, title: frame.tr("erase-title"), action: format!("/p/{token}") })),
+        _ => Err(Refusal::new(axum::http::StatusCode::BAD_REQUEST, "refusal-request")),
+    }
+}
+
+async fn leave(app: &App, frame: Frame, claim: Claim, list: Id) -> Result<Response, Refusal> {
+    let person = app.ask(async |conn| delivery::contact_of(conn, claim.delivery).await).await;
+    let granted = app.grant(claim, Wish::LeaveList(list)).await?;
+    match (granted, person) {
+        (Granted::Done(gone), Ok(Some((person, _)))) => {
+            let name = app.ask(async |conn| list::get(conn, list).await).await?;
+            let done = name.filter(|_| gone != Gone::Nothing).map(|list| frame.about("left-title", &list.name));
+            overview(app, frame, claim, person, done).await
+        }
+        (Granted::Done(_), _) => Ok(nothing(frame)),
+        (Granted::Noted, _) => Ok(show(&Notice::new(frame, frame.tr("noted-title"), frame.tr("noted-text")))),
+    }
+}
+
+/// The page for a person, through the letter at hand or, when that has gone with its list, another.
+async fn overview(
+    app: &App,
+    frame: Frame,
+    claim: Claim,
+    person: Id,
+    done: Option<String>,
+) -> Result<Response, Refusal> {
+    let Some(campaign) = app.campaign(claim.campaign).await? else {
+        return Ok(nothing(frame));
+    };
+    let (held, letter) = app
+        .ask(async |conn| {
+            let held = held::gather(conn, frame, campaign.workspace, person).await?;
+            let same = delivery::contact_of(conn, claim.delivery).await?.map(|_| claim);
+            Ok((
+                held,
+                match same {
+                    Some(claim) => Some(claim),
+                    None => held::letter_of(conn, person).await?,
+                },
+            ))
+        })
+        .await?;
+    let Some(held) = held else {
+        return Ok(done.map_or_else(|| nothing(frame), |title| show(&Notice::new(frame, title, frame.tr("held-last")))));
+    };
+    let intro = Message::new("held-intro").with("address", &held.address).with("day", &held.since);
+    let action = letter.map(|claim| format!("/p/{}", app.home.signer.stem(claim).token(Door::Preferences)));
+    Ok(show(&Preferences { frame, title: frame.tr("held-title"), intro: frame.lang.say(&intro), done, held, action }))
+}
+
+fn erased(frame: Frame, granted: Granted) -> Response {
+    let sentence = match granted {
+        Granted::Done(_) => "erased-done",
+        Granted::Noted => "erased-noted",
+    };
+    show(&Notice::new(frame, frame.tr("erased-title"), frame.tr(sentence)))
+}
+
+fn nothing(frame: Frame) -> Response {
+    show(&Notice::new(frame, frame.tr("held-nothing-title"), frame.tr("held-nothing")))
+}

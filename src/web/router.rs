@@ -1,1 +1,138 @@
-//! stub
+//! The addresses of both listeners. The public one is for recipients and the world; the desk shows
+//! personal data and has no login, so it is for the machine itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::header::HOST;
+use axum::http::{StatusCode, uri::Authority};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::serve::ListenerExt;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::csrf::CsrfLayer;
+
+use super::app::App;
+use super::page::{self, Frame, Notice, Refusal, show};
+use super::{asset, desk, inbox, preferences, track, unsubscribe, view};
+use crate::ground::error::{Error, Result};
+
+/// Bytes of a form.
+const FORM: usize = 64 * 1024;
+/// How long open requests may take to end once the program is asked to stop.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// What recipients touch.
+pub fn public(app: Arc<App>) -> Router {
+    let leaving = || get(unsubscribe::ask).post(unsubscribe::leave);
+    let choosing = || get(preferences::look).post(preferences::change);
+    let routes = Router::new()
+        .route("/", get(welcome))
+        .route("/healthz", get(health))
+        .route("/robots.txt", get(async || "User-agent: *\nDisallow: /\n"))
+        .route("/static/{name}", get(asset::show))
+        .route("/o/{*file}", get(track::open))
+        .route("/c/{token}/{position}", get(track::click))
+        .route("/c/{token}/{position}/{destination}/{tag}", get(track::personal))
+        .route("/u/{token}", leaving())
+        .route("/u/{token}/", leaving())
+        .route("/p/{token}", choosing())
+        .route("/p/{token}/", choosing())
+        .route("/v/{token}", get(view::read))
+        .route("/v/{token}/", get(view::read));
+    finish(routes, app)
+}
+
+/// What the operator looks at. Requests of other sites are refused: by `Host` those that reach
+/// loopback through a name of theirs, by `Sec-Fetch-Site` and `Origin` those that post from theirs.
+pub fn desk(app: Arc<App>) -> Router {
+    let routes = Router::new()
+        .route("/", get(desk::overview))
+        .route("/static/{name}", get(asset::show))
+        .route("/inbox", get(inbox::all))
+        .route("/inbox/{file}", get(inbox::one))
+        .route("/inbox/{file}/html", get(inbox::html))
+        .route("/inbox/{file}/unsubscribe", get(inbox::one).post(inbox::unsubscribe))
+        .layer(CsrfLayer::new())
+        .layer(from_fn(only_local));
+    finish(routes, app)
+}
+
+fn finish(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
+    routes
+        .fallback(async || Refusal::unknown())
+        .layer(DefaultBodyLimit::max(FORM))
+        .layer(CatchPanicLayer::new())
+        .layer(from_fn_with_state(app.clone(), page::dress))
+        .with_state(app)
+}
+
+/// Serves both until `shutdown`, then lets open requests end and writes what came in.
+pub async fn serve(
+    app: Arc<App>,
+    public_door: TcpListener,
+    desk_door: TcpListener,
+    shutdown: impl Future<Output = ()>,
+) -> Result<()> {
+    let address = public_door.local_addr().map_err(Error::io("public listener"))?;
+    // Set once: a process has one public listener.
+    let _ = app.public.set(address);
+    let (tell, stop) = watch::channel(());
+    let doors = async {
+        tokio::try_join!(
+            listen(public_door, public(app.clone()), stop.clone()),
+            listen(desk_door, desk(app.clone()), stop.clone()),
+        )
+        .map(drop)
+    };
+    // Who is still waiting then is cut off; what they asked for is carried out all the same.
+    let farewell = async {
+        shutdown.await;
+        drop(tell);
+        tokio::time::sleep(FAREWELL).await;
+    };
+    let served = tokio::select! {
+        served = doors => served,
+        () = farewell => Ok(()),
+        () = app.keep() => Ok(()),
+    };
+    app.recorder.flush().await;
+    served.map_err(Error::io(address))
+}
+
+async fn listen(door: TcpListener, router: Router, mut stop: watch::Receiver<()>) -> std::io::Result<()> {
+    let door = door.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection stays without TCP_NODELAY");
+        }
+    });
+    // Nothing is ever sent on the channel; its end is the word to stop.
+    axum::serve(door, router).with_graceful_shutdown(async move { drop(stop.changed().await) }).await
+}
+
+/// An IP address or `localhost` cannot be made to point here by someone else's DNS.
+async fn only_local(request: Request, next: Next) -> Response {
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
+    let is_ours = host.is_some_and(|host| {
+        let name = host.host().trim_matches(['[', ']']);
+        name == "localhost" || name.parse::<std::net::IpAddr>().is_ok()
+    });
+    if is_ours { next.run(request).await } else { Refusal::new(StatusCode::FORBIDDEN, "refusal-host").into_response() }
+}
+
+async fn welcome(frame: Frame) -> Response {
+    show(&Notice::new(frame, frame.tr("welcome-title"), frame.tr("welcome-text")))
+}
+
+async fn health(State(app): State<Arc<App>>) -> Response {
+    let asked = app.ask(async |conn| Ok(sqlx::query("select 1").fetch_one(conn).await.map(drop)?)).await;
+    match asked {
+        Ok(()) => "ok\n".into_response(),
+        Err(error) => Refusal::from(error).into_response(),
+    }
+}

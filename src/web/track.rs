@@ -1,1 +1,135 @@
-//! stub
+//! The pixel and the redirect of every link. Both answer first and record after; neither keeps
+//! anything of the request but the token.
+//!
+//! The pixel answers the same bytes to everything, so that nobody can try out tokens on it. The
+//! redirect leads only to what was fixed at launch, or to what our own tag vouches for.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, REFERRER_POLICY};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use url::Url;
+
+use super::app::App;
+use super::page::Refusal;
+use crate::content::link;
+use crate::feedback::event::{Hit, Kind};
+use crate::ground::token::{Claim, Door};
+
+/// A transparent GIF of one by one pixel.
+pub const PIXEL: &[u8; 43] =
+    b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff\x21\xf9\x04\x01\x00\x00\x00\x00\
+                               \x2c\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02\x44\x01\x00\x3b";
+
+/// `GET /o/{token}.gif`
+pub async fn open(State(app): State<Arc<App>>, method: Method, headers: HeaderMap, uri: Uri) -> Response {
+    let token = uri.path().strip_prefix("/o/").and_then(|file| file.strip_suffix(".gif"));
+    if let Some(claim) = token.and_then(|token| app.home.signer.verify(Door::Open, token)) {
+        record(&app, &method, &headers, claim, Kind::Open, 0);
+    }
+    ([(CONTENT_TYPE, "image/gif"), (CACHE_CONTROL, "no-store")], PIXEL).into_response()
+}
+
+/// `GET /c/{token}/{position}`
+pub async fn click(
+    State(app): State<Arc<App>>,
+    method: Method,
+    headers: HeaderMap,
+    Path((token, position)): Path<(String, String)>,
+) -> Result<Response, Refusal> {
+    let (claim, position) = claimed(&app, &token, &position).ok_or_else(Refusal::unknown)?;
+    let campaign = app.campaign(claim.campaign).await?.ok_or_else(Refusal::unknown)?;
+    let to = campaign.destination(position).and_then(location).ok_or_else(Refusal::unknown)?;
+    record(&app, &method, &headers, claim, Kind::Click, position);
+    Ok(redirect(to))
+}
+
+/// `GET /c/{token}/{position}/{destination}/{tag}`: a link that differs from person to person.
+pub async fn personal(
+    State(app): State<Arc<App>>,
+    method: Method,
+    headers: HeaderMap,
+    Path((token, position, destination, tag)): Path<(String, String, String, String)>,
+) -> Result<Response, Refusal> {
+    let (claim, position) = claimed(&app, &token, &position).ok_or_else(Refusal::unknown)?;
+    let to = link::read_destination(&destination)
+        .filter(|to| {
+            usize::try_from(position)
+                .is_ok_and(|position| app.home.signer.verify_destination(claim, position, to, &tag))
+        })
+        .and_then(|to| location(&to))
+        .ok_or_else(Refusal::unknown)?;
+    record(&app, &method, &headers, claim, Kind::Click, position);
+    Ok(redirect(to))
+}
+
+fn claimed(app: &App, token: &str, position: &str) -> Option<(Claim, i32)> {
+    let claim = app.home.signer.verify(Door::Click, token)?;
+    let plain = position.bytes().all(|byte| byte.is_ascii_digit()) && (position == "0" || !position.starts_with('0'));
+    Some((claim, position.parse().ok().filter(|_| plain)?))
+}
+
+fn redirect(to: HeaderValue) -> Response {
+    let headers = [
+        (LOCATION, to),
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    ];
+    (StatusCode::FOUND, headers).into_response()
+}
+
+/// The destination as it stands, or in ASCII where it is not; only `http` and `https`.
+fn location(destination: &str) -> Option<HeaderValue> {
+    let url = Url::parse(destination).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())?;
+    let plain = destination.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    HeaderValue::from_str(if plain { destination } else { url.as_str() }).ok()
+}
+
+/// A test letter records nothing, nor does a request that only looks ahead.
+fn record(app: &App, method: &Method, headers: &HeaderMap, claim: Claim, kind: Kind, position: i32) {
+    if claim.delivery != 0 && method == Method::GET && !is_prefetch(headers) {
+        app.recorder.record(Hit { delivery: claim.delivery, kind, position, at: app.home.clock.now() });
+    }
+}
+
+fn is_prefetch(headers: &HeaderMap) -> bool {
+    ["purpose", "sec-purpose", "x-purpose", "x-moz"]
+        .iter()
+        .filter_map(|name| headers.get(*name)?.to_str().ok())
+        .any(|value| ["prefetch", "prerender", "preview"].iter().any(|word| value.to_ascii_lowercase().contains(word)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_destination_goes_out_as_it_stands() {
+        for plain in ["https://shop.example", "https://shop.example/?a=1&b=%2F#c", "http://x.example:8080/a//b"] {
+            assert_eq!(location(plain).expect(plain), plain);
+        }
+        assert_eq!(
+            location("https://магазин.рф/каталог").expect("a URL"),
+            "https://xn--80aairftm.xn--p1ai/%D0%BA%D0%B0%D1%82%D0%B0%D0%BB%D0%BE%D0%B3"
+        );
+    }
+
+    #[test]
+    fn only_the_web_is_a_destination() {
+        for bad in [
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "//evil.example",
+            "/path",
+            "ftp://x.example",
+            "",
+            "mailto:a@b.example",
+        ] {
+            assert_eq!(location(bad), None, "{bad}");
+        }
+        let split = location("https://x.example/\r\nSet-Cookie: a=b").expect("a URL");
+        assert!(!split.as_bytes().iter().any(|byte| byte.is_ascii_control()));
+    }
+}

@@ -1,1 +1,123 @@
-//! stub
+//! Leaving a list. The page asks, and only the POST leaves: mailbox providers fetch every link of a
+//! letter. The POST is that of RFC 8058 as well as that of the button; the token is all it needs, so
+//! its body and its other headers are not looked at. Its answer comes after the commit.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use askama::Template;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use tokio::time::timeout;
+
+use super::app::App;
+use super::held::{self, letter_of};
+use super::page::{Frame, Notice, Refusal, show};
+use crate::audience::contact;
+use crate::campaign::delivery;
+use crate::ground::error::{Message, Result as Outcome};
+use crate::ground::token::{Claim, Door};
+use crate::privacy::erasure::Gone;
+use crate::privacy::journal::{Granted, Wish};
+
+/// Bytes of a body that are read away so that a client sees its answer; more is not waited for.
+const BODY: usize = 64 * 1024;
+const PATIENCE: Duration = Duration::from_secs(5);
+
+#[derive(Template)]
+#[template(path = "public/unsubscribe.html")]
+struct Ask {
+    frame: Frame,
+    title: String,
+    question: String,
+    promise: String,
+    action: String,
+    preferences: String,
+}
+
+/// `GET /u/{token}`: asks, and changes nothing.
+pub async fn ask(State(app): State<Arc<App>>, frame: Frame, Path(token): Path<String>) -> Result<Response, Refusal> {
+    let claim = app.home.signer.verify(Door::Unsubscribe, &token).ok_or_else(Refusal::link)?;
+    let list = list_name(&app, frame, claim).await;
+    if claim.delivery == held::TEST {
+        return Ok(test_letter(frame, &list));
+    }
+    let question = match app.ask(async |conn| address(conn, claim).await).await {
+        Ok(Some(address)) => {
+            frame.lang.say(&Message::new("unsubscribe-ask").with("list", &list).with("address", address))
+        }
+        Ok(None) => return Ok(show(&gone(frame, &list))),
+        // The button works without the database, so the page must too.
+        Err(_) => frame.about("unsubscribe-ask-anyone", &list),
+    };
+    Ok(show(&Ask {
+        frame,
+        title: frame.about("unsubscribe-title", &list),
+        question,
+        promise: frame.tr("unsubscribe-promise"),
+        action: format!("/u/{token}"),
+        preferences: format!("/p/{}", app.home.signer.stem(claim).token(Door::Preferences)),
+    }))
+}
+
+/// `POST /u/{token}`: leaves the list and erases what hung on it.
+pub async fn leave(
+    State(app): State<Arc<App>>,
+    frame: Frame,
+    Path(token): Path<String>,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let claim = app.home.signer.verify(Door::Unsubscribe, &token).ok_or_else(Refusal::link)?;
+    // A body that is too long or never ends takes nothing from the request.
+    let _ = timeout(PATIENCE, axum::body::to_bytes(body, BODY)).await;
+    let list = list_name(&app, frame, claim).await;
+    if claim.delivery == held::TEST {
+        return Ok(test_letter(frame, &list));
+    }
+    let person = app.ask(async |conn| delivery::contact_of(conn, claim.delivery).await).await.ok().flatten();
+    let granted = app.grant(claim, Wish::Leave).await?;
+    let mut page = left(frame, &list, granted);
+    if let (Granted::Done(Gone::Subscription), Some((person, _))) = (granted, person)
+        && let Ok(Some(other)) = app.ask(async |conn| letter_of(conn, person).await).await
+    {
+        page.lines.push(frame.tr("left-others"));
+        let token = app.home.signer.stem(other).token(Door::Preferences);
+        page.link = Some((format!("/p/{token}"), frame.tr("left-see-others")));
+    }
+    Ok(show(&page))
+}
+
+/// What someone reads who has left a list, now or before.
+pub fn left(frame: Frame, list: &str, granted: Granted) -> Notice {
+    let sentence = match granted {
+        Granted::Done(_) => "left-done",
+        Granted::Noted => "left-noted",
+    };
+    Notice::new(frame, frame.about("left-title", list), frame.tr(sentence))
+}
+
+fn gone(frame: Frame, list: &str) -> Notice {
+    Notice::new(frame, frame.about("gone-title", list), frame.tr("gone-text"))
+}
+
+/// What every door of a test letter answers.
+pub fn test_letter(frame: Frame, list: &str) -> Response {
+    show(&Notice::new(frame, frame.tr("test-letter-title"), frame.about("test-letter-text", list)))
+}
+
+/// The list's name, or a word for it where only the database knows the name and is away.
+pub async fn list_name(app: &App, frame: Frame, claim: Claim) -> String {
+    match app.campaign(claim.campaign).await {
+        Ok(Some(campaign)) => campaign.list_name.clone(),
+        _ => frame.tr("list-unnamed"),
+    }
+}
+
+/// The masked address of whom the letter went to, while they are there.
+async fn address(conn: &mut crate::ground::db::Conn, claim: Claim) -> Outcome<Option<String>> {
+    let Some((person, _)) = delivery::contact_of(conn, claim.delivery).await? else {
+        return Ok(None);
+    };
+    Ok(contact::get(conn, person).await?.map(|found| found.address.to_string()))
+}

@@ -1,1 +1,255 @@
-//! stub
+//! The capture, its folder, and the relay that a workspace sends through.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sendoff::audience::address::Address;
+use sendoff::cli::relay::{self as door, Choice, Command, Pace};
+use sendoff::ground::setting::{self, Setting};
+use sendoff::mailer::capture;
+use sendoff::mailer::folder::Folder;
+use sendoff::mailer::relay::{self, Kind, Relay};
+use sendoff::mailer::session::{Session, Verdict};
+use sendoff::mailer::target::Target;
+use sendoff::mailer::timer::Timers;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::house::{House, Kind as Database, both};
+use crate::sink::{Act, Plan};
+
+const FROM: &str = "news@example.org";
+
+struct Inbox {
+    folder: Folder,
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+async fn inbox(house: &House) -> Inbox {
+    let listener = capture::bind("127.0.0.1:0".parse().expect("an address")).await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let folder = Folder::captured(&house.home);
+    let (stop, stopped) = oneshot::channel();
+    let task = tokio::spawn(capture::serve(listener, folder.clone(), async move { drop(stopped.await) }));
+    Inbox { folder, address, stop, task }
+}
+
+async fn house() -> House {
+    House::new(Database::Sqlite).await
+}
+
+/// Says everything at once and returns all that the server answers until it hangs up.
+async fn say(address: SocketAddr, words: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).await.expect("connects");
+    stream.write_all(words).await.expect("written");
+    let mut answer = Vec::new();
+    let read = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut answer)).await;
+    read.expect("the server hangs up").expect("read");
+    String::from_utf8(answer).expect("text")
+}
+
+fn address(text: &str) -> Address {
+    Address::parse(text).expect(text)
+}
+
+#[tokio::test]
+async fn a_letter_is_kept_to_the_byte_and_forgotten_with_its_reader() {
+    let house = house().await;
+    let inbox = inbox(&house).await;
+    let mut session = Session::open(&Target::local(inbox.address), &Timers::default()).await.expect("open");
+    let text = "Subject: привет\r\n\r\n.\r\n..\r\nдо встречи\r\n".as_bytes();
+    for to in ["иван@почта.рф", "olga@почта.рф"] {
+        let verdict = session.envelope(FROM, &address(to).envelope(), true).await.expect("asked");
+        assert_eq!(verdict, Verdict::Ready);
+        assert_eq!(session.body(text).await.expect("sent").code, 250);
+    }
+    session.quit().await;
+
+    let letters = inbox.folder.list(10).expect("listed");
+    assert_eq!(letters.len(), 2);
+    assert_eq!(inbox.folder.read(&letters[0].file).expect("read"), text);
+    assert_eq!(inbox.folder.forget(&address("Иван@ПОЧТА.РФ")).expect("forgotten"), 1);
+    assert_eq!(inbox.folder.list(10).expect("listed"), letters[..1]);
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn a_group_of_commands_gets_a_reply_each_and_two_letters_two_files() {
+    let house = house().await;
+    let inbox = inbox(&house).await;
+    let letter = "MAIL FROM:<> SIZE=100 BODY=8BITMIME\r\nRCPT TO:<a@example.org>\r\nDATA\r\nx\r\n.\r\n";
+    let words = format!("EHLO test.example.org\r\n{letter}{letter}RSET\r\nNOOP\r\nQUIT\r\n");
+
+    let answer = say(inbox.address, words.as_bytes()).await;
+
+    let codes: Vec<_> = answer.lines().filter(|line| line.as_bytes()[3] == b' ').map(|line| &line[..3]).collect();
+    assert_eq!(codes, ["220", "250", "250", "250", "354", "250", "250", "250", "354", "250", "250", "250", "221"]);
+    assert_eq!(inbox.folder.list(10).expect("listed").len(), 2);
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn what_a_strict_server_refuses_is_refused() {
+    let house = house().await;
+    let inbox = inbox(&house).await;
+    let long = "x".repeat(999);
+    let name = "x".repeat(3_000);
+    let data = "MAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.org>\r\nDATA\r\n";
+    for (words, code) in [
+        (format!("{data}a\nb\r\n.\r\nQUIT\r\n"), "554 5.6.0"),
+        (format!("{data}a\rb\r\n.\r\nQUIT\r\n"), "554 5.6.0"),
+        (format!("{data}a\0b\r\n.\r\nQUIT\r\n"), "554 5.6.0"),
+        (format!("{data}a\n.\nMAIL FROM:<evil@example.org>\r\n.\r\nQUIT\r\n"), "554 5.6.0"),
+        (format!("{data}{long}\r\n.\r\nQUIT\r\n"), "554 5.6.0"),
+        ("NOOP\n".to_owned(), "500 5.5.2"),
+        (format!("EHLO {name}\r\n"), "500 5.5.2"),
+        ("DATA\r\nQUIT\r\n".to_owned(), "503 5.5.1"),
+        ("RCPT TO:<a@example.org>\r\nQUIT\r\n".to_owned(), "503 5.5.1"),
+        ("MAIL FROM:<not an address>\r\nQUIT\r\n".to_owned(), "553 5.1.7"),
+        ("MAIL FROM:<иван@почта.рф>\r\nQUIT\r\n".to_owned(), "553 5.6.7"),
+        ("MAIL FROM:<a@example.org> SIZE=99999999999\r\nQUIT\r\n".to_owned(), "552 5.3.4"),
+        ("MAIL FROM:<a@example.org> EVIL=1\r\nQUIT\r\n".to_owned(), "555 5.5.4"),
+        ("MAIL FROM:<>\r\nRCPT TO:<иван@почта.рф>\r\nQUIT\r\n".to_owned(), "553 5.6.7"),
+        ("MAIL FROM:<>\r\nRCPT TO:<@>\r\nQUIT\r\n".to_owned(), "553 5.1.3"),
+        ("EHLO \r\nQUIT\r\n".to_owned(), "501 5.5.4"),
+        ("НЕТ\r\nQUIT\r\n".to_owned(), "500 5.5.2"),
+    ] {
+        let answer = say(inbox.address, words.as_bytes()).await;
+        assert!(answer.lines().any(|line| line.starts_with(code)), "{words:.40}: {answer}");
+    }
+    assert_eq!(inbox.folder.list(10).expect("listed"), []);
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn a_dot_that_arrives_in_pieces_ends_the_text() {
+    let house = house().await;
+    let inbox = inbox(&house).await;
+    let mut stream = TcpStream::connect(inbox.address).await.expect("connects");
+    stream.set_nodelay(true).expect("no delay");
+    for piece in ["MAIL FROM:<>\r\nRCPT TO:<a@example.org>\r\nDATA\r\n", ".", "\r", "\nQUI", "T\r\n"] {
+        stream.write_all(piece.as_bytes()).await.expect("written");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("read");
+
+    assert!(answer.ends_with("221 2.0.0 goodbye\r\n"), "{answer}");
+    assert_eq!(inbox.folder.list(10).expect("listed")[0].size, 0);
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn a_text_above_the_limit_is_refused_and_the_next_one_is_taken() {
+    let house = house().await;
+    let inbox = inbox(&house).await;
+    let mut session = Session::open(&Target::local(inbox.address), &Timers::default()).await.expect("open");
+    assert_eq!(session.extensions().size, u64::try_from(capture::SIZE).ok());
+    let large = format!("{}\r\n", "text".repeat(200)).repeat(capture::SIZE / 802 + 1).into_bytes();
+    for (text, code) in [(&large[..], 552), (b"x\r\n", 250)] {
+        assert_eq!(session.envelope(FROM, "a@example.org", false).await.expect("asked"), Verdict::Ready);
+        assert_eq!(session.body(text).await.expect("an answer").code, code);
+    }
+    assert_eq!(inbox.folder.list(10).expect("listed").len(), 1);
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn the_capture_stays_on_this_machine_and_stops_when_told() {
+    let refused = capture::bind("0.0.0.0:0".parse().expect("an address")).await.expect_err("not loopback");
+    assert_eq!((refused.message().key, refused.exit_code()), ("capture-loopback", 2));
+
+    let house = house().await;
+    let inbox = inbox(&house).await;
+    inbox.stop.send(()).expect("it runs");
+    inbox.task.await.expect("stops");
+    assert!(TcpStream::connect(inbox.address).await.is_err());
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn a_letter_that_cannot_be_kept_is_not_acknowledged() {
+    let house = house().await;
+    let inbox = inbox(&house).await;
+    let place = house.home.config.capture();
+    std::fs::remove_dir(&place).expect("removed");
+    std::fs::write(&place, "in the way").expect("written");
+
+    let mut session = Session::open(&Target::local(inbox.address), &Timers::default()).await.expect("open");
+    session.envelope(FROM, "a@example.org", false).await.expect("asked");
+    assert_eq!(session.body(b"x\r\n").await.expect("an answer").code, 452);
+    house.leave().await;
+}
+
+both!(a_relay_is_kept_sealed_and_read_back, |house| {
+    let (home, workspace) = (&house.home, house.workspace.id);
+    let mut tx = home.db.write().await.expect("a transaction");
+    assert_eq!(relay::get(home, &mut tx, workspace).await.expect("read"), Relay::default());
+    setting::set(&mut tx, Setting::EhloName, "News.Example.org").await.expect("set");
+
+    let url = "smtps://user:geheim@mail.example.org";
+    let smtp =
+        Relay { kind: Kind::Smtp(Box::new(Target::parse(url).expect("a URL"))), connections: 20, rate: Some(2.5) };
+    let folder = Relay { kind: Kind::Folder(PathBuf::from("/tmp/письма")), ..Relay::default() };
+    relay::set(home, &mut tx, workspace, &folder).await.expect("set");
+    assert_eq!(relay::get(home, &mut tx, workspace).await.expect("read"), folder);
+    relay::set(home, &mut tx, workspace, &smtp).await.expect("set again");
+
+    let read = relay::get(home, &mut tx, workspace).await.expect("read");
+    let Kind::Smtp(target) = &read.kind else { panic!("{read:?}") };
+    assert_eq!(target.helo, "news.example.org");
+    assert_eq!(target.credentials, Some(("user".to_owned(), "geheim".to_owned())));
+    assert_eq!((read.connections, read.rate), (20, Some(2.5)));
+    assert!(!format!("{read:?} {:?}", read.describe()).contains("geheim"));
+    let row = sqlx::query("select target from relay").fetch_one(&mut *tx).await.expect("a row");
+    let kept: Vec<u8> = sqlx::Row::get(&row, 0);
+    assert!(!kept.windows(6).any(|window| window == b"geheim"));
+    assert_eq!(relay::get(home, &mut tx, workspace + 1).await.expect("read"), Relay::default());
+
+    for (connections, rate, key) in [
+        (0, None, "relay-connections"),
+        (1_001, None, "relay-connections"),
+        (1, Some(0.0), "relay-rate"),
+        (1, Some(f64::NAN), "relay-rate"),
+    ] {
+        let wrong = Relay { kind: Kind::Capture, connections, rate };
+        assert_eq!(relay::set(home, &mut tx, workspace, &wrong).await.expect_err(key).message().key, key);
+    }
+});
+
+both!(the_command_sets_shows_and_tries_a_relay, |house| {
+    let (home, workspace) = (&house.home, &house.workspace);
+    let pace = || Pace { connections: 7, rate: None };
+    let sink = Plan::new().start().await;
+    let smtp = |url: String| Command::Set { choice: Choice::Smtp { url, pace: pace() } };
+
+    let shown = door::run(home, workspace, Command::Show).await.expect("shown");
+    assert_eq!(shown.json, serde_json::json!({"kind": "capture", "target": "capture", "connections": 4, "rate": null}));
+    assert_eq!(door::run(home, workspace, Command::Test).await.expect("tried").json["ok"], true);
+
+    door::run(home, workspace, smtp(format!("smtp://user:geheim@{}", sink.address))).await.expect("set");
+    let shown = door::run(home, workspace, Command::Show).await.expect("shown");
+    assert_eq!(shown.json["target"], format!("smtp://***@{}", sink.address));
+    assert!(!format!("{shown:?}").contains("geheim"));
+    let refused = door::run(home, workspace, Command::Test).await.expect_err("no AUTH there");
+    assert_eq!((refused.message().key, refused.exit_code()), ("smtp-mechanism", 2));
+
+    door::run(home, workspace, smtp(format!("smtp://{}", sink.address))).await.expect("set");
+    let tried = door::run(home, workspace, Command::Test).await.expect("answers");
+    assert_eq!((&tried.json["pipelining"], &tried.json["encrypted"]), (&true.into(), &false.into()));
+
+    let busy = Plan::new().at("CONNECT", Act::Say("421 4.3.2 busy")).start().await;
+    door::run(home, workspace, smtp(format!("smtp://{}", busy.address))).await.expect("set");
+    let failed = door::run(home, workspace, Command::Test).await.expect_err("busy");
+    assert_eq!((failed.message().key, failed.exit_code()), ("smtp-answer", 1));
+
+    let dir = house.folder.path().join("out");
+    door::run(home, workspace, Command::Choice(Choice::File { dir: dir.clone(), pace: pace() })).await.expect("set");
+    assert!(dir.is_dir());
+    assert_eq!(door::run(home, workspace, Command::Show).await.expect("shown").json["kind"], "file");
+});

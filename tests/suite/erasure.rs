@@ -1,1 +1,301 @@
-//! stub
+//! Leaving, erasing, closing: what goes, what stays, and that the numbers still add up.
+
+use std::path::Path;
+
+use sendoff::audience::contact::Values;
+use sendoff::audience::subscription;
+use sendoff::audience::tombstone::{self, EVERY_LIST};
+use sendoff::campaign::delivery::State;
+use sendoff::ground::db::Sql;
+use sendoff::privacy::erasure::{self, Gone, PERSONAL, Reason};
+use sendoff::privacy::replay;
+use sendoff::report::summary::Summary;
+
+use crate::canary;
+use crate::house::{House, both};
+
+pub async fn leave(house: &House, person: i64, list: i64, through: Option<i64>) -> Gone {
+    erasure::leave(&house.home, house.workspace.id, person, list, Reason::Left, through).await.expect("left")
+}
+
+pub async fn erase(house: &House, text: &str) -> Gone {
+    let address = canary::address(text);
+    erasure::erase(&house.home, house.workspace.id, &address, Reason::Erased, None).await.expect("erased")
+}
+
+pub async fn is_kept_out(house: &House, text: &str, list: i64) -> bool {
+    let mark = tombstone::mark(&house.home.keys.tombstone, house.workspace.id, &canary::address(text));
+    let mut conn = house.home.db.read().await.expect("a connection");
+    let standing = tombstone::standing(&mut conn, house.workspace.id, list, &[mark]).await.expect("asked");
+    standing.contains(&mark)
+}
+
+both!(leaving_one_list_keeps_the_other_and_leaving_the_last_removes_the_person, |house| {
+    let (news, sales) = (canary::list(house, "News").await, canary::list(house, "Sales").await);
+    let person = canary::person(house, &news, "anna@example.org").await;
+    canary::person(house, &sales, "anna@example.org").await;
+
+    assert_eq!(leave(house, person, news.id, None).await, Gone::Subscription);
+    assert!(is_kept_out(house, "anna@example.org", news.id).await);
+    assert!(!is_kept_out(house, "anna@example.org", sales.id).await);
+    assert_eq!(canary::number(house, "select count(*) from consent").await, 1);
+
+    assert_eq!(leave(house, person, sales.id, None).await, Gone::Person);
+    for query in ["select count(*) from contact", "select count(*) from consent", "select count(*) from evidence"] {
+        assert_eq!(canary::number(house, query).await, 0, "{query}");
+    }
+    assert_eq!(leave(house, person, sales.id, None).await, Gone::Nothing);
+});
+
+both!(the_erased_stay_away_from_every_list_and_erasing_twice_is_no_error, |house| {
+    let list = canary::list(house, "News").await;
+    canary::person(house, &list, "иван@почта.рф").await;
+
+    assert_eq!(erase(house, "Иван@ПОЧТА.рф").await, Gone::Person);
+    assert_eq!(erase(house, "иван@почта.рф").await, Gone::Nothing);
+    assert_eq!(erase(house, "nobody@example.org").await, Gone::Nothing);
+
+    assert!(is_kept_out(house, "иван@xn--80a1acny.xn--p1ai", EVERY_LIST).await);
+    assert!(is_kept_out(house, "nobody@example.org", list.id).await);
+    assert_eq!(canary::number(house, "select count(*) from tombstone").await, 2);
+});
+
+/// A campaign to nine people, one in each state and one who did nothing.
+async fn every_state(house: &House) -> (sendoff::campaign::state::Campaign, i64, Vec<String>) {
+    let list = canary::list(house, "News").await;
+    let people: Vec<String> = (0..9).map(|index| format!("p{index}@example.org")).collect();
+    for text in &people {
+        canary::person(house, &list, text).await;
+    }
+    let (campaign, planned) = canary::launch(house, &list, "autumn").await;
+    let taken = canary::take(house, &campaign).await;
+    let of = |index: usize| taken[&people[index]];
+    let ends = [(of(0), State::Accepted), (of(1), State::Rejected), (of(2), State::Uncertain), (of(3), State::Skipped)];
+    canary::end(house, &campaign, &ends).await;
+    canary::end(house, &campaign, &[(of(4), State::Pending), (of(5), State::Suppressed)]).await;
+    // 6 stays on the wire; 7 was taken and 8 waits.
+    let mut tx = house.home.db.write().await.expect("a transaction");
+    for (state, index) in [("leased", 7), ("pending", 8)] {
+        let mut sql = Sql::new("update delivery set state = ");
+        sql.bind(state.to_owned()).push(" where id = ").bind(of(index)).run(&mut tx).await.expect("set");
+    }
+    tx.commit().await.expect("committed");
+    canary::react(house, of(0)).await;
+    canary::react(house, of(2)).await;
+    (campaign, planned, people)
+}
+
+fn ends(summary: &Summary) -> [i64; 6] {
+    let Summary { accepted, rejected, uncertain, suppressed, skipped, pending, .. } = summary;
+    [*accepted, *rejected, *uncertain, *suppressed, *skipped, *pending]
+}
+
+both!(numbers_are_what_was_frozen_before_and_after_erasures_in_every_state, |house| {
+    let (campaign, planned, people) = every_state(house).await;
+    let before = canary::summary(house, &campaign).await;
+    assert_eq!((planned, before.planned), (9, 9));
+    assert_eq!(ends(&before), [1, 1, 2, 1, 1, 3]);
+    assert_eq!((before.sending, before.deferred), (1, 1));
+    assert_eq!((before.opens, before.clicks), (2, 2));
+    assert_eq!(before.links.iter().map(|link| link.clicks).collect::<Vec<_>>(), [2, 2]);
+
+    for text in &people {
+        assert_eq!(erase(house, text).await, Gone::Person);
+
+        let after = canary::summary(house, &campaign).await;
+        assert_eq!(after.planned, planned, "{text}");
+        assert_eq!((after.opens, after.clicks, &after.links), (before.opens, before.clicks, &before.links), "{text}");
+    }
+    // Who waited will get no letter; who was on the wire may have got it.
+    assert_eq!(ends(&canary::summary(house, &campaign).await), [1, 1, 2, 4, 1, 0]);
+    assert_eq!(canary::number(house, "select count(*) from delivery").await, 0);
+    assert_eq!(canary::number(house, "select count(*) from event").await, 0);
+});
+
+both!(a_person_erased_while_their_letter_is_on_the_wire_is_counted_as_it_ended, |house| {
+    let list = canary::list(house, "News").await;
+    let ways = [State::Accepted, State::Rejected, State::Uncertain, State::Pending, State::Skipped];
+    let people: Vec<String> = (0..ways.len()).map(|index| format!("p{index}@example.org")).collect();
+    for text in &people {
+        canary::person(house, &list, text).await;
+    }
+    let (campaign, planned) = canary::launch(house, &list, "autumn").await;
+    let taken = canary::take(house, &campaign).await;
+
+    for text in &people {
+        let person = canary::id(house, text).await.expect("there");
+        assert_eq!(leave(house, person, list.id, Some(campaign.id)).await, Gone::Person);
+    }
+    assert_eq!(ends(&canary::summary(house, &campaign).await), [0, 0, 5, 0, 0, 0]);
+    for (text, state) in people.iter().zip(ways) {
+        canary::end(house, &campaign, &[(taken[text], state)]).await;
+    }
+
+    let after = canary::summary(house, &campaign).await;
+    assert_eq!(ends(&after), [1, 1, 1, 1, 1, 0]);
+    assert_eq!((after.planned, after.unsubscribed), (planned, 5));
+});
+
+both!(a_hundred_goodbyes_at_once_are_one, |house| {
+    let list = canary::list(house, "News").await;
+    let person = canary::person(house, &list, "anna@example.org").await;
+    let (campaign, _) = canary::launch(house, &list, "autumn").await;
+
+    let all: Vec<_> = (0..100)
+        .map(|index| {
+            let (home, workspace, list, campaign) = (house.home.clone(), house.workspace.id, list.id, campaign.id);
+            tokio::spawn(async move {
+                if index % 2 == 0 {
+                    erasure::leave(&home, workspace, person, list, Reason::Left, Some(campaign)).await
+                } else {
+                    let address = canary::address("anna@example.org");
+                    erasure::erase(&home, workspace, &address, Reason::Erased, Some(campaign)).await
+                }
+            })
+        })
+        .collect();
+    let mut effects = 0;
+    for one in all {
+        effects += i32::from(one.await.expect("ran").expect("done") != Gone::Nothing);
+    }
+
+    assert_eq!(effects, 1);
+    let after = canary::summary(house, &campaign).await;
+    assert_eq!((after.unsubscribed, after.suppressed, after.planned), (1, 1, 1));
+});
+
+both!(two_last_lists_left_at_the_same_moment_remove_the_person, |house| {
+    let (news, sales) = (canary::list(house, "News").await, canary::list(house, "Sales").await);
+    for round in 0..20 {
+        let text = format!("p{round}@example.org");
+        let person = canary::person(house, &news, &text).await;
+        canary::person(house, &sales, &text).await;
+
+        let (one, other) = tokio::join!(leave(house, person, news.id, None), leave(house, person, sales.id, None));
+
+        assert!([one, other].contains(&Gone::Person), "{round}: {one:?} {other:?}");
+    }
+    assert_eq!(canary::number(house, "select count(*) from contact").await, 0);
+});
+
+both!(closing_a_list_lets_everyone_on_it_leave, |house| {
+    let (news, sales) = (canary::list(house, "News").await, canary::list(house, "Sales").await);
+    let people: Vec<_> =
+        (0..450).map(|index| (canary::address(&format!("p{index}@example.org")), Values::new())).collect();
+    canary::join(house, &news, &people).await;
+    canary::join(house, &sales, &people[..10]).await;
+    let (campaign, planned) = canary::launch(house, &news, "autumn").await;
+
+    let left = erasure::close(&house.home, house.workspace.id, news.id, |_| {}).await.expect("closed");
+
+    assert_eq!(left, 450);
+    assert_eq!(canary::number(house, "select count(*) from contact").await, 10);
+    assert!(is_kept_out(house, "p449@example.org", news.id).await);
+    let after = canary::summary(house, &campaign).await;
+    assert_eq!((after.planned, after.skipped), (planned, 450));
+    assert_eq!(replay::since(&house.home, 0).expect("read").0.len(), 450);
+    assert_eq!(erasure::close(&house.home, house.workspace.id, news.id, |_| {}).await.expect("again"), 0);
+});
+
+/// Tables of the migrations with their columns and types.
+fn schema() -> Vec<(String, Vec<(String, String)>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    let mut tables: Vec<(String, Vec<(String, String)>)> = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("migrations") {
+        let text = std::fs::read_to_string(entry.expect("a file").path()).expect("read");
+        for line in text.lines() {
+            if let Some(rest) = line.strip_prefix("create table ") {
+                tables.push((rest.trim_end_matches(" (").to_owned(), Vec::new()));
+            } else if let Some((name, kind)) = line.strip_prefix("  ").and_then(|line| line.split_once(' '))
+                && !name.contains('(')
+                && name != "primary"
+            {
+                let kind = kind.trim_start_matches("double ").split([' ', ',']).next().unwrap_or_default().to_owned();
+                tables.last_mut().expect("a column stands in a table").1.push((name.to_owned(), kind));
+            }
+        }
+    }
+    tables
+}
+
+both!(every_table_that_names_a_person_is_emptied_by_an_erasure, |house| {
+    let list = canary::list(house, "News").await;
+    let person = canary::person(house, &list, "anna@example.org").await;
+    let with_people: Vec<_> =
+        schema().into_iter().filter(|(_, columns)| columns.iter().any(|(name, _)| name == "contact_id")).collect();
+    assert_eq!(with_people.len(), 4, "delivery, event, consent, subscription: {with_people:?}");
+    for (table, columns) in &with_people {
+        assert!(PERSONAL.contains(&table.as_str()), "{table} is not rewritten after an erasure");
+        let mut sql = Sql::new("insert into ");
+        let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
+        sql.push(table).push(" (").push(&names.join(", ")).push(") values (");
+        for (index, (name, kind)) in columns.iter().enumerate() {
+            sql.push(if index == 0 { "" } else { ", " });
+            match (name.as_str(), kind.as_str()) {
+                ("contact_id", _) => drop(sql.bind(person)),
+                ("state", _) => drop(sql.bind("accepted".to_owned())),
+                ("kind", _) => drop(sql.bind("open".to_owned())),
+                (_, "integer") => drop(sql.bind(7)),
+                (_, "bigint") => drop(sql.bind(7_i64)),
+                (_, "text") => drop(sql.bind("planted".to_owned())),
+                other => panic!("{table}: {other:?}"),
+            }
+        }
+        let mut tx = house.home.db.write().await.expect("a transaction");
+        sql.push(")").run(&mut tx).await.expect(table);
+        tx.commit().await.expect("committed");
+    }
+
+    assert_eq!(erase(house, "anna@example.org").await, Gone::Person);
+
+    for (table, _) in &with_people {
+        let mut sql = Sql::new("select 1 from ");
+        sql.push(table).push(" where contact_id = ").bind(person);
+        let mut conn = house.home.db.read().await.expect("a connection");
+        assert!(sql.first(&mut conn).await.expect(table).is_none(), "{table} still names the person");
+    }
+});
+
+both!(papers_in_the_folders_go_with_the_person_and_others_stay, |house| {
+    let list = canary::list(house, "News").await;
+    for text in ["анна@почта.рф", "жанна@почта.рф"] {
+        canary::person(house, &list, text).await;
+    }
+    let config = &house.home.config;
+    let file = |folder: std::path::PathBuf, name: &str, text: &str| {
+        let path = folder.join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        std::fs::write(&path, text).expect("written");
+        path
+    };
+    let csv = file(config.export(), "a.csv", "\"address\"\r\n\"анна@почта.рф\"\r\n\"жанна@почта.рф\"\r\n");
+    let letter = file(
+        config.capture(),
+        "x/1.eml",
+        "From: news@shop.example\r\nTo:\r\n Anna <АННА@xn--80a1acny.xn--p1ai>\r\n\r\nhi",
+    );
+    let other = file(config.capture(), "x/2.eml", "To: жанна@почта.рф\r\n\r\nanna");
+    let run = file(config.staging(), "import-1/run-0", "анна@почта.рф");
+    let half = file(config.export(), ".aside-1-b.csv", "анна@почта.рф");
+
+    erase(house, "анна@почта.рф").await;
+
+    assert_eq!(std::fs::read_to_string(&csv).expect("read"), "\"address\"\r\n\"жанна@почта.рф\"\r\n");
+    assert!(other.exists());
+    for path in [letter, run, half] {
+        assert!(!path.exists(), "{}", path.display());
+    }
+});
+
+both!(a_restriction_ends_where_it_began, |house| {
+    let list = canary::list(house, "News").await;
+    let person = canary::person(house, &list, "anna@example.org").await;
+    let mut tx = house.home.db.write().await.expect("a transaction");
+
+    assert_eq!(subscription::restrict(&mut tx, person).await.expect("restricted"), 1);
+    assert_eq!(subscription::restricted(&mut tx, &[person]).await.expect("asked"), [person]);
+    assert_eq!(subscription::unrestrict(&mut tx, person).await.expect("ended"), 1);
+
+    let lists = subscription::of_contact(&mut tx, person).await.expect("asked");
+    assert_eq!(lists[0].state, subscription::State::Confirmed);
+});

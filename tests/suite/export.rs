@@ -1,1 +1,262 @@
-//! stub
+//! Exports: every row once, no formula, nobody's rows but ours, and numbers that reconcile.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use sendoff::audience::contact::Values;
+use sendoff::audience::field::{self, Field};
+use sendoff::audience::{subscription, workspace};
+use sendoff::campaign::delivery::State;
+use sendoff::campaign::state::Campaign;
+use sendoff::cli;
+use sendoff::ground::text::Lang;
+use sendoff::privacy::erasure::{self, Reason};
+use sendoff::report::export::sheet::Format;
+use sendoff::report::export::{self, Export, Kind};
+use serde_json::Value;
+
+use crate::canary;
+use crate::house::{House, NOW, both};
+
+async fn rows(house: &House, kind: Kind, campaign: Option<&Campaign>) -> Vec<Value> {
+    let path = house.home.config.export().join(format!("{kind}.ndjson"));
+    let wanted = Export { kind, format: Format::Ndjson, workspace: house.workspace.id, campaign };
+    let written = export::to_file(&house.home.db, &wanted, &path, &mut |_, _| {}).await.expect("exported");
+    let text = std::fs::read_to_string(&path).expect("read");
+    let rows: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(rows.len() as u64, written);
+    rows
+}
+
+async fn csv(house: &House, kind: Kind) -> Vec<Vec<String>> {
+    let path = house.home.config.export().join(format!("{kind}.csv"));
+    let wanted = Export { kind, format: Format::Csv, workspace: house.workspace.id, campaign: None };
+    export::to_file(&house.home.db, &wanted, &path, &mut |_, _| {}).await.expect("exported");
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_path(path).expect("opened");
+    reader.records().map(|record| record.expect("CSV").iter().map(str::to_owned).collect()).collect()
+}
+
+fn with<'a>(rows: &'a [Value], name: &str, value: &str) -> Vec<&'a Value> {
+    rows.iter().filter(|row| row[name] == value).collect()
+}
+
+/// Three people with letters that were accepted, refused and are still to be sent; the first reacted.
+async fn three(house: &House) -> (sendoff::audience::list::List, Campaign) {
+    let list = canary::list(house, "News").await;
+    for text in ["a@example.org", "б@почта.рф", "c@example.org"] {
+        canary::person(house, &list, text).await;
+    }
+    let (campaign, _) = canary::launch(house, &list, "autumn").await;
+    let taken = canary::take(house, &campaign).await;
+    let ends = [("a@example.org", State::Accepted), ("б@почта.рф", State::Rejected), ("c@example.org", State::Pending)];
+    canary::end(house, &campaign, &ends.map(|(text, state)| (taken[text], state))).await;
+    canary::react(house, taken["a@example.org"]).await;
+    (list, campaign)
+}
+
+both!(rows_and_numbers_reconcile_before_and_after_an_erasure, |house| {
+    let (_, campaign) = three(house).await;
+    let before = rows(house, Kind::Summary, Some(&campaign)).await;
+    let deliveries = rows(house, Kind::Deliveries, Some(&campaign)).await;
+    for state in ["accepted", "rejected", "pending"] {
+        assert_eq!(before[0][state], with(&deliveries, "state", state).len(), "{state}");
+    }
+    assert_eq!(before[0]["planned"], deliveries.len());
+    assert_eq!(with(&deliveries, "state", "rejected")[0]["code"], 550);
+    assert_eq!(with(&deliveries, "state", "accepted")[0]["dated_at"], "2026-11-21T10:00:00Z");
+    let events = rows(house, Kind::Events, None).await;
+    let count = |kind| with(&events, "kind", kind).len();
+    assert_eq!((count("open"), count("click"), count("bounce")), (1, 3, 1));
+    assert_eq!(with(&events, "kind", "bounce")[0]["address"], "б@почта.рф");
+    assert_eq!(with(&events, "kind", "open")[0]["destination"], Value::Null);
+    let links = rows(house, Kind::Links, None).await;
+    assert_eq!(links.iter().map(|link| link["clicks"].as_i64()).collect::<Vec<_>>(), [Some(1), Some(1)]);
+
+    let address = canary::address("a@example.org");
+    erasure::erase(&house.home, house.workspace.id, &address, Reason::Erased, None).await.expect("erased");
+
+    assert_eq!(rows(house, Kind::Summary, Some(&campaign)).await, before);
+    assert_eq!(rows(house, Kind::Links, None).await, links);
+    assert_eq!(rows(house, Kind::Deliveries, None).await.len(), 2);
+    assert_eq!(rows(house, Kind::Events, None).await.len(), 1);
+});
+
+both!(a_subscription_tells_its_date_opens_clicks_and_whether_it_is_reachable, |house| {
+    let (list, campaign) = three(house).await;
+    let other = canary::list(house, "Sales").await;
+    canary::person(house, &other, "a@example.org").await;
+
+    let all = rows(house, Kind::Subscriptions, None).await;
+    let of_campaign = rows(house, Kind::Subscriptions, Some(&campaign)).await;
+
+    assert_eq!((all.len(), of_campaign.len()), (4, 3));
+    let facts = |row: &Value| {
+        let fact = |name: &str| row[name].clone();
+        (fact("opened"), fact("opened_at"), fact("clicked"), fact("reachable"))
+    };
+    let at = Value::from("2026-11-21T10:00:00Z");
+    let first = with(&of_campaign, "address", "a@example.org")[0];
+    assert_eq!(facts(first), (1.into(), at.clone(), 1.into(), "yes".into()));
+    assert_eq!((&first["joined_at"], &first["given_at"]), (&at, &at));
+    assert_eq!((first["list"].as_str(), first["basis"].as_str()), (Some(list.name.as_str()), Some("consent")));
+    let elsewhere = with(&all, "list", "Sales")[0];
+    assert_eq!(facts(elsewhere), (0.into(), Value::Null, 0.into(), Value::Null));
+    assert_eq!(with(&all, "address", "б@почта.рф")[0]["reachable"], "no");
+});
+
+both!(no_cell_is_a_formula_and_numbers_are_numbers, |house| {
+    let list = canary::list(house, "=cmd").await;
+    for (name, kind) in [("note", "text"), ("balance", "number"), ("state", "text")] {
+        let field = Field::declare(name, kind).expect("a field");
+        field::add(&house.home, house.workspace.id, &field).await.expect("declared");
+    }
+    let values = [("note", Value::from("＝1+1")), ("balance", Value::from(-5)), ("state", Value::from("@home"))];
+    let values = Values::from_iter(values.map(|(name, value)| (name.to_owned(), value)));
+    canary::join(house, &list, &[(canary::address("+7900@example.org"), values)]).await;
+
+    let table = csv(house, Kind::Subscriptions).await;
+    let cell = |name: &str| {
+        let column = table[0].iter().position(|column| column == name).expect("a column");
+        table[1][column].as_str()
+    };
+
+    assert_eq!((cell("list"), cell("address"), cell("note")), ("'=cmd", "'+7900@example.org", "'＝1+1"));
+    assert_eq!((cell("balance"), cell("state"), cell("field_state")), ("-5", "confirmed", "'@home"));
+    assert_eq!(rows(house, Kind::Subscriptions, None).await[0]["note"], "＝1+1");
+});
+
+both!(restricted_people_and_other_workspaces_are_left_out, |house| {
+    let (_, campaign) = three(house).await;
+    let mut tx = house.home.db.write().await.expect("a transaction");
+    let person = canary::id(house, "a@example.org").await.expect("there");
+    subscription::restrict(&mut tx, person).await.expect("restricted");
+    tx.commit().await.expect("committed");
+    let other = workspace::ensure(&house.home, "other").await.expect("a workspace");
+
+    for kind in [Kind::Deliveries, Kind::Events, Kind::Subscriptions] {
+        let rows = rows(house, kind, Some(&campaign)).await;
+        assert!(!rows.is_empty() && with(&rows, "address", "a@example.org").is_empty(), "{kind}: {rows:?}");
+    }
+    for kind in Kind::ALL {
+        let path = house.home.config.export().join("other.ndjson");
+        let wanted = Export { kind: *kind, format: Format::Ndjson, workspace: other.id, campaign: None };
+        let written = export::to_file(&house.home.db, &wanted, &path, &mut |_, _| {}).await.expect("exported");
+        assert_eq!(written, 0, "{kind}");
+    }
+});
+
+both!(thousands_of_rows_come_once_each, |house| {
+    let (list, other) = (canary::list(house, "News").await, canary::list(house, "Sales").await);
+    let people: Vec<_> =
+        (0..2_500).map(|index| (canary::address(&format!("p{index}@example.org")), Values::new())).collect();
+    canary::join(house, &list, &people).await;
+    canary::join(house, &other, &people[..100]).await;
+    let (before, _) = canary::launch(house, &other, "before").await;
+    let (campaign, planned) = canary::launch(house, &list, "autumn").await;
+    canary::launch(house, &other, "after").await;
+
+    let all = rows(house, Kind::Deliveries, Some(&campaign)).await;
+
+    let addresses: BTreeSet<_> = all.iter().map(|row| row["address"].as_str()).collect();
+    assert_eq!((all.len() as i64, addresses.len()), (planned, 2_500));
+    assert_eq!(rows(house, Kind::Deliveries, Some(&before)).await.len(), 100);
+    assert_eq!(rows(house, Kind::Deliveries, None).await.len(), 2_700);
+});
+
+both!(the_command_writes_a_whole_file_or_says_why_not, |house| {
+    three(house).await;
+    let folder = house.home.config.export();
+    let run = |out: &Path, what: &str, campaign: Option<&str>| {
+        let command = cli::export::Command {
+            what: what.to_owned(),
+            campaign: campaign.map(str::to_owned),
+            format: "csv".to_owned(),
+            out: out.display().to_string(),
+        };
+        cli::export::run(&house.home, &house.workspace, command, Lang::En)
+    };
+
+    let report = run(&folder.join("a.csv"), "deliveries", Some("autumn")).await.expect("exported");
+    assert_eq!(report.json["rows"], 3);
+    let text = std::fs::read_to_string(folder.join("a.csv")).expect("read");
+    assert!(text.starts_with("\"campaign\",\"address\",\"state\""), "no byte order mark: {text}");
+
+    for (out, what, campaign, key, code) in [
+        (folder.clone(), "events", None, "io-is-directory", 1),
+        (folder.join("missing/a.csv"), "events", None, "io-not-found", 1),
+        (folder.join("b.csv"), "everything", None, "unknown-word", 2),
+        (folder.join("b.csv"), "events", Some("spring"), "campaign-unknown", 2),
+    ] {
+        let refusal = run(&out, what, campaign).await.expect_err(key);
+        assert_eq!((refusal.message().key, refusal.exit_code()), (key, code));
+    }
+    let left: Vec<_> = std::fs::read_dir(&folder).expect("listed").flatten().map(|entry| entry.file_name()).collect();
+    assert_eq!(left, ["a.csv"]);
+});
+
+both!(who_is_erased_while_a_file_is_written_is_not_in_it, |house| {
+    let (_, campaign) = three(house).await;
+    let path = house.home.config.export().join("a.csv");
+    let wanted = Export {
+        kind: Kind::Deliveries,
+        format: Format::Csv,
+        workspace: house.workspace.id,
+        campaign: Some(&campaign),
+    };
+    let log = sendoff::privacy::replay::length(&house.home);
+    export::to_file(&house.home.db, &wanted, &path, &mut |_, _| {}).await.expect("exported");
+    let late = house.folder.path().join("late.csv");
+    std::fs::rename(&path, &late).expect("moved");
+    let address = canary::address("б@почта.рф");
+    erasure::erase(&house.home, house.workspace.id, &address, Reason::Erased, None).await.expect("erased");
+
+    sendoff::privacy::sweep::file(&house.home, &late, log).await.expect("swept");
+
+    let text = std::fs::read_to_string(&late).expect("read");
+    assert!(!text.contains("б@почта.рф") && text.contains("a@example.org") && text.contains("c@example.org"));
+    assert_eq!(text.lines().count(), 3);
+});
+
+both!(a_person_sees_corrects_and_erases_what_is_held, |house| {
+    let (list, _) = three(house).await;
+    let old = format!("{}@example.org", canary::word());
+    canary::person(house, &list, &old).await;
+    let age = Field::declare("age", "number").expect("a field");
+    field::add(&house.home, house.workspace.id, &age).await.expect("declared");
+    let run = |command| cli::contact::run(&house.home, &house.workspace, command, Lang::Ru);
+    use cli::contact::Command;
+    let address = || "A@example.org".to_owned();
+    erasure::erase(&house.home, house.workspace.id, &canary::address("gone@x.org"), Reason::Erased, None)
+        .await
+        .expect("kept out");
+
+    for (set, new, key) in [
+        (vec!["age=old".to_owned()], None, "contact-correct-value"),
+        (vec!["city=Казань".to_owned()], None, "contact-correct-field"),
+        (vec![], None, "contact-correct-nothing"),
+        (vec![], Some("c@example.org"), "contact-exists"),
+        (vec![], Some("Gone@X.org"), "contact-erased-before"),
+    ] {
+        let command = Command::Correct { address: address(), set, new: new.map(str::to_owned) };
+        assert_eq!(run(command).await.expect_err(key).message().key, key);
+    }
+    let set = vec!["age=41".to_owned()];
+    run(Command::Correct { address: address(), set, new: Some("anna@example.org".to_owned()) })
+        .await
+        .expect("corrected");
+    let shown = run(Command::Show { address: "anna@example.org".to_owned() }).await.expect("shown").json;
+    assert_eq!((&shown["fields"]["age"], shown["address"].as_str()), (&Value::from(41), Some("anna@example.org")));
+    assert_eq!(
+        (shown["deliveries"].as_array().map(Vec::len), shown["events"].as_array().map(Vec::len)),
+        (Some(1), Some(4))
+    );
+    assert_eq!(shown["consents"][0]["proof"], "file 17");
+    let command = Command::Correct { address: old.clone(), set: vec![], new: Some("new@example.org".to_owned()) };
+    run(command).await.expect("corrected");
+    assert_eq!(canary::search(house, &old).await.findings, [], "nothing of the old address is left");
+
+    let erased = run(Command::Erase { address: "anna@example.org".to_owned() }).await.expect("erased");
+    assert_eq!((&erased.json["erased"], &erased.json["removed"]["events"]), (&true.into(), &4.into()));
+    assert_eq!(run(Command::Show { address: "anna@example.org".to_owned() }).await.expect_err("gone").exit_code(), 2);
+    assert!(erased.text.contains("a***@e***.org") && house.home.clock.now() == NOW);
+});

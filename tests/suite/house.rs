@@ -3,9 +3,14 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use sendoff::audience::address::Address;
+use sendoff::audience::contact::{self, NewContact, Values};
+use sendoff::audience::list;
+use sendoff::audience::subscription::{self, NewSubscription, State};
 use sendoff::audience::workspace::{self, Workspace};
 use sendoff::ground::clock::Clock;
 use sendoff::ground::config::Config;
+use sendoff::ground::id::Id;
 use sendoff::ground::installation::Installation;
 use sqlx::{AnyConnection, Connection};
 use tempfile::TempDir;
@@ -48,6 +53,36 @@ impl House {
         let home = Installation::open(config, Clock::fixed(NOW)).await.expect("the installation opens");
         let workspace = workspace::ensure(&home, "main").await.expect("a workspace");
         Self { home, workspace, kind, folder, database }
+    }
+
+    /// Puts people on a list of this name, making it when it is new. Returns its key.
+    pub async fn join(&self, name: &str, addresses: &[&str]) -> Id {
+        let (home, workspace) = (&self.home, self.workspace.id);
+        let list = list::add(home, workspace, name).await.expect("a list");
+        let now = home.clock.now();
+        let mut tx = home.db.write().await.expect("a transaction");
+        for address in addresses {
+            let address = Address::parse(address).expect("an address");
+            let person = match contact::find(&mut tx, workspace, &address).await.expect("asked") {
+                Some(found) => found.id,
+                None => {
+                    let new = NewContact { id: home.ids.next(), address, values: Values::new() };
+                    contact::add(&mut tx, workspace, std::slice::from_ref(&new), now).await.expect("added");
+                    new.id
+                }
+            };
+            let joining = NewSubscription { id: home.ids.next(), contact: person, state: State::Confirmed };
+            subscription::join(&mut tx, workspace, list.id, &[joining], now).await.expect("joined");
+        }
+        tx.commit().await.expect("committed");
+        list.id
+    }
+
+    /// The key of a person.
+    pub async fn person(&self, address: &str) -> Option<Id> {
+        let mut conn = self.home.db.read().await.expect("a connection");
+        let address = Address::parse(address).expect("an address");
+        contact::find(&mut conn, self.workspace.id, &address).await.expect("asked").map(|found| found.id)
     }
 
     /// Closes the database and removes it; called by `both!`.

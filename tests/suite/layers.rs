@@ -1,1 +1,134 @@
-//! stub
+//! The house keeps its floors: imports point down, each table has one writer, files stay small, and
+//! the one statement that vouches for built SQL stands in one place.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// From the ground up. Rooms on one floor do not see each other.
+const FLOORS: &[&[&str]] = &[
+    &["ground"],
+    &["audience", "content"],
+    &["campaign"],
+    &["mailer", "feedback"],
+    &["privacy", "report"],
+    &["web"],
+    &["cli"],
+];
+
+/// Who writes which table.
+const OWNERS: &[(&str, &str)] = &[
+    ("workspace", "audience/workspace"),
+    ("setting", "ground/setting"),
+    ("field", "audience/field"),
+    ("contact", "audience/contact"),
+    ("list", "audience/list"),
+    ("subscription", "audience/subscription"),
+    ("evidence", "audience/consent"),
+    ("consent", "audience/consent"),
+    ("tombstone", "audience/tombstone"),
+    ("segment", "audience/segment/"),
+    ("brand", "content/brand"),
+    ("campaign", "campaign/state"),
+    ("link", "campaign/link"),
+    ("delivery", "campaign/delivery"),
+    ("tally", "campaign/tally"),
+    ("relay", "mailer/relay"),
+    ("lease", "mailer/lease"),
+    ("event", "feedback/event"),
+];
+
+fn sources() -> Vec<(String, String)> {
+    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).expect("a folder of the source").flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    walk(&root, &mut found);
+    let name = |path: &Path| path.strip_prefix(&root).expect("below the root").display().to_string();
+    found.iter().map(|path| (name(path), fs::read_to_string(path).expect("a source file"))).collect()
+}
+
+fn floor(room: &str) -> Option<usize> {
+    FLOORS.iter().position(|rooms| rooms.contains(&room))
+}
+
+/// Rooms that a text names as `crate::room`, outside its tests.
+fn uses(text: &str) -> BTreeSet<&str> {
+    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+    code.split("crate::")
+        .skip(1)
+        .filter_map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next())
+        .collect()
+}
+
+#[test]
+fn imports_point_down() {
+    let mut wrong = Vec::new();
+    for (name, text) in sources() {
+        let Some((room, _)) = name.split_once('/') else { continue };
+        let own = floor(room).unwrap_or_else(|| panic!("{room} stands on no floor"));
+        for used in uses(&text) {
+            if floor(used).is_some_and(|other| other > own || (other == own && used != room)) {
+                wrong.push(format!("{name} uses {used}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn each_table_has_one_writer() {
+    let mut wrong = Vec::new();
+    for (name, text) in sources() {
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let code: String = code.split_whitespace().collect::<Vec<_>>().join(" ");
+        for (table, owner) in OWNERS {
+            for verb in ["insert into", "update", "delete from"] {
+                let writes = format!("\"{verb} {table} ");
+                if code.contains(&writes) && !name.starts_with(owner) {
+                    wrong.push(format!("{name} writes {table}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn every_table_of_the_migrations_has_an_owner() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    let owned: BTreeMap<_, _> = OWNERS.iter().copied().collect();
+    for entry in fs::read_dir(folder).expect("migrations").flatten() {
+        let text = fs::read_to_string(entry.path()).expect("a migration");
+        for table in text.split("create table ").skip(1).filter_map(|rest| rest.split([' ', '(']).next()) {
+            assert!(owned.contains_key(table), "{table} has no owner");
+        }
+    }
+}
+
+#[test]
+fn built_sql_is_vouched_for_in_one_place() {
+    let named: Vec<_> =
+        sources().into_iter().filter(|(_, text)| text.contains("AssertSqlSafe(")).map(|(name, _)| name).collect();
+
+    assert_eq!(named, ["ground/db.rs"]);
+}
+
+#[test]
+fn no_file_is_longer_than_a_reader_likes() {
+    let long: Vec<_> = sources()
+        .into_iter()
+        .map(|(name, text)| (name, text.lines().count()))
+        .filter(|(_, lines)| *lines > 450)
+        .collect();
+
+    assert!(long.is_empty(), "{long:?}");
+}

@@ -1,1 +1,8 @@
-//! stub
+//! What recipients touch, and the desk: over the real router, on both databases.
+
+mod desk;
+mod leaving;
+mod outage;
+mod pages;
+mod stage;
+mod tracking;

@@ -1,1 +1,305 @@
-//! stub
+//! Segments: whom an expression takes, on both databases, and what is said of one that takes no one.
+
+mod oracle;
+
+use oracle::{CAMPAIGNS, LISTS, Person, Wish};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use sendoff::audience::address::Address;
+use sendoff::audience::contact::{self, NewContact, Values};
+use sendoff::audience::field::{self, Field};
+use sendoff::audience::segment::{self, MOST_CONDITIONS, MOST_VALUES, Standing, Tree};
+use sendoff::audience::subscription::{self, NewSubscription, State};
+use sendoff::audience::{list, workspace};
+use sendoff::cli::segment::{self as cli, Command};
+use sendoff::ground::clock::DAY;
+use sendoff::ground::db::Sql;
+use sendoff::ground::id::Id;
+use sendoff::ground::text::Lang;
+use serde_json::json;
+use sqlx::Row;
+
+use crate::house::{House, NOW, both};
+
+/// Fields, two lists and two campaigns; returns the keys of lists and campaigns.
+async fn furnish(house: &House) -> (Vec<Id>, Vec<Id>) {
+    let (home, workspace) = (&house.home, house.workspace.id);
+    for (name, kind) in
+        [("city", "text"), ("age", "number"), ("birthday", "date"), ("vip", "flag"), ("plan", "choice:Free,Про")]
+    {
+        field::add(home, workspace, &Field::declare(name, kind).expect(name)).await.expect("declared");
+    }
+    let mut lists = Vec::new();
+    for name in LISTS {
+        lists.push(list::add(home, workspace, name).await.expect("a list").id);
+    }
+    let campaigns: Vec<Id> = CAMPAIGNS.iter().map(|_| home.ids.next()).collect();
+    let mut tx = home.db.write().await.expect("a transaction");
+    for (id, name) in campaigns.iter().zip(CAMPAIGNS) {
+        sqlx::query(
+            "insert into campaign (id, workspace_id, name, format, source, list_id, state, created_at) \
+             values ($1, $2, $3, 'md', '', $4, 'finished', $5)",
+        )
+        .bind(*id)
+        .bind(workspace)
+        .bind(name)
+        .bind(lists[0])
+        .bind(NOW)
+        .execute(&mut *tx)
+        .await
+        .expect("a campaign");
+    }
+    tx.commit().await.expect("committed");
+    (lists, campaigns)
+}
+
+/// Adds a person with values and subscriptions, in the given workspace.
+async fn settle(house: &House, workspace: Id, email: &str, values: Values, lists: &[(Id, State, i64)]) -> Id {
+    let home = &house.home;
+    let id = home.ids.next();
+    let person = NewContact { id, address: Address::parse(email).expect(email), values };
+    let mut tx = home.db.write().await.expect("a transaction");
+    contact::add(&mut tx, workspace, &[person], NOW).await.expect("added");
+    for (list, state, at) in lists {
+        let one = NewSubscription { id: home.ids.next(), contact: id, state: *state };
+        subscription::join(&mut tx, workspace, *list, &[one], *at).await.expect("joined");
+    }
+    tx.commit().await.expect("committed");
+    id
+}
+
+/// Notes that a letter of a campaign was opened, clicked or received.
+async fn act(house: &House, contact: Id, what: &str, campaign: Id, at: i64) {
+    let home = &house.home;
+    let mut tx = home.db.write().await.expect("a transaction");
+    let mut sql = if what == "received" {
+        Sql::new(
+            "insert into delivery (state, attempts, due_at, workspace_id, id, contact_id, campaign_id, changed_at) \
+             values ('accepted', 1, 0, ",
+        )
+    } else {
+        let kind = if what == "opened" { "'open'" } else { "'click'" };
+        let mut sql = Sql::new(
+            "insert into event (kind, position, delivery_id, workspace_id, id, contact_id, campaign_id, at) values (",
+        );
+        sql.push(kind).push(", 0, 0, ");
+        sql
+    };
+    sql.bind_all([house.workspace.id, home.ids.next(), contact, campaign, at]).push(")");
+    sql.run(&mut tx).await.expect("noted");
+    tx.commit().await.expect("committed");
+}
+
+/// The people of the workspace whom an expression takes, by key.
+async fn taken(house: &House, expression: &str) -> Vec<Id> {
+    let mut conn = house.home.db.read().await.expect("a connection");
+    let condition = segment::resolve(&mut conn, house.workspace.id, expression).await.expect(expression);
+    let again = segment::resolve(&mut conn, house.workspace.id, &condition.to_string()).await.expect("reads back");
+    assert_eq!(again, condition, "{expression}");
+    let mut sql = Sql::new("select c.id from contact c where c.workspace_id = ");
+    sql.bind(house.workspace.id).push(" and ");
+    condition.compile(&mut sql, &house.home.db, NOW);
+    assert!(!sql.text().contains('"'), "a value in the text: {}", sql.text());
+    let rows = sql.push(" order by c.id").all(&mut conn).await.expect(expression);
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+/// The sentence that refuses an expression.
+async fn refusal(house: &House, expression: &str) -> String {
+    let mut conn = house.home.db.read().await.expect("a connection");
+    let error = segment::resolve(&mut conn, house.workspace.id, expression).await.expect_err("refused");
+    assert_eq!(error.exit_code(), 2);
+    Lang::En.say(&error.message())
+}
+
+fn values(value: serde_json::Value) -> Values {
+    value.as_object().expect("an object").clone()
+}
+
+both!(any_expression_takes_whom_its_words_mean, |house| {
+    let (lists, campaigns) = furnish(house).await;
+    let mut rng = StdRng::seed_from_u64(20_261_121);
+    let mut people = Vec::new();
+    for number in 0..60 {
+        let person = Person::random(&mut rng, number);
+        let on: Vec<_> = person.lists.iter().map(|(list, at)| (lists[*list], State::Confirmed, *at)).collect();
+        let id = settle(house, house.workspace.id, &person.email, person.values.clone(), &on).await;
+        for (what, campaign, at) in &person.acts {
+            act(house, id, what, campaigns[*campaign], *at).await;
+        }
+        people.push((id, person));
+    }
+    let mut sizes = Vec::new();
+    for _ in 0..400 {
+        let wish = Wish::random(&mut rng, 3);
+        let meant: Vec<Id> = people.iter().filter(|(_, person)| wish.holds(person)).map(|(id, _)| *id).collect();
+
+        assert_eq!(taken(house, &wish.text()).await, meant, "{}", wish.text());
+        sizes.push(meant.len());
+    }
+    let telling = sizes.iter().filter(|size| (1..60).contains(*size)).count();
+    assert!(telling > 200, "too many expressions take no one or everyone: {telling} of 400 tell something");
+});
+
+both!(who_is_restricted_unconfirmed_or_elsewhere_is_in_no_segment, |house| {
+    let (lists, _) = furnish(house).await;
+    let (home, here) = (&house.home, house.workspace.id);
+    let other = workspace::ensure(home, "other").await.expect("a workspace");
+    let elsewhere = list::add(home, other.id, "Elsewhere").await.expect("a list");
+    let none = Values::new;
+    settle(house, here, "in@example.org", none(), &[(lists[0], State::Confirmed, NOW)]).await;
+    let both = [(lists[0], State::Confirmed, NOW), (lists[1], State::Restricted, NOW)];
+    settle(house, here, "restricted@example.org", none(), &both).await;
+    settle(house, here, "pending@example.org", none(), &[(lists[0], State::Pending, NOW)]).await;
+    settle(house, here, "nowhere@example.org", none(), &[]).await;
+    settle(house, other.id, "other@example.org", none(), &[(elsewhere.id, State::Confirmed, NOW)]).await;
+    segment::save(home, here, "all", "email is set").await.expect("saved");
+
+    assert_eq!(segment::count(home, here, "all").await.expect("counted"), 1);
+    for (email, standing, included) in [
+        ("in@example.org", Standing::Reachable, true),
+        ("restricted@example.org", Standing::Restricted, false),
+        ("pending@example.org", Standing::Unlisted, false),
+        ("nowhere@example.org", Standing::Unlisted, false),
+        ("other@example.org", Standing::Unknown, false),
+    ] {
+        let address = Address::parse(email).expect(email);
+        let found = segment::explain(home, here, "all", &address).await.expect("explained");
+        assert_eq!((found.standing, found.included), (standing, included), "{email}");
+    }
+    assert!(refusal(house, "on(\"Elsewhere\")").await.contains("no list \"Elsewhere\""));
+    assert!(segment::count(home, other.id, "all").await.is_err(), "a segment is seen in its workspace only");
+    assert_eq!(taken(house, "on(\"News\")").await.len(), 2, "a pending person is not on the list");
+});
+
+both!(an_expression_at_its_limits_runs_and_one_beyond_is_refused, |house| {
+    furnish(house).await;
+    let home = &house.home;
+    let id = settle(house, house.workspace.id, "a@example.org", values(json!({"age": 7})), &[]).await;
+    let chain = |count: usize, word: &str| vec!["age = 7"; count].join(word);
+    let several =
+        |count: usize| format!("age in ({})", (1..=count).map(|n| n.to_string()).collect::<Vec<_>>().join(","));
+    let letters = vec!["not (opened(\"autumn\", 9 days) or on(\"News\", 9 days))"; MOST_CONDITIONS / 2].join(" and ");
+    // Groups of ten, each in the one before: the deepest statement that the limits allow.
+    let deepest = (1..100).fold("age = 7".to_owned(), |inner, level| {
+        let (word, other) = if level % 2 == 0 { (" and ", "age = 7") } else { (" or ", "age = 8") };
+        format!("({}{word}{inner})", [other; 9].join(word))
+    });
+
+    for expression in [
+        chain(MOST_CONDITIONS, " and "),
+        chain(MOST_CONDITIONS, " or "),
+        format!("{}{}{}", "(".repeat(100), "age = 7", ")".repeat(100)),
+        format!("{}{}", "not ".repeat(100), "age = 7"),
+        format!("{} and {}", several(MOST_VALUES), vec!["on(\"News\") or age = 7"; 499].join(" and ")),
+        letters,
+        deepest,
+    ] {
+        assert_eq!(taken(house, &expression).await, [id], "{}", segment::shorten(&expression, 60));
+        segment::save(home, house.workspace.id, "limit", &expression).await.expect("saved");
+        let address = Address::parse("a@example.org").expect("an address");
+        let found = segment::explain(home, house.workspace.id, "limit", &address).await.expect("explained");
+        let tree = found.conditions.expect("a known person");
+        assert!(tree.holds(&|finding| finding.holds));
+        assert!(!found.included, "on no list");
+    }
+    assert!(refusal(house, &chain(10_000, " or ")).await.contains("at most 1000 conditions"));
+    assert!(refusal(house, &several(MOST_VALUES + 1)).await.contains("at most 10000 values"));
+    assert!(refusal(house, &"(".repeat(100_000)).await.contains("at most 100 deep"));
+    assert!(refusal(house, &" ".repeat(256 * 1024 + 1)).await.contains("longer than 256 KiB"));
+});
+
+both!(an_explanation_shows_each_condition_with_the_persons_value, |house| {
+    let (lists, campaigns) = furnish(house).await;
+    let (home, here) = (&house.home, house.workspace.id);
+    let person = values(json!({"city": "Самара", "age": 21, "vip": 1}));
+    let id = settle(house, here, "anna@mail.ru", person, &[(lists[0], State::Confirmed, NOW - 3 * DAY)]).await;
+    act(house, id, "opened", campaigns[0], NOW - 200 * DAY).await;
+    let expression =
+        r#"city = "Казань" and (age >= 18 or plan is set) and not opened(any, 90 days) and on("News") and vip"#;
+    segment::save(home, here, "adults", expression).await.expect("saved");
+
+    let explain = Command::Explain { name: "adults".to_owned(), address: "Anna@mail.ru".to_owned() };
+    let report = cli::run(home, &house.workspace, explain, Lang::En).await.expect("explained");
+
+    assert_eq!(
+        report.text,
+        "A***@m***.ru is not in “adults”.\n  all of → no\n    city = \"Казань\" [Самара] → no\n    any of → yes\n      \
+         age >= 18 [21] → yes\n      plan is set [nothing] → no\n    not → yes\n      \
+         opened(any, 90 days) [2026-05-05] → no\n    on(\"News\") [2026-11-18] → yes\n    vip = yes [yes] → yes"
+    );
+    assert_eq!(report.json["included"], false);
+    assert_eq!(report.json["conditions"].as_array().map(Vec::len), Some(5));
+    assert_eq!(
+        report.json["conditions"][0],
+        json!({"condition": "city = \"Казань\"", "holds": false, "value": "Самара"})
+    );
+    assert_eq!(report.json["conditions"][2]["not"]["value"], "2026-05-05");
+    assert!(!report.text.contains("anna@"), "{}", report.text);
+});
+
+both!(saving_again_replaces_and_a_wrong_expression_saves_nothing, |house| {
+    furnish(house).await;
+    let (home, here) = (&house.home, &house.workspace);
+    let save = |expression: &str| Command::Save { name: " adults ".to_owned(), expression: expression.to_owned() };
+
+    let first = segment::save(home, here.id, "adults", "age >= 18").await.expect("saved");
+    cli::run(home, here, save("age >= 21"), Lang::En).await.expect("saved again");
+    let refused = cli::run(home, here, save("age >= 21 and citty = \"Казань\""), Lang::En).await.expect_err("refused");
+
+    let sentence = Lang::En.say(&refused.message());
+    assert!(sentence.starts_with("column 15: no field `citty`; did you mean `city`?"), "{sentence}");
+    let mut conn = home.db.read().await.expect("a connection");
+    let all = segment::all(&mut conn, here.id).await.expect("listed");
+    assert_eq!(all.iter().map(|one| (one.id, one.expression.as_str())).collect::<Vec<_>>(), [(first.id, "age >= 21")]);
+    drop(conn);
+    let count = Command::Count { name: "adlts".to_owned() };
+    let unknown = cli::run(home, here, count, Lang::Ru).await.expect_err("unknown");
+    assert_eq!(Lang::Ru.say(&unknown.message()), "Сегмента «adlts» нет; может быть, «adults»?");
+    let report = cli::run(home, here, Command::Count { name: "adults".to_owned() }, Lang::Ru).await.expect("counted");
+    assert_eq!(report.text, "Сегмент «adults»: 0 человек.");
+    assert_eq!(report.json, json!({"segment": "adults", "count": 0}));
+    let listed = cli::run(home, here, Command::Ls, Lang::En).await.expect("listed");
+    assert_eq!(listed.json, json!({"segments": [{"segment": "adults", "expression": "age >= 21"}]}));
+});
+
+both!(addresses_are_found_however_they_are_spelled, |house| {
+    let here = house.workspace.id;
+    let ivan = settle(house, here, "Иван@Почта.РФ", Values::new(), &[]).await;
+    let anna = settle(house, here, "anna@mail.ru", Values::new(), &[]).await;
+
+    for (expression, meant) in [
+        ("email = \"иван@почта.рф\"", vec![ivan]),
+        ("email != \"ИВАН@xn--80a1acny.xn--p1ai\"", vec![anna]),
+        ("email contains \"@Почта.рф\"", vec![ivan]),
+        ("email contains \".рф\"", vec![ivan]),
+        ("email starts with \"Иван@почта\"", vec![ivan]),
+        ("email starts with \"Иван@поч\"", vec![]),
+        ("email starts with \"ИВ\"", vec![ivan]),
+        ("email in (\"anna@mail.ru\", \"x@y.org\")", vec![anna]),
+        ("email is not set", vec![]),
+    ] {
+        assert_eq!(taken(house, expression).await, meant, "{expression}");
+    }
+});
+
+both!(what_a_field_is_called_or_holds_cannot_change_the_statement, |house| {
+    let (home, here) = (&house.home, house.workspace.id);
+    for name in ["не", "_x", "поле1"] {
+        field::add(home, here, &Field::declare(name, "text").expect(name)).await.expect("declared");
+    }
+    let nasty = "$.a\"]') or 1=1 --";
+    let id = settle(house, here, "a@example.org", values(json!({"не": nasty, "_x": "да", "поле1": "1"})), &[]).await;
+    settle(house, here, "b@example.org", Values::new(), &[]).await;
+
+    let quoted = nasty.replace('"', "\\\"");
+    assert_eq!(taken(house, &format!("`не` = \"{quoted}\"")).await, [id]);
+    assert_eq!(taken(house, &format!("`не` contains \"{quoted}\" and _x is set and поле1 = \"1\"")).await, [id]);
+    assert!(matches!(
+        segment::save(home, here, "s", "_x is not set").await.map(|saved| saved.expression),
+        Ok(expression) if expression == "_x is not set"
+    ));
+    let address = Address::parse("b@example.org").expect("an address");
+    let found = segment::explain(home, here, "s", &address).await.expect("explained");
+    assert!(matches!(found.conditions, Some(Tree::Leaf(finding)) if finding.holds && finding.value.is_none()));
+});

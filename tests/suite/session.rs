@@ -1,1 +1,325 @@
-//! stub
+//! Conversations with good, slow and broken servers.
+
+use std::time::{Duration, Instant};
+
+use sendoff::audience::address::Address;
+use sendoff::mailer::fault::{Cause, Fault, Phase};
+use sendoff::mailer::session::{Session, Verdict};
+use sendoff::mailer::target::Target;
+use sendoff::mailer::timer::Timers;
+use sendoff::mailer::wire::Reply;
+
+use crate::sink::{Act, Plan, Sink};
+
+pub const FROM: &str = "news@example.org";
+pub const TO: &str = "anna@example.org";
+pub const TEXT: &[u8] = b"Subject: x\r\n\r\n.\r\n..\r\nhello\r\n";
+
+pub fn timers() -> Timers {
+    Timers::scaled(0.01)
+}
+
+/// Opens a session, offers an envelope and sends a text.
+pub async fn converse(target: &Target, timers: &Timers, text: &[u8]) -> Result<Reply, Fault> {
+    let mut session = Session::open(target, timers).await?;
+    send(&mut session, TO, text).await
+}
+
+pub async fn send(session: &mut Session, to: &str, text: &[u8]) -> Result<Reply, Fault> {
+    match session.envelope(FROM, to, false).await? {
+        Verdict::Ready => session.body(text).await,
+        Verdict::Refused(reply) | Verdict::SenderRefused(reply) => Ok(reply),
+        Verdict::Undeliverable => panic!("the envelope is ASCII"),
+    }
+}
+
+pub async fn open(sink: &Sink) -> Session {
+    Session::open(&sink.target(), &timers()).await.expect("a session")
+}
+
+#[tokio::test]
+async fn letters_arrive_to_the_byte_one_after_the_other_without_waiting() {
+    let sink = Plan::new().start().await;
+    let mut session = open(&sink).await;
+    let large: Vec<u8> = b".line of text\r\n".repeat(20_000);
+    let began = Instant::now();
+
+    for _ in 0..50 {
+        let reply = send(&mut session, TO, TEXT).await.expect("sent");
+        assert_eq!(reply.text, "2.0.0 ok: queued as 4F2C91A");
+    }
+    let took = began.elapsed();
+    send(&mut session, TO, &large).await.expect("sent");
+    session.quit().await;
+
+    // Nagle's algorithm would cost 40 ms a letter.
+    assert!(took < Duration::from_millis(1_500), "{took:?}");
+    let log = sink.log();
+    assert_eq!((log.connections, log.letters.len()), (1, 51));
+    assert_eq!(log.letters[0].text, TEXT);
+    assert!(log.letters[50].text == large);
+    assert_eq!(log.commands.last().map(String::as_str), Some("QUIT"));
+}
+
+#[tokio::test]
+async fn commands_go_one_at_a_time_unless_pipelining_is_offered() {
+    let sink = Plan::new().offering(&["8BITMIME"]).start().await;
+    let mut session = open(&sink).await;
+    for _ in 0..3 {
+        send(&mut session, TO, TEXT).await.expect("sent");
+        // An envelope given up needs RSET before the next.
+        assert_eq!(session.envelope(FROM, TO, false).await.expect("asked"), Verdict::Ready);
+    }
+
+    let log = sink.log();
+    assert_eq!((log.early, log.letters.len()), (0, 3));
+    assert_eq!(log.commands.iter().filter(|command| *command == "RSET").count(), 2);
+}
+
+#[tokio::test]
+async fn a_refused_recipient_in_a_group_gets_no_body_and_the_next_one_gets_his() {
+    for extensions in [&["PIPELINING"][..], &[]] {
+        let refuse = |at: &crate::sink::At<'_>| match at.line {
+            "RCPT TO:<boris@example.org>" => Act::Say("550 5.1.1 <boris@example.org>: unknown"),
+            _ => Act::Usual,
+        };
+        let sink = Plan::new().offering(extensions).on(refuse).start().await;
+        let mut session = open(&sink).await;
+
+        let verdict = session.envelope(FROM, "boris@example.org", false).await.expect("asked");
+        assert!(matches!(verdict, Verdict::Refused(reply) if reply.to_string() == "550 5.1.1"));
+        assert!(!sink.heard("DATA") && !sink.heard("Subject"));
+        assert_eq!(session.body(TEXT).await.map_err(|fault| fault.phase), Err(Phase::Data));
+        assert!(!sink.heard("DATA") && !sink.heard("Subject"));
+
+        let mut session = open(&sink).await;
+        send(&mut session, "boris@example.org", TEXT).await.expect("asked");
+        send(&mut session, TO, TEXT).await.expect("sent");
+        let log = sink.log();
+        assert_eq!(log.letters.len(), 1);
+        assert_eq!(log.letters[0].to, ["RCPT TO:<anna@example.org>"]);
+        assert_eq!(log.commands[log.commands.len() - 6..][..2], ["RSET", "MAIL FROM:<news@example.org>"]);
+    }
+}
+
+#[tokio::test]
+async fn a_refused_sender_is_not_held_against_the_recipient() {
+    for extensions in [&["PIPELINING"][..], &[]] {
+        let sink = Plan::new().offering(extensions).at("MAIL", Act::Say("550 5.7.1 not you")).start().await;
+        let verdict = open(&sink).await.envelope(FROM, TO, false).await.expect("asked");
+
+        assert!(matches!(verdict, Verdict::SenderRefused(reply) if reply.code == 550));
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_of_data_or_text_is_an_answer_and_the_session_goes_on() {
+    for (verb, reply) in
+        [("DATA", "451 4.3.0 later"), ("DATA", "554 5.5.1 no"), (".", "452 4.3.1 full"), (".", "554 5.7.1 spam")]
+    {
+        let once = move |at: &crate::sink::At<'_>| match at.verb == verb && at.count == 1 {
+            true => Act::Say(reply),
+            false => Act::Usual,
+        };
+        let sink = Plan::new().on(once).start().await;
+        let mut session = open(&sink).await;
+
+        assert!(reply.starts_with(&send(&mut session, TO, TEXT).await.expect("an answer").code.to_string()));
+        assert_eq!(send(&mut session, TO, TEXT).await.expect("sent").code, 250);
+        assert_eq!(sink.log().letters.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_broken_conversation_says_where_it_broke() {
+    let target = |sink: &Sink| Target::parse(&format!("smtp://u:p@{}", sink.address)).expect("a URL");
+    // More than the buffers of both systems hold.
+    let large = b"text\r\n".repeat(4_000_000);
+    for (verb, phase) in [
+        ("CONNECT", Phase::Greeting),
+        ("EHLO", Phase::Greeting),
+        ("AUTH", Phase::Auth),
+        ("MAIL", Phase::Envelope),
+        ("RCPT", Phase::Envelope),
+        ("DATA", Phase::Data),
+        ("TEXT", Phase::Body),
+        (".", Phase::Dot),
+    ] {
+        let plan = Plan::new().offering(&["PIPELINING", "AUTH PLAIN"]);
+        let text = if verb == "TEXT" { &large[..] } else { TEXT };
+        for (act, codes) in [(Act::Drop, false), (Act::SayAndDrop("421 4.3.2 bye"), true)] {
+            // A 421 to the last dot is an answer, and in the middle of the text nobody listens.
+            if codes && matches!(verb, "." | "TEXT") {
+                continue;
+            }
+            let sink = plan.clone().at(verb, act).start().await;
+            let fault = converse(&target(&sink), &timers(), text).await.expect_err(verb);
+            assert_eq!((fault.phase, fault.is_uncertain()), (phase, verb == "."), "{verb}: {fault}");
+            assert_eq!(matches!(fault.cause, Cause::Answer(_)), codes, "{verb}: {fault}");
+            assert!(sink.log().letters.is_empty());
+        }
+    }
+    let nobody = Target::parse("smtp://127.0.0.1:1").expect("a URL");
+    let fault = converse(&nobody, &timers(), TEXT).await.expect_err("refused");
+    assert_eq!((fault.phase, fault.message().key), (Phase::Connect, "smtp-unreachable"));
+    let unknown = Target::parse("smtp://sendoff.invalid").expect("a URL");
+    assert_eq!(converse(&unknown, &timers(), TEXT).await, Err(Cause::Lookup.at(Phase::Connect)));
+}
+
+#[tokio::test]
+async fn a_421_to_the_last_dot_is_an_answer_and_the_end_of_the_session() {
+    let sink = Plan::new().at(".", Act::SayAndDrop("421 4.3.2 bye")).start().await;
+    let mut session = open(&sink).await;
+
+    assert_eq!(send(&mut session, TO, TEXT).await.expect("an answer").code, 421);
+
+    assert!(!session.is_open());
+    assert_eq!(session.envelope(FROM, TO, false).await, Err(Cause::Closed.at(Phase::Envelope)));
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_before_the_text_is_complete_has_not_accepted_it() {
+    let sink = Plan::new().at("DATA", Act::Raw(b"354 go\r\n552 5.3.4 no, too large\r\n".to_vec())).start().await;
+
+    let fault = converse(&sink.target(), &timers(), TEXT).await.expect_err("refused");
+
+    assert!(matches!(&fault, Fault { phase: Phase::Body, cause: Cause::Answer(reply) } if reply.code == 552));
+    assert!(!sink.heard("Subject"));
+}
+
+#[tokio::test]
+async fn codes_of_the_wrong_kind_end_the_conversation() {
+    for (verb, reply, phase) in [
+        ("CONNECT", "250 hi", Phase::Greeting),
+        ("CONNECT", "554 5.7.1 go away", Phase::Greeting),
+        ("EHLO", "354 go", Phase::Greeting),
+        ("EHLO", "550 5.7.1 go away", Phase::Greeting),
+        ("MAIL", "354 go", Phase::Envelope),
+        ("RCPT", "334 go", Phase::Envelope),
+        ("DATA", "250 ok", Phase::Data),
+        (".", "354 go on", Phase::Dot),
+    ] {
+        let sink = Plan::new().at(verb, Act::Say(reply)).start().await;
+        let fault = converse(&sink.target(), &timers(), TEXT).await.expect_err(verb);
+        assert!(matches!(&fault.cause, Cause::Answer(_)) && fault.phase == phase, "{verb} {reply}: {fault}");
+    }
+}
+
+#[tokio::test]
+async fn a_reply_too_many_is_never_taken_for_the_next_one() {
+    for verb in ["CONNECT", "EHLO", "RCPT", "."] {
+        let (extra, phase) = match verb {
+            "CONNECT" => ("220 hi\r\n250 PIPELINING\r\n", Phase::Greeting),
+            "EHLO" => ("250 hi\r\n250 ok\r\n", Phase::Envelope),
+            "RCPT" => ("250 ok\r\n354 go\r\n", Phase::Data),
+            _ => ("250 queued\r\n250 ok\r\n250 ok\r\n354 go\r\n250 queued\r\n", Phase::Envelope),
+        };
+        let sink = Plan::new().at(verb, Act::Raw(extra.as_bytes().to_vec())).start().await;
+        let outcome = async {
+            let mut session = Session::open(&sink.target(), &timers()).await?;
+            send(&mut session, TO, TEXT).await?;
+            send(&mut session, TO, TEXT).await
+        };
+        assert_eq!(outcome.await, Err(Cause::Nonsense.at(phase)), "{verb}");
+    }
+}
+
+/// The timers of RFC 5321 §4.5.3.2, one after the other set to a second.
+#[tokio::test]
+async fn each_phase_has_its_own_patience() {
+    let second = Duration::from_secs(1);
+    let long = Timers::default();
+    let cases = [
+        ("CONNECT", Timers { banner: second, ..long }, Phase::Greeting),
+        ("EHLO", Timers { command: second, ..long }, Phase::Greeting),
+        ("MAIL", Timers { mail: second, ..long }, Phase::Envelope),
+        ("RCPT", Timers { rcpt: second, ..long }, Phase::Envelope),
+        ("DATA", Timers { data: second, ..long }, Phase::Data),
+        (".", Timers { dot: second, ..long }, Phase::Dot),
+    ];
+    let mut trials = tokio::task::JoinSet::new();
+    for (verb, timers, phase) in cases {
+        trials.spawn(async move {
+            let soon = Plan::new().at(verb, Act::late(300)).start().await;
+            let reply = converse(&soon.target(), &timers, TEXT).await.expect(verb);
+            assert_eq!((reply.code, soon.log().letters.len()), (250, 1), "{verb} in time");
+
+            let late = Plan::new().at(verb, Act::late(3_000)).start().await;
+            let fault = converse(&late.target(), &timers, TEXT).await.expect_err(verb);
+            assert_eq!(fault, Cause::Timeout.at(phase), "{verb} too late");
+            assert_eq!(fault.is_uncertain(), verb == ".");
+
+            // 30 bytes at 100 ms each come in time one by one, and too late together.
+            let drip =
+                Plan::new().at(verb, Act::Drip("250 no hurry, here is my answer\r\n", second / 10)).start().await;
+            let fault = converse(&drip.target(), &timers, TEXT).await.expect_err(verb);
+            assert_eq!(fault, Cause::Timeout.at(phase), "{verb} drop by drop");
+        });
+    }
+    while let Some(trial) = trials.join_next().await {
+        trial.expect("a trial");
+    }
+}
+
+#[tokio::test]
+async fn a_call_given_up_half_way_closes_the_session() {
+    let sink = Plan::new().at(".", Act::Silence).start().await;
+    let mut session = open(&sink).await;
+    session.envelope(FROM, TO, false).await.expect("asked");
+
+    let given_up = tokio::time::timeout(Duration::from_millis(100), session.body(TEXT)).await;
+
+    assert!(given_up.is_err() && !session.is_open());
+    assert!(session.envelope(FROM, TO, false).await.is_err());
+}
+
+#[tokio::test]
+async fn only_a_server_with_smtputf8_gets_a_cyrillic_local_part() {
+    let letters = |text: &str| Address::parse(text).expect("an address").envelope();
+    for (extensions, verdict) in
+        [(&["SMTPUTF8", "8BITMIME"][..], Verdict::Ready), (&["8BITMIME"], Verdict::Undeliverable)]
+    {
+        let sink = Plan::new().offering(extensions).start().await;
+        let mut session = open(&sink).await;
+
+        assert_eq!(session.envelope(FROM, &letters("иван@почта.рф"), false).await.expect("asked"), verdict);
+        assert_eq!(sink.heard("MAIL"), verdict == Verdict::Ready);
+        if verdict == Verdict::Ready {
+            assert!(
+                sink.heard("MAIL FROM:<news@example.org> SMTPUTF8 BODY=8BITMIME\r\nRCPT")
+                    || sink.heard(" SMTPUTF8 BODY=8BITMIME\r\n")
+            );
+            assert!(sink.heard("RCPT TO:<иван@xn--80a1acny.xn--p1ai>\r\n"));
+        }
+        assert_eq!(session.envelope(FROM, &letters("user@почта.рф"), false).await.expect("asked"), Verdict::Ready);
+        assert!(sink.heard("MAIL FROM:<news@example.org>\r\n"));
+        assert!(sink.heard("RCPT TO:<user@xn--80a1acny.xn--p1ai>\r\n"));
+    }
+}
+
+#[tokio::test]
+async fn the_name_in_ehlo_is_a_full_one_or_an_address() {
+    for (helo, line) in [
+        ("", "EHLO [127.0.0.1]"),
+        ("localhost", "EHLO [127.0.0.1]"),
+        ("почта.рф", "EHLO [127.0.0.1]"),
+        ("a.org\r\nQUIT", "EHLO [127.0.0.1]"),
+        ("news.example.org", "EHLO news.example.org"),
+    ] {
+        let sink = Plan::new().start().await;
+        let target = Target { helo: helo.to_owned(), ..sink.target() };
+        Session::open(&target, &timers()).await.expect("open");
+        assert_eq!(sink.log().commands[1], line);
+    }
+}
+
+#[tokio::test]
+async fn a_server_of_old_is_greeted_with_helo() {
+    for reply in ["500 what?", "502 5.5.1 not here"] {
+        let sink = Plan::new().at("EHLO", Act::Say(reply)).start().await;
+        let mut session = open(&sink).await;
+
+        assert!(!session.extensions().pipelining);
+        assert_eq!(send(&mut session, TO, TEXT).await.expect("sent").code, 250);
+    }
+}

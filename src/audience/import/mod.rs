@@ -1,1 +1,247 @@
-//! stub
+//! Import: a file of people becomes contacts, subscriptions and consent receipts.
+//!
+//! ```text
+//! file ─ text ─ record ─ row ─ sort ─┐            first pass: read, check, put in order
+//!                          └ rejects │
+//!              contact, subscription, consent ─ merge ─ slices in order   second pass
+//! ```
+//!
+//! Memory stays flat however large the file is. Rows are merged in the order of addresses, each
+//! slice in one transaction, and a slice that is merged again changes nothing: an import that was
+//! killed and is run again ends as one that was not.
+
+mod delimiter;
+mod guess;
+mod header;
+mod merge;
+mod outcome;
+mod reading;
+mod record;
+mod rejects;
+mod row;
+mod sniff;
+mod sort;
+mod staging;
+mod text;
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+pub use self::delimiter::Delimiter;
+use self::merge::Goal;
+pub use self::outcome::Outcome;
+use self::reading::{Reading, Task};
+pub use self::row::explain;
+use super::consent::{Basis, Evidence};
+use super::{field, list};
+use crate::ground::clock::{DAY, Millis};
+use crate::ground::error::{Message, Result};
+use crate::ground::id::Id;
+use crate::ground::installation::Installation;
+use crate::ground::text::Lang;
+
+/// Rows read between two reports of progress.
+const BATCH: usize = 10_000;
+
+/// People merged in one transaction.
+const SLICE: usize = 2_000;
+
+/// What to import, onto which list, and what proves that these people agreed.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The file.
+    pub path: PathBuf,
+    /// The list that everyone joins.
+    pub list: String,
+    /// Where the data was collected.
+    pub source: String,
+    /// The legal basis.
+    pub basis: Basis,
+    /// What can be shown when someone asks.
+    pub proof: String,
+    /// The day of the consent, as typed.
+    pub date: String,
+    /// Columns and the fields they fill; `email` is the address, `-` leaves a column out.
+    pub map: Vec<(String, String)>,
+    /// The encoding, when the file does not show it.
+    pub encoding: Option<String>,
+    /// Count only.
+    pub dry_run: bool,
+    /// Where rows go that were not taken.
+    pub rejects: Option<PathBuf>,
+}
+
+/// Which pass is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// The file is read and checked.
+    Reading,
+    /// People meet the database.
+    Merging,
+}
+
+/// How far an import is.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress {
+    /// Which pass is under way.
+    pub phase: Phase,
+    /// Bytes of the file read.
+    pub bytes_read: u64,
+    /// Bytes of the file; 0 for a pipe.
+    pub bytes_total: u64,
+    /// Rows read, or people merged.
+    pub rows: u64,
+    /// Rows to be merged; 0 while reading.
+    pub rows_total: u64,
+}
+
+/// Refuses texts of a request that are left blank, naming all of them at once.
+pub fn refuse_blank(given: &[(&str, &str)]) -> Result<()> {
+    let blank: Vec<_> = given.iter().filter(|(_, text)| text.trim().is_empty()).map(|(name, _)| *name).collect();
+    if blank.is_empty() { Ok(()) } else { Err(Message::new("import-missing").with("flags", blank.join(", ")).misuse()) }
+}
+
+/// Imports a file.
+pub async fn run(
+    home: &Installation,
+    workspace: Id,
+    request: &Request,
+    lang: Lang,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<Outcome> {
+    let goal = goal(home, workspace, request).await?;
+    let fields = field::all(&mut *home.db.read().await?, workspace).await?;
+    let task = Task {
+        path: request.path.clone(),
+        encoding: request.encoding.clone(),
+        map: request.map.clone(),
+        fields,
+        rejects: request.rejects.clone(),
+        staging: home.config.staging(),
+        lang,
+    };
+    let reading = read(task, progress).await?;
+    if reading.rows == 0 {
+        return Err(Message::new("import-no-rows").with("file", request.path.display()).misuse());
+    }
+    let mut outcome = Outcome::begin(&reading, request.dry_run);
+    let (bytes_read, bytes_total) = (reading.taken(), reading.size);
+    let mut ordered = blocking(move || reading.finish()).await?;
+    let mut merged = 0;
+    loop {
+        let slice;
+        (ordered, slice) = blocking(move || ordered.slice(SLICE).map(|slice| (ordered, slice))).await?;
+        if slice.is_empty() {
+            break;
+        }
+        let counts = match request.dry_run {
+            true => merge::rehearse(home, &goal, &slice).await?,
+            false => merge::perform(home, &goal, &slice).await?,
+        };
+        outcome.add(counts);
+        merged += slice.len() as u64;
+        progress(Progress {
+            phase: Phase::Merging,
+            bytes_read,
+            bytes_total,
+            rows: merged + ordered.duplicates as u64,
+            rows_total: ordered.people,
+        });
+    }
+    outcome.duplicates = ordered.duplicates;
+    Ok(outcome)
+}
+
+/// The first pass, some thousands of rows at a time.
+async fn read(task: Task, progress: &mut (dyn FnMut(Progress) + Send)) -> Result<Reading> {
+    let mut reading = blocking(move || Reading::open(task)).await?;
+    let mut going = true;
+    while going {
+        (reading, going) = blocking(move || reading.advance(BATCH).map(|going| (reading, going))).await?;
+        progress(Progress {
+            phase: Phase::Reading,
+            bytes_read: reading.taken(),
+            bytes_total: reading.size,
+            rows: reading.rows,
+            rows_total: 0,
+        });
+    }
+    Ok(reading)
+}
+
+async fn goal(home: &Installation, workspace: Id, request: &Request) -> Result<Goal> {
+    refuse_blank(&[
+        ("--list", &request.list),
+        ("--source", &request.source),
+        ("--proof", &request.proof),
+        ("--date", &request.date),
+    ])?;
+    let evidence = Evidence {
+        basis: request.basis,
+        channel: "import".to_owned(),
+        source: request.source.trim().to_owned(),
+        wording: String::new(),
+        proof: request.proof.trim().to_owned(),
+        given_at: given_at(&request.date, home.clock.now(), &TimeZone::system())?,
+    };
+    let list = list::need(&mut *home.db.read().await?, workspace, &request.list).await?;
+    Ok(Goal { workspace, list, evidence })
+}
+
+/// The day of the consent at 00:00 UTC. Today is the day where the user sits.
+fn given_at(date: &str, now: Millis, zone: &TimeZone) -> Result<Millis> {
+    let refuse = |key| Message::new(key).with("date", date).misuse();
+    let day: Option<Date> = field::read_date(date.trim()).and_then(|day| day.parse().ok());
+    let day = day.ok_or_else(|| refuse("import-date"))?;
+    let today = Timestamp::from_millisecond(now).ok().map(|now| now.to_zoned(zone.clone()).date());
+    if today.is_some_and(|today| day > today) {
+        return Err(refuse("import-date-future"));
+    }
+    let epoch = Date::constant(1970, 1, 1);
+    Ok(day.since(epoch).map_or(0, |span| i64::from(span.get_days())) * DAY)
+}
+
+/// Reading and sorting would hold up everyone else on this thread.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(Message::new("import-stopped").failed()),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOON: Millis = 1_795_255_200_000 + 2 * 3_600_000;
+
+    fn refusal(date: &str) -> &'static str {
+        given_at(date, NOON, &TimeZone::UTC).expect_err(date).message().key
+    }
+
+    #[test]
+    fn the_day_of_consent_is_a_day_that_has_come() {
+        assert_eq!(given_at("2026-11-21", NOON, &TimeZone::UTC).expect("today"), 1_795_219_200_000);
+        assert_eq!(given_at("31.12.1969", NOON, &TimeZone::UTC).expect("long ago"), -DAY);
+        assert_eq!(refusal("2026-11-22"), "import-date-future");
+        assert_eq!(refusal("yesterday"), "import-date");
+
+        let east = TimeZone::fixed(jiff::tz::offset(13));
+        assert!(given_at("2026-11-22", NOON, &east).is_ok(), "it is tomorrow in Tonga already");
+    }
+
+    #[test]
+    fn blank_flags_are_named_together() {
+        let message =
+            refuse_blank(&[("--list", "News"), ("--source", " "), ("--proof", "")]).expect_err("two").message();
+
+        assert_eq!(message.args[0].1, "--source, --proof");
+        assert!(refuse_blank(&[("--list", "News")]).is_ok());
+    }
+}

@@ -1,0 +1,168 @@
+//! The second pass: people in order meet the database, some thousands in one transaction. Each
+//! slice is planned by reading and then carried out, so that a dry run is the same plan left alone
+//! and a killed import leaves whole slices, which the next run finds unchanged.
+
+use std::collections::{HashMap, HashSet};
+
+use super::sort::Person;
+use crate::audience::address::Address;
+use crate::audience::consent::{self, Evidence};
+use crate::audience::contact::{self, Contact, NewContact, Values};
+use crate::audience::list::{self, List};
+use crate::audience::subscription::{self, NewSubscription, State};
+use crate::audience::tombstone;
+use crate::ground::clock::Millis;
+use crate::ground::db::{Conn, Tx, is_duplicate};
+use crate::ground::error::{Error, Message, Result};
+use crate::ground::id::{Id, Ids};
+use crate::ground::installation::Installation;
+
+/// How often a slice is tried again when another process touched the same people.
+const TRIES: u32 = 5;
+
+/// Where people go and what proves that they may.
+pub struct Goal {
+    /// The workspace.
+    pub workspace: Id,
+    /// The list they join.
+    pub list: List,
+    /// The evidence of their consent.
+    pub evidence: Evidence,
+}
+
+/// What a slice comes to.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Counts {
+    /// People who were not known.
+    pub new: i64,
+    /// People who got other values or joined the list.
+    pub updated: i64,
+    /// People for whom nothing changes.
+    pub unchanged: i64,
+    /// People who left and stay away.
+    pub tombstoned: i64,
+}
+
+/// What a slice would do.
+#[derive(Default)]
+struct Plan {
+    counts: Counts,
+    added: Vec<NewContact>,
+    changed: Vec<NewContact>,
+    joining: Vec<NewSubscription>,
+    /// Known people who are changed or join, as they were when the plan was made.
+    touched: Vec<(Id, Millis)>,
+}
+
+/// Says what a slice would do.
+pub async fn rehearse(home: &Installation, goal: &Goal, people: &[Person]) -> Result<Counts> {
+    let mut conn = home.db.read().await?;
+    Ok(plan(&mut conn, home, goal, people).await?.counts)
+}
+
+/// Does it, in one transaction.
+pub async fn perform(home: &Installation, goal: &Goal, people: &[Person]) -> Result<Counts> {
+    for _ in 0..TRIES {
+        let mut tx = home.db.write().await?;
+        let plan = plan(&mut tx, home, goal, people).await?;
+        match carry_out(&mut tx, home, goal, &plan).await {
+            Ok(true) => {
+                tx.commit().await?;
+                return Ok(plan.counts);
+            }
+            Ok(false) => {}
+            Err(Error::Db(error)) if is_duplicate(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(Message::new("import-contention").failed())
+}
+
+async fn plan(conn: &mut Conn, home: &Installation, goal: &Goal, people: &[Person]) -> Result<Plan> {
+    // Closed since the last slice: nobody may join what has just been emptied.
+    list::need(conn, goal.workspace, &goal.list.name).await?;
+    let canonical: Vec<_> = people.iter().map(|person| person.canonical.clone()).collect();
+    let marks: Vec<_> = canonical
+        .iter()
+        .map(|canonical| tombstone::mark_canonical(&home.keys.tombstone, goal.workspace, canonical))
+        .collect();
+    // People before tombstones: who is erased in between is then known and barred, never new.
+    let known = contact::find_many(conn, goal.workspace, &canonical).await?;
+    let barred = tombstone::standing(conn, goal.workspace, goal.list.id, &marks).await?;
+    let ids: Vec<_> = known.iter().map(|contact| contact.id).collect();
+    let on_list: HashSet<Id> =
+        subscription::states(conn, goal.list.id, &ids).await?.into_iter().map(|(contact, _)| contact).collect();
+    let known: HashMap<_, _> = known.into_iter().map(|contact| (contact.address.canonical(), contact)).collect();
+
+    let mut plan = Plan::default();
+    for (person, mark) in people.iter().zip(&marks) {
+        let values: Values = serde_json::from_str(&person.values).expect("written by the first pass");
+        match known.get(&person.canonical) {
+            _ if barred.contains(mark) => plan.counts.tombstoned += 1,
+            Some(contact) => plan.meet(contact, values, on_list.contains(&contact.id), &home.ids),
+            None => {
+                let address = Address::parse(&person.address).expect("parsed by the first pass");
+                plan.welcome(NewContact { id: home.ids.next(), address, values }, &home.ids);
+            }
+        }
+    }
+    let restricted: HashSet<Id> =
+        subscription::restricted(conn, &plan.touched.iter().map(|(id, _)| *id).collect::<Vec<_>>())
+            .await?
+            .into_iter()
+            .collect();
+    for joining in plan.joining.iter_mut().filter(|joining| restricted.contains(&joining.contact)) {
+        joining.state = State::Restricted;
+    }
+    Ok(plan)
+}
+
+impl Plan {
+    fn welcome(&mut self, person: NewContact, ids: &Ids) {
+        self.counts.new += 1;
+        self.joining.push(NewSubscription { id: ids.next(), contact: person.id, state: State::Confirmed });
+        self.added.push(person);
+    }
+
+    /// Values of the file go over those there are; what the file leaves empty stays.
+    fn meet(&mut self, contact: &Contact, values: Values, on_list: bool, ids: &Ids) {
+        let changed = values.iter().any(|(name, value)| contact.values.get(name) != Some(value));
+        if on_list && !changed {
+            self.counts.unchanged += 1;
+            return;
+        }
+        self.counts.updated += 1;
+        self.touched.push((contact.id, contact.updated_at));
+        if changed {
+            let mut merged = contact.values.clone();
+            merged.extend(values);
+            self.changed.push(NewContact { id: contact.id, address: contact.address.clone(), values: merged });
+        }
+        if !on_list {
+            self.joining.push(NewSubscription { id: ids.next(), contact: contact.id, state: State::Confirmed });
+        }
+    }
+}
+
+/// False when someone else changed, joined or erased one of these people since the plan was made.
+async fn carry_out(tx: &mut Tx, home: &Installation, goal: &Goal, plan: &Plan) -> Result<bool> {
+    let ids: Vec<_> = plan.touched.iter().map(|(id, _)| *id).collect();
+    let touched: HashSet<_> = ids.iter().collect();
+    let held: HashSet<_> = contact::hold(tx, &home.db, &ids).await?.into_iter().collect();
+    let joining: Vec<_> =
+        plan.joining.iter().map(|joining| joining.contact).filter(|id| touched.contains(id)).collect();
+    let on_list = subscription::states(tx, goal.list.id, &joining).await?;
+    if !on_list.is_empty() || !plan.touched.iter().all(|touched| held.contains(touched)) {
+        return Ok(false);
+    }
+    let now = home.clock.now();
+    contact::add(tx, goal.workspace, &plan.added, now).await?;
+    contact::change(tx, &plan.changed, now).await?;
+    if !plan.joining.is_empty() {
+        subscription::join(tx, goal.workspace, goal.list.id, &plan.joining, now).await?;
+        let evidence = consent::evidence(tx, &home.ids, goal.workspace, &goal.evidence).await?;
+        let joined: Vec<_> = plan.joining.iter().map(|joining| joining.contact).collect();
+        consent::record(tx, &home.ids, goal.workspace, goal.list.id, &joined, evidence, now).await?;
+    }
+    Ok(true)
+}

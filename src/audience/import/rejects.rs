@@ -1,0 +1,59 @@
+//! The file of rows that were not taken: line, reason, the reason as a sentence, and the row as it
+//! stood. It is opened before anything is imported and written as the import goes.
+
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
+
+use crate::ground::error::{Error, Message, Result};
+
+/// Writes refused rows, or nowhere when nobody asked.
+pub struct Rejects(Option<(csv::Writer<File>, PathBuf)>);
+
+impl Rejects {
+    /// Makes the file, readable by its owner alone; it must not be the file that is imported.
+    pub fn create(path: Option<&Path>, imported: &Path) -> Result<Self> {
+        let Some(path) = path else { return Ok(Self(None)) };
+        if let (Ok(one), Ok(other)) = (path.canonicalize(), imported.canonicalize())
+            && one == other
+        {
+            return Err(Message::new("import-rejects-same").with("file", path.display()).misuse());
+        }
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(path).map_err(Error::io(path.display()))?;
+        let mut rejects = Self(Some((csv::Writer::from_writer(file), path.to_owned())));
+        rejects.write(["line", "reason", "explanation", "row"])?;
+        rejects.flush()?;
+        Ok(rejects)
+    }
+
+    /// Whether rows are wanted.
+    pub fn wanted(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Adds a row.
+    pub fn add(&mut self, line: u64, reason: &str, explanation: &str, raw: &str) -> Result<()> {
+        self.write([&line.to_string(), reason, explanation, raw])
+    }
+
+    fn write(&mut self, cells: [&str; 4]) -> Result<()> {
+        let Some((writer, path)) = &mut self.0 else { return Ok(()) };
+        writer.write_record(cells).map_err(|error| Error::io(path.display())(into_io(error)))
+    }
+
+    /// Hands everything to the file system.
+    pub fn flush(&mut self) -> Result<()> {
+        let Some((writer, path)) = &mut self.0 else { return Ok(()) };
+        writer.flush().map_err(Error::io(path.display()))
+    }
+}
+
+fn into_io(error: csv::Error) -> std::io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => std::io::Error::other(format!("{other:?}")),
+    }
+}

@@ -1,0 +1,136 @@
+//! One row as a person, or the reason why not. A row is taken whole or refused whole.
+
+use super::header::{Header, Target};
+use super::record::Record;
+use crate::audience::address::Address;
+use crate::audience::contact::Values;
+use crate::audience::field::Field;
+use crate::ground::error::Message;
+use crate::ground::text::Lang;
+
+/// Why a row is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// The word that stands in reports and reject files.
+    pub reason: &'static str,
+    /// The place of the column it is about, where it is about one.
+    pub column: Option<usize>,
+}
+
+impl Refusal {
+    fn of_row(reason: &'static str) -> Self {
+        Self { reason, column: None }
+    }
+
+    /// The reason as a sentence, with the column it is about.
+    pub fn explain(&self, header: &Header, lang: Lang) -> String {
+        let sentence = explain(self.reason, lang);
+        self.column.map_or_else(|| sentence.clone(), |column| format!("{}: {sentence}", header.names[column]))
+    }
+}
+
+/// A reason word as a sentence.
+pub fn explain(reason: &str, lang: Lang) -> String {
+    let key = match reason {
+        "address-empty" => "invalid-address-empty",
+        "address-control" => "invalid-address-control",
+        "address-shape" => "invalid-address-shape",
+        "address-local" => "invalid-address-local",
+        "address-domain" => "invalid-address-domain",
+        "value-long" => "invalid-value-long",
+        "value-number" => "invalid-value-number",
+        "value-date" => "invalid-value-date",
+        "value-flag" => "invalid-value-flag",
+        "value-choice" => "invalid-value-choice",
+        "too-many-cells" => "invalid-too-many-cells",
+        "cell-long" => "invalid-cell-long",
+        "quote-open" => "invalid-quote-open",
+        "encoding" => "invalid-encoding",
+        "nul" => "invalid-nul",
+        _ => return reason.to_owned(),
+    };
+    lang.say(&Message::new(key))
+}
+
+/// Reads a row by its header. Cells that are missing at the end, or empty, give no value.
+pub fn read(record: &Record<'_>, header: &Header, fields: &[Field]) -> Result<(Address, Values), Refusal> {
+    if let Some(reason) = record.fault {
+        return Err(Refusal::of_row(reason));
+    }
+    if record.len() > header.targets.len() {
+        return Err(Refusal::of_row("too-many-cells"));
+    }
+    let mut address = None;
+    let mut values = Values::new();
+    for (column, target) in header.targets.iter().enumerate() {
+        let cell = record.cell(column);
+        let refuse = |reason| Refusal { reason, column: Some(column) };
+        match target {
+            Some(Target::Email) => address = Some(Address::parse(cell).map_err(|fault| refuse(fault.as_str()))?),
+            Some(Target::Field(place)) => {
+                let field = &fields[*place];
+                if let Some(value) = field.read(cell).map_err(refuse)? {
+                    values.insert(field.name.clone(), value);
+                }
+            }
+            Some(Target::Unnamed) if !cell.is_empty() => return Err(Refusal::of_row("too-many-cells")),
+            Some(Target::Unnamed | Target::Ignored) | None => {}
+        }
+    }
+    address.map(|address| (address, values)).ok_or(Refusal::of_row("address-empty"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+    use std::path::Path;
+
+    use super::super::record::Records;
+    use super::super::text::Text;
+    use super::*;
+
+    fn outcomes(text: &str) -> Vec<Result<String, (&'static str, Option<usize>)>> {
+        let fields = [Field::declare("age", "number").expect("a field"), Field::declare("city", "text").expect("one")];
+        let text = Text::new(Box::new(Cursor::new(text.as_bytes().to_vec())), encoding_rs::UTF_8);
+        let mut records = Records::new(text, Path::new("people.csv")).expect("a table");
+        let first = records.next().expect("reads").expect("a header");
+        let header = Header::read(&first, &fields, &[]).expect("a header");
+        let mut outcomes = Vec::new();
+        while let Some(record) = records.next().expect("reads") {
+            let outcome = read(&record, &header, &fields);
+            outcomes.push(
+                outcome
+                    .map(|(_, values)| serde_json::to_string(&values).expect("JSON"))
+                    .map_err(|refusal| (refusal.reason, refusal.column)),
+            );
+        }
+        outcomes
+    }
+
+    #[test]
+    fn a_row_is_taken_whole_or_refused_whole() {
+        assert_eq!(
+            outcomes("email,age,city,,\na@b.cd,30,Казань\nb@b.cd\nc@b.cd,many\nd@,1\ne@b.cd,1,x,,\nf@b.cd,1,x,y\n,7\n"),
+            [
+                Ok(r#"{"age":30,"city":"Казань"}"#.to_owned()),
+                Ok("{}".to_owned()),
+                Err(("value-number", Some(1))),
+                Err(("address-domain", Some(0))),
+                Ok(r#"{"age":1,"city":"x"}"#.to_owned()),
+                Err(("too-many-cells", None)),
+                Err(("address-empty", Some(0))),
+            ]
+        );
+    }
+
+    #[test]
+    fn every_reason_has_a_sentence_in_both_languages() {
+        for reason in ["address-empty", "value-choice", "too-many-cells", "cell-long", "quote-open", "encoding", "nul"]
+        {
+            for lang in [Lang::En, Lang::Ru] {
+                let sentence = explain(reason, lang);
+                assert!(sentence != reason && !sentence.starts_with("invalid-"), "{sentence}");
+            }
+        }
+    }
+}

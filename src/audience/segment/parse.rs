@@ -1,0 +1,383 @@
+//! From words to a tree of phrases, by rules alone: what the names mean is not asked here.
+//!
+//! ```text
+//! any    = all { "or" all }
+//! all    = one { "and" one }
+//! one    = "not" one | "(" any ")" | phrase
+//! phrase = subject [ comparison ] | on | letter
+//! on     = "on" "(" TEXT [ "," N "days" ] ")"
+//! letter = ( "opened" | "clicked" | "received" ) "(" ( "any" | TEXT ) [ "," N "days" ] ")"
+//! ```
+
+use super::cursor::Cursor;
+use super::fault::{Fault, Place};
+use super::phrase::{Asked, Name, Phrase, Value};
+use super::token::{Spot, Token, split};
+use super::tree::{Act, Literal, Op, Tree};
+
+/// Single conditions in one expression. Each is looked at for each person, so that more would
+/// make a count unbearably slow long before either database refuses.
+pub const MOST_CONDITIONS: usize = 1_000;
+
+/// Values in all `in (…)` of one expression: with four values a condition beside them, and those
+/// of the statement around, this stays below the 32,766 that SQLite takes.
+pub const MOST_VALUES: usize = 10_000;
+
+/// Parentheses and `not` within each other. Groups are compiled to balanced trees, which keeps the
+/// deepest statement below 500 levels; SQLite takes 1,000.
+pub const DEEPEST: usize = 100;
+
+/// The longest time span, in days: a hundred years.
+const LONGEST_SPAN: f64 = 36_500.0;
+
+const AND: &[&str] = &["and", "и"];
+const OR: &[&str] = &["or", "или"];
+const NOT: &[&str] = &["not", "не"];
+const YES: &[&str] = &["yes", "true", "да"];
+const NO: &[&str] = &["no", "false", "нет"];
+const DAYS: &[&str] = &["days", "day"];
+const FUNCTIONS: &[&str] = &["on", "joined", "opened", "clicked", "received"];
+
+/// Reads an expression.
+pub fn parse(expression: &str) -> Result<Tree<Phrase>, Fault> {
+    let mut parser = Parser { words: Cursor::new(split(expression)?), depth: 0, conditions: 0, values: 0 };
+    let tree = parser.any()?;
+    match parser.words.peek().token {
+        Token::End => Ok(tree),
+        _ => Err(parser.words.fault("segment-expected-end")),
+    }
+}
+
+struct Parser {
+    words: Cursor,
+    depth: usize,
+    conditions: usize,
+    values: usize,
+}
+
+impl Parser {
+    fn any(&mut self) -> Result<Tree<Phrase>, Fault> {
+        let first = self.all()?;
+        let mut parts = vec![first];
+        while self.words.take_word(OR) {
+            parts.push(self.all()?);
+        }
+        Ok(group(parts, Tree::Any))
+    }
+
+    fn all(&mut self) -> Result<Tree<Phrase>, Fault> {
+        let first = self.one()?;
+        let mut parts = vec![first];
+        while self.words.take_word(AND) {
+            parts.push(self.one()?);
+        }
+        Ok(group(parts, Tree::All))
+    }
+
+    fn one(&mut self) -> Result<Tree<Phrase>, Fault> {
+        let place = self.words.peek().place;
+        if self.words.take_word(NOT) {
+            self.deeper(place)?;
+            let part = self.one()?;
+            self.depth -= 1;
+            return Ok(Tree::Not(Box::new(part)));
+        }
+        if self.words.take_sign("(") {
+            self.deeper(place)?;
+            let inner = self.any()?;
+            self.depth -= 1;
+            self.words.need_sign(")")?;
+            return Ok(inner);
+        }
+        self.conditions += 1;
+        if self.conditions > MOST_CONDITIONS {
+            return Err(Fault::new(place, "segment-many-conditions").with("limit", MOST_CONDITIONS));
+        }
+        self.phrase().map(Tree::Leaf)
+    }
+
+    fn deeper(&mut self, place: Place) -> Result<(), Fault> {
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            return Err(Fault::new(place, "segment-deep").with("limit", DEEPEST));
+        }
+        Ok(())
+    }
+
+    fn phrase(&mut self) -> Result<Phrase, Fault> {
+        let Spot { token, place } = self.words.peek().clone();
+        let called = self.words.follows("(");
+        match token {
+            Token::Name(text) => {
+                self.words.skip();
+                self.comparison(Asked::Field(Name { text, place }))
+            }
+            Token::Word(word) => {
+                let folded = word.to_lowercase();
+                if is_joint(&folded) {
+                    return Err(self.words.fault("segment-expected-condition"));
+                }
+                if called || FUNCTIONS.contains(&folded.as_str()) {
+                    return self.function(&folded);
+                }
+                self.words.skip();
+                self.comparison(Asked::Field(Name { text: word, place }))
+            }
+            _ => Err(self.words.fault("segment-expected-condition")),
+        }
+    }
+
+    fn function(&mut self, name: &str) -> Result<Phrase, Fault> {
+        if !FUNCTIONS.contains(&name) {
+            let (near, far) = ("segment-no-function-near", "segment-no-function");
+            return Err(Fault::unknown(self.words.peek().place, name, FUNCTIONS.iter().copied(), near, far));
+        }
+        self.words.skip();
+        self.words.need_sign("(")?;
+        let phrase = match name {
+            "on" => Phrase::On(self.name("segment-expected-list")?, self.span()?),
+            "joined" => {
+                let list = self.name("segment-expected-list")?;
+                self.words.need_sign(")")?;
+                return self.comparison(Asked::Joined(list));
+            }
+            "opened" => self.letter(Act::Opened)?,
+            "clicked" => self.letter(Act::Clicked)?,
+            _ => self.letter(Act::Received)?,
+        };
+        self.words.need_sign(")")?;
+        Ok(phrase)
+    }
+
+    fn letter(&mut self, act: Act) -> Result<Phrase, Fault> {
+        let campaign =
+            if self.words.take_word(&["any"]) { None } else { Some(self.name("segment-expected-campaign")?) };
+        Ok(Phrase::Letter(act, campaign, self.span()?))
+    }
+
+    fn name(&mut self, key: &'static str) -> Result<Name, Fault> {
+        let Spot { token: Token::Text(text), place } = self.words.peek().clone() else {
+            return Err(self.words.fault(key));
+        };
+        self.words.skip();
+        Ok(Name { text, place })
+    }
+
+    /// `, N days`, if it is there.
+    fn span(&mut self) -> Result<Option<u32>, Fault> {
+        if !self.words.take_sign(",") {
+            return Ok(None);
+        }
+        let Spot { token: Token::Number(number), place } = *self.words.peek() else {
+            return Err(self.words.fault("segment-expected-days"));
+        };
+        self.words.skip();
+        if !self.words.take_word(DAYS) {
+            return Err(self.words.fault("segment-expected-days"));
+        }
+        whole_days(number, place).map(Some)
+    }
+
+    fn comparison(&mut self, asked: Asked) -> Result<Phrase, Fault> {
+        let place = self.words.peek().place;
+        let Some(op) = self.operator()? else {
+            return match (asked, &self.words.peek().token) {
+                (Asked::Field(name), Token::End | Token::Sign(")")) => Ok(Phrase::Alone(name)),
+                (Asked::Field(name), Token::Word(word)) if is_joint(word) => Ok(Phrase::Alone(name)),
+                _ => Err(self.words.fault("segment-expected-comparison")),
+            };
+        };
+        let place = Place { at: place.at, end: self.words.last().end };
+        let values = match op {
+            Op::Set | Op::Unset => Vec::new(),
+            Op::In | Op::NotIn => self.values()?,
+            _ => vec![self.value()?],
+        };
+        Ok(Phrase::Value(asked, op, place, values))
+    }
+
+    fn operator(&mut self) -> Result<Option<Op>, Fault> {
+        if let Token::Sign(sign) = self.words.peek().token {
+            let found = Op::ALL.iter().copied().find(|op| op.as_str() == sign);
+            if found.is_some() {
+                self.words.skip();
+            }
+            return Ok(found);
+        }
+        Ok(Some(if self.words.take_word(&["in"]) {
+            Op::In
+        } else if self.words.take_word(NOT) {
+            self.words.need_word("in")?;
+            Op::NotIn
+        } else if self.words.take_word(&["contains"]) {
+            Op::Contains
+        } else if self.words.take_word(&["starts"]) {
+            self.words.need_word("with")?;
+            Op::StartsWith
+        } else if self.words.take_word(&["is"]) {
+            let op = if self.words.take_word(NOT) { Op::Unset } else { Op::Set };
+            self.words.need_word("set")?;
+            op
+        } else {
+            return Ok(None);
+        }))
+    }
+
+    fn values(&mut self) -> Result<Vec<Value>, Fault> {
+        self.words.need_sign("(")?;
+        let mut values = Vec::new();
+        loop {
+            let value = self.value()?;
+            self.values += 1;
+            if self.values > MOST_VALUES {
+                return Err(Fault::new(value.place, "segment-many-values").with("limit", MOST_VALUES));
+            }
+            values.push(value);
+            if !self.words.take_sign(",") {
+                break;
+            }
+        }
+        self.words.need_sign(")")?;
+        Ok(values)
+    }
+
+    fn value(&mut self) -> Result<Value, Fault> {
+        let Spot { token, place } = self.words.peek().clone();
+        let literal = match token {
+            Token::Text(text) => Literal::Text(text),
+            Token::Number(number) => Literal::Number(number),
+            Token::Day(day) => Literal::Day(day),
+            Token::Word(word) => match word.to_lowercase().as_str() {
+                yes if YES.contains(&yes) => Literal::Flag(true),
+                no if NO.contains(&no) => Literal::Flag(false),
+                "today" => Literal::Ago(0),
+                _ => return Err(self.words.fault("segment-unquoted")),
+            },
+            _ => return Err(self.words.fault("segment-expected-value")),
+        };
+        self.words.skip();
+        if let Literal::Number(number) = literal
+            && self.words.take_word(DAYS)
+        {
+            self.words.need_word("ago")?;
+            let place = Place { at: place.at, end: self.words.last().end };
+            return Ok(Value { literal: Literal::Ago(whole_days(number, place)?), place });
+        }
+        Ok(Value { literal, place })
+    }
+}
+
+/// A group of one is its part.
+fn group(mut parts: Vec<Tree<Phrase>>, of: fn(Vec<Tree<Phrase>>) -> Tree<Phrase>) -> Tree<Phrase> {
+    if parts.len() == 1 { parts.remove(0) } else { of(parts) }
+}
+
+/// A word that joins two conditions.
+fn is_joint(word: &str) -> bool {
+    let folded = word.to_lowercase();
+    AND.contains(&folded.as_str()) || OR.contains(&folded.as_str())
+}
+
+fn whole_days(number: f64, place: Place) -> Result<u32, Fault> {
+    if number.fract() == 0.0 && (1.0..=LONGEST_SPAN).contains(&number) {
+        Ok(number as u32)
+    } else {
+        Err(Fault::new(place, "segment-days").with("limit", LONGEST_SPAN))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ground::text::Lang;
+
+    fn mistake(expression: &str) -> String {
+        let fault = parse(expression).expect_err(expression);
+        let text = Lang::En.say(&fault.show(expression).message());
+        text.lines().next().unwrap_or_default().to_owned()
+    }
+
+    #[test]
+    fn and_binds_closer_than_or_and_not_closest() {
+        let Ok(Tree::Any(parts)) = parse("a or not b and c or (d)") else { panic!("an or") };
+
+        assert!(matches!(&parts[0], Tree::Leaf(Phrase::Alone(name)) if name.text == "a"));
+        assert!(matches!(&parts[1], Tree::All(both) if matches!(both[..], [Tree::Not(_), Tree::Leaf(_)])));
+        assert!(matches!(&parts[2], Tree::Leaf(Phrase::Alone(name)) if name.text == "d"));
+    }
+
+    #[test]
+    fn words_are_read_in_any_case_and_in_russian() {
+        assert!(matches!(parse("a И НЕ b"), Ok(Tree::All(_))));
+        assert!(matches!(parse("a Или b"), Ok(Tree::Any(_))));
+        assert!(matches!(parse("`не` IS NOT SET"), Ok(Tree::Leaf(Phrase::Value(_, Op::Unset, _, _)))));
+        assert!(matches!(parse("OPENED(ANY, 1 Day)"), Ok(Tree::Leaf(Phrase::Letter(Act::Opened, None, Some(1))))));
+    }
+
+    #[test]
+    fn mistakes_are_named_where_they_stand() {
+        for (expression, said) in [
+            ("", "column 1: expected a condition such as age >= 18, found the end."),
+            ("a = 1 and", "column 10: expected a condition such as age >= 18, found the end."),
+            ("a = 1 and and b", "column 11: expected a condition such as age >= 18, found `and`."),
+            ("(a = 1 and b", "column 13: expected `)`, found the end."),
+            ("a = 1)", "column 6: expected `and`, `or` or the end, found `)`."),
+            ("city Казань", "column 6: expected a comparison such as = or in (\"…\"), found `Казань`."),
+            ("city = Казань", "column 8: texts stand in quotes; write \"Казань\"."),
+            ("city in Казань", "column 9: expected `(`, found `Казань`."),
+            ("city starts \"К\"", "column 13: expected `with`, found `\"К\"`."),
+            ("opened(autumn)", "column 8: expected `any` or the name of a campaign in quotes, found `autumn`."),
+            ("opend(any)", "column 1: no function `opend`; did you mean `opened`?"),
+            ("on(\"News\", 0 days)", "column 12: a time span is a whole number of days from 1 to 36500."),
+            ("opened(any, 90)", "column 15: expected a time span such as 90 days, found `)`."),
+            ("joined(\"News\")", "column 15: expected a comparison such as = or in (\"…\"), found the end."),
+            ("a = \"b", "column 5: this quote is never closed."),
+            (
+                "a = 1 && b",
+                "column 7: `&` means nothing here; write words, texts in quotes, numbers, comparisons and parentheses.",
+            ),
+        ] {
+            assert_eq!(mistake(expression), said, "{expression}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_much_is_refused_by_its_limit() {
+        let chain = |count: usize| vec!["a = 1"; count].join(" or ");
+        let nested = |depth: usize| format!("{}a{}", "(".repeat(depth), ")".repeat(depth));
+        let several = |count: usize| format!("a in ({})", vec!["1"; count].join(","));
+
+        assert!(parse(&chain(MOST_CONDITIONS)).is_ok());
+        assert!(mistake(&chain(10_000)).contains("at most 1000 conditions"));
+        assert!(parse(&nested(DEEPEST)).is_ok());
+        assert!(mistake(&nested(100_000)).contains("at most 100 deep"));
+        assert!(mistake(&"not ".repeat(60_000)).contains("at most 100 deep"));
+        assert!(parse(&several(MOST_VALUES)).is_ok());
+        assert!(mistake(&several(MOST_VALUES + 1)).contains("at most 10000 values"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in "\\PC*") {
+            if let Err(fault) = parse(&text) {
+                Lang::Ru.say(&fault.show(&text).message());
+            }
+        }
+
+        #[test]
+        fn any_order_of_words_is_read_or_refused(words in prop::collection::vec(prop::sample::select(vec![
+            "a", "имя", "`x`", "and", "or", "not", "in", "is", "set", "starts", "with", "contains", "on", "joined",
+            "opened", "any", "days", "ago", "today", "yes", "(", ")", ",", "=", "<>", ">=", "1", "-2.5", "2026-01-31",
+            "\"t\"", "«т»", "\n",
+        ]), 0..24)) {
+            let text = words.join(" ");
+            if let Err(fault) = parse(&text) {
+                let message = fault.show(&text).message();
+                prop_assert!(!Lang::En.say(&message).contains('{'), "{message:?}");
+                prop_assert!(!Lang::Ru.say(&message).contains('{'), "{message:?}");
+            }
+        }
+    }
+}

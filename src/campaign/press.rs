@@ -1,0 +1,145 @@
+//! What makes the letters of one campaign: everything fixed at launch, compiled once, applied to one
+//! person after another. Made twice for the same delivery, a message is the same to the byte.
+
+use serde::{Deserialize, Serialize};
+
+use super::delivery::Claimed;
+use super::file::Sender;
+use super::state::Campaign;
+use crate::audience::address::Address;
+use crate::content::header::{HeaderText, Mailbox};
+use crate::content::letter::{Draft, Frame, Letter, Reader, Rendered};
+use crate::content::link;
+use crate::content::message::{self, Bulk, Heading};
+use crate::ground::clock::Millis;
+use crate::ground::error::{Message, Result};
+use crate::ground::id::Id;
+use crate::ground::installation::Installation;
+use crate::ground::token::{Claim, Door, Signer, Stem};
+
+/// Everything the letters of a campaign are made from, as it is kept in the campaign's row.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Frozen {
+    /// The letter.
+    pub draft: Draft,
+    /// What surrounds it.
+    pub frame: Frame,
+    /// Who writes.
+    pub from: Sender,
+    /// Where answers go.
+    pub reply_to: Option<Sender>,
+    /// The list, whose number is the stable part of List-Id.
+    pub list: Id,
+    /// The workspace, in Feedback-ID.
+    pub workspace: String,
+    /// The campaign's number, in Feedback-ID.
+    pub campaign: Id,
+    /// Where a mailto unsubscribe goes; empty when there is no such mailbox.
+    pub mailbox: String,
+}
+
+/// A compiled campaign.
+pub struct Press {
+    frozen: Frozen,
+    letter: Letter,
+    signer: Signer,
+}
+
+impl Press {
+    /// Compiles what a launched campaign has fixed.
+    pub fn open(home: &Installation, campaign: &Campaign) -> Result<Self> {
+        let broken = || Message::new("campaign-frozen").with("name", &campaign.name).failed();
+        let frozen = campaign.frozen.as_deref().ok_or_else(broken)?;
+        Self::compile(home, serde_json::from_str(frozen).map_err(|_| broken())?)
+    }
+
+    /// Compiles a letter that is not launched yet.
+    pub fn compile(home: &Installation, frozen: Frozen) -> Result<Self> {
+        let letter = Letter::compile(&frozen.draft, &frozen.frame)?;
+        Ok(Self { frozen, letter, signer: home.signer.clone() })
+    }
+
+    /// The compiled letter.
+    pub fn letter(&self) -> &Letter {
+        &self.letter
+    }
+
+    /// What the letters are made from.
+    pub fn frozen(&self) -> &Frozen {
+        &self.frozen
+    }
+
+    /// The envelope sender.
+    pub fn sender(&self) -> String {
+        self.frozen.from.mailbox().envelope()
+    }
+
+    /// Renders the letter for a delivery. The message is the reason it cannot be made. A test
+    /// letter (delivery 0) measures nothing.
+    pub fn render(&self, claimed: &Claimed) -> Result<Rendered, Message> {
+        let rendered = self.sketch(claimed)?;
+        if rendered.missing.is_empty() { Ok(rendered) } else { Err(Message::new("skipped-missing")) }
+    }
+
+    /// The same, with the fields that are missing left empty and named.
+    pub fn sketch(&self, claimed: &Claimed) -> Result<Rendered, Message> {
+        let values = serde_json::from_str(&claimed.fields).map_err(|_| Message::new("skipped-fields"))?;
+        let stem = self.stem(claimed.id);
+        let reader =
+            Reader { address: &claimed.address, values: &values, stem: &stem, tracked: true, inert: claimed.id == 0 };
+        self.letter.render(&reader).map_err(|fault| fault.message())
+    }
+
+    /// True when the message can go only to a server with SMTPUTF8.
+    pub fn needs_smtputf8(&self, to: &Address) -> bool {
+        to.needs_smtputf8() || self.frozen.from.mailbox().needs_smtputf8()
+    }
+
+    /// The bytes of the message, dated as its first try.
+    pub fn write(&self, claimed: &Claimed, to: &Address, rendered: &Rendered, date: Millis) -> Vec<u8> {
+        message::write(&self.heading(&self.stem(claimed.id), to, date), rendered)
+    }
+
+    /// The Message-ID of a delivery: the same at every try, without a hint of the person.
+    pub fn message_id(&self, delivery: Id) -> String {
+        format!("{}@{}", self.stem(delivery).message_id(), self.frozen.from.mailbox().domain())
+    }
+
+    fn stem(&self, delivery: Id) -> Stem {
+        self.signer.stem(Claim { campaign: self.frozen.campaign, delivery })
+    }
+
+    fn heading(&self, stem: &Stem, to: &Address, date: Millis) -> Heading {
+        let from = self.frozen.from.mailbox();
+        let token = stem.token(Door::Unsubscribe);
+        let mailto = self.frozen.mailbox.split_once('@').map(|(local, domain)| format!("{local}+{token}@{domain}"));
+        Heading {
+            from: mailbox(&self.frozen.from.name, &from),
+            reply_to: self.frozen.reply_to.as_ref().map(|to| mailbox(&to.name, &to.mailbox())),
+            to: mailbox("", to),
+            message_id: format!("{}@{}", stem.message_id(), from.domain()),
+            date,
+            bulk: Some(Bulk {
+                list_label: format!("l{:x}", self.frozen.list),
+                list_domain: from.domain().to_owned(),
+                list_name: HeaderText::clean(&self.frozen.frame.list_name),
+                campaign: format!("{:x}", self.frozen.campaign),
+                stream: format!("{:x}", self.frozen.list),
+                tenant: label(&self.frozen.workspace),
+                feedback_sender: "sendoff".to_owned(),
+                unsubscribe_url: link::page(&self.frozen.frame.public_url, stem, Door::Unsubscribe),
+                unsubscribe_mailbox: mailto,
+            }),
+        }
+    }
+}
+
+fn mailbox(name: &str, address: &Address) -> Mailbox {
+    Mailbox::new(HeaderText::clean(name), address.local(), address.domain()).expect("a parsed address makes a mailbox")
+}
+
+/// A name as a word for a header: ASCII letters and digits.
+fn label(name: &str) -> String {
+    let word: String = name.chars().filter(char::is_ascii_alphanumeric).take(20).collect();
+    if word.is_empty() { "main".to_owned() } else { word }
+}

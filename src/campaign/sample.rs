@@ -1,0 +1,47 @@
+//! A test letter: what one person would get, with links that lead straight to their destinations and
+//! doors that change nothing.
+
+use super::delivery::Claimed;
+use super::launch;
+use super::press::Press;
+use super::state::Campaign;
+use crate::audience::address::Address;
+use crate::audience::contact;
+use crate::ground::error::{Error, Message, Result};
+use crate::ground::installation::Installation;
+
+/// A message ready to be handed in.
+pub struct Letter {
+    /// The envelope sender.
+    pub sender: String,
+    /// Its subject.
+    pub subject: String,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// The letter of a campaign to an address, filled with the values of `persona`, of the addressee
+/// where they are known here, or of anyone on the list.
+pub async fn letter(
+    home: &Installation,
+    campaign: &Campaign,
+    to: &Address,
+    persona: Option<&Address>,
+) -> Result<Letter> {
+    let mut conn = home.db.read().await?;
+    let found = contact::find(&mut conn, campaign.workspace, persona.unwrap_or(to)).await?;
+    let someone = match (found, persona) {
+        (Some(found), _) => Some(found),
+        (None, Some(unknown)) => return Err(Message::new("contact-unknown").with("address", unknown).misuse()),
+        (None, None) => contact::any_on(&mut conn, campaign.list).await?,
+    };
+    let mut frozen = launch::draft(&mut conn, campaign).await?;
+    frozen.draft.subject.insert_str(0, "[Test] ");
+    let press = Press::compile(home, frozen)?;
+    let values = someone.map(|someone| someone.values).unwrap_or_default();
+    let fields = serde_json::to_string(&values).map_err(|_| Message::new("skipped-fields").failed())?;
+    let claimed = Claimed { id: 0, campaign: campaign.id, attempts: 0, address: to.expose(), fields };
+    let rendered = press.render(&claimed).map_err(Error::Misuse)?;
+    let bytes = press.write(&claimed, to, &rendered, home.clock.now());
+    Ok(Letter { sender: press.sender(), subject: rendered.subject.to_string(), bytes })
+}

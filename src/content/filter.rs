@@ -1,0 +1,255 @@
+//! The filters and tests a letter may use. A filter on a value that is missing gives a missing
+//! value, so that `{{ city | upper | default("…") }}` does what it says. None of them can make a text
+//! much longer than it was.
+
+use jiff::civil::Date;
+use minijinja::value::{Rest, ValueKind};
+use minijinja::{Environment, Error, ErrorKind, Value, filters, tests};
+
+/// Filters by name.
+pub const FILTERS: &[&str] = &[
+    "default",
+    "d",
+    "upper",
+    "lower",
+    "title",
+    "capitalize",
+    "trim",
+    "replace",
+    "round",
+    "int",
+    "float",
+    "length",
+    "join",
+    "first",
+    "last",
+    "date",
+    "plural",
+    "urlencode",
+];
+
+/// Tests by name.
+pub const TESTS: &[&str] = &["defined", "undefined", "none", "odd", "even", "number", "string", "in"];
+
+/// Bytes that a variable or a filter's result may have.
+const SHORT: usize = 100_000;
+
+/// Makes the filters and tests known to an engine.
+pub fn offer(engine: &mut Environment<'_>) {
+    engine.add_filter("default", filters::default);
+    engine.add_filter("d", filters::default);
+    engine.add_filter("upper", |value: &Value| text(value, |text| text.to_uppercase()));
+    engine.add_filter("lower", |value: &Value| text(value, |text| text.to_lowercase()));
+    engine.add_filter("title", |value: &Value| text(value, title));
+    engine.add_filter("capitalize", |value: &Value| text(value, capitalize));
+    engine.add_filter("trim", |value: &Value| text(value, |text| text.trim().to_owned()));
+    engine.add_filter("replace", replace);
+    engine.add_filter("round", round);
+    engine.add_filter("int", |value: &Value| number(value, |number| Value::from(number.trunc() as i64)));
+    engine.add_filter("float", |value: &Value| number(value, Value::from));
+    engine.add_filter("length", length);
+    engine.add_filter("join", join);
+    engine.add_filter("first", |value: &Value| text(value, |text| text.chars().take(1).collect()));
+    engine.add_filter("last", |value: &Value| text(value, |text| text.chars().next_back().into_iter().collect()));
+    engine.add_filter("date", date);
+    engine.add_filter("plural", plural);
+    engine.add_filter("urlencode", |value: &Value| match is_missing(value) {
+        true => Value::UNDEFINED,
+        false => Value::from_safe_string(percent(&value.to_string())),
+    });
+    engine.add_filter("short", short);
+    engine.add_filter("beyond", beyond);
+    engine.add_test("defined", |value: &Value| !is_missing(value));
+    engine.add_test("undefined", is_missing);
+    engine.add_test("none", is_missing);
+    engine.add_test("odd", tests::is_odd);
+    engine.add_test("even", tests::is_even);
+    engine.add_test("number", tests::is_number);
+    engine.add_test("string", tests::is_string);
+    engine.add_test("in", tests::is_in);
+}
+
+/// True for a field without a value.
+pub fn is_missing(value: &Value) -> bool {
+    value.is_undefined() || value.is_none()
+}
+
+/// A value as the component of a URL: all but letters, digits and `-._~` as `%XX` (RFC 3986 §2.3).
+pub fn percent(text: &str) -> String {
+    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
+        match byte {
+            b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            other => out.push_str(&format!("%{other:02X}")),
+        }
+        out
+    })
+}
+
+fn text(value: &Value, change: impl Fn(&str) -> String) -> Value {
+    if is_missing(value) {
+        return Value::UNDEFINED;
+    }
+    match value.as_str() {
+        Some(text) => Value::from(change(text)),
+        None => Value::from(change(&value.to_string())),
+    }
+}
+
+fn number(value: &Value, change: impl Fn(f64) -> Value) -> Value {
+    let number = match value.as_str() {
+        Some(text) => text.trim().replace(',', ".").parse().ok(),
+        None => f64::try_from(value.clone()).ok(),
+    };
+    number.filter(|number: &f64| number.is_finite()).map_or(Value::UNDEFINED, change)
+}
+
+fn title(text: &str) -> String {
+    let mut inside = false;
+    text.chars()
+        .flat_map(|c| {
+            let changed: Vec<char> = if inside { c.to_lowercase().collect() } else { c.to_uppercase().collect() };
+            inside = c.is_alphanumeric() || c == '\'';
+            changed
+        })
+        .collect()
+}
+
+fn capitalize(text: &str) -> String {
+    let mut chars = text.chars();
+    chars
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(chars.as_str().to_lowercase().chars()).collect())
+}
+
+fn replace(value: &Value, from: &str, to: &str) -> Result<Value, Error> {
+    let whole = text(value, str::to_owned);
+    let length = whole.as_str().map_or(0, |text| text.len() + text.matches(from).count() * to.len());
+    if length > SHORT { Err(too_long()) } else { Ok(text(&whole, |text| text.replace(from, to))) }
+}
+
+fn round(value: &Value, places: Option<u32>) -> Value {
+    let places = places.unwrap_or(0).min(9);
+    let scale = 10_f64.powi(i32::try_from(places).unwrap_or(0));
+    number(value, |number| match (number * scale).round() / scale {
+        whole if places == 0 => Value::from(whole as i64),
+        part => Value::from(part),
+    })
+}
+
+fn length(value: &Value) -> Value {
+    match value.kind() {
+        _ if is_missing(value) => Value::UNDEFINED,
+        ValueKind::Seq => Value::from(value.len().unwrap_or(0)),
+        _ => Value::from(value.to_string().chars().count()),
+    }
+}
+
+fn join(value: &Value, separator: Option<&str>) -> Result<Value, Error> {
+    let parts: Vec<Value> = value.try_iter()?.filter(|part| !is_missing(part)).collect();
+    let texts = parts.iter().map(|part| short(part).map(|part| part.to_string())).collect::<Result<Vec<_>, _>>()?;
+    Ok(Value::from(texts.join(separator.unwrap_or_default())))
+}
+
+/// A day `YYYY-MM-DD` in a form of the author's, where `d m Y` are two, two and four digits, `j n y`
+/// the same without leading zeros or century, and all else stands for itself.
+fn date(value: &Value, form: Option<&str>) -> Value {
+    text(value, |day| {
+        let Some(day) = day.get(..10).and_then(|day| day.parse::<Date>().ok()) else {
+            return day.to_owned();
+        };
+        let letter = |c: char| match c {
+            'd' => format!("{:02}", day.day()),
+            'm' => format!("{:02}", day.month()),
+            'Y' => format!("{:04}", day.year()),
+            'j' => day.day().to_string(),
+            'n' => day.month().to_string(),
+            'y' => format!("{:02}", day.year() % 100),
+            other => other.to_string(),
+        };
+        form.unwrap_or("d.m.Y").chars().map(letter).collect()
+    })
+}
+
+/// The form of a word that goes with a number: two forms as in English, three as in Russian.
+fn plural(value: &Value, forms: Rest<String>) -> Result<Value, Error> {
+    let wanted = || Error::new(ErrorKind::InvalidOperation, "plural takes two or three forms");
+    Ok(number(value, |number| {
+        let whole = number.abs() as u64;
+        let form = match forms.len() {
+            3 => match (number.fract() != 0.0, whole % 10, whole % 100) {
+                (true, ..) => 1,
+                (_, 1, last) if last != 11 => 0,
+                (_, 2..=4, last) if !(12..=14).contains(&last) => 1,
+                _ => 2,
+            },
+            _ => usize::from(whole != 1 || number.fract() != 0.0),
+        };
+        forms.get(form).map_or(Value::UNDEFINED, |form| Value::from(form.as_str()))
+    }))
+    .and_then(|value| if matches!(forms.len(), 2 | 3) { Ok(value) } else { Err(wanted()) })
+}
+
+/// Lets one text or number through that is not too long: what a variable may hold.
+fn short(value: &Value) -> Result<Value, Error> {
+    match value.kind() {
+        ValueKind::String if value.as_str().is_some_and(|text| text.len() > SHORT) => Err(too_long()),
+        ValueKind::String | ValueKind::Number | ValueKind::Bool | ValueKind::Undefined | ValueKind::None => {
+            Ok(value.clone())
+        }
+        _ => Err(Error::new(ErrorKind::InvalidOperation, "one text or number is wanted")),
+    }
+}
+
+/// A missing value as one that comes after every text and number.
+fn beyond(value: &Value) -> Value {
+    if is_missing(value) { Value::from_pairs(std::iter::empty::<(&str, Value)>()) } else { value.clone() }
+}
+
+fn too_long() -> Error {
+    Error::new(ErrorKind::WriteFailure, "the text grows too long")
+}
+
+#[cfg(test)]
+mod unit {
+    use super::*;
+
+    fn print(source: &str) -> String {
+        let mut engine = Environment::empty();
+        offer(&mut engine);
+        let context = minijinja::context! { name => "иван ПЕТРОВ", born => "2001-02-03", price => 1234.5 };
+        engine.render_str(source, context).expect(source)
+    }
+
+    #[test]
+    fn every_filter_does_what_its_name_says() {
+        for (source, text) in [
+            ("{{ name | title }}", "Иван Петров"),
+            ("{{ name | capitalize }}", "Иван петров"),
+            ("{{ name | upper | replace('ИВАН', 'П.') }}", "П. ПЕТРОВ"),
+            ("{{ name | first | upper }}", "И"),
+            ("{{ born | date }}", "03.02.2001"),
+            ("{{ born | date('j/n y') }}", "3/2 01"),
+            ("{{ name | date }}", "иван ПЕТРОВ"),
+            ("{{ price | round }}", "1235"),
+            ("{{ price | int }}", "1234"),
+            ("{{ '7,5' | float }}", "7.5"),
+            ("{{ name | length }}", "11"),
+            ("{{ ['a', nothing, 1] | join(', ') }}", "a, 1"),
+            ("{{ name | urlencode }}", "%D0%B8%D0%B2%D0%B0%D0%BD%20%D0%9F%D0%95%D0%A2%D0%A0%D0%9E%D0%92"),
+            ("{{ nothing | upper | default('-') }}", "-"),
+            ("{{ nothing | urlencode }}{{ nothing | round }}{{ nothing | date }}", ""),
+        ] {
+            assert_eq!(print(source), text, "{source}");
+        }
+    }
+
+    #[test]
+    fn numbers_choose_the_form_of_a_word() {
+        let days = |n: &str| print(&format!("{{{{ {n} | plural('день', 'дня', 'дней') }}}}"));
+        assert_eq!(
+            ["1", "2", "5", "11", "14", "21", "1.5"].map(days),
+            ["день", "дня", "дней", "дней", "дней", "день", "дня"]
+        );
+        assert_eq!(print("{{ 1 | plural('day', 'days') }} {{ 2 | plural('day', 'days') }}"), "day days");
+    }
+}

@@ -1,0 +1,72 @@
+//! The extensions that matter to us in a server's reply to EHLO (RFC 5321 §4.1.1.1).
+
+/// What a server offered in its reply to EHLO.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Extensions {
+    /// Several commands may go in one write.
+    pub pipelining: bool,
+    /// Addresses may have non-ASCII local parts.
+    pub smtputf8: bool,
+    /// The text may have octets above 127.
+    pub eightbitmime: bool,
+    /// The connection can change over to TLS.
+    pub starttls: bool,
+    /// The largest message it takes, in octets, where it told one.
+    pub size: Option<u64>,
+    /// AUTH PLAIN.
+    pub plain: bool,
+    /// AUTH LOGIN.
+    pub login: bool,
+}
+
+impl Extensions {
+    /// Reads the lines of the reply; the first one greets.
+    pub fn read(lines: &[String]) -> Self {
+        let mut found = Self::default();
+        for line in lines.iter().skip(1) {
+            let mut words = line.split([' ', '=']).filter(|word| !word.is_empty()).map(str::to_ascii_uppercase);
+            match words.next().as_deref() {
+                Some("PIPELINING") => found.pipelining = true,
+                Some("SMTPUTF8") => found.smtputf8 = true,
+                Some("8BITMIME") => found.eightbitmime = true,
+                Some("STARTTLS") => found.starttls = true,
+                Some("SIZE") => found.size = words.next().and_then(|size| size.parse().ok()).filter(|size| *size > 0),
+                Some("AUTH") => words.for_each(|mechanism| match mechanism.as_str() {
+                    "PLAIN" => found.plain = true,
+                    "LOGIN" => found.login = true,
+                    _ => {}
+                }),
+                _ => {}
+            }
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads the lines of the reply; the first one greets.
+    pub fn read(lines: &[&str]) -> Extensions {
+        Extensions::read(&lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn keywords_are_read_in_any_case_and_the_greeting_is_no_keyword() {
+        let found = read(&["STARTTLS", "pipelining", "SmtpUtf8", "SIZE 1000", "AUTH=LOGIN", "AUTH CRAM-MD5 PLAIN"]);
+
+        let size = Some(1000);
+        let expected =
+            Extensions { pipelining: true, smtputf8: true, size, plain: true, login: true, ..Extensions::default() };
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn empty_lines_and_broken_sizes_say_nothing() {
+        let found =
+            read(&["hi", "", "   ", "=", "SIZE", "SIZE 99999999999999999999999", "SIZE 0", "SIZE x", "\u{fffd}"]);
+
+        assert_eq!(found, Extensions::default());
+    }
+}

@@ -1,0 +1,38 @@
+//! One letter outside any campaign: a test letter. It has no delivery row; the caller hears what
+//! the relay said.
+
+use super::fault::Fault;
+use super::relay::Relay;
+use super::session::{Session, Verdict};
+use super::target::Target;
+use super::timer::Timers;
+use super::way::{End, Way};
+use super::wire::Reply;
+use crate::audience::address::Address;
+use crate::ground::error::{Error, Message, Result};
+use crate::ground::installation::Installation;
+
+/// Hands one message to the relay and returns its answer.
+pub async fn send(home: &Installation, relay: &Relay, from: &str, to: &Address, message: &[u8]) -> Result<String> {
+    match Way::open(home, relay).await?.end() {
+        End::Folder(folder) => folder.keep(to, message),
+        End::Smtp(target) => deliver(target, from, to, message).await,
+    }
+}
+
+async fn deliver(target: &Target, from: &str, to: &Address, message: &[u8]) -> Result<String> {
+    let failed = |fault: Fault| Error::Failed(fault.message());
+    let mut session = Session::open(target, &Timers::default()).await.map_err(failed)?;
+    match session.envelope(from, &to.envelope(), to.needs_smtputf8()).await.map_err(failed)? {
+        Verdict::Ready => {}
+        Verdict::Undeliverable => return Err(Message::new("post-smtputf8").failed()),
+        Verdict::Refused(reply) | Verdict::SenderRefused(reply) => return Err(refused(&reply)),
+    }
+    let reply = session.body(message).await.map_err(failed)?;
+    session.quit().await;
+    if reply.is_positive() { Ok(format!("{} {}", reply.code, reply.text)) } else { Err(refused(&reply)) }
+}
+
+fn refused(reply: &Reply) -> Error {
+    Message::new("post-refused").with("code", reply.code).with("reply", &reply.text).failed()
+}

@@ -1,0 +1,149 @@
+//! What all doors share. Everything a recipient needs while the database is away is in memory here:
+//! the settings, the campaigns with their links, and the two journals that take what comes in.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use super::known::{Campaigns, Known};
+use crate::feedback::recorder::Recorder;
+use crate::ground::db::Conn;
+use crate::ground::error::{Error, Result};
+use crate::ground::id::Id;
+use crate::ground::installation::Installation;
+use crate::ground::setting::{self, Setting};
+use crate::ground::text::Lang;
+use crate::ground::token::Claim;
+use crate::privacy::journal::{Granted, Journal, Wish};
+
+/// How long a page waits for the database.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How often the journal is looked at, and how many looks pass between two readings of the settings.
+const LOOK: Duration = Duration::from_secs(1);
+const LOOKS: u32 = 5;
+
+/// The settings that pages need.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// Where recipients reach this installation, without a slash at the end.
+    pub public_url: String,
+    /// The language of readers whose browser asks for none of ours.
+    pub language: Lang,
+}
+
+/// One running web role.
+pub struct App {
+    /// Database, keys, clock.
+    pub home: Installation,
+    /// Takes opens and clicks.
+    pub recorder: Recorder,
+    /// Takes requests to leave.
+    pub journal: Journal,
+    campaigns: Campaigns,
+    told: RwLock<Told>,
+    erased: Arc<Notify>,
+    /// Where the public doors listen; the desk's one-click button posts there.
+    pub(super) public: OnceLock<SocketAddr>,
+}
+
+impl App {
+    /// Opens the doors' shared state and carries out what waited on disk. `erased` is told after
+    /// each erasure.
+    pub async fn open(home: Installation, erased: Arc<Notify>) -> Result<Arc<Self>> {
+        let mut conn = home.db.read().await?;
+        let told = tell(&mut conn).await?;
+        let campaigns = Campaigns::load(&mut conn).await?;
+        drop(conn);
+        let (recorder, journal) = (Recorder::start(&home), Journal::new(&home));
+        let app = Arc::new(Self {
+            home,
+            recorder,
+            journal,
+            campaigns,
+            told: RwLock::new(told),
+            erased,
+            public: OnceLock::new(),
+        });
+        app.carry_out().await;
+        Ok(app)
+    }
+
+    /// The settings as last read.
+    pub fn told(&self) -> Told {
+        self.told.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What the doors know of a campaign; asks the database only about one it has not met.
+    pub async fn campaign(&self, id: Id) -> Result<Option<Arc<Known>>> {
+        match self.campaigns.recall(id) {
+            Some(known) => Ok(Some(known)),
+            None => self.ask(async |conn| self.campaigns.find(conn, id).await).await,
+        }
+    }
+
+    /// Asks the database, and gives up early enough for a reader to get an answer.
+    pub async fn ask<T>(&self, question: impl AsyncFnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+        self.wait(async { question(&mut *self.home.db.read().await?).await }).await
+    }
+
+    /// Waits for an answer of the database as long as a reader would.
+    pub async fn wait<T>(&self, answer: impl Future<Output = Result<T>>) -> Result<T> {
+        timeout(PATIENCE, answer).await.unwrap_or(Err(Error::Db(sqlx::Error::PoolTimedOut)))
+    }
+
+    /// Grants what a recipient asks for.
+    pub async fn grant(&self, claim: Claim, wish: Wish) -> Result<Granted> {
+        let granted = self.journal.grant(claim, wish).await?;
+        self.erased.notify_one();
+        Ok(granted)
+    }
+
+    /// Keeps what is in memory fresh and carries out what waits on disk, for ever.
+    pub async fn keep(&self) {
+        let mut looks = interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        for count in 1_u32.. {
+            looks.tick().await;
+            self.carry_out().await;
+            if count % LOOKS == 0
+                && let Err(error) = self.refresh().await
+            {
+                tracing::warn!(error = error.message().key, "pages go by what was known before");
+            }
+        }
+    }
+
+    async fn refresh(&self) -> Result<()> {
+        let told = self
+            .ask(async |conn| {
+                self.campaigns.meet_running(conn).await?;
+                tell(conn).await
+            })
+            .await?;
+        *self.told.write().unwrap_or_else(PoisonError::into_inner) = told;
+        Ok(())
+    }
+
+    async fn carry_out(&self) {
+        if self.journal.is_empty() {
+            return;
+        }
+        match self.journal.replay().await {
+            Ok(requests) => {
+                tracing::info!(requests, "requests to leave that waited on disk are carried out");
+                self.erased.notify_one();
+            }
+            Err(error) => tracing::warn!(error = error.message().key, "requests to leave wait on disk"),
+        }
+    }
+}
+
+async fn tell(conn: &mut Conn) -> Result<Told> {
+    Ok(Told {
+        public_url: setting::get(conn, Setting::PublicUrl).await?,
+        language: setting::get(conn, Setting::Language).await?.parse()?,
+    })
+}

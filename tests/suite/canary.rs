@@ -1,0 +1,165 @@
+//! People whose traces are looked for: a list, a campaign that went to it, and what came back, made
+//! by the owners of the tables.
+
+use std::collections::BTreeMap;
+
+use rand::RngExt;
+use sendoff::audience::address::Address;
+use sendoff::audience::consent::{self, Basis, Evidence};
+use sendoff::audience::contact::{self, NewContact, Values};
+use sendoff::audience::list::{self, List};
+use sendoff::audience::subscription::{self, NewSubscription};
+use sendoff::campaign::delivery::{self, Outcome, State};
+use sendoff::campaign::link::{self, Link};
+use sendoff::campaign::state::{self, Campaign, NewCampaign};
+use sendoff::feedback::event::{self, Hit, Kind};
+use sendoff::privacy::residue::{self, Residue};
+use sendoff::report::summary::{self, Summary};
+use sqlx::Row;
+
+use crate::house::{House, NOW};
+
+/// A word that stands nowhere else, not even in what other runs left on a shared server.
+pub fn word() -> String {
+    let letters: String = (0..12).map(|_| char::from(rand::rng().random_range(b'a'..=b'z'))).collect();
+    format!("zq{letters}")
+}
+
+pub fn address(text: &str) -> Address {
+    Address::parse(text).expect(text)
+}
+
+pub async fn list(house: &House, name: &str) -> List {
+    list::add(&house.home, house.workspace.id, name).await.expect("a list")
+}
+
+/// Puts people on a list, each with a receipt; those who are here already join it too.
+pub async fn join(house: &House, list: &List, people: &[(Address, Values)]) {
+    let home = &house.home;
+    let mut tx = home.db.write().await.expect("a transaction");
+    for some in people.chunks(500) {
+        let canonical: Vec<String> = some.iter().map(|(address, _)| address.canonical()).collect();
+        let there = contact::find_many(&mut tx, house.workspace.id, &canonical).await.expect("found");
+        let fresh: Vec<NewContact> = some
+            .iter()
+            .filter(|(address, _)| !there.iter().any(|one| one.address.canonical() == address.canonical()))
+            .map(|(address, values)| NewContact {
+                id: home.ids.next(),
+                address: address.clone(),
+                values: values.clone(),
+            })
+            .collect();
+        contact::add(&mut tx, house.workspace.id, &fresh, NOW).await.expect("added");
+        let ids: Vec<i64> = there.iter().map(|one| one.id).chain(fresh.iter().map(|one| one.id)).collect();
+        let joining: Vec<NewSubscription> = ids
+            .iter()
+            .map(|id| NewSubscription { id: home.ids.next(), contact: *id, state: subscription::State::Confirmed })
+            .collect();
+        subscription::join(&mut tx, house.workspace.id, list.id, &joining, NOW).await.expect("joined");
+        let proof = Evidence {
+            basis: Basis::Consent,
+            channel: "import".to_owned(),
+            source: "shop".to_owned(),
+            wording: String::new(),
+            proof: "file 17".to_owned(),
+            given_at: NOW,
+        };
+        let proof = consent::evidence(&mut tx, &home.ids, house.workspace.id, &proof).await.expect("evidence");
+        consent::record(&mut tx, &home.ids, house.workspace.id, list.id, &ids, proof, NOW).await.expect("recorded");
+    }
+    tx.commit().await.expect("committed");
+}
+
+/// One person without fields on a list.
+pub async fn person(house: &House, list: &List, text: &str) -> i64 {
+    join(house, list, &[(address(text), Values::new())]).await;
+    id(house, text).await.expect("joined")
+}
+
+pub async fn id(house: &House, text: &str) -> Option<i64> {
+    let mut conn = house.home.db.read().await.expect("a connection");
+    contact::find(&mut conn, house.workspace.id, &address(text)).await.expect("asked").map(|found| found.id)
+}
+
+/// A running campaign to everyone on the list, with two links. Returns how many were planned.
+pub async fn launch(house: &House, list: &List, name: &str) -> (Campaign, i64) {
+    let home = &house.home;
+    let mut tx = home.db.write().await.expect("a transaction");
+    let new = NewCampaign { id: home.ids.next(), name, format: "md", source: "", list: list.id, segment: None };
+    let id = state::add(&mut tx, house.workspace.id, &new, NOW).await.expect("added");
+    let link = |position, destination: &str| Link { position, destination: destination.to_owned(), personal: false };
+    link::add(&mut tx, id, &[link(0, "https://shop.example/a"), link(1, "=https://shop.example/b")])
+        .await
+        .expect("links");
+    let campaign = state::get(&mut tx, id).await.expect("asked").expect("there");
+    assert!(state::run(&mut tx, &campaign, "{}", NOW).await.expect("runs"));
+    let first = home.ids.reserve(100_000);
+    let everyone = |sql: &mut sendoff::ground::db::Sql| {
+        sql.push("1 = 1");
+    };
+    let planned =
+        delivery::freeze(&mut tx, house.workspace.id, id, list.id, first, NOW, everyone).await.expect("frozen");
+    let campaign = state::get(&mut tx, id).await.expect("asked").expect("there");
+    tx.commit().await.expect("committed");
+    (campaign, planned as i64)
+}
+
+pub const MAILER: i64 = 77;
+
+/// Takes all deliveries that are due and marks them as on the wire. Returns them by address.
+pub async fn take(house: &House, campaign: &Campaign) -> BTreeMap<String, i64> {
+    let mut tx = house.home.db.write().await.expect("a transaction");
+    let now = house.home.clock.now();
+    let claimed = delivery::claim(&mut tx, &house.home.db, MAILER, campaign.id, 100_000, now).await.expect("claimed");
+    let ids: Vec<i64> = claimed.iter().map(|one| one.id).collect();
+    for some in ids.chunks(1_000) {
+        delivery::mark(&mut tx, MAILER, some, now).await.expect("marked");
+    }
+    tx.commit().await.expect("committed");
+    claimed.into_iter().map(|one| (one.address, one.id)).collect()
+}
+
+/// Writes down how deliveries on the wire ended.
+pub async fn end(house: &House, campaign: &Campaign, ends: &[(i64, State)]) {
+    let outcomes: Vec<Outcome> = ends
+        .iter()
+        .map(|(id, state)| Outcome {
+            id: *id,
+            campaign: campaign.id,
+            marked: true,
+            state: *state,
+            reason: None,
+            code: if *state == State::Rejected { 550 } else { 250 },
+            reply: "said something".to_owned(),
+            due_at: NOW + 1,
+            tried: true,
+            snapshot: Some("{}".to_owned()),
+        })
+        .collect();
+    let mut tx = house.home.db.write().await.expect("a transaction");
+    delivery::record(&mut tx, MAILER, &outcomes, NOW).await.expect("recorded");
+    tx.commit().await.expect("committed");
+}
+
+/// Opens, and follows both links, the second twice.
+pub async fn react(house: &House, delivery: i64) {
+    let hit = |kind, position| Hit { delivery, kind, position, at: NOW };
+    let hits = [hit(Kind::Open, 0), hit(Kind::Click, 0), hit(Kind::Click, 1), hit(Kind::Click, 1)];
+    let mut tx = house.home.db.write().await.expect("a transaction");
+    assert_eq!(event::add(&mut tx, &house.home.ids, &hits).await.expect("added"), 4);
+    tx.commit().await.expect("committed");
+}
+
+pub async fn summary(house: &House, campaign: &Campaign) -> Summary {
+    let mut conn = house.home.db.read().await.expect("a connection");
+    summary::of(&mut conn, campaign).await.expect("counted")
+}
+
+pub async fn search(house: &House, text: &str) -> Residue {
+    residue::search(&house.home, text, &address(text), |_, _| {}).await.expect("searched")
+}
+
+pub async fn number(house: &House, query: &'static str) -> i64 {
+    let mut conn = house.home.db.read().await.expect("a connection");
+    sqlx::query(query).fetch_one(&mut *conn).await.expect(query).get(0)
+}

@@ -1,0 +1,169 @@
+//! The database is away: links lead on, goodbyes are kept, and all of it is carried out later.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use sendoff::campaign::tally;
+use sendoff::feedback::event::{self, Hit, Kind};
+use sendoff::feedback::recorder::Recorder;
+use sendoff::ground::id::Id;
+use sendoff::ground::installation::Installation;
+use sendoff::ground::token::{Claim, Door};
+use sendoff::web::app::App;
+use sqlx::{AnyConnection, Connection};
+
+use super::stage::{SHOP, Stage};
+use crate::house::{House, Kind as Base, NOW, both, server};
+
+/// The same installation after a restart.
+async fn reopen(house: &House) -> Installation {
+    Installation::open(house.home.config.clone(), house.home.clock.clone()).await.expect("opens again")
+}
+
+async fn opens(home: &Installation, campaign: Id) -> i64 {
+    let mut conn = home.db.read().await.expect("a connection");
+    event::count(&mut conn, campaign).await.expect("counted").iter().map(|(_, _, count)| count).sum()
+}
+
+both!(what_comes_in_without_a_database_is_carried_out_after_a_restart, |house| {
+    let stage = Stage::new(house).await;
+    house.home.db.clone().close().await;
+
+    let click = stage.get(&format!("/c/{}/0", stage.token(2, Door::Click))).await;
+    assert_eq!(click.header("location"), Some(SHOP));
+    assert_eq!(stage.get(&format!("/o/{}.gif", stage.token(2, Door::Open))).await.status, StatusCode::OK);
+    let page = stage.get(&format!("/u/{}", stage.token(1, Door::Unsubscribe))).await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.body.contains("Новости") && page.body.contains("<button"), "{}", page.body);
+    assert!(stage.app.journal.is_empty());
+    let left = stage.post(&format!("/u/{}", stage.token(1, Door::Unsubscribe)), "List-Unsubscribe=One-Click").await;
+    assert_eq!(left.status, StatusCode::OK);
+    let erased = stage.post(&format!("/p/{}", stage.token(0, Door::Preferences)), "action=erase&sure=yes").await;
+    assert_eq!(erased.status, StatusCode::OK);
+    assert!(erased.body.contains("recorded"), "it does not claim what is not done yet: {}", erased.body);
+    stage.app.recorder.flush().await;
+    assert!(!stage.app.journal.is_empty(), "nothing may be sent now");
+    let waiting = std::fs::read_to_string(house.home.config.journal().join("unsubscribe.log")).expect("a journal");
+    assert!(!waiting.contains('@') && waiting.contains("erase"), "{waiting}");
+
+    let home = reopen(house).await;
+    let app = App::open(home.clone(), stage.erased.clone()).await.expect("opens");
+
+    assert!(app.journal.is_empty());
+    let after = Stage { app, people: stage.people.clone(), campaign: stage.campaign, ..stage };
+    assert!(!after.is_here(0).await && !after.is_here(1).await && after.is_here(2).await);
+    assert_eq!(after.unsubscribed().await, 2);
+    tokio::time::timeout(Duration::from_secs(10), async {
+        let files = ["events.log", "events.taken"].map(|name| home.config.journal().join(name));
+        while opens(&home, after.campaign).await < 2 || files.iter().any(|file| file.exists()) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await
+    .expect("the open and the click are written, and the files that kept them are gone");
+    home.db.close().await;
+});
+
+both!(what_only_the_database_knows_waits_for_it, |house| {
+    let stage = Stage::new(house).await;
+    let unknown = Claim { campaign: 77, delivery: 1 };
+    house.home.db.clone().close().await;
+
+    for path in [
+        format!("/c/{}/0", house.home.signer.stem(unknown).token(Door::Click)),
+        format!("/p/{}", stage.token(0, Door::Preferences)),
+        "/healthz".to_owned(),
+    ] {
+        let reply = stage.get(&path).await;
+        assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        assert!(reply.header("retry-after").is_some() && reply.header("location").is_none(), "{path}");
+        assert!(reply.body.contains("One moment"), "{path}");
+    }
+});
+
+both!(a_goodbye_that_can_be_kept_nowhere_is_not_acknowledged, |house| {
+    let stage = Stage::new(house).await;
+    house.home.db.clone().close().await;
+    std::fs::remove_dir_all(house.home.config.journal()).expect("the disk is gone");
+
+    let reply = stage.post(&format!("/u/{}", stage.token(1, Door::Unsubscribe)), "").await;
+
+    assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
+    std::fs::create_dir(house.home.config.journal()).expect("the disk is back");
+    assert!(stage.app.journal.is_empty());
+});
+
+both!(hits_are_written_in_batches_and_those_of_the_gone_are_dropped, |house| {
+    let stage = Stage::new(house).await;
+    let recorder = Recorder::start(&house.home);
+    for round in 0..2_000 {
+        let delivery = if round % 2 == 0 { stage.people[round % 3].1 } else { 12_345 };
+        recorder.record(Hit { delivery, kind: Kind::Open, position: 0, at: NOW });
+    }
+    recorder.flush().await;
+
+    assert_eq!(recorder.lost(), 0);
+    let mut conn = house.home.db.read().await.expect("a connection");
+    let row = sqlx::query("select count(*) from event").fetch_one(&mut *conn).await.expect("counted");
+    assert_eq!(sqlx::Row::get::<i64, _>(&row, 0), 1_000);
+});
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_busy_too_long_does_not_keep_a_leaver_waiting() {
+    let house = House::new(Base::Sqlite).await;
+    let stage = Stage::new(&house).await;
+    let busy = house.home.db.write().await.expect("a transaction that takes its time");
+
+    let left = stage.post(&format!("/u/{}", stage.token(1, Door::Unsubscribe)), "").await;
+    assert_eq!(left.status, StatusCode::OK);
+    assert!(!stage.app.journal.is_empty() && stage.is_here(1).await);
+
+    drop(busy);
+    stage.app.journal.replay().await.expect("carried out");
+    assert!(stage.app.journal.is_empty() && !stage.is_here(1).await);
+    assert_eq!(stage.unsubscribed().await, 1);
+    house.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_comes_back_finds_everything_carried_out() {
+    let Some(url) = server() else { return };
+    let house = House::new(Base::Postgres).await;
+    let stage = Stage::new(&house).await;
+    let keeper = tokio::spawn({
+        let app = stage.app.clone();
+        async move { app.keep().await }
+    });
+    let mut admin = AnyConnection::connect(&url).await.expect("the server answers");
+    let name = house.home.config.database.as_deref().and_then(|url| url.rsplit('/').next()).expect("a name");
+    let away = format!(
+        "alter database {name} with allow_connections false; \
+         select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'"
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(away)).execute(&mut admin).await.expect("away");
+
+    let left = stage.post(&format!("/u/{}", stage.token(1, Door::Unsubscribe)), "").await;
+    stage.get(&format!("/o/{}.gif", stage.token(2, Door::Open))).await;
+    stage.app.recorder.flush().await;
+    assert_eq!(left.status, StatusCode::OK);
+    assert!(!stage.app.journal.is_empty());
+    assert!(!house.home.config.journal().join("events.log").metadata().expect("spilled").is_dir());
+
+    let back = format!("alter database {name} with allow_connections true");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(back)).execute(&mut admin).await.expect("back");
+    tokio::time::timeout(Duration::from_secs(20), async {
+        while !stage.app.journal.is_empty() || opens(&house.home, stage.campaign).await == 0 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    })
+    .await
+    .expect("carried out by itself");
+
+    assert!(!stage.is_here(1).await);
+    assert_eq!(stage.unsubscribed().await, 1);
+    let mut conn = house.home.db.read().await.expect("a connection");
+    assert!(tally::of(&mut conn, stage.campaign).await.expect("asked").contains_key(&("accepted".to_owned(), 0)));
+    drop(conn);
+    keeper.abort();
+    house.leave().await;
+}

@@ -1,0 +1,181 @@
+//! Pixel and redirect.
+
+use axum::body::Body;
+use axum::http::{Method, StatusCode};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rand::RngExt;
+use sendoff::feedback::event;
+use sendoff::ground::token::{Claim, Door};
+use sendoff::web::track::PIXEL;
+
+use super::stage::{SHOP, Stage, launch};
+use crate::house::both;
+
+async fn counts(stage: &Stage) -> Vec<(String, i32, i64)> {
+    stage.app.recorder.flush().await;
+    let mut conn = stage.app.home.db.read().await.expect("a connection");
+    let counts = event::count(&mut conn, stage.campaign).await.expect("counted");
+    counts.into_iter().map(|(kind, position, count)| (kind.to_string(), position, count)).collect()
+}
+
+both!(the_pixel_answers_everything_alike, |house| {
+    let stage = Stage::new(house).await;
+    let good = format!("/o/{}.gif", stage.token(0, Door::Open));
+    let bad = [
+        format!("/o/{}.gif", stage.token(0, Door::Click)),
+        "/o/x.gif".to_owned(),
+        "/o/%ff%fe.gif".to_owned(),
+        "/o/a/b/c".to_owned(),
+        format!("/o/{}", "y".repeat(3_000)),
+    ];
+    let first = stage.get(&good).await;
+
+    assert_eq!(first.status, StatusCode::OK);
+    assert_eq!(first.header("content-type"), Some("image/gif"));
+    assert_eq!(first.header("cache-control"), Some("no-store"));
+    assert_eq!(first.header("content-length"), Some("43"));
+    assert!(first.header("set-cookie").is_none());
+    assert_eq!(PIXEL.len(), 43);
+    for path in bad {
+        let reply = stage.get(&path).await;
+        assert_eq!((reply.status, &reply.headers, &reply.body), (first.status, &first.headers, &first.body), "{path}");
+    }
+    assert_eq!(counts(&stage).await, [("open".to_owned(), 0, 1)]);
+});
+
+both!(a_link_leads_where_it_led_at_launch_and_is_counted, |house| {
+    let stage = Stage::new(house).await;
+
+    let reply = stage.get(&format!("/c/{}/0", stage.token(0, Door::Click))).await;
+
+    assert_eq!(reply.status, StatusCode::FOUND);
+    assert_eq!(reply.header("location"), Some(SHOP));
+    assert_eq!(reply.header("cache-control"), Some("no-store"));
+    assert_eq!(reply.header("referrer-policy"), Some("no-referrer"));
+    assert!(reply.header("set-cookie").is_none());
+    assert_eq!(counts(&stage).await, [("click".to_owned(), 0, 1)]);
+});
+
+both!(looking_ahead_is_not_counted, |house| {
+    let stage = Stage::new(house).await;
+    let click = format!("/c/{}/0", stage.token(0, Door::Click));
+    let open = format!("/o/{}.gif", stage.token(0, Door::Open));
+    for (method, header) in [
+        (Method::HEAD, ("accept", "*/*")),
+        (Method::GET, ("purpose", "prefetch")),
+        (Method::GET, ("sec-purpose", "prefetch;prerender")),
+        (Method::GET, ("x-moz", "prefetch")),
+    ] {
+        let reply = stage.send(method.clone(), &click, &[header], Body::empty()).await;
+        assert_eq!(reply.header("location"), Some(SHOP));
+        stage.send(method, &open, &[header], Body::empty()).await;
+    }
+
+    assert_eq!(counts(&stage).await, []);
+});
+
+both!(a_link_works_for_people_who_are_gone, |house| {
+    let stage = Stage::new(house).await;
+    let click = format!("/c/{}/0", stage.token(1, Door::Click));
+    stage.post(&format!("/u/{}", stage.token(1, Door::Unsubscribe)), "").await;
+    assert!(!stage.is_here(1).await);
+
+    assert_eq!(stage.get(&click).await.header("location"), Some(SHOP));
+    assert_eq!(counts(&stage).await, []);
+});
+
+both!(what_the_letter_does_not_have_leads_nowhere, |house| {
+    let stage = Stage::new(house).await;
+    let token = stage.token(0, Door::Click);
+    let forged = stage.token(0, Door::Open);
+    for path in [
+        format!("/c/{token}/1"),
+        format!("/c/{token}/2"),
+        format!("/c/{token}/-1"),
+        format!("/c/{token}/+0"),
+        format!("/c/{token}/00"),
+        format!("/c/{token}/99999999999"),
+        format!("/c/{token}/0x"),
+        format!("/c/{token}"),
+        format!("/c/{forged}/0"),
+        format!("/c/{}/0", &token[..40]),
+        "/c//0".to_owned(),
+    ] {
+        let reply = stage.get(&path).await;
+        assert_eq!(reply.status, StatusCode::NOT_FOUND, "{path}");
+        assert!(reply.header("location").is_none(), "{path}");
+    }
+    assert_eq!(counts(&stage).await, []);
+});
+
+both!(a_campaign_launched_later_is_met_on_its_first_click, |house| {
+    let stage = Stage::new(house).await;
+    let campaign = launch(house, "later", &stage.news).await;
+    let token = house.home.signer.stem(Claim { campaign, delivery: 1 }).token(Door::Click);
+
+    assert_eq!(stage.get(&format!("/c/{token}/0")).await.header("location"), Some(SHOP));
+});
+
+both!(a_link_of_ones_own_needs_our_tag, |house| {
+    let stage = Stage::new(house).await;
+    let stem = house.home.signer.stem(stage.claim(0));
+    let token = stem.token(Door::Click);
+    let path = |position: usize, to: &str, tag: &str| {
+        format!("/c/{token}/{position}/{}/{tag}", URL_SAFE_NO_PAD.encode(to.as_bytes()))
+    };
+    let to = "https://shop.example.org/Казань?x=1";
+
+    let reply = stage.get(&path(1, to, &stem.destination(1, to))).await;
+    assert_eq!(reply.status, StatusCode::FOUND);
+    assert_eq!(reply.header("location"), Some("https://shop.example.org/%D0%9A%D0%B0%D0%B7%D0%B0%D0%BD%D1%8C?x=1"));
+
+    let other = house.home.signer.stem(stage.claim(2)).destination(1, to);
+    for (position, to, tag) in [
+        (0, to, stem.destination(1, to)),
+        (1, "https://evil.example", stem.destination(1, to)),
+        (1, to, other),
+        (1, to, String::from("x")),
+        (1, "javascript:alert(1)", stem.destination(1, "javascript:alert(1)")),
+        (1, "//evil.example", stem.destination(1, "//evil.example")),
+    ] {
+        let reply = stage.get(&path(position, to, &tag)).await;
+        assert_eq!((reply.status, reply.header("location")), (StatusCode::NOT_FOUND, None), "{to}");
+    }
+    assert_eq!(counts(&stage).await, [("click".to_owned(), 1, 1)]);
+});
+
+both!(no_request_makes_up_a_destination, |house| {
+    let stage = Stage::new(house).await;
+    let good = stage.token(0, Door::Click);
+    let alphabet: Vec<char> = "ABCxyz012-_%/\\.@:?&=#".chars().collect();
+    let mut redirected = 0;
+    for round in 0..3_000 {
+        let path = {
+            let mut rng = rand::rng();
+            let mut token: Vec<u8> = good.bytes().collect();
+            for _ in 0..rng.random_range(0..3) {
+                let at = rng.random_range(0..token.len());
+                token[at] = b"ABCDabcd0123-_"[rng.random_range(0..14)];
+            }
+            let token = String::from_utf8(token).expect("ASCII");
+            let junk: String =
+                (0..rng.random_range(0..30)).map(|_| alphabet[rng.random_range(0..alphabet.len())]).collect();
+            match round % 4 {
+                0 => format!("/c/{token}/{}", rng.random_range(0..3)),
+                1 => format!("/c/{token}/0?url=https://evil.example/{junk}"),
+                2 => format!("/c/{token}/1/{}/{junk}", URL_SAFE_NO_PAD.encode("https://evil.example")),
+                _ => format!("/c/{token}/{junk}"),
+            }
+        };
+        if path.parse::<axum::http::Uri>().is_err() {
+            continue;
+        }
+        let reply = stage.get(&path).await;
+        if let Some(location) = reply.header("location") {
+            assert_eq!(location, SHOP, "{path}");
+            redirected += 1;
+        }
+    }
+    assert!(redirected > 0, "the untouched tokens among them still lead to the shop");
+});
