@@ -11,7 +11,7 @@ use crate::ground::error::{Message, Result};
 use crate::ground::installation::Installation;
 use crate::ground::text::Lang;
 use crate::mailer::shift::{self, Mode};
-use crate::privacy::{journal::Journal, replay};
+use crate::privacy::journal::Journal;
 use crate::report::summary;
 
 /// How long to send.
@@ -24,7 +24,6 @@ pub struct Args {
 
 /// Carries the command out.
 pub async fn run(home: &Installation, args: Args, lang: Lang) -> Result<Report> {
-    replay::carry_out(home).await?;
     let journal = Journal::new(home);
     journal.replay().await?;
     let gate = Arc::new(move || journal.is_empty());

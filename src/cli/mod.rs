@@ -28,6 +28,7 @@ use crate::ground::config::Config;
 use crate::ground::error::{Error, Message, Result};
 use crate::ground::installation::Installation;
 use crate::ground::text::Lang;
+use crate::privacy::replay;
 
 /// Carries out one command line and prints what came of it. Exit code 0, 1 failed, 2 misused.
 pub async fn run(cli: Cli) -> ExitCode {
@@ -54,6 +55,8 @@ async fn carry_out(cli: Cli, lang: Lang) -> Result<Report> {
     if cli.workspace.is_empty() || cli.workspace.chars().count() > 64 || cli.workspace.chars().any(char::is_control) {
         return Err(Message::new("workspace-name").misuse());
     }
+    // An older copy of the database may have been put back: what it missed comes before all else.
+    replay::carry_out(&home).await?;
     let workspace = workspace::ensure(&home, &cli.workspace).await?;
     let report = match cli.command {
         Command::Init => Ok(init(&home, lang)),

@@ -14,7 +14,6 @@ use crate::ground::installation::Installation;
 use crate::ground::text::Lang;
 use crate::mailer::lease;
 use crate::mailer::shift::{self, Mode};
-use crate::privacy::replay;
 use crate::privacy::scrub::Sweeper;
 use crate::web::app::App;
 use crate::web::router;
@@ -102,7 +101,6 @@ impl Doors {
 pub async fn run(home: &Installation, args: Args, lang: Lang, json: bool) -> Result<Report> {
     // One `serve` a folder: its journals have one reader. Machines that share a PostgreSQL have a folder each.
     let _lock = lease::lock(&home.config.data.join("serve.lock"))?;
-    replay::carry_out(home).await?;
     let stop = stop_signal();
     let sweeper = Sweeper::start(home.clone());
     let app = App::open(home.clone(), sweeper.bell()).await?;
