@@ -7,6 +7,7 @@ use std::net::ToSocketAddrs;
 use std::time::Duration;
 
 use sqlx::Row;
+use sqlx::any::AnyRow;
 use url::{Host, Url};
 
 use super::delivery::Claimed;
@@ -84,48 +85,47 @@ pub async fn check(
     let (mut done, stride) = (0, (sheet.recipients / SAMPLES as i64).max(1));
     loop {
         let people = page(home, campaign, condition.as_ref(), after).await?;
-        let Some(last) = people.last() else { break };
-        after = last.id;
-        for person in &people {
-            look(&press, person, done % stride == 0, &mut sheet);
-            done += 1;
-        }
+        let Some((last, _)) = people.last() else { break };
+        after = *last;
+        tokio::task::block_in_place(|| {
+            for (_, person) in &people {
+                look(&press, person, done % stride == 0, &mut sheet);
+                done += 1;
+            }
+        });
         progress(done, sheet.recipients);
     }
     judge(campaign, &press, &mut sheet);
     Ok(sheet)
 }
 
-/// Makes one letter; keeps it as a sample when asked.
+/// Makes one letter; keeps it as a sample when asked. Its tokens name no delivery: every door they
+/// open is inert.
 fn look(press: &Press, person: &Claimed, keep: bool, sheet: &mut Preflight) {
-    match inspect(press, person) {
-        Err(reason) => *sheet.broken.entry(reason.pack()).or_default() += 1,
-        Ok((sample, rendered)) => {
-            sheet.largest = sheet.largest.max(sample.bytes);
-            if keep && sheet.samples.len() < SAMPLES {
-                sheet.samples.push(sample);
-            }
-            for field in &rendered.missing {
-                *sheet.missing.entry(field.clone()).or_default() += 1;
-            }
-            if sheet.heaviest.as_ref().is_none_or(|heaviest| heaviest.html.len() < rendered.html.len()) {
-                sheet.heaviest = Some(rendered);
-            }
-        }
-    }
-}
-
-fn inspect(press: &Press, person: &Claimed) -> Result<(Sample, Rendered), Message> {
-    let address = Address::parse(&person.address).map_err(|_| Message::new("skipped-address"))?;
-    let rendered = press.sketch(person)?;
-    let sample = Sample {
-        to: address.to_string(),
-        subject: rendered.subject.to_string(),
-        preheader: rendered.preheader.to_string(),
-        text: rendered.text.clone(),
-        bytes: press.write(person, &address, &rendered, 0).len(),
+    let made = Address::parse(&person.address)
+        .map_err(|_| Message::new("skipped-address"))
+        .and_then(|address| Ok((press.sketch(person)?, address)));
+    let (rendered, address) = match made {
+        Ok(made) => made,
+        Err(reason) => return *sheet.broken.entry(reason.pack()).or_default() += 1,
     };
-    Ok((sample, rendered))
+    for field in &rendered.missing {
+        *sheet.missing.entry(field.clone()).or_default() += 1;
+    }
+    let bytes = || press.write(person, &address, &rendered, 0).len();
+    if keep && sheet.samples.len() < SAMPLES {
+        sheet.samples.push(Sample {
+            to: address.to_string(),
+            subject: rendered.subject.to_string(),
+            preheader: rendered.preheader.to_string(),
+            text: rendered.text.clone(),
+            bytes: bytes(),
+        });
+    }
+    if sheet.heaviest.as_ref().is_none_or(|heaviest| heaviest.html.len() < rendered.html.len()) {
+        sheet.largest = bytes();
+        sheet.heaviest = Some(rendered);
+    }
 }
 
 async fn count(home: &Installation, campaign: &Campaign, condition: Option<&Condition>) -> Result<i64> {
@@ -140,21 +140,16 @@ async fn page(
     campaign: &Campaign,
     condition: Option<&Condition>,
     after: Id,
-) -> Result<Vec<Claimed>> {
+) -> Result<Vec<(Id, Claimed)>> {
     let mut sql = Sql::new(
         "select c.id, c.address, c.fields from subscription s join contact c on c.id = s.contact_id where c.id > ",
     );
     sql.bind(after).push(" and ");
     audience(&mut sql, &home.db, campaign, condition, home.clock.now());
     let rows = sql.push(" order by c.id limit ").bind(PAGE).all(&mut *home.db.read().await?).await?;
-    let person = |row: &sqlx::any::AnyRow| Claimed {
-        id: row.get(0),
-        campaign: campaign.id,
-        attempts: 0,
-        address: row.get(1),
-        fields: row.get(2),
-    };
-    Ok(rows.iter().map(person).collect())
+    let person =
+        |row: &AnyRow| Claimed { id: 0, campaign: campaign.id, attempts: 0, address: row.get(1), fields: row.get(2) };
+    Ok(rows.iter().map(|row| (row.get(0), person(row))).collect())
 }
 
 fn audience(sql: &mut Sql, db: &Db, campaign: &Campaign, condition: Option<&Condition>, now: i64) {

@@ -74,8 +74,7 @@ impl Press {
         self.frozen.from.mailbox().envelope()
     }
 
-    /// Renders the letter for a delivery. The message is the reason it cannot be made. A test
-    /// letter (delivery 0) measures nothing.
+    /// Renders the letter for a delivery. The message is the reason it cannot be made.
     pub fn render(&self, claimed: &Claimed) -> Result<Rendered, Message> {
         let rendered = self.sketch(claimed)?;
         if rendered.missing.is_empty() { Ok(rendered) } else { Err(Message::new("skipped-missing")) }
@@ -85,8 +84,7 @@ impl Press {
     pub fn sketch(&self, claimed: &Claimed) -> Result<Rendered, Message> {
         let values = serde_json::from_str(&claimed.fields).map_err(|_| Message::new("skipped-fields"))?;
         let stem = self.stem(claimed.id);
-        let reader =
-            Reader { address: &claimed.address, values: &values, stem: &stem, tracked: true, inert: claimed.id == 0 };
+        let reader = Reader { address: &claimed.address, values: &values, stem: &stem, tracked: true, inert: false };
         self.letter.render(&reader).map_err(|fault| fault.message())
     }
 

@@ -7,6 +7,7 @@ use super::press::Press;
 use super::state::Campaign;
 use crate::audience::address::Address;
 use crate::audience::contact;
+use crate::content::letter::Tracking;
 use crate::ground::error::{Error, Message, Result};
 use crate::ground::installation::Installation;
 
@@ -36,6 +37,7 @@ pub async fn letter(
         (None, None) => contact::any_on(&mut conn, campaign.list).await?,
     };
     let mut frozen = launch::draft(&mut conn, campaign).await?;
+    frozen.draft.tracking = Tracking::None;
     frozen.draft.subject.insert_str(0, "[Test] ");
     let press = Press::compile(home, frozen)?;
     let values = someone.map(|someone| someone.values).unwrap_or_default();
