@@ -253,3 +253,30 @@ both!(the_command_pays_what_is_owed_first_and_fails_on_hits, |house| {
     let refusal = cli::residue::Command { address: "nonsense".to_owned() };
     assert_eq!(cli::residue::run(&house.home, refusal, Lang::Ru).await.expect_err("no address").exit_code(), 2);
 });
+
+both!(an_old_snapshot_is_outlasted_and_does_not_save_the_erased, |house| {
+    let list = canary::list(house, "News").await;
+    let text = format!("{}@example.org", canary::word());
+    canary::person(house, &list, &text).await;
+    let mut looking = house.home.db.read().await.expect("a connection");
+    if house.kind == Kind::Postgres {
+        sqlx::raw_sql("begin isolation level repeatable read").execute(&mut *looking).await.expect("begun");
+        sqlx::raw_sql("select count(*) from contact").execute(&mut *looking).await.expect("a snapshot");
+    }
+    erasure::erase(&house.home, house.workspace.id, &canary::address(&text), Reason::Erased, None)
+        .await
+        .expect("erased");
+
+    let scrubbing = scrub::now(&house.home);
+    let ending = async {
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        if house.kind == Kind::Postgres {
+            sqlx::raw_sql("commit").execute(&mut *looking).await.expect("committed");
+        }
+        drop(looking);
+    };
+    let (clean, ()) = tokio::join!(scrubbing, ending);
+
+    assert!(clean.expect("scrubbed"));
+    assert_eq!(canary::search(house, &text).await.findings, []);
+});

@@ -15,6 +15,12 @@ use super::{Conn, Db, Dialect, Sql};
 /// Journal segments that are overwritten at most: 4 GiB, four times what a server keeps by default.
 const SEGMENTS: i64 = 256;
 
+/// How long a session may take to start.
+const START: Duration = Duration::from_millis(400);
+/// How often, and how many times, old snapshots are looked for before a scrub is put off.
+const GLANCE: Duration = Duration::from_millis(50);
+const OUTLAST: u32 = 200;
+
 impl Db {
     /// Empties the journal that still holds what was deleted a moment ago. Cheap on SQLite;
     /// nothing on PostgreSQL, see [`Db::scrub`]. False when a reader kept the journal in use.
@@ -37,8 +43,8 @@ impl Db {
 
     /// Rewrites the tables that held personal data, so that no page keeps a copy in its slack, and
     /// lets go of old journals. SQLite: `vacuum`. PostgreSQL: `vacuum full` of `tables`, then the
-    /// journal. False where old journals live on: the role may not touch them, or they are kept for
-    /// an archive or a replica.
+    /// journal. False where old bytes live on: a transaction still sees them, the role may not touch
+    /// the journal, or it is kept for an archive or a replica.
     pub async fn scrub(&self, tables: &[&str]) -> Result<bool> {
         let mut conn = self.read().await?;
         match self.dialect {
@@ -53,6 +59,9 @@ impl Db {
                 self.settle().await
             }
             Dialect::Postgres => {
+                if !outlast_readers(&mut conn).await? {
+                    return Ok(false);
+                }
                 // Whoever waits for a table behind us waits no longer than this.
                 sqlx::raw_sql("set lock_timeout = '10s'").execute(&mut *conn).await?;
                 let rewritten = rewrite(&mut conn, tables).await;
@@ -98,6 +107,31 @@ impl Db {
             .await?;
         Ok(Some(row.get::<i64, _>(0).to_string()))
     }
+}
+
+/// Waits until nobody in this database looks at it as it was before now: PostgreSQL copies rows that
+/// an old snapshot can see, deleted or not, into the rewritten table. The server's own housekeeping
+/// takes such snapshots for moments, and so does every session while it starts, before anyone can
+/// list it: hence a pause first. False when someone holds one for longer.
+async fn outlast_readers(conn: &mut Conn) -> Result<bool> {
+    let row = sqlx::query("select cast(cast(pg_current_xact_id() as xid) as text)").fetch_one(&mut *conn).await?;
+    let now: String = row.get(0);
+    tokio::time::sleep(START).await;
+    for _ in 0..OUTLAST {
+        let row = sqlx::query(
+            "select count(*) from pg_stat_activity where pid <> pg_backend_pid() \
+             and (datname = current_database() or datname is null) \
+             and (age(backend_xmin) > age(cast(cast($1 as text) as xid)) or age(backend_xid) > age(cast(cast($1 as text) as xid)))",
+        )
+        .bind(now.as_str())
+        .fetch_one(&mut *conn)
+        .await?;
+        if row.get::<i64, _>(0) == 0 {
+            return Ok(true);
+        }
+        tokio::time::sleep(GLANCE).await;
+    }
+    Ok(false)
 }
 
 async fn rewrite(conn: &mut Conn, tables: &[&str]) -> Result<()> {
