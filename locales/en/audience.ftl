@@ -11,6 +11,7 @@ contact-unknown = { $address } is not known here.
 row-broken = Row { $id } of table { $table } holds something impossible in { $column }. Nothing was changed.
 invalid-address-empty = no address
 invalid-address-control = the address holds a control character or an invisible mark
+invalid-address-around = more stands there than the address: a name, brackets or quotes
 invalid-address-shape = the address has no @, or two
 invalid-address-local = the part before @ is not allowed
 invalid-address-domain = the part after @ is not a domain name

@@ -2,7 +2,20 @@
 campaign-not-draft = The campaign “{ $name }” is no longer a draft and stays as it is. Choose another name in the file.
 campaign-unknown = There is no campaign “{ $name }”. There are: { $known }.
 campaign-gone = The campaign is no longer there.
-campaign-state = The campaign “{ $name }” is { $state }; { $verb } is not possible from there.
+campaign-state = The campaign “{ $name }” { $state ->
+    [draft] is still a draft
+    [scheduled] waits for its time
+    [running] is running
+    [paused] is paused
+    [finished] is finished
+   *[cancelled] is cancelled
+}, so { $verb ->
+    [schedule] its time cannot be set
+    [start] it cannot be started
+    [pause] it cannot be paused
+    [resume] it cannot be resumed
+   *[cancel] it cannot be cancelled
+}.
 campaign-list-gone = The list of this campaign is closed or gone. Choose another list in the campaign file.
 campaign-segment-gone = The segment of this campaign is gone. Save it again: sendoff segment save NAME EXPR
 campaign-frozen = What the letters of “{ $name }” are made from cannot be read. Add the campaign again under another name.
@@ -13,7 +26,9 @@ campaign-file-encoding = The campaign file is not UTF-8 (byte { $at }). Save it 
 campaign-front = The file must begin with a line “+++”, then settings such as name = "autumn", then a second line “+++”, then the letter.
 campaign-key-unknown = Line { $line }: there is no setting “{ $key }”; did you mean “{ $near }”?
 campaign-key-missing = The setting “{ $key }” is missing between the +++ lines.
-campaign-toml = Line { $line }: { $why }. Texts stand in double quotes: name = "autumn"
+campaign-key-twice = Line { $line }: the setting “{ $key }” stands there a second time. Keep one.
+campaign-key-text = Line { $line }: the setting “{ $key }” wants a text in double quotes: { $key } = "…"
+campaign-toml = Line { $line } cannot be read as a setting. A setting is a name, an equals sign and a text in double quotes: name = "autumn"
 campaign-name = A campaign needs a name of 1 to 100 visible characters.
 campaign-sender = “{ $text }” in { $field } is not a sender. Write: Shop <news@example.org>
 campaign-zone = “{ $zone }” is not a time zone. Write for example Europe/Moscow.

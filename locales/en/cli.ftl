@@ -42,3 +42,15 @@ count-pending = pending
 count-opens = opened at least once
 count-clicks = followed a link
 count-unsubscribed = left through this campaign
+usage-hint = { $hint ->
+    [no] {""}
+   *[yes] {" "}Did you mean { $near }?
+} Written so:
+    { $usage }
+usage-missing = Missing: { $what }.{ usage-hint }
+usage-unknown = { $what } is not known here.{ usage-hint }
+usage-command = There is no command { $what }.{ usage-hint }
+usage-conflict = { $what } cannot stand there, or not twice.{ usage-hint }
+usage-no-value = { $what } needs a value.{ usage-hint }
+usage-value = “{ $value }” does not fit { $what }.{ usage-hint }
+usage-unreadable = This cannot be read.{ usage-hint }

@@ -13,6 +13,7 @@ contact-held = This is everything that is held:
 contact-correct-nothing = Say what to correct: --set FIELD=VALUE, or --address NEW.
 contact-correct-pair = “{ $pair }” is not FIELD=VALUE.
 contact-correct-field = There is no field “{ $name }”. There are: { $known }. Declare it: sendoff field add { $name } TYPE
+contact-correct-address = The address is corrected with --address instead of --set email=…
 contact-correct-value = { $name }: { $why }. Nothing was changed.
 contact-corrected = Corrected: { $address }.
 contact-erased-before = { $address } was erased before and comes back only when its owner subscribes again. Nothing was changed.

@@ -11,6 +11,7 @@ contact-unknown = { $address } здесь не известен.
 row-broken = В строке { $id } таблицы { $table } невозможное значение в { $column }. Ничего не изменено.
 invalid-address-empty = нет адреса
 invalid-address-control = в адресе управляющий знак или невидимая метка
+invalid-address-around = кроме адреса, там имя, скобки или кавычки
 invalid-address-shape = в адресе нет @ или их два
 invalid-address-local = часть до @ недопустима
 invalid-address-domain = часть после @ — не имя домена

@@ -2,7 +2,20 @@
 campaign-not-draft = Рассылка «{ $name }» уже не черновик и не изменена. Дайте другое имя в файле.
 campaign-unknown = Рассылки «{ $name }» нет. Есть: { $known }.
 campaign-gone = Рассылки больше нет.
-campaign-state = Рассылка «{ $name }» в состоянии { $state }; действие { $verb } из него невозможно.
+campaign-state = Рассылка «{ $name }» { $state ->
+    [draft] ещё черновик
+    [scheduled] ждёт своего времени
+    [running] идёт
+    [paused] приостановлена
+    [finished] завершена
+   *[cancelled] отменена
+}: { $verb ->
+    [schedule] назначить ей время
+    [start] начать её
+    [pause] приостановить её
+    [resume] продолжить её
+   *[cancel] отменить её
+} нельзя.
 campaign-list-gone = Список этой рассылки закрыт или удалён. Укажите в файле другой список.
 campaign-segment-gone = Сегмента этой рассылки больше нет. Сохраните его снова: sendoff segment save ИМЯ ВЫРАЖЕНИЕ
 campaign-frozen = Не прочесть, из чего сделаны письма «{ $name }». Добавьте рассылку заново под другим именем.
@@ -13,7 +26,9 @@ campaign-file-encoding = Файл рассылки не в UTF-8 (байт { $at
 campaign-front = Файл начинается строкой «+++», затем настройки, например name = "осень", затем вторая строка «+++» и письмо.
 campaign-key-unknown = Строка { $line }: настройки «{ $key }» нет; может быть, «{ $near }»?
 campaign-key-missing = Между строками +++ не хватает настройки «{ $key }».
-campaign-toml = Строка { $line }: { $why }. Тексты пишутся в двойных кавычках: name = "осень"
+campaign-key-twice = Строка { $line }: настройка «{ $key }» стоит второй раз. Оставьте одну.
+campaign-key-text = Строка { $line }: настройке «{ $key }» нужен текст в двойных кавычках: { $key } = "…"
+campaign-toml = Строка { $line } не читается как настройка. Настройка — это имя, знак равенства и текст в двойных кавычках: name = "осень"
 campaign-name = Рассылке нужно имя от 1 до 100 видимых знаков.
 campaign-sender = «{ $text }» в { $field } — не отправитель. Пишите так: Магазин <news@example.org>
 campaign-zone = «{ $zone }» — не часовой пояс. Например: Europe/Moscow.

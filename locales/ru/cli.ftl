@@ -39,3 +39,15 @@ count-pending = ожидает
 count-opens = открыли хотя бы раз
 count-clicks = перешли по ссылке
 count-unsubscribed = отписались через эту рассылку
+usage-hint = { $hint ->
+    [no] {""}
+   *[yes] {" "}Может быть, { $near }?
+} Пишется так:
+    { $usage }
+usage-missing = Не хватает: { $what }.{ usage-hint }
+usage-unknown = Здесь нет { $what }.{ usage-hint }
+usage-command = Команды { $what } нет.{ usage-hint }
+usage-conflict = { $what } здесь стоять не может или стоит дважды.{ usage-hint }
+usage-no-value = { $what } требует значения.{ usage-hint }
+usage-value = «{ $value }» не подходит для { $what }.{ usage-hint }
+usage-unreadable = Это не прочесть.{ usage-hint }

@@ -14,6 +14,7 @@ contact-held = Вот всё, что хранится:
 contact-correct-nothing = Скажите, что исправить: --set ПОЛЕ=ЗНАЧЕНИЕ или --address НОВЫЙ.
 contact-correct-pair = «{ $pair }» — не ПОЛЕ=ЗНАЧЕНИЕ.
 contact-correct-field = Поля «{ $name }» нет. Есть: { $known }. Объявить: sendoff field add { $name } ТИП
+contact-correct-address = Адрес исправляют через --address, а не через --set email=…
 contact-correct-value = { $name }: { $why }. Ничего не изменено.
 contact-corrected = Исправлено: { $address }.
 contact-erased-before = { $address } раньше удалили; вернуться он может, только если владелец подпишется сам. Ничего не изменено.

@@ -13,6 +13,8 @@ pub enum Fault {
     Empty,
     /// CR, LF, NUL, another control character, or an invisible direction mark.
     Control,
+    /// A name, brackets or quotes stand around it.
+    Around,
     /// No `@`, or more than one outside quotes.
     Shape,
     /// The part before `@` breaks RFC 5321 §4.1.2 or is longer than 64 octets.
@@ -27,6 +29,7 @@ impl Fault {
         match self {
             Self::Empty => "address-empty",
             Self::Control => "address-control",
+            Self::Around => "address-around",
             Self::Shape => "address-shape",
             Self::Local => "address-local",
             Self::Domain => "address-domain",
@@ -38,6 +41,7 @@ impl Fault {
         match self {
             Self::Empty => "invalid-address-empty",
             Self::Control => "invalid-address-control",
+            Self::Around => "invalid-address-around",
             Self::Shape => "invalid-address-shape",
             Self::Local => "invalid-address-local",
             Self::Domain => "invalid-address-domain",
@@ -63,6 +67,9 @@ impl Address {
         }
         if text.chars().any(is_hidden) {
             return Err(Fault::Control);
+        }
+        if text.ends_with(['>', '"', '\'', ')']) || text.starts_with('<') || text.starts_with("mailto:") {
+            return Err(Fault::Around);
         }
         let text: String = text.nfc().collect();
         let (local, domain) = split(&text)?;
@@ -234,7 +241,10 @@ mod tests {
             ("anna@[127.0.0.1]", Fault::Domain),
             ("anna@127.0.0.1", Fault::Domain),
             ("anna@example.org.", Fault::Domain),
-            ("<anna@example.org>", Fault::Local),
+            ("<anna@example.org>", Fault::Around),
+            ("Anna <anna@example.org>", Fault::Around),
+            ("\"anna@example.org\"", Fault::Around),
+            ("mailto:anna@example.org", Fault::Around),
         ] {
             assert_eq!(Address::parse(text).map(|a| a.expose()), Err(fault), "{text:?}");
         }

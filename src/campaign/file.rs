@@ -1,6 +1,7 @@
 //! A campaign as a file: TOML between two `+++` lines, then the letter in Markdown or HTML. The file
 //! is the campaign: it can be read, compared and kept beside code.
 
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use crate::audience::address::{Address, is_hidden};
@@ -81,7 +82,7 @@ struct Front {
 }
 
 /// Longest campaign file, in bytes; a letter is clipped by mail programs long before.
-const LONGEST: usize = 1 << 20;
+pub const LONGEST: usize = 1 << 20;
 
 impl File {
     /// Reads a campaign file. `format` follows from the ending of its name.
@@ -92,9 +93,9 @@ impl File {
         if text.contains('\0') {
             return Err(Message::new("campaign-file-binary").misuse());
         }
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n").replace('\r', "\n");
         let (front, body) = split(&text)?;
-        let front: Front = toml::from_str(front).map_err(|error| front_error(front, &error))?;
+        let front: Front = toml::from_str(&front).map_err(|error| front_error(&front, &error))?;
         let name = front.name.trim();
         if name.is_empty() || name.chars().count() > 100 || name.chars().any(is_hidden) {
             return Err(Message::new("campaign-name").misuse());
@@ -103,6 +104,7 @@ impl File {
             Sender::parse(text)
                 .ok_or_else(|| Message::new("campaign-sender").with("field", field).with("text", text).misuse())
         };
+        front.zone.as_deref().map(time_zone).transpose()?;
         let at = front.at.as_ref().map(|at| read_time(at, front.zone.as_deref())).transpose()?;
         Ok(Self {
             name: name.to_owned(),
@@ -124,20 +126,23 @@ impl File {
     }
 }
 
-/// The parts before and after the second `+++` line. The letter is preceded by as many empty lines
-/// as stand before it in the file, so that a mistake in it is named by the line of the file.
-fn split(text: &str) -> Result<(&str, String)> {
+/// The settings and the letter. Each is preceded by as many empty lines as there are lines before it
+/// in the file, so that a mistake in it is named by the line of the file.
+fn split(text: &str) -> Result<(String, String)> {
     let missing = || Message::new("campaign-front").misuse();
-    let rest = text.trim_start_matches(['\n', ' ']).strip_prefix("+++\n").ok_or_else(missing)?;
-    if let Some(body) = rest.strip_prefix("+++\n") {
-        return Ok(("", format!("\n\n{body}")));
-    }
-    let (front, body) = rest
-        .split_once("\n+++\n")
-        .or_else(|| rest.strip_suffix("\n+++").map(|front| (front, "")))
-        .ok_or_else(missing)?;
-    let above = front.matches('\n').count() + 3;
-    Ok((front, "\n".repeat(above) + body))
+    let mut end = 0;
+    let mut lines = text
+        .split_inclusive('\n')
+        .enumerate()
+        .map(|(number, line)| {
+            let start = end;
+            end += line.len();
+            (number + 1, line.trim_end(), start, end)
+        })
+        .skip_while(|(_, line, ..)| line.is_empty());
+    let (above, _, _, front) = lines.next().filter(|(_, line, ..)| line.trim() == "+++").ok_or_else(missing)?;
+    let (before, _, close, body) = lines.find(|(_, line, ..)| *line == "+++").ok_or_else(missing)?;
+    Ok(("\n".repeat(above) + &text[front..close], "\n".repeat(before) + &text[body..]))
 }
 
 const KEYS: &[&str] =
@@ -147,17 +152,22 @@ const KEYS: &[&str] =
 fn front_error(front: &str, error: &toml::de::Error) -> crate::ground::error::Error {
     let text = error.message();
     let start = error.span().map_or(0, |span| span.start.min(front.len()));
-    let line = front[..start].matches('\n').count() + 2;
+    let above = front[..start].matches('\n').count();
+    let key = || front.lines().nth(above).and_then(|line| line.split('=').next()).unwrap_or_default().trim();
     let quoted = text.split('`').nth(1).unwrap_or_default();
     let message = if text.starts_with("unknown field") {
         let near = KEYS.iter().max_by(|a, b| strsim::jaro(a, quoted).total_cmp(&strsim::jaro(b, quoted)));
         Message::new("campaign-key-unknown").with("key", quoted).with("near", near.unwrap_or(&"name"))
     } else if text.starts_with("missing field") {
         return Message::new("campaign-key-missing").with("key", quoted).misuse();
+    } else if text.starts_with("duplicate key") {
+        Message::new("campaign-key-twice").with("key", key())
+    } else if text.starts_with("invalid type") {
+        Message::new("campaign-key-text").with("key", key())
     } else {
-        Message::new("campaign-toml").with("why", text.lines().next().unwrap_or_default())
+        Message::new("campaign-toml")
     };
-    message.with("line", line).misuse()
+    message.with("line", above + 1).misuse()
 }
 
 fn read_time(at: &toml::Value, zone: Option<&str>) -> Result<Millis> {
@@ -176,12 +186,15 @@ pub fn parse_time(text: &str, zone: Option<&str>) -> Result<Millis> {
     if let Ok(moment) = text.parse::<jiff::Timestamp>() {
         return Ok(moment.as_millisecond());
     }
-    let name = zone.unwrap_or("UTC");
-    let zone = jiff::tz::TimeZone::get(name).map_err(|_| Message::new("campaign-zone").with("zone", name).misuse())?;
+    let zone = time_zone(zone.unwrap_or("UTC"))?;
     let local: jiff::civil::DateTime =
         text.parse().map_err(|_| Message::new("campaign-time").with("text", text).misuse())?;
     let zoned = zone.to_zoned(local).map_err(|_| Message::new("campaign-time").with("text", text).misuse())?;
     Ok(zoned.timestamp().as_millisecond())
+}
+
+fn time_zone(name: &str) -> Result<TimeZone> {
+    TimeZone::get(name).map_err(|_| Message::new("campaign-zone").with("zone", name).misuse())
 }
 
 #[cfg(test)]
@@ -227,6 +240,30 @@ mod tests {
         assert_eq!(refusal(&LETTER.replace("news@example.org", "nobody")).key, "campaign-sender");
         assert_eq!(arg(&refusal(&LETTER.replace("\"Осень\"", "Осень")), "line"), "5");
         assert_eq!(refusal(&LETTER.replace("+++\n#", "layout = \"fancy\"\n+++\n#")).key, "unknown-word");
+    }
+
+    #[test]
+    fn lines_are_counted_from_the_top_of_the_file() {
+        let lower = format!("\n \n{}", LETTER.replace("+++\n", "+++ \t\n"));
+
+        assert_eq!(File::parse(&lower, Format::Md).expect("reads").draft.body, format!("{}# Привет\n", "\n".repeat(8)));
+        assert_eq!(arg(&refusal(&lower.replace("list =", "lisst =")), "line"), "5");
+        let old_mac = File::parse(&LETTER.replace('\n', "\r"), Format::Md).expect("reads");
+        assert_eq!(old_mac.draft.body.trim(), "# Привет");
+    }
+
+    #[test]
+    fn a_setting_that_is_no_text_or_stands_twice_is_named() {
+        for (wrong, key, setting) in [
+            ("name = 5", "campaign-key-text", "name"),
+            ("name = [\"autumn\"]", "campaign-key-text", "name"),
+            ("name = \"autumn\"\nname = \"winter\"", "campaign-key-twice", "name"),
+            ("name = autumn", "campaign-toml", ""),
+        ] {
+            let message = refusal(&LETTER.replace("name = \"autumn\"", wrong));
+            assert_eq!((message.key, arg(&message, "key")), (key, setting), "{wrong}");
+        }
+        assert_eq!(refusal(&LETTER.replace("+++\n#", "zone = \"Mars\"\n+++\n#")).key, "campaign-zone");
     }
 
     #[test]

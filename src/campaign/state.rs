@@ -34,6 +34,20 @@ crate::text_enum! {
     }
 }
 
+impl State {
+    /// The key of the word that readers know it by.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Draft => "desk-draft",
+            Self::Scheduled => "desk-scheduled",
+            Self::Running => "desk-running",
+            Self::Paused => "desk-paused",
+            Self::Finished => "desk-finished",
+            Self::Cancelled => "desk-cancelled",
+        }
+    }
+}
+
 /// A campaign as it lies in the database.
 #[derive(Debug, Clone)]
 pub struct Campaign {

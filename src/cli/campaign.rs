@@ -1,5 +1,6 @@
 //! `sendoff campaign add | preflight | test | schedule | start | pause | resume | cancel | show | ls`
 
+use std::io::Read;
 use std::path::PathBuf;
 
 use clap::Subcommand;
@@ -145,11 +146,12 @@ pub async fn add(home: &Installation, workspace: Id, path: &std::path::Path, lan
         Some("html" | "htm") => Format::Html,
         _ => return Err(Message::new("campaign-file-ending").misuse()),
     };
-    let size = std::fs::metadata(path).map_err(Error::io(path.display()))?.len();
-    if size > 1 << 20 {
+    let mut bytes = Vec::new();
+    let opened = std::fs::File::open(path).map_err(Error::io(path.display()))?;
+    opened.take(file::LONGEST as u64 + 1).read_to_end(&mut bytes).map_err(Error::io(path.display()))?;
+    if bytes.len() > file::LONGEST {
         return Err(Message::new("campaign-file-long").misuse());
     }
-    let bytes = std::fs::read(path).map_err(Error::io(path.display()))?;
     let text = String::from_utf8(bytes).map_err(|error| {
         Message::new("campaign-file-encoding").with("at", error.utf8_error().valid_up_to() + 1).misuse()
     })?;
@@ -373,5 +375,6 @@ pub fn line(campaign: &Campaign, summary: &Summary, lang: Lang) -> String {
     let filled = if summary.planned == 0 { 0 } else { (done * 20 / summary.planned).clamp(0, 20) as usize };
     let bar = format!("{}{}", "█".repeat(filled), "·".repeat(20 - filled));
     let reason = campaign.reason.as_deref().map(|reason| format!("\n  {}", lang.recall(reason))).unwrap_or_default();
-    format!("{:<24} {:<10} [{bar}] {done}/{}{reason}", campaign.name, campaign.state, summary.planned)
+    let state = lang.tr(campaign.state.key());
+    format!("{:<24} {state:<14} [{bar}] {done}/{}{reason}", campaign.name, summary.planned)
 }

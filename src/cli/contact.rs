@@ -75,7 +75,12 @@ async fn need(conn: &mut Conn, workspace: &Workspace, address: &Address) -> Resu
 async fn show(home: &Installation, workspace: &Workspace, address: &Address, lang: Lang) -> Result<Report> {
     let mut conn = home.db.read().await?;
     let person = need(&mut conn, workspace, address).await?;
-    let dossier = dossier::of(&mut conn, &person).await?;
+    let mut dossier = dossier::of(&mut conn, &person).await?;
+    for flag in field::all(&mut conn, workspace.id).await?.iter().filter(|field| field.kind == field::Kind::Flag) {
+        if let Some(value) = dossier["fields"].get_mut(&flag.name) {
+            *value = (*value == 1).into();
+        }
+    }
     let mut lines = Vec::new();
     outline(&dossier, 0, &mut lines);
     Ok(Report {
@@ -131,6 +136,9 @@ async fn correct(
     for pair in set {
         let (name, value) =
             pair.split_once('=').ok_or_else(|| Message::new("contact-correct-pair").with("pair", pair).misuse())?;
+        if name == "email" {
+            return Err(Message::new("contact-correct-address").misuse());
+        }
         let field = fields.iter().find(|field| field.name == name).ok_or_else(|| {
             let known: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
             Message::new("contact-correct-field").with("name", name).with("known", known.join(", ")).misuse()

@@ -16,6 +16,7 @@ pub mod residue;
 pub mod segment;
 pub mod serve;
 pub mod setting;
+pub mod usage;
 
 use std::process::ExitCode;
 

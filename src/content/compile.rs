@@ -134,7 +134,7 @@ impl<'a> Work<'a> {
                         self.certain.insert(run.clone());
                     }
                     if tag.kind != Kind::Note {
-                        out.push_str(&self.mask.hold(run));
+                        out.push_str(&self.mask.hold_as(run, tag.source));
                     }
                 }
             }
@@ -152,7 +152,9 @@ impl<'a> Work<'a> {
         };
         let mut nodes = html::clean(html::read(&html), &self.mask);
         let links = link::number(&mut nodes, &mut self.mask).map_err(|(message, shown)| {
-            let line = self.draft.body.find(&shown).map_or(1, |at| self.draft.body[..at].matches('\n').count() + 1);
+            let body = &self.draft.body;
+            let at = body.find(&shown).or_else(|| body.find(&shown.replace('&', "&amp;")));
+            let line = at.map_or(1, |at| body[..at].matches('\n').count() + 1);
             message.with("line", line).misuse()
         })?;
         let text = plain::write(&nodes, &self.mask);

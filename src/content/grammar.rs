@@ -13,6 +13,9 @@ pub const OURS: &[&str] = &["email", "unsubscribe_url", "preferences_url", "view
 /// The name under which templates reach what the engine adds; no author can write it.
 pub const INNER: &str = "sendoff";
 
+/// What stands behind `brand.`
+const BRAND: &[&str] = &["name", "address", "color", "logo"];
+
 const KEYWORDS: &[&str] =
     &["and", "or", "not", "in", "is", "if", "else", "true", "false", "none", "True", "False", "None"];
 const STATEMENTS: &[&str] = &["if", "elif", "else", "endif", "set"];
@@ -153,8 +156,18 @@ impl<'f> Grammar<'f> {
         if after == "(" {
             return Err(Slip::new("tag-call", word.at).with("name", word.text));
         }
-        if before(1) == "." || after == "=" {
+        if before(1) == "." {
+            return match before(2) == "brand" && before(3) != "." {
+                true => listed("tag-field", BRAND),
+                false => Err(Slip::new("tag-sign", words[index - 1].at).with("sign", ".")),
+            };
+        }
+        if after == "=" {
             return Ok(false);
+        }
+        if word.text == "brand" && after != "." {
+            let slip = Slip::new("tag-field", word.at).with("name", "brand");
+            return Err(slip.with("hint", "yes").with("near", "brand.name"));
         }
         if word.text == INNER || !(self.knows(word.text) || self.variables.iter().any(|name| name == word.text)) {
             let known = self.fields.iter().map(String::as_str).chain(OURS.iter().copied());
@@ -256,6 +269,7 @@ mod tests {
             ("{{ city == 'x' }}", "{{ city == 'x' }}"),
             ("{{ city or 'x' }}", "{{ city or 'x' }}"),
             ("{{ email }}", "{{ email }}"),
+            ("{{ brand.logo }}", "{{ brand.logo }}"),
             ("{% if city %}{% endif %}", "{% if city %}{% endif %}"),
             ("{% set a = city %}{{ a }}", "{% set a = ((city|needed(\"city\")))|short %}{{ a }}"),
             ("{% if age < 18 %}{% endif %}", "{% if (age|beyond) < 18 %}{% endif %}"),
@@ -277,6 +291,12 @@ mod tests {
             ("{{ city is iterable }}", "tag-test"),
             ("{{ range(9) }}", "tag-call"),
             ("{{ city.format(1) }}", "tag-call"),
+            ("{{ city.name }}", "tag-sign"),
+            ("{{ email.__class__ }}", "tag-sign"),
+            ("{{ brand.nmae }}", "tag-field"),
+            ("{{ brand.name.x }}", "tag-sign"),
+            ("{{ brand }}", "tag-field"),
+            ("{{ brand['name'] }}", "tag-field"),
             ("{% for a in [1] %}{% endfor %}", "tag-statement"),
             ("{% macro a() %}{% endmacro %}", "tag-statement"),
             ("{% include 'x' %}", "tag-statement"),

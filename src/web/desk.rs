@@ -48,7 +48,7 @@ pub async fn overview(State(app): State<Arc<App>>, frame: Frame) -> Result<Respo
         for campaign in state::all(&mut conn, workspace.id).await? {
             let numbers = summary::of(&mut conn, &campaign).await?;
             let settled = numbers.planned - numbers.pending - numbers.sending;
-            campaigns.push(Card { state: frame.tr(word(campaign.state)), name: campaign.name, settled, numbers });
+            campaigns.push(Card { state: frame.tr(campaign.state.key()), name: campaign.name, settled, numbers });
         }
         rooms.push(Room { campaigns, lists: sizes(&mut conn, workspace.id).await?, name: workspace.name });
     }
@@ -62,15 +62,4 @@ async fn sizes(conn: &mut Conn, workspace: Id) -> Outcome<Vec<(String, i64)>> {
         sizes.push((list.name, people));
     }
     Ok(sizes)
-}
-
-fn word(state: state::State) -> &'static str {
-    match state {
-        state::State::Draft => "desk-draft",
-        state::State::Scheduled => "desk-scheduled",
-        state::State::Running => "desk-running",
-        state::State::Paused => "desk-paused",
-        state::State::Finished => "desk-finished",
-        state::State::Cancelled => "desk-cancelled",
-    }
 }

@@ -13,6 +13,7 @@ mod import;
 mod layers;
 mod letter;
 mod mailer;
+mod manners;
 mod people;
 mod protection;
 mod public;

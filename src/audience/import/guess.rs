@@ -23,7 +23,7 @@ impl Guess {
     pub fn see(&mut self, cell: &str) {
         if !cell.trim().is_empty() {
             self.seen = true;
-            self.fits.retain(|field| field.read(cell).is_ok());
+            self.fits.retain(|field| field.read(cell).is_ok() && !(field.kind == Kind::Number && is_code(cell.trim())));
         }
     }
 
@@ -31,6 +31,12 @@ impl Guess {
     pub fn kind(&self) -> Kind {
         self.fits.first().filter(|_| self.seen).map_or(Kind::Text, |field| field.kind)
     }
+}
+
+/// A telephone number or a code: as a number it would lose its plus, its zeros or its last digits.
+fn is_code(cell: &str) -> bool {
+    let digits = |text: &str| text.chars().take_while(char::is_ascii_digit).count();
+    cell.starts_with('+') || (cell.starts_with('0') && digits(cell) > 1) || digits(cell) > 15
 }
 
 #[cfg(test)]
@@ -47,6 +53,10 @@ mod tests {
 
         assert_eq!(guess(&["да", "", "нет"]), Kind::Flag);
         assert_eq!(guess(&["1", "0", "25"]), Kind::Number);
+        assert_eq!(guess(&["0", "0,5", "-3"]), Kind::Number);
+        for code in ["+79001234567", "007", "4276380012345678"] {
+            assert_eq!(guess(&["25", code]), Kind::Text, "{code}");
+        }
         assert_eq!(guess(&["2026-01-31", "31.01.2026"]), Kind::Date);
         assert_eq!(guess(&["1", "Казань"]), Kind::Text);
         assert_eq!(guess(&["", " "]), Kind::Text);

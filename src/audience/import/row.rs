@@ -34,6 +34,7 @@ pub fn explain(reason: &str, lang: Lang) -> String {
     let key = match reason {
         "address-empty" => "invalid-address-empty",
         "address-control" => "invalid-address-control",
+        "address-around" => "invalid-address-around",
         "address-shape" => "invalid-address-shape",
         "address-local" => "invalid-address-local",
         "address-domain" => "invalid-address-domain",
@@ -125,8 +126,16 @@ mod tests {
 
     #[test]
     fn every_reason_has_a_sentence_in_both_languages() {
-        for reason in ["address-empty", "value-choice", "too-many-cells", "cell-long", "quote-open", "encoding", "nul"]
-        {
+        for reason in [
+            "address-empty",
+            "address-around",
+            "value-choice",
+            "too-many-cells",
+            "cell-long",
+            "quote-open",
+            "encoding",
+            "nul",
+        ] {
             for lang in [Lang::En, Lang::Ru] {
                 let sentence = explain(reason, lang);
                 assert!(sentence != reason && !sentence.starts_with("invalid-"), "{sentence}");

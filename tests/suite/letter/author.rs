@@ -59,6 +59,10 @@ fn mistakes_are_told_with_part_line_and_a_suggestion() {
             "x\n\n[a](javascript:alert(1))",
             "Line 3: the link “javascript:alert(1)” is not a web address. Links lead to https://, mailto: or tel:.",
         ),
+        (
+            "x\n[a](https://{{city}}.example.org)",
+            "Line 2: the host of the link “https://{{city}}.example.org” comes from a tag. Write the host out; tags may follow after it.",
+        ),
     ] {
         assert_eq!(refusal(&draft(body)), sentence);
     }
