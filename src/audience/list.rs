@@ -93,6 +93,11 @@ pub async fn all(conn: &mut Conn, workspace: Id) -> Result<Vec<List>> {
     Ok(rows.iter().map(read).collect())
 }
 
+/// True when any workspace has a list, closed ones too: then someone works here.
+pub async fn is_any(conn: &mut Conn) -> Result<bool> {
+    Ok(sqlx::query("select 1 from list limit 1").fetch_optional(conn).await?.is_some())
+}
+
 /// Marks a list as ceased. The caller erases those on it in the same transaction.
 pub async fn close(conn: &mut Conn, id: Id, now: Millis) -> Result<()> {
     sqlx::query("update list set closed_at = $1 where id = $2 and closed_at is null")

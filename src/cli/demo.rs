@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use rand::RngExt;
 use serde_json::json;
 use tokio::sync::watch;
 
@@ -70,18 +71,20 @@ struct Story {
     seconds: f64,
 }
 
-/// Carries the command out. Without a data folder of its own it works in a temporary one.
+/// Carries the command out. Without a data folder of its own it works in a temporary one, which goes
+/// however the demo ends.
 pub async fn run(args: Args, config: Option<Config>, lang: Lang, json: bool) -> Result<Report> {
-    let folder = config.is_none().then(temporary).transpose()?;
-    let config = match (config, &folder) {
-        (Some(config), _) => config,
-        (None, folder) => {
-            Config { data: folder.as_ref().map(|f| f.0.join("data")).unwrap_or_default(), database: None }
-        }
-    };
+    let stop = stop_signal();
+    let files = Temporary::make()?;
+    let open = if config.is_some() { "demo-open-kept" } else { "demo-open" };
+    let config = config.unwrap_or_else(|| Config { data: files.0.join("data"), database: None });
     let began = Instant::now();
     let home = Installation::open(config, Clock::system()).await?;
-    let guide = Guide { home: &home, workspace: workspace::ensure(&home, "main").await?, lang, quiet: json };
+    if list::is_any(&mut *home.db.read().await?).await? {
+        return Err(Message::new("demo-used").with("data", home.config.data.display()).misuse());
+    }
+    let workspace = workspace::ensure(&home, "main").await?;
+    let guide = Guide { home: &home, files: &files.0, workspace, lang, quiet: json };
     let doors = Doors::open(([127, 0, 0, 1], 0).into(), ([127, 0, 0, 1], 0).into()).await?;
     let (public, desk) = doors.addresses()?;
     let (halt, halted) = watch::channel(false);
@@ -89,24 +92,31 @@ pub async fn run(args: Args, config: Option<Config>, lang: Lang, json: bool) -> 
     let app = App::open(home.clone(), sweeper.bell()).await?;
     let pages = tokio::spawn(router::serve(app.clone(), doors.public, doors.desk, asked(halted)));
 
-    let mut story = guide.tell(&app, public).await?;
-    story.seconds = (began.elapsed().as_secs_f64() * 1_000.0).round() / 1_000.0;
-    let report = Report { json: json!(story), text: guide.ending(&story), failed: story.residue_hits > 0 };
-    if !args.once {
-        print::report(&report, json);
-        guide.say(Message::new("demo-open").with("desk", desk));
-        asked(stop_signal()).await;
+    let told = tokio::select! {
+        told = guide.tell(&app, public) => told,
+        () = asked(stop.clone()) => Err(Message::new("demo-stopped").failed()),
+    };
+    let told = told.map(|mut story| {
+        story.seconds = (began.elapsed().as_secs_f64() * 1_000.0).round() / 1_000.0;
+        Report { json: json!(story), text: guide.ending(&story), failed: story.residue_hits > 0 }
+    });
+    if let (Ok(report), false) = (&told, args.once) {
+        print::report(report, json);
+        guide.say(Message::new(open).with("desk", desk).with("data", home.config.data.display()));
+        asked(stop).await;
     }
     let _ = halt.send(true);
     let _ = pages.await;
     drop(sweeper);
     home.db.close().await;
-    Ok(if args.once { report } else { Report::default() })
+    if args.once { told } else { told.map(|_| Report::default()) }
 }
 
 /// Leads through the river and says what happens.
 struct Guide<'a> {
     home: &'a Installation,
+    /// Where the example files are put for as long as the demo runs.
+    files: &'a Path,
     workspace: Workspace,
     lang: Lang,
     quiet: bool,
@@ -115,7 +125,7 @@ struct Guide<'a> {
 impl Guide<'_> {
     async fn tell(&self, app: &Arc<App>, public: SocketAddr) -> Result<Story> {
         let mut story = Story::default();
-        let file = self.home.config.data.with_file_name("contacts.csv");
+        let file = self.files.join("contacts.csv");
         fs::write(&file, CONTACTS).map_err(Error::io(file.display()))?;
         self.prepare(&url(public)).await?;
         self.import(&file, &mut story).await?;
@@ -124,7 +134,6 @@ impl Guide<'_> {
         let leaver = self.answer(app).await?;
         self.leave(&leaver, &file, &mut story).await?;
         self.count(&mut story).await?;
-        fs::remove_file(&file).map_err(Error::io(file.display()))?;
         Ok(story)
     }
 
@@ -185,7 +194,7 @@ impl Guide<'_> {
     }
 
     async fn send(&self, story: &mut Story) -> Result<()> {
-        let file = self.home.config.data.with_file_name("autumn.md");
+        let file = self.files.join("autumn.md");
         fs::write(&file, AUTUMN).map_err(Error::io(file.display()))?;
         campaign::add(self.home, self.workspace.id, &file, self.lang).await?;
         let allowed = campaign::Allowed { local: true, skip_missing: false };
@@ -195,7 +204,7 @@ impl Guide<'_> {
         let summary = self.summary().await?;
         (story.planned, story.accepted) = (summary.planned, summary.accepted);
         self.say(Message::new("demo-sent").with("planned", story.planned).with("accepted", story.accepted));
-        fs::remove_file(&file).map_err(Error::io(file.display()))
+        Ok(())
     }
 
     /// Some recipients load the pixel, some of them follow a link. Returns the letter of one who is
@@ -276,14 +285,16 @@ fn odd() -> Error {
 /// A folder that goes when the demo ends.
 struct Temporary(PathBuf);
 
+impl Temporary {
+    fn make() -> Result<Self> {
+        let path = std::env::temp_dir().join(format!("sendoff-demo-{:016x}", rand::rng().random::<u64>()));
+        fs::create_dir(&path).map_err(Error::io(path.display()))?;
+        Ok(Self(path))
+    }
+}
+
 impl Drop for Temporary {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
-}
-
-fn temporary() -> Result<Temporary> {
-    let path = std::env::temp_dir().join(format!("sendoff-demo-{}", std::process::id()));
-    fs::create_dir_all(&path).map_err(Error::io(path.display()))?;
-    Ok(Temporary(path))
 }

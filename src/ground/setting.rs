@@ -88,7 +88,9 @@ impl Setting {
         let accepted = match self {
             Self::PublicUrl => Url::parse(value)
                 .ok()
-                .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none())
+                .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+                .filter(|url| url.query().is_none() && url.fragment().is_none())
+                .filter(|url| url.username().is_empty() && url.password().is_none())
                 .map(|url| url.as_str().trim_end_matches('/').to_owned()),
             Self::Language => Some(value.to_owned()).filter(|value| matches!(value.as_str(), "en" | "ru")),
             Self::EhloName => idna::domain_to_ascii(value).ok().filter(|name| {
@@ -125,4 +127,22 @@ pub async fn set(conn: &mut Conn, setting: Setting, value: &str) -> Result<()> {
         .run(conn)
         .await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_can_be_put_behind_a_public_url() {
+        let check = |value: &str| Setting::PublicUrl.check(value).ok();
+
+        assert_eq!(check("https://x.example/mail/").as_deref(), Some("https://x.example/mail"));
+        assert_eq!(check("https://почта.рф").as_deref(), Some("https://xn--80a1acny.xn--p1ai"));
+        for bad in
+            ["x.example", "ftp://x.example", "https://x.example/?a=1", "https://x.example/#a", "https://u:p@x.example"]
+        {
+            assert_eq!(check(bad), None, "{bad}");
+        }
+    }
 }

@@ -48,12 +48,20 @@ impl Lang {
 
     /// The reader's language from an `Accept-Language` header, if it is one of ours.
     pub fn of_header(header: &str) -> Option<Self> {
-        let first = |part: &str| part.trim().get(..2).map(str::to_ascii_lowercase);
-        header.split(',').find_map(|part| match first(part)?.as_str() {
-            "ru" => Some(Self::Ru),
-            "en" => Some(Self::En),
-            _ => None,
-        })
+        let (mut best, mut most) = (None, 0.0);
+        for part in header.split(',') {
+            let (range, weight) = part.split_once(';').unwrap_or((part, ""));
+            let lang = match range.trim().split('-').next().unwrap_or_default().to_ascii_lowercase().as_str() {
+                "ru" => Self::Ru,
+                "en" => Self::En,
+                _ => continue,
+            };
+            let weight = weight.trim().strip_prefix("q=").and_then(|weight| weight.parse().ok()).unwrap_or(1.0);
+            if weight > most {
+                (best, most) = (Some(lang), weight);
+            }
+        }
+        best
     }
 
     /// The sentence in this language. A missing key prints itself, which the catalogue test forbids.
@@ -164,6 +172,8 @@ mod tests {
     fn the_reader_chooses_the_language() {
         assert_eq!(Lang::of_header("ru-RU,ru;q=0.9,en;q=0.8"), Some(Lang::Ru));
         assert_eq!(Lang::of_header("de, en-GB;q=0.5"), Some(Lang::En));
+        assert_eq!(Lang::of_header("ru;q=0, en;q=0.1"), Some(Lang::En));
+        assert_eq!(Lang::of_header("en;q=0.3, ru;q=0.8"), Some(Lang::Ru));
         assert_eq!(Lang::of_header("de"), None);
         assert_eq!(Lang::of_locale("ru_RU.UTF-8"), Lang::Ru);
     }

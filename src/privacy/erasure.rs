@@ -7,7 +7,8 @@
 //! * Closing a list lets everyone on it leave.
 //!
 //! The log that survives a restored backup (`replay`) is written before the commit: after a crash
-//! between the two, the next start carries the erasure out.
+//! between the two, the next start carries the erasure out. The log is also the debt of the folders
+//! and the pages, which `scrub` pays: nobody who leaves waits for a folder to be searched.
 
 use crate::audience::address::Address;
 use crate::audience::tombstone::{self, EVERY_LIST};
@@ -20,7 +21,6 @@ use crate::ground::id::Id;
 use crate::ground::installation::Installation;
 
 use super::replay;
-use super::sweep;
 
 /// Why someone is no longer there; kept with the tombstone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +81,6 @@ pub async fn leave(
         tally::add(&mut tx, campaign, tally::UNSUBSCRIBED, 0, 1).await?;
     }
     tx.commit().await?;
-    sweep::papers(home, &found.address).await;
     Ok(gone)
 }
 
@@ -111,7 +110,6 @@ pub async fn erase(
         }
     }
     tx.commit().await?;
-    sweep::papers(home, address).await;
     Ok(if found.is_some() { Gone::Person } else { Gone::Nothing })
 }
 
@@ -131,7 +129,6 @@ pub async fn close(home: &Installation, workspace: Id, list: Id, mut progress: i
         let mut tx = home.db.write().await?;
         let people = subscription::some_of(&mut tx, list, 200).await?;
         if people.is_empty() {
-            sweep::owed(home).await?;
             return Ok(left);
         }
         let mut entries = Vec::with_capacity(people.len());

@@ -19,8 +19,9 @@ use crate::ground::token::Claim;
 
 /// How long the database may take to give a connection.
 const KNOCK: Duration = Duration::from_secs(2);
-/// How long someone waits for an answer before their request is kept on disk instead.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long someone waits for an answer before their request is kept on disk instead: a large
+/// database is away for seconds while it is rewritten after an erasure.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What someone asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

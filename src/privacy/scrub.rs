@@ -23,8 +23,10 @@ use crate::ground::installation::Installation;
 const GATHER: Duration = Duration::from_millis(300);
 /// Scrubs take at most one part in this many of the time.
 const SHARE: u32 = 100;
-/// The journal is emptied at most this often.
+/// The folders are searched and the journal is emptied at most this often, and for at most one part
+/// in `PART` of the time.
 const SETTLE: Duration = Duration::from_secs(1);
+const PART: u32 = 10;
 
 /// Sweeps the folders, rewrites the tables that hold people and lets go of old journals. False when
 /// the database keeps old journals all the same (see `Db::scrub`); then the debt stays.
@@ -73,8 +75,8 @@ fn path(home: &Installation) -> PathBuf {
     home.config.journal().join("erasures.scrubbed")
 }
 
-/// Scrubs in the background for as long as it lives: the journal at once, the tables as soon as it
-/// may, so that no more than one part in a hundred of the time goes into it.
+/// Scrubs in the background for as long as it lives: folders and journal at once, the tables as soon
+/// as it may, so that no more than one part in a hundred of the time goes into it.
 pub struct Sweeper {
     nudged: Arc<Notify>,
     task: JoinHandle<()>,
@@ -113,14 +115,14 @@ async fn run(home: Installation, nudged: Arc<Notify>) {
     let mut free_at = Instant::now();
     loop {
         nudged.notified().await;
-        settle(&home).await;
+        clear(&home).await;
         let due = free_at.max(Instant::now() + GATHER);
         loop {
             tokio::select! {
                 () = sleep_until(due) => break,
                 () = nudged.notified() => {
-                    settle(&home).await;
-                    sleep(SETTLE).await;
+                    let spent = clear(&home).await;
+                    sleep(SETTLE.max(spent * PART)).await;
                 }
             }
         }
@@ -136,8 +138,14 @@ async fn run(home: Installation, nudged: Arc<Notify>) {
     }
 }
 
-async fn settle(home: &Installation) {
+/// What can be done without rewriting tables. Returns how long it took.
+async fn clear(home: &Installation) -> Duration {
+    let began = Instant::now();
+    if let Err(error) = sweep::owed(home).await {
+        tracing::error!(error = %error, "files of erased people are still to be swept");
+    }
     if let Err(error) = home.db.settle().await {
         tracing::warn!(error = %error, "the journal could not be emptied");
     }
+    began.elapsed()
 }

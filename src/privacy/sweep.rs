@@ -20,12 +20,12 @@ use crate::ground::id::Id;
 use crate::ground::installation::Installation;
 use crate::ground::secret::Key;
 
-/// Removes what the folders hold of a person who is gone from the tables. They are gone even when
-/// this fails, and the next scrub makes up for it: so it is logged and no error.
+/// Removes what the folders hold under an address that no one has any more. The tables are right even
+/// when this fails: so it is logged and no error.
 pub async fn papers(home: &Installation, address: &Address) {
     let canonical = address.canonical();
     if let Err(error) = in_folders(home, move |found| found.canonical() == canonical).await {
-        tracing::error!(error = %error, "files of an erased person are still to be swept");
+        tracing::error!(error = %error, "files still hold an address that was corrected");
     }
 }
 

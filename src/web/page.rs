@@ -122,7 +122,8 @@ impl Refusal {
         Self::new(StatusCode::NOT_FOUND, "refusal-unknown")
     }
 
-    fn broken() -> Self {
+    /// Something failed that should not.
+    pub fn broken() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "refusal-broken")
     }
 }

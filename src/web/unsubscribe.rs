@@ -1,6 +1,7 @@
 //! Leaving a list. The page asks, and only the POST leaves: mailbox providers fetch every link of a
 //! letter. The POST is that of RFC 8058 as well as that of the button; the token is all it needs, so
-//! its body and its other headers are not looked at. Its answer comes after the commit.
+//! its body and its other headers are not looked at. Its answer comes after the commit, and who hangs
+//! up before it has left all the same.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,23 +70,38 @@ pub async fn leave(
     body: Body,
 ) -> Result<Response, Refusal> {
     let claim = app.home.signer.verify(Door::Unsubscribe, &token).ok_or_else(Refusal::link)?;
+    let asked = app.clone();
+    let leaving = tokio::spawn(async move { carry_out(&asked, claim).await });
     // A body that is too long or never ends takes nothing from the request.
     let _ = timeout(PATIENCE, axum::body::to_bytes(body, BODY)).await;
     let list = list_name(&app, frame, claim).await;
-    if claim.delivery == held::TEST {
+    let Some((granted, other)) = leaving.await.map_err(|_| Refusal::broken())?? else {
         return Ok(test_letter(frame, &list));
-    }
-    let person = app.ask(async |conn| delivery::contact_of(conn, claim.delivery).await).await.ok().flatten();
-    let granted = app.grant(claim, Wish::Leave).await?;
+    };
     let mut page = left(frame, &list, granted);
-    if let (Granted::Done(Gone::Subscription), Some((person, _))) = (granted, person)
-        && let Ok(Some(other)) = app.ask(async |conn| letter_of(conn, person).await).await
-    {
+    if let Some(other) = other {
         page.lines.push(frame.tr("left-others"));
         let token = app.home.signer.stem(other).token(Door::Preferences);
         page.link = Some((format!("/p/{token}"), frame.tr("left-see-others")));
     }
     Ok(show(&page))
+}
+
+/// What became of the request, and a letter that leads to what is left of the person here. `None` for
+/// a test letter.
+async fn carry_out(app: &App, claim: Claim) -> Outcome<Option<(Granted, Option<Claim>)>> {
+    if claim.delivery == held::TEST {
+        return Ok(None);
+    }
+    let person = app.ask(async |conn| delivery::contact_of(conn, claim.delivery).await).await.ok().flatten();
+    let granted = app.grant(claim, Wish::Leave).await?;
+    let other = match (granted, person) {
+        (Granted::Done(Gone::Subscription), Some((person, _))) => {
+            app.ask(async |conn| letter_of(conn, person).await).await.ok().flatten()
+        }
+        _ => None,
+    };
+    Ok(Some((granted, other)))
 }
 
 /// What someone reads who has left a list, now or before.

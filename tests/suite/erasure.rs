@@ -8,7 +8,7 @@ use sendoff::audience::tombstone::{self, EVERY_LIST};
 use sendoff::campaign::delivery::State;
 use sendoff::ground::db::Sql;
 use sendoff::privacy::erasure::{self, Gone, PERSONAL, Reason};
-use sendoff::privacy::replay;
+use sendoff::privacy::{replay, sweep};
 use sendoff::report::summary::Summary;
 
 use crate::canary;
@@ -279,6 +279,8 @@ both!(papers_in_the_folders_go_with_the_person_and_others_stay, |house| {
     let half = file(config.export(), ".aside-1-b.csv", "анна@почта.рф");
 
     erase(house, "анна@почта.рф").await;
+    assert!(letter.exists(), "nobody who leaves waits for folders to be searched");
+    sweep::owed(&house.home).await.expect("swept");
 
     assert_eq!(std::fs::read_to_string(&csv).expect("read"), "\"address\"\r\n\"жанна@почта.рф\"\r\n");
     assert!(other.exists());

@@ -124,6 +124,8 @@ both!(the_sweeper_scrubs_in_the_background, |house| {
     assert!(canary::search(house, &text).await.hits > 0);
     let sweeper = Sweeper::start(house.home.clone());
 
+    let letter = house.home.config.capture().join("1.eml");
+    std::fs::write(&letter, format!("To: {text}\r\n\r\nhi")).expect("written");
     erase(house, &text).await;
     sweeper.nudge();
 
@@ -134,4 +136,5 @@ both!(the_sweeper_scrubs_in_the_background, |house| {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     assert_eq!(canary::search(house, &text).await.findings, []);
+    assert!(!letter.exists());
 });

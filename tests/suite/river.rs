@@ -1,7 +1,8 @@
 //! The program as a user meets it: the demo, and a first campaign by commands alone.
 
+use std::io::Read;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -173,6 +174,45 @@ fn the_demo_tells_the_whole_story_and_its_numbers_agree() {
     assert_eq!((number("unsubscribed"), number("residue_hits"), number("reimport_refused")), (1, 0, 1));
     assert_eq!(number("exported_rows"), number("planned") - 1);
     assert!(story["seconds"].as_f64().expect("a number") > 0.0);
+}
+
+/// A demo in `data` that is asked to stop after its first line; whatever it makes lies below `folder`.
+fn stopped_demo(folder: &Path) -> bool {
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_sendoff"))
+        .args(["demo", "--lang", "en"])
+        .env("TMPDIR", folder)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program runs");
+    let mut first = [0; 1];
+    demo.stdout.as_mut().expect("a pipe").read_exact(&mut first).expect("a line");
+    Command::new("kill").args(["-INT", &demo.id().to_string()]).status().expect("asked to stop");
+    demo.wait().expect("ends").success()
+}
+
+#[test]
+fn a_demo_that_is_stopped_leaves_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+
+    assert!(!stopped_demo(folder.path()), "it did not come to its end");
+
+    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0);
+}
+
+#[test]
+fn the_demo_touches_nothing_of_its_users() {
+    let desk = Desk::new(None);
+    for name in ["contacts.csv", "autumn.md"] {
+        desk.write(name, "mine");
+    }
+
+    desk.ok(&["demo", "--once"]);
+    let (code, sentence) = desk.refused(&["demo", "--once"]);
+
+    assert_eq!((code, sentence.contains("in use already")), (2, true), "{sentence}");
+    for name in ["contacts.csv", "autumn.md"] {
+        assert_eq!(std::fs::read_to_string(desk.path(name)).expect(name), "mine");
+    }
 }
 
 #[test]

@@ -48,6 +48,17 @@ both!(every_form_of_the_one_click_request_leaves, |house| {
     }
 });
 
+both!(who_hangs_up_before_the_answer_has_left_all_the_same, |house| {
+    let stage = Stage::new(house).await;
+    let path = format!("/u/{}", stage.token(1, Door::Unsubscribe));
+    let body = Body::from_stream(futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>());
+
+    let gone = tokio::time::timeout(Duration::from_millis(500), stage.send(Method::POST, &path, &[], body)).await;
+
+    assert!(gone.is_err(), "the body never ends");
+    assert!(!stage.is_here(1).await);
+});
+
 both!(whoever_leaves_is_gone_with_a_tombstone_and_one_number, |house| {
     let stage = Stage::new(house).await;
 

@@ -64,6 +64,23 @@ both!(what_comes_in_without_a_database_is_carried_out_after_a_restart, |house| {
     home.db.close().await;
 });
 
+// As it is for a while when a large one is rewritten.
+both!(nobody_waits_for_a_database_that_is_busy, |house| {
+    let stage = Stage::new(house).await;
+    let mut busy = house.home.db.write().await.expect("a transaction");
+    sendoff::audience::contact::hold(&mut busy, &house.home.db, &[stage.people[1].0]).await.expect("held");
+
+    let path = format!("/u/{}", stage.token(1, Door::Unsubscribe));
+    let left = tokio::time::timeout(Duration::from_secs(5), stage.post(&path, "List-Unsubscribe=One-Click")).await;
+
+    assert_eq!(left.expect("an answer").status, StatusCode::OK);
+    assert!(!stage.app.journal.is_empty(), "nothing may be sent now");
+    drop(busy);
+    stage.app.journal.replay().await.expect("carried out");
+    assert!(!stage.is_here(1).await);
+    assert_eq!(stage.unsubscribed().await, 1);
+});
+
 both!(what_only_the_database_knows_waits_for_it, |house| {
     let stage = Stage::new(house).await;
     let unknown = Claim { campaign: 77, delivery: 1 };
