@@ -20,6 +20,8 @@ const START: Duration = Duration::from_millis(400);
 /// How often, and how many times, old snapshots are looked for before a scrub is put off.
 const GLANCE: Duration = Duration::from_millis(50);
 const OUTLAST: u32 = 200;
+/// How many times a table is looked through for rows that are deleted and must stay.
+const SWEEPS: u32 = 40;
 
 impl Db {
     /// Empties the journal that still holds what was deleted a moment ago. Cheap on SQLite;
@@ -135,8 +137,28 @@ async fn outlast_readers(conn: &mut Conn) -> Result<bool> {
 }
 
 async fn rewrite(conn: &mut Conn, tables: &[&str]) -> Result<()> {
-    for table in tables.iter().chain(&["pg_statistic"]) {
+    for table in tables {
+        outlast_starters(conn, table).await?;
         Sql::new("vacuum full ").push(table).run(conn).await?;
+    }
+    Sql::new("vacuum full pg_statistic").run(conn).await?;
+    Ok(())
+}
+
+/// Waits until a plain vacuum finds no row of the table that is deleted and must stay: the one sign
+/// there is of a session that takes its first snapshot while it starts. On a table that is written
+/// to all the while such rows always exist; there the pause of [`outlast_readers`] has to do.
+async fn outlast_starters(conn: &mut Conn, table: &str) -> Result<()> {
+    for _ in 0..SWEEPS {
+        Sql::new("vacuum ").push(table).run(conn).await?;
+        let row = sqlx::query("select pg_stat_get_dead_tuples(cast(cast($1 as text) as regclass))")
+            .bind(table)
+            .fetch_one(&mut *conn)
+            .await?;
+        if row.get::<i64, _>(0) == 0 {
+            break;
+        }
+        tokio::time::sleep(GLANCE).await;
     }
     Ok(())
 }
