@@ -85,8 +85,12 @@ impl Field {
         }
         let (word, words) = kind.split_once(':').unwrap_or((kind, ""));
         let kind: Kind = word.parse()?;
-        let choices: Vec<String> =
-            words.split(',').map(str::trim).filter(|w| !w.is_empty()).map(str::to_owned).collect();
+        let mut choices: Vec<String> = Vec::new();
+        for word in words.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+            if !choices.iter().any(|known| known.to_lowercase() == word.to_lowercase()) {
+                choices.push(word.to_owned());
+            }
+        }
         if (kind == Kind::Choice) == choices.is_empty() {
             return Err(Message::new("field-choices").with("name", name).misuse());
         }
@@ -150,9 +154,15 @@ fn read_flag(cell: &str) -> Option<i64> {
     }
 }
 
-/// Declares a field; the same declaration again changes nothing.
+/// Declares a field; the same declaration again changes nothing. Columns find their fields in any
+/// case, so two names that differ in nothing else are refused.
 pub async fn add(home: &Installation, workspace: Id, field: &Field) -> Result<()> {
     let mut tx = home.db.write().await?;
+    let lower = field.name.to_lowercase();
+    let known = all(&mut tx, workspace).await?;
+    if let Some(twin) = known.iter().find(|known| known.name != field.name && known.name.to_lowercase() == lower) {
+        return Err(Message::new("field-twin").with("name", &field.name).with("twin", &twin.name).misuse());
+    }
     let inserted = sqlx::query(
         "insert into field (id, workspace_id, name, kind, choices, created_at) values ($1, $2, $3, $4, $5, $6)",
     )
@@ -228,5 +238,6 @@ mod tests {
         assert!(Field::declare("имя", "text").is_ok());
         assert!(Field::declare("plan", "choice").is_err());
         assert!(Field::declare("plan", "text:a").is_err());
+        assert_eq!(Field::declare("plan", "choice: Free, free,,Pro").expect("a field").choices, ["Free", "Pro"]);
     }
 }

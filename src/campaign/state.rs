@@ -143,7 +143,7 @@ pub async fn need(conn: &mut Conn, workspace: Id, name: &str) -> Result<Campaign
     let all = all(conn, workspace).await?;
     let known: Vec<_> = all.iter().map(|campaign| campaign.name.clone()).collect();
     all.into_iter().find(|campaign| campaign.name == name).ok_or_else(|| {
-        let known = if known.is_empty() { "-".to_owned() } else { known.join(", ") };
+        let known = if known.is_empty() { "—".to_owned() } else { known.join(", ") };
         Message::new("campaign-unknown").with("name", name).with("known", known).misuse()
     })
 }

@@ -23,6 +23,7 @@ use std::process::ExitCode;
 use args::{Cli, Command};
 use print::Report;
 
+use crate::audience::address::is_hidden;
 use crate::audience::workspace;
 use crate::ground::clock::Clock;
 use crate::ground::config::Config;
@@ -53,7 +54,7 @@ async fn carry_out(cli: Cli, lang: Lang) -> Result<Report> {
         return demo::run(args, cli.data_given().then_some(config), lang, cli.json).await;
     }
     let home = Installation::open(config, Clock::system()).await?;
-    if cli.workspace.is_empty() || cli.workspace.chars().count() > 64 || cli.workspace.chars().any(char::is_control) {
+    if cli.workspace.trim().is_empty() || cli.workspace.chars().count() > 64 || cli.workspace.chars().any(is_hidden) {
         return Err(Message::new("workspace-name").misuse());
     }
     // An older copy of the database may have been put back: what it missed comes before all else.
@@ -93,8 +94,12 @@ fn init(home: &Installation, lang: Lang) -> Report {
 fn log(error: &Error) {
     use std::error::Error as _;
     let mut cause = error.source();
+    let unexplained = error.message().key == "database-refused";
     while let Some(inner) = cause {
-        tracing::debug!(cause = %inner, "the reason beneath");
+        match unexplained {
+            true => tracing::warn!(cause = %inner, "the reason beneath"),
+            false => tracing::debug!(cause = %inner, "the reason beneath"),
+        }
         cause = inner.source();
     }
 }

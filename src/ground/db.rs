@@ -77,6 +77,13 @@ impl Db {
             _ => return Err(Message::new("database-url").misuse()),
         };
         let options: AnyConnectOptions = url.parse().map_err(|_| Message::new("database-url").misuse())?;
+        let options = options.disable_statement_logging();
+        if dialect == Dialect::Sqlite {
+            // The pool would try a read-only file again and again, and then say that nobody answers.
+            let mut first = options.connect().await?;
+            first.execute(session(dialect)).await?;
+            first.close().await?;
+        }
         let pool = AnyPoolOptions::new()
             .max_connections(16)
             .acquire_timeout(Duration::from_secs(10))
@@ -87,7 +94,7 @@ impl Db {
                     Ok(())
                 })
             })
-            .connect_with(options.disable_statement_logging())
+            .connect_with(options)
             .await?;
         let db = Self { pool, dialect, writer: Arc::default() };
         db.migrate().await?;

@@ -78,7 +78,10 @@ impl Error {
 
 fn database_message(error: &sqlx::Error) -> Message {
     let text = error.to_string();
+    let code = error.as_database_error().and_then(|error| error.code());
     let key = match error {
+        _ if matches!(code.as_deref(), Some("28P01" | "28000")) => "database-login",
+        _ if code.as_deref() == Some("3D000") => "database-missing",
         _ if text.contains("disk is full") || text.contains("No space left") => "database-full",
         _ if text.contains("readonly") || text.contains("read-only") => "database-readonly",
         _ if text.contains("is locked") => "database-busy",
@@ -93,7 +96,7 @@ fn database_message(error: &sqlx::Error) -> Message {
 fn io_message(what: &str, source: &std::io::Error) -> Message {
     use std::io::ErrorKind as Kind;
     let key = match source.kind() {
-        Kind::NotFound => "io-not-found",
+        Kind::NotFound | Kind::NotADirectory => "io-not-found",
         Kind::PermissionDenied => "io-denied",
         Kind::ReadOnlyFilesystem => "io-readonly",
         Kind::StorageFull => "io-full",

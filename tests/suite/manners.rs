@@ -1,10 +1,13 @@
 //! What commands say: in the reader's language to the last word, and in JSON that means what it says.
 
+use std::time::{Duration, Instant};
+
 use sendoff::audience::address::Address;
 use sendoff::audience::contact::{self, NewContact};
 use sendoff::audience::field::{self, Field};
 use sendoff::audience::list;
 use sendoff::cli::{campaign, contact as person};
+use sendoff::ground::db::Db;
 use sendoff::ground::error::Message;
 use sendoff::ground::text::Lang;
 use serde_json::json;
@@ -42,6 +45,31 @@ fn no_state_and_no_verb_is_left_in_english() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_database_that_cannot_be_written_is_said_so_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("sendoff.db");
+    std::fs::write(&file, "").expect("written");
+    let began = Instant::now();
+
+    let refused = Db::connect(&format!("sqlite://{}?mode=ro", file.display())).await.map(drop).expect_err("refused");
+
+    assert_eq!(refused.message().key, "database-readonly");
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+both!(a_database_that_is_not_there_is_called_that, |house| {
+    if !house.home.db.is_shared() {
+        return;
+    }
+    let url = house.home.config.database_url();
+    let (server, _) = url.rsplit_once('/').expect("a name");
+
+    let refused = Db::connect(&format!("{server}/sendoff_nobody_made_this")).await.map(drop).expect_err("refused");
+
+    assert_eq!(refused.message().key, "database-missing");
+});
 
 #[cfg(unix)]
 both!(a_campaign_file_without_end_is_refused, |house| {

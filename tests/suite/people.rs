@@ -81,6 +81,8 @@ both!(a_workspace_sees_its_own_lists_and_fields_only, |house| {
     field::add(home, other.id, &age).await.expect("declared again");
     let conflict = Field::declare("age", "text").expect("a field");
     assert!(field::add(home, other.id, &conflict).await.is_err());
+    let twin = Field::declare("Age", "number").expect("a field");
+    assert_eq!(field::add(home, other.id, &twin).await.expect_err("a twin").message().key, "field-twin");
 
     let mut conn = home.db.read().await.expect("a connection");
     assert!(list::find(&mut conn, house.workspace.id, "Secret").await.expect("asked").is_none());
