@@ -22,3 +22,4 @@ mod river;
 mod segment;
 mod session;
 mod sink;
+mod trouble;
