@@ -61,5 +61,7 @@ smtp-unsafe = A letter or an address holds a lone line end or a NUL and was not 
 # Sending.
 relay-sender = The relay refuses the sender address (reply { $code }). Use a sender that this relay accepts, then resume the campaign.
 relay-folder = The letter could not be stored in the folder. Check its permissions and free space, then resume the campaign.
+relay-denies = The relay denies one recipient after another for reasons of policy (reply { $reply }, { $count } in a row). Check that it may send for this sender and for this machine, then resume the campaign.
+relay-locked = The relay wants a sign-in or encryption first (reply { $code }). Put user and password, and tls=required, into its URL, then resume the campaign.
 post-smtputf8 = The relay cannot carry this address: it does not offer SMTPUTF8.
 post-refused = The relay refused the letter: { $code } { $reply }

@@ -87,6 +87,9 @@ pub struct Outcome {
 const SUBSCRIBED: &str = "exists (select 1 from subscription s join campaign k on k.list_id = s.list_id \
                           where k.id = delivery.campaign_id and s.contact_id = delivery.contact_id and s.state = 'confirmed')";
 
+const RUNNING: &str =
+    " and exists (select 1 from campaign r where r.id = delivery.campaign_id and r.state = 'running')";
+
 /// Writes one row for every person of the audience, in one statement. `narrow` appends the
 /// condition of the segment over contact alias `c`. Returns how many there are.
 pub async fn freeze(
@@ -156,6 +159,15 @@ fn read_claimed(row: &AnyRow) -> Claimed {
     Claimed { id: row.get(0), campaign: row.get(1), attempts: row.get(2), address: row.get(3), fields: row.get(4) }
 }
 
+/// Whether a leased delivery may still be begun: the person is on the list and the campaign runs.
+/// Asked before the address is named to anyone; the last word comes after.
+pub async fn may_begin(conn: &mut Conn, mailer: Id, id: Id) -> Result<bool> {
+    let mut sql = Sql::new("select 1 from delivery where id = ");
+    sql.bind(id).push(" and mailer_id = ").bind(mailer).push(" and state = 'leased' and ").push(SUBSCRIBED);
+    sql.push(RUNNING);
+    Ok(sql.first(conn).await?.is_some())
+}
+
 /// The last word. Of the leased deliveries, marks those that may be sent now and returns each with
 /// the date its message bears, the same at every try. The rest go back to pending when the campaign
 /// stands still, or become suppressed. The message may be written once this is committed.
@@ -163,8 +175,7 @@ pub async fn mark(conn: &mut Conn, mailer: Id, ids: &[Id], now: Millis) -> Resul
     let mut sql = Sql::new("update delivery set state = 'sending', dated_at = coalesce(dated_at, cast(");
     sql.bind(now).push(" as bigint)), changed_at = ").bind(now).push(" where mailer_id = ").bind(mailer);
     sql.push(" and state = 'leased' and id in (").bind_all(ids.iter().copied()).push(") and ").push(SUBSCRIBED);
-    sql.push(" and exists (select 1 from campaign r where r.id = delivery.campaign_id and r.state = 'running')");
-    let rows = sql.push(" returning id, dated_at").all(conn).await?;
+    let rows = sql.push(RUNNING).push(" returning id, dated_at").all(conn).await?;
     let marked: Vec<(Id, Millis)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
     if marked.len() < ids.len() {
         release(conn, mailer, ids, now).await?;
@@ -276,6 +287,14 @@ pub async fn is_due(conn: &mut Conn, campaign: Id, now: Millis) -> Result<bool> 
     .fetch_one(conn)
     .await?;
     Ok(row.get::<i64, _>(0) > 0)
+}
+
+/// True when another mailer holds deliveries of the campaign: they end with it, or come back once
+/// its lease has run out.
+pub async fn is_held(conn: &mut Conn, campaign: Id, mailer: Id) -> Result<bool> {
+    let mut sql = Sql::new("select 1 from delivery where campaign_id = ");
+    sql.bind(campaign).push(" and state in ('leased', 'sending') and mailer_id <> ").bind(mailer);
+    Ok(sql.push(" limit 1").first(conn).await?.is_some())
 }
 
 /// When the next delivery of the campaign that waits for its time is due.

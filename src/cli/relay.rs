@@ -111,7 +111,7 @@ async fn test(home: &Installation, relay: &Relay, lang: Lang) -> Result<Report> 
     match &relay.kind {
         Kind::Capture => ready(Folder::captured(home).list(0).map(|_| ()), relay, lang),
         Kind::Folder(path) => ready(prepare(path).map(|_| ()), relay, lang),
-        Kind::Smtp(target) => greet(target, lang).await,
+        Kind::Smtp(target) => greet(target, &Timers::hasty(&mut *home.db.read().await?).await?, lang).await,
     }
 }
 
@@ -120,13 +120,12 @@ fn ready(outcome: Result<()>, relay: &Relay, lang: Lang) -> Result<Report> {
     Ok(Report { json: json!({ "ok": true, "kind": relay.kind.as_str() }), text: lang.tr("relay-ready"), failed: false })
 }
 
-async fn greet(target: &Target, lang: Lang) -> Result<Report> {
+async fn greet(target: &Target, timers: &Timers, lang: Lang) -> Result<Report> {
     let failed = |fault: crate::mailer::fault::Fault| match fault.is_configuration() {
         true => fault.message().misuse(),
         false => fault.message().failed(),
     };
-    // Someone is waiting at a terminal: a tenth of the patience of a mailer.
-    let mut session = Session::open(target, &Timers::scaled(0.1)).await.map_err(failed)?;
+    let mut session = Session::open(target, timers).await.map_err(failed)?;
     session.noop().await.map_err(failed)?;
     let (found, encrypted) = (session.extensions(), session.is_encrypted());
     session.quit().await;

@@ -2,24 +2,36 @@
 //! of its relay.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::relay::{self, Relay};
-use super::shift::{Shift, Trouble};
+use super::shift::Shift;
 use super::throttle::Throttle;
 use super::timer::Timers;
+use super::trouble::Trouble;
 use super::way::Way;
 use super::worker::{self, Bench};
 use super::writer::Writer;
 use crate::campaign::delivery::{self, Claimed};
 use crate::campaign::press::Press;
 use crate::campaign::state::{self, Campaign, State};
+use crate::ground::clock::Millis;
 use crate::ground::error::Result;
 use crate::ground::id::Id;
 use crate::ground::setting::{self, Setting};
+
+/// How often a round looks whether it is over.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// How long a round that is over waits for letters on the wire before it leaves them to themselves.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// A delivery on its way to a connection.
 pub struct Job {
@@ -29,41 +41,95 @@ pub struct Job {
     pub press: Arc<Press>,
 }
 
-/// Sends for one workspace until nothing is due, the shift ends, or the relay fails. Returns whether
-/// anything was claimed.
+/// Sends for one workspace until nothing is due, the shift ends, the relay fails, or it is another
+/// one. Returns whether anything was claimed.
 pub async fn run(shift: &Shift, workspace: Id, writer: &Writer, stop: &watch::Receiver<bool>) -> Result<bool> {
-    let campaigns = running(shift, workspace).await?;
-    if campaigns.is_empty() {
+    if running(shift, workspace).await?.is_empty() {
         return Ok(false);
     }
-    let relay = relay::get(&shift.home, &mut *shift.home.db.read().await?, workspace).await?;
-    let bench = Arc::new(bench(shift, &relay, writer).await?);
+    let terms = terms(shift, workspace).await?;
+    let trouble = shift.trouble(workspace);
+    trouble.arm(terms.patience, terms.relay.connections);
+    let bench = Arc::new(bench(shift, &terms, writer, trouble.clone()).await?);
     // Two chunks in flight keep every connection busy while the next is claimed.
-    let (hand, queue) = mpsc::channel(chunk(&relay));
+    let (hand, queue) = mpsc::channel(chunk(&terms.relay));
     let queue = Arc::new(Mutex::new(queue));
+    let (end, over) = watch::channel(false);
     let mut workers = JoinSet::new();
-    for _ in 0..relay.connections {
-        workers.spawn(worker::work(bench.clone(), queue.clone(), stop.clone()));
+    for _ in 0..terms.relay.connections {
+        workers.spawn(worker::work(bench.clone(), queue.clone(), over.clone(), stop.clone()));
     }
-    let claimed = feed(shift, workspace, &relay, &bench.trouble, hand, stop).await;
-    while workers.join_next().await.is_some() {}
-    if let Some(reason) = bench.trouble.verdict() {
+    let claimed = {
+        let feed = pin!(feed(shift, workspace, &bench, &terms.relay, hand, &over));
+        let guard = pin!(until_over(shift, workspace, &terms, &trouble, stop.clone()));
+        oversee(feed, guard, &end, &mut workers).await
+    };
+    // What is on the wire may take minutes to end; it writes down its result whenever it does.
+    let _ = timeout(GRACE, all(&mut workers)).await;
+    workers.detach_all();
+    while let Ok(job) = queue.lock().await.try_recv() {
+        writer.release(job.claimed.id).await;
+    }
+    if let Some(reason) = trouble.verdict() {
         pause_all(shift, workspace, &reason).await?;
     }
     claimed
 }
 
+/// Runs the feed, then waits for the workers; as soon as the guard returns, all are told to end.
+async fn oversee<T>(
+    mut feed: impl Future<Output = T> + Unpin,
+    mut guard: impl Future<Output = ()> + Unpin,
+    end: &watch::Sender<bool>,
+    workers: &mut JoinSet<()>,
+) -> T {
+    tokio::select! {
+        fed = &mut feed => {
+            tokio::select! {
+                () = all(workers) => {}
+                () = &mut guard => drop(end.send_replace(true)),
+            }
+            fed
+        }
+        () = &mut guard => {
+            end.send_replace(true);
+            feed.await
+        }
+    }
+}
+
+async fn all(workers: &mut JoinSet<()>) {
+    while workers.join_next().await.is_some() {}
+}
+
+/// Returns when these workers must not begin another letter: the shift ends, the relay is in
+/// serious trouble or has been changed, or nothing of the workspace runs any more.
+async fn until_over(shift: &Shift, workspace: Id, terms: &Terms, trouble: &Trouble, mut stop: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+        // A database that is away is the feed's to report.
+        let idle = running(shift, workspace).await.is_ok_and(|running| running.is_empty());
+        let changed = self::terms(shift, workspace).await.is_ok_and(|now| now != *terms);
+        if idle || changed || trouble.is_serious() {
+            return;
+        }
+    }
+}
+
 async fn feed(
     shift: &Shift,
     workspace: Id,
+    bench: &Bench,
     relay: &Relay,
-    trouble: &Trouble,
     hand: mpsc::Sender<Job>,
-    stop: &watch::Receiver<bool>,
+    over: &watch::Receiver<bool>,
 ) -> Result<bool> {
     let mut presses: HashMap<Id, Arc<Press>> = HashMap::new();
     let mut any = false;
-    while !*stop.borrow() && !trouble.is_serious() && (shift.gate)() {
+    while !*over.borrow() && !bench.trouble.is_serious() && (shift.gate)() {
         let campaigns = running(shift, workspace).await?;
         let share = (chunk(relay) / campaigns.len().max(1)).max(1);
         let mut found = false;
@@ -82,14 +148,21 @@ async fn feed(
             };
             for claimed in claim(shift, campaign, share).await? {
                 found = true;
-                if hand.send(Job { claimed, press: press.clone() }).await.is_err() {
-                    return Ok(any);
+                let id = claimed.id;
+                tokio::select! {
+                    biased;
+                    () = worker::told(over.clone()) => bench.writer.release(id).await,
+                    _ = hand.send(Job { claimed, press: press.clone() }) => {}
                 }
             }
         }
         any |= found;
+        // What a connection has in hand may come back, for another to send.
         if !found {
-            return Ok(any);
+            if hand.capacity() == hand.max_capacity() && bench.is_idle() {
+                return Ok(any);
+            }
+            tokio::time::sleep(LOOK / 5).await;
         }
     }
     Ok(any)
@@ -118,19 +191,41 @@ fn chunk(relay: &Relay) -> usize {
     }
 }
 
-async fn bench(shift: &Shift, relay: &Relay, writer: &Writer) -> Result<Bench> {
+/// What holds for a round of sending.
+#[derive(PartialEq)]
+struct Terms {
+    relay: Relay,
+    patience: Duration,
+    /// Distance of the first repeat, in ms.
+    retry_base: Millis,
+    /// Per cent of the timers.
+    timers: f64,
+}
+
+async fn terms(shift: &Shift, workspace: Id) -> Result<Terms> {
     let mut conn = shift.home.db.read().await?;
-    let base: i64 = setting::get(&mut conn, Setting::RetryAfter).await?.parse().unwrap_or(900);
-    let percent: f64 = setting::get(&mut conn, Setting::SmtpTimers).await?.parse().unwrap_or(100.0);
+    let patience = setting::get(&mut conn, Setting::RelayPatience).await?;
+    let base: Millis = setting::get(&mut conn, Setting::RetryAfter).await?.parse().unwrap_or(900);
+    Ok(Terms {
+        relay: relay::get(&shift.home, &mut conn, workspace).await?,
+        patience: Duration::from_secs(patience.parse().unwrap_or(30)),
+        retry_base: base * 1_000,
+        timers: setting::get(&mut conn, Setting::SmtpTimers).await?.parse().unwrap_or(100.0),
+    })
+}
+
+async fn bench(shift: &Shift, terms: &Terms, writer: &Writer, trouble: Arc<Trouble>) -> Result<Bench> {
     Ok(Bench {
         home: shift.home.clone(),
-        way: Way::open(&shift.home, relay).await?,
-        throttle: Throttle::new(relay.rate),
-        timers: Timers::scaled(percent / 100.0),
-        retry_base: base * 1_000,
+        mailer: shift.lease(),
+        way: Way::open(&shift.home, &terms.relay).await?,
+        throttle: Throttle::new(terms.relay.rate),
+        timers: Timers::scaled(terms.timers / 100.0),
+        retry_base: terms.retry_base,
         gate: shift.gate.clone(),
         writer: writer.clone(),
-        trouble: Trouble::new(super::shift::patience(&shift.home).await?),
+        trouble,
+        in_hand: AtomicUsize::default(),
     })
 }
 

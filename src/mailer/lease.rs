@@ -1,8 +1,9 @@
 //! Table `lease`: which mailers are alive. A mailer renews its lease while it works; what it held is
 //! given back, or listed as uncertain, once the lease has run out. On SQLite a lock on a file keeps
-//! a second mailer out of the folder altogether, so every other lease there is a dead one.
+//! a second mailer out of the folder altogether, so every other lease there is a dead one. With
+//! PostgreSQL the same lock tells a mailer that the last one of its own folder is dead.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
 
@@ -37,12 +38,22 @@ pub struct Left {
 impl Lease {
     /// Registers a mailer and settles what dead ones left.
     pub async fn take(home: &Installation) -> Result<(Self, Left)> {
-        let lock = if home.db.is_shared() { None } else { Some(lock(&home.config.data.join("mailer.lock"))?) };
+        let lock = match lock(&home.config.data.join("mailer.lock")) {
+            Ok(lock) => Some(lock),
+            // Several may share the database, even from one folder.
+            Err(_) if home.db.is_shared() => None,
+            Err(error) => return Err(error),
+        };
+        let note = home.config.data.join("mailer.lease");
         let lease = Self { id: home.ids.next(), _lock: lock };
         let mut tx = home.db.write().await?;
         let now = home.clock.now();
         if !home.db.is_shared() {
             sqlx::query("delete from lease").execute(&mut *tx).await?;
+        } else if lease._lock.is_some() {
+            // Who held the lock of this folder before us is dead: no need to wait for the lease to run out.
+            let before: Id = fs::read_to_string(&note).ok().and_then(|id| id.trim().parse().ok()).unwrap_or(0);
+            sqlx::query("delete from lease where id = $1").bind(before).execute(&mut *tx).await?;
         }
         sqlx::query("insert into lease (id, until) values ($1, $2)")
             .bind(lease.id)
@@ -51,6 +62,9 @@ impl Lease {
             .await?;
         let left = settle(&mut tx, now).await?;
         tx.commit().await?;
+        if home.db.is_shared() && lease._lock.is_some() {
+            fs::write(&note, format!("{}\n", lease.id)).map_err(Error::io(note.display()))?;
+        }
         Ok((lease, left))
     }
 

@@ -16,6 +16,7 @@ pub mod text;
 pub mod throttle;
 pub mod timer;
 pub mod tls;
+pub mod trouble;
 pub mod way;
 pub mod wire;
 pub mod worker;

@@ -16,13 +16,15 @@ use crate::ground::installation::Installation;
 pub async fn send(home: &Installation, relay: &Relay, from: &str, to: &Address, message: &[u8]) -> Result<String> {
     match Way::open(home, relay).await?.end() {
         End::Folder(folder) => folder.keep(to, message),
-        End::Smtp(target) => deliver(target, from, to, message).await,
+        End::Smtp(target) => {
+            deliver(target, &Timers::hasty(&mut *home.db.read().await?).await?, from, to, message).await
+        }
     }
 }
 
-async fn deliver(target: &Target, from: &str, to: &Address, message: &[u8]) -> Result<String> {
+async fn deliver(target: &Target, timers: &Timers, from: &str, to: &Address, message: &[u8]) -> Result<String> {
     let failed = |fault: Fault| Error::Failed(fault.message());
-    let mut session = Session::open(target, &Timers::default()).await.map_err(failed)?;
+    let mut session = Session::open(target, timers).await.map_err(failed)?;
     match session.envelope(from, &to.envelope(), to.needs_smtputf8()).await.map_err(failed)? {
         Verdict::Ready => {}
         Verdict::Undeliverable => return Err(Message::new("post-smtputf8").failed()),

@@ -3,24 +3,22 @@
 //! shift ends; the next one begins by settling what was left.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 
 use super::dispatch;
-use super::fault::Fault;
 use super::lease::{Lease, TERM};
+use super::trouble::Trouble;
 use super::writer::Writer;
 use crate::campaign::state::{self, State};
 use crate::campaign::{delivery, launch};
 use crate::ground::clock::Millis;
-use crate::ground::error::{Error, Message, Result};
+use crate::ground::error::{Error, Result};
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
-use crate::ground::setting::{self, Setting};
 
 /// Says whether messages may leave at this moment; false while goodbyes wait to be carried out.
 pub type Gate = Arc<dyn Fn() -> bool + Send + Sync>;
@@ -41,6 +39,7 @@ pub struct Shift {
     /// Whether messages may leave.
     pub gate: Gate,
     lease: Id,
+    troubles: Mutex<HashMap<Id, Arc<Trouble>>>,
 }
 
 /// How long to rest when nothing was due, and between tries while the database is away.
@@ -77,7 +76,7 @@ async fn serve(home: &Installation, mode: Mode, gate: Gate, stop: watch::Receive
         tracing::warn!(given_back = left.given_back, uncertain = left.uncertain, "an earlier mailer had not finished");
     }
     let (halt, halted) = watch::channel(false);
-    let shift = Arc::new(Shift { home: home.clone(), gate, lease: lease.id });
+    let shift = Arc::new(Shift { home: home.clone(), gate, lease: lease.id, troubles: Mutex::default() });
     let (writer, writing) = Writer::start(home.clone(), lease.id);
     let (next, kept) = {
         let keeper = keep(home, &lease, &halt, stop);
@@ -105,7 +104,8 @@ async fn keep(
     let kept = loop {
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(TERM.unsigned_abs() / 3)) => {}
-            _ = stop.wait_for(|stop| *stop) => break Ok(()),
+            // A whole term for what is still on the wire.
+            _ = stop.wait_for(|stop| *stop) => break lease.renew(home).await.map(drop),
         }
         match lease.renew(home).await {
             Ok(true) => {}
@@ -121,6 +121,13 @@ impl Shift {
     /// The number under which this mailer holds rows.
     pub fn lease(&self) -> Id {
         self.lease
+    }
+
+    /// What stands in the way of the relay of a workspace. It outlives a round of sending: one that
+    /// ends for want of letters is no sign that the relay is well.
+    pub fn trouble(&self, workspace: Id) -> Arc<Trouble> {
+        let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
+        troubles.entry(workspace).or_default().clone()
     }
 
     async fn day(
@@ -168,6 +175,7 @@ impl Shift {
             }
         }
         let running = state::in_state(&mut *self.home.db.read().await?, State::Running).await?;
+        let mut held = false;
         for campaign in running {
             let due = delivery::is_due(&mut *self.home.db.read().await?, campaign.id, self.home.clock.now()).await?;
             if due && !benches.contains_key(&campaign.workspace) {
@@ -177,11 +185,13 @@ impl Shift {
             }
             if !due && !benches.contains_key(&campaign.workspace) {
                 let mut tx = self.home.db.write().await?;
-                state::finish(&mut tx, campaign.id, self.home.clock.now()).await?;
+                let finished = state::finish(&mut tx, campaign.id, self.home.clock.now()).await?;
                 tx.commit().await?;
+                held |=
+                    !finished && delivery::is_held(&mut *self.home.db.read().await?, campaign.id, self.lease).await?;
             }
         }
-        Ok(!worked && benches.is_empty())
+        Ok(!worked && !held && benches.is_empty())
     }
 
     async fn next_due(&self) -> Result<Option<Millis>> {
@@ -198,74 +208,4 @@ impl Shift {
 /// A task of ours ended before its work was done.
 fn crashed() -> Error {
     Error::Db(sqlx::Error::WorkerCrashed)
-}
-
-/// What stands in the way of a relay. A success forgets it; when it lasts longer than the patience,
-/// or only a change of settings can help, the campaigns are paused. No recipient is ever blamed.
-pub struct Trouble {
-    patience: Duration,
-    inner: Mutex<Option<Broken>>,
-}
-
-struct Broken {
-    since: Instant,
-    failures: u32,
-    last: String,
-    serious: bool,
-}
-
-impl Trouble {
-    /// Trouble that is serious after `patience` without a single success.
-    pub fn new(patience: Duration) -> Self {
-        Self { patience, inner: Mutex::new(None) }
-    }
-
-    /// The relay did something right.
-    pub fn clear(&self) {
-        let mut inner = self.inner.lock().expect("nothing panics while it is held");
-        if inner.as_ref().is_some_and(|broken| !broken.serious) {
-            *inner = None;
-        }
-    }
-
-    /// The relay failed; returns after a pause that grows with the failures.
-    pub async fn report(&self, fault: &Fault) {
-        tracing::warn!(phase = %fault.phase, cause = fault.message().key, "the relay failed");
-        self.fail(fault.message(), fault.is_configuration()).await;
-    }
-
-    /// The same for what is no SMTP fault.
-    pub async fn fail(&self, why: Message, hopeless: bool) {
-        let rest = {
-            let mut inner = self.inner.lock().expect("nothing panics while it is held");
-            let broken = inner.get_or_insert_with(|| Broken {
-                since: Instant::now(),
-                failures: 0,
-                last: String::new(),
-                serious: false,
-            });
-            broken.failures += 1;
-            broken.last = why.pack();
-            broken.serious |= hopeless || broken.since.elapsed() >= self.patience;
-            if broken.serious { Duration::ZERO } else { Duration::from_millis(100 << broken.failures.min(5)) }
-        };
-        tokio::time::sleep(rest).await;
-    }
-
-    /// True when sending should stop.
-    pub fn is_serious(&self) -> bool {
-        self.inner.lock().expect("nothing panics while it is held").as_ref().is_some_and(|broken| broken.serious)
-    }
-
-    /// Why sending stopped, as a packed message.
-    pub fn verdict(&self) -> Option<String> {
-        let inner = self.inner.lock().expect("nothing panics while it is held");
-        inner.as_ref().filter(|broken| broken.serious).map(|broken| broken.last.clone())
-    }
-}
-
-/// How long a relay may fail before its campaigns are paused.
-pub async fn patience(home: &Installation) -> Result<Duration> {
-    let seconds = setting::get(&mut *home.db.read().await?, Setting::RelayPatience).await?;
-    Ok(Duration::from_secs(seconds.parse().unwrap_or(30)))
 }

@@ -3,6 +3,10 @@
 
 use std::time::Duration;
 
+use crate::ground::db::Conn;
+use crate::ground::error::Result;
+use crate::ground::setting::{self, Setting};
+
 /// How long to wait in each phase; the defaults are those of RFC 5321 §4.5.3.2.
 #[derive(Debug, Clone, Copy)]
 pub struct Timers {
@@ -44,6 +48,12 @@ impl Default for Timers {
 }
 
 impl Timers {
+    /// For someone who waits at a terminal: a tenth of the patience of a mailer.
+    pub async fn hasty(conn: &mut Conn) -> Result<Self> {
+        let percent: f64 = setting::get(conn, Setting::SmtpTimers).await?.parse().unwrap_or(100.0);
+        Ok(Self::scaled(percent / 1_000.0))
+    }
+
     /// The default timers, each multiplied by `factor`.
     pub fn scaled(factor: f64) -> Self {
         let full = Self::default();

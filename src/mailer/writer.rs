@@ -3,10 +3,13 @@
 //! for the same.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
 
 use crate::campaign::delivery::{self, Outcome};
 use crate::ground::clock::Millis;
@@ -16,6 +19,12 @@ use crate::ground::installation::Installation;
 
 /// Marks and results a commit carries at most.
 const BATCH: usize = 1_000;
+
+/// How long a commit waits for more at most.
+const LINGER: Duration = Duration::from_millis(3);
+
+/// A commit faster than this is not worth waiting for.
+const LEAST: Duration = Duration::from_millis(1);
 
 enum Note {
     Mark { delivery: Id, answer: oneshot::Sender<Option<Millis>> },
@@ -27,6 +36,16 @@ enum Note {
 #[derive(Clone)]
 pub struct Writer {
     notes: mpsc::Sender<Note>,
+    busy: Arc<AtomicUsize>,
+}
+
+/// A connection with a letter in hand, until it is dropped: it will ask for a mark.
+pub struct Busy(Arc<AtomicUsize>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Writer {
@@ -34,7 +53,14 @@ impl Writer {
     /// disk; it returns false when the database had failed on the way.
     pub fn start(home: Installation, mailer: Id) -> (Self, JoinHandle<bool>) {
         let (notes, inbox) = mpsc::channel(4 * BATCH);
-        (Self { notes }, tokio::spawn(write(home, mailer, inbox)))
+        let busy = Arc::<AtomicUsize>::default();
+        (Self { notes, busy: busy.clone() }, tokio::spawn(write(home, mailer, inbox, busy)))
+    }
+
+    /// Says that a connection has taken a letter in hand.
+    pub fn busy(&self) -> Busy {
+        self.busy.fetch_add(1, Ordering::Relaxed);
+        Busy(self.busy.clone())
     }
 
     /// The last word on a delivery: once this returns the date of its message, the mark is on disk
@@ -56,10 +82,13 @@ impl Writer {
     }
 }
 
-async fn write(home: Installation, mailer: Id, mut inbox: mpsc::Receiver<Note>) -> bool {
+async fn write(home: Installation, mailer: Id, mut inbox: mpsc::Receiver<Note>, busy: Arc<AtomicUsize>) -> bool {
     let mut sound = true;
     let mut batch = Vec::with_capacity(BATCH);
+    let mut sync = Duration::ZERO;
     while inbox.recv_many(&mut batch, BATCH).await > 0 {
+        gather(&mut inbox, &mut batch, &busy, sync).await;
+        let began = Instant::now();
         let (mut marks, mut answers, mut releases, mut results) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for note in batch.drain(..) {
             match note {
@@ -74,6 +103,7 @@ async fn write(home: Installation, mailer: Id, mut inbox: mpsc::Receiver<Note>) 
         // After a failure nothing new may start: what is known is still written down, as soon as
         // the database answers, and the mailer ends its shift.
         let marked = if sound { commit(&home, mailer, &marks, &releases, &results).await } else { Ok(Vec::new()) };
+        sync = began.elapsed();
         match marked {
             Ok(marked) if sound => {
                 let dates: HashMap<Id, Millis> = marked.into_iter().collect();
@@ -92,6 +122,20 @@ async fn write(home: Installation, mailer: Id, mut inbox: mpsc::Receiver<Note>) 
         }
     }
     sound
+}
+
+/// Waits a little for the connections that are about to ask, for half of what the last commit
+/// took: without it they part into groups that wait for each other's commits by turns.
+async fn gather(inbox: &mut mpsc::Receiver<Note>, batch: &mut Vec<Note>, busy: &AtomicUsize, sync: Duration) {
+    let until = Instant::now() + (sync / 2).min(LINGER);
+    let marks = |batch: &[Note]| batch.iter().filter(|note| matches!(note, Note::Mark { .. })).count();
+    while sync > LEAST && batch.len() < BATCH && marks(batch) < busy.load(Ordering::Relaxed) {
+        let room = BATCH - batch.len();
+        match timeout_at(until, inbox.recv_many(batch, room)).await {
+            Ok(1..) => {}
+            Ok(0) | Err(_) => return,
+        }
+    }
 }
 
 async fn commit(

@@ -21,9 +21,9 @@ use tokio::task::JoinSet;
 use crate::house::{House, both};
 use crate::sink::{Act, Plan, Sink};
 
-const LETTER: &str = "+++\nname = \"autumn\"\nlist = \"News\"\nfrom = \"Shop <news@shop.example>\"\nsubject = \"Autumn\"\n+++\n# Hello\n\n[Look](https://shop.example/)\n";
+pub const LETTER: &str = "+++\nname = \"autumn\"\nlist = \"News\"\nfrom = \"Shop <news@shop.example>\"\nsubject = \"Autumn\"\n+++\n# Hello\n\n[Look](https://shop.example/)\n";
 
-async fn use_relay(house: &House, target: Target, connections: u32) {
+pub async fn use_relay(house: &House, target: Target, connections: u32) {
     let mut tx = house.home.db.write().await.expect("a transaction");
     let relay = Relay { kind: Kind::Smtp(Box::new(target)), connections, rate: None };
     relay::set(&house.home, &mut tx, house.workspace.id, &relay).await.expect("a relay");
@@ -31,7 +31,7 @@ async fn use_relay(house: &House, target: Target, connections: u32) {
     tx.commit().await.expect("committed");
 }
 
-async fn start(house: &House, letter: &str) -> Campaign {
+pub async fn start(house: &House, letter: &str) -> Campaign {
     let draft = draft(house, letter).await;
     launch::start(&house.home, &draft).await.expect("launched");
     campaign(house).await
@@ -48,17 +48,17 @@ async fn draft(house: &House, letter: &str) -> Campaign {
     campaign(house).await
 }
 
-async fn campaign(house: &House) -> Campaign {
+pub async fn campaign(house: &House) -> Campaign {
     let mut conn = house.home.db.read().await.expect("a connection");
     state::need(&mut conn, house.workspace.id, "autumn").await.expect("the campaign")
 }
 
-async fn mail(house: &House) -> Option<i64> {
+pub async fn mail(house: &House) -> Option<i64> {
     let (_keep, stop) = watch::channel(false);
     shift::work(&house.home, Mode::UntilIdle, Arc::new(|| true), stop).await.expect("a shift")
 }
 
-async fn states(house: &House) -> BTreeMap<&'static str, i64> {
+pub async fn states(house: &House) -> BTreeMap<&'static str, i64> {
     let id = campaign(house).await.id;
     let mut conn = house.home.db.read().await.expect("a connection");
     let counts = delivery::count(&mut conn, id).await.expect("counted");
@@ -69,12 +69,12 @@ fn crowd(count: usize) -> Vec<String> {
     (0..count).map(|n| format!("person{n}@example.org")).collect()
 }
 
-async fn house_with(house: &House, count: usize) {
+pub async fn house_with(house: &House, count: usize) {
     let crowd = crowd(count);
     house.join("News", &crowd.iter().map(String::as_str).collect::<Vec<_>>()).await;
 }
 
-fn recipients(sink: &Sink) -> BTreeMap<String, usize> {
+pub fn recipients(sink: &Sink) -> BTreeMap<String, usize> {
     let mut seen = BTreeMap::new();
     for letter in &sink.log().letters {
         *seen.entry(letter.to[0].clone()).or_default() += 1;

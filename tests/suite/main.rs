@@ -23,3 +23,4 @@ mod river;
 mod segment;
 mod session;
 mod sink;
+mod trouble;
