@@ -134,7 +134,7 @@ impl<'a> Work<'a> {
                         self.certain.insert(run.clone());
                     }
                     if tag.kind != Kind::Note {
-                        out.push_str(&self.mask.hold(run));
+                        out.push_str(&self.mask.hold_as(run, tag.source));
                     }
                 }
             }

@@ -9,7 +9,8 @@ const DIGITS: usize = 6;
 #[derive(Debug)]
 pub struct Mask {
     stem: String,
-    tags: Vec<String>,
+    /// As they run, and as the author wrote them.
+    tags: Vec<(String, String)>,
 }
 
 impl Mask {
@@ -23,7 +24,13 @@ impl Mask {
 
     /// Takes a tag and returns the word that stands for it.
     pub fn hold(&mut self, tag: impl Into<String>) -> String {
-        self.tags.push(tag.into());
+        let tag = tag.into();
+        self.hold_as(tag.clone(), tag)
+    }
+
+    /// The same for a tag that runs in another form than it was written in.
+    pub fn hold_as(&mut self, tag: String, written: impl Into<String>) -> String {
+        self.tags.push((tag, written.into()));
         format!("{}{:0DIGITS$}", self.stem, self.tags.len() - 1)
     }
 
@@ -41,7 +48,7 @@ impl Mask {
                         rest.get(self.stem.len()..end).and_then(|number| self.tags.get(number.parse::<usize>().ok()?));
                     let word = &rest[..end];
                     rest = &rest[end..];
-                    return Some(tag.map_or(Part::Text(word), |tag| Part::Tag { word, tag }));
+                    return Some(tag.map_or(Part::Text(word), |(tag, written)| Part::Tag { word, tag, written }));
                 }
                 Some(at) => at,
                 None => rest.len(),
@@ -73,12 +80,12 @@ impl Mask {
         })
     }
 
-    /// The text with its tags as the author sees them, for messages.
+    /// The text with its tags as the author wrote them, for messages and reports.
     pub fn show(&self, text: &str) -> String {
         self.parts(text)
             .map(|part| match part {
                 Part::Text(text) => text,
-                Part::Tag { tag, .. } => tag,
+                Part::Tag { written, .. } => written,
             })
             .collect()
     }
@@ -95,6 +102,8 @@ pub enum Part<'a> {
         word: &'a str,
         /// The tag.
         tag: &'a str,
+        /// The tag as the author wrote it.
+        written: &'a str,
     },
 }
 
@@ -123,13 +132,13 @@ mod tests {
     #[test]
     fn tags_come_back_and_braces_stay_literal() {
         let mut mask = Mask::new(&["qzx0x"]);
-        let name = mask.hold("{{ name }}");
+        let name = mask.hold_as("{{ name }}".to_owned(), "{{name}}");
         assert!(!name.contains("qzx0x"));
 
         let lifted = mask.lift(&format!("a{{{{7*7}}}} {{{name}9 {{% x {{#"));
 
         assert_eq!(lifted, "a{{ '{' }}{7*7}} {{ '{' }}{{ name }}9 {{ '{' }}% x {{ '{' }}#");
-        assert_eq!(mask.show(&format!("<{name}>")), "<{{ name }}>");
+        assert_eq!(mask.show(&format!("<{name}>")), "<{{name}}>");
         assert_eq!(mask.strip(&format!("on{name}click")), "onclick");
     }
 }
