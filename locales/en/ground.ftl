@@ -12,6 +12,7 @@ database-damaged = The database file is damaged or is not a database. Restore it
 database-unopenable = The database file cannot be opened. Check that the data folder exists and that you may write to it.
 database-login = The database server does not let this user in. Check the user and password in --database.
 database-missing = The database server has no such database. Make it there first, or correct the name in --database.
+database-disk = The disk under the database does not take what is written: it is full, away or damaged. Look after it and repeat; everything confirmed so far is safe.
 database-refused = The database refused the request; nothing was changed. The log says more.
 database-newer = This database was written by a newer Sendoff. Install that version or a later one; nothing was changed.
 database-altered = Step { $version } of the tables differs from the one in this program. Use the program that made this database.

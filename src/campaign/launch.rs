@@ -69,7 +69,7 @@ pub async fn start(home: &Installation, campaign: &Campaign) -> Result<Option<u6
         .iter()
         .map(|link| Link {
             position: position(link.position),
-            destination: link.destination.clone(),
+            destination: link.shown.clone(),
             personal: link.personal,
         })
         .collect();

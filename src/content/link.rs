@@ -22,6 +22,8 @@ pub struct Link {
     pub position: usize,
     /// A URL, or a template of one when it is personal.
     pub destination: String,
+    /// The same as the author wrote it, for people to read.
+    pub shown: String,
     /// True when the destination differs from person to person.
     pub personal: bool,
 }
@@ -112,9 +114,10 @@ pub fn number(nodes: &mut [Node], mask: &mut Mask) -> Result<Vec<Link>, (Message
                 continue;
             };
             let personal = mask.is_in(&destination);
+            let shown = mask.show(&destination);
             let destination = if personal { mask.lift(&destination) } else { destination };
             *value = mask.hold(format!("{{{{ {}.link_{} }}}}", super::grammar::INNER, links.len()));
-            links.push(Link { position: links.len(), destination, personal });
+            links.push(Link { position: links.len(), destination, shown, personal });
         }
     }
     Ok(links)

@@ -80,7 +80,7 @@ impl Mask {
         })
     }
 
-    /// The text with its tags as the author sees them, for messages.
+    /// The text with its tags as the author wrote them, for messages and reports.
     pub fn show(&self, text: &str) -> String {
         self.parts(text)
             .map(|part| match part {

@@ -76,6 +76,14 @@ impl Error {
     }
 }
 
+/// What stopped a CSV: its own words would hide that a disk is full.
+pub fn of_csv(error: csv::Error) -> std::io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => std::io::Error::other(format!("{other:?}")),
+    }
+}
+
 fn database_message(error: &sqlx::Error) -> Message {
     let text = error.to_string();
     let code = error.as_database_error().and_then(|error| error.code());
@@ -86,6 +94,7 @@ fn database_message(error: &sqlx::Error) -> Message {
         _ if text.contains("readonly") || text.contains("read-only") => "database-readonly",
         _ if text.contains("is locked") => "database-busy",
         _ if text.contains("malformed") || text.contains("not a database") => "database-damaged",
+        _ if text.contains("disk I/O error") => "database-disk",
         sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) | sqlx::Error::Configuration(_) => "database-away",
         _ if text.contains("unable to open database file") => "database-unopenable",
         _ => "database-refused",

@@ -15,7 +15,7 @@ use super::{replay, scrub};
 use crate::audience::address::Address;
 use crate::audience::tombstone::{self, Mark};
 use crate::ground::aside::{self, Aside};
-use crate::ground::error::{Error, Result};
+use crate::ground::error::{Error, Result, of_csv};
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
 use crate::ground::secret::Key;
@@ -150,10 +150,10 @@ fn records(path: &Path, is_gone: &impl Fn(&Address) -> bool) -> io::Result<()> {
 }
 
 fn csv_hits(path: &Path, is_gone: &impl Fn(&Address) -> bool) -> io::Result<Vec<Range<u64>>> {
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_path(path)?;
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_path(path).map_err(of_csv)?;
     let mut record = csv::ByteRecord::new();
     let mut hits = Vec::new();
-    while reader.read_byte_record(&mut record)? {
+    while reader.read_byte_record(&mut record).map_err(of_csv)? {
         let start = record.position().map_or(0, csv::Position::byte);
         if record.iter().any(|cell| names(&String::from_utf8_lossy(cell), is_gone)) {
             hits.push(start..reader.position().byte());

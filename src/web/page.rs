@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::http::request::Parts;
-use axum::http::{Method, StatusCode};
+use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 
@@ -30,12 +30,15 @@ const RETRY_AFTER: HeaderValue = HeaderValue::from_static("10");
 pub struct Frame {
     /// The reader's language.
     pub lang: Lang,
+    /// How many folders the page lies below the root.
+    depth: usize,
 }
 
 impl Frame {
-    fn of(headers: &HeaderMap, app: &App) -> Self {
+    fn of(headers: &HeaderMap, uri: &Uri, app: &App) -> Self {
+        let depth = uri.path().matches('/').count().saturating_sub(1);
         let asked = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-        Self { lang: asked.and_then(Lang::of_header).unwrap_or_else(|| app.told().language) }
+        Self { lang: asked.and_then(Lang::of_header).unwrap_or_else(|| app.told().language), depth }
     }
 
     /// A sentence of the catalogue.
@@ -48,14 +51,19 @@ impl Frame {
         self.lang.say(&Message::new(key).with("list", list))
     }
 
-    /// Path of the stylesheet.
-    pub fn style(&self) -> &'static str {
-        asset::style()
+    /// A path of ours as seen from the page: the web server in front may serve us below a folder.
+    pub fn at(&self, path: &str) -> String {
+        format!("{}{}", "../".repeat(self.depth), path.trim_start_matches('/'))
     }
 
-    /// Path of the icon.
-    pub fn icon(&self) -> &'static str {
-        asset::icon()
+    /// Where the stylesheet is.
+    pub fn style(&self) -> String {
+        self.at(asset::style())
+    }
+
+    /// Where the icon is.
+    pub fn icon(&self) -> String {
+        self.at(asset::icon())
     }
 }
 
@@ -63,7 +71,7 @@ impl FromRequestParts<Arc<App>> for Frame {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Infallible> {
-        Ok(Self::of(&parts.headers, app))
+        Ok(Self::of(&parts.headers, &parts.uri, app))
     }
 }
 
@@ -77,7 +85,7 @@ pub struct Notice {
     pub title: String,
     /// A paragraph each.
     pub lines: Vec<String>,
-    /// Where to go next: path and label.
+    /// Where to go next, as seen from the page, and its label.
     pub link: Option<(String, String)>,
 }
 
@@ -149,7 +157,7 @@ impl IntoResponse for Refusal {
 
 /// Turns refusals, also those of the framework, into pages, and puts the headers on every answer.
 pub async fn dress(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let frame = Frame::of(request.headers(), &app);
+    let frame = Frame::of(request.headers(), request.uri(), &app);
     let is_head = request.method() == Method::HEAD;
     let mut response = next.run(request).await;
     let status = response.status();

@@ -76,7 +76,9 @@ pub async fn change(
         ("erase", _) if order.sure.is_some() => {
             app.grant(claim, Wish::Erase).await.map(|granted| erased(frame, granted)).map_err(Refusal::from)
         }
-        ("erase", _) => Ok(show(&Sure { frame, title: frame.tr("erase-title"), action: format!("/p/{token}") })),
+        ("erase", _) => {
+            Ok(show(&Sure { frame, title: frame.tr("erase-title"), action: frame.at(&format!("/p/{token}")) }))
+        }
         _ => Err(Refusal::new(axum::http::StatusCode::BAD_REQUEST, "refusal-request")),
     }
 }
@@ -123,7 +125,7 @@ async fn overview(
         return Ok(done.map_or_else(|| nothing(frame), |title| show(&Notice::new(frame, title, frame.tr("held-last")))));
     };
     let intro = Message::new("held-intro").with("address", &held.address).with("day", &held.since);
-    let action = letter.map(|claim| format!("/p/{}", app.home.signer.stem(claim).token(Door::Preferences)));
+    let action = letter.map(|claim| frame.at(&format!("/p/{}", app.home.signer.stem(claim).token(Door::Preferences))));
     Ok(show(&Preferences { frame, title: frame.tr("held-title"), intro: frame.lang.say(&intro), done, held, action }))
 }
 

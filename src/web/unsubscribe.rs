@@ -57,8 +57,8 @@ pub async fn ask(State(app): State<Arc<App>>, frame: Frame, Path(token): Path<St
         title: frame.about("unsubscribe-title", &list),
         question,
         promise: frame.tr("unsubscribe-promise"),
-        action: format!("/u/{token}"),
-        preferences: format!("/p/{}", app.home.signer.stem(claim).token(Door::Preferences)),
+        action: frame.at(&format!("/u/{token}")),
+        preferences: frame.at(&format!("/p/{}", app.home.signer.stem(claim).token(Door::Preferences))),
     }))
 }
 
@@ -82,7 +82,7 @@ pub async fn leave(
     if let Some(other) = other {
         page.lines.push(frame.tr("left-others"));
         let token = app.home.signer.stem(other).token(Door::Preferences);
-        page.link = Some((format!("/p/{token}"), frame.tr("left-see-others")));
+        page.link = Some((frame.at(&format!("/p/{token}")), frame.tr("left-see-others")));
     }
     Ok(show(&page))
 }

@@ -4,7 +4,7 @@
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
-use crate::ground::error::{Error, Message, Result};
+use crate::ground::error::{Error, Message, Result, of_csv};
 
 /// Writes refused rows, or nowhere when nobody asked.
 pub struct Rejects(Option<(csv::Writer<File>, PathBuf)>);
@@ -41,19 +41,12 @@ impl Rejects {
 
     fn write(&mut self, cells: [&str; 4]) -> Result<()> {
         let Some((writer, path)) = &mut self.0 else { return Ok(()) };
-        writer.write_record(cells).map_err(|error| Error::io(path.display())(into_io(error)))
+        writer.write_record(cells).map_err(|error| Error::io(path.display())(of_csv(error)))
     }
 
     /// Hands everything to the file system.
     pub fn flush(&mut self) -> Result<()> {
         let Some((writer, path)) = &mut self.0 else { return Ok(()) };
         writer.flush().map_err(Error::io(path.display()))
-    }
-}
-
-fn into_io(error: csv::Error) -> std::io::Error {
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => error,
-        other => std::io::Error::other(format!("{other:?}")),
     }
 }

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::ground::clock::Millis;
+use crate::ground::error::of_csv;
 
 crate::text_enum! {
     /// How rows are written.
@@ -50,7 +51,7 @@ impl<W: Write> Sheet<W> {
                     .quote_style(csv::QuoteStyle::Always)
                     .terminator(csv::Terminator::CRLF)
                     .from_writer(out);
-                writer.write_record(columns.iter().map(|name| guarded(name)))?;
+                writer.write_record(columns.iter().map(|name| guarded(name))).map_err(of_csv)?;
                 Out::Csv(Box::new(writer))
             }
         };
@@ -60,7 +61,7 @@ impl<W: Write> Sheet<W> {
     /// Adds a row; it has a cell for every column.
     pub fn row(&mut self, cells: Vec<Cell>) -> io::Result<()> {
         match &mut self.out {
-            Out::Csv(writer) => Ok(writer.write_record(cells.iter().map(cell))?),
+            Out::Csv(writer) => writer.write_record(cells.iter().map(cell)).map_err(of_csv),
             Out::Ndjson(out) => {
                 let object: Map<String, Value> = self.columns.iter().cloned().zip(cells).collect();
                 serde_json::to_writer(&mut *out, &object)?;
@@ -122,6 +123,26 @@ mod tests {
             "\"c0\",\"c1\",\"c2\",\"c3\"\r\n\"-5\",\"-1.5\",\"\",\"a\"\"b,\nc\"\r\n"
         );
         assert_eq!(written(Format::Ndjson, cells), "{\"c0\":-5,\"c1\":-1.5,\"c2\":null,\"c3\":\"a\\\"b,\\nc\"}\n");
+    }
+
+    #[test]
+    fn a_full_disk_is_told_as_one() {
+        struct Full;
+        impl Write for Full {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        for format in [Format::Csv, Format::Ndjson] {
+            let mut written = Sheet::new(format, vec!["a".to_owned()], Full).map(|_| ());
+            if let Ok(mut sheet) = Sheet::new(format, vec!["a".to_owned()], Full) {
+                written = sheet.row(vec![Value::from("x".repeat(1 << 16))]);
+            }
+            assert_eq!(written.expect_err("a full disk").kind(), io::ErrorKind::StorageFull, "{format}");
+        }
     }
 
     #[test]

@@ -38,6 +38,7 @@ fn the_campaign_of_the_manual_reads_well_in_both_parts() {
         [Link {
             position: 0,
             destination: "https://shop.example.org/catalog?utm_source=letter".to_owned(),
+            shown: "https://shop.example.org/catalog?utm_source=letter".to_owned(),
             personal: false
         }]
     );

@@ -68,6 +68,7 @@ fn a_personal_link_carries_its_own_signed_destination() {
         letter.links()[0].destination,
         "https://a.example/{{ city | default('all') }}?n={{ (first_name|needed(\"first_name\")) }}"
     );
+    assert_eq!(letter.links()[0].shown, "https://a.example/{{ city | default('all') }}?n={{ first_name }}");
     assert!(letter.links()[0].personal);
 
     let path = rendered

@@ -133,7 +133,7 @@ both!(the_second_time_reads_like_the_first, |house| {
     let slashed = stage.post(&format!("/u/{token}/"), "").await;
 
     assert_eq!(first.body, second.body);
-    assert_eq!(first.body, slashed.body);
+    assert_eq!(first.body, slashed.body.replace("../../", "../"));
     assert_eq!([second.status, slashed.status], [StatusCode::OK; 2]);
     assert_eq!(stage.unsubscribed().await, 1);
     let page = stage.get(&format!("/u/{token}")).await;

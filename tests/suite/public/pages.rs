@@ -6,6 +6,7 @@ use sendoff::ground::setting::{self, Setting};
 use sendoff::ground::token::Door;
 use sendoff::web::app::App;
 use sendoff::web::router;
+use url::Url;
 
 use super::stage::{Stage, dump, launch, send};
 use crate::house::both;
@@ -49,6 +50,26 @@ both!(every_answer_is_protected_and_sets_no_cookie, |house| {
     }
 });
 
+both!(pages_find_each_other_below_a_folder_of_the_public_host, |house| {
+    let stage = Stage::new(house).await;
+    for path in [
+        format!("/u/{}", stage.token(0, Door::Unsubscribe)),
+        format!("/u/{}/", stage.token(0, Door::Unsubscribe)),
+        format!("/p/{}", stage.token(0, Door::Preferences)),
+        "/c/short/0".to_owned(),
+    ] {
+        let page = Url::parse(&format!("https://x.example/mail{path}")).expect("a URL");
+        let body = stage.get(&path).await.body;
+        let targets = body.split(['"']).collect::<Vec<_>>();
+        let links = targets.windows(2).filter(|pair| pair[0].ends_with("href=") || pair[0].ends_with("action="));
+        for link in links.map(|pair| pair[1]) {
+            let led = page.join(link).expect(link);
+            let inner = led.path().strip_prefix("/mail").unwrap_or_else(|| panic!("{path} leads to {led}"));
+            assert!(stage.get(inner).await.status.is_success(), "{path} leads to {led}");
+        }
+    }
+});
+
 both!(over_https_a_browser_is_told_to_stay_there, |house| {
     let mut tx = house.home.db.write().await.expect("a transaction");
     setting::set(&mut tx, Setting::PublicUrl, "https://news.example.org").await.expect("set");
@@ -88,11 +109,11 @@ both!(refusals_are_pages_with_a_next_step, |house| {
 both!(the_stylesheet_and_icon_of_a_page_are_there, |house| {
     let stage = Stage::new(house).await;
     let page = stage.get("/").await.body;
-    let paths: Vec<&str> = page.split('"').filter(|part| part.starts_with("/static/")).collect();
+    let paths: Vec<&str> = page.split('"').filter(|part| part.starts_with("static/")).collect();
 
     assert_eq!(paths.len(), 2);
     for path in paths {
-        let reply = stage.get(path).await;
+        let reply = stage.get(&format!("/{path}")).await;
         assert_eq!(reply.status, StatusCode::OK);
         assert!(reply.header("cache-control").is_some_and(|value| value.contains("immutable")));
     }
@@ -108,7 +129,7 @@ both!(the_unsubscribe_page_names_the_list_and_masks_the_address, |house| {
     assert!(page.contains("Новости") && page.contains("a***@e***.org"), "{page}");
     assert!(!page.contains("anna"), "{page}");
     assert_eq!(page.matches("<button").count(), 1);
-    assert!(page.contains(&format!("<form method=\"post\" action=\"/u/{token}\">")));
+    assert!(page.contains(&format!("<form method=\"post\" action=\"../u/{token}\">")));
     assert!(page.contains(&format!("/p/{}", stage.token(0, Door::Preferences))));
 });
 
@@ -148,7 +169,7 @@ both!(preferences_leave_one_list_and_then_the_last, |house| {
     assert!(page.body.contains("You have left “Новости”") && page.body.contains("Offers"), "{}", page.body);
     assert!(stage.is_here(0).await);
 
-    let start = page.body.find("action=\"/p/").expect("a form") + 8;
+    let start = page.body.find("action=\"../p/").expect("a form") + 10;
     let next = &page.body[start..start + 3 + 44];
     assert_ne!(next, path, "the letter of the list that was left is no longer on record");
     let last = stage.post(next, &format!("action=leave&list={}", stage.offers.id)).await;
