@@ -1,5 +1,6 @@
 //! `sendoff mail [--until-idle]`: sends what is due.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -8,6 +9,7 @@ use super::print::Report;
 use super::serve::stop_signal;
 use crate::campaign::state;
 use crate::ground::error::{Message, Result};
+use crate::ground::id::Id;
 use crate::ground::installation::Installation;
 use crate::ground::text::Lang;
 use crate::mailer::shift::{self, Mode};
@@ -28,8 +30,21 @@ pub async fn run(home: &Installation, args: Args, lang: Lang) -> Result<Report> 
     journal.replay().await?;
     let gate = Arc::new(move || journal.is_empty());
     let mode = if args.until_idle { Mode::UntilIdle } else { Mode::Forever };
+    let before = paused(home).await?;
     let next = shift::work(home, mode, gate, stop_signal()).await?;
-    told(home, next, lang).await
+    let failed = paused(home).await?.difference(&before).count() > 0;
+    Ok(Report { failed, ..told(home, next, lang).await? })
+}
+
+/// The campaigns that stand still for a reason of the relay's.
+async fn paused(home: &Installation) -> Result<BTreeSet<Id>> {
+    let by_hand = Message::new("paused-by-hand").pack();
+    let all = state::in_state(&mut *home.db.read().await?, state::State::Paused).await?;
+    Ok(all
+        .into_iter()
+        .filter(|campaign| campaign.reason.as_ref() != Some(&by_hand))
+        .map(|campaign| campaign.id)
+        .collect())
 }
 
 /// What the campaigns came to.

@@ -228,3 +228,27 @@ fn misuse_says_what_to_do_and_ends_with_two() {
     let (code, _) = desk.refused(&["--database", "mysql://x", "init"]);
     assert_eq!(code, 2);
 }
+
+#[test]
+fn mail_that_a_dead_relay_stops_ends_with_one() {
+    let desk = Desk::new(None);
+    desk.ok(&["init"]);
+    desk.ok(&["list", "add", "News"]);
+    let file = desk.write("people.csv", "email\nanna@example.org\n");
+    let proof = ["--source", "form", "--basis", "consent", "--proof", "file 17", "--date", "2026-10-01"];
+    desk.ok(&[&["import", &file, "--list", "News"], &proof[..]].concat());
+    desk.ok(&["brand", "set", "--name", "Shop", "--address", "1 Main Street"]);
+    desk.ok(&["settings", "set", "public-url", "http://127.0.0.1:9"]);
+    desk.ok(&["settings", "set", "relay-patience", "1"]);
+    desk.ok(&["relay", "set", "smtp", "smtp://127.0.0.1:9"]);
+    let letter = "+++\nname = \"c\"\nlist = \"News\"\nfrom = \"a@shop.example\"\nsubject = \"s\"\n+++\nHello";
+    desk.ok(&["campaign", "add", &desk.write("c.md", letter)]);
+    desk.ok(&["campaign", "start", "c"]);
+
+    let (code, _) = desk.refused(&["mail", "--until-idle"]);
+    assert_eq!(code, 1);
+    assert_eq!(desk.ok(&["campaign", "show", "c"])["state"], "paused");
+
+    // What stood still before is no failure of this run.
+    desk.ok(&["mail", "--until-idle"]);
+}
