@@ -42,8 +42,24 @@ pub async fn file(home: &Installation, path: &Path, from: u64) -> Result<()> {
     if gone.marks.is_empty() {
         return Ok(());
     }
-    let path = path.to_owned();
-    blocking(move || records(&path, &|found: &Address| gone.has(found)).map_err(Error::io(path.display()))).await
+    let (broom, path) = (broom(home), path.to_owned());
+    blocking(move || {
+        let _broom = take(&broom)?;
+        records(&path, &|found: &Address| gone.has(found)).map_err(Error::io(path.display()))
+    })
+    .await
+}
+
+fn broom(home: &Installation) -> PathBuf {
+    home.config.journal().join("sweep.lock")
+}
+
+/// One sweep at a time, in this process or another: two that rewrite one file would cut it by each
+/// other's measures. Held until it is dropped.
+fn take(broom: &Path) -> Result<File> {
+    let file = File::options().create(true).append(true).open(broom).map_err(Error::io(broom.display()))?;
+    file.lock().map_err(Error::io(broom.display()))?;
+    Ok(file)
 }
 
 /// The people of some lines of the log.
@@ -67,8 +83,9 @@ impl Gone {
 }
 
 async fn in_folders(home: &Installation, is_gone: impl Fn(&Address) -> bool + Send + 'static) -> Result<()> {
-    let config = home.config.clone();
+    let (broom, config) = (broom(home), home.config.clone());
     blocking(move || {
+        let _broom = take(&broom)?;
         for path in files(&config.capture())? {
             letter(&path, &is_gone).map_err(Error::io(path.display()))?;
         }
@@ -109,7 +126,13 @@ fn letter(path: &Path, is_gone: &impl Fn(&Address) -> bool) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
     };
-    if names(&head, is_gone) { fs::remove_file(path) } else { Ok(()) }
+    if !names(&head, is_gone) {
+        return Ok(());
+    }
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
 }
 
 /// The values of those header fields that name the recipient.

@@ -301,3 +301,30 @@ both!(a_restriction_ends_where_it_began, |house| {
     let lists = subscription::of_contact(&mut tx, person).await.expect("asked");
     assert_eq!(lists[0].state, subscription::State::Confirmed);
 });
+
+both!(sweeps_at_the_same_time_leave_each_other_alone, |house| {
+    let list = canary::list(house, "News").await;
+    let export = house.home.config.export().join("people.csv");
+    let addresses: Vec<String> = (0..40).map(|n| format!("sweep{n}@example.org")).collect();
+    for text in &addresses {
+        canary::person(house, &list, text).await;
+        let letter = format!("To: {text}\r\n\r\nhello\r\n");
+        std::fs::write(house.home.config.capture().join(format!("{text}.eml")), letter).expect("a letter");
+    }
+    std::fs::write(&export, format!("email\n{}\nstays@example.org\n", addresses.join("\n"))).expect("an export");
+
+    let mut leaving = tokio::task::JoinSet::new();
+    for text in addresses {
+        let (home, workspace) = (house.home.clone(), house.workspace.id);
+        leaving.spawn(async move {
+            erasure::erase(&home, workspace, &canary::address(&text), Reason::Erased, None).await.expect("erased");
+            sweep::owed(&home).await
+        });
+    }
+    for swept in leaving.join_all().await {
+        swept.expect("a sweep beside others is no error");
+    }
+
+    assert_eq!(std::fs::read_to_string(&export).expect("the export"), "email\nstays@example.org\n");
+    assert_eq!(std::fs::read_dir(house.home.config.capture()).expect("the folder").count(), 0);
+});
