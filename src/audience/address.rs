@@ -123,8 +123,9 @@ impl Address {
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let first = |text: &str| text.chars().next().unwrap_or('*');
-        let top = self.spelled.rsplit('.').next().unwrap_or_default();
-        write!(f, "{}***@{}***.{top}", first(&self.local), first(&self.spelled))
+        let (spelled, _) = idna::domain_to_unicode(&self.spelled);
+        let top = spelled.rsplit('.').next().unwrap_or_default();
+        write!(f, "{}***@{}***.{top}", first(&self.local), first(&spelled))
     }
 }
 
@@ -256,5 +257,7 @@ mod tests {
 
         assert_eq!(address.to_string(), "и***@п***.рф");
         assert_eq!(format!("{address:?}"), "и***@п***.рф");
+        let ascii = Address::parse("иван@xn--80a1acny.xn--p1ai").expect("an address");
+        assert_eq!(ascii.to_string(), "и***@п***.рф", "for people to read");
     }
 }

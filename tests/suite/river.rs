@@ -176,7 +176,30 @@ fn the_demo_tells_the_whole_story_and_its_numbers_agree() {
     assert!(story["seconds"].as_f64().expect("a number") > 0.0);
 }
 
-/// A demo in `data` that is asked to stop after its first line; whatever it makes lies below `folder`.
+/// The commands of the README as they stand, with the inbox of the installation for a mail server and
+/// the mailer alone for `serve`, which never ends.
+#[test]
+fn the_first_campaign_of_the_readme_goes_through() {
+    let desk = Desk::new(None);
+    desk.write("people.csv", "email,first_name,city,age\na@example.org,Anna,Москва,30\nb@example.org,,Казань,41\n");
+    let readme = include_str!("../../README.md").split("## Your first campaign").nth(1).expect("a chapter");
+    let commands = readme.split("```").nth(1).expect("commands").trim_start_matches("sh\n");
+    let kept = commands.lines().filter(|line| !line.starts_with("cargo") && !line.starts_with("sendoff relay"));
+    let kept = kept.collect::<Vec<_>>().join("\n").replace("sendoff serve ", "sendoff mail --until-idle ");
+    let real = kept.replace(" --dry-run", "");
+    assert!(real.contains("campaign start autumn") && real != kept, "{real}");
+    std::os::unix::fs::symlink(concat!(env!("CARGO_MANIFEST_DIR"), "/examples"), desk.path("examples"))
+        .expect("linked");
+
+    let program = env!("CARGO_BIN_EXE_sendoff");
+    let script = format!("set -eu\nsendoff() {{ {program} \"$@\"; }}\n{real}");
+    let output = Command::new("sh").args(["-c", &script]).current_dir(desk.folder.path()).output().expect("a shell");
+
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(std::fs::read_to_string(desk.path("deliveries.csv")).expect("exported").lines().count(), 3);
+}
+
+/// A demo that is asked to stop after its first line; whatever it makes lies below `folder`.
 fn stopped_demo(folder: &Path) -> bool {
     let mut demo = Command::new(env!("CARGO_BIN_EXE_sendoff"))
         .args(["demo", "--lang", "en"])
