@@ -218,6 +218,7 @@ async fn bench(shift: &Shift, terms: &Terms, writer: &Writer, trouble: Arc<Troub
     Ok(Bench {
         home: shift.home.clone(),
         mailer: shift.lease(),
+        relay: terms.relay.kind.label(),
         way: Way::open(&shift.home, &terms.relay).await?,
         throttle: Throttle::new(terms.relay.rate),
         timers: Timers::scaled(terms.timers / 100.0),

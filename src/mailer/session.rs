@@ -18,6 +18,7 @@ use super::target::{Security, Target, is_helo};
 use super::timer::Timers;
 use super::wire::{Answer, Reply, Wire};
 use super::{text, tls};
+use crate::ground::metric::{self, Raised};
 
 /// Octets handed to the system at once.
 const CHUNK: usize = 64 * 1024;
@@ -53,6 +54,7 @@ pub struct Session {
     extensions: Extensions,
     encrypted: bool,
     state: State,
+    _counted: Raised,
 }
 
 impl Session {
@@ -69,6 +71,7 @@ impl Session {
             extensions: Extensions::default(),
             encrypted: false,
             state: State::Closed,
+            _counted: metric::connected(),
         };
         if target.security == Security::Implicit {
             session = session.encrypt(target).await?;

@@ -27,6 +27,7 @@ use crate::ground::clock::Millis;
 use crate::ground::error::Message;
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
+use crate::ground::metric;
 
 /// What the workers of one relay share.
 pub struct Bench {
@@ -34,6 +35,8 @@ pub struct Bench {
     pub home: Installation,
     /// The mailer whose connections these are.
     pub mailer: Id,
+    /// The relay as metrics name it.
+    pub relay: String,
     /// Where messages go.
     pub way: Way,
     /// The pace of the relay.
@@ -51,6 +54,9 @@ pub struct Bench {
     /// Letters that its connections have in hand.
     pub in_hand: AtomicUsize,
 }
+
+/// The lane of every letter as metrics name it, as long as there is one.
+const LANE: &str = "all";
 
 /// How long a letter that is on the wire may take to end once the program is asked to stop.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -81,7 +87,10 @@ pub async fn work(
             End::Folder(folder) => store(&bench, folder, &job).await,
         };
         match outcome {
-            Some(outcome) => bench.writer.record(outcome).await,
+            Some(outcome) => {
+                count(&bench.relay, &job.claimed, &outcome);
+                bench.writer.record(outcome).await;
+            }
             None => bench.writer.release(job.claimed.id).await,
         }
         drop(busy);
@@ -95,6 +104,19 @@ pub async fn work(
     }
     if let Some(session) = session {
         Session::quit(session).await;
+    }
+}
+
+/// Tells those who watch from outside how a try ended.
+fn count(relay: &str, claimed: &Claimed, outcome: &Outcome) {
+    let result = match outcome.state {
+        State::Pending if outcome.tried => "deferred",
+        State::Pending => "untried",
+        state => state.as_str(),
+    };
+    metric::answered(relay, LANE, result);
+    if claimed.attempts > 0 && outcome.tried {
+        metric::retried(relay, LANE);
     }
 }
 

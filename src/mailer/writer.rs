@@ -16,6 +16,7 @@ use crate::ground::clock::Millis;
 use crate::ground::error::Result;
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
+use crate::ground::metric;
 
 /// Marks and results a commit carries at most.
 const BATCH: usize = 1_000;
@@ -145,7 +146,7 @@ async fn commit(
     releases: &[Id],
     results: &[Outcome],
 ) -> Result<Vec<(Id, Millis)>> {
-    let now = home.clock.now();
+    let (now, began) = (home.clock.now(), Instant::now());
     let mut tx = home.db.write().await?;
     if !results.is_empty() {
         delivery::record(&mut tx, mailer, results, now).await?;
@@ -155,6 +156,7 @@ async fn commit(
     }
     let marked = if marks.is_empty() { Vec::new() } else { delivery::mark(&mut tx, mailer, marks, now).await? };
     tx.commit().await?;
+    metric::commit(began.elapsed());
     Ok(marked)
 }
 

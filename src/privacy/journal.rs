@@ -61,6 +61,11 @@ impl Journal {
         self.ledger.is_empty()
     }
 
+    /// How many requests wait. Walks the file.
+    pub fn waiting(&self) -> u64 {
+        self.ledger.waiting()
+    }
+
     /// Grants a request. An error means that it could be kept nowhere. Once called, the request is
     /// carried out even when the caller stops waiting.
     pub async fn grant(&self, claim: Claim, wish: Wish) -> Result<Granted> {

@@ -1,4 +1,5 @@
 //! Numbers that stay true after the people in them are gone.
 
 pub mod export;
+pub mod gauge;
 pub mod summary;

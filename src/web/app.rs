@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::known::{Campaigns, Known};
+use super::look::Look;
 use crate::feedback::recorder::Recorder;
 use crate::ground::db::Conn;
 use crate::ground::error::{Error, Result};
@@ -47,6 +48,8 @@ pub struct App {
     erased: Arc<Notify>,
     /// Where the public doors listen; the desk's one-click button posts there.
     pub(super) public: OnceLock<SocketAddr>,
+    /// How things stood when someone last asked.
+    pub(super) look: Mutex<Option<Arc<Look>>>,
 }
 
 impl App {
@@ -66,6 +69,7 @@ impl App {
             told: RwLock::new(told),
             erased,
             public: OnceLock::new(),
+            look: Mutex::default(),
         });
         app.carry_out().await;
         Ok(app)
