@@ -23,3 +23,15 @@ health-campaigns-halted = { $count ->
 } still ({ $causes }). The reason in full: sendoff campaign ls
 health-mailers-away = Letters are due and no mailer is alive. Start one: sendoff serve --role mail
 serve-metrics = Metrics and health: http://{ $address }/metrics
+workspace-unknown = There is no workspace “{ $name }”. There are: { $known }. Check --workspace and SENDOFF_WORKSPACE, or make one: sendoff workspace add NAME
+workspace-taken = There is a workspace “{ $name }” already. Choose another name, or use it: --workspace { $name }
+workspace-added = The workspace “{ $name }” is there. Work in it: sendoff --workspace { $name } …
+watch-left = The watching has ended; the campaign goes on.
+watch-numbers = accepted { $accepted } · rejected { $rejected } · on the wire { $sending } · to be tried again { $deferred }
+watch-uncertain = { $count ->
+    [one] { $count } letter is
+   *[other] { $count } letters are
+} uncertain: the relay alone knows.
+watch-rate = { $rate } letters a second
+watch-ends = { $rate } letters a second, through at about { $time }
+watch-again = What is left was refused for now; the next try is at { $time }.

@@ -19,3 +19,12 @@ health-campaigns-halted = { $count ->
 } ({ $causes }). Причина целиком: sendoff campaign ls
 health-mailers-away = Письма ждут отправки, а ни один отправитель не работает. Запустите: sendoff serve --role mail
 serve-metrics = Метрики и здоровье: http://{ $address }/metrics
+workspace-unknown = Рабочей области «{ $name }» нет. Есть: { $known }. Проверьте --workspace и SENDOFF_WORKSPACE или создайте её: sendoff workspace add ИМЯ
+workspace-taken = Рабочая область «{ $name }» уже есть. Выберите другое имя или работайте в ней: --workspace { $name }
+workspace-added = Рабочая область «{ $name }» создана. Работайте в ней: sendoff --workspace { $name } …
+watch-left = Наблюдение закончено, рассылка продолжается.
+watch-numbers = принято { $accepted } · отклонено { $rejected } · передаётся { $sending } · ждёт повтора { $deferred }
+watch-uncertain = Неизвестна судьба писем: { $count }. Её знает только сервер отправки.
+watch-rate = писем в секунду: { $rate }
+watch-ends = писем в секунду: { $rate }, конец около { $time }
+watch-again = Остальное пока не принято; следующая попытка в { $time }.

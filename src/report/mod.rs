@@ -2,4 +2,5 @@
 
 pub mod export;
 pub mod gauge;
+pub mod progress;
 pub mod summary;
