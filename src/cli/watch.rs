@@ -125,32 +125,16 @@ fn lines(campaign: &Campaign, progress: &Progress, now: Millis, lang: Lang) -> V
             progress.settled,
             numbers.planned
         ),
-        speed(progress, now, lang),
-        lang.say(
-            &Message::new("watch-numbers")
-                .with("accepted", numbers.accepted)
-                .with("rejected", numbers.rejected)
-                .with("sending", numbers.sending)
-                .with("deferred", numbers.deferred),
-        ),
     ];
-    if progress.uncertain() > 0 {
-        lines.push(lang.say(&Message::new("watch-uncertain").with("count", progress.uncertain())));
-    }
+    let numbers = Message::new("watch-numbers")
+        .with("accepted", numbers.accepted)
+        .with("rejected", numbers.rejected)
+        .with("sending", numbers.sending)
+        .with("deferred", numbers.deferred);
+    let sentences = [progress.speed(now), Some(numbers), progress.doubt()].into_iter().flatten();
+    lines.extend(sentences.map(|sentence| lang.say(&sentence)));
     lines.extend(campaign.reason.as_deref().map(|reason| lang.recall(reason)));
-    lines.retain(|line| !line.is_empty());
     lines
-}
-
-/// Rate and end, or what is waited for; empty where there is nothing to say.
-fn speed(progress: &Progress, now: Millis, lang: Lang) -> String {
-    let message = match (progress.next_at, progress.rate_text(), progress.ends_at) {
-        (Some(at), ..) => Message::new("watch-again").with("time", local(at, now)),
-        (None, Some(rate), Some(at)) => Message::new("watch-ends").with("rate", rate).with("time", local(at, now)),
-        (None, Some(rate), None) => Message::new("watch-rate").with("rate", rate),
-        (None, None, _) => return String::new(),
-    };
-    lang.say(&message)
 }
 
 fn value(campaign: &Campaign, progress: &Progress, now: Millis, lang: Lang) -> Value {

@@ -5,9 +5,9 @@ use std::collections::VecDeque;
 use super::summary::{self, Summary};
 use crate::campaign::delivery;
 use crate::campaign::state::{Campaign, State};
-use crate::ground::clock::Millis;
+use crate::ground::clock::{Millis, local};
 use crate::ground::db::Conn;
-use crate::ground::error::Result;
+use crate::ground::error::{Message, Result};
 
 /// Over how many ms the rate is smoothed.
 const WINDOW: Millis = 15_000;
@@ -92,8 +92,25 @@ impl Progress {
     }
 
     /// The rate as it is read: one digit after the point below ten.
-    pub fn rate_text(&self) -> Option<String> {
+    fn rate_text(&self) -> Option<String> {
         self.rate.map(|rate| if rate < 10.0 { format!("{rate:.1}") } else { format!("{rate:.0}") })
+    }
+
+    /// Rate and end, or what is waited for; `None` where there is nothing to say.
+    pub fn speed(&self, now: Millis) -> Option<Message> {
+        if let Some(at) = self.next_at {
+            return Some(Message::new("watch-again").with("time", local(at, now)));
+        }
+        let rate = self.rate_text()?;
+        Some(match self.ends_at {
+            Some(at) => Message::new("watch-ends").with("rate", rate).with("time", local(at, now)),
+            None => Message::new("watch-rate").with("rate", rate),
+        })
+    }
+
+    /// That letters are uncertain, if any are.
+    pub fn doubt(&self) -> Option<Message> {
+        (self.uncertain() > 0).then(|| Message::new("watch-uncertain").with("count", self.uncertain()))
     }
 
     /// Letters whose fate the relay alone knows, without those that are on the wire.
