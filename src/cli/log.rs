@@ -13,8 +13,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
-use super::print::time;
-use crate::ground::clock::Clock;
+use crate::ground::clock::{Clock, Millis};
 
 /// What a line looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -74,7 +73,7 @@ impl<S: Subscriber> Layer<S> for Log {
     fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
-        let (time, level) = (time(self.clock.now()), event.metadata().level().as_str());
+        let (time, level) = (moment(self.clock.now()), event.metadata().level().as_str());
         let line = match self.form {
             Form::Text => text(&time, level, &fields),
             Form::Json => json(&time, level, event.metadata().target(), fields),
@@ -82,6 +81,11 @@ impl<S: Subscriber> Layer<S> for Log {
         // Where standard error is closed there is nobody to tell.
         let _ = std::io::stderr().lock().write_all(line.as_bytes());
     }
+}
+
+/// ISO 8601 in UTC, each as long as the others.
+fn moment(at: Millis) -> String {
+    jiff::Timestamp::from_millisecond(at).map(|at| format!("{at:.3}")).unwrap_or_default()
 }
 
 /// The message and the other fields of an event, with addresses blanked.
@@ -94,6 +98,11 @@ struct Fields {
 impl Fields {
     fn keep(&mut self, field: &Field, value: Value) {
         self.others.push((field.name(), value));
+    }
+
+    fn keep_text(&mut self, field: &Field, text: &str) {
+        let text = hide(text);
+        if field.name() == "message" { self.message = text } else { self.keep(field, text.into()) }
     }
 }
 
@@ -115,12 +124,11 @@ impl Visit for Fields {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.keep(field, hide(value).into());
+        self.keep_text(field, value);
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        let value = hide(&format!("{value:?}"));
-        if field.name() == "message" { self.message = value } else { self.keep(field, value.into()) }
+        self.keep_text(field, &format!("{value:?}"));
     }
 }
 
@@ -178,6 +186,12 @@ mod tests {
         ] {
             assert_eq!(hide(text), left);
         }
+    }
+
+    #[test]
+    fn every_moment_is_written_to_the_millisecond() {
+        assert_eq!(moment(1_795_255_200_000), "2026-11-21T10:00:00.000Z");
+        assert_eq!(moment(1_795_255_200_150), "2026-11-21T10:00:00.150Z");
     }
 
     #[test]

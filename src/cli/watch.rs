@@ -101,7 +101,9 @@ impl Screen {
     fn draw(&mut self, lines: &[String]) {
         self.wipe();
         print::line(&lines.join("\n"));
-        self.drawn = lines.iter().map(|line| line.matches('\n').count() + 1).sum();
+        // A line that is too long goes on in the next.
+        let width = print::columns();
+        self.drawn = lines.iter().map(|line| line.chars().count().div_ceil(width).max(1)).sum();
     }
 
     fn wipe(&mut self) {

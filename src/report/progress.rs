@@ -12,6 +12,9 @@ use crate::ground::error::{Message, Result};
 /// Over how many ms the rate is smoothed.
 const WINDOW: Millis = 15_000;
 
+/// Seconds that must lie between two looks: letters come in bursts.
+const LEAST: f64 = 3.0;
+
 /// How fast letters came to their end lately.
 #[derive(Debug, Clone, Default)]
 pub struct Pace {
@@ -28,11 +31,11 @@ impl Pace {
         }
     }
 
-    /// Letters a second; `None` until there were two looks.
+    /// Letters a second; `None` until it was watched long enough to mean something.
     pub fn rate(&self) -> Option<f64> {
         let ((began, before), (at, settled)) = (self.looks.front()?, self.looks.back()?);
         let seconds = (at - began) as f64 / 1e3;
-        (seconds > 0.0).then(|| (settled - before).max(0) as f64 / seconds)
+        (seconds >= LEAST).then(|| (settled - before).max(0) as f64 / seconds)
     }
 }
 
