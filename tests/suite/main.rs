@@ -26,3 +26,4 @@ mod segment;
 mod session;
 mod sink;
 mod trouble;
+mod turn;
