@@ -84,6 +84,9 @@ pub enum Command {
     Show {
         /// The campaign
         name: String,
+        /// Keep showing how far it is, until it ends; Ctrl-C ends the showing alone
+        #[arg(long)]
+        watch: bool,
     },
     /// List all campaigns
     Ls,
@@ -130,7 +133,7 @@ pub async fn run(home: &Installation, workspace: &Workspace, command: Command, l
             tx.commit().await?;
             show(home, workspace.id, &name, lang).await
         }
-        Command::Show { name } => show(home, workspace.id, &name, lang).await,
+        Command::Show { name, .. } => show(home, workspace.id, &name, lang).await,
         Command::Ls => ls(home, workspace.id, lang).await,
     }
 }
@@ -320,7 +323,8 @@ fn refuse(sheet: &Preflight, allowed: &Allowed, lang: Lang) -> Result<()> {
     Err(Message::new("preflight-refused").with("problems", problems.join(" ")).misuse())
 }
 
-async fn show(home: &Installation, workspace: Id, name: &str, lang: Lang) -> Result<Report> {
+/// Everything about one campaign.
+pub async fn show(home: &Installation, workspace: Id, name: &str, lang: Lang) -> Result<Report> {
     let mut conn = home.db.read().await?;
     let campaign = state::need(&mut conn, workspace, name).await?;
     let summary = summary::of(&mut conn, &campaign).await?;
@@ -372,9 +376,15 @@ fn numbers(summary: &Summary, lang: Lang) -> String {
 /// A campaign in one line: name, state with its reason, bar, numbers.
 pub fn line(campaign: &Campaign, summary: &Summary, lang: Lang) -> String {
     let done = summary.planned - summary.pending;
-    let filled = if summary.planned == 0 { 0 } else { (done * 20 / summary.planned).clamp(0, 20) as usize };
-    let bar = format!("{}{}", "█".repeat(filled), "·".repeat(20 - filled));
+    let bar = bar(done, summary.planned, 20);
     let reason = campaign.reason.as_deref().map(|reason| format!("\n  {}", lang.recall(reason))).unwrap_or_default();
     let state = lang.tr(campaign.state.key());
     format!("{:<24} {state:<14} [{bar}] {done}/{}{reason}", campaign.name, summary.planned)
+}
+
+/// A bar of so many cells.
+pub fn bar(done: i64, all: i64, cells: usize) -> String {
+    let share = if all == 0 { 0.0 } else { (done as f64 / all as f64).clamp(0.0, 1.0) };
+    let filled = (share * cells as f64) as usize;
+    format!("{}{}", "█".repeat(filled), "·".repeat(cells - filled))
 }

@@ -210,6 +210,13 @@ impl Db {
         }
     }
 
+    /// True when a newer program has changed the tables while this one runs.
+    pub async fn is_newer(&self, conn: &mut Conn) -> Result<bool> {
+        let row = sqlx::query("select max(version) from _sqlx_migrations").fetch_one(conn).await?;
+        let known = MIGRATIONS.iter().map(|(version, ..)| *version).max();
+        Ok(sqlx::Row::get::<Option<i64>, _>(&row, 0) > known)
+    }
+
     /// Closes every connection; on SQLite this also empties the journal.
     pub async fn close(self) {
         self.pool.close().await;

@@ -210,6 +210,7 @@ async fn bench(shift: &Shift, workspace: Id, terms: &Terms, writer: &Writer, tro
     Ok(Bench {
         home: shift.home.clone(),
         mailer: shift.lease(),
+        label: terms.relay.kind.label(),
         way: Way::open(&shift.home, &terms.relay).await?,
         throttle: Throttle::new(terms.relay.rate),
         timers: Timers::scaled(terms.timers / 100.0),

@@ -56,6 +56,7 @@ pub async fn work(
     gate: Gate,
     mut stop: watch::Receiver<bool>,
 ) -> Result<Option<Millis>> {
+    let _at_work = home.duty.mailers.raise();
     loop {
         let ended = serve(home, mode, gate.clone(), stop.clone()).await;
         match ended {
@@ -105,6 +106,7 @@ async fn keep(
     halt: &watch::Sender<bool>,
     mut stop: watch::Receiver<bool>,
 ) -> Result<()> {
+    let _held = home.duty.leases.raise();
     let kept = loop {
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(TERM.unsigned_abs() / 3)) => {}

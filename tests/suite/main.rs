@@ -14,6 +14,8 @@ mod layers;
 mod letter;
 mod mailer;
 mod manners;
+mod onlooker;
+mod outside;
 mod people;
 mod protection;
 mod public;
