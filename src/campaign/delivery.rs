@@ -14,6 +14,7 @@
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
+use super::local::Due;
 use super::tally;
 use crate::ground::clock::Millis;
 use crate::ground::db::{Conn, Db, Sql};
@@ -90,15 +91,20 @@ const SUBSCRIBED: &str = "exists (select 1 from subscription s join campaign k o
 const RUNNING: &str =
     " and exists (select 1 from campaign r where r.id = delivery.campaign_id and r.state = 'running')";
 
+/// To be followed by the time that it is and a parenthesis.
+const IN_TIME: &str =
+    " and not exists (select 1 from campaign l where l.id = delivery.campaign_id and l.until_at <= ";
+
 /// Writes one row for every person of the audience, in one statement. `narrow` appends the
-/// condition of the segment over contact alias `c`. Returns how many there are.
+/// condition of the segment over contact alias `c`; `due` says when each may leave. Returns how many
+/// there are.
 pub async fn freeze(
     conn: &mut Conn,
     workspace: Id,
     campaign: Id,
     list: Id,
     first: Id,
-    now: Millis,
+    due: &Due,
     narrow: impl FnOnce(&mut Sql),
 ) -> Result<u64> {
     let mut sql = Sql::new(
@@ -109,8 +115,9 @@ pub async fn freeze(
         .push(" as bigint) + (row_number() over (order by c.id) - 1) * ")
         .push(&STEP.to_string())
         .push(", cast(");
-    sql.bind(workspace).push(" as bigint), cast(").bind(campaign).push(" as bigint), c.id, 'pending', 0, cast(");
-    sql.bind(now).push(" as bigint), cast(").bind(now);
+    sql.bind(workspace).push(" as bigint), cast(").bind(campaign).push(" as bigint), c.id, 'pending', 0, ");
+    due.write(&mut sql);
+    sql.push(", cast(").bind(due.now);
     sql.push(" as bigint) from subscription s join contact c on c.id = s.contact_id where s.list_id = ").bind(list);
     sql.push(" and s.state = 'confirmed' and c.workspace_id = ").bind(workspace).push(" and (");
     narrow(&mut sql);
@@ -170,12 +177,12 @@ pub async fn may_begin(conn: &mut Conn, mailer: Id, id: Id) -> Result<bool> {
 
 /// The last word. Of the leased deliveries, marks those that may be sent now and returns each with
 /// the date its message bears, the same at every try. The rest go back to pending when the campaign
-/// stands still, or become suppressed. The message may be written once this is committed.
+/// stands still or its time is over, or become suppressed. The message may be written once this is committed.
 pub async fn mark(conn: &mut Conn, mailer: Id, ids: &[Id], now: Millis) -> Result<Vec<(Id, Millis)>> {
     let mut sql = Sql::new("update delivery set state = 'sending', dated_at = coalesce(dated_at, cast(");
     sql.bind(now).push(" as bigint)), changed_at = ").bind(now).push(" where mailer_id = ").bind(mailer);
     sql.push(" and state = 'leased' and id in (").bind_all(ids.iter().copied()).push(") and ").push(SUBSCRIBED);
-    let rows = sql.push(RUNNING).push(" returning id, dated_at").all(conn).await?;
+    let rows = sql.push(RUNNING).push(IN_TIME).bind(now).push(") returning id, dated_at").all(conn).await?;
     let marked: Vec<(Id, Millis)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
     if marked.len() < ids.len() {
         release(conn, mailer, ids, now).await?;
@@ -253,10 +260,11 @@ pub async fn recover(conn: &mut Conn, alive: &[Id], now: Millis) -> Result<(u64,
     Ok((counts[0], counts[1]))
 }
 
-/// Skips everything of a campaign that has not been tried.
+/// Skips everything of a campaign that is not on the wire. A mailer that has taken some of it loses
+/// its hold, so that no answer to an envelope changes the row after this.
 pub async fn skip_pending(conn: &mut Conn, campaign: Id, reason: &str, now: Millis) -> Result<u64> {
     let done = sqlx::query(
-        "update delivery set state = 'skipped', reason = $1, changed_at = $2 where campaign_id = $3 and state in ('pending', 'leased')",
+        "update delivery set state = 'skipped', reason = $1, mailer_id = null, changed_at = $2 where campaign_id = $3 and state in ('pending', 'leased')",
     )
     .bind(reason)
     .bind(now)
@@ -264,6 +272,16 @@ pub async fn skip_pending(conn: &mut Conn, campaign: Id, reason: &str, now: Mill
     .execute(conn)
     .await?;
     Ok(done.rows_affected())
+}
+
+/// How many deliveries of the campaign are not on the wire and have no end.
+pub async fn unsent(conn: &mut Conn, campaign: Id) -> Result<i64> {
+    let row =
+        sqlx::query("select count(*) from delivery where campaign_id = $1 and state in ('pending', 'leased')")
+            .bind(campaign)
+            .fetch_one(conn)
+            .await?;
+    Ok(row.get(0))
 }
 
 /// True when every delivery of the campaign has an end.

@@ -23,7 +23,10 @@ mod scrub;
 /// A connection to either database.
 pub type Conn = sqlx::AnyConnection;
 
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "first tables", include_str!("../../migrations/0001_first_tables.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "first tables", include_str!("../../migrations/0001_first_tables.sql")),
+    (3, "time", include_str!("../../migrations/0003_time.sql")),
+];
 
 /// Which SQL is spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
