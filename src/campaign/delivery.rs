@@ -92,8 +92,7 @@ const RUNNING: &str =
     " and exists (select 1 from campaign r where r.id = delivery.campaign_id and r.state = 'running')";
 
 /// To be followed by the time that it is and a parenthesis.
-const IN_TIME: &str =
-    " and not exists (select 1 from campaign l where l.id = delivery.campaign_id and l.until_at <= ";
+const IN_TIME: &str = " and not exists (select 1 from campaign l where l.id = delivery.campaign_id and l.until_at <= ";
 
 /// Writes one row for every person of the audience, in one statement. `narrow` appends the
 /// condition of the segment over contact alias `c`; `due` says when each may leave. Returns how many
@@ -276,11 +275,10 @@ pub async fn skip_pending(conn: &mut Conn, campaign: Id, reason: &str, now: Mill
 
 /// How many deliveries of the campaign are not on the wire and have no end.
 pub async fn unsent(conn: &mut Conn, campaign: Id) -> Result<i64> {
-    let row =
-        sqlx::query("select count(*) from delivery where campaign_id = $1 and state in ('pending', 'leased')")
-            .bind(campaign)
-            .fetch_one(conn)
-            .await?;
+    let row = sqlx::query("select count(*) from delivery where campaign_id = $1 and state in ('pending', 'leased')")
+        .bind(campaign)
+        .fetch_one(conn)
+        .await?;
     Ok(row.get(0))
 }
 

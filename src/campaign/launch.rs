@@ -99,10 +99,18 @@ pub async fn start(home: &Installation, campaign: &Campaign) -> Result<Option<u6
     };
     let due = Due { now, earliest, mornings };
     let planned =
-        delivery::freeze(&mut tx, campaign.workspace, campaign.id, campaign.list, first, &due, |sql| match &condition {
-            Some(condition) => condition.compile(sql, &db, now),
-            None => drop(sql.push("1 = 1")),
-        })
+        delivery::freeze(
+            &mut tx,
+            campaign.workspace,
+            campaign.id,
+            campaign.list,
+            first,
+            &due,
+            |sql| match &condition {
+                Some(condition) => condition.compile(sql, &db, now),
+                None => drop(sql.push("1 = 1")),
+            },
+        )
         .await?;
     tx.commit().await?;
     Ok(Some(planned))

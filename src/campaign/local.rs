@@ -41,6 +41,11 @@ pub struct Mornings {
 }
 
 impl Due {
+    /// Everyone at once.
+    pub fn at_once(now: Millis) -> Self {
+        Self { now, earliest: 0, mornings: None }
+    }
+
     /// Appends the moment for contact alias `c`.
     pub fn write(&self, sql: &mut Sql) {
         let Some(mornings) = self.mornings.as_ref().filter(|mornings| !mornings.zones.is_empty()) else {
@@ -50,7 +55,11 @@ impl Due {
         };
         sql.push("case (json(c.folded) ->> ").bind(mornings.field.clone()).push(")");
         for (zone, at, _) in &mornings.zones {
-            sql.push(" when ").bind(zone.clone()).push(" then cast(").bind((*at).max(self.earliest)).push(" as bigint)");
+            sql.push(" when ")
+                .bind(zone.clone())
+                .push(" then cast(")
+                .bind((*at).max(self.earliest))
+                .push(" as bigint)");
         }
         sql.push(" else cast(").bind(mornings.otherwise.max(self.earliest)).push(" as bigint) end");
     }
@@ -68,8 +77,7 @@ impl Mornings {
         now: Millis,
     ) -> Result<Self> {
         let otherwise = Moment::of(local.time, zone)?.at;
-        let mut mornings =
-            Self { field: local.field.clone(), zones: Vec::new(), otherwise, missing: 0, unknown: 0 };
+        let mut mornings = Self { field: local.field.clone(), zones: Vec::new(), otherwise, missing: 0, unknown: 0 };
         let mut sql = Sql::new("select coalesce(json(c.folded) ->> ");
         sql.bind(local.field.clone()).push(", ''), count(*) ");
         sql.push("from subscription s join contact c on c.id = s.contact_id where ");
@@ -90,9 +98,15 @@ impl Mornings {
 
     /// Puts on the sheet whose zone is not known, and who cannot be written to at the hour.
     pub fn judge(&self, now: Millis, until: Option<Millis>, sheet: &mut Preflight) {
-        let everyone =
-            || self.zones.iter().map(|(_, at, people)| (*at, *people)).chain([(self.otherwise, self.missing + self.unknown)]);
-        let people = |wrong: &dyn Fn(Millis) -> bool| everyone().filter(|(at, _)| wrong(*at)).map(|(_, people)| people).sum::<i64>();
+        let everyone = || {
+            self.zones
+                .iter()
+                .map(|(_, at, people)| (*at, *people))
+                .chain([(self.otherwise, self.missing + self.unknown)])
+        };
+        let people = |wrong: &dyn Fn(Millis) -> bool| {
+            everyone().filter(|(at, _)| wrong(*at)).map(|(_, people)| people).sum::<i64>()
+        };
         let notes = [
             ("preflight-zone-missing", self.missing),
             ("preflight-zone-unknown", self.unknown),

@@ -216,7 +216,9 @@ mod tests {
 
     #[test]
     fn a_rhythm_that_says_no_day_is_refused() {
-        for (every, on) in [("week", None), ("week", Some("31")), ("month", Some("32")), ("month", None), ("day", Some("1"))] {
+        for (every, on) in
+            [("week", None), ("week", Some("31")), ("month", Some("32")), ("month", None), ("day", Some("1"))]
+        {
             assert_eq!(Every::read(every, on).expect_err("refused").message().key, "series-on", "{every} {on:?}");
         }
         assert_eq!(Every::read("hour", None).expect_err("refused").message().key, "series-every");

@@ -294,7 +294,11 @@ pub async fn start(home: &Installation, workspace: Id, name: &str, allowed: &All
     if let Some(planned) = planned {
         let started = lang.say(&Message::new("campaign-started").with("name", name).with("count", planned));
         let campaign = need(home, workspace, name).await?;
-        report.text = [started].into_iter().chain(schedule::held(&campaign, home.clock.now(), lang)).collect::<Vec<_>>().join("\n");
+        report.text = [started]
+            .into_iter()
+            .chain(schedule::held(&campaign, home.clock.now(), lang))
+            .collect::<Vec<_>>()
+            .join("\n");
     }
     Ok(report)
 }

@@ -67,8 +67,7 @@ pub async fn set(
 
 /// When the audience of a campaign by local time is frozen; at once when it is morning somewhere.
 fn first(local: &Local, zone: &str, name: &str, now: Millis) -> Result<Beginning> {
-    let beginning =
-        Beginning { at: local.first()?.max(now + 1), local: show(local.time), zone: zone.to_owned() };
+    let beginning = Beginning { at: local.first()?.max(now + 1), local: show(local.time), zone: zone.to_owned() };
     if local.last()? <= now { Err(past(&beginning, name)) } else { Ok(beginning) }
 }
 
@@ -192,7 +191,8 @@ pub fn json(campaign: &Campaign, now: Millis) -> Map<String, Value> {
 pub fn lines(campaign: &Campaign, now: Millis, lang: Lang) -> Vec<String> {
     let open = !matches!(campaign.state, State::Finished | State::Cancelled);
     let starts = campaign.starts_at.filter(|_| campaign.state == State::Scheduled);
-    let starts = starts.map(|at| Message::new("show-starts").with("at", moment::say(at, campaign.zone())).with("utc", time(at)));
+    let starts =
+        starts.map(|at| Message::new("show-starts").with("at", moment::say(at, campaign.zone())).with("utc", time(at)));
     let until = campaign.until_at.filter(|_| open);
     let until = until.map(|at| Message::new("show-until").with("at", moment::say(at, campaign.zone())));
     let times = [starts, until].into_iter().flatten().map(|line| format!("  {}", lang.say(&line)));

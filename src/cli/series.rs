@@ -66,15 +66,15 @@ async fn ls(home: &Installation, workspace: &Workspace, lang: Lang) -> Result<Re
         let zone = pattern.file().map_or_else(|_| "UTC".to_owned(), |file| file.schedule.zone().to_owned());
         let reason = series.reason.as_deref().map(|reason| lang.recall(reason));
         let said = match (series.state, next) {
-            (State::Running, Some(at)) => {
-                lang.say(&Message::new("series-next").with("next", moment::say(at, &zone)))
-            }
+            (State::Running, Some(at)) => lang.say(&Message::new("series-next").with("next", moment::say(at, &zone))),
             (State::Asking, _) => lang.tr("series-asking"),
             _ => lang.tr("series-stopped"),
         };
         let reason_line = reason.as_ref().map(|reason| format!("\n  {reason}")).unwrap_or_default();
         lines.push(format!("{:<24} {said}{reason_line}", pattern.name));
-        rows.push(json!({ "name": pattern.name, "state": series.state.as_str(), "next": next.map(time), "reason": reason }));
+        rows.push(
+            json!({ "name": pattern.name, "state": series.state.as_str(), "next": next.map(time), "reason": reason }),
+        );
     }
     let text = if lines.is_empty() { lang.tr("series-none") } else { lines.join("\n") };
     Ok(Report { json: rows.into(), text, failed: false })

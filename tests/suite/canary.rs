@@ -11,6 +11,7 @@ use sendoff::audience::list::{self, List};
 use sendoff::audience::subscription::{self, NewSubscription};
 use sendoff::campaign::delivery::{self, Outcome, State};
 use sendoff::campaign::link::{self, Link};
+use sendoff::campaign::local::Due;
 use sendoff::campaign::state::{self, Campaign, NewCampaign};
 use sendoff::feedback::event::{self, Hit, Kind};
 use sendoff::privacy::residue::{self, Residue};
@@ -97,8 +98,9 @@ pub async fn launch(house: &House, list: &List, name: &str) -> (Campaign, i64) {
     let everyone = |sql: &mut sendoff::ground::db::Sql| {
         sql.push("1 = 1");
     };
-    let planned =
-        delivery::freeze(&mut tx, house.workspace.id, id, list.id, first, NOW, everyone).await.expect("frozen");
+    let planned = delivery::freeze(&mut tx, house.workspace.id, id, list.id, first, &Due::at_once(NOW), everyone)
+        .await
+        .expect("frozen");
     let campaign = state::get(&mut tx, id).await.expect("asked").expect("there");
     tx.commit().await.expect("committed");
     (campaign, planned as i64)

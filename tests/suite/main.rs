@@ -21,6 +21,8 @@ mod replay;
 mod residue;
 mod river;
 mod segment;
+mod series;
 mod session;
 mod sink;
+mod time;
 mod trouble;

@@ -36,13 +36,11 @@ pub async fn recall(conn: &mut Conn, campaign: &Campaign, now: Millis) -> Result
 
 /// How many letters of a campaign were taken back, of people who are still known.
 pub async fn recalled(conn: &mut Conn, campaign: &Campaign) -> Result<i64> {
-    let row = sqlx::query(
-        "select count(*) from delivery where campaign_id = $1 and state = 'skipped' and reason = $2",
-    )
-    .bind(campaign.id)
-    .bind(RECALLED)
-    .fetch_one(conn)
-    .await?;
+    let row = sqlx::query("select count(*) from delivery where campaign_id = $1 and state = 'skipped' and reason = $2")
+        .bind(campaign.id)
+        .bind(RECALLED)
+        .fetch_one(conn)
+        .await?;
     Ok(row.get(0))
 }
 
