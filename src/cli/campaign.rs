@@ -17,6 +17,7 @@ use crate::campaign::preflight::{self, Preflight};
 use crate::campaign::state::{self, Campaign, NewCampaign, State};
 use crate::campaign::{launch, sample};
 use crate::content::letter::Format;
+use crate::ground::clock::Millis;
 use crate::ground::error::{Error, Message, Result};
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
@@ -126,8 +127,9 @@ pub async fn run(home: &Installation, workspace: &Workspace, command: Command, l
             schedule::set(home, workspace.id, &name, at.as_deref(), zone.as_deref(), lang).await
         }
         Command::Start { name, skip_missing, until } => {
-            schedule::bound(home, workspace.id, &name, until.as_deref()).await?;
-            start(home, workspace.id, &name, &Allowed { local: false, skip_missing }, lang).await
+            let campaign = need(home, workspace.id, &name).await?;
+            let until = schedule::until(&campaign, until.as_deref(), home.clock.now())?;
+            start(home, workspace.id, &name, &Allowed { skip_missing, until, ..Allowed::default() }, lang).await
         }
         Command::Pause { name } => {
             let campaign = need(home, workspace.id, &name).await?;
@@ -275,17 +277,21 @@ async fn test(
     })
 }
 
-/// What a start may overlook.
+/// What a start may overlook, and until when it may last.
+#[derive(Default)]
 pub struct Allowed {
     /// Links that lead to this machine, as in the demo.
     pub local: bool,
     /// People for whom no letter can be made.
     pub skip_missing: bool,
+    /// From then on nothing leaves; the file's own time without it.
+    pub until: Option<Millis>,
 }
 
 /// Checks, freezes the audience and lets the campaign run.
 pub async fn start(home: &Installation, workspace: Id, name: &str, allowed: &Allowed, lang: Lang) -> Result<Report> {
-    let campaign = need(home, workspace, name).await?;
+    let mut campaign = need(home, workspace, name).await?;
+    campaign.until_at = allowed.until.or(campaign.until_at);
     if matches!(campaign.state, State::Draft | State::Scheduled) {
         refuse(&check(home, &campaign, allowed.local, lang).await?, allowed, lang)?;
     }

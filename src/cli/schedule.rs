@@ -37,7 +37,7 @@ pub async fn set(
         Start::Local(local) => Some(first(local, file.zone(), name, now)?),
         Start::Every(_) => None,
     };
-    refuse(&check(home, &campaign, false, lang).await?, &Allowed { local: false, skip_missing: false }, lang)?;
+    refuse(&check(home, &campaign, false, lang).await?, &Allowed::default(), lang)?;
     let mut tx = home.db.write().await?;
     let (said, at) = match (&start, &beginning) {
         (Start::Every(rhythm), _) => {
@@ -103,17 +103,13 @@ pub fn begins(schedule: &Schedule, now: Millis) -> Option<Millis> {
     }
 }
 
-/// Sets the latest time of a campaign that is about to start.
-pub async fn bound(home: &Installation, workspace: Id, name: &str, until: Option<&str>) -> Result<()> {
-    let Some(text) = until else { return Ok(()) };
-    let campaign = need(home, workspace, name).await?;
-    if !matches!(campaign.state, State::Draft | State::Scheduled) {
-        return Err(state::refusal(&campaign, "start"));
+/// The latest time that a start is given.
+pub fn until(campaign: &Campaign, text: Option<&str>, now: Millis) -> Result<Option<Millis>> {
+    match text {
+        Some(_) if !matches!(campaign.state, State::Draft | State::Scheduled) => Err(state::refusal(campaign, "start")),
+        Some(text) => read_until(text, campaign, now).map(Some),
+        None => Ok(None),
     }
-    let until = read_until(text, &campaign, home.clock.now())?;
-    let mut tx = home.db.write().await?;
-    deadline::set_until(&mut tx, campaign.id, until).await?;
-    tx.commit().await
 }
 
 /// Lets a campaign go on. One that is late goes on with another latest time, or without any.
@@ -122,7 +118,11 @@ pub async fn resume(home: &Installation, workspace: Id, name: &str, until: Optio
     let now = home.clock.now();
     let mut tx = home.db.write().await?;
     match until {
-        Some(text) => deadline::set_until(&mut tx, campaign.id, read_until(text, &campaign, now)?).await?,
+        Some("never") => deadline::set_until(&mut tx, campaign.id, None).await?,
+        Some(text) => {
+            let until = read_until(text, &campaign, now)?;
+            deadline::set_until(&mut tx, campaign.id, Some(until)).await?;
+        }
         None if campaign.state == State::Paused && campaign.is_late(now) => {
             return Err(Message::new("campaign-late").with("name", name).misuse());
         }
@@ -132,17 +132,14 @@ pub async fn resume(home: &Installation, workspace: Id, name: &str, until: Optio
     tx.commit().await
 }
 
-fn read_until(text: &str, campaign: &Campaign, now: Millis) -> Result<Option<Millis>> {
-    if text == "never" {
-        return Ok(None);
-    }
+fn read_until(text: &str, campaign: &Campaign, now: Millis) -> Result<Millis> {
     let file = campaign.file()?.schedule;
     let moment = Moment::read(text, campaign.zone.as_deref().or(file.zone.as_deref()))?;
     if moment.at <= now {
         let until = Beginning::from(&moment).say();
         return Err(Message::new("campaign-until-past").with("until", until).with("name", &campaign.name).misuse());
     }
-    Ok(Some(moment.at))
+    Ok(moment.at)
 }
 
 /// Takes back what has not left and says what became of every letter.

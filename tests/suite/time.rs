@@ -19,7 +19,7 @@ use sendoff::ground::text::Lang;
 use sendoff::mailer::shift::{self, Mode};
 use serde_json::Value;
 use sqlx::Row;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::house::{House, both};
 use crate::mailer::{LETTER, campaign, draft, house_with, mail, recipients, start, states, use_relay};
@@ -361,9 +361,11 @@ async fn held(house: &House, text: &str, name: &str) -> Option<Millis> {
 both!(a_recall_in_full_flight_counts_every_letter, |house| {
     house_with(house, 60).await;
     // The letter that is on the wire while the rest is recalled comes back to be tried again.
+    let word = Arc::new(Semaphore::new(0));
+    let given = word.clone();
     let sink = Plan::new()
-        .on(|at| match (at.verb, at.count) {
-            (".", 11) => Act::Wait(Duration::from_millis(400), Box::new(Act::Say("451 4.3.0 later"))),
+        .on(move |at| match (at.verb, at.count) {
+            (".", 11) => Act::Until(given.clone(), Box::new(Act::Say("451 4.3.0 later"))),
             _ => Act::Usual,
         })
         .start()
@@ -372,10 +374,12 @@ both!(a_recall_in_full_flight_counts_every_letter, |house| {
     start(house, LETTER).await;
 
     let recalling = async {
-        while states(house).await.get("sending") != Some(&1) || sink.log().letters.len() < 10 {
+        while states(house).await.get("accepted") != Some(&10) || states(house).await.get("sending") != Some(&1) {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
-        call(house, Command::Recall { name: named() }).await.expect("recalled").0
+        let (numbers, _) = call(house, Command::Recall { name: named() }).await.expect("recalled");
+        word.add_permits(1);
+        numbers
     };
     let (_, numbers) = tokio::join!(mail(house), recalling);
 
