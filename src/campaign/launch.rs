@@ -1,6 +1,7 @@
 //! Launch: what the letters are made from and whom they go to are fixed in one transaction. From
 //! then on neither a changed brand nor a changed segment alters the campaign.
 
+use super::delivery::freeze::Audience;
 use super::link::{self, Link};
 use super::local::{Due, Mornings};
 use super::press::{Frozen, Press};
@@ -12,7 +13,7 @@ use crate::audience::{contact, field, list, workspace};
 use crate::content::brand;
 use crate::content::letter::Frame;
 use crate::ground::clock::Millis;
-use crate::ground::db::Conn;
+use crate::ground::db::{Conn, Sql};
 use crate::ground::error::{Error, Message, Result};
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
@@ -97,21 +98,20 @@ pub async fn start(home: &Installation, campaign: &Campaign) -> Result<Option<u6
         }
         None => None,
     };
-    let due = Due { now, earliest, mornings };
-    let planned =
-        delivery::freeze(
-            &mut tx,
-            campaign.workspace,
-            campaign.id,
-            campaign.list,
-            first,
-            &due,
-            |sql| match &condition {
-                Some(condition) => condition.compile(sql, &db, now),
-                None => drop(sql.push("1 = 1")),
-            },
-        )
-        .await?;
+    let due = Due { earliest, mornings };
+    let audience = Audience { workspace: campaign.workspace, campaign: campaign.id, list: campaign.list, first, now };
+    let lane = |sql: &mut Sql| sql.end_with("'rest'");
+    let planned = delivery::freeze(
+        &mut tx,
+        &audience,
+        lane,
+        |sql| due.write(sql),
+        |sql| match &condition {
+            Some(condition) => condition.compile(sql, &db, now),
+            None => sql.end_with("1 = 1"),
+        },
+    )
+    .await?;
     tx.commit().await?;
     Ok(Some(planned))
 }

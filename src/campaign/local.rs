@@ -18,8 +18,6 @@ use crate::ground::error::{Message, Result};
 /// When the letters of a campaign may leave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Due {
-    /// The moment the audience is frozen.
-    pub now: Millis,
     /// Nothing leaves before it; 0 when nothing has to wait.
     pub earliest: Millis,
     /// The moments by the recipients' own clocks.
@@ -41,11 +39,6 @@ pub struct Mornings {
 }
 
 impl Due {
-    /// Everyone at once.
-    pub fn at_once(now: Millis) -> Self {
-        Self { now, earliest: 0, mornings: None }
-    }
-
     /// Appends the moment for contact alias `c`.
     pub fn write(&self, sql: &mut Sql) {
         let Some(mornings) = self.mornings.as_ref().filter(|mornings| !mornings.zones.is_empty()) else {

@@ -33,6 +33,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("series", "campaign/series"),
     ("link", "campaign/link"),
     ("delivery", "campaign/delivery"),
+    ("progress", "campaign/delivery/progress"),
     ("tally", "campaign/tally"),
     ("relay", "mailer/relay"),
     ("lease", "mailer/lease"),

@@ -26,3 +26,4 @@ mod session;
 mod sink;
 mod time;
 mod trouble;
+mod turn;

@@ -8,17 +8,19 @@ use std::time::Duration;
 use sendoff::audience::address::Address;
 use sendoff::audience::contact;
 use sendoff::audience::field::{self, Field};
+use sendoff::campaign::delivery::claim::Hand;
+use sendoff::campaign::delivery::{self, Claim, Claimed, Mark};
 use sendoff::campaign::moment::Moment;
 use sendoff::campaign::state::{self, Campaign, State, deadline, recall};
-use sendoff::campaign::{delivery, launch, schedule::Beginning};
+use sendoff::campaign::{launch, schedule::Beginning};
 use sendoff::cli::campaign::{self as cli, Command};
 use sendoff::ground::clock::Millis;
 use sendoff::ground::error::Error;
+use sendoff::ground::id::Id;
 use sendoff::ground::setting::{self, Setting};
 use sendoff::ground::text::Lang;
 use sendoff::mailer::shift::{self, Mode};
 use serde_json::Value;
-use sqlx::Row;
 use tokio::sync::{Semaphore, watch};
 
 use crate::house::{House, both};
@@ -287,18 +289,24 @@ both!(who_starts_by_hand_after_the_latest_time_is_told_at_once, |house| {
     assert_eq!(campaign(house).await.until_at, Some(at("2026-11-21T11:00:00Z")));
 });
 
-both!(the_last_word_before_a_body_knows_the_latest_time, |house| {
+/// Takes the due deliveries of a campaign in hand.
+async fn claim(house: &House, campaign: Id, mailer: Id) -> Vec<Claimed> {
+    let wanted = Claim { mailer, campaign, lane: "rest", limit: 10, now: house.home.clock.now() };
+    delivery::claim(&house.home.db, &Hand::default(), &wanted).await.expect("claimed")
+}
+
+fn mark_of(claimed: &Claimed) -> Mark {
+    Mark { id: claimed.id, campaign: claimed.campaign, snapshot: claimed.snapshot(), relay: 1 }
+}
+
+both!(the_last_word_before_a_letter_knows_the_latest_time, |house| {
     house_with(house, 1).await;
     let running = start(house, &letter("until = \"2026-11-21 12:00\"")).await;
-    let home = &house.home;
-    let mut tx = home.db.write().await.expect("a transaction");
-    let claimed = delivery::claim(&mut tx, &home.db, 1, running.id, 1, home.clock.now()).await.expect("claimed");
-    let ids = [claimed[0].id];
+    let marks: Vec<Mark> = claim(house, running.id, 1).await.iter().map(mark_of).collect();
+    let mut tx = house.home.db.write().await.expect("a transaction");
 
-    assert!(delivery::mark(&mut tx, 1, &ids, at("2026-11-21T12:00:00Z")).await.expect("asked").is_empty());
-
-    tx.commit().await.expect("committed");
-    assert_eq!(states(house).await, [("pending", 1)].into());
+    assert!(delivery::mark(&mut tx, 1, &marks, at("2026-11-21T12:00:00Z")).await.expect("asked").is_empty());
+    assert_eq!(delivery::mark(&mut tx, 1, &marks, at("2026-11-21T11:59:59Z")).await.expect("asked").len(), 1);
 });
 
 both!(while_a_campaign_holds_nothing_leaves_and_all_can_be_taken_back, |house| {
@@ -399,24 +407,26 @@ both!(a_recall_in_full_flight_counts_every_letter, |house| {
     assert_eq!((&again["recalled"], &again["accepted"], &again["sending"]), (&50.into(), &10.into(), &0.into()));
 });
 
-both!(an_answer_to_the_envelope_does_not_change_what_was_recalled, |house| {
+both!(what_a_connection_had_taken_and_not_begun_is_recalled_too, |house| {
     house_with(house, 2).await;
     let running = start(house, LETTER).await;
-    let home = &house.home;
+    let claimed = claim(house, running.id, 7).await;
+    let (home, ids) = (&house.home, claimed.iter().map(|claimed| claimed.id).collect::<Vec<_>>());
     let mut tx = home.db.write().await.expect("a transaction");
-    let claimed = delivery::claim(&mut tx, &home.db, 7, running.id, 2, home.clock.now()).await.expect("claimed");
     recall::recall(&mut tx, &running, home.clock.now()).await.expect("recalled");
+
+    let marks: Vec<Mark> = claimed.iter().map(mark_of).collect();
+    assert!(delivery::mark(&mut tx, 7, &marks, home.clock.now()).await.expect("asked").is_empty());
+    delivery::release(&mut tx, 7, &ids, home.clock.now()).await.expect("given back");
     let outcomes: Vec<_> = claimed.iter().map(|claimed| deferred(claimed, home.clock.now())).collect();
     delivery::record(&mut tx, 7, &outcomes, home.clock.now()).await.expect("recorded");
-    tx.commit().await.expect("committed");
 
+    assert_eq!(recall::recalled(&mut tx, &running).await.expect("counted"), 2);
+    tx.commit().await.expect("committed");
     assert_eq!(states(house).await, [("skipped", 2)].into());
-    let mut conn = home.db.read().await.expect("a connection");
-    let row = sqlx::query("select count(*) from delivery where reason = 'recalled'").fetch_one(&mut *conn).await;
-    assert_eq!(row.expect("counted").get::<i64, _>(0), 2);
 });
 
-fn deferred(claimed: &delivery::Claimed, now: Millis) -> delivery::Outcome {
+fn deferred(claimed: &Claimed, now: Millis) -> delivery::Outcome {
     delivery::Outcome {
         id: claimed.id,
         campaign: claimed.campaign,
@@ -427,7 +437,6 @@ fn deferred(claimed: &delivery::Claimed, now: Millis) -> delivery::Outcome {
         reply: "4.2.1 later".to_owned(),
         due_at: now,
         tried: true,
-        snapshot: None,
     }
 }
 

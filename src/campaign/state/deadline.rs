@@ -47,7 +47,7 @@ pub async fn stop_late(home: &Installation) -> Result<()> {
     for campaign in late.iter().map(read) {
         let campaign = campaign?;
         let mut tx = home.db.write().await?;
-        let unsent = delivery::unsent(&mut tx, campaign.id).await?;
+        let unsent = unsent(&mut tx, campaign.id).await?;
         if unsent == 0 {
             continue;
         }
@@ -66,6 +66,13 @@ pub async fn stop_late(home: &Installation) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// How many deliveries of a campaign are not on the wire and have no end.
+async fn unsent(conn: &mut Conn, campaign: Id) -> Result<i64> {
+    let open = [delivery::State::Pending, delivery::State::Leased];
+    let counts = delivery::count(conn, campaign).await?;
+    Ok(counts.iter().filter(|(state, _)| open.contains(state)).map(|(_, count)| count).sum())
 }
 
 fn reason(campaign: &Campaign, unsent: i64) -> Message {

@@ -50,7 +50,7 @@ pub async fn end_returned(home: &Installation) -> Result<()> {
     let now = home.clock.now();
     let rows = sqlx::query(
         "select c.id from campaign c where c.state = 'cancelled' and c.finished_at > $1 \
-         and exists (select 1 from delivery d where d.campaign_id = c.id and d.state in ('pending', 'leased'))",
+         and exists (select 1 from delivery d where d.campaign_id = c.id and d.state = 'pending')",
     )
     .bind(now - DAY)
     .fetch_all(&mut *home.db.read().await?)
