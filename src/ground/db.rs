@@ -26,6 +26,7 @@ pub type Conn = sqlx::AnyConnection;
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "first tables", include_str!("../../migrations/0001_first_tables.sql")),
     (2, "sending", include_str!("../../migrations/0002_sending.sql")),
+    (3, "time", include_str!("../../migrations/0003_time.sql")),
 ];
 
 /// Which SQL is spoken.

@@ -28,6 +28,7 @@ macro_rules! catalogue {
             include_str!(concat!("../../locales/", $lang, "/segment.ftl")),
             include_str!(concat!("../../locales/", $lang, "/content.ftl")),
             include_str!(concat!("../../locales/", $lang, "/campaign.ftl")),
+            include_str!(concat!("../../locales/", $lang, "/time.ftl")),
             include_str!(concat!("../../locales/", $lang, "/mailer.ftl")),
             include_str!(concat!("../../locales/", $lang, "/public.ftl")),
             include_str!(concat!("../../locales/", $lang, "/privacy.ftl")),

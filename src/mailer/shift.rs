@@ -205,7 +205,8 @@ impl Shift {
         let mut next: Option<Millis> = None;
         for campaign in state::in_state(&mut conn, State::Running).await? {
             let due = delivery::next_due(&mut conn, campaign.id).await?;
-            next = [next, due].into_iter().flatten().min();
+            // What is due at once has a time long past.
+            next = [next, due.map(|due| due.max(self.home.clock.now()))].into_iter().flatten().min();
         }
         Ok(next)
     }
