@@ -11,6 +11,7 @@ use crate::content::header::{HeaderText, Mailbox};
 use crate::content::letter::{Draft, Frame, Letter, Reader, Rendered};
 use crate::content::link;
 use crate::content::message::{self, Bulk, Heading};
+use crate::content::skeleton::{Addressee, Skeleton};
 use crate::ground::clock::Millis;
 use crate::ground::error::{Message, Result};
 use crate::ground::id::Id;
@@ -42,6 +43,8 @@ pub struct Frozen {
 pub struct Press {
     frozen: Frozen,
     letter: Letter,
+    /// `None` when the letter must be rendered for each reader.
+    skeleton: Option<Skeleton>,
     signer: Signer,
 }
 
@@ -56,7 +59,10 @@ impl Press {
     /// Compiles a letter that is not launched yet.
     pub fn compile(home: &Installation, frozen: Frozen) -> Result<Self> {
         let letter = Letter::compile(&frozen.draft, &frozen.frame)?;
-        Ok(Self { frozen, letter, signer: home.signer.clone() })
+        let mut press = Self { frozen, letter, skeleton: None, signer: home.signer.clone() };
+        let from = press.frozen.from.mailbox();
+        press.skeleton = Skeleton::new(&press.letter, &press.heading(press.letter.probe(), &from, 0));
+        Ok(press)
     }
 
     /// The compiled letter.
@@ -96,6 +102,29 @@ impl Press {
     /// The bytes of the message, dated as its first try.
     pub fn write(&self, claimed: &Claimed, to: &Address, rendered: &Rendered, date: Millis) -> Vec<u8> {
         message::write(&self.heading(&self.stem(claimed.id), to, date), rendered)
+    }
+
+    /// The message of a delivery in wire form, dated as its first try: what `out` held is gone, dots at
+    /// the beginning of lines are doubled, the last line has its end, the lone dot is still to come.
+    /// The bytes are those of [`render`](Self::render) and [`write`](Self::write); the error is the
+    /// reason no letter can be made.
+    pub fn compose(&self, claimed: &Claimed, to: &Address, date: Millis, out: &mut Vec<u8>) -> Result<(), Message> {
+        out.clear();
+        let reader = Addressee {
+            spelled: &claimed.address,
+            local: to.local(),
+            domain: to.domain(),
+            fields: &claimed.fields,
+            stem: &self.stem(claimed.id),
+        };
+        let spliced = self.skeleton.as_ref().and_then(|form| form.write(&self.letter, &reader, date, out));
+        if spliced.is_none() {
+            out.clear();
+            let rendered = self.render(claimed)?;
+            // No line of ours begins with a dot.
+            out.extend_from_slice(&self.write(claimed, to, &rendered, date));
+        }
+        Ok(())
     }
 
     /// The Message-ID of a delivery: the same at every try, without a hint of the person.
