@@ -109,7 +109,20 @@ impl Press {
     /// The bytes are those of [`render`](Self::render) and [`write`](Self::write); the error is the
     /// reason no letter can be made.
     pub fn compose(&self, claimed: &Claimed, to: &Address, date: Millis, out: &mut Vec<u8>) -> Result<(), Message> {
+        if !self.splice(claimed, to, date, out) {
+            let rendered = self.render(claimed)?;
+            out.clear();
+            // No line that we write begins with a dot, so there is none to double.
+            out.extend_from_slice(&self.write(claimed, to, &rendered, date));
+        }
+        Ok(())
+    }
+
+    /// The same from what is encoded already; false when the letter must be rendered, or cannot be
+    /// made.
+    pub fn splice(&self, claimed: &Claimed, to: &Address, date: Millis, out: &mut Vec<u8>) -> bool {
         out.clear();
+        let Some(skeleton) = &self.skeleton else { return false };
         let reader = Addressee {
             spelled: &claimed.address,
             local: to.local(),
@@ -117,14 +130,7 @@ impl Press {
             fields: &claimed.fields,
             stem: &self.stem(claimed.id),
         };
-        let spliced = self.skeleton.as_ref().and_then(|form| form.write(&self.letter, &reader, date, out));
-        if spliced.is_none() {
-            out.clear();
-            let rendered = self.render(claimed)?;
-            // No line of ours begins with a dot.
-            out.extend_from_slice(&self.write(claimed, to, &rendered, date));
-        }
-        Ok(())
+        skeleton.write(&self.letter, &reader, date, out).is_some()
     }
 
     /// The Message-ID of a delivery: the same at every try, without a hint of the person.

@@ -115,7 +115,7 @@ mod tests {
         let picked = pick(fields, &names).expect("an object");
         assert_eq!(
             picked.iter().map(Option::as_deref).collect::<Vec<_>>(),
-            [Some("q\n"), Some("1.5"), Some("true"), None, None, Some("3"), Some("Анна")]
+            [Some("q\n"), Some("1.5"), Some("True"), None, None, Some("3"), Some("Анна")]
         );
         for broken in ["", "[]", "{", "{} x"] {
             assert_eq!(pick(broken, &names), None, "{broken}");

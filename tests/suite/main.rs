@@ -23,4 +23,5 @@ mod river;
 mod segment;
 mod session;
 mod sink;
+mod splice;
 mod trouble;
