@@ -8,7 +8,7 @@ use super::file::Sender;
 use super::state::Campaign;
 use crate::audience::address::Address;
 use crate::content::header::{HeaderText, Mailbox};
-use crate::content::letter::{Draft, Frame, Letter, Reader, Rendered};
+use crate::content::letter::{Draft, Frame, Letter, Reader, Rendered, Weight};
 use crate::content::link;
 use crate::content::message::{self, Bulk, Heading};
 use crate::content::skeleton::{Addressee, Skeleton};
@@ -92,6 +92,12 @@ impl Press {
         let stem = self.stem(claimed.id);
         let reader = Reader { address: &claimed.address, values: &values, stem: &stem, tracked: true, inert: false };
         self.letter.render(&reader).map_err(|fault| fault.message())
+    }
+
+    /// What can be told of the letter without making it; `None` when it must be sketched to know, or
+    /// cannot be made. `scratch` is written over.
+    pub fn weigh(&self, claimed: &Claimed, scratch: &mut Vec<u8>) -> Option<Weight> {
+        self.letter.weigh(&claimed.address, &claimed.fields, self.letter.probe(), scratch)
     }
 
     /// True when the message can go only to a server with SMTPUTF8.

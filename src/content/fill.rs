@@ -1,6 +1,7 @@
 //! What one reader fills the slots of a letter with.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -34,19 +35,27 @@ pub struct Fill<'a> {
     pub heads: [Cow<'a, HeaderText>; 2],
     /// What the engine sees, where it is needed.
     pub reading: Option<Arc<Reading>>,
+    /// Fields that were printed without a value.
+    pub missing: BTreeSet<String>,
 }
 
 impl Fill<'_> {
-    /// What stands in a slot; `None` where the letter cannot be made.
-    pub fn text<'t>(&'t self, slot: &'t Slot) -> Option<&'t str> {
+    /// What stands in a slot. A link that prints a field without a value leaves a note.
+    pub fn text<'t>(&'t self, slot: &'t Slot) -> &'t str {
         match slot {
-            Slot::Field(at, fallback) => self.values[*at].as_deref().or(fallback.as_deref()),
-            Slot::Email => Some(self.email),
-            Slot::Head(at) => Some(self.heads[*at].as_str()),
+            Slot::Field(at, fallback) => self.values[*at].as_deref().or(fallback.as_deref()).unwrap_or_default(),
+            Slot::Email => self.email,
+            Slot::Head(at) => self.heads[*at].as_str(),
             Slot::Link(position) => {
-                let target = self.reading.as_ref()?.links.get()?.get(*position)?;
-                target.missing.is_empty().then_some(target.url.as_str())
+                self.reading.as_ref().and_then(|reading| reading.link(*position)).unwrap_or_default()
             }
+        }
+    }
+
+    /// Takes the notes that printing left.
+    pub fn take_notes(&mut self) {
+        if let Some(reading) = &self.reading {
+            self.missing.append(&mut reading.take_notes());
         }
     }
 }

@@ -6,6 +6,7 @@
 mod maker;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::sync::Arc;
 
@@ -79,60 +80,97 @@ impl Forms {
         of_form(&self.html).and(of_form(&self.text))
     }
 
-    /// What a reader fills them with; `None` when there may be no letter for them. Who wants to know
-    /// why renders it.
+    /// What a reader fills them with; `None` when there is no letter for them. Who wants to know why
+    /// renders it.
     pub fn fill<'a>(&'a self, letter: &Letter, email: &'a str, fields: &str, stem: &Stem) -> Option<Fill<'a>> {
-        let mut fill = Fill {
-            values: pick(fields, &self.fields)?,
-            email,
-            heads: [Cow::Owned(HeaderText::default()), Cow::Owned(HeaderText::default())],
-            reading: None,
-        };
-        if self.needed.iter().any(|at| fill.values[*at].is_none()) {
-            return None;
-        }
+        let values = pick(fields, &self.fields)?;
+        let lacking = self.needed.iter().filter(|at| values[**at].is_none());
+        let missing = lacking.map(|at| self.fields[*at].clone()).collect();
+        let heads = [const { Cow::Owned(HeaderText::EMPTY) }; 2];
+        let mut fill = Fill { values, email, heads, reading: None, missing };
         if !self.engine {
-            fill.heads = [self.heads[0].fill(&fill, letter)?, self.heads[1].fill(&fill, letter)?];
+            fill.heads = [self.heads[0].fill(&mut fill, letter)?, self.heads[1].fill(&mut fill, letter)?];
             return Some(fill);
         }
         let values = serde_json::from_str(fields).ok()?;
         let reader = Reader { address: email, values: &values, stem, tracked: true, inert: false };
         let reading = Arc::new(letter.reading(&reader));
         fill.reading = Some(reading.clone());
-        fill.heads = [self.heads[0].fill(&fill, letter)?, self.heads[1].fill(&fill, letter)?];
+        fill.heads = [self.heads[0].fill(&mut fill, letter)?, self.heads[1].fill(&mut fill, letter)?];
         let _ = reading.heads.set([0, 1].map(|at: usize| fill.heads[at].to_string()));
         letter.lead(&reader, &reading).ok()?;
         Some(fill)
     }
 
     /// Appends the text; `None` when there is no letter. Returns its bytes before encoding.
-    pub fn text(&self, letter: &Letter, fill: &Fill<'_>, tokens: &Tokens, out: &mut Vec<u8>) -> Option<usize> {
+    pub fn text(&self, letter: &Letter, fill: &mut Fill<'_>, tokens: &Tokens, out: &mut Vec<u8>) -> Option<usize> {
         self.text.write(letter, fill, tokens, Body::joining(out, Gaps::default()), false)
     }
 
     /// The same for the HTML.
-    pub fn html(&self, letter: &Letter, fill: &Fill<'_>, tokens: &Tokens, out: &mut Vec<u8>) -> Option<usize> {
+    pub fn html(&self, letter: &Letter, fill: &mut Fill<'_>, tokens: &Tokens, out: &mut Vec<u8>) -> Option<usize> {
         self.html.write(letter, fill, tokens, Body::new(out), true)
+    }
+
+    /// What can be told of a letter before it is written; `scratch` is written over.
+    pub fn weigh(
+        &self,
+        letter: &Letter,
+        email: &str,
+        fields: &str,
+        stem: &Stem,
+        scratch: &mut Vec<u8>,
+    ) -> Option<Weight> {
+        let mut fill = self.fill(letter, email, fields, stem)?;
+        if let (Form::Filled(text), Form::Filled(html)) = (&self.text, &self.html) {
+            let (text, html) = (length(text, &fill, false), length(html, &fill, true));
+            fill.take_notes();
+            return (text.max(html) <= OUTPUT).then_some(Weight { html, missing: fill.missing });
+        }
+        let tokens = Tokens::of(stem, Wanted::default());
+        scratch.clear();
+        self.text(letter, &mut fill, &tokens, scratch)?;
+        let html = self.html(letter, &mut fill, &tokens, scratch)?;
+        Some(Weight { html, missing: fill.missing })
     }
 }
 
+/// Bytes of a part before encoding.
+fn length(pieces: &[Piece<Run>], fill: &Fill<'_>, is_html: bool) -> usize {
+    let length = |piece: &Piece<Run>| match piece {
+        Piece::Still(run) => run.length(),
+        Piece::Slot(slot) if is_html => escape(fill.text(slot)).len(),
+        Piece::Slot(slot) => fill.text(slot).len(),
+    };
+    pieces.iter().map(length).sum()
+}
+
+/// What can be told of a letter before it is written.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Weight {
+    /// Bytes of its HTML.
+    pub html: usize,
+    /// Fields that it prints without a value.
+    pub missing: BTreeSet<String>,
+}
+
 impl Line {
-    fn fill<'a>(&'a self, fill: &Fill<'_>, letter: &Letter) -> Option<Cow<'a, HeaderText>> {
+    fn fill<'a>(&'a self, fill: &mut Fill<'_>, letter: &Letter) -> Option<Cow<'a, HeaderText>> {
         let text = match self {
             Self::Still(text) => return Some(Cow::Borrowed(text)),
             Self::Filled(pieces) => {
-                let text = |piece: &'a Piece<String>| match piece {
-                    Piece::Still(text) => Some(Cow::Borrowed(text.as_str())),
-                    Piece::Slot(slot) => fill.text(slot).map(|text| Cow::Owned(text.to_owned())),
-                };
-                pieces.iter().map(text).collect::<Option<String>>()?
+                let mut text = String::new();
+                for piece in pieces {
+                    text.push_str(match piece {
+                        Piece::Still(text) => text,
+                        Piece::Slot(slot) => fill.text(slot),
+                    });
+                }
+                text
             }
-            Self::Engine(template) => {
-                let reading = fill.reading.as_ref()?;
-                let written = letter.templates.render(template, reading).ok()?;
-                reading.take_notes().is_empty().then_some(written.text)?
-            }
+            Self::Engine(template) => letter.templates.render(template, fill.reading.as_ref()?).ok()?.text,
         };
+        fill.take_notes();
         Some(Cow::Owned(HeaderText::clean(&text)))
     }
 }
@@ -141,7 +179,7 @@ impl Form {
     fn write(
         &self,
         letter: &Letter,
-        fill: &Fill<'_>,
+        fill: &mut Fill<'_>,
         tokens: &Tokens,
         mut body: Body<'_>,
         is_html: bool,
@@ -151,21 +189,18 @@ impl Form {
                 for piece in pieces {
                     match piece {
                         Piece::Still(run) => body.run(run, tokens),
-                        Piece::Slot(slot) if is_html => body.piece(&escape(fill.text(slot)?)),
-                        Piece::Slot(slot) => body.piece(fill.text(slot)?),
+                        Piece::Slot(slot) if is_html => body.piece(&escape(fill.text(slot))),
+                        Piece::Slot(slot) => body.piece(fill.text(slot)),
                     }
                 }
             }
             Self::Engine(template, runs) => {
-                let reading = fill.reading.as_ref()?;
                 let mut feed = Feed { body, runs, tokens };
-                letter.templates.render_to(template, reading, &mut feed).ok()?;
+                letter.templates.render_to(template, fill.reading.as_ref()?, &mut feed).ok()?;
                 body = feed.body;
-                if !reading.take_notes().is_empty() {
-                    return None;
-                }
             }
         }
+        fill.take_notes();
         let length = body.length();
         body.finish();
         (length <= OUTPUT).then_some(length)

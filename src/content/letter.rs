@@ -10,6 +10,7 @@ use serde_json::Map;
 
 use super::brand::Brand;
 use super::form::Forms;
+pub use super::form::Weight;
 use super::header::HeaderText;
 pub use super::layout::Layout;
 use super::link::{self, Link};
@@ -187,6 +188,13 @@ impl Letter {
         let cuts = Cuts { html: html.ends, text: text.ends };
         let missing = missing.into_iter().collect();
         Ok(Rendered { subject, preheader, html: html.text, text: text.text, missing, cuts })
+    }
+
+    /// What can be told of a letter before it is written, in a fraction of the time that rendering
+    /// takes; `None` when it must be rendered to know, or cannot be made. `fields` are the values as
+    /// JSON, `scratch` is written over.
+    pub fn weigh(&self, email: &str, fields: &str, stem: &Stem, scratch: &mut Vec<u8>) -> Option<Weight> {
+        self.forms.as_ref()?.weigh(self, email, fields, stem, scratch)
     }
 
     /// What the tokens of a skeleton's heading must be made from.

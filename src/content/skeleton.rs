@@ -47,7 +47,10 @@ impl Skeleton {
     /// then holds a part of it. Who wants to know why renders it.
     pub fn write(&self, letter: &Letter, reader: &Addressee<'_>, date: Millis, out: &mut Vec<u8>) -> Option<()> {
         let forms = letter.forms.as_ref()?;
-        let fill = forms.fill(letter, reader.spelled, reader.fields, reader.stem)?;
+        let mut fill = forms.fill(letter, reader.spelled, reader.fields, reader.stem)?;
+        if !fill.missing.is_empty() {
+            return None;
+        }
         let tokens = Tokens::of(reader.stem, self.wanted);
         self.first.write(out, &tokens, 0);
         push_to(out, reader.local, reader.domain)?;
@@ -57,11 +60,11 @@ impl Skeleton {
         }
         message::push_date(out, date);
         self.last.write(out, &tokens, 0);
-        forms.text(letter, &fill, &tokens, out)?;
+        forms.text(letter, &mut fill, &tokens, out)?;
         self.middle.write(out, &tokens, 0);
-        forms.html(letter, &fill, &tokens, out)?;
+        forms.html(letter, &mut fill, &tokens, out)?;
         self.close.write(out, &tokens, 0);
-        Some(())
+        fill.missing.is_empty().then_some(())
     }
 }
 

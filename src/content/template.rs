@@ -150,6 +150,13 @@ impl Reading {
         std::mem::take(&mut *self.missing.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Where a link leads; what it prints without a value is noted.
+    pub fn link(&self, position: usize) -> Option<&str> {
+        let target = self.links.get()?.get(position)?;
+        target.missing.iter().for_each(|name| self.note(name));
+        Some(&target.url)
+    }
+
     fn inner(&self, name: &str) -> Option<Value> {
         let part = |at: usize| self.heads.get().map(|heads| Value::from(heads[at].as_str()));
         match name {
@@ -158,9 +165,7 @@ impl Reading {
             "pixel" => self.doors.pixel.as_deref().map(|url| Value::from_safe_string(image(url))),
             _ => {
                 let position: usize = name.strip_prefix("link_")?.parse().ok()?;
-                let target = self.links.get()?.get(position)?;
-                target.missing.iter().for_each(|name| self.note(name));
-                Some(Value::from(target.url.as_str()))
+                self.link(position).map(Value::from)
             }
         }
     }
