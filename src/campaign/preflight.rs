@@ -243,6 +243,9 @@ fn judge(campaign: &Campaign, press: &Press, sheet: &mut Preflight) {
     for (reason, people) in &sheet.broken {
         sheet.problems.push(Message::new("preflight-broken").with("reason", reason).with("count", people));
     }
+    if !press.letter().is_compiled() {
+        sheet.warnings.push(Message::new("preflight-irregular"));
+    }
     if let Some(heaviest) = &sheet.heaviest {
         sheet.warnings.extend(lint::examine(&press.frozen().draft, &press.frozen().frame, press.letter(), heaviest));
     }

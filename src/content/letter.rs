@@ -203,7 +203,7 @@ impl Letter {
     }
 
     /// True when the letter is put together from parts that were encoded once; any other is rendered
-    /// for each reader, which takes about fifty times as long.
+    /// for each reader, which takes some fifty times as long.
     pub fn is_compiled(&self) -> bool {
         self.forms.is_some()
     }

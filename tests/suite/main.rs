@@ -15,6 +15,7 @@ mod letter;
 mod mailer;
 mod manners;
 mod people;
+mod preflight;
 mod protection;
 mod public;
 mod replay;
