@@ -45,8 +45,7 @@ async fn check(house: &House, name: &str, body: &str) -> Preflight {
     let new = NewCampaign { id: home.ids.next(), name, format: "md", source: &source, list: list.id, segment: None };
     state::add(&mut tx, workspace, &new, home.clock.now()).await.expect("a draft");
     tx.commit().await.expect("committed");
-    let campaign =
-        state::need(&mut *home.db.read().await.expect("a connection"), workspace, name).await.expect("there");
+    let campaign = state::need(&mut home.db.read().await.expect("a connection"), workspace, name).await.expect("there");
     preflight::check(home, &campaign, true, |_, _| {}).await.expect("a sheet")
 }
 

@@ -113,10 +113,10 @@ fn draft() -> impl Strategy<Value = Draft> {
     (head(), head(), body(), settings).prop_map(|(subject, preheader, body, (layout, format, tracking, page))| Draft {
         subject: format!("s{subject}"),
         preheader,
-        layout: layout,
-        format: format,
+        layout,
+        format,
         body: if page == 0 && format == Format::Html { format!("<html><body>{body}</body></html>") } else { body },
-        tracking: tracking,
+        tracking,
     })
 }
 

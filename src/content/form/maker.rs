@@ -34,6 +34,10 @@ pub fn make(letter: &mut Letter, masked: &Masked<'_>) -> Option<Forms> {
     if parts.iter().any(|items| is_irregular(items)) {
         return None;
     }
+    let brand = &letter.brand;
+    if [&brand.name, &brand.address, &brand.color, &brand.logo].iter().any(|word| word.contains(MARK)) {
+        return None;
+    }
     let [subject, preheader, html, text] = &parts;
     let mut maker = Maker { letter, heads: [None, None], fields: Vec::new(), needed: Vec::new(), engine: false };
     let heads = [maker.line("subject", subject), maker.line("preheader", preheader)];
@@ -49,7 +53,7 @@ fn is_irregular(items: &[Item]) -> bool {
     let tags = || items.iter().filter_map(|item| if let Item::Tag(tag) = item { Some(tag) } else { None });
     let by_number = |c: char| matches!(c, 'u' | 'x' | '0'..='7');
     let spells = |tag: &String| tag.match_indices('\\').any(|(at, _)| tag[at + 1..].starts_with(by_number));
-    let marked = |item: &Item| matches!(item, Item::Text(text) if text.contains(MARK));
+    let marked = |item: &Item| matches!(item, Item::Text(text) | Item::Tag(text) if text.contains(MARK));
     let length: usize = tags().map(String::len).sum();
     length as u64 > FUEL / 2 || tags().any(spells) || items.iter().any(marked)
 }
