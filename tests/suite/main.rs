@@ -26,3 +26,4 @@ mod session;
 mod sink;
 mod splice;
 mod trouble;
+mod turn;
