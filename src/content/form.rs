@@ -98,7 +98,7 @@ impl Forms {
         fill.reading = Some(reading.clone());
         fill.heads = [self.heads[0].fill(&mut fill, letter)?, self.heads[1].fill(&mut fill, letter)?];
         let _ = reading.heads.set([0, 1].map(|at: usize| fill.heads[at].to_string()));
-        letter.lead(&reader, &reading).ok()?;
+        letter.lead(&reader, &reading, |link| link.personal).ok()?;
         Some(fill)
     }
 

@@ -182,7 +182,7 @@ impl Letter {
         let subject = HeaderText::clean(&part("subject")?.text);
         let preheader = HeaderText::clean(&part("preheader")?.text);
         let _ = reading.heads.set([subject.to_string(), preheader.to_string()]);
-        self.lead(reader, &reading)?;
+        self.lead(reader, &reading, |_| true)?;
         let html = part("html")?;
         let text = join_gaps(&part("text")?);
         let cuts = Cuts { html: html.ends, text: text.ends };
@@ -208,9 +208,15 @@ impl Letter {
         self.forms.is_some()
     }
 
-    /// Settles where the links of a reader lead.
-    pub(super) fn lead(&self, reader: &Reader<'_>, reading: &Arc<Reading>) -> Result<(), Fault> {
-        let links = self.links.iter().map(|link| self.target(link, reader, reading)).collect::<Result<_, _>>()?;
+    /// Settles where those links lead for a reader that are printed.
+    pub(super) fn lead(
+        &self,
+        reader: &Reader<'_>,
+        reading: &Arc<Reading>,
+        printed: impl Fn(&Link) -> bool,
+    ) -> Result<(), Fault> {
+        let target = |link| if printed(link) { self.target(link, reader, reading) } else { Ok(Target::default()) };
+        let links = self.links.iter().map(target).collect::<Result<_, _>>()?;
         let _ = reading.links.set(links);
         Ok(())
     }
