@@ -57,7 +57,8 @@ pub async fn work(
     over: watch::Receiver<bool>,
     stop: watch::Receiver<bool>,
 ) {
-    let mut line = Line { bench, queue, over, stop, asked: VecDeque::new(), session: None, misses: 0 };
+    let mut line =
+        Line { bench, queue, over, stop, asked: VecDeque::new(), session: None, spare: Vec::new(), misses: 0 };
     loop {
         let rest = match line.bench.way.end() {
             End::Smtp(_) => line.send().await,
@@ -87,6 +88,8 @@ struct Line {
     stop: watch::Receiver<bool>,
     asked: VecDeque<Asked>,
     session: Option<Session>,
+    /// The buffer of a text that was answered, for the next one.
+    spare: Vec<u8>,
     misses: u32,
 }
 
@@ -152,13 +155,16 @@ impl Line {
             };
             let Some(asked) = self.asked.pop_front() else { return Next::Nothing };
             match date {
-                Some(date) => match asked.job.compose(date) {
-                    Ok((address, text)) => {
-                        self.bench.begun(&asked.job.claimed);
-                        return Next::Letter(Letter { job: asked.job, address, text, marked: Instant::now() });
+                Some(date) => {
+                    let mut text = std::mem::take(&mut self.spare);
+                    match asked.job.compose(date, &mut text) {
+                        Ok(address) => {
+                            self.bench.begun(&asked.job.claimed);
+                            return Next::Letter(Letter { job: asked.job, address, text, marked: Instant::now() });
+                        }
+                        Err(skipped) => self.record(skipped).await,
                     }
-                    Err(skipped) => self.record(skipped).await,
-                },
+                }
                 None => self.put_down(),
             }
         }
@@ -265,6 +271,7 @@ impl Line {
     /// What the answer to a text means; how long to rest when the connection is of no more use.
     async fn answered(&mut self, letter: Letter, said: Result<Reply, Fault>) -> Option<Duration> {
         let bench = self.bench.clone();
+        self.spare = letter.text;
         match said {
             Ok(reply) => {
                 if reply.is_positive() {
