@@ -12,6 +12,7 @@ use crate::content::brand;
 use crate::content::letter::{Format, Frame};
 use crate::ground::db::Conn;
 use crate::ground::error::{Error, Message, Result};
+use crate::ground::failpoint;
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
 use crate::ground::setting::{self, Setting};
@@ -88,7 +89,9 @@ pub async fn start(home: &Installation, campaign: &Campaign) -> Result<Option<u6
             None => drop(sql.push("1 = 1")),
         })
         .await?;
+    failpoint::reach("freezing");
     tx.commit().await?;
+    failpoint::reach("frozen");
     Ok(Some(planned))
 }
 

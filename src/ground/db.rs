@@ -17,6 +17,7 @@ use sqlx::{Any, AnyPool, Arguments, ConnectOptions, Connection, Executor, SqlSaf
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::error::{Message, Result};
+use super::failpoint::{self, Sabotage};
 
 mod scrub;
 
@@ -214,6 +215,10 @@ impl Db {
 /// power cut; `secure_delete` blanks deleted rows; temporary tables never touch a disk.
 fn session(dialect: Dialect) -> &'static str {
     match dialect {
+        Dialect::Sqlite if failpoint::is_broken(Sabotage::NoSync) => {
+            "pragma busy_timeout = 30000; pragma journal_mode = wal; pragma synchronous = off; pragma cache_size = -16000"
+        }
+        Dialect::Postgres if failpoint::is_broken(Sabotage::NoSync) => "set synchronous_commit = off",
         Dialect::Sqlite => {
             "pragma busy_timeout = 30000; pragma journal_mode = wal; pragma synchronous = full; \
              pragma secure_delete = on; pragma temp_store = memory; pragma cache_size = -16000; pragma foreign_keys = off"

@@ -24,6 +24,7 @@ use crate::campaign::press::Press;
 use crate::campaign::state::{self, Campaign, State};
 use crate::ground::clock::Millis;
 use crate::ground::error::Result;
+use crate::ground::failpoint;
 use crate::ground::id::Id;
 use crate::ground::setting::{self, Setting};
 
@@ -174,6 +175,7 @@ async fn claim(shift: &Shift, campaign: &Campaign, limit: usize) -> Result<Vec<C
     let claimed =
         delivery::claim(&mut tx, &shift.home.db, shift.lease(), campaign.id, limit, shift.home.clock.now()).await?;
     tx.commit().await?;
+    failpoint::reach("claimed");
     Ok(claimed)
 }
 

@@ -25,6 +25,7 @@ use crate::campaign::delivery::{self, Claimed, Outcome, State};
 use crate::content::letter::Rendered;
 use crate::ground::clock::Millis;
 use crate::ground::error::Message;
+use crate::ground::failpoint::{self, Sabotage};
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
 
@@ -134,7 +135,7 @@ async fn send(
             return (None, bench.trouble.report(&fault));
         }
     }
-    let (Some(session), Some(date)) = (slot.as_mut(), bench.writer.mark(job.claimed.id).await) else {
+    let (Some(session), Some(date)) = (slot.as_mut(), bench.last_word(&job.claimed).await) else {
         if let Some(session) = slot
             && session.reset().await.is_err()
         {
@@ -142,11 +143,15 @@ async fn send(
         }
         return (None, Duration::ZERO);
     };
+    failpoint::reach("marked");
     let message = job.press.write(&job.claimed, &address, &rendered, date);
     let answer = tokio::select! {
         answer = session.body(&message) => answer,
         () = too_late(stop.clone()) => Err(Cause::Timeout.at(Phase::Dot)),
     };
+    if failpoint::is_broken(Sabotage::MarkLate) {
+        bench.writer.mark(job.claimed.id).await;
+    }
     match answer {
         Ok(reply) => {
             if reply.is_positive() {
@@ -179,6 +184,7 @@ async fn approach(
         Some(session) => session,
         None => slot.insert(Session::open(target, &bench.timers).await?),
     };
+    failpoint::reach("connected");
     if !bench.may_begin(&job.claimed).await {
         return Ok(None);
     }
@@ -237,8 +243,18 @@ impl Bench {
         self.in_hand.load(Ordering::Relaxed) == 0
     }
 
+    /// The mark, with the date of the message; `None` when it must not be sent.
+    async fn last_word(&self, claimed: &Claimed) -> Option<Millis> {
+        let late = failpoint::is_broken(Sabotage::MarkLate);
+        let marked = if late { None } else { self.writer.mark(claimed.id).await };
+        marked.or_else(|| (late || failpoint::is_broken(Sabotage::NoGate)).then(|| self.home.clock.now()))
+    }
+
     /// Asked before the person is named to the relay; when the database does not tell, no.
     async fn may_begin(&self, claimed: &Claimed) -> bool {
+        if failpoint::is_broken(Sabotage::NoGate) {
+            return true;
+        }
         match self.home.db.read().await {
             Ok(mut conn) => delivery::may_begin(&mut conn, self.mailer, claimed.id).await.unwrap_or(false),
             Err(_) => false,

@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::campaign::delivery::{self, Outcome};
 use crate::ground::clock::Millis;
 use crate::ground::error::Result;
+use crate::ground::failpoint;
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
 
@@ -154,7 +155,13 @@ async fn commit(
         delivery::release(&mut tx, mailer, releases, now).await?;
     }
     let marked = if marks.is_empty() { Vec::new() } else { delivery::mark(&mut tx, mailer, marks, now).await? };
+    if !marked.is_empty() {
+        failpoint::reach("marking");
+    }
     tx.commit().await?;
+    if !results.is_empty() {
+        failpoint::reach("recorded");
+    }
     Ok(marked)
 }
 
