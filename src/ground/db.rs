@@ -18,6 +18,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::error::{Message, Result};
 use super::failpoint::{self, Sabotage};
+use super::sync;
 
 mod scrub;
 
@@ -49,9 +50,13 @@ pub struct Tx {
 }
 
 impl Tx {
-    /// Makes everything durable; on a dropped `Tx` nothing happened.
+    /// Makes everything durable; on a dropped `Tx` nothing happened. When the disk refuses to confirm
+    /// it, the process ends.
     pub async fn commit(self) -> Result<()> {
-        Ok(self.inner.commit().await?)
+        match self.inner.commit().await {
+            Err(error) if is_unsynced(&error) => sync::end("the database", error),
+            done => Ok(done?),
+        }
     }
 }
 
@@ -89,6 +94,9 @@ impl Db {
             .max_connections(16)
             .acquire_timeout(Duration::from_secs(10))
             .test_before_acquire(dialect == Dialect::Postgres)
+            // SQLite ends a transaction by itself when the disk is full. The driver then believes for
+            // ever that one is open, and the connection could begin no other.
+            .before_acquire(|conn, _| Box::pin(async move { Ok(!conn.is_in_transaction()) }))
             .after_connect(move |conn, _| {
                 Box::pin(async move {
                     conn.execute(session(dialect)).await?;
@@ -209,6 +217,13 @@ impl Db {
     pub async fn close(self) {
         self.pool.close().await;
     }
+}
+
+/// True when SQLite could not sync its journal or the folder around it (SQLITE_IOERR_FSYNC and
+/// SQLITE_IOERR_DIR_FSYNC). PostgreSQL ends by itself when it cannot.
+fn is_unsynced(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    matches!(code.as_deref(), Some("1034" | "1290"))
 }
 
 /// What each new connection is told. `full` is the promise that what we acknowledged survives a

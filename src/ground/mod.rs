@@ -12,5 +12,6 @@ pub mod installation;
 pub mod ledger;
 pub mod secret;
 pub mod setting;
+pub mod sync;
 pub mod text;
 pub mod token;

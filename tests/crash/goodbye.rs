@@ -64,21 +64,23 @@ pub async fn run(
     wait_for_letters(relay, 10).await?;
     let lock = if trial.locked { Some(hold(site).await?) } else { None };
     let mut goodbyes = Vec::new();
-    for leaver in &leavers {
+    // Each waits for seconds where the database keeps everybody waiting.
+    let some = if trial.locked { 4 } else { GOODBYES };
+    for leaver in leavers.iter().take(some) {
         let granted = post(&doors, &leaver.path).await == Some(200);
         let confirmed = granted.then(|| relay.seen().mails.load(Ordering::SeqCst));
         goodbyes.push(Goodbye { address: leaver.address.clone(), confirmed });
         tokio::time::sleep(Duration::from_millis(random.random_range(0..20))).await;
     }
     drop(lock);
-    let died = serve.ended(Duration::ZERO).await.is_some();
-    if trial.power {
-        serve.kill();
-    } else if !died {
-        // Nothing dies in this trial, or the point was not passed: letters go on as they are.
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        serve.kill();
+    if trial.power || trial.point.is_some() {
+        tokio::time::sleep(Duration::from_millis(random.random_range(0..300))).await;
+    } else {
+        // Nobody dies: this process sends to the end.
+        settled(site, Duration::from_secs(60)).await?;
     }
+    let died = serve.ended(Duration::ZERO).await.is_some();
+    serve.kill();
     let dead = Instant::now();
     if let Some(disk) = disk {
         disk.lose_power()?;
@@ -90,7 +92,11 @@ pub async fn run(
     settled(site, Duration::from_secs(60)).await?;
     let again = relay.first_mail().map(|mail| mail.saturating_duration_since(dead)).into_iter().collect();
     serve.stop().await.ok_or("serve does not stop")?;
-    let verdict = compare(site, relay, people, &goodbyes).await?;
+    let mut verdict = compare(site, relay, people, &goodbyes).await?;
+    if !died {
+        let unheard = goodbyes.iter().filter(|goodbye| goodbye.confirmed.is_none()).count();
+        verdict.blame(unheard, "goodbyes were not confirmed although nobody had died");
+    }
     Ok(Run { verdict, bound: connections, again, missed: trial.point.is_some() && !died })
 }
 

@@ -45,6 +45,9 @@ pub struct Args {
     /// Marked deliveries that one connection may hold
     #[arg(long, default_value_t = 1)]
     ahead: usize,
+    /// Keep the folders of runs that went well, too
+    #[arg(long)]
+    keep: bool,
     /// Runs at a time
     #[arg(long, default_value_t = 4)]
     slots: usize,
@@ -86,7 +89,7 @@ pub async fn run(args: Args) -> Result<bool, String> {
     let mut slots = tokio::task::JoinSet::new();
     for number in 0..args.slots {
         let bound = args.connections * args.ahead;
-        let slot = Slot::open(number, ground.clone(), bound).await?;
+        let slot = Slot::open(number, ground.clone(), bound, args.keep).await?;
         slots.spawn(slot.work(queue.clone(), table.clone()));
     }
     while let Some(ended) = slots.join_next().await {
@@ -119,10 +122,10 @@ fn plan(args: &Args, table: &mut Table) -> Vec<Job> {
     let seeds = args.seeds;
     for (point, passages) in POINTS {
         let name = format!("killed at {point}");
-        add(&name, &kinds, Hope::Clean, seeds, Work::Kill(Fault::new(&name, Death::At(point, *passages))));
+        add(&name, &kinds, Hope::Clean, seeds, Work::Kill(Fault::new(Death::At(point, *passages))));
     }
-    add("killed at random", &kinds, Hope::Clean, 3 * seeds, Work::Kill(Fault::new("random", Death::Random(1))));
-    add("killed three times", &kinds, Hope::Clean, seeds, Work::Kill(Fault::new("thrice", Death::Random(3))));
+    add("killed at random", &kinds, Hope::Clean, 3 * seeds, Work::Kill(Fault::new(Death::Random(1))));
+    add("killed three times", &kinds, Hope::Clean, seeds, Work::Kill(Fault::new(Death::Random(3))));
     for point in ["freezing", "frozen"] {
         add(&format!("killed at {point}"), &kinds, Hope::Clean, seeds, Work::Launch(point));
     }
@@ -141,7 +144,7 @@ fn plan(args: &Args, table: &mut Table) -> Vec<Job> {
         &kinds,
         Hope::Damage,
         2,
-        Work::Kill(Fault::new("late", Death::At("answered", 250)).sabotaged("mark-late")),
+        Work::Kill(Fault::new(Death::At("answered", 250)).sabotaged("mark-late")),
     );
     let ungated = Trial { sabotage: Some("no-gate"), ..Trial::default() };
     add("control: no last question", &kinds, Hope::Damage, 1, Work::Goodbye(ungated));
@@ -172,9 +175,9 @@ fn relay_faults(add: Add<'_>, kinds: &[Kind], seeds: u64) {
         ("relay says 554 to the text", 7, Act::Say("554 5.6.0 no".to_owned())),
     ];
     for (name, every, act) in acts {
-        add(name, kinds, Hope::Clean, some, Work::Kill(Fault::of_relay(name, every, act)));
+        add(name, kinds, Hope::Clean, some, Work::Kill(Fault::of_relay(every, act)));
     }
-    let mut refusing = Fault::new("450", Death::Random(1));
+    let mut refusing = Fault::new(Death::Random(1));
     refusing.manner = Manner { at_rcpt: Some((5, Act::Say("450 4.2.0 later".to_owned()))), ..Manner::default() };
     add("450 to recipients, and killed", kinds, Hope::Clean, some, Work::Kill(refusing));
 }
@@ -185,16 +188,16 @@ fn power_faults(add: Add<'_>, seeds: u64) {
     for point in ["marking", "marked", "dot-after", "answered", "recorded"] {
         let passages = POINTS.iter().find(|(name, _)| *name == point).map_or(1, |(_, passages)| *passages);
         let name = format!("power lost at {point}");
-        let fault = Fault::new(&name, Death::At(point, passages)).with_power_loss();
+        let fault = Fault::new(Death::At(point, passages)).with_power_loss();
         add(&name, sqlite, Hope::Clean, seeds, Work::Kill(fault));
     }
-    let random = Fault::new("random", Death::Random(1)).with_power_loss();
+    let random = Fault::new(Death::Random(1)).with_power_loss();
     add("power lost at random", sqlite, Hope::Clean, 2 * seeds, Work::Kill(random));
     let goodbyes = Trial { power: true, ..Trial::default() };
     add("power lost after goodbyes", sqlite, Hope::Clean, seeds, Work::Goodbye(goodbyes));
     let noted = Trial { power: true, locked: true, ..Trial::default() };
     add("power lost, goodbyes on paper", sqlite, Hope::Clean, 1, Work::Goodbye(noted));
-    let unsynced = Fault::new("unsynced", Death::Random(1)).with_power_loss().with_delay(Duration::from_millis(2));
+    let unsynced = Fault::new(Death::Random(1)).with_power_loss().with_delay(Duration::from_millis(2));
     add("control: power lost, no sync", sqlite, Hope::Damage, 3, Work::Kill(unsynced.sabotaged("no-sync")));
 }
 
@@ -204,15 +207,16 @@ struct Slot {
     ground: Ground,
     relay: Relay,
     bound: usize,
+    keep: bool,
     /// Installations before the start of the campaign and after it.
     models: HashMap<Kind, (Site, Site)>,
 }
 
 impl Slot {
-    async fn open(number: usize, ground: Ground, bound: usize) -> Result<Self, String> {
+    async fn open(number: usize, ground: Ground, bound: usize, keep: bool) -> Result<Self, String> {
         let path = ground.work.join(format!("ledger-{number}"));
         let relay = Relay::start("127.0.0.1:0", &path, Manner::default()).await.map_err(|error| error.to_string())?;
-        Ok(Self { number, ground, relay, bound, models: HashMap::new() })
+        Ok(Self { number, ground, relay, bound, keep, models: HashMap::new() })
     }
 
     async fn work(mut self, queue: Arc<Mutex<VecDeque<Job>>>, table: Arc<Mutex<Table>>) {
@@ -253,7 +257,7 @@ impl Slot {
             Work::Ill(ill) => disk::run(&site, relay, *ill, job.seed, bound, people).await,
         };
         // What failed stays for a look.
-        if run.as_ref().is_ok_and(|run| run.verdict.is_clean() || job.hope == Hope::Damage) {
+        if !self.keep && run.as_ref().is_ok_and(|run| run.verdict.is_clean() || job.hope == Hope::Damage) {
             site.raze().await;
         }
         run

@@ -47,7 +47,6 @@ pub enum Death {
 /// One class of faults.
 #[derive(Debug, Clone)]
 pub struct Fault {
-    pub name: String,
     pub death: Death,
     pub manner: Manner,
     pub sabotage: Option<&'static str>,
@@ -57,14 +56,14 @@ pub struct Fault {
 
 impl Fault {
     /// A fault with a good relay.
-    pub fn new(name: impl Into<String>, death: Death) -> Self {
-        Self { name: name.into(), death, manner: Manner::default(), sabotage: None, power: false }
+    pub fn new(death: Death) -> Self {
+        Self { death, manner: Manner::default(), sabotage: None, power: false }
     }
 
     /// A relay that does this at every n-th letter; nobody dies.
-    pub fn of_relay(name: &str, every: u64, act: Act) -> Self {
+    pub fn of_relay(every: u64, act: Act) -> Self {
         let manner = Manner { at_dot: Some((every, act)), ..Manner::default() };
-        Self { manner, ..Self::new(name, Death::None) }
+        Self { manner, ..Self::new(Death::None) }
     }
 
     pub fn with_delay(mut self, delay: Duration) -> Self {
@@ -130,9 +129,7 @@ pub async fn run(
     }
     if fault.death == Death::None {
         run.bound = usize::try_from(relay.seen().dropped.load(Ordering::SeqCst)).unwrap_or(usize::MAX);
-        run.missed = relay.seen().texts.load(Ordering::SeqCst) as usize <= people
-            && run.bound == 0
-            && fault.manner.at_rcpt.is_none();
+        run.missed = relay.seen().acts.load(Ordering::SeqCst) == 0;
     }
     run.verdict = compare(site, relay, people, &[]).await?;
     Ok(run)

@@ -68,6 +68,8 @@ pub struct Seen {
     pub recipients: AtomicU64,
     pub texts: AtomicU64,
     pub accepted: AtomicU64,
+    /// Times that something else than the usual was done, as the manner said.
+    pub acts: AtomicU64,
     /// Texts whose connection was dropped on purpose after they were heard.
     pub dropped: AtomicU64,
 }
@@ -243,7 +245,7 @@ impl Talk {
                 "RCPT" if from.is_none() => self.say("503 MAIL first"),
                 "RCPT" => {
                     let count = self.seen.recipients.fetch_add(1, Ordering::SeqCst) + 1;
-                    match due(&self.manner.at_rcpt, count) {
+                    match self.due(&self.manner.at_rcpt, count) {
                         Some(Act::Say(reply)) => self.say(&reply),
                         Some(_) => return Err(Over),
                         None => {
@@ -287,7 +289,7 @@ impl Talk {
     async fn end(&mut self, entry: Entry) -> Result<(), Over> {
         let count = self.seen.texts.fetch_add(1, Ordering::SeqCst) + 1;
         self.delay().await;
-        let act = due(&self.manner.at_dot, count);
+        let act = self.due(&self.manner.at_dot, count);
         match act {
             Some(Act::Say(reply)) => {
                 self.ledger.refuse(entry);
@@ -312,6 +314,13 @@ impl Talk {
         }
         self.say("250 2.0.0 in the ledger");
         Ok(())
+    }
+
+    /// What is to be done instead of the usual, when it is the turn of this one.
+    fn due(&self, act: &Option<(u64, Act)>, count: u64) -> Option<Act> {
+        let act = act.as_ref().filter(|(every, _)| count.is_multiple_of(*every)).map(|(_, act)| act.clone());
+        self.seen.acts.fetch_add(u64::from(act.is_some()), Ordering::SeqCst);
+        act
     }
 
     async fn delay(&self) {
@@ -370,10 +379,6 @@ impl Talk {
             self.read().await?;
         }
     }
-}
-
-fn due(act: &Option<(u64, Act)>, count: u64) -> Option<Act> {
-    act.as_ref().filter(|(every, _)| count.is_multiple_of(*every)).map(|(_, act)| act.clone())
 }
 
 /// What stands between the angle brackets of MAIL or RCPT.
