@@ -5,6 +5,8 @@ pub mod dispatch;
 pub mod extension;
 pub mod fault;
 pub mod folder;
+pub mod grouping;
+pub mod job;
 pub mod lease;
 pub mod post;
 pub mod relay;

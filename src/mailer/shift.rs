@@ -13,6 +13,7 @@ use super::dispatch;
 use super::lease::{Lease, TERM};
 use super::trouble::Trouble;
 use super::writer::Writer;
+use crate::campaign::delivery::claim::Hand;
 use crate::campaign::state::{self, State};
 use crate::campaign::{delivery, launch};
 use crate::ground::clock::Millis;
@@ -38,6 +39,8 @@ pub struct Shift {
     pub home: Installation,
     /// Whether messages may leave.
     pub gate: Gate,
+    /// What it has claimed and not marked, where it alone sends.
+    pub hand: Arc<Hand>,
     lease: Id,
     troubles: Mutex<HashMap<Id, Arc<Trouble>>>,
 }
@@ -76,8 +79,9 @@ async fn serve(home: &Installation, mode: Mode, gate: Gate, stop: watch::Receive
         tracing::warn!(given_back = left.given_back, uncertain = left.uncertain, "an earlier mailer had not finished");
     }
     let (halt, halted) = watch::channel(false);
-    let shift = Arc::new(Shift { home: home.clone(), gate, lease: lease.id, troubles: Mutex::default() });
-    let (writer, writing) = Writer::start(home.clone(), lease.id);
+    let hand = Arc::<Hand>::default();
+    let (writer, writing) = Writer::start(home.clone(), lease.id, hand.clone());
+    let shift = Arc::new(Shift { home: home.clone(), gate, hand, lease: lease.id, troubles: Mutex::default() });
     let (next, kept) = {
         let keeper = keep(home, &lease, &halt, stop);
         let day = shift.day(mode, writer, halted);
