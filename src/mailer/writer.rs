@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
@@ -52,11 +52,16 @@ impl Drop for Busy {
 
 impl Writer {
     /// Starts the writer of a mailer. The task ends when every handle is gone and everything is on
-    /// disk; it returns false when the database had failed on the way.
-    pub fn start(home: Installation, mailer: Id, hand: Arc<Hand>) -> (Self, JoinHandle<bool>) {
+    /// disk; it returns false when the database had failed on the way, and says so to `halt` at once.
+    pub fn start(
+        home: Installation,
+        mailer: Id,
+        hand: Arc<Hand>,
+        halt: watch::Sender<bool>,
+    ) -> (Self, JoinHandle<bool>) {
         let (notes, inbox) = mpsc::channel(4 * BATCH);
         let busy = Arc::<AtomicUsize>::default();
-        let desk = Desk { home, mailer, hand, busy: busy.clone() };
+        let desk = Desk { home, mailer, hand, busy: busy.clone(), halt };
         (Self { notes, busy }, tokio::spawn(desk.write(inbox)))
     }
 
@@ -92,6 +97,8 @@ struct Desk {
     mailer: Id,
     hand: Arc<Hand>,
     busy: Arc<AtomicUsize>,
+    /// Ends the shift: what is claimed again and again without a mark would keep it busy for ever.
+    halt: watch::Sender<bool>,
 }
 
 impl Desk {
@@ -128,6 +135,7 @@ impl Desk {
                         tracing::error!(error = %error, "deliveries could not be written; sending stops");
                     }
                     sound = false;
+                    self.halt.send_replace(true);
                     drop(answers);
                     self.insist(&results).await;
                 }

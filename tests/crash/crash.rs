@@ -13,6 +13,7 @@ mod launch;
 mod ledger;
 mod power;
 mod relay;
+mod server;
 mod site;
 mod table;
 mod verdict;

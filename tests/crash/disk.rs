@@ -102,12 +102,14 @@ pub async fn run(
     let dead = Instant::now();
     relay.behave(Manner::default());
     relay.expect_mail();
+    let mut stuck = false;
     match &small {
         // Room is made under the running process: it goes on by itself.
         Some(small) => {
             small.make_room()?;
             if ended.is_none() {
-                settled(site, Duration::from_secs(45)).await?;
+                settled(site, Duration::from_secs(30)).await?;
+                stuck = site.state().await? != "finished";
                 ended = serve.stop().await;
             }
         }
@@ -120,6 +122,7 @@ pub async fn run(
     serve.stop().await.ok_or("serve does not stop")?;
     let again = relay.first_mail().map(|mail| mail.saturating_duration_since(dead)).into_iter().collect();
     let mut verdict = compare(site, relay, people, &goodbyes).await?;
+    verdict.blame(usize::from(stuck), "it did not go on by itself when the disk had room again");
     if said.contains("panicked") {
         verdict.blame(1, "the process panicked");
     }

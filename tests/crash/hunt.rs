@@ -12,6 +12,7 @@ use crate::kill::{self, Death, Fault, POINTS};
 use crate::launch;
 use crate::power;
 use crate::relay::{Act, Manner, Relay};
+use crate::server::{self, Server};
 use crate::site::{Ground, Kind, Site};
 use crate::table::{Hope, Run, Table};
 
@@ -27,6 +28,12 @@ pub struct Args {
     /// PostgreSQL server where databases may be made, as postgres://…/postgres
     #[arg(long)]
     server: Option<String>,
+    /// `pg_ctl` of that server, when it may be stopped and started
+    #[arg(long, requires = "postgres_data")]
+    postgres: Option<String>,
+    /// Its data folder
+    #[arg(long)]
+    postgres_data: Option<String>,
     /// Runs of each fault on each database
     #[arg(long, default_value_t = 2)]
     seeds: u64,
@@ -59,6 +66,7 @@ enum Work {
     Launch(&'static str),
     Goodbye(Trial),
     Ill(Ill),
+    Server(Server, Option<&'static str>),
 }
 
 #[derive(Debug, Clone)]
@@ -84,16 +92,20 @@ pub async fn run(args: Args) -> Result<bool, String> {
     };
     let jobs = plan(&args, &mut table);
     println!("{} runs, {} at a time", jobs.len(), args.slots);
-    let queue = Arc::new(Mutex::new(VecDeque::from(jobs)));
     let table = Arc::new(Mutex::new(table));
-    let mut slots = tokio::task::JoinSet::new();
-    for number in 0..args.slots {
-        let bound = args.connections * args.ahead;
-        let slot = Slot::open(number, ground.clone(), bound, args.keep).await?;
-        slots.spawn(slot.work(queue.clone(), table.clone()));
-    }
-    while let Some(ended) = slots.join_next().await {
-        ended.map_err(|error| format!("a slot broke: {error}"))?;
+    // A server that dies takes all runs with it: those go alone.
+    let (alone, together): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| matches!(job.work, Work::Server(..)));
+    for (count, jobs) in [(args.slots, together), (1, alone)] {
+        let queue = Arc::new(Mutex::new(VecDeque::from(jobs)));
+        let mut slots = tokio::task::JoinSet::new();
+        for number in 0..count {
+            let bound = args.connections * args.ahead;
+            let slot = Slot::open(number, ground.clone(), bound, args.keep).await?;
+            slots.spawn(slot.work(queue.clone(), table.clone()));
+        }
+        while let Some(ended) = slots.join_next().await {
+            ended.map_err(|error| format!("a slot broke: {error}"))?;
+        }
     }
     let table = table.lock().unwrap_or_else(PoisonError::into_inner);
     let good = table.print();
@@ -152,6 +164,16 @@ fn plan(args: &Args, table: &mut Table) -> Vec<Job> {
     match power::build(&args.work) {
         Ok(()) => power_faults(&mut add, seeds),
         Err(why) => table.skip(why),
+    }
+    match (&args.postgres, &args.postgres_data) {
+        (Some(control), Some(data)) => {
+            let server = Server { control: control.clone(), data: data.clone() };
+            let postgres = &[Kind::Postgres];
+            add("server dies and comes back", postgres, Hope::Clean, seeds, Work::Server(server.clone(), None));
+            let unsynced = Work::Server(server, Some("no-sync"));
+            add("control: server dies, no sync", postgres, Hope::Damage, 3, unsynced);
+        }
+        _ => table.skip("death of the PostgreSQL server: none is named that may be stopped"),
     }
     for ill in Ill::ALL {
         match ill.obstacle() {
@@ -254,6 +276,9 @@ impl Slot {
             Work::Kill(fault) => kill::run(&site, relay, fault, job.seed, bound, people).await,
             Work::Launch(point) => launch::run(&site, relay, point, people).await,
             Work::Goodbye(trial) => goodbye::run(&site, relay, *trial, job.seed, bound, people).await,
+            Work::Server(server, sabotage) => {
+                server::run(&site, relay, server, *sabotage, job.seed, bound, people).await
+            }
             Work::Ill(ill) => disk::run(&site, relay, *ill, job.seed, bound, people).await,
         };
         // What failed stays for a look.

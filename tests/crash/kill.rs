@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// passed in a campaign of 300: once a claim, once a commit, or once a letter.
 pub const POINTS: &[(&str, u32)] = &[
     ("claimed", 1),
-    ("connected", 250),
+    ("connected", 20),
     ("mail", 250),
     ("rcpt", 250),
     ("marking", 8),
