@@ -225,8 +225,8 @@ impl Db {
     }
 }
 
-/// True when SQLite could not sync its journal or the folder around it (SQLITE_IOERR_FSYNC and
-/// SQLITE_IOERR_DIR_FSYNC). PostgreSQL ends by itself when it cannot.
+/// True when SQLite could not sync its journal or the folder around it (`SQLITE_IOERR_FSYNC` and
+/// `SQLITE_IOERR_DIR_FSYNC`). PostgreSQL ends by itself when it cannot.
 fn is_unsynced(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code());
     matches!(code.as_deref(), Some("1034" | "1290"))
