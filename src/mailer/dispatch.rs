@@ -27,6 +27,7 @@ use crate::campaign::press::Press;
 use crate::campaign::state::{self, Campaign, State};
 use crate::ground::clock::Millis;
 use crate::ground::error::Result;
+use crate::ground::failpoint;
 use crate::ground::id::Id;
 use crate::ground::setting::{self, Setting};
 
@@ -166,7 +167,9 @@ async fn feed(
 async fn claim(shift: &Shift, campaign: &Campaign, lane: &str, limit: usize) -> Result<Vec<Claimed>> {
     let (home, now) = (&shift.home, shift.home.clock.now());
     let wanted = Claim { mailer: shift.lease(), campaign: campaign.id, lane, limit, now };
-    delivery::claim(&home.db, &shift.hand, &wanted).await
+    let claimed = delivery::claim(&home.db, &shift.hand, &wanted).await?;
+    failpoint::reach("claimed");
+    Ok(claimed)
 }
 
 async fn running(shift: &Shift, workspace: Id) -> Result<Vec<Campaign>> {

@@ -81,7 +81,7 @@ async fn serve(home: &Installation, mode: Mode, gate: Gate, stop: watch::Receive
     }
     let (halt, halted) = watch::channel(false);
     let hand = Arc::<Hand>::default();
-    let (writer, writing) = Writer::start(home.clone(), lease.id, hand.clone());
+    let (writer, writing) = Writer::start(home.clone(), lease.id, hand.clone(), halt.clone());
     let shift = Arc::new(Shift { home: home.clone(), gate, hand, lease: lease.id, troubles: Mutex::default() });
     let (next, kept) = {
         let keeper = keep(home, &lease, &halt, stop);

@@ -7,6 +7,7 @@ mod catalogue;
 mod certificate;
 mod erasure;
 mod export;
+mod failpoint;
 mod hostile;
 mod house;
 mod import;
