@@ -11,6 +11,8 @@
 //! on the list with a confirmed subscription; who is not becomes `suppressed`. `skipped` are those
 //! to whom no letter could be made. A deferred delivery is `pending` again with a later `due_at`.
 
+pub mod uncertain;
+
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
@@ -173,7 +175,9 @@ pub async fn may_begin(conn: &mut Conn, mailer: Id, id: Id) -> Result<bool> {
 /// stands still, or become suppressed. The message may be written once this is committed.
 pub async fn mark(conn: &mut Conn, mailer: Id, ids: &[Id], now: Millis) -> Result<Vec<(Id, Millis)>> {
     let mut sql = Sql::new("update delivery set state = 'sending', dated_at = coalesce(dated_at, cast(");
-    sql.bind(now).push(" as bigint)), changed_at = ").bind(now).push(" where mailer_id = ").bind(mailer);
+    sql.bind(now).push(" as bigint)), changed_at = ").bind(now);
+    sql.push(", snapshot = coalesce(snapshot, (select c.fields from contact c where c.id = delivery.contact_id))");
+    sql.push(" where mailer_id = ").bind(mailer);
     sql.push(" and state = 'leased' and id in (").bind_all(ids.iter().copied()).push(") and ").push(SUBSCRIBED);
     let rows = sql.push(RUNNING).push(" returning id, dated_at").all(conn).await?;
     let marked: Vec<(Id, Millis)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
@@ -200,7 +204,7 @@ pub async fn record(conn: &mut Conn, mailer: Id, outcomes: &[Outcome], now: Mill
     for some in outcomes.chunks(500) {
         let mut sql = Sql::new(
             "update delivery set state = v.column2, reason = v.column3, code = v.column4, reply = v.column5, due_at = v.column6, \
-             snapshot = v.column7, attempts = attempts + v.column8, mailer_id = null, changed_at = ",
+             snapshot = case when v.column2 = 'uncertain' then delivery.snapshot else v.column7 end, attempts = attempts + v.column8, mailer_id = null, changed_at = ",
         );
         sql.bind(now).push(" from (values ");
         for (index, outcome) in some.iter().enumerate() {
@@ -213,9 +217,7 @@ pub async fn record(conn: &mut Conn, mailer: Id, outcomes: &[Outcome], now: Mill
                 .bind(i32::from(outcome.tried))
                 .push(" as integer))");
         }
-        // A mailer that had lost its lease may still say what it knows of a row that is uncertain.
-        sql.push(") as v where delivery.id = v.column1 and (delivery.mailer_id = ").bind(mailer);
-        sql.push(" or (delivery.mailer_id is null and delivery.state = 'uncertain'))");
+        sql.push(") as v where delivery.id = v.column1 and delivery.mailer_id = ").bind(mailer);
         let rows = sql.push(" returning delivery.id").all(conn).await?;
         if rows.len() < some.len() {
             let there: Vec<Id> = rows.iter().map(|row| row.get(0)).collect();
@@ -238,16 +240,17 @@ async fn settle_gone(conn: &mut Conn, outcome: &Outcome) -> Result<()> {
     tally::add(conn, outcome.campaign, state.as_str(), 0, 1).await
 }
 
-/// Settles what dead mailers left: taken but unsent goes back, marked becomes uncertain. `alive`
-/// are the mailers whose lease holds. Returns (given back, uncertain).
-pub async fn recover(conn: &mut Conn, alive: &[Id], now: Millis) -> Result<(u64, u64)> {
+/// Settles what dead mailers left: taken but unsent goes back, marked becomes uncertain. Returns
+/// (given back, uncertain).
+pub async fn recover(conn: &mut Conn, dead: &[Id], now: Millis) -> Result<(u64, u64)> {
     let mut counts = [0; 2];
+    if dead.is_empty() {
+        return Ok((0, 0));
+    }
     for (count, (from, to)) in counts.iter_mut().zip([("leased", "pending"), ("sending", "uncertain")]) {
         let mut sql = Sql::new("update delivery set state = '");
         sql.push(to).push("', mailer_id = null, changed_at = ").bind(now).push(" where state = '").push(from);
-        sql.push("' and mailer_id is not null and mailer_id not in (")
-            .bind_all(alive.iter().copied().chain([0]))
-            .push(")");
+        sql.push("' and mailer_id in (").bind_all(dead.iter().copied()).push(")");
         *count = sql.run(conn).await?;
     }
     Ok((counts[0], counts[1]))

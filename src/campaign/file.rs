@@ -4,6 +4,7 @@
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+use super::delivery::uncertain::Fate;
 use crate::audience::address::{Address, is_hidden};
 use crate::content::letter::{Draft, Format, Layout, Tracking};
 use crate::ground::clock::Millis;
@@ -28,6 +29,8 @@ pub struct File {
     pub at: Option<Millis>,
     /// The time zone of its times.
     pub zone: Option<String>,
+    /// What becomes of letters whose answer was lost.
+    pub fate: Fate,
 }
 
 /// A mailbox with a name, as in `Shop <news@example.org>`.
@@ -79,6 +82,7 @@ struct Front {
     tracking: Option<String>,
     at: Option<toml::Value>,
     zone: Option<String>,
+    uncertain: Option<String>,
 }
 
 /// Longest campaign file, in bytes; a letter is clipped by mail programs long before.
@@ -122,6 +126,7 @@ impl File {
             },
             at,
             zone: front.zone,
+            fate: front.uncertain.as_deref().unwrap_or("hold").parse()?,
         })
     }
 }
@@ -145,8 +150,20 @@ fn split(text: &str) -> Result<(String, String)> {
     Ok(("\n".repeat(above) + &text[front..close], "\n".repeat(before) + &text[body..]))
 }
 
-const KEYS: &[&str] =
-    &["name", "list", "segment", "from", "reply-to", "subject", "preheader", "layout", "tracking", "at", "zone"];
+const KEYS: &[&str] = &[
+    "name",
+    "list",
+    "segment",
+    "from",
+    "reply-to",
+    "subject",
+    "preheader",
+    "layout",
+    "tracking",
+    "at",
+    "zone",
+    "uncertain",
+];
 
 /// Names the line of the file, the key and, for a misspelt key, the one that was meant.
 fn front_error(front: &str, error: &toml::de::Error) -> crate::ground::error::Error {
@@ -220,6 +237,16 @@ mod tests {
         assert_eq!(file.from.address, "news@example.org");
         assert_eq!(file.draft.body, format!("{}# Привет\n", "\n".repeat(6)));
         assert_eq!(file.draft.tracking, Tracking::None);
+        assert_eq!(file.fate, Fate::Hold);
+    }
+
+    #[test]
+    fn a_campaign_chooses_what_becomes_of_lost_answers() {
+        let with = |line: &str| LETTER.replace("+++\n#", &format!("{line}\n+++\n#"));
+
+        let resend = File::parse(&with("uncertain = \"resend\""), Format::Md).expect("reads");
+        assert_eq!(resend.fate, Fate::Resend);
+        assert_eq!(refusal(&with("uncertain = \"perhaps\"")).key, "unknown-word");
     }
 
     #[test]

@@ -18,8 +18,7 @@ use crate::ground::setting::{self, Setting};
 
 /// What a campaign would be made from if it were launched now.
 pub async fn draft(conn: &mut Conn, campaign: &Campaign) -> Result<Frozen> {
-    let format = if campaign.format == "html" { Format::Html } else { Format::Md };
-    let file = File::parse(&campaign.source, format)?;
+    let file = read(campaign)?;
     let list = list::get(conn, campaign.list).await?.ok_or_else(|| Message::new("campaign-list-gone").failed())?;
     let language = setting::get(conn, Setting::Language).await?;
     Ok(Frozen {
@@ -38,6 +37,11 @@ pub async fn draft(conn: &mut Conn, campaign: &Campaign) -> Result<Frozen> {
         campaign: campaign.id,
         mailbox: setting::get(conn, Setting::UnsubscribeMailbox).await?,
     })
+}
+
+fn read(campaign: &Campaign) -> Result<File> {
+    let format = if campaign.format == "html" { Format::Html } else { Format::Md };
+    File::parse(&campaign.source, format)
 }
 
 /// The condition of the campaign's segment, as it stands now.
@@ -80,6 +84,7 @@ pub async fn start(home: &Installation, campaign: &Campaign) -> Result<Option<u6
     if !state::run(&mut tx, campaign, &text, now).await? {
         return Ok(None);
     }
+    state::choose(&mut tx, campaign.id, read(campaign)?.fate).await?;
     link::add(&mut tx, campaign.id, &links).await?;
     let db = home.db.clone();
     let planned =

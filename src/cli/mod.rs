@@ -16,6 +16,7 @@ pub mod residue;
 pub mod segment;
 pub mod serve;
 pub mod setting;
+pub mod uncertain;
 pub mod usage;
 
 use std::process::ExitCode;
@@ -71,6 +72,7 @@ async fn carry_out(cli: Cli, lang: Lang) -> Result<Report> {
         Command::Relay { command } => relay::run(&home, &workspace, command).await,
         Command::Brand { command } => brand::run(&home, &workspace, command).await,
         Command::Campaign { command } => campaign::run(&home, &workspace, command, lang).await,
+        Command::Uncertain { command } => uncertain::run(&home, &workspace, command, lang).await,
         Command::Contact { command } => contact::run(&home, &workspace, command, lang).await,
         Command::Export(args) => export::run(&home, &workspace, args, lang).await,
         Command::Residue(args) => residue::run(&home, args, lang).await,

@@ -23,7 +23,10 @@ mod scrub;
 /// A connection to either database.
 pub type Conn = sqlx::AnyConnection;
 
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "first tables", include_str!("../../migrations/0001_first_tables.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "first tables", include_str!("../../migrations/0001_first_tables.sql")),
+    (6, "nodes", include_str!("../../migrations/0006_nodes.sql")),
+];
 
 /// Which SQL is spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,6 +167,45 @@ impl Db {
         match self.dialect {
             Dialect::Sqlite => "",
             Dialect::Postgres => " for update",
+        }
+    }
+
+    /// The time by the database's own clock in ms since 1970 UTC, as it is when the expression is
+    /// reached: machines that share a database may disagree about the hour.
+    pub fn now(&self) -> &'static str {
+        match self.dialect {
+            Dialect::Sqlite => "cast((julianday('now') - 2440587.5) * 86400000.0 as bigint)",
+            Dialect::Postgres => "cast(extract(epoch from clock_timestamp()) * 1000 as bigint)",
+        }
+    }
+
+    /// What stands around the condition that a row holds, so that it goes on to hold until the
+    /// transaction ends, and what the select returns. A process that is stopped half-way must not
+    /// keep others from its rows for ever: the server ends its transaction after ten idle seconds.
+    pub fn pin(&self) -> (&'static str, &'static str) {
+        match self.dialect {
+            Dialect::Sqlite => ("select '' ", ""),
+            Dialect::Postgres => {
+                ("select set_config('idle_in_transaction_session_timeout', '10000', true) ", " for share")
+            }
+        }
+    }
+
+    /// What ends a select of rows of which those are left out that another transaction holds.
+    pub fn skip_held(&self) -> &'static str {
+        match self.dialect {
+            Dialect::Sqlite => "",
+            Dialect::Postgres => " for update skip locked",
+        }
+    }
+
+    /// Refuses to go on when another version of the program has changed the tables meanwhile.
+    pub async fn check_version(&self, conn: &mut Conn) -> Result<()> {
+        let ours = MIGRATIONS.iter().map(|(version, ..)| *version).max().unwrap_or(0);
+        let row = sqlx::query("select max(version) from _sqlx_migrations").fetch_one(conn).await?;
+        match sqlx::Row::get::<Option<i64>, _>(&row, 0) {
+            Some(theirs) if theirs > ours => Err(Message::new("database-newer").failed()),
+            _ => Ok(()),
         }
     }
 

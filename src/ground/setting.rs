@@ -24,6 +24,8 @@ pub enum Setting {
     SmtpTimers,
     /// Seconds that a relay may fail before its campaigns are paused.
     RelayPatience,
+    /// Seconds after which a mailer that does not report is taken for dead.
+    LeaseTerm,
 }
 
 impl Setting {
@@ -36,6 +38,7 @@ impl Setting {
         Self::RetryAfter,
         Self::SmtpTimers,
         Self::RelayPatience,
+        Self::LeaseTerm,
     ];
 
     /// The key on the command line.
@@ -48,6 +51,7 @@ impl Setting {
             Self::RetryAfter => "retry-after",
             Self::SmtpTimers => "smtp-timers",
             Self::RelayPatience => "relay-patience",
+            Self::LeaseTerm => "lease-term",
         }
     }
 
@@ -61,6 +65,7 @@ impl Setting {
             Self::RetryAfter => "setting-retry-after",
             Self::SmtpTimers => "setting-smtp-timers",
             Self::RelayPatience => "setting-relay-patience",
+            Self::LeaseTerm => "setting-lease-term",
         }
     }
 
@@ -72,7 +77,7 @@ impl Setting {
             Self::EhloName | Self::UnsubscribeMailbox => "",
             Self::RetryAfter => "900",
             Self::SmtpTimers => "100",
-            Self::RelayPatience => "30",
+            Self::RelayPatience | Self::LeaseTerm => "30",
         }
     }
 
@@ -103,6 +108,11 @@ impl Setting {
                     .split_once('@')
                     .is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty() && value.is_ascii())
             }),
+            Self::LeaseTerm => value
+                .parse::<u32>()
+                .ok()
+                .filter(|seconds| (2..=600).contains(seconds))
+                .map(|seconds| seconds.to_string()),
             Self::RetryAfter | Self::SmtpTimers | Self::RelayPatience => {
                 value.parse::<u32>().ok().filter(|seconds| *seconds > 0).map(|seconds| seconds.to_string())
             }

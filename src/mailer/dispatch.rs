@@ -11,6 +11,7 @@ use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use super::lease;
 use super::relay::{self, Relay};
 use super::shift::Shift;
 use super::throttle::Throttle;
@@ -170,6 +171,7 @@ async fn feed(
 
 async fn claim(shift: &Shift, campaign: &Campaign, limit: usize) -> Result<Vec<Claimed>> {
     let mut tx = shift.home.db.write().await?;
+    lease::hold(&mut tx, &shift.home.db, shift.lease()).await?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let claimed =
         delivery::claim(&mut tx, &shift.home.db, shift.lease(), campaign.id, limit, shift.home.clock.now()).await?;
@@ -218,6 +220,7 @@ async fn bench(shift: &Shift, terms: &Terms, writer: &Writer, trouble: Arc<Troub
     Ok(Bench {
         home: shift.home.clone(),
         mailer: shift.lease(),
+        pulse: shift.pulse(),
         way: Way::open(&shift.home, &terms.relay).await?,
         throttle: Throttle::new(terms.relay.rate),
         timers: Timers::scaled(terms.timers / 100.0),

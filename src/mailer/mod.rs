@@ -1,12 +1,15 @@
 //! The way out: claim, last word, SMTP, result.
 
+pub mod beat;
 pub mod capture;
 pub mod dispatch;
 pub mod extension;
 pub mod fault;
 pub mod folder;
 pub mod lease;
+pub mod maillog;
 pub mod post;
+pub mod reconcile;
 pub mod relay;
 pub mod retry;
 pub mod session;

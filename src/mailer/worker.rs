@@ -10,6 +10,7 @@ use tokio::sync::{Mutex, mpsc, watch};
 use super::dispatch::Job;
 use super::fault::{Cause, Fault, Phase};
 use super::folder::Folder;
+use super::lease::Pulse;
 use super::retry;
 use super::session::{Session, Verdict};
 use super::shift::Gate;
@@ -34,6 +35,8 @@ pub struct Bench {
     pub home: Installation,
     /// The mailer whose connections these are.
     pub mailer: Id,
+    /// Whether its lease holds.
+    pub pulse: Pulse,
     /// Where messages go.
     pub way: Way,
     /// The pace of the relay.
@@ -143,6 +146,11 @@ async fn send(
         return (None, Duration::ZERO);
     };
     let message = job.press.write(&job.claimed, &address, &rendered, date);
+    // A process that was stopped since the mark may find its letter settled by others.
+    if !bench.pulse.is_fresh() {
+        *slot = None;
+        return (Some(job.untried(bench)), Duration::ZERO);
+    }
     let answer = tokio::select! {
         answer = session.body(&message) => answer,
         () = too_late(stop.clone()) => Err(Cause::Timeout.at(Phase::Dot)),

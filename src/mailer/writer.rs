@@ -11,9 +11,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
+use super::lease;
 use crate::campaign::delivery::{self, Outcome};
 use crate::ground::clock::Millis;
-use crate::ground::error::Result;
+use crate::ground::error::{Error, Result};
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
 
@@ -113,7 +114,7 @@ async fn write(home: Installation, mailer: Id, mut inbox: mpsc::Receiver<Note>, 
             }
             outcome => {
                 if let Err(error) = outcome {
-                    tracing::error!(error = %error, "deliveries could not be written; sending stops");
+                    tracing::error!(error = error.message().key, "deliveries could not be written; sending stops");
                 }
                 sound = false;
                 drop(answers);
@@ -147,6 +148,10 @@ async fn commit(
 ) -> Result<Vec<(Id, Millis)>> {
     let now = home.clock.now();
     let mut tx = home.db.write().await?;
+    match marks.is_empty() {
+        true => lease::hold_late(&mut tx, &home.db, mailer).await?,
+        false => lease::hold(&mut tx, &home.db, mailer).await?,
+    }
     if !results.is_empty() {
         delivery::record(&mut tx, mailer, results, now).await?;
     }
@@ -158,10 +163,11 @@ async fn commit(
     Ok(marked)
 }
 
-/// Tries for a minute to save results that are known; what fails even then is found as uncertain.
+/// Tries for a minute to save results that are known; what fails even then is found as uncertain,
+/// and so is what others have settled meanwhile.
 async fn insist(home: &Installation, mailer: Id, results: &[Outcome]) {
     for _ in 0..60 {
-        if results.is_empty() || commit(home, mailer, &[], &[], results).await.is_ok() {
+        if results.is_empty() || matches!(commit(home, mailer, &[], &[], results).await, Ok(_) | Err(Error::Fenced)) {
             return;
         }
         tokio::time::sleep(Duration::from_secs(1)).await;

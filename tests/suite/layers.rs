@@ -35,6 +35,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("tally", "campaign/tally"),
     ("relay", "mailer/relay"),
     ("lease", "mailer/lease"),
+    ("beat", "mailer/beat"),
     ("event", "feedback/event"),
 ];
 
