@@ -24,3 +24,4 @@ mod segment;
 mod session;
 mod sink;
 mod trouble;
+mod uncertain;
