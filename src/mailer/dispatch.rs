@@ -11,6 +11,7 @@ use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use super::bench::Bench;
 use super::grouping::Grouping;
 use super::job::Job;
 use super::relay::{self, Relay};
@@ -19,7 +20,7 @@ use super::throttle::Throttle;
 use super::timer::Timers;
 use super::trouble::Trouble;
 use super::way::Way;
-use super::worker::{self, Bench};
+use super::worker;
 use super::writer::Writer;
 use crate::campaign::delivery::{self, Claim, Claimed};
 use crate::campaign::press::Press;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use super::bench::Bench;
 use super::fault::Fault;
 use super::wire::Reply;
-use super::worker::Bench;
 use super::{retry, text};
 use crate::audience::address::Address;
 use crate::campaign::delivery::{Claimed, Mark, Outcome, State};

@@ -1,5 +1,6 @@
 //! The way out: claim, last word, SMTP, result.
 
+pub mod bench;
 pub mod capture;
 pub mod dispatch;
 pub mod extension;

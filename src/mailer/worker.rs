@@ -6,61 +6,26 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::sync::{Mutex, mpsc, watch};
 
+use super::bench::Bench;
 use super::fault::{Cause, Fault, Phase};
-use super::grouping::Grouping;
 use super::job::Job;
 use super::session::turn::Envelope;
 use super::session::{Session, Verdict};
-use super::shift::Gate;
 use super::text;
-use super::throttle::Throttle;
-use super::timer::Timers;
-use super::trouble::{self, Trouble};
-use super::way::{End, Way};
+use super::trouble;
+use super::way::End;
 use super::wire::Reply;
-use super::writer::{Busy, Writer};
+use super::writer::Busy;
 use crate::audience::address::Address;
 use crate::campaign::delivery::{self, Outcome, State};
 use crate::ground::clock::Millis;
 use crate::ground::error::Message;
-use crate::ground::id::Id;
-use crate::ground::installation::Installation;
-
-/// What the workers of one relay share.
-pub struct Bench {
-    /// The installation.
-    pub home: Installation,
-    /// The mailer whose connections these are.
-    pub mailer: Id,
-    /// Where messages go.
-    pub way: Way,
-    /// The pace of the relay.
-    pub throttle: Throttle,
-    /// The timers of the dialogue.
-    pub timers: Timers,
-    /// Distance of the first repeat, in ms.
-    pub retry_base: Millis,
-    /// Says whether messages may leave at this moment.
-    pub gate: Gate,
-    /// Marks and results.
-    pub writer: Writer,
-    /// What stands in the way of the relay, told to the shift.
-    pub trouble: Arc<Trouble>,
-    /// The relay's number.
-    pub relay: Id,
-    /// Marked deliveries that a connection may hold, at least 1.
-    pub ahead: usize,
-    /// Whether the relay can take several commands at once, as it says.
-    pub grouping: Grouping,
-    /// Letters that its connections have in hand.
-    pub in_hand: AtomicUsize,
-}
 
 /// How long a letter that is on the wire may take to end once the program is asked to stop.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -425,23 +390,6 @@ enum Next {
 async fn too_late(stop: watch::Receiver<bool>) {
     told(stop).await;
     tokio::time::sleep(DRAIN).await;
-}
-
-impl Bench {
-    /// True when no connection has a letter in hand.
-    pub fn is_idle(&self) -> bool {
-        self.in_hand.load(Ordering::Relaxed) == 0
-    }
-
-    /// Waits for its turn and for a session. False when there is no need of one.
-    async fn ready(&self, slot: &mut Option<Session>) -> Result<bool, Fault> {
-        self.throttle.pass().await;
-        if let (End::Smtp(target), None) = (self.way.end(), &slot) {
-            let session = Session::open(target, &self.timers).await?;
-            *slot = Some(if self.grouping.is_trusted() { session } else { session.plainly() });
-        }
-        Ok(true)
-    }
 }
 
 impl Letter {
