@@ -2,6 +2,7 @@
 //! then on neither a changed brand nor a changed segment alters the campaign.
 
 use super::delivery;
+use super::delivery::freeze::Audience;
 use super::file::File;
 use super::link::{self, Link};
 use super::press::{Frozen, Press};
@@ -10,7 +11,7 @@ use crate::audience::segment::{self, Condition};
 use crate::audience::{contact, field, list, workspace};
 use crate::content::brand;
 use crate::content::letter::{Format, Frame};
-use crate::ground::db::Conn;
+use crate::ground::db::{Conn, Sql};
 use crate::ground::error::{Error, Message, Result};
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
@@ -87,12 +88,13 @@ pub async fn start(home: &Installation, campaign: &Campaign) -> Result<Option<u6
     state::choose(&mut tx, campaign.id, read(campaign)?.fate).await?;
     link::add(&mut tx, campaign.id, &links).await?;
     let db = home.db.clone();
-    let planned =
-        delivery::freeze(&mut tx, campaign.workspace, campaign.id, campaign.list, first, now, |sql| match &condition {
-            Some(condition) => condition.compile(sql, &db, now),
-            None => drop(sql.push("1 = 1")),
-        })
-        .await?;
+    let audience = Audience { workspace: campaign.workspace, campaign: campaign.id, list: campaign.list, first, now };
+    let lane = |sql: &mut Sql| sql.end_with("'rest'");
+    let planned = delivery::freeze(&mut tx, &audience, lane, |sql| match &condition {
+        Some(condition) => condition.compile(sql, &db, now),
+        None => sql.end_with("1 = 1"),
+    })
+    .await?;
     tx.commit().await?;
     Ok(Some(planned))
 }

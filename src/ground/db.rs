@@ -25,6 +25,7 @@ pub type Conn = sqlx::AnyConnection;
 
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "first tables", include_str!("../../migrations/0001_first_tables.sql")),
+    (2, "sending", include_str!("../../migrations/0002_sending.sql")),
     (6, "nodes", include_str!("../../migrations/0006_nodes.sql")),
 ];
 
@@ -105,8 +106,11 @@ impl Db {
     }
 
     async fn migrate(&self) -> Result<()> {
+        // On SQLite a key of this type is the row's place in the table, with no index beside it.
+        let key = if self.dialect == Dialect::Sqlite { "integer" } else { "bigint" };
         let steps = MIGRATIONS.iter().map(|(version, name, text)| {
-            Migration::new(*version, (*name).into(), MigrationType::Simple, text.into_sql_str(), false)
+            let text = sqlx::AssertSqlSafe(text.replace("{key}", key)).into_sql_str();
+            Migration::new(*version, (*name).into(), MigrationType::Simple, text, false)
         });
         // SQLite has no advisory lock: hold the writer's turn of this process and let a second
         // process meet the file lock instead of a half-made table.
@@ -305,6 +309,11 @@ impl Sql {
         self.text.push('$');
         self.text.push_str(&self.count.to_string());
         self
+    }
+
+    /// Appends a last piece, where a caller is asked for one.
+    pub fn end_with(&mut self, text: &str) {
+        self.push(text);
     }
 
     /// Appends placeholders for the values, separated by commas.

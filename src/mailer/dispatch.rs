@@ -11,6 +11,9 @@ use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use super::bench::Bench;
+use super::grouping::Grouping;
+use super::job::Job;
 use super::lease;
 use super::relay::{self, Relay};
 use super::shift::Shift;
@@ -18,9 +21,9 @@ use super::throttle::Throttle;
 use super::timer::Timers;
 use super::trouble::Trouble;
 use super::way::Way;
-use super::worker::{self, Bench};
+use super::worker;
 use super::writer::Writer;
-use crate::campaign::delivery::{self, Claimed};
+use crate::campaign::delivery::{self, Claim, Claimed};
 use crate::campaign::press::Press;
 use crate::campaign::state::{self, Campaign, State};
 use crate::ground::clock::Millis;
@@ -34,14 +37,6 @@ const LOOK: Duration = Duration::from_millis(500);
 /// How long a round that is over waits for letters on the wire before it leaves them to themselves.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// A delivery on its way to a connection.
-pub struct Job {
-    /// The delivery and the person.
-    pub claimed: Claimed,
-    /// What makes the message.
-    pub press: Arc<Press>,
-}
-
 /// Sends for one workspace until nothing is due, the shift ends, the relay fails, or it is another
 /// one. Returns whether anything was claimed.
 pub async fn run(shift: &Shift, workspace: Id, writer: &Writer, stop: &watch::Receiver<bool>) -> Result<bool> {
@@ -51,7 +46,7 @@ pub async fn run(shift: &Shift, workspace: Id, writer: &Writer, stop: &watch::Re
     let terms = terms(shift, workspace).await?;
     let trouble = shift.trouble(workspace);
     trouble.arm(terms.patience, terms.relay.connections);
-    let bench = Arc::new(bench(shift, &terms, writer, trouble.clone()).await?);
+    let bench = Arc::new(bench(shift, workspace, &terms, writer, trouble.clone()).await?);
     // Two chunks in flight keep every connection busy while the next is claimed.
     let (hand, queue) = mpsc::channel(chunk(&terms.relay));
     let queue = Arc::new(Mutex::new(queue));
@@ -147,7 +142,7 @@ async fn feed(
                     }
                 },
             };
-            for claimed in claim(shift, campaign, share).await? {
+            for claimed in claim(shift, campaign, "rest", share).await? {
                 found = true;
                 let id = claimed.id;
                 tokio::select! {
@@ -169,12 +164,15 @@ async fn feed(
     Ok(any)
 }
 
-async fn claim(shift: &Shift, campaign: &Campaign, limit: usize) -> Result<Vec<Claimed>> {
-    let mut tx = shift.home.db.write().await?;
-    lease::hold(&mut tx, &shift.home.db, shift.lease()).await?;
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let claimed =
-        delivery::claim(&mut tx, &shift.home.db, shift.lease(), campaign.id, limit, shift.home.clock.now()).await?;
+async fn claim(shift: &Shift, campaign: &Campaign, lane: &str, limit: usize) -> Result<Vec<Claimed>> {
+    let (home, now) = (&shift.home, shift.home.clock.now());
+    let wanted = Claim { mailer: shift.lease(), campaign: campaign.id, lane, limit, now };
+    if !home.db.is_shared() {
+        return delivery::claim(&home.db, &shift.hand, &wanted).await;
+    }
+    let mut tx = home.db.write().await?;
+    lease::hold(&mut tx, &home.db, shift.lease()).await?;
+    let claimed = delivery::claim::lease(&mut tx, &home.db, &wanted).await?;
     tx.commit().await?;
     Ok(claimed)
 }
@@ -216,7 +214,7 @@ async fn terms(shift: &Shift, workspace: Id) -> Result<Terms> {
     })
 }
 
-async fn bench(shift: &Shift, terms: &Terms, writer: &Writer, trouble: Arc<Trouble>) -> Result<Bench> {
+async fn bench(shift: &Shift, workspace: Id, terms: &Terms, writer: &Writer, trouble: Arc<Trouble>) -> Result<Bench> {
     Ok(Bench {
         home: shift.home.clone(),
         mailer: shift.lease(),
@@ -228,6 +226,9 @@ async fn bench(shift: &Shift, terms: &Terms, writer: &Writer, trouble: Arc<Troub
         gate: shift.gate.clone(),
         writer: writer.clone(),
         trouble,
+        relay: workspace,
+        ahead: 1,
+        grouping: Grouping::default(),
         in_hand: AtomicUsize::default(),
     })
 }

@@ -15,6 +15,7 @@ use super::lease::{Lease, Left, Pulse};
 use super::trouble::Trouble;
 use super::worker::told;
 use super::writer::Writer;
+use crate::campaign::delivery::claim::Hand;
 use crate::campaign::state::{self, State};
 use crate::campaign::{delivery, launch};
 use crate::ground::clock::Millis;
@@ -40,6 +41,8 @@ pub struct Shift {
     pub home: Installation,
     /// Whether messages may leave.
     pub gate: Gate,
+    /// What it has claimed and not marked, where it alone sends.
+    pub hand: Arc<Hand>,
     lease: Id,
     pulse: Pulse,
     troubles: Mutex<HashMap<Id, Arc<Trouble>>>,
@@ -80,8 +83,10 @@ async fn serve(home: &Installation, mode: Mode, gate: Gate, stop: watch::Receive
         tracing::warn!(given_back, uncertain, resent, halted, "an earlier mailer had not finished");
     }
     let (halt, halted) = watch::channel(false);
-    let shift = Shift { home: home.clone(), gate, lease: lease.id, pulse: lease.pulse(), troubles: Mutex::default() };
-    let (writer, writing) = Writer::start(home.clone(), lease.id);
+    let hand = Arc::<Hand>::default();
+    let (writer, writing) = Writer::start(home.clone(), lease.id, hand.clone());
+    let (id, pulse) = (lease.id, lease.pulse());
+    let shift = Shift { home: home.clone(), gate, hand, lease: id, pulse, troubles: Mutex::default() };
     let (next, sound, kept) = {
         let keeper = keep(home, &mut lease, &halt, stop);
         let day = Arc::new(shift).day(mode, writer, halted);

@@ -32,6 +32,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("campaign", "campaign/state"),
     ("link", "campaign/link"),
     ("delivery", "campaign/delivery"),
+    ("progress", "campaign/delivery/progress"),
     ("tally", "campaign/tally"),
     ("relay", "mailer/relay"),
     ("lease", "mailer/lease"),

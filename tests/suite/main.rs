@@ -24,4 +24,5 @@ mod segment;
 mod session;
 mod sink;
 mod trouble;
+mod turn;
 mod uncertain;

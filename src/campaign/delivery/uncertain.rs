@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use sqlx::Row;
 
 use super::State;
+use super::progress::{self, Changes};
 use crate::ground::clock::Millis;
 use crate::ground::db::{Conn, Sql};
 use crate::ground::error::Result;
@@ -130,6 +131,7 @@ pub async fn resend(conn: &mut Conn, ids: &[Id], now: Millis) -> Result<BTreeMap
             *campaigns.entry(row.get(0)).or_default() += 1;
         }
     }
+    settled(conn, campaigns.iter().map(|(campaign, count)| (*campaign, None, *count))).await?;
     Ok(campaigns)
 }
 
@@ -142,13 +144,30 @@ pub async fn repeat(conn: &mut Conn, campaign: Option<Id>, now: Millis) -> Resul
     if let Some(campaign) = campaign {
         sql.push(" and id = ").bind(campaign);
     }
-    Ok(sql.push(") returning campaign_id").all(conn).await?.len() as u64)
+    let rows = sql.push(") returning campaign_id").all(conn).await?;
+    settled(conn, rows.iter().map(|row| (row.get(0), None, 1))).await?;
+    Ok(rows.len() as u64)
+}
+
+/// Counts the deliveries of campaigns that are uncertain no more.
+async fn settled(conn: &mut Conn, moves: impl Iterator<Item = (Id, Option<State>, u64)>) -> Result<()> {
+    let mut changes = Changes::new();
+    for (campaign, to, count) in moves {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        *changes.entry((campaign, State::Uncertain.as_str())).or_default() -= count;
+        if let Some(to) = to {
+            *changes.entry((campaign, to.as_str())).or_default() += count;
+        }
+    }
+    progress::absorb(conn, 0, &changes).await
 }
 
 /// Back to pending. Without what the message was made from, other bytes would go out under its
 /// Message-ID (RFC 5322 §3.6.4): such a delivery stays.
 fn again(due_at: Millis) -> Sql {
-    let mut sql = Sql::new("update delivery set state = 'pending', reason = 'resent', resent = resent + 1, due_at = ");
+    let mut sql = Sql::new("update delivery set state = 'pending', reason = 'resent', resent = resent + 1, ");
+    // A try that counts: what it was made from is kept, whatever becomes of the next one.
+    sql.push("attempts = attempts + 1, due_at = ");
     sql.bind(due_at).push(", changed_at = ").bind(due_at);
     sql.push(" where state = 'uncertain' and snapshot is not null");
     sql
@@ -171,12 +190,17 @@ pub async fn answer(conn: &mut Conn, answers: &[Answer], now: Millis) -> Result<
             sql.bind(answer.reply.clone()).push(" as text))");
         }
         sql.push(") as v where delivery.id = v.column1 and delivery.state = 'uncertain' ");
+        let mut moves = Vec::with_capacity(some.len());
         for row in sql.push("returning delivery.campaign_id, delivery.state").all(conn).await? {
-            match row.get::<String, _>(1) == State::Accepted.as_str() {
-                true => counts.0 += 1,
-                false => counts.1 += 1,
-            }
+            let accepted = row.get::<String, _>(1) == State::Accepted.as_str();
+            let (count, to) = match accepted {
+                true => (&mut counts.0, State::Accepted),
+                false => (&mut counts.1, State::Rejected),
+            };
+            *count += 1;
+            moves.push((row.get(0), Some(to), 1));
         }
+        settled(conn, moves.into_iter()).await?;
     }
     Ok(counts)
 }
