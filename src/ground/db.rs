@@ -16,6 +16,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyPool, Arguments, ConnectOptions, Connection, Executor, SqlSafeStr};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+use super::clock::Millis;
 use super::error::{Message, Result};
 
 mod scrub;
@@ -181,6 +182,12 @@ impl Db {
             Dialect::Sqlite => "cast((julianday('now') - 2440587.5) * 86400000.0 as bigint)",
             Dialect::Postgres => "cast(extract(epoch from clock_timestamp()) * 1000 as bigint)",
         }
+    }
+
+    /// The time by the database's own clock.
+    pub async fn time(&self) -> Result<Millis> {
+        let row = Sql::new("select ").push(self.now()).first(&mut *self.read().await?).await?;
+        Ok(row.map_or(0, |row| sqlx::Row::get(&row, 0)))
     }
 
     /// What stands around the condition that a row holds, so that it goes on to hold until the

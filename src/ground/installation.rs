@@ -33,6 +33,11 @@ impl Installation {
         config.prepare()?;
         let keys = Keyring::load(&config.keys())?;
         let db = Db::connect(&config.database_url()).await?;
+        if db.is_shared()
+            && let Some(wrong) = clock.follow(db.time().await?)
+        {
+            tracing::warn!(seconds = wrong / 1_000, "this machine's clock differs from the database's, which is used");
+        }
         let signer = Signer::new(&keys);
         Ok(Self { config, db, ids: Arc::new(Ids::new(clock.clone())), clock, keys: Arc::new(keys), signer })
     }
