@@ -38,3 +38,4 @@ maillog-span = { $files } covers { $first } to { $last } and names none of the u
 setting-lease-term = seconds after which a mailer that does not report is taken for dead, 2 to 600
 lease-lost = The lease of this mailer ran out: it was stopped, or cut off from the database, for longer than `lease-term`. Others may have settled what it held, so it wrote nothing more. Start it again.
 paused-restored = The database is older than what was sent from this folder: a backup was put back, or a replica took over that lacks the last moments. Some letters may be out that the database does not know of. Compare with the log of the relay, then resume or cancel the campaign.
+paused-stray = A delivery of this campaign has the state “{ $word }”, which does not exist: the database was changed by hand or is damaged. The other letters are out. Put a backup back, or set the state of that row to uncertain, then resume the campaign.

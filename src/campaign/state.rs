@@ -10,7 +10,7 @@
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::delivery::{self, uncertain::Fate};
+use super::delivery::{self, stray::Stray, uncertain::Fate};
 use crate::ground::clock::Millis;
 use crate::ground::db::Conn;
 use crate::ground::error::{Error, Message, Result};
@@ -262,6 +262,17 @@ pub async fn cancel(conn: &mut Conn, campaign: &Campaign, now: Millis) -> Result
 pub async fn finish(conn: &mut Conn, id: Id, now: Millis) -> Result<bool> {
     if delivery::uncertain::repeat(conn, Some(id), now).await? > 0 || !delivery::is_settled(conn, id).await? {
         return Ok(false);
+    }
+    match delivery::stray::take_in(conn, id, now).await? {
+        Stray::None => {}
+        Stray::TakenIn => return Ok(false),
+        Stray::Unknown(word) => {
+            let reason = Message::new("paused-stray").with("word", word);
+            if let Some(campaign) = get(conn, id).await?.filter(|campaign| campaign.state == State::Running) {
+                pause(conn, &campaign, &reason.pack()).await?;
+            }
+            return Ok(true);
+        }
     }
     sqlx::query("update campaign set state = 'finished', finished_at = $1 where id = $2 and state = 'running'")
         .bind(now)

@@ -32,7 +32,11 @@ impl Server {
     pub fn follow(&self, folder: &Path) -> Self {
         self.admit("host replication all 127.0.0.1/32 trust");
         self.ctl("reload");
-        run(&format!("pg_basebackup -h 127.0.0.1 -p {} -U postgres -D {} -R -X stream", self.port, folder.display()));
+        run(&format!(
+            "pg_basebackup -h 127.0.0.1 -p {} -U postgres -D {} -R -X stream 2>/dev/null",
+            self.port,
+            folder.display()
+        ));
         let replica = Self { folder: folder.to_owned(), port: free_port() };
         let name = format!("primary_conninfo = 'host=127.0.0.1 port={} user=postgres application_name=two'", self.port);
         replica.set(&name);

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use cluster::{Door, Server};
-use node::{Air, Node, Wire, has};
+use node::{Air, Node, Wire, faketime};
 use scene::{CONNECTIONS, Scene, Verdict};
 use tokio::time::sleep;
 
@@ -115,9 +115,7 @@ async fn cut(mut scene: Scene) -> Option<Verdict> {
 
 /// The clocks of two nodes are an hour apart; the one ahead starts the campaign, and is killed.
 async fn clock(mut scene: Scene) -> Option<Verdict> {
-    if !has("faketime") {
-        return None;
-    }
+    faketime()?;
     let mut nodes = scene.nodes(1, Air::Ahead);
     nodes.extend(scene.nodes(1, Air::Plain));
     scene.launch(&mut nodes).await;

@@ -49,8 +49,8 @@ impl Node {
         let mut command = match self.air {
             Air::Plain => Command::new(PROGRAM),
             Air::Ahead => {
-                let mut command = Command::new("faketime");
-                command.args(["-f", "+1h", PROGRAM]);
+                let mut command = Command::new(PROGRAM);
+                command.env("FAKETIME", "+1h").env("LD_PRELOAD", faketime().expect("asked before"));
                 command
             }
             Air::Apart => {
@@ -93,7 +93,7 @@ impl Node {
     /// Sends a signal, such as `KILL`.
     pub fn signal(&self, name: &str) {
         let id = self.child.as_ref().expect("started").id().to_string();
-        // `faketime` and `ip` become the program they start.
+        // `ip` becomes the program it starts.
         let done = Command::new("kill").args([&format!("-{name}"), &id]).status().expect("kill");
         assert!(done.success());
     }
@@ -174,6 +174,13 @@ impl Drop for Wire {
 
 fn ip(words: &str) -> bool {
     Command::new("ip").args(words.split(' ')).output().is_ok_and(|done| done.status.success())
+}
+
+/// The library that lies about the time, where it is installed.
+pub fn faketime() -> Option<PathBuf> {
+    let machine = std::env::consts::ARCH;
+    let path = PathBuf::from(format!("/usr/lib/{machine}-linux-gnu/faketime/libfaketimeMT.so.1"));
+    path.exists().then_some(path)
 }
 
 /// True when a command is there.

@@ -76,6 +76,7 @@ impl Scene {
 
     /// On SQLite, in one folder.
     pub async fn alone(home: PathBuf, people: usize) -> Self {
+        sqlx::any::install_default_drivers();
         let truth = format!("sqlite://{}", home.join("office/sendoff.db").display());
         Self::furnish(home, None, truth, String::new(), people).await
     }
@@ -132,6 +133,14 @@ impl Scene {
     pub async fn launch(&self, nodes: &mut [Node]) {
         nodes[0].tell(&["campaign", "start", "autumn"]);
         nodes.iter_mut().for_each(Node::start);
+        let all = nodes.len() as i64;
+        self.until(Duration::from_secs(30), "all nodes are there", async || self.mailers().await == Some(all)).await;
+    }
+
+    /// How many mailers hold a lease.
+    async fn mailers(&self) -> Option<i64> {
+        let row = sqlx::query("select count(*) from lease").fetch_one(&mut self.conn().await.ok()?).await.ok()?;
+        Some(row.get(0))
     }
 
     /// Waits until the relay has taken so many letters.

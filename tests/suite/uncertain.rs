@@ -7,6 +7,7 @@ use sendoff::campaign::delivery::uncertain::{self, REPEATS, Scope};
 use sendoff::campaign::press::Press;
 use sendoff::campaign::state::{self, State};
 use sendoff::ground::clock::DAY;
+use sendoff::mailer::shift;
 use sqlx::Row;
 
 use crate::house::{House, NOW, both};
@@ -118,7 +119,7 @@ both!(a_repeated_letter_is_the_same_to_the_byte_though_the_person_changed, |hous
     house_with(house, 1).await;
     // It takes the letter and says something that is no answer.
     let babbles = |at: &At| at.verb == "." && at.count == 1;
-    let raw = || Act::Raw(b"thank you\r\n".to_vec());
+    let raw = || Act::Raw(b"2oo thank you\r\n".to_vec());
     let sink = Plan::new().on(move |at| if babbles(at) { raw() } else { Act::Usual }).start().await;
     use_relay(house, sink.target(), 1).await;
     start(house, &resending().replace("# Hello", "# Hello {{ email }}")).await;
@@ -271,4 +272,73 @@ both!(a_message_whose_bytes_are_gone_is_not_made_anew, |house| {
     let mut conn = house.home.db.read().await.expect("a connection");
     let row = sqlx::query("select count(*) from delivery where state = 'pending'").fetch_one(&mut *conn).await;
     assert_eq!(row.expect("counted").get::<i64, _>(0), 0);
+});
+
+/// Changes the row of one person by hand.
+async fn tamper(house: &House, sql: &'static str) {
+    let mut tx = house.home.db.write().await.expect("a transaction");
+    sqlx::raw_sql(sql).execute(&mut *tx).await.expect("changed");
+    tx.commit().await.expect("committed");
+}
+
+both!(a_row_in_a_state_that_does_not_exist_is_named_and_the_others_go_out, |house| {
+    house_with(house, 4).await;
+    let sink = Plan::new().start().await;
+    use_relay(house, sink.target(), 1).await;
+    start(house, LETTER).await;
+    tamper(house, "update delivery set state = 'flying' where id = (select min(id) from delivery)").await;
+
+    mail(house).await;
+
+    let paused = campaign(house).await;
+    assert_eq!((paused.state, sink.log().letters.len()), (State::Paused, 3));
+    let reason = paused.reason.expect("a reason");
+    assert!(reason.contains("paused-stray") && reason.contains("flying"), "{reason}");
+    tamper(house, "update delivery set state = 'sending' where state = 'flying'").await;
+    let mut tx = house.home.db.write().await.expect("a transaction");
+    state::resume(&mut tx, &campaign(house).await).await.expect("resumed");
+    tx.commit().await.expect("committed");
+    mail(house).await;
+    assert_eq!(campaign(house).await.state, State::Finished);
+    assert_eq!(doubts(house).await.len(), 1);
+});
+
+both!(a_lease_table_changed_by_hand_costs_a_shift_and_no_letter, |house| {
+    house_with(house, 60).await;
+    let sink = Plan::new().at(".", Act::late(20)).start().await;
+    use_relay(house, sink.target(), 2).await;
+    start(house, LETTER).await;
+    tamper(house, "insert into lease (id, until) values (5, 9000000000000000000), (6, -1)").await;
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+
+    let meddling = async {
+        while sink.log().letters.len() < 10 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        tamper(house, "delete from lease").await;
+        while campaign(house).await.state != State::Finished {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        stop.send(true).expect("someone listens");
+    };
+    let gate: shift::Gate = std::sync::Arc::new(|| true);
+    let (ended, ()) = tokio::join!(shift::work(&house.home, shift::Mode::Forever, gate, stopped), meddling);
+
+    ended.expect("a clean end");
+    let states = states(house).await;
+    let unsure = states.get("uncertain").copied().unwrap_or(0);
+    assert!(unsure <= 2 && states["accepted"] + unsure == 60, "{states:?}");
+    assert!(crate::mailer::recipients(&sink).values().all(|count| *count == 1));
+});
+
+both!(a_relay_that_accepts_and_then_hangs_up_is_believed, |house| {
+    house_with(house, 20).await;
+    let sink = Plan::new().at(".", Act::SayAndDrop("250 2.0.0 ok")).start().await;
+    use_relay(house, sink.target(), 2).await;
+    start(house, LETTER).await;
+
+    mail(house).await;
+
+    assert_eq!(states(house).await, [("accepted", 20)].into());
+    assert!(doubts(house).await.is_empty());
 });
