@@ -265,6 +265,7 @@ pub async fn finish(conn: &mut Conn, id: Id, now: Millis) -> Result<bool> {
     }
     match delivery::stray::take_in(conn, id, now).await? {
         Stray::None => {}
+        Stray::TakenIn if delivery::is_settled(conn, id).await? => {}
         Stray::TakenIn => return Ok(false),
         Stray::Unknown(word) => {
             let reason = Message::new("paused-stray").with("word", word);

@@ -49,7 +49,7 @@ async fn main() -> ExitCode {
         let verdict = match name {
             "kill" => kill(Scene::new(home, &server, 1_000).await).await,
             "stop" => stop(Scene::new(home, &server, 1_000).await).await,
-            "cut" => cut(Scene::new(home, &server, 1_000).await).await,
+            "cut" => cut(Scene::new(home, &server, 2_500).await).await,
             "clock" => clock(Scene::new(home, &server, 600).await).await,
             "restart" => restart(Scene::new(home, &server, 1_000).await, &server).await,
             "failover" => failover(home, &servers).await,
@@ -106,7 +106,8 @@ async fn cut(mut scene: Scene) -> Option<Verdict> {
     scene.launch(&mut nodes).await;
     scene.taken(200).await;
     wire.cut();
-    sleep(Duration::from_secs(2 * TERM)).await;
+    // Longer than a transaction of the silent node is waited for.
+    sleep(Duration::from_secs(5 * TERM)).await;
     wire.mend();
     scene.finished(Duration::from_secs(90)).await;
     sleep(Duration::from_secs(2)).await;
