@@ -110,6 +110,13 @@ impl Line {
             if current.is_none() && next.is_none() {
                 continue;
             }
+            // A process that was stopped since the mark may find its letter settled by others.
+            if !bench.pulse.is_fresh() {
+                self.session = None;
+                self.untried(current).await;
+                self.untried(next).await;
+                return Some(FRESH);
+            }
             if self.is_over() || !self.is_still_wanted(current.as_ref()).await {
                 self.session = None;
                 self.untried(current).await;
