@@ -5,6 +5,7 @@
 //! `double precision` and `bytea`. Functions of the rooms take a [`Conn`]; only doors call
 //! [`Db::read`] and [`Db::write`], so that callers decide what is one transaction.
 
+use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,13 +18,21 @@ use sqlx::{Any, AnyPool, Arguments, ConnectOptions, Connection, Executor, SqlSaf
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::error::{Message, Result};
+use standing::Errand;
 
+pub mod copy;
 mod scrub;
+pub mod standing;
+pub mod table;
+pub mod value;
 
 /// A connection to either database.
 pub type Conn = sqlx::AnyConnection;
 
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "first tables", include_str!("../../migrations/0001_first_tables.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "first tables", include_str!("../../migrations/0001_first_tables.sql")),
+    (10, "relocation", include_str!("../../migrations/0010_relocation.sql")),
+];
 
 /// Which SQL is spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +48,17 @@ pub struct Db {
     dialect: Dialect,
     /// SQLite has one writer. Waiting here is fair and in memory; waiting at its lock is polling.
     writer: Arc<Mutex<()>>,
+    address: Address,
+}
+
+/// The URL; it may hold a password and never prints.
+#[derive(Clone)]
+struct Address(Arc<str>);
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Address(…)")
+    }
 }
 
 /// A transaction that means to write.
@@ -68,8 +88,16 @@ impl DerefMut for Tx {
 }
 
 impl Db {
-    /// Connects, sets what durability and erasure need, and brings the tables up to date.
+    /// Connects and brings the tables up to date. Refuses a store whose data live elsewhere.
     pub async fn connect(url: &str) -> Result<Self> {
+        let db = Self::reach(url).await?;
+        db.migrate().await?;
+        db.admit().await?;
+        Ok(db)
+    }
+
+    /// Connects, and sets what durability and erasure need. The tables are as they were.
+    pub async fn reach(url: &str) -> Result<Self> {
         sqlx::any::install_default_drivers();
         let dialect = match url.split(':').next() {
             Some("sqlite") => Dialect::Sqlite,
@@ -96,12 +124,11 @@ impl Db {
             })
             .connect_with(options)
             .await?;
-        let db = Self { pool, dialect, writer: Arc::default() };
-        db.migrate().await?;
-        Ok(db)
+        Ok(Self { pool, dialect, writer: Arc::default(), address: Address(url.into()) })
     }
 
-    async fn migrate(&self) -> Result<()> {
+    /// Brings the tables up to date.
+    pub async fn migrate(&self) -> Result<()> {
         let steps = MIGRATIONS.iter().map(|(version, name, text)| {
             Migration::new(*version, (*name).into(), MigrationType::Simple, text.into_sql_str(), false)
         });
@@ -136,17 +163,9 @@ impl Db {
         Ok(self.pool.acquire().await?)
     }
 
-    /// A transaction that means to write. SQLite takes its lock up front: a deferred transaction
-    /// that reads and then writes fails at once when another wrote in between.
+    /// A transaction that means to write. Refused while the store is carried elsewhere.
     pub async fn write(&self) -> Result<Tx> {
-        match self.dialect {
-            Dialect::Sqlite => {
-                let turn = self.writer.clone().lock_owned().await;
-                let inner = self.pool.begin_with("begin immediate").await?;
-                Ok(Tx { inner, _turn: Some(turn) })
-            }
-            Dialect::Postgres => Ok(Tx { inner: self.pool.begin().await?, _turn: None }),
-        }
+        self.write_for(Errand::Work).await
     }
 
     /// What stands around a select of keys so that it takes rows which no other worker holds:

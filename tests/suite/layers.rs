@@ -12,7 +12,7 @@ const FLOORS: &[&[&str]] = &[
     &["campaign"],
     &["mailer", "feedback"],
     &["privacy", "report"],
-    &["web"],
+    &["web", "relocation"],
     &["cli"],
 ];
 
@@ -36,6 +36,8 @@ const OWNERS: &[(&str, &str)] = &[
     ("relay", "mailer/relay"),
     ("lease", "mailer/lease"),
     ("event", "feedback/event"),
+    ("standing", "ground/db/standing"),
+    ("carried", "relocation/progress"),
 ];
 
 fn sources() -> Vec<(String, String)> {
