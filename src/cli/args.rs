@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::{
-    brand, campaign, contact, demo, export, field, import, list, mail, relay, residue, segment, serve, setting,
+    brand, campaign, contact, demo, export, field, import, list, mail, move_, relay, residue, segment, serve, setting,
 };
 use crate::ground::text::Lang;
 
@@ -91,6 +91,8 @@ pub enum Command {
     },
     /// Send what is due
     Mail(mail::Args),
+    /// Carry the installation to PostgreSQL, or back to a folder
+    Move(move_::Args),
     /// Show, correct, restrict and erase a person
     Contact {
         /// What to do

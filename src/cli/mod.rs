@@ -10,6 +10,7 @@ pub mod field;
 pub mod import;
 pub mod list;
 pub mod mail;
+pub mod move_;
 pub mod print;
 pub mod relay;
 pub mod residue;
@@ -17,6 +18,7 @@ pub mod segment;
 pub mod serve;
 pub mod setting;
 pub mod usage;
+pub mod vigil;
 
 use std::process::ExitCode;
 
@@ -53,6 +55,9 @@ async fn carry_out(cli: Cli, lang: Lang) -> Result<Report> {
     if let Command::Demo(args) = cli.command {
         return demo::run(args, cli.data_given().then_some(config), lang, cli.json).await;
     }
+    if let Command::Move(args) = cli.command {
+        return move_::run(config, args, lang).await;
+    }
     let home = Installation::open(config, Clock::system()).await?;
     if cli.workspace.trim().is_empty() || cli.workspace.chars().count() > 64 || cli.workspace.chars().any(is_hidden) {
         return Err(Message::new("workspace-name").misuse());
@@ -75,7 +80,7 @@ async fn carry_out(cli: Cli, lang: Lang) -> Result<Report> {
         Command::Export(args) => export::run(&home, &workspace, args, lang).await,
         Command::Residue(args) => residue::run(&home, args, lang).await,
         Command::Settings { command } => setting::run(&home, command, lang).await,
-        Command::Demo(_) => unreachable!("handled before an installation is opened"),
+        Command::Demo(_) | Command::Move(_) => unreachable!("handled before an installation is opened"),
     };
     home.db.close().await;
     report

@@ -9,11 +9,12 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::print::{self, Report};
+use super::vigil::Vigil;
 use crate::ground::error::{Error, Message, Result};
 use crate::ground::installation::Installation;
 use crate::ground::text::Lang;
 use crate::mailer::lease;
-use crate::mailer::shift::{self, Mode};
+use crate::mailer::shift::Mode;
 use crate::privacy::scrub::Sweeper;
 use crate::web::app::App;
 use crate::web::router;
@@ -101,7 +102,8 @@ impl Doors {
 pub async fn run(home: &Installation, args: Args, lang: Lang, json: bool) -> Result<Report> {
     // One `serve` a folder: its journals have one reader. Machines that share a PostgreSQL have a folder each.
     let _lock = lease::lock(&home.config.data.join("serve.lock"))?;
-    let stop = stop_signal();
+    let vigil = Vigil::start(home).await?;
+    let stop = vigil.stop.clone();
     let sweeper = Sweeper::start(home.clone());
     let app = App::open(home.clone(), sweeper.bell()).await?;
     let doors = if args.role == Role::Mail { None } else { Some(Doors::open(args.listen, args.desk).await?) };
@@ -113,7 +115,7 @@ pub async fn run(home: &Installation, args: Args, lang: Lang, json: bool) -> Res
             let _ = stop.clone().wait_for(|stop| *stop).await;
             return Ok(None);
         }
-        shift::work(home, Mode::Forever, gate, stop.clone()).await
+        vigil.send(home, Mode::Forever, gate).await
     };
     let pages = async {
         match doors {
@@ -124,6 +126,7 @@ pub async fn run(home: &Installation, args: Args, lang: Lang, json: bool) -> Res
     let (mailed, served) = tokio::join!(mailer, pages);
     drop(sweeper);
     served?;
+    vigil.verdict()?;
     mailed?;
     Ok(Report { json: json!({ "stopped": true }), text: lang.tr("serve-stopped"), failed: false })
 }

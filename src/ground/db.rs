@@ -357,6 +357,12 @@ pub fn is_duplicate(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
 }
 
+/// Whether a table is not there at all.
+pub fn is_missing(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.as_deref() == Some("42P01") || error.to_string().contains("no such table")
+}
+
 /// Pings a held connection; a false answer means the database is away.
 pub async fn is_alive(conn: &mut Conn) -> bool {
     conn.ping().await.is_ok()

@@ -30,10 +30,16 @@ pub struct Installation {
 impl Installation {
     /// Opens the installation, making folder, keys and tables where they are missing.
     pub async fn open(config: Config, clock: Clock) -> Result<Self> {
+        let config = config.resolve()?;
         config.prepare()?;
         let keys = Keyring::load(&config.keys())?;
         let db = Db::connect(&config.database_url()).await?;
+        Ok(Self::over(config, clock, keys, db))
+    }
+
+    /// The installation over a database that is open.
+    pub fn over(config: Config, clock: Clock, keys: Keyring, db: Db) -> Self {
         let signer = Signer::new(&keys);
-        Ok(Self { config, db, ids: Arc::new(Ids::new(clock.clone())), clock, keys: Arc::new(keys), signer })
+        Self { config, db, ids: Arc::new(Ids::new(clock.clone())), clock, keys: Arc::new(keys), signer }
     }
 }

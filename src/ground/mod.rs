@@ -9,6 +9,7 @@ pub mod error;
 pub mod id;
 pub mod installation;
 pub mod ledger;
+pub mod place;
 pub mod secret;
 pub mod setting;
 pub mod text;

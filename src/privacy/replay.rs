@@ -140,6 +140,20 @@ async fn missing(home: &Installation) -> Result<Vec<Entry>> {
     Ok(last.into_values().collect())
 }
 
+/// The erasures whose tombstones were set on a day or later.
+pub async fn erased_since(home: &Installation, day: i64) -> Result<Vec<Entry>> {
+    let mut conn = home.db.read().await?;
+    let rows = sqlx::query("select workspace_id, list_id, digest, day, reason from tombstone where day >= $1")
+        .bind(day)
+        .fetch_all(&mut *conn)
+        .await?;
+    let entry = |row: &sqlx::any::AnyRow| {
+        let mark = row.get::<Vec<u8>, _>(2).try_into().ok()?;
+        Some(Entry { workspace: row.get(0), list: row.get(1), mark, day: row.get(3), reason: row.get(4) })
+    };
+    Ok(rows.iter().filter_map(entry).collect())
+}
+
 async fn walk(home: &Installation, workspace: Id, marks: &HashMap<Mark, Vec<Id>>) -> Result<u64> {
     let (mut after, mut gone): (Id, u64) = (0, 0);
     loop {

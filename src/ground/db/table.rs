@@ -87,6 +87,31 @@ impl Db {
         tables.into_iter().map(keyed).collect()
     }
 
+    /// The names of all tables, whoever made them; that of the program that brings them up to date
+    /// left out.
+    pub async fn table_names(&self) -> Result<Vec<String>> {
+        let query = match self.dialect {
+            Dialect::Sqlite => {
+                "select name from sqlite_master where type = 'table' and name not like 'sqlite%' \
+                 and name <> '_sqlx_migrations' order by 1"
+            }
+            Dialect::Postgres => {
+                "select cast(tablename as text) from pg_tables where schemaname = current_schema() \
+                 and tablename <> '_sqlx_migrations' order by 1"
+            }
+        };
+        let rows = sqlx::query(query).fetch_all(&mut *self.read().await?).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
+    /// Lets a server count what lies in its tables, so that it plans well from the first question on.
+    pub async fn take_stock(&self) -> Result<()> {
+        if self.dialect == Dialect::Postgres {
+            sqlx::raw_sql("analyze").execute(&mut *self.read().await?).await?;
+        }
+        Ok(())
+    }
+
     /// A transaction that sees the database as it is now, however long it lasts.
     pub async fn snapshot(&self) -> Result<sqlx::Transaction<'static, sqlx::Any>> {
         let mut tx = match self.dialect {
@@ -111,9 +136,15 @@ impl Table {
         Ok(rows.first().map_or(0, |row| row.get::<i64, _>(0).unsigned_abs()))
     }
 
-    /// The rows behind a key: as many as there are, up to `most` rows or `bytes` bytes.
-    pub async fn page(&self, conn: &mut Conn, after: Option<&[Value]>, most: usize, bytes: usize) -> Result<Page> {
-        let mut sql = self.select(conn, &self.names().join(", "), after, None, Some(most));
+    /// The rows behind a key, up to another: as many as `most` rows or `bytes` bytes.
+    pub async fn page(
+        &self,
+        conn: &mut Conn,
+        (after, upto): (Option<&[Value]>, Option<&[Value]>),
+        most: usize,
+        bytes: usize,
+    ) -> Result<Page> {
+        let mut sql = self.select(conn, &self.names().join(", "), after, upto, Some(most));
         let mut rows = pin!(sql.stream(conn));
         let (mut page, mut weight) = (Page::default(), 0);
         while weight < bytes
