@@ -26,7 +26,6 @@ pub async fn all(from: &mut Conn, tables: &[Table], to: &Db, told: &mut dyn FnMu
         };
         // What a crash left behind the last note comes again.
         remove(to, table, after.as_deref(), None).await?;
-        told(Step::Carrying { table: table.name.clone(), rows: 0 });
         range(from, table, (after, None), to, &mut copier, true, told).await?;
         progress::note(to, &table.name, &Mark::Whole).await?;
     }

@@ -53,7 +53,9 @@ pub async fn one(from: &mut Conn, table: &Table, to: &Db, told: &mut dyn FnMut(S
             repaired += 1;
         }
         rows += count;
-        told(Step::Comparing { table: table.name.clone(), rows: count });
+        if count > 0 {
+            told(Step::Comparing { table: table.name.clone(), rows: count });
+        }
         match last {
             Some(last) => after = Some(last),
             None => break,

@@ -17,6 +17,7 @@ mod manners;
 mod people;
 mod protection;
 mod public;
+mod relocation;
 mod replay;
 mod residue;
 mod river;
