@@ -82,8 +82,13 @@ async fn carry_out(cli: Cli, lang: Lang) -> Result<Report> {
         Command::Settings { command } => setting::run(&home, command, lang).await,
         Command::Demo(_) | Command::Move(_) => unreachable!("handled before an installation is opened"),
     };
+    let standing = home.db.standing().await;
     home.db.close().await;
-    report
+    let mut report = report?;
+    if let Ok(Some(standing)) = standing {
+        report.text = format!("{}\n\n{}", report.text, lang.say(&standing.refusal().message()));
+    }
+    Ok(report)
 }
 
 fn init(home: &Installation, lang: Lang) -> Report {

@@ -82,7 +82,10 @@ async fn watch(
         let why = match home.db.standing().await {
             Ok(Some(standing)) if standing.state == State::Moved => standing.refusal().message(),
             Ok(standing) => {
-                rest.send_if_modified(|rest| std::mem::replace(rest, standing.is_some()) != standing.is_some());
+                let resting = standing.is_some();
+                if rest.send_if_modified(|rest| std::mem::replace(rest, resting) != resting) {
+                    tracing::warn!(resting, "sending rests while the data are carried elsewhere");
+                }
                 continue;
             }
             // The old store was removed before anyone here looked.

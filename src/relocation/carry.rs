@@ -13,6 +13,8 @@ use crate::ground::error::Result;
 /// Rows and bytes of a page. Two pages are in memory at a time.
 const ROWS: usize = 10_000;
 const BYTES: usize = 4 << 20;
+/// Rows asked for while it is not known how large they are.
+const FEW: usize = 64;
 
 /// Carries every table over, each from where an earlier try had come to.
 pub async fn all(from: &mut Conn, tables: &[Table], to: &Db, told: &mut dyn FnMut(Step)) -> Result<()> {
@@ -61,16 +63,19 @@ async fn range(
     told: &mut dyn FnMut(Step),
 ) -> Result<()> {
     let names = table.names();
-    let mut page = table.page(from, (after.as_deref(), upto.as_deref()), ROWS, BYTES).await?;
+    let mut most = FEW;
+    let mut page = table.page(from, (after.as_deref(), upto.as_deref()), most, BYTES).await?;
     while let Page { rows, last: Some(last) } = page {
-        let count = rows.len() as u64;
+        let count = rows.len();
+        // Rows that are asked for and do not fit are read for nothing.
+        most = if count < most { count.max(FEW) } else { (most * 4).min(ROWS) };
         let writing = async {
             copier.copy_in(&table.name, &names, rows).await?;
             if noted { progress::note(to, &table.name, &Mark::Upto(last.clone())).await } else { Ok(()) }
         };
-        let reading = table.page(from, (Some(&last), upto.as_deref()), ROWS, BYTES);
+        let reading = table.page(from, (Some(&last), upto.as_deref()), most, BYTES);
         page = tokio::try_join!(writing, reading)?.1;
-        told(Step::Carrying { table: table.name.clone(), rows: count });
+        told(Step::Carrying { table: table.name.clone(), rows: count as u64 });
     }
     Ok(())
 }

@@ -91,18 +91,22 @@ impl Ends {
         self.mark(&self.source.db, &self.standing(state)).await
     }
 
+    /// Opens the source for goodbyes again when the last of the move did not succeed.
+    pub async fn let_goodbyes_in(&self) -> Result<()> {
+        match self.source.db.standing().await? {
+            Some(found) if found.state == State::Closing => self.stand(State::Moving).await,
+            _ => Ok(()),
+        }
+    }
+
     async fn mark(&self, db: &Db, standing: &Standing) -> Result<()> {
         let mut tx = db.write_alone().await?;
         standing::set(&mut tx, standing).await?;
         tx.commit().await
     }
 
-    /// Whether a mailer is at work on the source.
+    /// Whether a mailer is at work on the source. One that was killed counts until its lease ends.
     pub async fn is_sending(&self, conn: &mut Conn) -> Result<bool> {
-        let alone = !self.source.db.is_shared();
-        if alone && lease::lock(&self.source.config.data.join("mailer.lock")).is_ok() {
-            return Ok(false);
-        }
         let row = sqlx::query("select count(*) from lease where until > $1")
             .bind(self.source.clock.now())
             .fetch_one(conn)

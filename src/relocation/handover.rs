@@ -1,7 +1,7 @@
 //! The switch. Every step can be repeated, and between any two of them at most one store is in use.
 
 use super::ends::{Ends, is_same_folder};
-use super::luggage;
+use super::{luggage, progress};
 use crate::ground::db::standing::{self, State};
 use crate::ground::error::Result;
 use crate::ground::place::Pointer;
@@ -15,7 +15,7 @@ pub async fn make(ends: &Ends) -> Result<()> {
     }
     ends.stand(State::Moved).await?;
     let mut tx = ends.target.db.write_alone().await?;
-    sqlx::query("delete from carried").execute(&mut *tx).await?;
+    progress::clear(&mut tx).await?;
     standing::clear(&mut tx).await?;
     tx.commit().await?;
     let mut was = Pointer::read(&old.data)?.map(|pointer| pointer.was).unwrap_or_default();

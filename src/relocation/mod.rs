@@ -107,7 +107,7 @@ pub async fn carry_over(config: Config, clock: Clock, to: &str, told: &mut dyn F
         Err(error) => {
             // People can leave at once until someone goes on; if not even that can be written, they
             // are noted beside the store.
-            let _ = ends.stand(State::Moving).await;
+            let _ = ends.let_goodbyes_in().await;
             Err(error)
         }
     }

@@ -9,7 +9,7 @@ use sqlx::Row;
 
 use crate::ground::db::standing::Errand;
 use crate::ground::db::value::Value;
-use crate::ground::db::{Db, Sql};
+use crate::ground::db::{Conn, Db, Sql};
 use crate::ground::error::{Message, Result};
 
 /// How far a table has come.
@@ -42,6 +42,12 @@ pub async fn note(db: &Db, table: &str, mark: &Mark) -> Result<()> {
         .run(&mut tx)
         .await?;
     tx.commit().await
+}
+
+/// Forgets it all: everything has come.
+pub async fn clear(conn: &mut Conn) -> Result<()> {
+    sqlx::query("delete from carried").execute(conn).await?;
+    Ok(())
 }
 
 fn write(mark: &Mark) -> String {

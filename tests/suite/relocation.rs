@@ -29,6 +29,8 @@ use crate::canary;
 use crate::erasure::{erase, leave};
 use crate::house::{self, House, Kind, NOW, both};
 
+mod living;
+
 /// Where a house moves to: the other kind of database.
 struct Way {
     to: String,
