@@ -31,6 +31,8 @@ pub type Conn = sqlx::AnyConnection;
 
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "first tables", include_str!("../../migrations/0001_first_tables.sql")),
+    (2, "sending", include_str!("../../migrations/0002_sending.sql")),
+    (3, "time", include_str!("../../migrations/0003_time.sql")),
     (10, "relocation", include_str!("../../migrations/0010_relocation.sql")),
 ];
 
@@ -129,8 +131,11 @@ impl Db {
 
     /// Brings the tables up to date.
     pub async fn migrate(&self) -> Result<()> {
+        // On SQLite a key of this type is the row's place in the table, with no index beside it.
+        let key = if self.dialect == Dialect::Sqlite { "integer" } else { "bigint" };
         let steps = MIGRATIONS.iter().map(|(version, name, text)| {
-            Migration::new(*version, (*name).into(), MigrationType::Simple, text.into_sql_str(), false)
+            let text = sqlx::AssertSqlSafe(text.replace("{key}", key)).into_sql_str();
+            Migration::new(*version, (*name).into(), MigrationType::Simple, text, false)
         });
         // SQLite has no advisory lock: hold the writer's turn of this process and let a second
         // process meet the file lock instead of a half-made table.
@@ -191,36 +196,19 @@ impl Db {
         self.dialect == Dialect::Postgres
     }
 
-    /// Names of all tables and, for each, its columns of type text or bytea.
-    pub async fn tables(&self) -> Result<Vec<(String, Vec<String>)>> {
-        let mut conn = self.read().await?;
-        let query = match self.dialect {
-            Dialect::Sqlite => {
-                "select m.name, p.name from sqlite_master m join pragma_table_info(m.name) p \
-                 where m.type = 'table' and lower(p.type) in ('text', 'bytea', 'blob') order by 1, 2"
-            }
-            Dialect::Postgres => {
-                "select cast(table_name as text), cast(column_name as text) from information_schema.columns \
-                 where table_schema = current_schema() and data_type in ('text', 'bytea', 'character varying') order by 1, 2"
-            }
-        };
-        let mut tables: Vec<(String, Vec<String>)> = Vec::new();
-        for row in sqlx::query(query).fetch_all(&mut *conn).await? {
-            let (table, column): (String, String) = (sqlx::Row::get(&row, 0), sqlx::Row::get(&row, 1));
-            match tables.last_mut() {
-                Some((name, columns)) if *name == table => columns.push(column),
-                _ => tables.push((table, vec![column])),
-            }
-        }
-        Ok(tables)
-    }
-
     /// Position of `needle` in `hay`, 1-based, 0 when absent: two names for one function.
     pub fn position(&self) -> &'static str {
         match self.dialect {
             Dialect::Sqlite => "instr",
             Dialect::Postgres => "strpos",
         }
+    }
+
+    /// True when a newer program has changed the tables while this one runs.
+    pub async fn is_newer(&self, conn: &mut Conn) -> Result<bool> {
+        let row = sqlx::query("select max(version) from _sqlx_migrations").fetch_one(conn).await?;
+        let known = MIGRATIONS.iter().map(|(version, ..)| *version).max();
+        Ok(sqlx::Row::get::<Option<i64>, _>(&row, 0) > known)
     }
 
     /// Closes every connection; on SQLite this also empties the journal.
@@ -282,6 +270,11 @@ impl Sql {
         self.text.push('$');
         self.text.push_str(&self.count.to_string());
         self
+    }
+
+    /// Appends a last piece, where a caller is asked for one.
+    pub fn end_with(&mut self, text: &str) {
+        self.push(text);
     }
 
     /// Appends placeholders for the values, separated by commas.

@@ -1,10 +1,13 @@
 //! The way out: claim, last word, SMTP, result.
 
+pub mod bench;
 pub mod capture;
 pub mod dispatch;
 pub mod extension;
 pub mod fault;
 pub mod folder;
+pub mod grouping;
+pub mod job;
 pub mod lease;
 pub mod post;
 pub mod relay;

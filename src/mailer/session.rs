@@ -18,6 +18,9 @@ use super::target::{Security, Target, is_helo};
 use super::timer::Timers;
 use super::wire::{Answer, Reply, Wire};
 use super::{text, tls};
+use crate::ground::metric::{self, Raised};
+
+pub mod turn;
 
 /// Octets handed to the system at once.
 const CHUNK: usize = 64 * 1024;
@@ -31,6 +34,8 @@ pub enum Verdict {
     Refused(Reply),
     /// The sender was refused: no fault of the recipient's.
     SenderRefused(Reply),
+    /// The recipient was accepted and the text refused before a byte of it.
+    TextRefused(Reply),
     /// The recipient needs SMTPUTF8 and the server lacks it. Nothing was sent.
     Undeliverable,
 }
@@ -41,6 +46,10 @@ enum State {
     Idle,
     /// An envelope was accepted.
     Ready,
+    /// DATA was answered: the text comes next.
+    Granted,
+    /// DATA was answered although the recipient was not accepted: a lone dot is owed.
+    Orphan,
     /// An envelope or DATA was refused; RSET goes before the next.
     Spoiled,
     Closed,
@@ -52,7 +61,10 @@ pub struct Session {
     timers: Timers,
     extensions: Extensions,
     encrypted: bool,
+    /// True once an envelope behind a text was answered.
+    proven: bool,
     state: State,
+    _counted: Raised,
 }
 
 impl Session {
@@ -68,7 +80,9 @@ impl Session {
             timers: *timers,
             extensions: Extensions::default(),
             encrypted: false,
+            proven: false,
             state: State::Closed,
+            _counted: metric::connected(),
         };
         if target.security == Security::Implicit {
             session = session.encrypt(target).await?;
@@ -123,13 +137,7 @@ impl Session {
         if from.contains(char::is_control) || to.contains(char::is_control) {
             return Err(Cause::Unsafe.at(Phase::Envelope));
         }
-        let parameters = match (utf8, self.extensions.eightbitmime) {
-            (true, true) => " SMTPUTF8 BODY=8BITMIME",
-            (true, false) => " SMTPUTF8",
-            (false, _) => "",
-        };
-        let mail = format!("MAIL FROM:<{from}>{parameters}\r\n");
-        let rcpt = format!("RCPT TO:<{to}>\r\n");
+        let (mail, rcpt) = self.word(from, to, utf8);
         let before = self.begin(Phase::Envelope)?;
         let verdict = if self.extensions.pipelining {
             self.offer_at_once(before, &mail, &rcpt).await?
@@ -138,6 +146,16 @@ impl Session {
         };
         self.state = if verdict == Verdict::Ready { State::Ready } else { State::Spoiled };
         Ok(verdict)
+    }
+
+    /// MAIL and RCPT of an envelope.
+    fn word(&self, from: &str, to: &str, utf8: bool) -> (String, String) {
+        let parameters = match (utf8, self.extensions.eightbitmime) {
+            (true, true) => " SMTPUTF8 BODY=8BITMIME",
+            (true, false) => " SMTPUTF8",
+            (false, _) => "",
+        };
+        (format!("MAIL FROM:<{from}>{parameters}\r\n"), format!("RCPT TO:<{to}>\r\n"))
     }
 
     /// One write, then one reply for each command in it.
@@ -176,6 +194,11 @@ impl Session {
         if !text::is_canonical(message) {
             return Err(Cause::Unsafe.at(Phase::Data));
         }
+        self.deliver(&text::stuff(message)).await
+    }
+
+    /// The same for a text in wire form, its last dot included.
+    pub async fn deliver(&mut self, text: &[u8]) -> Result<Reply, Fault> {
         if self.begin(Phase::Data)? != State::Ready {
             return Err(Cause::Closed.at(Phase::Data));
         }
@@ -188,7 +211,6 @@ impl Session {
 
         // The end of the text and its dot go in one write: a second small one would wait for the
         // acknowledgement of the first.
-        let text = text::stuff(message);
         let (head, tail) = text.split_at(text.len().saturating_sub(CHUNK));
         for block in head.chunks(CHUNK) {
             self.wire.send(block, self.timers.block).await.map_err(at(Phase::Body))?;
@@ -226,7 +248,8 @@ impl Session {
 
     /// Says goodbye and does not mind being ignored.
     pub async fn quit(mut self) {
-        if self.is_open() {
+        // Where a text is awaited QUIT would be taken for its first line: hanging up is the way out.
+        if !matches!(self.state, State::Closed | State::Granted | State::Orphan) {
             // Whatever comes back, this connection is done.
             let _ = self.ask(Quit, self.timers.quit, Phase::Envelope).await;
         }

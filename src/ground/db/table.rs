@@ -87,6 +87,30 @@ impl Db {
         tables.into_iter().map(keyed).collect()
     }
 
+    /// Names of all tables and, for each, its columns of type text or bytea.
+    pub async fn tables(&self) -> Result<Vec<(String, Vec<String>)>> {
+        let mut conn = self.read().await?;
+        let query = match self.dialect {
+            Dialect::Sqlite => {
+                "select m.name, p.name from sqlite_master m join pragma_table_info(m.name) p \
+                 where m.type = 'table' and lower(p.type) in ('text', 'bytea', 'blob') order by 1, 2"
+            }
+            Dialect::Postgres => {
+                "select cast(table_name as text), cast(column_name as text) from information_schema.columns \
+                 where table_schema = current_schema() and data_type in ('text', 'bytea', 'character varying') order by 1, 2"
+            }
+        };
+        let mut tables: Vec<(String, Vec<String>)> = Vec::new();
+        for row in sqlx::query(query).fetch_all(&mut *conn).await? {
+            let (table, column): (String, String) = (row.get(0), row.get(1));
+            match tables.last_mut() {
+                Some((name, columns)) if *name == table => columns.push(column),
+                _ => tables.push((table, vec![column])),
+            }
+        }
+        Ok(tables)
+    }
+
     /// The names of all tables, whoever made them; that of the program that brings them up to date
     /// left out.
     pub async fn table_names(&self) -> Result<Vec<String>> {
