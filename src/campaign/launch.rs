@@ -173,7 +173,7 @@ async fn begin(home: &Installation) -> Result<()> {
     for campaign in waiting.into_iter().filter(|campaign| campaign.starts_at.is_some_and(|at| at <= home.clock.now())) {
         match start(home, &campaign).await {
             Ok(planned) => tracing::info!(campaign.id = campaign.id, planned, "a scheduled campaign began"),
-            Err(error @ (Error::Db(_) | Error::Io { .. })) => return Err(error),
+            Err(error @ (Error::Closed(_) | Error::Db(_) | Error::Io { .. })) => return Err(error),
             Err(error) => {
                 let mut tx = home.db.write().await?;
                 state::fail(&mut tx, &campaign, &error.message().pack()).await?;

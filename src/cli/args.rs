@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::{
-    brand, campaign, contact, demo, export, field, import, list, log, mail, relay, residue, segment, serve, setting,
-    uncertain, workspace,
+    brand, campaign, contact, demo, export, field, import, list, log, mail, move_, relay, residue, segment, serve,
+    setting, uncertain, workspace,
 };
 use crate::ground::text::Lang;
 
@@ -110,6 +110,8 @@ pub enum Command {
         #[command(subcommand)]
         command: uncertain::Command,
     },
+    /// Carry the installation to PostgreSQL, or back to a folder
+    Move(move_::Args),
     /// Show, correct, restrict and erase a person
     Contact {
         /// What to do

@@ -5,6 +5,7 @@
 //! `double precision` and `bytea`. Functions of the rooms take a [`Conn`]; only doors call
 //! [`Db::read`] and [`Db::write`], so that callers decide what is one transaction.
 
+use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,8 +21,13 @@ use super::clock::Millis;
 use super::error::{Message, Result};
 use super::failpoint::{self, Sabotage};
 use super::sync;
+use standing::Errand;
 
+pub mod copy;
 mod scrub;
+pub mod standing;
+pub mod table;
+pub mod value;
 
 /// A connection to either database.
 pub type Conn = sqlx::AnyConnection;
@@ -31,6 +37,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "sending", include_str!("../../migrations/0002_sending.sql")),
     (3, "time", include_str!("../../migrations/0003_time.sql")),
     (6, "nodes", include_str!("../../migrations/0006_nodes.sql")),
+    (10, "relocation", include_str!("../../migrations/0010_relocation.sql")),
 ];
 
 /// Which SQL is spoken.
@@ -47,6 +54,17 @@ pub struct Db {
     dialect: Dialect,
     /// SQLite has one writer. Waiting here is fair and in memory; waiting at its lock is polling.
     writer: Arc<Mutex<()>>,
+    address: Address,
+}
+
+/// The URL; it may hold a password and never prints.
+#[derive(Clone)]
+struct Address(Arc<str>);
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Address(…)")
+    }
 }
 
 /// A transaction that means to write.
@@ -80,8 +98,16 @@ impl DerefMut for Tx {
 }
 
 impl Db {
-    /// Connects, sets what durability and erasure need, and brings the tables up to date.
+    /// Connects and brings the tables up to date. Refuses a store whose data live elsewhere.
     pub async fn connect(url: &str) -> Result<Self> {
+        let db = Self::reach(url).await?;
+        db.migrate().await?;
+        db.admit().await?;
+        Ok(db)
+    }
+
+    /// Connects, and sets what durability and erasure need. The tables are as they were.
+    pub async fn reach(url: &str) -> Result<Self> {
         sqlx::any::install_default_drivers();
         let dialect = match url.split(':').next() {
             Some("sqlite") => Dialect::Sqlite,
@@ -111,12 +137,11 @@ impl Db {
             })
             .connect_with(options)
             .await?;
-        let db = Self { pool, dialect, writer: Arc::default() };
-        db.migrate().await?;
-        Ok(db)
+        Ok(Self { pool, dialect, writer: Arc::default(), address: Address(url.into()) })
     }
 
-    async fn migrate(&self) -> Result<()> {
+    /// Brings the tables up to date.
+    pub async fn migrate(&self) -> Result<()> {
         // On SQLite a key of this type is the row's place in the table, with no index beside it.
         let key = if self.dialect == Dialect::Sqlite { "integer" } else { "bigint" };
         let steps = MIGRATIONS.iter().map(|(version, name, text)| {
@@ -154,17 +179,9 @@ impl Db {
         Ok(self.pool.acquire().await?)
     }
 
-    /// A transaction that means to write. SQLite takes its lock up front: a deferred transaction
-    /// that reads and then writes fails at once when another wrote in between.
+    /// A transaction that means to write. Refused while the store is carried elsewhere.
     pub async fn write(&self) -> Result<Tx> {
-        match self.dialect {
-            Dialect::Sqlite => {
-                let turn = self.writer.clone().lock_owned().await;
-                let inner = self.pool.begin_with("begin immediate").await?;
-                Ok(Tx { inner, _turn: Some(turn) })
-            }
-            Dialect::Postgres => Ok(Tx { inner: self.pool.begin().await?, _turn: None }),
-        }
+        self.write_for(Errand::Work).await
     }
 
     /// What stands around a select of keys so that it takes rows which no other worker holds:
@@ -233,30 +250,6 @@ impl Db {
     /// True where several machines can share this database.
     pub fn is_shared(&self) -> bool {
         self.dialect == Dialect::Postgres
-    }
-
-    /// Names of all tables and, for each, its columns of type text or bytea.
-    pub async fn tables(&self) -> Result<Vec<(String, Vec<String>)>> {
-        let mut conn = self.read().await?;
-        let query = match self.dialect {
-            Dialect::Sqlite => {
-                "select m.name, p.name from sqlite_master m join pragma_table_info(m.name) p \
-                 where m.type = 'table' and lower(p.type) in ('text', 'bytea', 'blob') order by 1, 2"
-            }
-            Dialect::Postgres => {
-                "select cast(table_name as text), cast(column_name as text) from information_schema.columns \
-                 where table_schema = current_schema() and data_type in ('text', 'bytea', 'character varying') order by 1, 2"
-            }
-        };
-        let mut tables: Vec<(String, Vec<String>)> = Vec::new();
-        for row in sqlx::query(query).fetch_all(&mut *conn).await? {
-            let (table, column): (String, String) = (sqlx::Row::get(&row, 0), sqlx::Row::get(&row, 1));
-            match tables.last_mut() {
-                Some((name, columns)) if *name == table => columns.push(column),
-                _ => tables.push((table, vec![column])),
-            }
-        }
-        Ok(tables)
     }
 
     /// Position of `needle` in `hay`, 1-based, 0 when absent: two names for one function.
@@ -422,6 +415,12 @@ fn unnumbered(text: &str) -> String {
 /// an insert must have one unique rule that a user can break.
 pub fn is_duplicate(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+}
+
+/// Whether a table is not there at all.
+pub fn is_missing(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.as_deref() == Some("42P01") || error.to_string().contains("no such table")
 }
 
 /// Pings a held connection; a false answer means the database is away.

@@ -12,6 +12,7 @@ pub mod id;
 pub mod installation;
 pub mod ledger;
 pub mod metric;
+pub mod place;
 pub mod secret;
 pub mod setting;
 pub mod sync;

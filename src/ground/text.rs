@@ -35,6 +35,7 @@ macro_rules! catalogue {
             include_str!(concat!("../../locales/", $lang, "/privacy.ftl")),
             include_str!(concat!("../../locales/", $lang, "/report.ftl")),
             include_str!(concat!("../../locales/", $lang, "/cli.ftl")),
+            include_str!(concat!("../../locales/", $lang, "/relocation.ftl")),
             include_str!(concat!("../../locales/", $lang, "/outside.ftl")),
         ]
     };

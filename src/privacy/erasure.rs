@@ -16,6 +16,7 @@ use crate::audience::{consent, contact, list, subscription};
 use crate::campaign::{delivery, state, tally};
 use crate::feedback::event;
 use crate::ground::db::Conn;
+use crate::ground::db::standing::Errand;
 use crate::ground::error::Result;
 use crate::ground::failpoint;
 use crate::ground::id::Id;
@@ -66,7 +67,7 @@ pub async fn leave(
     reason: Reason,
     through: Option<Id>,
 ) -> Result<Gone> {
-    let mut tx = home.db.write().await?;
+    let mut tx = home.db.write_for(Errand::Goodbye).await?;
     let Some(found) = contact::get(&mut tx, person).await? else {
         return Ok(Gone::Nothing);
     };
@@ -96,7 +97,7 @@ pub async fn erase(
     reason: Reason,
     through: Option<Id>,
 ) -> Result<Gone> {
-    let mut tx = home.db.write().await?;
+    let mut tx = home.db.write_for(Errand::Goodbye).await?;
     let mut found = contact::find(&mut tx, workspace, address).await?;
     if let Some(person) = &found
         && contact::hold(&mut tx, &home.db, &[person.id]).await?.is_empty()

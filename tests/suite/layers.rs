@@ -12,7 +12,7 @@ const FLOORS: &[&[&str]] = &[
     &["campaign"],
     &["mailer", "feedback"],
     &["privacy", "report"],
-    &["web"],
+    &["web", "relocation"],
     &["cli"],
 ];
 
@@ -39,6 +39,8 @@ const OWNERS: &[(&str, &str)] = &[
     ("lease", "mailer/lease"),
     ("beat", "mailer/beat"),
     ("event", "feedback/event"),
+    ("standing", "ground/db/standing"),
+    ("carried", "relocation/progress"),
 ];
 
 fn sources() -> Vec<(String, String)> {

@@ -21,6 +21,7 @@ mod people;
 mod preflight;
 mod protection;
 mod public;
+mod relocation;
 mod replay;
 mod residue;
 mod river;
