@@ -13,6 +13,7 @@ use url::{Host, Url};
 
 use super::delivery::Claimed;
 use super::launch;
+use super::local;
 use super::press::Press;
 use super::state::Campaign;
 use crate::audience::address::Address;
@@ -81,6 +82,8 @@ pub async fn check(
     let press = Press::compile(home, frozen)?;
     let mut sheet = Preflight { recipients: count(home, campaign, condition.as_ref()).await?, ..Preflight::default() };
     exclusions(&mut *home.db.read().await?, campaign, &mut sheet).await?;
+    let now = home.clock.now();
+    local::examine(&mut *home.db.read().await?, &home.db, campaign, condition.as_ref(), now, &mut sheet).await?;
     reach(&press.frozen().frame.public_url, local, &mut sheet).await;
     let (mut after, mut scratch) = (0, Vec::new());
     let (mut done, stride) = (0, (sheet.recipients / SAMPLES as i64).max(1));
@@ -172,7 +175,8 @@ async fn page(
     Ok(rows.iter().map(|row| (row.get(0), person(row))).collect())
 }
 
-fn audience(sql: &mut Sql, db: &Db, campaign: &Campaign, condition: Option<&Condition>, now: i64) {
+/// Appends the condition that subscription `s` and contact `c` are of the campaign's audience.
+pub fn audience(sql: &mut Sql, db: &Db, campaign: &Campaign, condition: Option<&Condition>, now: i64) {
     sql.push("s.list_id = ")
         .bind(campaign.list)
         .push(" and s.state = 'confirmed' and c.workspace_id = ")

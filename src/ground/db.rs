@@ -17,6 +17,8 @@ use sqlx::{Any, AnyPool, Arguments, ConnectOptions, Connection, Executor, SqlSaf
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::error::{Message, Result};
+use super::failpoint::{self, Sabotage};
+use super::sync;
 
 mod scrub;
 
@@ -26,6 +28,7 @@ pub type Conn = sqlx::AnyConnection;
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "first tables", include_str!("../../migrations/0001_first_tables.sql")),
     (2, "sending", include_str!("../../migrations/0002_sending.sql")),
+    (3, "time", include_str!("../../migrations/0003_time.sql")),
 ];
 
 /// Which SQL is spoken.
@@ -51,9 +54,13 @@ pub struct Tx {
 }
 
 impl Tx {
-    /// Makes everything durable; on a dropped `Tx` nothing happened.
+    /// Makes everything durable; on a dropped `Tx` nothing happened. When the disk refuses to confirm
+    /// it, the process ends.
     pub async fn commit(self) -> Result<()> {
-        Ok(self.inner.commit().await?)
+        match self.inner.commit().await {
+            Err(error) if is_unsynced(&error) => sync::end("the database", error),
+            done => Ok(done?),
+        }
     }
 }
 
@@ -91,6 +98,9 @@ impl Db {
             .max_connections(16)
             .acquire_timeout(Duration::from_secs(10))
             .test_before_acquire(dialect == Dialect::Postgres)
+            // SQLite ends a transaction by itself when the disk is full. The driver then believes for
+            // ever that one is open, and the connection could begin no other.
+            .before_acquire(|conn, _| Box::pin(async move { Ok(!conn.is_in_transaction()) }))
             .after_connect(move |conn, _| {
                 Box::pin(async move {
                     conn.execute(session(dialect)).await?;
@@ -210,16 +220,34 @@ impl Db {
         }
     }
 
+    /// True when a newer program has changed the tables while this one runs.
+    pub async fn is_newer(&self, conn: &mut Conn) -> Result<bool> {
+        let row = sqlx::query("select max(version) from _sqlx_migrations").fetch_one(conn).await?;
+        let known = MIGRATIONS.iter().map(|(version, ..)| *version).max();
+        Ok(sqlx::Row::get::<Option<i64>, _>(&row, 0) > known)
+    }
+
     /// Closes every connection; on SQLite this also empties the journal.
     pub async fn close(self) {
         self.pool.close().await;
     }
 }
 
+/// True when SQLite could not sync its journal or the folder around it (`SQLITE_IOERR_FSYNC` and
+/// `SQLITE_IOERR_DIR_FSYNC`). PostgreSQL ends by itself when it cannot.
+fn is_unsynced(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    matches!(code.as_deref(), Some("1034" | "1290"))
+}
+
 /// What each new connection is told. `full` is the promise that what we acknowledged survives a
 /// power cut; `secure_delete` blanks deleted rows; temporary tables never touch a disk.
 fn session(dialect: Dialect) -> &'static str {
     match dialect {
+        Dialect::Sqlite if failpoint::is_broken(Sabotage::NoSync) => {
+            "pragma busy_timeout = 30000; pragma journal_mode = wal; pragma synchronous = off; pragma cache_size = -16000"
+        }
+        Dialect::Postgres if failpoint::is_broken(Sabotage::NoSync) => "set synchronous_commit = off",
         Dialect::Sqlite => {
             "pragma busy_timeout = 30000; pragma journal_mode = wal; pragma synchronous = full; \
              pragma secure_delete = on; pragma temp_store = memory; pragma cache_size = -16000; pragma foreign_keys = off"
