@@ -24,6 +24,8 @@ pub enum Setting {
     SmtpTimers,
     /// Seconds that a relay may fail before its campaigns are paused.
     RelayPatience,
+    /// Seconds between "send" and the first letter, in which everything can be taken back.
+    Hold,
 }
 
 impl Setting {
@@ -36,6 +38,7 @@ impl Setting {
         Self::RetryAfter,
         Self::SmtpTimers,
         Self::RelayPatience,
+        Self::Hold,
     ];
 
     /// The key on the command line.
@@ -48,6 +51,7 @@ impl Setting {
             Self::RetryAfter => "retry-after",
             Self::SmtpTimers => "smtp-timers",
             Self::RelayPatience => "relay-patience",
+            Self::Hold => "hold",
         }
     }
 
@@ -61,6 +65,7 @@ impl Setting {
             Self::RetryAfter => "setting-retry-after",
             Self::SmtpTimers => "setting-smtp-timers",
             Self::RelayPatience => "setting-relay-patience",
+            Self::Hold => "setting-hold",
         }
     }
 
@@ -73,6 +78,7 @@ impl Setting {
             Self::RetryAfter => "900",
             Self::SmtpTimers => "100",
             Self::RelayPatience => "30",
+            Self::Hold => "0",
         }
     }
 
@@ -106,6 +112,7 @@ impl Setting {
             Self::RetryAfter | Self::SmtpTimers | Self::RelayPatience => {
                 value.parse::<u32>().ok().filter(|seconds| *seconds > 0).map(|seconds| seconds.to_string())
             }
+            Self::Hold => value.parse::<u32>().ok().filter(|seconds| *seconds <= 3_600).map(|hold| hold.to_string()),
         };
         accepted.ok_or_else(|| Message::new("setting-value").with("name", self.name()).with("value", value).misuse())
     }

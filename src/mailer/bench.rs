@@ -12,9 +12,15 @@ use super::timer::Timers;
 use super::trouble::Trouble;
 use super::way::{End, Way};
 use super::writer::Writer;
+use crate::campaign::delivery::{Claimed, Outcome, State};
 use crate::ground::clock::Millis;
+use crate::ground::failpoint;
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
+use crate::ground::metric;
+
+/// The lane of every letter as metrics name it, as long as there is one.
+const LANE: &str = "all";
 
 /// What the workers of one relay share.
 pub struct Bench {
@@ -22,6 +28,8 @@ pub struct Bench {
     pub home: Installation,
     /// The mailer whose connections these are.
     pub mailer: Id,
+    /// The relay as metrics name it.
+    pub label: String,
     /// Where messages go.
     pub way: Way,
     /// The pace of the relay.
@@ -52,6 +60,23 @@ impl Bench {
         self.in_hand.load(Ordering::Relaxed) == 0
     }
 
+    /// Tells those who watch from outside that a letter is begun.
+    pub fn begun(&self, claimed: &Claimed) {
+        if claimed.attempts > 0 {
+            metric::retried(&self.label, LANE);
+        }
+    }
+
+    /// Tells those who watch from outside how a try ended.
+    pub fn ended(&self, outcome: &Outcome) {
+        let result = match outcome.state {
+            State::Pending if outcome.tried => "deferred",
+            State::Pending => "untried",
+            state => state.as_str(),
+        };
+        metric::answered(&self.label, LANE, result);
+    }
+
     /// Waits for its turn and for a session. False when there is no need of one.
     pub async fn ready(&self, slot: &mut Option<Session>) -> Result<bool, Fault> {
         self.throttle.pass().await;
@@ -59,6 +84,7 @@ impl Bench {
             let session = Session::open(target, &self.timers).await?;
             *slot = Some(if self.grouping.is_trusted() { session } else { session.plainly() });
         }
+        failpoint::reach("connected");
         Ok(true)
     }
 }

@@ -19,6 +19,7 @@ use super::timer::Timers;
 use super::wire::{Answer, Reply, Wire};
 use super::{text, tls};
 use crate::ground::failpoint;
+use crate::ground::metric::{self, Raised};
 
 pub mod turn;
 
@@ -64,6 +65,7 @@ pub struct Session {
     /// True once an envelope behind a text was answered.
     proven: bool,
     state: State,
+    _counted: Raised,
 }
 
 impl Session {
@@ -81,6 +83,7 @@ impl Session {
             encrypted: false,
             proven: false,
             state: State::Closed,
+            _counted: metric::connected(),
         };
         if target.security == Security::Implicit {
             session = session.encrypt(target).await?;

@@ -56,6 +56,7 @@ pub async fn work(
     gate: Gate,
     mut stop: watch::Receiver<bool>,
 ) -> Result<Option<Millis>> {
+    let _at_work = home.duty.mailers.raise();
     loop {
         let ended = serve(home, mode, gate.clone(), stop.clone()).await;
         match ended {
@@ -105,6 +106,7 @@ async fn keep(
     halt: &watch::Sender<bool>,
     mut stop: watch::Receiver<bool>,
 ) -> Result<()> {
+    let _held = home.duty.leases.raise();
     let kept = loop {
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(TERM.unsigned_abs() / 3)) => {}
@@ -203,7 +205,8 @@ impl Shift {
         let mut next: Option<Millis> = None;
         for campaign in state::in_state(&mut conn, State::Running).await? {
             let due = delivery::next_due(&mut conn, campaign.id).await?;
-            next = [next, due].into_iter().flatten().min();
+            // What is due at once has a time long past.
+            next = [next, due.map(|due| due.max(self.home.clock.now()))].into_iter().flatten().min();
         }
         Ok(next)
     }

@@ -58,7 +58,8 @@ pub async fn work(
     over: watch::Receiver<bool>,
     stop: watch::Receiver<bool>,
 ) {
-    let mut line = Line { bench, queue, over, stop, asked: VecDeque::new(), session: None, misses: 0 };
+    let mut line =
+        Line { bench, queue, over, stop, asked: VecDeque::new(), session: None, spare: Vec::new(), misses: 0 };
     loop {
         let rest = match line.bench.way.end() {
             End::Smtp(_) => line.send().await,
@@ -88,6 +89,8 @@ struct Line {
     stop: watch::Receiver<bool>,
     asked: VecDeque<Asked>,
     session: Option<Session>,
+    /// The buffer of a text that was answered, for the next one.
+    spare: Vec<u8>,
     misses: u32,
 }
 
@@ -155,12 +158,16 @@ impl Line {
             let date = date.or_else(|| self.without_asking(Sabotage::NoGate));
             failpoint::reach("marked");
             match date {
-                Some(date) => match asked.job.compose(date) {
-                    Ok((address, text)) => {
-                        return Next::Letter(Letter { job: asked.job, address, text, marked: Instant::now() });
+                Some(date) => {
+                    let mut text = std::mem::take(&mut self.spare);
+                    match asked.job.compose(date, &mut text) {
+                        Ok(address) => {
+                            self.bench.begun(&asked.job.claimed);
+                            return Next::Letter(Letter { job: asked.job, address, text, marked: Instant::now() });
+                        }
+                        Err(skipped) => self.record(skipped).await,
                     }
-                    Err(skipped) => self.record(skipped).await,
-                },
+                }
                 None => self.put_down(),
             }
         }
@@ -282,6 +289,7 @@ impl Line {
         if failpoint::is_broken(Sabotage::MarkLate) {
             let _ = bench.writer.mark(letter.job.mark(bench.relay)).await.await;
         }
+        self.spare = letter.text;
         match said {
             Ok(reply) => {
                 if reply.is_positive() {
@@ -380,6 +388,7 @@ impl Line {
     }
 
     async fn record(&self, outcome: Outcome) {
+        self.bench.ended(&outcome);
         self.bench.writer.record(outcome).await;
         self.put_down();
     }

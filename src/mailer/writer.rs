@@ -18,6 +18,7 @@ use crate::ground::error::Result;
 use crate::ground::failpoint;
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
+use crate::ground::metric;
 
 /// Marks and results a commit carries at most.
 const BATCH: usize = 1_000;
@@ -163,7 +164,7 @@ impl Desk {
     /// Results before marks: a connection that asks for its next mark has said how its last letter
     /// ended, and both are on disk together.
     async fn commit(&self, marks: &[Mark], releases: &[Id], results: &[Outcome]) -> Result<HashMap<Id, Millis>> {
-        let now = self.home.clock.now();
+        let (now, began) = (self.home.clock.now(), Instant::now());
         let mut tx = self.home.db.write().await?;
         if !results.is_empty() {
             delivery::record(&mut tx, self.mailer, results, now).await?;
@@ -179,6 +180,7 @@ impl Desk {
         if !results.is_empty() {
             failpoint::reach("recorded");
         }
+        metric::commit(began.elapsed());
         Ok(marked)
     }
 
