@@ -85,6 +85,7 @@ pub async fn start(home: &Installation, campaign: &Campaign) -> Result<Option<u6
     if !state::run(&mut tx, campaign, &text, now).await? {
         return Ok(None);
     }
+    state::choose(&mut tx, campaign.id, campaign.file()?.fate).await?;
     link::add(&mut tx, campaign.id, &links).await?;
     let db = home.db.clone();
     let earliest = match hold(&mut tx, campaign, &schedule, now).await? {

@@ -16,6 +16,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyPool, Arguments, ConnectOptions, Connection, Executor, SqlSafeStr};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+use super::clock::Millis;
 use super::error::{Message, Result};
 use super::failpoint::{self, Sabotage};
 use super::sync;
@@ -29,6 +30,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "first tables", include_str!("../../migrations/0001_first_tables.sql")),
     (2, "sending", include_str!("../../migrations/0002_sending.sql")),
     (3, "time", include_str!("../../migrations/0003_time.sql")),
+    (6, "nodes", include_str!("../../migrations/0006_nodes.sql")),
 ];
 
 /// Which SQL is spoken.
@@ -180,6 +182,51 @@ impl Db {
         match self.dialect {
             Dialect::Sqlite => "",
             Dialect::Postgres => " for update",
+        }
+    }
+
+    /// The time by the database's own clock in ms since 1970 UTC, as it is when the expression is
+    /// reached: machines that share a database may disagree about the hour.
+    pub fn now(&self) -> &'static str {
+        match self.dialect {
+            Dialect::Sqlite => "cast((julianday('now') - 2440587.5) * 86400000.0 as bigint)",
+            Dialect::Postgres => "cast(extract(epoch from clock_timestamp()) * 1000 as bigint)",
+        }
+    }
+
+    /// The time by the database's own clock.
+    pub async fn time(&self) -> Result<Millis> {
+        let row = Sql::new("select ").push(self.now()).first(&mut *self.read().await?).await?;
+        Ok(row.map_or(0, |row| sqlx::Row::get(&row, 0)))
+    }
+
+    /// What stands around the condition that a row holds, so that it goes on to hold until the
+    /// transaction ends, and what the select returns. A process that is stopped half-way must not
+    /// keep others from its rows for ever: the server ends its transaction after ten idle seconds.
+    pub fn pin(&self) -> (&'static str, &'static str) {
+        match self.dialect {
+            Dialect::Sqlite => ("select '' ", ""),
+            Dialect::Postgres => {
+                ("select set_config('idle_in_transaction_session_timeout', '10000', true) ", " for share")
+            }
+        }
+    }
+
+    /// What ends a select of rows of which those are left out that another transaction holds.
+    pub fn skip_held(&self) -> &'static str {
+        match self.dialect {
+            Dialect::Sqlite => "",
+            Dialect::Postgres => " for update skip locked",
+        }
+    }
+
+    /// Refuses to go on when another version of the program has changed the tables meanwhile.
+    pub async fn check_version(&self, conn: &mut Conn) -> Result<()> {
+        let ours = MIGRATIONS.iter().map(|(version, ..)| *version).max().unwrap_or(0);
+        let row = sqlx::query("select max(version) from _sqlx_migrations").fetch_one(conn).await?;
+        match sqlx::Row::get::<Option<i64>, _>(&row, 0) {
+            Some(theirs) if theirs > ours => Err(Message::new("database-newer").failed()),
+            _ => Ok(()),
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::fault::Fault;
 use super::grouping::Grouping;
+use super::lease::Pulse;
 use super::session::Session;
 use super::shift::Gate;
 use super::throttle::Throttle;
@@ -30,6 +31,8 @@ pub struct Bench {
     pub mailer: Id,
     /// The relay as metrics name it.
     pub label: String,
+    /// Whether its lease holds.
+    pub pulse: Pulse,
     /// Where messages go.
     pub way: Way,
     /// The pace of the relay.

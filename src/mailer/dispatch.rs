@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use super::bench::Bench;
 use super::grouping::Grouping;
 use super::job::Job;
+use super::lease;
 use super::relay::{self, Relay};
 use super::shift::Shift;
 use super::throttle::Throttle;
@@ -167,7 +168,16 @@ async fn feed(
 async fn claim(shift: &Shift, campaign: &Campaign, lane: &str, limit: usize) -> Result<Vec<Claimed>> {
     let (home, now) = (&shift.home, shift.home.clock.now());
     let wanted = Claim { mailer: shift.lease(), campaign: campaign.id, lane, limit, now };
-    let claimed = delivery::claim(&home.db, &shift.hand, &wanted).await?;
+    let claimed = match home.db.is_shared() {
+        true => {
+            let mut tx = home.db.write().await?;
+            lease::hold(&mut tx, &home.db, shift.lease()).await?;
+            let claimed = delivery::claim::lease(&mut tx, &home.db, &wanted).await?;
+            tx.commit().await?;
+            claimed
+        }
+        false => delivery::claim(&home.db, &shift.hand, &wanted).await?,
+    };
     failpoint::reach("claimed");
     Ok(claimed)
 }
@@ -215,6 +225,7 @@ async fn bench(shift: &Shift, workspace: Id, terms: &Terms, writer: &Writer, tro
         home: shift.home.clone(),
         mailer: shift.lease(),
         label: terms.relay.kind.label(),
+        pulse: shift.pulse(),
         way: Way::open(&shift.home, &terms.relay).await?,
         throttle: Throttle::new(terms.relay.rate),
         timers: Timers::scaled(terms.timers / 100.0),

@@ -110,6 +110,13 @@ impl Line {
             if current.is_none() && next.is_none() {
                 continue;
             }
+            // A process that was stopped since the mark may find its letter settled by others.
+            if !bench.pulse.is_fresh() {
+                self.session = None;
+                self.untried(current).await;
+                self.untried(next).await;
+                return Some(FRESH);
+            }
             if self.is_over() || !self.is_still_wanted(current.as_ref()).await {
                 self.session = None;
                 self.untried(current).await;
@@ -286,10 +293,10 @@ impl Line {
     /// What the answer to a text means; how long to rest when the connection is of no more use.
     async fn answered(&mut self, letter: Letter, said: Result<Reply, Fault>) -> Option<Duration> {
         let bench = self.bench.clone();
+        self.spare = letter.text;
         if failpoint::is_broken(Sabotage::MarkLate) {
             let _ = bench.writer.mark(letter.job.mark(bench.relay)).await.await;
         }
-        self.spare = letter.text;
         match said {
             Ok(reply) => {
                 if reply.is_positive() {

@@ -11,10 +11,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
+use super::lease;
 use crate::campaign::delivery::claim::Hand;
 use crate::campaign::delivery::{self, Mark, Outcome};
 use crate::ground::clock::Millis;
-use crate::ground::error::Result;
+use crate::ground::error::{Error, Result};
 use crate::ground::failpoint;
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
@@ -133,7 +134,7 @@ impl Desk {
                 }
                 outcome => {
                     if let Err(error) = outcome {
-                        tracing::error!(error = %error, "deliveries could not be written; sending stops");
+                        tracing::error!(error = error.message().key, "deliveries could not be written; sending stops");
                     }
                     sound = false;
                     self.halt.send_replace(true);
@@ -166,6 +167,10 @@ impl Desk {
     async fn commit(&self, marks: &[Mark], releases: &[Id], results: &[Outcome]) -> Result<HashMap<Id, Millis>> {
         let (now, began) = (self.home.clock.now(), Instant::now());
         let mut tx = self.home.db.write().await?;
+        match marks.is_empty() {
+            true => lease::hold_late(&mut tx, &self.home.db, self.mailer).await?,
+            false => lease::hold(&mut tx, &self.home.db, self.mailer).await?,
+        }
         if !results.is_empty() {
             delivery::record(&mut tx, self.mailer, results, now).await?;
         }
@@ -177,17 +182,18 @@ impl Desk {
             failpoint::reach("marking");
         }
         tx.commit().await?;
+        metric::commit(began.elapsed());
         if !results.is_empty() {
             failpoint::reach("recorded");
         }
-        metric::commit(began.elapsed());
         Ok(marked)
     }
 
-    /// Tries for a minute to save results that are known; what fails even then is found as uncertain.
+    /// Tries for a minute to save results that are known; what fails even then is found as uncertain,
+    /// and so is what others have settled meanwhile.
     async fn insist(&self, results: &[Outcome]) {
         for _ in 0..60 {
-            if results.is_empty() || self.commit(&[], &[], results).await.is_ok() {
+            if results.is_empty() || matches!(self.commit(&[], &[], results).await, Ok(_) | Err(Error::Fenced)) {
                 return;
             }
             tokio::time::sleep(Duration::from_secs(1)).await;

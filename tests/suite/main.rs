@@ -32,3 +32,4 @@ mod splice;
 mod time;
 mod trouble;
 mod turn;
+mod uncertain;
