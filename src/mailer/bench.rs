@@ -15,6 +15,7 @@ use super::way::{End, Way};
 use super::writer::Writer;
 use crate::campaign::delivery::{Claimed, Outcome, State};
 use crate::ground::clock::Millis;
+use crate::ground::failpoint;
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
 use crate::ground::metric;
@@ -86,6 +87,7 @@ impl Bench {
             let session = Session::open(target, &self.timers).await?;
             *slot = Some(if self.grouping.is_trusted() { session } else { session.plainly() });
         }
+        failpoint::reach("connected");
         Ok(true)
     }
 }

@@ -68,7 +68,7 @@ pub async fn run(
     let some = if trial.locked { 4 } else { GOODBYES };
     for leaver in leavers.iter().take(some) {
         let granted = post(&doors, &leaver.path).await == Some(200);
-        let confirmed = granted.then(|| relay.seen().mails.load(Ordering::SeqCst));
+        let confirmed = granted.then(Instant::now);
         goodbyes.push(Goodbye { address: leaver.address.clone(), confirmed });
         tokio::time::sleep(Duration::from_millis(random.random_range(0..20))).await;
     }

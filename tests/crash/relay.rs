@@ -65,6 +65,7 @@ pub struct Seen {
     pub open: AtomicUsize,
     pub peak: AtomicUsize,
     pub mails: AtomicU64,
+    times: Mutex<Vec<Instant>>,
     pub recipients: AtomicU64,
     pub texts: AtomicU64,
     pub accepted: AtomicU64,
@@ -72,6 +73,21 @@ pub struct Seen {
     pub acts: AtomicU64,
     /// Texts whose connection was dropped on purpose after they were heard.
     pub dropped: AtomicU64,
+}
+
+impl Seen {
+    /// Counts a MAIL that has come in and returns its number.
+    fn begin(&self) -> u64 {
+        let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
+        times.push(Instant::now());
+        self.mails.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    /// When the MAIL of this number came in.
+    pub fn began(&self, number: u64) -> Option<Instant> {
+        let times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
+        times.get(usize::try_from(number).ok()?.checked_sub(1)?).copied()
+    }
 }
 
 struct Book {
@@ -228,6 +244,10 @@ impl Talk {
         loop {
             let line = self.line().await?;
             let verb = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
+            if verb == "MAIL" {
+                began = self.seen.begin();
+                self.relay.lock().mail.get_or_insert_with(Instant::now);
+            }
             self.delay().await;
             match verb.as_str() {
                 "EHLO" => self.greet(),
@@ -237,8 +257,6 @@ impl Talk {
                     self.say("250 ok");
                 }
                 "MAIL" => {
-                    began = self.seen.mails.fetch_add(1, Ordering::SeqCst) + 1;
-                    self.relay.lock().mail.get_or_insert_with(Instant::now);
                     (from, to) = (Some(path_of(&line)), String::new());
                     self.say("250 ok");
                 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use sqlx::Row;
 
@@ -13,8 +14,8 @@ use crate::site::{Site, address};
 #[derive(Debug, Clone)]
 pub struct Goodbye {
     pub address: String,
-    /// MAIL commands that the relay had met when the answer was 200; `None` without that answer.
-    pub confirmed: Option<u64>,
+    /// When the answer was 200; `None` without that answer.
+    pub confirmed: Option<Instant>,
 }
 
 /// What a comparison found.
@@ -101,11 +102,17 @@ pub async fn compare(site: &Site, relay: &Relay, people: usize, goodbyes: &[Good
     verdict.blame(denied, "received, and said not to be");
     let strangers = received.keys().filter(|to| !planned.iter().any(|known| known == *to)).count();
     verdict.blame(strangers, "received by someone who was not planned");
-    let late = goodbyes.iter().filter(|goodbye| {
-        let letters = received.get(goodbye.address.as_str());
-        goodbye.confirmed.is_some_and(|at| letters.is_some_and(|all| all.iter().any(|entry| entry.began > at)))
+    let seen = relay.seen();
+    let late = goodbyes.iter().filter_map(|goodbye| {
+        let letters = received.get(goodbye.address.as_str())?;
+        let began = letters.iter().filter_map(|entry| seen.began(entry.began)).max()?;
+        began.checked_duration_since(goodbye.confirmed?)
     });
-    verdict.blame(late.count(), "written to after their goodbye was confirmed");
+    let late: Vec<Duration> = late.collect();
+    if let Some(most) = late.iter().max() {
+        verdict.notes.push(format!("a letter began {} ms after its goodbye", most.as_millis()));
+    }
+    verdict.blame(late.len(), "written to after their goodbye was confirmed");
     let still =
         goodbyes.iter().filter(|goodbye| goodbye.confirmed.is_some() && known.contains(goodbye.address.as_str()));
     verdict.blame(still.count(), "still here after their goodbye was confirmed");
