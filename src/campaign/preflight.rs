@@ -12,6 +12,7 @@ use url::{Host, Url};
 
 use super::delivery::Claimed;
 use super::launch;
+use super::local;
 use super::press::Press;
 use super::state::Campaign;
 use crate::audience::address::Address;
@@ -80,6 +81,8 @@ pub async fn check(
     let press = Press::compile(home, frozen)?;
     let mut sheet = Preflight { recipients: count(home, campaign, condition.as_ref()).await?, ..Preflight::default() };
     exclusions(&mut *home.db.read().await?, campaign, &mut sheet).await?;
+    let now = home.clock.now();
+    local::examine(&mut *home.db.read().await?, &home.db, campaign, condition.as_ref(), now, &mut sheet).await?;
     reach(&press.frozen().frame.public_url, local, &mut sheet).await;
     let mut after = 0;
     let (mut done, stride) = (0, (sheet.recipients / SAMPLES as i64).max(1));
@@ -152,7 +155,8 @@ async fn page(
     Ok(rows.iter().map(|row| (row.get(0), person(row))).collect())
 }
 
-fn audience(sql: &mut Sql, db: &Db, campaign: &Campaign, condition: Option<&Condition>, now: i64) {
+/// Appends the condition that subscription `s` and contact `c` are of the campaign's audience.
+pub fn audience(sql: &mut Sql, db: &Db, campaign: &Campaign, condition: Option<&Condition>, now: i64) {
     sql.push("s.list_id = ")
         .bind(campaign.list)
         .push(" and s.state = 'confirmed' and c.workspace_id = ")

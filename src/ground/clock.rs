@@ -84,6 +84,14 @@ impl Clock {
     }
 }
 
+/// A moment as the clock on the wall shows it here: the day only where it is another one.
+pub fn local(at: Millis, now: Millis) -> String {
+    let zoned = |at| jiff::Timestamp::from_millisecond(at).map(|at| at.to_zoned(jiff::tz::TimeZone::system()));
+    let (Ok(at), Ok(now)) = (zoned(at), zoned(now)) else { return String::new() };
+    let form = if at.date() == now.date() { "%H:%M:%S" } else { "%Y-%m-%d %H:%M" };
+    at.strftime(form).to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

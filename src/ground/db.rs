@@ -27,6 +27,7 @@ pub type Conn = sqlx::AnyConnection;
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "first tables", include_str!("../../migrations/0001_first_tables.sql")),
     (2, "sending", include_str!("../../migrations/0002_sending.sql")),
+    (3, "time", include_str!("../../migrations/0003_time.sql")),
     (6, "nodes", include_str!("../../migrations/0006_nodes.sql")),
 ];
 
@@ -255,6 +256,13 @@ impl Db {
             Dialect::Sqlite => "instr",
             Dialect::Postgres => "strpos",
         }
+    }
+
+    /// True when a newer program has changed the tables while this one runs.
+    pub async fn is_newer(&self, conn: &mut Conn) -> Result<bool> {
+        let row = sqlx::query("select max(version) from _sqlx_migrations").fetch_one(conn).await?;
+        let known = MIGRATIONS.iter().map(|(version, ..)| *version).max();
+        Ok(sqlx::Row::get::<Option<i64>, _>(&row, 0) > known)
     }
 
     /// Closes every connection; on SQLite this also empties the journal.

@@ -31,6 +31,15 @@ impl Ledger {
         absent(&self.path) && absent(&self.aside())
     }
 
+    /// How many lines wait, of those that can be read. Walks the files: for a look now and then.
+    pub fn waiting(&self) -> u64 {
+        let count = |path: &Path| {
+            let lines = File::open(path).map(|file| Lines { file: BufReader::new(file), path: path.to_owned() });
+            lines.map_or(0, |lines| lines.take_while(Result::is_ok).count() as u64)
+        };
+        count(&self.path) + count(&self.aside())
+    }
+
     /// Appends lines and waits until they are on disk.
     pub async fn append(&self, lines: Vec<String>) -> Result<()> {
         let ledger = self.clone();
@@ -143,12 +152,13 @@ mod tests {
     async fn lines_wait_until_they_are_done() {
         let folder = tempfile::tempdir().expect("a folder");
         let ledger = ledger(&folder);
-        assert!(ledger.is_empty());
+        assert_eq!((ledger.is_empty(), ledger.waiting()), (true, 0));
 
         ledger.append(vec!["one".to_owned(), "two".to_owned()]).await.expect("appended");
         assert_eq!(taken(&ledger).await, ["one", "two"]);
         ledger.append(vec!["three".to_owned()]).await.expect("appended");
         assert_eq!(taken(&ledger).await, ["one", "two"], "not done, so it comes again");
+        assert_eq!(ledger.waiting(), 3);
 
         ledger.done().await.expect("done");
         assert!(!ledger.is_empty());

@@ -26,6 +26,8 @@ pub enum Setting {
     RelayPatience,
     /// Seconds after which a mailer that does not report is taken for dead.
     LeaseTerm,
+    /// Seconds between "send" and the first letter, in which everything can be taken back.
+    Hold,
 }
 
 impl Setting {
@@ -39,6 +41,7 @@ impl Setting {
         Self::SmtpTimers,
         Self::RelayPatience,
         Self::LeaseTerm,
+        Self::Hold,
     ];
 
     /// The key on the command line.
@@ -52,6 +55,7 @@ impl Setting {
             Self::SmtpTimers => "smtp-timers",
             Self::RelayPatience => "relay-patience",
             Self::LeaseTerm => "lease-term",
+            Self::Hold => "hold",
         }
     }
 
@@ -66,6 +70,7 @@ impl Setting {
             Self::SmtpTimers => "setting-smtp-timers",
             Self::RelayPatience => "setting-relay-patience",
             Self::LeaseTerm => "setting-lease-term",
+            Self::Hold => "setting-hold",
         }
     }
 
@@ -78,6 +83,7 @@ impl Setting {
             Self::RetryAfter => "900",
             Self::SmtpTimers => "100",
             Self::RelayPatience | Self::LeaseTerm => "30",
+            Self::Hold => "0",
         }
     }
 
@@ -116,6 +122,7 @@ impl Setting {
             Self::RetryAfter | Self::SmtpTimers | Self::RelayPatience => {
                 value.parse::<u32>().ok().filter(|seconds| *seconds > 0).map(|seconds| seconds.to_string())
             }
+            Self::Hold => value.parse::<u32>().ok().filter(|seconds| *seconds <= 3_600).map(|hold| hold.to_string()),
         };
         accepted.ok_or_else(|| Message::new("setting-value").with("name", self.name()).with("value", value).misuse())
     }

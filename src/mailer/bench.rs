@@ -13,9 +13,14 @@ use super::timer::Timers;
 use super::trouble::Trouble;
 use super::way::{End, Way};
 use super::writer::Writer;
+use crate::campaign::delivery::{Claimed, Outcome, State};
 use crate::ground::clock::Millis;
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
+use crate::ground::metric;
+
+/// The lane of every letter as metrics name it, as long as there is one.
+const LANE: &str = "all";
 
 /// What the workers of one relay share.
 pub struct Bench {
@@ -25,6 +30,8 @@ pub struct Bench {
     pub mailer: Id,
     /// Whether its lease holds.
     pub pulse: Pulse,
+    /// The relay as metrics name it.
+    pub label: String,
     /// Where messages go.
     pub way: Way,
     /// The pace of the relay.
@@ -53,6 +60,23 @@ impl Bench {
     /// True when no connection has a letter in hand.
     pub fn is_idle(&self) -> bool {
         self.in_hand.load(Ordering::Relaxed) == 0
+    }
+
+    /// Tells those who watch from outside that a letter is begun.
+    pub fn begun(&self, claimed: &Claimed) {
+        if claimed.attempts > 0 {
+            metric::retried(&self.label, LANE);
+        }
+    }
+
+    /// Tells those who watch from outside how a try ended.
+    pub fn ended(&self, outcome: &Outcome) {
+        let result = match outcome.state {
+            State::Pending if outcome.tried => "deferred",
+            State::Pending => "untried",
+            state => state.as_str(),
+        };
+        metric::answered(&self.label, LANE, result);
     }
 
     /// Waits for its turn and for a session. False when there is no need of one.

@@ -179,7 +179,8 @@ async fn claim(shift: &Shift, campaign: &Campaign, lane: &str, limit: usize) -> 
 
 async fn running(shift: &Shift, workspace: Id) -> Result<Vec<Campaign>> {
     let all = state::in_state(&mut *shift.home.db.read().await?, State::Running).await?;
-    Ok(all.into_iter().filter(|campaign| campaign.workspace == workspace).collect())
+    let now = shift.home.clock.now();
+    Ok(all.into_iter().filter(|campaign| campaign.workspace == workspace && !campaign.is_late(now)).collect())
 }
 
 /// Deliveries claimed at a time: what a connection sends in a second or two, so that a pause or a
@@ -219,6 +220,7 @@ async fn bench(shift: &Shift, workspace: Id, terms: &Terms, writer: &Writer, tro
         home: shift.home.clone(),
         mailer: shift.lease(),
         pulse: shift.pulse(),
+        label: terms.relay.kind.label(),
         way: Way::open(&shift.home, &terms.relay).await?,
         throttle: Throttle::new(terms.relay.rate),
         timers: Timers::scaled(terms.timers / 100.0),

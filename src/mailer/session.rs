@@ -18,6 +18,7 @@ use super::target::{Security, Target, is_helo};
 use super::timer::Timers;
 use super::wire::{Answer, Reply, Wire};
 use super::{text, tls};
+use crate::ground::metric::{self, Raised};
 
 pub mod turn;
 
@@ -63,6 +64,7 @@ pub struct Session {
     /// True once an envelope behind a text was answered.
     proven: bool,
     state: State,
+    _counted: Raised,
 }
 
 impl Session {
@@ -80,6 +82,7 @@ impl Session {
             encrypted: false,
             proven: false,
             state: State::Closed,
+            _counted: metric::connected(),
         };
         if target.security == Security::Implicit {
             session = session.encrypt(target).await?;

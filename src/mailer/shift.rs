@@ -59,6 +59,7 @@ pub async fn work(
     gate: Gate,
     mut stop: watch::Receiver<bool>,
 ) -> Result<Option<Millis>> {
+    let _at_work = home.duty.mailers.raise();
     loop {
         let ended = Box::pin(serve(home, mode, gate.clone(), stop.clone())).await;
         match ended {
@@ -113,6 +114,7 @@ async fn keep(
     halt: &watch::Sender<bool>,
     stop: watch::Receiver<bool>,
 ) -> Result<()> {
+    let _held = home.duty.leases.raise();
     let third = Duration::from_millis(lease.pulse().term().unsigned_abs() / 3);
     let renewing = async {
         loop {
@@ -226,7 +228,8 @@ impl Shift {
         let mut next: Option<Millis> = None;
         for campaign in state::in_state(&mut conn, State::Running).await? {
             let due = delivery::next_due(&mut conn, campaign.id).await?;
-            next = [next, due].into_iter().flatten().min();
+            // What is due at once has a time long past.
+            next = [next, due.map(|due| due.max(self.home.clock.now()))].into_iter().flatten().min();
         }
         Ok(next)
     }

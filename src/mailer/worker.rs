@@ -161,6 +161,7 @@ impl Line {
             match date {
                 Some(date) => match asked.job.compose(date) {
                     Ok((address, text)) => {
+                        self.bench.begun(&asked.job.claimed);
                         return Next::Letter(Letter { job: asked.job, address, text, marked: Instant::now() });
                     }
                     Err(skipped) => self.record(skipped).await,
@@ -369,6 +370,7 @@ impl Line {
     }
 
     async fn record(&self, outcome: Outcome) {
+        self.bench.ended(&outcome);
         self.bench.writer.record(outcome).await;
         self.put_down();
     }

@@ -18,6 +18,7 @@ use crate::ground::clock::Millis;
 use crate::ground::error::{Error, Result};
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
+use crate::ground::metric;
 
 /// Marks and results a commit carries at most.
 const BATCH: usize = 1_000;
@@ -155,7 +156,7 @@ impl Desk {
     /// Results before marks: a connection that asks for its next mark has said how its last letter
     /// ended, and both are on disk together.
     async fn commit(&self, marks: &[Mark], releases: &[Id], results: &[Outcome]) -> Result<HashMap<Id, Millis>> {
-        let now = self.home.clock.now();
+        let (now, began) = (self.home.clock.now(), Instant::now());
         let mut tx = self.home.db.write().await?;
         match marks.is_empty() {
             true => lease::hold_late(&mut tx, &self.home.db, self.mailer).await?,
@@ -169,6 +170,7 @@ impl Desk {
         }
         let marked = delivery::mark(&mut tx, self.mailer, marks, now).await?;
         tx.commit().await?;
+        metric::commit(began.elapsed());
         Ok(marked)
     }
 

@@ -100,7 +100,9 @@ pub async fn launch(house: &House, list: &List, name: &str) -> (Campaign, i64) {
         sql.push("1 = 1");
     };
     let audience = Audience { workspace: house.workspace.id, campaign: id, list: list.id, first, now: NOW };
-    let planned = delivery::freeze(&mut tx, &audience, |sql| sql.end_with("'rest'"), everyone).await.expect("frozen");
+    let planned = delivery::freeze(&mut tx, &audience, |sql| sql.end_with("'rest'"), |sql| sql.end_with("0"), everyone)
+        .await
+        .expect("frozen");
     let campaign = state::get(&mut tx, id).await.expect("asked").expect("there");
     tx.commit().await.expect("committed");
     (campaign, planned as i64)

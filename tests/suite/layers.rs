@@ -30,6 +30,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("segment", "audience/segment/"),
     ("brand", "content/brand"),
     ("campaign", "campaign/state"),
+    ("series", "campaign/series"),
     ("link", "campaign/link"),
     ("delivery", "campaign/delivery"),
     ("progress", "campaign/delivery/progress"),

@@ -38,7 +38,7 @@ pub async fn start(house: &House, letter: &str) -> Campaign {
     campaign(house).await
 }
 
-async fn draft(house: &House, letter: &str) -> Campaign {
+pub async fn draft(house: &House, letter: &str) -> Campaign {
     let (home, workspace) = (&house.home, house.workspace.id);
     let mut tx = home.db.write().await.expect("a transaction");
     let list = list::need(&mut tx, workspace, "News").await.expect("a list");

@@ -22,11 +22,13 @@ pub struct Audience {
 }
 
 /// Writes one row for every person of the audience. `lane` appends the expression that names the
-/// lane of contact alias `c`, `narrow` the condition of the segment over it. Returns how many there are.
+/// lane of contact alias `c`, `due` when the letter may leave, `narrow` the condition of the segment
+/// over it. Returns how many there are.
 pub async fn freeze(
     conn: &mut Conn,
     audience: &Audience,
     lane: impl FnOnce(&mut Sql),
+    due: impl FnOnce(&mut Sql),
     narrow: impl FnOnce(&mut Sql),
 ) -> Result<u64> {
     let Audience { workspace, campaign, list, first, now } = *audience;
@@ -37,7 +39,9 @@ pub async fn freeze(
     sql.bind(first).push(" as bigint) + (row_number() over (order by c.id) - 1) * ").push(&STEP.to_string());
     sql.push(", cast(").bind(workspace).push(" as bigint), cast(").bind(campaign).push(" as bigint), c.id, ");
     lane(&mut sql);
-    sql.push(", 'pending', 0, cast(").bind(now).push(" as bigint), cast(").bind(now);
+    sql.push(", 'pending', 0, ");
+    due(&mut sql);
+    sql.push(", cast(").bind(now);
     sql.push(" as bigint) from subscription s join contact c on c.id = s.contact_id where s.list_id = ").bind(list);
     sql.push(" and s.state = 'confirmed' and c.workspace_id = ").bind(workspace).push(" and (");
     narrow(&mut sql);

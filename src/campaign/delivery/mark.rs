@@ -27,7 +27,7 @@ pub struct Mark {
 /// Marks a statement.
 const ROWS: usize = 250;
 
-/// The last word. Marks those deliveries that may be sent now and returns each with the date its
+/// The last word. Marks those deliveries of running campaigns in time that may be sent now and returns each with the date its
 /// message bears, the same at every try. The rest are given back ([`release`]). The envelope may be
 /// opened and the message written once this is committed.
 pub async fn mark(conn: &mut Conn, mailer: Id, marks: &[Mark], now: Millis) -> Result<HashMap<Id, Millis>> {
@@ -37,10 +37,13 @@ pub async fn mark(conn: &mut Conn, mailer: Id, marks: &[Mark], now: Millis) -> R
     }
     let mut marked = HashMap::with_capacity(marks.len());
     for (campaign, marks) in campaigns {
-        let list = sqlx::query("select list_id from campaign where id = $1 and state = 'running'")
-            .bind(campaign)
-            .fetch_optional(&mut *conn)
-            .await?;
+        let list = sqlx::query(
+            "select list_id from campaign where id = $1 and state = 'running' and (until_at is null or until_at > $2)",
+        )
+        .bind(campaign)
+        .bind(now)
+        .fetch_optional(&mut *conn)
+        .await?;
         let Some(list) = list else { continue };
         for some in marks.chunks(ROWS) {
             mark_some(conn, mailer, list.get(0), some, now, &mut marked).await?;

@@ -117,7 +117,7 @@ pub async fn recover(conn: &mut Conn, dead: &[Id], now: Millis) -> Result<(u64, 
     Ok((rows.len() as u64 - uncertain, uncertain))
 }
 
-/// Skips everything of a campaign that has not been tried.
+/// Skips everything of a campaign that is not on the wire.
 pub async fn skip_pending(conn: &mut Conn, campaign: Id, reason: &str, now: Millis) -> Result<u64> {
     let done = sqlx::query(
         "update delivery set state = 'skipped', reason = $1, mailer_id = null, changed_at = $2, snapshot = null \
