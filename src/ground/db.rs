@@ -18,6 +18,8 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::clock::Millis;
 use super::error::{Message, Result};
+use super::failpoint::{self, Sabotage};
+use super::sync;
 
 mod scrub;
 
@@ -54,9 +56,13 @@ pub struct Tx {
 }
 
 impl Tx {
-    /// Makes everything durable; on a dropped `Tx` nothing happened.
+    /// Makes everything durable; on a dropped `Tx` nothing happened. When the disk refuses to confirm
+    /// it, the process ends.
     pub async fn commit(self) -> Result<()> {
-        Ok(self.inner.commit().await?)
+        match self.inner.commit().await {
+            Err(error) if is_unsynced(&error) => sync::end("the database", error),
+            done => Ok(done?),
+        }
     }
 }
 
@@ -94,6 +100,9 @@ impl Db {
             .max_connections(16)
             .acquire_timeout(Duration::from_secs(10))
             .test_before_acquire(dialect == Dialect::Postgres)
+            // SQLite ends a transaction by itself when the disk is full. The driver then believes for
+            // ever that one is open, and the connection could begin no other.
+            .before_acquire(|conn, _| Box::pin(async move { Ok(!conn.is_in_transaction()) }))
             .after_connect(move |conn, _| {
                 Box::pin(async move {
                     conn.execute(session(dialect)).await?;
@@ -271,10 +280,21 @@ impl Db {
     }
 }
 
+/// True when SQLite could not sync its journal or the folder around it (`SQLITE_IOERR_FSYNC` and
+/// `SQLITE_IOERR_DIR_FSYNC`). PostgreSQL ends by itself when it cannot.
+fn is_unsynced(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    matches!(code.as_deref(), Some("1034" | "1290"))
+}
+
 /// What each new connection is told. `full` is the promise that what we acknowledged survives a
 /// power cut; `secure_delete` blanks deleted rows; temporary tables never touch a disk.
 fn session(dialect: Dialect) -> &'static str {
     match dialect {
+        Dialect::Sqlite if failpoint::is_broken(Sabotage::NoSync) => {
+            "pragma busy_timeout = 30000; pragma journal_mode = wal; pragma synchronous = off; pragma cache_size = -16000"
+        }
+        Dialect::Postgres if failpoint::is_broken(Sabotage::NoSync) => "set synchronous_commit = off",
         Dialect::Sqlite => {
             "pragma busy_timeout = 30000; pragma journal_mode = wal; pragma synchronous = full; \
              pragma secure_delete = on; pragma temp_store = memory; pragma cache_size = -16000; pragma foreign_keys = off"

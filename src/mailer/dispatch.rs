@@ -28,6 +28,7 @@ use crate::campaign::press::Press;
 use crate::campaign::state::{self, Campaign, State};
 use crate::ground::clock::Millis;
 use crate::ground::error::Result;
+use crate::ground::failpoint;
 use crate::ground::id::Id;
 use crate::ground::setting::{self, Setting};
 
@@ -168,12 +169,15 @@ async fn claim(shift: &Shift, campaign: &Campaign, lane: &str, limit: usize) -> 
     let (home, now) = (&shift.home, shift.home.clock.now());
     let wanted = Claim { mailer: shift.lease(), campaign: campaign.id, lane, limit, now };
     if !home.db.is_shared() {
-        return delivery::claim(&home.db, &shift.hand, &wanted).await;
+        let claimed = delivery::claim(&home.db, &shift.hand, &wanted).await?;
+        failpoint::reach("claimed");
+        return Ok(claimed);
     }
     let mut tx = home.db.write().await?;
     lease::hold(&mut tx, &home.db, shift.lease()).await?;
     let claimed = delivery::claim::lease(&mut tx, &home.db, &wanted).await?;
     tx.commit().await?;
+    failpoint::reach("claimed");
     Ok(claimed)
 }
 

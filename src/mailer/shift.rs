@@ -85,7 +85,7 @@ async fn serve(home: &Installation, mode: Mode, gate: Gate, stop: watch::Receive
     }
     let (halt, halted) = watch::channel(false);
     let hand = Arc::<Hand>::default();
-    let (writer, writing) = Writer::start(home.clone(), lease.id, hand.clone());
+    let (writer, writing) = Writer::start(home.clone(), lease.id, hand.clone(), halt.clone());
     let (id, pulse) = (lease.id, lease.pulse());
     let shift = Shift { home: home.clone(), gate, hand, lease: id, pulse, troubles: Mutex::default() };
     let (next, sound, kept) = {

@@ -26,6 +26,7 @@ use crate::audience::address::Address;
 use crate::campaign::delivery::{self, Outcome, State};
 use crate::ground::clock::Millis;
 use crate::ground::error::Message;
+use crate::ground::failpoint::{self, Sabotage};
 
 /// How long a letter that is on the wire may take to end once the program is asked to stop.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -57,7 +58,8 @@ pub async fn work(
     over: watch::Receiver<bool>,
     stop: watch::Receiver<bool>,
 ) {
-    let mut line = Line { bench, queue, over, stop, asked: VecDeque::new(), session: None, misses: 0 };
+    let mut line =
+        Line { bench, queue, over, stop, asked: VecDeque::new(), session: None, spare: Vec::new(), misses: 0 };
     loop {
         let rest = match line.bench.way.end() {
             End::Smtp(_) => line.send().await,
@@ -87,6 +89,8 @@ struct Line {
     stop: watch::Receiver<bool>,
     asked: VecDeque<Asked>,
     session: Option<Session>,
+    /// The buffer of a text that was answered, for the next one.
+    spare: Vec<u8>,
     misses: u32,
 }
 
@@ -158,14 +162,19 @@ impl Line {
                 Err(TryRecvError::Closed) => None,
             };
             let Some(asked) = self.asked.pop_front() else { return Next::Nothing };
+            let date = date.or_else(|| self.without_asking(Sabotage::NoGate));
+            failpoint::reach("marked");
             match date {
-                Some(date) => match asked.job.compose(date) {
-                    Ok((address, text)) => {
-                        self.bench.begun(&asked.job.claimed);
-                        return Next::Letter(Letter { job: asked.job, address, text, marked: Instant::now() });
+                Some(date) => {
+                    let mut text = std::mem::take(&mut self.spare);
+                    match asked.job.compose(date, &mut text) {
+                        Ok(address) => {
+                            self.bench.begun(&asked.job.claimed);
+                            return Next::Letter(Letter { job: asked.job, address, text, marked: Instant::now() });
+                        }
+                        Err(skipped) => self.record(skipped).await,
                     }
-                    Err(skipped) => self.record(skipped).await,
-                },
+                }
                 None => self.put_down(),
             }
         }
@@ -207,10 +216,19 @@ impl Line {
                     return Err(Next::Trouble(self.bench.trouble.report(&fault)));
                 }
             }
-            let answer = self.bench.writer.mark(job.mark(self.bench.relay)).await;
+            let answer = match self.without_asking(Sabotage::MarkLate) {
+                Some(date) => given(date),
+                None => self.bench.writer.mark(job.mark(self.bench.relay)).await,
+            };
             self.asked.push_back(Asked { job, answer, _busy: busy });
         }
         Ok(())
+    }
+
+    /// A date for the message of who is not asked about: only where that promise is broken to see
+    /// that it is missed.
+    fn without_asking(&self, promise: Sabotage) -> Option<Millis> {
+        failpoint::is_broken(promise).then(|| self.bench.home.clock.now())
     }
 
     fn pipelines(&self) -> bool {
@@ -224,6 +242,9 @@ impl Line {
     /// Whether a letter may still go out, asked again when its mark is no longer fresh.
     async fn is_still_wanted(&self, letter: Option<&Letter>) -> bool {
         let Some(letter) = letter.filter(|letter| letter.marked.elapsed() > FRESH) else { return true };
+        if self.without_asking(Sabotage::NoGate).is_some() {
+            return true;
+        }
         match self.bench.home.db.read().await {
             Ok(mut conn) => {
                 delivery::may_send(&mut conn, self.bench.mailer, letter.job.claimed.id).await.unwrap_or(false)
@@ -272,6 +293,10 @@ impl Line {
     /// What the answer to a text means; how long to rest when the connection is of no more use.
     async fn answered(&mut self, letter: Letter, said: Result<Reply, Fault>) -> Option<Duration> {
         let bench = self.bench.clone();
+        self.spare = letter.text;
+        if failpoint::is_broken(Sabotage::MarkLate) {
+            let _ = bench.writer.mark(letter.job.mark(bench.relay)).await.await;
+        }
         match said {
             Ok(reply) => {
                 if reply.is_positive() {
@@ -394,6 +419,13 @@ enum Next {
     Closed,
     /// The relay cannot be reached.
     Trouble(Duration),
+}
+
+/// An answer that nobody had to be asked for.
+fn given(date: Millis) -> oneshot::Receiver<Option<Millis>> {
+    let (answer, asked) = oneshot::channel();
+    let _ = answer.send(Some(date));
+    asked
 }
 
 async fn too_late(stop: watch::Receiver<bool>) {

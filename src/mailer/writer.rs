@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
@@ -16,6 +16,7 @@ use crate::campaign::delivery::claim::Hand;
 use crate::campaign::delivery::{self, Mark, Outcome};
 use crate::ground::clock::Millis;
 use crate::ground::error::{Error, Result};
+use crate::ground::failpoint;
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
 use crate::ground::metric;
@@ -53,11 +54,16 @@ impl Drop for Busy {
 
 impl Writer {
     /// Starts the writer of a mailer. The task ends when every handle is gone and everything is on
-    /// disk; it returns false when the database had failed on the way.
-    pub fn start(home: Installation, mailer: Id, hand: Arc<Hand>) -> (Self, JoinHandle<bool>) {
+    /// disk; it returns false when the database had failed on the way, and says so to `halt` at once.
+    pub fn start(
+        home: Installation,
+        mailer: Id,
+        hand: Arc<Hand>,
+        halt: watch::Sender<bool>,
+    ) -> (Self, JoinHandle<bool>) {
         let (notes, inbox) = mpsc::channel(4 * BATCH);
         let busy = Arc::<AtomicUsize>::default();
-        let desk = Desk { home, mailer, hand, busy: busy.clone() };
+        let desk = Desk { home, mailer, hand, busy: busy.clone(), halt };
         (Self { notes, busy }, tokio::spawn(desk.write(inbox)))
     }
 
@@ -93,6 +99,8 @@ struct Desk {
     mailer: Id,
     hand: Arc<Hand>,
     busy: Arc<AtomicUsize>,
+    /// Ends the shift: what is claimed again and again without a mark would keep it busy for ever.
+    halt: watch::Sender<bool>,
 }
 
 impl Desk {
@@ -129,6 +137,7 @@ impl Desk {
                         tracing::error!(error = error.message().key, "deliveries could not be written; sending stops");
                     }
                     sound = false;
+                    self.halt.send_replace(true);
                     drop(answers);
                     self.insist(&results).await;
                 }
@@ -169,8 +178,14 @@ impl Desk {
             delivery::release(&mut tx, self.mailer, releases, now).await?;
         }
         let marked = delivery::mark(&mut tx, self.mailer, marks, now).await?;
+        if !marked.is_empty() {
+            failpoint::reach("marking");
+        }
         tx.commit().await?;
         metric::commit(began.elapsed());
+        if !results.is_empty() {
+            failpoint::reach("recorded");
+        }
         Ok(marked)
     }
 
