@@ -1,15 +1,21 @@
 //! Table `contact`: a person in a workspace, their address and field values. Values are kept twice:
 //! as given, and the texts folded to lower case, so that comparison is the same on both databases.
+//! What segments look at often stands in columns of its own besides (`shelf`).
 
 use serde_json::{Map, Value};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::address::Address;
+use super::facet;
 use crate::ground::clock::Millis;
 use crate::ground::db::{Conn, Db, Sql};
 use crate::ground::error::{Message, Result};
 use crate::ground::id::Id;
+
+mod shelf;
+
+pub use shelf::{index, restate, shelve, unindex};
 
 /// Field values by field name.
 pub type Values = Map<String, Value>;
@@ -40,7 +46,7 @@ pub struct NewContact {
     pub values: Values,
 }
 
-/// Rows a statement: 8 values each, below the limit of bound values and large enough to be cheap.
+/// Rows a statement: 24 values each at most, below the limit of bound values and large enough to be cheap.
 const ROWS: usize = 500;
 
 /// Reads a contact from columns `id, address, fields, created_at, updated_at`.
@@ -97,6 +103,13 @@ pub async fn any_on(conn: &mut Conn, list: Id) -> Result<Option<Contact>> {
     row.as_ref().map(read).transpose()
 }
 
+/// How many people a workspace has.
+pub async fn count(conn: &mut Conn, workspace: Id) -> Result<i64> {
+    let row =
+        sqlx::query("select count(*) from contact where workspace_id = $1").bind(workspace).fetch_one(conn).await?;
+    Ok(row.get(0))
+}
+
 /// People by the canonical forms of their addresses, in no order; at most 30,000 forms a call.
 pub async fn find_many(conn: &mut Conn, workspace: Id, canonical: &[String]) -> Result<Vec<Contact>> {
     if canonical.is_empty() {
@@ -107,22 +120,24 @@ pub async fn find_many(conn: &mut Conn, workspace: Id, canonical: &[String]) -> 
     sql.all(conn).await?.iter().map(read).collect()
 }
 
-/// Adds people whose addresses the workspace does not have yet.
+/// Adds people whose addresses the workspace does not have yet. They are out of reach until they
+/// join a list.
 pub async fn add(conn: &mut Conn, workspace: Id, people: &[NewContact], now: Millis) -> Result<()> {
+    let facets = facet::to_write(conn, workspace).await?;
     for some in people.chunks(ROWS) {
         let mut sql = Sql::new(
-            "insert into contact (id, workspace_id, address, canonical, fields, folded, created_at, updated_at) values ",
+            "insert into contact (id, workspace_id, address, canonical, fields, folded, created_at, updated_at",
         );
+        for facet in &facets {
+            sql.push(", ").push(facet.place);
+        }
+        sql.push(") values ");
         for (index, person) in some.iter().enumerate() {
             sql.push(if index == 0 { "(" } else { ", (" });
             sql.bind(person.id).push(", ").bind(workspace).push(", ");
-            sql.bind_all([
-                person.address.expose(),
-                person.address.canonical(),
-                json(&person.values),
-                json(&fold(&person.values)),
-            ]);
-            sql.push(", ").bind(now).push(", ").bind(now).push(")");
+            sql.bind_all(texts(person)).push(", ").bind(now).push(", ").bind(now);
+            facets.iter().for_each(|facet| shelf::bind(sql.push(", "), facet, &person.values));
+            sql.push(")");
         }
         sql.run(conn).await?;
     }
@@ -130,24 +145,29 @@ pub async fn add(conn: &mut Conn, workspace: Id, people: &[NewContact], now: Mil
 }
 
 /// Replaces the address spelling and the values of people who are there already.
-pub async fn change(conn: &mut Conn, people: &[NewContact], now: Millis) -> Result<()> {
+pub async fn change(conn: &mut Conn, workspace: Id, people: &[NewContact], now: Millis) -> Result<()> {
+    let facets = facet::to_write(conn, workspace).await?;
     for some in people.chunks(ROWS) {
         let mut sql = Sql::new("update contact set updated_at = ");
         sql.bind(now).push(", address = new.column2, canonical = new.column3, fields = new.column4, ");
-        sql.push("folded = new.column5 from (values ");
+        sql.push("folded = new.column5");
+        for (index, facet) in facets.iter().enumerate() {
+            sql.push(", ").push(facet.place).push(&format!(" = new.column{}", index + 6));
+        }
+        sql.push(" from (values ");
         for (index, person) in some.iter().enumerate() {
-            sql.push(if index == 0 { "(" } else { ", (" }).bind(person.id).push(", ");
-            sql.bind_all([
-                person.address.expose(),
-                person.address.canonical(),
-                json(&person.values),
-                json(&fold(&person.values)),
-            ]);
+            sql.push(if index == 0 { "(" } else { ", (" }).bind(person.id).push(", ").bind_all(texts(person));
+            facets.iter().for_each(|facet| shelf::bind(sql.push(", "), facet, &person.values));
             sql.push(")");
         }
         sql.push(") as new where contact.id = new.column1").run(conn).await?;
     }
     Ok(())
+}
+
+/// Address, canonical form, values and folded values, as their columns hold them.
+fn texts(person: &NewContact) -> [String; 4] {
+    [person.address.expose(), person.address.canonical(), json(&person.values), json(&fold(&person.values))]
 }
 
 /// Keeps others from changing or removing these people until the transaction ends. Returns those

@@ -2,6 +2,7 @@
 
 use sqlx::Row;
 
+use super::contact;
 use crate::ground::clock::Millis;
 use crate::ground::db::{Conn, Sql};
 use crate::ground::error::Result;
@@ -61,7 +62,7 @@ pub async fn join(conn: &mut Conn, workspace: Id, list: Id, people: &[NewSubscri
         }
         sql.push(" on conflict (contact_id, list_id) do nothing").run(conn).await?;
     }
-    Ok(())
+    contact::restate(conn, &people.iter().map(|one| one.contact).collect::<Vec<_>>()).await
 }
 
 /// The lists a person is on, by name.
@@ -108,8 +109,9 @@ pub async fn restrict(conn: &mut Conn, contact: Id) -> Result<u64> {
     let done = sqlx::query("update subscription set state = $1 where contact_id = $2 and state <> $1")
         .bind(State::Restricted.as_str())
         .bind(contact)
-        .execute(conn)
+        .execute(&mut *conn)
         .await?;
+    contact::restate(conn, &[contact]).await?;
     Ok(done.rows_affected())
 }
 
@@ -120,8 +122,9 @@ pub async fn unrestrict(conn: &mut Conn, contact: Id) -> Result<u64> {
          and c.list_id = subscription.list_id) then 'confirmed' else 'pending' end where contact_id = $1 and state = 'restricted'",
     )
     .bind(contact)
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
+    contact::restate(conn, &[contact]).await?;
     Ok(done.rows_affected())
 }
 
@@ -132,7 +135,9 @@ pub async fn forget(conn: &mut Conn, contact: Id, list: Option<Id>) -> Result<u6
     if let Some(list) = list {
         sql.push(" and list_id = ").bind(list);
     }
-    sql.run(conn).await
+    let gone = sql.run(conn).await?;
+    contact::restate(conn, &[contact]).await?;
+    Ok(gone)
 }
 
 /// How many people are on a list, by state.

@@ -3,8 +3,9 @@
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::print::Report;
+use super::print::{Bar, Report};
 use crate::audience::address::Address;
+use crate::audience::contact;
 use crate::audience::segment::{self, Finding, Standing, Tree, shorten};
 use crate::audience::workspace::Workspace;
 use crate::ground::error::{Message, Result};
@@ -52,6 +53,10 @@ pub async fn run(home: &Installation, workspace: &Workspace, command: Command, l
 
 async fn save(home: &Installation, workspace: &Workspace, name: &str, expression: &str, lang: Lang) -> Result<Report> {
     let saved = segment::save(home, workspace.id, name, expression).await?;
+    let total = contact::count(&mut *home.db.read().await?, workspace.id).await?;
+    let mut bar = Bar::new(&lang.tr("field-indexing"), total.unsigned_abs());
+    segment::settle(home, workspace.id, |done| bar.set(done)).await?;
+    bar.finish();
     Ok(Report {
         json: json!({ "segment": saved.name, "expression": saved.expression }),
         text: lang.say(&Message::new("segment-saved").with("name", saved.name)),

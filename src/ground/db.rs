@@ -23,7 +23,10 @@ mod scrub;
 /// A connection to either database.
 pub type Conn = sqlx::AnyConnection;
 
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "first tables", include_str!("../../migrations/0001_first_tables.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "first tables", include_str!("../../migrations/0001_first_tables.sql")),
+    (4, "data", include_str!("../../migrations/0004_data.sql")),
+];
 
 /// Which SQL is spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -227,6 +230,22 @@ const NO_SAMPLES: &[&str] = &[
     "alter table contact alter column canonical set statistics 0",
     "alter table contact alter column fields set statistics 0",
     "alter table contact alter column folded set statistics 0",
+    "alter table contact alter column text_1 set statistics 0",
+    "alter table contact alter column text_2 set statistics 0",
+    "alter table contact alter column text_3 set statistics 0",
+    "alter table contact alter column text_4 set statistics 0",
+    "alter table contact alter column text_5 set statistics 0",
+    "alter table contact alter column text_6 set statistics 0",
+    "alter table contact alter column text_7 set statistics 0",
+    "alter table contact alter column text_8 set statistics 0",
+    "alter table contact alter column number_1 set statistics 0",
+    "alter table contact alter column number_2 set statistics 0",
+    "alter table contact alter column number_3 set statistics 0",
+    "alter table contact alter column number_4 set statistics 0",
+    "alter table contact alter column number_5 set statistics 0",
+    "alter table contact alter column number_6 set statistics 0",
+    "alter table contact alter column number_7 set statistics 0",
+    "alter table contact alter column number_8 set statistics 0",
     "alter table delivery alter column reply set statistics 0",
     "alter table delivery alter column snapshot set statistics 0",
 ];
@@ -330,6 +349,17 @@ fn unnumbered(text: &str) -> String {
         plain.push_str(part.trim_start_matches(|c: char| c.is_ascii_digit()));
     }
     plain
+}
+
+/// What ends a select whose rows may be read by others and changed by nobody until the transaction
+/// ends. SQLite has one writer and needs no word for it.
+pub fn sharing(conn: &Conn) -> &'static str {
+    if conn.backend_name() == "SQLite" { "" } else { " for share" }
+}
+
+/// The same for rows that are to be changed.
+pub fn holding(conn: &Conn) -> &'static str {
+    if conn.backend_name() == "SQLite" { "" } else { " for update" }
 }
 
 /// Whether the statement failed because a unique rule was broken. SQLite names no constraint, so

@@ -22,6 +22,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("setting", "ground/setting"),
     ("field", "audience/field"),
     ("contact", "audience/contact"),
+    ("facet", "audience/facet"),
     ("list", "audience/list"),
     ("subscription", "audience/subscription"),
     ("evidence", "audience/consent"),

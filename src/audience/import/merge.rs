@@ -157,7 +157,7 @@ async fn carry_out(tx: &mut Tx, home: &Installation, goal: &Goal, plan: &Plan) -
     }
     let now = home.clock.now();
     contact::add(tx, goal.workspace, &plan.added, now).await?;
-    contact::change(tx, &plan.changed, now).await?;
+    contact::change(tx, goal.workspace, &plan.changed, now).await?;
     if !plan.joining.is_empty() {
         subscription::join(tx, goal.workspace, goal.list.id, &plan.joining, now).await?;
         let evidence = consent::evidence(tx, &home.ids, goal.workspace, &goal.evidence).await?;
