@@ -18,8 +18,8 @@ alter table contact add column number_6 double precision;
 alter table contact add column number_7 double precision;
 alter table contact add column number_8 double precision;
 update contact set reachable = 1
-  where exists (select 1 from subscription s where s.contact_id = contact.id and s.state = 'confirmed')
-  and not exists (select 1 from subscription s where s.contact_id = contact.id and s.state = 'restricted');
+where exists (select 1 from subscription s where s.contact_id = contact.id and s.state = 'confirmed')
+and not exists (select 1 from subscription s where s.contact_id = contact.id and s.state = 'restricted');
 
 -- audience/facet: the fields of a workspace that stand in columns of `contact` of their own.
 -- filling, ready, leaving, clearing.

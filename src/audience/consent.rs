@@ -2,10 +2,12 @@
 //! with what proof. Receipts are only ever added; they go when the subscription they prove goes.
 //! An evidence row is shared by all receipts of one import and goes with the last of them.
 
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use sqlx::Row;
 
 use crate::ground::clock::Millis;
+use crate::ground::db::many::whole;
 use crate::ground::db::{Conn, Sql};
 use crate::ground::error::Result;
 use crate::ground::id::{Id, Ids};
@@ -55,8 +57,6 @@ pub struct Receipt {
     pub recorded_at: Millis,
 }
 
-const ROWS: usize = 1_000;
-
 /// The key of this evidence, writing it when it is new.
 pub async fn evidence(conn: &mut Conn, ids: &Ids, workspace: Id, evidence: &Evidence) -> Result<Id> {
     let digest = digest(evidence);
@@ -93,17 +93,16 @@ pub async fn record(
     evidence: Id,
     now: Millis,
 ) -> Result<()> {
-    for some in contacts.chunks(ROWS) {
-        let mut sql = Sql::new(
-            "insert into consent (id, workspace_id, contact_id, list_id, purpose, evidence_id, recorded_at) values ",
-        );
-        for (index, contact) in some.iter().enumerate() {
-            sql.push(if index == 0 { "(" } else { ", (" });
-            sql.bind_all([ids.next(), workspace, *contact, list]).push(", ").bind(MAILING.to_owned()).push(", ");
-            sql.bind_all([evidence, now]).push(")");
-        }
-        sql.push(" on conflict (contact_id, list_id, purpose, evidence_id) do nothing").run(conn).await?;
+    if contacts.is_empty() {
+        return Ok(());
     }
+    let rows: Vec<_> = contacts.iter().map(|contact| json!([ids.next(), contact])).collect();
+    let mut sql = Sql::new(
+        "insert into consent (id, workspace_id, contact_id, list_id, purpose, evidence_id, recorded_at) select ",
+    );
+    sql.push(&whole(0)).push(", ").bind(workspace).push(", ").push(&whole(1)).push(", ").bind(list).push(", ");
+    sql.bind(MAILING.to_owned()).push(", ").bind(evidence).push(", ").bind(now).push(" from ").table(conn, &rows);
+    sql.push(" where true on conflict (contact_id, list_id, purpose, evidence_id) do nothing").run(conn).await?;
     Ok(())
 }
 

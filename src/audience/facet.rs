@@ -221,14 +221,14 @@ async fn fill(home: &Installation, workspace: Id, facet: &Facet, progress: &mut 
     let mut tx = home.db.write().await?;
     contact::index(&mut tx, facet.place).await?;
     tx.commit().await?;
-    walk(home, workspace, facet, Some(&facet.field), progress).await?;
+    walk(home, workspace, facet, true, progress).await?;
     let mut tx = home.db.write().await?;
     enter(&mut tx, workspace, facet, State::Ready, home.clock.now()).await?;
     tx.commit().await
 }
 
 async fn clear(home: &Installation, workspace: Id, facet: &Facet) -> Result<()> {
-    walk(home, workspace, facet, None, &mut |_| {}).await?;
+    walk(home, workspace, facet, false, &mut |_| {}).await?;
     let mut tx = home.db.write().await?;
     sqlx::query("delete from facet where workspace_id = $1 and place = $2")
         .bind(workspace)
@@ -246,13 +246,13 @@ async fn walk(
     home: &Installation,
     workspace: Id,
     facet: &Facet,
-    field: Option<&str>,
+    filled: bool,
     progress: &mut impl FnMut(u64),
 ) -> Result<()> {
     let (mut after, mut walked) = (0, 0);
     loop {
         let mut tx = home.db.write().await?;
-        let Some((last, people)) = contact::shelve(&mut tx, workspace, facet, field, after).await? else {
+        let Some((last, people)) = contact::shelve(&mut tx, workspace, facet, filled, after).await? else {
             return Ok(());
         };
         tx.commit().await?;

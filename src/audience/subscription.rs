@@ -1,9 +1,11 @@
 //! Table `subscription`: a contact on a list. Leaving is erasing, so there is no state "left".
 
+use serde_json::json;
 use sqlx::Row;
 
 use super::contact;
 use crate::ground::clock::Millis;
+use crate::ground::db::many::{column, whole};
 use crate::ground::db::{Conn, Sql};
 use crate::ground::error::Result;
 use crate::ground::id::Id;
@@ -44,25 +46,24 @@ pub struct NewSubscription {
     pub state: State,
 }
 
-const ROWS: usize = 1_000;
-
 /// Puts people on a list; those already there stay as they are.
 pub async fn join(conn: &mut Conn, workspace: Id, list: Id, people: &[NewSubscription], now: Millis) -> Result<()> {
-    for some in people.chunks(ROWS) {
-        let mut sql =
-            Sql::new("insert into subscription (id, workspace_id, contact_id, list_id, state, joined_at) values ");
-        for (index, one) in some.iter().enumerate() {
-            sql.push(if index == 0 { "(" } else { ", (" });
-            sql.bind_all([one.id, workspace, one.contact, list])
-                .push(", ")
-                .bind(one.state.to_string())
-                .push(", ")
-                .bind(now)
-                .push(")");
-        }
-        sql.push(" on conflict (contact_id, list_id) do nothing").run(conn).await?;
-    }
+    enter(conn, workspace, list, people, now).await?;
     contact::restate(conn, &people.iter().map(|one| one.contact).collect::<Vec<_>>()).await
+}
+
+/// The same for people of whom it is written already that letters may reach them.
+pub async fn enter(conn: &mut Conn, workspace: Id, list: Id, people: &[NewSubscription], now: Millis) -> Result<()> {
+    if people.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<_> = people.iter().map(|one| json!([one.id, one.contact, one.state.as_str()])).collect();
+    let mut sql =
+        Sql::new("insert into subscription (id, workspace_id, contact_id, list_id, state, joined_at) select ");
+    sql.push(&whole(0)).push(", ").bind(workspace).push(", ").push(&whole(1)).push(", ").bind(list).push(", ");
+    sql.push(&column(2)).push(", ").bind(now).push(" from ").table(conn, &rows);
+    sql.push(" where true on conflict (contact_id, list_id) do nothing").run(conn).await?;
+    Ok(())
 }
 
 /// The lists a person is on, by name.
@@ -89,7 +90,7 @@ pub async fn states(conn: &mut Conn, list: Id, contacts: &[Id]) -> Result<Vec<(I
     }
     // `+ 0` keeps SQLite from walking the whole list instead of looking up the people.
     let mut sql = Sql::new("select contact_id, state from subscription where list_id + 0 = ");
-    sql.bind(list).push(" and contact_id in (").bind_all(contacts.iter().copied()).push(")");
+    sql.bind(list).push(" and contact_id").among(conn, contacts);
     sql.all(conn).await?.iter().map(|row| Ok((row.get(0), row.get::<String, _>(1).parse()?))).collect()
 }
 
@@ -100,7 +101,7 @@ pub async fn restricted(conn: &mut Conn, contacts: &[Id]) -> Result<Vec<Id>> {
         return Ok(Vec::new());
     }
     let mut sql = Sql::new("select distinct contact_id from subscription where state = ");
-    sql.bind(State::Restricted.to_string()).push(" and contact_id in (").bind_all(contacts.iter().copied()).push(")");
+    sql.bind(State::Restricted.to_string()).push(" and contact_id").among(conn, contacts);
     Ok(sql.all(conn).await?.iter().map(|row| row.get(0)).collect())
 }
 

@@ -15,6 +15,7 @@ use super::row::{self, Refusal};
 use super::sort::{BUDGET, Person, Sorted, Sorter};
 use super::staging::Staging;
 use super::text;
+use crate::audience::contact::{Values, fold};
 use crate::audience::field::Field;
 use crate::ground::error::{Error, Message, Result};
 use crate::ground::text::Lang;
@@ -122,7 +123,8 @@ impl Reading {
                         canonical: address.canonical(),
                         line: record.line,
                         address: address.expose(),
-                        values: serde_json::to_string(&values).expect("a map of values always serialises"),
+                        values: json(&values),
+                        folded: json(&fold(&values)),
                         raw: if self.rejects.wanted() { record.raw.to_owned() } else { String::new() },
                     };
                     self.sorter.push(person).map_err(Error::io(self.staging.folder().display()))?;
@@ -145,6 +147,10 @@ impl Reading {
         let (rejects, staging) = (self.rejects, self.staging);
         Ok(Ordered { sorted, rejects, staging, lang, last: None, people, duplicates: 0 })
     }
+}
+
+fn json(values: &Values) -> String {
+    serde_json::to_string(values).expect("a map of values always serialises")
 }
 
 fn reject(rejects: &mut Rejects, line: u64, refusal: Refusal, raw: &str, header: &Header, lang: Lang) -> Result<()> {

@@ -6,9 +6,10 @@ use std::collections::BinaryHeap;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::PathBuf;
+use std::thread::JoinHandle;
 
-/// Bytes of people kept in memory before a run is written.
-pub const BUDGET: usize = 24 << 20;
+/// Bytes of people kept in memory before a run is written; as much again is being written.
+pub const BUDGET: usize = 16 << 20;
 
 /// Runs merged at a time: each costs a buffer and an open file.
 const RUNS: usize = 32;
@@ -24,13 +25,15 @@ pub struct Person {
     pub address: String,
     /// The field values as JSON.
     pub values: String,
+    /// The texts among them in lower case, as JSON.
+    pub folded: String,
     /// The row as it stood; empty when nobody asked for rejects.
     pub raw: String,
 }
 
 impl Person {
-    fn texts(&self) -> [&String; 4] {
-        [&self.canonical, &self.address, &self.values, &self.raw]
+    fn texts(&self) -> [&String; 5] {
+        [&self.canonical, &self.address, &self.values, &self.folded, &self.raw]
     }
 
     fn weight(&self) -> usize {
@@ -48,13 +51,13 @@ impl Person {
 
     fn read(from: &mut BufReader<File>) -> io::Result<Self> {
         let line = read_number(from)?;
-        let mut texts = [const { String::new() }; 4];
+        let mut texts = [const { String::new() }; 5];
         for text in &mut texts {
             let length = read_number(from)?;
             from.take(length).read_to_string(text)?;
         }
-        let [canonical, address, values, raw] = texts;
-        Ok(Self { canonical, line, address, values, raw })
+        let [canonical, address, values, folded, raw] = texts;
+        Ok(Self { canonical, line, address, values, folded, raw })
     }
 }
 
@@ -77,6 +80,8 @@ pub struct Sorter {
     held: Vec<Person>,
     weight: usize,
     runs: Vec<Run>,
+    /// The run that is being written while the next is read.
+    writing: Option<JoinHandle<io::Result<Run>>>,
     made: u32,
     people: u64,
 }
@@ -84,7 +89,7 @@ pub struct Sorter {
 impl Sorter {
     /// A sorter that keeps its runs in `folder` and `budget` bytes in memory.
     pub fn new(folder: PathBuf, budget: usize) -> Self {
-        Self { folder, budget, held: Vec::new(), weight: 0, runs: Vec::new(), made: 0, people: 0 }
+        Self { folder, budget, held: Vec::new(), weight: 0, runs: Vec::new(), writing: None, made: 0, people: 0 }
     }
 
     /// Takes one more.
@@ -96,34 +101,38 @@ impl Sorter {
     }
 
     fn spill(&mut self) -> io::Result<()> {
-        self.held.sort_unstable();
-        self.weight = 0;
-        let people = std::mem::take(&mut self.held);
-        let run = self.write(people.into_iter().map(Ok))?;
-        self.runs.push(run);
+        self.gather()?;
         if self.runs.len() == RUNS {
             let merged = Sorted::merge(std::mem::take(&mut self.runs), Vec::new())?;
-            let run = self.write(merged)?;
+            let run = write(self.next_path(), merged)?;
             self.runs.push(run);
+        }
+        self.weight = 0;
+        let mut people = std::mem::take(&mut self.held);
+        let path = self.next_path();
+        self.writing = Some(std::thread::spawn(move || {
+            people.sort_unstable();
+            write(path, people.into_iter().map(Ok))
+        }));
+        Ok(())
+    }
+
+    /// Waits for the run that is being written.
+    fn gather(&mut self) -> io::Result<()> {
+        if let Some(writing) = self.writing.take() {
+            self.runs.push(writing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
         }
         Ok(())
     }
 
-    fn write(&mut self, people: impl Iterator<Item = io::Result<Person>>) -> io::Result<Run> {
-        let path = self.folder.join(format!("run-{}", self.made));
+    fn next_path(&mut self) -> PathBuf {
         self.made += 1;
-        let mut out = BufWriter::with_capacity(64 << 10, File::create(&path)?);
-        let mut count = 0;
-        for person in people {
-            person?.write(&mut out)?;
-            count += 1;
-        }
-        out.flush()?;
-        Ok(Run { path, people: count })
+        self.folder.join(format!("run-{}", self.made))
     }
 
     /// Everyone in order.
     pub fn finish(mut self) -> io::Result<Sorted> {
+        self.gather()?;
         self.held.sort_unstable();
         Sorted::merge(self.runs, self.held)
     }
@@ -132,6 +141,17 @@ impl Sorter {
     pub fn people(&self) -> u64 {
         self.people
     }
+}
+
+fn write(path: PathBuf, people: impl Iterator<Item = io::Result<Person>>) -> io::Result<Run> {
+    let mut out = BufWriter::with_capacity(64 << 10, File::create(&path)?);
+    let mut count = 0;
+    for person in people {
+        person?.write(&mut out)?;
+        count += 1;
+    }
+    out.flush()?;
+    Ok(Run { path, people: count })
 }
 
 /// Where people of one run come from.
@@ -226,6 +246,7 @@ mod tests {
         Person {
             address: canonical.to_uppercase(),
             values: format!("{{\"n\":{line}}}"),
+            folded: String::new(),
             raw: "я".repeat(9),
             canonical,
             line,
