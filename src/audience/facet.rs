@@ -17,7 +17,7 @@ use sqlx::Row;
 use super::contact;
 use super::field::{self, Field, Kind};
 use crate::ground::clock::Millis;
-use crate::ground::db::{Conn, Sql, sharing};
+use crate::ground::db::{Conn, Sql, Tx, holding, sharing};
 use crate::ground::error::Result;
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
@@ -84,13 +84,27 @@ fn places(kind: Kind) -> &'static [&'static str; 8] {
 
 /// The facets of a workspace.
 pub async fn all(conn: &mut Conn, workspace: Id) -> Result<Vec<Facet>> {
-    read(conn, workspace, "").await
+    let rows =
+        sqlx::query("select place, field, state, pinned, changed_at from facet where workspace_id = $1 order by place")
+            .bind(workspace)
+            .fetch_all(conn)
+            .await?;
+    let mut facets = Vec::with_capacity(rows.len());
+    for row in rows {
+        let name: String = row.get(0);
+        if let Some(place) = TEXTS.iter().chain(&NUMBERS).copied().find(|place| *place == name) {
+            let (state, pinned) = (row.get::<String, _>(2).parse()?, row.get::<i32, _>(3) == 1);
+            facets.push(Facet { place, field: row.get(1), state, pinned, changed_at: row.get(4) });
+        }
+    }
+    Ok(facets)
 }
 
 /// The facets that whoever writes a person fills. None is begun or cleared until the transaction ends.
 pub async fn to_write(conn: &mut Conn, workspace: Id) -> Result<Vec<Facet>> {
     let share = sharing(conn);
-    let mut facets = read(conn, workspace, share).await?;
+    guard(conn, workspace, share).await?;
+    let mut facets = all(conn, workspace).await?;
     facets.retain(|facet| facet.state != State::Clearing);
     Ok(facets)
 }
@@ -102,23 +116,26 @@ pub async fn to_read(conn: &mut Conn, workspace: Id) -> Result<Vec<Facet>> {
     Ok(facets)
 }
 
-async fn read(conn: &mut Conn, workspace: Id, end: &str) -> Result<Vec<Facet>> {
-    let mut sql = Sql::new("select place, field, state, pinned, changed_at from facet where workspace_id = ");
-    let rows = sql.bind(workspace).push(" order by place").push(end).all(conn).await?;
-    let place = |name: String| TEXTS.iter().chain(&NUMBERS).copied().find(|place| *place == name);
-    let facet = |row: &sqlx::any::AnyRow| -> Result<Option<Facet>> {
-        let state = row.get::<String, _>(2).parse()?;
-        let pinned = row.get::<i32, _>(3) == 1;
-        let of = |place| Facet { place, field: row.get(1), state, pinned, changed_at: row.get(4) };
-        Ok(place(row.get(0)).map(of))
-    };
-    rows.iter().filter_map(|row| facet(row).transpose()).collect()
+/// Writers of people share the workspace, and whoever begins or clears a facet has it alone: else a
+/// person written by a transaction that began before would never get theirs.
+async fn guard(conn: &mut Conn, workspace: Id, lock: &str) -> Result<()> {
+    if !lock.is_empty() {
+        Sql::new("select 1 from workspace where id = ").bind(workspace).push(lock).all(conn).await?;
+    }
+    Ok(())
+}
+
+async fn alone(home: &Installation, workspace: Id) -> Result<Tx> {
+    let mut tx = home.db.write().await?;
+    let hold = holding(&tx);
+    guard(&mut tx, workspace, hold).await?;
+    Ok(tx)
 }
 
 /// Keeps a facet of a field whether or not a segment names it, or no longer. False when all columns
 /// for its kind are taken.
 pub async fn pin(home: &Installation, workspace: Id, field: &Field, pinned: bool) -> Result<bool> {
-    let mut tx = home.db.write().await?;
+    let mut tx = alone(home, workspace).await?;
     let placed = !pinned || claim(home, &mut tx, workspace, field).await?;
     sqlx::query("update facet set pinned = $1 where workspace_id = $2 and field = $3")
         .bind(i32::from(pinned))
@@ -140,25 +157,22 @@ pub async fn settle(
     mut progress: impl FnMut(u64),
 ) -> Result<()> {
     let fields = field::all(&mut *home.db.read().await?, workspace).await?;
-    let mut tx = home.db.write().await?;
+    let mut tx = alone(home, workspace).await?;
     release(home, &mut tx, workspace, named).await?;
     tx.commit().await?;
-    for facet in all(&mut *home.db.read().await?, workspace).await? {
-        if facet.state == State::Clearing {
-            clear(home, workspace, &facet).await?;
-        }
-    }
-    let mut tx = home.db.write().await?;
+    clear(home, workspace, in_state(home, workspace, State::Clearing).await?).await?;
+    let mut tx = alone(home, workspace).await?;
     for field in fields.iter().filter(|field| named.contains(&field.name)) {
         claim(home, &mut tx, workspace, field).await?;
     }
     tx.commit().await?;
-    for facet in all(&mut *home.db.read().await?, workspace).await? {
-        if facet.state == State::Filling {
-            fill(home, workspace, &facet, &mut progress).await?;
-        }
-    }
-    Ok(())
+    fill(home, workspace, in_state(home, workspace, State::Filling).await?, &mut progress).await
+}
+
+async fn in_state(home: &Installation, workspace: Id, state: State) -> Result<Vec<Facet>> {
+    let mut facets = all(&mut *home.db.read().await?, workspace).await?;
+    facets.retain(|facet| facet.state == state);
+    Ok(facets)
 }
 
 /// Finds a column for a field that has none. False when there is none left.
@@ -206,38 +220,48 @@ async fn release(home: &Installation, conn: &mut Conn, workspace: Id, named: &BT
 }
 
 async fn enter(conn: &mut Conn, workspace: Id, facet: &Facet, state: State, now: Millis) -> Result<()> {
-    sqlx::query("update facet set state = $1, changed_at = $2 where workspace_id = $3 and place = $4")
+    // Another process may have moved it on in the meantime.
+    let statement =
+        "update facet set state = $1, changed_at = $2 where workspace_id = $3 and place = $4 and state = $5";
+    sqlx::query(statement)
         .bind(state.as_str())
         .bind(now)
         .bind(workspace)
         .bind(facet.place)
+        .bind(facet.state.as_str())
         .execute(conn)
         .await?;
     Ok(())
 }
 
-/// The index is made while the column is empty, which takes a moment, and grows with it.
-async fn fill(home: &Installation, workspace: Id, facet: &Facet, progress: &mut impl FnMut(u64)) -> Result<()> {
+/// An index is made while its column is empty, which takes a moment, and grows with it.
+async fn fill(home: &Installation, workspace: Id, facets: Vec<Facet>, progress: &mut impl FnMut(u64)) -> Result<()> {
+    for facet in &facets {
+        let mut tx = home.db.write().await?;
+        contact::index(&mut tx, facet.place).await?;
+        tx.commit().await?;
+    }
+    walk(home, workspace, &facets, true, progress).await?;
     let mut tx = home.db.write().await?;
-    contact::index(&mut tx, facet.place).await?;
-    tx.commit().await?;
-    walk(home, workspace, facet, true, progress).await?;
-    let mut tx = home.db.write().await?;
-    enter(&mut tx, workspace, facet, State::Ready, home.clock.now()).await?;
+    for facet in &facets {
+        enter(&mut tx, workspace, facet, State::Ready, home.clock.now()).await?;
+    }
     tx.commit().await
 }
 
-async fn clear(home: &Installation, workspace: Id, facet: &Facet) -> Result<()> {
-    walk(home, workspace, facet, false, &mut |_| {}).await?;
+async fn clear(home: &Installation, workspace: Id, facets: Vec<Facet>) -> Result<()> {
+    walk(home, workspace, &facets, false, &mut |_| {}).await?;
     let mut tx = home.db.write().await?;
-    sqlx::query("delete from facet where workspace_id = $1 and place = $2")
-        .bind(workspace)
-        .bind(facet.place)
-        .execute(&mut *tx)
-        .await?;
-    let used = sqlx::query("select 1 from facet where place = $1 limit 1").bind(facet.place);
-    if used.fetch_optional(&mut *tx).await?.is_none() {
-        contact::unindex(&mut tx, facet.place).await?;
+    for facet in &facets {
+        sqlx::query("delete from facet where workspace_id = $1 and place = $2")
+            .bind(workspace)
+            .bind(facet.place)
+            .execute(&mut *tx)
+            .await?;
+        let used = sqlx::query("select 1 from facet where place = $1 limit 1").bind(facet.place);
+        if used.fetch_optional(&mut *tx).await?.is_none() {
+            contact::unindex(&mut tx, facet.place).await?;
+        }
     }
     tx.commit().await
 }
@@ -245,19 +269,18 @@ async fn clear(home: &Installation, workspace: Id, facet: &Facet) -> Result<()> 
 async fn walk(
     home: &Installation,
     workspace: Id,
-    facet: &Facet,
+    facets: &[Facet],
     filled: bool,
     progress: &mut impl FnMut(u64),
 ) -> Result<()> {
     let (mut after, mut walked) = (0, 0);
-    loop {
+    while !facets.is_empty() {
         let mut tx = home.db.write().await?;
-        let Some((last, people)) = contact::shelve(&mut tx, workspace, facet, filled, after).await? else {
-            return Ok(());
-        };
+        let Some((last, people)) = contact::shelve(&mut tx, workspace, facets, filled, after).await? else { break };
         tx.commit().await?;
         after = last;
         walked += people;
         progress(walked);
     }
+    Ok(())
 }

@@ -46,11 +46,12 @@ pub(super) fn facet_of(sql: &mut Sql, facet: &Facet, fields: &str, folded: &str)
     };
 }
 
-/// Gives a slice of people after key `after` their facet, or takes it from them. Returns the last key and the number of people; `None` at the end.
+/// Gives a slice of people after key `after` their facets, or takes these from them. Returns the last
+/// key and the number of people; `None` at the end.
 pub async fn shelve(
     conn: &mut Conn,
     workspace: Id,
-    facet: &Facet,
+    facets: &[Facet],
     filled: bool,
     after: Id,
 ) -> Result<Option<(Id, u64)>> {
@@ -63,10 +64,14 @@ pub async fn shelve(
     .await?;
     let Some(last) = row.get::<Option<Id>, _>(0) else { return Ok(None) };
     let mut sql = Sql::new("update contact set ");
-    sql.push(facet.place).push(" = ");
-    match filled {
-        true => facet_of(&mut sql, facet, "fields", "folded"),
-        false => drop(sql.push("null")),
+    for (index, facet) in facets.iter().enumerate() {
+        sql.push(if index == 0 { "" } else { ", " }).push(facet.place).push(" = ");
+        match filled {
+            true => facet_of(&mut sql, facet, "fields", "folded"),
+            false => {
+                sql.push("null");
+            }
+        }
     }
     sql.push(" where +workspace_id = ").bind(workspace).push(" and id > ").bind(after).push(" and id <= ").bind(last);
     sql.run(conn).await?;
