@@ -83,7 +83,7 @@ pub async fn perform(home: &Installation, goal: &Goal, people: &[Person]) -> Res
 async fn plan<'a>(conn: &mut Conn, home: &Installation, goal: &Goal, people: &'a [Person]) -> Result<Plan<'a>> {
     // Closed since the last slice: nobody may join what has just been emptied.
     list::need(conn, goal.workspace, &goal.list.name).await?;
-    let canonical: Vec<_> = people.iter().map(|person| person.canonical.as_str()).collect();
+    let canonical: Vec<_> = people.iter().map(|person| person.canonical()).collect();
     // People before tombstones: who is erased in between is then known and barred, never new.
     let known = contact::find_many(conn, goal.workspace, &canonical).await?;
     let barred = barred(conn, home, goal, &canonical).await?;
@@ -94,10 +94,10 @@ async fn plan<'a>(conn: &mut Conn, home: &Installation, goal: &Goal, people: &'a
 
     let mut plan = Plan::default();
     for person in people {
-        match known.get(&person.canonical) {
-            _ if barred.contains(person.canonical.as_str()) => plan.counts.tombstoned += 1,
+        match known.get(person.canonical()) {
+            _ if barred.contains(person.canonical()) => plan.counts.tombstoned += 1,
             Some(contact) => {
-                let values = serde_json::from_str(&person.values).expect("written by the first pass");
+                let values = serde_json::from_str(person.values()).expect("written by the first pass");
                 plan.meet(contact, values, on_list.contains(&contact.id), &home.ids);
             }
             None => plan.welcome(person, &home.ids),
@@ -133,10 +133,15 @@ async fn barred<'a>(
 impl<'a> Plan<'a> {
     fn welcome(&mut self, person: &'a Person, ids: &Ids) {
         let id = ids.next();
-        let Person { canonical, address, values: fields, folded, .. } = person;
         self.counts.new += 1;
         self.entering.push(NewSubscription { id: ids.next(), contact: id, state: State::Confirmed });
-        self.added.push(Entry { id, address, canonical, fields, folded });
+        self.added.push(Entry {
+            id,
+            address: person.address(),
+            canonical: person.canonical(),
+            fields: person.values(),
+            folded: person.folded(),
+        });
     }
 
     /// Values of the file go over those there are; what the file leaves empty stays.

@@ -15,7 +15,6 @@ use super::row::{self, Refusal};
 use super::sort::{BUDGET, Person, Sorted, Sorter};
 use super::staging::Staging;
 use super::text;
-use crate::audience::contact::{Values, fold};
 use crate::audience::field::Field;
 use crate::ground::error::{Error, Message, Result};
 use crate::ground::text::Lang;
@@ -118,15 +117,10 @@ impl Reading {
             let Some(record) = self.records.next()? else { return Ok(false) };
             self.rows += 1;
             match row::read(&record, &self.header, &self.task.fields) {
-                Ok((address, values)) => {
-                    let person = Person {
-                        canonical: address.canonical(),
-                        line: record.line,
-                        address: address.expose(),
-                        values: json(&values),
-                        folded: json(&fold(&values)),
-                        raw: if self.rejects.wanted() { record.raw.to_owned() } else { String::new() },
-                    };
+                Ok(told) => {
+                    let raw = if self.rejects.wanted() { record.raw } else { "" };
+                    let (canonical, address) = (told.address.canonical(), told.address.expose());
+                    let person = Person::new(record.line, [&canonical, &address, &told.values, &told.folded, raw]);
                     self.sorter.push(person).map_err(Error::io(self.staging.folder().display()))?;
                 }
                 Err(refusal) => {
@@ -147,10 +141,6 @@ impl Reading {
         let (rejects, staging) = (self.rejects, self.staging);
         Ok(Ordered { sorted, rejects, staging, lang, last: None, people, duplicates: 0 })
     }
-}
-
-fn json(values: &Values) -> String {
-    serde_json::to_string(values).expect("a map of values always serialises")
 }
 
 fn reject(rejects: &mut Rejects, line: u64, refusal: Refusal, raw: &str, header: &Header, lang: Lang) -> Result<()> {
@@ -199,13 +189,13 @@ impl Ordered {
         {
             let person = person.map_err(Error::io(self.staging.folder().display()))?;
             match &self.last {
-                Some((canonical, first)) if *canonical == person.canonical => {
+                Some((canonical, first)) if canonical == person.canonical() => {
                     let explanation = Message::new("invalid-duplicate").with("line", first);
                     self.duplicates += 1;
-                    self.rejects.add(person.line, "duplicate", &self.lang.say(&explanation), &person.raw)?;
+                    self.rejects.add(person.line, "duplicate", &self.lang.say(&explanation), person.raw())?;
                 }
                 _ => {
-                    self.last = Some((person.canonical.clone(), person.line));
+                    self.last = Some((person.canonical().to_owned(), person.line));
                     slice.push(person);
                 }
             }

@@ -14,57 +14,102 @@ pub const BUDGET: usize = 16 << 20;
 /// Runs merged at a time: each costs a buffer and an open file.
 const RUNS: usize = 32;
 
-/// A row that was read well.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// A row that was read well: its texts one behind the other, since a million strings cost more than
+/// to sort them. Ordered by canonical address, then line.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
-    /// The form of the address that is matched.
-    pub canonical: String,
     /// The line of the file the row begins on.
     pub line: u64,
-    /// The address as spelled.
-    pub address: String,
-    /// The field values as JSON.
-    pub values: String,
-    /// The texts among them in lower case, as JSON.
-    pub folded: String,
-    /// The row as it stood; empty when nobody asked for rejects.
-    pub raw: String,
+    text: String,
+    /// Where each text ends.
+    ends: [u32; TEXTS],
 }
 
+/// Canonical address, address as spelled, values, folded values, row as it stood.
+const TEXTS: usize = 5;
+
 impl Person {
-    fn texts(&self) -> [&String; 5] {
-        [&self.canonical, &self.address, &self.values, &self.folded, &self.raw]
+    /// A row with its texts: the form of the address that is matched, the address as spelled, the
+    /// field values as JSON, the texts among them in lower case, and the row as it stood, which is
+    /// empty when nobody asked for rejects. Rows are bounded, so that their lengths fit.
+    pub fn new(line: u64, texts: [&str; TEXTS]) -> Self {
+        let mut ends = [0; TEXTS];
+        let mut text = String::with_capacity(texts.iter().map(|text| text.len()).sum());
+        for (end, part) in ends.iter_mut().zip(texts) {
+            text.push_str(part);
+            *end = u32::try_from(text.len()).unwrap_or(u32::MAX);
+        }
+        Self { line, text, ends }
+    }
+
+    fn part(&self, index: usize) -> &str {
+        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        &self.text[start as usize..self.ends[index] as usize]
+    }
+
+    /// The form of the address that is matched.
+    pub fn canonical(&self) -> &str {
+        self.part(0)
+    }
+
+    /// The address as spelled.
+    pub fn address(&self) -> &str {
+        self.part(1)
+    }
+
+    /// The field values as JSON.
+    pub fn values(&self) -> &str {
+        self.part(2)
+    }
+
+    /// The texts among them in lower case, as JSON.
+    pub fn folded(&self) -> &str {
+        self.part(3)
+    }
+
+    /// The row as it stood.
+    pub fn raw(&self) -> &str {
+        self.part(4)
     }
 
     fn weight(&self) -> usize {
-        size_of::<Self>() + self.texts().iter().map(|text| text.capacity()).sum::<usize>()
+        size_of::<Self>() + self.text.capacity()
     }
 
     fn write(&self, out: &mut impl Write) -> io::Result<()> {
         out.write_all(&self.line.to_le_bytes())?;
-        for text in self.texts() {
-            out.write_all(&(text.len() as u64).to_le_bytes())?;
-            out.write_all(text.as_bytes())?;
+        for end in self.ends {
+            out.write_all(&end.to_le_bytes())?;
         }
-        Ok(())
+        out.write_all(self.text.as_bytes())
     }
 
     fn read(from: &mut BufReader<File>) -> io::Result<Self> {
-        let line = read_number(from)?;
-        let mut texts = [const { String::new() }; 5];
-        for text in &mut texts {
-            let length = read_number(from)?;
-            from.take(length).read_to_string(text)?;
+        let mut line = [0; 8];
+        from.read_exact(&mut line)?;
+        let mut ends = [0; TEXTS];
+        for end in &mut ends {
+            let mut bytes = [0; 4];
+            from.read_exact(&mut bytes)?;
+            *end = u32::from_le_bytes(bytes);
         }
-        let [canonical, address, values, folded, raw] = texts;
-        Ok(Self { canonical, line, address, values, folded, raw })
+        let mut text = vec![0; ends[TEXTS - 1] as usize];
+        from.read_exact(&mut text)?;
+        let text = String::from_utf8(text).map_err(io::Error::other)?;
+        Ok(Self { line: u64::from_le_bytes(line), text, ends })
     }
 }
 
-fn read_number(from: &mut impl Read) -> io::Result<u64> {
-    let mut bytes = [0; 8];
-    from.read_exact(&mut bytes)?;
-    Ok(u64::from_le_bytes(bytes))
+impl Ord for Person {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.canonical(), self.line).cmp(&(other.canonical(), other.line))
+    }
+}
+
+impl PartialOrd for Person {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 /// A sorted run on disk.
@@ -242,15 +287,9 @@ mod tests {
 
     use super::*;
 
-    fn person(canonical: String, line: u64) -> Person {
-        Person {
-            address: canonical.to_uppercase(),
-            values: format!("{{\"n\":{line}}}"),
-            folded: String::new(),
-            raw: "я".repeat(9),
-            canonical,
-            line,
-        }
+    fn person(canonical: &str, line: u64) -> Person {
+        let values = format!("{{\"n\":{line}}}");
+        Person::new(line, [&canonical, &canonical.to_uppercase(), &values, "", &"я".repeat(9)])
     }
 
     proptest! {
@@ -261,7 +300,7 @@ mod tests {
             budget in 0_usize..20_000,
         ) {
             let folder = tempfile::tempdir().expect("a folder");
-            let mut people: Vec<_> = names.into_iter().zip(1..).map(|(name, line)| person(name, line)).collect();
+            let mut people: Vec<_> = names.into_iter().zip(1..).map(|(name, line)| person(&name, line)).collect();
             let mut sorter = Sorter::new(folder.path().to_owned(), budget);
             for person in &people {
                 sorter.push(person.clone()).expect("room on the disk");
