@@ -1,6 +1,9 @@
 -- audience/contact: what segments look at, in columns that an index can serve. `reachable` is 1 for who is
--- confirmed on a list and restricted on none; which field stands in `text_1` and the others, `facet` knows.
+-- confirmed on a list and restricted on none, `opened_at` and `clicked_at` tell of the last event of the
+-- kind, and which field stands in `text_1` and the others, `facet` knows.
 alter table contact add column reachable integer not null default 0;
+alter table contact add column opened_at bigint;
+alter table contact add column clicked_at bigint;
 alter table contact add column text_1 text;
 alter table contact add column text_2 text;
 alter table contact add column text_3 text;
@@ -20,6 +23,9 @@ alter table contact add column number_8 double precision;
 update contact set reachable = 1
 where exists (select 1 from subscription s where s.contact_id = contact.id and s.state = 'confirmed')
 and not exists (select 1 from subscription s where s.contact_id = contact.id and s.state = 'restricted');
+update contact set opened_at = (select max(e.at) from event e where e.contact_id = contact.id and e.kind = 'open'),
+clicked_at = (select max(e.at) from event e where e.contact_id = contact.id and e.kind = 'click')
+where exists (select 1 from event e where e.contact_id = contact.id);
 
 -- audience/facet: the fields of a workspace that stand in columns of `contact` of their own.
 -- filling, ready, leaving, clearing.

@@ -6,11 +6,12 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use sqlx::Row;
 
+use super::contact::Newcomers;
 use crate::ground::clock::Millis;
 use crate::ground::db::many::whole;
 use crate::ground::db::{Conn, Sql};
 use crate::ground::error::Result;
-use crate::ground::id::{Id, Ids};
+use crate::ground::id::{Id, Ids, STEP};
 
 crate::text_enum! {
     /// The legal ground that data is processed on.
@@ -103,6 +104,18 @@ pub async fn record(
     sql.push(&whole(0)).push(", ").bind(workspace).push(", ").push(&whole(1)).push(", ").bind(list).push(", ");
     sql.bind(MAILING.to_owned()).push(", ").bind(evidence).push(", ").bind(now).push(" from ").table(conn, &rows);
     sql.push(" where true on conflict (contact_id, list_id, purpose, evidence_id) do nothing").run(conn).await?;
+    Ok(())
+}
+
+/// Writes a receipt for each of the people who have just been added and put on the list.
+pub async fn record_new(conn: &mut Conn, list: Id, newcomers: Newcomers, evidence: Id, now: Millis) -> Result<()> {
+    let mut sql = Sql::new(
+        "insert into consent (id, workspace_id, contact_id, list_id, purpose, evidence_id, recorded_at) select c.id + ",
+    );
+    sql.push(&(2 * STEP).to_string()).push(", c.workspace_id, c.id, ").bind(list).push(", ");
+    sql.bind(MAILING.to_owned()).push(", ").bind(evidence).push(", ").bind(now);
+    newcomers.only(sql.push(" from contact c where "));
+    sql.run(conn).await?;
     Ok(())
 }
 

@@ -12,11 +12,11 @@ use crate::ground::clock::Millis;
 use crate::ground::db::many::{column, whole};
 use crate::ground::db::{Conn, Db, Sql};
 use crate::ground::error::{Message, Result};
-use crate::ground::id::Id;
+use crate::ground::id::{Id, Ids, STEP};
 
 mod shelf;
 
-pub use shelf::{index, restate, shelve, unindex};
+pub use shelf::{Seen, index, index_seen, look_back, restate, see, shelve, unindex};
 
 /// Field values by field name.
 pub type Values = Map<String, Value>;
@@ -129,8 +129,6 @@ pub async fn find_many(
 /// A person to be added, as the columns hold them: what an import has at hand.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry<'a> {
-    /// A fresh key.
-    pub id: Id,
     /// The address as spelled.
     pub address: &'a str,
     /// Its canonical form.
@@ -148,11 +146,37 @@ pub async fn add(conn: &mut Conn, workspace: Id, people: &[NewContact], now: Mil
     insert(conn, workspace, &rows, false, now).await
 }
 
+/// People added in one go: their keys lie in a row, with room for what follows from each, so that
+/// subscriptions and receipts are made from the rows and need not travel.
+#[derive(Debug, Clone, Copy)]
+pub struct Newcomers {
+    workspace: Id,
+    first: Id,
+    last: Id,
+}
+
+/// Keys a newcomer takes: their own, then those of their subscription and of their receipt.
+const KEYS: i64 = 3;
+
+impl Newcomers {
+    /// Appends the condition that a row `c` of `contact` is one of them. Keys of other processes may
+    /// lie in between; they differ in the remainder.
+    pub fn only(&self, sql: &mut Sql) {
+        sql.push("c.id >= ").bind(self.first).push(" and c.id <= ").bind(self.last).push(" and c.id % ");
+        sql.push(&STEP.to_string()).push(" = ").bind(self.first % STEP).push(" and +c.workspace_id = ");
+        sql.bind(self.workspace);
+    }
+}
+
 /// Adds people who join a list in the same transaction and are confirmed there.
-pub async fn enter(conn: &mut Conn, workspace: Id, people: &[Entry<'_>], now: Millis) -> Result<()> {
-    let row = |one: &Entry<'_>| json!([one.id, one.address, one.canonical, one.fields, one.folded]);
-    let rows: Vec<_> = people.iter().map(row).collect();
-    insert(conn, workspace, &rows, true, now).await
+pub async fn enter(conn: &mut Conn, ids: &Ids, workspace: Id, people: &[Entry<'_>], now: Millis) -> Result<Newcomers> {
+    let count = people.len() as i64;
+    let first = ids.reserve(KEYS * count.max(1));
+    let keys = (first..).step_by((KEYS * STEP) as usize);
+    let row = |(id, one): (Id, &Entry<'_>)| json!([id, one.address, one.canonical, one.fields, one.folded]);
+    let rows: Vec<_> = keys.zip(people).map(row).collect();
+    insert(conn, workspace, &rows, true, now).await?;
+    Ok(Newcomers { workspace, first, last: first + (KEYS * count - 1) * STEP })
 }
 
 async fn insert(conn: &mut Conn, workspace: Id, rows: &[Value], reachable: bool, now: Millis) -> Result<()> {

@@ -3,12 +3,12 @@
 use serde_json::json;
 use sqlx::Row;
 
-use super::contact;
+use super::contact::{self, Newcomers};
 use crate::ground::clock::Millis;
 use crate::ground::db::many::{column, whole};
 use crate::ground::db::{Conn, Sql};
 use crate::ground::error::Result;
-use crate::ground::id::Id;
+use crate::ground::id::{Id, STEP};
 
 crate::text_enum! {
     /// Whether letters may go out.
@@ -48,12 +48,6 @@ pub struct NewSubscription {
 
 /// Puts people on a list; those already there stay as they are.
 pub async fn join(conn: &mut Conn, workspace: Id, list: Id, people: &[NewSubscription], now: Millis) -> Result<()> {
-    enter(conn, workspace, list, people, now).await?;
-    contact::restate(conn, &people.iter().map(|one| one.contact).collect::<Vec<_>>()).await
-}
-
-/// The same for people of whom it is written already that letters may reach them.
-pub async fn enter(conn: &mut Conn, workspace: Id, list: Id, people: &[NewSubscription], now: Millis) -> Result<()> {
     if people.is_empty() {
         return Ok(());
     }
@@ -63,6 +57,16 @@ pub async fn enter(conn: &mut Conn, workspace: Id, list: Id, people: &[NewSubscr
     sql.push(&whole(0)).push(", ").bind(workspace).push(", ").push(&whole(1)).push(", ").bind(list).push(", ");
     sql.push(&column(2)).push(", ").bind(now).push(" from ").table(conn, &rows);
     sql.push(" where true on conflict (contact_id, list_id) do nothing").run(conn).await?;
+    contact::restate(conn, &people.iter().map(|one| one.contact).collect::<Vec<_>>()).await
+}
+
+/// Puts people on a list who have just been added for it. Letters may reach them.
+pub async fn enter(conn: &mut Conn, list: Id, newcomers: Newcomers, now: Millis) -> Result<()> {
+    let mut sql =
+        Sql::new("insert into subscription (id, workspace_id, contact_id, list_id, state, joined_at) select c.id + ");
+    sql.push(&STEP.to_string()).push(", c.workspace_id, c.id, ").bind(list).push(", 'confirmed', ").bind(now);
+    newcomers.only(sql.push(" from contact c where "));
+    sql.run(conn).await?;
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::print::{Bar, Report};
+use super::print::{self, Bar, Report};
 use crate::audience::address::Address;
 use crate::audience::contact;
 use crate::audience::segment::{self, Finding, Standing, Tree, shorten};
@@ -26,6 +26,9 @@ pub enum Command {
     Count {
         /// The segment
         name: String,
+        /// Answer at once from some thousands of people; exact where there are few
+        #[arg(long)]
+        estimate: bool,
     },
     /// Say why a person is in a segment or not, condition by condition
     Explain {
@@ -45,7 +48,7 @@ const WIDEST: usize = 200;
 pub async fn run(home: &Installation, workspace: &Workspace, command: Command, lang: Lang) -> Result<Report> {
     match command {
         Command::Save { name, expression } => save(home, workspace, &name, &expression, lang).await,
-        Command::Count { name } => count(home, workspace, &name, lang).await,
+        Command::Count { name, estimate } => count(home, workspace, &name, estimate, lang).await,
         Command::Explain { name, address } => explain(home, workspace, &name, &address, lang).await,
         Command::Ls => list(home, workspace, lang).await,
     }
@@ -64,7 +67,17 @@ async fn save(home: &Installation, workspace: &Workspace, name: &str, expression
     })
 }
 
-async fn count(home: &Installation, workspace: &Workspace, name: &str, lang: Lang) -> Result<Report> {
+async fn count(home: &Installation, workspace: &Workspace, name: &str, estimate: bool, lang: Lang) -> Result<Report> {
+    if (estimate || print::is_watched())
+        && let Some(about) = segment::estimate(home, workspace.id, name).await?
+    {
+        let text = lang.say(&Message::new("segment-estimate").with("count", about));
+        if estimate {
+            let json = json!({ "segment": name, "count": about, "estimate": true });
+            return Ok(Report { json, text, failed: false });
+        }
+        print::passing(&text);
+    }
     let count = segment::count(home, workspace.id, name).await?;
     Ok(Report {
         json: json!({ "segment": name, "count": count }),

@@ -89,6 +89,7 @@ async fn act(house: &House, contact: Id, what: &str, campaign: Id, at: i64) {
     };
     sql.bind_all([house.workspace.id, home.ids.next(), contact, campaign, at]).push(")");
     sql.run(&mut tx).await.expect("noted");
+    contact::look_back(&mut tx, contact).await.expect("looked");
     tx.commit().await.expect("committed");
 }
 
@@ -272,10 +273,12 @@ both!(saving_again_replaces_and_a_wrong_expression_saves_nothing, |house| {
     let all = segment::all(&mut conn, here.id).await.expect("listed");
     assert_eq!(all.iter().map(|one| (one.id, one.expression.as_str())).collect::<Vec<_>>(), [(first.id, "age >= 21")]);
     drop(conn);
-    let count = Command::Count { name: "adlts".to_owned() };
+    let count = Command::Count { estimate: false, name: "adlts".to_owned() };
     let unknown = cli::run(home, here, count, Lang::Ru).await.expect_err("unknown");
     assert_eq!(Lang::Ru.say(&unknown.message()), "Сегмента «adlts» нет; может быть, «adults»?");
-    let report = cli::run(home, here, Command::Count { name: "adults".to_owned() }, Lang::Ru).await.expect("counted");
+    let report = cli::run(home, here, Command::Count { estimate: false, name: "adults".to_owned() }, Lang::Ru)
+        .await
+        .expect("counted");
     assert_eq!(report.text, "Сегмент «adults»: 0 человек.");
     assert_eq!(report.json, json!({"segment": "adults", "count": 0}));
     let listed = cli::run(home, here, Command::Ls, Lang::En).await.expect("listed");

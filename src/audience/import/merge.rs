@@ -48,8 +48,6 @@ struct Plan<'a> {
     counts: Counts,
     added: Vec<Entry<'a>>,
     changed: Vec<NewContact>,
-    /// New people on their way onto the list.
-    entering: Vec<NewSubscription>,
     /// Known people on their way onto the list.
     joining: Vec<NewSubscription>,
     /// Known people who are changed or join, as they were when the plan was made.
@@ -100,7 +98,7 @@ async fn plan<'a>(conn: &mut Conn, home: &Installation, goal: &Goal, people: &'a
                 let values = serde_json::from_str(person.values()).expect("written by the first pass");
                 plan.meet(contact, values, on_list.contains(&contact.id), &home.ids);
             }
-            None => plan.welcome(person, &home.ids),
+            None => plan.welcome(person),
         }
     }
     let restricted: HashSet<Id> =
@@ -131,12 +129,9 @@ async fn barred<'a>(
 }
 
 impl<'a> Plan<'a> {
-    fn welcome(&mut self, person: &'a Person, ids: &Ids) {
-        let id = ids.next();
+    fn welcome(&mut self, person: &'a Person) {
         self.counts.new += 1;
-        self.entering.push(NewSubscription { id: ids.next(), contact: id, state: State::Confirmed });
         self.added.push(Entry {
-            id,
             address: person.address(),
             canonical: person.canonical(),
             fields: person.values(),
@@ -174,14 +169,17 @@ async fn carry_out(tx: &mut Tx, home: &Installation, goal: &Goal, plan: &Plan<'_
         return Ok(false);
     }
     let now = home.clock.now();
-    contact::enter(tx, goal.workspace, &plan.added, now).await?;
     contact::change(tx, goal.workspace, &plan.changed, now).await?;
-    subscription::enter(tx, goal.workspace, goal.list.id, &plan.entering, now).await?;
-    subscription::join(tx, goal.workspace, goal.list.id, &plan.joining, now).await?;
-    let agreed: Vec<_> = plan.entering.iter().chain(&plan.joining).map(|joining| joining.contact).collect();
-    if !agreed.is_empty() {
-        let evidence = consent::evidence(tx, &home.ids, goal.workspace, &goal.evidence).await?;
-        consent::record(tx, &home.ids, goal.workspace, goal.list.id, &agreed, evidence, now).await?;
+    if plan.added.is_empty() && plan.joining.is_empty() {
+        return Ok(true);
     }
+    let (list, evidence) = (goal.list.id, consent::evidence(tx, &home.ids, goal.workspace, &goal.evidence).await?);
+    if !plan.added.is_empty() {
+        let newcomers = contact::enter(tx, &home.ids, goal.workspace, &plan.added, now).await?;
+        subscription::enter(tx, list, newcomers, now).await?;
+        consent::record_new(tx, list, newcomers, evidence, now).await?;
+    }
+    subscription::join(tx, goal.workspace, list, &plan.joining, now).await?;
+    consent::record(tx, &home.ids, goal.workspace, list, &joining, evidence, now).await?;
     Ok(true)
 }

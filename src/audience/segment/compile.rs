@@ -78,6 +78,15 @@ impl<'a> Writer<'a> {
                 self.since("member.joined_at", *within);
                 self.sql.push(")");
             }
+            Test::Letter(act @ (Act::Opened | Act::Clicked), None, within) => {
+                let at = if *act == Act::Opened { "c.opened_at" } else { "c.clicked_at" };
+                self.sql.push(if self.strict { "coalesce(" } else { "(" }).push(at);
+                match within {
+                    None => drop(self.sql.push(" is not null")),
+                    Some(days) => self.bound(&[" >= "], self.now - i64::from(*days) * DAY),
+                }
+                self.sql.push(if self.strict { ", 1 = 0)" } else { ")" });
+            }
             Test::Letter(act, campaign, within) => {
                 self.sql.push("exists (select 1");
                 self.letters(*act, campaign.as_ref());

@@ -27,20 +27,24 @@ pub use parse::{DEEPEST, MOST_CONDITIONS, MOST_VALUES};
 pub use tree::Tree;
 
 use super::address::is_hidden;
+use super::contact;
 use super::facet::{self, Facet};
 use compile::Writer;
 use fault::{listed, nearest};
 use resolve::Names;
-use tree::{Subject, Test};
+use tree::{Act, Subject, Test};
 
 use crate::ground::clock::Millis;
 use crate::ground::db::{Conn, Db, Sql};
 use crate::ground::error::{Message, Result};
-use crate::ground::id::Id;
+use crate::ground::id::{Id, STEP};
 use crate::ground::installation::Installation;
 
 /// The longest expression, in bytes.
 pub const LONGEST: usize = 256 * 1024;
+
+/// People that an estimate looks at.
+const SAMPLE: i64 = 10_000;
 
 /// A saved expression.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,12 +78,17 @@ impl Condition {
 
 impl Condition {
     /// The fields it names.
-    fn fields(&self) -> impl Iterator<Item = String> {
-        let field = |test: &&Test| match test {
+    fn fields(&self) -> Vec<String> {
+        let field = |test: &Test| match test {
             Test::Value(Subject::Field(name, _), ..) => Some(name.clone()),
             _ => None,
         };
-        self.tree.leaves().into_iter().filter_map(move |test| field(&test)).collect::<Vec<_>>().into_iter()
+        self.tree.leaves().into_iter().filter_map(field).collect()
+    }
+
+    /// Whether it asks who opened or clicked anything at all.
+    fn asks_who_was_seen(&self) -> bool {
+        self.tree.leaves().iter().any(|test| matches!(test, Test::Letter(Act::Opened | Act::Clicked, None, _)))
     }
 }
 
@@ -170,15 +179,21 @@ pub async fn need(conn: &mut Conn, workspace: Id, name: &str) -> Result<Segment>
 /// Gives the fields that the segments of a workspace name columns of their own, and takes them from
 /// those that none names any more. To be called after [`save`]; `progress` as in [`facet::settle`].
 pub async fn settle(home: &Installation, workspace: Id, progress: impl FnMut(u64)) -> Result<()> {
-    let mut named = BTreeSet::new();
+    let (mut named, mut seen) = (BTreeSet::new(), false);
     let mut conn = home.db.read().await?;
     for segment in all(&mut conn, workspace).await? {
         // One that is not understood any more, because a campaign it names is gone, keeps nothing.
         if let Ok(condition) = resolve(&mut conn, workspace, &segment.expression).await {
             named.extend(condition.fields());
+            seen |= condition.asks_who_was_seen();
         }
     }
     drop(conn);
+    if seen {
+        let mut tx = home.db.write().await?;
+        contact::index_seen(&mut tx).await?;
+        tx.commit().await?;
+    }
     facet::settle(home, workspace, &named, progress).await
 }
 
@@ -189,6 +204,35 @@ pub async fn count(home: &Installation, workspace: Id, name: &str) -> Result<i64
     let condition = resolve(&mut conn, workspace, &segment.expression).await?;
     let row = matching(home, workspace, &condition, home.clock.now()).first(&mut conn).await?;
     Ok(row.map_or(0, |row| row.get(0)))
+}
+
+/// About how many people a saved segment has, from some thousands of them; `None` where there are so
+/// few that the count itself takes no longer.
+pub async fn estimate(home: &Installation, workspace: Id, name: &str) -> Result<Option<i64>> {
+    let mut conn = home.db.read().await?;
+    let segment = need(&mut conn, workspace, name).await?;
+    let condition = resolve(&mut conn, workspace, &segment.expression).await?;
+    let people = contact::count(&mut conn, workspace).await?;
+    if people < 2 * SAMPLE {
+        return Ok(None);
+    }
+    // Keys of one import lie in a row, some `STEP`s apart: a remainder takes every so many-th of them,
+    // and an odd divisor takes some also where every other key is a person's.
+    let stride = people / SAMPLE | 1;
+    let each = format!(" and c.id / {STEP} % {stride} = 0");
+    let mut looked_at = Sql::new("select count(*) from contact c where c.workspace_id = ");
+    looked_at.bind(workspace).push(&each);
+    let mut found = matching(home, workspace, &condition, home.clock.now());
+    found.push(&each);
+    let looked_at: i64 = looked_at.first(&mut conn).await?.map_or(0, |row| row.get(0));
+    let found: i64 = found.first(&mut conn).await?.map_or(0, |row| row.get(0));
+    Ok((looked_at > 0).then(|| rounded(found as f64 / looked_at as f64 * people as f64)))
+}
+
+/// To three digits: more would promise too much.
+fn rounded(count: f64) -> i64 {
+    let unit = 10_f64.powf((count.max(1.0).log10().floor() - 2.0).max(0.0));
+    ((count / unit).round() * unit) as i64
 }
 
 /// The statement that counts the people of a workspace who are in a segment.
