@@ -235,28 +235,18 @@ fn session(dialect: Dialect) -> &'static str {
 }
 
 const NO_SAMPLES: &[&str] = &[
-    "alter table contact alter column address set statistics 0",
-    "alter table contact alter column canonical set statistics 0",
-    "alter table contact alter column fields set statistics 0",
-    "alter table contact alter column folded set statistics 0",
-    "alter table contact alter column text_1 set statistics 0",
-    "alter table contact alter column text_2 set statistics 0",
-    "alter table contact alter column text_3 set statistics 0",
-    "alter table contact alter column text_4 set statistics 0",
-    "alter table contact alter column text_5 set statistics 0",
-    "alter table contact alter column text_6 set statistics 0",
-    "alter table contact alter column text_7 set statistics 0",
-    "alter table contact alter column text_8 set statistics 0",
-    "alter table contact alter column number_1 set statistics 0",
-    "alter table contact alter column number_2 set statistics 0",
-    "alter table contact alter column number_3 set statistics 0",
-    "alter table contact alter column number_4 set statistics 0",
-    "alter table contact alter column number_5 set statistics 0",
-    "alter table contact alter column number_6 set statistics 0",
-    "alter table contact alter column number_7 set statistics 0",
-    "alter table contact alter column number_8 set statistics 0",
-    "alter table delivery alter column reply set statistics 0",
-    "alter table delivery alter column snapshot set statistics 0",
+    "alter table contact alter column address set statistics 0, \
+     alter column canonical set statistics 0, alter column fields set statistics 0, \
+     alter column folded set statistics 0, alter column text_1 set statistics 0, \
+     alter column text_2 set statistics 0, alter column text_3 set statistics 0, \
+     alter column text_4 set statistics 0, alter column text_5 set statistics 0, \
+     alter column text_6 set statistics 0, alter column text_7 set statistics 0, \
+     alter column text_8 set statistics 0, alter column number_1 set statistics 0, \
+     alter column number_2 set statistics 0, alter column number_3 set statistics 0, \
+     alter column number_4 set statistics 0, alter column number_5 set statistics 0, \
+     alter column number_6 set statistics 0, alter column number_7 set statistics 0, \
+     alter column number_8 set statistics 0",
+    "alter table delivery alter column reply set statistics 0, alter column snapshot set statistics 0",
 ];
 
 /// SQL put together at run time whose values are always bound; numbers its own placeholders.

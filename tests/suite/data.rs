@@ -38,10 +38,11 @@ async fn count(house: &House, name: &str) -> i64 {
 async fn crowd(house: &House, people: usize) {
     let list = canary::list(house, "News").await;
     let of = |number: usize| {
-        let values: Values = json!({ "city": if number % 4 == 0 { "Казань" } else { "Самара" }, "age": number % 60 })
-            .as_object()
-            .expect("an object")
-            .clone();
+        let values: Values =
+            json!({ "city": if number.is_multiple_of(4) { "Казань" } else { "Самара" }, "age": number % 60 })
+                .as_object()
+                .expect("an object")
+                .clone();
         (canary::address(&format!("p{number}@example.org")), values)
     };
     let all: Vec<_> = (0..people).map(of).collect();
@@ -122,7 +123,7 @@ both!(a_pinned_facet_stays_and_a_ninth_text_has_no_place, |house| {
     for name in &names {
         declare(house, &[(name, "text")]).await;
     }
-    let fields = field::all(&mut *house.home.db.read().await.expect("a connection"), house.workspace.id).await;
+    let fields = field::all(&mut house.home.db.read().await.expect("a connection"), house.workspace.id).await;
     let fields = fields.expect("read");
     for (number, field) in fields.iter().enumerate() {
         let placed = facet::pin(&house.home, house.workspace.id, field, true).await.expect("asked");
@@ -205,7 +206,10 @@ both!(an_estimate_comes_near_the_count, |house| {
     let new = |number: usize| NewContact {
         id: house.home.ids.next(),
         address: canary::address(&format!("q{number}@example.org")),
-        values: json!({ "city": if number % 3 == 0 { "Казань" } else { "Самара" } }).as_object().expect("one").clone(),
+        values: json!({ "city": if number.is_multiple_of(3) { "Казань" } else { "Самара" } })
+            .as_object()
+            .expect("one")
+            .clone(),
     };
     let all: Vec<_> = (0..30_000).map(new).collect();
     contact::add(&mut tx, house.workspace.id, &all, NOW).await.expect("added");

@@ -289,7 +289,7 @@ mod tests {
 
     fn person(canonical: &str, line: u64) -> Person {
         let values = format!("{{\"n\":{line}}}");
-        Person::new(line, [&canonical, &canonical.to_uppercase(), &values, "", &"я".repeat(9)])
+        Person::new(line, [canonical, &canonical.to_uppercase(), &values, "", &"я".repeat(9)])
     }
 
     proptest! {
