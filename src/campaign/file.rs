@@ -19,6 +19,8 @@ pub struct File {
     pub segment: Option<String>,
     /// Who writes.
     pub from: Sender,
+    /// The relay that is to carry it, where it must be this one.
+    pub relay: Option<String>,
     /// Where answers go, when not to the sender.
     pub reply_to: Option<Sender>,
     /// The letter.
@@ -70,6 +72,7 @@ struct Front {
     from: String,
     #[serde(alias = "reply_to")]
     reply_to: Option<String>,
+    relay: Option<String>,
     subject: String,
     preheader: Option<String>,
     layout: Option<String>,
@@ -124,6 +127,7 @@ impl File {
             list: front.list,
             segment: front.segment.filter(|segment| !segment.trim().is_empty()),
             from: sender("from", &front.from)?,
+            relay: front.relay.filter(|relay| !relay.trim().is_empty()),
             reply_to: front.reply_to.as_deref().map(|text| sender("reply-to", text)).transpose()?,
             draft: Draft {
                 subject: front.subject,
@@ -176,6 +180,7 @@ const KEYS: &[&str] = &[
     "every",
     "on",
     "late",
+    "relay",
 ];
 
 /// Names the line of the file, the key and, for a misspelt key, the one that was meant.

@@ -27,6 +27,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "first tables", include_str!("../../migrations/0001_first_tables.sql")),
     (2, "sending", include_str!("../../migrations/0002_sending.sql")),
     (3, "time", include_str!("../../migrations/0003_time.sql")),
+    (5, "lanes", include_str!("../../migrations/0005_lanes.sql")),
 ];
 
 /// Which SQL is spoken.

@@ -3,11 +3,12 @@
 //! shift ends; the next one begins by settling what was left.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::dispatch;
 use super::lease::{Lease, TERM};
@@ -43,7 +44,18 @@ pub struct Shift {
     pub hand: Arc<Hand>,
     lease: Id,
     troubles: Mutex<HashMap<Id, Arc<Trouble>>>,
+    waits: Mutex<HashMap<Id, Wait>>,
 }
+
+/// The letters of a campaign that are due must all wait: for tomorrow's quota, or for a lane that is
+/// paused.
+struct Wait {
+    noted: Instant,
+    until: Option<Millis>,
+}
+
+/// How long a wait is believed before it is looked at again: limits may be changed at any time.
+const BELIEVED: Duration = Duration::from_secs(2);
 
 /// How long to rest when nothing was due, and between tries while the database is away.
 const REST: Duration = Duration::from_millis(250);
@@ -82,7 +94,14 @@ async fn serve(home: &Installation, mode: Mode, gate: Gate, stop: watch::Receive
     let (halt, halted) = watch::channel(false);
     let hand = Arc::<Hand>::default();
     let (writer, writing) = Writer::start(home.clone(), lease.id, hand.clone());
-    let shift = Arc::new(Shift { home: home.clone(), gate, hand, lease: lease.id, troubles: Mutex::default() });
+    let shift = Arc::new(Shift {
+        home: home.clone(),
+        gate,
+        hand,
+        lease: lease.id,
+        troubles: Mutex::default(),
+        waits: Mutex::default(),
+    });
     let (next, kept) = {
         let keeper = keep(home, &lease, &halt, stop);
         let day = shift.day(mode, writer, halted);
@@ -129,11 +148,29 @@ impl Shift {
         self.lease
     }
 
-    /// What stands in the way of the relay of a workspace. It outlives a round of sending: one that
-    /// ends for want of letters is no sign that the relay is well.
-    pub fn trouble(&self, workspace: Id) -> Arc<Trouble> {
+    /// What stands in the way of a relay. It outlives a round of sending: one that ends for want of
+    /// letters is no sign that the relay is well.
+    pub fn trouble(&self, relay: Id) -> Arc<Trouble> {
         let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
-        troubles.entry(workspace).or_default().clone()
+        troubles.entry(relay).or_default().clone()
+    }
+
+    /// Notes that what is due of a campaign must wait: until a time, or until someone acts.
+    pub fn note_wait(&self, campaign: Id, until: Option<Millis>) {
+        self.waits().insert(campaign, Wait { noted: Instant::now(), until });
+    }
+
+    /// Notes that a campaign has letters which may leave.
+    pub fn note_free(&self, campaign: Id) {
+        self.waits().remove(&campaign);
+    }
+
+    fn is_waiting(&self, campaign: Id) -> bool {
+        self.waits().get(&campaign).is_some_and(|wait| wait.noted.elapsed() < BELIEVED)
+    }
+
+    fn waits(&self) -> MutexGuard<'_, HashMap<Id, Wait>> {
+        self.waits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn day(
@@ -183,7 +220,8 @@ impl Shift {
         let running = state::in_state(&mut *self.home.db.read().await?, State::Running).await?;
         let mut held = false;
         for campaign in running {
-            let due = delivery::is_due(&mut *self.home.db.read().await?, campaign.id, self.home.clock.now()).await?;
+            let due = !self.is_waiting(campaign.id)
+                && delivery::is_due(&mut *self.home.db.read().await?, campaign.id, self.home.clock.now()).await?;
             if due && !benches.contains_key(&campaign.workspace) {
                 let (shift, writer, halt) = (self.clone(), writer.clone(), halt.clone());
                 let bench = async move { dispatch::run(&shift, campaign.workspace, &writer, &halt).await };
@@ -200,13 +238,18 @@ impl Shift {
         Ok(!worked && !held && benches.is_empty())
     }
 
+    /// When the next letter leaves that has to wait: for its time, or for tomorrow's quota.
     async fn next_due(&self) -> Result<Option<Millis>> {
-        let mut conn = self.home.db.read().await?;
+        let (mut conn, now) = (self.home.db.read().await?, self.home.clock.now());
         let mut next: Option<Millis> = None;
         for campaign in state::in_state(&mut conn, State::Running).await? {
-            let due = delivery::next_due(&mut conn, campaign.id).await?;
-            // What is due at once has a time long past.
-            next = [next, due.map(|due| due.max(self.home.clock.now()))].into_iter().flatten().min();
+            let until = self.waits().get(&campaign.id).map(|wait| wait.until);
+            for lane in delivery::lanes_due(&mut conn, campaign.id).await? {
+                let due = delivery::next_due_in(&mut conn, campaign.id, &lane).await?;
+                let due = due.filter(|due| *due > now || until.is_none()).or(until.flatten());
+                // What is due at once has a time long past.
+                next = [next, due.map(|due| due.max(now))].into_iter().flatten().min();
+            }
         }
         Ok(next)
     }

@@ -36,6 +36,9 @@ const OWNERS: &[(&str, &str)] = &[
     ("progress", "campaign/delivery/progress"),
     ("tally", "campaign/tally"),
     ("relay", "mailer/relay"),
+    ("lane", "campaign/lane"),
+    ("allowance", "mailer/allowance"),
+    ("standing", "mailer/standing"),
     ("lease", "mailer/lease"),
     ("event", "feedback/event"),
 ];

@@ -321,7 +321,7 @@ both!(while_a_campaign_holds_nothing_leaves_and_all_can_be_taken_back, |house| {
 
     house.home.clock.advance(28_500);
     assert_eq!(mail(house).await, Some(house.home.clock.now() + 1_500));
-    let (shown, _) = call(house, Command::Show { name: named() }).await.expect("shown");
+    let (shown, _) = call(house, Command::Show { name: named(), watch: false }).await.expect("shown");
     assert_eq!((&shown["held_seconds"], &shown["accepted"]), (&2.into(), &0.into()));
 
     let (numbers, _) = call(house, Command::Recall { name: named() }).await.expect("recalled");
