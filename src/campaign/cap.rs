@@ -65,7 +65,7 @@ impl Cap {
         Ok(())
     }
 
-    /// Reads the columns rate, daily, ramp_start and ramp_growth from column `at` on.
+    /// Reads the columns `rate`, `daily`, `ramp_start` and `ramp_growth` from column `at` on.
     pub fn read(row: &AnyRow, at: usize) -> Self {
         let (start, growth): (Option<i64>, Option<f64>) = (row.get(at + 2), row.get(at + 3));
         let ramp = start.zip(growth).map(|(start, growth)| Ramp { start, growth });

@@ -8,7 +8,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::print::{Bar, Report, time};
-use super::{schedule, series};
+use super::{lane, schedule, series};
 use crate::audience::address::Address;
 use crate::audience::workspace::Workspace;
 use crate::audience::{list, segment};
@@ -341,9 +341,12 @@ pub async fn show(home: &Installation, workspace: Id, name: &str, lang: Lang) ->
         object.insert("finished_at".to_owned(), campaign.finished_at.map(time).into());
         object.append(&mut schedule::json(&campaign, home.clock.now()));
     }
+    let (lanes, waiting) = lane::waiting(home, &mut conn, &campaign, lang).await?;
+    json["lanes"] = lanes;
     let mut lines = vec![line(&campaign, &summary, lang)];
     lines.extend(schedule::lines(&campaign, home.clock.now(), lang));
     lines.push(numbers(&summary, lang));
+    lines.extend(waiting);
     Ok(Report { json, text: lines.join("\n"), failed: false })
 }
 

@@ -8,6 +8,7 @@ use super::print::Report;
 use crate::audience::workspace::Workspace;
 use crate::campaign::delivery;
 use crate::campaign::lane::{self, ALL, Lane};
+use crate::campaign::state::Campaign;
 use crate::ground::db::Conn;
 use crate::ground::error::{Message, Result};
 use crate::ground::id::Id;
@@ -139,6 +140,29 @@ async fn regroup(conn: &mut Conn, workspace: Id, changed: bool) -> Result<u64> {
     }
     let lanes = lane::all(conn, workspace).await?;
     delivery::regroup(conn, workspace, &lanes).await
+}
+
+/// The lanes in which letters of a campaign wait, for programs and as lines. Counts rows.
+pub async fn waiting(
+    home: &Installation,
+    conn: &mut Conn,
+    campaign: &Campaign,
+    lang: Lang,
+) -> Result<(Value, Vec<String>)> {
+    let standings = standing::all(conn, campaign.workspace).await?;
+    let (mut rows, mut lines) = (Vec::new(), Vec::new());
+    for (name, count) in delivery::regroup::waiting(conn, campaign.id).await? {
+        let standing = standings.iter().find(|(lane, _)| *lane == name).map(|(_, standing)| standing);
+        let pace = standing.and_then(|standing| standing.pace(home.clock.now()));
+        let reason = standing.and_then(|standing| standing.reason.as_deref()).map(|reason| lang.recall(reason));
+        lines.push(lang.say(&Message::new("lane-waiting").with("lane", &name).with("count", count)));
+        lines
+            .extend(pace.map(|pace| format!("  {}", lang.say(&Message::new("lane-slowed").with("pace", round(pace))))));
+        lines.extend(reason.iter().map(|reason| format!("  {reason}")));
+        let state = if reason.is_some() { "paused" } else { "open" };
+        rows.push(json!({ "lane": name, "pending": count, "state": state, "pace": pace, "reason": reason }));
+    }
+    Ok((Value::Array(rows), lines))
 }
 
 /// What there is to say of a lane beyond what was set.

@@ -27,7 +27,7 @@ pub enum Command {
     Set {
         /// Its name; `smtp`, `capture` and `file` stand for the main relay of this kind
         name: String,
-        /// smtp://…, smtps://…, `capture` or file:DIR; without it the relay keeps its target and what is not named here
+        /// smtp://…, smtps://…, `capture` or `file:DIR`; without it the relay keeps its target and what is not named here
         target: Option<String>,
         /// How letters go through it.
         #[command(flatten)]

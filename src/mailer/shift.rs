@@ -70,7 +70,7 @@ pub async fn work(
 ) -> Result<Option<Millis>> {
     let _at_work = home.duty.mailers.raise();
     loop {
-        let ended = serve(home, mode, gate.clone(), stop.clone()).await;
+        let ended = Box::pin(serve(home, mode, gate.clone(), stop.clone())).await;
         match ended {
             Ok(next) if mode == Mode::UntilIdle || *stop.borrow() => return Ok(next),
             // Another mailer holds the folder: waiting would hide it.

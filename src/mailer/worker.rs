@@ -98,7 +98,7 @@ impl Line {
         let mut current: Option<Letter> = None;
         loop {
             let next = match self.next(current.is_some()).await {
-                Next::Letter(letter) => Some(letter),
+                Next::Letter(letter) => Some(*letter),
                 Next::Nothing => None,
                 Next::Closed => return None,
                 Next::Trouble(rest) => return Some(rest),
@@ -154,7 +154,12 @@ impl Line {
                 Some(date) => match asked.job.compose(date) {
                     Ok((address, text)) => {
                         self.bench.begun(&asked.job.claimed);
-                        return Next::Letter(Letter { job: asked.job, address, text, marked: Instant::now() });
+                        return Next::Letter(Box::new(Letter {
+                            job: asked.job,
+                            address,
+                            text,
+                            marked: Instant::now(),
+                        }));
                     }
                     Err(skipped) => self.record(&asked.job, skipped).await,
                 },
@@ -341,7 +346,7 @@ impl Line {
     async fn store(&mut self) -> Option<Duration> {
         loop {
             let letter = match self.next(false).await {
-                Next::Letter(letter) => letter,
+                Next::Letter(letter) => *letter,
                 Next::Nothing => continue,
                 Next::Closed => return None,
                 Next::Trouble(rest) => return Some(rest),
@@ -412,7 +417,7 @@ impl Line {
 
 /// What a connection finds when it looks for work.
 enum Next {
-    Letter(Letter),
+    Letter(Box<Letter>),
     /// None at this moment.
     Nothing,
     /// None any more.

@@ -260,7 +260,7 @@ both!(a_fault_of_ours_pauses_the_lane_and_touches_nobody, |house| {
     let asked = sink.log().commands.iter().filter(|line| line.starts_with("RCPT") && line.contains("gmail")).count();
     assert!((STRIKES as usize..STRIKES as usize + 3).contains(&asked), "{asked} were named before the pause");
     let people =
-        subscription::count(&mut *house.home.db.read().await.expect("a connection"), list).await.expect("counted");
+        subscription::count(&mut house.home.db.read().await.expect("a connection"), list).await.expect("counted");
     assert_eq!(people.iter().map(|(_, count)| count).sum::<i64>(), 80);
     let reason = standing_of(house, "gmail").await.expect("known").reason.expect("paused");
     for (lang, words) in [(Lang::En, "PTR record"), (Lang::Ru, "записи PTR")] {
@@ -431,7 +431,7 @@ both!(too_many_unknown_addresses_stop_a_campaign_once, |house| {
     mail(house).await;
     assert_eq!(states(house).await, [("rejected", 120)].into());
     let counts =
-        delivery::count(&mut *house.home.db.read().await.expect("a connection"), campaign(house).await.id).await;
+        delivery::count(&mut house.home.db.read().await.expect("a connection"), campaign(house).await.id).await;
     assert_eq!(counts.expect("counted").len(), 1);
 });
 

@@ -242,7 +242,7 @@ both!(the_command_keeps_several_relays, |house| {
     );
     assert_eq!(run(Command::Show { name: None }).await.expect("shown").json["target"], "smtp://one.example.org:25");
     let kept =
-        relay::all(&house.home, &mut *house.home.db.read().await.expect("a connection"), house.workspace.id).await;
+        relay::all(&house.home, &mut house.home.db.read().await.expect("a connection"), house.workspace.id).await;
     let kept = kept.expect("read");
     assert_eq!((kept[0].id, &kept[1].kind), (house.workspace.id, &Kind::Folder(PathBuf::from(&folder))));
     assert!(kept[1].id != kept[0].id && kept[1].senders[0] == "news@shop.example");
