@@ -80,7 +80,7 @@ impl Bench {
             retry_base: terms.retry_base,
             gate: shift.gate.clone(),
             writer: writer.clone(),
-            trouble: shift.trouble(relay.id),
+            trouble: shift.trouble(relay),
             relay: relay.id,
             ahead: relay.ahead as usize,
             grouping: Grouping::default(),

@@ -192,7 +192,9 @@ impl Round {
         }
         let before = self.running();
         let mut running = Vec::new();
-        for campaign in dispatch::running(&self.shift, self.workspace).await? {
+        let campaigns = dispatch::running(&self.shift, self.workspace).await?;
+        let begun = self.shift.see(self.workspace, campaigns.iter().map(|campaign| campaign.id).collect());
+        for campaign in campaigns {
             let known = before.iter().find(|sending| sending.campaign.id == campaign.id);
             let press = match known.map(|sending| Ok(sending.press.clone())).unwrap_or_else(|| self.press(&campaign)) {
                 Ok(press) => press,
@@ -203,7 +205,7 @@ impl Round {
             };
             let relays: Vec<Relay> = self.docks.iter().map(|dock| dock.relay.clone()).collect();
             let carriers = choice::carriers(&relays, press.relay(), &press.from());
-            if known.is_none() {
+            if begun.contains(&campaign.id) {
                 self.try_anew(&carriers);
             }
             running.push(Sending { campaign, press, carriers });

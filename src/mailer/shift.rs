@@ -2,7 +2,7 @@
 //! is due, sends what is pending, and ends what is done. When the database or the lease fails, the
 //! shift ends; the next one begins by settling what was left.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::dispatch;
 use super::lease::{Lease, TERM};
+use super::relay::Relay;
 use super::trouble::Trouble;
 use super::writer::Writer;
 use crate::campaign::delivery::claim::Hand;
@@ -43,7 +44,9 @@ pub struct Shift {
     /// What it has claimed and not marked, where it alone sends.
     pub hand: Arc<Hand>,
     lease: Id,
-    troubles: Mutex<HashMap<Id, Arc<Trouble>>>,
+    troubles: Mutex<HashMap<Id, (Relay, Arc<Trouble>)>>,
+    /// Campaigns that ran when it last looked, by workspace.
+    seen: Mutex<HashMap<Id, HashSet<Id>>>,
     waits: Mutex<HashMap<Id, Wait>>,
 }
 
@@ -100,6 +103,7 @@ async fn serve(home: &Installation, mode: Mode, gate: Gate, stop: watch::Receive
         hand,
         lease: lease.id,
         troubles: Mutex::default(),
+        seen: Mutex::default(),
         waits: Mutex::default(),
     });
     let (next, kept) = {
@@ -149,10 +153,24 @@ impl Shift {
     }
 
     /// What stands in the way of a relay. It outlives a round of sending: one that ends for want of
-    /// letters is no sign that the relay is well.
-    pub fn trouble(&self, relay: Id) -> Arc<Trouble> {
+    /// letters is no sign that the relay is well. One that was changed begins anew.
+    pub fn trouble(&self, relay: &Relay) -> Arc<Trouble> {
         let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
-        troubles.entry(relay).or_default().clone()
+        match troubles.get(&relay.id) {
+            Some((known, trouble)) if known == relay => trouble.clone(),
+            _ => {
+                let trouble = Arc::<Trouble>::default();
+                troubles.insert(relay.id, (relay.clone(), trouble.clone()));
+                trouble
+            }
+        }
+    }
+
+    /// Takes in which campaigns of a workspace run; returns those that did not when it last looked.
+    pub fn see(&self, workspace: Id, running: HashSet<Id>) -> HashSet<Id> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = seen.insert(workspace, running.clone()).unwrap_or_default();
+        running.difference(&before).copied().collect()
     }
 
     /// Notes that what is due of a campaign must wait: until a time, or until someone acts.
