@@ -10,5 +10,6 @@ pub mod feedback;
 pub mod ground;
 pub mod mailer;
 pub mod privacy;
+pub mod relocation;
 pub mod report;
 pub mod web;

@@ -72,6 +72,7 @@ preflight-broken = For { $count ->
     [one] { $count } person
    *[other] { $count } people
 } no letter can be made ({ $reason }). Start with --skip-missing to leave them out.
+preflight-irregular = This letter cannot be prepared ahead: it spells characters by number in a tag (such as {"\\u00e9"}), or has very many tags. Every copy is made from scratch, at about a fiftieth of the usual speed: a few thousand letters a second at most. Write the characters themselves, or fewer tags.
 test-sent = The test letter to { $to } was handed over: { $answer }
 address-wrong = This is no address to write to: { $why }.
 mail-waiting = Letters that wait for their time leave from { $time } on; run sendoff mail then, or leave sendoff serve running.

@@ -21,6 +21,8 @@ pub mod mark;
 pub mod progress;
 pub mod record;
 pub mod regroup;
+pub mod stray;
+pub mod uncertain;
 
 use sqlx::Row;
 

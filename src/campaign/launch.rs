@@ -16,6 +16,7 @@ use crate::content::letter::Frame;
 use crate::ground::clock::Millis;
 use crate::ground::db::{Conn, Sql};
 use crate::ground::error::{Error, Message, Result};
+use crate::ground::failpoint;
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
 use crate::ground::setting::{self, Setting};
@@ -87,6 +88,7 @@ pub async fn start(home: &Installation, campaign: &Campaign) -> Result<Option<u6
     if !state::run(&mut tx, campaign, &text, now).await? {
         return Ok(None);
     }
+    state::choose(&mut tx, campaign.id, campaign.file()?.fate).await?;
     link::add(&mut tx, campaign.id, &links).await?;
     let db = home.db.clone();
     let earliest = match hold(&mut tx, campaign, &schedule, now).await? {
@@ -115,7 +117,9 @@ pub async fn start(home: &Installation, campaign: &Campaign) -> Result<Option<u6
         },
     )
     .await?;
+    failpoint::reach("freezing");
     tx.commit().await?;
+    failpoint::reach("frozen");
     Ok(Some(planned))
 }
 
@@ -172,7 +176,7 @@ async fn begin(home: &Installation) -> Result<()> {
     for campaign in waiting.into_iter().filter(|campaign| campaign.starts_at.is_some_and(|at| at <= home.clock.now())) {
         match start(home, &campaign).await {
             Ok(planned) => tracing::info!(campaign.id = campaign.id, planned, "a scheduled campaign began"),
-            Err(error @ (Error::Db(_) | Error::Io { .. })) => return Err(error),
+            Err(error @ (Error::Closed(_) | Error::Db(_) | Error::Io { .. })) => return Err(error),
             Err(error) => {
                 let mut tx = home.db.write().await?;
                 state::fail(&mut tx, &campaign, &error.message().pack()).await?;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::{
-    brand, campaign, contact, demo, export, field, import, lane, list, log, mail, relay, residue, segment, serve,
-    setting, workspace,
+    brand, campaign, contact, demo, export, field, import, lane, list, log, mail, move_, relay, residue, segment,
+    serve, setting, uncertain, workspace,
 };
 use crate::ground::text::Lang;
 
@@ -110,6 +110,14 @@ pub enum Command {
     },
     /// Send what is due
     Mail(mail::Args),
+    /// List and settle the letters whose fate the relay alone knows
+    Uncertain {
+        /// What to do
+        #[command(subcommand)]
+        command: uncertain::Command,
+    },
+    /// Carry the installation to PostgreSQL, or back to a folder
+    Move(move_::Args),
     /// Show, correct, restrict and erase a person
     Contact {
         /// What to do

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::print::Report;
-use super::serve::stop_signal;
+use super::vigil::Vigil;
 use crate::campaign::state;
 use crate::ground::db::Conn;
 use crate::ground::error::{Message, Result};
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
 use crate::ground::text::Lang;
-use crate::mailer::shift::{self, Mode};
+use crate::mailer::shift::Mode;
 use crate::mailer::standing::{self, Standing};
 use crate::privacy::journal::Journal;
 use crate::report::summary;
@@ -33,7 +33,9 @@ pub async fn run(home: &Installation, args: Args, lang: Lang) -> Result<Report> 
     let gate = Arc::new(move || journal.is_empty());
     let mode = if args.until_idle { Mode::UntilIdle } else { Mode::Forever };
     let before = paused(home).await?;
-    let next = shift::work(home, mode, gate, stop_signal()).await?;
+    let vigil = Vigil::start(home).await?;
+    let next = vigil.send(home, mode, gate).await?;
+    vigil.verdict()?;
     let failed = paused(home).await?.difference(&before).count() > 0;
     Ok(Report { failed, ..told(home, next, lang).await? })
 }

@@ -13,6 +13,7 @@ pub mod lane;
 pub mod list;
 pub mod log;
 pub mod mail;
+pub mod move_;
 pub mod print;
 pub mod relay;
 pub mod residue;
@@ -21,7 +22,9 @@ pub mod segment;
 pub mod series;
 pub mod serve;
 pub mod setting;
+pub mod uncertain;
 pub mod usage;
+pub mod vigil;
 pub mod watch;
 pub mod workspace;
 
@@ -59,13 +62,21 @@ async fn carry_out(cli: Cli, lang: Lang) -> Result<Report> {
     if let Command::Demo(args) = cli.command {
         return demo::run(args, cli.data_given().then_some(config), lang, cli.json).await;
     }
+    if let Command::Move(args) = cli.command {
+        return move_::run(config, args, lang).await;
+    }
     let home = Installation::open(config, Clock::system()).await?;
     // An older copy of the database may have been put back: what it missed comes before all else.
     replay::carry_out(&home).await?;
     begin(&home).await?;
     let report = command(&home, cli, lang).await;
+    let standing = home.db.standing().await;
     home.db.close().await;
-    report
+    let mut report = report?;
+    if let Ok(Some(standing)) = standing {
+        report.text = format!("{}\n\n{}", report.text, lang.say(&standing.refusal().message()));
+    }
+    Ok(report)
 }
 
 async fn command(home: &Installation, cli: Cli, lang: Lang) -> Result<Report> {
@@ -86,11 +97,12 @@ async fn command(home: &Installation, cli: Cli, lang: Lang) -> Result<Report> {
             watch::run(home, &workspace?, &name, lang, cli.json).await
         }
         Command::Campaign { command } => campaign::run(home, &workspace?, command, lang).await,
+        Command::Uncertain { command } => uncertain::run(home, &workspace?, command, lang).await,
         Command::Contact { command } => contact::run(home, &workspace?, command, lang).await,
         Command::Export(args) => export::run(home, &workspace?, args, lang).await,
         Command::Residue(args) => residue::run(home, args, lang).await,
         Command::Settings { command } => setting::run(home, command, lang).await,
-        Command::Demo(_) => unreachable!("handled before an installation is opened"),
+        Command::Demo(_) | Command::Move(_) => unreachable!("handled before an installation is opened"),
     }
 }
 

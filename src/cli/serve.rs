@@ -9,11 +9,12 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::print::{self, Report};
+use super::vigil::Vigil;
 use crate::ground::error::{Error, Message, Result};
 use crate::ground::installation::Installation;
 use crate::ground::text::Lang;
 use crate::mailer::lease;
-use crate::mailer::shift::{self, Mode};
+use crate::mailer::shift::Mode;
 use crate::privacy::scrub::Sweeper;
 use crate::web::app::App;
 use crate::web::router;
@@ -104,7 +105,8 @@ impl Doors {
 pub async fn run(home: &Installation, args: Args, lang: Lang, json: bool) -> Result<Report> {
     // One `serve` a folder: its journals have one reader. Machines that share a PostgreSQL have a folder each.
     let _lock = lease::lock(&home.config.data.join("serve.lock"))?;
-    let stop = stop_signal();
+    let vigil = Vigil::start(home).await?;
+    let stop = vigil.stop.clone();
     let sweeper = Sweeper::start(home.clone());
     let app = App::open(home.clone(), sweeper.bell()).await?;
     let doors = if args.role == Role::Mail { None } else { Some(Doors::open(args.listen, args.desk).await?) };
@@ -120,7 +122,7 @@ pub async fn run(home: &Installation, args: Args, lang: Lang, json: bool) -> Res
             let _ = stop.clone().wait_for(|stop| *stop).await;
             return Ok(None);
         }
-        shift::work(home, Mode::Forever, gate, stop.clone()).await
+        vigil.send(home, Mode::Forever, gate).await
     };
     let pages = async {
         match doors {
@@ -137,6 +139,7 @@ pub async fn run(home: &Installation, args: Args, lang: Lang, json: bool) -> Res
     let (mailed, served, probed) = tokio::join!(mailer, pages, probes);
     drop(sweeper);
     served.and(probed)?;
+    vigil.verdict()?;
     mailed?;
     Ok(Report { json: json!({ "stopped": true }), text: lang.tr("serve-stopped"), failed: false })
 }

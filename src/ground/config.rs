@@ -3,7 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::error::{Error, Result};
+use super::error::{Error, Message, Result};
+use super::place::{Place, Pointer};
 
 /// The data folder and the database of one installation.
 #[derive(Debug, Clone)]
@@ -24,6 +25,27 @@ impl Config {
                 let text = path.to_string_lossy();
                 format!("sqlite://{}?mode=rwc", percent(&text))
             }
+        }
+    }
+
+    /// The same installation where its data are now: they may have been carried elsewhere. Refuses a
+    /// database or a folder that they are no longer in.
+    pub fn resolve(self) -> Result<Self> {
+        let Some(Pointer { now, .. }) = Pointer::read(&self.data)? else { return Ok(self) };
+        let own = std::path::absolute(&self.data).map(Place::Folder).map_err(Error::io(self.data.display()))?;
+        let given = self.database.clone().map(Place::Address);
+        let (key, is_wrong) = match &now {
+            Place::Folder(_) if !now.is(&own) => ("store-other-folder", true),
+            _ => ("store-elsewhere", given.as_ref().is_some_and(|given| !given.is(&now))),
+        };
+        if is_wrong {
+            let file = self.data.join("store");
+            return Err(Message::new(key).with("place", now.shown()).with("file", file.display()).misuse());
+        }
+        match given {
+            // The same database, and perhaps a newer password.
+            Some(_) => Ok(self),
+            None => Ok(now.config(&self.data)),
         }
     }
 

@@ -5,6 +5,7 @@
 //! `double precision` and `bytea`. Functions of the rooms take a [`Conn`]; only doors call
 //! [`Db::read`] and [`Db::write`], so that callers decide what is one transaction.
 
+use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,9 +17,17 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyPool, Arguments, ConnectOptions, Connection, Executor, SqlSafeStr};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+use super::clock::Millis;
 use super::error::{Message, Result};
+use super::failpoint::{self, Sabotage};
+use super::sync;
+use standing::Errand;
 
+pub mod copy;
 mod scrub;
+pub mod standing;
+pub mod table;
+pub mod value;
 
 /// A connection to either database.
 pub type Conn = sqlx::AnyConnection;
@@ -28,6 +37,8 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "sending", include_str!("../../migrations/0002_sending.sql")),
     (3, "time", include_str!("../../migrations/0003_time.sql")),
     (5, "lanes", include_str!("../../migrations/0005_lanes.sql")),
+    (6, "nodes", include_str!("../../migrations/0006_nodes.sql")),
+    (10, "relocation", include_str!("../../migrations/0010_relocation.sql")),
 ];
 
 /// Which SQL is spoken.
@@ -44,6 +55,17 @@ pub struct Db {
     dialect: Dialect,
     /// SQLite has one writer. Waiting here is fair and in memory; waiting at its lock is polling.
     writer: Arc<Mutex<()>>,
+    address: Address,
+}
+
+/// The URL; it may hold a password and never prints.
+#[derive(Clone)]
+struct Address(Arc<str>);
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Address(…)")
+    }
 }
 
 /// A transaction that means to write.
@@ -53,9 +75,13 @@ pub struct Tx {
 }
 
 impl Tx {
-    /// Makes everything durable; on a dropped `Tx` nothing happened.
+    /// Makes everything durable; on a dropped `Tx` nothing happened. When the disk refuses to confirm
+    /// it, the process ends.
     pub async fn commit(self) -> Result<()> {
-        Ok(self.inner.commit().await?)
+        match self.inner.commit().await {
+            Err(error) if is_unsynced(&error) => sync::end("the database", error),
+            done => Ok(done?),
+        }
     }
 }
 
@@ -73,8 +99,16 @@ impl DerefMut for Tx {
 }
 
 impl Db {
-    /// Connects, sets what durability and erasure need, and brings the tables up to date.
+    /// Connects and brings the tables up to date. Refuses a store whose data live elsewhere.
     pub async fn connect(url: &str) -> Result<Self> {
+        let db = Self::reach(url).await?;
+        db.migrate().await?;
+        db.admit().await?;
+        Ok(db)
+    }
+
+    /// Connects, and sets what durability and erasure need. The tables are as they were.
+    pub async fn reach(url: &str) -> Result<Self> {
         sqlx::any::install_default_drivers();
         let dialect = match url.split(':').next() {
             Some("sqlite") => Dialect::Sqlite,
@@ -93,6 +127,9 @@ impl Db {
             .max_connections(16)
             .acquire_timeout(Duration::from_secs(10))
             .test_before_acquire(dialect == Dialect::Postgres)
+            // SQLite ends a transaction by itself when the disk is full. The driver then believes for
+            // ever that one is open, and the connection could begin no other.
+            .before_acquire(|conn, _| Box::pin(async move { Ok(!conn.is_in_transaction()) }))
             .after_connect(move |conn, _| {
                 Box::pin(async move {
                     conn.execute(session(dialect)).await?;
@@ -101,12 +138,11 @@ impl Db {
             })
             .connect_with(options)
             .await?;
-        let db = Self { pool, dialect, writer: Arc::default() };
-        db.migrate().await?;
-        Ok(db)
+        Ok(Self { pool, dialect, writer: Arc::default(), address: Address(url.into()) })
     }
 
-    async fn migrate(&self) -> Result<()> {
+    /// Brings the tables up to date.
+    pub async fn migrate(&self) -> Result<()> {
         // On SQLite a key of this type is the row's place in the table, with no index beside it.
         let key = if self.dialect == Dialect::Sqlite { "integer" } else { "bigint" };
         let steps = MIGRATIONS.iter().map(|(version, name, text)| {
@@ -144,17 +180,9 @@ impl Db {
         Ok(self.pool.acquire().await?)
     }
 
-    /// A transaction that means to write. SQLite takes its lock up front: a deferred transaction
-    /// that reads and then writes fails at once when another wrote in between.
+    /// A transaction that means to write. Refused while the store is carried elsewhere.
     pub async fn write(&self) -> Result<Tx> {
-        match self.dialect {
-            Dialect::Sqlite => {
-                let turn = self.writer.clone().lock_owned().await;
-                let inner = self.pool.begin_with("begin immediate").await?;
-                Ok(Tx { inner, _turn: Some(turn) })
-            }
-            Dialect::Postgres => Ok(Tx { inner: self.pool.begin().await?, _turn: None }),
-        }
+        self.write_for(Errand::Work).await
     }
 
     /// What stands around a select of keys so that it takes rows which no other worker holds:
@@ -175,33 +203,54 @@ impl Db {
         }
     }
 
+    /// The time by the database's own clock in ms since 1970 UTC, as it is when the expression is
+    /// reached: machines that share a database may disagree about the hour.
+    pub fn now(&self) -> &'static str {
+        match self.dialect {
+            Dialect::Sqlite => "cast((julianday('now') - 2440587.5) * 86400000.0 as bigint)",
+            Dialect::Postgres => "cast(extract(epoch from clock_timestamp()) * 1000 as bigint)",
+        }
+    }
+
+    /// The time by the database's own clock.
+    pub async fn time(&self) -> Result<Millis> {
+        let row = Sql::new("select ").push(self.now()).first(&mut *self.read().await?).await?;
+        Ok(row.map_or(0, |row| sqlx::Row::get(&row, 0)))
+    }
+
+    /// What stands around the condition that a row holds, so that it goes on to hold until the
+    /// transaction ends, and what the select returns. A process that is stopped half-way must not
+    /// keep others from its rows for ever: the server ends its transaction after ten idle seconds.
+    pub fn pin(&self) -> (&'static str, &'static str) {
+        match self.dialect {
+            Dialect::Sqlite => ("select '' ", ""),
+            Dialect::Postgres => {
+                ("select set_config('idle_in_transaction_session_timeout', '10000', true) ", " for share")
+            }
+        }
+    }
+
+    /// What ends a select of rows of which those are left out that another transaction holds.
+    pub fn skip_held(&self) -> &'static str {
+        match self.dialect {
+            Dialect::Sqlite => "",
+            Dialect::Postgres => " for update skip locked",
+        }
+    }
+
+    /// Refuses to go on when another version of the program has changed the tables meanwhile.
+    pub async fn check_version(&self, conn: &mut Conn) -> Result<()> {
+        let ours = MIGRATIONS.iter().map(|(version, ..)| *version).max().unwrap_or(0);
+        let row = sqlx::query("select max(version) from _sqlx_migrations").fetch_one(conn).await?;
+        match sqlx::Row::get::<Option<i64>, _>(&row, 0) {
+            Some(theirs) if theirs > ours => Err(Message::new("database-newer").failed()),
+            _ => Ok(()),
+        }
+    }
+
     /// True where several machines can share this database.
     pub fn is_shared(&self) -> bool {
         self.dialect == Dialect::Postgres
-    }
-
-    /// Names of all tables and, for each, its columns of type text or bytea.
-    pub async fn tables(&self) -> Result<Vec<(String, Vec<String>)>> {
-        let mut conn = self.read().await?;
-        let query = match self.dialect {
-            Dialect::Sqlite => {
-                "select m.name, p.name from sqlite_master m join pragma_table_info(m.name) p \
-                 where m.type = 'table' and lower(p.type) in ('text', 'bytea', 'blob') order by 1, 2"
-            }
-            Dialect::Postgres => {
-                "select cast(table_name as text), cast(column_name as text) from information_schema.columns \
-                 where table_schema = current_schema() and data_type in ('text', 'bytea', 'character varying') order by 1, 2"
-            }
-        };
-        let mut tables: Vec<(String, Vec<String>)> = Vec::new();
-        for row in sqlx::query(query).fetch_all(&mut *conn).await? {
-            let (table, column): (String, String) = (sqlx::Row::get(&row, 0), sqlx::Row::get(&row, 1));
-            match tables.last_mut() {
-                Some((name, columns)) if *name == table => columns.push(column),
-                _ => tables.push((table, vec![column])),
-            }
-        }
-        Ok(tables)
     }
 
     /// Position of `needle` in `hay`, 1-based, 0 when absent: two names for one function.
@@ -225,10 +274,21 @@ impl Db {
     }
 }
 
+/// True when SQLite could not sync its journal or the folder around it (`SQLITE_IOERR_FSYNC` and
+/// `SQLITE_IOERR_DIR_FSYNC`). PostgreSQL ends by itself when it cannot.
+fn is_unsynced(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    matches!(code.as_deref(), Some("1034" | "1290"))
+}
+
 /// What each new connection is told. `full` is the promise that what we acknowledged survives a
 /// power cut; `secure_delete` blanks deleted rows; temporary tables never touch a disk.
 fn session(dialect: Dialect) -> &'static str {
     match dialect {
+        Dialect::Sqlite if failpoint::is_broken(Sabotage::NoSync) => {
+            "pragma busy_timeout = 30000; pragma journal_mode = wal; pragma synchronous = off; pragma cache_size = -16000"
+        }
+        Dialect::Postgres if failpoint::is_broken(Sabotage::NoSync) => "set synchronous_commit = off",
         Dialect::Sqlite => {
             "pragma busy_timeout = 30000; pragma journal_mode = wal; pragma synchronous = full; \
              pragma secure_delete = on; pragma temp_store = memory; pragma cache_size = -16000; pragma foreign_keys = off"
@@ -356,6 +416,12 @@ fn unnumbered(text: &str) -> String {
 /// an insert must have one unique rule that a user can break.
 pub fn is_duplicate(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+}
+
+/// Whether a table is not there at all.
+pub fn is_missing(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.as_deref() == Some("42P01") || error.to_string().contains("no such table")
 }
 
 /// Pings a held connection; a false answer means the database is away.

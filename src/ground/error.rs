@@ -38,9 +38,17 @@ pub enum Error {
     /// The request was right and could not be carried out. Exit code 1, status 409 or 500.
     #[error("failed: {}", .0.key)]
     Failed(Message),
+    /// The store takes no such change now, or never again: its data are being carried elsewhere.
+    /// Exit code 1, status 503.
+    #[error("closed: {}", .0.key)]
+    Closed(Message),
     /// The database refused or is away. Exit code 1, status 503.
     #[error("database")]
     Db(#[from] sqlx::Error),
+    /// The lease of this mailer is gone or has run out: others may have settled what it held, so it
+    /// writes nothing more. Exit code 1.
+    #[error("fenced")]
+    Fenced,
     /// A file or socket refused. `what` names it for the user.
     #[error("{what}")]
     Io {
@@ -61,8 +69,9 @@ impl Error {
     /// The sentence to show, in terms a user can act on.
     pub fn message(&self) -> Message {
         match self {
-            Self::Misuse(message) | Self::Failed(message) => message.clone(),
+            Self::Misuse(message) | Self::Failed(message) | Self::Closed(message) => message.clone(),
             Self::Db(error) => database_message(error),
+            Self::Fenced => Message::new("lease-lost"),
             Self::Io { what, source } => io_message(what, source),
         }
     }

@@ -42,11 +42,22 @@ pub struct Duty {
 impl Installation {
     /// Opens the installation, making folder, keys and tables where they are missing.
     pub async fn open(config: Config, clock: Clock) -> Result<Self> {
+        let config = config.resolve()?;
         config.prepare()?;
         let keys = Keyring::load(&config.keys())?;
         let db = Db::connect(&config.database_url()).await?;
+        if db.is_shared()
+            && let Some(wrong) = clock.follow(db.time().await?)
+        {
+            tracing::warn!(seconds = wrong / 1_000, "this machine's clock differs from the database's, which is used");
+        }
+        Ok(Self::over(config, clock, keys, db))
+    }
+
+    /// The installation over a database that is open.
+    pub fn over(config: Config, clock: Clock, keys: Keyring, db: Db) -> Self {
         let signer = Signer::new(&keys);
         let (ids, keys) = (Arc::new(Ids::new(clock.clone())), Arc::new(keys));
-        Ok(Self { config, db, ids, clock, keys, signer, duty: Duty::default() })
+        Self { config, db, ids, clock, keys, signer, duty: Duty::default() }
     }
 }

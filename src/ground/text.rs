@@ -31,10 +31,12 @@ macro_rules! catalogue {
             include_str!(concat!("../../locales/", $lang, "/time.ftl")),
             include_str!(concat!("../../locales/", $lang, "/mailer.ftl")),
             include_str!(concat!("../../locales/", $lang, "/lanes.ftl")),
+            include_str!(concat!("../../locales/", $lang, "/nodes.ftl")),
             include_str!(concat!("../../locales/", $lang, "/public.ftl")),
             include_str!(concat!("../../locales/", $lang, "/privacy.ftl")),
             include_str!(concat!("../../locales/", $lang, "/report.ftl")),
             include_str!(concat!("../../locales/", $lang, "/cli.ftl")),
+            include_str!(concat!("../../locales/", $lang, "/relocation.ftl")),
             include_str!(concat!("../../locales/", $lang, "/outside.ftl")),
         ]
     };

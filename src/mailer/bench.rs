@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::dispatch::Terms;
 use super::fault::Fault;
 use super::grouping::Grouping;
+use super::lease::Pulse;
 use super::limits::Limits;
 use super::purse::Purse;
 use super::relay::Relay;
@@ -19,6 +20,7 @@ use super::writer::Writer;
 use crate::campaign::delivery::{Claimed, Outcome, State};
 use crate::ground::clock::Millis;
 use crate::ground::error::Result;
+use crate::ground::failpoint;
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
 use crate::ground::metric;
@@ -31,6 +33,8 @@ pub struct Bench {
     pub mailer: Id,
     /// The relay as metrics name it.
     pub label: String,
+    /// Whether its lease holds.
+    pub pulse: Pulse,
     /// Where messages go.
     pub way: Way,
     /// What holds for the lanes and the workspace.
@@ -72,6 +76,7 @@ impl Bench {
             home: shift.home.clone(),
             mailer: shift.lease(),
             label: relay.kind.label(),
+            pulse: shift.pulse(),
             way: Way::open(&shift.home, relay).await?,
             purse: limits.purse_of(relay),
             limits,
@@ -128,6 +133,7 @@ impl Bench {
             let session = Session::open(target, &self.timers).await?;
             *slot = Some(if self.grouping.is_trusted() { session } else { session.plainly() });
         }
+        failpoint::reach("connected");
         Ok(())
     }
 

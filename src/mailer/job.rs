@@ -6,9 +6,9 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::bench::Bench;
 use super::fault::Fault;
+use super::retry;
 use super::status::{self, Class};
 use super::wire::Reply;
-use super::{retry, text};
 use crate::audience::address::Address;
 use crate::campaign::delivery::{Claimed, Mark, Outcome, State};
 use crate::campaign::press::Press;
@@ -32,12 +32,12 @@ impl Job {
         Mark { id, campaign, snapshot: self.claimed.snapshot(), relay }
     }
 
-    /// Address and text in wire form, or why there is none.
-    pub fn compose(&self, date: Millis) -> Result<(Address, Vec<u8>), Outcome> {
+    /// The address, and in `out` the text in wire form with its last dot; or why there is none.
+    pub fn compose(&self, date: Millis, out: &mut Vec<u8>) -> Result<Address, Outcome> {
         let address = Address::parse(&self.claimed.address).map_err(|_| self.skipped("skipped-address"))?;
-        let rendered = self.press.render(&self.claimed).map_err(|reason| self.skipped(reason.key))?;
-        let text = text::stuff(&self.press.write(&self.claimed, &address, &rendered, date));
-        Ok((address, text))
+        self.press.compose(&self.claimed, &address, date, out).map_err(|reason| self.skipped(reason.key))?;
+        out.extend_from_slice(b".\r\n");
+        Ok(address)
     }
 
     /// An end, or a way on.

@@ -1,6 +1,7 @@
 //! The way out: claim, last word, SMTP, result.
 
 pub mod allowance;
+pub mod beat;
 pub mod bench;
 pub mod capture;
 pub mod choice;
@@ -13,8 +14,10 @@ pub mod grouping;
 pub mod job;
 pub mod lease;
 pub mod limits;
+pub mod maillog;
 pub mod post;
 pub mod purse;
+pub mod reconcile;
 pub mod relay;
 pub mod retry;
 pub mod session;

@@ -16,7 +16,9 @@ use crate::audience::{consent, contact, list, subscription};
 use crate::campaign::{delivery, state, tally};
 use crate::feedback::event;
 use crate::ground::db::Conn;
+use crate::ground::db::standing::Errand;
 use crate::ground::error::Result;
+use crate::ground::failpoint;
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
 
@@ -65,7 +67,7 @@ pub async fn leave(
     reason: Reason,
     through: Option<Id>,
 ) -> Result<Gone> {
-    let mut tx = home.db.write().await?;
+    let mut tx = home.db.write_for(Errand::Goodbye).await?;
     let Some(found) = contact::get(&mut tx, person).await? else {
         return Ok(Gone::Nothing);
     };
@@ -80,7 +82,9 @@ pub async fn leave(
     if let (Some(campaign), true) = (through, gone != Gone::Nothing) {
         tally::add(&mut tx, campaign, tally::UNSUBSCRIBED, 0, 1).await?;
     }
+    failpoint::reach("erasing");
     tx.commit().await?;
+    failpoint::reach("erased");
     Ok(gone)
 }
 
@@ -93,7 +97,7 @@ pub async fn erase(
     reason: Reason,
     through: Option<Id>,
 ) -> Result<Gone> {
-    let mut tx = home.db.write().await?;
+    let mut tx = home.db.write_for(Errand::Goodbye).await?;
     let mut found = contact::find(&mut tx, workspace, address).await?;
     if let Some(person) = &found
         && contact::hold(&mut tx, &home.db, &[person.id]).await?.is_empty()

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use futures_util::TryStreamExt;
 use sqlx::Row;
@@ -17,9 +17,11 @@ use super::{erasure, scrub};
 use crate::audience::contact;
 use crate::audience::tombstone::{self, Mark};
 use crate::ground::db::Sql;
+use crate::ground::db::standing::Errand;
 use crate::ground::error::{Error, Result};
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
+use crate::ground::sync;
 
 /// The reason word of a line that takes a tombstone back.
 pub const LIFTED: &str = "lifted";
@@ -46,6 +48,7 @@ pub struct Entry {
 pub fn note(home: &Installation, entries: &[Entry]) -> Result<()> {
     let path = path(home);
     let write = || -> std::io::Result<()> {
+        let fresh = !path.exists();
         let mut file = OpenOptions::new().create(true).read(true).append(true).open(&path)?;
         // A line that a crash cut off must not swallow this one.
         let mut text = if ends_a_line(&mut file)? { String::new() } else { "\n".to_owned() };
@@ -55,7 +58,12 @@ pub fn note(home: &Installation, entries: &[Entry]) -> Result<()> {
             text.push_str(&format!("{workspace} {list} {digest} {day} {reason}\n"));
         }
         file.write_all(text.as_bytes())?;
-        file.sync_data()
+        sync::or_end(path.display(), file.sync_data());
+        if fresh {
+            let folder = path.parent().unwrap_or(Path::new("."));
+            sync::or_end(folder.display(), fs::File::open(folder)?.sync_all());
+        }
+        Ok(())
     };
     write().map_err(Error::io(path.display()))
 }
@@ -88,25 +96,33 @@ pub fn length(home: &Installation) -> u64 {
 /// the people they belong to. To be called before anything is sent or imported. Returns how many
 /// people went; quick when nothing is missing.
 pub async fn carry_out(home: &Installation) -> Result<u64> {
-    let missing = missing(home).await?;
+    let gone = catch_up(home, &missing(home).await?).await?;
+    if let Some((erasures, people)) = gone {
+        tracing::warn!(erasures, people, "the database was older than the log of erasures");
+    }
+    Ok(gone.map_or(0, |(_, people)| people))
+}
+
+/// Carries erasures out that a database has missed. Returns how many there were and how many
+/// people went; `None` when there were none.
+pub async fn catch_up(home: &Installation, missing: &[Entry]) -> Result<Option<(usize, u64)>> {
     if missing.is_empty() {
-        return Ok(0);
+        return Ok(None);
     }
     let graves: Vec<_> = missing.iter().map(|e| (e.workspace, e.list, e.mark, e.reason.as_str(), e.day)).collect();
-    let mut tx = home.db.write().await?;
+    let mut tx = home.db.write_for(Errand::Goodbye).await?;
     tombstone::set_many(&mut tx, &graves).await?;
     tx.commit().await?;
     scrub::reopen(home)?;
     let mut due: BTreeMap<Id, HashMap<Mark, Vec<Id>>> = BTreeMap::new();
-    for entry in &missing {
+    for entry in missing {
         due.entry(entry.workspace).or_default().entry(entry.mark).or_default().push(entry.list);
     }
     let mut gone = 0;
     for (workspace, marks) in &due {
         gone += walk(home, *workspace, marks).await?;
     }
-    tracing::warn!(erasures = missing.len(), people = gone, "the database was older than the log of erasures");
-    Ok(gone)
+    Ok(Some((missing.len(), gone)))
 }
 
 /// What stands in the log and not in the database. One walk over all tombstones is quicker than
@@ -131,10 +147,24 @@ async fn missing(home: &Installation) -> Result<Vec<Entry>> {
     Ok(last.into_values().collect())
 }
 
+/// The erasures whose tombstones were set on a day or later.
+pub async fn erased_since(home: &Installation, day: i64) -> Result<Vec<Entry>> {
+    let mut conn = home.db.read().await?;
+    let rows = sqlx::query("select workspace_id, list_id, digest, day, reason from tombstone where day >= $1")
+        .bind(day)
+        .fetch_all(&mut *conn)
+        .await?;
+    let entry = |row: &sqlx::any::AnyRow| {
+        let mark = row.get::<Vec<u8>, _>(2).try_into().ok()?;
+        Some(Entry { workspace: row.get(0), list: row.get(1), mark, day: row.get(3), reason: row.get(4) })
+    };
+    Ok(rows.iter().filter_map(entry).collect())
+}
+
 async fn walk(home: &Installation, workspace: Id, marks: &HashMap<Mark, Vec<Id>>) -> Result<u64> {
     let (mut after, mut gone): (Id, u64) = (0, 0);
     loop {
-        let mut tx = home.db.write().await?;
+        let mut tx = home.db.write_for(Errand::Goodbye).await?;
         let rows = Sql::new("select id, canonical from contact where workspace_id = ")
             .bind(workspace)
             .push(" and id > ")

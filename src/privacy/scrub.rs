@@ -31,6 +31,10 @@ const PART: u32 = 10;
 /// Sweeps the folders, rewrites the tables that hold people and lets go of old journals. False when
 /// the database keeps old journals all the same (see `Db::scrub`); then the debt stays.
 pub async fn now(home: &Installation) -> Result<bool> {
+    // While the store is carried elsewhere it is not rewritten; the debt goes along.
+    if home.db.standing().await?.is_some() {
+        return Ok(false);
+    }
     let end = replay::length(home);
     sweep::owed(home).await?;
     let clean = home.db.scrub(PERSONAL).await?;
@@ -129,6 +133,7 @@ async fn run(home: Installation, nudged: Arc<Notify>) {
         let began = Instant::now();
         match now(&home).await {
             Ok(true) => {}
+            Ok(false) if matches!(home.db.standing().await, Ok(Some(_))) => {}
             Ok(false) => {
                 tracing::warn!("the database keeps old journals; docs/privacy.md says how to let it drop them")
             }

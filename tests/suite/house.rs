@@ -89,11 +89,15 @@ impl House {
     pub async fn leave(self) {
         self.home.db.close().await;
         if let Some((name, _)) = &self.database {
-            let mut admin = admin().await;
-            let drop = format!("drop database {name} with (force)");
-            sqlx::raw_sql(sqlx::AssertSqlSafe(drop)).execute(&mut admin).await.expect("drops the database");
+            remove(name).await;
         }
     }
+}
+
+/// Drops a database that [`create`] made.
+pub async fn remove(name: &str) {
+    let drop = format!("drop database {name} with (force)");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(drop)).execute(&mut admin().await).await.expect("drops the database");
 }
 
 async fn admin() -> AnyConnection {
@@ -101,7 +105,8 @@ async fn admin() -> AnyConnection {
     AnyConnection::connect(&url).await.expect("the server of TEST_DATABASE_URL answers")
 }
 
-async fn create() -> (String, String) {
+/// A fresh database on the server: its name and its URL.
+pub async fn create() -> (String, String) {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let name = format!("sendoff_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::SeqCst));
     let create = format!("create database {name} template template0 encoding 'UTF8' lc_collate 'C' lc_ctype 'C'");

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sendoff::audience::subscription;
 use sendoff::campaign::cap::Cap;
-use sendoff::campaign::delivery::{self, regroup};
+use sendoff::campaign::delivery::{self, Mark, regroup};
 use sendoff::campaign::lane::{self, Lane};
 use sendoff::campaign::state::{self, State};
 use sendoff::cli::cap::{Limits, OrNone};
@@ -20,6 +20,7 @@ use sendoff::mailer::standing::{self, STRIKES};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
+use crate::canary;
 use crate::house::{House, Kind, NOW, both};
 use crate::mailer::{LETTER, campaign, house_with, mail, recipients, start, states, use_relay};
 use crate::sink::{Act, Plan, Sink};
@@ -458,3 +459,22 @@ async fn two_mailers_share_one_limit() {
     assert_eq!(states(&house).await, [("accepted", 50), ("pending", 70)].into());
     house.leave().await;
 }
+
+both!(a_letter_put_off_is_not_marked_before_its_time, |house| {
+    house_with(house, 1).await;
+    let running = start(house, LETTER).await;
+    let [claimed] = canary::claim(house, canary::MAILER, running.id, 1).await.try_into().expect("one letter");
+    let mark = async || {
+        let mark = Mark { id: claimed.id, campaign: running.id, snapshot: claimed.snapshot(), relay: 1 };
+        let mut tx = house.home.db.write().await.expect("a transaction");
+        let marked = delivery::mark(&mut tx, canary::MAILER, &[mark], house.home.clock.now()).await.expect("asked");
+        tx.commit().await.expect("committed");
+        marked.len()
+    };
+
+    assert_eq!(mark().await, 1);
+    canary::end(house, &running, &[(claimed.id, delivery::State::Pending)]).await;
+    assert_eq!(mark().await, 0, "whoever had claimed it before it was put off must not send it");
+    house.home.clock.advance(1);
+    assert_eq!(mark().await, 1);
+});

@@ -12,7 +12,7 @@ const FLOORS: &[&[&str]] = &[
     &["campaign"],
     &["mailer", "feedback"],
     &["privacy", "report"],
-    &["web"],
+    &["web", "relocation"],
     &["cli"],
 ];
 
@@ -40,7 +40,10 @@ const OWNERS: &[(&str, &str)] = &[
     ("allowance", "mailer/allowance"),
     ("standing", "mailer/standing"),
     ("lease", "mailer/lease"),
+    ("beat", "mailer/beat"),
     ("event", "feedback/event"),
+    ("standing", "ground/db/standing"),
+    ("carried", "relocation/progress"),
 ];
 
 fn sources() -> Vec<(String, String)> {

@@ -148,7 +148,7 @@ both!(a_stop_does_not_wait_for_a_silent_relay, |house| {
         until(|| sink.heard("RCPT")).await;
         stop.send(true).expect("someone listens");
     };
-    let work = shift::work(&house.home, Mode::Forever, Arc::new(|| true), stopped);
+    let work = Box::pin(shift::work(&house.home, Mode::Forever, Arc::new(|| true), stopped));
     let (ended, ()) =
         timeout(Duration::from_secs(10), async { tokio::join!(work, stopping) }).await.expect("a quick end");
 

@@ -10,10 +10,11 @@ use tokio::time::timeout;
 use super::{Dock, Round, Sending};
 use crate::campaign::delivery::{self, Claim, Claimed};
 use crate::ground::error::Result;
-use crate::mailer::dispatch;
+use crate::ground::failpoint;
 use crate::mailer::job::Job;
 use crate::mailer::limits::Gate;
 use crate::mailer::worker::told;
+use crate::mailer::{dispatch, lease};
 
 /// How long a relay may leave its queue full before others take over.
 const STUCK: Duration = Duration::from_secs(2);
@@ -59,7 +60,19 @@ impl Round {
 
     pub(super) async fn claim(&self, sending: &Sending, lane: &str, limit: usize) -> Result<Vec<Claimed>> {
         let wanted = Claim { mailer: self.shift.lease(), campaign: sending.campaign.id, lane, limit, now: self.now() };
-        delivery::claim(&self.shift.home.db, &self.shift.hand, &wanted).await
+        let db = &self.shift.home.db;
+        let claimed = match db.is_shared() {
+            true => {
+                let mut tx = db.write().await?;
+                lease::hold(&mut tx, db, self.shift.lease()).await?;
+                let claimed = delivery::claim::lease(&mut tx, db, &wanted).await?;
+                tx.commit().await?;
+                claimed
+            }
+            false => delivery::claim(db, &self.shift.hand, &wanted).await?,
+        };
+        failpoint::reach("claimed");
+        Ok(claimed)
     }
 
     pub(super) fn put_back(&self, gate: &Gate, seats: &[usize]) {

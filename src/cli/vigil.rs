@@ -1,0 +1,102 @@
+//! What a command that runs for long keeps an eye on: the word to stop, and whether the store it
+//! works on is still in use. While the store is carried elsewhere nothing is sent; once it is
+//! elsewhere, the command ends.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::serve::stop_signal;
+use crate::ground::clock::Millis;
+use crate::ground::db::is_missing;
+use crate::ground::db::standing::State;
+use crate::ground::error::{Error, Message, Result};
+use crate::ground::installation::Installation;
+use crate::mailer::shift::{self, Gate, Mode};
+
+/// How often the store is asked.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Watches for one command.
+#[derive(Clone)]
+pub struct Vigil {
+    /// True once the command is to end.
+    pub stop: watch::Receiver<bool>,
+    /// True while nothing may be sent.
+    rest: watch::Receiver<bool>,
+    left: Arc<OnceLock<Message>>,
+}
+
+impl Vigil {
+    /// Begins. The first look is over when this returns.
+    pub async fn start(home: &Installation) -> Result<Self> {
+        let resting = home.db.standing().await?.is_some();
+        let (stop, stopped) = watch::channel(false);
+        let (rest, rested) = watch::channel(resting);
+        let left = Arc::<OnceLock<Message>>::default();
+        tokio::spawn(watch(home.clone(), stop_signal(), stop, rest, left.clone()));
+        Ok(Self { stop: stopped, rest: rested, left })
+    }
+
+    /// Sends while nothing stands against it, until the command is to end or, with
+    /// [`Mode::UntilIdle`], nothing is due.
+    pub async fn send(&self, home: &Installation, mode: Mode, gate: Gate) -> Result<Option<Millis>> {
+        loop {
+            if mode == Mode::UntilIdle
+                && let Some(standing) = home.db.standing().await?
+            {
+                return Err(standing.refusal());
+            }
+            let mut rest = self.rest.clone();
+            let mut stop = self.stop.clone();
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => return Ok(None),
+                _ = rest.wait_for(|rest| !*rest) => {}
+            }
+            let next = shift::work(home, mode, gate.clone(), self.rest.clone()).await?;
+            if *self.stop.borrow() || mode == Mode::UntilIdle && !*self.rest.borrow() {
+                return Ok(next);
+            }
+        }
+    }
+
+    /// An error when the command ended because the data are elsewhere.
+    pub fn verdict(&self) -> Result<()> {
+        self.left.get().map_or(Ok(()), |message| Err(Error::Closed(message.clone())))
+    }
+}
+
+async fn watch(
+    home: Installation,
+    mut asked: watch::Receiver<bool>,
+    stop: watch::Sender<bool>,
+    rest: watch::Sender<bool>,
+    left: Arc<OnceLock<Message>>,
+) {
+    loop {
+        tokio::select! {
+            _ = asked.wait_for(|asked| *asked) => break,
+            () = tokio::time::sleep(LOOK) => {}
+        }
+        let why = match home.db.standing().await {
+            Ok(Some(standing)) if standing.state == State::Moved => standing.refusal().message(),
+            Ok(standing) => {
+                let resting = standing.is_some();
+                if rest.send_if_modified(|rest| std::mem::replace(rest, resting) != resting) {
+                    tracing::warn!(resting, "sending rests while the data are carried elsewhere");
+                }
+                continue;
+            }
+            // The old store was removed before anyone here looked.
+            Err(Error::Db(error)) if is_missing(&error) => Message::new("store-gone"),
+            // A database that is away is for others to report.
+            Err(_) => continue,
+        };
+        // Set once, by this task alone.
+        let _ = left.set(why);
+        break;
+    }
+    let _ = rest.send(true);
+    let _ = stop.send(true);
+}

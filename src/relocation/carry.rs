@@ -1,0 +1,81 @@
+//! Carries rows over, table by table and page by page in the order of their keys. While one page is
+//! being written the next is read.
+
+use super::Step;
+use super::progress::{self, Mark};
+use crate::ground::db::copy::Copier;
+use crate::ground::db::standing::Errand;
+use crate::ground::db::table::{Page, Table};
+use crate::ground::db::value::Value;
+use crate::ground::db::{Conn, Db};
+use crate::ground::error::Result;
+
+/// Rows and bytes of a page. Two pages are in memory at a time.
+const ROWS: usize = 10_000;
+const BYTES: usize = 4 << 20;
+/// Rows asked for while it is not known how large they are.
+const FEW: usize = 64;
+
+/// Carries every table over, each from where an earlier try had come to.
+pub async fn all(from: &mut Conn, tables: &[Table], to: &Db, told: &mut dyn FnMut(Step)) -> Result<()> {
+    let marks = progress::all(to).await?;
+    let mut copier = Copier::open(to).await?;
+    for table in tables {
+        let after = match marks.get(&table.name) {
+            Some(Mark::Whole) => continue,
+            Some(Mark::Upto(key)) => Some(key.clone()),
+            None => None,
+        };
+        // What a crash left behind the last note comes again.
+        remove(to, table, after.as_deref(), None).await?;
+        range(from, table, (after, None), to, &mut copier, true, told).await?;
+        progress::note(to, &table.name, &Mark::Whole).await?;
+    }
+    copier.close().await
+}
+
+/// Carries the rows of one stretch over again.
+pub async fn again(
+    from: &mut Conn,
+    table: &Table,
+    (after, upto): (Option<Vec<Value>>, Option<Vec<Value>>),
+    to: &Db,
+) -> Result<()> {
+    remove(to, table, after.as_deref(), upto.as_deref()).await?;
+    let mut copier = Copier::open(to).await?;
+    range(from, table, (after, upto), to, &mut copier, false, &mut |_| {}).await?;
+    copier.close().await
+}
+
+async fn remove(to: &Db, table: &Table, after: Option<&[Value]>, upto: Option<&[Value]>) -> Result<()> {
+    let mut tx = to.write_for(Errand::Carrying).await?;
+    table.clear(&mut tx, after, upto).await?;
+    tx.commit().await
+}
+
+async fn range(
+    from: &mut Conn,
+    table: &Table,
+    (after, upto): (Option<Vec<Value>>, Option<Vec<Value>>),
+    to: &Db,
+    copier: &mut Copier,
+    noted: bool,
+    told: &mut dyn FnMut(Step),
+) -> Result<()> {
+    let names = table.names();
+    let mut most = FEW;
+    let mut page = table.page(from, (after.as_deref(), upto.as_deref()), most, BYTES).await?;
+    while let Page { rows, last: Some(last) } = page {
+        let count = rows.len();
+        // Rows that are asked for and do not fit are read for nothing.
+        most = if count < most { count.max(FEW) } else { (most * 4).min(ROWS) };
+        let writing = async {
+            copier.copy_in(&table.name, &names, rows).await?;
+            if noted { progress::note(to, &table.name, &Mark::Upto(last.clone())).await } else { Ok(()) }
+        };
+        let reading = table.page(from, (Some(&last), upto.as_deref()), most, BYTES);
+        page = tokio::try_join!(writing, reading)?.1;
+        told(Step::Carrying { table: table.name.clone(), rows: count as u64 });
+    }
+    Ok(())
+}
