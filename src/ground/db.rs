@@ -40,6 +40,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "sending", include_str!("../../migrations/0002_sending.sql")),
     (3, "time", include_str!("../../migrations/0003_time.sql")),
     (4, "data", include_str!("../../migrations/0004_data.sql")),
+    (5, "lanes", include_str!("../../migrations/0005_lanes.sql")),
     (6, "nodes", include_str!("../../migrations/0006_nodes.sql")),
     (10, "relocation", include_str!("../../migrations/0010_relocation.sql")),
 ];

@@ -26,7 +26,7 @@ pub const LETTER: &str = "+++\nname = \"autumn\"\nlist = \"News\"\nfrom = \"Shop
 
 pub async fn use_relay(house: &House, target: Target, connections: u32) {
     let mut tx = house.home.db.write().await.expect("a transaction");
-    let relay = Relay { kind: Kind::Smtp(Box::new(target)), connections, rate: None };
+    let relay = Relay { connections, ..Relay::to(Kind::Smtp(Box::new(target))) };
     relay::set(&house.home, &mut tx, house.workspace.id, &relay).await.expect("a relay");
     setting::set(&mut tx, Setting::RelayPatience, "1").await.expect("a setting");
     tx.commit().await.expect("committed");

@@ -9,6 +9,7 @@ use futures_util::FutureExt;
 use rand::RngExt;
 use sendoff::audience::contact::Values;
 use sendoff::audience::tombstone::EVERY_LIST;
+use sendoff::campaign::cap::Cap;
 use sendoff::campaign::delivery::State as Fate;
 use sendoff::campaign::state::Campaign;
 use sendoff::ground::clock::Clock;
@@ -118,7 +119,8 @@ async fn fill(house: &House, events: i64) -> Campaign {
             Smtp::parse("smtp://user:secret@mail.example:587?tls=required").expect("a target"),
         )),
         connections: 3,
-        rate: Some(12.5),
+        cap: Cap { rate: Some(12.5), ..Cap::default() },
+        ..Relay::default()
     };
     relay::set(&house.home, &mut tx, house.workspace.id, &relay).await.expect("a relay");
     tx.commit().await.expect("committed");
