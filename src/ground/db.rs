@@ -21,6 +21,7 @@ use super::error::{Message, Result};
 use standing::Errand;
 
 pub mod copy;
+pub mod index;
 mod scrub;
 pub mod standing;
 pub mod table;
