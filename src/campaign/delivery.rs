@@ -20,6 +20,8 @@ pub mod freeze;
 pub mod mark;
 pub mod progress;
 pub mod record;
+pub mod stray;
+pub mod uncertain;
 
 use sqlx::Row;
 

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::delivery::uncertain::Fate;
 use super::schedule::{Schedule, Words};
 use crate::audience::address::{Address, is_hidden};
 use crate::content::letter::{Draft, Format, Layout, Tracking};
@@ -25,6 +26,8 @@ pub struct File {
     pub draft: Draft,
     /// When it is sent.
     pub schedule: Schedule,
+    /// What becomes of letters whose answer was lost.
+    pub fate: Fate,
 }
 
 /// A mailbox with a name, as in `Shop <news@example.org>`.
@@ -83,6 +86,7 @@ struct Front {
     every: Option<String>,
     on: Option<toml::Value>,
     late: Option<String>,
+    uncertain: Option<String>,
 }
 
 /// Longest campaign file, in bytes; a letter is clipped by mail programs long before.
@@ -134,6 +138,7 @@ impl File {
                 tracking: front.tracking.as_deref().unwrap_or("none").parse::<Tracking>()?,
             },
             schedule,
+            fate: front.uncertain.as_deref().unwrap_or("hold").parse()?,
         })
     }
 }
@@ -176,6 +181,7 @@ const KEYS: &[&str] = &[
     "every",
     "on",
     "late",
+    "uncertain",
 ];
 
 /// Names the line of the file, the key and, for a misspelt key, the one that was meant.
@@ -233,6 +239,16 @@ mod tests {
         assert_eq!(file.from.address, "news@example.org");
         assert_eq!(file.draft.body, format!("{}# Привет\n", "\n".repeat(6)));
         assert_eq!(file.draft.tracking, Tracking::None);
+        assert_eq!(file.fate, Fate::Hold);
+    }
+
+    #[test]
+    fn a_campaign_chooses_what_becomes_of_lost_answers() {
+        let with = |line: &str| LETTER.replace("+++\n#", &format!("{line}\n+++\n#"));
+
+        let resend = File::parse(&with("uncertain = \"resend\""), Format::Md).expect("reads");
+        assert_eq!(resend.fate, Fate::Resend);
+        assert_eq!(refusal(&with("uncertain = \"perhaps\"")).key, "unknown-word");
     }
 
     #[test]

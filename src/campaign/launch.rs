@@ -15,6 +15,7 @@ use crate::content::letter::Frame;
 use crate::ground::clock::Millis;
 use crate::ground::db::{Conn, Sql};
 use crate::ground::error::{Error, Message, Result};
+use crate::ground::failpoint;
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
 use crate::ground::setting::{self, Setting};
@@ -84,6 +85,7 @@ pub async fn start(home: &Installation, campaign: &Campaign) -> Result<Option<u6
     if !state::run(&mut tx, campaign, &text, now).await? {
         return Ok(None);
     }
+    state::choose(&mut tx, campaign.id, campaign.file()?.fate).await?;
     link::add(&mut tx, campaign.id, &links).await?;
     let db = home.db.clone();
     let earliest = match hold(&mut tx, campaign, &schedule, now).await? {
@@ -112,7 +114,9 @@ pub async fn start(home: &Installation, campaign: &Campaign) -> Result<Option<u6
         },
     )
     .await?;
+    failpoint::reach("freezing");
     tx.commit().await?;
+    failpoint::reach("frozen");
     Ok(Some(planned))
 }
 

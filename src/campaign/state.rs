@@ -10,7 +10,7 @@
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::delivery;
+use super::delivery::{self, stray::Stray, uncertain::Fate};
 use super::file::File;
 use super::schedule::Beginning;
 use crate::content::letter::Format;
@@ -237,6 +237,21 @@ pub async fn run(conn: &mut Conn, campaign: &Campaign, frozen: &str, now: Millis
     if elsewhere { Ok(false) } else { Err(refusal(&current, "start")) }
 }
 
+/// Fixes what becomes of its letters whose answer is lost.
+pub async fn choose(conn: &mut Conn, campaign: Id, fate: Fate) -> Result<()> {
+    sqlx::query("update campaign set fate = $1 where id = $2").bind(fate.as_str()).bind(campaign).execute(conn).await?;
+    Ok(())
+}
+
+/// Lets a finished campaign run again, because letters of it are to be repeated.
+pub async fn reopen(conn: &mut Conn, campaign: Id) -> Result<()> {
+    sqlx::query("update campaign set state = 'running', finished_at = null where id = $1 and state = 'finished'")
+        .bind(campaign)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// Lets a running campaign stand still. What is in flight ends; nothing new starts.
 pub async fn pause(conn: &mut Conn, campaign: &Campaign, reason: &str) -> Result<()> {
     let moved = sqlx::query("update campaign set state = 'paused', reason = $1 where id = $2 and state = 'running'")
@@ -280,10 +295,23 @@ pub async fn cancel(conn: &mut Conn, campaign: &Campaign, now: Millis) -> Result
     delivery::skip_pending(conn, campaign.id, "cancelled", now).await
 }
 
-/// Ends a running campaign whose deliveries have all ended. Returns whether it has.
+/// Ends a running campaign whose deliveries have all ended. Returns whether it has. What is
+/// uncertain has ended when the campaign holds it, or was repeated as often as it may be.
 pub async fn finish(conn: &mut Conn, id: Id, now: Millis) -> Result<bool> {
-    if !delivery::is_settled(conn, id).await? {
+    if delivery::uncertain::repeat(conn, Some(id), now).await? > 0 || !delivery::is_settled(conn, id).await? {
         return Ok(false);
+    }
+    match delivery::stray::take_in(conn, id, now).await? {
+        Stray::None => {}
+        Stray::TakenIn if delivery::is_settled(conn, id).await? => {}
+        Stray::TakenIn => return Ok(false),
+        Stray::Unknown(word) => {
+            let reason = Message::new("paused-stray").with("word", word);
+            if let Some(campaign) = get(conn, id).await?.filter(|campaign| campaign.state == State::Running) {
+                pause(conn, &campaign, &reason.pack()).await?;
+            }
+            return Ok(true);
+        }
     }
     sqlx::query("update campaign set state = 'finished', finished_at = $1 where id = $2 and state = 'running'")
         .bind(now)

@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use super::{
     brand, campaign, contact, demo, export, field, import, list, log, mail, move_, relay, residue, segment, serve,
-    setting, workspace,
+    setting, uncertain, workspace,
 };
 use crate::ground::text::Lang;
 
@@ -104,6 +104,12 @@ pub enum Command {
     },
     /// Send what is due
     Mail(mail::Args),
+    /// List and settle the letters whose fate the relay alone knows
+    Uncertain {
+        /// What to do
+        #[command(subcommand)]
+        command: uncertain::Command,
+    },
     /// Carry the installation to PostgreSQL, or back to a folder
     Move(move_::Args),
     /// Show, correct, restrict and erase a person

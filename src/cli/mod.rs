@@ -20,6 +20,7 @@ pub mod segment;
 pub mod series;
 pub mod serve;
 pub mod setting;
+pub mod uncertain;
 pub mod usage;
 pub mod vigil;
 pub mod watch;
@@ -93,6 +94,7 @@ async fn command(home: &Installation, cli: Cli, lang: Lang) -> Result<Report> {
             watch::run(home, &workspace?, &name, lang, cli.json).await
         }
         Command::Campaign { command } => campaign::run(home, &workspace?, command, lang).await,
+        Command::Uncertain { command } => uncertain::run(home, &workspace?, command, lang).await,
         Command::Contact { command } => contact::run(home, &workspace?, command, lang).await,
         Command::Export(args) => export::run(home, &workspace?, args, lang).await,
         Command::Residue(args) => residue::run(home, args, lang).await,

@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::event::{self, Hit};
 use crate::ground::error::{Error, Result};
+use crate::ground::failpoint;
 use crate::ground::installation::Installation;
 use crate::ground::ledger::Ledger;
 
@@ -184,7 +185,10 @@ impl Writer {
             return;
         }
         match self.ledger.append(hits.iter().map(line).collect()).await {
-            Ok(()) => self.spilled = true,
+            Ok(()) => {
+                failpoint::reach("spilled");
+                self.spilled = true;
+            }
             Err(error) => {
                 self.lost.fetch_add(hits.len() as u64, Ordering::Relaxed);
                 tracing::error!(error = ?error.message().key, hits = hits.len(), "hits are lost: neither database nor disk takes them");

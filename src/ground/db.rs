@@ -17,7 +17,10 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyPool, Arguments, ConnectOptions, Connection, Executor, SqlSafeStr};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+use super::clock::Millis;
 use super::error::{Message, Result};
+use super::failpoint::{self, Sabotage};
+use super::sync;
 use standing::Errand;
 
 pub mod copy;
@@ -34,6 +37,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "first tables", include_str!("../../migrations/0001_first_tables.sql")),
     (2, "sending", include_str!("../../migrations/0002_sending.sql")),
     (3, "time", include_str!("../../migrations/0003_time.sql")),
+    (6, "nodes", include_str!("../../migrations/0006_nodes.sql")),
     (10, "relocation", include_str!("../../migrations/0010_relocation.sql")),
 ];
 
@@ -71,9 +75,13 @@ pub struct Tx {
 }
 
 impl Tx {
-    /// Makes everything durable; on a dropped `Tx` nothing happened.
+    /// Makes everything durable; on a dropped `Tx` nothing happened. When the disk refuses to confirm
+    /// it, the process ends.
     pub async fn commit(self) -> Result<()> {
-        Ok(self.inner.commit().await?)
+        match self.inner.commit().await {
+            Err(error) if is_unsynced(&error) => sync::end("the database", error),
+            done => Ok(done?),
+        }
     }
 }
 
@@ -119,6 +127,9 @@ impl Db {
             .max_connections(16)
             .acquire_timeout(Duration::from_secs(10))
             .test_before_acquire(dialect == Dialect::Postgres)
+            // SQLite ends a transaction by itself when the disk is full. The driver then believes for
+            // ever that one is open, and the connection could begin no other.
+            .before_acquire(|conn, _| Box::pin(async move { Ok(!conn.is_in_transaction()) }))
             .after_connect(move |conn, _| {
                 Box::pin(async move {
                     conn.execute(session(dialect)).await?;
@@ -192,6 +203,51 @@ impl Db {
         }
     }
 
+    /// The time by the database's own clock in ms since 1970 UTC, as it is when the expression is
+    /// reached: machines that share a database may disagree about the hour.
+    pub fn now(&self) -> &'static str {
+        match self.dialect {
+            Dialect::Sqlite => "cast((julianday('now') - 2440587.5) * 86400000.0 as bigint)",
+            Dialect::Postgres => "cast(extract(epoch from clock_timestamp()) * 1000 as bigint)",
+        }
+    }
+
+    /// The time by the database's own clock.
+    pub async fn time(&self) -> Result<Millis> {
+        let row = Sql::new("select ").push(self.now()).first(&mut *self.read().await?).await?;
+        Ok(row.map_or(0, |row| sqlx::Row::get(&row, 0)))
+    }
+
+    /// What stands around the condition that a row holds, so that it goes on to hold until the
+    /// transaction ends, and what the select returns. A process that is stopped half-way must not
+    /// keep others from its rows for ever: the server ends its transaction after ten idle seconds.
+    pub fn pin(&self) -> (&'static str, &'static str) {
+        match self.dialect {
+            Dialect::Sqlite => ("select '' ", ""),
+            Dialect::Postgres => {
+                ("select set_config('idle_in_transaction_session_timeout', '10000', true) ", " for share")
+            }
+        }
+    }
+
+    /// What ends a select of rows of which those are left out that another transaction holds.
+    pub fn skip_held(&self) -> &'static str {
+        match self.dialect {
+            Dialect::Sqlite => "",
+            Dialect::Postgres => " for update skip locked",
+        }
+    }
+
+    /// Refuses to go on when another version of the program has changed the tables meanwhile.
+    pub async fn check_version(&self, conn: &mut Conn) -> Result<()> {
+        let ours = MIGRATIONS.iter().map(|(version, ..)| *version).max().unwrap_or(0);
+        let row = sqlx::query("select max(version) from _sqlx_migrations").fetch_one(conn).await?;
+        match sqlx::Row::get::<Option<i64>, _>(&row, 0) {
+            Some(theirs) if theirs > ours => Err(Message::new("database-newer").failed()),
+            _ => Ok(()),
+        }
+    }
+
     /// True where several machines can share this database.
     pub fn is_shared(&self) -> bool {
         self.dialect == Dialect::Postgres
@@ -218,10 +274,21 @@ impl Db {
     }
 }
 
+/// True when SQLite could not sync its journal or the folder around it (`SQLITE_IOERR_FSYNC` and
+/// `SQLITE_IOERR_DIR_FSYNC`). PostgreSQL ends by itself when it cannot.
+fn is_unsynced(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    matches!(code.as_deref(), Some("1034" | "1290"))
+}
+
 /// What each new connection is told. `full` is the promise that what we acknowledged survives a
 /// power cut; `secure_delete` blanks deleted rows; temporary tables never touch a disk.
 fn session(dialect: Dialect) -> &'static str {
     match dialect {
+        Dialect::Sqlite if failpoint::is_broken(Sabotage::NoSync) => {
+            "pragma busy_timeout = 30000; pragma journal_mode = wal; pragma synchronous = off; pragma cache_size = -16000"
+        }
+        Dialect::Postgres if failpoint::is_broken(Sabotage::NoSync) => "set synchronous_commit = off",
         Dialect::Sqlite => {
             "pragma busy_timeout = 30000; pragma journal_mode = wal; pragma synchronous = full; \
              pragma secure_delete = on; pragma temp_store = memory; pragma cache_size = -16000; pragma foreign_keys = off"

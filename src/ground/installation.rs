@@ -46,6 +46,11 @@ impl Installation {
         config.prepare()?;
         let keys = Keyring::load(&config.keys())?;
         let db = Db::connect(&config.database_url()).await?;
+        if db.is_shared()
+            && let Some(wrong) = clock.follow(db.time().await?)
+        {
+            tracing::warn!(seconds = wrong / 1_000, "this machine's clock differs from the database's, which is used");
+        }
         Ok(Self::over(config, clock, keys, db))
     }
 

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::{Error, Message, Result};
+use super::sync;
 
 /// Ends each line, so that one cut off by a crash is known as such.
 const END: &str = " .";
@@ -127,8 +128,12 @@ fn write(path: &Path, lines: &[String]) -> io::Result<()> {
     }
     let mut file = OpenOptions::new().create(true).append(true).open(path)?;
     file.write_all(text.as_bytes())?;
-    file.sync_data()?;
-    if fresh { File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all() } else { Ok(()) }
+    sync::or_end(path.display(), file.sync_data());
+    if fresh {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        sync::or_end(folder.display(), File::open(folder)?.sync_all());
+    }
+    Ok(())
 }
 
 async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {

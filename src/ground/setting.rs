@@ -26,6 +26,8 @@ pub enum Setting {
     RelayPatience,
     /// Seconds between "send" and the first letter, in which everything can be taken back.
     Hold,
+    /// Seconds after which a mailer that does not report is taken for dead.
+    LeaseTerm,
 }
 
 impl Setting {
@@ -39,6 +41,7 @@ impl Setting {
         Self::SmtpTimers,
         Self::RelayPatience,
         Self::Hold,
+        Self::LeaseTerm,
     ];
 
     /// The key on the command line.
@@ -52,6 +55,7 @@ impl Setting {
             Self::SmtpTimers => "smtp-timers",
             Self::RelayPatience => "relay-patience",
             Self::Hold => "hold",
+            Self::LeaseTerm => "lease-term",
         }
     }
 
@@ -66,6 +70,7 @@ impl Setting {
             Self::SmtpTimers => "setting-smtp-timers",
             Self::RelayPatience => "setting-relay-patience",
             Self::Hold => "setting-hold",
+            Self::LeaseTerm => "setting-lease-term",
         }
     }
 
@@ -77,7 +82,7 @@ impl Setting {
             Self::EhloName | Self::UnsubscribeMailbox => "",
             Self::RetryAfter => "900",
             Self::SmtpTimers => "100",
-            Self::RelayPatience => "30",
+            Self::RelayPatience | Self::LeaseTerm => "30",
             Self::Hold => "0",
         }
     }
@@ -109,6 +114,11 @@ impl Setting {
                     .split_once('@')
                     .is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty() && value.is_ascii())
             }),
+            Self::LeaseTerm => value
+                .parse::<u32>()
+                .ok()
+                .filter(|seconds| (2..=600).contains(seconds))
+                .map(|seconds| seconds.to_string()),
             Self::RetryAfter | Self::SmtpTimers | Self::RelayPatience => {
                 value.parse::<u32>().ok().filter(|seconds| *seconds > 0).map(|seconds| seconds.to_string())
             }

@@ -30,6 +30,7 @@ macro_rules! catalogue {
             include_str!(concat!("../../locales/", $lang, "/campaign.ftl")),
             include_str!(concat!("../../locales/", $lang, "/time.ftl")),
             include_str!(concat!("../../locales/", $lang, "/mailer.ftl")),
+            include_str!(concat!("../../locales/", $lang, "/nodes.ftl")),
             include_str!(concat!("../../locales/", $lang, "/public.ftl")),
             include_str!(concat!("../../locales/", $lang, "/privacy.ftl")),
             include_str!(concat!("../../locales/", $lang, "/report.ftl")),

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::fault::Fault;
 use super::grouping::Grouping;
+use super::lease::Pulse;
 use super::session::Session;
 use super::shift::Gate;
 use super::throttle::Throttle;
@@ -14,6 +15,7 @@ use super::way::{End, Way};
 use super::writer::Writer;
 use crate::campaign::delivery::{Claimed, Outcome, State};
 use crate::ground::clock::Millis;
+use crate::ground::failpoint;
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
 use crate::ground::metric;
@@ -29,6 +31,8 @@ pub struct Bench {
     pub mailer: Id,
     /// The relay as metrics name it.
     pub label: String,
+    /// Whether its lease holds.
+    pub pulse: Pulse,
     /// Where messages go.
     pub way: Way,
     /// The pace of the relay.
@@ -83,6 +87,7 @@ impl Bench {
             let session = Session::open(target, &self.timers).await?;
             *slot = Some(if self.grouping.is_trusted() { session } else { session.plainly() });
         }
+        failpoint::reach("connected");
         Ok(true)
     }
 }

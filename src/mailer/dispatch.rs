@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use super::bench::Bench;
 use super::grouping::Grouping;
 use super::job::Job;
+use super::lease;
 use super::relay::{self, Relay};
 use super::shift::Shift;
 use super::throttle::Throttle;
@@ -27,6 +28,7 @@ use crate::campaign::press::Press;
 use crate::campaign::state::{self, Campaign, State};
 use crate::ground::clock::Millis;
 use crate::ground::error::Result;
+use crate::ground::failpoint;
 use crate::ground::id::Id;
 use crate::ground::setting::{self, Setting};
 
@@ -166,7 +168,18 @@ async fn feed(
 async fn claim(shift: &Shift, campaign: &Campaign, lane: &str, limit: usize) -> Result<Vec<Claimed>> {
     let (home, now) = (&shift.home, shift.home.clock.now());
     let wanted = Claim { mailer: shift.lease(), campaign: campaign.id, lane, limit, now };
-    delivery::claim(&home.db, &shift.hand, &wanted).await
+    let claimed = match home.db.is_shared() {
+        true => {
+            let mut tx = home.db.write().await?;
+            lease::hold(&mut tx, &home.db, shift.lease()).await?;
+            let claimed = delivery::claim::lease(&mut tx, &home.db, &wanted).await?;
+            tx.commit().await?;
+            claimed
+        }
+        false => delivery::claim(&home.db, &shift.hand, &wanted).await?,
+    };
+    failpoint::reach("claimed");
+    Ok(claimed)
 }
 
 async fn running(shift: &Shift, workspace: Id) -> Result<Vec<Campaign>> {
@@ -212,6 +225,7 @@ async fn bench(shift: &Shift, workspace: Id, terms: &Terms, writer: &Writer, tro
         home: shift.home.clone(),
         mailer: shift.lease(),
         label: terms.relay.kind.label(),
+        pulse: shift.pulse(),
         way: Way::open(&shift.home, &terms.relay).await?,
         throttle: Throttle::new(terms.relay.rate),
         timers: Timers::scaled(terms.timers / 100.0),

@@ -18,6 +18,7 @@ use super::target::{Security, Target, is_helo};
 use super::timer::Timers;
 use super::wire::{Answer, Reply, Wire};
 use super::{text, tls};
+use crate::ground::failpoint;
 use crate::ground::metric::{self, Raised};
 
 pub mod turn;
@@ -167,7 +168,9 @@ impl Session {
             need(self.hear(self.timers.command, Phase::Envelope).await?, 250, Phase::Envelope)?;
         }
         let sender = weigh(self.hear(self.timers.mail, Phase::Envelope).await?)?;
+        failpoint::reach("mail");
         let recipient = weigh(self.hear(self.timers.rcpt, Phase::Envelope).await?)?;
+        failpoint::reach("rcpt");
         Ok(match (sender, recipient) {
             (sender, _) if sender.is_refusal() => Verdict::SenderRefused(sender),
             (_, recipient) if recipient.is_refusal() => Verdict::Refused(recipient),
@@ -181,10 +184,12 @@ impl Session {
             need(self.ask(Rset, self.timers.command, Phase::Envelope).await?, 250, Phase::Envelope)?;
         }
         let sender = weigh(self.ask(mail, self.timers.mail, Phase::Envelope).await?)?;
+        failpoint::reach("mail");
         if sender.is_refusal() {
             return Ok(Verdict::SenderRefused(sender));
         }
         let recipient = weigh(self.ask(rcpt, self.timers.rcpt, Phase::Envelope).await?)?;
+        failpoint::reach("rcpt");
         Ok(if recipient.is_refusal() { Verdict::Refused(recipient) } else { Verdict::Ready })
     }
 
@@ -208,6 +213,7 @@ impl Session {
             return Ok(go);
         }
         need(go, 354, Phase::Data)?;
+        failpoint::reach("data");
 
         // The end of the text and its dot go in one write: a second small one would wait for the
         // acknowledgement of the first.
@@ -219,8 +225,11 @@ impl Session {
             let reply = self.hear(self.timers.data, Phase::Body).await?;
             return Err(Cause::Answer(reply).at(Phase::Body));
         }
+        self.die_within(tail).await;
         self.wire.send(tail, self.timers.block).await.map_err(at(Phase::Dot))?;
+        failpoint::reach("dot-after");
         let reply = self.hear(self.timers.dot, Phase::Dot).await?;
+        failpoint::reach("answered");
         if !reply.is_positive() && !reply.is_refusal() {
             return Err(Cause::Answer(reply).at(Phase::Dot));
         }
@@ -228,6 +237,22 @@ impl Session {
             self.state = State::Idle;
         }
         Ok(reply)
+    }
+
+    /// Where the process is to die with part of a text written, writes that part and dies. With
+    /// passages left it writes nothing: the text goes out whole.
+    async fn die_within(&mut self, text: &[u8]) {
+        if text.is_empty() {
+            return;
+        }
+        let points = [("body", text.len() / 2), ("dot-before", text.len().saturating_sub(".\r\n".len()))];
+        for (point, part) in points {
+            if failpoint::is_last(point) {
+                // The process ends here; what the wire said matters to no one.
+                let _ = self.wire.send(&text[..part], self.timers.block).await;
+                failpoint::die();
+            }
+        }
     }
 
     /// Forgets an envelope that was accepted.

@@ -26,6 +26,7 @@ use crate::audience::address::Address;
 use crate::campaign::delivery::{self, Outcome, State};
 use crate::ground::clock::Millis;
 use crate::ground::error::Message;
+use crate::ground::failpoint::{self, Sabotage};
 
 /// How long a letter that is on the wire may take to end once the program is asked to stop.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -109,6 +110,13 @@ impl Line {
             if current.is_none() && next.is_none() {
                 continue;
             }
+            // A process that was stopped since the mark may find its letter settled by others.
+            if !bench.pulse.is_fresh() {
+                self.session = None;
+                self.untried(current).await;
+                self.untried(next).await;
+                return Some(FRESH);
+            }
             if self.is_over() || !self.is_still_wanted(current.as_ref()).await {
                 self.session = None;
                 self.untried(current).await;
@@ -154,6 +162,8 @@ impl Line {
                 Err(TryRecvError::Closed) => None,
             };
             let Some(asked) = self.asked.pop_front() else { return Next::Nothing };
+            let date = date.or_else(|| self.without_asking(Sabotage::NoGate));
+            failpoint::reach("marked");
             match date {
                 Some(date) => {
                     let mut text = std::mem::take(&mut self.spare);
@@ -206,10 +216,19 @@ impl Line {
                     return Err(Next::Trouble(self.bench.trouble.report(&fault)));
                 }
             }
-            let answer = self.bench.writer.mark(job.mark(self.bench.relay)).await;
+            let answer = match self.without_asking(Sabotage::MarkLate) {
+                Some(date) => given(date),
+                None => self.bench.writer.mark(job.mark(self.bench.relay)).await,
+            };
             self.asked.push_back(Asked { job, answer, _busy: busy });
         }
         Ok(())
+    }
+
+    /// A date for the message of who is not asked about: only where that promise is broken to see
+    /// that it is missed.
+    fn without_asking(&self, promise: Sabotage) -> Option<Millis> {
+        failpoint::is_broken(promise).then(|| self.bench.home.clock.now())
     }
 
     fn pipelines(&self) -> bool {
@@ -223,6 +242,9 @@ impl Line {
     /// Whether a letter may still go out, asked again when its mark is no longer fresh.
     async fn is_still_wanted(&self, letter: Option<&Letter>) -> bool {
         let Some(letter) = letter.filter(|letter| letter.marked.elapsed() > FRESH) else { return true };
+        if self.without_asking(Sabotage::NoGate).is_some() {
+            return true;
+        }
         match self.bench.home.db.read().await {
             Ok(mut conn) => {
                 delivery::may_send(&mut conn, self.bench.mailer, letter.job.claimed.id).await.unwrap_or(false)
@@ -272,6 +294,9 @@ impl Line {
     async fn answered(&mut self, letter: Letter, said: Result<Reply, Fault>) -> Option<Duration> {
         let bench = self.bench.clone();
         self.spare = letter.text;
+        if failpoint::is_broken(Sabotage::MarkLate) {
+            let _ = bench.writer.mark(letter.job.mark(bench.relay)).await.await;
+        }
         match said {
             Ok(reply) => {
                 if reply.is_positive() {
@@ -394,6 +419,13 @@ enum Next {
     Closed,
     /// The relay cannot be reached.
     Trouble(Duration),
+}
+
+/// An answer that nobody had to be asked for.
+fn given(date: Millis) -> oneshot::Receiver<Option<Millis>> {
+    let (answer, asked) = oneshot::channel();
+    let _ = answer.send(Some(date));
+    asked
 }
 
 async fn too_late(stop: watch::Receiver<bool>) {

@@ -7,14 +7,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
+use super::lease;
 use crate::campaign::delivery::claim::Hand;
 use crate::campaign::delivery::{self, Mark, Outcome};
 use crate::ground::clock::Millis;
-use crate::ground::error::Result;
+use crate::ground::error::{Error, Result};
+use crate::ground::failpoint;
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
 use crate::ground::metric;
@@ -52,11 +54,16 @@ impl Drop for Busy {
 
 impl Writer {
     /// Starts the writer of a mailer. The task ends when every handle is gone and everything is on
-    /// disk; it returns false when the database had failed on the way.
-    pub fn start(home: Installation, mailer: Id, hand: Arc<Hand>) -> (Self, JoinHandle<bool>) {
+    /// disk; it returns false when the database had failed on the way, and says so to `halt` at once.
+    pub fn start(
+        home: Installation,
+        mailer: Id,
+        hand: Arc<Hand>,
+        halt: watch::Sender<bool>,
+    ) -> (Self, JoinHandle<bool>) {
         let (notes, inbox) = mpsc::channel(4 * BATCH);
         let busy = Arc::<AtomicUsize>::default();
-        let desk = Desk { home, mailer, hand, busy: busy.clone() };
+        let desk = Desk { home, mailer, hand, busy: busy.clone(), halt };
         (Self { notes, busy }, tokio::spawn(desk.write(inbox)))
     }
 
@@ -92,6 +99,8 @@ struct Desk {
     mailer: Id,
     hand: Arc<Hand>,
     busy: Arc<AtomicUsize>,
+    /// Ends the shift: what is claimed again and again without a mark would keep it busy for ever.
+    halt: watch::Sender<bool>,
 }
 
 impl Desk {
@@ -125,9 +134,10 @@ impl Desk {
                 }
                 outcome => {
                     if let Err(error) = outcome {
-                        tracing::error!(error = %error, "deliveries could not be written; sending stops");
+                        tracing::error!(error = error.message().key, "deliveries could not be written; sending stops");
                     }
                     sound = false;
+                    self.halt.send_replace(true);
                     drop(answers);
                     self.insist(&results).await;
                 }
@@ -157,6 +167,10 @@ impl Desk {
     async fn commit(&self, marks: &[Mark], releases: &[Id], results: &[Outcome]) -> Result<HashMap<Id, Millis>> {
         let (now, began) = (self.home.clock.now(), Instant::now());
         let mut tx = self.home.db.write().await?;
+        match marks.is_empty() {
+            true => lease::hold_late(&mut tx, &self.home.db, self.mailer).await?,
+            false => lease::hold(&mut tx, &self.home.db, self.mailer).await?,
+        }
         if !results.is_empty() {
             delivery::record(&mut tx, self.mailer, results, now).await?;
         }
@@ -164,15 +178,22 @@ impl Desk {
             delivery::release(&mut tx, self.mailer, releases, now).await?;
         }
         let marked = delivery::mark(&mut tx, self.mailer, marks, now).await?;
+        if !marked.is_empty() {
+            failpoint::reach("marking");
+        }
         tx.commit().await?;
         metric::commit(began.elapsed());
+        if !results.is_empty() {
+            failpoint::reach("recorded");
+        }
         Ok(marked)
     }
 
-    /// Tries for a minute to save results that are known; what fails even then is found as uncertain.
+    /// Tries for a minute to save results that are known; what fails even then is found as uncertain,
+    /// and so is what others have settled meanwhile.
     async fn insist(&self, results: &[Outcome]) {
         for _ in 0..60 {
-            if results.is_empty() || self.commit(&[], &[], results).await.is_ok() {
+            if results.is_empty() || matches!(self.commit(&[], &[], results).await, Ok(_) | Err(Error::Fenced)) {
                 return;
             }
             tokio::time::sleep(Duration::from_secs(1)).await;

@@ -12,6 +12,7 @@ use super::erasure::{self, Gone, Reason};
 use crate::audience::contact;
 use crate::campaign::{delivery, state};
 use crate::ground::error::{Error, Result};
+use crate::ground::failpoint;
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
 use crate::ground::ledger::Ledger;
@@ -101,6 +102,7 @@ impl Journal {
     /// Keeps a request on disk, for when the database is back.
     pub async fn note(&self, claim: Claim, wish: Wish) -> Result<Granted> {
         self.ledger.append(vec![line(claim, wish)]).await?;
+        failpoint::reach("noted");
         Ok(Granted::Noted)
     }
 }

@@ -143,7 +143,7 @@ impl From<Error> for Refusal {
         match error {
             Error::Misuse(message) => Self { status: StatusCode::BAD_REQUEST, message },
             Error::Failed(_) => Self::broken(),
-            Error::Closed(_) | Error::Db(_) | Error::Io { .. } => {
+            Error::Closed(_) | Error::Db(_) | Error::Fenced | Error::Io { .. } => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "refusal-away")
             }
         }

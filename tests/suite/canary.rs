@@ -113,7 +113,14 @@ pub const MAILER: i64 = 77;
 /// Takes deliveries of a campaign in hand.
 pub async fn claim(house: &House, mailer: i64, campaign: i64, limit: usize) -> Vec<Claimed> {
     let wanted = Claim { mailer, campaign, lane: "rest", limit, now: house.home.clock.now() };
-    delivery::claim(&house.home.db, &Hand::default(), &wanted).await.expect("claimed")
+    let db = &house.home.db;
+    if !db.is_shared() {
+        return delivery::claim(db, &Hand::default(), &wanted).await.expect("claimed");
+    }
+    let mut tx = db.write().await.expect("a transaction");
+    let claimed = delivery::claim::lease(&mut tx, db, &wanted).await.expect("claimed");
+    tx.commit().await.expect("committed");
+    claimed
 }
 
 /// Marks deliveries as on the wire.

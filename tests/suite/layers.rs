@@ -37,6 +37,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("tally", "campaign/tally"),
     ("relay", "mailer/relay"),
     ("lease", "mailer/lease"),
+    ("beat", "mailer/beat"),
     ("event", "feedback/event"),
     ("standing", "ground/db/standing"),
     ("carried", "relocation/progress"),

@@ -80,18 +80,12 @@ impl Hand {
     }
 }
 
-/// Takes due deliveries of a running campaign for a mailer, oldest first. Who may no longer be
-/// written to is found at the mark.
+/// Takes due deliveries of a running campaign for the one mailer of a database, oldest first. Who may
+/// no longer be written to is found at the mark.
 pub async fn claim(db: &Db, hand: &Hand, wanted: &Claim<'_>) -> Result<Vec<Claimed>> {
-    if !db.is_shared() {
-        let mut conn = db.read().await?;
-        let reach = wanted.limit + hand.lock().len();
-        return Ok(hand.take(due(&mut conn, wanted, reach).await?, wanted.limit));
-    }
-    let mut tx = db.write().await?;
-    let claimed = lease(&mut tx, db, wanted).await?;
-    tx.commit().await?;
-    Ok(claimed)
+    let mut conn = db.read().await?;
+    let reach = wanted.limit + hand.lock().len();
+    Ok(hand.take(due(&mut conn, wanted, reach).await?, wanted.limit))
 }
 
 fn columns(sql: &mut Sql) -> &mut Sql {
@@ -111,9 +105,9 @@ async fn due(conn: &mut Conn, wanted: &Claim<'_>, limit: usize) -> Result<Vec<Cl
     Ok(sql.all(conn).await?.iter().map(read).collect())
 }
 
-/// Claims in the rows. Those whose person may no longer be written to are suppressed by the same
-/// statement and not returned.
-async fn lease(conn: &mut Conn, db: &Db, wanted: &Claim<'_>) -> Result<Vec<Claimed>> {
+/// Claims in the rows, where several mailers share them; the caller holds the mailer's lease. Those
+/// whose person may no longer be written to are suppressed by the same statement and not returned.
+pub async fn lease(conn: &mut Conn, db: &Db, wanted: &Claim<'_>) -> Result<Vec<Claimed>> {
     let (open, close) = db.claim();
     let mut sql = Sql::new("update delivery set state = case when ");
     sql.push(SUBSCRIBED).push(" then 'leased' else 'suppressed' end, mailer_id = case when ").push(SUBSCRIBED);

@@ -23,15 +23,16 @@ pub async fn forget(conn: &mut Conn, contact: Id, list: Option<Id>) -> Result<()
     let mut counts = tally::Counts::new();
     let mut changes = Changes::new();
     for row in rows {
-        let (campaign, was): (Id, State) = (row.get(0), row.get::<String, _>(1).parse()?);
+        // A row in a state that does not exist must not keep a person here.
+        let (campaign, was): (Id, Option<State>) = (row.get(0), row.get::<String, _>(1).parse().ok());
         let state = match was {
-            State::Pending | State::Leased => State::Suppressed,
-            State::Sending => State::Uncertain,
-            state => state,
+            Some(State::Pending | State::Leased) => State::Suppressed,
+            Some(State::Sending) | None => State::Uncertain,
+            Some(state) => state,
         };
         *counts.entry((campaign, state.as_str(), 0)).or_default() += 1;
         *changes.entry((campaign, PLANNED)).or_default() -= 1;
-        if was.is_final() {
+        if let Some(was) = was.filter(|was| was.is_final()) {
             *changes.entry((campaign, was.as_str())).or_default() -= 1;
         }
     }

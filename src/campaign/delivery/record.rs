@@ -95,13 +95,16 @@ async fn settle_gone(conn: &mut Conn, outcome: &Outcome) -> Result<()> {
     tally::add(conn, outcome.campaign, state.as_str(), 0, 1).await
 }
 
-/// Settles what dead mailers left: taken but unsent goes back, marked becomes uncertain. `alive`
-/// are the mailers whose lease holds. Returns (given back, uncertain).
-pub async fn recover(conn: &mut Conn, alive: &[Id], now: Millis) -> Result<(u64, u64)> {
+/// Settles what dead mailers left: taken but unsent goes back, marked becomes uncertain. Returns
+/// (given back, uncertain).
+pub async fn recover(conn: &mut Conn, dead: &[Id], now: Millis) -> Result<(u64, u64)> {
+    if dead.is_empty() {
+        return Ok((0, 0));
+    }
     let mut sql =
         Sql::new("update delivery set state = case when state = 'leased' then 'pending' else 'uncertain' end, ");
-    sql.push("mailer_id = null, changed_at = ").bind(now).push(" where mailer_id is not null and mailer_id not in (");
-    let rows = sql.bind_all(alive.iter().copied().chain([0])).push(") returning campaign_id, state").all(conn).await?;
+    sql.push("mailer_id = null, changed_at = ").bind(now).push(" where mailer_id in (");
+    let rows = sql.bind_all(dead.iter().copied()).push(") returning campaign_id, state").all(conn).await?;
     let mut changes = Changes::new();
     let mut uncertain = 0;
     for row in &rows {

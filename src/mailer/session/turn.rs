@@ -6,6 +6,7 @@
 use lettre::transport::smtp::commands::{Data, Rset};
 
 use super::{CHUNK, Session, State, Verdict, at, need, weigh};
+use crate::ground::failpoint;
 use crate::mailer::fault::{Cause, Fault, Phase};
 use crate::mailer::wire::Reply;
 
@@ -78,7 +79,9 @@ impl Session {
             return lost(turned, sends_text, asked, &fault);
         }
         if sends_text {
+            failpoint::reach("dot-after");
             let reply = self.hear_text().await;
+            failpoint::reach("answered");
             let closed = reply.as_ref().map_or(true, |reply| reply.code == 421);
             turned.text = Some(reply);
             if closed {
@@ -116,6 +119,7 @@ impl Session {
     /// certainly has no message.
     async fn write(&mut self, group: &[u8], end: usize) -> Result<(), Fault> {
         let limit = self.timers.block;
+        self.die_within(&group[..end]).await;
         let head = group.len().saturating_sub(CHUNK).min(end.saturating_sub(1)) / CHUNK * CHUNK;
         for block in group[..head].chunks(CHUNK) {
             self.wire.send(block, limit).await.map_err(at(Phase::Body))?;
@@ -154,10 +158,15 @@ impl Session {
         // not given the minutes that one may take.
         let part = if before == State::Granted && !self.proven { UNPROVEN } else { 1 };
         let sender = weigh(self.hear(self.timers.mail / part, phase).await?)?;
+        failpoint::reach("mail");
         let recipient = weigh(self.hear(self.timers.rcpt / part, phase).await?)?;
+        failpoint::reach("rcpt");
         let go = self.hear(self.timers.data / part, Phase::Data).await?;
         self.proven |= before == State::Granted;
         let granted = go.code == 354;
+        if granted {
+            failpoint::reach("data");
+        }
         if go.code == 421 || !granted && !go.is_refusal() {
             return Err(Cause::Answer(go).at(Phase::Data));
         }
