@@ -23,6 +23,7 @@ use super::sync;
 use standing::Errand;
 
 pub mod copy;
+pub mod index;
 pub mod many;
 mod scrub;
 mod sql;
