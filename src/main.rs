@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use sendoff::cli::{self, args::Cli};
-use tracing_subscriber::filter::LevelFilter;
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
@@ -12,7 +11,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return ExitCode::from(cli::usage::refuse(&error, &words)),
     };
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(LevelFilter::WARN).with_target(false).init();
+    cli::log::start(cli.log, cli.log_level);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -14,6 +14,7 @@ campaign-state = The campaign “{ $name }” { $state ->
     [start] it cannot be started
     [pause] it cannot be paused
     [resume] it cannot be resumed
+    [recall] there is nothing to recall
    *[cancel] it cannot be cancelled
 }.
 campaign-list-gone = The list of this campaign is closed or gone. Choose another list in the campaign file.
@@ -46,7 +47,6 @@ excluded-segment = on the list, outside the segment
 paused-by-hand = paused by hand
 bar-preflight = Checking
 campaign-added = Draft “{ $name }” for the list “{ $list }” is kept. Next: sendoff campaign preflight { $name }
-campaign-scheduled = “{ $name }” starts at { $time }. A running `sendoff serve` or `sendoff mail` sends it.
 campaign-started = “{ $name }” has begun: { $count ->
     [one] { $count } letter is
    *[other] { $count } letters are
@@ -72,7 +72,8 @@ preflight-broken = For { $count ->
     [one] { $count } person
    *[other] { $count } people
 } no letter can be made ({ $reason }). Start with --skip-missing to leave them out.
+preflight-irregular = This letter cannot be prepared ahead: it spells characters by number in a tag (such as {"\\u00e9"}), or has very many tags. Every copy is made from scratch, at about a fiftieth of the usual speed: a few thousand letters a second at most. Write the characters themselves, or fewer tags.
 test-sent = The test letter to { $to } was handed over: { $answer }
 address-wrong = This is no address to write to: { $why }.
-mail-waiting = Deferred letters are tried again from { $time }; run sendoff mail then, or leave sendoff serve running.
+mail-waiting = Letters that wait for their time leave from { $time } on; run sendoff mail then, or leave sendoff serve running.
 mail-nothing = Nothing to send. Start a campaign: sendoff campaign start NAME

@@ -19,11 +19,17 @@ serve-open = Recipients:  http://{ $public }
     Stop with Ctrl-C.
 serve-mail = Sending. Stop with Ctrl-C.
 serve-stopped = Stopped; everything is on disk.
-demo-imported = 1  { $count } people came in from examples/contacts.csv; { $rejected } rows were refused, each with its reason.
+demo-imported = 1  { $count } people came in from examples/contacts.csv; { $rejected ->
+    [one] { $rejected } row was refused, with its reason.
+   *[other] { $rejected } rows were refused, each with its reason.
+}
 demo-segment = 2  The segment { $expression } takes { $count } of them.
 demo-sent = 3  The campaign planned { $planned } letters; the SMTP server took { $accepted }.
 demo-answered = 4  { $opens } letters were opened, links in { $clicks } were followed.
-demo-left = 5  { $address } left with one click. Every table and file searched: { $hits } traces.
+demo-left = 5  { $address } left with one click. Every table and file searched: { $hits ->
+    [one] { $hits } trace.
+   *[other] { $hits } traces.
+}
 demo-refused = 6  The same file again: { $count ->
     [one] { $count } address was
    *[other] { $count } addresses were

@@ -19,7 +19,19 @@ contact-corrected = Corrected: { $address }.
 contact-erased-before = { $address } was erased before and comes back only when its owner subscribes again. Nothing was changed.
 contact-restricted = { $address } is restricted: kept, and used for no letter, segment or export. End it: sendoff contact restrict ADDRESS --lift
 contact-unrestricted = { $address } is no longer restricted. Tell the person before you write to them again.
-contact-erased = { $address } is erased: { $subscriptions } subscriptions, { $consents } consents, { $deliveries } deliveries, { $events } events. A keyed digest stays, so that no import brings the address back; the numbers of past campaigns stay too. Check: sendoff residue ADDRESS
+contact-erased = { $address } is erased: { $subscriptions ->
+    [one] { $subscriptions } subscription
+   *[other] { $subscriptions } subscriptions
+}, { $consents ->
+    [one] { $consents } consent
+   *[other] { $consents } consents
+}, { $deliveries ->
+    [one] { $deliveries } delivery
+   *[other] { $deliveries } deliveries
+}, { $events ->
+    [one] { $events } event
+   *[other] { $events } events
+}. A keyed digest stays, so that no import brings the address back; the numbers of past campaigns stay too. Check: sendoff residue ADDRESS
 contact-erased-nobody = { $address } is not here. It is kept out from now on all the same.
 scrub-incomplete = Old journals of the database may still hold bytes of erased people: the role may not drop them, or they are kept for an archive, a replica or a long transaction. docs/privacy.md says what to allow; repeat the command then.
 residue-address = This cannot be an address: { $why }. Nothing was done.

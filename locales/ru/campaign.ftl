@@ -14,6 +14,7 @@ campaign-state = Рассылка «{ $name }» { $state ->
     [start] начать её
     [pause] приостановить её
     [resume] продолжить её
+    [recall] отозвать её
    *[cancel] отменить её
 } нельзя.
 campaign-list-gone = Список этой рассылки закрыт или удалён. Укажите в файле другой список.
@@ -46,7 +47,6 @@ excluded-segment = в списке, но вне сегмента
 paused-by-hand = приостановлена вручную
 bar-preflight = Проверка
 campaign-added = Черновик «{ $name }» для списка «{ $list }» сохранён. Дальше: sendoff campaign preflight { $name }
-campaign-scheduled = «{ $name }» начнётся { $time }. Отправит работающий `sendoff serve` или `sendoff mail`.
 campaign-started = «{ $name }» началась: { $count ->
     [one] запланировано { $count } письмо
     [few] запланировано { $count } письма
@@ -70,7 +70,8 @@ preflight-broken = Письмо не сделать ({ $reason }): { $count ->
     [one] для { $count } человека
    *[other] для { $count } человек
 }. Чтобы пропустить их, начните с --skip-missing.
+preflight-irregular = Это письмо нельзя подготовить заранее: в теге знак записан номером (например, {"\\u00e9"}) или тегов очень много. Каждый экземпляр собирается с нуля, примерно в пятьдесят раз медленнее обычного: не больше нескольких тысяч писем в секунду. Напишите сами знаки или уберите часть тегов.
 test-sent = Пробное письмо для { $to } передано: { $answer }
 address-wrong = По такому адресу не написать: { $why }.
-mail-waiting = Отложенные письма пойдут снова с { $time }; запустите тогда sendoff mail или оставьте работать sendoff serve.
+mail-waiting = Письма, которые ждут своего времени, пойдут с { $time }; запустите тогда sendoff mail или оставьте работать sendoff serve.
 mail-nothing = Отправлять нечего. Начните рассылку: sendoff campaign start ИМЯ

@@ -20,7 +20,23 @@ contact-corrected = Исправлено: { $address }.
 contact-erased-before = { $address } раньше удалили; вернуться он может, только если владелец подпишется сам. Ничего не изменено.
 contact-restricted = Обработка ограничена: { $address } хранится, но не участвует в рассылках, сегментах и выгрузках. Снять: sendoff contact restrict АДРЕС --lift
 contact-unrestricted = Ограничение для { $address } снято. Предупредите человека, прежде чем снова ему писать.
-contact-erased = Удалено всё о { $address }: подписок — { $subscriptions }, согласий — { $consents }, отправок — { $deliveries }, событий — { $events }. Остаётся отпечаток с ключом, чтобы адрес не вернулся импортом, и числа прошлых рассылок. Проверить: sendoff residue АДРЕС
+contact-erased = Удалено всё о { $address }: { $subscriptions ->
+    [one] { $subscriptions } подписка
+    [few] { $subscriptions } подписки
+   *[many] { $subscriptions } подписок
+}, { $consents ->
+    [one] { $consents } согласие
+    [few] { $consents } согласия
+   *[many] { $consents } согласий
+}, { $deliveries ->
+    [one] { $deliveries } отправка
+    [few] { $deliveries } отправки
+   *[many] { $deliveries } отправок
+}, { $events ->
+    [one] { $events } событие
+    [few] { $events } события
+   *[many] { $events } событий
+}. Остаётся отпечаток с ключом, чтобы адрес не вернулся импортом, и числа прошлых рассылок. Проверить: sendoff residue АДРЕС
 contact-erased-nobody = { $address } здесь нет. Впредь этот адрес всё равно не примут.
 scrub-incomplete = В старых журналах базы ещё могут лежать байты удалённых людей: роли нельзя их сбросить, или они хранятся для архива, реплики либо долгой транзакции. Что разрешить — в docs/privacy.md; затем повторите команду.
 residue-address = Это не адрес: { $why }. Ничего не сделано.

@@ -3,10 +3,17 @@
 
 use sqlx::Row;
 
+use super::address::is_hidden;
 use crate::ground::db::{Conn, Sql};
-use crate::ground::error::Result;
+use crate::ground::error::{Message, Result};
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
+
+/// The workspace that an installation begins with.
+const FIRST: &str = "main";
+
+/// Characters of a name.
+const LONGEST: usize = 64;
 
 /// One customer of the installation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +28,34 @@ pub struct Workspace {
 pub async fn find(conn: &mut Conn, name: &str) -> Result<Option<Workspace>> {
     let row = sqlx::query("select id from workspace where name = $1").bind(name).fetch_optional(conn).await?;
     Ok(row.map(|row| Workspace { id: row.get(0), name: name.to_owned() }))
+}
+
+/// Makes the first workspace where there is none at all.
+pub async fn begin(home: &Installation) -> Result<()> {
+    if all(&mut *home.db.read().await?).await?.is_empty() {
+        ensure(home, FIRST).await?;
+    }
+    Ok(())
+}
+
+/// A workspace by name, or a refusal that names those there are.
+pub async fn need(conn: &mut Conn, name: &str) -> Result<Workspace> {
+    let all = all(conn).await?;
+    let known = all.iter().map(|workspace| workspace.name.as_str()).collect::<Vec<_>>().join(", ");
+    all.into_iter()
+        .find(|workspace| workspace.name == name)
+        .ok_or_else(|| Message::new("workspace-unknown").with("name", name).with("known", known).misuse())
+}
+
+/// Makes a workspace; refuses a name that is taken.
+pub async fn add(home: &Installation, name: &str) -> Result<Workspace> {
+    if name.trim().is_empty() || name.chars().count() > LONGEST || name.chars().any(is_hidden) {
+        return Err(Message::new("workspace-name").misuse());
+    }
+    if find(&mut *home.db.read().await?, name).await?.is_some() {
+        return Err(Message::new("workspace-taken").with("name", name).misuse());
+    }
+    ensure(home, name).await
 }
 
 /// Finds a workspace, making it when it is new.

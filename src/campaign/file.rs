@@ -1,12 +1,12 @@
 //! A campaign as a file: TOML between two `+++` lines, then the letter in Markdown or HTML. The file
 //! is the campaign: it can be read, compared and kept beside code.
 
-use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+use super::delivery::uncertain::Fate;
+use super::schedule::{Schedule, Words};
 use crate::audience::address::{Address, is_hidden};
 use crate::content::letter::{Draft, Format, Layout, Tracking};
-use crate::ground::clock::Millis;
 use crate::ground::error::{Message, Result};
 
 /// What a campaign file says.
@@ -24,10 +24,10 @@ pub struct File {
     pub reply_to: Option<Sender>,
     /// The letter.
     pub draft: Draft,
-    /// When it is to start.
-    pub at: Option<Millis>,
-    /// The time zone of its times.
-    pub zone: Option<String>,
+    /// When it is sent.
+    pub schedule: Schedule,
+    /// What becomes of letters whose answer was lost.
+    pub fate: Fate,
 }
 
 /// A mailbox with a name, as in `Shop <news@example.org>`.
@@ -78,7 +78,15 @@ struct Front {
     layout: Option<String>,
     tracking: Option<String>,
     at: Option<toml::Value>,
+    at_local: Option<toml::Value>,
     zone: Option<String>,
+    zone_field: Option<String>,
+    until: Option<toml::Value>,
+    hold: Option<toml::Value>,
+    every: Option<String>,
+    on: Option<toml::Value>,
+    late: Option<String>,
+    uncertain: Option<String>,
 }
 
 /// Longest campaign file, in bytes; a letter is clipped by mail programs long before.
@@ -104,8 +112,17 @@ impl File {
             Sender::parse(text)
                 .ok_or_else(|| Message::new("campaign-sender").with("field", field).with("text", text).misuse())
         };
-        front.zone.as_deref().map(time_zone).transpose()?;
-        let at = front.at.as_ref().map(|at| read_time(at, front.zone.as_deref())).transpose()?;
+        let schedule = Schedule::read(Words {
+            at: front.at.map(plain),
+            at_local: front.at_local.map(plain),
+            zone: front.zone,
+            zone_field: front.zone_field,
+            until: front.until.map(plain),
+            hold: front.hold.map(plain),
+            every: front.every,
+            on: front.on.map(plain),
+            late: front.late,
+        })?;
         Ok(Self {
             name: name.to_owned(),
             list: front.list,
@@ -120,8 +137,8 @@ impl File {
                 body,
                 tracking: front.tracking.as_deref().unwrap_or("none").parse::<Tracking>()?,
             },
-            at,
-            zone: front.zone,
+            schedule,
+            fate: front.uncertain.as_deref().unwrap_or("hold").parse()?,
         })
     }
 }
@@ -145,8 +162,27 @@ fn split(text: &str) -> Result<(String, String)> {
     Ok(("\n".repeat(above) + &text[front..close], "\n".repeat(before) + &text[body..]))
 }
 
-const KEYS: &[&str] =
-    &["name", "list", "segment", "from", "reply-to", "subject", "preheader", "layout", "tracking", "at", "zone"];
+const KEYS: &[&str] = &[
+    "name",
+    "list",
+    "segment",
+    "from",
+    "reply-to",
+    "subject",
+    "preheader",
+    "layout",
+    "tracking",
+    "at",
+    "at-local",
+    "zone",
+    "zone-field",
+    "until",
+    "hold",
+    "every",
+    "on",
+    "late",
+    "uncertain",
+];
 
 /// Names the line of the file, the key and, for a misspelt key, the one that was meant.
 fn front_error(front: &str, error: &toml::de::Error) -> crate::ground::error::Error {
@@ -170,36 +206,19 @@ fn front_error(front: &str, error: &toml::de::Error) -> crate::ground::error::Er
     message.with("line", above + 1).misuse()
 }
 
-fn read_time(at: &toml::Value, zone: Option<&str>) -> Result<Millis> {
-    let text = match at {
-        toml::Value::String(text) => text.clone(),
+/// A time or a number as it is written, with quotes or without.
+fn plain(value: toml::Value) -> String {
+    match value {
+        toml::Value::String(text) => text,
         other => other.to_string(),
-    };
-    parse_time(&text, zone)
-}
-
-/// Reads `2026-12-01 10:00` in a named zone (UTC without one), or a time with an offset of its own.
-/// Where a clock change makes the hour happen twice the first is meant; where it skips the hour, the
-/// moment after the gap.
-pub fn parse_time(text: &str, zone: Option<&str>) -> Result<Millis> {
-    let text = text.trim();
-    if let Ok(moment) = text.parse::<jiff::Timestamp>() {
-        return Ok(moment.as_millisecond());
     }
-    let zone = time_zone(zone.unwrap_or("UTC"))?;
-    let local: jiff::civil::DateTime =
-        text.parse().map_err(|_| Message::new("campaign-time").with("text", text).misuse())?;
-    let zoned = zone.to_zoned(local).map_err(|_| Message::new("campaign-time").with("text", text).misuse())?;
-    Ok(zoned.timestamp().as_millisecond())
-}
-
-fn time_zone(name: &str) -> Result<TimeZone> {
-    TimeZone::get(name).map_err(|_| Message::new("campaign-zone").with("zone", name).misuse())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::campaign::moment::Moment;
+    use crate::campaign::schedule::Start;
 
     const LETTER: &str = "+++\nname = \"autumn\"\nlist = \"News\"\nfrom = \"Магазин <news@example.org>\"\nsubject = \"Осень\"\n+++\n# Привет\n";
 
@@ -220,6 +239,16 @@ mod tests {
         assert_eq!(file.from.address, "news@example.org");
         assert_eq!(file.draft.body, format!("{}# Привет\n", "\n".repeat(6)));
         assert_eq!(file.draft.tracking, Tracking::None);
+        assert_eq!(file.fate, Fate::Hold);
+    }
+
+    #[test]
+    fn a_campaign_chooses_what_becomes_of_lost_answers() {
+        let with = |line: &str| LETTER.replace("+++\n#", &format!("{line}\n+++\n#"));
+
+        let resend = File::parse(&with("uncertain = \"resend\""), Format::Md).expect("reads");
+        assert_eq!(resend.fate, Fate::Resend);
+        assert_eq!(refusal(&with("uncertain = \"perhaps\"")).key, "unknown-word");
     }
 
     #[test]
@@ -267,17 +296,16 @@ mod tests {
     }
 
     #[test]
-    fn times_know_their_zone() {
-        let moscow = parse_time("2026-12-01 10:00", Some("Europe/Moscow")).expect("a time");
-        assert_eq!(moscow, parse_time("2026-12-01T07:00:00Z", None).expect("a time"));
+    fn times_are_read_with_quotes_and_without() {
+        let with = |line: &str| LETTER.replace("+++\n#", &format!("{line}\n+++\n#"));
+        let moscow = with("at = 2026-12-01 10:00:00\nzone = \"Europe/Moscow\"\nhold = 30");
+        let schedule = File::parse(&moscow, Format::Md).expect("reads").schedule;
+        let Some(Start::At(moment)) = schedule.start else { panic!("a moment") };
+        assert_eq!(moment.at, Moment::read("2026-12-01T07:00:00Z", None).expect("a time").at);
+        assert_eq!(schedule.hold, Some(30));
 
-        // 2026-03-29: 02:30 does not exist in Berlin; 2026-10-25: 02:30 happens twice.
-        let gap = parse_time("2026-03-29 02:30", Some("Europe/Berlin")).expect("a time");
-        assert_eq!(gap, parse_time("2026-03-29T01:30:00Z", None).expect("a time"));
-        let fold = parse_time("2026-10-25 02:30", Some("Europe/Berlin")).expect("a time");
-        assert_eq!(fold, parse_time("2026-10-25T00:30:00Z", None).expect("a time"));
-
-        assert_eq!(parse_time("2026-12-01 10:00", Some("Moscow")).expect_err("refused").message().key, "campaign-zone");
-        assert_eq!(parse_time("tomorrow", None).expect_err("refused").message().key, "campaign-time");
+        assert_eq!(refusal(&with("at = \"tomorrow\"")).key, "campaign-time");
+        assert_eq!(refusal(&with("every = \"week\"\nat = \"09:00\"\non = 31")).key, "series-on");
+        assert_eq!(arg(&refusal(&with("untill = \"x\"")), "near"), "until");
     }
 }

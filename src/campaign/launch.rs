@@ -1,25 +1,28 @@
 //! Launch: what the letters are made from and whom they go to are fixed in one transaction. From
 //! then on neither a changed brand nor a changed segment alters the campaign.
 
-use super::delivery;
-use super::file::File;
+use super::delivery::freeze::Audience;
 use super::link::{self, Link};
+use super::local::{Due, Mornings};
 use super::press::{Frozen, Press};
-use super::state::{self, Campaign, State};
+use super::schedule::Schedule;
+use super::state::{self, Campaign, State, deadline, recall};
+use super::{delivery, moment, series};
 use crate::audience::segment::{self, Condition};
 use crate::audience::{contact, field, list, workspace};
 use crate::content::brand;
-use crate::content::letter::{Format, Frame};
-use crate::ground::db::Conn;
+use crate::content::letter::Frame;
+use crate::ground::clock::Millis;
+use crate::ground::db::{Conn, Sql};
 use crate::ground::error::{Error, Message, Result};
+use crate::ground::failpoint;
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
 use crate::ground::setting::{self, Setting};
 
 /// What a campaign would be made from if it were launched now.
 pub async fn draft(conn: &mut Conn, campaign: &Campaign) -> Result<Frozen> {
-    let format = if campaign.format == "html" { Format::Html } else { Format::Md };
-    let file = File::parse(&campaign.source, format)?;
+    let file = campaign.file()?;
     let list = list::get(conn, campaign.list).await?.ok_or_else(|| Message::new("campaign-list-gone").failed())?;
     let language = setting::get(conn, Setting::Language).await?;
     Ok(Frozen {
@@ -74,31 +77,98 @@ pub async fn start(home: &Installation, campaign: &Campaign) -> Result<Option<u6
         })
         .collect();
     let now = home.clock.now();
+    let schedule = campaign.file()?.schedule;
+    let until = until(campaign, &schedule, now)?;
     // People who join between the count and the statement get ids from this margin.
     let first = home.ids.reserve(most + 100_000);
     let mut tx = home.db.write().await?;
     if !state::run(&mut tx, campaign, &text, now).await? {
         return Ok(None);
     }
+    state::choose(&mut tx, campaign.id, campaign.file()?.fate).await?;
     link::add(&mut tx, campaign.id, &links).await?;
     let db = home.db.clone();
-    let planned =
-        delivery::freeze(&mut tx, campaign.workspace, campaign.id, campaign.list, first, now, |sql| match &condition {
+    let earliest = match hold(&mut tx, campaign, &schedule, now).await? {
+        0 => 0,
+        hold => now + hold,
+    };
+    let bounds = deadline::Bounds { until, hold: Some(earliest).filter(|at| *at > 0), zone: schedule.zone() };
+    deadline::set(&mut tx, campaign.id, &bounds).await?;
+    let mornings = match schedule.local() {
+        Some(local) => {
+            Some(Mornings::ask(&mut tx, &db, campaign, condition.as_ref(), local, schedule.zone(), now).await?)
+        }
+        None => None,
+    };
+    let due = Due { earliest, mornings };
+    let audience = Audience { workspace: campaign.workspace, campaign: campaign.id, list: campaign.list, first, now };
+    let lane = |sql: &mut Sql| sql.end_with("'rest'");
+    let planned = delivery::freeze(
+        &mut tx,
+        &audience,
+        lane,
+        |sql| due.write(sql),
+        |sql| match &condition {
             Some(condition) => condition.compile(sql, &db, now),
-            None => drop(sql.push("1 = 1")),
-        })
-        .await?;
+            None => sql.end_with("1 = 1"),
+        },
+    )
+    .await?;
+    failpoint::reach("freezing");
     tx.commit().await?;
+    failpoint::reach("frozen");
     Ok(Some(planned))
+}
+
+/// Whether the campaign waited for this moment: nobody stands by who said "send" just now.
+fn has_waited(campaign: &Campaign, now: Millis) -> bool {
+    campaign.state == State::Scheduled && campaign.starts_at.is_some_and(|at| at <= now)
+}
+
+/// From when on nothing may leave. Who starts a campaign too late by hand is told at once; one that
+/// waited and is late stands still and asks.
+fn until(campaign: &Campaign, schedule: &Schedule, now: Millis) -> Result<Option<Millis>> {
+    if campaign.series.is_none() && schedule.rhythm().is_some() {
+        return Err(Message::new("series-start").with("name", &campaign.name).misuse());
+    }
+    let until = campaign.until_at.or(schedule.until());
+    match until.filter(|until| *until <= now && !has_waited(campaign, now)) {
+        Some(passed) => Err(Message::new("campaign-until-past")
+            .with("until", moment::say(passed, schedule.zone()))
+            .with("name", &campaign.name)
+            .misuse()),
+        None => Ok(until),
+    }
+}
+
+/// Milliseconds between "send" and the first letter.
+async fn hold(conn: &mut Conn, campaign: &Campaign, schedule: &Schedule, now: Millis) -> Result<Millis> {
+    if has_waited(campaign, now) {
+        return Ok(0);
+    }
+    let seconds = match schedule.hold {
+        Some(seconds) => seconds,
+        None => setting::get(conn, Setting::Hold).await?.parse().unwrap_or(0),
+    };
+    Ok(Millis::from(seconds) * 1_000)
 }
 
 fn position(of: usize) -> i32 {
     i32::try_from(of).expect("a letter of 1 MiB has fewer links")
 }
 
+/// Does what the clock asks for: makes the campaigns of series, launches those whose time has come,
+/// stops those that are late, and ends what came back to a recalled one.
+pub async fn due(home: &Installation) -> Result<()> {
+    series::due(home).await?;
+    begin(home).await?;
+    deadline::stop_late(home).await?;
+    recall::end_returned(home).await
+}
+
 /// Launches the scheduled campaigns whose time has come. One that cannot be launched becomes a
 /// draft again with its reason, so that it does not stand in the way of others.
-pub async fn due(home: &Installation) -> Result<()> {
+async fn begin(home: &Installation) -> Result<()> {
     let waiting = state::in_state(&mut *home.db.read().await?, State::Scheduled).await?;
     for campaign in waiting.into_iter().filter(|campaign| campaign.starts_at.is_some_and(|at| at <= home.clock.now())) {
         match start(home, &campaign).await {

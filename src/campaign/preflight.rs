@@ -1,6 +1,7 @@
 //! What a marketer looks at before "start": how many people, who is left out and why, five letters
-//! as they will be, and everything that would go wrong. Every letter is made once and thrown away,
-//! so that a missing value is found with the number of people it concerns.
+//! as they will be, and everything that would go wrong. Every letter is looked at, so that a missing
+//! value is found with the number of people it concerns; only what its compiled form cannot tell is
+//! made and thrown away.
 
 use std::collections::BTreeMap;
 use std::net::ToSocketAddrs;
@@ -12,6 +13,7 @@ use url::{Host, Url};
 
 use super::delivery::Claimed;
 use super::launch;
+use super::local;
 use super::press::Press;
 use super::state::Campaign;
 use crate::audience::address::Address;
@@ -65,7 +67,7 @@ pub struct Sample {
 const SAMPLES: usize = 5;
 const PAGE: i64 = 1_000;
 
-/// Makes every letter of the campaign and says what would happen. `progress` hears how many of the
+/// Looks at every letter of the campaign and says what would happen. `progress` hears how many of the
 /// recipients are done. With `local`, links to this machine are in order, as in the demo.
 pub async fn check(
     home: &Installation,
@@ -80,8 +82,10 @@ pub async fn check(
     let press = Press::compile(home, frozen)?;
     let mut sheet = Preflight { recipients: count(home, campaign, condition.as_ref()).await?, ..Preflight::default() };
     exclusions(&mut *home.db.read().await?, campaign, &mut sheet).await?;
+    let now = home.clock.now();
+    local::examine(&mut *home.db.read().await?, &home.db, campaign, condition.as_ref(), now, &mut sheet).await?;
     reach(&press.frozen().frame.public_url, local, &mut sheet).await;
-    let mut after = 0;
+    let (mut after, mut scratch) = (0, Vec::new());
     let (mut done, stride) = (0, (sheet.recipients / SAMPLES as i64).max(1));
     loop {
         let people = page(home, campaign, condition.as_ref(), after).await?;
@@ -89,7 +93,7 @@ pub async fn check(
         after = *last;
         tokio::task::block_in_place(|| {
             for (_, person) in &people {
-                look(&press, person, done % stride == 0, &mut sheet);
+                look(&press, person, done % stride == 0, &mut scratch, &mut sheet);
                 done += 1;
             }
         });
@@ -99,21 +103,24 @@ pub async fn check(
     Ok(sheet)
 }
 
-/// Makes one letter; keeps it as a sample when asked. Its tokens name no delivery: every door they
-/// open is inert.
-fn look(press: &Press, person: &Claimed, keep: bool, sheet: &mut Preflight) {
-    let made = Address::parse(&person.address)
-        .map_err(|_| Message::new("skipped-address"))
-        .and_then(|address| Ok((press.sketch(person)?, address)));
-    let (rendered, address) = match made {
-        Ok(made) => made,
-        Err(reason) => return *sheet.broken.entry(reason.pack()).or_default() += 1,
+/// Looks at one letter, and makes it where it is one to show: a sample, or the heaviest so far. Its
+/// tokens name no delivery: every door they open is inert.
+fn look(press: &Press, person: &Claimed, keep: bool, scratch: &mut Vec<u8>, sheet: &mut Preflight) {
+    let Ok(address) = Address::parse(&person.address) else {
+        return sheet.leave_out(&Message::new("skipped-address"));
     };
-    for field in &rendered.missing {
-        *sheet.missing.entry(field.clone()).or_default() += 1;
+    let keep = keep && sheet.samples.len() < SAMPLES;
+    let weight = press.weigh(person, scratch);
+    if let Some(weight) = weight.filter(|weight| !keep && !sheet.is_heaviest(weight.html)) {
+        return sheet.lack(weight.missing);
     }
+    let rendered = match press.sketch(person) {
+        Ok(rendered) => rendered,
+        Err(reason) => return sheet.leave_out(&reason),
+    };
+    sheet.lack(rendered.missing.iter().cloned());
     let bytes = || press.write(person, &address, &rendered, 0).len();
-    if keep && sheet.samples.len() < SAMPLES {
+    if keep {
         sheet.samples.push(Sample {
             to: address.to_string(),
             subject: rendered.subject.to_string(),
@@ -122,9 +129,25 @@ fn look(press: &Press, person: &Claimed, keep: bool, sheet: &mut Preflight) {
             bytes: bytes(),
         });
     }
-    if sheet.heaviest.as_ref().is_none_or(|heaviest| heaviest.html.len() < rendered.html.len()) {
+    if sheet.is_heaviest(rendered.html.len()) {
         sheet.largest = bytes();
         sheet.heaviest = Some(rendered);
+    }
+}
+
+impl Preflight {
+    fn leave_out(&mut self, reason: &Message) {
+        *self.broken.entry(reason.pack()).or_default() += 1;
+    }
+
+    fn lack(&mut self, fields: impl IntoIterator<Item = String>) {
+        for field in fields {
+            *self.missing.entry(field).or_default() += 1;
+        }
+    }
+
+    fn is_heaviest(&self, html: usize) -> bool {
+        self.heaviest.as_ref().is_none_or(|heaviest| heaviest.html.len() < html)
     }
 }
 
@@ -152,7 +175,8 @@ async fn page(
     Ok(rows.iter().map(|row| (row.get(0), person(row))).collect())
 }
 
-fn audience(sql: &mut Sql, db: &Db, campaign: &Campaign, condition: Option<&Condition>, now: i64) {
+/// Appends the condition that subscription `s` and contact `c` are of the campaign's audience.
+pub fn audience(sql: &mut Sql, db: &Db, campaign: &Campaign, condition: Option<&Condition>, now: i64) {
     sql.push("s.list_id = ")
         .bind(campaign.list)
         .push(" and s.state = 'confirmed' and c.workspace_id = ")
@@ -222,6 +246,9 @@ fn judge(campaign: &Campaign, press: &Press, sheet: &mut Preflight) {
     }
     for (reason, people) in &sheet.broken {
         sheet.problems.push(Message::new("preflight-broken").with("reason", reason).with("count", people));
+    }
+    if !press.letter().is_compiled() {
+        sheet.warnings.push(Message::new("preflight-irregular"));
     }
     if let Some(heaviest) = &sheet.heaviest {
         sheet.warnings.extend(lint::examine(&press.frozen().draft, &press.frozen().frame, press.letter(), heaviest));

@@ -8,9 +8,10 @@ use super::file::Sender;
 use super::state::Campaign;
 use crate::audience::address::Address;
 use crate::content::header::{HeaderText, Mailbox};
-use crate::content::letter::{Draft, Frame, Letter, Reader, Rendered};
+use crate::content::letter::{Draft, Frame, Letter, Reader, Rendered, Weight};
 use crate::content::link;
 use crate::content::message::{self, Bulk, Heading};
+use crate::content::skeleton::{Addressee, Skeleton};
 use crate::ground::clock::Millis;
 use crate::ground::error::{Message, Result};
 use crate::ground::id::Id;
@@ -42,6 +43,8 @@ pub struct Frozen {
 pub struct Press {
     frozen: Frozen,
     letter: Letter,
+    /// `None` when the letter must be rendered for each reader.
+    skeleton: Option<Skeleton>,
     signer: Signer,
 }
 
@@ -56,7 +59,10 @@ impl Press {
     /// Compiles a letter that is not launched yet.
     pub fn compile(home: &Installation, frozen: Frozen) -> Result<Self> {
         let letter = Letter::compile(&frozen.draft, &frozen.frame)?;
-        Ok(Self { frozen, letter, signer: home.signer.clone() })
+        let mut press = Self { frozen, letter, skeleton: None, signer: home.signer.clone() };
+        let from = press.frozen.from.mailbox();
+        press.skeleton = Skeleton::new(&press.letter, &press.heading(press.letter.probe(), &from, 0));
+        Ok(press)
     }
 
     /// The compiled letter.
@@ -88,6 +94,12 @@ impl Press {
         self.letter.render(&reader).map_err(|fault| fault.message())
     }
 
+    /// What can be told of the letter without making it; `None` when it must be sketched to know, or
+    /// cannot be made. `scratch` is written over.
+    pub fn weigh(&self, claimed: &Claimed, scratch: &mut Vec<u8>) -> Option<Weight> {
+        self.letter.weigh(&claimed.address, &claimed.fields, self.letter.probe(), scratch)
+    }
+
     /// True when the message can go only to a server with SMTPUTF8.
     pub fn needs_smtputf8(&self, to: &Address) -> bool {
         to.needs_smtputf8() || self.frozen.from.mailbox().needs_smtputf8()
@@ -96,6 +108,35 @@ impl Press {
     /// The bytes of the message, dated as its first try.
     pub fn write(&self, claimed: &Claimed, to: &Address, rendered: &Rendered, date: Millis) -> Vec<u8> {
         message::write(&self.heading(&self.stem(claimed.id), to, date), rendered)
+    }
+
+    /// The message of a delivery in wire form, dated as its first try: what `out` held is gone, dots at
+    /// the beginning of lines are doubled, the last line has its end, the lone dot is still to come.
+    /// The bytes are those of [`render`](Self::render) and [`write`](Self::write); the error is the
+    /// reason no letter can be made.
+    pub fn compose(&self, claimed: &Claimed, to: &Address, date: Millis, out: &mut Vec<u8>) -> Result<(), Message> {
+        if !self.splice(claimed, to, date, out) {
+            let rendered = self.render(claimed)?;
+            out.clear();
+            // No line that we write begins with a dot, so there is none to double.
+            out.extend_from_slice(&self.write(claimed, to, &rendered, date));
+        }
+        Ok(())
+    }
+
+    /// The same from what is encoded already; false when the letter must be rendered, or cannot be
+    /// made.
+    pub fn splice(&self, claimed: &Claimed, to: &Address, date: Millis, out: &mut Vec<u8>) -> bool {
+        out.clear();
+        let Some(skeleton) = &self.skeleton else { return false };
+        let reader = Addressee {
+            spelled: &claimed.address,
+            local: to.local(),
+            domain: to.domain(),
+            fields: &claimed.fields,
+            stem: &self.stem(claimed.id),
+        };
+        skeleton.write(&self.letter, &reader, date, out).is_some()
     }
 
     /// The Message-ID of a delivery: the same at every try, without a hint of the person.

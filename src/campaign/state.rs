@@ -10,11 +10,18 @@
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::delivery;
+use super::delivery::{self, stray::Stray, uncertain::Fate};
+use super::file::File;
+use super::schedule::Beginning;
+use crate::content::letter::Format;
 use crate::ground::clock::Millis;
 use crate::ground::db::Conn;
 use crate::ground::error::{Error, Message, Result};
 use crate::ground::id::Id;
+
+pub mod deadline;
+pub mod recall;
+pub mod slot;
 
 crate::text_enum! {
     /// Where a campaign stands.
@@ -71,12 +78,32 @@ pub struct Campaign {
     pub reason: Option<String>,
     /// When it is to start.
     pub starts_at: Option<Millis>,
+    /// The wall-clock time that was asked for when that was set.
+    pub starts_local: Option<String>,
+    /// The zone of its times.
+    pub zone: Option<String>,
+    /// From then on nothing leaves.
+    pub until_at: Option<Millis>,
+    /// Nothing leaves before.
+    pub holds_until: Option<Millis>,
+    /// The series that made it.
+    pub series: Option<Id>,
+    /// Its day in that series.
+    pub slot: Option<String>,
     /// Everything its letters are made from, fixed at launch (JSON of `file::Frozen`).
     pub frozen: Option<String>,
     /// When its audience was frozen.
     pub launched_at: Option<Millis>,
     /// When its last delivery ended.
     pub finished_at: Option<Millis>,
+}
+
+impl Campaign {
+    /// Its file, read.
+    pub fn file(&self) -> Result<File> {
+        let format = if self.format == "html" { Format::Html } else { Format::Md };
+        File::parse(&self.source, format)
+    }
 }
 
 /// A campaign to be written.
@@ -97,7 +124,7 @@ pub struct NewCampaign<'a> {
 }
 
 const SELECT: &str = "select id, workspace_id, name, format, source, list_id, segment_id, state, reason, starts_at, frozen, \
-                      launched_at, finished_at from campaign";
+                      launched_at, finished_at, starts_local, zone, until_at, holds_until, series_id, slot from campaign";
 
 fn read(row: &AnyRow) -> Result<Campaign> {
     Ok(Campaign {
@@ -114,6 +141,12 @@ fn read(row: &AnyRow) -> Result<Campaign> {
         frozen: row.get(10),
         launched_at: row.get(11),
         finished_at: row.get(12),
+        starts_local: row.get(13),
+        zone: row.get(14),
+        until_at: row.get(15),
+        holds_until: row.get(16),
+        series: row.get(17),
+        slot: row.get(18),
     })
 }
 
@@ -122,8 +155,8 @@ pub async fn add(conn: &mut Conn, workspace: Id, new: &NewCampaign<'_>, now: Mil
     let written = sqlx::query(
         "insert into campaign (id, workspace_id, name, format, source, list_id, segment_id, state, created_at) \
          values ($1, $2, $3, $4, $5, $6, $7, 'draft', $8) on conflict (workspace_id, name) do update \
-         set format = excluded.format, source = excluded.source, list_id = excluded.list_id, segment_id = excluded.segment_id \
-         where campaign.state = 'draft' returning id",
+         set format = excluded.format, source = excluded.source, list_id = excluded.list_id, segment_id = excluded.segment_id, \
+         until_at = null where campaign.state = 'draft' returning id",
     )
     .bind(new.id)
     .bind(workspace)
@@ -169,34 +202,54 @@ pub async fn in_state(conn: &mut Conn, state: State) -> Result<Vec<Campaign>> {
 }
 
 /// Gives a draft its time, or another time to one that waits.
-pub async fn schedule(conn: &mut Conn, campaign: &Campaign, at: Millis) -> Result<()> {
+pub async fn schedule(conn: &mut Conn, campaign: &Campaign, beginning: &Beginning) -> Result<()> {
     let moved = sqlx::query(
-        "update campaign set state = 'scheduled', starts_at = $1 where id = $2 and state in ('draft', 'scheduled')",
+        "update campaign set state = 'scheduled', starts_at = $1, starts_local = $2, zone = $3, reason = null \
+         where id = $4 and state in ('draft', 'scheduled')",
     )
-    .bind(at)
+    .bind(beginning.at)
+    .bind(&beginning.local)
+    .bind(&beginning.zone)
     .bind(campaign.id)
     .execute(conn)
     .await?;
     changed(moved.rows_affected(), campaign, "schedule")
 }
 
-/// Fixes what letters are made from and lets the campaign run. False when it runs already: two
-/// starts at once are one start.
+/// Fixes what letters are made from and lets the campaign run. False when it runs already, or was
+/// given another time meanwhile: two starts at once are one start, and none is before its time.
 pub async fn run(conn: &mut Conn, campaign: &Campaign, frozen: &str, now: Millis) -> Result<bool> {
     let moved = sqlx::query(
         "update campaign set state = 'running', frozen = $1, launched_at = $2, reason = null \
-         where id = $3 and state in ('draft', 'scheduled')",
+         where id = $3 and state in ('draft', 'scheduled') and coalesce(starts_at, -1) = $4",
     )
     .bind(frozen)
     .bind(now)
     .bind(campaign.id)
+    .bind(campaign.starts_at.unwrap_or(-1))
     .execute(&mut *conn)
     .await?;
     if moved.rows_affected() == 1 {
         return Ok(true);
     }
     let current = get(conn, campaign.id).await?.ok_or_else(|| Error::Failed(Message::new("campaign-gone")))?;
-    if current.state == State::Running { Ok(false) } else { Err(refusal(&current, "start")) }
+    let elsewhere = current.state == State::Running || current.starts_at != campaign.starts_at;
+    if elsewhere { Ok(false) } else { Err(refusal(&current, "start")) }
+}
+
+/// Fixes what becomes of its letters whose answer is lost.
+pub async fn choose(conn: &mut Conn, campaign: Id, fate: Fate) -> Result<()> {
+    sqlx::query("update campaign set fate = $1 where id = $2").bind(fate.as_str()).bind(campaign).execute(conn).await?;
+    Ok(())
+}
+
+/// Lets a finished campaign run again, because letters of it are to be repeated.
+pub async fn reopen(conn: &mut Conn, campaign: Id) -> Result<()> {
+    sqlx::query("update campaign set state = 'running', finished_at = null where id = $1 and state = 'finished'")
+        .bind(campaign)
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 /// Lets a running campaign stand still. What is in flight ends; nothing new starts.
@@ -242,10 +295,23 @@ pub async fn cancel(conn: &mut Conn, campaign: &Campaign, now: Millis) -> Result
     delivery::skip_pending(conn, campaign.id, "cancelled", now).await
 }
 
-/// Ends a running campaign whose deliveries have all ended. Returns whether it has.
+/// Ends a running campaign whose deliveries have all ended. Returns whether it has. What is
+/// uncertain has ended when the campaign holds it, or was repeated as often as it may be.
 pub async fn finish(conn: &mut Conn, id: Id, now: Millis) -> Result<bool> {
-    if !delivery::is_settled(conn, id).await? {
+    if delivery::uncertain::repeat(conn, Some(id), now).await? > 0 || !delivery::is_settled(conn, id).await? {
         return Ok(false);
+    }
+    match delivery::stray::take_in(conn, id, now).await? {
+        Stray::None => {}
+        Stray::TakenIn if delivery::is_settled(conn, id).await? => {}
+        Stray::TakenIn => return Ok(false),
+        Stray::Unknown(word) => {
+            let reason = Message::new("paused-stray").with("word", word);
+            if let Some(campaign) = get(conn, id).await?.filter(|campaign| campaign.state == State::Running) {
+                pause(conn, &campaign, &reason.pack()).await?;
+            }
+            return Ok(true);
+        }
     }
     sqlx::query("update campaign set state = 'finished', finished_at = $1 where id = $2 and state = 'running'")
         .bind(now)
@@ -259,7 +325,8 @@ fn changed(rows: u64, campaign: &Campaign, verb: &'static str) -> Result<()> {
     if rows == 1 { Ok(()) } else { Err(refusal(campaign, verb)) }
 }
 
-fn refusal(campaign: &Campaign, verb: &'static str) -> Error {
+/// Why a campaign in its state cannot do what the verb asks.
+pub fn refusal(campaign: &Campaign, verb: &'static str) -> Error {
     Message::new("campaign-state")
         .with("name", &campaign.name)
         .with("state", campaign.state)

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::{
-    brand, campaign, contact, demo, export, field, import, list, mail, relay, residue, segment, serve, setting,
+    brand, campaign, contact, demo, export, field, import, list, log, mail, relay, residue, segment, serve, setting,
+    uncertain, workspace,
 };
 use crate::ground::text::Lang;
 
@@ -28,6 +29,12 @@ pub struct Cli {
     /// Print one JSON value instead of text
     #[arg(long, global = true)]
     pub json: bool,
+    /// The log on standard error: text, or a JSON object a line
+    #[arg(long, global = true, env = "SENDOFF_LOG", value_enum, value_name = "FORM", default_value_t = log::Form::Text)]
+    pub log: log::Form,
+    /// What the log holds: error, warn, info, debug or trace
+    #[arg(long, global = true, env = "SENDOFF_LOG_LEVEL", value_enum, value_name = "LEVEL", default_value_t = log::Level::Warn)]
+    pub log_level: log::Level,
     /// Language of messages: en or ru; follows the locale by default
     #[arg(long, global = true, env = "SENDOFF_LANG", value_name = "LANG")]
     pub lang: Option<String>,
@@ -47,6 +54,12 @@ pub struct Cli {
 pub enum Command {
     /// Make the data folder, keys and tables
     Init,
+    /// Make and list the customers of this installation
+    Workspace {
+        /// What to do
+        #[command(subcommand)]
+        command: workspace::Command,
+    },
     /// Serve what recipients touch, the desk, and send campaigns
     Serve(serve::Args),
     /// Show the whole river on a temporary installation
@@ -91,6 +104,12 @@ pub enum Command {
     },
     /// Send what is due
     Mail(mail::Args),
+    /// List and settle the letters whose fate the relay alone knows
+    Uncertain {
+        /// What to do
+        #[command(subcommand)]
+        command: uncertain::Command,
+    },
     /// Show, correct, restrict and erase a person
     Contact {
         /// What to do

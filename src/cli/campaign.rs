@@ -1,4 +1,5 @@
-//! `sendoff campaign add | preflight | test | schedule | start | pause | resume | cancel | show | ls`
+//! `sendoff campaign add | preflight | test | schedule | start | pause | resume | recall | cancel |
+//! series | show | ls`
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -7,6 +8,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::print::{Bar, Report, time};
+use super::{schedule, series};
 use crate::audience::address::Address;
 use crate::audience::workspace::Workspace;
 use crate::audience::{list, segment};
@@ -15,6 +17,7 @@ use crate::campaign::preflight::{self, Preflight};
 use crate::campaign::state::{self, Campaign, NewCampaign, State};
 use crate::campaign::{launch, sample};
 use crate::content::letter::Format;
+use crate::ground::clock::Millis;
 use crate::ground::error::{Error, Message, Result};
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
@@ -64,6 +67,9 @@ pub enum Command {
         /// Leave out the people for whom no letter can be made, and count them as skipped
         #[arg(long)]
         skip_missing: bool,
+        /// From then on nothing leaves: 2026-12-01 12:00, in the file's zone
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
     },
     /// Stand still; what is in flight ends
     Pause {
@@ -74,16 +80,33 @@ pub enum Command {
     Resume {
         /// The campaign
         name: String,
+        /// Another latest time, or "never"
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
+    },
+    /// Take back what has not left, with exact numbers
+    Recall {
+        /// The campaign
+        name: String,
     },
     /// Stop for good; what was not sent is skipped
     Cancel {
         /// The campaign
         name: String,
     },
+    /// Campaigns that come again and again
+    Series {
+        /// What to do
+        #[command(subcommand)]
+        command: series::Command,
+    },
     /// Show the numbers
     Show {
         /// The campaign
         name: String,
+        /// Keep showing how far it is, until it ends; Ctrl-C ends the showing alone
+        #[arg(long)]
+        watch: bool,
     },
     /// List all campaigns
     Ls,
@@ -104,10 +127,12 @@ pub async fn run(home: &Installation, workspace: &Workspace, command: Command, l
         }
         Command::Test { name, to, persona } => test(home, workspace.id, &name, &to, persona.as_deref(), lang).await,
         Command::Schedule { name, at, zone } => {
-            schedule(home, workspace.id, &name, at.as_deref(), zone.as_deref(), lang).await
+            schedule::set(home, workspace.id, &name, at.as_deref(), zone.as_deref(), lang).await
         }
-        Command::Start { name, skip_missing } => {
-            start(home, workspace.id, &name, &Allowed { local: false, skip_missing }, lang).await
+        Command::Start { name, skip_missing, until } => {
+            let campaign = need(home, workspace.id, &name).await?;
+            let until = schedule::until(&campaign, until.as_deref(), home.clock.now())?;
+            start(home, workspace.id, &name, &Allowed { skip_missing, until, ..Allowed::default() }, lang).await
         }
         Command::Pause { name } => {
             let campaign = need(home, workspace.id, &name).await?;
@@ -116,13 +141,12 @@ pub async fn run(home: &Installation, workspace: &Workspace, command: Command, l
             tx.commit().await?;
             show(home, workspace.id, &name, lang).await
         }
-        Command::Resume { name } => {
-            let campaign = need(home, workspace.id, &name).await?;
-            let mut tx = home.db.write().await?;
-            state::resume(&mut tx, &campaign).await?;
-            tx.commit().await?;
+        Command::Resume { name, until } => {
+            schedule::resume(home, workspace.id, &name, until.as_deref()).await?;
             show(home, workspace.id, &name, lang).await
         }
+        Command::Recall { name } => schedule::recall(home, workspace.id, &name, lang).await,
+        Command::Series { command } => series::run(home, workspace, command, lang).await,
         Command::Cancel { name } => {
             let campaign = need(home, workspace.id, &name).await?;
             let mut tx = home.db.write().await?;
@@ -130,12 +154,13 @@ pub async fn run(home: &Installation, workspace: &Workspace, command: Command, l
             tx.commit().await?;
             show(home, workspace.id, &name, lang).await
         }
-        Command::Show { name } => show(home, workspace.id, &name, lang).await,
+        Command::Show { name, .. } => show(home, workspace.id, &name, lang).await,
         Command::Ls => ls(home, workspace.id, lang).await,
     }
 }
 
-async fn need(home: &Installation, workspace: Id, name: &str) -> Result<Campaign> {
+/// A campaign by name.
+pub async fn need(home: &Installation, workspace: Id, name: &str) -> Result<Campaign> {
     state::need(&mut *home.db.read().await?, workspace, name).await
 }
 
@@ -170,7 +195,7 @@ pub async fn add(home: &Installation, workspace: Id, path: &std::path::Path, lan
     let frozen = launch::draft(&mut tx, &campaign).await?;
     let press = crate::campaign::press::Press::compile(home, frozen)?;
     tx.commit().await?;
-    let at = file.at.map(time);
+    let at = schedule::begins(&file.schedule, home.clock.now()).map(time);
     let message = Message::new("campaign-added").with("name", &file.name).with("list", &list.name);
     Ok(Report {
         json: json!({ "name": file.name, "state": "draft", "list": list.name, "segment": file.segment, "at": at,
@@ -180,7 +205,8 @@ pub async fn add(home: &Installation, workspace: Id, path: &std::path::Path, lan
     })
 }
 
-async fn check(home: &Installation, campaign: &Campaign, local: bool, lang: Lang) -> Result<Preflight> {
+/// Makes every letter once, with a bar.
+pub async fn check(home: &Installation, campaign: &Campaign, local: bool, lang: Lang) -> Result<Preflight> {
     let mut bar: Option<Bar> = None;
     let sheet = preflight::check(home, campaign, local, |done, total| {
         let bar = bar.get_or_insert_with(|| Bar::new(&lang.tr("bar-preflight"), total.unsigned_abs()));
@@ -254,59 +280,40 @@ async fn test(
     })
 }
 
-async fn schedule(
-    home: &Installation,
-    workspace: Id,
-    name: &str,
-    at: Option<&str>,
-    zone: Option<&str>,
-    lang: Lang,
-) -> Result<Report> {
-    let campaign = need(home, workspace, name).await?;
-    let format = if campaign.format == "html" { Format::Html } else { Format::Md };
-    let file = File::parse(&campaign.source, format)?;
-    let at = match at {
-        Some(text) => file::parse_time(text, zone.or(file.zone.as_deref()))?,
-        None => file.at.ok_or_else(|| Message::new("campaign-no-time").misuse())?,
-    };
-    if at <= home.clock.now() {
-        return Err(Message::new("campaign-past").with("time", time(at)).with("name", name).misuse());
-    }
-    refuse(&check(home, &campaign, false, lang).await?, &Allowed { local: false, skip_missing: false }, lang)?;
-    let mut tx = home.db.write().await?;
-    state::schedule(&mut tx, &campaign, at).await?;
-    tx.commit().await?;
-    Ok(Report {
-        json: json!({ "name": name, "state": "scheduled", "at": time(at) }),
-        text: lang.say(&Message::new("campaign-scheduled").with("name", name).with("time", time(at))),
-        failed: false,
-    })
-}
-
-/// What a start may overlook.
+/// What a start may overlook, and until when it may last.
+#[derive(Default)]
 pub struct Allowed {
     /// Links that lead to this machine, as in the demo.
     pub local: bool,
     /// People for whom no letter can be made.
     pub skip_missing: bool,
+    /// From then on nothing leaves; the file's own time without it.
+    pub until: Option<Millis>,
 }
 
 /// Checks, freezes the audience and lets the campaign run.
 pub async fn start(home: &Installation, workspace: Id, name: &str, allowed: &Allowed, lang: Lang) -> Result<Report> {
-    let campaign = need(home, workspace, name).await?;
+    let mut campaign = need(home, workspace, name).await?;
+    campaign.until_at = allowed.until.or(campaign.until_at);
     if matches!(campaign.state, State::Draft | State::Scheduled) {
         refuse(&check(home, &campaign, allowed.local, lang).await?, allowed, lang)?;
     }
     let planned = launch::start(home, &campaign).await?;
     let mut report = show(home, workspace, name, lang).await?;
     if let Some(planned) = planned {
-        report.text = lang.say(&Message::new("campaign-started").with("name", name).with("count", planned));
+        let started = lang.say(&Message::new("campaign-started").with("name", name).with("count", planned));
+        let campaign = need(home, workspace, name).await?;
+        report.text = [started]
+            .into_iter()
+            .chain(schedule::held(&campaign, home.clock.now(), lang))
+            .collect::<Vec<_>>()
+            .join("\n");
     }
     Ok(report)
 }
 
 /// The problems of a sheet as one refusal.
-fn refuse(sheet: &Preflight, allowed: &Allowed, lang: Lang) -> Result<()> {
+pub fn refuse(sheet: &Preflight, allowed: &Allowed, lang: Lang) -> Result<()> {
     let overlooked = ["preflight-missing", "preflight-broken"];
     let problems: Vec<String> = sheet
         .problems
@@ -320,22 +327,22 @@ fn refuse(sheet: &Preflight, allowed: &Allowed, lang: Lang) -> Result<()> {
     Err(Message::new("preflight-refused").with("problems", problems.join(" ")).misuse())
 }
 
-async fn show(home: &Installation, workspace: Id, name: &str, lang: Lang) -> Result<Report> {
+/// The numbers of a campaign and its times.
+pub async fn show(home: &Installation, workspace: Id, name: &str, lang: Lang) -> Result<Report> {
     let mut conn = home.db.read().await?;
     let campaign = state::need(&mut conn, workspace, name).await?;
     let summary = summary::of(&mut conn, &campaign).await?;
     let mut json = json!(summary);
     if let Some(object) = json.as_object_mut() {
         object.insert("reason".to_owned(), campaign.reason.as_deref().map(|reason| lang.recall(reason)).into());
-        object.insert("starts_at".to_owned(), campaign.starts_at.map(time).into());
         object.insert("launched_at".to_owned(), campaign.launched_at.map(time).into());
         object.insert("finished_at".to_owned(), campaign.finished_at.map(time).into());
+        object.append(&mut schedule::json(&campaign, home.clock.now()));
     }
-    Ok(Report {
-        json,
-        text: format!("{}\n{}", line(&campaign, &summary, lang), numbers(&summary, lang)),
-        failed: false,
-    })
+    let mut lines = vec![line(&campaign, &summary, lang)];
+    lines.extend(schedule::lines(&campaign, home.clock.now(), lang));
+    lines.push(numbers(&summary, lang));
+    Ok(Report { json, text: lines.join("\n"), failed: false })
 }
 
 async fn ls(home: &Installation, workspace: Id, lang: Lang) -> Result<Report> {
@@ -372,9 +379,15 @@ fn numbers(summary: &Summary, lang: Lang) -> String {
 /// A campaign in one line: name, state with its reason, bar, numbers.
 pub fn line(campaign: &Campaign, summary: &Summary, lang: Lang) -> String {
     let done = summary.planned - summary.pending;
-    let filled = if summary.planned == 0 { 0 } else { (done * 20 / summary.planned).clamp(0, 20) as usize };
-    let bar = format!("{}{}", "█".repeat(filled), "·".repeat(20 - filled));
+    let bar = bar(done, summary.planned, 20);
     let reason = campaign.reason.as_deref().map(|reason| format!("\n  {}", lang.recall(reason))).unwrap_or_default();
     let state = lang.tr(campaign.state.key());
     format!("{:<24} {state:<14} [{bar}] {done}/{}{reason}", campaign.name, summary.planned)
+}
+
+/// A bar of so many cells.
+pub fn bar(done: i64, all: i64, cells: usize) -> String {
+    let share = if all == 0 { 0.0 } else { (done as f64 / all as f64).clamp(0.0, 1.0) };
+    let filled = (share * cells as f64) as usize;
+    format!("{}{}", "█".repeat(filled), "·".repeat(cells - filled))
 }

@@ -197,7 +197,7 @@ impl Guide<'_> {
         let file = self.files.join("autumn.md");
         fs::write(&file, AUTUMN).map_err(Error::io(file.display()))?;
         campaign::add(self.home, self.workspace.id, &file, self.lang).await?;
-        let allowed = campaign::Allowed { local: true, skip_missing: false };
+        let allowed = campaign::Allowed { local: true, ..campaign::Allowed::default() };
         campaign::start(self.home, self.workspace.id, "autumn", &allowed, self.lang).await?;
         let (_keep, stop) = watch::channel(false);
         shift::work(self.home, Mode::UntilIdle, Arc::new(|| true), stop).await?;

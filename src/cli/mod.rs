@@ -9,22 +9,27 @@ pub mod export;
 pub mod field;
 pub mod import;
 pub mod list;
+pub mod log;
 pub mod mail;
 pub mod print;
 pub mod relay;
 pub mod residue;
+pub mod schedule;
 pub mod segment;
+pub mod series;
 pub mod serve;
 pub mod setting;
+pub mod uncertain;
 pub mod usage;
+pub mod watch;
+pub mod workspace;
 
 use std::process::ExitCode;
 
 use args::{Cli, Command};
 use print::Report;
 
-use crate::audience::address::is_hidden;
-use crate::audience::workspace;
+use crate::audience::workspace::{begin, need};
 use crate::ground::clock::Clock;
 use crate::ground::config::Config;
 use crate::ground::error::{Error, Message, Result};
@@ -54,31 +59,38 @@ async fn carry_out(cli: Cli, lang: Lang) -> Result<Report> {
         return demo::run(args, cli.data_given().then_some(config), lang, cli.json).await;
     }
     let home = Installation::open(config, Clock::system()).await?;
-    if cli.workspace.trim().is_empty() || cli.workspace.chars().count() > 64 || cli.workspace.chars().any(is_hidden) {
-        return Err(Message::new("workspace-name").misuse());
-    }
     // An older copy of the database may have been put back: what it missed comes before all else.
     replay::carry_out(&home).await?;
-    let workspace = workspace::ensure(&home, &cli.workspace).await?;
-    let report = match cli.command {
-        Command::Init => Ok(init(&home, lang)),
-        Command::Serve(args) => serve::run(&home, args, lang, cli.json).await,
-        Command::Mail(args) => mail::run(&home, args, lang).await,
-        Command::Field { command } => field::run(&home, &workspace, command, lang).await,
-        Command::List { command } => list::run(&home, &workspace, command, lang).await,
-        Command::Import(args) => import::run(&home, &workspace, args, lang, cli.json).await,
-        Command::Segment { command } => segment::run(&home, &workspace, command, lang).await,
-        Command::Relay { command } => relay::run(&home, &workspace, command).await,
-        Command::Brand { command } => brand::run(&home, &workspace, command).await,
-        Command::Campaign { command } => campaign::run(&home, &workspace, command, lang).await,
-        Command::Contact { command } => contact::run(&home, &workspace, command, lang).await,
-        Command::Export(args) => export::run(&home, &workspace, args, lang).await,
-        Command::Residue(args) => residue::run(&home, args, lang).await,
-        Command::Settings { command } => setting::run(&home, command, lang).await,
-        Command::Demo(_) => unreachable!("handled before an installation is opened"),
-    };
+    begin(&home).await?;
+    let report = command(&home, cli, lang).await;
     home.db.close().await;
     report
+}
+
+async fn command(home: &Installation, cli: Cli, lang: Lang) -> Result<Report> {
+    let workspace = need(&mut *home.db.read().await?, &cli.workspace).await;
+    match cli.command {
+        Command::Init => Ok(init(home, lang)),
+        Command::Workspace { command } => workspace::run(home, command, lang).await,
+        Command::Serve(args) => serve::run(home, args, lang, cli.json).await,
+        Command::Mail(args) => mail::run(home, args, lang).await,
+        Command::Field { command } => field::run(home, &workspace?, command, lang).await,
+        Command::List { command } => list::run(home, &workspace?, command, lang).await,
+        Command::Import(args) => import::run(home, &workspace?, args, lang, cli.json).await,
+        Command::Segment { command } => segment::run(home, &workspace?, command, lang).await,
+        Command::Relay { command } => relay::run(home, &workspace?, command).await,
+        Command::Brand { command } => brand::run(home, &workspace?, command).await,
+        Command::Campaign { command: campaign::Command::Show { name, watch: true } } => {
+            watch::run(home, &workspace?, &name, lang, cli.json).await
+        }
+        Command::Campaign { command } => campaign::run(home, &workspace?, command, lang).await,
+        Command::Uncertain { command } => uncertain::run(home, &workspace?, command, lang).await,
+        Command::Contact { command } => contact::run(home, &workspace?, command, lang).await,
+        Command::Export(args) => export::run(home, &workspace?, args, lang).await,
+        Command::Residue(args) => residue::run(home, args, lang).await,
+        Command::Settings { command } => setting::run(home, command, lang).await,
+        Command::Demo(_) => unreachable!("handled before an installation is opened"),
+    }
 }
 
 fn init(home: &Installation, lang: Lang) -> Report {

@@ -56,6 +56,19 @@ pub fn passing(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
+/// How many characters stand in a line of the terminal; 80 where it does not tell.
+#[cfg(unix)]
+pub fn columns() -> usize {
+    let told = rustix::termios::tcgetwinsize(std::io::stdout()).map_or(0, |size| size.ws_col);
+    if told == 0 { 80 } else { usize::from(told) }
+}
+
+/// How many characters stand in a line of a terminal.
+#[cfg(not(unix))]
+pub fn columns() -> usize {
+    80
+}
+
 /// A progress bar with a rate and an end time on standard error; silent when that is no terminal.
 pub struct Bar {
     label: String,

@@ -30,6 +30,9 @@ pub struct Args {
     /// all, web (no sending) or mail (no pages)
     #[arg(long, value_enum, default_value_t = Role::All)]
     role: Role,
+    /// A further address for /metrics and /healthz alone, e.g. for --role mail
+    #[arg(long, value_name = "ADDR")]
+    metrics: Option<SocketAddr>,
 }
 
 /// What a process does.
@@ -105,7 +108,11 @@ pub async fn run(home: &Installation, args: Args, lang: Lang, json: bool) -> Res
     let sweeper = Sweeper::start(home.clone());
     let app = App::open(home.clone(), sweeper.bell()).await?;
     let doors = if args.role == Role::Mail { None } else { Some(Doors::open(args.listen, args.desk).await?) };
-    announce(doors.as_ref(), args.role, lang, json)?;
+    let outside = match args.metrics {
+        Some(address) => Some(TcpListener::bind(address).await.map_err(Error::io(address))?),
+        None => None,
+    };
+    announce(doors.as_ref(), outside.as_ref(), args.role, lang, json)?;
     let gated = app.clone();
     let gate = Arc::new(move || gated.journal.is_empty());
     let mailer = async {
@@ -121,26 +128,37 @@ pub async fn run(home: &Installation, args: Args, lang: Lang, json: bool) -> Res
             None => Ok(()),
         }
     };
-    let (mailed, served) = tokio::join!(mailer, pages);
+    let probes = async {
+        match outside {
+            Some(door) => router::serve_outside(app.clone(), door, asked(stop.clone())).await,
+            None => Ok(()),
+        }
+    };
+    let (mailed, served, probed) = tokio::join!(mailer, pages, probes);
     drop(sweeper);
-    served?;
+    served.and(probed)?;
     mailed?;
     Ok(Report { json: json!({ "stopped": true }), text: lang.tr("serve-stopped"), failed: false })
 }
 
-fn announce(doors: Option<&Doors>, role: Role, lang: Lang, json: bool) -> Result<()> {
-    let role = format!("{role:?}").to_lowercase();
-    let Some(doors) = doors else {
-        print::line(&if json { json!({ "role": role }).to_string() } else { lang.tr("serve-mail") });
-        return Ok(());
-    };
-    let (public, desk) = doors.addresses()?;
-    if json {
-        let addresses = json!({ "role": role, "public": format!("http://{public}"), "desk": format!("http://{desk}"),
-                                "inbox": format!("http://{desk}/inbox") });
-        print::line(&addresses.to_string());
-    } else {
-        print::line(&lang.say(&Message::new("serve-open").with("public", public).with("desk", desk)));
+fn announce(doors: Option<&Doors>, outside: Option<&TcpListener>, role: Role, lang: Lang, json: bool) -> Result<()> {
+    let mut told = json!({ "role": format!("{role:?}").to_lowercase() });
+    let mut lines = Vec::new();
+    match doors {
+        Some(doors) => {
+            let (public, desk) = doors.addresses()?;
+            told["public"] = format!("http://{public}").into();
+            told["desk"] = format!("http://{desk}").into();
+            told["inbox"] = format!("http://{desk}/inbox").into();
+            lines.push(lang.say(&Message::new("serve-open").with("public", public).with("desk", desk)));
+        }
+        None => lines.push(lang.tr("serve-mail")),
     }
+    if let Some(listener) = outside {
+        let address = listener.local_addr().map_err(Error::io("listener"))?;
+        told["metrics"] = format!("http://{address}/metrics").into();
+        lines.push(lang.say(&Message::new("serve-metrics").with("address", address)));
+    }
+    print::line(&if json { told.to_string() } else { lines.join("\n") });
     Ok(())
 }

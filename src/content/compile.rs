@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Map;
 
+use super::form::{self, Masked};
 use super::grammar::{Grammar, INNER};
 use super::html::{self, Node};
 use super::layout::{Layout, Look, Page, split_headline};
@@ -53,23 +54,27 @@ impl Letter {
         for link in links.iter().filter(|link| link.personal) {
             add(Part::Body, link_name(link.position), link.destination.clone())?;
         }
-        let letter = Self {
+        let probe = Signer::new(&Keyring::ephemeral()).stem(Claim { campaign: 0, delivery: 0 });
+        let mut compiled = Self {
             templates,
             links,
             tags: frame.fields.iter().filter(|field| work.used.contains(*field)).cloned().collect(),
             brand: frame.brand.clone(),
             public_url: frame.public_url.trim_end_matches('/').to_owned(),
             tracking: draft.tracking,
+            forms: None,
+            probe,
         };
-        letter.try_out()?;
-        Ok(letter)
+        compiled.try_out()?;
+        let masked = Masked { mask: &work.mask, subject: &subject, preheader: &preheader, html: &html, text: &text };
+        compiled.forms = form::make(&mut compiled, &masked);
+        Ok(compiled)
     }
 
     /// Renders once for nobody: a letter that meets a limit meets it now.
     fn try_out(&self) -> Result<()> {
-        let stem = Signer::new(&Keyring::ephemeral()).stem(Claim { campaign: 0, delivery: 0 });
-        let nobody =
-            Reader { address: "nobody@example.org", values: &Map::new(), stem: &stem, tracked: true, inert: false };
+        let (values, stem) = (Map::new(), &self.probe);
+        let nobody = Reader { address: "nobody@example.org", values: &values, stem, tracked: true, inert: false };
         match self.render(&nobody) {
             Err(Fault::Broken(message)) if message.key == "template-limit" => Err(message.misuse()),
             _ => Ok(()),

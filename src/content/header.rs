@@ -21,6 +21,9 @@ const WORD: usize = 45;
 pub struct HeaderText(String);
 
 impl HeaderText {
+    /// No text.
+    pub const EMPTY: Self = Self(String::new());
+
     /// Takes the text as it is, or says which rule it breaks.
     pub fn new(text: &str) -> Result<Self> {
         match text.chars().any(is_hidden) {

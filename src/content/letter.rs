@@ -9,10 +9,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
 use super::brand::Brand;
+use super::form::Forms;
+pub use super::form::Weight;
 use super::header::HeaderText;
 pub use super::layout::Layout;
 use super::link::{self, Link};
-use super::template::{Doors, Failure, Reading, Target, Templates};
+use super::quoted::Gaps;
+use super::template::{Doors, Failure, Pieces, Reading, Target, Templates};
 use crate::ground::error::{Error, Message, Result};
 use crate::ground::text::Lang;
 use crate::ground::token::{Door, Stem};
@@ -101,6 +104,18 @@ pub struct Rendered {
     pub text: String,
     /// Fields that were printed although this reader has no value for them.
     pub missing: Vec<String>,
+    /// Where the pieces end that each part was written in.
+    pub cuts: Cuts,
+}
+
+/// The ends of the pieces of both parts, in bytes, ascending. In the message each piece stands on
+/// lines of its own (see [`super::quoted`]).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cuts {
+    /// Of the HTML.
+    pub html: Vec<usize>,
+    /// Of the text.
+    pub text: Vec<usize>,
 }
 
 /// Why a letter cannot be made for one reader.
@@ -136,6 +151,10 @@ pub struct Letter {
     pub(super) brand: Brand,
     pub(super) public_url: String,
     pub(super) tracking: Tracking,
+    /// `None` for a letter that must be rendered for each reader.
+    pub(super) forms: Option<Forms>,
+    /// What the tokens are made from that stand in the forms until a reader's are known.
+    pub(super) probe: Stem,
 }
 
 impl Letter {
@@ -160,17 +179,49 @@ impl Letter {
             missing.extend(notes);
             Ok(rendered)
         };
-        let subject = HeaderText::clean(&part("subject")?);
-        let preheader = HeaderText::clean(&part("preheader")?);
+        let subject = HeaderText::clean(&part("subject")?.text);
+        let preheader = HeaderText::clean(&part("preheader")?.text);
         let _ = reading.heads.set([subject.to_string(), preheader.to_string()]);
-        let links = self.links.iter().map(|link| self.target(link, reader, &reading)).collect::<Result<_, _>>()?;
-        let _ = reading.links.set(links);
+        self.lead(reader, &reading, |_| true)?;
         let html = part("html")?;
         let text = join_gaps(&part("text")?);
-        Ok(Rendered { subject, preheader, html, text, missing: missing.into_iter().collect() })
+        let cuts = Cuts { html: html.ends, text: text.ends };
+        let missing = missing.into_iter().collect();
+        Ok(Rendered { subject, preheader, html: html.text, text: text.text, missing, cuts })
     }
 
-    fn reading(&self, reader: &Reader<'_>) -> Reading {
+    /// What can be told of a letter before it is written, in a fraction of the time that rendering
+    /// takes; `None` when it must be rendered to know, or cannot be made. `fields` are the values as
+    /// JSON, `scratch` is written over.
+    pub fn weigh(&self, email: &str, fields: &str, stem: &Stem, scratch: &mut Vec<u8>) -> Option<Weight> {
+        self.forms.as_ref()?.weigh(self, email, fields, stem, scratch)
+    }
+
+    /// What the tokens of a skeleton's heading must be made from.
+    pub fn probe(&self) -> &Stem {
+        &self.probe
+    }
+
+    /// True when the letter is put together from parts that were encoded once; any other is rendered
+    /// for each reader, which takes some fifty times as long.
+    pub fn is_compiled(&self) -> bool {
+        self.forms.is_some()
+    }
+
+    /// Settles where those links lead for a reader that are printed.
+    pub(super) fn lead(
+        &self,
+        reader: &Reader<'_>,
+        reading: &Arc<Reading>,
+        printed: impl Fn(&Link) -> bool,
+    ) -> Result<(), Fault> {
+        let target = |link| if printed(link) { self.target(link, reader, reading) } else { Ok(Target::default()) };
+        let links = self.links.iter().map(target).collect::<Result<_, _>>()?;
+        let _ = reading.links.set(links);
+        Ok(())
+    }
+
+    pub(super) fn reading(&self, reader: &Reader<'_>) -> Reading {
         let page = |door| link::page(&self.public_url, reader.stem, door);
         Reading {
             values: reader.values.iter().filter_map(|(name, value)| Some((name.clone(), plain(value)?))).collect(),
@@ -199,7 +250,7 @@ impl Letter {
             true => {
                 let rendered = self.templates.render(&link_name(link.position), reading);
                 let notes = reading.take_notes();
-                (settle(&rendered.map_err(|failure| fault(&failure, &notes))?)?, notes)
+                (settle(&rendered.map_err(|failure| fault(&failure, &notes))?.text)?, notes)
             }
         };
         let url = match (self.measures(reader), link.personal) {
@@ -230,7 +281,7 @@ fn fault(failure: &Failure, notes: &BTreeSet<String>) -> Fault {
 }
 
 /// A field value as plain data; what is empty counts as missing.
-fn plain(value: &serde_json::Value) -> Option<Value> {
+pub(super) fn plain(value: &serde_json::Value) -> Option<Value> {
     match value {
         serde_json::Value::Bool(flag) => Some(Value::from(*flag)),
         serde_json::Value::Number(number) => {
@@ -244,17 +295,16 @@ fn plain(value: &serde_json::Value) -> Option<Value> {
     }
 }
 
-/// What a false condition leaves behind in plain text are empty lines; one is enough.
-fn join_gaps(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut empty = 0;
-    for line in text.trim_start_matches('\n').lines() {
-        empty = if line.trim().is_empty() && line != "-- " { empty + 1 } else { 0 };
-        if empty < 2 {
-            out.extend([line, "\n"]);
-        }
+/// The text without the gaps that conditions leave, cut where it was cut.
+fn join_gaps(written: &Pieces) -> Pieces {
+    let (mut gaps, mut joined) = (Gaps::default(), Pieces::default());
+    let mut start = 0;
+    for end in &written.ends {
+        joined.text.push_str(&gaps.join(&written.text[start..*end]));
+        joined.ends.push(joined.text.len());
+        start = *end;
     }
-    out
+    joined
 }
 
 /// Words of our enums in JSON.

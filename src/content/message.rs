@@ -6,9 +6,11 @@
 //! nothing but ASCII leaves unless an address needs it, and no text can end a header or a body.
 
 use jiff::Timestamp;
+use jiff::tz::Offset;
 
 use super::header::{HeaderText, Headers, Mailbox, phrase};
 use super::letter::Rendered;
+use super::quoted::Body;
 use crate::ground::clock::Millis;
 
 /// Everything in the header of a message except its subject.
@@ -64,32 +66,85 @@ const LIST_ID: usize = 255;
 
 /// The message, ready for the body of an SMTP transaction except for dot-stuffing.
 pub fn write(heading: &Heading, letter: &Rendered) -> Vec<u8> {
-    let boundary = boundary(&heading.message_id);
-    let mut out = head(heading, &letter.subject, &boundary);
-    for (kind, body) in [("text/plain", &letter.text), ("text/html", &letter.html)] {
-        let part = format!(
-            "--{boundary}\r\nContent-Type: {kind}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
-        );
-        out.extend_from_slice(part.as_bytes());
-        quoted_printable(&mut out, body);
-        out.extend_from_slice(b"\r\n");
+    let mut out = first(heading);
+    push_to(&mut out, &heading.to);
+    push_subject(&mut out, &letter.subject);
+    push_date(&mut out, heading.date);
+    out.extend_from_slice(&last(heading));
+    for (kind, text, ends) in [("plain", &letter.text, &letter.cuts.text), ("html", &letter.html, &letter.cuts.html)] {
+        out.extend_from_slice(&part(heading, kind));
+        let mut body = Body::new(&mut out);
+        let mut start = 0;
+        for end in ends.iter().copied().chain([text.len()]) {
+            body.piece(&text[start..end]);
+            start = end;
+        }
+        body.finish();
     }
-    out.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
+    out.extend_from_slice(&close(heading));
     out
 }
 
-fn head(heading: &Heading, subject: &HeaderText, boundary: &str) -> Vec<u8> {
+/// What stands before the fields of one person.
+pub(super) fn first(heading: &Heading) -> Vec<u8> {
     let mut headers = Headers::default();
     headers.mailbox("From", &heading.from);
-    headers.mailbox("To", &heading.to);
+    headers.into_bytes()
+}
+
+pub(super) fn push_to(out: &mut Vec<u8>, to: &Mailbox) {
+    let mut headers = Headers::default();
+    headers.mailbox("To", to);
+    out.extend_from_slice(&headers.into_bytes());
+}
+
+pub(super) fn push_subject(out: &mut Vec<u8>, subject: &HeaderText) {
+    let mut headers = Headers::default();
     headers.text("Subject", subject);
-    headers.tokens("Date", &[date(heading.date)]);
+    out.extend_from_slice(&headers.into_bytes());
+}
+
+/// `Sat, 21 Nov 2026 10:00:00 +0000` (RFC 5322 §3.3).
+pub(super) fn push_date(out: &mut Vec<u8>, at: Millis) {
+    const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let time = Offset::UTC.to_datetime(Timestamp::from_millisecond(at).unwrap_or(Timestamp::UNIX_EPOCH));
+    let named = |names: &[&'static str], from_one: i8| names[usize::from(from_one.unsigned_abs()) - 1];
+    let (day, month) = (named(&DAYS, time.weekday().to_monday_one_offset()), named(&MONTHS, time.month()));
+    out.extend_from_slice(b"Date: ");
+    out.extend_from_slice(day.as_bytes());
+    out.extend_from_slice(b", ");
+    push_digits(out, time.day().unsigned_abs().into(), 2);
+    out.extend_from_slice(b" ");
+    out.extend_from_slice(month.as_bytes());
+    for (sign, number, digits) in [
+        (b' ', time.year().unsigned_abs(), 4),
+        (b' ', time.hour().unsigned_abs().into(), 2),
+        (b':', time.minute().unsigned_abs().into(), 2),
+        (b':', time.second().unsigned_abs().into(), 2),
+    ] {
+        out.push(sign);
+        push_digits(out, number, digits);
+    }
+    out.extend_from_slice(b" +0000\r\n");
+}
+
+fn push_digits(out: &mut Vec<u8>, number: u16, digits: u32) {
+    for place in (0..digits).rev() {
+        out.push(b'0' + (number / 10_u16.pow(place) % 10) as u8);
+    }
+}
+
+/// What stands behind them, up to the first part.
+pub(super) fn last(heading: &Heading) -> Vec<u8> {
+    let mut headers = Headers::default();
     headers.tokens("Message-ID", &[format!("<{}>", heading.message_id)]);
     if let Some(reply_to) = &heading.reply_to {
         headers.mailbox("Reply-To", reply_to);
     }
     headers.tokens("MIME-Version", &["1.0"]);
-    headers.tokens("Content-Type", &["multipart/alternative;".to_owned(), format!("boundary=\"{boundary}\"")]);
+    let boundary = format!("boundary=\"{}\"", boundary(&heading.message_id));
+    headers.tokens("Content-Type", &["multipart/alternative;".to_owned(), boundary]);
     match &heading.bulk {
         Some(bulk) => push_bulk(&mut headers, bulk),
         None => headers.tokens("Auto-Submitted", &["auto-generated"]),
@@ -97,6 +152,21 @@ fn head(heading: &Heading, subject: &HeaderText, boundary: &str) -> Vec<u8> {
     let mut out = headers.into_bytes();
     out.extend_from_slice(b"\r\n");
     out
+}
+
+/// The beginning of a part, `plain` or `html`.
+pub(super) fn part(heading: &Heading, kind: &str) -> Vec<u8> {
+    let boundary = boundary(&heading.message_id);
+    format!(
+        "--{boundary}\r\nContent-Type: text/{kind}; charset=utf-8\r\n\
+         Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+    )
+    .into_bytes()
+}
+
+/// The end of the last part.
+pub(super) fn close(heading: &Heading) -> Vec<u8> {
+    format!("--{}--\r\n", boundary(&heading.message_id)).into_bytes()
 }
 
 fn push_bulk(headers: &mut Headers, bulk: &Bulk) {
@@ -146,12 +216,6 @@ fn word(text: &str, limit: usize) -> String {
     if word.is_empty() { "-".to_owned() } else { word }
 }
 
-/// `Sat, 21 Nov 2026 10:00:00 +0000` (RFC 5322 §3.3).
-fn date(at: Millis) -> String {
-    let time = Timestamp::from_millisecond(at).unwrap_or(Timestamp::UNIX_EPOCH);
-    time.strftime("%a, %d %b %Y %H:%M:%S +0000").to_string()
-}
-
 /// Cannot stand in a body: quoted-printable writes `=` as `=3D`, so `=_` never comes out of it
 /// (RFC 2045 §6.7).
 fn boundary(message_id: &str) -> String {
@@ -159,83 +223,20 @@ fn boundary(message_id: &str) -> String {
     format!("=_{}", word(left, 60))
 }
 
-const COLUMNS: usize = 76;
-
-/// RFC 2045 §6.7, with lines of at most 76 columns. A dot or `From ` at the beginning of a line is
-/// encoded as well, so that no server on the way can take it for the end of a message or of another.
-fn quoted_printable(out: &mut Vec<u8>, text: &str) {
-    for (index, line) in text.trim_end_matches('\n').split('\n').enumerate() {
-        if index > 0 {
-            out.extend_from_slice(b"\r\n");
-        }
-        quote_line(out, line.strip_suffix('\r').unwrap_or(line).as_bytes());
-    }
-}
-
-fn quote_line(out: &mut Vec<u8>, line: &[u8]) {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    let mut column = 0;
-    for (at, &byte) in line.iter().enumerate() {
-        let last = at + 1 == line.len();
-        let plain = match byte {
-            b'=' => false,
-            b' ' | b'\t' => !last,
-            b'.' => column > 0,
-            b'F' => column > 0 || !line[at..].starts_with(b"From "),
-            b'!'..=b'~' => true,
-            _ => false,
-        };
-        let width = if plain { 1 } else { 3 };
-        // The last octet of a line needs no room for the sign of a soft break.
-        if column + width > COLUMNS - usize::from(!last) {
-            out.extend_from_slice(b"=\r\n");
-            column = 0;
-        }
-        match plain && !(column == 0 && byte == b'.') {
-            true => {
-                out.push(byte);
-                column += 1;
-            }
-            false => {
-                out.extend_from_slice(&[b'=', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
-                column += 3;
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn quote(text: &str) -> String {
-        let mut out = Vec::new();
-        quoted_printable(&mut out, text);
-        String::from_utf8(out).expect("ASCII")
-    }
-
-    #[test]
-    fn bodies_are_quoted_by_the_rules() {
-        for (text, quoted) in [
-            ("a = b\n", "a =3D b"),
-            ("end \nx\t\n\n", "end=20\r\nx=09"),
-            (".\nMAIL FROM:<x>\n.", "=2E\r\nMAIL FROM:<x>\r\n=2E"),
-            ("From me", "=46rom me"),
-            ("я", "=D1=8F"),
-            ("a\r\nb\rc", "a\r\nb=0Dc"),
-        ] {
-            assert_eq!(quote(text), quoted, "{text:?}");
-        }
-        for length in 60..240 {
-            let line = format!("{}.{}", "x".repeat(length / 2), ".".repeat(length / 2));
-            let quoted = quote(&line);
-            assert!(quoted.lines().all(|line| line.len() <= COLUMNS && !line.starts_with('.')), "{quoted}");
-            assert_eq!(quoted.replace("=\r\n", "").replace("=2E", "."), line);
-        }
-    }
-
     #[test]
     fn a_date_is_written_as_mail_writes_it() {
-        assert_eq!(date(1_795_255_200_000), "Sat, 21 Nov 2026 10:00:00 +0000");
+        for (at, written) in [
+            (1_795_255_200_000, "Date: Sat, 21 Nov 2026 10:00:00 +0000\r\n"),
+            (951_827_696_999, "Date: Tue, 29 Feb 2000 12:34:56 +0000\r\n"),
+            (i64::MAX, "Date: Thu, 01 Jan 1970 00:00:00 +0000\r\n"),
+        ] {
+            let mut out = Vec::new();
+            push_date(&mut out, at);
+            assert_eq!(String::from_utf8_lossy(&out), written);
+        }
     }
 }

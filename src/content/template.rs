@@ -14,14 +14,14 @@ use super::grammar::INNER;
 use crate::ground::error::Message;
 
 /// Steps one template may take.
-const FUEL: u64 = 50_000;
+pub const FUEL: u64 = 50_000;
 /// Nesting of one template.
 const DEPTH: usize = 50;
 /// Bytes of one rendered part.
 pub const OUTPUT: usize = 1 << 20;
 
-/// The templates of one letter, by name. `html` escapes for HTML, names that begin with `link`
-/// escape for URLs, all others print as is.
+/// The templates of one letter, by name. Names that begin with `html` escape for HTML, with `link`
+/// for URLs, all others print as is.
 pub struct Templates(Environment<'static>);
 
 /// Why a template did not render.
@@ -61,7 +61,7 @@ impl Templates {
         engine.set_fuel(Some(FUEL));
         engine.set_recursion_limit(DEPTH);
         engine.set_auto_escape_callback(|name| match name {
-            "html" => AutoEscape::Html,
+            name if name.starts_with("html") => AutoEscape::Html,
             name if name.starts_with("link") => AutoEscape::Custom("url".into()),
             _ => AutoEscape::None,
         });
@@ -76,11 +76,19 @@ impl Templates {
     }
 
     /// Renders a template for a reader.
-    pub fn render(&self, name: &str, reading: &Arc<Reading>) -> Result<String, Failure> {
-        let mut out = Bounded(Vec::new());
+    pub fn render(&self, name: &str, reading: &Arc<Reading>) -> Result<Pieces, Failure> {
+        let mut out = Bounded::default();
+        self.render_to(name, reading, &mut out)?;
+        let text = String::from_utf8(out.bytes).expect("an engine of texts writes UTF-8");
+        Ok(Pieces { text, ends: out.ends })
+    }
+
+    /// The same into a writer, which is handed the text between two tags, or the value of one, in a
+    /// single call.
+    pub fn render_to(&self, name: &str, reading: &Arc<Reading>, out: impl Write) -> Result<(), Failure> {
         let context = Value::from_object(Names(reading.clone()));
-        self.0.get_template(name)?.render_captured_to(context, &mut out)?;
-        Ok(String::from_utf8(out.0).expect("an engine of texts writes UTF-8"))
+        self.0.get_template(name)?.render_captured_to(context, out)?;
+        Ok(())
     }
 }
 
@@ -142,6 +150,13 @@ impl Reading {
         std::mem::take(&mut *self.missing.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Where a link leads; what it prints without a value is noted.
+    pub fn link(&self, position: usize) -> Option<&str> {
+        let target = self.links.get()?.get(position)?;
+        target.missing.iter().for_each(|name| self.note(name));
+        Some(&target.url)
+    }
+
     fn inner(&self, name: &str) -> Option<Value> {
         let part = |at: usize| self.heads.get().map(|heads| Value::from(heads[at].as_str()));
         match name {
@@ -150,9 +165,7 @@ impl Reading {
             "pixel" => self.doors.pixel.as_deref().map(|url| Value::from_safe_string(image(url))),
             _ => {
                 let position: usize = name.strip_prefix("link_")?.parse().ok()?;
-                let target = self.links.get()?.get(position)?;
-                target.missing.iter().for_each(|name| self.note(name));
-                Some(Value::from(target.url.as_str()))
+                self.link(position).map(Value::from)
             }
         }
     }
@@ -234,19 +247,34 @@ pub fn escape(text: &str) -> String {
     })
 }
 
-fn image(url: &str) -> String {
+/// The picture that tells of an opening, as HTML.
+pub fn image(url: &str) -> String {
     format!("<img src=\"{}\" width=\"1\" height=\"1\" alt=\"\" style=\"display:block;border:0\">", escape(url))
 }
 
+/// A rendered part, and the ends of its pieces in bytes: what the engine wrote in one go.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pieces {
+    /// The whole.
+    pub text: String,
+    /// Ascending.
+    pub ends: Vec<usize>,
+}
+
 /// Output that refuses to grow beyond [`OUTPUT`].
-struct Bounded(Vec<u8>);
+#[derive(Default)]
+struct Bounded {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
 
 impl Write for Bounded {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.0.len() + bytes.len() > OUTPUT {
+        if self.bytes.len() + bytes.len() > OUTPUT {
             return Err(io::Error::other("the output limit is reached"));
         }
-        self.0.extend_from_slice(bytes);
+        self.bytes.extend_from_slice(bytes);
+        self.ends.push(self.bytes.len());
         Ok(bytes.len())
     }
 

@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::event::{self, Hit};
 use crate::ground::error::{Error, Result};
+use crate::ground::failpoint;
 use crate::ground::installation::Installation;
 use crate::ground::ledger::Ledger;
 
@@ -32,6 +33,7 @@ const RETRY: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone)]
 pub struct Recorder {
     queue: mpsc::Sender<Order>,
+    ledger: Ledger,
     lost: Arc<AtomicU64>,
 }
 
@@ -47,10 +49,15 @@ impl Recorder {
         let (queue, orders) = mpsc::channel(QUEUE);
         let lost = Arc::new(AtomicU64::new(0));
         let ledger = Ledger::at(home.config.journal().join("events.log"));
-        let writer =
-            Writer { home: home.clone(), spilled: !ledger.is_empty(), ledger, retry_at: None, lost: lost.clone() };
+        let writer = Writer {
+            home: home.clone(),
+            spilled: !ledger.is_empty(),
+            ledger: ledger.clone(),
+            retry_at: None,
+            lost: lost.clone(),
+        };
         tokio::spawn(writer.run(orders));
-        Self { queue, lost }
+        Self { queue, ledger, lost }
     }
 
     /// Hands over a hit; returns at once.
@@ -67,6 +74,16 @@ impl Recorder {
             // An error means that the writer has ended, and it ends with an empty queue.
             let _ = wait.await;
         }
+    }
+
+    /// Hits that wait in memory.
+    pub fn queued(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
+    }
+
+    /// Hits that wait on disk. Walks the file.
+    pub fn spilled(&self) -> u64 {
+        self.ledger.waiting()
     }
 
     /// Hits that could be kept nowhere: the queue was full, or the disk.
@@ -168,7 +185,10 @@ impl Writer {
             return;
         }
         match self.ledger.append(hits.iter().map(line).collect()).await {
-            Ok(()) => self.spilled = true,
+            Ok(()) => {
+                failpoint::reach("spilled");
+                self.spilled = true;
+            }
             Err(error) => {
                 self.lost.fetch_add(hits.len() as u64, Ordering::Relaxed);
                 tracing::error!(error = ?error.message().key, hits = hits.len(), "hits are lost: neither database nor disk takes them");

@@ -11,41 +11,100 @@ pub type Millis = i64;
 /// One day in milliseconds.
 pub const DAY: Millis = 86_400_000;
 
+/// The system's clock is set right from this distance on; below it the way to the database and back
+/// matters more.
+const TOLERANCE: Millis = 1_000;
+
 /// Tells the time: the system's, or a test's own.
 #[derive(Debug, Clone, Default)]
-pub struct Clock(Option<Arc<AtomicI64>>);
+pub struct Clock {
+    fixed: Option<Arc<AtomicI64>>,
+    /// What the system's clock is behind the one that several machines go by.
+    behind: Arc<AtomicI64>,
+}
 
 impl Clock {
     /// The wall clock of the machine.
     pub fn system() -> Self {
-        Self(None)
+        Self::default()
     }
 
     /// A clock that stands at `now` until [`Clock::advance`] moves it.
     pub fn fixed(now: Millis) -> Self {
-        Self(Some(Arc::new(AtomicI64::new(now))))
+        Self { fixed: Some(Arc::new(AtomicI64::new(now))), ..Self::default() }
     }
 
     /// Moves a fixed clock; the system's clock is left alone.
     pub fn advance(&self, by: Millis) {
-        if let Some(now) = &self.0 {
+        if let Some(now) = &self.fixed {
             now.fetch_add(by, Ordering::SeqCst);
         }
+    }
+
+    /// From here on goes by a clock that shows `now` at this moment: machines that share a database
+    /// must agree on what is due. Returns by how much this one was wrong, in ms, when that is new.
+    pub fn follow(&self, now: Millis) -> Option<Millis> {
+        let wrong = now - self.now();
+        if self.fixed.is_some() || wrong.abs() < TOLERANCE {
+            return None;
+        }
+        self.behind.fetch_add(wrong, Ordering::SeqCst);
+        Some(wrong)
     }
 
     /// Milliseconds since 1970 UTC.
     #[expect(clippy::disallowed_methods, reason = "the one place that asks the system for the time")]
     pub fn now(&self) -> Millis {
-        match &self.0 {
-            Some(now) => now.load(Ordering::SeqCst),
-            None => SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX)),
+        if let Some(now) = &self.fixed {
+            return now.load(Ordering::SeqCst);
+        }
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        let system = since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
+        system.saturating_add(self.behind.load(Ordering::SeqCst))
+    }
+
+    /// Milliseconds since the machine started, with the time it slept. It never jumps.
+    pub fn uptime() -> Millis {
+        #[cfg(target_os = "linux")]
+        {
+            let up = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+            up.tv_sec * 1_000 + up.tv_nsec / 1_000_000
+        }
+        #[cfg(not(target_os = "linux"))]
+        {
+            static BEGAN: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+            let began = BEGAN.get_or_init(std::time::Instant::now);
+            i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX)
         }
     }
 
     /// Days since 1970 UTC: the finest time that a tombstone keeps.
     pub fn today(&self) -> i64 {
         self.now() / DAY
+    }
+}
+
+/// A moment as the clock on the wall shows it here: the day only where it is another one.
+pub fn local(at: Millis, now: Millis) -> String {
+    let zoned = |at| jiff::Timestamp::from_millisecond(at).map(|at| at.to_zoned(jiff::tz::TimeZone::system()));
+    let (Ok(at), Ok(now)) = (zoned(at), zoned(now)) else { return String::new() };
+    let form = if at.date() == now.date() { "%H:%M:%S" } else { "%Y-%m-%d %H:%M" };
+    at.strftime(form).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn machines_that_share_a_clock_agree_on_the_hour() {
+        let (here, same) = (Clock::system(), Clock::system());
+        let copy = here.clone();
+        let hour = same.now() + 3_600_000;
+
+        assert!(here.follow(hour).is_some_and(|wrong| (3_599_000..=3_600_000).contains(&wrong)));
+        assert!((copy.now() - hour).abs() < TOLERANCE);
+        assert_eq!(here.follow(copy.now()), None);
+        assert_eq!(Clock::fixed(5).follow(hour), None);
     }
 }

@@ -16,17 +16,27 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyPool, Arguments, ConnectOptions, Connection, Executor, SqlSafeStr};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+use super::clock::Millis;
 use super::error::{Message, Result};
+use super::sync;
 
+mod lock;
 pub mod many;
 mod scrub;
+mod session;
+
+pub use lock::{holding, sharing};
+use session::{NO_SAMPLES, session};
 
 /// A connection to either database.
 pub type Conn = sqlx::AnyConnection;
 
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "first tables", include_str!("../../migrations/0001_first_tables.sql")),
+    (2, "sending", include_str!("../../migrations/0002_sending.sql")),
+    (3, "time", include_str!("../../migrations/0003_time.sql")),
     (4, "data", include_str!("../../migrations/0004_data.sql")),
+    (6, "nodes", include_str!("../../migrations/0006_nodes.sql")),
 ];
 
 /// Which SQL is spoken.
@@ -52,9 +62,13 @@ pub struct Tx {
 }
 
 impl Tx {
-    /// Makes everything durable; on a dropped `Tx` nothing happened.
+    /// Makes everything durable; on a dropped `Tx` nothing happened. When the disk refuses to confirm
+    /// it, the process ends.
     pub async fn commit(self) -> Result<()> {
-        Ok(self.inner.commit().await?)
+        match self.inner.commit().await {
+            Err(error) if is_unsynced(&error) => sync::end("the database", error),
+            done => Ok(done?),
+        }
     }
 }
 
@@ -92,6 +106,9 @@ impl Db {
             .max_connections(16)
             .acquire_timeout(Duration::from_secs(10))
             .test_before_acquire(dialect == Dialect::Postgres)
+            // SQLite ends a transaction by itself when the disk is full. The driver then believes for
+            // ever that one is open, and the connection could begin no other.
+            .before_acquire(|conn, _| Box::pin(async move { Ok(!conn.is_in_transaction()) }))
             .after_connect(move |conn, _| {
                 Box::pin(async move {
                     conn.execute(session(dialect)).await?;
@@ -106,16 +123,11 @@ impl Db {
     }
 
     async fn migrate(&self) -> Result<()> {
+        // On SQLite a key of this type is the row's place in the table, with no index beside it.
+        let key = if self.dialect == Dialect::Sqlite { "integer" } else { "bigint" };
         let steps = MIGRATIONS.iter().map(|(version, name, text)| {
-            let step = Migration::new(*version, (*name).into(), MigrationType::Simple, text.into_sql_str(), false);
-            match self.dialect {
-                // A key by any other name would be an index beside the table. The checksum is that of the text.
-                Dialect::Sqlite => {
-                    let sql = text.replace("bigint primary key", "integer primary key");
-                    Migration { sql: sqlx::AssertSqlSafe(sql).into_sql_str(), ..step }
-                }
-                Dialect::Postgres => step,
-            }
+            let text = sqlx::AssertSqlSafe(text.replace("{key}", key)).into_sql_str();
+            Migration::new(*version, (*name).into(), MigrationType::Simple, text, false)
         });
         // SQLite has no advisory lock: hold the writer's turn of this process and let a second
         // process meet the file lock instead of a half-made table.
@@ -161,21 +173,48 @@ impl Db {
         }
     }
 
-    /// What stands around a select of keys so that it takes rows which no other worker holds:
-    /// `where id` … select … .
-    pub fn claim(&self) -> (&'static str, &'static str) {
+    /// The time by the database's own clock in ms since 1970 UTC, as it is when the expression is
+    /// reached: machines that share a database may disagree about the hour.
+    pub fn now(&self) -> &'static str {
         match self.dialect {
-            Dialect::Sqlite => ("in (", ")"),
-            Dialect::Postgres => ("= any(array(", " for update skip locked))"),
+            Dialect::Sqlite => "cast((julianday('now') - 2440587.5) * 86400000.0 as bigint)",
+            Dialect::Postgres => "cast(extract(epoch from clock_timestamp()) * 1000 as bigint)",
         }
     }
 
-    /// What ends a select whose rows must stay as they are until the transaction ends. SQLite has
-    /// one writer and needs no word for it.
-    pub fn hold(&self) -> &'static str {
+    /// The time by the database's own clock.
+    pub async fn time(&self) -> Result<Millis> {
+        let row = Sql::new("select ").push(self.now()).first(&mut *self.read().await?).await?;
+        Ok(row.map_or(0, |row| sqlx::Row::get(&row, 0)))
+    }
+
+    /// What stands around the condition that a row holds, so that it goes on to hold until the
+    /// transaction ends, and what the select returns. A process that is stopped half-way must not
+    /// keep others from its rows for ever: the server ends its transaction after ten idle seconds.
+    pub fn pin(&self) -> (&'static str, &'static str) {
+        match self.dialect {
+            Dialect::Sqlite => ("select '' ", ""),
+            Dialect::Postgres => {
+                ("select set_config('idle_in_transaction_session_timeout', '10000', true) ", " for share")
+            }
+        }
+    }
+
+    /// What ends a select of rows of which those are left out that another transaction holds.
+    pub fn skip_held(&self) -> &'static str {
         match self.dialect {
             Dialect::Sqlite => "",
-            Dialect::Postgres => " for update",
+            Dialect::Postgres => " for update skip locked",
+        }
+    }
+
+    /// Refuses to go on when another version of the program has changed the tables meanwhile.
+    pub async fn check_version(&self, conn: &mut Conn) -> Result<()> {
+        let ours = MIGRATIONS.iter().map(|(version, ..)| *version).max().unwrap_or(0);
+        let row = sqlx::query("select max(version) from _sqlx_migrations").fetch_one(conn).await?;
+        match sqlx::Row::get::<Option<i64>, _>(&row, 0) {
+            Some(theirs) if theirs > ours => Err(Message::new("database-newer").failed()),
+            _ => Ok(()),
         }
     }
 
@@ -216,38 +255,25 @@ impl Db {
         }
     }
 
+    /// True when a newer program has changed the tables while this one runs.
+    pub async fn is_newer(&self, conn: &mut Conn) -> Result<bool> {
+        let row = sqlx::query("select max(version) from _sqlx_migrations").fetch_one(conn).await?;
+        let known = MIGRATIONS.iter().map(|(version, ..)| *version).max();
+        Ok(sqlx::Row::get::<Option<i64>, _>(&row, 0) > known)
+    }
+
     /// Closes every connection; on SQLite this also empties the journal.
     pub async fn close(self) {
         self.pool.close().await;
     }
 }
 
-/// What each new connection is told. `full` is the promise that what we acknowledged survives a
-/// power cut; `secure_delete` blanks deleted rows; temporary tables never touch a disk.
-fn session(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::Sqlite => {
-            "pragma busy_timeout = 30000; pragma journal_mode = wal; pragma synchronous = full; \
-             pragma secure_delete = on; pragma temp_store = memory; pragma cache_size = -16000; pragma foreign_keys = off"
-        }
-        Dialect::Postgres => "set client_min_messages = warning; set synchronous_commit = on",
-    }
+/// True when SQLite could not sync its journal or the folder around it (`SQLITE_IOERR_FSYNC` and
+/// `SQLITE_IOERR_DIR_FSYNC`). PostgreSQL ends by itself when it cannot.
+fn is_unsynced(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    matches!(code.as_deref(), Some("1034" | "1290"))
 }
-
-const NO_SAMPLES: &[&str] = &[
-    "alter table contact alter column address set statistics 0, \
-     alter column canonical set statistics 0, alter column fields set statistics 0, \
-     alter column folded set statistics 0, alter column text_1 set statistics 0, \
-     alter column text_2 set statistics 0, alter column text_3 set statistics 0, \
-     alter column text_4 set statistics 0, alter column text_5 set statistics 0, \
-     alter column text_6 set statistics 0, alter column text_7 set statistics 0, \
-     alter column text_8 set statistics 0, alter column number_1 set statistics 0, \
-     alter column number_2 set statistics 0, alter column number_3 set statistics 0, \
-     alter column number_4 set statistics 0, alter column number_5 set statistics 0, \
-     alter column number_6 set statistics 0, alter column number_7 set statistics 0, \
-     alter column number_8 set statistics 0",
-    "alter table delivery alter column reply set statistics 0, alter column snapshot set statistics 0",
-];
 
 /// SQL put together at run time whose values are always bound; numbers its own placeholders.
 /// Text pushed must come from the source, never from a user.
@@ -281,6 +307,11 @@ impl Sql {
         self.text.push('$');
         self.text.push_str(&self.count.to_string());
         self
+    }
+
+    /// Appends a last piece, where a caller is asked for one.
+    pub fn end_with(&mut self, text: &str) {
+        self.push(text);
     }
 
     /// Appends placeholders for the values, separated by commas.
@@ -348,17 +379,6 @@ fn unnumbered(text: &str) -> String {
         plain.push_str(part.trim_start_matches(|c: char| c.is_ascii_digit()));
     }
     plain
-}
-
-/// What ends a select whose rows may be read by others and changed by nobody until the transaction
-/// ends. SQLite has one writer and needs no word for it.
-pub fn sharing(conn: &Conn) -> &'static str {
-    if conn.backend_name() == "SQLite" { "" } else { " for share" }
-}
-
-/// The same for rows that are to be changed.
-pub fn holding(conn: &Conn) -> &'static str {
-    if conn.backend_name() == "SQLite" { "" } else { " for update" }
 }
 
 /// Whether the statement failed because a unique rule was broken. SQLite names no constraint, so

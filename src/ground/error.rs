@@ -41,6 +41,10 @@ pub enum Error {
     /// The database refused or is away. Exit code 1, status 503.
     #[error("database")]
     Db(#[from] sqlx::Error),
+    /// The lease of this mailer is gone or has run out: others may have settled what it held, so it
+    /// writes nothing more. Exit code 1.
+    #[error("fenced")]
+    Fenced,
     /// A file or socket refused. `what` names it for the user.
     #[error("{what}")]
     Io {
@@ -63,6 +67,7 @@ impl Error {
         match self {
             Self::Misuse(message) | Self::Failed(message) => message.clone(),
             Self::Db(error) => database_message(error),
+            Self::Fenced => Message::new("lease-lost"),
             Self::Io { what, source } => io_message(what, source),
         }
     }

@@ -16,6 +16,11 @@ pub type Id = i64;
 /// The distance between two ids of one process.
 pub const STEP: Id = 1 << NODE_BITS;
 
+/// The number of the process that made an id.
+pub fn node_of(id: Id) -> i32 {
+    i32::try_from(id & (STEP - 1)).expect("ten bits fit")
+}
+
 const NODE_BITS: u32 = 10;
 const SEQUENCE_BITS: u32 = 12;
 const EPOCH: i64 = 1_704_067_200_000;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::{Error, Message, Result};
+use super::sync;
 
 /// Ends each line, so that one cut off by a crash is known as such.
 const END: &str = " .";
@@ -29,6 +30,15 @@ impl Ledger {
     pub fn is_empty(&self) -> bool {
         let absent = |path: &Path| matches!(path.try_exists(), Ok(false));
         absent(&self.path) && absent(&self.aside())
+    }
+
+    /// How many lines wait, of those that can be read. Walks the files: for a look now and then.
+    pub fn waiting(&self) -> u64 {
+        let count = |path: &Path| {
+            let lines = File::open(path).map(|file| Lines { file: BufReader::new(file), path: path.to_owned() });
+            lines.map_or(0, |lines| lines.take_while(Result::is_ok).count() as u64)
+        };
+        count(&self.path) + count(&self.aside())
     }
 
     /// Appends lines and waits until they are on disk.
@@ -118,8 +128,12 @@ fn write(path: &Path, lines: &[String]) -> io::Result<()> {
     }
     let mut file = OpenOptions::new().create(true).append(true).open(path)?;
     file.write_all(text.as_bytes())?;
-    file.sync_data()?;
-    if fresh { File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all() } else { Ok(()) }
+    sync::or_end(path.display(), file.sync_data());
+    if fresh {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        sync::or_end(folder.display(), File::open(folder)?.sync_all());
+    }
+    Ok(())
 }
 
 async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
@@ -143,12 +157,13 @@ mod tests {
     async fn lines_wait_until_they_are_done() {
         let folder = tempfile::tempdir().expect("a folder");
         let ledger = ledger(&folder);
-        assert!(ledger.is_empty());
+        assert_eq!((ledger.is_empty(), ledger.waiting()), (true, 0));
 
         ledger.append(vec!["one".to_owned(), "two".to_owned()]).await.expect("appended");
         assert_eq!(taken(&ledger).await, ["one", "two"]);
         ledger.append(vec!["three".to_owned()]).await.expect("appended");
         assert_eq!(taken(&ledger).await, ["one", "two"], "not done, so it comes again");
+        assert_eq!(ledger.waiting(), 3);
 
         ledger.done().await.expect("done");
         assert!(!ledger.is_empty());

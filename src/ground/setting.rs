@@ -24,6 +24,10 @@ pub enum Setting {
     SmtpTimers,
     /// Seconds that a relay may fail before its campaigns are paused.
     RelayPatience,
+    /// Seconds between "send" and the first letter, in which everything can be taken back.
+    Hold,
+    /// Seconds after which a mailer that does not report is taken for dead.
+    LeaseTerm,
 }
 
 impl Setting {
@@ -36,6 +40,8 @@ impl Setting {
         Self::RetryAfter,
         Self::SmtpTimers,
         Self::RelayPatience,
+        Self::Hold,
+        Self::LeaseTerm,
     ];
 
     /// The key on the command line.
@@ -48,6 +54,8 @@ impl Setting {
             Self::RetryAfter => "retry-after",
             Self::SmtpTimers => "smtp-timers",
             Self::RelayPatience => "relay-patience",
+            Self::Hold => "hold",
+            Self::LeaseTerm => "lease-term",
         }
     }
 
@@ -61,6 +69,8 @@ impl Setting {
             Self::RetryAfter => "setting-retry-after",
             Self::SmtpTimers => "setting-smtp-timers",
             Self::RelayPatience => "setting-relay-patience",
+            Self::Hold => "setting-hold",
+            Self::LeaseTerm => "setting-lease-term",
         }
     }
 
@@ -72,7 +82,8 @@ impl Setting {
             Self::EhloName | Self::UnsubscribeMailbox => "",
             Self::RetryAfter => "900",
             Self::SmtpTimers => "100",
-            Self::RelayPatience => "30",
+            Self::RelayPatience | Self::LeaseTerm => "30",
+            Self::Hold => "0",
         }
     }
 
@@ -103,9 +114,15 @@ impl Setting {
                     .split_once('@')
                     .is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty() && value.is_ascii())
             }),
+            Self::LeaseTerm => value
+                .parse::<u32>()
+                .ok()
+                .filter(|seconds| (2..=600).contains(seconds))
+                .map(|seconds| seconds.to_string()),
             Self::RetryAfter | Self::SmtpTimers | Self::RelayPatience => {
                 value.parse::<u32>().ok().filter(|seconds| *seconds > 0).map(|seconds| seconds.to_string())
             }
+            Self::Hold => value.parse::<u32>().ok().filter(|seconds| *seconds <= 3_600).map(|hold| hold.to_string()),
         };
         accepted.ok_or_else(|| Message::new("setting-value").with("name", self.name()).with("value", value).misuse())
     }

@@ -29,11 +29,14 @@ macro_rules! catalogue {
             include_str!(concat!("../../locales/", $lang, "/data.ftl")),
             include_str!(concat!("../../locales/", $lang, "/content.ftl")),
             include_str!(concat!("../../locales/", $lang, "/campaign.ftl")),
+            include_str!(concat!("../../locales/", $lang, "/time.ftl")),
             include_str!(concat!("../../locales/", $lang, "/mailer.ftl")),
+            include_str!(concat!("../../locales/", $lang, "/nodes.ftl")),
             include_str!(concat!("../../locales/", $lang, "/public.ftl")),
             include_str!(concat!("../../locales/", $lang, "/privacy.ftl")),
             include_str!(concat!("../../locales/", $lang, "/report.ftl")),
             include_str!(concat!("../../locales/", $lang, "/cli.ftl")),
+            include_str!(concat!("../../locales/", $lang, "/outside.ftl")),
         ]
     };
 }

@@ -17,6 +17,8 @@ use super::secret::{Key, Keyring};
 
 /// Length of a token in a URL.
 pub const LENGTH: usize = 44;
+/// Length of the left part of a Message-ID.
+pub const MESSAGE_ID: usize = 32;
 
 /// The door a token opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,15 +109,29 @@ impl Signer {
 impl Stem {
     /// The token for one door.
     pub fn token(&self, door: Door) -> String {
+        String::from_utf8_lossy(&self.token_bytes(door)).into_owned()
+    }
+
+    /// The same without a `String`.
+    pub fn token_bytes(&self, door: Door) -> [u8; LENGTH] {
         let mut bytes = [0; 33];
         bytes[..17].copy_from_slice(&self.head);
         bytes[17..].copy_from_slice(&self.tag(door.name()));
-        URL_SAFE_NO_PAD.encode(bytes)
+        let mut text = [0; LENGTH];
+        URL_SAFE_NO_PAD.encode_slice(bytes, &mut text).expect("33 bytes are 44 characters of base64");
+        text
     }
 
     /// The left part of the Message-ID: the same at every try, and no hint of who it is for.
     pub fn message_id(&self) -> String {
-        self.tag(b"message-id").iter().map(|byte| format!("{byte:02x}")).collect()
+        String::from_utf8_lossy(&self.message_id_bytes()).into_owned()
+    }
+
+    /// The same without a `String`.
+    pub fn message_id_bytes(&self) -> [u8; MESSAGE_ID] {
+        const HEX: &[u8; 16] = b"0123456789abcdef";
+        let tag = self.tag(b"message-id");
+        std::array::from_fn(|at| HEX[usize::from(tag[at / 2] >> (4 * (1 - at % 2)) & 15)])
     }
 
     /// The tag of a destination that is carried in the link itself.

@@ -11,19 +11,24 @@ use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use super::bench::Bench;
+use super::grouping::Grouping;
+use super::job::Job;
+use super::lease;
 use super::relay::{self, Relay};
 use super::shift::Shift;
 use super::throttle::Throttle;
 use super::timer::Timers;
 use super::trouble::Trouble;
 use super::way::Way;
-use super::worker::{self, Bench};
+use super::worker;
 use super::writer::Writer;
-use crate::campaign::delivery::{self, Claimed};
+use crate::campaign::delivery::{self, Claim, Claimed};
 use crate::campaign::press::Press;
 use crate::campaign::state::{self, Campaign, State};
 use crate::ground::clock::Millis;
 use crate::ground::error::Result;
+use crate::ground::failpoint;
 use crate::ground::id::Id;
 use crate::ground::setting::{self, Setting};
 
@@ -32,14 +37,6 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// How long a round that is over waits for letters on the wire before it leaves them to themselves.
 const GRACE: Duration = Duration::from_secs(2);
-
-/// A delivery on its way to a connection.
-pub struct Job {
-    /// The delivery and the person.
-    pub claimed: Claimed,
-    /// What makes the message.
-    pub press: Arc<Press>,
-}
 
 /// Sends for one workspace until nothing is due, the shift ends, the relay fails, or it is another
 /// one. Returns whether anything was claimed.
@@ -50,7 +47,7 @@ pub async fn run(shift: &Shift, workspace: Id, writer: &Writer, stop: &watch::Re
     let terms = terms(shift, workspace).await?;
     let trouble = shift.trouble(workspace);
     trouble.arm(terms.patience, terms.relay.connections);
-    let bench = Arc::new(bench(shift, &terms, writer, trouble.clone()).await?);
+    let bench = Arc::new(bench(shift, workspace, &terms, writer, trouble.clone()).await?);
     // Two chunks in flight keep every connection busy while the next is claimed.
     let (hand, queue) = mpsc::channel(chunk(&terms.relay));
     let queue = Arc::new(Mutex::new(queue));
@@ -146,7 +143,7 @@ async fn feed(
                     }
                 },
             };
-            for claimed in claim(shift, campaign, share).await? {
+            for claimed in claim(shift, campaign, "rest", share).await? {
                 found = true;
                 let id = claimed.id;
                 tokio::select! {
@@ -168,18 +165,27 @@ async fn feed(
     Ok(any)
 }
 
-async fn claim(shift: &Shift, campaign: &Campaign, limit: usize) -> Result<Vec<Claimed>> {
-    let mut tx = shift.home.db.write().await?;
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let claimed =
-        delivery::claim(&mut tx, &shift.home.db, shift.lease(), campaign.id, limit, shift.home.clock.now()).await?;
-    tx.commit().await?;
+async fn claim(shift: &Shift, campaign: &Campaign, lane: &str, limit: usize) -> Result<Vec<Claimed>> {
+    let (home, now) = (&shift.home, shift.home.clock.now());
+    let wanted = Claim { mailer: shift.lease(), campaign: campaign.id, lane, limit, now };
+    let claimed = match home.db.is_shared() {
+        true => {
+            let mut tx = home.db.write().await?;
+            lease::hold(&mut tx, &home.db, shift.lease()).await?;
+            let claimed = delivery::claim::lease(&mut tx, &home.db, &wanted).await?;
+            tx.commit().await?;
+            claimed
+        }
+        false => delivery::claim(&home.db, &shift.hand, &wanted).await?,
+    };
+    failpoint::reach("claimed");
     Ok(claimed)
 }
 
 async fn running(shift: &Shift, workspace: Id) -> Result<Vec<Campaign>> {
     let all = state::in_state(&mut *shift.home.db.read().await?, State::Running).await?;
-    Ok(all.into_iter().filter(|campaign| campaign.workspace == workspace).collect())
+    let now = shift.home.clock.now();
+    Ok(all.into_iter().filter(|campaign| campaign.workspace == workspace && !campaign.is_late(now)).collect())
 }
 
 /// Deliveries claimed at a time: what a connection sends in a second or two, so that a pause or a
@@ -214,10 +220,12 @@ async fn terms(shift: &Shift, workspace: Id) -> Result<Terms> {
     })
 }
 
-async fn bench(shift: &Shift, terms: &Terms, writer: &Writer, trouble: Arc<Trouble>) -> Result<Bench> {
+async fn bench(shift: &Shift, workspace: Id, terms: &Terms, writer: &Writer, trouble: Arc<Trouble>) -> Result<Bench> {
     Ok(Bench {
         home: shift.home.clone(),
         mailer: shift.lease(),
+        label: terms.relay.kind.label(),
+        pulse: shift.pulse(),
         way: Way::open(&shift.home, &terms.relay).await?,
         throttle: Throttle::new(terms.relay.rate),
         timers: Timers::scaled(terms.timers / 100.0),
@@ -225,6 +233,9 @@ async fn bench(shift: &Shift, terms: &Terms, writer: &Writer, trouble: Arc<Troub
         gate: shift.gate.clone(),
         writer: writer.clone(),
         trouble,
+        relay: workspace,
+        ahead: 1,
+        grouping: Grouping::default(),
         in_hand: AtomicUsize::default(),
     })
 }

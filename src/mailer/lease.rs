@@ -1,29 +1,71 @@
 //! Table `lease`: which mailers are alive. A mailer renews its lease while it works; what it held is
-//! given back, or listed as uncertain, once the lease has run out. On SQLite a lock on a file keeps
-//! a second mailer out of the folder altogether, so every other lease there is a dead one. With
-//! PostgreSQL the same lock tells a mailer that the last one of its own folder is dead.
+//! given back, or listed as uncertain, once the lease has run out by the database's clock.
+//!
+//! A lease is also the fence. Every transaction that claims, marks or records first holds the row of
+//! its lease ([`hold`]), and what a mailer held is settled only by whoever could delete that row:
+//! one or the other comes first. A mailer that was stopped for longer than its term finds the row
+//! gone and writes nothing. A message is begun only while the lease is fresh ([`Pulse`]).
+//!
+//! On SQLite a lock on a file keeps a second mailer out of the folder altogether, so every other
+//! lease there is a dead one. With PostgreSQL the same lock tells a mailer that the last one of its
+//! own folder is dead.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use sqlx::Row;
 
-use crate::campaign::delivery;
-use crate::ground::clock::Millis;
-use crate::ground::db::Conn;
+use super::beat::Beat;
+use crate::campaign::delivery::{self, uncertain};
+use crate::ground::clock::{Clock, DAY, Millis};
+use crate::ground::db::{Conn, Db, Sql};
 use crate::ground::error::{Error, Message, Result};
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
-
-/// How long a lease holds unless it is renewed.
-pub const TERM: Millis = 30_000;
+use crate::ground::setting::{self, Setting};
 
 /// A mailer's right to send.
 pub struct Lease {
     /// The mailer's number in the rows it holds.
     pub id: Id,
+    pulse: Pulse,
+    beat: Beat,
     _lock: Option<File>,
+}
+
+/// Tells without asking anyone whether a lease still holds; cheap to clone and to ask.
+#[derive(Debug, Clone)]
+pub struct Pulse {
+    renewed: Arc<AtomicI64>,
+    term: Millis,
+}
+
+impl Pulse {
+    fn new(term: Millis, asked: Millis) -> Self {
+        Self { renewed: Arc::new(AtomicI64::new(asked)), term }
+    }
+
+    /// How long the lease holds unless it is renewed, in ms.
+    pub fn term(&self) -> Millis {
+        self.term
+    }
+
+    /// True for four fifths of the term since the last renewal was asked for, by a clock that goes on
+    /// while the process is stopped or the machine asleep. The rest is for the way to the relay.
+    pub fn is_fresh(&self) -> bool {
+        self.is_fresh_at(Clock::uptime())
+    }
+
+    fn is_fresh_at(&self, now: Millis) -> bool {
+        now - self.renewed.load(Ordering::Acquire) < self.term / 5 * 4
+    }
+
+    fn renew(&self, asked: Millis) {
+        self.renewed.store(asked, Ordering::Release);
+    }
 }
 
 /// What earlier mailers had left behind.
@@ -33,6 +75,10 @@ pub struct Left {
     pub given_back: u64,
     /// Deliveries whose fate the relay alone knows.
     pub uncertain: u64,
+    /// Of those, the ones whose campaign has them sent again.
+    pub resent: u64,
+    /// Campaigns that stand still because the database is older than what was sent.
+    pub halted: u64,
 }
 
 impl Lease {
@@ -45,61 +91,116 @@ impl Lease {
             Err(error) => return Err(error),
         };
         let note = home.config.data.join("mailer.lease");
-        let lease = Self { id: home.ids.next(), _lock: lock };
+        let id = home.ids.next();
+        let asked = Clock::uptime();
         let mut tx = home.db.write().await?;
-        let now = home.clock.now();
+        home.db.check_version(&mut tx).await?;
+        let term = setting::get(&mut tx, Setting::LeaseTerm).await?.parse::<Millis>().unwrap_or(30) * 1_000;
         if !home.db.is_shared() {
             sqlx::query("delete from lease").execute(&mut *tx).await?;
-        } else if lease._lock.is_some() {
+        } else if lock.is_some() {
             // Who held the lock of this folder before us is dead: no need to wait for the lease to run out.
             let before: Id = fs::read_to_string(&note).ok().and_then(|id| id.trim().parse().ok()).unwrap_or(0);
             sqlx::query("delete from lease where id = $1").bind(before).execute(&mut *tx).await?;
         }
-        sqlx::query("insert into lease (id, until) values ($1, $2)")
-            .bind(lease.id)
-            .bind(now + TERM)
-            .execute(&mut *tx)
-            .await?;
-        let left = settle(&mut tx, now).await?;
+        let mut sql = Sql::new("insert into lease (id, until) values (");
+        sql.bind(id).push(", ").push(home.db.now()).push(" + ").bind(term).push(") returning until");
+        follow(home, sql.first(&mut tx).await?.map(|row| row.get(0)), term);
+        let (beat, halted) = Beat::open(home, &mut tx).await?;
+        let left = Left { halted, ..settle(&mut tx, home).await? };
         tx.commit().await?;
-        if home.db.is_shared() && lease._lock.is_some() {
-            fs::write(&note, format!("{}\n", lease.id)).map_err(Error::io(note.display()))?;
+        beat.note(home)?;
+        if home.db.is_shared() && lock.is_some() {
+            fs::write(&note, format!("{id}\n")).map_err(Error::io(note.display()))?;
         }
-        Ok((lease, left))
+        Ok((Self { id, pulse: Pulse::new(term, asked), beat, _lock: lock }, left))
+    }
+
+    /// Whether it holds, for those who must know at once.
+    pub fn pulse(&self) -> Pulse {
+        self.pulse.clone()
     }
 
     /// Holds the lease for another term. False when it had run out and others may have settled what
     /// this mailer held: then it must stop at once.
-    pub async fn renew(&self, home: &Installation) -> Result<bool> {
-        let now = home.clock.now();
+    pub async fn renew(&mut self, home: &Installation) -> Result<bool> {
+        let asked = Clock::uptime();
         let mut tx = home.db.write().await?;
-        let held = sqlx::query("update lease set until = $1 where id = $2 and until > $3")
-            .bind(now + TERM)
-            .bind(self.id)
-            .bind(now)
-            .execute(&mut *tx)
-            .await?;
-        settle(&mut tx, now).await?;
+        home.db.check_version(&mut tx).await?;
+        let mut sql = Sql::new("update lease set until = ");
+        sql.push(home.db.now()).push(" + ").bind(self.pulse.term).push(" where id = ").bind(self.id);
+        sql.push(" and until > ").push(home.db.now()).push(" returning until");
+        let Some(until) = sql.first(&mut tx).await?.map(|row| row.get(0)) else { return Ok(false) };
+        self.beat.count(&mut tx).await?;
         tx.commit().await?;
-        Ok(held.rows_affected() == 1)
+        self.pulse.renew(asked);
+        follow(home, Some(until), self.pulse.term);
+        self.beat.note(home)?;
+        // Apart from the renewal: others that are dead must not keep this one from living.
+        let mut tx = home.db.write().await?;
+        settle(&mut tx, home).await?;
+        tx.commit().await?;
+        Ok(true)
     }
 
     /// Ends the lease; whatever the mailer still held is settled as after a crash.
-    pub async fn end(self, home: &Installation) -> Result<Left> {
+    pub async fn end(mut self, home: &Installation) -> Result<Left> {
         let mut tx = home.db.write().await?;
         sqlx::query("delete from lease where id = $1").bind(self.id).execute(&mut *tx).await?;
-        let left = settle(&mut tx, home.clock.now()).await?;
+        let left = settle(&mut tx, home).await?;
+        self.beat.count(&mut tx).await?;
         tx.commit().await?;
+        self.beat.note(home)?;
         Ok(left)
     }
 }
 
-async fn settle(conn: &mut Conn, now: Millis) -> Result<Left> {
-    sqlx::query("delete from lease where until <= $1").bind(now).execute(&mut *conn).await?;
-    let rows = sqlx::query("select id from lease").fetch_all(&mut *conn).await?;
-    let alive: Vec<Id> = rows.iter().map(|row| row.get(0)).collect();
-    let (given_back, uncertain) = delivery::recover(conn, &alive, now).await?;
-    Ok(Left { given_back, uncertain })
+/// Holds the lease of a mailer until the transaction ends, so that nobody settles meanwhile what it
+/// has. [`Error::Fenced`] when it is gone or has run out: nothing may be claimed or marked.
+pub async fn hold(conn: &mut Conn, db: &Db, mailer: Id) -> Result<()> {
+    let (select, share) = db.pin();
+    let mut sql = Sql::new(select);
+    sql.push("from lease where id = ").bind(mailer).push(" and until > ").push(db.now()).push(share);
+    sql.first(conn).await?.map(drop).ok_or(Error::Fenced)
+}
+
+/// The same for results that are known. They may be written as long as nobody has settled what the
+/// mailer held, late or not: a database that was away for a while costs no certainty.
+pub async fn hold_late(conn: &mut Conn, db: &Db, mailer: Id) -> Result<()> {
+    let (select, share) = db.pin();
+    let mut sql = Sql::new(select);
+    sql.push("from lease where id = ").bind(mailer).push(share);
+    sql.first(conn).await?.map(drop).ok_or(Error::Fenced)
+}
+
+/// Goes by the clock of a database that several machines share.
+fn follow(home: &Installation, until: Option<Millis>, term: Millis) {
+    if let Some(until) = until.filter(|_| home.db.is_shared())
+        && let Some(wrong) = home.clock.follow(until - term)
+    {
+        tracing::warn!(seconds = wrong / 1_000, "the clock of this machine differs from the database's, which is used");
+    }
+}
+
+/// Takes away the leases that have run out, and what dead mailers held. A lease that is good for
+/// more than a day was made by hand or before the database's clock was set back.
+async fn settle(conn: &mut Conn, home: &Installation) -> Result<Left> {
+    let db = &home.db;
+    let mut sql = Sql::new("delete from lease where id in (select id from lease where until <= ");
+    sql.push(db.now()).push(" or until > ").push(db.now()).push(" + ").bind(DAY).push(db.skip_held());
+    sql.push(")").run(&mut *conn).await?;
+    let dead = sqlx::query(
+        "select distinct d.mailer_id from delivery d where d.mailer_id is not null \
+         and not exists (select 1 from lease l where l.id = d.mailer_id)",
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    // By name, since the dead never come back: "all but the living" would hit one just born.
+    let dead: Vec<Id> = dead.iter().map(|row| row.get(0)).collect();
+    let now = home.clock.now();
+    let (given_back, uncertain) = delivery::recover(conn, &dead, now).await?;
+    let resent = uncertain::repeat(conn, None, now).await?;
+    Ok(Left { given_back, uncertain, resent, halted: 0 })
 }
 
 /// Locks a file for this process and writes down who holds it; the system lets go when we die.
@@ -124,5 +225,20 @@ pub fn lock(path: &Path) -> Result<File> {
             Err(Message::new("lock-held").with("file", path.display()).with("pid", holder.trim()).failed())
         }
         Err(TryLockError::Error(error)) => Err(Error::io(path.display())(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_is_fresh_for_most_of_its_term_and_again_once_renewed() {
+        let pulse = Pulse::new(30_000, 1_000);
+
+        assert!(pulse.is_fresh_at(1_000) && pulse.is_fresh_at(24_999));
+        assert!(!pulse.is_fresh_at(25_000));
+        pulse.renew(20_000);
+        assert!(pulse.clone().is_fresh_at(43_999) && !pulse.is_fresh_at(44_000));
     }
 }

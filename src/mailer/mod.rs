@@ -1,12 +1,18 @@
 //! The way out: claim, last word, SMTP, result.
 
+pub mod beat;
+pub mod bench;
 pub mod capture;
 pub mod dispatch;
 pub mod extension;
 pub mod fault;
 pub mod folder;
+pub mod grouping;
+pub mod job;
 pub mod lease;
+pub mod maillog;
 pub mod post;
+pub mod reconcile;
 pub mod relay;
 pub mod retry;
 pub mod session;

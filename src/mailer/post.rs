@@ -28,7 +28,9 @@ async fn deliver(target: &Target, timers: &Timers, from: &str, to: &Address, mes
     match session.envelope(from, &to.envelope(), to.needs_smtputf8()).await.map_err(failed)? {
         Verdict::Ready => {}
         Verdict::Undeliverable => return Err(Message::new("post-smtputf8").failed()),
-        Verdict::Refused(reply) | Verdict::SenderRefused(reply) => return Err(refused(&reply)),
+        Verdict::Refused(reply) | Verdict::SenderRefused(reply) | Verdict::TextRefused(reply) => {
+            return Err(refused(&reply));
+        }
     }
     let reply = session.body(message).await.map_err(failed)?;
     session.quit().await;

@@ -18,6 +18,10 @@ use super::target::{Security, Target, is_helo};
 use super::timer::Timers;
 use super::wire::{Answer, Reply, Wire};
 use super::{text, tls};
+use crate::ground::failpoint;
+use crate::ground::metric::{self, Raised};
+
+pub mod turn;
 
 /// Octets handed to the system at once.
 const CHUNK: usize = 64 * 1024;
@@ -31,6 +35,8 @@ pub enum Verdict {
     Refused(Reply),
     /// The sender was refused: no fault of the recipient's.
     SenderRefused(Reply),
+    /// The recipient was accepted and the text refused before a byte of it.
+    TextRefused(Reply),
     /// The recipient needs SMTPUTF8 and the server lacks it. Nothing was sent.
     Undeliverable,
 }
@@ -41,6 +47,10 @@ enum State {
     Idle,
     /// An envelope was accepted.
     Ready,
+    /// DATA was answered: the text comes next.
+    Granted,
+    /// DATA was answered although the recipient was not accepted: a lone dot is owed.
+    Orphan,
     /// An envelope or DATA was refused; RSET goes before the next.
     Spoiled,
     Closed,
@@ -52,7 +62,10 @@ pub struct Session {
     timers: Timers,
     extensions: Extensions,
     encrypted: bool,
+    /// True once an envelope behind a text was answered.
+    proven: bool,
     state: State,
+    _counted: Raised,
 }
 
 impl Session {
@@ -68,7 +81,9 @@ impl Session {
             timers: *timers,
             extensions: Extensions::default(),
             encrypted: false,
+            proven: false,
             state: State::Closed,
+            _counted: metric::connected(),
         };
         if target.security == Security::Implicit {
             session = session.encrypt(target).await?;
@@ -123,13 +138,7 @@ impl Session {
         if from.contains(char::is_control) || to.contains(char::is_control) {
             return Err(Cause::Unsafe.at(Phase::Envelope));
         }
-        let parameters = match (utf8, self.extensions.eightbitmime) {
-            (true, true) => " SMTPUTF8 BODY=8BITMIME",
-            (true, false) => " SMTPUTF8",
-            (false, _) => "",
-        };
-        let mail = format!("MAIL FROM:<{from}>{parameters}\r\n");
-        let rcpt = format!("RCPT TO:<{to}>\r\n");
+        let (mail, rcpt) = self.word(from, to, utf8);
         let before = self.begin(Phase::Envelope)?;
         let verdict = if self.extensions.pipelining {
             self.offer_at_once(before, &mail, &rcpt).await?
@@ -138,6 +147,16 @@ impl Session {
         };
         self.state = if verdict == Verdict::Ready { State::Ready } else { State::Spoiled };
         Ok(verdict)
+    }
+
+    /// MAIL and RCPT of an envelope.
+    fn word(&self, from: &str, to: &str, utf8: bool) -> (String, String) {
+        let parameters = match (utf8, self.extensions.eightbitmime) {
+            (true, true) => " SMTPUTF8 BODY=8BITMIME",
+            (true, false) => " SMTPUTF8",
+            (false, _) => "",
+        };
+        (format!("MAIL FROM:<{from}>{parameters}\r\n"), format!("RCPT TO:<{to}>\r\n"))
     }
 
     /// One write, then one reply for each command in it.
@@ -149,7 +168,9 @@ impl Session {
             need(self.hear(self.timers.command, Phase::Envelope).await?, 250, Phase::Envelope)?;
         }
         let sender = weigh(self.hear(self.timers.mail, Phase::Envelope).await?)?;
+        failpoint::reach("mail");
         let recipient = weigh(self.hear(self.timers.rcpt, Phase::Envelope).await?)?;
+        failpoint::reach("rcpt");
         Ok(match (sender, recipient) {
             (sender, _) if sender.is_refusal() => Verdict::SenderRefused(sender),
             (_, recipient) if recipient.is_refusal() => Verdict::Refused(recipient),
@@ -163,10 +184,12 @@ impl Session {
             need(self.ask(Rset, self.timers.command, Phase::Envelope).await?, 250, Phase::Envelope)?;
         }
         let sender = weigh(self.ask(mail, self.timers.mail, Phase::Envelope).await?)?;
+        failpoint::reach("mail");
         if sender.is_refusal() {
             return Ok(Verdict::SenderRefused(sender));
         }
         let recipient = weigh(self.ask(rcpt, self.timers.rcpt, Phase::Envelope).await?)?;
+        failpoint::reach("rcpt");
         Ok(if recipient.is_refusal() { Verdict::Refused(recipient) } else { Verdict::Ready })
     }
 
@@ -176,6 +199,11 @@ impl Session {
         if !text::is_canonical(message) {
             return Err(Cause::Unsafe.at(Phase::Data));
         }
+        self.deliver(&text::stuff(message)).await
+    }
+
+    /// The same for a text in wire form, its last dot included.
+    pub async fn deliver(&mut self, text: &[u8]) -> Result<Reply, Fault> {
         if self.begin(Phase::Data)? != State::Ready {
             return Err(Cause::Closed.at(Phase::Data));
         }
@@ -185,10 +213,10 @@ impl Session {
             return Ok(go);
         }
         need(go, 354, Phase::Data)?;
+        failpoint::reach("data");
 
         // The end of the text and its dot go in one write: a second small one would wait for the
         // acknowledgement of the first.
-        let text = text::stuff(message);
         let (head, tail) = text.split_at(text.len().saturating_sub(CHUNK));
         for block in head.chunks(CHUNK) {
             self.wire.send(block, self.timers.block).await.map_err(at(Phase::Body))?;
@@ -197,8 +225,11 @@ impl Session {
             let reply = self.hear(self.timers.data, Phase::Body).await?;
             return Err(Cause::Answer(reply).at(Phase::Body));
         }
+        self.die_within(tail).await;
         self.wire.send(tail, self.timers.block).await.map_err(at(Phase::Dot))?;
+        failpoint::reach("dot-after");
         let reply = self.hear(self.timers.dot, Phase::Dot).await?;
+        failpoint::reach("answered");
         if !reply.is_positive() && !reply.is_refusal() {
             return Err(Cause::Answer(reply).at(Phase::Dot));
         }
@@ -206,6 +237,22 @@ impl Session {
             self.state = State::Idle;
         }
         Ok(reply)
+    }
+
+    /// Where the process is to die with part of a text written, writes that part and dies. With
+    /// passages left it writes nothing: the text goes out whole.
+    async fn die_within(&mut self, text: &[u8]) {
+        if text.is_empty() {
+            return;
+        }
+        let points = [("body", text.len() / 2), ("dot-before", text.len().saturating_sub(".\r\n".len()))];
+        for (point, part) in points {
+            if failpoint::is_last(point) {
+                // The process ends here; what the wire said matters to no one.
+                let _ = self.wire.send(&text[..part], self.timers.block).await;
+                failpoint::die();
+            }
+        }
     }
 
     /// Forgets an envelope that was accepted.
@@ -226,7 +273,8 @@ impl Session {
 
     /// Says goodbye and does not mind being ignored.
     pub async fn quit(mut self) {
-        if self.is_open() {
+        // Where a text is awaited QUIT would be taken for its first line: hanging up is the way out.
+        if !matches!(self.state, State::Closed | State::Granted | State::Orphan) {
             // Whatever comes back, this connection is done.
             let _ = self.ask(Quit, self.timers.quit, Phase::Envelope).await;
         }

@@ -8,11 +8,14 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::dispatch;
-use super::lease::{Lease, TERM};
+use super::lease::{Lease, Left, Pulse};
 use super::trouble::Trouble;
+use super::worker::told;
 use super::writer::Writer;
+use crate::campaign::delivery::claim::Hand;
 use crate::campaign::state::{self, State};
 use crate::campaign::{delivery, launch};
 use crate::ground::clock::Millis;
@@ -38,7 +41,10 @@ pub struct Shift {
     pub home: Installation,
     /// Whether messages may leave.
     pub gate: Gate,
+    /// What it has claimed and not marked, where it alone sends.
+    pub hand: Arc<Hand>,
     lease: Id,
+    pulse: Pulse,
     troubles: Mutex<HashMap<Id, Arc<Trouble>>>,
 }
 
@@ -53,8 +59,9 @@ pub async fn work(
     gate: Gate,
     mut stop: watch::Receiver<bool>,
 ) -> Result<Option<Millis>> {
+    let _at_work = home.duty.mailers.raise();
     loop {
-        let ended = serve(home, mode, gate.clone(), stop.clone()).await;
+        let ended = Box::pin(serve(home, mode, gate.clone(), stop.clone())).await;
         match ended {
             Ok(next) if mode == Mode::UntilIdle || *stop.borrow() => return Ok(next),
             // Another mailer holds the folder: waiting would hide it.
@@ -71,56 +78,78 @@ pub async fn work(
 }
 
 async fn serve(home: &Installation, mode: Mode, gate: Gate, stop: watch::Receiver<bool>) -> Result<Option<Millis>> {
-    let (lease, left) = Lease::take(home).await?;
-    if left.given_back + left.uncertain > 0 {
-        tracing::warn!(given_back = left.given_back, uncertain = left.uncertain, "an earlier mailer had not finished");
+    let (mut lease, left) = Lease::take(home).await?;
+    if left != Left::default() {
+        let Left { given_back, uncertain, resent, halted } = left;
+        tracing::warn!(given_back, uncertain, resent, halted, "an earlier mailer had not finished");
     }
     let (halt, halted) = watch::channel(false);
-    let shift = Arc::new(Shift { home: home.clone(), gate, lease: lease.id, troubles: Mutex::default() });
-    let (writer, writing) = Writer::start(home.clone(), lease.id);
-    let (next, kept) = {
-        let keeper = keep(home, &lease, &halt, stop);
-        let day = shift.day(mode, writer, halted);
-        tokio::pin!(keeper, day);
+    let hand = Arc::<Hand>::default();
+    let (writer, writing) = Writer::start(home.clone(), lease.id, hand.clone(), halt.clone());
+    let (id, pulse) = (lease.id, lease.pulse());
+    let shift = Shift { home: home.clone(), gate, hand, lease: id, pulse, troubles: Mutex::default() };
+    let (next, sound, kept) = {
+        let keeper = keep(home, &mut lease, &halt, stop);
+        let day = Arc::new(shift).day(mode, writer, halted);
+        let duty = async { (day.await, writing.await.unwrap_or(false)) };
+        tokio::pin!(keeper, duty);
         tokio::select! {
-            next = &mut day => (next, Ok(())),
-            kept = &mut keeper => (day.await, kept),
+            (next, sound) = &mut duty => (next, sound, Ok(())),
+            kept = &mut keeper => {
+                let (next, sound) = duty.await;
+                (next, sound, kept)
+            }
         }
     };
-    let sound = writing.await.unwrap_or(false);
     lease.end(home).await?;
     kept?;
     if sound { next } else { Err(crashed()) }
 }
 
-/// Renews the lease until the mailer is told to stop. When the lease is lost the shift is halted:
-/// from then on others may settle what this mailer held.
+/// Renews the lease for as long as anything is on the wire, also while the mailer goes home. Returns
+/// when the lease is lost, with the shift halted: from then on others may settle what it held.
 async fn keep(
     home: &Installation,
-    lease: &Lease,
+    lease: &mut Lease,
     halt: &watch::Sender<bool>,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) -> Result<()> {
-    let kept = loop {
-        tokio::select! {
-            () = tokio::time::sleep(Duration::from_millis(TERM.unsigned_abs() / 3)) => {}
-            // A whole term for what is still on the wire.
-            _ = stop.wait_for(|stop| *stop) => break lease.renew(home).await.map(drop),
+    let _held = home.duty.leases.raise();
+    let third = Duration::from_millis(lease.pulse().term().unsigned_abs() / 3);
+    let renewing = async {
+        loop {
+            tokio::time::sleep(third).await;
+            // A database that does not answer is as bad as one that says no.
+            match timeout(third, lease.renew(home)).await {
+                Ok(Ok(true)) => {}
+                Ok(Ok(false)) => return Error::Fenced,
+                Ok(Err(error)) => return error,
+                Err(_) => return Error::Db(sqlx::Error::PoolTimedOut),
+            }
         }
-        match lease.renew(home).await {
-            Ok(true) => {}
-            Ok(false) => break Ok(()),
-            Err(error) => break Err(error),
+    };
+    tokio::pin!(renewing);
+    let lost = tokio::select! {
+        lost = &mut renewing => lost,
+        () = told(stop) => {
+            let _ = halt.send(true);
+            renewing.await
         }
     };
     let _ = halt.send(true);
-    kept
+    tracing::warn!(error = lost.message().key, "the lease is lost; nothing more is begun");
+    Err(lost)
 }
 
 impl Shift {
     /// The number under which this mailer holds rows.
     pub fn lease(&self) -> Id {
         self.lease
+    }
+
+    /// Whether its lease holds.
+    pub fn pulse(&self) -> Pulse {
+        self.pulse.clone()
     }
 
     /// What stands in the way of the relay of a workspace. It outlives a round of sending: one that
@@ -199,7 +228,8 @@ impl Shift {
         let mut next: Option<Millis> = None;
         for campaign in state::in_state(&mut conn, State::Running).await? {
             let due = delivery::next_due(&mut conn, campaign.id).await?;
-            next = [next, due].into_iter().flatten().min();
+            // What is due at once has a time long past.
+            next = [next, due.map(|due| due.max(self.home.clock.now()))].into_iter().flatten().min();
         }
         Ok(next)
     }

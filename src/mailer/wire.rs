@@ -160,6 +160,22 @@ impl Wire {
         Ok(timeout(limit, write).await.map_err(|_| Cause::Timeout)??)
     }
 
+    /// The same, and says how many bytes the system had taken when it failed.
+    pub async fn send_some(&mut self, bytes: &[u8], limit: Duration) -> (usize, Result<(), Cause>) {
+        let mut written = 0;
+        let write = async {
+            while written < bytes.len() {
+                match self.stream.write(&bytes[written..]).await? {
+                    0 => return Err(Cause::Closed),
+                    more => written += more,
+                }
+            }
+            Ok(self.stream.flush().await?)
+        };
+        let sent = timeout(limit, write).await.unwrap_or(Err(Cause::Timeout));
+        (written, sent)
+    }
+
     /// Reads one whole reply within the limit.
     pub async fn answer(&mut self, limit: Duration) -> Result<Answer, Cause> {
         timeout(limit, self.read_answer()).await.map_err(|_| Cause::Timeout)?

@@ -1,63 +1,55 @@
-//! One connection of a relay. It takes a delivery, opens the envelope, has the delivery marked, and
-//! only then writes the message; what the relay answers becomes the outcome.
+//! One connection of a relay. It takes deliveries, has them marked, and only then names them to the
+//! relay; what the relay answers becomes the outcome. Where the relay takes several commands at
+//! once and the connection may hold several marked deliveries (`ahead`), the text of one and the
+//! envelope of the next go out together: one round trip a message. With `ahead` 1 a connection has
+//! one delivery of unknown fate at most, at the price of a second round trip and a wait for the disk.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
+use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::sync::{Mutex, mpsc, watch};
 
-use super::dispatch::Job;
+use super::bench::Bench;
 use super::fault::{Cause, Fault, Phase};
-use super::folder::Folder;
-use super::retry;
+use super::job::Job;
+use super::session::turn::Envelope;
 use super::session::{Session, Verdict};
-use super::shift::Gate;
-use super::target::Target;
-use super::throttle::Throttle;
-use super::timer::Timers;
-use super::trouble::{self, Trouble};
-use super::way::{End, Way};
+use super::text;
+use super::trouble;
+use super::way::End;
 use super::wire::Reply;
-use super::writer::Writer;
+use super::writer::Busy;
 use crate::audience::address::Address;
-use crate::campaign::delivery::{self, Claimed, Outcome, State};
-use crate::content::letter::Rendered;
+use crate::campaign::delivery::{self, Outcome, State};
 use crate::ground::clock::Millis;
 use crate::ground::error::Message;
-use crate::ground::id::Id;
-use crate::ground::installation::Installation;
-
-/// What the workers of one relay share.
-pub struct Bench {
-    /// The installation.
-    pub home: Installation,
-    /// The mailer whose connections these are.
-    pub mailer: Id,
-    /// Where messages go.
-    pub way: Way,
-    /// The pace of the relay.
-    pub throttle: Throttle,
-    /// The timers of the dialogue.
-    pub timers: Timers,
-    /// Distance of the first repeat, in ms.
-    pub retry_base: Millis,
-    /// Says whether messages may leave at this moment.
-    pub gate: Gate,
-    /// Marks and results.
-    pub writer: Writer,
-    /// What stands in the way of the relay, told to the shift.
-    pub trouble: Arc<Trouble>,
-    /// Letters that its connections have in hand.
-    pub in_hand: AtomicUsize,
-}
+use crate::ground::failpoint::{self, Sabotage};
 
 /// How long a letter that is on the wire may take to end once the program is asked to stop.
 const DRAIN: Duration = Duration::from_secs(20);
 
-/// How a try ended, or `None` when nothing was sent and the delivery goes back untried; and how
-/// long the connection rests after it.
-type Tried = (Option<Outcome>, Duration);
+/// A mark older than this is asked about again before the text goes out: the person may have left
+/// while the relay took its time.
+const FRESH: Duration = Duration::from_millis(250);
+
+/// A letter in the hands of a connection, marked on disk.
+struct Letter {
+    job: Job,
+    address: Address,
+    /// In wire form, with its last dot.
+    text: Vec<u8>,
+    marked: Instant,
+}
+
+/// A letter whose mark was asked for.
+struct Asked {
+    job: Job,
+    answer: oneshot::Receiver<Option<Millis>>,
+    _busy: Busy,
+}
 
 /// Works until the queue is closed. Once it is `over` no letter is begun.
 pub async fn work(
@@ -66,34 +58,18 @@ pub async fn work(
     over: watch::Receiver<bool>,
     stop: watch::Receiver<bool>,
 ) {
-    let mut session = None;
-    let mut misses = 0;
+    let mut line =
+        Line { bench, queue, over, stop, asked: VecDeque::new(), session: None, spare: Vec::new(), misses: 0 };
     loop {
-        let Some(job) = queue.lock().await.recv().await else { break };
-        if *over.borrow() || bench.trouble.is_serious() || !(bench.gate)() {
-            bench.writer.release(job.claimed.id).await;
-            continue;
-        }
-        bench.in_hand.fetch_add(1, Ordering::Relaxed);
-        let busy = bench.writer.busy();
-        let (outcome, rest) = match bench.way.end() {
-            End::Smtp(target) => send(&bench, target, &mut session, &job, &over, &stop).await,
-            End::Folder(folder) => store(&bench, folder, &job).await,
+        let rest = match line.bench.way.end() {
+            End::Smtp(_) => line.send().await,
+            End::Folder(_) => line.store().await,
         };
-        match outcome {
-            Some(outcome) => bench.writer.record(outcome).await,
-            None => bench.writer.release(job.claimed.id).await,
-        }
-        drop(busy);
-        bench.in_hand.fetch_sub(1, Ordering::Relaxed);
-        // Others may go on where this one is not let in, so it rests longer by its own count.
-        misses = if rest.is_zero() { 0 } else { misses + 1 };
-        tokio::select! {
-            () = tokio::time::sleep(if rest.is_zero() { rest } else { rest.max(trouble::rest(misses)) }) => {}
-            () = told(over.clone()) => {}
-        }
+        let Some(rest) = rest else { break };
+        line.give_back().await;
+        line.rest(rest).await;
     }
-    if let Some(session) = session {
+    if let Some(session) = line.session {
         Session::quit(session).await;
     }
 }
@@ -105,107 +81,351 @@ pub async fn told(mut word: watch::Receiver<bool>) {
     }
 }
 
-/// Sends one message.
-async fn send(
-    bench: &Bench,
-    target: &Target,
-    slot: &mut Option<Session>,
-    job: &Job,
-    over: &watch::Receiver<bool>,
-    stop: &watch::Receiver<bool>,
-) -> Tried {
-    let (address, rendered) = match job.make() {
-        Ok(made) => made,
-        Err(skipped) => return (Some(skipped), Duration::ZERO),
-    };
-    let approached = tokio::select! {
-        approached = approach(bench, target, slot, job, &address) => approached,
-        () = told(over.clone()) => {
-            *slot = None;
-            return (None, Duration::ZERO);
-        }
-    };
-    match approached {
-        Ok(Some(Verdict::Ready)) => {}
-        Ok(Some(verdict)) => return refused(bench, job, &verdict),
-        Ok(None) => return (None, Duration::ZERO),
-        Err(fault) => {
-            *slot = None;
-            return (None, bench.trouble.report(&fault));
+/// One connection and what it has in hand.
+struct Line {
+    bench: Arc<Bench>,
+    queue: Arc<Mutex<mpsc::Receiver<Job>>>,
+    over: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
+    asked: VecDeque<Asked>,
+    session: Option<Session>,
+    /// The buffer of a text that was answered, for the next one.
+    spare: Vec<u8>,
+    misses: u32,
+}
+
+impl Line {
+    /// Sends one letter after another until something goes wrong; returns how long to rest then.
+    /// `None` when there is no more work.
+    async fn send(&mut self) -> Option<Duration> {
+        let bench = self.bench.clone();
+        let mut current: Option<Letter> = None;
+        loop {
+            let next = match self.next(current.is_some()).await {
+                Next::Letter(letter) => Some(letter),
+                Next::Nothing => None,
+                Next::Closed => return None,
+                Next::Trouble(rest) => return Some(rest),
+            };
+            if current.is_none() && next.is_none() {
+                continue;
+            }
+            // A process that was stopped since the mark may find its letter settled by others.
+            if !bench.pulse.is_fresh() {
+                self.session = None;
+                self.untried(current).await;
+                self.untried(next).await;
+                return Some(FRESH);
+            }
+            if self.is_over() || !self.is_still_wanted(current.as_ref()).await {
+                self.session = None;
+                self.untried(current).await;
+                self.untried(next).await;
+                return Some(Duration::ZERO);
+            }
+            let envelope = next.as_ref().map(|letter| letter.envelope());
+            let (said, verdict) = self.turn(current.as_mut(), envelope.as_ref()).await;
+            let mut broken = None;
+            if let (Some(letter), Some(said)) = (current.take(), said) {
+                broken = self.answered(letter, said).await;
+            }
+            if let (Some(letter), Some(verdict)) = (next, verdict) {
+                match verdict {
+                    Ok(Verdict::Ready) => current = Some(letter),
+                    Ok(verdict) => broken = self.refused(letter, &verdict).await.or(broken),
+                    Err(fault) => {
+                        // Its text was not written: the relay has nothing of it.
+                        self.untried(Some(letter)).await;
+                        broken = broken.or_else(|| Some(bench.trouble.report(&fault)));
+                    }
+                }
+            }
+            if let Some(rest) = broken {
+                self.session = None;
+                self.untried(current).await;
+                return Some(rest);
+            }
         }
     }
-    let (Some(session), Some(date)) = (slot.as_mut(), bench.writer.mark(job.claimed.id).await) else {
-        if let Some(session) = slot
-            && session.reset().await.is_err()
-        {
-            *slot = None;
+
+    /// The next marked letter. While one is on its way only what is ready at once.
+    async fn next(&mut self, under_way: bool) -> Next {
+        if let Err(rest) = self.fill(under_way).await {
+            return rest;
         }
-        return (None, Duration::ZERO);
-    };
-    let message = job.press.write(&job.claimed, &address, &rendered, date);
-    let answer = tokio::select! {
-        answer = session.body(&message) => answer,
-        () = too_late(stop.clone()) => Err(Cause::Timeout.at(Phase::Dot)),
-    };
-    match answer {
-        Ok(reply) => {
-            if reply.is_positive() {
-                bench.trouble.accepted()
-            } else {
-                bench.trouble.refused(&reply)
+        loop {
+            let Some(front) = self.asked.front_mut() else { return Next::Nothing };
+            let date = match front.answer.try_recv() {
+                Err(TryRecvError::Empty) if under_way => return Next::Nothing,
+                Err(TryRecvError::Empty) => (&mut front.answer).await.ok().flatten(),
+                Ok(date) => date,
+                Err(TryRecvError::Closed) => None,
+            };
+            let Some(asked) = self.asked.pop_front() else { return Next::Nothing };
+            let date = date.or_else(|| self.without_asking(Sabotage::NoGate));
+            failpoint::reach("marked");
+            match date {
+                Some(date) => {
+                    let mut text = std::mem::take(&mut self.spare);
+                    match asked.job.compose(date, &mut text) {
+                        Ok(address) => {
+                            self.bench.begun(&asked.job.claimed);
+                            return Next::Letter(Letter { job: asked.job, address, text, marked: Instant::now() });
+                        }
+                        Err(skipped) => self.record(skipped).await,
+                    }
+                }
+                None => self.put_down(),
             }
-            if reply.code == 421 {
-                *slot = None;
+        }
+    }
+
+    /// Takes letters in hand and asks for their marks, up to as many as a connection may hold. With
+    /// none in hand it waits for one, and connects first.
+    async fn fill(&mut self, under_way: bool) -> Result<(), Next> {
+        let most = if self.pipelines() { self.bench.ahead } else { 1 };
+        while self.asked.len() + usize::from(under_way) < most {
+            let idle = self.asked.is_empty() && !under_way;
+            let job = match idle {
+                true => self.queue.lock().await.recv().await.ok_or(Next::Closed)?,
+                false => match self.queue.try_lock().map(|mut queue| queue.try_recv()) {
+                    Ok(Ok(job)) => job,
+                    _ => return Ok(()),
+                },
+            };
+            self.bench.in_hand.fetch_add(1, Ordering::Relaxed);
+            if self.is_over() {
+                self.release(&job).await;
+                continue;
             }
-            (Some(job.answered(&reply, true, bench)), Duration::ZERO)
+            let busy = self.bench.writer.busy();
+            let ready = tokio::select! {
+                ready = self.bench.ready(&mut self.session) => ready,
+                () = told(self.over.clone()) => Ok(false),
+            };
+            match ready {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.session = None;
+                    self.release(&job).await;
+                    continue;
+                }
+                Err(fault) => {
+                    self.session = None;
+                    self.release(&job).await;
+                    return Err(Next::Trouble(self.bench.trouble.report(&fault)));
+                }
+            }
+            let answer = match self.without_asking(Sabotage::MarkLate) {
+                Some(date) => given(date),
+                None => self.bench.writer.mark(job.mark(self.bench.relay)).await,
+            };
+            self.asked.push_back(Asked { job, answer, _busy: busy });
         }
-        Err(fault) => {
-            *slot = None;
-            (Some(job.interrupted(&fault, bench)), bench.trouble.report(&fault))
+        Ok(())
+    }
+
+    /// A date for the message of who is not asked about: only where that promise is broken to see
+    /// that it is missed.
+    fn without_asking(&self, promise: Sabotage) -> Option<Millis> {
+        failpoint::is_broken(promise).then(|| self.bench.home.clock.now())
+    }
+
+    fn pipelines(&self) -> bool {
+        self.session.as_ref().is_some_and(Session::pipelines)
+    }
+
+    fn is_over(&self) -> bool {
+        *self.over.borrow() || self.bench.trouble.is_serious() || !(self.bench.gate)()
+    }
+
+    /// Whether a letter may still go out, asked again when its mark is no longer fresh.
+    async fn is_still_wanted(&self, letter: Option<&Letter>) -> bool {
+        let Some(letter) = letter.filter(|letter| letter.marked.elapsed() > FRESH) else { return true };
+        if self.without_asking(Sabotage::NoGate).is_some() {
+            return true;
         }
+        match self.bench.home.db.read().await {
+            Ok(mut conn) => {
+                delivery::may_send(&mut conn, self.bench.mailer, letter.job.claimed.id).await.unwrap_or(false)
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// One exchange with the relay: a text, an envelope, or both.
+    async fn turn(
+        &mut self,
+        text: Option<&mut Letter>,
+        next: Option<&Envelope>,
+    ) -> (Option<Result<Reply, Fault>>, Option<Result<Verdict, Fault>>) {
+        let plain = !self.pipelines();
+        let Some(session) = self.session.as_mut() else {
+            let lost = || Cause::Closed.at(Phase::Envelope);
+            return (text.map(|_| Err(lost())), next.map(|_| Err(lost())));
+        };
+        let late = too_late(self.stop.clone());
+        let sends_text = text.is_some();
+        let over = self.over.clone();
+        let turn = async {
+            match (text, next) {
+                (Some(letter), None) if plain => (Some(session.deliver(&letter.text).await), None),
+                (None, Some(next)) if plain => (None, Some(session.envelope(&next.from, &next.to, next.utf8).await)),
+                (text, next) => {
+                    let turned = session.turn(text.map(|letter| &mut letter.text), next).await;
+                    (turned.text, turned.next)
+                }
+            }
+        };
+        let turned = tokio::select! {
+            turned = turn => turned,
+            () = late, if sends_text => {
+                return (Some(Err(Cause::Timeout.at(Phase::Dot))), next.map(|_| Err(Cause::Timeout.at(Phase::Envelope))));
+            }
+            () = told(over), if !sends_text => return (None, Some(Err(Cause::Closed.at(Phase::Envelope)))),
+        };
+        if !plain {
+            self.bench.grouping.weigh(turned.0.as_ref().and_then(|said| said.as_ref().err()), turned.1.as_ref());
+        }
+        turned
+    }
+
+    /// What the answer to a text means; how long to rest when the connection is of no more use.
+    async fn answered(&mut self, letter: Letter, said: Result<Reply, Fault>) -> Option<Duration> {
+        let bench = self.bench.clone();
+        self.spare = letter.text;
+        if failpoint::is_broken(Sabotage::MarkLate) {
+            let _ = bench.writer.mark(letter.job.mark(bench.relay)).await.await;
+        }
+        match said {
+            Ok(reply) => {
+                if reply.is_positive() {
+                    bench.trouble.accepted();
+                    self.misses = 0;
+                } else {
+                    bench.trouble.refused(&reply);
+                }
+                self.record(letter.job.answered(&reply, true, &bench)).await;
+                (reply.code == 421).then_some(Duration::ZERO)
+            }
+            Err(fault) => {
+                self.record(letter.job.interrupted(&fault, &bench)).await;
+                Some(bench.trouble.report(&fault))
+            }
+        }
+    }
+
+    /// What a refusal of the envelope means; how long to rest when it stops us.
+    async fn refused(&mut self, letter: Letter, verdict: &Verdict) -> Option<Duration> {
+        let bench = self.bench.clone();
+        let (outcome, rest) = match verdict {
+            Verdict::Ready | Verdict::Undeliverable => (letter.job.skipped("skipped-smtputf8"), None),
+            // It wants to know us or to encrypt, whoever the recipient is.
+            Verdict::Refused(reply) if reply.code == 530 => {
+                let why = Message::new("relay-locked").with("code", reply.code);
+                (letter.job.untried(&bench), Some(bench.trouble.fail(why, true)))
+            }
+            Verdict::Refused(reply) => {
+                bench.trouble.refused(reply);
+                (letter.job.answered(reply, false, &bench), None)
+            }
+            Verdict::TextRefused(reply) => {
+                bench.trouble.refused(reply);
+                (letter.job.answered(reply, true, &bench), None)
+            }
+            // A refused sender is no fault of the recipient's: for now is for later, for good stops us.
+            Verdict::SenderRefused(reply) if reply.is_transient() => (letter.job.answered(reply, false, &bench), None),
+            Verdict::SenderRefused(reply) => {
+                let why = Message::new("relay-sender").with("code", reply.code);
+                (letter.job.untried(&bench), Some(bench.trouble.fail(why, true)))
+            }
+        };
+        self.record(outcome).await;
+        rest
+    }
+
+    /// Puts one message into a folder.
+    async fn store(&mut self) -> Option<Duration> {
+        loop {
+            let letter = match self.next(false).await {
+                Next::Letter(letter) => letter,
+                Next::Nothing => continue,
+                Next::Closed => return None,
+                Next::Trouble(rest) => return Some(rest),
+            };
+            let End::Folder(folder) = self.bench.way.end() else { return None };
+            let (folder, address) = (folder.clone(), letter.address.clone());
+            let message = text::unstuff(letter.text.strip_suffix(b".\r\n").unwrap_or(&letter.text));
+            let kept = tokio::task::spawn_blocking(move || folder.keep(&address, &message)).await;
+            if let Ok(Ok(_)) = kept {
+                self.bench.trouble.clear();
+                self.record(letter.job.outcome(State::Accepted, None, true)).await;
+                continue;
+            }
+            // The file is renamed into place as the last step: what failed is not there.
+            self.untried(Some(letter)).await;
+            return Some(self.bench.trouble.fail(Message::new("relay-folder"), false));
+        }
+    }
+
+    /// Everything that was marked ahead and has not been named to the relay goes back.
+    async fn give_back(&mut self) {
+        while let Some(asked) = self.asked.pop_front() {
+            match asked.answer.await {
+                Ok(Some(_)) => self.record(asked.job.untried(&self.bench)).await,
+                Ok(None) | Err(_) => self.put_down(),
+            }
+        }
+    }
+
+    /// Rests, unless there is no more to do.
+    async fn rest(&mut self, rest: Duration) {
+        // Others may go on where this one is not let in, so it rests longer by its own count.
+        self.misses = if rest.is_zero() { 0 } else { self.misses + 1 };
+        tokio::select! {
+            () = tokio::time::sleep(if rest.is_zero() { rest } else { rest.max(trouble::rest(self.misses)) }) => {}
+            () = told(self.over.clone()) => {}
+        }
+    }
+
+    async fn untried(&self, letter: Option<Letter>) {
+        if let Some(letter) = letter {
+            self.record(letter.job.untried(&self.bench)).await;
+        }
+    }
+
+    async fn record(&self, outcome: Outcome) {
+        self.bench.ended(&outcome);
+        self.bench.writer.record(outcome).await;
+        self.put_down();
+    }
+
+    async fn release(&self, job: &Job) {
+        self.bench.writer.release(job.claimed.id).await;
+        self.put_down();
+    }
+
+    fn put_down(&self) {
+        self.bench.in_hand.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-/// Everything up to the answer to the recipient; `None` when this letter must not be begun.
-async fn approach(
-    bench: &Bench,
-    target: &Target,
-    slot: &mut Option<Session>,
-    job: &Job,
-    address: &Address,
-) -> Result<Option<Verdict>, Fault> {
-    bench.throttle.pass().await;
-    let session = match slot {
-        Some(session) => session,
-        None => slot.insert(Session::open(target, &bench.timers).await?),
-    };
-    if !bench.may_begin(&job.claimed).await {
-        return Ok(None);
-    }
-    let utf8 = job.press.needs_smtputf8(address);
-    session.envelope(&job.press.sender(), &address.envelope(), utf8).await.map(Some)
+/// What a connection finds when it looks for work.
+enum Next {
+    Letter(Letter),
+    /// None at this moment.
+    Nothing,
+    /// None any more.
+    Closed,
+    /// The relay cannot be reached.
+    Trouble(Duration),
 }
 
-/// What a refusal of the envelope means.
-fn refused(bench: &Bench, job: &Job, verdict: &Verdict) -> Tried {
-    match verdict {
-        Verdict::Ready | Verdict::Undeliverable => (Some(job.skipped("skipped-smtputf8")), Duration::ZERO),
-        // It wants to know us or to encrypt, whoever the recipient is.
-        Verdict::Refused(reply) if reply.code == 530 => {
-            (None, bench.trouble.fail(Message::new("relay-locked").with("code", reply.code), true))
-        }
-        Verdict::Refused(reply) => {
-            bench.trouble.refused(reply);
-            (Some(job.answered(reply, false, bench)), Duration::ZERO)
-        }
-        // A refused sender is no fault of the recipient's: for now is for later, for good stops us.
-        Verdict::SenderRefused(reply) if reply.is_transient() => {
-            (Some(job.answered(reply, false, bench)), Duration::ZERO)
-        }
-        Verdict::SenderRefused(reply) => {
-            (None, bench.trouble.fail(Message::new("relay-sender").with("code", reply.code), true))
-        }
-    }
+/// An answer that nobody had to be asked for.
+fn given(date: Millis) -> oneshot::Receiver<Option<Millis>> {
+    let (answer, asked) = oneshot::channel();
+    let _ = answer.send(Some(date));
+    asked
 }
 
 async fn too_late(stop: watch::Receiver<bool>) {
@@ -213,104 +433,12 @@ async fn too_late(stop: watch::Receiver<bool>) {
     tokio::time::sleep(DRAIN).await;
 }
 
-async fn store(bench: &Bench, folder: &Folder, job: &Job) -> Tried {
-    let (address, rendered) = match job.make() {
-        Ok(made) => made,
-        Err(skipped) => return (Some(skipped), Duration::ZERO),
-    };
-    bench.throttle.pass().await;
-    let Some(date) = bench.writer.mark(job.claimed.id).await else { return (None, Duration::ZERO) };
-    let message = job.press.write(&job.claimed, &address, &rendered, date);
-    let folder = folder.clone();
-    let kept = tokio::task::spawn_blocking(move || folder.keep(&address, &message)).await;
-    if let Ok(Ok(_)) = kept {
-        bench.trouble.clear();
-        return (Some(job.outcome(State::Accepted, None, true)), Duration::ZERO);
-    }
-    // The file is renamed into place as the last step: what failed is not there.
-    (Some(job.untried(bench)), bench.trouble.fail(Message::new("relay-folder"), false))
-}
-
-impl Bench {
-    /// True when no connection has a letter in hand.
-    pub fn is_idle(&self) -> bool {
-        self.in_hand.load(Ordering::Relaxed) == 0
-    }
-
-    /// Asked before the person is named to the relay; when the database does not tell, no.
-    async fn may_begin(&self, claimed: &Claimed) -> bool {
-        match self.home.db.read().await {
-            Ok(mut conn) => delivery::may_begin(&mut conn, self.mailer, claimed.id).await.unwrap_or(false),
-            Err(_) => false,
+impl Letter {
+    fn envelope(&self) -> Envelope {
+        Envelope {
+            from: self.job.press.sender(),
+            to: self.address.envelope(),
+            utf8: self.job.press.needs_smtputf8(&self.address),
         }
-    }
-}
-
-impl Job {
-    /// Address and letter, or why there is none.
-    fn make(&self) -> Result<(Address, Rendered), Outcome> {
-        let address = Address::parse(&self.claimed.address).map_err(|_| self.skipped("skipped-address"))?;
-        let rendered = self.press.render(&self.claimed).map_err(|reason| self.skipped(reason.key))?;
-        Ok((address, rendered))
-    }
-
-    fn outcome(&self, state: State, reason: Option<&str>, marked: bool) -> Outcome {
-        Outcome {
-            id: self.claimed.id,
-            campaign: self.claimed.campaign,
-            marked,
-            state,
-            reason: reason.map(str::to_owned),
-            code: 0,
-            reply: String::new(),
-            due_at: 0,
-            tried: true,
-            snapshot: None,
-        }
-    }
-
-    /// No letter can be made for this person, or the relay cannot carry it: not a bounce.
-    fn skipped(&self, reason: &str) -> Outcome {
-        self.outcome(State::Skipped, Some(reason), false)
-    }
-
-    /// What the relay's answer means: 2xx accepted, 4xx again later, 5xx a bounce of this delivery.
-    /// 552 to a recipient is "too many", by the book of old (RFC 5321 §4.5.3.1.10).
-    fn answered(&self, reply: &Reply, marked: bool, bench: &Bench) -> Outcome {
-        let mut outcome = self.outcome(State::Accepted, None, marked);
-        (outcome.code, outcome.reply) = (i32::from(reply.code), reply.text.clone());
-        match reply.code {
-            200..=299 => {}
-            code if reply.is_transient() || (code == 552 && !marked) => {
-                match retry::delay(bench.retry_base, self.claimed.attempts + 1) {
-                    Some(delay) => {
-                        (outcome.state, outcome.due_at) = (State::Pending, bench.home.clock.now() + delay);
-                        outcome.reason = Some("deferred".to_owned());
-                        outcome.snapshot = marked.then(|| self.claimed.fields.clone());
-                    }
-                    None => (outcome.state, outcome.reason) = (State::Rejected, Some("gave-up".to_owned())),
-                }
-            }
-            _ => (outcome.state, outcome.reason) = (State::Rejected, Some("bounce".to_owned())),
-        }
-        outcome
-    }
-
-    /// The connection broke after the mark. Uncertain only when the final dot may have been written;
-    /// otherwise the relay has no message and the delivery goes on as it was.
-    fn interrupted(&self, fault: &Fault, bench: &Bench) -> Outcome {
-        if fault.is_uncertain() {
-            return self.outcome(State::Uncertain, Some("answer-lost"), true);
-        }
-        self.untried(bench)
-    }
-
-    /// Marked, and the relay certainly has nothing of it: as it was before.
-    fn untried(&self, bench: &Bench) -> Outcome {
-        let mut outcome = self.outcome(State::Pending, None, true);
-        outcome.tried = false;
-        outcome.due_at = bench.home.clock.now();
-        outcome.snapshot = Some(self.claimed.fields.clone());
-        outcome
     }
 }

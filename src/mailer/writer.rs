@@ -7,15 +7,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-use crate::campaign::delivery::{self, Outcome};
+use super::lease;
+use crate::campaign::delivery::claim::Hand;
+use crate::campaign::delivery::{self, Mark, Outcome};
 use crate::ground::clock::Millis;
-use crate::ground::error::Result;
+use crate::ground::error::{Error, Result};
+use crate::ground::failpoint;
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
+use crate::ground::metric;
 
 /// Marks and results a commit carries at most.
 const BATCH: usize = 1_000;
@@ -27,7 +31,7 @@ const LINGER: Duration = Duration::from_millis(3);
 const LEAST: Duration = Duration::from_millis(1);
 
 enum Note {
-    Mark { delivery: Id, answer: oneshot::Sender<Option<Millis>> },
+    Mark { mark: Mark, answer: oneshot::Sender<Option<Millis>> },
     Release(Id),
     Result(Outcome),
 }
@@ -50,11 +54,17 @@ impl Drop for Busy {
 
 impl Writer {
     /// Starts the writer of a mailer. The task ends when every handle is gone and everything is on
-    /// disk; it returns false when the database had failed on the way.
-    pub fn start(home: Installation, mailer: Id) -> (Self, JoinHandle<bool>) {
+    /// disk; it returns false when the database had failed on the way, and says so to `halt` at once.
+    pub fn start(
+        home: Installation,
+        mailer: Id,
+        hand: Arc<Hand>,
+        halt: watch::Sender<bool>,
+    ) -> (Self, JoinHandle<bool>) {
         let (notes, inbox) = mpsc::channel(4 * BATCH);
         let busy = Arc::<AtomicUsize>::default();
-        (Self { notes, busy: busy.clone() }, tokio::spawn(write(home, mailer, inbox, busy)))
+        let desk = Desk { home, mailer, hand, busy: busy.clone(), halt };
+        (Self { notes, busy }, tokio::spawn(desk.write(inbox)))
     }
 
     /// Says that a connection has taken a letter in hand.
@@ -63,12 +73,13 @@ impl Writer {
         Busy(self.busy.clone())
     }
 
-    /// The last word on a delivery: once this returns the date of its message, the mark is on disk
-    /// and the body may be written. `None` means it must not be sent.
-    pub async fn mark(&self, delivery: Id) -> Option<Millis> {
+    /// Asks for the last word on a delivery. Once the answer is the date of its message, the mark
+    /// is on disk and the message may go out. `None`, or no answer, means it must not be sent.
+    pub async fn mark(&self, mark: Mark) -> oneshot::Receiver<Option<Millis>> {
         let (answer, asked) = oneshot::channel();
-        self.notes.send(Note::Mark { delivery, answer }).await.ok()?;
-        asked.await.ok().flatten()
+        // A writer that is gone drops the question: no answer.
+        let _ = self.notes.send(Note::Mark { mark, answer }).await;
+        asked
     }
 
     /// Gives an unmarked delivery back.
@@ -82,88 +93,110 @@ impl Writer {
     }
 }
 
-async fn write(home: Installation, mailer: Id, mut inbox: mpsc::Receiver<Note>, busy: Arc<AtomicUsize>) -> bool {
-    let mut sound = true;
-    let mut batch = Vec::with_capacity(BATCH);
-    let mut sync = Duration::ZERO;
-    while inbox.recv_many(&mut batch, BATCH).await > 0 {
-        gather(&mut inbox, &mut batch, &busy, sync).await;
-        let began = Instant::now();
-        let (mut marks, mut answers, mut releases, mut results) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        for note in batch.drain(..) {
-            match note {
-                Note::Mark { delivery, answer } => {
-                    marks.push(delivery);
-                    answers.push((delivery, answer));
-                }
-                Note::Release(delivery) => releases.push(delivery),
-                Note::Result(outcome) => results.push(outcome),
-            }
-        }
-        // After a failure nothing new may start: what is known is still written down, as soon as
-        // the database answers, and the mailer ends its shift.
-        let marked = if sound { commit(&home, mailer, &marks, &releases, &results).await } else { Ok(Vec::new()) };
-        sync = began.elapsed();
-        match marked {
-            Ok(marked) if sound => {
-                let dates: HashMap<Id, Millis> = marked.into_iter().collect();
-                for (delivery, answer) in answers {
-                    let _ = answer.send(dates.get(&delivery).copied());
-                }
-            }
-            outcome => {
-                if let Err(error) = outcome {
-                    tracing::error!(error = %error, "deliveries could not be written; sending stops");
-                }
-                sound = false;
-                drop(answers);
-                insist(&home, mailer, &results).await;
-            }
-        }
-    }
-    sound
-}
-
-/// Waits a little for the connections that are about to ask, for half of what the last commit
-/// took: without it they part into groups that wait for each other's commits by turns.
-async fn gather(inbox: &mut mpsc::Receiver<Note>, batch: &mut Vec<Note>, busy: &AtomicUsize, sync: Duration) {
-    let until = Instant::now() + (sync / 2).min(LINGER);
-    let marks = |batch: &[Note]| batch.iter().filter(|note| matches!(note, Note::Mark { .. })).count();
-    while sync > LEAST && batch.len() < BATCH && marks(batch) < busy.load(Ordering::Relaxed) {
-        let room = BATCH - batch.len();
-        match timeout_at(until, inbox.recv_many(batch, room)).await {
-            Ok(1..) => {}
-            Ok(0) | Err(_) => return,
-        }
-    }
-}
-
-async fn commit(
-    home: &Installation,
+/// Where the writer sits.
+struct Desk {
+    home: Installation,
     mailer: Id,
-    marks: &[Id],
-    releases: &[Id],
-    results: &[Outcome],
-) -> Result<Vec<(Id, Millis)>> {
-    let now = home.clock.now();
-    let mut tx = home.db.write().await?;
-    if !results.is_empty() {
-        delivery::record(&mut tx, mailer, results, now).await?;
-    }
-    if !releases.is_empty() {
-        delivery::release(&mut tx, mailer, releases, now).await?;
-    }
-    let marked = if marks.is_empty() { Vec::new() } else { delivery::mark(&mut tx, mailer, marks, now).await? };
-    tx.commit().await?;
-    Ok(marked)
+    hand: Arc<Hand>,
+    busy: Arc<AtomicUsize>,
+    /// Ends the shift: what is claimed again and again without a mark would keep it busy for ever.
+    halt: watch::Sender<bool>,
 }
 
-/// Tries for a minute to save results that are known; what fails even then is found as uncertain.
-async fn insist(home: &Installation, mailer: Id, results: &[Outcome]) {
-    for _ in 0..60 {
-        if results.is_empty() || commit(home, mailer, &[], &[], results).await.is_ok() {
-            return;
+impl Desk {
+    async fn write(self, mut inbox: mpsc::Receiver<Note>) -> bool {
+        let mut sound = true;
+        let mut batch = Vec::with_capacity(BATCH);
+        let mut sync = Duration::ZERO;
+        while inbox.recv_many(&mut batch, BATCH).await > 0 {
+            self.gather(&mut inbox, &mut batch, sync).await;
+            let began = Instant::now();
+            let (mut marks, mut answers, mut releases, mut results) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+            for note in batch.drain(..) {
+                match note {
+                    Note::Mark { mark, answer } => {
+                        answers.push((mark.id, answer));
+                        marks.push(mark);
+                    }
+                    Note::Release(delivery) => releases.push(delivery),
+                    Note::Result(outcome) => results.push(outcome),
+                }
+            }
+            // After a failure nothing new may start: what is known is still written down, as soon as
+            // the database answers, and the mailer ends its shift.
+            let marked = if sound { self.commit(&marks, &releases, &results).await } else { Ok(HashMap::new()) };
+            sync = began.elapsed();
+            match marked {
+                Ok(marked) if sound => {
+                    for (delivery, answer) in answers {
+                        let _ = answer.send(marked.get(&delivery).copied());
+                    }
+                }
+                outcome => {
+                    if let Err(error) = outcome {
+                        tracing::error!(error = error.message().key, "deliveries could not be written; sending stops");
+                    }
+                    sound = false;
+                    self.halt.send_replace(true);
+                    drop(answers);
+                    self.insist(&results).await;
+                }
+            }
+            let gone: Vec<Id> = marks.iter().map(|mark| mark.id).chain(releases).collect();
+            self.hand.put_down(&gone);
         }
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        sound
+    }
+
+    /// Waits a little for the connections that are about to ask, for half of what the last commit
+    /// took: without it they part into groups that wait for each other's commits by turns.
+    async fn gather(&self, inbox: &mut mpsc::Receiver<Note>, batch: &mut Vec<Note>, sync: Duration) {
+        let until = Instant::now() + (sync / 2).min(LINGER);
+        let marks = |batch: &[Note]| batch.iter().filter(|note| matches!(note, Note::Mark { .. })).count();
+        while sync > LEAST && batch.len() < BATCH && marks(batch) < self.busy.load(Ordering::Relaxed) {
+            let room = BATCH - batch.len();
+            match timeout_at(until, inbox.recv_many(batch, room)).await {
+                Ok(1..) => {}
+                Ok(0) | Err(_) => return,
+            }
+        }
+    }
+
+    /// Results before marks: a connection that asks for its next mark has said how its last letter
+    /// ended, and both are on disk together.
+    async fn commit(&self, marks: &[Mark], releases: &[Id], results: &[Outcome]) -> Result<HashMap<Id, Millis>> {
+        let (now, began) = (self.home.clock.now(), Instant::now());
+        let mut tx = self.home.db.write().await?;
+        match marks.is_empty() {
+            true => lease::hold_late(&mut tx, &self.home.db, self.mailer).await?,
+            false => lease::hold(&mut tx, &self.home.db, self.mailer).await?,
+        }
+        if !results.is_empty() {
+            delivery::record(&mut tx, self.mailer, results, now).await?;
+        }
+        if !releases.is_empty() {
+            delivery::release(&mut tx, self.mailer, releases, now).await?;
+        }
+        let marked = delivery::mark(&mut tx, self.mailer, marks, now).await?;
+        if !marked.is_empty() {
+            failpoint::reach("marking");
+        }
+        tx.commit().await?;
+        metric::commit(began.elapsed());
+        if !results.is_empty() {
+            failpoint::reach("recorded");
+        }
+        Ok(marked)
+    }
+
+    /// Tries for a minute to save results that are known; what fails even then is found as uncertain,
+    /// and so is what others have settled meanwhile.
+    async fn insist(&self, results: &[Outcome]) {
+        for _ in 0..60 {
+            if results.is_empty() || matches!(self.commit(&[], &[], results).await, Ok(_) | Err(Error::Fenced)) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
     }
 }

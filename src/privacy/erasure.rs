@@ -17,6 +17,7 @@ use crate::campaign::{delivery, state, tally};
 use crate::feedback::event;
 use crate::ground::db::Conn;
 use crate::ground::error::Result;
+use crate::ground::failpoint;
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
 
@@ -80,7 +81,9 @@ pub async fn leave(
     if let (Some(campaign), true) = (through, gone != Gone::Nothing) {
         tally::add(&mut tx, campaign, tally::UNSUBSCRIBED, 0, 1).await?;
     }
+    failpoint::reach("erasing");
     tx.commit().await?;
+    failpoint::reach("erased");
     Ok(gone)
 }
 

@@ -12,6 +12,7 @@ use super::erasure::{self, Gone, Reason};
 use crate::audience::contact;
 use crate::campaign::{delivery, state};
 use crate::ground::error::{Error, Result};
+use crate::ground::failpoint;
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
 use crate::ground::ledger::Ledger;
@@ -21,7 +22,7 @@ use crate::ground::token::Claim;
 const KNOCK: Duration = Duration::from_secs(2);
 /// How long someone waits for an answer before their request is kept on disk instead: a large
 /// database is away for seconds while it is rewritten after an erasure.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub const PATIENCE: Duration = Duration::from_millis(600);
 
 /// What someone asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +62,11 @@ impl Journal {
         self.ledger.is_empty()
     }
 
+    /// How many requests wait. Walks the file.
+    pub fn waiting(&self) -> u64 {
+        self.ledger.waiting()
+    }
+
     /// Grants a request. An error means that it could be kept nowhere. Once called, the request is
     /// carried out even when the caller stops waiting.
     pub async fn grant(&self, claim: Claim, wish: Wish) -> Result<Granted> {
@@ -93,8 +99,10 @@ impl Journal {
         Ok(done)
     }
 
-    async fn note(&self, claim: Claim, wish: Wish) -> Result<Granted> {
+    /// Keeps a request on disk, for when the database is back.
+    pub async fn note(&self, claim: Claim, wish: Wish) -> Result<Granted> {
         self.ledger.append(vec![line(claim, wish)]).await?;
+        failpoint::reach("noted");
         Ok(Granted::Noted)
     }
 }

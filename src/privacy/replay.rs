@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use futures_util::TryStreamExt;
 use sqlx::Row;
@@ -20,6 +20,7 @@ use crate::ground::db::Sql;
 use crate::ground::error::{Error, Result};
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
+use crate::ground::sync;
 
 /// The reason word of a line that takes a tombstone back.
 pub const LIFTED: &str = "lifted";
@@ -46,6 +47,7 @@ pub struct Entry {
 pub fn note(home: &Installation, entries: &[Entry]) -> Result<()> {
     let path = path(home);
     let write = || -> std::io::Result<()> {
+        let fresh = !path.exists();
         let mut file = OpenOptions::new().create(true).read(true).append(true).open(&path)?;
         // A line that a crash cut off must not swallow this one.
         let mut text = if ends_a_line(&mut file)? { String::new() } else { "\n".to_owned() };
@@ -55,7 +57,12 @@ pub fn note(home: &Installation, entries: &[Entry]) -> Result<()> {
             text.push_str(&format!("{workspace} {list} {digest} {day} {reason}\n"));
         }
         file.write_all(text.as_bytes())?;
-        file.sync_data()
+        sync::or_end(path.display(), file.sync_data());
+        if fresh {
+            let folder = path.parent().unwrap_or(Path::new("."));
+            sync::or_end(folder.display(), fs::File::open(folder)?.sync_all());
+        }
+        Ok(())
     };
     write().map_err(Error::io(path.display()))
 }

@@ -1,4 +1,6 @@
 //! Numbers that stay true after the people in them are gone.
 
 pub mod export;
+pub mod gauge;
+pub mod progress;
 pub mod summary;

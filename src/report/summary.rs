@@ -8,6 +8,7 @@ use serde::Serialize;
 use sqlx::Row;
 
 use crate::campaign::delivery::State;
+use crate::campaign::delivery::progress::PLANNED;
 use crate::campaign::state::Campaign;
 use crate::campaign::{link, tally};
 use crate::ground::db::Conn;
@@ -60,8 +61,11 @@ pub struct LinkCount {
 }
 
 /// One statement, so that a person who leaves at this moment is counted once: as a row or as a tally.
-const COUNTS: &str = "select state, case when attempts > 0 then 1 else 0 end, count(*), 'row' from delivery \
-                      where campaign_id = $1 group by state, case when attempts > 0 then 1 else 0 end \
+const COUNTS: &str = "select state, 0, cast(sum(count) as bigint), 'kept' from progress where campaign_id = $1 group by state \
+                      union all select state, 0, count(*), 'held' from delivery \
+                      where mailer_id is not null and campaign_id = $1 group by state \
+                      union all select 'deferred', 0, count(*), 'held' from delivery \
+                      where campaign_id = $1 and state = 'pending' and attempts > 0 \
                       union all select kind, position, count(distinct delivery_id), 'event' from event \
                       where campaign_id = $1 group by kind, position \
                       union all select 'clicked', 0, count(distinct delivery_id), 'event' from event \
@@ -71,14 +75,18 @@ const COUNTS: &str = "select state, case when attempts > 0 then 1 else 0 end, co
 /// The numbers of a campaign as they are now.
 pub async fn of(conn: &mut Conn, campaign: &Campaign) -> Result<Summary> {
     let mut counts: HashMap<(String, i32), i64> = HashMap::new();
-    let mut deferred = 0;
+    // Rows that are planned and have no end yet.
+    let mut open = 0;
     for row in sqlx::query(COUNTS).bind(campaign.id).fetch_all(&mut *conn).await? {
         let (word, position, count): (String, i32, i64) = (row.get(0), row.get(1), row.get(2));
-        let is_row = row.get::<String, _>(3) == "row";
-        if is_row && position == 1 && word == State::Pending.as_str() {
-            deferred = count;
+        match row.get::<String, _>(3).as_str() {
+            "kept" if word == PLANNED => open += count,
+            "kept" => {
+                open -= count;
+                *counts.entry((word, 0)).or_default() += count;
+            }
+            _ => *counts.entry((word, position)).or_default() += count,
         }
-        *counts.entry((word, if is_row { 0 } else { position })).or_default() += count;
     }
     let number = |word: &str, position| counts.get(&(word.to_owned(), position)).copied().unwrap_or(0);
     let state = |state: State| number(state.as_str(), 0);
@@ -92,9 +100,9 @@ pub async fn of(conn: &mut Conn, campaign: &Campaign) -> Result<Summary> {
         uncertain: state(State::Uncertain) + state(State::Sending),
         suppressed: state(State::Suppressed),
         skipped: state(State::Skipped),
-        pending: state(State::Pending) + state(State::Leased),
+        pending: open - state(State::Sending),
         sending: state(State::Sending),
-        deferred,
+        deferred: number("deferred", 0),
         opens: number(tally::OPEN, 0),
         clicks: number(tally::CLICKED, 0),
         unsubscribed: number(tally::UNSUBSCRIBED, 0),

@@ -1,14 +1,17 @@
 //! What all doors share. Everything a recipient needs while the database is away is in memory here:
 //! the settings, the campaigns with their links, and the two journals that take what comes in.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::known::{Campaigns, Known};
+use super::look::Look;
+use crate::campaign::delivery;
 use crate::feedback::recorder::Recorder;
 use crate::ground::db::Conn;
 use crate::ground::error::{Error, Result};
@@ -17,10 +20,15 @@ use crate::ground::installation::Installation;
 use crate::ground::setting::{self, Setting};
 use crate::ground::text::Lang;
 use crate::ground::token::Claim;
-use crate::privacy::journal::{Granted, Journal, Wish};
+use crate::privacy::journal::{self, Granted, Journal, Wish};
+use crate::report::progress::Pace;
 
 /// How long a page waits for the database.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long someone who leaves waits for what is only nice to know.
+pub const BRIEFLY: Duration = Duration::from_millis(300);
+/// Mailbox providers give up early: who leaves has an answer within a second, whatever hangs.
+const _: () = assert!(BRIEFLY.as_millis() + journal::PATIENCE.as_millis() < 1_000);
 /// How often the journal is looked at, and how many looks pass between two readings of the settings.
 const LOOK: Duration = Duration::from_secs(1);
 const LOOKS: u32 = 5;
@@ -47,6 +55,9 @@ pub struct App {
     erased: Arc<Notify>,
     /// Where the public doors listen; the desk's one-click button posts there.
     pub(super) public: OnceLock<SocketAddr>,
+    paces: std::sync::Mutex<HashMap<Id, Pace>>,
+    /// How things stood when someone last asked.
+    pub(super) look: Mutex<Option<Arc<Look>>>,
 }
 
 impl App {
@@ -66,6 +77,8 @@ impl App {
             told: RwLock::new(told),
             erased,
             public: OnceLock::new(),
+            look: Mutex::default(),
+            paces: std::sync::Mutex::default(),
         });
         app.carry_out().await;
         Ok(app)
@@ -94,11 +107,26 @@ impl App {
         timeout(PATIENCE, answer).await.unwrap_or(Err(Error::Db(sqlx::Error::PoolTimedOut)))
     }
 
+    /// Lends out how fast a campaign was when it was looked at before.
+    pub fn pace<T>(&self, campaign: Id, look: impl FnOnce(&mut Pace) -> T) -> T {
+        look(self.paces.lock().unwrap_or_else(PoisonError::into_inner).entry(campaign).or_default())
+    }
+
     /// Grants what a recipient asks for.
     pub async fn grant(&self, claim: Claim, wish: Wish) -> Result<Granted> {
         let granted = self.journal.grant(claim, wish).await?;
         self.erased.notify_one();
         Ok(granted)
+    }
+
+    /// Grants what the reader of a letter asks for, and says who that is while the database knows. One
+    /// that does not tell is not asked for more: the request is kept on disk.
+    pub async fn grant_to_reader(&self, claim: Claim, wish: Wish) -> Result<(Granted, Option<Id>)> {
+        let reader = self.ask(async |conn| delivery::contact_of(conn, claim.delivery).await);
+        match timeout(BRIEFLY, reader).await {
+            Ok(Ok(reader)) => Ok((self.grant(claim, wish).await?, reader.map(|(person, _)| person))),
+            Ok(Err(_)) | Err(_) => Ok((self.journal.note(claim, wish).await?, None)),
+        }
     }
 
     /// Keeps what is in memory fresh and carries out what waits on disk, for ever.

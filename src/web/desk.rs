@@ -1,6 +1,8 @@
-//! The desk's first page: campaigns with their numbers, lists with their sizes. Read-only.
+//! The desk's first page: campaigns with their numbers, lists with their sizes. Read-only. While a
+//! campaign runs the page asks for itself again, so that bar, rate and end stay true without scripts.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use askama::Template;
 use axum::extract::State;
@@ -9,11 +11,16 @@ use axum::response::Response;
 use super::app::App;
 use super::page::{Frame, Refusal, show};
 use crate::audience::{list, subscription, workspace};
-use crate::campaign::state;
+use crate::campaign::state::{self, Campaign, State as Stage};
+use crate::ground::clock::Millis;
 use crate::ground::db::Conn;
 use crate::ground::error::Result as Outcome;
 use crate::ground::id::Id;
-use crate::report::summary::{self, Summary};
+use crate::report::progress::{self, Progress};
+
+/// How often the page of a running campaign is asked for at most, in seconds; where counting takes
+/// the database longer, it rests ten times as long.
+const REFRESH: u64 = 5;
 
 #[derive(Template)]
 #[template(path = "desk/overview.html")]
@@ -21,6 +28,8 @@ struct Overview {
     frame: Frame,
     title: String,
     rooms: Vec<Room>,
+    /// Seconds until the page asks for itself again.
+    refresh: Option<u64>,
 }
 
 /// A workspace on the page.
@@ -34,25 +43,29 @@ struct Room {
 struct Card {
     name: String,
     state: String,
-    /// Letters whose fate is known.
-    settled: i64,
-    numbers: Summary,
+    progress: Progress,
+    /// Rate, end and whatever else is worth a sentence.
+    remarks: Vec<String>,
 }
 
 /// `GET /` of the desk.
 pub async fn overview(State(app): State<Arc<App>>, frame: Frame) -> Result<Response, Refusal> {
+    let began = Instant::now();
     let mut conn = app.home.db.read().await?;
-    let mut rooms = Vec::new();
+    let (now, mut runs, mut rooms) = (app.home.clock.now(), false, Vec::new());
     for workspace in workspace::all(&mut conn).await? {
         let mut campaigns = Vec::new();
         for campaign in state::all(&mut conn, workspace.id).await? {
-            let numbers = summary::of(&mut conn, &campaign).await?;
-            let settled = numbers.planned - numbers.pending - numbers.sending;
-            campaigns.push(Card { state: frame.tr(campaign.state.key()), name: campaign.name, settled, numbers });
+            let asked = progress::ask(&mut conn, &campaign).await?;
+            let progress = app.pace(campaign.id, |pace| asked.along(pace, now));
+            let remarks = remarks(frame, &campaign, &progress, now);
+            runs |= campaign.state == Stage::Running;
+            campaigns.push(Card { state: frame.tr(campaign.state.key()), name: campaign.name, progress, remarks });
         }
         rooms.push(Room { campaigns, lists: sizes(&mut conn, workspace.id).await?, name: workspace.name });
     }
-    Ok(show(&Overview { frame, title: frame.tr("desk-title"), rooms }))
+    let refresh = runs.then(|| REFRESH.max(began.elapsed().as_secs() * 10));
+    Ok(show(&Overview { frame, title: frame.tr("desk-title"), rooms, refresh }))
 }
 
 async fn sizes(conn: &mut Conn, workspace: Id) -> Outcome<Vec<(String, i64)>> {
@@ -62,4 +75,11 @@ async fn sizes(conn: &mut Conn, workspace: Id) -> Outcome<Vec<(String, i64)>> {
         sizes.push((list.name, people));
     }
     Ok(sizes)
+}
+
+fn remarks(frame: Frame, campaign: &Campaign, progress: &Progress, now: Millis) -> Vec<String> {
+    let sentences = [progress.speed(now), progress.doubt()].into_iter().flatten();
+    let mut remarks: Vec<String> = sentences.map(|sentence| frame.lang.say(&sentence)).collect();
+    remarks.extend(campaign.reason.as_deref().map(|reason| frame.lang.recall(reason)));
+    remarks
 }

@@ -16,6 +16,7 @@ use axum::response::{Html, IntoResponse, Response};
 use super::app::App;
 use super::asset;
 use crate::ground::error::{Error, Message};
+use crate::ground::metric;
 use crate::ground::text::Lang;
 
 /// What may load and run on a page of ours: our stylesheet and icon.
@@ -142,7 +143,9 @@ impl From<Error> for Refusal {
         match error {
             Error::Misuse(message) => Self { status: StatusCode::BAD_REQUEST, message },
             Error::Failed(_) => Self::broken(),
-            Error::Db(_) | Error::Io { .. } => Self::new(StatusCode::SERVICE_UNAVAILABLE, "refusal-away"),
+            Error::Db(_) | Error::Fenced | Error::Io { .. } => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "refusal-away")
+            }
         }
     }
 }
@@ -155,13 +158,20 @@ impl IntoResponse for Refusal {
     }
 }
 
+/// On an answer for a program: its body stays as it is, whatever the status.
+#[derive(Debug, Clone, Copy)]
+pub struct ForPrograms;
+
 /// Turns refusals, also those of the framework, into pages, and puts the headers on every answer.
 pub async fn dress(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let frame = Frame::of(request.headers(), request.uri(), &app);
     let is_head = request.method() == Method::HEAD;
+    let path = request.uri().path().to_owned();
     let mut response = next.run(request).await;
     let status = response.status();
-    if status.is_client_error() || status.is_server_error() {
+    metric::requested(door(&path), status.as_u16());
+    let ours = response.extensions().get::<ForPrograms>().is_none();
+    if ours && (status.is_client_error() || status.is_server_error()) {
         let message = match response.extensions_mut().remove::<Refusal>() {
             Some(refusal) => refusal.message,
             None => Message::new(sentence(status)),
@@ -181,6 +191,23 @@ pub async fn dress(State(app): State<Arc<App>>, request: Request, next: Next) ->
     }
     protect(response.headers_mut(), app.told().public_url.starts_with("https:"));
     response
+}
+
+/// The room behind a path; tokens and names are left out.
+fn door(path: &str) -> &'static str {
+    match path.split('/').nth(1).unwrap_or_default() {
+        "" => "home",
+        "o" => "open",
+        "c" => "click",
+        "u" => "unsubscribe",
+        "p" => "preferences",
+        "v" => "view",
+        "inbox" => "inbox",
+        "static" => "static",
+        "healthz" => "health",
+        "metrics" => "metrics",
+        _ => "elsewhere",
+    }
 }
 
 fn title(status: StatusCode) -> &'static str {

@@ -84,10 +84,9 @@ pub async fn change(
 }
 
 async fn leave(app: &App, frame: Frame, claim: Claim, list: Id) -> Result<Response, Refusal> {
-    let person = app.ask(async |conn| delivery::contact_of(conn, claim.delivery).await).await;
-    let granted = app.grant(claim, Wish::LeaveList(list)).await?;
+    let (granted, person) = app.grant_to_reader(claim, Wish::LeaveList(list)).await?;
     match (granted, person) {
-        (Granted::Done(gone), Ok(Some((person, _)))) => {
+        (Granted::Done(gone), Some(person)) => {
             let name = app.ask(async |conn| list::get(conn, list).await).await?;
             let done = name.filter(|_| gone != Gone::Nothing).map(|list| frame.about("left-title", &list.name));
             overview(app, frame, claim, person, done).await

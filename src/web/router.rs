@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::header::HOST;
 use axum::http::{StatusCode, uri::Authority};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
@@ -19,7 +19,7 @@ use tower_http::csrf::CsrfLayer;
 
 use super::app::App;
 use super::page::{self, Frame, Notice, Refusal, show};
-use super::{asset, desk, inbox, preferences, track, unsubscribe, view};
+use super::{asset, desk, health, inbox, metrics, preferences, track, unsubscribe, view};
 use crate::ground::error::{Error, Result};
 
 /// Bytes of a form.
@@ -33,7 +33,7 @@ pub fn public(app: Arc<App>) -> Router {
     let choosing = || get(preferences::look).post(preferences::change);
     let routes = Router::new()
         .route("/", get(welcome))
-        .route("/healthz", get(health))
+        .merge(probes())
         .route("/robots.txt", get(async || "User-agent: *\nDisallow: /\n"))
         .route("/static/{name}", get(asset::show))
         .route("/o/{*file}", get(track::open))
@@ -58,9 +58,23 @@ pub fn desk(app: Arc<App>) -> Router {
         .route("/inbox/{file}", get(inbox::one))
         .route("/inbox/{file}/html", get(inbox::html))
         .route("/inbox/{file}/unsubscribe", get(inbox::one).post(inbox::unsubscribe))
+        .merge(probes())
+        .route("/metrics", get(metrics::show))
         .layer(CsrfLayer::new())
         .layer(from_fn(only_local));
     finish(routes, app)
+}
+
+/// What programs ask, for a listener of its own: no page, nothing personal.
+pub fn outside(app: Arc<App>) -> Router {
+    finish(probes().route("/metrics", get(metrics::show)), app)
+}
+
+fn probes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/healthz", get(health::ready))
+        .route("/healthz/ready", get(health::ready))
+        .route("/healthz/live", get(health::live))
 }
 
 fn finish(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
@@ -105,6 +119,15 @@ pub async fn serve(
     served.map_err(Error::io(address))
 }
 
+/// Serves what programs ask at an address of its own until `shutdown`.
+pub async fn serve_outside(app: Arc<App>, door: TcpListener, shutdown: impl Future<Output = ()>) -> Result<()> {
+    let address = door.local_addr().map_err(Error::io("metrics listener"))?;
+    tokio::select! {
+        served = axum::serve(door, outside(app)).into_future() => served.map_err(Error::io(address)),
+        () = shutdown => Ok(()),
+    }
+}
+
 async fn listen(door: TcpListener, router: Router, mut stop: watch::Receiver<()>) -> std::io::Result<()> {
     let door = door.tap_io(|stream| {
         if let Err(error) = stream.set_nodelay(true) {
@@ -127,12 +150,4 @@ async fn only_local(request: Request, next: Next) -> Response {
 
 async fn welcome(frame: Frame) -> Response {
     show(&Notice::new(frame, frame.tr("welcome-title"), frame.tr("welcome-text")))
-}
-
-async fn health(State(app): State<Arc<App>>) -> Response {
-    let asked = app.ask(async |conn| Ok(sqlx::query("select 1").fetch_one(conn).await.map(drop)?)).await;
-    match asked {
-        Ok(()) => "ok\n".into_response(),
-        Err(error) => Refusal::from(error).into_response(),
-    }
 }

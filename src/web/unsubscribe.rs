@@ -12,7 +12,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use tokio::time::timeout;
 
-use super::app::App;
+use super::app::{App, BRIEFLY};
 use super::held::{self, letter_of};
 use super::page::{Frame, Notice, Refusal, show};
 use crate::audience::contact;
@@ -93,10 +93,9 @@ async fn carry_out(app: &App, claim: Claim) -> Outcome<Option<(Granted, Option<C
     if claim.delivery == held::TEST {
         return Ok(None);
     }
-    let person = app.ask(async |conn| delivery::contact_of(conn, claim.delivery).await).await.ok().flatten();
-    let granted = app.grant(claim, Wish::Leave).await?;
+    let (granted, person) = app.grant_to_reader(claim, Wish::Leave).await?;
     let other = match (granted, person) {
-        (Granted::Done(Gone::Subscription), Some((person, _))) => {
+        (Granted::Done(Gone::Subscription), Some(person)) => {
             app.ask(async |conn| letter_of(conn, person).await).await.ok().flatten()
         }
         _ => None,
@@ -124,8 +123,8 @@ pub fn test_letter(frame: Frame, list: &str) -> Response {
 
 /// The list's name, or a word for it where only the database knows the name and is away.
 pub async fn list_name(app: &App, frame: Frame, claim: Claim) -> String {
-    match app.campaign(claim.campaign).await {
-        Ok(Some(campaign)) => campaign.list_name.clone(),
+    match timeout(BRIEFLY, app.campaign(claim.campaign)).await {
+        Ok(Ok(Some(campaign))) => campaign.list_name.clone(),
         _ => frame.tr("list-unnamed"),
     }
 }

@@ -9,7 +9,9 @@ use sendoff::audience::consent::{self, Basis, Evidence};
 use sendoff::audience::contact::{self, NewContact, Values};
 use sendoff::audience::list::{self, List};
 use sendoff::audience::subscription::{self, NewSubscription};
-use sendoff::campaign::delivery::{self, Outcome, State};
+use sendoff::campaign::delivery::claim::Hand;
+use sendoff::campaign::delivery::freeze::Audience;
+use sendoff::campaign::delivery::{self, Claim, Claimed, Mark, Outcome, State};
 use sendoff::campaign::link::{self, Link};
 use sendoff::campaign::state::{self, Campaign, NewCampaign};
 use sendoff::feedback::event::{self, Hit, Kind};
@@ -97,8 +99,10 @@ pub async fn launch(house: &House, list: &List, name: &str) -> (Campaign, i64) {
     let everyone = |sql: &mut sendoff::ground::db::Sql| {
         sql.push("1 = 1");
     };
-    let planned =
-        delivery::freeze(&mut tx, house.workspace.id, id, list.id, first, NOW, everyone).await.expect("frozen");
+    let audience = Audience { workspace: house.workspace.id, campaign: id, list: list.id, first, now: NOW };
+    let planned = delivery::freeze(&mut tx, &audience, |sql| sql.end_with("'rest'"), |sql| sql.end_with("0"), everyone)
+        .await
+        .expect("frozen");
     let campaign = state::get(&mut tx, id).await.expect("asked").expect("there");
     tx.commit().await.expect("committed");
     (campaign, planned as i64)
@@ -106,16 +110,32 @@ pub async fn launch(house: &House, list: &List, name: &str) -> (Campaign, i64) {
 
 pub const MAILER: i64 = 77;
 
+/// Takes deliveries of a campaign in hand.
+pub async fn claim(house: &House, mailer: i64, campaign: i64, limit: usize) -> Vec<Claimed> {
+    let wanted = Claim { mailer, campaign, lane: "rest", limit, now: house.home.clock.now() };
+    let db = &house.home.db;
+    if !db.is_shared() {
+        return delivery::claim(db, &Hand::default(), &wanted).await.expect("claimed");
+    }
+    let mut tx = db.write().await.expect("a transaction");
+    let claimed = delivery::claim::lease(&mut tx, db, &wanted).await.expect("claimed");
+    tx.commit().await.expect("committed");
+    claimed
+}
+
+/// Marks deliveries as on the wire.
+pub async fn mark(house: &House, mailer: i64, claimed: &[Claimed]) {
+    let mark = |one: &Claimed| Mark { id: one.id, campaign: one.campaign, snapshot: one.snapshot(), relay: 1 };
+    let marks: Vec<Mark> = claimed.iter().map(mark).collect();
+    let mut tx = house.home.db.write().await.expect("a transaction");
+    delivery::mark(&mut tx, mailer, &marks, house.home.clock.now()).await.expect("marked");
+    tx.commit().await.expect("committed");
+}
+
 /// Takes all deliveries that are due and marks them as on the wire. Returns them by address.
 pub async fn take(house: &House, campaign: &Campaign) -> BTreeMap<String, i64> {
-    let mut tx = house.home.db.write().await.expect("a transaction");
-    let now = house.home.clock.now();
-    let claimed = delivery::claim(&mut tx, &house.home.db, MAILER, campaign.id, 100_000, now).await.expect("claimed");
-    let ids: Vec<i64> = claimed.iter().map(|one| one.id).collect();
-    for some in ids.chunks(1_000) {
-        delivery::mark(&mut tx, MAILER, some, now).await.expect("marked");
-    }
-    tx.commit().await.expect("committed");
+    let claimed = claim(house, MAILER, campaign.id, 100_000).await;
+    mark(house, MAILER, &claimed).await;
     claimed.into_iter().map(|one| (one.address, one.id)).collect()
 }
 
@@ -133,7 +153,6 @@ pub async fn end(house: &House, campaign: &Campaign, ends: &[(i64, State)]) {
             reply: "said something".to_owned(),
             due_at: NOW + 1,
             tried: true,
-            snapshot: Some("{}".to_owned()),
         })
         .collect();
     let mut tx = house.home.db.write().await.expect("a transaction");

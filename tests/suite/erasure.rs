@@ -1,5 +1,6 @@
 //! Leaving, erasing, closing: what goes, what stays, and that the numbers still add up.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use sendoff::audience::contact::Values;
@@ -197,25 +198,33 @@ both!(closing_a_list_lets_everyone_on_it_leave, |house| {
     assert_eq!(erasure::close(&house.home, house.workspace.id, news.id, |_| {}).await.expect("again"), 0);
 });
 
-/// Tables of the migrations with their columns and types.
+/// Tables of the migrations with their columns and types, as the last one that makes them says.
 fn schema() -> Vec<(String, Vec<(String, String)>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
-    let mut tables: Vec<(String, Vec<(String, String)>)> = Vec::new();
-    for entry in std::fs::read_dir(folder).expect("migrations") {
-        let text = std::fs::read_to_string(entry.expect("a file").path()).expect("read");
+    let mut files: Vec<_> =
+        std::fs::read_dir(folder).expect("migrations").map(|entry| entry.expect("a file").path()).collect();
+    files.sort();
+    let mut tables: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
+    let mut current = None;
+    for text in files.iter().map(|file| std::fs::read_to_string(file).expect("read")) {
         for line in text.lines() {
             if let Some(rest) = line.strip_prefix("create table ") {
-                tables.push((rest.trim_end_matches(" (").to_owned(), Vec::new()));
-            } else if let Some((name, kind)) = line.strip_prefix("  ").and_then(|line| line.split_once(' '))
+                current = Some(rest.trim_end_matches(" (").to_owned());
+                tables.insert(rest.trim_end_matches(" (").to_owned(), Vec::new());
+            } else if line.starts_with(')') {
+                current = None;
+            } else if let (Some(table), Some((name, kind))) =
+                (&current, line.strip_prefix("  ").and_then(|line| line.split_once(' ')))
                 && !name.contains('(')
                 && name != "primary"
             {
-                let kind = kind.trim_start_matches("double ").split([' ', ',']).next().unwrap_or_default().to_owned();
-                tables.last_mut().expect("a column stands in a table").1.push((name.to_owned(), kind));
+                let kind = kind.trim_start_matches("double ").replace("{key}", "bigint");
+                let kind = kind.split([' ', ',']).next().unwrap_or_default().to_owned();
+                tables.get_mut(table).expect("it was begun").push((name.to_owned(), kind));
             }
         }
     }
-    tables
+    tables.into_iter().collect()
 }
 
 both!(every_table_that_names_a_person_is_emptied_by_an_erasure, |house| {

@@ -31,11 +31,14 @@ const OWNERS: &[(&str, &str)] = &[
     ("segment", "audience/segment/"),
     ("brand", "content/brand"),
     ("campaign", "campaign/state"),
+    ("series", "campaign/series"),
     ("link", "campaign/link"),
     ("delivery", "campaign/delivery"),
+    ("progress", "campaign/delivery/progress"),
     ("tally", "campaign/tally"),
     ("relay", "mailer/relay"),
     ("lease", "mailer/lease"),
+    ("beat", "mailer/beat"),
     ("event", "feedback/event"),
 ];
 

@@ -18,6 +18,7 @@ use sendoff::privacy::erasure::{self, Reason};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::canary;
 use crate::house::{House, both};
 use crate::sink::{Act, Plan, Sink};
 
@@ -37,7 +38,7 @@ pub async fn start(house: &House, letter: &str) -> Campaign {
     campaign(house).await
 }
 
-async fn draft(house: &House, letter: &str) -> Campaign {
+pub async fn draft(house: &House, letter: &str) -> Campaign {
     let (home, workspace) = (&house.home, house.workspace.id);
     let mut tx = home.db.write().await.expect("a transaction");
     let list = list::need(&mut tx, workspace, "News").await.expect("a list");
@@ -353,10 +354,8 @@ both!(a_mailer_that_died_leaves_pending_and_uncertain_rows, |house| {
     let running = start(house, LETTER).await;
     let home = &house.home;
     let (lease, _) = Lease::take(home).await.expect("a lease");
-    let mut tx = home.db.write().await.expect("a transaction");
-    let claimed = delivery::claim(&mut tx, &home.db, lease.id, running.id, 3, home.clock.now()).await.expect("claimed");
-    delivery::mark(&mut tx, lease.id, &[claimed[0].id], home.clock.now()).await.expect("marked");
-    tx.commit().await.expect("committed");
+    let claimed = canary::claim(house, lease.id, running.id, 3).await;
+    canary::mark(house, lease.id, &claimed[..1]).await;
     drop(lease);
     home.clock.advance(DAY);
 

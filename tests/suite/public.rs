@@ -4,5 +4,5 @@ mod desk;
 mod leaving;
 mod outage;
 mod pages;
-mod stage;
+pub mod stage;
 mod tracking;

@@ -76,8 +76,8 @@ async fn act(house: &House, contact: Id, what: &str, campaign: Id, at: i64) {
     let mut tx = home.db.write().await.expect("a transaction");
     let mut sql = if what == "received" {
         Sql::new(
-            "insert into delivery (state, attempts, due_at, workspace_id, id, contact_id, campaign_id, changed_at) \
-             values ('accepted', 1, 0, ",
+            "insert into delivery (lane, state, attempts, due_at, workspace_id, id, contact_id, campaign_id, changed_at) \
+             values ('rest', 'accepted', 1, 0, ",
         )
     } else {
         let kind = if what == "opened" { "'open'" } else { "'click'" };

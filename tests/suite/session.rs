@@ -28,7 +28,7 @@ pub async fn converse(target: &Target, timers: &Timers, text: &[u8]) -> Result<R
 pub async fn send(session: &mut Session, to: &str, text: &[u8]) -> Result<Reply, Fault> {
     match session.envelope(FROM, to, false).await? {
         Verdict::Ready => session.body(text).await,
-        Verdict::Refused(reply) | Verdict::SenderRefused(reply) => Ok(reply),
+        Verdict::Refused(reply) | Verdict::SenderRefused(reply) | Verdict::TextRefused(reply) => Ok(reply),
         Verdict::Undeliverable => panic!("the envelope is ASCII"),
     }
 }

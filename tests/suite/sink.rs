@@ -8,6 +8,7 @@ use std::time::Duration;
 use sendoff::mailer::target::Target;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
@@ -36,6 +37,8 @@ pub enum Act {
     Drip(&'static str, Duration),
     /// First nothing for a while.
     Wait(Duration, Box<Act>),
+    /// First nothing until the word is given.
+    Until(Arc<Semaphore>, Box<Act>),
     /// Nothing more, with the line held open.
     Silence,
     /// This reply, then hang up.
@@ -311,10 +314,19 @@ impl Visit {
             log.commands.iter().filter(is_verb).count()
         };
         let mut act = (self.plan.script)(&At { verb, count, line });
-        while let Act::Wait(time, then) = act {
-            sleep(time).await;
-            act = *then;
-        }
+        let act = loop {
+            act = match act {
+                Act::Wait(time, then) => {
+                    sleep(time).await;
+                    *then
+                }
+                Act::Until(word, then) => {
+                    drop(word.acquire().await);
+                    *then
+                }
+                now => break now,
+            }
+        };
         let (bytes, goes_on) = match act {
             Act::Usual if usual.is_empty() => (Vec::new(), true),
             Act::Usual => (format!("{usual}\r\n").into_bytes(), true),
@@ -332,7 +344,7 @@ impl Visit {
                 sleep(Duration::from_secs(600)).await;
                 return None;
             }
-            Act::Drop | Act::Wait(..) => return None,
+            Act::Drop | Act::Wait(..) | Act::Until(..) => return None,
         };
         stream.write_all(&bytes).await.ok()?;
         stream.flush().await.ok()?;

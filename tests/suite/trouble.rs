@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sendoff::campaign::delivery;
 use sendoff::campaign::state::{self, State};
 use sendoff::mailer::lease::Lease;
 use sendoff::mailer::shift::{self, Mode};
@@ -12,6 +11,7 @@ use sendoff::privacy::erasure::{self, Reason};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use crate::canary;
 use crate::house::both;
 use crate::mailer::{LETTER, campaign, house_with, mail, recipients, start, states, use_relay};
 use crate::sink::{Act, Plan, Sink};
@@ -148,7 +148,7 @@ both!(a_stop_does_not_wait_for_a_silent_relay, |house| {
         until(|| sink.heard("RCPT")).await;
         stop.send(true).expect("someone listens");
     };
-    let work = shift::work(&house.home, Mode::Forever, Arc::new(|| true), stopped);
+    let work = Box::pin(shift::work(&house.home, Mode::Forever, Arc::new(|| true), stopped));
     let (ended, ()) =
         timeout(Duration::from_secs(10), async { tokio::join!(work, stopping) }).await.expect("a quick end");
 
@@ -163,10 +163,8 @@ both!(the_next_mailer_of_a_folder_takes_over_at_once, |house| {
     let running = start(house, LETTER).await;
     let home = &house.home;
     let (lease, _) = Lease::take(home).await.expect("a lease");
-    let mut tx = home.db.write().await.expect("a transaction");
-    let claimed = delivery::claim(&mut tx, &home.db, lease.id, running.id, 3, home.clock.now()).await.expect("claimed");
-    delivery::mark(&mut tx, lease.id, &[claimed[0].id], home.clock.now()).await.expect("marked");
-    tx.commit().await.expect("committed");
+    let claimed = canary::claim(house, lease.id, running.id, 3).await;
+    canary::mark(house, lease.id, &claimed[..1]).await;
     drop(lease);
 
     timeout(Duration::from_secs(10), mail(house)).await.expect("an end");

@@ -3,7 +3,7 @@
 use mail_parser::{HeaderName, MessageParser, MimeHeaders, PartType};
 use proptest::prelude::*;
 use sendoff::content::header::{HeaderText, Mailbox};
-use sendoff::content::letter::{Draft, Format, Letter, Reader, Rendered, Tracking};
+use sendoff::content::letter::{Cuts, Draft, Format, Letter, Reader, Rendered, Tracking};
 use sendoff::content::message::{self, Bulk, Heading};
 use sendoff::ground::secret::Keyring;
 use sendoff::ground::text::Lang;
@@ -228,6 +228,7 @@ proptest! {
             html: format!("<p>{body}</p>"),
             text: format!("{body} {word}."),
             missing: Vec::new(),
+            cuts: Cuts::default(),
         };
         let mut heading = heading();
         heading.from = Mailbox::new(HeaderText::clean(&name), "news", "example.org").expect("a mailbox");

@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
 use sendoff::audience::address::Address;
+use sendoff::campaign::{delivery, state};
 use sendoff::ground::setting::{self, Setting};
 use sendoff::ground::token::Door;
 use sendoff::mailer::folder::Folder;
@@ -11,6 +12,7 @@ use sendoff::web::router;
 use tokio::net::TcpListener;
 
 use super::stage::{Reply, Stage, send};
+use crate::canary;
 use crate::house::{House, both};
 
 const HERE: (&str, &str) = ("host", "127.0.0.1:8081");
@@ -52,6 +54,40 @@ both!(the_desk_shows_campaigns_and_lists_with_their_numbers, |house| {
             assert!(page.contains(&shown), "{shown} is missing: {page}");
         }
     }
+});
+
+both!(a_running_campaign_shows_its_rate_and_end_and_asks_for_itself_again, |house| {
+    let home = &house.home;
+    let list = canary::list(house, "News").await;
+    let people: Vec<_> =
+        (0..100).map(|n| (canary::address(&format!("p{n}@example.org")), Default::default())).collect();
+    canary::join(house, &list, &people).await;
+    let (campaign, _) = canary::launch(house, &list, "autumn").await;
+    let app = App::open(home.clone(), std::sync::Arc::default()).await.expect("opens");
+    let desk = async || send(router::desk(app.clone()), Method::GET, "/", &[HERE], Body::empty()).await.body;
+    let on_the_wire: Vec<i64> = canary::take(house, &campaign).await.into_values().collect();
+    let end = async |ids: &[i64], state| {
+        canary::end(house, &campaign, &ids.iter().map(|id| (*id, state)).collect::<Vec<_>>()).await;
+    };
+
+    let first = desk().await;
+    assert!(first.contains("<meta http-equiv=\"refresh\" content=\"5\">") && first.contains("0 / 100"), "{first}");
+    assert!(!first.contains("a second"), "one look tells no rate: {first}");
+
+    end(&on_the_wire[..49], delivery::State::Accepted).await;
+    end(&on_the_wire[49..50], delivery::State::Uncertain).await;
+    home.clock.advance(5_000);
+    let second = desk().await;
+    for shown in ["50 / 100 · 50 %", "10 letters a second, through at about", "1 letter is uncertain"] {
+        assert!(second.contains(shown), "{shown} is missing: {second}");
+    }
+
+    end(&on_the_wire[50..], delivery::State::Accepted).await;
+    let mut tx = home.db.write().await.expect("a transaction");
+    assert!(state::finish(&mut tx, campaign.id, home.clock.now()).await.expect("asked"));
+    tx.commit().await.expect("committed");
+    let last = desk().await;
+    assert!(last.contains("100 / 100 · 100 %") && !last.contains("refresh") && !last.contains("a second"), "{last}");
 });
 
 both!(an_empty_desk_says_what_to_do, |house| {

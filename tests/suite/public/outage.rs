@@ -89,7 +89,6 @@ both!(what_only_the_database_knows_waits_for_it, |house| {
     for path in [
         format!("/c/{}/0", house.home.signer.stem(unknown).token(Door::Click)),
         format!("/p/{}", stage.token(0, Door::Preferences)),
-        "/healthz".to_owned(),
     ] {
         let reply = stage.get(&path).await;
         assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");

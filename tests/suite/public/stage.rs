@@ -11,9 +11,9 @@ use sendoff::audience::contact::{self, NewContact, Values};
 use sendoff::audience::field::{self, Field};
 use sendoff::audience::list::{self, List};
 use sendoff::audience::subscription::{self, NewSubscription, State};
-use sendoff::campaign::launch;
 use sendoff::campaign::state::{self, NewCampaign};
 use sendoff::campaign::tally;
+use sendoff::campaign::{delivery, launch};
 use sendoff::ground::clock::DAY;
 use sendoff::ground::id::Id;
 use sendoff::ground::token::{Claim, Door};
@@ -23,6 +23,7 @@ use sqlx::{Row, ValueRef};
 use tokio::sync::Notify;
 use tower::ServiceExt;
 
+use crate::canary;
 use crate::house::{House, NOW};
 
 /// The destination of link 0.
@@ -192,10 +193,9 @@ pub async fn launch(house: &House, name: &str, list: &List) -> Id {
     let campaign = state::get(&mut tx, id).await.expect("asked").expect("there");
     tx.commit().await.expect("committed");
     launch::start(home, &campaign).await.expect("launched");
-    let mut tx = home.db.write().await.expect("a transaction");
-    let accepted = sqlx::query("update delivery set state = 'accepted' where campaign_id = $1").bind(id);
-    accepted.execute(&mut *tx).await.expect("accepted");
-    tx.commit().await.expect("committed");
+    let taken = canary::take(house, &campaign).await;
+    let ends: Vec<_> = taken.into_values().map(|delivery| (delivery, delivery::State::Accepted)).collect();
+    canary::end(house, &campaign, &ends).await;
     id
 }
 

@@ -1,0 +1,126 @@
+//! What a message costs: put together from encoded parts, rendered and written, and copied. One
+//! letter of 30 KB with fifteen measured links, once plain and once with conditions. Run it with
+//! `cargo bench --bench splice`.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use sendoff::audience::address::Address;
+use sendoff::campaign::delivery::Claimed;
+use sendoff::campaign::file::Sender;
+use sendoff::campaign::press::{Frozen, Press};
+use sendoff::content::brand::Brand;
+use sendoff::content::letter::{Draft, Format, Frame, Layout, Tracking};
+use sendoff::ground::clock::Clock;
+use sendoff::ground::config::Config;
+use sendoff::ground::installation::Installation;
+use sendoff::ground::text::Lang;
+
+/// Rounds of each measurement, taken in turn; the median is told.
+const ROUNDS: usize = 11;
+/// Messages of a round.
+const MESSAGES: usize = 2_000;
+
+const PLAIN: &str = "Привет, {{ first_name | default('друг') }}!\n\n";
+const DECIDING: &str = "{% if vip %}Дорогая {{ first_name | upper | default('друг') }}{% else %}Привет{% endif %}!\n\n\
+                        {% if city == 'Казань' %}Ждём на Баумана, 1.{% elif city %}Доставим в {{ city }}.{% endif %}\n\n";
+
+fn body(opening: &str) -> String {
+    let words = "The autumn collection has arrived, and with it come warm coats, soft scarves and boots for the rain. ";
+    let block = |at: usize| {
+        format!(
+            "## Part {at}\n\n{}\n\n[See part {at}](https://shop.example.org/part/{at}?utm_source=news)\n\n",
+            words.repeat(9)
+        )
+    };
+    opening.to_owned() + &(1..=15).map(block).collect::<String>() + "С уважением, {{ city | default('мы') }}\n"
+}
+
+fn press(home: &Installation, opening: &str) -> Press {
+    let frozen = Frozen {
+        draft: Draft {
+            subject: "Осенняя коллекция".to_owned(),
+            preheader: "Новое в магазине".to_owned(),
+            layout: Layout::Newsletter,
+            format: Format::Md,
+            body: body(opening),
+            tracking: Tracking::Individual,
+        },
+        frame: Frame {
+            brand: Brand { name: "Shop".to_owned(), address: "Mira 1".to_owned(), ..Brand::default() },
+            lang: Lang::Ru,
+            public_url: "https://news.example.org".to_owned(),
+            fields: ["first_name", "city", "vip"].map(str::to_owned).to_vec(),
+            list_name: "News".to_owned(),
+        },
+        from: Sender { name: "Shop".to_owned(), address: "news@example.org".to_owned() },
+        reply_to: None,
+        list: 7,
+        workspace: "main".to_owned(),
+        campaign: 11,
+        mailbox: String::new(),
+    };
+    Press::compile(home, frozen).expect("a letter that compiles")
+}
+
+fn people() -> Vec<(Claimed, Address)> {
+    let person = |id: i64| {
+        let address = format!("reader{id}@example{}.org", id % 97);
+        let fields =
+            format!("{{\"first_name\":\"Анна\",\"city\":\"Казань\",\"vip\":{},\"age\":{}}}", id % 2 == 0, id % 80);
+        let to = Address::parse(&address).expect("an address");
+        (Claimed { id, campaign: 11, attempts: 0, address, fields }, to)
+    };
+    (1..=MESSAGES as i64).map(person).collect()
+}
+
+/// Microseconds a message, in one round.
+fn timed(people: &[(Claimed, Address)], mut make: impl FnMut(&Claimed, &Address)) -> f64 {
+    let begin = Instant::now();
+    people.iter().for_each(|(claimed, to)| make(claimed, to));
+    begin.elapsed().as_secs_f64() * 1e6 / people.len() as f64
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+fn measure(name: &str, press: &Press) {
+    let people = people();
+    let mut out = Vec::new();
+    press.compose(&people[0].0, &people[0].1, 0, &mut out).expect("a message");
+    let (message, mut copy) = (out.clone(), Vec::with_capacity(out.len()));
+    let mut times = [const { Vec::new() }; 3];
+    for _ in 0..ROUNDS {
+        times[0].push(timed(&people, |claimed, to| assert!(press.splice(claimed, to, 0, black_box(&mut out)))));
+        times[1].push(timed(&people[..MESSAGES / 20], |claimed, to| {
+            let rendered = press.render(claimed).expect("a letter");
+            black_box(press.write(claimed, to, &rendered, 0));
+        }));
+        times[2].push(timed(&people, |_, _| {
+            copy.clear();
+            copy.extend_from_slice(black_box(&message));
+            black_box(&mut copy);
+        }));
+    }
+    let [splice, plain, memcpy] = times.map(median);
+    println!(
+        "{name:<10} {:>7} bytes   splice {splice:>6.2} µs   plain {plain:>7.1} µs   memcpy {memcpy:>5.2} µs   \
+         splice/memcpy {:.2}   plain/splice {:.0}",
+        message.len(),
+        splice / memcpy,
+        plain / splice
+    );
+}
+
+#[tokio::main]
+async fn main() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let config = Config { data: folder.path().join("data"), database: None };
+    sqlx::any::install_default_drivers();
+    let home = Installation::open(config, Clock::system()).await.expect("the installation opens");
+    measure("plain", &press(&home, PLAIN));
+    measure("deciding", &press(&home, DECIDING));
+    home.db.close().await;
+}

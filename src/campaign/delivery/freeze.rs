@@ -1,0 +1,51 @@
+//! The audience of a campaign becomes rows, in one statement.
+
+use super::progress::{self, PLANNED};
+use crate::ground::clock::Millis;
+use crate::ground::db::{Conn, Sql};
+use crate::ground::error::Result;
+use crate::ground::id::{Id, STEP};
+
+/// What all rows of a campaign have in common.
+#[derive(Debug, Clone, Copy)]
+pub struct Audience {
+    /// The customer.
+    pub workspace: Id,
+    /// The campaign.
+    pub campaign: Id,
+    /// The list it goes to.
+    pub list: Id,
+    /// The first of as many keys as there can be people.
+    pub first: Id,
+    /// When it is frozen.
+    pub now: Millis,
+}
+
+/// Writes one row for every person of the audience. `lane` appends the expression that names the
+/// lane of contact alias `c`, `due` when the letter may leave, `narrow` the condition of the segment
+/// over it. Returns how many there are.
+pub async fn freeze(
+    conn: &mut Conn,
+    audience: &Audience,
+    lane: impl FnOnce(&mut Sql),
+    due: impl FnOnce(&mut Sql),
+    narrow: impl FnOnce(&mut Sql),
+) -> Result<u64> {
+    let Audience { workspace, campaign, list, first, now } = *audience;
+    let mut sql = Sql::new(
+        "insert into delivery (id, workspace_id, campaign_id, contact_id, lane, state, attempts, due_at, changed_at) \
+         select cast(",
+    );
+    sql.bind(first).push(" as bigint) + (row_number() over (order by c.id) - 1) * ").push(&STEP.to_string());
+    sql.push(", cast(").bind(workspace).push(" as bigint), cast(").bind(campaign).push(" as bigint), c.id, ");
+    lane(&mut sql);
+    sql.push(", 'pending', 0, ");
+    due(&mut sql);
+    sql.push(", cast(").bind(now);
+    sql.push(" as bigint) from subscription s join contact c on c.id = s.contact_id where s.list_id = ").bind(list);
+    sql.push(" and s.state = 'confirmed' and c.workspace_id = ").bind(workspace).push(" and (");
+    narrow(&mut sql);
+    let planned = sql.push(") order by c.id on conflict (contact_id, campaign_id) do nothing").run(&mut *conn).await?;
+    progress::add(conn, campaign, first, PLANNED, i64::try_from(planned).unwrap_or(i64::MAX)).await?;
+    Ok(planned)
+}

@@ -1,0 +1,108 @@
+//! The last word, and taking it back.
+
+use std::collections::{BTreeMap, HashMap};
+
+use sqlx::Row;
+
+use super::progress::{self, Changes};
+use super::{SUBSCRIBED, State};
+use crate::ground::clock::Millis;
+use crate::ground::db::{Conn, Sql};
+use crate::ground::error::Result;
+use crate::ground::id::Id;
+
+/// A delivery to be marked.
+#[derive(Debug, Clone)]
+pub struct Mark {
+    /// The delivery.
+    pub id: Id,
+    /// Its campaign.
+    pub campaign: Id,
+    /// What its message is made from ([`super::Claimed::snapshot`]).
+    pub snapshot: String,
+    /// The relay it goes to.
+    pub relay: Id,
+}
+
+/// Marks a statement.
+const ROWS: usize = 250;
+
+/// The last word. Marks those deliveries of running campaigns in time that may be sent now and returns each with the date its
+/// message bears, the same at every try. The rest are given back ([`release`]). The envelope may be
+/// opened and the message written once this is committed.
+pub async fn mark(conn: &mut Conn, mailer: Id, marks: &[Mark], now: Millis) -> Result<HashMap<Id, Millis>> {
+    let mut campaigns: BTreeMap<Id, Vec<&Mark>> = BTreeMap::new();
+    for mark in marks {
+        campaigns.entry(mark.campaign).or_default().push(mark);
+    }
+    let mut marked = HashMap::with_capacity(marks.len());
+    for (campaign, marks) in campaigns {
+        let list = sqlx::query(
+            "select list_id from campaign where id = $1 and state = 'running' and (until_at is null or until_at > $2)",
+        )
+        .bind(campaign)
+        .bind(now)
+        .fetch_optional(&mut *conn)
+        .await?;
+        let Some(list) = list else { continue };
+        for some in marks.chunks(ROWS) {
+            mark_some(conn, mailer, list.get(0), some, now, &mut marked).await?;
+        }
+    }
+    let left: Vec<Id> = marks.iter().map(|mark| mark.id).filter(|id| !marked.contains_key(id)).collect();
+    release(conn, mailer, &left, now).await?;
+    Ok(marked)
+}
+
+async fn mark_some(
+    conn: &mut Conn,
+    mailer: Id,
+    list: Id,
+    marks: &[&Mark],
+    now: Millis,
+    marked: &mut HashMap<Id, Millis>,
+) -> Result<()> {
+    let mut sql = Sql::new("update delivery set state = 'sending', mailer_id = ");
+    sql.bind(mailer)
+        .push(", dated_at = coalesce(dated_at, cast(")
+        .bind(now)
+        .push(" as bigint)), changed_at = ")
+        .bind(now);
+    sql.push(", snapshot = v.column2, relay_id = v.column3 from (values ");
+    for (index, mark) in marks.iter().enumerate() {
+        sql.push(if index == 0 { "(cast(" } else { ", (cast(" }).bind(mark.id).push(" as bigint), cast(");
+        sql.bind(mark.snapshot.clone()).push(" as text), cast(").bind(mark.relay).push(" as bigint))");
+    }
+    sql.push(") as v where delivery.id = v.column1 and (delivery.state = 'pending' or delivery.state = 'leased' ");
+    sql.push("and delivery.mailer_id = ").bind(mailer).push(") and exists (select 1 from subscription s ");
+    sql.push("where s.contact_id = delivery.contact_id and s.list_id = ").bind(list);
+    sql.push(" and s.state = 'confirmed') returning delivery.id, delivery.dated_at");
+    marked.extend(sql.all(conn).await?.iter().map(|row| (row.get::<Id, _>(0), row.get::<Millis, _>(1))));
+    Ok(())
+}
+
+/// Gives deliveries back that were claimed and not marked: pending, or suppressed when the person
+/// may no longer be written to.
+pub async fn release(conn: &mut Conn, mailer: Id, ids: &[Id], now: Millis) -> Result<()> {
+    let mut changes = Changes::new();
+    for some in ids.chunks(1_000) {
+        let mut sql = Sql::new("update delivery set state = case when ");
+        sql.push(SUBSCRIBED).push(" then 'pending' else 'suppressed' end, mailer_id = null, changed_at = ").bind(now);
+        sql.push(" where (state = 'leased' and mailer_id = ").bind(mailer).push(" or state = 'pending') and id in (");
+        sql.bind_all(some.iter().copied()).push(") returning campaign_id, state");
+        for row in sql.all(conn).await? {
+            if row.get::<String, _>(1) == State::Suppressed.as_str() {
+                *changes.entry((row.get(0), State::Suppressed.as_str())).or_default() += 1;
+            }
+        }
+    }
+    progress::absorb(conn, mailer, &changes).await
+}
+
+/// Whether a marked delivery may still go out: the person is on the list and the campaign runs.
+pub async fn may_send(conn: &mut Conn, mailer: Id, id: Id) -> Result<bool> {
+    let mut sql = Sql::new("select 1 from delivery where id = ");
+    sql.bind(id).push(" and mailer_id = ").bind(mailer).push(" and state = 'sending' and ").push(SUBSCRIBED);
+    sql.push(" and exists (select 1 from campaign r where r.id = delivery.campaign_id and r.state = 'running')");
+    Ok(sql.first(conn).await?.is_some())
+}

@@ -1,0 +1,89 @@
+//! `sendoff campaign series ls | stop | resume`
+
+use clap::Subcommand;
+use serde_json::json;
+
+use super::campaign::need;
+use super::print::{Report, time};
+use crate::audience::workspace::Workspace;
+use crate::campaign::moment;
+use crate::campaign::series::{self, Series, State};
+use crate::campaign::state;
+use crate::ground::db::Conn;
+use crate::ground::error::{Message, Result};
+use crate::ground::installation::Installation;
+use crate::ground::text::Lang;
+
+/// What to do with series.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List all series with their next slot
+    Ls,
+    /// Make no more campaigns; those that were made go on
+    Stop {
+        /// The draft that the series is made from
+        name: String,
+    },
+    /// Go on from the next slot
+    Resume {
+        /// The draft that the series is made from
+        name: String,
+        /// Send the slot that was missed first
+        #[arg(long)]
+        send_missed: bool,
+    },
+}
+
+/// Carries the command out.
+pub async fn run(home: &Installation, workspace: &Workspace, command: Command, lang: Lang) -> Result<Report> {
+    match command {
+        Command::Ls => ls(home, workspace, lang).await,
+        Command::Stop { name } => {
+            let pattern = need(home, workspace.id, &name).await?;
+            let mut tx = home.db.write().await?;
+            let series = series::of(&mut tx, &pattern).await?;
+            series::stop(&mut tx, series.id, State::Stopped, None).await?;
+            tx.commit().await?;
+            ls(home, workspace, lang).await
+        }
+        Command::Resume { name, send_missed } => {
+            let pattern = need(home, workspace.id, &name).await?;
+            let mut tx = home.db.write().await?;
+            let series = series::of(&mut tx, &pattern).await?;
+            series::resume(home, &mut tx, &series, send_missed).await?;
+            tx.commit().await?;
+            ls(home, workspace, lang).await
+        }
+    }
+}
+
+async fn ls(home: &Installation, workspace: &Workspace, lang: Lang) -> Result<Report> {
+    let mut conn = home.db.read().await?;
+    let (mut rows, mut lines) = (Vec::new(), Vec::new());
+    for series in series::all(&mut conn, workspace.id).await? {
+        let Some(pattern) = state::get(&mut conn, series.pattern).await? else { continue };
+        let next = next(home, &mut conn, &series).await;
+        let zone = pattern.file().map_or_else(|_| "UTC".to_owned(), |file| file.schedule.zone().to_owned());
+        let reason = series.reason.as_deref().map(|reason| lang.recall(reason));
+        let said = match (series.state, next) {
+            (State::Running, Some(at)) => lang.say(&Message::new("series-next").with("next", moment::say(at, &zone))),
+            (State::Asking, _) => lang.tr("series-asking"),
+            _ => lang.tr("series-stopped"),
+        };
+        let reason_line = reason.as_ref().map(|reason| format!("\n  {reason}")).unwrap_or_default();
+        lines.push(format!("{:<24} {said}{reason_line}", pattern.name));
+        rows.push(
+            json!({ "name": pattern.name, "state": series.state.as_str(), "next": next.map(time), "reason": reason }),
+        );
+    }
+    let text = if lines.is_empty() { lang.tr("series-none") } else { lines.join("\n") };
+    Ok(Report { json: rows.into(), text, failed: false })
+}
+
+/// The next slot of a series that runs; none when its draft no longer says.
+async fn next(home: &Installation, conn: &mut Conn, series: &Series) -> Option<i64> {
+    if series.state != State::Running {
+        return None;
+    }
+    series::next(conn, series, home.clock.now()).await.ok().map(|slot| slot.at)
+}

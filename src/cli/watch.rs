@@ -1,0 +1,163 @@
+//! `sendoff campaign show NAME --watch`: how far a campaign is, until it ends. On a terminal the lines
+//! are drawn anew in their place; elsewhere one is printed every few seconds, for people or as JSON.
+
+use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::campaign::{self, bar};
+use super::print::{self, Report, time};
+use super::serve::{asked, stop_signal};
+use crate::audience::workspace::Workspace;
+use crate::campaign::state::{self, Campaign, State};
+use crate::ground::clock::{Millis, local};
+use crate::ground::error::{Error, Message, Result};
+use crate::ground::installation::Installation;
+use crate::ground::text::Lang;
+use crate::report::progress::{self, Pace, Progress};
+
+/// How often a terminal is drawn anew, and a line is printed elsewhere.
+const TICK: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5));
+
+/// Counting a large campaign takes time of the database; it is left alone this many times as long.
+const RESPECT: u32 = 10;
+
+/// Watches until the campaign ends or the watcher is asked to stop, which the campaign does not notice.
+pub async fn run(home: &Installation, workspace: &Workspace, name: &str, lang: Lang, json: bool) -> Result<Report> {
+    let stop = stop_signal();
+    let mut screen = Screen::new(json, lang);
+    let mut pace = Pace::default();
+    let mut known = false;
+    loop {
+        let began = Instant::now();
+        match look(home, workspace, name, &mut pace).await {
+            Ok((campaign, progress)) if matches!(campaign.state, State::Finished | State::Cancelled) => {
+                screen.wipe();
+                let ended = campaign::show(home, workspace.id, name, lang).await?;
+                return Ok(Report { json: value(&campaign, &progress, home.clock.now(), lang), ..ended });
+            }
+            Ok((campaign, progress)) => {
+                known = true;
+                screen.show(&campaign, &progress, home.clock.now());
+            }
+            // It was there a moment ago, so it is worth waiting for.
+            Err(error @ (Error::Db(_) | Error::Io { .. })) if known => screen.tell(&error.message()),
+            Err(error) => return Err(error),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(screen.tick().max(began.elapsed() * RESPECT)) => {}
+            () = asked(stop.clone()) => {
+                let (json, text) = (json!({ "stopped": true }), lang.tr("watch-left"));
+                return Ok(Report { json, text, failed: false });
+            }
+        }
+    }
+}
+
+async fn look(home: &Installation, workspace: &Workspace, name: &str, pace: &mut Pace) -> Result<(Campaign, Progress)> {
+    let mut conn = home.db.read().await?;
+    let campaign = state::need(&mut conn, workspace.id, name).await?;
+    let progress = progress::ask(&mut conn, &campaign).await?.along(pace, home.clock.now());
+    Ok((campaign, progress))
+}
+
+/// Where it is shown.
+struct Screen {
+    json: bool,
+    terminal: bool,
+    lang: Lang,
+    /// Lines drawn last.
+    drawn: usize,
+}
+
+impl Screen {
+    fn new(json: bool, lang: Lang) -> Self {
+        Self { json, terminal: !json && std::io::stdout().is_terminal(), lang, drawn: 0 }
+    }
+
+    fn tick(&self) -> Duration {
+        if self.terminal { TICK.0 } else { TICK.1 }
+    }
+
+    fn show(&mut self, campaign: &Campaign, progress: &Progress, now: Millis) {
+        if self.json {
+            print::line(&value(campaign, progress, now, self.lang).to_string());
+        } else if self.terminal {
+            self.draw(&lines(campaign, progress, now, self.lang));
+        } else {
+            let clock = local(now, now);
+            print::line(&format!("{clock}  {}", lines(campaign, progress, now, self.lang).join("  ")));
+        }
+    }
+
+    /// Says on standard error why there is nothing new.
+    fn tell(&mut self, message: &Message) {
+        self.wipe();
+        print::refusal(message, self.lang, false);
+    }
+
+    /// Draws in the place of what was drawn last.
+    fn draw(&mut self, lines: &[String]) {
+        self.wipe();
+        print::line(&lines.join("\n"));
+        // A line that is too long goes on in the next.
+        let width = print::columns();
+        self.drawn = lines.iter().map(|line| line.chars().count().div_ceil(width).max(1)).sum();
+    }
+
+    fn wipe(&mut self) {
+        if self.drawn > 0 {
+            // A terminal that has gone away is no error.
+            let _ = write!(std::io::stdout(), "\x1b[{}A\r\x1b[J", self.drawn);
+            self.drawn = 0;
+        }
+    }
+}
+
+/// What is told of a campaign, a line each.
+fn lines(campaign: &Campaign, progress: &Progress, now: Millis, lang: Lang) -> Vec<String> {
+    let numbers = &progress.numbers;
+    let mut lines = vec![
+        format!("{}  {}", campaign.name, lang.tr(campaign.state.key())),
+        format!(
+            "[{}] {:>3} %  {}/{}",
+            bar(progress.settled, numbers.planned, 30),
+            progress.percent(),
+            progress.settled,
+            numbers.planned
+        ),
+    ];
+    let numbers = Message::new("watch-numbers")
+        .with("accepted", numbers.accepted)
+        .with("rejected", numbers.rejected)
+        .with("sending", numbers.sending)
+        .with("deferred", numbers.deferred);
+    let sentences = [progress.speed(now), Some(numbers), progress.doubt()].into_iter().flatten();
+    lines.extend(sentences.map(|sentence| lang.say(&sentence)));
+    lines.extend(campaign.reason.as_deref().map(|reason| lang.recall(reason)));
+    lines
+}
+
+fn value(campaign: &Campaign, progress: &Progress, now: Millis, lang: Lang) -> Value {
+    let numbers = &progress.numbers;
+    json!({
+        "at": time(now),
+        "name": campaign.name,
+        "state": campaign.state.as_str(),
+        "reason": campaign.reason.as_deref().map(|reason| lang.recall(reason)),
+        "planned": numbers.planned,
+        "settled": progress.settled,
+        "accepted": numbers.accepted,
+        "rejected": numbers.rejected,
+        "uncertain": progress.uncertain(),
+        "sending": numbers.sending,
+        "pending": numbers.pending,
+        "deferred": numbers.deferred,
+        "suppressed": numbers.suppressed,
+        "skipped": numbers.skipped,
+        "rate": progress.rate,
+        "ends_at": progress.ends_at.map(time),
+        "next_at": progress.next_at.map(time),
+    })
+}

@@ -1,0 +1,42 @@
+//! `sendoff workspace`: make the customers of an installation, see which there are. The first, `main`,
+//! is made by itself; any other is made on purpose, so that a slip in `--workspace` makes none.
+
+use clap::Subcommand;
+use serde_json::json;
+
+use super::print::Report;
+use crate::audience::workspace;
+use crate::ground::error::{Message, Result};
+use crate::ground::installation::Installation;
+use crate::ground::text::Lang;
+
+/// What to do with workspaces.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Make a workspace; nothing in it is visible in another
+    Add {
+        /// Its name
+        name: String,
+    },
+    /// Show the workspaces
+    Ls,
+}
+
+/// Does it.
+pub async fn run(home: &Installation, command: Command, lang: Lang) -> Result<Report> {
+    match command {
+        Command::Add { name } => {
+            let made = workspace::add(home, &name).await?;
+            Ok(Report {
+                text: lang.say(&Message::new("workspace-added").with("name", &made.name)),
+                json: json!({ "workspace": made.name }),
+                failed: false,
+            })
+        }
+        Command::Ls => {
+            let all = workspace::all(&mut *home.db.read().await?).await?;
+            let names: Vec<String> = all.into_iter().map(|workspace| workspace.name).collect();
+            Ok(Report { text: names.join("\n"), json: json!({ "workspaces": names }), failed: false })
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! A body in quoted-printable (RFC 2045 §6.7), written piece by piece. A piece is what a template
+//! writes in one go: the text between two tags, or the value of one. Each piece owns its lines: what
+//! does not end with a line end closes with a soft break. So a piece has the same bytes wherever it
+//! stands, and those that are the same for every reader are encoded once ([`super::run`]).
+
+use std::borrow::Cow;
+
+use super::run::{Run, Tokens};
+
+const COLUMNS: usize = 76;
+
+/// A body under construction, behind what `out` holds already.
+#[derive(Debug)]
+pub struct Body<'o> {
+    out: &'o mut Vec<u8>,
+    start: usize,
+    gaps: Option<Gaps>,
+    length: usize,
+}
+
+impl<'o> Body<'o> {
+    /// A body whose text is taken as it comes.
+    pub fn new(out: &'o mut Vec<u8>) -> Self {
+        let start = out.len();
+        Self { out, start, gaps: None, length: 0 }
+    }
+
+    /// A body of plain text, whose gaps are joined as [`Gaps`] says.
+    pub fn joining(out: &'o mut Vec<u8>, gaps: Gaps) -> Self {
+        Self { gaps: Some(gaps), ..Self::new(out) }
+    }
+
+    /// Bytes that were written, counted before they were encoded.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
+    /// How the text ends so far.
+    pub fn gaps(&self) -> Gaps {
+        self.gaps.unwrap_or_default()
+    }
+
+    /// Writes a piece.
+    pub fn piece(&mut self, text: &str) {
+        self.length += text.len();
+        let text = match &mut self.gaps {
+            Some(gaps) => gaps.join(text),
+            None => Cow::Borrowed(text),
+        };
+        quote(self.out, &text);
+    }
+
+    /// Writes pieces that were encoded before.
+    pub fn run(&mut self, run: &Run, tokens: &Tokens) {
+        self.length += run.length();
+        let dropped = self.gaps.as_mut().map_or(0, |gaps| gaps.pass(run));
+        run.write(self.out, tokens, dropped);
+    }
+
+    /// Ends the last line. Line ends at the end of a text are no part of it.
+    pub fn finish(self) {
+        while self.out.len() > self.start && self.out.ends_with(b"\r\n") {
+            let soft = self.out.ends_with(b"=\r\n");
+            self.out.truncate(self.out.len() - 2 - usize::from(soft));
+        }
+        self.out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// What a false condition leaves behind in plain text are empty lines; one is enough, and none at
+/// the beginning. Counts the line ends that the text ends with, up to two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gaps(pub usize);
+
+impl Default for Gaps {
+    /// The beginning of a text.
+    fn default() -> Self {
+        Self(2)
+    }
+}
+
+impl Gaps {
+    /// The piece without the line ends that are too many here.
+    pub fn join<'t>(&mut self, text: &'t str) -> Cow<'t, str> {
+        if !text.contains('\n') {
+            self.0 = if text.is_empty() { self.0 } else { 0 };
+            return Cow::Borrowed(text);
+        }
+        let keep = |c: &char| {
+            let fits = *c != '\n' || self.0 < 2;
+            self.0 = if *c == '\n' { (self.0 + 1).min(2) } else { 0 };
+            fits
+        };
+        Cow::Owned(text.chars().filter(keep).collect())
+    }
+
+    /// The same for a run: how many of its line ends are too many. They stand at its beginning.
+    fn pass(&mut self, run: &Run) -> usize {
+        let kept = run.lead().min(2 - self.0);
+        self.0 = run.tail().unwrap_or(self.0 + kept);
+        run.lead() - kept
+    }
+}
+
+/// Appends a piece. A dot or `From ` at the beginning of a line is encoded as well, so that no server
+/// on the way can take it for the end of a message or of another, and so is a space at the end.
+fn quote(out: &mut Vec<u8>, piece: &str) {
+    let mut lines = piece.split('\n').peekable();
+    while let Some(line) = lines.next() {
+        match lines.peek() {
+            Some(_) => {
+                quote_line(out, line.strip_suffix('\r').unwrap_or(line).as_bytes(), 0);
+                out.extend_from_slice(b"\r\n");
+            }
+            None if line.is_empty() => {}
+            None => {
+                quote_line(out, line.as_bytes(), 1);
+                out.extend_from_slice(b"=\r\n");
+            }
+        }
+    }
+}
+
+/// Appends a line without its end, for which `sign` columns are kept free.
+fn quote_line(out: &mut Vec<u8>, line: &[u8], sign: usize) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    let mut column = 0;
+    for (at, &byte) in line.iter().enumerate() {
+        let last = at + 1 == line.len();
+        let plain = match byte {
+            b'=' => false,
+            b' ' | b'\t' => !last,
+            b'.' => column > 0,
+            b'F' => column > 0 || !line[at..].starts_with(b"From "),
+            b'!'..=b'~' => true,
+            _ => false,
+        };
+        let width = if plain { 1 } else { 3 };
+        if column + width > COLUMNS - if last { sign } else { 1 } {
+            out.extend_from_slice(b"=\r\n");
+            column = 0;
+        }
+        // What the break brought to the beginning of a line is looked at again.
+        let plain = plain && !(column == 0 && (byte == b'.' || line[at..].starts_with(b"From ")));
+        match plain {
+            true => {
+                out.push(byte);
+                column += 1;
+            }
+            false => {
+                out.extend_from_slice(&[b'=', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+                column += 3;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(pieces: &[&str]) -> String {
+        let mut out = Vec::new();
+        let mut body = Body::new(&mut out);
+        pieces.iter().for_each(|piece| body.piece(piece));
+        body.finish();
+        String::from_utf8(out).expect("ASCII")
+    }
+
+    #[test]
+    fn bodies_are_quoted_by_the_rules() {
+        for (text, quoted) in [
+            ("a = b\n", "a =3D b\r\n"),
+            ("end \nx\t\n\n", "end=20\r\nx=09\r\n"),
+            (".\nMAIL FROM:<x>\n.", "=2E\r\nMAIL FROM:<x>\r\n=2E\r\n"),
+            ("From me", "=46rom me\r\n"),
+            ("я", "=D1=8F\r\n"),
+            ("a\r\nb\rc", "a\r\nb=0Dc\r\n"),
+            ("", "\r\n"),
+        ] {
+            assert_eq!(body(&[text]), quoted, "{text:?}");
+        }
+        for length in 60..240 {
+            let line = format!("{}.{}From .", "x".repeat(length / 2), ".".repeat(length / 2));
+            let quoted = body(&[&line]);
+            assert!(quoted.lines().all(|line| line.len() <= COLUMNS), "{quoted}");
+            assert!(quoted.lines().all(|line| !line.starts_with(['.']) && !line.starts_with("From ")), "{quoted}");
+            assert_eq!(quoted.trim_end().replace("=\r\n", "").replace("=2E", ".").replace("=46", "F"), line);
+        }
+    }
+
+    #[test]
+    fn a_piece_owns_its_lines() {
+        assert_eq!(body(&["Hi ", "Анна", "", ",\n", ".b", "\n\n", "c\n"]), {
+            "Hi=20=\r\n=D0=90=D0=BD=D0=BD=D0=B0=\r\n,\r\n=2Eb=\r\n\r\n\r\nc\r\n"
+        });
+        assert_eq!(body(&["a\n", "b", "\n"]), "a\r\nb\r\n");
+        let line = "x".repeat(76);
+        assert_eq!(body(&[&line, "y"]), format!("{}=\r\nx=\r\ny\r\n", &line[1..]));
+    }
+
+    #[test]
+    fn gaps_are_joined_over_pieces() {
+        let mut gaps = Gaps::default();
+        let joined: Vec<_> = ["\n\na\n", "\n", "", "\n\nb", "\n \n", "\n\n\nc"].map(|piece| gaps.join(piece)).into();
+        assert_eq!(joined.concat(), "a\n\nb\n \n\nc");
+    }
+}

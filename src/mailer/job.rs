@@ -1,0 +1,95 @@
+//! One delivery on its way to a connection: how its message is made, and what an answer means for it.
+
+use std::sync::Arc;
+
+use super::bench::Bench;
+use super::fault::Fault;
+use super::retry;
+use super::wire::Reply;
+use crate::audience::address::Address;
+use crate::campaign::delivery::{Claimed, Mark, Outcome, State};
+use crate::campaign::press::Press;
+use crate::ground::clock::Millis;
+use crate::ground::id::Id;
+
+/// A delivery on its way to a connection.
+pub struct Job {
+    /// The delivery and the person.
+    pub claimed: Claimed,
+    /// What makes the message.
+    pub press: Arc<Press>,
+}
+
+impl Job {
+    /// What is asked of the writer before it may go out.
+    pub fn mark(&self, relay: Id) -> Mark {
+        let Claimed { id, campaign, .. } = self.claimed;
+        Mark { id, campaign, snapshot: self.claimed.snapshot(), relay }
+    }
+
+    /// The address, and in `out` the text in wire form with its last dot; or why there is none.
+    pub fn compose(&self, date: Millis, out: &mut Vec<u8>) -> Result<Address, Outcome> {
+        let address = Address::parse(&self.claimed.address).map_err(|_| self.skipped("skipped-address"))?;
+        self.press.compose(&self.claimed, &address, date, out).map_err(|reason| self.skipped(reason.key))?;
+        out.extend_from_slice(b".\r\n");
+        Ok(address)
+    }
+
+    /// An end, or a way on.
+    pub fn outcome(&self, state: State, reason: Option<&str>, marked: bool) -> Outcome {
+        Outcome {
+            id: self.claimed.id,
+            campaign: self.claimed.campaign,
+            marked,
+            state,
+            reason: reason.map(str::to_owned),
+            code: 0,
+            reply: String::new(),
+            due_at: 0,
+            tried: true,
+        }
+    }
+
+    /// No letter can be made for this person, or the relay cannot carry it: not a bounce.
+    pub fn skipped(&self, reason: &str) -> Outcome {
+        self.outcome(State::Skipped, Some(reason), true)
+    }
+
+    /// What the relay's answer means: 2xx accepted, 4xx again later, 5xx a bounce of this delivery.
+    /// 552 to a recipient is "too many", by the book of old (RFC 5321 §4.5.3.1.10).
+    pub fn answered(&self, reply: &Reply, to_text: bool, bench: &Bench) -> Outcome {
+        let mut outcome = self.outcome(State::Accepted, None, true);
+        (outcome.code, outcome.reply) = (i32::from(reply.code), reply.text.clone());
+        match reply.code {
+            200..=299 => {}
+            code if reply.is_transient() || (code == 552 && !to_text) => {
+                match retry::delay(bench.retry_base, self.claimed.attempts + 1) {
+                    Some(delay) => {
+                        (outcome.state, outcome.due_at) = (State::Pending, bench.home.clock.now() + delay);
+                        outcome.reason = Some("deferred".to_owned());
+                    }
+                    None => (outcome.state, outcome.reason) = (State::Rejected, Some("gave-up".to_owned())),
+                }
+            }
+            _ => (outcome.state, outcome.reason) = (State::Rejected, Some("bounce".to_owned())),
+        }
+        outcome
+    }
+
+    /// The connection broke after the mark. Uncertain only when the final dot may have been written;
+    /// otherwise the relay has no message and the delivery goes on as it was.
+    pub fn interrupted(&self, fault: &Fault, bench: &Bench) -> Outcome {
+        if fault.is_uncertain() {
+            return self.outcome(State::Uncertain, Some("answer-lost"), true);
+        }
+        self.untried(bench)
+    }
+
+    /// Marked, and the relay certainly has nothing of it: as it was before.
+    pub fn untried(&self, bench: &Bench) -> Outcome {
+        let mut outcome = self.outcome(State::Pending, None, true);
+        outcome.tried = false;
+        outcome.due_at = bench.home.clock.now();
+        outcome
+    }
+}

@@ -1,0 +1,65 @@
+//! Uncertain deliveries beside the log of the relay: which were accepted after all, which were not,
+//! and of which the log cannot know.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use super::maillog::{Search, Trace};
+use crate::campaign::delivery::uncertain::{Answer, Doubt};
+use crate::campaign::press::Press;
+use crate::campaign::state;
+use crate::ground::clock::Millis;
+use crate::ground::db::Conn;
+use crate::ground::error::{Message, Result};
+use crate::ground::id::Id;
+use crate::ground::installation::Installation;
+
+/// What a log says of uncertain deliveries.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// Those whose fate it tells.
+    pub answers: Vec<Answer>,
+    /// Those that it would name, and does not.
+    pub missing: Vec<Id>,
+    /// Those that were sent before it begins or lost after it ends.
+    pub outside: Vec<Id>,
+}
+
+/// The Message-ID of each delivery, without brackets.
+pub async fn message_ids(home: &Installation, conn: &mut Conn, doubts: &[Doubt]) -> Result<HashMap<String, Id>> {
+    let mut presses: HashMap<Id, Press> = HashMap::new();
+    let mut ids = HashMap::with_capacity(doubts.len());
+    for doubt in doubts {
+        let press = match presses.entry(doubt.campaign) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let campaign = state::get(conn, doubt.campaign).await?;
+                let campaign = campaign.ok_or_else(|| Message::new("campaign-gone").failed())?;
+                new.insert(Press::open(home, &campaign)?)
+            }
+        };
+        ids.insert(press.message_id(doubt.id), doubt.id);
+    }
+    Ok(ids)
+}
+
+/// Weighs each delivery against the log. One is missing when the log begins before its message was
+/// made and goes on for `margin` ms after the answer was lost: so long may a relay take to finish
+/// with a letter whose sender is gone.
+pub fn weigh(doubts: &[Doubt], search: &Search, margin: Millis) -> Findings {
+    let mut findings = Findings::default();
+    for doubt in doubts {
+        let (accepted, reply) = match search.trace(doubt.id) {
+            Some(Trace::Accepted(reply)) => (true, reply),
+            Some(Trace::Rejected(reply)) => (false, reply),
+            Some(Trace::Begun) | None => {
+                let covered =
+                    search.span().is_some_and(|(first, last)| first <= doubt.dated_at && last >= doubt.since + margin);
+                if covered { &mut findings.missing } else { &mut findings.outside }.push(doubt.id);
+                continue;
+            }
+        };
+        findings.answers.push(Answer { id: doubt.id, accepted, reply: reply.clone() });
+    }
+    findings
+}
