@@ -18,7 +18,6 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::clock::Millis;
 use super::error::{Message, Result};
-use super::failpoint::{self, Sabotage};
 use super::sync;
 use standing::Errand;
 
@@ -193,24 +192,6 @@ impl Db {
     /// A transaction that means to write. Refused while the store is carried elsewhere.
     pub async fn write(&self) -> Result<Tx> {
         self.write_for(Errand::Work).await
-    }
-
-    /// What stands around a select of keys so that it takes rows which no other worker holds:
-    /// `where id` … select … .
-    pub fn claim(&self) -> (&'static str, &'static str) {
-        match self.dialect {
-            Dialect::Sqlite => ("in (", ")"),
-            Dialect::Postgres => ("= any(array(", " for update skip locked))"),
-        }
-    }
-
-    /// What ends a select whose rows must stay as they are until the transaction ends. SQLite has
-    /// one writer and needs no word for it.
-    pub fn hold(&self) -> &'static str {
-        match self.dialect {
-            Dialect::Sqlite => "",
-            Dialect::Postgres => " for update",
-        }
     }
 
     /// The time by the database's own clock in ms since 1970 UTC, as it is when the expression is
