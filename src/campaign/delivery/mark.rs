@@ -73,7 +73,9 @@ async fn mark_some(
         sql.push(if index == 0 { "(cast(" } else { ", (cast(" }).bind(mark.id).push(" as bigint), cast(");
         sql.bind(mark.snapshot.clone()).push(" as text), cast(").bind(mark.relay).push(" as bigint))");
     }
-    sql.push(") as v where delivery.id = v.column1 and (delivery.state = 'pending' or delivery.state = 'leased' ");
+    sql.push(") as v where delivery.id = v.column1 and (delivery.state = 'pending' ");
+    // Who claims in memory may have read the row just before its try was put off.
+    sql.push("and delivery.due_at <= ").bind(now).push(" or delivery.state = 'leased' ");
     sql.push("and delivery.mailer_id = ").bind(mailer).push(") and exists (select 1 from subscription s ");
     sql.push("where s.contact_id = delivery.contact_id and s.list_id = ").bind(list);
     sql.push(" and s.state = 'confirmed') returning delivery.id, delivery.dated_at");
