@@ -140,6 +140,11 @@ impl World {
         let limit = self.dice.between(1, 4);
         let lanes = delivery::lanes_due(&mut *home.db.read().await?, campaign).await?;
         let Some(lane) = lanes.first() else { return Ok(()) };
+        if self.breach == Some(Breach::MadeAfresh) {
+            let mut tx = home.db.write().await?;
+            sqlx::query("update delivery set snapshot = null where state = 'pending'").execute(&mut *tx).await?;
+            tx.commit().await?;
+        }
         let wanted = Claim { mailer: self.mailers[m].id, campaign, lane, limit, now };
         let claimed = if self.plan.shared {
             let revived = self.revive(m).await?;

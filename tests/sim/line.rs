@@ -61,7 +61,7 @@ impl World {
         if current.is_none() && next.is_none() {
             return Ok(());
         }
-        let stale = !self.mailers[m].fresh && self.breach != Some(Breach::StalePulse) && self.breach != Some(Breach::NoFence);
+        let stale = !self.mailers[m].fresh && self.breach != Some(Breach::NoFence);
         let unwanted = match &current {
             Some(letter) => !self.is_wanted(m, letter).await?,
             None => false,

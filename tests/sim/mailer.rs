@@ -137,6 +137,27 @@ impl Mailer {
     }
 }
 
+impl Mailer {
+    /// Letters that may be marked on disk without an end there.
+    pub fn marked(&self) -> Vec<Id> {
+        let mut ids = Vec::new();
+        for line in &self.lines {
+            ids.extend(line.asked.iter().map(|asked| asked.claimed.id));
+            ids.extend(line.current.iter().map(|letter| letter.claimed.id));
+            if let Some(wire) = &line.wire {
+                ids.extend(wire.text.iter().map(|(letter, _)| letter.claimed.id));
+                ids.extend(wire.next.iter().map(|(letter, _)| letter.claimed.id));
+            }
+        }
+        let ends = self.notes.iter().filter_map(|note| match note {
+            Note::Result(outcome) => Some(outcome.id),
+            Note::Mark(_) | Note::Release(_) => None,
+        });
+        ids.extend(ends);
+        ids
+    }
+}
+
 /// How a try ended, where nothing more is to be said.
 pub fn outcome(claimed: &Claimed, state: State, reason: Option<&str>, due_at: Millis, tried: bool) -> Outcome {
     Outcome {

@@ -5,6 +5,7 @@
 //!
 //! `SEED=17 cargo test --test sim` runs one again; `SEEDS=10000` runs more of them.
 
+mod calm;
 mod dice;
 mod duty;
 mod facts;
@@ -16,6 +17,7 @@ mod relay;
 mod run;
 mod site;
 mod weather;
+mod work;
 mod world;
 
 use std::time::{Duration, Instant};
@@ -104,11 +106,6 @@ fn a_mark_that_is_fresh_when_it_is_seen_is_found_within_300_seeds() {
 #[test]
 fn a_missing_fence_is_found_within_300_seeds() {
     is_found(Breach::NoFence, 300);
-}
-
-#[test]
-fn a_letter_begun_under_a_lost_lease_is_found_within_300_seeds() {
-    is_found(Breach::StalePulse, 300);
 }
 
 #[test]

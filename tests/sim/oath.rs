@@ -1,7 +1,7 @@
 //! The promises, weighed against what really happened: in between, when a campaign is called
 //! finished, and at the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sendoff::campaign::delivery::{self, State};
 use sendoff::campaign::tally;
@@ -10,6 +10,7 @@ use sendoff::ground::id::Id;
 use sqlx::Row;
 
 use crate::facts::{Broken, Kept, need};
+use crate::mailer::Mailer;
 use crate::world::World;
 
 impl World {
@@ -42,12 +43,21 @@ impl World {
         }
         let (deaths, lost, settled) = (self.facts.deaths, self.facts.lost, self.facts.settled);
         // Whoever is erased while their letter is on the wire counts as uncertain until its end is known.
-        let wires = i64::try_from(self.mailers.len()).expect("a few") * self.plan.exposed();
-        let most = deaths * self.plan.exposed() + lost + wires;
+        let most = deaths * self.plan.exposed() + lost + self.open_ends();
         need(uncertain + settled <= most, || {
             let settled = uncertain + settled;
             format!("{settled} letters were uncertain after {deaths} deaths and {lost} lost answers; at most {most} may be")
         })
+    }
+
+    /// Letters of people who are gone whose end a mailer knows or will know, and has not written down.
+    fn open_ends(&self) -> i64 {
+        let is_open = |id: &Id| {
+            let person = self.facts.deliveries.get(id).map(|(_, person)| person);
+            person.is_some_and(|person| self.facts.gone.contains_key(person))
+        };
+        let ids: BTreeSet<Id> = self.mailers.iter().flat_map(Mailer::marked).filter(is_open).collect();
+        i64::try_from(ids.len()).expect("a few")
     }
 
     /// Nothing of a campaign that is called finished is open.

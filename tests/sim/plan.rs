@@ -19,8 +19,6 @@ pub enum Breach {
     FreshWhenSeen,
     /// A mailer goes on with a lease that others have taken away.
     NoFence,
-    /// A letter is begun although the lease may have run out.
-    StalePulse,
     /// A campaign is called finished when nothing of it is due at the moment.
     FinishedEarly,
     /// Now and then an answer is heard and not written down.

@@ -3,28 +3,15 @@
 use sendoff::audience::contact::{self, NewContact, Values};
 use sendoff::audience::subscription;
 use sendoff::campaign::delivery::uncertain::{self, Answer, Scope};
-use sendoff::campaign::state::{self, Campaign, State, deadline, recall};
-use sendoff::ground::clock::{DAY, Millis};
+use sendoff::campaign::state::{self, recall};
+use sendoff::ground::clock::Millis;
 use sendoff::ground::error::Error;
 use sendoff::ground::id::Id;
 use sendoff::privacy::erasure::{self, Reason};
 
 use crate::duty::Commit;
-use crate::facts::{Broken, Kept};
-use crate::plan::{Breach, Start};
+use crate::facts::Kept;
 use crate::world::World;
-
-/// One step of a mailer.
-#[derive(Debug, Clone, Copy)]
-enum Work {
-    Tick,
-    Claim,
-    Fill,
-    Send,
-    Hear,
-    Commit,
-    Settle,
-}
 
 /// One blow.
 #[derive(Debug, Clone, Copy)]
@@ -45,16 +32,6 @@ enum Blow {
     Clock,
     Operator,
 }
-
-const WORK: &[(usize, Work)] = &[
-    (2, Work::Tick),
-    (3, Work::Claim),
-    (6, Work::Fill),
-    (6, Work::Send),
-    (6, Work::Hear),
-    (5, Work::Commit),
-    (1, Work::Settle),
-];
 
 const BLOWS: &[(usize, Blow)] = &[
     (4, Blow::Die),
@@ -84,36 +61,10 @@ impl World {
         self.observe().await
     }
 
-    fn pass(&mut self, time: Millis) {
+    /// Time passes.
+    pub fn pass(&mut self, time: Millis) {
         self.uptime += time;
         self.site.home.clock.advance(time);
-    }
-
-    async fn work(&mut self) -> Kept {
-        let m = self.dice.below(self.mailers.len());
-        if self.mailers[m].asleep {
-            self.mailers[m].asleep = self.dice.chance(80);
-            return Ok(());
-        }
-        let l = self.dice.below(self.plan.lines);
-        let work = self.dice.weighed(WORK);
-        match work {
-            Work::Tick => self.tick().await,
-            Work::Claim if self.mailers[m].halted => self.go_home(m).await.map(drop),
-            Work::Claim => self.claim(m).await,
-            Work::Fill => {
-                self.fill(m, l);
-                Ok(())
-            }
-            Work::Send => self.send(m, l).await,
-            Work::Hear => {
-                self.hear(m, l);
-                Ok(())
-            }
-            Work::Commit => self.commit(m, Commit::Whole).await,
-            Work::Settle if self.plan.shared => self.settle().await,
-            Work::Settle => Ok(()),
-        }
     }
 
     async fn strike(&mut self) -> Kept {
@@ -211,9 +162,6 @@ impl World {
             contact::change(&mut tx, &[changed], home.clock.now()).await?;
             self.note(format!("person {at} moves to city {city}"));
         }
-        if self.breach == Some(Breach::MadeAfresh) {
-            sqlx::query("update delivery set snapshot = null where state = 'pending'").execute(&mut *tx).await?;
-        }
         tx.commit().await?;
         Ok(())
     }
@@ -282,88 +230,5 @@ impl World {
         tx.commit().await?;
         self.note(format!("someone decides about {} uncertain letters: {choice}", ids.len()));
         Ok(())
-    }
-
-    /// The weather clears: nothing breaks any more, and everything must come to its end.
-    pub async fn clear_up(&mut self) -> Kept {
-        self.note("the weather clears");
-        self.plan.manner = crate::plan::Manner { later: 0, never: 0, swallowed: 0, dropped: 0, cut: 0 };
-        for mailer in &mut self.mailers {
-            mailer.asleep = false;
-        }
-        self.stop_series().await?;
-        for _ in 0..200 {
-            self.pass(1_000);
-            self.resume_all().await?;
-            self.tick().await?;
-            self.observe().await?;
-            for m in 0..self.mailers.len() {
-                self.labour(m).await?;
-            }
-            if self.is_over().await? {
-                return Ok(());
-            }
-            // What waits for its time must not wait for ours.
-            if self.mailers.iter().all(crate::mailer::Mailer::is_idle) {
-                self.pass(DAY / 4);
-            }
-        }
-        Err(Broken("it does not come to an end".to_owned()))
-    }
-
-    /// A mailer does everything that it can do.
-    async fn labour(&mut self, m: usize) -> Kept {
-        if self.mailers[m].halted || !self.mailers[m].fresh {
-            (0..self.plan.lines).for_each(|l| self.hear(m, l));
-            return self.go_home(m).await.map(drop);
-        }
-        self.claim(m).await?;
-        for l in 0..self.plan.lines {
-            self.fill(m, l);
-        }
-        self.commit(m, Commit::Whole).await?;
-        for l in 0..self.plan.lines {
-            self.send(m, l).await?;
-            self.hear(m, l);
-        }
-        self.commit(m, Commit::Whole).await?;
-        self.observe().await
-    }
-
-    async fn stop_series(&mut self) -> Kept {
-        if self.plan.start == Start::Daily {
-            let mut tx = self.site.home.db.write().await?;
-            let all = sendoff::campaign::series::all(&mut tx, self.site.workspace).await?;
-            for series in all {
-                sendoff::campaign::series::stop(&mut tx, series.id, sendoff::campaign::series::State::Stopped, None).await?;
-            }
-            tx.commit().await?;
-        }
-        Ok(())
-    }
-
-    async fn resume_all(&mut self) -> Kept {
-        for campaign in self.campaigns().await?.iter().filter(|campaign| campaign.state == State::Paused) {
-            self.let_go_on(campaign).await?;
-        }
-        Ok(())
-    }
-
-    async fn let_go_on(&mut self, campaign: &Campaign) -> Kept {
-        let mut tx = self.site.home.db.write().await?;
-        deadline::set_until(&mut tx, campaign.id, None).await?;
-        state::resume(&mut tx, campaign).await?;
-        tx.commit().await?;
-        Ok(())
-    }
-
-    async fn is_over(&self) -> Kept<bool> {
-        let open = |campaign: &Campaign| matches!(campaign.state, State::Scheduled | State::Running | State::Paused);
-        let row = sqlx::query("select count(*) from delivery where state in ('pending', 'leased', 'sending')")
-            .fetch_one(&mut *self.site.home.db.read().await?)
-            .await?;
-        let left: i64 = sqlx::Row::get(&row, 0);
-        let idle = self.mailers.iter().all(crate::mailer::Mailer::is_idle);
-        Ok(idle && left == 0 && !self.campaigns().await?.iter().any(open))
     }
 }
