@@ -124,7 +124,11 @@ impl Desk {
             }
             // After a failure nothing new may start: what is known is still written down, as soon as
             // the database answers, and the mailer ends its shift.
-            let marked = if sound { commit(&self.home, self.mailer, &marks, &releases, &results).await } else { Ok(HashMap::new()) };
+            let marked = if sound {
+                commit(&self.home, self.mailer, &marks, &releases, &results).await
+            } else {
+                Ok(HashMap::new())
+            };
             sync = began.elapsed();
             match marked {
                 Ok(marked) if sound => {
@@ -166,7 +170,9 @@ impl Desk {
     /// and so is what others have settled meanwhile.
     async fn insist(&self, results: &[Outcome]) {
         for _ in 0..60 {
-            if results.is_empty() || matches!(commit(&self.home, self.mailer, &[], &[], results).await, Ok(_) | Err(Error::Fenced)) {
+            if results.is_empty()
+                || matches!(commit(&self.home, self.mailer, &[], &[], results).await, Ok(_) | Err(Error::Fenced))
+            {
                 return;
             }
             tokio::time::sleep(Duration::from_secs(1)).await;

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 
 use sendoff::campaign::delivery::claim::{self, Hand};
 use sendoff::campaign::delivery::{self, Claim, Mark, Outcome};
-use sendoff::campaign::state::{self, State};
 use sendoff::campaign::launch;
+use sendoff::campaign::state::{self, State};
 use sendoff::ground::clock::Millis;
 use sendoff::ground::error::Error;
 use sendoff::ground::id::Id;

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sendoff::campaign::delivery::{self, State};
-use sendoff::campaign::tally;
 use sendoff::campaign::state;
+use sendoff::campaign::tally;
 use sendoff::ground::id::Id;
 use sqlx::Row;
 
@@ -46,7 +46,9 @@ impl World {
         let most = deaths * self.plan.exposed() + lost + self.open_ends();
         need(uncertain + settled <= most, || {
             let settled = uncertain + settled;
-            format!("{settled} letters were uncertain after {deaths} deaths and {lost} lost answers; at most {most} may be")
+            format!(
+                "{settled} letters were uncertain after {deaths} deaths and {lost} lost answers; at most {most} may be"
+            )
         })
     }
 
@@ -112,7 +114,9 @@ impl World {
             State::Pending | State::Leased | State::Sending => false,
         };
         need(truth, || {
-            format!("{name} ends {state}; taken {taken} times, refused: {refused}, gone: {gone}, cancelled: {cancelled}")
+            format!(
+                "{name} ends {state}; taken {taken} times, refused: {refused}, gone: {gone}, cancelled: {cancelled}"
+            )
         })
     }
 
@@ -124,7 +128,8 @@ impl World {
         let sum = |state: State| {
             there.get(&state).copied().unwrap_or(0) + gone.get(&(state.to_string(), 0)).copied().unwrap_or(0)
         };
-        let taken = self.facts.taken.keys().filter(|id| self.facts.deliveries.get(id).is_some_and(|of| of.0 == campaign));
+        let taken =
+            self.facts.taken.keys().filter(|id| self.facts.deliveries.get(id).is_some_and(|of| of.0 == campaign));
         let taken = i64::try_from(taken.count()).map_err(|_| Broken("too many".to_owned()))?;
         let (accepted, uncertain) = (sum(State::Accepted), sum(State::Uncertain));
         need((accepted..=accepted + uncertain).contains(&taken), || {

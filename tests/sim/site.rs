@@ -84,11 +84,8 @@ async fn populate(home: &Installation) {
     setting::set(&mut tx, Setting::LeaseTerm, "600").await.expect("a setting");
     contact::add(&mut tx, workspace, &people, now).await.expect("people");
     for (size, list) in lists {
-        let joining = |person: &NewContact| NewSubscription {
-            id: home.ids.next(),
-            contact: person.id,
-            state: State::Confirmed,
-        };
+        let joining =
+            |person: &NewContact| NewSubscription { id: home.ids.next(), contact: person.id, state: State::Confirmed };
         let joining: Vec<_> = people.iter().take(size).map(joining).collect();
         subscription::join(&mut tx, workspace, list, &joining, now).await.expect("joined");
     }

@@ -57,7 +57,11 @@ impl World {
         let pause = self.dice.weighed(&[(10, 0), (6, 40), (4, 400), (1, 3_000), (1, 70_000)]);
         let pause = Millis::try_from(self.dice.below(pause + 1)).expect("seconds");
         self.pass(pause);
-        if self.dice.chance(self.plan.storm) { self.strike().await? } else { self.work().await? }
+        if self.dice.chance(self.plan.storm) {
+            self.strike().await?
+        } else {
+            self.work().await?
+        }
         self.observe().await
     }
 
@@ -76,7 +80,13 @@ impl World {
                 let how = if self.dice.chance(50) { Commit::DieBefore } else { Commit::DieAfter };
                 if self.mailers[m].asleep { Ok(()) } else { self.commit(m, how).await }
             }
-            Blow::Refused => if self.mailers[m].asleep { Ok(()) } else { self.commit(m, Commit::Refused).await },
+            Blow::Refused => {
+                if self.mailers[m].asleep {
+                    Ok(())
+                } else {
+                    self.commit(m, Commit::Refused).await
+                }
+            }
             Blow::LeaseLost => self.lose_lease(m).await,
             Blow::Sleep => {
                 self.note(format!("mailer {m} is stopped"));
@@ -159,7 +169,7 @@ impl World {
             let city = self.dice.below(1_000);
             let values = Values::from_iter([("city".to_owned(), city.into())]);
             let changed = NewContact { id: person, address: found.address, values };
-            contact::change(&mut tx, &[changed], home.clock.now()).await?;
+            contact::change(&mut tx, self.site.workspace, &[changed], home.clock.now()).await?;
             self.note(format!("person {at} moves to city {city}"));
         }
         tx.commit().await?;
@@ -220,7 +230,8 @@ impl World {
                 }
             }
             _ => {
-                let answer = |id: &Id| Answer { id: *id, accepted: self.facts.taken.contains_key(id), reply: String::new() };
+                let answer =
+                    |id: &Id| Answer { id: *id, accepted: self.facts.taken.contains_key(id), reply: String::new() };
                 let answers: Vec<Answer> = ids.iter().map(answer).collect();
                 let (accepted, rejected) = uncertain::answer(&mut tx, &answers, now).await?;
                 self.facts.settled += i64::try_from(accepted + rejected).expect("a few");

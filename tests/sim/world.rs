@@ -3,9 +3,9 @@
 
 use sendoff::audience::list;
 use sendoff::campaign::rhythm::Rhythm;
+use sendoff::campaign::schedule::Beginning;
 use sendoff::campaign::state::{self, Campaign, NewCampaign, State};
 use sendoff::campaign::{launch, series};
-use sendoff::campaign::schedule::Beginning;
 use sendoff::ground::clock::Millis;
 use sendoff::ground::id::Id;
 use sqlx::Row;
@@ -133,7 +133,8 @@ impl World {
                 Some(since) => Some(since),
                 None => Some(self.uptime),
             };
-            let repeats = before.map_or(self.plan.fate == sendoff::campaign::delivery::uncertain::Fate::Resend, |seen| seen.repeats);
+            let repeats = before
+                .map_or(self.plan.fate == sendoff::campaign::delivery::uncertain::Fate::Resend, |seen| seen.repeats);
             let seen = Seen { state: campaign.state, stopped, planned, repeats, holds_until: campaign.holds_until };
             self.facts.campaigns.insert(campaign.id, seen);
             let has_ended = before.is_some_and(|seen| seen.state != State::Finished);
