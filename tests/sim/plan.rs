@@ -101,7 +101,7 @@ impl Plan {
             until: dice.chance(15),
             manner,
             storm: dice.weighed(&[(1, 0), (3, 10), (3, 25), (1, 45)]),
-            steps: dice.between(40, 140),
+            steps: dice.between(60, 220),
         }
     }
 

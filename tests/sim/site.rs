@@ -20,7 +20,7 @@ use tempfile::TempDir;
 pub const NOW: i64 = 1_795_255_200_000;
 
 /// How many people are on each list; the smaller ones are part of the larger.
-pub const SIZES: &[usize] = &[2, 4, 7, 10];
+pub const SIZES: &[usize] = &[3, 6, 10, 16];
 
 /// An installation of its own, gone when it is dropped.
 pub struct Site {
