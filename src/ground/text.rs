@@ -26,6 +26,7 @@ macro_rules! catalogue {
             include_str!(concat!("../../locales/", $lang, "/audience.ftl")),
             include_str!(concat!("../../locales/", $lang, "/import.ftl")),
             include_str!(concat!("../../locales/", $lang, "/segment.ftl")),
+            include_str!(concat!("../../locales/", $lang, "/data.ftl")),
             include_str!(concat!("../../locales/", $lang, "/content.ftl")),
             include_str!(concat!("../../locales/", $lang, "/campaign.ftl")),
             include_str!(concat!("../../locales/", $lang, "/time.ftl")),

@@ -166,7 +166,7 @@ both!(a_deferred_letter_comes_again_with_the_same_bytes, |house| {
     let mut found = contact::get(&mut tx, person).await.expect("asked").expect("there");
     found.values.insert("city".to_owned(), "Казань".into());
     let changed = contact::NewContact { id: person, address: found.address, values: found.values };
-    contact::change(&mut tx, &[changed], house.home.clock.now()).await.expect("changed");
+    contact::change(&mut tx, house.workspace.id, &[changed], house.home.clock.now()).await.expect("changed");
     tx.commit().await.expect("committed");
     house.home.clock.advance(900_001);
     mail(house).await;

@@ -5,6 +5,7 @@ mod canary;
 mod capture;
 mod catalogue;
 mod certificate;
+mod data;
 mod erasure;
 mod export;
 mod failpoint;

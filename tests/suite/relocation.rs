@@ -14,6 +14,7 @@ use sendoff::campaign::state::Campaign;
 use sendoff::ground::clock::Clock;
 use sendoff::ground::config::Config;
 use sendoff::ground::db::Db;
+use sendoff::ground::db::index;
 use sendoff::ground::db::standing::Errand;
 use sendoff::ground::error::{Error, Result};
 use sendoff::ground::installation::Installation;
@@ -121,6 +122,8 @@ async fn fill(house: &House, events: i64) -> Campaign {
         rate: Some(12.5),
     };
     relay::set(&house.home, &mut tx, house.workspace.id, &relay).await.expect("a relay");
+    // Made while the installation is in use, as those of segments are.
+    sendoff::audience::contact::index(&mut tx, "text_1").await.expect("an index");
     tx.commit().await.expect("committed");
     erase(house, "person7@example.org").await;
     leave(house, canary::id(house, "person8@example.org").await.expect("there"), news.id, Some(campaign.id)).await;
@@ -132,7 +135,7 @@ async fn indexes(db: &Db) -> Vec<String> {
     let mut conn = db.read().await.expect("a connection");
     let mut names = Vec::new();
     for table in db.table_names().await.expect("asked") {
-        names.extend(db.indexes(&mut conn, &table).await.expect("asked").into_iter().map(|index| index.name));
+        names.extend(index::of(&mut conn, &table).await.expect("asked").into_iter().map(|index| index.name));
     }
     names
 }
