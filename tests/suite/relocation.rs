@@ -349,6 +349,28 @@ both!(a_place_that_is_not_fit_is_refused_and_nothing_changes, |house| {
     way.end().await;
 });
 
+both!(tables_that_a_killed_program_had_begun_to_make_are_in_nobodys_way, |house| {
+    let Some(way) = Way::of(house).await else { return };
+    fill(house, 0).await;
+    let url = match &way.database {
+        Some(_) => way.to.clone(),
+        None => format!("sqlite://{}?mode=rwc", house.home.config.data.join("sendoff.db").display()),
+    };
+    let db = Db::reach(&url).await.expect("reached");
+    db.migrate().await.expect("tables");
+    let mut tx = db.write().await.expect("a transaction");
+    // As it is when the last step was not taken.
+    sqlx::raw_sql("drop table standing; drop table carried; delete from _sqlx_migrations where version = 10")
+        .execute(&mut *tx)
+        .await
+        .expect("one step back");
+    tx.commit().await.expect("committed");
+    db.close().await;
+
+    carry(house, &way.to, &mut |_| {}).await.expect("carried over");
+    way.end().await;
+});
+
 both!(one_move_at_a_time_and_one_place_until_it_is_given_up, |house| {
     let Some(way) = Way::of(house).await else { return };
     fill(house, 0).await;
