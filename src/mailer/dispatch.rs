@@ -234,7 +234,7 @@ async fn bench(shift: &Shift, workspace: Id, terms: &Terms, writer: &Writer, tro
         writer: writer.clone(),
         trouble,
         relay: workspace,
-        ahead: 1,
+        ahead: std::env::var("SENDOFF_AHEAD").ok().and_then(|n| n.parse().ok()).unwrap_or(1),
         grouping: Grouping::default(),
         in_hand: AtomicUsize::default(),
     })
