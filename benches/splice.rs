@@ -55,6 +55,7 @@ fn press(home: &Installation, opening: &str) -> Press {
             list_name: "News".to_owned(),
         },
         from: Sender { name: "Shop".to_owned(), address: "news@example.org".to_owned() },
+        relay: None,
         reply_to: None,
         list: 7,
         workspace: "main".to_owned(),
@@ -70,7 +71,7 @@ fn people() -> Vec<(Claimed, Address)> {
         let fields =
             format!("{{\"first_name\":\"Анна\",\"city\":\"Казань\",\"vip\":{},\"age\":{}}}", id % 2 == 0, id % 80);
         let to = Address::parse(&address).expect("an address");
-        (Claimed { id, campaign: 11, attempts: 0, address, fields }, to)
+        (Claimed { id, campaign: 11, attempts: 0, address, fields, lane: "rest".to_owned() }, to)
     };
     (1..=MESSAGES as i64).map(person).collect()
 }

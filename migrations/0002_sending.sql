@@ -1,6 +1,5 @@
 -- Rows that say where a letter stands are written twice a letter, so they lie narrow: one index
--- holds only what is to be sent, another only what is on the wire. {key} is the type of a key that
--- is the table's own order: the row itself on SQLite.
+-- holds only what is to be sent, another only what is on the wire.
 
 drop index delivery_contact;
 drop index delivery_due;
@@ -12,7 +11,7 @@ alter table delivery rename to delivery_before;
 -- `lane` is the group of recipient domains that shares limits. `snapshot` is the address, a line
 -- end and the field values, as the message that is out was made from them.
 create table delivery (
-  id {key} primary key,
+  id bigint primary key,
   workspace_id bigint not null,
   campaign_id bigint not null,
   contact_id bigint not null,

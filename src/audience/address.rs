@@ -2,6 +2,7 @@
 //! never mended. `Debug` and `Display` print them masked; only [`Address::expose`] and
 //! [`Address::envelope`] give the letters away.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use unicode_normalization::UnicodeNormalization;
@@ -71,7 +72,7 @@ impl Address {
         if text.ends_with(['>', '"', '\'', ')']) || text.starts_with('<') || text.starts_with("mailto:") {
             return Err(Fault::Around);
         }
-        let text: String = text.nfc().collect();
+        let text = composed(text);
         let (local, domain) = split(&text)?;
         if local.len() > 64 || !(is_dot_atom(local) || is_quoted(local)) {
             return Err(Fault::Local);
@@ -99,8 +100,8 @@ impl Address {
     pub fn canonical(&self) -> String {
         let bare =
             self.local.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).filter(|rest| is_dot_atom(rest));
-        let local: String = bare.unwrap_or(&self.local).to_lowercase().nfc().collect();
-        format!("{local}@{}", self.domain)
+        let local = bare.unwrap_or(&self.local).to_lowercase();
+        format!("{}@{}", composed(&local), self.domain)
     }
 
     /// True when only a server with SMTPUTF8 can take it (RFC 6531): the local part is not ASCII.
@@ -140,6 +141,11 @@ impl fmt::Debug for Address {
 pub fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{fffd}' | '\u{61c}' | '\u{ad}')
+}
+
+/// The text in NFC; ASCII is that already.
+fn composed(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() { text.into() } else { text.nfc().collect() }
 }
 
 /// Splits at the `@` that stands outside quotes.

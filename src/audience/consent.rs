@@ -2,13 +2,16 @@
 //! with what proof. Receipts are only ever added; they go when the subscription they prove goes.
 //! An evidence row is shared by all receipts of one import and goes with the last of them.
 
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use sqlx::Row;
 
+use super::contact::Newcomers;
 use crate::ground::clock::Millis;
+use crate::ground::db::many::whole;
 use crate::ground::db::{Conn, Sql};
 use crate::ground::error::Result;
-use crate::ground::id::{Id, Ids};
+use crate::ground::id::{Id, Ids, STEP};
 
 crate::text_enum! {
     /// The legal ground that data is processed on.
@@ -55,8 +58,6 @@ pub struct Receipt {
     pub recorded_at: Millis,
 }
 
-const ROWS: usize = 1_000;
-
 /// The key of this evidence, writing it when it is new.
 pub async fn evidence(conn: &mut Conn, ids: &Ids, workspace: Id, evidence: &Evidence) -> Result<Id> {
     let digest = digest(evidence);
@@ -93,17 +94,28 @@ pub async fn record(
     evidence: Id,
     now: Millis,
 ) -> Result<()> {
-    for some in contacts.chunks(ROWS) {
-        let mut sql = Sql::new(
-            "insert into consent (id, workspace_id, contact_id, list_id, purpose, evidence_id, recorded_at) values ",
-        );
-        for (index, contact) in some.iter().enumerate() {
-            sql.push(if index == 0 { "(" } else { ", (" });
-            sql.bind_all([ids.next(), workspace, *contact, list]).push(", ").bind(MAILING.to_owned()).push(", ");
-            sql.bind_all([evidence, now]).push(")");
-        }
-        sql.push(" on conflict (contact_id, list_id, purpose, evidence_id) do nothing").run(conn).await?;
+    if contacts.is_empty() {
+        return Ok(());
     }
+    let rows: Vec<_> = contacts.iter().map(|contact| json!([ids.next(), contact])).collect();
+    let mut sql = Sql::new(
+        "insert into consent (id, workspace_id, contact_id, list_id, purpose, evidence_id, recorded_at) select ",
+    );
+    sql.push(&whole(0)).push(", ").bind(workspace).push(", ").push(&whole(1)).push(", ").bind(list).push(", ");
+    sql.bind(MAILING.to_owned()).push(", ").bind(evidence).push(", ").bind(now).push(" from ").table(conn, &rows);
+    sql.push(" where true on conflict (contact_id, list_id, purpose, evidence_id) do nothing").run(conn).await?;
+    Ok(())
+}
+
+/// Writes a receipt for each of the people who have just been added and put on the list.
+pub async fn record_new(conn: &mut Conn, list: Id, newcomers: Newcomers, evidence: Id, now: Millis) -> Result<()> {
+    let mut sql = Sql::new(
+        "insert into consent (id, workspace_id, contact_id, list_id, purpose, evidence_id, recorded_at) select c.id + ",
+    );
+    sql.push(&(2 * STEP).to_string()).push(", c.workspace_id, c.id, ").bind(list).push(", ");
+    sql.bind(MAILING.to_owned()).push(", ").bind(evidence).push(", ").bind(now);
+    newcomers.only(sql.push(" from contact c where "));
+    sql.run(conn).await?;
     Ok(())
 }
 

@@ -1,15 +1,22 @@
 //! Table `contact`: a person in a workspace, their address and field values. Values are kept twice:
 //! as given, and the texts folded to lower case, so that comparison is the same on both databases.
+//! What segments look at often stands in columns of its own besides (`shelf`).
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::address::Address;
+use super::facet;
 use crate::ground::clock::Millis;
+use crate::ground::db::many::{column, whole};
 use crate::ground::db::{Conn, Db, Sql};
 use crate::ground::error::{Message, Result};
-use crate::ground::id::Id;
+use crate::ground::id::{Id, Ids, STEP};
+
+mod shelf;
+
+pub use shelf::{Seen, index, index_seen, look_back, restate, see, shelve, unindex};
 
 /// Field values by field name.
 pub type Values = Map<String, Value>;
@@ -39,9 +46,6 @@ pub struct NewContact {
     /// Their field values.
     pub values: Values,
 }
-
-/// Rows a statement: 8 values each, below the limit of bound values and large enough to be cheap.
-const ROWS: usize = 500;
 
 /// Reads a contact from columns `id, address, fields, created_at, updated_at`.
 pub fn read(row: &AnyRow) -> Result<Contact> {
@@ -97,57 +101,128 @@ pub async fn any_on(conn: &mut Conn, list: Id) -> Result<Option<Contact>> {
     row.as_ref().map(read).transpose()
 }
 
-/// People by the canonical forms of their addresses, in no order; at most 30,000 forms a call.
-pub async fn find_many(conn: &mut Conn, workspace: Id, canonical: &[String]) -> Result<Vec<Contact>> {
-    if canonical.is_empty() {
+/// How many people a workspace has.
+pub async fn count(conn: &mut Conn, workspace: Id) -> Result<i64> {
+    let row =
+        sqlx::query("select count(*) from contact where workspace_id = $1").bind(workspace).fetch_one(conn).await?;
+    Ok(row.get(0))
+}
+
+/// People by the canonical forms of their addresses, in no order.
+pub async fn find_many(
+    conn: &mut Conn,
+    workspace: Id,
+    canonical: &[impl AsRef<str> + serde::Serialize],
+) -> Result<Vec<Contact>> {
+    let texts = || canonical.iter().map(AsRef::as_ref);
+    let (Some(first), Some(last)) = (texts().min(), texts().max()) else { return Ok(Vec::new()) };
+    let any =
+        sqlx::query("select 1 from contact where workspace_id = $1 and canonical >= $2 and canonical <= $3 limit 1");
+    if any.bind(workspace).bind(first).bind(last).fetch_optional(&mut *conn).await?.is_none() {
         return Ok(Vec::new());
     }
     let mut sql = Sql::new("select id, address, fields, created_at, updated_at from contact where workspace_id = ");
-    sql.bind(workspace).push(" and canonical in (").bind_all(canonical.iter().cloned()).push(")");
+    sql.bind(workspace).push(" and canonical").among_texts(conn, canonical);
     sql.all(conn).await?.iter().map(read).collect()
 }
 
-/// Adds people whose addresses the workspace does not have yet.
+/// A person to be added, as the columns hold them: what an import has at hand.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'a> {
+    /// The address as spelled.
+    pub address: &'a str,
+    /// Its canonical form.
+    pub canonical: &'a str,
+    /// The field values as JSON.
+    pub fields: &'a str,
+    /// The texts among them in lower case.
+    pub folded: &'a str,
+}
+
+/// Adds people whose addresses the workspace does not have yet. They are out of reach until they
+/// join a list.
 pub async fn add(conn: &mut Conn, workspace: Id, people: &[NewContact], now: Millis) -> Result<()> {
-    for some in people.chunks(ROWS) {
-        let mut sql = Sql::new(
-            "insert into contact (id, workspace_id, address, canonical, fields, folded, created_at, updated_at) values ",
-        );
-        for (index, person) in some.iter().enumerate() {
-            sql.push(if index == 0 { "(" } else { ", (" });
-            sql.bind(person.id).push(", ").bind(workspace).push(", ");
-            sql.bind_all([
-                person.address.expose(),
-                person.address.canonical(),
-                json(&person.values),
-                json(&fold(&person.values)),
-            ]);
-            sql.push(", ").bind(now).push(", ").bind(now).push(")");
-        }
-        sql.run(conn).await?;
+    let rows: Vec<_> = people.iter().map(row).collect();
+    insert(conn, workspace, &rows, false, now).await
+}
+
+/// People added in one go: their keys lie in a row, with room for what follows from each, so that
+/// subscriptions and receipts are made from the rows and need not travel.
+#[derive(Debug, Clone, Copy)]
+pub struct Newcomers {
+    workspace: Id,
+    first: Id,
+    last: Id,
+}
+
+/// Keys a newcomer takes: their own, then those of their subscription and of their receipt.
+const KEYS: i64 = 3;
+
+impl Newcomers {
+    /// Appends the condition that a row `c` of `contact` is one of them. Keys of other processes may
+    /// lie in between; they differ in the remainder.
+    pub fn only(&self, sql: &mut Sql) {
+        sql.push("c.id >= ").bind(self.first).push(" and c.id <= ").bind(self.last).push(" and c.id % ");
+        sql.push(&STEP.to_string()).push(" = ").bind(self.first % STEP).push(" and +c.workspace_id = ");
+        sql.bind(self.workspace);
     }
+}
+
+/// Adds people who join a list in the same transaction and are confirmed there.
+pub async fn enter(conn: &mut Conn, ids: &Ids, workspace: Id, people: &[Entry<'_>], now: Millis) -> Result<Newcomers> {
+    let count = people.len() as i64;
+    let first = ids.reserve(KEYS * count.max(1));
+    let keys = (first..).step_by((KEYS * STEP) as usize);
+    let row = |(id, one): (Id, &Entry<'_>)| json!([id, one.address, one.canonical, one.fields, one.folded]);
+    let rows: Vec<_> = keys.zip(people).map(row).collect();
+    insert(conn, workspace, &rows, true, now).await?;
+    Ok(Newcomers { workspace, first, last: first + (KEYS * count - 1) * STEP })
+}
+
+async fn insert(conn: &mut Conn, workspace: Id, rows: &[Value], reachable: bool, now: Millis) -> Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let facets = facet::to_write(conn, workspace).await?;
+    let mut sql = Sql::new("insert into contact (id, workspace_id, address, canonical, fields, folded, ");
+    sql.push("created_at, updated_at, reachable");
+    for facet in &facets {
+        sql.push(", ").push(facet.place);
+    }
+    sql.push(") select ").push(&whole(0)).push(", ").bind(workspace).push(", ");
+    sql.push(&[1, 2, 3, 4].map(column).join(", ")).push(", ").bind(now).push(", ").bind(now);
+    sql.push(if reachable { ", 1" } else { ", 0" });
+    for facet in &facets {
+        shelf::facet_of(sql.push(", "), facet, &column(3), &column(4));
+    }
+    sql.push(" from ").table(conn, rows).run(conn).await?;
     Ok(())
 }
 
 /// Replaces the address spelling and the values of people who are there already.
-pub async fn change(conn: &mut Conn, people: &[NewContact], now: Millis) -> Result<()> {
-    for some in people.chunks(ROWS) {
-        let mut sql = Sql::new("update contact set updated_at = ");
-        sql.bind(now).push(", address = new.column2, canonical = new.column3, fields = new.column4, ");
-        sql.push("folded = new.column5 from (values ");
-        for (index, person) in some.iter().enumerate() {
-            sql.push(if index == 0 { "(" } else { ", (" }).bind(person.id).push(", ");
-            sql.bind_all([
-                person.address.expose(),
-                person.address.canonical(),
-                json(&person.values),
-                json(&fold(&person.values)),
-            ]);
-            sql.push(")");
-        }
-        sql.push(") as new where contact.id = new.column1").run(conn).await?;
+pub async fn change(conn: &mut Conn, workspace: Id, people: &[NewContact], now: Millis) -> Result<()> {
+    if people.is_empty() {
+        return Ok(());
     }
+    let facets = facet::to_write(conn, workspace).await?;
+    let rows: Vec<_> = people.iter().map(row).collect();
+    let mut sql = Sql::new("update contact set updated_at = ");
+    sql.bind(now);
+    for (index, name) in ["address", "canonical", "fields", "folded"].iter().enumerate() {
+        sql.push(", ").push(name).push(" = ").push(&column(index + 1));
+    }
+    for facet in &facets {
+        sql.push(", ").push(facet.place).push(" = ");
+        shelf::facet_of(&mut sql, facet, &column(3), &column(4));
+    }
+    sql.push(" from ").table(conn, &rows).push(" where contact.id = ").push(&whole(0)).run(conn).await?;
     Ok(())
+}
+
+/// Key, address, canonical form, values and folded values, as their columns hold them.
+fn row(person: &NewContact) -> Value {
+    let address = &person.address;
+    json!([person.id, address.expose(), address.canonical(), text(&person.values), text(&fold(&person.values))])
 }
 
 /// Keeps others from changing or removing these people until the transaction ends. Returns those
@@ -156,8 +231,8 @@ pub async fn hold(conn: &mut Conn, db: &Db, ids: &[Id]) -> Result<Vec<(Id, Milli
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let mut sql = Sql::new("select id, updated_at from contact where id in (");
-    let rows = sql.bind_all(ids.iter().copied()).push(") order by id").push(db.hold()).all(conn).await?;
+    let mut sql = Sql::new("select id, updated_at from contact where id");
+    let rows = sql.among(conn, ids).push(" order by id").push(db.hold()).all(conn).await?;
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
@@ -175,6 +250,6 @@ pub async fn ensure_free(conn: &mut Conn, workspace: Id, address: &Address, but:
     }
 }
 
-fn json(values: &Values) -> String {
+fn text(values: &Values) -> String {
     serde_json::to_string(values).expect("a map of values always serialises")
 }

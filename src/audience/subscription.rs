@@ -1,11 +1,14 @@
 //! Table `subscription`: a contact on a list. Leaving is erasing, so there is no state "left".
 
+use serde_json::json;
 use sqlx::Row;
 
+use super::contact::{self, Newcomers};
 use crate::ground::clock::Millis;
+use crate::ground::db::many::{column, whole};
 use crate::ground::db::{Conn, Sql};
 use crate::ground::error::Result;
-use crate::ground::id::Id;
+use crate::ground::id::{Id, STEP};
 
 crate::text_enum! {
     /// Whether letters may go out.
@@ -43,24 +46,27 @@ pub struct NewSubscription {
     pub state: State,
 }
 
-const ROWS: usize = 1_000;
-
 /// Puts people on a list; those already there stay as they are.
 pub async fn join(conn: &mut Conn, workspace: Id, list: Id, people: &[NewSubscription], now: Millis) -> Result<()> {
-    for some in people.chunks(ROWS) {
-        let mut sql =
-            Sql::new("insert into subscription (id, workspace_id, contact_id, list_id, state, joined_at) values ");
-        for (index, one) in some.iter().enumerate() {
-            sql.push(if index == 0 { "(" } else { ", (" });
-            sql.bind_all([one.id, workspace, one.contact, list])
-                .push(", ")
-                .bind(one.state.to_string())
-                .push(", ")
-                .bind(now)
-                .push(")");
-        }
-        sql.push(" on conflict (contact_id, list_id) do nothing").run(conn).await?;
+    if people.is_empty() {
+        return Ok(());
     }
+    let rows: Vec<_> = people.iter().map(|one| json!([one.id, one.contact, one.state.as_str()])).collect();
+    let mut sql =
+        Sql::new("insert into subscription (id, workspace_id, contact_id, list_id, state, joined_at) select ");
+    sql.push(&whole(0)).push(", ").bind(workspace).push(", ").push(&whole(1)).push(", ").bind(list).push(", ");
+    sql.push(&column(2)).push(", ").bind(now).push(" from ").table(conn, &rows);
+    sql.push(" where true on conflict (contact_id, list_id) do nothing").run(conn).await?;
+    contact::restate(conn, &people.iter().map(|one| one.contact).collect::<Vec<_>>()).await
+}
+
+/// Puts people on a list who have just been added for it. Letters may reach them.
+pub async fn enter(conn: &mut Conn, list: Id, newcomers: Newcomers, now: Millis) -> Result<()> {
+    let mut sql =
+        Sql::new("insert into subscription (id, workspace_id, contact_id, list_id, state, joined_at) select c.id + ");
+    sql.push(&STEP.to_string()).push(", c.workspace_id, c.id, ").bind(list).push(", 'confirmed', ").bind(now);
+    newcomers.only(sql.push(" from contact c where "));
+    sql.run(conn).await?;
     Ok(())
 }
 
@@ -88,7 +94,7 @@ pub async fn states(conn: &mut Conn, list: Id, contacts: &[Id]) -> Result<Vec<(I
     }
     // `+ 0` keeps SQLite from walking the whole list instead of looking up the people.
     let mut sql = Sql::new("select contact_id, state from subscription where list_id + 0 = ");
-    sql.bind(list).push(" and contact_id in (").bind_all(contacts.iter().copied()).push(")");
+    sql.bind(list).push(" and contact_id").among(conn, contacts);
     sql.all(conn).await?.iter().map(|row| Ok((row.get(0), row.get::<String, _>(1).parse()?))).collect()
 }
 
@@ -99,7 +105,7 @@ pub async fn restricted(conn: &mut Conn, contacts: &[Id]) -> Result<Vec<Id>> {
         return Ok(Vec::new());
     }
     let mut sql = Sql::new("select distinct contact_id from subscription where state = ");
-    sql.bind(State::Restricted.to_string()).push(" and contact_id in (").bind_all(contacts.iter().copied()).push(")");
+    sql.bind(State::Restricted.to_string()).push(" and contact_id").among(conn, contacts);
     Ok(sql.all(conn).await?.iter().map(|row| row.get(0)).collect())
 }
 
@@ -108,8 +114,9 @@ pub async fn restrict(conn: &mut Conn, contact: Id) -> Result<u64> {
     let done = sqlx::query("update subscription set state = $1 where contact_id = $2 and state <> $1")
         .bind(State::Restricted.as_str())
         .bind(contact)
-        .execute(conn)
+        .execute(&mut *conn)
         .await?;
+    contact::restate(conn, &[contact]).await?;
     Ok(done.rows_affected())
 }
 
@@ -120,8 +127,9 @@ pub async fn unrestrict(conn: &mut Conn, contact: Id) -> Result<u64> {
          and c.list_id = subscription.list_id) then 'confirmed' else 'pending' end where contact_id = $1 and state = 'restricted'",
     )
     .bind(contact)
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
+    contact::restate(conn, &[contact]).await?;
     Ok(done.rows_affected())
 }
 
@@ -132,7 +140,9 @@ pub async fn forget(conn: &mut Conn, contact: Id, list: Option<Id>) -> Result<u6
     if let Some(list) = list {
         sql.push(" and list_id = ").bind(list);
     }
-    sql.run(conn).await
+    let gone = sql.run(conn).await?;
+    contact::restate(conn, &[contact]).await?;
+    Ok(gone)
 }
 
 /// How many people are on a list, by state.

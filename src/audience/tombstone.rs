@@ -62,6 +62,12 @@ pub async fn standing(conn: &mut Conn, workspace: Id, list: Id, marks: &[Mark]) 
     Ok(rows.iter().filter_map(|row| row.get::<Vec<u8>, _>(0).try_into().ok()).collect())
 }
 
+/// Whether a workspace has any tombstone: where nobody ever left, nobody need be looked up.
+pub async fn is_any(conn: &mut Conn, workspace: Id) -> Result<bool> {
+    let row = sqlx::query("select 1 from tombstone where workspace_id = $1 limit 1").bind(workspace);
+    Ok(row.fetch_optional(conn).await?.is_some())
+}
+
 /// How many tombstones a workspace has.
 pub async fn count(conn: &mut Conn, workspace: Id) -> Result<i64> {
     let row =

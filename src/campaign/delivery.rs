@@ -20,6 +20,7 @@ pub mod freeze;
 pub mod mark;
 pub mod progress;
 pub mod record;
+pub mod regroup;
 pub mod stray;
 pub mod uncertain;
 
@@ -35,6 +36,7 @@ pub use forget::forget;
 pub use freeze::freeze;
 pub use mark::{Mark, mark, may_send, release};
 pub use record::{Outcome, record, recover, skip_pending};
+pub use regroup::regroup;
 
 crate::text_enum! {
     /// Where a delivery stands.
@@ -100,16 +102,21 @@ pub async fn is_held(conn: &mut Conn, campaign: Id, mailer: Id) -> Result<bool> 
 pub async fn next_due(conn: &mut Conn, campaign: Id) -> Result<Option<Millis>> {
     let mut next = None;
     for lane in lanes_due(conn, campaign).await? {
-        let row = sqlx::query(
-            "select due_at from delivery where campaign_id = $1 and lane = $2 and state = 'pending' order by due_at, id limit 1",
-        )
-        .bind(campaign)
-        .bind(lane)
-        .fetch_optional(&mut *conn)
-        .await?;
-        next = [next, row.map(|row| row.get::<Millis, _>(0))].into_iter().flatten().min();
+        next = [next, next_due_in(conn, campaign, &lane).await?].into_iter().flatten().min();
     }
     Ok(next)
+}
+
+/// The same for one lane of the campaign.
+pub async fn next_due_in(conn: &mut Conn, campaign: Id, lane: &str) -> Result<Option<Millis>> {
+    let row = sqlx::query(
+        "select due_at from delivery where campaign_id = $1 and lane = $2 and state = 'pending' order by due_at, id limit 1",
+    )
+    .bind(campaign)
+    .bind(lane)
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(|row| row.get(0)))
 }
 
 /// The lanes in which deliveries of the campaign wait. One look into the index for each.

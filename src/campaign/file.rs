@@ -20,6 +20,8 @@ pub struct File {
     pub segment: Option<String>,
     /// Who writes.
     pub from: Sender,
+    /// The relay that is to carry it, where it must be this one.
+    pub relay: Option<String>,
     /// Where answers go, when not to the sender.
     pub reply_to: Option<Sender>,
     /// The letter.
@@ -73,6 +75,7 @@ struct Front {
     from: String,
     #[serde(alias = "reply_to")]
     reply_to: Option<String>,
+    relay: Option<String>,
     subject: String,
     preheader: Option<String>,
     layout: Option<String>,
@@ -128,6 +131,7 @@ impl File {
             list: front.list,
             segment: front.segment.filter(|segment| !segment.trim().is_empty()),
             from: sender("from", &front.from)?,
+            relay: front.relay.filter(|relay| !relay.trim().is_empty()),
             reply_to: front.reply_to.as_deref().map(|text| sender("reply-to", text)).transpose()?,
             draft: Draft {
                 subject: front.subject,
@@ -181,6 +185,7 @@ const KEYS: &[&str] = &[
     "every",
     "on",
     "late",
+    "relay",
     "uncertain",
 ];
 

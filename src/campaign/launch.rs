@@ -2,6 +2,7 @@
 //! then on neither a changed brand nor a changed segment alters the campaign.
 
 use super::delivery::freeze::Audience;
+use super::lane;
 use super::link::{self, Link};
 use super::local::{Due, Mornings};
 use super::press::{Frozen, Press};
@@ -35,6 +36,7 @@ pub async fn draft(conn: &mut Conn, campaign: &Campaign) -> Result<Frozen> {
             list_name: list.name,
         },
         from: file.from,
+        relay: file.relay,
         reply_to: file.reply_to,
         list: campaign.list,
         workspace: workspace::name_of(conn, campaign.workspace).await?,
@@ -82,6 +84,7 @@ pub async fn start(home: &Installation, campaign: &Campaign) -> Result<Option<u6
     // People who join between the count and the statement get ids from this margin.
     let first = home.ids.reserve(most + 100_000);
     let mut tx = home.db.write().await?;
+    let lanes = lane::all(&mut tx, campaign.workspace).await?;
     if !state::run(&mut tx, campaign, &text, now).await? {
         return Ok(None);
     }
@@ -102,7 +105,7 @@ pub async fn start(home: &Installation, campaign: &Campaign) -> Result<Option<u6
     };
     let due = Due { earliest, mornings };
     let audience = Audience { workspace: campaign.workspace, campaign: campaign.id, list: campaign.list, first, now };
-    let lane = |sql: &mut Sql| sql.end_with("'rest'");
+    let lane = |sql: &mut Sql| lane::classify(sql, &lanes, "c.canonical");
     let planned = delivery::freeze(
         &mut tx,
         &audience,
@@ -202,8 +205,14 @@ pub async fn letter_for(home: &Installation, campaign: Id, delivery: Id) -> Resu
         return Ok(None);
     }
     let fields = serde_json::to_string(&person.values).map_err(|_| Message::new("skipped-fields").failed())?;
-    let claimed =
-        delivery::Claimed { id: delivery, campaign: of, attempts: 0, address: person.address.expose(), fields };
+    let claimed = delivery::Claimed {
+        id: delivery,
+        campaign: of,
+        attempts: 0,
+        address: person.address.expose(),
+        fields,
+        lane: String::new(),
+    };
     match Press::open(home, &campaign) {
         Ok(press) => Ok(press.render(&claimed).ok().map(|rendered| rendered.html)),
         Err(error) => {

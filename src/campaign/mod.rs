@@ -1,7 +1,10 @@
 //! What is sent to whom and when: the campaign file, its checks, the frozen audience.
 
+pub mod breaker;
+pub mod cap;
 pub mod delivery;
 pub mod file;
+pub mod lane;
 pub mod launch;
 pub mod link;
 pub mod local;

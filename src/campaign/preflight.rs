@@ -170,8 +170,14 @@ async fn page(
     sql.bind(after).push(" and ");
     audience(&mut sql, &home.db, campaign, condition, home.clock.now());
     let rows = sql.push(" order by c.id limit ").bind(PAGE).all(&mut *home.db.read().await?).await?;
-    let person =
-        |row: &AnyRow| Claimed { id: 0, campaign: campaign.id, attempts: 0, address: row.get(1), fields: row.get(2) };
+    let person = |row: &AnyRow| Claimed {
+        id: 0,
+        campaign: campaign.id,
+        attempts: 0,
+        address: row.get(1),
+        fields: row.get(2),
+        lane: String::new(),
+    };
     Ok(rows.iter().map(|row| (row.get(0), person(row))).collect())
 }
 

@@ -27,6 +27,9 @@ pub struct Frozen {
     pub frame: Frame,
     /// Who writes.
     pub from: Sender,
+    /// The relay that the campaign names.
+    #[serde(default)]
+    pub relay: Option<String>,
     /// Where answers go.
     pub reply_to: Option<Sender>,
     /// The list, whose number is the stable part of List-Id.
@@ -103,6 +106,16 @@ impl Press {
     /// True when the message can go only to a server with SMTPUTF8.
     pub fn needs_smtputf8(&self, to: &Address) -> bool {
         to.needs_smtputf8() || self.frozen.from.mailbox().needs_smtputf8()
+    }
+
+    /// Who writes.
+    pub fn from(&self) -> Address {
+        self.frozen.from.mailbox()
+    }
+
+    /// The relay that the campaign names, if it names one.
+    pub fn relay(&self) -> Option<&str> {
+        self.frozen.relay.as_deref()
     }
 
     /// The bytes of the message, dated as its first try.

@@ -15,6 +15,10 @@ use crate::ground::installation::Installation;
 pub struct Letter {
     /// The envelope sender.
     pub sender: String,
+    /// Who writes.
+    pub from: Address,
+    /// The relay that the campaign names.
+    pub relay: Option<String>,
     /// Its subject.
     pub subject: String,
     /// Its bytes.
@@ -42,8 +46,10 @@ pub async fn letter(
     let press = Press::compile(home, frozen)?;
     let values = someone.map(|someone| someone.values).unwrap_or_default();
     let fields = serde_json::to_string(&values).map_err(|_| Message::new("skipped-fields").failed())?;
-    let claimed = Claimed { id: 0, campaign: campaign.id, attempts: 0, address: to.expose(), fields };
+    let claimed =
+        Claimed { id: 0, campaign: campaign.id, attempts: 0, address: to.expose(), fields, lane: String::new() };
     let rendered = press.render(&claimed).map_err(Error::Misuse)?;
     let bytes = press.write(&claimed, to, &rendered, home.clock.now());
-    Ok(Letter { sender: press.sender(), subject: rendered.subject.to_string(), bytes })
+    let (from, relay) = (press.from(), press.relay().map(str::to_owned));
+    Ok(Letter { sender: press.sender(), from, relay, subject: rendered.subject.to_string(), bytes })
 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::{
-    brand, campaign, contact, demo, export, field, import, list, log, mail, move_, relay, residue, segment, serve,
-    setting, uncertain, workspace,
+    brand, campaign, contact, demo, export, field, import, lane, list, log, mail, move_, relay, residue, segment,
+    serve, setting, uncertain, workspace,
 };
 use crate::ground::text::Lang;
 
@@ -84,11 +84,17 @@ pub enum Command {
         #[command(subcommand)]
         command: segment::Command,
     },
-    /// Choose where messages are handed in
+    /// Choose where messages are handed in, and how they are shared out
     Relay {
         /// What to do
         #[command(subcommand)]
         command: relay::Command,
+    },
+    /// Group recipient domains, limit what leaves to them, and see how they take it
+    Lane {
+        /// What to do
+        #[command(subcommand)]
+        command: lane::Command,
     },
     /// Choose how letters look and who signs them
     Brand {

@@ -8,7 +8,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::print::{Bar, Report, time};
-use super::{schedule, series};
+use super::{lane, schedule, series};
 use crate::audience::address::Address;
 use crate::audience::workspace::Workspace;
 use crate::audience::{list, segment};
@@ -22,7 +22,7 @@ use crate::ground::error::{Error, Message, Result};
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
 use crate::ground::text::Lang;
-use crate::mailer::{post, relay};
+use crate::mailer::{choice, post, relay};
 use crate::report::summary::{self, Summary};
 
 /// What to do with campaigns.
@@ -271,8 +271,10 @@ async fn test(
     let (to, persona) = (address(to)?, persona.map(address).transpose()?);
     let campaign = need(home, workspace, name).await?;
     let letter = sample::letter(home, &campaign, &to, persona.as_ref()).await?;
-    let relay = relay::get(home, &mut *home.db.read().await?, workspace).await?;
-    let answer = post::send(home, &relay, &letter.sender, &to, &letter.bytes).await?;
+    let relays = relay::all(home, &mut *home.db.read().await?, workspace).await?;
+    let carriers = choice::carriers(&relays, letter.relay.as_deref(), &letter.from);
+    let relay = carriers.first().map(|at| &relays[*at]).ok_or_else(|| Message::new("relay-for-others").misuse())?;
+    let answer = post::send(home, relay, &letter.sender, &to, &letter.bytes).await?;
     Ok(Report {
         json: json!({ "to": to.to_string(), "subject": letter.subject, "bytes": letter.bytes.len(), "answer": answer }),
         text: lang.say(&Message::new("test-sent").with("to", &to).with("answer", answer)),
@@ -339,9 +341,12 @@ pub async fn show(home: &Installation, workspace: Id, name: &str, lang: Lang) ->
         object.insert("finished_at".to_owned(), campaign.finished_at.map(time).into());
         object.append(&mut schedule::json(&campaign, home.clock.now()));
     }
+    let (lanes, waiting) = lane::waiting(home, &mut conn, &campaign, lang).await?;
+    json["lanes"] = lanes;
     let mut lines = vec![line(&campaign, &summary, lang)];
     lines.extend(schedule::lines(&campaign, home.clock.now(), lang));
     lines.push(numbers(&summary, lang));
+    lines.extend(waiting);
     Ok(Report { json, text: lines.join("\n"), failed: false })
 }
 

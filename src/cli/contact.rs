@@ -154,7 +154,7 @@ async fn correct(
         ensure_welcome(home, &mut tx, workspace, new, person.id).await?;
         changed.address = new.clone();
     }
-    contact::change(&mut tx, std::slice::from_ref(&changed), home.clock.now()).await?;
+    contact::change(&mut tx, workspace.id, std::slice::from_ref(&changed), home.clock.now()).await?;
     tx.commit().await?;
     if changed.address.canonical() != person.address.canonical() {
         // Nobody would find what lies under the old address when the person leaves one day.

@@ -1,10 +1,11 @@
-//! `sendoff field add NAME TYPE | ls`
+//! `sendoff field add NAME TYPE | ls | index NAME | unindex NAME`
 
 use clap::Subcommand;
 
-use super::print::Report;
+use super::print::{Bar, Report};
 use crate::audience::field::{self, Field};
 use crate::audience::workspace::Workspace;
+use crate::audience::{contact, facet, segment};
 use crate::ground::error::{Message, Result};
 use crate::ground::installation::Installation;
 use crate::ground::text::Lang;
@@ -22,19 +23,59 @@ pub enum Command {
     },
     /// List the declared fields
     Ls,
+    /// Let segments find people by this field at once, however many there are
+    Index {
+        /// The field
+        name: String,
+    },
+    /// Let go of the index again, as soon as no segment needs it
+    Unindex {
+        /// The field
+        name: String,
+    },
 }
 
 /// Carries the command out.
 pub async fn run(home: &Installation, workspace: &Workspace, command: Command, lang: Lang) -> Result<Report> {
-    if let Command::Add { name, kind } = command {
-        let field = Field::declare(&name, &kind)?;
-        field::add(home, workspace.id, &field).await?;
-        return Ok(Report {
-            json: serde_json::json!({ "name": field.name, "type": field.kind.as_str(), "choices": field.choices }),
-            text: lang.say(&Message::new("field-added").with("name", &field.name).with("kind", field.kind)),
-            failed: false,
-        });
+    match command {
+        Command::Add { name, kind } => add(home, workspace, &name, &kind, lang).await,
+        Command::Ls => list(home, workspace, lang).await,
+        Command::Index { name } => index(home, workspace, &name, true, lang).await,
+        Command::Unindex { name } => index(home, workspace, &name, false, lang).await,
     }
+}
+
+async fn add(home: &Installation, workspace: &Workspace, name: &str, kind: &str, lang: Lang) -> Result<Report> {
+    let field = Field::declare(name, kind)?;
+    field::add(home, workspace.id, &field).await?;
+    Ok(Report {
+        json: serde_json::json!({ "name": field.name, "type": field.kind.as_str(), "choices": field.choices }),
+        text: lang.say(&Message::new("field-added").with("name", &field.name).with("kind", field.kind)),
+        failed: false,
+    })
+}
+
+async fn index(home: &Installation, workspace: &Workspace, name: &str, wanted: bool, lang: Lang) -> Result<Report> {
+    let fields = field::all(&mut *home.db.read().await?, workspace.id).await?;
+    let field = fields.iter().find(|field| field.name == name).ok_or_else(|| {
+        let known: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
+        Message::new("field-unknown").with("name", name).with("known", known.join(", ")).misuse()
+    })?;
+    if !facet::pin(home, workspace.id, field, wanted).await? {
+        return Err(Message::new("field-index-full").with("name", name).misuse());
+    }
+    let total = contact::count(&mut *home.db.read().await?, workspace.id).await?;
+    let mut bar = Bar::new(&lang.tr("field-indexing"), total.unsigned_abs());
+    segment::settle(home, workspace.id, |done| bar.set(done)).await?;
+    bar.finish();
+    Ok(Report {
+        json: serde_json::json!({ "name": name, "indexed": wanted }),
+        text: lang.say(&Message::new(if wanted { "field-indexed" } else { "field-unindexed" }).with("name", name)),
+        failed: false,
+    })
+}
+
+async fn list(home: &Installation, workspace: &Workspace, lang: Lang) -> Result<Report> {
     let fields = field::all(&mut *home.db.read().await?, workspace.id).await?;
     let rows =
         fields.iter().map(|f| serde_json::json!({ "name": f.name, "type": f.kind.as_str(), "choices": f.choices }));

@@ -8,11 +8,13 @@ use serde_json::json;
 use super::print::Report;
 use super::vigil::Vigil;
 use crate::campaign::state;
+use crate::ground::db::Conn;
 use crate::ground::error::{Message, Result};
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
 use crate::ground::text::Lang;
 use crate::mailer::shift::Mode;
+use crate::mailer::standing::{self, Standing};
 use crate::privacy::journal::Journal;
 use crate::report::summary;
 
@@ -49,6 +51,16 @@ async fn paused(home: &Installation) -> Result<BTreeSet<Id>> {
         .collect())
 }
 
+/// What the lanes of the workspaces that send are known for.
+async fn standings(conn: &mut Conn) -> Result<Vec<(String, Standing)>> {
+    let running = state::in_state(conn, state::State::Running).await?;
+    let mut standings = Vec::new();
+    for workspace in running.iter().map(|campaign| campaign.workspace).collect::<BTreeSet<_>>() {
+        standings.extend(standing::all(conn, workspace).await?);
+    }
+    Ok(standings)
+}
+
 /// What the campaigns came to.
 async fn told(home: &Installation, next: Option<i64>, lang: Lang) -> Result<Report> {
     let mut conn = home.db.read().await?;
@@ -59,6 +71,9 @@ async fn told(home: &Installation, next: Option<i64>, lang: Lang) -> Result<Repo
             rows.push(json!({ "name": campaign.name, "summary": summary, "reason": campaign.reason.as_deref().map(|r| lang.recall(r)) }));
             lines.push(super::campaign::line(&campaign, &summary, lang));
         }
+    }
+    for (lane, standing) in standings(&mut conn).await? {
+        lines.extend(standing.reason.map(|reason| format!("{lane}: {}", lang.recall(&reason))));
     }
     if let Some(at) = next {
         lines.push(lang.say(&Message::new("mail-waiting").with("time", super::print::time(at))));

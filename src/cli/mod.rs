@@ -3,11 +3,13 @@
 pub mod args;
 pub mod brand;
 pub mod campaign;
+pub mod cap;
 pub mod contact;
 pub mod demo;
 pub mod export;
 pub mod field;
 pub mod import;
+pub mod lane;
 pub mod list;
 pub mod log;
 pub mod mail;
@@ -89,6 +91,7 @@ async fn command(home: &Installation, cli: Cli, lang: Lang) -> Result<Report> {
         Command::Import(args) => import::run(home, &workspace?, args, lang, cli.json).await,
         Command::Segment { command } => segment::run(home, &workspace?, command, lang).await,
         Command::Relay { command } => relay::run(home, &workspace?, command).await,
+        Command::Lane { command } => lane::run(home, &workspace?, command, lang).await,
         Command::Brand { command } => brand::run(home, &workspace?, command).await,
         Command::Campaign { command: campaign::Command::Show { name, watch: true } } => {
             watch::run(home, &workspace?, &name, lang, cli.json).await

@@ -59,6 +59,16 @@ pub fn columns() -> usize {
     80
 }
 
+/// Whether someone watches who would rather see something soon.
+pub fn is_watched() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+/// A line for whoever watches, until the answer comes.
+pub fn passing(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
 /// A progress bar with a rate and an end time on standard error; silent when that is no terminal.
 pub struct Bar {
     label: String,

@@ -1,38 +1,58 @@
 //! `sendoff relay`: where letters go.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::cap::{self, Limits};
 use super::print::Report;
 use crate::audience::workspace::Workspace;
 use crate::ground::error::{Error, Message, Result};
+use crate::ground::id::Id;
 use crate::ground::installation::Installation;
 use crate::ground::setting::{self, Setting};
 use crate::ground::text::Lang;
+use crate::mailer::allowance::{self, Gate};
 use crate::mailer::folder::Folder;
-use crate::mailer::relay::{self, CONNECTIONS, Kind, Relay};
+use crate::mailer::relay::{self, Kind, MAIN, Relay, parse_sender};
 use crate::mailer::session::Session;
 use crate::mailer::target::Target;
 use crate::mailer::timer::Timers;
 
-/// What to do with the relay.
+/// What to do with relays.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Choose where letters go
+    /// Add a relay or change one
     Set {
-        /// The kind of relay.
-        #[command(subcommand)]
-        choice: Choice,
+        /// Its name; `smtp`, `capture` and `file` stand for the main relay of this kind
+        name: String,
+        /// smtp://…, smtps://…, `capture` or `file:DIR`; without it the relay keeps its target and what is not named here
+        target: Option<String>,
+        /// How letters go through it.
+        #[command(flatten)]
+        traits: Traits,
     },
     /// Choose where letters go, without the word `set`.
     #[command(flatten)]
     Choice(Choice),
-    /// Show where letters go
-    Show,
+    /// List the relays
+    Ls,
+    /// Show a relay
+    Show {
+        /// The relay; the main one when none is named
+        name: Option<String>,
+    },
+    /// Remove a relay
+    Rm {
+        /// The relay
+        name: String,
+    },
     /// Connect, sign in, say goodbye; nothing is sent
-    Test,
+    Test {
+        /// The relay; the main one when none is named
+        name: Option<String>,
+    },
 }
 
 /// A kind of relay.
@@ -42,35 +62,65 @@ pub enum Choice {
     Smtp {
         /// `smtp://…`, `smtp://…?tls=required` or `smtps://…`.
         url: String,
-        /// How fast.
+        /// How letters go through it.
         #[command(flatten)]
-        pace: Pace,
+        traits: Traits,
     },
     /// The inbox of this installation: letters are kept, none is sent
     Capture {
-        /// How fast.
+        /// How letters go through it.
         #[command(flatten)]
-        pace: Pace,
+        traits: Traits,
     },
     /// Files in a folder, one a letter
     File {
         /// The folder.
         dir: PathBuf,
-        /// How fast.
+        /// How letters go through it.
         #[command(flatten)]
-        pace: Pace,
+        traits: Traits,
     },
 }
 
-/// How fast letters go out.
-#[derive(Debug, Args)]
-pub struct Pace {
-    /// Connections at a time
-    #[arg(long, value_name = "N", default_value_t = CONNECTIONS)]
-    pub connections: u32,
-    /// Letters a second over all connections; without it as fast as it goes
+/// How letters go through a relay.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Traits {
+    /// Connections at a time of each mailer
     #[arg(long, value_name = "N")]
-    pub rate: Option<f64>,
+    pub connections: Option<u32>,
+    /// What may leave.
+    #[command(flatten)]
+    pub limits: Limits,
+    /// Its share among the relays that may carry a letter
+    #[arg(long, value_name = "N")]
+    pub weight: Option<u32>,
+    /// Use it only while no other relay can carry a letter
+    #[arg(long, value_name = "true|false", num_args = 0..=1, default_missing_value = "true")]
+    pub spare: Option<bool>,
+    /// Marked letters that a connection may hold; more is faster, and more are uncertain after a crash
+    #[arg(long, value_name = "N")]
+    pub ahead: Option<u32>,
+    /// A sender address or domain that it carries, and that only relays bound to it carry; `none` unbinds
+    #[arg(long = "for", value_name = "SENDER")]
+    pub senders: Vec<String>,
+}
+
+impl Traits {
+    fn apply(&self, before: Relay) -> Result<Relay> {
+        let named = self.senders.iter().filter(|sender| *sender != "none");
+        Ok(Relay {
+            connections: self.connections.unwrap_or(before.connections),
+            cap: self.limits.apply(before.cap),
+            weight: self.weight.unwrap_or(before.weight),
+            spare: self.spare.unwrap_or(before.spare),
+            ahead: self.ahead.unwrap_or(before.ahead),
+            senders: match self.senders.is_empty() {
+                true => before.senders,
+                false => named.map(|sender| parse_sender(sender)).collect::<Result<_>>()?,
+            },
+            ..before
+        })
+    }
 }
 
 /// Runs the command.
@@ -78,33 +128,114 @@ pub async fn run(home: &Installation, workspace: &Workspace, command: Command) -
     let language = setting::get(&mut *home.db.read().await?, Setting::Language).await?;
     let lang = language.parse().unwrap_or(Lang::En);
     match command {
-        Command::Set { choice } | Command::Choice(choice) => set(home, workspace, choice, lang).await,
-        Command::Show => show(&current(home, workspace).await?, lang),
-        Command::Test => test(home, &current(home, workspace).await?, lang).await,
+        Command::Set { name, target, traits } => {
+            let relay = read(home, workspace.id, &name, target.as_deref(), &traits).await?;
+            set(home, workspace.id, &relay, lang).await
+        }
+        Command::Choice(choice) => {
+            let (kind, traits) = match choice {
+                Choice::Smtp { url, traits } => (smtp(&url)?, traits),
+                Choice::Capture { traits } => (Kind::Capture, traits),
+                Choice::File { dir, traits } => (Kind::Folder(prepare(&dir)?), traits),
+            };
+            set(home, workspace.id, &traits.apply(Relay::to(kind))?, lang).await
+        }
+        Command::Ls => list(home, workspace.id, lang).await,
+        Command::Show { name } => {
+            let relay = find(home, workspace.id, name.as_deref()).await?;
+            Ok(Report { json: facts(&relay), text: describe(home, workspace.id, &relay, lang).await?, failed: false })
+        }
+        Command::Rm { name } => remove(home, workspace.id, &name, lang).await,
+        Command::Test { name } => test(home, &find(home, workspace.id, name.as_deref()).await?, lang).await,
     }
 }
 
-async fn set(home: &Installation, workspace: &Workspace, choice: Choice, lang: Lang) -> Result<Report> {
-    let (kind, pace) = match choice {
-        Choice::Smtp { url, pace } => (Kind::Smtp(Box::new(Target::parse(&url)?)), pace),
-        Choice::Capture { pace } => (Kind::Capture, pace),
-        Choice::File { dir, pace } => (Kind::Folder(prepare(&dir)?), pace),
+/// The relay as it is to be: a new target begins anew, otherwise only what is named changes.
+async fn read(home: &Installation, workspace: Id, name: &str, target: Option<&str>, traits: &Traits) -> Result<Relay> {
+    let (name, kind) = match (name, target) {
+        ("smtp", Some(url)) => (MAIN, smtp(url)?),
+        ("capture", None) => (MAIN, Kind::Capture),
+        ("file", Some(dir)) => (MAIN, Kind::Folder(prepare(Path::new(dir))?)),
+        ("smtp" | "capture" | "file", _) => return Err(Message::new("relay-word").with("name", name).misuse()),
+        (name, None) => return traits.apply(find(home, workspace, Some(name)).await?),
+        (name, Some("capture")) => (name, Kind::Capture),
+        (name, Some(target)) => match target.strip_prefix("file:") {
+            Some(dir) => (name, Kind::Folder(prepare(Path::new(dir))?)),
+            None => (name, smtp(target)?),
+        },
     };
-    let relay = Relay { kind, connections: pace.connections, rate: pace.rate };
-    let mut tx = home.db.write().await?;
-    relay::set(home, &mut tx, workspace.id, &relay).await?;
-    tx.commit().await?;
-    show(&relay, lang)
+    traits.apply(Relay { name: name.to_owned(), ..Relay::to(kind) })
 }
 
-fn show(relay: &Relay, lang: Lang) -> Result<Report> {
-    let json = json!({
-        "kind": relay.kind.as_str(),
-        "target": relay.kind.to_string(),
-        "connections": relay.connections,
-        "rate": relay.rate,
-    });
-    Ok(Report { json, text: lang.say(&relay.describe()), failed: false })
+fn smtp(url: &str) -> Result<Kind> {
+    Ok(Kind::Smtp(Box::new(Target::parse(url)?)))
+}
+
+async fn set(home: &Installation, workspace: Id, relay: &Relay, lang: Lang) -> Result<Report> {
+    let mut tx = home.db.write().await?;
+    relay::set(home, &mut tx, workspace, relay).await?;
+    tx.commit().await?;
+    let relay = find(home, workspace, Some(&relay.name)).await?;
+    Ok(Report { json: facts(&relay), text: describe(home, workspace, &relay, lang).await?, failed: false })
+}
+
+async fn list(home: &Installation, workspace: Id, lang: Lang) -> Result<Report> {
+    let relays = relay::all(home, &mut *home.db.read().await?, workspace).await?;
+    let mut lines = Vec::new();
+    for relay in &relays {
+        lines.push(describe(home, workspace, relay, lang).await?);
+    }
+    Ok(Report { json: Value::Array(relays.iter().map(facts).collect()), text: lines.join("\n"), failed: false })
+}
+
+async fn remove(home: &Installation, workspace: Id, name: &str, lang: Lang) -> Result<Report> {
+    let relay = find(home, workspace, Some(name)).await?;
+    let mut tx = home.db.write().await?;
+    relay::remove(&mut tx, &relay).await?;
+    let left = relay::all(home, &mut tx, workspace).await?;
+    tx.commit().await?;
+    let left: Vec<_> = left.into_iter().map(|relay| relay.name).collect();
+    Ok(Report {
+        json: json!({ "relay": name, "removed": true, "left": left }),
+        text: lang.say(&Message::new("relay-removed").with("name", name).with("left", left.join(", "))),
+        failed: false,
+    })
+}
+
+fn facts(relay: &Relay) -> Value {
+    let mut json = cap::json(&relay.cap);
+    json["name"] = relay.name.as_str().into();
+    json["kind"] = relay.kind.as_str().into();
+    json["target"] = relay.kind.to_string().into();
+    json["connections"] = relay.connections.into();
+    json["weight"] = relay.weight.into();
+    json["spare"] = relay.spare.into();
+    json["ahead"] = relay.ahead.into();
+    json["for"] = relay.senders.iter().map(|sender| masked(sender)).collect::<Vec<_>>().into();
+    json
+}
+
+async fn describe(home: &Installation, workspace: Id, relay: &Relay, lang: Lang) -> Result<String> {
+    let account = allowance::get(&mut *home.db.read().await?, workspace, Gate::Relay(relay.id)).await?;
+    let cap = crate::campaign::cap::Cap { rate: None, ..relay.cap };
+    let spare = relay.spare.then(|| lang.tr("relay-spare"));
+    let weight = (relay.weight != 1).then(|| lang.say(&Message::new("relay-share").with("weight", relay.weight)));
+    let ahead = (relay.ahead != 1).then(|| lang.say(&Message::new("relay-holds").with("ahead", relay.ahead)));
+    let senders: Vec<_> = relay.senders.iter().map(|sender| masked(sender)).collect();
+    let bound =
+        (!senders.is_empty()).then(|| lang.say(&Message::new("relay-bound").with("senders", senders.join(", "))));
+    let limits = Some(cap::text(&cap, account.today(&cap, home.clock.now()), lang)).filter(|text| !text.is_empty());
+    let more: Vec<_> = [limits, spare, weight, ahead, bound].into_iter().flatten().collect();
+    let first = format!("{}: {}", relay.name, lang.say(&relay.describe()));
+    Ok(if more.is_empty() { first } else { format!("{first}\n    {}", more.join(", ")) })
+}
+
+/// A bound sender as it may be shown: an address is masked, a domain is not.
+fn masked(sender: &str) -> String {
+    match crate::audience::address::Address::parse(sender) {
+        Ok(address) => address.to_string(),
+        Err(_) => sender.to_owned(),
+    }
 }
 
 async fn test(home: &Installation, relay: &Relay, lang: Lang) -> Result<Report> {
@@ -141,11 +272,16 @@ async fn greet(target: &Target, timers: &Timers, lang: Lang) -> Result<Report> {
     Ok(Report { json, text, failed: false })
 }
 
-async fn current(home: &Installation, workspace: &Workspace) -> Result<Relay> {
-    relay::get(home, &mut *home.db.read().await?, workspace.id).await
+/// The relay of this name, or the main one.
+async fn find(home: &Installation, workspace: Id, name: Option<&str>) -> Result<Relay> {
+    let mut conn = home.db.read().await?;
+    match name {
+        Some(name) => relay::need(home, &mut conn, workspace, name).await,
+        None => relay::get(home, &mut conn, workspace).await,
+    }
 }
 
-fn prepare(dir: &std::path::Path) -> Result<PathBuf> {
+fn prepare(dir: &Path) -> Result<PathBuf> {
     std::fs::create_dir_all(dir).map_err(Error::io(dir.display()))?;
     std::path::absolute(dir).map_err(Error::io(dir.display()))
 }

@@ -3,8 +3,9 @@
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::print::Report;
+use super::print::{self, Bar, Report};
 use crate::audience::address::Address;
+use crate::audience::contact;
 use crate::audience::segment::{self, Finding, Standing, Tree, shorten};
 use crate::audience::workspace::Workspace;
 use crate::ground::error::{Message, Result};
@@ -25,6 +26,9 @@ pub enum Command {
     Count {
         /// The segment
         name: String,
+        /// Answer at once from some thousands of people; exact where there are few
+        #[arg(long)]
+        estimate: bool,
     },
     /// Say why a person is in a segment or not, condition by condition
     Explain {
@@ -44,7 +48,7 @@ const WIDEST: usize = 200;
 pub async fn run(home: &Installation, workspace: &Workspace, command: Command, lang: Lang) -> Result<Report> {
     match command {
         Command::Save { name, expression } => save(home, workspace, &name, &expression, lang).await,
-        Command::Count { name } => count(home, workspace, &name, lang).await,
+        Command::Count { name, estimate } => count(home, workspace, &name, estimate, lang).await,
         Command::Explain { name, address } => explain(home, workspace, &name, &address, lang).await,
         Command::Ls => list(home, workspace, lang).await,
     }
@@ -52,6 +56,10 @@ pub async fn run(home: &Installation, workspace: &Workspace, command: Command, l
 
 async fn save(home: &Installation, workspace: &Workspace, name: &str, expression: &str, lang: Lang) -> Result<Report> {
     let saved = segment::save(home, workspace.id, name, expression).await?;
+    let total = contact::count(&mut *home.db.read().await?, workspace.id).await?;
+    let mut bar = Bar::new(&lang.tr("field-indexing"), total.unsigned_abs());
+    segment::settle(home, workspace.id, |done| bar.set(done)).await?;
+    bar.finish();
     Ok(Report {
         json: json!({ "segment": saved.name, "expression": saved.expression }),
         text: lang.say(&Message::new("segment-saved").with("name", saved.name)),
@@ -59,7 +67,17 @@ async fn save(home: &Installation, workspace: &Workspace, name: &str, expression
     })
 }
 
-async fn count(home: &Installation, workspace: &Workspace, name: &str, lang: Lang) -> Result<Report> {
+async fn count(home: &Installation, workspace: &Workspace, name: &str, estimate: bool, lang: Lang) -> Result<Report> {
+    if (estimate || print::is_watched())
+        && let Some(about) = segment::estimate(home, workspace.id, name).await?
+    {
+        let text = lang.say(&Message::new("segment-estimate").with("count", about));
+        if estimate {
+            let json = json!({ "segment": name, "count": about, "estimate": true });
+            return Ok(Report { json, text, failed: false });
+        }
+        print::passing(&text);
+    }
     let count = segment::count(home, workspace.id, name).await?;
     Ok(Report {
         json: json!({ "segment": name, "count": count }),

@@ -1,12 +1,15 @@
 //! Table `event`: what came back from people. Rows are added in batches and only while the delivery
 //! they belong to exists; when the person goes, their numbers move into the tally.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::json;
 use sqlx::Row;
 
+use crate::audience::contact::{self, Seen};
 use crate::campaign::tally;
 use crate::ground::clock::Millis;
+use crate::ground::db::many::{column, whole};
 use crate::ground::db::{Conn, Sql};
 use crate::ground::error::Result;
 use crate::ground::id::{Id, Ids};
@@ -39,21 +42,30 @@ pub struct Hit {
 pub async fn add(conn: &mut Conn, ids: &Ids, hits: &[Hit]) -> Result<u64> {
     let mut written = 0;
     for some in hits.chunks(500) {
+        let row = |hit: &Hit| json!([ids.next(), hit.delivery, hit.kind.as_str(), hit.position, hit.at]);
+        let rows: Vec<_> = some.iter().map(row).collect();
         let mut sql = Sql::new(
-            "insert into event (id, workspace_id, campaign_id, delivery_id, contact_id, kind, position, at) \
-             select v.column1, d.workspace_id, d.campaign_id, d.id, d.contact_id, v.column3, v.column4, v.column5 from (values ",
+            "insert into event (id, workspace_id, campaign_id, delivery_id, contact_id, kind, position, at) select ",
         );
-        for (index, hit) in some.iter().enumerate() {
-            sql.push(if index == 0 { "(cast(" } else { ", (cast(" });
-            sql.bind(ids.next()).push(" as bigint), cast(").bind(hit.delivery).push(" as bigint), cast(");
-            sql.bind(hit.kind.to_string()).push(" as text), cast(").bind(hit.position).push(" as integer), cast(");
-            sql.bind(hit.at).push(" as bigint))");
+        sql.push(&whole(0)).push(", d.workspace_id, d.campaign_id, d.id, d.contact_id, ").push(&column(2));
+        sql.push(", cast(").push(&column(3)).push(" as integer), ").push(&whole(4)).push(" from ").table(conn, &rows);
+        sql.push(" join delivery d on d.id = ").push(&whole(1)).push(
+            " where not exists \
+             (select 1 from subscription s where s.contact_id = d.contact_id and s.state = 'restricted') \
+             returning contact_id, kind, at",
+        );
+        let rows = sql.all(conn).await?;
+        written += rows.len() as u64;
+        let mut seen: BTreeMap<Id, Seen> = BTreeMap::new();
+        for row in rows {
+            let last = seen.entry(row.get(0)).or_default();
+            let at: Millis = row.get(2);
+            match row.get::<String, _>(1).parse()? {
+                Kind::Open => last.opened_at = last.opened_at.max(Some(at)),
+                Kind::Click => last.clicked_at = last.clicked_at.max(Some(at)),
+            }
         }
-        sql.push(
-            ") as v join delivery d on d.id = v.column2 where not exists \
-             (select 1 from subscription s where s.contact_id = d.contact_id and s.state = 'restricted')",
-        );
-        written += sql.run(conn).await?;
+        contact::see(conn, &seen).await?;
     }
     Ok(written)
 }
@@ -79,12 +91,12 @@ pub async fn count_clicked(conn: &mut Conn, campaign: Id) -> Result<i64> {
 }
 
 /// Moves a person's events, for one list or all, into the tally and removes the rows.
-pub async fn forget(conn: &mut Conn, contact: Id, list: Option<Id>) -> Result<()> {
+pub async fn forget(conn: &mut Conn, person: Id, list: Option<Id>) -> Result<()> {
     let rows = sqlx::query(
         "delete from event where contact_id = $1 and ($2 = 0 or campaign_id in (select id from campaign where list_id = $2)) \
          returning campaign_id, delivery_id, kind, position",
     )
-    .bind(contact)
+    .bind(person)
     .bind(list.unwrap_or(0))
     .fetch_all(&mut *conn)
     .await?;
@@ -105,5 +117,9 @@ pub async fn forget(conn: &mut Conn, contact: Id, list: Option<Id>) -> Result<()
     for (campaign, _, kind, position) in seen {
         *counts.entry((campaign, kind, position)).or_default() += 1;
     }
-    tally::absorb(conn, &counts).await
+    tally::absorb(conn, &counts).await?;
+    match list {
+        Some(_) => contact::look_back(conn, person).await,
+        None => Ok(()),
+    }
 }

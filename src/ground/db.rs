@@ -10,24 +10,27 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::Stream;
-use sqlx::any::{AnyArguments, AnyConnectOptions, AnyPoolOptions, AnyRow};
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::pool::PoolConnection;
-use sqlx::{Any, AnyPool, Arguments, ConnectOptions, Connection, Executor, SqlSafeStr};
+use sqlx::{Any, AnyPool, ConnectOptions, Connection, Executor, SqlSafeStr};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::clock::Millis;
 use super::error::{Message, Result};
-use super::failpoint::{self, Sabotage};
 use super::sync;
 use standing::Errand;
 
 pub mod copy;
+pub mod index;
+pub mod many;
 mod scrub;
+mod sql;
 pub mod standing;
 pub mod table;
 pub mod value;
+
+pub use sql::{Sql, holding, sharing};
 
 /// A connection to either database.
 pub type Conn = sqlx::AnyConnection;
@@ -36,6 +39,8 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "first tables", include_str!("../../migrations/0001_first_tables.sql")),
     (2, "sending", include_str!("../../migrations/0002_sending.sql")),
     (3, "time", include_str!("../../migrations/0003_time.sql")),
+    (4, "data", include_str!("../../migrations/0004_data.sql")),
+    (5, "lanes", include_str!("../../migrations/0005_lanes.sql")),
     (6, "nodes", include_str!("../../migrations/0006_nodes.sql")),
     (10, "relocation", include_str!("../../migrations/0010_relocation.sql")),
 ];
@@ -142,11 +147,16 @@ impl Db {
 
     /// Brings the tables up to date.
     pub async fn migrate(&self) -> Result<()> {
-        // On SQLite a key of this type is the row's place in the table, with no index beside it.
-        let key = if self.dialect == Dialect::Sqlite { "integer" } else { "bigint" };
         let steps = MIGRATIONS.iter().map(|(version, name, text)| {
-            let text = sqlx::AssertSqlSafe(text.replace("{key}", key)).into_sql_str();
-            Migration::new(*version, (*name).into(), MigrationType::Simple, text, false)
+            let step = Migration::new(*version, (*name).into(), MigrationType::Simple, text.into_sql_str(), false);
+            match self.dialect {
+                // A key by any other name would be an index beside the table. The checksum is that of the text.
+                Dialect::Sqlite => {
+                    let sql = text.replace("bigint primary key", "integer primary key");
+                    Migration { sql: sqlx::AssertSqlSafe(sql).into_sql_str(), ..step }
+                }
+                Dialect::Postgres => step,
+            }
         });
         // SQLite has no advisory lock: hold the writer's turn of this process and let a second
         // process meet the file lock instead of a half-made table.
@@ -182,24 +192,6 @@ impl Db {
     /// A transaction that means to write. Refused while the store is carried elsewhere.
     pub async fn write(&self) -> Result<Tx> {
         self.write_for(Errand::Work).await
-    }
-
-    /// What stands around a select of keys so that it takes rows which no other worker holds:
-    /// `where id` … select … .
-    pub fn claim(&self) -> (&'static str, &'static str) {
-        match self.dialect {
-            Dialect::Sqlite => ("in (", ")"),
-            Dialect::Postgres => ("= any(array(", " for update skip locked))"),
-        }
-    }
-
-    /// What ends a select whose rows must stay as they are until the transaction ends. SQLite has
-    /// one writer and needs no word for it.
-    pub fn hold(&self) -> &'static str {
-        match self.dialect {
-            Dialect::Sqlite => "",
-            Dialect::Postgres => " for update",
-        }
     }
 
     /// The time by the database's own clock in ms since 1970 UTC, as it is when the expression is
@@ -297,119 +289,19 @@ fn session(dialect: Dialect) -> &'static str {
 }
 
 const NO_SAMPLES: &[&str] = &[
-    "alter table contact alter column address set statistics 0",
-    "alter table contact alter column canonical set statistics 0",
-    "alter table contact alter column fields set statistics 0",
-    "alter table contact alter column folded set statistics 0",
-    "alter table delivery alter column reply set statistics 0",
-    "alter table delivery alter column snapshot set statistics 0",
+    "alter table contact alter column address set statistics 0, \
+     alter column canonical set statistics 0, alter column fields set statistics 0, \
+     alter column folded set statistics 0, alter column text_1 set statistics 0, \
+     alter column text_2 set statistics 0, alter column text_3 set statistics 0, \
+     alter column text_4 set statistics 0, alter column text_5 set statistics 0, \
+     alter column text_6 set statistics 0, alter column text_7 set statistics 0, \
+     alter column text_8 set statistics 0, alter column number_1 set statistics 0, \
+     alter column number_2 set statistics 0, alter column number_3 set statistics 0, \
+     alter column number_4 set statistics 0, alter column number_5 set statistics 0, \
+     alter column number_6 set statistics 0, alter column number_7 set statistics 0, \
+     alter column number_8 set statistics 0",
+    "alter table delivery alter column reply set statistics 0, alter column snapshot set statistics 0",
 ];
-
-/// SQL put together at run time whose values are always bound; numbers its own placeholders.
-/// Text pushed must come from the source, never from a user.
-#[derive(Default)]
-pub struct Sql {
-    text: String,
-    args: AnyArguments,
-    count: usize,
-}
-
-impl Sql {
-    /// Starts with a piece of statement.
-    pub fn new(text: &str) -> Self {
-        Self { text: text.to_owned(), ..Self::default() }
-    }
-
-    /// Appends a piece of statement; placeholders come from [`Sql::bind`] alone.
-    pub fn push(&mut self, text: &str) -> &mut Self {
-        debug_assert!(!text.contains('$'), "a placeholder pushed by hand: {text}");
-        self.text.push_str(text);
-        self
-    }
-
-    /// Appends a placeholder for the value.
-    pub fn bind<T>(&mut self, value: T) -> &mut Self
-    where
-        T: for<'q> sqlx::Encode<'q, Any> + sqlx::Type<Any> + Send + 'static,
-    {
-        self.args.add(value).expect("the six portable types always encode");
-        self.count += 1;
-        self.text.push('$');
-        self.text.push_str(&self.count.to_string());
-        self
-    }
-
-    /// Appends a last piece, where a caller is asked for one.
-    pub fn end_with(&mut self, text: &str) {
-        self.push(text);
-    }
-
-    /// Appends placeholders for the values, separated by commas.
-    pub fn bind_all<T>(&mut self, values: impl IntoIterator<Item = T>) -> &mut Self
-    where
-        T: for<'q> sqlx::Encode<'q, Any> + sqlx::Type<Any> + Send + 'static,
-    {
-        for (index, value) in values.into_iter().enumerate() {
-            if index > 0 {
-                self.push(", ");
-            }
-            self.bind(value);
-        }
-        self
-    }
-
-    /// The statement so far, for tests that look at it.
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// Number of values bound so far; databases take at most 32,766.
-    pub fn bound(&self) -> usize {
-        self.count
-    }
-
-    /// Runs the statement and returns the number of rows it touched.
-    pub async fn run(&mut self, conn: &mut Conn) -> Result<u64> {
-        Ok(self.take(conn).execute(conn).await?.rows_affected())
-    }
-
-    /// All rows.
-    pub async fn all(&mut self, conn: &mut Conn) -> Result<Vec<AnyRow>> {
-        Ok(self.take(conn).fetch_all(conn).await?)
-    }
-
-    /// The first row, if any.
-    pub async fn first(&mut self, conn: &mut Conn) -> Result<Option<AnyRow>> {
-        Ok(self.take(conn).fetch_optional(conn).await?)
-    }
-
-    /// The rows one by one as they come, for tables of any size.
-    pub fn stream<'c>(
-        &mut self,
-        conn: &'c mut Conn,
-    ) -> impl Stream<Item = std::result::Result<AnyRow, sqlx::Error>> + Unpin + Send + 'c {
-        self.take(conn).fetch(conn)
-    }
-
-    /// The one use of `AssertSqlSafe`: every value is bound, and text comes from the source alone.
-    fn take(&mut self, conn: &Conn) -> sqlx::query::Query<'static, Any, AnyArguments> {
-        let built = std::mem::take(self);
-        // SQLite compares each `$n` with all before it: seconds for thousands. Ours stand in order.
-        let text = if conn.backend_name() == "SQLite" { unnumbered(&built.text) } else { built.text };
-        sqlx::query_with(sqlx::AssertSqlSafe(text), built.args).persistent(built.count <= 64)
-    }
-}
-
-/// The text with `?` for each `$n`.
-fn unnumbered(text: &str) -> String {
-    let mut parts = text.split('$');
-    let mut plain = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        plain.push('?');
-        plain.push_str(part.trim_start_matches(|c: char| c.is_ascii_digit()));
-    }
-    plain
-}
 
 /// Whether the statement failed because a unique rule was broken. SQLite names no constraint, so
 /// an insert must have one unique rule that a user can break.

@@ -3,11 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::dispatch::Terms;
 use super::fault::Fault;
 use super::grouping::Grouping;
 use super::lease::Pulse;
+use super::limits::Limits;
+use super::purse::Purse;
+use super::relay::Relay;
 use super::session::Session;
-use super::shift::Gate;
+use super::shift::{Gate, Shift};
 use super::throttle::Throttle;
 use super::timer::Timers;
 use super::trouble::Trouble;
@@ -15,13 +19,11 @@ use super::way::{End, Way};
 use super::writer::Writer;
 use crate::campaign::delivery::{Claimed, Outcome, State};
 use crate::ground::clock::Millis;
+use crate::ground::error::Result;
 use crate::ground::failpoint;
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
 use crate::ground::metric;
-
-/// The lane of every letter as metrics name it, as long as there is one.
-const LANE: &str = "all";
 
 /// What the workers of one relay share.
 pub struct Bench {
@@ -35,8 +37,12 @@ pub struct Bench {
     pub pulse: Pulse,
     /// Where messages go.
     pub way: Way,
+    /// What holds for the lanes and the workspace.
+    pub limits: Arc<Limits>,
+    /// What may leave through the relay.
+    pub purse: Purse,
     /// The pace of the relay.
-    pub throttle: Throttle,
+    throttle: Throttle,
     /// The timers of the dialogue.
     pub timers: Timers,
     /// Distance of the first repeat, in ms.
@@ -58,6 +64,35 @@ pub struct Bench {
 }
 
 impl Bench {
+    /// The bench of a relay, its way open.
+    pub async fn open(
+        shift: &Shift,
+        relay: &Relay,
+        terms: &Terms,
+        writer: &Writer,
+        limits: Arc<Limits>,
+    ) -> Result<Self> {
+        Ok(Self {
+            home: shift.home.clone(),
+            mailer: shift.lease(),
+            label: relay.kind.label(),
+            pulse: shift.pulse(),
+            way: Way::open(&shift.home, relay).await?,
+            purse: limits.purse_of(relay),
+            limits,
+            throttle: Throttle::default(),
+            timers: Timers::scaled(terms.timers / 100.0),
+            retry_base: terms.retry_base,
+            gate: shift.gate.clone(),
+            writer: writer.clone(),
+            trouble: shift.trouble(relay),
+            relay: relay.id,
+            ahead: relay.ahead as usize,
+            grouping: Grouping::default(),
+            in_hand: AtomicUsize::default(),
+        })
+    }
+
     /// True when no connection has a letter in hand.
     pub fn is_idle(&self) -> bool {
         self.in_hand.load(Ordering::Relaxed) == 0
@@ -66,28 +101,48 @@ impl Bench {
     /// Tells those who watch from outside that a letter is begun.
     pub fn begun(&self, claimed: &Claimed) {
         if claimed.attempts > 0 {
-            metric::retried(&self.label, LANE);
+            metric::retried(&self.label, &claimed.lane);
         }
     }
 
     /// Tells those who watch from outside how a try ended.
-    pub fn ended(&self, outcome: &Outcome) {
+    pub fn ended(&self, claimed: &Claimed, outcome: &Outcome) {
         let result = match outcome.state {
             State::Pending if outcome.tried => "deferred",
             State::Pending => "untried",
             state => state.as_str(),
         };
-        metric::answered(&self.label, LANE, result);
+        metric::answered(&self.label, &claimed.lane, result);
     }
 
-    /// Waits for its turn and for a session. False when there is no need of one.
-    pub async fn ready(&self, slot: &mut Option<Session>) -> Result<bool, Fault> {
-        self.throttle.pass().await;
+    /// Waits for the pace of the relay. False when the letter must not be begun now.
+    pub async fn pass(&self, claimed: &Claimed) -> bool {
+        self.throttle.pass(self.purse.cap().rate).await;
+        self.limits.is_open(claimed)
+    }
+
+    /// Takes back what was drawn for a letter that was not sent.
+    pub fn put_back(&self, claimed: &Claimed) {
+        self.limits.put_back(&claimed.lane, 1);
+        self.purse.put_back(1);
+    }
+
+    /// Opens a session where there is none and one is needed.
+    pub async fn connect(&self, slot: &mut Option<Session>) -> std::result::Result<(), Fault> {
         if let (End::Smtp(target), None) = (self.way.end(), &slot) {
             let session = Session::open(target, &self.timers).await?;
             *slot = Some(if self.grouping.is_trusted() { session } else { session.plainly() });
         }
         failpoint::reach("connected");
-        Ok(true)
+        Ok(())
+    }
+
+    /// True when the far end lets us in.
+    pub async fn answers(&self) -> bool {
+        let End::Smtp(target) = self.way.end() else { return true };
+        let Ok(mut session) = Session::open(target, &self.timers).await else { return false };
+        let sound = session.noop().await.is_ok();
+        session.quit().await;
+        sound
     }
 }

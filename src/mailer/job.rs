@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use tokio::sync::OwnedSemaphorePermit;
+
 use super::bench::Bench;
 use super::fault::Fault;
 use super::retry;
+use super::status::{self, Class};
 use super::wire::Reply;
 use crate::audience::address::Address;
 use crate::campaign::delivery::{Claimed, Mark, Outcome, State};
@@ -18,6 +21,8 @@ pub struct Job {
     pub claimed: Claimed,
     /// What makes the message.
     pub press: Arc<Press>,
+    /// Its place among the letters of its lane, where those are counted.
+    pub seat: Option<OwnedSemaphorePermit>,
 }
 
 impl Job {
@@ -55,11 +60,19 @@ impl Job {
         self.outcome(State::Skipped, Some(reason), true)
     }
 
-    /// What the relay's answer means: 2xx accepted, 4xx again later, 5xx a bounce of this delivery.
+    /// What the relay's answer means: 2xx accepted, 4xx again later, 5xx the end of this delivery,
+    /// and later still what names a fault of ours.
     /// 552 to a recipient is "too many", by the book of old (RFC 5321 §4.5.3.1.10).
     pub fn answered(&self, reply: &Reply, to_text: bool, bench: &Bench) -> Outcome {
         let mut outcome = self.outcome(State::Accepted, None, true);
         (outcome.code, outcome.reply) = (i32::from(reply.code), reply.text.clone());
+        if status::ours(reply).is_some() {
+            // A fault of ours: the try does not count, and whoever mends it resumes the lane.
+            (outcome.state, outcome.tried) = (State::Pending, false);
+            outcome.due_at = bench.home.clock.now() + bench.retry_base;
+            outcome.reason = Some("policy".to_owned());
+            return outcome;
+        }
         match reply.code {
             200..=299 => {}
             code if reply.is_transient() || (code == 552 && !to_text) => {
@@ -71,7 +84,10 @@ impl Job {
                     None => (outcome.state, outcome.reason) = (State::Rejected, Some("gave-up".to_owned())),
                 }
             }
-            _ => (outcome.state, outcome.reason) = (State::Rejected, Some("bounce".to_owned())),
+            _ => {
+                let why = if status::class(reply) == Class::Hard { "bounce" } else { "refused" };
+                (outcome.state, outcome.reason) = (State::Rejected, Some(why.to_owned()));
+            }
         }
         outcome
     }
@@ -90,6 +106,7 @@ impl Job {
         let mut outcome = self.outcome(State::Pending, None, true);
         outcome.tried = false;
         outcome.due_at = bench.home.clock.now();
+        bench.put_back(&self.claimed);
         outcome
     }
 }

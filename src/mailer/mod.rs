@@ -1,22 +1,29 @@
 //! The way out: claim, last word, SMTP, result.
 
+pub mod allowance;
 pub mod beat;
 pub mod bench;
 pub mod capture;
+pub mod choice;
 pub mod dispatch;
 pub mod extension;
 pub mod fault;
+pub mod feed;
 pub mod folder;
 pub mod grouping;
 pub mod job;
 pub mod lease;
+pub mod limits;
 pub mod maillog;
 pub mod post;
+pub mod purse;
 pub mod reconcile;
 pub mod relay;
 pub mod retry;
 pub mod session;
 pub mod shift;
+pub mod standing;
+pub mod status;
 pub mod target;
 pub mod text;
 pub mod throttle;

@@ -6,18 +6,29 @@ use std::fmt;
 use std::path::PathBuf;
 
 use sqlx::Row;
+use sqlx::any::AnyRow;
 
 use super::target::{Target, is_helo};
+use crate::audience::address::Address;
+use crate::campaign::cap::Cap;
+use crate::campaign::lane::check_name;
 use crate::ground::db::{Conn, Sql};
 use crate::ground::error::{Message, Result};
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
 use crate::ground::setting::{self, Setting};
 
+/// The relay that is meant when none is named.
+pub const MAIN: &str = "main";
+
 /// Connections to a relay that was not told otherwise.
 pub const CONNECTIONS: u32 = 4;
 
 const MOST_CONNECTIONS: u32 = 1_000;
+
+const MOST_AHEAD: u32 = 100;
+
+const MOST_WEIGHT: u32 = 1_000;
 
 /// What a relay is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,17 +44,29 @@ pub enum Kind {
 /// Where messages go, and how fast.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Relay {
+    /// Its number, which deliveries remember; 0 until it is written.
+    pub id: Id,
+    /// Its name in the workspace.
+    pub name: String,
     /// What it is.
     pub kind: Kind,
-    /// Connections at a time, 1 to 1,000.
+    /// Connections at a time, 1 to 1,000, of each mailer.
     pub connections: u32,
-    /// Messages a second over all connections; `None` is as fast as it goes.
-    pub rate: Option<f64>,
+    /// What may leave through it, over all mailers.
+    pub cap: Cap,
+    /// Its share among the relays that may carry a letter, 1 to 1,000.
+    pub weight: u32,
+    /// True when it carries only while no other can.
+    pub spare: bool,
+    /// Marked deliveries that a connection may hold, 1 to 100.
+    pub ahead: u32,
+    /// Addresses (canonical) and domains whose letters go through it, and through no unbound relay.
+    pub senders: Vec<String>,
 }
 
 impl Default for Relay {
     fn default() -> Self {
-        Self { kind: Kind::Capture, connections: CONNECTIONS, rate: None }
+        Self::to(Kind::Capture)
     }
 }
 
@@ -95,70 +118,140 @@ impl fmt::Display for Kind {
 }
 
 impl Relay {
+    /// The main relay, to some end, with nothing else set.
+    pub fn to(kind: Kind) -> Self {
+        Self {
+            id: 0,
+            name: MAIN.to_owned(),
+            kind,
+            connections: CONNECTIONS,
+            cap: Cap::default(),
+            weight: 1,
+            spare: false,
+            ahead: 1,
+            senders: Vec::new(),
+        }
+    }
+
     /// What may be shown of it, as a sentence.
     pub fn describe(&self) -> Message {
-        let key = match (&self.kind, self.rate) {
+        let key = match (&self.kind, self.cap.rate) {
             (Kind::Capture, None) => "relay-capture",
             (Kind::Capture, Some(_)) => "relay-capture-rate",
             (_, None) => "relay-target",
             (_, Some(_)) => "relay-target-rate",
         };
         let message = Message::new(key).with("target", &self.kind).with("connections", self.connections);
-        match self.rate {
+        match self.cap.rate {
             Some(rate) => message.with("rate", rate),
             None => message,
         }
     }
 
     fn check(&self) -> Result<()> {
-        if !(1..=MOST_CONNECTIONS).contains(&self.connections) {
-            return Err(Message::new("relay-connections").with("most", MOST_CONNECTIONS).misuse());
+        check_name(&self.name)?;
+        for (key, value, most) in [
+            ("relay-connections", self.connections, MOST_CONNECTIONS),
+            ("relay-weight", self.weight, MOST_WEIGHT),
+            ("relay-ahead", self.ahead, MOST_AHEAD),
+        ] {
+            if !(1..=most).contains(&value) {
+                return Err(Message::new(key).with("most", most).misuse());
+            }
         }
-        match self.rate {
-            Some(rate) if !(rate.is_finite() && rate > 0.0) => Err(Message::new("relay-rate").misuse()),
-            _ => Ok(()),
-        }
+        self.cap.check()
     }
 }
 
-/// The relay of a workspace. An SMTP target comes with the name to give in EHLO: the one in its
-/// URL, else the setting `ehlo-name`, else the machine's own when it is a full one.
+/// Reads a sender that is bound to a relay: an address or a domain.
+pub fn parse_sender(text: &str) -> Result<String> {
+    let bad = || Message::new("relay-for").with("text", text).misuse();
+    if text.contains('@') {
+        return Address::parse(text).map(|address| address.canonical()).map_err(|_| bad());
+    }
+    idna::domain_to_ascii_strict(text).ok().filter(|domain| domain.contains('.')).ok_or_else(bad)
+}
+
+const SELECT: &str = "select id, name, kind, target, connections, rate, daily, ramp_start, ramp_growth, weight, spare, \
+                      ahead, senders from relay where workspace_id = ";
+
+/// The relays of a workspace by name. A workspace that set none has the capture.
+pub async fn all(home: &Installation, conn: &mut Conn, workspace: Id) -> Result<Vec<Relay>> {
+    let rows = Sql::new(SELECT).bind(workspace).push(" order by name").all(&mut *conn).await?;
+    if rows.is_empty() {
+        return Ok(vec![Relay { id: workspace, ..Relay::default() }]);
+    }
+    let name = setting::get(conn, Setting::EhloName).await?;
+    rows.iter().map(|row| read(home, row, &name)).collect()
+}
+
+/// A relay by its name, or a refusal that names those there are.
+pub async fn need(home: &Installation, conn: &mut Conn, workspace: Id, name: &str) -> Result<Relay> {
+    let all = all(home, conn, workspace).await?;
+    let known: Vec<_> = all.iter().map(|relay| relay.name.clone()).collect();
+    all.into_iter()
+        .find(|relay| relay.name == name)
+        .ok_or_else(|| Message::new("relay-unknown").with("name", name).with("known", known.join(", ")).misuse())
+}
+
+/// The main relay of a workspace, or its first one.
 pub async fn get(home: &Installation, conn: &mut Conn, workspace: Id) -> Result<Relay> {
-    let row = sqlx::query("select kind, target, connections, rate from relay where workspace_id = $1")
-        .bind(workspace)
-        .fetch_optional(&mut *conn)
-        .await?;
-    let Some(row) = row else { return Ok(Relay::default()) };
-    let opened = home.keys.open(&row.get::<Vec<u8>, _>(1)).ok_or_else(|| Message::new("relay-sealed").failed())?;
-    let mut kind = Kind::read(row.get(0), opened).ok_or_else(|| Message::new("relay-sealed").failed())?;
+    let mut all = all(home, conn, workspace).await?;
+    let at = all.iter().position(|relay| relay.name == MAIN).unwrap_or(0);
+    Ok(all.swap_remove(at))
+}
+
+/// Writes a relay under its name. An SMTP target read back comes with the name to give in EHLO: the
+/// one in its URL, else the setting `ehlo-name`, else the machine's own when it is a full one.
+pub async fn set(home: &Installation, conn: &mut Conn, workspace: Id, relay: &Relay) -> Result<()> {
+    relay.check()?;
+    // The main relay bears the number of its workspace, as the one that needs no row does.
+    let id = if relay.name == MAIN { workspace } else { home.ids.next() };
+    let whole = |number: u32| i32::try_from(number).expect("checked to be at most 1,000");
+    let mut sql = Sql::new(
+        "insert into relay (id, workspace_id, name, kind, target, connections, rate, daily, ramp_start, ramp_growth, weight, \
+         spare, ahead, senders) values (",
+    );
+    sql.bind(id).push(", ").bind(workspace).push(", ").bind(relay.name.clone()).push(", ");
+    sql.bind(relay.kind.as_str().to_owned()).push(", ").bind(home.keys.seal(&relay.kind.expose())).push(", ");
+    sql.bind(whole(relay.connections)).push(", ");
+    relay.cap.write(&mut sql);
+    sql.push(", ").bind_all([whole(relay.weight), i32::from(relay.spare), whole(relay.ahead)]).push(", ");
+    sql.bind(relay.senders.join(" ")).push(") on conflict (workspace_id, name) do update set kind = excluded.kind, ");
+    sql.push("target = excluded.target, connections = excluded.connections, rate = excluded.rate, ");
+    sql.push("daily = excluded.daily, ramp_start = excluded.ramp_start, ramp_growth = excluded.ramp_growth, ");
+    sql.push("weight = excluded.weight, spare = excluded.spare, ahead = excluded.ahead, senders = excluded.senders");
+    sql.run(conn).await?;
+    Ok(())
+}
+
+/// Removes a relay. Letters that wait go through those that are left.
+pub async fn remove(conn: &mut Conn, relay: &Relay) -> Result<()> {
+    sqlx::query("delete from relay where id = $1").bind(relay.id).execute(conn).await?;
+    Ok(())
+}
+
+fn read(home: &Installation, row: &AnyRow, name: &str) -> Result<Relay> {
+    let sealed = || Message::new("relay-sealed").failed();
+    let opened = home.keys.open(&row.get::<Vec<u8>, _>(3)).ok_or_else(sealed)?;
+    let mut kind = Kind::read(row.get(2), opened).ok_or_else(sealed)?;
     if let Kind::Smtp(target) = &mut kind
         && target.helo.is_empty()
     {
-        target.helo = own_name(&setting::get(conn, Setting::EhloName).await?);
+        target.helo = own_name(name);
     }
-    let connections = u32::try_from(row.get::<i32, _>(2)).unwrap_or(CONNECTIONS);
-    Ok(Relay { kind, connections, rate: row.get(3) })
-}
-
-/// Sets the relay of a workspace.
-pub async fn set(home: &Installation, conn: &mut Conn, workspace: Id, relay: &Relay) -> Result<()> {
-    relay.check()?;
-    Sql::new("insert into relay (workspace_id, kind, target, connections, rate) values (")
-        .bind(workspace)
-        .push(", ")
-        .bind(relay.kind.as_str().to_owned())
-        .push(", ")
-        .bind(home.keys.seal(&relay.kind.expose()))
-        .push(", ")
-        .bind(i32::try_from(relay.connections).expect("checked to be at most 1,000"))
-        // sqlx 0.9 binds an absent f64 as float4, which PostgreSQL then expects for ever: 0 is none.
-        .push(", nullif(")
-        .bind(relay.rate.unwrap_or(0.0))
-        .push(", 0)) on conflict (workspace_id) do update set kind = excluded.kind, target = excluded.target, ")
-        .push("connections = excluded.connections, rate = excluded.rate")
-        .run(conn)
-        .await?;
-    Ok(())
+    let whole = |at: usize| u32::try_from(row.get::<i32, _>(at)).unwrap_or(1);
+    Ok(Relay {
+        id: row.get(0),
+        name: row.get(1),
+        kind,
+        connections: whole(4),
+        cap: Cap::read(row, 5),
+        weight: whole(9),
+        spare: whole(10) == 1,
+        ahead: whole(11),
+        senders: row.get::<String, _>(12).split_whitespace().map(str::to_owned).collect(),
+    })
 }
 
 /// Empty when there is no name fit for EHLO; the session then gives its address.

@@ -2,16 +2,17 @@
 //! is due, sends what is pending, and ends what is done. When the database or the lease fails, the
 //! shift ends; the next one begins by settling what was left.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::dispatch;
 use super::lease::{Lease, Left, Pulse};
+use super::relay::Relay;
 use super::trouble::Trouble;
 use super::worker::told;
 use super::writer::Writer;
@@ -45,8 +46,21 @@ pub struct Shift {
     pub hand: Arc<Hand>,
     lease: Id,
     pulse: Pulse,
-    troubles: Mutex<HashMap<Id, Arc<Trouble>>>,
+    troubles: Mutex<HashMap<Id, (Relay, Arc<Trouble>)>>,
+    /// Campaigns that ran when it last looked, by workspace.
+    seen: Mutex<HashMap<Id, HashSet<Id>>>,
+    waits: Mutex<HashMap<Id, Wait>>,
 }
+
+/// The letters of a campaign that are due must all wait: for tomorrow's quota, or for a lane that is
+/// paused.
+struct Wait {
+    noted: Instant,
+    until: Option<Millis>,
+}
+
+/// How long a wait is believed before it is looked at again: limits may be changed at any time.
+const BELIEVED: Duration = Duration::from_secs(2);
 
 /// How long to rest when nothing was due, and between tries while the database is away.
 const REST: Duration = Duration::from_millis(250);
@@ -86,8 +100,16 @@ async fn serve(home: &Installation, mode: Mode, gate: Gate, stop: watch::Receive
     let (halt, halted) = watch::channel(false);
     let hand = Arc::<Hand>::default();
     let (writer, writing) = Writer::start(home.clone(), lease.id, hand.clone(), halt.clone());
-    let (id, pulse) = (lease.id, lease.pulse());
-    let shift = Shift { home: home.clone(), gate, hand, lease: id, pulse, troubles: Mutex::default() };
+    let shift = Shift {
+        home: home.clone(),
+        gate,
+        hand,
+        lease: lease.id,
+        pulse: lease.pulse(),
+        troubles: Mutex::default(),
+        seen: Mutex::default(),
+        waits: Mutex::default(),
+    };
     let (next, sound, kept) = {
         let keeper = keep(home, &mut lease, &halt, stop);
         let day = Arc::new(shift).day(mode, writer, halted);
@@ -152,11 +174,43 @@ impl Shift {
         self.pulse.clone()
     }
 
-    /// What stands in the way of the relay of a workspace. It outlives a round of sending: one that
-    /// ends for want of letters is no sign that the relay is well.
-    pub fn trouble(&self, workspace: Id) -> Arc<Trouble> {
+    /// What stands in the way of a relay. It outlives a round of sending: one that ends for want of
+    /// letters is no sign that the relay is well. One that was changed begins anew.
+    pub fn trouble(&self, relay: &Relay) -> Arc<Trouble> {
         let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
-        troubles.entry(workspace).or_default().clone()
+        match troubles.get(&relay.id) {
+            Some((known, trouble)) if known == relay => trouble.clone(),
+            _ => {
+                let trouble = Arc::<Trouble>::default();
+                troubles.insert(relay.id, (relay.clone(), trouble.clone()));
+                trouble
+            }
+        }
+    }
+
+    /// Takes in which campaigns of a workspace run; returns those that did not when it last looked.
+    pub fn see(&self, workspace: Id, running: HashSet<Id>) -> HashSet<Id> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = seen.insert(workspace, running.clone()).unwrap_or_default();
+        running.difference(&before).copied().collect()
+    }
+
+    /// Notes that what is due of a campaign must wait: until a time, or until someone acts.
+    pub fn note_wait(&self, campaign: Id, until: Option<Millis>) {
+        self.waits().insert(campaign, Wait { noted: Instant::now(), until });
+    }
+
+    /// Notes that a campaign has letters which may leave.
+    pub fn note_free(&self, campaign: Id) {
+        self.waits().remove(&campaign);
+    }
+
+    fn is_waiting(&self, campaign: Id) -> bool {
+        self.waits().get(&campaign).is_some_and(|wait| wait.noted.elapsed() < BELIEVED)
+    }
+
+    fn waits(&self) -> MutexGuard<'_, HashMap<Id, Wait>> {
+        self.waits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn day(
@@ -206,7 +260,8 @@ impl Shift {
         let running = state::in_state(&mut *self.home.db.read().await?, State::Running).await?;
         let mut held = false;
         for campaign in running {
-            let due = delivery::is_due(&mut *self.home.db.read().await?, campaign.id, self.home.clock.now()).await?;
+            let due = !self.is_waiting(campaign.id)
+                && delivery::is_due(&mut *self.home.db.read().await?, campaign.id, self.home.clock.now()).await?;
             if due && !benches.contains_key(&campaign.workspace) {
                 let (shift, writer, halt) = (self.clone(), writer.clone(), halt.clone());
                 let bench = async move { dispatch::run(&shift, campaign.workspace, &writer, &halt).await };
@@ -223,13 +278,18 @@ impl Shift {
         Ok(!worked && !held && benches.is_empty())
     }
 
+    /// When the next letter leaves that has to wait: for its time, or for tomorrow's quota.
     async fn next_due(&self) -> Result<Option<Millis>> {
-        let mut conn = self.home.db.read().await?;
+        let (mut conn, now) = (self.home.db.read().await?, self.home.clock.now());
         let mut next: Option<Millis> = None;
         for campaign in state::in_state(&mut conn, State::Running).await? {
-            let due = delivery::next_due(&mut conn, campaign.id).await?;
-            // What is due at once has a time long past.
-            next = [next, due.map(|due| due.max(self.home.clock.now()))].into_iter().flatten().min();
+            let until = self.waits().get(&campaign.id).map(|wait| wait.until);
+            for lane in delivery::lanes_due(&mut conn, campaign.id).await? {
+                let due = delivery::next_due_in(&mut conn, campaign.id, &lane).await?;
+                let due = due.filter(|due| *due > now || until.is_none()).or(until.flatten());
+                // What is due at once has a time long past.
+                next = [next, due.map(|due| due.max(now))].into_iter().flatten().min();
+            }
         }
         Ok(next)
     }

@@ -17,6 +17,7 @@ use super::fault::{Cause, Fault, Phase};
 use super::job::Job;
 use super::session::turn::Envelope;
 use super::session::{Session, Verdict};
+use super::status;
 use super::text;
 use super::trouble;
 use super::way::End;
@@ -98,11 +99,10 @@ impl Line {
     /// Sends one letter after another until something goes wrong; returns how long to rest then.
     /// `None` when there is no more work.
     async fn send(&mut self) -> Option<Duration> {
-        let bench = self.bench.clone();
         let mut current: Option<Letter> = None;
         loop {
             let next = match self.next(current.is_some()).await {
-                Next::Letter(letter) => Some(letter),
+                Next::Letter(letter) => Some(*letter),
                 Next::Nothing => None,
                 Next::Closed => return None,
                 Next::Trouble(rest) => return Some(rest),
@@ -111,7 +111,7 @@ impl Line {
                 continue;
             }
             // A process that was stopped since the mark may find its letter settled by others.
-            if !bench.pulse.is_fresh() {
+            if !self.bench.pulse.is_fresh() {
                 self.session = None;
                 self.untried(current).await;
                 self.untried(next).await;
@@ -134,9 +134,8 @@ impl Line {
                     Ok(Verdict::Ready) => current = Some(letter),
                     Ok(verdict) => broken = self.refused(letter, &verdict).await.or(broken),
                     Err(fault) => {
-                        // Its text was not written: the relay has nothing of it.
-                        self.untried(Some(letter)).await;
-                        broken = broken.or_else(|| Some(bench.trouble.report(&fault)));
+                        let rest = self.cut_off(letter, &fault).await;
+                        broken = broken.or(Some(rest));
                     }
                 }
             }
@@ -170,12 +169,13 @@ impl Line {
                     match asked.job.compose(date, &mut text) {
                         Ok(address) => {
                             self.bench.begun(&asked.job.claimed);
-                            return Next::Letter(Letter { job: asked.job, address, text, marked: Instant::now() });
+                            let (job, marked) = (asked.job, Instant::now());
+                            return Next::Letter(Box::new(Letter { job, address, text, marked }));
                         }
-                        Err(skipped) => self.record(skipped).await,
+                        Err(skipped) => self.record(&asked.job, skipped).await,
                     }
                 }
-                None => self.put_down(),
+                None => self.drop_unmarked(&asked.job),
             }
         }
     }
@@ -194,13 +194,17 @@ impl Line {
                 },
             };
             self.bench.in_hand.fetch_add(1, Ordering::Relaxed);
-            if self.is_over() {
+            let open = tokio::select! {
+                open = self.bench.pass(&job.claimed) => open,
+                () = told(self.over.clone()) => false,
+            };
+            if !open || self.is_over() {
                 self.release(&job).await;
                 continue;
             }
             let busy = self.bench.writer.busy();
             let ready = tokio::select! {
-                ready = self.bench.ready(&mut self.session) => ready,
+                ready = self.bench.connect(&mut self.session) => ready.map(|()| true),
                 () = told(self.over.clone()) => Ok(false),
             };
             match ready {
@@ -299,17 +303,18 @@ impl Line {
         }
         match said {
             Ok(reply) => {
+                bench.limits.heard(&letter.job.claimed, &reply).await;
                 if reply.is_positive() {
                     bench.trouble.accepted();
                     self.misses = 0;
                 } else {
                     bench.trouble.refused(&reply);
                 }
-                self.record(letter.job.answered(&reply, true, &bench)).await;
+                self.record(&letter.job, letter.job.answered(&reply, true, &bench)).await;
                 (reply.code == 421).then_some(Duration::ZERO)
             }
             Err(fault) => {
-                self.record(letter.job.interrupted(&fault, &bench)).await;
+                self.record(&letter.job, letter.job.interrupted(&fault, &bench)).await;
                 Some(bench.trouble.report(&fault))
             }
         }
@@ -326,29 +331,50 @@ impl Line {
                 (letter.job.untried(&bench), Some(bench.trouble.fail(why, true)))
             }
             Verdict::Refused(reply) => {
+                bench.limits.heard(&letter.job.claimed, reply).await;
                 bench.trouble.refused(reply);
                 (letter.job.answered(reply, false, &bench), None)
             }
             Verdict::TextRefused(reply) => {
+                bench.limits.heard(&letter.job.claimed, reply).await;
                 bench.trouble.refused(reply);
                 (letter.job.answered(reply, true, &bench), None)
             }
             // A refused sender is no fault of the recipient's: for now is for later, for good stops us.
-            Verdict::SenderRefused(reply) if reply.is_transient() => (letter.job.answered(reply, false, &bench), None),
+            Verdict::SenderRefused(reply) if reply.is_transient() || status::ours(reply).is_some() => {
+                bench.limits.heard(&letter.job.claimed, reply).await;
+                (letter.job.answered(reply, false, &bench), None)
+            }
             Verdict::SenderRefused(reply) => {
                 let why = Message::new("relay-sender").with("code", reply.code);
                 (letter.job.untried(&bench), Some(bench.trouble.fail(why, true)))
             }
         };
-        self.record(outcome).await;
+        self.record(&letter.job, outcome).await;
         rest
+    }
+
+    /// The connection broke over an envelope: its text was not written, the relay has nothing of it.
+    /// One that hangs up because its lane is too fast, or because of our settings, is not in trouble.
+    async fn cut_off(&mut self, letter: Letter, fault: &Fault) -> Duration {
+        match &fault.cause {
+            Cause::Answer(reply) if status::is_too_fast(reply) || status::ours(reply).is_some() => {
+                self.bench.limits.heard(&letter.job.claimed, reply).await;
+                self.record(&letter.job, letter.job.answered(reply, false, &self.bench)).await;
+                Duration::ZERO
+            }
+            _ => {
+                self.untried(Some(letter)).await;
+                self.bench.trouble.report(fault)
+            }
+        }
     }
 
     /// Puts one message into a folder.
     async fn store(&mut self) -> Option<Duration> {
         loop {
             let letter = match self.next(false).await {
-                Next::Letter(letter) => letter,
+                Next::Letter(letter) => *letter,
                 Next::Nothing => continue,
                 Next::Closed => return None,
                 Next::Trouble(rest) => return Some(rest),
@@ -359,7 +385,7 @@ impl Line {
             let kept = tokio::task::spawn_blocking(move || folder.keep(&address, &message)).await;
             if let Ok(Ok(_)) = kept {
                 self.bench.trouble.clear();
-                self.record(letter.job.outcome(State::Accepted, None, true)).await;
+                self.record(&letter.job, letter.job.outcome(State::Accepted, None, true)).await;
                 continue;
             }
             // The file is renamed into place as the last step: what failed is not there.
@@ -372,8 +398,8 @@ impl Line {
     async fn give_back(&mut self) {
         while let Some(asked) = self.asked.pop_front() {
             match asked.answer.await {
-                Ok(Some(_)) => self.record(asked.job.untried(&self.bench)).await,
-                Ok(None) | Err(_) => self.put_down(),
+                Ok(Some(_)) => self.record(&asked.job, asked.job.untried(&self.bench)).await,
+                Ok(None) | Err(_) => self.drop_unmarked(&asked.job),
             }
         }
     }
@@ -390,17 +416,24 @@ impl Line {
 
     async fn untried(&self, letter: Option<Letter>) {
         if let Some(letter) = letter {
-            self.record(letter.job.untried(&self.bench)).await;
+            self.record(&letter.job, letter.job.untried(&self.bench)).await;
         }
     }
 
-    async fn record(&self, outcome: Outcome) {
-        self.bench.ended(&outcome);
+    async fn record(&self, job: &Job, outcome: Outcome) {
+        self.bench.ended(&job.claimed, &outcome);
         self.bench.writer.record(outcome).await;
         self.put_down();
     }
 
+    /// The last word was no.
+    fn drop_unmarked(&self, job: &Job) {
+        self.bench.put_back(&job.claimed);
+        self.put_down();
+    }
+
     async fn release(&self, job: &Job) {
+        self.bench.put_back(&job.claimed);
         self.bench.writer.release(job.claimed.id).await;
         self.put_down();
     }
@@ -412,7 +445,7 @@ impl Line {
 
 /// What a connection finds when it looks for work.
 enum Next {
-    Letter(Letter),
+    Letter(Box<Letter>),
     /// None at this moment.
     Nothing,
     /// None any more.

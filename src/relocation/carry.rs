@@ -1,9 +1,10 @@
 //! Carries rows over, table by table and page by page in the order of their keys. While one page is
-//! being written the next is read.
+//! being written the next is read. A large table gets its indexes when its rows are there.
 
 use super::Step;
 use super::progress::{self, Mark};
 use crate::ground::db::copy::Copier;
+use crate::ground::db::index;
 use crate::ground::db::standing::Errand;
 use crate::ground::db::table::{Page, Table};
 use crate::ground::db::value::Value;
@@ -13,6 +14,8 @@ use crate::ground::error::Result;
 /// Rows and bytes of a page. Two pages are in memory at a time.
 const ROWS: usize = 10_000;
 const BYTES: usize = 4 << 20;
+/// A table with more rows than this gets its indexes afterwards.
+const MANY: u64 = 20_000;
 /// Rows asked for while it is not known how large they are.
 const FEW: usize = 64;
 
@@ -24,11 +27,17 @@ pub async fn all(from: &mut Conn, tables: &[Table], to: &Db, told: &mut dyn FnMu
         let after = match marks.get(&table.name) {
             Some(Mark::Whole) => continue,
             Some(Mark::Upto(key)) => Some(key.clone()),
-            None => None,
+            None => {
+                if table.count(from).await? > MANY {
+                    set_indexes_aside(to, table).await?;
+                }
+                None
+            }
         };
         // What a crash left behind the last note comes again.
         remove(to, table, after.as_deref(), None).await?;
         range(from, table, (after, None), to, &mut copier, true, told).await?;
+        put_indexes_back(to, table).await?;
         progress::note(to, &table.name, &Mark::Whole).await?;
     }
     copier.close().await
@@ -45,6 +54,29 @@ pub async fn again(
     let mut copier = Copier::open(to).await?;
     range(from, table, (after, upto), to, &mut copier, false, &mut |_| {}).await?;
     copier.close().await
+}
+
+async fn set_indexes_aside(to: &Db, table: &Table) -> Result<()> {
+    let mut tx = to.write_for(Errand::Carrying).await?;
+    for index in to.indexes(&mut tx, &table.name).await? {
+        progress::keep(&mut tx, &table.name, &index).await?;
+        index.remove(&mut tx).await?;
+    }
+    tx.commit().await
+}
+
+async fn put_indexes_back(to: &Db, table: &Table) -> Result<()> {
+    let kept = progress::kept(&mut *to.read().await?, &table.name).await?;
+    if kept.is_empty() {
+        return Ok(());
+    }
+    to.build(async |conn| {
+        for statement in &kept {
+            index::make(conn, statement).await?;
+        }
+        progress::release(conn, &table.name).await
+    })
+    .await
 }
 
 async fn remove(to: &Db, table: &Table, after: Option<&[Value]>, upto: Option<&[Value]>) -> Result<()> {

@@ -9,7 +9,7 @@ use crate::ground::clock::Clock;
 use crate::ground::config::Config;
 use crate::ground::db::standing::{self, Standing, State};
 use crate::ground::db::table::Table;
-use crate::ground::db::{Conn, Db};
+use crate::ground::db::{Conn, Db, Sql};
 use crate::ground::error::{Error, Message, Result};
 use crate::ground::installation::Installation;
 use crate::ground::place::Place;
@@ -107,11 +107,9 @@ impl Ends {
 
     /// Whether a mailer is at work on the source. One that was killed counts until its lease ends.
     pub async fn is_sending(&self, conn: &mut Conn) -> Result<bool> {
-        let row = sqlx::query("select count(*) from lease where until > $1")
-            .bind(self.source.clock.now())
-            .fetch_one(conn)
-            .await?;
-        Ok(row.get::<i64, _>(0) > 0)
+        let db = &self.source.db;
+        let alive = Sql::new("select count(*) from lease where until > ").push(db.now()).first(conn).await?;
+        Ok(alive.is_some_and(|row| row.get::<i64, _>(0) > 0))
     }
 
     /// The tables to carry. Both sides must have the same.

@@ -8,6 +8,9 @@ use std::path::Path;
 use crate::ground::config::Config;
 use crate::ground::error::{Error, Result};
 
+/// How far the mailers of the folder have come; without it a database put back later is not known.
+const BEAT: &str = "mailer.beat";
+
 /// Copies everything but databases and locks into the new folder; what is there already is replaced.
 pub fn carry(old: &Config, new: &Config) -> Result<()> {
     for (from, to) in [
@@ -17,6 +20,10 @@ pub fn carry(old: &Config, new: &Config) -> Result<()> {
         (old.export(), new.export()),
     ] {
         copy(&from, &to).map_err(Error::io(to.display()))?;
+    }
+    let (from, to) = (old.data.join(BEAT), new.data.join(BEAT));
+    if from.exists() {
+        fs::copy(&from, &to).map_err(Error::io(to.display()))?;
     }
     Ok(())
 }

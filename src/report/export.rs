@@ -5,6 +5,8 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
+use tokio::sync::mpsc;
+
 use self::page::{BOUNCES, DELIVERIES, EVENTS, SUBSCRIPTIONS, Scope, Walk};
 pub use self::sheet::Format;
 use self::sheet::{Cell, Sheet};
@@ -143,7 +145,8 @@ struct Writing<'a, W: Write> {
 }
 
 impl<W: Write> Writing<'_, W> {
-    async fn walk(&mut self, walks: &[Walk]) -> Result<()> {
+    /// One page is written while the next is read.
+    async fn walk(&mut self, walks: &'static [Walk]) -> Result<()> {
         let campaign = self.export.campaign.map(|campaign| (campaign.id, campaign.list));
         let scope = Scope { workspace: self.export.workspace, campaign };
         let mut conn = self.db.read().await?;
@@ -151,16 +154,24 @@ impl<W: Write> Writing<'_, W> {
         for walk in walks {
             total += walk.count(&mut conn, scope).await?;
         }
-        for walk in walks {
-            let (mut after, last) = walk.range(&mut conn, scope).await?;
-            loop {
-                let (rows, next) = walk.page(&mut conn, scope, &self.fields, (after, last)).await?;
-                let Some(next) = next else { break };
-                after = next;
-                self.rows(rows, total)?;
+        let (pages, mut read) = mpsc::channel(2);
+        let reading = tokio::spawn(async move {
+            for walk in walks {
+                let (mut after, last) = walk.range(&mut conn, scope).await?;
+                while let (rows, Some(next)) = walk.page(&mut conn, scope, (after, last)).await? {
+                    after = next;
+                    if pages.send((walk, rows)).await.is_err() {
+                        return Ok(());
+                    }
+                }
             }
+            Ok(())
+        });
+        while let Some((walk, rows)) = read.recv().await {
+            let rows = rows.iter().map(|row| walk.cells(row, &self.fields)).collect();
+            self.rows(rows, total)?;
         }
-        Ok(())
+        reading.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
     }
 
     async fn campaigns(&mut self) -> Result<()> {

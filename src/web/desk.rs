@@ -16,6 +16,7 @@ use crate::ground::clock::Millis;
 use crate::ground::db::Conn;
 use crate::ground::error::Result as Outcome;
 use crate::ground::id::Id;
+use crate::mailer::standing;
 use crate::report::progress::{self, Progress};
 
 /// How often the page of a running campaign is asked for at most, in seconds; where counting takes
@@ -36,6 +37,8 @@ struct Overview {
 struct Room {
     name: String,
     campaigns: Vec<Card>,
+    /// Why lanes are paused.
+    lanes: Vec<String>,
     lists: Vec<(String, i64)>,
 }
 
@@ -62,7 +65,11 @@ pub async fn overview(State(app): State<Arc<App>>, frame: Frame) -> Result<Respo
             runs |= campaign.state == Stage::Running;
             campaigns.push(Card { state: frame.tr(campaign.state.key()), name: campaign.name, progress, remarks });
         }
-        rooms.push(Room { campaigns, lists: sizes(&mut conn, workspace.id).await?, name: workspace.name });
+        let lanes = standing::all(&mut conn, workspace.id).await?.into_iter().filter_map(|(lane, standing)| {
+            standing.reason.map(|reason| format!("{lane}: {}", frame.lang.recall(&reason)))
+        });
+        let lanes = lanes.collect();
+        rooms.push(Room { campaigns, lanes, lists: sizes(&mut conn, workspace.id).await?, name: workspace.name });
     }
     let refresh = runs.then(|| REFRESH.max(began.elapsed().as_secs() * 10));
     Ok(show(&Overview { frame, title: frame.tr("desk-title"), rooms, refresh }))

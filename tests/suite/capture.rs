@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use sendoff::audience::address::Address;
-use sendoff::cli::relay::{self as door, Choice, Command, Pace};
+use sendoff::campaign::cap::Cap;
+use sendoff::cli::relay::{self as door, Choice, Command, Traits};
 use sendoff::ground::setting::{self, Setting};
 use sendoff::mailer::capture;
 use sendoff::mailer::folder::Folder;
@@ -186,16 +187,23 @@ async fn a_letter_that_cannot_be_kept_is_not_acknowledged() {
     house.leave().await;
 }
 
+fn rate(rate: f64) -> Cap {
+    Cap { rate: Some(rate), ..Cap::default() }
+}
+
 both!(a_relay_is_kept_sealed_and_read_back, |house| {
     let (home, workspace) = (&house.home, house.workspace.id);
     let mut tx = home.db.write().await.expect("a transaction");
-    assert_eq!(relay::get(home, &mut tx, workspace).await.expect("read"), Relay::default());
+    assert_eq!(relay::get(home, &mut tx, workspace).await.expect("read"), Relay { id: workspace, ..Relay::default() });
     setting::set(&mut tx, Setting::EhloName, "News.Example.org").await.expect("set");
 
     let url = "smtps://user:geheim@mail.example.org";
-    let smtp =
-        Relay { kind: Kind::Smtp(Box::new(Target::parse(url).expect("a URL"))), connections: 20, rate: Some(2.5) };
-    let folder = Relay { kind: Kind::Folder(PathBuf::from("/tmp/письма")), ..Relay::default() };
+    let smtp = Relay {
+        connections: 20,
+        cap: rate(2.5),
+        ..Relay::to(Kind::Smtp(Box::new(Target::parse(url).expect("a URL"))))
+    };
+    let folder = Relay { id: workspace, ..Relay::to(Kind::Folder(PathBuf::from("/tmp/письма"))) };
     relay::set(home, &mut tx, workspace, &folder).await.expect("set");
     assert_eq!(relay::get(home, &mut tx, workspace).await.expect("read"), folder);
     relay::set(home, &mut tx, workspace, &smtp).await.expect("set again");
@@ -204,52 +212,56 @@ both!(a_relay_is_kept_sealed_and_read_back, |house| {
     let Kind::Smtp(target) = &read.kind else { panic!("{read:?}") };
     assert_eq!(target.helo, "news.example.org");
     assert_eq!(target.credentials, Some(("user".to_owned(), "geheim".to_owned())));
-    assert_eq!((read.connections, read.rate), (20, Some(2.5)));
+    assert_eq!((read.connections, read.cap), (20, rate(2.5)));
     assert!(!format!("{read:?} {:?}", read.describe()).contains("geheim"));
     let row = sqlx::query("select target from relay").fetch_one(&mut *tx).await.expect("a row");
     let kept: Vec<u8> = sqlx::Row::get(&row, 0);
     assert!(!kept.windows(6).any(|window| window == b"geheim"));
-    assert_eq!(relay::get(home, &mut tx, workspace + 1).await.expect("read"), Relay::default());
+    assert_eq!(relay::get(home, &mut tx, workspace + 1).await.expect("read").kind, Kind::Capture);
 
-    for (connections, rate, key) in [
-        (0, None, "relay-connections"),
-        (1_001, None, "relay-connections"),
-        (1, Some(0.0), "relay-rate"),
-        (1, Some(f64::NAN), "relay-rate"),
+    for (connections, cap, key) in [
+        (0, Cap::default(), "relay-connections"),
+        (1_001, Cap::default(), "relay-connections"),
+        (1, rate(0.0), "relay-rate"),
+        (1, rate(f64::NAN), "relay-rate"),
     ] {
-        let wrong = Relay { kind: Kind::Capture, connections, rate };
+        let wrong = Relay { connections, cap, ..Relay::default() };
         assert_eq!(relay::set(home, &mut tx, workspace, &wrong).await.expect_err(key).message().key, key);
     }
 });
 
 both!(the_command_sets_shows_and_tries_a_relay, |house| {
     let (home, workspace) = (&house.home, &house.workspace);
-    let pace = || Pace { connections: 7, rate: None };
+    let traits = || Traits { connections: Some(7), ..Traits::default() };
     let sink = Plan::new().start().await;
-    let smtp = |url: String| Command::Set { choice: Choice::Smtp { url, pace: pace() } };
+    let smtp = |url: String| Command::Set { name: "smtp".to_owned(), target: Some(url), traits: traits() };
+    let (show, test) = (|| Command::Show { name: None }, || Command::Test { name: None });
 
-    let shown = door::run(home, workspace, Command::Show).await.expect("shown");
-    assert_eq!(shown.json, serde_json::json!({"kind": "capture", "target": "capture", "connections": 4, "rate": null}));
-    assert_eq!(door::run(home, workspace, Command::Test).await.expect("tried").json["ok"], true);
+    let shown = door::run(home, workspace, show()).await.expect("shown");
+    assert_eq!((&shown.json["kind"], &shown.json["name"]), (&"capture".into(), &"main".into()));
+    assert_eq!((&shown.json["connections"], &shown.json["rate"]), (&4.into(), &serde_json::Value::Null));
+    assert_eq!(door::run(home, workspace, test()).await.expect("tried").json["ok"], true);
 
     door::run(home, workspace, smtp(format!("smtp://user:geheim@{}", sink.address))).await.expect("set");
-    let shown = door::run(home, workspace, Command::Show).await.expect("shown");
+    let shown = door::run(home, workspace, show()).await.expect("shown");
     assert_eq!(shown.json["target"], format!("smtp://***@{}", sink.address));
     assert!(!format!("{shown:?}").contains("geheim"));
-    let refused = door::run(home, workspace, Command::Test).await.expect_err("no AUTH there");
+    let refused = door::run(home, workspace, test()).await.expect_err("no AUTH there");
     assert_eq!((refused.message().key, refused.exit_code()), ("smtp-mechanism", 2));
 
     door::run(home, workspace, smtp(format!("smtp://{}", sink.address))).await.expect("set");
-    let tried = door::run(home, workspace, Command::Test).await.expect("answers");
+    let tried = door::run(home, workspace, test()).await.expect("answers");
     assert_eq!((&tried.json["pipelining"], &tried.json["encrypted"]), (&true.into(), &false.into()));
 
     let busy = Plan::new().at("CONNECT", Act::Say("421 4.3.2 busy")).start().await;
     door::run(home, workspace, smtp(format!("smtp://{}", busy.address))).await.expect("set");
-    let failed = door::run(home, workspace, Command::Test).await.expect_err("busy");
+    let failed = door::run(home, workspace, test()).await.expect_err("busy");
     assert_eq!((failed.message().key, failed.exit_code()), ("smtp-answer", 1));
 
     let dir = house.folder.path().join("out");
-    door::run(home, workspace, Command::Choice(Choice::File { dir: dir.clone(), pace: pace() })).await.expect("set");
+    door::run(home, workspace, Command::Choice(Choice::File { dir: dir.clone(), traits: traits() }))
+        .await
+        .expect("set");
     assert!(dir.is_dir());
-    assert_eq!(door::run(home, workspace, Command::Show).await.expect("shown").json["kind"], "file");
+    assert_eq!(door::run(home, workspace, show()).await.expect("shown").json["kind"], "file");
 });

@@ -381,7 +381,7 @@ fn crowd(house: &House, count: u64) -> PathBuf {
 
 both!(an_import_killed_half_way_and_run_again_ends_as_one_clean_run, |house| {
     furnish(house, house.workspace.id).await;
-    let request = request(crowd(house, 9_000));
+    let request = request(crowd(house, 20_000));
     for stop in [Phase::Reading, Phase::Merging] {
         let reached = Arc::new(Notify::new());
         let mut watch = {
@@ -402,17 +402,17 @@ both!(an_import_killed_half_way_and_run_again_ends_as_one_clean_run, |house| {
         }
     }
     let half = count(house, "select count(*) from contact").await;
-    assert!((2_000..9_000).contains(&half), "{half}");
+    assert!((8_000..20_000).contains(&half), "{half}");
 
     let outcome = import(house, &request).await.expect("imported");
 
-    assert_eq!(outcome.new + outcome.unchanged, 9_000);
+    assert_eq!(outcome.new + outcome.unchanged, 20_000);
     assert!(outcome.unchanged >= half);
     let twin = workspace::ensure(&house.home, "twin").await.expect("a workspace").id;
     furnish(house, twin).await;
-    assert_eq!(counts(&import_into(house, twin, &request).await.expect("imported")), [9_000, 0, 0, 0, 0, 0]);
+    assert_eq!(counts(&import_into(house, twin, &request).await.expect("imported")), [20_000, 0, 0, 0, 0, 0]);
     let people = people(house).await;
-    let (main, twin) = people.split_at(9_000);
+    let (main, twin) = people.split_at(20_000);
     let nameless = |all: &[String]| all.iter().map(|one| one.split_once('|').expect("cells").1.to_owned()).collect();
     let (main, twin): (Vec<String>, Vec<String>) = (nameless(main), nameless(twin));
     assert_eq!(main, twin);
@@ -439,11 +439,11 @@ both!(a_list_closed_meanwhile_takes_nobody_more, |house| {
         }
     };
 
-    let request = request(crowd(house, 5_000));
+    let request = request(crowd(house, 10_000));
     let outcome = import::run(&house.home, house.workspace.id, &request, Lang::En, &mut watch).await;
 
     assert_eq!(key(outcome), "list-closed");
-    assert_eq!(count(house, "select count(*) from subscription").await, 2_000);
+    assert_eq!(count(house, "select count(*) from subscription").await, 8_000);
 });
 
 both!(two_imports_at_once_end_as_one_after_the_other, |house| {

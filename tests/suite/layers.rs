@@ -22,6 +22,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("setting", "ground/setting"),
     ("field", "audience/field"),
     ("contact", "audience/contact"),
+    ("facet", "audience/facet"),
     ("list", "audience/list"),
     ("subscription", "audience/subscription"),
     ("evidence", "audience/consent"),
@@ -36,6 +37,9 @@ const OWNERS: &[(&str, &str)] = &[
     ("progress", "campaign/delivery/progress"),
     ("tally", "campaign/tally"),
     ("relay", "mailer/relay"),
+    ("lane", "campaign/lane"),
+    ("allowance", "mailer/allowance"),
+    ("standing", "mailer/standing"),
     ("lease", "mailer/lease"),
     ("beat", "mailer/beat"),
     ("event", "feedback/event"),
@@ -120,11 +124,14 @@ fn every_table_of_the_migrations_has_an_owner() {
 }
 
 #[test]
-fn built_sql_is_vouched_for_in_one_place() {
+fn built_sql_is_vouched_for_in_the_database_room_alone() {
     let named: Vec<_> =
         sources().into_iter().filter(|(_, text)| text.contains("AssertSqlSafe(")).map(|(name, _)| name).collect();
 
-    assert_eq!(named, ["ground/db.rs"]);
+    // Migrations, whose text is ours, and the builder, whose values are bound.
+    let mut named = named;
+    named.sort();
+    assert_eq!(named, ["ground/db.rs", "ground/db/sql.rs"]);
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub const LETTER: &str = "+++\nname = \"autumn\"\nlist = \"News\"\nfrom = \"Shop
 
 pub async fn use_relay(house: &House, target: Target, connections: u32) {
     let mut tx = house.home.db.write().await.expect("a transaction");
-    let relay = Relay { kind: Kind::Smtp(Box::new(target)), connections, rate: None };
+    let relay = Relay { connections, ..Relay::to(Kind::Smtp(Box::new(target))) };
     relay::set(&house.home, &mut tx, house.workspace.id, &relay).await.expect("a relay");
     setting::set(&mut tx, Setting::RelayPatience, "1").await.expect("a setting");
     tx.commit().await.expect("committed");
@@ -166,7 +166,7 @@ both!(a_deferred_letter_comes_again_with_the_same_bytes, |house| {
     let mut found = contact::get(&mut tx, person).await.expect("asked").expect("there");
     found.values.insert("city".to_owned(), "Казань".into());
     let changed = contact::NewContact { id: person, address: found.address, values: found.values };
-    contact::change(&mut tx, &[changed], house.home.clock.now()).await.expect("changed");
+    contact::change(&mut tx, house.workspace.id, &[changed], house.home.clock.now()).await.expect("changed");
     tx.commit().await.expect("committed");
     house.home.clock.advance(900_001);
     mail(house).await;

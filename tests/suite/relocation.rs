@@ -9,6 +9,7 @@ use futures_util::FutureExt;
 use rand::RngExt;
 use sendoff::audience::contact::Values;
 use sendoff::audience::tombstone::EVERY_LIST;
+use sendoff::campaign::cap::Cap;
 use sendoff::campaign::delivery::State as Fate;
 use sendoff::campaign::state::Campaign;
 use sendoff::ground::clock::Clock;
@@ -118,13 +119,24 @@ async fn fill(house: &House, events: i64) -> Campaign {
             Smtp::parse("smtp://user:secret@mail.example:587?tls=required").expect("a target"),
         )),
         connections: 3,
-        rate: Some(12.5),
+        cap: Cap { rate: Some(12.5), ..Cap::default() },
+        ..Relay::default()
     };
     relay::set(&house.home, &mut tx, house.workspace.id, &relay).await.expect("a relay");
     tx.commit().await.expect("committed");
     erase(house, "person7@example.org").await;
     leave(house, canary::id(house, "person8@example.org").await.expect("there"), news.id, Some(campaign.id)).await;
     campaign
+}
+
+/// The names of all indexes.
+async fn indexes(db: &Db) -> Vec<String> {
+    let mut conn = db.read().await.expect("a connection");
+    let mut names = Vec::new();
+    for table in db.table_names().await.expect("asked") {
+        names.extend(db.indexes(&mut conn, &table).await.expect("asked").into_iter().map(|index| index.name));
+    }
+    names
 }
 
 fn key(error: &Error) -> &'static str {
@@ -145,6 +157,8 @@ both!(what_was_here_is_there_to_the_byte_and_comes_back_the_same, |house| {
     let there = found(house).await;
     assert_ne!(there.db.is_shared(), house.home.db.is_shared());
     assert_eq!(sums(&there.db).await, before);
+    assert!(indexes(&there.db).await.len() > 10);
+    assert_eq!(indexes(&there.db).await, indexes(&house.home.db).await);
     let told: Vec<_> = outcome.tables.iter().map(|sum| (sum.table.clone(), sum.rows)).collect();
     assert_eq!(told, before.iter().map(|(name, rows, _)| (name.clone(), *rows)).collect::<Vec<_>>());
     assert_eq!(there.signer.verify(Door::Unsubscribe, &token), Some(claim));
@@ -245,6 +259,7 @@ both!(a_move_cut_off_at_any_step_goes_on, |house| {
     assert!(cuts > 10, "{cuts}");
     assert!(!outcome.tables.is_empty());
     let there = found(house).await;
+    assert_eq!(indexes(&there.db).await, indexes(&house.home.db).await);
     assert_eq!(sums(&there.db).await, before);
     there.db.close().await;
     way.end().await;
@@ -291,6 +306,7 @@ both!(a_move_that_is_killed_at_any_moment_goes_on, |house| {
 
     assert!(killed > 0);
     let there = found(house).await;
+    assert_eq!(indexes(&there.db).await, indexes(&house.home.db).await);
     assert_ne!(there.db.is_shared(), house.home.db.is_shared());
     assert_eq!(sums(&there.db).await, before);
     there.db.close().await;

@@ -111,7 +111,7 @@ async fn grow(house: &House) {
             values: Values::from_iter([("note".to_owned(), "x".repeat(index * 37 % 300).into())]),
         })
         .collect();
-    contact::change(&mut tx, &grown, NOW).await.expect("changed");
+    contact::change(&mut tx, house.workspace.id, &grown, NOW).await.expect("changed");
     tx.commit().await.expect("committed");
 }
 

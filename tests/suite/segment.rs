@@ -2,6 +2,8 @@
 
 mod oracle;
 
+use std::collections::BTreeSet;
+
 use oracle::{CAMPAIGNS, LISTS, Person, Wish};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -10,7 +12,7 @@ use sendoff::audience::contact::{self, NewContact, Values};
 use sendoff::audience::field::{self, Field};
 use sendoff::audience::segment::{self, MOST_CONDITIONS, MOST_VALUES, Standing, Tree};
 use sendoff::audience::subscription::{self, NewSubscription, State};
-use sendoff::audience::{list, workspace};
+use sendoff::audience::{facet, list, workspace};
 use sendoff::cli::segment::{self as cli, Command};
 use sendoff::ground::clock::DAY;
 use sendoff::ground::db::Sql;
@@ -87,6 +89,7 @@ async fn act(house: &House, contact: Id, what: &str, campaign: Id, at: i64) {
     };
     sql.bind_all([house.workspace.id, home.ids.next(), contact, campaign, at]).push(")");
     sql.run(&mut tx).await.expect("noted");
+    contact::look_back(&mut tx, contact).await.expect("looked");
     tx.commit().await.expect("committed");
 }
 
@@ -117,10 +120,27 @@ fn values(value: serde_json::Value) -> Values {
 }
 
 both!(any_expression_takes_whom_its_words_mean, |house| {
+    compare(house, &[]).await;
+});
+
+both!(any_expression_takes_the_same_by_index, |house| {
+    compare(house, &["city", "age", "birthday", "vip", "plan"]).await;
+});
+
+/// People and expressions by chance, against the meaning of the words. The facets are made when half
+/// of the people are there.
+async fn compare(house: &House, facets: &[&str]) {
     let (lists, campaigns) = furnish(house).await;
     let mut rng = StdRng::seed_from_u64(20_261_121);
     let mut people = Vec::new();
+    let facets: BTreeSet<String> = facets.iter().map(|name| (*name).to_owned()).collect();
     for number in 0..60 {
+        if number == 30 {
+            facet::settle(&house.home, house.workspace.id, &facets, |_| {}).await.expect("settled");
+            let mut conn = house.home.db.read().await.expect("a connection");
+            let ready = facet::to_read(&mut conn, house.workspace.id).await.expect("read");
+            assert_eq!(ready.len(), facets.len());
+        }
         let person = Person::random(&mut rng, number);
         let on: Vec<_> = person.lists.iter().map(|(list, at)| (lists[*list], State::Confirmed, *at)).collect();
         let id = settle(house, house.workspace.id, &person.email, person.values.clone(), &on).await;
@@ -139,7 +159,7 @@ both!(any_expression_takes_whom_its_words_mean, |house| {
     }
     let telling = sizes.iter().filter(|size| (1..60).contains(*size)).count();
     assert!(telling > 200, "too many expressions take no one or everyone: {telling} of 400 tell something");
-});
+}
 
 both!(who_is_restricted_unconfirmed_or_elsewhere_is_in_no_segment, |house| {
     let (lists, _) = furnish(house).await;
@@ -253,10 +273,12 @@ both!(saving_again_replaces_and_a_wrong_expression_saves_nothing, |house| {
     let all = segment::all(&mut conn, here.id).await.expect("listed");
     assert_eq!(all.iter().map(|one| (one.id, one.expression.as_str())).collect::<Vec<_>>(), [(first.id, "age >= 21")]);
     drop(conn);
-    let count = Command::Count { name: "adlts".to_owned() };
+    let count = Command::Count { estimate: false, name: "adlts".to_owned() };
     let unknown = cli::run(home, here, count, Lang::Ru).await.expect_err("unknown");
     assert_eq!(Lang::Ru.say(&unknown.message()), "Сегмента «adlts» нет; может быть, «adults»?");
-    let report = cli::run(home, here, Command::Count { name: "adults".to_owned() }, Lang::Ru).await.expect("counted");
+    let report = cli::run(home, here, Command::Count { estimate: false, name: "adults".to_owned() }, Lang::Ru)
+        .await
+        .expect("counted");
     assert_eq!(report.text, "Сегмент «adults»: 0 человек.");
     assert_eq!(report.json, json!({"segment": "adults", "count": 0}));
     let listed = cli::run(home, here, Command::Ls, Lang::En).await.expect("listed");

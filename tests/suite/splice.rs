@@ -154,6 +154,7 @@ fn frozen(draft: Draft, wide: bool) -> Frozen {
             list_name: "Новости".to_owned(),
         },
         from: sender("Магазин"),
+        relay: None,
         reply_to: wide.then(|| sender("")),
         list: 7,
         workspace: "main".to_owned(),
@@ -189,7 +190,14 @@ struct Count {
 
 /// Composes one letter both ways.
 fn compare(press: &Press, (address, fields): &(String, String), count: &mut Count) {
-    let claimed = Claimed { id: 42, campaign: 11, attempts: 0, address: address.clone(), fields: fields.clone() };
+    let claimed = Claimed {
+        id: 42,
+        campaign: 11,
+        attempts: 0,
+        address: address.clone(),
+        fields: fields.clone(),
+        lane: "rest".to_owned(),
+    };
     let to = Address::parse(address).expect("an address");
     let mut out = b"left from before".to_vec();
     let composed = press.compose(&claimed, &to, NOW, &mut out);

@@ -170,7 +170,9 @@ async fn people_of_the_world(house: &House) {
         let mut tx = house.home.db.write().await.expect("a transaction");
         let values = [("timezone".to_owned(), zone.into())].into_iter().collect();
         let address = Address::parse(&format!("{name}@x.example")).expect("an address");
-        contact::change(&mut tx, &[contact::NewContact { id, address, values }], 0).await.expect("changed");
+        contact::change(&mut tx, house.workspace.id, &[contact::NewContact { id, address, values }], 0)
+            .await
+            .expect("changed");
         tx.commit().await.expect("committed");
     }
 }

@@ -5,9 +5,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::sort::Person;
-use crate::audience::address::Address;
 use crate::audience::consent::{self, Evidence};
-use crate::audience::contact::{self, Contact, NewContact, Values};
+use crate::audience::contact::{self, Contact, Entry, NewContact, Values};
 use crate::audience::list::{self, List};
 use crate::audience::subscription::{self, NewSubscription, State};
 use crate::audience::tombstone;
@@ -45,10 +44,11 @@ pub struct Counts {
 
 /// What a slice would do.
 #[derive(Default)]
-struct Plan {
+struct Plan<'a> {
     counts: Counts,
-    added: Vec<NewContact>,
+    added: Vec<Entry<'a>>,
     changed: Vec<NewContact>,
+    /// Known people on their way onto the list.
     joining: Vec<NewSubscription>,
     /// Known people who are changed or join, as they were when the plan was made.
     touched: Vec<(Id, Millis)>,
@@ -78,32 +78,27 @@ pub async fn perform(home: &Installation, goal: &Goal, people: &[Person]) -> Res
     Err(Message::new("import-contention").failed())
 }
 
-async fn plan(conn: &mut Conn, home: &Installation, goal: &Goal, people: &[Person]) -> Result<Plan> {
+async fn plan<'a>(conn: &mut Conn, home: &Installation, goal: &Goal, people: &'a [Person]) -> Result<Plan<'a>> {
     // Closed since the last slice: nobody may join what has just been emptied.
     list::need(conn, goal.workspace, &goal.list.name).await?;
-    let canonical: Vec<_> = people.iter().map(|person| person.canonical.clone()).collect();
-    let marks: Vec<_> = canonical
-        .iter()
-        .map(|canonical| tombstone::mark_canonical(&home.keys.tombstone, goal.workspace, canonical))
-        .collect();
+    let canonical: Vec<_> = people.iter().map(|person| person.canonical()).collect();
     // People before tombstones: who is erased in between is then known and barred, never new.
     let known = contact::find_many(conn, goal.workspace, &canonical).await?;
-    let barred = tombstone::standing(conn, goal.workspace, goal.list.id, &marks).await?;
+    let barred = barred(conn, home, goal, &canonical).await?;
     let ids: Vec<_> = known.iter().map(|contact| contact.id).collect();
     let on_list: HashSet<Id> =
         subscription::states(conn, goal.list.id, &ids).await?.into_iter().map(|(contact, _)| contact).collect();
     let known: HashMap<_, _> = known.into_iter().map(|contact| (contact.address.canonical(), contact)).collect();
 
     let mut plan = Plan::default();
-    for (person, mark) in people.iter().zip(&marks) {
-        let values: Values = serde_json::from_str(&person.values).expect("written by the first pass");
-        match known.get(&person.canonical) {
-            _ if barred.contains(mark) => plan.counts.tombstoned += 1,
-            Some(contact) => plan.meet(contact, values, on_list.contains(&contact.id), &home.ids),
-            None => {
-                let address = Address::parse(&person.address).expect("parsed by the first pass");
-                plan.welcome(NewContact { id: home.ids.next(), address, values }, &home.ids);
+    for person in people {
+        match known.get(person.canonical()) {
+            _ if barred.contains(person.canonical()) => plan.counts.tombstoned += 1,
+            Some(contact) => {
+                let values = serde_json::from_str(person.values()).expect("written by the first pass");
+                plan.meet(contact, values, on_list.contains(&contact.id), &home.ids);
             }
+            None => plan.welcome(person),
         }
     }
     let restricted: HashSet<Id> =
@@ -117,11 +112,31 @@ async fn plan(conn: &mut Conn, home: &Installation, goal: &Goal, people: &[Perso
     Ok(plan)
 }
 
-impl Plan {
-    fn welcome(&mut self, person: NewContact, ids: &Ids) {
+/// Of these addresses, those that left and stay away.
+async fn barred<'a>(
+    conn: &mut Conn,
+    home: &Installation,
+    goal: &Goal,
+    canonical: &[&'a str],
+) -> Result<HashSet<&'a str>> {
+    if !tombstone::is_any(conn, goal.workspace).await? {
+        return Ok(HashSet::new());
+    }
+    let mark = |canonical: &&str| tombstone::mark_canonical(&home.keys.tombstone, goal.workspace, canonical);
+    let marks: Vec<_> = canonical.iter().map(mark).collect();
+    let standing = tombstone::standing(conn, goal.workspace, goal.list.id, &marks).await?;
+    Ok(canonical.iter().zip(&marks).filter(|(_, mark)| standing.contains(*mark)).map(|(one, _)| *one).collect())
+}
+
+impl<'a> Plan<'a> {
+    fn welcome(&mut self, person: &'a Person) {
         self.counts.new += 1;
-        self.joining.push(NewSubscription { id: ids.next(), contact: person.id, state: State::Confirmed });
-        self.added.push(person);
+        self.added.push(Entry {
+            address: person.address(),
+            canonical: person.canonical(),
+            fields: person.values(),
+            folded: person.folded(),
+        });
     }
 
     /// Values of the file go over those there are; what the file leaves empty stays.
@@ -145,24 +160,26 @@ impl Plan {
 }
 
 /// False when someone else changed, joined or erased one of these people since the plan was made.
-async fn carry_out(tx: &mut Tx, home: &Installation, goal: &Goal, plan: &Plan) -> Result<bool> {
+async fn carry_out(tx: &mut Tx, home: &Installation, goal: &Goal, plan: &Plan<'_>) -> Result<bool> {
     let ids: Vec<_> = plan.touched.iter().map(|(id, _)| *id).collect();
-    let touched: HashSet<_> = ids.iter().collect();
     let held: HashSet<_> = contact::hold(tx, &home.db, &ids).await?.into_iter().collect();
-    let joining: Vec<_> =
-        plan.joining.iter().map(|joining| joining.contact).filter(|id| touched.contains(id)).collect();
+    let joining: Vec<_> = plan.joining.iter().map(|joining| joining.contact).collect();
     let on_list = subscription::states(tx, goal.list.id, &joining).await?;
     if !on_list.is_empty() || !plan.touched.iter().all(|touched| held.contains(touched)) {
         return Ok(false);
     }
     let now = home.clock.now();
-    contact::add(tx, goal.workspace, &plan.added, now).await?;
-    contact::change(tx, &plan.changed, now).await?;
-    if !plan.joining.is_empty() {
-        subscription::join(tx, goal.workspace, goal.list.id, &plan.joining, now).await?;
-        let evidence = consent::evidence(tx, &home.ids, goal.workspace, &goal.evidence).await?;
-        let joined: Vec<_> = plan.joining.iter().map(|joining| joining.contact).collect();
-        consent::record(tx, &home.ids, goal.workspace, goal.list.id, &joined, evidence, now).await?;
+    contact::change(tx, goal.workspace, &plan.changed, now).await?;
+    if plan.added.is_empty() && plan.joining.is_empty() {
+        return Ok(true);
     }
+    let (list, evidence) = (goal.list.id, consent::evidence(tx, &home.ids, goal.workspace, &goal.evidence).await?);
+    if !plan.added.is_empty() {
+        let newcomers = contact::enter(tx, &home.ids, goal.workspace, &plan.added, now).await?;
+        subscription::enter(tx, list, newcomers, now).await?;
+        consent::record_new(tx, list, newcomers, evidence, now).await?;
+    }
+    subscription::join(tx, goal.workspace, list, &plan.joining, now).await?;
+    consent::record(tx, &home.ids, goal.workspace, list, &joining, evidence, now).await?;
     Ok(true)
 }

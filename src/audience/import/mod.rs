@@ -33,8 +33,9 @@ use jiff::tz::TimeZone;
 pub use self::delimiter::Delimiter;
 use self::merge::Goal;
 pub use self::outcome::Outcome;
-use self::reading::{Reading, Task};
+use self::reading::{Ordered, Reading, Task};
 pub use self::row::explain;
+use self::sort::Person;
 use super::consent::{Basis, Evidence};
 use super::{field, list};
 use crate::ground::clock::{DAY, Millis};
@@ -46,8 +47,8 @@ use crate::ground::text::Lang;
 /// Rows read between two reports of progress.
 const BATCH: usize = 10_000;
 
-/// People merged in one transaction.
-const SLICE: usize = 2_000;
+/// People merged in one transaction: a sender who waits for its turn waits about 100 ms.
+const SLICE: usize = 8_000;
 
 /// What to import, onto which list, and what proves that these people agreed.
 #[derive(Debug, Clone)]
@@ -129,14 +130,18 @@ pub async fn run(
     }
     let mut outcome = Outcome::begin(&reading, request.dry_run);
     let (bytes_read, bytes_total) = (reading.taken(), reading.size);
-    let mut ordered = blocking(move || reading.finish()).await?;
+    let ordered = blocking(move || reading.finish()).await?;
+    let rows_total = ordered.people;
     let mut merged = 0;
+    let mut ahead = cut(ordered);
     loop {
-        let slice;
-        (ordered, slice) = blocking(move || ordered.slice(SLICE).map(|slice| (ordered, slice))).await?;
+        let (ordered, slice) = ahead.await?;
+        outcome.duplicates = ordered.duplicates;
         if slice.is_empty() {
-            break;
+            return Ok(outcome);
         }
+        // The next slice is put in order while this one meets the database.
+        ahead = cut(ordered);
         let counts = match request.dry_run {
             true => merge::rehearse(home, &goal, &slice).await?,
             false => merge::perform(home, &goal, &slice).await?,
@@ -147,12 +152,10 @@ pub async fn run(
             phase: Phase::Merging,
             bytes_read,
             bytes_total,
-            rows: merged + ordered.duplicates as u64,
-            rows_total: ordered.people,
+            rows: merged + outcome.duplicates as u64,
+            rows_total,
         });
     }
-    outcome.duplicates = ordered.duplicates;
-    Ok(outcome)
 }
 
 /// The first pass, some thousands of rows at a time.
@@ -204,14 +207,22 @@ fn given_at(date: &str, now: Millis, zone: &TimeZone) -> Result<Millis> {
     Ok(day.since(epoch).map_or(0, |span| i64::from(span.get_days())) * DAY)
 }
 
-/// Reading and sorting would hold up everyone else on this thread.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(Message::new("import-stopped").failed()),
-        },
+/// Begins to put the next people in order.
+fn cut(mut ordered: Ordered) -> impl Future<Output = Result<(Ordered, Vec<Person>)>> {
+    blocking(move || ordered.slice(SLICE).map(|slice| (ordered, slice)))
+}
+
+/// Begins at once, on a thread where it holds up no one.
+fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> impl Future<Output = Result<T>> {
+    let task = tokio::task::spawn_blocking(work);
+    async {
+        match task.await {
+            Ok(done) => done,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(Message::new("import-stopped").failed()),
+            },
+        }
     }
 }
 

@@ -117,14 +117,10 @@ impl Reading {
             let Some(record) = self.records.next()? else { return Ok(false) };
             self.rows += 1;
             match row::read(&record, &self.header, &self.task.fields) {
-                Ok((address, values)) => {
-                    let person = Person {
-                        canonical: address.canonical(),
-                        line: record.line,
-                        address: address.expose(),
-                        values: serde_json::to_string(&values).expect("a map of values always serialises"),
-                        raw: if self.rejects.wanted() { record.raw.to_owned() } else { String::new() },
-                    };
+                Ok(told) => {
+                    let raw = if self.rejects.wanted() { record.raw } else { "" };
+                    let (canonical, address) = (told.address.canonical(), told.address.expose());
+                    let person = Person::new(record.line, [&canonical, &address, &told.values, &told.folded, raw]);
                     self.sorter.push(person).map_err(Error::io(self.staging.folder().display()))?;
                 }
                 Err(refusal) => {
@@ -193,13 +189,13 @@ impl Ordered {
         {
             let person = person.map_err(Error::io(self.staging.folder().display()))?;
             match &self.last {
-                Some((canonical, first)) if *canonical == person.canonical => {
+                Some((canonical, first)) if canonical == person.canonical() => {
                     let explanation = Message::new("invalid-duplicate").with("line", first);
                     self.duplicates += 1;
-                    self.rejects.add(person.line, "duplicate", &self.lang.say(&explanation), &person.raw)?;
+                    self.rejects.add(person.line, "duplicate", &self.lang.say(&explanation), person.raw())?;
                 }
                 _ => {
-                    self.last = Some((person.canonical.clone(), person.line));
+                    self.last = Some((person.canonical().to_owned(), person.line));
                     slice.push(person);
                 }
             }

@@ -1,9 +1,10 @@
 //! One row as a person, or the reason why not. A row is taken whole or refused whole.
 
+use serde_json::Value;
+
 use super::header::{Header, Target};
 use super::record::Record;
 use crate::audience::address::Address;
-use crate::audience::contact::Values;
 use crate::audience::field::Field;
 use crate::ground::error::Message;
 use crate::ground::text::Lang;
@@ -53,8 +54,18 @@ pub fn explain(reason: &str, lang: Lang) -> String {
     lang.say(&Message::new(key))
 }
 
+/// A person as a row tells of them.
+pub struct Told {
+    /// Their address.
+    pub address: Address,
+    /// Their field values as JSON, in the order of the names.
+    pub values: String,
+    /// The texts among them in lower case, likewise.
+    pub folded: String,
+}
+
 /// Reads a row by its header. Cells that are missing at the end, or empty, give no value.
-pub fn read(record: &Record<'_>, header: &Header, fields: &[Field]) -> Result<(Address, Values), Refusal> {
+pub fn read(record: &Record<'_>, header: &Header, fields: &[Field]) -> Result<Told, Refusal> {
     if let Some(reason) = record.fault {
         return Err(Refusal::of_row(reason));
     }
@@ -62,7 +73,7 @@ pub fn read(record: &Record<'_>, header: &Header, fields: &[Field]) -> Result<(A
         return Err(Refusal::of_row("too-many-cells"));
     }
     let mut address = None;
-    let mut values = Values::new();
+    let mut values = Vec::with_capacity(fields.len());
     for (column, target) in header.targets.iter().enumerate() {
         let cell = record.cell(column);
         let refuse = |reason| Refusal { reason, column: Some(column) };
@@ -71,14 +82,33 @@ pub fn read(record: &Record<'_>, header: &Header, fields: &[Field]) -> Result<(A
             Some(Target::Field(place)) => {
                 let field = &fields[*place];
                 if let Some(value) = field.read(cell).map_err(refuse)? {
-                    values.insert(field.name.clone(), value);
+                    values.push((field.name.as_str(), value));
                 }
             }
             Some(Target::Unnamed) if !cell.is_empty() => return Err(Refusal::of_row("too-many-cells")),
             Some(Target::Unnamed | Target::Ignored) | None => {}
         }
     }
-    address.map(|address| (address, values)).ok_or(Refusal::of_row("address-empty"))
+    let address = address.ok_or(Refusal::of_row("address-empty"))?;
+    values.sort_by_key(|(name, _)| *name);
+    let folded = values.iter().filter_map(|(name, value)| Some((*name, Value::from(value.as_str()?.to_lowercase()))));
+    let folded = object(folded);
+    Ok(Told { address, values: object(values.into_iter()), folded })
+}
+
+/// Written at once: a map for each of a million rows would cost more than all else that is done to them.
+fn object<'a>(values: impl Iterator<Item = (&'a str, Value)>) -> String {
+    let mut json = b"{".to_vec();
+    for (name, value) in values {
+        if json.len() > 1 {
+            json.push(b',');
+        }
+        serde_json::to_writer(&mut json, name).expect("memory takes everything");
+        json.push(b':');
+        serde_json::to_writer(&mut json, &value).expect("memory takes everything");
+    }
+    json.push(b'}');
+    String::from_utf8(json).expect("JSON is UTF-8")
 }
 
 #[cfg(test)]
@@ -99,11 +129,7 @@ mod tests {
         let mut outcomes = Vec::new();
         while let Some(record) = records.next().expect("reads") {
             let outcome = read(&record, &header, &fields);
-            outcomes.push(
-                outcome
-                    .map(|(_, values)| serde_json::to_string(&values).expect("JSON"))
-                    .map_err(|refusal| (refusal.reason, refusal.column)),
-            );
+            outcomes.push(outcome.map(|told| told.values).map_err(|refusal| (refusal.reason, refusal.column)));
         }
         outcomes
     }

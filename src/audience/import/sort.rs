@@ -6,62 +6,110 @@ use std::collections::BinaryHeap;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::PathBuf;
+use std::thread::JoinHandle;
 
-/// Bytes of people kept in memory before a run is written.
-pub const BUDGET: usize = 24 << 20;
+/// Bytes of people kept in memory before a run is written; as much again is being written.
+pub const BUDGET: usize = 16 << 20;
 
 /// Runs merged at a time: each costs a buffer and an open file.
 const RUNS: usize = 32;
 
-/// A row that was read well.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// A row that was read well: its texts one behind the other, since a million strings cost more than
+/// to sort them. Ordered by canonical address, then line.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
-    /// The form of the address that is matched.
-    pub canonical: String,
     /// The line of the file the row begins on.
     pub line: u64,
-    /// The address as spelled.
-    pub address: String,
-    /// The field values as JSON.
-    pub values: String,
-    /// The row as it stood; empty when nobody asked for rejects.
-    pub raw: String,
+    text: String,
+    /// Where each text ends.
+    ends: [u32; TEXTS],
 }
 
+/// Canonical address, address as spelled, values, folded values, row as it stood.
+const TEXTS: usize = 5;
+
 impl Person {
-    fn texts(&self) -> [&String; 4] {
-        [&self.canonical, &self.address, &self.values, &self.raw]
+    /// A row with its texts: the form of the address that is matched, the address as spelled, the
+    /// field values as JSON, the texts among them in lower case, and the row as it stood, which is
+    /// empty when nobody asked for rejects. Rows are bounded, so that their lengths fit.
+    pub fn new(line: u64, texts: [&str; TEXTS]) -> Self {
+        let mut ends = [0; TEXTS];
+        let mut text = String::with_capacity(texts.iter().map(|text| text.len()).sum());
+        for (end, part) in ends.iter_mut().zip(texts) {
+            text.push_str(part);
+            *end = u32::try_from(text.len()).unwrap_or(u32::MAX);
+        }
+        Self { line, text, ends }
+    }
+
+    fn part(&self, index: usize) -> &str {
+        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        &self.text[start as usize..self.ends[index] as usize]
+    }
+
+    /// The form of the address that is matched.
+    pub fn canonical(&self) -> &str {
+        self.part(0)
+    }
+
+    /// The address as spelled.
+    pub fn address(&self) -> &str {
+        self.part(1)
+    }
+
+    /// The field values as JSON.
+    pub fn values(&self) -> &str {
+        self.part(2)
+    }
+
+    /// The texts among them in lower case, as JSON.
+    pub fn folded(&self) -> &str {
+        self.part(3)
+    }
+
+    /// The row as it stood.
+    pub fn raw(&self) -> &str {
+        self.part(4)
     }
 
     fn weight(&self) -> usize {
-        size_of::<Self>() + self.texts().iter().map(|text| text.capacity()).sum::<usize>()
+        size_of::<Self>() + self.text.capacity()
     }
 
     fn write(&self, out: &mut impl Write) -> io::Result<()> {
         out.write_all(&self.line.to_le_bytes())?;
-        for text in self.texts() {
-            out.write_all(&(text.len() as u64).to_le_bytes())?;
-            out.write_all(text.as_bytes())?;
+        for end in self.ends {
+            out.write_all(&end.to_le_bytes())?;
         }
-        Ok(())
+        out.write_all(self.text.as_bytes())
     }
 
     fn read(from: &mut BufReader<File>) -> io::Result<Self> {
-        let line = read_number(from)?;
-        let mut texts = [const { String::new() }; 4];
-        for text in &mut texts {
-            let length = read_number(from)?;
-            from.take(length).read_to_string(text)?;
+        let mut line = [0; 8];
+        from.read_exact(&mut line)?;
+        let mut ends = [0; TEXTS];
+        for end in &mut ends {
+            let mut bytes = [0; 4];
+            from.read_exact(&mut bytes)?;
+            *end = u32::from_le_bytes(bytes);
         }
-        let [canonical, address, values, raw] = texts;
-        Ok(Self { canonical, line, address, values, raw })
+        let mut text = vec![0; ends[TEXTS - 1] as usize];
+        from.read_exact(&mut text)?;
+        let text = String::from_utf8(text).map_err(io::Error::other)?;
+        Ok(Self { line: u64::from_le_bytes(line), text, ends })
     }
 }
 
-fn read_number(from: &mut impl Read) -> io::Result<u64> {
-    let mut bytes = [0; 8];
-    from.read_exact(&mut bytes)?;
-    Ok(u64::from_le_bytes(bytes))
+impl Ord for Person {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.canonical(), self.line).cmp(&(other.canonical(), other.line))
+    }
+}
+
+impl PartialOrd for Person {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 /// A sorted run on disk.
@@ -77,6 +125,8 @@ pub struct Sorter {
     held: Vec<Person>,
     weight: usize,
     runs: Vec<Run>,
+    /// The run that is being written while the next is read.
+    writing: Option<JoinHandle<io::Result<Run>>>,
     made: u32,
     people: u64,
 }
@@ -84,7 +134,7 @@ pub struct Sorter {
 impl Sorter {
     /// A sorter that keeps its runs in `folder` and `budget` bytes in memory.
     pub fn new(folder: PathBuf, budget: usize) -> Self {
-        Self { folder, budget, held: Vec::new(), weight: 0, runs: Vec::new(), made: 0, people: 0 }
+        Self { folder, budget, held: Vec::new(), weight: 0, runs: Vec::new(), writing: None, made: 0, people: 0 }
     }
 
     /// Takes one more.
@@ -96,34 +146,38 @@ impl Sorter {
     }
 
     fn spill(&mut self) -> io::Result<()> {
-        self.held.sort_unstable();
-        self.weight = 0;
-        let people = std::mem::take(&mut self.held);
-        let run = self.write(people.into_iter().map(Ok))?;
-        self.runs.push(run);
+        self.gather()?;
         if self.runs.len() == RUNS {
             let merged = Sorted::merge(std::mem::take(&mut self.runs), Vec::new())?;
-            let run = self.write(merged)?;
+            let run = write(self.next_path(), merged)?;
             self.runs.push(run);
+        }
+        self.weight = 0;
+        let mut people = std::mem::take(&mut self.held);
+        let path = self.next_path();
+        self.writing = Some(std::thread::spawn(move || {
+            people.sort_unstable();
+            write(path, people.into_iter().map(Ok))
+        }));
+        Ok(())
+    }
+
+    /// Waits for the run that is being written.
+    fn gather(&mut self) -> io::Result<()> {
+        if let Some(writing) = self.writing.take() {
+            self.runs.push(writing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
         }
         Ok(())
     }
 
-    fn write(&mut self, people: impl Iterator<Item = io::Result<Person>>) -> io::Result<Run> {
-        let path = self.folder.join(format!("run-{}", self.made));
+    fn next_path(&mut self) -> PathBuf {
         self.made += 1;
-        let mut out = BufWriter::with_capacity(64 << 10, File::create(&path)?);
-        let mut count = 0;
-        for person in people {
-            person?.write(&mut out)?;
-            count += 1;
-        }
-        out.flush()?;
-        Ok(Run { path, people: count })
+        self.folder.join(format!("run-{}", self.made))
     }
 
     /// Everyone in order.
     pub fn finish(mut self) -> io::Result<Sorted> {
+        self.gather()?;
         self.held.sort_unstable();
         Sorted::merge(self.runs, self.held)
     }
@@ -132,6 +186,17 @@ impl Sorter {
     pub fn people(&self) -> u64 {
         self.people
     }
+}
+
+fn write(path: PathBuf, people: impl Iterator<Item = io::Result<Person>>) -> io::Result<Run> {
+    let mut out = BufWriter::with_capacity(64 << 10, File::create(&path)?);
+    let mut count = 0;
+    for person in people {
+        person?.write(&mut out)?;
+        count += 1;
+    }
+    out.flush()?;
+    Ok(Run { path, people: count })
 }
 
 /// Where people of one run come from.
@@ -222,14 +287,9 @@ mod tests {
 
     use super::*;
 
-    fn person(canonical: String, line: u64) -> Person {
-        Person {
-            address: canonical.to_uppercase(),
-            values: format!("{{\"n\":{line}}}"),
-            raw: "я".repeat(9),
-            canonical,
-            line,
-        }
+    fn person(canonical: &str, line: u64) -> Person {
+        let values = format!("{{\"n\":{line}}}");
+        Person::new(line, [canonical, &canonical.to_uppercase(), &values, "", &"я".repeat(9)])
     }
 
     proptest! {
@@ -240,7 +300,7 @@ mod tests {
             budget in 0_usize..20_000,
         ) {
             let folder = tempfile::tempdir().expect("a folder");
-            let mut people: Vec<_> = names.into_iter().zip(1..).map(|(name, line)| person(name, line)).collect();
+            let mut people: Vec<_> = names.into_iter().zip(1..).map(|(name, line)| person(&name, line)).collect();
             let mut sorter = Sorter::new(folder.path().to_owned(), budget);
             for person in &people {
                 sorter.push(person.clone()).expect("room on the disk");

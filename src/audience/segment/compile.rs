@@ -1,11 +1,14 @@
 //! From a typed tree to SQL over a row `c` of `contact`. Text comes from here, everything else is
-//! bound; every condition is true or false and never null, so that `not` is the exact opposite.
+//! bound. Below a `not` every condition is true or false and never null, so that `not` is the exact
+//! opposite; elsewhere a null counts as false and is left, because an index serves a bare comparison
+//! only.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::tree::{Act, Literal, Named, Op, Subject, Test, Tree};
+use crate::audience::facet::{Facet, LONGEST};
 use crate::audience::field::Kind;
 use crate::audience::subscription::State;
 use crate::ground::clock::{DAY, Millis};
@@ -18,13 +21,16 @@ const CAME_BACK: &str = " from event seen where seen.contact_id = c.id and seen.
 pub struct Writer<'a> {
     sql: &'a mut Sql,
     position: &'static str,
+    facets: &'a [Facet],
     now: Millis,
+    /// Whether null must not come out.
+    strict: bool,
 }
 
 impl<'a> Writer<'a> {
-    /// A writer that counts time spans back from `now`.
-    pub fn new(sql: &'a mut Sql, db: &Db, now: Millis) -> Self {
-        Self { sql, position: db.position(), now }
+    /// A writer that uses these facets and counts time spans back from `now`.
+    pub fn new(sql: &'a mut Sql, db: &Db, facets: &'a [Facet], now: Millis) -> Self {
+        Self { sql, position: db.position(), facets, now, strict: false }
     }
 
     /// The condition of the whole tree.
@@ -33,9 +39,11 @@ impl<'a> Writer<'a> {
             Tree::All(parts) => self.group(parts, " and "),
             Tree::Any(parts) => self.group(parts, " or "),
             Tree::Not(part) => {
+                let outside = std::mem::replace(&mut self.strict, true);
                 self.sql.push("not (");
                 self.tree(part);
                 self.sql.push(")");
+                self.strict = outside;
             }
             Tree::Leaf(test) => self.test(test),
         }
@@ -70,6 +78,15 @@ impl<'a> Writer<'a> {
                 self.since("member.joined_at", *within);
                 self.sql.push(")");
             }
+            Test::Letter(act @ (Act::Opened | Act::Clicked), None, within) => {
+                let at = if *act == Act::Opened { "c.opened_at" } else { "c.clicked_at" };
+                self.sql.push(if self.strict { "coalesce(" } else { "(" }).push(at);
+                match within {
+                    None => drop(self.sql.push(" is not null")),
+                    Some(days) => self.bound(&[" >= "], self.now - i64::from(*days) * DAY),
+                }
+                self.sql.push(if self.strict { ", 1 = 0)" } else { ")" });
+            }
             Test::Letter(act, campaign, within) => {
                 self.sql.push("exists (select 1");
                 self.letters(*act, campaign.as_ref());
@@ -99,17 +116,18 @@ impl<'a> Writer<'a> {
     }
 
     fn value(&mut self, subject: &Subject, op: Op, values: &[Literal]) {
+        let facet = self.facet(subject, op, values);
         if matches!(op, Op::Set | Op::Unset) {
-            self.operand(subject);
+            self.operand(subject, facet);
             self.sql.push(if op == Op::Set { " is not null" } else { " is null" });
             return;
         }
         // A person without a value is outside every comparison. `1 = 0` is false in both databases.
-        self.sql.push("coalesce(");
+        self.sql.push(if self.strict { "coalesce(" } else { "(" });
         match op {
             Op::Contains | Op::StartsWith => self.search(subject, op, values),
             Op::In | Op::NotIn => {
-                self.operand(subject);
+                self.operand(subject, facet);
                 self.sql.push(if op == Op::In { " in (" } else { " not in (" });
                 for (index, value) in values.iter().enumerate() {
                     self.sql.push(if index == 0 { "" } else { ", " });
@@ -118,23 +136,38 @@ impl<'a> Writer<'a> {
                 self.sql.push(")");
             }
             _ => {
-                self.operand(subject);
+                self.operand(subject, facet);
                 self.sql.push(sign(op));
                 values.iter().for_each(|value| self.literal(value));
             }
         }
-        self.sql.push(", 1 = 0)");
+        self.sql.push(if self.strict { ", 1 = 0)" } else { ")" });
     }
 
-    fn operand(&mut self, subject: &Subject) {
-        let (before, name, after) = match subject {
-            Subject::Email | Subject::Joined(_) => {
+    /// The column that a value stands in, if it does and holds enough of it for this comparison.
+    fn facet(&self, subject: &Subject, op: Op, values: &[Literal]) -> Option<&'static str> {
+        let Subject::Field(name, _) = subject else { return None };
+        let long =
+            |value: &Literal| matches!(value, Literal::Text(text) if text.to_lowercase().chars().count() > LONGEST);
+        if matches!(op, Op::Contains | Op::StartsWith) || values.iter().any(long) {
+            return None;
+        }
+        self.facets.iter().find(|facet| facet.field == *name).map(|facet| facet.place)
+    }
+
+    fn operand(&mut self, subject: &Subject, facet: Option<&str>) {
+        let (before, name, after) = match (subject, facet) {
+            (Subject::Email | Subject::Joined(_), _) => {
                 self.sql.push("c.canonical");
                 return;
             }
-            Subject::Field(name, Kind::Text | Kind::Choice) => ("(json(c.folded) ->> ", name, ")"),
-            Subject::Field(name, Kind::Date) => ("(json(c.fields) ->> ", name, ")"),
-            Subject::Field(name, Kind::Number | Kind::Flag) => {
+            (Subject::Field(..), Some(place)) => {
+                self.sql.push("c.").push(place);
+                return;
+            }
+            (Subject::Field(name, Kind::Text | Kind::Choice), None) => ("(json(c.folded) ->> ", name, ")"),
+            (Subject::Field(name, Kind::Date), None) => ("(json(c.fields) ->> ", name, ")"),
+            (Subject::Field(name, Kind::Number | Kind::Flag), None) => {
                 ("cast(json(c.fields) ->> ", name, " as double precision)")
             }
         };
@@ -164,7 +197,7 @@ impl<'a> Writer<'a> {
         let needles: Vec<String> = texts.flat_map(|text| needles(subject, text)).collect();
         for (index, needle) in needles.into_iter().enumerate() {
             self.sql.push(if index == 0 { "" } else { " or " }).push(self.position).push("(");
-            self.operand(subject);
+            self.operand(subject, None);
             self.sql.push(", ").bind(needle).push(if op == Op::Contains { ") > 0" } else { ") = 1" });
         }
     }

@@ -5,7 +5,7 @@ use sqlx::Row;
 
 use super::compile::{Writer, day_of};
 use super::tree::{Subject, Test, Tree};
-use super::{matching, need, resolve};
+use super::{Condition, matching, need, resolve};
 use crate::audience::address::Address;
 use crate::audience::contact::{self, Contact};
 use crate::audience::field::Kind;
@@ -66,8 +66,8 @@ pub async fn explain(home: &Installation, workspace: Id, name: &str, address: &A
     let now = home.clock.now();
     let mut sql = matching(home, workspace, &condition, now);
     let row = sql.push(" and c.id = ").bind(contact.id).first(&mut conn).await?;
-    let mut facts = facts(home, &mut conn, &condition.0, contact.id, now).await?.into_iter();
-    let findings = condition.0.map(&mut |test| {
+    let mut facts = facts(home, &mut conn, &condition, contact.id, now).await?.into_iter();
+    let findings = condition.tree.map(&mut |test| {
         let (holds, moment) = facts.next().unwrap_or_default();
         Finding { text: test.to_string(), holds, value: value(test, &contact, moment) }
     });
@@ -82,18 +82,18 @@ pub async fn explain(home: &Installation, workspace: Id, name: &str, address: &A
 async fn facts(
     home: &Installation,
     conn: &mut Conn,
-    tree: &Tree<Test>,
+    condition: &Condition,
     contact: Id,
     now: Millis,
 ) -> Result<Vec<(bool, Option<Millis>)>> {
     let mut facts = Vec::new();
-    for some in tree.leaves().chunks(AT_ONCE) {
+    for some in condition.tree.leaves().chunks(AT_ONCE) {
         let mut sql = Sql::new("select ");
         for (index, test) in some.iter().enumerate() {
             sql.push(if index == 0 { "cast(case when " } else { ", cast(case when " });
-            Writer::new(&mut sql, &home.db, now).test(test);
+            Writer::new(&mut sql, &home.db, &condition.facets, now).test(test);
             sql.push(" then 1 else 0 end as bigint), ");
-            Writer::new(&mut sql, &home.db, now).moment(test);
+            Writer::new(&mut sql, &home.db, &condition.facets, now).moment(test);
         }
         sql.push(" from contact c where c.id = ").bind(contact);
         if let Some(row) = sql.first(conn).await? {

@@ -15,6 +15,7 @@ mod resolve;
 mod token;
 mod tree;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use sqlx::Row;
@@ -26,20 +27,24 @@ pub use parse::{DEEPEST, MOST_CONDITIONS, MOST_VALUES};
 pub use tree::Tree;
 
 use super::address::is_hidden;
-use super::subscription::State;
+use super::contact;
+use super::facet::{self, Facet};
 use compile::Writer;
 use fault::{listed, nearest};
 use resolve::Names;
-use tree::Test;
+use tree::{Act, Subject, Test};
 
 use crate::ground::clock::Millis;
 use crate::ground::db::{Conn, Db, Sql};
 use crate::ground::error::{Message, Result};
-use crate::ground::id::Id;
+use crate::ground::id::{Id, STEP};
 use crate::ground::installation::Installation;
 
 /// The longest expression, in bytes.
 pub const LONGEST: usize = 256 * 1024;
+
+/// People that an estimate looks at.
+const SAMPLE: i64 = 10_000;
 
 /// A saved expression.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,33 +59,43 @@ pub struct Segment {
 
 /// An expression that was understood. Prints as an expression of the same meaning.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Condition(Tree<Test>);
+pub struct Condition {
+    tree: Tree<Test>,
+    /// The fields that need not be read from JSON.
+    facets: Vec<Facet>,
+}
 
 impl Condition {
     /// Appends a condition over a row `c` of `contact`, in parentheses. It names no other table of
     /// the statement around it. It does not ask for the workspace, nor whether letters may go out
-    /// at all: see [`reachable`].
+    /// at all: that is `c.reachable`.
     pub fn compile(&self, sql: &mut Sql, db: &Db, now: Millis) {
         sql.push("(");
-        Writer::new(sql, db, now).tree(&self.0);
+        Writer::new(sql, db, &self.facets, now).tree(&self.tree);
         sql.push(")");
+    }
+}
+
+impl Condition {
+    /// The fields it names.
+    fn fields(&self) -> Vec<String> {
+        let field = |test: &Test| match test {
+            Test::Value(Subject::Field(name, _), ..) => Some(name.clone()),
+            _ => None,
+        };
+        self.tree.leaves().into_iter().filter_map(field).collect()
+    }
+
+    /// Whether it asks who opened or clicked anything at all.
+    fn asks_who_was_seen(&self) -> bool {
+        self.tree.leaves().iter().any(|test| matches!(test, Test::Letter(Act::Opened | Act::Clicked, None, _)))
     }
 }
 
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.tree.fmt(f)
     }
-}
-
-/// Appends the condition that a row `c` of `contact` is a person whom letters may reach: on a list,
-/// confirmed, and restricted nowhere. No segment has others.
-pub fn reachable(sql: &mut Sql) {
-    sql.push("exists (select 1 from subscription member where member.contact_id = c.id and member.state = ")
-        .bind(State::Confirmed.to_string())
-        .push(") and not exists (select 1 from subscription member where member.contact_id = c.id and member.state = ")
-        .bind(State::Restricted.to_string())
-        .push(")");
 }
 
 /// Understands an expression with the fields, lists and campaigns of a workspace.
@@ -90,7 +105,8 @@ pub async fn resolve(conn: &mut Conn, workspace: Id, expression: &str) -> Result
     }
     let phrases = parse::parse(expression).map_err(|fault| fault.show(expression))?;
     let names = Names::load(conn, workspace).await?;
-    names.resolve(phrases).map(Condition).map_err(|fault| fault.show(expression))
+    let tree = names.resolve(phrases).map_err(|fault| fault.show(expression))?;
+    Ok(Condition { tree, facets: facet::to_read(conn, workspace).await? })
 }
 
 /// Saves an expression that can be understood; a segment of this name gets it in place of its own.
@@ -160,6 +176,27 @@ pub async fn need(conn: &mut Conn, workspace: Id, name: &str) -> Result<Segment>
     Err(refusal.with("name", name).misuse())
 }
 
+/// Gives the fields that the segments of a workspace name columns of their own, and takes them from
+/// those that none names any more. To be called after [`save`]; `progress` as in [`facet::settle`].
+pub async fn settle(home: &Installation, workspace: Id, progress: impl FnMut(u64)) -> Result<()> {
+    let (mut named, mut seen) = (BTreeSet::new(), false);
+    let mut conn = home.db.read().await?;
+    for segment in all(&mut conn, workspace).await? {
+        // One that is not understood any more, because a campaign it names is gone, keeps nothing.
+        if let Ok(condition) = resolve(&mut conn, workspace, &segment.expression).await {
+            named.extend(condition.fields());
+            seen |= condition.asks_who_was_seen();
+        }
+    }
+    drop(conn);
+    if seen {
+        let mut tx = home.db.write().await?;
+        contact::index_seen(&mut tx).await?;
+        tx.commit().await?;
+    }
+    facet::settle(home, workspace, &named, progress).await
+}
+
 /// How many people a saved segment has now.
 pub async fn count(home: &Installation, workspace: Id, name: &str) -> Result<i64> {
     let mut conn = home.db.read().await?;
@@ -169,12 +206,39 @@ pub async fn count(home: &Installation, workspace: Id, name: &str) -> Result<i64
     Ok(row.map_or(0, |row| row.get(0)))
 }
 
+/// About how many people a saved segment has, from some thousands of them; `None` where there are so
+/// few that the count itself takes no longer.
+pub async fn estimate(home: &Installation, workspace: Id, name: &str) -> Result<Option<i64>> {
+    let mut conn = home.db.read().await?;
+    let segment = need(&mut conn, workspace, name).await?;
+    let condition = resolve(&mut conn, workspace, &segment.expression).await?;
+    let people = contact::count(&mut conn, workspace).await?;
+    if people < 2 * SAMPLE {
+        return Ok(None);
+    }
+    // Keys lie in rows, and what people have may repeat in the same step: hence numbers from a
+    // multiplicative generator, of which a share below a bound is taken.
+    let bound = 65_521 * SAMPLE / people;
+    let each = format!(" and c.id / {STEP} % 1000003 * 48271 % 65521 <= {bound}");
+    let mut looked_at = Sql::new("select count(*) from contact c where c.workspace_id = ");
+    looked_at.bind(workspace).push(&each);
+    let mut found = matching(home, workspace, &condition, home.clock.now());
+    found.push(&each);
+    let looked_at: i64 = looked_at.first(&mut conn).await?.map_or(0, |row| row.get(0));
+    let found: i64 = found.first(&mut conn).await?.map_or(0, |row| row.get(0));
+    Ok((looked_at > 0).then(|| rounded(found as f64 / looked_at as f64 * people as f64)))
+}
+
+/// To three digits: more would promise too much.
+fn rounded(count: f64) -> i64 {
+    let unit = 10_f64.powf((count.max(1.0).log10().floor() - 2.0).max(0.0));
+    ((count / unit).round() * unit) as i64
+}
+
 /// The statement that counts the people of a workspace who are in a segment.
 fn matching(home: &Installation, workspace: Id, condition: &Condition, now: Millis) -> Sql {
     let mut sql = Sql::new("select count(*) from contact c where c.workspace_id = ");
-    sql.bind(workspace).push(" and ");
-    reachable(&mut sql);
-    sql.push(" and ");
+    sql.bind(workspace).push(" and c.reachable = 1 and ");
     condition.compile(&mut sql, &home.db, now);
     sql
 }

@@ -30,6 +30,8 @@ pub struct Claimed {
     pub address: String,
     /// Field values as JSON; those of the first try when there was one.
     pub fields: String,
+    /// The group of recipient domains that it belongs to.
+    pub lane: String,
 }
 
 impl Claimed {
@@ -90,7 +92,7 @@ pub async fn claim(db: &Db, hand: &Hand, wanted: &Claim<'_>) -> Result<Vec<Claim
 
 fn columns(sql: &mut Sql) -> &mut Sql {
     sql.push("select d.id, d.campaign_id, d.attempts, coalesce(d.snapshot, c.address || ").bind(BREAK.to_owned());
-    sql.push(" || c.fields) from delivery d join contact c on c.id = d.contact_id where ")
+    sql.push(" || c.fields), d.lane from delivery d join contact c on c.id = d.contact_id where ")
 }
 
 async fn due(conn: &mut Conn, wanted: &Claim<'_>, limit: usize) -> Result<Vec<Claimed>> {
@@ -140,5 +142,6 @@ fn read(row: &AnyRow) -> Claimed {
         attempts: row.get(2),
         address: address.to_owned(),
         fields: fields.to_owned(),
+        lane: row.get(4),
     }
 }

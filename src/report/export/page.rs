@@ -171,16 +171,20 @@ impl Walk {
         &self,
         conn: &mut Conn,
         scope: Scope,
-        fields: &[Field],
         (after, last): (Id, Id),
-    ) -> Result<(Vec<Vec<Cell>>, Option<Id>)> {
+    ) -> Result<(Vec<AnyRow>, Option<Id>)> {
         let mut sql = Sql::new("select w.id, ");
         sql.push(self.select).push(" from ").push(self.table).push(" w ").push(self.joins);
         self.limit_to(&mut sql, scope);
         sql.push(" and w.id > ").bind(after).push(" and w.id <= ").bind(last);
         let rows = sql.push(" order by w.id limit ").bind(ROWS).all(conn).await?;
         let next = rows.last().map(|row| row.get(0));
-        Ok((rows.iter().map(|row| (self.read)(row, fields)).collect(), next))
+        Ok((rows, next))
+    }
+
+    /// The cells of a row.
+    pub fn cells(&self, row: &AnyRow, fields: &[Field]) -> Vec<Cell> {
+        (self.read)(row, fields)
     }
 
     /// The plus signs keep the planner from the indexes of these columns: the walk is by the key.

@@ -10,8 +10,19 @@ use crate::house::NOW;
 
 pub const LISTS: [&str; 2] = ["News", "Скидки \"до\" 50%"];
 pub const CAMPAIGNS: [&str; 2] = ["autumn", "winter\\sale"];
-const TEXTS: [&str; 7] =
-    ["Казань", "казань-2", "ЁЛКА", "O'Hara", "'); drop table contact; --", "100%_\\", "🙂 \"quoted\""];
+/// The last three differ where a facet ends (`facet::KEPT`).
+const TEXTS: [&str; 10] = [
+    "Казань",
+    "казань-2",
+    "ЁЛКА",
+    "O'Hara",
+    "'); drop table contact; --",
+    "100%_\\",
+    "🙂 \"quoted\"",
+    "жжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжж",
+    "жжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжз",
+    "жжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжз, и дальше",
+];
 const NUMBERS: [f64; 5] = [-1.5, 0.0, 17.0, 18.0, 1e15];
 const WORDS: [&str; 2] = ["Free", "Про"];
 const ORDER: [&str; 8] = ["=", "!=", "<", "<=", ">", ">=", "in", "not in"];

@@ -1,0 +1,213 @@
+//! Table `lane`: groups of recipient domains that share limits, because behind them stand the same
+//! servers with one opinion of us. The large families are known; a workspace changes their limits,
+//! moves domains and adds lanes of its own. A letter's lane is fixed when its audience is.
+
+use sqlx::Row;
+
+use super::cap::Cap;
+use crate::ground::db::{Conn, Sql};
+use crate::ground::error::{Message, Result};
+use crate::ground::id::Id;
+
+/// The lane of every domain that no other lane names.
+pub const REST: &str = "rest";
+
+/// The limits under this name hold for all letters of the workspace together.
+pub const ALL: &str = "all";
+
+/// The families known without being told. `x.*` is the name under any ending.
+const FAMILIES: &[(&str, &str)] = &[
+    ("gmail", "gmail.com googlemail.com"),
+    ("icloud", "icloud.com me.com mac.com"),
+    ("mail.ru", "mail.ru bk.ru list.ru inbox.ru internet.ru"),
+    ("outlook", "outlook.* hotmail.* live.* msn.com"),
+    ("yahoo", "yahoo.* ymail.com rocketmail.com aol.* aim.com"),
+    ("yandex", "yandex.* ya.ru narod.ru"),
+    (REST, ""),
+];
+
+/// Longest name of a lane or a relay, in characters.
+pub const LONGEST_NAME: usize = 40;
+
+const MOST_CONNECTIONS: u32 = 1_000;
+
+/// A group of recipient domains and its limits.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lane {
+    /// Its name on the command line.
+    pub name: String,
+    /// Domains as lower-case A-labels, or `x.*` for a name under any ending.
+    pub domains: Vec<String>,
+    /// Letters of the lane on the wire at a time, over all relays of a mailer.
+    pub connections: Option<u32>,
+    /// Its limits.
+    pub cap: Cap,
+}
+
+impl Lane {
+    /// A lane without limits.
+    pub fn new(name: &str, domains: &str) -> Self {
+        let domains = domains.split_whitespace().map(str::to_owned).collect();
+        Self { name: name.to_owned(), domains, connections: None, cap: Cap::default() }
+    }
+
+    fn check(&self) -> Result<()> {
+        check_name(&self.name)?;
+        if matches!(self.name.as_str(), REST | ALL) && !self.domains.is_empty() {
+            return Err(Message::new("lane-domains-fixed").with("name", &self.name).misuse());
+        }
+        if self.connections.is_some_and(|connections| !(1..=MOST_CONNECTIONS).contains(&connections)) {
+            return Err(Message::new("relay-connections").with("most", MOST_CONNECTIONS).misuse());
+        }
+        self.cap.check()
+    }
+}
+
+/// A name of a lane or relay: letters, digits, dots, hyphens.
+pub fn check_name(name: &str) -> Result<()> {
+    let sound = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
+    match !name.is_empty() && name.chars().count() <= LONGEST_NAME && name.chars().all(sound) {
+        true => Ok(()),
+        false => Err(Message::new("lane-name").with("name", name).with("most", LONGEST_NAME).misuse()),
+    }
+}
+
+/// Reads domains as a user writes them, separated by commas or spaces.
+pub fn parse_domains(text: &str) -> Result<Vec<String>> {
+    let words = text.split([',', ' ']).map(str::trim).filter(|word| !word.is_empty());
+    words
+        .map(|word| {
+            let (bare, any_ending) = word.strip_suffix(".*").map_or((word, false), |bare| (bare, true));
+            let domain = idna::domain_to_ascii_strict(bare).ok().filter(|domain| !domain.is_empty());
+            let domain = domain.filter(|domain| any_ending || domain.contains('.'));
+            let domain = domain.ok_or_else(|| Message::new("lane-domain").with("domain", word).misuse())?;
+            Ok(if any_ending { format!("{domain}.*") } else { domain })
+        })
+        .collect()
+}
+
+/// The lanes of a workspace with their limits: the known families as it changed them, its own, and
+/// `rest`. A domain that one of its own names belongs to that one. `all` is among them when it is limited.
+pub async fn all(conn: &mut Conn, workspace: Id) -> Result<Vec<Lane>> {
+    let rows = sqlx::query(
+        "select name, domains, connections, rate, daily, ramp_start, ramp_growth from lane where workspace_id = $1 order by name",
+    )
+    .bind(workspace)
+    .fetch_all(conn)
+    .await?;
+    let mut lanes: Vec<Lane> = FAMILIES.iter().map(|(name, domains)| Lane::new(name, domains)).collect();
+    let mut own = Vec::new();
+    for row in rows {
+        let (name, domains): (String, Option<String>) = (row.get(0), row.get(1));
+        let known = lanes.iter().position(|lane| lane.name == name).map(|at| lanes.remove(at));
+        let connections = row.get::<Option<i32>, _>(2).and_then(|connections| u32::try_from(connections).ok());
+        let mut lane =
+            Lane { connections, cap: Cap::read(&row, 3), ..Lane::new(&name, domains.as_deref().unwrap_or("")) };
+        match (domains, known) {
+            (None, Some(known)) => lanes.push(Lane { domains: known.domains, ..lane }),
+            _ => {
+                lane.domains.sort();
+                own.push(lane);
+            }
+        }
+    }
+    let taken: Vec<String> = own.iter().flat_map(|lane| lane.domains.clone()).collect();
+    for lane in &mut lanes {
+        lane.domains.retain(|domain| !taken.contains(domain));
+    }
+    lanes.append(&mut own);
+    lanes.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(lanes)
+}
+
+/// Writes a lane of a workspace. Letters that wait are not moved: see `delivery::regroup`.
+pub async fn set(conn: &mut Conn, workspace: Id, lane: &Lane) -> Result<()> {
+    lane.check()?;
+    let known = FAMILIES.iter().find(|(name, _)| *name == lane.name);
+    let as_known = known.is_some_and(|(name, domains)| Lane::new(name, domains).domains == lane.domains);
+    let domains = (!as_known && lane.name != ALL).then(|| lane.domains.join(" "));
+    let mut sql = Sql::new(
+        "insert into lane (workspace_id, name, domains, connections, rate, daily, ramp_start, ramp_growth) values (",
+    );
+    sql.bind(workspace).push(", ").bind(lane.name.clone()).push(", ").bind(domains).push(", ");
+    sql.bind(lane.connections.and_then(|connections| i32::try_from(connections).ok())).push(", ");
+    lane.cap.write(&mut sql);
+    sql.push(") on conflict (workspace_id, name) do update set domains = excluded.domains, ");
+    sql.push("connections = excluded.connections, rate = excluded.rate, daily = excluded.daily, ");
+    sql.push("ramp_start = excluded.ramp_start, ramp_growth = excluded.ramp_growth").run(conn).await?;
+    Ok(())
+}
+
+/// Takes back what a workspace set for a lane: a known family is as it was, another one is gone.
+/// False when nothing was set.
+pub async fn remove(conn: &mut Conn, workspace: Id, name: &str) -> Result<bool> {
+    let gone = sqlx::query("delete from lane where workspace_id = $1 and name = $2")
+        .bind(workspace)
+        .bind(name)
+        .execute(conn)
+        .await?;
+    Ok(gone.rows_affected() > 0)
+}
+
+/// Appends an expression that names the lane of a canonical address, given as a column.
+pub fn classify(sql: &mut Sql, lanes: &[Lane], canonical: &str) {
+    // What stands behind the last @.
+    let domain = format!("replace({canonical}, rtrim({canonical}, replace({canonical}, '@', '')), '')");
+    let named = |any_ending: bool| {
+        lanes.iter().flat_map(move |lane| {
+            lane.domains
+                .iter()
+                .filter(move |domain| domain.ends_with(".*") == any_ending)
+                .map(move |domain| (lane, domain))
+        })
+    };
+    if named(false).next().is_none() && named(true).next().is_none() {
+        sql.push("'rest'");
+        return;
+    }
+    // One look at the domain for all that are named in full; patterns are asked of the others.
+    sql.push("case ").push(&domain);
+    for (lane, domain) in named(false) {
+        sql.push(" when ").bind(domain.clone()).push(" then ").bind(lane.name.clone());
+    }
+    // A case needs a branch: no domain is empty.
+    sql.push(" when '' then 'rest' else ");
+    if named(true).next().is_none() {
+        sql.push("'rest' end");
+        return;
+    }
+    sql.push("case");
+    for (lane, pattern) in named(true) {
+        sql.push(" when ").push(&domain).push(" like ").bind(pattern.replace('*', "%"));
+        sql.push(" then ").bind(lane.name.clone());
+    }
+    sql.push(" else 'rest' end end");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn domains_are_read_as_users_write_them() {
+        let read = |text: &str| parse_domains(text).map_err(|error| error.message().key);
+
+        assert_eq!(
+            read("Example.ORG, почта.рф  hotmail.*").expect("domains"),
+            ["example.org", "xn--80a1acny.xn--p1ai", "hotmail.*"]
+        );
+        for wrong in ["localhost", "a@b.org", ".*", "*.org", "a..b", "x%.org", "a_b.org"] {
+            assert_eq!(read(wrong), Err("lane-domain"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn names_go_into_commands_and_logs() {
+        for name in ["gmail", "mail.ru", "большие-2"] {
+            assert!(check_name(name).is_ok(), "{name}");
+        }
+        for name in ["", "a b", "a\n", "a/b", &"x".repeat(LONGEST_NAME + 1)] {
+            assert_eq!(check_name(name).expect_err("a refusal").message().key, "lane-name", "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! `sendoff lane`: groups of recipient domains and their limits.
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::cap::{self, Limits, OrNone, round};
+use super::print::Report;
+use crate::audience::workspace::Workspace;
+use crate::campaign::delivery;
+use crate::campaign::lane::{self, ALL, Lane};
+use crate::campaign::state::Campaign;
+use crate::ground::db::Conn;
+use crate::ground::error::{Message, Result};
+use crate::ground::id::Id;
+use crate::ground::installation::Installation;
+use crate::ground::text::Lang;
+use crate::mailer::allowance::{self, Gate};
+use crate::mailer::standing::{self, Standing};
+
+/// What to do with lanes.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List the lanes with their limits, today's letters and their state
+    Ls,
+    /// Change a lane or add one; `all` stands for every letter of the workspace
+    Set {
+        /// The lane
+        name: String,
+        /// Its domains instead of those it has, separated by commas; `example.*` is any ending
+        #[arg(long, value_name = "DOMAINS")]
+        domains: Option<String>,
+        /// Letters of the lane on the wire at a time, or `none`
+        #[arg(long, value_name = "N")]
+        connections: Option<OrNone<u32>>,
+        /// What may leave.
+        #[command(flatten)]
+        limits: Limits,
+    },
+    /// Take back what was set for a lane
+    Rm {
+        /// The lane
+        name: String,
+    },
+    /// Let a paused or slowed lane go on as before, when the cause is mended
+    Resume {
+        /// The lane
+        name: String,
+    },
+}
+
+/// Does it.
+pub async fn run(home: &Installation, workspace: &Workspace, command: Command, lang: Lang) -> Result<Report> {
+    match command {
+        Command::Ls => list(home, workspace.id, lang).await,
+        Command::Set { name, domains, connections, limits } => {
+            set(home, workspace.id, &name, domains.as_deref(), connections, &limits, lang).await
+        }
+        Command::Rm { name } => remove(home, workspace.id, &name, lang).await,
+        Command::Resume { name } => resume(home, workspace.id, &name, lang).await,
+    }
+}
+
+async fn list(home: &Installation, workspace: Id, lang: Lang) -> Result<Report> {
+    let mut conn = home.db.read().await?;
+    let standings = standing::all(&mut conn, workspace).await?;
+    let (mut rows, mut lines) = (Vec::new(), Vec::new());
+    for lane in lane::all(&mut conn, workspace).await? {
+        let standing = standings.iter().find(|(name, _)| *name == lane.name).map(|(_, standing)| standing);
+        let shown = Shown::of(home, &mut conn, workspace, &lane, standing).await?;
+        rows.push(shown.json(&lane, lang));
+        lines.push(shown.text(&lane, lang));
+    }
+    Ok(Report { json: Value::Array(rows), text: lines.join("\n"), failed: false })
+}
+
+async fn set(
+    home: &Installation,
+    workspace: Id,
+    name: &str,
+    domains: Option<&str>,
+    connections: Option<OrNone<u32>>,
+    limits: &Limits,
+    lang: Lang,
+) -> Result<Report> {
+    let mut tx = home.db.write().await?;
+    let before = lane::all(&mut tx, workspace).await?.into_iter().find(|lane| lane.name == name);
+    if before.is_none() && domains.is_none() && name != ALL {
+        return Err(Message::new("lane-unknown").with("name", name).misuse());
+    }
+    let before = before.unwrap_or_else(|| Lane::new(name, ""));
+    let lane = Lane {
+        domains: domains.map_or(Ok(before.domains), lane::parse_domains)?,
+        connections: connections.map_or(before.connections, |connections| connections.0),
+        cap: limits.apply(before.cap),
+        name: before.name,
+    };
+    lane::set(&mut tx, workspace, &lane).await?;
+    let moved = regroup(&mut tx, workspace, domains.is_some()).await?;
+    tx.commit().await?;
+    let shown = Shown::of(home, &mut *home.db.read().await?, workspace, &lane, None).await?;
+    let mut text = shown.text(&lane, lang);
+    if moved > 0 {
+        text = format!("{text}\n{}", lang.say(&Message::new("lane-moved").with("count", moved)));
+    }
+    let mut json = shown.json(&lane, lang);
+    json["moved"] = moved.into();
+    Ok(Report { json, text, failed: false })
+}
+
+async fn remove(home: &Installation, workspace: Id, name: &str, lang: Lang) -> Result<Report> {
+    let mut tx = home.db.write().await?;
+    if !lane::remove(&mut tx, workspace, name).await? {
+        return Err(Message::new("lane-not-set").with("name", name).misuse());
+    }
+    let moved = regroup(&mut tx, workspace, true).await?;
+    tx.commit().await?;
+    Ok(Report {
+        json: json!({ "lane": name, "removed": true, "moved": moved }),
+        text: lang.say(&Message::new("lane-removed").with("name", name)),
+        failed: false,
+    })
+}
+
+async fn resume(home: &Installation, workspace: Id, name: &str, lang: Lang) -> Result<Report> {
+    let mut tx = home.db.write().await?;
+    if !standing::clear(&mut tx, workspace, name).await? {
+        return Err(Message::new("lane-at-ease").with("name", name).misuse());
+    }
+    tx.commit().await?;
+    Ok(Report {
+        json: json!({ "lane": name, "state": "open" }),
+        text: lang.say(&Message::new("lane-resumed").with("name", name)),
+        failed: false,
+    })
+}
+
+async fn regroup(conn: &mut Conn, workspace: Id, changed: bool) -> Result<u64> {
+    if !changed {
+        return Ok(0);
+    }
+    let lanes = lane::all(conn, workspace).await?;
+    delivery::regroup(conn, workspace, &lanes).await
+}
+
+/// The lanes in which letters of a campaign wait, for programs and as lines. Counts rows.
+pub async fn waiting(
+    home: &Installation,
+    conn: &mut Conn,
+    campaign: &Campaign,
+    lang: Lang,
+) -> Result<(Value, Vec<String>)> {
+    let standings = standing::all(conn, campaign.workspace).await?;
+    let (mut rows, mut lines) = (Vec::new(), Vec::new());
+    for (name, count) in delivery::regroup::waiting(conn, campaign.id).await? {
+        let standing = standings.iter().find(|(lane, _)| *lane == name).map(|(_, standing)| standing);
+        let pace = standing.and_then(|standing| standing.pace(home.clock.now()));
+        let reason = standing.and_then(|standing| standing.reason.as_deref()).map(|reason| lang.recall(reason));
+        lines.push(lang.say(&Message::new("lane-waiting").with("lane", &name).with("count", count)));
+        lines
+            .extend(pace.map(|pace| format!("  {}", lang.say(&Message::new("lane-slowed").with("pace", round(pace))))));
+        lines.extend(reason.iter().map(|reason| format!("  {reason}")));
+        let state = if reason.is_some() { "paused" } else { "open" };
+        rows.push(json!({ "lane": name, "pending": count, "state": state, "pace": pace, "reason": reason }));
+    }
+    Ok((Value::Array(rows), lines))
+}
+
+/// What there is to say of a lane beyond what was set.
+struct Shown {
+    today: (i64, Option<i64>),
+    pace: Option<f64>,
+    reason: Option<String>,
+}
+
+impl Shown {
+    async fn of(
+        home: &Installation,
+        conn: &mut Conn,
+        workspace: Id,
+        lane: &Lane,
+        standing: Option<&Standing>,
+    ) -> Result<Self> {
+        let now = home.clock.now();
+        let account = allowance::get(conn, workspace, Gate::Lane(&lane.name)).await?;
+        Ok(Self {
+            today: account.today(&lane.cap, now),
+            pace: standing.and_then(|standing| standing.pace(now)),
+            reason: standing.and_then(|standing| standing.reason.clone()),
+        })
+    }
+
+    fn json(&self, lane: &Lane, lang: Lang) -> Value {
+        let mut json = cap::json(&lane.cap);
+        json["name"] = lane.name.as_str().into();
+        json["domains"] = lane.domains.clone().into();
+        json["connections"] = lane.connections.into();
+        json["today"] = json!({ "sent": self.today.0, "quota": self.today.1 });
+        json["pace"] = self.pace.into();
+        json["state"] = if self.reason.is_some() { "paused" } else { "open" }.into();
+        json["reason"] = self.reason.as_deref().map(|reason| lang.recall(reason)).into();
+        json
+    }
+
+    fn text(&self, lane: &Lane, lang: Lang) -> String {
+        let domains = match lane.name.as_str() {
+            ALL => lang.tr("lane-all"),
+            lane::REST => lang.tr("lane-rest"),
+            _ => lane.domains.join(" "),
+        };
+        let mut lines = vec![format!("{:<10} {domains}", lane.name)];
+        let connections = lane
+            .connections
+            .map(|connections| lang.say(&Message::new("cap-connections").with("connections", connections)));
+        let limits = [Some(cap::text(&lane.cap, self.today, lang)).filter(|text| !text.is_empty()), connections];
+        let limits = limits.into_iter().flatten().collect::<Vec<_>>().join(", ");
+        let pace = self.pace.map(|pace| lang.say(&Message::new("lane-slowed").with("pace", round(pace))));
+        let reason = self.reason.as_deref().map(|reason| lang.recall(reason));
+        let more = [Some(limits).filter(|limits| !limits.is_empty()), pace, reason];
+        lines.extend(more.into_iter().flatten().map(|line| format!("           {line}")));
+        lines.join("\n")
+    }
+}

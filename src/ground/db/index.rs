@@ -1,0 +1,60 @@
+//! The indexes of a table as statements, so that they can be taken away before many rows come and be
+//! built in one go afterwards: kept up row by row they cost several times as much.
+
+use sqlx::{Connection, Row};
+
+use super::super::error::Result;
+use super::{Conn, Db, Dialect, Sql};
+
+/// An index that is no primary key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Index {
+    /// Its name.
+    pub name: String,
+    /// The statement that makes it.
+    pub statement: String,
+}
+
+impl Db {
+    /// The indexes of a table that can be taken away and made again.
+    pub async fn indexes(&self, conn: &mut Conn, table: &str) -> Result<Vec<Index>> {
+        let query = match self.dialect {
+            Dialect::Sqlite => {
+                "select name, sql from sqlite_master where type = 'index' and tbl_name = $1 and sql is not null order by 1"
+            }
+            Dialect::Postgres => {
+                "select cast(c.relname as text), pg_get_indexdef(i.indexrelid) from pg_index i \
+                 join pg_class c on c.oid = i.indexrelid where i.indrelid = cast(cast($1 as text) as regclass) \
+                 and not exists (select 1 from pg_constraint k where k.conindid = i.indexrelid) order by 1"
+            }
+        };
+        let rows = sqlx::query(query).bind(table).fetch_all(conn).await?;
+        Ok(rows.iter().map(|row| Index { name: row.get(0), statement: row.get(1) }).collect())
+    }
+
+    /// Carries out one transaction that builds indexes, on a connection of its own that sorts on disk:
+    /// in memory it would take as much as the table has.
+    pub async fn build(&self, work: impl AsyncFnOnce(&mut Conn) -> Result<()>) -> Result<()> {
+        let _turn = self.writer.clone().lock_owned().await;
+        let mut conn = self.read().await?.detach();
+        if self.dialect == Dialect::Sqlite {
+            sqlx::raw_sql("pragma temp_store = file").execute(&mut conn).await?;
+        }
+        let mut tx = conn.begin().await?;
+        work(&mut tx).await?;
+        tx.commit().await?;
+        Ok(conn.close().await?)
+    }
+}
+
+impl Index {
+    /// Takes the index away.
+    pub async fn remove(&self, conn: &mut Conn) -> Result<()> {
+        Sql::new("drop index ").push(&self.name).run(conn).await.map(drop)
+    }
+}
+
+/// Makes an index by its statement.
+pub async fn make(conn: &mut Conn, statement: &str) -> Result<()> {
+    Sql::new(statement).run(conn).await.map(drop)
+}
