@@ -69,6 +69,14 @@ async fn record_some(
         json!([id, state.as_str(), reason, code, reply, due_at, i32::from(*tried)])
     };
     let rows: Vec<Value> = outcomes.iter().map(row).collect();
+    if statement(conn, mailer, &rows, now).run_whole(conn, rows.len()).await? {
+        return Ok(outcomes.iter().map(|outcome| outcome.id).collect());
+    }
+    let rows = statement(conn, mailer, &rows, now).push(" returning delivery.id").all(conn).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+fn statement(conn: &Conn, mailer: Id, rows: &[Value], now: Millis) -> Sql {
     let (state, tries) = (column(1), whole(6));
     // A message that the relay certainly has nothing of, and never had, is made afresh next time.
     let fresh = format!("{tries} = 0 and delivery.attempts = 0 and {state} = 'pending'");
@@ -78,10 +86,9 @@ async fn record_some(
     sql.push(", attempts = attempts + ").push(&tries).push(", mailer_id = null, snapshot = case when ").push(&state);
     sql.push(" not in ('pending', 'uncertain') or ").push(&fresh).push(" then null else delivery.snapshot end, ");
     sql.push("dated_at = case when ").push(&fresh).push(" then null else delivery.dated_at end, changed_at = ");
-    sql.bind(now).push(" from ").table(conn, &rows).push(" where delivery.id = ").push(&whole(0));
+    sql.bind(now).push(" from ").table(conn, rows).push(" where delivery.id = ").push(&whole(0));
     sql.push(" and delivery.mailer_id = ").bind(mailer);
-    let rows = sql.push(" returning delivery.id").all(conn).await?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
+    sql
 }
 
 /// The person was erased while their message was on the wire.
