@@ -23,14 +23,18 @@ use standing::Errand;
 
 pub mod copy;
 pub mod index;
+mod lock;
 pub mod many;
 mod scrub;
+mod session;
 mod sql;
 pub mod standing;
 pub mod table;
 pub mod value;
 
-pub use sql::{Sql, holding, sharing};
+pub use lock::{holding, sharing};
+use session::{NO_SAMPLES, session};
+pub use sql::Sql;
 
 /// A connection to either database.
 pub type Conn = sqlx::AnyConnection;
@@ -271,37 +275,6 @@ fn is_unsynced(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code());
     matches!(code.as_deref(), Some("1034" | "1290"))
 }
-
-/// What each new connection is told. `full` is the promise that what we acknowledged survives a
-/// power cut; `secure_delete` blanks deleted rows; temporary tables never touch a disk.
-fn session(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::Sqlite if failpoint::is_broken(Sabotage::NoSync) => {
-            "pragma busy_timeout = 30000; pragma journal_mode = wal; pragma synchronous = off; pragma cache_size = -16000"
-        }
-        Dialect::Postgres if failpoint::is_broken(Sabotage::NoSync) => "set synchronous_commit = off",
-        Dialect::Sqlite => {
-            "pragma busy_timeout = 30000; pragma journal_mode = wal; pragma synchronous = full; \
-             pragma secure_delete = on; pragma temp_store = memory; pragma cache_size = -16000; pragma foreign_keys = off"
-        }
-        Dialect::Postgres => "set client_min_messages = warning; set synchronous_commit = on",
-    }
-}
-
-const NO_SAMPLES: &[&str] = &[
-    "alter table contact alter column address set statistics 0, \
-     alter column canonical set statistics 0, alter column fields set statistics 0, \
-     alter column folded set statistics 0, alter column text_1 set statistics 0, \
-     alter column text_2 set statistics 0, alter column text_3 set statistics 0, \
-     alter column text_4 set statistics 0, alter column text_5 set statistics 0, \
-     alter column text_6 set statistics 0, alter column text_7 set statistics 0, \
-     alter column text_8 set statistics 0, alter column number_1 set statistics 0, \
-     alter column number_2 set statistics 0, alter column number_3 set statistics 0, \
-     alter column number_4 set statistics 0, alter column number_5 set statistics 0, \
-     alter column number_6 set statistics 0, alter column number_7 set statistics 0, \
-     alter column number_8 set statistics 0",
-    "alter table delivery alter column reply set statistics 0, alter column snapshot set statistics 0",
-];
 
 /// Whether the statement failed because a unique rule was broken. SQLite names no constraint, so
 /// an insert must have one unique rule that a user can break.

@@ -112,14 +112,3 @@ fn unnumbered(text: &str) -> String {
     }
     plain
 }
-
-/// What ends a select whose rows may be read by others and changed by nobody until the transaction
-/// ends. SQLite has one writer and needs no word for it.
-pub fn sharing(conn: &Conn) -> &'static str {
-    if conn.backend_name() == "SQLite" { "" } else { " for share" }
-}
-
-/// The same for rows that are to be changed.
-pub fn holding(conn: &Conn) -> &'static str {
-    if conn.backend_name() == "SQLite" { "" } else { " for update" }
-}
