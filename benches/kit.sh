@@ -10,6 +10,9 @@ RECIPIENTS=${RECIPIENTS:-50000}
 CONNECTIONS=20
 # Marked letters that a connection may hold, where it is not 1.
 AHEAD=${AHEAD:-20}
+# Letters of the two runs whose difference is counted.
+FEW=500
+MORE=${MORE:-2500}
 PG=
 
 tidy() {
