@@ -1,5 +1,5 @@
 -- Where letters go and how fast: several relays a workspace, lanes of recipient domains, and what
--- may still leave today. bigint is the type of a key that is the table's own order.
+-- may still leave today.
 
 alter table relay rename to relay_before;
 
