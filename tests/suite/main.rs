@@ -1,6 +1,7 @@
 //! The whole suite is one program. It runs on SQLite, and on PostgreSQL as well when
 //! `TEST_DATABASE_URL` names a server where databases may be made.
 
+mod ahead;
 mod canary;
 mod capture;
 mod catalogue;
