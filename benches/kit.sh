@@ -147,9 +147,8 @@ started() {
 }
 # aim FOLDER AHEAD PORT: where its letters go.
 aim() {
-  local words=(--connections "$CONNECTIONS")
-  case $("$SENDOFF" relay set smtp --help) in *--ahead*) words+=(--ahead "$2") ;; *) export SENDOFF_AHEAD=$2 ;; esac
-  "$SENDOFF" --data "$1" ${STORE:+--database "$STORE"} relay set smtp "smtp://127.0.0.1:$3" "${words[@]}" >/dev/null
+  "$SENDOFF" --data "$1" ${STORE:+--database "$STORE"} relay set smtp "smtp://127.0.0.1:$3" --connections "$CONNECTIONS" \
+    --ahead "$2" >/dev/null
 }
 
 # timed FILE COMMAND…: runs it; FILE gets "seconds user system peak-KB".

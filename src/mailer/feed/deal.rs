@@ -89,7 +89,7 @@ impl Round {
         for (claimed, at) in claimed.into_iter().zip(seats) {
             let dock = &self.docks[*at];
             let mut job = Job { claimed, press: sending.press.clone(), seat: None };
-            let keeps = !gate.is_closed() && gate.rate() == rate && !self.is_over() && dock.is_open();
+            let keeps = !gate.is_closed() && gate.rate() == rate && !*self.over.borrow() && dock.is_open();
             let left = match keeps {
                 true => tokio::select! {
                     biased;
