@@ -1,5 +1,5 @@
 -- Where letters go and how fast: several relays a workspace, lanes of recipient domains, and what
--- may still leave today. {key} is the type of a key that is the table's own order.
+-- may still leave today.
 
 alter table relay rename to relay_before;
 
@@ -7,7 +7,7 @@ alter table relay rename to relay_before;
 -- share among those that may carry a letter, a `spare` carries when no other can, `ahead` is how many
 -- marked deliveries a connection may hold, `senders` are the addresses and domains bound to it.
 create table relay (
-  id {key} primary key,
+  id bigint primary key,
   workspace_id bigint not null,
   name text not null,
   kind text not null,
