@@ -9,6 +9,7 @@ mod calm;
 mod dice;
 mod duty;
 mod facts;
+mod limit;
 mod line;
 mod mailer;
 mod oath;
@@ -121,4 +122,9 @@ fn a_result_that_is_forgotten_is_found_within_100_seeds() {
 #[test]
 fn a_repeat_with_other_bytes_is_found_within_300_seeds() {
     is_found(Breach::MadeAfresh, 300);
+}
+
+#[test]
+fn letters_that_were_not_drawn_are_found_within_300_seeds() {
+    is_found(Breach::NotDrawn, 300);
 }
