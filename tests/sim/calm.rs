@@ -21,6 +21,7 @@ impl World {
         self.stop_series().await?;
         for _ in 0..200 {
             self.pass(1_000);
+            self.weigh_limit().await?;
             self.resume_all().await?;
             self.tick().await?;
             self.observe().await?;

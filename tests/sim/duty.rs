@@ -11,6 +11,7 @@ use sendoff::ground::clock::Millis;
 use sendoff::ground::error::Error;
 use sendoff::ground::id::Id;
 use sendoff::mailer::lease::{self, Lease};
+use sendoff::mailer::purse::{Name, Purse};
 use sendoff::mailer::writer;
 
 use crate::facts::Kept;
@@ -20,6 +21,17 @@ use crate::world::World;
 
 /// A lease that lasts longer than any seed, by the real clock that the database goes by.
 const LONG: Millis = 3_600_000;
+
+/// The lane that everyone's domain belongs to.
+pub const LANE: &str = "rest";
+
+fn whole(count: usize) -> i64 {
+    i64::try_from(count).expect("a few")
+}
+
+fn count(whole: i64) -> usize {
+    usize::try_from(whole).expect("a few")
+}
 
 /// How a commit goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +65,8 @@ impl World {
         let (queue, notes) = (VecDeque::new(), VecDeque::new());
         let relay = self.relay;
         let (fresh, asleep, halted, hand) = (true, false, false, Hand::default());
-        Ok(Mailer { lease, id, fresh, asleep, halted, hand, queue, notes, lines, relay })
+        let purse = Purse::new(&home, self.site.workspace, Name::Lane(LANE.to_owned()), self.plan.cap);
+        Ok(Mailer { lease, id, fresh, asleep, halted, hand, queue, notes, lines, relay, purse })
     }
 
     /// Writes the lease of a mailer, if it is not there.
@@ -137,15 +150,20 @@ impl World {
             all.iter().filter(|campaign| !campaign.is_late(now)).map(|campaign| campaign.id).collect()
         };
         let Some(campaign) = self.dice.pick(&running) else { return Ok(()) };
-        let limit = self.dice.between(1, 4);
-        let lanes = delivery::lanes_due(&mut *home.db.read().await?, campaign).await?;
-        let Some(lane) = lanes.first() else { return Ok(()) };
+        let want = self.dice.between(1, 4);
+        let drawn = match self.breach {
+            Some(Breach::NotDrawn) => want,
+            _ => count(self.mailers[m].purse.take(whole(want)).await?),
+        };
+        if drawn == 0 {
+            return Ok(());
+        }
         if self.breach == Some(Breach::MadeAfresh) {
             let mut tx = home.db.write().await?;
             sqlx::query("update delivery set snapshot = null where state = 'pending'").execute(&mut *tx).await?;
             tx.commit().await?;
         }
-        let wanted = Claim { mailer: self.mailers[m].id, campaign, lane, limit, now };
+        let wanted = Claim { mailer: self.mailers[m].id, campaign, lane: LANE, limit: drawn, now };
         let claimed = if self.plan.shared {
             let revived = self.revive(m).await?;
             let mut tx = home.db.write().await?;
@@ -164,6 +182,7 @@ impl World {
         } else {
             claim::claim(&home.db, &self.mailers[m].hand, &wanted).await?
         };
+        self.mailers[m].purse.put_back(whole(drawn - claimed.len()));
         if !claimed.is_empty() {
             let names: Vec<_> = claimed.iter().map(|claimed| self.facts.name(claimed.id)).collect();
             self.note(format!("mailer {m} claims {}", names.join(", ")));
@@ -174,11 +193,11 @@ impl World {
 
     /// Commits some of what the writer was told, oldest first.
     pub async fn commit(&mut self, m: usize, how: Commit) -> Kept {
-        let count = self.mailers[m].notes.len();
-        if count == 0 {
+        let waiting = self.mailers[m].notes.len();
+        if waiting == 0 {
             return Ok(());
         }
-        let taken = if how == Commit::Whole { self.dice.between(1, count) } else { count };
+        let taken = if how == Commit::Whole { self.dice.between(1, waiting) } else { waiting };
         let notes: Vec<Note> = self.mailers[m].notes.drain(..taken).collect();
         let (mut marks, mut releases, mut results) = (Vec::new(), Vec::new(), Vec::new());
         for note in notes {
@@ -240,6 +259,7 @@ impl World {
 
     /// Tells a connection what became of its question.
     fn answer(&mut self, m: usize, delivery: Id, date: Option<Millis>) {
+        self.mailers[m].purse.put_back(i64::from(date.is_none()));
         let now = self.site.home.clock.now();
         let gate = self.breach != Some(Breach::NoGate);
         for line in &mut self.mailers[m].lines {
@@ -288,6 +308,7 @@ impl World {
             return Ok(true);
         }
         self.note(format!("mailer {m} goes home"));
+        self.mailers[m].purse.empty().await?;
         match self.mailers[m].lease.take() {
             Some(lease) => drop(lease.end(&self.site.home).await?),
             None => {

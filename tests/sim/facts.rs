@@ -63,6 +63,12 @@ pub struct Facts {
     pub campaigns: BTreeMap<Id, Seen>,
     /// Mailers that died or lost their lease.
     pub deaths: i64,
+    /// Texts that were answered, or whose answer was lost.
+    pub left: i64,
+    /// Letters drawn under the limit, by the day that they were drawn for.
+    pub drawn: BTreeMap<i64, i64>,
+    /// How many were drawn in all, by the uptime, since the clock was set.
+    pub draws: Vec<(Millis, i64)>,
     /// Answers that were lost.
     pub lost: i64,
     /// Uncertain letters that were settled from the log of the relay.

@@ -37,6 +37,7 @@ impl World {
         }
         let Some(claimed) = mailer.queue.pop_front() else { return };
         if mailer.halted {
+            mailer.purse.put_back(1);
             mailer.notes.push_back(Note::Release(claimed.id));
             return;
         }
@@ -187,6 +188,7 @@ impl World {
     fn untried(&mut self, m: usize, letter: Option<Letter>) {
         if let Some(letter) = letter {
             let now = self.site.home.clock.now();
+            self.mailers[m].purse.put_back(1);
             let back = outcome(&letter.claimed, State::Pending, None, now, false);
             self.mailers[m].notes.push_back(Note::Result(back));
         }
@@ -226,6 +228,7 @@ impl World {
             self.return_asked(m, l);
         }
         let mailer = &mut self.mailers[m];
+        mailer.purse.put_back(i64::try_from(mailer.queue.len()).expect("a few"));
         let released = mailer.queue.drain(..).map(|claimed| Note::Release(claimed.id));
         mailer.notes.extend(released);
         mailer.relay = self.relay;

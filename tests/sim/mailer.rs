@@ -8,6 +8,7 @@ use sendoff::campaign::delivery::{Claimed, Mark, Outcome, State};
 use sendoff::ground::clock::Millis;
 use sendoff::ground::id::Id;
 use sendoff::mailer::lease::Lease;
+use sendoff::mailer::purse::Purse;
 
 /// A mailer between two steps.
 pub struct Mailer {
@@ -31,6 +32,8 @@ pub struct Mailer {
     pub lines: Vec<Line>,
     /// The relay it sends through.
     pub relay: Id,
+    /// What it has drawn from the limit and not used.
+    pub purse: Purse,
 }
 
 /// What a connection tells the writer.

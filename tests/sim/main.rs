@@ -9,6 +9,7 @@ mod calm;
 mod dice;
 mod duty;
 mod facts;
+mod limit;
 mod line;
 mod mailer;
 mod oath;
@@ -124,18 +125,6 @@ fn a_repeat_with_other_bytes_is_found_within_300_seeds() {
 }
 
 #[test]
-#[ignore]
-fn debug() {
-    for (breach, n) in [(Breach::MarksForgotten, 80), (Breach::MadeAfresh, 60)] {
-        let mut changes = 0;
-        let mut deaths = 0;
-        for seed in 1..n {
-            let c = run::one(seed, Some(breach));
-            changes += c.trace.iter().filter(|l| l.contains("moves to")).count();
-            deaths += c.trace.iter().filter(|l| l.contains("dies")).count();
-            if let Some(b) = &c.broken { run::say(&format!("{breach:?} {seed} {b:?}")); }
-            if seed == 500 { for l in &c.trace { run::say(l); } }
-        }
-        run::say(&format!("{breach:?}: {changes} changes, {deaths} deaths"));
-    }
+fn letters_that_were_not_drawn_are_found_within_300_seeds() {
+    is_found(Breach::NotDrawn, 300);
 }

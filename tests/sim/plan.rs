@@ -1,5 +1,6 @@
 //! What a seed decides before anything happens.
 
+use sendoff::campaign::cap::Cap;
 use sendoff::campaign::delivery::uncertain::Fate;
 
 use crate::dice::Dice;
@@ -25,6 +26,8 @@ pub enum Breach {
     ResultForgotten,
     /// A repeated letter is made from what the person is now.
     MadeAfresh,
+    /// Letters are claimed that were not drawn from the limit.
+    NotDrawn,
 }
 
 /// What the campaign of a seed is like.
@@ -72,6 +75,8 @@ pub struct Plan {
     pub fate: Fate,
     /// How it begins.
     pub start: Start,
+    /// What may leave.
+    pub cap: Cap,
     /// Whether it has a latest time.
     pub until: bool,
     /// The relay.
@@ -80,6 +85,16 @@ pub struct Plan {
     pub storm: usize,
     /// Steps before the weather clears.
     pub steps: usize,
+}
+
+/// Mostly no limit; else so many a day, or a second.
+fn cap(dice: &mut Dice) -> Cap {
+    let (daily, rate) = (dice.between(3, 9), dice.between(1, 20));
+    match dice.below(8) {
+        0 => Cap { daily: i64::try_from(daily).ok(), ..Cap::default() },
+        1 => Cap { rate: Some(rate as f64 / 4.0), ..Cap::default() },
+        _ => Cap::default(),
+    }
 }
 
 impl Plan {
@@ -98,6 +113,7 @@ impl Plan {
             size: dice.below(crate::site::SIZES.len()),
             fate: if dice.chance(50) { Fate::Hold } else { Fate::Resend },
             start: dice.weighed(&[(6, Start::Now), (2, Start::Hold), (2, Start::Scheduled), (1, Start::Daily)]),
+            cap: cap(dice),
             until: dice.chance(15),
             manner,
             storm: dice.weighed(&[(1, 0), (3, 10), (3, 25), (1, 45)]),

@@ -35,6 +35,7 @@ impl World {
         let name = self.facts.name(letter.claimed.id);
         self.note(format!("mailer {m} sends the text of {name}: the relay {does:?}"));
         if does != Does::Cuts {
+            self.facts.left += 1;
             let made = letter.made_from();
             let first = self.facts.texts.entry(letter.claimed.id).or_insert_with(|| made.clone());
             need(*first == made, || format!("{name} is repeated with other bytes"))?;

@@ -9,7 +9,7 @@ use crate::plan::Breach;
 use crate::world::World;
 
 /// Steps between two countings.
-const COUNT: usize = 8;
+const COUNT: usize = 12;
 
 /// How a seed went.
 pub struct Course {

@@ -62,6 +62,7 @@ impl World {
         } else {
             self.work().await?
         }
+        self.weigh_limit().await?;
         self.observe().await
     }
 
@@ -205,6 +206,7 @@ impl World {
         let by = if self.dice.chance(40) { -by } else { by };
         self.facts.clock_fell |= by < 0;
         self.site.home.clock.advance(by);
+        self.facts.draws.clear();
         self.note(format!("the clock is set by {} min", by / 60_000));
     }
 

@@ -2,6 +2,7 @@
 //! them take turns in an order that the seed decides.
 
 use sendoff::audience::list;
+use sendoff::campaign::delivery::uncertain::Fate;
 use sendoff::campaign::rhythm::Rhythm;
 use sendoff::campaign::schedule::Beginning;
 use sendoff::campaign::state::{self, Campaign, NewCampaign, State};
@@ -119,27 +120,24 @@ impl World {
 
     /// Looks at every campaign: what is new, what stands still, what has ended.
     pub async fn observe(&mut self) -> Kept {
-        for campaign in self.campaigns().await? {
-            let before = self.facts.campaigns.get(&campaign.id).copied();
-            let was_launched = before.is_some_and(|seen| seen.planned > 0);
-            let planned = match before {
-                Some(seen) if was_launched => seen.planned,
-                _ if campaign.launched_at.is_some() => self.meet(campaign.id).await?,
-                _ => 0,
+        // Not the whole rows: this is asked after every step.
+        let rows = sqlx::query("select id, state, launched_at, holds_until from campaign order by id")
+            .fetch_all(&mut *self.site.home.db.read().await?)
+            .await?;
+        for row in &rows {
+            let (id, state): (Id, State) = (row.get(0), row.get::<String, _>(1).parse()?);
+            let before = self.facts.campaigns.get(&id).copied();
+            let planned = match before.map_or(0, |seen| seen.planned) {
+                0 if row.get::<Option<Millis>, _>(2).is_some() => self.meet(id).await?,
+                planned => planned,
             };
-            let runs = campaign.state == State::Running;
-            let stopped = match before.and_then(|seen| seen.stopped) {
-                _ if runs => None,
-                Some(since) => Some(since),
-                None => Some(self.uptime),
-            };
-            let repeats = before
-                .map_or(self.plan.fate == sendoff::campaign::delivery::uncertain::Fate::Resend, |seen| seen.repeats);
-            let seen = Seen { state: campaign.state, stopped, planned, repeats, holds_until: campaign.holds_until };
-            self.facts.campaigns.insert(campaign.id, seen);
-            let has_ended = before.is_some_and(|seen| seen.state != State::Finished);
-            if campaign.state == State::Finished && has_ended {
-                self.has_finished(campaign.id).await?;
+            let since = before.and_then(|seen| seen.stopped).unwrap_or(self.uptime);
+            let stopped = Some(since).filter(|_| state != State::Running);
+            let repeats = before.map_or(self.plan.fate == Fate::Resend, |seen| seen.repeats);
+            let seen = Seen { state, stopped, planned, repeats, holds_until: row.get(3) };
+            self.facts.campaigns.insert(id, seen);
+            if state == State::Finished && before.is_some_and(|seen| seen.state != State::Finished) {
+                self.has_finished(id).await?;
             }
         }
         Ok(())
