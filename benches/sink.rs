@@ -1,5 +1,6 @@
 //! A relay that takes everything and keeps nothing, as fast as one thread can: what it leaves of a
-//! machine belongs to the client that is measured. Says on `XCOUNT` how many texts it took.
+//! machine belongs to the client that is measured. Says on `XCOUNT` how many texts it took and when
+//! the first and the last came, in µs since 1970; `XRESET` begins anew.
 //!
 //! ```text
 //! cargo bench --bench sink -- 127.0.0.1:2525 [DELAY]    milliseconds before each answer
@@ -8,7 +9,7 @@
 use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use memchr::{memchr, memmem};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -18,6 +19,33 @@ use tokio::task::LocalSet;
 /// Octets read at a time.
 const BLOCK: usize = 256 * 1024;
 
+/// What came in.
+#[derive(Default)]
+struct Taken {
+    texts: Cell<u64>,
+    /// In µs since 1970, 0 before the first.
+    first: Cell<u128>,
+    last: Cell<u128>,
+}
+
+impl Taken {
+    fn add(&self) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
+        if self.texts.replace(self.texts.get() + 1) == 0 {
+            self.first.set(now);
+        }
+        self.last.set(now);
+    }
+
+    fn reset(&self) {
+        self.texts.set(0);
+    }
+
+    fn told(&self) -> String {
+        format!("250 {} {} {}\r\n", self.texts.get(), self.first.get(), self.last.get())
+    }
+}
+
 fn main() -> io::Result<()> {
     let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench");
     let address = args.next().unwrap_or_else(|| "127.0.0.1:2525".to_owned());
@@ -26,7 +54,7 @@ fn main() -> io::Result<()> {
     LocalSet::new().block_on(&runtime, async move {
         let listener = TcpListener::bind(&address).await?;
         println!("listening on {}", listener.local_addr()?);
-        let taken = Rc::new(Cell::new(0_u64));
+        let taken = Rc::new(Taken::default());
         loop {
             let (stream, _) = listener.accept().await?;
             stream.set_nodelay(true)?;
@@ -39,7 +67,7 @@ fn main() -> io::Result<()> {
     })
 }
 
-async fn converse(mut stream: TcpStream, delay: Duration, taken: &Cell<u64>) -> io::Result<()> {
+async fn converse(mut stream: TcpStream, delay: Duration, taken: &Taken) -> io::Result<()> {
     stream.write_all(b"220 sink ESMTP\r\n").await?;
     let mut input: Vec<u8> = Vec::with_capacity(2 * BLOCK);
     let mut output = Vec::with_capacity(1024);
@@ -63,7 +91,7 @@ async fn converse(mut stream: TcpStream, delay: Duration, taken: &Cell<u64>) -> 
                 };
                 done += end;
                 in_text = false;
-                taken.set(taken.get() + 1);
+                taken.add();
                 output.extend_from_slice(b"250 2.0.0 taken\r\n");
                 continue;
             }
@@ -80,7 +108,11 @@ async fn converse(mut stream: TcpStream, delay: Duration, taken: &Cell<u64>) -> 
                     open = false;
                     output.extend_from_slice(b"221 2.0.0 bye\r\n");
                 }
-                b"XCOU" => output.extend_from_slice(format!("250 {}\r\n", taken.get()).as_bytes()),
+                b"XCOU" => output.extend_from_slice(taken.told().as_bytes()),
+                b"XRES" => {
+                    taken.reset();
+                    output.extend_from_slice(b"250 2.0.0 ok\r\n");
+                }
                 _ => output.extend_from_slice(b"250 2.0.0 ok\r\n"),
             }
         }

@@ -116,11 +116,11 @@ fn measure(name: &str, press: &Press) {
     );
 }
 
-/// Nothing but spliced messages, for a tool that counts instructions (`-- only`).
-fn only(press: &Press) {
+/// Nothing but spliced messages, for a tool that counts instructions (`-- only 2000`).
+fn only(press: &Press, count: usize) {
     let mut out = Vec::new();
     let people = people();
-    for (claimed, to) in people.iter().cycle().take(2_000) {
+    for (claimed, to) in people.iter().cycle().take(count) {
         assert!(press.splice(claimed, to, 0, black_box(&mut out)));
     }
 }
@@ -132,8 +132,9 @@ async fn main() {
     sqlx::any::install_default_drivers();
     let home = Installation::open(config, Clock::system()).await.expect("the installation opens");
     let (plain, deciding) = (press(&home, PLAIN), press(&home, DECIDING));
-    if std::env::args().any(|word| word == "only") {
-        only(&plain);
+    let mut words = std::env::args().skip_while(|word| word != "only").skip(1);
+    if let Some(count) = words.next().and_then(|count| count.parse().ok()) {
+        only(&plain, count);
     } else {
         measure("plain", &plain);
         measure("deciding", &deciding);

@@ -54,10 +54,10 @@ create table allowance (
   primary key (workspace_id, gate)
 );
 
--- mailer/standing: what the servers of a lane make of us. `pace` is how many letters a second they
+-- mailer/reception: what the servers of a lane make of us. `pace` is how many letters a second they
 -- took when they last said "too fast" (0: never), `strikes` counts their policy refusals of a day,
 -- `reason` says why the lane is paused.
-create table standing (
+create table reception (
   workspace_id bigint not null,
   lane text not null,
   pace double precision not null,

@@ -15,7 +15,7 @@ use crate::ground::id::Id;
 use crate::ground::installation::Installation;
 use crate::ground::text::Lang;
 use crate::mailer::allowance::{self, Gate};
-use crate::mailer::standing::{self, Standing};
+use crate::mailer::reception::{self, Reception};
 
 /// What to do with lanes.
 #[derive(Debug, Subcommand)]
@@ -62,11 +62,11 @@ pub async fn run(home: &Installation, workspace: &Workspace, command: Command, l
 
 async fn list(home: &Installation, workspace: Id, lang: Lang) -> Result<Report> {
     let mut conn = home.db.read().await?;
-    let standings = standing::all(&mut conn, workspace).await?;
+    let receptions = reception::all(&mut conn, workspace).await?;
     let (mut rows, mut lines) = (Vec::new(), Vec::new());
     for lane in lane::all(&mut conn, workspace).await? {
-        let standing = standings.iter().find(|(name, _)| *name == lane.name).map(|(_, standing)| standing);
-        let shown = Shown::of(home, &mut conn, workspace, &lane, standing).await?;
+        let reception = receptions.iter().find(|(name, _)| *name == lane.name).map(|(_, reception)| reception);
+        let shown = Shown::of(home, &mut conn, workspace, &lane, reception).await?;
         rows.push(shown.json(&lane, lang));
         lines.push(shown.text(&lane, lang));
     }
@@ -123,7 +123,7 @@ async fn remove(home: &Installation, workspace: Id, name: &str, lang: Lang) -> R
 
 async fn resume(home: &Installation, workspace: Id, name: &str, lang: Lang) -> Result<Report> {
     let mut tx = home.db.write().await?;
-    if !standing::clear(&mut tx, workspace, name).await? {
+    if !reception::clear(&mut tx, workspace, name).await? {
         return Err(Message::new("lane-at-ease").with("name", name).misuse());
     }
     tx.commit().await?;
@@ -149,12 +149,12 @@ pub async fn waiting(
     campaign: &Campaign,
     lang: Lang,
 ) -> Result<(Value, Vec<String>)> {
-    let standings = standing::all(conn, campaign.workspace).await?;
+    let receptions = reception::all(conn, campaign.workspace).await?;
     let (mut rows, mut lines) = (Vec::new(), Vec::new());
     for (name, count) in delivery::regroup::waiting(conn, campaign.id).await? {
-        let standing = standings.iter().find(|(lane, _)| *lane == name).map(|(_, standing)| standing);
-        let pace = standing.and_then(|standing| standing.pace(home.clock.now()));
-        let reason = standing.and_then(|standing| standing.reason.as_deref()).map(|reason| lang.recall(reason));
+        let reception = receptions.iter().find(|(lane, _)| *lane == name).map(|(_, reception)| reception);
+        let pace = reception.and_then(|reception| reception.pace(home.clock.now()));
+        let reason = reception.and_then(|reception| reception.reason.as_deref()).map(|reason| lang.recall(reason));
         lines.push(lang.say(&Message::new("lane-waiting").with("lane", &name).with("count", count)));
         lines
             .extend(pace.map(|pace| format!("  {}", lang.say(&Message::new("lane-slowed").with("pace", round(pace))))));
@@ -178,14 +178,14 @@ impl Shown {
         conn: &mut Conn,
         workspace: Id,
         lane: &Lane,
-        standing: Option<&Standing>,
+        reception: Option<&Reception>,
     ) -> Result<Self> {
         let now = home.clock.now();
         let account = allowance::get(conn, workspace, Gate::Lane(&lane.name)).await?;
         Ok(Self {
             today: account.today(&lane.cap, now),
-            pace: standing.and_then(|standing| standing.pace(now)),
-            reason: standing.and_then(|standing| standing.reason.clone()),
+            pace: reception.and_then(|reception| reception.pace(now)),
+            reason: reception.and_then(|reception| reception.reason.clone()),
         })
     }
 

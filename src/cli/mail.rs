@@ -13,8 +13,8 @@ use crate::ground::error::{Message, Result};
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
 use crate::ground::text::Lang;
+use crate::mailer::reception::{self, Reception};
 use crate::mailer::shift::Mode;
-use crate::mailer::standing::{self, Standing};
 use crate::privacy::journal::Journal;
 use crate::report::summary;
 
@@ -52,13 +52,13 @@ async fn paused(home: &Installation) -> Result<BTreeSet<Id>> {
 }
 
 /// What the lanes of the workspaces that send are known for.
-async fn standings(conn: &mut Conn) -> Result<Vec<(String, Standing)>> {
+async fn receptions(conn: &mut Conn) -> Result<Vec<(String, Reception)>> {
     let running = state::in_state(conn, state::State::Running).await?;
-    let mut standings = Vec::new();
+    let mut receptions = Vec::new();
     for workspace in running.iter().map(|campaign| campaign.workspace).collect::<BTreeSet<_>>() {
-        standings.extend(standing::all(conn, workspace).await?);
+        receptions.extend(reception::all(conn, workspace).await?);
     }
-    Ok(standings)
+    Ok(receptions)
 }
 
 /// What the campaigns came to.
@@ -72,8 +72,8 @@ async fn told(home: &Installation, next: Option<i64>, lang: Lang) -> Result<Repo
             lines.push(super::campaign::line(&campaign, &summary, lang));
         }
     }
-    for (lane, standing) in standings(&mut conn).await? {
-        lines.extend(standing.reason.map(|reason| format!("{lane}: {}", lang.recall(&reason))));
+    for (lane, reception) in receptions(&mut conn).await? {
+        lines.extend(reception.reason.map(|reason| format!("{lane}: {}", lang.recall(&reason))));
     }
     if let Some(at) = next {
         lines.push(lang.say(&Message::new("mail-waiting").with("time", super::print::time(at))));

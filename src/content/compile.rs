@@ -2,6 +2,7 @@
 //! acts, links numbered, the text part derived, both put into their frame.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde_json::Map;
 
@@ -59,7 +60,7 @@ impl Letter {
             templates,
             links,
             tags: frame.fields.iter().filter(|field| work.used.contains(*field)).cloned().collect(),
-            brand: frame.brand.clone(),
+            brand: Arc::new(frame.brand.clone()),
             public_url: frame.public_url.trim_end_matches('/').to_owned(),
             tracking: draft.tracking,
             forms: None,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::header::HeaderText;
@@ -28,7 +28,7 @@ pub enum Slot {
 /// The values of one reader.
 pub struct Fill<'a> {
     /// Of the fields that slots use.
-    pub values: Vec<Option<String>>,
+    pub values: Vec<Option<Cow<'a, str>>>,
     /// The address as its owner spells it.
     pub email: &'a str,
     /// Subject and preheader.
@@ -61,8 +61,8 @@ impl Fill<'_> {
 }
 
 /// The values of the named fields, as they print, from the JSON of all of them; `None` when it
-/// cannot be read.
-pub fn pick(fields: &str, names: &[String]) -> Option<Vec<Option<String>>> {
+/// cannot be read. What JSON spells plainly is borrowed from it.
+pub fn pick<'a>(fields: &'a str, names: &[String]) -> Option<Vec<Option<Cow<'a, str>>>> {
     let mut reader = serde_json::Deserializer::from_str(fields);
     let picked = Pick(names).deserialize(&mut reader).ok()?;
     reader.end().ok()?;
@@ -72,7 +72,7 @@ pub fn pick(fields: &str, names: &[String]) -> Option<Vec<Option<String>>> {
 struct Pick<'n>(&'n [String]);
 
 impl<'de> DeserializeSeed<'de> for Pick<'_> {
-    type Value = Vec<Option<String>>;
+    type Value = Vec<Option<Cow<'de, str>>>;
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
         from.deserialize_map(self)
@@ -80,7 +80,7 @@ impl<'de> DeserializeSeed<'de> for Pick<'_> {
 }
 
 impl<'de> Visitor<'de> for Pick<'_> {
-    type Value = Vec<Option<String>>;
+    type Value = Vec<Option<Cow<'de, str>>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("field values by name")
@@ -90,7 +90,7 @@ impl<'de> Visitor<'de> for Pick<'_> {
         let mut values = vec![None; self.0.len()];
         while let Some(Name(name)) = map.next_key()? {
             match self.0.iter().position(|wanted| *wanted == name) {
-                Some(at) => values[at] = printed(map.next_value()?),
+                Some(at) => values[at] = map.next_value_seed(Print)?,
                 None => drop(map.next_value::<IgnoredAny>()?),
             }
         }
@@ -102,13 +102,69 @@ impl<'de> Visitor<'de> for Pick<'_> {
 #[derive(Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// A value as a template prints it; what is empty counts as missing.
-fn printed(value: serde_json::Value) -> Option<String> {
-    match value {
-        serde_json::Value::String(text) if !text.contains(char::is_control) => {
-            Some(text).filter(|text| !text.trim().is_empty())
+/// One value as a template prints it; what is empty counts as missing.
+struct Print;
+
+impl<'de> DeserializeSeed<'de> for Print {
+    type Value = Option<Cow<'de, str>>;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl Print {
+    fn of<'de>(value: impl Into<serde_json::Value>) -> Option<Cow<'de, str>> {
+        letter::plain(&value.into()).map(|value| Cow::Owned(value.to_string()))
+    }
+}
+
+impl<'de> Visitor<'de> for Print {
+    type Value = Option<Cow<'de, str>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        match text.contains(char::is_control) {
+            true => Ok(Self::of(text)),
+            false => Ok(Some(Cow::Borrowed(text)).filter(|text| !text.trim().is_empty())),
         }
-        other => letter::plain(&other).map(|value| value.to_string()),
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Self::of(text))
+    }
+
+    fn visit_bool<E>(self, flag: bool) -> Result<Self::Value, E> {
+        Ok(Self::of(flag))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+        Ok(Self::of(number))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(Self::of(number))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
+        Ok(Self::of(number))
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(None)
     }
 }
 
@@ -119,8 +175,7 @@ mod tests {
     #[test]
     fn values_are_picked_as_they_print() {
         let names = ["a", "b", "c", "d", "e", "f", "имя"].map(str::to_owned);
-        let fields =
-            r#"{"x": [{}], "b": 1.5, "\u0061": "q\u0000\n", "c": true, "d": " ", "e": null, "имя": "Анна", "f": 3}"#;
+        let fields = r#"{"x": [{}], "b": 1.5, "\u0061": "q\u0000\n", "c": true, "d": " ", "e": [1, {"a": 2}], "имя": "Анна", "f": 3}"#;
         let picked = pick(fields, &names).expect("an object");
         assert_eq!(
             picked.iter().map(Option::as_deref).collect::<Vec<_>>(),

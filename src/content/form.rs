@@ -59,6 +59,8 @@ pub struct Forms {
     needed: Vec<usize>,
     /// True when some part needs the engine.
     engine: bool,
+    /// True when the engine may print the pages of a delivery.
+    pages: bool,
 }
 
 impl Forms {
@@ -82,7 +84,7 @@ impl Forms {
 
     /// What a reader fills them with; `None` when there is no letter for them. Who wants to know why
     /// renders it.
-    pub fn fill<'a>(&'a self, letter: &Letter, email: &'a str, fields: &str, stem: &Stem) -> Option<Fill<'a>> {
+    pub fn fill<'a>(&'a self, letter: &Letter, email: &'a str, fields: &'a str, stem: &Stem) -> Option<Fill<'a>> {
         let values = pick(fields, &self.fields)?;
         let lacking = self.needed.iter().filter(|at| values[**at].is_none());
         let missing = lacking.map(|at| self.fields[*at].clone()).collect();
@@ -94,7 +96,7 @@ impl Forms {
         }
         let values = serde_json::from_str(fields).ok()?;
         let reader = Reader { address: email, values: &values, stem, tracked: true, inert: false };
-        let reading = Arc::new(letter.reading(&reader));
+        let reading = Arc::new(letter.reading(&reader, self.pages));
         fill.reading = Some(reading.clone());
         fill.heads = [self.heads[0].fill(&mut fill, letter)?, self.heads[1].fill(&mut fill, letter)?];
         let _ = reading.heads.set([0, 1].map(|at: usize| fill.heads[at].to_string()));

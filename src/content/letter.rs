@@ -148,7 +148,7 @@ pub struct Letter {
     pub(super) templates: Templates,
     pub(super) links: Vec<Link>,
     pub(super) tags: Vec<String>,
-    pub(super) brand: Brand,
+    pub(super) brand: Arc<Brand>,
     pub(super) public_url: String,
     pub(super) tracking: Tracking,
     /// `None` for a letter that must be rendered for each reader.
@@ -170,7 +170,7 @@ impl Letter {
 
     /// The letter for one reader. The same reader twice gives the same bytes.
     pub fn render(&self, reader: &Reader<'_>) -> Result<Rendered, Fault> {
-        let reading = Arc::new(self.reading(reader));
+        let reading = Arc::new(self.reading(reader, true));
         let mut missing = BTreeSet::new();
         let mut part = |name: &str| {
             let rendered = self.templates.render(name, &reading);
@@ -221,18 +221,20 @@ impl Letter {
         Ok(())
     }
 
-    pub(super) fn reading(&self, reader: &Reader<'_>) -> Reading {
+    /// What the engine sees of a reader; `pages` when it may print the pages of the delivery.
+    pub(super) fn reading(&self, reader: &Reader<'_>, pages: bool) -> Reading {
         let page = |door| link::page(&self.public_url, reader.stem, door);
+        let doors = || Doors {
+            unsubscribe: page(Door::Unsubscribe),
+            preferences: page(Door::Preferences),
+            view: page(Door::View),
+            pixel: self.measures(reader).then(|| page(Door::Open)),
+        };
         Reading {
             values: reader.values.iter().filter_map(|(name, value)| Some((name.clone(), plain(value)?))).collect(),
             email: reader.address.to_owned(),
             brand: self.brand.clone(),
-            doors: Doors {
-                unsubscribe: page(Door::Unsubscribe),
-                preferences: page(Door::Preferences),
-                view: page(Door::View),
-                pixel: self.measures(reader).then(|| page(Door::Open)),
-            },
+            doors: if pages { doors() } else { Doors::default() },
             heads: OnceLock::new(),
             links: OnceLock::new(),
             missing: Mutex::default(),

@@ -121,38 +121,47 @@ fn quote(out: &mut Vec<u8>, piece: &str) {
     }
 }
 
+/// `=XX` of every byte.
+const QUOTED: [[u8; 3]; 256] = {
+    let hex = b"0123456789ABCDEF";
+    let mut quoted = [*b"=00"; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        quoted[byte] = [b'=', hex[byte >> 4], hex[byte & 15]];
+        byte += 1;
+    }
+    quoted
+};
+
 /// Appends a line without its end, for which `sign` columns are kept free.
 fn quote_line(out: &mut Vec<u8>, line: &[u8], sign: usize) {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    let mut row = [0; COLUMNS];
     let mut column = 0;
     for (at, &byte) in line.iter().enumerate() {
         let last = at + 1 == line.len();
-        let plain = match byte {
-            b'=' => false,
+        let is_plain = |column: usize| match byte {
             b' ' | b'\t' => !last,
             b'.' => column > 0,
             b'F' => column > 0 || !line[at..].starts_with(b"From "),
-            b'!'..=b'~' => true,
-            _ => false,
+            byte => byte != b'=' && byte.is_ascii_graphic(),
         };
-        let width = if plain { 1 } else { 3 };
+        let width = if is_plain(column) { 1 } else { 3 };
         if column + width > COLUMNS - if last { sign } else { 1 } {
-            out.extend_from_slice(b"=\r\n");
+            row[column] = b'=';
+            out.extend_from_slice(&row[..=column]);
+            out.extend_from_slice(b"\r\n");
             column = 0;
         }
-        // What the break brought to the beginning of a line is looked at again.
-        let plain = plain && !(column == 0 && (byte == b'.' || line[at..].starts_with(b"From ")));
-        match plain {
-            true => {
-                out.push(byte);
-                column += 1;
-            }
-            false => {
-                out.extend_from_slice(&[b'=', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
-                column += 3;
-            }
+        // What a break has brought to the beginning of a line is looked at again.
+        if is_plain(column) {
+            row[column] = byte;
+            column += 1;
+        } else {
+            row[column..column + 3].copy_from_slice(&QUOTED[usize::from(byte)]);
+            column += 3;
         }
     }
+    out.extend_from_slice(&row[..column]);
 }
 
 #[cfg(test)]

@@ -109,9 +109,15 @@ impl Run {
         let start = out.len();
         out.extend_from_slice(&self.bytes[skipped..]);
         for patch in &self.patches {
-            let at = start + patch.at - skipped;
-            let token = &tokens.text(patch.mark)[patch.from..patch.from + patch.length];
-            out[at..at + patch.length].copy_from_slice(token);
+            let place = &mut out[start + patch.at - skipped..];
+            // A whole token is the common case, and a copy of known length a quick one.
+            match place.first_chunk_mut::<LENGTH>().filter(|_| patch.length == LENGTH) {
+                Some(place) => *place = tokens.0[patch.mark],
+                None => {
+                    let token = &tokens.0[patch.mark][patch.from..patch.from + patch.length];
+                    place[..patch.length].copy_from_slice(token);
+                }
+            }
         }
     }
 }

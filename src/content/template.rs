@@ -106,7 +106,7 @@ pub struct Reading {
     /// Their address as they spell it.
     pub email: String,
     /// Who signs.
-    pub brand: Brand,
+    pub brand: Arc<Brand>,
     /// Where they leave, see what is held, and read in a browser.
     pub doors: Doors,
     /// Subject and preheader, once they have rendered.

@@ -17,6 +17,8 @@ use super::secret::{Key, Keyring};
 
 /// Length of a token in a URL.
 pub const LENGTH: usize = 44;
+/// Bytes of a name that is hashed in one piece.
+const SHORT: usize = 16;
 /// Length of the left part of a Message-ID.
 pub const MESSAGE_ID: usize = 32;
 
@@ -65,6 +67,8 @@ pub struct Signer {
 /// Everything of one message that only the key holder can make.
 pub struct Stem {
     head: [u8; 17],
+    /// What every token of the message begins with: 15 bytes of the head.
+    spelled: [u8; 20],
     secret: [u8; 32],
 }
 
@@ -114,11 +118,12 @@ impl Stem {
 
     /// The same without a `String`.
     pub fn token_bytes(&self, door: Door) -> [u8; LENGTH] {
-        let mut bytes = [0; 33];
-        bytes[..17].copy_from_slice(&self.head);
-        bytes[17..].copy_from_slice(&self.tag(door.name()));
+        let mut bytes = [0; 18];
+        bytes[..2].copy_from_slice(&self.head[15..]);
+        bytes[2..].copy_from_slice(&self.tag(door.name()));
         let mut text = [0; LENGTH];
-        URL_SAFE_NO_PAD.encode_slice(bytes, &mut text).expect("33 bytes are 44 characters of base64");
+        text[..20].copy_from_slice(&self.spelled);
+        URL_SAFE_NO_PAD.encode_slice(bytes, &mut text[20..]).expect("18 bytes are 24 characters of base64");
         text
     }
 
@@ -141,7 +146,16 @@ impl Stem {
     }
 
     fn tag(&self, name: &[u8]) -> [u8; 16] {
-        let digest = Sha256::new().chain_update(self.secret).chain_update(name).finalize();
+        // Door names are short: secret and name in one piece are one block.
+        let mut text = [0; 32 + SHORT];
+        text[..32].copy_from_slice(&self.secret);
+        let digest = match text[32..].get_mut(..name.len()) {
+            Some(room) => {
+                room.copy_from_slice(name);
+                Sha256::digest(&text[..32 + name.len()])
+            }
+            None => Sha256::new().chain_update(self.secret).chain_update(name).finalize(),
+        };
         digest[..16].try_into().expect("SHA-256 gives 32 bytes")
     }
 }
@@ -156,7 +170,9 @@ fn make_stem(id: u8, key: &Hmac<Sha256>, claim: Claim) -> Stem {
     head[9..].copy_from_slice(&claim.delivery.to_be_bytes());
     let mut mac = key.clone();
     mac.update(&head);
-    Stem { head, secret: mac.finalize().into_bytes().into() }
+    let mut spelled = [0; 20];
+    URL_SAFE_NO_PAD.encode_slice(&head[..15], &mut spelled).expect("15 bytes are 20 characters of base64");
+    Stem { head, spelled, secret: mac.finalize().into_bytes().into() }
 }
 
 #[cfg(test)]

@@ -184,7 +184,7 @@ fn follow(home: &Installation, until: Option<Millis>, term: Millis) {
 
 /// Takes away the leases that have run out, and what dead mailers held. A lease that is good for
 /// more than a day was made by hand or before the database's clock was set back.
-async fn settle(conn: &mut Conn, home: &Installation) -> Result<Left> {
+pub async fn settle(conn: &mut Conn, home: &Installation) -> Result<Left> {
     let db = &home.db;
     let mut sql = Sql::new("delete from lease where id in (select id from lease where until <= ");
     sql.push(db.now()).push(" or until > ").push(db.now()).push(" + ").bind(DAY).push(db.skip_held());

@@ -11,8 +11,8 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::purse::{Name, Purse};
+use super::reception::{self, Reception};
 use super::relay::Relay;
-use super::standing::{self, Standing};
 use super::status::{self, Class};
 use super::throttle::Throttle;
 use super::wire::Reply;
@@ -81,19 +81,19 @@ impl Limits {
     /// Takes in what was changed meanwhile, by an operator or another mailer.
     pub async fn refresh(&self, conn: &mut Conn) -> Result<()> {
         let lanes = lane::all(conn, self.workspace).await?;
-        let standings: HashMap<String, Standing> = standing::all(conn, self.workspace).await?.into_iter().collect();
-        let (now, unknown) = (self.home.clock.now(), Standing::default());
+        let receptions: HashMap<String, Reception> = reception::all(conn, self.workspace).await?.into_iter().collect();
+        let (now, unknown) = (self.home.clock.now(), Reception::default());
         let all = lanes.iter().find(|lane| lane.name == ALL).map_or_else(Default::default, |lane| lane.cap);
         self.all.set_cap(all);
         for lane in &lanes {
             drop(self.gate(&lane.name));
         }
         for (name, gate) in locked(&self.lanes).iter() {
-            let standing = standings.get(name).unwrap_or(&unknown);
+            let reception = receptions.get(name).unwrap_or(&unknown);
             let none = Lane::new(name, "");
             let lane = lanes.iter().find(|lane| lane.name == *name).unwrap_or(&none);
-            gate.purse.set_cap(lane.cap.at_most(standing.pace(now)));
-            gate.closed.store(standing.reason.is_some(), Ordering::Relaxed);
+            gate.purse.set_cap(lane.cap.at_most(reception.pace(now)));
+            gate.closed.store(reception.reason.is_some(), Ordering::Relaxed);
             gate.set_seats(lane.connections);
         }
         Ok(())
@@ -154,7 +154,7 @@ impl Limits {
         let measured = gate.measure();
         let (db, now) = (&self.home.db, self.home.clock.now());
         if let Some(ours) = status::ours(reply) {
-            match standing::strike(db, self.workspace, &gate.name, (ours, reply), now).await {
+            match reception::strike(db, self.workspace, &gate.name, (ours, reply), now).await {
                 Ok(Some(_)) if !gate.closed.swap(true, Ordering::Relaxed) => {
                     tracing::warn!(lane = gate.name, reply = %reply, "a provider names a fault of ours; the lane is paused");
                     self.alarm.notify_one();
@@ -165,7 +165,7 @@ impl Limits {
             return;
         }
         if status::is_too_fast(reply) {
-            match standing::slow(db, self.workspace, &gate.name, measured, now).await {
+            match reception::slow(db, self.workspace, &gate.name, measured, now).await {
                 Ok(Some(pace)) => {
                     gate.purse.set_cap(gate.purse.cap().at_most(Some(pace)));
                     tracing::info!(lane = gate.name, reply = %reply, pace, "a lane is told to go slower");

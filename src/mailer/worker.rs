@@ -49,6 +49,8 @@ struct Letter {
 struct Asked {
     job: Job,
     answer: oneshot::Receiver<Option<Millis>>,
+    /// Its answer may lie here for as long as the relay takes for the letter before.
+    since: Instant,
     _busy: Busy,
 }
 
@@ -169,8 +171,11 @@ impl Line {
                     match asked.job.compose(date, &mut text) {
                         Ok(address) => {
                             self.bench.begun(&asked.job.claimed);
-                            let (job, marked) = (asked.job, Instant::now());
-                            return Next::Letter(Box::new(Letter { job, address, text, marked }));
+                            let letter = Letter { job: asked.job, address, text, marked: asked.since };
+                            if self.is_still_wanted(Some(&letter)).await {
+                                return Next::Letter(Box::new(letter));
+                            }
+                            self.untried(Some(letter)).await;
                         }
                         Err(skipped) => self.record(&asked.job, skipped).await,
                     }
@@ -220,11 +225,12 @@ impl Line {
                     return Err(Next::Trouble(self.bench.trouble.report(&fault)));
                 }
             }
+            let since = Instant::now();
             let answer = match self.without_asking(Sabotage::MarkLate) {
                 Some(date) => given(date),
                 None => self.bench.writer.mark(job.mark(self.bench.relay)).await,
             };
-            self.asked.push_back(Asked { job, answer, _busy: busy });
+            self.asked.push_back(Asked { job, answer, since, _busy: busy });
         }
         Ok(())
     }

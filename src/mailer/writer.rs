@@ -124,7 +124,7 @@ impl Desk {
             }
             // After a failure nothing new may start: what is known is still written down, as soon as
             // the database answers, and the mailer ends its shift.
-            let marked = if sound { self.commit(&marks, &releases, &results).await } else { Ok(HashMap::new()) };
+            let marked = if sound { commit(&self.home, self.mailer, &marks, &releases, &results).await } else { Ok(HashMap::new()) };
             sync = began.elapsed();
             match marked {
                 Ok(marked) if sound => {
@@ -162,41 +162,48 @@ impl Desk {
         }
     }
 
-    /// Results before marks: a connection that asks for its next mark has said how its last letter
-    /// ended, and both are on disk together.
-    async fn commit(&self, marks: &[Mark], releases: &[Id], results: &[Outcome]) -> Result<HashMap<Id, Millis>> {
-        let (now, began) = (self.home.clock.now(), Instant::now());
-        let mut tx = self.home.db.write().await?;
-        match marks.is_empty() {
-            true => lease::hold_late(&mut tx, &self.home.db, self.mailer).await?,
-            false => lease::hold(&mut tx, &self.home.db, self.mailer).await?,
-        }
-        if !results.is_empty() {
-            delivery::record(&mut tx, self.mailer, results, now).await?;
-        }
-        if !releases.is_empty() {
-            delivery::release(&mut tx, self.mailer, releases, now).await?;
-        }
-        let marked = delivery::mark(&mut tx, self.mailer, marks, now).await?;
-        if !marked.is_empty() {
-            failpoint::reach("marking");
-        }
-        tx.commit().await?;
-        metric::commit(began.elapsed());
-        if !results.is_empty() {
-            failpoint::reach("recorded");
-        }
-        Ok(marked)
-    }
-
     /// Tries for a minute to save results that are known; what fails even then is found as uncertain,
     /// and so is what others have settled meanwhile.
     async fn insist(&self, results: &[Outcome]) {
         for _ in 0..60 {
-            if results.is_empty() || matches!(self.commit(&[], &[], results).await, Ok(_) | Err(Error::Fenced)) {
+            if results.is_empty() || matches!(commit(&self.home, self.mailer, &[], &[], results).await, Ok(_) | Err(Error::Fenced)) {
                 return;
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }
+}
+
+/// Writes what the connections of a mailer have said, in one transaction under its lease, and returns
+/// the date of each message that may go out. Results before marks: a connection that asks for its
+/// next mark has said how its last letter ended, and both are on disk together.
+pub async fn commit(
+    home: &Installation,
+    mailer: Id,
+    marks: &[Mark],
+    releases: &[Id],
+    results: &[Outcome],
+) -> Result<HashMap<Id, Millis>> {
+    let (now, began) = (home.clock.now(), Instant::now());
+    let mut tx = home.db.write().await?;
+    match marks.is_empty() {
+        true => lease::hold_late(&mut tx, &home.db, mailer).await?,
+        false => lease::hold(&mut tx, &home.db, mailer).await?,
+    }
+    if !results.is_empty() {
+        delivery::record(&mut tx, mailer, results, now).await?;
+    }
+    if !releases.is_empty() {
+        delivery::release(&mut tx, mailer, releases, now).await?;
+    }
+    let marked = delivery::mark(&mut tx, mailer, marks, now).await?;
+    if !marked.is_empty() {
+        failpoint::reach("marking");
+    }
+    tx.commit().await?;
+    metric::commit(began.elapsed());
+    if !results.is_empty() {
+        failpoint::reach("recorded");
+    }
+    Ok(marked)
 }

@@ -29,7 +29,7 @@ pub async fn all(from: &mut Conn, tables: &[Table], to: &Db, told: &mut dyn FnMu
             Some(Mark::Upto(key)) => Some(key.clone()),
             None => {
                 if table.count(from).await? > MANY {
-                    set_indexes_aside(to, table).await?;
+                    drop_indexes(to, table).await?;
                 }
                 None
             }
@@ -37,7 +37,7 @@ pub async fn all(from: &mut Conn, tables: &[Table], to: &Db, told: &mut dyn FnMu
         // What a crash left behind the last note comes again.
         remove(to, table, after.as_deref(), None).await?;
         range(from, table, (after, None), to, &mut copier, true, told).await?;
-        put_indexes_back(to, table).await?;
+        make_indexes(from, table, to).await?;
         progress::note(to, &table.name, &Mark::Whole).await?;
     }
     copier.close().await
@@ -56,25 +56,27 @@ pub async fn again(
     copier.close().await
 }
 
-async fn set_indexes_aside(to: &Db, table: &Table) -> Result<()> {
+async fn drop_indexes(to: &Db, table: &Table) -> Result<()> {
     let mut tx = to.write_for(Errand::Carrying).await?;
-    for index in to.indexes(&mut tx, &table.name).await? {
-        progress::keep(&mut tx, &table.name, &index).await?;
+    for index in index::of(&mut tx, &table.name).await? {
         index.remove(&mut tx).await?;
     }
     tx.commit().await
 }
 
-async fn put_indexes_back(to: &Db, table: &Table) -> Result<()> {
-    let kept = progress::kept(&mut *to.read().await?, &table.name).await?;
-    if kept.is_empty() {
+/// Makes the indexes that the source has, and those that it made while it was in use.
+async fn make_indexes(from: &mut Conn, table: &Table, to: &Db) -> Result<()> {
+    let there = index::of(&mut *to.read().await?, &table.name).await?;
+    let mut missing = index::of(from, &table.name).await?;
+    missing.retain(|index| !there.iter().any(|other| other.name == index.name));
+    if missing.is_empty() {
         return Ok(());
     }
     to.build(async |conn| {
-        for statement in &kept {
-            index::make(conn, statement).await?;
+        for index in &missing {
+            index.make(conn).await?;
         }
-        progress::release(conn, &table.name).await
+        Ok(())
     })
     .await
 }

@@ -168,12 +168,26 @@ async fn reach(config: &Config, to: &Place) -> Result<Db> {
         Message::new(key).with("place", to.shown()).failed()
     };
     let db = Db::reach(&config.database_url()).await.map_err(away)?;
-    let names = db.table_names().await?;
-    if !names.is_empty() && !names.iter().any(|name| name == "standing") {
+    if is_taken(&db).await? {
         return Err(Message::new("move-occupied").with("place", to.shown()).misuse());
     }
     db.migrate().await?;
     Ok(db)
+}
+
+/// Whether tables of others are there, or those of a Sendoff too old to say where it stands. Tables
+/// that a killed process had begun to make are nobody's yet.
+async fn is_taken(db: &Db) -> Result<bool> {
+    let names = db.table_names().await?;
+    let has = |wanted: &str| names.iter().any(|name| name == wanted);
+    if names.is_empty() || has("standing") {
+        return Ok(false);
+    }
+    if !has("workspace") {
+        return Ok(true);
+    }
+    let row = sqlx::query("select count(*) from workspace").fetch_one(&mut *db.read().await?).await?;
+    Ok(row.get::<i64, _>(0) > 0)
 }
 
 /// Sees that the target is empty, or that this very move has begun to fill it: then true.

@@ -1,5 +1,5 @@
 //! Table `carried`, in the store that data arrive in: how far each table has come. A table is noted
-//! after its rows, so what lies behind the note may be there too, and is removed before going on. Indexes that are taken away while rows come are kept here too.
+//! after its rows, so what lies behind the note may be there too, and is removed before going on.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sqlx::Row;
 
-use crate::ground::db::index::Index;
 use crate::ground::db::standing::Errand;
 use crate::ground::db::value::Value;
 use crate::ground::db::{Conn, Db, Sql};
@@ -24,9 +23,7 @@ pub enum Mark {
 
 /// How far each table has come; one that has not begun is missing.
 pub async fn all(db: &Db) -> Result<HashMap<String, Mark>> {
-    let rows = sqlx::query("select name, last from carried where name not like 'index %'")
-        .fetch_all(&mut *db.read().await?)
-        .await?;
+    let rows = sqlx::query("select name, last from carried").fetch_all(&mut *db.read().await?).await?;
     rows.iter()
         .map(|row| {
             let name: String = row.get(0);
@@ -45,31 +42,6 @@ pub async fn note(db: &Db, table: &str, mark: &Mark) -> Result<()> {
         .run(&mut tx)
         .await?;
     tx.commit().await
-}
-
-/// Keeps the statement of an index that is taken away from a table until its rows are there.
-pub async fn keep(conn: &mut Conn, table: &str, index: &Index) -> Result<()> {
-    Sql::new("insert into carried (name, last) values (")
-        .bind_all([format!("index {table} {}", index.name), index.statement.clone()])
-        .push(")")
-        .run(conn)
-        .await?;
-    Ok(())
-}
-
-/// The statements kept for a table.
-pub async fn kept(conn: &mut Conn, table: &str) -> Result<Vec<String>> {
-    let rows = sqlx::query("select last from carried where name like $1 order by name")
-        .bind(format!("index {table} %"))
-        .fetch_all(conn)
-        .await?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
-}
-
-/// Forgets the statements kept for a table: its indexes are there again.
-pub async fn release(conn: &mut Conn, table: &str) -> Result<()> {
-    sqlx::query("delete from carried where name like $1").bind(format!("index {table} %")).execute(conn).await?;
-    Ok(())
 }
 
 /// Forgets it all: everything has come.

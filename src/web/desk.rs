@@ -16,7 +16,7 @@ use crate::ground::clock::Millis;
 use crate::ground::db::Conn;
 use crate::ground::error::Result as Outcome;
 use crate::ground::id::Id;
-use crate::mailer::standing;
+use crate::mailer::reception;
 use crate::report::progress::{self, Progress};
 
 /// How often the page of a running campaign is asked for at most, in seconds; where counting takes
@@ -65,8 +65,8 @@ pub async fn overview(State(app): State<Arc<App>>, frame: Frame) -> Result<Respo
             runs |= campaign.state == Stage::Running;
             campaigns.push(Card { state: frame.tr(campaign.state.key()), name: campaign.name, progress, remarks });
         }
-        let lanes = standing::all(&mut conn, workspace.id).await?.into_iter().filter_map(|(lane, standing)| {
-            standing.reason.map(|reason| format!("{lane}: {}", frame.lang.recall(&reason)))
+        let lanes = reception::all(&mut conn, workspace.id).await?.into_iter().filter_map(|(lane, reception)| {
+            reception.reason.map(|reason| format!("{lane}: {}", frame.lang.recall(&reason)))
         });
         let lanes = lanes.collect();
         rooms.push(Room { campaigns, lanes, lists: sizes(&mut conn, workspace.id).await?, name: workspace.name });

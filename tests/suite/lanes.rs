@@ -15,8 +15,8 @@ use sendoff::cli::cap::{Limits, OrNone};
 use sendoff::cli::lane::{self as door, Command};
 use sendoff::ground::clock::DAY;
 use sendoff::ground::text::Lang;
+use sendoff::mailer::reception::{self, STRIKES};
 use sendoff::mailer::shift::{self, Mode};
-use sendoff::mailer::standing::{self, STRIKES};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
@@ -64,10 +64,10 @@ fn to(sink: &Sink, domain: &str) -> usize {
     recipients(sink).keys().filter(|to| to.contains(domain)).count()
 }
 
-async fn standing_of(house: &House, lane: &str) -> Option<standing::Standing> {
+async fn reception_of(house: &House, lane: &str) -> Option<reception::Reception> {
     let mut conn = house.home.db.read().await.expect("a connection");
-    let all = standing::all(&mut conn, house.workspace.id).await.expect("read");
-    all.into_iter().find(|(name, _)| name == lane).map(|(_, standing)| standing)
+    let all = reception::all(&mut conn, house.workspace.id).await.expect("read");
+    all.into_iter().find(|(name, _)| name == lane).map(|(_, reception)| reception)
 }
 
 /// Sends for a moment, then stops.
@@ -198,7 +198,7 @@ both!(a_greylisting_lane_holds_up_no_other_and_is_not_slowed, |house| {
 
     assert_eq!(states(house).await, [("accepted", 60), ("pending", 60)].into());
     assert_eq!(campaign(house).await.state, State::Running);
-    assert_eq!(standing_of(house, "gmail").await, None);
+    assert_eq!(reception_of(house, "gmail").await, None);
 });
 
 both!(a_lane_that_is_told_too_fast_is_slowed_alone, |house| {
@@ -217,9 +217,9 @@ both!(a_lane_that_is_told_too_fast_is_slowed_alone, |house| {
     mail_for(house, Duration::from_secs(3)).await;
 
     assert_eq!(to(&sink, "example.org"), 100);
-    let pace = standing_of(house, "yandex").await.and_then(|standing| standing.pace(NOW)).expect("a pace");
+    let pace = reception_of(house, "yandex").await.and_then(|reception| reception.pace(NOW)).expect("a pace");
     assert!(pace >= 0.1, "{pace}");
-    assert_eq!(standing_of(house, "rest").await, None);
+    assert_eq!(reception_of(house, "rest").await, None);
     let tried = 200 - waiting_untried(house).await;
     assert!(tried < 150, "{tried} were tried although the server wants fewer");
     assert_eq!(campaign(house).await.state, State::Running, "the relay is not in trouble");
@@ -263,7 +263,7 @@ both!(a_fault_of_ours_pauses_the_lane_and_touches_nobody, |house| {
     let people =
         subscription::count(&mut house.home.db.read().await.expect("a connection"), list).await.expect("counted");
     assert_eq!(people.iter().map(|(_, count)| count).sum::<i64>(), 80);
-    let reason = standing_of(house, "gmail").await.expect("known").reason.expect("paused");
+    let reason = reception_of(house, "gmail").await.expect("known").reason.expect("paused");
     for (lang, words) in [(Lang::En, "PTR record"), (Lang::Ru, "записи PTR")] {
         let told = lang.recall(&reason);
         assert!(

@@ -39,7 +39,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("relay", "mailer/relay"),
     ("lane", "campaign/lane"),
     ("allowance", "mailer/allowance"),
-    ("standing", "mailer/standing"),
+    ("reception", "mailer/reception"),
     ("lease", "mailer/lease"),
     ("beat", "mailer/beat"),
     ("event", "feedback/event"),

@@ -15,6 +15,7 @@ use sendoff::campaign::state::Campaign;
 use sendoff::ground::clock::Clock;
 use sendoff::ground::config::Config;
 use sendoff::ground::db::Db;
+use sendoff::ground::db::index;
 use sendoff::ground::db::standing::Errand;
 use sendoff::ground::error::{Error, Result};
 use sendoff::ground::installation::Installation;
@@ -123,6 +124,8 @@ async fn fill(house: &House, events: i64) -> Campaign {
         ..Relay::default()
     };
     relay::set(&house.home, &mut tx, house.workspace.id, &relay).await.expect("a relay");
+    // Made while the installation is in use, as those of segments are.
+    sendoff::audience::contact::index(&mut tx, "text_1").await.expect("an index");
     tx.commit().await.expect("committed");
     erase(house, "person7@example.org").await;
     leave(house, canary::id(house, "person8@example.org").await.expect("there"), news.id, Some(campaign.id)).await;
@@ -134,7 +137,7 @@ async fn indexes(db: &Db) -> Vec<String> {
     let mut conn = db.read().await.expect("a connection");
     let mut names = Vec::new();
     for table in db.table_names().await.expect("asked") {
-        names.extend(db.indexes(&mut conn, &table).await.expect("asked").into_iter().map(|index| index.name));
+        names.extend(index::of(&mut conn, &table).await.expect("asked").into_iter().map(|index| index.name));
     }
     names
 }
@@ -345,6 +348,28 @@ both!(a_place_that_is_not_fit_is_refused_and_nothing_changes, |house| {
     drop(other);
     full.leave().await;
     house::remove(&foreign_name).await;
+    way.end().await;
+});
+
+both!(tables_that_a_killed_program_had_begun_to_make_are_in_nobodys_way, |house| {
+    let Some(way) = Way::of(house).await else { return };
+    fill(house, 0).await;
+    let url = match &way.database {
+        Some(_) => way.to.clone(),
+        None => format!("sqlite://{}?mode=rwc", house.home.config.data.join("sendoff.db").display()),
+    };
+    let db = Db::reach(&url).await.expect("reached");
+    db.migrate().await.expect("tables");
+    let mut tx = db.write().await.expect("a transaction");
+    // As it is when the last step was not taken.
+    sqlx::raw_sql("drop table standing; drop table carried; delete from _sqlx_migrations where version = 10")
+        .execute(&mut *tx)
+        .await
+        .expect("one step back");
+    tx.commit().await.expect("committed");
+    db.close().await;
+
+    carry(house, &way.to, &mut |_| {}).await.expect("carried over");
     way.end().await;
 });
 

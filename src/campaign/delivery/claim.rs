@@ -92,7 +92,7 @@ pub async fn claim(db: &Db, hand: &Hand, wanted: &Claim<'_>) -> Result<Vec<Claim
 
 fn columns(sql: &mut Sql) -> &mut Sql {
     sql.push("select d.id, d.campaign_id, d.attempts, coalesce(d.snapshot, c.address || ").bind(BREAK.to_owned());
-    sql.push(" || c.fields), d.lane from delivery d join contact c on c.id = d.contact_id where ")
+    sql.push(" || c.fields) as written, d.lane from delivery d join contact c on c.id = d.contact_id where ")
 }
 
 async fn due(conn: &mut Conn, wanted: &Claim<'_>, limit: usize) -> Result<Vec<Claimed>> {
@@ -104,7 +104,8 @@ async fn due(conn: &mut Conn, wanted: &Claim<'_>, limit: usize) -> Result<Vec<Cl
         .bind(wanted.lane.to_owned());
     sql.push(" and d.state = 'pending' and d.due_at <= ").bind(wanted.now).push(" order by d.due_at, d.id limit ");
     sql.bind(i64::try_from(limit).unwrap_or(i64::MAX));
-    Ok(sql.all(conn).await?.iter().map(read).collect())
+    let rows = sql.gathered(conn, "id, campaign_id, attempts, written, lane").await?;
+    Ok(rows.into_iter().map(claimed).collect())
 }
 
 /// Claims in the rows, where several mailers share them; the caller holds the mailer's lease. Those
@@ -134,14 +135,10 @@ pub async fn lease(conn: &mut Conn, db: &Db, wanted: &Claim<'_>) -> Result<Vec<C
 }
 
 fn read(row: &AnyRow) -> Claimed {
-    let snapshot: String = row.get(3);
-    let (address, fields) = snapshot.split_once(BREAK).unwrap_or((&snapshot, "{}"));
-    Claimed {
-        id: row.get(0),
-        campaign: row.get(1),
-        attempts: row.get(2),
-        address: address.to_owned(),
-        fields: fields.to_owned(),
-        lane: row.get(4),
-    }
+    claimed((row.get(0), row.get(1), row.get(2), row.get(3), row.get(4)))
+}
+
+fn claimed((id, campaign, attempts, written, lane): (Id, Id, i32, String, String)) -> Claimed {
+    let (address, fields) = written.split_once(BREAK).unwrap_or((&written, "{}"));
+    Claimed { id, campaign, attempts, address: address.to_owned(), fields: fields.to_owned(), lane }
 }

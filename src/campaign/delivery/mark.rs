@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use serde_json::{Value, json};
 use sqlx::Row;
 
 use super::progress::{self, Changes};
 use super::{SUBSCRIBED, State};
 use crate::ground::clock::Millis;
+use crate::ground::db::many::{column, whole};
 use crate::ground::db::{Conn, Sql};
 use crate::ground::error::Result;
 use crate::ground::id::Id;
@@ -62,25 +64,38 @@ async fn mark_some(
     now: Millis,
     marked: &mut HashMap<Id, Millis>,
 ) -> Result<()> {
+    let rows: Vec<Value> = marks.iter().map(|mark| json!([mark.id, mark.snapshot, mark.relay])).collect();
+    if statement(conn, mailer, list, &rows, now).run_whole(conn, rows.len()).await? {
+        let ids: Vec<Id> = marks.iter().map(|mark| mark.id).collect();
+        marked.extend(ids.iter().map(|id| (*id, now)));
+        // Those that were tried before keep their date.
+        let mut sql = Sql::new("select id, dated_at from delivery where dated_at <> ");
+        sql.bind(now).push(" and id").among(conn, &ids);
+        marked.extend(sql.gathered::<(Id, Millis)>(conn, "id, dated_at").await?);
+        return Ok(());
+    }
+    let mut sql = statement(conn, mailer, list, &rows, now);
+    let rows = sql.push(" returning delivery.id, delivery.dated_at").all(conn).await?;
+    marked.extend(rows.iter().map(|row| (row.get::<Id, _>(0), row.get::<Millis, _>(1))));
+    Ok(())
+}
+
+fn statement(conn: &Conn, mailer: Id, list: Id, rows: &[Value], now: Millis) -> Sql {
     let mut sql = Sql::new("update delivery set state = 'sending', mailer_id = ");
     sql.bind(mailer)
         .push(", dated_at = coalesce(dated_at, cast(")
         .bind(now)
         .push(" as bigint)), changed_at = ")
         .bind(now);
-    sql.push(", snapshot = v.column2, relay_id = v.column3 from (values ");
-    for (index, mark) in marks.iter().enumerate() {
-        sql.push(if index == 0 { "(cast(" } else { ", (cast(" }).bind(mark.id).push(" as bigint), cast(");
-        sql.bind(mark.snapshot.clone()).push(" as text), cast(").bind(mark.relay).push(" as bigint))");
-    }
-    sql.push(") as v where delivery.id = v.column1 and (delivery.state = 'pending' ");
-    // Who claims in memory may have read the row just before its try was put off.
-    sql.push("and delivery.due_at <= ").bind(now).push(" or delivery.state = 'leased' ");
+    sql.push(", snapshot = ").push(&column(1)).push(", relay_id = ").push(&whole(2)).push(" from ").table(conn, rows);
+    sql.push(" where delivery.id = ")
+        .push(&whole(0))
+        .push(" and (delivery.state = 'pending' or delivery.state = 'leased' ");
     sql.push("and delivery.mailer_id = ").bind(mailer).push(") and exists (select 1 from subscription s ");
-    sql.push("where s.contact_id = delivery.contact_id and s.list_id = ").bind(list);
-    sql.push(" and s.state = 'confirmed') returning delivery.id, delivery.dated_at");
-    marked.extend(sql.all(conn).await?.iter().map(|row| (row.get::<Id, _>(0), row.get::<Millis, _>(1))));
-    Ok(())
+    sql.push("where s.contact_id = delivery.contact_id and s.list_id = ")
+        .bind(list)
+        .push(" and s.state = 'confirmed')");
+    sql
 }
 
 /// Gives deliveries back that were claimed and not marked: pending, or suppressed when the person

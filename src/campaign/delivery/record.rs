@@ -1,11 +1,13 @@
 //! How tries ended, and what dead mailers left.
 
+use serde_json::{Value, json};
 use sqlx::Row;
 
 use super::State;
 use super::progress::{self, Changes};
 use crate::campaign::tally;
 use crate::ground::clock::Millis;
+use crate::ground::db::many::{column, whole};
 use crate::ground::db::{Conn, Sql};
 use crate::ground::error::Result;
 use crate::ground::id::Id;
@@ -62,26 +64,31 @@ async fn record_some(
     outcomes: &[Outcome],
     now: Millis,
 ) -> Result<std::collections::HashSet<Id>> {
-    // A message that the relay certainly has nothing of, and never had, is made afresh next time.
-    const FRESH: &str = "v.column7 = 0 and delivery.attempts = 0 and v.column2 = 'pending'";
-    let mut sql =
-        Sql::new("update delivery set state = v.column2, reason = v.column3, code = v.column4, reply = v.column5, ");
-    sql.push("due_at = v.column6, attempts = attempts + v.column7, mailer_id = null, snapshot = case when ");
-    sql.push("v.column2 not in ('pending', 'uncertain') or ")
-        .push(FRESH)
-        .push(" then null else delivery.snapshot end, ");
-    sql.push("dated_at = case when ").push(FRESH).push(" then null else delivery.dated_at end, changed_at = ");
-    sql.bind(now).push(" from (values ");
-    for (index, outcome) in outcomes.iter().enumerate() {
-        sql.push(if index == 0 { "(cast(" } else { ", (cast(" });
-        sql.bind(outcome.id).push(" as bigint), cast(").bind(outcome.state.to_string()).push(" as text), cast(");
-        sql.bind(outcome.reason.clone()).push(" as text), cast(").bind(outcome.code).push(" as integer), cast(");
-        sql.bind(outcome.reply.clone()).push(" as text), cast(").bind(outcome.due_at).push(" as bigint), cast(");
-        sql.bind(i32::from(outcome.tried)).push(" as integer))");
+    let row = |outcome: &Outcome| {
+        let Outcome { id, state, reason, code, reply, due_at, tried, .. } = outcome;
+        json!([id, state.as_str(), reason, code, reply, due_at, i32::from(*tried)])
+    };
+    let rows: Vec<Value> = outcomes.iter().map(row).collect();
+    if statement(conn, mailer, &rows, now).run_whole(conn, rows.len()).await? {
+        return Ok(outcomes.iter().map(|outcome| outcome.id).collect());
     }
-    sql.push(") as v where delivery.id = v.column1 and delivery.mailer_id = ").bind(mailer);
-    let rows = sql.push(" returning delivery.id").all(conn).await?;
+    let rows = statement(conn, mailer, &rows, now).push(" returning delivery.id").all(conn).await?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+fn statement(conn: &Conn, mailer: Id, rows: &[Value], now: Millis) -> Sql {
+    let (state, tries) = (column(1), whole(6));
+    // A message that the relay certainly has nothing of, and never had, is made afresh next time.
+    let fresh = format!("{tries} = 0 and delivery.attempts = 0 and {state} = 'pending'");
+    let mut sql = Sql::new("update delivery set state = ");
+    sql.push(&state).push(", reason = ").push(&column(2)).push(", code = ").push(&whole(3));
+    sql.push(", reply = ").push(&column(4)).push(", due_at = ").push(&whole(5));
+    sql.push(", attempts = attempts + ").push(&tries).push(", mailer_id = null, snapshot = case when ").push(&state);
+    sql.push(" not in ('pending', 'uncertain') or ").push(&fresh).push(" then null else delivery.snapshot end, ");
+    sql.push("dated_at = case when ").push(&fresh).push(" then null else delivery.dated_at end, changed_at = ");
+    sql.bind(now).push(" from ").table(conn, rows).push(" where delivery.id = ").push(&whole(0));
+    sql.push(" and delivery.mailer_id = ").bind(mailer);
+    sql
 }
 
 /// The person was erased while their message was on the wire.

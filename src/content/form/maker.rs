@@ -45,7 +45,10 @@ pub fn make(letter: &mut Letter, masked: &Masked<'_>) -> Option<Forms> {
     let html = maker.form("html-tags", html, true)?;
     let text = maker.form("text-tags", text, false)?;
     let Maker { fields, needed, engine, .. } = maker;
-    Some(Forms { heads, html, text, fields, needed, engine })
+    let in_heads = [subject, preheader].into_iter().flatten().any(|item| names_page(item, true));
+    let in_parts = parts.iter().flatten().any(|item| names_page(item, false));
+    let in_links = letter.links.iter().any(|link| link.personal && link.destination.contains("_url"));
+    Some(Forms { heads, html, text, fields, needed, engine, pages: in_heads || in_parts || in_links })
 }
 
 /// An instruction of the engine takes more than two bytes of a tag.
@@ -56,6 +59,13 @@ fn is_irregular(items: &[Item]) -> bool {
     let marked = |item: &Item| matches!(item, Item::Text(text) | Item::Tag(text) if text.contains(MARK));
     let length: usize = tags().map(String::len).sum();
     length as u64 > FUEL / 2 || tags().any(spells) || items.iter().any(marked)
+}
+
+/// Whether the engine may meet a page of the delivery in a tag. In a head it meets them all, elsewhere
+/// those that are more than printed.
+fn names_page(item: &Item, in_head: bool) -> bool {
+    let Item::Tag(tag) = item else { return false };
+    tag.contains("_url") && (in_head || !matches!(script::print(tag), Some(Print::Page(_))))
 }
 
 struct Maker<'a> {

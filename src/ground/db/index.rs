@@ -15,23 +15,22 @@ pub struct Index {
     pub statement: String,
 }
 
-impl Db {
-    /// The indexes of a table that can be taken away and made again.
-    pub async fn indexes(&self, conn: &mut Conn, table: &str) -> Result<Vec<Index>> {
-        let query = match self.dialect {
-            Dialect::Sqlite => {
-                "select name, sql from sqlite_master where type = 'index' and tbl_name = $1 and sql is not null order by 1"
-            }
-            Dialect::Postgres => {
-                "select cast(c.relname as text), pg_get_indexdef(i.indexrelid) from pg_index i \
-                 join pg_class c on c.oid = i.indexrelid where i.indrelid = cast(cast($1 as text) as regclass) \
-                 and not exists (select 1 from pg_constraint k where k.conindid = i.indexrelid) order by 1"
-            }
-        };
-        let rows = sqlx::query(query).bind(table).fetch_all(conn).await?;
-        Ok(rows.iter().map(|row| Index { name: row.get(0), statement: row.get(1) }).collect())
-    }
+/// The indexes of a table that can be taken away and made again, here or in the other database: their
+/// statements are text that both understand.
+pub async fn of(conn: &mut Conn, table: &str) -> Result<Vec<Index>> {
+    let query = if conn.backend_name() == "SQLite" {
+        "select name, sql from sqlite_master where type = 'index' and tbl_name = $1 and sql is not null order by 1"
+    } else {
+        "select cast(c.relname as text), \
+         replace(replace(pg_get_indexdef(i.indexrelid), ' USING btree', ''), ' ON ' || quote_ident(current_schema()) || '.', ' ON ') \
+         from pg_index i join pg_class c on c.oid = i.indexrelid where i.indrelid = cast(cast($1 as text) as regclass) \
+         and not exists (select 1 from pg_constraint k where k.conindid = i.indexrelid) order by 1"
+    };
+    let rows = sqlx::query(query).bind(table).fetch_all(conn).await?;
+    Ok(rows.iter().map(|row| Index { name: row.get(0), statement: row.get(1) }).collect())
+}
 
+impl Db {
     /// Carries out one transaction that builds indexes, on a connection of its own that sorts on disk:
     /// in memory it would take as much as the table has.
     pub async fn build(&self, work: impl AsyncFnOnce(&mut Conn) -> Result<()>) -> Result<()> {
@@ -52,9 +51,9 @@ impl Index {
     pub async fn remove(&self, conn: &mut Conn) -> Result<()> {
         Sql::new("drop index ").push(&self.name).run(conn).await.map(drop)
     }
-}
 
-/// Makes an index by its statement.
-pub async fn make(conn: &mut Conn, statement: &str) -> Result<()> {
-    Sql::new(statement).run(conn).await.map(drop)
+    /// Makes it.
+    pub async fn make(&self, conn: &mut Conn) -> Result<()> {
+        Sql::new(&self.statement).run(conn).await.map(drop)
+    }
 }

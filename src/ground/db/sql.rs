@@ -11,7 +11,7 @@ use crate::ground::error::Result;
 /// Text pushed must come from the source, never from a user.
 #[derive(Default)]
 pub struct Sql {
-    text: String,
+    pub(super) text: String,
     args: AnyArguments,
     count: usize,
 }

@@ -1,4 +1,4 @@
-//! Table `standing`: what the servers of a lane make of us, so that a restart does not run into the
+//! Table `reception`: what the servers of a lane make of us, so that a restart does not run into the
 //! same wall. A lane that was told "too fast" goes at half the pace it had and faster again step by
 //! step; one whose servers name a fault of our settings is paused until someone says that it is
 //! mended. Its letters wait; no recipient is touched.
@@ -29,7 +29,7 @@ const SLOWEST: f64 = 0.1;
 
 /// What a lane is known for.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Standing {
+pub struct Reception {
     /// Letters a second after the last "too fast"; 0 when there was none.
     pace: f64,
     /// Letters a second before the first.
@@ -41,7 +41,7 @@ pub struct Standing {
     pub reason: Option<String>,
 }
 
-impl Standing {
+impl Reception {
     /// Letters a second that the lane takes now; `None` when nothing holds it back.
     pub fn pace(&self, now: Millis) -> Option<f64> {
         if self.pace <= 0.0 {
@@ -82,7 +82,7 @@ impl Standing {
 }
 
 /// What every lane of a workspace is known for, where there is something to know.
-pub async fn all(conn: &mut Conn, workspace: Id) -> Result<Vec<(String, Standing)>> {
+pub async fn all(conn: &mut Conn, workspace: Id) -> Result<Vec<(String, Reception)>> {
     let mut sql = Sql::new(SELECT);
     sql.bind(workspace).push(" order by lane");
     Ok(sql.all(conn).await?.iter().map(|row| (row.get(0), read(row))).collect())
@@ -91,8 +91,8 @@ pub async fn all(conn: &mut Conn, workspace: Id) -> Result<Vec<(String, Standing
 /// Slows a lane down; returns its new pace in letters a second, or `None` when it has been slowed already.
 pub async fn slow(db: &Db, workspace: Id, lane: &str, measured: f64, now: Millis) -> Result<Option<f64>> {
     let mut slowed = false;
-    let standing = change(db, workspace, lane, |standing| slowed = standing.slow(measured, now)).await?;
-    Ok(standing.pace(now).filter(|_| slowed))
+    let reception = change(db, workspace, lane, |reception| slowed = reception.slow(measured, now)).await?;
+    Ok(reception.pace(now).filter(|_| slowed))
 }
 
 /// Counts a reply that names a fault of ours. Returns why the lane is paused, if it is now.
@@ -103,12 +103,12 @@ pub async fn strike(
     (ours, reply): (Ours, &Reply),
     now: Millis,
 ) -> Result<Option<String>> {
-    Ok(change(db, workspace, lane, |standing| standing.strike(ours, reply, lane, now)).await?.reason)
+    Ok(change(db, workspace, lane, |reception| reception.strike(ours, reply, lane, now)).await?.reason)
 }
 
 /// Forgets what a lane is known for. False when it was known for nothing.
 pub async fn clear(conn: &mut Conn, workspace: Id, lane: &str) -> Result<bool> {
-    let gone = sqlx::query("delete from standing where workspace_id = $1 and lane = $2")
+    let gone = sqlx::query("delete from reception where workspace_id = $1 and lane = $2")
         .bind(workspace)
         .bind(lane)
         .execute(conn)
@@ -117,10 +117,10 @@ pub async fn clear(conn: &mut Conn, workspace: Id, lane: &str) -> Result<bool> {
 }
 
 const SELECT: &str =
-    "select lane, pace, goal, slowed_at, strikes, struck_on, reason from standing where workspace_id = ";
+    "select lane, pace, goal, slowed_at, strikes, struck_on, reason from reception where workspace_id = ";
 
-fn read(row: &sqlx::any::AnyRow) -> Standing {
-    Standing {
+fn read(row: &sqlx::any::AnyRow) -> Reception {
+    Reception {
         pace: row.get(1),
         goal: row.get(2),
         slowed_at: row.get(3),
@@ -130,10 +130,10 @@ fn read(row: &sqlx::any::AnyRow) -> Standing {
     }
 }
 
-async fn change(db: &Db, workspace: Id, lane: &str, change: impl FnOnce(&mut Standing)) -> Result<Standing> {
+async fn change(db: &Db, workspace: Id, lane: &str, change: impl FnOnce(&mut Reception)) -> Result<Reception> {
     let mut tx = db.write().await?;
     sqlx::query(
-        "insert into standing (workspace_id, lane, pace, goal, slowed_at, strikes, struck_on) values ($1, $2, 0, 0, 0, 0, 0) \
+        "insert into reception (workspace_id, lane, pace, goal, slowed_at, strikes, struck_on) values ($1, $2, 0, 0, 0, 0, 0) \
          on conflict do nothing",
     )
     .bind(workspace)
@@ -142,28 +142,28 @@ async fn change(db: &Db, workspace: Id, lane: &str, change: impl FnOnce(&mut Sta
     .await?;
     let mut sql = Sql::new(SELECT);
     sql.bind(workspace).push(" and lane = ").bind(lane.to_owned()).push(db.hold());
-    let mut standing = sql.first(&mut tx).await?.as_ref().map(read).unwrap_or_default();
-    let before = standing.clone();
-    change(&mut standing);
-    if standing == before {
-        return Ok(standing);
+    let mut reception = sql.first(&mut tx).await?.as_ref().map(read).unwrap_or_default();
+    let before = reception.clone();
+    change(&mut reception);
+    if reception == before {
+        return Ok(reception);
     }
     sqlx::query(
-        "update standing set pace = $1, goal = $2, slowed_at = $3, strikes = $4, struck_on = $5, reason = $6 \
+        "update reception set pace = $1, goal = $2, slowed_at = $3, strikes = $4, struck_on = $5, reason = $6 \
          where workspace_id = $7 and lane = $8",
     )
-    .bind(standing.pace)
-    .bind(standing.goal)
-    .bind(standing.slowed_at)
-    .bind(i32::try_from(standing.strikes).unwrap_or(i32::MAX))
-    .bind(i32::try_from(standing.struck_on).unwrap_or(i32::MAX))
-    .bind(standing.reason.clone())
+    .bind(reception.pace)
+    .bind(reception.goal)
+    .bind(reception.slowed_at)
+    .bind(i32::try_from(reception.strikes).unwrap_or(i32::MAX))
+    .bind(i32::try_from(reception.struck_on).unwrap_or(i32::MAX))
+    .bind(reception.reason.clone())
     .bind(workspace)
     .bind(lane)
     .execute(&mut *tx)
     .await?;
     tx.commit().await?;
-    Ok(standing)
+    Ok(reception)
 }
 
 #[cfg(test)]
@@ -174,45 +174,45 @@ mod tests {
 
     #[test]
     fn a_pace_halves_once_a_wave_and_comes_back_step_by_step() {
-        let mut standing = Standing::default();
-        assert_eq!(standing.pace(NOW), None);
+        let mut reception = Reception::default();
+        assert_eq!(reception.pace(NOW), None);
 
-        assert!(standing.slow(80.0, NOW));
-        assert!(!standing.slow(80.0, NOW + 1), "the same wave");
-        assert_eq!(standing.pace(NOW), Some(40.0));
-        assert!(standing.slow(40.0, NOW + WAVE));
-        assert_eq!(standing.pace(NOW + WAVE), Some(20.0));
+        assert!(reception.slow(80.0, NOW));
+        assert!(!reception.slow(80.0, NOW + 1), "the same wave");
+        assert_eq!(reception.pace(NOW), Some(40.0));
+        assert!(reception.slow(40.0, NOW + WAVE));
+        assert_eq!(reception.pace(NOW + WAVE), Some(20.0));
 
-        let paces: Vec<_> = (0..8).map(|minute| standing.pace(NOW + WAVE + minute * STEP)).collect();
+        let paces: Vec<_> = (0..8).map(|minute| reception.pace(NOW + WAVE + minute * STEP)).collect();
         assert_eq!(paces[1..3], [Some(25.0), Some(31.25)]);
         assert_eq!(paces[7], None, "as fast as before the first refusal");
     }
 
     #[test]
     fn the_slowest_pace_is_still_one() {
-        let mut standing = Standing::default();
+        let mut reception = Reception::default();
         for wave in 0..50 {
-            standing.slow(0.0, NOW + wave * WAVE);
+            reception.slow(0.0, NOW + wave * WAVE);
         }
 
-        assert_eq!(standing.pace(NOW + 49 * WAVE), Some(SLOWEST));
+        assert_eq!(reception.pace(NOW + 49 * WAVE), Some(SLOWEST));
     }
 
     #[test]
     fn twenty_replies_of_a_day_pause_a_lane() {
         let reply = Reply { code: 550, enhanced: None, text: "anna@example.org".to_owned() };
-        let mut standing = Standing::default();
+        let mut reception = Reception::default();
 
         for _ in 0..STRIKES - 1 {
-            standing.strike(Ours::Spf, &reply, "gmail", NOW);
+            reception.strike(Ours::Spf, &reply, "gmail", NOW);
         }
-        standing.strike(Ours::Spf, &reply, "gmail", NOW + DAY);
-        assert_eq!((standing.strikes, &standing.reason), (1, &None), "another day");
+        reception.strike(Ours::Spf, &reply, "gmail", NOW + DAY);
+        assert_eq!((reception.strikes, &reception.reason), (1, &None), "another day");
 
         for _ in 1..STRIKES {
-            standing.strike(Ours::Spf, &reply, "gmail", NOW + DAY);
+            reception.strike(Ours::Spf, &reply, "gmail", NOW + DAY);
         }
-        let reason = standing.reason.expect("paused");
+        let reason = reception.reason.expect("paused");
         assert!(reason.contains("policy-spf") && !reason.contains("anna"), "{reason}");
     }
 }

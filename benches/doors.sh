@@ -1,0 +1,106 @@
+# What recipients touch, beside nginx and its empty_gif. Read by benches/run.
+
+# nginx with one worker that answers everything with a pixel; sets NGINX, its port.
+nginx_pixel() {
+  need nginx nginx-light && need wrk wrk || return 1
+  NGINX=$(free_port)
+  mkdir -p "$WORK/nginx"
+  cat >"$WORK/nginx.conf" <<CONF
+daemon off; worker_processes 1; pid $WORK/nginx/pid; error_log $WORK/nginx/error.log;
+events { worker_connections 4096; }
+http { access_log off; client_body_temp_path $WORK/nginx/body; proxy_temp_path $WORK/nginx/proxy; fastcgi_temp_path $WORK/nginx/fcgi;
+  uwsgi_temp_path $WORK/nginx/uwsgi; scgi_temp_path $WORK/nginx/scgi; keepalive_requests 1000000;
+  server { listen 127.0.0.1:$NGINX backlog=4096; location / { empty_gif; } } }
+CONF
+  nginx -e "$WORK/nginx/error.log" -c "$WORK/nginx.conf" & SERVERS+=($!)
+  await_port "$NGINX"
+}
+
+# script METHOD BEFORE COLUMN AFTER: a load that walks over $WORK/tokens, each once or round and round.
+script() {
+  cat <<LUA
+local tokens, at = {}, 0
+for line in io.lines("$WORK/tokens") do
+  local word = {}
+  for w in line:gmatch("%S+") do word[#word + 1] = w end
+  tokens[#tokens + 1] = word[$3]
+end
+function request()
+  at = at % #tokens + 1
+  return wrk.format("$1", "$2" .. tokens[at] .. "$4", nil, "$1" == "POST" and "List-Unsubscribe=One-Click" or nil)
+end
+LUA
+}
+
+# load PORT CONNECTIONS SECONDS: prints "requests-a-second p99-ms bad-answers".
+load() {
+  wrk -t1 -c"$2" -d"$3" --timeout 10s --latency -s "$WORK/load.lua" "http://127.0.0.1:$1" >"$WORK/wrk" 2>&1 || { cat "$WORK/wrk" >&2; return 1; }
+  awk '/Requests\/sec/ { rps = $2 } $1 == "99%" { p = $2 + 0; if ($2 ~ /us$/) p /= 1000; else if ($2 !~ /ms$/) p *= 1000 }
+    /Non-2xx/ { bad = $NF } END { print rps, p, bad + 0 }' "$WORK/wrk"
+}
+
+# doors FOLDER: serves it; sets DOORS, the port for recipients.
+doors() {
+  DOORS=$(free_port)
+  "$SENDOFF" --data "$1" serve --listen "127.0.0.1:$DOORS" --desk "127.0.0.1:$(free_port)" >"$WORK/serve.log" 2>&1 & SERVERS+=($!)
+  SERVING=$!
+  await_port "$DOORS"
+}
+close_doors() { kill "$SERVING"; wait "$SERVING" 2>/dev/null || true; }
+
+tokens() {
+  : "${TOKENS_BIN:=$(built tokens)}"
+  "$TOKENS_BIN" "$1" "${2:-}" >"$WORK/tokens"
+}
+
+# against NAME CONNECTIONS GOAL P99-GOAL: the load of $WORK/load.lua on the doors and on nginx by turns.
+against() {
+  local ours=() theirs=() ratios=() late=() yard=() lates=() rps p99 bad
+  for _ in $(seq "$PAIRS"); do
+    read -r rps p99 bad < <(load "$DOORS" "$2" "${SECONDS_EACH:-5}s")
+    [ "$bad" = 0 ] || say "$1: $bad answers were neither 2xx nor 3xx"
+    ours+=("$rps"); late+=("$p99")
+    read -r rps p99 bad < <(load "$NGINX" "$2" "${SECONDS_EACH:-5}s")
+    theirs+=("$rps"); yard+=("$p99")
+    ratios+=("$(calc "${ours[-1]} / ${theirs[-1]}")"); lates+=("$(calc "${late[-1]} / ${yard[-1]}")")
+  done
+  row "$1, requests/s" "$(show "$(median "${ours[@]}")")" "$(show "$(median "${theirs[@]}")")" "$(median "${ratios[@]}")" "$3"
+  row "$1, p99 ms" "$(show "$(median "${late[@]}")")" "$(show "$(median "${yard[@]}")")" "$(median "${lates[@]}")" "$4"
+}
+
+# The pixel and the redirect, with 2,000 letters' tokens.
+web() {
+  nginx_pixel || return 0
+  started 5 5 2000
+  rm -rf "$WORK/doors"; cp -a "$HOUSE" "$WORK/doors"
+  tokens "$WORK/doors"
+  "$SENDOFF" --data "$WORK/doors" campaign pause bench >/dev/null
+  doors "$WORK/doors"
+  script GET /o/ 1 .gif >"$WORK/load.lua"; against "pixel, token checked, event durable" 64 ">= 0.85" "<= 1.5"
+  script GET /c/ 2 /1 >"$WORK/load.lua"; against "click, redirect" 64 ">= 0.7" "-"
+  close_doors
+  local kept; kept=$(sqlite3 "$WORK/doors/sendoff.db" "select count(*) from event")
+  say "$kept events are on disk"
+}
+
+# One-click unsubscribes of people whose campaign goes out meanwhile; each leaves once.
+leave() {
+  nginx_pixel || return 0
+  sink
+  local n=$RECIPIENTS ours yard rps p99 bad nothing left
+  started 5 5 "$n"
+  rm -rf "$WORK/doors"; cp -a "$HOUSE" "$WORK/doors"
+  # The last to be written to leave first, so that the campaign has something to send all the while.
+  tokens "$WORK/doors"; tac "$WORK/tokens" >"$WORK/turned"; mv "$WORK/turned" "$WORK/tokens"
+  CONNECTIONS=4 aim "$WORK/doors" 1 "$SINK"; ask XRESET >/dev/null
+  doors "$WORK/doors"
+  script POST /u/ 3 "" >"$WORK/load.lua"
+  sleep 0.5
+  read -r rps p99 bad < <(load "$DOORS" 256 "${SECONDS_EACH:-5}s")
+  read -r nothing left nothing < <(ask XCOUNT)
+  close_doors
+  read -r yard nothing nothing < <(load "$NGINX" 256 "${SECONDS_EACH:-5}s")
+  say "$left letters went out meanwhile; $bad answers were no success"
+  row "one-click unsubscribe, c=256, requests/s" "$(show "$rps")" "$(show "$yard")" "$(calc "$rps / $yard")" ">= 0.3"
+  row "one-click unsubscribe, p99 ms against 50" "$(show "$p99")" 50 "$(calc "$p99 / 50")" "<= 1"
+}

@@ -1,0 +1,182 @@
+# What the figures share: tools, servers of our own, installations full of people, one table.
+# Read by benches/run; every path is under $WORK, every process in $SERVERS is ended with it.
+
+WORK=$(mktemp -d "${TMPDIR:-/tmp}/sendoff-bench.XXXXXX")
+chmod 711 "$WORK"
+SERVERS=()
+SENDOFF=${SENDOFF:-target/release/sendoff}
+PAIRS=${PAIRS:-5}
+RECIPIENTS=${RECIPIENTS:-50000}
+CONNECTIONS=20
+# Marked letters that a connection may hold, where it is not 1.
+AHEAD=${AHEAD:-20}
+# Letters of the two runs whose difference is counted.
+FEW=500
+MORE=${MORE:-2500}
+PG=
+
+tidy() {
+  for server in "${SERVERS[@]}"; do kill "$server" 2>/dev/null || true; done
+  [ -z "$PG" ] || as_postgres "$PG/pg_ctl -D $WORK/pg/data -m immediate stop" >/dev/null 2>&1 || true
+  wait 2>/dev/null || true
+  rm -rf "$WORK"
+}
+trap tidy EXIT
+trap 'exit 130' INT TERM
+
+say() { printf '\n── %s\n' "$*" >&2; }
+calc() { awk "BEGIN { printf \"%.6g\", $1 }"; }
+median() { printf '%s\n' "$@" | sort -g | awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
+
+# need COMMAND PACKAGE: installs a Debian package where its command is missing, or leaves the figure out.
+need() {
+  PATH=$PATH:/usr/sbin
+  command -v "$1" >/dev/null 2>&1 && return
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+    say "installing $2"
+    [ -e "$WORK/updated" ] || { apt-get update -qq && touch "$WORK/updated"; } >&2
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$2" >/dev/null 2>&1 || true
+  fi
+  command -v "$1" >/dev/null 2>&1 && return
+  say "$1 is missing: install the package $2 for these figures"
+  return 1
+}
+
+# row NAME OURS YARD RATIO GOAL: the goal is like ">= 2" or "<= 0.6" of
+# the ratio, or "-" where a figure is only told.
+head_row() { printf '%-46s %12s %12s %9s  %-9s %s\n' figure ours yardstick ratio goal pass; }
+row() {
+  local pass=-
+  [ "$5" = - ] || pass=$(awk "BEGIN { print ($4 $5) ? \"yes\" : \"NO\" }")
+  printf '%-46s %12s %12s %9.3f  %-9s %s\n' "$1" "$2" "$3" "$4" "$5" "$pass" | tee -a "$WORK/table"
+}
+# Whole digits where they tell enough.
+show() { awk -v x="$1" 'BEGIN { printf (x >= 100 ? "%.0f" : x >= 10 ? "%.1f" : "%.3f"), x }'; }
+
+free_port() {
+  local port=$((20000 + RANDOM % 20000))
+  while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done
+  echo "$port"
+}
+await_port() {
+  for _ in $(seq 200); do (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null && return; sleep 0.05; done
+  say "nothing listens on port $1"; return 1
+}
+
+# built NAME: the path of a helper of benches/.
+built() {
+  cargo bench --locked --no-run --bench "$1" --message-format=json 2>/dev/null |
+    sed -n "s/.*\"name\":\"$1\".*\"executable\":\"\([^\"]*\)\".*/\1/p" | tail -1
+}
+
+# sink [DELAY]: starts the fast sink and sets SINK, its port.
+sink() {
+  : "${SINK_BIN:=$(built sink)}"
+  SINK=$(free_port)
+  "$SINK_BIN" "127.0.0.1:$SINK" "${1:-0}" >/dev/null &
+  SERVERS+=($!)
+  await_port "$SINK"
+}
+# ask WORD: what the sink says to it.
+ask() {
+  local line
+  exec 4<>"/dev/tcp/127.0.0.1/$SINK"
+  read -r line <&4; printf '%s\r\n' "$1" >&4; read -r line <&4
+  exec 4>&-
+  printf '%s\n' "${line//$'\r'/}"
+}
+# Letters a second as the sink saw them, from the first to the last, if there were as many as said.
+seen() {
+  local code texts first last
+  read -r code texts first last <<<"$(ask XCOUNT)"
+  [ "$texts" = "$1" ] || { say "the sink has $texts letters of $1 ($code)"; return 1; }
+  calc "($texts - 1) * 1e6 / ($last - $first)"
+}
+
+# letter KB LINKS: a campaign file of about that size.
+letter() {
+  awk -v kb="$1" -v links="$2" 'BEGIN {
+    print "+++\nname = \"bench\"\nlist = \"News\"\nfrom = \"Shop <news@shop.example>\""
+    print "subject = \"The autumn collection\"\nlayout = \"newsletter\"\ntracking = \"individual\"\n+++"
+    print "Dear {{ name | default(\"friend\") }},\n\nit is autumn in {{ city | default(\"town\") }}.\n"
+    words = "The autumn collection has arrived, and with it come warm coats, soft scarves and boots for the rain. "
+    # All words stand in the HTML part and in the text part.
+    each = int((kb * 1024 - 3000) / links / length(words) / 2)
+    for (i = 1; i <= links; i++) {
+      printf "## Part %d\n\n", i
+      for (j = 0; j < each; j++) printf "%s", words
+      printf "\n\n[See part %d](https://shop.example.org/part/%d?utm_source=news)\n\n", i, i
+    }
+    print "Yours, {{ name | default(\"friend\") }}"
+  }'
+}
+
+# people COUNT: a file of them.
+people() {
+  awk -v n="$1" 'BEGIN { split("Paris Berlin Kazan Moscow London Madrid Rome Oslo", city, " "); print "email,name,city"
+    for (i = 1; i <= n; i++) printf "reader%d@mail%d.example.org,Name %d,%s\n", i, i % 97, i, city[1 + i % 8] }'
+}
+
+# house KB LINKS PEOPLE: an installation whose campaign has not been started; sets HOUSE,
+# beside which stands the size of a message. Made once.
+house() {
+  HOUSE=$WORK/house.$1.$3
+  [ -d "$HOUSE" ] && return
+  say "an installation with $3 people"
+  local our=("$SENDOFF" --data "$HOUSE" ${STORE:+--database "$STORE"})
+  {
+    "${our[@]}" init
+    "${our[@]}" field add name text
+    "${our[@]}" field add city text
+    "${our[@]}" list add News
+    people "$3" >"$WORK/people.csv"
+    "${our[@]}" import "$WORK/people.csv" --list News --source bench --basis consent --proof bench --date 2026-01-01
+    "${our[@]}" brand set --name Shop --address "1 Main Street, Springfield"
+    "${our[@]}" settings set public-url https://news.example.org
+    letter "$1" "$2" >"$WORK/letter.md"
+    "${our[@]}" campaign add "$WORK/letter.md"
+    "${our[@]}" campaign preflight bench --json | grep -o '"bytes": *[0-9]*' | grep -o '[0-9]*' | sort -n | tail -1 >"$HOUSE.size"
+  } >"$WORK/log" 2>&1 || { cat "$WORK/log" >&2; return 1; }
+}
+# started KB LINKS PEOPLE: the same with its campaign frozen.
+started() {
+  house "$@"
+  [ -e "$HOUSE.started" ] || "$SENDOFF" --data "$HOUSE" ${STORE:+--database "$STORE"} campaign start bench >"$WORK/log" 2>&1 ||
+    { cat "$WORK/log" >&2; return 1; }
+  touch "$HOUSE.started"
+}
+# aim FOLDER AHEAD PORT: where its letters go.
+aim() {
+  local words=(--connections "$CONNECTIONS")
+  case $("$SENDOFF" relay set smtp --help) in *--ahead*) words+=(--ahead "$2") ;; *) export SENDOFF_AHEAD=$2 ;; esac
+  "$SENDOFF" --data "$1" ${STORE:+--database "$STORE"} relay set smtp "smtp://127.0.0.1:$3" "${words[@]}" >/dev/null
+}
+
+# timed FILE COMMAND…: runs it; FILE gets "seconds user system peak-KB".
+timed() { local file=$1; shift; need time time && /usr/bin/time -f '%e %U %S %M' -o "$file" "$@"; }
+# CPU microseconds a letter of a file that `timed` wrote.
+cpu() { awk -v n="$2" '{ print ($2 + $3) * 1e6 / n }' "$1"; }
+
+# engine AHEAD PEOPLE PORT: sends a copy of $HOUSE; leaves $WORK/engine.time.
+engine() {
+  rm -rf "$WORK/copy"; cp -a "$HOUSE" "$WORK/copy"
+  aim "$WORK/copy" "$1" "$3"
+  timed "$WORK/engine.time" "$SENDOFF" --data "$WORK/copy" mail --until-idle >"$WORK/log" 2>&1 || { cat "$WORK/log" >&2; return 1; }
+}
+# source_of PEOPLE PORT BYTES: the yardstick of the same load; leaves $WORK/source.time.
+source_of() { timed "$WORK/source.time" smtp-source -d -s "$CONNECTIONS" -m "$1" -l "$3" "127.0.0.1:$2"; }
+# PostgreSQL refuses to run as root.
+as_postgres() { if [ "$(id -u)" = 0 ]; then su postgres -s /bin/sh -c "$1"; else sh -c "$1"; fi; }
+start_postgres() {
+  [ -z "$PG" ] || return 0
+  ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || need initdb postgresql || return 1
+  PG=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -1)
+  PG_PORT=$(free_port)
+  mkdir -p "$WORK/pg"
+  [ "$(id -u)" != 0 ] || chown postgres "$WORK/pg"
+  as_postgres "$PG/initdb -D $WORK/pg/data -A trust -U postgres -E UTF8 --locale=C" >/dev/null
+  printf "port = %s\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = '%s'\nshared_buffers = 512MB\nmax_wal_size = 4GB\n" \
+    "$PG_PORT" "$WORK/pg" | as_postgres "cat >> $WORK/pg/data/postgresql.conf"
+  as_postgres "$PG/pg_ctl -D $WORK/pg/data -l $WORK/pg/log -w start" >/dev/null
+}
+sql() { "$PG/psql" -qAt "postgres://postgres@127.0.0.1:$PG_PORT/${2:-postgres}" -c "$1"; }

@@ -1,0 +1,34 @@
+//! The tokens of letters that were never opened: what a load on the doors needs. A line a delivery,
+//! with the tokens for the pixel, the links and leaving.
+//!
+//! ```text
+//! cargo bench --bench tokens -- FOLDER [COUNT]
+//! ```
+
+use std::path::PathBuf;
+
+use sendoff::ground::clock::Clock;
+use sendoff::ground::config::Config;
+use sendoff::ground::error::Result;
+use sendoff::ground::installation::Installation;
+use sendoff::ground::token::{Claim, Door};
+use sqlx::Row;
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench");
+    let data = PathBuf::from(args.next().expect("the data folder is named"));
+    let count: i64 = args.next().and_then(|text| text.parse().ok()).unwrap_or(i64::MAX);
+    let home = Installation::open(Config { data, database: None }, Clock::system()).await?;
+    let rows = sqlx::query("select campaign_id, id from delivery order by id limit $1")
+        .bind(count)
+        .fetch_all(&mut *home.db.read().await?)
+        .await?;
+    for row in rows {
+        let stem = home.signer.stem(Claim { campaign: row.get(0), delivery: row.get(1) });
+        let [open, click, leave] = [Door::Open, Door::Click, Door::Unsubscribe].map(|door| stem.token(door));
+        println!("{open} {click} {leave}");
+    }
+    home.db.close().await;
+    Ok(())
+}

@@ -1,0 +1,314 @@
+//! What a mailer does away from its connections: it begins under a lease, claims, commits what its
+//! connections have said, looks at the clock, and ends.
+
+use std::collections::VecDeque;
+
+use sendoff::campaign::delivery::claim::{self, Hand};
+use sendoff::campaign::delivery::{self, Claim, Mark, Outcome};
+use sendoff::campaign::state::{self, State};
+use sendoff::campaign::launch;
+use sendoff::ground::clock::Millis;
+use sendoff::ground::error::Error;
+use sendoff::ground::id::Id;
+use sendoff::mailer::lease::{self, Lease};
+use sendoff::mailer::writer;
+
+use crate::facts::Kept;
+use crate::mailer::{Line, Mailer, Note};
+use crate::plan::Breach;
+use crate::world::World;
+
+/// A lease that lasts longer than any seed, by the real clock that the database goes by.
+const LONG: Millis = 3_600_000;
+
+/// How a commit goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Commit {
+    /// As it should.
+    Whole,
+    /// The mailer dies on the way to the disk: nothing is written.
+    DieBefore,
+    /// It dies when everything is written and nobody was told.
+    DieAfter,
+    /// The database refuses it.
+    Refused,
+}
+
+impl World {
+    /// A mailer comes to work: takes a lease and settles what dead ones left.
+    pub async fn hire(&mut self) -> Kept<Mailer> {
+        let home = self.site.home.clone();
+        let (lease, id) = if self.plan.shared {
+            let id = home.ids.next();
+            self.put_lease(id).await?;
+            self.settle().await?;
+            (None, id)
+        } else {
+            self.forget_marks().await?;
+            let (lease, _) = Lease::take(&home).await?;
+            let id = lease.id;
+            (Some(lease), id)
+        };
+        let lines = (0..self.plan.lines).map(|_| Line::default()).collect();
+        let (queue, notes) = (VecDeque::new(), VecDeque::new());
+        let relay = self.relay;
+        let (fresh, asleep, halted, hand) = (true, false, false, Hand::default());
+        Ok(Mailer { lease, id, fresh, asleep, halted, hand, queue, notes, lines, relay })
+    }
+
+    /// Writes the lease of a mailer, if it is not there.
+    pub async fn put_lease(&self, id: Id) -> Kept {
+        let home = &self.site.home;
+        let mut tx = home.db.write().await?;
+        let now = home.db.now();
+        let text = format!("insert into lease (id, until) values ($1, {now} + {LONG}) on conflict (id) do nothing");
+        sqlx::query(sqlx::AssertSqlSafe(text)).bind(id).execute(&mut *tx).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Takes the lease of a mailer away.
+    pub async fn take_lease(&self, id: Id) -> Kept {
+        let mut tx = self.site.home.db.write().await?;
+        sqlx::query("delete from lease where id = $1").bind(id).execute(&mut *tx).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Settles what mailers without a lease hold.
+    pub async fn settle(&mut self) -> Kept {
+        self.forget_marks().await?;
+        let mut tx = self.site.home.db.write().await?;
+        lease::settle(&mut tx, &self.site.home).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Marked letters of the dead become pending, where that promise is broken.
+    async fn forget_marks(&self) -> Kept {
+        if self.breach == Some(Breach::MarksForgotten) {
+            let mut tx = self.site.home.db.write().await?;
+            sqlx::query(
+                "update delivery set state = 'pending', mailer_id = null where state = 'sending' \
+                 and mailer_id not in (select id from lease)",
+            )
+            .execute(&mut *tx)
+            .await?;
+            if !self.plan.shared {
+                sqlx::query("update delivery set state = 'pending', mailer_id = null where state = 'sending'")
+                    .execute(&mut *tx)
+                    .await?;
+            }
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
+    /// One look around: what is due is started, what is done is ended.
+    pub async fn tick(&mut self) -> Kept {
+        let home = self.site.home.clone();
+        launch::due(&home).await?;
+        for campaign in self.campaigns().await?.into_iter().filter(|campaign| campaign.state == State::Running) {
+            let now = home.clock.now();
+            if delivery::is_due(&mut *home.db.read().await?, campaign.id, now).await? {
+                continue;
+            }
+            let mut tx = home.db.write().await?;
+            if self.breach == Some(Breach::FinishedEarly) {
+                sqlx::query("update campaign set state = 'finished' where id = $1")
+                    .bind(campaign.id)
+                    .execute(&mut *tx)
+                    .await?;
+            } else {
+                state::finish(&mut tx, campaign.id, now).await?;
+            }
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
+    /// Claims some due letters of a campaign that runs.
+    pub async fn claim(&mut self, m: usize) -> Kept {
+        let home = self.site.home.clone();
+        let now = home.clock.now();
+        let running: Vec<Id> = {
+            let mut conn = home.db.read().await?;
+            let all = state::in_state(&mut conn, State::Running).await?;
+            all.iter().filter(|campaign| !campaign.is_late(now)).map(|campaign| campaign.id).collect()
+        };
+        let Some(campaign) = self.dice.pick(&running) else { return Ok(()) };
+        let limit = self.dice.between(1, 4);
+        let lanes = delivery::lanes_due(&mut *home.db.read().await?, campaign).await?;
+        let Some(lane) = lanes.first() else { return Ok(()) };
+        if self.breach == Some(Breach::MadeAfresh) {
+            let mut tx = home.db.write().await?;
+            sqlx::query("update delivery set snapshot = null where state = 'pending'").execute(&mut *tx).await?;
+            tx.commit().await?;
+        }
+        let wanted = Claim { mailer: self.mailers[m].id, campaign, lane, limit, now };
+        let claimed = if self.plan.shared {
+            let revived = self.revive(m).await?;
+            let mut tx = home.db.write().await?;
+            match lease::hold(&mut tx, &home.db, wanted.mailer).await {
+                Ok(()) => {}
+                Err(Error::Fenced) => {
+                    drop(tx);
+                    return self.fenced(m).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+            let claimed = claim::lease(&mut tx, &home.db, &wanted).await?;
+            tx.commit().await?;
+            self.bury(m, revived).await?;
+            claimed
+        } else {
+            claim::claim(&home.db, &self.mailers[m].hand, &wanted).await?
+        };
+        if !claimed.is_empty() {
+            let names: Vec<_> = claimed.iter().map(|claimed| self.facts.name(claimed.id)).collect();
+            self.note(format!("mailer {m} claims {}", names.join(", ")));
+        }
+        self.mailers[m].queue.extend(claimed);
+        Ok(())
+    }
+
+    /// Commits some of what the writer was told, oldest first.
+    pub async fn commit(&mut self, m: usize, how: Commit) -> Kept {
+        let count = self.mailers[m].notes.len();
+        if count == 0 {
+            return Ok(());
+        }
+        let taken = if how == Commit::Whole { self.dice.between(1, count) } else { count };
+        let notes: Vec<Note> = self.mailers[m].notes.drain(..taken).collect();
+        let (mut marks, mut releases, mut results) = (Vec::new(), Vec::new(), Vec::new());
+        for note in notes {
+            match note {
+                Note::Mark(mark) => marks.push(mark),
+                Note::Release(id) => releases.push(id),
+                Note::Result(outcome) => results.push(outcome),
+            }
+        }
+        self.note(format!(
+            "mailer {m} commits {} marks, {} releases, {} results: {how:?}",
+            marks.len(),
+            releases.len(),
+            results.len()
+        ));
+        match how {
+            Commit::DieBefore => self.die(m).await,
+            Commit::Refused => self.refused(m, &marks, &results).await,
+            Commit::Whole | Commit::DieAfter => self.write(m, &marks, &releases, &results, how).await,
+        }
+    }
+
+    async fn write(&mut self, m: usize, marks: &[Mark], releases: &[Id], results: &[Outcome], how: Commit) -> Kept {
+        let home = self.site.home.clone();
+        let revived = self.revive(m).await?;
+        // A writer that has failed once begins nothing any more.
+        let (asked, back): (&[Mark], &[Id]) = if self.mailers[m].halted { (&[], &[]) } else { (marks, releases) };
+        let written = writer::commit(&home, self.mailers[m].id, asked, back, results).await;
+        self.bury(m, revived).await?;
+        let marked = match written {
+            Ok(marked) => marked,
+            Err(Error::Fenced) => return self.fenced(m).await,
+            Err(error) => return Err(error.into()),
+        };
+        if how == Commit::DieAfter {
+            return self.die(m).await;
+        }
+        for mark in marks {
+            self.answer(m, mark.id, marked.get(&mark.id).copied());
+        }
+        let gone: Vec<Id> = marks.iter().map(|mark| mark.id).chain(releases.iter().copied()).collect();
+        self.mailers[m].hand.put_down(&gone);
+        Ok(())
+    }
+
+    /// The database refused a commit: no mark is given, results are saved by themselves, and nothing
+    /// more is begun.
+    async fn refused(&mut self, m: usize, marks: &[Mark], results: &[Outcome]) -> Kept {
+        self.mailers[m].halted = true;
+        for mark in marks {
+            self.answer(m, mark.id, None);
+        }
+        match writer::commit(&self.site.home.clone(), self.mailers[m].id, &[], &[], results).await {
+            Ok(_) => Ok(()),
+            Err(Error::Fenced) => self.fenced(m).await,
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Tells a connection what became of its question.
+    fn answer(&mut self, m: usize, delivery: Id, date: Option<Millis>) {
+        let now = self.site.home.clock.now();
+        let gate = self.breach != Some(Breach::NoGate);
+        for line in &mut self.mailers[m].lines {
+            for asked in line.asked.iter_mut().filter(|asked| asked.claimed.id == delivery) {
+                asked.answer = Some(if gate { date } else { date.or(Some(now)) });
+            }
+        }
+        self.give_back(m);
+    }
+
+    /// A mailer finds its lease gone: it writes nothing, forgets everything and begins anew.
+    async fn fenced(&mut self, m: usize) -> Kept {
+        self.note(format!("mailer {m} is fenced"));
+        self.replace(m).await
+    }
+
+    /// A mailer dies, and another takes its place.
+    pub async fn die(&mut self, m: usize) -> Kept {
+        self.note(format!("mailer {m} dies"));
+        self.facts.deaths += 1;
+        let dead = self.mailers[m].id;
+        if self.plan.shared {
+            self.take_lease(dead).await?;
+        }
+        self.replace(m).await
+    }
+
+    async fn replace(&mut self, m: usize) -> Kept {
+        // The lock of its folder goes with the lease.
+        self.mailers[m].lease = None;
+        self.mailers[m] = self.hire().await?;
+        Ok(())
+    }
+
+    /// A mailer goes home in order, with nothing on the wire. Returns whether it could.
+    pub async fn go_home(&mut self, m: usize) -> Kept<bool> {
+        if self.mailers[m].lines.iter().any(|line| line.wire.is_some()) {
+            return Ok(false);
+        }
+        self.put_down_everything(m);
+        let id = self.mailers[m].id;
+        while !self.mailers[m].notes.is_empty() && self.mailers[m].id == id {
+            self.commit(m, Commit::Whole).await?;
+        }
+        if self.mailers[m].id != id {
+            return Ok(true);
+        }
+        self.note(format!("mailer {m} goes home"));
+        match self.mailers[m].lease.take() {
+            Some(lease) => drop(lease.end(&self.site.home).await?),
+            None => {
+                self.take_lease(id).await?;
+                self.settle().await?;
+            }
+        }
+        self.mailers[m] = self.hire().await?;
+        Ok(true)
+    }
+
+    /// Gives a mailer back the lease that it has lost, where no fence is to be; true when it had none.
+    async fn revive(&mut self, m: usize) -> Kept<bool> {
+        if self.breach != Some(Breach::NoFence) || !self.plan.shared || self.mailers[m].fresh {
+            return Ok(false);
+        }
+        self.put_lease(self.mailers[m].id).await?;
+        Ok(true)
+    }
+
+    async fn bury(&mut self, m: usize, revived: bool) -> Kept {
+        if revived { self.take_lease(self.mailers[m].id).await } else { Ok(()) }
+    }
+}

@@ -1,0 +1,165 @@
+//! A small world with its own time: people, campaigns, mailers, a relay, and a scheduler that lets
+//! them take turns in an order that the seed decides.
+
+use sendoff::audience::list;
+use sendoff::campaign::rhythm::Rhythm;
+use sendoff::campaign::state::{self, Campaign, NewCampaign, State};
+use sendoff::campaign::{launch, series};
+use sendoff::campaign::schedule::Beginning;
+use sendoff::ground::clock::Millis;
+use sendoff::ground::id::Id;
+use sqlx::Row;
+
+use crate::dice::Dice;
+use crate::facts::{Broken, Facts, Kept, Seen, need};
+use crate::mailer::Mailer;
+use crate::plan::{Breach, Plan, Start};
+use crate::site::{SIZES, Site};
+
+/// The world of a seed.
+pub struct World {
+    /// The installation.
+    pub site: Site,
+    /// What the seed has decided.
+    pub plan: Plan,
+    /// The promise that is broken on purpose.
+    pub breach: Option<Breach>,
+    /// What it decides next.
+    pub dice: Dice,
+    /// Milliseconds since the world began. It never jumps.
+    pub uptime: Millis,
+    /// The mailers.
+    pub mailers: Vec<Mailer>,
+    /// What really happened.
+    pub facts: Facts,
+    /// The list that the campaign goes to.
+    pub list: Id,
+    /// The people on the lists.
+    pub people: Vec<Id>,
+    /// The number of the relay.
+    pub relay: Id,
+    /// What was done, step by step.
+    pub trace: Vec<String>,
+}
+
+impl World {
+    /// The world of a seed, before its first step.
+    pub async fn begin(seed: u64, breach: Option<Breach>) -> Kept<Self> {
+        let mut dice = Dice::new(seed);
+        let plan = Plan::of(&mut dice);
+        let site = Site::open().await;
+        let (list, people) = {
+            let mut conn = site.home.db.read().await?;
+            let list = list::need(&mut conn, site.workspace, &format!("of {}", SIZES[plan.size])).await?;
+            let rows = sqlx::query("select contact_id from subscription where list_id = $1 order by contact_id")
+                .bind(list.id)
+                .fetch_all(&mut *conn)
+                .await?;
+            (list.id, rows.iter().map(|row| row.get(0)).collect())
+        };
+        let trace = vec![format!("{plan:?}")];
+        let (facts, mailers) = (Facts::default(), Vec::new());
+        let mut world = Self { site, plan, breach, dice, uptime: 0, mailers, facts, list, people, relay: 1, trace };
+        world.compose().await?;
+        for _ in 0..world.plan.mailers {
+            let mailer = world.hire().await?;
+            world.mailers.push(mailer);
+        }
+        world.observe().await?;
+        Ok(world)
+    }
+
+    /// Writes down a step.
+    pub fn note(&mut self, text: impl Into<String>) {
+        let text = text.into();
+        self.trace.push(format!("{:>7} ms  {text}", self.uptime));
+    }
+
+    /// The campaign of the plan: drafted, and begun as it is to begin.
+    async fn compose(&mut self) -> Kept {
+        let home = self.site.home.clone();
+        let (source, now) = (self.plan.file(), home.clock.now());
+        let new = NewCampaign {
+            id: home.ids.next(),
+            name: "news",
+            format: "md",
+            source: &source,
+            list: self.list,
+            segment: None,
+        };
+        let mut tx = home.db.write().await?;
+        let id = state::add(&mut tx, self.site.workspace, &new, now).await?;
+        let draft = state::get(&mut tx, id).await?.ok_or_else(|| Broken("a draft vanished".to_owned()))?;
+        let schedule = draft.file()?.schedule;
+        match self.plan.start {
+            Start::Scheduled => {
+                let at = now + 60_000;
+                let beginning = Beginning { at, local: "2026-11-21 10:01".to_owned(), zone: "UTC".to_owned() };
+                state::schedule(&mut tx, &draft, &beginning).await?;
+            }
+            Start::Daily => {
+                let rhythm: &Rhythm = schedule.rhythm().ok_or_else(|| Broken("no rhythm".to_owned()))?;
+                series::begin(&mut tx, &draft, rhythm, home.ids.next(), now).await?;
+            }
+            Start::Now | Start::Hold => {}
+        }
+        tx.commit().await?;
+        if matches!(self.plan.start, Start::Now | Start::Hold) {
+            launch::start(&home, &draft).await?;
+        }
+        Ok(())
+    }
+
+    /// The campaigns as they are now.
+    pub async fn campaigns(&self) -> Kept<Vec<Campaign>> {
+        let mut all = state::all(&mut *self.site.home.db.read().await?, self.site.workspace).await?;
+        all.reverse();
+        Ok(all)
+    }
+
+    /// Looks at every campaign: what is new, what stands still, what has ended.
+    pub async fn observe(&mut self) -> Kept {
+        for campaign in self.campaigns().await? {
+            let before = self.facts.campaigns.get(&campaign.id).copied();
+            let was_launched = before.is_some_and(|seen| seen.planned > 0);
+            let planned = match before {
+                Some(seen) if was_launched => seen.planned,
+                _ if campaign.launched_at.is_some() => self.meet(campaign.id).await?,
+                _ => 0,
+            };
+            let runs = campaign.state == State::Running;
+            let stopped = match before.and_then(|seen| seen.stopped) {
+                _ if runs => None,
+                Some(since) => Some(since),
+                None => Some(self.uptime),
+            };
+            let repeats = before.map_or(self.plan.fate == sendoff::campaign::delivery::uncertain::Fate::Resend, |seen| seen.repeats);
+            let seen = Seen { state: campaign.state, stopped, planned, repeats, holds_until: campaign.holds_until };
+            self.facts.campaigns.insert(campaign.id, seen);
+            let has_ended = before.is_some_and(|seen| seen.state != State::Finished);
+            if campaign.state == State::Finished && has_ended {
+                self.has_finished(campaign.id).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A campaign was launched: everyone who may be written to has a letter of it.
+    async fn meet(&mut self, campaign: Id) -> Kept<i64> {
+        let mut conn = self.site.home.db.read().await?;
+        let rows = sqlx::query("select id, contact_id from delivery where campaign_id = $1")
+            .bind(campaign)
+            .fetch_all(&mut *conn)
+            .await?;
+        for row in &rows {
+            self.facts.deliveries.insert(row.get(0), (campaign, row.get(1)));
+        }
+        let audience = sqlx::query("select count(*) from subscription where list_id = $1 and state = 'confirmed'")
+            .bind(self.list)
+            .fetch_one(&mut *conn)
+            .await?;
+        let (planned, audience) = (i64::try_from(rows.len()).expect("a few"), audience.get::<i64, _>(0));
+        need(planned == audience, || format!("{audience} people may be written to, {planned} letters are planned"))?;
+        Ok(planned)
+    }
+}
