@@ -166,6 +166,7 @@ pub async fn settle(
         claim(home, &mut tx, workspace, field).await?;
     }
     tx.commit().await?;
+    index(home, workspace).await?;
     fill(home, workspace, in_state(home, workspace, State::Filling).await?, &mut progress).await
 }
 
@@ -234,13 +235,20 @@ async fn enter(conn: &mut Conn, workspace: Id, facet: &Facet, state: State, now:
     Ok(())
 }
 
-/// An index is made while its column is empty, which takes a moment, and grows with it.
-async fn fill(home: &Installation, workspace: Id, facets: Vec<Facet>, progress: &mut impl FnMut(u64)) -> Result<()> {
-    for facet in &facets {
-        let mut tx = home.db.write().await?;
-        contact::index(&mut tx, facet.place).await?;
-        tx.commit().await?;
+/// An index is made while its column is empty, which takes a moment, and grows with it. A store that
+/// the installation has moved to has the columns already and lacks the indexes.
+async fn index(home: &Installation, workspace: Id) -> Result<()> {
+    for facet in all(&mut *home.db.read().await?, workspace).await? {
+        if matches!(facet.state, State::Filling | State::Ready) {
+            let mut tx = home.db.write().await?;
+            contact::index(&mut tx, facet.place).await?;
+            tx.commit().await?;
+        }
     }
+    Ok(())
+}
+
+async fn fill(home: &Installation, workspace: Id, facets: Vec<Facet>, progress: &mut impl FnMut(u64)) -> Result<()> {
     walk(home, workspace, &facets, true, progress).await?;
     let mut tx = home.db.write().await?;
     for facet in &facets {
