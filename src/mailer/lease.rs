@@ -15,6 +15,7 @@ use std::io::{Read, Seek, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use sqlx::Row;
 
@@ -60,7 +61,16 @@ impl Pulse {
     }
 
     fn is_fresh_at(&self, now: Millis) -> bool {
-        now - self.renewed.load(Ordering::Acquire) < self.term / 5 * 4
+        self.left_at(now) > 0
+    }
+
+    /// How long it will be fresh, unless it is renewed.
+    pub fn left(&self) -> Duration {
+        Duration::from_millis(self.left_at(Clock::uptime()).max(0).unsigned_abs())
+    }
+
+    fn left_at(&self, now: Millis) -> Millis {
+        self.renewed.load(Ordering::Acquire) + self.term / 5 * 4 - now
     }
 
     fn renew(&self, asked: Millis) {
@@ -136,10 +146,6 @@ impl Lease {
         self.pulse.renew(asked);
         follow(home, Some(until), self.pulse.term);
         self.beat.note(home)?;
-        // Apart from the renewal: others that are dead must not keep this one from living.
-        let mut tx = home.db.write().await?;
-        settle(&mut tx, home).await?;
-        tx.commit().await?;
         Ok(true)
     }
 
@@ -180,6 +186,14 @@ fn follow(home: &Installation, until: Option<Millis>, term: Millis) {
     {
         tracing::warn!(seconds = wrong / 1_000, "the clock of this machine differs from the database's, which is used");
     }
+}
+
+/// Takes up what others left. Apart from the renewal: the dead must not keep the living from living.
+pub async fn sweep(home: &Installation) -> Result<Left> {
+    let mut tx = home.db.write().await?;
+    let left = settle(&mut tx, home).await?;
+    tx.commit().await?;
+    Ok(left)
 }
 
 /// Takes away the leases that have run out, and what dead mailers held. A lease that is good for

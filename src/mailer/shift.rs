@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
 use super::dispatch;
-use super::lease::{Lease, Left, Pulse};
+use super::lease::{Lease, Left, Pulse, sweep};
 use super::relay::Relay;
 use super::trouble::Trouble;
 use super::worker::told;
@@ -141,12 +141,12 @@ async fn keep(
     let renewing = async {
         loop {
             tokio::time::sleep(third).await;
-            // A database that does not answer is as bad as one that says no.
-            match timeout(third, lease.renew(home)).await {
-                Ok(Ok(true)) => {}
-                Ok(Ok(false)) => return Error::Fenced,
-                Ok(Err(error)) => return error,
-                Err(_) => return Error::Db(sqlx::Error::PoolTimedOut),
+            if let Err(lost) = renew(home, lease).await {
+                return lost;
+            }
+            // What this does not get to is done at the next renewal, or by someone else.
+            if let Ok(Err(error)) = timeout(third, sweep(home)).await {
+                tracing::warn!(error = error.message().key, "what others left was not looked at");
             }
         }
     };
@@ -161,6 +161,20 @@ async fn keep(
     let _ = halt.send(true);
     tracing::warn!(error = lost.message().key, "the lease is lost; nothing more is begun");
     Err(lost)
+}
+
+/// Renews the lease. A database that hesitates has as long as the lease holds; then its silence is
+/// as bad as a no.
+async fn renew(home: &Installation, lease: &mut Lease) -> Result<()> {
+    loop {
+        match timeout(lease.pulse().left(), lease.renew(home)).await {
+            Ok(Ok(true)) => return Ok(()),
+            Ok(Ok(false)) => return Err(Error::Fenced),
+            Ok(Err(Error::Db(_))) if lease.pulse().is_fresh() => tokio::time::sleep(REST).await,
+            Ok(Err(error)) => return Err(error),
+            Err(_) => return Err(Error::Db(sqlx::Error::PoolTimedOut)),
+        }
+    }
 }
 
 impl Shift {

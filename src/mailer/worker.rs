@@ -17,7 +17,6 @@ use super::fault::{Cause, Fault, Phase};
 use super::job::Job;
 use super::session::turn::Envelope;
 use super::session::{Session, Verdict};
-use super::status;
 use super::text;
 use super::trouble;
 use super::way::End;
@@ -35,6 +34,8 @@ const DRAIN: Duration = Duration::from_secs(20);
 /// A mark older than this is asked about again before the text goes out: the person may have left
 /// while the relay took its time.
 const FRESH: Duration = Duration::from_millis(250);
+
+mod answer;
 
 /// A letter in the hands of a connection, marked on disk.
 struct Letter {
@@ -298,82 +299,6 @@ impl Line {
             self.bench.grouping.weigh(turned.0.as_ref().and_then(|said| said.as_ref().err()), turned.1.as_ref());
         }
         turned
-    }
-
-    /// What the answer to a text means; how long to rest when the connection is of no more use.
-    async fn answered(&mut self, letter: Letter, said: Result<Reply, Fault>) -> Option<Duration> {
-        let bench = self.bench.clone();
-        self.spare = letter.text;
-        if failpoint::is_broken(Sabotage::MarkLate) {
-            let _ = bench.writer.mark(letter.job.mark(bench.relay)).await.await;
-        }
-        match said {
-            Ok(reply) => {
-                bench.limits.heard(&letter.job.claimed, &reply).await;
-                if reply.is_positive() {
-                    bench.trouble.accepted();
-                    self.misses = 0;
-                } else {
-                    bench.trouble.refused(&reply);
-                }
-                self.record(&letter.job, letter.job.answered(&reply, true, &bench)).await;
-                (reply.code == 421).then_some(Duration::ZERO)
-            }
-            Err(fault) => {
-                self.record(&letter.job, letter.job.interrupted(&fault, &bench)).await;
-                Some(bench.trouble.report(&fault))
-            }
-        }
-    }
-
-    /// What a refusal of the envelope means; how long to rest when it stops us.
-    async fn refused(&mut self, letter: Letter, verdict: &Verdict) -> Option<Duration> {
-        let bench = self.bench.clone();
-        let (outcome, rest) = match verdict {
-            Verdict::Ready | Verdict::Undeliverable => (letter.job.skipped("skipped-smtputf8"), None),
-            // It wants to know us or to encrypt, whoever the recipient is.
-            Verdict::Refused(reply) if reply.code == 530 => {
-                let why = Message::new("relay-locked").with("code", reply.code);
-                (letter.job.untried(&bench), Some(bench.trouble.fail(why, true)))
-            }
-            Verdict::Refused(reply) => {
-                bench.limits.heard(&letter.job.claimed, reply).await;
-                bench.trouble.refused(reply);
-                (letter.job.answered(reply, false, &bench), None)
-            }
-            Verdict::TextRefused(reply) => {
-                bench.limits.heard(&letter.job.claimed, reply).await;
-                bench.trouble.refused(reply);
-                (letter.job.answered(reply, true, &bench), None)
-            }
-            // A refused sender is no fault of the recipient's: for now is for later, for good stops us.
-            Verdict::SenderRefused(reply) if reply.is_transient() || status::ours(reply).is_some() => {
-                bench.limits.heard(&letter.job.claimed, reply).await;
-                (letter.job.answered(reply, false, &bench), None)
-            }
-            Verdict::SenderRefused(reply) => {
-                let why = Message::new("relay-sender").with("code", reply.code);
-                (letter.job.untried(&bench), Some(bench.trouble.fail(why, true)))
-            }
-        };
-        self.record(&letter.job, outcome).await;
-        rest
-    }
-
-    /// The connection broke over an envelope: its text was not written, the relay has nothing of it.
-    /// One that hangs up because its lane is too fast, or because of our settings, is not in trouble.
-    async fn cut_off(&mut self, letter: Letter, fault: &Fault) -> Duration {
-        match &fault.cause {
-            Cause::Answer(reply) if status::is_too_fast(reply) || status::ours(reply).is_some() => {
-                self.bench.limits.heard(&letter.job.claimed, reply).await;
-                self.record(&letter.job, letter.job.answered(reply, false, &self.bench)).await;
-                Duration::ZERO
-            }
-            _ => {
-                self.untried(Some(letter)).await;
-                self.bench.trouble.report(fault)
-            }
-        }
     }
 
     /// Puts one message into a folder.

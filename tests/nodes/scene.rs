@@ -191,6 +191,13 @@ impl Scene {
         sqlx::raw_sql(sql).execute(&mut conn).await.expect("set");
     }
 
+    /// What a delivery takes on the disk of the server, with its indexes.
+    pub async fn bytes_a_row(&self) -> i64 {
+        let mut conn = self.conn().await.expect("the database");
+        let row = sqlx::query("select pg_total_relation_size('delivery') / greatest(count(*), 1) from delivery");
+        row.fetch_one(&mut conn).await.expect("asked").get(0)
+    }
+
     pub async fn verdict(&self, bound: usize) -> Verdict {
         self.verdict_of(&self.sink.taken(), bound).await
     }
