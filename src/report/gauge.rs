@@ -48,7 +48,7 @@ pub struct Queue {
 /// The due time is the first entry of an index; so are the few rows that are on the wire.
 const OPEN: &str = "select c.workspace_id, c.state, c.reason, coalesce(c.launched_at, c.starts_at), \
                     (select min(d.due_at) from delivery d where d.campaign_id = c.id and d.state = 'pending'), \
-                    (select count(*) from delivery d where d.campaign_id = c.id and d.state = 'sending') \
+                    (select count(*) from delivery d where d.mailer_id is not null and d.campaign_id = c.id and d.state = 'sending') \
                     from campaign c where c.state in ('running', 'paused', 'scheduled')";
 
 const UNCERTAIN: &str = "select c.workspace_id, cast(sum((select count(*) from delivery d \
@@ -76,7 +76,8 @@ pub async fn read(conn: &mut Conn, db: &Db, now: Millis) -> Result<Standing> {
         let since = |at: Option<Millis>| at.map_or(0, |at| (now - at).max(0));
         queue.sending += row.get::<i64, _>(5);
         match state {
-            State::Running => queue.age = queue.age.max(since(due)),
+            // What may go at once waits since the start.
+            State::Running => queue.age = queue.age.max(since(due.max(due.and(began)))),
             State::Scheduled => queue.age = queue.age.max(since(began)),
             _ => {}
         }

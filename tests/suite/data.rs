@@ -54,6 +54,7 @@ async fn plan(house: &House, expression: &str) -> String {
     let mut tx = house.home.db.write().await.expect("a transaction");
     let condition = segment::resolve(&mut tx, house.workspace.id, expression).await.expect(expression);
     if house.kind == Kind::Postgres {
+        Sql::new("analyze contact").run(&mut tx).await.expect("counted");
         Sql::new("set local enable_seqscan = off").run(&mut tx).await.expect("set");
     }
     let mut sql = Sql::new(if house.kind == Kind::Sqlite { "explain query plan " } else { "explain " });

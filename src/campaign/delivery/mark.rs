@@ -90,7 +90,9 @@ fn statement(conn: &Conn, mailer: Id, list: Id, rows: &[Value], now: Millis) -> 
     sql.push(", snapshot = ").push(&column(1)).push(", relay_id = ").push(&whole(2)).push(" from ").table(conn, rows);
     sql.push(" where delivery.id = ")
         .push(&whole(0))
-        .push(" and (delivery.state = 'pending' or delivery.state = 'leased' ");
+        .push(" and (delivery.state = 'pending' and delivery.due_at <= ")
+        .bind(now)
+        .push(" or delivery.state = 'leased' ");
     sql.push("and delivery.mailer_id = ").bind(mailer).push(") and exists (select 1 from subscription s ");
     sql.push("where s.contact_id = delivery.contact_id and s.list_id = ")
         .bind(list)
