@@ -109,7 +109,7 @@ pub struct Rendered {
 }
 
 /// The ends of the pieces of both parts, in bytes, ascending. In the message each piece stands on
-/// lines of its own (see [`super::quoted`]).
+/// lines of its own (see module `quoted`).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Cuts {
     /// Of the HTML.

@@ -2,7 +2,7 @@
 //! no lock and knows no names of people: a label is a relay, a lane, a result or a door.
 //!
 //! A series comes into being when it is first counted and stays for the life of the process, as the
-//! format wants it. There are at most [`MOST`] of a kind; what comes later is counted as `other`.
+//! format wants it. There are at most `MOST` of a kind; what comes later is counted as `other`.
 
 use std::fmt::Write;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};

