@@ -164,12 +164,13 @@ async fn page(
     condition: Option<&Condition>,
     after: Id,
 ) -> Result<Vec<(Id, Claimed)>> {
+    // The key of the subscription, by which its index is ordered: each page begins where the last one ended.
     let mut sql = Sql::new(
-        "select c.id, c.address, c.fields from subscription s join contact c on c.id = s.contact_id where c.id > ",
+        "select c.id, c.address, c.fields from subscription s join contact c on c.id = s.contact_id where s.contact_id > ",
     );
     sql.bind(after).push(" and ");
     audience(&mut sql, &home.db, campaign, condition, home.clock.now());
-    let rows = sql.push(" order by c.id limit ").bind(PAGE).all(&mut *home.db.read().await?).await?;
+    let rows = sql.push(" order by s.contact_id limit ").bind(PAGE).all(&mut *home.db.read().await?).await?;
     let person = |row: &AnyRow| Claimed {
         id: 0,
         campaign: campaign.id,
