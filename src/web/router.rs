@@ -6,7 +6,6 @@ use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::{Router, ServiceExt};
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::header::HOST;
 use axum::http::{StatusCode, uri::Authority};
@@ -14,6 +13,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::serve::ListenerExt;
+use axum::{Router, ServiceExt};
 use futures_util::future::Either;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -154,7 +154,9 @@ where
         }
     });
     // Nothing is ever sent on the channel; its end is the word to stop.
-    axum::serve(door, ServiceExt::<Request>::into_make_service(service)).with_graceful_shutdown(async move { drop(stop.changed().await) }).await
+    axum::serve(door, ServiceExt::<Request>::into_make_service(service))
+        .with_graceful_shutdown(async move { drop(stop.changed().await) })
+        .await
 }
 
 /// An IP address or `localhost` cannot be made to point here by someone else's DNS.
