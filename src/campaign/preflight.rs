@@ -10,7 +10,7 @@ use std::time::Duration;
 use sqlx::Row;
 use url::{Host, Url};
 
-use super::delivery::Claimed;
+use super::delivery::Recipient;
 use super::launch;
 use super::local;
 use super::press::Press;
@@ -108,7 +108,7 @@ pub async fn check(
 
 /// Looks at one letter, and makes it where it is one to show: a sample, or the heaviest so far. Its
 /// tokens name no delivery: every door they open is inert.
-fn look(press: &Press, person: &Claimed, keep: bool, scratch: &mut Vec<u8>, sheet: &mut Preflight) {
+fn look(press: &Press, person: &Recipient, keep: bool, scratch: &mut Vec<u8>, sheet: &mut Preflight) {
     let Ok(address) = Address::parse(&person.address) else {
         return sheet.leave_out(&Message::new("skipped-address"));
     };
@@ -166,7 +166,7 @@ async fn page(
     campaign: &Campaign,
     condition: Option<&Condition>,
     after: Id,
-) -> Result<Vec<(Id, Claimed)>> {
+) -> Result<Vec<(Id, Recipient)>> {
     // The key of the subscription, by which its index is ordered: each page begins where the last one ended.
     let mut sql = Sql::new(
         "select c.id, c.address, c.fields from subscription s join contact c on c.id = s.contact_id where s.contact_id > ",
@@ -175,9 +175,7 @@ async fn page(
     audience(&mut sql, &home.db, campaign, condition, home.clock.now());
     sql.push(" order by s.contact_id limit ").bind(PAGE);
     let rows: Vec<(Id, String, String)> = sql.gathered(&mut *home.db.read().await?, "id, address, fields").await?;
-    let person = |(id, address, fields)| {
-        (id, Claimed { id: 0, campaign: campaign.id, attempts: 0, address, fields, lane: String::new() })
-    };
+    let person = |(id, address, fields)| (id, Recipient { delivery: 0, address, fields });
     Ok(rows.into_iter().map(person).collect())
 }
 
