@@ -3,6 +3,7 @@
 //! gathers, so nobody waits for company.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
@@ -98,8 +99,8 @@ pub async fn leave(home: &Installation, goodbyes: &[Goodbye]) -> Result<Vec<Left
     let readers: HashMap<Id, Id> = delivery::contacts_of(&mut conn, &letters).await?.into_iter().collect();
     let mut campaigns: HashMap<Id, Option<Campaign>> = HashMap::new();
     for Goodbye { claim, .. } in goodbyes {
-        if !campaigns.contains_key(&claim.campaign) {
-            campaigns.insert(claim.campaign, state::get(&mut conn, claim.campaign).await?);
+        if let Entry::Vacant(unmet) = campaigns.entry(claim.campaign) {
+            unmet.insert(state::get(&mut conn, claim.campaign).await?);
         }
     }
     drop(conn);
