@@ -5,12 +5,14 @@
 //! crash truth --ledger FILE                            the relay alone, until it is told to stop
 //! ```
 
+mod clock;
 mod disk;
 mod goodbye;
 mod hunt;
 mod kill;
 mod launch;
 mod ledger;
+mod plan;
 mod power;
 mod relay;
 mod server;

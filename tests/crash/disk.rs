@@ -73,14 +73,7 @@ impl Ill {
 }
 
 /// Carries out one run in a fresh copy of an installation whose campaign has begun.
-pub async fn run(
-    site: &Site,
-    relay: &Relay,
-    ill: Ill,
-    seed: u64,
-    connections: usize,
-    people: usize,
-) -> Result<Run, String> {
+pub async fn run(site: &Site, relay: &Relay, ill: Ill, seed: u64) -> Result<Run, String> {
     let slow = Manner { delay: Duration::from_millis(15), ..Manner::default() };
     relay.begin(&site.ledger(), slow).map_err(|error| format!("the ledger: {error}"))?;
     let leavers = leavers(site, seed).await?;
@@ -120,7 +113,7 @@ pub async fn run(
     settled(site, Duration::from_secs(60)).await?;
     serve.stop().await.ok_or("serve does not stop")?;
     let again = relay.first_mail().map(|mail| mail.saturating_duration_since(dead)).into_iter().collect();
-    let mut verdict = compare(site, relay, people, &goodbyes).await?;
+    let mut verdict = compare(site, relay, &goodbyes).await?;
     verdict.blame(usize::from(stuck), "it did not go on by itself when the disk had room again");
     if said.contains("panicked") {
         verdict.blame(1, "the process panicked");
@@ -129,7 +122,7 @@ pub async fn run(
         verdict.blame(1, "the process went on after a sync had failed");
     }
     let missed = said.is_empty() || (ill == Ill::Sync && !said.contains("fsync"));
-    Ok(Run { verdict, bound: 2 * connections, again, missed })
+    Ok(Run { verdict, bound: 2 * site.terms.bound(), again, missed })
 }
 
 /// A data folder on a small disk that is full.

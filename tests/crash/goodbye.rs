@@ -41,14 +41,7 @@ pub struct Leaver {
 }
 
 /// Carries out one run in a fresh copy of an installation whose campaign has begun.
-pub async fn run(
-    site: &Site,
-    relay: &Relay,
-    trial: Trial,
-    seed: u64,
-    connections: usize,
-    people: usize,
-) -> Result<Run, String> {
+pub async fn run(site: &Site, relay: &Relay, trial: Trial, seed: u64) -> Result<Run, String> {
     let mut random = StdRng::seed_from_u64(seed);
     let slow = Manner { delay: Duration::from_millis(40), ..Manner::default() };
     relay.begin(&site.ledger(), slow).map_err(|error| format!("the ledger: {error}"))?;
@@ -92,12 +85,12 @@ pub async fn run(
     settled(site, Duration::from_secs(60)).await?;
     let again = relay.first_mail().map(|mail| mail.saturating_duration_since(dead)).into_iter().collect();
     serve.stop().await.ok_or("serve does not stop")?;
-    let mut verdict = compare(site, relay, people, &goodbyes).await?;
+    let mut verdict = compare(site, relay, &goodbyes).await?;
     if !died {
         let unheard = goodbyes.iter().filter(|goodbye| goodbye.confirmed.is_none()).count();
         verdict.blame(unheard, "goodbyes were not confirmed although nobody had died");
     }
-    Ok(Run { verdict, bound: connections, again, missed: trial.point.is_some() && !died })
+    Ok(Run { verdict, bound: site.terms.bound(), again, missed: trial.point.is_some() && !died })
 }
 
 /// Waits until the campaign has its end, or the limit has passed.

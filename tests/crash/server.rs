@@ -44,20 +44,18 @@ pub async fn run(
     server: &Server,
     sabotage: Option<&'static str>,
     seed: u64,
-    connections: usize,
-    people: usize,
 ) -> Result<Run, String> {
     let mut random = StdRng::seed_from_u64(seed);
     let slow = Manner { delay: Duration::from_millis(8), ..Manner::default() };
     relay.begin(&site.ledger(), slow).map_err(|error| format!("the ledger: {error}"))?;
     let mut serve = open(site, &Harm { sabotage, ..Harm::default() })?;
     site.doors().await?;
-    let letters = random.random_range(40..people as u64 / 2);
+    let letters = random.random_range(40..site.terms.people as u64 / 2);
     let until = Instant::now() + Duration::from_secs(30);
     while relay.seen().accepted.load(Ordering::SeqCst) < letters && Instant::now() < until {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    let missed = relay.seen().accepted.load(Ordering::SeqCst) as usize >= people;
+    let missed = relay.seen().accepted.load(Ordering::SeqCst) as usize >= site.terms.people;
     if sabotage.is_some() {
         serve.kill();
     }
@@ -71,6 +69,6 @@ pub async fn run(
     settled(site, Duration::from_secs(90)).await?;
     let again = relay.first_mail().map(|mail| mail.saturating_duration_since(back)).into_iter().collect();
     serve.stop().await.ok_or("serve does not stop")?;
-    let verdict = compare(site, relay, people, &[]).await?;
-    Ok(Run { verdict, bound: connections, again, missed })
+    let verdict = compare(site, relay, &[]).await?;
+    Ok(Run { verdict, bound: site.terms.bound(), again, missed })
 }
