@@ -14,7 +14,7 @@ use sqlx::Row;
 
 use crate::goodbye::{open, settled};
 use crate::relay::{Act, Manner, Relay};
-use crate::site::{Harm, Site};
+use crate::site::{Harm, Kind, Site};
 use crate::table::Run;
 use crate::verdict::compare;
 
@@ -50,14 +50,17 @@ pub async fn run(site: &Site, relay: &Relay, seed: u64) -> Result<Run, String> {
         clock.set(jump)?;
     }
     stood += usize::from(!goes_on(relay, 20).await);
-    clock.set("+0")?;
+    // What was put off by a clock that was ahead waits until the true one has caught up.
+    clock.set("+65m")?;
     settled(site, Duration::from_secs(60)).await?;
     serve.stop().await.ok_or("serve does not stop")?;
     let mut verdict = compare(site, relay, &[]).await?;
     verdict.blame(stood, "a campaign that was running stood still after a jump");
     let early = site.rows("select count(*) from campaign where name = 'winter' and state <> 'scheduled'").await?;
     verdict.blame(usize::from(early[0].get::<i64, _>(0) > 0), "a campaign began before its time");
-    Ok(Run { verdict, bound: 0, again: Vec::new(), missed: false })
+    // Where the lease goes by the same clock, a leap of an hour ends it.
+    let missed = site.kind == Kind::Sqlite && !site.said_all().contains("the shift ended early");
+    Ok(Run { verdict, bound: 0, again: Vec::new(), missed })
 }
 
 /// True when so many more letters come in.

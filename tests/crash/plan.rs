@@ -13,8 +13,8 @@ use crate::server::Server;
 use crate::site::{Kind, Terms};
 use crate::table::{Hope, Table};
 
-/// Marked deliveries that a connection holds in the runs that hold several.
-const SEVERAL: usize = 8;
+/// Recipients, and marked deliveries of a connection, in the runs that hold several.
+const SEVERAL: (usize, usize) = (1_200, 8);
 
 /// Recipients, and marked deliveries of a connection, in the runs at full speed.
 const CROWD: (usize, usize) = (5_000, 20);
@@ -57,10 +57,10 @@ pub fn plan(args: &Args, table: &mut Table) -> Vec<Job> {
     plan.terms = Terms { resend: true, ..args.terms() };
     plan.deaths("resend: ", Hope::Resent, &POINTS[2..]);
     plan.both("resend: answer lost", Hope::Resent, args.seeds, Work::Kill(Fault::of_relay(29, Act::DropAnswer)));
-    plan.terms = Terms { ahead: SEVERAL, ..args.terms() };
-    plan.deaths(&format!("ahead {SEVERAL}: "), Hope::Clean, &POINTS[2..]);
-    let (people, ahead) = CROWD;
-    plan.terms = Terms { people, ahead, ..args.terms() };
+    let crowded = |(people, ahead)| Terms { people, ahead, ..args.terms() };
+    plan.terms = crowded(SEVERAL);
+    plan.deaths(&format!("ahead {}: ", SEVERAL.1), Hope::Clean, &POINTS[2..]);
+    plan.terms = crowded(CROWD);
     let name = "full speed: killed";
     plan.both(name, Hope::Clean, args.seeds, Work::Kill(Fault::new(Death::Random(1))));
     plan.both(&format!("{name} three times"), Hope::Clean, args.seeds, Work::Kill(Fault::new(Death::Random(3))));
@@ -195,7 +195,7 @@ impl Plan<'_> {
         let work = Work::Server(server.clone(), None);
         self.add("server dies and comes back", postgres, Hope::Clean, seeds, work);
         let unsynced = Work::Server(server.clone(), Some("no-sync"));
-        self.add("control: server dies, no sync", postgres, Hope::Damage, 3, unsynced);
+        self.add("control: server dies, no sync", postgres, Hope::Damage, 2, unsynced);
     }
 }
 

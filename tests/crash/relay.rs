@@ -94,8 +94,9 @@ struct Book {
     manner: Arc<Manner>,
     ledger: Arc<Ledger>,
     seen: Arc<Seen>,
-    /// When the first MAIL came since somebody began to wait for one.
-    mail: Option<Instant>,
+    /// Since when somebody waits for a MAIL, and when it came. What connections that were open before
+    /// still bring is from a process that is dead.
+    awaited: (Instant, Option<Instant>),
 }
 
 /// A running relay; cheap to clone.
@@ -160,20 +161,28 @@ impl Relay {
         self.lock().ledger.clone()
     }
 
-    /// Begins to wait for a MAIL.
+    /// Begins to wait for a MAIL on a new connection.
     pub fn expect_mail(&self) {
-        self.lock().mail = None;
+        self.lock().awaited = (Instant::now(), None);
     }
 
     /// When the first MAIL came since then, if one did.
     pub fn first_mail(&self) -> Option<Instant> {
-        self.lock().mail
+        self.lock().awaited.1
     }
 
     /// Waits until nobody is connected: what was on the wire has been heard.
     pub async fn quiet(&self) {
         while self.seen().open.load(Ordering::SeqCst) > 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// A MAIL has come on a connection that was opened then.
+    fn heard_mail(&self, opened: Instant) {
+        let (since, came) = &mut self.lock().awaited;
+        if opened > *since {
+            came.get_or_insert_with(Instant::now);
         }
     }
 
@@ -190,7 +199,7 @@ impl Relay {
 impl Book {
     fn open(path: &Path, manner: Manner) -> io::Result<Self> {
         let ledger = Arc::new(Ledger::begin(path, manner.sync)?);
-        Ok(Self { manner: Arc::new(manner), ledger, seen: Arc::default(), mail: None })
+        Ok(Self { manner: Arc::new(manner), ledger, seen: Arc::default(), awaited: (Instant::now(), None) })
     }
 }
 
@@ -240,13 +249,14 @@ impl Talk {
             return self.flush().await;
         }
         self.say("220 truth.example ESMTP");
+        let opened = Instant::now();
         let (mut from, mut to, mut began) = (None, String::new(), 0);
         loop {
             let line = self.line().await?;
             let verb = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
             if verb == "MAIL" {
                 began = self.seen.begin();
-                self.relay.lock().mail.get_or_insert_with(Instant::now);
+                self.relay.heard_mail(opened);
             }
             self.delay().await;
             match verb.as_str() {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use sqlx::Row;
 
 use crate::goodbye::{open, settled};
 use crate::relay::{Manner, Relay};
@@ -36,6 +37,15 @@ impl Server {
     }
 }
 
+/// Stops the process that writes the log behind the back of those who do not wait for it: what is not
+/// synced on purpose is then lost for certain. It dies with the server, which gives it five seconds.
+async fn freeze_log(site: &Site) -> Result<(), String> {
+    let rows = site.rows("select cast(pid as bigint) from pg_stat_activity where backend_type = 'walwriter'").await?;
+    let writer: i64 = rows.first().map(|row| row.get(0)).ok_or("the server writes no log")?;
+    let done = Command::new("kill").args(["-STOP", &writer.to_string()]).status();
+    if done.is_ok_and(|status| status.success()) { Ok(()) } else { Err("the log goes on".to_owned()) }
+}
+
 /// Carries out one run in a fresh copy of an installation whose campaign has begun. With a `sabotage`
 /// the process dies with the server, so that nothing it remembers hides what the server forgot.
 pub async fn run(
@@ -48,6 +58,9 @@ pub async fn run(
     let mut random = StdRng::seed_from_u64(seed);
     let slow = Manner { delay: Duration::from_millis(8), ..Manner::default() };
     relay.begin(&site.ledger(), slow).map_err(|error| format!("the ledger: {error}"))?;
+    if sabotage.is_some() {
+        freeze_log(site).await?;
+    }
     let mut serve = open(site, &Harm { sabotage, ..Harm::default() })?;
     site.doors().await?;
     let letters = random.random_range(40..site.terms.people as u64 / 2);
