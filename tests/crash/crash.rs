@@ -15,6 +15,7 @@ mod ledger;
 mod plan;
 mod power;
 mod relay;
+mod scarce;
 mod server;
 mod site;
 mod table;

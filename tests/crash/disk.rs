@@ -34,8 +34,8 @@ impl Ill {
             Self::Sync => "failing fsync",
             Self::Write => "EIO on write",
             Self::Full => "full disk",
-            Self::Files => "too many files",
-            Self::Memory => "no memory",
+            Self::Files => "too few files from the start",
+            Self::Memory => "too little memory from the start",
         }
     }
 

@@ -128,7 +128,8 @@ pub async fn leavers(site: &Site, seed: u64) -> Result<Vec<Leaver>, String> {
         .collect())
 }
 
-async fn wait_for_letters(relay: &Relay, count: u64) -> Result<(), String> {
+/// Waits until so many letters were begun.
+pub async fn wait_for_letters(relay: &Relay, count: u64) -> Result<(), String> {
     let until = Instant::now() + Duration::from_secs(30);
     while relay.seen().mails.load(Ordering::SeqCst) < count {
         if Instant::now() > until {

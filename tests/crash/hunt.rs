@@ -9,7 +9,7 @@ use crate::plan::{Job, Work, plan};
 use crate::relay::{Manner, Relay};
 use crate::site::{Ground, Kind, Site, Terms};
 use crate::table::{Hope, Run, Table};
-use crate::{clock, disk, goodbye, kill, launch, server};
+use crate::{clock, disk, goodbye, kill, launch, scarce, server};
 
 /// What to hunt with.
 #[derive(Debug, clap::Args)]
@@ -144,12 +144,14 @@ impl Slot {
             Work::Kill(fault) => kill::run(&site, relay, fault, seed).await,
             Work::Launch(point) => launch::run(&site, relay, point).await,
             Work::Goodbye(trial) => goodbye::run(&site, relay, *trial, seed).await,
+            Work::Lack(lack) => scarce::run(&site, relay, *lack, seed).await,
             Work::Clock => clock::run(&site, relay, seed).await,
             Work::Server(server, sabotage) => server::run(&site, relay, server, *sabotage, seed).await,
             Work::Ill(ill) => disk::run(&site, relay, *ill, seed).await,
         };
         // What failed stays for a look.
-        if !self.keep && run.as_ref().is_ok_and(|run| run.verdict.is_clean() || job.hope == Hope::Damage) {
+        let is_good = |run: &Run| job.hope == Hope::Damage || run.verdict.lost + run.verdict.wrong == 0;
+        if !self.keep && run.as_ref().is_ok_and(is_good) {
             site.raze().await;
         }
         run

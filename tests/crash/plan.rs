@@ -9,6 +9,7 @@ use crate::hunt::Args;
 use crate::kill::{Death, Fault, POINTS};
 use crate::power;
 use crate::relay::{Act, Manner};
+use crate::scarce::Lack;
 use crate::server::Server;
 use crate::site::{Kind, Terms};
 use crate::table::{Hope, Table};
@@ -26,6 +27,7 @@ pub enum Work {
     Launch(&'static str),
     Goodbye(Trial),
     Ill(Ill),
+    Lack(Lack),
     Clock,
     Server(Server, Option<&'static str>),
 }
@@ -82,6 +84,10 @@ pub fn plan(args: &Args, table: &mut Table) -> Vec<Job> {
             None => plan.add(ill.name(), &[Kind::Sqlite], Hope::Clean, args.seeds, Work::Ill(*ill)),
             Some(why) => table.skip(why),
         }
+    }
+    match Lack::obstacle() {
+        None => Lack::ALL.iter().for_each(|lack| plan.both(lack.name(), Hope::Clean, args.seeds, Work::Lack(*lack))),
+        Some(why) => table.skip(why),
     }
     match (&args.postgres, &args.postgres_data) {
         (Some(control), Some(data)) => {
@@ -206,7 +212,7 @@ impl Work {
             Self::Kill(fault) => matches!(fault.death, Death::At(..)) && !fault.power,
             Self::Launch(_) => true,
             Self::Goodbye(trial) => trial.point.is_some(),
-            Self::Ill(_) | Self::Clock | Self::Server(..) => false,
+            Self::Ill(_) | Self::Lack(_) | Self::Clock | Self::Server(..) => false,
         }
     }
 }

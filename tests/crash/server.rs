@@ -46,6 +46,16 @@ async fn freeze_log(site: &Site) -> Result<(), String> {
     if done.is_ok_and(|status| status.success()) { Ok(()) } else { Err("the log goes on".to_owned()) }
 }
 
+/// A database that has forgotten what its folder remembers pauses its campaigns. The operator of this
+/// run does not listen: what was forgotten shall show.
+async fn go_on(site: &Site) -> Result<(), String> {
+    let until = Instant::now() + Duration::from_secs(10);
+    while site.state().await? == "running" && Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    if site.state().await? == "paused" { site.call(&["campaign", "resume", "autumn"]).map(drop) } else { Ok(()) }
+}
+
 /// Carries out one run in a fresh copy of an installation whose campaign has begun. With a `sabotage`
 /// the process dies with the server, so that nothing it remembers hides what the server forgot.
 pub async fn run(
@@ -78,6 +88,7 @@ pub async fn run(
     if sabotage.is_some() {
         serve = open(site, &Harm::default())?;
         site.doors().await?;
+        go_on(site).await?;
     }
     settled(site, Duration::from_secs(90)).await?;
     let again = relay.first_mail().map(|mail| mail.saturating_duration_since(back)).into_iter().collect();

@@ -268,6 +268,11 @@ pub struct Running {
 }
 
 impl Running {
+    /// Its number.
+    pub fn number(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits for its end; `None` when it has not come within the limit.
     pub async fn ended(&mut self, limit: Duration) -> Option<ExitStatus> {
         let until = Instant::now() + limit;
