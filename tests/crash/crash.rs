@@ -8,6 +8,7 @@
 mod clock;
 mod disk;
 mod goodbye;
+mod hits;
 mod hunt;
 mod kill;
 mod launch;

@@ -109,6 +109,11 @@ pub fn open(site: &Site, harm: &Harm) -> Result<Running, String> {
 
 /// Some of those whose letters come late, with the addresses of their one-click posts.
 pub async fn leavers(site: &Site, seed: u64) -> Result<Vec<Leaver>, String> {
+    doors_of(site, seed, "/u/", Door::Unsubscribe).await
+}
+
+/// The same people with a door of their letters, whose path begins like this.
+pub async fn doors_of(site: &Site, seed: u64, path: &str, door: Door) -> Result<Vec<Leaver>, String> {
     let mut random = StdRng::seed_from_u64(seed);
     let keys = Keyring::load(&site.data().join("keys")).map_err(|error| format!("the keys: {error}"))?;
     let signer = Signer::new(&keys);
@@ -123,7 +128,7 @@ pub async fn leavers(site: &Site, seed: u64) -> Result<Vec<Leaver>, String> {
     Ok(chosen
         .map(|row| {
             let claim = Claim { campaign: row.get(1), delivery: row.get(0) };
-            Leaver { address: row.get(2), path: format!("/u/{}", signer.stem(claim).token(Door::Unsubscribe)) }
+            Leaver { address: row.get(2), path: format!("{path}{}", signer.stem(claim).token(door)) }
         })
         .collect())
 }
@@ -148,6 +153,15 @@ pub async fn post(doors: &str, path: &str) -> Option<u16> {
          Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
     );
+    ask(doors, &text).await
+}
+
+/// Looks at a page; the status, or `None` when no answer came.
+pub async fn get(doors: &str, path: &str) -> Option<u16> {
+    ask(doors, &format!("GET {path} HTTP/1.1\r\nHost: news.example.org\r\nConnection: close\r\n\r\n")).await
+}
+
+async fn ask(doors: &str, text: &str) -> Option<u16> {
     let ask = async {
         let mut stream = TcpStream::connect(doors).await.ok()?;
         stream.write_all(text.as_bytes()).await.ok()?;
@@ -161,7 +175,7 @@ pub async fn post(doors: &str, path: &str) -> Option<u16> {
 }
 
 /// Keeps everybody else from writing until it is dropped.
-async fn hold(site: &Site) -> Result<sqlx::AnyConnection, String> {
+pub async fn hold(site: &Site) -> Result<sqlx::AnyConnection, String> {
     let mut conn = site.connect().await?;
     let lock = match site.kind {
         Kind::Sqlite => "begin immediate",

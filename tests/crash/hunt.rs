@@ -9,7 +9,7 @@ use crate::plan::{Job, Work, plan};
 use crate::relay::{Manner, Relay};
 use crate::site::{Ground, Kind, Site, Terms};
 use crate::table::{Hope, Run, Table};
-use crate::{clock, disk, goodbye, kill, launch, scarce, server};
+use crate::{clock, disk, goodbye, hits, kill, launch, scarce, server};
 
 /// What to hunt with.
 #[derive(Debug, clap::Args)]
@@ -145,6 +145,7 @@ impl Slot {
             Work::Launch(point) => launch::run(&site, relay, point).await,
             Work::Goodbye(trial) => goodbye::run(&site, relay, *trial, seed).await,
             Work::Lack(lack) => scarce::run(&site, relay, *lack, seed).await,
+            Work::Hits => hits::run(&site, relay, seed).await,
             Work::Clock => clock::run(&site, relay, seed).await,
             Work::Server(server, sabotage) => server::run(&site, relay, server, *sabotage, seed).await,
             Work::Ill(ill) => disk::run(&site, relay, *ill, seed).await,

@@ -14,17 +14,17 @@ use crate::table::Run;
 use crate::verdict::compare;
 
 /// The most that a process may take to die or to finish.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Where a sending process dies, in the order of one delivery, and about how often the point is
 /// passed in a campaign of 300: once a claim, once a commit, or once a letter.
 pub const POINTS: &[(&str, u32)] = &[
     ("claimed", 1),
     ("connected", 20),
-    ("mail", 250),
-    ("rcpt", 250),
     ("marking", 8),
     ("marked", 250),
+    ("mail", 250),
+    ("rcpt", 250),
     ("data", 250),
     ("body", 250),
     ("dot-before", 250),

@@ -26,6 +26,7 @@ pub enum Work {
     Kill(Fault),
     Launch(&'static str),
     Goodbye(Trial),
+    Hits,
     Ill(Ill),
     Lack(Lack),
     Clock,
@@ -55,7 +56,7 @@ pub fn plan(args: &Args, table: &mut Table) -> Vec<Job> {
     for point in ["freezing", "frozen"] {
         plan.both(&format!("killed at {point}"), Hope::Clean, args.seeds, Work::Launch(point));
     }
-    // What comes before an envelope is the same whatever becomes of a letter.
+    // What comes before a mark is the same whatever becomes of a letter.
     plan.terms = Terms { resend: true, ..args.terms() };
     plan.deaths("resend: ", Hope::Resent, &POINTS[2..]);
     plan.both("resend: answer lost", Hope::Resent, args.seeds, Work::Kill(Fault::of_relay(29, Act::DropAnswer)));
@@ -170,6 +171,7 @@ impl Plan<'_> {
         self.both("database locked", Hope::Clean, 1, Work::Goodbye(locked));
         let noted = Trial { point: Some(("noted", 2)), locked: true, ..Trial::default() };
         self.both("killed at noted", Hope::Clean, 1, Work::Goodbye(noted));
+        self.both("killed at spilled", Hope::Clean, 1, Work::Hits);
         self.both("goodbyes while sending", Hope::Clean, 1, Work::Goodbye(Trial::default()));
         let late = Fault::new(Death::At("answered", 250)).sabotaged("mark-late");
         self.both("control: mark after the body", Hope::Damage, 2, Work::Kill(late));
@@ -210,7 +212,7 @@ impl Work {
     fn is_at_point(&self) -> bool {
         match self {
             Self::Kill(fault) => matches!(fault.death, Death::At(..)) && !fault.power,
-            Self::Launch(_) => true,
+            Self::Launch(_) | Self::Hits => true,
             Self::Goodbye(trial) => trial.point.is_some(),
             Self::Ill(_) | Self::Lack(_) | Self::Clock | Self::Server(..) => false,
         }

@@ -102,7 +102,7 @@ impl Site {
         }
         let letter = format!(
             "+++\nname = \"{CAMPAIGN}\"\nlist = \"News\"\nfrom = \"Shop <news@shop.example>\"\nsubject = \"Autumn is here\"\n\
-             uncertain = \"{}\"\n+++\n# Hello\n\n[Look](https://shop.example/catalog)\n\n{}\n",
+             tracking = \"individual\"\nuncertain = \"{}\"\n+++\n# Hello\n\n[Look](https://shop.example/catalog)\n\n{}\n",
             if terms.resend { "resend" } else { "hold" },
             "A line of the letter that says little.\n".repeat(60)
         );
