@@ -40,6 +40,24 @@ pub struct Leaver {
     pub path: String,
 }
 
+impl Leaver {
+    /// Asks to leave.
+    pub async fn leave(&self, doors: &str) -> Goodbye {
+        let granted = post(doors, &self.path).await == Some(200);
+        Goodbye { address: self.address.clone(), confirmed: granted.then(Instant::now) }
+    }
+}
+
+/// Asks again for those who were not told that they have left, as mailbox providers do. Returns how
+/// many are still not told so.
+pub async fn insist(doors: &str, leavers: &[Leaver], goodbyes: &mut [Goodbye]) -> usize {
+    let unheard = |goodbye: &&mut Goodbye| goodbye.confirmed.is_none();
+    for (leaver, goodbye) in leavers.iter().zip(goodbyes.iter_mut()).filter(|(_, goodbye)| unheard(goodbye)) {
+        *goodbye = leaver.leave(doors).await;
+    }
+    goodbyes.iter_mut().filter(unheard).count()
+}
+
 /// Carries out one run in a fresh copy of an installation whose campaign has begun.
 pub async fn run(site: &Site, relay: &Relay, trial: Trial, seed: u64) -> Result<Run, String> {
     let mut random = StdRng::seed_from_u64(seed);
@@ -60,9 +78,7 @@ pub async fn run(site: &Site, relay: &Relay, trial: Trial, seed: u64) -> Result<
     // Each waits for seconds where the database keeps everybody waiting.
     let some = if trial.locked { 4 } else { GOODBYES };
     for leaver in leavers.iter().take(some) {
-        let granted = post(&doors, &leaver.path).await == Some(200);
-        let confirmed = granted.then(Instant::now);
-        goodbyes.push(Goodbye { address: leaver.address.clone(), confirmed });
+        goodbyes.push(leaver.leave(&doors).await);
         tokio::time::sleep(Duration::from_millis(random.random_range(0..20))).await;
     }
     drop(lock);
@@ -146,7 +162,7 @@ pub async fn wait_for_letters(relay: &Relay, count: u64) -> Result<(), String> {
 }
 
 /// A one-click post; the status, or `None` when no answer came.
-pub async fn post(doors: &str, path: &str) -> Option<u16> {
+async fn post(doors: &str, path: &str) -> Option<u16> {
     let body = "List-Unsubscribe=One-Click";
     let text = format!(
         "POST {path} HTTP/1.1\r\nHost: news.example.org\r\nContent-Type: application/x-www-form-urlencoded\r\n\
@@ -179,7 +195,7 @@ pub async fn hold(site: &Site) -> Result<sqlx::AnyConnection, String> {
     let mut conn = site.connect().await?;
     let lock = match site.kind {
         Kind::Sqlite => "begin immediate",
-        Kind::Postgres => "begin; lock table subscription, delivery in exclusive mode",
+        Kind::Postgres => "begin; lock table subscription, delivery, event in exclusive mode",
     };
     sqlx::raw_sql(lock).execute(&mut conn).await.map_err(|error| error.to_string())?;
     Ok(conn)

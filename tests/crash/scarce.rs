@@ -5,11 +5,11 @@ use std::fs;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::goodbye::{Leaver, leavers, open, post, settled, wait_for_letters};
+use crate::goodbye::{insist, leavers, open, settled, wait_for_letters};
 use crate::relay::{Act, Manner, Relay};
 use crate::site::{Harm, Running, Site};
 use crate::table::Run;
-use crate::verdict::{Goodbye, compare};
+use crate::verdict::compare;
 
 /// What runs out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +75,7 @@ pub async fn run(site: &Site, relay: &Relay, lack: Lack, seed: u64) -> Result<Ru
     lack.impose(serve.number(), seed)?;
     let mut goodbyes = Vec::new();
     for leaver in &leavers {
-        goodbyes.push(leave(&doors, leaver).await);
+        goodbyes.push(leaver.leave(&doors).await);
         tokio::time::sleep(Duration::from_millis(30)).await;
     }
     let mut ended = serve.ended(Duration::from_secs(1)).await.is_some();
@@ -89,14 +89,11 @@ pub async fn run(site: &Site, relay: &Relay, lack: Lack, seed: u64) -> Result<Ru
         ended = site.state().await? != "finished";
     }
     let doors = if lack == Lack::Files && !ended { doors } else { again(site, &mut serve).await? };
-    for (leaver, goodbye) in leavers.iter().zip(&mut goodbyes).filter(|(_, goodbye)| goodbye.confirmed.is_none()) {
-        *goodbye = leave(&doors, leaver).await;
-    }
+    let unheard = insist(&doors, &leavers, &mut goodbyes).await;
     settled(site, Duration::from_secs(60)).await?;
     serve.stop().await.ok_or("serve does not stop")?;
     let again = relay.first_mail().map(|mail| mail.saturating_duration_since(lacked)).into_iter().collect();
     let mut verdict = compare(site, relay, &goodbyes).await?;
-    let unheard = goodbyes.iter().filter(|goodbye| goodbye.confirmed.is_none()).count();
     verdict.blame(unheard, "goodbyes were not confirmed when the means were back");
     if lack == Lack::Files {
         verdict.blame(usize::from(left == 0), "nobody could leave while files were short");
@@ -108,11 +105,6 @@ pub async fn run(site: &Site, relay: &Relay, lack: Lack, seed: u64) -> Result<Ru
         Lack::Memory => site.said_all().is_empty(),
     };
     Ok(Run { verdict, bound: site.terms.bound(), again, missed })
-}
-
-async fn leave(doors: &str, leaver: &Leaver) -> Goodbye {
-    let granted = post(doors, &leaver.path).await == Some(200);
-    Goodbye { address: leaver.address.clone(), confirmed: granted.then(Instant::now) }
 }
 
 /// Another process in the place of this one, with all it needs.
