@@ -23,7 +23,8 @@ pub async fn run(site: &Site, relay: &Relay, seed: u64) -> Result<Run, String> {
     let mut serve = open(site, &harm)?;
     let doors = site.doors().await?;
     let lock = hold(site).await?;
-    let until = Instant::now() + Duration::from_secs(20);
+    // A statement that waits for others is given up after half a minute.
+    let until = Instant::now() + Duration::from_secs(75);
     let mut died = false;
     for reader in readers.iter().cycle() {
         died = serve.ended(Duration::from_millis(50)).await.is_some();

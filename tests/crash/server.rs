@@ -37,12 +37,17 @@ impl Server {
     }
 }
 
-/// Stops the process that writes the log behind the back of those who do not wait for it: what is not
-/// synced on purpose is then lost for certain. It dies with the server, which gives it five seconds.
+/// Stops the processes that write the log behind the back of those who do not wait for it: what is not
+/// synced on purpose is then lost for certain. They die with the server, which gives them five seconds.
 async fn freeze_log(site: &Site) -> Result<(), String> {
-    let rows = site.rows("select cast(pid as bigint) from pg_stat_activity where backend_type = 'walwriter'").await?;
-    let writer: i64 = rows.first().map(|row| row.get(0)).ok_or("the server writes no log")?;
-    let done = Command::new("kill").args(["-STOP", &writer.to_string()]).status();
+    let rows = site
+        .rows(
+            "select cast(pid as text) from pg_stat_activity \
+             where backend_type in ('walwriter', 'background writer', 'autovacuum launcher')",
+        )
+        .await?;
+    let writers = rows.iter().map(|row| row.get::<String, _>(0));
+    let done = Command::new("kill").arg("-STOP").args(writers).status();
     if done.is_ok_and(|status| status.success()) { Ok(()) } else { Err("the log goes on".to_owned()) }
 }
 
