@@ -1,9 +1,14 @@
 //! The program: parse, run, print, exit code.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use sendoff::cli::{self, args::Cli};
+
+/// How long a thread for files is kept. With one there, work for files waits its turn when the system
+/// has no memory for another; with none it could not be begun at all.
+const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
@@ -12,12 +17,13 @@ fn main() -> ExitCode {
         Err(error) => return ExitCode::from(cli::usage::refuse(&error, &words)),
     };
     cli::log::start(cli.log, cli.log_level);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().thread_keep_alive(KEPT).build() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("sendoff: {error}");
             return ExitCode::FAILURE;
         }
     };
+    drop(runtime.spawn_blocking(|| ()));
     runtime.block_on(cli::run(cli))
 }

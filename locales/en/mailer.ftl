@@ -19,6 +19,7 @@ folder-letter-missing = There is no such letter. It may have been erased.
 # How a conversation with the relay breaks.
 smtp-lookup = The host name of the relay is not known. Check it with `sendoff relay show`, and the name service of this machine.
 smtp-unreachable = Nothing answers at the address of the relay ({ $why }). Check host and port with `sendoff relay show`, and that the server runs.
+smtp-files = No file is left for a connection to the relay: this process, or the machine, has too many open. Raise the limit (`ulimit -n`, `LimitNOFILE=` in systemd) or use fewer connections (`sendoff relay set … --connections`).
 smtp-timeout = The relay did not answer in time { $phase ->
     [connect] when we connected
     [greeting] when it was to greet us

@@ -2,6 +2,7 @@
 health-database-away = The database does not answer. Requests to leave are kept on disk; nothing is sent. See that it runs and can be reached from here.
 health-database-newer = A newer Sendoff has changed the tables. Start that version here, too.
 health-lease-lost = This mailer holds no lease and sends nothing. It tries again every second; if this lasts, look at the database and at the clock.
+health-mailer-ended = Sending has ended ({ $cause }) and is tried again at growing distances, at least once a minute. The log says what was the matter.
 health-disk-away = The data folder does not answer. Look at its disk.
 health-disk-full = { $mib } MiB are left on the disk of the data folder. Make room: requests to leave may soon be refused.
 health-disk-scarce = { $mib } MiB are left on the disk of the data folder. Make room before it is full.

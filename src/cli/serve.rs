@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::ValueEnum;
 use serde_json::json;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::print::{self, Report};
 use super::vigil::Vigil;
@@ -117,12 +117,27 @@ pub async fn run(home: &Installation, args: Args, lang: Lang, json: bool) -> Res
     announce(doors.as_ref(), outside.as_ref(), args.role, lang, json)?;
     let gated = app.clone();
     let gate = Arc::new(move || gated.journal.is_empty());
-    let mailer = async {
-        if args.role == Role::Web {
-            let _ = stop.clone().wait_for(|stop| *stop).await;
-            return Ok(None);
+    // Pages outlive a mailer; a process that does nothing but send ends with it.
+    let (mut over, done) = (stop.clone(), Arc::new(Notify::new()));
+    let over = async {
+        tokio::select! {
+            _ = over.wait_for(|stop| *stop) => {}
+            () = done.notified() => {}
         }
-        vigil.send(home, Mode::Forever, gate).await
+    };
+    let mailer = async {
+        match args.role {
+            Role::All => vigil.insist(home, gate).await,
+            Role::Mail => {
+                let mailed = vigil.send(home, Mode::Forever, gate).await;
+                done.notify_one();
+                mailed
+            }
+            Role::Web => {
+                let _ = stop.clone().wait_for(|stop| *stop).await;
+                Ok(None)
+            }
+        }
     };
     let pages = async {
         match doors {
@@ -132,7 +147,7 @@ pub async fn run(home: &Installation, args: Args, lang: Lang, json: bool) -> Res
     };
     let probes = async {
         match outside {
-            Some(door) => router::serve_outside(app.clone(), door, asked(stop.clone())).await,
+            Some(door) => router::serve_outside(app.clone(), door, over).await,
             None => Ok(()),
         }
     };

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::serve::stop_signal;
 use crate::ground::clock::Millis;
@@ -17,6 +18,10 @@ use crate::mailer::shift::{self, Gate, Mode};
 
 /// How often the store is asked.
 const LOOK: Duration = Duration::from_millis(500);
+
+/// How long sending rests after a mailer has ended for a reason of its own: it doubles each time, up to
+/// the second. A mailer that lasted longer than that begins anew.
+const RESTS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
 /// Watches for one command.
 #[derive(Clone)]
@@ -57,6 +62,29 @@ impl Vigil {
             let next = shift::work(home, mode, gate.clone(), self.rest.clone()).await?;
             if *self.stop.borrow() || mode == Mode::UntilIdle && !*self.rest.borrow() {
                 return Ok(next);
+            }
+        }
+    }
+
+    /// Sends until the command is to end, whatever ends a mailer meanwhile: for a process whose pages
+    /// must stay open. The reason is logged, told to those who ask how it is, and sending tried again.
+    pub async fn insist(&self, home: &Installation, gate: Gate) -> Result<Option<Millis>> {
+        let _meant = home.duty.mailers.raise();
+        let (mut rest, longest) = RESTS;
+        loop {
+            let began = Instant::now();
+            let error = match self.send(home, Mode::Forever, gate.clone()).await {
+                Ok(next) => return Ok(next),
+                Err(error) => error,
+            };
+            let why = error.message().key;
+            home.duty.end(why);
+            rest = if began.elapsed() > longest { RESTS.0 } else { rest };
+            tracing::error!(error = why, seconds = rest.as_secs(), "sending has ended; it is tried again");
+            let mut stop = self.stop.clone();
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => return Ok(None),
+                () = tokio::time::sleep(rest) => rest = (2 * rest).min(longest),
             }
         }
     }

@@ -11,16 +11,17 @@ pub type Millis = i64;
 /// One day in milliseconds.
 pub const DAY: Millis = 86_400_000;
 
-/// The system's clock is set right from this distance on; below it the way to the database and back
-/// matters more.
+/// A clock that follows another is set right from this distance on; below it the way to the database
+/// and back matters more.
 const TOLERANCE: Millis = 1_000;
 
 /// Tells the time: the system's, or a test's own.
 #[derive(Debug, Clone, Default)]
 pub struct Clock {
     fixed: Option<Arc<AtomicI64>>,
-    /// What the system's clock is behind the one that several machines go by.
-    behind: Arc<AtomicI64>,
+    /// What the clock that several machines go by shows more than [`Clock::uptime`]; 0 while none is
+    /// followed. The system's clock may jump meanwhile, this one does not.
+    ahead: Arc<AtomicI64>,
 }
 
 impl Clock {
@@ -45,11 +46,12 @@ impl Clock {
     /// must agree on what is due. Returns by how much this one was wrong, in ms, when that is new.
     pub fn follow(&self, now: Millis) -> Option<Millis> {
         let wrong = now - self.now();
-        if self.fixed.is_some() || wrong.abs() < TOLERANCE {
+        let is_new = wrong.abs() >= TOLERANCE;
+        if self.fixed.is_some() || !is_new && self.ahead.load(Ordering::SeqCst) != 0 {
             return None;
         }
-        self.behind.fetch_add(wrong, Ordering::SeqCst);
-        Some(wrong)
+        self.ahead.store(now - Self::uptime(), Ordering::SeqCst);
+        is_new.then_some(wrong)
     }
 
     /// Milliseconds since 1970 UTC.
@@ -58,9 +60,13 @@ impl Clock {
         if let Some(now) = &self.fixed {
             return now.load(Ordering::SeqCst);
         }
-        let since = SystemTime::now().duration_since(UNIX_EPOCH);
-        let system = since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
-        system.saturating_add(self.behind.load(Ordering::SeqCst))
+        match self.ahead.load(Ordering::SeqCst) {
+            0 => {
+                let since = SystemTime::now().duration_since(UNIX_EPOCH);
+                since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+            }
+            ahead => Self::uptime().saturating_add(ahead),
+        }
     }
 
     /// Milliseconds since the machine started, with the time it slept. It never jumps.

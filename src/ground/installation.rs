@@ -1,6 +1,6 @@
 //! One running Sendoff: its folder, database, clock, ids and keys, opened once and passed down.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::clock::Clock;
 use super::config::Config;
@@ -37,6 +37,21 @@ pub struct Duty {
     pub mailers: Level,
     /// Mailers that hold a lease at this moment.
     pub leases: Level,
+    /// Why the last mailer ended, until one holds a lease again.
+    ended: Arc<Mutex<Option<&'static str>>>,
+}
+
+impl Duty {
+    /// Why nothing is sent: the key of what ended the last mailer. `None` while one holds a lease.
+    pub fn obstacle(&self) -> Option<&'static str> {
+        let ended = *self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        ended.filter(|_| self.leases.get() == 0)
+    }
+
+    /// A mailer has ended, for a reason that a catalogue names with this key.
+    pub fn end(&self, why: &'static str) {
+        *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+    }
 }
 
 impl Installation {

@@ -4,6 +4,8 @@
 use std::fmt;
 use std::io::ErrorKind;
 
+use rustix::io::Errno;
+
 use super::wire::Reply;
 use crate::ground::error::Message;
 
@@ -54,6 +56,8 @@ pub enum Cause {
     Closed,
     /// The system refused a socket or a read.
     Io(ErrorKind),
+    /// This process or the machine has no file left for a socket: the server has no part in it.
+    Files,
     /// The server said what is no SMTP, or spoke out of turn.
     Nonsense,
     /// The server refused what it must grant, or answered with a code that has no meaning here.
@@ -113,6 +117,7 @@ impl Fault {
         match &self.cause {
             Cause::Lookup => "smtp-lookup",
             Cause::Io(_) if self.phase == Phase::Connect => "smtp-unreachable",
+            Cause::Files => "smtp-files",
             Cause::Timeout => "smtp-timeout",
             Cause::Closed => "smtp-closed",
             Cause::Io(_) => "smtp-broken",
@@ -133,6 +138,14 @@ impl Fault {
 }
 
 impl Cause {
+    /// Why no connection came about.
+    pub fn of_connect(error: &std::io::Error) -> Self {
+        match Errno::from_io_error(error) {
+            Some(Errno::MFILE | Errno::NFILE) => Self::Files,
+            _ => Self::Io(error.kind()),
+        }
+    }
+
     /// This cause in a phase.
     pub fn at(self, phase: Phase) -> Fault {
         Fault { phase, cause: self }
@@ -146,6 +159,7 @@ impl fmt::Display for Cause {
             Self::Timeout => f.write_str("no answer in time"),
             Self::Closed => f.write_str("the server hung up"),
             Self::Io(kind) => write!(f, "{kind}"),
+            Self::Files => f.write_str("no file left"),
             Self::Nonsense => f.write_str("no SMTP"),
             Self::Answer(reply) => write!(f, "answer {reply}"),
             Self::Certificate(distrust) => write!(f, "certificate: {distrust}"),
@@ -173,6 +187,15 @@ impl From<std::io::Error> for Cause {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_has_no_file_left_does_not_blame_the_relay() {
+        let none = std::io::Error::from_raw_os_error(Errno::MFILE.raw_os_error());
+        let nobody = std::io::Error::from(ErrorKind::ConnectionRefused);
+
+        assert_eq!(Cause::of_connect(&none).at(Phase::Connect).message().key, "smtp-files");
+        assert_eq!(Cause::of_connect(&nobody).at(Phase::Connect).message().key, "smtp-unreachable");
+    }
     use crate::ground::text::Lang;
 
     #[test]

@@ -370,7 +370,7 @@ async fn reach(target: &Target, timers: &Timers) -> Result<TcpStream, Cause> {
         if addresses.is_empty() {
             return Err(Cause::Lookup);
         }
-        let stream = TcpStream::connect(&addresses[..]).await.map_err(|error| Cause::Io(error.kind()))?;
+        let stream = TcpStream::connect(&addresses[..]).await.map_err(|error| Cause::of_connect(&error))?;
         stream.set_nodelay(true)?;
         Ok(stream)
     };

@@ -66,7 +66,9 @@ pub fn reasons(app: &App, look: &Look) -> Vec<Reason> {
         Some(_) => {}
     }
     let duty = &app.home.duty;
-    if duty.mailers.get() > 0 && duty.leases.get() == 0 {
+    if let Some(cause) = duty.obstacle() {
+        tell(true, Message::new("health-mailer-ended").with("cause", cause));
+    } else if duty.mailers.get() > 0 && duty.leases.get() == 0 {
         tell(true, Message::new("health-lease-lost"));
     }
     match look.disk.as_ref().map(|disk| disk.room.map(|room| room.free)) {

@@ -5,14 +5,18 @@
 //! crash truth --ledger FILE                            the relay alone, until it is told to stop
 //! ```
 
+mod clock;
 mod disk;
 mod goodbye;
+mod hits;
 mod hunt;
 mod kill;
 mod launch;
 mod ledger;
+mod plan;
 mod power;
 mod relay;
+mod scarce;
 mod server;
 mod site;
 mod table;

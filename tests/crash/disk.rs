@@ -5,7 +5,7 @@ use std::fs;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::goodbye::{leavers, open, post, settled};
+use crate::goodbye::{insist, leavers, open, settled};
 use crate::relay::{Manner, Relay};
 use crate::site::{Harm, Site, copy_folder};
 use crate::table::Run;
@@ -34,8 +34,8 @@ impl Ill {
             Self::Sync => "failing fsync",
             Self::Write => "EIO on write",
             Self::Full => "full disk",
-            Self::Files => "too many files",
-            Self::Memory => "no memory",
+            Self::Files => "too few files from the start",
+            Self::Memory => "too little memory from the start",
         }
     }
 
@@ -73,14 +73,7 @@ impl Ill {
 }
 
 /// Carries out one run in a fresh copy of an installation whose campaign has begun.
-pub async fn run(
-    site: &Site,
-    relay: &Relay,
-    ill: Ill,
-    seed: u64,
-    connections: usize,
-    people: usize,
-) -> Result<Run, String> {
+pub async fn run(site: &Site, relay: &Relay, ill: Ill, seed: u64) -> Result<Run, String> {
     let slow = Manner { delay: Duration::from_millis(15), ..Manner::default() };
     relay.begin(&site.ledger(), slow).map_err(|error| format!("the ledger: {error}"))?;
     let leavers = leavers(site, seed).await?;
@@ -89,12 +82,10 @@ pub async fn run(
     let doors = site.doors().await.ok();
     let mut goodbyes = Vec::new();
     for leaver in &leavers {
-        let status = match &doors {
-            Some(doors) => post(doors, &leaver.path).await,
-            None => None,
-        };
-        let confirmed = (status == Some(200)).then(Instant::now);
-        goodbyes.push(Goodbye { address: leaver.address.clone(), confirmed });
+        goodbyes.push(match &doors {
+            Some(doors) => leaver.leave(doors).await,
+            None => Goodbye { address: leaver.address.clone(), confirmed: None },
+        });
         tokio::time::sleep(Duration::from_millis(40)).await;
     }
     let mut ended = serve.ended(Duration::from_millis(500)).await;
@@ -115,12 +106,15 @@ pub async fn run(
         None => serve.kill(),
     }
     let said = site.said_all();
+    let left = goodbyes.iter().filter(|goodbye| goodbye.confirmed.is_some()).count();
     let mut serve = open(site, &Harm::default())?;
-    site.doors().await?;
+    let unheard = insist(&site.doors().await?, &leavers, &mut goodbyes).await;
     settled(site, Duration::from_secs(60)).await?;
     serve.stop().await.ok_or("serve does not stop")?;
     let again = relay.first_mail().map(|mail| mail.saturating_duration_since(dead)).into_iter().collect();
-    let mut verdict = compare(site, relay, people, &goodbyes).await?;
+    let mut verdict = compare(site, relay, &goodbyes).await?;
+    verdict.blame(unheard, "goodbyes were not confirmed after the repair");
+    verdict.blame(usize::from(ill == Ill::Write && left == 0), "nobody could leave while writes failed");
     verdict.blame(usize::from(stuck), "it did not go on by itself when the disk had room again");
     if said.contains("panicked") {
         verdict.blame(1, "the process panicked");
@@ -129,7 +123,7 @@ pub async fn run(
         verdict.blame(1, "the process went on after a sync had failed");
     }
     let missed = said.is_empty() || (ill == Ill::Sync && !said.contains("fsync"));
-    Ok(Run { verdict, bound: 2 * connections, again, missed })
+    Ok(Run { verdict, bound: 2 * site.terms.bound(), again, missed })
 }
 
 /// A data folder on a small disk that is full.

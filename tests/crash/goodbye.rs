@@ -40,15 +40,26 @@ pub struct Leaver {
     pub path: String,
 }
 
+impl Leaver {
+    /// Asks to leave.
+    pub async fn leave(&self, doors: &str) -> Goodbye {
+        let granted = post(doors, &self.path).await == Some(200);
+        Goodbye { address: self.address.clone(), confirmed: granted.then(Instant::now) }
+    }
+}
+
+/// Asks again for those who were not told that they have left, as mailbox providers do. Returns how
+/// many are still not told so.
+pub async fn insist(doors: &str, leavers: &[Leaver], goodbyes: &mut [Goodbye]) -> usize {
+    let unheard = |goodbye: &&mut Goodbye| goodbye.confirmed.is_none();
+    for (leaver, goodbye) in leavers.iter().zip(goodbyes.iter_mut()).filter(|(_, goodbye)| unheard(goodbye)) {
+        *goodbye = leaver.leave(doors).await;
+    }
+    goodbyes.iter_mut().filter(unheard).count()
+}
+
 /// Carries out one run in a fresh copy of an installation whose campaign has begun.
-pub async fn run(
-    site: &Site,
-    relay: &Relay,
-    trial: Trial,
-    seed: u64,
-    connections: usize,
-    people: usize,
-) -> Result<Run, String> {
+pub async fn run(site: &Site, relay: &Relay, trial: Trial, seed: u64) -> Result<Run, String> {
     let mut random = StdRng::seed_from_u64(seed);
     let slow = Manner { delay: Duration::from_millis(40), ..Manner::default() };
     relay.begin(&site.ledger(), slow).map_err(|error| format!("the ledger: {error}"))?;
@@ -67,9 +78,7 @@ pub async fn run(
     // Each waits for seconds where the database keeps everybody waiting.
     let some = if trial.locked { 4 } else { GOODBYES };
     for leaver in leavers.iter().take(some) {
-        let granted = post(&doors, &leaver.path).await == Some(200);
-        let confirmed = granted.then(Instant::now);
-        goodbyes.push(Goodbye { address: leaver.address.clone(), confirmed });
+        goodbyes.push(leaver.leave(&doors).await);
         tokio::time::sleep(Duration::from_millis(random.random_range(0..20))).await;
     }
     drop(lock);
@@ -92,12 +101,12 @@ pub async fn run(
     settled(site, Duration::from_secs(60)).await?;
     let again = relay.first_mail().map(|mail| mail.saturating_duration_since(dead)).into_iter().collect();
     serve.stop().await.ok_or("serve does not stop")?;
-    let mut verdict = compare(site, relay, people, &goodbyes).await?;
+    let mut verdict = compare(site, relay, &goodbyes).await?;
     if !died {
         let unheard = goodbyes.iter().filter(|goodbye| goodbye.confirmed.is_none()).count();
         verdict.blame(unheard, "goodbyes were not confirmed although nobody had died");
     }
-    Ok(Run { verdict, bound: connections, again, missed: trial.point.is_some() && !died })
+    Ok(Run { verdict, bound: site.terms.bound(), again, missed: trial.point.is_some() && !died })
 }
 
 /// Waits until the campaign has its end, or the limit has passed.
@@ -116,6 +125,11 @@ pub fn open(site: &Site, harm: &Harm) -> Result<Running, String> {
 
 /// Some of those whose letters come late, with the addresses of their one-click posts.
 pub async fn leavers(site: &Site, seed: u64) -> Result<Vec<Leaver>, String> {
+    doors_of(site, seed, "/u/", Door::Unsubscribe).await
+}
+
+/// The same people with a door of their letters, whose path begins like this.
+pub async fn doors_of(site: &Site, seed: u64, path: &str, door: Door) -> Result<Vec<Leaver>, String> {
     let mut random = StdRng::seed_from_u64(seed);
     let keys = Keyring::load(&site.data().join("keys")).map_err(|error| format!("the keys: {error}"))?;
     let signer = Signer::new(&keys);
@@ -130,12 +144,13 @@ pub async fn leavers(site: &Site, seed: u64) -> Result<Vec<Leaver>, String> {
     Ok(chosen
         .map(|row| {
             let claim = Claim { campaign: row.get(1), delivery: row.get(0) };
-            Leaver { address: row.get(2), path: format!("/u/{}", signer.stem(claim).token(Door::Unsubscribe)) }
+            Leaver { address: row.get(2), path: format!("{path}{}", signer.stem(claim).token(door)) }
         })
         .collect())
 }
 
-async fn wait_for_letters(relay: &Relay, count: u64) -> Result<(), String> {
+/// Waits until so many letters were begun.
+pub async fn wait_for_letters(relay: &Relay, count: u64) -> Result<(), String> {
     let until = Instant::now() + Duration::from_secs(30);
     while relay.seen().mails.load(Ordering::SeqCst) < count {
         if Instant::now() > until {
@@ -147,13 +162,22 @@ async fn wait_for_letters(relay: &Relay, count: u64) -> Result<(), String> {
 }
 
 /// A one-click post; the status, or `None` when no answer came.
-pub async fn post(doors: &str, path: &str) -> Option<u16> {
+async fn post(doors: &str, path: &str) -> Option<u16> {
     let body = "List-Unsubscribe=One-Click";
     let text = format!(
         "POST {path} HTTP/1.1\r\nHost: news.example.org\r\nContent-Type: application/x-www-form-urlencoded\r\n\
          Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
     );
+    ask(doors, &text).await
+}
+
+/// Looks at a page; the status, or `None` when no answer came.
+pub async fn get(doors: &str, path: &str) -> Option<u16> {
+    ask(doors, &format!("GET {path} HTTP/1.1\r\nHost: news.example.org\r\nConnection: close\r\n\r\n")).await
+}
+
+async fn ask(doors: &str, text: &str) -> Option<u16> {
     let ask = async {
         let mut stream = TcpStream::connect(doors).await.ok()?;
         stream.write_all(text.as_bytes()).await.ok()?;
@@ -167,11 +191,11 @@ pub async fn post(doors: &str, path: &str) -> Option<u16> {
 }
 
 /// Keeps everybody else from writing until it is dropped.
-async fn hold(site: &Site) -> Result<sqlx::AnyConnection, String> {
+pub async fn hold(site: &Site) -> Result<sqlx::AnyConnection, String> {
     let mut conn = site.connect().await?;
     let lock = match site.kind {
         Kind::Sqlite => "begin immediate",
-        Kind::Postgres => "begin; lock table subscription, delivery in exclusive mode",
+        Kind::Postgres => "begin; lock table subscription, delivery, event in exclusive mode",
     };
     sqlx::raw_sql(lock).execute(&mut conn).await.map_err(|error| error.to_string())?;
     Ok(conn)

@@ -14,17 +14,17 @@ use crate::table::Run;
 use crate::verdict::compare;
 
 /// The most that a process may take to die or to finish.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Where a sending process dies, in the order of one delivery, and about how often the point is
 /// passed in a campaign of 300: once a claim, once a commit, or once a letter.
 pub const POINTS: &[(&str, u32)] = &[
     ("claimed", 1),
     ("connected", 20),
-    ("mail", 250),
-    ("rcpt", 250),
     ("marking", 8),
     ("marked", 250),
+    ("mail", 250),
+    ("rcpt", 250),
     ("data", 250),
     ("body", 250),
     ("dot-before", 250),
@@ -83,17 +83,11 @@ impl Fault {
 }
 
 /// Carries out one run in a fresh copy of an installation whose campaign has begun.
-pub async fn run(
-    site: &Site,
-    relay: &Relay,
-    fault: &Fault,
-    seed: u64,
-    connections: usize,
-    people: usize,
-) -> Result<Run, String> {
+pub async fn run(site: &Site, relay: &Relay, fault: &Fault, seed: u64) -> Result<Run, String> {
     let mut random = StdRng::seed_from_u64(seed);
     relay.begin(&site.ledger(), fault.manner.clone()).map_err(|error| format!("the ledger: {error}"))?;
     let mut run = Run { verdict: Default::default(), bound: 0, again: Vec::new(), missed: false };
+    let people = site.terms.people;
     let deaths = match fault.death {
         Death::None => 0,
         Death::At(..) => 1,
@@ -118,8 +112,8 @@ pub async fn run(
         if let Some(disk) = disk {
             disk.lose_power()?;
         }
-        run.missed = !died;
-        run.bound += connections;
+        run.missed |= !died;
+        run.bound += site.terms.bound();
         died_at = Some(dead);
         relay.expect_mail();
     }
@@ -131,14 +125,17 @@ pub async fn run(
         run.bound = usize::try_from(relay.seen().dropped.load(Ordering::SeqCst)).unwrap_or(usize::MAX);
         run.missed = relay.seen().acts.load(Ordering::SeqCst) == 0;
     }
-    run.verdict = compare(site, relay, people, &[]).await?;
+    run.verdict = compare(site, relay, &[]).await?;
+    // A letter that is out when its process dies must be met a second time, or nothing was resent.
+    let is_out = matches!(fault.death, Death::At("dot-after" | "answered", _));
+    run.missed |= site.terms.resend && is_out && run.verdict.repeated == 0;
     Ok(run)
 }
 
 /// Kills at a random moment after a random letter; false when the process had ended before.
 async fn kill_somewhere(process: &mut Running, relay: &Relay, random: &mut StdRng, people: usize) -> bool {
     let before = relay.seen().texts.load(Ordering::SeqCst);
-    let letters = before + random.random_range(0..people as u64 / 3);
+    let letters = before + random.random_range(0..people as u64 / 4);
     let until = Instant::now() + PATIENCE;
     while relay.seen().texts.load(Ordering::SeqCst) <= letters && Instant::now() < until {
         if process.ended(Duration::ZERO).await.is_some() {

@@ -11,7 +11,7 @@ use crate::table::Run;
 use crate::verdict::compare;
 
 /// Carries out one run in a fresh copy of an installation whose campaign is a draft.
-pub async fn run(site: &Site, relay: &Relay, point: &str, people: usize) -> Result<Run, String> {
+pub async fn run(site: &Site, relay: &Relay, point: &str) -> Result<Run, String> {
     relay.begin(&site.ledger(), Manner::default()).map_err(|error| format!("the ledger: {error}"))?;
     let harm = Harm { point: Some(format!("{point}:1")), ..Harm::default() };
     let mut start = site.start(&["campaign", "start", "autumn"], &harm)?;
@@ -20,7 +20,7 @@ pub async fn run(site: &Site, relay: &Relay, point: &str, people: usize) -> Resu
     let rows = site.rows("select count(*) from delivery").await?;
     let planned: i64 = rows[0].get(0);
     let whole = match site.state().await?.as_str() {
-        "running" => usize::try_from(planned).is_ok_and(|planned| planned == people),
+        "running" => usize::try_from(planned).is_ok_and(|planned| planned == site.terms.people),
         "draft" => planned == 0,
         _ => false,
     };
@@ -30,7 +30,7 @@ pub async fn run(site: &Site, relay: &Relay, point: &str, people: usize) -> Resu
     relay.expect_mail();
     finish(site, relay).await?;
     let again = relay.first_mail().map(|mail| mail.saturating_duration_since(dead)).into_iter().collect();
-    let mut verdict = compare(site, relay, people, &[]).await?;
+    let mut verdict = compare(site, relay, &[]).await?;
     verdict.blame(usize::from(!whole), "the campaign had begun in part");
     Ok(Run { verdict, bound: 0, again, missed: status.code().is_some() })
 }

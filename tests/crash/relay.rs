@@ -8,11 +8,12 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use memchr::memmem;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
-use crate::ledger::{Entry, Ledger};
+use crate::ledger::Ledger;
+use talk::Talk;
+
+mod talk;
 
 /// What happens to every so-many-th letter or recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,8 +95,9 @@ struct Book {
     manner: Arc<Manner>,
     ledger: Arc<Ledger>,
     seen: Arc<Seen>,
-    /// When the first MAIL came since somebody began to wait for one.
-    mail: Option<Instant>,
+    /// Since when somebody waits for a MAIL, and when it came. What connections that were open before
+    /// still bring is from a process that is dead.
+    awaited: (Instant, Option<Instant>),
 }
 
 /// A running relay; cheap to clone.
@@ -115,23 +117,9 @@ impl Relay {
         let serving = relay.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (manner, ledger, seen) = serving.now();
-                let relay = serving.clone();
-                tokio::spawn(async move {
-                    let _open = Open::count(&seen);
-                    // A client that vanishes is what this is all about.
-                    let _ = Talk {
-                        stream,
-                        input: Vec::new(),
-                        output: Vec::new(),
-                        relay,
-                        manner,
-                        ledger,
-                        seen: seen.clone(),
-                    }
-                    .hold()
-                    .await;
-                });
+                let talk = Talk::with(stream, serving.clone());
+                // A client that vanishes is what this is all about.
+                tokio::spawn(async move { drop(talk.hold().await) });
             }
         });
         Ok(relay)
@@ -160,20 +148,28 @@ impl Relay {
         self.lock().ledger.clone()
     }
 
-    /// Begins to wait for a MAIL.
+    /// Begins to wait for a MAIL on a new connection.
     pub fn expect_mail(&self) {
-        self.lock().mail = None;
+        self.lock().awaited = (Instant::now(), None);
     }
 
     /// When the first MAIL came since then, if one did.
     pub fn first_mail(&self) -> Option<Instant> {
-        self.lock().mail
+        self.lock().awaited.1
     }
 
     /// Waits until nobody is connected: what was on the wire has been heard.
     pub async fn quiet(&self) {
         while self.seen().open.load(Ordering::SeqCst) > 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// A MAIL has come on a connection that was opened then.
+    fn heard_mail(&self, opened: Instant) {
+        let (since, came) = &mut self.lock().awaited;
+        if opened > *since {
+            came.get_or_insert_with(Instant::now);
         }
     }
 
@@ -190,7 +186,7 @@ impl Relay {
 impl Book {
     fn open(path: &Path, manner: Manner) -> io::Result<Self> {
         let ledger = Arc::new(Ledger::begin(path, manner.sync)?);
-        Ok(Self { manner: Arc::new(manner), ledger, seen: Arc::default(), mail: None })
+        Ok(Self { manner: Arc::new(manner), ledger, seen: Arc::default(), awaited: (Instant::now(), None) })
     }
 }
 
@@ -210,216 +206,4 @@ impl Drop for Open {
     fn drop(&mut self) {
         self.0.open.fetch_sub(1, Ordering::SeqCst);
     }
-}
-
-/// One conversation.
-struct Talk {
-    stream: TcpStream,
-    input: Vec<u8>,
-    output: Vec<u8>,
-    relay: Relay,
-    manner: Arc<Manner>,
-    ledger: Arc<Ledger>,
-    seen: Arc<Seen>,
-}
-
-/// The conversation is over, by either side.
-struct Over;
-
-impl From<io::Error> for Over {
-    fn from(_: io::Error) -> Self {
-        Self
-    }
-}
-
-impl Talk {
-    async fn hold(mut self) -> Result<(), Over> {
-        self.stream.set_nodelay(true)?;
-        if self.seen.open.load(Ordering::SeqCst) > self.manner.connections {
-            self.say("421 4.7.0 too many connections");
-            return self.flush().await;
-        }
-        self.say("220 truth.example ESMTP");
-        let (mut from, mut to, mut began) = (None, String::new(), 0);
-        loop {
-            let line = self.line().await?;
-            let verb = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
-            if verb == "MAIL" {
-                began = self.seen.begin();
-                self.relay.lock().mail.get_or_insert_with(Instant::now);
-            }
-            self.delay().await;
-            match verb.as_str() {
-                "EHLO" => self.greet(),
-                "HELO" | "NOOP" => self.say("250 ok"),
-                "RSET" => {
-                    (from, to) = (None, String::new());
-                    self.say("250 ok");
-                }
-                "MAIL" => {
-                    (from, to) = (Some(path_of(&line)), String::new());
-                    self.say("250 ok");
-                }
-                "RCPT" if from.is_none() => self.say("503 MAIL first"),
-                "RCPT" => {
-                    let count = self.seen.recipients.fetch_add(1, Ordering::SeqCst) + 1;
-                    match self.due(&self.manner.at_rcpt, count) {
-                        Some(Act::Say(reply)) => self.say(&reply),
-                        Some(_) => return Err(Over),
-                        None => {
-                            to = path_of(&line);
-                            self.say("250 ok");
-                        }
-                    }
-                }
-                "DATA" if to.is_empty() => self.say("554 no valid recipients"),
-                "DATA" => {
-                    self.say("354 go on");
-                    let text = self.text().await?;
-                    let entry = Entry {
-                        from: from.take().unwrap_or_default(),
-                        to: std::mem::take(&mut to),
-                        message_id: message_id(&text),
-                        digest: digest(&text),
-                        began,
-                    };
-                    self.end(entry).await?;
-                }
-                "QUIT" => {
-                    self.say("221 bye");
-                    return self.flush().await;
-                }
-                _ => self.say("500 what"),
-            }
-        }
-    }
-
-    fn greet(&mut self) {
-        let mut lines = vec!["truth.example".to_owned()];
-        lines.extend(self.manner.extensions.iter().cloned());
-        let last = lines.len() - 1;
-        for (index, line) in lines.iter().enumerate() {
-            self.say(&format!("250{}{line}", if index == last { ' ' } else { '-' }));
-        }
-    }
-
-    /// The end of a text: into the ledger and 250, or what the manner says.
-    async fn end(&mut self, entry: Entry) -> Result<(), Over> {
-        let count = self.seen.texts.fetch_add(1, Ordering::SeqCst) + 1;
-        self.delay().await;
-        let act = self.due(&self.manner.at_dot, count);
-        match act {
-            Some(Act::Say(reply)) => {
-                self.ledger.refuse(entry);
-                self.say(&reply);
-                return Ok(());
-            }
-            Some(Act::Drop) => {
-                self.ledger.refuse(entry);
-                self.seen.dropped.fetch_add(1, Ordering::SeqCst);
-                return Err(Over);
-            }
-            Some(Act::DropAnswer) | None => {}
-        }
-        if !self.ledger.accept(entry).await {
-            self.say("451 4.3.0 the ledger is broken");
-            return Ok(());
-        }
-        self.seen.accepted.fetch_add(1, Ordering::SeqCst);
-        if act == Some(Act::DropAnswer) {
-            self.seen.dropped.fetch_add(1, Ordering::SeqCst);
-            return Err(Over);
-        }
-        self.say("250 2.0.0 in the ledger");
-        Ok(())
-    }
-
-    /// What is to be done instead of the usual, when it is the turn of this one.
-    fn due(&self, act: &Option<(u64, Act)>, count: u64) -> Option<Act> {
-        let act = act.as_ref().filter(|(every, _)| count.is_multiple_of(*every)).map(|(_, act)| act.clone());
-        self.seen.acts.fetch_add(u64::from(act.is_some()), Ordering::SeqCst);
-        act
-    }
-
-    async fn delay(&self) {
-        if !self.manner.delay.is_zero() {
-            tokio::time::sleep(self.manner.delay).await;
-        }
-    }
-
-    fn say(&mut self, line: &str) {
-        self.output.extend_from_slice(line.as_bytes());
-        self.output.extend_from_slice(b"\r\n");
-    }
-
-    async fn flush(&mut self) -> Result<(), Over> {
-        self.stream.write_all(&self.output).await?;
-        self.output.clear();
-        Ok(())
-    }
-
-    /// The next command; answers go out when nothing more has come in.
-    async fn line(&mut self) -> Result<String, Over> {
-        loop {
-            if let Some(end) = memchr::memchr(b'\n', &self.input) {
-                let line: Vec<u8> = self.input.drain(..=end).collect();
-                return Ok(String::from_utf8_lossy(line.trim_ascii_end()).into_owned());
-            }
-            self.read().await?;
-        }
-    }
-
-    async fn read(&mut self) -> Result<(), Over> {
-        self.flush().await?;
-        self.input.reserve(64 * 1024);
-        if self.stream.read_buf(&mut self.input).await? == 0 { Err(Over) } else { Ok(()) }
-    }
-
-    /// The text up to its dot, dots still doubled, with the line end before the dot.
-    async fn text(&mut self) -> Result<Vec<u8>, Over> {
-        let ends: &[&[u8]] =
-            if self.manner.lenient { &[b"\r\n.\r\n", b"\n.\n", b"\n.\r\n", b"\r\n.\n"] } else { &[b"\r\n.\r\n"] };
-        // An empty text begins with its dot.
-        self.input.splice(0..0, *b"\r\n");
-        let mut searched = 0;
-        loop {
-            let found = ends.iter().filter_map(|end| {
-                let before = if end.starts_with(b"\r") { 2 } else { 1 };
-                memmem::find(&self.input[searched..], end).map(|at| (searched + at, before, end.len()))
-            });
-            if let Some((at, before, length)) = found.min() {
-                let rest = self.input.split_off(at + length);
-                let mut text = std::mem::replace(&mut self.input, rest);
-                text.truncate(at + before);
-                return Ok(text.split_off(2.min(text.len())));
-            }
-            searched = self.input.len().saturating_sub(4);
-            self.read().await?;
-        }
-    }
-}
-
-/// What stands between the angle brackets of MAIL or RCPT.
-fn path_of(line: &str) -> String {
-    let inside = line.split_once('<').and_then(|(_, rest)| rest.split_once('>'));
-    inside.map_or_else(String::new, |(path, _)| path.to_owned())
-}
-
-fn message_id(text: &[u8]) -> String {
-    let head = memmem::find(text, b"\r\n\r\n").map_or(text, |end| &text[..end]);
-    let head = String::from_utf8_lossy(head);
-    let field = head.lines().find(|line| line.get(..11).is_some_and(|name| name.eq_ignore_ascii_case("message-id:")));
-    field.map_or_else(String::new, |line| line[11..].trim().to_owned())
-}
-
-/// SHA-256 of the text as its author wrote it: doubled dots count once.
-fn digest(text: &[u8]) -> String {
-    let mut digest = ring::digest::Context::new(&ring::digest::SHA256);
-    let mut from = usize::from(text.starts_with(b".."));
-    for at in memmem::find_iter(text, b"\r\n..") {
-        digest.update(&text[from..at + 3]);
-        from = at + 4;
-    }
-    digest.update(&text[from..]);
-    digest.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -38,10 +38,26 @@ pub struct Ground {
     pub work: PathBuf,
     /// Server where databases may be made, as `postgres://…/postgres`.
     pub server: Option<String>,
+}
+
+/// To how many the campaign of an installation goes, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Terms {
     /// Recipients of the campaign.
     pub people: usize,
     /// Connections of the relay.
     pub connections: usize,
+    /// Marked deliveries that one connection may hold.
+    pub ahead: usize,
+    /// Whether letters whose fate is unknown are sent again.
+    pub resend: bool,
+}
+
+impl Terms {
+    /// Letters whose fate may be unknown after one death.
+    pub fn bound(&self) -> usize {
+        self.connections * self.ahead
+    }
 }
 
 /// One installation.
@@ -51,6 +67,7 @@ pub struct Site {
     pub folder: PathBuf,
     /// Database name and URL on PostgreSQL.
     pub database: Option<(String, String)>,
+    pub terms: Terms,
     ground: Ground,
 }
 
@@ -69,17 +86,24 @@ pub struct Harm {
 
 impl Site {
     /// Makes an installation with everyone on the list and the campaign as a draft.
-    pub async fn found(ground: &Ground, kind: Kind, name: &str, relay: SocketAddr) -> Result<Self, String> {
-        let site = Self::at(ground, kind, name, ground.work.join(name));
+    pub async fn found(
+        ground: &Ground,
+        kind: Kind,
+        name: &str,
+        relay: SocketAddr,
+        terms: Terms,
+    ) -> Result<Self, String> {
+        let site = Self::at(ground, kind, name, terms);
         site.make_database(None).await?;
         fs::create_dir_all(&site.folder).map_err(|error| error.to_string())?;
         let mut people = String::from("email\n");
-        for number in 0..ground.people {
+        for number in 0..terms.people {
             people.push_str(&format!("{}\n", address(number)));
         }
         let letter = format!(
-            "+++\nname = \"{CAMPAIGN}\"\nlist = \"News\"\nfrom = \"Shop <news@shop.example>\"\nsubject = \"Autumn is here\"\n+++\n\
-             # Hello\n\n[Look](https://shop.example/catalog)\n\n{}\n",
+            "+++\nname = \"{CAMPAIGN}\"\nlist = \"News\"\nfrom = \"Shop <news@shop.example>\"\nsubject = \"Autumn is here\"\n\
+             tracking = \"individual\"\nuncertain = \"{}\"\n+++\n# Hello\n\n[Look](https://shop.example/catalog)\n\n{}\n",
+            if terms.resend { "resend" } else { "hold" },
             "A line of the letter that says little.\n".repeat(60)
         );
         site.write("people.csv", &people)?;
@@ -92,24 +116,25 @@ impl Site {
         let file = site.folder.join("people.csv").display().to_string();
         let basis = ["--source", "form", "--basis", "consent", "--proof", "row", "--date", "2026-10-31"];
         site.call(&[&["import", &file, "--list", "News"], &basis[..]].concat())?;
-        let connections = ground.connections.to_string();
-        site.call(&["relay", "set", "smtp", &format!("smtp://{relay}"), "--connections", &connections])?;
+        let (connections, ahead) = (terms.connections.to_string(), terms.ahead.to_string());
+        let ways = ["--connections", &connections, "--ahead", &ahead];
+        site.call(&[&["relay", "set", "smtp", &format!("smtp://{relay}")], &ways[..]].concat())?;
         site.call(&["campaign", "add", &site.folder.join("autumn.md").display().to_string()])?;
         Ok(site)
     }
 
-    fn at(ground: &Ground, kind: Kind, name: &str, folder: PathBuf) -> Self {
+    fn at(ground: &Ground, kind: Kind, name: &str, terms: Terms) -> Self {
         let database = ground.server.as_ref().filter(|_| kind == Kind::Postgres).map(|server| {
             let (base, _) = server.rsplit_once('/').unwrap_or((server, ""));
             let name = format!("crash_{}_{}", std::process::id(), name.replace('-', "_"));
             (name.clone(), format!("{base}/{name}"))
         });
-        Self { kind, folder, database, ground: ground.clone() }
+        Self { kind, folder: ground.work.join(name), database, terms, ground: ground.clone() }
     }
 
     /// A copy of this installation, which must be at rest.
     pub async fn copy(&self, name: &str) -> Result<Self, String> {
-        let copy = Self::at(&self.ground, self.kind, name, self.ground.work.join(name));
+        let copy = Self::at(&self.ground, self.kind, name, self.terms);
         copy_folder(&self.folder, &copy.folder).map_err(|error| format!("copying: {error}"))?;
         copy.make_database(self.database.as_ref().map(|(name, _)| name.as_str())).await?;
         Ok(copy)
@@ -155,7 +180,7 @@ impl Site {
 
     /// The state of the campaign.
     pub async fn state(&self) -> Result<String, String> {
-        let rows = self.rows("select state from campaign").await?;
+        let rows = self.rows("select state from campaign where name = 'autumn'").await?;
         rows.first().map(|row| row.get(0)).ok_or_else(|| "there is no campaign".to_owned())
     }
 
@@ -167,7 +192,8 @@ impl Site {
         self.folder.join("ledger")
     }
 
-    fn write(&self, name: &str, text: &str) -> Result<(), String> {
+    /// Puts a file into the folder.
+    pub fn write(&self, name: &str, text: &str) -> Result<(), String> {
         fs::write(self.folder.join(name), text).map_err(|error| format!("{name}: {error}"))
     }
 
@@ -242,6 +268,11 @@ pub struct Running {
 }
 
 impl Running {
+    /// Its number.
+    pub fn number(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits for its end; `None` when it has not come within the limit.
     pub async fn ended(&mut self, limit: Duration) -> Option<ExitStatus> {
         let until = Instant::now() + limit;

@@ -56,7 +56,8 @@ impl Verdict {
 }
 
 /// Compares an installation that has done what it could with the ledger of its relay.
-pub async fn compare(site: &Site, relay: &Relay, people: usize, goodbyes: &[Goodbye]) -> Result<Verdict, String> {
+pub async fn compare(site: &Site, relay: &Relay, goodbyes: &[Goodbye]) -> Result<Verdict, String> {
+    let people = site.terms.people;
     relay.quiet().await;
     let entries = ledger::read(&site.ledger()).map_err(|error| format!("the ledger: {error}"))?;
     let mut received: BTreeMap<&str, Vec<&ledger::Entry>> = BTreeMap::new();
@@ -100,7 +101,8 @@ pub async fn compare(site: &Site, relay: &Relay, people: usize, goodbyes: &[Good
     let denied =
         count(&|to, state| matches!(state, "rejected" | "skipped" | "suppressed") && received.contains_key(to));
     verdict.blame(denied, "received, and said not to be");
-    let strangers = received.keys().filter(|to| !planned.iter().any(|known| known == *to)).count();
+    let wanted: HashSet<&str> = planned.iter().map(String::as_str).collect();
+    let strangers = received.keys().filter(|to| !wanted.contains(*to)).count();
     verdict.blame(strangers, "received by someone who was not planned");
     let seen = relay.seen();
     let late = goodbyes.iter().filter_map(|goodbye| {

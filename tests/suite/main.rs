@@ -31,6 +31,7 @@ mod residue;
 mod river;
 mod segment;
 mod series;
+mod serve;
 mod session;
 mod sink;
 mod splice;
