@@ -1,6 +1,7 @@
 //! The program: parse, run, print, exit code.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use sendoff::cli::{self, args::Cli};
@@ -19,5 +20,8 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    runtime.block_on(cli::run(cli))
+    let code = runtime.block_on(cli::run(cli));
+    // What hangs in a thread of its own ends with the process.
+    runtime.shutdown_timeout(Duration::from_millis(500));
+    code
 }

@@ -164,9 +164,10 @@ both!(every_try_is_counted_by_what_became_of_it, |house| {
     let sink = Plan::new().on(greylist).start().await;
     use_relay(house, sink.target(), 1).await;
     start(house, LETTER).await;
+    let workspace = house.workspace.id;
     let count = async |result: &str| {
         let text = ask(&app(house).await, "/metrics").await.body;
-        let labels = format!("{{relay=\"{}\",lane=\"rest\",result=\"{result}\"}}", sink.address);
+        let labels = format!("{{workspace=\"{workspace}\",relay=\"main\",lane=\"rest\",result=\"{result}\"}}");
         sample(&text, &format!("sendoff_messages_total{labels}"))
     };
 
@@ -178,7 +179,7 @@ both!(every_try_is_counted_by_what_became_of_it, |house| {
     mail(house).await;
     assert_eq!(count("accepted").await, Some(28.0));
     let text = ask(&app(house).await, "/metrics").await.body;
-    let retries = format!("sendoff_retries_total{{relay=\"{}\",lane=\"rest\"}}", sink.address);
+    let retries = format!("sendoff_retries_total{{workspace=\"{workspace}\",relay=\"main\",lane=\"rest\"}}");
     assert_eq!(sample(&text, &retries), Some(3.0));
     assert!(sample(&text, "sendoff_commit_seconds_count").expect("commits") >= 2.0);
 });

@@ -1,12 +1,10 @@
 //! Taking due deliveries in hand. Where several mailers share the database the rows say who holds
 //! them; where one process alone sends, it remembers that by itself and writes nothing.
 
-use std::collections::HashSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
+pub use super::hand::Hand;
 use super::progress::{self, Changes};
 use super::{SUBSCRIBED, State};
 use crate::ground::clock::Millis;
@@ -56,38 +54,13 @@ pub struct Claim<'a> {
     pub now: Millis,
 }
 
-/// What the one mailer of a database has in hand and not marked yet.
-#[derive(Debug, Default)]
-pub struct Hand {
-    ids: Mutex<HashSet<Id>>,
-}
-
-impl Hand {
-    /// Forgets deliveries that were marked or given back.
-    pub fn put_down(&self, ids: &[Id]) {
-        let mut held = self.lock();
-        for id in ids {
-            held.remove(id);
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashSet<Id>> {
-        self.ids.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The deliveries that nobody holds yet, which are held from now on.
-    fn take(&self, found: Vec<Claimed>, limit: usize) -> Vec<Claimed> {
-        let mut held = self.lock();
-        found.into_iter().filter(|claimed| held.insert(claimed.id)).take(limit).collect()
-    }
-}
-
 /// Takes due deliveries of a running campaign for the one mailer of a database, oldest first. Who may
 /// no longer be written to is found at the mark.
 pub async fn claim(db: &Db, hand: &Hand, wanted: &Claim<'_>) -> Result<Vec<Claimed>> {
     let mut conn = db.read().await?;
-    let reach = wanted.limit + hand.lock().len();
-    Ok(hand.take(due(&mut conn, wanted, reach).await?, wanted.limit))
+    let look = hand.look().await;
+    let found = due(&mut conn, wanted, wanted.limit + look.held()).await?;
+    Ok(look.take(found, |claimed| claimed.id, wanted.limit))
 }
 
 fn columns(sql: &mut Sql) -> &mut Sql {
