@@ -49,18 +49,3 @@ impl Pulse {
         self.renewed.store(asked, Ordering::Release);
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_lease_is_fresh_for_most_of_its_term_and_again_once_renewed() {
-        let pulse = Pulse::new(30_000, 1_000);
-
-        assert!(pulse.is_fresh_at(1_000) && pulse.is_fresh_at(24_999));
-        assert!(!pulse.is_fresh_at(25_000));
-        pulse.renew(20_000);
-        assert!(pulse.clone().is_fresh_at(43_999) && !pulse.is_fresh_at(44_000));
-    }
-}

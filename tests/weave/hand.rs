@@ -1,6 +1,6 @@
 //! What is in hand, between two who look for letters, and the writer that marks or gives them back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use shuttle::sync::mpsc;
 use shuttle::{future, thread};
@@ -41,9 +41,9 @@ fn feed(hand: &Hand, rows: &Rows, jobs: &mpsc::Sender<i64>) {
 
 /// Commits first and forgets then. Every third letter is given back the first time.
 fn write(hand: &Hand, rows: &Rows, jobs: &mpsc::Receiver<i64>) {
-    let mut returned = false;
+    let mut returned = BTreeSet::new();
     for id in jobs.iter() {
-        let back = id % 3 == 0 && !std::mem::replace(&mut returned, id % 3 == 0 || returned);
+        let back = id % 3 == 0 && returned.insert(id);
         rows.lock().expect("nobody fails with it").insert(id, Row { marked: !back, out: false });
         hand.put_down(&[id]);
     }
