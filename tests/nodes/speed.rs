@@ -18,7 +18,7 @@ const CONNECTIONS: usize = 20;
 const RUNS: &[(usize, u64)] = &[(1, 50), (2, 50), (4, 50), (8, 50), (1, 0), (2, 0), (4, 0), (8, 0)];
 
 /// Letters for each node of a run against the slow relay, and of all nodes against the fast one.
-const LETTERS: (usize, usize) = (2_000, 16_000);
+const LETTERS: (usize, usize) = (2_000, 8_000);
 
 /// Seconds of processor time.
 #[derive(Clone, Copy)]

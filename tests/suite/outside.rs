@@ -206,7 +206,12 @@ both!(what_waits_is_measured_by_workspace_and_names_nobody, |house| {
     let text = ask(&app(house).await, "/metrics").await.body;
     assert_eq!(sample(&text, &format!("sendoff_uncertain{workspace}")), Some(4.0));
     assert_eq!(sample(&text, &format!("sendoff_queue_age_seconds{workspace}")), Some(0.0));
-    assert!(!text.contains("workspace=\"main\"") && !text.contains("autumn") && !text.contains("News") && !text.contains("@"));
+    assert!(
+        !text.contains("workspace=\"main\"")
+            && !text.contains("autumn")
+            && !text.contains("News")
+            && !text.contains("@")
+    );
     assert_eq!(campaign(house).await.id, running.id);
 });
 
