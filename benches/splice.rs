@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use sendoff::audience::address::Address;
-use sendoff::campaign::delivery::Claimed;
+use sendoff::campaign::delivery::Recipient;
 use sendoff::campaign::file::Sender;
 use sendoff::campaign::press::{Frozen, Press};
 use sendoff::content::brand::Brand;
@@ -65,19 +65,19 @@ fn press(home: &Installation, opening: &str) -> Press {
     Press::compile(home, frozen).expect("a letter that compiles")
 }
 
-fn people() -> Vec<(Claimed, Address)> {
+fn people() -> Vec<(Recipient, Address)> {
     let person = |id: i64| {
         let address = format!("reader{id}@example{}.org", id % 97);
         let fields =
             format!("{{\"first_name\":\"Анна\",\"city\":\"Казань\",\"vip\":{},\"age\":{}}}", id % 2 == 0, id % 80);
         let to = Address::parse(&address).expect("an address");
-        (Claimed { id, campaign: 11, attempts: 0, address, fields, lane: "rest".to_owned() }, to)
+        (Recipient { delivery: id, address, fields }, to)
     };
     (1..=MESSAGES as i64).map(person).collect()
 }
 
 /// Microseconds a message, in one round.
-fn timed(people: &[(Claimed, Address)], mut make: impl FnMut(&Claimed, &Address)) -> f64 {
+fn timed(people: &[(Recipient, Address)], mut make: impl FnMut(&Recipient, &Address)) -> f64 {
     let begin = Instant::now();
     people.iter().for_each(|(claimed, to)| make(claimed, to));
     begin.elapsed().as_secs_f64() * 1e6 / people.len() as f64

@@ -205,16 +205,9 @@ pub async fn letter_for(home: &Installation, campaign: Id, delivery: Id) -> Resu
         return Ok(None);
     }
     let fields = serde_json::to_string(&person.values).map_err(|_| Message::new("skipped-fields").failed())?;
-    let claimed = delivery::Claimed {
-        id: delivery,
-        campaign: of,
-        attempts: 0,
-        address: person.address.expose(),
-        fields,
-        lane: String::new(),
-    };
+    let recipient = delivery::Recipient { delivery, address: person.address.expose(), fields };
     match Press::open(home, &campaign) {
-        Ok(press) => Ok(press.render(&claimed).ok().map(|rendered| rendered.html)),
+        Ok(press) => Ok(press.render(&recipient).ok().map(|rendered| rendered.html)),
         Err(error) => {
             tracing::error!(
                 campaign.id = of,

@@ -11,7 +11,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 use url::{Host, Url};
 
-use super::delivery::Claimed;
+use super::delivery::Recipient;
 use super::launch;
 use super::local;
 use super::press::Press;
@@ -105,7 +105,7 @@ pub async fn check(
 
 /// Looks at one letter, and makes it where it is one to show: a sample, or the heaviest so far. Its
 /// tokens name no delivery: every door they open is inert.
-fn look(press: &Press, person: &Claimed, keep: bool, scratch: &mut Vec<u8>, sheet: &mut Preflight) {
+fn look(press: &Press, person: &Recipient, keep: bool, scratch: &mut Vec<u8>, sheet: &mut Preflight) {
     let Ok(address) = Address::parse(&person.address) else {
         return sheet.leave_out(&Message::new("skipped-address"));
     };
@@ -163,21 +163,14 @@ async fn page(
     campaign: &Campaign,
     condition: Option<&Condition>,
     after: Id,
-) -> Result<Vec<(Id, Claimed)>> {
+) -> Result<Vec<(Id, Recipient)>> {
     let mut sql = Sql::new(
         "select c.id, c.address, c.fields from subscription s join contact c on c.id = s.contact_id where c.id > ",
     );
     sql.bind(after).push(" and ");
     audience(&mut sql, &home.db, campaign, condition, home.clock.now());
     let rows = sql.push(" order by c.id limit ").bind(PAGE).all(&mut *home.db.read().await?).await?;
-    let person = |row: &AnyRow| Claimed {
-        id: 0,
-        campaign: campaign.id,
-        attempts: 0,
-        address: row.get(1),
-        fields: row.get(2),
-        lane: String::new(),
-    };
+    let person = |row: &AnyRow| Recipient { delivery: 0, address: row.get(1), fields: row.get(2) };
     Ok(rows.iter().map(|row| (row.get(0), person(row))).collect())
 }
 

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::delivery::Claimed;
+use super::delivery::Recipient;
 use super::file::Sender;
 use super::state::Campaign;
 use crate::audience::address::Address;
@@ -84,23 +84,23 @@ impl Press {
     }
 
     /// Renders the letter for a delivery. The message is the reason it cannot be made.
-    pub fn render(&self, claimed: &Claimed) -> Result<Rendered, Message> {
-        let rendered = self.sketch(claimed)?;
+    pub fn render(&self, recipient: &Recipient) -> Result<Rendered, Message> {
+        let rendered = self.sketch(recipient)?;
         if rendered.missing.is_empty() { Ok(rendered) } else { Err(Message::new("skipped-missing")) }
     }
 
     /// The same, with the fields that are missing left empty and named.
-    pub fn sketch(&self, claimed: &Claimed) -> Result<Rendered, Message> {
-        let values = serde_json::from_str(&claimed.fields).map_err(|_| Message::new("skipped-fields"))?;
-        let stem = self.stem(claimed.id);
-        let reader = Reader { address: &claimed.address, values: &values, stem: &stem, tracked: true, inert: false };
+    pub fn sketch(&self, recipient: &Recipient) -> Result<Rendered, Message> {
+        let values = serde_json::from_str(&recipient.fields).map_err(|_| Message::new("skipped-fields"))?;
+        let stem = self.stem(recipient.delivery);
+        let reader = Reader { address: &recipient.address, values: &values, stem: &stem, tracked: true, inert: false };
         self.letter.render(&reader).map_err(|fault| fault.message())
     }
 
     /// What can be told of the letter without making it; `None` when it must be sketched to know, or
     /// cannot be made. `scratch` is written over.
-    pub fn weigh(&self, claimed: &Claimed, scratch: &mut Vec<u8>) -> Option<Weight> {
-        self.letter.weigh(&claimed.address, &claimed.fields, self.letter.probe(), scratch)
+    pub fn weigh(&self, recipient: &Recipient, scratch: &mut Vec<u8>) -> Option<Weight> {
+        self.letter.weigh(&recipient.address, &recipient.fields, self.letter.probe(), scratch)
     }
 
     /// True when the message can go only to a server with SMTPUTF8.
@@ -119,35 +119,35 @@ impl Press {
     }
 
     /// The bytes of the message, dated as its first try.
-    pub fn write(&self, claimed: &Claimed, to: &Address, rendered: &Rendered, date: Millis) -> Vec<u8> {
-        message::write(&self.heading(&self.stem(claimed.id), to, date), rendered)
+    pub fn write(&self, recipient: &Recipient, to: &Address, rendered: &Rendered, date: Millis) -> Vec<u8> {
+        message::write(&self.heading(&self.stem(recipient.delivery), to, date), rendered)
     }
 
     /// The message of a delivery in wire form, dated as its first try: what `out` held is gone, dots at
     /// the beginning of lines are doubled, the last line has its end, the lone dot is still to come.
     /// The bytes are those of [`render`](Self::render) and [`write`](Self::write); the error is the
     /// reason no letter can be made.
-    pub fn compose(&self, claimed: &Claimed, to: &Address, date: Millis, out: &mut Vec<u8>) -> Result<(), Message> {
-        if !self.splice(claimed, to, date, out) {
-            let rendered = self.render(claimed)?;
+    pub fn compose(&self, recipient: &Recipient, to: &Address, date: Millis, out: &mut Vec<u8>) -> Result<(), Message> {
+        if !self.splice(recipient, to, date, out) {
+            let rendered = self.render(recipient)?;
             out.clear();
             // No line that we write begins with a dot, so there is none to double.
-            out.extend_from_slice(&self.write(claimed, to, &rendered, date));
+            out.extend_from_slice(&self.write(recipient, to, &rendered, date));
         }
         Ok(())
     }
 
     /// The same from what is encoded already; false when the letter must be rendered, or cannot be
     /// made.
-    pub fn splice(&self, claimed: &Claimed, to: &Address, date: Millis, out: &mut Vec<u8>) -> bool {
+    pub fn splice(&self, recipient: &Recipient, to: &Address, date: Millis, out: &mut Vec<u8>) -> bool {
         out.clear();
         let Some(skeleton) = &self.skeleton else { return false };
         let reader = Addressee {
-            spelled: &claimed.address,
+            spelled: &recipient.address,
             local: to.local(),
             domain: to.domain(),
-            fields: &claimed.fields,
-            stem: &self.stem(claimed.id),
+            fields: &recipient.fields,
+            stem: &self.stem(recipient.delivery),
         };
         skeleton.write(&self.letter, &reader, date, out).is_some()
     }

@@ -1,7 +1,7 @@
 //! A test letter: what one person would get, with links that lead straight to their destinations and
 //! doors that change nothing.
 
-use super::delivery::Claimed;
+use super::delivery::Recipient;
 use super::launch;
 use super::press::Press;
 use super::state::Campaign;
@@ -46,10 +46,9 @@ pub async fn letter(
     let press = Press::compile(home, frozen)?;
     let values = someone.map(|someone| someone.values).unwrap_or_default();
     let fields = serde_json::to_string(&values).map_err(|_| Message::new("skipped-fields").failed())?;
-    let claimed =
-        Claimed { id: 0, campaign: campaign.id, attempts: 0, address: to.expose(), fields, lane: String::new() };
-    let rendered = press.render(&claimed).map_err(Error::Misuse)?;
-    let bytes = press.write(&claimed, to, &rendered, home.clock.now());
+    let recipient = Recipient { delivery: 0, address: to.expose(), fields };
+    let rendered = press.render(&recipient).map_err(Error::Misuse)?;
+    let bytes = press.write(&recipient, to, &rendered, home.clock.now());
     let (from, relay) = (press.from(), press.relay().map(str::to_owned));
     Ok(Letter { sender: press.sender(), from, relay, subject: rendered.subject.to_string(), bytes })
 }

@@ -33,7 +33,7 @@ pub mod table;
 pub mod value;
 
 pub use lock::{holding, sharing};
-use session::{NO_SAMPLES, session};
+use session::{NO_SAMPLES, cache, session};
 pub use sql::Sql;
 
 /// A connection to either database.
@@ -60,6 +60,9 @@ enum Dialect {
 #[derive(Debug, Clone)]
 pub struct Db {
     pool: AnyPool,
+    /// For transactions that mean to write. On SQLite one connection makes them all: it alone knows
+    /// what it has written, and every other must read those pages again.
+    writers: AnyPool,
     dialect: Dialect,
     /// SQLite has one writer. Waiting here is fair and in memory; waiting at its lock is polling.
     writer: Arc<Mutex<()>>,
@@ -131,22 +134,29 @@ impl Db {
             first.execute(session(dialect)).await?;
             first.close().await?;
         }
-        let pool = AnyPoolOptions::new()
-            .max_connections(16)
-            .acquire_timeout(Duration::from_secs(10))
-            .test_before_acquire(dialect == Dialect::Postgres)
-            // SQLite ends a transaction by itself when the disk is full. The driver then believes for
-            // ever that one is open, and the connection could begin no other.
-            .before_acquire(|conn, _| Box::pin(async move { Ok(!conn.is_in_transaction()) }))
-            .after_connect(move |conn, _| {
-                Box::pin(async move {
-                    conn.execute(session(dialect)).await?;
-                    Ok(())
+        let pool = |connections, writes| {
+            let options = options.clone();
+            AnyPoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(Duration::from_secs(10))
+                .test_before_acquire(dialect == Dialect::Postgres)
+                // SQLite ends a transaction by itself when the disk is full. The driver then believes for
+                // ever that one is open, and the connection could begin no other.
+                .before_acquire(|conn, _| Box::pin(async move { Ok(!conn.is_in_transaction()) }))
+                .after_connect(move |conn, _| {
+                    Box::pin(async move {
+                        conn.execute(session(dialect)).await?;
+                        if dialect == Dialect::Sqlite {
+                            conn.execute(cache(writes)).await?;
+                        }
+                        Ok(())
+                    })
                 })
-            })
-            .connect_with(options)
-            .await?;
-        Ok(Self { pool, dialect, writer: Arc::default(), address: Address(url.into()) })
+                .connect_with(options)
+        };
+        let readers = pool(16, false).await?;
+        let writers = if dialect == Dialect::Sqlite { pool(1, true).await? } else { readers.clone() };
+        Ok(Self { pool: readers, writers, dialect, writer: Arc::default(), address: Address(url.into()) })
     }
 
     /// Brings the tables up to date.
@@ -265,6 +275,7 @@ impl Db {
 
     /// Closes every connection; on SQLite this also empties the journal.
     pub async fn close(self) {
+        self.writers.close().await;
         self.pool.close().await;
     }
 }

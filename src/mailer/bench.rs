@@ -1,7 +1,8 @@
 //! What the connections of one relay share.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::dispatch::Terms;
 use super::fault::Fault;
@@ -25,6 +26,9 @@ use crate::ground::id::Id;
 use crate::ground::installation::Installation;
 use crate::ground::metric;
 
+/// How long a look at the disk is good for.
+const GLANCE: Duration = Duration::from_millis(5);
+
 /// What the workers of one relay share.
 pub struct Bench {
     /// The installation.
@@ -47,8 +51,10 @@ pub struct Bench {
     pub timers: Timers,
     /// Distance of the first repeat, in ms.
     pub retry_base: Millis,
-    /// Says whether messages may leave at this moment.
-    pub gate: Gate,
+    /// Says whether messages may leave.
+    gate: Gate,
+    /// What it said last, and when.
+    allowed: Mutex<Option<(Instant, bool)>>,
     /// Marks and results.
     pub writer: Writer,
     /// What stands in the way of the relay, told to the shift.
@@ -84,6 +90,7 @@ impl Bench {
             timers: Timers::scaled(terms.timers / 100.0),
             retry_base: terms.retry_base,
             gate: shift.gate.clone(),
+            allowed: Mutex::default(),
             writer: writer.clone(),
             trouble: shift.trouble(relay),
             relay: relay.id,
@@ -93,14 +100,23 @@ impl Bench {
         })
     }
 
+    /// Whether messages may leave. It takes a look at the disk, which is good for a few milliseconds.
+    pub fn may_send(&self) -> bool {
+        let mut allowed = self.allowed.lock().unwrap_or_else(PoisonError::into_inner);
+        match *allowed {
+            Some((asked, answer)) if asked.elapsed() < GLANCE => answer,
+            _ => allowed.insert((Instant::now(), (self.gate)())).1,
+        }
+    }
+
     /// True when no connection has a letter in hand.
     pub fn is_idle(&self) -> bool {
         self.in_hand.load(Ordering::Relaxed) == 0
     }
 
     /// Tells those who watch from outside that a letter is begun.
-    pub fn begun(&self, claimed: &Claimed) {
-        if claimed.attempts > 0 {
+    pub fn begun(&self, claimed: &Claimed, attempts: i32) {
+        if attempts > 0 {
             metric::retried(&self.path, &claimed.lane);
         }
     }

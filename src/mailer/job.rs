@@ -10,14 +10,13 @@ use super::retry;
 use super::status::{self, Class};
 use super::wire::Reply;
 use crate::audience::address::Address;
-use crate::campaign::delivery::{Claimed, Mark, Outcome, State};
+use crate::campaign::delivery::{Claimed, Mark, Marked, Outcome, State};
 use crate::campaign::press::Press;
-use crate::ground::clock::Millis;
 use crate::ground::id::Id;
 
 /// A delivery on its way to a connection.
 pub struct Job {
-    /// The delivery and the person.
+    /// The delivery.
     pub claimed: Claimed,
     /// What makes the message.
     pub press: Arc<Press>,
@@ -29,13 +28,14 @@ impl Job {
     /// What is asked of the writer before it may go out.
     pub fn mark(&self, relay: Id) -> Mark {
         let Claimed { id, campaign, .. } = self.claimed;
-        Mark { id, campaign, snapshot: self.claimed.snapshot(), relay }
+        Mark { id, campaign, relay }
     }
 
     /// The address, and in `out` the text in wire form with its last dot; or why there is none.
-    pub fn compose(&self, date: Millis, out: &mut Vec<u8>) -> Result<Address, Outcome> {
-        let address = Address::parse(&self.claimed.address).map_err(|_| self.skipped("skipped-address"))?;
-        self.press.compose(&self.claimed, &address, date, out).map_err(|reason| self.skipped(reason.key))?;
+    pub fn compose(&self, marked: &Marked, out: &mut Vec<u8>) -> Result<Address, Outcome> {
+        let Marked { date, recipient, .. } = marked;
+        let address = Address::parse(&recipient.address).map_err(|_| self.skipped("skipped-address"))?;
+        self.press.compose(recipient, &address, *date, out).map_err(|reason| self.skipped(reason.key))?;
         out.extend_from_slice(b".\r\n");
         Ok(address)
     }
@@ -62,8 +62,9 @@ impl Job {
 
     /// What the relay's answer means: 2xx accepted, 4xx again later, 5xx the end of this delivery,
     /// and later still what names a fault of ours.
+    /// `attempts` is how often it was tried before.
     /// 552 to a recipient is "too many", by the book of old (RFC 5321 §4.5.3.1.10).
-    pub fn answered(&self, reply: &Reply, to_text: bool, bench: &Bench) -> Outcome {
+    pub fn answered(&self, reply: &Reply, to_text: bool, attempts: i32, bench: &Bench) -> Outcome {
         let mut outcome = self.outcome(State::Accepted, None, true);
         (outcome.code, outcome.reply) = (i32::from(reply.code), reply.text.clone());
         if status::ours(reply).is_some() {
@@ -76,7 +77,7 @@ impl Job {
         match reply.code {
             200..=299 => {}
             code if reply.is_transient() || (code == 552 && !to_text) => {
-                match retry::delay(bench.retry_base, self.claimed.attempts + 1) {
+                match retry::delay(bench.retry_base, attempts + 1) {
                     Some(delay) => {
                         (outcome.state, outcome.due_at) = (State::Pending, bench.home.clock.now() + delay);
                         outcome.reason = Some("deferred".to_owned());

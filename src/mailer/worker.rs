@@ -23,8 +23,7 @@ use super::way::End;
 use super::wire::Reply;
 use super::writer::Busy;
 use crate::audience::address::Address;
-use crate::campaign::delivery::{self, Outcome, State};
-use crate::ground::clock::Millis;
+use crate::campaign::delivery::{self, Marked, Outcome, State};
 use crate::ground::error::Message;
 use crate::ground::failpoint::{self, Sabotage};
 
@@ -41,6 +40,8 @@ mod answer;
 struct Letter {
     job: Job,
     address: Address,
+    /// How often it was tried before.
+    attempts: i32,
     /// In wire form, with its last dot.
     text: Vec<u8>,
     marked: Instant,
@@ -49,7 +50,7 @@ struct Letter {
 /// A letter whose mark was asked for.
 struct Asked {
     job: Job,
-    answer: oneshot::Receiver<Option<Millis>>,
+    answer: oneshot::Receiver<Option<Marked>>,
     /// Its answer may lie here for as long as the relay takes for the letter before.
     since: Instant,
     _busy: Busy,
@@ -157,22 +158,26 @@ impl Line {
         }
         loop {
             let Some(front) = self.asked.front_mut() else { return Next::Nothing };
-            let date = match front.answer.try_recv() {
+            let marked = match front.answer.try_recv() {
                 Err(TryRecvError::Empty) if under_way => return Next::Nothing,
                 Err(TryRecvError::Empty) => (&mut front.answer).await.ok().flatten(),
-                Ok(date) => date,
+                Ok(marked) => marked,
                 Err(TryRecvError::Closed) => None,
             };
             let Some(asked) = self.asked.pop_front() else { return Next::Nothing };
-            let date = date.or_else(|| self.without_asking(Sabotage::NoGate));
+            let marked = match marked {
+                None => self.without_asking(Sabotage::NoGate, &asked.job).await,
+                marked => marked,
+            };
             failpoint::reach("marked");
-            match date {
-                Some(date) => {
+            match marked {
+                Some(marked) => {
                     let mut text = std::mem::take(&mut self.spare);
-                    match asked.job.compose(date, &mut text) {
+                    match asked.job.compose(&marked, &mut text) {
                         Ok(address) => {
-                            self.bench.begun(&asked.job.claimed);
-                            let letter = Letter { job: asked.job, address, text, marked: asked.since };
+                            let Marked { attempts, .. } = marked;
+                            self.bench.begun(&asked.job.claimed, attempts);
+                            let letter = Letter { job: asked.job, address, attempts, text, marked: asked.since };
                             if self.is_still_wanted(Some(&letter)).await {
                                 return Next::Letter(Box::new(letter));
                             }
@@ -227,8 +232,8 @@ impl Line {
                 }
             }
             let since = Instant::now();
-            let answer = match self.without_asking(Sabotage::MarkLate) {
-                Some(date) => given(date),
+            let answer = match self.without_asking(Sabotage::MarkLate, &job).await {
+                Some(marked) => given(marked),
                 None => self.bench.writer.mark(job.mark(self.bench.relay)).await,
             };
             self.asked.push_back(Asked { job, answer, since, _busy: busy });
@@ -236,10 +241,14 @@ impl Line {
         Ok(())
     }
 
-    /// A date for the message of who is not asked about: only where that promise is broken to see
-    /// that it is missed.
-    fn without_asking(&self, promise: Sabotage) -> Option<Millis> {
-        failpoint::is_broken(promise).then(|| self.bench.home.clock.now())
+    /// What a letter is made from that nobody is asked about: only where that promise is broken to
+    /// see that it is missed.
+    async fn without_asking(&self, promise: Sabotage, job: &Job) -> Option<Marked> {
+        if !failpoint::is_broken(promise) {
+            return None;
+        }
+        let mut conn = self.bench.home.db.read().await.ok()?;
+        delivery::peek(&mut conn, job.claimed.id, self.bench.home.clock.now()).await.ok().flatten()
     }
 
     fn pipelines(&self) -> bool {
@@ -247,13 +256,13 @@ impl Line {
     }
 
     fn is_over(&self) -> bool {
-        *self.over.borrow() || self.bench.trouble.is_serious() || !(self.bench.gate)()
+        *self.over.borrow() || self.bench.trouble.is_serious() || !self.bench.may_send()
     }
 
     /// Whether a letter may still go out, asked again when its mark is no longer fresh.
     async fn is_still_wanted(&self, letter: Option<&Letter>) -> bool {
         let Some(letter) = letter.filter(|letter| letter.marked.elapsed() > FRESH) else { return true };
-        if self.without_asking(Sabotage::NoGate).is_some() {
+        if failpoint::is_broken(Sabotage::NoGate) {
             return true;
         }
         let (mailer, id, now) = (self.bench.mailer, letter.job.claimed.id, self.bench.home.clock.now());
@@ -385,9 +394,9 @@ enum Next {
 }
 
 /// An answer that nobody had to be asked for.
-fn given(date: Millis) -> oneshot::Receiver<Option<Millis>> {
+fn given(marked: Marked) -> oneshot::Receiver<Option<Marked>> {
     let (answer, asked) = oneshot::channel();
-    let _ = answer.send(Some(date));
+    let _ = answer.send(Some(marked));
     asked
 }
 

@@ -13,8 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::lease;
 use crate::campaign::delivery::claim::Hand;
-use crate::campaign::delivery::{self, Mark, Outcome};
-use crate::ground::clock::Millis;
+use crate::campaign::delivery::{self, Mark, Marked, Outcome};
 use crate::ground::error::{Error, Result};
 use crate::ground::failpoint;
 use crate::ground::id::Id;
@@ -25,13 +24,13 @@ use crate::ground::metric;
 const BATCH: usize = 1_000;
 
 /// How long a commit waits for more at most.
-const LINGER: Duration = Duration::from_millis(3);
+const LINGER: Duration = Duration::from_millis(4);
 
 /// A commit faster than this is not worth waiting for.
 const LEAST: Duration = Duration::from_millis(1);
 
 enum Note {
-    Mark { mark: Mark, answer: oneshot::Sender<Option<Millis>> },
+    Mark { mark: Mark, answer: oneshot::Sender<Option<Marked>> },
     Release(Id),
     Result(Outcome),
 }
@@ -75,7 +74,7 @@ impl Writer {
 
     /// Asks for the last word on a delivery. Once the answer is the date of its message, the mark
     /// is on disk and the message may go out. `None`, or no answer, means it must not be sent.
-    pub async fn mark(&self, mark: Mark) -> oneshot::Receiver<Option<Millis>> {
+    pub async fn mark(&self, mark: Mark) -> oneshot::Receiver<Option<Marked>> {
         let (answer, asked) = oneshot::channel();
         // A writer that is gone drops the question: no answer.
         let _ = self.notes.send(Note::Mark { mark, answer }).await;
@@ -131,9 +130,9 @@ impl Desk {
             };
             sync = began.elapsed();
             match marked {
-                Ok(marked) if sound => {
+                Ok(mut marked) if sound => {
                     for (delivery, answer) in answers {
-                        let _ = answer.send(marked.get(&delivery).copied());
+                        let _ = answer.send(marked.remove(&delivery));
                     }
                 }
                 outcome => {
@@ -152,12 +151,15 @@ impl Desk {
         sound
     }
 
-    /// Waits a little for the connections that are about to ask, for half of what the last commit
-    /// took: without it they part into groups that wait for each other's commits by turns.
+    /// Waits a little for the connections that are about to ask. Where a commit takes long that is
+    /// all of them, for half as long as the last one took: else they part into groups that wait for
+    /// each other's commits by turns. Where it is fast that is half of them, while those that hold
+    /// several letters have some left to send: a commit costs the same for one as for many.
     async fn gather(&self, inbox: &mut mpsc::Receiver<Note>, batch: &mut Vec<Note>, sync: Duration) {
-        let until = Instant::now() + (sync / 2).min(LINGER);
+        let (wait, part) = if sync > LEAST { ((sync / 2).min(LINGER), 1) } else { (LINGER, 2) };
+        let until = Instant::now() + wait;
         let marks = |batch: &[Note]| batch.iter().filter(|note| matches!(note, Note::Mark { .. })).count();
-        while sync > LEAST && batch.len() < BATCH && marks(batch) < self.busy.load(Ordering::Relaxed) {
+        while batch.len() < BATCH && marks(batch) < self.busy.load(Ordering::Relaxed) / part {
             let room = BATCH - batch.len();
             match timeout_at(until, inbox.recv_many(batch, room)).await {
                 Ok(1..) => {}
@@ -181,7 +183,7 @@ impl Desk {
 }
 
 /// Writes what the connections of a mailer have said, in one transaction under its lease, and returns
-/// the date of each message that may go out. Results before marks: a connection that asks for its
+/// what each message that may go out is made from. Results before marks: a connection that asks for its
 /// next mark has said how its last letter ended, and both are on disk together.
 pub async fn commit(
     home: &Installation,
@@ -189,7 +191,7 @@ pub async fn commit(
     marks: &[Mark],
     releases: &[Id],
     results: &[Outcome],
-) -> Result<HashMap<Id, Millis>> {
+) -> Result<HashMap<Id, Marked>> {
     let (now, began) = (home.clock.now(), Instant::now());
     let mut tx = home.db.write().await?;
     match marks.is_empty() {

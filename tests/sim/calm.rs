@@ -47,7 +47,7 @@ impl World {
         }
         self.claim(m).await?;
         for l in 0..self.plan.lines {
-            self.fill(m, l);
+            self.fill(m, l).await?;
         }
         self.commit(m, Commit::Whole).await?;
         for l in 0..self.plan.lines {

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use sendoff::campaign::delivery::claim::{self, Hand};
-use sendoff::campaign::delivery::{self, Claim, Mark, Outcome};
+use sendoff::campaign::delivery::{self, Claim, Mark, Marked, Outcome};
 use sendoff::campaign::launch;
 use sendoff::campaign::state::{self, State};
 use sendoff::ground::clock::Millis;
@@ -227,7 +227,7 @@ impl World {
         let (asked, back): (&[Mark], &[Id]) = if self.mailers[m].halted { (&[], &[]) } else { (marks, releases) };
         let written = writer::commit(&home, self.mailers[m].id, asked, back, results).await;
         self.bury(m, revived).await?;
-        let marked = match written {
+        let mut marked = match written {
             Ok(marked) => marked,
             Err(Error::Fenced) => return self.fenced(m).await,
             Err(error) => return Err(error.into()),
@@ -236,7 +236,7 @@ impl World {
             return self.die(m).await;
         }
         for mark in marks {
-            self.answer(m, mark.id, marked.get(&mark.id).copied());
+            self.answer(m, mark.id, marked.remove(&mark.id)).await?;
         }
         let gone: Vec<Id> = marks.iter().map(|mark| mark.id).chain(releases.iter().copied()).collect();
         self.mailers[m].hand.put_down(&gone);
@@ -248,7 +248,7 @@ impl World {
     async fn refused(&mut self, m: usize, marks: &[Mark], results: &[Outcome]) -> Kept {
         self.mailers[m].halted = true;
         for mark in marks {
-            self.answer(m, mark.id, None);
+            self.answer(m, mark.id, None).await?;
         }
         match writer::commit(&self.site.home.clone(), self.mailers[m].id, &[], &[], results).await {
             Ok(_) => Ok(()),
@@ -258,16 +258,19 @@ impl World {
     }
 
     /// Tells a connection what became of its question.
-    fn answer(&mut self, m: usize, delivery: Id, date: Option<Millis>) {
-        self.mailers[m].purse.put_back(i64::from(date.is_none()));
-        let now = self.site.home.clock.now();
-        let gate = self.breach != Some(Breach::NoGate);
+    async fn answer(&mut self, m: usize, delivery: Id, marked: Option<Marked>) -> Kept {
+        self.mailers[m].purse.put_back(i64::from(marked.is_none()));
+        let said = match marked {
+            None if self.breach == Some(Breach::NoGate) => self.peek(delivery).await?,
+            marked => marked,
+        };
         for line in &mut self.mailers[m].lines {
             for asked in line.asked.iter_mut().filter(|asked| asked.claimed.id == delivery) {
-                asked.answer = Some(if gate { date } else { date.or(Some(now)) });
+                asked.answer = Some(said.clone());
             }
         }
         self.give_back(m);
+        Ok(())
     }
 
     /// A mailer finds its lease gone: it writes nothing, forgets everything and begins anew.

@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 
-use sendoff::campaign::delivery::{self, Claimed, Mark, State};
+use sendoff::campaign::delivery::{self, Claimed, Mark, Marked, State};
 use sendoff::ground::clock::Millis;
+use sendoff::ground::id::Id;
 use sendoff::mailer::retry;
 
 use crate::facts::Kept;
@@ -27,26 +28,34 @@ enum Next {
 
 impl World {
     /// Takes a letter in hand and asks for its mark, if the connection may hold another.
-    pub fn fill(&mut self, m: usize, l: usize) {
-        let now = self.site.home.clock.now();
+    pub async fn fill(&mut self, m: usize, l: usize) -> Kept {
         let mailer = &mut self.mailers[m];
         let line = &mut mailer.lines[l];
         let held = line.asked.len() + usize::from(line.current.is_some());
         if line.wire.is_some() || held >= self.plan.ahead {
-            return;
+            return Ok(());
         }
-        let Some(claimed) = mailer.queue.pop_front() else { return };
+        let Some(claimed) = mailer.queue.pop_front() else { return Ok(()) };
         if mailer.halted {
             mailer.purse.put_back(1);
             mailer.notes.push_back(Note::Release(claimed.id));
-            return;
+            return Ok(());
         }
-        let late = self.breach == Some(Breach::MarkLate);
-        if !late {
+        let answer = if self.breach == Some(Breach::MarkLate) {
+            Some(self.peek(claimed.id).await?)
+        } else {
             mailer.notes.push_back(Note::Mark(mark(&claimed, mailer.relay)));
-        }
-        let answer = if late { Some(Some(now)) } else { None };
-        line.asked.push_back(Asked { claimed, since: self.uptime, answer, returns: false });
+            None
+        };
+        let asked = Asked { claimed, since: self.uptime, answer, returns: false };
+        self.mailers[m].lines[l].asked.push_back(asked);
+        Ok(())
+    }
+
+    /// What the message of a delivery is made from, without a word to anyone.
+    pub async fn peek(&self, delivery: Id) -> Kept<Option<Marked>> {
+        let mut conn = self.site.home.db.read().await?;
+        Ok(delivery::peek(&mut conn, delivery, self.site.home.clock.now()).await?)
     }
 
     /// One exchange with the relay begins: the text of the letter under way, the envelope of the next.
@@ -99,9 +108,9 @@ impl World {
                 return Ok(Next::Nothing);
             }
             let Some(asked) = line.asked.pop_front() else { return Ok(Next::Nothing) };
-            let Some(date) = asked.answer.flatten() else { continue };
+            let Some(made) = asked.answer.flatten() else { continue };
             let marked = if self.breach == Some(Breach::FreshWhenSeen) { self.uptime } else { asked.since };
-            let letter = Letter { claimed: asked.claimed, date, marked };
+            let letter = Letter { claimed: asked.claimed, made, marked };
             if self.is_wanted(m, &letter).await? {
                 return Ok(Next::Letter(letter));
             }
@@ -131,7 +140,7 @@ impl World {
         if let Some((letter, verdict)) = next {
             match verdict {
                 Verdict::Ready => self.mailers[m].lines[l].current = Some(letter),
-                Verdict::Later => self.put_off(m, &letter.claimed),
+                Verdict::Later => self.put_off(m, &letter),
                 Verdict::Never => self.refuse(m, &letter.claimed),
                 Verdict::Broken => {
                     broken = true;
@@ -158,7 +167,7 @@ impl World {
         let untried = self.breach == Some(Breach::LostIsUntried);
         match said {
             Said::Accepted => self.record(m, claimed, State::Accepted, None),
-            Said::Later => self.put_off(m, claimed),
+            Said::Later => self.put_off(m, &letter),
             Said::Never => self.refuse(m, claimed),
             Said::Lost if !untried => self.record(m, claimed, State::Uncertain, Some("answer-lost")),
             Said::Lost | Said::Cut => self.untried(m, Some(letter)),
@@ -169,9 +178,10 @@ impl World {
         self.mailers[m].notes.push_back(Note::Result(outcome(claimed, state, reason, 0, true)));
     }
 
-    fn put_off(&mut self, m: usize, claimed: &Claimed) {
+    fn put_off(&mut self, m: usize, letter: &Letter) {
+        let claimed = &letter.claimed;
         let now = self.site.home.clock.now();
-        match retry::delay(RETRY, claimed.attempts + 1) {
+        match retry::delay(RETRY, letter.made.attempts + 1) {
             Some(delay) => {
                 let later = outcome(claimed, State::Pending, Some("deferred"), now + delay, true);
                 self.mailers[m].notes.push_back(Note::Result(later));
@@ -213,8 +223,8 @@ impl World {
         }
         let back: Vec<Asked> = back.into_iter().flat_map(|ready: VecDeque<Asked>| ready).collect();
         for asked in back {
-            if let Some(date) = asked.answer.flatten() {
-                self.untried(m, Some(Letter { claimed: asked.claimed, date, marked: asked.since }));
+            if let Some(made) = asked.answer.flatten() {
+                self.untried(m, Some(Letter { claimed: asked.claimed, made, marked: asked.since }));
             }
         }
     }
@@ -237,5 +247,5 @@ impl World {
 }
 
 fn mark(claimed: &Claimed, relay: i64) -> Mark {
-    Mark { id: claimed.id, campaign: claimed.campaign, snapshot: claimed.snapshot(), relay }
+    Mark { id: claimed.id, campaign: claimed.campaign, relay }
 }

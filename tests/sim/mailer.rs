@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use sendoff::campaign::delivery::claim::Hand;
-use sendoff::campaign::delivery::{Claimed, Mark, Outcome, State};
+use sendoff::campaign::delivery::{Claimed, Mark, Marked, Outcome, State};
 use sendoff::ground::clock::Millis;
 use sendoff::ground::id::Id;
 use sendoff::mailer::lease::Lease;
@@ -65,8 +65,8 @@ pub struct Asked {
     pub claimed: Claimed,
     /// When it was asked for, by the uptime.
     pub since: Millis,
-    /// The date of its message, or that it must not go out; `None` while there is no answer.
-    pub answer: Option<Option<Millis>>,
+    /// What its message is made from, or that it must not go out; `None` while there is no answer.
+    pub answer: Option<Option<Marked>>,
     /// True when it goes back whatever the answer is.
     pub returns: bool,
 }
@@ -76,8 +76,8 @@ pub struct Asked {
 pub struct Letter {
     /// The letter.
     pub claimed: Claimed,
-    /// The date of its message.
-    pub date: Millis,
+    /// What its message is made from.
+    pub made: Marked,
     /// How old its mark is at most, as a moment of the uptime.
     pub marked: Millis,
 }
@@ -122,7 +122,8 @@ pub enum Verdict {
 impl Letter {
     /// What its message is made from: the same bytes if and only if this is the same.
     pub fn made_from(&self) -> String {
-        format!("{} at {}", self.claimed.snapshot(), self.date)
+        let Marked { date, recipient, .. } = &self.made;
+        format!("{} {} at {date}", recipient.address, recipient.fields)
     }
 }
 

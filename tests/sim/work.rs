@@ -33,7 +33,7 @@ impl World {
             Step::Commit => self.commit(m, Commit::Whole).await,
             Step::GoHome => self.go_home(m).await.map(drop),
             Step::Fill(l) => {
-                self.fill(m, l);
+                self.fill(m, l).await?;
                 Ok(())
             }
             Step::Send(l) => self.send(m, l).await,

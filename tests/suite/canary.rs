@@ -1,7 +1,7 @@
 //! People whose traces are looked for: a list, a campaign that went to it, and what came back, made
 //! by the owners of the tables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use rand::RngExt;
 use sendoff::audience::address::Address;
@@ -11,7 +11,7 @@ use sendoff::audience::list::{self, List};
 use sendoff::audience::subscription::{self, NewSubscription};
 use sendoff::campaign::delivery::claim::Hand;
 use sendoff::campaign::delivery::freeze::Audience;
-use sendoff::campaign::delivery::{self, Claim, Claimed, Mark, Outcome, State};
+use sendoff::campaign::delivery::{self, Claim, Claimed, Mark, Marked, Outcome, State};
 use sendoff::campaign::link::{self, Link};
 use sendoff::campaign::state::{self, Campaign, NewCampaign};
 use sendoff::feedback::event::{self, Hit, Kind};
@@ -124,19 +124,20 @@ pub async fn claim(house: &House, mailer: i64, campaign: i64, limit: usize) -> V
 }
 
 /// Marks deliveries as on the wire.
-pub async fn mark(house: &House, mailer: i64, claimed: &[Claimed]) {
-    let mark = |one: &Claimed| Mark { id: one.id, campaign: one.campaign, snapshot: one.snapshot(), relay: 1 };
+pub async fn mark(house: &House, mailer: i64, claimed: &[Claimed]) -> HashMap<i64, Marked> {
+    let mark = |one: &Claimed| Mark { id: one.id, campaign: one.campaign, relay: 1 };
     let marks: Vec<Mark> = claimed.iter().map(mark).collect();
     let mut tx = house.home.db.write().await.expect("a transaction");
-    delivery::mark(&mut tx, mailer, &marks, house.home.clock.now()).await.expect("marked");
+    let marked = delivery::mark(&mut tx, mailer, &marks, house.home.clock.now()).await.expect("marked");
     tx.commit().await.expect("committed");
+    marked
 }
 
 /// Takes all deliveries that are due and marks them as on the wire. Returns them by address.
 pub async fn take(house: &House, campaign: &Campaign) -> BTreeMap<String, i64> {
     let claimed = claim(house, MAILER, campaign.id, 100_000).await;
-    mark(house, MAILER, &claimed).await;
-    claimed.into_iter().map(|one| (one.address, one.id)).collect()
+    let marked = mark(house, MAILER, &claimed).await;
+    marked.into_iter().map(|(id, marked)| (marked.recipient.address, id)).collect()
 }
 
 /// Writes down how deliveries on the wire ended.

@@ -465,7 +465,7 @@ both!(a_letter_put_off_is_not_marked_before_its_time, |house| {
     let running = start(house, LETTER).await;
     let [claimed] = canary::claim(house, canary::MAILER, running.id, 1).await.try_into().expect("one letter");
     let mark = async || {
-        let mark = Mark { id: claimed.id, campaign: running.id, snapshot: claimed.snapshot(), relay: 1 };
+        let mark = Mark { id: claimed.id, campaign: running.id, relay: 1 };
         let mut tx = house.home.db.write().await.expect("a transaction");
         let marked = delivery::mark(&mut tx, canary::MAILER, &[mark], house.home.clock.now()).await.expect("asked");
         tx.commit().await.expect("committed");

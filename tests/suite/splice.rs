@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::TestRunner;
 use sendoff::audience::address::Address;
-use sendoff::campaign::delivery::Claimed;
+use sendoff::campaign::delivery::Recipient;
 use sendoff::campaign::file::Sender;
 use sendoff::campaign::press::{Frozen, Press};
 use sendoff::content::brand::Brand;
@@ -190,37 +190,30 @@ struct Count {
 
 /// Composes one letter both ways.
 fn compare(press: &Press, (address, fields): &(String, String), count: &mut Count) {
-    let claimed = Claimed {
-        id: 42,
-        campaign: 11,
-        attempts: 0,
-        address: address.clone(),
-        fields: fields.clone(),
-        lane: "rest".to_owned(),
-    };
+    let reader = Recipient { delivery: 42, address: address.clone(), fields: fields.clone() };
     let to = Address::parse(address).expect("an address");
     let mut out = b"left from before".to_vec();
-    let composed = press.compose(&claimed, &to, NOW, &mut out);
+    let composed = press.compose(&reader, &to, NOW, &mut out);
     if press.letter().is_compiled()
-        && let Ok(sketch) = press.sketch(&claimed)
+        && let Ok(sketch) = press.sketch(&reader)
     {
-        let weight = press.weigh(&claimed, &mut Vec::new()).expect("a weight");
+        let weight = press.weigh(&reader, &mut Vec::new()).expect("a weight");
         assert_eq!(weight.missing.into_iter().collect::<Vec<_>>(), sketch.missing);
         assert_eq!(weight.html, sketch.html.len());
     }
-    let rendered = match press.render(&claimed) {
+    let rendered = match press.render(&reader) {
         Ok(rendered) => rendered,
         Err(reason) => return assert_eq!(composed.map_err(|error| error.key), Err(reason.key)),
     };
     assert_eq!(composed, Ok(()));
-    let written = press.write(&claimed, &to, &rendered, NOW);
+    let written = press.write(&reader, &to, &rendered, NOW);
     assert_reads_back(&written, &rendered);
 
     let wire = text::stuff(&written);
     let wire = wire.strip_suffix(b".\r\n").expect("a lone dot");
     assert_eq!(String::from_utf8_lossy(&out), String::from_utf8_lossy(wire));
     count.made += 1;
-    count.spliced += usize::from(press.splice(&claimed, &to, NOW, &mut out));
+    count.spliced += usize::from(press.splice(&reader, &to, NOW, &mut out));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -313,7 +313,7 @@ async fn claim(house: &House, campaign: Id, mailer: Id) -> Vec<Claimed> {
 }
 
 fn mark_of(claimed: &Claimed) -> Mark {
-    Mark { id: claimed.id, campaign: claimed.campaign, snapshot: claimed.snapshot(), relay: 1 }
+    Mark { id: claimed.id, campaign: claimed.campaign, relay: 1 }
 }
 
 both!(the_last_word_before_a_letter_knows_the_latest_time, |house| {

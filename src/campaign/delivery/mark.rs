@@ -2,53 +2,70 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde_json::{Value, json};
 use sqlx::Row;
 
 use super::progress::{self, Changes};
 use super::{SUBSCRIBED, State};
 use crate::ground::clock::Millis;
-use crate::ground::db::many::{column, whole};
 use crate::ground::db::{Conn, Sql};
-use crate::ground::error::Result;
+use crate::ground::error::{Error, Result};
 use crate::ground::id::Id;
 
+/// Stands between address and field values in a snapshot.
+const BREAK: &str = "\n";
+
 /// A delivery to be marked.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct Mark {
     /// The delivery.
     pub id: Id,
     /// Its campaign.
     pub campaign: Id,
-    /// What its message is made from ([`super::Claimed::snapshot`]).
-    pub snapshot: String,
     /// The relay it goes to.
     pub relay: Id,
 }
 
-/// Marks a statement.
-const ROWS: usize = 250;
+/// What the last word allows.
+#[derive(Debug, Clone)]
+pub struct Marked {
+    /// The date that the message bears, the same at every try.
+    pub date: Millis,
+    /// How often it was tried before.
+    pub attempts: i32,
+    /// To whom.
+    pub recipient: Recipient,
+}
 
-/// The last word. Marks those deliveries of running campaigns in time that may be sent now and returns each with the date its
-/// message bears, the same at every try. The rest are given back ([`release`]). The envelope may be
-/// opened and the message written once this is committed.
-pub async fn mark(conn: &mut Conn, mailer: Id, marks: &[Mark], now: Millis) -> Result<HashMap<Id, Millis>> {
-    let mut campaigns: BTreeMap<Id, Vec<&Mark>> = BTreeMap::new();
+/// Whom a message is made for. Kept with the mark, so that a message that has to be repeated is the
+/// same to the byte.
+#[derive(Debug, Clone)]
+pub struct Recipient {
+    /// The delivery; 0 for a message that is only looked at.
+    pub delivery: Id,
+    /// The address as its owner spells it.
+    pub address: String,
+    /// Field values as JSON.
+    pub fields: String,
+}
+
+/// The last word. Marks those deliveries of running campaigns in time that may be sent now and
+/// returns each with what its message is made from. The rest are given back ([`release`]). The
+/// envelope may be opened and the message written once this is committed.
+pub async fn mark(conn: &mut Conn, mailer: Id, marks: &[Mark], now: Millis) -> Result<HashMap<Id, Marked>> {
+    let mut groups: BTreeMap<(Id, Id), Vec<Id>> = BTreeMap::new();
     for mark in marks {
-        campaigns.entry(mark.campaign).or_default().push(mark);
+        groups.entry((mark.campaign, mark.relay)).or_default().push(mark.id);
     }
     let mut marked = HashMap::with_capacity(marks.len());
-    for (campaign, marks) in campaigns {
-        let list = sqlx::query(
-            "select list_id from campaign where id = $1 and state = 'running' and (until_at is null or until_at > $2)",
-        )
-        .bind(campaign)
-        .bind(now)
-        .fetch_optional(&mut *conn)
-        .await?;
-        let Some(list) = list else { continue };
-        for some in marks.chunks(ROWS) {
-            mark_some(conn, mailer, list.get(0), some, now, &mut marked).await?;
+    for ((campaign, relay), ids) in groups {
+        let before = marked.len();
+        let written = write(conn, mailer, campaign, relay, &ids, now).await?;
+        if written > 0 {
+            read(conn, mailer, &ids, &mut marked).await?;
+        }
+        // A row that was marked before and is asked for again is on the wire.
+        if (marked.len() - before) as u64 != written {
+            return Err(Error::Db(sqlx::Error::RowNotFound));
         }
     }
     let left: Vec<Id> = marks.iter().map(|mark| mark.id).filter(|id| !marked.contains_key(id)).collect();
@@ -56,48 +73,44 @@ pub async fn mark(conn: &mut Conn, mailer: Id, marks: &[Mark], now: Millis) -> R
     Ok(marked)
 }
 
-async fn mark_some(
-    conn: &mut Conn,
-    mailer: Id,
-    list: Id,
-    marks: &[&Mark],
-    now: Millis,
-    marked: &mut HashMap<Id, Millis>,
-) -> Result<()> {
-    let rows: Vec<Value> = marks.iter().map(|mark| json!([mark.id, mark.snapshot, mark.relay])).collect();
-    if statement(conn, mailer, list, &rows, now).run_whole(conn, rows.len()).await? {
-        let ids: Vec<Id> = marks.iter().map(|mark| mark.id).collect();
-        marked.extend(ids.iter().map(|id| (*id, now)));
-        // Those that were tried before keep their date.
-        let mut sql = Sql::new("select id, dated_at from delivery where dated_at <> ");
-        sql.bind(now).push(" and id").among(conn, &ids);
-        marked.extend(sql.gathered::<(Id, Millis)>(conn, "id, dated_at").await?);
-        return Ok(());
+async fn write(conn: &mut Conn, mailer: Id, campaign: Id, relay: Id, ids: &[Id], now: Millis) -> Result<u64> {
+    let mut sql = Sql::new("update delivery set state = 'sending', mailer_id = ");
+    sql.bind(mailer).push(", relay_id = ").bind(relay).push(", changed_at = ").bind(now);
+    sql.push(", dated_at = coalesce(dated_at, cast(").bind(now).push(" as bigint)), snapshot = coalesce(snapshot, ");
+    sql.push("(select c.address || ").bind(BREAK.to_owned()).push(" || c.fields from contact c ");
+    sql.push("where c.id = delivery.contact_id)) where id").among(conn, ids);
+    sql.push(" and (state = 'pending' and due_at <= ").bind(now);
+    sql.push(" or state = 'leased' and mailer_id = ").bind(mailer).push(") and exists (select 1 from subscription s ");
+    sql.push("where s.contact_id = delivery.contact_id and s.state = 'confirmed' and s.list_id = ");
+    sql.push("(select list_id from campaign where id = ").bind(campaign).push(" and state = 'running' ");
+    sql.push("and (until_at is null or until_at > ").bind(now).push(")))").run(conn).await
+}
+
+/// Reads those that a mailer has marked.
+async fn read(conn: &mut Conn, mailer: Id, ids: &[Id], marked: &mut HashMap<Id, Marked>) -> Result<()> {
+    let mut sql = Sql::new("select id, dated_at, attempts, snapshot from delivery where id");
+    // The sign keeps the search on the key.
+    sql.among(conn, ids).push(" and state = 'sending' and +mailer_id = ").bind(mailer);
+    let rows: Vec<(Id, Millis, i32, String)> = sql.gathered(conn, "id, dated_at, attempts, snapshot").await?;
+    for (delivery, date, attempts, mut address) in rows {
+        let fields = match address.find(BREAK) {
+            Some(at) => address.split_off(at).split_off(BREAK.len()),
+            None => "{}".to_owned(),
+        };
+        marked.insert(delivery, Marked { date, attempts, recipient: Recipient { delivery, address, fields } });
     }
-    let mut sql = statement(conn, mailer, list, &rows, now);
-    let rows = sql.push(" returning delivery.id, delivery.dated_at").all(conn).await?;
-    marked.extend(rows.iter().map(|row| (row.get::<Id, _>(0), row.get::<Millis, _>(1))));
     Ok(())
 }
 
-fn statement(conn: &Conn, mailer: Id, list: Id, rows: &[Value], now: Millis) -> Sql {
-    let mut sql = Sql::new("update delivery set state = 'sending', mailer_id = ");
-    sql.bind(mailer)
-        .push(", dated_at = coalesce(dated_at, cast(")
-        .bind(now)
-        .push(" as bigint)), changed_at = ")
-        .bind(now);
-    sql.push(", snapshot = ").push(&column(1)).push(", relay_id = ").push(&whole(2)).push(" from ").table(conn, rows);
-    sql.push(" where delivery.id = ")
-        .push(&whole(0))
-        .push(" and (delivery.state = 'pending' and delivery.due_at <= ")
-        .bind(now)
-        .push(" or delivery.state = 'leased' ");
-    sql.push("and delivery.mailer_id = ").bind(mailer).push(") and exists (select 1 from subscription s ");
-    sql.push("where s.contact_id = delivery.contact_id and s.list_id = ")
-        .bind(list)
-        .push(" and s.state = 'confirmed')");
-    sql
+/// What a mark would tell, without one: only for where that promise is broken on purpose.
+pub async fn peek(conn: &mut Conn, id: Id, now: Millis) -> Result<Option<Marked>> {
+    let mut sql = Sql::new("select coalesce(d.dated_at, ");
+    sql.bind(now).push("), d.attempts, c.address, c.fields from delivery d join contact c on c.id = d.contact_id ");
+    let row = sql.push("where d.id = ").bind(id).first(conn).await?;
+    Ok(row.map(|row| {
+        let recipient = Recipient { delivery: id, address: row.get(2), fields: row.get(3) };
+        Marked { date: row.get(0), attempts: row.get(1), recipient }
+    }))
 }
 
 /// Gives deliveries back that were claimed and not marked: pending, or suppressed when the person
@@ -107,8 +120,8 @@ pub async fn release(conn: &mut Conn, mailer: Id, ids: &[Id], now: Millis) -> Re
     for some in ids.chunks(1_000) {
         let mut sql = Sql::new("update delivery set state = case when ");
         sql.push(SUBSCRIBED).push(" then 'pending' else 'suppressed' end, mailer_id = null, changed_at = ").bind(now);
-        sql.push(" where (state = 'leased' and mailer_id = ").bind(mailer).push(" or state = 'pending') and id in (");
-        sql.bind_all(some.iter().copied()).push(") returning campaign_id, state");
+        sql.push(" where (state = 'leased' and mailer_id = ").bind(mailer).push(" or state = 'pending') and id");
+        sql.among(conn, some).push(" returning campaign_id, state");
         for row in sql.all(conn).await? {
             if row.get::<String, _>(1) == State::Suppressed.as_str() {
                 *changes.entry((row.get(0), State::Suppressed.as_str())).or_default() += 1;

@@ -1,13 +1,14 @@
 //! How tries ended, and what dead mailers left.
 
-use serde_json::{Value, json};
+use std::collections::{BTreeMap, HashSet};
+
 use sqlx::Row;
 
 use super::State;
 use super::progress::{self, Changes};
 use crate::campaign::tally;
 use crate::ground::clock::Millis;
-use crate::ground::db::many::{column, whole};
+use crate::ground::db::many::{number, words};
 use crate::ground::db::{Conn, Sql};
 use crate::ground::error::Result;
 use crate::ground::id::Id;
@@ -35,71 +36,66 @@ pub struct Outcome {
     pub tried: bool,
 }
 
-/// Outcomes a statement.
-const ROWS: usize = 250;
+/// Outcomes that differ in nothing but person, time and the words of the relay are written together.
+type Kind<'o> = (Id, State, Option<&'o str>, i32, bool);
 
 /// Writes down how tries ended. What a message was made from is kept only while it may have to be
 /// repeated. Where the person was erased meanwhile, the tally that counted the message as uncertain
 /// is set right instead.
 pub async fn record(conn: &mut Conn, mailer: Id, outcomes: &[Outcome], now: Millis) -> Result<()> {
+    let mut kinds: BTreeMap<Kind, Vec<&Outcome>> = BTreeMap::new();
+    for outcome in outcomes {
+        let Outcome { campaign, state, reason, code, tried, .. } = outcome;
+        kinds.entry((*campaign, *state, reason.as_deref(), *code, *tried)).or_default().push(outcome);
+    }
     let mut changes = Changes::new();
-    for some in outcomes.chunks(ROWS) {
-        let there = record_some(conn, mailer, some, now).await?;
-        for outcome in some {
-            match there.contains(&outcome.id) {
-                true if outcome.state.is_final() => {
-                    *changes.entry((outcome.campaign, outcome.state.as_str())).or_default() += 1;
-                }
-                true => {}
-                false => settle_gone(conn, outcome).await?,
-            }
+    for (kind, some) in kinds {
+        let written = write(conn, mailer, kind, &some, now).await?;
+        let (campaign, state, ..) = kind;
+        if state.is_final() {
+            *changes.entry((campaign, state.as_str())).or_default() += i64::try_from(written).unwrap_or(i64::MAX);
+        }
+        if written < some.len() as u64 {
+            settle_gone(conn, &some).await?;
         }
     }
     progress::absorb(conn, mailer, &changes).await
 }
 
-async fn record_some(
-    conn: &mut Conn,
-    mailer: Id,
-    outcomes: &[Outcome],
-    now: Millis,
-) -> Result<std::collections::HashSet<Id>> {
-    let row = |outcome: &Outcome| {
-        let Outcome { id, state, reason, code, reply, due_at, tried, .. } = outcome;
-        json!([id, state.as_str(), reason, code, reply, due_at, i32::from(*tried)])
-    };
-    let rows: Vec<Value> = outcomes.iter().map(row).collect();
-    if statement(conn, mailer, &rows, now).run_whole(conn, rows.len()).await? {
-        return Ok(outcomes.iter().map(|outcome| outcome.id).collect());
-    }
-    let rows = statement(conn, mailer, &rows, now).push(" returning delivery.id").all(conn).await?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
-}
-
-fn statement(conn: &Conn, mailer: Id, rows: &[Value], now: Millis) -> Sql {
-    let (state, tries) = (column(1), whole(6));
-    // A message that the relay certainly has nothing of, and never had, is made afresh next time.
-    let fresh = format!("{tries} = 0 and delivery.attempts = 0 and {state} = 'pending'");
+async fn write(conn: &mut Conn, mailer: Id, kind: Kind<'_>, outcomes: &[&Outcome], now: Millis) -> Result<u64> {
+    let (_, state, reason, code, tried) = kind;
     let mut sql = Sql::new("update delivery set state = ");
-    sql.push(&state).push(", reason = ").push(&column(2)).push(", code = ").push(&whole(3));
-    sql.push(", reply = ").push(&column(4)).push(", due_at = ").push(&whole(5));
-    sql.push(", attempts = attempts + ").push(&tries).push(", mailer_id = null, snapshot = case when ").push(&state);
-    sql.push(" not in ('pending', 'uncertain') or ").push(&fresh).push(" then null else delivery.snapshot end, ");
-    sql.push("dated_at = case when ").push(&fresh).push(" then null else delivery.dated_at end, changed_at = ");
-    sql.bind(now).push(" from ").table(conn, rows).push(" where delivery.id = ").push(&whole(0));
-    sql.push(" and delivery.mailer_id = ").bind(mailer);
-    sql
+    sql.bind(state.to_string()).push(", reason = ").bind(reason.map(str::to_owned)).push(", code = ").bind(code);
+    sql.push(", reply = ").push(&words(2)).push(", due_at = ").push(&number(1)).push(", mailer_id = null");
+    sql.push(", changed_at = ").bind(now).push(match (state, tried) {
+        // A message that the relay certainly has nothing of, and never had, is made afresh next time.
+        (State::Pending, false) => {
+            ", snapshot = case when attempts = 0 then null else snapshot end, \
+             dated_at = case when attempts = 0 then null else dated_at end"
+        }
+        (State::Pending | State::Uncertain, true) => ", attempts = attempts + 1",
+        (_, true) => ", attempts = attempts + 1, snapshot = null",
+        (State::Uncertain, false) => "",
+        (_, false) => ", snapshot = null",
+    });
+    sql.push(" from ").strips(conn, outcomes.iter().map(|outcome| ([outcome.id, outcome.due_at], &*outcome.reply)));
+    // The sign keeps the search on the key: the index of who holds them finds all at once.
+    sql.push(" where delivery.id = ").push(&number(0)).push(" and +delivery.mailer_id = ").bind(mailer).run(conn).await
 }
 
-/// The person was erased while their message was on the wire.
-async fn settle_gone(conn: &mut Conn, outcome: &Outcome) -> Result<()> {
-    let row = sqlx::query("select count(*) from delivery where id = $1").bind(outcome.id).fetch_one(&mut *conn).await?;
-    let state = if outcome.state == State::Pending { State::Suppressed } else { outcome.state };
-    if row.get::<i64, _>(0) > 0 || state == State::Uncertain || !outcome.marked {
-        return Ok(());
+/// Sets the tally right for those who were erased while their message was on the wire.
+async fn settle_gone(conn: &mut Conn, outcomes: &[&Outcome]) -> Result<()> {
+    let ids: Vec<Id> = outcomes.iter().map(|outcome| outcome.id).collect();
+    let there: Vec<(Id,)> = Sql::new("select id from delivery where id").among(conn, &ids).gathered(conn, "id").await?;
+    let there: HashSet<Id> = there.into_iter().map(|(id,)| id).collect();
+    for outcome in outcomes.iter().filter(|outcome| outcome.marked && !there.contains(&outcome.id)) {
+        let state = if outcome.state == State::Pending { State::Suppressed } else { outcome.state };
+        if state != State::Uncertain {
+            tally::add(conn, outcome.campaign, State::Uncertain.as_str(), 0, -1).await?;
+            tally::add(conn, outcome.campaign, state.as_str(), 0, 1).await?;
+        }
     }
-    tally::add(conn, outcome.campaign, State::Uncertain.as_str(), 0, -1).await?;
-    tally::add(conn, outcome.campaign, state.as_str(), 0, 1).await
+    Ok(())
 }
 
 /// Settles what dead mailers left: taken but unsent goes back, marked becomes uncertain. Returns

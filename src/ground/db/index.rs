@@ -37,7 +37,9 @@ impl Db {
         let _turn = self.writer.clone().lock_owned().await;
         let mut conn = self.read().await?.detach();
         if self.dialect == Dialect::Sqlite {
-            sqlx::raw_sql("pragma temp_store = file").execute(&mut conn).await?;
+            // What it remembers of the tables may be old, and "already exists" is said from memory: a
+            // question that reads anything makes it look.
+            sqlx::raw_sql("pragma temp_store = file; select 1 from sqlite_master limit 1").execute(&mut conn).await?;
         }
         let mut tx = conn.begin().await?;
         work(&mut tx).await?;

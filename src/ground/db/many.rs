@@ -2,9 +2,11 @@
 //! table. A statement with a placeholder for each value would be parsed anew for every slice, which
 //! costs more than to write the rows.
 
+use std::fmt::Write;
+
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use sqlx::{Executor, Row};
+use sqlx::Row;
 
 use super::super::error::Result;
 use super::{Conn, Sql};
@@ -43,16 +45,21 @@ impl Sql {
         Ok(serde_json::from_str(text.as_deref().unwrap_or("[]")).expect("the database writes JSON of these columns"))
     }
 
-    /// Runs a statement that is to touch so many rows. False when it would have touched another
-    /// number: then nothing is changed.
-    pub async fn run_whole(&mut self, conn: &mut Conn, rows: usize) -> Result<bool> {
-        conn.execute("savepoint whole").await?;
-        let whole = self.run(conn).await? == rows as u64;
-        if !whole {
-            conn.execute("rollback to savepoint whole").await?;
-        }
-        conn.execute("release savepoint whole").await?;
-        Ok(whole)
+    /// Appends a table `given` whose rows are some whole numbers, not negative, and a text;
+    /// [`number`] and [`words`] read from it. A row travels as one text with the numbers at fixed
+    /// places, which both databases cut much faster than they read JSON.
+    pub fn strips<'t, const N: usize>(
+        &mut self,
+        conn: &Conn,
+        rows: impl Iterator<Item = ([i64; N], &'t str)>,
+    ) -> &mut Self {
+        let strip = |(numbers, words): ([i64; N], &str)| {
+            let mut strip = String::with_capacity(N * WIDTH + words.len());
+            numbers.iter().for_each(|number| write!(strip, "{number:0WIDTH$}").expect("a string takes all"));
+            strip + words
+        };
+        let strips: Vec<String> = rows.map(strip).collect();
+        self.push("(select value from ").values(conn, text(&strips)).push(") as given")
     }
 
     fn values(&mut self, conn: &Conn, text: String) -> &mut Self {
@@ -63,6 +70,19 @@ impl Sql {
         let [before, after] = if conn.backend_name() == "SQLite" { sqlite } else { postgres };
         self.push(before).bind(text).push(after)
     }
+}
+
+/// The digits of a number in a strip.
+const WIDTH: usize = 20;
+
+/// A number of a strip of the table `given`.
+pub fn number(index: usize) -> String {
+    format!("cast(substr(given.value, {}, {WIDTH}) as bigint)", index * WIDTH + 1)
+}
+
+/// The text behind so many numbers of a strip of the table `given`.
+pub fn words(numbers: usize) -> String {
+    format!("substr(given.value, {})", numbers * WIDTH + 1)
 }
 
 /// A column of the table `given` as text.

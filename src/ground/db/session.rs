@@ -8,15 +8,21 @@ use crate::ground::failpoint::{self, Sabotage};
 pub(super) fn session(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Sqlite if failpoint::is_broken(Sabotage::NoSync) => {
-            "pragma busy_timeout = 30000; pragma journal_mode = wal; pragma synchronous = off; pragma cache_size = -16000"
+            "pragma busy_timeout = 30000; pragma journal_mode = wal; pragma synchronous = off"
         }
         Dialect::Postgres if failpoint::is_broken(Sabotage::NoSync) => "set synchronous_commit = off",
         Dialect::Sqlite => {
             "pragma busy_timeout = 30000; pragma journal_mode = wal; pragma synchronous = full; \
-             pragma secure_delete = on; pragma temp_store = memory; pragma cache_size = -16000; pragma foreign_keys = off"
+             pragma secure_delete = on; pragma temp_store = memory; pragma foreign_keys = off"
         }
         Dialect::Postgres => "set client_min_messages = warning; set synchronous_commit = on",
     }
+}
+
+/// What one connection of SQLite keeps in memory of the pages it has seen, in KiB: there is one that
+/// writes, and as many as are asked at once that read.
+pub(super) const fn cache(writes: bool) -> &'static str {
+    if writes { "pragma cache_size = -8000" } else { "pragma cache_size = -2000" }
 }
 
 /// The planner keeps samples of column values; of people it may keep none.

@@ -122,10 +122,10 @@ impl Db {
         match self.dialect {
             Dialect::Sqlite => {
                 let turn = self.writer.clone().lock_owned().await;
-                let inner = self.pool.begin_with("begin immediate").await?;
+                let inner = self.writers.begin_with("begin immediate").await?;
                 Ok(Tx { inner, _turn: Some(turn) })
             }
-            Dialect::Postgres => Ok(Tx { inner: self.pool.begin_with(postgres).await?, _turn: None }),
+            Dialect::Postgres => Ok(Tx { inner: self.writers.begin_with(postgres).await?, _turn: None }),
         }
     }
 }

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use super::{Letter, Line};
+use crate::campaign::delivery::Outcome;
 use crate::ground::error::Message;
 use crate::ground::failpoint::{self, Sabotage};
+use crate::mailer::bench::Bench;
 use crate::mailer::fault::{Cause, Fault};
 use crate::mailer::session::Verdict;
 use crate::mailer::status;
@@ -12,9 +14,9 @@ use crate::mailer::wire::Reply;
 
 impl Line {
     /// What the answer to a text means; how long to rest when the connection is of no more use.
-    pub(super) async fn answered(&mut self, letter: Letter, said: Result<Reply, Fault>) -> Option<Duration> {
+    pub(super) async fn answered(&mut self, mut letter: Letter, said: Result<Reply, Fault>) -> Option<Duration> {
         let bench = self.bench.clone();
-        self.spare = letter.text;
+        self.spare = std::mem::take(&mut letter.text);
         if failpoint::is_broken(Sabotage::MarkLate) {
             let _ = bench.writer.mark(letter.job.mark(bench.relay)).await.await;
         }
@@ -27,7 +29,7 @@ impl Line {
                 } else {
                     bench.trouble.refused(&reply);
                 }
-                self.record(&letter.job, letter.job.answered(&reply, true, &bench)).await;
+                self.record(&letter.job, letter.answered(&reply, true, &bench)).await;
                 (reply.code == 421).then_some(Duration::ZERO)
             }
             Err(fault) => {
@@ -50,17 +52,17 @@ impl Line {
             Verdict::Refused(reply) => {
                 bench.limits.heard(&letter.job.claimed, reply).await;
                 bench.trouble.refused(reply);
-                (letter.job.answered(reply, false, &bench), None)
+                (letter.answered(reply, false, &bench), None)
             }
             Verdict::TextRefused(reply) => {
                 bench.limits.heard(&letter.job.claimed, reply).await;
                 bench.trouble.refused(reply);
-                (letter.job.answered(reply, true, &bench), None)
+                (letter.answered(reply, true, &bench), None)
             }
             // A refused sender is no fault of the recipient's: for now is for later, for good stops us.
             Verdict::SenderRefused(reply) if reply.is_transient() || status::ours(reply).is_some() => {
                 bench.limits.heard(&letter.job.claimed, reply).await;
-                (letter.job.answered(reply, false, &bench), None)
+                (letter.answered(reply, false, &bench), None)
             }
             Verdict::SenderRefused(reply) => {
                 let why = Message::new("relay-sender").with("code", reply.code);
@@ -77,7 +79,7 @@ impl Line {
         match &fault.cause {
             Cause::Answer(reply) if status::is_too_fast(reply) || status::ours(reply).is_some() => {
                 self.bench.limits.heard(&letter.job.claimed, reply).await;
-                self.record(&letter.job, letter.job.answered(reply, false, &self.bench)).await;
+                self.record(&letter.job, letter.answered(reply, false, &self.bench)).await;
                 Duration::ZERO
             }
             _ => {
@@ -85,5 +87,11 @@ impl Line {
                 self.bench.trouble.report(fault)
             }
         }
+    }
+}
+
+impl Letter {
+    fn answered(&self, reply: &Reply, to_text: bool, bench: &Bench) -> Outcome {
+        self.job.answered(reply, to_text, self.attempts, bench)
     }
 }
