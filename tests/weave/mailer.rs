@@ -4,6 +4,7 @@
 #[expect(dead_code, reason = "the scenes have a clock of their own")]
 pub mod pulse;
 #[path = "../../src/mailer/purse.rs"]
+#[expect(dead_code, reason = "no scene changes a limit")]
 pub mod purse;
 
 pub mod allowance {
@@ -14,6 +15,7 @@ pub mod allowance {
     use crate::ground::share::{Arc, Mutex};
 
     #[derive(Clone, Copy)]
+    #[expect(dead_code, reason = "there is one account, whatever it is called")]
     pub enum Gate<'a> {
         Lane(&'a str),
         Relay(Id),

@@ -12,7 +12,7 @@ mod pulse;
 mod purse;
 
 /// Orders that are tried at random, and with few, well placed switches.
-const ORDERS: usize = 2_000;
+const ORDERS: usize = 1_000;
 
 /// Tries a scene in many orders.
 fn weave(scene: impl Fn() + Send + Sync + Clone + 'static) {

@@ -56,6 +56,8 @@ fn a_lease_that_others_took_never_looks_fresh_again() {
             let fresh = pulse.is_fresh_at(clock.now());
             assert!(!(taken && fresh), "a letter would be begun under a lease that others have taken");
         }
-        [time, keeper, other].map(|thread| thread.join().expect("ended"));
+        for thread in [time, keeper, other] {
+            thread.join().expect("ended");
+        }
     });
 }
