@@ -79,8 +79,9 @@ async fn write(conn: &mut Conn, mailer: Id, campaign: Id, relay: Id, ids: &[Id],
     sql.push(", dated_at = coalesce(dated_at, cast(").bind(now).push(" as bigint)), snapshot = coalesce(snapshot, ");
     sql.push("(select c.address || ").bind(BREAK.to_owned()).push(" || c.fields from contact c ");
     sql.push("where c.id = delivery.contact_id)) where id").among(conn, ids);
-    sql.push(" and (state = 'pending' and due_at <= ").bind(now);
-    sql.push(" or state = 'leased' and mailer_id = ").bind(mailer).push(") and exists (select 1 from subscription s ");
+    // A case, not an "or": a planner that has no statistics yet would walk the indexes of both states for each row.
+    sql.push(" and case state when 'pending' then due_at <= ").bind(now);
+    sql.push(" when 'leased' then mailer_id = ").bind(mailer).push(" end and exists (select 1 from subscription s ");
     sql.push("where s.contact_id = delivery.contact_id and s.state = 'confirmed' and s.list_id = ");
     sql.push("(select list_id from campaign where id = ").bind(campaign).push(" and state = 'running' ");
     sql.push("and (until_at is null or until_at > ").bind(now).push(")))").run(conn).await
