@@ -11,8 +11,8 @@ CONNECTIONS=20
 # Marked letters that a connection may hold, where it is not 1.
 AHEAD=${AHEAD:-20}
 # Letters of the two runs whose difference is counted.
-FEW=500
-MORE=${MORE:-2500}
+FEW=1000
+MORE=${MORE:-10000}
 PG=
 
 tidy() {

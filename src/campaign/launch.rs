@@ -120,10 +120,6 @@ pub async fn start(home: &Installation, campaign: &Campaign) -> Result<Option<u6
     failpoint::reach("freezing");
     tx.commit().await?;
     failpoint::reach("frozen");
-    // Otherwise it plans for tables as empty as they were, and each mark walks the whole list.
-    if let Err(error) = home.db.take_stock().await {
-        tracing::warn!(error = error.message().key, "the database did not take stock; it sends, slower than it could");
-    }
     Ok(Some(planned))
 }
 

@@ -49,6 +49,8 @@ pub struct Press {
     /// `None` when the letter must be rendered for each reader.
     skeleton: Option<Skeleton>,
     signer: Signer,
+    from: Address,
+    sender: String,
 }
 
 impl Press {
@@ -62,9 +64,10 @@ impl Press {
     /// Compiles a letter that is not launched yet.
     pub fn compile(home: &Installation, frozen: Frozen) -> Result<Self> {
         let letter = Letter::compile(&frozen.draft, &frozen.frame)?;
-        let mut press = Self { frozen, letter, skeleton: None, signer: home.signer.clone() };
-        let from = press.frozen.from.mailbox();
-        press.skeleton = Skeleton::new(&press.letter, &press.heading(press.letter.probe(), &from, 0));
+        let from = frozen.from.mailbox();
+        let (signer, sender) = (home.signer.clone(), from.envelope());
+        let mut press = Self { frozen, letter, skeleton: None, signer, from, sender };
+        press.skeleton = Skeleton::new(&press.letter, &press.heading(press.letter.probe(), &press.from, 0));
         Ok(press)
     }
 
@@ -79,8 +82,8 @@ impl Press {
     }
 
     /// The envelope sender.
-    pub fn sender(&self) -> String {
-        self.frozen.from.mailbox().envelope()
+    pub fn sender(&self) -> &str {
+        &self.sender
     }
 
     /// Renders the letter for a delivery. The message is the reason it cannot be made.
@@ -105,12 +108,12 @@ impl Press {
 
     /// True when the message can go only to a server with SMTPUTF8.
     pub fn needs_smtputf8(&self, to: &Address) -> bool {
-        to.needs_smtputf8() || self.frozen.from.mailbox().needs_smtputf8()
+        to.needs_smtputf8() || self.from.needs_smtputf8()
     }
 
     /// Who writes.
-    pub fn from(&self) -> Address {
-        self.frozen.from.mailbox()
+    pub fn from(&self) -> &Address {
+        &self.from
     }
 
     /// The relay that the campaign names, if it names one.
@@ -154,7 +157,7 @@ impl Press {
 
     /// The Message-ID of a delivery: the same at every try, without a hint of the person.
     pub fn message_id(&self, delivery: Id) -> String {
-        format!("{}@{}", self.stem(delivery).message_id(), self.frozen.from.mailbox().domain())
+        format!("{}@{}", self.stem(delivery).message_id(), self.from.domain())
     }
 
     fn stem(&self, delivery: Id) -> Stem {
@@ -162,11 +165,11 @@ impl Press {
     }
 
     fn heading(&self, stem: &Stem, to: &Address, date: Millis) -> Heading {
-        let from = self.frozen.from.mailbox();
+        let from = &self.from;
         let token = stem.token(Door::Unsubscribe);
         let mailto = self.frozen.mailbox.split_once('@').map(|(local, domain)| format!("{local}+{token}@{domain}"));
         Heading {
-            from: mailbox(&self.frozen.from.name, &from),
+            from: mailbox(&self.frozen.from.name, from),
             reply_to: self.frozen.reply_to.as_ref().map(|to| mailbox(&to.name, &to.mailbox())),
             to: mailbox("", to),
             message_id: format!("{}@{}", stem.message_id(), from.domain()),

@@ -49,6 +49,6 @@ pub async fn letter(
     let recipient = Recipient { delivery: 0, address: to.expose(), fields };
     let rendered = press.render(&recipient).map_err(Error::Misuse)?;
     let bytes = press.write(&recipient, to, &rendered, home.clock.now());
-    let (from, relay) = (press.from(), press.relay().map(str::to_owned));
-    Ok(Letter { sender: press.sender(), from, relay, subject: rendered.subject.to_string(), bytes })
+    let (from, relay) = (press.from().clone(), press.relay().map(str::to_owned));
+    Ok(Letter { sender: press.sender().to_owned(), from, relay, subject: rendered.subject.to_string(), bytes })
 }

@@ -12,6 +12,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::sync::{Mutex, mpsc, watch};
 
+mod answer;
+mod letter;
+
+use letter::{Asked, Letter};
+
 use super::bench::Bench;
 use super::fault::{Cause, Fault, Phase};
 use super::job::Job;
@@ -21,8 +26,6 @@ use super::text;
 use super::trouble;
 use super::way::End;
 use super::wire::Reply;
-use super::writer::Busy;
-use crate::audience::address::Address;
 use crate::campaign::delivery::{self, Marked, Outcome, State};
 use crate::ground::error::Message;
 use crate::ground::failpoint::{self, Sabotage};
@@ -33,28 +36,6 @@ const DRAIN: Duration = Duration::from_secs(20);
 /// A mark older than this is asked about again before the text goes out: the person may have left
 /// while the relay took its time.
 const FRESH: Duration = Duration::from_millis(250);
-
-mod answer;
-
-/// A letter in the hands of a connection, marked on disk.
-struct Letter {
-    job: Job,
-    address: Address,
-    /// How often it was tried before.
-    attempts: i32,
-    /// In wire form, with its last dot.
-    text: Vec<u8>,
-    marked: Instant,
-}
-
-/// A letter whose mark was asked for.
-struct Asked {
-    job: Job,
-    answer: oneshot::Receiver<Option<Marked>>,
-    /// Its answer may lie here for as long as the relay takes for the letter before.
-    since: Instant,
-    _busy: Busy,
-}
 
 /// Works until the queue is closed. Once it is `over` no letter is begun.
 pub async fn work(
@@ -403,14 +384,4 @@ fn given(marked: Marked) -> oneshot::Receiver<Option<Marked>> {
 async fn too_late(stop: watch::Receiver<bool>) {
     told(stop).await;
     tokio::time::sleep(DRAIN).await;
-}
-
-impl Letter {
-    fn envelope(&self) -> Envelope {
-        Envelope {
-            from: self.job.press.sender(),
-            to: self.address.envelope(),
-            utf8: self.job.press.needs_smtputf8(&self.address),
-        }
-    }
 }

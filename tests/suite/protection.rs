@@ -17,7 +17,7 @@ const HERE: &str = "127.0.0.1";
 const SECRETS: [&str; 3] = ["AUTH", "AHVzZXIAc2VjcmV0", "c2VjcmV0"];
 
 fn timers() -> Timers {
-    Timers::scaled(0.01)
+    Timers::scaled(0.1)
 }
 
 fn target(sink: &Sink, authority: &Authority, scheme: &str, tls: &str) -> Target {

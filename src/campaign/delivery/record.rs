@@ -79,8 +79,9 @@ async fn write(conn: &mut Conn, mailer: Id, kind: Kind<'_>, outcomes: &[&Outcome
         (_, false) => ", snapshot = null",
     });
     sql.push(" from ").strips(conn, outcomes.iter().map(|outcome| ([outcome.id, outcome.due_at], &*outcome.reply)));
-    // The sign keeps the search on the key: the index of who holds them finds all at once.
-    sql.push(" where delivery.id = ").push(&number(0)).push(" and +delivery.mailer_id = ").bind(mailer).run(conn).await
+    // Written so that the search stays on the key: the index of who holds what finds all at once.
+    sql.push(" where delivery.id = ").push(&number(0)).push(" and coalesce(delivery.mailer_id, 0) = ");
+    sql.bind(mailer).run(conn).await
 }
 
 /// Sets the tally right for those who were erased while their message was on the wire.

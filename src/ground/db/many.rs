@@ -24,12 +24,18 @@ impl Sql {
 
     /// Appends `in (…)` with these numbers.
     pub fn among(&mut self, conn: &Conn, numbers: &[i64]) -> &mut Self {
-        self.push(" in (select cast(value as bigint) from ").values(conn, text(numbers)).push(")")
+        self.any(conn, "select cast(value as bigint) from ", text(numbers))
     }
 
     /// Appends `in (…)` with these texts.
     pub fn among_texts(&mut self, conn: &Conn, texts: &[impl AsRef<str> + serde::Serialize]) -> &mut Self {
-        self.push(" in (select value from ").values(conn, text(texts)).push(")")
+        self.any(conn, "select value from ", text(texts))
+    }
+
+    /// PostgreSQL searches an index for an array; a select it may join with, whole tables at a time.
+    fn any(&mut self, conn: &Conn, select: &str, values: String) -> &mut Self {
+        let [before, after] = if conn.backend_name() == "SQLite" { [" in (", ")"] } else { [" = any(array(", "))"] };
+        self.push(before).push(select).values(conn, values).push(after)
     }
 
     /// Runs this select and returns its rows, read from these columns of it. They come as one text:

@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use super::{Letter, Line};
-use crate::campaign::delivery::Outcome;
 use crate::ground::error::Message;
 use crate::ground::failpoint::{self, Sabotage};
-use crate::mailer::bench::Bench;
 use crate::mailer::fault::{Cause, Fault};
 use crate::mailer::session::Verdict;
 use crate::mailer::status;
@@ -87,11 +85,5 @@ impl Line {
                 self.bench.trouble.report(fault)
             }
         }
-    }
-}
-
-impl Letter {
-    fn answered(&self, reply: &Reply, to_text: bool, bench: &Bench) -> Outcome {
-        self.job.answered(reply, to_text, self.attempts, bench)
     }
 }
