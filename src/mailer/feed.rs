@@ -204,7 +204,7 @@ impl Round {
                 }
             };
             let relays: Vec<Relay> = self.docks.iter().map(|dock| dock.relay.clone()).collect();
-            let carriers = choice::carriers(&relays, press.relay(), &press.from());
+            let carriers = choice::carriers(&relays, press.relay(), press.from());
             if begun.contains(&campaign.id) {
                 self.try_anew(&carriers);
             }
