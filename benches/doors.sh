@@ -6,13 +6,14 @@ nginx_pixel() {
   NGINX=$(free_port)
   mkdir -p "$WORK/nginx"
   cat >"$WORK/nginx.conf" <<CONF
-daemon off; worker_processes 1; pid $WORK/nginx/pid; error_log $WORK/nginx/error.log;
+daemon off; master_process off; pid $WORK/nginx/pid; error_log $WORK/nginx/error.log;
 events { worker_connections 4096; }
 http { access_log off; client_body_temp_path $WORK/nginx/body; proxy_temp_path $WORK/nginx/proxy; fastcgi_temp_path $WORK/nginx/fcgi;
   uwsgi_temp_path $WORK/nginx/uwsgi; scgi_temp_path $WORK/nginx/scgi; keepalive_requests 1000000;
   server { listen 127.0.0.1:$NGINX backlog=4096; location / { empty_gif; } } }
 CONF
   nginx -e "$WORK/nginx/error.log" -c "$WORK/nginx.conf" & SERVERS+=($!)
+  YARD=$!
   await_port "$NGINX"
 }
 
@@ -32,12 +33,16 @@ end
 LUA
 }
 
-# load PORT CONNECTIONS SECONDS: prints "requests-a-second p99-ms bad-answers".
+# load PORT PROCESS CONNECTIONS SECONDS: prints "requests-a-second p99-ms bad-answers CPU-µs-a-request".
 load() {
+  local before; before=$(ticks "$2"); set -- "$1" "$3" "$4" "$2"
   wrk -t1 -c"$2" -d"$3" --timeout 10s --latency -s "$WORK/load.lua" "http://127.0.0.1:$1" >"$WORK/wrk" 2>&1 || { cat "$WORK/wrk" >&2; return 1; }
   awk '/Requests\/sec/ { rps = $2 } $1 == "99%" { p = $2 + 0; if ($2 ~ /us$/) p /= 1000; else if ($2 !~ /ms$/) p *= 1000 }
-    /Non-2xx/ { bad = $NF } END { print rps, p, bad + 0 }' "$WORK/wrk"
+    /Non-2xx/ { bad = $NF } / requests in / { n = $1 } END { print rps, p, bad + 0, used * 1e6 / n }' \
+    used="$(calc "($(ticks "$4") - $before) / $(getconf CLK_TCK)")" "$WORK/wrk"
 }
+# CPU time of a process, in ticks.
+ticks() { awk '{ print $14 + $15 }' "/proc/$1/stat"; }
 
 # doors FOLDER: serves it; sets DOORS, the port for recipients.
 doors() {
@@ -55,17 +60,19 @@ tokens() {
 
 # against NAME CONNECTIONS GOAL P99-GOAL: the load of $WORK/load.lua on the doors and on nginx by turns.
 against() {
-  local ours=() theirs=() ratios=() late=() yard=() lates=() rps p99 bad
+  local ours=() theirs=() ratios=() late=() yard=() lates=() costs=() dues=() rps p99 bad cost
   for _ in $(seq "$PAIRS"); do
-    read -r rps p99 bad < <(load "$DOORS" "$2" "${SECONDS_EACH:-5}s")
+    read -r rps p99 bad cost < <(load "$DOORS" "$SERVING" "$2" "${SECONDS_EACH:-5}s")
     [ "$bad" = 0 ] || say "$1: $bad answers were neither 2xx nor 3xx"
-    ours+=("$rps"); late+=("$p99")
-    read -r rps p99 bad < <(load "$NGINX" "$2" "${SECONDS_EACH:-5}s")
-    theirs+=("$rps"); yard+=("$p99")
+    ours+=("$rps"); late+=("$p99"); costs+=("$cost")
+    read -r rps p99 bad cost < <(load "$NGINX" "$YARD" "$2" "${SECONDS_EACH:-5}s")
+    theirs+=("$rps"); yard+=("$p99"); dues+=("$cost")
     ratios+=("$(calc "${ours[-1]} / ${theirs[-1]}")"); lates+=("$(calc "${late[-1]} / ${yard[-1]}")")
   done
   row "$1, requests/s" "$(show "$(median "${ours[@]}")")" "$(show "$(median "${theirs[@]}")")" "$(median "${ratios[@]}")" "$3"
   row "$1, p99 ms" "$(show "$(median "${late[@]}")")" "$(show "$(median "${yard[@]}")")" "$(median "${lates[@]}")" "$4"
+  row "$1, CPU µs" "$(show "$(median "${costs[@]}")")" "$(show "$(median "${dues[@]}")")" \
+    "$(calc "$(median "${costs[@]}") / $(median "${dues[@]}")")" -
 }
 
 # The pixel and the redirect, with 2,000 letters' tokens.
@@ -87,7 +94,7 @@ web() {
 leave() {
   nginx_pixel || return 0
   sink
-  local n=$RECIPIENTS ours yard rps p99 bad nothing left
+  local n=$RECIPIENTS yard rps p99 bad cost nothing left
   started 5 5 "$n"
   rm -rf "$WORK/doors"; cp -a "$HOUSE" "$WORK/doors"
   # The last to be written to leave first, so that the campaign has something to send all the while.
@@ -96,11 +103,12 @@ leave() {
   doors "$WORK/doors"
   script POST /u/ 3 "" >"$WORK/load.lua"
   sleep 0.5
-  read -r rps p99 bad < <(load "$DOORS" 256 "${SECONDS_EACH:-5}s")
+  read -r rps p99 bad cost < <(load "$DOORS" "$SERVING" 256 "${SECONDS_EACH:-5}s")
   read -r nothing left nothing < <(ask XCOUNT)
   close_doors
-  read -r yard nothing nothing < <(load "$NGINX" 256 "${SECONDS_EACH:-5}s")
+  read -r yard nothing nothing < <(load "$NGINX" "$YARD" 256 "${SECONDS_EACH:-5}s")
   say "$left letters went out meanwhile; $bad answers were no success"
   row "one-click unsubscribe, c=256, requests/s" "$(show "$rps")" "$(show "$yard")" "$(calc "$rps / $yard")" ">= 0.3"
+  row "one-click unsubscribe, CPU µs" "$(show "$cost")" - 1 -
   row "one-click unsubscribe, p99 ms against 50" "$(show "$p99")" 50 "$(calc "$p99 / 50")" "<= 1"
 }

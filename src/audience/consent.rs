@@ -143,12 +143,12 @@ pub async fn of_contact(conn: &mut Conn, contact: Id) -> Result<Vec<Receipt>> {
         .collect()
 }
 
-/// Removes the receipts of a person for one list, or all, and evidence that nothing refers to any more.
-pub async fn forget(conn: &mut Conn, contact: Id, list: Option<Id>) -> Result<()> {
-    let mut sql = Sql::new("delete from consent where contact_id = ");
-    sql.bind(contact);
+/// Removes the receipts of people for one list, or all, and evidence that nothing refers to any more.
+pub async fn forget(conn: &mut Conn, people: &[Id], list: Option<Id>) -> Result<()> {
+    let mut sql = Sql::new("delete from consent where contact_id");
+    sql.among(conn, people);
     if let Some(list) = list {
-        sql.push(" and list_id = ").bind(list);
+        sql.push(" and list_id + 0 = ").bind(list);
     }
     let rows = sql.push(" returning evidence_id").all(conn).await?;
     let mut touched: Vec<Id> = rows.iter().map(|row| row.get(0)).collect();

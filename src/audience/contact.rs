@@ -16,7 +16,7 @@ use crate::ground::id::{Id, Ids, STEP};
 
 mod shelf;
 
-pub use shelf::{Seen, index, index_seen, look_back, restate, see, shelve, unindex};
+pub use shelf::{index, index_seen, look_back, restate, see, shelve, unindex};
 
 /// Field values by field name.
 pub type Values = Map<String, Value>;
@@ -236,9 +236,14 @@ pub async fn hold(conn: &mut Conn, db: &Db, ids: &[Id]) -> Result<Vec<(Id, Milli
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
-/// Removes the row. The caller removes what hangs on it in the same transaction.
-pub async fn forget(conn: &mut Conn, id: Id) -> Result<()> {
-    sqlx::query("delete from contact where id = $1").bind(id).execute(conn).await?;
+/// The canonical addresses of those of the given people who are there.
+pub async fn canonical(conn: &mut Conn, ids: &[Id]) -> Result<Vec<(Id, String)>> {
+    Sql::new("select id, canonical from contact where id").among(conn, ids).gathered(conn, "id, canonical").await
+}
+
+/// Removes the rows. The caller removes what hangs on them in the same transaction.
+pub async fn forget(conn: &mut Conn, ids: &[Id]) -> Result<()> {
+    Sql::new("delete from contact where id").among(conn, ids).run(conn).await?;
     Ok(())
 }
 

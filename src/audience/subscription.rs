@@ -133,16 +133,24 @@ pub async fn unrestrict(conn: &mut Conn, contact: Id) -> Result<u64> {
     Ok(done.rows_affected())
 }
 
-/// Takes a person off one list, or off all. Returns how many subscriptions went.
-pub async fn forget(conn: &mut Conn, contact: Id, list: Option<Id>) -> Result<u64> {
-    let mut sql = Sql::new("delete from subscription where contact_id = ");
-    sql.bind(contact);
-    if let Some(list) = list {
-        sql.push(" and list_id = ").bind(list);
+/// Of the given people, those who are on some other list than this.
+pub async fn elsewhere(conn: &mut Conn, list: Id, contacts: &[Id]) -> Result<Vec<Id>> {
+    if contacts.is_empty() {
+        return Ok(Vec::new());
     }
-    let gone = sql.run(conn).await?;
-    contact::restate(conn, &[contact]).await?;
-    Ok(gone)
+    let mut sql = Sql::new("select distinct contact_id from subscription where list_id <> ");
+    sql.bind(list).push(" and contact_id").among(conn, contacts);
+    Ok(sql.all(conn).await?.iter().map(|row| row.get(0)).collect())
+}
+
+/// Takes people off one list, or off all, which is for those who go altogether.
+pub async fn forget(conn: &mut Conn, contacts: &[Id], list: Option<Id>) -> Result<()> {
+    let mut sql = Sql::new("delete from subscription where contact_id");
+    sql.among(conn, contacts);
+    let Some(list) = list else { return sql.run(conn).await.map(drop) };
+    // `+ 0` keeps SQLite from walking the whole list instead of looking up the people.
+    sql.push(" and list_id + 0 = ").bind(list).run(conn).await?;
+    contact::restate(conn, contacts).await
 }
 
 /// How many people are on a list, by state.

@@ -164,6 +164,11 @@ pub async fn count(conn: &mut Conn, campaign: Id) -> Result<Vec<(State, i64)>> {
     Ok(counts.all())
 }
 
+/// Whom letters were sent to, each as delivery and contact.
+pub async fn contacts_of(conn: &mut Conn, ids: &[Id]) -> Result<Vec<(Id, Id)>> {
+    Sql::new("select id, contact_id from delivery where id").among(conn, ids).gathered(conn, "id, contact_id").await
+}
+
 /// Whom a delivery goes to, while the row is there.
 pub async fn contact_of(conn: &mut Conn, id: Id) -> Result<Option<(Id, Id)>> {
     let row =

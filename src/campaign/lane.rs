@@ -149,39 +149,45 @@ pub async fn remove(conn: &mut Conn, workspace: Id, name: &str) -> Result<bool> 
     Ok(gone.rows_affected() > 0)
 }
 
-/// Appends an expression that names the lane of a canonical address, given as a column.
-pub fn classify(sql: &mut Sql, lanes: &[Lane], canonical: &str) {
-    // What stands behind the last @.
-    let domain = format!("replace({canonical}, rtrim({canonical}, replace({canonical}, '@', '')), '')");
-    let named = |any_ending: bool| {
-        lanes.iter().flat_map(move |lane| {
-            lane.domains
-                .iter()
-                .filter(move |domain| domain.ends_with(".*") == any_ending)
-                .map(move |domain| (lane, domain))
-        })
-    };
-    if named(false).next().is_none() && named(true).next().is_none() {
-        sql.push("'rest'");
-        return;
-    }
-    // One look at the domain for all that are named in full; patterns are asked of the others.
-    sql.push("case ").push(&domain);
-    for (lane, domain) in named(false) {
-        sql.push(" when ").bind(domain.clone()).push(" then ").bind(lane.name.clone());
+/// Appends an expression that names the lane of a canonical address, given as a column. `position`
+/// is the database's word for the place of a text in another ([`Db::position`]).
+///
+/// It is asked of every person of a campaign, so that what stands behind the first `@` is taken for
+/// the domain, which is quick, where no quotes can hide another.
+///
+/// [`Db::position`]: crate::ground::db::Db::position
+pub fn classify(sql: &mut Sql, lanes: &[Lane], canonical: &str, position: &str) {
+    let quick = format!("substr({canonical}, {position}({canonical}, '@') + 1)");
+    let last = format!("replace({canonical}, rtrim({canonical}, replace({canonical}, '@', '')), '')");
+    sql.push("case substr(").push(canonical).push(", 1, 1) when '\"' then ");
+    choose(sql, lanes, &last, position);
+    sql.push(" else ");
+    choose(sql, lanes, &quick, position);
+    sql.push(" end");
+}
+
+/// Appends the choice by domain: those that are named in full first, then names under any ending by
+/// their first label, then those with more labels.
+fn choose(sql: &mut Sql, lanes: &[Lane], domain: &str, position: &str) {
+    let all = lanes.iter().flat_map(|lane| lane.domains.iter().map(move |domain| (lane, domain.as_str())));
+    let (patterns, full): (Vec<_>, Vec<_>) = all.partition(|(_, domain)| domain.ends_with(".*"));
+    let (deep, shallow): (Vec<_>, Vec<_>) = patterns.into_iter().partition(|(_, name)| name.matches('.').count() > 1);
+    sql.push("case ").push(domain);
+    for (lane, domain) in full {
+        sql.push(" when ").bind(domain.to_owned()).push(" then ").bind(lane.name.clone());
     }
     // A case needs a branch: no domain is empty.
-    sql.push(" when '' then 'rest' else ");
-    if named(true).next().is_none() {
-        sql.push("'rest' end");
-        return;
+    let label = format!("substr({domain}, 1, {position}({domain}, '.'))");
+    sql.push(" when '' then 'rest' else case ").push(&label);
+    for (lane, pattern) in shallow {
+        sql.push(" when ").bind(pattern.trim_end_matches('*').to_owned()).push(" then ").bind(lane.name.clone());
     }
-    sql.push("case");
-    for (lane, pattern) in named(true) {
-        sql.push(" when ").push(&domain).push(" like ").bind(pattern.replace('*', "%"));
+    sql.push(" when '' then 'rest' else case when 1 = 0 then 'rest'");
+    for (lane, pattern) in deep {
+        sql.push(" when ").push(domain).push(" like ").bind(pattern.replace('*', "%"));
         sql.push(" then ").bind(lane.name.clone());
     }
-    sql.push(" else 'rest' end end");
+    sql.push(" else 'rest' end end end");
 }
 
 #[cfg(test)]

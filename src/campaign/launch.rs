@@ -105,7 +105,7 @@ pub async fn start(home: &Installation, campaign: &Campaign) -> Result<Option<u6
     };
     let due = Due { earliest, mornings };
     let audience = Audience { workspace: campaign.workspace, campaign: campaign.id, list: campaign.list, first, now };
-    let lane = |sql: &mut Sql| lane::classify(sql, &lanes, "c.canonical");
+    let lane = |sql: &mut Sql| lane::classify(sql, &lanes, "c.canonical", db.position());
     let planned = delivery::freeze(
         &mut tx,
         &audience,

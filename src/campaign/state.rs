@@ -15,7 +15,7 @@ use super::file::File;
 use super::schedule::Beginning;
 use crate::content::letter::Format;
 use crate::ground::clock::Millis;
-use crate::ground::db::Conn;
+use crate::ground::db::{Conn, Sql};
 use crate::ground::error::{Error, Message, Result};
 use crate::ground::id::Id;
 
@@ -199,6 +199,14 @@ pub async fn in_state(conn: &mut Conn, state: State) -> Result<Vec<Campaign>> {
     let mut sql = crate::ground::db::Sql::new(SELECT);
     sql.push(" where state = ").bind(state.to_string()).push(" order by id");
     sql.all(conn).await?.iter().map(read).collect()
+}
+
+/// Appends, behind a condition on people, that a row is of a campaign to this list.
+pub fn only_of(sql: &mut Sql, list: Option<Id>) {
+    if let Some(list) = list {
+        // `+ 0` keeps SQLite from walking whole campaigns instead of looking up the people.
+        sql.push(" and campaign_id + 0 in (select id from campaign where list_id = ").bind(list).push(")");
+    }
 }
 
 /// Gives a draft its time, or another time to one that waits.

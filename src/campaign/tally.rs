@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::json;
 use sqlx::Row;
 
-use crate::ground::db::Conn;
+use crate::ground::db::many::{column, whole};
+use crate::ground::db::{Conn, Sql};
 use crate::ground::error::Result;
 use crate::ground::id::Id;
 
@@ -36,11 +38,18 @@ pub async fn add(conn: &mut Conn, campaign: Id, kind: &str, position: i32, count
 /// Numbers that are on their way into the tally, by campaign, kind and position.
 pub type Counts = BTreeMap<(Id, &'static str, i32), i64>;
 
-/// Adds many numbers at once.
+/// Adds many numbers at once, always in the same order.
 pub async fn absorb(conn: &mut Conn, counts: &Counts) -> Result<()> {
-    for ((campaign, kind, position), count) in counts {
-        add(conn, *campaign, kind, *position, *count).await?;
+    if counts.is_empty() {
+        return Ok(());
     }
+    let rows: Vec<_> = counts.iter().map(|((campaign, kind, at), count)| json!([campaign, kind, at, count])).collect();
+    let mut sql = Sql::new("insert into tally (campaign_id, kind, position, count) select ");
+    sql.push(&whole(0)).push(", ").push(&column(1)).push(", cast(").push(&column(2)).push(" as integer), ");
+    sql.push(&whole(3)).push(" from ").table(conn, &rows).push(
+        " where true on conflict (campaign_id, kind, position) do update set count = tally.count + excluded.count",
+    );
+    sql.run(conn).await?;
     Ok(())
 }
 

@@ -1,18 +1,21 @@
 //! Table `event`: what came back from people. Rows are added in batches and only while the delivery
 //! they belong to exists; when the person goes, their numbers move into the tally.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::json;
 use sqlx::Row;
 
-use crate::audience::contact::{self, Seen};
-use crate::campaign::tally;
+use crate::audience::contact;
+use crate::campaign::{state, tally};
 use crate::ground::clock::Millis;
 use crate::ground::db::many::{column, whole};
 use crate::ground::db::{Conn, Sql};
 use crate::ground::error::Result;
-use crate::ground::id::{Id, Ids};
+use crate::ground::id::{Id, Ids, STEP};
+
+/// Hits a statement.
+const ROWS: usize = 1_000;
 
 crate::text_enum! {
     /// What happened.
@@ -41,9 +44,12 @@ pub struct Hit {
 /// were written.
 pub async fn add(conn: &mut Conn, ids: &Ids, hits: &[Hit]) -> Result<u64> {
     let mut written = 0;
-    for some in hits.chunks(500) {
-        let row = |hit: &Hit| json!([ids.next(), hit.delivery, hit.kind.as_str(), hit.position, hit.at]);
-        let rows: Vec<_> = some.iter().map(row).collect();
+    for some in hits.chunks(ROWS) {
+        let count = some.len() as i64;
+        let first = ids.reserve(count);
+        let keys = (first..).step_by(STEP as usize);
+        let row = |(key, hit): (Id, &Hit)| json!([key, hit.delivery, hit.kind.as_str(), hit.position, hit.at]);
+        let rows: Vec<_> = keys.zip(some).map(row).collect();
         let mut sql = Sql::new(
             "insert into event (id, workspace_id, campaign_id, delivery_id, contact_id, kind, position, at) select ",
         );
@@ -51,21 +57,15 @@ pub async fn add(conn: &mut Conn, ids: &Ids, hits: &[Hit]) -> Result<u64> {
         sql.push(", cast(").push(&column(3)).push(" as integer), ").push(&whole(4)).push(" from ").table(conn, &rows);
         sql.push(" join delivery d on d.id = ").push(&whole(1)).push(
             " where not exists \
-             (select 1 from subscription s where s.contact_id = d.contact_id and s.state = 'restricted') \
-             returning contact_id, kind, at",
+             (select 1 from subscription s where s.contact_id = d.contact_id and s.state = 'restricted')",
         );
-        let rows = sql.all(conn).await?;
-        written += rows.len() as u64;
-        let mut seen: BTreeMap<Id, Seen> = BTreeMap::new();
-        for row in rows {
-            let last = seen.entry(row.get(0)).or_default();
-            let at: Millis = row.get(2);
-            match row.get::<String, _>(1).parse()? {
-                Kind::Open => last.opened_at = last.opened_at.max(Some(at)),
-                Kind::Click => last.clicked_at = last.clicked_at.max(Some(at)),
+        match sql.run(conn).await? {
+            0 => {}
+            some => {
+                written += some;
+                contact::see(conn, first, first + (count - 1) * STEP).await?;
             }
         }
-        contact::see(conn, &seen).await?;
     }
     Ok(written)
 }
@@ -90,18 +90,13 @@ pub async fn count_clicked(conn: &mut Conn, campaign: Id) -> Result<i64> {
     Ok(row.get(0))
 }
 
-/// Moves a person's events, for one list or all, into the tally and removes the rows.
-pub async fn forget(conn: &mut Conn, person: Id, list: Option<Id>) -> Result<()> {
-    let rows = sqlx::query(
-        "delete from event where contact_id = $1 and ($2 = 0 or campaign_id in (select id from campaign where list_id = $2)) \
-         returning campaign_id, delivery_id, kind, position",
-    )
-    .bind(person)
-    .bind(list.unwrap_or(0))
-    .fetch_all(&mut *conn)
-    .await?;
+/// Moves the events of people, for one list or all, into the tally and removes the rows.
+pub async fn forget(conn: &mut Conn, people: &[Id], list: Option<Id>) -> Result<()> {
+    let mut sql = Sql::new("delete from event where contact_id");
+    sql.among(conn, people);
+    state::only_of(&mut sql, list);
     let mut seen = BTreeSet::new();
-    for row in rows {
+    for row in sql.push(" returning campaign_id, delivery_id, kind, position").all(conn).await? {
         let (campaign, delivery): (Id, Id) = (row.get(0), row.get(1));
         match row.get::<String, _>(2).parse()? {
             Kind::Open => {
@@ -119,7 +114,7 @@ pub async fn forget(conn: &mut Conn, person: Id, list: Option<Id>) -> Result<()>
     }
     tally::absorb(conn, &counts).await?;
     match list {
-        Some(_) => contact::look_back(conn, person).await,
+        Some(_) => contact::look_back(conn, people).await,
         None => Ok(()),
     }
 }

@@ -20,8 +20,8 @@ use crate::ground::ledger::Ledger;
 
 /// Hits that may wait in memory; beyond it they are counted as lost.
 const QUEUE: usize = 100_000;
-/// Hits a transaction.
-const ROWS: usize = 500;
+/// Hits a transaction: what comes while one is written goes into the next.
+const ROWS: usize = 5_000;
 /// How long a hit waits for company.
 const PAUSE: Duration = Duration::from_millis(20);
 /// How long the database may take to give a transaction, and then to carry it out.

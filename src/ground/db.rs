@@ -299,6 +299,11 @@ pub fn is_missing(error: &sqlx::Error) -> bool {
     code.as_deref() == Some("42P01") || error.to_string().contains("no such table")
 }
 
+/// The same as [`Db::position`], where only a connection is at hand.
+pub fn position(conn: &Conn) -> &'static str {
+    if conn.backend_name() == "SQLite" { "instr" } else { "strpos" }
+}
+
 /// Pings a held connection; a false answer means the database is away.
 pub async fn is_alive(conn: &mut Conn) -> bool {
     conn.ping().await.is_ok()

@@ -10,8 +10,10 @@
 //! between the two, the next start carries the erasure out. The log is also the debt of the folders
 //! and the pages, which `scrub` pays: nobody who leaves waits for a folder to be searched.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
 use crate::audience::address::Address;
-use crate::audience::tombstone::{self, EVERY_LIST};
+use crate::audience::tombstone::{self, EVERY_LIST, Mark};
 use crate::audience::{consent, contact, list, subscription};
 use crate::campaign::{delivery, state, tally};
 use crate::feedback::event;
@@ -57,6 +59,19 @@ pub enum Gone {
     Person,
 }
 
+/// Someone who leaves a list.
+#[derive(Debug, Clone, Copy)]
+pub struct Leaver {
+    /// The customer whose list it is.
+    pub workspace: Id,
+    /// Who.
+    pub person: Id,
+    /// Which list.
+    pub list: Id,
+    /// The campaign whose letter brought the request, for its count of unsubscribes.
+    pub through: Option<Id>,
+}
+
 /// Takes a person off one list. `through` is the campaign whose letter brought the request, for its
 /// count of unsubscribes. When this returns, it is on disk.
 pub async fn leave(
@@ -67,25 +82,42 @@ pub async fn leave(
     reason: Reason,
     through: Option<Id>,
 ) -> Result<Gone> {
+    let gone = leave_together(home, &[Leaver { workspace, person, list, through }], reason).await?;
+    Ok(gone[0])
+}
+
+/// Takes people off their lists in one transaction, and says what each of them took away: the same
+/// twice is nothing the second time. When this returns, all of it is on disk.
+pub async fn leave_together(home: &Installation, leavers: &[Leaver], reason: Reason) -> Result<Vec<Gone>> {
     let mut tx = home.db.write_for(Errand::Goodbye).await?;
-    let Some(found) = contact::get(&mut tx, person).await? else {
-        return Ok(Gone::Nothing);
+    let mut lists: BTreeMap<(Id, Id), Vec<Id>> = BTreeMap::new();
+    for leaver in leavers {
+        lists.entry((leaver.workspace, leaver.list)).or_default().push(leaver.person);
+    }
+    let everyone: BTreeSet<Id> = leavers.iter().map(|leaver| leaver.person).collect();
+    contact::hold(&mut tx, &home.db, &everyone.into_iter().collect::<Vec<_>>()).await?;
+    let (mut gone, mut entries) = (HashMap::new(), Vec::new());
+    for ((workspace, list), people) in lists {
+        let grave = Grave { workspace, list, reason };
+        for (person, what) in leave_within(home, &mut tx, &grave, &people, &mut entries).await? {
+            gone.insert((person, list), what);
+        }
+    }
+    let mut counts = tally::Counts::new();
+    let took = |leaver: &Leaver| {
+        let took = gone.remove(&(leaver.person, leaver.list));
+        if let (Some(campaign), Some(_)) = (leaver.through, took) {
+            *counts.entry((campaign, tally::UNSUBSCRIBED, 0)).or_default() += 1;
+        }
+        took.unwrap_or(Gone::Nothing)
     };
-    if contact::hold(&mut tx, &home.db, &[person]).await?.is_empty() {
-        return Ok(Gone::Nothing);
-    }
-    let grave = Grave { workspace, list, address: &found.address, reason };
-    let gone = leave_within(home, &mut tx, person, &grave).await?;
-    if gone != Gone::Nothing {
-        replay::note(home, &[grave.entry(home)])?;
-    }
-    if let (Some(campaign), true) = (through, gone != Gone::Nothing) {
-        tally::add(&mut tx, campaign, tally::UNSUBSCRIBED, 0, 1).await?;
-    }
+    let took = leavers.iter().map(took).collect();
+    tally::absorb(&mut tx, &counts).await?;
+    replay::note(home, entries).await?;
     failpoint::reach("erasing");
     tx.commit().await?;
     failpoint::reach("erased");
-    Ok(gone)
+    Ok(took)
 }
 
 /// Erases a person from every list of the workspace and keeps the address out of all of them.
@@ -104,11 +136,12 @@ pub async fn erase(
     {
         found = None;
     }
-    let grave = Grave { workspace, list: EVERY_LIST, address, reason };
-    grave.dig(home, &mut tx).await?;
-    replay::note(home, &[grave.entry(home)])?;
+    let grave = Grave { workspace, list: EVERY_LIST, reason };
+    let mut entries = Vec::new();
+    grave.dig(home, &mut tx, &[address.canonical()], &mut entries).await?;
+    replay::note(home, entries).await?;
     if let Some(person) = &found {
-        forget_person(&mut tx, person.id).await?;
+        forget(&mut tx, &[person.id], None).await?;
         if let Some(campaign) = through {
             tally::add(&mut tx, campaign, tally::UNSUBSCRIBED, 0, 1).await?;
         }
@@ -135,91 +168,99 @@ pub async fn close(home: &Installation, workspace: Id, list: Id, mut progress: i
         if people.is_empty() {
             return Ok(left);
         }
-        let mut entries = Vec::with_capacity(people.len());
-        for person in people {
-            match contact::get(&mut tx, person).await? {
-                Some(found) if !contact::hold(&mut tx, &home.db, &[person]).await?.is_empty() => {
-                    let grave = Grave { workspace, list, address: &found.address, reason: Reason::Closed };
-                    leave_within(home, &mut tx, person, &grave).await?;
-                    entries.push(grave.entry(home));
-                }
-                // A subscription without its person: nothing to remember, only to remove.
-                _ => drop(subscription::forget(&mut tx, person, Some(list)).await?),
-            }
-            left += 1;
-        }
-        replay::note(home, &entries)?;
+        contact::hold(&mut tx, &home.db, &people).await?;
+        let (grave, mut entries) = (Grave { workspace, list, reason: Reason::Closed }, Vec::new());
+        leave_within(home, &mut tx, &grave, &people, &mut entries).await?;
+        // A subscription without its person: nothing to remember, only to remove.
+        subscription::forget(&mut tx, &people, Some(list)).await?;
+        left += people.len() as u64;
+        replay::note(home, entries).await?;
         tx.commit().await?;
         progress(left);
     }
 }
 
-/// Where a tombstone is to stand, and for whom.
-struct Grave<'a> {
+/// Where tombstones are to stand, and why.
+struct Grave {
     workspace: Id,
     list: Id,
-    address: &'a Address,
     reason: Reason,
 }
 
-impl Grave<'_> {
-    fn entry(&self, home: &Installation) -> replay::Entry {
-        replay::Entry {
-            workspace: self.workspace,
-            list: self.list,
-            mark: tombstone::mark(&home.keys.tombstone, self.workspace, self.address),
-            day: home.clock.today(),
-            reason: self.reason.as_str().to_owned(),
-        }
-    }
-
-    async fn dig(&self, home: &Installation, conn: &mut Conn) -> Result<()> {
-        let entry = self.entry(home);
-        tombstone::set(conn, entry.workspace, entry.list, entry.mark, &entry.reason, entry.day).await
+impl Grave {
+    /// Sets tombstones for these addresses and adds the lines of the log that say so.
+    async fn dig(
+        &self,
+        home: &Installation,
+        conn: &mut Conn,
+        canonical: &[impl AsRef<str>],
+        entries: &mut Vec<replay::Entry>,
+    ) -> Result<()> {
+        let (reason, day) = (self.reason.as_str(), home.clock.today());
+        let mark = |text: &str| tombstone::mark_canonical(&home.keys.tombstone, self.workspace, text);
+        let marks: Vec<Mark> = canonical.iter().map(|text| mark(text.as_ref())).collect();
+        let graves: Vec<_> = marks.iter().map(|mark| (self.workspace, self.list, *mark, reason, day)).collect();
+        tombstone::set_many(conn, &graves).await?;
+        let Self { workspace, list, .. } = *self;
+        let entry = |mark| replay::Entry { workspace, list, mark, day, reason: reason.to_owned() };
+        entries.extend(marks.into_iter().map(entry));
+        Ok(())
     }
 }
 
-async fn leave_within(home: &Installation, conn: &mut Conn, person: Id, grave: &Grave<'_>) -> Result<Gone> {
-    let gone = forget_on(conn, person, grave.list).await?;
-    if gone != Gone::Nothing {
-        grave.dig(home, conn).await?;
-    }
-    if gone == Gone::Person {
-        forget_person(conn, person).await?;
-    }
-    Ok(gone)
+/// Takes people, whom the transaction holds, off the list of the grave, and digs it for those who
+/// were on it. Returns what became of these.
+async fn leave_within(
+    home: &Installation,
+    conn: &mut Conn,
+    grave: &Grave,
+    people: &[Id],
+    entries: &mut Vec<replay::Entry>,
+) -> Result<Vec<(Id, Gone)>> {
+    let on_list: Vec<Id> = subscription::states(conn, grave.list, people).await?.iter().map(|(id, _)| *id).collect();
+    let there = contact::canonical(conn, &on_list).await?;
+    let (ids, canonical): (Vec<Id>, Vec<String>) = there.into_iter().unzip();
+    grave.dig(home, conn, &canonical, entries).await?;
+    take_off(conn, grave.list, &ids).await
 }
 
-/// Removes what hangs on one list; `Gone::Person` when it was the last and the rest is to follow.
-async fn forget_on(conn: &mut Conn, person: Id, list: Id) -> Result<Gone> {
-    if subscription::forget(conn, person, Some(list)).await? == 0 {
-        return Ok(Gone::Nothing);
-    }
-    event::forget(conn, person, Some(list)).await?;
-    delivery::forget(conn, person, Some(list)).await?;
-    consent::forget(conn, person, Some(list)).await?;
-    let others = subscription::of_contact(conn, person).await?;
-    Ok(if others.is_empty() { Gone::Person } else { Gone::Subscription })
+/// Removes what hangs on one list from people who are on it, and those altogether for whom it was
+/// the last.
+async fn take_off(conn: &mut Conn, list: Id, people: &[Id]) -> Result<Vec<(Id, Gone)>> {
+    let elsewhere: HashSet<Id> = subscription::elsewhere(conn, list, people).await?.into_iter().collect();
+    let (staying, going): (Vec<Id>, Vec<Id>) = people.iter().partition(|person| elsewhere.contains(person));
+    forget(conn, &staying, Some(list)).await?;
+    forget(conn, &going, None).await?;
+    let gone = |person: &Id| (*person, if elsewhere.contains(person) { Gone::Subscription } else { Gone::Person });
+    Ok(people.iter().map(gone).collect())
 }
 
 /// Carries out a line of the log in a database that had missed it.
 pub(super) async fn repeat(conn: &mut Conn, person: Id, list: Id) -> Result<()> {
-    if list == EVERY_LIST || forget_on(conn, person, list).await? == Gone::Person {
-        forget_person(conn, person).await?;
+    if list == EVERY_LIST {
+        return forget(conn, &[person], None).await;
     }
-    Ok(())
+    let on_list: Vec<Id> = subscription::states(conn, list, &[person]).await?.iter().map(|(id, _)| *id).collect();
+    take_off(conn, list, &on_list).await.map(drop)
 }
 
-/// Every table that holds something of a person; those that `forget_person` empties and that are
+/// Every table that holds something of a person; those that [`forget`] empties and that are
 /// rewritten afterwards (`scrub`).
 pub const PERSONAL: &[&str] = &["event", "delivery", "consent", "evidence", "subscription", "contact"];
 
-/// Calls the `forget` of every owner of personal data. Who adds such a table adds it here and above;
-/// a test over the whole schema finds who does not.
-async fn forget_person(conn: &mut Conn, person: Id) -> Result<()> {
-    event::forget(conn, person, None).await?;
-    delivery::forget(conn, person, None).await?;
-    consent::forget(conn, person, None).await?;
-    subscription::forget(conn, person, None).await?;
-    contact::forget(conn, person).await
+/// Calls the `forget` of every owner of personal data, for one list or for all; with all of them the
+/// people go too. Who adds such a table adds it here and above; a test over the whole schema finds
+/// who does not.
+async fn forget(conn: &mut Conn, people: &[Id], list: Option<Id>) -> Result<()> {
+    if people.is_empty() {
+        return Ok(());
+    }
+    event::forget(conn, people, list).await?;
+    delivery::forget(conn, people, list).await?;
+    consent::forget(conn, people, list).await?;
+    subscription::forget(conn, people, list).await?;
+    match list {
+        Some(_) => Ok(()),
+        None => contact::forget(conn, people).await,
+    }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::erasure::{self, Gone, Reason};
+use super::exit::{self, Exit, Goodbye, Left};
 use crate::audience::contact;
 use crate::campaign::{delivery, state};
 use crate::ground::error::{Error, Result};
@@ -19,7 +20,7 @@ use crate::ground::ledger::Ledger;
 use crate::ground::token::Claim;
 
 /// How long the database may take to give a connection.
-const KNOCK: Duration = Duration::from_secs(2);
+pub(super) const KNOCK: Duration = Duration::from_secs(2);
 /// How long someone waits for an answer before their request is kept on disk instead: a large
 /// database is away for seconds while it is rewritten after an erasure.
 pub const PATIENCE: Duration = Duration::from_millis(600);
@@ -49,12 +50,14 @@ pub enum Granted {
 pub struct Journal {
     home: Installation,
     ledger: Ledger,
+    exit: Exit,
 }
 
 impl Journal {
     /// The journal of an installation.
     pub fn new(home: &Installation) -> Self {
-        Self { home: home.clone(), ledger: Ledger::at(home.config.journal().join("unsubscribe.log")) }
+        let ledger = Ledger::at(home.config.journal().join("unsubscribe.log"));
+        Self { home: home.clone(), ledger, exit: Exit::open(home) }
     }
 
     /// True when no request waits. A mailer asks before it takes or marks deliveries.
@@ -67,33 +70,59 @@ impl Journal {
         self.ledger.waiting()
     }
 
-    /// Grants a request. An error means that it could be kept nowhere. Once called, the request is
-    /// carried out even when the caller stops waiting.
-    pub async fn grant(&self, claim: Claim, wish: Wish) -> Result<Granted> {
-        let home = self.home.clone();
-        let mut work = tokio::spawn(async move { carry_out(&home, claim, wish).await });
-        match timeout(PATIENCE, &mut work).await {
-            Ok(Ok(Ok(gone))) => Ok(Granted::Done(gone)),
-            Ok(Ok(Err(error @ (Error::Misuse(_) | Error::Failed(_))))) => Err(error),
-            Ok(Ok(Err(error))) => {
-                tracing::warn!(error = ?error.message().key, "a request to leave is kept on disk");
-                self.note(claim, wish).await
+    /// Grants a request, and says whose it was while the database knows. An error means that it could
+    /// be kept nowhere. Once called, the request is carried out even when the caller stops waiting.
+    pub async fn grant(&self, claim: Claim, wish: Wish) -> Result<(Granted, Option<Id>)> {
+        let journal = self.clone();
+        let granting = tokio::spawn(async move {
+            match timeout(PATIENCE, journal.carry_out(claim, wish)).await {
+                Ok(Ok(left)) => Ok((Granted::Done(left.gone), left.reader)),
+                Ok(Err(error @ (Error::Misuse(_) | Error::Failed(_)))) => Err(error),
+                Ok(Err(error)) => {
+                    tracing::warn!(error = ?error.message().key, "a request to leave is kept on disk");
+                    Ok((journal.note(claim, wish).await?, None))
+                }
+                Err(_) => Ok((journal.note(claim, wish).await?, None)),
             }
-            Ok(Err(_)) | Err(_) => self.note(claim, wish).await,
+        });
+        match granting.await {
+            Ok(granted) => granted,
+            Err(_) => Ok((self.note(claim, wish).await?, None)),
         }
     }
 
-    /// Carries out what waits, oldest first. Stops at the first that fails and begins again with
-    /// the same next time. Returns how many requests there were.
+    /// Does what is asked, for whom the letter was sent to.
+    async fn carry_out(&self, claim: Claim, wish: Wish) -> Result<Left> {
+        match goodbye(claim, wish) {
+            Some(goodbye) => self.exit.leave(goodbye).await,
+            // Who stops waiting is erased all the same.
+            None => {
+                let home = self.home.clone();
+                let erasing = tokio::spawn(async move { erase(&home, claim).await });
+                erasing.await.map_err(|_| Error::Db(sqlx::Error::WorkerCrashed))?
+            }
+        }
+    }
+
+    /// Carries out what waits. Stops at the first that fails and begins again with all of it next
+    /// time. Returns how many requests there were.
     pub async fn replay(&self) -> Result<u64> {
         let mut done = 0;
         while let Some(lines) = self.ledger.take().await? {
+            let mut goodbyes = Vec::with_capacity(exit::MOST);
             for line in lines {
-                if let Some((claim, wish)) = parse(&line?) {
-                    carry_out(&self.home, claim, wish).await?;
-                    done += 1;
+                let Some((claim, wish)) = parse(&line?) else { continue };
+                match goodbye(claim, wish) {
+                    Some(goodbye) => goodbyes.push(goodbye),
+                    None => drop(erase(&self.home, claim).await?),
                 }
+                if goodbyes.len() == exit::MOST {
+                    exit::leave(&self.home, &goodbyes).await?;
+                    goodbyes.clear();
+                }
+                done += 1;
             }
+            exit::leave(&self.home, &goodbyes).await?;
             self.ledger.done().await?;
         }
         Ok(done)
@@ -107,29 +136,33 @@ impl Journal {
     }
 }
 
-/// Does what is asked, for whom the letter was sent to. Of people who are gone nothing is left to do.
-async fn carry_out(home: &Installation, claim: Claim, wish: Wish) -> Result<Gone> {
+/// The request as one to leave a list; `None` for one to be erased.
+fn goodbye(claim: Claim, wish: Wish) -> Option<Goodbye> {
+    match wish {
+        Wish::Leave => Some(Goodbye { claim, list: None }),
+        Wish::LeaveList(list) => Some(Goodbye { claim, list: Some(list) }),
+        Wish::Erase => None,
+    }
+}
+
+/// Erases whom a letter was sent to. Of people who are gone nothing is left to do.
+async fn erase(home: &Installation, claim: Claim) -> Result<Left> {
     let away = |_| Error::Db(sqlx::Error::PoolTimedOut);
     let mut conn = timeout(KNOCK, home.db.read()).await.map_err(away)??;
-    let Some((person, _)) = delivery::contact_of(&mut conn, claim.delivery).await? else {
-        return Ok(Gone::Nothing);
+    let reader = delivery::contact_of(&mut conn, claim.delivery).await?.map(|(person, _)| person);
+    let found = match reader {
+        Some(person) => contact::get(&mut conn, person).await?,
+        None => None,
     };
-    let Some(campaign) = state::get(&mut conn, claim.campaign).await? else {
-        return Ok(Gone::Nothing);
-    };
-    let list = match wish {
-        Wish::Leave => campaign.list,
-        Wish::LeaveList(list) => list,
-        Wish::Erase => {
-            let Some(found) = contact::get(&mut conn, person).await? else {
-                return Ok(Gone::Nothing);
-            };
-            drop(conn);
-            return erasure::erase(home, campaign.workspace, &found.address, Reason::Erased, Some(campaign.id)).await;
-        }
-    };
+    let campaign = state::get(&mut conn, claim.campaign).await?;
     drop(conn);
-    erasure::leave(home, campaign.workspace, person, list, Reason::Left, Some(campaign.id)).await
+    let gone = match (found, campaign) {
+        (Some(found), Some(campaign)) => {
+            erasure::erase(home, campaign.workspace, &found.address, Reason::Erased, Some(campaign.id)).await?
+        }
+        _ => Gone::Nothing,
+    };
+    Ok(Left { gone, reader })
 }
 
 fn line(claim: Claim, wish: Wish) -> String {

@@ -2,6 +2,7 @@
 
 pub mod dossier;
 pub mod erasure;
+pub mod exit;
 pub mod journal;
 pub mod replay;
 pub mod residue;

@@ -18,7 +18,7 @@ use crate::audience::contact;
 use crate::audience::tombstone::{self, Mark};
 use crate::ground::db::Sql;
 use crate::ground::db::standing::Errand;
-use crate::ground::error::{Error, Result};
+use crate::ground::error::{Error, Message, Result};
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
 use crate::ground::sync;
@@ -45,27 +45,32 @@ pub struct Entry {
 }
 
 /// Appends erasures to the log and waits until they are on disk.
-pub fn note(home: &Installation, entries: &[Entry]) -> Result<()> {
+pub async fn note(home: &Installation, entries: Vec<Entry>) -> Result<()> {
+    if entries.is_empty() {
+        return Ok(());
+    }
     let path = path(home);
-    let write = || -> std::io::Result<()> {
-        let fresh = !path.exists();
-        let mut file = OpenOptions::new().create(true).read(true).append(true).open(&path)?;
-        // A line that a crash cut off must not swallow this one.
-        let mut text = if ends_a_line(&mut file)? { String::new() } else { "\n".to_owned() };
-        for entry in entries {
-            let digest: String = entry.mark.iter().map(|byte| format!("{byte:02x}")).collect();
-            let Entry { workspace, list, day, reason, .. } = entry;
-            text.push_str(&format!("{workspace} {list} {digest} {day} {reason}\n"));
-        }
-        file.write_all(text.as_bytes())?;
-        sync::or_end(path.display(), file.sync_data());
-        if fresh {
-            let folder = path.parent().unwrap_or(Path::new("."));
-            sync::or_end(folder.display(), fs::File::open(folder)?.sync_all());
-        }
-        Ok(())
-    };
-    write().map_err(Error::io(path.display()))
+    let writing = tokio::task::spawn_blocking(move || write(&path, &entries).map_err(Error::io(path.display())));
+    writing.await.unwrap_or_else(|_| Err(Message::new("ledger-stopped").failed()))
+}
+
+fn write(path: &Path, entries: &[Entry]) -> std::io::Result<()> {
+    let fresh = !path.exists();
+    let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
+    // A line that a crash cut off must not swallow this one.
+    let mut text = if ends_a_line(&mut file)? { String::new() } else { "\n".to_owned() };
+    for entry in entries {
+        let digest: String = entry.mark.iter().map(|byte| format!("{byte:02x}")).collect();
+        let Entry { workspace, list, day, reason, .. } = entry;
+        text.push_str(&format!("{workspace} {list} {digest} {day} {reason}\n"));
+    }
+    file.write_all(text.as_bytes())?;
+    sync::or_end(path.display(), file.sync_data());
+    if fresh {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        sync::or_end(folder.display(), fs::File::open(folder)?.sync_all());
+    }
+    Ok(())
 }
 
 /// The erasures noted since the log was `from` bytes long, and its length now.

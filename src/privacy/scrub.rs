@@ -19,8 +19,10 @@ use crate::ground::aside::Aside;
 use crate::ground::error::{Error, Result};
 use crate::ground::installation::Installation;
 
-/// A burst of goodbyes within this time is one scrub.
-const GATHER: Duration = Duration::from_millis(300);
+/// Tables are rewritten when nobody has left for this long: meanwhile nothing else can be written.
+const CALM: Duration = Duration::from_secs(1);
+/// While people leave all the time, tables are rewritten after this long all the same.
+const LONGEST: Duration = Duration::from_secs(60);
 /// Scrubs take at most one part in this many of the time.
 const SHARE: u32 = 100;
 /// The folders are searched and the journal is emptied at most this often, and for at most one part
@@ -120,13 +122,15 @@ async fn run(home: Installation, nudged: Arc<Notify>) {
     loop {
         nudged.notified().await;
         clear(&home).await;
-        let due = free_at.max(Instant::now() + GATHER);
+        let latest = free_at.max(Instant::now() + LONGEST);
+        let mut due = free_at.max(Instant::now() + CALM);
         loop {
             tokio::select! {
                 () = sleep_until(due) => break,
                 () = nudged.notified() => {
                     let spent = clear(&home).await;
                     sleep(SETTLE.max(spent * PART)).await;
+                    due = latest.min(due.max(Instant::now() + CALM));
                 }
             }
         }

@@ -11,7 +11,6 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::known::{Campaigns, Known};
 use super::look::Look;
-use crate::campaign::delivery;
 use crate::feedback::recorder::Recorder;
 use crate::ground::db::Conn;
 use crate::ground::error::{Error, Result};
@@ -42,6 +41,13 @@ pub struct Told {
     pub language: Lang,
 }
 
+impl Told {
+    /// Whether recipients come by TLS.
+    pub fn is_https(&self) -> bool {
+        self.public_url.starts_with("https:")
+    }
+}
+
 /// One running web role.
 pub struct App {
     /// Database, keys, clock.
@@ -51,7 +57,7 @@ pub struct App {
     /// Takes requests to leave.
     pub journal: Journal,
     campaigns: Campaigns,
-    told: RwLock<Told>,
+    told: RwLock<Arc<Told>>,
     erased: Arc<Notify>,
     /// Where the public doors listen; the desk's one-click button posts there.
     pub(super) public: OnceLock<SocketAddr>,
@@ -74,7 +80,7 @@ impl App {
             recorder,
             journal,
             campaigns,
-            told: RwLock::new(told),
+            told: RwLock::new(Arc::new(told)),
             erased,
             public: OnceLock::new(),
             look: Mutex::default(),
@@ -85,7 +91,7 @@ impl App {
     }
 
     /// The settings as last read.
-    pub fn told(&self) -> Told {
+    pub fn told(&self) -> Arc<Told> {
         self.told.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -95,6 +101,11 @@ impl App {
             Some(known) => Ok(Some(known)),
             None => self.ask(async |conn| self.campaigns.find(conn, id).await).await,
         }
+    }
+
+    /// What the doors know of a campaign without asking the database.
+    pub fn recall(&self, id: Id) -> Option<Arc<Known>> {
+        self.campaigns.recall(id)
     }
 
     /// Asks the database, and gives up early enough for a reader to get an answer.
@@ -112,21 +123,11 @@ impl App {
         look(self.paces.lock().unwrap_or_else(PoisonError::into_inner).entry(campaign).or_default())
     }
 
-    /// Grants what a recipient asks for.
-    pub async fn grant(&self, claim: Claim, wish: Wish) -> Result<Granted> {
+    /// Grants what the reader of a letter asks for, and says who that is while the database knows.
+    pub async fn grant(&self, claim: Claim, wish: Wish) -> Result<(Granted, Option<Id>)> {
         let granted = self.journal.grant(claim, wish).await?;
         self.erased.notify_one();
         Ok(granted)
-    }
-
-    /// Grants what the reader of a letter asks for, and says who that is while the database knows. One
-    /// that does not tell is not asked for more: the request is kept on disk.
-    pub async fn grant_to_reader(&self, claim: Claim, wish: Wish) -> Result<(Granted, Option<Id>)> {
-        let reader = self.ask(async |conn| delivery::contact_of(conn, claim.delivery).await);
-        match timeout(BRIEFLY, reader).await {
-            Ok(Ok(reader)) => Ok((self.grant(claim, wish).await?, reader.map(|(person, _)| person))),
-            Ok(Err(_)) | Err(_) => Ok((self.journal.note(claim, wish).await?, None)),
-        }
     }
 
     /// Keeps what is in memory fresh and carries out what waits on disk, for ever.
@@ -151,7 +152,7 @@ impl App {
                 tell(conn).await
             })
             .await?;
-        *self.told.write().unwrap_or_else(PoisonError::into_inner) = told;
+        *self.told.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(told);
         Ok(())
     }
 

@@ -101,7 +101,7 @@ pub async fn unsubscribe(
 ) -> Result<Response, Refusal> {
     let letter = open(&app, &file).await?;
     let refuse = || Refusal::new(StatusCode::BAD_REQUEST, "inbox-no-one-click");
-    let public_url = app.told().public_url;
+    let public_url = app.told().public_url.clone();
     let url = target(&letter, &public_url).ok_or_else(refuse)?;
     let listener = *app.public.get().ok_or_else(refuse)?;
     let answer = client::post_home(listener, &public_url, &url, ONE_CLICK).await?;

@@ -5,8 +5,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use axum::http::HeaderValue;
 use sqlx::Row;
 
+use super::track::location;
 use crate::ground::db::{Conn, Sql};
 use crate::ground::error::Result;
 use crate::ground::id::Id;
@@ -19,14 +21,14 @@ pub struct Known {
     /// The name of the list it went to.
     pub list_name: String,
     launched: bool,
-    destinations: HashMap<i32, String>,
+    destinations: HashMap<i32, HeaderValue>,
 }
 
 impl Known {
-    /// Where a link leads; `None` for a position that the letter does not have, and for links that
+    /// Where a link leads, as the header that says so; `None` for a position that the letter does not have, and for links that
     /// differ from person to person.
-    pub fn destination(&self, position: i32) -> Option<&str> {
-        self.destinations.get(&position).map(String::as_str)
+    pub fn destination(&self, position: i32) -> Option<&HeaderValue> {
+        self.destinations.get(&position)
     }
 }
 
@@ -84,8 +86,9 @@ async fn read(sql: &mut Sql, conn: &mut Conn) -> Result<HashMap<Id, Known>> {
             launched: row.get::<Option<i64>, _>(3).is_some(),
             destinations: HashMap::new(),
         });
-        if let (Some(position), Some(destination)) = (row.get::<Option<i32>, _>(4), row.get(5)) {
-            known.destinations.insert(position, destination);
+        let destination: Option<String> = row.get(5);
+        if let (Some(position), Some(to)) = (row.get::<Option<i32>, _>(4), destination.and_then(|to| location(&to))) {
+            known.destinations.insert(position, to);
         }
     }
     Ok(found)

@@ -189,7 +189,7 @@ pub async fn dress(State(app): State<Arc<App>>, request: Request, next: Next) ->
             *response.body_mut() = Body::empty();
         }
     }
-    protect(response.headers_mut(), app.told().public_url.starts_with("https:"));
+    protect(response.headers_mut(), app.told().is_https());
     response
 }
 
@@ -230,8 +230,8 @@ fn sentence(status: StatusCode) -> &'static str {
     }
 }
 
-/// Headers that a handler has set itself stay as they are.
-fn protect(headers: &mut HeaderMap, https: bool) {
+/// Puts on the headers that every answer has. Those that a handler has set itself stay as they are.
+pub(super) fn protect(headers: &mut HeaderMap, https: bool) {
     let mut set = |name: HeaderName, value: &'static str| {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     };

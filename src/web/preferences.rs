@@ -74,7 +74,7 @@ pub async fn change(
     match (order.action.as_str(), order.list) {
         ("leave", Some(list)) => leave(&app, frame, claim, list).await,
         ("erase", _) if order.sure.is_some() => {
-            app.grant(claim, Wish::Erase).await.map(|granted| erased(frame, granted)).map_err(Refusal::from)
+            app.grant(claim, Wish::Erase).await.map(|(granted, _)| erased(frame, granted)).map_err(Refusal::from)
         }
         ("erase", _) => {
             Ok(show(&Sure { frame, title: frame.tr("erase-title"), action: frame.at(&format!("/p/{token}")) }))
@@ -84,7 +84,7 @@ pub async fn change(
 }
 
 async fn leave(app: &App, frame: Frame, claim: Claim, list: Id) -> Result<Response, Refusal> {
-    let (granted, person) = app.grant_to_reader(claim, Wish::LeaveList(list)).await?;
+    let (granted, person) = app.grant(claim, Wish::LeaveList(list)).await?;
     match (granted, person) {
         (Granted::Done(gone), Some(person)) => {
             let name = app.ask(async |conn| list::get(conn, list).await).await?;

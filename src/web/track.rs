@@ -6,16 +6,17 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, REFERRER_POLICY};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use url::Url;
 
 use super::app::App;
-use super::page::Refusal;
+use super::page::{Refusal, protect};
 use crate::content::link;
 use crate::feedback::event::{Hit, Kind};
+use crate::ground::metric;
 use crate::ground::token::{Claim, Door};
 
 /// A transparent GIF of one by one pixel.
@@ -23,11 +24,41 @@ pub const PIXEL: &[u8; 43] =
     b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff\x21\xf9\x04\x01\x00\x00\x00\x00\
                                \x2c\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02\x44\x01\x00\x3b";
 
+/// Answers what needs nothing but memory: the pixel, and links of campaigns that were met. What it
+/// leaves alone goes the long way, on which the answers would be the same.
+pub fn at_once(app: &App, request: &Request) -> Option<Response> {
+    if request.method() != Method::GET {
+        return None;
+    }
+    let path = request.uri().path();
+    let (door, mut response) = match path.strip_prefix("/c/") {
+        Some(link) => {
+            let (token, position) = link.split_once('/')?;
+            let (claim, position) = claimed(app, token, position)?;
+            let campaign = app.recall(claim.campaign)?;
+            let to = campaign.destination(position)?.clone();
+            record(app, request.method(), request.headers(), claim, Kind::Click, position);
+            ("click", redirect(to))
+        }
+        None => {
+            let file = path.strip_prefix("/o/").filter(|file| !file.is_empty())?;
+            ("open", pixel(app, request.method(), request.headers(), file))
+        }
+    };
+    metric::requested(door, response.status().as_u16());
+    protect(response.headers_mut(), app.told().is_https());
+    Some(response)
+}
+
 /// `GET /o/{token}.gif`
 pub async fn open(State(app): State<Arc<App>>, method: Method, headers: HeaderMap, uri: Uri) -> Response {
-    let token = uri.path().strip_prefix("/o/").and_then(|file| file.strip_suffix(".gif"));
+    pixel(&app, &method, &headers, uri.path().strip_prefix("/o/").unwrap_or_default())
+}
+
+fn pixel(app: &App, method: &Method, headers: &HeaderMap, file: &str) -> Response {
+    let token = file.strip_suffix(".gif");
     if let Some(claim) = token.and_then(|token| app.home.signer.verify(Door::Open, token)) {
-        record(&app, &method, &headers, claim, Kind::Open, 0);
+        record(app, method, headers, claim, Kind::Open, 0);
     }
     ([(CONTENT_TYPE, "image/gif"), (CACHE_CONTROL, "no-store")], PIXEL).into_response()
 }
@@ -41,7 +72,7 @@ pub async fn click(
 ) -> Result<Response, Refusal> {
     let (claim, position) = claimed(&app, &token, &position).ok_or_else(Refusal::unknown)?;
     let campaign = app.campaign(claim.campaign).await?.ok_or_else(Refusal::unknown)?;
-    let to = campaign.destination(position).and_then(location).ok_or_else(Refusal::unknown)?;
+    let to = campaign.destination(position).ok_or_else(Refusal::unknown)?.clone();
     record(&app, &method, &headers, claim, Kind::Click, position);
     Ok(redirect(to))
 }
@@ -81,7 +112,7 @@ fn redirect(to: HeaderValue) -> Response {
 }
 
 /// The destination as it stands, or in ASCII where it is not; only `http` and `https`.
-fn location(destination: &str) -> Option<HeaderValue> {
+pub(super) fn location(destination: &str) -> Option<HeaderValue> {
     let url = Url::parse(destination).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())?;
     let plain = destination.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
     HeaderValue::from_str(if plain { destination } else { url.as_str() }).ok()

@@ -93,7 +93,7 @@ async fn carry_out(app: &App, claim: Claim) -> Outcome<Option<(Granted, Option<C
     if claim.delivery == held::TEST {
         return Ok(None);
     }
-    let (granted, person) = app.grant_to_reader(claim, Wish::Leave).await?;
+    let (granted, person) = app.grant(claim, Wish::Leave).await?;
     let other = match (granted, person) {
         (Granted::Done(Gone::Subscription), Some(person)) => {
             app.ask(async |conn| letter_of(conn, person).await).await.ok().flatten()

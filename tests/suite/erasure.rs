@@ -8,7 +8,7 @@ use sendoff::audience::subscription;
 use sendoff::audience::tombstone::{self, EVERY_LIST};
 use sendoff::campaign::delivery::State;
 use sendoff::ground::db::Sql;
-use sendoff::privacy::erasure::{self, Gone, PERSONAL, Reason};
+use sendoff::privacy::erasure::{self, Gone, Leaver, PERSONAL, Reason};
 use sendoff::privacy::{replay, sweep};
 use sendoff::report::summary::Summary;
 
@@ -163,6 +163,48 @@ both!(a_hundred_goodbyes_at_once_are_one, |house| {
     assert_eq!(effects, 1);
     let after = canary::summary(house, &campaign).await;
     assert_eq!((after.unsubscribed, after.suppressed, after.planned), (1, 1, 1));
+});
+
+both!(who_leaves_together_leaves_as_if_alone, |house| {
+    let (news, sales) = (canary::list(house, "News").await, canary::list(house, "Sales").await);
+    let mut people = Vec::new();
+    for text in ["anna@example.org", "boris@example.org", "vera@example.org", "stays@example.org"] {
+        people.push(canary::person(house, &news, text).await);
+    }
+    canary::person(house, &sales, "boris@example.org").await;
+    let outsider = canary::person(house, &sales, "gleb@example.org").await;
+    let (campaign, planned) = canary::launch(house, &news, "autumn").await;
+    let taken = canary::take(house, &campaign).await;
+    canary::react(house, taken["anna@example.org"]).await;
+    canary::react(house, taken["boris@example.org"]).await;
+    let before = canary::summary(house, &campaign).await;
+    let leaver = |person, list: i64| Leaver { workspace: house.workspace.id, person, list, through: Some(campaign.id) };
+    let leavers = [
+        leaver(people[0], news.id),
+        leaver(people[1], news.id),
+        leaver(people[0], news.id),
+        leaver(people[2], news.id),
+        leaver(outsider, news.id),
+        leaver(people[1] + 1, news.id),
+        leaver(people[2], sales.id),
+    ];
+
+    let gone = erasure::leave_together(&house.home, &leavers, Reason::Left).await.expect("left");
+
+    use Gone::{Nothing, Person, Subscription};
+    assert_eq!(gone, [Person, Subscription, Nothing, Person, Nothing, Nothing, Nothing]);
+    for (text, kept_out) in [("anna", true), ("boris", true), ("vera", true), ("stays", false), ("gleb", false)] {
+        assert_eq!(is_kept_out(house, &format!("{text}@example.org"), news.id).await, kept_out, "{text}");
+    }
+    let after = canary::summary(house, &campaign).await;
+    assert_eq!((after.planned, after.unsubscribed), (planned, 3));
+    assert_eq!((after.opens, after.clicks, &after.links), (before.opens, before.clicks, &before.links));
+    assert_eq!(canary::number(house, "select count(*) from contact").await, 3);
+    assert_eq!(canary::number(house, "select count(*) from delivery").await, 1);
+    assert_eq!(canary::number(house, "select count(*) from event").await, 0);
+    assert_eq!(canary::number(house, "select count(*) from consent").await, 3);
+    assert_eq!(canary::number(house, "select count(*) from contact where reachable = 1").await, 3);
+    assert_eq!(replay::since(&house.home, 0).expect("read").0.len(), 3);
 });
 
 both!(two_last_lists_left_at_the_same_moment_remove_the_person, |house| {

@@ -42,9 +42,9 @@ both!(a_person_joins_with_a_receipt_and_is_forgotten_whole, |house| {
     assert_eq!(receipts.len(), 1);
     assert_eq!(receipts[0].evidence, evidence("form 17"));
 
-    consent::forget(&mut tx, person.id, None).await.expect("forgotten");
-    subscription::forget(&mut tx, person.id, None).await.expect("forgotten");
-    contact::forget(&mut tx, person.id).await.expect("forgotten");
+    consent::forget(&mut tx, &[person.id], None).await.expect("forgotten");
+    subscription::forget(&mut tx, &[person.id], None).await.expect("forgotten");
+    contact::forget(&mut tx, &[person.id]).await.expect("forgotten");
     for table in [
         "select count(*) from contact",
         "select count(*) from subscription",

@@ -90,3 +90,13 @@ both!(a_calculation_that_cannot_be_done_is_counted, |house| {
     assert_eq!(sheet.broken.values().sum::<i64>(), 1);
     assert_eq!(sheet.broken.keys().filter(|reason| reason.contains("letter-missing")).count(), 1);
 });
+
+both!(everyone_is_looked_at_over_many_pages, |house| {
+    let values: Vec<_> =
+        (0..5_000).map(|number| if number % 5 == 0 { json!({"city": "Perm"}) } else { json!({}) }).collect();
+    join(house, &values).await;
+
+    let sheet = check(house, "many", "You live in {{ city }}.").await;
+
+    assert_eq!((sheet.recipients, sheet.missing.get("city")), (5_000, Some(&4_000)));
+});

@@ -79,7 +79,7 @@ both!(a_log_of_twenty_thousand_erasures_is_compared_quickly, |house| {
             replay::Entry { workspace: house.workspace.id, list: 0, mark, day: 1, reason: "left".to_owned() }
         })
         .collect();
-    replay::note(&house.home, &entries).expect("noted");
+    replay::note(&house.home, entries).await.expect("noted");
     assert_eq!(replay::carry_out(&house.home).await.expect("carried out"), 0);
     assert_eq!(canary::number(house, "select count(*) from tombstone").await, 20_000);
 
@@ -90,12 +90,12 @@ both!(a_log_of_twenty_thousand_erasures_is_compared_quickly, |house| {
 
 both!(a_line_cut_off_by_a_crash_does_not_swallow_the_next, |house| {
     let entry = |day| replay::Entry { workspace: 7, list: 0, mark: [7; 32], day, reason: "left".to_owned() };
-    replay::note(&house.home, &[entry(1)]).expect("noted");
+    replay::note(&house.home, vec![entry(1)]).await.expect("noted");
     let log = house.home.config.journal().join("erasures.log");
     let text = std::fs::read_to_string(&log).expect("read");
     std::fs::write(&log, format!("{text}{}", &text[..40])).expect("cut off");
 
-    replay::note(&house.home, &[entry(2)]).expect("noted");
+    replay::note(&house.home, vec![entry(2)]).await.expect("noted");
 
     let days: Vec<i64> = replay::since(&house.home, 0).expect("read").0.iter().map(|entry| entry.day).collect();
     assert_eq!(days, [1, 2]);

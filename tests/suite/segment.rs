@@ -89,7 +89,7 @@ async fn act(house: &House, contact: Id, what: &str, campaign: Id, at: i64) {
     };
     sql.bind_all([house.workspace.id, home.ids.next(), contact, campaign, at]).push(")");
     sql.run(&mut tx).await.expect("noted");
-    contact::look_back(&mut tx, contact).await.expect("looked");
+    contact::look_back(&mut tx, &[contact]).await.expect("looked");
     tx.commit().await.expect("committed");
 }
 

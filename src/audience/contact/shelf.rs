@@ -2,17 +2,12 @@
 //! an index alone: whether letters may reach the person, when they last opened and clicked, and the
 //! facets.
 
-use std::collections::BTreeMap;
-
-use serde_json::json;
 use sqlx::Row;
 
 use crate::audience::facet::{Facet, KEPT, NUMBERS, TEXTS};
-use crate::ground::clock::Millis;
-use crate::ground::db::many::whole;
 use crate::ground::db::{Conn, Sql, holding};
 use crate::ground::error::Result;
-use crate::ground::id::Id;
+use crate::ground::id::{Id, STEP};
 
 /// People a statement.
 const ROWS: usize = 5_000;
@@ -44,42 +39,39 @@ async fn keep(conn: &mut Conn, ids: &[Id]) -> Result<()> {
     Ok(())
 }
 
-/// When a person was last seen to open and to click; `None` where the latest is not told.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Seen {
-    /// The latest open.
-    pub opened_at: Option<Millis>,
-    /// The latest click.
-    pub clicked_at: Option<Millis>,
-}
-
-/// Notes opens and clicks; older ones than are known change nothing.
-pub async fn see(conn: &mut Conn, seen: &BTreeMap<Id, Seen>) -> Result<()> {
-    if seen.is_empty() {
-        return Ok(());
+/// Notes the opens and clicks of the events whose keys lie [`STEP`] apart from `first` to `last`; older
+/// ones than are known change nothing.
+pub async fn see(conn: &mut Conn, first: Id, last: Id) -> Result<()> {
+    let fresh = |sql: &mut Sql| {
+        sql.push(" from event where id >= ").bind(first).push(" and id <= ").bind(last);
+        sql.push(" and id % ").push(&STEP.to_string()).push(" = ").bind(first % STEP);
+    };
+    let hold = holding(conn);
+    if !hold.is_empty() {
+        let mut sql = Sql::new("select 1 from contact where id in (select contact_id");
+        fresh(&mut sql);
+        sql.push(") order by id").push(hold).all(conn).await?;
     }
-    keep(conn, &seen.keys().copied().collect::<Vec<_>>()).await?;
-    let row = |(id, seen): (&Id, &Seen)| json!([id, seen.opened_at.unwrap_or(0), seen.clicked_at.unwrap_or(0)]);
-    let rows: Vec<_> = seen.iter().map(row).collect();
     let mut sql = Sql::new("update contact set ");
     for (index, name) in ["opened_at", "clicked_at"].into_iter().enumerate() {
-        let at = whole(index + 1);
-        sql.push(if index == 0 { "" } else { ", " }).push(name).push(" = case when ").push(&at).push(" > coalesce(");
-        sql.push(name).push(", 0) then ").push(&at).push(" else ").push(name).push(" end");
+        let comma = if index == 0 { "" } else { ", " };
+        sql.push(&format!("{comma}{name} = case when fresh.{name} > coalesce(contact.{name}, 0) "));
+        sql.push(&format!("then fresh.{name} else contact.{name} end"));
     }
-    sql.push(" from ").table(conn, &rows).push(" where contact.id = ").push(&whole(0)).run(conn).await?;
+    sql.push(" from (select contact_id, max(case when kind = 'open' then at else 0 end) as opened_at, ");
+    sql.push("max(case when kind = 'click' then at else 0 end) as clicked_at");
+    fresh(&mut sql);
+    sql.push(" group by contact_id) as fresh where contact.id = fresh.contact_id").run(conn).await?;
     Ok(())
 }
 
-/// Looks anew when a person last opened and clicked: some of their events are gone.
-pub async fn look_back(conn: &mut Conn, id: Id) -> Result<()> {
-    sqlx::query(
-        "update contact set opened_at = (select max(e.at) from event e where e.contact_id = $1 and e.kind = 'open'), \
-         clicked_at = (select max(e.at) from event e where e.contact_id = $1 and e.kind = 'click') where id = $1",
-    )
-    .bind(id)
-    .execute(conn)
-    .await?;
+/// Looks anew when people last opened and clicked: some of their events are gone.
+pub async fn look_back(conn: &mut Conn, ids: &[Id]) -> Result<()> {
+    let mut sql = Sql::new(
+        "update contact set opened_at = (select max(e.at) from event e where e.contact_id = contact.id and e.kind = 'open'), \
+         clicked_at = (select max(e.at) from event e where e.contact_id = contact.id and e.kind = 'click') where id",
+    );
+    sql.among(conn, ids).run(conn).await?;
     Ok(())
 }
 

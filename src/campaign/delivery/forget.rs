@@ -1,25 +1,21 @@
-//! A person's deliveries go; the numbers stay.
+//! The deliveries of people who leave go; the numbers stay.
 
 use sqlx::Row;
 
 use super::State;
 use super::progress::{self, Changes, PLANNED};
-use crate::campaign::tally;
-use crate::ground::db::Conn;
+use crate::campaign::{state, tally};
+use crate::ground::db::{Conn, Sql};
 use crate::ground::error::Result;
 use crate::ground::id::Id;
 
-/// Moves a person's deliveries, for one list or all, into the tally and removes the rows. What was
+/// Moves the deliveries of people, for one list or all, into the tally and removes the rows. What was
 /// still to be sent counts as suppressed; what is on the wire at this moment counts as uncertain.
-pub async fn forget(conn: &mut Conn, contact: Id, list: Option<Id>) -> Result<()> {
-    let rows = sqlx::query(
-        "delete from delivery where contact_id = $1 and ($2 = 0 or campaign_id in (select id from campaign where list_id = $2)) \
-         returning campaign_id, state",
-    )
-    .bind(contact)
-    .bind(list.unwrap_or(0))
-    .fetch_all(&mut *conn)
-    .await?;
+pub async fn forget(conn: &mut Conn, people: &[Id], list: Option<Id>) -> Result<()> {
+    let mut sql = Sql::new("delete from delivery where contact_id");
+    sql.among(conn, people);
+    state::only_of(&mut sql, list);
+    let rows = sql.push(" returning campaign_id, state").all(conn).await?;
     let mut counts = tally::Counts::new();
     let mut changes = Changes::new();
     for row in rows {

@@ -1,7 +1,7 @@
 //! Letters that wait follow their domains into other lanes.
 
 use crate::campaign::lane::{self, Lane};
-use crate::ground::db::{Conn, Sql};
+use crate::ground::db::{Conn, Sql, position};
 use crate::ground::error::Result;
 use crate::ground::id::Id;
 
@@ -9,13 +9,13 @@ use crate::ground::id::Id;
 /// statement. Returns how many moved.
 pub async fn regroup(conn: &mut Conn, workspace: Id, lanes: &[Lane]) -> Result<u64> {
     let mut sql = Sql::new("update delivery set lane = ");
-    lane::classify(&mut sql, lanes, "c.canonical");
+    lane::classify(&mut sql, lanes, "c.canonical", position(conn));
     sql.push(
         " from contact c where c.id = delivery.contact_id and delivery.state = 'pending' and delivery.campaign_id in ",
     );
     sql.push("(select id from campaign where workspace_id = ").bind(workspace);
     sql.push(" and state in ('running', 'paused')) and delivery.lane <> ");
-    lane::classify(&mut sql, lanes, "c.canonical");
+    lane::classify(&mut sql, lanes, "c.canonical", position(conn));
     sql.run(conn).await
 }
 

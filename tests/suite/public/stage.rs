@@ -1,10 +1,12 @@
 //! A running campaign with people, and a browser, a mailbox provider and a scanner in one hand.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
+use axum::response::Response;
 use sendoff::audience::address::Address;
 use sendoff::audience::consent::{self, Basis, Evidence};
 use sendoff::audience::contact::{self, NewContact, Values};
@@ -21,7 +23,7 @@ use sendoff::web::app::App;
 use sendoff::web::router;
 use sqlx::{Row, ValueRef};
 use tokio::sync::Notify;
-use tower::ServiceExt;
+use tower::{Service, ServiceExt};
 
 use crate::canary;
 use crate::house::{House, NOW};
@@ -106,12 +108,18 @@ impl Stage {
     }
 }
 
-pub async fn send(router: Router, method: Method, path: &str, headers: &[(&str, &str)], body: Body) -> Reply {
+pub async fn send(
+    doors: impl Service<Request<Body>, Response = Response, Error = Infallible>,
+    method: Method,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: Body,
+) -> Reply {
     let mut request = Request::builder().method(method).uri(path);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let response = router.oneshot(request.body(body).expect("a request")).await.expect("always answers");
+    let response = doors.oneshot(request.body(body).expect("a request")).await.expect("always answers");
     let (head, body) = response.into_parts();
     let body = to_bytes(body, 1 << 20).await.expect("a body");
     Reply { status: head.status, headers: head.headers, body: String::from_utf8_lossy(&body).into_owned() }

@@ -7,9 +7,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::RngExt;
 use sendoff::feedback::event;
 use sendoff::ground::token::{Claim, Door};
+use sendoff::web::router;
 use sendoff::web::track::PIXEL;
+use sqlx::Row;
 
-use super::stage::{SHOP, Stage, launch};
+use super::stage::{SHOP, Stage, launch, send};
 use crate::house::both;
 
 async fn counts(stage: &Stage) -> Vec<(String, i32, i64)> {
@@ -178,4 +180,43 @@ both!(no_request_makes_up_a_destination, |house| {
         }
     }
     assert!(redirected > 0, "the untouched tokens among them still lead to the shop");
+});
+
+both!(the_short_way_answers_as_the_long_one, |house| {
+    let stage = Stage::new(house).await;
+    let (open, click) = (stage.token(0, Door::Open), stage.token(1, Door::Click));
+    let paths = [
+        format!("/o/{open}.gif"),
+        "/o/x.gif".to_owned(),
+        "/o/".to_owned(),
+        format!("/c/{click}/0"),
+        format!("/c/{click}/00"),
+        format!("/c/{click}/99"),
+        format!("/c/{click}/0/"),
+        format!("/c/{open}/0"),
+        "/c/".to_owned(),
+        "/".to_owned(),
+    ];
+    for method in [Method::GET, Method::HEAD, Method::POST] {
+        for path in &paths {
+            let long = stage.send(method.clone(), path, &[], Body::empty()).await;
+            let doors = router::short_cut(stage.app.clone());
+            let mut short = send(doors, method.clone(), path, &[], Body::empty()).await;
+
+            // The server knows the length of a body and says so by itself.
+            if let Some(length) = long.headers.get("content-length") {
+                short.headers.entry("content-length").or_insert(length.clone());
+            }
+            assert_eq!(
+                (short.status, short.body, short.headers),
+                (long.status, long.body, long.headers),
+                "{method} {path}"
+            );
+        }
+    }
+    stage.app.recorder.flush().await;
+    let mut conn = stage.app.home.db.read().await.expect("a connection");
+    let rows = sqlx::query("select kind, count(*) from event group by kind order by kind").fetch_all(&mut *conn).await;
+    let kinds: Vec<(String, i64)> = rows.expect("counted").iter().map(|row| (row.get(0), row.get(1))).collect();
+    assert_eq!(kinds, [("click".to_owned(), 2), ("open".to_owned(), 2)], "each way once");
 });
