@@ -25,5 +25,8 @@ fn main() -> ExitCode {
         }
     };
     drop(runtime.spawn_blocking(|| ()));
-    runtime.block_on(cli::run(cli))
+    let code = runtime.block_on(cli::run(cli));
+    // What hangs in a thread of its own ends with the process.
+    runtime.shutdown_timeout(Duration::from_millis(500));
+    code
 }

@@ -18,6 +18,7 @@ serve-open = Recipients:  http://{ $public }
     Inbox:       http://{ $desk }/inbox
     Stop with Ctrl-C.
 serve-mail = Sending. Stop with Ctrl-C.
+stop-overdue = The time to end was over before everything was written down. What is open is taken up by the next start; letters whose answer is not on disk will be listed as uncertain.
 serve-stopped = Stopped; everything is on disk.
 demo-imported = 1  { $count } people came in from examples/contacts.csv; { $rejected ->
     [one] { $rejected } row was refused, with its reason.

@@ -15,6 +15,7 @@ lane-all = every letter of the workspace
 lane-rest = all other domains
 lane-slowed = told to go slower: { $pace } letters a second now, faster again step by step
 lane-paused = Paused: { $count } replies of a day ({ $reply }) say that something about our sending is not in order. { $why } No recipient is affected; their letters wait. When it is mended: sendoff lane resume { $lane }
+lane-spent = this day's letters are used up, on from { $time }
 lane-waiting = { $lane }: { $count } waiting
 cap-rate = { $rate } letters a second
 cap-today = today { $sent } of { $quota } letters

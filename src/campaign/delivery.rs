@@ -17,6 +17,7 @@
 pub mod claim;
 pub mod forget;
 pub mod freeze;
+pub mod hand;
 pub mod mark;
 pub mod progress;
 pub mod record;

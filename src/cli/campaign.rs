@@ -23,6 +23,7 @@ use crate::ground::id::Id;
 use crate::ground::installation::Installation;
 use crate::ground::text::Lang;
 use crate::mailer::{choice, post, relay};
+use crate::report::lanes;
 use crate::report::summary::{self, Summary};
 
 /// What to do with campaigns.
@@ -341,12 +342,13 @@ pub async fn show(home: &Installation, workspace: Id, name: &str, lang: Lang) ->
         object.insert("finished_at".to_owned(), campaign.finished_at.map(time).into());
         object.append(&mut schedule::json(&campaign, home.clock.now()));
     }
-    let (lanes, waiting) = lane::waiting(home, &mut conn, &campaign, lang).await?;
-    json["lanes"] = lanes;
+    let now = home.clock.now();
+    let waiting = lanes::waiting(&mut conn, &campaign, now).await?;
+    json["lanes"] = lane::waiting(&waiting, lang);
     let mut lines = vec![line(&campaign, &summary, lang)];
     lines.extend(schedule::lines(&campaign, home.clock.now(), lang));
     lines.push(numbers(&summary, lang));
-    lines.extend(waiting);
+    lines.extend(waiting.iter().map(|waiting| waiting.line(now, lang)));
     Ok(Report { json, text: lines.join("\n"), failed: false })
 }
 

@@ -4,11 +4,10 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::cap::{self, Limits, OrNone, round};
-use super::print::Report;
+use super::print::{Report, time};
 use crate::audience::workspace::Workspace;
 use crate::campaign::delivery;
 use crate::campaign::lane::{self, ALL, Lane};
-use crate::campaign::state::Campaign;
 use crate::ground::db::Conn;
 use crate::ground::error::{Message, Result};
 use crate::ground::id::Id;
@@ -16,6 +15,7 @@ use crate::ground::installation::Installation;
 use crate::ground::text::Lang;
 use crate::mailer::allowance::{self, Gate};
 use crate::mailer::reception::{self, Reception};
+use crate::report::lanes::Waiting;
 
 /// What to do with lanes.
 #[derive(Debug, Subcommand)]
@@ -142,27 +142,19 @@ async fn regroup(conn: &mut Conn, workspace: Id, changed: bool) -> Result<u64> {
     delivery::regroup(conn, workspace, &lanes).await
 }
 
-/// The lanes in which letters of a campaign wait, for programs and as lines. Counts rows.
-pub async fn waiting(
-    home: &Installation,
-    conn: &mut Conn,
-    campaign: &Campaign,
-    lang: Lang,
-) -> Result<(Value, Vec<String>)> {
-    let receptions = reception::all(conn, campaign.workspace).await?;
-    let (mut rows, mut lines) = (Vec::new(), Vec::new());
-    for (name, count) in delivery::regroup::waiting(conn, campaign.id).await? {
-        let reception = receptions.iter().find(|(lane, _)| *lane == name).map(|(_, reception)| reception);
-        let pace = reception.and_then(|reception| reception.pace(home.clock.now()));
-        let reason = reception.and_then(|reception| reception.reason.as_deref()).map(|reason| lang.recall(reason));
-        lines.push(lang.say(&Message::new("lane-waiting").with("lane", &name).with("count", count)));
-        lines
-            .extend(pace.map(|pace| format!("  {}", lang.say(&Message::new("lane-slowed").with("pace", round(pace))))));
-        lines.extend(reason.iter().map(|reason| format!("  {reason}")));
-        let state = if reason.is_some() { "paused" } else { "open" };
-        rows.push(json!({ "lane": name, "pending": count, "state": state, "pace": pace, "reason": reason }));
-    }
-    Ok((Value::Array(rows), lines))
+/// The lanes in which letters of a campaign wait, for programs.
+pub fn waiting(lanes: &[Waiting], lang: Lang) -> Value {
+    let row = |waiting: &Waiting| {
+        json!({
+            "lane": waiting.lane,
+            "pending": waiting.pending,
+            "state": waiting.state(),
+            "pace": waiting.pace,
+            "opens_at": waiting.opens_at.map(time),
+            "reason": waiting.paused.as_deref().map(|reason| lang.recall(reason)),
+        })
+    };
+    lanes.iter().map(row).collect()
 }
 
 /// What there is to say of a lane beyond what was set.

@@ -69,14 +69,21 @@ async fn carry_out(cli: Cli, lang: Lang) -> Result<Report> {
     // An older copy of the database may have been put back: what it missed comes before all else.
     replay::carry_out(&home).await?;
     begin(&home).await?;
-    let report = command(&home, cli, lang).await;
-    let standing = home.db.standing().await;
-    home.db.close().await;
-    let mut report = report?;
-    if let Ok(Some(standing)) = standing {
-        report.text = format!("{}\n\n{}", report.text, lang.say(&standing.refusal().message()));
+    let ends_late = matches!(cli.command, Command::Serve(_) | Command::Mail(_));
+    let whole = async {
+        let report = command(&home, cli, lang).await;
+        let standing = home.db.standing().await;
+        home.db.close().await;
+        let mut report = report?;
+        if let Ok(Some(standing)) = standing {
+            report.text = format!("{}\n\n{}", report.text, lang.say(&standing.refusal().message()));
+        }
+        Ok(report)
+    };
+    tokio::select! {
+        ended = whole => ended,
+        () = serve::overdue(), if ends_late => Err(Message::new("stop-overdue").failed()),
     }
-    Ok(report)
 }
 
 async fn command(home: &Installation, cli: Cli, lang: Lang) -> Result<Report> {

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::ValueEnum;
 use serde_json::json;
@@ -18,6 +19,9 @@ use crate::mailer::shift::Mode;
 use crate::privacy::scrub::Sweeper;
 use crate::web::app::App;
 use crate::web::router;
+
+/// From the word to stop to the end, whatever hangs. Letters on the wire have 20 seconds of it.
+const PARTING: Duration = Duration::from_secs(24);
 
 /// Where to listen and what to do.
 #[derive(Debug, clap::Args)]
@@ -71,6 +75,13 @@ async fn wait_for_signal() {
 #[cfg(not(unix))]
 async fn wait_for_signal() {
     drop(tokio::signal::ctrl_c().await);
+}
+
+/// Waits until the process should have ended: a database or a disk that hangs may not hold it up.
+/// What is not written by then is found as uncertain.
+pub async fn overdue() {
+    asked(stop_signal()).await;
+    tokio::time::sleep(PARTING).await;
 }
 
 /// Waits until the process is asked to stop.

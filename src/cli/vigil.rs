@@ -107,7 +107,12 @@ async fn watch(
             _ = asked.wait_for(|asked| *asked) => break,
             () = tokio::time::sleep(LOOK) => {}
         }
-        let why = match home.db.standing().await {
+        // A database that hangs must not hold up the word to stop.
+        let standing = tokio::select! {
+            _ = asked.wait_for(|asked| *asked) => break,
+            standing = home.db.standing() => standing,
+        };
+        let why = match standing {
             Ok(Some(standing)) if standing.state == State::Moved => standing.refusal().message(),
             Ok(standing) => {
                 let resting = standing.is_some();

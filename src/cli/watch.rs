@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::campaign::{self, bar};
+use super::lane;
 use super::print::{self, Report, time};
 use super::serve::{asked, stop_signal};
 use crate::audience::workspace::Workspace;
@@ -58,7 +59,8 @@ pub async fn run(home: &Installation, workspace: &Workspace, name: &str, lang: L
 async fn look(home: &Installation, workspace: &Workspace, name: &str, pace: &mut Pace) -> Result<(Campaign, Progress)> {
     let mut conn = home.db.read().await?;
     let campaign = state::need(&mut conn, workspace.id, name).await?;
-    let progress = progress::ask(&mut conn, &campaign).await?.along(pace, home.clock.now());
+    let now = home.clock.now();
+    let progress = progress::ask(&mut conn, &campaign, now).await?.along(pace, now);
     Ok((campaign, progress))
 }
 
@@ -135,6 +137,7 @@ fn lines(campaign: &Campaign, progress: &Progress, now: Millis, lang: Lang) -> V
         .with("deferred", numbers.deferred);
     let sentences = [progress.speed(now), Some(numbers), progress.doubt()].into_iter().flatten();
     lines.extend(sentences.map(|sentence| lang.say(&sentence)));
+    lines.extend(progress.by_lane(now, lang));
     lines.extend(campaign.reason.as_deref().map(|reason| lang.recall(reason)));
     lines
 }
@@ -159,5 +162,6 @@ fn value(campaign: &Campaign, progress: &Progress, now: Millis, lang: Lang) -> V
         "rate": progress.rate,
         "ends_at": progress.ends_at.map(time),
         "next_at": progress.next_at.map(time),
+        "lanes": lane::waiting(&progress.lanes, lang),
     })
 }

@@ -1,5 +1,6 @@
 //! What this process counts while it works, in the text format that Prometheus reads. Counting takes
-//! no lock and knows no names of people: a label is a relay, a lane, a result or a door.
+//! no lock and knows no names of people: a label is the number of a workspace,
+//! a relay, a lane, a result or a door.
 //!
 //! A series comes into being when it is first counted and stays for the life of the process, as the
 //! format wants it. There are at most `MOST` of a kind; what comes later is counted as `other`.
@@ -15,21 +16,32 @@ const MOST: usize = 1_000;
 /// Upper ends of the histogram's buckets, in seconds: from a fast disk to one that is in trouble.
 const BUCKETS: [f64; 12] = [0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
 
-static MESSAGES: Family<3> = Family::new("messages_total", "Tries that ended.", ["relay", "lane", "result"]);
-static RETRIES: Family<2> = Family::new("retries_total", "Tries of letters tried before.", ["relay", "lane"]);
+static MESSAGES: Family<4> =
+    Family::new("messages_total", "Tries that ended.", ["workspace", "relay", "lane", "result"]);
+static RETRIES: Family<3> =
+    Family::new("retries_total", "Tries of letters tried before.", ["workspace", "relay", "lane"]);
 static REQUESTS: Family<2> = Family::new("http_requests_total", "Requests answered.", ["door", "status"]);
 static COMMITS: Histogram = Histogram::new("commit_seconds", "How long marks and results took to be on disk.");
 static CONNECTIONS: LazyLock<Level> = LazyLock::new(Level::default);
 
+/// The way that letters go, as labels: relays of two workspaces may have the same name.
+#[derive(Debug, Clone)]
+pub struct Path {
+    /// The workspace's number.
+    pub workspace: String,
+    /// The relay's name.
+    pub relay: String,
+}
+
 /// A try ended: the relay answered, or will never be known to have. `result` is a word of ours such
 /// as `accepted`, `deferred` or `uncertain`.
-pub fn answered(relay: &str, lane: &str, result: &str) {
-    MESSAGES.add([relay, lane, result]);
+pub fn answered(path: &Path, lane: &str, result: &str) {
+    MESSAGES.add([&path.workspace, &path.relay, lane, result]);
 }
 
 /// A letter that was tried before is tried again.
-pub fn retried(relay: &str, lane: &str) {
-    RETRIES.add([relay, lane]);
+pub fn retried(path: &Path, lane: &str) {
+    RETRIES.add([&path.workspace, &path.relay, lane]);
 }
 
 /// A commit of the mailer is on disk.

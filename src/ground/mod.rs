@@ -15,6 +15,7 @@ pub mod metric;
 pub mod place;
 pub mod secret;
 pub mod setting;
+pub mod share;
 pub mod sync;
 pub mod text;
 pub mod token;

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use super::dispatch::Terms;
 use super::fault::Fault;
 use super::grouping::Grouping;
-use super::lease::Pulse;
 use super::limits::Limits;
+use super::pulse::Pulse;
 use super::purse::Purse;
 use super::relay::Relay;
 use super::session::Session;
@@ -35,8 +35,8 @@ pub struct Bench {
     pub home: Installation,
     /// The mailer whose connections these are.
     pub mailer: Id,
-    /// The relay as metrics name it.
-    pub label: String,
+    /// The workspace and the relay as metrics name them.
+    path: metric::Path,
     /// Whether its lease holds.
     pub pulse: Pulse,
     /// Where messages go.
@@ -81,7 +81,7 @@ impl Bench {
         Ok(Self {
             home: shift.home.clone(),
             mailer: shift.lease(),
-            label: relay.kind.label(),
+            path: metric::Path { workspace: limits.workspace.to_string(), relay: relay.name.clone() },
             pulse: shift.pulse(),
             way: Way::open(&shift.home, relay).await?,
             purse: limits.purse_of(relay),
@@ -117,7 +117,7 @@ impl Bench {
     /// Tells those who watch from outside that a letter is begun.
     pub fn begun(&self, claimed: &Claimed, attempts: i32) {
         if attempts > 0 {
-            metric::retried(&self.label, &claimed.lane);
+            metric::retried(&self.path, &claimed.lane);
         }
     }
 
@@ -128,7 +128,7 @@ impl Bench {
             State::Pending => "untried",
             state => state.as_str(),
         };
-        metric::answered(&self.label, &claimed.lane, result);
+        metric::answered(&self.path, &claimed.lane, result);
     }
 
     /// Waits for the pace of the relay. False when the letter must not be begun now.

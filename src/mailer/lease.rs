@@ -13,13 +13,11 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
 
 use sqlx::Row;
 
 use super::beat::Beat;
+use super::pulse::Pulse;
 use crate::campaign::delivery::{self, uncertain};
 use crate::ground::clock::{Clock, DAY, Millis};
 use crate::ground::db::{Conn, Db, Sql};
@@ -35,47 +33,6 @@ pub struct Lease {
     pulse: Pulse,
     beat: Beat,
     _lock: Option<File>,
-}
-
-/// Tells without asking anyone whether a lease still holds; cheap to clone and to ask.
-#[derive(Debug, Clone)]
-pub struct Pulse {
-    renewed: Arc<AtomicI64>,
-    term: Millis,
-}
-
-impl Pulse {
-    fn new(term: Millis, asked: Millis) -> Self {
-        Self { renewed: Arc::new(AtomicI64::new(asked)), term }
-    }
-
-    /// How long the lease holds unless it is renewed, in ms.
-    pub fn term(&self) -> Millis {
-        self.term
-    }
-
-    /// True for four fifths of the term since the last renewal was asked for, by a clock that goes on
-    /// while the process is stopped or the machine asleep. The rest is for the way to the relay.
-    pub fn is_fresh(&self) -> bool {
-        self.is_fresh_at(Clock::uptime())
-    }
-
-    fn is_fresh_at(&self, now: Millis) -> bool {
-        self.left_at(now) > 0
-    }
-
-    /// How long it will be fresh, unless it is renewed.
-    pub fn left(&self) -> Duration {
-        Duration::from_millis(self.left_at(Clock::uptime()).max(0).unsigned_abs())
-    }
-
-    fn left_at(&self, now: Millis) -> Millis {
-        self.renewed.load(Ordering::Acquire) + self.term / 5 * 4 - now
-    }
-
-    fn renew(&self, asked: Millis) {
-        self.renewed.store(asked, Ordering::Release);
-    }
 }
 
 /// What earlier mailers had left behind.
@@ -138,13 +95,13 @@ impl Lease {
         let mut tx = home.db.write().await?;
         home.db.check_version(&mut tx).await?;
         let mut sql = Sql::new("update lease set until = ");
-        sql.push(home.db.now()).push(" + ").bind(self.pulse.term).push(" where id = ").bind(self.id);
+        sql.push(home.db.now()).push(" + ").bind(self.pulse.term()).push(" where id = ").bind(self.id);
         sql.push(" and until > ").push(home.db.now()).push(" returning until");
         let Some(until) = sql.first(&mut tx).await?.map(|row| row.get(0)) else { return Ok(false) };
         self.beat.count(&mut tx).await?;
         tx.commit().await?;
         self.pulse.renew(asked);
-        follow(home, Some(until), self.pulse.term);
+        follow(home, Some(until), self.pulse.term());
         self.beat.note(home)?;
         Ok(true)
     }

@@ -33,7 +33,8 @@ const MEASURED: Duration = Duration::from_secs(10);
 /// The limits of a workspace, shared by the relays of a round.
 pub struct Limits {
     home: Installation,
-    workspace: Id,
+    /// The workspace's number.
+    pub workspace: Id,
     /// What holds for all lanes together.
     pub all: Purse,
     lanes: Mutex<HashMap<String, Arc<Gate>>>,

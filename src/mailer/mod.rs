@@ -16,6 +16,7 @@ pub mod lease;
 pub mod limits;
 pub mod maillog;
 pub mod post;
+pub mod pulse;
 pub mod purse;
 pub mod reception;
 pub mod reconcile;

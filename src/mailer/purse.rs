@@ -2,15 +2,13 @@
 //! letters. What is left goes back into the table when the round ends; a mailer that dies loses it,
 //! which errs on the side of sending less.
 
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Mutex, PoisonError};
-
 use super::allowance::{self, Gate};
 use crate::campaign::cap::Cap;
 use crate::ground::clock::Millis;
 use crate::ground::error::Result;
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
+use crate::ground::share::{AtomicI64, Mutex, Ordering, PoisonError};
 
 /// Letters drawn at a time at least, where the limit has them.
 const REFILL: i64 = 100;

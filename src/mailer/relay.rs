@@ -80,14 +80,6 @@ impl Kind {
         }
     }
 
-    /// What metrics call it: the server, or what it is.
-    pub fn label(&self) -> String {
-        match self {
-            Self::Smtp(target) => format!("{}:{}", target.host, target.port),
-            other => other.as_str().to_owned(),
-        }
-    }
-
     fn expose(&self) -> String {
         match self {
             Self::Smtp(target) => target.expose(),

@@ -11,7 +11,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
 use super::dispatch;
-use super::lease::{Lease, Left, Pulse, sweep};
+use super::lease::{Lease, Left, sweep};
+use super::pulse::Pulse;
 use super::relay::Relay;
 use super::trouble::Trouble;
 use super::worker::told;

@@ -246,10 +246,9 @@ impl Line {
         if failpoint::is_broken(Sabotage::NoGate) {
             return true;
         }
+        let (mailer, id, now) = (self.bench.mailer, letter.job.claimed.id, self.bench.home.clock.now());
         match self.bench.home.db.read().await {
-            Ok(mut conn) => {
-                delivery::may_send(&mut conn, self.bench.mailer, letter.job.claimed.id).await.unwrap_or(false)
-            }
+            Ok(mut conn) => delivery::may_send(&mut conn, mailer, id, now).await.unwrap_or(false),
             Err(_) => false,
         }
     }

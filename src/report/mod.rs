@@ -2,5 +2,6 @@
 
 pub mod export;
 pub mod gauge;
+pub mod lanes;
 pub mod progress;
 pub mod summary;

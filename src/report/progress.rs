@@ -2,12 +2,14 @@
 
 use std::collections::VecDeque;
 
+use super::lanes::{self, Waiting};
 use super::summary::{self, Summary};
 use crate::campaign::delivery;
 use crate::campaign::state::{Campaign, State};
 use crate::ground::clock::{Millis, local};
 use crate::ground::db::Conn;
 use crate::ground::error::{Message, Result};
+use crate::ground::text::Lang;
 
 /// Over how many ms the rate is smoothed.
 const WINDOW: Millis = 15_000;
@@ -52,6 +54,8 @@ pub struct Progress {
     pub ends_at: Option<Millis>,
     /// When the next letter is tried again, where all that is left waits for that.
     pub next_at: Option<Millis>,
+    /// The lanes in which letters wait, while it runs or is paused.
+    pub lanes: Vec<Waiting>,
 }
 
 /// What has to be asked of the database.
@@ -60,14 +64,19 @@ pub struct Asked {
     numbers: Summary,
     running: bool,
     next_due: Option<Millis>,
+    lanes: Vec<Waiting>,
 }
 
 /// Asks how far a campaign is.
-pub async fn ask(conn: &mut Conn, campaign: &Campaign) -> Result<Asked> {
+pub async fn ask(conn: &mut Conn, campaign: &Campaign, now: Millis) -> Result<Asked> {
     let numbers = summary::of(conn, campaign).await?;
     let all_wait = numbers.deferred > 0 && numbers.deferred == numbers.pending;
     let next_due = if all_wait { delivery::next_due(conn, campaign.id).await? } else { None };
-    Ok(Asked { numbers, running: campaign.state == State::Running, next_due })
+    let lanes = match campaign.state {
+        State::Running | State::Paused => lanes::waiting(conn, campaign, now).await?,
+        _ => Vec::new(),
+    };
+    Ok(Asked { numbers, running: campaign.state == State::Running, next_due, lanes })
 }
 
 impl Asked {
@@ -84,7 +93,8 @@ impl Asked {
         let ends_at = rate
             .filter(|rate| *rate > 0.0 && left > 0)
             .map(|rate| now.saturating_add((left as f64 / rate * 1e3) as Millis));
-        Progress { numbers, settled, rate, ends_at, next_at: self.next_due.filter(|at| *at > now) }
+        let next_at = self.next_due.filter(|at| *at > now);
+        Progress { numbers, settled, rate, ends_at, next_at, lanes: self.lanes }
     }
 }
 
@@ -116,6 +126,14 @@ impl Progress {
         (self.uncertain() > 0).then(|| Message::new("watch-uncertain").with("count", self.uncertain()))
     }
 
+    /// A line for each lane, where it tells more than the whole does: several, or one that is held up.
+    pub fn by_lane(&self, now: Millis, lang: Lang) -> Vec<String> {
+        match self.lanes.as_slice() {
+            [only] if only.state() == "open" => Vec::new(),
+            lanes => lanes.iter().map(|waiting| waiting.line(now, lang)).collect(),
+        }
+    }
+
     /// Letters whose fate the relay alone knows, without those that are on the wire.
     pub fn uncertain(&self) -> i64 {
         self.numbers.uncertain - self.numbers.sending
@@ -144,7 +162,7 @@ mod tests {
             unsubscribed: 0,
             links: Vec::new(),
         };
-        Asked { numbers, running, next_due: None }
+        Asked { numbers, running, next_due: None, lanes: Vec::new() }
     }
 
     #[test]

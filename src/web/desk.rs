@@ -59,7 +59,7 @@ pub async fn overview(State(app): State<Arc<App>>, frame: Frame) -> Result<Respo
     for workspace in workspace::all(&mut conn).await? {
         let mut campaigns = Vec::new();
         for campaign in state::all(&mut conn, workspace.id).await? {
-            let asked = progress::ask(&mut conn, &campaign).await?;
+            let asked = progress::ask(&mut conn, &campaign, now).await?;
             let progress = app.pace(campaign.id, |pace| asked.along(pace, now));
             let remarks = remarks(frame, &campaign, &progress, now);
             runs |= campaign.state == Stage::Running;
@@ -87,6 +87,7 @@ async fn sizes(conn: &mut Conn, workspace: Id) -> Outcome<Vec<(String, i64)>> {
 fn remarks(frame: Frame, campaign: &Campaign, progress: &Progress, now: Millis) -> Vec<String> {
     let sentences = [progress.speed(now), progress.doubt()].into_iter().flatten();
     let mut remarks: Vec<String> = sentences.map(|sentence| frame.lang.say(&sentence)).collect();
+    remarks.extend(progress.by_lane(now, frame.lang));
     remarks.extend(campaign.reason.as_deref().map(|reason| frame.lang.recall(reason)));
     remarks
 }

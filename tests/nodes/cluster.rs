@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::effort;
+
 /// One server.
 pub struct Server {
     folder: PathBuf,
@@ -60,6 +62,20 @@ impl Server {
 
     pub fn promote(&self) {
         run(&format!("pg_ctl -D {} -w promote", self.folder.display()));
+    }
+
+    /// The numbers of its processes: the first, and those that serve connections.
+    pub fn processes(&self) -> Vec<u32> {
+        let text = fs::read_to_string(self.folder.join("postmaster.pid")).unwrap_or_default();
+        let first = text.lines().next().and_then(|line| line.trim().parse().ok());
+        first.into_iter().flat_map(|first| [vec![first], effort::children(first)].concat()).collect()
+    }
+
+    /// Stops it in the middle of everything: connections stay open, and nothing answers.
+    pub fn freeze(&self) -> Frozen {
+        let processes = self.processes();
+        signal("STOP", &processes);
+        Frozen(processes)
     }
 
     /// The address of a database.
@@ -121,6 +137,23 @@ fn give_away(folder: &Path) {
 fn run(words: &str) {
     let done = Command::new("sh").arg("-c").arg(as_postgres(words)).stdout(Stdio::null()).status().expect("a shell");
     assert!(done.success(), "{words}");
+}
+
+/// A server that stands still until this is dropped.
+pub struct Frozen(Vec<u32>);
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        // The first process last: it would take a silent child for dead.
+        self.0.reverse();
+        signal("CONT", &self.0);
+    }
+}
+
+fn signal(name: &str, processes: &[u32]) {
+    for process in processes {
+        let _ = Command::new("kill").args([&format!("-{name}"), &process.to_string()]).stderr(Stdio::null()).status();
+    }
 }
 
 /// A port that nobody listens on.

@@ -5,6 +5,7 @@
 //! `tests/run nodes` runs all of them; `cargo test --test nodes -- kill stop` runs some.
 
 mod cluster;
+mod effort;
 mod node;
 mod postfix;
 mod scene;
@@ -22,6 +23,10 @@ use tokio::time::sleep;
 /// Seconds after which a silent mailer is taken for dead.
 const TERM: u64 = 3;
 
+/// What is tried.
+const SCENES: [&str; 12] =
+    ["kill", "stop", "cut", "clock", "restart", "failover", "drain", "hang", "newer", "postfix", "restored", "upgrade"];
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let chosen: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
@@ -37,9 +42,7 @@ async fn main() -> ExitCode {
         "{:<10} {:>6} {:>8} {:>6} {:>9} {:>5} {:>9} {:>7}",
         "fault", "people", "accepted", "lost", "repeated", "unsure", "bound", "seconds"
     );
-    for name in
-        ["kill", "stop", "cut", "clock", "restart", "failover", "drain", "newer", "postfix", "restored", "upgrade"]
-    {
+    for name in SCENES {
         if !wanted(name) {
             continue;
         }
@@ -54,6 +57,7 @@ async fn main() -> ExitCode {
             "restart" => restart(Scene::new(home, &server, 1_000).await, &server).await,
             "failover" => failover(home, &servers).await,
             "drain" => drain(Scene::new(home, &server, 600).await).await,
+            "hang" => hang(Scene::new(home, &server, 1_000).await, &server).await,
             "newer" => newer(Scene::new(home, &server, 600).await).await,
             "postfix" => postfix::settles(home, &server).await,
             "restored" => scene::restored(home).await,
@@ -165,6 +169,21 @@ async fn drain(mut scene: Scene) -> Option<Verdict> {
     assert_eq!(ended.and_then(|status| status.code()), Some(0), "{}", nodes[1].log());
     scene.finished(Duration::from_secs(60)).await;
     Some(scene.verdict(0).await)
+}
+
+/// A node is asked to end while the database hangs, and ends in time all the same.
+async fn hang(mut scene: Scene, server: &Server) -> Option<Verdict> {
+    let mut nodes = scene.nodes(2, Air::Plain);
+    scene.launch(&mut nodes).await;
+    scene.taken(200).await;
+    let frozen = server.freeze();
+    nodes[1].signal("TERM");
+    let ended = nodes[1].end(Duration::from_secs(25)).await;
+    assert_eq!(ended.and_then(|status| status.code()), Some(1), "in time, and it says so: {}", nodes[1].log());
+    assert!(nodes[1].log().contains("stop-overdue"), "{}", nodes[1].log());
+    drop(frozen);
+    scene.finished(Duration::from_secs(90)).await;
+    Some(scene.verdict(2 * CONNECTIONS).await)
 }
 
 /// A node meets the tables of a newer version and ends with a sentence; so does one that starts.

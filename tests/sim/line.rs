@@ -124,8 +124,9 @@ impl World {
         if blind || self.uptime - letter.marked <= FRESH {
             return Ok(true);
         }
-        let mut conn = self.site.home.db.read().await?;
-        Ok(delivery::may_send(&mut conn, self.mailers[m].id, letter.claimed.id).await?)
+        let home = &self.site.home;
+        Ok(delivery::may_send(&mut *home.db.read().await?, self.mailers[m].id, letter.claimed.id, home.clock.now())
+            .await?)
     }
 
     /// What the relay has said arrives.

@@ -18,6 +18,7 @@ mod layers;
 mod letter;
 mod mailer;
 mod manners;
+mod odd;
 mod onlooker;
 mod outside;
 mod people;

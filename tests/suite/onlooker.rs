@@ -209,6 +209,64 @@ fn a_watched_campaign_is_shown_to_its_end() {
     assert!(watch.0.wait().expect("ends").success());
 }
 
+/// How many letters a process says that a relay has accepted in a lane.
+fn accepted(metrics: &str, relay: &str, lane: &str) -> usize {
+    let labels = format!("relay=\"{relay}\",lane=\"{lane}\",result=\"accepted\"}} ");
+    let is_meant = |line: &&str| line.starts_with("sendoff_messages_total{workspace=\"") && line.contains(&labels);
+    let count = metrics.lines().find(is_meant).and_then(|line| line.rsplit_once(' ')?.1.parse().ok());
+    count.unwrap_or(0)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_relays_and_three_lanes_are_told_apart_while_one_lane_has_used_up_its_day() {
+    let sinks = [("main", Plan::new().start().await), ("second", Plan::new().start().await)];
+    tokio::task::spawn_blocking(move || {
+        let place = Place::new(None);
+        place.ok(&["init"]);
+        for (name, sink) in &sinks {
+            place.ok(&["relay", "set", name, &format!("smtp://{}", sink.address)]);
+        }
+        place.ok(&["lane", "set", "yahoo", "--daily", "5"]);
+        let lanes = [("gmail", "gmail.com"), ("rest", "example.org"), ("yahoo", "yahoo.com")];
+        let at = |domain: &'static str| (0..20).map(move |number| format!("p{number}@{domain}"));
+        place.begin(&lanes.iter().flat_map(|(_, domain)| at(domain)).collect::<Vec<_>>());
+        let (mut mailer, line, _out) = Running::start(&place, &["serve", "--role", "mail", "--metrics", "127.0.0.1:0"]);
+        let told: Value = serde_json::from_str(&line).expect("JSON");
+        let mut shown = Value::Null;
+        for _ in 0..200 {
+            shown = place.ok(&["campaign", "show", "c"]);
+            if shown["accepted"] == 45 {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+
+        let waits = &shown["lanes"][0];
+        assert_eq!((&shown["accepted"], &shown["state"]), (&45.into(), &"running".into()), "{shown}");
+        assert_eq!(
+            (&waits["lane"], &waits["pending"], &waits["state"]),
+            (&"yahoo".into(), &15.into(), &"spent".into())
+        );
+        assert!(waits["opens_at"].as_str().is_some_and(|at| at.ends_with("T00:00:00Z")), "{shown}");
+        let (mut watch, first, _rest) = Running::start(&place, &["campaign", "show", "c", "--watch"]);
+        let first: Value = serde_json::from_str(&first).expect("JSON");
+        assert_eq!(first["lanes"], shown["lanes"]);
+        assert!(watch.interrupt());
+
+        let metrics = fetch(told["metrics"].as_str().expect("an address"), "/metrics");
+        for (name, sink) in &sinks {
+            for (lane, domain) in lanes {
+                let got = sink.log().letters.iter().filter(|letter| letter.to[0].contains(domain)).count();
+                assert_eq!(accepted(&metrics, name, lane), got, "{name} {lane}: {metrics}");
+            }
+            assert!(!sink.log().letters.is_empty(), "both relays carry their share");
+        }
+        assert!(mailer.interrupt());
+    })
+    .await
+    .expect("watched");
+}
+
 #[test]
 fn who_stops_watching_leaves_the_campaign_alone() {
     let place = Place::new(None);

@@ -164,9 +164,10 @@ both!(every_try_is_counted_by_what_became_of_it, |house| {
     let sink = Plan::new().on(greylist).start().await;
     use_relay(house, sink.target(), 1).await;
     start(house, LETTER).await;
+    let workspace = house.workspace.id;
     let count = async |result: &str| {
         let text = ask(&app(house).await, "/metrics").await.body;
-        let labels = format!("{{relay=\"{}\",lane=\"rest\",result=\"{result}\"}}", sink.address);
+        let labels = format!("{{workspace=\"{workspace}\",relay=\"main\",lane=\"rest\",result=\"{result}\"}}");
         sample(&text, &format!("sendoff_messages_total{labels}"))
     };
 
@@ -178,7 +179,7 @@ both!(every_try_is_counted_by_what_became_of_it, |house| {
     mail(house).await;
     assert_eq!(count("accepted").await, Some(28.0));
     let text = ask(&app(house).await, "/metrics").await.body;
-    let retries = format!("sendoff_retries_total{{relay=\"{}\",lane=\"rest\"}}", sink.address);
+    let retries = format!("sendoff_retries_total{{workspace=\"{workspace}\",relay=\"main\",lane=\"rest\"}}");
     assert_eq!(sample(&text, &retries), Some(3.0));
     assert!(sample(&text, "sendoff_commit_seconds_count").expect("commits") >= 2.0);
 });
@@ -205,7 +206,12 @@ both!(what_waits_is_measured_by_workspace_and_names_nobody, |house| {
     let text = ask(&app(house).await, "/metrics").await.body;
     assert_eq!(sample(&text, &format!("sendoff_uncertain{workspace}")), Some(4.0));
     assert_eq!(sample(&text, &format!("sendoff_queue_age_seconds{workspace}")), Some(0.0));
-    assert!(!text.contains("main") && !text.contains("autumn") && !text.contains("News") && !text.contains("@"));
+    assert!(
+        !text.contains("workspace=\"main\"")
+            && !text.contains("autumn")
+            && !text.contains("News")
+            && !text.contains("@")
+    );
     assert_eq!(campaign(house).await.id, running.id);
 });
 

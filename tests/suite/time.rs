@@ -291,6 +291,21 @@ both!(who_starts_by_hand_after_the_latest_time_is_told_at_once, |house| {
     assert_eq!(campaign(house).await.until_at, Some(at("2026-11-21T11:00:00Z")));
 });
 
+both!(the_question_that_an_aged_mark_is_asked_again_knows_the_latest_time, |house| {
+    house_with(house, 1).await;
+    let running = start(house, &letter("until = \"2026-11-21 12:00\"")).await;
+    let marks: Vec<Mark> = claim(house, running.id, 1).await.iter().map(mark_of).collect();
+    let mut tx = house.home.db.write().await.expect("a transaction");
+    assert_eq!(delivery::mark(&mut tx, 1, &marks, at("2026-11-21T11:59:59Z")).await.expect("asked").len(), 1);
+    let id = marks[0].id;
+
+    assert!(delivery::may_send(&mut tx, 1, id, at("2026-11-21T11:59:59.999Z")).await.expect("asked"));
+    assert!(!delivery::may_send(&mut tx, 1, id, at("2026-11-21T12:00:00Z")).await.expect("asked"));
+    deadline::set_until(&mut tx, running.id, None).await.expect("set");
+    assert!(delivery::may_send(&mut tx, 1, id, at("2026-11-21T12:00:00Z")).await.expect("asked"));
+    assert!(!delivery::may_send(&mut tx, 2, id, at("2026-11-21T12:00:00Z")).await.expect("asked"), "another's");
+});
+
 /// Takes the due deliveries of a campaign in hand.
 async fn claim(house: &House, campaign: Id, mailer: Id) -> Vec<Claimed> {
     let wanted = Claim { mailer, campaign, lane: "rest", limit: 10, now: house.home.clock.now() };

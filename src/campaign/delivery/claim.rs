@@ -1,12 +1,12 @@
 //! Taking due deliveries in hand. Where several mailers share the database the rows say who holds
 //! them; where one process alone sends, it remembers that by itself and writes nothing.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
+pub use super::hand::Hand;
 use super::progress::{self, Changes};
 use super::{SUBSCRIBED, State};
 use crate::ground::clock::Millis;
@@ -40,51 +40,6 @@ pub struct Claim<'a> {
     pub now: Millis,
 }
 
-/// What the one mailer of a database has in hand and not marked yet.
-#[derive(Debug, Default)]
-pub struct Hand {
-    held: Mutex<Held>,
-    /// One reader at a time.
-    turn: tokio::sync::Mutex<()>,
-}
-
-#[derive(Debug, Default)]
-struct Held {
-    ids: HashSet<Id>,
-    /// Put down since the reader began: it may have seen them as they were before.
-    stale: HashSet<Id>,
-}
-
-impl Hand {
-    /// Forgets deliveries that were marked or given back.
-    pub fn put_down(&self, ids: &[Id]) {
-        let mut held = self.lock();
-        for id in ids {
-            held.ids.remove(id);
-        }
-        held.stale.extend(ids);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Begins to read; returns how many are held.
-    fn begin(&self) -> usize {
-        let mut held = self.lock();
-        held.stale.clear();
-        held.ids.len()
-    }
-
-    /// Of what was read those that nobody holds, which are held from now on.
-    fn take(&self, found: Vec<(Id,)>, limit: usize) -> Vec<Id> {
-        let mut held = self.lock();
-        let Held { ids, stale } = &mut *held;
-        let free = found.into_iter().map(|(id,)| id).filter(|id| !stale.contains(id) && ids.insert(*id));
-        free.take(limit).collect()
-    }
-}
-
 impl Claim<'_> {
     /// Appends the condition that a row is due.
     fn narrow(&self, sql: &mut Sql) {
@@ -102,13 +57,13 @@ impl Claim<'_> {
 /// no longer be written to is found at the mark.
 pub async fn claim(db: &Db, hand: &Hand, wanted: &Claim<'_>) -> Result<Vec<Claimed>> {
     let mut conn = db.read().await?;
-    let _turn = hand.turn.lock().await;
-    // What is in hand still stands first.
-    let reach = wanted.limit + hand.begin();
+    let look = hand.look().await;
     let mut sql = Sql::new("select id from delivery where ");
     wanted.narrow(&mut sql);
-    let due = sql.bind(i64::try_from(reach).unwrap_or(i64::MAX)).gathered(&mut conn, "id").await?;
-    Ok(wanted.claimed(hand.take(due, wanted.limit)))
+    // What is in hand still stands first.
+    let reach = i64::try_from(wanted.limit + look.held()).unwrap_or(i64::MAX);
+    let due: Vec<(Id,)> = sql.bind(reach).gathered(&mut conn, "id").await?;
+    Ok(wanted.claimed(look.take(due.into_iter().map(|(id,)| id), |id| *id, wanted.limit)))
 }
 
 /// Claims in the rows, where several mailers share them; the caller holds the mailer's lease. Those

@@ -134,10 +134,12 @@ pub async fn release(conn: &mut Conn, mailer: Id, ids: &[Id], now: Millis) -> Re
     progress::absorb(conn, mailer, &changes).await
 }
 
-/// Whether a marked delivery may still go out: the person is on the list and the campaign runs.
-pub async fn may_send(conn: &mut Conn, mailer: Id, id: Id) -> Result<bool> {
+/// Whether a marked delivery may still go out: the person is on the list, the campaign runs, and its
+/// latest time has not come.
+pub async fn may_send(conn: &mut Conn, mailer: Id, id: Id, now: Millis) -> Result<bool> {
     let mut sql = Sql::new("select 1 from delivery where id = ");
     sql.bind(id).push(" and mailer_id = ").bind(mailer).push(" and state = 'sending' and ").push(SUBSCRIBED);
-    sql.push(" and exists (select 1 from campaign r where r.id = delivery.campaign_id and r.state = 'running')");
+    sql.push(" and exists (select 1 from campaign r where r.id = delivery.campaign_id and r.state = 'running'");
+    sql.push(" and (r.until_at is null or r.until_at > ").bind(now).push("))");
     Ok(sql.first(conn).await?.is_some())
 }

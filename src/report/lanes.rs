@@ -1,0 +1,76 @@
+//! How the lanes of a campaign stand: how many letters wait in each, and what holds them up.
+
+use crate::campaign::delivery::regroup;
+use crate::campaign::lane;
+use crate::campaign::state::Campaign;
+use crate::ground::clock::{Millis, local};
+use crate::ground::db::Conn;
+use crate::ground::error::{Message, Result};
+use crate::ground::text::Lang;
+use crate::mailer::allowance::{self, Gate};
+use crate::mailer::reception;
+
+/// A lane in which letters of a campaign wait.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Waiting {
+    /// The lane.
+    pub lane: String,
+    /// Letters of the campaign that wait in it, those to be tried again too.
+    pub pending: i64,
+    /// Letters a second, where its servers have asked for less than we would send.
+    pub pace: Option<f64>,
+    /// Why it is paused, as a packed message.
+    pub paused: Option<String>,
+    /// When the next day begins, where this day's letters are used up: those of the lane, or of all lanes.
+    pub opens_at: Option<Millis>,
+}
+
+/// The lanes in which letters of a campaign wait. Counts rows.
+pub async fn waiting(conn: &mut Conn, campaign: &Campaign, now: Millis) -> Result<Vec<Waiting>> {
+    let counts = regroup::waiting(conn, campaign.id).await?;
+    if counts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let receptions = reception::all(conn, campaign.workspace).await?;
+    let mut shut = Vec::new();
+    for known in lane::all(conn, campaign.workspace).await? {
+        if known.cap.daily.is_some() || known.cap.ramp.is_some() {
+            let account = allowance::get(conn, campaign.workspace, Gate::Lane(&known.name)).await?;
+            shut.extend(account.opens_at(&known.cap, now).map(|at| (known.name, at)));
+        }
+    }
+    let shut = |name: &str| shut.iter().filter(|(of, _)| of == name || of == lane::ALL).map(|(_, at)| *at).max();
+    let stands = |(name, pending): (String, i64)| {
+        let reception = receptions.iter().find(|(of, _)| *of == name).map(|(_, reception)| reception);
+        Waiting {
+            pace: reception.and_then(|reception| reception.pace(now)),
+            paused: reception.and_then(|reception| reception.reason.clone()),
+            opens_at: shut(&name),
+            lane: name,
+            pending,
+        }
+    };
+    Ok(counts.into_iter().map(stands).collect())
+}
+
+impl Waiting {
+    /// In a word, for programs: `open`, `slowed`, `spent` for today, or `paused`.
+    pub fn state(&self) -> &'static str {
+        match self {
+            Self { paused: Some(_), .. } => "paused",
+            Self { opens_at: Some(_), .. } => "spent",
+            Self { pace: Some(_), .. } => "slowed",
+            _ => "open",
+        }
+    }
+
+    /// In a line: how many wait, and what holds them up.
+    pub fn line(&self, now: Millis, lang: Lang) -> String {
+        let count = Message::new("lane-waiting").with("lane", &self.lane).with("count", self.pending);
+        let spent = self.opens_at.map(|at| Message::new("lane-spent").with("time", local(at, now)));
+        // Two digits tell enough of a pace.
+        let slowed = self.pace.map(|pace| Message::new("lane-slowed").with("pace", (pace * 100.0).round() / 100.0));
+        let said = [Some(count), spent, slowed].into_iter().flatten().map(|message| lang.say(&message));
+        said.chain(self.paused.as_deref().map(|reason| lang.recall(reason))).collect::<Vec<_>>().join(" · ")
+    }
+}
