@@ -244,7 +244,7 @@ pub(super) async fn repeat(conn: &mut Conn, person: Id, list: Id) -> Result<()> 
     take_off(conn, list, &on_list).await.map(drop)
 }
 
-/// Every table that holds something of a person; those that [`forget`] empties and that are
+/// Every table that holds something of a person; those that `forget` empties and that are
 /// rewritten afterwards (`scrub`).
 pub const PERSONAL: &[&str] = &["event", "delivery", "consent", "evidence", "subscription", "contact"];
 

@@ -14,7 +14,7 @@ use crate::ground::db::{Conn, Db, Sql};
 use crate::ground::error::Result;
 use crate::ground::id::Id;
 
-/// A delivery that a mailer holds. To whom it goes is told with the last word ([`super::mark`]).
+/// A delivery that a mailer holds. To whom it goes is told with the last word ([`super::mark()`]).
 #[derive(Debug, Clone)]
 pub struct Claimed {
     /// The delivery.
