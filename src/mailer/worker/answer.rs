@@ -82,7 +82,8 @@ impl Line {
             }
             _ => {
                 self.untried(Some(letter)).await;
-                self.bench.trouble.report(fault)
+                // Where the round is over it was we who hung up.
+                if *self.over.borrow() { Duration::ZERO } else { self.bench.trouble.report(fault) }
             }
         }
     }
