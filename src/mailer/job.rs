@@ -22,6 +22,9 @@ pub struct Job {
     pub press: Arc<Press>,
     /// Its place among the letters of its lane, where those are counted.
     pub seat: Option<OwnedSemaphorePermit>,
+    /// What its message would be made from, known before anyone is asked: only where that promise is
+    /// broken on purpose.
+    pub known: Option<Marked>,
 }
 
 impl Job {
