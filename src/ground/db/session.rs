@@ -22,7 +22,7 @@ pub(super) fn session(dialect: Dialect) -> &'static str {
 /// What one connection of SQLite keeps in memory of the pages it has seen, in KiB: there is one that
 /// writes, and as many as are asked at once that read.
 pub(super) const fn cache(writes: bool) -> &'static str {
-    if writes { "pragma cache_size = -4000" } else { "pragma cache_size = -2000" }
+    if writes { "pragma cache_size = -2500" } else { "pragma cache_size = -2000" }
 }
 
 /// The planner keeps samples of column values; of people it may keep none.
