@@ -146,10 +146,7 @@ impl Line {
                 Err(TryRecvError::Closed) => None,
             };
             let Some(asked) = self.asked.pop_front() else { return Next::Nothing };
-            let marked = match marked {
-                None => asked.job.known.clone(),
-                marked => marked,
-            };
+            let marked = marked.or_else(|| asked.job.known.clone());
             failpoint::reach("marked");
             match marked {
                 Some(marked) => {

@@ -17,8 +17,9 @@ pub struct Hand {
 #[derive(Debug, Default)]
 struct Held {
     ids: HashSet<Id>,
-    /// Put down since someone began to look: they may be seen as they were before.
-    stale: HashSet<Id>,
+    /// Put down since someone began to look, who may see them as they were before; `None` while
+    /// nobody looks.
+    stale: Option<HashSet<Id>>,
 }
 
 /// A look at what is due, from before the database is asked.
@@ -33,7 +34,7 @@ impl Hand {
     pub async fn look(&self) -> Look<'_> {
         let turn = self.turn.lock().await;
         let mut held = self.lock();
-        held.stale.clear();
+        held.stale = Some(HashSet::new());
         Look { hand: self, held: held.ids.len(), _turn: turn }
     }
 
@@ -43,7 +44,9 @@ impl Hand {
         for id in ids {
             held.ids.remove(id);
         }
-        held.stale.extend(ids);
+        if let Some(stale) = &mut held.stale {
+            stale.extend(ids);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Held> {
@@ -61,7 +64,14 @@ impl Look<'_> {
     pub fn take<T>(self, found: impl IntoIterator<Item = T>, id: impl Fn(&T) -> Id, limit: usize) -> Vec<T> {
         let mut held = self.hand.lock();
         let Held { ids, stale } = &mut *held;
-        let is_free = |one: &T| !stale.contains(&id(one)) && ids.insert(id(one));
+        let is_stale = |id: &Id| stale.as_ref().is_some_and(|stale| stale.contains(id));
+        let is_free = |one: &T| !is_stale(&id(one)) && ids.insert(id(one));
         found.into_iter().filter(is_free).take(limit).collect()
+    }
+}
+
+impl Drop for Look<'_> {
+    fn drop(&mut self) {
+        self.hand.lock().stale = None;
     }
 }

@@ -87,8 +87,7 @@ async fn write(conn: &mut Conn, mailer: Id, kind: Kind<'_>, outcomes: &[&Outcome
 /// Sets the tally right for those who were erased while their message was on the wire.
 async fn settle_gone(conn: &mut Conn, outcomes: &[&Outcome]) -> Result<()> {
     let ids: Vec<Id> = outcomes.iter().map(|outcome| outcome.id).collect();
-    let there: Vec<(Id,)> = Sql::new("select id from delivery where id").among(conn, &ids).gathered(conn, "id").await?;
-    let there: HashSet<Id> = there.into_iter().map(|(id,)| id).collect();
+    let there: HashSet<Id> = super::contacts_of(conn, &ids).await?.into_iter().map(|(id, _)| id).collect();
     for outcome in outcomes.iter().filter(|outcome| outcome.marked && !there.contains(&outcome.id)) {
         let state = if outcome.state == State::Pending { State::Suppressed } else { outcome.state };
         if state != State::Uncertain {
