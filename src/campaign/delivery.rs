@@ -35,8 +35,8 @@ use crate::ground::id::Id;
 pub use claim::{Claim, Claimed, claim};
 pub use forget::forget;
 pub use freeze::freeze;
-pub use mark::{Mark, Marked, Recipient, mark, may_send, peek, release};
-pub use record::{Outcome, record, recover, skip_pending};
+pub use mark::{Mark, Marked, Recipient, answer, ask, mark, may_send, peek, release};
+pub use record::{Ends, Outcome, record, recover, skip_pending};
 pub use regroup::regroup;
 
 crate::text_enum! {

@@ -25,6 +25,7 @@ pub mod copy;
 pub mod index;
 mod lock;
 pub mod many;
+mod script;
 mod scrub;
 mod session;
 mod sql;
@@ -33,6 +34,7 @@ pub mod table;
 pub mod value;
 
 pub use lock::{holding, sharing};
+pub use script::{Done, Script};
 use session::{NO_SAMPLES, cache, session};
 pub use sql::Sql;
 

@@ -20,7 +20,7 @@ use super::beat::Beat;
 use super::pulse::Pulse;
 use crate::campaign::delivery::{self, uncertain};
 use crate::ground::clock::{Clock, DAY, Millis};
-use crate::ground::db::{Conn, Db, Sql};
+use crate::ground::db::{Conn, Db, Done, Script, Sql};
 use crate::ground::error::{Error, Message, Result};
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
@@ -121,19 +121,26 @@ impl Lease {
 /// Holds the lease of a mailer until the transaction ends, so that nobody settles meanwhile what it
 /// has. [`Error::Fenced`] when it is gone or has run out: nothing may be claimed or marked.
 pub async fn hold(conn: &mut Conn, db: &Db, mailer: Id) -> Result<()> {
-    let (select, share) = db.pin();
-    let mut sql = Sql::new(select);
-    sql.push("from lease where id = ").bind(mailer).push(" and until > ").push(db.now()).push(share);
-    sql.first(conn).await?.map(drop).ok_or(Error::Fenced)
+    let mut script = Script::new(conn);
+    ask(&mut script, db, mailer, false);
+    confirm(script.run(conn).await?.first())
 }
 
-/// The same for results that are known. They may be written as long as nobody has settled what the
-/// mailer held, late or not: a database that was away for a while costs no certainty.
-pub async fn hold_late(conn: &mut Conn, db: &Db, mailer: Id) -> Result<()> {
+/// Appends the question for [`confirm`]. One that is `late` asks for no more than that nobody has
+/// settled what the mailer held, which is enough to write down known results: a database that was
+/// away for a while costs no certainty.
+pub fn ask(script: &mut Script, db: &Db, mailer: Id, late: bool) {
     let (select, share) = db.pin();
-    let mut sql = Sql::new(select);
-    sql.push("from lease where id = ").bind(mailer).push(share);
-    sql.first(conn).await?.map(drop).ok_or(Error::Fenced)
+    let sql = script.add(select).push("from lease where id = ").bind(mailer);
+    if !late {
+        sql.push(" and until > ").push(db.now());
+    }
+    sql.push(share);
+}
+
+/// [`Error::Fenced`] when the question of [`ask`] found no lease: nothing may be committed.
+pub fn confirm(asked: Option<&Done>) -> Result<()> {
+    asked.filter(|done| !done.rows.is_empty()).map(drop).ok_or(Error::Fenced)
 }
 
 /// Goes by the clock of a database that several machines share.

@@ -13,7 +13,8 @@ use tokio::time::{Instant, timeout_at};
 
 use super::lease;
 use crate::campaign::delivery::claim::Hand;
-use crate::campaign::delivery::{self, Mark, Marked, Outcome};
+use crate::campaign::delivery::{self, Ends, Mark, Marked, Outcome};
+use crate::ground::db::Script;
 use crate::ground::error::{Error, Result};
 use crate::ground::failpoint;
 use crate::ground::id::Id;
@@ -194,17 +195,19 @@ pub async fn commit(
 ) -> Result<HashMap<Id, Marked>> {
     let (now, began) = (home.clock.now(), Instant::now());
     let mut tx = home.db.write().await?;
-    match marks.is_empty() {
-        true => lease::hold_late(&mut tx, &home.db, mailer).await?,
-        false => lease::hold(&mut tx, &home.db, mailer).await?,
-    }
-    if !results.is_empty() {
-        delivery::record(&mut tx, mailer, results, now).await?;
-    }
+    let mut script = Script::new(&tx);
+    lease::ask(&mut script, &home.db, mailer, marks.is_empty());
+    let ends = Ends::of(results);
+    ends.write(&mut script, &tx, mailer, now);
+    let asked = script.len();
+    delivery::ask(&mut script, &tx, mailer, marks, now);
+    let done = script.run(&mut tx).await?;
+    lease::confirm(done.first())?;
+    ends.check(&mut tx, mailer, &done[1..asked]).await?;
     if !releases.is_empty() {
         delivery::release(&mut tx, mailer, releases, now).await?;
     }
-    let marked = delivery::mark(&mut tx, mailer, marks, now).await?;
+    let marked = delivery::answer(&mut tx, mailer, marks, &done[asked..], now).await?;
     if !marked.is_empty() {
         failpoint::reach("marking");
     }

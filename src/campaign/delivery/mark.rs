@@ -7,7 +7,7 @@ use sqlx::Row;
 use super::progress::{self, Changes};
 use super::{SUBSCRIBED, State};
 use crate::ground::clock::Millis;
-use crate::ground::db::{Conn, Sql};
+use crate::ground::db::{Conn, Done, Script, Sql, many};
 use crate::ground::error::{Error, Result};
 use crate::ground::id::Id;
 
@@ -52,29 +52,29 @@ pub struct Recipient {
 /// returns each with what its message is made from. The rest are given back ([`release`]). The
 /// envelope may be opened and the message written once this is committed.
 pub async fn mark(conn: &mut Conn, mailer: Id, marks: &[Mark], now: Millis) -> Result<HashMap<Id, Marked>> {
+    let mut script = Script::new(conn);
+    ask(&mut script, conn, mailer, marks, now);
+    let done = script.run(conn).await?;
+    answer(conn, mailer, marks, &done, now).await
+}
+
+/// Appends the last word on deliveries; what comes of it is for [`answer`].
+pub fn ask(script: &mut Script, conn: &Conn, mailer: Id, marks: &[Mark], now: Millis) {
     let mut groups: BTreeMap<(Id, Id), Vec<Id>> = BTreeMap::new();
     for mark in marks {
         groups.entry((mark.campaign, mark.relay)).or_default().push(mark.id);
     }
-    let mut marked = HashMap::with_capacity(marks.len());
     for ((campaign, relay), ids) in groups {
-        let before = marked.len();
-        let written = write(conn, mailer, campaign, relay, &ids, now).await?;
-        if written > 0 {
-            read(conn, mailer, &ids, &mut marked).await?;
-        }
-        // A row that was marked before and is asked for again is on the wire.
-        if (marked.len() - before) as u64 != written {
-            return Err(Error::Db(sqlx::Error::RowNotFound));
-        }
+        write(script, conn, mailer, campaign, relay, &ids, now);
+        // Written so that the search stays on the key.
+        let sql = script.add("select id, dated_at, attempts, snapshot from delivery where id");
+        sql.among(conn, &ids).push(" and state = 'sending' and coalesce(mailer_id, 0) = ").bind(mailer);
+        sql.gather(conn, "id, dated_at, attempts, snapshot");
     }
-    let left: Vec<Id> = marks.iter().map(|mark| mark.id).filter(|id| !marked.contains_key(id)).collect();
-    release(conn, mailer, &left, now).await?;
-    Ok(marked)
 }
 
-async fn write(conn: &mut Conn, mailer: Id, campaign: Id, relay: Id, ids: &[Id], now: Millis) -> Result<u64> {
-    let mut sql = Sql::new("update delivery set state = 'sending', mailer_id = ");
+fn write(script: &mut Script, conn: &Conn, mailer: Id, campaign: Id, relay: Id, ids: &[Id], now: Millis) {
+    let sql = script.add("update delivery set state = 'sending', mailer_id = ");
     sql.bind(mailer).push(", relay_id = ").bind(relay).push(", changed_at = ").bind(now);
     sql.push(", dated_at = coalesce(dated_at, cast(").bind(now).push(" as bigint)), snapshot = coalesce(snapshot, ");
     sql.push("(select c.address || ").bind(BREAK.to_owned()).push(" || c.fields from contact c ");
@@ -86,23 +86,35 @@ async fn write(conn: &mut Conn, mailer: Id, campaign: Id, relay: Id, ids: &[Id],
         .push(") and 1 = (select 1 from subscription s ");
     sql.push("where s.contact_id = delivery.contact_id and s.state = 'confirmed' and s.list_id = ");
     sql.push("(select list_id from campaign where id = ").bind(campaign).push(" and state = 'running' ");
-    sql.push("and (until_at is null or until_at > ").bind(now).push(")))").run(conn).await
+    sql.push("and (until_at is null or until_at > ").bind(now).push(")))");
 }
 
-/// Reads those that a mailer has marked.
-async fn read(conn: &mut Conn, mailer: Id, ids: &[Id], marked: &mut HashMap<Id, Marked>) -> Result<()> {
-    let mut sql = Sql::new("select id, dated_at, attempts, snapshot from delivery where id");
-    // Written so that the search stays on the key.
-    sql.among(conn, ids).push(" and state = 'sending' and coalesce(mailer_id, 0) = ").bind(mailer);
-    let rows: Vec<(Id, Millis, i32, String)> = sql.gathered(conn, "id, dated_at, attempts, snapshot").await?;
-    for (delivery, date, attempts, mut address) in rows {
-        let fields = match address.find(BREAK) {
-            Some(at) => address.split_off(at).split_off(BREAK.len()),
-            None => "{}".to_owned(),
-        };
-        marked.insert(delivery, Marked { date, attempts, recipient: Recipient { delivery, address, fields } });
+/// What was allowed of `marks`; `done` is what the statements of [`ask`] did.
+pub async fn answer(
+    conn: &mut Conn,
+    mailer: Id,
+    marks: &[Mark],
+    done: &[Done],
+    now: Millis,
+) -> Result<HashMap<Id, Marked>> {
+    let mut marked = HashMap::with_capacity(marks.len());
+    for [written, found] in done.as_chunks().0 {
+        let rows: Vec<(Id, Millis, i32, String)> = many::read(found.rows.first());
+        // A row that was marked before and is asked for again is on the wire.
+        if rows.len() as u64 != written.touched {
+            return Err(Error::Db(sqlx::Error::RowNotFound));
+        }
+        for (delivery, date, attempts, mut address) in rows {
+            let fields = match address.find(BREAK) {
+                Some(at) => address.split_off(at).split_off(BREAK.len()),
+                None => "{}".to_owned(),
+            };
+            marked.insert(delivery, Marked { date, attempts, recipient: Recipient { delivery, address, fields } });
+        }
     }
-    Ok(())
+    let left: Vec<Id> = marks.iter().map(|mark| mark.id).filter(|id| !marked.contains_key(id)).collect();
+    release(conn, mailer, &left, now).await?;
+    Ok(marked)
 }
 
 /// What a mark would tell, without one: only for where that promise is broken on purpose.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use sqlx::Row;
 
 use super::State;
-use crate::ground::db::Conn;
+use crate::ground::db::{Conn, Script};
 use crate::ground::error::Result;
 use crate::ground::id::{Id, node_of};
 
@@ -40,25 +40,23 @@ impl Progress {
 
 /// Adds to one count, negative to take back. `by` is any key made by this process.
 pub async fn add(conn: &mut Conn, campaign: Id, by: Id, word: &'static str, count: i64) -> Result<()> {
-    sqlx::query(
-        "insert into progress (campaign_id, node, state, count) values ($1, $2, $3, $4) \
-         on conflict (campaign_id, node, state) do update set count = progress.count + excluded.count",
-    )
-    .bind(campaign)
-    .bind(node_of(by))
-    .bind(word)
-    .bind(count)
-    .execute(conn)
-    .await?;
-    Ok(())
+    absorb(conn, by, &Changes::from([((campaign, word), count)])).await
 }
 
 /// Adds many at once, always in the same order.
 pub async fn absorb(conn: &mut Conn, by: Id, changes: &Changes) -> Result<()> {
+    let mut script = Script::new(conn);
+    write(&mut script, by, changes);
+    script.run(conn).await.map(drop)
+}
+
+/// Appends the statements that add them.
+pub fn write(script: &mut Script, by: Id, changes: &Changes) {
     for ((campaign, word), count) in changes.iter().filter(|(_, count)| **count != 0) {
-        add(conn, *campaign, by, word, *count).await?;
+        let sql = script.add("insert into progress (campaign_id, node, state, count) values (");
+        sql.bind(*campaign).push(", ").bind(node_of(by)).push(", ").bind((*word).to_owned()).push(", ").bind(*count);
+        sql.push(") on conflict (campaign_id, node, state) do update set count = progress.count + excluded.count");
     }
-    Ok(())
 }
 
 /// The kept counts of a campaign.

@@ -9,7 +9,7 @@ use super::progress::{self, Changes};
 use crate::campaign::tally;
 use crate::ground::clock::Millis;
 use crate::ground::db::many::{number, words};
-use crate::ground::db::{Conn, Sql};
+use crate::ground::db::{Conn, Done, Script, Sql};
 use crate::ground::error::Result;
 use crate::ground::id::Id;
 
@@ -43,28 +43,66 @@ type Kind<'o> = (Id, State, Option<&'o str>, i32, bool);
 /// repeated. Where the person was erased meanwhile, the tally that counted the message as uncertain
 /// is set right instead.
 pub async fn record(conn: &mut Conn, mailer: Id, outcomes: &[Outcome], now: Millis) -> Result<()> {
-    let mut kinds: BTreeMap<Kind, Vec<&Outcome>> = BTreeMap::new();
-    for outcome in outcomes {
-        let Outcome { campaign, state, reason, code, tried, .. } = outcome;
-        kinds.entry((*campaign, *state, reason.as_deref(), *code, *tried)).or_default().push(outcome);
-    }
-    let mut changes = Changes::new();
-    for (kind, some) in kinds {
-        let written = write(conn, mailer, kind, &some, now).await?;
-        let (campaign, state, ..) = kind;
-        if state.is_final() {
-            *changes.entry((campaign, state.as_str())).or_default() += i64::try_from(written).unwrap_or(i64::MAX);
-        }
-        if written < some.len() as u64 {
-            settle_gone(conn, &some).await?;
-        }
-    }
-    progress::absorb(conn, mailer, &changes).await
+    let mut script = Script::new(conn);
+    let ends = Ends::of(outcomes);
+    ends.write(&mut script, conn, mailer, now);
+    let done = script.run(conn).await?;
+    ends.check(conn, mailer, &done).await
 }
 
-async fn write(conn: &mut Conn, mailer: Id, kind: Kind<'_>, outcomes: &[&Outcome], now: Millis) -> Result<u64> {
+/// Tries that ended, by kind.
+pub struct Ends<'o>(BTreeMap<Kind<'o>, Vec<&'o Outcome>>);
+
+impl<'o> Ends<'o> {
+    /// Sorts outcomes by kind.
+    pub fn of(outcomes: &'o [Outcome]) -> Self {
+        let mut kinds: BTreeMap<Kind, Vec<&Outcome>> = BTreeMap::new();
+        for outcome in outcomes {
+            let Outcome { campaign, state, reason, code, tried, .. } = outcome;
+            kinds.entry((*campaign, *state, reason.as_deref(), *code, *tried)).or_default().push(outcome);
+        }
+        Self(kinds)
+    }
+
+    /// Appends the statements that write them down: one for each kind, then the counts, as if every
+    /// row were there.
+    pub fn write(&self, script: &mut Script, conn: &Conn, mailer: Id, now: Millis) {
+        let mut changes = Changes::new();
+        for (kind, some) in &self.0 {
+            update(script, conn, mailer, *kind, some, now);
+            let (campaign, state, ..) = *kind;
+            if state.is_final() {
+                *changes.entry((campaign, state.as_str())).or_default() += count(some.len() as u64);
+            }
+        }
+        progress::write(script, mailer, &changes);
+    }
+
+    /// Sets right what those rows change that were not there; `done` is what the statements of
+    /// [`Ends::write`] did.
+    pub async fn check(&self, conn: &mut Conn, mailer: Id, done: &[Done]) -> Result<()> {
+        let mut changes = Changes::new();
+        for (((campaign, state, ..), some), done) in self.0.iter().zip(done) {
+            let missing = some.len() as u64 - done.touched;
+            if missing == 0 {
+                continue;
+            }
+            settle_gone(conn, some).await?;
+            if state.is_final() {
+                *changes.entry((*campaign, state.as_str())).or_default() -= count(missing);
+            }
+        }
+        progress::absorb(conn, mailer, &changes).await
+    }
+}
+
+fn count(rows: u64) -> i64 {
+    i64::try_from(rows).unwrap_or(i64::MAX)
+}
+
+fn update(script: &mut Script, conn: &Conn, mailer: Id, kind: Kind<'_>, outcomes: &[&Outcome], now: Millis) {
     let (_, state, reason, code, tried) = kind;
-    let mut sql = Sql::new("update delivery set state = ");
+    let sql = script.add("update delivery set state = ");
     sql.bind(state.to_string()).push(", reason = ").bind(reason.map(str::to_owned)).push(", code = ").bind(code);
     sql.push(", reply = ").push(&words(2)).push(", due_at = ").push(&number(1)).push(", mailer_id = null");
     sql.push(", changed_at = ").bind(now).push(match (state, tried) {
@@ -80,8 +118,7 @@ async fn write(conn: &mut Conn, mailer: Id, kind: Kind<'_>, outcomes: &[&Outcome
     });
     sql.push(" from ").strips(conn, outcomes.iter().map(|outcome| ([outcome.id, outcome.due_at], &*outcome.reply)));
     // Written so that the search stays on the key: the index of who holds what finds all at once.
-    sql.push(" where delivery.id = ").push(&number(0)).push(" and coalesce(delivery.mailer_id, 0) = ");
-    sql.bind(mailer).run(conn).await
+    sql.push(" where delivery.id = ").push(&number(0)).push(" and coalesce(delivery.mailer_id, 0) = ").bind(mailer);
 }
 
 /// Sets the tally right for those who were erased while their message was on the wire.

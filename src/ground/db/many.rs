@@ -7,6 +7,7 @@ use std::fmt::Write;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sqlx::Row;
+use sqlx::any::AnyRow;
 
 use super::super::error::Result;
 use super::{Conn, Sql};
@@ -41,14 +42,18 @@ impl Sql {
     /// Runs this select and returns its rows, read from these columns of it. They come as one text:
     /// the driver of SQLite wakes another thread for each row.
     pub async fn gathered<T: DeserializeOwned>(&mut self, conn: &mut Conn, columns: &str) -> Result<Vec<T>> {
+        self.gather(conn, columns);
+        Ok(read(self.first(conn).await?.as_ref()))
+    }
+
+    /// Makes the select just written one that returns its rows as one text, for [`read`].
+    pub fn gather(&mut self, conn: &Conn, columns: &str) {
         let [before, after] = match conn.backend_name() {
             "SQLite" => ["select json_group_array(json_array(", ")) from ("],
             _ => ["select cast(json_agg(json_build_array(", ")) as text) from ("],
         };
-        self.text = [before, columns, after, &self.text, ") as gathered"].concat();
-        let row = self.first(conn).await?;
-        let text: Option<String> = row.and_then(|row| row.get(0));
-        Ok(serde_json::from_str(text.as_deref().unwrap_or("[]")).expect("the database writes JSON of these columns"))
+        self.text.insert_str(self.start, &[before, columns, after].concat());
+        self.text.push_str(") as gathered");
     }
 
     /// Appends a table `given` whose rows are some whole numbers, not negative, and a text;
@@ -76,6 +81,12 @@ impl Sql {
         let [before, after] = if conn.backend_name() == "SQLite" { sqlite } else { postgres };
         self.push(before).bind(text).push(after)
     }
+}
+
+/// The rows of a select that was gathered.
+pub fn read<T: DeserializeOwned>(row: Option<&AnyRow>) -> Vec<T> {
+    let text: Option<String> = row.and_then(|row| row.get(0));
+    serde_json::from_str(text.as_deref().unwrap_or("[]")).expect("the database writes JSON of these columns")
 }
 
 /// The digits of a number in a strip.

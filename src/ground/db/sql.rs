@@ -1,8 +1,8 @@
 //! Statements that are put together at run time.
 
 use futures_util::Stream;
-use sqlx::any::{AnyArguments, AnyRow};
-use sqlx::{Any, Arguments};
+use sqlx::any::{AnyArguments, AnyQueryResult, AnyRow};
+use sqlx::{Any, Arguments, Either, Executor};
 
 use super::Conn;
 use crate::ground::error::Result;
@@ -12,6 +12,8 @@ use crate::ground::error::Result;
 #[derive(Default)]
 pub struct Sql {
     pub(super) text: String,
+    /// Where the last statement begins, when it is not the only one.
+    pub(super) start: usize,
     args: AnyArguments,
     count: usize,
 }
@@ -20,6 +22,15 @@ impl Sql {
     /// Starts with a piece of statement.
     pub fn new(text: &str) -> Self {
         Self { text: text.to_owned(), ..Self::default() }
+    }
+
+    /// Begins a statement behind those that are there.
+    pub(super) fn begin(&mut self, text: &str) -> &mut Self {
+        if !self.text.is_empty() {
+            self.text.push_str("; ");
+        }
+        self.start = self.text.len();
+        self.push(text)
     }
 
     /// Appends a piece of statement; placeholders come from [`Sql::bind`] alone.
@@ -91,6 +102,15 @@ impl Sql {
         conn: &'c mut Conn,
     ) -> impl Stream<Item = std::result::Result<AnyRow, sqlx::Error>> + Unpin + Send + 'c {
         self.take(conn).fetch(conn)
+    }
+
+    /// What its statements return and did, as it comes.
+    pub(super) fn steps<'c>(
+        &mut self,
+        conn: &'c mut Conn,
+    ) -> impl Stream<Item = std::result::Result<Either<AnyQueryResult, AnyRow>, sqlx::Error>> + Unpin + Send + 'c {
+        let query = self.take(conn);
+        conn.fetch_many(query)
     }
 
     /// The one use of `AssertSqlSafe`: every value is bound, and text comes from the source alone.
