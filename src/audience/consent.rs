@@ -2,13 +2,15 @@
 //! with what proof. Receipts are only ever added; they go when the subscription they prove goes.
 //! An evidence row is shared by all receipts of one import and goes with the last of them.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use sqlx::Row;
 
 use super::contact::Newcomers;
 use crate::ground::clock::Millis;
-use crate::ground::db::many::whole;
+use crate::ground::db::many::{take, whole};
 use crate::ground::db::{Conn, Sql};
 use crate::ground::error::Result;
 use crate::ground::id::{Id, Ids, STEP};
@@ -145,22 +147,21 @@ pub async fn of_contact(conn: &mut Conn, contact: Id) -> Result<Vec<Receipt>> {
 
 /// Removes the receipts of people for one list, or all, and evidence that nothing refers to any more.
 pub async fn forget(conn: &mut Conn, people: &[Id], list: Option<Id>) -> Result<()> {
-    let mut sql = Sql::new("delete from consent where contact_id");
-    sql.among(conn, people);
-    if let Some(list) = list {
-        sql.push(" and list_id + 0 = ").bind(list);
-    }
-    let rows = sql.push(" returning evidence_id").all(conn).await?;
-    let mut touched: Vec<Id> = rows.iter().map(|row| row.get(0)).collect();
-    touched.sort_unstable();
-    touched.dedup();
-    for evidence in touched {
-        sqlx::query("delete from evidence where id = $1 and not exists (select 1 from consent where evidence_id = $1)")
-            .bind(evidence)
-            .execute(&mut *conn)
-            .await?;
-    }
-    Ok(())
+    let touched: Vec<(Id,)> = take(conn, "consent", "evidence_id", |sql, conn| {
+        sql.push("contact_id").among(conn, people);
+        if let Some(list) = list {
+            sql.push(" and list_id + 0 = ").bind(list);
+        }
+    })
+    .await?;
+    let touched: BTreeSet<Id> = touched.into_iter().map(|(id,)| id).collect();
+    let touched: Vec<Id> = touched.into_iter().collect();
+    Sql::new("delete from evidence where id")
+        .among(conn, &touched)
+        .push(" and not exists (select 1 from consent c where c.evidence_id = evidence.id)")
+        .run(conn)
+        .await
+        .map(drop)
 }
 
 fn digest(evidence: &Evidence) -> Vec<u8> {

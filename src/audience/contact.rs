@@ -232,8 +232,7 @@ pub async fn hold(conn: &mut Conn, db: &Db, ids: &[Id]) -> Result<Vec<(Id, Milli
         return Ok(Vec::new());
     }
     let mut sql = Sql::new("select id, updated_at from contact where id");
-    let rows = sql.among(conn, ids).push(" order by id").push(db.hold()).all(conn).await?;
-    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    sql.among(conn, ids).push(" order by id").push(db.hold()).gathered(conn, "id, updated_at").await
 }
 
 /// The canonical addresses of those of the given people who are there.

@@ -95,7 +95,8 @@ pub async fn states(conn: &mut Conn, list: Id, contacts: &[Id]) -> Result<Vec<(I
     // `+ 0` keeps SQLite from walking the whole list instead of looking up the people.
     let mut sql = Sql::new("select contact_id, state from subscription where list_id + 0 = ");
     sql.bind(list).push(" and contact_id").among(conn, contacts);
-    sql.all(conn).await?.iter().map(|row| Ok((row.get(0), row.get::<String, _>(1).parse()?))).collect()
+    let found: Vec<(Id, String)> = sql.gathered(conn, "contact_id, state").await?;
+    found.into_iter().map(|(id, state)| Ok((id, state.parse()?))).collect()
 }
 
 /// Of the given people, those who are restricted on some list: a new subscription of theirs
@@ -139,8 +140,9 @@ pub async fn elsewhere(conn: &mut Conn, list: Id, contacts: &[Id]) -> Result<Vec
         return Ok(Vec::new());
     }
     let mut sql = Sql::new("select distinct contact_id from subscription where list_id <> ");
-    sql.bind(list).push(" and contact_id").among(conn, contacts);
-    Ok(sql.all(conn).await?.iter().map(|row| row.get(0)).collect())
+    let found: Vec<(Id,)> =
+        sql.bind(list).push(" and contact_id").among(conn, contacts).gathered(conn, "contact_id").await?;
+    Ok(found.into_iter().map(|(id,)| id).collect())
 }
 
 /// Takes people off one list, or off all, which is for those who go altogether.

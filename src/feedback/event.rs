@@ -9,7 +9,7 @@ use sqlx::Row;
 use crate::audience::contact;
 use crate::campaign::{state, tally};
 use crate::ground::clock::Millis;
-use crate::ground::db::many::{column, whole};
+use crate::ground::db::many::{column, take, whole};
 use crate::ground::db::{Conn, Sql};
 use crate::ground::error::Result;
 use crate::ground::id::{Id, Ids, STEP};
@@ -92,18 +92,20 @@ pub async fn count_clicked(conn: &mut Conn, campaign: Id) -> Result<i64> {
 
 /// Moves the events of people, for one list or all, into the tally and removes the rows.
 pub async fn forget(conn: &mut Conn, people: &[Id], list: Option<Id>) -> Result<()> {
-    let mut sql = Sql::new("delete from event where contact_id");
-    sql.among(conn, people);
-    state::only_of(&mut sql, list);
+    let rows: Vec<(Id, Id, String, i32)> =
+        take(conn, "event", "campaign_id, delivery_id, kind, position", |sql, conn| {
+            sql.push("contact_id").among(conn, people);
+            state::only_of(sql, list);
+        })
+        .await?;
     let mut seen = BTreeSet::new();
-    for row in sql.push(" returning campaign_id, delivery_id, kind, position").all(conn).await? {
-        let (campaign, delivery): (Id, Id) = (row.get(0), row.get(1));
-        match row.get::<String, _>(2).parse()? {
+    for (campaign, delivery, kind, position) in rows {
+        match kind.parse()? {
             Kind::Open => {
                 seen.insert((campaign, delivery, tally::OPEN, 0));
             }
             Kind::Click => {
-                seen.insert((campaign, delivery, tally::CLICK, row.get(3)));
+                seen.insert((campaign, delivery, tally::CLICK, position));
                 seen.insert((campaign, delivery, tally::CLICKED, 0));
             }
         }

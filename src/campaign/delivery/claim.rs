@@ -1,14 +1,12 @@
 //! Taking due deliveries in hand. Where several mailers share the database the rows say who holds
-//! them; where one process alone sends, it remembers that by itself and writes nothing.
+//! them; where one process alone sends, it remembers that by itself and writes nothing. Who may no
+//! longer be written to is found at the mark.
 
 use std::sync::Arc;
 
 use sqlx::Row;
-use sqlx::any::AnyRow;
 
 pub use super::hand::Hand;
-use super::progress::{self, Changes};
-use super::{SUBSCRIBED, State};
 use crate::ground::clock::Millis;
 use crate::ground::db::{Conn, Db, Sql};
 use crate::ground::error::Result;
@@ -53,8 +51,7 @@ impl Claim<'_> {
     }
 }
 
-/// Takes due deliveries of a running campaign for the one mailer of a database, oldest first. Who may
-/// no longer be written to is found at the mark.
+/// Takes due deliveries of a running campaign for the one mailer of a database, oldest first.
 pub async fn claim(db: &Db, hand: &Hand, wanted: &Claim<'_>) -> Result<Vec<Claimed>> {
     let mut conn = db.read().await?;
     let look = hand.look().await;
@@ -66,22 +63,16 @@ pub async fn claim(db: &Db, hand: &Hand, wanted: &Claim<'_>) -> Result<Vec<Claim
     Ok(wanted.claimed(look.take(due.into_iter().map(|(id,)| id), |id| *id, wanted.limit)))
 }
 
-/// Claims in the rows, where several mailers share them; the caller holds the mailer's lease. Those
-/// whose person may no longer be written to are suppressed by the same statement and not returned.
+/// Claims in the rows, where several mailers share them; the caller holds the mailer's lease.
 pub async fn lease(conn: &mut Conn, db: &Db, wanted: &Claim<'_>) -> Result<Vec<Claimed>> {
     let (open, close) = db.claim();
-    let mut sql = Sql::new("update delivery set state = case when ");
-    sql.push(SUBSCRIBED).push(" then 'leased' else 'suppressed' end, mailer_id = case when ").push(SUBSCRIBED);
-    sql.push(" then cast(").bind(wanted.mailer).push(" as bigint) else null end, changed_at = ").bind(wanted.now);
+    let mut sql = Sql::new("update delivery set state = 'leased', mailer_id = ");
+    sql.bind(wanted.mailer).push(", changed_at = ").bind(wanted.now);
     sql.push(" where id ").push(open).push("select id from delivery where ");
     wanted.narrow(&mut sql);
     sql.bind(i64::try_from(wanted.limit).unwrap_or(i64::MAX));
-    let rows = sql.push(close).push(" returning id, state").all(conn).await?;
-    let is_leased = |row: &&AnyRow| row.get::<String, _>(1) == State::Leased.as_str();
-    let mut leased: Vec<Id> = rows.iter().filter(is_leased).map(|row| row.get(0)).collect();
+    let rows = sql.push(close).push(" returning id").all(conn).await?;
+    let mut leased: Vec<Id> = rows.iter().map(|row| row.get(0)).collect();
     leased.sort_unstable();
-    let suppressed = i64::try_from(rows.len() - leased.len()).unwrap_or_default();
-    let changes = Changes::from([((wanted.campaign, State::Suppressed.as_str()), suppressed)]);
-    progress::absorb(conn, wanted.mailer, &changes).await?;
     Ok(wanted.claimed(leased))
 }

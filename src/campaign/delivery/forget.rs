@@ -1,26 +1,26 @@
 //! The deliveries of people who leave go; the numbers stay.
 
-use sqlx::Row;
-
 use super::State;
 use super::progress::{self, Changes, PLANNED};
 use crate::campaign::{state, tally};
-use crate::ground::db::{Conn, Sql};
+use crate::ground::db::Conn;
+use crate::ground::db::many::take;
 use crate::ground::error::Result;
 use crate::ground::id::Id;
 
 /// Moves the deliveries of people, for one list or all, into the tally and removes the rows. What was
 /// still to be sent counts as suppressed; what is on the wire at this moment counts as uncertain.
 pub async fn forget(conn: &mut Conn, people: &[Id], list: Option<Id>) -> Result<()> {
-    let mut sql = Sql::new("delete from delivery where contact_id");
-    sql.among(conn, people);
-    state::only_of(&mut sql, list);
-    let rows = sql.push(" returning campaign_id, state").all(conn).await?;
+    let rows: Vec<(Id, String)> = take(conn, "delivery", "campaign_id, state", |sql, conn| {
+        sql.push("contact_id").among(conn, people);
+        state::only_of(sql, list);
+    })
+    .await?;
     let mut counts = tally::Counts::new();
     let mut changes = Changes::new();
-    for row in rows {
+    for (campaign, was) in rows {
         // A row in a state that does not exist must not keep a person here.
-        let (campaign, was): (Id, Option<State>) = (row.get(0), row.get::<String, _>(1).parse().ok());
+        let was: Option<State> = was.parse().ok();
         let state = match was {
             Some(State::Pending | State::Leased) => State::Suppressed,
             Some(State::Sending) | None => State::Uncertain,

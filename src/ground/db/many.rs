@@ -10,7 +10,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::super::error::Result;
-use super::{Conn, Sql};
+use super::{Conn, Script, Sql};
 
 impl Sql {
     /// Appends a table `given` whose column `value` is a row, a JSON array; [`column()`] reads from it.
@@ -81,6 +81,32 @@ impl Sql {
         let [before, after] = if conn.backend_name() == "SQLite" { sqlite } else { postgres };
         self.push(before).bind(text).push(after)
     }
+}
+
+/// Deletes rows of a table and returns these columns of them. `narrow` appends which; the caller's
+/// transaction is one that means to write.
+pub async fn take<T: DeserializeOwned>(
+    conn: &mut Conn,
+    table: &str,
+    columns: &str,
+    narrow: impl Fn(&mut Sql, &Conn),
+) -> Result<Vec<T>> {
+    let mut script = Script::new(conn);
+    if conn.backend_name() == "SQLite" {
+        // Nobody else writes meanwhile, so both find the same rows.
+        let sql = script.add(&format!("select {columns} from {table} where "));
+        narrow(sql, conn);
+        sql.gather(conn, columns);
+        narrow(script.add(&format!("delete from {table} where ")), conn);
+    } else {
+        let sql = script.add(&format!("with taken as (delete from {table} where "));
+        narrow(sql, conn);
+        sql.push(&format!(
+            " returning {columns}) select cast(json_agg(json_build_array({columns})) as text) from taken"
+        ));
+    }
+    let done = script.run(conn).await?;
+    Ok(read(done.first().and_then(|done| done.rows.first())))
 }
 
 /// The rows of a select that was gathered.
