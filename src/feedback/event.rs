@@ -3,13 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::json;
 use sqlx::Row;
 
 use crate::audience::contact;
 use crate::campaign::{state, tally};
 use crate::ground::clock::Millis;
-use crate::ground::db::many::{column, take, whole};
+use crate::ground::db::many::{number, take, words};
 use crate::ground::db::{Conn, Sql};
 use crate::ground::error::Result;
 use crate::ground::id::{Id, Ids, STEP};
@@ -44,18 +43,21 @@ pub struct Hit {
 /// were written.
 pub async fn add(conn: &mut Conn, ids: &Ids, hits: &[Hit]) -> Result<u64> {
     let mut written = 0;
+    // In the order of the indexes, so that each of their pages is met once.
+    let mut hits = hits.to_vec();
+    hits.sort_unstable_by_key(|hit| (hit.delivery, hit.at, hit.kind, hit.position));
     for some in hits.chunks(ROWS) {
         let count = some.len() as i64;
         let first = ids.reserve(count);
         let keys = (first..).step_by(STEP as usize);
-        let row = |(key, hit): (Id, &Hit)| json!([key, hit.delivery, hit.kind.as_str(), hit.position, hit.at]);
-        let rows: Vec<_> = keys.zip(some).map(row).collect();
+        let row = |(key, hit): (Id, &Hit)| ([key, hit.delivery, i64::from(hit.position), hit.at], hit.kind.as_str());
         let mut sql = Sql::new(
             "insert into event (id, workspace_id, campaign_id, delivery_id, contact_id, kind, position, at) select ",
         );
-        sql.push(&whole(0)).push(", d.workspace_id, d.campaign_id, d.id, d.contact_id, ").push(&column(2));
-        sql.push(", cast(").push(&column(3)).push(" as integer), ").push(&whole(4)).push(" from ").table(conn, &rows);
-        sql.push(" join delivery d on d.id = ").push(&whole(1)).push(
+        sql.push(&number(0)).push(", d.workspace_id, d.campaign_id, d.id, d.contact_id, ").push(&words(4));
+        sql.push(", cast(").push(&number(2)).push(" as integer), ").push(&number(3));
+        sql.push(" from ").strips(conn, keys.zip(some).map(row)).push(" join delivery d on d.id = ");
+        sql.push(&number(1)).push(
             " where not exists \
              (select 1 from subscription s where s.contact_id = d.contact_id and s.state = 'restricted')",
         );
