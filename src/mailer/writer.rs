@@ -24,6 +24,9 @@ use crate::ground::metric;
 /// Marks and results a commit carries at most.
 const BATCH: usize = 1_000;
 
+/// So many marks share a commit well, however long it takes.
+const MANY: usize = 100;
+
 /// How long a commit waits for more at most.
 const LINGER: Duration = Duration::from_millis(4);
 
@@ -153,14 +156,20 @@ impl Desk {
     }
 
     /// Waits a little for the connections that are about to ask. Where a commit takes long that is
-    /// all of them, for half as long as the last one took: else they part into groups that wait for
-    /// each other's commits by turns. Where it is fast that is half of them, while those that hold
-    /// several letters have some left to send: a commit costs the same for one as for many.
+    /// all of them, for half as long as the last one took, unless there are [`MANY`]: else they part
+    /// into groups that wait for each other's commits by turns. Where it is fast that is half of them,
+    /// while those that hold several letters have some left to send: a commit costs the same for one
+    /// as for many.
     async fn gather(&self, inbox: &mut mpsc::Receiver<Note>, batch: &mut Vec<Note>, sync: Duration) {
-        let (wait, part) = if sync > LEAST { ((sync / 2).min(LINGER), 1) } else { (LINGER, 2) };
+        let is_slow = sync > LEAST;
+        let wait = if is_slow { (sync / 2).min(LINGER) } else { LINGER };
         let until = Instant::now() + wait;
         let marks = |batch: &[Note]| batch.iter().filter(|note| matches!(note, Note::Mark { .. })).count();
-        while batch.len() < BATCH && marks(batch) < self.busy.load(Ordering::Relaxed) / part {
+        let enough = || {
+            let busy = self.busy.load(Ordering::Relaxed);
+            if is_slow { busy.min(MANY) } else { busy / 2 }
+        };
+        while batch.len() < BATCH && marks(batch) < enough() {
             let room = BATCH - batch.len();
             match timeout_at(until, inbox.recv_many(batch, room)).await {
                 Ok(1..) => {}
