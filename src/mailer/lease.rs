@@ -123,7 +123,7 @@ impl Lease {
 pub async fn hold(conn: &mut Conn, db: &Db, mailer: Id) -> Result<()> {
     let mut script = Script::new(conn);
     ask(&mut script, db, mailer, false);
-    confirm(script.run(conn).await?.first())
+    confirm(&script.run(conn).await?.remove(0))
 }
 
 /// Appends the question for [`confirm`]. One that is `late` asks for no more than that nobody has
@@ -139,8 +139,8 @@ pub fn ask(script: &mut Script, db: &Db, mailer: Id, late: bool) {
 }
 
 /// [`Error::Fenced`] when the question of [`ask`] found no lease: nothing may be committed.
-pub fn confirm(asked: Option<&Done>) -> Result<()> {
-    asked.filter(|done| !done.rows.is_empty()).map(drop).ok_or(Error::Fenced)
+pub fn confirm(asked: &Done) -> Result<()> {
+    if asked.rows.is_empty() { Err(Error::Fenced) } else { Ok(()) }
 }
 
 /// Goes by the clock of a database that several machines share.

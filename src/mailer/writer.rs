@@ -14,7 +14,8 @@ use tokio::time::{Instant, timeout_at};
 use super::lease;
 use crate::campaign::delivery::claim::Hand;
 use crate::campaign::delivery::{self, Ends, Mark, Marked, Outcome};
-use crate::ground::db::Script;
+use crate::ground::db::standing::Errand;
+use crate::ground::db::{Conn, Script};
 use crate::ground::error::{Error, Result};
 use crate::ground::failpoint;
 use crate::ground::id::Id;
@@ -203,20 +204,20 @@ pub async fn commit(
     results: &[Outcome],
 ) -> Result<HashMap<Id, Marked>> {
     let (now, began) = (home.clock.now(), Instant::now());
-    let mut tx = home.db.write().await?;
-    let mut script = Script::new(&tx);
-    lease::ask(&mut script, &home.db, mailer, marks.is_empty());
-    let ends = Ends::of(results);
-    ends.write(&mut script, &tx, mailer, now);
-    let asked = script.len();
-    delivery::ask(&mut script, &tx, mailer, marks, now);
-    let done = script.run(&mut tx).await?;
-    lease::confirm(done.first())?;
-    ends.check(&mut tx, mailer, &done[1..asked]).await?;
+    let (ends, mut written) = (Ends::of(results), 0);
+    let write = |script: &mut Script, conn: &Conn| {
+        lease::ask(script, &home.db, mailer, marks.is_empty());
+        written = ends.write(script, conn, mailer, now);
+        delivery::ask(script, conn, mailer, marks, now);
+    };
+    let (mut tx, mut done) = home.db.write_with(Errand::Work, write).await?;
+    lease::confirm(&done.remove(0))?;
+    let (recorded, asked) = done.split_at(written);
+    ends.check(&mut tx, mailer, recorded).await?;
     if !releases.is_empty() {
         delivery::release(&mut tx, mailer, releases, now).await?;
     }
-    let marked = delivery::answer(&mut tx, mailer, marks, &done[asked..], now).await?;
+    let marked = delivery::answer(&mut tx, mailer, marks, asked, now).await?;
     if !marked.is_empty() {
         failpoint::reach("marking");
     }

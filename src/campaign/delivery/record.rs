@@ -65,8 +65,9 @@ impl<'o> Ends<'o> {
     }
 
     /// Appends the statements that write them down: one for each kind, then the counts, as if every
-    /// row were there.
-    pub fn write(&self, script: &mut Script, conn: &Conn, mailer: Id, now: Millis) {
+    /// row were there. Returns how many statements.
+    pub fn write(&self, script: &mut Script, conn: &Conn, mailer: Id, now: Millis) -> usize {
+        let before = script.len();
         let mut changes = Changes::new();
         for (kind, some) in &self.0 {
             update(script, conn, mailer, *kind, some, now);
@@ -76,6 +77,7 @@ impl<'o> Ends<'o> {
             }
         }
         progress::write(script, mailer, &changes);
+        script.len() - before
     }
 
     /// Sets right what those rows change that were not there; `done` is what the statements of

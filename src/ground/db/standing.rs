@@ -5,10 +5,11 @@
 //! the standing waits for the writers before it, and those after it see the change.
 
 use sqlx::Row;
+use sqlx::any::AnyRow;
 
 use super::super::error::{Error, Message, Result};
 use super::super::id::Id;
-use super::{Conn, Db, Dialect, Sql, Tx};
+use super::{Conn, Db, Dialect, Done, Script, Sql, Tx};
 
 crate::text_enum! {
     /// What a store is, when it is not simply in use.
@@ -68,6 +69,8 @@ impl Standing {
     }
 }
 
+const ASK: &str = "select state, place, number from standing";
+
 /// Begins a transaction that shares a lock with all other writers, and one that has it alone.
 const SHARED: &str = "begin; select pg_advisory_xact_lock_shared(7315301)";
 const ALONE: &str = "begin; select pg_advisory_xact_lock(7315301)";
@@ -82,10 +85,20 @@ impl Db {
 
     /// A transaction for an errand, if the store admits it now.
     pub async fn write_for(&self, errand: Errand) -> Result<Tx> {
+        Ok(self.write_with(errand, |_, _| {}).await?.0)
+    }
+
+    /// The same, and what the statements did that `write` has put into its script: they travel with the
+    /// question whether the store admits them.
+    pub async fn write_with(&self, errand: Errand, write: impl FnOnce(&mut Script, &Conn)) -> Result<(Tx, Vec<Done>)> {
         let mut tx = self.begin(SHARED).await?;
-        match get(&mut tx).await? {
+        let mut script = Script::new(&tx);
+        script.add(ASK);
+        write(&mut script, &tx);
+        let mut done = script.run(&mut tx).await?;
+        match standing_of(done.remove(0).rows.first())? {
             Some(standing) if !standing.admits(errand) => Err(standing.refusal()),
-            _ => Ok(tx),
+            _ => Ok((tx, done)),
         }
     }
 
@@ -132,7 +145,10 @@ impl Db {
 
 /// Where the store stands, as this transaction sees it.
 pub async fn get(conn: &mut Conn) -> Result<Option<Standing>> {
-    let row = sqlx::query("select state, place, number from standing").fetch_optional(conn).await?;
+    standing_of(sqlx::query(ASK).fetch_optional(conn).await?.as_ref())
+}
+
+fn standing_of(row: Option<&AnyRow>) -> Result<Option<Standing>> {
     row.map(|row| Ok(Standing { state: row.get::<String, _>(0).parse()?, place: row.get(1), number: row.get(2) }))
         .transpose()
 }
