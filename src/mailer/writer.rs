@@ -3,13 +3,9 @@
 //! for the same.
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout_at};
 
 use super::lease;
 use crate::campaign::delivery::claim::Hand;
@@ -19,6 +15,7 @@ use crate::ground::failpoint;
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
 use crate::ground::metric;
+use crate::ground::share::{Arc, AtomicUsize, Instant, JoinHandle, Ordering, sleep, spawn, timeout_at};
 
 /// Marks and results a commit carries at most.
 const BATCH: usize = 1_000;
@@ -63,7 +60,7 @@ impl Writer {
         let (notes, inbox) = mpsc::channel(4 * BATCH);
         let busy = Arc::<AtomicUsize>::default();
         let desk = Desk { home, mailer, hand, busy: busy.clone(), halt };
-        (Self { notes, busy }, tokio::spawn(desk.write(inbox)))
+        (Self { notes, busy }, spawn(desk.write(inbox)))
     }
 
     /// Says that a connection has taken a letter in hand.
@@ -177,7 +174,7 @@ impl Desk {
             {
                 return;
             }
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            sleep(Duration::from_secs(1)).await;
         }
     }
 }
