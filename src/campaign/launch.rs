@@ -179,8 +179,12 @@ async fn begin(home: &Installation) -> Result<()> {
             Err(error @ (Error::Closed(_) | Error::Db(_) | Error::Io { .. })) => return Err(error),
             Err(error) => {
                 let mut tx = home.db.write().await?;
-                state::fail(&mut tx, &campaign, &error.message().pack()).await?;
-                tx.commit().await?;
+                match state::fail(&mut tx, &campaign, &error.message().pack()).await {
+                    Ok(()) => tx.commit().await?,
+                    // Someone has cancelled it meanwhile.
+                    Err(Error::Misuse(_)) => continue,
+                    Err(error) => return Err(error),
+                }
                 tracing::warn!(
                     campaign.id = campaign.id,
                     why = error.message().key,

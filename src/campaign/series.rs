@@ -137,18 +137,33 @@ pub async fn due(home: &Installation) -> Result<()> {
     let mut sql = Sql::new(SELECT);
     sql.push(" where state = ").bind(State::Running.to_string()).push(" order by id");
     let running = sql.all(&mut *home.db.read().await?).await?;
-    for series in running.iter().map(read) {
-        let series = series?;
-        match look(home, &series).await {
+    for row in &running {
+        let looked = match read(row) {
+            Ok(series) => look(home, &series).await,
+            Err(error) => Err(error),
+        };
+        match looked {
             Ok(()) => {}
-            Err(error @ (Error::Db(_) | Error::Io { .. })) => return Err(error),
+            Err(error @ (Error::Closed(_) | Error::Db(_) | Error::Io { .. })) => return Err(error),
             Err(error) => {
                 let mut tx = home.db.write().await?;
-                stop(&mut tx, series.id, State::Stopped, Some(&error.message())).await?;
+                give_up(&mut tx, row.get(0), &error.message()).await?;
                 tx.commit().await?;
-                tracing::warn!(series.id = series.id, why = error.message().key, "a series could not go on");
+                tracing::warn!(series.id = row.get::<Id, _>(0), why = error.message().key, "a series could not go on");
             }
         }
+    }
+    Ok(())
+}
+
+/// Stops a series that cannot go on. What was seen of it becomes readable again where it was not, so that
+/// it is listed with its reason and can be resumed.
+async fn give_up(conn: &mut Conn, series: Id, why: &Message) -> Result<()> {
+    stop(conn, series, State::Stopped, Some(why)).await?;
+    let row = Sql::new(SELECT).push(" where id = ").bind(series).first(&mut *conn).await?;
+    if row.is_some_and(|row| read(&row).is_err()) {
+        let never = Date::ZERO.to_string();
+        sqlx::query("update series set seen = $1 where id = $2").bind(never).bind(series).execute(conn).await?;
     }
     Ok(())
 }

@@ -20,7 +20,7 @@ use super::worker;
 use super::writer::Writer;
 use crate::campaign::state::{self, Campaign, State};
 use crate::ground::clock::Millis;
-use crate::ground::error::Result;
+use crate::ground::error::{Message, Result};
 use crate::ground::id::Id;
 use crate::ground::setting::{self, Setting};
 
@@ -70,6 +70,27 @@ pub async fn run(shift: &Arc<Shift>, workspace: Id, writer: &Writer, stop: &watc
     }
     limits.close().await?;
     claimed
+}
+
+/// Lets the campaigns of a workspace stand still whose letters cannot be sent at all. What is wrong with its
+/// relays is no matter of other workspaces.
+pub async fn stand_still(shift: &Shift, workspace: Id, why: &Message) -> Result<()> {
+    for campaign in running(shift, workspace).await? {
+        pause(shift, campaign.id, &why.pack()).await?;
+    }
+    Ok(())
+}
+
+/// Pauses a campaign, unless someone has stopped it meanwhile. `reason` is a packed message.
+pub async fn pause(shift: &Shift, campaign: Id, reason: &str) -> Result<()> {
+    let mut tx = shift.home.db.write().await?;
+    match state::get(&mut tx, campaign).await? {
+        Some(found) if found.state == State::Running => state::pause(&mut tx, &found, reason).await?,
+        _ => return Ok(()),
+    }
+    tx.commit().await?;
+    tracing::warn!(campaign.id = campaign, reason, "a campaign is paused");
+    Ok(())
 }
 
 /// Gives a letter back that no connection has taken in hand.

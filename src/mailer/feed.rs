@@ -21,7 +21,7 @@ use super::shift::Shift;
 use super::worker::told;
 use crate::campaign::delivery;
 use crate::campaign::press::Press;
-use crate::campaign::state::{self, Campaign};
+use crate::campaign::state::Campaign;
 use crate::ground::clock::Millis;
 use crate::ground::error::{Error, Message, Result};
 use crate::ground::id::Id;
@@ -242,7 +242,7 @@ impl Round {
             let Some(reason) = verdicts.iter().cloned().collect::<Option<Vec<_>>>() else { continue };
             stranded.insert(sending.campaign.id);
             match reason.first() {
-                Some(reason) => self.pause_for(sending.campaign.id, reason).await?,
+                Some(reason) => dispatch::pause(&self.shift, sending.campaign.id, reason).await?,
                 None => self.pause(sending.campaign.id, &nobody(&sending.press)).await?,
             }
         }
@@ -253,18 +253,7 @@ impl Round {
     }
 
     async fn pause(&self, campaign: Id, why: &Message) -> Result<()> {
-        self.pause_for(campaign, &why.pack()).await
-    }
-
-    async fn pause_for(&self, campaign: Id, reason: &str) -> Result<()> {
-        let mut tx = self.shift.home.db.write().await?;
-        match state::get(&mut tx, campaign).await? {
-            Some(found) if found.state == state::State::Running => state::pause(&mut tx, &found, reason).await?,
-            _ => return Ok(()),
-        }
-        tx.commit().await?;
-        tracing::warn!(campaign.id = campaign, reason, "a campaign is paused");
-        Ok(())
+        dispatch::pause(&self.shift, campaign, &why.pack()).await
     }
 
     /// Sees whether relays that have rested answer again.

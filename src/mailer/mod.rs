@@ -5,6 +5,7 @@ pub mod beat;
 pub mod bench;
 pub mod capture;
 pub mod choice;
+pub mod commit;
 pub mod dispatch;
 pub mod extension;
 pub mod fault;

@@ -240,8 +240,8 @@ impl Shift {
             let idle = self.tick(&mut benches, &writer, &halt).await;
             let over = *halt.borrow() || !matches!(idle, Ok(false)) && (mode == Mode::UntilIdle || idle.is_err());
             if over {
-                for bench in benches.into_values() {
-                    bench.await.unwrap_or_else(|_| Err(crashed()))?;
+                for (workspace, bench) in benches {
+                    self.close(workspace, bench).await?;
                 }
                 idle?;
                 return self.next_due().await;
@@ -270,7 +270,7 @@ impl Shift {
             if benches[&workspace].is_finished()
                 && let Some(bench) = benches.remove(&workspace)
             {
-                worked |= bench.await.unwrap_or_else(|_| Err(crashed()))?;
+                worked |= self.close(workspace, bench).await?;
             }
         }
         let running = state::in_state(&mut *self.home.db.read().await?, State::Running).await?;
@@ -292,6 +292,17 @@ impl Shift {
             }
         }
         Ok(!worked && !held && benches.is_empty())
+    }
+
+    /// Takes in how a round has ended; true when it sent something. What went wrong in one workspace, and not
+    /// with the database, is said in the reason of its campaigns, and the others go on.
+    async fn close(&self, workspace: Id, bench: JoinHandle<Result<bool>>) -> Result<bool> {
+        match bench.await.unwrap_or_else(|_| Err(crashed())) {
+            Err(error @ (Error::Failed(_) | Error::Misuse(_))) => {
+                dispatch::stand_still(self, workspace, &error.message()).await.map(|()| true)
+            }
+            ended => ended,
+        }
     }
 
     /// When the next letter leaves that has to wait: for its time, or for tomorrow's quota.

@@ -3,24 +3,17 @@
 //! for the same.
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout_at};
 
-use super::lease;
+use super::commit::commit;
 use crate::campaign::delivery::claim::Hand;
-use crate::campaign::delivery::{self, Ends, Mark, Marked, Outcome};
-use crate::ground::db::standing::Errand;
-use crate::ground::db::{Conn, Script};
-use crate::ground::error::{Error, Result};
-use crate::ground::failpoint;
+use crate::campaign::delivery::{Mark, Marked, Outcome};
+use crate::ground::error::Error;
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
-use crate::ground::metric;
+use crate::ground::share::{Arc, AtomicUsize, Instant, JoinHandle, Ordering, sleep, spawn, timeout_at};
 
 /// Marks and results a commit carries at most.
 const BATCH: usize = 1_000;
@@ -68,7 +61,7 @@ impl Writer {
         let (notes, inbox) = mpsc::channel(4 * BATCH);
         let busy = Arc::<AtomicUsize>::default();
         let desk = Desk { home, mailer, hand, busy: busy.clone(), halt };
-        (Self { notes, busy }, tokio::spawn(desk.write(inbox)))
+        (Self { notes, busy }, spawn(desk.write(inbox)))
     }
 
     /// Says that a connection has taken a letter in hand.
@@ -188,43 +181,7 @@ impl Desk {
             {
                 return;
             }
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            sleep(Duration::from_secs(1)).await;
         }
     }
-}
-
-/// Writes what the connections of a mailer have said, in one transaction under its lease, and returns
-/// what each message that may go out is made from. Results before marks: a connection that asks for its
-/// next mark has said how its last letter ended, and both are on disk together.
-pub async fn commit(
-    home: &Installation,
-    mailer: Id,
-    marks: &[Mark],
-    releases: &[Id],
-    results: &[Outcome],
-) -> Result<HashMap<Id, Marked>> {
-    let (now, began) = (home.clock.now(), Instant::now());
-    let (ends, mut written) = (Ends::of(results), 0);
-    let write = |script: &mut Script, conn: &Conn| {
-        lease::ask(script, &home.db, mailer, marks.is_empty());
-        written = ends.write(script, conn, mailer, now);
-        delivery::ask(script, conn, mailer, marks, now);
-    };
-    let (mut tx, mut done) = home.db.write_with(Errand::Work, write).await?;
-    lease::confirm(&done.remove(0))?;
-    let (recorded, asked) = done.split_at(written);
-    ends.check(&mut tx, mailer, recorded).await?;
-    if !releases.is_empty() {
-        delivery::release(&mut tx, mailer, releases, now).await?;
-    }
-    let marked = delivery::answer(&mut tx, mailer, marks, asked, now).await?;
-    if !marked.is_empty() {
-        failpoint::reach("marking");
-    }
-    tx.commit().await?;
-    metric::commit(began.elapsed());
-    if !results.is_empty() {
-        failpoint::reach("recorded");
-    }
-    Ok(marked)
 }

@@ -10,9 +10,9 @@ use sendoff::campaign::state::{self, State};
 use sendoff::ground::clock::Millis;
 use sendoff::ground::error::Error;
 use sendoff::ground::id::Id;
+use sendoff::mailer::commit::commit;
 use sendoff::mailer::lease::{self, Lease};
 use sendoff::mailer::purse::{Name, Purse};
-use sendoff::mailer::writer;
 
 use crate::facts::Kept;
 use crate::mailer::{Line, Mailer, Note};
@@ -225,7 +225,7 @@ impl World {
         let revived = self.revive(m).await?;
         // A writer that has failed once begins nothing any more.
         let (asked, back): (&[Mark], &[Id]) = if self.mailers[m].halted { (&[], &[]) } else { (marks, releases) };
-        let written = writer::commit(&home, self.mailers[m].id, asked, back, results).await;
+        let written = commit(&home, self.mailers[m].id, asked, back, results).await;
         self.bury(m, revived).await?;
         let mut marked = match written {
             Ok(marked) => marked,
@@ -250,7 +250,7 @@ impl World {
         for mark in marks {
             self.answer(m, mark.id, None).await?;
         }
-        match writer::commit(&self.site.home.clone(), self.mailers[m].id, &[], &[], results).await {
+        match commit(&self.site.home.clone(), self.mailers[m].id, &[], &[], results).await {
             Ok(_) => Ok(()),
             Err(Error::Fenced) => self.fenced(m).await,
             Err(error) => Err(error.into()),

@@ -1,5 +1,6 @@
-//! The installation of a seed: a copy of one that was made once, on a disk in memory where there is
-//! one. The database, its tables and what is written to them are the real ones.
+//! The installation of a seed: a folder, a clock and keys of its own over a database that serves one
+//! seed after another, on a disk in memory where there is one. The database, its tables and what is
+//! written to them are the real ones.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,9 +12,12 @@ use sendoff::audience::subscription::{self, NewSubscription, State};
 use sendoff::audience::{list, workspace};
 use sendoff::ground::clock::Clock;
 use sendoff::ground::config::Config;
+use sendoff::ground::db::{Conn, Db};
 use sendoff::ground::id::Id;
 use sendoff::ground::installation::Installation;
+use sendoff::ground::secret::Keyring;
 use sendoff::ground::setting::{self, Setting};
+use sqlx::{Connection, Row};
 use tempfile::TempDir;
 
 /// 2026-11-21 10:00 UTC.
@@ -21,6 +25,17 @@ pub const NOW: i64 = 1_795_255_200_000;
 
 /// How many people are on each list; the smaller ones are part of the larger.
 pub const SIZES: &[usize] = &[3, 6, 10, 16];
+
+/// A database that is opened once, and put back to its beginning for each seed: its connections keep
+/// the statements that they have prepared.
+pub struct Ground {
+    db: Db,
+    /// Connected to the first site as well.
+    mender: Conn,
+    /// What puts every table back.
+    mend: String,
+    folder: TempDir,
+}
 
 /// An installation of its own, gone when it is dropped.
 pub struct Site {
@@ -31,27 +46,52 @@ pub struct Site {
     _folder: TempDir,
 }
 
-impl Site {
-    /// A copy of the first one.
+impl Ground {
+    /// A copy of the first site.
     pub async fn open() -> Self {
-        static FIRST: OnceLock<TempDir> = OnceLock::new();
-        let first = FIRST.get_or_init(|| std::thread::spawn(build).join().expect("the first site is built"));
         let folder = fast_folder();
-        copy(first.path(), folder.path());
+        copy(first(), folder.path());
         let home = open(folder.path()).await;
-        let workspace = workspace::ensure(&home, "main").await.expect("a workspace").id;
-        Self { home, workspace, _folder: folder }
+        let mut mender = Conn::connect(&home.config.database_url()).await.expect("a connection");
+        let mend = mending(&mut mender).await.expect("the first site is read");
+        Self { db: home.db, mender, mend, folder }
     }
 
-    /// Leaves nothing behind.
-    pub async fn close(self) {
-        self.home.db.close().await;
+    /// The site of the next seed, on which nothing has happened. The one before must be gone.
+    pub async fn site(&mut self) -> Site {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(&*self.mend)).execute(&mut self.mender).await.expect("put back");
+        let folder = fast_folder();
+        let config = Config { data: folder.path().to_owned(), database: None };
+        config.prepare().expect("a data folder");
+        let keys = Config { data: self.folder.path().to_owned(), database: None }.keys();
+        let keys = Keyring::load(&keys).expect("keys");
+        let home = Installation::over(config, Clock::fixed(NOW), keys, self.db.clone());
+        let workspace = workspace::ensure(&home, "main").await.expect("a workspace").id;
+        Site { home, workspace, _folder: folder }
     }
+}
+
+/// The text that puts every table back to what it is on the first site.
+async fn mending(conn: &mut Conn) -> sqlx::Result<String> {
+    let file = first().join("sendoff.db");
+    sqlx::query("attach database $1 as first").bind(file.to_string_lossy().into_owned()).execute(&mut *conn).await?;
+    let tables = sqlx::query("select name from first.sqlite_master where type = 'table'").fetch_all(conn).await?;
+    let mut text = "begin;".to_owned();
+    for name in tables.iter().map(|row| row.get::<&str, _>(0)) {
+        text.push_str(&format!("delete from main.{name}; insert into main.{name} select * from first.{name};"));
+    }
+    Ok(text + "commit")
 }
 
 async fn open(folder: &Path) -> Installation {
     let config = Config { data: folder.to_owned(), database: None };
     Installation::open(config, Clock::fixed(NOW)).await.expect("the installation opens")
+}
+
+/// The site that all others are copies of.
+fn first() -> &'static Path {
+    static FIRST: OnceLock<TempDir> = OnceLock::new();
+    FIRST.get_or_init(|| std::thread::spawn(build).join().expect("the first site is built")).path()
 }
 
 fn build() -> TempDir {

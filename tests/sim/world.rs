@@ -45,10 +45,9 @@ pub struct World {
 
 impl World {
     /// The world of a seed, before its first step.
-    pub async fn begin(seed: u64, breach: Option<Breach>) -> Kept<Self> {
+    pub async fn begin(site: Site, seed: u64, breach: Option<Breach>) -> Kept<Self> {
         let mut dice = Dice::new(seed);
         let plan = Plan::of(&mut dice);
-        let site = Site::open().await;
         let (list, people) = {
             let mut conn = site.home.db.read().await?;
             let list = list::need(&mut conn, site.workspace, &format!("of {}", SIZES[plan.size])).await?;

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use crate::house::{House, Kind, both};
 use crate::mailer::{house_with, mail, recipients, use_relay};
 use crate::sink::Plan;
-use crate::time::{at, call, letter, publish, set_clock};
+use crate::time::stage::{at, call, letter, publish, set_clock};
 
 const DAILY: &str = "every = \"day\"\nat = \"09:00\"\nzone = \"Europe/Berlin\"";
 

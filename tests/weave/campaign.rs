@@ -14,3 +14,23 @@ pub mod cap {
 
 #[path = "../../src/campaign/delivery/hand.rs"]
 pub mod hand;
+
+pub mod delivery {
+    use crate::ground::id::Id;
+
+    pub mod claim {
+        pub use crate::campaign::hand::Hand;
+    }
+
+    #[derive(Clone, Copy)]
+    pub struct Mark {
+        pub id: Id,
+    }
+
+    /// What the message of a delivery is made from: its number.
+    pub struct Marked(pub Id);
+
+    pub struct Outcome {
+        pub id: Id,
+    }
+}

@@ -1,8 +1,10 @@
 //! The ground beneath the pieces that are tried: primitives of the scheduler, a clock that goes on when a
-//! scene says so, and a database that is one account.
+//! scene says so, and a database of one account and the rows of some letters.
 
 pub mod share {
-    pub use shuttle::sync::atomic::{AtomicI64, Ordering};
+    pub use crate::time::{Instant, sleep, timeout_at};
+    pub use shuttle::future::{JoinHandle, spawn};
+    pub use shuttle::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
     pub use shuttle::sync::{Arc, Mutex, MutexGuard};
     pub use std::sync::PoisonError;
 }
@@ -33,21 +35,48 @@ pub mod clock {
 }
 
 pub mod error {
-    pub type Result<T> = std::result::Result<T, std::convert::Infallible>;
+    pub type Result<T> = std::result::Result<T, Error>;
+
+    #[derive(Debug)]
+    #[expect(dead_code, reason = "nobody takes the lease of a scene")]
+    pub enum Error {
+        Away,
+        Fenced,
+    }
+
+    pub struct Message {
+        pub key: &'static str,
+    }
+
+    impl Error {
+        pub fn message(&self) -> Message {
+            Message { key: "database-away" }
+        }
+    }
 }
 
 pub mod id {
     pub type Id = i64;
 }
 
-pub mod installation {
-    use super::clock::Clock;
+pub mod db {
+    use crate::disk::Disk;
     use crate::mailer::allowance::Account;
 
-    /// The database holds one account.
+    #[derive(Clone, Default)]
+    pub struct Db {
+        pub account: Account,
+        pub disk: Disk,
+    }
+}
+
+pub mod installation {
+    use super::clock::Clock;
+    use super::db::Db;
+
     #[derive(Clone, Default)]
     pub struct Installation {
-        pub db: Account,
+        pub db: Db,
         pub clock: Clock,
     }
 }

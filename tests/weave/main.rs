@@ -5,11 +5,14 @@
 //! A failing order is printed and can be run again with `shuttle::replay`.
 
 mod campaign;
+mod disk;
 mod ground;
 mod hand;
 mod mailer;
 mod pulse;
 mod purse;
+mod time;
+mod writer;
 
 /// Orders that are tried at random, and with few, well placed switches.
 const ORDERS: usize = 1_000;

@@ -38,7 +38,7 @@ fn every_letter_is_drawn_once_and_what_is_not_sent_goes_back() {
             }
             assert!(sent <= DAILY, "{sent} letters of a day that may have {DAILY}");
             purse.empty().await.expect("given back");
-            assert_eq!(home.db.drawn(), sent, "letters that were drawn, and those that left");
+            assert_eq!(home.db.account.drawn(), sent, "letters that were drawn, and those that left");
         });
     });
 }
@@ -59,7 +59,7 @@ fn who_puts_back_late_costs_a_letter_and_gains_none() {
             purse.empty().await.expect("given back");
             late.await.expect("put back");
 
-            let drawn = home.db.drawn();
+            let drawn = home.db.account.drawn();
             assert!((taken - 20..=taken).contains(&drawn), "{drawn} are drawn, {} were sent", taken - 20);
         });
     });

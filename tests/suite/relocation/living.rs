@@ -5,9 +5,12 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use sendoff::ground::token::{Claim, Door};
+use sendoff::report::summary;
 use serde_json::Value;
 
-use super::*;
+use super::stage::{Way, found, program, serve, with_database};
+use crate::house::both;
 use crate::mailer::{LETTER, house_with, recipients, start, use_relay};
 use crate::sink::{Act, Plan};
 

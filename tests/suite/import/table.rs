@@ -1,0 +1,213 @@
+//! What a file may be like, and what it is refused for.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use sendoff::audience::address::Address;
+use sendoff::audience::contact::{self, Contact};
+use sendoff::audience::field::{self, Field};
+use sendoff::audience::import::{self, Delimiter, Phase, Progress, Request};
+use sendoff::audience::{list, workspace};
+use sendoff::ground::text::Lang;
+use serde_json::{Value, json};
+
+use super::stage::{corpus, count, counts, file, find, furnish, import, import_into, key, request};
+use crate::house::both;
+
+both!(the_same_people_come_out_of_every_encoding_and_delimiter, |house| {
+    use Delimiter::{Comma, Semicolon, Tab};
+    let mut seen: Vec<Vec<Value>> = Vec::new();
+    for (name, encoding, delimiter) in [
+        ("utf-8.csv", "utf-8", Comma),
+        ("old-mac.csv", "utf-8", Comma),
+        ("utf-8-bom.csv", "utf-8", Semicolon),
+        ("utf-16le-bom.csv", "utf-16le", Tab),
+        ("utf-16be.csv", "utf-16be", Semicolon),
+        ("windows-1251.csv", "windows-1251", Semicolon),
+        ("koi8-r.csv", "koi8-r", Tab),
+        ("sep-line.csv", "windows-1251", Semicolon),
+    ] {
+        let workspace = workspace::ensure(&house.home, name).await.expect("a workspace").id;
+        furnish(house, workspace).await;
+
+        let outcome = import_into(house, workspace, &request(corpus(name))).await.expect(name);
+
+        assert_eq!(counts(&outcome), [4, 0, 0, 0, 0, 0], "{name}");
+        assert_eq!((outcome.encoding.as_str(), outcome.delimiter), (encoding, delimiter), "{name}");
+        let mut conn = house.home.db.read().await.expect("a connection");
+        let addresses = ["anna@example.org", "иван@почта.пример", "юлия.щукина@example.com", "petr@почта.example"];
+        let canonical = addresses.map(|address| Address::parse(address).expect(address).canonical());
+        let mut found = contact::find_many(&mut conn, workspace, &canonical).await.expect("found");
+        found.sort_by_key(|contact| contact.address.canonical());
+        assert_eq!(found.len(), 4, "{name}");
+        seen.push(
+            found
+                .iter()
+                .map(|contact| {
+                    let mut values = contact.values.clone();
+                    // KOI8-R has no guillemets, and an old Mac has no other line end than the one we drop.
+                    if let Some(Value::String(note)) = values.get_mut("заметка") {
+                        *note = note.replace(['«', '»', '\n'], "");
+                    }
+                    json!({"address": contact.address.expose(), "values": values})
+                })
+                .collect(),
+        );
+    }
+    assert_eq!(
+        seen[0][0],
+        json!({"address": "anna@example.org", "values": {
+            "имя": "Анна", "город": "Москва", "возраст": 31, "клиент_с": "2021-03-05", "заметка": "любит осень, и дождь",
+        }})
+    );
+    for other in &seen {
+        assert_eq!(other, &seen[0]);
+    }
+});
+
+both!(every_row_is_counted_once_and_every_refusal_has_its_line, |house| {
+    furnish(house, house.workspace.id).await;
+    let rejects = house.folder.path().join("rejects.csv");
+    let request = Request { rejects: Some(rejects.clone()), ..request(corpus("messy.csv")) };
+
+    let outcome = import(house, &request).await.expect("imported");
+
+    assert_eq!(counts(&outcome), [3, 0, 0, 1, 0, 13]);
+    assert_eq!(outcome.rows, 17);
+    assert_eq!(outcome.invalid["address-shape"], 2);
+    assert_eq!(outcome.invalid.len(), 11);
+    let json = outcome.json();
+    assert_eq!((&json["invalid"], &json["invalid_by_reason"]["encoding"]), (&json!(13), &json!(1)));
+    let mut reader = csv::Reader::from_path(&rejects).expect("opens");
+    let mut seen: Vec<(u64, String, String, String)> =
+        reader.deserialize().map(|row| row.expect("a row of rejects")).collect();
+    seen.sort();
+    let words: Vec<_> = seen.iter().map(|(line, reason, ..)| (*line, reason.as_str())).collect();
+    assert_eq!(
+        words,
+        [
+            (3, "address-shape"),
+            (4, "address-shape"),
+            (5, "address-empty"),
+            (6, "address-control"),
+            (7, "address-control"),
+            (9, "address-local"),
+            (10, "address-domain"),
+            (11, "value-number"),
+            (12, "value-date"),
+            (13, "too-many-cells"),
+            (14, "encoding"),
+            (15, "nul"),
+            (19, "duplicate"),
+            (20, "quote-open"),
+        ]
+    );
+    assert_eq!(seen[4].3, "\"crlf@example.org\r\nBcc: other@example.org\";Анна");
+    assert_eq!(seen[7].2, "Возраст: not a number");
+    assert_eq!(seen[12].2, "the address stands in line 2 already");
+    assert_eq!(seen[12].3, "GOOD@EXAMPLE.ORG;Другая Анна;99");
+    assert_eq!(seen[13].3, "quote@example.org;\"Анна;30");
+    assert_eq!(find(house, "last@example.org").await.expect("taken").values["город"], json!("Тверь"));
+    assert_eq!(find(house, "good@example.org").await.expect("taken").values["имя"], json!("Анна"));
+});
+
+both!(line_breaks_and_quotes_inside_cells_arrive, |house| {
+    furnish(house, house.workspace.id).await;
+
+    import(house, &request(corpus("windows-1251.csv"))).await.expect("imported");
+
+    let note = |contact: Option<Contact>| contact.expect("taken").values["заметка"].clone();
+    assert_eq!(note(find(house, "иван@почта.пример").await), json!("первая строка\nвторая строка"));
+    assert_eq!(note(find(house, "юлия.щукина@example.com").await), json!("сказала: \"да\"; и ушла"));
+});
+
+both!(a_file_that_is_no_table_is_refused_by_name, |house| {
+    furnish(house, house.workspace.id).await;
+    for (name, expected) in [
+        ("empty.csv", "import-empty"),
+        ("blank.csv", "import-empty"),
+        ("header-only.csv", "import-no-rows"),
+        ("no-address.csv", "import-no-address"),
+        ("twice-named.csv", "import-column-twice"),
+        ("unnamed.csv", "import-column-unnamed"),
+        ("nul-header.csv", "import-binary"),
+        ("workbook.xlsx", "import-binary"),
+        ("undeclared.csv", "import-undeclared"),
+        ("missing.csv", "io-not-found"),
+        ("", "io-is-directory"),
+    ] {
+        assert_eq!(key(import(house, &request(corpus(name))).await), expected, "{name}");
+    }
+    let wrong = Request { encoding: Some("utf-8".to_owned()), ..request(corpus("windows-1251.csv")) };
+    assert_eq!(key(import(house, &wrong).await), "import-header-encoding");
+    let unknown = Request { encoding: Some("klingon".to_owned()), ..request(corpus("utf-8.csv")) };
+    assert_eq!(key(import(house, &unknown).await), "import-encoding-unknown");
+    assert_eq!(count(house, "select count(*) from contact").await, 0);
+});
+
+both!(an_undeclared_column_is_refused_with_the_command_that_declares_it, |house| {
+    furnish(house, house.workspace.id).await;
+    let request = request(corpus("undeclared.csv"));
+
+    let refusal = import(house, &request).await.expect_err("refused").message();
+    let sentence = Lang::Ru.say(&refusal);
+    assert!(sentence.contains("Любимый цвет, Был у нас"), "{sentence}");
+    assert!(sentence.contains("sendoff field add любимый_цвет text\n"), "{sentence}");
+    assert!(sentence.contains("sendoff field add был_у_нас date\n"), "{sentence}");
+    assert!(sentence.contains("--map 'Любимый цвет=-'"), "{sentence}");
+
+    let map = [("любимый цвет", "-"), ("Был у нас", "клиент_с")].map(|(a, b)| (a.to_owned(), b.to_owned())).to_vec();
+    let outcome = import(house, &Request { map, ..request }).await.expect("imported");
+    assert_eq!(outcome.new, 2);
+    assert_eq!(outcome.json()["columns"]["Любимый цвет"], "-");
+    assert_eq!(find(house, "b@example.org").await.expect("taken").values["клиент_с"], json!("2026-01-15"));
+});
+
+#[cfg(target_os = "linux")]
+both!(an_endless_line_ends_soon_with_one_sentence, |house| {
+    furnish(house, house.workspace.id).await;
+    let huge = file(house, "huge.csv", "email,имя\n");
+    std::fs::File::options().write(true).open(&huge).expect("opens").set_len(2 << 30).expect("a sparse file");
+    let long = file(house, "long.csv", "x".repeat(3 << 20));
+    let began = Instant::now();
+
+    for (path, expected) in
+        [(Path::new("/dev/zero"), "import-binary"), (&huge, "import-line-endless"), (&long, "import-line-endless")]
+    {
+        assert_eq!(key(import(house, &request(path)).await), expected, "{}", path.display());
+    }
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+});
+
+both!(the_example_is_imported_but_for_its_bad_rows, |house| {
+    let (home, workspace) = (&house.home, house.workspace.id);
+    list::add(home, workspace, "Новости").await.expect("a list");
+    for (name, kind) in [
+        ("first_name", "text"),
+        ("last_name", "text"),
+        ("city", "text"),
+        ("age", "number"),
+        ("birthday", "date"),
+        ("vip", "flag"),
+    ] {
+        field::add(home, workspace, &Field::declare(name, kind).expect("a field")).await.expect("declared");
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/contacts.csv");
+    let merged = AtomicU64::new(0);
+    let mut watch = |progress: Progress| {
+        assert_eq!(progress.bytes_read, progress.bytes_total);
+        if progress.phase == Phase::Merging {
+            assert_eq!(progress.rows, progress.rows_total);
+            merged.store(progress.rows, Ordering::SeqCst);
+        }
+    };
+
+    let outcome = import::run(home, workspace, &request(path), Lang::En, &mut watch).await.expect("imported");
+
+    assert_eq!(counts(&outcome), [1_162, 0, 0, 8, 0, 30]);
+    assert_eq!(outcome.rows, 1_200);
+    assert_eq!(merged.into_inner(), 1_170);
+    let cyrillic = count(house, "select count(*) from contact where canonical like '%@%xn--%'").await;
+    assert!(cyrillic > 100, "{cyrillic}");
+});
