@@ -72,13 +72,16 @@ const SUMMARY: &[&str] = &[
 ];
 const LINK: &[&str] = &["campaign", "position", "destination", "clicks"];
 
+/// Bytes that are handed to a pipe or device at a time.
+const BUFFER: usize = 1 << 16;
+
 /// Exports to a file, which appears when it is whole; an older one of this name is replaced. Returns
 /// the number of rows.
 pub async fn to_file(db: &Db, export: &Export<'_>, path: &Path, progress: Progress<'_>) -> Result<u64> {
     // A pipe or a device has no name that could be taken by another file.
     if fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
         let device = OpenOptions::new().write(true).open(path).map_err(Error::io(path.display()))?;
-        return Ok(to(db, export, device, path, progress).await?.1);
+        return Ok(to(db, export, io::BufWriter::with_capacity(BUFFER, device), path, progress).await?.1);
     }
     let aside = Aside::create(path).map_err(Error::io(path.display()))?;
     let (aside, rows) = to(db, export, aside, path, progress).await?;
@@ -88,7 +91,7 @@ pub async fn to_file(db: &Db, export: &Export<'_>, path: &Path, progress: Progre
 
 /// Exports to standard output. Returns the number of rows.
 pub async fn to_stdout(db: &Db, export: &Export<'_>, progress: Progress<'_>) -> Result<u64> {
-    let out = io::BufWriter::new(io::stdout());
+    let out = io::BufWriter::with_capacity(BUFFER, io::stdout());
     Ok(to(db, export, out, Path::new("-"), progress).await?.1)
 }
 
@@ -158,19 +161,22 @@ impl<W: Write> Writing<'_, W> {
         let reading = tokio::spawn(async move {
             for walk in walks {
                 let (mut after, last) = walk.range(&mut conn, scope).await?;
-                while let (rows, Some(next)) = walk.page(&mut conn, scope, (after, last)).await? {
+                while let Some((page, next)) = walk.page(&mut conn, scope, (after, last)).await? {
                     after = next;
-                    if pages.send((walk, rows)).await.is_err() {
+                    if pages.send((walk, page)).await.is_err() {
                         return Ok(());
                     }
                 }
             }
             Ok(())
         });
-        while let Some((walk, rows)) = read.recv().await {
-            let rows = rows.iter().map(|row| walk.cells(row, &self.fields)).collect();
-            self.rows(rows, total)?;
+        while let Some((walk, page)) = read.recv().await {
+            let (sheet, done) = (&mut self.sheet, &mut self.done);
+            let row = |cells: &[Cell<'_>]| sheet.row(cells).map(|()| *done += 1);
+            walk.rows(&page, &self.fields, row).map_err(Error::io(self.path.display()))?;
+            (self.progress)(self.done, total.max(self.done));
         }
+        (self.progress)(self.done, self.done);
         reading.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
     }
 
@@ -184,14 +190,14 @@ impl<W: Write> Writing<'_, W> {
         for campaign in &campaigns {
             let summary = summary::of(&mut conn, campaign).await?;
             match self.export.kind {
-                Kind::Links => self.rows(link_rows(&summary), total)?,
-                _ => self.rows(vec![summary_row(campaign, &summary)], total)?,
+                Kind::Links => self.rows(&link_rows(&summary), total)?,
+                _ => self.rows(&[summary_row(campaign, &summary)], total)?,
             }
         }
         Ok(())
     }
 
-    fn rows(&mut self, rows: Vec<Vec<Cell>>, total: u64) -> Result<()> {
+    fn rows(&mut self, rows: &[Vec<Cell<'_>>], total: u64) -> Result<()> {
         for row in rows {
             self.sheet.row(row).map_err(Error::io(self.path.display()))?;
             self.done += 1;
@@ -201,14 +207,16 @@ impl<W: Write> Writing<'_, W> {
     }
 }
 
-fn link_rows(summary: &Summary) -> Vec<Vec<Cell>> {
-    let row = |link: &summary::LinkCount| {
-        vec![summary.name.as_str().into(), link.position.into(), link.destination.as_str().into(), link.clicks.into()]
-    };
-    summary.links.iter().map(row).collect()
+fn link_rows(summary: &Summary) -> Vec<Vec<Cell<'_>>> {
+    let name = summary.name.as_str();
+    let links = summary.links.iter();
+    let cells = links.map(|link| {
+        [name.into(), i64::from(link.position).into(), link.destination.as_str().into(), link.clicks.into()]
+    });
+    cells.map(Vec::from).collect()
 }
 
-fn summary_row(campaign: &Campaign, summary: &Summary) -> Vec<Cell> {
+fn summary_row<'a>(campaign: &Campaign, summary: &'a Summary) -> Vec<Cell<'a>> {
     let numbers = [
         summary.planned,
         summary.accepted,
@@ -223,7 +231,7 @@ fn summary_row(campaign: &Campaign, summary: &Summary) -> Vec<Cell> {
         summary.clicks,
         summary.unsubscribed,
     ];
-    let mut cells: Vec<Cell> = vec![summary.name.as_str().into(), summary.state.into()];
+    let mut cells: Vec<Cell<'_>> = vec![summary.name.as_str().into(), summary.state.into()];
     cells.extend(numbers.map(Cell::from));
     cells.extend([sheet::time(campaign.launched_at), sheet::time(campaign.finished_at)]);
     cells

@@ -56,6 +56,18 @@ impl Sql {
         self.text.push_str(") as gathered");
     }
 
+    /// Runs this select and returns these columns of its rows as one text, a JSON array for each row
+    /// and nothing between them, and the greatest of column `key`; `None` when there are no rows.
+    pub async fn strung(&mut self, conn: &mut Conn, columns: &str, key: &str) -> Result<Option<(String, i64)>> {
+        let [before, after] = match conn.backend_name() {
+            "SQLite" => ["select group_concat(json_array(", "), ''), max("],
+            _ => ["select string_agg(cast(json_build_array(", ") as text), ''), max("],
+        };
+        self.text = [before, columns, after, key, ") from (", &self.text, ") as strung"].concat();
+        let row = self.first(conn).await?;
+        Ok(row.and_then(|row| row.get::<Option<String>, _>(0).map(|text| (text, row.get(1)))))
+    }
+
     /// Appends a table `given` whose rows are some whole numbers, not negative, and a text;
     /// [`number`] and [`words`] read from it. A row travels as one text with the numbers at fixed
     /// places, which both databases cut much faster than they read JSON.
