@@ -32,11 +32,13 @@ pub async fn freeze(
     narrow: impl FnOnce(&mut Sql),
 ) -> Result<u64> {
     let Audience { workspace, campaign, list, first, now } = *audience;
+    // By the key of the subscription, in whose order its index lies: by that of the contact, everybody would be
+    // sorted in memory first.
     let mut sql = Sql::new(
         "insert into delivery (id, workspace_id, campaign_id, contact_id, lane, state, attempts, due_at, changed_at) \
          select cast(",
     );
-    sql.bind(first).push(" as bigint) + (row_number() over (order by c.id) - 1) * ").push(&STEP.to_string());
+    sql.bind(first).push(" as bigint) + (row_number() over (order by s.contact_id) - 1) * ").push(&STEP.to_string());
     sql.push(", cast(").bind(workspace).push(" as bigint), cast(").bind(campaign).push(" as bigint), c.id, ");
     lane(&mut sql);
     sql.push(", 'pending', 0, ");
@@ -45,7 +47,8 @@ pub async fn freeze(
     sql.push(" as bigint) from subscription s join contact c on c.id = s.contact_id where s.list_id = ").bind(list);
     sql.push(" and s.state = 'confirmed' and c.workspace_id = ").bind(workspace).push(" and (");
     narrow(&mut sql);
-    let planned = sql.push(") order by c.id on conflict (contact_id, campaign_id) do nothing").run(&mut *conn).await?;
+    let planned =
+        sql.push(") order by s.contact_id on conflict (contact_id, campaign_id) do nothing").run(&mut *conn).await?;
     progress::add(conn, campaign, first, PLANNED, i64::try_from(planned).unwrap_or(i64::MAX)).await?;
     Ok(planned)
 }
