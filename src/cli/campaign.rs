@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::print::{Bar, Report, time};
 use super::{lane, schedule, series};
@@ -220,7 +220,7 @@ pub async fn check(home: &Installation, campaign: &Campaign, local: bool, lang: 
     sheet
 }
 
-fn sheet_json(sheet: &Preflight, lang: Lang) -> serde_json::Value {
+fn sheet_json(sheet: &Preflight, lang: Lang) -> Value {
     let say = |messages: &[Message]| messages.iter().map(|message| lang.say(message)).collect::<Vec<_>>();
     let samples = sheet.samples.iter().map(|sample| {
         json!({ "to": sample.to, "subject": sample.subject, "preheader": sample.preheader, "text": sample.text, "bytes": sample.bytes })
@@ -301,18 +301,14 @@ pub async fn start(home: &Installation, workspace: Id, name: &str, allowed: &All
     if matches!(campaign.state, State::Draft | State::Scheduled) {
         refuse(&check(home, &campaign, allowed.local, lang).await?, allowed, lang)?;
     }
-    let planned = launch::start(home, &campaign).await?;
-    let mut report = show(home, workspace, name, lang).await?;
-    if let Some(planned) = planned {
-        let started = lang.say(&Message::new("campaign-started").with("name", name).with("count", planned));
-        let campaign = need(home, workspace, name).await?;
-        report.text = [started]
-            .into_iter()
-            .chain(schedule::held(&campaign, home.clock.now(), lang))
-            .collect::<Vec<_>>()
-            .join("\n");
-    }
-    Ok(report)
+    let Some(planned) = launch::start(home, &campaign).await? else {
+        return show(home, workspace, name, lang).await;
+    };
+    let campaign = need(home, workspace, name).await?;
+    let summary = summary::of(&mut *home.db.read().await?, &campaign).await?;
+    let started = lang.say(&Message::new("campaign-started").with("name", name).with("count", planned));
+    let lines: Vec<_> = [started].into_iter().chain(schedule::held(&campaign, home.clock.now(), lang)).collect();
+    Ok(Report { json: facts(home, &campaign, &summary, lang), text: lines.join("\n"), failed: false })
 }
 
 /// The problems of a sheet as one refusal.
@@ -335,21 +331,25 @@ pub async fn show(home: &Installation, workspace: Id, name: &str, lang: Lang) ->
     let mut conn = home.db.read().await?;
     let campaign = state::need(&mut conn, workspace, name).await?;
     let summary = summary::of(&mut conn, &campaign).await?;
-    let mut json = json!(summary);
-    if let Some(object) = json.as_object_mut() {
-        object.insert("reason".to_owned(), campaign.reason.as_deref().map(|reason| lang.recall(reason)).into());
-        object.insert("launched_at".to_owned(), campaign.launched_at.map(time).into());
-        object.insert("finished_at".to_owned(), campaign.finished_at.map(time).into());
-        object.append(&mut schedule::json(&campaign, home.clock.now()));
-    }
     let now = home.clock.now();
     let waiting = lanes::waiting(&mut conn, &campaign, now).await?;
+    let mut json = facts(home, &campaign, &summary, lang);
     json["lanes"] = lane::waiting(&waiting, lang);
     let mut lines = vec![line(&campaign, &summary, lang)];
-    lines.extend(schedule::lines(&campaign, home.clock.now(), lang));
+    lines.extend(schedule::lines(&campaign, now, lang));
     lines.push(numbers(&summary, lang));
     lines.extend(waiting.iter().map(|waiting| waiting.line(now, lang)));
     Ok(Report { json, text: lines.join("\n"), failed: false })
+}
+
+/// The numbers of a campaign and its times, for programs.
+fn facts(home: &Installation, campaign: &Campaign, summary: &Summary, lang: Lang) -> Value {
+    let mut facts = schedule::json(campaign, home.clock.now());
+    facts.insert("reason".to_owned(), campaign.reason.as_deref().map(|reason| lang.recall(reason)).into());
+    facts.insert("launched_at".to_owned(), campaign.launched_at.map(time).into());
+    facts.insert("finished_at".to_owned(), campaign.finished_at.map(time).into());
+    facts.extend(json!(summary).as_object().cloned().unwrap_or_default());
+    facts.into()
 }
 
 async fn ls(home: &Installation, workspace: Id, lang: Lang) -> Result<Report> {

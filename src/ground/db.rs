@@ -35,7 +35,7 @@ pub mod value;
 
 pub use lock::{holding, sharing};
 pub use script::{Done, Script};
-use session::{NO_SAMPLES, cache, session};
+use session::{NO_SAMPLES, session};
 pub use sql::Sql;
 
 /// A connection to either database.
@@ -136,7 +136,7 @@ impl Db {
             first.execute(session(dialect)).await?;
             first.close().await?;
         }
-        let pool = |connections, writes| {
+        let pool = |connections| {
             let options = options.clone();
             AnyPoolOptions::new()
                 .max_connections(connections)
@@ -148,16 +148,13 @@ impl Db {
                 .after_connect(move |conn, _| {
                     Box::pin(async move {
                         conn.execute(session(dialect)).await?;
-                        if dialect == Dialect::Sqlite {
-                            conn.execute(cache(writes)).await?;
-                        }
                         Ok(())
                     })
                 })
                 .connect_with(options)
         };
-        let readers = pool(16, false).await?;
-        let writers = if dialect == Dialect::Sqlite { pool(1, true).await? } else { readers.clone() };
+        let readers = pool(16).await?;
+        let writers = if dialect == Dialect::Sqlite { pool(1).await? } else { readers.clone() };
         Ok(Self { pool: readers, writers, dialect, writer: Arc::default(), address: Address(url.into()) })
     }
 

@@ -4,7 +4,8 @@ use super::Dialect;
 use crate::ground::failpoint::{self, Sabotage};
 
 /// What each new connection is told. `full` is the promise that what we acknowledged survives a
-/// power cut; `secure_delete` blanks deleted rows; temporary tables never touch a disk.
+/// power cut; `secure_delete` blanks deleted rows; temporary tables never touch a disk; `cache_size` is what a
+/// connection keeps of the pages it has seen, in KiB.
 pub(super) fn session(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Sqlite if failpoint::is_broken(Sabotage::NoSync) => {
@@ -13,16 +14,11 @@ pub(super) fn session(dialect: Dialect) -> &'static str {
         Dialect::Postgres if failpoint::is_broken(Sabotage::NoSync) => "set synchronous_commit = off",
         Dialect::Sqlite => {
             "pragma busy_timeout = 30000; pragma journal_mode = wal; pragma synchronous = full; \
-             pragma secure_delete = on; pragma temp_store = memory; pragma foreign_keys = off"
+             pragma secure_delete = on; pragma temp_store = memory; pragma foreign_keys = off; \
+             pragma cache_size = -1500"
         }
         Dialect::Postgres => "set client_min_messages = warning; set synchronous_commit = on",
     }
-}
-
-/// What one connection of SQLite keeps in memory of the pages it has seen, in KiB: there is one that
-/// writes, and as many as are asked at once that read.
-pub(super) const fn cache(writes: bool) -> &'static str {
-    if writes { "pragma cache_size = -2500" } else { "pragma cache_size = -2000" }
 }
 
 /// The planner keeps samples of column values; of people it may keep none.
