@@ -2,8 +2,6 @@
 //! with what proof. Receipts are only ever added; they go when the subscription they prove goes.
 //! An evidence row is shared by all receipts of one import and goes with the last of them.
 
-use std::collections::BTreeSet;
-
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use sqlx::Row;
@@ -154,8 +152,7 @@ pub async fn forget(conn: &mut Conn, people: &[Id], list: Option<Id>) -> Result<
         }
     })
     .await?;
-    let touched: BTreeSet<Id> = touched.into_iter().map(|(id,)| id).collect();
-    let touched: Vec<Id> = touched.into_iter().collect();
+    let touched: Vec<Id> = touched.into_iter().map(|(id,)| id).collect();
     Sql::new("delete from evidence where id")
         .among(conn, &touched)
         .push(" and not exists (select 1 from consent c where c.evidence_id = evidence.id)")

@@ -145,12 +145,7 @@ impl Db {
                 // SQLite ends a transaction by itself when the disk is full. The driver then believes for
                 // ever that one is open, and the connection could begin no other.
                 .before_acquire(|conn, _| Box::pin(async move { Ok(!conn.is_in_transaction()) }))
-                .after_connect(move |conn, _| {
-                    Box::pin(async move {
-                        conn.execute(session(dialect)).await?;
-                        Ok(())
-                    })
-                })
+                .after_connect(move |conn, _| Box::pin(async move { conn.execute(session(dialect)).await.map(drop) }))
                 .connect_with(options)
         };
         let readers = pool(16).await?;

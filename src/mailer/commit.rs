@@ -35,9 +35,7 @@ pub async fn commit(
     lease::confirm(&done.remove(0))?;
     let (recorded, asked) = done.split_at(written);
     ends.check(&mut tx, mailer, recorded).await?;
-    if !releases.is_empty() {
-        delivery::release(&mut tx, mailer, releases, now).await?;
-    }
+    delivery::release(&mut tx, mailer, releases, now).await?;
     let marked = delivery::answer(&mut tx, mailer, marks, asked, now).await?;
     if !marked.is_empty() {
         failpoint::reach("marking");

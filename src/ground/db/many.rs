@@ -48,24 +48,24 @@ impl Sql {
 
     /// Makes the select just written one that returns its rows as one text, for [`read`].
     pub fn gather(&mut self, conn: &Conn, columns: &str) {
-        let [before, after] = match conn.backend_name() {
-            "SQLite" => ["select json_group_array(json_array(", ")) from ("],
-            _ => ["select cast(json_agg(json_build_array(", ")) as text) from ("],
-        };
-        self.text.insert_str(self.start, &[before, columns, after].concat());
-        self.text.push_str(") as gathered");
+        self.wrap(&gathering(conn, columns));
     }
 
     /// Runs this select and returns these columns of its rows as one text, a JSON array for each row
     /// and nothing between them, and the greatest of column `key`; `None` when there are no rows.
     pub async fn strung(&mut self, conn: &mut Conn, columns: &str, key: &str) -> Result<Option<(String, i64)>> {
-        let [before, after] = match conn.backend_name() {
-            "SQLite" => ["select group_concat(json_array(", "), ''), max("],
-            _ => ["select string_agg(cast(json_build_array(", ") as text), ''), max("],
-        };
-        self.text = [before, columns, after, key, ") from (", &self.text, ") as strung"].concat();
+        self.wrap(&match conn.backend_name() {
+            "SQLite" => format!("select group_concat(json_array({columns}), ''), max({key}) from "),
+            _ => format!("select string_agg(cast(json_build_array({columns}) as text), ''), max({key}) from "),
+        });
         let row = self.first(conn).await?;
         Ok(row.and_then(|row| row.get::<Option<String>, _>(0).map(|text| (text, row.get(1)))))
+    }
+
+    /// Puts a select around the one just written.
+    fn wrap(&mut self, select: &str) {
+        self.text.insert_str(self.start, &format!("{select}("));
+        self.text.push_str(") as gathered");
     }
 
     /// Appends a table `given` whose rows are some whole numbers, not negative, and a text;
@@ -113,12 +113,18 @@ pub async fn take<T: DeserializeOwned>(
     } else {
         let sql = script.add(&format!("with taken as (delete from {table} where "));
         narrow(sql, conn);
-        sql.push(&format!(
-            " returning {columns}) select cast(json_agg(json_build_array({columns})) as text) from taken"
-        ));
+        sql.push(&format!(" returning {columns}) {}taken", gathering(conn, columns)));
     }
     let done = script.run(conn).await?;
     Ok(read(done.first().and_then(|done| done.rows.first())))
+}
+
+/// The beginning of a select that returns these columns of all rows as one text.
+fn gathering(conn: &Conn, columns: &str) -> String {
+    match conn.backend_name() {
+        "SQLite" => format!("select json_group_array(json_array({columns})) from "),
+        _ => format!("select cast(json_agg(json_build_array({columns})) as text) from "),
+    }
 }
 
 /// The rows of a select that was gathered.
