@@ -21,9 +21,9 @@ pub struct Extensions {
 
 impl Extensions {
     /// Reads the lines of the reply; the first one greets.
-    pub fn read(lines: &[String]) -> Self {
+    pub fn read<'l>(lines: impl Iterator<Item = &'l str>) -> Self {
         let mut found = Self::default();
-        for line in lines.iter().skip(1) {
+        for line in lines.skip(1) {
             let mut words = line.split([' ', '=']).filter(|word| !word.is_empty()).map(str::to_ascii_uppercase);
             match words.next().as_deref() {
                 Some("PIPELINING") => found.pipelining = true,
@@ -47,9 +47,8 @@ impl Extensions {
 mod tests {
     use super::*;
 
-    /// Reads the lines of the reply; the first one greets.
-    pub fn read(lines: &[&str]) -> Extensions {
-        Extensions::read(&lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>())
+    fn read(lines: &[&str]) -> Extensions {
+        Extensions::read(lines.iter().copied())
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::job::Job;
 use super::limits::{Gate, Limits};
 use super::relay::Relay;
 use super::shift::Shift;
-use super::worker::told;
+use super::word::told;
 use crate::campaign::delivery;
 use crate::campaign::press::Press;
 use crate::campaign::state::Campaign;

@@ -34,5 +34,6 @@ pub mod tls;
 pub mod trouble;
 pub mod way;
 pub mod wire;
+pub mod word;
 pub mod worker;
 pub mod writer;

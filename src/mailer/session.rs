@@ -138,7 +138,7 @@ impl Session {
         if from.contains(char::is_control) || to.contains(char::is_control) {
             return Err(Cause::Unsafe.at(Phase::Envelope));
         }
-        let (mail, rcpt) = self.word(from, to, utf8);
+        let (mail, rcpt) = (format!("MAIL FROM:<{from}>{}\r\n", self.parameters(utf8)), format!("RCPT TO:<{to}>\r\n"));
         let before = self.begin(Phase::Envelope)?;
         let verdict = if self.extensions.pipelining {
             self.offer_at_once(before, &mail, &rcpt).await?
@@ -149,14 +149,13 @@ impl Session {
         Ok(verdict)
     }
 
-    /// MAIL and RCPT of an envelope.
-    fn word(&self, from: &str, to: &str, utf8: bool) -> (String, String) {
-        let parameters = match (utf8, self.extensions.eightbitmime) {
+    /// What is told of a message with its sender.
+    fn parameters(&self, utf8: bool) -> &'static str {
+        match (utf8, self.extensions.eightbitmime) {
             (true, true) => " SMTPUTF8 BODY=8BITMIME",
             (true, false) => " SMTPUTF8",
             (false, _) => "",
-        };
-        (format!("MAIL FROM:<{from}>{parameters}\r\n"), format!("RCPT TO:<{to}>\r\n"))
+        }
     }
 
     /// One write, then one reply for each command in it.
@@ -310,12 +309,12 @@ impl Session {
     async fn greet(&mut self, name: &str) -> Result<(), Fault> {
         let (phase, limit) = (Phase::Greeting, self.timers.command);
         let answer = self.exchange(format!("EHLO {name}\r\n"), limit, phase).await?;
+        self.extensions = Extensions::read(answer.lines());
         let reply = answer.reply();
         if matches!(reply.code, 500 | 502) {
             self.extensions = Extensions::default();
             return need(self.ask(format!("HELO {name}\r\n"), limit, phase).await?, 250, phase);
         }
-        self.extensions = Extensions::read(answer.lines());
         need(reply, 250, phase)
     }
 

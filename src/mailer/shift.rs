@@ -15,7 +15,7 @@ use super::lease::{Lease, Left, sweep};
 use super::pulse::Pulse;
 use super::relay::Relay;
 use super::trouble::Trouble;
-use super::worker::told;
+use super::word::told;
 use super::writer::Writer;
 use crate::campaign::delivery::claim::Hand;
 use crate::campaign::state::{self, State};

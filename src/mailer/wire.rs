@@ -76,7 +76,9 @@ impl fmt::Debug for Reply {
 #[derive(Debug, Default)]
 pub struct Answer {
     code: u16,
-    lines: Vec<String>,
+    /// The words of each line, with a line end between.
+    words: String,
+    lines: usize,
     size: usize,
 }
 
@@ -86,11 +88,7 @@ impl Answer {
         let (code, rest) = line.split_at_checked(3).ok_or(Cause::Nonsense)?;
         let code = parse_code(code).ok_or(Cause::Nonsense)?;
         self.size += line.len();
-        if !self.lines.is_empty() && code != self.code
-            || self.lines.len() == LINES
-            || self.size > REPLY
-            || line.contains(&0)
-        {
+        if self.lines > 0 && code != self.code || self.lines == LINES || self.size > REPLY || line.contains(&0) {
             return Err(Cause::Nonsense);
         }
         let (last, words) = match rest.split_first() {
@@ -99,20 +97,27 @@ impl Answer {
             Some((b'-', words)) => (false, words),
             Some(_) => return Err(Cause::Nonsense),
         };
-        self.code = code;
-        self.lines.push(String::from_utf8_lossy(words).into_owned());
+        if self.lines > 0 {
+            self.words.push('\n');
+        }
+        self.words.push_str(&String::from_utf8_lossy(words));
+        (self.code, self.lines) = (code, self.lines + 1);
         Ok(last)
     }
 
     /// The words of each line, whole.
-    pub fn lines(&self) -> &[String] {
-        &self.lines
+    pub fn lines(&self) -> impl Iterator<Item = &str> {
+        self.words.split('\n')
     }
 
     /// The reply with its words cut to a length worth keeping.
-    pub fn reply(&self) -> Reply {
-        let joined = self.lines.join(" ");
-        let mut text: String = joined.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    pub fn reply(self) -> Reply {
+        let words = self.words.trim();
+        let mut text = match words.contains(char::is_control) {
+            true => words.replace(char::is_control, " "),
+            false if words.len() == self.words.len() => self.words,
+            false => words.to_owned(),
+        };
         text.truncate(text.floor_char_boundary(TEXT));
         Reply { code: self.code, enhanced: parse_enhanced(&text, self.code), text }
     }
@@ -143,21 +148,19 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + Sync> Stream for T {}
 pub struct Wire {
     stream: Box<dyn Stream>,
     input: Vec<u8>,
+    /// How much of the input was read.
+    read: usize,
 }
 
 impl Wire {
     /// A wire on a fresh connection.
     pub fn new(stream: impl Stream + 'static) -> Self {
-        Self { stream: Box::new(stream), input: Vec::new() }
+        Self { stream: Box::new(stream), input: Vec::new(), read: 0 }
     }
 
     /// Writes everything within the limit.
     pub async fn send(&mut self, bytes: &[u8], limit: Duration) -> Result<(), Cause> {
-        let write = async {
-            self.stream.write_all(bytes).await?;
-            self.stream.flush().await
-        };
-        Ok(timeout(limit, write).await.map_err(|_| Cause::Timeout)??)
+        self.send_some(bytes, limit).await.1
     }
 
     /// The same, and says how many bytes the system had taken when it failed.
@@ -178,39 +181,46 @@ impl Wire {
 
     /// Reads one whole reply within the limit.
     pub async fn answer(&mut self, limit: Duration) -> Result<Answer, Cause> {
-        timeout(limit, self.read_answer()).await.map_err(|_| Cause::Timeout)?
+        let mut answer = Answer::default();
+        if !self.take(&mut answer)? {
+            timeout(limit, self.await_rest(&mut answer)).await.map_err(|_| Cause::Timeout)??;
+        }
+        Ok(answer)
     }
 
-    async fn read_answer(&mut self) -> Result<Answer, Cause> {
-        let mut answer = Answer::default();
+    async fn await_rest(&mut self, answer: &mut Answer) -> Result<(), Cause> {
         loop {
-            let end = self.read_line().await?;
-            let line = self.input.drain(..end).collect::<Vec<_>>();
-            if answer.take(line.trim_ascii_end())? {
-                return Ok(answer);
+            self.input.drain(..std::mem::take(&mut self.read));
+            self.input.reserve(LINE);
+            if self.stream.read_buf(&mut self.input).await? == 0 {
+                return Err(Cause::Closed);
+            }
+            if self.take(answer)? {
+                return Ok(());
             }
         }
     }
 
-    /// Waits until a line is there and returns its length with its line end.
-    async fn read_line(&mut self) -> Result<usize, Cause> {
-        let mut searched = 0;
+    /// Takes the lines that have arrived; true when the reply is whole.
+    fn take(&mut self, answer: &mut Answer) -> Result<bool, Cause> {
         loop {
-            match memchr::memchr(b'\n', &self.input[searched..]) {
-                Some(at) if searched + at < LINE => return Ok(searched + at + 1),
-                None if self.input.len() < LINE => searched = self.input.len(),
+            let arrived = &self.input[self.read..];
+            match memchr::memchr(b'\n', arrived) {
+                Some(end) if end < LINE => {
+                    self.read += end + 1;
+                    if answer.take(arrived[..end].trim_ascii_end())? {
+                        return Ok(true);
+                    }
+                }
+                None if arrived.len() < LINE => return Ok(false),
                 _ => return Err(Cause::Nonsense),
-            }
-            self.input.reserve(LINE);
-            if self.stream.read_buf(&mut self.input).await? == 0 {
-                return Err(Cause::Closed);
             }
         }
     }
 
     /// True when everything that arrived has been read. More is a server speaking out of turn.
     pub fn is_quiet(&self) -> bool {
-        self.input.is_empty()
+        self.read == self.input.len()
     }
 
     /// True when the server has spoken or hung up although it was not its turn. Looks, does not wait.

@@ -5,6 +5,7 @@
 //! one delivery of unknown fate at most, at the price of a second round trip and a wait for the disk.
 
 use std::collections::VecDeque;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -26,12 +27,10 @@ use super::text;
 use super::trouble;
 use super::way::End;
 use super::wire::Reply;
+use super::word::{told, too_late, unless_told};
 use crate::campaign::delivery::{self, Marked, Outcome, State};
 use crate::ground::error::Message;
 use crate::ground::failpoint::{self, Sabotage};
-
-/// How long a letter that is on the wire may take to end once the program is asked to stop.
-const DRAIN: Duration = Duration::from_secs(20);
 
 /// A mark older than this is asked about again before the text goes out: the person may have left
 /// while the relay took its time.
@@ -44,8 +43,9 @@ pub async fn work(
     over: watch::Receiver<bool>,
     stop: watch::Receiver<bool>,
 ) {
+    let late = Box::pin(too_late(stop.clone()));
     let mut line =
-        Line { bench, queue, over, stop, asked: VecDeque::new(), session: None, spare: Vec::new(), misses: 0 };
+        Line { bench, queue, over, stop, late, asked: VecDeque::new(), session: None, spare: Vec::new(), misses: 0 };
     loop {
         let rest = match line.bench.way.end() {
             End::Smtp(_) => line.send().await,
@@ -60,19 +60,14 @@ pub async fn work(
     }
 }
 
-/// Waits until the word is given.
-pub async fn told(mut word: watch::Receiver<bool>) {
-    if word.wait_for(|word| *word).await.is_err() {
-        std::future::pending().await
-    }
-}
-
 /// One connection and what it has in hand.
 struct Line {
     bench: Arc<Bench>,
     queue: Arc<Mutex<mpsc::Receiver<Job>>>,
     over: watch::Receiver<bool>,
     stop: watch::Receiver<bool>,
+    /// Ends when a text that is on the wire has had its time.
+    late: Pin<Box<dyn Future<Output = ()> + Send + Sync>>,
     asked: VecDeque<Asked>,
     session: Option<Session>,
     /// The buffer of a text that was answered, for the next one.
@@ -183,27 +178,20 @@ impl Line {
                 },
             };
             self.bench.in_hand.fetch_add(1, Ordering::Relaxed);
-            let open = tokio::select! {
-                open = self.bench.pass(&job.claimed) => open,
-                () = told(self.over.clone()) => false,
-            };
-            if !open || self.is_over() {
+            let open = unless_told(&self.over, self.bench.pass(&job.claimed)).await;
+            if open != Some(true) || self.is_over() {
                 self.release(&job).await;
                 continue;
             }
             let busy = self.bench.writer.busy();
-            let ready = tokio::select! {
-                ready = self.bench.connect(&mut self.session) => ready.map(|()| true),
-                () = told(self.over.clone()) => Ok(false),
-            };
-            match ready {
-                Ok(true) => {}
-                Ok(false) => {
+            match unless_told(&self.over, self.bench.connect(&mut self.session)).await {
+                Some(Ok(())) => {}
+                None => {
                     self.session = None;
                     self.release(&job).await;
                     continue;
                 }
-                Err(fault) => {
+                Some(Err(fault)) => {
                     self.session = None;
                     self.release(&job).await;
                     return Err(Next::Trouble(self.bench.trouble.report(&fault)));
@@ -253,20 +241,19 @@ impl Line {
     async fn turn(
         &mut self,
         text: Option<&mut Letter>,
-        next: Option<&Envelope>,
+        next: Option<&Envelope<'_>>,
     ) -> (Option<Result<Reply, Fault>>, Option<Result<Verdict, Fault>>) {
         let plain = !self.pipelines();
         let Some(session) = self.session.as_mut() else {
             let lost = || Cause::Closed.at(Phase::Envelope);
             return (text.map(|_| Err(lost())), next.map(|_| Err(lost())));
         };
-        let late = too_late(self.stop.clone());
         let sends_text = text.is_some();
         let over = self.over.clone();
         let turn = async {
             match (text, next) {
                 (Some(letter), None) if plain => (Some(session.deliver(&letter.text).await), None),
-                (None, Some(next)) if plain => (None, Some(session.envelope(&next.from, &next.to, next.utf8).await)),
+                (None, Some(next)) if plain => (None, Some(session.envelope(next.from, &next.to, next.utf8).await)),
                 (text, next) => {
                     let turned = session.turn(text.map(|letter| &mut letter.text), next).await;
                     (turned.text, turned.next)
@@ -275,7 +262,8 @@ impl Line {
         };
         let turned = tokio::select! {
             turned = turn => turned,
-            () = late, if sends_text => {
+            () = self.late.as_mut(), if sends_text => {
+                self.late = Box::pin(too_late(self.stop.clone()));
                 return (Some(Err(Cause::Timeout.at(Phase::Dot))), next.map(|_| Err(Cause::Timeout.at(Phase::Envelope))));
             }
             () = told(over), if !sends_text => return (None, Some(Err(Cause::Closed.at(Phase::Envelope)))),
@@ -375,9 +363,4 @@ fn given(marked: Marked) -> oneshot::Receiver<Option<Marked>> {
     let (answer, asked) = oneshot::channel();
     let _ = answer.send(Some(marked));
     asked
-}
-
-async fn too_late(stop: watch::Receiver<bool>) {
-    told(stop).await;
-    tokio::time::sleep(DRAIN).await;
 }

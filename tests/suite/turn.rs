@@ -9,8 +9,8 @@ use sendoff::mailer::timer::Timers;
 
 use crate::sink::{Act, Plan, Sink};
 
-fn to(name: &str) -> Envelope {
-    Envelope { from: "news@shop.example".to_owned(), to: format!("{name}@example.org"), utf8: false }
+fn to(name: &str) -> Envelope<'static> {
+    Envelope { from: "news@shop.example", to: format!("{name}@example.org"), utf8: false }
 }
 
 fn text(word: &str) -> Vec<u8> {

@@ -13,7 +13,7 @@ use crate::ground::error::Result;
 use crate::ground::failpoint::{self, Sabotage};
 use crate::mailer::job::Job;
 use crate::mailer::limits::Gate;
-use crate::mailer::worker::told;
+use crate::mailer::word::unless_told;
 use crate::mailer::{dispatch, lease};
 
 /// How long a relay may leave its queue full before others take over.
@@ -92,13 +92,12 @@ impl Round {
             let mut job = Job { claimed, press: sending.press.clone(), seat: None, known };
             let keeps = !gate.is_closed() && gate.rate() == rate && !*self.over.borrow() && dock.is_open();
             let left = match keeps {
-                true => tokio::select! {
-                    biased;
-                    () = told(self.over.clone()) => Err(job),
-                    seat = gate.pass() => {
+                true => match unless_told(&self.over, gate.pass()).await {
+                    Some(seat) => {
                         job.seat = seat;
                         self.enqueue(dock, sending, job).await
                     }
+                    None => Err(job),
                 },
                 false => Err(job),
             };
@@ -124,10 +123,8 @@ impl Round {
             return Err(job);
         }
         loop {
-            let place = tokio::select! {
-                biased;
-                () = told(self.over.clone()) => return Err(job),
-                place = timeout(STUCK, dock.hand.reserve()) => place,
+            let Some(place) = unless_told(&self.over, timeout(STUCK, dock.hand.reserve())).await else {
+                return Err(job);
             };
             match place {
                 Ok(Ok(place)) => {

@@ -3,8 +3,6 @@
 //! touches the other. When a connection breaks, the fate of one text at most is unknown: the next
 //! one's has not been written.
 
-use lettre::transport::smtp::commands::{Data, Rset};
-
 use super::{CHUNK, Session, State, Verdict, at, need, weigh};
 use crate::ground::failpoint;
 use crate::mailer::fault::{Cause, Fault, Phase};
@@ -15,9 +13,9 @@ const UNPROVEN: u32 = 10;
 
 /// Sender and recipient of a message, both in their wire form.
 #[derive(Debug, Clone)]
-pub struct Envelope {
+pub struct Envelope<'e> {
     /// Who is told of failures.
-    pub from: String,
+    pub from: &'e str,
     /// Who gets the message.
     pub to: String,
     /// Whether the message needs SMTPUTF8 beyond what its addresses say.
@@ -51,7 +49,7 @@ impl Session {
 
     /// Sends the text whose envelope was granted, the envelope of the next message, or both in one
     /// write. `text` is in wire form with its last dot; it is used as the buffer of the write.
-    pub async fn turn(&mut self, text: Option<&mut Vec<u8>>, next: Option<&Envelope>) -> Turned {
+    pub async fn turn(&mut self, text: Option<&mut Vec<u8>>, next: Option<&Envelope<'_>>) -> Turned {
         let mut none = Vec::new();
         let sends_text = text.is_some();
         let group = text.unwrap_or(&mut none);
@@ -62,19 +60,13 @@ impl Session {
             Ok(_) => return lost(turned, sends_text, next.is_some(), &Cause::Closed.at(Phase::Data)),
             Err(fault) => return lost(turned, sends_text, next.is_some(), &fault),
         };
-        let commands = match next.map(|next| self.commands(before, next)).transpose() {
-            Ok(commands) => commands,
-            Err(refused) => {
-                turned.next = Some(refused);
-                None
-            }
-        };
-        if !sends_text && commands.is_none() {
+        let refused = next.and_then(|next| self.push_commands(group, before, next).err());
+        let asked = next.is_some() && refused.is_none();
+        turned.next = refused;
+        if !sends_text && !asked {
             self.state = before;
             return turned;
         }
-        group.extend_from_slice(commands.as_deref().unwrap_or_default().as_bytes());
-        let asked = commands.is_some();
         if let Err(fault) = self.write(group, end).await {
             return lost(turned, sends_text, asked, &fault);
         }
@@ -96,8 +88,13 @@ impl Session {
         turned
     }
 
-    /// The commands of an envelope up to DATA, or why it is not sent.
-    fn commands(&self, before: State, next: &Envelope) -> Result<String, Result<Verdict, Fault>> {
+    /// Appends the commands of an envelope up to DATA to a group; the error is why it is not sent.
+    fn push_commands(
+        &self,
+        group: &mut Vec<u8>,
+        before: State,
+        next: &Envelope<'_>,
+    ) -> Result<(), Result<Verdict, Fault>> {
         let utf8 = next.utf8 || !next.from.is_ascii() || !next.to.is_ascii();
         if utf8 && !self.extensions.smtputf8 {
             return Err(Ok(Verdict::Undeliverable));
@@ -106,13 +103,16 @@ impl Session {
             return Err(Err(Cause::Unsafe.at(Phase::Envelope)));
         }
         let first = match before {
-            State::Idle | State::Granted => String::new(),
+            State::Idle | State::Granted => "",
             // RFC 2920 §3.1: DATA was granted although nobody is to get the message.
-            State::Orphan => ".\r\n".to_owned(),
-            State::Ready | State::Spoiled | State::Closed => Rset.to_string(),
+            State::Orphan => ".\r\n",
+            State::Ready | State::Spoiled | State::Closed => "RSET\r\n",
         };
-        let (mail, rcpt) = self.word(&next.from, &next.to, utf8);
-        Ok(format!("{first}{mail}{rcpt}{Data}"))
+        let from = [first, "MAIL FROM:<", next.from, ">", self.parameters(utf8)];
+        for piece in from.into_iter().chain(["\r\nRCPT TO:<", &next.to, ">\r\nDATA\r\n"]) {
+            group.extend_from_slice(piece.as_bytes());
+        }
+        Ok(())
     }
 
     /// Writes a group whose text ends at `end`. Until its dot was handed to the system the server

@@ -34,9 +34,9 @@ pub(super) struct Asked {
 
 impl Letter {
     /// How it is named to the relay.
-    pub(super) fn envelope(&self) -> Envelope {
+    pub(super) fn envelope(&self) -> Envelope<'_> {
         Envelope {
-            from: self.job.press.sender().to_owned(),
+            from: self.job.press.sender(),
             to: self.address.envelope(),
             utf8: self.job.press.needs_smtputf8(&self.address),
         }
