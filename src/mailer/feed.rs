@@ -2,17 +2,18 @@
 //! must go slowly holds up no other: it draws what its limits allow, claims as many letters, and
 //! deals them out to the relays by weight.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::task::{Id as TaskId, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use super::bench::Bench;
 use super::choice::{self, Wheel};
+use super::crew::Crew;
 use super::dispatch::{self, LOOK};
 use super::job::Job;
 use super::limits::{Gate, Limits};
@@ -23,7 +24,7 @@ use crate::campaign::delivery;
 use crate::campaign::press::Press;
 use crate::campaign::state::Campaign;
 use crate::ground::clock::Millis;
-use crate::ground::error::{Error, Message, Result};
+use crate::ground::error::{Message, Result};
 use crate::ground::id::Id;
 
 mod deal;
@@ -60,9 +61,8 @@ pub struct Round {
 
 /// Feeds until nothing can be sent any more or the round is over. Returns whether anything was claimed.
 pub async fn run(round: Arc<Round>) -> Result<bool> {
-    let mut feeders: JoinSet<Result<bool>> = JoinSet::new();
+    let mut feeders = Crew::default();
     let mut probes = JoinSet::new();
-    let mut going: HashMap<TaskId, String> = HashMap::new();
     let (mut any, mut looked) = (false, None::<Instant>);
     while !round.is_over() {
         if looked.is_none_or(|at| at.elapsed() >= LOOK) || !round.limits.take_tripped().is_empty() {
@@ -72,35 +72,25 @@ pub async fn run(round: Arc<Round>) -> Result<bool> {
         round.pause_the_stranded().await?;
         round.probe(&mut probes);
         for lane in round.lanes_to_feed().await? {
-            if !going.values().any(|name| *name == lane) {
-                let task = feeders.spawn(feed(round.clone(), lane.clone()));
-                going.insert(task.id(), lane);
+            if !feeders.has(&lane) {
+                feeders.start(lane.clone(), feed(round.clone(), lane));
             }
         }
         // What a connection has in hand may come back, for another to send.
-        if going.is_empty() && round.is_idle() {
+        if feeders.is_empty() && round.is_idle() {
             break;
         }
         tokio::select! {
-            () = sleep(PAUSE) => {}
+            () = sleep(if feeders.is_empty() { PAUSE / 4 } else { PAUSE }) => {}
             () = told(round.over.clone()) => {}
             () = round.limits.alarm.notified() => {}
-            Some(ended) = feeders.join_next_with_id() => any |= finished(ended, &mut going)?,
+            Some((_, fed)) = feeders.ended() => any |= fed?,
         }
     }
-    while let Some(ended) = feeders.join_next_with_id().await {
-        any |= finished(ended, &mut going)?;
+    while let Some((_, fed)) = feeders.ended().await {
+        any |= fed?;
     }
     Ok(any)
-}
-
-fn finished(
-    ended: std::result::Result<(TaskId, Result<bool>), tokio::task::JoinError>,
-    going: &mut HashMap<TaskId, String>,
-) -> Result<bool> {
-    let (task, fed) = ended.map_err(|_| Error::Db(sqlx::Error::WorkerCrashed))?;
-    going.remove(&task);
-    fed
 }
 
 /// Feeds the letters of one lane until none is due, or none may leave for longer than a moment.

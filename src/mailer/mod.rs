@@ -6,6 +6,7 @@ pub mod bench;
 pub mod capture;
 pub mod choice;
 pub mod commit;
+pub mod crew;
 pub mod dispatch;
 pub mod extension;
 pub mod fault;

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
+use super::crew::Crew;
 use super::dispatch;
 use super::lease::{Lease, Left, sweep};
 use super::pulse::Pulse;
@@ -235,13 +235,13 @@ impl Shift {
         writer: Writer,
         mut halt: watch::Receiver<bool>,
     ) -> Result<Option<Millis>> {
-        let mut benches: HashMap<Id, JoinHandle<Result<bool>>> = HashMap::new();
+        let (mut rounds, mut ended) = (Crew::default(), None);
         loop {
-            let idle = self.tick(&mut benches, &writer, &halt).await;
+            let idle = self.tick(&mut rounds, ended.take(), &writer, &halt).await;
             let over = *halt.borrow() || !matches!(idle, Ok(false)) && (mode == Mode::UntilIdle || idle.is_err());
             if over {
-                for (workspace, bench) in benches {
-                    self.close(workspace, bench).await?;
+                while let Some(ended) = rounds.ended().await {
+                    self.close(ended).await?;
                 }
                 idle?;
                 return self.next_due().await;
@@ -249,41 +249,39 @@ impl Shift {
             tokio::select! {
                 () = tokio::time::sleep(REST) => {}
                 _ = halt.wait_for(|halt| *halt) => {}
+                one = rounds.ended(), if !rounds.is_empty() => ended = one,
             }
         }
     }
 
-    /// One look around: starts what is due, sees that every workspace with work has its connections
-    /// going, ends what is done. True when there was nothing to do.
+    /// One look around: takes in what round has ended, starts what is due, sees that every workspace with
+    /// work has its connections going, ends what is done. True when there was nothing to do.
     async fn tick(
         self: &Arc<Self>,
-        benches: &mut HashMap<Id, JoinHandle<Result<bool>>>,
+        rounds: &mut Crew<Id>,
+        ended: Option<(Id, Result<bool>)>,
         writer: &Writer,
         halt: &watch::Receiver<bool>,
     ) -> Result<bool> {
+        if let Some(ended) = ended {
+            self.close(ended).await?;
+            writer.settle().await;
+        }
         if *halt.borrow() || !(self.gate)() {
             return Ok(false);
         }
         launch::due(&self.home).await?;
-        let mut worked = false;
-        for workspace in benches.keys().copied().collect::<Vec<_>>() {
-            if benches[&workspace].is_finished()
-                && let Some(bench) = benches.remove(&workspace)
-            {
-                worked |= self.close(workspace, bench).await?;
-            }
-        }
         let running = state::in_state(&mut *self.home.db.read().await?, State::Running).await?;
         let mut held = false;
         for campaign in running {
             let due = !self.is_waiting(campaign.id)
                 && delivery::is_due(&mut *self.home.db.read().await?, campaign.id, self.home.clock.now()).await?;
-            if due && !benches.contains_key(&campaign.workspace) {
+            if due && !rounds.has(&campaign.workspace) {
                 let (shift, writer, halt) = (self.clone(), writer.clone(), halt.clone());
-                let bench = async move { dispatch::run(&shift, campaign.workspace, &writer, &halt).await };
-                benches.insert(campaign.workspace, tokio::spawn(bench));
+                let round = async move { dispatch::run(&shift, campaign.workspace, &writer, &halt).await };
+                rounds.start(campaign.workspace, round);
             }
-            if !due && !benches.contains_key(&campaign.workspace) {
+            if !due && !rounds.has(&campaign.workspace) {
                 let mut tx = self.home.db.write().await?;
                 let finished = state::finish(&mut tx, campaign.id, self.home.clock.now()).await?;
                 tx.commit().await?;
@@ -291,17 +289,17 @@ impl Shift {
                     !finished && delivery::is_held(&mut *self.home.db.read().await?, campaign.id, self.lease).await?;
             }
         }
-        Ok(!worked && !held && benches.is_empty())
+        Ok(!held && rounds.is_empty())
     }
 
-    /// Takes in how a round has ended; true when it sent something. What went wrong in one workspace, and not
-    /// with the database, is said in the reason of its campaigns, and the others go on.
-    async fn close(&self, workspace: Id, bench: JoinHandle<Result<bool>>) -> Result<bool> {
-        match bench.await.unwrap_or_else(|_| Err(crashed())) {
+    /// Takes in how a round of a workspace has ended. What went wrong in it, and not with the database, is
+    /// said in the reason of its campaigns, and the others go on.
+    async fn close(&self, (workspace, ended): (Id, Result<bool>)) -> Result<()> {
+        match ended {
             Err(error @ (Error::Failed(_) | Error::Misuse(_))) => {
-                dispatch::stand_still(self, workspace, &error.message()).await.map(|()| true)
+                dispatch::stand_still(self, workspace, &error.message()).await
             }
-            ended => ended,
+            ended => ended.map(drop),
         }
     }
 

@@ -31,6 +31,7 @@ enum Note {
     Mark { mark: Mark, answer: oneshot::Sender<Option<Marked>> },
     Release(Id),
     Result(Outcome),
+    Settle(oneshot::Sender<()>),
 }
 
 /// A handle on the writer; cheap to clone.
@@ -84,6 +85,13 @@ impl Writer {
         let _ = self.notes.send(Note::Release(delivery)).await;
     }
 
+    /// Waits until what was said before is on disk, or is known not to be.
+    pub async fn settle(&self) {
+        let (answer, settled) = oneshot::channel();
+        let _ = self.notes.send(Note::Settle(answer)).await;
+        let _ = settled.await;
+    }
+
     /// Writes down how a try ended.
     pub async fn record(&self, outcome: Outcome) {
         let _ = self.notes.send(Note::Result(outcome)).await;
@@ -109,6 +117,7 @@ impl Desk {
             self.gather(&mut inbox, &mut batch, sync).await;
             let began = Instant::now();
             let (mut marks, mut answers, mut releases, mut results) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+            let mut settling = Vec::new();
             for note in batch.drain(..) {
                 match note {
                     Note::Mark { mark, answer } => {
@@ -117,6 +126,7 @@ impl Desk {
                     }
                     Note::Release(delivery) => releases.push(delivery),
                     Note::Result(outcome) => results.push(outcome),
+                    Note::Settle(answer) => settling.push(answer),
                 }
             }
             // After a failure nothing new may start: what is known is still written down, as soon as
@@ -145,6 +155,9 @@ impl Desk {
             }
             let gone: Vec<Id> = marks.iter().map(|mark| mark.id).chain(releases).collect();
             self.hand.put_down(&gone);
+            for answer in settling {
+                let _ = answer.send(());
+            }
         }
         sound
     }

@@ -74,6 +74,8 @@ async fn connect(writer: Writer, disk: Disk, letters: Vec<Id>) -> Said {
             None => drop(said.unanswered.insert(id)),
         }
     }
+    writer.settle().await;
+    assert!(disk.rows().results.is_superset(&said.sent), "settled, and a result is not on disk");
     said
 }
 
