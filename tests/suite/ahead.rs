@@ -9,7 +9,7 @@ use sqlx::Row;
 use tokio::sync::Semaphore;
 
 use crate::house::{House, both};
-use crate::mailer::{LETTER, house_with, mail, recipients, start, states};
+use crate::mailer::stage::{LETTER, house_with, mail, recipients, start, states};
 use crate::sink::{Act, Plan, Sink};
 
 /// How many letters of the house are marked.

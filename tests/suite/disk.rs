@@ -9,7 +9,7 @@ use sqlx::{AnyConnection, Connection, Executor, Row};
 use tokio::time::sleep;
 
 use crate::house::{House, Kind, both};
-use crate::mailer::{LETTER, campaign, house_with, mail, recipients, start, states, use_relay};
+use crate::mailer::stage::{LETTER, campaign, house_with, mail, recipients, start, states, use_relay};
 use crate::sink::{Plan, Sink};
 
 const LETTERS: usize = 150;

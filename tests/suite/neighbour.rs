@@ -13,7 +13,7 @@ use sendoff::ground::id::Id;
 use sendoff::mailer::relay::{self, Kind, Relay};
 
 use crate::house::{House, both};
-use crate::mailer::{LETTER, campaign, house_with, mail, recipients, start, states, use_relay};
+use crate::mailer::stage::{LETTER, campaign, house_with, mail, recipients, start, states, use_relay};
 use crate::sink::{Plan, Sink};
 
 /// A workspace beside the first, with one person on a list.

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use crate::house::{House, both};
-use crate::mailer::{LETTER, campaign, house_with, mail, recipients, start, states, use_relay};
+use crate::mailer::stage::{LETTER, campaign, house_with, mail, recipients, start, states, use_relay};
 use crate::sink::{Act, Plan, Sink};
 
 /// Connections of the mailer.

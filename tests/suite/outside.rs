@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use crate::house::{House, Kind, both, server};
-use crate::mailer::{LETTER, campaign, house_with, mail, start, use_relay};
+use crate::mailer::stage::{LETTER, campaign, house_with, mail, start, use_relay};
 use crate::public::stage::{Reply, Stage, send};
 use crate::sink::{Act, Plan};
 

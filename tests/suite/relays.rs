@@ -15,7 +15,7 @@ use sendoff::mailer::relay::{self, Kind, Relay};
 use tokio::time::{sleep, timeout};
 
 use crate::house::{House, both};
-use crate::mailer::{LETTER, campaign, house_with, mail, recipients, start, states};
+use crate::mailer::stage::{LETTER, campaign, house_with, mail, recipients, start, states};
 use crate::sink::{Act, Plan, Sink};
 
 fn to(sink: &Sink, name: &str) -> Relay {

@@ -11,7 +11,7 @@ use sendoff::ground::text::Lang;
 use tokio::task::JoinSet;
 
 use crate::house::{House, Kind, both};
-use crate::mailer::{house_with, mail, recipients, use_relay};
+use crate::mailer::stage::{house_with, mail, recipients, use_relay};
 use crate::sink::Plan;
 use crate::time::stage::{at, call, letter, publish, set_clock};
 

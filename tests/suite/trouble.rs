@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use crate::canary;
 use crate::house::both;
-use crate::mailer::{LETTER, campaign, house_with, mail, recipients, start, states, use_relay};
+use crate::mailer::stage::{LETTER, campaign, house_with, mail, recipients, start, states, use_relay};
 use crate::sink::{Act, Plan, Sink};
 
 async fn until(met: impl Fn() -> bool) {

@@ -11,7 +11,7 @@ use sendoff::mailer::shift;
 use sqlx::Row;
 
 use crate::house::{House, NOW, both};
-use crate::mailer::{LETTER, campaign, house_with, mail, start, states, use_relay};
+use crate::mailer::stage::{LETTER, campaign, house_with, mail, start, states, use_relay};
 use crate::sink::{Act, At, Plan, Sink};
 
 /// The letter of a campaign that repeats what is uncertain.
@@ -328,7 +328,7 @@ both!(a_lease_table_changed_by_hand_costs_a_shift_and_no_letter, |house| {
     let states = states(house).await;
     let unsure = states.get("uncertain").copied().unwrap_or(0);
     assert!(unsure <= 2 && states["accepted"] + unsure == 60, "{states:?}");
-    assert!(crate::mailer::recipients(&sink).values().all(|count| *count == 1));
+    assert!(crate::mailer::stage::recipients(&sink).values().all(|count| *count == 1));
 });
 
 both!(a_relay_that_accepts_and_then_hangs_up_is_believed, |house| {

@@ -6,7 +6,7 @@ use sendoff::ground::text::Lang;
 
 use super::stage::{counts, waiting};
 use crate::house::both;
-use crate::mailer::{LETTER, start};
+use crate::mailer::stage::{LETTER, start};
 
 both!(letters_are_grouped_by_the_servers_behind_their_domains, |house| {
     let people = [

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::stage::{all, at, daily, limit, mail_for, rate, to, until};
 use crate::house::{House, Kind, NOW, both};
-use crate::mailer::{LETTER, campaign, house_with, mail, recipients, start, states, use_relay};
+use crate::mailer::stage::{LETTER, campaign, house_with, mail, recipients, start, states, use_relay};
 use crate::sink::{Act, Plan};
 
 both!(a_lane_has_only_so_many_letters_on_the_wire, |house| {

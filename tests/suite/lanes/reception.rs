@@ -14,7 +14,7 @@ use sendoff::mailer::reception::STRIKES;
 use super::stage::{at, mail_for, reception_of, to};
 use crate::canary;
 use crate::house::{House, NOW, both};
-use crate::mailer::{LETTER, campaign, house_with, mail, start, states, use_relay};
+use crate::mailer::stage::{LETTER, campaign, house_with, mail, start, states, use_relay};
 use crate::sink::{Act, Plan};
 
 both!(a_greylisting_lane_holds_up_no_other_and_is_not_slowed, |house| {

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use crate::house::House;
-use crate::mailer::{campaign, recipients};
+use crate::mailer::stage::{campaign, recipients};
 use crate::sink::Sink;
 
 /// Puts `count` people at a domain on the list.

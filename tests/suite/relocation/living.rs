@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::stage::{Way, found, program, serve, with_database};
 use crate::house::both;
-use crate::mailer::{LETTER, house_with, recipients, start, use_relay};
+use crate::mailer::stage::{LETTER, house_with, recipients, start, use_relay};
 use crate::sink::{Act, Plan};
 
 /// Posts a one-click goodbye and returns the status; `None` when nobody answers any more.

@@ -11,7 +11,7 @@ use sendoff::cli::campaign::Command;
 
 use super::stage::{HOUR, at, call, letter, named, now_runs, publish, schedule, set_clock};
 use crate::house::{House, both};
-use crate::mailer::{LETTER, campaign, draft, house_with, mail, recipients, use_relay};
+use crate::mailer::stage::{LETTER, campaign, draft, house_with, mail, recipients, use_relay};
 use crate::sink::Plan;
 
 both!(a_time_in_the_gap_is_said_kept_and_begun_once, |house| {

@@ -8,7 +8,7 @@ use sendoff::ground::text::Lang;
 
 use super::stage::{at, call, claim, letter, letters, mark_of, named, publish, resume, schedule, set_clock};
 use crate::house::both;
-use crate::mailer::{LETTER, campaign, draft, house_with, mail, start, states, use_relay};
+use crate::mailer::stage::{LETTER, campaign, draft, house_with, mail, start, states, use_relay};
 use crate::sink::{Act, Plan};
 
 both!(from_its_latest_time_on_nothing_leaves_and_the_campaign_asks, |house| {

@@ -14,7 +14,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::stage::{HOUR, call, claim, letter, letters, mark_of, named, pause, publish, schedule, set_clock};
 use crate::house::{House, both};
-use crate::mailer::{LETTER, campaign, draft, house_with, mail, start, states, use_relay};
+use crate::mailer::stage::{LETTER, campaign, draft, house_with, mail, start, states, use_relay};
 use crate::sink::{Act, Plan};
 
 both!(while_a_campaign_holds_nothing_leaves_and_all_can_be_taken_back, |house| {

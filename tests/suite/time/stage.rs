@@ -16,7 +16,7 @@ use sendoff::ground::text::Lang;
 use serde_json::Value;
 
 use crate::house::House;
-use crate::mailer::{LETTER, campaign};
+use crate::mailer::stage::{LETTER, campaign};
 use crate::sink::Sink;
 
 pub const HOUR: Millis = 3_600_000;
