@@ -140,7 +140,7 @@ impl Line {
                 Ok(marked) => marked,
                 Err(TryRecvError::Closed) => None,
             };
-            let Some(asked) = self.asked.pop_front() else { return Next::Nothing };
+            let Some(mut asked) = self.asked.pop_front() else { return Next::Nothing };
             let marked = marked.or_else(|| asked.job.known.clone());
             failpoint::reach("marked");
             match marked {
@@ -150,7 +150,9 @@ impl Line {
                         Ok(address) => {
                             let Marked { attempts, .. } = marked;
                             self.bench.begun(&asked.job.claimed, attempts);
-                            let letter = Letter { job: asked.job, address, attempts, text, marked: asked.since };
+                            asked.busy.begin();
+                            let Asked { job, since: marked, busy: _busy, .. } = asked;
+                            let letter = Letter { job, address, attempts, text, marked, _busy };
                             if self.is_still_wanted(Some(&letter)).await {
                                 return Next::Letter(Box::new(letter));
                             }
@@ -202,7 +204,7 @@ impl Line {
                 Some(marked) => given(marked),
                 None => self.bench.writer.mark(job.mark(self.bench.relay)).await,
             };
-            self.asked.push_back(Asked { job, answer, since, _busy: busy });
+            self.asked.push_back(Asked { job, answer, since, busy });
         }
         Ok(())
     }

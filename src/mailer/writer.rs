@@ -38,15 +38,48 @@ enum Note {
 #[derive(Clone)]
 pub struct Writer {
     notes: mpsc::Sender<Note>,
-    busy: Arc<AtomicUsize>,
+    crowd: Arc<Crowd>,
 }
 
-/// A connection with a letter in hand, until it is dropped: it will ask for a mark.
-pub struct Busy(Arc<AtomicUsize>);
+/// Letters in the hands of connections.
+#[derive(Default)]
+struct Crowd {
+    /// Their marks are asked for, or will be at once.
+    asking: AtomicUsize,
+    /// On the way to a relay: their connections will ask for other marks.
+    sending: AtomicUsize,
+}
+
+/// A letter in the hands of a connection, until it is dropped.
+pub struct Busy {
+    crowd: Arc<Crowd>,
+    sending: bool,
+}
+
+impl Crowd {
+    /// Those whose marks are asked for, and all.
+    fn count(&self) -> (usize, usize) {
+        let asking = self.asking.load(Ordering::Relaxed);
+        (asking, asking + self.sending.load(Ordering::Relaxed))
+    }
+}
+
+impl Busy {
+    /// Its mark is there, and it is on its way.
+    pub fn begin(&mut self) {
+        self.crowd.sending.fetch_add(1, Ordering::Relaxed);
+        self.count().fetch_sub(1, Ordering::Relaxed);
+        self.sending = true;
+    }
+
+    fn count(&self) -> &AtomicUsize {
+        if self.sending { &self.crowd.sending } else { &self.crowd.asking }
+    }
+}
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.count().fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -60,15 +93,15 @@ impl Writer {
         halt: watch::Sender<bool>,
     ) -> (Self, JoinHandle<bool>) {
         let (notes, inbox) = mpsc::channel(4 * BATCH);
-        let busy = Arc::<AtomicUsize>::default();
-        let desk = Desk { home, mailer, hand, busy: busy.clone(), halt };
-        (Self { notes, busy }, spawn(desk.write(inbox)))
+        let crowd = Arc::<Crowd>::default();
+        let desk = Desk { home, mailer, hand, crowd: crowd.clone(), halt };
+        (Self { notes, crowd }, spawn(desk.write(inbox)))
     }
 
     /// Says that a connection has taken a letter in hand.
     pub fn busy(&self) -> Busy {
-        self.busy.fetch_add(1, Ordering::Relaxed);
-        Busy(self.busy.clone())
+        self.crowd.asking.fetch_add(1, Ordering::Relaxed);
+        Busy { crowd: self.crowd.clone(), sending: false }
     }
 
     /// Asks for the last word on a delivery. Once the answer is the date of its message, the mark
@@ -103,7 +136,7 @@ struct Desk {
     home: Installation,
     mailer: Id,
     hand: Arc<Hand>,
-    busy: Arc<AtomicUsize>,
+    crowd: Arc<Crowd>,
     /// Ends the shift: what is claimed again and again without a mark would keep it busy for ever.
     halt: watch::Sender<bool>,
 }
@@ -162,21 +195,18 @@ impl Desk {
         sound
     }
 
-    /// Waits a little for the connections that are about to ask. Where a commit takes long that is
-    /// all of them, for half as long as the last one took, unless there are [`MANY`]: else they part
-    /// into groups that wait for each other's commits by turns. Where it is fast that is half of them,
-    /// while those that hold several letters have some left to send: a commit costs the same for one
-    /// as for many.
+    /// Waits a little for the connections that are about to ask. Where there are few letters, or a commit
+    /// takes long, that is all of them, for half as long as the last one took, unless there are [`MANY`]:
+    /// else they part into groups that wait for each other's commits by turns. Otherwise it is half of
+    /// those that ask already, while each connection has others left to send: a commit costs the same for
+    /// one as for many.
     async fn gather(&self, inbox: &mut mpsc::Receiver<Note>, batch: &mut Vec<Note>, sync: Duration) {
-        let is_slow = sync > LEAST;
-        let wait = if is_slow { (sync / 2).min(LINGER) } else { LINGER };
-        let until = Instant::now() + wait;
+        let (asking, all) = self.crowd.count();
+        let for_all = all <= MANY || sync > LEAST;
+        let until = Instant::now() + if for_all { (sync / 2).min(LINGER) } else { LINGER };
+        let enough = if for_all { all.min(MANY) } else { asking / 2 };
         let marks = |batch: &[Note]| batch.iter().filter(|note| matches!(note, Note::Mark { .. })).count();
-        let enough = || {
-            let busy = self.busy.load(Ordering::Relaxed);
-            if is_slow { busy.min(MANY) } else { busy / 2 }
-        };
-        while batch.len() < BATCH && marks(batch) < enough() {
+        while batch.len() < BATCH && marks(batch) < enough {
             let room = BATCH - batch.len();
             match timeout_at(until, inbox.recv_many(batch, room)).await {
                 Ok(1..) => {}

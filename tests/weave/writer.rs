@@ -55,7 +55,7 @@ fn may_send(disk: &Disk, id: Id, answer: Result<Option<Marked>, impl Sized>) -> 
 /// One connection: every third letter goes back unmarked, the others are asked for and sent, two at a time.
 async fn connect(writer: Writer, disk: Disk, letters: Vec<Id>) -> Said {
     let (mut said, mut asked) = (Said::default(), Vec::new());
-    let _busy = writer.busy();
+    let mut busy = writer.busy();
     for id in letters {
         if id % 3 == 2 {
             writer.release(id).await;
@@ -64,6 +64,7 @@ async fn connect(writer: Writer, disk: Disk, letters: Vec<Id>) -> Said {
             asked.push((id, writer.mark(Mark { id }).await));
         }
     }
+    busy.begin();
     for (id, answer) in asked {
         match may_send(&disk, id, answer.await) {
             Some(true) => {

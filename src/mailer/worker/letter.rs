@@ -21,6 +21,7 @@ pub(super) struct Letter {
     /// In wire form, with its last dot.
     pub(super) text: Vec<u8>,
     pub(super) marked: Instant,
+    pub(super) _busy: Busy,
 }
 
 /// A letter whose mark was asked for.
@@ -29,7 +30,7 @@ pub(super) struct Asked {
     pub(super) answer: oneshot::Receiver<Option<Marked>>,
     /// Its answer may lie here for as long as the relay takes for the letter before.
     pub(super) since: Instant,
-    pub(super) _busy: Busy,
+    pub(super) busy: Busy,
 }
 
 impl Letter {
