@@ -16,7 +16,7 @@ use crate::ground::id::{Id, Ids, STEP};
 
 mod shelf;
 
-pub use shelf::{index, index_seen, look_back, restate, see, shelve, unindex};
+pub use shelf::{index, index_seen, keep, look_back, restate, see, shelve, unindex};
 
 /// Field values by field name.
 pub type Values = Map<String, Value>;
@@ -233,11 +233,6 @@ pub async fn hold(conn: &mut Conn, db: &Db, ids: &[Id]) -> Result<Vec<(Id, Milli
     }
     let mut sql = Sql::new("select id, updated_at from contact where id");
     sql.among(conn, ids).push(" order by id").push(db.hold()).gathered(conn, "id, updated_at").await
-}
-
-/// The canonical addresses of those of the given people who are there.
-pub async fn canonical(conn: &mut Conn, ids: &[Id]) -> Result<Vec<(Id, String)>> {
-    Sql::new("select id, canonical from contact where id").among(conn, ids).gathered(conn, "id, canonical").await
 }
 
 /// Removes the rows. The caller removes what hangs on them in the same transaction.

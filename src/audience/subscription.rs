@@ -1,5 +1,6 @@
 //! Table `subscription`: a contact on a list. Leaving is erasing, so there is no state "left".
 
+use serde::Deserialize;
 use serde_json::json;
 use sqlx::Row;
 
@@ -134,15 +135,30 @@ pub async fn unrestrict(conn: &mut Conn, contact: Id) -> Result<u64> {
     Ok(done.rows_affected())
 }
 
-/// Of the given people, those who are on some other list than this.
-pub async fn elsewhere(conn: &mut Conn, list: Id, contacts: &[Id]) -> Result<Vec<Id>> {
+/// Someone on a list that they are about to leave.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Member {
+    /// Who.
+    pub contact: Id,
+    /// The canonical form of their address.
+    pub canonical: String,
+    /// 1 when they are on another list too.
+    pub elsewhere: u8,
+}
+
+/// Of the given people, those who are on this list.
+pub async fn members(conn: &mut Conn, list: Id, contacts: &[Id]) -> Result<Vec<Member>> {
     if contacts.is_empty() {
         return Ok(Vec::new());
     }
-    let mut sql = Sql::new("select distinct contact_id from subscription where list_id <> ");
-    let found: Vec<(Id,)> =
-        sql.bind(list).push(" and contact_id").among(conn, contacts).gathered(conn, "contact_id").await?;
-    Ok(found.into_iter().map(|(id,)| id).collect())
+    // `+ 0` keeps SQLite from walking the whole list instead of looking up the people.
+    let mut sql = Sql::new(
+        "select s.contact_id, c.canonical, case when exists (select 1 from subscription o where o.contact_id = s.contact_id \
+         and o.list_id <> s.list_id) then 1 else 0 end as elsewhere \
+         from subscription s join contact c on c.id = s.contact_id where s.list_id + 0 = ",
+    );
+    sql.bind(list).push(" and s.contact_id").among(conn, contacts);
+    sql.gathered(conn, "contact_id, canonical, elsewhere").await
 }
 
 /// Takes people off one list, or off all, which is for those who go altogether.

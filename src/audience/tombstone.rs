@@ -3,10 +3,12 @@
 //! It can answer "may this address come in?" and nothing else.
 
 use std::collections::HashSet;
+use std::fmt::Write;
 
 use sqlx::Row;
 
 use super::address::Address;
+use crate::ground::db::many::{bytes, number, words_after};
 use crate::ground::db::{Conn, Sql};
 use crate::ground::error::Result;
 use crate::ground::id::Id;
@@ -15,8 +17,8 @@ use crate::ground::secret::Key;
 /// The list number that stands for every list of the workspace.
 pub const EVERY_LIST: Id = 0;
 
-/// Rows a statement: SQLite finds each `$n` by walking over those before it.
-const ROWS: usize = 200;
+/// Rows a statement.
+const ROWS: usize = 1_000;
 
 /// The digest of an address in a workspace.
 pub type Mark = [u8; 32];
@@ -36,16 +38,25 @@ pub async fn set(conn: &mut Conn, workspace: Id, list: Id, mark: Mark, reason: &
     set_many(conn, &[(workspace, list, mark, reason, day)]).await
 }
 
+/// The hexadecimal digits of a digest.
+pub fn digits(mark: &Mark) -> String {
+    let (halves, _) = mark.as_chunks();
+    halves.iter().fold(String::with_capacity(64), |mut digits, half| {
+        write!(digits, "{:032x}", u128::from_be_bytes(*half)).expect("a string takes all");
+        digits
+    })
+}
+
 /// Sets many tombstones, each as workspace, list, digest, reason and day.
 pub async fn set_many(conn: &mut Conn, graves: &[(Id, Id, Mark, &str, i64)]) -> Result<()> {
     for some in graves.chunks(ROWS) {
-        let mut sql = Sql::new("insert into tombstone (workspace_id, list_id, digest, reason, day) values ");
-        for (index, (workspace, list, mark, reason, day)) in some.iter().enumerate() {
-            sql.push(if index == 0 { "(" } else { ", (" });
-            sql.bind_all([*workspace, *list]).push(", ").bind(mark.to_vec()).push(", ");
-            sql.bind((*reason).to_owned()).push(", ").bind(*day).push(")");
-        }
-        sql.push(" on conflict (workspace_id, digest, list_id) do nothing").run(conn).await?;
+        let words: Vec<String> = some.iter().map(|(_, _, mark, reason, _)| digits(mark) + reason).collect();
+        let rows =
+            some.iter().zip(&words).map(|((workspace, list, _, _, day), words)| ([*workspace, *list, *day], &**words));
+        let mut sql = Sql::new("insert into tombstone (workspace_id, list_id, day, digest, reason) select ");
+        sql.push(&[0, 1, 2].map(number).join(", ")).push(", ").push(&bytes(conn, 3, 32)).push(", ");
+        sql.push(&words_after(3, 64)).push(" from ").strips(conn, rows);
+        sql.push(" where true on conflict (workspace_id, digest, list_id) do nothing").run(conn).await?;
     }
     Ok(())
 }

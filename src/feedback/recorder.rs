@@ -21,9 +21,9 @@ use crate::ground::ledger::Ledger;
 /// Hits that may wait in memory; beyond it they are counted as lost.
 const QUEUE: usize = 100_000;
 /// Hits a transaction: what comes while one is written goes into the next.
-const ROWS: usize = 5_000;
+const ROWS: usize = 10_000;
 /// How long a hit waits for company.
-const PAUSE: Duration = Duration::from_millis(20);
+const PAUSE: Duration = Duration::from_millis(50);
 /// How long the database may take to give a transaction, and then to carry it out.
 const PATIENCE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(30));
 /// How often a database that was away is asked again.

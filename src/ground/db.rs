@@ -18,9 +18,12 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::clock::Millis;
 use super::error::{Message, Result};
+use super::metric::Level;
 use super::sync;
+use checkpoint::Carrier;
 use standing::Errand;
 
+mod checkpoint;
 pub mod copy;
 pub mod index;
 mod lock;
@@ -68,6 +71,8 @@ pub struct Db {
     dialect: Dialect,
     /// SQLite has one writer. Waiting here is fair and in memory; waiting at its lock is polling.
     writer: Arc<Mutex<()>>,
+    carrier: Carrier,
+    rewriting: Level,
     address: Address,
 }
 
@@ -84,7 +89,7 @@ impl fmt::Debug for Address {
 /// A transaction that means to write.
 pub struct Tx {
     inner: sqlx::Transaction<'static, Any>,
-    _turn: Option<OwnedMutexGuard<()>>,
+    turn: Option<(OwnedMutexGuard<()>, Carrier)>,
 }
 
 impl Tx {
@@ -93,8 +98,13 @@ impl Tx {
     pub async fn commit(self) -> Result<()> {
         match self.inner.commit().await {
             Err(error) if is_unsynced(&error) => sync::end("the database", error),
-            done => Ok(done?),
+            done => done?,
         }
+        if let Some((turn, carrier)) = self.turn {
+            drop(turn);
+            carrier.count();
+        }
+        Ok(())
     }
 }
 
@@ -150,7 +160,15 @@ impl Db {
         };
         let readers = pool(16).await?;
         let writers = if dialect == Dialect::Sqlite { pool(1).await? } else { readers.clone() };
-        Ok(Self { pool: readers, writers, dialect, writer: Arc::default(), address: Address(url.into()) })
+        Ok(Self {
+            carrier: Carrier::new(&readers),
+            pool: readers,
+            writers,
+            dialect,
+            writer: Arc::default(),
+            rewriting: Level::default(),
+            address: Address(url.into()),
+        })
     }
 
     /// Brings the tables up to date.

@@ -55,8 +55,8 @@ pub fn connected() -> Raised {
 }
 
 /// A request was answered.
-pub fn requested(door: &str, status: u16) {
-    REQUESTS.add([door, &status.to_string()]);
+pub fn requested(door: &str, status: &str) {
+    REQUESTS.add([door, status]);
 }
 
 /// Writes down everything counted so far.

@@ -90,7 +90,8 @@ impl Signer {
         if token.len() != LENGTH {
             return None;
         }
-        let bytes: [u8; 33] = URL_SAFE_NO_PAD.decode(token).ok()?.try_into().ok()?;
+        let mut bytes = [0; 33];
+        URL_SAFE_NO_PAD.decode_slice(token, &mut bytes).ok().filter(|length| *length == bytes.len())?;
         let claim = Claim {
             campaign: i64::from_be_bytes(bytes[1..9].try_into().ok()?),
             delivery: i64::from_be_bytes(bytes[9..17].try_into().ok()?),

@@ -10,9 +10,10 @@
 //! between the two, the next start carries the erasure out. The log is also the debt of the folders
 //! and the pages, which `scrub` pays: nobody who leaves waits for a folder to be searched.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::audience::address::Address;
+use crate::audience::subscription::Member;
 use crate::audience::tombstone::{self, EVERY_LIST, Mark};
 use crate::audience::{consent, contact, list, subscription};
 use crate::campaign::{delivery, state, tally};
@@ -95,7 +96,7 @@ pub async fn leave_together(home: &Installation, leavers: &[Leaver], reason: Rea
         lists.entry((leaver.workspace, leaver.list)).or_default().push(leaver.person);
     }
     let everyone: BTreeSet<Id> = leavers.iter().map(|leaver| leaver.person).collect();
-    contact::hold(&mut tx, &home.db, &everyone.into_iter().collect::<Vec<_>>()).await?;
+    contact::keep(&mut tx, &everyone.into_iter().collect::<Vec<_>>()).await?;
     let (mut gone, mut entries) = (HashMap::new(), Vec::new());
     for ((workspace, list), people) in lists {
         let grave = Grave { workspace, list, reason };
@@ -168,7 +169,7 @@ pub async fn close(home: &Installation, workspace: Id, list: Id, mut progress: i
         if people.is_empty() {
             return Ok(left);
         }
-        contact::hold(&mut tx, &home.db, &people).await?;
+        contact::keep(&mut tx, &people).await?;
         let (grave, mut entries) = (Grave { workspace, list, reason: Reason::Closed }, Vec::new());
         leave_within(home, &mut tx, &grave, &people, &mut entries).await?;
         // A subscription without its person: nothing to remember, only to remove.
@@ -217,22 +218,22 @@ async fn leave_within(
     people: &[Id],
     entries: &mut Vec<replay::Entry>,
 ) -> Result<Vec<(Id, Gone)>> {
-    let on_list: Vec<Id> = subscription::states(conn, grave.list, people).await?.iter().map(|(id, _)| *id).collect();
-    let there = contact::canonical(conn, &on_list).await?;
-    let (ids, canonical): (Vec<Id>, Vec<String>) = there.into_iter().unzip();
+    let members = subscription::members(conn, grave.list, people).await?;
+    let canonical: Vec<&str> = members.iter().map(|member| &*member.canonical).collect();
     grave.dig(home, conn, &canonical, entries).await?;
-    take_off(conn, grave.list, &ids).await
+    take_off(conn, grave.list, &members).await
 }
 
 /// Removes what hangs on one list from people who are on it, and those altogether for whom it was
 /// the last.
-async fn take_off(conn: &mut Conn, list: Id, people: &[Id]) -> Result<Vec<(Id, Gone)>> {
-    let elsewhere: HashSet<Id> = subscription::elsewhere(conn, list, people).await?.into_iter().collect();
-    let (staying, going): (Vec<Id>, Vec<Id>) = people.iter().partition(|person| elsewhere.contains(person));
-    forget(conn, &staying, Some(list)).await?;
-    forget(conn, &going, None).await?;
-    let gone = |person: &Id| (*person, if elsewhere.contains(person) { Gone::Subscription } else { Gone::Person });
-    Ok(people.iter().map(gone).collect())
+async fn take_off(conn: &mut Conn, list: Id, members: &[Member]) -> Result<Vec<(Id, Gone)>> {
+    let (staying, going): (Vec<&Member>, Vec<&Member>) = members.iter().partition(|member| member.elsewhere == 1);
+    let keys = |members: &[&Member]| members.iter().map(|member| member.contact).collect::<Vec<Id>>();
+    forget(conn, &keys(&staying), Some(list)).await?;
+    forget(conn, &keys(&going), None).await?;
+    let gone =
+        |member: &Member| (member.contact, if member.elsewhere == 1 { Gone::Subscription } else { Gone::Person });
+    Ok(members.iter().map(gone).collect())
 }
 
 /// Carries out a line of the log in a database that had missed it.
@@ -240,8 +241,8 @@ pub(super) async fn repeat(conn: &mut Conn, person: Id, list: Id) -> Result<()> 
     if list == EVERY_LIST {
         return forget(conn, &[person], None).await;
     }
-    let on_list: Vec<Id> = subscription::states(conn, list, &[person]).await?.iter().map(|(id, _)| *id).collect();
-    take_off(conn, list, &on_list).await.map(drop)
+    let members = subscription::members(conn, list, &[person]).await?;
+    take_off(conn, list, &members).await.map(drop)
 }
 
 /// Every table that holds something of a person; those that `forget` empties and that are

@@ -24,6 +24,8 @@ pub(super) const KNOCK: Duration = Duration::from_secs(2);
 /// How long someone waits for an answer before their request is kept on disk instead: a large
 /// database is away for seconds while it is rewritten after an erasure.
 pub const PATIENCE: Duration = Duration::from_millis(600);
+/// The same while that is known to go on here. A small one is rewritten within it.
+const HASTE: Duration = Duration::from_millis(100);
 
 /// What someone asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,22 +73,16 @@ impl Journal {
     }
 
     /// Grants a request, and says whose it was while the database knows. An error means that it could
-    /// be kept nowhere. Once called, the request is carried out even when the caller stops waiting.
+    /// be kept nowhere. It is to run in a task of its own: who asked may stop waiting.
     pub async fn grant(&self, claim: Claim, wish: Wish) -> Result<(Granted, Option<Id>)> {
-        let journal = self.clone();
-        let granting = tokio::spawn(async move {
-            match timeout(PATIENCE, journal.carry_out(claim, wish)).await {
-                Ok(Ok(left)) => Ok((Granted::Done(left.gone), left.reader)),
-                Ok(Err(error @ (Error::Misuse(_) | Error::Failed(_)))) => Err(error),
-                Ok(Err(error)) => {
-                    tracing::warn!(error = ?error.message().key, "a request to leave is kept on disk");
-                    Ok((journal.note(claim, wish).await?, None))
-                }
-                Err(_) => Ok((journal.note(claim, wish).await?, None)),
+        let patience = if self.home.db.is_rewriting() { HASTE } else { PATIENCE };
+        match timeout(patience, self.carry_out(claim, wish)).await {
+            Ok(Ok(left)) => Ok((Granted::Done(left.gone), left.reader)),
+            Ok(Err(error @ (Error::Misuse(_) | Error::Failed(_)))) => Err(error),
+            Ok(Err(error)) => {
+                tracing::warn!(error = ?error.message().key, "a request to leave is kept on disk");
+                Ok((self.note(claim, wish).await?, None))
             }
-        });
-        match granting.await {
-            Ok(granted) => granted,
             Err(_) => Ok((self.note(claim, wish).await?, None)),
         }
     }

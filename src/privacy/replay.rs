@@ -60,9 +60,8 @@ fn write(path: &Path, entries: &[Entry]) -> std::io::Result<()> {
     // A line that a crash cut off must not swallow this one.
     let mut text = if ends_a_line(&mut file)? { String::new() } else { "\n".to_owned() };
     for entry in entries {
-        let digest: String = entry.mark.iter().map(|byte| format!("{byte:02x}")).collect();
-        let Entry { workspace, list, day, reason, .. } = entry;
-        text.push_str(&format!("{workspace} {list} {digest} {day} {reason}\n"));
+        let Entry { workspace, list, mark, day, reason } = entry;
+        text.push_str(&format!("{workspace} {list} {} {day} {reason}\n", tombstone::digits(mark)));
     }
     file.write_all(text.as_bytes())?;
     sync::or_end(path.display(), file.sync_data());

@@ -123,11 +123,19 @@ impl App {
         look(self.paces.lock().unwrap_or_else(PoisonError::into_inner).entry(campaign).or_default())
     }
 
-    /// Grants what the reader of a letter asks for, and says who that is while the database knows.
-    pub async fn grant(&self, claim: Claim, wish: Wish) -> Result<(Granted, Option<Id>)> {
-        let granted = self.journal.grant(claim, wish).await?;
-        self.erased.notify_one();
-        Ok(granted)
+    /// Grants what the reader of a letter asks for, and says who that is while the database knows. From
+    /// the first poll on it is carried out even when the caller stops waiting.
+    pub async fn grant(self: &Arc<Self>, claim: Claim, wish: Wish) -> Result<(Granted, Option<Id>)> {
+        let app = self.clone();
+        let granting = tokio::spawn(async move {
+            let granted = app.journal.grant(claim, wish).await?;
+            app.erased.notify_one();
+            Ok(granted)
+        });
+        match granting.await {
+            Ok(granted) => granted,
+            Err(_) => Ok((self.journal.note(claim, wish).await?, None)),
+        }
     }
 
     /// Keeps what is in memory fresh and carries out what waits on disk, for ever.

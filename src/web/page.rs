@@ -169,7 +169,7 @@ pub async fn dress(State(app): State<Arc<App>>, request: Request, next: Next) ->
     let path = request.uri().path().to_owned();
     let mut response = next.run(request).await;
     let status = response.status();
-    metric::requested(door(&path), status.as_u16());
+    metric::requested(door(&path), status.as_str());
     let ours = response.extensions().get::<ForPrograms>().is_none();
     if ours && (status.is_client_error() || status.is_server_error()) {
         let message = match response.extensions_mut().remove::<Refusal>() {

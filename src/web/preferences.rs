@@ -83,7 +83,7 @@ pub async fn change(
     }
 }
 
-async fn leave(app: &App, frame: Frame, claim: Claim, list: Id) -> Result<Response, Refusal> {
+async fn leave(app: &Arc<App>, frame: Frame, claim: Claim, list: Id) -> Result<Response, Refusal> {
     let (granted, person) = app.grant(claim, Wish::LeaveList(list)).await?;
     match (granted, person) {
         (Granted::Done(gone), Some(person)) => {

@@ -4,8 +4,9 @@
 //! The pixel answers the same bytes to everything, so that nobody can try out tokens on it. The
 //! redirect leads only to what was fixed at launch, or to what our own tag vouches for.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, REFERRER_POLICY};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
@@ -31,35 +32,53 @@ pub fn at_once(app: &App, request: &Request) -> Option<Response> {
         return None;
     }
     let path = request.uri().path();
-    let (door, mut response) = match path.strip_prefix("/c/") {
+    let (door, response) = match path.strip_prefix("/c/") {
         Some(link) => {
             let (token, position) = link.split_once('/')?;
             let (claim, position) = claimed(app, token, position)?;
             let campaign = app.recall(claim.campaign)?;
             let to = campaign.destination(position)?.clone();
             record(app, request.method(), request.headers(), claim, Kind::Click, position);
-            ("click", redirect(to))
+            let mut response = redirect(to);
+            protect(response.headers_mut(), app.told().is_https());
+            ("click", response)
         }
         None => {
             let file = path.strip_prefix("/o/").filter(|file| !file.is_empty())?;
-            ("open", pixel(app, request.method(), request.headers(), file))
+            note_open(app, request.method(), request.headers(), file);
+            let mut response = Response::new(Body::from(PIXEL.as_slice()));
+            *response.headers_mut() = AROUND_PIXEL[usize::from(app.told().is_https())].clone();
+            ("open", response)
         }
     };
-    metric::requested(door, response.status().as_u16());
-    protect(response.headers_mut(), app.told().is_https());
+    metric::requested(door, response.status().as_str());
     Some(response)
 }
 
+/// What stands around every pixel, over plain HTTP and over HTTPS; put together once.
+static AROUND_PIXEL: LazyLock<[HeaderMap; 2]> = LazyLock::new(|| {
+    [false, true].map(|https| {
+        let mut headers = std::mem::take(pixel().headers_mut());
+        protect(&mut headers, https);
+        headers
+    })
+});
+
 /// `GET /o/{token}.gif`
 pub async fn open(State(app): State<Arc<App>>, method: Method, headers: HeaderMap, uri: Uri) -> Response {
-    pixel(&app, &method, &headers, uri.path().strip_prefix("/o/").unwrap_or_default())
+    note_open(&app, &method, &headers, uri.path().strip_prefix("/o/").unwrap_or_default());
+    pixel()
 }
 
-fn pixel(app: &App, method: &Method, headers: &HeaderMap, file: &str) -> Response {
+/// Records an open if the name of the file is a token.
+fn note_open(app: &App, method: &Method, headers: &HeaderMap, file: &str) {
     let token = file.strip_suffix(".gif");
     if let Some(claim) = token.and_then(|token| app.home.signer.verify(Door::Open, token)) {
         record(app, method, headers, claim, Kind::Open, 0);
     }
+}
+
+fn pixel() -> Response {
     ([(CONTENT_TYPE, "image/gif"), (CACHE_CONTROL, "no-store")], PIXEL).into_response()
 }
 
@@ -126,9 +145,10 @@ fn record(app: &App, method: &Method, headers: &HeaderMap, claim: Claim, kind: K
 }
 
 fn is_prefetch(headers: &HeaderMap) -> bool {
-    ["purpose", "sec-purpose", "x-purpose", "x-moz"]
+    headers
         .iter()
-        .filter_map(|name| headers.get(*name)?.to_str().ok())
+        .filter(|(name, _)| ["purpose", "sec-purpose", "x-purpose", "x-moz"].contains(&name.as_str()))
+        .filter_map(|(_, value)| value.to_str().ok())
         .any(|value| ["prefetch", "prerender", "preview"].iter().any(|word| value.to_ascii_lowercase().contains(word)))
 }
 

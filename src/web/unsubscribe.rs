@@ -70,12 +70,10 @@ pub async fn leave(
     body: Body,
 ) -> Result<Response, Refusal> {
     let claim = app.home.signer.verify(Door::Unsubscribe, &token).ok_or_else(Refusal::link)?;
-    let asked = app.clone();
-    let leaving = tokio::spawn(async move { carry_out(&asked, claim).await });
     // A body that is too long or never ends takes nothing from the request.
-    let _ = timeout(PATIENCE, axum::body::to_bytes(body, BODY)).await;
-    let list = list_name(&app, frame, claim).await;
-    let Some((granted, other)) = leaving.await.map_err(|_| Refusal::broken())?? else {
+    let reading = timeout(PATIENCE, axum::body::to_bytes(body, BODY));
+    let (carried, _, list) = tokio::join!(carry_out(&app, claim), reading, list_name(&app, frame, claim));
+    let Some((granted, other)) = carried? else {
         return Ok(test_letter(frame, &list));
     };
     let mut page = left(frame, &list, granted);
@@ -89,7 +87,7 @@ pub async fn leave(
 
 /// What became of the request, and a letter that leads to what is left of the person here. `None` for
 /// a test letter.
-async fn carry_out(app: &App, claim: Claim) -> Outcome<Option<(Granted, Option<Claim>)>> {
+async fn carry_out(app: &Arc<App>, claim: Claim) -> Outcome<Option<(Granted, Option<Claim>)>> {
     if claim.delivery == held::TEST {
         return Ok(None);
     }

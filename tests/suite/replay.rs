@@ -138,3 +138,19 @@ both!(the_sweeper_scrubs_in_the_background, |house| {
     assert_eq!(canary::search(house, &text).await.findings, []);
     assert!(!letter.exists());
 });
+
+both!(whoever_reads_for_long_keeps_nobody_from_writing, |house| {
+    let list = canary::list(house, "News").await;
+    let mut reader = house.home.db.read().await.expect("a connection");
+    sqlx::raw_sql("begin; select count(*) from contact").execute(&mut *reader).await.expect("a snapshot");
+    canary::person(house, &list, "a@example.org").await;
+
+    let settling = async {
+        let settled = house.home.db.settle().await.expect("looked");
+        assert_eq!(settled, house.kind == Kind::Postgres, "a journal that is read from is not empty");
+    };
+    tokio::time::timeout(Duration::from_secs(15), settling).await.expect("it does not wait for readers");
+
+    sqlx::raw_sql("rollback").execute(&mut *reader).await.expect("ended");
+    assert!(house.home.db.settle().await.expect("emptied"));
+});

@@ -31,7 +31,7 @@ pub async fn restate(conn: &mut Conn, ids: &[Id]) -> Result<()> {
 }
 
 /// Keeps others from changing these people until the transaction ends.
-async fn keep(conn: &mut Conn, ids: &[Id]) -> Result<()> {
+pub async fn keep(conn: &mut Conn, ids: &[Id]) -> Result<()> {
     let hold = holding(conn);
     if !hold.is_empty() {
         Sql::new("select 1 from contact where id").among(conn, ids).push(" order by id").push(hold).all(conn).await?;

@@ -2,8 +2,6 @@
 //! table. A statement with a placeholder for each value would be parsed anew for every slice, which
 //! costs more than to write the rows.
 
-use std::fmt::Write;
-
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sqlx::Row;
@@ -76,13 +74,14 @@ impl Sql {
         conn: &Conn,
         rows: impl Iterator<Item = ([i64; N], &'t str)>,
     ) -> &mut Self {
-        let strip = |(numbers, words): ([i64; N], &str)| {
-            let mut strip = String::with_capacity(N * WIDTH + words.len());
-            numbers.iter().for_each(|number| write!(strip, "{number:0WIDTH$}").expect("a string takes all"));
-            strip + words
-        };
-        let strips: Vec<String> = rows.map(strip).collect();
-        self.push("(select value from ").values(conn, text(&strips)).push(") as given")
+        let mut strips = String::with_capacity(rows.size_hint().0 * (N * WIDTH + 16));
+        for (numbers, words) in rows {
+            strips.push_str(if strips.is_empty() { "[\"" } else { ",\"" });
+            numbers.iter().for_each(|number| write_digits(&mut strips, *number));
+            strips.push_str(&text(words)[1..]);
+        }
+        strips.push_str(if strips.is_empty() { "[]" } else { "]" });
+        self.push("(select value from ").values(conn, strips).push(") as given")
     }
 
     fn values(&mut self, conn: &Conn, text: String) -> &mut Self {
@@ -136,6 +135,16 @@ pub fn read<T: DeserializeOwned>(row: Option<&AnyRow>) -> Vec<T> {
 /// The digits of a number in a strip.
 const WIDTH: usize = 20;
 
+/// Appends the digits of a number, with zeros before them.
+fn write_digits(strip: &mut String, number: i64) {
+    let (mut digits, mut rest) = ([b'0'; WIDTH], number.unsigned_abs());
+    for digit in digits.iter_mut().rev() {
+        *digit += (rest % 10) as u8;
+        rest /= 10;
+    }
+    strip.push_str(str::from_utf8(&digits).expect("digits are ASCII"));
+}
+
 /// A number of a strip of the table `given`.
 pub fn number(index: usize) -> String {
     format!("cast(substr(given.value, {}, {WIDTH}) as bigint)", index * WIDTH + 1)
@@ -143,7 +152,21 @@ pub fn number(index: usize) -> String {
 
 /// The text behind so many numbers of a strip of the table `given`.
 pub fn words(numbers: usize) -> String {
-    format!("substr(given.value, {})", numbers * WIDTH + 1)
+    words_after(numbers, 0)
+}
+
+/// The same without its first characters.
+pub fn words_after(numbers: usize, characters: usize) -> String {
+    format!("substr(given.value, {})", numbers * WIDTH + characters + 1)
+}
+
+/// So many bytes, which stand as hexadecimal digits behind the numbers of a strip of the table `given`.
+pub fn bytes(conn: &Conn, numbers: usize, count: usize) -> String {
+    let digits = format!("substr(given.value, {}, {})", numbers * WIDTH + 1, 2 * count);
+    match conn.backend_name() {
+        "SQLite" => format!("unhex({digits})"),
+        _ => format!("decode({digits}, 'hex')"),
+    }
 }
 
 /// A column of the table `given` as text.

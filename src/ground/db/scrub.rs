@@ -24,25 +24,6 @@ const OUTLAST: u32 = 200;
 const SWEEPS: u32 = 40;
 
 impl Db {
-    /// Empties the journal that still holds what was deleted a moment ago. Cheap on SQLite;
-    /// nothing on PostgreSQL, see [`Db::scrub`]. False when a reader kept the journal in use.
-    pub async fn settle(&self) -> Result<bool> {
-        if self.dialect == Dialect::Postgres {
-            return Ok(true);
-        }
-        for _ in 0..40 {
-            let turn = self.writer.clone().lock_owned().await;
-            let mut conn = self.read().await?;
-            let row = sqlx::query("pragma wal_checkpoint(truncate)").fetch_one(&mut *conn).await?;
-            if row.get::<i32, _>(0) == 0 {
-                return Ok(true);
-            }
-            drop((turn, conn));
-            tokio::time::sleep(Duration::from_millis(25)).await;
-        }
-        Ok(false)
-    }
-
     /// Rewrites the tables that held personal data, so that no page keeps a copy in its slack, and
     /// lets go of old journals. SQLite: `vacuum`. PostgreSQL: `vacuum full` of `tables`, then the
     /// journal. False where old bytes live on: a transaction still sees them, the role may not touch
@@ -52,18 +33,20 @@ impl Db {
         match self.dialect {
             Dialect::Sqlite => {
                 let turn = self.writer.clone().lock_owned().await;
+                let rewriting = self.rewriting.raise();
                 // The copy would lie in memory otherwise, as large as the database.
                 sqlx::raw_sql("pragma temp_store = file").execute(&mut *conn).await?;
                 let vacuumed = sqlx::raw_sql("vacuum").execute(&mut *conn).await;
                 sqlx::raw_sql("pragma temp_store = memory").execute(&mut *conn).await?;
                 vacuumed?;
-                drop((turn, conn));
+                drop((turn, rewriting, conn));
                 self.settle().await
             }
             Dialect::Postgres => {
                 if !outlast_readers(&mut conn).await? {
                     return Ok(false);
                 }
+                let _rewriting = self.rewriting.raise();
                 // Whoever waits for a table behind us waits no longer than this.
                 sqlx::raw_sql("set lock_timeout = '10s'").execute(&mut *conn).await?;
                 let rewritten = rewrite(&mut conn, tables).await;
@@ -75,6 +58,12 @@ impl Db {
                 }))
             }
         }
+    }
+
+    /// True while this process rewrites tables, which takes seconds where they are large: who means to
+    /// write waits for it.
+    pub fn is_rewriting(&self) -> bool {
+        self.rewriting.get() > 0
     }
 
     /// Where the database keeps its bytes: the SQLite file with its journals, or the data directory

@@ -5,7 +5,8 @@ use crate::ground::failpoint::{self, Sabotage};
 
 /// What each new connection is told. `full` is the promise that what we acknowledged survives a
 /// power cut; `secure_delete` blanks deleted rows; temporary tables never touch a disk; `cache_size` is what a
-/// connection keeps of the pages it has seen, in KiB.
+/// connection keeps of the pages it has seen, in KiB. `wal_autocheckpoint` is the pages from which a commit carries the
+/// journal over itself: 32 MiB, which only commits of thousands of rows come to (`checkpoint`).
 pub(super) fn session(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Sqlite if failpoint::is_broken(Sabotage::NoSync) => {
@@ -15,7 +16,7 @@ pub(super) fn session(dialect: Dialect) -> &'static str {
         Dialect::Sqlite => {
             "pragma busy_timeout = 30000; pragma journal_mode = wal; pragma synchronous = full; \
              pragma secure_delete = on; pragma temp_store = memory; pragma foreign_keys = off; \
-             pragma cache_size = -1500"
+             pragma cache_size = -1500; pragma wal_autocheckpoint = 8192"
         }
         Dialect::Postgres => "set client_min_messages = warning; set synchronous_commit = on",
     }

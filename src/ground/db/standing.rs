@@ -136,9 +136,9 @@ impl Db {
             Dialect::Sqlite => {
                 let turn = self.writer.clone().lock_owned().await;
                 let inner = self.writers.begin_with("begin immediate").await?;
-                Ok(Tx { inner, _turn: Some(turn) })
+                Ok(Tx { inner, turn: Some((turn, self.carrier.clone())) })
             }
-            Dialect::Postgres => Ok(Tx { inner: self.writers.begin_with(postgres).await?, _turn: None }),
+            Dialect::Postgres => Ok(Tx { inner: self.writers.begin_with(postgres).await?, turn: None }),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The database is away: links lead on, goodbyes are kept, and all of it is carried out later.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use sendoff::campaign::tally;
@@ -9,8 +9,9 @@ use sendoff::feedback::recorder::Recorder;
 use sendoff::ground::id::Id;
 use sendoff::ground::installation::Installation;
 use sendoff::ground::token::{Claim, Door};
+use sendoff::privacy::journal;
 use sendoff::web::app::App;
-use sqlx::{AnyConnection, Connection};
+use sqlx::{AnyConnection, Connection, Executor};
 
 use super::stage::{SHOP, Stage};
 use crate::house::{House, Kind as Base, NOW, both, server};
@@ -79,6 +80,36 @@ both!(nobody_waits_for_a_database_that_is_busy, |house| {
     stage.app.journal.replay().await.expect("carried out");
     assert!(!stage.is_here(1).await);
     assert_eq!(stage.unsubscribed().await, 1);
+});
+
+// The rewriting takes as long as another holds what it needs.
+both!(who_leaves_while_tables_are_rewritten_has_an_answer_soon, |house| {
+    let stage = Stage::new(house).await;
+    let mut holder = AnyConnection::connect(&house.home.config.database_url()).await.expect("a connection");
+    let take = match house.kind {
+        Base::Sqlite => "begin immediate",
+        Base::Postgres => "begin; lock table contact in access share mode",
+    };
+    holder.execute(sqlx::raw_sql(take)).await.expect("taken");
+    let db = house.home.db.clone();
+    let rewriting = tokio::spawn(async move { db.scrub(&["contact"]).await });
+    while !house.home.db.is_rewriting() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // The plain vacuum before it asks for nothing that the holder keeps.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+
+    let began = Instant::now();
+    let left = stage.post(&format!("/u/{}", stage.token(1, Door::Unsubscribe)), "List-Unsubscribe=One-Click").await;
+    let took = began.elapsed();
+
+    assert_eq!(left.status, StatusCode::OK);
+    assert!(took < journal::PATIENCE, "an answer after {took:?}");
+    assert!(!stage.app.journal.is_empty(), "nothing may be sent now");
+    holder.execute("rollback").await.expect("given back");
+    rewriting.await.expect("no panic").expect("rewritten");
+    stage.app.journal.replay().await.expect("carried out");
+    assert!(!house.home.db.is_rewriting() && !stage.is_here(1).await);
 });
 
 both!(what_only_the_database_knows_waits_for_it, |house| {
