@@ -2,6 +2,7 @@
 //! as given, and the texts folded to lower case, so that comparison is the same on both databases.
 //! What segments look at often stands in columns of its own besides (`shelf`).
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sqlx::Row;
 use sqlx::any::AnyRow;
@@ -173,13 +174,13 @@ pub async fn enter(conn: &mut Conn, ids: &Ids, workspace: Id, people: &[Entry<'_
     let count = people.len() as i64;
     let first = ids.reserve(KEYS * count.max(1));
     let keys = (first..).step_by((KEYS * STEP) as usize);
-    let row = |(id, one): (Id, &Entry<'_>)| json!([id, one.address, one.canonical, one.fields, one.folded]);
-    let rows: Vec<_> = keys.zip(people).map(row).collect();
+    let rows: Vec<_> =
+        keys.zip(people).map(|(id, one)| (id, one.address, one.canonical, one.fields, one.folded)).collect();
     insert(conn, workspace, &rows, true, now).await?;
     Ok(Newcomers { workspace, first, last: first + (KEYS * count - 1) * STEP })
 }
 
-async fn insert(conn: &mut Conn, workspace: Id, rows: &[Value], reachable: bool, now: Millis) -> Result<()> {
+async fn insert(conn: &mut Conn, workspace: Id, rows: &[impl Serialize], reachable: bool, now: Millis) -> Result<()> {
     if rows.is_empty() {
         return Ok(());
     }

@@ -2,6 +2,8 @@
 //! servers with one opinion of us. The large families are known; a workspace changes their limits,
 //! moves domains and adds lanes of its own. A letter's lane is fixed when its audience is.
 
+use std::collections::BTreeMap;
+
 use sqlx::Row;
 
 use super::cap::Cap;
@@ -149,45 +151,57 @@ pub async fn remove(conn: &mut Conn, workspace: Id, name: &str) -> Result<bool> 
     Ok(gone.rows_affected() > 0)
 }
 
-/// Appends an expression that names the lane of a canonical address, given as a column. `position`
-/// is the database's word for the place of a text in another ([`Db::position`]).
+/// The expression for the domain of a canonical address, given as a column. `position` is the
+/// database's word for the place of a text in another ([`Db::position`]).
 ///
-/// It is asked of every person of a campaign, so that what stands behind the first `@` is taken for
-/// the domain, which is quick, where no quotes can hide another.
+/// What stands behind the first `@` is taken for the domain, which is quick, where no quotes can
+/// hide another.
 ///
 /// [`Db::position`]: crate::ground::db::Db::position
-pub fn classify(sql: &mut Sql, lanes: &[Lane], canonical: &str, position: &str) {
-    let quick = format!("substr({canonical}, {position}({canonical}, '@') + 1)");
+pub fn domain(canonical: &str, position: &str) -> String {
     let last = format!("replace({canonical}, rtrim({canonical}, replace({canonical}, '@', '')), '')");
-    sql.push("case substr(").push(canonical).push(", 1, 1) when '\"' then ");
-    choose(sql, lanes, &last, position);
-    sql.push(" else ");
-    choose(sql, lanes, &quick, position);
-    sql.push(" end");
+    let first = format!("substr({canonical}, {position}({canonical}, '@') + 1)");
+    format!("case substr({canonical}, 1, 1) when '\"' then {last} else {first} end")
 }
 
-/// Appends the choice by domain: those that are named in full first, then names under any ending by
-/// their first label, then those with more labels.
-fn choose(sql: &mut Sql, lanes: &[Lane], domain: &str, position: &str) {
-    let all = lanes.iter().flat_map(|lane| lane.domains.iter().map(move |domain| (lane, domain.as_str())));
-    let (patterns, full): (Vec<_>, Vec<_>) = all.partition(|(_, domain)| domain.ends_with(".*"));
-    let (deep, shallow): (Vec<_>, Vec<_>) = patterns.into_iter().partition(|(_, name)| name.matches('.').count() > 1);
-    sql.push("case ").push(domain);
-    for (lane, domain) in full {
-        sql.push(" when ").bind(domain.to_owned()).push(" then ").bind(lane.name.clone());
+/// Appends an expression that names the lane of a domain, given as an expression: those that are named
+/// in full first, then names under any ending by their first label, then those with more labels.
+///
+/// It is asked of every person of a campaign, and numbers are compared in no time: a domain meets
+/// only names of its own length.
+pub fn classify(sql: &mut Sql, lanes: &[Lane], domain: &str, position: &str) {
+    let all = lanes.iter().flat_map(|lane| lane.domains.iter().map(move |domain| (domain.as_str(), &*lane.name)));
+    let (patterns, full): (Vec<_>, Vec<_>) = all.partition(|(name, _)| name.ends_with(".*"));
+    let patterns = patterns.into_iter().map(|(name, lane)| (name.trim_end_matches('*'), lane));
+    let (deep, shallow): (Vec<_>, Vec<_>) = patterns.partition(|(name, _)| name.matches('.').count() > 1);
+    let label = format!("{position}({domain}, '.')");
+    sql.push("coalesce(");
+    choose(sql, &full, &format!("length({domain})"), domain);
+    sql.push(", ");
+    choose(sql, &shallow, &label, &format!("substr({domain}, 1, {label})"));
+    sql.push(", case when 1 = 0 then null");
+    for (name, lane) in deep {
+        sql.push(" when ").push(domain).push(" like ").bind(format!("{name}%")).push(" then ").bind(lane.to_owned());
     }
-    // A case needs a branch: no domain is empty.
-    let label = format!("substr({domain}, 1, {position}({domain}, '.'))");
-    sql.push(" when '' then 'rest' else case ").push(&label);
-    for (lane, pattern) in shallow {
-        sql.push(" when ").bind(pattern.trim_end_matches('*').to_owned()).push(" then ").bind(lane.name.clone());
+    sql.push(" end, 'rest')");
+}
+
+/// Appends the lane of the name that `text` is, if it is one; `length` is the expression for its length.
+fn choose(sql: &mut Sql, names: &[(&str, &str)], length: &str, text: &str) {
+    let mut lengths: BTreeMap<usize, Vec<_>> = BTreeMap::new();
+    for (name, lane) in names {
+        lengths.entry(name.len()).or_default().push((*name, *lane));
     }
-    sql.push(" when '' then 'rest' else case when 1 = 0 then 'rest'");
-    for (lane, pattern) in deep {
-        sql.push(" when ").push(domain).push(" like ").bind(pattern.replace('*', "%"));
-        sql.push(" then ").bind(lane.name.clone());
+    // A case needs a branch: no name is that short.
+    sql.push("case ").push(length).push(" when 0 then null");
+    for (length, names) in lengths {
+        sql.push(" when ").push(&length.to_string()).push(" then case ").push(text);
+        for (name, lane) in names {
+            sql.push(" when ").bind(name.to_owned()).push(" then ").bind(lane.to_owned());
+        }
+        sql.push(" end");
     }
-    sql.push(" else 'rest' end end end");
+    sql.push(" end");
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::audience::{contact, field, list, workspace};
 use crate::content::brand;
 use crate::content::letter::Frame;
 use crate::ground::clock::Millis;
-use crate::ground::db::{Conn, Sql};
+use crate::ground::db::Conn;
 use crate::ground::error::{Error, Message, Result};
 use crate::ground::failpoint;
 use crate::ground::id::Id;
@@ -105,11 +105,11 @@ pub async fn start(home: &Installation, campaign: &Campaign) -> Result<Option<u6
     };
     let due = Due { earliest, mornings };
     let audience = Audience { workspace: campaign.workspace, campaign: campaign.id, list: campaign.list, first, now };
-    let lane = |sql: &mut Sql| lane::classify(sql, &lanes, "c.canonical", db.position());
     let planned = delivery::freeze(
         &mut tx,
         &audience,
-        lane,
+        &lane::domain("c.canonical", db.position()),
+        |sql| lane::classify(sql, &lanes, "p.domain", db.position()),
         |sql| due.write(sql),
         |sql| match &condition {
             Some(condition) => condition.compile(sql, &db, now),

@@ -19,6 +19,7 @@ use crate::ground::db::{Conn, Sql};
 use crate::ground::error::{Error, Message, Result};
 use crate::ground::id::Id;
 
+pub mod block;
 pub mod deadline;
 pub mod recall;
 pub mod slot;

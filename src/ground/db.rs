@@ -52,6 +52,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (5, "lanes", include_str!("../../migrations/0005_lanes.sql")),
     (6, "nodes", include_str!("../../migrations/0006_nodes.sql")),
     (10, "relocation", include_str!("../../migrations/0010_relocation.sql")),
+    (11, "blocks", include_str!("../../migrations/0011_blocks.sql")),
 ];
 
 /// Which SQL is spoken.

@@ -15,6 +15,7 @@ use sendoff::campaign::delivery::{self, Claim, Claimed, Mark, Marked, Outcome, S
 use sendoff::campaign::link::{self, Link};
 use sendoff::campaign::state::{self, Campaign, NewCampaign};
 use sendoff::feedback::event::{self, Hit, Kind};
+use sendoff::ground::db::Sql;
 use sendoff::privacy::residue::{self, Residue};
 use sendoff::report::summary::{self, Summary};
 use sqlx::Row;
@@ -96,13 +97,13 @@ pub async fn launch(house: &House, list: &List, name: &str) -> (Campaign, i64) {
     let campaign = state::get(&mut tx, id).await.expect("asked").expect("there");
     assert!(state::run(&mut tx, &campaign, "{}", NOW).await.expect("runs"));
     let first = home.ids.reserve(100_000);
-    let everyone = |sql: &mut sendoff::ground::db::Sql| {
+    let everyone = |sql: &mut Sql| {
         sql.push("1 = 1");
     };
     let audience = Audience { workspace: house.workspace.id, campaign: id, list: list.id, first, now: NOW };
-    let planned = delivery::freeze(&mut tx, &audience, |sql| sql.end_with("'rest'"), |sql| sql.end_with("0"), everyone)
-        .await
-        .expect("frozen");
+    let rest = |sql: &mut Sql| sql.end_with("'rest'");
+    let planned =
+        delivery::freeze(&mut tx, &audience, "''", rest, |sql| sql.end_with("0"), everyone).await.expect("frozen");
     let campaign = state::get(&mut tx, id).await.expect("asked").expect("there");
     tx.commit().await.expect("committed");
     (campaign, planned as i64)

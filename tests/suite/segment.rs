@@ -39,8 +39,8 @@ async fn furnish(house: &House) -> (Vec<Id>, Vec<Id>) {
     let mut tx = home.db.write().await.expect("a transaction");
     for (id, name) in campaigns.iter().zip(CAMPAIGNS) {
         sqlx::query(
-            "insert into campaign (id, workspace_id, name, format, source, list_id, state, created_at) \
-             values ($1, $2, $3, 'md', '', $4, 'finished', $5)",
+            "insert into campaign (id, workspace_id, name, format, source, list_id, state, created_at, first_delivery, \
+             last_delivery) values ($1, $2, $3, 'md', '', $4, 'finished', $5, $1, $1 + 1000000000000)",
         )
         .bind(*id)
         .bind(workspace)

@@ -245,8 +245,15 @@ impl<'a> Writer<'a> {
             Act::Clicked => (CAME_BACK, "click", " and seen.campaign_id = "),
         };
         self.sql.push(rows).bind(word.to_owned());
-        if let Some(campaign) = campaign {
-            self.sql.push(of).bind(campaign.id);
+        let Some(campaign) = campaign else { return };
+        self.sql.push(of).bind(campaign.id);
+        if act == Act::Received {
+            // Where they are looked for by campaign, not by person: all others are no candidates.
+            self.sql.push(" and sent.id >= (select first_delivery from campaign where id = ").bind(campaign.id);
+            self.sql
+                .push(") and sent.id <= (select last_delivery from campaign where id = ")
+                .bind(campaign.id)
+                .push(")");
         }
     }
 

@@ -1,6 +1,7 @@
 //! The audience of a campaign becomes rows, in one statement.
 
 use super::progress::{self, PLANNED};
+use crate::campaign::state::block;
 use crate::ground::clock::Millis;
 use crate::ground::db::{Conn, Sql};
 use crate::ground::error::Result;
@@ -21,34 +22,36 @@ pub struct Audience {
     pub now: Millis,
 }
 
-/// Writes one row for every person of the audience. `lane` appends the expression that names the
-/// lane of contact alias `c`, `due` when the letter may leave, `narrow` the condition of the segment
-/// over it. Returns how many there are.
+/// Writes one row for every person of the audience. `domain` is the expression for the domain of
+/// contact alias `c`, `lane` appends the one that names the lane of `p.domain`, `due` when the letter
+/// may leave, `narrow` the condition of the segment over `c`. Returns how many there are.
 pub async fn freeze(
     conn: &mut Conn,
     audience: &Audience,
+    domain: &str,
     lane: impl FnOnce(&mut Sql),
     due: impl FnOnce(&mut Sql),
     narrow: impl FnOnce(&mut Sql),
 ) -> Result<u64> {
     let Audience { workspace, campaign, list, first, now } = *audience;
-    // By the key of the subscription, in whose order its index lies: by that of the contact, everybody would be
-    // sorted in memory first.
+    // What numbers rows is worked out by itself, so that the domain is cut out of an address once. By the key of the
+    // subscription, in whose order its index lies: by that of the contact, everybody would be sorted in memory first.
     let mut sql = Sql::new(
         "insert into delivery (id, workspace_id, campaign_id, contact_id, lane, state, attempts, due_at, changed_at) \
          select cast(",
     );
-    sql.bind(first).push(" as bigint) + (row_number() over (order by s.contact_id) - 1) * ").push(&STEP.to_string());
-    sql.push(", cast(").bind(workspace).push(" as bigint), cast(").bind(campaign).push(" as bigint), c.id, ");
+    sql.bind(first).push(" as bigint) + p.place * ").push(&STEP.to_string());
+    sql.push(", cast(").bind(workspace).push(" as bigint), cast(").bind(campaign).push(" as bigint), p.person, ");
     lane(&mut sql);
-    sql.push(", 'pending', 0, ");
+    sql.push(", 'pending', 0, p.due_at, cast(").bind(now).push(" as bigint) from (select c.id as person, ");
+    sql.push("row_number() over (order by s.contact_id) - 1 as place, ").push(domain).push(" as domain, ");
     due(&mut sql);
-    sql.push(", cast(").bind(now);
-    sql.push(" as bigint) from subscription s join contact c on c.id = s.contact_id where s.list_id = ").bind(list);
+    sql.push(" as due_at from subscription s join contact c on c.id = s.contact_id where s.list_id = ").bind(list);
     sql.push(" and s.state = 'confirmed' and c.workspace_id = ").bind(workspace).push(" and (");
     narrow(&mut sql);
-    let planned =
-        sql.push(") order by s.contact_id on conflict (contact_id, campaign_id) do nothing").run(&mut *conn).await?;
-    progress::add(conn, campaign, first, PLANNED, i64::try_from(planned).unwrap_or(i64::MAX)).await?;
+    let planned = sql.push(")) p").run(&mut *conn).await?;
+    let count = i64::try_from(planned).unwrap_or(i64::MAX);
+    block::set(conn, campaign, first, first + (count - 1) * STEP).await?;
+    progress::add(conn, campaign, first, PLANNED, count).await?;
     Ok(planned)
 }

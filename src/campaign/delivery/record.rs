@@ -6,6 +6,7 @@ use sqlx::Row;
 
 use super::State;
 use super::progress::{self, Changes};
+use crate::campaign::state::block;
 use crate::campaign::tally;
 use crate::ground::clock::Millis;
 use crate::ground::db::many::{number, words};
@@ -161,16 +162,10 @@ pub async fn recover(conn: &mut Conn, dead: &[Id], now: Millis) -> Result<(u64, 
 
 /// Skips everything of a campaign that is not on the wire.
 pub async fn skip_pending(conn: &mut Conn, campaign: Id, reason: &str, now: Millis) -> Result<u64> {
-    let done = sqlx::query(
-        "update delivery set state = 'skipped', reason = $1, mailer_id = null, changed_at = $2, snapshot = null \
-         where campaign_id = $3 and state in ('pending', 'leased')",
-    )
-    .bind(reason)
-    .bind(now)
-    .bind(campaign)
-    .execute(&mut *conn)
-    .await?;
-    let skipped = i64::try_from(done.rows_affected()).unwrap_or(i64::MAX);
-    progress::add(conn, campaign, 0, State::Skipped.as_str(), skipped).await?;
-    Ok(done.rows_affected())
+    let mut sql = Sql::new("update delivery set state = 'skipped', mailer_id = null, snapshot = null, reason = ");
+    sql.bind(reason.to_owned()).push(", changed_at = ").bind(now).push(" where state in ('pending', 'leased') and ");
+    let skipped = block::within(&mut sql, campaign).run(&mut *conn).await?;
+    let count = i64::try_from(skipped).unwrap_or(i64::MAX);
+    progress::add(conn, campaign, 0, State::Skipped.as_str(), count).await?;
+    Ok(skipped)
 }

@@ -8,14 +8,16 @@ use crate::ground::id::Id;
 /// Puts the pending letters of a workspace into the lanes that their domains belong to now, in one
 /// statement. Returns how many moved.
 pub async fn regroup(conn: &mut Conn, workspace: Id, lanes: &[Lane]) -> Result<u64> {
+    let position = position(conn);
+    let domain = format!("({})", lane::domain("c.canonical", position));
     let mut sql = Sql::new("update delivery set lane = ");
-    lane::classify(&mut sql, lanes, "c.canonical", position(conn));
+    lane::classify(&mut sql, lanes, &domain, position);
     sql.push(
         " from contact c where c.id = delivery.contact_id and delivery.state = 'pending' and delivery.campaign_id in ",
     );
     sql.push("(select id from campaign where workspace_id = ").bind(workspace);
     sql.push(" and state in ('running', 'paused')) and delivery.lane <> ");
-    lane::classify(&mut sql, lanes, "c.canonical", position(conn));
+    lane::classify(&mut sql, lanes, &domain, position);
     sql.run(conn).await
 }
 

@@ -4,6 +4,7 @@ use sqlx::Row;
 
 use super::State;
 use super::progress;
+use crate::campaign::state::block;
 use crate::ground::clock::Millis;
 use crate::ground::db::{Conn, Sql};
 use crate::ground::error::Result;
@@ -23,8 +24,8 @@ pub enum Stray {
 /// Looks at every row of a campaign, once, before it is called finished. What is on its way without
 /// a mailer is settled like what a dead one left; what nobody can read is named.
 pub async fn take_in(conn: &mut Conn, campaign: Id, now: Millis) -> Result<Stray> {
-    let mut sql = Sql::new("select state, count(*) from delivery where campaign_id = ");
-    sql.bind(campaign).push(" and state not in (");
+    let mut sql = Sql::new("select state, count(*) from delivery where ");
+    block::within(&mut sql, campaign).push(" and state not in (");
     sql.bind_all(State::ALL.iter().filter(|state| state.is_final()).map(State::to_string)).push(") group by state");
     let rows = sql.all(conn).await?;
     if rows.is_empty() {
@@ -36,10 +37,8 @@ pub async fn take_in(conn: &mut Conn, campaign: Id, now: Millis) -> Result<Stray
     }
     let mut sql =
         Sql::new("update delivery set state = case when state = 'sending' then 'uncertain' else 'pending' end, ");
-    sql.push("changed_at = ")
-        .bind(now)
-        .push(" where mailer_id is null and state in ('leased', 'sending') and campaign_id = ");
-    let rows = sql.bind(campaign).push(" returning state").all(conn).await?;
+    sql.push("changed_at = ").bind(now).push(" where mailer_id is null and state in ('leased', 'sending') and ");
+    let rows = block::within(&mut sql, campaign).push(" returning state").all(conn).await?;
     let uncertain = rows.iter().filter(|row| row.get::<String, _>(0) == State::Uncertain.as_str()).count();
     progress::add(conn, campaign, 0, State::Uncertain.as_str(), i64::try_from(uncertain).unwrap_or(i64::MAX)).await?;
     Ok(Stray::TakenIn)

@@ -3,10 +3,10 @@
 
 use sqlx::Row;
 
-use super::{Campaign, State, get, refusal};
+use super::{Campaign, State, block, get, refusal};
 use crate::campaign::delivery;
 use crate::ground::clock::{DAY, Millis};
-use crate::ground::db::Conn;
+use crate::ground::db::{Conn, Sql};
 use crate::ground::error::{Message, Result};
 use crate::ground::installation::Installation;
 
@@ -36,12 +36,9 @@ pub async fn recall(conn: &mut Conn, campaign: &Campaign, now: Millis) -> Result
 
 /// How many letters of a campaign were taken back, of people who are still known.
 pub async fn recalled(conn: &mut Conn, campaign: &Campaign) -> Result<i64> {
-    let row = sqlx::query("select count(*) from delivery where campaign_id = $1 and state = 'skipped' and reason = $2")
-        .bind(campaign.id)
-        .bind(RECALLED)
-        .fetch_one(conn)
-        .await?;
-    Ok(row.get(0))
+    let mut sql = Sql::new("select count(*) from delivery where ");
+    block::within(&mut sql, campaign.id).push(" and state = 'skipped' and reason = ").bind(RECALLED.to_owned());
+    Ok(sql.first(conn).await?.map_or(0, |row| row.get(0)))
 }
 
 /// Ends what was on the wire when its campaign was cancelled and came back to be tried again: the

@@ -2,8 +2,8 @@
 //! table. A statement with a placeholder for each value would be parsed anew for every slice, which
 //! costs more than to write the rows.
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
@@ -12,7 +12,7 @@ use super::{Conn, Script, Sql};
 
 impl Sql {
     /// Appends a table `given` whose column `value` is a row, a JSON array; [`column()`] reads from it.
-    pub fn table(&mut self, conn: &Conn, rows: &[Value]) -> &mut Self {
+    pub fn table(&mut self, conn: &Conn, rows: &[impl Serialize]) -> &mut Self {
         self.unfold(
             conn,
             text(rows),
@@ -27,7 +27,7 @@ impl Sql {
     }
 
     /// Appends `in (…)` with these texts.
-    pub fn among_texts(&mut self, conn: &Conn, texts: &[impl AsRef<str> + serde::Serialize]) -> &mut Self {
+    pub fn among_texts(&mut self, conn: &Conn, texts: &[impl AsRef<str> + Serialize]) -> &mut Self {
         self.any(conn, "select value from ", text(texts))
     }
 
@@ -179,6 +179,6 @@ pub fn whole(index: usize) -> String {
     format!("cast(given.value ->> {index} as bigint)")
 }
 
-fn text(values: &(impl serde::Serialize + ?Sized)) -> String {
+fn text(values: &(impl Serialize + ?Sized)) -> String {
     serde_json::to_string(values).expect("texts and numbers always serialise")
 }

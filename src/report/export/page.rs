@@ -8,6 +8,7 @@ use sqlx::Row;
 use super::sheet::Cell;
 use crate::audience::contact::Values;
 use crate::audience::field::Field;
+use crate::campaign::state::block;
 use crate::ground::db::{Conn, Sql};
 use crate::ground::error::Result;
 use crate::ground::id::Id;
@@ -180,10 +181,11 @@ impl Walk {
 
     /// One end a select: two in one would be looked for among all rows.
     fn end_of_range(&self, sql: &mut Sql, scope: Scope, end: &str) {
-        sql.push("(select ").push(end).push("(w.id) from ").push(self.table).push(" w where w.");
-        match self.narrowed(scope) {
-            Some((column, narrow)) => sql.push(column).push(" = ").bind(narrow),
-            None => sql.push("workspace_id = ").bind(scope.workspace),
+        sql.push("(select ").push(end).push("(id) from ").push(self.table).push(" where ");
+        match (self.narrowed(scope), &self.counted) {
+            (Some((_, campaign)), Counted::As(_)) => block::within(sql, campaign),
+            (Some((column, narrow)), Counted::By(_)) => sql.push(column).push(" = ").bind(narrow),
+            (None, _) => sql.push("workspace_id = ").bind(scope.workspace),
         };
         sql.push(")");
     }
