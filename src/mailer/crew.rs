@@ -8,7 +8,7 @@ use crate::ground::error::{Error, Result};
 
 /// Tasks by what they work for. Dropped, it ends them.
 pub struct Crew<K> {
-    tasks: JoinSet<Result<bool>>,
+    tasks: JoinSet<Result<()>>,
     names: HashMap<TaskId, K>,
 }
 
@@ -29,14 +29,14 @@ impl<K: PartialEq> Crew<K> {
         self.names.is_empty()
     }
 
-    /// Sets one to work; it tells whether it did anything.
-    pub fn start(&mut self, name: K, work: impl Future<Output = Result<bool>> + Send + 'static) {
+    /// Sets one to work.
+    pub fn start(&mut self, name: K, work: impl Future<Output = Result<()>> + Send + 'static) {
         self.names.insert(self.tasks.spawn(work).id(), name);
     }
 
     /// Waits for the next that ends and returns what it worked for; `None` when there is none. Nothing is
     /// lost when the wait is given up.
-    pub async fn ended(&mut self) -> Option<(K, Result<bool>)> {
+    pub async fn ended(&mut self) -> Option<(K, Result<()>)> {
         let (task, told) = match self.tasks.join_next_with_id().await? {
             Ok(ended) => ended,
             Err(crashed) => (crashed.id(), Err(Error::Db(sqlx::Error::WorkerCrashed))),
@@ -54,9 +54,9 @@ mod tests {
         let mut crew = Crew::default();
         assert!(crew.is_empty() && crew.ended().await.is_none());
 
-        crew.start("a", async { Ok(true) });
+        crew.start("a", async { Ok(()) });
         assert!(crew.has(&"a") && !crew.has(&"b"));
-        assert!(matches!(crew.ended().await, Some(("a", Ok(true)))));
+        assert!(matches!(crew.ended().await, Some(("a", Ok(())))));
 
         crew.start("b", async { panic!("a bug") });
         assert!(matches!(crew.ended().await, Some(("b", Err(_)))));

@@ -30,10 +30,10 @@ pub const LOOK: Duration = Duration::from_millis(500);
 /// How long a round that is over waits for letters on the wire before it leaves them to themselves.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Sends for one workspace until nothing can be sent. Returns whether anything was claimed.
-pub async fn run(shift: &Arc<Shift>, workspace: Id, writer: &Writer, stop: &watch::Receiver<bool>) -> Result<bool> {
+/// Sends for one workspace until nothing can be sent.
+pub async fn run(shift: &Arc<Shift>, workspace: Id, writer: &Writer, stop: &watch::Receiver<bool>) -> Result<()> {
     if running(shift, workspace).await?.is_empty() {
-        return Ok(false);
+        return Ok(());
     }
     let terms = Terms::load(shift, workspace).await?;
     let limits = Arc::new(Limits::open(&shift.home, &mut *shift.home.db.read().await?, workspace).await?);
@@ -52,7 +52,7 @@ pub async fn run(shift: &Arc<Shift>, workspace: Id, writer: &Writer, stop: &watc
         queues.push((queue, bench.clone()));
         docks.push(Dock::new(relay.clone(), bench, hand));
     }
-    let claimed = {
+    let fed = {
         let round = Round::new(shift.clone(), workspace, docks, limits.clone(), over.clone());
         let feed = pin!(feed::run(Arc::new(round)));
         let guard = pin!(until_over(shift, workspace, &terms, stop.clone()));
@@ -69,7 +69,7 @@ pub async fn run(shift: &Arc<Shift>, workspace: Id, writer: &Writer, stop: &watc
         bench.purse.empty().await?;
     }
     limits.close().await?;
-    claimed
+    fed
 }
 
 /// Lets the campaigns of a workspace stand still whose letters cannot be sent at all. What is wrong with its

@@ -59,11 +59,11 @@ pub struct Round {
     running: RwLock<Arc<Vec<Sending>>>,
 }
 
-/// Feeds until nothing can be sent any more or the round is over. Returns whether anything was claimed.
-pub async fn run(round: Arc<Round>) -> Result<bool> {
+/// Feeds until nothing can be sent any more or the round is over.
+pub async fn run(round: Arc<Round>) -> Result<()> {
     let mut feeders = Crew::default();
     let mut probes = JoinSet::new();
-    let (mut any, mut looked) = (false, None::<Instant>);
+    let mut looked = None::<Instant>;
     while !round.is_over() {
         if looked.is_none_or(|at| at.elapsed() >= LOOK) || !round.limits.take_tripped().is_empty() {
             round.look().await?;
@@ -84,25 +84,24 @@ pub async fn run(round: Arc<Round>) -> Result<bool> {
             () = sleep(if feeders.is_empty() { PAUSE / 4 } else { PAUSE }) => {}
             () = told(round.over.clone()) => {}
             () = round.limits.alarm.notified() => {}
-            Some((_, fed)) = feeders.ended() => any |= fed?,
+            Some((_, fed)) = feeders.ended() => fed?,
         }
     }
     while let Some((_, fed)) = feeders.ended().await {
-        any |= fed?;
+        fed?;
     }
-    Ok(any)
+    Ok(())
 }
 
 /// Feeds the letters of one lane until none is due, or none may leave for longer than a moment.
-async fn feed(round: Arc<Round>, lane: String) -> Result<bool> {
+async fn feed(round: Arc<Round>, lane: String) -> Result<()> {
     let gate = round.limits.gate(&lane);
-    let mut any = false;
     loop {
         let running = round.running();
         let (mut found, mut held) = (false, false);
         for sending in running.iter() {
             if round.is_over() || gate.is_closed() {
-                return Ok(any);
+                return Ok(());
             }
             let share = (gate.chunk().min(round.room(sending)) / i64::try_from(running.len()).unwrap_or(1)).max(1);
             let seats = round.draw(&gate, sending, share).await?;
@@ -115,9 +114,8 @@ async fn feed(round: Arc<Round>, lane: String) -> Result<bool> {
             found |= !claimed.is_empty();
             round.hand_over(&gate, sending, claimed, &seats).await;
         }
-        any |= found;
         if !found && !held {
-            return Ok(any);
+            return Ok(());
         }
         if !found {
             sleep(PAUSE / 2).await;

@@ -138,7 +138,7 @@ impl Session {
         if from.contains(char::is_control) || to.contains(char::is_control) {
             return Err(Cause::Unsafe.at(Phase::Envelope));
         }
-        let (mail, rcpt) = (format!("MAIL FROM:<{from}>{}\r\n", self.parameters(utf8)), format!("RCPT TO:<{to}>\r\n"));
+        let (mail, rcpt) = (self.mail(from, utf8).concat(), rcpt(to).concat());
         let before = self.begin(Phase::Envelope)?;
         let verdict = if self.extensions.pipelining {
             self.offer_at_once(before, &mail, &rcpt).await?
@@ -149,13 +149,14 @@ impl Session {
         Ok(verdict)
     }
 
-    /// What is told of a message with its sender.
-    fn parameters(&self, utf8: bool) -> &'static str {
-        match (utf8, self.extensions.eightbitmime) {
-            (true, true) => " SMTPUTF8 BODY=8BITMIME",
-            (true, false) => " SMTPUTF8",
-            (false, _) => "",
-        }
+    /// The pieces of MAIL.
+    fn mail<'e>(&self, from: &'e str, utf8: bool) -> [&'e str; 3] {
+        let rest = match (utf8, self.extensions.eightbitmime) {
+            (true, true) => "> SMTPUTF8 BODY=8BITMIME\r\n",
+            (true, false) => "> SMTPUTF8\r\n",
+            (false, _) => ">\r\n",
+        };
+        ["MAIL FROM:<", from, rest]
     }
 
     /// One write, then one reply for each command in it.
@@ -346,6 +347,11 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// The pieces of RCPT.
+fn rcpt(to: &str) -> [&str; 3] {
+    ["RCPT TO:<", to, ">\r\n"]
 }
 
 fn at(phase: Phase) -> impl FnOnce(Cause) -> Fault {

@@ -259,7 +259,7 @@ impl Shift {
     async fn tick(
         self: &Arc<Self>,
         rounds: &mut Crew<Id>,
-        ended: Option<(Id, Result<bool>)>,
+        ended: Option<(Id, Result<()>)>,
         writer: &Writer,
         halt: &watch::Receiver<bool>,
     ) -> Result<bool> {
@@ -294,12 +294,12 @@ impl Shift {
 
     /// Takes in how a round of a workspace has ended. What went wrong in it, and not with the database, is
     /// said in the reason of its campaigns, and the others go on.
-    async fn close(&self, (workspace, ended): (Id, Result<bool>)) -> Result<()> {
+    async fn close(&self, (workspace, ended): (Id, Result<()>)) -> Result<()> {
         match ended {
             Err(error @ (Error::Failed(_) | Error::Misuse(_))) => {
                 dispatch::stand_still(self, workspace, &error.message()).await
             }
-            ended => ended.map(drop),
+            ended => ended,
         }
     }
 

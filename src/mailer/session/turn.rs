@@ -3,7 +3,7 @@
 //! touches the other. When a connection breaks, the fate of one text at most is unknown: the next
 //! one's has not been written.
 
-use super::{CHUNK, Session, State, Verdict, at, need, weigh};
+use super::{CHUNK, Session, State, Verdict, at, need, rcpt, weigh};
 use crate::ground::failpoint;
 use crate::mailer::fault::{Cause, Fault, Phase};
 use crate::mailer::wire::Reply;
@@ -108,8 +108,8 @@ impl Session {
             State::Orphan => ".\r\n",
             State::Ready | State::Spoiled | State::Closed => "RSET\r\n",
         };
-        let from = [first, "MAIL FROM:<", next.from, ">", self.parameters(utf8)];
-        for piece in from.into_iter().chain(["\r\nRCPT TO:<", &next.to, ">\r\nDATA\r\n"]) {
+        let words = self.mail(next.from, utf8).into_iter().chain(rcpt(&next.to));
+        for piece in [first].into_iter().chain(words).chain(["DATA\r\n"]) {
             group.extend_from_slice(piece.as_bytes());
         }
         Ok(())
