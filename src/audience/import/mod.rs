@@ -25,13 +25,15 @@ mod staging;
 mod text;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use tokio::task::{JoinError, JoinSet};
 
 pub use self::delimiter::Delimiter;
-use self::merge::Goal;
+use self::merge::{Counts, Goal};
 pub use self::outcome::Outcome;
 use self::reading::{Ordered, Reading, Task};
 pub use self::row::explain;
@@ -49,6 +51,9 @@ const BATCH: usize = 10_000;
 
 /// People merged in one transaction: a sender who waits for its turn waits about 100 ms.
 const SLICE: usize = 8_000;
+
+/// Slices that meet a server at once: one of its processes works for each. SQLite has one that writes.
+const HANDS: usize = 2;
 
 /// What to import, onto which list, and what proves that these people agreed.
 #[derive(Debug, Clone)]
@@ -113,7 +118,7 @@ pub async fn run(
     lang: Lang,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<Outcome> {
-    let goal = goal(home, workspace, request).await?;
+    let goal = Arc::new(goal(home, workspace, request).await?);
     let fields = field::all(&mut *home.db.read().await?, workspace).await?;
     let task = Task {
         path: request.path.clone(),
@@ -132,30 +137,41 @@ pub async fn run(
     let (bytes_read, bytes_total) = (reading.taken(), reading.size);
     let ordered = blocking(move || reading.finish()).await?;
     let rows_total = ordered.people;
-    let mut merged = 0;
+    let (mut merged, mut merges) = (0, JoinSet::new());
+    let hands = if home.db.is_shared() { HANDS } else { 1 };
     let mut ahead = cut(ordered);
     loop {
         let (ordered, slice) = ahead.await?;
         outcome.duplicates = ordered.duplicates;
+        while merges.len() >= if slice.is_empty() { 1 } else { hands } {
+            let Some(ended) = merges.join_next().await else { break };
+            let (people, counts): (u64, Counts) = told(ended)?;
+            outcome.add(counts);
+            merged += people;
+            progress(Progress {
+                phase: Phase::Merging,
+                bytes_read,
+                bytes_total,
+                rows: merged + outcome.duplicates as u64,
+                rows_total,
+            });
+        }
         if slice.is_empty() {
             return Ok(outcome);
         }
         // The next slice is put in order while this one meets the database.
         ahead = cut(ordered);
-        let counts = match request.dry_run {
-            true => merge::rehearse(home, &goal, &slice).await?,
-            false => merge::perform(home, &goal, &slice).await?,
-        };
-        outcome.add(counts);
-        merged += slice.len() as u64;
-        progress(Progress {
-            phase: Phase::Merging,
-            bytes_read,
-            bytes_total,
-            rows: merged + outcome.duplicates as u64,
-            rows_total,
-        });
+        merges.spawn(merge(home.clone(), goal.clone(), slice, request.dry_run));
     }
+}
+
+/// The second pass of one slice: how many people it has, and what they come to.
+async fn merge(home: Installation, goal: Arc<Goal>, slice: Vec<Person>, dry_run: bool) -> Result<(u64, Counts)> {
+    let counts = match dry_run {
+        true => merge::rehearse(&home, &goal, &slice).await?,
+        false => merge::perform(&home, &goal, &slice).await?,
+    };
+    Ok((slice.len() as u64, counts))
 }
 
 /// The first pass, some thousands of rows at a time.
@@ -215,14 +231,17 @@ fn cut(mut ordered: Ordered) -> impl Future<Output = Result<(Ordered, Vec<Person
 /// Begins at once, on a thread where it holds up no one.
 fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> impl Future<Output = Result<T>> {
     let task = tokio::task::spawn_blocking(work);
-    async {
-        match task.await {
-            Ok(done) => done,
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Err(Message::new("import-stopped").failed()),
-            },
-        }
+    async { told(task.await) }
+}
+
+/// What a task says at its end.
+fn told<T>(ended: Result<Result<T>, JoinError>) -> Result<T> {
+    match ended {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(Message::new("import-stopped").failed()),
+        },
     }
 }
 

@@ -81,11 +81,13 @@ both!(a_list_closed_meanwhile_takes_nobody_more, |house| {
         }
     };
 
-    let request = request(crowd(house, 10_000));
+    let request = request(crowd(house, 20_000));
     let outcome = import::run(&house.home, house.workspace.id, &request, Lang::En, &mut watch).await;
 
+    // A server may have begun with the second slice by then.
     assert_eq!(key(outcome), "list-closed");
-    assert_eq!(count(house, "select count(*) from subscription").await, 8_000);
+    let joined = count(house, "select count(*) from subscription").await;
+    assert!(joined == 8_000 || house.home.db.is_shared() && joined == 16_000, "{joined} joined");
 });
 
 both!(two_imports_at_once_end_as_one_after_the_other, |house| {
