@@ -12,7 +12,7 @@
 //! could be made. A deferred delivery is `pending` again with a later `due_at`.
 //!
 //! Where one process alone sends, what it has claimed stays `pending` on disk and is known to it
-//! alone ([`claim::Hand`]); `leased` is for databases that several share.
+//! alone ([`claim::Hand`]); `leased` is for databases in which several are at work.
 
 pub mod claim;
 pub mod forget;

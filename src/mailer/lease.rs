@@ -126,6 +126,12 @@ pub async fn hold(conn: &mut Conn, db: &Db, mailer: Id) -> Result<()> {
     confirm(&script.run(conn).await?.remove(0))
 }
 
+/// True when no other mailer has a lease, be it one that has run out.
+pub async fn is_alone(conn: &mut Conn, mailer: Id) -> Result<bool> {
+    let mut sql = Sql::new("select 1 from lease where id <> ");
+    Ok(sql.bind(mailer).push(" limit 1").first(conn).await?.is_none())
+}
+
 /// Appends the question for [`confirm`]. One that is `late` asks for no more than that nobody has
 /// settled what the mailer held, which is enough to write down known results: a database that was
 /// away for a while costs no certainty.

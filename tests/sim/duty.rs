@@ -2,6 +2,7 @@
 //! connections have said, looks at the clock, and ends.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use sendoff::campaign::delivery::claim::{self, Hand};
 use sendoff::campaign::delivery::{self, Claim, Mark, Marked, Outcome};
@@ -64,7 +65,7 @@ impl World {
         let lines = (0..self.plan.lines).map(|_| Line::default()).collect();
         let (queue, notes) = (VecDeque::new(), VecDeque::new());
         let relay = self.relay;
-        let (fresh, asleep, halted, hand) = (true, false, false, Hand::default());
+        let (fresh, asleep, halted, hand) = (true, false, false, Arc::<Hand>::default());
         let purse = Purse::new(&home, self.site.workspace, Name::Lane(LANE.to_owned()), self.plan.cap);
         Ok(Mailer { lease, id, fresh, asleep, halted, hand, queue, notes, lines, relay, purse })
     }
@@ -164,8 +165,11 @@ impl World {
             tx.commit().await?;
         }
         let wanted = Claim { mailer: self.mailers[m].id, campaign, lane: LANE, limit: drawn, now };
-        let claimed = if self.plan.shared {
+        // One that is alone claims in memory, and others may come at any moment.
+        let claimed = if self.plan.shared && self.dice.chance(80) {
             let revived = self.revive(m).await?;
+            let hand = self.mailers[m].hand.clone();
+            let look = hand.look().await;
             let mut tx = home.db.write().await?;
             match lease::hold(&mut tx, &home.db, wanted.mailer).await {
                 Ok(()) => {}
@@ -175,12 +179,12 @@ impl World {
                 }
                 Err(error) => return Err(error.into()),
             }
-            let claimed = claim::lease(&mut tx, &home.db, &wanted).await?;
+            let claimed = claim::lease(&mut tx, &home.db, look, &wanted).await?;
             tx.commit().await?;
             self.bury(m, revived).await?;
             claimed
         } else {
-            claim::claim(&home.db, &self.mailers[m].hand, &wanted).await?
+            claim::claim(&mut *home.db.read().await?, &self.mailers[m].hand, &wanted).await?
         };
         self.mailers[m].purse.put_back(whole(drawn - claimed.len()));
         if !claimed.is_empty() {
@@ -265,7 +269,7 @@ impl World {
             marked => marked,
         };
         for line in &mut self.mailers[m].lines {
-            for asked in line.asked.iter_mut().filter(|asked| asked.claimed.id == delivery) {
+            for asked in line.asked.iter_mut().filter(|asked| asked.claimed.id == delivery && asked.answer.is_none()) {
                 asked.answer = Some(said.clone());
             }
         }

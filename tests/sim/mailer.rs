@@ -2,6 +2,7 @@
 //! All of this is gone when it dies.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use sendoff::campaign::delivery::claim::Hand;
 use sendoff::campaign::delivery::{Claimed, Mark, Marked, Outcome, State};
@@ -23,7 +24,7 @@ pub struct Mailer {
     /// Its writer could not commit: nothing is begun any more.
     pub halted: bool,
     /// What it has claimed and not marked, where it alone sends.
-    pub hand: Hand,
+    pub hand: Arc<Hand>,
     /// Claimed and not yet with a connection.
     pub queue: VecDeque<Claimed>,
     /// What the writer was told and has not committed.

@@ -116,10 +116,13 @@ pub async fn claim(house: &House, mailer: i64, campaign: i64, limit: usize) -> V
     let wanted = Claim { mailer, campaign, lane: "rest", limit, now: house.home.clock.now() };
     let db = &house.home.db;
     if !db.is_shared() {
-        return delivery::claim(db, &Hand::default(), &wanted).await.expect("claimed");
+        let mut conn = db.read().await.expect("a connection");
+        return delivery::claim(&mut conn, &Hand::default(), &wanted).await.expect("claimed");
     }
+    let hand = Hand::default();
+    let look = hand.look().await;
     let mut tx = db.write().await.expect("a transaction");
-    let claimed = delivery::claim::lease(&mut tx, db, &wanted).await.expect("claimed");
+    let claimed = delivery::claim::lease(&mut tx, db, look, &wanted).await.expect("claimed");
     tx.commit().await.expect("committed");
     claimed
 }

@@ -1,12 +1,13 @@
-//! Taking due deliveries in hand. Where several mailers share the database the rows say who holds
-//! them; where one process alone sends, it remembers that by itself and writes nothing. Who may no
-//! longer be written to is found at the mark.
+//! Taking due deliveries in hand. Where several mailers are at work the rows say who holds them; one
+//! that is alone remembers that by itself and writes nothing. Should others come meanwhile, the mark
+//! decides. Who may no longer be written to is found there too.
 
 use std::sync::Arc;
 
 use sqlx::Row;
 
-pub use super::hand::Hand;
+pub use super::hand::{Hand, Look};
+use super::mark::release;
 use crate::ground::clock::Millis;
 use crate::ground::db::{Conn, Db, Sql};
 use crate::ground::error::Result;
@@ -51,20 +52,20 @@ impl Claim<'_> {
     }
 }
 
-/// Takes due deliveries of a running campaign for the one mailer of a database, oldest first.
-pub async fn claim(db: &Db, hand: &Hand, wanted: &Claim<'_>) -> Result<Vec<Claimed>> {
-    let mut conn = db.read().await?;
+/// Takes due deliveries of a running campaign for a mailer that is alone, oldest first.
+pub async fn claim(conn: &mut Conn, hand: &Hand, wanted: &Claim<'_>) -> Result<Vec<Claimed>> {
     let look = hand.look().await;
     let mut sql = Sql::new("select id from delivery where ");
     wanted.narrow(&mut sql);
     // What is in hand still stands first.
     let reach = i64::try_from(wanted.limit + look.held()).unwrap_or(i64::MAX);
-    let due: Vec<(Id,)> = sql.bind(reach).gathered(&mut conn, "id").await?;
+    let due: Vec<(Id,)> = sql.bind(reach).gathered(conn, "id").await?;
     Ok(wanted.claimed(look.take(due.into_iter().map(|(id,)| id), |id| *id, wanted.limit)))
 }
 
-/// Claims in the rows, where several mailers share them; the caller holds the mailer's lease.
-pub async fn lease(conn: &mut Conn, db: &Db, wanted: &Claim<'_>) -> Result<Vec<Claimed>> {
+/// Claims in the rows, where several mailers are at work; the caller holds the mailer's lease, and begins
+/// a look at its hand before the transaction.
+pub async fn lease(conn: &mut Conn, db: &Db, look: Look<'_>, wanted: &Claim<'_>) -> Result<Vec<Claimed>> {
     let (open, close) = db.claim();
     let mut sql = Sql::new("update delivery set state = 'leased', mailer_id = ");
     sql.bind(wanted.mailer).push(", changed_at = ").bind(wanted.now);
@@ -74,5 +75,11 @@ pub async fn lease(conn: &mut Conn, db: &Db, wanted: &Claim<'_>) -> Result<Vec<C
     let rows = sql.push(close).push(" returning id").all(conn).await?;
     let mut leased: Vec<Id> = rows.iter().map(|row| row.get(0)).collect();
     leased.sort_unstable();
-    Ok(wanted.claimed(leased))
+    let taken = look.take(leased.iter().copied(), |id| *id, wanted.limit);
+    if taken.len() < leased.len() {
+        // In hand since it was alone: on their way already.
+        leased.retain(|id| taken.binary_search(id).is_err());
+        release(conn, wanted.mailer, &leased, wanted.now).await?;
+    }
+    Ok(wanted.claimed(taken))
 }

@@ -14,6 +14,9 @@ use crate::ground::id::Id;
 /// Stands between address and field values in a snapshot.
 const BREAK: &str = "\n";
 
+/// What a mark tells.
+const TOLD: &str = "id, dated_at, attempts, snapshot";
+
 /// A delivery to be marked.
 #[derive(Debug, Clone, Copy)]
 pub struct Mark {
@@ -65,15 +68,24 @@ pub fn ask(script: &mut Script, conn: &Conn, mailer: Id, marks: &[Mark], now: Mi
         groups.entry((mark.campaign, mark.relay)).or_default().push(mark.id);
     }
     for ((campaign, relay), ids) in groups {
-        write(script, conn, mailer, campaign, relay, &ids, now);
-        // Written so that the search stays on the key.
-        let sql = script.add("select id, dated_at, attempts, snapshot from delivery where id");
-        sql.among(conn, &ids).push(" and state = 'sending' and coalesce(mailer_id, 0) = ").bind(mailer);
-        sql.gather(conn, "id, dated_at, attempts, snapshot");
+        if !write(script, conn, mailer, campaign, relay, &ids, now).tell(conn, TOLD) {
+            // Written so that the search stays on the key.
+            let sql = script.add(&format!("select {TOLD} from delivery where id"));
+            sql.among(conn, &ids).push(" and state = 'sending' and coalesce(mailer_id, 0) = ").bind(mailer);
+            sql.gather(conn, TOLD);
+        }
     }
 }
 
-fn write(script: &mut Script, conn: &Conn, mailer: Id, campaign: Id, relay: Id, ids: &[Id], now: Millis) {
+fn write<'s>(
+    script: &'s mut Script,
+    conn: &Conn,
+    mailer: Id,
+    campaign: Id,
+    relay: Id,
+    ids: &[Id],
+    now: Millis,
+) -> &'s mut Sql {
     let sql = script.add("update delivery set state = 'sending', mailer_id = ");
     sql.bind(mailer).push(", relay_id = ").bind(relay).push(", changed_at = ").bind(now);
     sql.push(", dated_at = coalesce(dated_at, cast(").bind(now).push(" as bigint)), snapshot = coalesce(snapshot, ");
@@ -86,7 +98,7 @@ fn write(script: &mut Script, conn: &Conn, mailer: Id, campaign: Id, relay: Id, 
         .push(") and 1 = (select 1 from subscription s ");
     sql.push("where s.contact_id = delivery.contact_id and s.state = 'confirmed' and s.list_id = ");
     sql.push("(select list_id from campaign where id = ").bind(campaign).push(" and state = 'running' ");
-    sql.push("and (until_at is null or until_at > ").bind(now).push(")))");
+    sql.push("and (until_at is null or until_at > ").bind(now).push(")))")
 }
 
 /// What was allowed of `marks`; `done` is what the statements of [`ask`] did.
@@ -98,10 +110,11 @@ pub async fn answer(
     now: Millis,
 ) -> Result<HashMap<Id, Marked>> {
     let mut marked = HashMap::with_capacity(marks.len());
-    for [written, found] in done.as_chunks().0 {
-        let rows: Vec<(Id, Millis, i32, String)> = many::read(found.rows.first());
+    let is_read_again = conn.backend_name() == "SQLite";
+    for done in done.chunks(if is_read_again { 2 } else { 1 }) {
+        let rows: Vec<(Id, Millis, i32, String)> = many::read(done.last().and_then(|found| found.rows.first()));
         // A row that was marked before and is asked for again is on the wire.
-        if rows.len() as u64 != written.touched {
+        if is_read_again && rows.len() as u64 != done[0].touched {
             return Err(Error::Db(sqlx::Error::RowNotFound));
         }
         for (delivery, date, attempts, mut address) in rows {

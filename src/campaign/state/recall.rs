@@ -41,6 +41,10 @@ pub async fn recalled(conn: &mut Conn, campaign: &Campaign) -> Result<i64> {
     Ok(sql.first(conn).await?.map_or(0, |row| row.get(0)))
 }
 
+/// How long after a recall letters are looked for that come back. No relay takes so long, but a clock
+/// may be set.
+const WATCHED: Millis = 30 * DAY;
+
 /// Ends what was on the wire when its campaign was cancelled and came back to be tried again: the
 /// relay deferred it, or the connection broke before the last dot.
 pub async fn end_returned(home: &Installation) -> Result<()> {
@@ -49,7 +53,7 @@ pub async fn end_returned(home: &Installation) -> Result<()> {
         "select c.id from campaign c where c.state = 'cancelled' and c.finished_at > $1 \
          and exists (select 1 from delivery d where d.campaign_id = c.id and d.state = 'pending')",
     )
-    .bind(now - DAY)
+    .bind(now - WATCHED)
     .fetch_all(&mut *home.db.read().await?)
     .await?;
     for row in rows {

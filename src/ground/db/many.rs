@@ -60,6 +60,17 @@ impl Sql {
         Ok(row.and_then(|row| row.get::<Option<String>, _>(0).map(|text| (text, row.get(1)))))
     }
 
+    /// Makes the update just written one that returns these columns of its rows as one text, for [`read`].
+    /// False on SQLite, which could return them only one by one: there they must be read again.
+    pub fn tell(&mut self, conn: &Conn, columns: &str) -> bool {
+        let can = conn.backend_name() != "SQLite";
+        if can {
+            self.text.insert_str(self.start, "with told as (");
+            self.push(&format!(" returning {columns}) {}told", gathering(conn, columns)));
+        }
+        can
+    }
+
     /// Puts a select around the one just written.
     fn wrap(&mut self, select: &str) {
         self.text.insert_str(self.start, &format!("{select}("));

@@ -60,16 +60,19 @@ impl Round {
 
     pub(super) async fn claim(&self, sending: &Sending, lane: &str, limit: usize) -> Result<Vec<Claimed>> {
         let wanted = Claim { mailer: self.shift.lease(), campaign: sending.campaign.id, lane, limit, now: self.now() };
-        let db = &self.shift.home.db;
-        let claimed = match db.is_shared() {
-            true => {
+        let (db, hand) = (&self.shift.home.db, &self.shift.hand);
+        let mut conn = db.read().await?;
+        let claimed = match !db.is_shared() || lease::is_alone(&mut conn, self.shift.lease()).await? {
+            true => delivery::claim(&mut conn, hand, &wanted).await?,
+            false => {
+                drop(conn);
+                let look = hand.look().await;
                 let mut tx = db.write().await?;
                 lease::hold(&mut tx, db, self.shift.lease()).await?;
-                let claimed = delivery::claim::lease(&mut tx, db, &wanted).await?;
+                let claimed = delivery::claim::lease(&mut tx, db, look, &wanted).await?;
                 tx.commit().await?;
                 claimed
             }
-            false => delivery::claim(db, &self.shift.hand, &wanted).await?,
         };
         failpoint::reach("claimed");
         Ok(claimed)

@@ -75,7 +75,8 @@ pub async fn letters(sink: &Sink, count: usize) {
 /// Takes the due deliveries of a campaign in hand.
 pub async fn claim(house: &House, campaign: Id, mailer: Id) -> Vec<Claimed> {
     let wanted = Claim { mailer, campaign, lane: "rest", limit: 10, now: house.home.clock.now() };
-    delivery::claim(&house.home.db, &Hand::default(), &wanted).await.expect("claimed")
+    let mut conn = house.home.db.read().await.expect("a connection");
+    delivery::claim(&mut conn, &Hand::default(), &wanted).await.expect("claimed")
 }
 
 pub fn mark_of(claimed: &Claimed) -> Mark {
