@@ -66,7 +66,7 @@ impl Address {
         if text.is_empty() {
             return Err(Fault::Empty);
         }
-        if text.chars().any(is_hidden) {
+        if has_hidden(text) {
             return Err(Fault::Control);
         }
         if text.ends_with(['>', '"', '\'', ')']) || text.starts_with('<') || text.starts_with("mailto:") {
@@ -143,6 +143,10 @@ pub fn is_hidden(c: char) -> bool {
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{fffd}' | '\u{61c}' | '\u{ad}')
 }
 
+fn has_hidden(text: &str) -> bool {
+    if text.is_ascii() { text.bytes().any(|byte| byte.is_ascii_control()) } else { text.chars().any(is_hidden) }
+}
+
 /// The text in NFC; ASCII is that already.
 fn composed(text: &str) -> Cow<'_, str> {
     if text.is_ascii() { text.into() } else { text.nfc().collect() }
@@ -163,9 +167,11 @@ fn is_dot_atom(local: &str) -> bool {
 }
 
 fn is_atext(c: char) -> bool {
-    c.is_ascii_alphanumeric()
-        || "!#$%&'*+-/=?^_`{|}~".contains(c)
-        || (!c.is_ascii() && !c.is_whitespace() && !is_hidden(c))
+    match c {
+        'a'..='z' | 'A'..='Z' | '0'..='9' => true,
+        '!' | '#'..='\'' | '*' | '+' | '-' | '/' | '=' | '?' | '^'..='`' | '{'..='~' => true,
+        _ => !c.is_ascii() && !c.is_whitespace() && !is_hidden(c),
+    }
 }
 
 fn is_quoted(local: &str) -> bool {

@@ -1,6 +1,7 @@
 //! Table `field`: the attributes that contacts of a workspace may have. What is not declared cannot
 //! be imported, used in a segment or merged into a letter.
 
+use memchr::memchr2;
 use serde_json::Value;
 use sqlx::Row;
 
@@ -107,13 +108,16 @@ impl Field {
         }
         let value = match self.kind {
             Kind::Text if cell.len() > 10_000 => return Err("value-long"),
+            Kind::Text if memchr2(b'\r', b'\0', cell.as_bytes()).is_none() => Value::from(cell),
             Kind::Text => Value::from(cell.replace(['\r', '\0'], "")),
             Kind::Number => read_number(cell).ok_or("value-number")?,
             Kind::Date => Value::from(read_date(cell).ok_or("value-date")?),
             Kind::Flag => Value::from(read_flag(cell).ok_or("value-flag")?),
             Kind::Choice => {
-                let folded = cell.to_lowercase();
-                let found = self.choices.iter().find(|choice| choice.to_lowercase() == folded);
+                let found = self.choices.iter().find(|choice| *choice == cell).or_else(|| {
+                    let folded = cell.to_lowercase();
+                    self.choices.iter().find(|choice| choice.to_lowercase() == folded)
+                });
                 Value::from(found.ok_or("value-choice")?.as_str())
             }
         };
@@ -122,6 +126,9 @@ impl Field {
 }
 
 fn read_number(cell: &str) -> Option<Value> {
+    if let Ok(whole) = cell.parse::<i64>() {
+        return Some(Value::from(whole));
+    }
     let plain: String = cell.chars().filter(|c| !matches!(c, ' ' | '\u{a0}' | '\u{202f}' | '_')).collect();
     let plain = if plain.contains('.') { plain } else { plain.replace(',', ".") };
     if let Ok(whole) = plain.parse::<i64>() {

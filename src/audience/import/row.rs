@@ -1,6 +1,8 @@
 //! One row as a person, or the reason why not. A row is taken whole or refused whole.
 
-use serde_json::Value;
+use std::borrow::Cow;
+
+use serde::Serialize;
 
 use super::header::{Header, Target};
 use super::record::Record;
@@ -91,10 +93,15 @@ pub fn read(record: &Record<'_>, header: &Header, fields: &[Field]) -> Result<To
     }
     let address = address.ok_or(Refusal::of_row("address-empty"))?;
     values.sort_by_key(|(name, _)| *name);
-    let folded = values.iter().filter_map(|(name, value)| Some((*name, Value::from(value.as_str()?.to_lowercase()))));
+    let folded = values.iter().filter_map(|(name, value)| Some((*name, lower(value.as_str()?))));
     let room = 2 * record.raw.len() + ROOM;
     let folded = object(room, folded);
     Ok(Told { address, values: object(room, values.into_iter()), folded })
+}
+
+fn lower(text: &str) -> Cow<'_, str> {
+    let is_lower = text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
+    if is_lower { text.into() } else { text.to_lowercase().into() }
 }
 
 /// Bytes beside those of a row that its fields may take by their names.
@@ -102,7 +109,7 @@ const ROOM: usize = 64;
 
 /// Written at once, without growing: a map for each of a million rows would cost more than all else that is
 /// done to them.
-fn object<'a>(room: usize, values: impl Iterator<Item = (&'a str, Value)>) -> String {
+fn object<'a>(room: usize, values: impl Iterator<Item = (&'a str, impl Serialize)>) -> String {
     let mut json = Vec::with_capacity(room);
     json.push(b'{');
     for (name, value) in values {

@@ -2,7 +2,7 @@
 //! merged as they are read. What fits into memory never touches the disk.
 
 use std::cmp::Ordering;
-use std::collections::BinaryHeap;
+use std::collections::binary_heap::{BinaryHeap, PeekMut};
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::PathBuf;
@@ -85,18 +85,17 @@ impl Person {
     }
 
     fn read(from: &mut BufReader<File>) -> io::Result<Self> {
-        let mut line = [0; 8];
-        from.read_exact(&mut line)?;
+        let mut head = [0; 8 + 4 * TEXTS];
+        from.read_exact(&mut head)?;
+        let (line, rest) = head.split_first_chunk().expect("eight of them");
         let mut ends = [0; TEXTS];
-        for end in &mut ends {
-            let mut bytes = [0; 4];
-            from.read_exact(&mut bytes)?;
-            *end = u32::from_le_bytes(bytes);
+        for (end, bytes) in ends.iter_mut().zip(rest.as_chunks().0) {
+            *end = u32::from_le_bytes(*bytes);
         }
         let mut text = vec![0; ends[TEXTS - 1] as usize];
         from.read_exact(&mut text)?;
         let text = String::from_utf8(text).map_err(io::Error::other)?;
-        Ok(Self { line: u64::from_le_bytes(line), text, ends })
+        Ok(Self { line: u64::from_le_bytes(*line), text, ends })
     }
 }
 
@@ -257,18 +256,13 @@ impl Sorted {
             let file = BufReader::with_capacity(64 << 10, File::open(&run.path)?);
             sources.push(Source::Disk { file, path: run.path, left: run.people });
         }
-        let mut sorted = Self { sources, heads: BinaryHeap::new() };
-        for index in 0..sorted.sources.len() {
-            sorted.refill(index)?;
+        let mut heads = BinaryHeap::new();
+        for (index, source) in sources.iter_mut().enumerate() {
+            if let Some(person) = source.next()? {
+                heads.push(Head(person, index));
+            }
         }
-        Ok(sorted)
-    }
-
-    fn refill(&mut self, index: usize) -> io::Result<()> {
-        if let Some(person) = self.sources[index].next()? {
-            self.heads.push(Head(person, index));
-        }
-        Ok(())
+        Ok(Self { sources, heads })
     }
 }
 
@@ -276,8 +270,12 @@ impl Iterator for Sorted {
     type Item = io::Result<Person>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let Head(person, index) = self.heads.pop()?;
-        Some(self.refill(index).map(|()| person))
+        let mut head = self.heads.peek_mut()?;
+        let next = self.sources[head.1].next();
+        Some(next.map(|next| match next {
+            Some(person) => std::mem::replace(&mut head.0, person),
+            None => PeekMut::pop(head).0,
+        }))
     }
 }
 
