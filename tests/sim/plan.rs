@@ -61,7 +61,7 @@ pub struct Manner {
 /// What a seed decides.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// Several mailers claim in the rows, under leases; otherwise one holds them in memory.
+    /// Several mailers under leases, which claim in the rows mostly; otherwise one, which claims in memory.
     pub shared: bool,
     /// How many mailers.
     pub mailers: usize,
