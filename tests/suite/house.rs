@@ -1,7 +1,7 @@
 //! A house of its own for each test: a temporary folder, a fresh database, a clock that stands
 //! until it is moved. `both!` runs one test on SQLite and, where there is a server, on PostgreSQL.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
 use sendoff::audience::address::Address;
 use sendoff::audience::contact::{self, NewContact, Values};
@@ -51,6 +51,10 @@ impl House {
         let config =
             Config { data: folder.path().join("data"), database: database.as_ref().map(|(_, url)| url.clone()) };
         let home = Installation::open(config, Clock::fixed(NOW)).await.expect("the installation opens");
+        // What the process counts it counts by workspace, and with one clock for all houses the keys of two would
+        // be the same now and then.
+        static HOUSES: AtomicI64 = AtomicI64::new(1);
+        home.ids.reserve(HOUSES.fetch_add(1, Ordering::SeqCst));
         let workspace = workspace::ensure(&home, "main").await.expect("a workspace");
         Self { home, workspace, kind, folder, database }
     }
