@@ -1,7 +1,7 @@
 //! Table `lease`: which mailers are alive. A mailer renews its lease while it works; what it held is
 //! given back, or listed as uncertain, once the lease has run out by the database's clock.
 //!
-//! A lease is also the fence. Every transaction that claims, marks or records first holds the row of
+//! A lease is also the fence. Every transaction that leases, marks or records first holds the row of
 //! its lease ([`hold`]), and what a mailer held is settled only by whoever could delete that row:
 //! one or the other comes first. A mailer that was stopped for longer than its term finds the row
 //! gone and writes nothing. A message is begun only while the lease is fresh ([`Pulse`]).

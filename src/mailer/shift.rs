@@ -44,7 +44,7 @@ pub struct Shift {
     pub home: Installation,
     /// Whether messages may leave.
     pub gate: Gate,
-    /// What it has claimed and not marked, where it alone sends.
+    /// What it has claimed and not marked.
     pub hand: Arc<Hand>,
     lease: Id,
     pulse: Pulse,

@@ -23,7 +23,7 @@ pub struct Mailer {
     pub asleep: bool,
     /// Its writer could not commit: nothing is begun any more.
     pub halted: bool,
-    /// What it has claimed and not marked, where it alone sends.
+    /// What it has claimed and not marked.
     pub hand: Arc<Hand>,
     /// Claimed and not yet with a connection.
     pub queue: VecDeque<Claimed>,

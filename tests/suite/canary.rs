@@ -114,15 +114,23 @@ pub const MAILER: i64 = 77;
 /// Takes deliveries of a campaign in hand.
 pub async fn claim(house: &House, mailer: i64, campaign: i64, limit: usize) -> Vec<Claimed> {
     let wanted = Claim { mailer, campaign, lane: "rest", limit, now: house.home.clock.now() };
-    let db = &house.home.db;
-    if !db.is_shared() {
-        let mut conn = db.read().await.expect("a connection");
-        return delivery::claim(&mut conn, &Hand::default(), &wanted).await.expect("claimed");
+    match house.home.db.is_shared() {
+        true => claim_in_rows(house, &Hand::default(), &wanted).await,
+        false => claim_in_memory(house, &Hand::default(), &wanted).await,
     }
-    let hand = Hand::default();
+}
+
+/// Takes deliveries in hand as a mailer that is alone.
+pub async fn claim_in_memory(house: &House, hand: &Hand, wanted: &Claim<'_>) -> Vec<Claimed> {
+    let mut conn = house.home.db.read().await.expect("a connection");
+    delivery::claim(&mut conn, hand, wanted).await.expect("claimed")
+}
+
+/// The same as one among several.
+pub async fn claim_in_rows(house: &House, hand: &Hand, wanted: &Claim<'_>) -> Vec<Claimed> {
     let look = hand.look().await;
-    let mut tx = db.write().await.expect("a transaction");
-    let claimed = delivery::claim::lease(&mut tx, db, look, &wanted).await.expect("claimed");
+    let mut tx = house.home.db.write().await.expect("a transaction");
+    let claimed = delivery::claim::lease(&mut tx, &house.home.db, look, wanted).await.expect("claimed");
     tx.commit().await.expect("committed");
     claimed
 }

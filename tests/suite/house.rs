@@ -123,16 +123,13 @@ pub async fn create() -> (String, String) {
 /// `both!(name, |house| async { … })`: one test, both databases.
 macro_rules! both {
     ($(#[$meta:meta])* $name:ident, |$house:ident| $body:block) => {
+        async fn $name($house: &$crate::house::House) $body
+
         mod $name {
-            #[allow(unused_imports, clippy::allow_attributes, reason = "each test takes what it needs")]
-            use super::*;
-
-            async fn run($house: &$crate::house::House) $body
-
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn sqlite() {
                 let house = $crate::house::House::new($crate::house::Kind::Sqlite).await;
-                run(&house).await;
+                super::$name(&house).await;
                 house.leave().await;
             }
 
@@ -142,7 +139,7 @@ macro_rules! both {
                     return;
                 }
                 let house = $crate::house::House::new($crate::house::Kind::Postgres).await;
-                run(&house).await;
+                super::$name(&house).await;
                 house.leave().await;
             }
         }

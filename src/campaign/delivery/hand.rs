@@ -1,5 +1,5 @@
-//! What the one mailer of a database has in hand and not marked yet. It stays pending on disk, so that
-//! who looks for due deliveries finds it there; nobody may be given it twice.
+//! What a mailer has in hand and not marked yet. While it is alone that stays pending on disk, so that
+//! who looks for due deliveries finds it there; it may not be given to two connections.
 
 use std::collections::HashSet;
 

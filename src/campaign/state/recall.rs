@@ -13,6 +13,10 @@ use crate::ground::installation::Installation;
 /// Why a delivery was skipped; also the catalogue key of the campaign's reason.
 const RECALLED: &str = "recalled";
 
+/// How long after a recall letters are looked for that come back. No relay takes so long, but a clock
+/// may be set.
+const WATCHED: Millis = 30 * DAY;
+
 /// Gives up the rest of a campaign. Doing so twice is doing so once; of one that has ended there is
 /// nothing to take back.
 pub async fn recall(conn: &mut Conn, campaign: &Campaign, now: Millis) -> Result<()> {
@@ -40,10 +44,6 @@ pub async fn recalled(conn: &mut Conn, campaign: &Campaign) -> Result<i64> {
     block::within(&mut sql, campaign.id).push(" and state = 'skipped' and reason = ").bind(RECALLED.to_owned());
     Ok(sql.first(conn).await?.map_or(0, |row| row.get(0)))
 }
-
-/// How long after a recall letters are looked for that come back. No relay takes so long, but a clock
-/// may be set.
-const WATCHED: Millis = 30 * DAY;
 
 /// Ends what was on the wire when its campaign was cancelled and came back to be tried again: the
 /// relay deferred it, or the connection broke before the last dot.

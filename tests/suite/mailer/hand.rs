@@ -1,6 +1,6 @@
 //! What mailers claim in memory and in the rows, when one that was alone is joined by another.
 
-use sendoff::campaign::delivery::claim::{self, Hand};
+use sendoff::campaign::delivery::claim::Hand;
 use sendoff::campaign::delivery::{Claim, Claimed};
 use sendoff::ground::id::Id;
 
@@ -16,16 +16,11 @@ fn wanted(house: &House, mailer: Id, campaign: Id, limit: usize) -> Claim<'stati
 }
 
 async fn in_memory(house: &House, hand: &Hand, wanted: &Claim<'_>) -> Vec<Id> {
-    let mut conn = house.home.db.read().await.expect("a connection");
-    ids(&claim::claim(&mut conn, hand, wanted).await.expect("claimed"))
+    ids(&canary::claim_in_memory(house, hand, wanted).await)
 }
 
 async fn in_rows(house: &House, hand: &Hand, wanted: &Claim<'_>) -> Vec<Id> {
-    let look = hand.look().await;
-    let mut tx = house.home.db.write().await.expect("a transaction");
-    let claimed = claim::lease(&mut tx, &house.home.db, look, wanted).await.expect("claimed");
-    tx.commit().await.expect("committed");
-    ids(&claimed)
+    ids(&canary::claim_in_rows(house, hand, wanted).await)
 }
 
 fn ids(claimed: &[Claimed]) -> Vec<Id> {
