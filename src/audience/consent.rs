@@ -8,8 +8,10 @@ use sqlx::Row;
 
 use super::contact::Newcomers;
 use crate::ground::clock::Millis;
+use crate::ground::db::load::{Load, Rows};
 use crate::ground::db::many::{take, whole};
-use crate::ground::db::{Conn, Sql};
+use crate::ground::db::value::Value::{Bytes, Integer, Text};
+use crate::ground::db::{Conn, Sql, holding, sharing};
 use crate::ground::error::Result;
 use crate::ground::id::{Id, Ids, STEP};
 
@@ -58,30 +60,37 @@ pub struct Receipt {
     pub recorded_at: Millis,
 }
 
-/// The key of this evidence, writing it when it is new.
+/// The key of this evidence, writing it when it is new. It stays until the transaction ends.
 pub async fn evidence(conn: &mut Conn, ids: &Ids, workspace: Id, evidence: &Evidence) -> Result<Id> {
-    let digest = digest(evidence);
-    sqlx::query(
-        "insert into evidence (id, workspace_id, digest, basis, channel, source, wording, proof, given_at) \
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (workspace_id, digest) do nothing",
-    )
-    .bind(ids.next())
-    .bind(workspace)
-    .bind(digest.clone())
-    .bind(evidence.basis.as_str())
-    .bind(evidence.channel.as_str())
-    .bind(evidence.source.as_str())
-    .bind(evidence.wording.as_str())
-    .bind(evidence.proof.as_str())
-    .bind(evidence.given_at)
-    .execute(&mut *conn)
-    .await?;
-    let row = sqlx::query("select id from evidence where workspace_id = $1 and digest = $2")
+    loop {
+        sqlx::query(
+            "insert into evidence (id, workspace_id, digest, basis, channel, source, wording, proof, given_at) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (workspace_id, digest) do nothing",
+        )
+        .bind(ids.next())
         .bind(workspace)
-        .bind(digest)
-        .fetch_one(conn)
+        .bind(digest(evidence))
+        .bind(evidence.basis.as_str())
+        .bind(evidence.channel.as_str())
+        .bind(evidence.source.as_str())
+        .bind(evidence.wording.as_str())
+        .bind(evidence.proof.as_str())
+        .bind(evidence.given_at)
+        .execute(&mut *conn)
         .await?;
-    Ok(row.get(0))
+        // It may have gone with its last receipt in between.
+        if let Some(id) = find(conn, workspace, evidence).await? {
+            return Ok(id);
+        }
+    }
+}
+
+/// The key of this evidence, if it is there. It stays until the transaction ends.
+pub async fn find(conn: &mut Conn, workspace: Id, evidence: &Evidence) -> Result<Option<Id>> {
+    let share = sharing(conn);
+    let mut sql = Sql::new("select id from evidence where workspace_id = ");
+    sql.bind(workspace).push(" and digest = ").bind(digest(evidence)).push(share);
+    Ok(sql.first(conn).await?.map(|row| row.get(0)))
 }
 
 /// Writes a receipt for each person; the same receipt again changes nothing.
@@ -119,6 +128,28 @@ pub async fn record_new(conn: &mut Conn, list: Id, newcomers: Newcomers, evidenc
     Ok(())
 }
 
+/// Loads evidence that is not there yet and returns its key.
+pub async fn load_evidence(load: &mut Load<'_>, ids: &Ids, workspace: Id, evidence: &Evidence) -> Result<Id> {
+    let id = ids.next();
+    let Evidence { basis, channel, source, wording, proof, given_at } = evidence;
+    let mut row = vec![Integer(id), Integer(workspace), Bytes(digest(evidence))];
+    row.extend([basis.as_str(), channel, source, wording, proof].map(|text| Text(text.to_owned())));
+    row.push(Integer(*given_at));
+    let columns = ["id", "workspace_id", "digest", "basis", "channel", "source", "wording", "proof", "given_at"];
+    load.copy_in(&Rows::new("evidence", &columns, [row])?).await?;
+    Ok(id)
+}
+
+/// Loads a receipt for each of the people who are loaded and put on the list.
+pub async fn load(load: &mut Load<'_>, list: Id, newcomers: Newcomers, evidence: Id, now: Millis) -> Result<()> {
+    let row = |contact: Id| {
+        let keys = [contact + 2 * STEP, newcomers.workspace(), contact, list].map(Integer);
+        keys.into_iter().chain([Text(MAILING.to_owned()), Integer(evidence), Integer(now)]).collect()
+    };
+    let columns = ["id", "workspace_id", "contact_id", "list_id", "purpose", "evidence_id", "recorded_at"];
+    load.copy_in(&Rows::new("consent", &columns, newcomers.keys().map(row))?).await
+}
+
 /// All receipts of a person, oldest first.
 pub async fn of_contact(conn: &mut Conn, contact: Id) -> Result<Vec<Receipt>> {
     let rows = sqlx::query(
@@ -153,12 +184,26 @@ pub async fn forget(conn: &mut Conn, people: &[Id], list: Option<Id>) -> Result<
     })
     .await?;
     let touched: Vec<Id> = touched.into_iter().map(|(id,)| id).collect();
-    Sql::new("delete from evidence where id")
-        .among(conn, &touched)
-        .push(" and not exists (select 1 from consent c where c.evidence_id = evidence.id)")
-        .run(conn)
-        .await
-        .map(drop)
+    let bare = bare(conn, touched).await?;
+    if bare.is_empty() {
+        return Ok(());
+    }
+    let mut sql = Sql::new("delete from evidence where id");
+    sql.among(conn, &bare).push(UNREFERRED).run(conn).await.map(drop)
+}
+
+const UNREFERRED: &str = " and not exists (select 1 from consent c where c.evidence_id = evidence.id)";
+
+/// Of this evidence, what nothing refers to and nobody is about to: it is held before it is looked at
+/// for the last time, since a receipt may have been written while it was looked at first.
+async fn bare(conn: &mut Conn, ids: Vec<Id>) -> Result<Vec<Id>> {
+    let hold = holding(conn);
+    if hold.is_empty() || ids.is_empty() {
+        return Ok(ids);
+    }
+    let mut sql = Sql::new("select id from evidence where id");
+    sql.among(conn, &ids).push(UNREFERRED).push(hold).push(" skip locked");
+    Ok(sql.all(conn).await?.iter().map(|row| row.get(0)).collect())
 }
 
 fn digest(evidence: &Evidence) -> Vec<u8> {

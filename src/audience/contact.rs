@@ -8,9 +8,11 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::address::Address;
-use super::facet;
+use super::facet::{self, Facet};
 use crate::ground::clock::Millis;
+use crate::ground::db::load::{Load, Rows};
 use crate::ground::db::many::{column, whole};
+use crate::ground::db::value::Value::{Integer, Text};
 use crate::ground::db::{Conn, Db, Sql};
 use crate::ground::error::{Message, Result};
 use crate::ground::id::{Id, Ids, STEP};
@@ -160,6 +162,23 @@ pub struct Newcomers {
 const KEYS: i64 = 3;
 
 impl Newcomers {
+    /// Keys for so many people, at least one.
+    pub fn number(ids: &Ids, workspace: Id, count: usize) -> Self {
+        let count = count as i64;
+        let first = ids.reserve(KEYS * count);
+        Self { workspace, first, last: first + (KEYS * count - 1) * STEP }
+    }
+
+    /// The key of each.
+    pub fn keys(&self) -> impl Iterator<Item = Id> {
+        (self.first..self.last).step_by((KEYS * STEP) as usize)
+    }
+
+    /// Their workspace.
+    pub fn workspace(&self) -> Id {
+        self.workspace
+    }
+
     /// Appends the condition that a row `c` of `contact` is one of them. Keys of other processes may
     /// lie in between; they differ in the remainder.
     pub fn only(&self, sql: &mut Sql) {
@@ -170,23 +189,50 @@ impl Newcomers {
 }
 
 /// Adds people who join a list in the same transaction and are confirmed there.
-pub async fn enter(conn: &mut Conn, ids: &Ids, workspace: Id, people: &[Entry<'_>], now: Millis) -> Result<Newcomers> {
-    let count = people.len() as i64;
-    let first = ids.reserve(KEYS * count.max(1));
-    let keys = (first..).step_by((KEYS * STEP) as usize);
-    let rows: Vec<_> =
-        keys.zip(people).map(|(id, one)| (id, one.address, one.canonical, one.fields, one.folded)).collect();
-    insert(conn, workspace, &rows, true, now).await?;
-    Ok(Newcomers { workspace, first, last: first + (KEYS * count - 1) * STEP })
+pub async fn enter<'a>(conn: &mut Conn, newcomers: Newcomers, people: &[Entry<'a>], now: Millis) -> Result<()> {
+    let row = |(id, one): (Id, &Entry<'a>)| (id, one.address, one.canonical, one.fields, one.folded);
+    let rows: Vec<_> = newcomers.keys().zip(people).map(row).collect();
+    insert(conn, newcomers.workspace, &rows, true, now).await
 }
+
+/// Loads people who join a list in the same load and are confirmed there. `facets` are those of
+/// [`facet::to_write`], in a transaction that goes on until the load has ended.
+pub async fn load(
+    load: &mut Load<'_>,
+    newcomers: Newcomers,
+    facets: &[Facet],
+    people: &[Entry<'_>],
+    now: Millis,
+) -> Result<()> {
+    let mut columns = COLUMNS.to_vec();
+    columns.extend(facets.iter().map(|facet| facet.place));
+    let rows = newcomers.keys().zip(people).map(|(id, one)| {
+        let texts = [one.address, one.canonical, one.fields, one.folded].map(|text| Text(text.to_owned()));
+        let mut row = Vec::with_capacity(columns.len());
+        row.extend([Integer(id), Integer(newcomers.workspace)]);
+        row.extend(texts);
+        row.extend([now, now, 1].map(Integer));
+        if !facets.is_empty() {
+            let [fields, folded] =
+                [one.fields, one.folded].map(|text| serde_json::from_str(text).expect("values are JSON"));
+            row.extend(facets.iter().map(|facet| shelf::facet_in(facet, &fields, &folded)));
+        }
+        row
+    });
+    load.copy_in(&Rows::new("contact", &columns, rows)?).await
+}
+
+/// What is known of a person when they are added, before the facets.
+const COLUMNS: [&str; 9] =
+    ["id", "workspace_id", "address", "canonical", "fields", "folded", "created_at", "updated_at", "reachable"];
 
 async fn insert(conn: &mut Conn, workspace: Id, rows: &[impl Serialize], reachable: bool, now: Millis) -> Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
     let facets = facet::to_write(conn, workspace).await?;
-    let mut sql = Sql::new("insert into contact (id, workspace_id, address, canonical, fields, folded, ");
-    sql.push("created_at, updated_at, reachable");
+    let mut sql = Sql::new("insert into contact (");
+    sql.push(&COLUMNS.join(", "));
     for facet in &facets {
         sql.push(", ").push(facet.place);
     }

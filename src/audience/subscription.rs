@@ -6,7 +6,9 @@ use sqlx::Row;
 
 use super::contact::{self, Newcomers};
 use crate::ground::clock::Millis;
+use crate::ground::db::load::{Load, Rows};
 use crate::ground::db::many::{column, whole};
+use crate::ground::db::value::Value::{Integer, Text};
 use crate::ground::db::{Conn, Sql};
 use crate::ground::error::Result;
 use crate::ground::id::{Id, STEP};
@@ -69,6 +71,16 @@ pub async fn enter(conn: &mut Conn, list: Id, newcomers: Newcomers, now: Millis)
     newcomers.only(sql.push(" from contact c where "));
     sql.run(conn).await?;
     Ok(())
+}
+
+/// Loads the subscriptions of people who are loaded with them. Letters may reach them.
+pub async fn load(load: &mut Load<'_>, list: Id, newcomers: Newcomers, now: Millis) -> Result<()> {
+    let row = |contact: Id| {
+        let keys = [contact + STEP, newcomers.workspace(), contact, list].map(Integer);
+        keys.into_iter().chain([Text(State::Confirmed.to_string()), Integer(now)]).collect()
+    };
+    let columns = ["id", "workspace_id", "contact_id", "list_id", "state", "joined_at"];
+    load.copy_in(&Rows::new("subscription", &columns, newcomers.keys().map(row))?).await
 }
 
 /// The lists a person is on, by name.

@@ -26,6 +26,7 @@ use standing::Errand;
 mod checkpoint;
 pub mod copy;
 pub mod index;
+pub mod load;
 mod lock;
 pub mod many;
 mod script;
@@ -36,7 +37,7 @@ pub mod standing;
 pub mod table;
 pub mod value;
 
-pub use lock::{holding, sharing};
+pub use lock::{holding, pass_gate, sharing, shut_gate};
 pub use script::{Done, Script};
 use session::{NO_SAMPLES, session};
 pub use sql::Sql;

@@ -18,8 +18,8 @@ use crate::audience::tombstone::{self, EVERY_LIST, Mark};
 use crate::audience::{consent, contact, list, subscription};
 use crate::campaign::{delivery, state, tally};
 use crate::feedback::event;
-use crate::ground::db::Conn;
 use crate::ground::db::standing::Errand;
+use crate::ground::db::{Conn, shut_gate};
 use crate::ground::error::Result;
 use crate::ground::failpoint;
 use crate::ground::id::Id;
@@ -132,6 +132,11 @@ pub async fn erase(
 ) -> Result<Gone> {
     let mut tx = home.db.write_for(Errand::Goodbye).await?;
     let mut found = contact::find(&mut tx, workspace, address).await?;
+    if found.is_none() {
+        // They may be on their way in.
+        shut_gate(&mut tx).await?;
+        found = contact::find(&mut tx, workspace, address).await?;
+    }
     if let Some(person) = &found
         && contact::hold(&mut tx, &home.db, &[person.id]).await?.is_empty()
     {

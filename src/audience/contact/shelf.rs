@@ -4,7 +4,9 @@
 
 use sqlx::Row;
 
+use super::Values;
 use crate::audience::facet::{Facet, KEPT, NUMBERS, TEXTS};
+use crate::ground::db::value::Value;
 use crate::ground::db::{Conn, Sql, holding};
 use crate::ground::error::Result;
 use crate::ground::id::{Id, STEP};
@@ -89,6 +91,18 @@ pub(super) fn facet_of(sql: &mut Sql, facet: &Facet, fields: &str, folded: &str)
         true => sql.push("cast(json(").push(fields).push(") ->> ").bind(name).push(" as double precision)"),
         false => sql.push("substr(json(").push(folded).push(") ->> ").bind(name).push(&format!(", 1, {KEPT})")),
     };
+}
+
+/// What a facet is, from values at hand: what [`facet_of`] says of them.
+pub(super) fn facet_in(facet: &Facet, fields: &Values, folded: &Values) -> Value {
+    match facet.is_number() {
+        true => fields.get(&facet.field).and_then(serde_json::Value::as_f64).map(Value::Real),
+        false => folded
+            .get(&facet.field)
+            .and_then(serde_json::Value::as_str)
+            .map(|text| Value::Text(text.chars().take(KEPT).collect())),
+    }
+    .unwrap_or(Value::Null)
 }
 
 /// Gives a slice of people after key `after` their facets, or takes these from them. Returns the last

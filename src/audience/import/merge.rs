@@ -6,12 +6,14 @@ use std::collections::{HashMap, HashSet};
 
 use super::sort::Person;
 use crate::audience::consent::{self, Evidence};
-use crate::audience::contact::{self, Contact, Entry, NewContact, Values};
+use crate::audience::contact::{self, Contact, Entry, NewContact, Newcomers, Values};
+use crate::audience::facet;
 use crate::audience::list::{self, List};
 use crate::audience::subscription::{self, NewSubscription, State};
 use crate::audience::tombstone;
 use crate::ground::clock::Millis;
-use crate::ground::db::{Conn, Tx, is_duplicate};
+use crate::ground::db::load::Loader;
+use crate::ground::db::{Conn, Tx, is_duplicate, pass_gate};
 use crate::ground::error::{Error, Message, Result};
 use crate::ground::id::{Id, Ids};
 use crate::ground::installation::Installation;
@@ -60,12 +62,18 @@ pub async fn rehearse(home: &Installation, goal: &Goal, people: &[Person]) -> Re
     Ok(plan(&mut conn, home, goal, people).await?.counts)
 }
 
-/// Does it, in one transaction.
-pub async fn perform(home: &Installation, goal: &Goal, people: &[Person]) -> Result<Counts> {
+/// Does it, in one transaction; newcomers come in one beside it, by the loader, where there is one.
+pub async fn perform(
+    home: &Installation,
+    goal: &Goal,
+    people: &[Person],
+    loader: &mut Option<Loader>,
+) -> Result<Counts> {
     for _ in 0..TRIES {
         let mut tx = home.db.write().await?;
+        pass_gate(&mut tx).await?;
         let plan = plan(&mut tx, home, goal, people).await?;
-        match carry_out(&mut tx, home, goal, &plan).await {
+        match carry_out(&mut tx, home, goal, &plan, loader).await {
             Ok(true) => {
                 tx.commit().await?;
                 return Ok(plan.counts);
@@ -160,7 +168,13 @@ impl<'a> Plan<'a> {
 }
 
 /// False when someone else changed, joined or erased one of these people since the plan was made.
-async fn carry_out(tx: &mut Tx, home: &Installation, goal: &Goal, plan: &Plan<'_>) -> Result<bool> {
+async fn carry_out(
+    tx: &mut Tx,
+    home: &Installation,
+    goal: &Goal,
+    plan: &Plan<'_>,
+    loader: &mut Option<Loader>,
+) -> Result<bool> {
     let ids: Vec<_> = plan.touched.iter().map(|(id, _)| *id).collect();
     let held: HashSet<_> = contact::hold(tx, &home.db, &ids).await?.into_iter().collect();
     let joining: Vec<_> = plan.joining.iter().map(|joining| joining.contact).collect();
@@ -170,16 +184,50 @@ async fn carry_out(tx: &mut Tx, home: &Installation, goal: &Goal, plan: &Plan<'_
     }
     let now = home.clock.now();
     contact::change(tx, goal.workspace, &plan.changed, now).await?;
-    if plan.added.is_empty() && plan.joining.is_empty() {
-        return Ok(true);
-    }
-    let (list, evidence) = (goal.list.id, consent::evidence(tx, &home.ids, goal.workspace, &goal.evidence).await?);
     if !plan.added.is_empty() {
-        let newcomers = contact::enter(tx, &home.ids, goal.workspace, &plan.added, now).await?;
-        subscription::enter(tx, list, newcomers, now).await?;
-        consent::record_new(tx, list, newcomers, evidence, now).await?;
+        match loader {
+            Some(loader) => load(tx, home, goal, &plan.added, loader, now).await?,
+            None => enter(tx, home, goal, &plan.added, now).await?,
+        }
     }
-    subscription::join(tx, goal.workspace, list, &plan.joining, now).await?;
-    consent::record(tx, &home.ids, goal.workspace, list, &joining, evidence, now).await?;
+    if !plan.joining.is_empty() {
+        let (list, evidence) = (goal.list.id, consent::evidence(tx, &home.ids, goal.workspace, &goal.evidence).await?);
+        subscription::join(tx, goal.workspace, list, &plan.joining, now).await?;
+        consent::record(tx, &home.ids, goal.workspace, list, &joining, evidence, now).await?;
+    }
     Ok(true)
+}
+
+/// Adds newcomers in the transaction.
+async fn enter(tx: &mut Tx, home: &Installation, goal: &Goal, people: &[Entry<'_>], now: Millis) -> Result<()> {
+    let newcomers = Newcomers::number(&home.ids, goal.workspace, people.len());
+    let evidence = consent::evidence(tx, &home.ids, goal.workspace, &goal.evidence).await?;
+    contact::enter(tx, newcomers, people, now).await?;
+    subscription::enter(tx, goal.list.id, newcomers, now).await?;
+    consent::record_new(tx, goal.list.id, newcomers, evidence, now).await
+}
+
+/// Loads newcomers. They are there when this returns, all of them or none, whatever becomes of the
+/// transaction. It holds meanwhile what they rest on and has written none of it: what is loaded
+/// needs nothing of it to stay.
+async fn load(
+    tx: &mut Tx,
+    home: &Installation,
+    goal: &Goal,
+    people: &[Entry<'_>],
+    loader: &mut Loader,
+    now: Millis,
+) -> Result<()> {
+    let newcomers = Newcomers::number(&home.ids, goal.workspace, people.len());
+    let facets = facet::to_write(tx, goal.workspace).await?;
+    let known = consent::find(tx, goal.workspace, &goal.evidence).await?;
+    let mut load = loader.begin().await?;
+    let evidence = match known {
+        Some(evidence) => evidence,
+        None => consent::load_evidence(&mut load, &home.ids, goal.workspace, &goal.evidence).await?,
+    };
+    contact::load(&mut load, newcomers, &facets, people, now).await?;
+    subscription::load(&mut load, goal.list.id, newcomers, now).await?;
+    consent::load(&mut load, goal.list.id, newcomers, evidence, now).await?;
+    load.commit().await
 }

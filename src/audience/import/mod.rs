@@ -7,8 +7,9 @@
 //! ```
 //!
 //! Memory stays flat however large the file is. Rows are merged in the order of addresses, each
-//! slice in one transaction, and a slice that is merged again changes nothing: an import that was
-//! killed and is run again ends as one that was not.
+//! slice in one transaction (its newcomers in one beside it, where the database has a faster way for
+//! them), and a slice that is merged again changes nothing: an import that was killed and is run
+//! again ends as one that was not.
 
 mod delimiter;
 mod guess;
@@ -41,6 +42,7 @@ use self::sort::Person;
 use super::consent::{Basis, Evidence};
 use super::{field, list};
 use crate::ground::clock::{DAY, Millis};
+use crate::ground::db::load::Loader;
 use crate::ground::error::{Message, Result};
 use crate::ground::id::Id;
 use crate::ground::installation::Installation;
@@ -137,7 +139,7 @@ pub async fn run(
     let (bytes_read, bytes_total) = (reading.taken(), reading.size);
     let ordered = blocking(move || reading.finish()).await?;
     let rows_total = ordered.people;
-    let (mut merged, mut merges) = (0, JoinSet::new());
+    let (mut merged, mut merges, mut loaders) = (0, JoinSet::new(), Vec::new());
     let hands = if home.db.is_shared() { HANDS } else { 1 };
     let mut ahead = cut(ordered);
     loop {
@@ -145,9 +147,10 @@ pub async fn run(
         outcome.duplicates = ordered.duplicates;
         while merges.len() >= if slice.is_empty() { 1 } else { hands } {
             let Some(ended) = merges.join_next().await else { break };
-            let (people, counts): (u64, Counts) = told(ended)?;
+            let (people, counts, loader): (u64, Counts, Option<Loader>) = told(ended)?;
             outcome.add(counts);
             merged += people;
+            loaders.extend(loader);
             progress(Progress {
                 phase: Phase::Merging,
                 bytes_read,
@@ -161,17 +164,28 @@ pub async fn run(
         }
         // The next slice is put in order while this one meets the database.
         ahead = cut(ordered);
-        merges.spawn(merge(home.clone(), goal.clone(), slice, request.dry_run));
+        merges.spawn(merge(home.clone(), goal.clone(), slice, request.dry_run, loaders.pop()));
     }
 }
 
-/// The second pass of one slice: how many people it has, and what they come to.
-async fn merge(home: Installation, goal: Arc<Goal>, slice: Vec<Person>, dry_run: bool) -> Result<(u64, Counts)> {
-    let counts = match dry_run {
-        true => merge::rehearse(&home, &goal, &slice).await?,
-        false => merge::perform(&home, &goal, &slice).await?,
+/// The second pass of one slice: how many people it has, what they come to, and the loader that
+/// brought them, for the next slice.
+async fn merge(
+    home: Installation,
+    goal: Arc<Goal>,
+    slice: Vec<Person>,
+    dry_run: bool,
+    mut loader: Option<Loader>,
+) -> Result<(u64, Counts, Option<Loader>)> {
+    let counts = if dry_run {
+        merge::rehearse(&home, &goal, &slice).await?
+    } else {
+        if loader.is_none() {
+            loader = Loader::open(&home.db).await?;
+        }
+        merge::perform(&home, &goal, &slice, &mut loader).await?
     };
-    Ok((slice.len() as u64, counts))
+    Ok((slice.len() as u64, counts, loader))
 }
 
 /// The first pass, some thousands of rows at a time.

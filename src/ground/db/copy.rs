@@ -1,18 +1,14 @@
 //! Many rows into one table, as fast as the database takes them: `copy` on PostgreSQL, inserts of
 //! thousands of rows a statement on SQLite.
 
-use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{ConnectOptions, Connection, Executor};
-
-use super::super::error::{Error, Message, Result};
+use super::super::error::Result;
+use super::load::{Loader, Rows};
 use super::standing::Errand;
 use super::value::Value;
-use super::{Db, Dialect, Sql, session};
+use super::{Db, Sql};
 
 /// Values that SQLite takes in one statement.
 const VALUES: usize = 32_000;
-/// Bytes handed to PostgreSQL at a time.
-const CHUNK: usize = 256 * 1024;
 
 /// Loads rows. It has a connection of its own: what it loads is durable when [`Copier::copy_in`]
 /// returns, and stands in no transaction of the caller.
@@ -22,21 +18,15 @@ pub struct Copier {
 
 enum Way {
     Sqlite(Db),
-    Postgres(Box<PgConnection>),
+    Postgres(Box<Loader>),
 }
 
 impl Copier {
     /// Makes ready to load rows into tables of this database.
     pub async fn open(db: &Db) -> Result<Self> {
-        let way = match db.dialect {
-            Dialect::Sqlite => Way::Sqlite(db.clone()),
-            Dialect::Postgres => {
-                let options: PgConnectOptions =
-                    db.address.0.parse().map_err(|_| Message::new("database-url").misuse())?;
-                let mut conn = options.disable_statement_logging().connect().await?;
-                conn.execute(session(Dialect::Postgres)).await?;
-                Way::Postgres(Box::new(conn))
-            }
+        let way = match Loader::open(db).await? {
+            None => Way::Sqlite(db.clone()),
+            Some(loader) => Way::Postgres(Box::new(loader)),
         };
         Ok(Self { way })
     }
@@ -46,7 +36,11 @@ impl Copier {
     pub async fn copy_in(&mut self, table: &str, columns: &[&str], rows: Vec<Vec<Value>>) -> Result<()> {
         match &mut self.way {
             Way::Sqlite(db) => insert(db, table, columns, rows).await,
-            Way::Postgres(conn) => stream(conn, table, columns, rows).await,
+            Way::Postgres(loader) => {
+                let mut load = loader.begin().await?;
+                load.copy_in(&Rows::new(table, columns, rows)?).await?;
+                load.commit().await
+            }
         }
     }
 
@@ -54,7 +48,7 @@ impl Copier {
     pub async fn close(self) -> Result<()> {
         match self.way {
             Way::Sqlite(_) => Ok(()),
-            Way::Postgres(conn) => Ok(conn.close().await?),
+            Way::Postgres(loader) => loader.close().await,
         }
     }
 }
@@ -78,34 +72,4 @@ async fn insert(db: &Db, table: &str, columns: &[&str], rows: Vec<Vec<Value>>) -
         sql.push(")").run(&mut tx).await?;
     }
     tx.commit().await
-}
-
-async fn stream(conn: &mut PgConnection, table: &str, columns: &[&str], rows: Vec<Vec<Value>>) -> Result<()> {
-    let mut copy = conn.copy_in_raw(&format!("copy {table} ({}) from stdin", columns.join(", "))).await?;
-    let mut text = String::with_capacity(CHUNK + CHUNK / 4);
-    for row in rows {
-        for (place, value) in row.iter().enumerate() {
-            if place > 0 {
-                text.push('\t');
-            }
-            if matches!(value, Value::Text(text) if text.contains('\0')) {
-                copy.abort("a NUL").await?;
-                return Err(nul(table, columns[place]));
-            }
-            value.write(&mut text);
-        }
-        text.push('\n');
-        if text.len() >= CHUNK {
-            copy.send(text.as_bytes()).await?;
-            text.clear();
-        }
-    }
-    copy.send(text.as_bytes()).await?;
-    copy.finish().await?;
-    Ok(())
-}
-
-/// SQLite keeps U+0000 in text; PostgreSQL has no place for it.
-fn nul(table: &str, column: &str) -> Error {
-    Message::new("copy-nul").with("table", table).with("column", column).failed()
 }

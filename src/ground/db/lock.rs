@@ -1,5 +1,6 @@
 //! The words that hold rows. SQLite has one writer and needs none.
 
+use super::super::error::Result;
 use super::{Conn, Db, Dialect};
 
 impl Db {
@@ -30,4 +31,23 @@ pub fn sharing(conn: &Conn) -> &'static str {
 /// The same for rows that are to be changed.
 pub fn holding(conn: &Conn) -> &'static str {
     if conn.backend_name() == "SQLite" { "" } else { " for update" }
+}
+
+/// Until this transaction ends nobody shuts the gate: who is looked for here, not found and brought in
+/// is not kept out meanwhile by someone who did not find them either.
+pub async fn pass_gate(conn: &mut Conn) -> Result<()> {
+    gate(conn, "select pg_advisory_xact_lock_shared(7315303)").await
+}
+
+/// Waits for those who are passing, and holds up others until this transaction ends. The wait is in
+/// order of arrival: a long row of those who pass holds nobody up for longer than one of them.
+pub async fn shut_gate(conn: &mut Conn) -> Result<()> {
+    gate(conn, "select pg_advisory_xact_lock(7315303)").await
+}
+
+async fn gate(conn: &mut Conn, lock: &'static str) -> Result<()> {
+    if conn.backend_name() != "SQLite" {
+        sqlx::raw_sql(lock).execute(conn).await?;
+    }
+    Ok(())
 }

@@ -2,13 +2,16 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sendoff::audience::import::{self, Phase, Progress, Request};
-use sendoff::audience::{list, workspace};
+use sendoff::audience::{consent, list, workspace};
 use sendoff::ground::text::Lang;
+use sendoff::privacy::erasure::Gone;
 use tokio::sync::Notify;
 
-use super::stage::{count, counts, file, furnish, import, import_into, key, people, request};
+use super::stage::{count, counts, file, find, furnish, import, import_into, key, people, request};
+use crate::erasure::erase;
 use crate::house::{House, NOW, both};
 
 /// A file of `count` people in an order that is not that of their addresses.
@@ -104,4 +107,56 @@ both!(two_imports_at_once_end_as_one_after_the_other, |house| {
     assert_eq!(count(house, "select count(*) from contact").await, 6_000);
     assert_eq!(count(house, "select count(*) from subscription").await, 12_000);
     assert_eq!(count(house, "select count(*) from consent").await, 12_000);
+});
+
+both!(who_is_erased_on_their_way_in_does_not_arrive, |house| {
+    furnish(house, house.workspace.id).await;
+    let request = request(crowd(house, 16_000));
+    let erased: Vec<String> = (0..16_000).step_by(160).map(|n| format!("person{n}@example.org")).collect();
+    let (read, workspace) = (Notify::new(), house.workspace.id);
+    let mut watch = |progress: Progress| {
+        if progress.rows == 16_000 {
+            read.notify_one();
+        }
+    };
+    let goodbyes = async {
+        read.notified().await;
+        for address in &erased {
+            erase(house, address).await;
+        }
+    };
+
+    let (outcome, ()) = tokio::join!(import::run(&house.home, workspace, &request, Lang::En, &mut watch), goodbyes);
+
+    let outcome = outcome.expect("imported");
+    assert_eq!(outcome.new + outcome.tombstoned, 16_000, "{outcome:?}");
+    for address in &erased {
+        assert!(find(house, address).await.is_none(), "{address} came in");
+    }
+    assert_eq!(count(house, "select count(*) from contact").await, 16_000 - erased.len() as i64);
+});
+
+both!(evidence_outlives_the_last_who_rested_on_it_while_a_receipt_is_written, |house| {
+    if !house.home.db.is_shared() {
+        return;
+    }
+    let (home, workspace) = (&house.home, house.workspace.id);
+    furnish(house, workspace).await;
+    let news = list::add(home, workspace, "Новости").await.expect("the list").id;
+    import(house, &request(file(house, "one.csv", "email\nanna@example.org\n"))).await.expect("imported");
+    let anna = find(house, "anna@example.org").await.expect("known");
+    let evidence = {
+        let mut conn = home.db.read().await.expect("a connection");
+        consent::of_contact(&mut conn, anna.id).await.expect("receipts").remove(0).evidence
+    };
+
+    let mut tx = home.db.write().await.expect("a transaction");
+    let key = consent::evidence(&mut tx, &home.ids, workspace, &evidence).await.expect("known");
+    let erased = tokio::time::timeout(Duration::from_secs(20), erase(house, "anna@example.org")).await;
+    assert_eq!(erased, Ok(Gone::Person), "a goodbye waits for no receipt");
+    consent::record(&mut tx, &home.ids, workspace, news, &[home.ids.next()], key, NOW).await.expect("written");
+    tx.commit().await.expect("committed");
+
+    assert_eq!(count(house, "select count(*) from contact").await, 0);
+    assert_eq!(count(house, "select count(*) from evidence").await, 1);
 });

@@ -5,8 +5,10 @@ use sendoff::audience::consent::{self, Basis};
 use sendoff::audience::contact::{self, NewContact, Values};
 use sendoff::audience::import::{Outcome, Request};
 use sendoff::audience::subscription::{self, NewSubscription, State};
-use sendoff::audience::{list, tombstone};
+use sendoff::audience::{facet, field, list, tombstone};
+use sendoff::ground::db::Sql;
 use serde_json::{Value, json};
+use sqlx::Row;
 
 use super::stage::{corpus, count, counts, dump, file, find, furnish, import, request};
 use crate::house::{NOW, both};
@@ -130,4 +132,35 @@ both!(import_raises_no_pending_and_frees_no_restricted_subscription, |house| {
     let mut states = subscription::states(&mut conn, news, &ids).await.expect("states");
     states.sort();
     assert_eq!(states, [(ids[0], State::Pending), (ids[1], State::Restricted)]);
+});
+
+both!(facets_of_newcomers_are_those_of_their_values, |house| {
+    let (home, workspace) = (&house.home, house.workspace.id);
+    furnish(house, workspace).await;
+    for field in field::all(&mut home.db.read().await.expect("a connection"), workspace).await.expect("read") {
+        assert!(facet::pin(home, workspace, &field, true).await.expect("asked"), "{}", field.name);
+    }
+    let long = "Ё".repeat(100);
+    let text = format!(
+        "email,имя,город,возраст,клиент_с,заметка,vip,тариф\n\
+         a@example.org,АННА,{long},0.1,2020-02-29,\"\"\"\\,;\",да,pro\nb@example.org,,,,,,,\nc@example.org,x,,-1e3,,İ,no,\n"
+    );
+
+    import(house, &request(file(house, "people.csv", text))).await.expect("imported");
+
+    let facets = async || {
+        let columns = facet::TEXTS.map(|text| format!("coalesce({text}, '-')"));
+        let numbers = facet::NUMBERS.map(|number| format!("coalesce(cast({number} as text), '-')"));
+        let columns = columns.into_iter().chain(numbers).collect::<Vec<_>>().join(", ");
+        let mut sql = Sql::new(&format!("select {columns} from contact order by canonical"));
+        let rows = sql.all(&mut home.db.read().await.expect("a connection")).await.expect("read");
+        rows.iter().map(|row| (0..16).map(|index| row.get(index)).collect()).collect::<Vec<Vec<String>>>()
+    };
+    let loaded = facets().await;
+    assert_eq!(loaded[0].iter().filter(|cell| *cell != "-").count(), 7, "{loaded:?}");
+    let all = facet::all(&mut home.db.read().await.expect("a connection"), workspace).await.expect("read");
+    let mut tx = home.db.write().await.expect("a transaction");
+    contact::shelve(&mut tx, workspace, &all, true, 0).await.expect("told anew").expect("three people");
+    tx.commit().await.expect("committed");
+    assert_eq!(facets().await, loaded);
 });
