@@ -121,45 +121,64 @@ fn quote(out: &mut Vec<u8>, piece: &str) {
     }
 }
 
+/// What stands for a byte, and in how many columns.
+type Code = ([u8; 3], usize);
+
 /// `=XX` of every byte.
-const QUOTED: [[u8; 3]; 256] = {
+const QUOTED: [Code; 256] = {
     let hex = b"0123456789ABCDEF";
-    let mut quoted = [*b"=00"; 256];
+    let mut quoted = [([0; 3], 3); 256];
     let mut byte = 0;
     while byte < 256 {
-        quoted[byte] = [b'=', hex[byte >> 4], hex[byte & 15]];
+        quoted[byte].0 = [b'=', hex[byte >> 4], hex[byte & 15]];
         byte += 1;
     }
     quoted
 };
 
+/// The same where bytes that can stand for themselves do.
+const CODES: [Code; 256] = {
+    let mut codes = QUOTED;
+    let mut byte = 0x20;
+    while byte < 0x7f {
+        if byte != b'=' {
+            codes[byte as usize] = ([byte, 0, 0], 1);
+        }
+        byte += 1;
+    }
+    codes[b'\t' as usize] = ([b'\t', 0, 0], 1);
+    codes
+};
+
+/// What stands for a byte of a line at this column.
+fn code(line: &[u8], at: usize, column: usize) -> Code {
+    let byte = line[at];
+    let is_quoted = match byte {
+        b' ' | b'\t' => at + 1 == line.len(),
+        b'.' => column == 0,
+        b'F' => column == 0 && line[at..].starts_with(b"From "),
+        _ => false,
+    };
+    if is_quoted { QUOTED[usize::from(byte)] } else { CODES[usize::from(byte)] }
+}
+
 /// Appends a line without its end, for which `sign` columns are kept free.
 fn quote_line(out: &mut Vec<u8>, line: &[u8], sign: usize) {
-    let mut row = [0; COLUMNS];
+    let mut row = [0; COLUMNS + 2];
     let mut column = 0;
-    for (at, &byte) in line.iter().enumerate() {
-        let last = at + 1 == line.len();
-        let is_plain = |column: usize| match byte {
-            b' ' | b'\t' => !last,
-            b'.' => column > 0,
-            b'F' => column > 0 || !line[at..].starts_with(b"From "),
-            byte => byte != b'=' && byte.is_ascii_graphic(),
-        };
-        let width = if is_plain(column) { 1 } else { 3 };
-        if column + width > COLUMNS - if last { sign } else { 1 } {
+    for at in 0..line.len() {
+        let free = if at + 1 == line.len() { sign } else { 1 };
+        let (mut text, mut width) = code(line, at, column);
+        if column + width + free > COLUMNS {
             row[column] = b'=';
             out.extend_from_slice(&row[..=column]);
             out.extend_from_slice(b"\r\n");
             column = 0;
+            // What a break has brought to the beginning of a line is looked at again.
+            (text, width) = code(line, at, column);
         }
-        // What a break has brought to the beginning of a line is looked at again.
-        if is_plain(column) {
-            row[column] = byte;
-            column += 1;
-        } else {
-            row[column..column + 3].copy_from_slice(&QUOTED[usize::from(byte)]);
-            column += 3;
-        }
+        row[column..column + 3].copy_from_slice(&text);
+        column += width;
     }
     out.extend_from_slice(&row[..column]);
 }

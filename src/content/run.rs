@@ -5,9 +5,8 @@
 use memchr::memmem;
 
 use super::quoted::{Body, Gaps};
-use crate::ground::token::{Door, LENGTH, MESSAGE_ID, Stem};
+use crate::ground::token::{DOORS, LENGTH, MESSAGE_ID, Stem, spell_id};
 
-const DOORS: [Door; 5] = [Door::Open, Door::Click, Door::Unsubscribe, Door::Preferences, Door::View];
 /// The Message-ID comes after the doors.
 const MARKS: usize = DOORS.len() + 1;
 
@@ -29,10 +28,13 @@ impl Tokens {
     /// Those that are wanted.
     pub fn of(stem: &Stem, wanted: Wanted) -> Self {
         let mut tokens = [[0; LENGTH]; MARKS];
-        for (at, token) in tokens.iter_mut().enumerate().filter(|(at, _)| wanted.0 & 1 << at != 0) {
-            match DOORS.get(at) {
-                Some(door) => *token = stem.token_bytes(*door),
-                None => token[..MESSAGE_ID].copy_from_slice(&stem.message_id_bytes()),
+        let (pairs, _) = tokens.as_chunks_mut::<2>();
+        for (pair, tokens) in pairs.iter_mut().enumerate().filter(|(pair, _)| wanted.0 >> (2 * pair) & 0b11 != 0) {
+            for (half, (token, tag)) in tokens.iter_mut().zip(stem.pair(pair)).enumerate() {
+                match 2 * pair + half < DOORS.len() {
+                    true => stem.write_token(&tag, token),
+                    false => token[..MESSAGE_ID].copy_from_slice(&spell_id(&tag)),
+                }
             }
         }
         Self(tokens)
@@ -159,7 +161,7 @@ fn find(bytes: &[u8], probe: &Stem) -> Vec<Patch> {
 mod tests {
     use super::*;
     use crate::ground::secret::Keyring;
-    use crate::ground::token::{Claim, Signer};
+    use crate::ground::token::{Claim, Door, Signer};
 
     #[test]
     fn a_run_is_what_its_pieces_are_with_other_tokens() {

@@ -3,12 +3,14 @@
 //! cannot unsubscribe with it.
 //!
 //! One HMAC-SHA-256 over key id, campaign and delivery makes the *stem* of a message, a value only
-//! the key holder can know; each door's tag is the first 128 bits of SHA-256(stem ‖ door). The
-//! text form is `base64url(key id ‖ campaign ‖ delivery ‖ tag)`: 44 characters.
+//! the key holder can know; the halves of SHA-256(stem ‖ pair) are the tags of two doors, of which
+//! neither tells the other. The text form is `base64url(key id ‖ campaign ‖ delivery ‖ tag)`: 44
+//! characters.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
+use sha2::block_api::compress256;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -17,8 +19,8 @@ use super::secret::{Key, Keyring};
 
 /// Length of a token in a URL.
 pub const LENGTH: usize = 44;
-/// Bytes of a name that is hashed in one piece.
-const SHORT: usize = 16;
+/// Bytes that fit into one block of SHA-256 with what ends a text.
+const BLOCK: usize = 55;
 /// Length of the left part of a Message-ID.
 pub const MESSAGE_ID: usize = 32;
 
@@ -37,17 +39,11 @@ pub enum Door {
     View,
 }
 
-impl Door {
-    fn name(self) -> &'static [u8] {
-        match self {
-            Self::Open => b"open",
-            Self::Click => b"click",
-            Self::Unsubscribe => b"unsubscribe",
-            Self::Preferences => b"preferences",
-            Self::View => b"view",
-        }
-    }
-}
+/// The doors in the order of their tags. The tag after theirs is the Message-ID's.
+pub const DOORS: [Door; 5] = [Door::Open, Door::Click, Door::Unsubscribe, Door::Preferences, Door::View];
+
+/// What proves that a token was made for its door.
+pub type Tag = [u8; 16];
 
 /// What a valid token names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -97,7 +93,7 @@ impl Signer {
             delivery: i64::from_be_bytes(bytes[9..17].try_into().ok()?),
         };
         let (id, key) = self.keys.iter().find(|(id, _)| *id == bytes[0])?;
-        let expected = make_stem(*id, key, claim).tag(door.name());
+        let expected = make_stem(*id, key, claim).tag(door as usize);
         bool::from(expected.ct_eq(&bytes[17..33])).then_some(claim)
     }
 
@@ -114,50 +110,78 @@ impl Signer {
 impl Stem {
     /// The token for one door.
     pub fn token(&self, door: Door) -> String {
-        String::from_utf8_lossy(&self.token_bytes(door)).into_owned()
+        let mut text = [0; LENGTH];
+        self.write_token(&self.tag(door as usize), &mut text);
+        String::from_utf8_lossy(&text).into_owned()
     }
 
-    /// The same without a `String`.
-    pub fn token_bytes(&self, door: Door) -> [u8; LENGTH] {
+    /// Writes the token of a tag.
+    pub fn write_token(&self, tag: &Tag, text: &mut [u8; LENGTH]) {
         let mut bytes = [0; 18];
         bytes[..2].copy_from_slice(&self.head[15..]);
-        bytes[2..].copy_from_slice(&self.tag(door.name()));
-        let mut text = [0; LENGTH];
+        bytes[2..].copy_from_slice(tag);
         text[..20].copy_from_slice(&self.spelled);
-        URL_SAFE_NO_PAD.encode_slice(bytes, &mut text[20..]).expect("18 bytes are 24 characters of base64");
-        text
+        spell(&bytes, &mut text[20..]);
     }
 
     /// The left part of the Message-ID: the same at every try, and no hint of who it is for.
     pub fn message_id(&self) -> String {
-        String::from_utf8_lossy(&self.message_id_bytes()).into_owned()
+        String::from_utf8_lossy(&spell_id(&self.tag(DOORS.len()))).into_owned()
     }
 
-    /// The same without a `String`.
-    pub fn message_id_bytes(&self) -> [u8; MESSAGE_ID] {
-        const HEX: &[u8; 16] = b"0123456789abcdef";
-        let tag = self.tag(b"message-id");
-        std::array::from_fn(|at| HEX[usize::from(tag[at / 2] >> (4 * (1 - at % 2)) & 15)])
+    /// Two tags: those of the doors `2 * pair` and the next.
+    pub fn pair(&self, pair: usize) -> [Tag; 2] {
+        let digest = self.hash(&[b'0' + pair as u8]);
+        let (tags, _) = digest.as_chunks();
+        [tags[0], tags[1]]
+    }
+
+    fn tag(&self, at: usize) -> Tag {
+        self.pair(at / 2)[at % 2]
     }
 
     /// The tag of a destination that is carried in the link itself.
     pub fn destination(&self, position: usize, destination: &str) -> String {
         let name = format!("destination/{position}/{destination}");
-        URL_SAFE_NO_PAD.encode(self.tag(name.as_bytes()))
+        URL_SAFE_NO_PAD.encode(&self.hash(name.as_bytes())[..16])
     }
 
-    fn tag(&self, name: &[u8]) -> [u8; 16] {
-        // Door names are short: secret and name in one piece are one block.
-        let mut text = [0; 32 + SHORT];
-        text[..32].copy_from_slice(&self.secret);
-        let digest = match text[32..].get_mut(..name.len()) {
-            Some(room) => {
-                room.copy_from_slice(name);
-                Sha256::digest(&text[..32 + name.len()])
-            }
-            None => Sha256::new().chain_update(self.secret).chain_update(name).finalize(),
-        };
-        digest[..16].try_into().expect("SHA-256 gives 32 bytes")
+    /// SHA-256 of the secret and a name.
+    fn hash(&self, name: &[u8]) -> [u8; 32] {
+        let length = 32 + name.len();
+        if length > BLOCK {
+            return Sha256::new().chain_update(self.secret).chain_update(name).finalize().into();
+        }
+        // Secret and name with what ends a text (FIPS 180-4, 5.1.1): one block, hashed where it stands.
+        let mut block = [0; 64];
+        block[..32].copy_from_slice(&self.secret);
+        block[32..length].copy_from_slice(name);
+        block[length] = 0x80;
+        block[62..].copy_from_slice(&(8 * length as u16).to_be_bytes());
+        let mut state = BEGINNING;
+        compress256(&mut state, &[block]);
+        let mut digest = [0; 32];
+        digest.as_chunks_mut().0.iter_mut().zip(state).for_each(|(bytes, word)| *bytes = word.to_be_bytes());
+        digest
+    }
+}
+
+/// A tag as the left part of a Message-ID.
+pub fn spell_id(tag: &Tag) -> [u8; MESSAGE_ID] {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    std::array::from_fn(|at| HEX[usize::from(tag[at / 2] >> (4 * (1 - at % 2)) & 15)])
+}
+
+/// The state that SHA-256 begins with (FIPS 180-4, 5.3.3).
+const BEGINNING: [u32; 8] =
+    [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
+
+/// Writes threes of bytes as fours of characters: base64 for URLs (RFC 4648, 5).
+fn spell(bytes: &[u8], text: &mut [u8]) {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    for ([a, b, c], four) in bytes.as_chunks().0.iter().zip(text.as_chunks_mut::<4>().0) {
+        let bits = u32::from_be_bytes([0, *a, *b, *c]);
+        *four = [18, 12, 6, 0].map(|shift| LETTERS[(bits >> shift & 63) as usize]);
     }
 }
 
@@ -172,16 +196,17 @@ fn make_stem(id: u8, key: &Hmac<Sha256>, claim: Claim) -> Stem {
     let mut mac = key.clone();
     mac.update(&head);
     let mut spelled = [0; 20];
-    URL_SAFE_NO_PAD.encode_slice(&head[..15], &mut spelled).expect("15 bytes are 20 characters of base64");
+    spell(&head[..15], &mut spelled);
     Stem { head, spelled, secret: mac.finalize().into_bytes().into() }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     const CLAIM: Claim = Claim { campaign: 11, delivery: 42 };
-    const DOORS: [Door; 5] = [Door::Open, Door::Click, Door::Unsubscribe, Door::Preferences, Door::View];
 
     fn signer() -> Signer {
         Signer::new(&Keyring::ephemeral())
@@ -198,6 +223,28 @@ mod tests {
                 assert_eq!(signer.verify(tried, &token), expected, "{made:?} at {tried:?}");
             }
         }
+    }
+
+    #[test]
+    fn every_door_and_the_message_id_have_tags_of_their_own() {
+        let stem = signer().stem(CLAIM);
+        let tags: BTreeSet<Tag> = (0..=DOORS.len()).map(|at| stem.tag(at)).collect();
+        assert_eq!(tags.len(), DOORS.len() + 1);
+        assert!(DOORS.iter().enumerate().all(|(at, door)| *door as usize == at));
+    }
+
+    #[test]
+    fn a_hash_is_sha_256_and_a_token_is_base64() {
+        let stem = signer().stem(CLAIM);
+        for length in 0..100 {
+            let name = &[b'x'; 100][..length];
+            let digest = Sha256::new().chain_update(stem.secret).chain_update(name).finalize();
+            assert_eq!(stem.hash(name), digest[..], "{length}");
+        }
+        let bytes: Vec<u8> = (0..=255).cycle().step_by(7).take(3 * 256).collect();
+        let mut text = vec![0; 4 * 256];
+        spell(&bytes, &mut text);
+        assert_eq!(text, URL_SAFE_NO_PAD.encode(bytes).as_bytes());
     }
 
     #[test]
