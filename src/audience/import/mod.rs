@@ -1,8 +1,8 @@
 //! Import: a file of people becomes contacts, subscriptions and consent receipts.
 //!
 //! ```text
-//! file ─ text ─ record ─ row ─ sort ─┐            first pass: read, check, put in order
-//!                          └ rejects │
+//! file ─ text ─ record ─ batch ─ row ─ sort ─┐    first pass: read, check, put in order
+//!                                  └ rejects │
 //!              contact, subscription, consent ─ merge ─ slices in order   second pass
 //! ```
 //!
@@ -11,6 +11,7 @@
 //! them), and a slice that is merged again changes nothing: an import that was killed and is run
 //! again ends as one that was not.
 
+mod batch;
 mod delimiter;
 mod guess;
 mod header;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use encoding_rs::Encoding;
 
+use super::batch::Batch;
 use super::delimiter::Delimiter;
 use super::guess::Guess;
 use super::header::Header;
@@ -113,23 +114,25 @@ impl Reading {
 
     /// Reads up to `rows` rows. False at the end of the file.
     pub fn advance(&mut self, rows: usize) -> Result<bool> {
-        for _ in 0..rows {
-            let Some(record) = self.records.next()? else { return Ok(false) };
-            self.rows += 1;
-            match row::read(&record, &self.header, &self.task.fields) {
-                Ok(told) => {
-                    let raw = if self.rejects.wanted() { record.raw } else { "" };
-                    let (canonical, address) = (told.address.canonical(), told.address.expose());
-                    let person = Person::new(record.line, [&canonical, &address, &told.values, &told.folded, raw]);
-                    self.sorter.push(person).map_err(Error::io(self.staging.folder().display()))?;
-                }
+        let batch = Batch::cut(&mut self.records, rows)?;
+        self.rows += batch.len() as u64;
+        let wanted = self.rejects.wanted();
+        let people = batch.map(|record| -> Result<Person, Refusal> {
+            let told = row::read(record, &self.header, &self.task.fields)?;
+            let raw = if wanted { record.raw } else { "" };
+            let (canonical, address) = (told.address.canonical(), told.address.expose());
+            Ok(Person::new(record.line, [&canonical, &address, &told.values, &told.folded, raw]))
+        });
+        for (record, person) in batch.iter().zip(people) {
+            match person {
+                Ok(person) => self.sorter.push(person).map_err(Error::io(self.staging.folder().display()))?,
                 Err(refusal) => {
                     *self.invalid.entry(refusal.reason).or_default() += 1;
                     reject(&mut self.rejects, record.line, refusal, record.raw, &self.header, self.task.lang)?;
                 }
             }
         }
-        Ok(true)
+        Ok(!batch.is_empty())
     }
 
     /// Everyone who was read well, in order.

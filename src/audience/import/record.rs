@@ -24,8 +24,10 @@ pub struct Record<'a> {
     pub raw: &'a str,
     /// The reason word of a row that cannot be read.
     pub fault: Option<&'static str>,
-    cells: &'a str,
-    ends: &'a [usize],
+    /// The text of the cells, without quotes.
+    pub(super) cells: &'a str,
+    /// Where each cell ends in it.
+    pub(super) ends: &'a [usize],
 }
 
 impl<'a> Record<'a> {

@@ -1,0 +1,153 @@
+//! Rows of a file some thousands at a time. Cutting them is one machine's work; what is made of them is
+//! made on several threads, since a row knows nothing of another.
+
+use std::ops::Range;
+use std::panic::resume_unwind;
+use std::thread;
+
+use super::record::{Record, Records};
+use crate::ground::error::Result;
+
+/// Bytes of text from which a batch takes no more rows.
+const BYTES: usize = 4 << 20;
+
+/// Threads at most: more than these wait for the one that cuts.
+const HANDS: usize = 4;
+
+/// Rows in the order of the file.
+#[derive(Default)]
+pub struct Batch {
+    /// Each row as it stood, then its cells.
+    text: String,
+    ends: Vec<usize>,
+    rows: Vec<Row>,
+}
+
+/// Where a row stands in its batch.
+struct Row {
+    line: u64,
+    fault: Option<&'static str>,
+    raw: Range<usize>,
+    cells: Range<usize>,
+    ends: Range<usize>,
+}
+
+impl Batch {
+    /// Cuts up to `rows` rows; none at the end of the file.
+    pub fn cut(records: &mut Records, rows: usize) -> Result<Self> {
+        let mut batch = Self::default();
+        while batch.rows.len() < rows
+            && batch.text.len() < BYTES
+            && let Some(record) = records.next()?
+        {
+            batch.push(&record);
+        }
+        Ok(batch)
+    }
+
+    fn push(&mut self, record: &Record<'_>) {
+        let (start, first) = (self.text.len(), self.ends.len());
+        self.text.push_str(record.raw);
+        let middle = self.text.len();
+        self.text.push_str(record.cells);
+        self.ends.extend_from_slice(record.ends);
+        self.rows.push(Row {
+            line: record.line,
+            fault: record.fault,
+            raw: start..middle,
+            cells: middle..self.text.len(),
+            ends: first..self.ends.len(),
+        });
+    }
+
+    /// How many rows it has.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// True at the end of the file.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The rows.
+    pub fn iter(&self) -> impl Iterator<Item = Record<'_>> {
+        self.rows.iter().map(|row| self.record(row))
+    }
+
+    fn record(&self, row: &Row) -> Record<'_> {
+        Record {
+            line: row.line,
+            raw: &self.text[row.raw.clone()],
+            fault: row.fault,
+            cells: &self.text[row.cells.clone()],
+            ends: &self.ends[row.ends.clone()],
+        }
+    }
+
+    /// What `make` makes of each row, in their order.
+    pub fn map<T: Send>(&self, make: impl Fn(&Record<'_>) -> T + Sync) -> Vec<T> {
+        let hands = thread::available_parallelism().map_or(1, usize::from).min(HANDS);
+        let share = self.rows.len().div_ceil(hands).max(1);
+        let work = |rows: &[Row]| rows.iter().map(|row| make(&self.record(row))).collect::<Vec<T>>();
+        thread::scope(|scope| {
+            let hands: Vec<_> = self.rows.chunks(share).map(|rows| scope.spawn(|| work(rows))).collect();
+            let made = hands.into_iter().map(|hand| hand.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            made.flatten().collect()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+    use std::path::Path;
+
+    use encoding_rs::UTF_8;
+
+    use super::*;
+    use crate::audience::import::text::Text;
+
+    type Seen = (u64, String, Vec<String>, Option<&'static str>);
+
+    fn records(text: &str) -> Records {
+        let text = Text::new(Box::new(Cursor::new(text.to_owned())), UTF_8);
+        Records::new(text, Path::new("people.csv")).expect("a table")
+    }
+
+    fn see(record: &Record<'_>) -> Seen {
+        let cells = record.iter().map(str::to_owned).collect();
+        (record.line, record.raw.to_owned(), cells, record.fault)
+    }
+
+    #[test]
+    fn rows_come_out_of_batches_as_they_were_cut() {
+        let row = |n: usize| match n % 50 {
+            7 => "\n".to_owned(),
+            8 => format!("\"p{n}@example.org\",\"two\nlines, \"\"quoted\"\"\"\n"),
+            9 => format!("p{n}@example.org,\0\n"),
+            10 => format!("p{n}@example.org,{}\n", "x".repeat(70_000)),
+            _ => format!("p{n}@example.org,Имя {n}\n"),
+        };
+        let text: String = (0..5_000).map(row).collect();
+        let (mut one, mut alone) = (records(&text), Vec::new());
+        while let Some(record) = one.next().expect("a row") {
+            alone.push(see(&record));
+        }
+
+        let (mut many, mut together, mut batches) = (records(&text), Vec::new(), 0);
+        loop {
+            let batch = Batch::cut(&mut many, 2_000).expect("rows");
+            if batch.is_empty() {
+                break;
+            }
+            assert!(batch.len() <= 2_000 && batch.text.len() < BYTES + 200_000);
+            batches += 1;
+            assert!(batch.iter().map(|record| record.line).eq(batch.map(|record| record.line)));
+            together.extend(batch.map(see));
+        }
+
+        assert_eq!(together, alone);
+        assert!(batches > 3, "{batches} batches: long rows make short ones");
+    }
+}
