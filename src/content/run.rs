@@ -28,8 +28,7 @@ impl Tokens {
     /// Those that are wanted.
     pub fn of(stem: &Stem, wanted: Wanted) -> Self {
         let mut tokens = [[0; LENGTH]; MARKS];
-        let (pairs, _) = tokens.as_chunks_mut::<2>();
-        for (pair, tokens) in pairs.iter_mut().enumerate().filter(|(pair, _)| wanted.0 >> (2 * pair) & 0b11 != 0) {
+        for (pair, tokens) in tokens.chunks_mut(2).enumerate().filter(|(pair, _)| wanted.0 >> (2 * pair) & 0b11 != 0) {
             for (half, (token, tag)) in tokens.iter_mut().zip(stem.pair(pair)).enumerate() {
                 match 2 * pair + half < DOORS.len() {
                     true => stem.write_token(&tag, token),

@@ -1,4 +1,5 @@
-//! The words that hold rows. SQLite has one writer and needs none.
+//! The words that hold rows, and the gate by which many people come in. SQLite has one writer and needs
+//! neither.
 
 use super::super::error::Result;
 use super::{Conn, Db, Dialect};
