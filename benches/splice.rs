@@ -6,15 +6,15 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use sendoff::audience::address::Address;
+use sendoff::campaign::composer::{Frozen, Press};
 use sendoff::campaign::delivery::Recipient;
 use sendoff::campaign::file::Sender;
-use sendoff::campaign::press::{Frozen, Press};
 use sendoff::content::brand::Brand;
-use sendoff::content::letter::{Draft, Format, Frame, Layout, Tracking};
-use sendoff::ground::clock::Clock;
-use sendoff::ground::config::Config;
-use sendoff::ground::installation::Installation;
-use sendoff::ground::text::Lang;
+use sendoff::content::email::{Draft, Format, Frame, Layout, Tracking};
+use sendoff::infra::clock::Clock;
+use sendoff::infra::config::Config;
+use sendoff::infra::i18n::Lang;
+use sendoff::infra::installation::Installation;
 
 /// Rounds of each measurement, taken in turn; the median is told. They are short, so that a busy
 /// machine spoils few of them.

@@ -7,11 +7,11 @@
 
 use std::path::PathBuf;
 
-use sendoff::ground::clock::Clock;
-use sendoff::ground::config::Config;
-use sendoff::ground::error::Result;
-use sendoff::ground::installation::Installation;
-use sendoff::ground::token::{Claim, Door};
+use sendoff::infra::clock::Clock;
+use sendoff::infra::config::Config;
+use sendoff::infra::error::Result;
+use sendoff::infra::installation::Installation;
+use sendoff::infra::token::{Claim, Door};
 use sqlx::Row;
 
 #[tokio::main]

@@ -14,7 +14,7 @@ fn main() -> ExitCode {
     let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return ExitCode::from(cli::usage::refuse(&error, &words)),
+        Err(error) => return ExitCode::from(cli::usage_error::refuse(&error, &words)),
     };
     cli::log::start(cli.log, cli.log_level);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().thread_keep_alive(KEPT).build() {

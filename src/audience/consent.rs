@@ -7,13 +7,13 @@ use sha2::{Digest, Sha256};
 use sqlx::Row;
 
 use super::contact::Newcomers;
-use crate::ground::clock::Millis;
-use crate::ground::db::load::{Load, Rows};
-use crate::ground::db::many::{take, whole};
-use crate::ground::db::value::Value::{Bytes, Integer, Text};
-use crate::ground::db::{Conn, Sql, holding, sharing};
-use crate::ground::error::Result;
-use crate::ground::id::{Id, Ids, STEP};
+use crate::infra::clock::Millis;
+use crate::infra::db::json_rows::{take, whole};
+use crate::infra::db::pg_copy::{Load, Rows};
+use crate::infra::db::value::Value::{Bytes, Integer, Text};
+use crate::infra::db::{Conn, Sql, holding, sharing};
+use crate::infra::error::Result;
+use crate::infra::id::{Id, Ids, STEP};
 
 crate::text_enum! {
     /// The legal ground that data is processed on.

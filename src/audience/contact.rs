@@ -8,18 +8,18 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::address::Address;
-use super::facet::{self, Facet};
-use crate::ground::clock::Millis;
-use crate::ground::db::load::{Load, Rows};
-use crate::ground::db::many::{column, whole};
-use crate::ground::db::value::Value::{Integer, Text};
-use crate::ground::db::{Conn, Db, Sql};
-use crate::ground::error::{Message, Result};
-use crate::ground::id::{Id, Ids, STEP};
+use super::indexed_field::{self, Facet};
+use crate::infra::clock::Millis;
+use crate::infra::db::json_rows::{column, whole};
+use crate::infra::db::pg_copy::{Load, Rows};
+use crate::infra::db::value::Value::{Integer, Text};
+use crate::infra::db::{Conn, Db, Sql};
+use crate::infra::error::{Message, Result};
+use crate::infra::id::{Id, Ids, STEP};
 
-mod shelf;
+mod derived_columns;
 
-pub use shelf::{index, index_seen, keep, look_back, restate, see, shelve, unindex};
+pub use derived_columns::{index, index_seen, keep, look_back, restate, see, shelve, unindex};
 
 /// Field values by field name.
 pub type Values = Map<String, Value>;
@@ -196,7 +196,7 @@ pub async fn enter<'a>(conn: &mut Conn, newcomers: Newcomers, people: &[Entry<'a
 }
 
 /// Loads people who join a list in the same load and are confirmed there. `facets` are those of
-/// [`facet::to_write`], in a transaction that goes on until the load has ended.
+/// [`indexed_field::to_write`], in a transaction that goes on until the load has ended.
 pub async fn load(
     load: &mut Load<'_>,
     newcomers: Newcomers,
@@ -215,7 +215,7 @@ pub async fn load(
         if !facets.is_empty() {
             let [fields, folded] =
                 [one.fields, one.folded].map(|text| serde_json::from_str(text).expect("values are JSON"));
-            row.extend(facets.iter().map(|facet| shelf::facet_in(facet, &fields, &folded)));
+            row.extend(facets.iter().map(|facet| derived_columns::facet_in(facet, &fields, &folded)));
         }
         row
     });
@@ -230,7 +230,7 @@ async fn insert(conn: &mut Conn, workspace: Id, rows: &[impl Serialize], reachab
     if rows.is_empty() {
         return Ok(());
     }
-    let facets = facet::to_write(conn, workspace).await?;
+    let facets = indexed_field::to_write(conn, workspace).await?;
     let mut sql = Sql::new("insert into contact (");
     sql.push(&COLUMNS.join(", "));
     for facet in &facets {
@@ -240,7 +240,7 @@ async fn insert(conn: &mut Conn, workspace: Id, rows: &[impl Serialize], reachab
     sql.push(&[1, 2, 3, 4].map(column).join(", ")).push(", ").bind(now).push(", ").bind(now);
     sql.push(if reachable { ", 1" } else { ", 0" });
     for facet in &facets {
-        shelf::facet_of(sql.push(", "), facet, &column(3), &column(4));
+        derived_columns::facet_of(sql.push(", "), facet, &column(3), &column(4));
     }
     sql.push(" from ").table(conn, rows).run(conn).await?;
     Ok(())
@@ -251,7 +251,7 @@ pub async fn change(conn: &mut Conn, workspace: Id, people: &[NewContact], now: 
     if people.is_empty() {
         return Ok(());
     }
-    let facets = facet::to_write(conn, workspace).await?;
+    let facets = indexed_field::to_write(conn, workspace).await?;
     let rows: Vec<_> = people.iter().map(row).collect();
     let mut sql = Sql::new("update contact set updated_at = ");
     sql.bind(now);
@@ -260,7 +260,7 @@ pub async fn change(conn: &mut Conn, workspace: Id, people: &[NewContact], now: 
     }
     for facet in &facets {
         sql.push(", ").push(facet.place).push(" = ");
-        shelf::facet_of(&mut sql, facet, &column(3), &column(4));
+        derived_columns::facet_of(&mut sql, facet, &column(3), &column(4));
     }
     sql.push(" from ").table(conn, &rows).push(" where contact.id = ").push(&whole(0)).run(conn).await?;
     Ok(())

@@ -5,10 +5,10 @@ use memchr::memchr2;
 use serde_json::Value;
 use sqlx::Row;
 
-use crate::ground::db::{Conn, Sql, is_duplicate};
-use crate::ground::error::{Error, Message, Result};
-use crate::ground::id::Id;
-use crate::ground::installation::Installation;
+use crate::infra::db::{Conn, Sql, is_duplicate};
+use crate::infra::error::{Error, Message, Result};
+use crate::infra::id::Id;
+use crate::infra::installation::Installation;
 
 crate::text_enum! {
     /// What values a field takes.

@@ -4,11 +4,11 @@
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use crate::ground::clock::Millis;
-use crate::ground::db::{Conn, is_duplicate};
-use crate::ground::error::{Message, Result};
-use crate::ground::id::Id;
-use crate::ground::installation::Installation;
+use crate::infra::clock::Millis;
+use crate::infra::db::{Conn, is_duplicate};
+use crate::infra::error::{Message, Result};
+use crate::infra::id::Id;
+use crate::infra::installation::Installation;
 
 /// A newsletter.
 #[derive(Debug, Clone, PartialEq, Eq)]

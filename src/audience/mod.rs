@@ -3,9 +3,9 @@
 pub mod address;
 pub mod consent;
 pub mod contact;
-pub mod facet;
 pub mod field;
 pub mod import;
+pub mod indexed_field;
 pub mod list;
 pub mod segment;
 pub mod subscription;

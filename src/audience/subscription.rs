@@ -5,13 +5,13 @@ use serde_json::json;
 use sqlx::Row;
 
 use super::contact::{self, Newcomers};
-use crate::ground::clock::Millis;
-use crate::ground::db::load::{Load, Rows};
-use crate::ground::db::many::{column, whole};
-use crate::ground::db::value::Value::{Integer, Text};
-use crate::ground::db::{Conn, Sql};
-use crate::ground::error::Result;
-use crate::ground::id::{Id, STEP};
+use crate::infra::clock::Millis;
+use crate::infra::db::json_rows::{column, whole};
+use crate::infra::db::pg_copy::{Load, Rows};
+use crate::infra::db::value::Value::{Integer, Text};
+use crate::infra::db::{Conn, Sql};
+use crate::infra::error::Result;
+use crate::infra::id::{Id, STEP};
 
 crate::text_enum! {
     /// Whether letters may go out.

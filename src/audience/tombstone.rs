@@ -8,11 +8,11 @@ use std::fmt::Write;
 use sqlx::Row;
 
 use super::address::Address;
-use crate::ground::db::many::{bytes, number, words_after};
-use crate::ground::db::{Conn, Sql};
-use crate::ground::error::Result;
-use crate::ground::id::Id;
-use crate::ground::secret::Key;
+use crate::infra::db::json_rows::{bytes, number, words_after};
+use crate::infra::db::{Conn, Sql};
+use crate::infra::error::Result;
+use crate::infra::id::Id;
+use crate::infra::secret::Key;
 
 /// The list number that stands for every list of the workspace.
 pub const EVERY_LIST: Id = 0;

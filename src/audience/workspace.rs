@@ -4,10 +4,10 @@
 use sqlx::Row;
 
 use super::address::is_hidden;
-use crate::ground::db::{Conn, Sql};
-use crate::ground::error::{Message, Result};
-use crate::ground::id::Id;
-use crate::ground::installation::Installation;
+use crate::infra::db::{Conn, Sql};
+use crate::infra::error::{Message, Result};
+use crate::infra::id::Id;
+use crate::infra::installation::Installation;
 
 /// The workspace that an installation begins with.
 const FIRST: &str = "main";

@@ -17,27 +17,27 @@
 pub mod claim;
 pub mod forget;
 pub mod freeze;
-pub mod hand;
+pub mod in_flight;
 pub mod mark;
+pub mod orphan_repair;
 pub mod progress;
+pub mod reassign_lanes;
 pub mod record;
-pub mod regroup;
-pub mod stray;
 pub mod uncertain;
 
 use sqlx::Row;
 
-use crate::ground::clock::Millis;
-use crate::ground::db::{Conn, Sql};
-use crate::ground::error::Result;
-use crate::ground::id::Id;
+use crate::infra::clock::Millis;
+use crate::infra::db::{Conn, Sql};
+use crate::infra::error::Result;
+use crate::infra::id::Id;
 
 pub use claim::{Claim, Claimed, claim};
 pub use forget::forget;
 pub use freeze::freeze;
 pub use mark::{Mark, Marked, Recipient, answer, ask, mark, may_send, peek, release};
+pub use reassign_lanes::regroup;
 pub use record::{Ends, Outcome, record, recover, skip_pending};
-pub use regroup::regroup;
 
 crate::text_enum! {
     /// Where a delivery stands.

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::delivery::uncertain::Fate;
 use super::schedule::{Schedule, Words};
 use crate::audience::address::{Address, is_hidden};
-use crate::content::letter::{Draft, Format, Layout, Tracking};
-use crate::ground::error::{Message, Result};
+use crate::content::email::{Draft, Format, Layout, Tracking};
+use crate::infra::error::{Message, Result};
 
 /// What a campaign file says.
 #[derive(Debug, Clone)]
@@ -190,7 +190,7 @@ const KEYS: &[&str] = &[
 ];
 
 /// Names the line of the file, the key and, for a misspelt key, the one that was meant.
-fn front_error(front: &str, error: &toml::de::Error) -> crate::ground::error::Error {
+fn front_error(front: &str, error: &toml::de::Error) -> crate::infra::error::Error {
     let text = error.message();
     let start = error.span().map_or(0, |span| span.start.min(front.len()));
     let above = front[..start].matches('\n').count();
@@ -222,8 +222,8 @@ fn plain(value: toml::Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::campaign::moment::Moment;
     use crate::campaign::schedule::Start;
+    use crate::campaign::zoned_time::Moment;
 
     const LETTER: &str = "+++\nname = \"autumn\"\nlist = \"News\"\nfrom = \"Магазин <news@example.org>\"\nsubject = \"Осень\"\n+++\n# Привет\n";
 

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 
 use sqlx::Row;
 
-use super::cap::Cap;
-use crate::ground::db::{Conn, Sql};
-use crate::ground::error::{Message, Result};
-use crate::ground::id::Id;
+use super::rate_limit::Cap;
+use crate::infra::db::{Conn, Sql};
+use crate::infra::error::{Message, Result};
+use crate::infra::id::Id;
 
 /// The lane of every domain that no other lane names.
 pub const REST: &str = "rest";
@@ -157,7 +157,7 @@ pub async fn remove(conn: &mut Conn, workspace: Id, name: &str) -> Result<bool> 
 /// What stands behind the first `@` is taken for the domain, which is quick, where no quotes can
 /// hide another.
 ///
-/// [`Db::position`]: crate::ground::db::Db::position
+/// [`Db::position`]: crate::infra::db::Db::position
 pub fn domain(canonical: &str, position: &str) -> String {
     let last = format!("replace({canonical}, rtrim({canonical}, replace({canonical}, '@', '')), '')");
     let first = format!("substr({canonical}, {position}({canonical}, '@') + 1)");

@@ -1,25 +1,25 @@
 //! Launch: what the letters are made from and whom they go to are fixed in one transaction. From
 //! then on neither a changed brand nor a changed segment alters the campaign.
 
+use super::composer::{Frozen, Press};
 use super::delivery::freeze::Audience;
 use super::lane;
 use super::link::{self, Link};
-use super::local::{Due, Mornings};
-use super::press::{Frozen, Press};
+use super::model::{self, Campaign, State, deadline, recall};
+use super::recipient_time::{Due, Mornings};
 use super::schedule::Schedule;
-use super::state::{self, Campaign, State, deadline, recall};
-use super::{delivery, moment, series};
+use super::{delivery, series, zoned_time};
 use crate::audience::segment::{self, Condition};
 use crate::audience::{contact, field, list, workspace};
 use crate::content::brand;
-use crate::content::letter::Frame;
-use crate::ground::clock::Millis;
-use crate::ground::db::Conn;
-use crate::ground::error::{Error, Message, Result};
-use crate::ground::failpoint;
-use crate::ground::id::Id;
-use crate::ground::installation::Installation;
-use crate::ground::setting::{self, Setting};
+use crate::content::email::Frame;
+use crate::infra::clock::Millis;
+use crate::infra::db::Conn;
+use crate::infra::error::{Error, Message, Result};
+use crate::infra::failpoint;
+use crate::infra::id::Id;
+use crate::infra::installation::Installation;
+use crate::infra::setting::{self, Setting};
 
 /// What a campaign would be made from if it were launched now.
 pub async fn draft(conn: &mut Conn, campaign: &Campaign) -> Result<Frozen> {
@@ -85,10 +85,10 @@ pub async fn start(home: &Installation, campaign: &Campaign) -> Result<Option<u6
     let first = home.ids.reserve(most + 100_000);
     let mut tx = home.db.write().await?;
     let lanes = lane::all(&mut tx, campaign.workspace).await?;
-    if !state::run(&mut tx, campaign, &text, now).await? {
+    if !model::run(&mut tx, campaign, &text, now).await? {
         return Ok(None);
     }
-    state::choose(&mut tx, campaign.id, campaign.file()?.fate).await?;
+    model::choose(&mut tx, campaign.id, campaign.file()?.fate).await?;
     link::add(&mut tx, campaign.id, &links).await?;
     let db = home.db.clone();
     let earliest = match hold(&mut tx, campaign, &schedule, now).await? {
@@ -137,7 +137,7 @@ fn until(campaign: &Campaign, schedule: &Schedule, now: Millis) -> Result<Option
     let until = campaign.until_at.or(schedule.until());
     match until.filter(|until| *until <= now && !has_waited(campaign, now)) {
         Some(passed) => Err(Message::new("campaign-until-past")
-            .with("until", moment::say(passed, schedule.zone()))
+            .with("until", zoned_time::say(passed, schedule.zone()))
             .with("name", &campaign.name)
             .misuse()),
         None => Ok(until),
@@ -172,14 +172,14 @@ pub async fn due(home: &Installation) -> Result<()> {
 /// Launches the scheduled campaigns whose time has come. One that cannot be launched becomes a
 /// draft again with its reason, so that it does not stand in the way of others.
 async fn begin(home: &Installation) -> Result<()> {
-    let waiting = state::in_state(&mut *home.db.read().await?, State::Scheduled).await?;
+    let waiting = model::in_state(&mut *home.db.read().await?, State::Scheduled).await?;
     for campaign in waiting.into_iter().filter(|campaign| campaign.starts_at.is_some_and(|at| at <= home.clock.now())) {
         match start(home, &campaign).await {
             Ok(planned) => tracing::info!(campaign.id = campaign.id, planned, "a scheduled campaign began"),
             Err(error @ (Error::Closed(_) | Error::Db(_) | Error::Io { .. })) => return Err(error),
             Err(error) => {
                 let mut tx = home.db.write().await?;
-                match state::fail(&mut tx, &campaign, &error.message().pack()).await {
+                match model::fail(&mut tx, &campaign, &error.message().pack()).await {
                     Ok(()) => tx.commit().await?,
                     // Someone has cancelled it meanwhile.
                     Err(Error::Misuse(_)) => continue,
@@ -201,7 +201,7 @@ pub async fn letter_for(home: &Installation, campaign: Id, delivery: Id) -> Resu
     let mut conn = home.db.read().await?;
     let Some((person, of)) = delivery::contact_of(&mut conn, delivery).await? else { return Ok(None) };
     let (Some(person), Some(campaign)) =
-        (contact::get(&mut conn, person).await?, state::get(&mut conn, campaign).await?)
+        (contact::get(&mut conn, person).await?, model::get(&mut conn, campaign).await?)
     else {
         return Ok(None);
     };

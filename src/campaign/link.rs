@@ -3,9 +3,9 @@
 
 use sqlx::Row;
 
-use crate::ground::db::{Conn, Sql};
-use crate::ground::error::Result;
-use crate::ground::id::Id;
+use crate::infra::db::{Conn, Sql};
+use crate::infra::error::Result;
+use crate::infra::id::Id;
 
 /// A link of a campaign.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,20 +10,20 @@ use std::time::Duration;
 use sqlx::Row;
 use url::{Host, Url};
 
+use super::composer::Press;
 use super::delivery::Recipient;
 use super::launch;
-use super::local;
-use super::press::Press;
-use super::state::Campaign;
+use super::model::Campaign;
+use super::recipient_time;
 use crate::audience::address::Address;
 use crate::audience::segment::Condition;
 use crate::audience::subscription;
-use crate::content::letter::Rendered;
+use crate::content::email::Rendered;
 use crate::content::lint;
-use crate::ground::db::{Conn, Db, Sql};
-use crate::ground::error::{Message, Result};
-use crate::ground::id::Id;
-use crate::ground::installation::Installation;
+use crate::infra::db::{Conn, Db, Sql};
+use crate::infra::error::{Message, Result};
+use crate::infra::id::Id;
+use crate::infra::installation::Installation;
 
 /// The sheet.
 #[derive(Debug, Default)]
@@ -82,7 +82,8 @@ pub async fn check(
     let mut sheet = Preflight { recipients: count(home, campaign, condition.as_ref()).await?, ..Preflight::default() };
     exclusions(&mut *home.db.read().await?, campaign, &mut sheet).await?;
     let now = home.clock.now();
-    local::examine(&mut *home.db.read().await?, &home.db, campaign, condition.as_ref(), now, &mut sheet).await?;
+    recipient_time::examine(&mut *home.db.read().await?, &home.db, campaign, condition.as_ref(), now, &mut sheet)
+        .await?;
     reach(&press.frozen().frame.public_url, local, &mut sheet).await;
     let mut scratch = Vec::new();
     let (mut done, stride) = (0, (sheet.recipients / SAMPLES as i64).max(1));

@@ -3,10 +3,10 @@
 
 use jiff::civil::{DateTime, Time};
 
-use super::moment::{Moment, read_local, say, show, time_zone};
-use super::rhythm::{Every, Late, Rhythm, Slot};
-use crate::ground::clock::Millis;
-use crate::ground::error::{Error, Message, Result};
+use super::recurrence::{Every, Late, Rhythm, Slot};
+use super::zoned_time::{Moment, read_local, say, show, time_zone};
+use crate::infra::clock::Millis;
+use crate::infra::error::{Error, Message, Result};
 
 /// The easternmost clocks are ahead of UTC by 14 hours, in ms: nobody's morning is earlier.
 const EASTERNMOST: Millis = 14 * 3_600_000;

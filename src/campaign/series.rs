@@ -1,6 +1,6 @@
 //! Table `series`: a draft that becomes a campaign again and again, one a slot.
 //!
-//! That a slot has one campaign is the index's doing (`state::slot`), not the clock's: mailers may
+//! That a slot has one campaign is the index's doing (`model::slot`), not the clock's: mailers may
 //! look twice, machines may disagree on the hour, clocks may go back. `seen` only says up to where
 //! slots were looked at, so that those missed while nothing ran are known, and it follows the clock
 //! both ways: one that was a year ahead for a moment does not silence a series for a year.
@@ -9,14 +9,14 @@ use jiff::civil::Date;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::rhythm::{Late, Rhythm, Slot};
-use super::state::slot::{self, NewSlot};
-use super::state::{self, Campaign};
-use crate::ground::clock::Millis;
-use crate::ground::db::{Conn, Sql};
-use crate::ground::error::{Error, Message, Result};
-use crate::ground::id::Id;
-use crate::ground::installation::Installation;
+use super::model::occurrence::{self, NewSlot};
+use super::model::{self, Campaign};
+use super::recurrence::{Late, Rhythm, Slot};
+use crate::infra::clock::Millis;
+use crate::infra::db::{Conn, Sql};
+use crate::infra::error::{Error, Message, Result};
+use crate::infra::id::Id;
+use crate::infra::installation::Installation;
 
 crate::text_enum! {
     /// Where a series stands.
@@ -80,8 +80,8 @@ pub async fn of(conn: &mut Conn, pattern: &Campaign) -> Result<Series> {
 
 /// Lets a draft become a campaign at each slot from now on. Returns the first.
 pub async fn begin(conn: &mut Conn, pattern: &Campaign, rhythm: &Rhythm, id: Id, now: Millis) -> Result<Slot> {
-    if pattern.state != state::State::Draft || pattern.series.is_some() {
-        return Err(state::refusal(pattern, "schedule"));
+    if pattern.state != model::State::Draft || pattern.series.is_some() {
+        return Err(model::refusal(pattern, "schedule"));
     }
     sqlx::query(
         "insert into series (id, workspace_id, campaign_id, state, began_at, seen) values ($1, $2, $3, 'running', $4, $5) \
@@ -182,7 +182,7 @@ async fn look(home: &Installation, series: &Series) -> Result<()> {
     let (is_on_time, is_new) = (now - slot.at < PATIENCE, slot.day > series.seen);
     if is_on_time || (is_new && rhythm.late == Late::SendLatest) {
         make(home, &mut tx, series, &pattern, &rhythm, slot).await?;
-    } else if is_new && rhythm.late == Late::Ask && !slot::exists(&mut tx, series.id, slot).await? {
+    } else if is_new && rhythm.late == Late::Ask && !occurrence::exists(&mut tx, series.id, slot).await? {
         let missed = Message::new("series-missed").with("name", &pattern.name).with("day", slot.day);
         stop(&mut tx, series.id, State::Asking, Some(&missed)).await?;
     }
@@ -210,9 +210,9 @@ async fn make(
 ) -> Result<()> {
     let until = pattern.file()?.schedule.until_of(rhythm, slot)?;
     let new = NewSlot { id: home.ids.next(), series: series.id, pattern, slot, zone: &rhythm.zone, until };
-    if slot::add(conn, &new, home.clock.now()).await? {
+    if occurrence::add(conn, &new, home.clock.now()).await? {
         tracing::info!(series.id = series.id, campaign.id = new.id, "a slot of a series became a campaign");
-    } else if !slot::exists(conn, series.id, slot).await? {
+    } else if !occurrence::exists(conn, series.id, slot).await? {
         return Err(Message::new("series-name-taken").with("name", new.name()).misuse());
     }
     Ok(())
@@ -220,7 +220,7 @@ async fn make(
 
 /// The draft of a series and what its file says of the rhythm, as they are now.
 async fn rhythm_of(conn: &mut Conn, series: &Series) -> Result<(Campaign, Rhythm)> {
-    let pattern = state::get(conn, series.pattern).await?.filter(|pattern| pattern.state == state::State::Draft);
+    let pattern = model::get(conn, series.pattern).await?.filter(|pattern| pattern.state == model::State::Draft);
     let pattern = pattern.ok_or_else(|| Message::new("series-draft-gone").misuse())?;
     let rhythm = pattern.file()?.schedule.rhythm().cloned();
     let rhythm = rhythm.ok_or_else(|| Message::new("series-no-rhythm").with("name", &pattern.name).misuse())?;

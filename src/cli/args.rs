@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::{
-    brand, campaign, contact, demo, export, field, import, lane, list, log, mail, move_, relay, residue, segment,
-    serve, setting, uncertain, workspace,
+    brand, campaign, contact, demo, export, field, import, lane, list, log, mail, relay, segment, serve, setting,
+    store_migration, trace_search, uncertain, workspace,
 };
-use crate::ground::text::Lang;
+use crate::infra::i18n::Lang;
 
 /// The data folder when none is named.
 const DATA: &str = "sendoff-data";
@@ -117,7 +117,7 @@ pub enum Command {
         command: uncertain::Command,
     },
     /// Carry the installation to PostgreSQL, or back to a folder
-    Move(move_::Args),
+    Move(store_migration::Args),
     /// Show, correct, restrict and erase a person
     Contact {
         /// What to do
@@ -127,7 +127,7 @@ pub enum Command {
     /// Write deliveries, events, links, subscriptions or the summary to a file
     Export(export::Command),
     /// Look for every byte that is still held of an address
-    Residue(residue::Command),
+    Residue(trace_search::Command),
     /// What the installation needs to know
     Settings {
         /// What to do

@@ -6,10 +6,10 @@ use serde_json::json;
 use super::print::Report;
 use crate::audience::workspace::Workspace;
 use crate::content::brand::{self, Brand, Change};
-use crate::ground::error::Result;
-use crate::ground::installation::Installation;
-use crate::ground::setting::{self, Setting};
-use crate::ground::text::Lang;
+use crate::infra::error::Result;
+use crate::infra::i18n::Lang;
+use crate::infra::installation::Installation;
+use crate::infra::setting::{self, Setting};
 
 /// What to do with the brand of a workspace.
 #[derive(Debug, Clone, Subcommand)]

@@ -13,16 +13,16 @@ use crate::audience::address::Address;
 use crate::audience::workspace::Workspace;
 use crate::audience::{list, segment};
 use crate::campaign::file::{self, File};
+use crate::campaign::model::{self, Campaign, NewCampaign, State};
 use crate::campaign::preflight::{self, Preflight};
-use crate::campaign::state::{self, Campaign, NewCampaign, State};
-use crate::campaign::{launch, sample};
-use crate::content::letter::Format;
-use crate::ground::clock::Millis;
-use crate::ground::error::{Error, Message, Result};
-use crate::ground::id::Id;
-use crate::ground::installation::Installation;
-use crate::ground::text::Lang;
-use crate::mailer::{choice, post, relay};
+use crate::campaign::{launch, test_message};
+use crate::content::email::Format;
+use crate::infra::clock::Millis;
+use crate::infra::error::{Error, Message, Result};
+use crate::infra::i18n::Lang;
+use crate::infra::id::Id;
+use crate::infra::installation::Installation;
+use crate::mailer::{relay, relay_selection, test_send};
 use crate::report::lanes;
 use crate::report::summary::{self, Summary};
 
@@ -138,7 +138,7 @@ pub async fn run(home: &Installation, workspace: &Workspace, command: Command, l
         Command::Pause { name } => {
             let campaign = need(home, workspace.id, &name).await?;
             let mut tx = home.db.write().await?;
-            state::pause(&mut tx, &campaign, &Message::new("paused-by-hand").pack()).await?;
+            model::pause(&mut tx, &campaign, &Message::new("paused-by-hand").pack()).await?;
             tx.commit().await?;
             show(home, workspace.id, &name, lang).await
         }
@@ -151,7 +151,7 @@ pub async fn run(home: &Installation, workspace: &Workspace, command: Command, l
         Command::Cancel { name } => {
             let campaign = need(home, workspace.id, &name).await?;
             let mut tx = home.db.write().await?;
-            state::cancel(&mut tx, &campaign, home.clock.now()).await?;
+            model::cancel(&mut tx, &campaign, home.clock.now()).await?;
             tx.commit().await?;
             show(home, workspace.id, &name, lang).await
         }
@@ -162,7 +162,7 @@ pub async fn run(home: &Installation, workspace: &Workspace, command: Command, l
 
 /// A campaign by name.
 pub async fn need(home: &Installation, workspace: Id, name: &str) -> Result<Campaign> {
-    state::need(&mut *home.db.read().await?, workspace, name).await
+    model::need(&mut *home.db.read().await?, workspace, name).await
 }
 
 /// Reads a campaign file and writes the draft.
@@ -190,11 +190,11 @@ pub async fn add(home: &Installation, workspace: Id, path: &std::path::Path, lan
     };
     let format = if format == Format::Html { "html" } else { "md" };
     let new = NewCampaign { id: home.ids.next(), name: &file.name, format, source: &text, list: list.id, segment };
-    let id = state::add(&mut tx, workspace, &new, home.clock.now()).await?;
+    let id = model::add(&mut tx, workspace, &new, home.clock.now()).await?;
     // The letter must compile before the draft is kept.
-    let campaign = state::get(&mut tx, id).await?.ok_or_else(|| Message::new("campaign-gone").failed())?;
+    let campaign = model::get(&mut tx, id).await?.ok_or_else(|| Message::new("campaign-gone").failed())?;
     let frozen = launch::draft(&mut tx, &campaign).await?;
-    let press = crate::campaign::press::Press::compile(home, frozen)?;
+    let press = crate::campaign::composer::Press::compile(home, frozen)?;
     tx.commit().await?;
     let at = schedule::begins(&file.schedule, home.clock.now()).map(time);
     let message = Message::new("campaign-added").with("name", &file.name).with("list", &list.name);
@@ -271,11 +271,11 @@ async fn test(
     };
     let (to, persona) = (address(to)?, persona.map(address).transpose()?);
     let campaign = need(home, workspace, name).await?;
-    let letter = sample::letter(home, &campaign, &to, persona.as_ref()).await?;
+    let letter = test_message::letter(home, &campaign, &to, persona.as_ref()).await?;
     let relays = relay::all(home, &mut *home.db.read().await?, workspace).await?;
-    let carriers = choice::carriers(&relays, letter.relay.as_deref(), &letter.from);
+    let carriers = relay_selection::carriers(&relays, letter.relay.as_deref(), &letter.from);
     let relay = carriers.first().map(|at| &relays[*at]).ok_or_else(|| Message::new("relay-for-others").misuse())?;
-    let answer = post::send(home, relay, &letter.sender, &to, &letter.bytes).await?;
+    let answer = test_send::send(home, relay, &letter.sender, &to, &letter.bytes).await?;
     Ok(Report {
         json: json!({ "to": to.to_string(), "subject": letter.subject, "bytes": letter.bytes.len(), "answer": answer }),
         text: lang.say(&Message::new("test-sent").with("to", &to).with("answer", answer)),
@@ -329,7 +329,7 @@ pub fn refuse(sheet: &Preflight, allowed: &Allowed, lang: Lang) -> Result<()> {
 /// The numbers of a campaign and its times.
 pub async fn show(home: &Installation, workspace: Id, name: &str, lang: Lang) -> Result<Report> {
     let mut conn = home.db.read().await?;
-    let campaign = state::need(&mut conn, workspace, name).await?;
+    let campaign = model::need(&mut conn, workspace, name).await?;
     let summary = summary::of(&mut conn, &campaign).await?;
     let now = home.clock.now();
     let waiting = lanes::waiting(&mut conn, &campaign, now).await?;
@@ -355,7 +355,7 @@ fn facts(home: &Installation, campaign: &Campaign, summary: &Summary, lang: Lang
 async fn ls(home: &Installation, workspace: Id, lang: Lang) -> Result<Report> {
     let mut conn = home.db.read().await?;
     let (mut rows, mut lines) = (Vec::new(), Vec::new());
-    for campaign in state::all(&mut conn, workspace).await? {
+    for campaign in model::all(&mut conn, workspace).await? {
         let summary = summary::of(&mut conn, &campaign).await?;
         rows.push(json!({ "name": campaign.name, "state": campaign.state.as_str(), "planned": summary.planned, "accepted": summary.accepted }));
         lines.push(line(&campaign, &summary, lang));

@@ -8,13 +8,13 @@ use crate::audience::address::Address;
 use crate::audience::contact::{self, Contact, NewContact};
 use crate::audience::workspace::Workspace;
 use crate::audience::{field, subscription, tombstone};
-use crate::ground::clock::Millis;
-use crate::ground::db::Conn;
-use crate::ground::error::{Message, Result};
-use crate::ground::installation::Installation;
-use crate::ground::text::Lang;
+use crate::infra::clock::Millis;
+use crate::infra::db::Conn;
+use crate::infra::error::{Message, Result};
+use crate::infra::i18n::Lang;
+use crate::infra::installation::Installation;
 use crate::privacy::erasure::{self, Gone, Reason};
-use crate::privacy::{dossier, scrub, sweep};
+use crate::privacy::{file_erasure, physical_erasure, subject_access};
 
 /// What to do for a person.
 #[derive(Debug, Clone, Subcommand)]
@@ -75,7 +75,7 @@ async fn need(conn: &mut Conn, workspace: &Workspace, address: &Address) -> Resu
 async fn show(home: &Installation, workspace: &Workspace, address: &Address, lang: Lang) -> Result<Report> {
     let mut conn = home.db.read().await?;
     let person = need(&mut conn, workspace, address).await?;
-    let mut dossier = dossier::of(&mut conn, &person).await?;
+    let mut dossier = subject_access::of(&mut conn, &person).await?;
     for flag in field::all(&mut conn, workspace.id).await?.iter().filter(|field| field.kind == field::Kind::Flag) {
         if let Some(value) = dossier["fields"].get_mut(&flag.name) {
             *value = (*value == 1).into();
@@ -158,9 +158,9 @@ async fn correct(
     tx.commit().await?;
     if changed.address.canonical() != person.address.canonical() {
         // Nobody would find what lies under the old address when the person leaves one day.
-        sweep::papers(home, &person.address).await;
+        file_erasure::papers(home, &person.address).await;
     }
-    scrub::now(home).await?;
+    physical_erasure::now(home).await?;
     Ok(Report {
         json: json!({ "corrected": true }),
         text: lang.say(&Message::new("contact-corrected").with("address", &changed.address)),
@@ -222,11 +222,11 @@ async fn restrict(
 async fn erase(home: &Installation, workspace: &Workspace, address: &Address, lang: Lang) -> Result<Report> {
     let before: Millis = home.clock.now();
     let held = match contact::find(&mut *home.db.read().await?, workspace.id, address).await? {
-        Some(person) => Some(dossier::counts(&mut *home.db.read().await?, person.id).await?),
+        Some(person) => Some(subject_access::counts(&mut *home.db.read().await?, person.id).await?),
         None => None,
     };
     let gone = erasure::erase(home, workspace.id, address, Reason::Erased, None).await?;
-    let scrubbed = scrub::now(home).await?;
+    let scrubbed = physical_erasure::now(home).await?;
     tracing::info!(milliseconds = home.clock.now() - before, "a person was erased");
     let mut message = Message::new(if gone == Gone::Person { "contact-erased" } else { "contact-erased-nobody" });
     message = message.with("address", address);

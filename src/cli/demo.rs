@@ -21,22 +21,22 @@ use crate::audience::field::{self, Field};
 use crate::audience::import;
 use crate::audience::workspace::Workspace;
 use crate::audience::{list, segment, workspace};
-use crate::campaign::state;
+use crate::campaign::model;
 use crate::content::brand;
-use crate::ground::clock::Clock;
-use crate::ground::config::Config;
-use crate::ground::error::{Error, Message, Result};
-use crate::ground::installation::Installation;
-use crate::ground::setting::{self, Setting};
-use crate::ground::text::Lang;
-use crate::mailer::folder::Folder;
-use crate::mailer::shift::{self, Mode};
-use crate::privacy::residue;
-use crate::privacy::scrub::{self, Sweeper};
+use crate::infra::clock::Clock;
+use crate::infra::config::Config;
+use crate::infra::error::{Error, Message, Result};
+use crate::infra::i18n::Lang;
+use crate::infra::installation::Installation;
+use crate::infra::setting::{self, Setting};
+use crate::mailer::scheduler::{self, Mode};
+use crate::mailer::transport::eml_store::Folder;
+use crate::privacy::physical_erasure::{self, Sweeper};
+use crate::privacy::trace_search;
 use crate::report::export::{self, Export};
 use crate::report::summary;
 use crate::web::app::App;
-use crate::web::letter::Received;
+use crate::web::received_message::Received;
 use crate::web::{client, router};
 
 /// How the demo ends.
@@ -200,7 +200,7 @@ impl Guide<'_> {
         let allowed = campaign::Allowed { local: true, ..campaign::Allowed::default() };
         campaign::start(self.home, self.workspace.id, "autumn", &allowed, self.lang).await?;
         let (_keep, stop) = watch::channel(false);
-        shift::work(self.home, Mode::UntilIdle, Arc::new(|| true), stop).await?;
+        scheduler::work(self.home, Mode::UntilIdle, Arc::new(|| true), stop).await?;
         let summary = self.summary().await?;
         (story.planned, story.accepted) = (summary.planned, summary.accepted);
         self.say(Message::new("demo-sent").with("planned", story.planned).with("accepted", story.accepted));
@@ -233,8 +233,8 @@ impl Guide<'_> {
     async fn leave(&self, leaver: &Received, file: &Path, story: &mut Story) -> Result<()> {
         let address = Address::parse(&leaver.to).map_err(|_| odd())?;
         client::post(&leaver.one_click().ok_or_else(odd)?, client::ONE_CLICK).await?;
-        scrub::now(self.home).await?;
-        story.residue_hits = residue::search(self.home, &leaver.to, &address, |_, _| {}).await?.hits;
+        physical_erasure::now(self.home).await?;
+        story.residue_hits = trace_search::search(self.home, &leaver.to, &address, |_, _| {}).await?.hits;
         self.say(Message::new("demo-left").with("address", &address).with("hits", story.residue_hits));
         let again = import::run(self.home, self.workspace.id, &self.request(file), self.lang, &mut |_| {}).await?;
         story.reimport_refused = again.tombstoned;
@@ -259,7 +259,7 @@ impl Guide<'_> {
 
     async fn summary(&self) -> Result<summary::Summary> {
         let mut conn = self.home.db.read().await?;
-        let campaign = state::need(&mut conn, self.workspace.id, "autumn").await?;
+        let campaign = model::need(&mut conn, self.workspace.id, "autumn").await?;
         summary::of(&mut conn, &campaign).await
     }
 

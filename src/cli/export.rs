@@ -7,11 +7,11 @@ use serde_json::json;
 
 use super::print::{Bar, Report};
 use crate::audience::workspace::Workspace;
-use crate::campaign::state;
-use crate::ground::error::{Message, Result};
-use crate::ground::installation::Installation;
-use crate::ground::text::Lang;
-use crate::privacy::{replay, sweep};
+use crate::campaign::model;
+use crate::infra::error::{Message, Result};
+use crate::infra::i18n::Lang;
+use crate::infra::installation::Installation;
+use crate::privacy::{erasure_log, file_erasure};
 use crate::report::export::{self, Export};
 
 /// What to export, and where to.
@@ -34,7 +34,7 @@ pub struct Command {
 pub async fn run(home: &Installation, workspace: &Workspace, command: Command, lang: Lang) -> Result<Report> {
     let (kind, format) = (command.what.parse()?, command.format.parse()?);
     let campaign = match &command.campaign {
-        Some(name) => Some(state::need(&mut *home.db.read().await?, workspace.id, name).await?),
+        Some(name) => Some(model::need(&mut *home.db.read().await?, workspace.id, name).await?),
         None => None,
     };
     let wanted = Export { kind, format, workspace: workspace.id, campaign: campaign.as_ref() };
@@ -46,12 +46,12 @@ pub async fn run(home: &Installation, workspace: &Workspace, command: Command, l
         return Ok(Report::default());
     }
     let path = Path::new(&command.out);
-    let log = replay::length(home);
+    let log = erasure_log::length(home);
     let rows = export::to_file(&home.db, &wanted, path, &mut progress).await?;
     bar.finish();
     if path.is_file() {
         // Who was erased while the file was written is in it, and no sweep had found it yet.
-        sweep::file(home, path, log).await?;
+        file_erasure::file(home, path, log).await?;
     }
     Ok(Report {
         json: json!({ "exported": kind.as_str(), "rows": rows, "file": command.out }),

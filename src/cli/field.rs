@@ -5,10 +5,10 @@ use clap::Subcommand;
 use super::print::{Bar, Report};
 use crate::audience::field::{self, Field};
 use crate::audience::workspace::Workspace;
-use crate::audience::{contact, facet, segment};
-use crate::ground::error::{Message, Result};
-use crate::ground::installation::Installation;
-use crate::ground::text::Lang;
+use crate::audience::{contact, indexed_field, segment};
+use crate::infra::error::{Message, Result};
+use crate::infra::i18n::Lang;
+use crate::infra::installation::Installation;
 
 /// What to do with fields.
 #[derive(Debug, Subcommand)]
@@ -61,7 +61,7 @@ async fn index(home: &Installation, workspace: &Workspace, name: &str, wanted: b
         let known: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
         Message::new("field-unknown").with("name", name).with("known", known.join(", ")).misuse()
     })?;
-    if !facet::pin(home, workspace.id, field, wanted).await? {
+    if !indexed_field::pin(home, workspace.id, field, wanted).await? {
         return Err(Message::new("field-index-full").with("name", name).misuse());
     }
     let total = contact::count(&mut *home.db.read().await?, workspace.id).await?;

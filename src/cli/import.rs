@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use super::print::{Bar, Report};
 use crate::audience::import::{self, Outcome, Phase, Progress, Request};
 use crate::audience::workspace::Workspace;
-use crate::ground::error::{Message, Result};
-use crate::ground::installation::Installation;
-use crate::ground::text::Lang;
+use crate::infra::error::{Message, Result};
+use crate::infra::i18n::Lang;
+use crate::infra::installation::Installation;
 
 /// Import people from a CSV file onto a list.
 #[derive(Debug, clap::Args)]

@@ -3,18 +3,18 @@
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::cap::{self, Limits, OrNone, round};
+use super::limit_options::{self, Limits, OrNone, round};
 use super::print::{Report, time};
 use crate::audience::workspace::Workspace;
 use crate::campaign::delivery;
 use crate::campaign::lane::{self, ALL, Lane};
-use crate::ground::db::Conn;
-use crate::ground::error::{Message, Result};
-use crate::ground::id::Id;
-use crate::ground::installation::Installation;
-use crate::ground::text::Lang;
-use crate::mailer::allowance::{self, Gate};
-use crate::mailer::reception::{self, Reception};
+use crate::infra::db::Conn;
+use crate::infra::error::{Message, Result};
+use crate::infra::i18n::Lang;
+use crate::infra::id::Id;
+use crate::infra::installation::Installation;
+use crate::mailer::limits::lane_backoff::{self, Reception};
+use crate::mailer::limits::rate_account::{self, Gate};
 use crate::report::lanes::Waiting;
 
 /// What to do with lanes.
@@ -62,7 +62,7 @@ pub async fn run(home: &Installation, workspace: &Workspace, command: Command, l
 
 async fn list(home: &Installation, workspace: Id, lang: Lang) -> Result<Report> {
     let mut conn = home.db.read().await?;
-    let receptions = reception::all(&mut conn, workspace).await?;
+    let receptions = lane_backoff::all(&mut conn, workspace).await?;
     let (mut rows, mut lines) = (Vec::new(), Vec::new());
     for lane in lane::all(&mut conn, workspace).await? {
         let reception = receptions.iter().find(|(name, _)| *name == lane.name).map(|(_, reception)| reception);
@@ -123,7 +123,7 @@ async fn remove(home: &Installation, workspace: Id, name: &str, lang: Lang) -> R
 
 async fn resume(home: &Installation, workspace: Id, name: &str, lang: Lang) -> Result<Report> {
     let mut tx = home.db.write().await?;
-    if !reception::clear(&mut tx, workspace, name).await? {
+    if !lane_backoff::clear(&mut tx, workspace, name).await? {
         return Err(Message::new("lane-at-ease").with("name", name).misuse());
     }
     tx.commit().await?;
@@ -173,7 +173,7 @@ impl Shown {
         reception: Option<&Reception>,
     ) -> Result<Self> {
         let now = home.clock.now();
-        let account = allowance::get(conn, workspace, Gate::Lane(&lane.name)).await?;
+        let account = rate_account::get(conn, workspace, Gate::Lane(&lane.name)).await?;
         Ok(Self {
             today: account.today(&lane.cap, now),
             pace: reception.and_then(|reception| reception.pace(now)),
@@ -182,7 +182,7 @@ impl Shown {
     }
 
     fn json(&self, lane: &Lane, lang: Lang) -> Value {
-        let mut json = cap::json(&lane.cap);
+        let mut json = limit_options::json(&lane.cap);
         json["name"] = lane.name.as_str().into();
         json["domains"] = lane.domains.clone().into();
         json["connections"] = lane.connections.into();
@@ -203,7 +203,8 @@ impl Shown {
         let connections = lane
             .connections
             .map(|connections| lang.say(&Message::new("cap-connections").with("connections", connections)));
-        let limits = [Some(cap::text(&lane.cap, self.today, lang)).filter(|text| !text.is_empty()), connections];
+        let limits =
+            [Some(limit_options::text(&lane.cap, self.today, lang)).filter(|text| !text.is_empty()), connections];
         let limits = limits.into_iter().flatten().collect::<Vec<_>>().join(", ");
         let pace = self.pace.map(|pace| lang.say(&Message::new("lane-slowed").with("pace", round(pace))));
         let reason = self.reason.as_deref().map(|reason| lang.recall(reason));

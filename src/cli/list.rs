@@ -7,10 +7,10 @@ use super::print::{Bar, Report};
 use crate::audience::list;
 use crate::audience::subscription::{self, State};
 use crate::audience::workspace::Workspace;
-use crate::ground::error::{Message, Result};
-use crate::ground::installation::Installation;
-use crate::ground::text::Lang;
-use crate::privacy::{erasure, scrub};
+use crate::infra::error::{Message, Result};
+use crate::infra::i18n::Lang;
+use crate::infra::installation::Installation;
+use crate::privacy::{erasure, physical_erasure};
 
 /// What to do with lists.
 #[derive(Debug, Clone, Subcommand)]
@@ -59,7 +59,7 @@ async fn close(home: &Installation, workspace: &Workspace, name: &str, lang: Lan
     let mut bar = Bar::new(&lang.tr("list-bar"), people.unsigned_abs());
     let left = erasure::close(home, workspace.id, list.id, |done| bar.set(done)).await?;
     bar.finish();
-    scrub::now(home).await?;
+    physical_erasure::now(home).await?;
     Ok(Report {
         json: json!({ "list": list.name, "closed": true, "left": left }),
         text: lang.say(&Message::new("list-ceased").with("name", &list.name).with("count", left)),

@@ -13,7 +13,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::ground::clock::{Clock, Millis};
+use crate::infra::clock::{Clock, Millis};
 
 /// What a line looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

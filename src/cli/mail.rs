@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::mailer_supervisor::Vigil;
 use super::print::Report;
-use super::vigil::Vigil;
-use crate::campaign::state;
-use crate::ground::db::Conn;
-use crate::ground::error::{Message, Result};
-use crate::ground::id::Id;
-use crate::ground::installation::Installation;
-use crate::ground::text::Lang;
-use crate::mailer::reception::{self, Reception};
-use crate::mailer::shift::Mode;
-use crate::privacy::journal::Journal;
+use crate::campaign::model;
+use crate::infra::db::Conn;
+use crate::infra::error::{Message, Result};
+use crate::infra::i18n::Lang;
+use crate::infra::id::Id;
+use crate::infra::installation::Installation;
+use crate::mailer::limits::lane_backoff::{self, Reception};
+use crate::mailer::scheduler::Mode;
+use crate::privacy::request_journal::Journal;
 use crate::report::summary;
 
 /// How long to send.
@@ -43,7 +43,7 @@ pub async fn run(home: &Installation, args: Args, lang: Lang) -> Result<Report> 
 /// The campaigns that stand still for a reason of the relay's.
 async fn paused(home: &Installation) -> Result<BTreeSet<Id>> {
     let by_hand = Message::new("paused-by-hand").pack();
-    let all = state::in_state(&mut *home.db.read().await?, state::State::Paused).await?;
+    let all = model::in_state(&mut *home.db.read().await?, model::State::Paused).await?;
     Ok(all
         .into_iter()
         .filter(|campaign| campaign.reason.as_ref() != Some(&by_hand))
@@ -53,10 +53,10 @@ async fn paused(home: &Installation) -> Result<BTreeSet<Id>> {
 
 /// What the lanes of the workspaces that send are known for.
 async fn receptions(conn: &mut Conn) -> Result<Vec<(String, Reception)>> {
-    let running = state::in_state(conn, state::State::Running).await?;
+    let running = model::in_state(conn, model::State::Running).await?;
     let mut receptions = Vec::new();
     for workspace in running.iter().map(|campaign| campaign.workspace).collect::<BTreeSet<_>>() {
-        receptions.extend(reception::all(conn, workspace).await?);
+        receptions.extend(lane_backoff::all(conn, workspace).await?);
     }
     Ok(receptions)
 }
@@ -65,8 +65,8 @@ async fn receptions(conn: &mut Conn) -> Result<Vec<(String, Reception)>> {
 async fn told(home: &Installation, next: Option<i64>, lang: Lang) -> Result<Report> {
     let mut conn = home.db.read().await?;
     let (mut rows, mut lines) = (Vec::new(), Vec::new());
-    for state in [state::State::Running, state::State::Paused, state::State::Finished] {
-        for campaign in state::in_state(&mut conn, state).await? {
+    for state in [model::State::Running, model::State::Paused, model::State::Finished] {
+        for campaign in model::in_state(&mut conn, state).await? {
             let summary = summary::of(&mut conn, &campaign).await?;
             rows.push(json!({ "name": campaign.name, "summary": summary, "reason": campaign.reason.as_deref().map(|r| lang.recall(r)) }));
             lines.push(super::campaign::line(&campaign, &summary, lang));

@@ -3,28 +3,28 @@
 pub mod args;
 pub mod brand;
 pub mod campaign;
-pub mod cap;
 pub mod contact;
 pub mod demo;
 pub mod export;
 pub mod field;
 pub mod import;
 pub mod lane;
+pub mod limit_options;
 pub mod list;
 pub mod log;
 pub mod mail;
-pub mod move_;
+pub mod mailer_supervisor;
 pub mod print;
 pub mod relay;
-pub mod residue;
 pub mod schedule;
 pub mod segment;
 pub mod series;
 pub mod serve;
 pub mod setting;
+pub mod store_migration;
+pub mod trace_search;
 pub mod uncertain;
-pub mod usage;
-pub mod vigil;
+pub mod usage_error;
 pub mod watch;
 pub mod workspace;
 
@@ -34,12 +34,12 @@ use args::{Cli, Command};
 use print::Report;
 
 use crate::audience::workspace::{begin, need};
-use crate::ground::clock::Clock;
-use crate::ground::config::Config;
-use crate::ground::error::{Error, Message, Result};
-use crate::ground::installation::Installation;
-use crate::ground::text::Lang;
-use crate::privacy::replay;
+use crate::infra::clock::Clock;
+use crate::infra::config::Config;
+use crate::infra::error::{Error, Message, Result};
+use crate::infra::i18n::Lang;
+use crate::infra::installation::Installation;
+use crate::privacy::erasure_log;
 
 /// Carries out one command line and prints what came of it. Exit code 0, 1 failed, 2 misused.
 pub async fn run(cli: Cli) -> ExitCode {
@@ -63,11 +63,11 @@ async fn carry_out(cli: Cli, lang: Lang) -> Result<Report> {
         return demo::run(args, cli.data_given().then_some(config), lang, cli.json).await;
     }
     if let Command::Move(args) = cli.command {
-        return move_::run(config, args, lang).await;
+        return store_migration::run(config, args, lang).await;
     }
     let home = Installation::open(config, Clock::system()).await?;
     // An older copy of the database may have been put back: what it missed comes before all else.
-    replay::carry_out(&home).await?;
+    erasure_log::carry_out(&home).await?;
     begin(&home).await?;
     let ends_late = matches!(cli.command, Command::Serve(_) | Command::Mail(_));
     let whole = async {
@@ -107,7 +107,7 @@ async fn command(home: &Installation, cli: Cli, lang: Lang) -> Result<Report> {
         Command::Uncertain { command } => uncertain::run(home, &workspace?, command, lang).await,
         Command::Contact { command } => contact::run(home, &workspace?, command, lang).await,
         Command::Export(args) => export::run(home, &workspace?, args, lang).await,
-        Command::Residue(args) => residue::run(home, args, lang).await,
+        Command::Residue(args) => trace_search::run(home, args, lang).await,
         Command::Settings { command } => setting::run(home, command, lang).await,
         Command::Demo(_) | Command::Move(_) => unreachable!("handled before an installation is opened"),
     }

@@ -3,9 +3,9 @@
 use std::io::{IsTerminal, Write};
 use std::time::Instant;
 
-use crate::ground::clock::Millis;
-use crate::ground::error::Message;
-use crate::ground::text::Lang;
+use crate::infra::clock::Millis;
+use crate::infra::error::Message;
+use crate::infra::i18n::Lang;
 
 /// The outcome of a command, once for programs and once for people.
 #[derive(Debug, Clone, Default)]

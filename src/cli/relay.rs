@@ -5,20 +5,20 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::cap::{self, Limits};
+use super::limit_options::{self, Limits};
 use super::print::Report;
 use crate::audience::workspace::Workspace;
-use crate::ground::error::{Error, Message, Result};
-use crate::ground::id::Id;
-use crate::ground::installation::Installation;
-use crate::ground::setting::{self, Setting};
-use crate::ground::text::Lang;
-use crate::mailer::allowance::{self, Gate};
-use crate::mailer::folder::Folder;
+use crate::infra::error::{Error, Message, Result};
+use crate::infra::i18n::Lang;
+use crate::infra::id::Id;
+use crate::infra::installation::Installation;
+use crate::infra::setting::{self, Setting};
+use crate::mailer::limits::rate_account::{self, Gate};
 use crate::mailer::relay::{self, Kind, MAIN, Relay, parse_sender};
-use crate::mailer::session::Session;
-use crate::mailer::target::Target;
-use crate::mailer::timer::Timers;
+use crate::mailer::smtp::endpoint::Target;
+use crate::mailer::smtp::session::Session;
+use crate::mailer::smtp::timeouts::Timers;
+use crate::mailer::transport::eml_store::Folder;
 
 /// What to do with relays.
 #[derive(Debug, Subcommand)]
@@ -203,7 +203,7 @@ async fn remove(home: &Installation, workspace: Id, name: &str, lang: Lang) -> R
 }
 
 fn facts(relay: &Relay) -> Value {
-    let mut json = cap::json(&relay.cap);
+    let mut json = limit_options::json(&relay.cap);
     json["name"] = relay.name.as_str().into();
     json["kind"] = relay.kind.as_str().into();
     json["target"] = relay.kind.to_string().into();
@@ -216,15 +216,16 @@ fn facts(relay: &Relay) -> Value {
 }
 
 async fn describe(home: &Installation, workspace: Id, relay: &Relay, lang: Lang) -> Result<String> {
-    let account = allowance::get(&mut *home.db.read().await?, workspace, Gate::Relay(relay.id)).await?;
-    let cap = crate::campaign::cap::Cap { rate: None, ..relay.cap };
+    let account = rate_account::get(&mut *home.db.read().await?, workspace, Gate::Relay(relay.id)).await?;
+    let cap = crate::campaign::rate_limit::Cap { rate: None, ..relay.cap };
     let spare = relay.spare.then(|| lang.tr("relay-spare"));
     let weight = (relay.weight != 1).then(|| lang.say(&Message::new("relay-share").with("weight", relay.weight)));
     let ahead = (relay.ahead != 1).then(|| lang.say(&Message::new("relay-holds").with("ahead", relay.ahead)));
     let senders: Vec<_> = relay.senders.iter().map(|sender| masked(sender)).collect();
     let bound =
         (!senders.is_empty()).then(|| lang.say(&Message::new("relay-bound").with("senders", senders.join(", "))));
-    let limits = Some(cap::text(&cap, account.today(&cap, home.clock.now()), lang)).filter(|text| !text.is_empty());
+    let limits =
+        Some(limit_options::text(&cap, account.today(&cap, home.clock.now()), lang)).filter(|text| !text.is_empty());
     let more: Vec<_> = [limits, spare, weight, ahead, bound].into_iter().flatten().collect();
     let first = format!("{}: {}", relay.name, lang.say(&relay.describe()));
     Ok(if more.is_empty() { first } else { format!("{first}\n    {}", more.join(", ")) })
@@ -252,7 +253,7 @@ fn ready(outcome: Result<()>, relay: &Relay, lang: Lang) -> Result<Report> {
 }
 
 async fn greet(target: &Target, timers: &Timers, lang: Lang) -> Result<Report> {
-    let failed = |fault: crate::mailer::fault::Fault| match fault.is_configuration() {
+    let failed = |fault: crate::mailer::smtp::error::Fault| match fault.is_configuration() {
         true => fault.message().misuse(),
         false => fault.message().failed(),
     };

@@ -4,15 +4,15 @@ use serde_json::{Map, Value, json};
 
 use super::campaign::{Allowed, check, need, refuse};
 use super::print::{Report, time};
-use crate::campaign::moment::{self, Moment, show};
+use crate::campaign::model::{self, Campaign, State, deadline, recall};
 use crate::campaign::schedule::{Beginning, Local, Schedule, Start, Until};
 use crate::campaign::series;
-use crate::campaign::state::{self, Campaign, State, deadline, recall};
-use crate::ground::clock::Millis;
-use crate::ground::error::{Error, Message, Result};
-use crate::ground::id::Id;
-use crate::ground::installation::Installation;
-use crate::ground::text::Lang;
+use crate::campaign::zoned_time::{self, Moment, show};
+use crate::infra::clock::Millis;
+use crate::infra::error::{Error, Message, Result};
+use crate::infra::i18n::Lang;
+use crate::infra::id::Id;
+use crate::infra::installation::Installation;
 use crate::report::summary;
 
 /// Gives a campaign its time, or lets a series begin. `at` and `zone` come before what the file says.
@@ -42,11 +42,11 @@ pub async fn set(
     let (said, at) = match (&start, &beginning) {
         (Start::Every(rhythm), _) => {
             let slot = series::begin(&mut tx, &campaign, rhythm, home.ids.next(), now).await?;
-            let next = moment::say(slot.at, &rhythm.zone);
+            let next = zoned_time::say(slot.at, &rhythm.zone);
             (Message::new("series-begun").with("name", name).with("next", next), slot.at)
         }
         (_, Some(beginning)) => {
-            state::schedule(&mut tx, &campaign, beginning).await?;
+            model::schedule(&mut tx, &campaign, beginning).await?;
             (scheduled(&start, beginning, name), beginning.at)
         }
         (_, None) => return Err(Message::new("campaign-no-time").misuse()),
@@ -106,7 +106,7 @@ pub fn begins(schedule: &Schedule, now: Millis) -> Option<Millis> {
 /// The latest time that a start is given.
 pub fn until(campaign: &Campaign, text: Option<&str>, now: Millis) -> Result<Option<Millis>> {
     match text {
-        Some(_) if !matches!(campaign.state, State::Draft | State::Scheduled) => Err(state::refusal(campaign, "start")),
+        Some(_) if !matches!(campaign.state, State::Draft | State::Scheduled) => Err(model::refusal(campaign, "start")),
         Some(text) => read_until(text, campaign, now).map(Some),
         None => Ok(None),
     }
@@ -128,7 +128,7 @@ pub async fn resume(home: &Installation, workspace: Id, name: &str, until: Optio
         }
         None => {}
     }
-    state::resume(&mut tx, &campaign).await?;
+    model::resume(&mut tx, &campaign).await?;
     tx.commit().await
 }
 
@@ -147,7 +147,7 @@ pub async fn recall(home: &Installation, workspace: Id, name: &str, lang: Lang) 
     let campaign = need(home, workspace, name).await?;
     let mut tx = home.db.write().await?;
     recall::recall(&mut tx, &campaign, home.clock.now()).await?;
-    let campaign = state::get(&mut tx, campaign.id).await?.ok_or_else(|| Message::new("campaign-gone").failed())?;
+    let campaign = model::get(&mut tx, campaign.id).await?.ok_or_else(|| Message::new("campaign-gone").failed())?;
     let recalled = recall::recalled(&mut tx, &campaign).await?;
     let summary = summary::of(&mut tx, &campaign).await?;
     tx.commit().await?;
@@ -188,10 +188,10 @@ pub fn json(campaign: &Campaign, now: Millis) -> Map<String, Value> {
 pub fn lines(campaign: &Campaign, now: Millis, lang: Lang) -> Vec<String> {
     let open = !matches!(campaign.state, State::Finished | State::Cancelled);
     let starts = campaign.starts_at.filter(|_| campaign.state == State::Scheduled);
-    let starts =
-        starts.map(|at| Message::new("show-starts").with("at", moment::say(at, campaign.zone())).with("utc", time(at)));
+    let starts = starts
+        .map(|at| Message::new("show-starts").with("at", zoned_time::say(at, campaign.zone())).with("utc", time(at)));
     let until = campaign.until_at.filter(|_| open);
-    let until = until.map(|at| Message::new("show-until").with("at", moment::say(at, campaign.zone())));
+    let until = until.map(|at| Message::new("show-until").with("at", zoned_time::say(at, campaign.zone())));
     let times = [starts, until].into_iter().flatten().map(|line| format!("  {}", lang.say(&line)));
     times.chain(held(campaign, now, lang)).collect()
 }

@@ -8,9 +8,9 @@ use crate::audience::address::Address;
 use crate::audience::contact;
 use crate::audience::segment::{self, Finding, Standing, Tree, shorten};
 use crate::audience::workspace::Workspace;
-use crate::ground::error::{Message, Result};
-use crate::ground::installation::Installation;
-use crate::ground::text::Lang;
+use crate::infra::error::{Message, Result};
+use crate::infra::i18n::Lang;
+use crate::infra::installation::Installation;
 
 /// What to do with segments.
 #[derive(Debug, Clone, Subcommand)]

@@ -6,13 +6,13 @@ use serde_json::json;
 use super::campaign::need;
 use super::print::{Report, time};
 use crate::audience::workspace::Workspace;
-use crate::campaign::moment;
+use crate::campaign::model;
 use crate::campaign::series::{self, Series, State};
-use crate::campaign::state;
-use crate::ground::db::Conn;
-use crate::ground::error::{Message, Result};
-use crate::ground::installation::Installation;
-use crate::ground::text::Lang;
+use crate::campaign::zoned_time;
+use crate::infra::db::Conn;
+use crate::infra::error::{Message, Result};
+use crate::infra::i18n::Lang;
+use crate::infra::installation::Installation;
 
 /// What to do with series.
 #[derive(Debug, Subcommand)]
@@ -61,12 +61,14 @@ async fn ls(home: &Installation, workspace: &Workspace, lang: Lang) -> Result<Re
     let mut conn = home.db.read().await?;
     let (mut rows, mut lines) = (Vec::new(), Vec::new());
     for series in series::all(&mut conn, workspace.id).await? {
-        let Some(pattern) = state::get(&mut conn, series.pattern).await? else { continue };
+        let Some(pattern) = model::get(&mut conn, series.pattern).await? else { continue };
         let next = next(home, &mut conn, &series).await;
         let zone = pattern.file().map_or_else(|_| "UTC".to_owned(), |file| file.schedule.zone().to_owned());
         let reason = series.reason.as_deref().map(|reason| lang.recall(reason));
         let said = match (series.state, next) {
-            (State::Running, Some(at)) => lang.say(&Message::new("series-next").with("next", moment::say(at, &zone))),
+            (State::Running, Some(at)) => {
+                lang.say(&Message::new("series-next").with("next", zoned_time::say(at, &zone)))
+            }
             (State::Asking, _) => lang.tr("series-asking"),
             _ => lang.tr("series-stopped"),
         };

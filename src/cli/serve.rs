@@ -9,14 +9,14 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 
+use super::mailer_supervisor::Vigil;
 use super::print::{self, Report};
-use super::vigil::Vigil;
-use crate::ground::error::{Error, Message, Result};
-use crate::ground::installation::Installation;
-use crate::ground::text::Lang;
+use crate::infra::error::{Error, Message, Result};
+use crate::infra::i18n::Lang;
+use crate::infra::installation::Installation;
 use crate::mailer::lease;
-use crate::mailer::shift::Mode;
-use crate::privacy::scrub::Sweeper;
+use crate::mailer::scheduler::Mode;
+use crate::privacy::physical_erasure::Sweeper;
 use crate::web::app::App;
 use crate::web::router;
 

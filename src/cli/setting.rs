@@ -3,11 +3,11 @@
 use clap::Subcommand;
 
 use super::print::Report;
-use crate::ground::error::{Message, Result};
-use crate::ground::installation::Installation;
-use crate::ground::secret::Keyring;
-use crate::ground::setting::{self, Setting};
-use crate::ground::text::Lang;
+use crate::infra::error::{Message, Result};
+use crate::infra::i18n::Lang;
+use crate::infra::installation::Installation;
+use crate::infra::secret::Keyring;
+use crate::infra::setting::{self, Setting};
 
 /// What to do with settings.
 #[derive(Debug, Subcommand)]

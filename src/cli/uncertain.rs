@@ -13,13 +13,13 @@ use super::print::{Report, time};
 use crate::audience::address::Address;
 use crate::audience::workspace::Workspace;
 use crate::campaign::delivery::uncertain::{self, ANSWER_LOST, Doubt, HELD, Scope};
-use crate::campaign::state;
-use crate::ground::db::Conn;
-use crate::ground::error::{Error, Message, Result};
-use crate::ground::id::Id;
-use crate::ground::installation::Installation;
-use crate::ground::text::Lang;
-use crate::mailer::maillog::{self, Search};
+use crate::campaign::model;
+use crate::infra::db::Conn;
+use crate::infra::error::{Error, Message, Result};
+use crate::infra::i18n::Lang;
+use crate::infra::id::Id;
+use crate::infra::installation::Installation;
+use crate::mailer::postfix_log::{self, Search};
 use crate::mailer::reconcile::{self, Findings};
 
 /// What to do with uncertain letters.
@@ -84,13 +84,13 @@ struct Outcome {
 pub async fn run(home: &Installation, workspace: &Workspace, command: Command, lang: Lang) -> Result<Report> {
     let mut conn = home.db.read().await?;
     let names: BTreeMap<Id, String> =
-        state::all(&mut conn, workspace.id).await?.into_iter().map(|campaign| (campaign.id, campaign.name)).collect();
+        model::all(&mut conn, workspace.id).await?.into_iter().map(|campaign| (campaign.id, campaign.name)).collect();
     let named = match &command {
         Command::Ls { campaign } => campaign,
         Command::Settle(Settle { campaign, .. }) => campaign,
     };
     let campaign = match named {
-        Some(name) => Some(state::need(&mut conn, workspace.id, name).await?.id),
+        Some(name) => Some(model::need(&mut conn, workspace.id, name).await?.id),
         None => None,
     };
     let scope = Scope { workspace: workspace.id, campaign };
@@ -154,7 +154,7 @@ async fn settle(home: &Installation, scope: Scope, doubts: &[Doubt], how: Settle
 async fn resend(home: &Installation, conn: &mut Conn, ids: &[Id]) -> Result<u64> {
     let resent = uncertain::resend(conn, ids, home.clock.now()).await?;
     for campaign in resent.keys() {
-        state::reopen(conn, *campaign).await?;
+        model::reopen(conn, *campaign).await?;
     }
     Ok(resent.values().sum())
 }
@@ -191,7 +191,7 @@ fn read(ids: &HashMap<String, Id>, files: &[PathBuf], zone: &TimeZone, now: i64)
     let mut logs = Vec::with_capacity(files.len());
     for path in files {
         let mut log = open(path)?;
-        let first = maillog::beginning(&mut log, zone, now).map_err(Error::io(path.display()))?;
+        let first = postfix_log::beginning(&mut log, zone, now).map_err(Error::io(path.display()))?;
         logs.push((first, log, path));
     }
     logs.sort_by_key(|(first, ..)| *first);

@@ -11,11 +11,11 @@ use super::lane;
 use super::print::{self, Report, time};
 use super::serve::{asked, stop_signal};
 use crate::audience::workspace::Workspace;
-use crate::campaign::state::{self, Campaign, State};
-use crate::ground::clock::{Millis, local};
-use crate::ground::error::{Error, Message, Result};
-use crate::ground::installation::Installation;
-use crate::ground::text::Lang;
+use crate::campaign::model::{self, Campaign, State};
+use crate::infra::clock::{Millis, local};
+use crate::infra::error::{Error, Message, Result};
+use crate::infra::i18n::Lang;
+use crate::infra::installation::Installation;
 use crate::report::progress::{self, Pace, Progress};
 
 /// How often a terminal is drawn anew, and a line is printed elsewhere.
@@ -58,7 +58,7 @@ pub async fn run(home: &Installation, workspace: &Workspace, name: &str, lang: L
 
 async fn look(home: &Installation, workspace: &Workspace, name: &str, pace: &mut Pace) -> Result<(Campaign, Progress)> {
     let mut conn = home.db.read().await?;
-    let campaign = state::need(&mut conn, workspace.id, name).await?;
+    let campaign = model::need(&mut conn, workspace.id, name).await?;
     let now = home.clock.now();
     let progress = progress::ask(&mut conn, &campaign, now).await?.along(pace, now);
     Ok((campaign, progress))

@@ -6,9 +6,9 @@ use serde_json::json;
 
 use super::print::Report;
 use crate::audience::workspace;
-use crate::ground::error::{Message, Result};
-use crate::ground::installation::Installation;
-use crate::ground::text::Lang;
+use crate::infra::error::{Message, Result};
+use crate::infra::i18n::Lang;
+use crate::infra::installation::Installation;
 
 /// What to do with workspaces.
 #[derive(Debug, Clone, Subcommand)]

@@ -6,9 +6,9 @@ use sqlx::Row;
 use url::Url;
 
 use super::header::is_hidden;
-use crate::ground::db::{Conn, Sql};
-use crate::ground::error::{Message, Result};
-use crate::ground::id::Id;
+use crate::infra::db::{Conn, Sql};
+use crate::infra::error::{Message, Result};
+use crate::infra::id::Id;
 
 /// The look and the signature of a workspace's letters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

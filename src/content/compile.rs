@@ -6,20 +6,20 @@ use std::sync::Arc;
 
 use serde_json::Map;
 
-use super::form::{self, Masked};
-use super::grammar::{Grammar, INNER};
+use super::compiled_part::{self, Masked};
+use super::email::{Draft, Fault, Format, Frame, Letter, Reader, link_name};
 use super::html::{self, Node};
 use super::layout::{Layout, Look, Page, split_headline};
-use super::letter::{Draft, Fault, Format, Frame, Letter, Reader, link_name};
 use super::link;
-use super::mask::Mask;
-use super::slip::{Part, Slip};
 use super::tag::{self, Kind, Piece};
+use super::tag_check::{Grammar, INNER};
+use super::tag_placeholder::Mask;
 use super::template::{Failure, Templates};
-use super::{markdown, plain};
-use crate::ground::error::{Message, Result};
-use crate::ground::secret::Keyring;
-use crate::ground::token::{Claim, Signer};
+use super::template_error::{Part, Slip};
+use super::{html_to_text, markdown};
+use crate::infra::error::{Message, Result};
+use crate::infra::secret::Keyring;
+use crate::infra::token::{Claim, Signer};
 
 /// Bytes a body may have.
 const BODY: usize = 512 * 1024;
@@ -68,7 +68,7 @@ impl Letter {
         };
         compiled.try_out()?;
         let masked = Masked { mask: &work.mask, subject: &subject, preheader: &preheader, html: &html, text: &text };
-        compiled.forms = form::make(&mut compiled, &masked);
+        compiled.forms = compiled_part::make(&mut compiled, &masked);
         Ok(compiled)
     }
 
@@ -163,7 +163,7 @@ impl<'a> Work<'a> {
             let line = at.map_or(1, |at| body[..at].matches('\n').count() + 1);
             message.with("line", line).misuse()
         })?;
-        let text = plain::write(&nodes, &self.mask);
+        let text = html_to_text::write(&nodes, &self.mask);
         if text.trim().is_empty() {
             return Err(Message::new("letter-no-body").misuse());
         }

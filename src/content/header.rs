@@ -6,7 +6,7 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::ground::error::{Message, Result};
+use crate::infra::error::{Message, Result};
 
 /// Columns a line aims at (RFC 5322 §2.1.1).
 const AIM: usize = 78;

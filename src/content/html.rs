@@ -7,7 +7,7 @@ use html5ever::tendril::StrTendril;
 use html5ever::tokenizer::states::RawKind;
 use html5ever::tokenizer::{BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer};
 
-use super::mask::Mask;
+use super::tag_placeholder::Mask;
 use super::template::escape;
 
 /// A piece of HTML.
@@ -251,7 +251,7 @@ fn is_harmless(key: &str, value: &str, mask: &Mask) -> bool {
         "src" | "background" | "poster" | "cite" | "longdesc" | "data" => {
             let plain = squeeze(value);
             ["http://", "https://", "cid:", "data:image/"].iter().any(|scheme| plain.starts_with(scheme))
-                || mask.parts(value).next().is_some_and(|part| matches!(part, super::mask::Part::Tag { .. }))
+                || mask.parts(value).next().is_some_and(|part| matches!(part, super::tag_placeholder::Part::Tag { .. }))
         }
         _ => true,
     }

@@ -7,8 +7,8 @@ use askama::Template;
 use super::brand::Brand;
 use super::color::{Colors, SHADES, Shades};
 use super::html::{self, Node};
-use crate::ground::error::{Message, Result};
-use crate::ground::text::Lang;
+use crate::infra::error::{Message, Result};
+use crate::infra::i18n::Lang;
 
 crate::text_enum! {
     /// The frame around the content.

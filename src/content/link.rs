@@ -11,9 +11,9 @@ use url::Url;
 
 use super::header::is_hidden;
 use super::html::{Node, squeeze};
-use super::mask::{Mask, Part as Piece};
-use crate::ground::error::Message;
-use crate::ground::token::{Door, Stem};
+use super::tag_placeholder::{Mask, Part as Piece};
+use crate::infra::error::Message;
+use crate::infra::token::{Door, Stem};
 
 /// A measured link of a letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,7 +116,7 @@ pub fn number(nodes: &mut [Node], mask: &mut Mask) -> Result<Vec<Link>, (Message
             let personal = mask.is_in(&destination);
             let shown = mask.show(&destination);
             let destination = if personal { mask.lift(&destination) } else { destination };
-            *value = mask.hold(format!("{{{{ {}.link_{} }}}}", super::grammar::INNER, links.len()));
+            *value = mask.hold(format!("{{{{ {}.link_{} }}}}", super::tag_check::INNER, links.len()));
             links.push(Link { position: links.len(), destination, shown, personal });
         }
     }
@@ -197,8 +197,8 @@ mod tests {
 
     #[test]
     fn a_personal_destination_travels_in_the_link() {
-        let signer = crate::ground::token::Signer::new(&crate::ground::secret::Keyring::ephemeral());
-        let claim = crate::ground::token::Claim { campaign: 1, delivery: 2 };
+        let signer = crate::infra::token::Signer::new(&crate::infra::secret::Keyring::ephemeral());
+        let claim = crate::infra::token::Claim { campaign: 1, delivery: 2 };
         let url = click_personal("https://news.example", &signer.stem(claim), 3, "https://shop.example/?n=1");
 
         let parts: Vec<_> = url.split('/').skip(3).collect();

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
+use super::email::{Draft, Frame, Letter, Rendered};
 use super::html::{self, Node, attr};
-use super::letter::{Draft, Frame, Letter, Rendered};
-use crate::ground::error::Message;
+use crate::infra::error::Message;
 
 /// Bytes of HTML at which to warn: Gmail cuts letters near 102 kB, and the footer with them.
 const HEAVY: usize = 90_000;

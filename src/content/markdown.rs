@@ -3,7 +3,7 @@
 
 use pulldown_cmark::{Options, Parser, html};
 
-use super::mask::{Mask, Part};
+use super::tag_placeholder::{Mask, Part};
 
 /// Turns masked Markdown into HTML. A condition that is false leaves no empty paragraph behind.
 pub fn render(source: &str, mask: &Mask) -> String {

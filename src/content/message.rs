@@ -8,10 +8,10 @@
 use jiff::Timestamp;
 use jiff::tz::Offset;
 
+use super::email::Rendered;
 use super::header::{HeaderText, Headers, Mailbox, phrase};
-use super::letter::Rendered;
-use super::quoted::Body;
-use crate::ground::clock::Millis;
+use super::quoted_printable::Body;
+use crate::infra::clock::Millis;
 
 /// Everything in the header of a message except its subject.
 #[derive(Debug, Clone)]

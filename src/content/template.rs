@@ -10,8 +10,8 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State};
 
 use super::brand::Brand;
 use super::filter;
-use super::grammar::INNER;
-use crate::ground::error::Message;
+use super::tag_check::INNER;
+use crate::infra::error::Message;
 
 /// Steps one template may take.
 pub const FUEL: u64 = 50_000;

@@ -6,12 +6,12 @@ use std::collections::BTreeSet;
 use sqlx::Row;
 
 use crate::audience::contact;
-use crate::campaign::{state, tally};
-use crate::ground::clock::Millis;
-use crate::ground::db::many::{number, take, words};
-use crate::ground::db::{Conn, Sql};
-use crate::ground::error::Result;
-use crate::ground::id::{Id, Ids, STEP};
+use crate::campaign::{erased_counts, model};
+use crate::infra::clock::Millis;
+use crate::infra::db::json_rows::{number, take, words};
+use crate::infra::db::{Conn, Sql};
+use crate::infra::error::Result;
+use crate::infra::id::{Id, Ids, STEP};
 
 /// Hits a statement.
 const ROWS: usize = 1_000;
@@ -97,26 +97,26 @@ pub async fn forget(conn: &mut Conn, people: &[Id], list: Option<Id>) -> Result<
     let rows: Vec<(Id, Id, String, i32)> =
         take(conn, "event", "campaign_id, delivery_id, kind, position", |sql, conn| {
             sql.push("contact_id").among(conn, people);
-            state::only_of(sql, list);
+            model::only_of(sql, list);
         })
         .await?;
     let mut seen = BTreeSet::new();
     for (campaign, delivery, kind, position) in rows {
         match kind.parse()? {
             Kind::Open => {
-                seen.insert((campaign, delivery, tally::OPEN, 0));
+                seen.insert((campaign, delivery, erased_counts::OPEN, 0));
             }
             Kind::Click => {
-                seen.insert((campaign, delivery, tally::CLICK, position));
-                seen.insert((campaign, delivery, tally::CLICKED, 0));
+                seen.insert((campaign, delivery, erased_counts::CLICK, position));
+                seen.insert((campaign, delivery, erased_counts::CLICKED, 0));
             }
         }
     }
-    let mut counts = tally::Counts::new();
+    let mut counts = erased_counts::Counts::new();
     for (campaign, _, kind, position) in seen {
         *counts.entry((campaign, kind, position)).or_default() += 1;
     }
-    tally::absorb(conn, &counts).await?;
+    erased_counts::absorb(conn, &counts).await?;
     match list {
         Some(_) => contact::look_back(conn, people).await,
         None => Ok(()),

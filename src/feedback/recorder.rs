@@ -13,10 +13,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::event::{self, Hit};
-use crate::ground::error::{Error, Result};
-use crate::ground::failpoint;
-use crate::ground::installation::Installation;
-use crate::ground::ledger::Ledger;
+use crate::infra::error::{Error, Result};
+use crate::infra::failpoint;
+use crate::infra::installation::Installation;
+use crate::infra::spool::Ledger;
 
 /// Hits that may wait in memory; beyond it they are counted as lost.
 const QUEUE: usize = 100_000;

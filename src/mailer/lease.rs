@@ -16,15 +16,15 @@ use std::path::Path;
 
 use sqlx::Row;
 
-use super::beat::Beat;
-use super::pulse::Pulse;
+use super::lease_freshness::Pulse;
+use super::restore_guard::Beat;
 use crate::campaign::delivery::{self, uncertain};
-use crate::ground::clock::{Clock, DAY, Millis};
-use crate::ground::db::{Conn, Db, Done, Script, Sql};
-use crate::ground::error::{Error, Message, Result};
-use crate::ground::id::Id;
-use crate::ground::installation::Installation;
-use crate::ground::setting::{self, Setting};
+use crate::infra::clock::{Clock, DAY, Millis};
+use crate::infra::db::{Conn, Db, Done, Script, Sql};
+use crate::infra::error::{Error, Message, Result};
+use crate::infra::id::Id;
+use crate::infra::installation::Installation;
+use crate::infra::setting::{self, Setting};
 
 /// A mailer's right to send.
 pub struct Lease {

@@ -2,6 +2,12 @@
 //! say to our pace. A worker asks before it takes a letter in hand and tells what was answered;
 //! everything else follows.
 
+pub mod lane_backoff;
+pub mod rate_account;
+pub mod relay_breaker;
+pub mod throttle;
+pub mod token_reserve;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,19 +16,19 @@ use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-use super::purse::{Name, Purse};
-use super::reception::{self, Reception};
 use super::relay::Relay;
-use super::status::{self, Class};
-use super::throttle::Throttle;
-use super::wire::Reply;
-use crate::campaign::breaker::Breaker;
+use super::smtp::reply_class::{self, Class};
+use super::smtp::wire::Reply;
 use crate::campaign::delivery::Claimed;
 use crate::campaign::lane::{self, ALL, Lane};
-use crate::ground::db::Conn;
-use crate::ground::error::Result;
-use crate::ground::id::Id;
-use crate::ground::installation::Installation;
+use crate::campaign::stop_rule::Breaker;
+use crate::infra::db::Conn;
+use crate::infra::error::Result;
+use crate::infra::id::Id;
+use crate::infra::installation::Installation;
+use lane_backoff::Reception;
+use throttle::Throttle;
+use token_reserve::{Name, Purse};
 
 /// Letters of a lane that are claimed at a time at most.
 const CHUNK: i64 = 500;
@@ -82,7 +88,8 @@ impl Limits {
     /// Takes in what was changed meanwhile, by an operator or another mailer.
     pub async fn refresh(&self, conn: &mut Conn) -> Result<()> {
         let lanes = lane::all(conn, self.workspace).await?;
-        let receptions: HashMap<String, Reception> = reception::all(conn, self.workspace).await?.into_iter().collect();
+        let receptions: HashMap<String, Reception> =
+            lane_backoff::all(conn, self.workspace).await?.into_iter().collect();
         let (now, unknown) = (self.home.clock.now(), Reception::default());
         let all = lanes.iter().find(|lane| lane.name == ALL).map_or_else(Default::default, |lane| lane.cap);
         self.all.set_cap(all);
@@ -154,8 +161,8 @@ impl Limits {
         let gate = self.gate(&claimed.lane);
         let measured = gate.measure();
         let (db, now) = (&self.home.db, self.home.clock.now());
-        if let Some(ours) = status::ours(reply) {
-            match reception::strike(db, self.workspace, &gate.name, (ours, reply), now).await {
+        if let Some(ours) = reply_class::ours(reply) {
+            match lane_backoff::strike(db, self.workspace, &gate.name, (ours, reply), now).await {
                 Ok(Some(_)) if !gate.closed.swap(true, Ordering::Relaxed) => {
                     tracing::warn!(lane = gate.name, reply = %reply, "a provider names a fault of ours; the lane is paused");
                     self.alarm.notify_one();
@@ -165,8 +172,8 @@ impl Limits {
             }
             return;
         }
-        if status::is_too_fast(reply) {
-            match reception::slow(db, self.workspace, &gate.name, measured, now).await {
+        if reply_class::is_too_fast(reply) {
+            match lane_backoff::slow(db, self.workspace, &gate.name, measured, now).await {
                 Ok(Some(pace)) => {
                     gate.purse.set_cap(gate.purse.cap().at_most(Some(pace)));
                     tracing::info!(lane = gate.name, reply = %reply, pace, "a lane is told to go slower");
@@ -175,7 +182,7 @@ impl Limits {
                 Err(error) => tracing::warn!(error = %error, "a lane could not be slowed"),
             }
         }
-        let class = status::class(reply);
+        let class = reply_class::class(reply);
         if class != Class::Soft
             && let Some(breaker) = locked(&self.breakers).get_mut(&claimed.campaign)
             && breaker.result(class == Class::Hard)

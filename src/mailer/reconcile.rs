@@ -4,15 +4,15 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use super::maillog::{Search, Trace};
+use super::postfix_log::{Search, Trace};
+use crate::campaign::composer::Press;
 use crate::campaign::delivery::uncertain::{Answer, Doubt};
-use crate::campaign::press::Press;
-use crate::campaign::state;
-use crate::ground::clock::Millis;
-use crate::ground::db::Conn;
-use crate::ground::error::{Message, Result};
-use crate::ground::id::Id;
-use crate::ground::installation::Installation;
+use crate::campaign::model;
+use crate::infra::clock::Millis;
+use crate::infra::db::Conn;
+use crate::infra::error::{Message, Result};
+use crate::infra::id::Id;
+use crate::infra::installation::Installation;
 
 /// What a log says of uncertain deliveries.
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ pub async fn message_ids(home: &Installation, conn: &mut Conn, doubts: &[Doubt])
         let press = match presses.entry(doubt.campaign) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
-                let campaign = state::get(conn, doubt.campaign).await?;
+                let campaign = model::get(conn, doubt.campaign).await?;
                 let campaign = campaign.ok_or_else(|| Message::new("campaign-gone").failed())?;
                 new.insert(Press::open(home, &campaign)?)
             }

@@ -8,15 +8,15 @@ use std::path::PathBuf;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::target::{Target, is_helo};
+use super::smtp::endpoint::{Target, is_helo};
 use crate::audience::address::Address;
-use crate::campaign::cap::Cap;
 use crate::campaign::lane::check_name;
-use crate::ground::db::{Conn, Sql};
-use crate::ground::error::{Message, Result};
-use crate::ground::id::Id;
-use crate::ground::installation::Installation;
-use crate::ground::setting::{self, Setting};
+use crate::campaign::rate_limit::Cap;
+use crate::infra::db::{Conn, Sql};
+use crate::infra::error::{Message, Result};
+use crate::infra::id::Id;
+use crate::infra::installation::Installation;
+use crate::infra::setting::{self, Setting};
 
 /// The relay that is meant when none is named.
 pub const MAIN: &str = "main";

@@ -16,16 +16,16 @@ use crate::audience::address::Address;
 use crate::audience::subscription::Member;
 use crate::audience::tombstone::{self, EVERY_LIST, Mark};
 use crate::audience::{consent, contact, list, subscription};
-use crate::campaign::{delivery, state, tally};
+use crate::campaign::{delivery, erased_counts, model};
 use crate::feedback::event;
-use crate::ground::db::standing::Errand;
-use crate::ground::db::{Conn, shut_gate};
-use crate::ground::error::Result;
-use crate::ground::failpoint;
-use crate::ground::id::Id;
-use crate::ground::installation::Installation;
+use crate::infra::db::store_status::Errand;
+use crate::infra::db::{Conn, shut_gate};
+use crate::infra::error::Result;
+use crate::infra::failpoint;
+use crate::infra::id::Id;
+use crate::infra::installation::Installation;
 
-use super::replay;
+use super::erasure_log;
 
 /// Why someone is no longer there; kept with the tombstone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,17 +104,17 @@ pub async fn leave_together(home: &Installation, leavers: &[Leaver], reason: Rea
             gone.insert((person, list), what);
         }
     }
-    let mut counts = tally::Counts::new();
+    let mut counts = erased_counts::Counts::new();
     let took = |leaver: &Leaver| {
         let took = gone.remove(&(leaver.person, leaver.list));
         if let (Some(campaign), Some(_)) = (leaver.through, took) {
-            *counts.entry((campaign, tally::UNSUBSCRIBED, 0)).or_default() += 1;
+            *counts.entry((campaign, erased_counts::UNSUBSCRIBED, 0)).or_default() += 1;
         }
         took.unwrap_or(Gone::Nothing)
     };
     let took = leavers.iter().map(took).collect();
-    tally::absorb(&mut tx, &counts).await?;
-    replay::note(home, entries).await?;
+    erased_counts::absorb(&mut tx, &counts).await?;
+    erasure_log::note(home, entries).await?;
     failpoint::reach("erasing");
     tx.commit().await?;
     failpoint::reach("erased");
@@ -145,11 +145,11 @@ pub async fn erase(
     let grave = Grave { workspace, list: EVERY_LIST, reason };
     let mut entries = Vec::new();
     grave.dig(home, &mut tx, &[address.canonical()], &mut entries).await?;
-    replay::note(home, entries).await?;
+    erasure_log::note(home, entries).await?;
     if let Some(person) = &found {
         forget(&mut tx, &[person.id], None).await?;
         if let Some(campaign) = through {
-            tally::add(&mut tx, campaign, tally::UNSUBSCRIBED, 0, 1).await?;
+            erased_counts::add(&mut tx, campaign, erased_counts::UNSUBSCRIBED, 0, 1).await?;
         }
     }
     tx.commit().await?;
@@ -161,9 +161,9 @@ pub async fn erase(
 pub async fn close(home: &Installation, workspace: Id, list: Id, mut progress: impl FnMut(u64)) -> Result<u64> {
     let mut tx = home.db.write().await?;
     list::close(&mut tx, list, home.clock.now()).await?;
-    for campaign in state::all(&mut tx, workspace).await?.into_iter().filter(|campaign| campaign.list == list) {
-        if !matches!(campaign.state, state::State::Finished | state::State::Cancelled) {
-            state::cancel(&mut tx, &campaign, home.clock.now()).await?;
+    for campaign in model::all(&mut tx, workspace).await?.into_iter().filter(|campaign| campaign.list == list) {
+        if !matches!(campaign.state, model::State::Finished | model::State::Cancelled) {
+            model::cancel(&mut tx, &campaign, home.clock.now()).await?;
         }
     }
     tx.commit().await?;
@@ -180,7 +180,7 @@ pub async fn close(home: &Installation, workspace: Id, list: Id, mut progress: i
         // A subscription without its person: nothing to remember, only to remove.
         subscription::forget(&mut tx, &people, Some(list)).await?;
         left += people.len() as u64;
-        replay::note(home, entries).await?;
+        erasure_log::note(home, entries).await?;
         tx.commit().await?;
         progress(left);
     }
@@ -200,7 +200,7 @@ impl Grave {
         home: &Installation,
         conn: &mut Conn,
         canonical: &[impl AsRef<str>],
-        entries: &mut Vec<replay::Entry>,
+        entries: &mut Vec<erasure_log::Entry>,
     ) -> Result<()> {
         let (reason, day) = (self.reason.as_str(), home.clock.today());
         let mark = |text: &str| tombstone::mark_canonical(&home.keys.tombstone, self.workspace, text);
@@ -208,7 +208,7 @@ impl Grave {
         let graves: Vec<_> = marks.iter().map(|mark| (self.workspace, self.list, *mark, reason, day)).collect();
         tombstone::set_many(conn, &graves).await?;
         let Self { workspace, list, .. } = *self;
-        let entry = |mark| replay::Entry { workspace, list, mark, day, reason: reason.to_owned() };
+        let entry = |mark| erasure_log::Entry { workspace, list, mark, day, reason: reason.to_owned() };
         entries.extend(marks.into_iter().map(entry));
         Ok(())
     }
@@ -221,7 +221,7 @@ async fn leave_within(
     conn: &mut Conn,
     grave: &Grave,
     people: &[Id],
-    entries: &mut Vec<replay::Entry>,
+    entries: &mut Vec<erasure_log::Entry>,
 ) -> Result<Vec<(Id, Gone)>> {
     let members = subscription::members(conn, grave.list, people).await?;
     let canonical: Vec<&str> = members.iter().map(|member| &*member.canonical).collect();

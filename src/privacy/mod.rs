@@ -1,10 +1,10 @@
 //! Leaving, erasing, and proof that nothing is left.
 
-pub mod dossier;
 pub mod erasure;
-pub mod exit;
-pub mod journal;
-pub mod replay;
-pub mod residue;
-pub mod scrub;
-pub mod sweep;
+pub mod erasure_log;
+pub mod file_erasure;
+pub mod physical_erasure;
+pub mod request_journal;
+pub mod subject_access;
+pub mod trace_search;
+pub mod unsubscribe_batch;

@@ -8,18 +8,18 @@ use std::path::Path;
 use tokio::sync::mpsc;
 
 use self::page::{BOUNCES, DELIVERIES, EVENTS, SUBSCRIPTIONS, Scope, Walk};
-pub use self::sheet::Format;
-use self::sheet::{Cell, Sheet};
+pub use self::table_writer::Format;
+use self::table_writer::{Cell, Sheet};
 use super::summary::{self, Summary};
 use crate::audience::field::{self, Field};
-use crate::campaign::state::{self, Campaign};
-use crate::ground::aside::Aside;
-use crate::ground::db::Db;
-use crate::ground::error::{Error, Result};
-use crate::ground::id::Id;
+use crate::campaign::model::{self, Campaign};
+use crate::infra::atomic_file::Aside;
+use crate::infra::db::Db;
+use crate::infra::error::{Error, Result};
+use crate::infra::id::Id;
 
 pub mod page;
-pub mod sheet;
+pub mod table_writer;
 
 crate::text_enum! {
     /// What is exported.
@@ -184,7 +184,7 @@ impl<W: Write> Writing<'_, W> {
         let mut conn = self.db.read().await?;
         let campaigns = match self.export.campaign {
             Some(campaign) => vec![campaign.clone()],
-            None => state::all(&mut conn, self.export.workspace).await?,
+            None => model::all(&mut conn, self.export.workspace).await?,
         };
         let total = campaigns.len() as u64;
         for campaign in &campaigns {
@@ -233,6 +233,6 @@ fn summary_row<'a>(campaign: &Campaign, summary: &'a Summary) -> Vec<Cell<'a>> {
     ];
     let mut cells: Vec<Cell<'_>> = vec![summary.name.as_str().into(), summary.state.into()];
     cells.extend(numbers.map(Cell::from));
-    cells.extend([sheet::time(campaign.launched_at), sheet::time(campaign.finished_at)]);
+    cells.extend([table_writer::time(campaign.launched_at), table_writer::time(campaign.finished_at)]);
     cells
 }

@@ -1,14 +1,14 @@
 //! How the lanes of a campaign stand: how many letters wait in each, and what holds them up.
 
-use crate::campaign::delivery::regroup;
+use crate::campaign::delivery::reassign_lanes;
 use crate::campaign::lane;
-use crate::campaign::state::Campaign;
-use crate::ground::clock::{Millis, local};
-use crate::ground::db::Conn;
-use crate::ground::error::{Message, Result};
-use crate::ground::text::Lang;
-use crate::mailer::allowance::{self, Gate};
-use crate::mailer::reception;
+use crate::campaign::model::Campaign;
+use crate::infra::clock::{Millis, local};
+use crate::infra::db::Conn;
+use crate::infra::error::{Message, Result};
+use crate::infra::i18n::Lang;
+use crate::mailer::limits::lane_backoff;
+use crate::mailer::limits::rate_account::{self, Gate};
 
 /// A lane in which letters of a campaign wait.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,15 +27,15 @@ pub struct Waiting {
 
 /// The lanes in which letters of a campaign wait. Counts rows.
 pub async fn waiting(conn: &mut Conn, campaign: &Campaign, now: Millis) -> Result<Vec<Waiting>> {
-    let counts = regroup::waiting(conn, campaign.id).await?;
+    let counts = reassign_lanes::waiting(conn, campaign.id).await?;
     if counts.is_empty() {
         return Ok(Vec::new());
     }
-    let receptions = reception::all(conn, campaign.workspace).await?;
+    let receptions = lane_backoff::all(conn, campaign.workspace).await?;
     let mut shut = Vec::new();
     for known in lane::all(conn, campaign.workspace).await? {
         if known.cap.daily.is_some() || known.cap.ramp.is_some() {
-            let account = allowance::get(conn, campaign.workspace, Gate::Lane(&known.name)).await?;
+            let account = rate_account::get(conn, campaign.workspace, Gate::Lane(&known.name)).await?;
             shut.extend(account.opens_at(&known.cap, now).map(|at| (known.name, at)));
         }
     }

@@ -1,7 +1,7 @@
 //! Numbers that stay true after the people in them are gone.
 
 pub mod export;
-pub mod gauge;
 pub mod lanes;
 pub mod progress;
+pub mod stats;
 pub mod summary;

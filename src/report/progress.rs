@@ -5,11 +5,11 @@ use std::collections::VecDeque;
 use super::lanes::{self, Waiting};
 use super::summary::{self, Summary};
 use crate::campaign::delivery;
-use crate::campaign::state::{Campaign, State};
-use crate::ground::clock::{Millis, local};
-use crate::ground::db::Conn;
-use crate::ground::error::{Message, Result};
-use crate::ground::text::Lang;
+use crate::campaign::model::{Campaign, State};
+use crate::infra::clock::{Millis, local};
+use crate::infra::db::Conn;
+use crate::infra::error::{Message, Result};
+use crate::infra::i18n::Lang;
 
 /// Over how many ms the rate is smoothed.
 const WINDOW: Millis = 15_000;

@@ -9,10 +9,10 @@ use sqlx::Row;
 
 use crate::campaign::delivery::State;
 use crate::campaign::delivery::progress::PLANNED;
-use crate::campaign::state::Campaign;
-use crate::campaign::{link, tally};
-use crate::ground::db::Conn;
-use crate::ground::error::Result;
+use crate::campaign::model::Campaign;
+use crate::campaign::{erased_counts, link};
+use crate::infra::db::Conn;
+use crate::infra::error::Result;
 
 /// The numbers of a campaign. All count deliveries, that is people, except `links`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -103,12 +103,12 @@ pub async fn of(conn: &mut Conn, campaign: &Campaign) -> Result<Summary> {
         pending: open - state(State::Sending),
         sending: state(State::Sending),
         deferred: number("deferred", 0),
-        opens: number(tally::OPEN, 0),
-        clicks: number(tally::CLICKED, 0),
-        unsubscribed: number(tally::UNSUBSCRIBED, 0),
+        opens: number(erased_counts::OPEN, 0),
+        clicks: number(erased_counts::CLICKED, 0),
+        unsubscribed: number(erased_counts::UNSUBSCRIBED, 0),
         links: links
             .map(|link| LinkCount {
-                clicks: number(tally::CLICK, link.position),
+                clicks: number(erased_counts::CLICK, link.position),
                 position: link.position,
                 destination: link.destination,
             })

@@ -9,17 +9,17 @@ use std::time::Duration;
 use tokio::sync::{Mutex, Notify};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use super::known::{Campaigns, Known};
-use super::look::Look;
+use super::campaign_cache::{Campaigns, Known};
+use super::health_snapshot::Look;
 use crate::feedback::recorder::Recorder;
-use crate::ground::db::Conn;
-use crate::ground::error::{Error, Result};
-use crate::ground::id::Id;
-use crate::ground::installation::Installation;
-use crate::ground::setting::{self, Setting};
-use crate::ground::text::Lang;
-use crate::ground::token::Claim;
-use crate::privacy::journal::{self, Granted, Journal, Wish};
+use crate::infra::db::Conn;
+use crate::infra::error::{Error, Result};
+use crate::infra::i18n::Lang;
+use crate::infra::id::Id;
+use crate::infra::installation::Installation;
+use crate::infra::setting::{self, Setting};
+use crate::infra::token::Claim;
+use crate::privacy::request_journal::{self, Granted, Journal, Wish};
 use crate::report::progress::Pace;
 
 /// How long a page waits for the database.
@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How long someone who leaves waits for what is only nice to know.
 pub const BRIEFLY: Duration = Duration::from_millis(300);
 /// Mailbox providers give up early: who leaves has an answer within a second, whatever hangs.
-const _: () = assert!(BRIEFLY.as_millis() + journal::PATIENCE.as_millis() < 1_000);
+const _: () = assert!(BRIEFLY.as_millis() + request_journal::PATIENCE.as_millis() < 1_000);
 /// How often the journal is looked at, and how many looks pass between two readings of the settings.
 const LOOK: Duration = Duration::from_secs(1);
 const LOOKS: u32 = 5;

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use url::Url;
 
-use crate::ground::error::{Error, Message, Result};
+use crate::infra::error::{Error, Message, Result};
 
 /// The body of a one-click request (RFC 8058 §3.2).
 pub const ONE_CLICK: &str = "List-Unsubscribe=One-Click";

@@ -11,12 +11,12 @@ use axum::response::Response;
 use super::app::App;
 use super::page::{Frame, Refusal, show};
 use crate::audience::{list, subscription, workspace};
-use crate::campaign::state::{self, Campaign, State as Stage};
-use crate::ground::clock::Millis;
-use crate::ground::db::Conn;
-use crate::ground::error::Result as Outcome;
-use crate::ground::id::Id;
-use crate::mailer::reception;
+use crate::campaign::model::{self, Campaign, State as Stage};
+use crate::infra::clock::Millis;
+use crate::infra::db::Conn;
+use crate::infra::error::Result as Outcome;
+use crate::infra::id::Id;
+use crate::mailer::limits::lane_backoff;
 use crate::report::progress::{self, Progress};
 
 /// How often the page of a running campaign is asked for at most, in seconds; where counting takes
@@ -58,14 +58,14 @@ pub async fn overview(State(app): State<Arc<App>>, frame: Frame) -> Result<Respo
     let (now, mut runs, mut rooms) = (app.home.clock.now(), false, Vec::new());
     for workspace in workspace::all(&mut conn).await? {
         let mut campaigns = Vec::new();
-        for campaign in state::all(&mut conn, workspace.id).await? {
+        for campaign in model::all(&mut conn, workspace.id).await? {
             let asked = progress::ask(&mut conn, &campaign, now).await?;
             let progress = app.pace(campaign.id, |pace| asked.along(pace, now));
             let remarks = remarks(frame, &campaign, &progress, now);
             runs |= campaign.state == Stage::Running;
             campaigns.push(Card { state: frame.tr(campaign.state.key()), name: campaign.name, progress, remarks });
         }
-        let lanes = reception::all(&mut conn, workspace.id).await?.into_iter().filter_map(|(lane, reception)| {
+        let lanes = lane_backoff::all(&mut conn, workspace.id).await?.into_iter().filter_map(|(lane, reception)| {
             reception.reason.map(|reason| format!("{lane}: {}", frame.lang.recall(&reason)))
         });
         let lanes = lanes.collect();

@@ -11,9 +11,9 @@ use axum::{Extension, Json};
 use serde_json::json;
 
 use super::app::App;
-use super::look::Look;
+use super::health_snapshot::Look;
 use super::page::{ForPrograms, Frame};
-use crate::ground::error::Message;
+use crate::infra::error::Message;
 
 const MIB: u64 = 1 << 20;
 

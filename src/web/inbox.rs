@@ -13,11 +13,11 @@ use url::Url;
 
 use super::app::App;
 use super::client::{self, Answer, ONE_CLICK};
-use super::held::minute;
-use super::letter::{Received, glance, spell};
 use super::page::{Frame, POLICY, Refusal, show};
-use crate::ground::error::{Error, Message, Result as Outcome};
-use crate::mailer::folder::Folder;
+use super::personal_data::minute;
+use super::received_message::{Received, glance, spell};
+use crate::infra::error::{Error, Message, Result as Outcome};
+use crate::mailer::transport::eml_store::Folder;
 
 /// Letters on the list page.
 const SHOWN: usize = 100;

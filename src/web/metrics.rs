@@ -10,10 +10,10 @@ use axum::response::{IntoResponse, Response};
 
 use super::app::App;
 use super::health;
-use super::look::{Look, OnDisk};
+use super::health_snapshot::{Look, OnDisk};
 use super::page::ForPrograms;
-use crate::ground::metric::{self, Sheet};
-use crate::report::gauge::{Queue, Standing};
+use crate::infra::metric::{self, Sheet};
+use crate::report::stats::{Queue, Standing};
 
 /// Exposition format 0.0.4.
 const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";

@@ -2,17 +2,17 @@
 
 pub mod app;
 pub mod asset;
+pub mod campaign_cache;
 pub mod client;
 pub mod desk;
 pub mod health;
-pub mod held;
+pub mod health_snapshot;
 pub mod inbox;
-pub mod known;
-pub mod letter;
-pub mod look;
 pub mod metrics;
 pub mod page;
+pub mod personal_data;
 pub mod preferences;
+pub mod received_message;
 pub mod router;
 pub mod track;
 pub mod unsubscribe;

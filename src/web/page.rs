@@ -15,9 +15,9 @@ use axum::response::{Html, IntoResponse, Response};
 
 use super::app::App;
 use super::asset;
-use crate::ground::error::{Error, Message};
-use crate::ground::metric;
-use crate::ground::text::Lang;
+use crate::infra::error::{Error, Message};
+use crate::infra::i18n::Lang;
+use crate::infra::metric;
 
 /// What may load and run on a page of ours: our stylesheet and icon.
 pub const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \

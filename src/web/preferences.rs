@@ -9,16 +9,16 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::app::App;
-use super::held::{self, Held};
 use super::page::{Frame, Notice, Refusal, show};
+use super::personal_data::{self, Held};
 use super::unsubscribe;
 use crate::audience::list;
 use crate::campaign::delivery;
-use crate::ground::error::Message;
-use crate::ground::id::Id;
-use crate::ground::token::{Claim, Door};
+use crate::infra::error::Message;
+use crate::infra::id::Id;
+use crate::infra::token::{Claim, Door};
 use crate::privacy::erasure::Gone;
-use crate::privacy::journal::{Granted, Wish};
+use crate::privacy::request_journal::{Granted, Wish};
 
 #[derive(Template)]
 #[template(path = "public/preferences.html")]
@@ -51,7 +51,7 @@ pub struct Order {
 /// `GET /p/{token}`: shows, and changes nothing.
 pub async fn look(State(app): State<Arc<App>>, frame: Frame, Path(token): Path<String>) -> Result<Response, Refusal> {
     let claim = app.home.signer.verify(Door::Preferences, &token).ok_or_else(Refusal::link)?;
-    if claim.delivery == held::TEST {
+    if claim.delivery == personal_data::TEST {
         return Ok(unsubscribe::test_letter(frame, &unsubscribe::list_name(&app, frame, claim).await));
     }
     match app.ask(async |conn| delivery::contact_of(conn, claim.delivery).await).await? {
@@ -68,7 +68,7 @@ pub async fn change(
     Form(order): Form<Order>,
 ) -> Result<Response, Refusal> {
     let claim = app.home.signer.verify(Door::Preferences, &token).ok_or_else(Refusal::link)?;
-    if claim.delivery == held::TEST {
+    if claim.delivery == personal_data::TEST {
         return Ok(unsubscribe::test_letter(frame, &unsubscribe::list_name(&app, frame, claim).await));
     }
     match (order.action.as_str(), order.list) {
@@ -109,13 +109,13 @@ async fn overview(
     };
     let (held, letter) = app
         .ask(async |conn| {
-            let held = held::gather(conn, frame, campaign.workspace, person).await?;
+            let held = personal_data::gather(conn, frame, campaign.workspace, person).await?;
             let same = delivery::contact_of(conn, claim.delivery).await?.map(|_| claim);
             Ok((
                 held,
                 match same {
                     Some(claim) => Some(claim),
-                    None => held::letter_of(conn, person).await?,
+                    None => personal_data::letter_of(conn, person).await?,
                 },
             ))
         })

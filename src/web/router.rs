@@ -24,7 +24,7 @@ use tower_http::csrf::CsrfLayer;
 use super::app::App;
 use super::page::{self, Frame, Notice, Refusal, show};
 use super::{asset, desk, health, inbox, metrics, preferences, track, unsubscribe, view};
-use crate::ground::error::{Error, Result};
+use crate::infra::error::{Error, Result};
 
 /// Bytes of a form.
 const FORM: usize = 64 * 1024;

@@ -17,8 +17,8 @@ use super::app::App;
 use super::page::{Refusal, protect};
 use crate::content::link;
 use crate::feedback::event::{Hit, Kind};
-use crate::ground::metric;
-use crate::ground::token::{Claim, Door};
+use crate::infra::metric;
+use crate::infra::token::{Claim, Door};
 
 /// A transparent GIF of one by one pixel.
 pub const PIXEL: &[u8; 43] =

@@ -13,14 +13,14 @@ use axum::response::Response;
 use tokio::time::timeout;
 
 use super::app::{App, BRIEFLY};
-use super::held::{self, letter_of};
 use super::page::{Frame, Notice, Refusal, show};
+use super::personal_data::{self, letter_of};
 use crate::audience::contact;
 use crate::campaign::delivery;
-use crate::ground::error::{Message, Result as Outcome};
-use crate::ground::token::{Claim, Door};
+use crate::infra::error::{Message, Result as Outcome};
+use crate::infra::token::{Claim, Door};
 use crate::privacy::erasure::Gone;
-use crate::privacy::journal::{Granted, Wish};
+use crate::privacy::request_journal::{Granted, Wish};
 
 /// Bytes of a body that are read away so that a client sees its answer; more is not waited for.
 const BODY: usize = 64 * 1024;
@@ -41,7 +41,7 @@ struct Ask {
 pub async fn ask(State(app): State<Arc<App>>, frame: Frame, Path(token): Path<String>) -> Result<Response, Refusal> {
     let claim = app.home.signer.verify(Door::Unsubscribe, &token).ok_or_else(Refusal::link)?;
     let list = list_name(&app, frame, claim).await;
-    if claim.delivery == held::TEST {
+    if claim.delivery == personal_data::TEST {
         return Ok(test_letter(frame, &list));
     }
     let question = match app.ask(async |conn| address(conn, claim).await).await {
@@ -88,7 +88,7 @@ pub async fn leave(
 /// What became of the request, and a letter that leads to what is left of the person here. `None` for
 /// a test letter.
 async fn carry_out(app: &Arc<App>, claim: Claim) -> Outcome<Option<(Granted, Option<Claim>)>> {
-    if claim.delivery == held::TEST {
+    if claim.delivery == personal_data::TEST {
         return Ok(None);
     }
     let (granted, person) = app.grant(claim, Wish::Leave).await?;
@@ -128,7 +128,7 @@ pub async fn list_name(app: &App, frame: Frame, claim: Claim) -> String {
 }
 
 /// The masked address of whom the letter went to, while they are there.
-async fn address(conn: &mut crate::ground::db::Conn, claim: Claim) -> Outcome<Option<String>> {
+async fn address(conn: &mut crate::infra::db::Conn, claim: Claim) -> Outcome<Option<String>> {
     let Some((person, _)) = delivery::contact_of(conn, claim.delivery).await? else {
         return Ok(None);
     };

@@ -9,9 +9,9 @@ use axum::response::{Html, IntoResponse, Response};
 
 use super::app::App;
 use super::page::{Frame, Notice, Refusal, show};
-use super::{held, unsubscribe};
+use super::{personal_data, unsubscribe};
 use crate::campaign::launch;
-use crate::ground::token::Door;
+use crate::infra::token::Door;
 
 const POLICY: &str = "sandbox; default-src 'none'; img-src * data:; style-src 'unsafe-inline'; form-action 'none'; \
                       frame-ancestors 'none'; base-uri 'none'";
@@ -19,7 +19,7 @@ const POLICY: &str = "sandbox; default-src 'none'; img-src * data:; style-src 'u
 /// `GET /v/{token}`
 pub async fn read(State(app): State<Arc<App>>, frame: Frame, Path(token): Path<String>) -> Result<Response, Refusal> {
     let claim = app.home.signer.verify(Door::View, &token).ok_or_else(Refusal::link)?;
-    if claim.delivery == held::TEST {
+    if claim.delivery == personal_data::TEST {
         return Ok(unsubscribe::test_letter(frame, &unsubscribe::list_name(&app, frame, claim).await));
     }
     Ok(match app.wait(launch::letter_for(&app.home, claim.campaign, claim.delivery)).await? {

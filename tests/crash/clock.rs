@@ -13,10 +13,10 @@ use rand::{RngExt, SeedableRng};
 use sqlx::Row;
 
 use crate::goodbye::{open, settled};
+use crate::installation::{Harm, Kind, Site};
+use crate::reconcile::compare;
 use crate::relay::{Act, Manner, Relay};
-use crate::site::{Harm, Kind, Site};
 use crate::table::Run;
-use crate::verdict::compare;
 
 /// Why it cannot be tried here.
 pub fn obstacle() -> Option<&'static str> {

@@ -7,20 +7,20 @@
 
 mod clock;
 mod disk;
+mod event_spool;
 mod goodbye;
-mod hits;
-mod hunt;
+mod installation;
 mod kill;
 mod launch;
 mod ledger;
 mod plan;
 mod power;
+mod reconcile;
 mod relay;
-mod scarce;
+mod resource_limits;
+mod runner;
 mod server;
-mod site;
 mod table;
-mod verdict;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -40,7 +40,7 @@ struct Line {
 #[derive(Debug, Subcommand)]
 enum What {
     /// Try every fault and print one table
-    All(hunt::Args),
+    All(runner::Args),
     /// A relay that tells the truth
     Truth(Truth),
 }
@@ -87,7 +87,7 @@ fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let done = runtime.block_on(async {
         match line.what {
-            What::All(args) => hunt::run(args).await,
+            What::All(args) => runner::run(args).await,
             What::Truth(args) => truth(args).await.map(|()| true),
         }
     });

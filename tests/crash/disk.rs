@@ -6,10 +6,10 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::goodbye::{insist, leavers, open, settled};
+use crate::installation::{Harm, Site, copy_folder};
+use crate::reconcile::{Goodbye, compare};
 use crate::relay::{Manner, Relay};
-use crate::site::{Harm, Site, copy_folder};
 use crate::table::Run;
-use crate::verdict::{Goodbye, compare};
 
 /// What is wrong with the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,18 +5,18 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use sendoff::ground::secret::Keyring;
-use sendoff::ground::token::{Claim, Door, Signer};
+use sendoff::infra::secret::Keyring;
+use sendoff::infra::token::{Claim, Door, Signer};
 use sqlx::Row;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::installation::{Harm, Kind, Running, Site};
 use crate::power::Disk;
+use crate::reconcile::{Goodbye, compare};
 use crate::relay::{Manner, Relay};
-use crate::site::{Harm, Kind, Running, Site};
 use crate::table::Run;
-use crate::verdict::{Goodbye, compare};
 
 /// Goodbyes in a run.
 const GOODBYES: usize = 24;

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
+use crate::installation::{Harm, Running, Site};
 use crate::power::Disk;
+use crate::reconcile::compare;
 use crate::relay::{Act, Manner, Relay};
-use crate::site::{Harm, Running, Site};
 use crate::table::Run;
-use crate::verdict::compare;
 
 /// The most that a process may take to die or to finish.
 const PATIENCE: Duration = Duration::from_secs(180);

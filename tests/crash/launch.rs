@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use sqlx::Row;
 
+use crate::installation::{Harm, Site};
 use crate::kill::finish;
+use crate::reconcile::compare;
 use crate::relay::{Manner, Relay};
-use crate::site::{Harm, Site};
 use crate::table::Run;
-use crate::verdict::compare;
 
 /// Carries out one run in a fresh copy of an installation whose campaign is a draft.
 pub async fn run(site: &Site, relay: &Relay, point: &str) -> Result<Run, String> {

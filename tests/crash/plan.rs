@@ -5,13 +5,13 @@ use std::time::Duration;
 use crate::clock;
 use crate::disk::Ill;
 use crate::goodbye::Trial;
-use crate::hunt::Args;
+use crate::installation::{Kind, Terms};
 use crate::kill::{Death, Fault, POINTS};
 use crate::power;
 use crate::relay::{Act, Manner};
-use crate::scarce::Lack;
+use crate::resource_limits::Lack;
+use crate::runner::Args;
 use crate::server::Server;
-use crate::site::{Kind, Terms};
 use crate::table::{Hope, Table};
 
 /// Recipients, and marked deliveries of a connection, in the runs that hold several.

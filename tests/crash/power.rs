@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::site::{Site, copy_folder};
+use crate::installation::{Site, copy_folder};
 
 const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/crash/power.c");
 

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 
 use crate::ledger::Ledger;
-use talk::Talk;
+use smtp_dialogue::Talk;
 
-mod talk;
+mod smtp_dialogue;
 
 /// What happens to every so-many-th letter or recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]

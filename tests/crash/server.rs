@@ -10,10 +10,10 @@ use rand::{RngExt, SeedableRng};
 use sqlx::Row;
 
 use crate::goodbye::{open, settled};
+use crate::installation::{Harm, Site};
+use crate::reconcile::compare;
 use crate::relay::{Manner, Relay};
-use crate::site::{Harm, Site};
 use crate::table::Run;
-use crate::verdict::compare;
 
 /// A PostgreSQL that may be killed.
 #[derive(Debug, Clone)]

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::site::Kind;
-use crate::verdict::Verdict;
+use crate::installation::Kind;
+use crate::reconcile::Verdict;
 
 /// What is expected of a class of faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,16 +7,16 @@ use std::sync::Arc;
 use sendoff::campaign::delivery::claim::{self, Hand};
 use sendoff::campaign::delivery::{self, Claim, Mark, Marked, Outcome};
 use sendoff::campaign::launch;
-use sendoff::campaign::state::{self, State};
-use sendoff::ground::clock::Millis;
-use sendoff::ground::error::Error;
-use sendoff::ground::id::Id;
-use sendoff::mailer::commit::commit;
+use sendoff::campaign::model::{self, State};
+use sendoff::infra::clock::Millis;
+use sendoff::infra::error::Error;
+use sendoff::infra::id::Id;
 use sendoff::mailer::lease::{self, Lease};
-use sendoff::mailer::purse::{Name, Purse};
+use sendoff::mailer::limits::token_reserve::{Name, Purse};
+use sendoff::mailer::queue::commit::commit;
 
-use crate::facts::Kept;
 use crate::mailer::{Line, Mailer, Note};
+use crate::observations::Kept;
 use crate::plan::Breach;
 use crate::world::World;
 
@@ -134,7 +134,7 @@ impl World {
                     .execute(&mut *tx)
                     .await?;
             } else {
-                state::finish(&mut tx, campaign.id, now).await?;
+                model::finish(&mut tx, campaign.id, now).await?;
             }
             tx.commit().await?;
         }
@@ -147,7 +147,7 @@ impl World {
         let now = home.clock.now();
         let running: Vec<Id> = {
             let mut conn = home.db.read().await?;
-            let all = state::in_state(&mut conn, State::Running).await?;
+            let all = model::in_state(&mut conn, State::Running).await?;
             all.iter().filter(|campaign| !campaign.is_late(now)).map(|campaign| campaign.id).collect()
         };
         let Some(campaign) = self.dice.pick(&running) else { return Ok(()) };

@@ -4,7 +4,7 @@
 use sqlx::Row;
 
 use crate::duty::LANE;
-use crate::facts::{Kept, need};
+use crate::observations::{Kept, need};
 use crate::world::World;
 
 impl World {

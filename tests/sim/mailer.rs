@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use sendoff::campaign::delivery::claim::Hand;
 use sendoff::campaign::delivery::{Claimed, Mark, Marked, Outcome, State};
-use sendoff::ground::clock::Millis;
-use sendoff::ground::id::Id;
+use sendoff::infra::clock::Millis;
+use sendoff::infra::id::Id;
 use sendoff::mailer::lease::Lease;
-use sendoff::mailer::purse::Purse;
+use sendoff::mailer::limits::token_reserve::Purse;
 
 /// A mailer between two steps.
 pub struct Mailer {

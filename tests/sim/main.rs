@@ -6,19 +6,19 @@
 //! `SEED=17 cargo test --test sim` runs one again; `SEEDS=10000` runs more of them. One that fails is
 //! written into `seeds.txt`, whose seeds run first from then on.
 
-mod calm;
-mod dice;
 mod duty;
-mod facts;
+mod faults;
+mod invariants;
 mod limit;
-mod line;
 mod mailer;
-mod oath;
+mod mailer_model;
+mod observations;
 mod plan;
+mod quiescence;
 mod relay;
+mod rng;
 mod run;
 mod site;
-mod weather;
 mod work;
 mod world;
 

@@ -1,9 +1,9 @@
 //! What a seed decides before anything happens.
 
-use sendoff::campaign::cap::Cap;
 use sendoff::campaign::delivery::uncertain::Fate;
+use sendoff::campaign::rate_limit::Cap;
 
-use crate::dice::Dice;
+use crate::rng::Dice;
 
 /// A promise that is broken on purpose, to see that the simulation finds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,10 +1,10 @@
 //! The relay, and the oaths that hold at the moment it is spoken to.
 
-use sendoff::campaign::state::State;
+use sendoff::campaign::model::State;
 
-use crate::facts::{Kept, need};
-use crate::line::FRESH;
 use crate::mailer::{Letter, Said, Verdict};
+use crate::mailer_model::FRESH;
+use crate::observations::{Kept, need};
 use crate::plan::Manner;
 use crate::world::World;
 

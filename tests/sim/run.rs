@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::runtime::{Builder, Runtime};
 
-use crate::facts::{Broken, Kept};
+use crate::observations::{Broken, Kept};
 use crate::plan::Breach;
 use crate::site::Ground;
 use crate::world::World;

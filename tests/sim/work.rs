@@ -1,7 +1,7 @@
 //! What mailers do by themselves: one step of one of them, of those that make sense at the moment.
 
 use crate::duty::Commit;
-use crate::facts::Kept;
+use crate::observations::Kept;
 use crate::world::World;
 
 /// A step of a mailer, with the number of its connection where it is one of a connection.

@@ -3,18 +3,18 @@
 
 use sendoff::audience::list;
 use sendoff::campaign::delivery::uncertain::Fate;
-use sendoff::campaign::rhythm::Rhythm;
+use sendoff::campaign::model::{self, Campaign, NewCampaign, State};
+use sendoff::campaign::recurrence::Rhythm;
 use sendoff::campaign::schedule::Beginning;
-use sendoff::campaign::state::{self, Campaign, NewCampaign, State};
 use sendoff::campaign::{launch, series};
-use sendoff::ground::clock::Millis;
-use sendoff::ground::id::Id;
+use sendoff::infra::clock::Millis;
+use sendoff::infra::id::Id;
 use sqlx::Row;
 
-use crate::dice::Dice;
-use crate::facts::{Broken, Facts, Kept, Seen, need};
 use crate::mailer::Mailer;
+use crate::observations::{Broken, Facts, Kept, Seen, need};
 use crate::plan::{Breach, Plan, Start};
+use crate::rng::Dice;
 use crate::site::{SIZES, Site};
 
 /// The world of a seed.
@@ -88,14 +88,14 @@ impl World {
             segment: None,
         };
         let mut tx = home.db.write().await?;
-        let id = state::add(&mut tx, self.site.workspace, &new, now).await?;
-        let draft = state::get(&mut tx, id).await?.ok_or_else(|| Broken("a draft vanished".to_owned()))?;
+        let id = model::add(&mut tx, self.site.workspace, &new, now).await?;
+        let draft = model::get(&mut tx, id).await?.ok_or_else(|| Broken("a draft vanished".to_owned()))?;
         let schedule = draft.file()?.schedule;
         match self.plan.start {
             Start::Scheduled => {
                 let at = now + 60_000;
                 let beginning = Beginning { at, local: "2026-11-21 10:01".to_owned(), zone: "UTC".to_owned() };
-                state::schedule(&mut tx, &draft, &beginning).await?;
+                model::schedule(&mut tx, &draft, &beginning).await?;
             }
             Start::Daily => {
                 let rhythm: &Rhythm = schedule.rhythm().ok_or_else(|| Broken("no rhythm".to_owned()))?;
@@ -112,7 +112,7 @@ impl World {
 
     /// The campaigns as they are now.
     pub async fn campaigns(&self) -> Kept<Vec<Campaign>> {
-        let mut all = state::all(&mut *self.site.home.db.read().await?, self.site.workspace).await?;
+        let mut all = model::all(&mut *self.site.home.db.read().await?, self.site.workspace).await?;
         all.reverse();
         Ok(all)
     }

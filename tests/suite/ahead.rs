@@ -8,9 +8,9 @@ use sendoff::privacy::erasure::{self, Reason};
 use sqlx::Row;
 use tokio::sync::Semaphore;
 
-use crate::house::{House, both};
-use crate::mailer::stage::{LETTER, house_with, mail, recipients, start, states};
-use crate::sink::{Act, Plan, Sink};
+use crate::fixture::{House, both};
+use crate::mail_sink::{Act, Plan, Sink};
+use crate::mailer::fixture::{LETTER, house_with, mail, recipients, start, states};
 
 /// How many letters of the house are marked.
 async fn marked(house: &House) -> i64 {
@@ -35,7 +35,7 @@ both!(who_leaves_while_an_earlier_letter_is_on_the_wire_is_not_named_to_the_rela
     house_with(house, 3).await;
     let word = Arc::new(Semaphore::new(0));
     let given = word.clone();
-    let slow = move |at: &crate::sink::At| match (at.verb, at.count) {
+    let slow = move |at: &crate::mail_sink::At| match (at.verb, at.count) {
         (".", 1) => Act::Until(given.clone(), Box::new(Act::Usual)),
         _ => Act::Usual,
     };

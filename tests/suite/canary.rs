@@ -13,14 +13,14 @@ use sendoff::campaign::delivery::claim::Hand;
 use sendoff::campaign::delivery::freeze::Audience;
 use sendoff::campaign::delivery::{self, Claim, Claimed, Mark, Marked, Outcome, State};
 use sendoff::campaign::link::{self, Link};
-use sendoff::campaign::state::{self, Campaign, NewCampaign};
+use sendoff::campaign::model::{self, Campaign, NewCampaign};
 use sendoff::feedback::event::{self, Hit, Kind};
-use sendoff::ground::db::Sql;
-use sendoff::privacy::residue::{self, Residue};
+use sendoff::infra::db::Sql;
+use sendoff::privacy::trace_search::{self, Residue};
 use sendoff::report::summary::{self, Summary};
 use sqlx::Row;
 
-use crate::house::{House, NOW};
+use crate::fixture::{House, NOW};
 
 /// A word that stands nowhere else, not even in what other runs left on a shared server.
 pub fn word() -> String {
@@ -89,13 +89,13 @@ pub async fn launch(house: &House, list: &List, name: &str) -> (Campaign, i64) {
     let home = &house.home;
     let mut tx = home.db.write().await.expect("a transaction");
     let new = NewCampaign { id: home.ids.next(), name, format: "md", source: "", list: list.id, segment: None };
-    let id = state::add(&mut tx, house.workspace.id, &new, NOW).await.expect("added");
+    let id = model::add(&mut tx, house.workspace.id, &new, NOW).await.expect("added");
     let link = |position, destination: &str| Link { position, destination: destination.to_owned(), personal: false };
     link::add(&mut tx, id, &[link(0, "https://shop.example/a"), link(1, "=https://shop.example/b")])
         .await
         .expect("links");
-    let campaign = state::get(&mut tx, id).await.expect("asked").expect("there");
-    assert!(state::run(&mut tx, &campaign, "{}", NOW).await.expect("runs"));
+    let campaign = model::get(&mut tx, id).await.expect("asked").expect("there");
+    assert!(model::run(&mut tx, &campaign, "{}", NOW).await.expect("runs"));
     let first = home.ids.reserve(100_000);
     let everyone = |sql: &mut Sql| {
         sql.push("1 = 1");
@@ -104,7 +104,7 @@ pub async fn launch(house: &House, list: &List, name: &str) -> (Campaign, i64) {
     let rest = |sql: &mut Sql| sql.end_with("'rest'");
     let planned =
         delivery::freeze(&mut tx, &audience, "''", rest, |sql| sql.end_with("0"), everyone).await.expect("frozen");
-    let campaign = state::get(&mut tx, id).await.expect("asked").expect("there");
+    let campaign = model::get(&mut tx, id).await.expect("asked").expect("there");
     tx.commit().await.expect("committed");
     (campaign, planned as i64)
 }
@@ -188,7 +188,7 @@ pub async fn summary(house: &House, campaign: &Campaign) -> Summary {
 }
 
 pub async fn search(house: &House, text: &str) -> Residue {
-    residue::search(&house.home, text, &address(text), |_, _| {}).await.expect("searched")
+    trace_search::search(&house.home, text, &address(text), |_, _| {}).await.expect("searched")
 }
 
 pub async fn number(house: &House, query: &'static str) -> i64 {

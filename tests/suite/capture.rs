@@ -5,22 +5,22 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use sendoff::audience::address::Address;
-use sendoff::campaign::cap::Cap;
+use sendoff::campaign::rate_limit::Cap;
 use sendoff::cli::relay::{self as door, Choice, Command, Traits};
-use sendoff::ground::setting::{self, Setting};
-use sendoff::mailer::capture;
-use sendoff::mailer::folder::Folder;
+use sendoff::infra::setting::{self, Setting};
 use sendoff::mailer::relay::{self, Kind, Relay};
-use sendoff::mailer::session::{Session, Verdict};
-use sendoff::mailer::target::Target;
-use sendoff::mailer::timer::Timers;
+use sendoff::mailer::smtp::endpoint::Target;
+use sendoff::mailer::smtp::session::{Session, Verdict};
+use sendoff::mailer::smtp::timeouts::Timers;
+use sendoff::mailer::transport::capture;
+use sendoff::mailer::transport::eml_store::Folder;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::house::{House, Kind as Database, both};
-use crate::sink::{Act, Plan};
+use crate::fixture::{House, Kind as Database, both};
+use crate::mail_sink::{Act, Plan};
 
 const FROM: &str = "news@example.org";
 

@@ -4,17 +4,17 @@
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use sendoff::audience::contact::{self, NewContact, Values};
-use sendoff::audience::facet::{self, State};
 use sendoff::audience::field::{self, Field};
+use sendoff::audience::indexed_field::{self, State};
 use sendoff::audience::{segment, subscription};
-use sendoff::ground::clock::DAY;
-use sendoff::ground::db::Sql;
+use sendoff::infra::clock::DAY;
+use sendoff::infra::db::Sql;
 use sendoff::privacy::erasure::{self, Reason};
 use serde_json::json;
 use sqlx::Row;
 
 use crate::canary;
-use crate::house::{House, Kind, NOW, both};
+use crate::fixture::{House, Kind, NOW, both};
 
 const HOUR: i64 = 3_600_000;
 
@@ -95,7 +95,7 @@ both!(a_facet_comes_with_its_segment_and_goes_an_hour_after_the_last, |house| {
     crowd(house, 40).await;
     let states = async || {
         let mut conn = house.home.db.read().await.expect("a connection");
-        let all = facet::all(&mut conn, house.workspace.id).await.expect("read");
+        let all = indexed_field::all(&mut conn, house.workspace.id).await.expect("read");
         all.into_iter().map(|one| (one.field, one.state)).collect::<Vec<_>>()
     };
     let kept = "select count(*) from contact where text_1 is not null or number_1 is not null";
@@ -128,13 +128,13 @@ both!(a_pinned_facet_stays_and_a_ninth_text_has_no_place, |house| {
     let fields = field::all(&mut house.home.db.read().await.expect("a connection"), house.workspace.id).await;
     let fields = fields.expect("read");
     for (number, field) in fields.iter().enumerate() {
-        let placed = facet::pin(&house.home, house.workspace.id, field, true).await.expect("asked");
+        let placed = indexed_field::pin(&house.home, house.workspace.id, field, true).await.expect("asked");
         assert_eq!(placed, number < 8, "{}", field.name);
     }
     segment::settle(&house.home, house.workspace.id, |_| {}).await.expect("settled");
 
     let mut conn = house.home.db.read().await.expect("a connection");
-    assert_eq!(facet::to_read(&mut conn, house.workspace.id).await.expect("read").len(), 8);
+    assert_eq!(indexed_field::to_read(&mut conn, house.workspace.id).await.expect("read").len(), 8);
     // A segment that names the ninth is read from the JSON.
     crowd(house, 4).await;
     save(house, "ninth", "text9 is not set").await;

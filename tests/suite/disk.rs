@@ -4,13 +4,13 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use sendoff::campaign::state::State;
+use sendoff::campaign::model::State;
 use sqlx::{AnyConnection, Connection, Executor, Row};
 use tokio::time::sleep;
 
-use crate::house::{House, Kind, both};
-use crate::mailer::stage::{LETTER, campaign, house_with, mail, recipients, start, states, use_relay};
-use crate::sink::{Plan, Sink};
+use crate::fixture::{House, Kind, both};
+use crate::mail_sink::{Plan, Sink};
+use crate::mailer::fixture::{LETTER, campaign, house_with, mail, recipients, start, states, use_relay};
 
 const LETTERS: usize = 150;
 const CONNECTIONS: u32 = 4;

@@ -7,13 +7,13 @@ use sendoff::audience::contact::Values;
 use sendoff::audience::subscription;
 use sendoff::audience::tombstone::{self, EVERY_LIST};
 use sendoff::campaign::delivery::State;
-use sendoff::ground::db::Sql;
+use sendoff::infra::db::Sql;
 use sendoff::privacy::erasure::{self, Gone, Leaver, PERSONAL, Reason};
-use sendoff::privacy::{replay, sweep};
+use sendoff::privacy::{erasure_log, file_erasure};
 use sendoff::report::summary::Summary;
 
 use crate::canary;
-use crate::house::{House, both};
+use crate::fixture::{House, both};
 
 pub async fn leave(house: &House, person: i64, list: i64, through: Option<i64>) -> Gone {
     erasure::leave(&house.home, house.workspace.id, person, list, Reason::Left, through).await.expect("left")
@@ -62,7 +62,7 @@ both!(the_erased_stay_away_from_every_list_and_erasing_twice_is_no_error, |house
 });
 
 /// A campaign to nine people, one in each state and one who did nothing.
-async fn every_state(house: &House) -> (sendoff::campaign::state::Campaign, i64, Vec<String>) {
+async fn every_state(house: &House) -> (sendoff::campaign::model::Campaign, i64, Vec<String>) {
     let list = canary::list(house, "News").await;
     let people: Vec<String> = (0..9).map(|index| format!("p{index}@example.org")).collect();
     for text in &people {
@@ -204,7 +204,7 @@ both!(who_leaves_together_leaves_as_if_alone, |house| {
     assert_eq!(canary::number(house, "select count(*) from event").await, 0);
     assert_eq!(canary::number(house, "select count(*) from consent").await, 3);
     assert_eq!(canary::number(house, "select count(*) from contact where reachable = 1").await, 3);
-    assert_eq!(replay::since(&house.home, 0).expect("read").0.len(), 3);
+    assert_eq!(erasure_log::since(&house.home, 0).expect("read").0.len(), 3);
 });
 
 both!(two_last_lists_left_at_the_same_moment_remove_the_person, |house| {
@@ -236,7 +236,7 @@ both!(closing_a_list_lets_everyone_on_it_leave, |house| {
     assert!(is_kept_out(house, "p449@example.org", news.id).await);
     let after = canary::summary(house, &campaign).await;
     assert_eq!((after.planned, after.skipped), (planned, 450));
-    assert_eq!(replay::since(&house.home, 0).expect("read").0.len(), 450);
+    assert_eq!(erasure_log::since(&house.home, 0).expect("read").0.len(), 450);
     assert_eq!(erasure::close(&house.home, house.workspace.id, news.id, |_| {}).await.expect("again"), 0);
 });
 
@@ -331,7 +331,7 @@ both!(papers_in_the_folders_go_with_the_person_and_others_stay, |house| {
 
     erase(house, "анна@почта.рф").await;
     assert!(letter.exists(), "nobody who leaves waits for folders to be searched");
-    sweep::owed(&house.home).await.expect("swept");
+    file_erasure::owed(&house.home).await.expect("swept");
 
     assert_eq!(std::fs::read_to_string(&csv).expect("read"), "\"address\"\r\n\"жанна@почта.рф\"\r\n");
     assert!(other.exists());
@@ -369,7 +369,7 @@ both!(sweeps_at_the_same_time_leave_each_other_alone, |house| {
         let (home, workspace) = (house.home.clone(), house.workspace.id);
         leaving.spawn(async move {
             erasure::erase(&home, workspace, &canary::address(&text), Reason::Erased, None).await.expect("erased");
-            sweep::owed(&home).await
+            file_erasure::owed(&home).await
         });
     }
     for swept in leaving.join_all().await {

@@ -7,16 +7,16 @@ use sendoff::audience::contact::Values;
 use sendoff::audience::field::{self, Field};
 use sendoff::audience::{subscription, workspace};
 use sendoff::campaign::delivery::State;
-use sendoff::campaign::state::Campaign;
+use sendoff::campaign::model::Campaign;
 use sendoff::cli;
-use sendoff::ground::text::Lang;
+use sendoff::infra::i18n::Lang;
 use sendoff::privacy::erasure::{self, Reason};
-use sendoff::report::export::sheet::Format;
+use sendoff::report::export::table_writer::Format;
 use sendoff::report::export::{self, Export, Kind};
 use serde_json::Value;
 
 use crate::canary;
-use crate::house::{House, NOW, both};
+use crate::fixture::{House, NOW, both};
 
 async fn rows(house: &House, kind: Kind, campaign: Option<&Campaign>) -> Vec<Value> {
     let path = house.home.config.export().join(format!("{kind}.ndjson"));
@@ -203,14 +203,14 @@ both!(who_is_erased_while_a_file_is_written_is_not_in_it, |house| {
         workspace: house.workspace.id,
         campaign: Some(&campaign),
     };
-    let log = sendoff::privacy::replay::length(&house.home);
+    let log = sendoff::privacy::erasure_log::length(&house.home);
     export::to_file(&house.home.db, &wanted, &path, &mut |_, _| {}).await.expect("exported");
     let late = house.folder.path().join("late.csv");
     std::fs::rename(&path, &late).expect("moved");
     let address = canary::address("б@почта.рф");
     erasure::erase(&house.home, house.workspace.id, &address, Reason::Erased, None).await.expect("erased");
 
-    sendoff::privacy::sweep::file(&house.home, &late, log).await.expect("swept");
+    sendoff::privacy::file_erasure::file(&house.home, &late, log).await.expect("swept");
 
     let text = std::fs::read_to_string(&late).expect("read");
     assert!(!text.contains("б@почта.рф") && text.contains("a@example.org") && text.contains("c@example.org"));

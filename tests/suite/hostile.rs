@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use sendoff::mailer::extension::Extensions;
-use sendoff::mailer::fault::{Cause, Phase};
-use sendoff::mailer::timer::Timers;
+use sendoff::mailer::smtp::error::{Cause, Phase};
+use sendoff::mailer::smtp::extension::Extensions;
+use sendoff::mailer::smtp::timeouts::Timers;
 
+use crate::mail_sink::{Act, Plan};
 use crate::session::{FROM, TEXT, TO, converse, open, send, timers};
-use crate::sink::{Act, Plan};
 
 #[tokio::test]
 async fn what_could_smuggle_a_second_letter_is_not_sent_at_all() {

@@ -1,7 +1,7 @@
 //! Campaigns against a server that answers, delays, refuses and hangs up as it is told.
 
-mod halt;
-mod hand;
-mod letter;
-pub mod stage;
-mod trouble;
+mod failures;
+pub mod fixture;
+mod in_flight;
+mod message;
+mod shutdown;

@@ -6,9 +6,9 @@ use sendoff::audience::contact::{self, NewContact, Values};
 use sendoff::audience::field::{self, Field};
 use sendoff::audience::subscription::{self, NewSubscription, State};
 use sendoff::audience::{list, tombstone, workspace};
-use sendoff::ground::clock::DAY;
+use sendoff::infra::clock::DAY;
 
-use crate::house::{NOW, both};
+use crate::fixture::{NOW, both};
 
 fn evidence(proof: &str) -> Evidence {
     Evidence {

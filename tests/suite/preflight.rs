@@ -6,11 +6,11 @@ use sendoff::audience::contact::{self, NewContact};
 use sendoff::audience::field::{self, Field};
 use sendoff::audience::list;
 use sendoff::audience::subscription::{self, NewSubscription, State};
+use sendoff::campaign::model::{self, NewCampaign};
 use sendoff::campaign::preflight::{self, Preflight};
-use sendoff::campaign::state::{self, NewCampaign};
 use serde_json::{Value, json};
 
-use crate::house::{House, both};
+use crate::fixture::{House, both};
 
 /// Puts people with these values on a list, in this order.
 async fn join(house: &House, values: &[Value]) {
@@ -43,9 +43,9 @@ async fn check(house: &House, name: &str, body: &str) -> Preflight {
     let mut tx = home.db.write().await.expect("a transaction");
     let list = list::need(&mut tx, workspace, "News").await.expect("a list");
     let new = NewCampaign { id: home.ids.next(), name, format: "md", source: &source, list: list.id, segment: None };
-    state::add(&mut tx, workspace, &new, home.clock.now()).await.expect("a draft");
+    model::add(&mut tx, workspace, &new, home.clock.now()).await.expect("a draft");
     tx.commit().await.expect("committed");
-    let campaign = state::need(&mut home.db.read().await.expect("a connection"), workspace, name).await.expect("there");
+    let campaign = model::need(&mut home.db.read().await.expect("a connection"), workspace, name).await.expect("there");
     preflight::check(home, &campaign, true, |_, _| {}).await.expect("a sheet")
 }
 

@@ -1,8 +1,8 @@
 //! What recipients touch, and the desk: over the real router, on both databases.
 
 mod desk;
-mod leaving;
+pub mod fixture;
 mod outage;
 mod pages;
-pub mod stage;
 mod tracking;
+mod unsubscribe;

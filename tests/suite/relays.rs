@@ -6,17 +6,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use sendoff::campaign::cap::Cap;
-use sendoff::campaign::state::{self, State};
+use sendoff::campaign::model::{self, State};
+use sendoff::campaign::rate_limit::Cap;
 use sendoff::cli::relay::{self as door, Command, Traits};
-use sendoff::ground::setting::{self, Setting};
-use sendoff::ground::text::Lang;
+use sendoff::infra::i18n::Lang;
+use sendoff::infra::setting::{self, Setting};
 use sendoff::mailer::relay::{self, Kind, Relay};
 use tokio::time::{sleep, timeout};
 
-use crate::house::{House, both};
-use crate::mailer::stage::{LETTER, campaign, house_with, mail, recipients, start, states};
-use crate::sink::{Act, Plan, Sink};
+use crate::fixture::{House, both};
+use crate::mail_sink::{Act, Plan, Sink};
+use crate::mailer::fixture::{LETTER, campaign, house_with, mail, recipients, start, states};
 
 fn to(sink: &Sink, name: &str) -> Relay {
     Relay { name: name.to_owned(), ..Relay::to(Kind::Smtp(Box::new(sink.target()))) }
@@ -33,7 +33,7 @@ async fn set(house: &House, relays: &[Relay]) {
 
 async fn resume(house: &House) {
     let mut tx = house.home.db.write().await.expect("a transaction");
-    state::resume(&mut tx, &campaign(house).await).await.expect("resumed");
+    model::resume(&mut tx, &campaign(house).await).await.expect("resumed");
     tx.commit().await.expect("committed");
 }
 
@@ -129,15 +129,15 @@ both!(a_spare_carries_only_while_no_other_can, |house| {
 pub async fn start_as(house: &House, letter: &str, name: &str) -> u64 {
     use sendoff::audience::list;
     use sendoff::campaign::launch;
-    use sendoff::campaign::state::NewCampaign;
+    use sendoff::campaign::model::NewCampaign;
     let (home, workspace) = (&house.home, house.workspace.id);
     let mut tx = home.db.write().await.expect("a transaction");
     let list = list::need(&mut tx, workspace, "News").await.expect("a list");
     let new = NewCampaign { id: home.ids.next(), name, format: "md", source: letter, list: list.id, segment: None };
-    state::add(&mut tx, workspace, &new, home.clock.now()).await.expect("a draft");
+    model::add(&mut tx, workspace, &new, home.clock.now()).await.expect("a draft");
     tx.commit().await.expect("committed");
     let mut conn = home.db.read().await.expect("a connection");
-    let draft = state::need(&mut conn, workspace, name).await.expect("the campaign");
+    let draft = model::need(&mut conn, workspace, name).await.expect("the campaign");
     drop(conn);
     launch::start(home, &draft).await.expect("launched").expect("begun")
 }
@@ -160,10 +160,10 @@ both!(what_is_bound_goes_through_its_relay_or_waits, |house| {
     timeout(Duration::from_secs(120), mail(house)).await.expect("an end");
     assert_eq!((recipients(&general).len(), recipients(&bound).len(), recipients(&named).len()), (0, 10, 0));
     let mut tx = house.home.db.write().await.expect("a transaction");
-    let paused = state::need(&mut tx, house.workspace.id, "winter").await.expect("there");
+    let paused = model::need(&mut tx, house.workspace.id, "winter").await.expect("there");
     assert_eq!(paused.state, State::Paused);
     sick.store(false, Ordering::SeqCst);
-    state::resume(&mut tx, &paused).await.expect("resumed");
+    model::resume(&mut tx, &paused).await.expect("resumed");
     tx.commit().await.expect("committed");
     mail(house).await;
     assert_eq!(recipients(&named).len(), 10);
@@ -173,7 +173,7 @@ both!(what_is_bound_goes_through_its_relay_or_waits, |house| {
     start_as(house, &letter, "spring").await;
     mail(house).await;
     let mut conn = house.home.db.read().await.expect("a connection");
-    let paused = state::need(&mut conn, house.workspace.id, "spring").await.expect("there");
+    let paused = model::need(&mut conn, house.workspace.id, "spring").await.expect("there");
     let reason = Lang::En.recall(&paused.reason.expect("a reason"));
     assert!(paused.state == State::Paused && reason.contains("“fourth”"), "{reason}");
 });

@@ -12,16 +12,16 @@ use sendoff::audience::contact::{self, NewContact, Values};
 use sendoff::audience::field::{self, Field};
 use sendoff::audience::segment::{self, MOST_CONDITIONS, MOST_VALUES, Standing, Tree};
 use sendoff::audience::subscription::{self, NewSubscription, State};
-use sendoff::audience::{facet, list, workspace};
+use sendoff::audience::{indexed_field, list, workspace};
 use sendoff::cli::segment::{self as cli, Command};
-use sendoff::ground::clock::DAY;
-use sendoff::ground::db::Sql;
-use sendoff::ground::id::Id;
-use sendoff::ground::text::Lang;
+use sendoff::infra::clock::DAY;
+use sendoff::infra::db::Sql;
+use sendoff::infra::i18n::Lang;
+use sendoff::infra::id::Id;
 use serde_json::json;
 use sqlx::Row;
 
-use crate::house::{House, NOW, both};
+use crate::fixture::{House, NOW, both};
 
 /// Fields, two lists and two campaigns; returns the keys of lists and campaigns.
 async fn furnish(house: &House) -> (Vec<Id>, Vec<Id>) {
@@ -136,9 +136,9 @@ async fn compare(house: &House, facets: &[&str]) {
     let facets: BTreeSet<String> = facets.iter().map(|name| (*name).to_owned()).collect();
     for number in 0..60 {
         if number == 30 {
-            facet::settle(&house.home, house.workspace.id, &facets, |_| {}).await.expect("settled");
+            indexed_field::settle(&house.home, house.workspace.id, &facets, |_| {}).await.expect("settled");
             let mut conn = house.home.db.read().await.expect("a connection");
-            let ready = facet::to_read(&mut conn, house.workspace.id).await.expect("read");
+            let ready = indexed_field::to_read(&mut conn, house.workspace.id).await.expect("read");
             assert_eq!(ready.len(), facets.len());
         }
         let person = Person::random(&mut rng, number);

@@ -1,19 +1,19 @@
 //! Campaigns that come again and again: one for each slot, whatever clocks and mailers do.
 
 use sendoff::campaign::launch;
+use sendoff::campaign::model::{self, Campaign, State};
 use sendoff::campaign::series::{self, State as Stand};
-use sendoff::campaign::state::{self, Campaign, State};
 use sendoff::cli::campaign::Command;
 use sendoff::cli::series::Command as Series;
-use sendoff::ground::clock::{Clock, DAY};
-use sendoff::ground::installation::Installation;
-use sendoff::ground::text::Lang;
+use sendoff::infra::clock::{Clock, DAY};
+use sendoff::infra::i18n::Lang;
+use sendoff::infra::installation::Installation;
 use tokio::task::JoinSet;
 
-use crate::house::{House, Kind, both};
-use crate::mailer::stage::{house_with, mail, recipients, use_relay};
-use crate::sink::Plan;
-use crate::time::stage::{at, call, letter, publish, set_clock};
+use crate::fixture::{House, Kind, both};
+use crate::mail_sink::Plan;
+use crate::mailer::fixture::{house_with, mail, recipients, use_relay};
+use crate::time::fixture::{at, call, letter, publish, set_clock};
 
 const DAILY: &str = "every = \"day\"\nat = \"09:00\"\nzone = \"Europe/Berlin\"";
 
@@ -44,7 +44,7 @@ async fn made(house: &House) -> Vec<String> {
 
 async fn campaigns(house: &House) -> Vec<Campaign> {
     let mut conn = house.home.db.read().await.expect("a connection");
-    state::all(&mut conn, house.workspace.id).await.expect("listed")
+    model::all(&mut conn, house.workspace.id).await.expect("listed")
 }
 
 async fn stand(house: &House) -> (Stand, Option<String>) {

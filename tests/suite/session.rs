@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use sendoff::audience::address::Address;
-use sendoff::mailer::fault::{Cause, Fault, Phase};
-use sendoff::mailer::session::{Session, Verdict};
-use sendoff::mailer::target::Target;
-use sendoff::mailer::timer::Timers;
-use sendoff::mailer::wire::Reply;
+use sendoff::mailer::smtp::endpoint::Target;
+use sendoff::mailer::smtp::error::{Cause, Fault, Phase};
+use sendoff::mailer::smtp::session::{Session, Verdict};
+use sendoff::mailer::smtp::timeouts::Timers;
+use sendoff::mailer::smtp::wire::Reply;
 
-use crate::sink::{Act, Plan, Sink};
+use crate::mail_sink::{Act, Plan, Sink};
 
 pub const FROM: &str = "news@example.org";
 pub const TO: &str = "anna@example.org";
@@ -79,7 +79,7 @@ async fn commands_go_one_at_a_time_unless_pipelining_is_offered() {
 #[tokio::test]
 async fn a_refused_recipient_in_a_group_gets_no_body_and_the_next_one_gets_his() {
     for extensions in [&["PIPELINING"][..], &[]] {
-        let refuse = |at: &crate::sink::At<'_>| match at.line {
+        let refuse = |at: &crate::mail_sink::At<'_>| match at.line {
             "RCPT TO:<boris@example.org>" => Act::Say("550 5.1.1 <boris@example.org>: unknown"),
             _ => Act::Usual,
         };
@@ -117,7 +117,7 @@ async fn a_refusal_of_data_or_text_is_an_answer_and_the_session_goes_on() {
     for (verb, reply) in
         [("DATA", "451 4.3.0 later"), ("DATA", "554 5.5.1 no"), (".", "452 4.3.1 full"), (".", "554 5.7.1 spam")]
     {
-        let once = move |at: &crate::sink::At<'_>| match at.verb == verb && at.count == 1 {
+        let once = move |at: &crate::mail_sink::At<'_>| match at.verb == verb && at.count == 1 {
             true => Act::Say(reply),
             false => Act::Usual,
         };

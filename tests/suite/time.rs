@@ -1,7 +1,7 @@
 //! Campaigns and the clock: times in zones, by the recipients' own clocks, latest times, holds,
 //! recalls, and clocks that jump.
 
-mod beginning;
 mod deadline;
+pub mod fixture;
 mod recall;
-pub mod stage;
+mod start;

@@ -3,16 +3,16 @@
 use std::path::Path;
 use std::process::Output;
 
+use sendoff::campaign::composer::Press;
 use sendoff::campaign::delivery::uncertain::{self, REPEATS, Scope};
-use sendoff::campaign::press::Press;
-use sendoff::campaign::state::{self, State};
-use sendoff::ground::clock::DAY;
-use sendoff::mailer::shift;
+use sendoff::campaign::model::{self, State};
+use sendoff::infra::clock::DAY;
+use sendoff::mailer::scheduler;
 use sqlx::Row;
 
-use crate::house::{House, NOW, both};
-use crate::mailer::stage::{LETTER, campaign, house_with, mail, start, states, use_relay};
-use crate::sink::{Act, At, Plan, Sink};
+use crate::fixture::{House, NOW, both};
+use crate::mail_sink::{Act, At, Plan, Sink};
+use crate::mailer::fixture::{LETTER, campaign, house_with, mail, start, states, use_relay};
 
 /// The letter of a campaign that repeats what is uncertain.
 fn resending() -> String {
@@ -106,7 +106,7 @@ both!(a_relay_that_loses_every_answer_to_a_letter_gets_it_four_times, |house| {
         house.home.clock.advance(60_000);
         let mut tx = house.home.db.write().await.expect("a transaction");
         // A relay that loses answers pauses its campaigns.
-        let _ = state::resume(&mut tx, &campaign(house).await).await;
+        let _ = model::resume(&mut tx, &campaign(house).await).await;
         tx.commit().await.expect("committed");
     }
 
@@ -296,7 +296,7 @@ both!(a_row_in_a_state_that_does_not_exist_is_named_and_the_others_go_out, |hous
     assert!(reason.contains("paused-stray") && reason.contains("flying"), "{reason}");
     tamper(house, "update delivery set state = 'sending' where state = 'flying'").await;
     let mut tx = house.home.db.write().await.expect("a transaction");
-    state::resume(&mut tx, &campaign(house).await).await.expect("resumed");
+    model::resume(&mut tx, &campaign(house).await).await.expect("resumed");
     tx.commit().await.expect("committed");
     mail(house).await;
     assert_eq!(campaign(house).await.state, State::Finished);
@@ -321,14 +321,14 @@ both!(a_lease_table_changed_by_hand_costs_a_shift_and_no_letter, |house| {
         }
         stop.send(true).expect("someone listens");
     };
-    let gate: shift::Gate = std::sync::Arc::new(|| true);
-    let (ended, ()) = tokio::join!(shift::work(&house.home, shift::Mode::Forever, gate, stopped), meddling);
+    let gate: scheduler::Gate = std::sync::Arc::new(|| true);
+    let (ended, ()) = tokio::join!(scheduler::work(&house.home, scheduler::Mode::Forever, gate, stopped), meddling);
 
     ended.expect("a clean end");
     let states = states(house).await;
     let unsure = states.get("uncertain").copied().unwrap_or(0);
     assert!(unsure <= 2 && states["accepted"] + unsure == 60, "{states:?}");
-    assert!(crate::mailer::stage::recipients(&sink).values().all(|count| *count == 1));
+    assert!(crate::mailer::fixture::recipients(&sink).values().all(|count| *count == 1));
 });
 
 both!(a_relay_that_accepts_and_then_hangs_up_is_believed, |house| {

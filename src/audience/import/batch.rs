@@ -6,7 +6,7 @@ use std::panic::resume_unwind;
 use std::thread;
 
 use super::record::{Record, Records};
-use crate::ground::error::Result;
+use crate::infra::error::Result;
 
 /// Bytes of text from which a batch takes no more rows.
 const BYTES: usize = 4 << 20;
@@ -106,7 +106,7 @@ mod tests {
     use encoding_rs::UTF_8;
 
     use super::*;
-    use crate::audience::import::text::Text;
+    use crate::audience::import::decoder::Text;
 
     type Seen = (u64, String, Vec<String>, Option<&'static str>);
 

@@ -1,10 +1,10 @@
 //! The first row: which column is the address, which fills which field, and a refusal for what is
 //! left over. Nothing in a file is dropped unless someone asked for it.
 
-use super::guess::Guess;
 use super::record::Record;
+use super::type_inference::Guess;
 use crate::audience::field::Field;
-use crate::ground::error::{Error, Message, Result};
+use crate::infra::error::{Error, Message, Result};
 
 /// Columns that a file may have.
 const COLUMNS: usize = 500;
@@ -206,8 +206,8 @@ mod tests {
     use std::io::Cursor;
     use std::path::Path;
 
+    use super::super::decoder::Text;
     use super::super::record::Records;
-    use super::super::text::Text;
     use super::*;
 
     fn header(line: &str, map: &[(&str, &str)]) -> Result<Header> {

@@ -4,19 +4,19 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::sort::Person;
+use super::external_sort::Person;
 use crate::audience::consent::{self, Evidence};
 use crate::audience::contact::{self, Contact, Entry, NewContact, Newcomers, Values};
-use crate::audience::facet;
+use crate::audience::indexed_field;
 use crate::audience::list::{self, List};
 use crate::audience::subscription::{self, NewSubscription, State};
 use crate::audience::tombstone;
-use crate::ground::clock::Millis;
-use crate::ground::db::load::Loader;
-use crate::ground::db::{Conn, Tx, is_duplicate, pass_gate};
-use crate::ground::error::{Error, Message, Result};
-use crate::ground::id::{Id, Ids};
-use crate::ground::installation::Installation;
+use crate::infra::clock::Millis;
+use crate::infra::db::pg_copy::Loader;
+use crate::infra::db::{Conn, Tx, is_duplicate, pass_gate};
+use crate::infra::error::{Error, Message, Result};
+use crate::infra::id::{Id, Ids};
+use crate::infra::installation::Installation;
 
 /// How often a slice is tried again when another process touched the same people.
 const TRIES: u32 = 5;
@@ -219,7 +219,7 @@ async fn load(
     now: Millis,
 ) -> Result<()> {
     let newcomers = Newcomers::number(&home.ids, goal.workspace, people.len());
-    let facets = facet::to_write(tx, goal.workspace).await?;
+    let facets = indexed_field::to_write(tx, goal.workspace).await?;
     let known = consent::find(tx, goal.workspace, &goal.evidence).await?;
     let mut load = loader.begin().await?;
     let evidence = match known {

@@ -12,19 +12,19 @@
 //! again ends as one that was not.
 
 mod batch;
+mod charset;
+mod decoder;
 mod delimiter;
-mod guess;
+mod external_sort;
+mod first_pass;
 mod header;
 mod merge;
 mod outcome;
-mod reading;
 mod record;
 mod rejects;
 mod row;
-mod sniff;
-mod sort;
 mod staging;
-mod text;
+mod type_inference;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -35,19 +35,19 @@ use jiff::tz::TimeZone;
 use tokio::task::{JoinError, JoinSet};
 
 pub use self::delimiter::Delimiter;
+use self::external_sort::Person;
+use self::first_pass::{Ordered, Reading, Task};
 use self::merge::{Counts, Goal};
 pub use self::outcome::Outcome;
-use self::reading::{Ordered, Reading, Task};
 pub use self::row::explain;
-use self::sort::Person;
 use super::consent::{Basis, Evidence};
 use super::{field, list};
-use crate::ground::clock::{DAY, Millis};
-use crate::ground::db::load::Loader;
-use crate::ground::error::{Message, Result};
-use crate::ground::id::Id;
-use crate::ground::installation::Installation;
-use crate::ground::text::Lang;
+use crate::infra::clock::{DAY, Millis};
+use crate::infra::db::pg_copy::Loader;
+use crate::infra::error::{Message, Result};
+use crate::infra::i18n::Lang;
+use crate::infra::id::Id;
+use crate::infra::installation::Installation;
 
 /// Rows read between two reports of progress.
 const BATCH: usize = 10_000;

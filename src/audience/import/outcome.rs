@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::delimiter::Delimiter;
+use super::first_pass::{self, Reading};
 use super::merge::Counts;
-use super::reading::{self, Reading};
 
 /// What an import came to. Every row is counted once: `rows` is the sum of the six counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl Outcome {
             tombstoned: 0,
             invalid: reading.invalid.clone(),
             rows: reading.rows as i64,
-            encoding: reading::name(reading.encoding),
+            encoding: first_pass::name(reading.encoding),
             delimiter: reading.delimiter(),
             columns: reading.columns(),
             dry_run,

@@ -4,9 +4,9 @@
 
 use std::path::{Path, PathBuf};
 
+use super::decoder::Text;
 use super::delimiter::{self, Delimiter};
-use super::text::Text;
-use crate::ground::error::{Error, Message, Result};
+use crate::infra::error::{Error, Message, Result};
 
 /// Bytes of decoded text that a row may have.
 pub const ROW: usize = 1 << 20;

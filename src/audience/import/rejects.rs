@@ -4,7 +4,7 @@
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
-use crate::ground::error::{Error, Message, Result, of_csv};
+use crate::infra::error::{Error, Message, Result, of_csv};
 
 /// Writes refused rows, or nowhere when nobody asked.
 pub struct Rejects(Option<(csv::Writer<File>, PathBuf)>);

@@ -8,8 +8,8 @@ use super::header::{Header, Target};
 use super::record::Record;
 use crate::audience::address::Address;
 use crate::audience::field::Field;
-use crate::ground::error::Message;
-use crate::ground::text::Lang;
+use crate::infra::error::Message;
+use crate::infra::i18n::Lang;
 
 /// Why a row is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,8 +129,8 @@ mod tests {
     use std::io::Cursor;
     use std::path::Path;
 
+    use super::super::decoder::Text;
     use super::super::record::Records;
-    use super::super::text::Text;
     use super::*;
 
     fn outcomes(text: &str) -> Vec<Result<String, (&'static str, Option<usize>)>> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rand::RngExt;
 
-use crate::ground::error::{Error, Result};
+use crate::infra::error::{Error, Result};
 
 const PREFIX: &str = "import-";
 

@@ -7,12 +7,12 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::tree::{Act, Literal, Named, Op, Subject, Test, Tree};
-use crate::audience::facet::{Facet, LONGEST};
+use super::typed_expr::{Act, Literal, Named, Op, Subject, Test, Tree};
 use crate::audience::field::Kind;
+use crate::audience::indexed_field::{Facet, LONGEST};
 use crate::audience::subscription::State;
-use crate::ground::clock::{DAY, Millis};
-use crate::ground::db::{Db, Sql};
+use crate::infra::clock::{DAY, Millis};
+use crate::infra::db::{Db, Sql};
 
 const RECEIVED: &str = " from delivery sent where sent.contact_id = c.id and sent.state = ";
 const CAME_BACK: &str = " from event seen where seen.contact_id = c.id and seen.kind = ";

@@ -1,7 +1,7 @@
 //! A finger that moves along the words of an expression.
 
-use super::fault::{Fault, Place};
-use super::token::{Spot, Token};
+use super::lexer::{Spot, Token};
+use super::parse_error::{Fault, Place};
 
 /// The words, and which is next. The last word is the end, and nothing moves past it.
 pub struct Cursor {

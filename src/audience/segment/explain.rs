@@ -4,17 +4,17 @@
 use sqlx::Row;
 
 use super::compile::{Writer, day_of};
-use super::tree::{Subject, Test, Tree};
+use super::typed_expr::{Subject, Test, Tree};
 use super::{Condition, matching, need, resolve};
 use crate::audience::address::Address;
 use crate::audience::contact::{self, Contact};
 use crate::audience::field::Kind;
 use crate::audience::subscription::{self, State};
-use crate::ground::clock::Millis;
-use crate::ground::db::{Conn, Sql};
-use crate::ground::error::Result;
-use crate::ground::id::Id;
-use crate::ground::installation::Installation;
+use crate::infra::clock::Millis;
+use crate::infra::db::{Conn, Sql};
+use crate::infra::error::Result;
+use crate::infra::id::Id;
+use crate::infra::installation::Installation;
 
 crate::text_enum! {
     /// Whether letters can go to a person at all.

@@ -5,15 +5,15 @@
 //! the workspace (`resolve`), and the typed tree a condition with bound values (`compile`). The
 //! expression is kept as text and resolved anew at every use.
 
+mod ast;
 mod compile;
 mod cursor;
 mod explain;
-mod fault;
+mod lexer;
 mod parse;
-mod phrase;
+mod parse_error;
 mod resolve;
-mod token;
-mod tree;
+mod typed_expr;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -22,23 +22,23 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 pub use explain::{Explanation, Finding, Standing, explain};
-pub use fault::shorten;
 pub use parse::{DEEPEST, MOST_CONDITIONS, MOST_VALUES};
-pub use tree::Tree;
+pub use parse_error::shorten;
+pub use typed_expr::Tree;
 
 use super::address::is_hidden;
 use super::contact;
-use super::facet::{self, Facet};
+use super::indexed_field::{self, Facet};
 use compile::Writer;
-use fault::{listed, nearest};
+use parse_error::{listed, nearest};
 use resolve::Names;
-use tree::{Act, Subject, Test};
+use typed_expr::{Act, Subject, Test};
 
-use crate::ground::clock::Millis;
-use crate::ground::db::{Conn, Db, Sql};
-use crate::ground::error::{Message, Result};
-use crate::ground::id::{Id, STEP};
-use crate::ground::installation::Installation;
+use crate::infra::clock::Millis;
+use crate::infra::db::{Conn, Db, Sql};
+use crate::infra::error::{Message, Result};
+use crate::infra::id::{Id, STEP};
+use crate::infra::installation::Installation;
 
 /// The longest expression, in bytes.
 pub const LONGEST: usize = 256 * 1024;
@@ -106,7 +106,7 @@ pub async fn resolve(conn: &mut Conn, workspace: Id, expression: &str) -> Result
     let phrases = parse::parse(expression).map_err(|fault| fault.show(expression))?;
     let names = Names::load(conn, workspace).await?;
     let tree = names.resolve(phrases).map_err(|fault| fault.show(expression))?;
-    Ok(Condition { tree, facets: facet::to_read(conn, workspace).await? })
+    Ok(Condition { tree, facets: indexed_field::to_read(conn, workspace).await? })
 }
 
 /// Saves an expression that can be understood; a segment of this name gets it in place of its own.
@@ -177,7 +177,7 @@ pub async fn need(conn: &mut Conn, workspace: Id, name: &str) -> Result<Segment>
 }
 
 /// Gives the fields that the segments of a workspace name columns of their own, and takes them from
-/// those that none names any more. To be called after [`save`]; `progress` as in [`facet::settle`].
+/// those that none names any more. To be called after [`save`]; `progress` as in [`indexed_field::settle`].
 pub async fn settle(home: &Installation, workspace: Id, progress: impl FnMut(u64)) -> Result<()> {
     let (mut named, mut seen) = (BTreeSet::new(), false);
     let mut conn = home.db.read().await?;
@@ -194,7 +194,7 @@ pub async fn settle(home: &Installation, workspace: Id, progress: impl FnMut(u64
         contact::index_seen(&mut tx).await?;
         tx.commit().await?;
     }
-    facet::settle(home, workspace, &named, progress).await
+    indexed_field::settle(home, workspace, &named, progress).await
 }
 
 /// How many people a saved segment has now.

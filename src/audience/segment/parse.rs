@@ -9,11 +9,11 @@
 //! letter = ( "opened" | "clicked" | "received" ) "(" ( "any" | TEXT ) [ "," N "days" ] ")"
 //! ```
 
+use super::ast::{Asked, Name, Phrase, Value};
 use super::cursor::Cursor;
-use super::fault::{Fault, Place};
-use super::phrase::{Asked, Name, Phrase, Value};
-use super::token::{Spot, Token, split};
-use super::tree::{Act, Literal, Op, Tree};
+use super::lexer::{Spot, Token, split};
+use super::parse_error::{Fault, Place};
+use super::typed_expr::{Act, Literal, Op, Tree};
 
 /// Single conditions in one expression. Each is looked at for each person, so that more would
 /// make a count unbearably slow long before either database refuses.
@@ -291,7 +291,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::ground::text::Lang;
+    use crate::infra::i18n::Lang;
 
     fn mistake(expression: &str) -> String {
         let fault = parse(expression).expect_err(expression);

@@ -2,16 +2,16 @@
 
 use sqlx::Row;
 
-use super::fault::{Fault, Place};
-use super::phrase::{Asked, Name, Phrase, Value};
-use super::token::day;
-use super::tree::{Literal, Named, Op, Subject, Test, Tree};
+use super::ast::{Asked, Name, Phrase, Value};
+use super::lexer::day;
+use super::parse_error::{Fault, Place};
+use super::typed_expr::{Literal, Named, Op, Subject, Test, Tree};
 use crate::audience::address::Address;
 use crate::audience::field::{self, Field, Kind};
 use crate::audience::list;
-use crate::ground::db::Conn;
-use crate::ground::error::Result;
-use crate::ground::id::Id;
+use crate::infra::db::Conn;
+use crate::infra::error::Result;
+use crate::infra::id::Id;
 
 /// What the names in an expression may mean: all from one workspace, so that nothing of another
 /// can be named.
@@ -195,7 +195,7 @@ fn check_operator(subject: &Subject, op: Op, place: Place) -> Result<(), Fault> 
 mod tests {
     use super::super::parse::parse;
     use super::*;
-    use crate::ground::text::Lang;
+    use crate::infra::i18n::Lang;
 
     fn names() -> Names {
         let field = |name, kind| Field::declare(name, kind).expect(name);

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use sqlx::Row;
 
-pub use super::hand::{Hand, Look};
+pub use super::in_flight::{Hand, Look};
 use super::mark::release;
-use crate::ground::clock::Millis;
-use crate::ground::db::{Conn, Db, Sql};
-use crate::ground::error::Result;
-use crate::ground::id::Id;
+use crate::infra::clock::Millis;
+use crate::infra::db::{Conn, Db, Sql};
+use crate::infra::error::Result;
+use crate::infra::id::Id;
 
 /// A delivery that a mailer holds. To whom it goes is told with the last word ([`super::mark()`]).
 #[derive(Debug, Clone)]

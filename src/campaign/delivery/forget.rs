@@ -2,21 +2,21 @@
 
 use super::State;
 use super::progress::{self, Changes, PLANNED};
-use crate::campaign::{state, tally};
-use crate::ground::db::Conn;
-use crate::ground::db::many::take;
-use crate::ground::error::Result;
-use crate::ground::id::Id;
+use crate::campaign::{erased_counts, model};
+use crate::infra::db::Conn;
+use crate::infra::db::json_rows::take;
+use crate::infra::error::Result;
+use crate::infra::id::Id;
 
 /// Moves the deliveries of people, for one list or all, into the tally and removes the rows. What was
 /// still to be sent counts as suppressed; what is on the wire at this moment counts as uncertain.
 pub async fn forget(conn: &mut Conn, people: &[Id], list: Option<Id>) -> Result<()> {
     let rows: Vec<(Id, String)> = take(conn, "delivery", "campaign_id, state", |sql, conn| {
         sql.push("contact_id").among(conn, people);
-        state::only_of(sql, list);
+        model::only_of(sql, list);
     })
     .await?;
-    let mut counts = tally::Counts::new();
+    let mut counts = erased_counts::Counts::new();
     let mut changes = Changes::new();
     for (campaign, was) in rows {
         // A row in a state that does not exist must not keep a person here.
@@ -33,5 +33,5 @@ pub async fn forget(conn: &mut Conn, people: &[Id], list: Option<Id>) -> Result<
         }
     }
     progress::absorb(conn, 0, &changes).await?;
-    tally::absorb(conn, &counts).await
+    erased_counts::absorb(conn, &counts).await
 }

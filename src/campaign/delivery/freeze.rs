@@ -1,11 +1,11 @@
 //! The audience of a campaign becomes rows, in one statement.
 
 use super::progress::{self, PLANNED};
-use crate::campaign::state::block;
-use crate::ground::clock::Millis;
-use crate::ground::db::{Conn, Sql};
-use crate::ground::error::Result;
-use crate::ground::id::{Id, STEP};
+use crate::campaign::model::delivery_range;
+use crate::infra::clock::Millis;
+use crate::infra::db::{Conn, Sql};
+use crate::infra::error::Result;
+use crate::infra::id::{Id, STEP};
 
 /// What all rows of a campaign have in common.
 #[derive(Debug, Clone, Copy)]
@@ -51,7 +51,7 @@ pub async fn freeze(
     narrow(&mut sql);
     let planned = sql.push(")) p").run(&mut *conn).await?;
     let count = i64::try_from(planned).unwrap_or(i64::MAX);
-    block::set(conn, campaign, first, first + (count - 1) * STEP).await?;
+    delivery_range::set(conn, campaign, first, first + (count - 1) * STEP).await?;
     progress::add(conn, campaign, first, PLANNED, count).await?;
     Ok(planned)
 }

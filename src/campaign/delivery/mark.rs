@@ -6,10 +6,10 @@ use sqlx::Row;
 
 use super::progress::{self, Changes};
 use super::{SUBSCRIBED, State};
-use crate::ground::clock::Millis;
-use crate::ground::db::{Conn, Done, Script, Sql, many};
-use crate::ground::error::{Error, Result};
-use crate::ground::id::Id;
+use crate::infra::clock::Millis;
+use crate::infra::db::{Conn, Done, Script, Sql, json_rows};
+use crate::infra::error::{Error, Result};
+use crate::infra::id::Id;
 
 /// Stands between address and field values in a snapshot.
 const BREAK: &str = "\n";
@@ -112,7 +112,7 @@ pub async fn answer(
     let mut marked = HashMap::with_capacity(marks.len());
     let is_read_again = conn.backend_name() == "SQLite";
     for done in done.chunks(if is_read_again { 2 } else { 1 }) {
-        let rows: Vec<(Id, Millis, i32, String)> = many::read(done.last().and_then(|found| found.rows.first()));
+        let rows: Vec<(Id, Millis, i32, String)> = json_rows::read(done.last().and_then(|found| found.rows.first()));
         // A row that was marked before and is asked for again is on the wire.
         if is_read_again && rows.len() as u64 != done[0].touched {
             return Err(Error::Db(sqlx::Error::RowNotFound));

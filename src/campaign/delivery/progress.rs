@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use sqlx::Row;
 
 use super::State;
-use crate::ground::db::{Conn, Script};
-use crate::ground::error::Result;
-use crate::ground::id::{Id, node_of};
+use crate::infra::db::{Conn, Script};
+use crate::infra::error::Result;
+use crate::infra::id::{Id, node_of};
 
 /// The word for rows of any state.
 pub const PLANNED: &str = "planned";

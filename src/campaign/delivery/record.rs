@@ -6,13 +6,13 @@ use sqlx::Row;
 
 use super::State;
 use super::progress::{self, Changes};
-use crate::campaign::state::block;
-use crate::campaign::tally;
-use crate::ground::clock::Millis;
-use crate::ground::db::many::{number, words};
-use crate::ground::db::{Conn, Done, Script, Sql};
-use crate::ground::error::Result;
-use crate::ground::id::Id;
+use crate::campaign::erased_counts;
+use crate::campaign::model::delivery_range;
+use crate::infra::clock::Millis;
+use crate::infra::db::json_rows::{number, words};
+use crate::infra::db::{Conn, Done, Script, Sql};
+use crate::infra::error::Result;
+use crate::infra::id::Id;
 
 /// How a try ended.
 #[derive(Debug, Clone)]
@@ -131,8 +131,8 @@ async fn settle_gone(conn: &mut Conn, outcomes: &[&Outcome]) -> Result<()> {
     for outcome in outcomes.iter().filter(|outcome| outcome.marked && !there.contains(&outcome.id)) {
         let state = if outcome.state == State::Pending { State::Suppressed } else { outcome.state };
         if state != State::Uncertain {
-            tally::add(conn, outcome.campaign, State::Uncertain.as_str(), 0, -1).await?;
-            tally::add(conn, outcome.campaign, state.as_str(), 0, 1).await?;
+            erased_counts::add(conn, outcome.campaign, State::Uncertain.as_str(), 0, -1).await?;
+            erased_counts::add(conn, outcome.campaign, state.as_str(), 0, 1).await?;
         }
     }
     Ok(())
@@ -164,7 +164,7 @@ pub async fn recover(conn: &mut Conn, dead: &[Id], now: Millis) -> Result<(u64, 
 pub async fn skip_pending(conn: &mut Conn, campaign: Id, reason: &str, now: Millis) -> Result<u64> {
     let mut sql = Sql::new("update delivery set state = 'skipped', mailer_id = null, snapshot = null, reason = ");
     sql.bind(reason.to_owned()).push(", changed_at = ").bind(now).push(" where state in ('pending', 'leased') and ");
-    let skipped = block::within(&mut sql, campaign).run(&mut *conn).await?;
+    let skipped = delivery_range::within(&mut sql, campaign).run(&mut *conn).await?;
     let count = i64::try_from(skipped).unwrap_or(i64::MAX);
     progress::add(conn, campaign, 0, State::Skipped.as_str(), count).await?;
     Ok(skipped)

@@ -8,10 +8,10 @@ use sqlx::Row;
 
 use super::State;
 use super::progress::{self, Changes};
-use crate::ground::clock::Millis;
-use crate::ground::db::{Conn, Sql};
-use crate::ground::error::Result;
-use crate::ground::id::Id;
+use crate::infra::clock::Millis;
+use crate::infra::db::{Conn, Sql};
+use crate::infra::error::Result;
+use crate::infra::id::Id;
 
 crate::text_enum! {
     /// What a campaign does with letters whose answer was lost.

@@ -5,13 +5,13 @@
 use serde_json::Deserializer;
 use sqlx::Row;
 
-use super::sheet::Cell;
+use super::table_writer::Cell;
 use crate::audience::contact::Values;
 use crate::audience::field::Field;
-use crate::campaign::state::block;
-use crate::ground::db::{Conn, Sql};
-use crate::ground::error::Result;
-use crate::ground::id::Id;
+use crate::campaign::model::delivery_range;
+use crate::infra::db::{Conn, Sql};
+use crate::infra::error::Result;
+use crate::infra::id::Id;
 
 /// Rows a page.
 const ROWS: i64 = 2_000;
@@ -183,7 +183,7 @@ impl Walk {
     fn end_of_range(&self, sql: &mut Sql, scope: Scope, end: &str) {
         sql.push("(select ").push(end).push("(id) from ").push(self.table).push(" where ");
         match (self.narrowed(scope), &self.counted) {
-            (Some((_, campaign)), Counted::As(_)) => block::within(sql, campaign),
+            (Some((_, campaign)), Counted::As(_)) => delivery_range::within(sql, campaign),
             (Some((column, narrow)), Counted::By(_)) => sql.push(column).push(" = ").bind(narrow),
             (None, _) => sql.push("workspace_id = ").bind(scope.workspace),
         };

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use sendoff::audience::import::{self, Phase, Progress, Request};
 use sendoff::audience::{consent, list, workspace};
-use sendoff::ground::text::Lang;
+use sendoff::infra::i18n::Lang;
 use sendoff::privacy::erasure::Gone;
 use tokio::sync::Notify;
 
-use super::stage::{count, counts, file, find, furnish, import, import_into, key, people, request};
+use super::fixture::{count, counts, file, find, furnish, import, import_into, key, people, request};
 use crate::erasure::erase;
-use crate::house::{House, NOW, both};
+use crate::fixture::{House, NOW, both};
 
 /// A file of `count` people in an order that is not that of their addresses.
 fn crowd(house: &House, count: u64) -> PathBuf {

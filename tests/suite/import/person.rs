@@ -5,13 +5,13 @@ use sendoff::audience::consent::{self, Basis};
 use sendoff::audience::contact::{self, NewContact, Values};
 use sendoff::audience::import::{Outcome, Request};
 use sendoff::audience::subscription::{self, NewSubscription, State};
-use sendoff::audience::{facet, field, list, tombstone};
-use sendoff::ground::db::Sql;
+use sendoff::audience::{field, indexed_field, list, tombstone};
+use sendoff::infra::db::Sql;
 use serde_json::{Value, json};
 use sqlx::Row;
 
-use super::stage::{corpus, count, counts, dump, file, find, furnish, import, request};
-use crate::house::{NOW, both};
+use super::fixture::{corpus, count, counts, dump, file, find, furnish, import, request};
+use crate::fixture::{NOW, both};
 
 both!(the_same_file_twice_changes_nothing, |house| {
     furnish(house, house.workspace.id).await;
@@ -138,7 +138,7 @@ both!(facets_of_newcomers_are_those_of_their_values, |house| {
     let (home, workspace) = (&house.home, house.workspace.id);
     furnish(house, workspace).await;
     for field in field::all(&mut home.db.read().await.expect("a connection"), workspace).await.expect("read") {
-        assert!(facet::pin(home, workspace, &field, true).await.expect("asked"), "{}", field.name);
+        assert!(indexed_field::pin(home, workspace, &field, true).await.expect("asked"), "{}", field.name);
     }
     let long = "Ё".repeat(100);
     let text = format!(
@@ -149,8 +149,8 @@ both!(facets_of_newcomers_are_those_of_their_values, |house| {
     import(house, &request(file(house, "people.csv", text))).await.expect("imported");
 
     let facets = async || {
-        let columns = facet::TEXTS.map(|text| format!("coalesce({text}, '-')"));
-        let numbers = facet::NUMBERS.map(|number| format!("coalesce(cast({number} as text), '-')"));
+        let columns = indexed_field::TEXTS.map(|text| format!("coalesce({text}, '-')"));
+        let numbers = indexed_field::NUMBERS.map(|number| format!("coalesce(cast({number} as text), '-')"));
         let columns = columns.into_iter().chain(numbers).collect::<Vec<_>>().join(", ");
         let mut sql = Sql::new(&format!("select {columns} from contact order by canonical"));
         let rows = sql.all(&mut home.db.read().await.expect("a connection")).await.expect("read");
@@ -158,7 +158,7 @@ both!(facets_of_newcomers_are_those_of_their_values, |house| {
     };
     let loaded = facets().await;
     assert_eq!(loaded[0].iter().filter(|cell| *cell != "-").count(), 7, "{loaded:?}");
-    let all = facet::all(&mut home.db.read().await.expect("a connection"), workspace).await.expect("read");
+    let all = indexed_field::all(&mut home.db.read().await.expect("a connection"), workspace).await.expect("read");
     let mut tx = home.db.write().await.expect("a transaction");
     contact::shelve(&mut tx, workspace, &all, true, 0).await.expect("told anew").expect("three people");
     tx.commit().await.expect("committed");

@@ -9,11 +9,11 @@ use sendoff::audience::contact::{self, Contact};
 use sendoff::audience::field::{self, Field};
 use sendoff::audience::import::{self, Delimiter, Phase, Progress, Request};
 use sendoff::audience::{list, workspace};
-use sendoff::ground::text::Lang;
+use sendoff::infra::i18n::Lang;
 use serde_json::{Value, json};
 
-use super::stage::{corpus, count, counts, file, find, furnish, import, import_into, key, request};
-use crate::house::both;
+use super::fixture::{corpus, count, counts, file, find, furnish, import, import_into, key, request};
+use crate::fixture::both;
 
 both!(the_same_people_come_out_of_every_encoding_and_delimiter, |house| {
     use Delimiter::{Comma, Semicolon, Tab};

@@ -4,16 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use sendoff::campaign::cap::Cap;
 use sendoff::campaign::lane::Lane;
-use sendoff::campaign::state::{self, State};
-use sendoff::ground::clock::DAY;
+use sendoff::campaign::model::{self, State};
+use sendoff::campaign::rate_limit::Cap;
+use sendoff::infra::clock::DAY;
 use tokio::time::timeout;
 
-use super::stage::{all, at, daily, limit, mail_for, rate, to, until};
-use crate::house::{House, Kind, NOW, both};
-use crate::mailer::stage::{LETTER, campaign, house_with, mail, recipients, start, states, use_relay};
-use crate::sink::{Act, Plan};
+use super::fixture::{all, at, daily, limit, mail_for, rate, to, until};
+use crate::fixture::{House, Kind, NOW, both};
+use crate::mail_sink::{Act, Plan};
+use crate::mailer::fixture::{LETTER, campaign, house_with, mail, recipients, start, states, use_relay};
 
 both!(a_lane_has_only_so_many_letters_on_the_wire, |house| {
     at(house, "gmail.com", 30).await;
@@ -127,13 +127,13 @@ both!(a_paused_campaign_gives_back_what_it_had_drawn, |house| {
     let pausing = async {
         until(|| sink.log().letters.len() >= 3).await;
         let mut tx = house.home.db.write().await.expect("a transaction");
-        state::pause(&mut tx, &running, "by hand").await.expect("paused");
+        model::pause(&mut tx, &running, "by hand").await.expect("paused");
         tx.commit().await.expect("committed");
     };
     tokio::join!(mail(house), pausing);
     assert!(sink.log().letters.len() < 40);
     let mut tx = house.home.db.write().await.expect("a transaction");
-    state::resume(&mut tx, &campaign(house).await).await.expect("resumed");
+    model::resume(&mut tx, &campaign(house).await).await.expect("resumed");
     tx.commit().await.expect("committed");
     mail(house).await;
 
@@ -142,7 +142,7 @@ both!(a_paused_campaign_gives_back_what_it_had_drawn, |house| {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_mailers_share_one_limit() {
-    if crate::house::server().is_none() {
+    if crate::fixture::server().is_none() {
         return;
     }
     let house = House::new(Kind::Postgres).await;

@@ -3,17 +3,17 @@
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
 use sendoff::audience::address::Address;
-use sendoff::campaign::{delivery, state};
-use sendoff::ground::setting::{self, Setting};
-use sendoff::ground::token::Door;
-use sendoff::mailer::folder::Folder;
+use sendoff::campaign::{delivery, model};
+use sendoff::infra::setting::{self, Setting};
+use sendoff::infra::token::Door;
+use sendoff::mailer::transport::eml_store::Folder;
 use sendoff::web::app::App;
 use sendoff::web::router;
 use tokio::net::TcpListener;
 
-use super::stage::{Reply, Stage, send};
+use super::fixture::{Reply, Stage, send};
 use crate::canary;
-use crate::house::{House, both};
+use crate::fixture::{House, both};
 
 const HERE: (&str, &str) = ("host", "127.0.0.1:8081");
 
@@ -84,7 +84,7 @@ both!(a_running_campaign_shows_its_rate_and_end_and_asks_for_itself_again, |hous
 
     end(&on_the_wire[50..], delivery::State::Accepted).await;
     let mut tx = home.db.write().await.expect("a transaction");
-    assert!(state::finish(&mut tx, campaign.id, home.clock.now()).await.expect("asked"));
+    assert!(model::finish(&mut tx, campaign.id, home.clock.now()).await.expect("asked"));
     tx.commit().await.expect("committed");
     let last = desk().await;
     assert!(last.contains("100 / 100 · 100 %") && !last.contains("refresh") && !last.contains("a second"), "{last}");

@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use sendoff::campaign::tally;
+use sendoff::campaign::erased_counts;
 use sendoff::feedback::event::{self, Hit, Kind};
 use sendoff::feedback::recorder::Recorder;
-use sendoff::ground::id::Id;
-use sendoff::ground::installation::Installation;
-use sendoff::ground::token::{Claim, Door};
+use sendoff::infra::id::Id;
+use sendoff::infra::installation::Installation;
+use sendoff::infra::token::{Claim, Door};
 use sendoff::web::app::App;
 use sqlx::{AnyConnection, Connection, Executor};
 
-use super::stage::{SHOP, Stage};
-use crate::house::{House, Kind as Base, NOW, both, server};
+use super::fixture::{SHOP, Stage};
+use crate::fixture::{House, Kind as Base, NOW, both, server};
 
 /// The same installation after a restart.
 async fn reopen(house: &House) -> Installation {
@@ -205,7 +205,9 @@ async fn a_server_that_comes_back_finds_everything_carried_out() {
     assert!(!stage.is_here(1).await);
     assert_eq!(stage.unsubscribed().await, 1);
     let mut conn = house.home.db.read().await.expect("a connection");
-    assert!(tally::of(&mut conn, stage.campaign).await.expect("asked").contains_key(&("accepted".to_owned(), 0)));
+    assert!(
+        erased_counts::of(&mut conn, stage.campaign).await.expect("asked").contains_key(&("accepted".to_owned(), 0))
+    );
     drop(conn);
     keeper.abort();
     house.leave().await;

@@ -2,14 +2,14 @@
 
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
-use sendoff::ground::setting::{self, Setting};
-use sendoff::ground::token::Door;
+use sendoff::infra::setting::{self, Setting};
+use sendoff::infra::token::Door;
 use sendoff::web::app::App;
 use sendoff::web::router;
 use url::Url;
 
-use super::stage::{Stage, dump, launch, send};
-use crate::house::both;
+use super::fixture::{Stage, dump, launch, send};
+use crate::fixture::both;
 
 const HEADERS: [(&str, &str); 5] = [
     ("x-content-type-options", "nosniff"),

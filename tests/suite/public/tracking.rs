@@ -6,13 +6,13 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::RngExt;
 use sendoff::feedback::event;
-use sendoff::ground::token::{Claim, Door};
+use sendoff::infra::token::{Claim, Door};
 use sendoff::web::router;
 use sendoff::web::track::PIXEL;
 use sqlx::Row;
 
-use super::stage::{SHOP, Stage, launch, send};
-use crate::house::both;
+use super::fixture::{SHOP, Stage, launch, send};
+use crate::fixture::both;
 
 async fn counts(stage: &Stage) -> Vec<(String, i32, i64)> {
     stage.app.recorder.flush().await;

@@ -4,9 +4,9 @@
 use rand::RngExt;
 use rand::rngs::StdRng;
 use sendoff::audience::contact::Values;
-use sendoff::ground::clock::DAY;
+use sendoff::infra::clock::DAY;
 
-use crate::house::NOW;
+use crate::fixture::NOW;
 
 pub const LISTS: [&str; 2] = ["News", "Скидки \"до\" 50%"];
 pub const CAMPAIGNS: [&str; 2] = ["autumn", "winter\\sale"];

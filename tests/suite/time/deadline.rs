@@ -2,14 +2,14 @@
 
 use sendoff::campaign::delivery::{self, Mark};
 use sendoff::campaign::launch;
-use sendoff::campaign::state::{State, deadline};
+use sendoff::campaign::model::{State, deadline};
 use sendoff::cli::campaign::Command;
-use sendoff::ground::text::Lang;
+use sendoff::infra::i18n::Lang;
 
-use super::stage::{at, call, claim, letter, letters, mark_of, named, publish, resume, schedule, set_clock};
-use crate::house::both;
-use crate::mailer::stage::{LETTER, campaign, draft, house_with, mail, start, states, use_relay};
-use crate::sink::{Act, Plan};
+use super::fixture::{at, call, claim, letter, letters, mark_of, named, publish, resume, schedule, set_clock};
+use crate::fixture::both;
+use crate::mail_sink::{Act, Plan};
+use crate::mailer::fixture::{LETTER, campaign, draft, house_with, mail, start, states, use_relay};
 
 both!(from_its_latest_time_on_nothing_leaves_and_the_campaign_asks, |house| {
     house_with(house, 200).await;

@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use sendoff::campaign::delivery::{self, Claimed, Mark};
 use sendoff::campaign::launch;
-use sendoff::campaign::state::{self, recall};
+use sendoff::campaign::model::{self, recall};
 use sendoff::cli::campaign::Command;
-use sendoff::ground::clock::Millis;
-use sendoff::ground::setting::{self, Setting};
-use sendoff::mailer::shift::{self, Mode};
+use sendoff::infra::clock::Millis;
+use sendoff::infra::setting::{self, Setting};
+use sendoff::mailer::scheduler::{self, Mode};
 use tokio::sync::{Semaphore, watch};
 
-use super::stage::{HOUR, call, claim, letter, letters, mark_of, named, pause, publish, schedule, set_clock};
-use crate::house::{House, both};
-use crate::mailer::stage::{LETTER, campaign, draft, house_with, mail, start, states, use_relay};
-use crate::sink::{Act, Plan};
+use super::fixture::{HOUR, call, claim, letter, letters, mark_of, named, pause, publish, schedule, set_clock};
+use crate::fixture::{House, both};
+use crate::mail_sink::{Act, Plan};
+use crate::mailer::fixture::{LETTER, campaign, draft, house_with, mail, start, states, use_relay};
 
 both!(while_a_campaign_holds_nothing_leaves_and_all_can_be_taken_back, |house| {
     house_with(house, 4).await;
@@ -71,7 +71,7 @@ async fn held(house: &House, text: &str, name: &str) -> Option<Millis> {
     let command = Command::Start { name: name.to_owned(), skip_missing: false, until: None };
     call(house, command).await.expect("started");
     let mut conn = house.home.db.read().await.expect("a connection");
-    state::need(&mut conn, house.workspace.id, name).await.expect("there").holds_until
+    model::need(&mut conn, house.workspace.id, name).await.expect("there").holds_until
 }
 
 both!(a_recall_in_full_flight_counts_every_letter, |house| {
@@ -180,7 +180,7 @@ both!(at_full_speed_a_pause_stops_all_connections, |house| {
         stop.send(true).expect("someone listens");
         (when_paused, two_seconds_later)
     };
-    let work = shift::work(&house.home, Mode::Forever, Arc::new(|| true), stopped);
+    let work = scheduler::work(&house.home, Mode::Forever, Arc::new(|| true), stopped);
     let (ended, (when_paused, later)) = tokio::join!(work, pausing);
 
     ended.expect("a clean end");

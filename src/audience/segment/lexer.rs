@@ -1,0 +1,215 @@
+//! The words of the segment language: names, texts in quotes, numbers, days and signs, each with
+//! the place where it stands.
+
+use jiff::civil::Date;
+
+use super::parse_error::{Fault, Place};
+use crate::audience::field::read_date;
+
+/// One word.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Token {
+    /// A bare word: a keyword, a function or a field.
+    Word(String),
+    /// A word in backticks: always a field, whatever it is called.
+    Name(String),
+    /// A text in quotes.
+    Text(String),
+    /// A finite number.
+    Number(f64),
+    /// A day.
+    Day(Date),
+    /// A comparison, a parenthesis or a comma.
+    Sign(&'static str),
+    /// Nothing follows.
+    End,
+}
+
+/// A word and where it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Spot {
+    /// The word.
+    pub token: Token,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// What is written, and what it means. Longer signs stand before their beginnings.
+const SIGNS: &[(&str, &str)] = &[
+    ("==", "="),
+    ("!=", "!="),
+    ("<>", "!="),
+    ("<=", "<="),
+    (">=", ">="),
+    ("=", "="),
+    ("<", "<"),
+    (">", ">"),
+    ("≠", "!="),
+    ("≤", "<="),
+    ("≥", ">="),
+    ("(", "("),
+    (")", ")"),
+    (",", ","),
+];
+
+/// Splits an expression into words; the last one is [`Token::End`].
+pub fn split(expression: &str) -> Result<Vec<Spot>, Fault> {
+    let chars: Vec<char> = expression.chars().collect();
+    let mut reader = Reader { chars: &chars, at: 0 };
+    let mut spots = Vec::new();
+    loop {
+        reader.skip(char::is_whitespace);
+        let at = reader.at;
+        let token = reader.token()?;
+        let done = token == Token::End;
+        spots.push(Spot { token, place: Place { at, end: reader.at } });
+        if done {
+            return Ok(spots);
+        }
+    }
+}
+
+/// A day in any spelling that a file may have, too.
+pub fn day(text: &str) -> Option<Date> {
+    read_date(text)?.parse().ok()
+}
+
+struct Reader<'a> {
+    chars: &'a [char],
+    at: usize,
+}
+
+impl Reader<'_> {
+    fn token(&mut self) -> Result<Token, Fault> {
+        let Some(first) = self.peek(0) else {
+            return Ok(Token::End);
+        };
+        match first {
+            '`' => self.quoted(&['`']).map(Token::Name),
+            '"' | '\'' => self.quoted(&[first]).map(Token::Text),
+            '«' => self.quoted(&['»']).map(Token::Text),
+            '“' => self.quoted(&['”']).map(Token::Text),
+            '„' => self.quoted(&['“', '”']).map(Token::Text),
+            _ if first.is_alphabetic() || first == '_' => Ok(Token::Word(self.word())),
+            _ if first.is_ascii_digit() => self.number(),
+            '-' if self.peek(1).is_some_and(|next| next.is_ascii_digit()) => self.number(),
+            _ => self.sign(),
+        }
+    }
+
+    fn peek(&self, ahead: usize) -> Option<char> {
+        self.chars.get(self.at + ahead).copied()
+    }
+
+    fn skip(&mut self, wanted: impl Fn(char) -> bool) {
+        while self.peek(0).is_some_and(&wanted) {
+            self.at += 1;
+        }
+    }
+
+    fn word(&mut self) -> String {
+        let start = self.at;
+        self.skip(|c| c.is_alphanumeric() || c == '_');
+        self.chars[start..self.at].iter().collect()
+    }
+
+    /// The text up to one of `closing`; a backslash takes the next character as it is.
+    fn quoted(&mut self, closing: &[char]) -> Result<String, Fault> {
+        let start = self.at;
+        let mut text = String::new();
+        self.at += 1;
+        while let Some(mut c) = self.peek(0) {
+            self.at += 1;
+            if closing.contains(&c) {
+                return Ok(text);
+            }
+            if c == '\\' {
+                let Some(next) = self.peek(0) else { break };
+                self.at += 1;
+                c = next;
+            }
+            // PostgreSQL keeps no NUL in a text, so none can be compared with.
+            if c == '\0' {
+                return Err(self.fault(self.at - 1, "segment-character"));
+            }
+            text.push(c);
+        }
+        Err(Fault::new(Place { at: start, end: start + 1 }, "segment-unclosed"))
+    }
+
+    /// A number such as `-1.5`, or a day such as `2026-01-31` or `31.01.2026`.
+    fn number(&mut self) -> Result<Token, Fault> {
+        let start = self.at;
+        self.at += 1;
+        self.skip(|c| c.is_ascii_digit() || c == '.' || c == '-');
+        let text: String = self.chars[start..self.at].iter().collect();
+        if let Some(number) = text.parse().ok().filter(|number: &f64| number.is_finite()) {
+            return Ok(Token::Number(number));
+        }
+        day(&text).map(Token::Day).ok_or_else(|| self.fault(start, "segment-number"))
+    }
+
+    fn sign(&mut self) -> Result<Token, Fault> {
+        let rest = &self.chars[self.at..];
+        let found = SIGNS.iter().find(|(written, _)| written.chars().enumerate().all(|(i, c)| rest.get(i) == Some(&c)));
+        let Some((written, meant)) = found else {
+            self.at += 1;
+            return Err(self.fault(self.at - 1, "segment-character"));
+        };
+        self.at += written.chars().count();
+        Ok(Token::Sign(meant))
+    }
+
+    fn fault(&self, at: usize, key: &'static str) -> Fault {
+        Fault::new(Place { at, end: self.at }, key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens(expression: &str) -> Vec<Token> {
+        let mut spots = split(expression).expect(expression);
+        assert_eq!(spots.pop().expect("an end").token, Token::End);
+        spots.into_iter().map(|spot| spot.token).collect()
+    }
+
+    fn text(text: &str) -> Token {
+        Token::Text(text.to_owned())
+    }
+
+    #[test]
+    fn every_kind_of_quote_holds_a_text() {
+        assert_eq!(
+            tokens(r#""a" 'b' «в» “г” „д“ "q\"\\n" 'it\'s'"#),
+            ["a", "b", "в", "г", "д", "q\"\\n", "it's"].map(text)
+        );
+    }
+
+    #[test]
+    fn numbers_and_days_are_told_apart() {
+        let day = || Token::Day(Date::constant(2026, 1, 31));
+
+        assert_eq!(tokens("18 -1.5 2026-01-31 31.01.2026"), [Token::Number(18.0), Token::Number(-1.5), day(), day()]);
+        for wrong in ["2026-02-31", "1.2.3.4", "1-2", &"9".repeat(400)] {
+            assert!(split(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn signs_need_no_space_around_them() {
+        let word = |text: &str| Token::Word(text.to_owned());
+
+        assert_eq!(tokens("a<=1"), [word("a"), Token::Sign("<="), Token::Number(1.0)]);
+        assert_eq!(tokens("a<>-1"), [word("a"), Token::Sign("!="), Token::Number(-1.0)]);
+        assert_eq!(tokens("a==b"), [word("a"), Token::Sign("="), word("b")]);
+    }
+
+    #[test]
+    fn what_cannot_be_a_word_is_refused() {
+        for wrong in ["a & b", "a = 1;", "\"open", "«open\"", "'\\", "\"nul\0\"", "\0", "@", "-"] {
+            assert!(split(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! What is wrong with an expression and where: the sentence gets line and column, the words that
+//! stand there, and a picture of the line with a caret under the place.
+
+use crate::infra::error::{Error, Message};
+
+/// Where something stands: characters from the beginning of the expression, `end` excluded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The first character.
+    pub at: usize,
+    /// The one after the last; equal to `at` at the end of the expression.
+    pub end: usize,
+}
+
+/// A mistake in an expression.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fault {
+    place: Place,
+    message: Message,
+}
+
+/// Characters of a line that are shown on either side of a mistake.
+const MARGIN: usize = 50;
+
+/// Names in a sentence that lists what there is.
+const KNOWN: usize = 20;
+
+/// Longer names are no slips of the pen, and would be slow to compare.
+const LONGEST_NAME: usize = 100;
+
+impl Fault {
+    /// The sentence `key` about this place.
+    pub fn new(place: Place, key: &'static str) -> Self {
+        Self { place, message: Message::new(key) }
+    }
+
+    /// The same with one more value for the sentence.
+    pub fn with(mut self, name: &'static str, value: impl std::fmt::Display) -> Self {
+        self.message = self.message.with(name, value);
+        self
+    }
+
+    /// A name that is not among `known`: sentence `near` when one of them is alike, otherwise
+    /// sentence `far`, which lists them.
+    pub fn unknown<'a>(
+        place: Place,
+        name: &str,
+        known: impl Iterator<Item = &'a str> + Clone,
+        near: &'static str,
+        far: &'static str,
+    ) -> Self {
+        match nearest(name, known.clone()) {
+            Some(found) => Self::new(place, near).with("near", found),
+            None => Self::new(place, far).with("known", listed(known)),
+        }
+    }
+
+    /// The error to show for this mistake in `expression`.
+    pub fn show(self, expression: &str) -> Error {
+        let chars: Vec<char> = expression.chars().collect();
+        let at = self.place.at.min(chars.len());
+        let end = self.place.end.clamp(at, chars.len());
+        let start = chars[..at].iter().rposition(|c| *c == '\n').map_or(0, |newline| newline + 1);
+        let line = if chars.contains(&'\n') { chars[..at].iter().filter(|c| **c == '\n').count() + 1 } else { 0 };
+        self.message
+            .with("line", line)
+            .with("column", at - start + 1)
+            .with("found", shorten(&chars[at..end].iter().collect::<String>(), 40))
+            .with("ended", u8::from(at == end))
+            .with("excerpt", excerpt(&chars, start, at))
+            .misuse()
+    }
+}
+
+/// The line that begins at `start`, or the part of it around `at`, with a caret under `at`.
+fn excerpt(chars: &[char], start: usize, at: usize) -> String {
+    let end = chars[start..].iter().position(|c| *c == '\n').map_or(chars.len(), |length| start + length);
+    let from = start.max(at.saturating_sub(MARGIN));
+    let to = end.min(at + MARGIN).max(at);
+    let (before, after) = (if from > start { "…" } else { "" }, if to < end { "…" } else { "" });
+    let shown: String = chars[from..to].iter().map(|c| if c.is_control() { ' ' } else { *c }).collect();
+    let indent = at - from + before.chars().count();
+    format!("  {before}{shown}{after}\n  {}^", " ".repeat(indent))
+}
+
+/// The text on one line, cut after `limit` characters.
+pub fn shorten(text: &str, limit: usize) -> String {
+    let line: String = text.chars().take(limit).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if text.chars().nth(limit).is_some() { line + "…" } else { line }
+}
+
+/// The one of `known` that a slip of the pen could have turned into `name`.
+pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let length = name.chars().count();
+    if length > LONGEST_NAME {
+        return None;
+    }
+    let folded = name.to_lowercase();
+    let distance = |other: &str| strsim::damerau_levenshtein(&folded, &other.to_lowercase());
+    known
+        .filter(|other| other.chars().count() <= LONGEST_NAME)
+        .map(|other| (distance(other), other))
+        .filter(|(distance, _)| *distance <= (length / 3).max(1) && *distance < length)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, other)| other)
+}
+
+/// What there is, for a sentence.
+pub fn listed<'a>(known: impl Iterator<Item = &'a str>) -> String {
+    let mut names: Vec<&str> = known.take(KNOWN + 1).collect();
+    match names.len() {
+        0 => return "—".to_owned(),
+        count if count > KNOWN => names[KNOWN] = "…",
+        _ => {}
+    }
+    names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::infra::i18n::Lang;
+
+    fn shown(expression: &str, at: usize) -> String {
+        let fault = Fault::new(Place { at, end: expression.chars().count().min(at + 1) }, "segment-expected-condition");
+        Lang::En.say(&fault.show(expression).message())
+    }
+
+    #[test]
+    fn the_caret_stands_under_the_place_on_its_line() {
+        let text = shown("a = 1\nи б", 8);
+
+        assert!(text.starts_with("line 2, column 3: "), "{text}");
+        assert!(text.ends_with("\n  и б\n    ^"), "{text}");
+    }
+
+    #[test]
+    fn a_long_line_is_shown_in_part() {
+        let text = shown(&"я".repeat(200_000), 150_000);
+
+        assert!(text.starts_with("column 150001: "), "{text}");
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[1].chars().count(), 2 + 1 + 2 * MARGIN + 1);
+        assert_eq!(lines[2].chars().count(), 2 + 1 + MARGIN + 1);
+    }
+
+    #[test]
+    fn only_what_is_alike_is_suggested() {
+        let known = ["city", "age", "birthday"];
+
+        assert_eq!(nearest("citty", known.into_iter()), Some("city"));
+        assert_eq!(nearest("City", known.into_iter()), Some("city"));
+        assert_eq!(nearest("bithrday", known.into_iter()), Some("birthday"));
+        assert_eq!(nearest("plan", known.into_iter()), None);
+        assert_eq!(nearest("x", known.into_iter()), None);
+    }
+}

@@ -1,0 +1,76 @@
+//! Options that lanes and relays have in common: their limits. `none` takes a limit back.
+
+use std::str::FromStr;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::campaign::rate_limit::{Cap, Ramp};
+use crate::infra::error::{Error, Message};
+use crate::infra::i18n::Lang;
+
+/// A value, or the word `none`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct OrNone<T>(pub Option<T>);
+
+impl<T: FromStr> FromStr for OrNone<T> {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text {
+            "none" => Ok(Self(None)),
+            other => match other.parse() {
+                Ok(value) => Ok(Self(Some(value))),
+                Err(_) => Err(Message::new("cap-value").with("text", text).misuse()),
+            },
+        }
+    }
+}
+
+/// What may leave. What is not named stays as it is.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Limits {
+    /// Letters a second, or `none`
+    #[arg(long, value_name = "N")]
+    pub rate: Option<OrNone<f64>>,
+    /// Letters a day (UTC), or `none`; the rest goes on the next day
+    #[arg(long, value_name = "N")]
+    pub daily: Option<OrNone<i64>>,
+    /// Letters on the first day and by how much each day of sending exceeds the one before, e.g. `200:1.5`, or `none`
+    #[arg(long, value_name = "START:GROWTH")]
+    pub warm_up: Option<OrNone<Ramp>>,
+}
+
+impl Limits {
+    /// The cap with what is named here.
+    pub fn apply(&self, mut cap: Cap) -> Cap {
+        cap.rate = self.rate.map_or(cap.rate, |rate| rate.0);
+        cap.daily = self.daily.map_or(cap.daily, |daily| daily.0);
+        cap.ramp = self.warm_up.map_or(cap.ramp, |ramp| ramp.0);
+        cap
+    }
+}
+
+/// A cap for programs.
+pub fn json(cap: &Cap) -> Value {
+    json!({
+        "rate": cap.rate,
+        "daily": cap.daily,
+        "warm_up": cap.ramp.map(|ramp| json!({ "start": ramp.start, "growth": ramp.growth })),
+    })
+}
+
+/// A cap in words; empty when nothing is limited. `today` is what was sent and may be sent today.
+pub fn text(cap: &Cap, (sent, quota): (i64, Option<i64>), lang: Lang) -> String {
+    let rate = cap.rate.map(|rate| lang.say(&Message::new("cap-rate").with("rate", round(rate))));
+    let today = quota.map(|quota| lang.say(&Message::new("cap-today").with("sent", sent).with("quota", quota)));
+    let ramp = cap
+        .ramp
+        .map(|ramp| lang.say(&Message::new("cap-warm-up").with("start", ramp.start).with("growth", ramp.growth)));
+    [rate, today, ramp].into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// Two places are enough for a pace.
+pub fn round(rate: f64) -> f64 {
+    (rate * 100.0).round() / 100.0
+}

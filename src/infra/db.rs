@@ -1,0 +1,361 @@
+//! The database handle, and every place where SQLite and PostgreSQL part ways. No other module may
+//! ask which one it is talking to.
+//!
+//! Statements are portable text with `$n` placeholders over `text`, `bigint`, `integer`,
+//! `double precision` and `bytea`. Functions of the rooms take a [`Conn`]; only doors call
+//! [`Db::read`] and [`Db::write`], so that callers decide what is one transaction.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::pool::PoolConnection;
+use sqlx::{Any, AnyPool, ConnectOptions, Connection, Executor, SqlSafeStr};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use crate::infra::clock::Millis;
+use crate::infra::error::{Message, Result};
+use crate::infra::fsync;
+use crate::infra::metric::Level;
+use checkpoint::Carrier;
+use store_status::Errand;
+
+mod checkpoint;
+pub mod copy;
+pub mod index;
+pub mod json_rows;
+mod lock;
+pub mod pg_copy;
+mod script;
+mod scrub;
+mod session;
+mod sql;
+pub mod store_status;
+pub mod table;
+pub mod value;
+
+pub use lock::{holding, pass_gate, sharing, shut_gate};
+pub use script::{Done, Script};
+use session::{NO_SAMPLES, session};
+pub use sql::Sql;
+
+/// A connection to either database.
+pub type Conn = sqlx::AnyConnection;
+
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "first tables", include_str!("../../migrations/0001_first_tables.sql")),
+    (2, "sending", include_str!("../../migrations/0002_sending.sql")),
+    (3, "time", include_str!("../../migrations/0003_time.sql")),
+    (4, "data", include_str!("../../migrations/0004_data.sql")),
+    (5, "lanes", include_str!("../../migrations/0005_lanes.sql")),
+    (6, "nodes", include_str!("../../migrations/0006_nodes.sql")),
+    (10, "relocation", include_str!("../../migrations/0010_relocation.sql")),
+    (11, "blocks", include_str!("../../migrations/0011_blocks.sql")),
+];
+
+/// Which SQL is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+/// One database, whichever it is.
+#[derive(Debug, Clone)]
+pub struct Db {
+    pool: AnyPool,
+    /// For transactions that mean to write. On SQLite one connection makes them all: it alone knows
+    /// what it has written, and every other must read those pages again.
+    writers: AnyPool,
+    dialect: Dialect,
+    /// SQLite has one writer. Waiting here is fair and in memory; waiting at its lock is polling.
+    writer: Arc<Mutex<()>>,
+    carrier: Carrier,
+    rewriting: Level,
+    address: Address,
+}
+
+/// The URL; it may hold a password and never prints.
+#[derive(Clone)]
+struct Address(Arc<str>);
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Address(…)")
+    }
+}
+
+/// A transaction that means to write.
+pub struct Tx {
+    inner: sqlx::Transaction<'static, Any>,
+    turn: Option<(OwnedMutexGuard<()>, Carrier)>,
+}
+
+impl Tx {
+    /// Makes everything durable; on a dropped `Tx` nothing happened. When the disk refuses to confirm
+    /// it, the process ends.
+    pub async fn commit(self) -> Result<()> {
+        match self.inner.commit().await {
+            Err(error) if is_unsynced(&error) => fsync::end("the database", error),
+            done => done?,
+        }
+        if let Some((turn, carrier)) = self.turn {
+            drop(turn);
+            carrier.count();
+        }
+        Ok(())
+    }
+}
+
+impl Deref for Tx {
+    type Target = Conn;
+    fn deref(&self) -> &Conn {
+        &self.inner
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut Conn {
+        &mut self.inner
+    }
+}
+
+impl Db {
+    /// Connects and brings the tables up to date. Refuses a store whose data live elsewhere.
+    pub async fn connect(url: &str) -> Result<Self> {
+        let db = Self::reach(url).await?;
+        db.migrate().await?;
+        db.admit().await?;
+        Ok(db)
+    }
+
+    /// Connects, and sets what durability and erasure need. The tables are as they were.
+    pub async fn reach(url: &str) -> Result<Self> {
+        sqlx::any::install_default_drivers();
+        let dialect = match url.split(':').next() {
+            Some("sqlite") => Dialect::Sqlite,
+            Some("postgres" | "postgresql") => Dialect::Postgres,
+            _ => return Err(Message::new("database-url").misuse()),
+        };
+        let options: AnyConnectOptions = url.parse().map_err(|_| Message::new("database-url").misuse())?;
+        let options = options.disable_statement_logging();
+        if dialect == Dialect::Sqlite {
+            // The pool would try a read-only file again and again, and then say that nobody answers.
+            let mut first = options.connect().await?;
+            first.execute(session(dialect)).await?;
+            first.close().await?;
+        }
+        let pool = |connections| {
+            let options = options.clone();
+            AnyPoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(Duration::from_secs(10))
+                .test_before_acquire(dialect == Dialect::Postgres)
+                // SQLite ends a transaction by itself when the disk is full. The driver then believes for
+                // ever that one is open, and the connection could begin no other.
+                .before_acquire(|conn, _| Box::pin(async move { Ok(!conn.is_in_transaction()) }))
+                .after_connect(move |conn, _| Box::pin(async move { conn.execute(session(dialect)).await.map(drop) }))
+                .connect_with(options)
+        };
+        let readers = pool(16).await?;
+        let writers = if dialect == Dialect::Sqlite { pool(1).await? } else { readers.clone() };
+        Ok(Self {
+            carrier: Carrier::new(&readers),
+            pool: readers,
+            writers,
+            dialect,
+            writer: Arc::default(),
+            rewriting: Level::default(),
+            address: Address(url.into()),
+        })
+    }
+
+    /// Brings the tables up to date.
+    pub async fn migrate(&self) -> Result<()> {
+        let steps = MIGRATIONS.iter().map(|(version, name, text)| {
+            let step = Migration::new(*version, (*name).into(), MigrationType::Simple, text.into_sql_str(), false);
+            match self.dialect {
+                // A key by any other name would be an index beside the table. The checksum is that of the text.
+                Dialect::Sqlite => {
+                    let sql = text.replace("bigint primary key", "integer primary key");
+                    Migration { sql: sqlx::AssertSqlSafe(sql).into_sql_str(), ..step }
+                }
+                Dialect::Postgres => step,
+            }
+        });
+        // SQLite has no advisory lock: hold the writer's turn of this process and let a second
+        // process meet the file lock instead of a half-made table.
+        let _turn = self.writer.clone().lock_owned().await;
+        match Migrator::with_migrations(steps.collect()).run(&self.pool).await {
+            Ok(()) => {}
+            Err(sqlx::migrate::MigrateError::VersionMissing(_) | sqlx::migrate::MigrateError::VersionTooNew(..)) => {
+                return Err(Message::new("database-newer").failed());
+            }
+            Err(sqlx::migrate::MigrateError::VersionMismatch(version)) => {
+                return Err(Message::new("database-altered").with("version", version).failed());
+            }
+            Err(sqlx::migrate::MigrateError::Execute(error)) => return Err(error.into()),
+            Err(error) => {
+                tracing::error!(error = %error, "migration failed");
+                return Err(Message::new("database-migration").failed());
+            }
+        }
+        if self.dialect == Dialect::Postgres {
+            // The planner keeps samples of column values; of people it may keep none.
+            for statement in NO_SAMPLES {
+                sqlx::raw_sql(*statement).execute(&self.pool).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A connection for reading. Take one per request, not one per query.
+    pub async fn read(&self) -> Result<PoolConnection<Any>> {
+        Ok(self.pool.acquire().await?)
+    }
+
+    /// A transaction that means to write. Refused while the store is carried elsewhere.
+    pub async fn write(&self) -> Result<Tx> {
+        self.write_for(Errand::Work).await
+    }
+
+    /// The time by the database's own clock in ms since 1970 UTC, as it is when the expression is
+    /// reached: machines that share a database may disagree about the hour.
+    pub fn now(&self) -> &'static str {
+        match self.dialect {
+            Dialect::Sqlite => "cast((julianday('now') - 2440587.5) * 86400000.0 as bigint)",
+            Dialect::Postgres => "cast(extract(epoch from clock_timestamp()) * 1000 as bigint)",
+        }
+    }
+
+    /// The time by the database's own clock.
+    pub async fn time(&self) -> Result<Millis> {
+        let row = Sql::new("select ").push(self.now()).first(&mut *self.read().await?).await?;
+        Ok(row.map_or(0, |row| sqlx::Row::get(&row, 0)))
+    }
+
+    /// What stands around the condition that a row holds, so that it goes on to hold until the
+    /// transaction ends, and what the select returns. A process that is stopped half-way must not
+    /// keep others from its rows for ever: the server ends its transaction after ten idle seconds.
+    pub fn pin(&self) -> (&'static str, &'static str) {
+        match self.dialect {
+            Dialect::Sqlite => ("select '' ", ""),
+            Dialect::Postgres => {
+                ("select set_config('idle_in_transaction_session_timeout', '10000', true) ", " for share")
+            }
+        }
+    }
+
+    /// What ends a select of rows of which those are left out that another transaction holds.
+    pub fn skip_held(&self) -> &'static str {
+        match self.dialect {
+            Dialect::Sqlite => "",
+            Dialect::Postgres => " for update skip locked",
+        }
+    }
+
+    /// Refuses to go on when another version of the program has changed the tables meanwhile.
+    pub async fn check_version(&self, conn: &mut Conn) -> Result<()> {
+        let ours = MIGRATIONS.iter().map(|(version, ..)| *version).max().unwrap_or(0);
+        let row = sqlx::query("select max(version) from _sqlx_migrations").fetch_one(conn).await?;
+        match sqlx::Row::get::<Option<i64>, _>(&row, 0) {
+            Some(theirs) if theirs > ours => Err(Message::new("database-newer").failed()),
+            _ => Ok(()),
+        }
+    }
+
+    /// True where several machines can share this database.
+    pub fn is_shared(&self) -> bool {
+        self.dialect == Dialect::Postgres
+    }
+
+    /// Position of `needle` in `hay`, 1-based, 0 when absent: two names for one function.
+    pub fn position(&self) -> &'static str {
+        match self.dialect {
+            Dialect::Sqlite => "instr",
+            Dialect::Postgres => "strpos",
+        }
+    }
+
+    /// True when a newer program has changed the tables while this one runs.
+    pub async fn is_newer(&self, conn: &mut Conn) -> Result<bool> {
+        let row = sqlx::query("select max(version) from _sqlx_migrations").fetch_one(conn).await?;
+        let known = MIGRATIONS.iter().map(|(version, ..)| *version).max();
+        Ok(sqlx::Row::get::<Option<i64>, _>(&row, 0) > known)
+    }
+
+    /// Closes every connection; on SQLite this also empties the journal.
+    pub async fn close(self) {
+        self.writers.close().await;
+        self.pool.close().await;
+    }
+}
+
+/// True when SQLite could not sync its journal or the folder around it (`SQLITE_IOERR_FSYNC` and
+/// `SQLITE_IOERR_DIR_FSYNC`). PostgreSQL ends by itself when it cannot.
+fn is_unsynced(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    matches!(code.as_deref(), Some("1034" | "1290"))
+}
+
+/// Whether the statement failed because a unique rule was broken. SQLite names no constraint, so
+/// an insert must have one unique rule that a user can break.
+pub fn is_duplicate(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+}
+
+/// Whether a table is not there at all.
+pub fn is_missing(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.as_deref() == Some("42P01") || error.to_string().contains("no such table")
+}
+
+/// The same as [`Db::position`], where only a connection is at hand.
+pub fn position(conn: &Conn) -> &'static str {
+    if conn.backend_name() == "SQLite" { "instr" } else { "strpos" }
+}
+
+/// Pings a held connection; a false answer means the database is away.
+pub async fn is_alive(conn: &mut Conn) -> bool {
+    conn.ping().await.is_ok()
+}
+
+/// An enum that is kept as text in the database, printed and parsed by the same words.
+#[macro_export]
+macro_rules! text_enum {
+    ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $name { $($(#[$vmeta])* $variant),+ }
+
+        impl $name {
+            /// Every value, in the order of the declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word that stands in the database, in JSON and on the command line.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = $crate::infra::error::Error;
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Self::ALL.iter().copied().find(|value| value.as_str() == text).ok_or_else(|| {
+                    let known: Vec<_> = Self::ALL.iter().map(|value| value.as_str()).collect();
+                    $crate::infra::error::Message::new("unknown-word")
+                        .with("word", text).with("known", known.join(", ")).misuse()
+                })
+            }
+        }
+    };
+}

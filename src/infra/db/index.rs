@@ -1,0 +1,61 @@
+//! The indexes of a table as statements, so that they can be taken away before many rows come and be
+//! built in one go afterwards: kept up row by row they cost several times as much.
+
+use sqlx::{Connection, Row};
+
+use crate::infra::db::{Conn, Db, Dialect, Sql};
+use crate::infra::error::Result;
+
+/// An index that is no primary key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Index {
+    /// Its name.
+    pub name: String,
+    /// The statement that makes it.
+    pub statement: String,
+}
+
+/// The indexes of a table that can be taken away and made again, here or in the other database: their
+/// statements are text that both understand.
+pub async fn of(conn: &mut Conn, table: &str) -> Result<Vec<Index>> {
+    let query = if conn.backend_name() == "SQLite" {
+        "select name, sql from sqlite_master where type = 'index' and tbl_name = $1 and sql is not null order by 1"
+    } else {
+        "select cast(c.relname as text), \
+         replace(replace(pg_get_indexdef(i.indexrelid), ' USING btree', ''), ' ON ' || quote_ident(current_schema()) || '.', ' ON ') \
+         from pg_index i join pg_class c on c.oid = i.indexrelid where i.indrelid = cast(cast($1 as text) as regclass) \
+         and not exists (select 1 from pg_constraint k where k.conindid = i.indexrelid) order by 1"
+    };
+    let rows = sqlx::query(query).bind(table).fetch_all(conn).await?;
+    Ok(rows.iter().map(|row| Index { name: row.get(0), statement: row.get(1) }).collect())
+}
+
+impl Db {
+    /// Carries out one transaction that builds indexes, on a connection of its own that sorts on disk:
+    /// in memory it would take as much as the table has.
+    pub async fn build(&self, work: impl AsyncFnOnce(&mut Conn) -> Result<()>) -> Result<()> {
+        let _turn = self.writer.clone().lock_owned().await;
+        let mut conn = self.read().await?.detach();
+        if self.dialect == Dialect::Sqlite {
+            // What it remembers of the tables may be old, and "already exists" is said from memory: a
+            // question that reads anything makes it look.
+            sqlx::raw_sql("pragma temp_store = file; select 1 from sqlite_master limit 1").execute(&mut conn).await?;
+        }
+        let mut tx = conn.begin().await?;
+        work(&mut tx).await?;
+        tx.commit().await?;
+        Ok(conn.close().await?)
+    }
+}
+
+impl Index {
+    /// Takes the index away.
+    pub async fn remove(&self, conn: &mut Conn) -> Result<()> {
+        Sql::new("drop index ").push(&self.name).run(conn).await.map(drop)
+    }
+
+    /// Makes it.
+    pub async fn make(&self, conn: &mut Conn) -> Result<()> {
+        Sql::new(&self.statement).run(conn).await.map(drop)
+    }
+}

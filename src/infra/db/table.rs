@@ -1,0 +1,263 @@
+//! The tables as the database itself knows them, and walks through their rows in the order of their
+//! keys: for work that must take every table there is, also those made after it was written.
+
+use std::pin::pin;
+
+use futures_util::TryStreamExt;
+use sha2::{Digest, Sha256};
+use sqlx::Row;
+
+use crate::infra::db::value::{Kind, Value};
+use crate::infra::db::{Conn, Db, Dialect, Sql};
+use crate::infra::error::{Message, Result};
+
+/// A column of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// What it holds.
+    pub kind: Kind,
+}
+
+/// A table with its columns and its primary key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    /// Its name.
+    pub name: String,
+    /// Its columns by name.
+    pub columns: Vec<Column>,
+    /// The columns of the primary key, in its order, as places in `columns`.
+    pub key: Vec<usize>,
+}
+
+/// Rows that follow each other in the order of the key.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// The values, in the order of the columns.
+    pub rows: Vec<Vec<Value>>,
+    /// The key of the last row.
+    pub last: Option<Vec<Value>>,
+}
+
+impl Db {
+    /// Every table with its columns; those of the program that brings tables up to date left out.
+    pub async fn all_tables(&self) -> Result<Vec<Table>> {
+        let query = match self.dialect {
+            Dialect::Sqlite => {
+                "select m.name, p.name, p.type, p.pk from sqlite_master m join pragma_table_info(m.name) p \
+                 where m.type = 'table' and m.name not like 'sqlite%' order by m.name, p.name"
+            }
+            Dialect::Postgres => {
+                "select cast(c.relname as text), cast(a.attname as text), format_type(a.atttypid, null), \
+                 cast(coalesce(array_position(string_to_array(cast(i.indkey as text), ' '), cast(a.attnum as text)), 0) as bigint) \
+                 from pg_class c join pg_attribute a on a.attrelid = c.oid \
+                 left join pg_index i on i.indrelid = c.oid and i.indisprimary \
+                 where c.relkind in ('r', 'p') and a.attnum > 0 and not a.attisdropped and a.attgenerated = '' \
+                 and c.relnamespace = (select oid from pg_namespace where nspname = current_schema()) \
+                 order by cast(c.relname as text) collate \"C\", cast(a.attname as text) collate \"C\""
+            }
+        };
+        let mut tables: Vec<(Table, Vec<(i64, usize)>)> = Vec::new();
+        for row in sqlx::query(query).fetch_all(&mut *self.read().await?).await? {
+            let (name, column, declared): (String, String, String) = (row.get(0), row.get(1), row.get(2));
+            if name == "_sqlx_migrations" {
+                continue;
+            }
+            let kind = Kind::of(&declared)
+                .ok_or_else(|| Message::new("table-kind").with("table", &name).with("column", &column).failed())?;
+            if tables.last().is_none_or(|(table, _)| table.name != name) {
+                tables.push((Table { name, columns: Vec::new(), key: Vec::new() }, Vec::new()));
+            }
+            if let Some((table, key)) = tables.last_mut() {
+                if row.get::<i64, _>(3) > 0 {
+                    key.push((row.get(3), table.columns.len()));
+                }
+                table.columns.push(Column { name: column, kind });
+            }
+        }
+        let keyed = |(mut table, mut key): (Table, Vec<(i64, usize)>)| {
+            key.sort_unstable();
+            table.key = key.into_iter().map(|(_, place)| place).collect();
+            match table.key.is_empty() {
+                true => Err(Message::new("table-key").with("table", &table.name).failed()),
+                false => Ok(table),
+            }
+        };
+        tables.into_iter().map(keyed).collect()
+    }
+
+    /// Names of all tables and, for each, its columns of type text or bytea.
+    pub async fn tables(&self) -> Result<Vec<(String, Vec<String>)>> {
+        let mut conn = self.read().await?;
+        let query = match self.dialect {
+            Dialect::Sqlite => {
+                "select m.name, p.name from sqlite_master m join pragma_table_info(m.name) p \
+                 where m.type = 'table' and lower(p.type) in ('text', 'bytea', 'blob') order by 1, 2"
+            }
+            Dialect::Postgres => {
+                "select cast(table_name as text), cast(column_name as text) from information_schema.columns \
+                 where table_schema = current_schema() and data_type in ('text', 'bytea', 'character varying') order by 1, 2"
+            }
+        };
+        let mut tables: Vec<(String, Vec<String>)> = Vec::new();
+        for row in sqlx::query(query).fetch_all(&mut *conn).await? {
+            let (table, column): (String, String) = (row.get(0), row.get(1));
+            match tables.last_mut() {
+                Some((name, columns)) if *name == table => columns.push(column),
+                _ => tables.push((table, vec![column])),
+            }
+        }
+        Ok(tables)
+    }
+
+    /// The names of all tables, whoever made them; that of the program that brings them up to date
+    /// left out.
+    pub async fn table_names(&self) -> Result<Vec<String>> {
+        let query = match self.dialect {
+            Dialect::Sqlite => {
+                "select name from sqlite_master where type = 'table' and name not like 'sqlite%' \
+                 and name <> '_sqlx_migrations' order by 1"
+            }
+            Dialect::Postgres => {
+                "select cast(tablename as text) from pg_tables where schemaname = current_schema() \
+                 and tablename <> '_sqlx_migrations' order by 1"
+            }
+        };
+        let rows = sqlx::query(query).fetch_all(&mut *self.read().await?).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
+    /// Lets a server count what lies in its tables, so that it plans well from the first question on.
+    pub async fn take_stock(&self) -> Result<()> {
+        if self.dialect == Dialect::Postgres {
+            sqlx::raw_sql("analyze").execute(&mut *self.read().await?).await?;
+        }
+        Ok(())
+    }
+
+    /// A transaction that sees the database as it is now, however long it lasts.
+    pub async fn snapshot(&self) -> Result<sqlx::Transaction<'static, sqlx::Any>> {
+        let mut tx = match self.dialect {
+            Dialect::Sqlite => self.pool.begin_with("begin").await?,
+            Dialect::Postgres => self.pool.begin_with("begin isolation level repeatable read, read only").await?,
+        };
+        // Both take their picture with the first question.
+        sqlx::query("select count(*) from standing").fetch_one(&mut *tx).await?;
+        Ok(tx)
+    }
+}
+
+impl Table {
+    /// The names of the columns.
+    pub fn names(&self) -> Vec<&str> {
+        self.columns.iter().map(|column| column.name.as_str()).collect()
+    }
+
+    /// The number of rows.
+    pub async fn count(&self, conn: &mut Conn) -> Result<u64> {
+        let rows = Sql::new("select count(*) from ").push(&self.name).all(conn).await?;
+        Ok(rows.first().map_or(0, |row| row.get::<i64, _>(0).unsigned_abs()))
+    }
+
+    /// The rows behind a key, up to another: as many as `most` rows or `bytes` bytes.
+    pub async fn page(
+        &self,
+        conn: &mut Conn,
+        (after, upto): (Option<&[Value]>, Option<&[Value]>),
+        most: usize,
+        bytes: usize,
+    ) -> Result<Page> {
+        let mut sql = self.select(conn, &self.names().join(", "), after, upto, Some(most));
+        let mut rows = pin!(sql.stream(conn));
+        let (mut page, mut weight) = (Page::default(), 0);
+        while weight < bytes
+            && let Some(row) = rows.try_next().await?
+        {
+            let values = self.read(&row)?;
+            weight += values.iter().map(Value::weight).sum::<usize>();
+            page.rows.push(values);
+        }
+        page.last = page.rows.last().map(|row| self.key_of(row));
+        Ok(page)
+    }
+
+    /// Adds the rows behind `after`, up to `upto` or as many as `most`, to a checksum in the order
+    /// of their keys. Keeps none of them.
+    pub async fn digest(
+        &self,
+        conn: &mut Conn,
+        (after, upto): (Option<&[Value]>, Option<&[Value]>),
+        most: Option<usize>,
+        into: &mut Sha256,
+    ) -> Result<(u64, Option<Vec<Value>>)> {
+        let mut sql = self.select(conn, &self.names().join(", "), after, upto, most);
+        let mut rows = pin!(sql.stream(conn));
+        let (mut count, mut last) = (0, None);
+        while let Some(row) = rows.try_next().await? {
+            let values = self.read(&row)?;
+            into.update((values.len() as u64).to_be_bytes());
+            values.iter().for_each(|value| value.digest(into));
+            (count, last) = (count + 1, Some(self.key_of(&values)));
+        }
+        Ok((count, last))
+    }
+
+    /// Removes the rows behind `after`, up to `upto`.
+    pub async fn clear(&self, conn: &mut Conn, after: Option<&[Value]>, upto: Option<&[Value]>) -> Result<u64> {
+        let mut sql = Sql::new("delete from ");
+        sql.push(&self.name);
+        self.bound(conn, &mut sql, after, upto);
+        sql.run(conn).await
+    }
+
+    fn select(
+        &self,
+        conn: &Conn,
+        what: &str,
+        after: Option<&[Value]>,
+        upto: Option<&[Value]>,
+        most: Option<usize>,
+    ) -> Sql {
+        let mut sql = Sql::new("select ");
+        sql.push(what).push(" from ").push(&self.name);
+        self.bound(conn, &mut sql, after, upto);
+        sql.push(" order by ").push(&self.order(conn));
+        if let Some(most) = most {
+            sql.push(" limit ").bind(most as i64);
+        }
+        sql
+    }
+
+    fn bound(&self, conn: &Conn, sql: &mut Sql, after: Option<&[Value]>, upto: Option<&[Value]>) {
+        let mut word = " where (";
+        for (key, sign) in [(after, ") > ("), (upto, ") <= (")] {
+            let Some(key) = key else { continue };
+            sql.push(word).push(&self.order(conn)).push(sign);
+            for (place, value) in key.iter().enumerate() {
+                sql.push(if place > 0 { ", " } else { "" });
+                value.clone().bind(sql);
+            }
+            sql.push(")");
+            word = " and (";
+        }
+    }
+
+    /// The key, in an order that both databases agree on: that of the bytes.
+    fn order(&self, conn: &Conn) -> String {
+        let by_bytes = if conn.backend_name() == "SQLite" { "" } else { " collate \"C\"" };
+        let column = |place: &usize| {
+            let column = &self.columns[*place];
+            format!("{}{}", column.name, if column.kind == Kind::Text { by_bytes } else { "" })
+        };
+        self.key.iter().map(column).collect::<Vec<_>>().join(", ")
+    }
+
+    fn read(&self, row: &sqlx::any::AnyRow) -> Result<Vec<Value>> {
+        self.columns.iter().enumerate().map(|(index, column)| Value::read(row, index, column.kind)).collect()
+    }
+
+    fn key_of(&self, row: &[Value]) -> Vec<Value> {
+        self.key.iter().map(|place| row[*place].clone()).collect()
+    }
+}

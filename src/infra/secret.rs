@@ -1,0 +1,184 @@
+//! The keys of an installation. They lie in files of the data folder, never in the database, so
+//! that a copy of the database alone opens no token and matches no tombstone.
+//!
+//! * `keys/token.key`: one line a key, `number base64`; the last line signs, all lines verify.
+//! * `keys/tombstone.key`: one key that never changes, since tombstones must match for ever.
+//! * `keys/seal.key`: seals credentials that must lie in the database.
+
+use std::fmt;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use rand::RngExt;
+use ring::aead;
+use sha2::Sha256;
+
+use crate::infra::error::{Error, Message, Result};
+
+/// 32 secret bytes that never print.
+#[derive(Clone)]
+pub struct Key([u8; 32]);
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(…)")
+    }
+}
+
+impl Key {
+    /// A fresh random key.
+    pub fn generate() -> Self {
+        Self(rand::rng().random())
+    }
+
+    /// HMAC-SHA-256 over the parts, each preceded by its length so that no two lists collide.
+    pub fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes a key of any length");
+        for part in parts {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part);
+        }
+        mac.finalize().into_bytes().into()
+    }
+}
+
+/// Every key of an installation.
+#[derive(Debug, Clone)]
+pub struct Keyring {
+    /// Token keys by key id; the last signs.
+    pub token: Vec<(u8, Key)>,
+    /// Digests of addresses that must not come back.
+    pub tombstone: Key,
+    seal: Key,
+}
+
+impl Keyring {
+    /// Reads the keys, making those that are missing.
+    pub fn load(folder: &Path) -> Result<Self> {
+        let token = read_or_make(&folder.join("token.key"))?;
+        let [(_, tombstone)] =
+            read_or_make(&folder.join("tombstone.key"))?.try_into().map_err(|_| damaged("tombstone.key"))?;
+        let [(_, seal)] = read_or_make(&folder.join("seal.key"))?.try_into().map_err(|_| damaged("seal.key"))?;
+        Ok(Self { token, tombstone, seal })
+    }
+
+    /// Keys for tests, written nowhere.
+    pub fn ephemeral() -> Self {
+        Self { token: vec![(1, Key::generate())], tombstone: Key::generate(), seal: Key::generate() }
+    }
+
+    /// Adds a token key that signs from now on; tokens of older keys stay valid.
+    pub fn rotate(folder: &Path) -> Result<u8> {
+        let path = folder.join("token.key");
+        let keys = read_or_make(&path)?;
+        let next =
+            keys.iter().map(|(id, _)| *id).max().unwrap_or(0).checked_add(1).ok_or_else(|| damaged("token.key"))?;
+        let mut file = OpenOptions::new().append(true).open(&path).map_err(Error::io(path.display()))?;
+        write_key(&mut file, next, &Key::generate()).map_err(Error::io(path.display()))?;
+        Ok(next)
+    }
+
+    /// Seals a credential for storage (ChaCha20-Poly1305, random nonce in front).
+    pub fn seal(&self, plain: &str) -> Vec<u8> {
+        let nonce: [u8; 12] = rand::rng().random();
+        let mut sealed = plain.as_bytes().to_vec();
+        self.aead()
+            .seal_in_place_append_tag(aead::Nonce::assume_unique_for_key(nonce), aead::Aad::empty(), &mut sealed)
+            .expect("a credential is far below the limit of the cipher");
+        [nonce.as_slice(), &sealed].concat()
+    }
+
+    /// Opens what [`Keyring::seal`] sealed; `None` when the key is another or the bytes were changed.
+    pub fn open(&self, sealed: &[u8]) -> Option<String> {
+        let (nonce, body) = sealed.split_at_checked(12)?;
+        let nonce = aead::Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let mut body = body.to_vec();
+        let plain = self.aead().open_in_place(nonce, aead::Aad::empty(), &mut body).ok()?;
+        String::from_utf8(plain.to_vec()).ok()
+    }
+
+    fn aead(&self) -> aead::LessSafeKey {
+        let key = aead::UnboundKey::new(&aead::CHACHA20_POLY1305, &self.seal.0).expect("the cipher takes 32 bytes");
+        aead::LessSafeKey::new(key)
+    }
+}
+
+fn read_or_make(path: &Path) -> Result<Vec<(u8, Key)>> {
+    if !path.exists() {
+        make(path)?;
+    }
+    let text = fs::read_to_string(path).map_err(Error::io(path.display()))?;
+    let keys: Option<Vec<_>> = text.lines().filter(|line| !line.trim().is_empty()).map(parse).collect();
+    keys.filter(|keys| !keys.is_empty()).ok_or_else(|| damaged(&path.display().to_string()))
+}
+
+/// Written aside and renamed, so that a crash leaves either no key file or a whole one.
+fn make(path: &Path) -> Result<()> {
+    let aside = path.with_extension(format!("new-{}", std::process::id()));
+    let write = || -> std::io::Result<()> {
+        let mut file = private(&aside)?;
+        write_key(&mut file, 1, &Key::generate())?;
+        match fs::hard_link(&aside, path) {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            other => other?,
+        }
+        fs::remove_file(&aside)?;
+        fs::File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+    };
+    write().map_err(Error::io(path.display()))
+}
+
+fn private(path: &Path) -> std::io::Result<fs::File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+fn write_key(file: &mut fs::File, id: u8, key: &Key) -> std::io::Result<()> {
+    writeln!(file, "{id} {}", STANDARD.encode(key.0))?;
+    file.sync_all()
+}
+
+fn parse(line: &str) -> Option<(u8, Key)> {
+    let (id, key) = line.split_once(' ')?;
+    let bytes = STANDARD.decode(key.trim()).ok()?;
+    Some((id.parse().ok()?, Key(bytes.try_into().ok()?)))
+}
+
+fn damaged(file: &str) -> Error {
+    Message::new("key-damaged").with("file", file).failed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sealed_credential_opens_with_its_own_key_only() {
+        let ring = Keyring::ephemeral();
+        let sealed = ring.seal("smtp://user:pass@host");
+
+        assert_eq!(ring.open(&sealed).as_deref(), Some("smtp://user:pass@host"));
+        assert_eq!(Keyring::ephemeral().open(&sealed), None);
+        assert!(!sealed.windows(4).any(|window| window == b"pass"));
+    }
+
+    #[test]
+    fn keys_survive_a_reload_and_a_rotation() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let before = Keyring::load(folder.path()).expect("keys are made");
+
+        assert_eq!(Keyring::rotate(folder.path()).expect("rotates"), 2);
+        let after = Keyring::load(folder.path()).expect("keys are read");
+
+        assert_eq!(before.token[0].1.0, after.token[0].1.0);
+        assert_eq!(after.token.len(), 2);
+        assert_eq!(before.tombstone.0, after.tombstone.0);
+    }
+}

@@ -1,0 +1,165 @@
+//! Table `setting`: what an installation needs to know, by key. Each key is declared here with the
+//! check its value must pass, so that `settings set` refuses a typo instead of storing it.
+
+use sqlx::Row;
+use url::Url;
+
+use crate::infra::db::{Conn, Sql};
+use crate::infra::error::{Message, Result};
+
+/// A key that may be set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setting {
+    /// Where recipients reach this installation, e.g. `https://news.example.org`.
+    PublicUrl,
+    /// `en` or `ru`: the language of pages and letters where the reader's is not known.
+    Language,
+    /// The name given in EHLO (RFC 5321 §4.1.4): an ASCII host name, not `localhost`.
+    EhloName,
+    /// Where a mailto unsubscribe goes; `+TOKEN` is added to the local part.
+    UnsubscribeMailbox,
+    /// Seconds until the first repeat of a message that was refused for now; doubles each time.
+    RetryAfter,
+    /// Per cent of the SMTP timers of RFC 5321 §4.5.3.2.
+    SmtpTimers,
+    /// Seconds that a relay may fail before its campaigns are paused.
+    RelayPatience,
+    /// Seconds between "send" and the first letter, in which everything can be taken back.
+    Hold,
+    /// Seconds after which a mailer that does not report is taken for dead.
+    LeaseTerm,
+}
+
+impl Setting {
+    /// Every key.
+    pub const ALL: &'static [Self] = &[
+        Self::PublicUrl,
+        Self::Language,
+        Self::EhloName,
+        Self::UnsubscribeMailbox,
+        Self::RetryAfter,
+        Self::SmtpTimers,
+        Self::RelayPatience,
+        Self::Hold,
+        Self::LeaseTerm,
+    ];
+
+    /// The key on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PublicUrl => "public-url",
+            Self::Language => "language",
+            Self::EhloName => "ehlo-name",
+            Self::UnsubscribeMailbox => "unsubscribe-mailbox",
+            Self::RetryAfter => "retry-after",
+            Self::SmtpTimers => "smtp-timers",
+            Self::RelayPatience => "relay-patience",
+            Self::Hold => "hold",
+            Self::LeaseTerm => "lease-term",
+        }
+    }
+
+    /// The catalogue key of its explanation, with an example.
+    pub const fn explanation(self) -> &'static str {
+        match self {
+            Self::PublicUrl => "setting-public-url",
+            Self::Language => "setting-language",
+            Self::EhloName => "setting-ehlo-name",
+            Self::UnsubscribeMailbox => "setting-unsubscribe-mailbox",
+            Self::RetryAfter => "setting-retry-after",
+            Self::SmtpTimers => "setting-smtp-timers",
+            Self::RelayPatience => "setting-relay-patience",
+            Self::Hold => "setting-hold",
+            Self::LeaseTerm => "setting-lease-term",
+        }
+    }
+
+    /// What holds until it is set.
+    pub const fn default(self) -> &'static str {
+        match self {
+            Self::PublicUrl => "http://localhost:8080",
+            Self::Language => "en",
+            Self::EhloName | Self::UnsubscribeMailbox => "",
+            Self::RetryAfter => "900",
+            Self::SmtpTimers => "100",
+            Self::RelayPatience | Self::LeaseTerm => "30",
+            Self::Hold => "0",
+        }
+    }
+
+    /// Finds a key by its name, or says which there are.
+    pub fn find(name: &str) -> Result<Self> {
+        Self::ALL.iter().copied().find(|setting| setting.name() == name).ok_or_else(|| {
+            let known: Vec<_> = Self::ALL.iter().map(|setting| setting.name()).collect();
+            Message::new("setting-unknown").with("name", name).with("known", known.join(", ")).misuse()
+        })
+    }
+
+    fn check(self, value: &str) -> Result<String> {
+        let accepted = match self {
+            Self::PublicUrl => Url::parse(value)
+                .ok()
+                .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+                .filter(|url| url.query().is_none() && url.fragment().is_none())
+                .filter(|url| url.username().is_empty() && url.password().is_none())
+                .map(|url| url.as_str().trim_end_matches('/').to_owned()),
+            Self::Language => Some(value.to_owned()).filter(|value| matches!(value.as_str(), "en" | "ru")),
+            Self::EhloName => idna::domain_to_ascii(value).ok().filter(|name| {
+                name != "localhost"
+                    && name.contains('.')
+                    && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '.' || c == '-')
+            }),
+            Self::UnsubscribeMailbox => Some(value.to_owned()).filter(|value| {
+                value
+                    .split_once('@')
+                    .is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty() && value.is_ascii())
+            }),
+            Self::LeaseTerm => value
+                .parse::<u32>()
+                .ok()
+                .filter(|seconds| (2..=600).contains(seconds))
+                .map(|seconds| seconds.to_string()),
+            Self::RetryAfter | Self::SmtpTimers | Self::RelayPatience => {
+                value.parse::<u32>().ok().filter(|seconds| *seconds > 0).map(|seconds| seconds.to_string())
+            }
+            Self::Hold => value.parse::<u32>().ok().filter(|seconds| *seconds <= 3_600).map(|hold| hold.to_string()),
+        };
+        accepted.ok_or_else(|| Message::new("setting-value").with("name", self.name()).with("value", value).misuse())
+    }
+}
+
+/// The value in force.
+pub async fn get(conn: &mut Conn, setting: Setting) -> Result<String> {
+    let row =
+        sqlx::query("select value from setting where name = $1").bind(setting.name()).fetch_optional(conn).await?;
+    Ok(row.map_or_else(|| setting.default().to_owned(), |row| row.get(0)))
+}
+
+/// Sets a value after checking it.
+pub async fn set(conn: &mut Conn, setting: Setting, value: &str) -> Result<()> {
+    let value = setting.check(value)?;
+    Sql::new("insert into setting (name, value) values (")
+        .bind_all([setting.name().to_owned(), value])
+        .push(") on conflict (name) do update set value = excluded.value")
+        .run(conn)
+        .await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_can_be_put_behind_a_public_url() {
+        let check = |value: &str| Setting::PublicUrl.check(value).ok();
+
+        assert_eq!(check("https://x.example/mail/").as_deref(), Some("https://x.example/mail"));
+        assert_eq!(check("https://почта.рф").as_deref(), Some("https://xn--80a1acny.xn--p1ai"));
+        for bad in
+            ["x.example", "ftp://x.example", "https://x.example/?a=1", "https://x.example/#a", "https://u:p@x.example"]
+        {
+            assert_eq!(check(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! A letter in the hands of a connection: before its mark is there, and with it.
+
+use std::time::Instant;
+
+use tokio::sync::oneshot;
+
+use crate::audience::address::Address;
+use crate::campaign::delivery::{Marked, Outcome};
+use crate::mailer::queue::group_commit::Busy;
+use crate::mailer::queue::job::Job;
+use crate::mailer::relay_context::Bench;
+use crate::mailer::smtp::session::pipeline::Envelope;
+use crate::mailer::smtp::wire::Reply;
+
+/// A letter in the hands of a connection, marked on disk.
+pub(super) struct Letter {
+    pub(super) job: Job,
+    pub(super) address: Address,
+    /// How often it was tried before.
+    pub(super) attempts: i32,
+    /// In wire form, with its last dot.
+    pub(super) text: Vec<u8>,
+    pub(super) marked: Instant,
+    pub(super) _busy: Busy,
+}
+
+/// A letter whose mark was asked for.
+pub(super) struct Asked {
+    pub(super) job: Job,
+    pub(super) answer: oneshot::Receiver<Option<Marked>>,
+    /// Its answer may lie here for as long as the relay takes for the letter before.
+    pub(super) since: Instant,
+    pub(super) busy: Busy,
+}
+
+impl Letter {
+    /// How it is named to the relay.
+    pub(super) fn envelope(&self) -> Envelope<'_> {
+        Envelope {
+            from: self.job.press.sender(),
+            to: self.address.envelope(),
+            utf8: self.job.press.needs_smtputf8(&self.address),
+        }
+    }
+
+    /// What the relay's answer means for it.
+    pub(super) fn answered(&self, reply: &Reply, to_text: bool, bench: &Bench) -> Outcome {
+        self.job.answered(reply, to_text, self.attempts, bench)
+    }
+}

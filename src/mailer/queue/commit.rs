@@ -1,0 +1,49 @@
+//! One commit of a mailer: results, what goes back, and the last word on what is to be sent.
+
+use std::collections::HashMap;
+
+use tokio::time::Instant;
+
+use crate::campaign::delivery::{self, Ends, Mark, Marked, Outcome};
+use crate::infra::db::store_status::Errand;
+use crate::infra::db::{Conn, Script};
+use crate::infra::error::Result;
+use crate::infra::failpoint;
+use crate::infra::id::Id;
+use crate::infra::installation::Installation;
+use crate::infra::metric;
+use crate::mailer::lease;
+
+/// Writes what the connections of a mailer have said, in one transaction under its lease, and returns
+/// what each message that may go out is made from. Results before marks: a connection that asks for its
+/// next mark has said how its last letter ended, and both are on disk together.
+pub async fn commit(
+    home: &Installation,
+    mailer: Id,
+    marks: &[Mark],
+    releases: &[Id],
+    results: &[Outcome],
+) -> Result<HashMap<Id, Marked>> {
+    let (now, began) = (home.clock.now(), Instant::now());
+    let (ends, mut written) = (Ends::of(results), 0);
+    let write = |script: &mut Script, conn: &Conn| {
+        lease::ask(script, &home.db, mailer, marks.is_empty());
+        written = ends.write(script, conn, mailer, now);
+        delivery::ask(script, conn, mailer, marks, now);
+    };
+    let (mut tx, mut done) = home.db.write_with(Errand::Work, write).await?;
+    lease::confirm(&done.remove(0))?;
+    let (recorded, asked) = done.split_at(written);
+    ends.check(&mut tx, mailer, recorded).await?;
+    delivery::release(&mut tx, mailer, releases, now).await?;
+    let marked = delivery::answer(&mut tx, mailer, marks, asked, now).await?;
+    if !marked.is_empty() {
+        failpoint::reach("marking");
+    }
+    tx.commit().await?;
+    metric::commit(began.elapsed());
+    if !results.is_empty() {
+        failpoint::reach("recorded");
+    }
+    Ok(marked)
+}

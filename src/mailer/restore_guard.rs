@@ -1,0 +1,82 @@
+//! Table `beat`: knows a database that was put back. Mailers count in the database and, after the
+//! commit, in a file of their data folder. A database that counts less than the file has forgotten
+//! something, perhaps letters that are out: then its campaigns stand still until someone has looked.
+
+use std::fs;
+
+use sqlx::Row;
+
+use crate::campaign::model::{self, State};
+use crate::infra::db::Conn;
+use crate::infra::error::{Error, Message, Result};
+use crate::infra::id::Id;
+use crate::infra::installation::Installation;
+
+/// How far the mailers of a data folder have come.
+#[derive(Debug)]
+pub struct Beat {
+    folder: Id,
+    count: i64,
+}
+
+impl Beat {
+    /// Compares the file with the database and counts on. Returns with it how many campaigns were
+    /// halted because the database is the older one.
+    pub async fn open(home: &Installation, conn: &mut Conn) -> Result<(Self, u64)> {
+        let text = fs::read_to_string(path(home)).unwrap_or_default();
+        let mut words = text.split_ascii_whitespace().map_while(|word| word.parse::<i64>().ok());
+        let (folder, noted) = match (words.next(), words.next()) {
+            (Some(folder), Some(count)) => (folder, count),
+            _ => (home.ids.next(), 0),
+        };
+        let row =
+            sqlx::query("select count from beat where folder = $1").bind(folder).fetch_optional(&mut *conn).await?;
+        let known: i64 = row.map_or(0, |row| row.get(0));
+        let halted = if known < noted { stand_still(home, conn).await? } else { 0 };
+        let mut beat = Self { folder, count: known.max(noted) };
+        beat.count(conn).await?;
+        Ok((beat, halted))
+    }
+
+    /// Counts on in the database.
+    pub async fn count(&mut self, conn: &mut Conn) -> Result<()> {
+        self.count += 1;
+        sqlx::query(
+            "insert into beat (folder, count) values ($1, $2) on conflict (folder) do update set count = excluded.count",
+        )
+        .bind(self.folder)
+        .bind(self.count)
+        .execute(conn)
+        .await?;
+        Ok(())
+    }
+
+    /// Writes the count beside the database, once it is committed there.
+    pub fn note(&self, home: &Installation) -> Result<()> {
+        let (path, part) = (path(home), home.config.data.join("mailer.beat.part"));
+        let written =
+            fs::write(&part, format!("{} {}\n", self.folder, self.count)).and_then(|()| fs::rename(&part, &path));
+        written.map_err(Error::io(path.display()))
+    }
+}
+
+/// Pauses what runs and takes back what should have begun by now. Returns how many campaigns.
+pub async fn stand_still(home: &Installation, conn: &mut Conn) -> Result<u64> {
+    let reason = Message::new("paused-restored").pack();
+    let mut halted = 0;
+    for campaign in model::in_state(conn, State::Running).await? {
+        model::pause(conn, &campaign, &reason).await?;
+        halted += 1;
+    }
+    for campaign in model::in_state(conn, State::Scheduled).await? {
+        if campaign.starts_at.is_some_and(|at| at <= home.clock.now()) {
+            model::fail(conn, &campaign, &reason).await?;
+            halted += 1;
+        }
+    }
+    Ok(halted)
+}
+
+fn path(home: &Installation) -> std::path::PathBuf {
+    home.config.data.join("mailer.beat")
+}

@@ -1,0 +1,326 @@
+//! A mailer on duty: from the lease it takes to the lease it gives back. In between it starts what
+//! is due, sends what is pending, and ends what is done. When the database or the lease fails, the
+//! shift ends; the next one begins by settling what was left.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
+
+use super::keyed_tasks::Crew;
+use super::lease::{Lease, Left, sweep};
+use super::lease_freshness::Pulse;
+use super::limits::relay_breaker::Trouble;
+use super::queue::group_commit::Writer;
+use super::relay::Relay;
+use super::send_round;
+use super::shutdown::told;
+use crate::campaign::delivery::claim::Hand;
+use crate::campaign::model::{self, State};
+use crate::campaign::{delivery, launch};
+use crate::infra::clock::Millis;
+use crate::infra::error::{Error, Result};
+use crate::infra::failpoint::{self, Sabotage};
+use crate::infra::id::Id;
+use crate::infra::installation::Installation;
+
+/// Says whether messages may leave at this moment; false while goodbyes wait to be carried out.
+pub type Gate = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// When a mailer goes home.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// When it is told to stop.
+    Forever,
+    /// When nothing is due.
+    UntilIdle,
+}
+
+/// A mailer on duty.
+pub struct Shift {
+    /// The installation it works for.
+    pub home: Installation,
+    /// Whether messages may leave.
+    pub gate: Gate,
+    /// What it has claimed and not marked.
+    pub hand: Arc<Hand>,
+    lease: Id,
+    pulse: Pulse,
+    troubles: Mutex<HashMap<Id, (Relay, Arc<Trouble>)>>,
+    /// Campaigns that ran when it last looked, by workspace.
+    seen: Mutex<HashMap<Id, HashSet<Id>>>,
+    waits: Mutex<HashMap<Id, Wait>>,
+}
+
+/// The letters of a campaign that are due must all wait: for tomorrow's quota, or for a lane that is
+/// paused.
+struct Wait {
+    noted: Instant,
+    until: Option<Millis>,
+}
+
+/// How long a wait is believed before it is looked at again: limits may be changed at any time.
+const BELIEVED: Duration = Duration::from_secs(2);
+
+/// How long to rest when nothing was due, and between tries while the database is away.
+const REST: Duration = Duration::from_millis(250);
+
+/// Sends until told to stop, or until nothing is due. Returns when the next delivery that waits for
+/// its time is due, if there is one.
+pub async fn work(
+    home: &Installation,
+    mode: Mode,
+    gate: Gate,
+    mut stop: watch::Receiver<bool>,
+) -> Result<Option<Millis>> {
+    let _at_work = home.duty.mailers.raise();
+    loop {
+        let ended = Box::pin(serve(home, mode, gate.clone(), stop.clone())).await;
+        match ended {
+            Ok(next) if mode == Mode::UntilIdle || *stop.borrow() => return Ok(next),
+            // Another mailer holds the folder: waiting would hide it.
+            Err(error @ Error::Failed(_)) => return Err(error),
+            Err(error) if mode == Mode::UntilIdle => return Err(error),
+            Err(error) => tracing::warn!(error = %error.message().key, "the shift ended early; a new one begins"),
+            Ok(_) => {}
+        }
+        tokio::select! {
+            () = tokio::time::sleep(4 * REST) => {}
+            _ = stop.wait_for(|stop| *stop) => return Ok(None),
+        }
+    }
+}
+
+async fn serve(home: &Installation, mode: Mode, gate: Gate, stop: watch::Receiver<bool>) -> Result<Option<Millis>> {
+    let (mut lease, left) = Lease::take(home).await?;
+    if left != Left::default() {
+        let Left { given_back, uncertain, resent, halted } = left;
+        tracing::warn!(given_back, uncertain, resent, halted, "an earlier mailer had not finished");
+    }
+    let (halt, halted) = watch::channel(false);
+    let hand = Arc::<Hand>::default();
+    let (writer, writing) = Writer::start(home.clone(), lease.id, hand.clone(), halt.clone());
+    let shift = Shift {
+        home: home.clone(),
+        gate: if failpoint::is_broken(Sabotage::NoGate) { Arc::new(|| true) } else { gate },
+        hand,
+        lease: lease.id,
+        pulse: lease.pulse(),
+        troubles: Mutex::default(),
+        seen: Mutex::default(),
+        waits: Mutex::default(),
+    };
+    let (next, sound, kept) = {
+        let keeper = keep(home, &mut lease, &halt, stop);
+        let day = Arc::new(shift).day(mode, writer, halted);
+        let duty = async { (day.await, writing.await.unwrap_or(false)) };
+        tokio::pin!(keeper, duty);
+        tokio::select! {
+            (next, sound) = &mut duty => (next, sound, Ok(())),
+            kept = &mut keeper => {
+                let (next, sound) = duty.await;
+                (next, sound, kept)
+            }
+        }
+    };
+    lease.end(home).await?;
+    kept?;
+    if sound { next } else { Err(crashed()) }
+}
+
+/// Renews the lease for as long as anything is on the wire, also while the mailer goes home. Returns
+/// when the lease is lost, with the shift halted: from then on others may settle what it held.
+async fn keep(
+    home: &Installation,
+    lease: &mut Lease,
+    halt: &watch::Sender<bool>,
+    stop: watch::Receiver<bool>,
+) -> Result<()> {
+    let _held = home.duty.leases.raise();
+    let third = Duration::from_millis(lease.pulse().term().unsigned_abs() / 3);
+    let renewing = async {
+        loop {
+            tokio::time::sleep(third).await;
+            if let Err(lost) = renew(home, lease).await {
+                return lost;
+            }
+            // What this does not get to is done at the next renewal, or by someone else.
+            if let Ok(Err(error)) = timeout(third, sweep(home)).await {
+                tracing::warn!(error = error.message().key, "what others left was not looked at");
+            }
+        }
+    };
+    tokio::pin!(renewing);
+    let lost = tokio::select! {
+        lost = &mut renewing => lost,
+        () = told(stop) => {
+            let _ = halt.send(true);
+            renewing.await
+        }
+    };
+    let _ = halt.send(true);
+    tracing::warn!(error = lost.message().key, "the lease is lost; nothing more is begun");
+    Err(lost)
+}
+
+/// Renews the lease. A database that hesitates has as long as the lease holds; then its silence is
+/// as bad as a no.
+async fn renew(home: &Installation, lease: &mut Lease) -> Result<()> {
+    loop {
+        match timeout(lease.pulse().left(), lease.renew(home)).await {
+            Ok(Ok(true)) => return Ok(()),
+            Ok(Ok(false)) => return Err(Error::Fenced),
+            Ok(Err(Error::Db(_))) if lease.pulse().is_fresh() => tokio::time::sleep(REST).await,
+            Ok(Err(error)) => return Err(error),
+            Err(_) => return Err(Error::Db(sqlx::Error::PoolTimedOut)),
+        }
+    }
+}
+
+impl Shift {
+    /// The number under which this mailer holds rows.
+    pub fn lease(&self) -> Id {
+        self.lease
+    }
+
+    /// Whether its lease holds.
+    pub fn pulse(&self) -> Pulse {
+        self.pulse.clone()
+    }
+
+    /// What stands in the way of a relay. It outlives a round of sending: one that ends for want of
+    /// letters is no sign that the relay is well. One that was changed begins anew.
+    pub fn trouble(&self, relay: &Relay) -> Arc<Trouble> {
+        let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
+        match troubles.get(&relay.id) {
+            Some((known, trouble)) if known == relay => trouble.clone(),
+            _ => {
+                let trouble = Arc::<Trouble>::default();
+                troubles.insert(relay.id, (relay.clone(), trouble.clone()));
+                trouble
+            }
+        }
+    }
+
+    /// Takes in which campaigns of a workspace run; returns those that did not when it last looked.
+    pub fn see(&self, workspace: Id, running: HashSet<Id>) -> HashSet<Id> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = seen.insert(workspace, running.clone()).unwrap_or_default();
+        running.difference(&before).copied().collect()
+    }
+
+    /// Notes that what is due of a campaign must wait: until a time, or until someone acts.
+    pub fn note_wait(&self, campaign: Id, until: Option<Millis>) {
+        self.waits().insert(campaign, Wait { noted: Instant::now(), until });
+    }
+
+    /// Notes that a campaign has letters which may leave.
+    pub fn note_free(&self, campaign: Id) {
+        self.waits().remove(&campaign);
+    }
+
+    fn is_waiting(&self, campaign: Id) -> bool {
+        self.waits().get(&campaign).is_some_and(|wait| wait.noted.elapsed() < BELIEVED)
+    }
+
+    fn waits(&self) -> MutexGuard<'_, HashMap<Id, Wait>> {
+        self.waits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn day(
+        self: Arc<Self>,
+        mode: Mode,
+        writer: Writer,
+        mut halt: watch::Receiver<bool>,
+    ) -> Result<Option<Millis>> {
+        let (mut rounds, mut ended) = (Crew::default(), None);
+        loop {
+            let idle = self.tick(&mut rounds, ended.take(), &writer, &halt).await;
+            let over = *halt.borrow() || !matches!(idle, Ok(false)) && (mode == Mode::UntilIdle || idle.is_err());
+            if over {
+                while let Some(ended) = rounds.ended().await {
+                    self.close(ended).await?;
+                }
+                idle?;
+                return self.next_due().await;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(REST) => {}
+                _ = halt.wait_for(|halt| *halt) => {}
+                one = rounds.ended(), if !rounds.is_empty() => ended = one,
+            }
+        }
+    }
+
+    /// One look around: takes in what round has ended, starts what is due, sees that every workspace with
+    /// work has its connections going, ends what is done. True when there was nothing to do.
+    async fn tick(
+        self: &Arc<Self>,
+        rounds: &mut Crew<Id>,
+        ended: Option<(Id, Result<()>)>,
+        writer: &Writer,
+        halt: &watch::Receiver<bool>,
+    ) -> Result<bool> {
+        if let Some(ended) = ended {
+            self.close(ended).await?;
+            writer.settle().await;
+        }
+        if *halt.borrow() || !(self.gate)() {
+            return Ok(false);
+        }
+        launch::due(&self.home).await?;
+        let running = model::in_state(&mut *self.home.db.read().await?, State::Running).await?;
+        let mut held = false;
+        for campaign in running {
+            let due = !self.is_waiting(campaign.id)
+                && delivery::is_due(&mut *self.home.db.read().await?, campaign.id, self.home.clock.now()).await?;
+            if due && !rounds.has(&campaign.workspace) {
+                let (shift, writer, halt) = (self.clone(), writer.clone(), halt.clone());
+                let round = async move { send_round::run(&shift, campaign.workspace, &writer, &halt).await };
+                rounds.start(campaign.workspace, round);
+            }
+            if !due && !rounds.has(&campaign.workspace) {
+                let mut tx = self.home.db.write().await?;
+                let finished = model::finish(&mut tx, campaign.id, self.home.clock.now()).await?;
+                tx.commit().await?;
+                held |=
+                    !finished && delivery::is_held(&mut *self.home.db.read().await?, campaign.id, self.lease).await?;
+            }
+        }
+        Ok(!held && rounds.is_empty())
+    }
+
+    /// Takes in how a round of a workspace has ended. What went wrong in it, and not with the database, is
+    /// said in the reason of its campaigns, and the others go on.
+    async fn close(&self, (workspace, ended): (Id, Result<()>)) -> Result<()> {
+        match ended {
+            Err(error @ (Error::Failed(_) | Error::Misuse(_))) => {
+                send_round::stand_still(self, workspace, &error.message()).await
+            }
+            ended => ended,
+        }
+    }
+
+    /// When the next letter leaves that has to wait: for its time, or for tomorrow's quota.
+    async fn next_due(&self) -> Result<Option<Millis>> {
+        let (mut conn, now) = (self.home.db.read().await?, self.home.clock.now());
+        let mut next: Option<Millis> = None;
+        for campaign in model::in_state(&mut conn, State::Running).await? {
+            let until = self.waits().get(&campaign.id).map(|wait| wait.until);
+            for lane in delivery::lanes_due(&mut conn, campaign.id).await? {
+                let due = delivery::next_due_in(&mut conn, campaign.id, &lane).await?;
+                let due = due.filter(|due| *due > now || until.is_none()).or(until.flatten());
+                // What is due at once has a time long past.
+                next = [next, due.map(|due| due.max(now))].into_iter().flatten().min();
+            }
+        }
+        Ok(next)
+    }
+}
+
+/// A task of ours ended before its work was done.
+fn crashed() -> Error {
+    Error::Db(sqlx::Error::WorkerCrashed)
+}

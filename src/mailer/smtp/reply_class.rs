@@ -1,0 +1,206 @@
+//! What a refusal says about the recipient, about us and about our pace (RFC 3463). The one place
+//! that reads meaning into codes.
+
+use crate::infra::error::Message;
+use crate::mailer::smtp::wire::{Enhanced, Reply};
+
+/// What a reply to a message means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// Taken.
+    Positive,
+    /// There is no such mailbox or domain, and there will be none.
+    Hard,
+    /// The mailbox is full, or the server is busy: later, or for this letter alone.
+    Soft,
+    /// Refused for who we are or what we send; says nothing about the mailbox.
+    Policy,
+    /// Refused for good without a reason that we know.
+    Other,
+}
+
+/// A fault of ours that providers name by a code of their own. No recipient has a part in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ours {
+    /// The sending address has no name in the DNS that leads back to it.
+    Pointer,
+    /// SPF does not cover the sending server.
+    Spf,
+    /// The connection is not encrypted.
+    Tls,
+    /// No valid DKIM signature.
+    Dkim,
+    /// The sender's domain has no DMARC record.
+    Dmarc,
+    /// Neither SPF nor DKIM speak for the domain in From.
+    Alignment,
+    /// Microsoft: SPF, DKIM and DMARC are wanted from senders of many letters.
+    Authentication,
+}
+
+impl Ours {
+    /// What to change, and at whom.
+    pub fn message(self) -> Message {
+        Message::new(match self {
+            Self::Pointer => "policy-pointer",
+            Self::Spf => "policy-spf",
+            Self::Tls => "policy-tls",
+            Self::Dkim => "policy-dkim",
+            Self::Dmarc => "policy-dmarc",
+            Self::Alignment => "policy-alignment",
+            Self::Authentication => "policy-authentication",
+        })
+    }
+}
+
+/// The class of a reply. The hard codes are 5.1.1, 5.1.2, 5.1.3, 5.1.6, 5.1.10 (RFC 7505) and 5.2.1;
+/// without an enhanced code 550 to a recipient has always meant that there is none (RFC 5321 §4.2.3).
+pub fn class(reply: &Reply) -> Class {
+    match (reply.code, reply.enhanced) {
+        (200..=299, _) => Class::Positive,
+        (400..=499, _) => Class::Soft,
+        (_, Some(Enhanced(5, 1, 1 | 2 | 3 | 6 | 10) | Enhanced(5, 2, 1))) => Class::Hard,
+        (_, Some(Enhanced(5, 2, 2) | Enhanced(5, 3, 4))) => Class::Soft,
+        (_, Some(Enhanced(5, 7, _))) => Class::Policy,
+        (550 | 551 | 553, None) => Class::Hard,
+        _ => Class::Other,
+    }
+}
+
+/// Which fault of ours a reply names, if it names one: Gmail's codes, and Outlook's.
+pub fn ours(reply: &Reply) -> Option<Ours> {
+    let Enhanced(class, 7, detail) = reply.enhanced? else { return None };
+    match (class, detail) {
+        (4, 23) | (5, 25) => Some(Ours::Pointer),
+        (4 | 5, 27) => Some(Ours::Spf),
+        (4 | 5, 29) => Some(Ours::Tls),
+        (4 | 5, 30) => Some(Ours::Dkim),
+        (4, 31) => Some(Ours::Dmarc),
+        (4, 32) => Some(Ours::Alignment),
+        (5, 515) => Some(Ours::Authentication),
+        _ => None,
+    }
+}
+
+/// Words by which servers without enhanced codes say that we are too fast.
+const FAST: &[&str] = &["rate", "too many", "too fast", "throttl", "limit exceed", "slow down", "try again slower"];
+
+/// True when a reply asks for a slower pace: 421 and 4.7.x, or a 4xx that says so in words. A
+/// greylist wants to see us again and does not mind how many we are.
+pub fn is_too_fast(reply: &Reply) -> bool {
+    if !reply.is_transient() || ours(reply).is_some() {
+        return false;
+    }
+    let text = reply.text.to_ascii_lowercase();
+    if text.contains("greylist") || text.contains("graylist") {
+        return false;
+    }
+    match reply.enhanced {
+        Some(Enhanced(_, 7, _)) => true,
+        // The relay itself is closing or full: no matter of one lane.
+        Some(Enhanced(_, 3 | 4, _)) => false,
+        _ => reply.code == 421 || FAST.iter().any(|word| says(&text, word)),
+    }
+}
+
+/// Whether a text has a word that begins so.
+fn says(text: &str, word: &str) -> bool {
+    text.match_indices(word).any(|(at, _)| !text[..at].ends_with(|c: char| c.is_ascii_alphanumeric()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::infra::i18n::Lang;
+    use crate::mailer::smtp::wire::Answer;
+
+    fn reply(line: &str) -> Reply {
+        let mut answer = Answer::default();
+        assert_eq!(answer.take(line.as_bytes()), Ok(true), "{line}");
+        answer.reply()
+    }
+
+    #[test]
+    fn codes_fall_into_their_classes() {
+        for (line, expected) in [
+            ("250 2.0.0 ok", Class::Positive),
+            ("550 5.1.1 no such user", Class::Hard),
+            ("550 5.1.2 no such domain", Class::Hard),
+            ("553 5.1.3 bad address", Class::Hard),
+            ("551 5.1.6 moved", Class::Hard),
+            ("556 5.1.10 null MX", Class::Hard),
+            ("550 5.2.1 disabled", Class::Hard),
+            ("550 no such user", Class::Hard),
+            ("450 4.2.0 greylisted", Class::Soft),
+            ("421 4.7.0 slow", Class::Soft),
+            ("552 5.2.2 mailbox full", Class::Soft),
+            ("552 5.3.4 too large", Class::Soft),
+            ("550 5.7.1 denied", Class::Policy),
+            ("554 5.7.26 unauthenticated", Class::Policy),
+            ("554 5.0.0 no", Class::Other),
+            ("550 5.4.1 no route", Class::Other),
+            ("554 no", Class::Other),
+        ] {
+            assert_eq!(class(&reply(line)), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn providers_name_faults_of_ours() {
+        for (line, expected) in [
+            ("450 4.7.23 PTR", Some(Ours::Pointer)),
+            ("550 5.7.25 PTR", Some(Ours::Pointer)),
+            ("421 4.7.27 SPF", Some(Ours::Spf)),
+            ("550 5.7.27 SPF", Some(Ours::Spf)),
+            ("421 4.7.29 TLS", Some(Ours::Tls)),
+            ("550 5.7.29 TLS", Some(Ours::Tls)),
+            ("421 4.7.30 DKIM", Some(Ours::Dkim)),
+            ("550 5.7.30 DKIM", Some(Ours::Dkim)),
+            ("421 4.7.31 DMARC", Some(Ours::Dmarc)),
+            ("421 4.7.32 alignment", Some(Ours::Alignment)),
+            ("550 5.7.515 access denied", Some(Ours::Authentication)),
+            ("550 5.7.1 denied", None),
+            ("421 4.7.28 unusual rate", None),
+            ("550 5.1.1 no such user", None),
+            ("550 no", None),
+        ] {
+            assert_eq!(ours(&reply(line)), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn every_fault_of_ours_is_explained_in_both_languages() {
+        let all = [Ours::Pointer, Ours::Spf, Ours::Tls, Ours::Dkim, Ours::Dmarc, Ours::Alignment, Ours::Authentication];
+        for ours in all {
+            let [en, ru] = [Lang::En, Lang::Ru].map(|lang| lang.say(&ours.message()));
+            assert!(en.len() > 60 && ru.chars().count() > 60 && en != ru, "{ours:?}: {en} {ru}");
+        }
+    }
+
+    #[test]
+    fn servers_ask_for_a_slower_pace_in_many_ways() {
+        for line in [
+            "421 4.7.0 too many connections",
+            "421 4.7.28 unusual rate of mail",
+            "451 4.7.1 try later",
+            "421 try later",
+            "450 4.2.1 the user receives mail at a rate that is too high",
+            "452 too many messages in this hour",
+            "451 Rate limited",
+        ] {
+            assert!(is_too_fast(&reply(line)), "{line}");
+        }
+        for line in [
+            "250 2.0.0 ok",
+            "450 4.2.2 mailbox full",
+            "451 4.7.1 Greylisted, come back in 5 minutes",
+            "421 4.3.2 closing",
+            "421 4.7.30 no DKIM",
+            "451 4.3.0 operation failed",
+            "550 5.7.1 rate",
+            "451 the operator is at lunch",
+        ] {
+            assert!(!is_too_fast(&reply(line)), "{line}");
+        }
+    }
+}

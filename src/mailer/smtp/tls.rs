@@ -1,0 +1,78 @@
+//! TLS towards a relay: certificates are always verified, for the name in the relay's URL. Trusted
+//! are the system's authorities (`SSL_CERT_FILE` is honoured), those of Mozilla where the system
+//! has none, or the one file that the URL names with `ca=`. Nothing is resumed from an earlier
+//! connection.
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use rustls::client::Resumption;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{CertificateError, ClientConfig, RootCertStore};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::mailer::smtp::error::{Cause, Distrust};
+use crate::mailer::smtp::wire::Stream;
+
+/// Encrypts a connection to `host`, trusting `authority` alone when one is named.
+pub async fn wrap<S: Stream>(stream: S, host: &str, authority: Option<&Path>) -> Result<TlsStream<S>, Cause> {
+    let name = ServerName::try_from(host.to_owned()).map_err(|_| Cause::Certificate(Distrust::Name))?;
+    let config = match authority {
+        Some(file) => configure(read(file)?),
+        None => system(),
+    };
+    TlsConnector::from(config).connect(name, stream).await.map_err(explain)
+}
+
+/// The system's authorities are read once a process: a hundred connections need not parse them
+/// a hundred times.
+fn system() -> Arc<ClientConfig> {
+    static CONFIG: OnceLock<Arc<ClientConfig>> = OnceLock::new();
+    let load = || {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        if roots.is_empty() {
+            roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        }
+        configure(roots)
+    };
+    CONFIG.get_or_init(load).clone()
+}
+
+fn read(file: &Path) -> Result<RootCertStore, Cause> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(file).map_err(|_| Cause::Authority)? {
+        roots.add(certificate.map_err(|_| Cause::Authority)?).map_err(|_| Cause::Authority)?;
+    }
+    if roots.is_empty() { Err(Cause::Authority) } else { Ok(roots) }
+}
+
+fn configure(roots: RootCertStore) -> Arc<ClientConfig> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("ring speaks TLS 1.2 and 1.3")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.resumption = Resumption::disabled();
+    Arc::new(config)
+}
+
+fn explain(error: std::io::Error) -> Cause {
+    use CertificateError as Why;
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::InvalidCertificate(why)) => Cause::Certificate(match why {
+            Why::Expired | Why::ExpiredContext { .. } | Why::NotValidYet | Why::NotValidYetContext { .. } => {
+                Distrust::Expired
+            }
+            Why::NotValidForName | Why::NotValidForNameContext { .. } => Distrust::Name,
+            // A bad signature is an issuer with a trusted name and another key.
+            Why::UnknownIssuer | Why::BadSignature => Distrust::Issuer,
+            _ => Distrust::Other,
+        }),
+        Some(_) => Cause::Handshake,
+        None => error.into(),
+    }
+}

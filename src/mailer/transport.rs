@@ -1,0 +1,58 @@
+//! Where messages of a relay are handed in: an SMTP server, which for the capture relay is one of
+//! our own on loopback, or a folder of files.
+
+pub mod capture;
+pub mod eml_store;
+
+use std::net::Ipv4Addr;
+
+use tokio::task::JoinHandle;
+
+use super::relay::{Kind, Relay};
+use super::smtp::endpoint::Target;
+use crate::infra::error::{Error, Result};
+use crate::infra::installation::Installation;
+use eml_store::Folder;
+
+/// An open way; closing it ends a capture server of ours.
+pub struct Way {
+    end: End,
+    capture: Option<JoinHandle<()>>,
+}
+
+/// The far end of a way.
+pub enum End {
+    /// An SMTP server.
+    Smtp(Box<Target>),
+    /// A folder of files.
+    Folder(Folder),
+}
+
+impl Way {
+    /// Opens the way of a relay; starts the capture server where it is the relay.
+    pub async fn open(home: &Installation, relay: &Relay) -> Result<Self> {
+        match &relay.kind {
+            Kind::Smtp(target) => Ok(Self { end: End::Smtp(target.clone()), capture: None }),
+            Kind::Folder(path) => Ok(Self { end: End::Folder(Folder::new(home, path.clone())), capture: None }),
+            Kind::Capture => {
+                let listener = capture::bind((Ipv4Addr::LOCALHOST, 0).into()).await?;
+                let address = listener.local_addr().map_err(Error::io("127.0.0.1"))?;
+                let server = capture::serve(listener, Folder::captured(home), std::future::pending());
+                Ok(Self { end: End::Smtp(Box::new(Target::local(address))), capture: Some(tokio::spawn(server)) })
+            }
+        }
+    }
+
+    /// Its far end.
+    pub fn end(&self) -> &End {
+        &self.end
+    }
+}
+
+impl Drop for Way {
+    fn drop(&mut self) {
+        if let Some(capture) = &self.capture {
+            capture.abort();
+        }
+    }
+}

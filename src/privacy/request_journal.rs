@@ -1,0 +1,197 @@
+//! What recipients ask for through a letter, and the promise that it is done. While the database
+//! does not answer, a request is kept in `journal/unsubscribe.log`, on disk before it is answered,
+//! and carried out when the database is back. Nothing may be sent while the journal holds requests.
+//!
+//! A request is two numbers and a wish; it names no one. Carrying one out twice changes nothing.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::erasure::{self, Gone, Reason};
+use super::unsubscribe_batch::{self, Exit, Goodbye, Left};
+use crate::audience::contact;
+use crate::campaign::{delivery, model};
+use crate::infra::error::{Error, Result};
+use crate::infra::failpoint;
+use crate::infra::id::Id;
+use crate::infra::installation::Installation;
+use crate::infra::spool::Ledger;
+use crate::infra::token::Claim;
+
+/// How long the database may take to give a connection.
+pub(super) const KNOCK: Duration = Duration::from_secs(2);
+/// How long someone waits for an answer before their request is kept on disk instead: a large
+/// database is away for seconds while it is rewritten after an erasure.
+pub const PATIENCE: Duration = Duration::from_millis(600);
+/// The same while that is known to go on here. A small one is rewritten within it.
+const HASTE: Duration = Duration::from_millis(100);
+
+/// What someone asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// To leave the list that the letter was sent to.
+    Leave,
+    /// To leave another list they are on.
+    LeaveList(Id),
+    /// To be erased from every list.
+    Erase,
+}
+
+/// What became of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Granted {
+    /// It is done, and on disk.
+    Done(Gone),
+    /// It is on disk and will be done before anything is sent.
+    Noted,
+}
+
+/// Carries requests out, or keeps them until it can. Cheap to clone.
+#[derive(Clone)]
+pub struct Journal {
+    home: Installation,
+    ledger: Ledger,
+    exit: Exit,
+}
+
+impl Journal {
+    /// The journal of an installation.
+    pub fn new(home: &Installation) -> Self {
+        let ledger = Ledger::at(home.config.journal().join("unsubscribe.log"));
+        Self { home: home.clone(), ledger, exit: Exit::open(home) }
+    }
+
+    /// True when no request waits. A mailer asks before it takes or marks deliveries.
+    pub fn is_empty(&self) -> bool {
+        self.ledger.is_empty()
+    }
+
+    /// How many requests wait. Walks the file.
+    pub fn waiting(&self) -> u64 {
+        self.ledger.waiting()
+    }
+
+    /// Grants a request, and says whose it was while the database knows. An error means that it could
+    /// be kept nowhere. It is to run in a task of its own: who asked may stop waiting.
+    pub async fn grant(&self, claim: Claim, wish: Wish) -> Result<(Granted, Option<Id>)> {
+        let patience = if self.home.db.is_rewriting() { HASTE } else { PATIENCE };
+        match timeout(patience, self.carry_out(claim, wish)).await {
+            Ok(Ok(left)) => Ok((Granted::Done(left.gone), left.reader)),
+            Ok(Err(error @ (Error::Misuse(_) | Error::Failed(_)))) => Err(error),
+            Ok(Err(error)) => {
+                tracing::warn!(error = ?error.message().key, "a request to leave is kept on disk");
+                Ok((self.note(claim, wish).await?, None))
+            }
+            Err(_) => Ok((self.note(claim, wish).await?, None)),
+        }
+    }
+
+    /// Does what is asked, for whom the letter was sent to.
+    async fn carry_out(&self, claim: Claim, wish: Wish) -> Result<Left> {
+        match goodbye(claim, wish) {
+            Some(goodbye) => self.exit.leave(goodbye).await,
+            // Who stops waiting is erased all the same.
+            None => {
+                let home = self.home.clone();
+                let erasing = tokio::spawn(async move { erase(&home, claim).await });
+                erasing.await.map_err(|_| Error::Db(sqlx::Error::WorkerCrashed))?
+            }
+        }
+    }
+
+    /// Carries out what waits. Stops at the first that fails and begins again with all of it next
+    /// time. Returns how many requests there were.
+    pub async fn replay(&self) -> Result<u64> {
+        let mut done = 0;
+        while let Some(lines) = self.ledger.take().await? {
+            let mut goodbyes = Vec::with_capacity(unsubscribe_batch::MOST);
+            for line in lines {
+                let Some((claim, wish)) = parse(&line?) else { continue };
+                match goodbye(claim, wish) {
+                    Some(goodbye) => goodbyes.push(goodbye),
+                    None => drop(erase(&self.home, claim).await?),
+                }
+                if goodbyes.len() == unsubscribe_batch::MOST {
+                    unsubscribe_batch::leave(&self.home, &goodbyes).await?;
+                    goodbyes.clear();
+                }
+                done += 1;
+            }
+            unsubscribe_batch::leave(&self.home, &goodbyes).await?;
+            self.ledger.done().await?;
+        }
+        Ok(done)
+    }
+
+    /// Keeps a request on disk, for when the database is back.
+    pub async fn note(&self, claim: Claim, wish: Wish) -> Result<Granted> {
+        self.ledger.append(vec![line(claim, wish)]).await?;
+        failpoint::reach("noted");
+        Ok(Granted::Noted)
+    }
+}
+
+/// The request as one to leave a list; `None` for one to be erased.
+fn goodbye(claim: Claim, wish: Wish) -> Option<Goodbye> {
+    match wish {
+        Wish::Leave => Some(Goodbye { claim, list: None }),
+        Wish::LeaveList(list) => Some(Goodbye { claim, list: Some(list) }),
+        Wish::Erase => None,
+    }
+}
+
+/// Erases whom a letter was sent to. Of people who are gone nothing is left to do.
+async fn erase(home: &Installation, claim: Claim) -> Result<Left> {
+    let away = |_| Error::Db(sqlx::Error::PoolTimedOut);
+    let mut conn = timeout(KNOCK, home.db.read()).await.map_err(away)??;
+    let reader = delivery::contact_of(&mut conn, claim.delivery).await?.map(|(person, _)| person);
+    let found = match reader {
+        Some(person) => contact::get(&mut conn, person).await?,
+        None => None,
+    };
+    let campaign = model::get(&mut conn, claim.campaign).await?;
+    drop(conn);
+    let gone = match (found, campaign) {
+        (Some(found), Some(campaign)) => {
+            erasure::erase(home, campaign.workspace, &found.address, Reason::Erased, Some(campaign.id)).await?
+        }
+        _ => Gone::Nothing,
+    };
+    Ok(Left { gone, reader })
+}
+
+fn line(claim: Claim, wish: Wish) -> String {
+    let Claim { campaign, delivery } = claim;
+    match wish {
+        Wish::Leave => format!("{campaign} {delivery} leave"),
+        Wish::LeaveList(list) => format!("{campaign} {delivery} leave {list}"),
+        Wish::Erase => format!("{campaign} {delivery} erase"),
+    }
+}
+
+fn parse(line: &str) -> Option<(Claim, Wish)> {
+    let words: Vec<&str> = line.split(' ').collect();
+    let (campaign, delivery, wish) = match words[..] {
+        [campaign, delivery, "leave"] => (campaign, delivery, Wish::Leave),
+        [campaign, delivery, "leave", list] => (campaign, delivery, Wish::LeaveList(list.parse().ok()?)),
+        [campaign, delivery, "erase"] => (campaign, delivery, Wish::Erase),
+        _ => return None,
+    };
+    Some((Claim { campaign: campaign.parse().ok()?, delivery: delivery.parse().ok()? }, wish))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_survives_the_way_over_disk() {
+        let claim = Claim { campaign: 11, delivery: 42 };
+        for wish in [Wish::Leave, Wish::LeaveList(7), Wish::Erase] {
+            assert_eq!(parse(&line(claim, wish)), Some((claim, wish)));
+        }
+        assert_eq!(parse("11 42 stay"), None);
+        assert_eq!(parse("11"), None);
+    }
+}

@@ -1,0 +1,207 @@
+//! Carries a living installation from one store to another: a folder to a server, and back.
+//!
+//! ```text
+//!   source   in use ─► ending ─► moving ────────────────────► closing ─► moved
+//!                      mailers    people leave, nothing else   nothing    for good
+//!                      end        changes; rows are carried    changes
+//!   target   empty ──────────────► arriving ─────────────────────────────► in use
+//! ```
+//!
+//! The rows come from one picture of the source (`carry`), are counted and checksummed on both sides
+//! (`compare`), and what has changed since the picture was taken, which is only that people left,
+//! is carried out on the target as after a restored backup (`farewell`). Then the source is closed,
+//! the target is opened, and the data folder says where its data are (`handover`). At no instant are
+//! both open, and whatever is killed, the same command goes on.
+
+pub mod catch_up;
+pub mod compare;
+pub mod copy;
+pub mod cutover;
+pub mod data_files;
+pub mod endpoints;
+pub mod progress;
+pub mod wipe;
+
+use std::time::Duration;
+
+use crate::infra::clock::Clock;
+use crate::infra::config::Config;
+use crate::infra::db::store_status::{self, State};
+use crate::infra::db::table::Table;
+use crate::infra::error::{Message, Result};
+use crate::infra::installation::Installation;
+use crate::infra::store_location::Place;
+
+pub use compare::Sum;
+use endpoints::Ends;
+
+/// How long mailers that are at work may take to end.
+const PATIENCE: Duration = Duration::from_secs(90);
+const GLANCE: Duration = Duration::from_millis(250);
+/// Rounds in which people may leave while rows are carried. After them nobody may: then what is
+/// compared stands still.
+const ROUNDS: u32 = 3;
+/// Comparisons until what was carried over again must be the same.
+const TRIES: u32 = 3;
+
+/// How far a move has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Both stores are marked: from now on the move goes on, or is given up.
+    Begun,
+    /// Mailers end what they have begun.
+    Waiting,
+    /// The rows there are to carry, and then to compare.
+    Counted {
+        /// How many.
+        rows: u64,
+    },
+    /// Some more rows of a table are on the other side.
+    Carrying {
+        /// The table.
+        table: String,
+        /// How many.
+        rows: u64,
+    },
+    /// Some more rows of a table are compared.
+    Comparing {
+        /// The table.
+        table: String,
+        /// How many.
+        rows: u64,
+    },
+}
+
+/// What a move came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Where the data are now, without a password.
+    pub place: String,
+    /// Every table as it was compared; empty when the data had been there already.
+    pub tables: Vec<Sum>,
+    /// People who left while rows were carried, and left the target too.
+    pub left: usize,
+}
+
+/// Carries the installation to another place. What was begun and cut off goes on from there.
+pub async fn carry_over(config: Config, clock: Clock, to: &str, told: &mut dyn FnMut(Step)) -> Result<Outcome> {
+    let to = Place::parse(to)?;
+    let config = config.resolve()?;
+    let from = Place::of(&config)?;
+    if from.is(&to) {
+        return Ok(Outcome { place: to.shown(), ..Outcome::default() });
+    }
+    let ends = Ends::open(config, clock, from, to).await?;
+    told(Step::Begun);
+    let outcome = match ends.standing.state {
+        // The switch was made, and cut off before the folder was told.
+        State::Moved => Ok(Outcome { place: ends.to.shown(), ..Outcome::default() }),
+        _ => work(&ends, told).await,
+    };
+    match outcome {
+        Ok(outcome) => {
+            cutover::make(&ends).await?;
+            ends.close().await;
+            Ok(outcome)
+        }
+        Err(error) => {
+            // People can leave at once until someone goes on; if not even that can be written, they
+            // are noted beside the store.
+            let _ = ends.let_goodbyes_in().await;
+            Err(error)
+        }
+    }
+}
+
+/// Gives a move up: the source is in use again, with everything it had. What had come to the target
+/// is removed when it is named.
+pub async fn give_up(config: Config, clock: Clock, to: Option<&str>) -> Result<String> {
+    let to = to.map(Place::parse).transpose()?;
+    let source = endpoints::source(config.resolve()?, clock).await?;
+    let _held = endpoints::hold(&source).await?;
+    let found = match source.db.standing().await? {
+        Some(found) if matches!(found.state, State::Ending | State::Moving | State::Closing) => found,
+        Some(other) => return Err(other.refusal()),
+        None => return Err(Message::new("move-none").misuse()),
+    };
+    if let Some(to) = to {
+        wipe::half(&to, &source.config.data, found.number).await?;
+    }
+    let mut tx = source.db.write_alone().await?;
+    store_status::clear(&mut tx).await?;
+    tx.commit().await?;
+    source.db.close().await;
+    Ok(found.place)
+}
+
+async fn work(ends: &Ends, told: &mut dyn FnMut(Step)) -> Result<Outcome> {
+    rest(ends, told).await?;
+    let tables = ends.tables().await?;
+    for round in 1.. {
+        if round > ROUNDS {
+            ends.stand(State::Closing).await?;
+        }
+        let since = ends.source.clock.today();
+        let sums = picture(ends, &tables, told).await?;
+        ends.stand(State::Closing).await?;
+        let left = catch_up::carry_out(ends, since).await?;
+        if catch_up::agree(ends, &tables).await? {
+            return Ok(Outcome { place: ends.to.shown(), tables: sums, left });
+        }
+        if round > ROUNDS {
+            break;
+        }
+        ends.stand(State::Moving).await?;
+    }
+    Err(Message::new("move-differs").failed())
+}
+
+/// Lets the mailers end, and then lets nothing but goodbyes into the source.
+async fn rest(ends: &Ends, told: &mut dyn FnMut(Step)) -> Result<()> {
+    let began = tokio::time::Instant::now();
+    loop {
+        let mut tx = ends.source.db.write_alone().await?;
+        if !ends.is_sending(&mut tx).await? {
+            store_status::set(&mut tx, &ends.standing(State::Moving)).await?;
+            return tx.commit().await;
+        }
+        drop(tx);
+        if began.elapsed() > PATIENCE {
+            return Err(Message::new("move-mailers").failed());
+        }
+        told(Step::Waiting);
+        tokio::time::sleep(GLANCE).await;
+    }
+}
+
+/// Carries the source over as it is at one moment, and compares until nothing differs.
+async fn picture(ends: &Ends, tables: &[Table], told: &mut dyn FnMut(Step)) -> Result<Vec<Sum>> {
+    let mut picture = ends.source.db.snapshot().await?;
+    let mut rows = 0;
+    for table in tables {
+        rows += table.count(&mut picture).await?;
+    }
+    told(Step::Counted { rows });
+    copy::all(&mut picture, tables, &ends.target.db, told).await?;
+    ends.target.db.take_stock().await?;
+    let mut sums = Vec::with_capacity(tables.len());
+    for table in tables {
+        sums.push(compare_until_same(&mut picture, table, &ends.target, told).await?);
+    }
+    Ok(sums)
+}
+
+async fn compare_until_same(
+    picture: &mut crate::infra::db::Conn,
+    table: &Table,
+    target: &Installation,
+    told: &mut dyn FnMut(Step),
+) -> Result<Sum> {
+    for _ in 0..TRIES {
+        let (sum, repaired) = compare::one(picture, table, &target.db, told).await?;
+        if repaired == 0 {
+            return Ok(sum);
+        }
+    }
+    Err(Message::new("move-differs").failed())
+}

@@ -1,0 +1,82 @@
+//! The ground beneath the pieces that are tried: primitives of the scheduler, a clock that goes on when a
+//! scene says so, and a database of one account and the rows of some letters.
+
+pub mod sync_shim {
+    pub use crate::time::{Instant, sleep, timeout_at};
+    pub use shuttle::future::{JoinHandle, spawn};
+    pub use shuttle::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+    pub use shuttle::sync::{Arc, Mutex, MutexGuard};
+    pub use std::sync::PoisonError;
+}
+
+pub mod clock {
+    use super::sync_shim::{Arc, AtomicI64, Ordering};
+
+    pub type Millis = i64;
+
+    /// A clock that goes on when a scene says so.
+    #[derive(Clone, Default)]
+    pub struct Clock(Arc<AtomicI64>);
+
+    impl Clock {
+        /// A pulse asks for the time of the process; the scenes tell it theirs.
+        pub fn uptime() -> Millis {
+            unreachable!("the scenes have a clock of their own")
+        }
+
+        pub fn now(&self) -> Millis {
+            self.0.load(Ordering::SeqCst)
+        }
+
+        pub fn advance(&self, by: Millis) {
+            self.0.fetch_add(by, Ordering::SeqCst);
+        }
+    }
+}
+
+pub mod error {
+    pub type Result<T> = std::result::Result<T, Error>;
+
+    #[derive(Debug)]
+    #[expect(dead_code, reason = "nobody takes the lease of a scene")]
+    pub enum Error {
+        Away,
+        Fenced,
+    }
+
+    pub struct Message {
+        pub key: &'static str,
+    }
+
+    impl Error {
+        pub fn message(&self) -> Message {
+            Message { key: "database-away" }
+        }
+    }
+}
+
+pub mod id {
+    pub type Id = i64;
+}
+
+pub mod db {
+    use crate::disk::Disk;
+    use crate::mailer::limits::rate_account::Account;
+
+    #[derive(Clone, Default)]
+    pub struct Db {
+        pub account: Account,
+        pub disk: Disk,
+    }
+}
+
+pub mod installation {
+    use super::clock::Clock;
+    use super::db::Db;
+
+    #[derive(Clone, Default)]
+    pub struct Installation {
+        pub db: Db,
+        pub clock: Clock,
+    }
+}

@@ -1,0 +1,95 @@
+//! The pieces of the mailer, and a table of allowances that takes its time.
+
+#[path = "../../src/mailer/queue/group_commit.rs"]
+pub mod group_commit;
+#[path = "../../src/mailer/lease_freshness.rs"]
+#[expect(dead_code, reason = "the scenes have a clock of their own")]
+pub mod lease_freshness;
+#[path = "../../src/mailer/limits/token_reserve.rs"]
+#[expect(dead_code, reason = "no scene changes a limit")]
+pub mod token_reserve;
+
+pub mod limits {
+    pub use super::{rate_account, token_reserve};
+}
+
+pub mod queue {
+    pub use super::{commit, group_commit};
+}
+
+pub mod commit {
+    use std::collections::HashMap;
+
+    use crate::campaign::delivery::{Mark, Marked, Outcome};
+    use crate::disk::travel;
+    use crate::infra::error::Result;
+    use crate::infra::id::Id;
+    use crate::infra::installation::Installation;
+
+    pub async fn commit(
+        home: &Installation,
+        _: Id,
+        marks: &[Mark],
+        releases: &[Id],
+        results: &[Outcome],
+    ) -> Result<HashMap<Id, Marked>> {
+        let mut tx = home.db.disk.begin().await;
+        tx.results.extend(results.iter().map(|outcome| outcome.id));
+        tx.releases.extend(releases);
+        travel().await;
+        let marked = tx.mark(marks.iter().map(|mark| mark.id).collect());
+        tx.commit().await?;
+        Ok(marked.into_iter().map(|id| (id, Marked(id))).collect())
+    }
+}
+
+pub mod rate_account {
+    use crate::campaign::rate_limit::Cap;
+    use crate::disk::travel;
+    use crate::infra::clock::Millis;
+    use crate::infra::db::Db;
+    use crate::infra::error::Result;
+    use crate::infra::id::Id;
+    use crate::infra::sync_shim::{Arc, Mutex};
+
+    #[derive(Clone, Copy)]
+    #[expect(dead_code, reason = "there is one account, whatever it is called")]
+    pub enum Gate<'a> {
+        Lane(&'a str),
+        Relay(Id),
+    }
+
+    /// Letters drawn so far and not given back.
+    #[derive(Clone, Default)]
+    pub struct Account(Arc<Mutex<i64>>);
+
+    impl Account {
+        pub fn drawn(&self) -> i64 {
+            *self.0.lock().expect("nobody fails with it")
+        }
+    }
+
+    pub struct Drawn {
+        pub count: i64,
+        pub opens_at: Option<Millis>,
+    }
+
+    pub async fn draw(db: &Db, _: Id, _: Gate<'_>, cap: &Cap, want: i64, _: Millis) -> Result<Drawn> {
+        travel().await;
+        let (count, left) = {
+            let mut drawn = db.account.0.lock().expect("nobody fails with it");
+            let left = cap.0.map_or(want, |most| most - *drawn);
+            let count = want.min(left).max(0);
+            *drawn += count;
+            (count, left - count)
+        };
+        travel().await;
+        Ok(Drawn { count, opens_at: (left <= 0).then_some(Millis::MAX) })
+    }
+
+    pub async fn give_back(db: &Db, _: Id, _: Gate<'_>, _: &Cap, count: i64, _: Millis) -> Result<()> {
+        travel().await;
+        *db.account.0.lock().expect("nobody fails with it") -= count;
+        Ok(())
+    }
+}

@@ -1,0 +1,103 @@
+//! Letters from the draft to the bytes: what an author may write, what a reader gets, what a server
+//! must never see.
+
+mod author;
+mod bytes;
+mod layout;
+mod link;
+
+use sendoff::cli::brand::{self as command, Command};
+use sendoff::content::brand::{self, Brand, Change};
+use sendoff::content::email::{Draft, Format, Frame, Layout, Letter, Reader, Rendered, Tracking};
+use sendoff::infra::i18n::Lang;
+use sendoff::infra::secret::Keyring;
+use sendoff::infra::token::{Claim, Signer, Stem};
+use serde_json::{Map, Value, json};
+
+use crate::fixture::both;
+
+const CLAIM: Claim = Claim { campaign: 11, delivery: 42 };
+const ADDRESS: &str = "Москва, ул. Мира, 1";
+
+fn draft(body: &str) -> Draft {
+    Draft {
+        subject: "{{ first_name | default('Здравствуйте') }}, осенняя распродажа".to_owned(),
+        preheader: "До конца недели".to_owned(),
+        layout: Layout::Newsletter,
+        format: Format::Md,
+        body: body.to_owned(),
+        tracking: Tracking::Individual,
+    }
+}
+
+fn html(body: &str) -> Draft {
+    Draft { format: Format::Html, ..draft(body) }
+}
+
+fn frame() -> Frame {
+    Frame {
+        brand: Brand { name: "Магазин".to_owned(), address: ADDRESS.to_owned(), ..Brand::default() },
+        lang: Lang::Ru,
+        public_url: "https://news.example.org".to_owned(),
+        fields: ["first_name", "city", "age", "vip", "имя"].map(str::to_owned).to_vec(),
+        list_name: "Новости".to_owned(),
+    }
+}
+
+fn stem() -> Stem {
+    Signer::new(&Keyring::ephemeral()).stem(CLAIM)
+}
+
+fn compile(draft: &Draft) -> Letter {
+    Letter::compile(draft, &frame()).unwrap_or_else(|error| panic!("{}", Lang::En.say(&error.message())))
+}
+
+fn refusal(draft: &Draft) -> String {
+    match Letter::compile(draft, &frame()) {
+        Ok(_) => panic!("compiles: {}", draft.body),
+        Err(error) => {
+            assert_eq!(error.exit_code(), 2);
+            Lang::En.say(&error.message())
+        }
+    }
+}
+
+fn values(values: Value) -> Map<String, Value> {
+    values.as_object().expect("an object").clone()
+}
+
+fn render(letter: &Letter, of: Value) -> Rendered {
+    render_at(letter, of, &stem())
+}
+
+fn render_at(letter: &Letter, of: Value, stem: &Stem) -> Rendered {
+    let reader = Reader { address: "anna@example.org", values: &values(of), stem, tracked: true, inert: false };
+    letter.render(&reader).expect("renders")
+}
+
+both!(a_brand_is_kept_for_its_workspace_and_shown, |house| {
+    let (home, workspace) = (&house.home, &house.workspace);
+    let shown = command::run(home, workspace, Command::Show).await.expect("shown");
+    assert_eq!(shown.json["color"], "#2d5be3");
+
+    let set = |name: Option<&str>, color: Option<&str>| Command::Set {
+        name: name.map(str::to_owned),
+        address: Some(ADDRESS.to_owned()),
+        color: color.map(str::to_owned),
+        logo: None,
+    };
+    command::run(home, workspace, set(Some("Магазин"), Some("FC0"))).await.expect("set");
+    let report = command::run(home, workspace, set(None, None)).await.expect("set again");
+    assert_eq!(report.json, json!({"name": "Магазин", "address": ADDRESS, "color": "#ffcc00", "logo": ""}));
+    assert!(report.text.contains("Магазин") && report.text.contains("not set"));
+    let error = command::run(home, workspace, set(None, Some("red"))).await.expect_err("refused");
+    assert_eq!((error.exit_code(), error.message().key), (2, "brand-color"));
+
+    let mut conn = home.db.read().await.expect("a connection");
+    assert_eq!(brand::get(&mut conn, workspace.id + 1).await.expect("read"), Brand::default());
+    drop(conn);
+    let mut tx = home.db.write().await.expect("a transaction");
+    let change = Change { logo: Some("https://a.example/l.png".to_owned()), ..Change::default() };
+    let brand = brand::set(&mut tx, workspace.id, &change).await.expect("set");
+    assert_eq!((brand.name.as_str(), brand.logo.as_str()), ("Магазин", "https://a.example/l.png"));
+});

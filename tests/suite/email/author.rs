@@ -1,0 +1,211 @@
+//! What an author may write, what is refused and how, what a value cannot do.
+
+use sendoff::content::email::{Draft, Fault, Format, Letter, Reader};
+use sendoff::content::link::{self, Link};
+use sendoff::infra::i18n::Lang;
+use sendoff::infra::token::Door;
+use serde_json::{Value, json};
+
+use super::{ADDRESS, compile, draft, frame, refusal, render, render_at, stem, values};
+
+#[test]
+fn the_campaign_of_the_manual_reads_well_in_both_parts() {
+    let letter = compile(&draft(
+        "# Привет, {{ first_name | default('друг') }}!\n\
+         {% if city == \"Казань\" %}Ждём вас на Баумана, 1.{% endif %}\n\
+         [Смотреть каталог](https://shop.example.org/catalog?utm_source=letter)\n",
+    ));
+    let stem = stem();
+    let there = render_at(&letter, json!({"first_name": "Анна", "city": "Казань"}), &stem);
+    let elsewhere = render_at(&letter, json!({}), &stem);
+
+    assert_eq!(there.subject.as_str(), "Анна, осенняя распродажа");
+    assert_eq!(elsewhere.subject.as_str(), "Здравствуйте, осенняя распродажа");
+    for part in [&there.html, &there.text] {
+        assert!(part.contains("Привет, Анна!") && part.contains("Ждём вас на Баумана, 1."), "{part}");
+        assert!(part.contains(&link::click("https://news.example.org", &stem, 0)), "{part}");
+        assert!(part.contains(&link::page("https://news.example.org", &stem, Door::Unsubscribe)), "{part}");
+        assert!(part.contains(ADDRESS) && part.contains("«Новости»"), "{part}");
+    }
+    assert!(elsewhere.html.contains("Привет, друг!") && !elsewhere.html.contains("Баумана"));
+    assert!(there.html.contains(&link::page("https://news.example.org", &stem, Door::Open)));
+    assert!(there.html.contains("До конца недели") && there.html.contains("lang=\"ru\""));
+    assert!(elsewhere.missing.is_empty() && !elsewhere.html.contains("<p></p>"));
+    assert!(!elsewhere.text.contains("\n\n\n"), "{}", elsewhere.text);
+    assert_eq!(letter.tags(), ["first_name", "city"]);
+    assert_eq!(
+        letter.links(),
+        [Link {
+            position: 0,
+            destination: "https://shop.example.org/catalog?utm_source=letter".to_owned(),
+            shown: "https://shop.example.org/catalog?utm_source=letter".to_owned(),
+            personal: false
+        }]
+    );
+}
+
+#[test]
+fn mistakes_are_told_with_part_line_and_a_suggestion() {
+    for (body, sentence) in [
+        (
+            "a\nb\nc\nПривет, {{ frist_name }}!",
+            "Body, line 4, column 12: no field `frist_name`. Did you mean `first_name`?",
+        ),
+        ("{{ env }}", "Body, line 1, column 4: no field `env`."),
+        ("{{ city | uper }}", "Body, line 1, column 11: no filter `uper`. Did you mean `upper`?"),
+        ("a\n{% if city %}b", "Body, line 2, column 1: this `if` has no `endif`."),
+        ("a\n\n{{ city", "Body, line 3, column 1: this tag is not closed. It ends with }}."),
+        ("x\n{{ city | | upper }}", "Body, line 2: a tag cannot be read. Check its brackets, commas and operators."),
+        (
+            "x\n\n[a](javascript:alert(1))",
+            "Line 3: the link “javascript:alert(1)” is not a web address. Links lead to https://, mailto: or tel:.",
+        ),
+        (
+            "x\n[a](https://{{city}}.example.org)",
+            "Line 2: the host of the link “https://{{city}}.example.org” comes from a tag. Write the host out; tags may follow after it.",
+        ),
+    ] {
+        assert_eq!(refusal(&draft(body)), sentence);
+    }
+    let subject = Draft { subject: "{{ citi }}".to_owned(), ..draft("a") };
+    assert_eq!(refusal(&subject), "Subject, line 1, column 4: no field `citi`. Did you mean `city`?");
+    let error = Letter::compile(&subject, &frame()).err().expect("refused").message();
+    assert_eq!(Lang::Ru.say(&error), "Тема, строка 1, знак 4: поля `citi` нет. Может быть, `city`?");
+}
+
+#[test]
+fn a_value_that_is_printed_and_missing_is_named() {
+    let letter =
+        compile(&draft("{{ city }} {{ имя | upper }} {{ age | default(18) }} {% if vip %}{{ vip }}{% endif %}"));
+
+    assert_eq!(render(&letter, json!({})).missing, ["city", "имя"]);
+    assert_eq!(render(&letter, json!({"city": "", "имя": null, "vip": 0})).missing, ["city", "имя"]);
+    assert!(render(&letter, json!({"city": "Пермь", "имя": "Яна"})).missing.is_empty());
+    let subject =
+        compile(&Draft { subject: "{{ city }}".to_owned(), preheader: "{{ имя }}".to_owned(), ..draft("a") });
+    assert_eq!(render(&subject, json!({})).missing, ["city", "имя"]);
+    let link = compile(&draft("[a](https://a.example/?c={{ city }})"));
+    assert_eq!(render(&link, json!({})).missing, ["city"]);
+}
+
+#[test]
+fn a_calculation_without_its_value_is_a_fault_that_names_the_field() {
+    let letter = compile(&draft("{{ age - 1 }}"));
+    let (none, stem) = (values(json!({})), stem());
+    let reader = Reader { address: "a@example.org", values: &none, stem: &stem, tracked: true, inert: false };
+
+    assert_eq!(letter.render(&reader), Err(Fault::Missing("age".to_owned())));
+    assert!(render(&letter, json!({"age": 30})).text.starts_with("29\n"));
+}
+
+#[test]
+fn flags_and_numbers_decide() {
+    let letter = compile(&draft(
+        "{% if vip %}V{% else %}N{% endif %}{% if age >= 18 %}A{% endif %}{% if not city %}C{% endif %}",
+    ));
+    let text = |of: Value| render(&letter, of).text.lines().next().expect("a line").to_owned();
+
+    assert_eq!(text(json!({"vip": 1, "age": 20})), "VAC");
+    assert_eq!(text(json!({"vip": 0, "age": 17, "city": "Пермь"})), "N");
+    assert_eq!(text(json!({})), "NC");
+}
+
+#[test]
+fn a_value_is_never_read_as_a_template_or_as_html() {
+    let letter = compile(&draft("{{ first_name }} [a](https://a.example/?c={{ city }}) <b title=\"{{ имя }}\">x</b>"));
+    let evil = "{{7*7}}{% if 1 %}<script>alert('x')</script>\"& =?utf-8?q?x?=\r\nBcc: x@y.example";
+    let rendered = render(&letter, json!({"first_name": evil, "city": evil, "имя": evil}));
+
+    assert!(rendered.text.contains("{{7*7}}{% if 1 %}<script>alert('x')</script>\"&"), "{}", rendered.text);
+    assert!(rendered.html.contains("{{7*7}}{% if 1 %}&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&quot;&amp;"));
+    assert!(rendered.html.contains("title=\"{{7*7}}{% if 1 %}&lt;script&gt;"));
+    assert!(!rendered.html.contains("<script"));
+    assert_eq!(rendered.subject.as_str().matches("Bcc").count(), 1);
+    assert!(!rendered.subject.as_str().contains(['\r', '\n']));
+}
+
+#[test]
+fn braces_in_brand_list_and_style_stay_as_they_are() {
+    let mut frame = frame();
+    frame.brand.name = "{{ env }} {% x".to_owned();
+    frame.list_name = "{{7*7}}".to_owned();
+    let letter = Letter::compile(&draft("a {&#123; env }} b"), &frame).expect("compiles");
+    let rendered = render(&letter, json!({}));
+
+    for part in [&rendered.html, &rendered.text] {
+        assert!(
+            part.contains("{{ env }} {% x") && part.contains("{{7*7}}") && part.contains("a {{ env }} b"),
+            "{part}"
+        );
+    }
+}
+
+#[test]
+fn bombs_are_stopped() {
+    let nested = "{% for a in range(99999) %}".repeat(5) + "x" + &"{% endfor %}".repeat(5);
+    let doubled = format!(
+        "{{% set a0 = 'xxxxxxxxxx' %}}{}",
+        (0..40).map(|n| format!("{{% set a{} = a{n} ~ a{n} %}}", n + 1)).collect::<String>()
+    );
+    let squared = format!(
+        "{{% set a0 = 'xxxxxxxxxx' %}}{}",
+        (0..40).map(|n| format!("{{% set a{} = a{n} | replace('x', a{n}) %}}", n + 1)).collect::<String>()
+    );
+    let deep = "{% if 1 %}".repeat(5_000) + "x" + &"{% endif %}".repeat(5_000);
+    let brackets = format!("{{{{ {}1{} }}}}", "(".repeat(49), ")".repeat(49));
+    let many = "{{ email | replace('o', 'nnnnnnnnnnnnnnnnnnnnn') | replace('n', 'mmmmmmmmmm') }}".repeat(6_000);
+    let steps = "{% if email == 'x' or email == 'y' or email == 'z' %}{% endif %}".repeat(7_000);
+    for (bomb, word) in [
+        (nested, "not offered"),
+        ("{{ 'x' * 1000000000 }}".to_owned(), "not offered"),
+        ("{{ 9 ** 9 ** 9 }}".to_owned(), "not offered"),
+        ("{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}".to_owned(), "not offered"),
+        (doubled, "too long"),
+        (squared, "too long"),
+        (deep, "cannot be read"),
+        (many, "too long"),
+        (steps, "too many steps"),
+        (brackets, ""),
+    ] {
+        let result = Letter::compile(&Draft { format: Format::Html, ..draft(&format!("a {bomb}")) }, &frame());
+        if let Err(error) = result {
+            let sentence = Lang::En.say(&error.message());
+            assert!(sentence.contains(word), "{sentence}: {bomb:.60}");
+        } else {
+            assert_eq!(word, "", "{bomb:.60}");
+        }
+    }
+}
+
+#[test]
+fn the_examples_of_the_manual_compile() {
+    let manual = include_str!("../../../docs/letters.md");
+    let blocks: Vec<_> =
+        manual.split("\n```").skip(1).step_by(2).filter_map(|block| block.strip_prefix('\n')).collect();
+
+    assert_eq!(blocks.len(), 2, "{blocks:?}");
+    for block in blocks {
+        let rendered = render(&compile(&draft(block)), json!({"city": "Казань", "vip": 1, "age": 20}));
+        assert!(rendered.missing.is_empty() && !rendered.html.contains("<p></p>"), "{}", rendered.html);
+    }
+}
+
+#[test]
+fn a_missing_value_is_on_neither_side_of_a_border() {
+    for border in [
+        "age < 18",
+        "age <= 18",
+        "age > 18",
+        "age >= 18",
+        "18 > age",
+        "18 <= age",
+        "age | int < 18",
+        "city < 'z'",
+        "age == 18",
+    ] {
+        let letter = compile(&draft(&format!("{{% if {border} %}}in{{% else %}}out{{% endif %}}")));
+        assert!(render(&letter, json!({})).text.starts_with("out"), "{border}");
+    }
+    let child = compile(&draft("{% if age < 18 %}in{% else %}out{% endif %}"));
+    assert!(render(&child, json!({"age": 17})).text.starts_with("in"));
+}

@@ -1,0 +1,137 @@
+//! The frame of a letter, and pages that bring their own.
+
+use sendoff::content::brand::Brand;
+use sendoff::content::email::{Draft, Frame, Layout, Letter};
+use sendoff::content::{link, lint};
+use sendoff::infra::i18n::Lang;
+use sendoff::infra::token::Door;
+use serde_json::json;
+
+use super::{ADDRESS, compile, draft, frame, html, render, render_at, stem};
+
+#[test]
+fn every_layout_holds_what_the_law_wants_and_says_its_language() {
+    for layout in Layout::ALL {
+        for lang in Lang::ALL {
+            let letter = Letter::compile(
+                &Draft { layout: *layout, ..draft("# Заголовок\n\n[Кнопка](https://a.example/)\n") },
+                &Frame { lang: *lang, ..frame() },
+            )
+            .expect("compiles");
+            let stem = stem();
+            let rendered = render_at(&letter, json!({}), &stem);
+            let html = &rendered.html;
+            assert!(html.starts_with("<!doctype html>") && html.contains(&format!("<html lang=\"{lang}\">")), "{html}");
+            assert!(html.contains("prefers-color-scheme: dark") && html.contains("max-width:600px"));
+            assert!(html.contains("Заголовок</h1>") && html.matches("<h1").count() == 1);
+            for part in [html, &rendered.text] {
+                assert!(part.contains(ADDRESS) && part.contains(&lang.tr("letter-unsubscribe")));
+                assert!(part.contains(&link::page("https://news.example.org", &stem, Door::Unsubscribe)));
+            }
+            assert_eq!(html.contains("class=\"button\""), *layout == Layout::Announcement);
+            assert_eq!(
+                html.matches("role=\"presentation\"").count() + html.matches("<!--[if mso]><table role").count() - 1,
+                html.matches("<table").count()
+            );
+            assert!(!html.contains("qzx0x"), "a mask is left: {html}");
+        }
+    }
+}
+
+#[test]
+fn a_page_of_ones_own_keeps_its_frame_and_gets_what_it_lacks() {
+    let page = |inner: &str| {
+        let body = format!(
+            "<!DOCTYPE html><html><head><meta charset=\"windows-1251\"><style>@media{{#a{{b:c}}}}</style></head><body class=\"x\">{inner}</body></html>"
+        );
+        let stem = stem();
+        let letter = compile(&html(&body));
+        let unsubscribe = link::page("https://news.example.org", &stem, Door::Unsubscribe);
+        (render_at(&letter, json!({"vip": 0}), &stem), unsubscribe)
+    };
+    let count = |part: &str, word: &str| part.split_whitespace().collect::<Vec<_>>().join(" ").matches(word).count();
+
+    let (lacking, url) = page("<p>Привет</p>");
+    assert!(
+        lacking.html.starts_with("<!doctype html><html><head><style>@media{#a{b:c}}</style></head><body class=\"x\">")
+    );
+    assert!(lacking.html.ends_with("</body></html>"));
+    for part in [&lacking.html, &lacking.text] {
+        assert_eq!((count(part, &url), count(part, ADDRESS)), (1, 1), "{part}");
+    }
+
+    let (whole, url) = page(&format!("<p>Привет <a href=\"{{{{ unsubscribe_url }}}}\">уйти</a>, {ADDRESS}</p>"));
+    for part in [&whole.html, &whole.text] {
+        assert_eq!((count(part, &url), count(part, ADDRESS)), (1, 1), "{part}");
+    }
+
+    for hidden in [
+        "<p>a</p>{% if vip %}<a href=\"{{ unsubscribe_url }}\">u</a>{% endif %}",
+        "<p>a</p><div style=\"display:none\"><a href=\"{{ unsubscribe_url }}\">u</a></div>",
+    ] {
+        let (rendered, url) = page(hidden);
+        assert!(rendered.text.contains(&url), "{}", rendered.text);
+        let visible = rendered.html.rsplit("</p>").next().expect("a tail");
+        assert!(visible.contains(&format!("<a href=\"{url}\" style=\"color")), "{visible}");
+    }
+}
+
+#[test]
+fn nothing_that_acts_gets_through() {
+    let rendered = render(
+        &compile(&html(
+            "<p onclick=\"x()\">a<script>evil()</script><iframe src=\"https://e.example\"></iframe><form action=\"https://e.example\"><input></form>\
+             <object data=\"https://e.example\"></object><img src=\"javascript:x\" onerror=\"y\" alt=\"b\"></p>",
+        )),
+        json!({}),
+    );
+    for word in
+        ["onclick", "script>", "iframe", "<form", "<input", "<object", "javascript", "onerror", "e.example", "evil"]
+    {
+        assert!(!rendered.html.contains(word), "{word}");
+    }
+}
+
+#[test]
+fn what_is_frozen_thaws_to_the_same_letter() {
+    let (draft, frame) = (draft("{{ city }} [a](https://a.example/)"), frame());
+    let frozen = serde_json::to_string(&(&draft, &frame)).expect("writes");
+    let thawed: (Draft, Frame) = serde_json::from_str(&frozen).expect("reads");
+
+    assert_eq!(thawed, (draft, frame));
+    assert!(frozen.contains("\"layout\":\"newsletter\"") && frozen.contains("\"tracking\":\"individual\""));
+}
+
+#[test]
+fn warnings_name_what_an_author_can_mend() {
+    let sparse = Draft {
+        preheader: String::new(),
+        subject: "с".repeat(130),
+        ..html(&format!(
+            "<img src=\"http://a.example/x.png\"><a href=\"http://localhost/x\"></a>{}",
+            "<p>текст</p>".repeat(6_000)
+        ))
+    };
+    let bare = Frame { brand: Brand::default(), ..frame() };
+    let letter = Letter::compile(&sparse, &bare).expect("compiles");
+    let keys: Vec<_> = lint::examine(&sparse, &bare, &letter, &render(&letter, json!({})))
+        .into_iter()
+        .map(|found| found.key)
+        .collect();
+
+    assert_eq!(
+        keys,
+        [
+            "lint-address",
+            "lint-preheader",
+            "lint-subject-long",
+            "lint-heavy",
+            "lint-alt",
+            "lint-http",
+            "lint-empty-link",
+            "lint-private"
+        ]
+    );
+    let good = compile(&draft("Привет [a](https://a.example/)"));
+    assert!(lint::examine(&draft("x"), &frame(), &good, &render(&good, json!({"first_name": "А"}))).is_empty());
+}

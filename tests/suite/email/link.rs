@@ -1,0 +1,113 @@
+//! Links of a letter: numbered, rewritten, left alone, refused.
+
+use sendoff::content::email::{Draft, Reader, Tracking};
+use sendoff::content::link;
+use sendoff::infra::secret::Keyring;
+use sendoff::infra::token::{Door, Signer};
+use serde_json::json;
+
+use super::{CLAIM, compile, draft, html, refusal, render_at, stem, values};
+
+#[test]
+fn links_are_numbered_rewritten_and_left_alone_by_kind() {
+    let letter = compile(&html(
+        "<a href=\"https://a.example/?x=1&amp;y=2\">1</a> <a href='HTTP://b.example'>2</a> <a href=\"mailto:a@b.example\">m</a> \
+         <a href=\"tel:+7\">t</a> <a href=\"{{ view_url }}\">v</a> <a href=\"#top\">h</a> <a href=\"https://a.example/?x=1&amp;y=2\">3</a> \
+         <map><area href=\"https://c.example/\"></map>",
+    ));
+    let destinations: Vec<_> = letter.links().iter().map(|link| link.destination.as_str()).collect();
+    assert_eq!(
+        destinations,
+        ["https://a.example/?x=1&y=2", "http://b.example/", "https://a.example/?x=1&y=2", "https://c.example/"]
+    );
+
+    let stem = stem();
+    let tracked = render_at(&letter, json!({}), &stem);
+    for position in 0..4 {
+        let url = link::click("https://news.example.org", &stem, position);
+        assert!(tracked.html.contains(&format!("href=\"{url}\"")), "{position}");
+    }
+    assert!(!tracked.html.contains("a.example") && !tracked.html.contains("b.example/"));
+    assert!(
+        tracked.html.contains("mailto:a@b.example") && tracked.html.contains("tel:+7") && tracked.html.contains("#top")
+    );
+    assert!(
+        tracked.html.contains(&format!("<a href=\"{}\"", link::page("https://news.example.org", &stem, Door::View)))
+    );
+}
+
+#[test]
+fn without_tracking_links_are_plain_and_there_is_no_pixel() {
+    let body = "[a](https://a.example/?x=1&y={{ city }}) ![b](https://b.example/p.png)";
+    let letters = [
+        (compile(&Draft { tracking: Tracking::None, ..draft(body) }), true, false),
+        (compile(&draft(body)), false, false),
+        (compile(&draft(body)), true, true),
+    ];
+    for (letter, tracked, inert) in letters {
+        let (of, stem) = (values(json!({"city": "Нижний Новгород"})), stem());
+        let reader = Reader { address: "anna@example.org", values: &of, stem: &stem, tracked, inert };
+        let rendered = letter.render(&reader).expect("renders");
+        let destination = "https://a.example/?x=1&y=%D0%9D%D0%B8%D0%B6%D0%BD%D0%B8%D0%B9%20%D0%9D%D0%BE%D0%B2%D0%B3%D0%BE%D1%80%D0%BE%D0%B4";
+        assert!(rendered.text.contains(destination), "{}", rendered.text);
+        assert!(rendered.html.contains(&destination.replace('&', "&amp;")));
+        for word in ["/o/", "/c/", ".gif", "width=\"1\""] {
+            assert!(!rendered.html.contains(word) && !rendered.text.contains(word), "{word}");
+        }
+        assert_eq!(rendered.html.matches("<img").count(), 1);
+        assert!(rendered.html.contains("/u/") && rendered.text.contains("/u/"));
+    }
+}
+
+#[test]
+fn a_personal_link_carries_its_own_signed_destination() {
+    let signer = Signer::new(&Keyring::ephemeral());
+    let letter = compile(&draft("[a](https://a.example/{{ city | default('all') }}?n={{ first_name }})"));
+    let rendered = render_at(&letter, json!({"first_name": "a&b=c/\"#"}), &signer.stem(CLAIM));
+    assert_eq!(
+        letter.links()[0].destination,
+        "https://a.example/{{ city | default('all') }}?n={{ (first_name|needed(\"first_name\")) }}"
+    );
+    assert_eq!(letter.links()[0].shown, "https://a.example/{{ city | default('all') }}?n={{ first_name }}");
+    assert!(letter.links()[0].personal);
+
+    let path = rendered
+        .html
+        .split("href=\"https://news.example.org/c/")
+        .nth(1)
+        .expect("a link")
+        .split('"')
+        .next()
+        .expect("its end");
+    let parts: Vec<_> = path.split('/').collect();
+    let destination = link::read_destination(parts[2]).expect("a destination");
+
+    assert_eq!(destination, "https://a.example/all?n=a%26b%3Dc%2F%22%23");
+    assert_eq!(signer.verify(Door::Click, parts[0]), Some(CLAIM));
+    assert!(signer.verify_destination(CLAIM, 0, &destination, parts[3]));
+    assert!(rendered.text.contains(path));
+}
+
+#[test]
+fn links_that_lead_astray_are_refused_at_once() {
+    for (href, word) in [
+        ("javascript:alert(1)", "not a web address"),
+        ("java&#10;script:alert(1)", "line break"),
+        ("data:text/html;base64,x", "not a web address"),
+        ("vbscript:x", "not a web address"),
+        ("//evil.example", "does not begin"),
+        ("catalog.html", "does not begin"),
+        ("www.shop.example", "does not begin"),
+        ("https:\\\\evil.example", "backslash"),
+        ("https://good.example&#13;&#10;X: y", "line break"),
+        ("https://good.example@evil.example/", "user name"),
+        ("https://{{ city }}.example/", "comes from a tag"),
+        ("{{ city }}", "comes from a tag"),
+        ("{{ unsubscribe_url }}{{ city }}", "comes from a tag"),
+        ("https:{{ city }}//a.example", "comes from a tag"),
+        ("https://[::1", "cannot be read"),
+    ] {
+        let sentence = refusal(&html(&format!("<p>x\n<a href=\"{href}\">a</a>")));
+        assert!(sentence.contains(word), "{href}: {sentence}");
+    }
+}

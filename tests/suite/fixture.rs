@@ -1,0 +1,148 @@
+//! A house of its own for each test: a temporary folder, a fresh database, a clock that stands
+//! until it is moved. `both!` runs one test on SQLite and, where there is a server, on PostgreSQL.
+
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+
+use sendoff::audience::address::Address;
+use sendoff::audience::contact::{self, NewContact, Values};
+use sendoff::audience::list;
+use sendoff::audience::subscription::{self, NewSubscription, State};
+use sendoff::audience::workspace::{self, Workspace};
+use sendoff::infra::clock::Clock;
+use sendoff::infra::config::Config;
+use sendoff::infra::id::Id;
+use sendoff::infra::installation::Installation;
+use sqlx::{AnyConnection, Connection};
+use tempfile::TempDir;
+
+/// 2026-11-21 10:00 UTC.
+pub const NOW: i64 = 1_795_255_200_000;
+
+/// Which database a test runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+/// An installation with a workspace, gone when the test ends.
+pub struct House {
+    pub home: Installation,
+    pub workspace: Workspace,
+    pub kind: Kind,
+    pub folder: TempDir,
+    database: Option<(String, String)>,
+}
+
+/// The server named by the environment, if any.
+#[expect(clippy::disallowed_methods, reason = "tests have no command line to pass it on")]
+pub fn server() -> Option<String> {
+    std::env::var("TEST_DATABASE_URL").ok()
+}
+
+impl House {
+    pub async fn new(kind: Kind) -> Self {
+        sqlx::any::install_default_drivers();
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let database = match kind {
+            Kind::Sqlite => None,
+            Kind::Postgres => Some(create().await),
+        };
+        let config =
+            Config { data: folder.path().join("data"), database: database.as_ref().map(|(_, url)| url.clone()) };
+        let home = Installation::open(config, Clock::fixed(NOW)).await.expect("the installation opens");
+        // What the process counts it counts by workspace, and with one clock for all houses the keys of two would
+        // be the same now and then.
+        static HOUSES: AtomicI64 = AtomicI64::new(1);
+        home.ids.reserve(HOUSES.fetch_add(1, Ordering::SeqCst));
+        let workspace = workspace::ensure(&home, "main").await.expect("a workspace");
+        Self { home, workspace, kind, folder, database }
+    }
+
+    /// Puts people on a list of this name, making it when it is new. Returns its key.
+    pub async fn join(&self, name: &str, addresses: &[&str]) -> Id {
+        let (home, workspace) = (&self.home, self.workspace.id);
+        let list = list::add(home, workspace, name).await.expect("a list");
+        let now = home.clock.now();
+        let mut tx = home.db.write().await.expect("a transaction");
+        for address in addresses {
+            let address = Address::parse(address).expect("an address");
+            let person = match contact::find(&mut tx, workspace, &address).await.expect("asked") {
+                Some(found) => found.id,
+                None => {
+                    let new = NewContact { id: home.ids.next(), address, values: Values::new() };
+                    contact::add(&mut tx, workspace, std::slice::from_ref(&new), now).await.expect("added");
+                    new.id
+                }
+            };
+            let joining = NewSubscription { id: home.ids.next(), contact: person, state: State::Confirmed };
+            subscription::join(&mut tx, workspace, list.id, &[joining], now).await.expect("joined");
+        }
+        tx.commit().await.expect("committed");
+        list.id
+    }
+
+    /// The key of a person.
+    pub async fn person(&self, address: &str) -> Option<Id> {
+        let mut conn = self.home.db.read().await.expect("a connection");
+        let address = Address::parse(address).expect("an address");
+        contact::find(&mut conn, self.workspace.id, &address).await.expect("asked").map(|found| found.id)
+    }
+
+    /// Closes the database and removes it; called by `both!`.
+    pub async fn leave(self) {
+        self.home.db.close().await;
+        if let Some((name, _)) = &self.database {
+            remove(name).await;
+        }
+    }
+}
+
+/// Drops a database that [`create`] made.
+pub async fn remove(name: &str) {
+    let drop = format!("drop database {name} with (force)");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(drop)).execute(&mut admin().await).await.expect("drops the database");
+}
+
+async fn admin() -> AnyConnection {
+    let url = server().expect("TEST_DATABASE_URL is set");
+    AnyConnection::connect(&url).await.expect("the server of TEST_DATABASE_URL answers")
+}
+
+/// A fresh database on the server: its name and its URL.
+pub async fn create() -> (String, String) {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let name = format!("sendoff_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::SeqCst));
+    let create = format!("create database {name} template template0 encoding 'UTF8' lc_collate 'C' lc_ctype 'C'");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(create)).execute(&mut admin().await).await.expect("makes a database");
+    let url = server().expect("TEST_DATABASE_URL is set");
+    let (base, _) = url.rsplit_once('/').expect("a URL with a database name");
+    (name.clone(), format!("{base}/{name}"))
+}
+
+/// `both!(name, |house| async { … })`: one test, both databases.
+macro_rules! both {
+    ($(#[$meta:meta])* $name:ident, |$house:ident| $body:block) => {
+        async fn $name($house: &$crate::fixture::House) $body
+
+        mod $name {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                let house = $crate::fixture::House::new($crate::fixture::Kind::Sqlite).await;
+                super::$name(&house).await;
+                house.leave().await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                if $crate::fixture::server().is_none() {
+                    return;
+                }
+                let house = $crate::fixture::House::new($crate::fixture::Kind::Postgres).await;
+                super::$name(&house).await;
+                house.leave().await;
+            }
+        }
+    };
+}
+pub(crate) use both;

@@ -1,0 +1,69 @@
+//! The command: what it asks for and what it says.
+
+use clap::Parser;
+use sendoff::audience::import::Request;
+use sendoff::infra::i18n::Lang;
+use serde_json::json;
+
+use super::fixture::{corpus, count, file, furnish, import, key, request};
+use crate::fixture::both;
+
+both!(an_import_without_source_or_proof_or_with_a_date_to_come_is_refused, |house| {
+    furnish(house, house.workspace.id).await;
+    let good = request(corpus("utf-8.csv"));
+
+    let blank = Request { source: " ".to_owned(), proof: String::new(), ..good.clone() };
+    let message = import(house, &blank).await.expect_err("refused").message();
+    assert!(Lang::En.say(&message).contains("--source, --proof"));
+    let later = Request { date: "2027-01-01".to_owned(), ..good.clone() };
+    assert_eq!(key(import(house, &later).await), "import-date-future");
+    let never = Request { date: "soon".to_owned(), ..good.clone() };
+    assert_eq!(key(import(house, &never).await), "import-date");
+    let nowhere = Request { list: "Nothing".to_owned(), ..good };
+    assert_eq!(key(import(house, &nowhere).await), "list-unknown");
+});
+
+both!(a_place_where_rejects_cannot_be_written_is_found_before_anything_is_imported, |house| {
+    furnish(house, house.workspace.id).await;
+    let path = file(house, "people.csv", "email\na@example.org\n");
+    for (rejects, expected) in [
+        (house.folder.path().join("no/such/folder.csv"), "io-not-found"),
+        (house.folder.path().to_owned(), "io-is-directory"),
+        (path.clone(), "import-rejects-same"),
+    ] {
+        let request = Request { rejects: Some(rejects), ..request(&path) };
+        assert_eq!(key(import(house, &request).await), expected);
+    }
+    assert_eq!(count(house, "select count(*) from contact").await, 0);
+    assert_eq!(std::fs::read(&path).expect("still there"), b"email\na@example.org\n");
+});
+
+#[derive(clap::Parser)]
+struct Door {
+    #[command(flatten)]
+    args: sendoff::cli::import::Args,
+}
+
+both!(the_command_names_every_missing_flag_and_reports_in_the_readers_language, |house| {
+    furnish(house, house.workspace.id).await;
+    let path = corpus("messy.csv");
+    let path = path.to_str().expect("a path in UTF-8");
+    let type_in = async |words: &[&str]| {
+        let door = Door::try_parse_from(["import", path].iter().chain(words)).expect("parses");
+        sendoff::cli::import::run(&house.home, &house.workspace, door.args, Lang::Ru, true).await
+    };
+
+    let refusal = type_in(&["--list", "Новости"]).await.expect_err("refused").message();
+    assert!(Lang::Ru.say(&refusal).contains("--source, --basis, --proof, --date"));
+
+    let words =
+        ["--list", "Новости", "--source", "магазин", "--basis", "consent", "--proof", "анкета", "--date", "31.10.2026"];
+    let wrong = type_in(&[&words[..], &["--map", "имя"]].concat()).await.expect_err("refused").message();
+    assert_eq!(wrong.key, "import-map-shape");
+    let report = type_in(&[&words[..], &["--dry-run", "--map", "Имя=-"]].concat()).await.expect("rehearsed");
+    assert_eq!((&report.json["new"], &report.json["dry_run"]), (&json!(3), &json!(true)));
+    assert!(report.text.contains("Имя → -"), "{}", report.text);
+    let report = type_in(&words).await.expect("imported");
+    assert_eq!(report.json["duplicates"], json!(1));
+    assert!(report.text.contains("3  новых") && report.text.contains("--rejects ФАЙЛ"), "{}", report.text);
+});

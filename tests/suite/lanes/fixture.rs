@@ -1,0 +1,83 @@
+//! Lanes, their limits, and what waits in them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sendoff::campaign::delivery::reassign_lanes;
+use sendoff::campaign::lane::{self, Lane};
+use sendoff::campaign::rate_limit::Cap;
+use sendoff::mailer::limits::lane_backoff;
+use sendoff::mailer::scheduler::{self, Mode};
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+
+use crate::fixture::House;
+use crate::mail_sink::Sink;
+use crate::mailer::fixture::{campaign, recipients};
+
+/// Puts `count` people at a domain on the list.
+pub async fn at(house: &House, domain: &str, count: usize) {
+    let people: Vec<_> = (0..count).map(|n| format!("person{n}@{domain}")).collect();
+    house.join("News", &people.iter().map(String::as_str).collect::<Vec<_>>()).await;
+}
+
+pub async fn limit(house: &House, lane: Lane) {
+    let mut tx = house.home.db.write().await.expect("a transaction");
+    lane::set(&mut tx, house.workspace.id, &lane).await.expect("a lane");
+    tx.commit().await.expect("committed");
+}
+
+pub fn all(cap: Cap) -> Lane {
+    Lane { cap, ..Lane::new("all", "") }
+}
+
+pub fn daily(daily: i64) -> Cap {
+    Cap { daily: Some(daily), ..Cap::default() }
+}
+
+pub fn rate(rate: f64) -> Cap {
+    Cap { rate: Some(rate), ..Cap::default() }
+}
+
+pub async fn waiting(house: &House) -> BTreeMap<String, i64> {
+    let id = campaign(house).await.id;
+    let mut conn = house.home.db.read().await.expect("a connection");
+    reassign_lanes::waiting(&mut conn, id).await.expect("counted").into_iter().collect()
+}
+
+pub fn counts<const N: usize>(counts: [(&str, i64); N]) -> BTreeMap<String, i64> {
+    counts.into_iter().map(|(name, count)| (name.to_owned(), count)).collect()
+}
+
+/// Letters to a domain that the server accepted.
+pub fn to(sink: &Sink, domain: &str) -> usize {
+    recipients(sink).keys().filter(|to| to.contains(domain)).count()
+}
+
+pub async fn reception_of(house: &House, lane: &str) -> Option<lane_backoff::Reception> {
+    let mut conn = house.home.db.read().await.expect("a connection");
+    let all = lane_backoff::all(&mut conn, house.workspace.id).await.expect("read");
+    all.into_iter().find(|(name, _)| name == lane).map(|(_, reception)| reception)
+}
+
+/// Sends for a moment, then stops.
+pub async fn mail_for(house: &House, time: Duration) {
+    let (stop, stopped) = watch::channel(false);
+    let stopping = async {
+        sleep(time).await;
+        stop.send(true).expect("someone listens");
+    };
+    let (ended, ()) = tokio::join!(scheduler::work(&house.home, Mode::Forever, Arc::new(|| true), stopped), stopping);
+    ended.expect("a clean end");
+}
+
+pub async fn until(met: impl Fn() -> bool) {
+    timeout(Duration::from_secs(20), async {
+        while !met() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .expect("it happens");
+}

@@ -1,0 +1,167 @@
+//! What the servers of a lane say to our pace and to ourselves.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use sendoff::audience::subscription;
+use sendoff::campaign::delivery::{self, Mark};
+use sendoff::campaign::model::{self, State};
+use sendoff::cli::lane::{self as door, Command};
+use sendoff::infra::i18n::Lang;
+use sendoff::mailer::limits::lane_backoff::STRIKES;
+
+use super::fixture::{at, mail_for, reception_of, to};
+use crate::canary;
+use crate::fixture::{House, NOW, both};
+use crate::mail_sink::{Act, Plan};
+use crate::mailer::fixture::{LETTER, campaign, house_with, mail, start, states, use_relay};
+
+both!(a_greylisting_lane_holds_up_no_other_and_is_not_slowed, |house| {
+    at(house, "gmail.com", 60).await;
+    at(house, "example.org", 60).await;
+    let sink = Plan::new()
+        .on(|at| match at.verb {
+            "RCPT" if at.line.contains("gmail") => Act::Say("451 4.7.1 Greylisted, come back in 5 minutes"),
+            _ => Act::Usual,
+        })
+        .start()
+        .await;
+    use_relay(house, sink.target(), 2).await;
+    start(house, LETTER).await;
+
+    mail(house).await;
+
+    assert_eq!(states(house).await, [("accepted", 60), ("pending", 60)].into());
+    assert_eq!(campaign(house).await.state, State::Running);
+    assert_eq!(reception_of(house, "gmail").await, None);
+});
+
+both!(a_lane_that_is_told_too_fast_is_slowed_alone, |house| {
+    at(house, "yandex.ru", 200).await;
+    at(house, "example.org", 100).await;
+    let sink = Plan::new()
+        .on(|at| match at.verb {
+            "RCPT" if at.line.contains("yandex") => Act::SayAndDrop("421 4.7.0 Try again later, too many messages"),
+            _ => Act::Usual,
+        })
+        .start()
+        .await;
+    use_relay(house, sink.target(), 4).await;
+    start(house, LETTER).await;
+
+    mail_for(house, Duration::from_secs(3)).await;
+
+    assert_eq!(to(&sink, "example.org"), 100);
+    let pace = reception_of(house, "yandex").await.and_then(|reception| reception.pace(NOW)).expect("a pace");
+    assert!(pace >= 0.1, "{pace}");
+    assert_eq!(reception_of(house, "rest").await, None);
+    let tried = 200 - waiting_untried(house).await;
+    assert!(tried < 150, "{tried} were tried although the server wants fewer");
+    assert_eq!(campaign(house).await.state, State::Running, "the relay is not in trouble");
+    assert_eq!(states(house).await, [("accepted", 100), ("pending", 200)].into());
+
+    // A restart begins at the pace that was learnt.
+    let before = sink.log().connections;
+    mail_for(house, Duration::from_secs(1)).await;
+    assert!(sink.log().connections - before <= 2 + pace.ceil() as usize);
+});
+
+async fn waiting_untried(house: &House) -> i64 {
+    let mut conn = house.home.db.read().await.expect("a connection");
+    let row = sqlx::query("select count(*) from delivery where state = 'pending' and attempts = 0 and lane = 'yandex'");
+    sqlx::Row::get(&row.fetch_one(&mut *conn).await.expect("counted"), 0)
+}
+
+both!(a_fault_of_ours_pauses_the_lane_and_touches_nobody, |house| {
+    at(house, "gmail.com", 50).await;
+    at(house, "example.org", 30).await;
+    let mended = Arc::new(AtomicBool::default());
+    let is_mended = mended.clone();
+    let sink = Plan::new()
+        .on(move |at| match at.verb {
+            "RCPT" if at.line.contains("gmail") && !is_mended.load(Ordering::SeqCst) => {
+                Act::Say("550 5.7.25 The IP address sending this message does not have a PTR record")
+            }
+            _ => Act::Usual,
+        })
+        .start()
+        .await;
+    use_relay(house, sink.target(), 3).await;
+    let list = start(house, LETTER).await.list;
+
+    let next = mail(house).await;
+
+    assert_eq!(states(house).await, [("accepted", 30), ("pending", 50)].into());
+    assert_eq!(campaign(house).await.state, State::Running);
+    let asked = sink.log().commands.iter().filter(|line| line.starts_with("RCPT") && line.contains("gmail")).count();
+    assert!((STRIKES as usize..STRIKES as usize + 3).contains(&asked), "{asked} were named before the pause");
+    let people =
+        subscription::count(&mut house.home.db.read().await.expect("a connection"), list).await.expect("counted");
+    assert_eq!(people.iter().map(|(_, count)| count).sum::<i64>(), 80);
+    let reason = reception_of(house, "gmail").await.expect("known").reason.expect("paused");
+    for (lang, words) in [(Lang::En, "PTR record"), (Lang::Ru, "записи PTR")] {
+        let told = lang.recall(&reason);
+        assert!(
+            told.contains(words) && told.contains("sendoff lane resume gmail") && !told.contains("person"),
+            "{told}"
+        );
+    }
+    assert!(next.is_none_or(|next| next > NOW), "{next:?}");
+
+    // Nothing moves until someone says that it is mended.
+    mail(house).await;
+    assert_eq!(to(&sink, "gmail"), 0);
+    mended.store(true, Ordering::SeqCst);
+    door::run(&house.home, &house.workspace, Command::Resume { name: "gmail".to_owned() }, Lang::En)
+        .await
+        .expect("resumed");
+    house.home.clock.advance(900_001);
+    mail(house).await;
+    assert_eq!(states(house).await, [("accepted", 80)].into());
+    assert_eq!(campaign(house).await.state, State::Finished);
+});
+
+both!(too_many_unknown_addresses_stop_a_campaign_once, |house| {
+    house_with(house, 120).await;
+    let sink = Plan::new().at("RCPT", Act::Say("550 5.1.1 no such user")).start().await;
+    use_relay(house, sink.target(), 3).await;
+    start(house, LETTER).await;
+
+    mail(house).await;
+
+    let stopped = campaign(house).await;
+    assert_eq!(stopped.state, State::Paused);
+    assert!(stopped.reason.expect("a reason").contains("breaker-bounces"));
+    let rejected = states(house).await["rejected"];
+    assert!((26..26 + 6).contains(&rejected), "{rejected}");
+
+    // Whoever resumes it has decided.
+    let mut tx = house.home.db.write().await.expect("a transaction");
+    model::resume(&mut tx, &campaign(house).await).await.expect("resumed");
+    tx.commit().await.expect("committed");
+    mail(house).await;
+    assert_eq!(states(house).await, [("rejected", 120)].into());
+    let counts =
+        delivery::count(&mut house.home.db.read().await.expect("a connection"), campaign(house).await.id).await;
+    assert_eq!(counts.expect("counted").len(), 1);
+});
+
+both!(a_letter_put_off_is_not_marked_before_its_time, |house| {
+    house_with(house, 1).await;
+    let running = start(house, LETTER).await;
+    let [claimed] = canary::claim(house, canary::MAILER, running.id, 1).await.try_into().expect("one letter");
+    let mark = async || {
+        let mark = Mark { id: claimed.id, campaign: running.id, relay: 1 };
+        let mut tx = house.home.db.write().await.expect("a transaction");
+        let marked = delivery::mark(&mut tx, canary::MAILER, &[mark], house.home.clock.now()).await.expect("asked");
+        tx.commit().await.expect("committed");
+        marked.len()
+    };
+
+    assert_eq!(mark().await, 1);
+    canary::end(house, &running, &[(claimed.id, delivery::State::Pending)]).await;
+    assert_eq!(mark().await, 0, "whoever had claimed it before it was put off must not send it");
+    house.home.clock.advance(1);
+    assert_eq!(mark().await, 1);
+});

@@ -1,0 +1,391 @@
+//! An SMTP server that does what a test tells it: answers, delays, drips, lies, hangs up. It
+//! records every byte, command and letter.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use sendoff::mailer::smtp::endpoint::Target;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+
+/// Where a conversation is when the script is asked.
+pub struct At<'a> {
+    /// `CONNECT`, a verb in capitals, `TEXT` after 354, `.` after the text, or `*` for the lines
+    /// that follow AUTH.
+    pub verb: &'a str,
+    /// How often this verb was met on this server, from 1.
+    pub count: usize,
+    /// The whole line.
+    pub line: &'a str,
+}
+
+/// What the server does then.
+#[derive(Clone)]
+pub enum Act {
+    /// What a good server does.
+    Usual,
+    /// This reply instead.
+    Say(&'static str),
+    /// These bytes instead, as they are.
+    Raw(Vec<u8>),
+    /// These bytes, one each time.
+    Drip(&'static str, Duration),
+    /// First nothing for a while.
+    Wait(Duration, Box<Act>),
+    /// First nothing until the word is given.
+    Until(Arc<Semaphore>, Box<Act>),
+    /// Nothing more, with the line held open.
+    Silence,
+    /// This reply, then hang up.
+    SayAndDrop(&'static str),
+    /// Hang up.
+    Drop,
+}
+
+impl Act {
+    pub fn late(millis: u64) -> Self {
+        Self::Wait(Duration::from_millis(millis), Box::new(Self::Usual))
+    }
+}
+
+/// A letter that the server accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Letter {
+    /// The line of MAIL.
+    pub from: String,
+    /// The lines of RCPT.
+    pub to: Vec<String>,
+    /// The text without doubled dots.
+    pub text: Vec<u8>,
+}
+
+/// What was seen.
+#[derive(Default)]
+pub struct Log {
+    /// Bytes that came in clear.
+    pub clear: Vec<u8>,
+    /// All bytes, those that were encrypted too.
+    pub bytes: Vec<u8>,
+    /// Commands and the lines after AUTH.
+    pub commands: Vec<String>,
+    /// Accepted letters.
+    pub letters: Vec<Letter>,
+    /// Connections so far.
+    pub connections: usize,
+    /// Commands that were sent before the reply to the one before them.
+    pub early: usize,
+}
+
+type Script = Arc<dyn Fn(&At) -> Act + Send + Sync>;
+
+/// A server to be.
+#[derive(Clone)]
+pub struct Plan {
+    extensions: Vec<String>,
+    lenient: bool,
+    implicit: bool,
+    tls: Option<TlsAcceptor>,
+    script: Script,
+}
+
+impl Plan {
+    /// A good server.
+    pub fn new() -> Self {
+        let extensions = ["PIPELINING", "8BITMIME", "SMTPUTF8", "SIZE 1000000"].map(str::to_owned).to_vec();
+        Self { extensions, lenient: false, implicit: false, tls: None, script: Arc::new(|_| Act::Usual) }
+    }
+
+    /// Offers exactly these extensions.
+    pub fn offering(mut self, extensions: &[&str]) -> Self {
+        self.extensions = extensions.iter().map(|name| (*name).to_owned()).collect();
+        self
+    }
+
+    /// Takes every kind of line end for one, as the servers do that letters are smuggled through.
+    pub fn lenient(mut self) -> Self {
+        self.lenient = true;
+        self
+    }
+
+    /// Offers STARTTLS, unless it speaks TLS from the first byte.
+    pub fn encrypted(mut self, config: Arc<rustls::ServerConfig>, implicit: bool) -> Self {
+        self.tls = Some(config.into());
+        self.implicit = implicit;
+        self
+    }
+
+    /// Asks the script at every step.
+    pub fn on(mut self, script: impl Fn(&At) -> Act + Send + Sync + 'static) -> Self {
+        self.script = Arc::new(script);
+        self
+    }
+
+    /// Does `act` at one verb.
+    pub fn at(self, verb: &'static str, act: Act) -> Self {
+        self.on(move |at| if at.verb == verb { act.clone() } else { Act::Usual })
+    }
+
+    pub async fn start(self) -> Sink {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let log = Arc::new(Mutex::new(Log::default()));
+        let seen = log.clone();
+        let task = tokio::spawn(async move {
+            let mut visits = JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                stream.set_nodelay(true).expect("no delay");
+                look(&seen).connections += 1;
+                let visit =
+                    Visit { plan: self.clone(), log: seen.clone(), input: Vec::new(), from: None, to: Vec::new() };
+                visits.spawn(visit.run(stream));
+            }
+        });
+        Sink { address, log, task }
+    }
+}
+
+/// A server that runs until it is dropped.
+pub struct Sink {
+    pub address: SocketAddr,
+    log: Arc<Mutex<Log>>,
+    task: JoinHandle<()>,
+}
+
+impl Sink {
+    pub fn log(&self) -> MutexGuard<'_, Log> {
+        look(&self.log)
+    }
+
+    /// The server without TLS or credentials.
+    pub fn target(&self) -> Target {
+        Target::local(self.address)
+    }
+
+    /// True when these bytes came, in clear or not.
+    pub fn heard(&self, words: &str) -> bool {
+        self.log().bytes.windows(words.len()).any(|window| window == words.as_bytes())
+    }
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn look(log: &Mutex<Log>) -> MutexGuard<'_, Log> {
+    log.lock().expect("no test panics while it looks")
+}
+
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+type Line = Box<dyn Stream>;
+
+struct Visit {
+    plan: Plan,
+    log: Arc<Mutex<Log>>,
+    input: Vec<u8>,
+    from: Option<String>,
+    to: Vec<String>,
+}
+
+impl Visit {
+    /// `None` anywhere below means that the conversation is over.
+    async fn run(mut self, stream: TcpStream) -> Option<()> {
+        let mut stream: Line = Box::new(stream);
+        let mut clear = true;
+        if let Some(tls) = self.plan.tls.clone().filter(|_| self.plan.implicit) {
+            stream = Box::new(tls.accept(stream).await.ok()?);
+            clear = false;
+        }
+        self.act(&mut stream, "CONNECT", "", "220 sink.example.org ESMTP").await?;
+        loop {
+            let line = self.line(&mut stream, clear).await?;
+            if !self.plan.extensions.iter().any(|name| name == "PIPELINING") {
+                // Whoever does not wait for replies shows it now.
+                let _ = timeout(Duration::from_millis(2), self.fill(&mut stream, clear)).await;
+                look(&self.log).early += usize::from(!self.input.is_empty());
+            }
+            let verb = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
+            match verb.as_str() {
+                "EHLO" => {
+                    let mut names = vec!["sink.example.org".to_owned()];
+                    names.extend(self.plan.extensions.iter().cloned());
+                    names.extend((clear && self.plan.tls.is_some()).then(|| "STARTTLS".to_owned()));
+                    let last = names.pop().expect("a name");
+                    let mut reply: String = names.iter().map(|name| format!("250-{name}\r\n")).collect();
+                    reply.push_str(&format!("250 {last}"));
+                    self.act(&mut stream, &verb, &line, &reply).await?;
+                }
+                "STARTTLS" => {
+                    let go = self.act(&mut stream, &verb, &line, "220 go").await?;
+                    if go && let Some(tls) = self.plan.tls.clone() {
+                        stream = Box::new(tls.accept(stream).await.ok()?);
+                        clear = false;
+                    }
+                }
+                "AUTH" => self.auth(&mut stream, &line, clear).await?,
+                "MAIL" => {
+                    if self.act(&mut stream, &verb, &line, "250 2.1.0 ok").await? {
+                        self.from = Some(line);
+                    }
+                }
+                "RCPT" => {
+                    if self.act(&mut stream, &verb, &line, "250 2.1.5 ok").await? {
+                        self.to.push(line);
+                    }
+                }
+                "DATA" => self.data(&mut stream, &line, clear).await?,
+                "RSET" => {
+                    (self.from, self.to) = (None, Vec::new());
+                    self.act(&mut stream, &verb, &line, "250 2.0.0 ok").await?;
+                }
+                "QUIT" => {
+                    self.act(&mut stream, &verb, &line, "221 bye").await?;
+                    return None;
+                }
+                "HELO" | "NOOP" => drop(self.act(&mut stream, &verb, &line, "250 ok").await?),
+                _ => drop(self.act(&mut stream, &verb, &line, "500 what?").await?),
+            }
+        }
+    }
+
+    async fn auth(&mut self, stream: &mut Line, line: &str, clear: bool) -> Option<()> {
+        let questions: &[&str] = if line.contains("LOGIN") { &["334 VXNlcm5hbWU6", "334 UGFzc3dvcmQ6"] } else { &[] };
+        let mut line = line.to_owned();
+        let mut verb = "AUTH";
+        for question in questions {
+            if !self.act(stream, verb, &line, question).await? {
+                return Some(());
+            }
+            line = self.line(stream, clear).await?;
+            verb = "*";
+        }
+        self.act(stream, verb, &line, "235 2.7.0 welcome").await.map(drop)
+    }
+
+    async fn data(&mut self, stream: &mut Line, line: &str, clear: bool) -> Option<()> {
+        if self.to.is_empty() {
+            return self.act(stream, "DATA", line, "503 no recipient").await.map(drop);
+        }
+        if !self.act(stream, "DATA", line, "354 go").await? {
+            return Some(());
+        }
+        self.act(stream, "TEXT", "", "").await?;
+        let mut end = self.end();
+        while end.is_none() {
+            self.fill(stream, clear).await?;
+            end = self.end();
+        }
+        let (stop, next) = end.expect("found above");
+        let rest = self.input.split_off(next);
+        let mut text = std::mem::replace(&mut self.input, rest);
+        text.truncate(stop);
+        let letter = Letter { from: self.from.take()?, to: std::mem::take(&mut self.to), text: unstuff(&text) };
+        if self.act(stream, ".", "", "250 2.0.0 ok: queued as 4F2C91A").await? {
+            look(&self.log).letters.push(letter);
+        }
+        Some(())
+    }
+
+    fn end(&self) -> Option<(usize, usize)> {
+        let ends: &[&[u8]] = if self.plan.lenient {
+            &[b"\r\n.\r\n", b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r\n\0.\r\n"]
+        } else {
+            &[b"\r\n.\r\n"]
+        };
+        let find = |end: &&[u8]| {
+            self.input.windows(end.len()).position(|window| window == *end).map(|at| (at, at + end.len()))
+        };
+        ends.iter().filter_map(find).min()
+    }
+
+    /// Does what the script says; true when the reply was positive or asked for more.
+    async fn act(&mut self, stream: &mut Line, verb: &str, line: &str, usual: &str) -> Option<bool> {
+        let count = {
+            let mut log = look(&self.log);
+            log.commands.push(if line.is_empty() { verb.to_owned() } else { line.to_owned() });
+            let is_verb = |command: &&String| command.split([' ', ':']).next() == Some(verb);
+            log.commands.iter().filter(is_verb).count()
+        };
+        let mut act = (self.plan.script)(&At { verb, count, line });
+        let act = loop {
+            act = match act {
+                Act::Wait(time, then) => {
+                    sleep(time).await;
+                    *then
+                }
+                Act::Until(word, then) => {
+                    drop(word.acquire().await);
+                    *then
+                }
+                now => break now,
+            }
+        };
+        let (bytes, goes_on) = match act {
+            Act::Usual if usual.is_empty() => (Vec::new(), true),
+            Act::Usual => (format!("{usual}\r\n").into_bytes(), true),
+            Act::Say(reply) => (format!("{reply}\r\n").into_bytes(), true),
+            Act::SayAndDrop(reply) => (format!("{reply}\r\n").into_bytes(), false),
+            Act::Raw(bytes) => (bytes, true),
+            Act::Drip(bytes, pause) => {
+                for byte in bytes.bytes() {
+                    stream.write_all(&[byte]).await.ok()?;
+                    sleep(pause).await;
+                }
+                (Vec::new(), true)
+            }
+            Act::Silence => {
+                sleep(Duration::from_secs(600)).await;
+                return None;
+            }
+            Act::Drop | Act::Wait(..) | Act::Until(..) => return None,
+        };
+        stream.write_all(&bytes).await.ok()?;
+        stream.flush().await.ok()?;
+        goes_on.then(|| bytes.is_empty() || matches!(bytes[0], b'2' | b'3'))
+    }
+
+    async fn line(&mut self, stream: &mut Line, clear: bool) -> Option<String> {
+        let end: &[u8] = if self.plan.lenient { b"\n" } else { b"\r\n" };
+        loop {
+            if let Some(at) = self.input.windows(end.len()).position(|window| window == end) {
+                let line: Vec<u8> = self.input.drain(..at + end.len()).collect();
+                return Some(String::from_utf8_lossy(line.trim_ascii_end()).into_owned());
+            }
+            self.fill(stream, clear).await?;
+        }
+    }
+
+    async fn fill(&mut self, stream: &mut Line, clear: bool) -> Option<()> {
+        let before = self.input.len();
+        let read = stream.read_buf(&mut self.input).await.ok()?;
+        let mut log = look(&self.log);
+        log.bytes.extend_from_slice(&self.input[before..]);
+        if clear {
+            log.clear.extend_from_slice(&self.input[before..]);
+        }
+        (read > 0).then_some(())
+    }
+}
+
+fn unstuff(text: &[u8]) -> Vec<u8> {
+    let mut out: Vec<u8> = Vec::with_capacity(text.len());
+    for &byte in text {
+        let starts_line = out.is_empty() || out.ends_with(b"\r\n");
+        out.push(byte);
+        if starts_line && byte == b'.' {
+            out.pop();
+            out.push(0);
+        }
+    }
+    // Each doubled dot became NUL and dot.
+    out.retain(|byte| *byte != 0);
+    out.extend_from_slice(b"\r\n");
+    out
+}

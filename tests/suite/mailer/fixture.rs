@@ -1,0 +1,77 @@
+//! A campaign, its people and a relay, and what became of them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sendoff::audience::list;
+use sendoff::campaign::model::{self, Campaign, NewCampaign};
+use sendoff::campaign::{delivery, launch};
+use sendoff::infra::setting::{self, Setting};
+use sendoff::mailer::relay::{self, Kind, Relay};
+use sendoff::mailer::scheduler::{self, Mode};
+use sendoff::mailer::smtp::endpoint::Target;
+use tokio::sync::watch;
+
+use crate::fixture::House;
+use crate::mail_sink::Sink;
+
+pub const LETTER: &str = "+++\nname = \"autumn\"\nlist = \"News\"\nfrom = \"Shop <news@shop.example>\"\nsubject = \"Autumn\"\n+++\n# Hello\n\n[Look](https://shop.example/)\n";
+
+pub async fn use_relay(house: &House, target: Target, connections: u32) {
+    let mut tx = house.home.db.write().await.expect("a transaction");
+    let relay = Relay { connections, ..Relay::to(Kind::Smtp(Box::new(target))) };
+    relay::set(&house.home, &mut tx, house.workspace.id, &relay).await.expect("a relay");
+    setting::set(&mut tx, Setting::RelayPatience, "1").await.expect("a setting");
+    tx.commit().await.expect("committed");
+}
+
+pub async fn start(house: &House, letter: &str) -> Campaign {
+    let draft = draft(house, letter).await;
+    launch::start(&house.home, &draft).await.expect("launched");
+    campaign(house).await
+}
+
+pub async fn draft(house: &House, letter: &str) -> Campaign {
+    let (home, workspace) = (&house.home, house.workspace.id);
+    let mut tx = home.db.write().await.expect("a transaction");
+    let list = list::need(&mut tx, workspace, "News").await.expect("a list");
+    let new =
+        NewCampaign { id: home.ids.next(), name: "autumn", format: "md", source: letter, list: list.id, segment: None };
+    model::add(&mut tx, workspace, &new, home.clock.now()).await.expect("a draft");
+    tx.commit().await.expect("committed");
+    campaign(house).await
+}
+
+pub async fn campaign(house: &House) -> Campaign {
+    let mut conn = house.home.db.read().await.expect("a connection");
+    model::need(&mut conn, house.workspace.id, "autumn").await.expect("the campaign")
+}
+
+pub async fn mail(house: &House) -> Option<i64> {
+    let (_keep, stop) = watch::channel(false);
+    scheduler::work(&house.home, Mode::UntilIdle, Arc::new(|| true), stop).await.expect("a shift")
+}
+
+pub async fn states(house: &House) -> BTreeMap<&'static str, i64> {
+    let id = campaign(house).await.id;
+    let mut conn = house.home.db.read().await.expect("a connection");
+    let counts = delivery::count(&mut conn, id).await.expect("counted");
+    counts.into_iter().map(|(state, count)| (state.as_str(), count)).collect()
+}
+
+pub fn crowd(count: usize) -> Vec<String> {
+    (0..count).map(|n| format!("person{n}@example.org")).collect()
+}
+
+pub async fn house_with(house: &House, count: usize) {
+    let crowd = crowd(count);
+    house.join("News", &crowd.iter().map(String::as_str).collect::<Vec<_>>()).await;
+}
+
+pub fn recipients(sink: &Sink) -> BTreeMap<String, usize> {
+    let mut seen = BTreeMap::new();
+    for letter in &sink.log().letters {
+        *seen.entry(letter.to[0].clone()).or_default() += 1;
+    }
+    seen
+}

@@ -1,0 +1,110 @@
+//! What commands say: in the reader's language to the last word, and in JSON that means what it says.
+
+use std::time::{Duration, Instant};
+
+use sendoff::audience::address::Address;
+use sendoff::audience::contact::{self, NewContact};
+use sendoff::audience::field::{self, Field};
+use sendoff::audience::list;
+use sendoff::cli::{campaign, contact as person};
+use sendoff::infra::db::Db;
+use sendoff::infra::error::Message;
+use sendoff::infra::i18n::Lang;
+use serde_json::json;
+
+use crate::fixture::{House, NOW, both};
+
+const LETTER: &str =
+    "+++\nname = \"осень\"\nlist = \"News\"\nfrom = \"news@example.org\"\nsubject = \"Осень\"\n+++\nПривет\n";
+
+async fn campaign(house: &House, command: campaign::Command) -> Result<String, String> {
+    let done = campaign::run(&house.home, &house.workspace, command, Lang::Ru).await;
+    done.map(|report| report.text).map_err(|error| Lang::Ru.say(&error.message()))
+}
+
+both!(the_state_of_a_campaign_is_told_in_words_of_the_reader, |house| {
+    list::add(&house.home, house.workspace.id, "News").await.expect("a list");
+    let file = house.folder.path().join("осень.md");
+    std::fs::write(&file, LETTER).expect("written");
+    let name = || "осень".to_owned();
+    campaign(house, campaign::Command::Add { file }).await.expect("added");
+
+    let refused = campaign(house, campaign::Command::Pause { name: name() }).await.expect_err("a draft");
+    assert_eq!(refused, "Рассылка «осень» ещё черновик: приостановить её нельзя.");
+    assert!(
+        campaign(house, campaign::Command::Show { name: name(), watch: false })
+            .await
+            .expect("shown")
+            .contains("черновик")
+    );
+    assert!(campaign(house, campaign::Command::Cancel { name: name() }).await.expect("ended").contains("отменена"));
+});
+
+#[test]
+fn no_state_and_no_verb_is_left_in_english() {
+    for state in ["draft", "scheduled", "running", "paused", "finished", "cancelled"] {
+        for verb in ["schedule", "start", "pause", "resume", "cancel"] {
+            let message = Message::new("campaign-state").with("name", "осень").with("state", state).with("verb", verb);
+            let said = Lang::Ru.say(&message);
+            assert!(!said.contains(|c: char| c.is_ascii_alphabetic()), "{said}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_be_written_is_said_so_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("sendoff.db");
+    std::fs::write(&file, "").expect("written");
+    let began = Instant::now();
+
+    let refused = Db::connect(&format!("sqlite://{}?mode=ro", file.display())).await.map(drop).expect_err("refused");
+
+    assert_eq!(refused.message().key, "database-readonly");
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+both!(a_database_that_is_not_there_is_called_that, |house| {
+    if !house.home.db.is_shared() {
+        return;
+    }
+    let url = house.home.config.database_url();
+    let (server, _) = url.rsplit_once('/').expect("a name");
+
+    let refused = Db::connect(&format!("{server}/sendoff_nobody_made_this")).await.map(drop).expect_err("refused");
+
+    assert_eq!(refused.message().key, "database-missing");
+});
+
+#[cfg(unix)]
+both!(a_campaign_file_without_end_is_refused, |house| {
+    let file = house.folder.path().join("endless.md");
+    std::os::unix::fs::symlink("/dev/zero", &file).expect("linked");
+
+    let refused = campaign(house, campaign::Command::Add { file }).await.expect_err("endless");
+
+    assert!(refused.contains("1 МиБ"), "{refused}");
+});
+
+both!(a_flag_is_shown_as_true_or_false_and_an_address_is_no_field, |house| {
+    let (home, workspace) = (&house.home, house.workspace.id);
+    for name in ["vip", "loud", "quiet"] {
+        field::add(home, workspace, &Field::declare(name, "flag").expect("a field")).await.expect("declared");
+    }
+    let values = json!({"vip": 1, "loud": 0}).as_object().expect("an object").clone();
+    let address = Address::parse("anna@example.org").expect("an address");
+    let mut tx = home.db.write().await.expect("a transaction");
+    contact::add(&mut tx, workspace, &[NewContact { id: home.ids.next(), address, values }], NOW).await.expect("added");
+    tx.commit().await.expect("committed");
+    let anna = || "anna@example.org".to_owned();
+
+    let show = person::Command::Show { address: anna() };
+    let shown = person::run(home, &house.workspace, show, Lang::En).await.expect("shown");
+    assert_eq!(shown.json["fields"], json!({"vip": true, "loud": false}));
+    assert!(shown.text.contains("vip: true"), "{}", shown.text);
+
+    let set = vec!["email=a@example.org".to_owned()];
+    let correct = person::Command::Correct { address: anna(), set, new: None };
+    let refused = person::run(home, &house.workspace, correct, Lang::En).await.expect_err("no field");
+    assert_eq!(refused.message().key, "contact-correct-address");
+});

@@ -1,0 +1,219 @@
+//! A running campaign with people, and a browser, a mailbox provider and a scanner in one hand.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use axum::response::Response;
+use sendoff::audience::address::Address;
+use sendoff::audience::consent::{self, Basis, Evidence};
+use sendoff::audience::contact::{self, NewContact, Values};
+use sendoff::audience::field::{self, Field};
+use sendoff::audience::list::{self, List};
+use sendoff::audience::subscription::{self, NewSubscription, State};
+use sendoff::campaign::erased_counts;
+use sendoff::campaign::model::{self, NewCampaign};
+use sendoff::campaign::{delivery, launch};
+use sendoff::infra::clock::DAY;
+use sendoff::infra::id::Id;
+use sendoff::infra::token::{Claim, Door};
+use sendoff::web::app::App;
+use sendoff::web::router;
+use sqlx::{Row, ValueRef};
+use tokio::sync::Notify;
+use tower::{Service, ServiceExt};
+
+use crate::canary;
+use crate::fixture::{House, NOW};
+
+/// The destination of link 0.
+pub const SHOP: &str = "https://shop.example.org/catalog?utm_source=letter&a=%20b#top";
+
+pub struct Stage {
+    pub app: Arc<App>,
+    pub erased: Arc<Notify>,
+    pub news: List,
+    pub offers: List,
+    pub campaign: Id,
+    /// Contact and delivery of anna, boris and vera; anna is on both lists.
+    pub people: Vec<(Id, Id)>,
+}
+
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: String,
+}
+
+impl Reply {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().expect("a header of ASCII"))
+    }
+}
+
+impl Stage {
+    pub async fn new(house: &House) -> Self {
+        let (home, workspace) = (&house.home, house.workspace.id);
+        field::add(home, workspace, &Field::declare("city", "text").expect("a field")).await.expect("declared");
+        let news = list::add(home, workspace, "Новости").await.expect("a list");
+        let offers = list::add(home, workspace, "Offers").await.expect("a list");
+        let contacts = join(house, &news, &["anna@example.org", "boris@example.org", "vera@example.org"]).await;
+        join_again(house, &offers, contacts[0]).await;
+        let campaign = launch(house, "autumn", &news).await;
+        let mut people = Vec::new();
+        for contact in contacts {
+            people.push((contact, delivery_of(house, campaign, contact).await));
+        }
+        let erased = Arc::new(Notify::new());
+        let app = App::open(home.clone(), erased.clone()).await.expect("opens");
+        Self { app, erased, news, offers, campaign, people }
+    }
+
+    pub fn public(&self) -> Router {
+        router::public(self.app.clone())
+    }
+
+    pub fn claim(&self, person: usize) -> Claim {
+        Claim { campaign: self.campaign, delivery: self.people[person].1 }
+    }
+
+    pub fn token(&self, person: usize, door: Door) -> String {
+        self.app.home.signer.stem(self.claim(person)).token(door)
+    }
+
+    pub async fn get(&self, path: &str) -> Reply {
+        self.send(Method::GET, path, &[], Body::empty()).await
+    }
+
+    pub async fn post(&self, path: &str, body: &str) -> Reply {
+        let form = ("content-type", "application/x-www-form-urlencoded");
+        self.send(Method::POST, path, &[form], Body::from(body.to_owned())).await
+    }
+
+    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Body) -> Reply {
+        send(self.public(), method, path, headers, body).await
+    }
+
+    pub async fn is_here(&self, person: usize) -> bool {
+        let mut conn = self.app.home.db.read().await.expect("a connection");
+        contact::get(&mut conn, self.people[person].0).await.expect("asked").is_some()
+    }
+
+    pub async fn unsubscribed(&self) -> i64 {
+        let mut conn = self.app.home.db.read().await.expect("a connection");
+        let numbers = erased_counts::of(&mut conn, self.campaign).await.expect("asked");
+        numbers.get(&(erased_counts::UNSUBSCRIBED.to_owned(), 0)).copied().unwrap_or(0)
+    }
+}
+
+pub async fn send(
+    doors: impl Service<Request<Body>, Response = Response, Error = Infallible>,
+    method: Method,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: Body,
+) -> Reply {
+    let mut request = Request::builder().method(method).uri(path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let response = doors.oneshot(request.body(body).expect("a request")).await.expect("always answers");
+    let (head, body) = response.into_parts();
+    let body = to_bytes(body, 1 << 20).await.expect("a body");
+    Reply { status: head.status, headers: head.headers, body: String::from_utf8_lossy(&body).into_owned() }
+}
+
+/// Every row of every table as text.
+pub async fn dump(house: &House) -> String {
+    let mut text = String::new();
+    let tables = house.home.db.tables().await.expect("tables");
+    for (table, _) in tables.iter().filter(|(table, _)| !table.starts_with('_')) {
+        let mut conn = house.home.db.read().await.expect("a connection");
+        let query = sqlx::AssertSqlSafe(format!("select * from {table} order by 1, 2"));
+        for row in sqlx::query(query).fetch_all(&mut *conn).await.expect("rows") {
+            text.push_str(table);
+            for index in 0..row.len() {
+                let value = match () {
+                    () if row.try_get_raw(index).expect("a column").is_null() => "null".to_owned(),
+                    () if row.try_get::<i64, _>(index).is_ok() => row.get::<i64, _>(index).to_string(),
+                    () if row.try_get::<String, _>(index).is_ok() => row.get(index),
+                    () => format!("{:?}", row.get::<Vec<u8>, _>(index)),
+                };
+                text.push_str(&format!(" | {value}"));
+            }
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// Puts new people on a list with proof of consent.
+pub async fn join(house: &House, list: &List, addresses: &[&str]) -> Vec<Id> {
+    let (home, workspace) = (&house.home, house.workspace.id);
+    let mut tx = home.db.write().await.expect("a transaction");
+    let mut people = Vec::new();
+    for address in addresses {
+        let mut values = Values::new();
+        values.insert("city".to_owned(), "Казань".into());
+        let address = Address::parse(address).expect("an address");
+        people.push(NewContact { id: home.ids.next(), address, values });
+    }
+    contact::add(&mut tx, workspace, &people, NOW - DAY).await.expect("added");
+    tx.commit().await.expect("committed");
+    for person in &people {
+        join_again(house, list, person.id).await;
+    }
+    people.iter().map(|person| person.id).collect()
+}
+
+pub async fn join_again(house: &House, list: &List, contact: Id) {
+    let (home, workspace) = (&house.home, house.workspace.id);
+    let mut tx = home.db.write().await.expect("a transaction");
+    let one = NewSubscription { id: home.ids.next(), contact, state: State::Confirmed };
+    subscription::join(&mut tx, workspace, list.id, &[one], NOW - DAY).await.expect("joined");
+    let evidence = Evidence {
+        basis: Basis::Consent,
+        channel: "import".to_owned(),
+        source: "checkout <form>".to_owned(),
+        wording: String::new(),
+        proof: "export 17".to_owned(),
+        given_at: NOW - 2 * DAY,
+    };
+    let proof = consent::evidence(&mut tx, &home.ids, workspace, &evidence).await.expect("evidence");
+    consent::record(&mut tx, &home.ids, workspace, list.id, &[contact], proof, NOW).await.expect("recorded");
+    tx.commit().await.expect("committed");
+}
+
+/// A campaign whose letters have all been accepted: link 0 leads to the shop, link 1 differs from
+/// person to person.
+pub async fn launch(house: &House, name: &str, list: &List) -> Id {
+    let (home, workspace) = (&house.home, house.workspace.id);
+    let source = format!(
+        "+++\nname = \"{name}\"\nlist = \"{}\"\nfrom = \"Shop <news@shop.example>\"\nsubject = \"Autumn\"\n+++\n\
+         # Hello\n\n[Look]({SHOP})\n\n[Near you](https://shop.example.org/{{{{ city }}}})\n",
+        list.name
+    );
+    let mut tx = home.db.write().await.expect("a transaction");
+    let new = NewCampaign { id: home.ids.next(), name, format: "md", source: &source, list: list.id, segment: None };
+    let id = model::add(&mut tx, workspace, &new, NOW).await.expect("added");
+    let campaign = model::get(&mut tx, id).await.expect("asked").expect("there");
+    tx.commit().await.expect("committed");
+    launch::start(home, &campaign).await.expect("launched");
+    let taken = canary::take(house, &campaign).await;
+    let ends: Vec<_> = taken.into_values().map(|delivery| (delivery, delivery::State::Accepted)).collect();
+    canary::end(house, &campaign, &ends).await;
+    id
+}
+
+pub async fn delivery_of(house: &House, campaign: Id, contact: Id) -> Id {
+    let mut conn = house.home.db.read().await.expect("a connection");
+    sqlx::query("select id from delivery where campaign_id = $1 and contact_id = $2")
+        .bind(campaign)
+        .bind(contact)
+        .fetch_one(&mut *conn)
+        .await
+        .expect("a delivery")
+        .get(0)
+}

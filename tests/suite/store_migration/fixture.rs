@@ -1,0 +1,153 @@
+//! A full store, the way it is carried, and what is there afterwards.
+
+use std::process::{Child, Command, Stdio};
+
+use sendoff::audience::contact::Values;
+use sendoff::campaign::delivery::State as Fate;
+use sendoff::campaign::model::Campaign;
+use sendoff::campaign::rate_limit::Cap;
+use sendoff::infra::clock::Clock;
+use sendoff::infra::config::Config;
+use sendoff::infra::db::Db;
+use sendoff::infra::db::index;
+use sendoff::infra::error::{Error, Result};
+use sendoff::infra::installation::Installation;
+use sendoff::mailer::relay::{self, Kind as RelayKind, Relay};
+use sendoff::mailer::smtp::endpoint::Target as Smtp;
+use sendoff::store_migration::{self, Outcome, Step};
+use sha2::{Digest, Sha256};
+
+use crate::canary;
+use crate::erasure::{erase, leave};
+use crate::fixture::{self, House, Kind, NOW};
+
+/// Where a house moves to: the other kind of database.
+pub struct Way {
+    pub to: String,
+    pub database: Option<String>,
+}
+
+impl Way {
+    pub async fn of(house: &House) -> Option<Self> {
+        fixture::server()?;
+        Some(match house.kind {
+            Kind::Postgres => Self { to: house.home.config.data.display().to_string(), database: None },
+            Kind::Sqlite => {
+                let (name, to) = fixture::create().await;
+                Self { to, database: Some(name) }
+            }
+        })
+    }
+
+    pub async fn end(self) {
+        if let Some(name) = &self.database {
+            fixture::remove(name).await;
+        }
+    }
+}
+
+pub async fn carry(house: &House, to: &str, told: &mut dyn FnMut(Step)) -> Result<Outcome> {
+    store_migration::carry_over(house.home.config.clone(), Clock::fixed(NOW), to, told).await
+}
+
+/// The installation as its folder alone says where it is.
+pub async fn found(house: &House) -> Installation {
+    let config = Config { data: house.home.config.data.clone(), database: None };
+    Installation::open(config, Clock::fixed(NOW)).await.expect("opens where its data are")
+}
+
+/// Rows and checksum of every table but those that say where a store stands.
+pub async fn sums(db: &Db) -> Vec<(String, u64, Vec<u8>)> {
+    let mut conn = db.read().await.expect("a connection");
+    let mut sums = Vec::new();
+    for table in db.all_tables().await.expect("tables") {
+        if table.name != "standing" && table.name != "carried" {
+            let mut sum = Sha256::new();
+            let (rows, _) = table.digest(&mut conn, (None, None), None, &mut sum).await.expect("read");
+            sums.push((table.name, rows, sum.finalize().to_vec()));
+        }
+    }
+    sums
+}
+
+/// A campaign that was sent to 40 people of whom some opened, some bounced and some have left, and
+/// as many more events as are asked for.
+pub async fn fill(house: &House, events: i64) -> Campaign {
+    let news = canary::list(house, "News").await;
+    let people: Vec<_> = (0..40)
+        .map(|n| {
+            let values = Values::from_iter([("note".to_owned(), format!("a\tb\\N\n«{n}»").into())]);
+            (canary::address(&format!("person{n}@example.org")), values)
+        })
+        .collect();
+    canary::join(house, &news, &people).await;
+    let (campaign, _) = canary::launch(house, &news, "autumn").await;
+    let taken = canary::take(house, &campaign).await;
+    let ends: Vec<_> = taken
+        .values()
+        .enumerate()
+        .map(|(n, id)| (*id, if n % 9 == 0 { Fate::Rejected } else { Fate::Accepted }))
+        .collect();
+    canary::end(house, &campaign, &ends).await;
+    for id in taken.values().take(10) {
+        canary::react(house, *id).await;
+    }
+    let mut tx = house.home.db.write().await.expect("a transaction");
+    sqlx::query(
+        "with recursive s(n) as (select 1 union all select n + 1 from s where n < $1) insert into event \
+         select 1000 + s.n, d.workspace_id, d.campaign_id, d.id, d.contact_id, 'open', 0, d.changed_at \
+         from s join delivery d on d.id = $2",
+    )
+    .bind(events)
+    .bind(*taken.values().next().expect("a delivery"))
+    .execute(&mut *tx)
+    .await
+    .expect("more events");
+    let relay = Relay {
+        kind: RelayKind::Smtp(Box::new(
+            Smtp::parse("smtp://user:secret@mail.example:587?tls=required").expect("a target"),
+        )),
+        connections: 3,
+        cap: Cap { rate: Some(12.5), ..Cap::default() },
+        ..Relay::default()
+    };
+    relay::set(&house.home, &mut tx, house.workspace.id, &relay).await.expect("a relay");
+    // Made while the installation is in use, as those of segments are.
+    sendoff::audience::contact::index(&mut tx, "text_1").await.expect("an index");
+    tx.commit().await.expect("committed");
+    erase(house, "person7@example.org").await;
+    leave(house, canary::id(house, "person8@example.org").await.expect("there"), news.id, Some(campaign.id)).await;
+    campaign
+}
+
+/// The names of all indexes.
+pub async fn indexes(db: &Db) -> Vec<String> {
+    let mut conn = db.read().await.expect("a connection");
+    let mut names = Vec::new();
+    for table in db.table_names().await.expect("asked") {
+        names.extend(index::of(&mut conn, &table).await.expect("asked").into_iter().map(|index| index.name));
+    }
+    names
+}
+
+pub fn key(error: &Error) -> &'static str {
+    error.message().key
+}
+
+pub fn program(house: &House, words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sendoff"));
+    command.args(["--data", &house.home.config.data.display().to_string(), "--lang", "en", "--json"]).args(words);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+pub fn with_database(house: &House, mut command: Command) -> Command {
+    if let Some(url) = &house.home.config.database {
+        command.env("SENDOFF_DATABASE", url);
+    }
+    command
+}
+
+pub fn serve(house: &House) -> Child {
+    with_database(house, program(house, &["serve", "--listen", "127.0.0.1:0"])).spawn().expect("runs")
+}

@@ -1,0 +1,93 @@
+//! The installation lives while it is carried: `serve` sends, people leave through it.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use sendoff::infra::token::{Claim, Door};
+use sendoff::report::summary;
+use serde_json::Value;
+
+use super::fixture::{Way, found, program, serve, with_database};
+use crate::fixture::both;
+use crate::mail_sink::{Act, Plan};
+use crate::mailer::fixture::{LETTER, house_with, recipients, start, use_relay};
+
+/// Posts a one-click goodbye and returns the status; `None` when nobody answers any more.
+fn leave_by_click(public: &str, token: &str) -> Option<u16> {
+    let mut stream = TcpStream::connect(public).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(20))).ok()?;
+    let body = "List-Unsubscribe=One-Click";
+    let head = format!(
+        "POST /u/{token} HTTP/1.1\r\nHost: {public}\r\nConnection: close\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    answer.split(' ').nth(1)?.parse().ok()
+}
+
+both!(a_campaign_that_runs_stands_still_and_goes_on_in_the_new_store, |house| {
+    let Some(way) = Way::of(house).await else { return };
+    house_with(house, 400).await;
+    let sink = Plan::new().on(|at| if at.verb == "." { Act::late(15) } else { Act::Usual }).start().await;
+    use_relay(house, sink.target(), 2).await;
+    let campaign = start(house, LETTER).await;
+    let mut conn = house.home.db.read().await.expect("a connection");
+    let rows = sqlx::query("select id from delivery order by id").fetch_all(&mut *conn).await.expect("asked");
+    drop(conn);
+    let tokens: Vec<String> = rows
+        .iter()
+        .map(|row| Claim { campaign: campaign.id, delivery: sqlx::Row::get(row, 0) })
+        .map(|claim| house.home.signer.stem(claim).token(Door::Unsubscribe))
+        .collect();
+    let mut serving = serve(house);
+    let mut said = BufReader::new(serving.stdout.take().expect("its output"));
+    let mut line = String::new();
+    said.read_line(&mut line).expect("its addresses");
+    let opened: Value = serde_json::from_str(&line).expect("JSON");
+    let public = opened["public"].as_str().expect("an address").trim_start_matches("http://").to_owned();
+    while sink.log().letters.len() < 20 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+
+    let moving = with_database(house, program(house, &["move", "--to", &way.to])).spawn().expect("runs");
+    let mut confirmed = 0;
+    for token in tokens.iter().rev() {
+        match leave_by_click(&public, token) {
+            Some(200) => confirmed += 1,
+            Some(other) => panic!("a goodbye was answered {other}"),
+            // The program has ended; nobody was told that their goodbye is taken.
+            None => break,
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let moved = tokio::task::spawn_blocking(|| moving.wait_with_output().expect("ends")).await.expect("ends");
+    assert!(moved.status.success(), "{}", String::from_utf8_lossy(&moved.stderr));
+    assert_eq!(serving.wait().expect("ends").code(), Some(1));
+    assert!(confirmed > 0);
+    let sent = sink.log().letters.len();
+    assert!(sent < 400, "the campaign was over before it could be carried");
+
+    let rest = program(house, &["mail", "--until-idle"]).output().expect("runs");
+
+    assert!(rest.status.success(), "{}", String::from_utf8_lossy(&rest.stderr));
+    let there = found(house).await;
+    let mut conn = there.db.read().await.expect("a connection");
+    let numbers = summary::of(&mut conn, &campaign).await.expect("counted");
+    assert_eq!((numbers.planned, numbers.pending, numbers.uncertain), (400, 0, 0), "{numbers:?}");
+    assert_eq!(numbers.unsubscribed, confirmed, "each goodbye that was taken was carried out once");
+    let people = sqlx::query("select address from contact").fetch_all(&mut *conn).await.expect("asked");
+    assert_eq!(people.len() as i64, 400 - confirmed);
+    let stayed: BTreeSet<String> = people.iter().map(|row| sqlx::Row::get(row, 0)).collect();
+    let seen = recipients(&sink);
+    assert!(seen.values().all(|letters| *letters == 1), "nobody got two letters");
+    let missed: Vec<_> = stayed.iter().filter(|one| !seen.keys().any(|to| to.contains(&format!("<{one}>")))).collect();
+    assert!(missed.is_empty(), "who stayed and got none: {missed:?} of {:?}", seen.keys().next());
+    drop(conn);
+    there.db.close().await;
+    way.end().await;
+});

@@ -1,0 +1,282 @@
+//! That nothing is left after an erasure, that what is left would be found, and where.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sendoff::audience::contact::{self, NewContact, Values};
+use sendoff::campaign::delivery::State;
+use sendoff::cli;
+use sendoff::infra::db::Sql;
+use sendoff::infra::i18n::Lang;
+use sendoff::privacy::erasure::{self, Reason};
+use sendoff::privacy::physical_erasure;
+use sendoff::privacy::trace_search::encodings;
+use sendoff::report::export::table_writer::Format;
+use sendoff::report::export::{self, Export};
+use sqlx::Row;
+
+use crate::canary;
+use crate::fixture::{House, Kind, NOW, both};
+
+/// Every file that may hold bytes of the database, and the data folder.
+async fn files(house: &House) -> Vec<PathBuf> {
+    let mut folders = vec![house.home.config.data.clone()];
+    if house.kind == Kind::Postgres
+        && let Some(data) = house.home.db.files().await.expect("asked")
+    {
+        let own = house.home.db.own_folder().await.expect("asked").expect("a server of many");
+        folders.extend(["base/pgsql_tmp", "global", "pg_wal", "pg_stat", "pg_stat_tmp"].map(|name| data.join(name)));
+        folders.push(data.join("base").join(own));
+    }
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            if entry.path().is_dir() { folders.push(entry.path()) } else { files.push(entry.path()) }
+        }
+    }
+    files
+}
+
+/// Counts a word in the bytes of all files, without the code that is under test.
+async fn bytes_with(house: &House, word: &str) -> Vec<(PathBuf, usize)> {
+    let count = |path: &Path| {
+        let bytes = std::fs::read(path).unwrap_or_default();
+        let first = word.as_bytes()[0];
+        let starts = bytes.iter().enumerate().filter(|(_, byte)| **byte == first);
+        starts.filter(|(at, _)| bytes[*at..].starts_with(word.as_bytes())).count()
+    };
+    files(house).await.into_iter().map(|path| (path.clone(), count(&path))).filter(|(_, count)| *count > 0).collect()
+}
+
+fn with_fields(word: &str) -> Values {
+    Values::from_iter([("note".to_owned(), format!("{word} likes {}", "long letters ".repeat(20)).into())])
+}
+
+both!(thousands_are_erased_and_not_a_byte_of_theirs_is_left, |house| {
+    let (ceases, goes_on) = (canary::list(house, "Ceases").await, canary::list(house, "Goes on").await);
+    let (gone, stays) = (canary::word(), canary::word());
+    // In no order, so that pages of the index are split and rebuilt.
+    let person = |word: &str, index: u32| {
+        (canary::address(&format!("{:05}{word}@example.org", index * 7_919 % 10_007)), Values::new())
+    };
+    let people: Vec<_> = (0..4_500).map(|index| person(if index % 3 == 0 { &stays } else { &gone }, index)).collect();
+    let (staying, leaving): (Vec<_>, Vec<_>) =
+        people.iter().cloned().partition(|(address, _)| address.local().ends_with(&stays));
+    canary::join(house, &ceases, &people).await;
+    canary::join(house, &goes_on, &staying).await;
+    grow(house).await;
+    canary::join(house, &goes_on, &leaving[..30]).await;
+    let (campaign, planned) = canary::launch(house, &ceases, "autumn").await;
+    let taken = canary::take(house, &campaign).await;
+    let ends: Vec<_> = taken.values().map(|id| (*id, State::Accepted)).collect();
+    canary::end(house, &campaign, &ends).await;
+    if house.kind == Kind::Postgres {
+        let mut conn = house.home.db.read().await.expect("a connection");
+        for statement in ["analyze", "checkpoint"] {
+            sqlx::raw_sql(statement).execute(&mut *conn).await.expect(statement);
+        }
+    }
+    assert!(!bytes_with(house, &gone).await.is_empty());
+
+    let (home, workspace) = (&house.home, house.workspace.id);
+    for (address, _) in &leaving[..30] {
+        erasure::erase(home, workspace, address, Reason::Erased, None).await.expect("erased");
+    }
+    for (address, _) in &leaving[30..60] {
+        let person = canary::id(house, &address.expose()).await.expect("there");
+        erasure::leave(home, workspace, person, ceases.id, Reason::Left, Some(campaign.id)).await.expect("left");
+    }
+    erasure::close(home, workspace, ceases.id, |_| {}).await.expect("closed");
+    assert!(physical_erasure::now(home).await.expect("scrubbed"));
+
+    assert_eq!(bytes_with(house, &gone).await, []);
+    assert!(!bytes_with(house, &stays).await.is_empty(), "who stays is still there");
+    let after = canary::summary(house, &campaign).await;
+    assert_eq!((after.planned, after.accepted, after.unsubscribed), (planned, 4_500, 30));
+});
+
+/// Gives everyone a note of another length: rows that grow are what leaves copies in the slack of
+/// pages.
+async fn grow(house: &House) {
+    let mut tx = house.home.db.write().await.expect("a transaction");
+    let rows = Sql::new("select id, address from contact order by id").all(&mut tx).await.expect("asked");
+    let grown: Vec<NewContact> = rows
+        .iter()
+        .enumerate()
+        .map(|(index, row)| NewContact {
+            id: row.get(0),
+            address: canary::address(row.get(1)),
+            values: Values::from_iter([("note".to_owned(), "x".repeat(index * 37 % 300).into())]),
+        })
+        .collect();
+    contact::change(&mut tx, house.workspace.id, &grown, NOW).await.expect("changed");
+    tx.commit().await.expect("committed");
+}
+
+both!(a_person_in_every_table_and_folder_is_found_and_gone_after_each_way_to_leave, |house| {
+    for (round, way) in ["leave", "erase", "close"].into_iter().enumerate() {
+        let list = canary::list(house, way).await;
+        let word = canary::word();
+        let text = format!("{word}.иванов@почта.рф");
+        let neighbour = format!("{word}.ивановский@почта.рф");
+        canary::join(house, &list, &[(canary::address(&text), with_fields(&word))]).await;
+        let person = canary::id(house, &text).await.expect("joined");
+        let (campaign, planned) = canary::launch(house, &list, way).await;
+        let taken = canary::take(house, &campaign).await;
+        canary::end(house, &campaign, &[(taken[&text], State::Rejected)]).await;
+        reply(house, taken[&text], &format!("550 <{text}> unknown")).await;
+        let person_row = canary::summary(house, &campaign).await;
+        let config = &house.home.config;
+        let letter = format!("To: <{text}>\r\nContent-Transfer-Encoding: base64\r\n\r\n{}", folded(&text));
+        std::fs::write(config.capture().join("1.eml"), letter).expect("written");
+        for (kind, format) in [(export::Kind::Deliveries, Format::Csv), (export::Kind::Subscriptions, Format::Ndjson)] {
+            let wanted = Export { kind, format, workspace: house.workspace.id, campaign: None };
+            let path = config.export().join(format!("{kind}.{format}"));
+            export::to_file(&house.home.db, &wanted, &path, &mut |_, _| {}).await.expect("exported");
+        }
+
+        let found = canary::search(house, &text).await;
+        let places: Vec<&str> = found.findings.iter().map(|finding| finding.place.as_str()).collect();
+        for place in
+            ["contact.address", "contact.canonical", "delivery.reply", "capture/1.eml", "export/deliveries.csv"]
+        {
+            assert!(places.contains(&place), "{way}: {place} in {places:?}");
+        }
+
+        let (home, workspace) = (&house.home, house.workspace.id);
+        let address = canary::address(&text);
+        match way {
+            "leave" => drop(erasure::leave(home, workspace, person, list.id, Reason::Left, None).await.expect(way)),
+            "erase" => drop(erasure::erase(home, workspace, &address, Reason::Erased, None).await.expect(way)),
+            _ => drop(erasure::close(home, workspace, list.id, |_| {}).await.expect(way)),
+        }
+        assert!(physical_erasure::now(home).await.expect("scrubbed"));
+
+        assert_eq!(canary::search(house, &text).await.findings, [], "{way}");
+        assert_eq!(canary::search(house, &neighbour).await.findings, [], "{way}");
+        assert_eq!(bytes_with(house, &word).await, [], "{way}");
+        let after = canary::summary(house, &campaign).await;
+        assert_eq!((after.planned, after.rejected), (planned, person_row.rejected), "{way}");
+        assert_eq!(canary::number(house, "select count(*) from tombstone").await, round as i64 + 1);
+    }
+});
+
+async fn reply(house: &House, delivery: i64, text: &str) {
+    let mut tx = house.home.db.write().await.expect("a transaction");
+    let mut sql = Sql::new("update delivery set reply = ");
+    sql.bind(text.to_owned()).push(" where id = ").bind(delivery).run(&mut tx).await.expect("set");
+    tx.commit().await.expect("committed");
+}
+
+fn folded(text: &str) -> String {
+    let encoded = STANDARD.encode(format!("Hello {text}, this is for you"));
+    let lines: Vec<&str> =
+        encoded.as_bytes().chunks(20).map(|line| std::str::from_utf8(line).expect("ASCII")).collect();
+    lines.join("\r\n")
+}
+
+both!(every_form_is_found_in_a_file_and_in_a_table, |house| {
+    let given = format!("{}.Ёлкин@Почта.рф", canary::word());
+    let forms = encodings::all(&given, &canary::address(&given));
+    let names: BTreeSet<_> = forms.iter().map(|form| form.name).collect();
+    assert_eq!(names.len(), 12, "{names:?}");
+    assert_eq!(canary::search(house, &given).await.findings, []);
+    let file = house.home.config.data.join("planted.bin");
+    for name in names {
+        let form = forms.iter().rfind(|form| form.name == name).expect("named by one");
+        std::fs::write(&file, [b"before ", form.bytes.as_slice(), b" after"].concat()).expect("written");
+        plant(house, &form.bytes).await;
+
+        let found = canary::search(house, &given).await;
+
+        for place in ["planted.bin", "setting.value", "tombstone.digest"] {
+            // A text column takes no bytes that are not text.
+            if place != "setting.value" || std::str::from_utf8(&form.bytes).is_ok() && !form.bytes.contains(&0) {
+                let here = found.findings.iter().any(|one| one.place == place && one.form == name);
+                assert!(here, "{name} in {place}: {:?}", found.findings);
+            }
+        }
+    }
+});
+
+/// In a text and in a bytea column.
+async fn plant(house: &House, bytes: &[u8]) {
+    let mut tx = house.home.db.write().await.expect("a transaction");
+    for statement in ["delete from setting", "delete from tombstone"] {
+        sqlx::query(statement).execute(&mut *tx).await.expect(statement);
+    }
+    let text = String::from_utf8_lossy(bytes).replace('\0', " ");
+    let mut sql = Sql::new("insert into setting (name, value) values ('planted', ");
+    sql.bind(format!("before {text} after")).push(")").run(&mut tx).await.expect("planted");
+    let mut sql = Sql::new("insert into tombstone (workspace_id, list_id, digest, reason, day) values (1, 0, ");
+    sql.bind(bytes.to_vec()).push(", 'left', 1)").run(&mut tx).await.expect("planted");
+    tx.commit().await.expect("committed");
+}
+
+both!(a_living_person_with_a_longer_address_is_no_residue, |house| {
+    let list = canary::list(house, "News").await;
+    let word = canary::word();
+    for text in [format!("jo{word}@example.org"), format!("{word}@example.org.uk"), format!("{word}@example.org")] {
+        canary::person(house, &list, &text).await;
+    }
+    let text = format!("{word}@example.org");
+    assert!(canary::search(house, &text).await.hits >= 2);
+
+    erasure::erase(&house.home, house.workspace.id, &canary::address(&text), Reason::Erased, None)
+        .await
+        .expect("erased");
+    assert!(physical_erasure::now(&house.home).await.expect("scrubbed"));
+
+    assert_eq!(canary::search(house, &text).await.findings, []);
+    assert!(canary::search(house, &format!("jo{word}@example.org")).await.hits >= 2);
+});
+
+both!(the_command_pays_what_is_owed_first_and_fails_on_hits, |house| {
+    let list = canary::list(house, "News").await;
+    let text = format!("{}@example.org", canary::word());
+    canary::person(house, &list, &text).await;
+    let ask = || cli::trace_search::Command { address: text.to_uppercase() };
+
+    let before = cli::trace_search::run(&house.home, ask(), Lang::En).await.expect("searched");
+    erasure::erase(&house.home, house.workspace.id, &canary::address(&text), Reason::Erased, None)
+        .await
+        .expect("erased");
+    let after = cli::trace_search::run(&house.home, ask(), Lang::En).await.expect("searched");
+
+    assert!(before.failed && before.json["hits"].as_u64().is_some_and(|hits| hits > 0));
+    assert!(before.json["where"].as_array().is_some_and(|places| !places.is_empty()));
+    assert!(!before.text.contains(&text), "the address is masked");
+    assert!(!after.failed);
+    assert_eq!((after.json["hits"].as_u64(), after.json["where"].as_array().map(Vec::len)), (Some(0), Some(0)));
+    let refusal = cli::trace_search::Command { address: "nonsense".to_owned() };
+    assert_eq!(cli::trace_search::run(&house.home, refusal, Lang::Ru).await.expect_err("no address").exit_code(), 2);
+});
+
+both!(an_old_snapshot_is_outlasted_and_does_not_save_the_erased, |house| {
+    let list = canary::list(house, "News").await;
+    let text = format!("{}@example.org", canary::word());
+    canary::person(house, &list, &text).await;
+    let mut looking = house.home.db.read().await.expect("a connection");
+    if house.kind == Kind::Postgres {
+        sqlx::raw_sql("begin isolation level repeatable read").execute(&mut *looking).await.expect("begun");
+        sqlx::raw_sql("select count(*) from contact").execute(&mut *looking).await.expect("a snapshot");
+    }
+    erasure::erase(&house.home, house.workspace.id, &canary::address(&text), Reason::Erased, None)
+        .await
+        .expect("erased");
+
+    let scrubbing = physical_erasure::now(&house.home);
+    let ending = async {
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        if house.kind == Kind::Postgres {
+            sqlx::raw_sql("commit").execute(&mut *looking).await.expect("committed");
+        }
+        drop(looking);
+    };
+    let (clean, ()) = tokio::join!(scrubbing, ending);
+
+    assert!(clean.expect("scrubbed"));
+    assert_eq!(canary::search(house, &text).await.findings, []);
+});
