@@ -37,7 +37,7 @@ fn body(opening: &str) -> String {
     opening.to_owned() + &(1..=15).map(block).collect::<String>() + "С уважением, {{ city | default('мы') }}\n"
 }
 
-fn press(home: &Installation, opening: &str) -> Press {
+fn press(installation: &Installation, opening: &str) -> Press {
     let frozen = Frozen {
         draft: Draft {
             subject: "Осенняя коллекция".to_owned(),
@@ -62,7 +62,7 @@ fn press(home: &Installation, opening: &str) -> Press {
         campaign: 11,
         mailbox: String::new(),
     };
-    Press::compile(home, frozen).expect("a letter that compiles")
+    Press::compile(installation, frozen).expect("a letter that compiles")
 }
 
 fn people() -> Vec<(Recipient, Address)> {
@@ -130,8 +130,8 @@ async fn main() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let config = Config { data: folder.path().join("data"), database: None };
     sqlx::any::install_default_drivers();
-    let home = Installation::open(config, Clock::system()).await.expect("the installation opens");
-    let (plain, deciding) = (press(&home, PLAIN), press(&home, DECIDING));
+    let installation = Installation::open(config, Clock::system()).await.expect("the installation opens");
+    let (plain, deciding) = (press(&installation, PLAIN), press(&installation, DECIDING));
     let mut words = std::env::args().skip_while(|word| word != "only").skip(1);
     if let Some(count) = words.next().and_then(|count| count.parse().ok()) {
         only(&plain, count);
@@ -139,5 +139,5 @@ async fn main() {
         measure("plain", &plain);
         measure("deciding", &deciding);
     }
-    home.db.close().await;
+    installation.db.close().await;
 }

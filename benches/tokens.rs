@@ -19,16 +19,16 @@ async fn main() -> Result<()> {
     let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench");
     let data = PathBuf::from(args.next().expect("the data folder is named"));
     let count: i64 = args.next().and_then(|text| text.parse().ok()).unwrap_or(i64::MAX);
-    let home = Installation::open(Config { data, database: None }, Clock::system()).await?;
+    let installation = Installation::open(Config { data, database: None }, Clock::system()).await?;
     let rows = sqlx::query("select campaign_id, id from delivery order by id limit $1")
         .bind(count)
-        .fetch_all(&mut *home.db.read().await?)
+        .fetch_all(&mut *installation.db.read().await?)
         .await?;
     for row in rows {
-        let stem = home.signer.stem(Claim { campaign: row.get(0), delivery: row.get(1) });
+        let stem = installation.signer.stem(Claim { campaign: row.get(0), delivery: row.get(1) });
         let [open, click, leave] = [Door::Open, Door::Click, Door::Unsubscribe].map(|door| stem.token(door));
         println!("{open} {click} {leave}");
     }
-    home.db.close().await;
+    installation.db.close().await;
     Ok(())
 }

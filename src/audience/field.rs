@@ -163,8 +163,8 @@ fn read_flag(cell: &str) -> Option<i64> {
 
 /// Declares a field; the same declaration again changes nothing. Columns find their fields in any
 /// case, so two names that differ in nothing else are refused.
-pub async fn add(home: &Installation, workspace: Id, field: &Field) -> Result<()> {
-    let mut tx = home.db.write().await?;
+pub async fn add(installation: &Installation, workspace: Id, field: &Field) -> Result<()> {
+    let mut tx = installation.db.write().await?;
     let lower = field.name.to_lowercase();
     let known = all(&mut tx, workspace).await?;
     if let Some(twin) = known.iter().find(|known| known.name != field.name && known.name.to_lowercase() == lower) {
@@ -173,19 +173,19 @@ pub async fn add(home: &Installation, workspace: Id, field: &Field) -> Result<()
     let inserted = sqlx::query(
         "insert into field (id, workspace_id, name, kind, choices, created_at) values ($1, $2, $3, $4, $5, $6)",
     )
-    .bind(home.ids.next())
+    .bind(installation.ids.next())
     .bind(workspace)
     .bind(field.name.as_str())
     .bind(field.kind.as_str())
     .bind(field.choices.join(","))
-    .bind(home.clock.now())
+    .bind(installation.clock.now())
     .execute(&mut *tx)
     .await;
     match inserted {
         Ok(_) => tx.commit().await,
         Err(error) if is_duplicate(&error) => {
             drop(tx);
-            let known = all(&mut *home.db.read().await?, workspace).await?;
+            let known = all(&mut *installation.db.read().await?, workspace).await?;
             if known.contains(field) {
                 return Ok(());
             }

@@ -125,8 +125,8 @@ async fn guard(conn: &mut Conn, workspace: Id, lock: &str) -> Result<()> {
     Ok(())
 }
 
-async fn alone(home: &Installation, workspace: Id) -> Result<Tx> {
-    let mut tx = home.db.write().await?;
+async fn alone(installation: &Installation, workspace: Id) -> Result<Tx> {
+    let mut tx = installation.db.write().await?;
     let hold = holding(&tx);
     guard(&mut tx, workspace, hold).await?;
     Ok(tx)
@@ -134,9 +134,9 @@ async fn alone(home: &Installation, workspace: Id) -> Result<Tx> {
 
 /// Keeps a facet of a field whether or not a segment names it, or no longer. False when all columns
 /// for its kind are taken.
-pub async fn pin(home: &Installation, workspace: Id, field: &Field, pinned: bool) -> Result<bool> {
-    let mut tx = alone(home, workspace).await?;
-    let placed = !pinned || claim(home, &mut tx, workspace, field).await?;
+pub async fn pin(installation: &Installation, workspace: Id, field: &Field, pinned: bool) -> Result<bool> {
+    let mut tx = alone(installation, workspace).await?;
+    let placed = !pinned || claim(installation, &mut tx, workspace, field).await?;
     sqlx::query("update facet set pinned = $1 where workspace_id = $2 and field = $3")
         .bind(i32::from(pinned))
         .bind(workspace)
@@ -151,39 +151,39 @@ pub async fn pin(home: &Installation, workspace: Id, field: &Field, pinned: bool
 /// that none names. What a killed process began is carried on. Sending goes on meanwhile: people get
 /// theirs some thousands at a time. `progress` is told how many people were walked past.
 pub async fn settle(
-    home: &Installation,
+    installation: &Installation,
     workspace: Id,
     named: &BTreeSet<String>,
     mut progress: impl FnMut(u64),
 ) -> Result<()> {
-    let fields = field::all(&mut *home.db.read().await?, workspace).await?;
-    let mut tx = alone(home, workspace).await?;
-    release(home, &mut tx, workspace, named).await?;
+    let fields = field::all(&mut *installation.db.read().await?, workspace).await?;
+    let mut tx = alone(installation, workspace).await?;
+    release(installation, &mut tx, workspace, named).await?;
     tx.commit().await?;
-    clear(home, workspace, in_state(home, workspace, State::Clearing).await?).await?;
-    let mut tx = alone(home, workspace).await?;
+    clear(installation, workspace, in_state(installation, workspace, State::Clearing).await?).await?;
+    let mut tx = alone(installation, workspace).await?;
     for field in fields.iter().filter(|field| named.contains(&field.name)) {
-        claim(home, &mut tx, workspace, field).await?;
+        claim(installation, &mut tx, workspace, field).await?;
     }
     tx.commit().await?;
-    index(home, workspace).await?;
-    fill(home, workspace, in_state(home, workspace, State::Filling).await?, &mut progress).await
+    index(installation, workspace).await?;
+    fill(installation, workspace, in_state(installation, workspace, State::Filling).await?, &mut progress).await
 }
 
-async fn in_state(home: &Installation, workspace: Id, state: State) -> Result<Vec<Facet>> {
-    let mut facets = all(&mut *home.db.read().await?, workspace).await?;
+async fn in_state(installation: &Installation, workspace: Id, state: State) -> Result<Vec<Facet>> {
+    let mut facets = all(&mut *installation.db.read().await?, workspace).await?;
     facets.retain(|facet| facet.state == state);
     Ok(facets)
 }
 
 /// Finds a column for a field that has none. False when there is none left.
-async fn claim(home: &Installation, conn: &mut Conn, workspace: Id, field: &Field) -> Result<bool> {
+async fn claim(installation: &Installation, conn: &mut Conn, workspace: Id, field: &Field) -> Result<bool> {
     let facets = all(conn, workspace).await?;
     match facets.iter().find(|facet| facet.field == field.name) {
         Some(facet) if facet.state == State::Clearing => return Ok(false),
         // It may have begun to leave before everyone had it.
         Some(facet) if facet.state == State::Leaving => {
-            enter(conn, workspace, facet, State::Filling, home.clock.now()).await?;
+            enter(conn, workspace, facet, State::Filling, installation.clock.now()).await?;
             return Ok(true);
         }
         Some(_) => return Ok(true),
@@ -198,15 +198,15 @@ async fn claim(home: &Installation, conn: &mut Conn, workspace: Id, field: &Fiel
     .bind(workspace)
     .bind(*place)
     .bind(field.name.as_str())
-    .bind(home.clock.now())
+    .bind(installation.clock.now())
     .execute(conn)
     .await?;
     Ok(made.rows_affected() == 1)
 }
 
 /// Moves facets that no segment names towards their end.
-async fn release(home: &Installation, conn: &mut Conn, workspace: Id, named: &BTreeSet<String>) -> Result<()> {
-    let now = home.clock.now();
+async fn release(installation: &Installation, conn: &mut Conn, workspace: Id, named: &BTreeSet<String>) -> Result<()> {
+    let now = installation.clock.now();
     for facet in all(conn, workspace).await? {
         let needed = facet.pinned || named.contains(&facet.field);
         match facet.state {
@@ -237,10 +237,10 @@ async fn enter(conn: &mut Conn, workspace: Id, facet: &Facet, state: State, now:
 
 /// An index is made while its column is empty, which takes a moment, and grows with it. A store that
 /// the installation has moved to has the columns already and lacks the indexes.
-async fn index(home: &Installation, workspace: Id) -> Result<()> {
-    for facet in all(&mut *home.db.read().await?, workspace).await? {
+async fn index(installation: &Installation, workspace: Id) -> Result<()> {
+    for facet in all(&mut *installation.db.read().await?, workspace).await? {
         if matches!(facet.state, State::Filling | State::Ready) {
-            let mut tx = home.db.write().await?;
+            let mut tx = installation.db.write().await?;
             contact::index(&mut tx, facet.place).await?;
             tx.commit().await?;
         }
@@ -248,18 +248,23 @@ async fn index(home: &Installation, workspace: Id) -> Result<()> {
     Ok(())
 }
 
-async fn fill(home: &Installation, workspace: Id, facets: Vec<Facet>, progress: &mut impl FnMut(u64)) -> Result<()> {
-    walk(home, workspace, &facets, true, progress).await?;
-    let mut tx = home.db.write().await?;
+async fn fill(
+    installation: &Installation,
+    workspace: Id,
+    facets: Vec<Facet>,
+    progress: &mut impl FnMut(u64),
+) -> Result<()> {
+    walk(installation, workspace, &facets, true, progress).await?;
+    let mut tx = installation.db.write().await?;
     for facet in &facets {
-        enter(&mut tx, workspace, facet, State::Ready, home.clock.now()).await?;
+        enter(&mut tx, workspace, facet, State::Ready, installation.clock.now()).await?;
     }
     tx.commit().await
 }
 
-async fn clear(home: &Installation, workspace: Id, facets: Vec<Facet>) -> Result<()> {
-    walk(home, workspace, &facets, false, &mut |_| {}).await?;
-    let mut tx = home.db.write().await?;
+async fn clear(installation: &Installation, workspace: Id, facets: Vec<Facet>) -> Result<()> {
+    walk(installation, workspace, &facets, false, &mut |_| {}).await?;
+    let mut tx = installation.db.write().await?;
     for facet in &facets {
         sqlx::query("delete from facet where workspace_id = $1 and place = $2")
             .bind(workspace)
@@ -275,7 +280,7 @@ async fn clear(home: &Installation, workspace: Id, facets: Vec<Facet>) -> Result
 }
 
 async fn walk(
-    home: &Installation,
+    installation: &Installation,
     workspace: Id,
     facets: &[Facet],
     filled: bool,
@@ -283,7 +288,7 @@ async fn walk(
 ) -> Result<()> {
     let (mut after, mut walked) = (0, 0);
     while !facets.is_empty() {
-        let mut tx = home.db.write().await?;
+        let mut tx = installation.db.write().await?;
         let Some((last, people)) = contact::shelve(&mut tx, workspace, facets, filled, after).await? else { break };
         tx.commit().await?;
         after = last;

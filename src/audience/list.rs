@@ -26,21 +26,21 @@ fn read(row: &AnyRow) -> List {
 }
 
 /// Makes a list; an open list of this name is left as it is.
-pub async fn add(home: &Installation, workspace: Id, name: &str) -> Result<List> {
+pub async fn add(installation: &Installation, workspace: Id, name: &str) -> Result<List> {
     let name = name.trim();
     if name.is_empty() || name.chars().count() > 100 || name.chars().any(super::address::is_hidden) {
         return Err(Message::new("list-name").misuse());
     }
-    let mut tx = home.db.write().await?;
+    let mut tx = installation.db.write().await?;
     if let Some(list) = find(&mut tx, workspace, name).await? {
         return if list.closed { Err(Message::new("list-closed").with("name", name).misuse()) } else { Ok(list) };
     }
-    let id = home.ids.next();
+    let id = installation.ids.next();
     let made = sqlx::query("insert into list (id, workspace_id, name, created_at) values ($1, $2, $3, $4)")
         .bind(id)
         .bind(workspace)
         .bind(name)
-        .bind(home.clock.now())
+        .bind(installation.clock.now())
         .execute(&mut *tx)
         .await;
     match made {
@@ -48,7 +48,7 @@ pub async fn add(home: &Installation, workspace: Id, name: &str) -> Result<List>
         // Another process made it in this moment.
         Err(error) if is_duplicate(&error) => {
             drop(tx);
-            return need(&mut *home.db.read().await?, workspace, name).await;
+            return need(&mut *installation.db.read().await?, workspace, name).await;
         }
         Err(error) => return Err(error.into()),
     }

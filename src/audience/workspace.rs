@@ -31,9 +31,9 @@ pub async fn find(conn: &mut Conn, name: &str) -> Result<Option<Workspace>> {
 }
 
 /// Makes the first workspace where there is none at all.
-pub async fn begin(home: &Installation) -> Result<()> {
-    if all(&mut *home.db.read().await?).await?.is_empty() {
-        ensure(home, FIRST).await?;
+pub async fn begin(installation: &Installation) -> Result<()> {
+    if all(&mut *installation.db.read().await?).await?.is_empty() {
+        ensure(installation, FIRST).await?;
     }
     Ok(())
 }
@@ -48,28 +48,28 @@ pub async fn need(conn: &mut Conn, name: &str) -> Result<Workspace> {
 }
 
 /// Makes a workspace; refuses a name that is taken.
-pub async fn add(home: &Installation, name: &str) -> Result<Workspace> {
+pub async fn add(installation: &Installation, name: &str) -> Result<Workspace> {
     if name.trim().is_empty() || name.chars().count() > LONGEST || name.chars().any(is_hidden) {
         return Err(Message::new("workspace-name").misuse());
     }
-    if find(&mut *home.db.read().await?, name).await?.is_some() {
+    if find(&mut *installation.db.read().await?, name).await?.is_some() {
         return Err(Message::new("workspace-taken").with("name", name).misuse());
     }
-    ensure(home, name).await
+    ensure(installation, name).await
 }
 
 /// Finds a workspace, making it when it is new.
-pub async fn ensure(home: &Installation, name: &str) -> Result<Workspace> {
-    if let Some(found) = find(&mut *home.db.read().await?, name).await? {
+pub async fn ensure(installation: &Installation, name: &str) -> Result<Workspace> {
+    if let Some(found) = find(&mut *installation.db.read().await?, name).await? {
         return Ok(found);
     }
-    let mut tx = home.db.write().await?;
+    let mut tx = installation.db.write().await?;
     Sql::new("insert into workspace (id, name, created_at) values (")
-        .bind(home.ids.next())
+        .bind(installation.ids.next())
         .push(", ")
         .bind(name.to_owned())
         .push(", ")
-        .bind(home.clock.now())
+        .bind(installation.clock.now())
         .push(") on conflict (name) do nothing")
         .run(&mut tx)
         .await?;

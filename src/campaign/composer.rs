@@ -55,17 +55,17 @@ pub struct Press {
 
 impl Press {
     /// Compiles what a launched campaign has fixed.
-    pub fn open(home: &Installation, campaign: &Campaign) -> Result<Self> {
+    pub fn open(installation: &Installation, campaign: &Campaign) -> Result<Self> {
         let broken = || Message::new("campaign-frozen").with("name", &campaign.name).failed();
         let frozen = campaign.frozen.as_deref().ok_or_else(broken)?;
-        Self::compile(home, serde_json::from_str(frozen).map_err(|_| broken())?)
+        Self::compile(installation, serde_json::from_str(frozen).map_err(|_| broken())?)
     }
 
     /// Compiles a letter that is not launched yet.
-    pub fn compile(home: &Installation, frozen: Frozen) -> Result<Self> {
+    pub fn compile(installation: &Installation, frozen: Frozen) -> Result<Self> {
         let letter = Letter::compile(&frozen.draft, &frozen.frame)?;
         let from = frozen.from.mailbox();
-        let (signer, sender) = (home.signer.clone(), from.envelope());
+        let (signer, sender) = (installation.signer.clone(), from.envelope());
         let mut press = Self { frozen, letter, skeleton: None, signer, from, sender };
         press.skeleton = Skeleton::new(&press.letter, &press.heading(press.letter.probe(), &press.from, 0));
         Ok(press)

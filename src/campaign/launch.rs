@@ -54,9 +54,9 @@ pub async fn condition(conn: &mut Conn, campaign: &Campaign) -> Result<Option<Co
 
 /// Freezes the audience and lets the campaign run. Returns how many letters are planned; `None`
 /// when it was running already.
-pub async fn start(home: &Installation, campaign: &Campaign) -> Result<Option<u64>> {
+pub async fn start(installation: &Installation, campaign: &Campaign) -> Result<Option<u64>> {
     let (frozen, condition, most) = {
-        let mut conn = home.db.read().await?;
+        let mut conn = installation.db.read().await?;
         let list = list::get(&mut conn, campaign.list).await?;
         if list.is_none_or(|list| list.closed) {
             return Err(Message::new("campaign-list-gone").misuse());
@@ -67,7 +67,7 @@ pub async fn start(home: &Installation, campaign: &Campaign) -> Result<Option<u6
     };
     let text = serde_json::to_string(&frozen)
         .map_err(|_| Message::new("campaign-frozen").with("name", &campaign.name).failed())?;
-    let press = Press::compile(home, frozen)?;
+    let press = Press::compile(installation, frozen)?;
     let links: Vec<Link> = press
         .letter()
         .links()
@@ -78,19 +78,19 @@ pub async fn start(home: &Installation, campaign: &Campaign) -> Result<Option<u6
             personal: link.personal,
         })
         .collect();
-    let now = home.clock.now();
+    let now = installation.clock.now();
     let schedule = campaign.file()?.schedule;
     let until = until(campaign, &schedule, now)?;
     // People who join between the count and the statement get ids from this margin.
-    let first = home.ids.reserve(most + 100_000);
-    let mut tx = home.db.write().await?;
+    let first = installation.ids.reserve(most + 100_000);
+    let mut tx = installation.db.write().await?;
     let lanes = lane::all(&mut tx, campaign.workspace).await?;
     if !model::run(&mut tx, campaign, &text, now).await? {
         return Ok(None);
     }
     model::choose(&mut tx, campaign.id, campaign.file()?.fate).await?;
     link::add(&mut tx, campaign.id, &links).await?;
-    let db = home.db.clone();
+    let db = installation.db.clone();
     let earliest = match hold(&mut tx, campaign, &schedule, now).await? {
         0 => 0,
         hold => now + hold,
@@ -162,23 +162,25 @@ fn position(of: usize) -> i32 {
 
 /// Does what the clock asks for: makes the campaigns of series, launches those whose time has come,
 /// stops those that are late, and ends what came back to a recalled one.
-pub async fn due(home: &Installation) -> Result<()> {
-    series::due(home).await?;
-    begin(home).await?;
-    deadline::stop_late(home).await?;
-    recall::end_returned(home).await
+pub async fn due(installation: &Installation) -> Result<()> {
+    series::due(installation).await?;
+    begin(installation).await?;
+    deadline::stop_late(installation).await?;
+    recall::end_returned(installation).await
 }
 
 /// Launches the scheduled campaigns whose time has come. One that cannot be launched becomes a
 /// draft again with its reason, so that it does not stand in the way of others.
-async fn begin(home: &Installation) -> Result<()> {
-    let waiting = model::in_state(&mut *home.db.read().await?, State::Scheduled).await?;
-    for campaign in waiting.into_iter().filter(|campaign| campaign.starts_at.is_some_and(|at| at <= home.clock.now())) {
-        match start(home, &campaign).await {
+async fn begin(installation: &Installation) -> Result<()> {
+    let waiting = model::in_state(&mut *installation.db.read().await?, State::Scheduled).await?;
+    for campaign in
+        waiting.into_iter().filter(|campaign| campaign.starts_at.is_some_and(|at| at <= installation.clock.now()))
+    {
+        match start(installation, &campaign).await {
             Ok(planned) => tracing::info!(campaign.id = campaign.id, planned, "a scheduled campaign began"),
             Err(error @ (Error::Closed(_) | Error::Db(_) | Error::Io { .. })) => return Err(error),
             Err(error) => {
-                let mut tx = home.db.write().await?;
+                let mut tx = installation.db.write().await?;
                 match model::fail(&mut tx, &campaign, &error.message().pack()).await {
                     Ok(()) => tx.commit().await?,
                     // Someone has cancelled it meanwhile.
@@ -197,8 +199,8 @@ async fn begin(home: &Installation) -> Result<()> {
 }
 
 /// The letter of a delivery as HTML, for reading in a browser; `None` when the person is gone.
-pub async fn letter_for(home: &Installation, campaign: Id, delivery: Id) -> Result<Option<String>> {
-    let mut conn = home.db.read().await?;
+pub async fn letter_for(installation: &Installation, campaign: Id, delivery: Id) -> Result<Option<String>> {
+    let mut conn = installation.db.read().await?;
     let Some((person, of)) = delivery::contact_of(&mut conn, delivery).await? else { return Ok(None) };
     let (Some(person), Some(campaign)) =
         (contact::get(&mut conn, person).await?, model::get(&mut conn, campaign).await?)
@@ -210,7 +212,7 @@ pub async fn letter_for(home: &Installation, campaign: Id, delivery: Id) -> Resu
     }
     let fields = serde_json::to_string(&person.values).map_err(|_| Message::new("skipped-fields").failed())?;
     let recipient = delivery::Recipient { delivery, address: person.address.expose(), fields };
-    match Press::open(home, &campaign) {
+    match Press::open(installation, &campaign) {
         Ok(press) => Ok(press.render(&recipient).ok().map(|rendered| rendered.html)),
         Err(error) => {
             tracing::error!(

@@ -69,25 +69,33 @@ const PAGE: i64 = 2_000;
 /// Looks at every letter of the campaign and says what would happen. `progress` hears how many of the
 /// recipients are done. With `local`, links to this machine are in order, as in the demo.
 pub async fn check(
-    home: &Installation,
+    installation: &Installation,
     campaign: &Campaign,
     local: bool,
     mut progress: impl FnMut(i64, i64),
 ) -> Result<Preflight> {
     let (frozen, condition) = {
-        let mut conn = home.db.read().await?;
+        let mut conn = installation.db.read().await?;
         (launch::draft(&mut conn, campaign).await?, launch::condition(&mut conn, campaign).await?)
     };
-    let press = Press::compile(home, frozen)?;
-    let mut sheet = Preflight { recipients: count(home, campaign, condition.as_ref()).await?, ..Preflight::default() };
-    exclusions(&mut *home.db.read().await?, campaign, &mut sheet).await?;
-    let now = home.clock.now();
-    recipient_time::examine(&mut *home.db.read().await?, &home.db, campaign, condition.as_ref(), now, &mut sheet)
-        .await?;
+    let press = Press::compile(installation, frozen)?;
+    let mut sheet =
+        Preflight { recipients: count(installation, campaign, condition.as_ref()).await?, ..Preflight::default() };
+    exclusions(&mut *installation.db.read().await?, campaign, &mut sheet).await?;
+    let now = installation.clock.now();
+    recipient_time::examine(
+        &mut *installation.db.read().await?,
+        &installation.db,
+        campaign,
+        condition.as_ref(),
+        now,
+        &mut sheet,
+    )
+    .await?;
     reach(&press.frozen().frame.public_url, local, &mut sheet).await;
     let mut scratch = Vec::new();
     let (mut done, stride) = (0, (sheet.recipients / SAMPLES as i64).max(1));
-    let mut people = page(home, campaign, condition.as_ref(), 0).await?;
+    let mut people = page(installation, campaign, condition.as_ref(), 0).await?;
     while let Some((last, _)) = people.last() {
         let last = *last;
         let look_at_all = async {
@@ -99,7 +107,7 @@ pub async fn check(
             });
         };
         // The database looks up the next page meanwhile.
-        let (next, ()) = tokio::join!(page(home, campaign, condition.as_ref(), last), look_at_all);
+        let (next, ()) = tokio::join!(page(installation, campaign, condition.as_ref(), last), look_at_all);
         progress(done, sheet.recipients);
         people = next?;
     }
@@ -155,15 +163,15 @@ impl Preflight {
     }
 }
 
-async fn count(home: &Installation, campaign: &Campaign, condition: Option<&Condition>) -> Result<i64> {
+async fn count(installation: &Installation, campaign: &Campaign, condition: Option<&Condition>) -> Result<i64> {
     let mut sql = Sql::new("select count(*) from subscription s join contact c on c.id = s.contact_id where ");
-    audience(&mut sql, &home.db, campaign, condition, home.clock.now());
-    let row = sql.first(&mut *home.db.read().await?).await?;
+    audience(&mut sql, &installation.db, campaign, condition, installation.clock.now());
+    let row = sql.first(&mut *installation.db.read().await?).await?;
     Ok(row.map_or(0, |row| row.get(0)))
 }
 
 async fn page(
-    home: &Installation,
+    installation: &Installation,
     campaign: &Campaign,
     condition: Option<&Condition>,
     after: Id,
@@ -173,9 +181,10 @@ async fn page(
         "select c.id, c.address, c.fields from subscription s join contact c on c.id = s.contact_id where s.contact_id > ",
     );
     sql.bind(after).push(" and ");
-    audience(&mut sql, &home.db, campaign, condition, home.clock.now());
+    audience(&mut sql, &installation.db, campaign, condition, installation.clock.now());
     sql.push(" order by s.contact_id limit ").bind(PAGE);
-    let rows: Vec<(Id, String, String)> = sql.gathered(&mut *home.db.read().await?, "id, address, fields").await?;
+    let rows: Vec<(Id, String, String)> =
+        sql.gathered(&mut *installation.db.read().await?, "id, address, fields").await?;
     let person = |(id, address, fields)| (id, Recipient { delivery: 0, address, fields });
     Ok(rows.into_iter().map(person).collect())
 }

@@ -110,12 +110,12 @@ pub async fn stop(conn: &mut Conn, series: Id, state: State, reason: Option<&Mes
 }
 
 /// Lets a series go on from its next slot. With `missed`, one that asks sends its latest slot first.
-pub async fn resume(home: &Installation, conn: &mut Conn, series: &Series, missed: bool) -> Result<Slot> {
-    let now = home.clock.now();
+pub async fn resume(installation: &Installation, conn: &mut Conn, series: &Series, missed: bool) -> Result<Slot> {
+    let now = installation.clock.now();
     let (pattern, rhythm) = rhythm_of(conn, series).await?;
     let latest = rhythm.latest(now)?;
     if missed && series.state == State::Asking {
-        make(home, conn, series, &pattern, &rhythm, latest).await?;
+        make(installation, conn, series, &pattern, &rhythm, latest).await?;
     }
     sqlx::query("update series set state = 'running', reason = null, began_at = $1, seen = $2 where id = $3")
         .bind(now)
@@ -133,20 +133,20 @@ pub async fn next(conn: &mut Conn, series: &Series, now: Millis) -> Result<Slot>
 
 /// Makes the campaigns of the slots whose time has come. A series that cannot go on is stopped with
 /// its reason, so that it does not stand in the way of others.
-pub async fn due(home: &Installation) -> Result<()> {
+pub async fn due(installation: &Installation) -> Result<()> {
     let mut sql = Sql::new(SELECT);
     sql.push(" where state = ").bind(State::Running.to_string()).push(" order by id");
-    let running = sql.all(&mut *home.db.read().await?).await?;
+    let running = sql.all(&mut *installation.db.read().await?).await?;
     for row in &running {
         let looked = match read(row) {
-            Ok(series) => look(home, &series).await,
+            Ok(series) => look(installation, &series).await,
             Err(error) => Err(error),
         };
         match looked {
             Ok(()) => {}
             Err(error @ (Error::Closed(_) | Error::Db(_) | Error::Io { .. })) => return Err(error),
             Err(error) => {
-                let mut tx = home.db.write().await?;
+                let mut tx = installation.db.write().await?;
                 give_up(&mut tx, row.get(0), &error.message()).await?;
                 tx.commit().await?;
                 tracing::warn!(series.id = row.get::<Id, _>(0), why = error.message().key, "a series could not go on");
@@ -168,20 +168,20 @@ async fn give_up(conn: &mut Conn, series: Id, why: &Message) -> Result<()> {
     Ok(())
 }
 
-async fn look(home: &Installation, series: &Series) -> Result<()> {
-    let (pattern, rhythm) = rhythm_of(&mut *home.db.read().await?, series).await?;
-    let now = home.clock.now();
+async fn look(installation: &Installation, series: &Series) -> Result<()> {
+    let (pattern, rhythm) = rhythm_of(&mut *installation.db.read().await?, series).await?;
+    let now = installation.clock.now();
     let slot = rhythm.latest(now)?;
     if slot.day == series.seen || slot.at <= series.began_at {
         return Ok(());
     }
-    let mut tx = home.db.write().await?;
+    let mut tx = installation.db.write().await?;
     if !see(&mut tx, series, slot).await? {
         return Ok(());
     }
     let (is_on_time, is_new) = (now - slot.at < PATIENCE, slot.day > series.seen);
     if is_on_time || (is_new && rhythm.late == Late::SendLatest) {
-        make(home, &mut tx, series, &pattern, &rhythm, slot).await?;
+        make(installation, &mut tx, series, &pattern, &rhythm, slot).await?;
     } else if is_new && rhythm.late == Late::Ask && !occurrence::exists(&mut tx, series.id, slot).await? {
         let missed = Message::new("series-missed").with("name", &pattern.name).with("day", slot.day);
         stop(&mut tx, series.id, State::Asking, Some(&missed)).await?;
@@ -201,7 +201,7 @@ async fn see(conn: &mut Conn, series: &Series, slot: Slot) -> Result<bool> {
 }
 
 async fn make(
-    home: &Installation,
+    installation: &Installation,
     conn: &mut Conn,
     series: &Series,
     pattern: &Campaign,
@@ -209,8 +209,8 @@ async fn make(
     slot: Slot,
 ) -> Result<()> {
     let until = pattern.file()?.schedule.until_of(rhythm, slot)?;
-    let new = NewSlot { id: home.ids.next(), series: series.id, pattern, slot, zone: &rhythm.zone, until };
-    if occurrence::add(conn, &new, home.clock.now()).await? {
+    let new = NewSlot { id: installation.ids.next(), series: series.id, pattern, slot, zone: &rhythm.zone, until };
+    if occurrence::add(conn, &new, installation.clock.now()).await? {
         tracing::info!(series.id = series.id, campaign.id = new.id, "a slot of a series became a campaign");
     } else if !occurrence::exists(conn, series.id, slot).await? {
         return Err(Message::new("series-name-taken").with("name", new.name()).misuse());

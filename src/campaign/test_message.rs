@@ -28,12 +28,12 @@ pub struct Letter {
 /// The letter of a campaign to an address, filled with the values of `persona`, of the addressee
 /// where they are known here, or of anyone on the list.
 pub async fn letter(
-    home: &Installation,
+    installation: &Installation,
     campaign: &Campaign,
     to: &Address,
     persona: Option<&Address>,
 ) -> Result<Letter> {
-    let mut conn = home.db.read().await?;
+    let mut conn = installation.db.read().await?;
     let found = contact::find(&mut conn, campaign.workspace, persona.unwrap_or(to)).await?;
     let someone = match (found, persona) {
         (Some(found), _) => Some(found),
@@ -43,12 +43,12 @@ pub async fn letter(
     let mut frozen = launch::draft(&mut conn, campaign).await?;
     frozen.draft.tracking = Tracking::None;
     frozen.draft.subject.insert_str(0, "[Test] ");
-    let press = Press::compile(home, frozen)?;
+    let press = Press::compile(installation, frozen)?;
     let values = someone.map(|someone| someone.values).unwrap_or_default();
     let fields = serde_json::to_string(&values).map_err(|_| Message::new("skipped-fields").failed())?;
     let recipient = Recipient { delivery: 0, address: to.expose(), fields };
     let rendered = press.render(&recipient).map_err(Error::Misuse)?;
-    let bytes = press.write(&recipient, to, &rendered, home.clock.now());
+    let bytes = press.write(&recipient, to, &rendered, installation.clock.now());
     let (from, relay) = (press.from().clone(), press.relay().map(str::to_owned));
     Ok(Letter { sender: press.sender().to_owned(), from, relay, subject: rendered.subject.to_string(), bytes })
 }

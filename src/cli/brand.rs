@@ -34,12 +34,12 @@ pub enum Command {
 }
 
 /// Runs the command and shows the brand as it is afterwards.
-pub async fn run(home: &Installation, workspace: &Workspace, command: Command) -> Result<Report> {
-    let lang: Lang = setting::get(&mut *home.db.read().await?, Setting::Language).await?.parse()?;
+pub async fn run(installation: &Installation, workspace: &Workspace, command: Command) -> Result<Report> {
+    let lang: Lang = setting::get(&mut *installation.db.read().await?, Setting::Language).await?.parse()?;
     let brand = match command {
-        Command::Show => brand::get(&mut *home.db.read().await?, workspace.id).await?,
+        Command::Show => brand::get(&mut *installation.db.read().await?, workspace.id).await?,
         Command::Set { name, address, color, logo } => {
-            let mut tx = home.db.write().await?;
+            let mut tx = installation.db.write().await?;
             let brand = brand::set(&mut tx, workspace.id, &Change { name, address, color, logo }).await?;
             tx.commit().await?;
             brand

@@ -114,59 +114,61 @@ pub enum Command {
 }
 
 /// Carries the command out.
-pub async fn run(home: &Installation, workspace: &Workspace, command: Command, lang: Lang) -> Result<Report> {
+pub async fn run(installation: &Installation, workspace: &Workspace, command: Command, lang: Lang) -> Result<Report> {
     match command {
-        Command::Add { file } => add(home, workspace.id, &file, lang).await,
+        Command::Add { file } => add(installation, workspace.id, &file, lang).await,
         Command::Preflight { name } => {
-            let campaign = need(home, workspace.id, &name).await?;
-            let sheet = check(home, &campaign, false, lang).await?;
+            let campaign = need(installation, workspace.id, &name).await?;
+            let sheet = check(installation, &campaign, false, lang).await?;
             Ok(Report {
                 json: sheet_json(&sheet, lang),
                 text: sheet_text(&campaign, &sheet, lang),
                 failed: !sheet.problems.is_empty(),
             })
         }
-        Command::Test { name, to, persona } => test(home, workspace.id, &name, &to, persona.as_deref(), lang).await,
+        Command::Test { name, to, persona } => {
+            test(installation, workspace.id, &name, &to, persona.as_deref(), lang).await
+        }
         Command::Schedule { name, at, zone } => {
-            schedule::set(home, workspace.id, &name, at.as_deref(), zone.as_deref(), lang).await
+            schedule::set(installation, workspace.id, &name, at.as_deref(), zone.as_deref(), lang).await
         }
         Command::Start { name, skip_missing, until } => {
-            let campaign = need(home, workspace.id, &name).await?;
-            let until = schedule::until(&campaign, until.as_deref(), home.clock.now())?;
-            start(home, workspace.id, &name, &Allowed { skip_missing, until, ..Allowed::default() }, lang).await
+            let campaign = need(installation, workspace.id, &name).await?;
+            let until = schedule::until(&campaign, until.as_deref(), installation.clock.now())?;
+            start(installation, workspace.id, &name, &Allowed { skip_missing, until, ..Allowed::default() }, lang).await
         }
         Command::Pause { name } => {
-            let campaign = need(home, workspace.id, &name).await?;
-            let mut tx = home.db.write().await?;
+            let campaign = need(installation, workspace.id, &name).await?;
+            let mut tx = installation.db.write().await?;
             model::pause(&mut tx, &campaign, &Message::new("paused-by-hand").pack()).await?;
             tx.commit().await?;
-            show(home, workspace.id, &name, lang).await
+            show(installation, workspace.id, &name, lang).await
         }
         Command::Resume { name, until } => {
-            schedule::resume(home, workspace.id, &name, until.as_deref()).await?;
-            show(home, workspace.id, &name, lang).await
+            schedule::resume(installation, workspace.id, &name, until.as_deref()).await?;
+            show(installation, workspace.id, &name, lang).await
         }
-        Command::Recall { name } => schedule::recall(home, workspace.id, &name, lang).await,
-        Command::Series { command } => series::run(home, workspace, command, lang).await,
+        Command::Recall { name } => schedule::recall(installation, workspace.id, &name, lang).await,
+        Command::Series { command } => series::run(installation, workspace, command, lang).await,
         Command::Cancel { name } => {
-            let campaign = need(home, workspace.id, &name).await?;
-            let mut tx = home.db.write().await?;
-            model::cancel(&mut tx, &campaign, home.clock.now()).await?;
+            let campaign = need(installation, workspace.id, &name).await?;
+            let mut tx = installation.db.write().await?;
+            model::cancel(&mut tx, &campaign, installation.clock.now()).await?;
             tx.commit().await?;
-            show(home, workspace.id, &name, lang).await
+            show(installation, workspace.id, &name, lang).await
         }
-        Command::Show { name, .. } => show(home, workspace.id, &name, lang).await,
-        Command::Ls => ls(home, workspace.id, lang).await,
+        Command::Show { name, .. } => show(installation, workspace.id, &name, lang).await,
+        Command::Ls => ls(installation, workspace.id, lang).await,
     }
 }
 
 /// A campaign by name.
-pub async fn need(home: &Installation, workspace: Id, name: &str) -> Result<Campaign> {
-    model::need(&mut *home.db.read().await?, workspace, name).await
+pub async fn need(installation: &Installation, workspace: Id, name: &str) -> Result<Campaign> {
+    model::need(&mut *installation.db.read().await?, workspace, name).await
 }
 
 /// Reads a campaign file and writes the draft.
-pub async fn add(home: &Installation, workspace: Id, path: &std::path::Path, lang: Lang) -> Result<Report> {
+pub async fn add(installation: &Installation, workspace: Id, path: &std::path::Path, lang: Lang) -> Result<Report> {
     let format = match path.extension().and_then(|ending| ending.to_str()).map(str::to_lowercase).as_deref() {
         Some("md" | "markdown") => Format::Md,
         Some("html" | "htm") => Format::Html,
@@ -182,21 +184,22 @@ pub async fn add(home: &Installation, workspace: Id, path: &std::path::Path, lan
         Message::new("campaign-file-encoding").with("at", error.utf8_error().valid_up_to() + 1).misuse()
     })?;
     let file = File::parse(&text, format)?;
-    let mut tx = home.db.write().await?;
+    let mut tx = installation.db.write().await?;
     let list = list::need(&mut tx, workspace, &file.list).await?;
     let segment = match &file.segment {
         Some(name) => Some(segment::need(&mut tx, workspace, name).await?.id),
         None => None,
     };
     let format = if format == Format::Html { "html" } else { "md" };
-    let new = NewCampaign { id: home.ids.next(), name: &file.name, format, source: &text, list: list.id, segment };
-    let id = model::add(&mut tx, workspace, &new, home.clock.now()).await?;
+    let new =
+        NewCampaign { id: installation.ids.next(), name: &file.name, format, source: &text, list: list.id, segment };
+    let id = model::add(&mut tx, workspace, &new, installation.clock.now()).await?;
     // The letter must compile before the draft is kept.
     let campaign = model::get(&mut tx, id).await?.ok_or_else(|| Message::new("campaign-gone").failed())?;
     let frozen = launch::draft(&mut tx, &campaign).await?;
-    let press = crate::campaign::composer::Press::compile(home, frozen)?;
+    let press = crate::campaign::composer::Press::compile(installation, frozen)?;
     tx.commit().await?;
-    let at = schedule::begins(&file.schedule, home.clock.now()).map(time);
+    let at = schedule::begins(&file.schedule, installation.clock.now()).map(time);
     let message = Message::new("campaign-added").with("name", &file.name).with("list", &list.name);
     Ok(Report {
         json: json!({ "name": file.name, "state": "draft", "list": list.name, "segment": file.segment, "at": at,
@@ -207,9 +210,9 @@ pub async fn add(home: &Installation, workspace: Id, path: &std::path::Path, lan
 }
 
 /// Makes every letter once, with a bar.
-pub async fn check(home: &Installation, campaign: &Campaign, local: bool, lang: Lang) -> Result<Preflight> {
+pub async fn check(installation: &Installation, campaign: &Campaign, local: bool, lang: Lang) -> Result<Preflight> {
     let mut bar: Option<Bar> = None;
-    let sheet = preflight::check(home, campaign, local, |done, total| {
+    let sheet = preflight::check(installation, campaign, local, |done, total| {
         let bar = bar.get_or_insert_with(|| Bar::new(&lang.tr("bar-preflight"), total.unsigned_abs()));
         bar.set(done.unsigned_abs());
     })
@@ -259,7 +262,7 @@ fn sheet_text(campaign: &Campaign, sheet: &Preflight, lang: Lang) -> String {
 }
 
 async fn test(
-    home: &Installation,
+    installation: &Installation,
     workspace: Id,
     name: &str,
     to: &str,
@@ -270,12 +273,12 @@ async fn test(
         Address::parse(text).map_err(|fault| Message::new("address-wrong").with("why", lang.tr(fault.key())).misuse())
     };
     let (to, persona) = (address(to)?, persona.map(address).transpose()?);
-    let campaign = need(home, workspace, name).await?;
-    let letter = test_message::letter(home, &campaign, &to, persona.as_ref()).await?;
-    let relays = relay::all(home, &mut *home.db.read().await?, workspace).await?;
+    let campaign = need(installation, workspace, name).await?;
+    let letter = test_message::letter(installation, &campaign, &to, persona.as_ref()).await?;
+    let relays = relay::all(installation, &mut *installation.db.read().await?, workspace).await?;
     let carriers = relay_selection::carriers(&relays, letter.relay.as_deref(), &letter.from);
     let relay = carriers.first().map(|at| &relays[*at]).ok_or_else(|| Message::new("relay-for-others").misuse())?;
-    let answer = test_send::send(home, relay, &letter.sender, &to, &letter.bytes).await?;
+    let answer = test_send::send(installation, relay, &letter.sender, &to, &letter.bytes).await?;
     Ok(Report {
         json: json!({ "to": to.to_string(), "subject": letter.subject, "bytes": letter.bytes.len(), "answer": answer }),
         text: lang.say(&Message::new("test-sent").with("to", &to).with("answer", answer)),
@@ -295,20 +298,27 @@ pub struct Allowed {
 }
 
 /// Checks, freezes the audience and lets the campaign run.
-pub async fn start(home: &Installation, workspace: Id, name: &str, allowed: &Allowed, lang: Lang) -> Result<Report> {
-    let mut campaign = need(home, workspace, name).await?;
+pub async fn start(
+    installation: &Installation,
+    workspace: Id,
+    name: &str,
+    allowed: &Allowed,
+    lang: Lang,
+) -> Result<Report> {
+    let mut campaign = need(installation, workspace, name).await?;
     campaign.until_at = allowed.until.or(campaign.until_at);
     if matches!(campaign.state, State::Draft | State::Scheduled) {
-        refuse(&check(home, &campaign, allowed.local, lang).await?, allowed, lang)?;
+        refuse(&check(installation, &campaign, allowed.local, lang).await?, allowed, lang)?;
     }
-    let Some(planned) = launch::start(home, &campaign).await? else {
-        return show(home, workspace, name, lang).await;
+    let Some(planned) = launch::start(installation, &campaign).await? else {
+        return show(installation, workspace, name, lang).await;
     };
-    let campaign = need(home, workspace, name).await?;
-    let summary = summary::of(&mut *home.db.read().await?, &campaign).await?;
+    let campaign = need(installation, workspace, name).await?;
+    let summary = summary::of(&mut *installation.db.read().await?, &campaign).await?;
     let started = lang.say(&Message::new("campaign-started").with("name", name).with("count", planned));
-    let lines: Vec<_> = [started].into_iter().chain(schedule::held(&campaign, home.clock.now(), lang)).collect();
-    Ok(Report { json: facts(home, &campaign, &summary, lang), text: lines.join("\n"), failed: false })
+    let lines: Vec<_> =
+        [started].into_iter().chain(schedule::held(&campaign, installation.clock.now(), lang)).collect();
+    Ok(Report { json: facts(installation, &campaign, &summary, lang), text: lines.join("\n"), failed: false })
 }
 
 /// The problems of a sheet as one refusal.
@@ -327,13 +337,13 @@ pub fn refuse(sheet: &Preflight, allowed: &Allowed, lang: Lang) -> Result<()> {
 }
 
 /// The numbers of a campaign and its times.
-pub async fn show(home: &Installation, workspace: Id, name: &str, lang: Lang) -> Result<Report> {
-    let mut conn = home.db.read().await?;
+pub async fn show(installation: &Installation, workspace: Id, name: &str, lang: Lang) -> Result<Report> {
+    let mut conn = installation.db.read().await?;
     let campaign = model::need(&mut conn, workspace, name).await?;
     let summary = summary::of(&mut conn, &campaign).await?;
-    let now = home.clock.now();
+    let now = installation.clock.now();
     let waiting = lanes::waiting(&mut conn, &campaign, now).await?;
-    let mut json = facts(home, &campaign, &summary, lang);
+    let mut json = facts(installation, &campaign, &summary, lang);
     json["lanes"] = lane::waiting(&waiting, lang);
     let mut lines = vec![line(&campaign, &summary, lang)];
     lines.extend(schedule::lines(&campaign, now, lang));
@@ -343,8 +353,8 @@ pub async fn show(home: &Installation, workspace: Id, name: &str, lang: Lang) ->
 }
 
 /// The numbers of a campaign and its times, for programs.
-fn facts(home: &Installation, campaign: &Campaign, summary: &Summary, lang: Lang) -> Value {
-    let mut facts = schedule::json(campaign, home.clock.now());
+fn facts(installation: &Installation, campaign: &Campaign, summary: &Summary, lang: Lang) -> Value {
+    let mut facts = schedule::json(campaign, installation.clock.now());
     facts.insert("reason".to_owned(), campaign.reason.as_deref().map(|reason| lang.recall(reason)).into());
     facts.insert("launched_at".to_owned(), campaign.launched_at.map(time).into());
     facts.insert("finished_at".to_owned(), campaign.finished_at.map(time).into());
@@ -352,8 +362,8 @@ fn facts(home: &Installation, campaign: &Campaign, summary: &Summary, lang: Lang
     facts.into()
 }
 
-async fn ls(home: &Installation, workspace: Id, lang: Lang) -> Result<Report> {
-    let mut conn = home.db.read().await?;
+async fn ls(installation: &Installation, workspace: Id, lang: Lang) -> Result<Report> {
+    let mut conn = installation.db.read().await?;
     let (mut rows, mut lines) = (Vec::new(), Vec::new());
     for campaign in model::all(&mut conn, workspace).await? {
         let summary = summary::of(&mut conn, &campaign).await?;

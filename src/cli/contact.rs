@@ -51,15 +51,17 @@ pub enum Command {
 }
 
 /// Does it.
-pub async fn run(home: &Installation, workspace: &Workspace, command: Command, lang: Lang) -> Result<Report> {
+pub async fn run(installation: &Installation, workspace: &Workspace, command: Command, lang: Lang) -> Result<Report> {
     match command {
-        Command::Show { address } => show(home, workspace, &parse(&address, lang)?, lang).await,
+        Command::Show { address } => show(installation, workspace, &parse(&address, lang)?, lang).await,
         Command::Correct { address, set, new } => {
             let new = new.map(|new| parse(&new, lang)).transpose()?;
-            correct(home, workspace, &parse(&address, lang)?, &set, new, lang).await
+            correct(installation, workspace, &parse(&address, lang)?, &set, new, lang).await
         }
-        Command::Restrict { address, lift } => restrict(home, workspace, &parse(&address, lang)?, lift, lang).await,
-        Command::Erase { address } => erase(home, workspace, &parse(&address, lang)?, lang).await,
+        Command::Restrict { address, lift } => {
+            restrict(installation, workspace, &parse(&address, lang)?, lift, lang).await
+        }
+        Command::Erase { address } => erase(installation, workspace, &parse(&address, lang)?, lang).await,
     }
 }
 
@@ -72,8 +74,8 @@ async fn need(conn: &mut Conn, workspace: &Workspace, address: &Address) -> Resu
     found.ok_or_else(|| Message::new("contact-unknown").with("address", address).misuse())
 }
 
-async fn show(home: &Installation, workspace: &Workspace, address: &Address, lang: Lang) -> Result<Report> {
-    let mut conn = home.db.read().await?;
+async fn show(installation: &Installation, workspace: &Workspace, address: &Address, lang: Lang) -> Result<Report> {
+    let mut conn = installation.db.read().await?;
     let person = need(&mut conn, workspace, address).await?;
     let mut dossier = subject_access::of(&mut conn, &person).await?;
     for flag in field::all(&mut conn, workspace.id).await?.iter().filter(|field| field.kind == field::Kind::Flag) {
@@ -119,7 +121,7 @@ fn outline(value: &Value, depth: usize, lines: &mut Vec<String>) {
 }
 
 async fn correct(
-    home: &Installation,
+    installation: &Installation,
     workspace: &Workspace,
     address: &Address,
     set: &[String],
@@ -129,7 +131,7 @@ async fn correct(
     if set.is_empty() && new.is_none() {
         return Err(Message::new("contact-correct-nothing").misuse());
     }
-    let mut tx = home.db.write().await?;
+    let mut tx = installation.db.write().await?;
     let person = need(&mut tx, workspace, address).await?;
     let mut changed = NewContact { id: person.id, address: person.address.clone(), values: person.values };
     let fields = field::all(&mut tx, workspace.id).await?;
@@ -151,16 +153,16 @@ async fn correct(
     }
     if let Some(new) = &new {
         contact::ensure_free(&mut tx, workspace.id, new, person.id).await?;
-        ensure_welcome(home, &mut tx, workspace, new, person.id).await?;
+        ensure_welcome(installation, &mut tx, workspace, new, person.id).await?;
         changed.address = new.clone();
     }
-    contact::change(&mut tx, workspace.id, std::slice::from_ref(&changed), home.clock.now()).await?;
+    contact::change(&mut tx, workspace.id, std::slice::from_ref(&changed), installation.clock.now()).await?;
     tx.commit().await?;
     if changed.address.canonical() != person.address.canonical() {
         // Nobody would find what lies under the old address when the person leaves one day.
-        file_erasure::papers(home, &person.address).await;
+        file_erasure::papers(installation, &person.address).await;
     }
-    physical_erasure::now(home).await?;
+    physical_erasure::now(installation).await?;
     Ok(Report {
         json: json!({ "corrected": true }),
         text: lang.say(&Message::new("contact-corrected").with("address", &changed.address)),
@@ -181,13 +183,13 @@ fn fault_key(word: &str) -> &'static str {
 
 /// An address that was erased comes back by its owner's own opt-in only.
 async fn ensure_welcome(
-    home: &Installation,
+    installation: &Installation,
     conn: &mut Conn,
     workspace: &Workspace,
     address: &Address,
     person: i64,
 ) -> Result<()> {
-    let mark = tombstone::mark(&home.keys.tombstone, workspace.id, address);
+    let mark = tombstone::mark(&installation.keys.tombstone, workspace.id, address);
     let mut lists: Vec<_> = subscription::of_contact(conn, person).await?.iter().map(|one| one.list).collect();
     lists.push(tombstone::EVERY_LIST);
     for list in lists {
@@ -199,13 +201,13 @@ async fn ensure_welcome(
 }
 
 async fn restrict(
-    home: &Installation,
+    installation: &Installation,
     workspace: &Workspace,
     address: &Address,
     lift: bool,
     lang: Lang,
 ) -> Result<Report> {
-    let mut tx = home.db.write().await?;
+    let mut tx = installation.db.write().await?;
     let person = need(&mut tx, workspace, address).await?;
     let (key, count) = match lift {
         true => ("contact-unrestricted", subscription::unrestrict(&mut tx, person.id).await?),
@@ -219,15 +221,15 @@ async fn restrict(
     })
 }
 
-async fn erase(home: &Installation, workspace: &Workspace, address: &Address, lang: Lang) -> Result<Report> {
-    let before: Millis = home.clock.now();
-    let held = match contact::find(&mut *home.db.read().await?, workspace.id, address).await? {
-        Some(person) => Some(subject_access::counts(&mut *home.db.read().await?, person.id).await?),
+async fn erase(installation: &Installation, workspace: &Workspace, address: &Address, lang: Lang) -> Result<Report> {
+    let before: Millis = installation.clock.now();
+    let held = match contact::find(&mut *installation.db.read().await?, workspace.id, address).await? {
+        Some(person) => Some(subject_access::counts(&mut *installation.db.read().await?, person.id).await?),
         None => None,
     };
-    let gone = erasure::erase(home, workspace.id, address, Reason::Erased, None).await?;
-    let scrubbed = physical_erasure::now(home).await?;
-    tracing::info!(milliseconds = home.clock.now() - before, "a person was erased");
+    let gone = erasure::erase(installation, workspace.id, address, Reason::Erased, None).await?;
+    let scrubbed = physical_erasure::now(installation).await?;
+    tracing::info!(milliseconds = installation.clock.now() - before, "a person was erased");
     let mut message = Message::new(if gone == Gone::Person { "contact-erased" } else { "contact-erased-nobody" });
     message = message.with("address", address);
     for (name, count) in held.iter().flatten() {

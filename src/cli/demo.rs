@@ -79,17 +79,17 @@ pub async fn run(args: Args, config: Option<Config>, lang: Lang, json: bool) -> 
     let open = if config.is_some() { "demo-open-kept" } else { "demo-open" };
     let config = config.unwrap_or_else(|| Config { data: files.0.join("data"), database: None });
     let began = Instant::now();
-    let home = Installation::open(config, Clock::system()).await?;
-    if list::is_any(&mut *home.db.read().await?).await? {
-        return Err(Message::new("demo-used").with("data", home.config.data.display()).misuse());
+    let installation = Installation::open(config, Clock::system()).await?;
+    if list::is_any(&mut *installation.db.read().await?).await? {
+        return Err(Message::new("demo-used").with("data", installation.config.data.display()).misuse());
     }
-    let workspace = workspace::ensure(&home, "main").await?;
-    let guide = Guide { home: &home, files: &files.0, workspace, lang, quiet: json };
+    let workspace = workspace::ensure(&installation, "main").await?;
+    let guide = Guide { installation: &installation, files: &files.0, workspace, lang, quiet: json };
     let doors = Doors::open(([127, 0, 0, 1], 0).into(), ([127, 0, 0, 1], 0).into()).await?;
     let (public, desk) = doors.addresses()?;
     let (halt, halted) = watch::channel(false);
-    let sweeper = Sweeper::start(home.clone());
-    let app = App::open(home.clone(), sweeper.bell()).await?;
+    let sweeper = Sweeper::start(installation.clone());
+    let app = App::open(installation.clone(), sweeper.bell()).await?;
     let pages = tokio::spawn(router::serve(app.clone(), doors.public, doors.desk, asked(halted)));
 
     let told = tokio::select! {
@@ -102,19 +102,19 @@ pub async fn run(args: Args, config: Option<Config>, lang: Lang, json: bool) -> 
     });
     if let (Ok(report), false) = (&told, args.once) {
         print::report(report, json);
-        guide.say(Message::new(open).with("desk", desk).with("data", home.config.data.display()));
+        guide.say(Message::new(open).with("desk", desk).with("data", installation.config.data.display()));
         asked(stop).await;
     }
     let _ = halt.send(true);
     let _ = pages.await;
     drop(sweeper);
-    home.db.close().await;
+    installation.db.close().await;
     if args.once { told } else { told.map(|_| Report::default()) }
 }
 
 /// Leads through the river and says what happens.
 struct Guide<'a> {
-    home: &'a Installation,
+    installation: &'a Installation,
     /// Where the example files are put for as long as the demo runs.
     files: &'a Path,
     workspace: Workspace,
@@ -146,10 +146,10 @@ impl Guide<'_> {
             ("birthday", "date"),
             ("vip", "flag"),
         ] {
-            field::add(self.home, self.workspace.id, &Field::declare(name, kind)?).await?;
+            field::add(self.installation, self.workspace.id, &Field::declare(name, kind)?).await?;
         }
-        list::add(self.home, self.workspace.id, "News").await?;
-        let mut tx = self.home.db.write().await?;
+        list::add(self.installation, self.workspace.id, "News").await?;
+        let mut tx = self.installation.db.write().await?;
         setting::set(&mut tx, Setting::PublicUrl, public).await?;
         setting::set(&mut tx, Setting::Language, "ru").await?;
         let change = brand::Change {
@@ -163,7 +163,8 @@ impl Guide<'_> {
     }
 
     async fn import(&self, file: &Path, story: &mut Story) -> Result<()> {
-        let outcome = import::run(self.home, self.workspace.id, &self.request(file), self.lang, &mut |_| {}).await?;
+        let outcome =
+            import::run(self.installation, self.workspace.id, &self.request(file), self.lang, &mut |_| {}).await?;
         story.imported = outcome.new + outcome.updated;
         story.rejected = outcome.duplicates + outcome.invalid.values().sum::<i64>();
         self.say(Message::new("demo-imported").with("count", story.imported).with("rejected", story.rejected));
@@ -187,8 +188,8 @@ impl Guide<'_> {
 
     async fn cut(&self, story: &mut Story) -> Result<()> {
         let expression = r#"age >= 18 and city in ("Москва", "Казань", "Санкт-Петербург") and on("News")"#;
-        segment::save(self.home, self.workspace.id, "adults", expression).await?;
-        story.segment = segment::count(self.home, self.workspace.id, "adults").await?;
+        segment::save(self.installation, self.workspace.id, "adults", expression).await?;
+        story.segment = segment::count(self.installation, self.workspace.id, "adults").await?;
         self.say(Message::new("demo-segment").with("expression", expression).with("count", story.segment));
         Ok(())
     }
@@ -196,11 +197,11 @@ impl Guide<'_> {
     async fn send(&self, story: &mut Story) -> Result<()> {
         let file = self.files.join("autumn.md");
         fs::write(&file, AUTUMN).map_err(Error::io(file.display()))?;
-        campaign::add(self.home, self.workspace.id, &file, self.lang).await?;
+        campaign::add(self.installation, self.workspace.id, &file, self.lang).await?;
         let allowed = campaign::Allowed { local: true, ..campaign::Allowed::default() };
-        campaign::start(self.home, self.workspace.id, "autumn", &allowed, self.lang).await?;
+        campaign::start(self.installation, self.workspace.id, "autumn", &allowed, self.lang).await?;
         let (_keep, stop) = watch::channel(false);
-        scheduler::work(self.home, Mode::UntilIdle, Arc::new(|| true), stop).await?;
+        scheduler::work(self.installation, Mode::UntilIdle, Arc::new(|| true), stop).await?;
         let summary = self.summary().await?;
         (story.planned, story.accepted) = (summary.planned, summary.accepted);
         self.say(Message::new("demo-sent").with("planned", story.planned).with("accepted", story.accepted));
@@ -210,7 +211,7 @@ impl Guide<'_> {
     /// Some recipients load the pixel, some of them follow a link. Returns the letter of one who is
     /// about to leave.
     async fn answer(&self, app: &App) -> Result<Received> {
-        let folder = Folder::captured(self.home);
+        let folder = Folder::captured(self.installation);
         let mut leaver = None;
         for (index, entry) in folder.list(usize::MAX)?.iter().enumerate() {
             let letter = Received::read(&folder.read(&entry.file)?).ok_or_else(odd)?;
@@ -233,10 +234,11 @@ impl Guide<'_> {
     async fn leave(&self, leaver: &Received, file: &Path, story: &mut Story) -> Result<()> {
         let address = Address::parse(&leaver.to).map_err(|_| odd())?;
         client::post(&leaver.one_click().ok_or_else(odd)?, client::ONE_CLICK).await?;
-        physical_erasure::now(self.home).await?;
-        story.residue_hits = trace_search::search(self.home, &leaver.to, &address, |_, _| {}).await?.hits;
+        physical_erasure::now(self.installation).await?;
+        story.residue_hits = trace_search::search(self.installation, &leaver.to, &address, |_, _| {}).await?.hits;
         self.say(Message::new("demo-left").with("address", &address).with("hits", story.residue_hits));
-        let again = import::run(self.home, self.workspace.id, &self.request(file), self.lang, &mut |_| {}).await?;
+        let again =
+            import::run(self.installation, self.workspace.id, &self.request(file), self.lang, &mut |_| {}).await?;
         story.reimport_refused = again.tombstoned;
         self.say(Message::new("demo-refused").with("count", story.reimport_refused));
         Ok(())
@@ -245,20 +247,20 @@ impl Guide<'_> {
     async fn count(&self, story: &mut Story) -> Result<()> {
         let summary = self.summary().await?;
         (story.opens, story.clicks, story.unsubscribed) = (summary.opens, summary.clicks, summary.unsubscribed);
-        let out = self.home.config.export().join("deliveries.csv");
+        let out = self.installation.config.export().join("deliveries.csv");
         let order = Export {
             kind: export::Kind::Deliveries,
             format: export::Format::Csv,
             workspace: self.workspace.id,
             campaign: None,
         };
-        story.exported_rows = export::to_file(&self.home.db, &order, &out, &mut |_, _| {}).await?;
+        story.exported_rows = export::to_file(&self.installation.db, &order, &out, &mut |_, _| {}).await?;
         self.say(Message::new("demo-exported").with("rows", story.exported_rows).with("file", out.display()));
         Ok(())
     }
 
     async fn summary(&self) -> Result<summary::Summary> {
-        let mut conn = self.home.db.read().await?;
+        let mut conn = self.installation.db.read().await?;
         let campaign = model::need(&mut conn, self.workspace.id, "autumn").await?;
         summary::of(&mut conn, &campaign).await
     }

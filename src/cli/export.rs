@@ -31,27 +31,27 @@ pub struct Command {
 }
 
 /// Exports. To standard output it reports nothing else there: `json` is null and `text` empty.
-pub async fn run(home: &Installation, workspace: &Workspace, command: Command, lang: Lang) -> Result<Report> {
+pub async fn run(installation: &Installation, workspace: &Workspace, command: Command, lang: Lang) -> Result<Report> {
     let (kind, format) = (command.what.parse()?, command.format.parse()?);
     let campaign = match &command.campaign {
-        Some(name) => Some(model::need(&mut *home.db.read().await?, workspace.id, name).await?),
+        Some(name) => Some(model::need(&mut *installation.db.read().await?, workspace.id, name).await?),
         None => None,
     };
     let wanted = Export { kind, format, workspace: workspace.id, campaign: campaign.as_ref() };
     let mut bar = Bar::new(&lang.tr("export-bar"), 0);
     let mut progress = |done, total| bar.set_of(done, total);
     if command.out == "-" {
-        export::to_stdout(&home.db, &wanted, &mut progress).await?;
+        export::to_stdout(&installation.db, &wanted, &mut progress).await?;
         bar.finish();
         return Ok(Report::default());
     }
     let path = Path::new(&command.out);
-    let log = erasure_log::length(home);
-    let rows = export::to_file(&home.db, &wanted, path, &mut progress).await?;
+    let log = erasure_log::length(installation);
+    let rows = export::to_file(&installation.db, &wanted, path, &mut progress).await?;
     bar.finish();
     if path.is_file() {
         // Who was erased while the file was written is in it, and no sweep had found it yet.
-        file_erasure::file(home, path, log).await?;
+        file_erasure::file(installation, path, log).await?;
     }
     Ok(Report {
         json: json!({ "exported": kind.as_str(), "rows": rows, "file": command.out }),

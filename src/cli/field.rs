@@ -36,18 +36,18 @@ pub enum Command {
 }
 
 /// Carries the command out.
-pub async fn run(home: &Installation, workspace: &Workspace, command: Command, lang: Lang) -> Result<Report> {
+pub async fn run(installation: &Installation, workspace: &Workspace, command: Command, lang: Lang) -> Result<Report> {
     match command {
-        Command::Add { name, kind } => add(home, workspace, &name, &kind, lang).await,
-        Command::Ls => list(home, workspace, lang).await,
-        Command::Index { name } => index(home, workspace, &name, true, lang).await,
-        Command::Unindex { name } => index(home, workspace, &name, false, lang).await,
+        Command::Add { name, kind } => add(installation, workspace, &name, &kind, lang).await,
+        Command::Ls => list(installation, workspace, lang).await,
+        Command::Index { name } => index(installation, workspace, &name, true, lang).await,
+        Command::Unindex { name } => index(installation, workspace, &name, false, lang).await,
     }
 }
 
-async fn add(home: &Installation, workspace: &Workspace, name: &str, kind: &str, lang: Lang) -> Result<Report> {
+async fn add(installation: &Installation, workspace: &Workspace, name: &str, kind: &str, lang: Lang) -> Result<Report> {
     let field = Field::declare(name, kind)?;
-    field::add(home, workspace.id, &field).await?;
+    field::add(installation, workspace.id, &field).await?;
     Ok(Report {
         json: serde_json::json!({ "name": field.name, "type": field.kind.as_str(), "choices": field.choices }),
         text: lang.say(&Message::new("field-added").with("name", &field.name).with("kind", field.kind)),
@@ -55,18 +55,24 @@ async fn add(home: &Installation, workspace: &Workspace, name: &str, kind: &str,
     })
 }
 
-async fn index(home: &Installation, workspace: &Workspace, name: &str, wanted: bool, lang: Lang) -> Result<Report> {
-    let fields = field::all(&mut *home.db.read().await?, workspace.id).await?;
+async fn index(
+    installation: &Installation,
+    workspace: &Workspace,
+    name: &str,
+    wanted: bool,
+    lang: Lang,
+) -> Result<Report> {
+    let fields = field::all(&mut *installation.db.read().await?, workspace.id).await?;
     let field = fields.iter().find(|field| field.name == name).ok_or_else(|| {
         let known: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
         Message::new("field-unknown").with("name", name).with("known", known.join(", ")).misuse()
     })?;
-    if !indexed_field::pin(home, workspace.id, field, wanted).await? {
+    if !indexed_field::pin(installation, workspace.id, field, wanted).await? {
         return Err(Message::new("field-index-full").with("name", name).misuse());
     }
-    let total = contact::count(&mut *home.db.read().await?, workspace.id).await?;
+    let total = contact::count(&mut *installation.db.read().await?, workspace.id).await?;
     let mut bar = Bar::new(&lang.tr("field-indexing"), total.unsigned_abs());
-    segment::settle(home, workspace.id, |done| bar.set(done)).await?;
+    segment::settle(installation, workspace.id, |done| bar.set(done)).await?;
     bar.finish();
     Ok(Report {
         json: serde_json::json!({ "name": name, "indexed": wanted }),
@@ -75,8 +81,8 @@ async fn index(home: &Installation, workspace: &Workspace, name: &str, wanted: b
     })
 }
 
-async fn list(home: &Installation, workspace: &Workspace, lang: Lang) -> Result<Report> {
-    let fields = field::all(&mut *home.db.read().await?, workspace.id).await?;
+async fn list(installation: &Installation, workspace: &Workspace, lang: Lang) -> Result<Report> {
+    let fields = field::all(&mut *installation.db.read().await?, workspace.id).await?;
     let rows =
         fields.iter().map(|f| serde_json::json!({ "name": f.name, "type": f.kind.as_str(), "choices": f.choices }));
     let lines: Vec<String> =

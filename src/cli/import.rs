@@ -78,10 +78,16 @@ fn read_pair(pair: &str) -> Result<(String, String)> {
 }
 
 /// Imports the file and says what came of it.
-pub async fn run(home: &Installation, workspace: &Workspace, args: Args, lang: Lang, json: bool) -> Result<Report> {
+pub async fn run(
+    installation: &Installation,
+    workspace: &Workspace,
+    args: Args,
+    lang: Lang,
+    json: bool,
+) -> Result<Report> {
     let request = args.request()?;
     let mut bars = Bars { lang, shown: None, quiet: json };
-    let outcome = import::run(home, workspace.id, &request, lang, &mut |progress| bars.show(progress)).await;
+    let outcome = import::run(installation, workspace.id, &request, lang, &mut |progress| bars.show(progress)).await;
     bars.finish();
     let outcome = outcome?;
     Ok(Report { json: outcome.json(), text: describe(&outcome, &request, lang), failed: false })

@@ -49,24 +49,24 @@ pub enum Command {
 }
 
 /// Does it.
-pub async fn run(home: &Installation, workspace: &Workspace, command: Command, lang: Lang) -> Result<Report> {
+pub async fn run(installation: &Installation, workspace: &Workspace, command: Command, lang: Lang) -> Result<Report> {
     match command {
-        Command::Ls => list(home, workspace.id, lang).await,
+        Command::Ls => list(installation, workspace.id, lang).await,
         Command::Set { name, domains, connections, limits } => {
-            set(home, workspace.id, &name, domains.as_deref(), connections, &limits, lang).await
+            set(installation, workspace.id, &name, domains.as_deref(), connections, &limits, lang).await
         }
-        Command::Rm { name } => remove(home, workspace.id, &name, lang).await,
-        Command::Resume { name } => resume(home, workspace.id, &name, lang).await,
+        Command::Rm { name } => remove(installation, workspace.id, &name, lang).await,
+        Command::Resume { name } => resume(installation, workspace.id, &name, lang).await,
     }
 }
 
-async fn list(home: &Installation, workspace: Id, lang: Lang) -> Result<Report> {
-    let mut conn = home.db.read().await?;
+async fn list(installation: &Installation, workspace: Id, lang: Lang) -> Result<Report> {
+    let mut conn = installation.db.read().await?;
     let receptions = lane_backoff::all(&mut conn, workspace).await?;
     let (mut rows, mut lines) = (Vec::new(), Vec::new());
     for lane in lane::all(&mut conn, workspace).await? {
         let reception = receptions.iter().find(|(name, _)| *name == lane.name).map(|(_, reception)| reception);
-        let shown = Shown::of(home, &mut conn, workspace, &lane, reception).await?;
+        let shown = Shown::of(installation, &mut conn, workspace, &lane, reception).await?;
         rows.push(shown.json(&lane, lang));
         lines.push(shown.text(&lane, lang));
     }
@@ -74,7 +74,7 @@ async fn list(home: &Installation, workspace: Id, lang: Lang) -> Result<Report> 
 }
 
 async fn set(
-    home: &Installation,
+    installation: &Installation,
     workspace: Id,
     name: &str,
     domains: Option<&str>,
@@ -82,7 +82,7 @@ async fn set(
     limits: &Limits,
     lang: Lang,
 ) -> Result<Report> {
-    let mut tx = home.db.write().await?;
+    let mut tx = installation.db.write().await?;
     let before = lane::all(&mut tx, workspace).await?.into_iter().find(|lane| lane.name == name);
     if before.is_none() && domains.is_none() && name != ALL {
         return Err(Message::new("lane-unknown").with("name", name).misuse());
@@ -97,7 +97,7 @@ async fn set(
     lane::set(&mut tx, workspace, &lane).await?;
     let moved = regroup(&mut tx, workspace, domains.is_some()).await?;
     tx.commit().await?;
-    let shown = Shown::of(home, &mut *home.db.read().await?, workspace, &lane, None).await?;
+    let shown = Shown::of(installation, &mut *installation.db.read().await?, workspace, &lane, None).await?;
     let mut text = shown.text(&lane, lang);
     if moved > 0 {
         text = format!("{text}\n{}", lang.say(&Message::new("lane-moved").with("count", moved)));
@@ -107,8 +107,8 @@ async fn set(
     Ok(Report { json, text, failed: false })
 }
 
-async fn remove(home: &Installation, workspace: Id, name: &str, lang: Lang) -> Result<Report> {
-    let mut tx = home.db.write().await?;
+async fn remove(installation: &Installation, workspace: Id, name: &str, lang: Lang) -> Result<Report> {
+    let mut tx = installation.db.write().await?;
     if !lane::remove(&mut tx, workspace, name).await? {
         return Err(Message::new("lane-not-set").with("name", name).misuse());
     }
@@ -121,8 +121,8 @@ async fn remove(home: &Installation, workspace: Id, name: &str, lang: Lang) -> R
     })
 }
 
-async fn resume(home: &Installation, workspace: Id, name: &str, lang: Lang) -> Result<Report> {
-    let mut tx = home.db.write().await?;
+async fn resume(installation: &Installation, workspace: Id, name: &str, lang: Lang) -> Result<Report> {
+    let mut tx = installation.db.write().await?;
     if !lane_backoff::clear(&mut tx, workspace, name).await? {
         return Err(Message::new("lane-at-ease").with("name", name).misuse());
     }
@@ -166,13 +166,13 @@ struct Shown {
 
 impl Shown {
     async fn of(
-        home: &Installation,
+        installation: &Installation,
         conn: &mut Conn,
         workspace: Id,
         lane: &Lane,
         reception: Option<&Reception>,
     ) -> Result<Self> {
-        let now = home.clock.now();
+        let now = installation.clock.now();
         let account = rate_account::get(conn, workspace, Gate::Lane(&lane.name)).await?;
         Ok(Self {
             today: account.today(&lane.cap, now),

@@ -30,16 +30,16 @@ pub enum Command {
 }
 
 /// Does it.
-pub async fn run(home: &Installation, workspace: &Workspace, command: Command, lang: Lang) -> Result<Report> {
+pub async fn run(installation: &Installation, workspace: &Workspace, command: Command, lang: Lang) -> Result<Report> {
     match command {
-        Command::Add { name } => add(home, workspace, &name, lang).await,
-        Command::Close { name } => close(home, workspace, &name, lang).await,
-        Command::Ls => all(home, workspace, lang).await,
+        Command::Add { name } => add(installation, workspace, &name, lang).await,
+        Command::Close { name } => close(installation, workspace, &name, lang).await,
+        Command::Ls => all(installation, workspace, lang).await,
     }
 }
 
-async fn add(home: &Installation, workspace: &Workspace, name: &str, lang: Lang) -> Result<Report> {
-    let list = list::add(home, workspace.id, name).await?;
+async fn add(installation: &Installation, workspace: &Workspace, name: &str, lang: Lang) -> Result<Report> {
+    let list = list::add(installation, workspace.id, name).await?;
     Ok(Report {
         json: json!({ "list": list.name }),
         text: lang.say(&Message::new("list-added").with("name", &list.name)),
@@ -48,8 +48,8 @@ async fn add(home: &Installation, workspace: &Workspace, name: &str, lang: Lang)
 }
 
 /// A list that was closed half-way is closed to the end.
-async fn close(home: &Installation, workspace: &Workspace, name: &str, lang: Lang) -> Result<Report> {
-    let mut conn = home.db.read().await?;
+async fn close(installation: &Installation, workspace: &Workspace, name: &str, lang: Lang) -> Result<Report> {
+    let mut conn = installation.db.read().await?;
     let list = match list::find(&mut conn, workspace.id, name).await? {
         Some(list) => list,
         None => list::need(&mut conn, workspace.id, name).await?,
@@ -57,9 +57,9 @@ async fn close(home: &Installation, workspace: &Workspace, name: &str, lang: Lan
     let people: i64 = subscription::count(&mut conn, list.id).await?.iter().map(|(_, count)| count).sum();
     drop(conn);
     let mut bar = Bar::new(&lang.tr("list-bar"), people.unsigned_abs());
-    let left = erasure::close(home, workspace.id, list.id, |done| bar.set(done)).await?;
+    let left = erasure::close(installation, workspace.id, list.id, |done| bar.set(done)).await?;
     bar.finish();
-    physical_erasure::now(home).await?;
+    physical_erasure::now(installation).await?;
     Ok(Report {
         json: json!({ "list": list.name, "closed": true, "left": left }),
         text: lang.say(&Message::new("list-ceased").with("name", &list.name).with("count", left)),
@@ -67,8 +67,8 @@ async fn close(home: &Installation, workspace: &Workspace, name: &str, lang: Lan
     })
 }
 
-async fn all(home: &Installation, workspace: &Workspace, lang: Lang) -> Result<Report> {
-    let mut conn = home.db.read().await?;
+async fn all(installation: &Installation, workspace: &Workspace, lang: Lang) -> Result<Report> {
+    let mut conn = installation.db.read().await?;
     let (mut rows, mut lines) = (Vec::new(), Vec::new());
     for list in list::all(&mut conn, workspace.id).await? {
         let counts = subscription::count(&mut conn, list.id).await?;

@@ -27,23 +27,23 @@ pub struct Args {
 }
 
 /// Carries the command out.
-pub async fn run(home: &Installation, args: Args, lang: Lang) -> Result<Report> {
-    let journal = Journal::new(home);
+pub async fn run(installation: &Installation, args: Args, lang: Lang) -> Result<Report> {
+    let journal = Journal::new(installation);
     journal.replay().await?;
     let gate = Arc::new(move || journal.is_empty());
     let mode = if args.until_idle { Mode::UntilIdle } else { Mode::Forever };
-    let before = paused(home).await?;
-    let vigil = Vigil::start(home).await?;
-    let next = vigil.send(home, mode, gate).await?;
+    let before = paused(installation).await?;
+    let vigil = Vigil::start(installation).await?;
+    let next = vigil.send(installation, mode, gate).await?;
     vigil.verdict()?;
-    let failed = paused(home).await?.difference(&before).count() > 0;
-    Ok(Report { failed, ..told(home, next, lang).await? })
+    let failed = paused(installation).await?.difference(&before).count() > 0;
+    Ok(Report { failed, ..told(installation, next, lang).await? })
 }
 
 /// The campaigns that stand still for a reason of the relay's.
-async fn paused(home: &Installation) -> Result<BTreeSet<Id>> {
+async fn paused(installation: &Installation) -> Result<BTreeSet<Id>> {
     let by_hand = Message::new("paused-by-hand").pack();
-    let all = model::in_state(&mut *home.db.read().await?, model::State::Paused).await?;
+    let all = model::in_state(&mut *installation.db.read().await?, model::State::Paused).await?;
     Ok(all
         .into_iter()
         .filter(|campaign| campaign.reason.as_ref() != Some(&by_hand))
@@ -62,8 +62,8 @@ async fn receptions(conn: &mut Conn) -> Result<Vec<(String, Reception)>> {
 }
 
 /// What the campaigns came to.
-async fn told(home: &Installation, next: Option<i64>, lang: Lang) -> Result<Report> {
-    let mut conn = home.db.read().await?;
+async fn told(installation: &Installation, next: Option<i64>, lang: Lang) -> Result<Report> {
+    let mut conn = installation.db.read().await?;
     let (mut rows, mut lines) = (Vec::new(), Vec::new());
     for state in [model::State::Running, model::State::Paused, model::State::Finished] {
         for campaign in model::in_state(&mut conn, state).await? {

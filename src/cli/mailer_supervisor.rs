@@ -35,21 +35,21 @@ pub struct Vigil {
 
 impl Vigil {
     /// Begins. The first look is over when this returns.
-    pub async fn start(home: &Installation) -> Result<Self> {
-        let resting = home.db.standing().await?.is_some();
+    pub async fn start(installation: &Installation) -> Result<Self> {
+        let resting = installation.db.standing().await?.is_some();
         let (stop, stopped) = watch::channel(false);
         let (rest, rested) = watch::channel(resting);
         let left = Arc::<OnceLock<Message>>::default();
-        tokio::spawn(watch(home.clone(), stop_signal(), stop, rest, left.clone()));
+        tokio::spawn(watch(installation.clone(), stop_signal(), stop, rest, left.clone()));
         Ok(Self { stop: stopped, rest: rested, left })
     }
 
     /// Sends while nothing stands against it, until the command is to end or, with
     /// [`Mode::UntilIdle`], nothing is due.
-    pub async fn send(&self, home: &Installation, mode: Mode, gate: Gate) -> Result<Option<Millis>> {
+    pub async fn send(&self, installation: &Installation, mode: Mode, gate: Gate) -> Result<Option<Millis>> {
         loop {
             if mode == Mode::UntilIdle
-                && let Some(standing) = home.db.standing().await?
+                && let Some(standing) = installation.db.standing().await?
             {
                 return Err(standing.refusal());
             }
@@ -59,7 +59,7 @@ impl Vigil {
                 _ = stop.wait_for(|stop| *stop) => return Ok(None),
                 _ = rest.wait_for(|rest| !*rest) => {}
             }
-            let next = scheduler::work(home, mode, gate.clone(), self.rest.clone()).await?;
+            let next = scheduler::work(installation, mode, gate.clone(), self.rest.clone()).await?;
             if *self.stop.borrow() || mode == Mode::UntilIdle && !*self.rest.borrow() {
                 return Ok(next);
             }
@@ -68,17 +68,17 @@ impl Vigil {
 
     /// Sends until the command is to end, whatever ends a mailer meanwhile: for a process whose pages
     /// must stay open. The reason is logged, told to those who ask how it is, and sending tried again.
-    pub async fn insist(&self, home: &Installation, gate: Gate) -> Result<Option<Millis>> {
-        let _meant = home.duty.mailers.raise();
+    pub async fn insist(&self, installation: &Installation, gate: Gate) -> Result<Option<Millis>> {
+        let _meant = installation.duty.mailers.raise();
         let (mut rest, longest) = RESTS;
         loop {
             let began = Instant::now();
-            let error = match self.send(home, Mode::Forever, gate.clone()).await {
+            let error = match self.send(installation, Mode::Forever, gate.clone()).await {
                 Ok(next) => return Ok(next),
                 Err(error) => error,
             };
             let why = error.message().key;
-            home.duty.end(why);
+            installation.duty.end(why);
             rest = if began.elapsed() > longest { RESTS.0 } else { rest };
             tracing::error!(error = why, seconds = rest.as_secs(), "sending has ended; it is tried again");
             let mut stop = self.stop.clone();
@@ -96,7 +96,7 @@ impl Vigil {
 }
 
 async fn watch(
-    home: Installation,
+    installation: Installation,
     mut asked: watch::Receiver<bool>,
     stop: watch::Sender<bool>,
     rest: watch::Sender<bool>,
@@ -110,7 +110,7 @@ async fn watch(
         // A database that hangs must not hold up the word to stop.
         let standing = tokio::select! {
             _ = asked.wait_for(|asked| *asked) => break,
-            standing = home.db.standing() => standing,
+            standing = installation.db.standing() => standing,
         };
         let why = match standing {
             Ok(Some(standing)) if standing.state == State::Moved => standing.refusal().message(),

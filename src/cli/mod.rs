@@ -65,15 +65,15 @@ async fn carry_out(cli: Cli, lang: Lang) -> Result<Report> {
     if let Command::Move(args) = cli.command {
         return store_migration::run(config, args, lang).await;
     }
-    let home = Installation::open(config, Clock::system()).await?;
+    let installation = Installation::open(config, Clock::system()).await?;
     // An older copy of the database may have been put back: what it missed comes before all else.
-    erasure_log::carry_out(&home).await?;
-    begin(&home).await?;
+    erasure_log::carry_out(&installation).await?;
+    begin(&installation).await?;
     let ends_late = matches!(cli.command, Command::Serve(_) | Command::Mail(_));
     let whole = async {
-        let report = command(&home, cli, lang).await;
-        let standing = home.db.standing().await;
-        home.db.close().await;
+        let report = command(&installation, cli, lang).await;
+        let standing = installation.db.standing().await;
+        installation.db.close().await;
         let mut report = report?;
         if let Ok(Some(standing)) = standing {
             report.text = format!("{}\n\n{}", report.text, lang.say(&standing.refusal().message()));
@@ -86,37 +86,37 @@ async fn carry_out(cli: Cli, lang: Lang) -> Result<Report> {
     }
 }
 
-async fn command(home: &Installation, cli: Cli, lang: Lang) -> Result<Report> {
-    let workspace = need(&mut *home.db.read().await?, &cli.workspace).await;
+async fn command(installation: &Installation, cli: Cli, lang: Lang) -> Result<Report> {
+    let workspace = need(&mut *installation.db.read().await?, &cli.workspace).await;
     match cli.command {
-        Command::Init => Ok(init(home, lang)),
-        Command::Workspace { command } => workspace::run(home, command, lang).await,
-        Command::Serve(args) => serve::run(home, args, lang, cli.json).await,
-        Command::Mail(args) => mail::run(home, args, lang).await,
-        Command::Field { command } => field::run(home, &workspace?, command, lang).await,
-        Command::List { command } => list::run(home, &workspace?, command, lang).await,
-        Command::Import(args) => import::run(home, &workspace?, args, lang, cli.json).await,
-        Command::Segment { command } => segment::run(home, &workspace?, command, lang).await,
-        Command::Relay { command } => relay::run(home, &workspace?, command).await,
-        Command::Lane { command } => lane::run(home, &workspace?, command, lang).await,
-        Command::Brand { command } => brand::run(home, &workspace?, command).await,
+        Command::Init => Ok(init(installation, lang)),
+        Command::Workspace { command } => workspace::run(installation, command, lang).await,
+        Command::Serve(args) => serve::run(installation, args, lang, cli.json).await,
+        Command::Mail(args) => mail::run(installation, args, lang).await,
+        Command::Field { command } => field::run(installation, &workspace?, command, lang).await,
+        Command::List { command } => list::run(installation, &workspace?, command, lang).await,
+        Command::Import(args) => import::run(installation, &workspace?, args, lang, cli.json).await,
+        Command::Segment { command } => segment::run(installation, &workspace?, command, lang).await,
+        Command::Relay { command } => relay::run(installation, &workspace?, command).await,
+        Command::Lane { command } => lane::run(installation, &workspace?, command, lang).await,
+        Command::Brand { command } => brand::run(installation, &workspace?, command).await,
         Command::Campaign { command: campaign::Command::Show { name, watch: true } } => {
-            watch::run(home, &workspace?, &name, lang, cli.json).await
+            watch::run(installation, &workspace?, &name, lang, cli.json).await
         }
-        Command::Campaign { command } => campaign::run(home, &workspace?, command, lang).await,
-        Command::Uncertain { command } => uncertain::run(home, &workspace?, command, lang).await,
-        Command::Contact { command } => contact::run(home, &workspace?, command, lang).await,
-        Command::Export(args) => export::run(home, &workspace?, args, lang).await,
-        Command::Residue(args) => trace_search::run(home, args, lang).await,
-        Command::Settings { command } => setting::run(home, command, lang).await,
+        Command::Campaign { command } => campaign::run(installation, &workspace?, command, lang).await,
+        Command::Uncertain { command } => uncertain::run(installation, &workspace?, command, lang).await,
+        Command::Contact { command } => contact::run(installation, &workspace?, command, lang).await,
+        Command::Export(args) => export::run(installation, &workspace?, args, lang).await,
+        Command::Residue(args) => trace_search::run(installation, args, lang).await,
+        Command::Settings { command } => setting::run(installation, command, lang).await,
         Command::Demo(_) | Command::Move(_) => unreachable!("handled before an installation is opened"),
     }
 }
 
-fn init(home: &Installation, lang: Lang) -> Report {
-    let data = home.config.data.display().to_string();
+fn init(installation: &Installation, lang: Lang) -> Report {
+    let data = installation.config.data.display().to_string();
     Report {
-        json: serde_json::json!({ "data": data, "shared": home.db.is_shared() }),
+        json: serde_json::json!({ "data": data, "shared": installation.db.is_shared() }),
         text: lang.say(&Message::new("init-done").with("data", data)),
         failed: false,
     }

@@ -124,13 +124,13 @@ impl Traits {
 }
 
 /// Runs the command.
-pub async fn run(home: &Installation, workspace: &Workspace, command: Command) -> Result<Report> {
-    let language = setting::get(&mut *home.db.read().await?, Setting::Language).await?;
+pub async fn run(installation: &Installation, workspace: &Workspace, command: Command) -> Result<Report> {
+    let language = setting::get(&mut *installation.db.read().await?, Setting::Language).await?;
     let lang = language.parse().unwrap_or(Lang::En);
     match command {
         Command::Set { name, target, traits } => {
-            let relay = read(home, workspace.id, &name, target.as_deref(), &traits).await?;
-            set(home, workspace.id, &relay, lang).await
+            let relay = read(installation, workspace.id, &name, target.as_deref(), &traits).await?;
+            set(installation, workspace.id, &relay, lang).await
         }
         Command::Choice(choice) => {
             let (kind, traits) = match choice {
@@ -138,26 +138,38 @@ pub async fn run(home: &Installation, workspace: &Workspace, command: Command) -
                 Choice::Capture { traits } => (Kind::Capture, traits),
                 Choice::File { dir, traits } => (Kind::Folder(prepare(&dir)?), traits),
             };
-            set(home, workspace.id, &traits.apply(Relay::to(kind))?, lang).await
+            set(installation, workspace.id, &traits.apply(Relay::to(kind))?, lang).await
         }
-        Command::Ls => list(home, workspace.id, lang).await,
+        Command::Ls => list(installation, workspace.id, lang).await,
         Command::Show { name } => {
-            let relay = find(home, workspace.id, name.as_deref()).await?;
-            Ok(Report { json: facts(&relay), text: describe(home, workspace.id, &relay, lang).await?, failed: false })
+            let relay = find(installation, workspace.id, name.as_deref()).await?;
+            Ok(Report {
+                json: facts(&relay),
+                text: describe(installation, workspace.id, &relay, lang).await?,
+                failed: false,
+            })
         }
-        Command::Rm { name } => remove(home, workspace.id, &name, lang).await,
-        Command::Test { name } => test(home, &find(home, workspace.id, name.as_deref()).await?, lang).await,
+        Command::Rm { name } => remove(installation, workspace.id, &name, lang).await,
+        Command::Test { name } => {
+            test(installation, &find(installation, workspace.id, name.as_deref()).await?, lang).await
+        }
     }
 }
 
 /// The relay as it is to be: a new target begins anew, otherwise only what is named changes.
-async fn read(home: &Installation, workspace: Id, name: &str, target: Option<&str>, traits: &Traits) -> Result<Relay> {
+async fn read(
+    installation: &Installation,
+    workspace: Id,
+    name: &str,
+    target: Option<&str>,
+    traits: &Traits,
+) -> Result<Relay> {
     let (name, kind) = match (name, target) {
         ("smtp", Some(url)) => (MAIN, smtp(url)?),
         ("capture", None) => (MAIN, Kind::Capture),
         ("file", Some(dir)) => (MAIN, Kind::Folder(prepare(Path::new(dir))?)),
         ("smtp" | "capture" | "file", _) => return Err(Message::new("relay-word").with("name", name).misuse()),
-        (name, None) => return traits.apply(find(home, workspace, Some(name)).await?),
+        (name, None) => return traits.apply(find(installation, workspace, Some(name)).await?),
         (name, Some("capture")) => (name, Kind::Capture),
         (name, Some(target)) => match target.strip_prefix("file:") {
             Some(dir) => (name, Kind::Folder(prepare(Path::new(dir))?)),
@@ -171,28 +183,28 @@ fn smtp(url: &str) -> Result<Kind> {
     Ok(Kind::Smtp(Box::new(Target::parse(url)?)))
 }
 
-async fn set(home: &Installation, workspace: Id, relay: &Relay, lang: Lang) -> Result<Report> {
-    let mut tx = home.db.write().await?;
-    relay::set(home, &mut tx, workspace, relay).await?;
+async fn set(installation: &Installation, workspace: Id, relay: &Relay, lang: Lang) -> Result<Report> {
+    let mut tx = installation.db.write().await?;
+    relay::set(installation, &mut tx, workspace, relay).await?;
     tx.commit().await?;
-    let relay = find(home, workspace, Some(&relay.name)).await?;
-    Ok(Report { json: facts(&relay), text: describe(home, workspace, &relay, lang).await?, failed: false })
+    let relay = find(installation, workspace, Some(&relay.name)).await?;
+    Ok(Report { json: facts(&relay), text: describe(installation, workspace, &relay, lang).await?, failed: false })
 }
 
-async fn list(home: &Installation, workspace: Id, lang: Lang) -> Result<Report> {
-    let relays = relay::all(home, &mut *home.db.read().await?, workspace).await?;
+async fn list(installation: &Installation, workspace: Id, lang: Lang) -> Result<Report> {
+    let relays = relay::all(installation, &mut *installation.db.read().await?, workspace).await?;
     let mut lines = Vec::new();
     for relay in &relays {
-        lines.push(describe(home, workspace, relay, lang).await?);
+        lines.push(describe(installation, workspace, relay, lang).await?);
     }
     Ok(Report { json: Value::Array(relays.iter().map(facts).collect()), text: lines.join("\n"), failed: false })
 }
 
-async fn remove(home: &Installation, workspace: Id, name: &str, lang: Lang) -> Result<Report> {
-    let relay = find(home, workspace, Some(name)).await?;
-    let mut tx = home.db.write().await?;
+async fn remove(installation: &Installation, workspace: Id, name: &str, lang: Lang) -> Result<Report> {
+    let relay = find(installation, workspace, Some(name)).await?;
+    let mut tx = installation.db.write().await?;
     relay::remove(&mut tx, &relay).await?;
-    let left = relay::all(home, &mut tx, workspace).await?;
+    let left = relay::all(installation, &mut tx, workspace).await?;
     tx.commit().await?;
     let left: Vec<_> = left.into_iter().map(|relay| relay.name).collect();
     Ok(Report {
@@ -215,8 +227,8 @@ fn facts(relay: &Relay) -> Value {
     json
 }
 
-async fn describe(home: &Installation, workspace: Id, relay: &Relay, lang: Lang) -> Result<String> {
-    let account = rate_account::get(&mut *home.db.read().await?, workspace, Gate::Relay(relay.id)).await?;
+async fn describe(installation: &Installation, workspace: Id, relay: &Relay, lang: Lang) -> Result<String> {
+    let account = rate_account::get(&mut *installation.db.read().await?, workspace, Gate::Relay(relay.id)).await?;
     let cap = crate::campaign::rate_limit::Cap { rate: None, ..relay.cap };
     let spare = relay.spare.then(|| lang.tr("relay-spare"));
     let weight = (relay.weight != 1).then(|| lang.say(&Message::new("relay-share").with("weight", relay.weight)));
@@ -224,8 +236,8 @@ async fn describe(home: &Installation, workspace: Id, relay: &Relay, lang: Lang)
     let senders: Vec<_> = relay.senders.iter().map(|sender| masked(sender)).collect();
     let bound =
         (!senders.is_empty()).then(|| lang.say(&Message::new("relay-bound").with("senders", senders.join(", "))));
-    let limits =
-        Some(limit_options::text(&cap, account.today(&cap, home.clock.now()), lang)).filter(|text| !text.is_empty());
+    let limits = Some(limit_options::text(&cap, account.today(&cap, installation.clock.now()), lang))
+        .filter(|text| !text.is_empty());
     let more: Vec<_> = [limits, spare, weight, ahead, bound].into_iter().flatten().collect();
     let first = format!("{}: {}", relay.name, lang.say(&relay.describe()));
     Ok(if more.is_empty() { first } else { format!("{first}\n    {}", more.join(", ")) })
@@ -239,11 +251,11 @@ fn masked(sender: &str) -> String {
     }
 }
 
-async fn test(home: &Installation, relay: &Relay, lang: Lang) -> Result<Report> {
+async fn test(installation: &Installation, relay: &Relay, lang: Lang) -> Result<Report> {
     match &relay.kind {
-        Kind::Capture => ready(Folder::captured(home).list(0).map(|_| ()), relay, lang),
+        Kind::Capture => ready(Folder::captured(installation).list(0).map(|_| ()), relay, lang),
         Kind::Folder(path) => ready(prepare(path).map(|_| ()), relay, lang),
-        Kind::Smtp(target) => greet(target, &Timers::hasty(&mut *home.db.read().await?).await?, lang).await,
+        Kind::Smtp(target) => greet(target, &Timers::hasty(&mut *installation.db.read().await?).await?, lang).await,
     }
 }
 
@@ -274,11 +286,11 @@ async fn greet(target: &Target, timers: &Timers, lang: Lang) -> Result<Report> {
 }
 
 /// The relay of this name, or the main one.
-async fn find(home: &Installation, workspace: Id, name: Option<&str>) -> Result<Relay> {
-    let mut conn = home.db.read().await?;
+async fn find(installation: &Installation, workspace: Id, name: Option<&str>) -> Result<Relay> {
+    let mut conn = installation.db.read().await?;
     match name {
-        Some(name) => relay::need(home, &mut conn, workspace, name).await,
-        None => relay::get(home, &mut conn, workspace).await,
+        Some(name) => relay::need(installation, &mut conn, workspace, name).await,
+        None => relay::get(installation, &mut conn, workspace).await,
     }
 }
 

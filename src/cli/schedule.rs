@@ -17,31 +17,31 @@ use crate::report::summary;
 
 /// Gives a campaign its time, or lets a series begin. `at` and `zone` come before what the file says.
 pub async fn set(
-    home: &Installation,
+    installation: &Installation,
     workspace: Id,
     name: &str,
     at: Option<&str>,
     zone: Option<&str>,
     lang: Lang,
 ) -> Result<Report> {
-    let campaign = need(home, workspace, name).await?;
+    let campaign = need(installation, workspace, name).await?;
     let file = campaign.file()?.schedule;
     let start = match at {
         Some(text) => Start::At(Moment::read(text, zone.or(file.zone.as_deref()))?),
         None => file.start.clone().ok_or_else(|| Message::new("campaign-no-time").misuse())?,
     };
-    let now = home.clock.now();
+    let now = installation.clock.now();
     let beginning = match &start {
         Start::At(moment) if moment.at <= now => return Err(past(&Beginning::from(moment), name)),
         Start::At(moment) => Some(Beginning::from(moment)),
         Start::Local(local) => Some(first(local, file.zone(), name, now)?),
         Start::Every(_) => None,
     };
-    refuse(&check(home, &campaign, false, lang).await?, &Allowed::default(), lang)?;
-    let mut tx = home.db.write().await?;
+    refuse(&check(installation, &campaign, false, lang).await?, &Allowed::default(), lang)?;
+    let mut tx = installation.db.write().await?;
     let (said, at) = match (&start, &beginning) {
         (Start::Every(rhythm), _) => {
-            let slot = series::begin(&mut tx, &campaign, rhythm, home.ids.next(), now).await?;
+            let slot = series::begin(&mut tx, &campaign, rhythm, installation.ids.next(), now).await?;
             let next = zoned_time::say(slot.at, &rhythm.zone);
             (Message::new("series-begun").with("name", name).with("next", next), slot.at)
         }
@@ -113,10 +113,10 @@ pub fn until(campaign: &Campaign, text: Option<&str>, now: Millis) -> Result<Opt
 }
 
 /// Lets a campaign go on. One that is late goes on with another latest time, or without any.
-pub async fn resume(home: &Installation, workspace: Id, name: &str, until: Option<&str>) -> Result<()> {
-    let campaign = need(home, workspace, name).await?;
-    let now = home.clock.now();
-    let mut tx = home.db.write().await?;
+pub async fn resume(installation: &Installation, workspace: Id, name: &str, until: Option<&str>) -> Result<()> {
+    let campaign = need(installation, workspace, name).await?;
+    let now = installation.clock.now();
+    let mut tx = installation.db.write().await?;
     match until {
         Some("never") => deadline::set_until(&mut tx, campaign.id, None).await?,
         Some(text) => {
@@ -143,10 +143,10 @@ fn read_until(text: &str, campaign: &Campaign, now: Millis) -> Result<Millis> {
 }
 
 /// Takes back what has not left and says what became of every letter.
-pub async fn recall(home: &Installation, workspace: Id, name: &str, lang: Lang) -> Result<Report> {
-    let campaign = need(home, workspace, name).await?;
-    let mut tx = home.db.write().await?;
-    recall::recall(&mut tx, &campaign, home.clock.now()).await?;
+pub async fn recall(installation: &Installation, workspace: Id, name: &str, lang: Lang) -> Result<Report> {
+    let campaign = need(installation, workspace, name).await?;
+    let mut tx = installation.db.write().await?;
+    recall::recall(&mut tx, &campaign, installation.clock.now()).await?;
     let campaign = model::get(&mut tx, campaign.id).await?.ok_or_else(|| Message::new("campaign-gone").failed())?;
     let recalled = recall::recalled(&mut tx, &campaign).await?;
     let summary = summary::of(&mut tx, &campaign).await?;

@@ -45,20 +45,26 @@ pub enum Command {
 const WIDEST: usize = 200;
 
 /// Does it.
-pub async fn run(home: &Installation, workspace: &Workspace, command: Command, lang: Lang) -> Result<Report> {
+pub async fn run(installation: &Installation, workspace: &Workspace, command: Command, lang: Lang) -> Result<Report> {
     match command {
-        Command::Save { name, expression } => save(home, workspace, &name, &expression, lang).await,
-        Command::Count { name, estimate } => count(home, workspace, &name, estimate, lang).await,
-        Command::Explain { name, address } => explain(home, workspace, &name, &address, lang).await,
-        Command::Ls => list(home, workspace, lang).await,
+        Command::Save { name, expression } => save(installation, workspace, &name, &expression, lang).await,
+        Command::Count { name, estimate } => count(installation, workspace, &name, estimate, lang).await,
+        Command::Explain { name, address } => explain(installation, workspace, &name, &address, lang).await,
+        Command::Ls => list(installation, workspace, lang).await,
     }
 }
 
-async fn save(home: &Installation, workspace: &Workspace, name: &str, expression: &str, lang: Lang) -> Result<Report> {
-    let saved = segment::save(home, workspace.id, name, expression).await?;
-    let total = contact::count(&mut *home.db.read().await?, workspace.id).await?;
+async fn save(
+    installation: &Installation,
+    workspace: &Workspace,
+    name: &str,
+    expression: &str,
+    lang: Lang,
+) -> Result<Report> {
+    let saved = segment::save(installation, workspace.id, name, expression).await?;
+    let total = contact::count(&mut *installation.db.read().await?, workspace.id).await?;
     let mut bar = Bar::new(&lang.tr("field-indexing"), total.unsigned_abs());
-    segment::settle(home, workspace.id, |done| bar.set(done)).await?;
+    segment::settle(installation, workspace.id, |done| bar.set(done)).await?;
     bar.finish();
     Ok(Report {
         json: json!({ "segment": saved.name, "expression": saved.expression }),
@@ -67,9 +73,15 @@ async fn save(home: &Installation, workspace: &Workspace, name: &str, expression
     })
 }
 
-async fn count(home: &Installation, workspace: &Workspace, name: &str, estimate: bool, lang: Lang) -> Result<Report> {
+async fn count(
+    installation: &Installation,
+    workspace: &Workspace,
+    name: &str,
+    estimate: bool,
+    lang: Lang,
+) -> Result<Report> {
     if (estimate || print::is_watched())
-        && let Some(about) = segment::estimate(home, workspace.id, name).await?
+        && let Some(about) = segment::estimate(installation, workspace.id, name).await?
     {
         let text = lang.say(&Message::new("segment-estimate").with("count", about));
         if estimate {
@@ -78,7 +90,7 @@ async fn count(home: &Installation, workspace: &Workspace, name: &str, estimate:
         }
         print::passing(&text);
     }
-    let count = segment::count(home, workspace.id, name).await?;
+    let count = segment::count(installation, workspace.id, name).await?;
     Ok(Report {
         json: json!({ "segment": name, "count": count }),
         text: lang.say(&Message::new("segment-count").with("name", name).with("count", count)),
@@ -86,17 +98,23 @@ async fn count(home: &Installation, workspace: &Workspace, name: &str, estimate:
     })
 }
 
-async fn list(home: &Installation, workspace: &Workspace, lang: Lang) -> Result<Report> {
-    let all = segment::all(&mut *home.db.read().await?, workspace.id).await?;
+async fn list(installation: &Installation, workspace: &Workspace, lang: Lang) -> Result<Report> {
+    let all = segment::all(&mut *installation.db.read().await?, workspace.id).await?;
     let lines: Vec<_> = all.iter().map(|one| format!("{}: {}", one.name, shorten(&one.expression, WIDEST))).collect();
     let rows: Vec<_> = all.iter().map(|one| json!({ "segment": one.name, "expression": one.expression })).collect();
     let text = if lines.is_empty() { lang.tr("segment-none") } else { lines.join("\n") };
     Ok(Report { json: json!({ "segments": rows }), text, failed: false })
 }
 
-async fn explain(home: &Installation, workspace: &Workspace, name: &str, address: &str, lang: Lang) -> Result<Report> {
+async fn explain(
+    installation: &Installation,
+    workspace: &Workspace,
+    name: &str,
+    address: &str,
+    lang: Lang,
+) -> Result<Report> {
     let address = Address::parse(address).map_err(|_| Message::new("segment-explain-address").misuse())?;
-    let found = segment::explain(home, workspace.id, name, &address).await?;
+    let found = segment::explain(installation, workspace.id, name, &address).await?;
     let verdict = match found.standing {
         Standing::Unknown => "segment-explain-unknown",
         Standing::Restricted => "segment-explain-restricted",

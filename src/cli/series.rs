@@ -35,34 +35,34 @@ pub enum Command {
 }
 
 /// Carries the command out.
-pub async fn run(home: &Installation, workspace: &Workspace, command: Command, lang: Lang) -> Result<Report> {
+pub async fn run(installation: &Installation, workspace: &Workspace, command: Command, lang: Lang) -> Result<Report> {
     match command {
-        Command::Ls => ls(home, workspace, lang).await,
+        Command::Ls => ls(installation, workspace, lang).await,
         Command::Stop { name } => {
-            let pattern = need(home, workspace.id, &name).await?;
-            let mut tx = home.db.write().await?;
+            let pattern = need(installation, workspace.id, &name).await?;
+            let mut tx = installation.db.write().await?;
             let series = series::of(&mut tx, &pattern).await?;
             series::stop(&mut tx, series.id, State::Stopped, None).await?;
             tx.commit().await?;
-            ls(home, workspace, lang).await
+            ls(installation, workspace, lang).await
         }
         Command::Resume { name, send_missed } => {
-            let pattern = need(home, workspace.id, &name).await?;
-            let mut tx = home.db.write().await?;
+            let pattern = need(installation, workspace.id, &name).await?;
+            let mut tx = installation.db.write().await?;
             let series = series::of(&mut tx, &pattern).await?;
-            series::resume(home, &mut tx, &series, send_missed).await?;
+            series::resume(installation, &mut tx, &series, send_missed).await?;
             tx.commit().await?;
-            ls(home, workspace, lang).await
+            ls(installation, workspace, lang).await
         }
     }
 }
 
-async fn ls(home: &Installation, workspace: &Workspace, lang: Lang) -> Result<Report> {
-    let mut conn = home.db.read().await?;
+async fn ls(installation: &Installation, workspace: &Workspace, lang: Lang) -> Result<Report> {
+    let mut conn = installation.db.read().await?;
     let (mut rows, mut lines) = (Vec::new(), Vec::new());
     for series in series::all(&mut conn, workspace.id).await? {
         let Some(pattern) = model::get(&mut conn, series.pattern).await? else { continue };
-        let next = next(home, &mut conn, &series).await;
+        let next = next(installation, &mut conn, &series).await;
         let zone = pattern.file().map_or_else(|_| "UTC".to_owned(), |file| file.schedule.zone().to_owned());
         let reason = series.reason.as_deref().map(|reason| lang.recall(reason));
         let said = match (series.state, next) {
@@ -83,9 +83,9 @@ async fn ls(home: &Installation, workspace: &Workspace, lang: Lang) -> Result<Re
 }
 
 /// The next slot of a series that runs; none when its draft no longer says.
-async fn next(home: &Installation, conn: &mut Conn, series: &Series) -> Option<i64> {
+async fn next(installation: &Installation, conn: &mut Conn, series: &Series) -> Option<i64> {
     if series.state != State::Running {
         return None;
     }
-    series::next(conn, series, home.clock.now()).await.ok().map(|slot| slot.at)
+    series::next(conn, series, installation.clock.now()).await.ok().map(|slot| slot.at)
 }

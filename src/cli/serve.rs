@@ -113,13 +113,13 @@ impl Doors {
 }
 
 /// Carries the command out.
-pub async fn run(home: &Installation, args: Args, lang: Lang, json: bool) -> Result<Report> {
+pub async fn run(installation: &Installation, args: Args, lang: Lang, json: bool) -> Result<Report> {
     // One `serve` a folder: its journals have one reader. Machines that share a PostgreSQL have a folder each.
-    let _lock = lease::lock(&home.config.data.join("serve.lock"))?;
-    let vigil = Vigil::start(home).await?;
+    let _lock = lease::lock(&installation.config.data.join("serve.lock"))?;
+    let vigil = Vigil::start(installation).await?;
     let stop = vigil.stop.clone();
-    let sweeper = Sweeper::start(home.clone());
-    let app = App::open(home.clone(), sweeper.bell()).await?;
+    let sweeper = Sweeper::start(installation.clone());
+    let app = App::open(installation.clone(), sweeper.bell()).await?;
     let doors = if args.role == Role::Mail { None } else { Some(Doors::open(args.listen, args.desk).await?) };
     let outside = match args.metrics {
         Some(address) => Some(TcpListener::bind(address).await.map_err(Error::io(address))?),
@@ -138,9 +138,9 @@ pub async fn run(home: &Installation, args: Args, lang: Lang, json: bool) -> Res
     };
     let mailer = async {
         match args.role {
-            Role::All => vigil.insist(home, gate).await,
+            Role::All => vigil.insist(installation, gate).await,
             Role::Mail => {
-                let mailed = vigil.send(home, Mode::Forever, gate).await;
+                let mailed = vigil.send(installation, Mode::Forever, gate).await;
                 done.notify_one();
                 mailed
             }

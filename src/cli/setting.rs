@@ -26,19 +26,19 @@ pub enum Command {
 }
 
 /// Carries the command out.
-pub async fn run(home: &Installation, command: Command, lang: Lang) -> Result<Report> {
+pub async fn run(installation: &Installation, command: Command, lang: Lang) -> Result<Report> {
     match command {
         Command::Set { key, value } => {
             let setting = Setting::find(&key)?;
-            let mut tx = home.db.write().await?;
+            let mut tx = installation.db.write().await?;
             setting::set(&mut tx, setting, &value).await?;
             tx.commit().await?;
-            let value = setting::get(&mut *home.db.read().await?, setting).await?;
+            let value = setting::get(&mut *installation.db.read().await?, setting).await?;
             let text = lang.say(&Message::new("setting-set").with("name", setting.name()).with("value", &value));
             Ok(Report { json: serde_json::json!({ setting.name(): value }), text, failed: false })
         }
         Command::Ls => {
-            let mut conn = home.db.read().await?;
+            let mut conn = installation.db.read().await?;
             let (mut json, mut lines) = (serde_json::Map::new(), Vec::new());
             for setting in Setting::ALL {
                 let value = setting::get(&mut conn, *setting).await?;
@@ -48,7 +48,7 @@ pub async fn run(home: &Installation, command: Command, lang: Lang) -> Result<Re
             Ok(Report { json: json.into(), text: lines.join("\n"), failed: false })
         }
         Command::RotateKey => {
-            let id = Keyring::rotate(&home.config.keys())?;
+            let id = Keyring::rotate(&installation.config.keys())?;
             Ok(Report {
                 json: serde_json::json!({ "key": id }),
                 text: lang.say(&Message::new("key-rotated").with("id", id)),

@@ -21,10 +21,10 @@ pub struct Command {
 
 /// Looks. What is owed to people erased a moment ago is done first, as the background would do it.
 /// Hits are bad news: `failed` is set then.
-pub async fn run(home: &Installation, command: Command, lang: Lang) -> Result<Report> {
+pub async fn run(installation: &Installation, command: Command, lang: Lang) -> Result<Report> {
     let address = Address::parse(&command.address)
         .map_err(|fault| Message::new("residue-address").with("why", lang.tr(fault.key())).misuse())?;
-    physical_erasure::owed(home).await?;
+    physical_erasure::owed(installation).await?;
     let bar = Arc::new(Mutex::new(Bar::new(&lang.tr("residue-bar"), 0)));
     let shown = bar.clone();
     let progress = move |done, total| {
@@ -32,7 +32,7 @@ pub async fn run(home: &Installation, command: Command, lang: Lang) -> Result<Re
             bar.set_of(done, total);
         }
     };
-    let residue = trace_search::search(home, &command.address, &address, progress).await?;
+    let residue = trace_search::search(installation, &command.address, &address, progress).await?;
     if let Some(bar) = Arc::into_inner(bar).and_then(|bar| bar.into_inner().ok()) {
         bar.finish();
     }

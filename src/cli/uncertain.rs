@@ -81,8 +81,8 @@ struct Outcome {
 }
 
 /// Runs the command.
-pub async fn run(home: &Installation, workspace: &Workspace, command: Command, lang: Lang) -> Result<Report> {
-    let mut conn = home.db.read().await?;
+pub async fn run(installation: &Installation, workspace: &Workspace, command: Command, lang: Lang) -> Result<Report> {
+    let mut conn = installation.db.read().await?;
     let names: BTreeMap<Id, String> =
         model::all(&mut conn, workspace.id).await?.into_iter().map(|campaign| (campaign.id, campaign.name)).collect();
     let named = match &command {
@@ -98,7 +98,7 @@ pub async fn run(home: &Installation, workspace: &Workspace, command: Command, l
     drop(conn);
     match command {
         Command::Ls { .. } => Ok(ls(&doubts, &names, lang)),
-        Command::Settle(how) => settle(home, scope, &doubts, how, lang).await,
+        Command::Settle(how) => settle(installation, scope, &doubts, how, lang).await,
     }
 }
 
@@ -125,23 +125,30 @@ fn why(doubt: &Doubt) -> &'static str {
     }
 }
 
-async fn settle(home: &Installation, scope: Scope, doubts: &[Doubt], how: Settle, lang: Lang) -> Result<Report> {
+async fn settle(
+    installation: &Installation,
+    scope: Scope,
+    doubts: &[Doubt],
+    how: Settle,
+    lang: Lang,
+) -> Result<Report> {
     let ids: Vec<Id> = doubts.iter().map(|doubt| doubt.id).collect();
     let mut outcome = Outcome::default();
     let findings = match how.way.from_maillog.is_empty() || doubts.is_empty() {
         true => Findings::default(),
-        false => ask(home, doubts, &how).await?,
+        false => ask(installation, doubts, &how).await?,
     };
-    let mut tx = home.db.write().await?;
+    let mut tx = installation.db.write().await?;
     if how.way.hold {
         outcome.held = uncertain::hold(&mut tx, &ids).await?;
     } else if how.way.resend {
-        outcome.resent = resend(home, &mut tx, &ids).await?;
+        outcome.resent = resend(installation, &mut tx, &ids).await?;
     } else {
-        (outcome.accepted, outcome.rejected) = uncertain::answer(&mut tx, &findings.answers, home.clock.now()).await?;
+        (outcome.accepted, outcome.rejected) =
+            uncertain::answer(&mut tx, &findings.answers, installation.clock.now()).await?;
         (outcome.missing, outcome.outside) = (findings.missing.len() as u64, findings.outside.len() as u64);
         if how.resend_missing {
-            outcome.resent = resend(home, &mut tx, &findings.missing).await?;
+            outcome.resent = resend(installation, &mut tx, &findings.missing).await?;
             outcome.missing -= outcome.resent;
         }
     }
@@ -151,8 +158,8 @@ async fn settle(home: &Installation, scope: Scope, doubts: &[Doubt], how: Settle
 }
 
 /// Sends again, and lets campaigns that were finished go on for it.
-async fn resend(home: &Installation, conn: &mut Conn, ids: &[Id]) -> Result<u64> {
-    let resent = uncertain::resend(conn, ids, home.clock.now()).await?;
+async fn resend(installation: &Installation, conn: &mut Conn, ids: &[Id]) -> Result<u64> {
+    let resent = uncertain::resend(conn, ids, installation.clock.now()).await?;
     for campaign in resent.keys() {
         model::reopen(conn, *campaign).await?;
     }
@@ -160,14 +167,14 @@ async fn resend(home: &Installation, conn: &mut Conn, ids: &[Id]) -> Result<u64>
 }
 
 /// Reads the log, oldest file first, and refuses one that cannot know these letters.
-async fn ask(home: &Installation, doubts: &[Doubt], how: &Settle) -> Result<Findings> {
+async fn ask(installation: &Installation, doubts: &[Doubt], how: &Settle) -> Result<Findings> {
     let zone = match how.zone.as_deref() {
         Some(name) => TimeZone::get(name).map_err(|_| Message::new("campaign-zone").with("zone", name).misuse())?,
         None => TimeZone::system(),
     };
-    let ids = reconcile::message_ids(home, &mut *home.db.read().await?, doubts).await?;
+    let ids = reconcile::message_ids(installation, &mut *installation.db.read().await?, doubts).await?;
     let files = &how.way.from_maillog;
-    let search = tokio::task::block_in_place(|| read(&ids, files, &zone, home.clock.now()))?;
+    let search = tokio::task::block_in_place(|| read(&ids, files, &zone, installation.clock.now()))?;
     let Some((first, last)) = search.span() else {
         return Err(Message::new("maillog-none").with("files", list(files)).misuse());
     };

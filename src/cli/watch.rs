@@ -25,22 +25,28 @@ const TICK: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(
 const RESPECT: u32 = 10;
 
 /// Watches until the campaign ends or the watcher is asked to stop, which the campaign does not notice.
-pub async fn run(home: &Installation, workspace: &Workspace, name: &str, lang: Lang, json: bool) -> Result<Report> {
+pub async fn run(
+    installation: &Installation,
+    workspace: &Workspace,
+    name: &str,
+    lang: Lang,
+    json: bool,
+) -> Result<Report> {
     let stop = stop_signal();
     let mut screen = Screen::new(json, lang);
     let mut pace = Pace::default();
     let mut known = false;
     loop {
         let began = Instant::now();
-        match look(home, workspace, name, &mut pace).await {
+        match look(installation, workspace, name, &mut pace).await {
             Ok((campaign, progress)) if matches!(campaign.state, State::Finished | State::Cancelled) => {
                 screen.wipe();
-                let ended = campaign::show(home, workspace.id, name, lang).await?;
-                return Ok(Report { json: value(&campaign, &progress, home.clock.now(), lang), ..ended });
+                let ended = campaign::show(installation, workspace.id, name, lang).await?;
+                return Ok(Report { json: value(&campaign, &progress, installation.clock.now(), lang), ..ended });
             }
             Ok((campaign, progress)) => {
                 known = true;
-                screen.show(&campaign, &progress, home.clock.now());
+                screen.show(&campaign, &progress, installation.clock.now());
             }
             // It was there a moment ago, so it is worth waiting for.
             Err(error @ (Error::Db(_) | Error::Io { .. })) if known => screen.tell(&error.message()),
@@ -56,10 +62,15 @@ pub async fn run(home: &Installation, workspace: &Workspace, name: &str, lang: L
     }
 }
 
-async fn look(home: &Installation, workspace: &Workspace, name: &str, pace: &mut Pace) -> Result<(Campaign, Progress)> {
-    let mut conn = home.db.read().await?;
+async fn look(
+    installation: &Installation,
+    workspace: &Workspace,
+    name: &str,
+    pace: &mut Pace,
+) -> Result<(Campaign, Progress)> {
+    let mut conn = installation.db.read().await?;
     let campaign = model::need(&mut conn, workspace.id, name).await?;
-    let now = home.clock.now();
+    let now = installation.clock.now();
     let progress = progress::ask(&mut conn, &campaign, now).await?.along(pace, now);
     Ok((campaign, progress))
 }

@@ -23,10 +23,10 @@ pub enum Command {
 }
 
 /// Does it.
-pub async fn run(home: &Installation, command: Command, lang: Lang) -> Result<Report> {
+pub async fn run(installation: &Installation, command: Command, lang: Lang) -> Result<Report> {
     match command {
         Command::Add { name } => {
-            let made = workspace::add(home, &name).await?;
+            let made = workspace::add(installation, &name).await?;
             Ok(Report {
                 text: lang.say(&Message::new("workspace-added").with("name", &made.name)),
                 json: json!({ "workspace": made.name }),
@@ -34,7 +34,7 @@ pub async fn run(home: &Installation, command: Command, lang: Lang) -> Result<Re
             })
         }
         Command::Ls => {
-            let all = workspace::all(&mut *home.db.read().await?).await?;
+            let all = workspace::all(&mut *installation.db.read().await?).await?;
             let names: Vec<String> = all.into_iter().map(|workspace| workspace.name).collect();
             Ok(Report { text: names.join("\n"), json: json!({ "workspaces": names }), failed: false })
         }

@@ -45,12 +45,12 @@ enum Order {
 
 impl Recorder {
     /// Starts writing for an installation.
-    pub fn start(home: &Installation) -> Self {
+    pub fn start(installation: &Installation) -> Self {
         let (queue, orders) = mpsc::channel(QUEUE);
         let lost = Arc::new(AtomicU64::new(0));
-        let ledger = Ledger::at(home.config.journal().join("events.log"));
+        let ledger = Ledger::at(installation.config.journal().join("events.log"));
         let writer = Writer {
-            home: home.clone(),
+            installation: installation.clone(),
             spilled: !ledger.is_empty(),
             ledger: ledger.clone(),
             retry_at: None,
@@ -93,7 +93,7 @@ impl Recorder {
 }
 
 struct Writer {
-    home: Installation,
+    installation: Installation,
     ledger: Ledger,
     /// Whether hits wait in the ledger.
     spilled: bool,
@@ -165,7 +165,7 @@ impl Writer {
     /// All hits in one transaction.
     async fn insert(&self, mut hits: impl Iterator<Item = Result<Hit>>) -> Result<u64> {
         let away = |_| Error::Db(sqlx::Error::PoolTimedOut);
-        let mut tx = timeout(PATIENCE.0, self.home.db.write()).await.map_err(away)??;
+        let mut tx = timeout(PATIENCE.0, self.installation.db.write()).await.map_err(away)??;
         let work = async {
             let mut written = 0;
             loop {
@@ -174,7 +174,7 @@ impl Writer {
                     tx.commit().await?;
                     return Ok(written);
                 }
-                written += event::add(&mut tx, &self.home.ids, &some).await?;
+                written += event::add(&mut tx, &self.installation.ids, &some).await?;
             }
         };
         timeout(PATIENCE.1, work).await.map_err(away)?

@@ -214,8 +214,8 @@ impl Line {
         if !failpoint::is_broken(Sabotage::MarkLate) {
             return None;
         }
-        let mut conn = self.bench.home.db.read().await.ok()?;
-        delivery::peek(&mut conn, job.claimed.id, self.bench.home.clock.now()).await.ok().flatten()
+        let mut conn = self.bench.installation.db.read().await.ok()?;
+        delivery::peek(&mut conn, job.claimed.id, self.bench.installation.clock.now()).await.ok().flatten()
     }
 
     fn pipelines(&self) -> bool {
@@ -232,8 +232,8 @@ impl Line {
         if failpoint::is_broken(Sabotage::NoGate) {
             return true;
         }
-        let (mailer, id, now) = (self.bench.mailer, letter.job.claimed.id, self.bench.home.clock.now());
-        match self.bench.home.db.read().await {
+        let (mailer, id, now) = (self.bench.mailer, letter.job.claimed.id, self.bench.installation.clock.now());
+        match self.bench.installation.db.read().await {
             Ok(mut conn) => delivery::may_send(&mut conn, mailer, id, now).await.unwrap_or(false),
             Err(_) => false,
         }

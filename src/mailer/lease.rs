@@ -50,20 +50,20 @@ pub struct Left {
 
 impl Lease {
     /// Registers a mailer and settles what dead ones left.
-    pub async fn take(home: &Installation) -> Result<(Self, Left)> {
-        let lock = match lock(&home.config.data.join("mailer.lock")) {
+    pub async fn take(installation: &Installation) -> Result<(Self, Left)> {
+        let lock = match lock(&installation.config.data.join("mailer.lock")) {
             Ok(lock) => Some(lock),
             // Several may share the database, even from one folder.
-            Err(_) if home.db.is_shared() => None,
+            Err(_) if installation.db.is_shared() => None,
             Err(error) => return Err(error),
         };
-        let note = home.config.data.join("mailer.lease");
-        let id = home.ids.next();
+        let note = installation.config.data.join("mailer.lease");
+        let id = installation.ids.next();
         let asked = Clock::uptime();
-        let mut tx = home.db.write().await?;
-        home.db.check_version(&mut tx).await?;
+        let mut tx = installation.db.write().await?;
+        installation.db.check_version(&mut tx).await?;
         let term = setting::get(&mut tx, Setting::LeaseTerm).await?.parse::<Millis>().unwrap_or(30) * 1_000;
-        if !home.db.is_shared() {
+        if !installation.db.is_shared() {
             sqlx::query("delete from lease").execute(&mut *tx).await?;
         } else if lock.is_some() {
             // Who held the lock of this folder before us is dead: no need to wait for the lease to run out.
@@ -71,13 +71,13 @@ impl Lease {
             sqlx::query("delete from lease where id = $1").bind(before).execute(&mut *tx).await?;
         }
         let mut sql = Sql::new("insert into lease (id, until) values (");
-        sql.bind(id).push(", ").push(home.db.now()).push(" + ").bind(term).push(") returning until");
-        follow(home, sql.first(&mut tx).await?.map(|row| row.get(0)), term);
-        let (beat, halted) = Beat::open(home, &mut tx).await?;
-        let left = Left { halted, ..settle(&mut tx, home).await? };
+        sql.bind(id).push(", ").push(installation.db.now()).push(" + ").bind(term).push(") returning until");
+        follow(installation, sql.first(&mut tx).await?.map(|row| row.get(0)), term);
+        let (beat, halted) = Beat::open(installation, &mut tx).await?;
+        let left = Left { halted, ..settle(&mut tx, installation).await? };
         tx.commit().await?;
-        beat.note(home)?;
-        if home.db.is_shared() && lock.is_some() {
+        beat.note(installation)?;
+        if installation.db.is_shared() && lock.is_some() {
             fs::write(&note, format!("{id}\n")).map_err(Error::io(note.display()))?;
         }
         Ok((Self { id, pulse: Pulse::new(term, asked), beat, _lock: lock }, left))
@@ -90,30 +90,30 @@ impl Lease {
 
     /// Holds the lease for another term. False when it had run out and others may have settled what
     /// this mailer held: then it must stop at once.
-    pub async fn renew(&mut self, home: &Installation) -> Result<bool> {
+    pub async fn renew(&mut self, installation: &Installation) -> Result<bool> {
         let asked = Clock::uptime();
-        let mut tx = home.db.write().await?;
-        home.db.check_version(&mut tx).await?;
+        let mut tx = installation.db.write().await?;
+        installation.db.check_version(&mut tx).await?;
         let mut sql = Sql::new("update lease set until = ");
-        sql.push(home.db.now()).push(" + ").bind(self.pulse.term()).push(" where id = ").bind(self.id);
-        sql.push(" and until > ").push(home.db.now()).push(" returning until");
+        sql.push(installation.db.now()).push(" + ").bind(self.pulse.term()).push(" where id = ").bind(self.id);
+        sql.push(" and until > ").push(installation.db.now()).push(" returning until");
         let Some(until) = sql.first(&mut tx).await?.map(|row| row.get(0)) else { return Ok(false) };
         self.beat.count(&mut tx).await?;
         tx.commit().await?;
         self.pulse.renew(asked);
-        follow(home, Some(until), self.pulse.term());
-        self.beat.note(home)?;
+        follow(installation, Some(until), self.pulse.term());
+        self.beat.note(installation)?;
         Ok(true)
     }
 
     /// Ends the lease; whatever the mailer still held is settled as after a crash.
-    pub async fn end(mut self, home: &Installation) -> Result<Left> {
-        let mut tx = home.db.write().await?;
+    pub async fn end(mut self, installation: &Installation) -> Result<Left> {
+        let mut tx = installation.db.write().await?;
         sqlx::query("delete from lease where id = $1").bind(self.id).execute(&mut *tx).await?;
-        let left = settle(&mut tx, home).await?;
+        let left = settle(&mut tx, installation).await?;
         self.beat.count(&mut tx).await?;
         tx.commit().await?;
-        self.beat.note(home)?;
+        self.beat.note(installation)?;
         Ok(left)
     }
 }
@@ -150,26 +150,26 @@ pub fn confirm(asked: &Done) -> Result<()> {
 }
 
 /// Goes by the clock of a database that several machines share.
-fn follow(home: &Installation, until: Option<Millis>, term: Millis) {
-    if let Some(until) = until.filter(|_| home.db.is_shared())
-        && let Some(wrong) = home.clock.follow(until - term)
+fn follow(installation: &Installation, until: Option<Millis>, term: Millis) {
+    if let Some(until) = until.filter(|_| installation.db.is_shared())
+        && let Some(wrong) = installation.clock.follow(until - term)
     {
         tracing::warn!(seconds = wrong / 1_000, "the clock of this machine differs from the database's, which is used");
     }
 }
 
 /// Takes up what others left. Apart from the renewal: the dead must not keep the living from living.
-pub async fn sweep(home: &Installation) -> Result<Left> {
-    let mut tx = home.db.write().await?;
-    let left = settle(&mut tx, home).await?;
+pub async fn sweep(installation: &Installation) -> Result<Left> {
+    let mut tx = installation.db.write().await?;
+    let left = settle(&mut tx, installation).await?;
     tx.commit().await?;
     Ok(left)
 }
 
 /// Takes away the leases that have run out, and what dead mailers held. A lease that is good for
 /// more than a day was made by hand or before the database's clock was set back.
-pub async fn settle(conn: &mut Conn, home: &Installation) -> Result<Left> {
-    let db = &home.db;
+pub async fn settle(conn: &mut Conn, installation: &Installation) -> Result<Left> {
+    let db = &installation.db;
     let mut sql = Sql::new("delete from lease where id in (select id from lease where until <= ");
     sql.push(db.now()).push(" or until > ").push(db.now()).push(" + ").bind(DAY).push(db.skip_held());
     sql.push(")").run(&mut *conn).await?;
@@ -181,7 +181,7 @@ pub async fn settle(conn: &mut Conn, home: &Installation) -> Result<Left> {
     .await?;
     // By name, since the dead never come back: "all but the living" would hit one just born.
     let dead: Vec<Id> = dead.iter().map(|row| row.get(0)).collect();
-    let now = home.clock.now();
+    let now = installation.clock.now();
     let (given_back, uncertain) = delivery::recover(conn, &dead, now).await?;
     let resent = uncertain::repeat(conn, None, now).await?;
     Ok(Left { given_back, uncertain, resent, halted: 0 })

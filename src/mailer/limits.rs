@@ -38,7 +38,7 @@ const MEASURED: Duration = Duration::from_secs(10);
 
 /// The limits of a workspace, shared by the relays of a round.
 pub struct Limits {
-    home: Installation,
+    installation: Installation,
     /// The workspace's number.
     pub workspace: Id,
     /// What holds for all lanes together.
@@ -71,11 +71,11 @@ struct Meter {
 
 impl Limits {
     /// The limits of a workspace as they are now.
-    pub async fn open(home: &Installation, conn: &mut Conn, workspace: Id) -> Result<Self> {
+    pub async fn open(installation: &Installation, conn: &mut Conn, workspace: Id) -> Result<Self> {
         let limits = Self {
-            home: home.clone(),
+            installation: installation.clone(),
             workspace,
-            all: Purse::new(home, workspace, Name::Lane(ALL.to_owned()), Default::default()),
+            all: Purse::new(installation, workspace, Name::Lane(ALL.to_owned()), Default::default()),
             lanes: Mutex::default(),
             breakers: Mutex::default(),
             tripped: Mutex::default(),
@@ -90,7 +90,7 @@ impl Limits {
         let lanes = lane::all(conn, self.workspace).await?;
         let receptions: HashMap<String, Reception> =
             lane_backoff::all(conn, self.workspace).await?.into_iter().collect();
-        let (now, unknown) = (self.home.clock.now(), Reception::default());
+        let (now, unknown) = (self.installation.clock.now(), Reception::default());
         let all = lanes.iter().find(|lane| lane.name == ALL).map_or_else(Default::default, |lane| lane.cap);
         self.all.set_cap(all);
         for lane in &lanes {
@@ -109,7 +109,7 @@ impl Limits {
 
     /// What may leave through a relay.
     pub fn purse_of(&self, relay: &Relay) -> Purse {
-        Purse::new(&self.home, self.workspace, Name::Relay(relay.id), relay.cap)
+        Purse::new(&self.installation, self.workspace, Name::Relay(relay.id), relay.cap)
     }
 
     /// What holds for a lane.
@@ -118,7 +118,7 @@ impl Limits {
         if let Some(gate) = lanes.get(name) {
             return gate.clone();
         }
-        let purse = Purse::new(&self.home, self.workspace, Name::Lane(name.to_owned()), Default::default());
+        let purse = Purse::new(&self.installation, self.workspace, Name::Lane(name.to_owned()), Default::default());
         let gate = Arc::new(Gate {
             name: name.to_owned(),
             purse,
@@ -160,7 +160,7 @@ impl Limits {
     pub async fn heard(&self, claimed: &Claimed, reply: &Reply) {
         let gate = self.gate(&claimed.lane);
         let measured = gate.measure();
-        let (db, now) = (&self.home.db, self.home.clock.now());
+        let (db, now) = (&self.installation.db, self.installation.clock.now());
         if let Some(ours) = reply_class::ours(reply) {
             match lane_backoff::strike(db, self.workspace, &gate.name, (ours, reply), now).await {
                 Ok(Some(_)) if !gate.closed.swap(true, Ordering::Relaxed) => {

@@ -26,7 +26,11 @@ pub struct Findings {
 }
 
 /// The Message-ID of each delivery, without brackets.
-pub async fn message_ids(home: &Installation, conn: &mut Conn, doubts: &[Doubt]) -> Result<HashMap<String, Id>> {
+pub async fn message_ids(
+    installation: &Installation,
+    conn: &mut Conn,
+    doubts: &[Doubt],
+) -> Result<HashMap<String, Id>> {
     let mut presses: HashMap<Id, Press> = HashMap::new();
     let mut ids = HashMap::with_capacity(doubts.len());
     for doubt in doubts {
@@ -35,7 +39,7 @@ pub async fn message_ids(home: &Installation, conn: &mut Conn, doubts: &[Doubt])
             Entry::Vacant(new) => {
                 let campaign = model::get(conn, doubt.campaign).await?;
                 let campaign = campaign.ok_or_else(|| Message::new("campaign-gone").failed())?;
-                new.insert(Press::open(home, &campaign)?)
+                new.insert(Press::open(installation, &campaign)?)
             }
         };
         ids.insert(press.message_id(doubt.id), doubt.id);

@@ -168,18 +168,18 @@ const SELECT: &str = "select id, name, kind, target, connections, rate, daily, r
                       ahead, senders from relay where workspace_id = ";
 
 /// The relays of a workspace by name. A workspace that set none has the capture.
-pub async fn all(home: &Installation, conn: &mut Conn, workspace: Id) -> Result<Vec<Relay>> {
+pub async fn all(installation: &Installation, conn: &mut Conn, workspace: Id) -> Result<Vec<Relay>> {
     let rows = Sql::new(SELECT).bind(workspace).push(" order by name").all(&mut *conn).await?;
     if rows.is_empty() {
         return Ok(vec![Relay { id: workspace, ..Relay::default() }]);
     }
     let name = setting::get(conn, Setting::EhloName).await?;
-    rows.iter().map(|row| read(home, row, &name)).collect()
+    rows.iter().map(|row| read(installation, row, &name)).collect()
 }
 
 /// A relay by its name, or a refusal that names those there are.
-pub async fn need(home: &Installation, conn: &mut Conn, workspace: Id, name: &str) -> Result<Relay> {
-    let all = all(home, conn, workspace).await?;
+pub async fn need(installation: &Installation, conn: &mut Conn, workspace: Id, name: &str) -> Result<Relay> {
+    let all = all(installation, conn, workspace).await?;
     let known: Vec<_> = all.iter().map(|relay| relay.name.clone()).collect();
     all.into_iter()
         .find(|relay| relay.name == name)
@@ -187,25 +187,25 @@ pub async fn need(home: &Installation, conn: &mut Conn, workspace: Id, name: &st
 }
 
 /// The main relay of a workspace, or its first one.
-pub async fn get(home: &Installation, conn: &mut Conn, workspace: Id) -> Result<Relay> {
-    let mut all = all(home, conn, workspace).await?;
+pub async fn get(installation: &Installation, conn: &mut Conn, workspace: Id) -> Result<Relay> {
+    let mut all = all(installation, conn, workspace).await?;
     let at = all.iter().position(|relay| relay.name == MAIN).unwrap_or(0);
     Ok(all.swap_remove(at))
 }
 
 /// Writes a relay under its name. An SMTP target read back comes with the name to give in EHLO: the
 /// one in its URL, else the setting `ehlo-name`, else the machine's own when it is a full one.
-pub async fn set(home: &Installation, conn: &mut Conn, workspace: Id, relay: &Relay) -> Result<()> {
+pub async fn set(installation: &Installation, conn: &mut Conn, workspace: Id, relay: &Relay) -> Result<()> {
     relay.check()?;
     // The main relay bears the number of its workspace, as the one that needs no row does.
-    let id = if relay.name == MAIN { workspace } else { home.ids.next() };
+    let id = if relay.name == MAIN { workspace } else { installation.ids.next() };
     let whole = |number: u32| i32::try_from(number).expect("checked to be at most 1,000");
     let mut sql = Sql::new(
         "insert into relay (id, workspace_id, name, kind, target, connections, rate, daily, ramp_start, ramp_growth, weight, \
          spare, ahead, senders) values (",
     );
     sql.bind(id).push(", ").bind(workspace).push(", ").bind(relay.name.clone()).push(", ");
-    sql.bind(relay.kind.as_str().to_owned()).push(", ").bind(home.keys.seal(&relay.kind.expose())).push(", ");
+    sql.bind(relay.kind.as_str().to_owned()).push(", ").bind(installation.keys.seal(&relay.kind.expose())).push(", ");
     sql.bind(whole(relay.connections)).push(", ");
     relay.cap.write(&mut sql);
     sql.push(", ").bind_all([whole(relay.weight), i32::from(relay.spare), whole(relay.ahead)]).push(", ");
@@ -223,9 +223,9 @@ pub async fn remove(conn: &mut Conn, relay: &Relay) -> Result<()> {
     Ok(())
 }
 
-fn read(home: &Installation, row: &AnyRow, name: &str) -> Result<Relay> {
+fn read(installation: &Installation, row: &AnyRow, name: &str) -> Result<Relay> {
     let sealed = || Message::new("relay-sealed").failed();
-    let opened = home.keys.open(&row.get::<Vec<u8>, _>(3)).ok_or_else(sealed)?;
+    let opened = installation.keys.open(&row.get::<Vec<u8>, _>(3)).ok_or_else(sealed)?;
     let mut kind = Kind::read(row.get(2), opened).ok_or_else(sealed)?;
     if let Kind::Smtp(target) = &mut kind
         && target.helo.is_empty()

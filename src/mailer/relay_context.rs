@@ -32,7 +32,7 @@ const GLANCE: Duration = Duration::from_millis(5);
 /// What the workers of one relay share.
 pub struct Bench {
     /// The installation.
-    pub home: Installation,
+    pub installation: Installation,
     /// The mailer whose connections these are.
     pub mailer: Id,
     /// The workspace and the relay as metrics name them.
@@ -79,11 +79,11 @@ impl Bench {
         limits: Arc<Limits>,
     ) -> Result<Self> {
         Ok(Self {
-            home: shift.home.clone(),
+            installation: shift.installation.clone(),
             mailer: shift.lease(),
             path: metric::Path { workspace: limits.workspace.to_string(), relay: relay.name.clone() },
             pulse: shift.pulse(),
-            way: Way::open(&shift.home, relay).await?,
+            way: Way::open(&shift.installation, relay).await?,
             purse: limits.purse_of(relay),
             limits,
             throttle: Throttle::default(),

@@ -22,17 +22,17 @@ pub struct Beat {
 impl Beat {
     /// Compares the file with the database and counts on. Returns with it how many campaigns were
     /// halted because the database is the older one.
-    pub async fn open(home: &Installation, conn: &mut Conn) -> Result<(Self, u64)> {
-        let text = fs::read_to_string(path(home)).unwrap_or_default();
+    pub async fn open(installation: &Installation, conn: &mut Conn) -> Result<(Self, u64)> {
+        let text = fs::read_to_string(path(installation)).unwrap_or_default();
         let mut words = text.split_ascii_whitespace().map_while(|word| word.parse::<i64>().ok());
         let (folder, noted) = match (words.next(), words.next()) {
             (Some(folder), Some(count)) => (folder, count),
-            _ => (home.ids.next(), 0),
+            _ => (installation.ids.next(), 0),
         };
         let row =
             sqlx::query("select count from beat where folder = $1").bind(folder).fetch_optional(&mut *conn).await?;
         let known: i64 = row.map_or(0, |row| row.get(0));
-        let halted = if known < noted { stand_still(home, conn).await? } else { 0 };
+        let halted = if known < noted { stand_still(installation, conn).await? } else { 0 };
         let mut beat = Self { folder, count: known.max(noted) };
         beat.count(conn).await?;
         Ok((beat, halted))
@@ -52,8 +52,8 @@ impl Beat {
     }
 
     /// Writes the count beside the database, once it is committed there.
-    pub fn note(&self, home: &Installation) -> Result<()> {
-        let (path, part) = (path(home), home.config.data.join("mailer.beat.part"));
+    pub fn note(&self, installation: &Installation) -> Result<()> {
+        let (path, part) = (path(installation), installation.config.data.join("mailer.beat.part"));
         let written =
             fs::write(&part, format!("{} {}\n", self.folder, self.count)).and_then(|()| fs::rename(&part, &path));
         written.map_err(Error::io(path.display()))
@@ -61,7 +61,7 @@ impl Beat {
 }
 
 /// Pauses what runs and takes back what should have begun by now. Returns how many campaigns.
-pub async fn stand_still(home: &Installation, conn: &mut Conn) -> Result<u64> {
+pub async fn stand_still(installation: &Installation, conn: &mut Conn) -> Result<u64> {
     let reason = Message::new("paused-restored").pack();
     let mut halted = 0;
     for campaign in model::in_state(conn, State::Running).await? {
@@ -69,7 +69,7 @@ pub async fn stand_still(home: &Installation, conn: &mut Conn) -> Result<u64> {
         halted += 1;
     }
     for campaign in model::in_state(conn, State::Scheduled).await? {
-        if campaign.starts_at.is_some_and(|at| at <= home.clock.now()) {
+        if campaign.starts_at.is_some_and(|at| at <= installation.clock.now()) {
             model::fail(conn, &campaign, &reason).await?;
             halted += 1;
         }
@@ -77,6 +77,6 @@ pub async fn stand_still(home: &Installation, conn: &mut Conn) -> Result<u64> {
     Ok(halted)
 }
 
-fn path(home: &Installation) -> std::path::PathBuf {
-    home.config.data.join("mailer.beat")
+fn path(installation: &Installation) -> std::path::PathBuf {
+    installation.config.data.join("mailer.beat")
 }

@@ -41,7 +41,7 @@ pub enum Mode {
 /// A mailer on duty.
 pub struct Shift {
     /// The installation it works for.
-    pub home: Installation,
+    pub installation: Installation,
     /// Whether messages may leave.
     pub gate: Gate,
     /// What it has claimed and not marked.
@@ -70,14 +70,14 @@ const REST: Duration = Duration::from_millis(250);
 /// Sends until told to stop, or until nothing is due. Returns when the next delivery that waits for
 /// its time is due, if there is one.
 pub async fn work(
-    home: &Installation,
+    installation: &Installation,
     mode: Mode,
     gate: Gate,
     mut stop: watch::Receiver<bool>,
 ) -> Result<Option<Millis>> {
-    let _at_work = home.duty.mailers.raise();
+    let _at_work = installation.duty.mailers.raise();
     loop {
-        let ended = Box::pin(serve(home, mode, gate.clone(), stop.clone())).await;
+        let ended = Box::pin(serve(installation, mode, gate.clone(), stop.clone())).await;
         match ended {
             Ok(next) if mode == Mode::UntilIdle || *stop.borrow() => return Ok(next),
             // Another mailer holds the folder: waiting would hide it.
@@ -93,17 +93,22 @@ pub async fn work(
     }
 }
 
-async fn serve(home: &Installation, mode: Mode, gate: Gate, stop: watch::Receiver<bool>) -> Result<Option<Millis>> {
-    let (mut lease, left) = Lease::take(home).await?;
+async fn serve(
+    installation: &Installation,
+    mode: Mode,
+    gate: Gate,
+    stop: watch::Receiver<bool>,
+) -> Result<Option<Millis>> {
+    let (mut lease, left) = Lease::take(installation).await?;
     if left != Left::default() {
         let Left { given_back, uncertain, resent, halted } = left;
         tracing::warn!(given_back, uncertain, resent, halted, "an earlier mailer had not finished");
     }
     let (halt, halted) = watch::channel(false);
     let hand = Arc::<Hand>::default();
-    let (writer, writing) = Writer::start(home.clone(), lease.id, hand.clone(), halt.clone());
+    let (writer, writing) = Writer::start(installation.clone(), lease.id, hand.clone(), halt.clone());
     let shift = Shift {
-        home: home.clone(),
+        installation: installation.clone(),
         gate: if failpoint::is_broken(Sabotage::NoGate) { Arc::new(|| true) } else { gate },
         hand,
         lease: lease.id,
@@ -113,7 +118,7 @@ async fn serve(home: &Installation, mode: Mode, gate: Gate, stop: watch::Receive
         waits: Mutex::default(),
     };
     let (next, sound, kept) = {
-        let keeper = keep(home, &mut lease, &halt, stop);
+        let keeper = keep(installation, &mut lease, &halt, stop);
         let day = Arc::new(shift).day(mode, writer, halted);
         let duty = async { (day.await, writing.await.unwrap_or(false)) };
         tokio::pin!(keeper, duty);
@@ -125,7 +130,7 @@ async fn serve(home: &Installation, mode: Mode, gate: Gate, stop: watch::Receive
             }
         }
     };
-    lease.end(home).await?;
+    lease.end(installation).await?;
     kept?;
     if sound { next } else { Err(crashed()) }
 }
@@ -133,21 +138,21 @@ async fn serve(home: &Installation, mode: Mode, gate: Gate, stop: watch::Receive
 /// Renews the lease for as long as anything is on the wire, also while the mailer goes home. Returns
 /// when the lease is lost, with the shift halted: from then on others may settle what it held.
 async fn keep(
-    home: &Installation,
+    installation: &Installation,
     lease: &mut Lease,
     halt: &watch::Sender<bool>,
     stop: watch::Receiver<bool>,
 ) -> Result<()> {
-    let _held = home.duty.leases.raise();
+    let _held = installation.duty.leases.raise();
     let third = Duration::from_millis(lease.pulse().term().unsigned_abs() / 3);
     let renewing = async {
         loop {
             tokio::time::sleep(third).await;
-            if let Err(lost) = renew(home, lease).await {
+            if let Err(lost) = renew(installation, lease).await {
                 return lost;
             }
             // What this does not get to is done at the next renewal, or by someone else.
-            if let Ok(Err(error)) = timeout(third, sweep(home)).await {
+            if let Ok(Err(error)) = timeout(third, sweep(installation)).await {
                 tracing::warn!(error = error.message().key, "what others left was not looked at");
             }
         }
@@ -167,9 +172,9 @@ async fn keep(
 
 /// Renews the lease. A database that hesitates has as long as the lease holds; then its silence is
 /// as bad as a no.
-async fn renew(home: &Installation, lease: &mut Lease) -> Result<()> {
+async fn renew(installation: &Installation, lease: &mut Lease) -> Result<()> {
     loop {
-        match timeout(lease.pulse().left(), lease.renew(home)).await {
+        match timeout(lease.pulse().left(), lease.renew(installation)).await {
             Ok(Ok(true)) => return Ok(()),
             Ok(Ok(false)) => return Err(Error::Fenced),
             Ok(Err(Error::Db(_))) if lease.pulse().is_fresh() => tokio::time::sleep(REST).await,
@@ -270,23 +275,28 @@ impl Shift {
         if *halt.borrow() || !(self.gate)() {
             return Ok(false);
         }
-        launch::due(&self.home).await?;
-        let running = model::in_state(&mut *self.home.db.read().await?, State::Running).await?;
+        launch::due(&self.installation).await?;
+        let running = model::in_state(&mut *self.installation.db.read().await?, State::Running).await?;
         let mut held = false;
         for campaign in running {
             let due = !self.is_waiting(campaign.id)
-                && delivery::is_due(&mut *self.home.db.read().await?, campaign.id, self.home.clock.now()).await?;
+                && delivery::is_due(
+                    &mut *self.installation.db.read().await?,
+                    campaign.id,
+                    self.installation.clock.now(),
+                )
+                .await?;
             if due && !rounds.has(&campaign.workspace) {
                 let (shift, writer, halt) = (self.clone(), writer.clone(), halt.clone());
                 let round = async move { send_round::run(&shift, campaign.workspace, &writer, &halt).await };
                 rounds.start(campaign.workspace, round);
             }
             if !due && !rounds.has(&campaign.workspace) {
-                let mut tx = self.home.db.write().await?;
-                let finished = model::finish(&mut tx, campaign.id, self.home.clock.now()).await?;
+                let mut tx = self.installation.db.write().await?;
+                let finished = model::finish(&mut tx, campaign.id, self.installation.clock.now()).await?;
                 tx.commit().await?;
-                held |=
-                    !finished && delivery::is_held(&mut *self.home.db.read().await?, campaign.id, self.lease).await?;
+                held |= !finished
+                    && delivery::is_held(&mut *self.installation.db.read().await?, campaign.id, self.lease).await?;
             }
         }
         Ok(!held && rounds.is_empty())
@@ -305,7 +315,7 @@ impl Shift {
 
     /// When the next letter leaves that has to wait: for its time, or for tomorrow's quota.
     async fn next_due(&self) -> Result<Option<Millis>> {
-        let (mut conn, now) = (self.home.db.read().await?, self.home.clock.now());
+        let (mut conn, now) = (self.installation.db.read().await?, self.installation.clock.now());
         let mut next: Option<Millis> = None;
         for campaign in model::in_state(&mut conn, State::Running).await? {
             let until = self.waits().get(&campaign.id).map(|wait| wait.until);

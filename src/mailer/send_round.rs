@@ -36,7 +36,8 @@ pub async fn run(shift: &Arc<Shift>, workspace: Id, writer: &Writer, stop: &watc
         return Ok(());
     }
     let terms = Terms::load(shift, workspace).await?;
-    let limits = Arc::new(Limits::open(&shift.home, &mut *shift.home.db.read().await?, workspace).await?);
+    let limits =
+        Arc::new(Limits::open(&shift.installation, &mut *shift.installation.db.read().await?, workspace).await?);
     let (end, over) = watch::channel(false);
     let mut workers = JoinSet::new();
     let mut docks = Vec::with_capacity(terms.relays.len());
@@ -83,7 +84,7 @@ pub async fn stand_still(shift: &Shift, workspace: Id, why: &Message) -> Result<
 
 /// Pauses a campaign, unless someone has stopped it meanwhile. `reason` is a packed message.
 pub async fn pause(shift: &Shift, campaign: Id, reason: &str) -> Result<()> {
-    let mut tx = shift.home.db.write().await?;
+    let mut tx = shift.installation.db.write().await?;
     match model::get(&mut tx, campaign).await? {
         Some(found) if found.state == State::Running => model::pause(&mut tx, &found, reason).await?,
         _ => return Ok(()),
@@ -144,8 +145,8 @@ async fn until_over(shift: &Shift, workspace: Id, terms: &Terms, mut stop: watch
 
 /// The campaigns of a workspace that run.
 pub async fn running(shift: &Shift, workspace: Id) -> Result<Vec<Campaign>> {
-    let all = model::in_state(&mut *shift.home.db.read().await?, State::Running).await?;
-    let now = shift.home.clock.now();
+    let all = model::in_state(&mut *shift.installation.db.read().await?, State::Running).await?;
+    let now = shift.installation.clock.now();
     Ok(all.into_iter().filter(|campaign| campaign.workspace == workspace && !campaign.is_late(now)).collect())
 }
 
@@ -171,11 +172,11 @@ pub struct Terms {
 
 impl Terms {
     async fn load(shift: &Shift, workspace: Id) -> Result<Self> {
-        let mut conn = shift.home.db.read().await?;
+        let mut conn = shift.installation.db.read().await?;
         let patience = setting::get(&mut conn, Setting::RelayPatience).await?;
         let base: Millis = setting::get(&mut conn, Setting::RetryAfter).await?.parse().unwrap_or(900);
         Ok(Self {
-            relays: relay::all(&shift.home, &mut conn, workspace).await?,
+            relays: relay::all(&shift.installation, &mut conn, workspace).await?,
             patience: Duration::from_secs(patience.parse().unwrap_or(30)),
             retry_base: base * 1_000,
             timers: setting::get(&mut conn, Setting::SmtpTimers).await?.parse().unwrap_or(100.0),

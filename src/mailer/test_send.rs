@@ -13,11 +13,17 @@ use crate::infra::error::{Error, Message, Result};
 use crate::infra::installation::Installation;
 
 /// Hands one message to the relay and returns its answer.
-pub async fn send(home: &Installation, relay: &Relay, from: &str, to: &Address, message: &[u8]) -> Result<String> {
-    match Way::open(home, relay).await?.end() {
+pub async fn send(
+    installation: &Installation,
+    relay: &Relay,
+    from: &str,
+    to: &Address,
+    message: &[u8],
+) -> Result<String> {
+    match Way::open(installation, relay).await?.end() {
         End::Folder(folder) => folder.keep(to, message),
         End::Smtp(target) => {
-            deliver(target, &Timers::hasty(&mut *home.db.read().await?).await?, from, to, message).await
+            deliver(target, &Timers::hasty(&mut *installation.db.read().await?).await?, from, to, message).await
         }
     }
 }

@@ -30,14 +30,14 @@ pub enum End {
 
 impl Way {
     /// Opens the way of a relay; starts the capture server where it is the relay.
-    pub async fn open(home: &Installation, relay: &Relay) -> Result<Self> {
+    pub async fn open(installation: &Installation, relay: &Relay) -> Result<Self> {
         match &relay.kind {
             Kind::Smtp(target) => Ok(Self { end: End::Smtp(target.clone()), capture: None }),
-            Kind::Folder(path) => Ok(Self { end: End::Folder(Folder::new(home, path.clone())), capture: None }),
+            Kind::Folder(path) => Ok(Self { end: End::Folder(Folder::new(installation, path.clone())), capture: None }),
             Kind::Capture => {
                 let listener = capture::bind((Ipv4Addr::LOCALHOST, 0).into()).await?;
                 let address = listener.local_addr().map_err(Error::io("127.0.0.1"))?;
-                let server = capture::serve(listener, Folder::captured(home), std::future::pending());
+                let server = capture::serve(listener, Folder::captured(installation), std::future::pending());
                 Ok(Self { end: End::Smtp(Box::new(Target::local(address))), capture: Some(tokio::spawn(server)) })
             }
         }

@@ -76,21 +76,21 @@ pub struct Leaver {
 /// Takes a person off one list. `through` is the campaign whose letter brought the request, for its
 /// count of unsubscribes. When this returns, it is on disk.
 pub async fn leave(
-    home: &Installation,
+    installation: &Installation,
     workspace: Id,
     person: Id,
     list: Id,
     reason: Reason,
     through: Option<Id>,
 ) -> Result<Gone> {
-    let gone = leave_together(home, &[Leaver { workspace, person, list, through }], reason).await?;
+    let gone = leave_together(installation, &[Leaver { workspace, person, list, through }], reason).await?;
     Ok(gone[0])
 }
 
 /// Takes people off their lists in one transaction, and says what each of them took away: the same
 /// twice is nothing the second time. When this returns, all of it is on disk.
-pub async fn leave_together(home: &Installation, leavers: &[Leaver], reason: Reason) -> Result<Vec<Gone>> {
-    let mut tx = home.db.write_for(Errand::Goodbye).await?;
+pub async fn leave_together(installation: &Installation, leavers: &[Leaver], reason: Reason) -> Result<Vec<Gone>> {
+    let mut tx = installation.db.write_for(Errand::Goodbye).await?;
     let mut lists: BTreeMap<(Id, Id), Vec<Id>> = BTreeMap::new();
     for leaver in leavers {
         lists.entry((leaver.workspace, leaver.list)).or_default().push(leaver.person);
@@ -100,7 +100,7 @@ pub async fn leave_together(home: &Installation, leavers: &[Leaver], reason: Rea
     let (mut gone, mut entries) = (HashMap::new(), Vec::new());
     for ((workspace, list), people) in lists {
         let grave = Grave { workspace, list, reason };
-        for (person, what) in leave_within(home, &mut tx, &grave, &people, &mut entries).await? {
+        for (person, what) in leave_within(installation, &mut tx, &grave, &people, &mut entries).await? {
             gone.insert((person, list), what);
         }
     }
@@ -114,7 +114,7 @@ pub async fn leave_together(home: &Installation, leavers: &[Leaver], reason: Rea
     };
     let took = leavers.iter().map(took).collect();
     erased_counts::absorb(&mut tx, &counts).await?;
-    erasure_log::note(home, entries).await?;
+    erasure_log::note(installation, entries).await?;
     failpoint::reach("erasing");
     tx.commit().await?;
     failpoint::reach("erased");
@@ -124,13 +124,13 @@ pub async fn leave_together(home: &Installation, leavers: &[Leaver], reason: Rea
 /// Erases a person from every list of the workspace and keeps the address out of all of them.
 /// An address that is not here is kept out all the same.
 pub async fn erase(
-    home: &Installation,
+    installation: &Installation,
     workspace: Id,
     address: &Address,
     reason: Reason,
     through: Option<Id>,
 ) -> Result<Gone> {
-    let mut tx = home.db.write_for(Errand::Goodbye).await?;
+    let mut tx = installation.db.write_for(Errand::Goodbye).await?;
     let mut found = contact::find(&mut tx, workspace, address).await?;
     if found.is_none() {
         // They may be on their way in.
@@ -138,14 +138,14 @@ pub async fn erase(
         found = contact::find(&mut tx, workspace, address).await?;
     }
     if let Some(person) = &found
-        && contact::hold(&mut tx, &home.db, &[person.id]).await?.is_empty()
+        && contact::hold(&mut tx, &installation.db, &[person.id]).await?.is_empty()
     {
         found = None;
     }
     let grave = Grave { workspace, list: EVERY_LIST, reason };
     let mut entries = Vec::new();
-    grave.dig(home, &mut tx, &[address.canonical()], &mut entries).await?;
-    erasure_log::note(home, entries).await?;
+    grave.dig(installation, &mut tx, &[address.canonical()], &mut entries).await?;
+    erasure_log::note(installation, entries).await?;
     if let Some(person) = &found {
         forget(&mut tx, &[person.id], None).await?;
         if let Some(campaign) = through {
@@ -158,29 +158,29 @@ pub async fn erase(
 
 /// Lets a list cease: its campaigns stop, and everyone on it leaves. Works through the list in
 /// slices, so that it can be stopped and called again. Returns how many left.
-pub async fn close(home: &Installation, workspace: Id, list: Id, mut progress: impl FnMut(u64)) -> Result<u64> {
-    let mut tx = home.db.write().await?;
-    list::close(&mut tx, list, home.clock.now()).await?;
+pub async fn close(installation: &Installation, workspace: Id, list: Id, mut progress: impl FnMut(u64)) -> Result<u64> {
+    let mut tx = installation.db.write().await?;
+    list::close(&mut tx, list, installation.clock.now()).await?;
     for campaign in model::all(&mut tx, workspace).await?.into_iter().filter(|campaign| campaign.list == list) {
         if !matches!(campaign.state, model::State::Finished | model::State::Cancelled) {
-            model::cancel(&mut tx, &campaign, home.clock.now()).await?;
+            model::cancel(&mut tx, &campaign, installation.clock.now()).await?;
         }
     }
     tx.commit().await?;
     let mut left = 0;
     loop {
-        let mut tx = home.db.write().await?;
+        let mut tx = installation.db.write().await?;
         let people = subscription::some_of(&mut tx, list, 200).await?;
         if people.is_empty() {
             return Ok(left);
         }
         contact::keep(&mut tx, &people).await?;
         let (grave, mut entries) = (Grave { workspace, list, reason: Reason::Closed }, Vec::new());
-        leave_within(home, &mut tx, &grave, &people, &mut entries).await?;
+        leave_within(installation, &mut tx, &grave, &people, &mut entries).await?;
         // A subscription without its person: nothing to remember, only to remove.
         subscription::forget(&mut tx, &people, Some(list)).await?;
         left += people.len() as u64;
-        erasure_log::note(home, entries).await?;
+        erasure_log::note(installation, entries).await?;
         tx.commit().await?;
         progress(left);
     }
@@ -197,13 +197,13 @@ impl Grave {
     /// Sets tombstones for these addresses and adds the lines of the log that say so.
     async fn dig(
         &self,
-        home: &Installation,
+        installation: &Installation,
         conn: &mut Conn,
         canonical: &[impl AsRef<str>],
         entries: &mut Vec<erasure_log::Entry>,
     ) -> Result<()> {
-        let (reason, day) = (self.reason.as_str(), home.clock.today());
-        let mark = |text: &str| tombstone::mark_canonical(&home.keys.tombstone, self.workspace, text);
+        let (reason, day) = (self.reason.as_str(), installation.clock.today());
+        let mark = |text: &str| tombstone::mark_canonical(&installation.keys.tombstone, self.workspace, text);
         let marks: Vec<Mark> = canonical.iter().map(|text| mark(text.as_ref())).collect();
         let graves: Vec<_> = marks.iter().map(|mark| (self.workspace, self.list, *mark, reason, day)).collect();
         tombstone::set_many(conn, &graves).await?;
@@ -217,7 +217,7 @@ impl Grave {
 /// Takes people, whom the transaction holds, off the list of the grave, and digs it for those who
 /// were on it. Returns what became of these.
 async fn leave_within(
-    home: &Installation,
+    installation: &Installation,
     conn: &mut Conn,
     grave: &Grave,
     people: &[Id],
@@ -225,7 +225,7 @@ async fn leave_within(
 ) -> Result<Vec<(Id, Gone)>> {
     let members = subscription::members(conn, grave.list, people).await?;
     let canonical: Vec<&str> = members.iter().map(|member| &*member.canonical).collect();
-    grave.dig(home, conn, &canonical, entries).await?;
+    grave.dig(installation, conn, &canonical, entries).await?;
     take_off(conn, grave.list, &members).await
 }
 

@@ -45,11 +45,11 @@ pub struct Entry {
 }
 
 /// Appends erasures to the log and waits until they are on disk.
-pub async fn note(home: &Installation, entries: Vec<Entry>) -> Result<()> {
+pub async fn note(installation: &Installation, entries: Vec<Entry>) -> Result<()> {
     if entries.is_empty() {
         return Ok(());
     }
-    let path = path(home);
+    let path = path(installation);
     let writing = tokio::task::spawn_blocking(move || write(&path, &entries).map_err(Error::io(path.display())));
     writing.await.unwrap_or_else(|_| Err(Message::new("ledger-stopped").failed()))
 }
@@ -73,8 +73,8 @@ fn write(path: &Path, entries: &[Entry]) -> std::io::Result<()> {
 }
 
 /// The erasures noted since the log was `from` bytes long, and its length now.
-pub fn since(home: &Installation, from: u64) -> Result<(Vec<Entry>, u64)> {
-    let path = path(home);
+pub fn since(installation: &Installation, from: u64) -> Result<(Vec<Entry>, u64)> {
+    let path = path(installation);
     let mut bytes = Vec::new();
     let mut read = || -> std::io::Result<()> {
         let mut file = fs::File::open(&path)?;
@@ -92,15 +92,15 @@ pub fn since(home: &Installation, from: u64) -> Result<(Vec<Entry>, u64)> {
 }
 
 /// The length of the log.
-pub fn length(home: &Installation) -> u64 {
-    fs::metadata(path(home)).map_or(0, |found| found.len())
+pub fn length(installation: &Installation) -> u64 {
+    fs::metadata(path(installation)).map_or(0, |found| found.len())
 }
 
 /// Brings a database that is older than the log up to date: sets the tombstones it lacks and erases
 /// the people they belong to. To be called before anything is sent or imported. Returns how many
 /// people went; quick when nothing is missing.
-pub async fn carry_out(home: &Installation) -> Result<u64> {
-    let gone = catch_up(home, &missing(home).await?).await?;
+pub async fn carry_out(installation: &Installation) -> Result<u64> {
+    let gone = catch_up(installation, &missing(installation).await?).await?;
     if let Some((erasures, people)) = gone {
         tracing::warn!(erasures, people, "the database was older than the log of erasures");
     }
@@ -109,38 +109,38 @@ pub async fn carry_out(home: &Installation) -> Result<u64> {
 
 /// Carries erasures out that a database has missed. Returns how many there were and how many
 /// people went; `None` when there were none.
-pub async fn catch_up(home: &Installation, missing: &[Entry]) -> Result<Option<(usize, u64)>> {
+pub async fn catch_up(installation: &Installation, missing: &[Entry]) -> Result<Option<(usize, u64)>> {
     if missing.is_empty() {
         return Ok(None);
     }
     let graves: Vec<_> = missing.iter().map(|e| (e.workspace, e.list, e.mark, e.reason.as_str(), e.day)).collect();
-    let mut tx = home.db.write_for(Errand::Goodbye).await?;
+    let mut tx = installation.db.write_for(Errand::Goodbye).await?;
     tombstone::set_many(&mut tx, &graves).await?;
     tx.commit().await?;
-    physical_erasure::reopen(home)?;
+    physical_erasure::reopen(installation)?;
     let mut due: BTreeMap<Id, HashMap<Mark, Vec<Id>>> = BTreeMap::new();
     for entry in missing {
         due.entry(entry.workspace).or_default().entry(entry.mark).or_default().push(entry.list);
     }
     let mut gone = 0;
     for (workspace, marks) in &due {
-        gone += walk(home, *workspace, marks).await?;
+        gone += walk(installation, *workspace, marks).await?;
     }
     Ok(Some((missing.len(), gone)))
 }
 
 /// What stands in the log and not in the database. One walk over all tombstones is quicker than
 /// asking for each line of the log, as almost none is ever missing.
-async fn missing(home: &Installation) -> Result<Vec<Entry>> {
+async fn missing(installation: &Installation) -> Result<Vec<Entry>> {
     let mut last: HashMap<(Id, Id, Mark), Entry> = HashMap::new();
-    for entry in since(home, 0)?.0 {
+    for entry in since(installation, 0)?.0 {
         last.insert((entry.workspace, entry.list, entry.mark), entry);
     }
     last.retain(|_, entry| entry.reason != LIFTED);
     if last.is_empty() {
         return Ok(Vec::new());
     }
-    let mut conn = home.db.read().await?;
+    let mut conn = installation.db.read().await?;
     let mut sql = Sql::new("select workspace_id, list_id, digest from tombstone");
     let mut rows = sql.stream(&mut conn);
     while let Some(row) = rows.try_next().await? {
@@ -152,8 +152,8 @@ async fn missing(home: &Installation) -> Result<Vec<Entry>> {
 }
 
 /// The erasures whose tombstones were set on a day or later.
-pub async fn erased_since(home: &Installation, day: i64) -> Result<Vec<Entry>> {
-    let mut conn = home.db.read().await?;
+pub async fn erased_since(installation: &Installation, day: i64) -> Result<Vec<Entry>> {
+    let mut conn = installation.db.read().await?;
     let rows = sqlx::query("select workspace_id, list_id, digest, day, reason from tombstone where day >= $1")
         .bind(day)
         .fetch_all(&mut *conn)
@@ -165,10 +165,10 @@ pub async fn erased_since(home: &Installation, day: i64) -> Result<Vec<Entry>> {
     Ok(rows.iter().filter_map(entry).collect())
 }
 
-async fn walk(home: &Installation, workspace: Id, marks: &HashMap<Mark, Vec<Id>>) -> Result<u64> {
+async fn walk(installation: &Installation, workspace: Id, marks: &HashMap<Mark, Vec<Id>>) -> Result<u64> {
     let (mut after, mut gone): (Id, u64) = (0, 0);
     loop {
-        let mut tx = home.db.write_for(Errand::Goodbye).await?;
+        let mut tx = installation.db.write_for(Errand::Goodbye).await?;
         let rows = Sql::new("select id, canonical from contact where workspace_id = ")
             .bind(workspace)
             .push(" and id > ")
@@ -180,7 +180,7 @@ async fn walk(home: &Installation, workspace: Id, marks: &HashMap<Mark, Vec<Id>>
         let Some(last) = rows.last() else { return Ok(gone) };
         after = last.get(0);
         for row in &rows {
-            let mark = tombstone::mark_canonical(&home.keys.tombstone, workspace, row.get(1));
+            let mark = tombstone::mark_canonical(&installation.keys.tombstone, workspace, row.get(1));
             for list in marks.get(&mark).into_iter().flatten() {
                 erasure::repeat(&mut tx, row.get(0), *list).await?;
             }
@@ -192,8 +192,8 @@ async fn walk(home: &Installation, workspace: Id, marks: &HashMap<Mark, Vec<Id>>
     }
 }
 
-fn path(home: &Installation) -> PathBuf {
-    home.config.journal().join("erasures.log")
+fn path(installation: &Installation) -> PathBuf {
+    installation.config.journal().join("erasures.log")
 }
 
 fn ends_a_line(file: &mut fs::File) -> std::io::Result<bool> {

@@ -22,27 +22,27 @@ use crate::infra::secret::Key;
 
 /// Removes what the folders hold under an address that no one has any more. The tables are right even
 /// when this fails: so it is logged and no error.
-pub async fn papers(home: &Installation, address: &Address) {
+pub async fn papers(installation: &Installation, address: &Address) {
     let canonical = address.canonical();
-    if let Err(error) = in_folders(home, move |found| found.canonical() == canonical).await {
+    if let Err(error) = in_folders(installation, move |found| found.canonical() == canonical).await {
         tracing::error!(error = %error, "files still hold an address that was corrected");
     }
 }
 
 /// Removes what the folders hold of everyone erased since the last scrub.
-pub async fn owed(home: &Installation) -> Result<()> {
-    let gone = Gone::since(home, physical_erasure::done(home))?;
-    if gone.marks.is_empty() { Ok(()) } else { in_folders(home, move |found| gone.has(found)).await }
+pub async fn owed(installation: &Installation) -> Result<()> {
+    let gone = Gone::since(installation, physical_erasure::done(installation))?;
+    if gone.marks.is_empty() { Ok(()) } else { in_folders(installation, move |found| gone.has(found)).await }
 }
 
 /// Removes from one file, wherever it lies, those who were erased since the log was `from` bytes
 /// long: while an export is written, people go.
-pub async fn file(home: &Installation, path: &Path, from: u64) -> Result<()> {
-    let gone = Gone::since(home, from)?;
+pub async fn file(installation: &Installation, path: &Path, from: u64) -> Result<()> {
+    let gone = Gone::since(installation, from)?;
     if gone.marks.is_empty() {
         return Ok(());
     }
-    let (broom, path) = (broom(home), path.to_owned());
+    let (broom, path) = (broom(installation), path.to_owned());
     blocking(move || {
         let _broom = take(&broom)?;
         records(&path, &|found: &Address| gone.has(found)).map_err(Error::io(path.display()))
@@ -50,8 +50,8 @@ pub async fn file(home: &Installation, path: &Path, from: u64) -> Result<()> {
     .await
 }
 
-fn broom(home: &Installation) -> PathBuf {
-    home.config.journal().join("sweep.lock")
+fn broom(installation: &Installation) -> PathBuf {
+    installation.config.journal().join("sweep.lock")
 }
 
 /// One sweep at a time, in this process or another: two that rewrite one file would cut it by each
@@ -69,12 +69,14 @@ struct Gone {
 }
 
 impl Gone {
-    fn since(home: &Installation, from: u64) -> Result<Self> {
+    fn since(installation: &Installation, from: u64) -> Result<Self> {
         let mut marks: HashMap<Id, HashSet<Mark>> = HashMap::new();
-        for entry in erasure_log::since(home, from)?.0.into_iter().filter(|entry| entry.reason != erasure_log::LIFTED) {
+        for entry in
+            erasure_log::since(installation, from)?.0.into_iter().filter(|entry| entry.reason != erasure_log::LIFTED)
+        {
             marks.entry(entry.workspace).or_default().insert(entry.mark);
         }
-        Ok(Self { key: home.keys.tombstone.clone(), marks })
+        Ok(Self { key: installation.keys.tombstone.clone(), marks })
     }
 
     fn has(&self, address: &Address) -> bool {
@@ -82,8 +84,8 @@ impl Gone {
     }
 }
 
-async fn in_folders(home: &Installation, is_gone: impl Fn(&Address) -> bool + Send + 'static) -> Result<()> {
-    let (broom, config) = (broom(home), home.config.clone());
+async fn in_folders(installation: &Installation, is_gone: impl Fn(&Address) -> bool + Send + 'static) -> Result<()> {
+    let (broom, config) = (broom(installation), installation.config.clone());
     blocking(move || {
         let _broom = take(&broom)?;
         for path in files(&config.capture())? {

@@ -32,43 +32,43 @@ const PART: u32 = 10;
 
 /// Sweeps the folders, rewrites the tables that hold people and lets go of old journals. False when
 /// the database keeps old journals all the same (see `Db::scrub`); then the debt stays.
-pub async fn now(home: &Installation) -> Result<bool> {
+pub async fn now(installation: &Installation) -> Result<bool> {
     // While the store is carried elsewhere it is not rewritten; the debt goes along.
-    if home.db.standing().await?.is_some() {
+    if installation.db.standing().await?.is_some() {
         return Ok(false);
     }
-    let end = erasure_log::length(home);
-    file_erasure::owed(home).await?;
-    let clean = home.db.scrub(PERSONAL).await?;
+    let end = erasure_log::length(installation);
+    file_erasure::owed(installation).await?;
+    let clean = installation.db.scrub(PERSONAL).await?;
     if clean {
-        mark(home, end)?;
+        mark(installation, end)?;
     }
     Ok(clean)
 }
 
 /// The same when an erasure is not followed by a scrub yet; true when nothing is owed afterwards.
-pub async fn owed(home: &Installation) -> Result<bool> {
-    if is_owed(home) { now(home).await } else { Ok(true) }
+pub async fn owed(installation: &Installation) -> Result<bool> {
+    if is_owed(installation) { now(installation).await } else { Ok(true) }
 }
 
 /// Whether someone was erased and their bytes may still lie somewhere.
-pub fn is_owed(home: &Installation) -> bool {
-    done(home) < erasure_log::length(home)
+pub fn is_owed(installation: &Installation) -> bool {
+    done(installation) < erasure_log::length(installation)
 }
 
 /// Counts every erasure in the log as owed again: older data was put back.
-pub fn reopen(home: &Installation) -> Result<()> {
-    mark(home, 0)
+pub fn reopen(installation: &Installation) -> Result<()> {
+    mark(installation, 0)
 }
 
 /// The length of the log up to which nothing is owed.
-pub(super) fn done(home: &Installation) -> u64 {
-    let text = std::fs::read_to_string(path(home)).unwrap_or_default();
-    text.trim().parse().ok().filter(|done| *done <= erasure_log::length(home)).unwrap_or(0)
+pub(super) fn done(installation: &Installation) -> u64 {
+    let text = std::fs::read_to_string(path(installation)).unwrap_or_default();
+    text.trim().parse().ok().filter(|done| *done <= erasure_log::length(installation)).unwrap_or(0)
 }
 
-fn mark(home: &Installation, end: u64) -> Result<()> {
-    let path = path(home);
+fn mark(installation: &Installation, end: u64) -> Result<()> {
+    let path = path(installation);
     let write = || {
         let mut file = Aside::create(&path)?;
         writeln!(file, "{end}")?;
@@ -77,8 +77,8 @@ fn mark(home: &Installation, end: u64) -> Result<()> {
     write().map_err(Error::io(path.display()))
 }
 
-fn path(home: &Installation) -> PathBuf {
-    home.config.journal().join("erasures.scrubbed")
+fn path(installation: &Installation) -> PathBuf {
+    installation.config.journal().join("erasures.scrubbed")
 }
 
 /// Scrubs in the background for as long as it lives: folders and journal at once, the tables as soon
@@ -90,12 +90,12 @@ pub struct Sweeper {
 
 impl Sweeper {
     /// Begins, with what an earlier run left owed.
-    pub fn start(home: Installation) -> Self {
+    pub fn start(installation: Installation) -> Self {
         let nudged = Arc::new(Notify::new());
-        if is_owed(&home) {
+        if is_owed(&installation) {
             nudged.notify_one();
         }
-        let task = tokio::spawn(run(home, nudged.clone()));
+        let task = tokio::spawn(run(installation, nudged.clone()));
         Self { nudged, task }
     }
 
@@ -117,27 +117,27 @@ impl Drop for Sweeper {
     }
 }
 
-async fn run(home: Installation, nudged: Arc<Notify>) {
+async fn run(installation: Installation, nudged: Arc<Notify>) {
     let mut free_at = Instant::now();
     loop {
         nudged.notified().await;
-        clear(&home).await;
+        clear(&installation).await;
         let latest = free_at.max(Instant::now() + LONGEST);
         let mut due = free_at.max(Instant::now() + CALM);
         loop {
             tokio::select! {
                 () = sleep_until(due) => break,
                 () = nudged.notified() => {
-                    let spent = clear(&home).await;
+                    let spent = clear(&installation).await;
                     sleep(SETTLE.max(spent * PART)).await;
                     due = latest.min(due.max(Instant::now() + CALM));
                 }
             }
         }
         let began = Instant::now();
-        match now(&home).await {
+        match now(&installation).await {
             Ok(true) => {}
-            Ok(false) if matches!(home.db.standing().await, Ok(Some(_))) => {}
+            Ok(false) if matches!(installation.db.standing().await, Ok(Some(_))) => {}
             Ok(false) => {
                 tracing::warn!("the database keeps old journals; docs/privacy.md says how to let it drop them")
             }
@@ -148,12 +148,12 @@ async fn run(home: Installation, nudged: Arc<Notify>) {
 }
 
 /// What can be done without rewriting tables. Returns how long it took.
-async fn clear(home: &Installation) -> Duration {
+async fn clear(installation: &Installation) -> Duration {
     let began = Instant::now();
-    if let Err(error) = file_erasure::owed(home).await {
+    if let Err(error) = file_erasure::owed(installation).await {
         tracing::error!(error = %error, "files of erased people are still to be swept");
     }
-    if let Err(error) = home.db.settle().await {
+    if let Err(error) = installation.db.settle().await {
         tracing::warn!(error = %error, "the journal could not be emptied");
     }
     began.elapsed()

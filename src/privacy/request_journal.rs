@@ -50,16 +50,16 @@ pub enum Granted {
 /// Carries requests out, or keeps them until it can. Cheap to clone.
 #[derive(Clone)]
 pub struct Journal {
-    home: Installation,
+    installation: Installation,
     ledger: Ledger,
     exit: Exit,
 }
 
 impl Journal {
     /// The journal of an installation.
-    pub fn new(home: &Installation) -> Self {
-        let ledger = Ledger::at(home.config.journal().join("unsubscribe.log"));
-        Self { home: home.clone(), ledger, exit: Exit::open(home) }
+    pub fn new(installation: &Installation) -> Self {
+        let ledger = Ledger::at(installation.config.journal().join("unsubscribe.log"));
+        Self { installation: installation.clone(), ledger, exit: Exit::open(installation) }
     }
 
     /// True when no request waits. A mailer asks before it takes or marks deliveries.
@@ -75,7 +75,7 @@ impl Journal {
     /// Grants a request, and says whose it was while the database knows. An error means that it could
     /// be kept nowhere. It is to run in a task of its own: who asked may stop waiting.
     pub async fn grant(&self, claim: Claim, wish: Wish) -> Result<(Granted, Option<Id>)> {
-        let patience = if self.home.db.is_rewriting() { HASTE } else { PATIENCE };
+        let patience = if self.installation.db.is_rewriting() { HASTE } else { PATIENCE };
         match timeout(patience, self.carry_out(claim, wish)).await {
             Ok(Ok(left)) => Ok((Granted::Done(left.gone), left.reader)),
             Ok(Err(error @ (Error::Misuse(_) | Error::Failed(_)))) => Err(error),
@@ -93,8 +93,8 @@ impl Journal {
             Some(goodbye) => self.exit.leave(goodbye).await,
             // Who stops waiting is erased all the same.
             None => {
-                let home = self.home.clone();
-                let erasing = tokio::spawn(async move { erase(&home, claim).await });
+                let installation = self.installation.clone();
+                let erasing = tokio::spawn(async move { erase(&installation, claim).await });
                 erasing.await.map_err(|_| Error::Db(sqlx::Error::WorkerCrashed))?
             }
         }
@@ -110,15 +110,15 @@ impl Journal {
                 let Some((claim, wish)) = parse(&line?) else { continue };
                 match goodbye(claim, wish) {
                     Some(goodbye) => goodbyes.push(goodbye),
-                    None => drop(erase(&self.home, claim).await?),
+                    None => drop(erase(&self.installation, claim).await?),
                 }
                 if goodbyes.len() == unsubscribe_batch::MOST {
-                    unsubscribe_batch::leave(&self.home, &goodbyes).await?;
+                    unsubscribe_batch::leave(&self.installation, &goodbyes).await?;
                     goodbyes.clear();
                 }
                 done += 1;
             }
-            unsubscribe_batch::leave(&self.home, &goodbyes).await?;
+            unsubscribe_batch::leave(&self.installation, &goodbyes).await?;
             self.ledger.done().await?;
         }
         Ok(done)
@@ -142,9 +142,9 @@ fn goodbye(claim: Claim, wish: Wish) -> Option<Goodbye> {
 }
 
 /// Erases whom a letter was sent to. Of people who are gone nothing is left to do.
-async fn erase(home: &Installation, claim: Claim) -> Result<Left> {
+async fn erase(installation: &Installation, claim: Claim) -> Result<Left> {
     let away = |_| Error::Db(sqlx::Error::PoolTimedOut);
-    let mut conn = timeout(KNOCK, home.db.read()).await.map_err(away)??;
+    let mut conn = timeout(KNOCK, installation.db.read()).await.map_err(away)??;
     let reader = delivery::contact_of(&mut conn, claim.delivery).await?.map(|(person, _)| person);
     let found = match reader {
         Some(person) => contact::get(&mut conn, person).await?,
@@ -154,7 +154,7 @@ async fn erase(home: &Installation, claim: Claim) -> Result<Left> {
     drop(conn);
     let gone = match (found, campaign) {
         (Some(found), Some(campaign)) => {
-            erasure::erase(home, campaign.workspace, &found.address, Reason::Erased, Some(campaign.id)).await?
+            erasure::erase(installation, campaign.workspace, &found.address, Reason::Erased, Some(campaign.id)).await?
         }
         _ => Gone::Nothing,
     };

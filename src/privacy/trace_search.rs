@@ -58,29 +58,29 @@ impl Residue {
 /// Looks for an address, known or not. `given` is its spelling as it was asked for. `progress` is
 /// told the bytes of files that were read and that there are.
 pub async fn search(
-    home: &Installation,
+    installation: &Installation,
     given: &str,
     address: &Address,
     progress: impl FnMut(u64, u64) + Send + 'static,
 ) -> Result<Residue> {
-    let mut conn = home.db.read().await?;
-    let others = lookalikes(home, &mut conn, address).await?;
+    let mut conn = installation.db.read().await?;
+    let others = lookalikes(installation, &mut conn, address).await?;
     let needle = Needle::new(&encodings::all(given, address), &others)?;
     let mut residue = Residue::default();
-    for (table, columns) in home.db.tables().await? {
+    for (table, columns) in installation.db.tables().await? {
         in_table(&mut conn, &table, &columns, &needle, &mut residue).await?;
     }
     drop(conn);
-    let places = Places::of(home).await?;
+    let places = Places::of(installation).await?;
     let work = move || in_files(places, &needle, residue, progress);
     tokio::task::spawn_blocking(work).await.map_err(|error| Error::io("residue")(std::io::Error::other(error)))
 }
 
 /// The forms of everyone else whose address has this one in it.
-async fn lookalikes(home: &Installation, conn: &mut Conn, address: &Address) -> Result<Vec<Form>> {
+async fn lookalikes(installation: &Installation, conn: &mut Conn, address: &Address) -> Result<Vec<Form>> {
     let canonical = address.canonical();
     let mut sql = Sql::new("select address from contact where canonical <> ");
-    sql.bind(canonical.clone()).push(" and ").push(home.db.position()).push("(canonical, ").bind(canonical);
+    sql.bind(canonical.clone()).push(" and ").push(installation.db.position()).push("(canonical, ").bind(canonical);
     let rows = sql.push(") > 0 limit ").bind(LOOKALIKES).all(conn).await?;
     let spelled = rows.iter().map(|row| row.get::<String, _>(0));
     Ok(spelled.filter_map(|text| Some(encodings::all(&text, &Address::parse(&text).ok()?))).flatten().collect())
@@ -129,10 +129,10 @@ struct Places {
 }
 
 impl Places {
-    async fn of(home: &Installation) -> Result<Self> {
+    async fn of(installation: &Installation) -> Result<Self> {
         let mut places = Self::default();
-        let data = home.config.data.clone();
-        match (home.db.files().await?, home.db.own_folder().await?) {
+        let data = installation.config.data.clone();
+        match (installation.db.files().await?, installation.db.own_folder().await?) {
             (None, _) => places.unreachable.push("the data directory of the database server".to_owned()),
             (Some(file), None) => {
                 places.journals(&file, &data);

@@ -53,9 +53,9 @@ struct Waiting {
 
 impl Exit {
     /// Opens the way out of an installation.
-    pub fn open(home: &Installation) -> Self {
+    pub fn open(installation: &Installation) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        tokio::spawn(run(home.clone(), waiting));
+        tokio::spawn(run(installation.clone(), waiting));
         Self { queue }
     }
 
@@ -68,17 +68,17 @@ impl Exit {
     }
 }
 
-async fn run(home: Installation, mut queue: mpsc::Receiver<Waiting>) {
+async fn run(installation: Installation, mut queue: mpsc::Receiver<Waiting>) {
     let mut batch = Vec::new();
     while queue.recv_many(&mut batch, MOST).await > 0 {
         let goodbyes: Vec<Goodbye> = batch.iter().map(|one| one.goodbye).collect();
-        match leave(&home, &goodbyes).await {
+        match leave(&installation, &goodbyes).await {
             Ok(left) => batch.drain(..).zip(left).for_each(|(one, left)| tell(one, Ok(left))),
             Err(error) if goodbyes.len() == 1 => drop(batch.pop().map(|one| tell(one, Err(error)))),
             // One of them may be to blame. Who has stopped waiting meanwhile stands in the journal.
             Err(_) => {
                 for one in batch.drain(..).filter(|one| !one.answer.is_closed()) {
-                    let left = leave(&home, &[one.goodbye]).await.map(|left| left[0]);
+                    let left = leave(&installation, &[one.goodbye]).await.map(|left| left[0]);
                     tell(one, left);
                 }
             }
@@ -92,9 +92,9 @@ fn tell(one: Waiting, left: Result<Left>) {
 }
 
 /// Lets people leave in one transaction. Of those who are gone nothing is left to do.
-pub async fn leave(home: &Installation, goodbyes: &[Goodbye]) -> Result<Vec<Left>> {
+pub async fn leave(installation: &Installation, goodbyes: &[Goodbye]) -> Result<Vec<Left>> {
     let away = |_| Error::Db(sqlx::Error::PoolTimedOut);
-    let mut conn = timeout(KNOCK, home.db.read()).await.map_err(away)??;
+    let mut conn = timeout(KNOCK, installation.db.read()).await.map_err(away)??;
     let letters: Vec<Id> = goodbyes.iter().map(|goodbye| goodbye.claim.delivery).collect();
     let readers: HashMap<Id, Id> = delivery::contacts_of(&mut conn, &letters).await?.into_iter().collect();
     let mut campaigns: HashMap<Id, Option<Campaign>> = HashMap::new();
@@ -112,7 +112,7 @@ pub async fn leave(home: &Installation, goodbyes: &[Goodbye]) -> Result<Vec<Left
     };
     let leavers: Vec<Option<Leaver>> = goodbyes.iter().map(leaver).collect();
     let there: Vec<Leaver> = leavers.iter().flatten().copied().collect();
-    let mut gone = erasure::leave_together(home, &there, Reason::Left).await?.into_iter();
+    let mut gone = erasure::leave_together(installation, &there, Reason::Left).await?.into_iter();
     let left = |(goodbye, leaver): (&Goodbye, &Option<Leaver>)| {
         let gone = leaver.and_then(|_| gone.next()).unwrap_or(Gone::Nothing);
         Left { gone, reader: reader(goodbye) }

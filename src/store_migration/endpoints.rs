@@ -213,9 +213,9 @@ async fn receive(target: &Installation, to: &Place, from: &Place, source: Option
 }
 
 /// Holds an installation for this process: its folder and, where it is shared, its database.
-pub async fn hold(home: &Installation) -> Result<(File, Conn)> {
-    let folder = lease::lock(&home.config.data.join("move.lock")).map_err(|_| twice())?;
-    Ok((folder, hold_database(&home.db).await?))
+pub async fn hold(installation: &Installation) -> Result<(File, Conn)> {
+    let folder = lease::lock(&installation.config.data.join("move.lock")).map_err(|_| twice())?;
+    Ok((folder, hold_database(&installation.db).await?))
 }
 
 async fn hold_database(db: &Db) -> Result<Conn> {

@@ -51,7 +51,7 @@ impl Told {
 /// One running web role.
 pub struct App {
     /// Database, keys, clock.
-    pub home: Installation,
+    pub installation: Installation,
     /// Takes opens and clicks.
     pub recorder: Recorder,
     /// Takes requests to leave.
@@ -69,14 +69,14 @@ pub struct App {
 impl App {
     /// Opens the doors' shared state and carries out what waited on disk. `erased` is told after
     /// each erasure.
-    pub async fn open(home: Installation, erased: Arc<Notify>) -> Result<Arc<Self>> {
-        let mut conn = home.db.read().await?;
+    pub async fn open(installation: Installation, erased: Arc<Notify>) -> Result<Arc<Self>> {
+        let mut conn = installation.db.read().await?;
         let told = tell(&mut conn).await?;
         let campaigns = Campaigns::load(&mut conn).await?;
         drop(conn);
-        let (recorder, journal) = (Recorder::start(&home), Journal::new(&home));
+        let (recorder, journal) = (Recorder::start(&installation), Journal::new(&installation));
         let app = Arc::new(Self {
-            home,
+            installation,
             recorder,
             journal,
             campaigns,
@@ -110,7 +110,7 @@ impl App {
 
     /// Asks the database, and gives up early enough for a reader to get an answer.
     pub async fn ask<T>(&self, question: impl AsyncFnOnce(&mut Conn) -> Result<T>) -> Result<T> {
-        self.wait(async { question(&mut *self.home.db.read().await?).await }).await
+        self.wait(async { question(&mut *self.installation.db.read().await?).await }).await
     }
 
     /// Waits for an answer of the database as long as a reader would.

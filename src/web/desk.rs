@@ -54,8 +54,8 @@ struct Card {
 /// `GET /` of the desk.
 pub async fn overview(State(app): State<Arc<App>>, frame: Frame) -> Result<Response, Refusal> {
     let began = Instant::now();
-    let mut conn = app.home.db.read().await?;
-    let (now, mut runs, mut rooms) = (app.home.clock.now(), false, Vec::new());
+    let mut conn = app.installation.db.read().await?;
+    let (now, mut runs, mut rooms) = (app.installation.clock.now(), false, Vec::new());
     for workspace in workspace::all(&mut conn).await? {
         let mut campaigns = Vec::new();
         for campaign in model::all(&mut conn, workspace.id).await? {

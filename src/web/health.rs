@@ -65,7 +65,7 @@ pub fn reasons(app: &App, look: &Look) -> Vec<Reason> {
         Some(standing) if standing.newer => tell(true, Message::new("health-database-newer")),
         Some(_) => {}
     }
-    let duty = &app.home.duty;
+    let duty = &app.installation.duty;
     if let Some(cause) = duty.obstacle() {
         tell(true, Message::new("health-mailer-ended").with("cause", cause));
     } else if duty.mailers.get() > 0 && duty.leases.get() == 0 {

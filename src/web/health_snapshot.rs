@@ -46,9 +46,9 @@ impl App {
     }
 
     async fn look_anew(&self) -> Look {
-        let home = &self.home;
-        let asked = self.ask(async |conn| stats::read(conn, &home.db, home.clock.now()).await);
-        let (journal, recorder, data) = (self.journal.clone(), self.recorder.clone(), home.config.data.clone());
+        let installation = &self.installation;
+        let asked = self.ask(async |conn| stats::read(conn, &installation.db, installation.clock.now()).await);
+        let (journal, recorder, data) = (self.journal.clone(), self.recorder.clone(), installation.config.data.clone());
         let walked = spawn_blocking(move || OnDisk {
             goodbyes: journal.waiting(),
             spilled: recorder.spilled(),

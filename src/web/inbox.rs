@@ -62,7 +62,7 @@ pub struct Part {
 
 /// `GET /inbox`
 pub async fn all(State(app): State<Arc<App>>, frame: Frame) -> Result<Response, Refusal> {
-    let folder = Folder::captured(&app.home);
+    let folder = Folder::captured(&app.installation);
     let entries = off_thread(move || newest(&folder)).await?;
     let count = frame.lang.say(&Message::new("inbox-count").with("shown", entries.len()));
     Ok(show(&Inbox { frame, title: frame.tr("inbox-title"), count, entries }))
@@ -169,7 +169,7 @@ fn newest(folder: &Folder) -> Outcome<Vec<Entry>> {
 }
 
 async fn open(app: &App, file: &str) -> Result<Received, Refusal> {
-    let (folder, file) = (Folder::captured(&app.home), file.to_owned());
+    let (folder, file) = (Folder::captured(&app.installation), file.to_owned());
     let read = off_thread(move || folder.read(&file).map(|bytes| Received::read(&bytes))).await;
     match read {
         Ok(Some(letter)) => Ok(letter),

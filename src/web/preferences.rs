@@ -50,7 +50,7 @@ pub struct Order {
 
 /// `GET /p/{token}`: shows, and changes nothing.
 pub async fn look(State(app): State<Arc<App>>, frame: Frame, Path(token): Path<String>) -> Result<Response, Refusal> {
-    let claim = app.home.signer.verify(Door::Preferences, &token).ok_or_else(Refusal::link)?;
+    let claim = app.installation.signer.verify(Door::Preferences, &token).ok_or_else(Refusal::link)?;
     if claim.delivery == personal_data::TEST {
         return Ok(unsubscribe::test_letter(frame, &unsubscribe::list_name(&app, frame, claim).await));
     }
@@ -67,7 +67,7 @@ pub async fn change(
     Path(token): Path<String>,
     Form(order): Form<Order>,
 ) -> Result<Response, Refusal> {
-    let claim = app.home.signer.verify(Door::Preferences, &token).ok_or_else(Refusal::link)?;
+    let claim = app.installation.signer.verify(Door::Preferences, &token).ok_or_else(Refusal::link)?;
     if claim.delivery == personal_data::TEST {
         return Ok(unsubscribe::test_letter(frame, &unsubscribe::list_name(&app, frame, claim).await));
     }
@@ -124,7 +124,8 @@ async fn overview(
         return Ok(done.map_or_else(|| nothing(frame), |title| show(&Notice::new(frame, title, frame.tr("held-last")))));
     };
     let intro = Message::new("held-intro").with("address", &held.address).with("day", &held.since);
-    let action = letter.map(|claim| frame.at(&format!("/p/{}", app.home.signer.stem(claim).token(Door::Preferences))));
+    let action =
+        letter.map(|claim| frame.at(&format!("/p/{}", app.installation.signer.stem(claim).token(Door::Preferences))));
     Ok(show(&Preferences { frame, title: frame.tr("held-title"), intro: frame.lang.say(&intro), done, held, action }))
 }
 

@@ -73,7 +73,7 @@ pub async fn open(State(app): State<Arc<App>>, method: Method, headers: HeaderMa
 /// Records an open if the name of the file is a token.
 fn note_open(app: &App, method: &Method, headers: &HeaderMap, file: &str) {
     let token = file.strip_suffix(".gif");
-    if let Some(claim) = token.and_then(|token| app.home.signer.verify(Door::Open, token)) {
+    if let Some(claim) = token.and_then(|token| app.installation.signer.verify(Door::Open, token)) {
         record(app, method, headers, claim, Kind::Open, 0);
     }
 }
@@ -107,7 +107,7 @@ pub async fn personal(
     let to = link::read_destination(&destination)
         .filter(|to| {
             usize::try_from(position)
-                .is_ok_and(|position| app.home.signer.verify_destination(claim, position, to, &tag))
+                .is_ok_and(|position| app.installation.signer.verify_destination(claim, position, to, &tag))
         })
         .and_then(|to| location(&to))
         .ok_or_else(Refusal::unknown)?;
@@ -116,7 +116,7 @@ pub async fn personal(
 }
 
 fn claimed(app: &App, token: &str, position: &str) -> Option<(Claim, i32)> {
-    let claim = app.home.signer.verify(Door::Click, token)?;
+    let claim = app.installation.signer.verify(Door::Click, token)?;
     let plain = position.bytes().all(|byte| byte.is_ascii_digit()) && (position == "0" || !position.starts_with('0'));
     Some((claim, position.parse().ok().filter(|_| plain)?))
 }
@@ -140,7 +140,7 @@ pub(super) fn location(destination: &str) -> Option<HeaderValue> {
 /// A test letter records nothing, nor does a request that only looks ahead.
 fn record(app: &App, method: &Method, headers: &HeaderMap, claim: Claim, kind: Kind, position: i32) {
     if claim.delivery != 0 && method == Method::GET && !is_prefetch(headers) {
-        app.recorder.record(Hit { delivery: claim.delivery, kind, position, at: app.home.clock.now() });
+        app.recorder.record(Hit { delivery: claim.delivery, kind, position, at: app.installation.clock.now() });
     }
 }
 

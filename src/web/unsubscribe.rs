@@ -39,7 +39,7 @@ struct Ask {
 
 /// `GET /u/{token}`: asks, and changes nothing.
 pub async fn ask(State(app): State<Arc<App>>, frame: Frame, Path(token): Path<String>) -> Result<Response, Refusal> {
-    let claim = app.home.signer.verify(Door::Unsubscribe, &token).ok_or_else(Refusal::link)?;
+    let claim = app.installation.signer.verify(Door::Unsubscribe, &token).ok_or_else(Refusal::link)?;
     let list = list_name(&app, frame, claim).await;
     if claim.delivery == personal_data::TEST {
         return Ok(test_letter(frame, &list));
@@ -58,7 +58,7 @@ pub async fn ask(State(app): State<Arc<App>>, frame: Frame, Path(token): Path<St
         question,
         promise: frame.tr("unsubscribe-promise"),
         action: frame.at(&format!("/u/{token}")),
-        preferences: frame.at(&format!("/p/{}", app.home.signer.stem(claim).token(Door::Preferences))),
+        preferences: frame.at(&format!("/p/{}", app.installation.signer.stem(claim).token(Door::Preferences))),
     }))
 }
 
@@ -69,7 +69,7 @@ pub async fn leave(
     Path(token): Path<String>,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let claim = app.home.signer.verify(Door::Unsubscribe, &token).ok_or_else(Refusal::link)?;
+    let claim = app.installation.signer.verify(Door::Unsubscribe, &token).ok_or_else(Refusal::link)?;
     // A body that is too long or never ends takes nothing from the request.
     let reading = timeout(PATIENCE, axum::body::to_bytes(body, BODY));
     let (carried, _, list) = tokio::join!(carry_out(&app, claim), reading, list_name(&app, frame, claim));
@@ -79,7 +79,7 @@ pub async fn leave(
     let mut page = left(frame, &list, granted);
     if let Some(other) = other {
         page.lines.push(frame.tr("left-others"));
-        let token = app.home.signer.stem(other).token(Door::Preferences);
+        let token = app.installation.signer.stem(other).token(Door::Preferences);
         page.link = Some((frame.at(&format!("/p/{token}")), frame.tr("left-see-others")));
     }
     Ok(show(&page))

@@ -18,11 +18,11 @@ const POLICY: &str = "sandbox; default-src 'none'; img-src * data:; style-src 'u
 
 /// `GET /v/{token}`
 pub async fn read(State(app): State<Arc<App>>, frame: Frame, Path(token): Path<String>) -> Result<Response, Refusal> {
-    let claim = app.home.signer.verify(Door::View, &token).ok_or_else(Refusal::link)?;
+    let claim = app.installation.signer.verify(Door::View, &token).ok_or_else(Refusal::link)?;
     if claim.delivery == personal_data::TEST {
         return Ok(unsubscribe::test_letter(frame, &unsubscribe::list_name(&app, frame, claim).await));
     }
-    Ok(match app.wait(launch::letter_for(&app.home, claim.campaign, claim.delivery)).await? {
+    Ok(match app.wait(launch::letter_for(&app.installation, claim.campaign, claim.delivery)).await? {
         Some(html) => ([(CONTENT_SECURITY_POLICY, POLICY)], Html(html)).into_response(),
         None => show(&Notice::new(frame, frame.tr("view-gone-title"), frame.tr("view-gone"))),
     })

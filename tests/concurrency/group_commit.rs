@@ -81,16 +81,16 @@ async fn connect(writer: Writer, disk: Disk, letters: Vec<Id>) -> Said {
 }
 
 /// A shift from its first letter to its last, over a database that fails as it is told.
-async fn work(home: &Installation) -> Shift {
+async fn work(installation: &Installation) -> Shift {
     let hand = Arc::new(Hand::default());
     let all: Vec<Id> = (0..LETTERS).collect();
     hand.look().await.take(all.clone(), |id| *id, all.len());
     let (halt, halted) = watch::channel(false);
-    let (writer, writing) = Writer::start(home.clone(), 1, hand.clone(), halt);
+    let (writer, writing) = Writer::start(installation.clone(), 1, hand.clone(), halt);
     let connections: Vec<JoinHandle<Said>> = (0..CONNECTIONS)
         .map(|at| {
             let letters = all.iter().copied().filter(|id| id / CONNECTIONS == at).collect();
-            future::spawn(connect(writer.clone(), home.db.disk.clone(), letters))
+            future::spawn(connect(writer.clone(), installation.db.disk.clone(), letters))
         })
         .collect();
     drop(writer);
@@ -113,13 +113,13 @@ async fn work(home: &Installation) -> Shift {
 fn nobody_is_told_to_send_before_the_disk_knows_and_nothing_said_is_lost() {
     crate::explore(|| {
         future::block_on(async {
-            let home = Installation::default();
-            home.db.disk.rows().gone.insert(4);
-            let Shift { said, sound, halted } = work(&home).await;
+            let installation = Installation::default();
+            installation.db.disk.rows().gone.insert(4);
+            let Shift { said, sound, halted } = work(&installation).await;
 
             assert!(sound && !halted, "nothing has failed");
             assert_eq!(said.unanswered, BTreeSet::new(), "letters without an answer");
-            let rows = home.db.disk.rows();
+            let rows = installation.db.disk.rows();
             assert_eq!(rows.results, said.sent, "results on disk, and those that were said");
             assert_eq!(rows.released, said.released, "letters given back on disk, and those that were said");
             assert_eq!(rows.marked, said.sent, "marks on disk, and letters that were sent");
@@ -133,12 +133,12 @@ fn nobody_is_told_to_send_before_the_disk_knows_and_nothing_said_is_lost() {
 fn a_commit_that_fails_lets_nobody_send_and_loses_no_result() {
     crate::explore(|| {
         future::block_on(async {
-            let home = Installation::default();
+            let installation = Installation::default();
             let how = if thread_rng().gen_bool(0.5) { Failure::Refused } else { Failure::Unheard };
-            home.db.disk.rows().failing = Some((thread_rng().gen_range(0..4), how));
-            let Shift { said, sound, halted } = work(&home).await;
+            installation.db.disk.rows().failing = Some((thread_rng().gen_range(0..4), how));
+            let Shift { said, sound, halted } = work(&installation).await;
 
-            let rows = home.db.disk.rows();
+            let rows = installation.db.disk.rows();
             assert!(said.unanswered.is_superset(&rows.failed), "letters of the failed commit were answered");
             assert!(said.unanswered.is_disjoint(&rows.marked), "a mark is on disk and nobody was told");
             assert_eq!(rows.results, said.sent, "results on disk, and those that were said");

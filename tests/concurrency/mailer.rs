@@ -27,13 +27,13 @@ pub mod commit {
     use crate::infra::installation::Installation;
 
     pub async fn commit(
-        home: &Installation,
+        installation: &Installation,
         _: Id,
         marks: &[Mark],
         releases: &[Id],
         results: &[Outcome],
     ) -> Result<HashMap<Id, Marked>> {
-        let mut tx = home.db.disk.begin().await;
+        let mut tx = installation.db.disk.begin().await;
         tx.results.extend(results.iter().map(|outcome| outcome.id));
         tx.releases.extend(releases);
         travel().await;

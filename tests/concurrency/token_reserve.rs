@@ -16,8 +16,8 @@ const DAILY: i64 = 130;
 fn every_letter_is_drawn_once_and_what_is_not_sent_goes_back() {
     crate::explore(|| {
         future::block_on(async {
-            let home = Installation::default();
-            let purse = Arc::new(Purse::new(&home, 1, Name::Lane("rest".to_owned()), Cap(Some(DAILY))));
+            let installation = Installation::default();
+            let purse = Arc::new(Purse::new(&installation, 1, Name::Lane("rest".to_owned()), Cap(Some(DAILY))));
             let mut feeders = Vec::new();
             for (want, unsent) in [(40, 15), (30, 30)] {
                 let purse = purse.clone();
@@ -38,7 +38,7 @@ fn every_letter_is_drawn_once_and_what_is_not_sent_goes_back() {
             }
             assert!(sent <= DAILY, "{sent} letters of a day that may have {DAILY}");
             purse.empty().await.expect("given back");
-            assert_eq!(home.db.account.drawn(), sent, "letters that were drawn, and those that left");
+            assert_eq!(installation.db.account.drawn(), sent, "letters that were drawn, and those that left");
         });
     });
 }
@@ -49,8 +49,8 @@ fn every_letter_is_drawn_once_and_what_is_not_sent_goes_back() {
 fn who_puts_back_late_costs_a_letter_and_gains_none() {
     crate::explore(|| {
         future::block_on(async {
-            let home = Installation::default();
-            let purse = Arc::new(Purse::new(&home, 1, Name::Relay(1), Cap(Some(DAILY))));
+            let installation = Installation::default();
+            let purse = Arc::new(Purse::new(&installation, 1, Name::Relay(1), Cap(Some(DAILY))));
             let taken = purse.take(50).await.expect("drawn");
             let late = {
                 let purse = purse.clone();
@@ -59,7 +59,7 @@ fn who_puts_back_late_costs_a_letter_and_gains_none() {
             purse.empty().await.expect("given back");
             late.await.expect("put back");
 
-            let drawn = home.db.account.drawn();
+            let drawn = installation.db.account.drawn();
             assert!((taken - 20..=taken).contains(&drawn), "{drawn} are drawn, {} were sent", taken - 20);
         });
     });

@@ -50,15 +50,15 @@ pub enum Commit {
 impl World {
     /// A mailer comes to work: takes a lease and settles what dead ones left.
     pub async fn hire(&mut self) -> Kept<Mailer> {
-        let home = self.site.home.clone();
+        let installation = self.site.installation.clone();
         let (lease, id) = if self.plan.shared {
-            let id = home.ids.next();
+            let id = installation.ids.next();
             self.put_lease(id).await?;
             self.settle().await?;
             (None, id)
         } else {
             self.forget_marks().await?;
-            let (lease, _) = Lease::take(&home).await?;
+            let (lease, _) = Lease::take(&installation).await?;
             let id = lease.id;
             (Some(lease), id)
         };
@@ -66,15 +66,15 @@ impl World {
         let (queue, notes) = (VecDeque::new(), VecDeque::new());
         let relay = self.relay;
         let (fresh, asleep, halted, hand) = (true, false, false, Arc::<Hand>::default());
-        let purse = Purse::new(&home, self.site.workspace, Name::Lane(LANE.to_owned()), self.plan.cap);
+        let purse = Purse::new(&installation, self.site.workspace, Name::Lane(LANE.to_owned()), self.plan.cap);
         Ok(Mailer { lease, id, fresh, asleep, halted, hand, queue, notes, lines, relay, purse })
     }
 
     /// Writes the lease of a mailer, if it is not there.
     pub async fn put_lease(&self, id: Id) -> Kept {
-        let home = &self.site.home;
-        let mut tx = home.db.write().await?;
-        let now = home.db.now();
+        let installation = &self.site.installation;
+        let mut tx = installation.db.write().await?;
+        let now = installation.db.now();
         let text = format!("insert into lease (id, until) values ($1, {now} + {LONG}) on conflict (id) do nothing");
         sqlx::query(sqlx::AssertSqlSafe(text)).bind(id).execute(&mut *tx).await?;
         tx.commit().await?;
@@ -83,7 +83,7 @@ impl World {
 
     /// Takes the lease of a mailer away.
     pub async fn take_lease(&self, id: Id) -> Kept {
-        let mut tx = self.site.home.db.write().await?;
+        let mut tx = self.site.installation.db.write().await?;
         sqlx::query("delete from lease where id = $1").bind(id).execute(&mut *tx).await?;
         tx.commit().await?;
         Ok(())
@@ -92,8 +92,8 @@ impl World {
     /// Settles what mailers without a lease hold.
     pub async fn settle(&mut self) -> Kept {
         self.forget_marks().await?;
-        let mut tx = self.site.home.db.write().await?;
-        lease::settle(&mut tx, &self.site.home).await?;
+        let mut tx = self.site.installation.db.write().await?;
+        lease::settle(&mut tx, &self.site.installation).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -101,7 +101,7 @@ impl World {
     /// Marked letters of the dead become pending, where that promise is broken.
     async fn forget_marks(&self) -> Kept {
         if self.breach == Some(Breach::MarksForgotten) {
-            let mut tx = self.site.home.db.write().await?;
+            let mut tx = self.site.installation.db.write().await?;
             sqlx::query(
                 "update delivery set state = 'pending', mailer_id = null where state = 'sending' \
                  and mailer_id not in (select id from lease)",
@@ -120,14 +120,14 @@ impl World {
 
     /// One look around: what is due is started, what is done is ended.
     pub async fn tick(&mut self) -> Kept {
-        let home = self.site.home.clone();
-        launch::due(&home).await?;
+        let installation = self.site.installation.clone();
+        launch::due(&installation).await?;
         for campaign in self.campaigns().await?.into_iter().filter(|campaign| campaign.state == State::Running) {
-            let now = home.clock.now();
-            if delivery::is_due(&mut *home.db.read().await?, campaign.id, now).await? {
+            let now = installation.clock.now();
+            if delivery::is_due(&mut *installation.db.read().await?, campaign.id, now).await? {
                 continue;
             }
-            let mut tx = home.db.write().await?;
+            let mut tx = installation.db.write().await?;
             if self.breach == Some(Breach::FinishedEarly) {
                 sqlx::query("update campaign set state = 'finished' where id = $1")
                     .bind(campaign.id)
@@ -143,10 +143,10 @@ impl World {
 
     /// Claims some due letters of a campaign that runs.
     pub async fn claim(&mut self, m: usize) -> Kept {
-        let home = self.site.home.clone();
-        let now = home.clock.now();
+        let installation = self.site.installation.clone();
+        let now = installation.clock.now();
         let running: Vec<Id> = {
-            let mut conn = home.db.read().await?;
+            let mut conn = installation.db.read().await?;
             let all = model::in_state(&mut conn, State::Running).await?;
             all.iter().filter(|campaign| !campaign.is_late(now)).map(|campaign| campaign.id).collect()
         };
@@ -160,7 +160,7 @@ impl World {
             return Ok(());
         }
         if self.breach == Some(Breach::MadeAfresh) {
-            let mut tx = home.db.write().await?;
+            let mut tx = installation.db.write().await?;
             sqlx::query("update delivery set snapshot = null where state = 'pending'").execute(&mut *tx).await?;
             tx.commit().await?;
         }
@@ -170,8 +170,8 @@ impl World {
             let revived = self.revive(m).await?;
             let hand = self.mailers[m].hand.clone();
             let look = hand.look().await;
-            let mut tx = home.db.write().await?;
-            match lease::hold(&mut tx, &home.db, wanted.mailer).await {
+            let mut tx = installation.db.write().await?;
+            match lease::hold(&mut tx, &installation.db, wanted.mailer).await {
                 Ok(()) => {}
                 Err(Error::Fenced) => {
                     drop(tx);
@@ -179,12 +179,12 @@ impl World {
                 }
                 Err(error) => return Err(error.into()),
             }
-            let claimed = claim::lease(&mut tx, &home.db, look, &wanted).await?;
+            let claimed = claim::lease(&mut tx, &installation.db, look, &wanted).await?;
             tx.commit().await?;
             self.bury(m, revived).await?;
             claimed
         } else {
-            claim::claim(&mut *home.db.read().await?, &self.mailers[m].hand, &wanted).await?
+            claim::claim(&mut *installation.db.read().await?, &self.mailers[m].hand, &wanted).await?
         };
         self.mailers[m].purse.put_back(whole(drawn - claimed.len()));
         if !claimed.is_empty() {
@@ -225,11 +225,11 @@ impl World {
     }
 
     async fn write(&mut self, m: usize, marks: &[Mark], releases: &[Id], results: &[Outcome], how: Commit) -> Kept {
-        let home = self.site.home.clone();
+        let installation = self.site.installation.clone();
         let revived = self.revive(m).await?;
         // A writer that has failed once begins nothing any more.
         let (asked, back): (&[Mark], &[Id]) = if self.mailers[m].halted { (&[], &[]) } else { (marks, releases) };
-        let written = commit(&home, self.mailers[m].id, asked, back, results).await;
+        let written = commit(&installation, self.mailers[m].id, asked, back, results).await;
         self.bury(m, revived).await?;
         let mut marked = match written {
             Ok(marked) => marked,
@@ -254,7 +254,7 @@ impl World {
         for mark in marks {
             self.answer(m, mark.id, None).await?;
         }
-        match commit(&self.site.home.clone(), self.mailers[m].id, &[], &[], results).await {
+        match commit(&self.site.installation.clone(), self.mailers[m].id, &[], &[], results).await {
             Ok(_) => Ok(()),
             Err(Error::Fenced) => self.fenced(m).await,
             Err(error) => Err(error.into()),
@@ -317,7 +317,7 @@ impl World {
         self.note(format!("mailer {m} goes home"));
         self.mailers[m].purse.empty().await?;
         match self.mailers[m].lease.take() {
-            Some(lease) => drop(lease.end(&self.site.home).await?),
+            Some(lease) => drop(lease.end(&self.site.installation).await?),
             None => {
                 self.take_lease(id).await?;
                 self.settle().await?;

@@ -69,7 +69,7 @@ impl World {
     /// Time passes.
     pub fn pass(&mut self, time: Millis) {
         self.uptime += time;
-        self.site.home.clock.advance(time);
+        self.site.installation.clock.advance(time);
     }
 
     async fn strike(&mut self) -> Kept {
@@ -121,7 +121,7 @@ impl World {
         self.note(format!("the lease of mailer {m} runs out"));
         self.facts.deaths += 1;
         self.mailers[m].fresh = false;
-        let mut tx = self.site.home.db.write().await?;
+        let mut tx = self.site.installation.db.write().await?;
         sqlx::query("update lease set until = 0 where id = $1").bind(self.mailers[m].id).execute(&mut *tx).await?;
         tx.commit().await?;
         Ok(())
@@ -138,13 +138,13 @@ impl World {
 
     async fn leave(&mut self) -> Kept {
         let (at, person) = self.someone();
-        let (home, workspace, list) = (self.site.home.clone(), self.site.workspace, self.list);
+        let (installation, workspace, list) = (self.site.installation.clone(), self.site.workspace, self.list);
         if self.dice.chance(50) {
-            erasure::leave(&home, workspace, person, list, Reason::Left, None).await?;
+            erasure::leave(&installation, workspace, person, list, Reason::Left, None).await?;
         } else {
-            let found = contact::get(&mut *home.db.read().await?, person).await?;
+            let found = contact::get(&mut *installation.db.read().await?, person).await?;
             let Some(found) = found else { return Ok(()) };
-            erasure::erase(&home, workspace, &found.address, Reason::Erased, None).await?;
+            erasure::erase(&installation, workspace, &found.address, Reason::Erased, None).await?;
         }
         self.note(format!("person {at} leaves"));
         self.is_gone(person);
@@ -153,7 +153,7 @@ impl World {
 
     async fn restrict(&mut self) -> Kept {
         let (at, person) = self.someone();
-        let mut tx = self.site.home.db.write().await?;
+        let mut tx = self.site.installation.db.write().await?;
         subscription::restrict(&mut tx, person).await?;
         tx.commit().await?;
         self.note(format!("person {at} is restricted"));
@@ -164,13 +164,13 @@ impl World {
     /// The data of a person change: what was sent to them once must not.
     async fn change(&mut self) -> Kept {
         let (at, person) = self.someone();
-        let home = self.site.home.clone();
-        let mut tx = home.db.write().await?;
+        let installation = self.site.installation.clone();
+        let mut tx = installation.db.write().await?;
         if let Some(found) = contact::get(&mut tx, person).await? {
             let city = self.dice.below(1_000);
             let values = Values::from_iter([("city".to_owned(), city.into())]);
             let changed = NewContact { id: person, address: found.address, values };
-            contact::change(&mut tx, self.site.workspace, &[changed], home.clock.now()).await?;
+            contact::change(&mut tx, self.site.workspace, &[changed], installation.clock.now()).await?;
             self.note(format!("person {at} moves to city {city}"));
         }
         tx.commit().await?;
@@ -181,8 +181,8 @@ impl World {
         let campaigns = self.campaigns().await?;
         let at = self.dice.below(campaigns.len());
         let Some(campaign) = campaigns.get(at) else { return Ok(()) };
-        let now = self.site.home.clock.now();
-        let mut tx = self.site.home.db.write().await?;
+        let now = self.site.installation.clock.now();
+        let mut tx = self.site.installation.db.write().await?;
         let (word, done) = match blow {
             Blow::Pause => ("paused", model::pause(&mut tx, campaign, "enough").await),
             Blow::Resume => ("resumed", model::resume(&mut tx, campaign).await),
@@ -205,22 +205,22 @@ impl World {
         let by = if self.dice.chance(15) { by * 48 } else { by };
         let by = if self.dice.chance(40) { -by } else { by };
         self.facts.clock_fell |= by < 0;
-        self.site.home.clock.advance(by);
+        self.site.installation.clock.advance(by);
         self.facts.draws.clear();
         self.note(format!("the clock is set by {} min", by / 60_000));
     }
 
     /// Someone decides about the uncertain letters: to hold them, to repeat them, or by the log of the relay.
     async fn decide(&mut self) -> Kept {
-        let home = self.site.home.clone();
+        let installation = self.site.installation.clone();
         let scope = Scope { workspace: self.site.workspace, campaign: None };
-        let doubts = uncertain::list(&mut *home.db.read().await?, scope).await?;
+        let doubts = uncertain::list(&mut *installation.db.read().await?, scope).await?;
         let ids: Vec<Id> = doubts.iter().map(|doubt| doubt.id).collect();
         if ids.is_empty() {
             return Ok(());
         }
-        let (now, choice) = (home.clock.now(), self.dice.below(3));
-        let mut tx = home.db.write().await?;
+        let (now, choice) = (installation.clock.now(), self.dice.below(3));
+        let mut tx = installation.db.write().await?;
         match choice {
             0 => drop(uncertain::hold(&mut tx, &ids).await?),
             1 => {

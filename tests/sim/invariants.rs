@@ -18,7 +18,7 @@ impl World {
     /// uncertain than the faults explain.
     pub async fn weigh_counts(&self) -> Kept {
         let mut uncertain = 0;
-        let mut conn = self.site.home.db.read().await?;
+        let mut conn = self.site.installation.db.read().await?;
         for (campaign, seen) in self.facts.campaigns.iter().filter(|(_, seen)| seen.planned > 0) {
             let rows = sqlx::query(
                 "select state, count(*), cast(sum(resent) as bigint) from delivery where campaign_id = $1 group by state",
@@ -66,7 +66,7 @@ impl World {
     pub async fn has_finished(&mut self, campaign: Id) -> Kept {
         let ordinal = self.facts.campaign(campaign);
         self.note(format!("campaign {ordinal} is finished"));
-        let mut conn = self.site.home.db.read().await?;
+        let mut conn = self.site.installation.db.read().await?;
         let row = sqlx::query(
             "select count(*) from delivery where campaign_id = $1 and state in ('pending', 'leased', 'sending')",
         )
@@ -84,7 +84,7 @@ impl World {
             need(over, || format!("campaign {} is {} at the end", self.facts.campaign(campaign.id), campaign.state))?;
             let rows = sqlx::query("select id, state from delivery where campaign_id = $1 order by id")
                 .bind(campaign.id)
-                .fetch_all(&mut *self.site.home.db.read().await?)
+                .fetch_all(&mut *self.site.installation.db.read().await?)
                 .await?;
             for row in &rows {
                 let state: State = row.get::<String, _>(1).parse()?;
@@ -122,7 +122,7 @@ impl World {
 
     /// As many as are called accepted were taken, and at most the uncertain ones more. With those who left.
     async fn weigh_sum(&self, campaign: Id) -> Kept {
-        let mut conn = self.site.home.db.read().await?;
+        let mut conn = self.site.installation.db.read().await?;
         let gone = erased_counts::of(&mut conn, campaign).await?;
         let there: BTreeMap<State, i64> = delivery::count(&mut conn, campaign).await?.into_iter().collect();
         let sum = |state: State| {

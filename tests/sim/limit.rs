@@ -16,7 +16,7 @@ impl World {
         }
         let row = sqlx::query("select day, spent from allowance where gate = $1")
             .bind(format!("lane {LANE}"))
-            .fetch_optional(&mut *self.site.home.db.read().await?)
+            .fetch_optional(&mut *self.site.installation.db.read().await?)
             .await?;
         let Some(row) = row else { return Ok(()) };
         let (day, spent): (i64, i64) = (row.get(0), row.get(1));

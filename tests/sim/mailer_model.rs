@@ -54,8 +54,8 @@ impl World {
 
     /// What the message of a delivery is made from, without a word to anyone.
     pub async fn peek(&self, delivery: Id) -> Kept<Option<Marked>> {
-        let mut conn = self.site.home.db.read().await?;
-        Ok(delivery::peek(&mut conn, delivery, self.site.home.clock.now()).await?)
+        let mut conn = self.site.installation.db.read().await?;
+        Ok(delivery::peek(&mut conn, delivery, self.site.installation.clock.now()).await?)
     }
 
     /// One exchange with the relay begins: the text of the letter under way, the envelope of the next.
@@ -124,9 +124,14 @@ impl World {
         if blind || self.uptime - letter.marked <= FRESH {
             return Ok(true);
         }
-        let home = &self.site.home;
-        Ok(delivery::may_send(&mut *home.db.read().await?, self.mailers[m].id, letter.claimed.id, home.clock.now())
-            .await?)
+        let installation = &self.site.installation;
+        Ok(delivery::may_send(
+            &mut *installation.db.read().await?,
+            self.mailers[m].id,
+            letter.claimed.id,
+            installation.clock.now(),
+        )
+        .await?)
     }
 
     /// What the relay has said arrives.
@@ -180,7 +185,7 @@ impl World {
 
     fn put_off(&mut self, m: usize, letter: &Letter) {
         let claimed = &letter.claimed;
-        let now = self.site.home.clock.now();
+        let now = self.site.installation.clock.now();
         match retry::delay(RETRY, letter.made.attempts + 1) {
             Some(delay) => {
                 let later = outcome(claimed, State::Pending, Some("deferred"), now + delay, true);
@@ -198,7 +203,7 @@ impl World {
     /// Marked, and the relay certainly has nothing of it.
     fn untried(&mut self, m: usize, letter: Option<Letter>) {
         if let Some(letter) = letter {
-            let now = self.site.home.clock.now();
+            let now = self.site.installation.clock.now();
             self.mailers[m].purse.put_back(1);
             let back = outcome(&letter.claimed, State::Pending, None, now, false);
             self.mailers[m].notes.push_back(Note::Result(back));

@@ -60,7 +60,7 @@ impl World {
 
     async fn stop_series(&mut self) -> Kept {
         if self.plan.start == Start::Daily {
-            let mut tx = self.site.home.db.write().await?;
+            let mut tx = self.site.installation.db.write().await?;
             let all = series::all(&mut tx, self.site.workspace).await?;
             for series in all {
                 series::stop(&mut tx, series.id, series::State::Stopped, None).await?;
@@ -78,7 +78,7 @@ impl World {
     }
 
     async fn let_go_on(&mut self, campaign: &Campaign) -> Kept {
-        let mut tx = self.site.home.db.write().await?;
+        let mut tx = self.site.installation.db.write().await?;
         deadline::set_until(&mut tx, campaign.id, None).await?;
         model::resume(&mut tx, campaign).await?;
         tx.commit().await?;
@@ -88,7 +88,7 @@ impl World {
     async fn is_over(&self) -> Kept<bool> {
         let open = |campaign: &Campaign| matches!(campaign.state, State::Scheduled | State::Running | State::Paused);
         let row = sqlx::query("select count(*) from delivery where state in ('pending', 'leased', 'sending')")
-            .fetch_one(&mut *self.site.home.db.read().await?)
+            .fetch_one(&mut *self.site.installation.db.read().await?)
             .await?;
         let left: i64 = sqlx::Row::get(&row, 0);
         let idle = self.mailers.iter().all(Mailer::is_idle);

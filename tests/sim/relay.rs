@@ -81,7 +81,7 @@ impl World {
         need(self.facts.repeats(letter.claimed.campaign), || format!("{name} is sent {times} times"))?;
         let row = sqlx::query("select resent from delivery where id = $1")
             .bind(id)
-            .fetch_optional(&mut *self.site.home.db.read().await?)
+            .fetch_optional(&mut *self.site.installation.db.read().await?)
             .await?;
         let resent: i64 = row.map_or(times, |row| i64::from(sqlx::Row::get::<i32, _>(&row, 0)));
         need(times <= 1 + resent, || format!("{name} is sent {times} times and was in doubt {resent} times"))
@@ -104,7 +104,7 @@ impl World {
         need(stopped <= FRESH, || {
             format!("mailer {m} begins the {what} of {name} {stopped} ms after its campaign was {state}")
         })?;
-        let (now, holds) = (self.site.home.clock.now(), seen.and_then(|seen| seen.holds_until).unwrap_or(0));
+        let (now, holds) = (self.site.installation.clock.now(), seen.and_then(|seen| seen.holds_until).unwrap_or(0));
         need(now >= holds || self.facts.clock_fell, || {
             format!("mailer {m} begins the {what} of {name} {} ms before its hold ends", holds - now)
         })

@@ -40,7 +40,7 @@ pub struct Ground {
 /// An installation of its own, gone when it is dropped.
 pub struct Site {
     /// The installation, its clock at [`NOW`].
-    pub home: Installation,
+    pub installation: Installation,
     /// The customer.
     pub workspace: Id,
     _folder: TempDir,
@@ -51,10 +51,10 @@ impl Ground {
     pub async fn open() -> Self {
         let folder = fast_folder();
         copy(first(), folder.path());
-        let home = open(folder.path()).await;
-        let mut mender = Conn::connect(&home.config.database_url()).await.expect("a connection");
+        let installation = open(folder.path()).await;
+        let mut mender = Conn::connect(&installation.config.database_url()).await.expect("a connection");
         let mend = mending(&mut mender).await.expect("the first site is read");
-        Self { db: home.db, mender, mend, folder }
+        Self { db: installation.db, mender, mend, folder }
     }
 
     /// The site of the next seed, on which nothing has happened. The one before must be gone.
@@ -65,9 +65,9 @@ impl Ground {
         config.prepare().expect("a data folder");
         let keys = Config { data: self.folder.path().to_owned(), database: None }.keys();
         let keys = Keyring::load(&keys).expect("keys");
-        let home = Installation::over(config, Clock::fixed(NOW), keys, self.db.clone());
-        let workspace = workspace::ensure(&home, "main").await.expect("a workspace").id;
-        Site { home, workspace, _folder: folder }
+        let installation = Installation::over(config, Clock::fixed(NOW), keys, self.db.clone());
+        let workspace = workspace::ensure(&installation, "main").await.expect("a workspace").id;
+        Site { installation, workspace, _folder: folder }
     }
 }
 
@@ -98,34 +98,37 @@ fn build() -> TempDir {
     let folder = fast_folder();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let home = open(folder.path()).await;
-        populate(&home).await;
-        home.db.close().await;
+        let installation = open(folder.path()).await;
+        populate(&installation).await;
+        installation.db.close().await;
     });
     folder
 }
 
-async fn populate(home: &Installation) {
-    let workspace = workspace::ensure(home, "main").await.expect("a workspace").id;
-    let now = home.clock.now();
+async fn populate(installation: &Installation) {
+    let workspace = workspace::ensure(installation, "main").await.expect("a workspace").id;
+    let now = installation.clock.now();
     let people: Vec<NewContact> = (0..SIZES[SIZES.len() - 1])
         .map(|number| NewContact {
-            id: home.ids.next(),
+            id: installation.ids.next(),
             address: Address::parse(&format!("person{number}@example.org")).expect("an address"),
             values: Values::new(),
         })
         .collect();
     let mut lists = Vec::new();
     for size in SIZES {
-        lists.push((*size, list::add(home, workspace, &format!("of {size}")).await.expect("a list").id));
+        lists.push((*size, list::add(installation, workspace, &format!("of {size}")).await.expect("a list").id));
     }
-    let mut tx = home.db.write().await.expect("a transaction");
+    let mut tx = installation.db.write().await.expect("a transaction");
     // By the real clock of the database; a seed takes a fraction of it.
     setting::set(&mut tx, Setting::LeaseTerm, "600").await.expect("a setting");
     contact::add(&mut tx, workspace, &people, now).await.expect("people");
     for (size, list) in lists {
-        let joining =
-            |person: &NewContact| NewSubscription { id: home.ids.next(), contact: person.id, state: State::Confirmed };
+        let joining = |person: &NewContact| NewSubscription {
+            id: installation.ids.next(),
+            contact: person.id,
+            state: State::Confirmed,
+        };
         let joining: Vec<_> = people.iter().take(size).map(joining).collect();
         subscription::join(&mut tx, workspace, list, &joining, now).await.expect("joined");
     }

@@ -49,7 +49,7 @@ impl World {
         let mut dice = Dice::new(seed);
         let plan = Plan::of(&mut dice);
         let (list, people) = {
-            let mut conn = site.home.db.read().await?;
+            let mut conn = site.installation.db.read().await?;
             let list = list::need(&mut conn, site.workspace, &format!("of {}", SIZES[plan.size])).await?;
             let rows = sqlx::query("select contact_id from subscription where list_id = $1 order by contact_id")
                 .bind(list.id)
@@ -77,17 +77,17 @@ impl World {
 
     /// The campaign of the plan: drafted, and begun as it is to begin.
     async fn compose(&mut self) -> Kept {
-        let home = self.site.home.clone();
-        let (source, now) = (self.plan.file(), home.clock.now());
+        let installation = self.site.installation.clone();
+        let (source, now) = (self.plan.file(), installation.clock.now());
         let new = NewCampaign {
-            id: home.ids.next(),
+            id: installation.ids.next(),
             name: "news",
             format: "md",
             source: &source,
             list: self.list,
             segment: None,
         };
-        let mut tx = home.db.write().await?;
+        let mut tx = installation.db.write().await?;
         let id = model::add(&mut tx, self.site.workspace, &new, now).await?;
         let draft = model::get(&mut tx, id).await?.ok_or_else(|| Broken("a draft vanished".to_owned()))?;
         let schedule = draft.file()?.schedule;
@@ -99,20 +99,20 @@ impl World {
             }
             Start::Daily => {
                 let rhythm: &Rhythm = schedule.rhythm().ok_or_else(|| Broken("no rhythm".to_owned()))?;
-                series::begin(&mut tx, &draft, rhythm, home.ids.next(), now).await?;
+                series::begin(&mut tx, &draft, rhythm, installation.ids.next(), now).await?;
             }
             Start::Now | Start::Hold => {}
         }
         tx.commit().await?;
         if matches!(self.plan.start, Start::Now | Start::Hold) {
-            launch::start(&home, &draft).await?;
+            launch::start(&installation, &draft).await?;
         }
         Ok(())
     }
 
     /// The campaigns as they are now.
     pub async fn campaigns(&self) -> Kept<Vec<Campaign>> {
-        let mut all = model::all(&mut *self.site.home.db.read().await?, self.site.workspace).await?;
+        let mut all = model::all(&mut *self.site.installation.db.read().await?, self.site.workspace).await?;
         all.reverse();
         Ok(all)
     }
@@ -121,7 +121,7 @@ impl World {
     pub async fn observe(&mut self) -> Kept {
         // Not the whole rows: this is asked after every step.
         let rows = sqlx::query("select id, state, launched_at, holds_until from campaign order by id")
-            .fetch_all(&mut *self.site.home.db.read().await?)
+            .fetch_all(&mut *self.site.installation.db.read().await?)
             .await?;
         for row in &rows {
             let (id, state): (Id, State) = (row.get(0), row.get::<String, _>(1).parse()?);
@@ -144,7 +144,7 @@ impl World {
 
     /// A campaign was launched: everyone who may be written to has a letter of it.
     async fn meet(&mut self, campaign: Id) -> Kept<i64> {
-        let mut conn = self.site.home.db.read().await?;
+        let mut conn = self.site.installation.db.read().await?;
         let rows = sqlx::query("select id, contact_id from delivery where campaign_id = $1")
             .bind(campaign)
             .fetch_all(&mut *conn)

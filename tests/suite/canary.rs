@@ -20,7 +20,7 @@ use sendoff::privacy::trace_search::{self, Residue};
 use sendoff::report::summary::{self, Summary};
 use sqlx::Row;
 
-use crate::fixture::{House, NOW};
+use crate::fixture::{Fixture, NOW};
 
 /// A word that stands nowhere else, not even in what other runs left on a shared server.
 pub fn word() -> String {
@@ -32,33 +32,37 @@ pub fn address(text: &str) -> Address {
     Address::parse(text).expect(text)
 }
 
-pub async fn list(house: &House, name: &str) -> List {
-    list::add(&house.home, house.workspace.id, name).await.expect("a list")
+pub async fn list(fixture: &Fixture, name: &str) -> List {
+    list::add(&fixture.installation, fixture.workspace.id, name).await.expect("a list")
 }
 
 /// Puts people on a list, each with a receipt; those who are here already join it too.
-pub async fn join(house: &House, list: &List, people: &[(Address, Values)]) {
-    let home = &house.home;
-    let mut tx = home.db.write().await.expect("a transaction");
+pub async fn join(fixture: &Fixture, list: &List, people: &[(Address, Values)]) {
+    let installation = &fixture.installation;
+    let mut tx = installation.db.write().await.expect("a transaction");
     for some in people.chunks(500) {
         let canonical: Vec<String> = some.iter().map(|(address, _)| address.canonical()).collect();
-        let there = contact::find_many(&mut tx, house.workspace.id, &canonical).await.expect("found");
+        let there = contact::find_many(&mut tx, fixture.workspace.id, &canonical).await.expect("found");
         let fresh: Vec<NewContact> = some
             .iter()
             .filter(|(address, _)| !there.iter().any(|one| one.address.canonical() == address.canonical()))
             .map(|(address, values)| NewContact {
-                id: home.ids.next(),
+                id: installation.ids.next(),
                 address: address.clone(),
                 values: values.clone(),
             })
             .collect();
-        contact::add(&mut tx, house.workspace.id, &fresh, NOW).await.expect("added");
+        contact::add(&mut tx, fixture.workspace.id, &fresh, NOW).await.expect("added");
         let ids: Vec<i64> = there.iter().map(|one| one.id).chain(fresh.iter().map(|one| one.id)).collect();
         let joining: Vec<NewSubscription> = ids
             .iter()
-            .map(|id| NewSubscription { id: home.ids.next(), contact: *id, state: subscription::State::Confirmed })
+            .map(|id| NewSubscription {
+                id: installation.ids.next(),
+                contact: *id,
+                state: subscription::State::Confirmed,
+            })
             .collect();
-        subscription::join(&mut tx, house.workspace.id, list.id, &joining, NOW).await.expect("joined");
+        subscription::join(&mut tx, fixture.workspace.id, list.id, &joining, NOW).await.expect("joined");
         let proof = Evidence {
             basis: Basis::Consent,
             channel: "import".to_owned(),
@@ -67,40 +71,43 @@ pub async fn join(house: &House, list: &List, people: &[(Address, Values)]) {
             proof: "file 17".to_owned(),
             given_at: NOW,
         };
-        let proof = consent::evidence(&mut tx, &home.ids, house.workspace.id, &proof).await.expect("evidence");
-        consent::record(&mut tx, &home.ids, house.workspace.id, list.id, &ids, proof, NOW).await.expect("recorded");
+        let proof =
+            consent::evidence(&mut tx, &installation.ids, fixture.workspace.id, &proof).await.expect("evidence");
+        consent::record(&mut tx, &installation.ids, fixture.workspace.id, list.id, &ids, proof, NOW)
+            .await
+            .expect("recorded");
     }
     tx.commit().await.expect("committed");
 }
 
 /// One person without fields on a list.
-pub async fn person(house: &House, list: &List, text: &str) -> i64 {
-    join(house, list, &[(address(text), Values::new())]).await;
-    id(house, text).await.expect("joined")
+pub async fn person(fixture: &Fixture, list: &List, text: &str) -> i64 {
+    join(fixture, list, &[(address(text), Values::new())]).await;
+    id(fixture, text).await.expect("joined")
 }
 
-pub async fn id(house: &House, text: &str) -> Option<i64> {
-    let mut conn = house.home.db.read().await.expect("a connection");
-    contact::find(&mut conn, house.workspace.id, &address(text)).await.expect("asked").map(|found| found.id)
+pub async fn id(fixture: &Fixture, text: &str) -> Option<i64> {
+    let mut conn = fixture.installation.db.read().await.expect("a connection");
+    contact::find(&mut conn, fixture.workspace.id, &address(text)).await.expect("asked").map(|found| found.id)
 }
 
 /// A running campaign to everyone on the list, with two links. Returns how many were planned.
-pub async fn launch(house: &House, list: &List, name: &str) -> (Campaign, i64) {
-    let home = &house.home;
-    let mut tx = home.db.write().await.expect("a transaction");
-    let new = NewCampaign { id: home.ids.next(), name, format: "md", source: "", list: list.id, segment: None };
-    let id = model::add(&mut tx, house.workspace.id, &new, NOW).await.expect("added");
+pub async fn launch(fixture: &Fixture, list: &List, name: &str) -> (Campaign, i64) {
+    let installation = &fixture.installation;
+    let mut tx = installation.db.write().await.expect("a transaction");
+    let new = NewCampaign { id: installation.ids.next(), name, format: "md", source: "", list: list.id, segment: None };
+    let id = model::add(&mut tx, fixture.workspace.id, &new, NOW).await.expect("added");
     let link = |position, destination: &str| Link { position, destination: destination.to_owned(), personal: false };
     link::add(&mut tx, id, &[link(0, "https://shop.example/a"), link(1, "=https://shop.example/b")])
         .await
         .expect("links");
     let campaign = model::get(&mut tx, id).await.expect("asked").expect("there");
     assert!(model::run(&mut tx, &campaign, "{}", NOW).await.expect("runs"));
-    let first = home.ids.reserve(100_000);
+    let first = installation.ids.reserve(100_000);
     let everyone = |sql: &mut Sql| {
         sql.push("1 = 1");
     };
-    let audience = Audience { workspace: house.workspace.id, campaign: id, list: list.id, first, now: NOW };
+    let audience = Audience { workspace: fixture.workspace.id, campaign: id, list: list.id, first, now: NOW };
     let rest = |sql: &mut Sql| sql.end_with("'rest'");
     let planned =
         delivery::freeze(&mut tx, &audience, "''", rest, |sql| sql.end_with("0"), everyone).await.expect("frozen");
@@ -112,48 +119,48 @@ pub async fn launch(house: &House, list: &List, name: &str) -> (Campaign, i64) {
 pub const MAILER: i64 = 77;
 
 /// Takes deliveries of a campaign in hand.
-pub async fn claim(house: &House, mailer: i64, campaign: i64, limit: usize) -> Vec<Claimed> {
-    let wanted = Claim { mailer, campaign, lane: "rest", limit, now: house.home.clock.now() };
-    match house.home.db.is_shared() {
-        true => claim_in_rows(house, &Hand::default(), &wanted).await,
-        false => claim_in_memory(house, &Hand::default(), &wanted).await,
+pub async fn claim(fixture: &Fixture, mailer: i64, campaign: i64, limit: usize) -> Vec<Claimed> {
+    let wanted = Claim { mailer, campaign, lane: "rest", limit, now: fixture.installation.clock.now() };
+    match fixture.installation.db.is_shared() {
+        true => claim_in_rows(fixture, &Hand::default(), &wanted).await,
+        false => claim_in_memory(fixture, &Hand::default(), &wanted).await,
     }
 }
 
 /// Takes deliveries in hand as a mailer that is alone.
-pub async fn claim_in_memory(house: &House, hand: &Hand, wanted: &Claim<'_>) -> Vec<Claimed> {
-    let mut conn = house.home.db.read().await.expect("a connection");
+pub async fn claim_in_memory(fixture: &Fixture, hand: &Hand, wanted: &Claim<'_>) -> Vec<Claimed> {
+    let mut conn = fixture.installation.db.read().await.expect("a connection");
     delivery::claim(&mut conn, hand, wanted).await.expect("claimed")
 }
 
 /// The same as one among several.
-pub async fn claim_in_rows(house: &House, hand: &Hand, wanted: &Claim<'_>) -> Vec<Claimed> {
+pub async fn claim_in_rows(fixture: &Fixture, hand: &Hand, wanted: &Claim<'_>) -> Vec<Claimed> {
     let look = hand.look().await;
-    let mut tx = house.home.db.write().await.expect("a transaction");
-    let claimed = delivery::claim::lease(&mut tx, &house.home.db, look, wanted).await.expect("claimed");
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
+    let claimed = delivery::claim::lease(&mut tx, &fixture.installation.db, look, wanted).await.expect("claimed");
     tx.commit().await.expect("committed");
     claimed
 }
 
 /// Marks deliveries as on the wire.
-pub async fn mark(house: &House, mailer: i64, claimed: &[Claimed]) -> HashMap<i64, Marked> {
+pub async fn mark(fixture: &Fixture, mailer: i64, claimed: &[Claimed]) -> HashMap<i64, Marked> {
     let mark = |one: &Claimed| Mark { id: one.id, campaign: one.campaign, relay: 1 };
     let marks: Vec<Mark> = claimed.iter().map(mark).collect();
-    let mut tx = house.home.db.write().await.expect("a transaction");
-    let marked = delivery::mark(&mut tx, mailer, &marks, house.home.clock.now()).await.expect("marked");
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
+    let marked = delivery::mark(&mut tx, mailer, &marks, fixture.installation.clock.now()).await.expect("marked");
     tx.commit().await.expect("committed");
     marked
 }
 
 /// Takes all deliveries that are due and marks them as on the wire. Returns them by address.
-pub async fn take(house: &House, campaign: &Campaign) -> BTreeMap<String, i64> {
-    let claimed = claim(house, MAILER, campaign.id, 100_000).await;
-    let marked = mark(house, MAILER, &claimed).await;
+pub async fn take(fixture: &Fixture, campaign: &Campaign) -> BTreeMap<String, i64> {
+    let claimed = claim(fixture, MAILER, campaign.id, 100_000).await;
+    let marked = mark(fixture, MAILER, &claimed).await;
     marked.into_iter().map(|(id, marked)| (marked.recipient.address, id)).collect()
 }
 
 /// Writes down how deliveries on the wire ended.
-pub async fn end(house: &House, campaign: &Campaign, ends: &[(i64, State)]) {
+pub async fn end(fixture: &Fixture, campaign: &Campaign, ends: &[(i64, State)]) {
     let outcomes: Vec<Outcome> = ends
         .iter()
         .map(|(id, state)| Outcome {
@@ -168,30 +175,30 @@ pub async fn end(house: &House, campaign: &Campaign, ends: &[(i64, State)]) {
             tried: true,
         })
         .collect();
-    let mut tx = house.home.db.write().await.expect("a transaction");
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
     delivery::record(&mut tx, MAILER, &outcomes, NOW).await.expect("recorded");
     tx.commit().await.expect("committed");
 }
 
 /// Opens, and follows both links, the second twice.
-pub async fn react(house: &House, delivery: i64) {
+pub async fn react(fixture: &Fixture, delivery: i64) {
     let hit = |kind, position| Hit { delivery, kind, position, at: NOW };
     let hits = [hit(Kind::Open, 0), hit(Kind::Click, 0), hit(Kind::Click, 1), hit(Kind::Click, 1)];
-    let mut tx = house.home.db.write().await.expect("a transaction");
-    assert_eq!(event::add(&mut tx, &house.home.ids, &hits).await.expect("added"), 4);
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
+    assert_eq!(event::add(&mut tx, &fixture.installation.ids, &hits).await.expect("added"), 4);
     tx.commit().await.expect("committed");
 }
 
-pub async fn summary(house: &House, campaign: &Campaign) -> Summary {
-    let mut conn = house.home.db.read().await.expect("a connection");
+pub async fn summary(fixture: &Fixture, campaign: &Campaign) -> Summary {
+    let mut conn = fixture.installation.db.read().await.expect("a connection");
     summary::of(&mut conn, campaign).await.expect("counted")
 }
 
-pub async fn search(house: &House, text: &str) -> Residue {
-    trace_search::search(&house.home, text, &address(text), |_, _| {}).await.expect("searched")
+pub async fn search(fixture: &Fixture, text: &str) -> Residue {
+    trace_search::search(&fixture.installation, text, &address(text), |_, _| {}).await.expect("searched")
 }
 
-pub async fn number(house: &House, query: &'static str) -> i64 {
-    let mut conn = house.home.db.read().await.expect("a connection");
+pub async fn number(fixture: &Fixture, query: &'static str) -> i64 {
+    let mut conn = fixture.installation.db.read().await.expect("a connection");
     sqlx::query(query).fetch_one(&mut *conn).await.expect(query).get(0)
 }

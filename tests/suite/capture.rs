@@ -19,7 +19,7 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::fixture::{House, Kind as Database, both};
+use crate::fixture::{Fixture, Kind as Database, both};
 use crate::mail_sink::{Act, Plan};
 
 const FROM: &str = "news@example.org";
@@ -31,17 +31,17 @@ struct Inbox {
     task: JoinHandle<()>,
 }
 
-async fn inbox(house: &House) -> Inbox {
+async fn inbox(fixture: &Fixture) -> Inbox {
     let listener = capture::bind("127.0.0.1:0".parse().expect("an address")).await.expect("a port");
     let address = listener.local_addr().expect("an address");
-    let folder = Folder::captured(&house.home);
+    let folder = Folder::captured(&fixture.installation);
     let (stop, stopped) = oneshot::channel();
     let task = tokio::spawn(capture::serve(listener, folder.clone(), async move { drop(stopped.await) }));
     Inbox { folder, address, stop, task }
 }
 
-async fn house() -> House {
-    House::new(Database::Sqlite).await
+async fn fixture() -> Fixture {
+    Fixture::new(Database::Sqlite).await
 }
 
 /// Says everything at once and returns all that the server answers until it hangs up.
@@ -60,8 +60,8 @@ fn address(text: &str) -> Address {
 
 #[tokio::test]
 async fn a_letter_is_kept_to_the_byte_and_forgotten_with_its_reader() {
-    let house = house().await;
-    let inbox = inbox(&house).await;
+    let fixture = fixture().await;
+    let inbox = inbox(&fixture).await;
     let mut session = Session::open(&Target::local(inbox.address), &Timers::default()).await.expect("open");
     let text = "Subject: привет\r\n\r\n.\r\n..\r\nдо встречи\r\n".as_bytes();
     for to in ["иван@почта.рф", "olga@почта.рф"] {
@@ -76,13 +76,13 @@ async fn a_letter_is_kept_to_the_byte_and_forgotten_with_its_reader() {
     assert_eq!(inbox.folder.read(&letters[0].file).expect("read"), text);
     assert_eq!(inbox.folder.forget(&address("Иван@ПОЧТА.РФ")).expect("forgotten"), 1);
     assert_eq!(inbox.folder.list(10).expect("listed"), letters[..1]);
-    house.leave().await;
+    fixture.leave().await;
 }
 
 #[tokio::test]
 async fn a_group_of_commands_gets_a_reply_each_and_two_letters_two_files() {
-    let house = house().await;
-    let inbox = inbox(&house).await;
+    let fixture = fixture().await;
+    let inbox = inbox(&fixture).await;
     let letter = "MAIL FROM:<> SIZE=100 BODY=8BITMIME\r\nRCPT TO:<a@example.org>\r\nDATA\r\nx\r\n.\r\n";
     let words = format!("EHLO test.example.org\r\n{letter}{letter}RSET\r\nNOOP\r\nQUIT\r\n");
 
@@ -91,13 +91,13 @@ async fn a_group_of_commands_gets_a_reply_each_and_two_letters_two_files() {
     let codes: Vec<_> = answer.lines().filter(|line| line.as_bytes()[3] == b' ').map(|line| &line[..3]).collect();
     assert_eq!(codes, ["220", "250", "250", "250", "354", "250", "250", "250", "354", "250", "250", "250", "221"]);
     assert_eq!(inbox.folder.list(10).expect("listed").len(), 2);
-    house.leave().await;
+    fixture.leave().await;
 }
 
 #[tokio::test]
 async fn what_a_strict_server_refuses_is_refused() {
-    let house = house().await;
-    let inbox = inbox(&house).await;
+    let fixture = fixture().await;
+    let inbox = inbox(&fixture).await;
     let long = "x".repeat(999);
     let name = "x".repeat(3_000);
     let data = "MAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.org>\r\nDATA\r\n";
@@ -124,13 +124,13 @@ async fn what_a_strict_server_refuses_is_refused() {
         assert!(answer.lines().any(|line| line.starts_with(code)), "{words:.40}: {answer}");
     }
     assert_eq!(inbox.folder.list(10).expect("listed"), []);
-    house.leave().await;
+    fixture.leave().await;
 }
 
 #[tokio::test]
 async fn a_dot_that_arrives_in_pieces_ends_the_text() {
-    let house = house().await;
-    let inbox = inbox(&house).await;
+    let fixture = fixture().await;
+    let inbox = inbox(&fixture).await;
     let mut stream = TcpStream::connect(inbox.address).await.expect("connects");
     stream.set_nodelay(true).expect("no delay");
     for piece in ["MAIL FROM:<>\r\nRCPT TO:<a@example.org>\r\nDATA\r\n", ".", "\r", "\nQUI", "T\r\n"] {
@@ -142,13 +142,13 @@ async fn a_dot_that_arrives_in_pieces_ends_the_text() {
 
     assert!(answer.ends_with("221 2.0.0 goodbye\r\n"), "{answer}");
     assert_eq!(inbox.folder.list(10).expect("listed")[0].size, 0);
-    house.leave().await;
+    fixture.leave().await;
 }
 
 #[tokio::test]
 async fn a_text_above_the_limit_is_refused_and_the_next_one_is_taken() {
-    let house = house().await;
-    let inbox = inbox(&house).await;
+    let fixture = fixture().await;
+    let inbox = inbox(&fixture).await;
     let mut session = Session::open(&Target::local(inbox.address), &Timers::default()).await.expect("open");
     assert_eq!(session.extensions().size, u64::try_from(capture::SIZE).ok());
     let large = format!("{}\r\n", "text".repeat(200)).repeat(capture::SIZE / 802 + 1).into_bytes();
@@ -157,7 +157,7 @@ async fn a_text_above_the_limit_is_refused_and_the_next_one_is_taken() {
         assert_eq!(session.body(text).await.expect("an answer").code, code);
     }
     assert_eq!(inbox.folder.list(10).expect("listed").len(), 1);
-    house.leave().await;
+    fixture.leave().await;
 }
 
 #[tokio::test]
@@ -165,36 +165,39 @@ async fn the_capture_stays_on_this_machine_and_stops_when_told() {
     let refused = capture::bind("0.0.0.0:0".parse().expect("an address")).await.expect_err("not loopback");
     assert_eq!((refused.message().key, refused.exit_code()), ("capture-loopback", 2));
 
-    let house = house().await;
-    let inbox = inbox(&house).await;
+    let fixture = fixture().await;
+    let inbox = inbox(&fixture).await;
     inbox.stop.send(()).expect("it runs");
     inbox.task.await.expect("stops");
     assert!(TcpStream::connect(inbox.address).await.is_err());
-    house.leave().await;
+    fixture.leave().await;
 }
 
 #[tokio::test]
 async fn a_letter_that_cannot_be_kept_is_not_acknowledged() {
-    let house = house().await;
-    let inbox = inbox(&house).await;
-    let place = house.home.config.capture();
+    let fixture = fixture().await;
+    let inbox = inbox(&fixture).await;
+    let place = fixture.installation.config.capture();
     std::fs::remove_dir(&place).expect("removed");
     std::fs::write(&place, "in the way").expect("written");
 
     let mut session = Session::open(&Target::local(inbox.address), &Timers::default()).await.expect("open");
     session.envelope(FROM, "a@example.org", false).await.expect("asked");
     assert_eq!(session.body(b"x\r\n").await.expect("an answer").code, 452);
-    house.leave().await;
+    fixture.leave().await;
 }
 
 fn rate(rate: f64) -> Cap {
     Cap { rate: Some(rate), ..Cap::default() }
 }
 
-both!(a_relay_is_kept_sealed_and_read_back, |house| {
-    let (home, workspace) = (&house.home, house.workspace.id);
-    let mut tx = home.db.write().await.expect("a transaction");
-    assert_eq!(relay::get(home, &mut tx, workspace).await.expect("read"), Relay { id: workspace, ..Relay::default() });
+both!(a_relay_is_kept_sealed_and_read_back, |fixture| {
+    let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
+    let mut tx = installation.db.write().await.expect("a transaction");
+    assert_eq!(
+        relay::get(installation, &mut tx, workspace).await.expect("read"),
+        Relay { id: workspace, ..Relay::default() }
+    );
     setting::set(&mut tx, Setting::EhloName, "News.Example.org").await.expect("set");
 
     let url = "smtps://user:geheim@mail.example.org";
@@ -204,11 +207,11 @@ both!(a_relay_is_kept_sealed_and_read_back, |house| {
         ..Relay::to(Kind::Smtp(Box::new(Target::parse(url).expect("a URL"))))
     };
     let folder = Relay { id: workspace, ..Relay::to(Kind::Folder(PathBuf::from("/tmp/письма"))) };
-    relay::set(home, &mut tx, workspace, &folder).await.expect("set");
-    assert_eq!(relay::get(home, &mut tx, workspace).await.expect("read"), folder);
-    relay::set(home, &mut tx, workspace, &smtp).await.expect("set again");
+    relay::set(installation, &mut tx, workspace, &folder).await.expect("set");
+    assert_eq!(relay::get(installation, &mut tx, workspace).await.expect("read"), folder);
+    relay::set(installation, &mut tx, workspace, &smtp).await.expect("set again");
 
-    let read = relay::get(home, &mut tx, workspace).await.expect("read");
+    let read = relay::get(installation, &mut tx, workspace).await.expect("read");
     let Kind::Smtp(target) = &read.kind else { panic!("{read:?}") };
     assert_eq!(target.helo, "news.example.org");
     assert_eq!(target.credentials, Some(("user".to_owned(), "geheim".to_owned())));
@@ -217,7 +220,7 @@ both!(a_relay_is_kept_sealed_and_read_back, |house| {
     let row = sqlx::query("select target from relay").fetch_one(&mut *tx).await.expect("a row");
     let kept: Vec<u8> = sqlx::Row::get(&row, 0);
     assert!(!kept.windows(6).any(|window| window == b"geheim"));
-    assert_eq!(relay::get(home, &mut tx, workspace + 1).await.expect("read").kind, Kind::Capture);
+    assert_eq!(relay::get(installation, &mut tx, workspace + 1).await.expect("read").kind, Kind::Capture);
 
     for (connections, cap, key) in [
         (0, Cap::default(), "relay-connections"),
@@ -226,42 +229,42 @@ both!(a_relay_is_kept_sealed_and_read_back, |house| {
         (1, rate(f64::NAN), "relay-rate"),
     ] {
         let wrong = Relay { connections, cap, ..Relay::default() };
-        assert_eq!(relay::set(home, &mut tx, workspace, &wrong).await.expect_err(key).message().key, key);
+        assert_eq!(relay::set(installation, &mut tx, workspace, &wrong).await.expect_err(key).message().key, key);
     }
 });
 
-both!(the_command_sets_shows_and_tries_a_relay, |house| {
-    let (home, workspace) = (&house.home, &house.workspace);
+both!(the_command_sets_shows_and_tries_a_relay, |fixture| {
+    let (installation, workspace) = (&fixture.installation, &fixture.workspace);
     let traits = || Traits { connections: Some(7), ..Traits::default() };
     let sink = Plan::new().start().await;
     let smtp = |url: String| Command::Set { name: "smtp".to_owned(), target: Some(url), traits: traits() };
     let (show, test) = (|| Command::Show { name: None }, || Command::Test { name: None });
 
-    let shown = door::run(home, workspace, show()).await.expect("shown");
+    let shown = door::run(installation, workspace, show()).await.expect("shown");
     assert_eq!((&shown.json["kind"], &shown.json["name"]), (&"capture".into(), &"main".into()));
     assert_eq!((&shown.json["connections"], &shown.json["rate"]), (&4.into(), &serde_json::Value::Null));
-    assert_eq!(door::run(home, workspace, test()).await.expect("tried").json["ok"], true);
+    assert_eq!(door::run(installation, workspace, test()).await.expect("tried").json["ok"], true);
 
-    door::run(home, workspace, smtp(format!("smtp://user:geheim@{}", sink.address))).await.expect("set");
-    let shown = door::run(home, workspace, show()).await.expect("shown");
+    door::run(installation, workspace, smtp(format!("smtp://user:geheim@{}", sink.address))).await.expect("set");
+    let shown = door::run(installation, workspace, show()).await.expect("shown");
     assert_eq!(shown.json["target"], format!("smtp://***@{}", sink.address));
     assert!(!format!("{shown:?}").contains("geheim"));
-    let refused = door::run(home, workspace, test()).await.expect_err("no AUTH there");
+    let refused = door::run(installation, workspace, test()).await.expect_err("no AUTH there");
     assert_eq!((refused.message().key, refused.exit_code()), ("smtp-mechanism", 2));
 
-    door::run(home, workspace, smtp(format!("smtp://{}", sink.address))).await.expect("set");
-    let tried = door::run(home, workspace, test()).await.expect("answers");
+    door::run(installation, workspace, smtp(format!("smtp://{}", sink.address))).await.expect("set");
+    let tried = door::run(installation, workspace, test()).await.expect("answers");
     assert_eq!((&tried.json["pipelining"], &tried.json["encrypted"]), (&true.into(), &false.into()));
 
     let busy = Plan::new().at("CONNECT", Act::Say("421 4.3.2 busy")).start().await;
-    door::run(home, workspace, smtp(format!("smtp://{}", busy.address))).await.expect("set");
-    let failed = door::run(home, workspace, test()).await.expect_err("busy");
+    door::run(installation, workspace, smtp(format!("smtp://{}", busy.address))).await.expect("set");
+    let failed = door::run(installation, workspace, test()).await.expect_err("busy");
     assert_eq!((failed.message().key, failed.exit_code()), ("smtp-answer", 1));
 
-    let dir = house.folder.path().join("out");
-    door::run(home, workspace, Command::Choice(Choice::File { dir: dir.clone(), traits: traits() }))
+    let dir = fixture.folder.path().join("out");
+    door::run(installation, workspace, Command::Choice(Choice::File { dir: dir.clone(), traits: traits() }))
         .await
         .expect("set");
     assert!(dir.is_dir());
-    assert_eq!(door::run(home, workspace, show()).await.expect("shown").json["kind"], "file");
+    assert_eq!(door::run(installation, workspace, show()).await.expect("shown").json["kind"], "file");
 });

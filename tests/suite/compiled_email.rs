@@ -17,7 +17,7 @@ use sendoff::infra::i18n::Lang;
 use sendoff::mailer::smtp::dot_stuffing;
 use serde_json::{Map, Value, json};
 
-use crate::fixture::{House, Kind, NOW};
+use crate::fixture::{Fixture, Kind, NOW};
 
 const FIELDS: [&str; 5] = ["first_name", "city", "age", "vip", "имя"];
 
@@ -218,13 +218,13 @@ fn compare(press: &Press, (address, fields): &(String, String), count: &mut Coun
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn any_letter_composed_is_the_letter_rendered_and_written() {
-    let house = House::new(Kind::Sqlite).await;
+    let fixture = Fixture::new(Kind::Sqlite).await;
     let mut runner =
         TestRunner::new(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() });
     let count = RefCell::new(Count::default());
     let tried =
         runner.run(&(draft(), any::<bool>(), prop::collection::vec(person(), 1..6)), |(draft, wide, people)| {
-            if let Ok(press) = Press::compile(&house.home, frozen(draft, wide)) {
+            if let Ok(press) = Press::compile(&fixture.installation, frozen(draft, wide)) {
                 people.iter().for_each(|person| compare(&press, person, &mut count.borrow_mut()));
             }
             Ok(())
@@ -235,12 +235,12 @@ async fn any_letter_composed_is_the_letter_rendered_and_written() {
     let Count { spliced, made } = count.into_inner();
     assert!(made > 100, "{made}");
     assert_eq!(spliced, made);
-    house.leave().await;
+    fixture.leave().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_letter_too_irregular_is_rendered_for_each_reader() {
-    let house = House::new(Kind::Sqlite).await;
+    let fixture = Fixture::new(Kind::Sqlite).await;
     let numbered = "{{ email | replace('\\u0040', ' at ') }}".to_owned();
     let crowded = "{{ email | upper | lower | trim }} ".repeat(1_200);
     for body in [numbered, crowded] {
@@ -252,12 +252,12 @@ async fn a_letter_too_irregular_is_rendered_for_each_reader() {
             body,
             tracking: Tracking::None,
         };
-        let press = Press::compile(&house.home, frozen(draft, false)).expect("compiles");
+        let press = Press::compile(&fixture.installation, frozen(draft, false)).expect("compiles");
         let mut count = Count::default();
         compare(&press, &("anna@example.org".to_owned(), "{}".to_owned()), &mut count);
 
         assert!(!press.letter().is_compiled());
         assert_eq!((count.made, count.spliced), (1, 0));
     }
-    house.leave().await;
+    fixture.leave().await;
 }

@@ -11,58 +11,58 @@ use sqlx::Row;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use crate::fixture::{House, both};
+use crate::fixture::{Fixture, both};
 use crate::mail_sink::{Act, Plan, Sink};
 use crate::mailer::fixture::{LETTER, campaign, house_with, mail, recipients, start, states, use_relay};
 
 /// Connections of the mailer.
 const CONNECTIONS: i64 = 2;
 
-async fn tamper(house: &House, sql: &str) {
-    let mut tx = house.home.db.write().await.expect("a transaction");
+async fn tamper(fixture: &Fixture, sql: &str) {
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
     sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&mut *tx).await.expect("changed");
     tx.commit().await.expect("committed");
 }
 
-async fn count(house: &House, sql: &'static str) -> i64 {
-    let mut conn = house.home.db.read().await.expect("a connection");
+async fn count(fixture: &Fixture, sql: &'static str) -> i64 {
+    let mut conn = fixture.installation.db.read().await.expect("a connection");
     sqlx::query(sql).fetch_one(&mut *conn).await.expect("counted").get(0)
 }
 
 /// A campaign to so many people, and a relay that takes a moment for each.
-async fn stage(house: &House, people: usize) -> Sink {
-    house_with(house, people).await;
+async fn stage(fixture: &Fixture, people: usize) -> Sink {
+    house_with(fixture, people).await;
     let sink = Plan::new().at(".", Act::late(20)).start().await;
-    use_relay(house, sink.target(), CONNECTIONS as u32).await;
-    let mut tx = house.home.db.write().await.expect("a transaction");
+    use_relay(fixture, sink.target(), CONNECTIONS as u32).await;
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
     setting::set(&mut tx, Setting::LeaseTerm, "2").await.expect("a setting");
     tx.commit().await.expect("committed");
-    start(house, LETTER).await;
+    start(fixture, LETTER).await;
     sink
 }
 
 /// Sends until the campaign has ended, and changes rows after each so many letters.
-async fn meddle(house: &House, sink: &Sink, changes: &[(usize, &str)]) {
+async fn meddle(fixture: &Fixture, sink: &Sink, changes: &[(usize, &str)]) {
     let (stop, stopped) = watch::channel(false);
     let meddling = async {
         for (letters, sql) in changes {
             while sink.log().letters.len() < *letters {
                 sleep(Duration::from_millis(5)).await;
             }
-            tamper(house, sql).await;
+            tamper(fixture, sql).await;
         }
-        while campaign(house).await.state == State::Running {
+        while campaign(fixture).await.state == State::Running {
             sleep(Duration::from_millis(20)).await;
         }
         stop.send(true).expect("someone listens");
     };
-    let work = scheduler::work(&house.home, Mode::Forever, Arc::new(|| true), stopped);
+    let work = scheduler::work(&fixture.installation, Mode::Forever, Arc::new(|| true), stopped);
     let (ended, ()) = timeout(Duration::from_secs(60), async { tokio::join!(work, meddling) }).await.expect("an end");
     ended.expect("a clean end");
 }
 
-both!(a_mailer_whose_own_lease_is_changed_by_hand_begins_anew_and_repeats_nothing, |house| {
-    let sink = stage(house, 150).await;
+both!(a_mailer_whose_own_lease_is_changed_by_hand_begins_anew_and_repeats_nothing, |fixture| {
+    let sink = stage(fixture, 150).await;
     let changes = [
         (15, "update lease set until = 9000000000000000000"),
         (40, "update lease set until = -9000000000000000000"),
@@ -70,18 +70,18 @@ both!(a_mailer_whose_own_lease_is_changed_by_hand_begins_anew_and_repeats_nothin
         (90, "update lease set until = 0"),
     ];
 
-    meddle(house, &sink, &changes).await;
+    meddle(fixture, &sink, &changes).await;
 
-    assert_eq!(campaign(house).await.state, State::Finished);
-    let (states, got) = (states(house).await, recipients(&sink));
+    assert_eq!(campaign(fixture).await.state, State::Finished);
+    let (states, got) = (states(fixture).await, recipients(&sink));
     let unsure = states.get("uncertain").copied().unwrap_or(0);
     assert!(unsure <= CONNECTIONS * changes.len() as i64 && states["accepted"] + unsure == 150, "{states:?}");
     assert!(got.values().all(|count| *count == 1) && got.len() as i64 >= states["accepted"], "{states:?}");
 });
 
-both!(what_a_mailer_that_never_was_holds_is_settled, |house| {
-    let sink = stage(house, 8).await;
-    tamper(house, "insert into lease (id, until) values (5, 9000000000000000000)").await;
+both!(what_a_mailer_that_never_was_holds_is_settled, |fixture| {
+    let sink = stage(fixture, 8).await;
+    tamper(fixture, "insert into lease (id, until) values (5, 9000000000000000000)").await;
     for (nth, change) in [
         (0, "state = 'leased', mailer_id = 5"),
         (1, "state = 'sending', mailer_id = 5"),
@@ -91,44 +91,45 @@ both!(what_a_mailer_that_never_was_holds_is_settled, |house| {
         (5, "state = 'sending'"),
     ] {
         let row = format!("(select id from delivery order by id limit 1 offset {nth})");
-        tamper(house, &format!("update delivery set {change} where id = {row}")).await;
+        tamper(fixture, &format!("update delivery set {change} where id = {row}")).await;
     }
 
-    mail(house).await;
+    mail(fixture).await;
     // What nobody holds is taken in before the campaign is called finished.
-    mail(house).await;
+    mail(fixture).await;
 
-    assert_eq!(states(house).await, [("accepted", 5), ("uncertain", 3)].into());
-    assert_eq!(campaign(house).await.state, State::Finished);
+    assert_eq!(states(fixture).await, [("accepted", 5), ("uncertain", 3)].into());
+    assert_eq!(campaign(fixture).await.state, State::Finished);
     assert_eq!(recipients(&sink).len(), 5);
-    assert_eq!(count(house, "select count(*) from delivery where mailer_id is not null").await, 0);
+    assert_eq!(count(fixture, "select count(*) from delivery where mailer_id is not null").await, 0);
 });
 
-both!(a_pending_row_that_someone_seems_to_hold_goes_out_once, |house| {
-    let sink = stage(house, 4).await;
-    tamper(house, "update delivery set mailer_id = 99 where id = (select min(id) from delivery)").await;
+both!(a_pending_row_that_someone_seems_to_hold_goes_out_once, |fixture| {
+    let sink = stage(fixture, 4).await;
+    tamper(fixture, "update delivery set mailer_id = 99 where id = (select min(id) from delivery)").await;
 
-    mail(house).await;
+    mail(fixture).await;
 
-    let states = states(house).await;
-    assert_eq!(campaign(house).await.state, State::Finished, "{states:?}");
+    let states = states(fixture).await;
+    assert_eq!(campaign(fixture).await.state, State::Finished, "{states:?}");
     assert_eq!(states.get("accepted").copied().unwrap_or(0) + states.get("uncertain").copied().unwrap_or(0), 4);
     assert!(recipients(&sink).values().all(|count| *count == 1));
 });
 
-both!(a_shift_at_tables_of_a_newer_version_ends_with_a_sentence_and_sends_nothing, |house| {
-    let sink = stage(house, 3).await;
+both!(a_shift_at_tables_of_a_newer_version_ends_with_a_sentence_and_sends_nothing, |fixture| {
+    let sink = stage(fixture, 3).await;
     let newer = "insert into _sqlx_migrations (version, description, success, checksum, execution_time) \
                  select 9999, description, success, checksum, execution_time from _sqlx_migrations where version = 1";
-    tamper(house, newer).await;
+    tamper(fixture, newer).await;
     let (_keep, stop) = watch::channel(false);
 
-    let refused = scheduler::work(&house.home, Mode::Forever, Arc::new(|| true), stop).await.expect_err("refused");
+    let refused =
+        scheduler::work(&fixture.installation, Mode::Forever, Arc::new(|| true), stop).await.expect_err("refused");
 
     assert_eq!(refused.message().key, "database-newer");
-    assert_eq!(states(house).await, [("pending", 3)].into());
+    assert_eq!(states(fixture).await, [("pending", 3)].into());
     assert!(sink.log().letters.is_empty());
-    tamper(house, "delete from _sqlx_migrations where version = 9999").await;
-    mail(house).await;
-    assert_eq!(states(house).await, [("accepted", 3)].into());
+    tamper(fixture, "delete from _sqlx_migrations where version = 9999").await;
+    mail(fixture).await;
+    assert_eq!(states(fixture).await, [("accepted", 3)].into());
 });

@@ -14,29 +14,29 @@ use serde_json::json;
 use sqlx::Row;
 
 use crate::canary;
-use crate::fixture::{House, Kind, NOW, both};
+use crate::fixture::{Fixture, Kind, NOW, both};
 
 const HOUR: i64 = 3_600_000;
 
-async fn declare(house: &House, fields: &[(&str, &str)]) {
+async fn declare(fixture: &Fixture, fields: &[(&str, &str)]) {
     for (name, kind) in fields {
         let field = Field::declare(name, kind).expect(name);
-        field::add(&house.home, house.workspace.id, &field).await.expect("declared");
+        field::add(&fixture.installation, fixture.workspace.id, &field).await.expect("declared");
     }
 }
 
-async fn save(house: &House, name: &str, expression: &str) {
-    segment::save(&house.home, house.workspace.id, name, expression).await.expect("saved");
-    segment::settle(&house.home, house.workspace.id, |_| {}).await.expect("settled");
+async fn save(fixture: &Fixture, name: &str, expression: &str) {
+    segment::save(&fixture.installation, fixture.workspace.id, name, expression).await.expect("saved");
+    segment::settle(&fixture.installation, fixture.workspace.id, |_| {}).await.expect("settled");
 }
 
-async fn count(house: &House, name: &str) -> i64 {
-    segment::count(&house.home, house.workspace.id, name).await.expect("counted")
+async fn count(fixture: &Fixture, name: &str) -> i64 {
+    segment::count(&fixture.installation, fixture.workspace.id, name).await.expect("counted")
 }
 
 /// People with a city and an age by number, on one list.
-async fn crowd(house: &House, people: usize) {
-    let list = canary::list(house, "News").await;
+async fn crowd(fixture: &Fixture, people: usize) {
+    let list = canary::list(fixture, "News").await;
     let of = |number: usize| {
         let values: Values =
             json!({ "city": if number.is_multiple_of(4) { "Казань" } else { "Самара" }, "age": number % 60 })
@@ -46,31 +46,31 @@ async fn crowd(house: &House, people: usize) {
         (canary::address(&format!("p{number}@example.org")), values)
     };
     let all: Vec<_> = (0..people).map(of).collect();
-    canary::join(house, &list, &all).await;
+    canary::join(fixture, &list, &all).await;
 }
 
 /// How the database would count these people. On PostgreSQL a scan of a small table is no choice.
-async fn plan(house: &House, expression: &str) -> String {
-    let mut tx = house.home.db.write().await.expect("a transaction");
-    let condition = segment::resolve(&mut tx, house.workspace.id, expression).await.expect(expression);
-    if house.kind == Kind::Postgres {
+async fn plan(fixture: &Fixture, expression: &str) -> String {
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
+    let condition = segment::resolve(&mut tx, fixture.workspace.id, expression).await.expect(expression);
+    if fixture.kind == Kind::Postgres {
         Sql::new("analyze contact").run(&mut tx).await.expect("counted");
         Sql::new("set local enable_seqscan = off").run(&mut tx).await.expect("set");
     }
-    let mut sql = Sql::new(if house.kind == Kind::Sqlite { "explain query plan " } else { "explain " });
-    sql.push("select count(*) from contact c where c.workspace_id = ").bind(house.workspace.id);
+    let mut sql = Sql::new(if fixture.kind == Kind::Sqlite { "explain query plan " } else { "explain " });
+    sql.push("select count(*) from contact c where c.workspace_id = ").bind(fixture.workspace.id);
     sql.push(" and c.reachable = 1 and ");
-    condition.compile(&mut sql, &house.home.db, NOW);
-    let column = if house.kind == Kind::Sqlite { 3 } else { 0 };
+    condition.compile(&mut sql, &fixture.installation.db, NOW);
+    let column = if fixture.kind == Kind::Sqlite { 3 } else { 0 };
     let rows = sql.all(&mut tx).await.expect("explained");
     rows.iter().map(|row| row.get::<String, _>(column) + "\n").collect()
 }
 
-both!(what_segments_name_is_found_by_index, |house| {
-    declare(house, &[("city", "text"), ("age", "number"), ("birthday", "date")]).await;
-    crowd(house, 300).await;
-    save(house, "two", "city = \"казань\" and age > 40").await;
-    save(house, "seen", "not opened(any, 90 days) or birthday < 2000-01-01").await;
+both!(what_segments_name_is_found_by_index, |fixture| {
+    declare(fixture, &[("city", "text"), ("age", "number"), ("birthday", "date")]).await;
+    crowd(fixture, 300).await;
+    save(fixture, "two", "city = \"казань\" and age > 40").await;
+    save(fixture, "seen", "not opened(any, 90 days) or birthday < 2000-01-01").await;
 
     for (expression, index) in [
         ("city = \"казань\" and age > 40", "contact_text_"),
@@ -80,70 +80,71 @@ both!(what_segments_name_is_found_by_index, |house| {
         ("opened(any, 90 days)", "contact_seen"),
         ("not opened(any, 90 days)", "contact_seen"),
     ] {
-        let plan = plan(house, expression).await;
+        let plan = plan(fixture, expression).await;
         // On PostgreSQL statistics decide, and those of 300 people may speak for another index.
-        assert!(house.kind == Kind::Postgres || plan.contains(index), "{expression}: {plan}");
-        assert!(house.kind == Kind::Postgres || plan.contains("COVERING"), "{expression}: {plan}");
+        assert!(fixture.kind == Kind::Postgres || plan.contains(index), "{expression}: {plan}");
+        assert!(fixture.kind == Kind::Postgres || plan.contains("COVERING"), "{expression}: {plan}");
     }
     let kazan_above_40 = (0..300).filter(|n| n % 4 == 0 && n % 60 > 40).count();
-    assert_eq!(count(house, "two").await, kazan_above_40 as i64);
-    assert_eq!(count(house, "seen").await, 300);
+    assert_eq!(count(fixture, "two").await, kazan_above_40 as i64);
+    assert_eq!(count(fixture, "seen").await, 300);
 });
 
-both!(a_facet_comes_with_its_segment_and_goes_an_hour_after_the_last, |house| {
-    declare(house, &[("city", "text"), ("age", "number")]).await;
-    crowd(house, 40).await;
+both!(a_facet_comes_with_its_segment_and_goes_an_hour_after_the_last, |fixture| {
+    declare(fixture, &[("city", "text"), ("age", "number")]).await;
+    crowd(fixture, 40).await;
     let states = async || {
-        let mut conn = house.home.db.read().await.expect("a connection");
-        let all = indexed_field::all(&mut conn, house.workspace.id).await.expect("read");
+        let mut conn = fixture.installation.db.read().await.expect("a connection");
+        let all = indexed_field::all(&mut conn, fixture.workspace.id).await.expect("read");
         all.into_iter().map(|one| (one.field, one.state)).collect::<Vec<_>>()
     };
     let kept = "select count(*) from contact where text_1 is not null or number_1 is not null";
 
-    save(house, "one", "age > 40").await;
+    save(fixture, "one", "age > 40").await;
     assert_eq!(states().await, [("age".to_owned(), State::Ready)]);
-    save(house, "one", "city = \"казань\"").await;
+    save(fixture, "one", "city = \"казань\"").await;
     assert_eq!(states().await, [("age".to_owned(), State::Leaving), ("city".to_owned(), State::Ready)]);
-    assert_eq!(canary::number(house, kept).await, 40);
+    assert_eq!(canary::number(fixture, kept).await, 40);
     // Needed again before it is gone.
-    save(house, "other", "age > 50").await;
+    save(fixture, "other", "age > 50").await;
     assert_eq!(states().await, [("age".to_owned(), State::Ready), ("city".to_owned(), State::Ready)]);
 
     for name in ["one", "other"] {
-        save(house, name, "email contains \"@\"").await;
+        save(fixture, name, "email contains \"@\"").await;
     }
-    house.home.clock.advance(HOUR);
-    segment::settle(&house.home, house.workspace.id, |_| {}).await.expect("settled");
+    fixture.installation.clock.advance(HOUR);
+    segment::settle(&fixture.installation, fixture.workspace.id, |_| {}).await.expect("settled");
     assert_eq!(states().await, []);
-    assert_eq!(canary::number(house, kept).await, 0);
-    save(house, "one", "city = \"казань\"").await;
-    assert_eq!(count(house, "one").await, 10);
+    assert_eq!(canary::number(fixture, kept).await, 0);
+    save(fixture, "one", "city = \"казань\"").await;
+    assert_eq!(count(fixture, "one").await, 10);
 });
 
-both!(a_pinned_facet_stays_and_a_ninth_text_has_no_place, |house| {
+both!(a_pinned_facet_stays_and_a_ninth_text_has_no_place, |fixture| {
     let names: Vec<String> = (1..=9).map(|number| format!("text{number}")).collect();
     for name in &names {
-        declare(house, &[(name, "text")]).await;
+        declare(fixture, &[(name, "text")]).await;
     }
-    let fields = field::all(&mut house.home.db.read().await.expect("a connection"), house.workspace.id).await;
+    let fields =
+        field::all(&mut fixture.installation.db.read().await.expect("a connection"), fixture.workspace.id).await;
     let fields = fields.expect("read");
     for (number, field) in fields.iter().enumerate() {
-        let placed = indexed_field::pin(&house.home, house.workspace.id, field, true).await.expect("asked");
+        let placed = indexed_field::pin(&fixture.installation, fixture.workspace.id, field, true).await.expect("asked");
         assert_eq!(placed, number < 8, "{}", field.name);
     }
-    segment::settle(&house.home, house.workspace.id, |_| {}).await.expect("settled");
+    segment::settle(&fixture.installation, fixture.workspace.id, |_| {}).await.expect("settled");
 
-    let mut conn = house.home.db.read().await.expect("a connection");
-    assert_eq!(indexed_field::to_read(&mut conn, house.workspace.id).await.expect("read").len(), 8);
+    let mut conn = fixture.installation.db.read().await.expect("a connection");
+    assert_eq!(indexed_field::to_read(&mut conn, fixture.workspace.id).await.expect("read").len(), 8);
     // A segment that names the ninth is read from the JSON.
-    crowd(house, 4).await;
-    save(house, "ninth", "text9 is not set").await;
-    assert_eq!(count(house, "ninth").await, 4);
+    crowd(fixture, 4).await;
+    save(fixture, "ninth", "text9 is not set").await;
+    assert_eq!(count(fixture, "ninth").await, 4);
 });
 
-both!(who_can_be_reached_is_written_down_as_it_is, |house| {
-    let (home, workspace) = (&house.home, house.workspace.id);
-    let lists = [canary::list(house, "News").await, canary::list(house, "Offers").await];
+both!(who_can_be_reached_is_written_down_as_it_is, |fixture| {
+    let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
+    let lists = [canary::list(fixture, "News").await, canary::list(fixture, "Offers").await];
     let mut rng = StdRng::seed_from_u64(5);
     let wrong = "select count(*) from contact c where c.reachable <> case when exists \
         (select 1 from subscription s where s.contact_id = c.id and s.state = 'confirmed') and not exists \
@@ -153,60 +154,63 @@ both!(who_can_be_reached_is_written_down_as_it_is, |house| {
     for _ in 0..120 {
         let address = canary::address(&people[rng.random_range(0..people.len())]);
         let list = &lists[rng.random_range(0..2)];
-        let person = canary::id(house, &address.expose()).await;
+        let person = canary::id(fixture, &address.expose()).await;
         match (rng.random_range(0..5), person) {
             (0, Some(person)) => {
-                let mut tx = home.db.write().await.expect("a transaction");
+                let mut tx = installation.db.write().await.expect("a transaction");
                 subscription::restrict(&mut tx, person).await.expect("restricted");
                 tx.commit().await.expect("committed");
             }
             (1, Some(person)) => {
-                let mut tx = home.db.write().await.expect("a transaction");
+                let mut tx = installation.db.write().await.expect("a transaction");
                 subscription::unrestrict(&mut tx, person).await.expect("unrestricted");
                 tx.commit().await.expect("committed");
             }
             (2, Some(person)) => {
-                erasure::leave(home, workspace, person, list.id, Reason::Left, None).await.expect("left");
+                erasure::leave(installation, workspace, person, list.id, Reason::Left, None).await.expect("left");
             }
-            _ => canary::join(house, list, &[(address, Values::new())]).await,
+            _ => canary::join(fixture, list, &[(address, Values::new())]).await,
         }
-        assert_eq!(canary::number(house, wrong).await, 0);
+        assert_eq!(canary::number(fixture, wrong).await, 0);
     }
-    assert!(canary::number(house, "select count(*) from contact where reachable = 1").await > 0);
+    assert!(canary::number(fixture, "select count(*) from contact where reachable = 1").await > 0);
 });
 
-both!(the_last_open_and_click_are_known_and_forgotten_with_their_list, |house| {
-    let (news, offers) = (canary::list(house, "News").await, canary::list(house, "Offers").await);
-    let person = canary::person(house, &news, "anna@example.org").await;
-    canary::person(house, &offers, "anna@example.org").await;
-    save(house, "readers", "opened(any, 90 days) and clicked(any)").await;
-    assert_eq!(count(house, "readers").await, 0);
+both!(the_last_open_and_click_are_known_and_forgotten_with_their_list, |fixture| {
+    let (news, offers) = (canary::list(fixture, "News").await, canary::list(fixture, "Offers").await);
+    let person = canary::person(fixture, &news, "anna@example.org").await;
+    canary::person(fixture, &offers, "anna@example.org").await;
+    save(fixture, "readers", "opened(any, 90 days) and clicked(any)").await;
+    assert_eq!(count(fixture, "readers").await, 0);
 
-    let (campaign, _) = canary::launch(house, &offers, "autumn").await;
-    let deliveries = canary::take(house, &campaign).await;
-    canary::react(house, deliveries["anna@example.org"]).await;
-    assert_eq!(count(house, "readers").await, 1);
+    let (campaign, _) = canary::launch(fixture, &offers, "autumn").await;
+    let deliveries = canary::take(fixture, &campaign).await;
+    canary::react(fixture, deliveries["anna@example.org"]).await;
+    assert_eq!(count(fixture, "readers").await, 1);
 
-    house.home.clock.advance(91 * DAY);
-    assert_eq!(count(house, "readers").await, 0);
+    fixture.installation.clock.advance(91 * DAY);
+    assert_eq!(count(fixture, "readers").await, 0);
     let known = "select count(*) from contact where opened_at is not null and clicked_at is not null";
-    assert_eq!(canary::number(house, known).await, 1);
+    assert_eq!(canary::number(fixture, known).await, 1);
 
-    erasure::leave(&house.home, house.workspace.id, person, offers.id, Reason::Left, None).await.expect("left");
-    assert_eq!(canary::number(house, "select count(*) from contact").await, 1);
-    assert_eq!(canary::number(house, known).await, 0);
+    erasure::leave(&fixture.installation, fixture.workspace.id, person, offers.id, Reason::Left, None)
+        .await
+        .expect("left");
+    assert_eq!(canary::number(fixture, "select count(*) from contact").await, 1);
+    assert_eq!(canary::number(fixture, known).await, 0);
 });
 
-both!(an_estimate_comes_near_the_count, |house| {
-    declare(house, &[("city", "text"), ("age", "number")]).await;
-    crowd(house, 4).await;
-    save(house, "kazan", "city = \"казань\"").await;
-    let estimate = async || segment::estimate(&house.home, house.workspace.id, "kazan").await.expect("estimated");
+both!(an_estimate_comes_near_the_count, |fixture| {
+    declare(fixture, &[("city", "text"), ("age", "number")]).await;
+    crowd(fixture, 4).await;
+    save(fixture, "kazan", "city = \"казань\"").await;
+    let estimate =
+        async || segment::estimate(&fixture.installation, fixture.workspace.id, "kazan").await.expect("estimated");
     assert_eq!(estimate().await, None, "few people are counted as fast");
 
-    let mut tx = house.home.db.write().await.expect("a transaction");
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
     let new = |number: usize| NewContact {
-        id: house.home.ids.next(),
+        id: fixture.installation.ids.next(),
         address: canary::address(&format!("q{number}@example.org")),
         values: json!({ "city": if number.is_multiple_of(3) { "Казань" } else { "Самара" } })
             .as_object()
@@ -214,7 +218,7 @@ both!(an_estimate_comes_near_the_count, |house| {
             .clone(),
     };
     let all: Vec<_> = (0..30_000).map(new).collect();
-    contact::add(&mut tx, house.workspace.id, &all, NOW).await.expect("added");
+    contact::add(&mut tx, fixture.workspace.id, &all, NOW).await.expect("added");
     sqlx::query("update contact set reachable = 1").execute(&mut *tx).await.expect("reachable");
     tx.commit().await.expect("committed");
 

@@ -8,7 +8,7 @@ use sendoff::campaign::model::State;
 use sqlx::{AnyConnection, Connection, Executor, Row};
 use tokio::time::sleep;
 
-use crate::fixture::{House, Kind, both};
+use crate::fixture::{Fixture, Kind, both};
 use crate::mail_sink::{Plan, Sink};
 use crate::mailer::fixture::{LETTER, campaign, house_with, mail, recipients, start, states, use_relay};
 
@@ -19,9 +19,9 @@ const CONNECTIONS: u32 = 4;
 const HELD: Duration = Duration::from_millis(100);
 
 /// Takes the database, looks what leaves without it, and gives it back until another letter has left.
-async fn hold_up(house: &House, sink: &Sink, times: &mut usize) -> Infallible {
-    let mut holder = AnyConnection::connect(&house.home.config.database_url()).await.expect("a connection");
-    let take = match house.kind {
+async fn hold_up(fixture: &Fixture, sink: &Sink, times: &mut usize) -> Infallible {
+    let mut holder = AnyConnection::connect(&fixture.installation.config.database_url()).await.expect("a connection");
+    let take = match fixture.kind {
         Kind::Sqlite => "pragma busy_timeout = 30000; begin immediate",
         Kind::Postgres => "begin; lock table delivery in share mode",
     };
@@ -46,21 +46,21 @@ async fn hold_up(house: &House, sink: &Sink, times: &mut usize) -> Infallible {
     }
 }
 
-both!(a_slow_disk_slows_sending_and_drops_no_mark, |house| {
-    house_with(house, LETTERS).await;
+both!(a_slow_disk_slows_sending_and_drops_no_mark, |fixture| {
+    house_with(fixture, LETTERS).await;
     let sink = Plan::new().start().await;
-    use_relay(house, sink.target(), CONNECTIONS).await;
-    start(house, LETTER).await;
+    use_relay(fixture, sink.target(), CONNECTIONS).await;
+    start(fixture, LETTER).await;
 
     let mut times = 0;
     tokio::select! {
-        _ = mail(house) => {}
-        never = hold_up(house, &sink, &mut times) => match never {},
+        _ = mail(fixture) => {}
+        never = hold_up(fixture, &sink, &mut times) => match never {},
     }
 
     assert!(times > 2, "the disk was slow {times} times");
-    assert_eq!(states(house).await, [("accepted", LETTERS as i64)].into());
-    assert_eq!(campaign(house).await.state, State::Finished);
+    assert_eq!(states(fixture).await, [("accepted", LETTERS as i64)].into());
+    assert_eq!(campaign(fixture).await.state, State::Finished);
     let seen = recipients(&sink);
     assert_eq!((seen.len(), seen.values().sum::<usize>()), (LETTERS, LETTERS), "people with a letter, and letters");
 });

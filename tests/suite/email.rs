@@ -75,9 +75,9 @@ fn render_at(letter: &Letter, of: Value, stem: &Stem) -> Rendered {
     letter.render(&reader).expect("renders")
 }
 
-both!(a_brand_is_kept_for_its_workspace_and_shown, |house| {
-    let (home, workspace) = (&house.home, &house.workspace);
-    let shown = command::run(home, workspace, Command::Show).await.expect("shown");
+both!(a_brand_is_kept_for_its_workspace_and_shown, |fixture| {
+    let (installation, workspace) = (&fixture.installation, &fixture.workspace);
+    let shown = command::run(installation, workspace, Command::Show).await.expect("shown");
     assert_eq!(shown.json["color"], "#2d5be3");
 
     let set = |name: Option<&str>, color: Option<&str>| Command::Set {
@@ -86,17 +86,17 @@ both!(a_brand_is_kept_for_its_workspace_and_shown, |house| {
         color: color.map(str::to_owned),
         logo: None,
     };
-    command::run(home, workspace, set(Some("Магазин"), Some("FC0"))).await.expect("set");
-    let report = command::run(home, workspace, set(None, None)).await.expect("set again");
+    command::run(installation, workspace, set(Some("Магазин"), Some("FC0"))).await.expect("set");
+    let report = command::run(installation, workspace, set(None, None)).await.expect("set again");
     assert_eq!(report.json, json!({"name": "Магазин", "address": ADDRESS, "color": "#ffcc00", "logo": ""}));
     assert!(report.text.contains("Магазин") && report.text.contains("not set"));
-    let error = command::run(home, workspace, set(None, Some("red"))).await.expect_err("refused");
+    let error = command::run(installation, workspace, set(None, Some("red"))).await.expect_err("refused");
     assert_eq!((error.exit_code(), error.message().key), (2, "brand-color"));
 
-    let mut conn = home.db.read().await.expect("a connection");
+    let mut conn = installation.db.read().await.expect("a connection");
     assert_eq!(brand::get(&mut conn, workspace.id + 1).await.expect("read"), Brand::default());
     drop(conn);
-    let mut tx = home.db.write().await.expect("a transaction");
+    let mut tx = installation.db.write().await.expect("a transaction");
     let change = Change { logo: Some("https://a.example/l.png".to_owned()), ..Change::default() };
     let brand = brand::set(&mut tx, workspace.id, &change).await.expect("set");
     assert_eq!((brand.name.as_str(), brand.logo.as_str()), ("Магазин", "https://a.example/l.png"));

@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-use crate::fixture::{House, Kind, server};
+use crate::fixture::{Fixture, Kind, server};
 
 struct Desk {
     folder: tempfile::TempDir,
@@ -150,10 +150,10 @@ async fn a_first_campaign_by_commands_alone_on_postgres() {
     if server().is_none() {
         return;
     }
-    let house = House::new(Kind::Postgres).await;
-    let url = house.home.config.database.clone();
+    let fixture = Fixture::new(Kind::Postgres).await;
+    let url = fixture.installation.config.database.clone();
     tokio::task::spawn_blocking(|| first_campaign(&Desk::new(url))).await.expect("the campaign went through");
-    house.leave().await;
+    fixture.leave().await;
 }
 
 #[test]

@@ -13,76 +13,78 @@ use sendoff::privacy::{erasure_log, file_erasure};
 use sendoff::report::summary::Summary;
 
 use crate::canary;
-use crate::fixture::{House, both};
+use crate::fixture::{Fixture, both};
 
-pub async fn leave(house: &House, person: i64, list: i64, through: Option<i64>) -> Gone {
-    erasure::leave(&house.home, house.workspace.id, person, list, Reason::Left, through).await.expect("left")
+pub async fn leave(fixture: &Fixture, person: i64, list: i64, through: Option<i64>) -> Gone {
+    erasure::leave(&fixture.installation, fixture.workspace.id, person, list, Reason::Left, through)
+        .await
+        .expect("left")
 }
 
-pub async fn erase(house: &House, text: &str) -> Gone {
+pub async fn erase(fixture: &Fixture, text: &str) -> Gone {
     let address = canary::address(text);
-    erasure::erase(&house.home, house.workspace.id, &address, Reason::Erased, None).await.expect("erased")
+    erasure::erase(&fixture.installation, fixture.workspace.id, &address, Reason::Erased, None).await.expect("erased")
 }
 
-pub async fn is_kept_out(house: &House, text: &str, list: i64) -> bool {
-    let mark = tombstone::mark(&house.home.keys.tombstone, house.workspace.id, &canary::address(text));
-    let mut conn = house.home.db.read().await.expect("a connection");
-    let standing = tombstone::standing(&mut conn, house.workspace.id, list, &[mark]).await.expect("asked");
+pub async fn is_kept_out(fixture: &Fixture, text: &str, list: i64) -> bool {
+    let mark = tombstone::mark(&fixture.installation.keys.tombstone, fixture.workspace.id, &canary::address(text));
+    let mut conn = fixture.installation.db.read().await.expect("a connection");
+    let standing = tombstone::standing(&mut conn, fixture.workspace.id, list, &[mark]).await.expect("asked");
     standing.contains(&mark)
 }
 
-both!(leaving_one_list_keeps_the_other_and_leaving_the_last_removes_the_person, |house| {
-    let (news, sales) = (canary::list(house, "News").await, canary::list(house, "Sales").await);
-    let person = canary::person(house, &news, "anna@example.org").await;
-    canary::person(house, &sales, "anna@example.org").await;
+both!(leaving_one_list_keeps_the_other_and_leaving_the_last_removes_the_person, |fixture| {
+    let (news, sales) = (canary::list(fixture, "News").await, canary::list(fixture, "Sales").await);
+    let person = canary::person(fixture, &news, "anna@example.org").await;
+    canary::person(fixture, &sales, "anna@example.org").await;
 
-    assert_eq!(leave(house, person, news.id, None).await, Gone::Subscription);
-    assert!(is_kept_out(house, "anna@example.org", news.id).await);
-    assert!(!is_kept_out(house, "anna@example.org", sales.id).await);
-    assert_eq!(canary::number(house, "select count(*) from consent").await, 1);
+    assert_eq!(leave(fixture, person, news.id, None).await, Gone::Subscription);
+    assert!(is_kept_out(fixture, "anna@example.org", news.id).await);
+    assert!(!is_kept_out(fixture, "anna@example.org", sales.id).await);
+    assert_eq!(canary::number(fixture, "select count(*) from consent").await, 1);
 
-    assert_eq!(leave(house, person, sales.id, None).await, Gone::Person);
+    assert_eq!(leave(fixture, person, sales.id, None).await, Gone::Person);
     for query in ["select count(*) from contact", "select count(*) from consent", "select count(*) from evidence"] {
-        assert_eq!(canary::number(house, query).await, 0, "{query}");
+        assert_eq!(canary::number(fixture, query).await, 0, "{query}");
     }
-    assert_eq!(leave(house, person, sales.id, None).await, Gone::Nothing);
+    assert_eq!(leave(fixture, person, sales.id, None).await, Gone::Nothing);
 });
 
-both!(the_erased_stay_away_from_every_list_and_erasing_twice_is_no_error, |house| {
-    let list = canary::list(house, "News").await;
-    canary::person(house, &list, "иван@почта.рф").await;
+both!(the_erased_stay_away_from_every_list_and_erasing_twice_is_no_error, |fixture| {
+    let list = canary::list(fixture, "News").await;
+    canary::person(fixture, &list, "иван@почта.рф").await;
 
-    assert_eq!(erase(house, "Иван@ПОЧТА.рф").await, Gone::Person);
-    assert_eq!(erase(house, "иван@почта.рф").await, Gone::Nothing);
-    assert_eq!(erase(house, "nobody@example.org").await, Gone::Nothing);
+    assert_eq!(erase(fixture, "Иван@ПОЧТА.рф").await, Gone::Person);
+    assert_eq!(erase(fixture, "иван@почта.рф").await, Gone::Nothing);
+    assert_eq!(erase(fixture, "nobody@example.org").await, Gone::Nothing);
 
-    assert!(is_kept_out(house, "иван@xn--80a1acny.xn--p1ai", EVERY_LIST).await);
-    assert!(is_kept_out(house, "nobody@example.org", list.id).await);
-    assert_eq!(canary::number(house, "select count(*) from tombstone").await, 2);
+    assert!(is_kept_out(fixture, "иван@xn--80a1acny.xn--p1ai", EVERY_LIST).await);
+    assert!(is_kept_out(fixture, "nobody@example.org", list.id).await);
+    assert_eq!(canary::number(fixture, "select count(*) from tombstone").await, 2);
 });
 
 /// A campaign to nine people, one in each state and one who did nothing.
-async fn every_state(house: &House) -> (sendoff::campaign::model::Campaign, i64, Vec<String>) {
-    let list = canary::list(house, "News").await;
+async fn every_state(fixture: &Fixture) -> (sendoff::campaign::model::Campaign, i64, Vec<String>) {
+    let list = canary::list(fixture, "News").await;
     let people: Vec<String> = (0..9).map(|index| format!("p{index}@example.org")).collect();
     for text in &people {
-        canary::person(house, &list, text).await;
+        canary::person(fixture, &list, text).await;
     }
-    let (campaign, planned) = canary::launch(house, &list, "autumn").await;
-    let taken = canary::take(house, &campaign).await;
+    let (campaign, planned) = canary::launch(fixture, &list, "autumn").await;
+    let taken = canary::take(fixture, &campaign).await;
     let of = |index: usize| taken[&people[index]];
     let ends = [(of(0), State::Accepted), (of(1), State::Rejected), (of(2), State::Uncertain), (of(3), State::Skipped)];
-    canary::end(house, &campaign, &ends).await;
-    canary::end(house, &campaign, &[(of(4), State::Pending), (of(5), State::Suppressed)]).await;
+    canary::end(fixture, &campaign, &ends).await;
+    canary::end(fixture, &campaign, &[(of(4), State::Pending), (of(5), State::Suppressed)]).await;
     // 6 stays on the wire; 7 was taken and 8 waits.
-    let mut tx = house.home.db.write().await.expect("a transaction");
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
     for (state, index) in [("leased", 7), ("pending", 8)] {
         let mut sql = Sql::new("update delivery set state = ");
         sql.bind(state.to_owned()).push(" where id = ").bind(of(index)).run(&mut tx).await.expect("set");
     }
     tx.commit().await.expect("committed");
-    canary::react(house, of(0)).await;
-    canary::react(house, of(2)).await;
+    canary::react(fixture, of(0)).await;
+    canary::react(fixture, of(2)).await;
     (campaign, planned, people)
 }
 
@@ -91,9 +93,9 @@ fn ends(summary: &Summary) -> [i64; 6] {
     [*accepted, *rejected, *uncertain, *suppressed, *skipped, *pending]
 }
 
-both!(numbers_are_what_was_frozen_before_and_after_erasures_in_every_state, |house| {
-    let (campaign, planned, people) = every_state(house).await;
-    let before = canary::summary(house, &campaign).await;
+both!(numbers_are_what_was_frozen_before_and_after_erasures_in_every_state, |fixture| {
+    let (campaign, planned, people) = every_state(fixture).await;
+    let before = canary::summary(fixture, &campaign).await;
     assert_eq!((planned, before.planned), (9, 9));
     assert_eq!(ends(&before), [1, 1, 2, 1, 1, 3]);
     assert_eq!((before.sending, before.deferred), (1, 1));
@@ -101,56 +103,57 @@ both!(numbers_are_what_was_frozen_before_and_after_erasures_in_every_state, |hou
     assert_eq!(before.links.iter().map(|link| link.clicks).collect::<Vec<_>>(), [2, 2]);
 
     for text in &people {
-        assert_eq!(erase(house, text).await, Gone::Person);
+        assert_eq!(erase(fixture, text).await, Gone::Person);
 
-        let after = canary::summary(house, &campaign).await;
+        let after = canary::summary(fixture, &campaign).await;
         assert_eq!(after.planned, planned, "{text}");
         assert_eq!((after.opens, after.clicks, &after.links), (before.opens, before.clicks, &before.links), "{text}");
     }
     // Who waited will get no letter; who was on the wire may have got it.
-    assert_eq!(ends(&canary::summary(house, &campaign).await), [1, 1, 2, 4, 1, 0]);
-    assert_eq!(canary::number(house, "select count(*) from delivery").await, 0);
-    assert_eq!(canary::number(house, "select count(*) from event").await, 0);
+    assert_eq!(ends(&canary::summary(fixture, &campaign).await), [1, 1, 2, 4, 1, 0]);
+    assert_eq!(canary::number(fixture, "select count(*) from delivery").await, 0);
+    assert_eq!(canary::number(fixture, "select count(*) from event").await, 0);
 });
 
-both!(a_person_erased_while_their_letter_is_on_the_wire_is_counted_as_it_ended, |house| {
-    let list = canary::list(house, "News").await;
+both!(a_person_erased_while_their_letter_is_on_the_wire_is_counted_as_it_ended, |fixture| {
+    let list = canary::list(fixture, "News").await;
     let ways = [State::Accepted, State::Rejected, State::Uncertain, State::Pending, State::Skipped];
     let people: Vec<String> = (0..ways.len()).map(|index| format!("p{index}@example.org")).collect();
     for text in &people {
-        canary::person(house, &list, text).await;
+        canary::person(fixture, &list, text).await;
     }
-    let (campaign, planned) = canary::launch(house, &list, "autumn").await;
-    let taken = canary::take(house, &campaign).await;
+    let (campaign, planned) = canary::launch(fixture, &list, "autumn").await;
+    let taken = canary::take(fixture, &campaign).await;
 
     for text in &people {
-        let person = canary::id(house, text).await.expect("there");
-        assert_eq!(leave(house, person, list.id, Some(campaign.id)).await, Gone::Person);
+        let person = canary::id(fixture, text).await.expect("there");
+        assert_eq!(leave(fixture, person, list.id, Some(campaign.id)).await, Gone::Person);
     }
-    assert_eq!(ends(&canary::summary(house, &campaign).await), [0, 0, 5, 0, 0, 0]);
+    assert_eq!(ends(&canary::summary(fixture, &campaign).await), [0, 0, 5, 0, 0, 0]);
     for (text, state) in people.iter().zip(ways) {
-        canary::end(house, &campaign, &[(taken[text], state)]).await;
+        canary::end(fixture, &campaign, &[(taken[text], state)]).await;
     }
 
-    let after = canary::summary(house, &campaign).await;
+    let after = canary::summary(fixture, &campaign).await;
     assert_eq!(ends(&after), [1, 1, 1, 1, 1, 0]);
     assert_eq!((after.planned, after.unsubscribed), (planned, 5));
 });
 
-both!(a_hundred_goodbyes_at_once_are_one, |house| {
-    let list = canary::list(house, "News").await;
-    let person = canary::person(house, &list, "anna@example.org").await;
-    let (campaign, _) = canary::launch(house, &list, "autumn").await;
+both!(a_hundred_goodbyes_at_once_are_one, |fixture| {
+    let list = canary::list(fixture, "News").await;
+    let person = canary::person(fixture, &list, "anna@example.org").await;
+    let (campaign, _) = canary::launch(fixture, &list, "autumn").await;
 
     let all: Vec<_> = (0..100)
         .map(|index| {
-            let (home, workspace, list, campaign) = (house.home.clone(), house.workspace.id, list.id, campaign.id);
+            let (installation, workspace, list, campaign) =
+                (fixture.installation.clone(), fixture.workspace.id, list.id, campaign.id);
             tokio::spawn(async move {
                 if index % 2 == 0 {
-                    erasure::leave(&home, workspace, person, list, Reason::Left, Some(campaign)).await
+                    erasure::leave(&installation, workspace, person, list, Reason::Left, Some(campaign)).await
                 } else {
                     let address = canary::address("anna@example.org");
-                    erasure::erase(&home, workspace, &address, Reason::Erased, Some(campaign)).await
+                    erasure::erase(&installation, workspace, &address, Reason::Erased, Some(campaign)).await
                 }
             })
         })
@@ -161,24 +164,25 @@ both!(a_hundred_goodbyes_at_once_are_one, |house| {
     }
 
     assert_eq!(effects, 1);
-    let after = canary::summary(house, &campaign).await;
+    let after = canary::summary(fixture, &campaign).await;
     assert_eq!((after.unsubscribed, after.suppressed, after.planned), (1, 1, 1));
 });
 
-both!(who_leaves_together_leaves_as_if_alone, |house| {
-    let (news, sales) = (canary::list(house, "News").await, canary::list(house, "Sales").await);
+both!(who_leaves_together_leaves_as_if_alone, |fixture| {
+    let (news, sales) = (canary::list(fixture, "News").await, canary::list(fixture, "Sales").await);
     let mut people = Vec::new();
     for text in ["anna@example.org", "boris@example.org", "vera@example.org", "stays@example.org"] {
-        people.push(canary::person(house, &news, text).await);
+        people.push(canary::person(fixture, &news, text).await);
     }
-    canary::person(house, &sales, "boris@example.org").await;
-    let outsider = canary::person(house, &sales, "gleb@example.org").await;
-    let (campaign, planned) = canary::launch(house, &news, "autumn").await;
-    let taken = canary::take(house, &campaign).await;
-    canary::react(house, taken["anna@example.org"]).await;
-    canary::react(house, taken["boris@example.org"]).await;
-    let before = canary::summary(house, &campaign).await;
-    let leaver = |person, list: i64| Leaver { workspace: house.workspace.id, person, list, through: Some(campaign.id) };
+    canary::person(fixture, &sales, "boris@example.org").await;
+    let outsider = canary::person(fixture, &sales, "gleb@example.org").await;
+    let (campaign, planned) = canary::launch(fixture, &news, "autumn").await;
+    let taken = canary::take(fixture, &campaign).await;
+    canary::react(fixture, taken["anna@example.org"]).await;
+    canary::react(fixture, taken["boris@example.org"]).await;
+    let before = canary::summary(fixture, &campaign).await;
+    let leaver =
+        |person, list: i64| Leaver { workspace: fixture.workspace.id, person, list, through: Some(campaign.id) };
     let leavers = [
         leaver(people[0], news.id),
         leaver(people[1], news.id),
@@ -189,55 +193,55 @@ both!(who_leaves_together_leaves_as_if_alone, |house| {
         leaver(people[2], sales.id),
     ];
 
-    let gone = erasure::leave_together(&house.home, &leavers, Reason::Left).await.expect("left");
+    let gone = erasure::leave_together(&fixture.installation, &leavers, Reason::Left).await.expect("left");
 
     use Gone::{Nothing, Person, Subscription};
     assert_eq!(gone, [Person, Subscription, Nothing, Person, Nothing, Nothing, Nothing]);
     for (text, kept_out) in [("anna", true), ("boris", true), ("vera", true), ("stays", false), ("gleb", false)] {
-        assert_eq!(is_kept_out(house, &format!("{text}@example.org"), news.id).await, kept_out, "{text}");
+        assert_eq!(is_kept_out(fixture, &format!("{text}@example.org"), news.id).await, kept_out, "{text}");
     }
-    let after = canary::summary(house, &campaign).await;
+    let after = canary::summary(fixture, &campaign).await;
     assert_eq!((after.planned, after.unsubscribed), (planned, 3));
     assert_eq!((after.opens, after.clicks, &after.links), (before.opens, before.clicks, &before.links));
-    assert_eq!(canary::number(house, "select count(*) from contact").await, 3);
-    assert_eq!(canary::number(house, "select count(*) from delivery").await, 1);
-    assert_eq!(canary::number(house, "select count(*) from event").await, 0);
-    assert_eq!(canary::number(house, "select count(*) from consent").await, 3);
-    assert_eq!(canary::number(house, "select count(*) from contact where reachable = 1").await, 3);
-    assert_eq!(erasure_log::since(&house.home, 0).expect("read").0.len(), 3);
+    assert_eq!(canary::number(fixture, "select count(*) from contact").await, 3);
+    assert_eq!(canary::number(fixture, "select count(*) from delivery").await, 1);
+    assert_eq!(canary::number(fixture, "select count(*) from event").await, 0);
+    assert_eq!(canary::number(fixture, "select count(*) from consent").await, 3);
+    assert_eq!(canary::number(fixture, "select count(*) from contact where reachable = 1").await, 3);
+    assert_eq!(erasure_log::since(&fixture.installation, 0).expect("read").0.len(), 3);
 });
 
-both!(two_last_lists_left_at_the_same_moment_remove_the_person, |house| {
-    let (news, sales) = (canary::list(house, "News").await, canary::list(house, "Sales").await);
+both!(two_last_lists_left_at_the_same_moment_remove_the_person, |fixture| {
+    let (news, sales) = (canary::list(fixture, "News").await, canary::list(fixture, "Sales").await);
     for round in 0..20 {
         let text = format!("p{round}@example.org");
-        let person = canary::person(house, &news, &text).await;
-        canary::person(house, &sales, &text).await;
+        let person = canary::person(fixture, &news, &text).await;
+        canary::person(fixture, &sales, &text).await;
 
-        let (one, other) = tokio::join!(leave(house, person, news.id, None), leave(house, person, sales.id, None));
+        let (one, other) = tokio::join!(leave(fixture, person, news.id, None), leave(fixture, person, sales.id, None));
 
         assert!([one, other].contains(&Gone::Person), "{round}: {one:?} {other:?}");
     }
-    assert_eq!(canary::number(house, "select count(*) from contact").await, 0);
+    assert_eq!(canary::number(fixture, "select count(*) from contact").await, 0);
 });
 
-both!(closing_a_list_lets_everyone_on_it_leave, |house| {
-    let (news, sales) = (canary::list(house, "News").await, canary::list(house, "Sales").await);
+both!(closing_a_list_lets_everyone_on_it_leave, |fixture| {
+    let (news, sales) = (canary::list(fixture, "News").await, canary::list(fixture, "Sales").await);
     let people: Vec<_> =
         (0..450).map(|index| (canary::address(&format!("p{index}@example.org")), Values::new())).collect();
-    canary::join(house, &news, &people).await;
-    canary::join(house, &sales, &people[..10]).await;
-    let (campaign, planned) = canary::launch(house, &news, "autumn").await;
+    canary::join(fixture, &news, &people).await;
+    canary::join(fixture, &sales, &people[..10]).await;
+    let (campaign, planned) = canary::launch(fixture, &news, "autumn").await;
 
-    let left = erasure::close(&house.home, house.workspace.id, news.id, |_| {}).await.expect("closed");
+    let left = erasure::close(&fixture.installation, fixture.workspace.id, news.id, |_| {}).await.expect("closed");
 
     assert_eq!(left, 450);
-    assert_eq!(canary::number(house, "select count(*) from contact").await, 10);
-    assert!(is_kept_out(house, "p449@example.org", news.id).await);
-    let after = canary::summary(house, &campaign).await;
+    assert_eq!(canary::number(fixture, "select count(*) from contact").await, 10);
+    assert!(is_kept_out(fixture, "p449@example.org", news.id).await);
+    let after = canary::summary(fixture, &campaign).await;
     assert_eq!((after.planned, after.skipped), (planned, 450));
-    assert_eq!(erasure_log::since(&house.home, 0).expect("read").0.len(), 450);
-    assert_eq!(erasure::close(&house.home, house.workspace.id, news.id, |_| {}).await.expect("again"), 0);
+    assert_eq!(erasure_log::since(&fixture.installation, 0).expect("read").0.len(), 450);
+    assert_eq!(erasure::close(&fixture.installation, fixture.workspace.id, news.id, |_| {}).await.expect("again"), 0);
 });
 
 /// Tables of the migrations with their columns and types, as the last one that makes them says.
@@ -269,9 +273,9 @@ fn schema() -> Vec<(String, Vec<(String, String)>)> {
     tables.into_iter().collect()
 }
 
-both!(every_table_that_names_a_person_is_emptied_by_an_erasure, |house| {
-    let list = canary::list(house, "News").await;
-    let person = canary::person(house, &list, "anna@example.org").await;
+both!(every_table_that_names_a_person_is_emptied_by_an_erasure, |fixture| {
+    let list = canary::list(fixture, "News").await;
+    let person = canary::person(fixture, &list, "anna@example.org").await;
     let with_people: Vec<_> =
         schema().into_iter().filter(|(_, columns)| columns.iter().any(|(name, _)| name == "contact_id")).collect();
     assert_eq!(with_people.len(), 4, "delivery, event, consent, subscription: {with_people:?}");
@@ -292,27 +296,27 @@ both!(every_table_that_names_a_person_is_emptied_by_an_erasure, |house| {
                 other => panic!("{table}: {other:?}"),
             }
         }
-        let mut tx = house.home.db.write().await.expect("a transaction");
+        let mut tx = fixture.installation.db.write().await.expect("a transaction");
         sql.push(")").run(&mut tx).await.expect(table);
         tx.commit().await.expect("committed");
     }
 
-    assert_eq!(erase(house, "anna@example.org").await, Gone::Person);
+    assert_eq!(erase(fixture, "anna@example.org").await, Gone::Person);
 
     for (table, _) in &with_people {
         let mut sql = Sql::new("select 1 from ");
         sql.push(table).push(" where contact_id = ").bind(person);
-        let mut conn = house.home.db.read().await.expect("a connection");
+        let mut conn = fixture.installation.db.read().await.expect("a connection");
         assert!(sql.first(&mut conn).await.expect(table).is_none(), "{table} still names the person");
     }
 });
 
-both!(papers_in_the_folders_go_with_the_person_and_others_stay, |house| {
-    let list = canary::list(house, "News").await;
+both!(papers_in_the_folders_go_with_the_person_and_others_stay, |fixture| {
+    let list = canary::list(fixture, "News").await;
     for text in ["анна@почта.рф", "жанна@почта.рф"] {
-        canary::person(house, &list, text).await;
+        canary::person(fixture, &list, text).await;
     }
-    let config = &house.home.config;
+    let config = &fixture.installation.config;
     let file = |folder: std::path::PathBuf, name: &str, text: &str| {
         let path = folder.join(name);
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
@@ -329,9 +333,9 @@ both!(papers_in_the_folders_go_with_the_person_and_others_stay, |house| {
     let run = file(config.staging(), "import-1/run-0", "анна@почта.рф");
     let half = file(config.export(), ".aside-1-b.csv", "анна@почта.рф");
 
-    erase(house, "анна@почта.рф").await;
+    erase(fixture, "анна@почта.рф").await;
     assert!(letter.exists(), "nobody who leaves waits for folders to be searched");
-    file_erasure::owed(&house.home).await.expect("swept");
+    file_erasure::owed(&fixture.installation).await.expect("swept");
 
     assert_eq!(std::fs::read_to_string(&csv).expect("read"), "\"address\"\r\n\"жанна@почта.рф\"\r\n");
     assert!(other.exists());
@@ -340,10 +344,10 @@ both!(papers_in_the_folders_go_with_the_person_and_others_stay, |house| {
     }
 });
 
-both!(a_restriction_ends_where_it_began, |house| {
-    let list = canary::list(house, "News").await;
-    let person = canary::person(house, &list, "anna@example.org").await;
-    let mut tx = house.home.db.write().await.expect("a transaction");
+both!(a_restriction_ends_where_it_began, |fixture| {
+    let list = canary::list(fixture, "News").await;
+    let person = canary::person(fixture, &list, "anna@example.org").await;
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
 
     assert_eq!(subscription::restrict(&mut tx, person).await.expect("restricted"), 1);
     assert_eq!(subscription::restricted(&mut tx, &[person]).await.expect("asked"), [person]);
@@ -353,23 +357,25 @@ both!(a_restriction_ends_where_it_began, |house| {
     assert_eq!(lists[0].state, subscription::State::Confirmed);
 });
 
-both!(sweeps_at_the_same_time_leave_each_other_alone, |house| {
-    let list = canary::list(house, "News").await;
-    let export = house.home.config.export().join("people.csv");
+both!(sweeps_at_the_same_time_leave_each_other_alone, |fixture| {
+    let list = canary::list(fixture, "News").await;
+    let export = fixture.installation.config.export().join("people.csv");
     let addresses: Vec<String> = (0..40).map(|n| format!("sweep{n}@example.org")).collect();
     for text in &addresses {
-        canary::person(house, &list, text).await;
+        canary::person(fixture, &list, text).await;
         let letter = format!("To: {text}\r\n\r\nhello\r\n");
-        std::fs::write(house.home.config.capture().join(format!("{text}.eml")), letter).expect("a letter");
+        std::fs::write(fixture.installation.config.capture().join(format!("{text}.eml")), letter).expect("a letter");
     }
     std::fs::write(&export, format!("email\n{}\nstays@example.org\n", addresses.join("\n"))).expect("an export");
 
     let mut leaving = tokio::task::JoinSet::new();
     for text in addresses {
-        let (home, workspace) = (house.home.clone(), house.workspace.id);
+        let (installation, workspace) = (fixture.installation.clone(), fixture.workspace.id);
         leaving.spawn(async move {
-            erasure::erase(&home, workspace, &canary::address(&text), Reason::Erased, None).await.expect("erased");
-            file_erasure::owed(&home).await
+            erasure::erase(&installation, workspace, &canary::address(&text), Reason::Erased, None)
+                .await
+                .expect("erased");
+            file_erasure::owed(&installation).await
         });
     }
     for swept in leaving.join_all().await {
@@ -377,5 +383,5 @@ both!(sweeps_at_the_same_time_leave_each_other_alone, |house| {
     }
 
     assert_eq!(std::fs::read_to_string(&export).expect("the export"), "email\nstays@example.org\n");
-    assert_eq!(std::fs::read_dir(house.home.config.capture()).expect("the folder").count(), 0);
+    assert_eq!(std::fs::read_dir(fixture.installation.config.capture()).expect("the folder").count(), 0);
 });

@@ -16,22 +16,22 @@ use sendoff::report::export::{self, Export, Kind};
 use serde_json::Value;
 
 use crate::canary;
-use crate::fixture::{House, NOW, both};
+use crate::fixture::{Fixture, NOW, both};
 
-async fn rows(house: &House, kind: Kind, campaign: Option<&Campaign>) -> Vec<Value> {
-    let path = house.home.config.export().join(format!("{kind}.ndjson"));
-    let wanted = Export { kind, format: Format::Ndjson, workspace: house.workspace.id, campaign };
-    let written = export::to_file(&house.home.db, &wanted, &path, &mut |_, _| {}).await.expect("exported");
+async fn rows(fixture: &Fixture, kind: Kind, campaign: Option<&Campaign>) -> Vec<Value> {
+    let path = fixture.installation.config.export().join(format!("{kind}.ndjson"));
+    let wanted = Export { kind, format: Format::Ndjson, workspace: fixture.workspace.id, campaign };
+    let written = export::to_file(&fixture.installation.db, &wanted, &path, &mut |_, _| {}).await.expect("exported");
     let text = std::fs::read_to_string(&path).expect("read");
     let rows: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert_eq!(rows.len() as u64, written);
     rows
 }
 
-async fn csv(house: &House, kind: Kind) -> Vec<Vec<String>> {
-    let path = house.home.config.export().join(format!("{kind}.csv"));
-    let wanted = Export { kind, format: Format::Csv, workspace: house.workspace.id, campaign: None };
-    export::to_file(&house.home.db, &wanted, &path, &mut |_, _| {}).await.expect("exported");
+async fn csv(fixture: &Fixture, kind: Kind) -> Vec<Vec<String>> {
+    let path = fixture.installation.config.export().join(format!("{kind}.csv"));
+    let wanted = Export { kind, format: Format::Csv, workspace: fixture.workspace.id, campaign: None };
+    export::to_file(&fixture.installation.db, &wanted, &path, &mut |_, _| {}).await.expect("exported");
     let mut reader = csv::ReaderBuilder::new().has_headers(false).from_path(path).expect("opened");
     reader.records().map(|record| record.expect("CSV").iter().map(str::to_owned).collect()).collect()
 }
@@ -41,53 +41,53 @@ fn with<'a>(rows: &'a [Value], name: &str, value: &str) -> Vec<&'a Value> {
 }
 
 /// Three people with letters that were accepted, refused and are still to be sent; the first reacted.
-async fn three(house: &House) -> (sendoff::audience::list::List, Campaign) {
-    let list = canary::list(house, "News").await;
+async fn three(fixture: &Fixture) -> (sendoff::audience::list::List, Campaign) {
+    let list = canary::list(fixture, "News").await;
     for text in ["a@example.org", "б@почта.рф", "c@example.org"] {
-        canary::person(house, &list, text).await;
+        canary::person(fixture, &list, text).await;
     }
-    let (campaign, _) = canary::launch(house, &list, "autumn").await;
-    let taken = canary::take(house, &campaign).await;
+    let (campaign, _) = canary::launch(fixture, &list, "autumn").await;
+    let taken = canary::take(fixture, &campaign).await;
     let ends = [("a@example.org", State::Accepted), ("б@почта.рф", State::Rejected), ("c@example.org", State::Pending)];
-    canary::end(house, &campaign, &ends.map(|(text, state)| (taken[text], state))).await;
-    canary::react(house, taken["a@example.org"]).await;
+    canary::end(fixture, &campaign, &ends.map(|(text, state)| (taken[text], state))).await;
+    canary::react(fixture, taken["a@example.org"]).await;
     (list, campaign)
 }
 
-both!(rows_and_numbers_reconcile_before_and_after_an_erasure, |house| {
-    let (_, campaign) = three(house).await;
-    let before = rows(house, Kind::Summary, Some(&campaign)).await;
-    let deliveries = rows(house, Kind::Deliveries, Some(&campaign)).await;
+both!(rows_and_numbers_reconcile_before_and_after_an_erasure, |fixture| {
+    let (_, campaign) = three(fixture).await;
+    let before = rows(fixture, Kind::Summary, Some(&campaign)).await;
+    let deliveries = rows(fixture, Kind::Deliveries, Some(&campaign)).await;
     for state in ["accepted", "rejected", "pending"] {
         assert_eq!(before[0][state], with(&deliveries, "state", state).len(), "{state}");
     }
     assert_eq!(before[0]["planned"], deliveries.len());
     assert_eq!(with(&deliveries, "state", "rejected")[0]["code"], 550);
     assert_eq!(with(&deliveries, "state", "accepted")[0]["dated_at"], "2026-11-21T10:00:00Z");
-    let events = rows(house, Kind::Events, None).await;
+    let events = rows(fixture, Kind::Events, None).await;
     let count = |kind| with(&events, "kind", kind).len();
     assert_eq!((count("open"), count("click"), count("bounce")), (1, 3, 1));
     assert_eq!(with(&events, "kind", "bounce")[0]["address"], "б@почта.рф");
     assert_eq!(with(&events, "kind", "open")[0]["destination"], Value::Null);
-    let links = rows(house, Kind::Links, None).await;
+    let links = rows(fixture, Kind::Links, None).await;
     assert_eq!(links.iter().map(|link| link["clicks"].as_i64()).collect::<Vec<_>>(), [Some(1), Some(1)]);
 
     let address = canary::address("a@example.org");
-    erasure::erase(&house.home, house.workspace.id, &address, Reason::Erased, None).await.expect("erased");
+    erasure::erase(&fixture.installation, fixture.workspace.id, &address, Reason::Erased, None).await.expect("erased");
 
-    assert_eq!(rows(house, Kind::Summary, Some(&campaign)).await, before);
-    assert_eq!(rows(house, Kind::Links, None).await, links);
-    assert_eq!(rows(house, Kind::Deliveries, None).await.len(), 2);
-    assert_eq!(rows(house, Kind::Events, None).await.len(), 1);
+    assert_eq!(rows(fixture, Kind::Summary, Some(&campaign)).await, before);
+    assert_eq!(rows(fixture, Kind::Links, None).await, links);
+    assert_eq!(rows(fixture, Kind::Deliveries, None).await.len(), 2);
+    assert_eq!(rows(fixture, Kind::Events, None).await.len(), 1);
 });
 
-both!(a_subscription_tells_its_date_opens_clicks_and_whether_it_is_reachable, |house| {
-    let (list, campaign) = three(house).await;
-    let other = canary::list(house, "Sales").await;
-    canary::person(house, &other, "a@example.org").await;
+both!(a_subscription_tells_its_date_opens_clicks_and_whether_it_is_reachable, |fixture| {
+    let (list, campaign) = three(fixture).await;
+    let other = canary::list(fixture, "Sales").await;
+    canary::person(fixture, &other, "a@example.org").await;
 
-    let all = rows(house, Kind::Subscriptions, None).await;
-    let of_campaign = rows(house, Kind::Subscriptions, Some(&campaign)).await;
+    let all = rows(fixture, Kind::Subscriptions, None).await;
+    let of_campaign = rows(fixture, Kind::Subscriptions, Some(&campaign)).await;
 
     assert_eq!((all.len(), of_campaign.len()), (4, 3));
     let facts = |row: &Value| {
@@ -104,17 +104,17 @@ both!(a_subscription_tells_its_date_opens_clicks_and_whether_it_is_reachable, |h
     assert_eq!(with(&all, "address", "б@почта.рф")[0]["reachable"], "no");
 });
 
-both!(no_cell_is_a_formula_and_numbers_are_numbers, |house| {
-    let list = canary::list(house, "=cmd").await;
+both!(no_cell_is_a_formula_and_numbers_are_numbers, |fixture| {
+    let list = canary::list(fixture, "=cmd").await;
     for (name, kind) in [("note", "text"), ("balance", "number"), ("state", "text")] {
         let field = Field::declare(name, kind).expect("a field");
-        field::add(&house.home, house.workspace.id, &field).await.expect("declared");
+        field::add(&fixture.installation, fixture.workspace.id, &field).await.expect("declared");
     }
     let values = [("note", Value::from("＝1+1")), ("balance", Value::from(-5)), ("state", Value::from("@home"))];
     let values = Values::from_iter(values.map(|(name, value)| (name.to_owned(), value)));
-    canary::join(house, &list, &[(canary::address("+7900@example.org"), values)]).await;
+    canary::join(fixture, &list, &[(canary::address("+7900@example.org"), values)]).await;
 
-    let table = csv(house, Kind::Subscriptions).await;
+    let table = csv(fixture, Kind::Subscriptions).await;
     let cell = |name: &str| {
         let column = table[0].iter().position(|column| column == name).expect("a column");
         table[1][column].as_str()
@@ -122,50 +122,51 @@ both!(no_cell_is_a_formula_and_numbers_are_numbers, |house| {
 
     assert_eq!((cell("list"), cell("address"), cell("note")), ("'=cmd", "'+7900@example.org", "'＝1+1"));
     assert_eq!((cell("balance"), cell("state"), cell("field_state")), ("-5", "confirmed", "'@home"));
-    assert_eq!(rows(house, Kind::Subscriptions, None).await[0]["note"], "＝1+1");
+    assert_eq!(rows(fixture, Kind::Subscriptions, None).await[0]["note"], "＝1+1");
 });
 
-both!(restricted_people_and_other_workspaces_are_left_out, |house| {
-    let (_, campaign) = three(house).await;
-    let mut tx = house.home.db.write().await.expect("a transaction");
-    let person = canary::id(house, "a@example.org").await.expect("there");
+both!(restricted_people_and_other_workspaces_are_left_out, |fixture| {
+    let (_, campaign) = three(fixture).await;
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
+    let person = canary::id(fixture, "a@example.org").await.expect("there");
     subscription::restrict(&mut tx, person).await.expect("restricted");
     tx.commit().await.expect("committed");
-    let other = workspace::ensure(&house.home, "other").await.expect("a workspace");
+    let other = workspace::ensure(&fixture.installation, "other").await.expect("a workspace");
 
     for kind in [Kind::Deliveries, Kind::Events, Kind::Subscriptions] {
-        let rows = rows(house, kind, Some(&campaign)).await;
+        let rows = rows(fixture, kind, Some(&campaign)).await;
         assert!(!rows.is_empty() && with(&rows, "address", "a@example.org").is_empty(), "{kind}: {rows:?}");
     }
     for kind in Kind::ALL {
-        let path = house.home.config.export().join("other.ndjson");
+        let path = fixture.installation.config.export().join("other.ndjson");
         let wanted = Export { kind: *kind, format: Format::Ndjson, workspace: other.id, campaign: None };
-        let written = export::to_file(&house.home.db, &wanted, &path, &mut |_, _| {}).await.expect("exported");
+        let written =
+            export::to_file(&fixture.installation.db, &wanted, &path, &mut |_, _| {}).await.expect("exported");
         assert_eq!(written, 0, "{kind}");
     }
 });
 
-both!(thousands_of_rows_come_once_each, |house| {
-    let (list, other) = (canary::list(house, "News").await, canary::list(house, "Sales").await);
+both!(thousands_of_rows_come_once_each, |fixture| {
+    let (list, other) = (canary::list(fixture, "News").await, canary::list(fixture, "Sales").await);
     let people: Vec<_> =
         (0..2_500).map(|index| (canary::address(&format!("p{index}@example.org")), Values::new())).collect();
-    canary::join(house, &list, &people).await;
-    canary::join(house, &other, &people[..100]).await;
-    let (before, _) = canary::launch(house, &other, "before").await;
-    let (campaign, planned) = canary::launch(house, &list, "autumn").await;
-    canary::launch(house, &other, "after").await;
+    canary::join(fixture, &list, &people).await;
+    canary::join(fixture, &other, &people[..100]).await;
+    let (before, _) = canary::launch(fixture, &other, "before").await;
+    let (campaign, planned) = canary::launch(fixture, &list, "autumn").await;
+    canary::launch(fixture, &other, "after").await;
 
-    let all = rows(house, Kind::Deliveries, Some(&campaign)).await;
+    let all = rows(fixture, Kind::Deliveries, Some(&campaign)).await;
 
     let addresses: BTreeSet<_> = all.iter().map(|row| row["address"].as_str()).collect();
     assert_eq!((all.len() as i64, addresses.len()), (planned, 2_500));
-    assert_eq!(rows(house, Kind::Deliveries, Some(&before)).await.len(), 100);
-    assert_eq!(rows(house, Kind::Deliveries, None).await.len(), 2_700);
+    assert_eq!(rows(fixture, Kind::Deliveries, Some(&before)).await.len(), 100);
+    assert_eq!(rows(fixture, Kind::Deliveries, None).await.len(), 2_700);
 });
 
-both!(the_command_writes_a_whole_file_or_says_why_not, |house| {
-    three(house).await;
-    let folder = house.home.config.export();
+both!(the_command_writes_a_whole_file_or_says_why_not, |fixture| {
+    three(fixture).await;
+    let folder = fixture.installation.config.export();
     let run = |out: &Path, what: &str, campaign: Option<&str>| {
         let command = cli::export::Command {
             what: what.to_owned(),
@@ -173,7 +174,7 @@ both!(the_command_writes_a_whole_file_or_says_why_not, |house| {
             format: "csv".to_owned(),
             out: out.display().to_string(),
         };
-        cli::export::run(&house.home, &house.workspace, command, Lang::En)
+        cli::export::run(&fixture.installation, &fixture.workspace, command, Lang::En)
     };
 
     let report = run(&folder.join("a.csv"), "deliveries", Some("autumn")).await.expect("exported");
@@ -194,39 +195,39 @@ both!(the_command_writes_a_whole_file_or_says_why_not, |house| {
     assert_eq!(left, ["a.csv"]);
 });
 
-both!(who_is_erased_while_a_file_is_written_is_not_in_it, |house| {
-    let (_, campaign) = three(house).await;
-    let path = house.home.config.export().join("a.csv");
+both!(who_is_erased_while_a_file_is_written_is_not_in_it, |fixture| {
+    let (_, campaign) = three(fixture).await;
+    let path = fixture.installation.config.export().join("a.csv");
     let wanted = Export {
         kind: Kind::Deliveries,
         format: Format::Csv,
-        workspace: house.workspace.id,
+        workspace: fixture.workspace.id,
         campaign: Some(&campaign),
     };
-    let log = sendoff::privacy::erasure_log::length(&house.home);
-    export::to_file(&house.home.db, &wanted, &path, &mut |_, _| {}).await.expect("exported");
-    let late = house.folder.path().join("late.csv");
+    let log = sendoff::privacy::erasure_log::length(&fixture.installation);
+    export::to_file(&fixture.installation.db, &wanted, &path, &mut |_, _| {}).await.expect("exported");
+    let late = fixture.folder.path().join("late.csv");
     std::fs::rename(&path, &late).expect("moved");
     let address = canary::address("б@почта.рф");
-    erasure::erase(&house.home, house.workspace.id, &address, Reason::Erased, None).await.expect("erased");
+    erasure::erase(&fixture.installation, fixture.workspace.id, &address, Reason::Erased, None).await.expect("erased");
 
-    sendoff::privacy::file_erasure::file(&house.home, &late, log).await.expect("swept");
+    sendoff::privacy::file_erasure::file(&fixture.installation, &late, log).await.expect("swept");
 
     let text = std::fs::read_to_string(&late).expect("read");
     assert!(!text.contains("б@почта.рф") && text.contains("a@example.org") && text.contains("c@example.org"));
     assert_eq!(text.lines().count(), 3);
 });
 
-both!(a_person_sees_corrects_and_erases_what_is_held, |house| {
-    let (list, _) = three(house).await;
+both!(a_person_sees_corrects_and_erases_what_is_held, |fixture| {
+    let (list, _) = three(fixture).await;
     let old = format!("{}@example.org", canary::word());
-    canary::person(house, &list, &old).await;
+    canary::person(fixture, &list, &old).await;
     let age = Field::declare("age", "number").expect("a field");
-    field::add(&house.home, house.workspace.id, &age).await.expect("declared");
-    let run = |command| cli::contact::run(&house.home, &house.workspace, command, Lang::Ru);
+    field::add(&fixture.installation, fixture.workspace.id, &age).await.expect("declared");
+    let run = |command| cli::contact::run(&fixture.installation, &fixture.workspace, command, Lang::Ru);
     use cli::contact::Command;
     let address = || "A@example.org".to_owned();
-    erasure::erase(&house.home, house.workspace.id, &canary::address("gone@x.org"), Reason::Erased, None)
+    erasure::erase(&fixture.installation, fixture.workspace.id, &canary::address("gone@x.org"), Reason::Erased, None)
         .await
         .expect("kept out");
 
@@ -253,10 +254,10 @@ both!(a_person_sees_corrects_and_erases_what_is_held, |house| {
     assert_eq!(shown["consents"][0]["proof"], "file 17");
     let command = Command::Correct { address: old.clone(), set: vec![], new: Some("new@example.org".to_owned()) };
     run(command).await.expect("corrected");
-    assert_eq!(canary::search(house, &old).await.findings, [], "nothing of the old address is left");
+    assert_eq!(canary::search(fixture, &old).await.findings, [], "nothing of the old address is left");
 
     let erased = run(Command::Erase { address: "anna@example.org".to_owned() }).await.expect("erased");
     assert_eq!((&erased.json["erased"], &erased.json["removed"]["events"]), (&true.into(), &4.into()));
     assert_eq!(run(Command::Show { address: "anna@example.org".to_owned() }).await.expect_err("gone").exit_code(), 2);
-    assert!(erased.text.contains("a***@e***.org") && house.home.clock.now() == NOW);
+    assert!(erased.text.contains("a***@e***.org") && fixture.installation.clock.now() == NOW);
 });

@@ -1,4 +1,4 @@
-//! A house of its own for each test: a temporary folder, a fresh database, a clock that stands
+//! A fixture of its own for each test: a temporary folder, a fresh database, a clock that stands
 //! until it is moved. `both!` runs one test on SQLite and, where there is a server, on PostgreSQL.
 
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
@@ -26,8 +26,8 @@ pub enum Kind {
 }
 
 /// An installation with a workspace, gone when the test ends.
-pub struct House {
-    pub home: Installation,
+pub struct Fixture {
+    pub installation: Installation,
     pub workspace: Workspace,
     pub kind: Kind,
     pub folder: TempDir,
@@ -40,7 +40,7 @@ pub fn server() -> Option<String> {
     std::env::var("TEST_DATABASE_URL").ok()
 }
 
-impl House {
+impl Fixture {
     pub async fn new(kind: Kind) -> Self {
         sqlx::any::install_default_drivers();
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -50,32 +50,32 @@ impl House {
         };
         let config =
             Config { data: folder.path().join("data"), database: database.as_ref().map(|(_, url)| url.clone()) };
-        let home = Installation::open(config, Clock::fixed(NOW)).await.expect("the installation opens");
+        let installation = Installation::open(config, Clock::fixed(NOW)).await.expect("the installation opens");
         // What the process counts it counts by workspace, and with one clock for all houses the keys of two would
         // be the same now and then.
         static HOUSES: AtomicI64 = AtomicI64::new(1);
-        home.ids.reserve(HOUSES.fetch_add(1, Ordering::SeqCst));
-        let workspace = workspace::ensure(&home, "main").await.expect("a workspace");
-        Self { home, workspace, kind, folder, database }
+        installation.ids.reserve(HOUSES.fetch_add(1, Ordering::SeqCst));
+        let workspace = workspace::ensure(&installation, "main").await.expect("a workspace");
+        Self { installation, workspace, kind, folder, database }
     }
 
     /// Puts people on a list of this name, making it when it is new. Returns its key.
     pub async fn join(&self, name: &str, addresses: &[&str]) -> Id {
-        let (home, workspace) = (&self.home, self.workspace.id);
-        let list = list::add(home, workspace, name).await.expect("a list");
-        let now = home.clock.now();
-        let mut tx = home.db.write().await.expect("a transaction");
+        let (installation, workspace) = (&self.installation, self.workspace.id);
+        let list = list::add(installation, workspace, name).await.expect("a list");
+        let now = installation.clock.now();
+        let mut tx = installation.db.write().await.expect("a transaction");
         for address in addresses {
             let address = Address::parse(address).expect("an address");
             let person = match contact::find(&mut tx, workspace, &address).await.expect("asked") {
                 Some(found) => found.id,
                 None => {
-                    let new = NewContact { id: home.ids.next(), address, values: Values::new() };
+                    let new = NewContact { id: installation.ids.next(), address, values: Values::new() };
                     contact::add(&mut tx, workspace, std::slice::from_ref(&new), now).await.expect("added");
                     new.id
                 }
             };
-            let joining = NewSubscription { id: home.ids.next(), contact: person, state: State::Confirmed };
+            let joining = NewSubscription { id: installation.ids.next(), contact: person, state: State::Confirmed };
             subscription::join(&mut tx, workspace, list.id, &[joining], now).await.expect("joined");
         }
         tx.commit().await.expect("committed");
@@ -84,14 +84,14 @@ impl House {
 
     /// The key of a person.
     pub async fn person(&self, address: &str) -> Option<Id> {
-        let mut conn = self.home.db.read().await.expect("a connection");
+        let mut conn = self.installation.db.read().await.expect("a connection");
         let address = Address::parse(address).expect("an address");
         contact::find(&mut conn, self.workspace.id, &address).await.expect("asked").map(|found| found.id)
     }
 
     /// Closes the database and removes it; called by `both!`.
     pub async fn leave(self) {
-        self.home.db.close().await;
+        self.installation.db.close().await;
         if let Some((name, _)) = &self.database {
             remove(name).await;
         }
@@ -120,17 +120,17 @@ pub async fn create() -> (String, String) {
     (name.clone(), format!("{base}/{name}"))
 }
 
-/// `both!(name, |house| async { … })`: one test, both databases.
+/// `both!(name, |fixture| async { … })`: one test, both databases.
 macro_rules! both {
-    ($(#[$meta:meta])* $name:ident, |$house:ident| $body:block) => {
-        async fn $name($house: &$crate::fixture::House) $body
+    ($(#[$meta:meta])* $name:ident, |$fixture:ident| $body:block) => {
+        async fn $name($fixture: &$crate::fixture::Fixture) $body
 
         mod $name {
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn sqlite() {
-                let house = $crate::fixture::House::new($crate::fixture::Kind::Sqlite).await;
-                super::$name(&house).await;
-                house.leave().await;
+                let fixture = $crate::fixture::Fixture::new($crate::fixture::Kind::Sqlite).await;
+                super::$name(&fixture).await;
+                fixture.leave().await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -138,9 +138,9 @@ macro_rules! both {
                 if $crate::fixture::server().is_none() {
                     return;
                 }
-                let house = $crate::fixture::House::new($crate::fixture::Kind::Postgres).await;
-                super::$name(&house).await;
-                house.leave().await;
+                let fixture = $crate::fixture::Fixture::new($crate::fixture::Kind::Postgres).await;
+                super::$name(&fixture).await;
+                fixture.leave().await;
             }
         }
     };

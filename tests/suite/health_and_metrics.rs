@@ -18,7 +18,7 @@ use sqlx::Connection;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use crate::fixture::{House, Kind, both, server};
+use crate::fixture::{Fixture, Kind, both, server};
 use crate::mail_sink::{Act, Plan};
 use crate::mailer::fixture::{LETTER, campaign, house_with, mail, start, use_relay};
 use crate::public::fixture::{Reply, Stage, send};
@@ -26,18 +26,18 @@ use crate::public::fixture::{Reply, Stage, send};
 const HERE: (&str, &str) = ("host", "127.0.0.1:8025");
 
 /// An app that has not looked around yet.
-async fn app(house: &House) -> Arc<App> {
-    App::open(house.home.clone(), Arc::new(Notify::new())).await.expect("opens")
+async fn app(fixture: &Fixture) -> Arc<App> {
+    App::open(fixture.installation.clone(), Arc::new(Notify::new())).await.expect("opens")
 }
 
 async fn ask(app: &Arc<App>, path: &str) -> Reply {
     send(router::outside(app.clone()), Method::GET, path, &[], Body::empty()).await
 }
 
-/// A house on PostgreSQL, where statements can be made to hang.
-async fn on_a_server() -> Option<House> {
+/// A fixture on PostgreSQL, where statements can be made to hang.
+async fn on_a_server() -> Option<Fixture> {
     server()?;
-    Some(House::new(Kind::Postgres).await)
+    Some(Fixture::new(Kind::Postgres).await)
 }
 
 /// The status, and the words of the reasons.
@@ -54,8 +54,8 @@ fn sample(text: &str, name: &str) -> Option<f64> {
     text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
 }
 
-both!(a_process_that_is_well_says_so_at_every_listener, |house| {
-    let app = app(house).await;
+both!(a_process_that_is_well_says_so_at_every_listener, |fixture| {
+    let app = app(fixture).await;
     for router in [router::public(app.clone()), router::desk(app.clone()), router::outside(app.clone())] {
         for path in ["/healthz", "/healthz/ready", "/healthz/live"] {
             let reply = send(router.clone(), Method::GET, path, &[HERE], Body::empty()).await;
@@ -67,9 +67,9 @@ both!(a_process_that_is_well_says_so_at_every_listener, |house| {
     assert_eq!(public.status, StatusCode::NOT_FOUND, "the world does not read our numbers");
 });
 
-both!(a_database_that_is_away_is_the_reason, |house| {
-    let app = app(house).await;
-    house.home.db.clone().close().await;
+both!(a_database_that_is_away_is_the_reason, |fixture| {
+    let app = app(fixture).await;
+    fixture.installation.db.clone().close().await;
 
     assert_eq!(health(&app).await, (StatusCode::SERVICE_UNAVAILABLE, vec!["database-away".to_owned()]));
     assert_eq!(ask(&app, "/healthz/live").await.status, StatusCode::OK, "the process itself is alive");
@@ -81,9 +81,9 @@ both!(a_database_that_is_away_is_the_reason, |house| {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_hangs_does_not_hang_the_probe() {
-    let Some(house) = on_a_server().await else { return };
-    let url = house.home.config.database_url();
-    let app = app(&house).await;
+    let Some(fixture) = on_a_server().await else { return };
+    let url = fixture.installation.config.database_url();
+    let app = app(&fixture).await;
     let mut other = sqlx::AnyConnection::connect(&url).await.expect("a connection");
     sqlx::raw_sql("begin; lock table campaign in access exclusive mode").execute(&mut other).await.expect("locked");
 
@@ -92,14 +92,14 @@ async fn a_database_that_hangs_does_not_hang_the_probe() {
     assert_eq!((status, reasons), (StatusCode::SERVICE_UNAVAILABLE, vec!["database-away".to_owned()]));
     sqlx::raw_sql("rollback").execute(&mut other).await.expect("unlocked");
     drop(other);
-    house.leave().await;
+    fixture.leave().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn goodbyes_that_wait_are_counted_and_those_who_leave_do_not_wait() {
-    let Some(house) = on_a_server().await else { return };
-    let url = house.home.config.database_url();
-    let stage = Stage::new(&house).await;
+    let Some(fixture) = on_a_server().await else { return };
+    let url = fixture.installation.config.database_url();
+    let stage = Stage::new(&fixture).await;
     let mut other = sqlx::AnyConnection::connect(&url).await.expect("a connection");
     sqlx::raw_sql("begin; lock table delivery in access exclusive mode").execute(&mut other).await.expect("locked");
 
@@ -114,96 +114,96 @@ async fn goodbyes_that_wait_are_counted_and_those_who_leave_do_not_wait() {
     stage.app.journal.replay().await.expect("carried out");
     assert!(!stage.is_here(1).await);
     drop(other);
-    house.leave().await;
+    fixture.leave().await;
 }
 
-both!(a_newer_program_at_the_same_tables_is_a_reason, |house| {
-    let mut tx = house.home.db.write().await.expect("a transaction");
+both!(a_newer_program_at_the_same_tables_is_a_reason, |fixture| {
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
     let newer = "insert into _sqlx_migrations (version, description, success, checksum, execution_time) \
                  select 9999, description, success, checksum, execution_time from _sqlx_migrations where version = 1";
     sqlx::query(newer).execute(&mut *tx).await.expect("written");
     tx.commit().await.expect("committed");
 
-    assert_eq!(health(&app(house).await).await.1, ["database-newer"]);
+    assert_eq!(health(&app(fixture).await).await.1, ["database-newer"]);
 });
 
-both!(a_mailer_without_its_lease_is_not_ready, |house| {
-    let (wanted, held) = (house.home.duty.mailers.raise(), house.home.duty.leases.raise());
-    assert_eq!(health(&app(house).await).await, (StatusCode::OK, vec![]));
+both!(a_mailer_without_its_lease_is_not_ready, |fixture| {
+    let (wanted, held) = (fixture.installation.duty.mailers.raise(), fixture.installation.duty.leases.raise());
+    assert_eq!(health(&app(fixture).await).await, (StatusCode::OK, vec![]));
 
     drop(held);
-    assert_eq!(health(&app(house).await).await.1, ["lease-lost"]);
+    assert_eq!(health(&app(fixture).await).await.1, ["lease-lost"]);
     drop(wanted);
-    assert_eq!(health(&app(house).await).await.1, Vec::<String>::new(), "a process without a mailer needs none");
+    assert_eq!(health(&app(fixture).await).await.1, Vec::<String>::new(), "a process without a mailer needs none");
 });
 
-both!(a_halted_campaign_is_told_without_what_the_relay_said, |house| {
-    house_with(house, 2).await;
-    let running = start(house, LETTER).await;
-    house.home.clock.advance(60_000);
-    assert_eq!(health(&app(house).await).await.1, ["mailers-away"], "letters are due and nobody sends");
+both!(a_halted_campaign_is_told_without_what_the_relay_said, |fixture| {
+    house_with(fixture, 2).await;
+    let running = start(fixture, LETTER).await;
+    fixture.installation.clock.advance(60_000);
+    assert_eq!(health(&app(fixture).await).await.1, ["mailers-away"], "letters are due and nobody sends");
 
     let said = Message::new("relay-denies").with("reply", "550 <person1@example.org> is unknown").pack();
-    let mut tx = house.home.db.write().await.expect("a transaction");
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
     model::pause(&mut tx, &running, &said).await.expect("paused");
     tx.commit().await.expect("committed");
 
-    let reply = ask(&app(house).await, "/healthz").await;
+    let reply = ask(&app(fixture).await, "/healthz").await;
     assert_eq!(reply.status, StatusCode::OK, "a process that can work is left in the rotation");
     assert!(reply.body.contains("campaigns-halted") && reply.body.contains("relay-denies"), "{}", reply.body);
     assert!(!reply.body.contains("person1") && !reply.body.contains("autumn"), "{}", reply.body);
 });
 
-both!(every_try_is_counted_by_what_became_of_it, |house| {
-    house_with(house, 30).await;
+both!(every_try_is_counted_by_what_became_of_it, |fixture| {
+    house_with(fixture, 30).await;
     let greylist = |at: &crate::mail_sink::At| match (at.verb, at.count) {
         ("RCPT", 1..=3) => Act::Say("450 4.7.1 later"),
         ("RCPT", 4..=5) => Act::Say("550 5.1.1 nobody"),
         _ => Act::Usual,
     };
     let sink = Plan::new().on(greylist).start().await;
-    use_relay(house, sink.target(), 1).await;
-    start(house, LETTER).await;
-    let workspace = house.workspace.id;
+    use_relay(fixture, sink.target(), 1).await;
+    start(fixture, LETTER).await;
+    let workspace = fixture.workspace.id;
     let count = async |result: &str| {
-        let text = ask(&app(house).await, "/metrics").await.body;
+        let text = ask(&app(fixture).await, "/metrics").await.body;
         let labels = format!("{{workspace=\"{workspace}\",relay=\"main\",lane=\"rest\",result=\"{result}\"}}");
         sample(&text, &format!("sendoff_messages_total{labels}"))
     };
 
-    mail(house).await;
+    mail(fixture).await;
     assert_eq!((count("accepted").await, count("deferred").await), (Some(25.0), Some(3.0)));
     assert_eq!((count("rejected").await, count("uncertain").await), (Some(2.0), None));
 
-    house.home.clock.advance(3_600_000);
-    mail(house).await;
+    fixture.installation.clock.advance(3_600_000);
+    mail(fixture).await;
     assert_eq!(count("accepted").await, Some(28.0));
-    let text = ask(&app(house).await, "/metrics").await.body;
+    let text = ask(&app(fixture).await, "/metrics").await.body;
     let retries = format!("sendoff_retries_total{{workspace=\"{workspace}\",relay=\"main\",lane=\"rest\"}}");
     assert_eq!(sample(&text, &retries), Some(3.0));
     assert!(sample(&text, "sendoff_commit_seconds_count").expect("commits") >= 2.0);
 });
 
-both!(what_waits_is_measured_by_workspace_and_names_nobody, |house| {
-    house_with(house, 4).await;
-    let running = start(house, LETTER).await;
-    let workspace = format!("{{workspace=\"{}\"}}", house.workspace.id);
-    house.home.clock.advance(90_000);
-    let (lease, _) = Lease::take(&house.home).await.expect("a lease");
+both!(what_waits_is_measured_by_workspace_and_names_nobody, |fixture| {
+    house_with(fixture, 4).await;
+    let running = start(fixture, LETTER).await;
+    let workspace = format!("{{workspace=\"{}\"}}", fixture.workspace.id);
+    fixture.installation.clock.advance(90_000);
+    let (lease, _) = Lease::take(&fixture.installation).await.expect("a lease");
 
-    let text = ask(&app(house).await, "/metrics").await.body;
+    let text = ask(&app(fixture).await, "/metrics").await.body;
     for (name, value) in [("queue_age_seconds", 90.0), ("oldest_unsent_seconds", 90.0), ("uncertain", 0.0)] {
         assert_eq!(sample(&text, &format!("sendoff_{name}{workspace}")), Some(value), "{text}");
     }
     assert_eq!(sample(&text, "sendoff_mailers_alive"), Some(1.0));
     assert_eq!(sample(&text, "sendoff_campaigns{state=\"running\"}"), Some(1.0));
 
-    let claimed = crate::canary::take(house, &running).await;
-    let text = ask(&app(house).await, "/metrics").await.body;
+    let claimed = crate::canary::take(fixture, &running).await;
+    let text = ask(&app(fixture).await, "/metrics").await.body;
     assert_eq!(sample(&text, &format!("sendoff_sending{workspace}")), Some(claimed.len() as f64));
     // Nobody alive holds these.
-    lease.end(&house.home).await.expect("ended");
-    let text = ask(&app(house).await, "/metrics").await.body;
+    lease.end(&fixture.installation).await.expect("ended");
+    let text = ask(&app(fixture).await, "/metrics").await.body;
     assert_eq!(sample(&text, &format!("sendoff_uncertain{workspace}")), Some(4.0));
     assert_eq!(sample(&text, &format!("sendoff_queue_age_seconds{workspace}")), Some(0.0));
     assert!(
@@ -212,7 +212,7 @@ both!(what_waits_is_measured_by_workspace_and_names_nobody, |house| {
             && !text.contains("News")
             && !text.contains("@")
     );
-    assert_eq!(campaign(house).await.id, running.id);
+    assert_eq!(campaign(fixture).await.id, running.id);
 });
 
 /// Names of metrics in a text.
@@ -222,8 +222,8 @@ fn names(text: &str) -> BTreeSet<String> {
     found.map(str::to_owned).collect()
 }
 
-both!(the_examples_speak_of_metrics_that_there_are, |house| {
-    let text = ask(&app(house).await, "/metrics").await.body;
+both!(the_examples_speak_of_metrics_that_there_are, |fixture| {
+    let text = ask(&app(fixture).await, "/metrics").await.body;
     let mut known = BTreeSet::new();
     for line in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
         match line.split_once(' ').expect("name and type") {
@@ -246,8 +246,8 @@ both!(the_examples_speak_of_metrics_that_there_are, |house| {
     }
 });
 
-both!(requests_are_counted_by_door_and_never_by_token, |house| {
-    let stage = Stage::new(house).await;
+both!(requests_are_counted_by_door_and_never_by_token, |fixture| {
+    let stage = Stage::new(fixture).await;
     let token = stage.token(0, sendoff::infra::token::Door::View);
     stage.get(&format!("/v/{token}")).await;
     stage.get("/nowhere/anna@example.org").await;

@@ -1,4 +1,4 @@
-//! The house keeps its floors: imports point down, each table has one writer, files stay small, and
+//! The fixture keeps its floors: imports point down, each table has one writer, files stay small, and
 //! the one statement that vouches for built SQL stands in one place.
 
 use std::collections::{BTreeMap, BTreeSet};

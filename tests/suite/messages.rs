@@ -12,32 +12,32 @@ use sendoff::infra::error::Message;
 use sendoff::infra::i18n::Lang;
 use serde_json::json;
 
-use crate::fixture::{House, NOW, both};
+use crate::fixture::{Fixture, NOW, both};
 
 const LETTER: &str =
     "+++\nname = \"осень\"\nlist = \"News\"\nfrom = \"news@example.org\"\nsubject = \"Осень\"\n+++\nПривет\n";
 
-async fn campaign(house: &House, command: campaign::Command) -> Result<String, String> {
-    let done = campaign::run(&house.home, &house.workspace, command, Lang::Ru).await;
+async fn campaign(fixture: &Fixture, command: campaign::Command) -> Result<String, String> {
+    let done = campaign::run(&fixture.installation, &fixture.workspace, command, Lang::Ru).await;
     done.map(|report| report.text).map_err(|error| Lang::Ru.say(&error.message()))
 }
 
-both!(the_state_of_a_campaign_is_told_in_words_of_the_reader, |house| {
-    list::add(&house.home, house.workspace.id, "News").await.expect("a list");
-    let file = house.folder.path().join("осень.md");
+both!(the_state_of_a_campaign_is_told_in_words_of_the_reader, |fixture| {
+    list::add(&fixture.installation, fixture.workspace.id, "News").await.expect("a list");
+    let file = fixture.folder.path().join("осень.md");
     std::fs::write(&file, LETTER).expect("written");
     let name = || "осень".to_owned();
-    campaign(house, campaign::Command::Add { file }).await.expect("added");
+    campaign(fixture, campaign::Command::Add { file }).await.expect("added");
 
-    let refused = campaign(house, campaign::Command::Pause { name: name() }).await.expect_err("a draft");
+    let refused = campaign(fixture, campaign::Command::Pause { name: name() }).await.expect_err("a draft");
     assert_eq!(refused, "Рассылка «осень» ещё черновик: приостановить её нельзя.");
     assert!(
-        campaign(house, campaign::Command::Show { name: name(), watch: false })
+        campaign(fixture, campaign::Command::Show { name: name(), watch: false })
             .await
             .expect("shown")
             .contains("черновик")
     );
-    assert!(campaign(house, campaign::Command::Cancel { name: name() }).await.expect("ended").contains("отменена"));
+    assert!(campaign(fixture, campaign::Command::Cancel { name: name() }).await.expect("ended").contains("отменена"));
 });
 
 #[test]
@@ -64,11 +64,11 @@ async fn a_database_that_cannot_be_written_is_said_so_at_once() {
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }
 
-both!(a_database_that_is_not_there_is_called_that, |house| {
-    if !house.home.db.is_shared() {
+both!(a_database_that_is_not_there_is_called_that, |fixture| {
+    if !fixture.installation.db.is_shared() {
         return;
     }
-    let url = house.home.config.database_url();
+    let url = fixture.installation.config.database_url();
     let (server, _) = url.rsplit_once('/').expect("a name");
 
     let refused = Db::connect(&format!("{server}/sendoff_nobody_made_this")).await.map(drop).expect_err("refused");
@@ -77,34 +77,36 @@ both!(a_database_that_is_not_there_is_called_that, |house| {
 });
 
 #[cfg(unix)]
-both!(a_campaign_file_without_end_is_refused, |house| {
-    let file = house.folder.path().join("endless.md");
+both!(a_campaign_file_without_end_is_refused, |fixture| {
+    let file = fixture.folder.path().join("endless.md");
     std::os::unix::fs::symlink("/dev/zero", &file).expect("linked");
 
-    let refused = campaign(house, campaign::Command::Add { file }).await.expect_err("endless");
+    let refused = campaign(fixture, campaign::Command::Add { file }).await.expect_err("endless");
 
     assert!(refused.contains("1 МиБ"), "{refused}");
 });
 
-both!(a_flag_is_shown_as_true_or_false_and_an_address_is_no_field, |house| {
-    let (home, workspace) = (&house.home, house.workspace.id);
+both!(a_flag_is_shown_as_true_or_false_and_an_address_is_no_field, |fixture| {
+    let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
     for name in ["vip", "loud", "quiet"] {
-        field::add(home, workspace, &Field::declare(name, "flag").expect("a field")).await.expect("declared");
+        field::add(installation, workspace, &Field::declare(name, "flag").expect("a field")).await.expect("declared");
     }
     let values = json!({"vip": 1, "loud": 0}).as_object().expect("an object").clone();
     let address = Address::parse("anna@example.org").expect("an address");
-    let mut tx = home.db.write().await.expect("a transaction");
-    contact::add(&mut tx, workspace, &[NewContact { id: home.ids.next(), address, values }], NOW).await.expect("added");
+    let mut tx = installation.db.write().await.expect("a transaction");
+    contact::add(&mut tx, workspace, &[NewContact { id: installation.ids.next(), address, values }], NOW)
+        .await
+        .expect("added");
     tx.commit().await.expect("committed");
     let anna = || "anna@example.org".to_owned();
 
     let show = person::Command::Show { address: anna() };
-    let shown = person::run(home, &house.workspace, show, Lang::En).await.expect("shown");
+    let shown = person::run(installation, &fixture.workspace, show, Lang::En).await.expect("shown");
     assert_eq!(shown.json["fields"], json!({"vip": true, "loud": false}));
     assert!(shown.text.contains("vip: true"), "{}", shown.text);
 
     let set = vec!["email=a@example.org".to_owned()];
     let correct = person::Command::Correct { address: anna(), set, new: None };
-    let refused = person::run(home, &house.workspace, correct, Lang::En).await.expect_err("no field");
+    let refused = person::run(installation, &fixture.workspace, correct, Lang::En).await.expect_err("no field");
     assert_eq!(refused.message().key, "contact-correct-address");
 });

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::Value;
 
 use crate::canary::word;
-use crate::fixture::{House, Kind, server};
+use crate::fixture::{Fixture, Kind, server};
 use crate::mail_sink::{Act, Plan};
 
 struct Place {
@@ -135,9 +135,9 @@ async fn no_log_line_of_the_whole_river_names_anyone_on_postgres() {
     if server().is_none() {
         return;
     }
-    let house = House::new(Kind::Postgres).await;
-    river(house.home.config.database.clone()).await;
-    house.leave().await;
+    let fixture = Fixture::new(Kind::Postgres).await;
+    river(fixture.installation.config.database.clone()).await;
+    fixture.leave().await;
 }
 
 /// A program that runs until it is dropped.

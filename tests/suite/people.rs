@@ -21,19 +21,22 @@ fn evidence(proof: &str) -> Evidence {
     }
 }
 
-both!(a_person_joins_with_a_receipt_and_is_forgotten_whole, |house| {
-    let (home, workspace) = (&house.home, house.workspace.id);
-    let list = list::add(home, workspace, "Новости").await.expect("a list");
+both!(a_person_joins_with_a_receipt_and_is_forgotten_whole, |fixture| {
+    let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
+    let list = list::add(installation, workspace, "Новости").await.expect("a list");
     let address = Address::parse("Иван@почта.рф").expect("an address");
-    let person = NewContact { id: home.ids.next(), address: address.clone(), values: Values::new() };
-    let mut tx = home.db.write().await.expect("a transaction");
+    let person = NewContact { id: installation.ids.next(), address: address.clone(), values: Values::new() };
+    let mut tx = installation.db.write().await.expect("a transaction");
 
     contact::add(&mut tx, workspace, std::slice::from_ref(&person), NOW).await.expect("added");
-    let joining = NewSubscription { id: home.ids.next(), contact: person.id, state: State::Confirmed };
+    let joining = NewSubscription { id: installation.ids.next(), contact: person.id, state: State::Confirmed };
     for _ in 0..2 {
         subscription::join(&mut tx, workspace, list.id, &[joining], NOW).await.expect("joined");
-        let proof = consent::evidence(&mut tx, &home.ids, workspace, &evidence("form 17")).await.expect("evidence");
-        consent::record(&mut tx, &home.ids, workspace, list.id, &[person.id], proof, NOW).await.expect("recorded");
+        let proof =
+            consent::evidence(&mut tx, &installation.ids, workspace, &evidence("form 17")).await.expect("evidence");
+        consent::record(&mut tx, &installation.ids, workspace, list.id, &[person.id], proof, NOW)
+            .await
+            .expect("recorded");
     }
 
     assert_eq!(contact::find(&mut tx, workspace, &address).await.expect("found").map(|c| c.id), Some(person.id));
@@ -57,11 +60,11 @@ both!(a_person_joins_with_a_receipt_and_is_forgotten_whole, |house| {
     tx.commit().await.expect("committed");
 });
 
-both!(tombstones_hold_for_their_list_or_for_all, |house| {
-    let (home, workspace) = (&house.home, house.workspace.id);
+both!(tombstones_hold_for_their_list_or_for_all, |fixture| {
+    let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
     let address = Address::parse("anna@example.org").expect("an address");
-    let mark = tombstone::mark(&home.keys.tombstone, workspace, &address);
-    let mut tx = home.db.write().await.expect("a transaction");
+    let mark = tombstone::mark(&installation.keys.tombstone, workspace, &address);
+    let mut tx = installation.db.write().await.expect("a transaction");
 
     tombstone::set(&mut tx, workspace, 7, mark, "left", 1).await.expect("set");
     assert!(tombstone::standing(&mut tx, workspace, 7, &[mark]).await.expect("asked").contains(&mark));
@@ -72,22 +75,22 @@ both!(tombstones_hold_for_their_list_or_for_all, |house| {
     assert!(tombstone::standing(&mut tx, workspace + 1, 8, &[mark]).await.expect("asked").is_empty());
 });
 
-both!(a_workspace_sees_its_own_lists_and_fields_only, |house| {
-    let home = &house.home;
-    let other = workspace::ensure(home, "other").await.expect("a workspace");
-    list::add(home, other.id, "Secret").await.expect("a list");
+both!(a_workspace_sees_its_own_lists_and_fields_only, |fixture| {
+    let installation = &fixture.installation;
+    let other = workspace::ensure(installation, "other").await.expect("a workspace");
+    list::add(installation, other.id, "Secret").await.expect("a list");
     let age = Field::declare("age", "number").expect("a field");
-    field::add(home, other.id, &age).await.expect("declared");
-    field::add(home, other.id, &age).await.expect("declared again");
+    field::add(installation, other.id, &age).await.expect("declared");
+    field::add(installation, other.id, &age).await.expect("declared again");
     let conflict = Field::declare("age", "text").expect("a field");
-    assert!(field::add(home, other.id, &conflict).await.is_err());
+    assert!(field::add(installation, other.id, &conflict).await.is_err());
     let twin = Field::declare("Age", "number").expect("a field");
-    assert_eq!(field::add(home, other.id, &twin).await.expect_err("a twin").message().key, "field-twin");
+    assert_eq!(field::add(installation, other.id, &twin).await.expect_err("a twin").message().key, "field-twin");
 
-    let mut conn = home.db.read().await.expect("a connection");
-    assert!(list::find(&mut conn, house.workspace.id, "Secret").await.expect("asked").is_none());
-    assert!(field::all(&mut conn, house.workspace.id).await.expect("asked").is_empty());
+    let mut conn = installation.db.read().await.expect("a connection");
+    assert!(list::find(&mut conn, fixture.workspace.id, "Secret").await.expect("asked").is_none());
+    assert!(field::all(&mut conn, fixture.workspace.id).await.expect("asked").is_empty());
     assert_eq!(field::all(&mut conn, other.id).await.expect("asked"), [age]);
-    let refusal = list::need(&mut conn, house.workspace.id, "Secret").await.expect_err("unknown here");
+    let refusal = list::need(&mut conn, fixture.workspace.id, "Secret").await.expect_err("unknown here");
     assert!(!format!("{:?}", refusal.message()).contains("known\", \"Secret"));
 });

@@ -10,50 +10,56 @@ use sendoff::campaign::model::{self, NewCampaign};
 use sendoff::campaign::preflight::{self, Preflight};
 use serde_json::{Value, json};
 
-use crate::fixture::{House, both};
+use crate::fixture::{Fixture, both};
 
 /// Puts people with these values on a list, in this order.
-async fn join(house: &House, values: &[Value]) {
-    let (home, workspace, now) = (&house.home, house.workspace.id, house.home.clock.now());
+async fn join(fixture: &Fixture, values: &[Value]) {
+    let (installation, workspace, now) =
+        (&fixture.installation, fixture.workspace.id, fixture.installation.clock.now());
     for name in ["first_name", "city"] {
         let field = Field::declare(name, "text").expect("a field");
-        field::add(home, workspace, &field).await.expect("a field");
+        field::add(installation, workspace, &field).await.expect("a field");
     }
-    let list = list::add(home, workspace, "News").await.expect("a list");
+    let list = list::add(installation, workspace, "News").await.expect("a list");
     let person = |(number, values): (usize, &Value)| NewContact {
-        id: home.ids.next(),
+        id: installation.ids.next(),
         address: Address::parse(&format!("person{number}@example.org")).expect("an address"),
         values: values.as_object().expect("an object").clone(),
     };
     let people: Vec<_> = values.iter().enumerate().map(person).collect();
-    let joining =
-        |person: &NewContact| NewSubscription { id: home.ids.next(), contact: person.id, state: State::Confirmed };
-    let mut tx = home.db.write().await.expect("a transaction");
+    let joining = |person: &NewContact| NewSubscription {
+        id: installation.ids.next(),
+        contact: person.id,
+        state: State::Confirmed,
+    };
+    let mut tx = installation.db.write().await.expect("a transaction");
     contact::add(&mut tx, workspace, &people, now).await.expect("added");
     let joining: Vec<_> = people.iter().map(joining).collect();
     subscription::join(&mut tx, workspace, list.id, &joining, now).await.expect("joined");
     tx.commit().await.expect("committed");
 }
 
-async fn check(house: &House, name: &str, body: &str) -> Preflight {
-    let (home, workspace) = (&house.home, house.workspace.id);
+async fn check(fixture: &Fixture, name: &str, body: &str) -> Preflight {
+    let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
     let source = format!(
         "+++\nname = \"{name}\"\nlist = \"News\"\nfrom = \"Shop <news@shop.example>\"\nsubject = \"Autumn\"\n+++\n{body}\n"
     );
-    let mut tx = home.db.write().await.expect("a transaction");
+    let mut tx = installation.db.write().await.expect("a transaction");
     let list = list::need(&mut tx, workspace, "News").await.expect("a list");
-    let new = NewCampaign { id: home.ids.next(), name, format: "md", source: &source, list: list.id, segment: None };
-    model::add(&mut tx, workspace, &new, home.clock.now()).await.expect("a draft");
+    let new =
+        NewCampaign { id: installation.ids.next(), name, format: "md", source: &source, list: list.id, segment: None };
+    model::add(&mut tx, workspace, &new, installation.clock.now()).await.expect("a draft");
     tx.commit().await.expect("committed");
-    let campaign = model::need(&mut home.db.read().await.expect("a connection"), workspace, name).await.expect("there");
-    preflight::check(home, &campaign, true, |_, _| {}).await.expect("a sheet")
+    let campaign =
+        model::need(&mut installation.db.read().await.expect("a connection"), workspace, name).await.expect("there");
+    preflight::check(installation, &campaign, true, |_, _| {}).await.expect("a sheet")
 }
 
 fn keys(sheet: &Preflight) -> Vec<&'static str> {
     sheet.warnings.iter().map(|warning| warning.key).collect()
 }
 
-both!(what_is_missing_is_counted_alike_for_letters_weighed_and_letters_made, |house| {
+both!(what_is_missing_is_counted_alike_for_letters_weighed_and_letters_made, |fixture| {
     let values: Vec<_> = (0..40)
         .map(|number| match number % 4 {
             0 => json!({"first_name": "Anna"}),
@@ -61,7 +67,7 @@ both!(what_is_missing_is_counted_alike_for_letters_weighed_and_letters_made, |ho
             _ => json!({"first_name": "x".repeat(number), "city": "Perm"}),
         })
         .collect();
-    join(house, &values).await;
+    join(fixture, &values).await;
     let prints = "Hello {{ first_name }} of {{ city }}";
     let bodies = [
         ("filled", prints.to_owned()),
@@ -70,7 +76,7 @@ both!(what_is_missing_is_counted_alike_for_letters_weighed_and_letters_made, |ho
     ];
 
     for (name, body) in bodies {
-        let sheet = check(house, name, &body).await;
+        let sheet = check(fixture, name, &body).await;
 
         assert_eq!(sheet.recipients, 40);
         assert_eq!(sheet.missing, [("first_name".to_owned(), 10), ("city".to_owned(), 10)].into(), "{name}");
@@ -82,21 +88,21 @@ both!(what_is_missing_is_counted_alike_for_letters_weighed_and_letters_made, |ho
     }
 });
 
-both!(a_calculation_that_cannot_be_done_is_counted, |house| {
-    join(house, &[json!({"city": "Perm"}), json!({"city": "Perm", "first_name": 1})]).await;
+both!(a_calculation_that_cannot_be_done_is_counted, |fixture| {
+    join(fixture, &[json!({"city": "Perm"}), json!({"city": "Perm", "first_name": 1})]).await;
 
-    let sheet = check(house, "sum", "{{ first_name + 1 }}").await;
+    let sheet = check(fixture, "sum", "{{ first_name + 1 }}").await;
 
     assert_eq!(sheet.broken.values().sum::<i64>(), 1);
     assert_eq!(sheet.broken.keys().filter(|reason| reason.contains("letter-missing")).count(), 1);
 });
 
-both!(everyone_is_looked_at_over_many_pages, |house| {
+both!(everyone_is_looked_at_over_many_pages, |fixture| {
     let values: Vec<_> =
         (0..5_000).map(|number| if number % 5 == 0 { json!({"city": "Perm"}) } else { json!({}) }).collect();
-    join(house, &values).await;
+    join(fixture, &values).await;
 
-    let sheet = check(house, "many", "You live in {{ city }}.").await;
+    let sheet = check(fixture, "many", "You live in {{ city }}.").await;
 
     assert_eq!((sheet.recipients, sheet.missing.get("city")), (5_000, Some(&4_000)));
 });

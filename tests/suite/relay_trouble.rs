@@ -26,148 +26,150 @@ fn named(sink: &Sink) -> usize {
     sink.log().commands.iter().filter(|line| line.starts_with("RCPT")).count()
 }
 
-both!(a_dead_relay_pauses_a_campaign_of_one, |house| {
-    house_with(house, 1).await;
+both!(a_dead_relay_pauses_a_campaign_of_one, |fixture| {
+    house_with(fixture, 1).await;
     let sink = Plan::new().at("CONNECT", Act::Drop).start().await;
-    use_relay(house, sink.target(), 4).await;
-    start(house, LETTER).await;
+    use_relay(fixture, sink.target(), 4).await;
+    start(fixture, LETTER).await;
 
-    timeout(Duration::from_secs(20), mail(house)).await.expect("an end");
+    timeout(Duration::from_secs(20), mail(fixture)).await.expect("an end");
 
-    assert_eq!(campaign(house).await.state, State::Paused);
-    assert_eq!(states(house).await, [("pending", 1)].into());
+    assert_eq!(campaign(fixture).await.state, State::Paused);
+    assert_eq!(states(fixture).await, [("pending", 1)].into());
 });
 
-both!(a_relay_that_loses_every_answer_costs_a_letter_a_connection, |house| {
-    house_with(house, 60).await;
+both!(a_relay_that_loses_every_answer_costs_a_letter_a_connection, |fixture| {
+    house_with(fixture, 60).await;
     let sink = Plan::new().at(".", Act::Drop).start().await;
-    use_relay(house, sink.target(), 3).await;
-    start(house, LETTER).await;
+    use_relay(fixture, sink.target(), 3).await;
+    start(fixture, LETTER).await;
 
-    mail(house).await;
+    mail(fixture).await;
 
-    assert_eq!(campaign(house).await.state, State::Paused);
-    let states = states(house).await;
+    assert_eq!(campaign(fixture).await.state, State::Paused);
+    let states = states(fixture).await;
     assert!(states["uncertain"] <= 6, "{states:?}");
 });
 
-both!(too_many_recipients_by_the_book_of_old_is_for_now, |house| {
-    house_with(house, 2).await;
+both!(too_many_recipients_by_the_book_of_old_is_for_now, |fixture| {
+    house_with(fixture, 2).await;
     let sink = Plan::new().at("RCPT", Act::Say("552 5.5.3 too many recipients")).start().await;
-    use_relay(house, sink.target(), 1).await;
-    start(house, LETTER).await;
+    use_relay(fixture, sink.target(), 1).await;
+    start(fixture, LETTER).await;
 
-    let next = mail(house).await;
+    let next = mail(fixture).await;
 
     assert!(next.is_some());
-    assert_eq!(states(house).await, [("pending", 2)].into());
+    assert_eq!(states(fixture).await, [("pending", 2)].into());
 });
 
-both!(a_relay_that_carries_nothing_for_us_pauses, |house| {
-    house_with(house, 60).await;
+both!(a_relay_that_carries_nothing_for_us_pauses, |fixture| {
+    house_with(fixture, 60).await;
     for (reply, most) in [("530 5.7.0 Must issue a STARTTLS command first", 0), ("554 5.7.1 Relay access denied", 25)] {
         let sink = Plan::new().at("RCPT", Act::Say(reply)).start().await;
-        use_relay(house, sink.target(), 2).await;
+        use_relay(fixture, sink.target(), 2).await;
         if most == 0 {
-            start(house, LETTER).await;
+            start(fixture, LETTER).await;
         } else {
-            let mut tx = house.home.db.write().await.expect("a transaction");
-            model::resume(&mut tx, &campaign(house).await).await.expect("resumed");
+            let mut tx = fixture.installation.db.write().await.expect("a transaction");
+            model::resume(&mut tx, &campaign(fixture).await).await.expect("resumed");
             tx.commit().await.expect("committed");
         }
 
-        mail(house).await;
+        mail(fixture).await;
 
-        assert_eq!(campaign(house).await.state, State::Paused, "{reply}");
-        let rejected = states(house).await.get("rejected").copied().unwrap_or(0);
+        assert_eq!(campaign(fixture).await.state, State::Paused, "{reply}");
+        let rejected = states(fixture).await.get("rejected").copied().unwrap_or(0);
         assert!(rejected <= most, "{reply}: {rejected} rejected");
     }
 });
 
-both!(a_changed_relay_takes_over_within_seconds, |house| {
-    house_with(house, 200).await;
+both!(a_changed_relay_takes_over_within_seconds, |fixture| {
+    house_with(fixture, 200).await;
     let (slow, quick) = (Plan::new().at("RCPT", Act::late(200)).start().await, Plan::new().start().await);
-    use_relay(house, slow.target(), 1).await;
-    start(house, LETTER).await;
+    use_relay(fixture, slow.target(), 1).await;
+    start(fixture, LETTER).await;
 
     let changing = async {
         until(|| slow.log().letters.len() >= 2).await;
-        use_relay(house, quick.target(), 2).await;
+        use_relay(fixture, quick.target(), 2).await;
     };
-    timeout(Duration::from_secs(20), async { tokio::join!(mail(house), changing) }).await.expect("an end");
+    timeout(Duration::from_secs(20), async { tokio::join!(mail(fixture), changing) }).await.expect("an end");
 
-    assert_eq!(states(house).await, [("accepted", 200)].into());
+    assert_eq!(states(fixture).await, [("accepted", 200)].into());
     let (first, then) = (recipients(&slow), recipients(&quick));
     assert!(first.len() < 20 && first.keys().all(|person| !then.contains_key(person)));
     assert_eq!(first.len() + then.len(), 200);
 });
 
-both!(once_paused_nobody_more_is_named_to_the_relay, |house| {
-    house_with(house, 60).await;
+both!(once_paused_nobody_more_is_named_to_the_relay, |fixture| {
+    house_with(fixture, 60).await;
     let sink = Plan::new().at("RCPT", Act::late(100)).start().await;
-    use_relay(house, sink.target(), 1).await;
-    let running = start(house, LETTER).await;
+    use_relay(fixture, sink.target(), 1).await;
+    let running = start(fixture, LETTER).await;
 
     let pausing = async {
         until(|| sink.log().letters.len() >= 2).await;
-        let mut tx = house.home.db.write().await.expect("a transaction");
+        let mut tx = fixture.installation.db.write().await.expect("a transaction");
         model::pause(&mut tx, &running, "by hand").await.expect("paused");
         tx.commit().await.expect("committed");
         named(&sink)
     };
-    let (_, before) = tokio::join!(mail(house), pausing);
+    let (_, before) = tokio::join!(mail(fixture), pausing);
 
     assert!(named(&sink) <= before + 1, "{} named, {before} when paused", named(&sink));
 });
 
-both!(who_left_is_not_named_to_the_relay, |house| {
-    house_with(house, 20).await;
+both!(who_left_is_not_named_to_the_relay, |fixture| {
+    house_with(fixture, 20).await;
     let sink = Plan::new().at("RCPT", Act::late(50)).start().await;
-    use_relay(house, sink.target(), 1).await;
-    let list = start(house, LETTER).await.list;
-    let person = house.person("person19@example.org").await.expect("there");
+    use_relay(fixture, sink.target(), 1).await;
+    let list = start(fixture, LETTER).await.list;
+    let person = fixture.person("person19@example.org").await.expect("there");
 
     let leaving = async {
         until(|| sink.heard("RCPT")).await;
-        erasure::leave(&house.home, house.workspace.id, person, list, Reason::Left, None).await.expect("left");
+        erasure::leave(&fixture.installation, fixture.workspace.id, person, list, Reason::Left, None)
+            .await
+            .expect("left");
     };
-    tokio::join!(mail(house), leaving);
+    tokio::join!(mail(fixture), leaving);
 
     assert!(!sink.heard("person19@"));
-    assert_eq!(states(house).await, [("accepted", 19)].into());
+    assert_eq!(states(fixture).await, [("accepted", 19)].into());
 });
 
-both!(a_stop_does_not_wait_for_a_silent_relay, |house| {
-    house_with(house, 5).await;
+both!(a_stop_does_not_wait_for_a_silent_relay, |fixture| {
+    house_with(fixture, 5).await;
     let sink = Plan::new().at("RCPT", Act::Silence).start().await;
-    use_relay(house, sink.target(), 2).await;
-    start(house, LETTER).await;
+    use_relay(fixture, sink.target(), 2).await;
+    start(fixture, LETTER).await;
     let (stop, stopped) = watch::channel(false);
 
     let stopping = async {
         until(|| sink.heard("RCPT")).await;
         stop.send(true).expect("someone listens");
     };
-    let work = Box::pin(scheduler::work(&house.home, Mode::Forever, Arc::new(|| true), stopped));
+    let work = Box::pin(scheduler::work(&fixture.installation, Mode::Forever, Arc::new(|| true), stopped));
     let (ended, ()) =
         timeout(Duration::from_secs(10), async { tokio::join!(work, stopping) }).await.expect("a quick end");
 
     ended.expect("a clean end");
-    assert_eq!(states(house).await, [("pending", 5)].into());
+    assert_eq!(states(fixture).await, [("pending", 5)].into());
 });
 
-both!(the_next_mailer_of_a_folder_takes_over_at_once, |house| {
-    house_with(house, 4).await;
+both!(the_next_mailer_of_a_folder_takes_over_at_once, |fixture| {
+    house_with(fixture, 4).await;
     let sink = Plan::new().start().await;
-    use_relay(house, sink.target(), 1).await;
-    let running = start(house, LETTER).await;
-    let home = &house.home;
-    let (lease, _) = Lease::take(home).await.expect("a lease");
-    let claimed = canary::claim(house, lease.id, running.id, 3).await;
-    canary::mark(house, lease.id, &claimed[..1]).await;
+    use_relay(fixture, sink.target(), 1).await;
+    let running = start(fixture, LETTER).await;
+    let installation = &fixture.installation;
+    let (lease, _) = Lease::take(installation).await.expect("a lease");
+    let claimed = canary::claim(fixture, lease.id, running.id, 3).await;
+    canary::mark(fixture, lease.id, &claimed[..1]).await;
     drop(lease);
 
-    timeout(Duration::from_secs(10), mail(house)).await.expect("an end");
+    timeout(Duration::from_secs(10), mail(fixture)).await.expect("an end");
 
-    assert_eq!(states(house).await, [("accepted", 3), ("uncertain", 1)].into());
+    assert_eq!(states(fixture).await, [("accepted", 3), ("uncertain", 1)].into());
 });

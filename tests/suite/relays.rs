@@ -14,7 +14,7 @@ use sendoff::infra::setting::{self, Setting};
 use sendoff::mailer::relay::{self, Kind, Relay};
 use tokio::time::{sleep, timeout};
 
-use crate::fixture::{House, both};
+use crate::fixture::{Fixture, both};
 use crate::mail_sink::{Act, Plan, Sink};
 use crate::mailer::fixture::{LETTER, campaign, house_with, mail, recipients, start, states};
 
@@ -22,18 +22,18 @@ fn to(sink: &Sink, name: &str) -> Relay {
     Relay { name: name.to_owned(), ..Relay::to(Kind::Smtp(Box::new(sink.target()))) }
 }
 
-async fn set(house: &House, relays: &[Relay]) {
-    let mut tx = house.home.db.write().await.expect("a transaction");
+async fn set(fixture: &Fixture, relays: &[Relay]) {
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
     for relay in relays {
-        relay::set(&house.home, &mut tx, house.workspace.id, relay).await.expect("a relay");
+        relay::set(&fixture.installation, &mut tx, fixture.workspace.id, relay).await.expect("a relay");
     }
     setting::set(&mut tx, Setting::RelayPatience, "1").await.expect("a setting");
     tx.commit().await.expect("committed");
 }
 
-async fn resume(house: &House) {
-    let mut tx = house.home.db.write().await.expect("a transaction");
-    model::resume(&mut tx, &campaign(house).await).await.expect("resumed");
+async fn resume(fixture: &Fixture) {
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
+    model::resume(&mut tx, &campaign(fixture).await).await.expect("resumed");
     tx.commit().await.expect("committed");
 }
 
@@ -49,29 +49,29 @@ async fn sickly(sick: &Arc<AtomicBool>) -> Sink {
         .await
 }
 
-both!(letters_are_shared_out_by_weight, |house| {
-    house_with(house, 1_000).await;
+both!(letters_are_shared_out_by_weight, |fixture| {
+    house_with(fixture, 1_000).await;
     let (one, two, three) = (Plan::new().start().await, Plan::new().start().await, Plan::new().start().await);
     let relays = [(&one, "main", 5), (&two, "b", 3), (&three, "c", 2)];
-    set(house, &relays.map(|(sink, name, weight)| Relay { weight, ..to(sink, name) })).await;
-    start(house, LETTER).await;
+    set(fixture, &relays.map(|(sink, name, weight)| Relay { weight, ..to(sink, name) })).await;
+    start(fixture, LETTER).await;
 
-    mail(house).await;
+    mail(fixture).await;
 
-    assert_eq!(states(house).await, [("accepted", 1_000)].into());
+    assert_eq!(states(fixture).await, [("accepted", 1_000)].into());
     let dealt = [&one, &two, &three].map(|sink| recipients(sink).len());
     for (count, share) in dealt.iter().zip([500_i64, 300, 200]) {
         assert!((*count as i64 - share).abs() <= 30, "{dealt:?}");
     }
 });
 
-both!(a_sick_relay_hands_its_share_over_and_comes_back, |house| {
-    house_with(house, 400).await;
+both!(a_sick_relay_hands_its_share_over_and_comes_back, |fixture| {
+    house_with(fixture, 400).await;
     let sick = Arc::new(AtomicBool::new(true));
     let weak = sickly(&sick).await;
     let strong = Plan::new().at(".", Act::late(25)).start().await;
-    set(house, &[to(&weak, "main"), Relay { connections: 2, ..to(&strong, "other") }]).await;
-    start(house, LETTER).await;
+    set(fixture, &[to(&weak, "main"), Relay { connections: 2, ..to(&strong, "other") }]).await;
+    start(fixture, LETTER).await;
 
     let recovering = async {
         while recipients(&strong).len() < 100 {
@@ -79,135 +79,136 @@ both!(a_sick_relay_hands_its_share_over_and_comes_back, |house| {
         }
         sick.store(false, Ordering::SeqCst);
     };
-    timeout(Duration::from_secs(240), async { tokio::join!(mail(house), recovering) }).await.expect("an end");
+    timeout(Duration::from_secs(240), async { tokio::join!(mail(fixture), recovering) }).await.expect("an end");
 
-    assert_eq!(states(house).await, [("accepted", 400)].into());
-    assert_eq!(campaign(house).await.state, State::Finished);
+    assert_eq!(states(fixture).await, [("accepted", 400)].into());
+    assert_eq!(campaign(fixture).await.state, State::Finished);
     let (first, second) = (recipients(&weak), recipients(&strong));
     assert!(!first.is_empty() && second.len() >= 100, "{} and {}", first.len(), second.len());
     assert!(first.keys().all(|person| !second.contains_key(person)), "nobody has two");
 });
 
-both!(a_campaign_is_paused_only_when_every_relay_fails, |house| {
-    house_with(house, 30).await;
+both!(a_campaign_is_paused_only_when_every_relay_fails, |fixture| {
+    house_with(fixture, 30).await;
     let (sick, well) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicBool::new(true)));
     let (one, two) = (sickly(&sick).await, sickly(&well).await);
-    set(house, &[to(&one, "main"), to(&two, "other")]).await;
-    start(house, LETTER).await;
+    set(fixture, &[to(&one, "main"), to(&two, "other")]).await;
+    start(fixture, LETTER).await;
 
-    timeout(Duration::from_secs(120), mail(house)).await.expect("an end");
-    assert_eq!(campaign(house).await.state, State::Paused);
-    assert_eq!(states(house).await, [("pending", 30)].into());
+    timeout(Duration::from_secs(120), mail(fixture)).await.expect("an end");
+    assert_eq!(campaign(fixture).await.state, State::Paused);
+    assert_eq!(states(fixture).await, [("pending", 30)].into());
 
     // Who resumes wants them to be tried now, and one is enough.
     well.store(false, Ordering::SeqCst);
-    resume(house).await;
-    timeout(Duration::from_secs(120), mail(house)).await.expect("an end");
-    assert_eq!(states(house).await, [("accepted", 30)].into());
+    resume(fixture).await;
+    timeout(Duration::from_secs(120), mail(fixture)).await.expect("an end");
+    assert_eq!(states(fixture).await, [("accepted", 30)].into());
     assert_eq!((recipients(&one).len(), recipients(&two).len()), (0, 30));
 });
 
-both!(a_spare_carries_only_while_no_other_can, |house| {
-    house_with(house, 40).await;
+both!(a_spare_carries_only_while_no_other_can, |fixture| {
+    house_with(fixture, 40).await;
     let sick = Arc::new(AtomicBool::default());
     let (one, two) = (sickly(&sick).await, Plan::new().start().await);
-    set(house, &[to(&one, "main"), Relay { spare: true, weight: 100, ..to(&two, "spare") }]).await;
-    start(house, LETTER).await;
+    set(fixture, &[to(&one, "main"), Relay { spare: true, weight: 100, ..to(&two, "spare") }]).await;
+    start(fixture, LETTER).await;
 
-    mail(house).await;
+    mail(fixture).await;
     assert_eq!((recipients(&one).len(), recipients(&two).len()), (40, 0));
 
     sick.store(true, Ordering::SeqCst);
     let again = LETTER.replace("autumn", "winter");
-    let second = start_as(house, &again, "winter").await;
-    timeout(Duration::from_secs(120), mail(house)).await.expect("an end");
+    let second = start_as(fixture, &again, "winter").await;
+    timeout(Duration::from_secs(120), mail(fixture)).await.expect("an end");
     assert_eq!(second, 40);
     assert_eq!((recipients(&one).len(), recipients(&two).len()), (40, 40));
 });
 
 /// Launches a letter under another name; returns how many letters were planned.
-pub async fn start_as(house: &House, letter: &str, name: &str) -> u64 {
+pub async fn start_as(fixture: &Fixture, letter: &str, name: &str) -> u64 {
     use sendoff::audience::list;
     use sendoff::campaign::launch;
     use sendoff::campaign::model::NewCampaign;
-    let (home, workspace) = (&house.home, house.workspace.id);
-    let mut tx = home.db.write().await.expect("a transaction");
+    let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
+    let mut tx = installation.db.write().await.expect("a transaction");
     let list = list::need(&mut tx, workspace, "News").await.expect("a list");
-    let new = NewCampaign { id: home.ids.next(), name, format: "md", source: letter, list: list.id, segment: None };
-    model::add(&mut tx, workspace, &new, home.clock.now()).await.expect("a draft");
+    let new =
+        NewCampaign { id: installation.ids.next(), name, format: "md", source: letter, list: list.id, segment: None };
+    model::add(&mut tx, workspace, &new, installation.clock.now()).await.expect("a draft");
     tx.commit().await.expect("committed");
-    let mut conn = home.db.read().await.expect("a connection");
+    let mut conn = installation.db.read().await.expect("a connection");
     let draft = model::need(&mut conn, workspace, name).await.expect("the campaign");
     drop(conn);
-    launch::start(home, &draft).await.expect("launched").expect("begun")
+    launch::start(installation, &draft).await.expect("launched").expect("begun")
 }
 
-both!(what_is_bound_goes_through_its_relay_or_waits, |house| {
-    house_with(house, 10).await;
+both!(what_is_bound_goes_through_its_relay_or_waits, |fixture| {
+    house_with(fixture, 10).await;
     let sick = Arc::new(AtomicBool::new(true));
     let (general, bound, named) = (Plan::new().start().await, Plan::new().start().await, sickly(&sick).await);
     let senders = vec!["shop.example".to_owned()];
-    set(house, &[to(&general, "main"), Relay { senders, ..to(&bound, "shop") }, to(&named, "third")]).await;
+    set(fixture, &[to(&general, "main"), Relay { senders, ..to(&bound, "shop") }, to(&named, "third")]).await;
 
     // By its sender, news@shop.example.
-    start(house, LETTER).await;
-    mail(house).await;
+    start(fixture, LETTER).await;
+    mail(fixture).await;
     assert_eq!((recipients(&general).len(), recipients(&bound).len(), recipients(&named).len()), (0, 10, 0));
 
     // By its name, and no other takes over.
     let letter = LETTER.replace("autumn", "winter").replace("subject", "relay = \"third\"\nsubject");
-    start_as(house, &letter, "winter").await;
-    timeout(Duration::from_secs(120), mail(house)).await.expect("an end");
+    start_as(fixture, &letter, "winter").await;
+    timeout(Duration::from_secs(120), mail(fixture)).await.expect("an end");
     assert_eq!((recipients(&general).len(), recipients(&bound).len(), recipients(&named).len()), (0, 10, 0));
-    let mut tx = house.home.db.write().await.expect("a transaction");
-    let paused = model::need(&mut tx, house.workspace.id, "winter").await.expect("there");
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
+    let paused = model::need(&mut tx, fixture.workspace.id, "winter").await.expect("there");
     assert_eq!(paused.state, State::Paused);
     sick.store(false, Ordering::SeqCst);
     model::resume(&mut tx, &paused).await.expect("resumed");
     tx.commit().await.expect("committed");
-    mail(house).await;
+    mail(fixture).await;
     assert_eq!(recipients(&named).len(), 10);
 
     // A name that no relay bears says so.
     let letter = LETTER.replace("autumn", "spring").replace("subject", "relay = \"fourth\"\nsubject");
-    start_as(house, &letter, "spring").await;
-    mail(house).await;
-    let mut conn = house.home.db.read().await.expect("a connection");
-    let paused = model::need(&mut conn, house.workspace.id, "spring").await.expect("there");
+    start_as(fixture, &letter, "spring").await;
+    mail(fixture).await;
+    let mut conn = fixture.installation.db.read().await.expect("a connection");
+    let paused = model::need(&mut conn, fixture.workspace.id, "spring").await.expect("there");
     let reason = Lang::En.recall(&paused.reason.expect("a reason"));
     assert!(paused.state == State::Paused && reason.contains("“fourth”"), "{reason}");
 });
 
-both!(a_relay_that_hangs_does_not_hold_up_the_others, |house| {
-    house_with(house, 1_400).await;
+both!(a_relay_that_hangs_does_not_hold_up_the_others, |fixture| {
+    house_with(fixture, 1_400).await;
     let (hangs, goes) = (Plan::new().at("MAIL", Act::Silence).start().await, Plan::new().start().await);
-    set(house, &[Relay { connections: 1, ..to(&hangs, "main") }, to(&goes, "other")]).await;
-    let mut tx = house.home.db.write().await.expect("a transaction");
+    set(fixture, &[Relay { connections: 1, ..to(&hangs, "main") }, to(&goes, "other")]).await;
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
     setting::set(&mut tx, Setting::SmtpTimers, "1").await.expect("a setting");
     tx.commit().await.expect("committed");
-    start(house, LETTER).await;
+    start(fixture, LETTER).await;
 
-    timeout(Duration::from_secs(240), mail(house)).await.expect("an end");
+    timeout(Duration::from_secs(240), mail(fixture)).await.expect("an end");
 
-    assert_eq!(states(house).await, [("accepted", 1_400)].into());
+    assert_eq!(states(fixture).await, [("accepted", 1_400)].into());
     assert_eq!(recipients(&goes).len(), 1_400);
 });
 
-both!(a_relay_used_up_for_today_leaves_the_rest_to_others, |house| {
-    house_with(house, 50).await;
+both!(a_relay_used_up_for_today_leaves_the_rest_to_others, |fixture| {
+    house_with(fixture, 50).await;
     let (one, two) = (Plan::new().start().await, Plan::new().start().await);
     let cap = |daily| Cap { daily: Some(daily), ..Cap::default() };
-    set(house, &[Relay { cap: cap(10), ..to(&one, "main") }, Relay { cap: cap(25), ..to(&two, "other") }]).await;
-    start(house, LETTER).await;
+    set(fixture, &[Relay { cap: cap(10), ..to(&one, "main") }, Relay { cap: cap(25), ..to(&two, "other") }]).await;
+    start(fixture, LETTER).await;
 
-    let next = mail(house).await;
+    let next = mail(fixture).await;
 
     assert_eq!((recipients(&one).len(), recipients(&two).len()), (10, 25));
-    assert!(next.is_some_and(|next| next > house.home.clock.now()));
+    assert!(next.is_some_and(|next| next > fixture.installation.clock.now()));
 });
 
-both!(the_command_keeps_several_relays, |house| {
-    let run = async |command| door::run(&house.home, &house.workspace, command).await;
+both!(the_command_keeps_several_relays, |fixture| {
+    let run = async |command| door::run(&fixture.installation, &fixture.workspace, command).await;
     let set = |name: &str, target: Option<&str>, traits: Traits| Command::Set {
         name: name.to_owned(),
         target: target.map(str::to_owned),
@@ -216,7 +217,7 @@ both!(the_command_keeps_several_relays, |house| {
     let plain = Traits::default;
 
     run(set("smtp", Some("smtp://one.example.org"), plain())).await.expect("main");
-    let folder = house.folder.path().join("out");
+    let folder = fixture.folder.path().join("out");
     let traits = Traits {
         weight: Some(3),
         spare: Some(true),
@@ -241,10 +242,14 @@ both!(the_command_keeps_several_relays, |house| {
         [(&"main".into(), &1.into(), &false.into(), &1.into()), (&"second".into(), &7.into(), &true.into(), &8.into())]
     );
     assert_eq!(run(Command::Show { name: None }).await.expect("shown").json["target"], "smtp://one.example.org:25");
-    let kept =
-        relay::all(&house.home, &mut house.home.db.read().await.expect("a connection"), house.workspace.id).await;
+    let kept = relay::all(
+        &fixture.installation,
+        &mut fixture.installation.db.read().await.expect("a connection"),
+        fixture.workspace.id,
+    )
+    .await;
     let kept = kept.expect("read");
-    assert_eq!((kept[0].id, &kept[1].kind), (house.workspace.id, &Kind::Folder(PathBuf::from(&folder))));
+    assert_eq!((kept[0].id, &kept[1].kind), (fixture.workspace.id, &Kind::Folder(PathBuf::from(&folder))));
     assert!(kept[1].id != kept[0].id && kept[1].senders[0] == "news@shop.example");
 
     for (command, key) in [

@@ -21,22 +21,22 @@ use sendoff::infra::id::Id;
 use serde_json::json;
 use sqlx::Row;
 
-use crate::fixture::{House, NOW, both};
+use crate::fixture::{Fixture, NOW, both};
 
 /// Fields, two lists and two campaigns; returns the keys of lists and campaigns.
-async fn furnish(house: &House) -> (Vec<Id>, Vec<Id>) {
-    let (home, workspace) = (&house.home, house.workspace.id);
+async fn furnish(fixture: &Fixture) -> (Vec<Id>, Vec<Id>) {
+    let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
     for (name, kind) in
         [("city", "text"), ("age", "number"), ("birthday", "date"), ("vip", "flag"), ("plan", "choice:Free,Про")]
     {
-        field::add(home, workspace, &Field::declare(name, kind).expect(name)).await.expect("declared");
+        field::add(installation, workspace, &Field::declare(name, kind).expect(name)).await.expect("declared");
     }
     let mut lists = Vec::new();
     for name in LISTS {
-        lists.push(list::add(home, workspace, name).await.expect("a list").id);
+        lists.push(list::add(installation, workspace, name).await.expect("a list").id);
     }
-    let campaigns: Vec<Id> = CAMPAIGNS.iter().map(|_| home.ids.next()).collect();
-    let mut tx = home.db.write().await.expect("a transaction");
+    let campaigns: Vec<Id> = CAMPAIGNS.iter().map(|_| installation.ids.next()).collect();
+    let mut tx = installation.db.write().await.expect("a transaction");
     for (id, name) in campaigns.iter().zip(CAMPAIGNS) {
         sqlx::query(
             "insert into campaign (id, workspace_id, name, format, source, list_id, state, created_at, first_delivery, \
@@ -56,14 +56,14 @@ async fn furnish(house: &House) -> (Vec<Id>, Vec<Id>) {
 }
 
 /// Adds a person with values and subscriptions, in the given workspace.
-async fn settle(house: &House, workspace: Id, email: &str, values: Values, lists: &[(Id, State, i64)]) -> Id {
-    let home = &house.home;
-    let id = home.ids.next();
+async fn settle(fixture: &Fixture, workspace: Id, email: &str, values: Values, lists: &[(Id, State, i64)]) -> Id {
+    let installation = &fixture.installation;
+    let id = installation.ids.next();
     let person = NewContact { id, address: Address::parse(email).expect(email), values };
-    let mut tx = home.db.write().await.expect("a transaction");
+    let mut tx = installation.db.write().await.expect("a transaction");
     contact::add(&mut tx, workspace, &[person], NOW).await.expect("added");
     for (list, state, at) in lists {
-        let one = NewSubscription { id: home.ids.next(), contact: id, state: *state };
+        let one = NewSubscription { id: installation.ids.next(), contact: id, state: *state };
         subscription::join(&mut tx, workspace, *list, &[one], *at).await.expect("joined");
     }
     tx.commit().await.expect("committed");
@@ -71,9 +71,9 @@ async fn settle(house: &House, workspace: Id, email: &str, values: Values, lists
 }
 
 /// Notes that a letter of a campaign was opened, clicked or received.
-async fn act(house: &House, contact: Id, what: &str, campaign: Id, at: i64) {
-    let home = &house.home;
-    let mut tx = home.db.write().await.expect("a transaction");
+async fn act(fixture: &Fixture, contact: Id, what: &str, campaign: Id, at: i64) {
+    let installation = &fixture.installation;
+    let mut tx = installation.db.write().await.expect("a transaction");
     let mut sql = if what == "received" {
         Sql::new(
             "insert into delivery (lane, state, attempts, due_at, workspace_id, id, contact_id, campaign_id, changed_at) \
@@ -87,30 +87,30 @@ async fn act(house: &House, contact: Id, what: &str, campaign: Id, at: i64) {
         sql.push(kind).push(", 0, 0, ");
         sql
     };
-    sql.bind_all([house.workspace.id, home.ids.next(), contact, campaign, at]).push(")");
+    sql.bind_all([fixture.workspace.id, installation.ids.next(), contact, campaign, at]).push(")");
     sql.run(&mut tx).await.expect("noted");
     contact::look_back(&mut tx, &[contact]).await.expect("looked");
     tx.commit().await.expect("committed");
 }
 
 /// The people of the workspace whom an expression takes, by key.
-async fn taken(house: &House, expression: &str) -> Vec<Id> {
-    let mut conn = house.home.db.read().await.expect("a connection");
-    let condition = segment::resolve(&mut conn, house.workspace.id, expression).await.expect(expression);
-    let again = segment::resolve(&mut conn, house.workspace.id, &condition.to_string()).await.expect("reads back");
+async fn taken(fixture: &Fixture, expression: &str) -> Vec<Id> {
+    let mut conn = fixture.installation.db.read().await.expect("a connection");
+    let condition = segment::resolve(&mut conn, fixture.workspace.id, expression).await.expect(expression);
+    let again = segment::resolve(&mut conn, fixture.workspace.id, &condition.to_string()).await.expect("reads back");
     assert_eq!(again, condition, "{expression}");
     let mut sql = Sql::new("select c.id from contact c where c.workspace_id = ");
-    sql.bind(house.workspace.id).push(" and ");
-    condition.compile(&mut sql, &house.home.db, NOW);
+    sql.bind(fixture.workspace.id).push(" and ");
+    condition.compile(&mut sql, &fixture.installation.db, NOW);
     assert!(!sql.text().contains('"'), "a value in the text: {}", sql.text());
     let rows = sql.push(" order by c.id").all(&mut conn).await.expect(expression);
     rows.iter().map(|row| row.get(0)).collect()
 }
 
 /// The sentence that refuses an expression.
-async fn refusal(house: &House, expression: &str) -> String {
-    let mut conn = house.home.db.read().await.expect("a connection");
-    let error = segment::resolve(&mut conn, house.workspace.id, expression).await.expect_err("refused");
+async fn refusal(fixture: &Fixture, expression: &str) -> String {
+    let mut conn = fixture.installation.db.read().await.expect("a connection");
+    let error = segment::resolve(&mut conn, fixture.workspace.id, expression).await.expect_err("refused");
     assert_eq!(error.exit_code(), 2);
     Lang::En.say(&error.message())
 }
@@ -119,33 +119,33 @@ fn values(value: serde_json::Value) -> Values {
     value.as_object().expect("an object").clone()
 }
 
-both!(any_expression_takes_whom_its_words_mean, |house| {
-    compare(house, &[]).await;
+both!(any_expression_takes_whom_its_words_mean, |fixture| {
+    compare(fixture, &[]).await;
 });
 
-both!(any_expression_takes_the_same_by_index, |house| {
-    compare(house, &["city", "age", "birthday", "vip", "plan"]).await;
+both!(any_expression_takes_the_same_by_index, |fixture| {
+    compare(fixture, &["city", "age", "birthday", "vip", "plan"]).await;
 });
 
 /// People and expressions by chance, against the meaning of the words. The facets are made when half
 /// of the people are there.
-async fn compare(house: &House, facets: &[&str]) {
-    let (lists, campaigns) = furnish(house).await;
+async fn compare(fixture: &Fixture, facets: &[&str]) {
+    let (lists, campaigns) = furnish(fixture).await;
     let mut rng = StdRng::seed_from_u64(20_261_121);
     let mut people = Vec::new();
     let facets: BTreeSet<String> = facets.iter().map(|name| (*name).to_owned()).collect();
     for number in 0..60 {
         if number == 30 {
-            indexed_field::settle(&house.home, house.workspace.id, &facets, |_| {}).await.expect("settled");
-            let mut conn = house.home.db.read().await.expect("a connection");
-            let ready = indexed_field::to_read(&mut conn, house.workspace.id).await.expect("read");
+            indexed_field::settle(&fixture.installation, fixture.workspace.id, &facets, |_| {}).await.expect("settled");
+            let mut conn = fixture.installation.db.read().await.expect("a connection");
+            let ready = indexed_field::to_read(&mut conn, fixture.workspace.id).await.expect("read");
             assert_eq!(ready.len(), facets.len());
         }
         let person = Person::random(&mut rng, number);
         let on: Vec<_> = person.lists.iter().map(|(list, at)| (lists[*list], State::Confirmed, *at)).collect();
-        let id = settle(house, house.workspace.id, &person.email, person.values.clone(), &on).await;
+        let id = settle(fixture, fixture.workspace.id, &person.email, person.values.clone(), &on).await;
         for (what, campaign, at) in &person.acts {
-            act(house, id, what, campaigns[*campaign], *at).await;
+            act(fixture, id, what, campaigns[*campaign], *at).await;
         }
         people.push((id, person));
     }
@@ -154,28 +154,28 @@ async fn compare(house: &House, facets: &[&str]) {
         let wish = Wish::random(&mut rng, 3);
         let meant: Vec<Id> = people.iter().filter(|(_, person)| wish.holds(person)).map(|(id, _)| *id).collect();
 
-        assert_eq!(taken(house, &wish.text()).await, meant, "{}", wish.text());
+        assert_eq!(taken(fixture, &wish.text()).await, meant, "{}", wish.text());
         sizes.push(meant.len());
     }
     let telling = sizes.iter().filter(|size| (1..60).contains(*size)).count();
     assert!(telling > 200, "too many expressions take no one or everyone: {telling} of 400 tell something");
 }
 
-both!(who_is_restricted_unconfirmed_or_elsewhere_is_in_no_segment, |house| {
-    let (lists, _) = furnish(house).await;
-    let (home, here) = (&house.home, house.workspace.id);
-    let other = workspace::ensure(home, "other").await.expect("a workspace");
-    let elsewhere = list::add(home, other.id, "Elsewhere").await.expect("a list");
+both!(who_is_restricted_unconfirmed_or_elsewhere_is_in_no_segment, |fixture| {
+    let (lists, _) = furnish(fixture).await;
+    let (installation, here) = (&fixture.installation, fixture.workspace.id);
+    let other = workspace::ensure(installation, "other").await.expect("a workspace");
+    let elsewhere = list::add(installation, other.id, "Elsewhere").await.expect("a list");
     let none = Values::new;
-    settle(house, here, "in@example.org", none(), &[(lists[0], State::Confirmed, NOW)]).await;
+    settle(fixture, here, "in@example.org", none(), &[(lists[0], State::Confirmed, NOW)]).await;
     let both = [(lists[0], State::Confirmed, NOW), (lists[1], State::Restricted, NOW)];
-    settle(house, here, "restricted@example.org", none(), &both).await;
-    settle(house, here, "pending@example.org", none(), &[(lists[0], State::Pending, NOW)]).await;
-    settle(house, here, "nowhere@example.org", none(), &[]).await;
-    settle(house, other.id, "other@example.org", none(), &[(elsewhere.id, State::Confirmed, NOW)]).await;
-    segment::save(home, here, "all", "email is set").await.expect("saved");
+    settle(fixture, here, "restricted@example.org", none(), &both).await;
+    settle(fixture, here, "pending@example.org", none(), &[(lists[0], State::Pending, NOW)]).await;
+    settle(fixture, here, "nowhere@example.org", none(), &[]).await;
+    settle(fixture, other.id, "other@example.org", none(), &[(elsewhere.id, State::Confirmed, NOW)]).await;
+    segment::save(installation, here, "all", "email is set").await.expect("saved");
 
-    assert_eq!(segment::count(home, here, "all").await.expect("counted"), 1);
+    assert_eq!(segment::count(installation, here, "all").await.expect("counted"), 1);
     for (email, standing, included) in [
         ("in@example.org", Standing::Reachable, true),
         ("restricted@example.org", Standing::Restricted, false),
@@ -184,18 +184,18 @@ both!(who_is_restricted_unconfirmed_or_elsewhere_is_in_no_segment, |house| {
         ("other@example.org", Standing::Unknown, false),
     ] {
         let address = Address::parse(email).expect(email);
-        let found = segment::explain(home, here, "all", &address).await.expect("explained");
+        let found = segment::explain(installation, here, "all", &address).await.expect("explained");
         assert_eq!((found.standing, found.included), (standing, included), "{email}");
     }
-    assert!(refusal(house, "on(\"Elsewhere\")").await.contains("no list \"Elsewhere\""));
-    assert!(segment::count(home, other.id, "all").await.is_err(), "a segment is seen in its workspace only");
-    assert_eq!(taken(house, "on(\"News\")").await.len(), 2, "a pending person is not on the list");
+    assert!(refusal(fixture, "on(\"Elsewhere\")").await.contains("no list \"Elsewhere\""));
+    assert!(segment::count(installation, other.id, "all").await.is_err(), "a segment is seen in its workspace only");
+    assert_eq!(taken(fixture, "on(\"News\")").await.len(), 2, "a pending person is not on the list");
 });
 
-both!(an_expression_at_its_limits_runs_and_one_beyond_is_refused, |house| {
-    furnish(house).await;
-    let home = &house.home;
-    let id = settle(house, house.workspace.id, "a@example.org", values(json!({"age": 7})), &[]).await;
+both!(an_expression_at_its_limits_runs_and_one_beyond_is_refused, |fixture| {
+    furnish(fixture).await;
+    let installation = &fixture.installation;
+    let id = settle(fixture, fixture.workspace.id, "a@example.org", values(json!({"age": 7})), &[]).await;
     let chain = |count: usize, word: &str| vec!["age = 7"; count].join(word);
     let several =
         |count: usize| format!("age in ({})", (1..=count).map(|n| n.to_string()).collect::<Vec<_>>().join(","));
@@ -215,32 +215,32 @@ both!(an_expression_at_its_limits_runs_and_one_beyond_is_refused, |house| {
         letters,
         deepest,
     ] {
-        assert_eq!(taken(house, &expression).await, [id], "{}", segment::shorten(&expression, 60));
-        segment::save(home, house.workspace.id, "limit", &expression).await.expect("saved");
+        assert_eq!(taken(fixture, &expression).await, [id], "{}", segment::shorten(&expression, 60));
+        segment::save(installation, fixture.workspace.id, "limit", &expression).await.expect("saved");
         let address = Address::parse("a@example.org").expect("an address");
-        let found = segment::explain(home, house.workspace.id, "limit", &address).await.expect("explained");
+        let found = segment::explain(installation, fixture.workspace.id, "limit", &address).await.expect("explained");
         let tree = found.conditions.expect("a known person");
         assert!(tree.holds(&|finding| finding.holds));
         assert!(!found.included, "on no list");
     }
-    assert!(refusal(house, &chain(10_000, " or ")).await.contains("at most 1000 conditions"));
-    assert!(refusal(house, &several(MOST_VALUES + 1)).await.contains("at most 10000 values"));
-    assert!(refusal(house, &"(".repeat(100_000)).await.contains("at most 100 deep"));
-    assert!(refusal(house, &" ".repeat(256 * 1024 + 1)).await.contains("longer than 256 KiB"));
+    assert!(refusal(fixture, &chain(10_000, " or ")).await.contains("at most 1000 conditions"));
+    assert!(refusal(fixture, &several(MOST_VALUES + 1)).await.contains("at most 10000 values"));
+    assert!(refusal(fixture, &"(".repeat(100_000)).await.contains("at most 100 deep"));
+    assert!(refusal(fixture, &" ".repeat(256 * 1024 + 1)).await.contains("longer than 256 KiB"));
 });
 
-both!(an_explanation_shows_each_condition_with_the_persons_value, |house| {
-    let (lists, campaigns) = furnish(house).await;
-    let (home, here) = (&house.home, house.workspace.id);
+both!(an_explanation_shows_each_condition_with_the_persons_value, |fixture| {
+    let (lists, campaigns) = furnish(fixture).await;
+    let (installation, here) = (&fixture.installation, fixture.workspace.id);
     let person = values(json!({"city": "Самара", "age": 21, "vip": 1}));
-    let id = settle(house, here, "anna@mail.ru", person, &[(lists[0], State::Confirmed, NOW - 3 * DAY)]).await;
-    act(house, id, "opened", campaigns[0], NOW - 200 * DAY).await;
+    let id = settle(fixture, here, "anna@mail.ru", person, &[(lists[0], State::Confirmed, NOW - 3 * DAY)]).await;
+    act(fixture, id, "opened", campaigns[0], NOW - 200 * DAY).await;
     let expression =
         r#"city = "Казань" and (age >= 18 or plan is set) and not opened(any, 90 days) and on("News") and vip"#;
-    segment::save(home, here, "adults", expression).await.expect("saved");
+    segment::save(installation, here, "adults", expression).await.expect("saved");
 
     let explain = Command::Explain { name: "adults".to_owned(), address: "Anna@mail.ru".to_owned() };
-    let report = cli::run(home, &house.workspace, explain, Lang::En).await.expect("explained");
+    let report = cli::run(installation, &fixture.workspace, explain, Lang::En).await.expect("explained");
 
     assert_eq!(
         report.text,
@@ -258,37 +258,38 @@ both!(an_explanation_shows_each_condition_with_the_persons_value, |house| {
     assert!(!report.text.contains("anna@"), "{}", report.text);
 });
 
-both!(saving_again_replaces_and_a_wrong_expression_saves_nothing, |house| {
-    furnish(house).await;
-    let (home, here) = (&house.home, &house.workspace);
+both!(saving_again_replaces_and_a_wrong_expression_saves_nothing, |fixture| {
+    furnish(fixture).await;
+    let (installation, here) = (&fixture.installation, &fixture.workspace);
     let save = |expression: &str| Command::Save { name: " adults ".to_owned(), expression: expression.to_owned() };
 
-    let first = segment::save(home, here.id, "adults", "age >= 18").await.expect("saved");
-    cli::run(home, here, save("age >= 21"), Lang::En).await.expect("saved again");
-    let refused = cli::run(home, here, save("age >= 21 and citty = \"Казань\""), Lang::En).await.expect_err("refused");
+    let first = segment::save(installation, here.id, "adults", "age >= 18").await.expect("saved");
+    cli::run(installation, here, save("age >= 21"), Lang::En).await.expect("saved again");
+    let refused =
+        cli::run(installation, here, save("age >= 21 and citty = \"Казань\""), Lang::En).await.expect_err("refused");
 
     let sentence = Lang::En.say(&refused.message());
     assert!(sentence.starts_with("column 15: no field `citty`; did you mean `city`?"), "{sentence}");
-    let mut conn = home.db.read().await.expect("a connection");
+    let mut conn = installation.db.read().await.expect("a connection");
     let all = segment::all(&mut conn, here.id).await.expect("listed");
     assert_eq!(all.iter().map(|one| (one.id, one.expression.as_str())).collect::<Vec<_>>(), [(first.id, "age >= 21")]);
     drop(conn);
     let count = Command::Count { estimate: false, name: "adlts".to_owned() };
-    let unknown = cli::run(home, here, count, Lang::Ru).await.expect_err("unknown");
+    let unknown = cli::run(installation, here, count, Lang::Ru).await.expect_err("unknown");
     assert_eq!(Lang::Ru.say(&unknown.message()), "Сегмента «adlts» нет; может быть, «adults»?");
-    let report = cli::run(home, here, Command::Count { estimate: false, name: "adults".to_owned() }, Lang::Ru)
+    let report = cli::run(installation, here, Command::Count { estimate: false, name: "adults".to_owned() }, Lang::Ru)
         .await
         .expect("counted");
     assert_eq!(report.text, "Сегмент «adults»: 0 человек.");
     assert_eq!(report.json, json!({"segment": "adults", "count": 0}));
-    let listed = cli::run(home, here, Command::Ls, Lang::En).await.expect("listed");
+    let listed = cli::run(installation, here, Command::Ls, Lang::En).await.expect("listed");
     assert_eq!(listed.json, json!({"segments": [{"segment": "adults", "expression": "age >= 21"}]}));
 });
 
-both!(addresses_are_found_however_they_are_spelled, |house| {
-    let here = house.workspace.id;
-    let ivan = settle(house, here, "Иван@Почта.РФ", Values::new(), &[]).await;
-    let anna = settle(house, here, "anna@mail.ru", Values::new(), &[]).await;
+both!(addresses_are_found_however_they_are_spelled, |fixture| {
+    let here = fixture.workspace.id;
+    let ivan = settle(fixture, here, "Иван@Почта.РФ", Values::new(), &[]).await;
+    let anna = settle(fixture, here, "anna@mail.ru", Values::new(), &[]).await;
 
     for (expression, meant) in [
         ("email = \"иван@почта.рф\"", vec![ivan]),
@@ -301,27 +302,27 @@ both!(addresses_are_found_however_they_are_spelled, |house| {
         ("email in (\"anna@mail.ru\", \"x@y.org\")", vec![anna]),
         ("email is not set", vec![]),
     ] {
-        assert_eq!(taken(house, expression).await, meant, "{expression}");
+        assert_eq!(taken(fixture, expression).await, meant, "{expression}");
     }
 });
 
-both!(what_a_field_is_called_or_holds_cannot_change_the_statement, |house| {
-    let (home, here) = (&house.home, house.workspace.id);
+both!(what_a_field_is_called_or_holds_cannot_change_the_statement, |fixture| {
+    let (installation, here) = (&fixture.installation, fixture.workspace.id);
     for name in ["не", "_x", "поле1"] {
-        field::add(home, here, &Field::declare(name, "text").expect(name)).await.expect("declared");
+        field::add(installation, here, &Field::declare(name, "text").expect(name)).await.expect("declared");
     }
     let nasty = "$.a\"]') or 1=1 --";
-    let id = settle(house, here, "a@example.org", values(json!({"не": nasty, "_x": "да", "поле1": "1"})), &[]).await;
-    settle(house, here, "b@example.org", Values::new(), &[]).await;
+    let id = settle(fixture, here, "a@example.org", values(json!({"не": nasty, "_x": "да", "поле1": "1"})), &[]).await;
+    settle(fixture, here, "b@example.org", Values::new(), &[]).await;
 
     let quoted = nasty.replace('"', "\\\"");
-    assert_eq!(taken(house, &format!("`не` = \"{quoted}\"")).await, [id]);
-    assert_eq!(taken(house, &format!("`не` contains \"{quoted}\" and _x is set and поле1 = \"1\"")).await, [id]);
+    assert_eq!(taken(fixture, &format!("`не` = \"{quoted}\"")).await, [id]);
+    assert_eq!(taken(fixture, &format!("`не` contains \"{quoted}\" and _x is set and поле1 = \"1\"")).await, [id]);
     assert!(matches!(
-        segment::save(home, here, "s", "_x is not set").await.map(|saved| saved.expression),
+        segment::save(installation, here, "s", "_x is not set").await.map(|saved| saved.expression),
         Ok(expression) if expression == "_x is not set"
     ));
     let address = Address::parse("b@example.org").expect("an address");
-    let found = segment::explain(home, here, "s", &address).await.expect("explained");
+    let found = segment::explain(installation, here, "s", &address).await.expect("explained");
     assert!(matches!(found.conditions, Some(Tree::Leaf(finding)) if finding.holds && finding.value.is_none()));
 });

@@ -18,15 +18,15 @@ use sendoff::report::export::{self, Export};
 use sqlx::Row;
 
 use crate::canary;
-use crate::fixture::{House, Kind, NOW, both};
+use crate::fixture::{Fixture, Kind, NOW, both};
 
 /// Every file that may hold bytes of the database, and the data folder.
-async fn files(house: &House) -> Vec<PathBuf> {
-    let mut folders = vec![house.home.config.data.clone()];
-    if house.kind == Kind::Postgres
-        && let Some(data) = house.home.db.files().await.expect("asked")
+async fn files(fixture: &Fixture) -> Vec<PathBuf> {
+    let mut folders = vec![fixture.installation.config.data.clone()];
+    if fixture.kind == Kind::Postgres
+        && let Some(data) = fixture.installation.db.files().await.expect("asked")
     {
-        let own = house.home.db.own_folder().await.expect("asked").expect("a server of many");
+        let own = fixture.installation.db.own_folder().await.expect("asked").expect("a server of many");
         folders.extend(["base/pgsql_tmp", "global", "pg_wal", "pg_stat", "pg_stat_tmp"].map(|name| data.join(name)));
         folders.push(data.join("base").join(own));
     }
@@ -40,22 +40,22 @@ async fn files(house: &House) -> Vec<PathBuf> {
 }
 
 /// Counts a word in the bytes of all files, without the code that is under test.
-async fn bytes_with(house: &House, word: &str) -> Vec<(PathBuf, usize)> {
+async fn bytes_with(fixture: &Fixture, word: &str) -> Vec<(PathBuf, usize)> {
     let count = |path: &Path| {
         let bytes = std::fs::read(path).unwrap_or_default();
         let first = word.as_bytes()[0];
         let starts = bytes.iter().enumerate().filter(|(_, byte)| **byte == first);
         starts.filter(|(at, _)| bytes[*at..].starts_with(word.as_bytes())).count()
     };
-    files(house).await.into_iter().map(|path| (path.clone(), count(&path))).filter(|(_, count)| *count > 0).collect()
+    files(fixture).await.into_iter().map(|path| (path.clone(), count(&path))).filter(|(_, count)| *count > 0).collect()
 }
 
 fn with_fields(word: &str) -> Values {
     Values::from_iter([("note".to_owned(), format!("{word} likes {}", "long letters ".repeat(20)).into())])
 }
 
-both!(thousands_are_erased_and_not_a_byte_of_theirs_is_left, |house| {
-    let (ceases, goes_on) = (canary::list(house, "Ceases").await, canary::list(house, "Goes on").await);
+both!(thousands_are_erased_and_not_a_byte_of_theirs_is_left, |fixture| {
+    let (ceases, goes_on) = (canary::list(fixture, "Ceases").await, canary::list(fixture, "Goes on").await);
     let (gone, stays) = (canary::word(), canary::word());
     // In no order, so that pages of the index are split and rebuilt.
     let person = |word: &str, index: u32| {
@@ -64,43 +64,45 @@ both!(thousands_are_erased_and_not_a_byte_of_theirs_is_left, |house| {
     let people: Vec<_> = (0..4_500).map(|index| person(if index % 3 == 0 { &stays } else { &gone }, index)).collect();
     let (staying, leaving): (Vec<_>, Vec<_>) =
         people.iter().cloned().partition(|(address, _)| address.local().ends_with(&stays));
-    canary::join(house, &ceases, &people).await;
-    canary::join(house, &goes_on, &staying).await;
-    grow(house).await;
-    canary::join(house, &goes_on, &leaving[..30]).await;
-    let (campaign, planned) = canary::launch(house, &ceases, "autumn").await;
-    let taken = canary::take(house, &campaign).await;
+    canary::join(fixture, &ceases, &people).await;
+    canary::join(fixture, &goes_on, &staying).await;
+    grow(fixture).await;
+    canary::join(fixture, &goes_on, &leaving[..30]).await;
+    let (campaign, planned) = canary::launch(fixture, &ceases, "autumn").await;
+    let taken = canary::take(fixture, &campaign).await;
     let ends: Vec<_> = taken.values().map(|id| (*id, State::Accepted)).collect();
-    canary::end(house, &campaign, &ends).await;
-    if house.kind == Kind::Postgres {
-        let mut conn = house.home.db.read().await.expect("a connection");
+    canary::end(fixture, &campaign, &ends).await;
+    if fixture.kind == Kind::Postgres {
+        let mut conn = fixture.installation.db.read().await.expect("a connection");
         for statement in ["analyze", "checkpoint"] {
             sqlx::raw_sql(statement).execute(&mut *conn).await.expect(statement);
         }
     }
-    assert!(!bytes_with(house, &gone).await.is_empty());
+    assert!(!bytes_with(fixture, &gone).await.is_empty());
 
-    let (home, workspace) = (&house.home, house.workspace.id);
+    let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
     for (address, _) in &leaving[..30] {
-        erasure::erase(home, workspace, address, Reason::Erased, None).await.expect("erased");
+        erasure::erase(installation, workspace, address, Reason::Erased, None).await.expect("erased");
     }
     for (address, _) in &leaving[30..60] {
-        let person = canary::id(house, &address.expose()).await.expect("there");
-        erasure::leave(home, workspace, person, ceases.id, Reason::Left, Some(campaign.id)).await.expect("left");
+        let person = canary::id(fixture, &address.expose()).await.expect("there");
+        erasure::leave(installation, workspace, person, ceases.id, Reason::Left, Some(campaign.id))
+            .await
+            .expect("left");
     }
-    erasure::close(home, workspace, ceases.id, |_| {}).await.expect("closed");
-    assert!(physical_erasure::now(home).await.expect("scrubbed"));
+    erasure::close(installation, workspace, ceases.id, |_| {}).await.expect("closed");
+    assert!(physical_erasure::now(installation).await.expect("scrubbed"));
 
-    assert_eq!(bytes_with(house, &gone).await, []);
-    assert!(!bytes_with(house, &stays).await.is_empty(), "who stays is still there");
-    let after = canary::summary(house, &campaign).await;
+    assert_eq!(bytes_with(fixture, &gone).await, []);
+    assert!(!bytes_with(fixture, &stays).await.is_empty(), "who stays is still there");
+    let after = canary::summary(fixture, &campaign).await;
     assert_eq!((after.planned, after.accepted, after.unsubscribed), (planned, 4_500, 30));
 });
 
 /// Gives everyone a note of another length: rows that grow are what leaves copies in the slack of
 /// pages.
-async fn grow(house: &House) {
-    let mut tx = house.home.db.write().await.expect("a transaction");
+async fn grow(fixture: &Fixture) {
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
     let rows = Sql::new("select id, address from contact order by id").all(&mut tx).await.expect("asked");
     let grown: Vec<NewContact> = rows
         .iter()
@@ -111,33 +113,33 @@ async fn grow(house: &House) {
             values: Values::from_iter([("note".to_owned(), "x".repeat(index * 37 % 300).into())]),
         })
         .collect();
-    contact::change(&mut tx, house.workspace.id, &grown, NOW).await.expect("changed");
+    contact::change(&mut tx, fixture.workspace.id, &grown, NOW).await.expect("changed");
     tx.commit().await.expect("committed");
 }
 
-both!(a_person_in_every_table_and_folder_is_found_and_gone_after_each_way_to_leave, |house| {
+both!(a_person_in_every_table_and_folder_is_found_and_gone_after_each_way_to_leave, |fixture| {
     for (round, way) in ["leave", "erase", "close"].into_iter().enumerate() {
-        let list = canary::list(house, way).await;
+        let list = canary::list(fixture, way).await;
         let word = canary::word();
         let text = format!("{word}.иванов@почта.рф");
         let neighbour = format!("{word}.ивановский@почта.рф");
-        canary::join(house, &list, &[(canary::address(&text), with_fields(&word))]).await;
-        let person = canary::id(house, &text).await.expect("joined");
-        let (campaign, planned) = canary::launch(house, &list, way).await;
-        let taken = canary::take(house, &campaign).await;
-        canary::end(house, &campaign, &[(taken[&text], State::Rejected)]).await;
-        reply(house, taken[&text], &format!("550 <{text}> unknown")).await;
-        let person_row = canary::summary(house, &campaign).await;
-        let config = &house.home.config;
+        canary::join(fixture, &list, &[(canary::address(&text), with_fields(&word))]).await;
+        let person = canary::id(fixture, &text).await.expect("joined");
+        let (campaign, planned) = canary::launch(fixture, &list, way).await;
+        let taken = canary::take(fixture, &campaign).await;
+        canary::end(fixture, &campaign, &[(taken[&text], State::Rejected)]).await;
+        reply(fixture, taken[&text], &format!("550 <{text}> unknown")).await;
+        let person_row = canary::summary(fixture, &campaign).await;
+        let config = &fixture.installation.config;
         let letter = format!("To: <{text}>\r\nContent-Transfer-Encoding: base64\r\n\r\n{}", folded(&text));
         std::fs::write(config.capture().join("1.eml"), letter).expect("written");
         for (kind, format) in [(export::Kind::Deliveries, Format::Csv), (export::Kind::Subscriptions, Format::Ndjson)] {
-            let wanted = Export { kind, format, workspace: house.workspace.id, campaign: None };
+            let wanted = Export { kind, format, workspace: fixture.workspace.id, campaign: None };
             let path = config.export().join(format!("{kind}.{format}"));
-            export::to_file(&house.home.db, &wanted, &path, &mut |_, _| {}).await.expect("exported");
+            export::to_file(&fixture.installation.db, &wanted, &path, &mut |_, _| {}).await.expect("exported");
         }
 
-        let found = canary::search(house, &text).await;
+        let found = canary::search(fixture, &text).await;
         let places: Vec<&str> = found.findings.iter().map(|finding| finding.place.as_str()).collect();
         for place in
             ["contact.address", "contact.canonical", "delivery.reply", "capture/1.eml", "export/deliveries.csv"]
@@ -145,26 +147,28 @@ both!(a_person_in_every_table_and_folder_is_found_and_gone_after_each_way_to_lea
             assert!(places.contains(&place), "{way}: {place} in {places:?}");
         }
 
-        let (home, workspace) = (&house.home, house.workspace.id);
+        let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
         let address = canary::address(&text);
         match way {
-            "leave" => drop(erasure::leave(home, workspace, person, list.id, Reason::Left, None).await.expect(way)),
-            "erase" => drop(erasure::erase(home, workspace, &address, Reason::Erased, None).await.expect(way)),
-            _ => drop(erasure::close(home, workspace, list.id, |_| {}).await.expect(way)),
+            "leave" => {
+                drop(erasure::leave(installation, workspace, person, list.id, Reason::Left, None).await.expect(way))
+            }
+            "erase" => drop(erasure::erase(installation, workspace, &address, Reason::Erased, None).await.expect(way)),
+            _ => drop(erasure::close(installation, workspace, list.id, |_| {}).await.expect(way)),
         }
-        assert!(physical_erasure::now(home).await.expect("scrubbed"));
+        assert!(physical_erasure::now(installation).await.expect("scrubbed"));
 
-        assert_eq!(canary::search(house, &text).await.findings, [], "{way}");
-        assert_eq!(canary::search(house, &neighbour).await.findings, [], "{way}");
-        assert_eq!(bytes_with(house, &word).await, [], "{way}");
-        let after = canary::summary(house, &campaign).await;
+        assert_eq!(canary::search(fixture, &text).await.findings, [], "{way}");
+        assert_eq!(canary::search(fixture, &neighbour).await.findings, [], "{way}");
+        assert_eq!(bytes_with(fixture, &word).await, [], "{way}");
+        let after = canary::summary(fixture, &campaign).await;
         assert_eq!((after.planned, after.rejected), (planned, person_row.rejected), "{way}");
-        assert_eq!(canary::number(house, "select count(*) from tombstone").await, round as i64 + 1);
+        assert_eq!(canary::number(fixture, "select count(*) from tombstone").await, round as i64 + 1);
     }
 });
 
-async fn reply(house: &House, delivery: i64, text: &str) {
-    let mut tx = house.home.db.write().await.expect("a transaction");
+async fn reply(fixture: &Fixture, delivery: i64, text: &str) {
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
     let mut sql = Sql::new("update delivery set reply = ");
     sql.bind(text.to_owned()).push(" where id = ").bind(delivery).run(&mut tx).await.expect("set");
     tx.commit().await.expect("committed");
@@ -177,19 +181,19 @@ fn folded(text: &str) -> String {
     lines.join("\r\n")
 }
 
-both!(every_form_is_found_in_a_file_and_in_a_table, |house| {
+both!(every_form_is_found_in_a_file_and_in_a_table, |fixture| {
     let given = format!("{}.Ёлкин@Почта.рф", canary::word());
     let forms = encodings::all(&given, &canary::address(&given));
     let names: BTreeSet<_> = forms.iter().map(|form| form.name).collect();
     assert_eq!(names.len(), 12, "{names:?}");
-    assert_eq!(canary::search(house, &given).await.findings, []);
-    let file = house.home.config.data.join("planted.bin");
+    assert_eq!(canary::search(fixture, &given).await.findings, []);
+    let file = fixture.installation.config.data.join("planted.bin");
     for name in names {
         let form = forms.iter().rfind(|form| form.name == name).expect("named by one");
         std::fs::write(&file, [b"before ", form.bytes.as_slice(), b" after"].concat()).expect("written");
-        plant(house, &form.bytes).await;
+        plant(fixture, &form.bytes).await;
 
-        let found = canary::search(house, &given).await;
+        let found = canary::search(fixture, &given).await;
 
         for place in ["planted.bin", "setting.value", "tombstone.digest"] {
             // A text column takes no bytes that are not text.
@@ -202,8 +206,8 @@ both!(every_form_is_found_in_a_file_and_in_a_table, |house| {
 });
 
 /// In a text and in a bytea column.
-async fn plant(house: &House, bytes: &[u8]) {
-    let mut tx = house.home.db.write().await.expect("a transaction");
+async fn plant(fixture: &Fixture, bytes: &[u8]) {
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
     for statement in ["delete from setting", "delete from tombstone"] {
         sqlx::query(statement).execute(&mut *tx).await.expect(statement);
     }
@@ -215,35 +219,35 @@ async fn plant(house: &House, bytes: &[u8]) {
     tx.commit().await.expect("committed");
 }
 
-both!(a_living_person_with_a_longer_address_is_no_residue, |house| {
-    let list = canary::list(house, "News").await;
+both!(a_living_person_with_a_longer_address_is_no_residue, |fixture| {
+    let list = canary::list(fixture, "News").await;
     let word = canary::word();
     for text in [format!("jo{word}@example.org"), format!("{word}@example.org.uk"), format!("{word}@example.org")] {
-        canary::person(house, &list, &text).await;
+        canary::person(fixture, &list, &text).await;
     }
     let text = format!("{word}@example.org");
-    assert!(canary::search(house, &text).await.hits >= 2);
+    assert!(canary::search(fixture, &text).await.hits >= 2);
 
-    erasure::erase(&house.home, house.workspace.id, &canary::address(&text), Reason::Erased, None)
+    erasure::erase(&fixture.installation, fixture.workspace.id, &canary::address(&text), Reason::Erased, None)
         .await
         .expect("erased");
-    assert!(physical_erasure::now(&house.home).await.expect("scrubbed"));
+    assert!(physical_erasure::now(&fixture.installation).await.expect("scrubbed"));
 
-    assert_eq!(canary::search(house, &text).await.findings, []);
-    assert!(canary::search(house, &format!("jo{word}@example.org")).await.hits >= 2);
+    assert_eq!(canary::search(fixture, &text).await.findings, []);
+    assert!(canary::search(fixture, &format!("jo{word}@example.org")).await.hits >= 2);
 });
 
-both!(the_command_pays_what_is_owed_first_and_fails_on_hits, |house| {
-    let list = canary::list(house, "News").await;
+both!(the_command_pays_what_is_owed_first_and_fails_on_hits, |fixture| {
+    let list = canary::list(fixture, "News").await;
     let text = format!("{}@example.org", canary::word());
-    canary::person(house, &list, &text).await;
+    canary::person(fixture, &list, &text).await;
     let ask = || cli::trace_search::Command { address: text.to_uppercase() };
 
-    let before = cli::trace_search::run(&house.home, ask(), Lang::En).await.expect("searched");
-    erasure::erase(&house.home, house.workspace.id, &canary::address(&text), Reason::Erased, None)
+    let before = cli::trace_search::run(&fixture.installation, ask(), Lang::En).await.expect("searched");
+    erasure::erase(&fixture.installation, fixture.workspace.id, &canary::address(&text), Reason::Erased, None)
         .await
         .expect("erased");
-    let after = cli::trace_search::run(&house.home, ask(), Lang::En).await.expect("searched");
+    let after = cli::trace_search::run(&fixture.installation, ask(), Lang::En).await.expect("searched");
 
     assert!(before.failed && before.json["hits"].as_u64().is_some_and(|hits| hits > 0));
     assert!(before.json["where"].as_array().is_some_and(|places| !places.is_empty()));
@@ -251,26 +255,29 @@ both!(the_command_pays_what_is_owed_first_and_fails_on_hits, |house| {
     assert!(!after.failed);
     assert_eq!((after.json["hits"].as_u64(), after.json["where"].as_array().map(Vec::len)), (Some(0), Some(0)));
     let refusal = cli::trace_search::Command { address: "nonsense".to_owned() };
-    assert_eq!(cli::trace_search::run(&house.home, refusal, Lang::Ru).await.expect_err("no address").exit_code(), 2);
+    assert_eq!(
+        cli::trace_search::run(&fixture.installation, refusal, Lang::Ru).await.expect_err("no address").exit_code(),
+        2
+    );
 });
 
-both!(an_old_snapshot_is_outlasted_and_does_not_save_the_erased, |house| {
-    let list = canary::list(house, "News").await;
+both!(an_old_snapshot_is_outlasted_and_does_not_save_the_erased, |fixture| {
+    let list = canary::list(fixture, "News").await;
     let text = format!("{}@example.org", canary::word());
-    canary::person(house, &list, &text).await;
-    let mut looking = house.home.db.read().await.expect("a connection");
-    if house.kind == Kind::Postgres {
+    canary::person(fixture, &list, &text).await;
+    let mut looking = fixture.installation.db.read().await.expect("a connection");
+    if fixture.kind == Kind::Postgres {
         sqlx::raw_sql("begin isolation level repeatable read").execute(&mut *looking).await.expect("begun");
         sqlx::raw_sql("select count(*) from contact").execute(&mut *looking).await.expect("a snapshot");
     }
-    erasure::erase(&house.home, house.workspace.id, &canary::address(&text), Reason::Erased, None)
+    erasure::erase(&fixture.installation, fixture.workspace.id, &canary::address(&text), Reason::Erased, None)
         .await
         .expect("erased");
 
-    let scrubbing = physical_erasure::now(&house.home);
+    let scrubbing = physical_erasure::now(&fixture.installation);
     let ending = async {
         tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-        if house.kind == Kind::Postgres {
+        if fixture.kind == Kind::Postgres {
             sqlx::raw_sql("commit").execute(&mut *looking).await.expect("committed");
         }
         drop(looking);
@@ -278,5 +285,5 @@ both!(an_old_snapshot_is_outlasted_and_does_not_save_the_erased, |house| {
     let (clean, ()) = tokio::join!(scrubbing, ending);
 
     assert!(clean.expect("scrubbed"));
-    assert_eq!(canary::search(house, &text).await.findings, []);
+    assert_eq!(canary::search(fixture, &text).await.findings, []);
 });

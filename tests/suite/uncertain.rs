@@ -10,7 +10,7 @@ use sendoff::infra::clock::DAY;
 use sendoff::mailer::scheduler;
 use sqlx::Row;
 
-use crate::fixture::{House, NOW, both};
+use crate::fixture::{Fixture, NOW, both};
 use crate::mail_sink::{Act, At, Plan, Sink};
 use crate::mailer::fixture::{LETTER, campaign, house_with, mail, start, states, use_relay};
 
@@ -24,31 +24,31 @@ async fn forgetful(lost: usize) -> Sink {
     Plan::new().on(move |at| if at.verb == "." && at.count <= lost { Act::Drop } else { Act::Usual }).start().await
 }
 
-fn scope(house: &House) -> Scope {
-    Scope { workspace: house.workspace.id, campaign: None }
+fn scope(fixture: &Fixture) -> Scope {
+    Scope { workspace: fixture.workspace.id, campaign: None }
 }
 
-async fn doubts(house: &House) -> Vec<uncertain::Doubt> {
-    let mut conn = house.home.db.read().await.expect("a connection");
-    uncertain::list(&mut conn, scope(house)).await.expect("listed")
+async fn doubts(fixture: &Fixture) -> Vec<uncertain::Doubt> {
+    let mut conn = fixture.installation.db.read().await.expect("a connection");
+    uncertain::list(&mut conn, scope(fixture)).await.expect("listed")
 }
 
 /// Sends until the campaign has ended, as often as a repeat is due.
-async fn send_all(house: &House) {
+async fn send_all(fixture: &Fixture) {
     for _ in 0..20 {
-        mail(house).await;
-        if campaign(house).await.state != State::Running {
+        mail(fixture).await;
+        if campaign(fixture).await.state != State::Running {
             return;
         }
-        house.home.clock.advance(60_000);
+        fixture.installation.clock.advance(60_000);
     }
 }
 
-/// Runs the program on the installation of a house.
-async fn told(house: &House, words: &[&str]) -> (Output, serde_json::Value) {
+/// Runs the program on the installation of a fixture.
+async fn told(fixture: &Fixture, words: &[&str]) -> (Output, serde_json::Value) {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_sendoff"));
-    command.arg("--data").arg(&house.home.config.data).args(["--json", "--lang", "en"]).env("TZ", "UTC");
-    if let Some(url) = &house.home.config.database {
+    command.arg("--data").arg(&fixture.installation.config.data).args(["--json", "--lang", "en"]).env("TZ", "UTC");
+    if let Some(url) = &fixture.installation.config.database {
         command.args(["--database", url]);
     }
     command.args(words);
@@ -57,88 +57,88 @@ async fn told(house: &House, words: &[&str]) -> (Output, serde_json::Value) {
     (output, json)
 }
 
-async fn lose(house: &House, people: usize, lost: usize) -> Sink {
-    house_with(house, people).await;
+async fn lose(fixture: &Fixture, people: usize, lost: usize) -> Sink {
+    house_with(fixture, people).await;
     let sink = forgetful(lost).await;
-    use_relay(house, sink.target(), 1).await;
-    start(house, LETTER).await;
-    mail(house).await;
-    assert_eq!(states(house).await.get("uncertain"), Some(&(lost as i64)));
+    use_relay(fixture, sink.target(), 1).await;
+    start(fixture, LETTER).await;
+    mail(fixture).await;
+    assert_eq!(states(fixture).await.get("uncertain"), Some(&(lost as i64)));
     sink
 }
 
-both!(held_letters_are_never_repeated_and_the_campaign_ends, |house| {
-    let sink = lose(house, 5, 1).await;
+both!(held_letters_are_never_repeated_and_the_campaign_ends, |fixture| {
+    let sink = lose(fixture, 5, 1).await;
 
-    let (_, held) = told(house, &["uncertain", "settle", "--hold"]).await;
-    house.home.clock.advance(DAY);
-    mail(house).await;
+    let (_, held) = told(fixture, &["uncertain", "settle", "--hold"]).await;
+    fixture.installation.clock.advance(DAY);
+    mail(fixture).await;
 
     assert_eq!((held["held"].as_i64(), held["uncertain"].as_i64()), (Some(1), Some(1)));
-    assert_eq!(campaign(house).await.state, State::Finished);
+    assert_eq!(campaign(fixture).await.state, State::Finished);
     assert_eq!(sink.log().letters.len(), 4);
-    assert_eq!(doubts(house).await[0].reason.as_deref(), Some(uncertain::HELD));
+    assert_eq!(doubts(fixture).await[0].reason.as_deref(), Some(uncertain::HELD));
 });
 
-both!(a_campaign_that_resends_repeats_by_itself_and_then_ends, |house| {
-    house_with(house, 5).await;
+both!(a_campaign_that_resends_repeats_by_itself_and_then_ends, |fixture| {
+    house_with(fixture, 5).await;
     // Two in a row would be a reason to pause.
     let forgets = |at: &At| matches!((at.verb, at.count), (".", 1 | 3));
     let sink = Plan::new().on(move |at| if forgets(at) { Act::Drop } else { Act::Usual }).start().await;
-    use_relay(house, sink.target(), 1).await;
-    start(house, &resending()).await;
+    use_relay(fixture, sink.target(), 1).await;
+    start(fixture, &resending()).await;
 
-    send_all(house).await;
+    send_all(fixture).await;
 
-    assert_eq!(states(house).await, [("accepted", 5)].into());
-    assert_eq!(campaign(house).await.state, State::Finished);
+    assert_eq!(states(fixture).await, [("accepted", 5)].into());
+    assert_eq!(campaign(fixture).await.state, State::Finished);
     assert_eq!(sink.log().letters.len(), 5);
 });
 
-both!(a_relay_that_loses_every_answer_to_a_letter_gets_it_four_times, |house| {
-    house_with(house, 1).await;
+both!(a_relay_that_loses_every_answer_to_a_letter_gets_it_four_times, |fixture| {
+    house_with(fixture, 1).await;
     let sink = Plan::new().at(".", Act::Drop).start().await;
-    use_relay(house, sink.target(), 1).await;
-    start(house, &resending()).await;
+    use_relay(fixture, sink.target(), 1).await;
+    start(fixture, &resending()).await;
 
     for _ in 0..10 {
-        mail(house).await;
-        house.home.clock.advance(60_000);
-        let mut tx = house.home.db.write().await.expect("a transaction");
+        mail(fixture).await;
+        fixture.installation.clock.advance(60_000);
+        let mut tx = fixture.installation.db.write().await.expect("a transaction");
         // A relay that loses answers pauses its campaigns.
-        let _ = model::resume(&mut tx, &campaign(house).await).await;
+        let _ = model::resume(&mut tx, &campaign(fixture).await).await;
         tx.commit().await.expect("committed");
     }
 
     assert_eq!(sink.log().commands.iter().filter(|line| line.starts_with("DATA")).count() as i32, REPEATS + 1);
-    assert_eq!(states(house).await, [("uncertain", 1)].into());
-    assert_eq!(campaign(house).await.state, State::Finished);
+    assert_eq!(states(fixture).await, [("uncertain", 1)].into());
+    assert_eq!(campaign(fixture).await.state, State::Finished);
 });
 
-both!(a_repeated_letter_is_the_same_to_the_byte_though_the_person_changed, |house| {
-    house_with(house, 1).await;
+both!(a_repeated_letter_is_the_same_to_the_byte_though_the_person_changed, |fixture| {
+    house_with(fixture, 1).await;
     // It takes the letter and says something that is no answer.
     let babbles = |at: &At| at.verb == "." && at.count == 1;
     let raw = || Act::Raw(b"2oo thank you\r\n".to_vec());
     let sink = Plan::new().on(move |at| if babbles(at) { raw() } else { Act::Usual }).start().await;
-    use_relay(house, sink.target(), 1).await;
-    start(house, &resending().replace("# Hello", "# Hello {{ email }}")).await;
-    mail(house).await;
+    use_relay(fixture, sink.target(), 1).await;
+    start(fixture, &resending().replace("# Hello", "# Hello {{ email }}")).await;
+    mail(fixture).await;
     assert_eq!(sink.log().letters.len(), 1);
-    respell(house).await;
+    respell(fixture).await;
 
-    house.home.clock.advance(DAY);
-    send_all(house).await;
+    fixture.installation.clock.advance(DAY);
+    send_all(fixture).await;
 
     let letters = sink.log().letters.clone();
     assert_eq!(letters.len(), 2);
     assert_eq!(letters[0], letters[1]);
-    assert_eq!(states(house).await, [("accepted", 1)].into());
+    assert_eq!(states(fixture).await, [("accepted", 1)].into());
 });
 
 /// What an import does that brings the same people in another spelling.
-async fn respell(house: &House) {
-    let mut tx = house.home.db.write().await.expect("a transaction");
+async fn respell(fixture: &Fixture) {
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
     sqlx::query("update contact set address = $1, fields = $2")
         .bind("Person0@Example.org")
         .bind("{\"city\":\"Perm\"}")
@@ -148,25 +148,25 @@ async fn respell(house: &House) {
     tx.commit().await.expect("committed");
 }
 
-both!(resending_by_hand_opens_a_finished_campaign_again, |house| {
-    let sink = lose(house, 3, 1).await;
-    assert_eq!(campaign(house).await.state, State::Finished);
+both!(resending_by_hand_opens_a_finished_campaign_again, |fixture| {
+    let sink = lose(fixture, 3, 1).await;
+    assert_eq!(campaign(fixture).await.state, State::Finished);
 
-    let (_, resent) = told(house, &["uncertain", "settle", "--resend", "--campaign", "autumn"]).await;
+    let (_, resent) = told(fixture, &["uncertain", "settle", "--resend", "--campaign", "autumn"]).await;
 
     assert_eq!((resent["resent"].as_i64(), resent["uncertain"].as_i64()), (Some(1), Some(0)));
-    assert_eq!(campaign(house).await.state, State::Running);
-    house.home.clock.advance(365 * DAY);
-    mail(house).await;
-    assert_eq!(states(house).await, [("accepted", 3)].into());
-    assert_eq!((campaign(house).await.state, sink.log().letters.len()), (State::Finished, 3));
+    assert_eq!(campaign(fixture).await.state, State::Running);
+    fixture.installation.clock.advance(365 * DAY);
+    mail(fixture).await;
+    assert_eq!(states(fixture).await, [("accepted", 3)].into());
+    assert_eq!((campaign(fixture).await.state, sink.log().letters.len()), (State::Finished, 3));
 });
 
-both!(the_list_says_since_when_and_why_and_masks_the_address, |house| {
-    let _sink = lose(house, 2, 1).await;
+both!(the_list_says_since_when_and_why_and_masks_the_address, |fixture| {
+    let _sink = lose(fixture, 2, 1).await;
 
-    let (_, rows) = told(house, &["uncertain", "ls"]).await;
-    let (output, _) = told(house, &["uncertain", "ls", "--campaign", "spring"]).await;
+    let (_, rows) = told(fixture, &["uncertain", "ls"]).await;
+    let (output, _) = told(fixture, &["uncertain", "ls", "--campaign", "spring"]).await;
 
     let row = &rows[0];
     assert_eq!((row["campaign"].as_str(), row["why"].as_str()), (Some("autumn"), Some("uncertain-answer-lost")));
@@ -176,18 +176,18 @@ both!(the_list_says_since_when_and_why_and_masks_the_address, |house| {
 });
 
 /// The Message-IDs of the uncertain letters, in the order of the list.
-async fn message_ids(house: &House) -> Vec<String> {
-    let press = Press::open(&house.home, &campaign(house).await).expect("opens");
-    doubts(house).await.iter().map(|doubt| press.message_id(doubt.id)).collect()
+async fn message_ids(fixture: &Fixture) -> Vec<String> {
+    let press = Press::open(&fixture.installation, &campaign(fixture).await).expect("opens");
+    doubts(fixture).await.iter().map(|doubt| press.message_id(doubt.id)).collect()
 }
 
 /// A log with a line at each of these seconds around 10:00.
-fn write_log(house: &House, name: &str, lines: &[(i64, String)]) -> String {
+fn write_log(fixture: &Fixture, name: &str, lines: &[(i64, String)]) -> String {
     let line = |(second, text): &(i64, String)| {
         let at = jiff::Timestamp::from_millisecond(NOW + second * 1_000).expect("a time");
         format!("{} mx postfix/any[7]: {text}\n", at.strftime("%b %e %H:%M:%S"))
     };
-    let path = house.folder.path().join(name);
+    let path = fixture.folder.path().join(name);
     std::fs::write(&path, lines.iter().map(line).collect::<String>()).expect("written");
     path.display().to_string()
 }
@@ -196,17 +196,17 @@ fn text(of: &str) -> String {
     of.to_owned()
 }
 
-both!(a_log_settles_what_it_knows_and_leaves_what_it_does_not, |house| {
-    house_with(house, 6).await;
+both!(a_log_settles_what_it_knows_and_leaves_what_it_does_not, |fixture| {
+    house_with(fixture, 6).await;
     let sink = forgetful(4).await;
-    use_relay(house, sink.target(), 4).await;
-    start(house, LETTER).await;
-    mail(house).await;
-    let ids = message_ids(house).await;
+    use_relay(fixture, sink.target(), 4).await;
+    start(fixture, LETTER).await;
+    mail(fixture).await;
+    let ids = message_ids(fixture).await;
     assert_eq!(ids.len(), 4);
-    let early = write_log(house, "mail.log.1", &[(-90, text("AAAAA1: removed")), (-60, text("AAAAA2: removed"))]);
+    let early = write_log(fixture, "mail.log.1", &[(-90, text("AAAAA1: removed")), (-60, text("AAAAA2: removed"))]);
     let log = write_log(
-        house,
+        fixture,
         "mail.log",
         &[
             (0, format!("BBBBB1: message-id=<{}>", ids[0])),
@@ -220,29 +220,29 @@ both!(a_log_settles_what_it_knows_and_leaves_what_it_does_not, |house| {
     );
 
     // Newest first, as a shell may name them.
-    let (output, settled) = told(house, &["uncertain", "settle", "--from-maillog", &log, &early]).await;
+    let (output, settled) = told(fixture, &["uncertain", "settle", "--from-maillog", &log, &early]).await;
 
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let number = |key: &str| settled[key].as_i64().unwrap_or(-1);
     assert_eq!((number("accepted"), number("rejected"), number("missing")), (1, 1, 2));
     assert_eq!((number("resent"), number("uncertain")), (0, 2));
-    assert_eq!(states(house).await, [("accepted", 3), ("rejected", 1), ("uncertain", 2)].into());
+    assert_eq!(states(fixture).await, [("accepted", 3), ("rejected", 1), ("uncertain", 2)].into());
 
     let words = ["uncertain", "settle", "--resend-missing", "--from-maillog", &log, &early];
-    let (_, settled) = told(house, &words).await;
+    let (_, settled) = told(fixture, &words).await;
     assert_eq!((settled["resent"].as_i64(), settled["missing"].as_i64()), (Some(2), Some(0)));
-    house.home.clock.advance(365 * DAY);
-    mail(house).await;
-    assert_eq!(states(house).await, [("accepted", 5), ("rejected", 1)].into());
+    fixture.installation.clock.advance(365 * DAY);
+    mail(fixture).await;
+    assert_eq!(states(fixture).await, [("accepted", 5), ("rejected", 1)].into());
 });
 
-both!(a_log_of_another_host_or_time_changes_nothing, |house| {
-    let _sink = lose(house, 2, 1).await;
-    let before = doubts(house).await;
-    let foreign = write_log(house, "foreign", &[(-90, text("AAAAA1: removed")), (900, text("AAAAA2: removed"))]);
-    let late = write_log(house, "late", &[(60, text("AAAAA1: removed")), (900, text("AAAAA2: removed"))]);
-    let short = write_log(house, "short", &[(-90, text("AAAAA1: removed")), (100, text("AAAAA2: removed"))]);
-    let other = house.folder.path().join("other");
+both!(a_log_of_another_host_or_time_changes_nothing, |fixture| {
+    let _sink = lose(fixture, 2, 1).await;
+    let before = doubts(fixture).await;
+    let foreign = write_log(fixture, "foreign", &[(-90, text("AAAAA1: removed")), (900, text("AAAAA2: removed"))]);
+    let late = write_log(fixture, "late", &[(60, text("AAAAA1: removed")), (900, text("AAAAA2: removed"))]);
+    let short = write_log(fixture, "short", &[(-90, text("AAAAA1: removed")), (100, text("AAAAA2: removed"))]);
+    let other = fixture.folder.path().join("other");
     std::fs::write(&other, "Nov 21 10:00:00 mx kernel: [1]: no mail here\n\u{0}\u{1}").expect("written");
     let other = other.display().to_string();
 
@@ -250,95 +250,96 @@ both!(a_log_of_another_host_or_time_changes_nothing, |house| {
         [(&foreign, "maillog-foreign"), (&late, "maillog-span"), (&short, "maillog-span"), (&other, "maillog-none")]
     {
         let words = ["uncertain", "settle", "--resend-missing", "--from-maillog", file];
-        let (output, refusal) = told(house, &words).await;
+        let (output, refusal) = told(fixture, &words).await;
         assert_eq!((output.status.code(), refusal["error"].as_str()), (Some(2), Some(key)), "{file}");
     }
     let missing = Path::new("/nowhere/mail.log").display().to_string();
-    assert_eq!(told(house, &["uncertain", "settle", "--from-maillog", &missing]).await.0.status.code(), Some(1));
+    assert_eq!(told(fixture, &["uncertain", "settle", "--from-maillog", &missing]).await.0.status.code(), Some(1));
 
-    assert_eq!(doubts(house).await, before);
+    assert_eq!(doubts(fixture).await, before);
 });
 
-both!(a_message_whose_bytes_are_gone_is_not_made_anew, |house| {
-    let _sink = lose(house, 2, 1).await;
-    let mut tx = house.home.db.write().await.expect("a transaction");
+both!(a_message_whose_bytes_are_gone_is_not_made_anew, |fixture| {
+    let _sink = lose(fixture, 2, 1).await;
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
     let done = sqlx::query("update delivery set snapshot = null where state = 'uncertain'").execute(&mut *tx).await;
     assert_eq!(done.expect("changed").rows_affected(), 1);
     tx.commit().await.expect("committed");
 
-    let (_, settled) = told(house, &["uncertain", "settle", "--resend"]).await;
+    let (_, settled) = told(fixture, &["uncertain", "settle", "--resend"]).await;
 
     assert_eq!((settled["resent"].as_i64(), settled["uncertain"].as_i64()), (Some(0), Some(1)));
-    let mut conn = house.home.db.read().await.expect("a connection");
+    let mut conn = fixture.installation.db.read().await.expect("a connection");
     let row = sqlx::query("select count(*) from delivery where state = 'pending'").fetch_one(&mut *conn).await;
     assert_eq!(row.expect("counted").get::<i64, _>(0), 0);
 });
 
 /// Changes the row of one person by hand.
-async fn tamper(house: &House, sql: &'static str) {
-    let mut tx = house.home.db.write().await.expect("a transaction");
+async fn tamper(fixture: &Fixture, sql: &'static str) {
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
     sqlx::raw_sql(sql).execute(&mut *tx).await.expect("changed");
     tx.commit().await.expect("committed");
 }
 
-both!(a_row_in_a_state_that_does_not_exist_is_named_and_the_others_go_out, |house| {
-    house_with(house, 4).await;
+both!(a_row_in_a_state_that_does_not_exist_is_named_and_the_others_go_out, |fixture| {
+    house_with(fixture, 4).await;
     let sink = Plan::new().start().await;
-    use_relay(house, sink.target(), 1).await;
-    start(house, LETTER).await;
-    tamper(house, "update delivery set state = 'flying' where id = (select min(id) from delivery)").await;
+    use_relay(fixture, sink.target(), 1).await;
+    start(fixture, LETTER).await;
+    tamper(fixture, "update delivery set state = 'flying' where id = (select min(id) from delivery)").await;
 
-    mail(house).await;
+    mail(fixture).await;
 
-    let paused = campaign(house).await;
+    let paused = campaign(fixture).await;
     assert_eq!((paused.state, sink.log().letters.len()), (State::Paused, 3));
     let reason = paused.reason.expect("a reason");
     assert!(reason.contains("paused-stray") && reason.contains("flying"), "{reason}");
-    tamper(house, "update delivery set state = 'sending' where state = 'flying'").await;
-    let mut tx = house.home.db.write().await.expect("a transaction");
-    model::resume(&mut tx, &campaign(house).await).await.expect("resumed");
+    tamper(fixture, "update delivery set state = 'sending' where state = 'flying'").await;
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
+    model::resume(&mut tx, &campaign(fixture).await).await.expect("resumed");
     tx.commit().await.expect("committed");
-    mail(house).await;
-    assert_eq!(campaign(house).await.state, State::Finished);
-    assert_eq!(doubts(house).await.len(), 1);
+    mail(fixture).await;
+    assert_eq!(campaign(fixture).await.state, State::Finished);
+    assert_eq!(doubts(fixture).await.len(), 1);
 });
 
-both!(a_lease_table_changed_by_hand_costs_a_shift_and_no_letter, |house| {
-    house_with(house, 60).await;
+both!(a_lease_table_changed_by_hand_costs_a_shift_and_no_letter, |fixture| {
+    house_with(fixture, 60).await;
     let sink = Plan::new().at(".", Act::late(20)).start().await;
-    use_relay(house, sink.target(), 2).await;
-    start(house, LETTER).await;
-    tamper(house, "insert into lease (id, until) values (5, 9000000000000000000), (6, -1)").await;
+    use_relay(fixture, sink.target(), 2).await;
+    start(fixture, LETTER).await;
+    tamper(fixture, "insert into lease (id, until) values (5, 9000000000000000000), (6, -1)").await;
     let (stop, stopped) = tokio::sync::watch::channel(false);
 
     let meddling = async {
         while sink.log().letters.len() < 10 {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
-        tamper(house, "delete from lease").await;
-        while campaign(house).await.state != State::Finished {
+        tamper(fixture, "delete from lease").await;
+        while campaign(fixture).await.state != State::Finished {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
         stop.send(true).expect("someone listens");
     };
     let gate: scheduler::Gate = std::sync::Arc::new(|| true);
-    let (ended, ()) = tokio::join!(scheduler::work(&house.home, scheduler::Mode::Forever, gate, stopped), meddling);
+    let (ended, ()) =
+        tokio::join!(scheduler::work(&fixture.installation, scheduler::Mode::Forever, gate, stopped), meddling);
 
     ended.expect("a clean end");
-    let states = states(house).await;
+    let states = states(fixture).await;
     let unsure = states.get("uncertain").copied().unwrap_or(0);
     assert!(unsure <= 2 && states["accepted"] + unsure == 60, "{states:?}");
     assert!(crate::mailer::fixture::recipients(&sink).values().all(|count| *count == 1));
 });
 
-both!(a_relay_that_accepts_and_then_hangs_up_is_believed, |house| {
-    house_with(house, 20).await;
+both!(a_relay_that_accepts_and_then_hangs_up_is_believed, |fixture| {
+    house_with(fixture, 20).await;
     let sink = Plan::new().at(".", Act::SayAndDrop("250 2.0.0 ok")).start().await;
-    use_relay(house, sink.target(), 2).await;
-    start(house, LETTER).await;
+    use_relay(fixture, sink.target(), 2).await;
+    start(fixture, LETTER).await;
 
-    mail(house).await;
+    mail(fixture).await;
 
-    assert_eq!(states(house).await, [("accepted", 20)].into());
-    assert!(doubts(house).await.is_empty());
+    assert_eq!(states(fixture).await, [("accepted", 20)].into());
+    assert!(doubts(fixture).await.is_empty());
 });

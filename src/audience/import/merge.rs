@@ -57,23 +57,23 @@ struct Plan<'a> {
 }
 
 /// Says what a slice would do.
-pub async fn rehearse(home: &Installation, goal: &Goal, people: &[Person]) -> Result<Counts> {
-    let mut conn = home.db.read().await?;
-    Ok(plan(&mut conn, home, goal, people).await?.counts)
+pub async fn rehearse(installation: &Installation, goal: &Goal, people: &[Person]) -> Result<Counts> {
+    let mut conn = installation.db.read().await?;
+    Ok(plan(&mut conn, installation, goal, people).await?.counts)
 }
 
 /// Does it, in one transaction; newcomers come in one beside it, by the loader, where there is one.
 pub async fn perform(
-    home: &Installation,
+    installation: &Installation,
     goal: &Goal,
     people: &[Person],
     loader: &mut Option<Loader>,
 ) -> Result<Counts> {
     for _ in 0..TRIES {
-        let mut tx = home.db.write().await?;
+        let mut tx = installation.db.write().await?;
         pass_gate(&mut tx).await?;
-        let plan = plan(&mut tx, home, goal, people).await?;
-        match carry_out(&mut tx, home, goal, &plan, loader).await {
+        let plan = plan(&mut tx, installation, goal, people).await?;
+        match carry_out(&mut tx, installation, goal, &plan, loader).await {
             Ok(true) => {
                 tx.commit().await?;
                 return Ok(plan.counts);
@@ -86,13 +86,13 @@ pub async fn perform(
     Err(Message::new("import-contention").failed())
 }
 
-async fn plan<'a>(conn: &mut Conn, home: &Installation, goal: &Goal, people: &'a [Person]) -> Result<Plan<'a>> {
+async fn plan<'a>(conn: &mut Conn, installation: &Installation, goal: &Goal, people: &'a [Person]) -> Result<Plan<'a>> {
     // Closed since the last slice: nobody may join what has just been emptied.
     list::need(conn, goal.workspace, &goal.list.name).await?;
     let canonical: Vec<_> = people.iter().map(|person| person.canonical()).collect();
     // People before tombstones: who is erased in between is then known and barred, never new.
     let known = contact::find_many(conn, goal.workspace, &canonical).await?;
-    let barred = barred(conn, home, goal, &canonical).await?;
+    let barred = barred(conn, installation, goal, &canonical).await?;
     let ids: Vec<_> = known.iter().map(|contact| contact.id).collect();
     let on_list: HashSet<Id> =
         subscription::states(conn, goal.list.id, &ids).await?.into_iter().map(|(contact, _)| contact).collect();
@@ -104,7 +104,7 @@ async fn plan<'a>(conn: &mut Conn, home: &Installation, goal: &Goal, people: &'a
             _ if barred.contains(person.canonical()) => plan.counts.tombstoned += 1,
             Some(contact) => {
                 let values = serde_json::from_str(person.values()).expect("written by the first pass");
-                plan.meet(contact, values, on_list.contains(&contact.id), &home.ids);
+                plan.meet(contact, values, on_list.contains(&contact.id), &installation.ids);
             }
             None => plan.welcome(person),
         }
@@ -123,14 +123,14 @@ async fn plan<'a>(conn: &mut Conn, home: &Installation, goal: &Goal, people: &'a
 /// Of these addresses, those that left and stay away.
 async fn barred<'a>(
     conn: &mut Conn,
-    home: &Installation,
+    installation: &Installation,
     goal: &Goal,
     canonical: &[&'a str],
 ) -> Result<HashSet<&'a str>> {
     if !tombstone::is_any(conn, goal.workspace).await? {
         return Ok(HashSet::new());
     }
-    let mark = |canonical: &&str| tombstone::mark_canonical(&home.keys.tombstone, goal.workspace, canonical);
+    let mark = |canonical: &&str| tombstone::mark_canonical(&installation.keys.tombstone, goal.workspace, canonical);
     let marks: Vec<_> = canonical.iter().map(mark).collect();
     let standing = tombstone::standing(conn, goal.workspace, goal.list.id, &marks).await?;
     Ok(canonical.iter().zip(&marks).filter(|(_, mark)| standing.contains(*mark)).map(|(one, _)| *one).collect())
@@ -170,38 +170,39 @@ impl<'a> Plan<'a> {
 /// False when someone else changed, joined or erased one of these people since the plan was made.
 async fn carry_out(
     tx: &mut Tx,
-    home: &Installation,
+    installation: &Installation,
     goal: &Goal,
     plan: &Plan<'_>,
     loader: &mut Option<Loader>,
 ) -> Result<bool> {
     let ids: Vec<_> = plan.touched.iter().map(|(id, _)| *id).collect();
-    let held: HashSet<_> = contact::hold(tx, &home.db, &ids).await?.into_iter().collect();
+    let held: HashSet<_> = contact::hold(tx, &installation.db, &ids).await?.into_iter().collect();
     let joining: Vec<_> = plan.joining.iter().map(|joining| joining.contact).collect();
     let on_list = subscription::states(tx, goal.list.id, &joining).await?;
     if !on_list.is_empty() || !plan.touched.iter().all(|touched| held.contains(touched)) {
         return Ok(false);
     }
-    let now = home.clock.now();
+    let now = installation.clock.now();
     contact::change(tx, goal.workspace, &plan.changed, now).await?;
     if !plan.added.is_empty() {
         match loader {
-            Some(loader) => load(tx, home, goal, &plan.added, loader, now).await?,
-            None => enter(tx, home, goal, &plan.added, now).await?,
+            Some(loader) => load(tx, installation, goal, &plan.added, loader, now).await?,
+            None => enter(tx, installation, goal, &plan.added, now).await?,
         }
     }
     if !plan.joining.is_empty() {
-        let (list, evidence) = (goal.list.id, consent::evidence(tx, &home.ids, goal.workspace, &goal.evidence).await?);
+        let (list, evidence) =
+            (goal.list.id, consent::evidence(tx, &installation.ids, goal.workspace, &goal.evidence).await?);
         subscription::join(tx, goal.workspace, list, &plan.joining, now).await?;
-        consent::record(tx, &home.ids, goal.workspace, list, &joining, evidence, now).await?;
+        consent::record(tx, &installation.ids, goal.workspace, list, &joining, evidence, now).await?;
     }
     Ok(true)
 }
 
 /// Adds newcomers in the transaction.
-async fn enter(tx: &mut Tx, home: &Installation, goal: &Goal, people: &[Entry<'_>], now: Millis) -> Result<()> {
-    let newcomers = Newcomers::number(&home.ids, goal.workspace, people.len());
-    let evidence = consent::evidence(tx, &home.ids, goal.workspace, &goal.evidence).await?;
+async fn enter(tx: &mut Tx, installation: &Installation, goal: &Goal, people: &[Entry<'_>], now: Millis) -> Result<()> {
+    let newcomers = Newcomers::number(&installation.ids, goal.workspace, people.len());
+    let evidence = consent::evidence(tx, &installation.ids, goal.workspace, &goal.evidence).await?;
     contact::enter(tx, newcomers, people, now).await?;
     subscription::enter(tx, goal.list.id, newcomers, now).await?;
     consent::record_new(tx, goal.list.id, newcomers, evidence, now).await
@@ -212,19 +213,19 @@ async fn enter(tx: &mut Tx, home: &Installation, goal: &Goal, people: &[Entry<'_
 /// needs nothing of it to stay.
 async fn load(
     tx: &mut Tx,
-    home: &Installation,
+    installation: &Installation,
     goal: &Goal,
     people: &[Entry<'_>],
     loader: &mut Loader,
     now: Millis,
 ) -> Result<()> {
-    let newcomers = Newcomers::number(&home.ids, goal.workspace, people.len());
+    let newcomers = Newcomers::number(&installation.ids, goal.workspace, people.len());
     let facets = indexed_field::to_write(tx, goal.workspace).await?;
     let known = consent::find(tx, goal.workspace, &goal.evidence).await?;
     let mut load = loader.begin().await?;
     let evidence = match known {
         Some(evidence) => evidence,
-        None => consent::load_evidence(&mut load, &home.ids, goal.workspace, &goal.evidence).await?,
+        None => consent::load_evidence(&mut load, &installation.ids, goal.workspace, &goal.evidence).await?,
     };
     contact::load(&mut load, newcomers, &facets, people, now).await?;
     subscription::load(&mut load, goal.list.id, newcomers, now).await?;

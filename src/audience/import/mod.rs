@@ -115,21 +115,21 @@ pub fn refuse_blank(given: &[(&str, &str)]) -> Result<()> {
 
 /// Imports a file.
 pub async fn run(
-    home: &Installation,
+    installation: &Installation,
     workspace: Id,
     request: &Request,
     lang: Lang,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<Outcome> {
-    let goal = Arc::new(goal(home, workspace, request).await?);
-    let fields = field::all(&mut *home.db.read().await?, workspace).await?;
+    let goal = Arc::new(goal(installation, workspace, request).await?);
+    let fields = field::all(&mut *installation.db.read().await?, workspace).await?;
     let task = Task {
         path: request.path.clone(),
         encoding: request.encoding.clone(),
         map: request.map.clone(),
         fields,
         rejects: request.rejects.clone(),
-        staging: home.config.staging(),
+        staging: installation.config.staging(),
         lang,
     };
     let reading = read(task, progress).await?;
@@ -141,7 +141,7 @@ pub async fn run(
     let ordered = blocking(move || reading.finish()).await?;
     let rows_total = ordered.people;
     let (mut merged, mut merges, mut loaders) = (0, JoinSet::new(), Vec::new());
-    let hands = if home.db.is_shared() { HANDS } else { 1 };
+    let hands = if installation.db.is_shared() { HANDS } else { 1 };
     let mut ahead = cut(ordered);
     loop {
         let (ordered, slice) = ahead.await?;
@@ -165,26 +165,26 @@ pub async fn run(
         }
         // The next slice is put in order while this one meets the database.
         ahead = cut(ordered);
-        merges.spawn(merge(home.clone(), goal.clone(), slice, request.dry_run, loaders.pop()));
+        merges.spawn(merge(installation.clone(), goal.clone(), slice, request.dry_run, loaders.pop()));
     }
 }
 
 /// The second pass of one slice: how many people it has, what they come to, and the loader that
 /// brought them, for the next slice.
 async fn merge(
-    home: Installation,
+    installation: Installation,
     goal: Arc<Goal>,
     slice: Vec<Person>,
     dry_run: bool,
     mut loader: Option<Loader>,
 ) -> Result<(u64, Counts, Option<Loader>)> {
     let counts = if dry_run {
-        merge::rehearse(&home, &goal, &slice).await?
+        merge::rehearse(&installation, &goal, &slice).await?
     } else {
         if loader.is_none() {
-            loader = Loader::open(&home.db).await?;
+            loader = Loader::open(&installation.db).await?;
         }
-        merge::perform(&home, &goal, &slice, &mut loader).await?
+        merge::perform(&installation, &goal, &slice, &mut loader).await?
     };
     Ok((slice.len() as u64, counts, loader))
 }
@@ -206,7 +206,7 @@ async fn read(task: Task, progress: &mut (dyn FnMut(Progress) + Send)) -> Result
     Ok(reading)
 }
 
-async fn goal(home: &Installation, workspace: Id, request: &Request) -> Result<Goal> {
+async fn goal(installation: &Installation, workspace: Id, request: &Request) -> Result<Goal> {
     refuse_blank(&[
         ("--list", &request.list),
         ("--source", &request.source),
@@ -219,9 +219,9 @@ async fn goal(home: &Installation, workspace: Id, request: &Request) -> Result<G
         source: request.source.trim().to_owned(),
         wording: String::new(),
         proof: request.proof.trim().to_owned(),
-        given_at: given_at(&request.date, home.clock.now(), &TimeZone::system())?,
+        given_at: given_at(&request.date, installation.clock.now(), &TimeZone::system())?,
     };
-    let list = list::need(&mut *home.db.read().await?, workspace, &request.list).await?;
+    let list = list::need(&mut *installation.db.read().await?, workspace, &request.list).await?;
     Ok(Goal { workspace, list, evidence })
 }
 

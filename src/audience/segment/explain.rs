@@ -56,17 +56,17 @@ pub struct Explanation {
 const AT_ONCE: usize = 500;
 
 /// Explains a saved segment for one address.
-pub async fn explain(home: &Installation, workspace: Id, name: &str, address: &Address) -> Result<Explanation> {
-    let mut conn = home.db.read().await?;
+pub async fn explain(installation: &Installation, workspace: Id, name: &str, address: &Address) -> Result<Explanation> {
+    let mut conn = installation.db.read().await?;
     let segment = need(&mut conn, workspace, name).await?;
     let condition = resolve(&mut conn, workspace, &segment.expression).await?;
     let Some(contact) = contact::find(&mut conn, workspace, address).await? else {
         return Ok(Explanation { standing: Standing::Unknown, included: false, conditions: None });
     };
-    let now = home.clock.now();
-    let mut sql = matching(home, workspace, &condition, now);
+    let now = installation.clock.now();
+    let mut sql = matching(installation, workspace, &condition, now);
     let row = sql.push(" and c.id = ").bind(contact.id).first(&mut conn).await?;
-    let mut facts = facts(home, &mut conn, &condition, contact.id, now).await?.into_iter();
+    let mut facts = facts(installation, &mut conn, &condition, contact.id, now).await?.into_iter();
     let findings = condition.tree.map(&mut |test| {
         let (holds, moment) = facts.next().unwrap_or_default();
         Finding { text: test.to_string(), holds, value: value(test, &contact, moment) }
@@ -80,7 +80,7 @@ pub async fn explain(home: &Installation, workspace: Id, name: &str, address: &A
 
 /// For each condition whether it holds, and when what it asks about happened last.
 async fn facts(
-    home: &Installation,
+    installation: &Installation,
     conn: &mut Conn,
     condition: &Condition,
     contact: Id,
@@ -91,9 +91,9 @@ async fn facts(
         let mut sql = Sql::new("select ");
         for (index, test) in some.iter().enumerate() {
             sql.push(if index == 0 { "cast(case when " } else { ", cast(case when " });
-            Writer::new(&mut sql, &home.db, &condition.facets, now).test(test);
+            Writer::new(&mut sql, &installation.db, &condition.facets, now).test(test);
             sql.push(" then 1 else 0 end as bigint), ");
-            Writer::new(&mut sql, &home.db, &condition.facets, now).moment(test);
+            Writer::new(&mut sql, &installation.db, &condition.facets, now).moment(test);
         }
         sql.push(" from contact c where c.id = ").bind(contact);
         if let Some(row) = sql.first(conn).await? {

@@ -110,22 +110,22 @@ pub async fn resolve(conn: &mut Conn, workspace: Id, expression: &str) -> Result
 }
 
 /// Saves an expression that can be understood; a segment of this name gets it in place of its own.
-pub async fn save(home: &Installation, workspace: Id, name: &str, expression: &str) -> Result<Segment> {
+pub async fn save(installation: &Installation, workspace: Id, name: &str, expression: &str) -> Result<Segment> {
     let (name, expression) = (name.trim(), expression.trim());
     if name.is_empty() || name.chars().count() > 100 || name.chars().any(is_hidden) {
         return Err(Message::new("segment-name").misuse());
     }
-    let mut tx = home.db.write().await?;
+    let mut tx = installation.db.write().await?;
     resolve(&mut tx, workspace, expression).await?;
     let row = sqlx::query(
         "insert into segment (id, workspace_id, name, expression, created_at) values ($1, $2, $3, $4, $5) \
          on conflict (workspace_id, name) do update set expression = excluded.expression returning id",
     )
-    .bind(home.ids.next())
+    .bind(installation.ids.next())
     .bind(workspace)
     .bind(name)
     .bind(expression)
-    .bind(home.clock.now())
+    .bind(installation.clock.now())
     .fetch_one(&mut *tx)
     .await?;
     tx.commit().await?;
@@ -178,9 +178,9 @@ pub async fn need(conn: &mut Conn, workspace: Id, name: &str) -> Result<Segment>
 
 /// Gives the fields that the segments of a workspace name columns of their own, and takes them from
 /// those that none names any more. To be called after [`save`]; `progress` as in [`indexed_field::settle`].
-pub async fn settle(home: &Installation, workspace: Id, progress: impl FnMut(u64)) -> Result<()> {
+pub async fn settle(installation: &Installation, workspace: Id, progress: impl FnMut(u64)) -> Result<()> {
     let (mut named, mut seen) = (BTreeSet::new(), false);
-    let mut conn = home.db.read().await?;
+    let mut conn = installation.db.read().await?;
     for segment in all(&mut conn, workspace).await? {
         // One that is not understood any more, because a campaign it names is gone, keeps nothing.
         if let Ok(condition) = resolve(&mut conn, workspace, &segment.expression).await {
@@ -190,26 +190,26 @@ pub async fn settle(home: &Installation, workspace: Id, progress: impl FnMut(u64
     }
     drop(conn);
     if seen {
-        let mut tx = home.db.write().await?;
+        let mut tx = installation.db.write().await?;
         contact::index_seen(&mut tx).await?;
         tx.commit().await?;
     }
-    indexed_field::settle(home, workspace, &named, progress).await
+    indexed_field::settle(installation, workspace, &named, progress).await
 }
 
 /// How many people a saved segment has now.
-pub async fn count(home: &Installation, workspace: Id, name: &str) -> Result<i64> {
-    let mut conn = home.db.read().await?;
+pub async fn count(installation: &Installation, workspace: Id, name: &str) -> Result<i64> {
+    let mut conn = installation.db.read().await?;
     let segment = need(&mut conn, workspace, name).await?;
     let condition = resolve(&mut conn, workspace, &segment.expression).await?;
-    let row = matching(home, workspace, &condition, home.clock.now()).first(&mut conn).await?;
+    let row = matching(installation, workspace, &condition, installation.clock.now()).first(&mut conn).await?;
     Ok(row.map_or(0, |row| row.get(0)))
 }
 
 /// About how many people a saved segment has, from some thousands of them; `None` where there are so
 /// few that the count itself takes no longer.
-pub async fn estimate(home: &Installation, workspace: Id, name: &str) -> Result<Option<i64>> {
-    let mut conn = home.db.read().await?;
+pub async fn estimate(installation: &Installation, workspace: Id, name: &str) -> Result<Option<i64>> {
+    let mut conn = installation.db.read().await?;
     let segment = need(&mut conn, workspace, name).await?;
     let condition = resolve(&mut conn, workspace, &segment.expression).await?;
     let people = contact::count(&mut conn, workspace).await?;
@@ -222,7 +222,7 @@ pub async fn estimate(home: &Installation, workspace: Id, name: &str) -> Result<
     let each = format!(" and c.id / {STEP} % 1000003 * 48271 % 65521 <= {bound}");
     let mut looked_at = Sql::new("select count(*) from contact c where c.workspace_id = ");
     looked_at.bind(workspace).push(&each);
-    let mut found = matching(home, workspace, &condition, home.clock.now());
+    let mut found = matching(installation, workspace, &condition, installation.clock.now());
     found.push(&each);
     let looked_at: i64 = looked_at.first(&mut conn).await?.map_or(0, |row| row.get(0));
     let found: i64 = found.first(&mut conn).await?.map_or(0, |row| row.get(0));
@@ -236,9 +236,9 @@ fn rounded(count: f64) -> i64 {
 }
 
 /// The statement that counts the people of a workspace who are in a segment.
-fn matching(home: &Installation, workspace: Id, condition: &Condition, now: Millis) -> Sql {
+fn matching(installation: &Installation, workspace: Id, condition: &Condition, now: Millis) -> Sql {
     let mut sql = Sql::new("select count(*) from contact c where c.workspace_id = ");
     sql.bind(workspace).push(" and c.reachable = 1 and ");
-    condition.compile(&mut sql, &home.db, now);
+    condition.compile(&mut sql, &installation.db, now);
     sql
 }

@@ -39,14 +39,14 @@ pub async fn set(conn: &mut Conn, campaign: Id, bounds: &Bounds<'_>) -> Result<(
 }
 
 /// Lets the running campaigns stand still whose latest time has passed with letters unsent.
-pub async fn stop_late(home: &Installation) -> Result<()> {
-    let now = home.clock.now();
+pub async fn stop_late(installation: &Installation) -> Result<()> {
+    let now = installation.clock.now();
     let mut sql = Sql::new(SELECT);
     sql.push(" where state = ").bind(State::Running.to_string()).push(" and until_at <= ").bind(now);
-    let late = sql.all(&mut *home.db.read().await?).await?;
+    let late = sql.all(&mut *installation.db.read().await?).await?;
     for campaign in late.iter().map(read) {
         let campaign = campaign?;
-        let mut tx = home.db.write().await?;
+        let mut tx = installation.db.write().await?;
         let unsent = unsent(&mut tx, campaign.id).await?;
         if unsent == 0 {
             continue;

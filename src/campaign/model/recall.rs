@@ -49,17 +49,17 @@ pub async fn recalled(conn: &mut Conn, campaign: &Campaign) -> Result<i64> {
 
 /// Ends what was on the wire when its campaign was cancelled and came back to be tried again: the
 /// relay deferred it, or the connection broke before the last dot.
-pub async fn end_returned(home: &Installation) -> Result<()> {
-    let now = home.clock.now();
+pub async fn end_returned(installation: &Installation) -> Result<()> {
+    let now = installation.clock.now();
     let rows = sqlx::query(
         "select c.id from campaign c where c.state = 'cancelled' and c.finished_at > $1 \
          and exists (select 1 from delivery d where d.campaign_id = c.id and d.state = 'pending')",
     )
     .bind(now - WATCHED)
-    .fetch_all(&mut *home.db.read().await?)
+    .fetch_all(&mut *installation.db.read().await?)
     .await?;
     for row in rows {
-        let mut tx = home.db.write().await?;
+        let mut tx = installation.db.write().await?;
         delivery::skip_pending(&mut tx, row.get(0), RECALLED, now).await?;
         tx.commit().await?;
     }

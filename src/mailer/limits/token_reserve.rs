@@ -33,7 +33,7 @@ impl Name {
 
 /// Letters that may leave under one limit.
 pub struct Purse {
-    home: Installation,
+    installation: Installation,
     workspace: Id,
     name: Name,
     cap: Mutex<Cap>,
@@ -47,9 +47,9 @@ pub struct Purse {
 
 impl Purse {
     /// An empty purse of a workspace.
-    pub fn new(home: &Installation, workspace: Id, name: Name, cap: Cap) -> Self {
+    pub fn new(installation: &Installation, workspace: Id, name: Name, cap: Cap) -> Self {
         Self {
-            home: home.clone(),
+            installation: installation.clone(),
             workspace,
             name,
             cap: Mutex::new(cap),
@@ -82,7 +82,7 @@ impl Purse {
         }
         *held += back;
         if *held == 0 && want > 0 && self.shut_until().is_none() {
-            let (db, now) = (&self.home.db, self.home.clock.now());
+            let (db, now) = (&self.installation.db, self.installation.clock.now());
             let drawn = rate_account::draw(db, self.workspace, self.name.gate(), &cap, want.max(REFILL), now).await?;
             *held = drawn.count;
             self.shut_until.store(drawn.opens_at.filter(|_| drawn.count == 0).unwrap_or(0), Ordering::Relaxed);
@@ -99,7 +99,7 @@ impl Purse {
 
     /// When it can be drawn from again, if this day's letters are used up.
     pub fn shut_until(&self) -> Option<Millis> {
-        Some(self.shut_until.load(Ordering::Relaxed)).filter(|until| *until > self.home.clock.now())
+        Some(self.shut_until.load(Ordering::Relaxed)).filter(|until| *until > self.installation.clock.now())
     }
 
     /// Gives everything back.
@@ -110,7 +110,14 @@ impl Purse {
         if left == 0 || cap.is_open() {
             return Ok(());
         }
-        rate_account::give_back(&self.home.db, self.workspace, self.name.gate(), &cap, left, self.home.clock.now())
-            .await
+        rate_account::give_back(
+            &self.installation.db,
+            self.workspace,
+            self.name.gate(),
+            &cap,
+            left,
+            self.installation.clock.now(),
+        )
+        .await
     }
 }

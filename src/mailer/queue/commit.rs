@@ -18,20 +18,20 @@ use crate::mailer::lease;
 /// what each message that may go out is made from. Results before marks: a connection that asks for its
 /// next mark has said how its last letter ended, and both are on disk together.
 pub async fn commit(
-    home: &Installation,
+    installation: &Installation,
     mailer: Id,
     marks: &[Mark],
     releases: &[Id],
     results: &[Outcome],
 ) -> Result<HashMap<Id, Marked>> {
-    let (now, began) = (home.clock.now(), Instant::now());
+    let (now, began) = (installation.clock.now(), Instant::now());
     let (ends, mut written) = (Ends::of(results), 0);
     let write = |script: &mut Script, conn: &Conn| {
-        lease::ask(script, &home.db, mailer, marks.is_empty());
+        lease::ask(script, &installation.db, mailer, marks.is_empty());
         written = ends.write(script, conn, mailer, now);
         delivery::ask(script, conn, mailer, marks, now);
     };
-    let (mut tx, mut done) = home.db.write_with(Errand::Work, write).await?;
+    let (mut tx, mut done) = installation.db.write_with(Errand::Work, write).await?;
     lease::confirm(&done.remove(0))?;
     let (recorded, asked) = done.split_at(written);
     ends.check(&mut tx, mailer, recorded).await?;

@@ -167,7 +167,7 @@ impl Round {
     }
 
     fn now(&self) -> Millis {
-        self.shift.home.clock.now()
+        self.shift.installation.clock.now()
     }
 
     /// Takes in what has changed: campaigns that run, limits, lanes that were resumed. Stops campaigns
@@ -198,7 +198,7 @@ impl Round {
             }
             running.push(Sending { campaign, press, carriers });
         }
-        let mut conn = self.shift.home.db.read().await?;
+        let mut conn = self.shift.installation.db.read().await?;
         self.limits.refresh(&mut conn).await?;
         for sending in &running {
             self.limits.watch(&mut conn, sending.campaign.id).await?;
@@ -208,7 +208,7 @@ impl Round {
     }
 
     fn press(&self, campaign: &Campaign) -> Result<Arc<Press>> {
-        Ok(Arc::new(Press::open(&self.shift.home, campaign)?))
+        Ok(Arc::new(Press::open(&self.shift.installation, campaign)?))
     }
 
     /// A campaign begins to run, or goes on because someone said so: if all its relays rest, they are
@@ -262,7 +262,7 @@ impl Round {
     /// noted, with the time when they go on.
     async fn lanes_to_feed(&self) -> Result<HashSet<String>> {
         let mut open = HashSet::new();
-        let mut conn = self.shift.home.db.read().await?;
+        let mut conn = self.shift.installation.db.read().await?;
         for sending in self.running().iter() {
             let (mut free, mut until) = (false, Vec::new());
             for lane in delivery::lanes_due(&mut conn, sending.campaign.id).await? {
@@ -300,7 +300,7 @@ impl Round {
     }
 
     async fn is_due(&self, sending: &Sending, lane: &str) -> Result<bool> {
-        let mut conn = self.shift.home.db.read().await?;
+        let mut conn = self.shift.installation.db.read().await?;
         let next = delivery::next_due_in(&mut conn, sending.campaign.id, lane).await?;
         Ok(next.is_some_and(|at| at <= self.now()))
     }

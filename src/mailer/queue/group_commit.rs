@@ -87,14 +87,14 @@ impl Writer {
     /// Starts the writer of a mailer. The task ends when every handle is gone and everything is on
     /// disk; it returns false when the database had failed on the way, and says so to `halt` at once.
     pub fn start(
-        home: Installation,
+        installation: Installation,
         mailer: Id,
         hand: Arc<Hand>,
         halt: watch::Sender<bool>,
     ) -> (Self, JoinHandle<bool>) {
         let (notes, inbox) = mpsc::channel(4 * BATCH);
         let crowd = Arc::<Crowd>::default();
-        let desk = Desk { home, mailer, hand, crowd: crowd.clone(), halt };
+        let desk = Desk { installation, mailer, hand, crowd: crowd.clone(), halt };
         (Self { notes, crowd }, spawn(desk.write(inbox)))
     }
 
@@ -133,7 +133,7 @@ impl Writer {
 
 /// Where the writer sits.
 struct Desk {
-    home: Installation,
+    installation: Installation,
     mailer: Id,
     hand: Arc<Hand>,
     crowd: Arc<Crowd>,
@@ -165,7 +165,7 @@ impl Desk {
             // After a failure nothing new may start: what is known is still written down, as soon as
             // the database answers, and the mailer ends its shift.
             let marked = if sound {
-                commit(&self.home, self.mailer, &marks, &releases, &results).await
+                commit(&self.installation, self.mailer, &marks, &releases, &results).await
             } else {
                 Ok(HashMap::new())
             };
@@ -220,7 +220,10 @@ impl Desk {
     async fn insist(&self, results: &[Outcome]) {
         for _ in 0..60 {
             if results.is_empty()
-                || matches!(commit(&self.home, self.mailer, &[], &[], results).await, Ok(_) | Err(Error::Fenced))
+                || matches!(
+                    commit(&self.installation, self.mailer, &[], &[], results).await,
+                    Ok(_) | Err(Error::Fenced)
+                )
             {
                 return;
             }

@@ -73,7 +73,7 @@ impl Job {
         if reply_class::ours(reply).is_some() {
             // A fault of ours: the try does not count, and whoever mends it resumes the lane.
             (outcome.state, outcome.tried) = (State::Pending, false);
-            outcome.due_at = bench.home.clock.now() + bench.retry_base;
+            outcome.due_at = bench.installation.clock.now() + bench.retry_base;
             outcome.reason = Some("policy".to_owned());
             return outcome;
         }
@@ -82,7 +82,7 @@ impl Job {
             code if reply.is_transient() || (code == 552 && !to_text) => {
                 match retry::delay(bench.retry_base, attempts + 1) {
                     Some(delay) => {
-                        (outcome.state, outcome.due_at) = (State::Pending, bench.home.clock.now() + delay);
+                        (outcome.state, outcome.due_at) = (State::Pending, bench.installation.clock.now() + delay);
                         outcome.reason = Some("deferred".to_owned());
                     }
                     None => (outcome.state, outcome.reason) = (State::Rejected, Some("gave-up".to_owned())),
@@ -109,7 +109,7 @@ impl Job {
     pub fn untried(&self, bench: &Bench) -> Outcome {
         let mut outcome = self.outcome(State::Pending, None, true);
         outcome.tried = false;
-        outcome.due_at = bench.home.clock.now();
+        outcome.due_at = bench.installation.clock.now();
         bench.put_back(&self.claimed);
         outcome
     }

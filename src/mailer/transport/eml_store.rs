@@ -37,13 +37,18 @@ pub struct Entry {
 
 impl Folder {
     /// The folder at `path`, with the keys and the clock of an installation.
-    pub fn new(home: &Installation, path: PathBuf) -> Self {
-        Self { path, key: home.keys.tombstone.clone(), clock: home.clock.clone(), ids: home.ids.clone() }
+    pub fn new(installation: &Installation, path: PathBuf) -> Self {
+        Self {
+            path,
+            key: installation.keys.tombstone.clone(),
+            clock: installation.clock.clone(),
+            ids: installation.ids.clone(),
+        }
     }
 
     /// The folder of the capture relay.
-    pub fn captured(home: &Installation) -> Self {
-        Self::new(home, home.config.capture())
+    pub fn captured(installation: &Installation) -> Self {
+        Self::new(installation, installation.config.capture())
     }
 
     /// Keeps a letter and returns its file name once it is durable.

@@ -8,33 +8,33 @@ use serde_json::json;
 use super::fixture::{corpus, count, file, furnish, import, key, request};
 use crate::fixture::both;
 
-both!(an_import_without_source_or_proof_or_with_a_date_to_come_is_refused, |house| {
-    furnish(house, house.workspace.id).await;
+both!(an_import_without_source_or_proof_or_with_a_date_to_come_is_refused, |fixture| {
+    furnish(fixture, fixture.workspace.id).await;
     let good = request(corpus("utf-8.csv"));
 
     let blank = Request { source: " ".to_owned(), proof: String::new(), ..good.clone() };
-    let message = import(house, &blank).await.expect_err("refused").message();
+    let message = import(fixture, &blank).await.expect_err("refused").message();
     assert!(Lang::En.say(&message).contains("--source, --proof"));
     let later = Request { date: "2027-01-01".to_owned(), ..good.clone() };
-    assert_eq!(key(import(house, &later).await), "import-date-future");
+    assert_eq!(key(import(fixture, &later).await), "import-date-future");
     let never = Request { date: "soon".to_owned(), ..good.clone() };
-    assert_eq!(key(import(house, &never).await), "import-date");
+    assert_eq!(key(import(fixture, &never).await), "import-date");
     let nowhere = Request { list: "Nothing".to_owned(), ..good };
-    assert_eq!(key(import(house, &nowhere).await), "list-unknown");
+    assert_eq!(key(import(fixture, &nowhere).await), "list-unknown");
 });
 
-both!(a_place_where_rejects_cannot_be_written_is_found_before_anything_is_imported, |house| {
-    furnish(house, house.workspace.id).await;
-    let path = file(house, "people.csv", "email\na@example.org\n");
+both!(a_place_where_rejects_cannot_be_written_is_found_before_anything_is_imported, |fixture| {
+    furnish(fixture, fixture.workspace.id).await;
+    let path = file(fixture, "people.csv", "email\na@example.org\n");
     for (rejects, expected) in [
-        (house.folder.path().join("no/such/folder.csv"), "io-not-found"),
-        (house.folder.path().to_owned(), "io-is-directory"),
+        (fixture.folder.path().join("no/such/folder.csv"), "io-not-found"),
+        (fixture.folder.path().to_owned(), "io-is-directory"),
         (path.clone(), "import-rejects-same"),
     ] {
         let request = Request { rejects: Some(rejects), ..request(&path) };
-        assert_eq!(key(import(house, &request).await), expected);
+        assert_eq!(key(import(fixture, &request).await), expected);
     }
-    assert_eq!(count(house, "select count(*) from contact").await, 0);
+    assert_eq!(count(fixture, "select count(*) from contact").await, 0);
     assert_eq!(std::fs::read(&path).expect("still there"), b"email\na@example.org\n");
 });
 
@@ -44,13 +44,13 @@ struct Door {
     args: sendoff::cli::import::Args,
 }
 
-both!(the_command_names_every_missing_flag_and_reports_in_the_readers_language, |house| {
-    furnish(house, house.workspace.id).await;
+both!(the_command_names_every_missing_flag_and_reports_in_the_readers_language, |fixture| {
+    furnish(fixture, fixture.workspace.id).await;
     let path = corpus("messy.csv");
     let path = path.to_str().expect("a path in UTF-8");
     let type_in = async |words: &[&str]| {
         let door = Door::try_parse_from(["import", path].iter().chain(words)).expect("parses");
-        sendoff::cli::import::run(&house.home, &house.workspace, door.args, Lang::Ru, true).await
+        sendoff::cli::import::run(&fixture.installation, &fixture.workspace, door.args, Lang::Ru, true).await
     };
 
     let refusal = type_in(&["--list", "Новости"]).await.expect_err("refused").message();

@@ -13,7 +13,7 @@ use sendoff::infra::i18n::Lang;
 use sendoff::infra::id::Id;
 use sqlx::Row;
 
-use crate::fixture::House;
+use crate::fixture::Fixture;
 
 pub const FIELDS: &[(&str, &str)] = &[
     ("имя", "text"),
@@ -44,30 +44,30 @@ pub fn request(path: impl Into<PathBuf>) -> Request {
     }
 }
 
-pub async fn furnish(house: &House, workspace: Id) {
-    list::add(&house.home, workspace, "Новости").await.expect("a list");
+pub async fn furnish(fixture: &Fixture, workspace: Id) {
+    list::add(&fixture.installation, workspace, "Новости").await.expect("a list");
     for (name, kind) in FIELDS {
         let field = Field::declare(name, kind).expect("a field");
-        field::add(&house.home, workspace, &field).await.expect("declared");
+        field::add(&fixture.installation, workspace, &field).await.expect("declared");
     }
 }
 
-pub async fn import_into(house: &House, workspace: Id, request: &Request) -> Result<Outcome> {
-    import::run(&house.home, workspace, request, Lang::En, &mut |_| {}).await
+pub async fn import_into(fixture: &Fixture, workspace: Id, request: &Request) -> Result<Outcome> {
+    import::run(&fixture.installation, workspace, request, Lang::En, &mut |_| {}).await
 }
 
-pub async fn import(house: &House, request: &Request) -> Result<Outcome> {
-    import_into(house, house.workspace.id, request).await
+pub async fn import(fixture: &Fixture, request: &Request) -> Result<Outcome> {
+    import_into(fixture, fixture.workspace.id, request).await
 }
 
-pub fn file(house: &House, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
-    let path = house.folder.path().join(name);
+pub fn file(fixture: &Fixture, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+    let path = fixture.folder.path().join(name);
     std::fs::write(&path, text).expect("written");
     path
 }
 
-pub async fn rows(house: &House, query: &'static str) -> Vec<String> {
-    let mut conn = house.home.db.read().await.expect("a connection");
+pub async fn rows(fixture: &Fixture, query: &'static str) -> Vec<String> {
+    let mut conn = fixture.installation.db.read().await.expect("a connection");
     let rows = sqlx::query(query).fetch_all(&mut *conn).await.expect(query);
     rows.iter()
         .map(|row| {
@@ -78,7 +78,7 @@ pub async fn rows(house: &House, query: &'static str) -> Vec<String> {
 }
 
 /// Every row of every table an import writes, with keys and times.
-pub async fn dump(house: &House) -> Vec<String> {
+pub async fn dump(fixture: &Fixture) -> Vec<String> {
     let mut all = Vec::new();
     for query in [
         "select cast(id as text), address, canonical, fields, folded, cast(created_at as text), \
@@ -90,15 +90,15 @@ pub async fn dump(house: &House) -> Vec<String> {
          cast(recorded_at as text) from consent order by id",
         "select cast(list_id as text), reason, cast(day as text) from tombstone order by digest",
     ] {
-        all.extend(rows(house, query).await);
+        all.extend(rows(fixture, query).await);
     }
     all
 }
 
 /// What people in each workspace came to, without keys.
-pub async fn people(house: &House) -> Vec<String> {
+pub async fn people(fixture: &Fixture) -> Vec<String> {
     rows(
-        house,
+        fixture,
         "select w.name, c.canonical, c.address, c.fields, c.folded, cast(c.created_at as text), l.name, s.state, \
          e.source, e.proof, cast(e.given_at as text) from contact c join workspace w on w.id = c.workspace_id \
          join subscription s on s.contact_id = c.id join list l on l.id = s.list_id \
@@ -108,15 +108,15 @@ pub async fn people(house: &House) -> Vec<String> {
     .await
 }
 
-pub async fn count(house: &House, query: &'static str) -> i64 {
-    let mut conn = house.home.db.read().await.expect("a connection");
+pub async fn count(fixture: &Fixture, query: &'static str) -> i64 {
+    let mut conn = fixture.installation.db.read().await.expect("a connection");
     sqlx::query(query).fetch_one(&mut *conn).await.expect(query).get(0)
 }
 
-pub async fn find(house: &House, address: &str) -> Option<Contact> {
-    let mut conn = house.home.db.read().await.expect("a connection");
+pub async fn find(fixture: &Fixture, address: &str) -> Option<Contact> {
+    let mut conn = fixture.installation.db.read().await.expect("a connection");
     let address = Address::parse(address).expect(address);
-    contact::find(&mut conn, house.workspace.id, &address).await.expect("asked")
+    contact::find(&mut conn, fixture.workspace.id, &address).await.expect("asked")
 }
 
 pub fn counts(outcome: &Outcome) -> [i64; 6] {

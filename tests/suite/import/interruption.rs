@@ -12,21 +12,21 @@ use tokio::sync::Notify;
 
 use super::fixture::{count, counts, file, find, furnish, import, import_into, key, people, request};
 use crate::erasure::erase;
-use crate::fixture::{House, NOW, both};
+use crate::fixture::{Fixture, NOW, both};
 
 /// A file of `count` people in an order that is not that of their addresses.
-fn crowd(house: &House, count: u64) -> PathBuf {
+fn crowd(fixture: &Fixture, count: u64) -> PathBuf {
     let mut text = "email,имя,возраст\n".to_owned();
     for index in 0..count {
         let number = index * 7919 % count;
         text += &format!("person{number}@example.org,Человек {number},{}\n", 18 + number % 60);
     }
-    file(house, "crowd.csv", text)
+    file(fixture, "crowd.csv", text)
 }
 
-both!(an_import_killed_half_way_and_run_again_ends_as_one_clean_run, |house| {
-    furnish(house, house.workspace.id).await;
-    let request = request(crowd(house, 20_000));
+both!(an_import_killed_half_way_and_run_again_ends_as_one_clean_run, |fixture| {
+    furnish(fixture, fixture.workspace.id).await;
+    let request = request(crowd(fixture, 20_000));
     for stop in [Phase::Reading, Phase::Merging] {
         let reached = Arc::new(Notify::new());
         let mut watch = {
@@ -41,42 +41,42 @@ both!(an_import_killed_half_way_and_run_again_ends_as_one_clean_run, |house| {
         tokio::select! {
             biased;
             () = reached.notified() => {}
-            done = import::run(&house.home, house.workspace.id, &request, Lang::En, &mut watch) => {
+            done = import::run(&fixture.installation, fixture.workspace.id, &request, Lang::En, &mut watch) => {
                 panic!("not killed: {done:?}");
             }
         }
     }
-    let half = count(house, "select count(*) from contact").await;
+    let half = count(fixture, "select count(*) from contact").await;
     assert!((8_000..20_000).contains(&half), "{half}");
 
-    let outcome = import(house, &request).await.expect("imported");
+    let outcome = import(fixture, &request).await.expect("imported");
 
     assert_eq!(outcome.new + outcome.unchanged, 20_000);
     assert!(outcome.unchanged >= half);
-    let twin = workspace::ensure(&house.home, "twin").await.expect("a workspace").id;
-    furnish(house, twin).await;
-    assert_eq!(counts(&import_into(house, twin, &request).await.expect("imported")), [20_000, 0, 0, 0, 0, 0]);
-    let people = people(house).await;
+    let twin = workspace::ensure(&fixture.installation, "twin").await.expect("a workspace").id;
+    furnish(fixture, twin).await;
+    assert_eq!(counts(&import_into(fixture, twin, &request).await.expect("imported")), [20_000, 0, 0, 0, 0, 0]);
+    let people = people(fixture).await;
     let (main, twin) = people.split_at(20_000);
     let nameless = |all: &[String]| all.iter().map(|one| one.split_once('|').expect("cells").1.to_owned()).collect();
     let (main, twin): (Vec<String>, Vec<String>) = (nameless(main), nameless(twin));
     assert_eq!(main, twin);
-    let staged = std::fs::read_dir(house.home.config.staging()).expect("a folder");
+    let staged = std::fs::read_dir(fixture.installation.config.staging()).expect("a folder");
     let folders = staged.filter(|entry| entry.as_ref().is_ok_and(|entry| entry.path().is_dir())).count();
     assert_eq!(folders, 0);
 });
 
-both!(a_list_closed_meanwhile_takes_nobody_more, |house| {
-    furnish(house, house.workspace.id).await;
-    let news = list::add(&house.home, house.workspace.id, "Новости").await.expect("the list").id;
-    let (home, runtime) = (house.home.clone(), tokio::runtime::Handle::current());
+both!(a_list_closed_meanwhile_takes_nobody_more, |fixture| {
+    furnish(fixture, fixture.workspace.id).await;
+    let news = list::add(&fixture.installation, fixture.workspace.id, "Новости").await.expect("the list").id;
+    let (installation, runtime) = (fixture.installation.clone(), tokio::runtime::Handle::current());
     let mut closed = false;
     let mut watch = move |progress: Progress| {
         if progress.phase == Phase::Merging && !closed {
             closed = true;
             tokio::task::block_in_place(|| {
                 runtime.block_on(async {
-                    let mut tx = home.db.write().await.expect("a transaction");
+                    let mut tx = installation.db.write().await.expect("a transaction");
                     list::close(&mut tx, news, NOW).await.expect("closed");
                     tx.commit().await.expect("committed");
                 });
@@ -84,36 +84,36 @@ both!(a_list_closed_meanwhile_takes_nobody_more, |house| {
         }
     };
 
-    let request = request(crowd(house, 20_000));
-    let outcome = import::run(&house.home, house.workspace.id, &request, Lang::En, &mut watch).await;
+    let request = request(crowd(fixture, 20_000));
+    let outcome = import::run(&fixture.installation, fixture.workspace.id, &request, Lang::En, &mut watch).await;
 
     // A server may have begun with the second slice by then.
     assert_eq!(key(outcome), "list-closed");
-    let joined = count(house, "select count(*) from subscription").await;
-    assert!(joined == 8_000 || house.home.db.is_shared() && joined == 16_000, "{joined} joined");
+    let joined = count(fixture, "select count(*) from subscription").await;
+    assert!(joined == 8_000 || fixture.installation.db.is_shared() && joined == 16_000, "{joined} joined");
 });
 
-both!(two_imports_at_once_end_as_one_after_the_other, |house| {
-    furnish(house, house.workspace.id).await;
-    list::add(&house.home, house.workspace.id, "Акции").await.expect("a list");
-    let one = request(crowd(house, 6_000));
+both!(two_imports_at_once_end_as_one_after_the_other, |fixture| {
+    furnish(fixture, fixture.workspace.id).await;
+    list::add(&fixture.installation, fixture.workspace.id, "Акции").await.expect("a list");
+    let one = request(crowd(fixture, 6_000));
     let two = Request { list: "Акции".to_owned(), ..one.clone() };
 
-    let (first, second, third) = tokio::join!(import(house, &one), import(house, &one), import(house, &two));
+    let (first, second, third) = tokio::join!(import(fixture, &one), import(fixture, &one), import(fixture, &two));
 
     let (first, second, third) = (first.expect("one"), second.expect("two"), third.expect("three"));
     assert_eq!(first.new + second.new + third.new, 6_000);
     assert_eq!(first.new + first.updated + second.new + second.updated, 6_000);
-    assert_eq!(count(house, "select count(*) from contact").await, 6_000);
-    assert_eq!(count(house, "select count(*) from subscription").await, 12_000);
-    assert_eq!(count(house, "select count(*) from consent").await, 12_000);
+    assert_eq!(count(fixture, "select count(*) from contact").await, 6_000);
+    assert_eq!(count(fixture, "select count(*) from subscription").await, 12_000);
+    assert_eq!(count(fixture, "select count(*) from consent").await, 12_000);
 });
 
-both!(who_is_erased_on_their_way_in_does_not_arrive, |house| {
-    furnish(house, house.workspace.id).await;
-    let request = request(crowd(house, 16_000));
+both!(who_is_erased_on_their_way_in_does_not_arrive, |fixture| {
+    furnish(fixture, fixture.workspace.id).await;
+    let request = request(crowd(fixture, 16_000));
     let erased: Vec<String> = (0..16_000).step_by(160).map(|n| format!("person{n}@example.org")).collect();
-    let (read, workspace) = (Notify::new(), house.workspace.id);
+    let (read, workspace) = (Notify::new(), fixture.workspace.id);
     let mut watch = |progress: Progress| {
         if progress.rows == 16_000 {
             read.notify_one();
@@ -122,41 +122,44 @@ both!(who_is_erased_on_their_way_in_does_not_arrive, |house| {
     let goodbyes = async {
         read.notified().await;
         for address in &erased {
-            erase(house, address).await;
+            erase(fixture, address).await;
         }
     };
 
-    let (outcome, ()) = tokio::join!(import::run(&house.home, workspace, &request, Lang::En, &mut watch), goodbyes);
+    let (outcome, ()) =
+        tokio::join!(import::run(&fixture.installation, workspace, &request, Lang::En, &mut watch), goodbyes);
 
     let outcome = outcome.expect("imported");
     assert_eq!(outcome.new + outcome.tombstoned, 16_000, "{outcome:?}");
     for address in &erased {
-        assert!(find(house, address).await.is_none(), "{address} came in");
+        assert!(find(fixture, address).await.is_none(), "{address} came in");
     }
-    assert_eq!(count(house, "select count(*) from contact").await, 16_000 - erased.len() as i64);
+    assert_eq!(count(fixture, "select count(*) from contact").await, 16_000 - erased.len() as i64);
 });
 
-both!(evidence_outlives_the_last_who_rested_on_it_while_a_receipt_is_written, |house| {
-    if !house.home.db.is_shared() {
+both!(evidence_outlives_the_last_who_rested_on_it_while_a_receipt_is_written, |fixture| {
+    if !fixture.installation.db.is_shared() {
         return;
     }
-    let (home, workspace) = (&house.home, house.workspace.id);
-    furnish(house, workspace).await;
-    let news = list::add(home, workspace, "Новости").await.expect("the list").id;
-    import(house, &request(file(house, "one.csv", "email\nanna@example.org\n"))).await.expect("imported");
-    let anna = find(house, "anna@example.org").await.expect("known");
+    let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
+    furnish(fixture, workspace).await;
+    let news = list::add(installation, workspace, "Новости").await.expect("the list").id;
+    import(fixture, &request(file(fixture, "one.csv", "email\nanna@example.org\n"))).await.expect("imported");
+    let anna = find(fixture, "anna@example.org").await.expect("known");
     let evidence = {
-        let mut conn = home.db.read().await.expect("a connection");
+        let mut conn = installation.db.read().await.expect("a connection");
         consent::of_contact(&mut conn, anna.id).await.expect("receipts").remove(0).evidence
     };
 
-    let mut tx = home.db.write().await.expect("a transaction");
-    let key = consent::evidence(&mut tx, &home.ids, workspace, &evidence).await.expect("known");
-    let erased = tokio::time::timeout(Duration::from_secs(20), erase(house, "anna@example.org")).await;
+    let mut tx = installation.db.write().await.expect("a transaction");
+    let key = consent::evidence(&mut tx, &installation.ids, workspace, &evidence).await.expect("known");
+    let erased = tokio::time::timeout(Duration::from_secs(20), erase(fixture, "anna@example.org")).await;
     assert_eq!(erased, Ok(Gone::Person), "a goodbye waits for no receipt");
-    consent::record(&mut tx, &home.ids, workspace, news, &[home.ids.next()], key, NOW).await.expect("written");
+    consent::record(&mut tx, &installation.ids, workspace, news, &[installation.ids.next()], key, NOW)
+        .await
+        .expect("written");
     tx.commit().await.expect("committed");
 
-    assert_eq!(count(house, "select count(*) from contact").await, 0);
-    assert_eq!(count(house, "select count(*) from evidence").await, 1);
+    assert_eq!(count(fixture, "select count(*) from contact").await, 0);
+    assert_eq!(count(fixture, "select count(*) from evidence").await, 1);
 });

@@ -13,28 +13,28 @@ use sqlx::Row;
 use super::fixture::{corpus, count, counts, dump, file, find, furnish, import, request};
 use crate::fixture::{NOW, both};
 
-both!(the_same_file_twice_changes_nothing, |house| {
-    furnish(house, house.workspace.id).await;
+both!(the_same_file_twice_changes_nothing, |fixture| {
+    furnish(fixture, fixture.workspace.id).await;
     let request = request(corpus("utf-8.csv"));
-    import(house, &request).await.expect("imported");
-    let before = dump(house).await;
-    house.home.clock.advance(86_400_000);
+    import(fixture, &request).await.expect("imported");
+    let before = dump(fixture).await;
+    fixture.installation.clock.advance(86_400_000);
 
-    let outcome = import(house, &request).await.expect("imported");
+    let outcome = import(fixture, &request).await.expect("imported");
 
     assert_eq!(counts(&outcome), [0, 0, 4, 0, 0, 0]);
-    assert_eq!(dump(house).await, before);
+    assert_eq!(dump(fixture).await, before);
     assert!(before.len() > 12);
 });
 
-both!(a_receipt_stands_behind_every_subscription, |house| {
-    furnish(house, house.workspace.id).await;
+both!(a_receipt_stands_behind_every_subscription, |fixture| {
+    furnish(fixture, fixture.workspace.id).await;
     let request = Request { basis: Basis::Contract, date: "01.02.2020".to_owned(), ..request(corpus("utf-8.csv")) };
 
-    import(house, &request).await.expect("imported");
+    import(fixture, &request).await.expect("imported");
 
-    let anna = find(house, "anna@example.org").await.expect("taken");
-    let mut conn = house.home.db.read().await.expect("a connection");
+    let anna = find(fixture, "anna@example.org").await.expect("taken");
+    let mut conn = fixture.installation.db.read().await.expect("a connection");
     let lists = subscription::of_contact(&mut conn, anna.id).await.expect("lists");
     assert_eq!(lists.iter().map(|one| one.state).collect::<Vec<_>>(), [State::Confirmed]);
     let receipts = consent::of_contact(&mut conn, anna.id).await.expect("receipts");
@@ -44,52 +44,53 @@ both!(a_receipt_stands_behind_every_subscription, |house| {
     assert_eq!((evidence.basis, evidence.given_at), (Basis::Contract, 1_580_515_200_000));
     assert_eq!((evidence.source.as_str(), evidence.proof.as_str()), ("shop.example", "answers of form 17"));
     drop(conn);
-    assert_eq!(count(house, "select count(*) from evidence").await, 1);
-    assert_eq!(count(house, "select count(*) from consent").await, 4);
+    assert_eq!(count(fixture, "select count(*) from evidence").await, 1);
+    assert_eq!(count(fixture, "select count(*) from consent").await, 4);
 });
 
-both!(a_rehearsal_counts_the_same_and_writes_nothing, |house| {
-    furnish(house, house.workspace.id).await;
-    let first = file(house, "first.csv", "email,имя\na@example.org,Анна\nb@example.org,Борис\n");
-    import(house, &request(first)).await.expect("imported");
+both!(a_rehearsal_counts_the_same_and_writes_nothing, |fixture| {
+    furnish(fixture, fixture.workspace.id).await;
+    let first = file(fixture, "first.csv", "email,имя\na@example.org,Анна\nb@example.org,Борис\n");
+    import(fixture, &request(first)).await.expect("imported");
     let path = file(
-        house,
+        fixture,
         "second.csv",
         "email,имя\na@example.org,Анна\nb@example.org,Боря\nc@example.org,Вера\nc@example.org,Вера\nd@,x\n",
     );
-    let before = dump(house).await;
+    let before = dump(fixture).await;
 
-    let rehearsed = import(house, &Request { dry_run: true, ..request(&path) }).await.expect("rehearsed");
+    let rehearsed = import(fixture, &Request { dry_run: true, ..request(&path) }).await.expect("rehearsed");
 
-    assert_eq!(dump(house).await, before);
+    assert_eq!(dump(fixture).await, before);
     assert_eq!(counts(&rehearsed), [1, 1, 1, 1, 0, 1]);
-    let done = import(house, &request(&path)).await.expect("imported");
+    let done = import(fixture, &request(&path)).await.expect("imported");
     assert_eq!(Outcome { dry_run: false, ..rehearsed }, done);
 });
 
-both!(empty_cells_and_missing_columns_leave_what_is_there, |house| {
-    furnish(house, house.workspace.id).await;
+both!(empty_cells_and_missing_columns_leave_what_is_there, |fixture| {
+    furnish(fixture, fixture.workspace.id).await;
     let first = "email,имя,город,возраст,vip,тариф\nAnna@example.org,Анна,Москва,31,да,pro\n";
-    import(house, &request(file(house, "first.csv", first))).await.expect("imported");
-    house.home.clock.advance(1_000);
+    import(fixture, &request(file(fixture, "first.csv", first))).await.expect("imported");
+    fixture.installation.clock.advance(1_000);
 
-    let second = file(house, "second.csv", "email,имя,возраст\nANNA@EXAMPLE.ORG,,32\n");
-    let outcome = import(house, &request(second)).await.expect("imported");
+    let second = file(fixture, "second.csv", "email,имя,возраст\nANNA@EXAMPLE.ORG,,32\n");
+    let outcome = import(fixture, &request(second)).await.expect("imported");
 
     assert_eq!(counts(&outcome), [0, 1, 0, 0, 0, 0]);
-    let anna = find(house, "anna@example.org").await.expect("known");
+    let anna = find(fixture, "anna@example.org").await.expect("known");
     let expected = json!({"имя": "Анна", "город": "Москва", "возраст": 32, "vip": 1, "тариф": "Pro"});
     assert_eq!(Value::from(anna.values), expected);
     assert_eq!((anna.created_at, anna.updated_at), (NOW, NOW + 1_000));
     assert_eq!(anna.address.expose(), "Anna@example.org", "the spelling is the person's");
 });
 
-both!(who_left_stays_away, |house| {
-    let (home, workspace) = (&house.home, house.workspace.id);
-    furnish(house, workspace).await;
-    let news = list::add(home, workspace, "Новости").await.expect("the list").id;
-    let mark = |text: &str| tombstone::mark(&home.keys.tombstone, workspace, &Address::parse(text).expect(text));
-    let mut tx = home.db.write().await.expect("a transaction");
+both!(who_left_stays_away, |fixture| {
+    let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
+    furnish(fixture, workspace).await;
+    let news = list::add(installation, workspace, "Новости").await.expect("the list").id;
+    let mark =
+        |text: &str| tombstone::mark(&installation.keys.tombstone, workspace, &Address::parse(text).expect(text));
+    let mut tx = installation.db.write().await.expect("a transaction");
     let everywhere = tombstone::EVERY_LIST;
     tombstone::set(&mut tx, workspace, everywhere, mark("gone@почта.пример"), "erased", 1).await.expect("set");
     tombstone::set(&mut tx, workspace, news, mark("left@example.org"), "left", 1).await.expect("set");
@@ -97,48 +98,48 @@ both!(who_left_stays_away, |house| {
     tx.commit().await.expect("committed");
     let text = "email\nGone@xn--80a1acny.xn--e1afmkfd\nLEFT@example.org\nother@example.org\n";
 
-    let outcome = import(house, &request(file(house, "all.csv", text))).await.expect("imported");
+    let outcome = import(fixture, &request(file(fixture, "all.csv", text))).await.expect("imported");
 
     assert_eq!(counts(&outcome), [1, 0, 0, 0, 2, 0]);
-    assert!(find(house, "gone@почта.пример").await.is_none());
-    assert!(find(house, "left@example.org").await.is_none());
-    assert!(find(house, "other@example.org").await.is_some());
+    assert!(find(fixture, "gone@почта.пример").await.is_none());
+    assert!(find(fixture, "left@example.org").await.is_none());
+    assert!(find(fixture, "other@example.org").await.is_some());
 });
 
-both!(import_raises_no_pending_and_frees_no_restricted_subscription, |house| {
-    let (home, workspace) = (&house.home, house.workspace.id);
-    furnish(house, workspace).await;
-    let news = list::add(home, workspace, "Новости").await.expect("the list").id;
-    let other = list::add(home, workspace, "Акции").await.expect("a list").id;
-    let mut tx = home.db.write().await.expect("a transaction");
+both!(import_raises_no_pending_and_frees_no_restricted_subscription, |fixture| {
+    let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
+    furnish(fixture, workspace).await;
+    let news = list::add(installation, workspace, "Новости").await.expect("the list").id;
+    let other = list::add(installation, workspace, "Акции").await.expect("a list").id;
+    let mut tx = installation.db.write().await.expect("a transaction");
     let mut ids = Vec::new();
     for (text, list, state) in
         [("pending@example.org", news, State::Pending), ("paused@example.org", other, State::Restricted)]
     {
         let address = Address::parse(text).expect(text);
-        let person = NewContact { id: home.ids.next(), address, values: Values::new() };
+        let person = NewContact { id: installation.ids.next(), address, values: Values::new() };
         contact::add(&mut tx, workspace, std::slice::from_ref(&person), NOW).await.expect("added");
-        let joining = NewSubscription { id: home.ids.next(), contact: person.id, state };
+        let joining = NewSubscription { id: installation.ids.next(), contact: person.id, state };
         subscription::join(&mut tx, workspace, list, &[joining], NOW).await.expect("joined");
         ids.push(person.id);
     }
     tx.commit().await.expect("committed");
     let text = "email\npending@example.org\npaused@example.org\n";
 
-    let outcome = import(house, &request(file(house, "both.csv", text))).await.expect("imported");
+    let outcome = import(fixture, &request(file(fixture, "both.csv", text))).await.expect("imported");
 
     assert_eq!(counts(&outcome), [0, 1, 1, 0, 0, 0]);
-    let mut conn = home.db.read().await.expect("a connection");
+    let mut conn = installation.db.read().await.expect("a connection");
     let mut states = subscription::states(&mut conn, news, &ids).await.expect("states");
     states.sort();
     assert_eq!(states, [(ids[0], State::Pending), (ids[1], State::Restricted)]);
 });
 
-both!(facets_of_newcomers_are_those_of_their_values, |house| {
-    let (home, workspace) = (&house.home, house.workspace.id);
-    furnish(house, workspace).await;
-    for field in field::all(&mut home.db.read().await.expect("a connection"), workspace).await.expect("read") {
-        assert!(indexed_field::pin(home, workspace, &field, true).await.expect("asked"), "{}", field.name);
+both!(facets_of_newcomers_are_those_of_their_values, |fixture| {
+    let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
+    furnish(fixture, workspace).await;
+    for field in field::all(&mut installation.db.read().await.expect("a connection"), workspace).await.expect("read") {
+        assert!(indexed_field::pin(installation, workspace, &field, true).await.expect("asked"), "{}", field.name);
     }
     let long = "Ё".repeat(100);
     let text = format!(
@@ -146,20 +147,21 @@ both!(facets_of_newcomers_are_those_of_their_values, |house| {
          a@example.org,АННА,{long},0.1,2020-02-29,\"\"\"\\,;\",да,pro\nb@example.org,,,,,,,\nc@example.org,x,,-1e3,,İ,no,\n"
     );
 
-    import(house, &request(file(house, "people.csv", text))).await.expect("imported");
+    import(fixture, &request(file(fixture, "people.csv", text))).await.expect("imported");
 
     let facets = async || {
         let columns = indexed_field::TEXTS.map(|text| format!("coalesce({text}, '-')"));
         let numbers = indexed_field::NUMBERS.map(|number| format!("coalesce(cast({number} as text), '-')"));
         let columns = columns.into_iter().chain(numbers).collect::<Vec<_>>().join(", ");
         let mut sql = Sql::new(&format!("select {columns} from contact order by canonical"));
-        let rows = sql.all(&mut home.db.read().await.expect("a connection")).await.expect("read");
+        let rows = sql.all(&mut installation.db.read().await.expect("a connection")).await.expect("read");
         rows.iter().map(|row| (0..16).map(|index| row.get(index)).collect()).collect::<Vec<Vec<String>>>()
     };
     let loaded = facets().await;
     assert_eq!(loaded[0].iter().filter(|cell| *cell != "-").count(), 7, "{loaded:?}");
-    let all = indexed_field::all(&mut home.db.read().await.expect("a connection"), workspace).await.expect("read");
-    let mut tx = home.db.write().await.expect("a transaction");
+    let all =
+        indexed_field::all(&mut installation.db.read().await.expect("a connection"), workspace).await.expect("read");
+    let mut tx = installation.db.write().await.expect("a transaction");
     contact::shelve(&mut tx, workspace, &all, true, 0).await.expect("told anew").expect("three people");
     tx.commit().await.expect("committed");
     assert_eq!(facets().await, loaded);

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::fixture::{corpus, count, counts, file, find, furnish, import, import_into, key, request};
 use crate::fixture::both;
 
-both!(the_same_people_come_out_of_every_encoding_and_delimiter, |house| {
+both!(the_same_people_come_out_of_every_encoding_and_delimiter, |fixture| {
     use Delimiter::{Comma, Semicolon, Tab};
     let mut seen: Vec<Vec<Value>> = Vec::new();
     for (name, encoding, delimiter) in [
@@ -28,14 +28,14 @@ both!(the_same_people_come_out_of_every_encoding_and_delimiter, |house| {
         ("koi8-r.csv", "koi8-r", Tab),
         ("sep-line.csv", "windows-1251", Semicolon),
     ] {
-        let workspace = workspace::ensure(&house.home, name).await.expect("a workspace").id;
-        furnish(house, workspace).await;
+        let workspace = workspace::ensure(&fixture.installation, name).await.expect("a workspace").id;
+        furnish(fixture, workspace).await;
 
-        let outcome = import_into(house, workspace, &request(corpus(name))).await.expect(name);
+        let outcome = import_into(fixture, workspace, &request(corpus(name))).await.expect(name);
 
         assert_eq!(counts(&outcome), [4, 0, 0, 0, 0, 0], "{name}");
         assert_eq!((outcome.encoding.as_str(), outcome.delimiter), (encoding, delimiter), "{name}");
-        let mut conn = house.home.db.read().await.expect("a connection");
+        let mut conn = fixture.installation.db.read().await.expect("a connection");
         let addresses = ["anna@example.org", "иван@почта.пример", "юлия.щукина@example.com", "petr@почта.example"];
         let canonical = addresses.map(|address| Address::parse(address).expect(address).canonical());
         let mut found = contact::find_many(&mut conn, workspace, &canonical).await.expect("found");
@@ -66,12 +66,12 @@ both!(the_same_people_come_out_of_every_encoding_and_delimiter, |house| {
     }
 });
 
-both!(every_row_is_counted_once_and_every_refusal_has_its_line, |house| {
-    furnish(house, house.workspace.id).await;
-    let rejects = house.folder.path().join("rejects.csv");
+both!(every_row_is_counted_once_and_every_refusal_has_its_line, |fixture| {
+    furnish(fixture, fixture.workspace.id).await;
+    let rejects = fixture.folder.path().join("rejects.csv");
     let request = Request { rejects: Some(rejects.clone()), ..request(corpus("messy.csv")) };
 
-    let outcome = import(house, &request).await.expect("imported");
+    let outcome = import(fixture, &request).await.expect("imported");
 
     assert_eq!(counts(&outcome), [3, 0, 0, 1, 0, 13]);
     assert_eq!(outcome.rows, 17);
@@ -108,22 +108,22 @@ both!(every_row_is_counted_once_and_every_refusal_has_its_line, |house| {
     assert_eq!(seen[12].2, "the address stands in line 2 already");
     assert_eq!(seen[12].3, "GOOD@EXAMPLE.ORG;Другая Анна;99");
     assert_eq!(seen[13].3, "quote@example.org;\"Анна;30");
-    assert_eq!(find(house, "last@example.org").await.expect("taken").values["город"], json!("Тверь"));
-    assert_eq!(find(house, "good@example.org").await.expect("taken").values["имя"], json!("Анна"));
+    assert_eq!(find(fixture, "last@example.org").await.expect("taken").values["город"], json!("Тверь"));
+    assert_eq!(find(fixture, "good@example.org").await.expect("taken").values["имя"], json!("Анна"));
 });
 
-both!(line_breaks_and_quotes_inside_cells_arrive, |house| {
-    furnish(house, house.workspace.id).await;
+both!(line_breaks_and_quotes_inside_cells_arrive, |fixture| {
+    furnish(fixture, fixture.workspace.id).await;
 
-    import(house, &request(corpus("windows-1251.csv"))).await.expect("imported");
+    import(fixture, &request(corpus("windows-1251.csv"))).await.expect("imported");
 
     let note = |contact: Option<Contact>| contact.expect("taken").values["заметка"].clone();
-    assert_eq!(note(find(house, "иван@почта.пример").await), json!("первая строка\nвторая строка"));
-    assert_eq!(note(find(house, "юлия.щукина@example.com").await), json!("сказала: \"да\"; и ушла"));
+    assert_eq!(note(find(fixture, "иван@почта.пример").await), json!("первая строка\nвторая строка"));
+    assert_eq!(note(find(fixture, "юлия.щукина@example.com").await), json!("сказала: \"да\"; и ушла"));
 });
 
-both!(a_file_that_is_no_table_is_refused_by_name, |house| {
-    furnish(house, house.workspace.id).await;
+both!(a_file_that_is_no_table_is_refused_by_name, |fixture| {
+    furnish(fixture, fixture.workspace.id).await;
     for (name, expected) in [
         ("empty.csv", "import-empty"),
         ("blank.csv", "import-empty"),
@@ -137,20 +137,20 @@ both!(a_file_that_is_no_table_is_refused_by_name, |house| {
         ("missing.csv", "io-not-found"),
         ("", "io-is-directory"),
     ] {
-        assert_eq!(key(import(house, &request(corpus(name))).await), expected, "{name}");
+        assert_eq!(key(import(fixture, &request(corpus(name))).await), expected, "{name}");
     }
     let wrong = Request { encoding: Some("utf-8".to_owned()), ..request(corpus("windows-1251.csv")) };
-    assert_eq!(key(import(house, &wrong).await), "import-header-encoding");
+    assert_eq!(key(import(fixture, &wrong).await), "import-header-encoding");
     let unknown = Request { encoding: Some("klingon".to_owned()), ..request(corpus("utf-8.csv")) };
-    assert_eq!(key(import(house, &unknown).await), "import-encoding-unknown");
-    assert_eq!(count(house, "select count(*) from contact").await, 0);
+    assert_eq!(key(import(fixture, &unknown).await), "import-encoding-unknown");
+    assert_eq!(count(fixture, "select count(*) from contact").await, 0);
 });
 
-both!(an_undeclared_column_is_refused_with_the_command_that_declares_it, |house| {
-    furnish(house, house.workspace.id).await;
+both!(an_undeclared_column_is_refused_with_the_command_that_declares_it, |fixture| {
+    furnish(fixture, fixture.workspace.id).await;
     let request = request(corpus("undeclared.csv"));
 
-    let refusal = import(house, &request).await.expect_err("refused").message();
+    let refusal = import(fixture, &request).await.expect_err("refused").message();
     let sentence = Lang::Ru.say(&refusal);
     assert!(sentence.contains("Любимый цвет, Был у нас"), "{sentence}");
     assert!(sentence.contains("sendoff field add любимый_цвет text\n"), "{sentence}");
@@ -158,31 +158,31 @@ both!(an_undeclared_column_is_refused_with_the_command_that_declares_it, |house|
     assert!(sentence.contains("--map 'Любимый цвет=-'"), "{sentence}");
 
     let map = [("любимый цвет", "-"), ("Был у нас", "клиент_с")].map(|(a, b)| (a.to_owned(), b.to_owned())).to_vec();
-    let outcome = import(house, &Request { map, ..request }).await.expect("imported");
+    let outcome = import(fixture, &Request { map, ..request }).await.expect("imported");
     assert_eq!(outcome.new, 2);
     assert_eq!(outcome.json()["columns"]["Любимый цвет"], "-");
-    assert_eq!(find(house, "b@example.org").await.expect("taken").values["клиент_с"], json!("2026-01-15"));
+    assert_eq!(find(fixture, "b@example.org").await.expect("taken").values["клиент_с"], json!("2026-01-15"));
 });
 
 #[cfg(target_os = "linux")]
-both!(an_endless_line_ends_soon_with_one_sentence, |house| {
-    furnish(house, house.workspace.id).await;
-    let huge = file(house, "huge.csv", "email,имя\n");
+both!(an_endless_line_ends_soon_with_one_sentence, |fixture| {
+    furnish(fixture, fixture.workspace.id).await;
+    let huge = file(fixture, "huge.csv", "email,имя\n");
     std::fs::File::options().write(true).open(&huge).expect("opens").set_len(2 << 30).expect("a sparse file");
-    let long = file(house, "long.csv", "x".repeat(3 << 20));
+    let long = file(fixture, "long.csv", "x".repeat(3 << 20));
     let began = Instant::now();
 
     for (path, expected) in
         [(Path::new("/dev/zero"), "import-binary"), (&huge, "import-line-endless"), (&long, "import-line-endless")]
     {
-        assert_eq!(key(import(house, &request(path)).await), expected, "{}", path.display());
+        assert_eq!(key(import(fixture, &request(path)).await), expected, "{}", path.display());
     }
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
 });
 
-both!(the_example_is_imported_but_for_its_bad_rows, |house| {
-    let (home, workspace) = (&house.home, house.workspace.id);
-    list::add(home, workspace, "Новости").await.expect("a list");
+both!(the_example_is_imported_but_for_its_bad_rows, |fixture| {
+    let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
+    list::add(installation, workspace, "Новости").await.expect("a list");
     for (name, kind) in [
         ("first_name", "text"),
         ("last_name", "text"),
@@ -191,7 +191,7 @@ both!(the_example_is_imported_but_for_its_bad_rows, |house| {
         ("birthday", "date"),
         ("vip", "flag"),
     ] {
-        field::add(home, workspace, &Field::declare(name, kind).expect("a field")).await.expect("declared");
+        field::add(installation, workspace, &Field::declare(name, kind).expect("a field")).await.expect("declared");
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/contacts.csv");
     let merged = AtomicU64::new(0);
@@ -203,11 +203,11 @@ both!(the_example_is_imported_but_for_its_bad_rows, |house| {
         }
     };
 
-    let outcome = import::run(home, workspace, &request(path), Lang::En, &mut watch).await.expect("imported");
+    let outcome = import::run(installation, workspace, &request(path), Lang::En, &mut watch).await.expect("imported");
 
     assert_eq!(counts(&outcome), [1_162, 0, 0, 8, 0, 30]);
     assert_eq!(outcome.rows, 1_200);
     assert_eq!(merged.into_inner(), 1_170);
-    let cyrillic = count(house, "select count(*) from contact where canonical like '%@%xn--%'").await;
+    let cyrillic = count(fixture, "select count(*) from contact where canonical like '%@%xn--%'").await;
     assert!(cyrillic > 100, "{cyrillic}");
 });

@@ -12,19 +12,19 @@ use sendoff::mailer::scheduler::{self, Mode};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use crate::fixture::House;
+use crate::fixture::Fixture;
 use crate::mail_sink::Sink;
 use crate::mailer::fixture::{campaign, recipients};
 
 /// Puts `count` people at a domain on the list.
-pub async fn at(house: &House, domain: &str, count: usize) {
+pub async fn at(fixture: &Fixture, domain: &str, count: usize) {
     let people: Vec<_> = (0..count).map(|n| format!("person{n}@{domain}")).collect();
-    house.join("News", &people.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    fixture.join("News", &people.iter().map(String::as_str).collect::<Vec<_>>()).await;
 }
 
-pub async fn limit(house: &House, lane: Lane) {
-    let mut tx = house.home.db.write().await.expect("a transaction");
-    lane::set(&mut tx, house.workspace.id, &lane).await.expect("a lane");
+pub async fn limit(fixture: &Fixture, lane: Lane) {
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
+    lane::set(&mut tx, fixture.workspace.id, &lane).await.expect("a lane");
     tx.commit().await.expect("committed");
 }
 
@@ -40,9 +40,9 @@ pub fn rate(rate: f64) -> Cap {
     Cap { rate: Some(rate), ..Cap::default() }
 }
 
-pub async fn waiting(house: &House) -> BTreeMap<String, i64> {
-    let id = campaign(house).await.id;
-    let mut conn = house.home.db.read().await.expect("a connection");
+pub async fn waiting(fixture: &Fixture) -> BTreeMap<String, i64> {
+    let id = campaign(fixture).await.id;
+    let mut conn = fixture.installation.db.read().await.expect("a connection");
     reassign_lanes::waiting(&mut conn, id).await.expect("counted").into_iter().collect()
 }
 
@@ -55,20 +55,21 @@ pub fn to(sink: &Sink, domain: &str) -> usize {
     recipients(sink).keys().filter(|to| to.contains(domain)).count()
 }
 
-pub async fn reception_of(house: &House, lane: &str) -> Option<lane_backoff::Reception> {
-    let mut conn = house.home.db.read().await.expect("a connection");
-    let all = lane_backoff::all(&mut conn, house.workspace.id).await.expect("read");
+pub async fn reception_of(fixture: &Fixture, lane: &str) -> Option<lane_backoff::Reception> {
+    let mut conn = fixture.installation.db.read().await.expect("a connection");
+    let all = lane_backoff::all(&mut conn, fixture.workspace.id).await.expect("read");
     all.into_iter().find(|(name, _)| name == lane).map(|(_, reception)| reception)
 }
 
 /// Sends for a moment, then stops.
-pub async fn mail_for(house: &House, time: Duration) {
+pub async fn mail_for(fixture: &Fixture, time: Duration) {
     let (stop, stopped) = watch::channel(false);
     let stopping = async {
         sleep(time).await;
         stop.send(true).expect("someone listens");
     };
-    let (ended, ()) = tokio::join!(scheduler::work(&house.home, Mode::Forever, Arc::new(|| true), stopped), stopping);
+    let (ended, ()) =
+        tokio::join!(scheduler::work(&fixture.installation, Mode::Forever, Arc::new(|| true), stopped), stopping);
     ended.expect("a clean end");
 }
 

@@ -13,13 +13,13 @@ use sendoff::mailer::limits::lane_backoff::STRIKES;
 
 use super::fixture::{at, mail_for, reception_of, to};
 use crate::canary;
-use crate::fixture::{House, NOW, both};
+use crate::fixture::{Fixture, NOW, both};
 use crate::mail_sink::{Act, Plan};
 use crate::mailer::fixture::{LETTER, campaign, house_with, mail, start, states, use_relay};
 
-both!(a_greylisting_lane_holds_up_no_other_and_is_not_slowed, |house| {
-    at(house, "gmail.com", 60).await;
-    at(house, "example.org", 60).await;
+both!(a_greylisting_lane_holds_up_no_other_and_is_not_slowed, |fixture| {
+    at(fixture, "gmail.com", 60).await;
+    at(fixture, "example.org", 60).await;
     let sink = Plan::new()
         .on(|at| match at.verb {
             "RCPT" if at.line.contains("gmail") => Act::Say("451 4.7.1 Greylisted, come back in 5 minutes"),
@@ -27,19 +27,19 @@ both!(a_greylisting_lane_holds_up_no_other_and_is_not_slowed, |house| {
         })
         .start()
         .await;
-    use_relay(house, sink.target(), 2).await;
-    start(house, LETTER).await;
+    use_relay(fixture, sink.target(), 2).await;
+    start(fixture, LETTER).await;
 
-    mail(house).await;
+    mail(fixture).await;
 
-    assert_eq!(states(house).await, [("accepted", 60), ("pending", 60)].into());
-    assert_eq!(campaign(house).await.state, State::Running);
-    assert_eq!(reception_of(house, "gmail").await, None);
+    assert_eq!(states(fixture).await, [("accepted", 60), ("pending", 60)].into());
+    assert_eq!(campaign(fixture).await.state, State::Running);
+    assert_eq!(reception_of(fixture, "gmail").await, None);
 });
 
-both!(a_lane_that_is_told_too_fast_is_slowed_alone, |house| {
-    at(house, "yandex.ru", 200).await;
-    at(house, "example.org", 100).await;
+both!(a_lane_that_is_told_too_fast_is_slowed_alone, |fixture| {
+    at(fixture, "yandex.ru", 200).await;
+    at(fixture, "example.org", 100).await;
     let sink = Plan::new()
         .on(|at| match at.verb {
             "RCPT" if at.line.contains("yandex") => Act::SayAndDrop("421 4.7.0 Try again later, too many messages"),
@@ -47,35 +47,35 @@ both!(a_lane_that_is_told_too_fast_is_slowed_alone, |house| {
         })
         .start()
         .await;
-    use_relay(house, sink.target(), 4).await;
-    start(house, LETTER).await;
+    use_relay(fixture, sink.target(), 4).await;
+    start(fixture, LETTER).await;
 
-    mail_for(house, Duration::from_secs(3)).await;
+    mail_for(fixture, Duration::from_secs(3)).await;
 
     assert_eq!(to(&sink, "example.org"), 100);
-    let pace = reception_of(house, "yandex").await.and_then(|reception| reception.pace(NOW)).expect("a pace");
+    let pace = reception_of(fixture, "yandex").await.and_then(|reception| reception.pace(NOW)).expect("a pace");
     assert!(pace >= 0.1, "{pace}");
-    assert_eq!(reception_of(house, "rest").await, None);
-    let tried = 200 - waiting_untried(house).await;
+    assert_eq!(reception_of(fixture, "rest").await, None);
+    let tried = 200 - waiting_untried(fixture).await;
     assert!(tried < 150, "{tried} were tried although the server wants fewer");
-    assert_eq!(campaign(house).await.state, State::Running, "the relay is not in trouble");
-    assert_eq!(states(house).await, [("accepted", 100), ("pending", 200)].into());
+    assert_eq!(campaign(fixture).await.state, State::Running, "the relay is not in trouble");
+    assert_eq!(states(fixture).await, [("accepted", 100), ("pending", 200)].into());
 
     // A restart begins at the pace that was learnt.
     let before = sink.log().connections;
-    mail_for(house, Duration::from_secs(1)).await;
+    mail_for(fixture, Duration::from_secs(1)).await;
     assert!(sink.log().connections - before <= 2 + pace.ceil() as usize);
 });
 
-async fn waiting_untried(house: &House) -> i64 {
-    let mut conn = house.home.db.read().await.expect("a connection");
+async fn waiting_untried(fixture: &Fixture) -> i64 {
+    let mut conn = fixture.installation.db.read().await.expect("a connection");
     let row = sqlx::query("select count(*) from delivery where state = 'pending' and attempts = 0 and lane = 'yandex'");
     sqlx::Row::get(&row.fetch_one(&mut *conn).await.expect("counted"), 0)
 }
 
-both!(a_fault_of_ours_pauses_the_lane_and_touches_nobody, |house| {
-    at(house, "gmail.com", 50).await;
-    at(house, "example.org", 30).await;
+both!(a_fault_of_ours_pauses_the_lane_and_touches_nobody, |fixture| {
+    at(fixture, "gmail.com", 50).await;
+    at(fixture, "example.org", 30).await;
     let mended = Arc::new(AtomicBool::default());
     let is_mended = mended.clone();
     let sink = Plan::new()
@@ -87,19 +87,20 @@ both!(a_fault_of_ours_pauses_the_lane_and_touches_nobody, |house| {
         })
         .start()
         .await;
-    use_relay(house, sink.target(), 3).await;
-    let list = start(house, LETTER).await.list;
+    use_relay(fixture, sink.target(), 3).await;
+    let list = start(fixture, LETTER).await.list;
 
-    let next = mail(house).await;
+    let next = mail(fixture).await;
 
-    assert_eq!(states(house).await, [("accepted", 30), ("pending", 50)].into());
-    assert_eq!(campaign(house).await.state, State::Running);
+    assert_eq!(states(fixture).await, [("accepted", 30), ("pending", 50)].into());
+    assert_eq!(campaign(fixture).await.state, State::Running);
     let asked = sink.log().commands.iter().filter(|line| line.starts_with("RCPT") && line.contains("gmail")).count();
     assert!((STRIKES as usize..STRIKES as usize + 3).contains(&asked), "{asked} were named before the pause");
-    let people =
-        subscription::count(&mut house.home.db.read().await.expect("a connection"), list).await.expect("counted");
+    let people = subscription::count(&mut fixture.installation.db.read().await.expect("a connection"), list)
+        .await
+        .expect("counted");
     assert_eq!(people.iter().map(|(_, count)| count).sum::<i64>(), 80);
-    let reason = reception_of(house, "gmail").await.expect("known").reason.expect("paused");
+    let reason = reception_of(fixture, "gmail").await.expect("known").reason.expect("paused");
     for (lang, words) in [(Lang::En, "PTR record"), (Lang::Ru, "записи PTR")] {
         let told = lang.recall(&reason);
         assert!(
@@ -110,58 +111,60 @@ both!(a_fault_of_ours_pauses_the_lane_and_touches_nobody, |house| {
     assert!(next.is_none_or(|next| next > NOW), "{next:?}");
 
     // Nothing moves until someone says that it is mended.
-    mail(house).await;
+    mail(fixture).await;
     assert_eq!(to(&sink, "gmail"), 0);
     mended.store(true, Ordering::SeqCst);
-    door::run(&house.home, &house.workspace, Command::Resume { name: "gmail".to_owned() }, Lang::En)
+    door::run(&fixture.installation, &fixture.workspace, Command::Resume { name: "gmail".to_owned() }, Lang::En)
         .await
         .expect("resumed");
-    house.home.clock.advance(900_001);
-    mail(house).await;
-    assert_eq!(states(house).await, [("accepted", 80)].into());
-    assert_eq!(campaign(house).await.state, State::Finished);
+    fixture.installation.clock.advance(900_001);
+    mail(fixture).await;
+    assert_eq!(states(fixture).await, [("accepted", 80)].into());
+    assert_eq!(campaign(fixture).await.state, State::Finished);
 });
 
-both!(too_many_unknown_addresses_stop_a_campaign_once, |house| {
-    house_with(house, 120).await;
+both!(too_many_unknown_addresses_stop_a_campaign_once, |fixture| {
+    house_with(fixture, 120).await;
     let sink = Plan::new().at("RCPT", Act::Say("550 5.1.1 no such user")).start().await;
-    use_relay(house, sink.target(), 3).await;
-    start(house, LETTER).await;
+    use_relay(fixture, sink.target(), 3).await;
+    start(fixture, LETTER).await;
 
-    mail(house).await;
+    mail(fixture).await;
 
-    let stopped = campaign(house).await;
+    let stopped = campaign(fixture).await;
     assert_eq!(stopped.state, State::Paused);
     assert!(stopped.reason.expect("a reason").contains("breaker-bounces"));
-    let rejected = states(house).await["rejected"];
+    let rejected = states(fixture).await["rejected"];
     assert!((26..26 + 6).contains(&rejected), "{rejected}");
 
     // Whoever resumes it has decided.
-    let mut tx = house.home.db.write().await.expect("a transaction");
-    model::resume(&mut tx, &campaign(house).await).await.expect("resumed");
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
+    model::resume(&mut tx, &campaign(fixture).await).await.expect("resumed");
     tx.commit().await.expect("committed");
-    mail(house).await;
-    assert_eq!(states(house).await, [("rejected", 120)].into());
+    mail(fixture).await;
+    assert_eq!(states(fixture).await, [("rejected", 120)].into());
     let counts =
-        delivery::count(&mut house.home.db.read().await.expect("a connection"), campaign(house).await.id).await;
+        delivery::count(&mut fixture.installation.db.read().await.expect("a connection"), campaign(fixture).await.id)
+            .await;
     assert_eq!(counts.expect("counted").len(), 1);
 });
 
-both!(a_letter_put_off_is_not_marked_before_its_time, |house| {
-    house_with(house, 1).await;
-    let running = start(house, LETTER).await;
-    let [claimed] = canary::claim(house, canary::MAILER, running.id, 1).await.try_into().expect("one letter");
+both!(a_letter_put_off_is_not_marked_before_its_time, |fixture| {
+    house_with(fixture, 1).await;
+    let running = start(fixture, LETTER).await;
+    let [claimed] = canary::claim(fixture, canary::MAILER, running.id, 1).await.try_into().expect("one letter");
     let mark = async || {
         let mark = Mark { id: claimed.id, campaign: running.id, relay: 1 };
-        let mut tx = house.home.db.write().await.expect("a transaction");
-        let marked = delivery::mark(&mut tx, canary::MAILER, &[mark], house.home.clock.now()).await.expect("asked");
+        let mut tx = fixture.installation.db.write().await.expect("a transaction");
+        let marked =
+            delivery::mark(&mut tx, canary::MAILER, &[mark], fixture.installation.clock.now()).await.expect("asked");
         tx.commit().await.expect("committed");
         marked.len()
     };
 
     assert_eq!(mark().await, 1);
-    canary::end(house, &running, &[(claimed.id, delivery::State::Pending)]).await;
+    canary::end(fixture, &running, &[(claimed.id, delivery::State::Pending)]).await;
     assert_eq!(mark().await, 0, "whoever had claimed it before it was put off must not send it");
-    house.home.clock.advance(1);
+    fixture.installation.clock.advance(1);
     assert_eq!(mark().await, 1);
 });

@@ -8,7 +8,7 @@ use super::fixture::{counts, waiting};
 use crate::fixture::both;
 use crate::mailer::fixture::{LETTER, start};
 
-both!(letters_are_grouped_by_the_servers_behind_their_domains, |house| {
+both!(letters_are_grouped_by_the_servers_behind_their_domains, |fixture| {
     let people = [
         "a@gmail.com",
         "b@googlemail.com",
@@ -29,17 +29,17 @@ both!(letters_are_grouped_by_the_servers_behind_their_domains, |house| {
         "p@iclouds.ru",
         "q@outlook-x.org",
     ];
-    house.join("News", &people).await;
-    start(house, LETTER).await;
+    fixture.join("News", &people).await;
+    start(fixture, LETTER).await;
 
     let expected =
         [("gmail", 2), ("icloud", 1), ("mail.ru", 2), ("outlook", 3), ("rest", 6), ("yahoo", 2), ("yandex", 2)];
-    assert_eq!(waiting(house).await, counts(expected));
+    assert_eq!(waiting(fixture).await, counts(expected));
 });
 
-both!(changed_domains_regroup_what_waits, |house| {
-    house.join("News", &["a@gmail.com", "b@почта.рф", "c@example.org", "d@sub.example.org"]).await;
-    start(house, LETTER).await;
+both!(changed_domains_regroup_what_waits, |fixture| {
+    fixture.join("News", &["a@gmail.com", "b@почта.рф", "c@example.org", "d@sub.example.org"]).await;
+    start(fixture, LETTER).await;
     let set = |name: &str, domains: &str| Command::Set {
         name: name.to_owned(),
         domains: Some(domains.to_owned()),
@@ -47,17 +47,20 @@ both!(changed_domains_regroup_what_waits, |house| {
         limits: Limits::default(),
     };
 
-    let own = door::run(&house.home, &house.workspace, set("own", "Почта.рф,example.*,gmail.com"), Lang::En).await;
+    let own =
+        door::run(&fixture.installation, &fixture.workspace, set("own", "Почта.рф,example.*,gmail.com"), Lang::En)
+            .await;
     assert_eq!(own.expect("set").json["moved"], 3);
-    assert_eq!(waiting(house).await, counts([("own", 3), ("rest", 1)]));
+    assert_eq!(waiting(fixture).await, counts([("own", 3), ("rest", 1)]));
 
-    let removed = door::run(&house.home, &house.workspace, Command::Rm { name: "own".to_owned() }, Lang::Ru).await;
+    let removed =
+        door::run(&fixture.installation, &fixture.workspace, Command::Rm { name: "own".to_owned() }, Lang::Ru).await;
     assert_eq!(removed.expect("removed").json["moved"], 3);
-    assert_eq!(waiting(house).await, counts([("gmail", 1), ("rest", 3)]));
+    assert_eq!(waiting(fixture).await, counts([("gmail", 1), ("rest", 3)]));
 });
 
-both!(a_lane_is_set_shown_and_taken_back, |house| {
-    let run = async |command| door::run(&house.home, &house.workspace, command, Lang::En).await;
+both!(a_lane_is_set_shown_and_taken_back, |fixture| {
+    let run = async |command| door::run(&fixture.installation, &fixture.workspace, command, Lang::En).await;
     let set = |name: &str, limits: Limits| Command::Set {
         name: name.to_owned(),
         domains: None,

@@ -11,12 +11,12 @@ use sendoff::infra::clock::DAY;
 use tokio::time::timeout;
 
 use super::fixture::{all, at, daily, limit, mail_for, rate, to, until};
-use crate::fixture::{House, Kind, NOW, both};
+use crate::fixture::{Fixture, Kind, NOW, both};
 use crate::mail_sink::{Act, Plan};
 use crate::mailer::fixture::{LETTER, campaign, house_with, mail, recipients, start, states, use_relay};
 
-both!(a_lane_has_only_so_many_letters_on_the_wire, |house| {
-    at(house, "gmail.com", 30).await;
+both!(a_lane_has_only_so_many_letters_on_the_wire, |fixture| {
+    at(fixture, "gmail.com", 30).await;
     let (now, most) = (Arc::<AtomicI64>::default(), Arc::<AtomicI64>::default());
     let (on_wire, seen) = (now.clone(), most.clone());
     let sink = Plan::new()
@@ -32,51 +32,51 @@ both!(a_lane_has_only_so_many_letters_on_the_wire, |house| {
         })
         .start()
         .await;
-    use_relay(house, sink.target(), 6).await;
-    limit(house, Lane { connections: Some(2), ..Lane::new("gmail", "gmail.com googlemail.com") }).await;
-    start(house, LETTER).await;
+    use_relay(fixture, sink.target(), 6).await;
+    limit(fixture, Lane { connections: Some(2), ..Lane::new("gmail", "gmail.com googlemail.com") }).await;
+    start(fixture, LETTER).await;
 
-    mail(house).await;
+    mail(fixture).await;
 
-    assert_eq!(states(house).await, [("accepted", 30)].into());
+    assert_eq!(states(fixture).await, [("accepted", 30)].into());
     assert!((1..=2).contains(&most.load(Ordering::SeqCst)), "{most:?}");
 });
 
-both!(a_quota_goes_on_the_next_day, |house| {
-    house_with(house, 25).await;
+both!(a_quota_goes_on_the_next_day, |fixture| {
+    house_with(fixture, 25).await;
     let sink = Plan::new().start().await;
-    use_relay(house, sink.target(), 4).await;
-    limit(house, all(daily(10))).await;
-    start(house, LETTER).await;
+    use_relay(fixture, sink.target(), 4).await;
+    limit(fixture, all(daily(10))).await;
+    start(fixture, LETTER).await;
     let midnight = (NOW / DAY + 1) * DAY;
 
-    assert_eq!(mail(house).await, Some(midnight));
-    assert_eq!(states(house).await, [("accepted", 10), ("pending", 15)].into());
-    assert_eq!(mail(house).await, Some(midnight), "asking again gives no more");
-    assert_eq!(states(house).await["accepted"], 10);
+    assert_eq!(mail(fixture).await, Some(midnight));
+    assert_eq!(states(fixture).await, [("accepted", 10), ("pending", 15)].into());
+    assert_eq!(mail(fixture).await, Some(midnight), "asking again gives no more");
+    assert_eq!(states(fixture).await["accepted"], 10);
 
-    house.home.clock.advance(DAY);
-    assert_eq!(mail(house).await, Some(midnight + DAY));
-    assert_eq!(states(house).await["accepted"], 20);
-    house.home.clock.advance(DAY);
-    assert_eq!(mail(house).await, None);
-    assert_eq!(states(house).await, [("accepted", 25)].into());
-    assert_eq!(campaign(house).await.state, State::Finished);
+    fixture.installation.clock.advance(DAY);
+    assert_eq!(mail(fixture).await, Some(midnight + DAY));
+    assert_eq!(states(fixture).await["accepted"], 20);
+    fixture.installation.clock.advance(DAY);
+    assert_eq!(mail(fixture).await, None);
+    assert_eq!(states(fixture).await, [("accepted", 25)].into());
+    assert_eq!(campaign(fixture).await.state, State::Finished);
 });
 
-both!(a_warm_up_grows_only_by_days_of_sending, |house| {
-    at(house, "gmail.com", 40).await;
-    at(house, "example.org", 5).await;
+both!(a_warm_up_grows_only_by_days_of_sending, |fixture| {
+    at(fixture, "gmail.com", 40).await;
+    at(fixture, "example.org", 5).await;
     let sink = Plan::new().start().await;
-    use_relay(house, sink.target(), 4).await;
+    use_relay(fixture, sink.target(), 4).await;
     let cap = Cap { daily: Some(12), ramp: Some("4:2".parse().expect("a ramp")), rate: None };
-    limit(house, Lane { cap, ..Lane::new("gmail", "gmail.com googlemail.com") }).await;
-    start(house, LETTER).await;
+    limit(fixture, Lane { cap, ..Lane::new("gmail", "gmail.com googlemail.com") }).await;
+    start(fixture, LETTER).await;
 
     let mut sent = Vec::new();
     for days in [0, 1, 5, 1] {
-        house.home.clock.advance(days * DAY);
-        mail(house).await;
+        fixture.installation.clock.advance(days * DAY);
+        mail(fixture).await;
         sent.push(to(&sink, "gmail"));
     }
 
@@ -84,60 +84,60 @@ both!(a_warm_up_grows_only_by_days_of_sending, |house| {
     assert_eq!(to(&sink, "example.org"), 5, "another lane has no ramp");
 });
 
-both!(a_restart_does_not_burst, |house| {
-    house_with(house, 60).await;
+both!(a_restart_does_not_burst, |fixture| {
+    house_with(fixture, 60).await;
     let sink = Plan::new().start().await;
-    use_relay(house, sink.target(), 4).await;
-    limit(house, all(rate(5.0))).await;
-    start(house, LETTER).await;
+    use_relay(fixture, sink.target(), 4).await;
+    limit(fixture, all(rate(5.0))).await;
+    start(fixture, LETTER).await;
 
     // The clock stands: one second's worth is all there is, however often we begin.
     for _ in 0..4 {
-        mail_for(house, Duration::from_millis(1_200)).await;
+        mail_for(fixture, Duration::from_millis(1_200)).await;
     }
     assert_eq!(recipients(&sink).len(), 5);
-    house.home.clock.advance(1_000);
-    mail_for(house, Duration::from_millis(1_200)).await;
+    fixture.installation.clock.advance(1_000);
+    mail_for(fixture, Duration::from_millis(1_200)).await;
     assert_eq!(recipients(&sink).len(), 10);
 });
 
-both!(a_limit_changes_while_letters_go_out, |house| {
-    house_with(house, 80).await;
+both!(a_limit_changes_while_letters_go_out, |fixture| {
+    house_with(fixture, 80).await;
     let sink = Plan::new().start().await;
-    use_relay(house, sink.target(), 4).await;
-    limit(house, Lane { cap: rate(3.0), ..Lane::new("rest", "") }).await;
-    start(house, LETTER).await;
+    use_relay(fixture, sink.target(), 4).await;
+    limit(fixture, Lane { cap: rate(3.0), ..Lane::new("rest", "") }).await;
+    start(fixture, LETTER).await;
 
     let lifting = async {
         until(|| sink.log().letters.len() == 3).await;
-        limit(house, Lane::new("rest", "")).await;
+        limit(fixture, Lane::new("rest", "")).await;
     };
-    timeout(Duration::from_secs(20), async { tokio::join!(mail(house), lifting) }).await.expect("an end");
+    timeout(Duration::from_secs(20), async { tokio::join!(mail(fixture), lifting) }).await.expect("an end");
 
-    assert_eq!(states(house).await, [("accepted", 80)].into());
+    assert_eq!(states(fixture).await, [("accepted", 80)].into());
 });
 
-both!(a_paused_campaign_gives_back_what_it_had_drawn, |house| {
-    house_with(house, 40).await;
+both!(a_paused_campaign_gives_back_what_it_had_drawn, |fixture| {
+    house_with(fixture, 40).await;
     let sink = Plan::new().at(".", Act::late(20)).start().await;
-    use_relay(house, sink.target(), 2).await;
-    limit(house, all(daily(40))).await;
-    let running = start(house, LETTER).await;
+    use_relay(fixture, sink.target(), 2).await;
+    limit(fixture, all(daily(40))).await;
+    let running = start(fixture, LETTER).await;
 
     let pausing = async {
         until(|| sink.log().letters.len() >= 3).await;
-        let mut tx = house.home.db.write().await.expect("a transaction");
+        let mut tx = fixture.installation.db.write().await.expect("a transaction");
         model::pause(&mut tx, &running, "by hand").await.expect("paused");
         tx.commit().await.expect("committed");
     };
-    tokio::join!(mail(house), pausing);
+    tokio::join!(mail(fixture), pausing);
     assert!(sink.log().letters.len() < 40);
-    let mut tx = house.home.db.write().await.expect("a transaction");
-    model::resume(&mut tx, &campaign(house).await).await.expect("resumed");
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
+    model::resume(&mut tx, &campaign(fixture).await).await.expect("resumed");
     tx.commit().await.expect("committed");
-    mail(house).await;
+    mail(fixture).await;
 
-    assert_eq!(states(house).await, [("accepted", 40)].into(), "the day has exactly as many");
+    assert_eq!(states(fixture).await, [("accepted", 40)].into(), "the day has exactly as many");
 });
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -145,21 +145,21 @@ async fn two_mailers_share_one_limit() {
     if crate::fixture::server().is_none() {
         return;
     }
-    let house = House::new(Kind::Postgres).await;
-    house_with(&house, 120).await;
+    let fixture = Fixture::new(Kind::Postgres).await;
+    house_with(&fixture, 120).await;
     let sink = Plan::new().at(".", Act::late(5)).start().await;
-    use_relay(&house, sink.target(), 3).await;
-    limit(&house, all(daily(50))).await;
-    limit(&house, Lane { cap: rate(20.0), ..Lane::new("rest", "") }).await;
-    start(&house, LETTER).await;
+    use_relay(&fixture, sink.target(), 3).await;
+    limit(&fixture, all(daily(50))).await;
+    limit(&fixture, Lane { cap: rate(20.0), ..Lane::new("rest", "") }).await;
+    start(&fixture, LETTER).await;
 
     // The clock stands: a second's worth of the rate for both together.
-    tokio::join!(mail_for(&house, Duration::from_secs(2)), mail_for(&house, Duration::from_secs(2)));
+    tokio::join!(mail_for(&fixture, Duration::from_secs(2)), mail_for(&fixture, Duration::from_secs(2)));
     assert_eq!(recipients(&sink).len(), 20);
 
-    limit(&house, Lane::new("rest", "")).await;
-    tokio::join!(mail(&house), mail(&house));
+    limit(&fixture, Lane::new("rest", "")).await;
+    tokio::join!(mail(&fixture), mail(&fixture));
     assert_eq!(recipients(&sink).len(), 50, "the day's letters for both together");
-    assert_eq!(states(&house).await, [("accepted", 50), ("pending", 70)].into());
-    house.leave().await;
+    assert_eq!(states(&fixture).await, [("accepted", 50), ("pending", 70)].into());
+    fixture.leave().await;
 }

@@ -11,92 +11,94 @@ use crate::fixture::both;
 use crate::mail_sink::{Act, Plan};
 use crate::mailer::fixture::{LETTER, campaign, house_with, mail, recipients, start, states, use_relay};
 
-both!(a_lost_answer_is_uncertain_and_never_repeated, |house| {
-    house_with(house, 3).await;
+both!(a_lost_answer_is_uncertain_and_never_repeated, |fixture| {
+    house_with(fixture, 3).await;
     let sink = Plan::new().on(|at| if at.verb == "." && at.count == 2 { Act::Drop } else { Act::Usual }).start().await;
-    use_relay(house, sink.target(), 1).await;
-    start(house, LETTER).await;
+    use_relay(fixture, sink.target(), 1).await;
+    start(fixture, LETTER).await;
 
-    mail(house).await;
-    mail(house).await;
+    mail(fixture).await;
+    mail(fixture).await;
 
-    assert_eq!(states(house).await, [("accepted", 2), ("uncertain", 1)].into());
-    assert_eq!(campaign(house).await.state, State::Finished);
+    assert_eq!(states(fixture).await, [("accepted", 2), ("uncertain", 1)].into());
+    assert_eq!(campaign(fixture).await.state, State::Finished);
 });
 
-both!(who_leaves_between_envelope_and_mark_gets_nothing, |house| {
-    house_with(house, 2).await;
+both!(who_leaves_between_envelope_and_mark_gets_nothing, |fixture| {
+    house_with(fixture, 2).await;
     let sink = Plan::new()
         .on(|at| if at.verb == "RCPT" && at.line.contains("person1@") { Act::late(400) } else { Act::Usual })
         .start()
         .await;
-    use_relay(house, sink.target(), 1).await;
-    let list = start(house, LETTER).await.list;
-    let person = house.person("person1@example.org").await.expect("there");
+    use_relay(fixture, sink.target(), 1).await;
+    let list = start(fixture, LETTER).await.list;
+    let person = fixture.person("person1@example.org").await.expect("there");
 
     let leaving = async {
         while !sink.heard("person1@") {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        erasure::leave(&house.home, house.workspace.id, person, list, Reason::Left, None).await.expect("left");
+        erasure::leave(&fixture.installation, fixture.workspace.id, person, list, Reason::Left, None)
+            .await
+            .expect("left");
     };
-    tokio::join!(mail(house), leaving);
+    tokio::join!(mail(fixture), leaving);
 
     assert_eq!(recipients(&sink).len(), 1);
-    assert_eq!(states(house).await, [("accepted", 1)].into());
-    assert_eq!(campaign(house).await.state, State::Finished);
+    assert_eq!(states(fixture).await, [("accepted", 1)].into());
+    assert_eq!(campaign(fixture).await.state, State::Finished);
 });
 
-both!(the_restricted_are_suppressed_at_send_time, |house| {
-    house_with(house, 2).await;
+both!(the_restricted_are_suppressed_at_send_time, |fixture| {
+    house_with(fixture, 2).await;
     let sink = Plan::new().start().await;
-    use_relay(house, sink.target(), 1).await;
-    start(house, LETTER).await;
-    let person = house.person("person0@example.org").await.expect("there");
-    let mut tx = house.home.db.write().await.expect("a transaction");
+    use_relay(fixture, sink.target(), 1).await;
+    start(fixture, LETTER).await;
+    let person = fixture.person("person0@example.org").await.expect("there");
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
     subscription::restrict(&mut tx, person).await.expect("restricted");
     tx.commit().await.expect("committed");
 
-    mail(house).await;
+    mail(fixture).await;
 
-    assert_eq!(states(house).await, [("accepted", 1), ("suppressed", 1)].into());
+    assert_eq!(states(fixture).await, [("accepted", 1), ("suppressed", 1)].into());
 });
 
-both!(a_dead_relay_pauses_and_blames_nobody, |house| {
-    house_with(house, 40).await;
-    use_relay(house, Target::local(([127, 0, 0, 1], 1).into()), 3).await;
-    start(house, LETTER).await;
+both!(a_dead_relay_pauses_and_blames_nobody, |fixture| {
+    house_with(fixture, 40).await;
+    use_relay(fixture, Target::local(([127, 0, 0, 1], 1).into()), 3).await;
+    start(fixture, LETTER).await;
 
-    mail(house).await;
+    mail(fixture).await;
 
-    let paused = campaign(house).await;
+    let paused = campaign(fixture).await;
     assert_eq!(paused.state, State::Paused);
     assert!(paused.reason.expect("a reason").contains("smtp-unreachable"));
-    assert_eq!(states(house).await, [("pending", 40)].into());
+    assert_eq!(states(fixture).await, [("pending", 40)].into());
 
     let sink = Plan::new().start().await;
-    use_relay(house, sink.target(), 3).await;
-    let mut tx = house.home.db.write().await.expect("a transaction");
-    model::resume(&mut tx, &campaign(house).await).await.expect("resumed");
+    use_relay(fixture, sink.target(), 3).await;
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
+    model::resume(&mut tx, &campaign(fixture).await).await.expect("resumed");
     tx.commit().await.expect("committed");
-    mail(house).await;
-    assert_eq!(states(house).await, [("accepted", 40)].into());
+    mail(fixture).await;
+    assert_eq!(states(fixture).await, [("accepted", 40)].into());
 });
 
-both!(a_refused_sender_pauses_and_blames_nobody, |house| {
-    house_with(house, 5).await;
+both!(a_refused_sender_pauses_and_blames_nobody, |fixture| {
+    house_with(fixture, 5).await;
     let sink = Plan::new().at("MAIL", Act::Say("553 5.7.1 not your domain")).start().await;
-    use_relay(house, sink.target(), 2).await;
-    start(house, LETTER).await;
+    use_relay(fixture, sink.target(), 2).await;
+    start(fixture, LETTER).await;
 
-    mail(house).await;
+    mail(fixture).await;
 
-    assert_eq!(campaign(house).await.state, State::Paused);
-    assert_eq!(states(house).await, [("pending", 5)].into());
+    assert_eq!(campaign(fixture).await.state, State::Paused);
+    assert_eq!(states(fixture).await, [("pending", 5)].into());
 });
 
-both!(connections_that_break_lose_nobody, |house| {
-    house_with(house, 60).await;
+both!(connections_that_break_lose_nobody, |fixture| {
+    house_with(fixture, 60).await;
     let sink = Plan::new()
         .on(|at| match (at.verb, at.count % 7) {
             ("MAIL", 3) => Act::SayAndDrop("421 4.3.2 closing"),
@@ -106,23 +108,23 @@ both!(connections_that_break_lose_nobody, |house| {
         })
         .start()
         .await;
-    use_relay(house, sink.target(), 4).await;
-    start(house, LETTER).await;
+    use_relay(fixture, sink.target(), 4).await;
+    start(fixture, LETTER).await;
 
-    mail(house).await;
+    mail(fixture).await;
 
-    assert_eq!(states(house).await, [("accepted", 60)].into());
+    assert_eq!(states(fixture).await, [("accepted", 60)].into());
     assert!(recipients(&sink).values().all(|count| *count == 1));
 });
 
-both!(without_smtputf8_a_cyrillic_mailbox_is_skipped_and_a_cyrillic_domain_is_not, |house| {
-    house.join("News", &["иван@почта.example", "user@почта.example"]).await;
+both!(without_smtputf8_a_cyrillic_mailbox_is_skipped_and_a_cyrillic_domain_is_not, |fixture| {
+    fixture.join("News", &["иван@почта.example", "user@почта.example"]).await;
     let sink = Plan::new().offering(&["PIPELINING"]).start().await;
-    use_relay(house, sink.target(), 1).await;
-    start(house, LETTER).await;
+    use_relay(fixture, sink.target(), 1).await;
+    start(fixture, LETTER).await;
 
-    mail(house).await;
+    mail(fixture).await;
 
-    assert_eq!(states(house).await, [("accepted", 1), ("skipped", 1)].into());
+    assert_eq!(states(fixture).await, [("accepted", 1), ("skipped", 1)].into());
     assert!(recipients(&sink).keys().all(|to| to.contains("user@xn--80a1acny.example")));
 });

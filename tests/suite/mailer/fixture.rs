@@ -12,49 +12,55 @@ use sendoff::mailer::scheduler::{self, Mode};
 use sendoff::mailer::smtp::endpoint::Target;
 use tokio::sync::watch;
 
-use crate::fixture::House;
+use crate::fixture::Fixture;
 use crate::mail_sink::Sink;
 
 pub const LETTER: &str = "+++\nname = \"autumn\"\nlist = \"News\"\nfrom = \"Shop <news@shop.example>\"\nsubject = \"Autumn\"\n+++\n# Hello\n\n[Look](https://shop.example/)\n";
 
-pub async fn use_relay(house: &House, target: Target, connections: u32) {
-    let mut tx = house.home.db.write().await.expect("a transaction");
+pub async fn use_relay(fixture: &Fixture, target: Target, connections: u32) {
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
     let relay = Relay { connections, ..Relay::to(Kind::Smtp(Box::new(target))) };
-    relay::set(&house.home, &mut tx, house.workspace.id, &relay).await.expect("a relay");
+    relay::set(&fixture.installation, &mut tx, fixture.workspace.id, &relay).await.expect("a relay");
     setting::set(&mut tx, Setting::RelayPatience, "1").await.expect("a setting");
     tx.commit().await.expect("committed");
 }
 
-pub async fn start(house: &House, letter: &str) -> Campaign {
-    let draft = draft(house, letter).await;
-    launch::start(&house.home, &draft).await.expect("launched");
-    campaign(house).await
+pub async fn start(fixture: &Fixture, letter: &str) -> Campaign {
+    let draft = draft(fixture, letter).await;
+    launch::start(&fixture.installation, &draft).await.expect("launched");
+    campaign(fixture).await
 }
 
-pub async fn draft(house: &House, letter: &str) -> Campaign {
-    let (home, workspace) = (&house.home, house.workspace.id);
-    let mut tx = home.db.write().await.expect("a transaction");
+pub async fn draft(fixture: &Fixture, letter: &str) -> Campaign {
+    let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
+    let mut tx = installation.db.write().await.expect("a transaction");
     let list = list::need(&mut tx, workspace, "News").await.expect("a list");
-    let new =
-        NewCampaign { id: home.ids.next(), name: "autumn", format: "md", source: letter, list: list.id, segment: None };
-    model::add(&mut tx, workspace, &new, home.clock.now()).await.expect("a draft");
+    let new = NewCampaign {
+        id: installation.ids.next(),
+        name: "autumn",
+        format: "md",
+        source: letter,
+        list: list.id,
+        segment: None,
+    };
+    model::add(&mut tx, workspace, &new, installation.clock.now()).await.expect("a draft");
     tx.commit().await.expect("committed");
-    campaign(house).await
+    campaign(fixture).await
 }
 
-pub async fn campaign(house: &House) -> Campaign {
-    let mut conn = house.home.db.read().await.expect("a connection");
-    model::need(&mut conn, house.workspace.id, "autumn").await.expect("the campaign")
+pub async fn campaign(fixture: &Fixture) -> Campaign {
+    let mut conn = fixture.installation.db.read().await.expect("a connection");
+    model::need(&mut conn, fixture.workspace.id, "autumn").await.expect("the campaign")
 }
 
-pub async fn mail(house: &House) -> Option<i64> {
+pub async fn mail(fixture: &Fixture) -> Option<i64> {
     let (_keep, stop) = watch::channel(false);
-    scheduler::work(&house.home, Mode::UntilIdle, Arc::new(|| true), stop).await.expect("a shift")
+    scheduler::work(&fixture.installation, Mode::UntilIdle, Arc::new(|| true), stop).await.expect("a shift")
 }
 
-pub async fn states(house: &House) -> BTreeMap<&'static str, i64> {
-    let id = campaign(house).await.id;
-    let mut conn = house.home.db.read().await.expect("a connection");
+pub async fn states(fixture: &Fixture) -> BTreeMap<&'static str, i64> {
+    let id = campaign(fixture).await.id;
+    let mut conn = fixture.installation.db.read().await.expect("a connection");
     let counts = delivery::count(&mut conn, id).await.expect("counted");
     counts.into_iter().map(|(state, count)| (state.as_str(), count)).collect()
 }
@@ -63,9 +69,9 @@ pub fn crowd(count: usize) -> Vec<String> {
     (0..count).map(|n| format!("person{n}@example.org")).collect()
 }
 
-pub async fn house_with(house: &House, count: usize) {
+pub async fn house_with(fixture: &Fixture, count: usize) {
     let crowd = crowd(count);
-    house.join("News", &crowd.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    fixture.join("News", &crowd.iter().map(String::as_str).collect::<Vec<_>>()).await;
 }
 
 pub fn recipients(sink: &Sink) -> BTreeMap<String, usize> {

@@ -12,95 +12,97 @@ use crate::fixture::both;
 use crate::mail_sink::{Act, Plan, Sink};
 use crate::mailer::fixture::{LETTER, campaign, draft, house_with, mail, recipients, start, states, use_relay};
 
-both!(everyone_gets_one_letter_and_the_campaign_ends, |house| {
-    house_with(house, 120).await;
+both!(everyone_gets_one_letter_and_the_campaign_ends, |fixture| {
+    house_with(fixture, 120).await;
     let sink = Plan::new().start().await;
-    use_relay(house, sink.target(), 5).await;
-    start(house, LETTER).await;
+    use_relay(fixture, sink.target(), 5).await;
+    start(fixture, LETTER).await;
 
-    mail(house).await;
+    mail(fixture).await;
 
-    assert_eq!(states(house).await, [("accepted", 120)].into());
-    assert_eq!(campaign(house).await.state, State::Finished);
+    assert_eq!(states(fixture).await, [("accepted", 120)].into());
+    assert_eq!(campaign(fixture).await.state, State::Finished);
     let seen = recipients(&sink);
     assert_eq!((seen.len(), seen.values().sum::<usize>()), (120, 120));
     assert!(sink.log().connections <= 5);
 });
 
-both!(starting_twice_freezes_one_audience, |house| {
-    house_with(house, 3).await;
-    let campaign = draft(house, LETTER).await;
+both!(starting_twice_freezes_one_audience, |fixture| {
+    house_with(fixture, 3).await;
+    let campaign = draft(fixture, LETTER).await;
 
     let mut starts = JoinSet::new();
     for _ in 0..20 {
-        let (home, campaign) = (house.home.clone(), campaign.clone());
-        starts.spawn(async move { launch::start(&home, &campaign).await });
+        let (installation, campaign) = (fixture.installation.clone(), campaign.clone());
+        starts.spawn(async move { launch::start(&installation, &campaign).await });
     }
     let begun = starts.join_all().await.into_iter().filter(|start| matches!(start, Ok(Some(3)))).count();
 
     assert_eq!(begun, 1);
-    assert_eq!(states(house).await, [("pending", 3)].into());
+    assert_eq!(states(fixture).await, [("pending", 3)].into());
 });
 
-both!(the_mark_is_on_disk_before_the_message_is_written, |house| {
-    house_with(house, 1).await;
+both!(the_mark_is_on_disk_before_the_message_is_written, |fixture| {
+    house_with(fixture, 1).await;
     let sink = Plan::new().at("DATA", Act::late(400)).start().await;
-    use_relay(house, sink.target(), 1).await;
-    start(house, LETTER).await;
+    use_relay(fixture, sink.target(), 1).await;
+    start(fixture, LETTER).await;
 
     let sending = async {
         while !sink.heard("DATA") {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        states(house).await
+        states(fixture).await
     };
-    let (_, seen) = tokio::join!(mail(house), sending);
+    let (_, seen) = tokio::join!(mail(fixture), sending);
 
     assert_eq!(seen, [("sending", 1)].into());
-    assert_eq!(states(house).await, [("accepted", 1)].into());
+    assert_eq!(states(fixture).await, [("accepted", 1)].into());
 });
 
-both!(a_refused_recipient_is_a_bounce_and_nothing_else, |house| {
-    house_with(house, 3).await;
+both!(a_refused_recipient_is_a_bounce_and_nothing_else, |fixture| {
+    house_with(fixture, 3).await;
     let sink = Plan::new()
         .on(|at| if at.line.contains("person1@") { Act::Say("550 5.1.1 no such user") } else { Act::Usual })
         .start()
         .await;
-    use_relay(house, sink.target(), 1).await;
-    start(house, LETTER).await;
+    use_relay(fixture, sink.target(), 1).await;
+    start(fixture, LETTER).await;
 
-    mail(house).await;
+    mail(fixture).await;
 
-    assert_eq!(states(house).await, [("accepted", 2), ("rejected", 1)].into());
-    assert_eq!(campaign(house).await.state, State::Finished);
+    assert_eq!(states(fixture).await, [("accepted", 2), ("rejected", 1)].into());
+    assert_eq!(campaign(fixture).await.state, State::Finished);
 });
 
-both!(a_deferred_letter_comes_again_with_the_same_bytes, |house| {
-    house_with(house, 1).await;
+both!(a_deferred_letter_comes_again_with_the_same_bytes, |fixture| {
+    house_with(fixture, 1).await;
     let sink = Plan::new()
         .on(|at| if at.verb == "." && at.count == 1 { Act::Say("451 4.7.1 later") } else { Act::Usual })
         .start()
         .await;
-    use_relay(house, sink.target(), 1).await;
-    start(house, LETTER).await;
+    use_relay(fixture, sink.target(), 1).await;
+    start(fixture, LETTER).await;
 
-    let next = mail(house).await.expect("a time for the second try");
-    assert_eq!(next - house.home.clock.now(), 900_000);
-    assert_eq!(states(house).await, [("pending", 1)].into());
+    let next = mail(fixture).await.expect("a time for the second try");
+    assert_eq!(next - fixture.installation.clock.now(), 900_000);
+    assert_eq!(states(fixture).await, [("pending", 1)].into());
     let first = texts_of(&sink);
 
     // The person's data changes meanwhile: the message does not.
-    let mut tx = house.home.db.write().await.expect("a transaction");
-    let person = house.person("person0@example.org").await.expect("there");
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
+    let person = fixture.person("person0@example.org").await.expect("there");
     let mut found = contact::get(&mut tx, person).await.expect("asked").expect("there");
     found.values.insert("city".to_owned(), "Казань".into());
     let changed = contact::NewContact { id: person, address: found.address, values: found.values };
-    contact::change(&mut tx, house.workspace.id, &[changed], house.home.clock.now()).await.expect("changed");
+    contact::change(&mut tx, fixture.workspace.id, &[changed], fixture.installation.clock.now())
+        .await
+        .expect("changed");
     tx.commit().await.expect("committed");
-    house.home.clock.advance(900_001);
-    mail(house).await;
+    fixture.installation.clock.advance(900_001);
+    mail(fixture).await;
 
-    assert_eq!(states(house).await, [("accepted", 1)].into());
+    assert_eq!(states(fixture).await, [("accepted", 1)].into());
     let texts = texts_of(&sink);
     assert_eq!(texts.len(), 2);
     assert_eq!(texts[0], texts[1]);
@@ -118,17 +120,17 @@ fn texts_of(sink: &Sink) -> Vec<Vec<u8>> {
         .collect()
 }
 
-both!(who_defers_for_five_days_is_given_up, |house| {
-    house_with(house, 1).await;
+both!(who_defers_for_five_days_is_given_up, |fixture| {
+    house_with(fixture, 1).await;
     let sink = Plan::new().at("RCPT", Act::Say("450 4.2.1 greylisted")).start().await;
-    use_relay(house, sink.target(), 1).await;
-    start(house, LETTER).await;
+    use_relay(fixture, sink.target(), 1).await;
+    start(fixture, LETTER).await;
 
     for _ in 0..60 {
-        mail(house).await;
-        house.home.clock.advance(DAY / 4 + 1);
+        mail(fixture).await;
+        fixture.installation.clock.advance(DAY / 4 + 1);
     }
 
-    assert_eq!(states(house).await, [("rejected", 1)].into());
-    assert_eq!(campaign(house).await.state, State::Finished);
+    assert_eq!(states(fixture).await, [("rejected", 1)].into());
+    assert_eq!(campaign(fixture).await.state, State::Finished);
 });

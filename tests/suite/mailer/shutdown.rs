@@ -11,59 +11,59 @@ use sendoff::mailer::scheduler::{self, Mode};
 use tokio::sync::watch;
 
 use crate::canary;
-use crate::fixture::{House, both};
+use crate::fixture::{Fixture, both};
 use crate::mail_sink::{Act, Plan};
 use crate::mailer::fixture::{LETTER, campaign, house_with, mail, start, states, use_relay};
 
-both!(pause_holds_what_is_left_and_resume_sends_it, |house| {
-    house_with(house, 30).await;
+both!(pause_holds_what_is_left_and_resume_sends_it, |fixture| {
+    house_with(fixture, 30).await;
     let sink = Plan::new().at(".", Act::late(30)).start().await;
-    use_relay(house, sink.target(), 1).await;
-    let running = start(house, LETTER).await;
+    use_relay(fixture, sink.target(), 1).await;
+    let running = start(fixture, LETTER).await;
 
     let pausing = async {
         while sink.log().letters.len() < 3 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        let mut tx = house.home.db.write().await.expect("a transaction");
+        let mut tx = fixture.installation.db.write().await.expect("a transaction");
         model::pause(&mut tx, &running, "by hand").await.expect("paused");
         tx.commit().await.expect("committed");
         sink.log().letters.len()
     };
-    let (_, when_paused) = tokio::join!(mail(house), pausing);
+    let (_, when_paused) = tokio::join!(mail(fixture), pausing);
     let sent = sink.log().letters.len();
     assert!(sent <= when_paused + 2, "{sent} letters, {when_paused} when paused");
-    assert_eq!(states(house).await["pending"], 30 - sent as i64);
+    assert_eq!(states(fixture).await["pending"], 30 - sent as i64);
 
-    let mut tx = house.home.db.write().await.expect("a transaction");
-    model::resume(&mut tx, &campaign(house).await).await.expect("resumed");
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
+    model::resume(&mut tx, &campaign(fixture).await).await.expect("resumed");
     tx.commit().await.expect("committed");
-    mail(house).await;
-    assert_eq!(states(house).await, [("accepted", 30)].into());
+    mail(fixture).await;
+    assert_eq!(states(fixture).await, [("accepted", 30)].into());
 });
 
-both!(a_mailer_that_died_leaves_pending_and_uncertain_rows, |house| {
-    house_with(house, 4).await;
+both!(a_mailer_that_died_leaves_pending_and_uncertain_rows, |fixture| {
+    house_with(fixture, 4).await;
     let sink = Plan::new().start().await;
-    use_relay(house, sink.target(), 1).await;
-    let running = start(house, LETTER).await;
-    let home = &house.home;
-    let (lease, _) = Lease::take(home).await.expect("a lease");
-    let claimed = canary::claim(house, lease.id, running.id, 3).await;
-    canary::mark(house, lease.id, &claimed[..1]).await;
+    use_relay(fixture, sink.target(), 1).await;
+    let running = start(fixture, LETTER).await;
+    let installation = &fixture.installation;
+    let (lease, _) = Lease::take(installation).await.expect("a lease");
+    let claimed = canary::claim(fixture, lease.id, running.id, 3).await;
+    canary::mark(fixture, lease.id, &claimed[..1]).await;
     drop(lease);
-    home.clock.advance(DAY);
+    installation.clock.advance(DAY);
 
-    mail(house).await;
+    mail(fixture).await;
 
-    assert_eq!(states(house).await, [("accepted", 3), ("uncertain", 1)].into());
+    assert_eq!(states(fixture).await, [("accepted", 3), ("uncertain", 1)].into());
 });
 
-both!(a_stop_drains_and_gives_the_rest_back, |house| {
-    house_with(house, 50).await;
+both!(a_stop_drains_and_gives_the_rest_back, |fixture| {
+    house_with(fixture, 50).await;
     let sink = Plan::new().at(".", Act::late(40)).start().await;
-    use_relay(house, sink.target(), 2).await;
-    start(house, LETTER).await;
+    use_relay(fixture, sink.target(), 2).await;
+    start(fixture, LETTER).await;
     let (stop, stopped) = watch::channel(false);
 
     let stopping = async {
@@ -72,33 +72,36 @@ both!(a_stop_drains_and_gives_the_rest_back, |house| {
         }
         stop.send(true).expect("someone listens");
     };
-    let (ended, ()) = tokio::join!(scheduler::work(&house.home, Mode::Forever, Arc::new(|| true), stopped), stopping);
+    let (ended, ()) =
+        tokio::join!(scheduler::work(&fixture.installation, Mode::Forever, Arc::new(|| true), stopped), stopping);
 
     ended.expect("a clean end");
     let sent = sink.log().letters.len() as i64;
-    let states = states(house).await;
+    let states = states(fixture).await;
     assert!(sent < 50);
     assert_eq!(states, [("accepted", sent), ("pending", 50 - sent)].into());
 });
 
 #[tokio::test]
 async fn a_second_mailer_on_one_folder_hears_who_holds_it() {
-    let house = House::new(crate::fixture::Kind::Sqlite).await;
-    let (_lease, _) = Lease::take(&house.home).await.expect("a lease");
+    let fixture = Fixture::new(crate::fixture::Kind::Sqlite).await;
+    let (_lease, _) = Lease::take(&fixture.installation).await.expect("a lease");
 
-    let Err(Error::Failed(refusal)) = Lease::take(&house.home).await else { panic!("two mailers on one folder") };
+    let Err(Error::Failed(refusal)) = Lease::take(&fixture.installation).await else {
+        panic!("two mailers on one folder")
+    };
 
     assert_eq!(refusal.key, "lock-held");
     assert!(refusal.args.contains(&("pid", std::process::id().to_string())));
 }
 
-both!(cancelling_skips_what_was_not_sent, |house| {
-    house_with(house, 6).await;
-    let running = start(house, LETTER).await;
-    let mut tx = house.home.db.write().await.expect("a transaction");
-    model::cancel(&mut tx, &running, house.home.clock.now()).await.expect("cancelled");
+both!(cancelling_skips_what_was_not_sent, |fixture| {
+    house_with(fixture, 6).await;
+    let running = start(fixture, LETTER).await;
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
+    model::cancel(&mut tx, &running, fixture.installation.clock.now()).await.expect("cancelled");
     tx.commit().await.expect("committed");
 
-    assert_eq!(states(house).await, [("skipped", 6)].into());
-    assert_eq!(campaign(house).await.state, State::Cancelled);
+    assert_eq!(states(fixture).await, [("skipped", 6)].into());
+    assert_eq!(campaign(fixture).await.state, State::Cancelled);
 });

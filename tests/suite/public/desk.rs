@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 
 use super::fixture::{Reply, Stage, send};
 use crate::canary;
-use crate::fixture::{House, both};
+use crate::fixture::{Fixture, both};
 
 const HERE: (&str, &str) = ("host", "127.0.0.1:8081");
 
@@ -21,7 +21,7 @@ async fn look(stage: &Stage, path: &str) -> Reply {
     send(router::desk(stage.app.clone()), Method::GET, path, &[HERE], Body::empty()).await
 }
 
-fn capture(house: &House, public_url: &str, token: &str) -> String {
+fn capture(fixture: &Fixture, public_url: &str, token: &str) -> String {
     let letter = format!(
         "From: Shop <news@example.org>\r\nTo: anna@example.org\r\nSubject: =?utf-8?B?0J/RgNC40LLQtdGC?=\r\n\
          List-Unsubscribe: <mailto:leave@example.org>,\r\n <{public_url}/u/{token}>\r\n\
@@ -30,11 +30,11 @@ fn capture(house: &House, public_url: &str, token: &str) -> String {
          Привет, Анна\r\n--b\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<p>Привет, <b>Анна</b><script>1</script>\r\n--b--\r\n"
     );
     let to = Address::parse("anna@example.org").expect("an address");
-    Folder::captured(&house.home).keep(&to, letter.as_bytes()).expect("captured")
+    Folder::captured(&fixture.installation).keep(&to, letter.as_bytes()).expect("captured")
 }
 
-both!(the_desk_shows_campaigns_and_lists_with_their_numbers, |house| {
-    let stage = Stage::new(house).await;
+both!(the_desk_shows_campaigns_and_lists_with_their_numbers, |fixture| {
+    let stage = Stage::new(fixture).await;
     stage.get(&format!("/o/{}.gif", stage.token(1, Door::Open))).await;
     stage.app.recorder.flush().await;
     let before = look(&stage, "/").await.body;
@@ -56,18 +56,18 @@ both!(the_desk_shows_campaigns_and_lists_with_their_numbers, |house| {
     }
 });
 
-both!(a_running_campaign_shows_its_rate_and_end_and_asks_for_itself_again, |house| {
-    let home = &house.home;
-    let list = canary::list(house, "News").await;
+both!(a_running_campaign_shows_its_rate_and_end_and_asks_for_itself_again, |fixture| {
+    let installation = &fixture.installation;
+    let list = canary::list(fixture, "News").await;
     let people: Vec<_> =
         (0..100).map(|n| (canary::address(&format!("p{n}@example.org")), Default::default())).collect();
-    canary::join(house, &list, &people).await;
-    let (campaign, _) = canary::launch(house, &list, "autumn").await;
-    let app = App::open(home.clone(), std::sync::Arc::default()).await.expect("opens");
+    canary::join(fixture, &list, &people).await;
+    let (campaign, _) = canary::launch(fixture, &list, "autumn").await;
+    let app = App::open(installation.clone(), std::sync::Arc::default()).await.expect("opens");
     let desk = async || send(router::desk(app.clone()), Method::GET, "/", &[HERE], Body::empty()).await.body;
-    let on_the_wire: Vec<i64> = canary::take(house, &campaign).await.into_values().collect();
+    let on_the_wire: Vec<i64> = canary::take(fixture, &campaign).await.into_values().collect();
     let end = async |ids: &[i64], state| {
-        canary::end(house, &campaign, &ids.iter().map(|id| (*id, state)).collect::<Vec<_>>()).await;
+        canary::end(fixture, &campaign, &ids.iter().map(|id| (*id, state)).collect::<Vec<_>>()).await;
     };
 
     let first = desk().await;
@@ -76,22 +76,22 @@ both!(a_running_campaign_shows_its_rate_and_end_and_asks_for_itself_again, |hous
 
     end(&on_the_wire[..49], delivery::State::Accepted).await;
     end(&on_the_wire[49..50], delivery::State::Uncertain).await;
-    home.clock.advance(5_000);
+    installation.clock.advance(5_000);
     let second = desk().await;
     for shown in ["50 / 100 · 50 %", "10 letters a second, through at about", "1 letter is uncertain"] {
         assert!(second.contains(shown), "{shown} is missing: {second}");
     }
 
     end(&on_the_wire[50..], delivery::State::Accepted).await;
-    let mut tx = home.db.write().await.expect("a transaction");
-    assert!(model::finish(&mut tx, campaign.id, home.clock.now()).await.expect("asked"));
+    let mut tx = installation.db.write().await.expect("a transaction");
+    assert!(model::finish(&mut tx, campaign.id, installation.clock.now()).await.expect("asked"));
     tx.commit().await.expect("committed");
     let last = desk().await;
     assert!(last.contains("100 / 100 · 100 %") && !last.contains("refresh") && !last.contains("a second"), "{last}");
 });
 
-both!(an_empty_desk_says_what_to_do, |house| {
-    let app = App::open(house.home.clone(), std::sync::Arc::default()).await.expect("opens");
+both!(an_empty_desk_says_what_to_do, |fixture| {
+    let app = App::open(fixture.installation.clone(), std::sync::Arc::default()).await.expect("opens");
     for (path, command) in [("/", "sendoff list add"), ("/inbox", "sendoff relay set capture")] {
         let page = send(router::desk(app.clone()), Method::GET, path, &[HERE], Body::empty()).await;
         assert_eq!(page.status, StatusCode::OK);
@@ -99,9 +99,9 @@ both!(an_empty_desk_says_what_to_do, |house| {
     }
 });
 
-both!(a_captured_letter_is_read_part_by_part, |house| {
-    let stage = Stage::new(house).await;
-    let file = capture(house, "http://localhost:8080", &stage.token(0, Door::Unsubscribe));
+both!(a_captured_letter_is_read_part_by_part, |fixture| {
+    let stage = Stage::new(fixture).await;
+    let file = capture(fixture, "http://localhost:8080", &stage.token(0, Door::Unsubscribe));
 
     assert!(look(&stage, "/inbox").await.body.contains("Привет"));
     let page = look(&stage, &format!("/inbox/{file}")).await;
@@ -121,16 +121,16 @@ both!(a_captured_letter_is_read_part_by_part, |house| {
     assert!(look(&stage, &format!("/inbox/{file}?part=source")).await.body.contains("--b--"));
 });
 
-both!(only_captured_letters_can_be_opened, |house| {
-    let stage = Stage::new(house).await;
+both!(only_captured_letters_can_be_opened, |fixture| {
+    let stage = Stage::new(fixture).await;
     for path in ["/inbox/2.eml", "/inbox/..%2Fkeys%2Ftoken.key", "/inbox/..%2F..%2Fx.eml", "/inbox/%00.eml"] {
         assert_eq!(look(&stage, path).await.status, StatusCode::NOT_FOUND, "{path}");
     }
 });
 
-both!(the_desk_answers_no_other_site, |house| {
-    let stage = Stage::new(house).await;
-    let file = capture(house, "http://localhost:8080", &stage.token(0, Door::Unsubscribe));
+both!(the_desk_answers_no_other_site, |fixture| {
+    let stage = Stage::new(fixture).await;
+    let file = capture(fixture, "http://localhost:8080", &stage.token(0, Door::Unsubscribe));
     let path = format!("/inbox/{file}/unsubscribe");
     let desk = || router::desk(stage.app.clone());
     for host in ["evil.example", "127.0.0.1.evil.example:8081", ""] {
@@ -145,15 +145,15 @@ both!(the_desk_answers_no_other_site, |house| {
     assert!(stage.is_here(0).await);
 });
 
-both!(the_button_unsubscribes_as_a_mailbox_provider_does, |house| {
-    let stage = Stage::new(house).await;
+both!(the_button_unsubscribes_as_a_mailbox_provider_does, |fixture| {
+    let stage = Stage::new(fixture).await;
     let public = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let door = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let public_url = format!("http://{}", public.local_addr().expect("an address"));
-    let mut tx = house.home.db.write().await.expect("a transaction");
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
     setting::set(&mut tx, Setting::PublicUrl, &public_url).await.expect("set");
     tx.commit().await.expect("committed");
-    let app = App::open(house.home.clone(), stage.erased.clone()).await.expect("opens");
+    let app = App::open(fixture.installation.clone(), stage.erased.clone()).await.expect("opens");
     let serving = tokio::spawn(router::serve(app.clone(), public, door, std::future::pending()));
     while !stage_is_served(&public_url).await {}
     let press = async |file: String| {
@@ -161,11 +161,11 @@ both!(the_button_unsubscribes_as_a_mailbox_provider_does, |house| {
         send(router::desk(app.clone()), Method::POST, &path, &[HERE], Body::empty()).await
     };
 
-    let elsewhere = capture(house, "https://elsewhere.example", &stage.token(1, Door::Unsubscribe));
+    let elsewhere = capture(fixture, "https://elsewhere.example", &stage.token(1, Door::Unsubscribe));
     assert_eq!(press(elsewhere).await.status, StatusCode::BAD_REQUEST);
     assert!(stage.is_here(1).await);
 
-    let reply = press(capture(house, &public_url, &stage.token(1, Door::Unsubscribe))).await;
+    let reply = press(capture(fixture, &public_url, &stage.token(1, Door::Unsubscribe))).await;
     assert_eq!(reply.status, StatusCode::OK);
     assert!(reply.body.contains("HTTP/1.1 200 OK"), "{}", reply.body);
     assert!(!stage.is_here(1).await);

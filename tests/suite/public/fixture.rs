@@ -26,7 +26,7 @@ use tokio::sync::Notify;
 use tower::{Service, ServiceExt};
 
 use crate::canary;
-use crate::fixture::{House, NOW};
+use crate::fixture::{Fixture, NOW};
 
 /// The destination of link 0.
 pub const SHOP: &str = "https://shop.example.org/catalog?utm_source=letter&a=%20b#top";
@@ -54,20 +54,20 @@ impl Reply {
 }
 
 impl Stage {
-    pub async fn new(house: &House) -> Self {
-        let (home, workspace) = (&house.home, house.workspace.id);
-        field::add(home, workspace, &Field::declare("city", "text").expect("a field")).await.expect("declared");
-        let news = list::add(home, workspace, "Новости").await.expect("a list");
-        let offers = list::add(home, workspace, "Offers").await.expect("a list");
-        let contacts = join(house, &news, &["anna@example.org", "boris@example.org", "vera@example.org"]).await;
-        join_again(house, &offers, contacts[0]).await;
-        let campaign = launch(house, "autumn", &news).await;
+    pub async fn new(fixture: &Fixture) -> Self {
+        let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
+        field::add(installation, workspace, &Field::declare("city", "text").expect("a field")).await.expect("declared");
+        let news = list::add(installation, workspace, "Новости").await.expect("a list");
+        let offers = list::add(installation, workspace, "Offers").await.expect("a list");
+        let contacts = join(fixture, &news, &["anna@example.org", "boris@example.org", "vera@example.org"]).await;
+        join_again(fixture, &offers, contacts[0]).await;
+        let campaign = launch(fixture, "autumn", &news).await;
         let mut people = Vec::new();
         for contact in contacts {
-            people.push((contact, delivery_of(house, campaign, contact).await));
+            people.push((contact, delivery_of(fixture, campaign, contact).await));
         }
         let erased = Arc::new(Notify::new());
-        let app = App::open(home.clone(), erased.clone()).await.expect("opens");
+        let app = App::open(installation.clone(), erased.clone()).await.expect("opens");
         Self { app, erased, news, offers, campaign, people }
     }
 
@@ -80,7 +80,7 @@ impl Stage {
     }
 
     pub fn token(&self, person: usize, door: Door) -> String {
-        self.app.home.signer.stem(self.claim(person)).token(door)
+        self.app.installation.signer.stem(self.claim(person)).token(door)
     }
 
     pub async fn get(&self, path: &str) -> Reply {
@@ -97,12 +97,12 @@ impl Stage {
     }
 
     pub async fn is_here(&self, person: usize) -> bool {
-        let mut conn = self.app.home.db.read().await.expect("a connection");
+        let mut conn = self.app.installation.db.read().await.expect("a connection");
         contact::get(&mut conn, self.people[person].0).await.expect("asked").is_some()
     }
 
     pub async fn unsubscribed(&self) -> i64 {
-        let mut conn = self.app.home.db.read().await.expect("a connection");
+        let mut conn = self.app.installation.db.read().await.expect("a connection");
         let numbers = erased_counts::of(&mut conn, self.campaign).await.expect("asked");
         numbers.get(&(erased_counts::UNSUBSCRIBED.to_owned(), 0)).copied().unwrap_or(0)
     }
@@ -126,11 +126,11 @@ pub async fn send(
 }
 
 /// Every row of every table as text.
-pub async fn dump(house: &House) -> String {
+pub async fn dump(fixture: &Fixture) -> String {
     let mut text = String::new();
-    let tables = house.home.db.tables().await.expect("tables");
+    let tables = fixture.installation.db.tables().await.expect("tables");
     for (table, _) in tables.iter().filter(|(table, _)| !table.starts_with('_')) {
-        let mut conn = house.home.db.read().await.expect("a connection");
+        let mut conn = fixture.installation.db.read().await.expect("a connection");
         let query = sqlx::AssertSqlSafe(format!("select * from {table} order by 1, 2"));
         for row in sqlx::query(query).fetch_all(&mut *conn).await.expect("rows") {
             text.push_str(table);
@@ -150,28 +150,28 @@ pub async fn dump(house: &House) -> String {
 }
 
 /// Puts new people on a list with proof of consent.
-pub async fn join(house: &House, list: &List, addresses: &[&str]) -> Vec<Id> {
-    let (home, workspace) = (&house.home, house.workspace.id);
-    let mut tx = home.db.write().await.expect("a transaction");
+pub async fn join(fixture: &Fixture, list: &List, addresses: &[&str]) -> Vec<Id> {
+    let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
+    let mut tx = installation.db.write().await.expect("a transaction");
     let mut people = Vec::new();
     for address in addresses {
         let mut values = Values::new();
         values.insert("city".to_owned(), "Казань".into());
         let address = Address::parse(address).expect("an address");
-        people.push(NewContact { id: home.ids.next(), address, values });
+        people.push(NewContact { id: installation.ids.next(), address, values });
     }
     contact::add(&mut tx, workspace, &people, NOW - DAY).await.expect("added");
     tx.commit().await.expect("committed");
     for person in &people {
-        join_again(house, list, person.id).await;
+        join_again(fixture, list, person.id).await;
     }
     people.iter().map(|person| person.id).collect()
 }
 
-pub async fn join_again(house: &House, list: &List, contact: Id) {
-    let (home, workspace) = (&house.home, house.workspace.id);
-    let mut tx = home.db.write().await.expect("a transaction");
-    let one = NewSubscription { id: home.ids.next(), contact, state: State::Confirmed };
+pub async fn join_again(fixture: &Fixture, list: &List, contact: Id) {
+    let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
+    let mut tx = installation.db.write().await.expect("a transaction");
+    let one = NewSubscription { id: installation.ids.next(), contact, state: State::Confirmed };
     subscription::join(&mut tx, workspace, list.id, &[one], NOW - DAY).await.expect("joined");
     let evidence = Evidence {
         basis: Basis::Consent,
@@ -181,34 +181,35 @@ pub async fn join_again(house: &House, list: &List, contact: Id) {
         proof: "export 17".to_owned(),
         given_at: NOW - 2 * DAY,
     };
-    let proof = consent::evidence(&mut tx, &home.ids, workspace, &evidence).await.expect("evidence");
-    consent::record(&mut tx, &home.ids, workspace, list.id, &[contact], proof, NOW).await.expect("recorded");
+    let proof = consent::evidence(&mut tx, &installation.ids, workspace, &evidence).await.expect("evidence");
+    consent::record(&mut tx, &installation.ids, workspace, list.id, &[contact], proof, NOW).await.expect("recorded");
     tx.commit().await.expect("committed");
 }
 
 /// A campaign whose letters have all been accepted: link 0 leads to the shop, link 1 differs from
 /// person to person.
-pub async fn launch(house: &House, name: &str, list: &List) -> Id {
-    let (home, workspace) = (&house.home, house.workspace.id);
+pub async fn launch(fixture: &Fixture, name: &str, list: &List) -> Id {
+    let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
     let source = format!(
         "+++\nname = \"{name}\"\nlist = \"{}\"\nfrom = \"Shop <news@shop.example>\"\nsubject = \"Autumn\"\n+++\n\
          # Hello\n\n[Look]({SHOP})\n\n[Near you](https://shop.example.org/{{{{ city }}}})\n",
         list.name
     );
-    let mut tx = home.db.write().await.expect("a transaction");
-    let new = NewCampaign { id: home.ids.next(), name, format: "md", source: &source, list: list.id, segment: None };
+    let mut tx = installation.db.write().await.expect("a transaction");
+    let new =
+        NewCampaign { id: installation.ids.next(), name, format: "md", source: &source, list: list.id, segment: None };
     let id = model::add(&mut tx, workspace, &new, NOW).await.expect("added");
     let campaign = model::get(&mut tx, id).await.expect("asked").expect("there");
     tx.commit().await.expect("committed");
-    launch::start(home, &campaign).await.expect("launched");
-    let taken = canary::take(house, &campaign).await;
+    launch::start(installation, &campaign).await.expect("launched");
+    let taken = canary::take(fixture, &campaign).await;
     let ends: Vec<_> = taken.into_values().map(|delivery| (delivery, delivery::State::Accepted)).collect();
-    canary::end(house, &campaign, &ends).await;
+    canary::end(fixture, &campaign, &ends).await;
     id
 }
 
-pub async fn delivery_of(house: &House, campaign: Id, contact: Id) -> Id {
-    let mut conn = house.home.db.read().await.expect("a connection");
+pub async fn delivery_of(fixture: &Fixture, campaign: Id, contact: Id) -> Id {
+    let mut conn = fixture.installation.db.read().await.expect("a connection");
     sqlx::query("select id from delivery where campaign_id = $1 and contact_id = $2")
         .bind(campaign)
         .bind(contact)

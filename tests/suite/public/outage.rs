@@ -13,21 +13,23 @@ use sendoff::web::app::App;
 use sqlx::{AnyConnection, Connection, Executor};
 
 use super::fixture::{SHOP, Stage};
-use crate::fixture::{House, Kind as Base, NOW, both, server};
+use crate::fixture::{Fixture, Kind as Base, NOW, both, server};
 
 /// The same installation after a restart.
-async fn reopen(house: &House) -> Installation {
-    Installation::open(house.home.config.clone(), house.home.clock.clone()).await.expect("opens again")
+async fn reopen(fixture: &Fixture) -> Installation {
+    Installation::open(fixture.installation.config.clone(), fixture.installation.clock.clone())
+        .await
+        .expect("opens again")
 }
 
-async fn opens(home: &Installation, campaign: Id) -> i64 {
-    let mut conn = home.db.read().await.expect("a connection");
+async fn opens(installation: &Installation, campaign: Id) -> i64 {
+    let mut conn = installation.db.read().await.expect("a connection");
     event::count(&mut conn, campaign).await.expect("counted").iter().map(|(_, _, count)| count).sum()
 }
 
-both!(what_comes_in_without_a_database_is_carried_out_after_a_restart, |house| {
-    let stage = Stage::new(house).await;
-    house.home.db.clone().close().await;
+both!(what_comes_in_without_a_database_is_carried_out_after_a_restart, |fixture| {
+    let stage = Stage::new(fixture).await;
+    fixture.installation.db.clone().close().await;
 
     let click = stage.get(&format!("/c/{}/0", stage.token(2, Door::Click))).await;
     assert_eq!(click.header("location"), Some(SHOP));
@@ -43,32 +45,33 @@ both!(what_comes_in_without_a_database_is_carried_out_after_a_restart, |house| {
     assert!(erased.body.contains("recorded"), "it does not claim what is not done yet: {}", erased.body);
     stage.app.recorder.flush().await;
     assert!(!stage.app.journal.is_empty(), "nothing may be sent now");
-    let waiting = std::fs::read_to_string(house.home.config.journal().join("unsubscribe.log")).expect("a journal");
+    let waiting =
+        std::fs::read_to_string(fixture.installation.config.journal().join("unsubscribe.log")).expect("a journal");
     assert!(!waiting.contains('@') && waiting.contains("erase"), "{waiting}");
 
-    let home = reopen(house).await;
-    let app = App::open(home.clone(), stage.erased.clone()).await.expect("opens");
+    let installation = reopen(fixture).await;
+    let app = App::open(installation.clone(), stage.erased.clone()).await.expect("opens");
 
     assert!(app.journal.is_empty());
     let after = Stage { app, people: stage.people.clone(), campaign: stage.campaign, ..stage };
     assert!(!after.is_here(0).await && !after.is_here(1).await && after.is_here(2).await);
     assert_eq!(after.unsubscribed().await, 2);
     tokio::time::timeout(Duration::from_secs(10), async {
-        let files = ["events.log", "events.taken"].map(|name| home.config.journal().join(name));
-        while opens(&home, after.campaign).await < 2 || files.iter().any(|file| file.exists()) {
+        let files = ["events.log", "events.taken"].map(|name| installation.config.journal().join(name));
+        while opens(&installation, after.campaign).await < 2 || files.iter().any(|file| file.exists()) {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     })
     .await
     .expect("the open and the click are written, and the files that kept them are gone");
-    home.db.close().await;
+    installation.db.close().await;
 });
 
 // As it is for a while when a large one is rewritten.
-both!(nobody_waits_for_a_database_that_is_busy, |house| {
-    let stage = Stage::new(house).await;
-    let mut busy = house.home.db.write().await.expect("a transaction");
-    sendoff::audience::contact::hold(&mut busy, &house.home.db, &[stage.people[1].0]).await.expect("held");
+both!(nobody_waits_for_a_database_that_is_busy, |fixture| {
+    let stage = Stage::new(fixture).await;
+    let mut busy = fixture.installation.db.write().await.expect("a transaction");
+    sendoff::audience::contact::hold(&mut busy, &fixture.installation.db, &[stage.people[1].0]).await.expect("held");
 
     let path = format!("/u/{}", stage.token(1, Door::Unsubscribe));
     let left = tokio::time::timeout(Duration::from_secs(5), stage.post(&path, "List-Unsubscribe=One-Click")).await;
@@ -82,17 +85,17 @@ both!(nobody_waits_for_a_database_that_is_busy, |house| {
 });
 
 // The rewriting takes as long as another holds what it needs.
-both!(who_leaves_while_tables_are_rewritten_waits_for_no_end_of_it, |house| {
-    let stage = Stage::new(house).await;
-    let mut holder = AnyConnection::connect(&house.home.config.database_url()).await.expect("a connection");
-    let take = match house.kind {
+both!(who_leaves_while_tables_are_rewritten_waits_for_no_end_of_it, |fixture| {
+    let stage = Stage::new(fixture).await;
+    let mut holder = AnyConnection::connect(&fixture.installation.config.database_url()).await.expect("a connection");
+    let take = match fixture.kind {
         Base::Sqlite => "begin immediate",
         Base::Postgres => "begin; lock table contact in access share mode",
     };
     holder.execute(sqlx::raw_sql(take)).await.expect("taken");
-    let db = house.home.db.clone();
+    let db = fixture.installation.db.clone();
     let rewriting = tokio::spawn(async move { db.scrub(&["contact"]).await });
-    while !house.home.db.is_rewriting() {
+    while !fixture.installation.db.is_rewriting() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     // The plain vacuum before it asks for nothing that the holder keeps.
@@ -101,20 +104,20 @@ both!(who_leaves_while_tables_are_rewritten_waits_for_no_end_of_it, |house| {
     let left = stage.post(&format!("/u/{}", stage.token(1, Door::Unsubscribe)), "List-Unsubscribe=One-Click").await;
 
     assert_eq!(left.status, StatusCode::OK);
-    assert!(house.home.db.is_rewriting() && !stage.app.journal.is_empty(), "nothing may be sent now");
+    assert!(fixture.installation.db.is_rewriting() && !stage.app.journal.is_empty(), "nothing may be sent now");
     holder.execute("rollback").await.expect("given back");
     rewriting.await.expect("no panic").expect("rewritten");
     stage.app.journal.replay().await.expect("carried out");
-    assert!(!house.home.db.is_rewriting() && !stage.is_here(1).await);
+    assert!(!fixture.installation.db.is_rewriting() && !stage.is_here(1).await);
 });
 
-both!(what_only_the_database_knows_waits_for_it, |house| {
-    let stage = Stage::new(house).await;
+both!(what_only_the_database_knows_waits_for_it, |fixture| {
+    let stage = Stage::new(fixture).await;
     let unknown = Claim { campaign: 77, delivery: 1 };
-    house.home.db.clone().close().await;
+    fixture.installation.db.clone().close().await;
 
     for path in [
-        format!("/c/{}/0", house.home.signer.stem(unknown).token(Door::Click)),
+        format!("/c/{}/0", fixture.installation.signer.stem(unknown).token(Door::Click)),
         format!("/p/{}", stage.token(0, Door::Preferences)),
     ] {
         let reply = stage.get(&path).await;
@@ -124,21 +127,21 @@ both!(what_only_the_database_knows_waits_for_it, |house| {
     }
 });
 
-both!(a_goodbye_that_can_be_kept_nowhere_is_not_acknowledged, |house| {
-    let stage = Stage::new(house).await;
-    house.home.db.clone().close().await;
-    std::fs::remove_dir_all(house.home.config.journal()).expect("the disk is gone");
+both!(a_goodbye_that_can_be_kept_nowhere_is_not_acknowledged, |fixture| {
+    let stage = Stage::new(fixture).await;
+    fixture.installation.db.clone().close().await;
+    std::fs::remove_dir_all(fixture.installation.config.journal()).expect("the disk is gone");
 
     let reply = stage.post(&format!("/u/{}", stage.token(1, Door::Unsubscribe)), "").await;
 
     assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
-    std::fs::create_dir(house.home.config.journal()).expect("the disk is back");
+    std::fs::create_dir(fixture.installation.config.journal()).expect("the disk is back");
     assert!(stage.app.journal.is_empty());
 });
 
-both!(hits_are_written_in_batches_and_those_of_the_gone_are_dropped, |house| {
-    let stage = Stage::new(house).await;
-    let recorder = Recorder::start(&house.home);
+both!(hits_are_written_in_batches_and_those_of_the_gone_are_dropped, |fixture| {
+    let stage = Stage::new(fixture).await;
+    let recorder = Recorder::start(&fixture.installation);
     for round in 0..2_000 {
         let delivery = if round % 2 == 0 { stage.people[round % 3].1 } else { 12_345 };
         recorder.record(Hit { delivery, kind: Kind::Open, position: 0, at: NOW });
@@ -146,16 +149,16 @@ both!(hits_are_written_in_batches_and_those_of_the_gone_are_dropped, |house| {
     recorder.flush().await;
 
     assert_eq!(recorder.lost(), 0);
-    let mut conn = house.home.db.read().await.expect("a connection");
+    let mut conn = fixture.installation.db.read().await.expect("a connection");
     let row = sqlx::query("select count(*) from event").fetch_one(&mut *conn).await.expect("counted");
     assert_eq!(sqlx::Row::get::<i64, _>(&row, 0), 1_000);
 });
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_is_busy_too_long_does_not_keep_a_leaver_waiting() {
-    let house = House::new(Base::Sqlite).await;
-    let stage = Stage::new(&house).await;
-    let busy = house.home.db.write().await.expect("a transaction that takes its time");
+    let fixture = Fixture::new(Base::Sqlite).await;
+    let stage = Stage::new(&fixture).await;
+    let busy = fixture.installation.db.write().await.expect("a transaction that takes its time");
 
     let left = stage.post(&format!("/u/{}", stage.token(1, Door::Unsubscribe)), "").await;
     assert_eq!(left.status, StatusCode::OK);
@@ -165,20 +168,20 @@ async fn a_database_that_is_busy_too_long_does_not_keep_a_leaver_waiting() {
     stage.app.journal.replay().await.expect("carried out");
     assert!(stage.app.journal.is_empty() && !stage.is_here(1).await);
     assert_eq!(stage.unsubscribed().await, 1);
-    house.leave().await;
+    fixture.leave().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_comes_back_finds_everything_carried_out() {
     let Some(url) = server() else { return };
-    let house = House::new(Base::Postgres).await;
-    let stage = Stage::new(&house).await;
+    let fixture = Fixture::new(Base::Postgres).await;
+    let stage = Stage::new(&fixture).await;
     let keeper = tokio::spawn({
         let app = stage.app.clone();
         async move { app.keep().await }
     });
     let mut admin = AnyConnection::connect(&url).await.expect("the server answers");
-    let name = house.home.config.database.as_deref().and_then(|url| url.rsplit('/').next()).expect("a name");
+    let name = fixture.installation.config.database.as_deref().and_then(|url| url.rsplit('/').next()).expect("a name");
     let away = format!(
         "alter database {name} with allow_connections false; \
          select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'"
@@ -190,12 +193,12 @@ async fn a_server_that_comes_back_finds_everything_carried_out() {
     stage.app.recorder.flush().await;
     assert_eq!(left.status, StatusCode::OK);
     assert!(!stage.app.journal.is_empty());
-    assert!(!house.home.config.journal().join("events.log").metadata().expect("spilled").is_dir());
+    assert!(!fixture.installation.config.journal().join("events.log").metadata().expect("spilled").is_dir());
 
     let back = format!("alter database {name} with allow_connections true");
     sqlx::raw_sql(sqlx::AssertSqlSafe(back)).execute(&mut admin).await.expect("back");
     tokio::time::timeout(Duration::from_secs(20), async {
-        while !stage.app.journal.is_empty() || opens(&house.home, stage.campaign).await == 0 {
+        while !stage.app.journal.is_empty() || opens(&fixture.installation, stage.campaign).await == 0 {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     })
@@ -204,11 +207,11 @@ async fn a_server_that_comes_back_finds_everything_carried_out() {
 
     assert!(!stage.is_here(1).await);
     assert_eq!(stage.unsubscribed().await, 1);
-    let mut conn = house.home.db.read().await.expect("a connection");
+    let mut conn = fixture.installation.db.read().await.expect("a connection");
     assert!(
         erased_counts::of(&mut conn, stage.campaign).await.expect("asked").contains_key(&("accepted".to_owned(), 0))
     );
     drop(conn);
     keeper.abort();
-    house.leave().await;
+    fixture.leave().await;
 }

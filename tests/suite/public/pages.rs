@@ -19,8 +19,8 @@ const HEADERS: [(&str, &str); 5] = [
     ("content-security-policy", ""),
 ];
 
-both!(every_answer_is_protected_and_sets_no_cookie, |house| {
-    let stage = Stage::new(house).await;
+both!(every_answer_is_protected_and_sets_no_cookie, |fixture| {
+    let stage = Stage::new(fixture).await;
     let paths = [
         ("/".to_owned(), 200),
         ("/healthz".to_owned(), 200),
@@ -50,8 +50,8 @@ both!(every_answer_is_protected_and_sets_no_cookie, |house| {
     }
 });
 
-both!(pages_find_each_other_below_a_folder_of_the_public_host, |house| {
-    let stage = Stage::new(house).await;
+both!(pages_find_each_other_below_a_folder_of_the_public_host, |fixture| {
+    let stage = Stage::new(fixture).await;
     for path in [
         format!("/u/{}", stage.token(0, Door::Unsubscribe)),
         format!("/u/{}/", stage.token(0, Door::Unsubscribe)),
@@ -70,12 +70,12 @@ both!(pages_find_each_other_below_a_folder_of_the_public_host, |house| {
     }
 });
 
-both!(over_https_a_browser_is_told_to_stay_there, |house| {
-    let mut tx = house.home.db.write().await.expect("a transaction");
+both!(over_https_a_browser_is_told_to_stay_there, |fixture| {
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
     setting::set(&mut tx, Setting::PublicUrl, "https://news.example.org").await.expect("set");
     setting::set(&mut tx, Setting::Language, "ru").await.expect("set");
     tx.commit().await.expect("committed");
-    let app = App::open(house.home.clone(), std::sync::Arc::default()).await.expect("opens");
+    let app = App::open(fixture.installation.clone(), std::sync::Arc::default()).await.expect("opens");
 
     let reply = send(router::public(app), Method::GET, "/", &[("accept-language", "de")], Body::empty()).await;
 
@@ -83,8 +83,8 @@ both!(over_https_a_browser_is_told_to_stay_there, |house| {
     assert!(reply.body.contains("lang=\"ru\"") && reply.body.contains("Отсюда отправляются письма"));
 });
 
-both!(refusals_are_pages_with_a_next_step, |house| {
-    let stage = Stage::new(house).await;
+both!(refusals_are_pages_with_a_next_step, |fixture| {
+    let stage = Stage::new(fixture).await;
     let unsubscribe = format!("/u/{}", stage.token(0, Door::Unsubscribe));
     let preferences = format!("/p/{}", stage.token(0, Door::Preferences));
     let form = ("content-type", "application/x-www-form-urlencoded");
@@ -106,8 +106,8 @@ both!(refusals_are_pages_with_a_next_step, |house| {
     assert_eq!((head.status, head.body.as_str()), (StatusCode::NOT_FOUND, ""));
 });
 
-both!(the_stylesheet_and_icon_of_a_page_are_there, |house| {
-    let stage = Stage::new(house).await;
+both!(the_stylesheet_and_icon_of_a_page_are_there, |fixture| {
+    let stage = Stage::new(fixture).await;
     let page = stage.get("/").await.body;
     let paths: Vec<&str> = page.split('"').filter(|part| part.starts_with("static/")).collect();
 
@@ -120,8 +120,8 @@ both!(the_stylesheet_and_icon_of_a_page_are_there, |house| {
     assert_eq!(stage.get("/static/other.css").await.status, StatusCode::NOT_FOUND);
 });
 
-both!(the_unsubscribe_page_names_the_list_and_masks_the_address, |house| {
-    let stage = Stage::new(house).await;
+both!(the_unsubscribe_page_names_the_list_and_masks_the_address, |fixture| {
+    let stage = Stage::new(fixture).await;
     let token = stage.token(0, Door::Unsubscribe);
 
     let page = stage.get(&format!("/u/{token}")).await.body;
@@ -133,8 +133,8 @@ both!(the_unsubscribe_page_names_the_list_and_masks_the_address, |house| {
     assert!(page.contains(&format!("/p/{}", stage.token(0, Door::Preferences))));
 });
 
-both!(preferences_show_everything_held_and_why, |house| {
-    let stage = Stage::new(house).await;
+both!(preferences_show_everything_held_and_why, |fixture| {
+    let stage = Stage::new(fixture).await;
     stage.get(&format!("/c/{}/0", stage.token(0, Door::Click))).await;
     stage.app.recorder.flush().await;
 
@@ -159,9 +159,9 @@ both!(preferences_show_everything_held_and_why, |house| {
     assert!(!page.contains("anna"));
 });
 
-both!(preferences_leave_one_list_and_then_the_last, |house| {
-    let stage = Stage::new(house).await;
-    launch(house, "offers", &stage.offers).await;
+both!(preferences_leave_one_list_and_then_the_last, |fixture| {
+    let stage = Stage::new(fixture).await;
+    launch(fixture, "offers", &stage.offers).await;
     let path = format!("/p/{}", stage.token(0, Door::Preferences));
 
     let page = stage.post(&path, &format!("action=leave&list={}", stage.news.id)).await;
@@ -183,26 +183,26 @@ both!(preferences_leave_one_list_and_then_the_last, |house| {
     assert_eq!(again.status, StatusCode::OK);
 });
 
-both!(nobody_leaves_a_list_of_someone_else, |house| {
-    let stage = Stage::new(house).await;
-    let before = dump(house).await;
+both!(nobody_leaves_a_list_of_someone_else, |fixture| {
+    let stage = Stage::new(fixture).await;
+    let before = dump(fixture).await;
 
     let path = format!("/p/{}", stage.token(1, Door::Preferences));
     let page = stage.post(&path, &format!("action=leave&list={}", stage.offers.id)).await;
 
     assert_eq!(page.status, StatusCode::OK);
     assert!(!page.body.contains("You have left"), "{}", page.body);
-    assert_eq!(dump(house).await, before);
+    assert_eq!(dump(fixture).await, before);
 });
 
-both!(erasing_asks_once_more_and_is_done_once, |house| {
-    let stage = Stage::new(house).await;
+both!(erasing_asks_once_more_and_is_done_once, |fixture| {
+    let stage = Stage::new(fixture).await;
     let path = format!("/p/{}", stage.token(0, Door::Preferences));
-    let before = dump(house).await;
+    let before = dump(fixture).await;
 
     let asked = stage.post(&path, "action=erase").await;
     assert!(asked.body.contains("name=\"sure\""));
-    assert_eq!(dump(house).await, before);
+    assert_eq!(dump(fixture).await, before);
 
     for _ in 0..3 {
         let done = stage.post(&path, "action=erase&sure=yes").await;
@@ -211,11 +211,11 @@ both!(erasing_asks_once_more_and_is_done_once, |house| {
     }
     assert!(!stage.is_here(0).await);
     assert_eq!(stage.unsubscribed().await, 1);
-    assert!(!dump(house).await.contains("anna"));
+    assert!(!dump(fixture).await.contains("anna"));
 });
 
-both!(erasing_at_the_same_moment_counts_once, |house| {
-    let stage = std::sync::Arc::new(Stage::new(house).await);
+both!(erasing_at_the_same_moment_counts_once, |fixture| {
+    let stage = std::sync::Arc::new(Stage::new(fixture).await);
     let path = format!("/p/{}", stage.token(0, Door::Preferences));
     let requests: Vec<_> = (0..20)
         .map(|_| {
@@ -230,8 +230,8 @@ both!(erasing_at_the_same_moment_counts_once, |house| {
     assert_eq!(stage.unsubscribed().await, 1);
 });
 
-both!(a_letter_opens_in_a_sandbox_until_its_reader_is_gone, |house| {
-    let stage = Stage::new(house).await;
+both!(a_letter_opens_in_a_sandbox_until_its_reader_is_gone, |fixture| {
+    let stage = Stage::new(fixture).await;
     let path = format!("/v/{}", stage.token(1, Door::View));
 
     let letter = stage.get(&path).await;

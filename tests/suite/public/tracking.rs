@@ -16,13 +16,13 @@ use crate::fixture::both;
 
 async fn counts(stage: &Stage) -> Vec<(String, i32, i64)> {
     stage.app.recorder.flush().await;
-    let mut conn = stage.app.home.db.read().await.expect("a connection");
+    let mut conn = stage.app.installation.db.read().await.expect("a connection");
     let counts = event::count(&mut conn, stage.campaign).await.expect("counted");
     counts.into_iter().map(|(kind, position, count)| (kind.to_string(), position, count)).collect()
 }
 
-both!(the_pixel_answers_everything_alike, |house| {
-    let stage = Stage::new(house).await;
+both!(the_pixel_answers_everything_alike, |fixture| {
+    let stage = Stage::new(fixture).await;
     let good = format!("/o/{}.gif", stage.token(0, Door::Open));
     let bad = [
         format!("/o/{}.gif", stage.token(0, Door::Click)),
@@ -46,8 +46,8 @@ both!(the_pixel_answers_everything_alike, |house| {
     assert_eq!(counts(&stage).await, [("open".to_owned(), 0, 1)]);
 });
 
-both!(a_link_leads_where_it_led_at_launch_and_is_counted, |house| {
-    let stage = Stage::new(house).await;
+both!(a_link_leads_where_it_led_at_launch_and_is_counted, |fixture| {
+    let stage = Stage::new(fixture).await;
 
     let reply = stage.get(&format!("/c/{}/0", stage.token(0, Door::Click))).await;
 
@@ -59,8 +59,8 @@ both!(a_link_leads_where_it_led_at_launch_and_is_counted, |house| {
     assert_eq!(counts(&stage).await, [("click".to_owned(), 0, 1)]);
 });
 
-both!(looking_ahead_is_not_counted, |house| {
-    let stage = Stage::new(house).await;
+both!(looking_ahead_is_not_counted, |fixture| {
+    let stage = Stage::new(fixture).await;
     let click = format!("/c/{}/0", stage.token(0, Door::Click));
     let open = format!("/o/{}.gif", stage.token(0, Door::Open));
     for (method, header) in [
@@ -77,8 +77,8 @@ both!(looking_ahead_is_not_counted, |house| {
     assert_eq!(counts(&stage).await, []);
 });
 
-both!(a_link_works_for_people_who_are_gone, |house| {
-    let stage = Stage::new(house).await;
+both!(a_link_works_for_people_who_are_gone, |fixture| {
+    let stage = Stage::new(fixture).await;
     let click = format!("/c/{}/0", stage.token(1, Door::Click));
     stage.post(&format!("/u/{}", stage.token(1, Door::Unsubscribe)), "").await;
     assert!(!stage.is_here(1).await);
@@ -87,8 +87,8 @@ both!(a_link_works_for_people_who_are_gone, |house| {
     assert_eq!(counts(&stage).await, []);
 });
 
-both!(what_the_letter_does_not_have_leads_nowhere, |house| {
-    let stage = Stage::new(house).await;
+both!(what_the_letter_does_not_have_leads_nowhere, |fixture| {
+    let stage = Stage::new(fixture).await;
     let token = stage.token(0, Door::Click);
     let forged = stage.token(0, Door::Open);
     for path in [
@@ -111,17 +111,17 @@ both!(what_the_letter_does_not_have_leads_nowhere, |house| {
     assert_eq!(counts(&stage).await, []);
 });
 
-both!(a_campaign_launched_later_is_met_on_its_first_click, |house| {
-    let stage = Stage::new(house).await;
-    let campaign = launch(house, "later", &stage.news).await;
-    let token = house.home.signer.stem(Claim { campaign, delivery: 1 }).token(Door::Click);
+both!(a_campaign_launched_later_is_met_on_its_first_click, |fixture| {
+    let stage = Stage::new(fixture).await;
+    let campaign = launch(fixture, "later", &stage.news).await;
+    let token = fixture.installation.signer.stem(Claim { campaign, delivery: 1 }).token(Door::Click);
 
     assert_eq!(stage.get(&format!("/c/{token}/0")).await.header("location"), Some(SHOP));
 });
 
-both!(a_link_of_ones_own_needs_our_tag, |house| {
-    let stage = Stage::new(house).await;
-    let stem = house.home.signer.stem(stage.claim(0));
+both!(a_link_of_ones_own_needs_our_tag, |fixture| {
+    let stage = Stage::new(fixture).await;
+    let stem = fixture.installation.signer.stem(stage.claim(0));
     let token = stem.token(Door::Click);
     let path = |position: usize, to: &str, tag: &str| {
         format!("/c/{token}/{position}/{}/{tag}", URL_SAFE_NO_PAD.encode(to.as_bytes()))
@@ -132,7 +132,7 @@ both!(a_link_of_ones_own_needs_our_tag, |house| {
     assert_eq!(reply.status, StatusCode::FOUND);
     assert_eq!(reply.header("location"), Some("https://shop.example.org/%D0%9A%D0%B0%D0%B7%D0%B0%D0%BD%D1%8C?x=1"));
 
-    let other = house.home.signer.stem(stage.claim(2)).destination(1, to);
+    let other = fixture.installation.signer.stem(stage.claim(2)).destination(1, to);
     for (position, to, tag) in [
         (0, to, stem.destination(1, to)),
         (1, "https://evil.example", stem.destination(1, to)),
@@ -147,8 +147,8 @@ both!(a_link_of_ones_own_needs_our_tag, |house| {
     assert_eq!(counts(&stage).await, [("click".to_owned(), 1, 1)]);
 });
 
-both!(no_request_makes_up_a_destination, |house| {
-    let stage = Stage::new(house).await;
+both!(no_request_makes_up_a_destination, |fixture| {
+    let stage = Stage::new(fixture).await;
     let good = stage.token(0, Door::Click);
     let alphabet: Vec<char> = "ABCxyz012-_%/\\.@:?&=#".chars().collect();
     let mut redirected = 0;
@@ -182,8 +182,8 @@ both!(no_request_makes_up_a_destination, |house| {
     assert!(redirected > 0, "the untouched tokens among them still lead to the shop");
 });
 
-both!(the_short_way_answers_as_the_long_one, |house| {
-    let stage = Stage::new(house).await;
+both!(the_short_way_answers_as_the_long_one, |fixture| {
+    let stage = Stage::new(fixture).await;
     let (open, click) = (stage.token(0, Door::Open), stage.token(1, Door::Click));
     let paths = [
         format!("/o/{open}.gif"),
@@ -215,7 +215,7 @@ both!(the_short_way_answers_as_the_long_one, |house| {
         }
     }
     stage.app.recorder.flush().await;
-    let mut conn = stage.app.home.db.read().await.expect("a connection");
+    let mut conn = stage.app.installation.db.read().await.expect("a connection");
     let rows = sqlx::query("select kind, count(*) from event group by kind order by kind").fetch_all(&mut *conn).await;
     let kinds: Vec<(String, i64)> = rows.expect("counted").iter().map(|row| (row.get(0), row.get(1))).collect();
     assert_eq!(kinds, [("click".to_owned(), 2), ("open".to_owned(), 2)], "each way once");

@@ -21,11 +21,11 @@ use crate::fixture::both;
 const MULTIPART: &str =
     "--x\r\nContent-Disposition: form-data; name=\"List-Unsubscribe\"\r\n\r\nOne-Click\r\n--x--\r\n";
 
-both!(every_form_of_the_one_click_request_leaves, |house| {
-    let stage = Stage::new(house).await;
+both!(every_form_of_the_one_click_request_leaves, |fixture| {
+    let stage = Stage::new(fixture).await;
     let everyone = ["a1@example.org", "a2@example.org", "a3@example.org", "a4@example.org", "a5@example.org"];
-    let contacts = join(house, &stage.news, &everyone).await;
-    let campaign = launch(house, "forms", &stage.news).await;
+    let contacts = join(fixture, &stage.news, &everyone).await;
+    let campaign = launch(fixture, "forms", &stage.news).await;
     let bodies = [
         ("application/x-www-form-urlencoded", "List-Unsubscribe=One-Click".to_owned()),
         ("multipart/form-data; boundary=x", MULTIPART.to_owned()),
@@ -34,8 +34,8 @@ both!(every_form_of_the_one_click_request_leaves, |house| {
         ("application/octet-stream", "x".repeat(300_000)),
     ];
     for (contact, (kind, body)) in contacts.into_iter().zip(bodies) {
-        let delivery = delivery_of(house, campaign, contact).await;
-        let token = house.home.signer.stem(Claim { campaign, delivery }).token(Door::Unsubscribe);
+        let delivery = delivery_of(fixture, campaign, contact).await;
+        let token = fixture.installation.signer.stem(Claim { campaign, delivery }).token(Door::Unsubscribe);
 
         let path = format!("/u/{token}");
         let reply = stage.send(Method::POST, &path, &[("content-type", kind)], Body::from(body)).await;
@@ -43,13 +43,13 @@ both!(every_form_of_the_one_click_request_leaves, |house| {
         assert_eq!(reply.status, StatusCode::OK, "{kind}");
         assert!(reply.header("location").is_none() && reply.header("set-cookie").is_none(), "{kind}");
         assert!(reply.body.len() < 4_096, "a small body");
-        let mut conn = house.home.db.read().await.expect("a connection");
+        let mut conn = fixture.installation.db.read().await.expect("a connection");
         assert!(sendoff::audience::contact::get(&mut conn, contact).await.expect("asked").is_none(), "{kind}");
     }
 });
 
-both!(who_hangs_up_before_the_answer_has_left_all_the_same, |house| {
-    let stage = Stage::new(house).await;
+both!(who_hangs_up_before_the_answer_has_left_all_the_same, |fixture| {
+    let stage = Stage::new(fixture).await;
     let path = format!("/u/{}", stage.token(1, Door::Unsubscribe));
     let body = Body::from_stream(futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>());
 
@@ -59,8 +59,8 @@ both!(who_hangs_up_before_the_answer_has_left_all_the_same, |house| {
     assert!(!stage.is_here(1).await);
 });
 
-both!(whoever_leaves_is_gone_with_a_tombstone_and_one_number, |house| {
-    let stage = Stage::new(house).await;
+both!(whoever_leaves_is_gone_with_a_tombstone_and_one_number, |fixture| {
+    let stage = Stage::new(fixture).await;
 
     let reply = stage.post(&format!("/u/{}", stage.token(1, Door::Unsubscribe)), "List-Unsubscribe=One-Click").await;
 
@@ -69,16 +69,16 @@ both!(whoever_leaves_is_gone_with_a_tombstone_and_one_number, |house| {
     assert!(stage.is_here(2).await);
     assert_eq!(stage.unsubscribed().await, 1);
     let address = Address::parse("boris@example.org").expect("an address");
-    let mark = tombstone::mark(&house.home.keys.tombstone, house.workspace.id, &address);
-    let mut conn = house.home.db.read().await.expect("a connection");
-    let standing = tombstone::standing(&mut conn, house.workspace.id, stage.news.id, &[mark]).await.expect("asked");
+    let mark = tombstone::mark(&fixture.installation.keys.tombstone, fixture.workspace.id, &address);
+    let mut conn = fixture.installation.db.read().await.expect("a connection");
+    let standing = tombstone::standing(&mut conn, fixture.workspace.id, stage.news.id, &[mark]).await.expect("asked");
     assert!(standing.contains(&mark));
     tokio::time::timeout(Duration::from_secs(1), stage.erased.notified()).await.expect("the sweeper is told");
 });
 
-both!(a_thousand_scanners_change_nothing, |house| {
-    let stage = Stage::new(house).await;
-    let before = dump(house).await;
+both!(a_thousand_scanners_change_nothing, |fixture| {
+    let stage = Stage::new(fixture).await;
+    let before = dump(fixture).await;
     assert!(before.contains("anna@example.org") && before.contains("Казань"), "the dump sees rows");
     let paths = [
         format!("/u/{}", stage.token(0, Door::Unsubscribe)),
@@ -100,11 +100,11 @@ both!(a_thousand_scanners_change_nothing, |house| {
     }
     stage.app.recorder.flush().await;
 
-    assert_eq!(dump(house).await, before);
+    assert_eq!(dump(fixture).await, before);
 });
 
-both!(nothing_but_the_token_is_needed_or_looked_at, |house| {
-    let stage = Stage::new(house).await;
+both!(nothing_but_the_token_is_needed_or_looked_at, |fixture| {
+    let stage = Stage::new(fixture).await;
     let path = format!("/u/{}", stage.token(1, Door::Unsubscribe));
     let hostile = [
         ("cookie", "session=garbage; \u{1}"),
@@ -124,8 +124,8 @@ both!(nothing_but_the_token_is_needed_or_looked_at, |house| {
     assert!(!stage.is_here(1).await);
 });
 
-both!(the_second_time_reads_like_the_first, |house| {
-    let stage = Stage::new(house).await;
+both!(the_second_time_reads_like_the_first, |fixture| {
+    let stage = Stage::new(fixture).await;
     let token = stage.token(1, Door::Unsubscribe);
 
     let first = stage.post(&format!("/u/{token}"), "").await;
@@ -141,8 +141,8 @@ both!(the_second_time_reads_like_the_first, |house| {
     assert!(page.body.contains("You are not on") && !page.body.contains("<form"));
 });
 
-both!(a_hundred_requests_at_once_are_one_erasure, |house| {
-    let stage = Arc::new(Stage::new(house).await);
+both!(a_hundred_requests_at_once_are_one_erasure, |fixture| {
+    let stage = Arc::new(Stage::new(fixture).await);
     let path = format!("/u/{}", stage.token(1, Door::Unsubscribe));
     let requests: Vec<_> = (0..100)
         .map(|_| {
@@ -157,14 +157,14 @@ both!(a_hundred_requests_at_once_are_one_erasure, |house| {
     // A database that is slow to answer leaves some of them noted, to be carried out before anything is sent.
     stage.app.journal.replay().await.expect("carried out");
     assert_eq!(stage.unsubscribed().await, 1);
-    let log = std::fs::read_to_string(house.home.config.journal().join("erasures.log")).expect("a log");
+    let log = std::fs::read_to_string(fixture.installation.config.journal().join("erasures.log")).expect("a log");
     assert_eq!(log.lines().count(), 1, "{log}");
     assert!(stage.app.journal.is_empty());
 });
 
-both!(a_token_of_another_door_or_a_changed_one_opens_nothing, |house| {
-    let stage = Stage::new(house).await;
-    let before = dump(house).await;
+both!(a_token_of_another_door_or_a_changed_one_opens_nothing, |fixture| {
+    let stage = Stage::new(fixture).await;
+    let before = dump(fixture).await;
     let token = stage.token(1, Door::Unsubscribe);
     let bytes = URL_SAFE_NO_PAD.decode(&token).expect("base64url");
     let mut bad: Vec<String> =
@@ -185,12 +185,12 @@ both!(a_token_of_another_door_or_a_changed_one_opens_nothing, |house| {
 
     texts.dedup();
     assert_eq!(texts.len(), 1, "one answer to all of them");
-    assert_eq!(dump(house).await, before);
+    assert_eq!(dump(fixture).await, before);
 });
 
-both!(who_is_on_another_list_is_shown_the_way_to_it, |house| {
-    let stage = Stage::new(house).await;
-    launch(house, "offers", &stage.offers).await;
+both!(who_is_on_another_list_is_shown_the_way_to_it, |fixture| {
+    let stage = Stage::new(fixture).await;
+    launch(fixture, "offers", &stage.offers).await;
 
     let reply = stage.post(&format!("/u/{}", stage.token(0, Door::Unsubscribe)), "").await;
 
@@ -201,10 +201,10 @@ both!(who_is_on_another_list_is_shown_the_way_to_it, |house| {
     assert!(page.body.contains("Offers") && !page.body.contains("Новости"), "{}", page.body);
 });
 
-both!(a_test_letter_changes_nothing, |house| {
-    let stage = Stage::new(house).await;
-    let before = dump(house).await;
-    let stem = house.home.signer.stem(Claim { campaign: stage.campaign, delivery: 0 });
+both!(a_test_letter_changes_nothing, |fixture| {
+    let stage = Stage::new(fixture).await;
+    let before = dump(fixture).await;
+    let stem = fixture.installation.signer.stem(Claim { campaign: stage.campaign, delivery: 0 });
     for (path, body) in [
         (format!("/u/{}", stem.token(Door::Unsubscribe)), "List-Unsubscribe=One-Click"),
         (format!("/p/{}", stem.token(Door::Preferences)), "action=erase&sure=yes"),
@@ -219,11 +219,11 @@ both!(a_test_letter_changes_nothing, |house| {
     stage.get(&format!("/o/{}.gif", stem.token(Door::Open))).await;
     stage.app.recorder.flush().await;
 
-    assert_eq!(dump(house).await, before);
+    assert_eq!(dump(fixture).await, before);
 });
 
-both!(a_mailbox_provider_speaks_bytes, |house| {
-    let stage = Stage::new(house).await;
+both!(a_mailbox_provider_speaks_bytes, |fixture| {
+    let stage = Stage::new(fixture).await;
     let public = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let desk = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = public.local_addr().expect("an address");

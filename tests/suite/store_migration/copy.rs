@@ -15,61 +15,76 @@ use super::fixture::{Way, carry, fill, found, indexes, sums};
 use crate::canary;
 use crate::fixture::{Kind, NOW, both};
 
-both!(what_was_here_is_there_to_the_byte_and_comes_back_the_same, |house| {
-    let Some(way) = Way::of(house).await else { return };
-    let campaign = fill(house, 25_000).await;
-    let before = sums(&house.home.db).await;
-    let delivery = canary::number(house, "select min(id) from delivery").await;
+both!(what_was_here_is_there_to_the_byte_and_comes_back_the_same, |fixture| {
+    let Some(way) = Way::of(fixture).await else { return };
+    let campaign = fill(fixture, 25_000).await;
+    let before = sums(&fixture.installation.db).await;
+    let delivery = canary::number(fixture, "select min(id) from delivery").await;
     let claim = Claim { campaign: campaign.id, delivery };
-    let token = house.home.signer.stem(claim).token(Door::Unsubscribe);
-    let numbers = canary::summary(house, &campaign).await;
+    let token = fixture.installation.signer.stem(claim).token(Door::Unsubscribe);
+    let numbers = canary::summary(fixture, &campaign).await;
 
-    let outcome = carry(house, &way.to, &mut |_| {}).await.expect("carried over");
+    let outcome = carry(fixture, &way.to, &mut |_| {}).await.expect("carried over");
 
-    let there = found(house).await;
-    assert_ne!(there.db.is_shared(), house.home.db.is_shared());
+    let there = found(fixture).await;
+    assert_ne!(there.db.is_shared(), fixture.installation.db.is_shared());
     assert_eq!(sums(&there.db).await, before);
     assert!(indexes(&there.db).await.len() > 10);
-    assert_eq!(indexes(&there.db).await, indexes(&house.home.db).await);
+    assert_eq!(indexes(&there.db).await, indexes(&fixture.installation.db).await);
     let told: Vec<_> = outcome.tables.iter().map(|sum| (sum.table.clone(), sum.rows)).collect();
     assert_eq!(told, before.iter().map(|(name, rows, _)| (name.clone(), *rows)).collect::<Vec<_>>());
     assert_eq!(there.signer.verify(Door::Unsubscribe, &token), Some(claim));
     let mut conn = there.db.read().await.expect("a connection");
     assert_eq!(summary::of(&mut conn, &campaign).await.expect("counted"), numbers);
-    let relay = relay::get(&there, &mut conn, house.workspace.id).await.expect("the seal opens");
+    let relay = relay::get(&there, &mut conn, fixture.workspace.id).await.expect("the seal opens");
     assert!(matches!(&relay.kind, RelayKind::Smtp(target) if target.expose().contains("secret")), "{relay:?}");
     drop(conn);
     there.db.close().await;
 
-    let (place, clean) = wipe::old(&house.home.config.data).await.expect("the old store is removed");
-    assert!(!place.contains('@') && (clean || house.kind == Kind::Postgres), "{place}");
-    let config = Config { data: house.home.config.data.clone(), database: None };
-    let home = house.home.config.database_url().replace("sqlite://", "").replace("/sendoff.db?mode=rwc", "");
-    store_migration::carry_over(config, Clock::fixed(NOW), &home, &mut |_| {}).await.expect("carried back");
-    let back = found(house).await;
-    assert_eq!(back.db.is_shared(), house.home.db.is_shared());
+    let (place, clean) = wipe::old(&fixture.installation.config.data).await.expect("the old store is removed");
+    assert!(!place.contains('@') && (clean || fixture.kind == Kind::Postgres), "{place}");
+    let config = Config { data: fixture.installation.config.data.clone(), database: None };
+    let installation =
+        fixture.installation.config.database_url().replace("sqlite://", "").replace("/sendoff.db?mode=rwc", "");
+    store_migration::carry_over(config, Clock::fixed(NOW), &installation, &mut |_| {}).await.expect("carried back");
+    let back = found(fixture).await;
+    assert_eq!(back.db.is_shared(), fixture.installation.db.is_shared());
     assert_eq!(sums(&back.db).await, before);
     back.db.close().await;
     way.end().await;
 });
 
-both!(who_leaves_while_rows_are_carried_leaves_both_sides, |house| {
-    let Some(way) = Way::of(house).await else { return };
-    let campaign = fill(house, 25_000).await;
-    let list = canary::number(house, "select id from list").await;
-    let leaver = canary::id(house, "person1@example.org").await.expect("there");
+both!(who_leaves_while_rows_are_carried_leaves_both_sides, |fixture| {
+    let Some(way) = Way::of(fixture).await else { return };
+    let campaign = fill(fixture, 25_000).await;
+    let list = canary::number(fixture, "select id from list").await;
+    let leaver = canary::id(fixture, "person1@example.org").await.expect("there");
     let mut refused = Vec::new();
     let mut goodbyes = |step: &Step| {
-        let (home, workspace) = (&house.home, house.workspace.id);
+        let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
         let say = async {
-            refused.push(home.db.write().await.map(drop).expect_err("nothing else is written").message().key);
+            refused.push(installation.db.write().await.map(drop).expect_err("nothing else is written").message().key);
             let left = match refused.len() {
-                1 => erasure::leave(home, workspace, leaver, list, Reason::Left, Some(campaign.id)).await,
+                1 => erasure::leave(installation, workspace, leaver, list, Reason::Left, Some(campaign.id)).await,
                 2 => {
-                    erasure::erase(home, workspace, &canary::address("person2@example.org"), Reason::Erased, None).await
+                    erasure::erase(
+                        installation,
+                        workspace,
+                        &canary::address("person2@example.org"),
+                        Reason::Erased,
+                        None,
+                    )
+                    .await
                 }
                 3 => {
-                    erasure::erase(home, workspace, &canary::address("nobody@example.org"), Reason::Erased, None).await
+                    erasure::erase(
+                        installation,
+                        workspace,
+                        &canary::address("nobody@example.org"),
+                        Reason::Erased,
+                        None,
+                    )
+                    .await
                 }
                 _ => return,
             };
@@ -83,23 +98,23 @@ both!(who_leaves_while_rows_are_carried_leaves_both_sides, |house| {
             goodbyes(&step);
         }
     };
-    let outcome = carry(house, &way.to, &mut told).await.expect("carried over");
+    let outcome = carry(fixture, &way.to, &mut told).await.expect("carried over");
 
     assert_eq!(outcome.left, 3);
     assert!(refused.len() > 3 && refused.iter().all(|key| *key == "store-moving"), "{refused:?}");
-    let there = found(house).await;
-    assert_eq!(sums(&there.db).await, sums(&house.home.db).await);
+    let there = found(fixture).await;
+    assert_eq!(sums(&there.db).await, sums(&fixture.installation.db).await);
     let mut conn = there.db.read().await.expect("a connection");
     let numbers = summary::of(&mut conn, &campaign).await.expect("counted");
     assert_eq!((numbers.planned, numbers.unsubscribed), (40, 2));
     let mark =
-        |text| sendoff::audience::tombstone::mark(&there.keys.tombstone, house.workspace.id, &canary::address(text));
+        |text| sendoff::audience::tombstone::mark(&there.keys.tombstone, fixture.workspace.id, &canary::address(text));
     let graves = [mark("person2@example.org"), mark("nobody@example.org")];
-    let kept = sendoff::audience::tombstone::standing(&mut conn, house.workspace.id, EVERY_LIST, &graves).await;
+    let kept = sendoff::audience::tombstone::standing(&mut conn, fixture.workspace.id, EVERY_LIST, &graves).await;
     assert_eq!(kept.expect("asked").len(), 2);
     drop(conn);
     there.db.close().await;
-    let late = house.home.db.write_for(Errand::Goodbye).await.map(drop).expect_err("never written again");
+    let late = fixture.installation.db.write_for(Errand::Goodbye).await.map(drop).expect_err("never written again");
     assert!(matches!(&late, Error::Closed(message) if message.key == "store-moved"), "{late:?}");
     way.end().await;
 });

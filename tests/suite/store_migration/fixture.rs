@@ -19,19 +19,19 @@ use sha2::{Digest, Sha256};
 
 use crate::canary;
 use crate::erasure::{erase, leave};
-use crate::fixture::{self, House, Kind, NOW};
+use crate::fixture::{self, Fixture, Kind, NOW};
 
-/// Where a house moves to: the other kind of database.
+/// Where a fixture moves to: the other kind of database.
 pub struct Way {
     pub to: String,
     pub database: Option<String>,
 }
 
 impl Way {
-    pub async fn of(house: &House) -> Option<Self> {
+    pub async fn of(fixture: &Fixture) -> Option<Self> {
         fixture::server()?;
-        Some(match house.kind {
-            Kind::Postgres => Self { to: house.home.config.data.display().to_string(), database: None },
+        Some(match fixture.kind {
+            Kind::Postgres => Self { to: fixture.installation.config.data.display().to_string(), database: None },
             Kind::Sqlite => {
                 let (name, to) = fixture::create().await;
                 Self { to, database: Some(name) }
@@ -46,13 +46,13 @@ impl Way {
     }
 }
 
-pub async fn carry(house: &House, to: &str, told: &mut dyn FnMut(Step)) -> Result<Outcome> {
-    store_migration::carry_over(house.home.config.clone(), Clock::fixed(NOW), to, told).await
+pub async fn carry(fixture: &Fixture, to: &str, told: &mut dyn FnMut(Step)) -> Result<Outcome> {
+    store_migration::carry_over(fixture.installation.config.clone(), Clock::fixed(NOW), to, told).await
 }
 
 /// The installation as its folder alone says where it is.
-pub async fn found(house: &House) -> Installation {
-    let config = Config { data: house.home.config.data.clone(), database: None };
+pub async fn found(fixture: &Fixture) -> Installation {
+    let config = Config { data: fixture.installation.config.data.clone(), database: None };
     Installation::open(config, Clock::fixed(NOW)).await.expect("opens where its data are")
 }
 
@@ -72,27 +72,27 @@ pub async fn sums(db: &Db) -> Vec<(String, u64, Vec<u8>)> {
 
 /// A campaign that was sent to 40 people of whom some opened, some bounced and some have left, and
 /// as many more events as are asked for.
-pub async fn fill(house: &House, events: i64) -> Campaign {
-    let news = canary::list(house, "News").await;
+pub async fn fill(fixture: &Fixture, events: i64) -> Campaign {
+    let news = canary::list(fixture, "News").await;
     let people: Vec<_> = (0..40)
         .map(|n| {
             let values = Values::from_iter([("note".to_owned(), format!("a\tb\\N\n«{n}»").into())]);
             (canary::address(&format!("person{n}@example.org")), values)
         })
         .collect();
-    canary::join(house, &news, &people).await;
-    let (campaign, _) = canary::launch(house, &news, "autumn").await;
-    let taken = canary::take(house, &campaign).await;
+    canary::join(fixture, &news, &people).await;
+    let (campaign, _) = canary::launch(fixture, &news, "autumn").await;
+    let taken = canary::take(fixture, &campaign).await;
     let ends: Vec<_> = taken
         .values()
         .enumerate()
         .map(|(n, id)| (*id, if n % 9 == 0 { Fate::Rejected } else { Fate::Accepted }))
         .collect();
-    canary::end(house, &campaign, &ends).await;
+    canary::end(fixture, &campaign, &ends).await;
     for id in taken.values().take(10) {
-        canary::react(house, *id).await;
+        canary::react(fixture, *id).await;
     }
-    let mut tx = house.home.db.write().await.expect("a transaction");
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
     sqlx::query(
         "with recursive s(n) as (select 1 union all select n + 1 from s where n < $1) insert into event \
          select 1000 + s.n, d.workspace_id, d.campaign_id, d.id, d.contact_id, 'open', 0, d.changed_at \
@@ -111,12 +111,12 @@ pub async fn fill(house: &House, events: i64) -> Campaign {
         cap: Cap { rate: Some(12.5), ..Cap::default() },
         ..Relay::default()
     };
-    relay::set(&house.home, &mut tx, house.workspace.id, &relay).await.expect("a relay");
+    relay::set(&fixture.installation, &mut tx, fixture.workspace.id, &relay).await.expect("a relay");
     // Made while the installation is in use, as those of segments are.
     sendoff::audience::contact::index(&mut tx, "text_1").await.expect("an index");
     tx.commit().await.expect("committed");
-    erase(house, "person7@example.org").await;
-    leave(house, canary::id(house, "person8@example.org").await.expect("there"), news.id, Some(campaign.id)).await;
+    erase(fixture, "person7@example.org").await;
+    leave(fixture, canary::id(fixture, "person8@example.org").await.expect("there"), news.id, Some(campaign.id)).await;
     campaign
 }
 
@@ -134,20 +134,22 @@ pub fn key(error: &Error) -> &'static str {
     error.message().key
 }
 
-pub fn program(house: &House, words: &[&str]) -> Command {
+pub fn program(fixture: &Fixture, words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sendoff"));
-    command.args(["--data", &house.home.config.data.display().to_string(), "--lang", "en", "--json"]).args(words);
+    command
+        .args(["--data", &fixture.installation.config.data.display().to_string(), "--lang", "en", "--json"])
+        .args(words);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
-pub fn with_database(house: &House, mut command: Command) -> Command {
-    if let Some(url) = &house.home.config.database {
+pub fn with_database(fixture: &Fixture, mut command: Command) -> Command {
+    if let Some(url) = &fixture.installation.config.database {
         command.env("SENDOFF_DATABASE", url);
     }
     command
 }
 
-pub fn serve(house: &House) -> Child {
-    with_database(house, program(house, &["serve", "--listen", "127.0.0.1:0"])).spawn().expect("runs")
+pub fn serve(fixture: &Fixture) -> Child {
+    with_database(fixture, program(fixture, &["serve", "--listen", "127.0.0.1:0"])).spawn().expect("runs")
 }

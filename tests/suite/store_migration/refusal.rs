@@ -12,21 +12,21 @@ use sendoff::infra::installation::Installation;
 use sendoff::store_migration::{self, Step};
 
 use super::fixture::{Way, carry, fill, key, program, serve, sums, with_database};
-use crate::fixture::{self, House, NOW, both};
+use crate::fixture::{self, Fixture, NOW, both};
 
-both!(a_place_that_is_not_fit_is_refused_and_nothing_changes, |house| {
-    let Some(way) = Way::of(house).await else { return };
-    fill(house, 0).await;
-    let before = sums(&house.home.db).await;
+both!(a_place_that_is_not_fit_is_refused_and_nothing_changes, |fixture| {
+    let Some(way) = Way::of(fixture).await else { return };
+    fill(fixture, 0).await;
+    let before = sums(&fixture.installation.db).await;
     let base = fixture::server().expect("a server");
     let (base, _) = base.rsplit_once('/').expect("a name");
     let (foreign_name, foreign) = fixture::create().await;
     let mut other = <sqlx::AnyConnection as sqlx::Connection>::connect(&foreign).await.expect("connects");
     sqlx::raw_sql("create table guest (name text)").execute(&mut other).await.expect("a table of others");
-    let full = House::new(house.kind).await;
-    let full_place = match &full.home.config.database {
+    let full = Fixture::new(fixture.kind).await;
+    let full_place = match &full.installation.config.database {
         Some(url) => url.clone(),
-        None => full.home.config.data.display().to_string(),
+        None => full.installation.config.data.display().to_string(),
     };
 
     for (to, expected) in [
@@ -36,40 +36,40 @@ both!(a_place_that_is_not_fit_is_refused_and_nothing_changes, |house| {
         (&format!("{base}/there_is_none_of_this_name"), "move-target-missing"),
         ("mysql://host/name", "move-to"),
     ] {
-        let error = carry(house, to, &mut |_| {}).await.expect_err(to);
+        let error = carry(fixture, to, &mut |_| {}).await.expect_err(to);
         assert_eq!(key(&error), expected, "{to}");
-        assert_eq!(house.home.db.standing().await.expect("asked"), None, "{to}");
+        assert_eq!(fixture.installation.db.standing().await.expect("asked"), None, "{to}");
     }
 
-    drop(house.home.db.write().await.expect("in use as before"));
-    assert_eq!(sums(&house.home.db).await, before);
+    drop(fixture.installation.db.write().await.expect("in use as before"));
+    assert_eq!(sums(&fixture.installation.db).await, before);
     drop(other);
     full.leave().await;
     fixture::remove(&foreign_name).await;
     way.end().await;
 });
 
-both!(one_move_at_a_time_and_one_place_until_it_is_given_up, |house| {
-    let Some(way) = Way::of(house).await else { return };
-    fill(house, 0).await;
-    let elsewhere = house.folder.path().join("elsewhere").display().to_string();
+both!(one_move_at_a_time_and_one_place_until_it_is_given_up, |fixture| {
+    let Some(way) = Way::of(fixture).await else { return };
+    fill(fixture, 0).await;
+    let elsewhere = fixture.folder.path().join("elsewhere").display().to_string();
     let mut second = None;
     let mut told = |step| {
         if matches!(step, Step::Counted { .. }) {
-            let run = async { carry(house, &way.to, &mut |_| {}).await.map(drop) };
+            let run = async { carry(fixture, &way.to, &mut |_| {}).await.map(drop) };
             second = Some(tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(run)));
             panic!("cut off");
         }
     };
-    let config = house.home.config.clone();
+    let config = fixture.installation.config.clone();
     let cut = AssertUnwindSafe(store_migration::carry_over(config, Clock::fixed(NOW), &way.to, &mut told));
     assert!(cut.catch_unwind().await.is_err());
     assert_eq!(key(&second.expect("tried").expect_err("refused")), "move-twice");
 
     tokio::time::sleep(Duration::from_millis(200)).await;
-    assert_eq!(key(&carry(house, &elsewhere, &mut |_| {}).await.expect_err("another place")), "move-elsewhere");
-    assert_eq!(key(&house.home.db.write().await.map(drop).expect_err("moving")), "store-moving");
-    let half = Config { data: house.folder.path().join("third"), database: Some(way.to.clone()) };
+    assert_eq!(key(&carry(fixture, &elsewhere, &mut |_| {}).await.expect_err("another place")), "move-elsewhere");
+    assert_eq!(key(&fixture.installation.db.write().await.map(drop).expect_err("moving")), "store-moving");
+    let half = Config { data: fixture.folder.path().join("third"), database: Some(way.to.clone()) };
     if way.database.is_some() {
         assert_eq!(
             key(&Installation::open(half, Clock::fixed(NOW)).await.map(drop).expect_err("half")),
@@ -77,33 +77,35 @@ both!(one_move_at_a_time_and_one_place_until_it_is_given_up, |house| {
         );
     }
 
-    store_migration::give_up(house.home.config.clone(), Clock::fixed(NOW), Some(&way.to)).await.expect("given up");
+    store_migration::give_up(fixture.installation.config.clone(), Clock::fixed(NOW), Some(&way.to))
+        .await
+        .expect("given up");
 
-    drop(house.home.db.write().await.expect("in use again"));
-    carry(house, &way.to, &mut |_| {}).await.expect("nothing is left of the half");
+    drop(fixture.installation.db.write().await.expect("in use again"));
+    carry(fixture, &way.to, &mut |_| {}).await.expect("nothing is left of the half");
     way.end().await;
 });
 
-both!(a_program_on_the_old_store_ends_with_a_sentence_and_nobody_reopens_it, |house| {
-    let Some(way) = Way::of(house).await else { return };
-    fill(house, 0).await;
-    let serving = serve(house);
+both!(a_program_on_the_old_store_ends_with_a_sentence_and_nobody_reopens_it, |fixture| {
+    let Some(way) = Way::of(fixture).await else { return };
+    fill(fixture, 0).await;
+    let serving = serve(fixture);
     tokio::time::sleep(Duration::from_secs(2)).await;
 
-    let moved = with_database(house, program(house, &["move", "--to", &way.to])).output().expect("runs");
+    let moved = with_database(fixture, program(fixture, &["move", "--to", &way.to])).output().expect("runs");
     assert!(moved.status.success(), "{}", String::from_utf8_lossy(&moved.stderr));
 
     let ended = tokio::task::spawn_blocking(|| serving.wait_with_output().expect("ends")).await.expect("ends");
     assert_eq!(ended.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&ended.stdout).contains("store-moved"), "{ended:?}");
-    let named = match &house.home.config.database {
+    let named = match &fixture.installation.config.database {
         Some(url) => url.clone(),
-        None => format!("sqlite://{}", house.home.config.data.join("sendoff.db").display()),
+        None => format!("sqlite://{}", fixture.installation.config.data.join("sendoff.db").display()),
     };
-    let old = program(house, &["--database", &named, "list", "ls"]).output().expect("runs");
+    let old = program(fixture, &["--database", &named, "list", "ls"]).output().expect("runs");
     assert_eq!(old.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&old.stdout).contains("store-elsewhere"), "{old:?}");
-    let other = house.folder.path().join("other").display().to_string();
+    let other = fixture.folder.path().join("other").display().to_string();
     let by_another_folder = Command::new(env!("CARGO_BIN_EXE_sendoff"))
         .args(["--data", &other, "--database", &named, "--lang", "en", "list", "ls"])
         .output()
@@ -111,20 +113,21 @@ both!(a_program_on_the_old_store_ends_with_a_sentence_and_nobody_reopens_it, |ho
     let sentence = String::from_utf8_lossy(&by_another_folder.stderr).into_owned();
     assert!(sentence.contains("The data that were here are now in"), "{sentence}");
 
-    let wiped = program(house, &["move", "--old", "wipe"]).output().expect("runs");
+    let wiped = program(fixture, &["move", "--old", "wipe"]).output().expect("runs");
     assert!(wiped.status.success(), "{}", String::from_utf8_lossy(&wiped.stderr));
-    match &house.home.config.database {
+    match &fixture.installation.config.database {
         Some(url) => {
             let db = Db::reach(url).await.expect("reached");
             assert_eq!(db.table_names().await.expect("asked"), Vec::<String>::new());
             db.close().await;
         }
         None => {
-            let left = ["", "-wal", "-shm"].map(|ending| house.home.config.data.join(format!("sendoff.db{ending}")));
+            let left =
+                ["", "-wal", "-shm"].map(|ending| fixture.installation.config.data.join(format!("sendoff.db{ending}")));
             assert!(left.iter().all(|file| !file.exists()));
         }
     }
-    let lists = program(house, &["list", "ls"]).output().expect("runs");
+    let lists = program(fixture, &["list", "ls"]).output().expect("runs");
     assert!(lists.status.success(), "{}", String::from_utf8_lossy(&lists.stderr));
     way.end().await;
 });

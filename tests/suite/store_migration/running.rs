@@ -30,21 +30,21 @@ fn leave_by_click(public: &str, token: &str) -> Option<u16> {
     answer.split(' ').nth(1)?.parse().ok()
 }
 
-both!(a_campaign_that_runs_stands_still_and_goes_on_in_the_new_store, |house| {
-    let Some(way) = Way::of(house).await else { return };
-    house_with(house, 400).await;
+both!(a_campaign_that_runs_stands_still_and_goes_on_in_the_new_store, |fixture| {
+    let Some(way) = Way::of(fixture).await else { return };
+    house_with(fixture, 400).await;
     let sink = Plan::new().on(|at| if at.verb == "." { Act::late(15) } else { Act::Usual }).start().await;
-    use_relay(house, sink.target(), 2).await;
-    let campaign = start(house, LETTER).await;
-    let mut conn = house.home.db.read().await.expect("a connection");
+    use_relay(fixture, sink.target(), 2).await;
+    let campaign = start(fixture, LETTER).await;
+    let mut conn = fixture.installation.db.read().await.expect("a connection");
     let rows = sqlx::query("select id from delivery order by id").fetch_all(&mut *conn).await.expect("asked");
     drop(conn);
     let tokens: Vec<String> = rows
         .iter()
         .map(|row| Claim { campaign: campaign.id, delivery: sqlx::Row::get(row, 0) })
-        .map(|claim| house.home.signer.stem(claim).token(Door::Unsubscribe))
+        .map(|claim| fixture.installation.signer.stem(claim).token(Door::Unsubscribe))
         .collect();
-    let mut serving = serve(house);
+    let mut serving = serve(fixture);
     let mut said = BufReader::new(serving.stdout.take().expect("its output"));
     let mut line = String::new();
     said.read_line(&mut line).expect("its addresses");
@@ -54,7 +54,7 @@ both!(a_campaign_that_runs_stands_still_and_goes_on_in_the_new_store, |house| {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 
-    let moving = with_database(house, program(house, &["move", "--to", &way.to])).spawn().expect("runs");
+    let moving = with_database(fixture, program(fixture, &["move", "--to", &way.to])).spawn().expect("runs");
     let mut confirmed = 0;
     for token in tokens.iter().rev() {
         match leave_by_click(&public, token) {
@@ -72,10 +72,10 @@ both!(a_campaign_that_runs_stands_still_and_goes_on_in_the_new_store, |house| {
     let sent = sink.log().letters.len();
     assert!(sent < 400, "the campaign was over before it could be carried");
 
-    let rest = program(house, &["mail", "--until-idle"]).output().expect("runs");
+    let rest = program(fixture, &["mail", "--until-idle"]).output().expect("runs");
 
     assert!(rest.status.success(), "{}", String::from_utf8_lossy(&rest.stderr));
-    let there = found(house).await;
+    let there = found(fixture).await;
     let mut conn = there.db.read().await.expect("a connection");
     let numbers = summary::of(&mut conn, &campaign).await.expect("counted");
     assert_eq!((numbers.planned, numbers.pending, numbers.uncertain), (400, 0, 0), "{numbers:?}");

@@ -11,73 +11,73 @@ use crate::fixture::both;
 use crate::mail_sink::{Act, Plan};
 use crate::mailer::fixture::{LETTER, campaign, draft, house_with, mail, start, states, use_relay};
 
-both!(from_its_latest_time_on_nothing_leaves_and_the_campaign_asks, |house| {
-    house_with(house, 200).await;
+both!(from_its_latest_time_on_nothing_leaves_and_the_campaign_asks, |fixture| {
+    house_with(fixture, 200).await;
     let sink = Plan::new().at(".", Act::late(5)).start().await;
-    use_relay(house, sink.target(), 4).await;
-    start(house, &letter("until = \"2026-11-21 12:00\"\nzone = \"UTC\"")).await;
+    use_relay(fixture, sink.target(), 4).await;
+    start(fixture, &letter("until = \"2026-11-21 12:00\"\nzone = \"UTC\"")).await;
 
     let passing = async {
         letters(&sink, 20).await;
-        set_clock(house, "2026-11-21T12:00:00Z");
+        set_clock(fixture, "2026-11-21T12:00:00Z");
         sink.log().letters.len()
     };
-    let (_, when_passed) = tokio::join!(mail(house), passing);
+    let (_, when_passed) = tokio::join!(mail(fixture), passing);
 
     let sent = sink.log().letters.len();
     assert!(sent <= when_passed + 8, "{sent} letters, {when_passed} when the time passed");
-    let late = campaign(house).await;
+    let late = campaign(fixture).await;
     assert_eq!(late.state, State::Paused);
     let reason = Lang::En.recall(&late.reason.expect("a reason"));
     assert!(reason.contains(&format!("2026-11-21 12:00 UTC, passed with {} letters unsent", 200 - sent)), "{reason}");
 
-    assert_eq!(resume(house, None).await.expect_err("asks").message().key, "campaign-late");
-    let past = resume(house, Some("2026-11-21 11:00")).await.expect_err("that has passed too");
+    assert_eq!(resume(fixture, None).await.expect_err("asks").message().key, "campaign-late");
+    let past = resume(fixture, Some("2026-11-21 11:00")).await.expect_err("that has passed too");
     assert_eq!(past.message().key, "campaign-until-past");
-    assert_eq!(campaign(house).await.state, State::Paused);
-    resume(house, Some("2026-11-21 13:00")).await.expect("goes on");
-    assert_eq!(campaign(house).await.until_at, Some(at("2026-11-21T13:00:00Z")));
-    mail(house).await;
-    assert_eq!(states(house).await, [("accepted", 200)].into());
-    assert_eq!(campaign(house).await.state, State::Finished);
+    assert_eq!(campaign(fixture).await.state, State::Paused);
+    resume(fixture, Some("2026-11-21 13:00")).await.expect("goes on");
+    assert_eq!(campaign(fixture).await.until_at, Some(at("2026-11-21T13:00:00Z")));
+    mail(fixture).await;
+    assert_eq!(states(fixture).await, [("accepted", 200)].into());
+    assert_eq!(campaign(fixture).await.state, State::Finished);
 });
 
-both!(a_campaign_whose_time_passed_while_all_was_down_sends_nothing_until_it_may, |house| {
-    house_with(house, 5).await;
-    publish(house).await;
-    draft(house, &letter("at = \"2026-11-21 12:00\"\nuntil = \"2026-11-21 13:00\"")).await;
-    schedule(house).await.expect("scheduled");
+both!(a_campaign_whose_time_passed_while_all_was_down_sends_nothing_until_it_may, |fixture| {
+    house_with(fixture, 5).await;
+    publish(fixture).await;
+    draft(fixture, &letter("at = \"2026-11-21 12:00\"\nuntil = \"2026-11-21 13:00\"")).await;
+    schedule(fixture).await.expect("scheduled");
     let sink = Plan::new().start().await;
-    use_relay(house, sink.target(), 1).await;
+    use_relay(fixture, sink.target(), 1).await;
 
-    set_clock(house, "2026-11-23T12:00:00Z");
-    mail(house).await;
+    set_clock(fixture, "2026-11-23T12:00:00Z");
+    mail(fixture).await;
 
-    assert_eq!((campaign(house).await.state, sink.log().letters.len()), (State::Paused, 0));
-    resume(house, Some("never")).await.expect("goes on");
-    mail(house).await;
-    assert_eq!(states(house).await, [("accepted", 5)].into());
+    assert_eq!((campaign(fixture).await.state, sink.log().letters.len()), (State::Paused, 0));
+    resume(fixture, Some("never")).await.expect("goes on");
+    mail(fixture).await;
+    assert_eq!(states(fixture).await, [("accepted", 5)].into());
 });
 
-both!(who_starts_by_hand_after_the_latest_time_is_told_at_once, |house| {
-    house_with(house, 1).await;
-    let late = draft(house, &letter("until = \"2026-11-21 09:00\"")).await;
+both!(who_starts_by_hand_after_the_latest_time_is_told_at_once, |fixture| {
+    house_with(fixture, 1).await;
+    let late = draft(fixture, &letter("until = \"2026-11-21 09:00\"")).await;
 
-    let refused = launch::start(&house.home, &late).await.expect_err("too late");
+    let refused = launch::start(&fixture.installation, &late).await.expect_err("too late");
 
     assert_eq!(refused.message().key, "campaign-until-past");
-    assert_eq!(campaign(house).await.state, State::Draft);
+    assert_eq!(campaign(fixture).await.state, State::Draft);
     let until = Some("2026-11-21 11:00".to_owned());
-    publish(house).await;
-    call(house, Command::Start { name: named(), skip_missing: false, until }).await.expect("started");
-    assert_eq!(campaign(house).await.until_at, Some(at("2026-11-21T11:00:00Z")));
+    publish(fixture).await;
+    call(fixture, Command::Start { name: named(), skip_missing: false, until }).await.expect("started");
+    assert_eq!(campaign(fixture).await.until_at, Some(at("2026-11-21T11:00:00Z")));
 });
 
-both!(the_question_that_an_aged_mark_is_asked_again_knows_the_latest_time, |house| {
-    house_with(house, 1).await;
-    let running = start(house, &letter("until = \"2026-11-21 12:00\"")).await;
-    let marks: Vec<Mark> = claim(house, running.id, 1).await.iter().map(mark_of).collect();
-    let mut tx = house.home.db.write().await.expect("a transaction");
+both!(the_question_that_an_aged_mark_is_asked_again_knows_the_latest_time, |fixture| {
+    house_with(fixture, 1).await;
+    let running = start(fixture, &letter("until = \"2026-11-21 12:00\"")).await;
+    let marks: Vec<Mark> = claim(fixture, running.id, 1).await.iter().map(mark_of).collect();
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
     assert_eq!(delivery::mark(&mut tx, 1, &marks, at("2026-11-21T11:59:59Z")).await.expect("asked").len(), 1);
     let id = marks[0].id;
 
@@ -88,32 +88,32 @@ both!(the_question_that_an_aged_mark_is_asked_again_knows_the_latest_time, |hous
     assert!(!delivery::may_send(&mut tx, 2, id, at("2026-11-21T12:00:00Z")).await.expect("asked"), "another's");
 });
 
-both!(the_last_word_before_a_letter_knows_the_latest_time, |house| {
-    house_with(house, 1).await;
-    let running = start(house, &letter("until = \"2026-11-21 12:00\"")).await;
-    let marks: Vec<Mark> = claim(house, running.id, 1).await.iter().map(mark_of).collect();
-    let mut tx = house.home.db.write().await.expect("a transaction");
+both!(the_last_word_before_a_letter_knows_the_latest_time, |fixture| {
+    house_with(fixture, 1).await;
+    let running = start(fixture, &letter("until = \"2026-11-21 12:00\"")).await;
+    let marks: Vec<Mark> = claim(fixture, running.id, 1).await.iter().map(mark_of).collect();
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
 
     assert!(delivery::mark(&mut tx, 1, &marks, at("2026-11-21T12:00:00Z")).await.expect("asked").is_empty());
     assert_eq!(delivery::mark(&mut tx, 1, &marks, at("2026-11-21T11:59:59Z")).await.expect("asked").len(), 1);
 });
 
-both!(a_latest_time_that_is_set_while_letters_leave_holds_at_once, |house| {
-    house_with(house, 300).await;
+both!(a_latest_time_that_is_set_while_letters_leave_holds_at_once, |fixture| {
+    house_with(fixture, 300).await;
     let sink = Plan::new().at(".", Act::late(3)).start().await;
-    use_relay(house, sink.target(), 3).await;
-    let running = start(house, LETTER).await;
+    use_relay(fixture, sink.target(), 3).await;
+    let running = start(fixture, LETTER).await;
 
     let bounding = async {
         letters(&sink, 10).await;
-        let mut tx = house.home.db.write().await.expect("a transaction");
-        deadline::set_until(&mut tx, running.id, Some(house.home.clock.now())).await.expect("set");
+        let mut tx = fixture.installation.db.write().await.expect("a transaction");
+        deadline::set_until(&mut tx, running.id, Some(fixture.installation.clock.now())).await.expect("set");
         tx.commit().await.expect("committed");
         sink.log().letters.len()
     };
-    let (_, when_set) = tokio::join!(mail(house), bounding);
+    let (_, when_set) = tokio::join!(mail(fixture), bounding);
 
     let sent = sink.log().letters.len();
     assert!(sent <= when_set + 3, "{sent} letters, {when_set} when it was set");
-    assert_eq!(campaign(house).await.state, State::Paused);
+    assert_eq!(campaign(fixture).await.state, State::Paused);
 });

@@ -16,7 +16,7 @@ use sendoff::infra::setting::{self, Setting};
 use serde_json::Value;
 
 use crate::canary;
-use crate::fixture::House;
+use crate::fixture::Fixture;
 use crate::mail_sink::Sink;
 use crate::mailer::fixture::{LETTER, campaign};
 
@@ -27,10 +27,10 @@ pub fn letter(lines: &str) -> String {
     LETTER.replacen("\n+++\n", &format!("\n{lines}\n+++\n"), 1)
 }
 
-/// Sets the clock of the house.
-pub fn set_clock(house: &House, to: &str) {
+/// Sets the clock of the fixture.
+pub fn set_clock(fixture: &Fixture, to: &str) {
     let to = at(to);
-    house.home.clock.advance(to - house.home.clock.now());
+    fixture.installation.clock.advance(to - fixture.installation.clock.now());
 }
 
 pub fn at(text: &str) -> Millis {
@@ -38,32 +38,32 @@ pub fn at(text: &str) -> Millis {
 }
 
 /// A public address that needs no network to be looked at.
-pub async fn publish(house: &House) {
-    let mut tx = house.home.db.write().await.expect("a transaction");
+pub async fn publish(fixture: &Fixture) {
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
     setting::set(&mut tx, Setting::PublicUrl, "http://10.0.0.1").await.expect("set");
     tx.commit().await.expect("committed");
 }
 
-pub async fn call(house: &House, command: Command) -> Result<(Value, String), Error> {
-    let report = Box::pin(cli::run(&house.home, &house.workspace, command, Lang::En)).await?;
+pub async fn call(fixture: &Fixture, command: Command) -> Result<(Value, String), Error> {
+    let report = Box::pin(cli::run(&fixture.installation, &fixture.workspace, command, Lang::En)).await?;
     Ok((report.json, report.text))
 }
 
-pub async fn schedule(house: &House) -> Result<(Value, String), Error> {
-    call(house, Command::Schedule { name: "autumn".to_owned(), at: None, zone: None }).await
+pub async fn schedule(fixture: &Fixture) -> Result<(Value, String), Error> {
+    call(fixture, Command::Schedule { name: "autumn".to_owned(), at: None, zone: None }).await
 }
 
 pub fn named() -> String {
     "autumn".to_owned()
 }
 
-pub async fn resume(house: &House, until: Option<&str>) -> Result<(Value, String), Error> {
-    call(house, Command::Resume { name: named(), until: until.map(str::to_owned) }).await
+pub async fn resume(fixture: &Fixture, until: Option<&str>) -> Result<(Value, String), Error> {
+    call(fixture, Command::Resume { name: named(), until: until.map(str::to_owned) }).await
 }
 
-pub async fn now_runs(house: &House) -> State {
-    launch::due(&house.home).await.expect("looked at the clock");
-    campaign(house).await.state
+pub async fn now_runs(fixture: &Fixture) -> State {
+    launch::due(&fixture.installation).await.expect("looked at the clock");
+    campaign(fixture).await.state
 }
 
 /// Waits until so many letters have come.
@@ -74,17 +74,17 @@ pub async fn letters(sink: &Sink, count: usize) {
 }
 
 /// Takes the due deliveries of a campaign in hand.
-pub async fn claim(house: &House, campaign: Id, mailer: Id) -> Vec<Claimed> {
-    let wanted = Claim { mailer, campaign, lane: "rest", limit: 10, now: house.home.clock.now() };
-    canary::claim_in_memory(house, &Hand::default(), &wanted).await
+pub async fn claim(fixture: &Fixture, campaign: Id, mailer: Id) -> Vec<Claimed> {
+    let wanted = Claim { mailer, campaign, lane: "rest", limit: 10, now: fixture.installation.clock.now() };
+    canary::claim_in_memory(fixture, &Hand::default(), &wanted).await
 }
 
 pub fn mark_of(claimed: &Claimed) -> Mark {
     Mark { id: claimed.id, campaign: claimed.campaign, relay: 1 }
 }
 
-pub async fn pause(house: &House, running: &Campaign) {
-    let mut tx = house.home.db.write().await.expect("a transaction");
+pub async fn pause(fixture: &Fixture, running: &Campaign) {
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
     model::pause(&mut tx, running, "by hand").await.expect("paused");
     tx.commit().await.expect("committed");
 }

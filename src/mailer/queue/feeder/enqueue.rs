@@ -60,7 +60,7 @@ impl Round {
 
     pub(super) async fn claim(&self, sending: &Sending, lane: &str, limit: usize) -> Result<Vec<Claimed>> {
         let wanted = Claim { mailer: self.shift.lease(), campaign: sending.campaign.id, lane, limit, now: self.now() };
-        let (db, hand) = (&self.shift.home.db, &self.shift.hand);
+        let (db, hand) = (&self.shift.installation.db, &self.shift.hand);
         let mut conn = db.read().await?;
         let claimed = match !db.is_shared() || lease::is_alone(&mut conn, self.shift.lease()).await? {
             true => delivery::claim(&mut conn, hand, &wanted).await?,
@@ -114,7 +114,7 @@ impl Round {
         if !failpoint::is_broken(Sabotage::NoGate) {
             return None;
         }
-        let mut conn = self.shift.home.db.read().await.ok()?;
+        let mut conn = self.shift.installation.db.read().await.ok()?;
         delivery::peek(&mut conn, claimed.id, self.now()).await.ok().flatten()
     }
 
