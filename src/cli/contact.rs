@@ -13,7 +13,7 @@ use crate::infra::db::Conn;
 use crate::infra::error::{Message, Result};
 use crate::infra::i18n::Lang;
 use crate::infra::installation::Installation;
-use crate::privacy::erasure::{self, Gone, Reason};
+use crate::privacy::erasure::{self, Erased, Reason};
 use crate::privacy::{file_erasure, physical_erasure, subject_access};
 
 /// What to do for a person.
@@ -77,7 +77,7 @@ async fn need(conn: &mut Conn, workspace: &Workspace, address: &Address) -> Resu
 async fn show(installation: &Installation, workspace: &Workspace, address: &Address, lang: Lang) -> Result<Report> {
     let mut conn = installation.db.read().await?;
     let person = need(&mut conn, workspace, address).await?;
-    let mut dossier = subject_access::of(&mut conn, &person).await?;
+    let mut dossier = subject_access::collect(&mut conn, &person).await?;
     for flag in field::all(&mut conn, workspace.id).await?.iter().filter(|field| field.kind == field::Kind::Flag) {
         if let Some(value) = dossier["fields"].get_mut(&flag.name) {
             *value = (*value == 1).into();
@@ -160,9 +160,9 @@ async fn correct(
     tx.commit().await?;
     if changed.address.canonical() != person.address.canonical() {
         // Nobody would find what lies under the old address when the person leaves one day.
-        file_erasure::papers(installation, &person.address).await;
+        file_erasure::erase_address(installation, &person.address).await;
     }
-    physical_erasure::now(installation).await?;
+    physical_erasure::run(installation).await?;
     Ok(Report {
         json: json!({ "corrected": true }),
         text: lang.say(&Message::new("contact-corrected").with("address", &changed.address)),
@@ -224,13 +224,13 @@ async fn restrict(
 async fn erase(installation: &Installation, workspace: &Workspace, address: &Address, lang: Lang) -> Result<Report> {
     let before: Millis = installation.clock.now();
     let held = match contact::find(&mut *installation.db.read().await?, workspace.id, address).await? {
-        Some(person) => Some(subject_access::counts(&mut *installation.db.read().await?, person.id).await?),
+        Some(person) => Some(subject_access::count_rows(&mut *installation.db.read().await?, person.id).await?),
         None => None,
     };
     let gone = erasure::erase(installation, workspace.id, address, Reason::Erased, None).await?;
-    let scrubbed = physical_erasure::now(installation).await?;
+    let scrubbed = physical_erasure::run(installation).await?;
     tracing::info!(milliseconds = installation.clock.now() - before, "a person was erased");
-    let mut message = Message::new(if gone == Gone::Person { "contact-erased" } else { "contact-erased-nobody" });
+    let mut message = Message::new(if gone == Erased::Contact { "contact-erased" } else { "contact-erased-nobody" });
     message = message.with("address", address);
     for (name, count) in held.iter().flatten() {
         message = message.with(name, count);
@@ -243,7 +243,7 @@ async fn erase(installation: &Installation, workspace: &Workspace, address: &Add
     let removed: serde_json::Map<String, Value> =
         held.into_iter().flatten().map(|(name, count)| (name.to_owned(), count.into())).collect();
     Ok(Report {
-        json: json!({ "erased": gone == Gone::Person, "removed": removed, "kept_out": true, "scrubbed": scrubbed }),
+        json: json!({ "erased": gone == Erased::Contact, "removed": removed, "kept_out": true, "scrubbed": scrubbed }),
         text,
         ..Report::default()
     })

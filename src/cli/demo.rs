@@ -31,12 +31,12 @@ use crate::infra::installation::Installation;
 use crate::infra::setting::{self, Setting};
 use crate::mailer::scheduler::{self, Mode};
 use crate::mailer::transport::eml_store::Folder;
-use crate::privacy::physical_erasure::{self, Sweeper};
+use crate::privacy::physical_erasure::{self, BackgroundEraser};
 use crate::privacy::trace_search;
 use crate::report::export::{self, Export};
 use crate::report::summary;
-use crate::web::app::App;
-use crate::web::received_message::Received;
+use crate::web::received_message::ReceivedMessage;
+use crate::web::state::WebState;
 use crate::web::{client, router};
 
 /// How the demo ends.
@@ -88,8 +88,8 @@ pub async fn run(args: Args, config: Option<Config>, lang: Lang, json: bool) -> 
     let doors = Doors::open(([127, 0, 0, 1], 0).into(), ([127, 0, 0, 1], 0).into()).await?;
     let (public, desk) = doors.addresses()?;
     let (halt, halted) = watch::channel(false);
-    let sweeper = Sweeper::start(installation.clone());
-    let app = App::open(installation.clone(), sweeper.bell()).await?;
+    let eraser = BackgroundEraser::start(installation.clone());
+    let app = WebState::open(installation.clone(), eraser.notifier()).await?;
     let pages = tokio::spawn(router::serve(app.clone(), doors.public, doors.desk, asked(halted)));
 
     let told = tokio::select! {
@@ -107,7 +107,7 @@ pub async fn run(args: Args, config: Option<Config>, lang: Lang, json: bool) -> 
     }
     let _ = halt.send(true);
     let _ = pages.await;
-    drop(sweeper);
+    drop(eraser);
     installation.db.close().await;
     if args.once { told } else { told.map(|_| Report::default()) }
 }
@@ -123,7 +123,7 @@ struct Guide<'a> {
 }
 
 impl Guide<'_> {
-    async fn tell(&self, app: &Arc<App>, public: SocketAddr) -> Result<Story> {
+    async fn tell(&self, app: &Arc<WebState>, public: SocketAddr) -> Result<Story> {
         let mut story = Story::default();
         let file = self.files.join("contacts.csv");
         fs::write(&file, CONTACTS).map_err(Error::io(file.display()))?;
@@ -210,11 +210,11 @@ impl Guide<'_> {
 
     /// Some recipients load the pixel, some of them follow a link. Returns the letter of one who is
     /// about to leave.
-    async fn answer(&self, app: &App) -> Result<Received> {
+    async fn answer(&self, app: &WebState) -> Result<ReceivedMessage> {
         let folder = Folder::captured(self.installation);
         let mut leaver = None;
         for (index, entry) in folder.list(usize::MAX)?.iter().enumerate() {
-            let letter = Received::read(&folder.read(&entry.file)?).ok_or_else(odd)?;
+            let letter = ReceivedMessage::read(&folder.read(&entry.file)?).ok_or_else(odd)?;
             let turn = index % 100;
             if turn < OPENERS {
                 client::get(&letter.pixel().ok_or_else(odd)?).await?;
@@ -231,10 +231,10 @@ impl Guide<'_> {
     }
 
     /// One person leaves as their mail program would, and is gone; the same file does not bring them back.
-    async fn leave(&self, leaver: &Received, file: &Path, story: &mut Story) -> Result<()> {
+    async fn leave(&self, leaver: &ReceivedMessage, file: &Path, story: &mut Story) -> Result<()> {
         let address = Address::parse(&leaver.to).map_err(|_| odd())?;
         client::post(&leaver.one_click().ok_or_else(odd)?, client::ONE_CLICK).await?;
-        physical_erasure::now(self.installation).await?;
+        physical_erasure::run(self.installation).await?;
         story.residue_hits = trace_search::search(self.installation, &leaver.to, &address, |_, _| {}).await?.hits;
         self.say(Message::new("demo-left").with("address", &address).with("hits", story.residue_hits));
         let again =

@@ -51,7 +51,7 @@ pub async fn run(installation: &Installation, workspace: &Workspace, command: Co
     bar.finish();
     if path.is_file() {
         // Who was erased while the file was written is in it, and no sweep had found it yet.
-        file_erasure::file(installation, path, log).await?;
+        file_erasure::erase_from_file(installation, path, log).await?;
     }
     Ok(Report {
         json: json!({ "exported": kind.as_str(), "rows": rows, "file": command.out }),

@@ -57,9 +57,9 @@ async fn close(installation: &Installation, workspace: &Workspace, name: &str, l
     let people: i64 = subscription::count(&mut conn, list.id).await?.iter().map(|(_, count)| count).sum();
     drop(conn);
     let mut bar = Bar::new(&lang.tr("list-bar"), people.unsigned_abs());
-    let left = erasure::close(installation, workspace.id, list.id, |done| bar.set(done)).await?;
+    let left = erasure::close_list(installation, workspace.id, list.id, |done| bar.set(done)).await?;
     bar.finish();
-    physical_erasure::now(installation).await?;
+    physical_erasure::run(installation).await?;
     Ok(Report {
         json: json!({ "list": list.name, "closed": true, "left": left }),
         text: lang.say(&Message::new("list-ceased").with("name", &list.name).with("count", left)),

@@ -15,7 +15,7 @@ use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 use crate::mailer::limits::lane_backoff::{self, Reception};
 use crate::mailer::scheduler::Mode;
-use crate::privacy::request_journal::Journal;
+use crate::privacy::request_journal::RequestJournal;
 use crate::report::summary;
 
 /// How long to send.
@@ -28,7 +28,7 @@ pub struct Args {
 
 /// Carries the command out.
 pub async fn run(installation: &Installation, args: Args, lang: Lang) -> Result<Report> {
-    let journal = Journal::new(installation);
+    let journal = RequestJournal::new(installation);
     journal.replay().await?;
     let gate = Arc::new(move || journal.is_empty());
     let mode = if args.until_idle { Mode::UntilIdle } else { Mode::Forever };

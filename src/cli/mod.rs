@@ -67,7 +67,7 @@ async fn carry_out(cli: Cli, lang: Lang) -> Result<Report> {
     }
     let installation = Installation::open(config, Clock::system()).await?;
     // An older copy of the database may have been put back: what it missed comes before all else.
-    erasure_log::carry_out(&installation).await?;
+    erasure_log::replay(&installation).await?;
     begin(&installation).await?;
     let ends_late = matches!(cli.command, Command::Serve(_) | Command::Mail(_));
     let whole = async {

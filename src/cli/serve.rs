@@ -16,9 +16,9 @@ use crate::infra::i18n::Lang;
 use crate::infra::installation::Installation;
 use crate::mailer::lease;
 use crate::mailer::scheduler::Mode;
-use crate::privacy::physical_erasure::Sweeper;
-use crate::web::app::App;
+use crate::privacy::physical_erasure::BackgroundEraser;
 use crate::web::router;
+use crate::web::state::WebState;
 
 /// From the word to stop to the end, whatever hangs. Letters on the wire have 20 seconds of it.
 const PARTING: Duration = Duration::from_secs(24);
@@ -118,8 +118,8 @@ pub async fn run(installation: &Installation, args: Args, lang: Lang, json: bool
     let _lock = lease::lock(&installation.config.data.join("serve.lock"))?;
     let vigil = Vigil::start(installation).await?;
     let stop = vigil.stop.clone();
-    let sweeper = Sweeper::start(installation.clone());
-    let app = App::open(installation.clone(), sweeper.bell()).await?;
+    let eraser = BackgroundEraser::start(installation.clone());
+    let app = WebState::open(installation.clone(), eraser.notifier()).await?;
     let doors = if args.role == Role::Mail { None } else { Some(Doors::open(args.listen, args.desk).await?) };
     let outside = match args.metrics {
         Some(address) => Some(TcpListener::bind(address).await.map_err(Error::io(address))?),
@@ -158,12 +158,12 @@ pub async fn run(installation: &Installation, args: Args, lang: Lang, json: bool
     };
     let probes = async {
         match outside {
-            Some(door) => router::serve_outside(app.clone(), door, over).await,
+            Some(door) => router::serve_metrics(app.clone(), door, over).await,
             None => Ok(()),
         }
     };
     let (mailed, served, probed) = tokio::join!(mailer, pages, probes);
-    drop(sweeper);
+    drop(eraser);
     served.and(probed)?;
     vigil.verdict()?;
     mailed?;

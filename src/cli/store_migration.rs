@@ -8,7 +8,7 @@ use crate::infra::clock::Clock;
 use crate::infra::config::Config;
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::i18n::Lang;
-use crate::store_migration::{self, Outcome, Step, wipe};
+use crate::store_migration::{self, MigrationReport, Step, wipe};
 
 /// Where to, and what becomes of the old store.
 #[derive(Debug, clap::Args)]
@@ -36,7 +36,7 @@ enum Old {
 /// Carries the command out.
 pub async fn run(config: Config, args: Args, lang: Lang) -> Result<Report> {
     if args.cancel {
-        let place = store_migration::give_up(config, Clock::system(), args.to.as_deref()).await?;
+        let place = store_migration::cancel(config, Clock::system(), args.to.as_deref()).await?;
         let key = if args.to.is_some() { "move-cancelled-wiped" } else { "move-cancelled" };
         let text = lang.say(&Message::new(key).with("place", &place));
         return Ok(Report { json: json!({ "cancelled": true, "place": place }), text, failed: false });
@@ -53,7 +53,7 @@ pub async fn run(config: Config, args: Args, lang: Lang) -> Result<Report> {
         lines = sentences(outcome, lang);
     }
     if args.old == Some(Old::Wipe) {
-        let (place, clean) = wipe::old(&data).await?;
+        let (place, clean) = wipe::previous_stores(&data).await?;
         json["old"] = json!({ "place": place, "wiped": true, "clean": clean });
         lines.push(lang.say(&Message::new("move-wiped").with("place", place)));
         if !clean {
@@ -66,9 +66,9 @@ pub async fn run(config: Config, args: Args, lang: Lang) -> Result<Report> {
     Ok(Report { json, text: lines.join("\n"), failed: false })
 }
 
-async fn carry_over(config: Config, to: &str, lang: Lang) -> Result<Outcome> {
+async fn carry_over(config: Config, to: &str, lang: Lang) -> Result<MigrationReport> {
     let mut bars = Bars { lang, bar: None, begun: false, total: 0, done: 0 };
-    let outcome = store_migration::carry_over(config, Clock::system(), to, &mut |step| bars.show(&step)).await;
+    let outcome = store_migration::migrate(config, Clock::system(), to, &mut |step| bars.show(&step)).await;
     let begun = bars.begun;
     bars.end();
     match outcome {
@@ -83,13 +83,13 @@ fn cut_off(error: &Error, lang: Lang) -> Error {
     Message::new("move-cut").with("why", lang.say(&error.message())).failed()
 }
 
-fn described(outcome: &Outcome) -> serde_json::Value {
+fn described(outcome: &MigrationReport) -> serde_json::Value {
     let tables =
         outcome.tables.iter().map(|sum| (sum.table.clone(), json!({ "rows": sum.rows, "checksum": sum.checksum })));
     json!({ "place": outcome.place, "left": outcome.left, "tables": tables.collect::<serde_json::Map<_, _>>() })
 }
 
-fn sentences(outcome: &Outcome, lang: Lang) -> Vec<String> {
+fn sentences(outcome: &MigrationReport, lang: Lang) -> Vec<String> {
     let place = &outcome.place;
     if outcome.tables.is_empty() {
         return vec![lang.say(&Message::new("move-there").with("place", place))];
@@ -117,10 +117,10 @@ struct Bars {
 impl Bars {
     fn show(&mut self, step: &Step) {
         match step {
-            Step::Begun => self.begun = true,
-            Step::Waiting => self.draw("move-waiting", 0),
+            Step::Started => self.begun = true,
+            Step::WaitingForMailers => self.draw("move-waiting", 0),
             Step::Counted { rows } => self.total = *rows,
-            Step::Carrying { rows, .. } => self.draw("move-carrying", *rows),
+            Step::Copying { rows, .. } => self.draw("move-carrying", *rows),
             Step::Comparing { rows, .. } => self.draw("move-comparing", *rows),
         }
     }

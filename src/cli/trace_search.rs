@@ -10,7 +10,7 @@ use crate::infra::error::{Message, Result};
 use crate::infra::i18n::Lang;
 use crate::infra::installation::Installation;
 use crate::privacy::physical_erasure;
-use crate::privacy::trace_search::{self, Residue};
+use crate::privacy::trace_search::{self, TraceReport};
 
 /// Whom to look for.
 #[derive(Debug, Clone, Args)]
@@ -24,7 +24,7 @@ pub struct Command {
 pub async fn run(installation: &Installation, command: Command, lang: Lang) -> Result<Report> {
     let address = Address::parse(&command.address)
         .map_err(|fault| Message::new("residue-address").with("why", lang.tr(fault.key())).misuse())?;
-    physical_erasure::owed(installation).await?;
+    physical_erasure::run_if_pending(installation).await?;
     let bar = Arc::new(Mutex::new(Bar::new(&lang.tr("residue-bar"), 0)));
     let shown = bar.clone();
     let progress = move |done, total| {
@@ -40,7 +40,7 @@ pub async fn run(installation: &Installation, command: Command, lang: Lang) -> R
     Ok(Report { text: describe(&residue, &address, lang), json: serde_json::json!(residue), failed })
 }
 
-fn describe(residue: &Residue, address: &Address, lang: Lang) -> String {
+fn describe(residue: &TraceReport, address: &Address, lang: Lang) -> String {
     let key = if residue.hits == 0 { "residue-none" } else { "residue-some" };
     let mut lines = vec![lang.say(&Message::new(key).with("address", address).with("hits", residue.hits))];
     for finding in &residue.findings {

@@ -31,38 +31,38 @@ use super::erasure_log;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
     /// They left a list.
-    Left,
+    Unsubscribed,
     /// They, or an operator for them, asked for everything to be deleted.
     Erased,
     /// The list ceased.
-    Closed,
+    ListClosed,
 }
 
 impl Reason {
     /// The word in the tombstone.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Left => "left",
+            Self::Unsubscribed => "left",
             Self::Erased => "erased",
-            Self::Closed => "closed",
+            Self::ListClosed => "closed",
         }
     }
 }
 
 /// What an erasure took away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Gone {
+pub enum Erased {
     /// Nothing was there any more: asking twice is not an error.
     Nothing,
     /// One subscription; the person is still on another list.
     Subscription,
     /// The person.
-    Person,
+    Contact,
 }
 
 /// Someone who leaves a list.
 #[derive(Debug, Clone, Copy)]
-pub struct Leaver {
+pub struct Unsubscription {
     /// The customer whose list it is.
     pub workspace: Id,
     /// Who.
@@ -75,21 +75,25 @@ pub struct Leaver {
 
 /// Takes a person off one list. `through` is the campaign whose letter brought the request, for its
 /// count of unsubscribes. When this returns, it is on disk.
-pub async fn leave(
+pub async fn unsubscribe(
     installation: &Installation,
     workspace: Id,
     person: Id,
     list: Id,
     reason: Reason,
     through: Option<Id>,
-) -> Result<Gone> {
-    let gone = leave_together(installation, &[Leaver { workspace, person, list, through }], reason).await?;
+) -> Result<Erased> {
+    let gone = unsubscribe_many(installation, &[Unsubscription { workspace, person, list, through }], reason).await?;
     Ok(gone[0])
 }
 
 /// Takes people off their lists in one transaction, and says what each of them took away: the same
 /// twice is nothing the second time. When this returns, all of it is on disk.
-pub async fn leave_together(installation: &Installation, leavers: &[Leaver], reason: Reason) -> Result<Vec<Gone>> {
+pub async fn unsubscribe_many(
+    installation: &Installation,
+    leavers: &[Unsubscription],
+    reason: Reason,
+) -> Result<Vec<Erased>> {
     let mut tx = installation.db.write_for(Errand::Goodbye).await?;
     let mut lists: BTreeMap<(Id, Id), Vec<Id>> = BTreeMap::new();
     for leaver in leavers {
@@ -105,16 +109,16 @@ pub async fn leave_together(installation: &Installation, leavers: &[Leaver], rea
         }
     }
     let mut counts = erased_counts::Counts::new();
-    let took = |leaver: &Leaver| {
+    let took = |leaver: &Unsubscription| {
         let took = gone.remove(&(leaver.person, leaver.list));
         if let (Some(campaign), Some(_)) = (leaver.through, took) {
             *counts.entry((campaign, erased_counts::UNSUBSCRIBED, 0)).or_default() += 1;
         }
-        took.unwrap_or(Gone::Nothing)
+        took.unwrap_or(Erased::Nothing)
     };
     let took = leavers.iter().map(took).collect();
     erased_counts::absorb(&mut tx, &counts).await?;
-    erasure_log::note(installation, entries).await?;
+    erasure_log::append(installation, entries).await?;
     failpoint::reach("erasing");
     tx.commit().await?;
     failpoint::reach("erased");
@@ -129,7 +133,7 @@ pub async fn erase(
     address: &Address,
     reason: Reason,
     through: Option<Id>,
-) -> Result<Gone> {
+) -> Result<Erased> {
     let mut tx = installation.db.write_for(Errand::Goodbye).await?;
     let mut found = contact::find(&mut tx, workspace, address).await?;
     if found.is_none() {
@@ -145,7 +149,7 @@ pub async fn erase(
     let grave = Grave { workspace, list: EVERY_LIST, reason };
     let mut entries = Vec::new();
     grave.dig(installation, &mut tx, &[address.canonical()], &mut entries).await?;
-    erasure_log::note(installation, entries).await?;
+    erasure_log::append(installation, entries).await?;
     if let Some(person) = &found {
         forget(&mut tx, &[person.id], None).await?;
         if let Some(campaign) = through {
@@ -153,12 +157,17 @@ pub async fn erase(
         }
     }
     tx.commit().await?;
-    Ok(if found.is_some() { Gone::Person } else { Gone::Nothing })
+    Ok(if found.is_some() { Erased::Contact } else { Erased::Nothing })
 }
 
 /// Lets a list cease: its campaigns stop, and everyone on it leaves. Works through the list in
 /// slices, so that it can be stopped and called again. Returns how many left.
-pub async fn close(installation: &Installation, workspace: Id, list: Id, mut progress: impl FnMut(u64)) -> Result<u64> {
+pub async fn close_list(
+    installation: &Installation,
+    workspace: Id,
+    list: Id,
+    mut progress: impl FnMut(u64),
+) -> Result<u64> {
     let mut tx = installation.db.write().await?;
     list::close(&mut tx, list, installation.clock.now()).await?;
     for campaign in model::all(&mut tx, workspace).await?.into_iter().filter(|campaign| campaign.list == list) {
@@ -175,12 +184,12 @@ pub async fn close(installation: &Installation, workspace: Id, list: Id, mut pro
             return Ok(left);
         }
         contact::keep(&mut tx, &people).await?;
-        let (grave, mut entries) = (Grave { workspace, list, reason: Reason::Closed }, Vec::new());
+        let (grave, mut entries) = (Grave { workspace, list, reason: Reason::ListClosed }, Vec::new());
         leave_within(installation, &mut tx, &grave, &people, &mut entries).await?;
         // A subscription without its person: nothing to remember, only to remove.
         subscription::forget(&mut tx, &people, Some(list)).await?;
         left += people.len() as u64;
-        erasure_log::note(installation, entries).await?;
+        erasure_log::append(installation, entries).await?;
         tx.commit().await?;
         progress(left);
     }
@@ -200,7 +209,7 @@ impl Grave {
         installation: &Installation,
         conn: &mut Conn,
         canonical: &[impl AsRef<str>],
-        entries: &mut Vec<erasure_log::Entry>,
+        entries: &mut Vec<erasure_log::ErasureRecord>,
     ) -> Result<()> {
         let (reason, day) = (self.reason.as_str(), installation.clock.today());
         let mark = |text: &str| tombstone::mark_canonical(&installation.keys.tombstone, self.workspace, text);
@@ -208,7 +217,7 @@ impl Grave {
         let graves: Vec<_> = marks.iter().map(|mark| (self.workspace, self.list, *mark, reason, day)).collect();
         tombstone::set_many(conn, &graves).await?;
         let Self { workspace, list, .. } = *self;
-        let entry = |mark| erasure_log::Entry { workspace, list, mark, day, reason: reason.to_owned() };
+        let entry = |mark| erasure_log::ErasureRecord { workspace, list, mark, day, reason: reason.to_owned() };
         entries.extend(marks.into_iter().map(entry));
         Ok(())
     }
@@ -221,8 +230,8 @@ async fn leave_within(
     conn: &mut Conn,
     grave: &Grave,
     people: &[Id],
-    entries: &mut Vec<erasure_log::Entry>,
-) -> Result<Vec<(Id, Gone)>> {
+    entries: &mut Vec<erasure_log::ErasureRecord>,
+) -> Result<Vec<(Id, Erased)>> {
     let members = subscription::members(conn, grave.list, people).await?;
     let canonical: Vec<&str> = members.iter().map(|member| &*member.canonical).collect();
     grave.dig(installation, conn, &canonical, entries).await?;
@@ -231,18 +240,18 @@ async fn leave_within(
 
 /// Removes what hangs on one list from people who are on it, and those altogether for whom it was
 /// the last.
-async fn take_off(conn: &mut Conn, list: Id, members: &[Member]) -> Result<Vec<(Id, Gone)>> {
+async fn take_off(conn: &mut Conn, list: Id, members: &[Member]) -> Result<Vec<(Id, Erased)>> {
     let (staying, going): (Vec<&Member>, Vec<&Member>) = members.iter().partition(|member| member.elsewhere == 1);
     let keys = |members: &[&Member]| members.iter().map(|member| member.contact).collect::<Vec<Id>>();
     forget(conn, &keys(&staying), Some(list)).await?;
     forget(conn, &keys(&going), None).await?;
     let gone =
-        |member: &Member| (member.contact, if member.elsewhere == 1 { Gone::Subscription } else { Gone::Person });
+        |member: &Member| (member.contact, if member.elsewhere == 1 { Erased::Subscription } else { Erased::Contact });
     Ok(members.iter().map(gone).collect())
 }
 
 /// Carries out a line of the log in a database that had missed it.
-pub(super) async fn repeat(conn: &mut Conn, person: Id, list: Id) -> Result<()> {
+pub(super) async fn reapply(conn: &mut Conn, person: Id, list: Id) -> Result<()> {
     if list == EVERY_LIST {
         return forget(conn, &[person], None).await;
     }
@@ -252,7 +261,7 @@ pub(super) async fn repeat(conn: &mut Conn, person: Id, list: Id) -> Result<()> 
 
 /// Every table that holds something of a person; those that `forget` empties and that are
 /// rewritten afterwards (`scrub`).
-pub const PERSONAL: &[&str] = &["event", "delivery", "consent", "evidence", "subscription", "contact"];
+pub const PERSONAL_TABLES: &[&str] = &["event", "delivery", "consent", "evidence", "subscription", "contact"];
 
 /// Calls the `forget` of every owner of personal data, for one list or for all; with all of them the
 /// people go too. Who adds such a table adds it here and above; a test over the whole schema finds

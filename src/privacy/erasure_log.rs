@@ -31,7 +31,7 @@ const PAGE: i64 = 2_000;
 
 /// One erasure.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct ErasureRecord {
     /// In which workspace.
     pub workspace: Id,
     /// From which list; 0 for all.
@@ -45,7 +45,7 @@ pub struct Entry {
 }
 
 /// Appends erasures to the log and waits until they are on disk.
-pub async fn note(installation: &Installation, entries: Vec<Entry>) -> Result<()> {
+pub async fn append(installation: &Installation, entries: Vec<ErasureRecord>) -> Result<()> {
     if entries.is_empty() {
         return Ok(());
     }
@@ -54,13 +54,13 @@ pub async fn note(installation: &Installation, entries: Vec<Entry>) -> Result<()
     writing.await.unwrap_or_else(|_| Err(Message::new("ledger-stopped").failed()))
 }
 
-fn write(path: &Path, entries: &[Entry]) -> std::io::Result<()> {
+fn write(path: &Path, entries: &[ErasureRecord]) -> std::io::Result<()> {
     let fresh = !path.exists();
     let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
     // A line that a crash cut off must not swallow this one.
     let mut text = if ends_a_line(&mut file)? { String::new() } else { "\n".to_owned() };
     for entry in entries {
-        let Entry { workspace, list, mark, day, reason } = entry;
+        let ErasureRecord { workspace, list, mark, day, reason } = entry;
         text.push_str(&format!("{workspace} {list} {} {day} {reason}\n", tombstone::digits(mark)));
     }
     file.write_all(text.as_bytes())?;
@@ -73,7 +73,7 @@ fn write(path: &Path, entries: &[Entry]) -> std::io::Result<()> {
 }
 
 /// The erasures noted since the log was `from` bytes long, and its length now.
-pub fn since(installation: &Installation, from: u64) -> Result<(Vec<Entry>, u64)> {
+pub fn read_from(installation: &Installation, from: u64) -> Result<(Vec<ErasureRecord>, u64)> {
     let path = path(installation);
     let mut bytes = Vec::new();
     let mut read = || -> std::io::Result<()> {
@@ -99,8 +99,8 @@ pub fn length(installation: &Installation) -> u64 {
 /// Brings a database that is older than the log up to date: sets the tombstones it lacks and erases
 /// the people they belong to. To be called before anything is sent or imported. Returns how many
 /// people went; quick when nothing is missing.
-pub async fn carry_out(installation: &Installation) -> Result<u64> {
-    let gone = catch_up(installation, &missing(installation).await?).await?;
+pub async fn replay(installation: &Installation) -> Result<u64> {
+    let gone = apply(installation, &missing(installation).await?).await?;
     if let Some((erasures, people)) = gone {
         tracing::warn!(erasures, people, "the database was older than the log of erasures");
     }
@@ -109,7 +109,7 @@ pub async fn carry_out(installation: &Installation) -> Result<u64> {
 
 /// Carries erasures out that a database has missed. Returns how many there were and how many
 /// people went; `None` when there were none.
-pub async fn catch_up(installation: &Installation, missing: &[Entry]) -> Result<Option<(usize, u64)>> {
+pub async fn apply(installation: &Installation, missing: &[ErasureRecord]) -> Result<Option<(usize, u64)>> {
     if missing.is_empty() {
         return Ok(None);
     }
@@ -117,7 +117,7 @@ pub async fn catch_up(installation: &Installation, missing: &[Entry]) -> Result<
     let mut tx = installation.db.write_for(Errand::Goodbye).await?;
     tombstone::set_many(&mut tx, &graves).await?;
     tx.commit().await?;
-    physical_erasure::reopen(installation)?;
+    physical_erasure::mark_all_pending(installation)?;
     let mut due: BTreeMap<Id, HashMap<Mark, Vec<Id>>> = BTreeMap::new();
     for entry in missing {
         due.entry(entry.workspace).or_default().entry(entry.mark).or_default().push(entry.list);
@@ -131,9 +131,9 @@ pub async fn catch_up(installation: &Installation, missing: &[Entry]) -> Result<
 
 /// What stands in the log and not in the database. One walk over all tombstones is quicker than
 /// asking for each line of the log, as almost none is ever missing.
-async fn missing(installation: &Installation) -> Result<Vec<Entry>> {
-    let mut last: HashMap<(Id, Id, Mark), Entry> = HashMap::new();
-    for entry in since(installation, 0)?.0 {
+async fn missing(installation: &Installation) -> Result<Vec<ErasureRecord>> {
+    let mut last: HashMap<(Id, Id, Mark), ErasureRecord> = HashMap::new();
+    for entry in read_from(installation, 0)?.0 {
         last.insert((entry.workspace, entry.list, entry.mark), entry);
     }
     last.retain(|_, entry| entry.reason != LIFTED);
@@ -152,7 +152,7 @@ async fn missing(installation: &Installation) -> Result<Vec<Entry>> {
 }
 
 /// The erasures whose tombstones were set on a day or later.
-pub async fn erased_since(installation: &Installation, day: i64) -> Result<Vec<Entry>> {
+pub async fn tombstones_since(installation: &Installation, day: i64) -> Result<Vec<ErasureRecord>> {
     let mut conn = installation.db.read().await?;
     let rows = sqlx::query("select workspace_id, list_id, digest, day, reason from tombstone where day >= $1")
         .bind(day)
@@ -160,7 +160,7 @@ pub async fn erased_since(installation: &Installation, day: i64) -> Result<Vec<E
         .await?;
     let entry = |row: &sqlx::any::AnyRow| {
         let mark = row.get::<Vec<u8>, _>(2).try_into().ok()?;
-        Some(Entry { workspace: row.get(0), list: row.get(1), mark, day: row.get(3), reason: row.get(4) })
+        Some(ErasureRecord { workspace: row.get(0), list: row.get(1), mark, day: row.get(3), reason: row.get(4) })
     };
     Ok(rows.iter().filter_map(entry).collect())
 }
@@ -182,7 +182,7 @@ async fn walk(installation: &Installation, workspace: Id, marks: &HashMap<Mark, 
         for row in &rows {
             let mark = tombstone::mark_canonical(&installation.keys.tombstone, workspace, row.get(1));
             for list in marks.get(&mark).into_iter().flatten() {
-                erasure::repeat(&mut tx, row.get(0), *list).await?;
+                erasure::reapply(&mut tx, row.get(0), *list).await?;
             }
             if marks.contains_key(&mark) && contact::get(&mut tx, row.get(0)).await?.is_none() {
                 gone += 1;
@@ -206,7 +206,7 @@ fn ends_a_line(file: &mut fs::File) -> std::io::Result<bool> {
     Ok(last == *b"\n")
 }
 
-fn parse(line: &str) -> Option<Entry> {
+fn parse(line: &str) -> Option<ErasureRecord> {
     let mut words = line.split(' ');
     let mut next = || words.next();
     let (workspace, list) = (next()?.parse().ok()?, next()?.parse().ok()?);
@@ -215,7 +215,7 @@ fn parse(line: &str) -> Option<Entry> {
     for (index, byte) in mark.iter_mut().enumerate() {
         *byte = u8::from_str_radix(&digest[index * 2..index * 2 + 2], 16).ok()?;
     }
-    Some(Entry { workspace, list, mark, day: next()?.parse().ok()?, reason: next()?.to_owned() })
+    Some(ErasureRecord { workspace, list, mark, day: next()?.parse().ok()?, reason: next()?.to_owned() })
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use crate::infra::secret::Key;
 
 /// Removes what the folders hold under an address that no one has any more. The tables are right even
 /// when this fails: so it is logged and no error.
-pub async fn papers(installation: &Installation, address: &Address) {
+pub async fn erase_address(installation: &Installation, address: &Address) {
     let canonical = address.canonical();
     if let Err(error) = in_folders(installation, move |found| found.canonical() == canonical).await {
         tracing::error!(error = %error, "files still hold an address that was corrected");
@@ -30,15 +30,15 @@ pub async fn papers(installation: &Installation, address: &Address) {
 }
 
 /// Removes what the folders hold of everyone erased since the last scrub.
-pub async fn owed(installation: &Installation) -> Result<()> {
-    let gone = Gone::since(installation, physical_erasure::done(installation))?;
+pub async fn erase_pending(installation: &Installation) -> Result<()> {
+    let gone = ErasedSince::since(installation, physical_erasure::completed_length(installation))?;
     if gone.marks.is_empty() { Ok(()) } else { in_folders(installation, move |found| gone.has(found)).await }
 }
 
 /// Removes from one file, wherever it lies, those who were erased since the log was `from` bytes
 /// long: while an export is written, people go.
-pub async fn file(installation: &Installation, path: &Path, from: u64) -> Result<()> {
-    let gone = Gone::since(installation, from)?;
+pub async fn erase_from_file(installation: &Installation, path: &Path, from: u64) -> Result<()> {
+    let gone = ErasedSince::since(installation, from)?;
     if gone.marks.is_empty() {
         return Ok(());
     }
@@ -63,16 +63,18 @@ fn take(broom: &Path) -> Result<File> {
 }
 
 /// The people of some lines of the log.
-struct Gone {
+struct ErasedSince {
     key: Key,
     marks: HashMap<Id, HashSet<Mark>>,
 }
 
-impl Gone {
+impl ErasedSince {
     fn since(installation: &Installation, from: u64) -> Result<Self> {
         let mut marks: HashMap<Id, HashSet<Mark>> = HashMap::new();
-        for entry in
-            erasure_log::since(installation, from)?.0.into_iter().filter(|entry| entry.reason != erasure_log::LIFTED)
+        for entry in erasure_log::read_from(installation, from)?
+            .0
+            .into_iter()
+            .filter(|entry| entry.reason != erasure_log::LIFTED)
         {
             marks.entry(entry.workspace).or_default().insert(entry.mark);
         }

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::erasure::PERSONAL;
+use super::erasure::PERSONAL_TABLES;
 use super::{erasure_log, file_erasure};
 use crate::infra::atomic_file::Aside;
 use crate::infra::error::{Error, Result};
@@ -32,14 +32,14 @@ const PART: u32 = 10;
 
 /// Sweeps the folders, rewrites the tables that hold people and lets go of old journals. False when
 /// the database keeps old journals all the same (see `Db::scrub`); then the debt stays.
-pub async fn now(installation: &Installation) -> Result<bool> {
+pub async fn run(installation: &Installation) -> Result<bool> {
     // While the store is carried elsewhere it is not rewritten; the debt goes along.
     if installation.db.standing().await?.is_some() {
         return Ok(false);
     }
     let end = erasure_log::length(installation);
-    file_erasure::owed(installation).await?;
-    let clean = installation.db.scrub(PERSONAL).await?;
+    file_erasure::erase_pending(installation).await?;
+    let clean = installation.db.scrub(PERSONAL_TABLES).await?;
     if clean {
         mark(installation, end)?;
     }
@@ -47,22 +47,22 @@ pub async fn now(installation: &Installation) -> Result<bool> {
 }
 
 /// The same when an erasure is not followed by a scrub yet; true when nothing is owed afterwards.
-pub async fn owed(installation: &Installation) -> Result<bool> {
-    if is_owed(installation) { now(installation).await } else { Ok(true) }
+pub async fn run_if_pending(installation: &Installation) -> Result<bool> {
+    if is_pending(installation) { run(installation).await } else { Ok(true) }
 }
 
 /// Whether someone was erased and their bytes may still lie somewhere.
-pub fn is_owed(installation: &Installation) -> bool {
-    done(installation) < erasure_log::length(installation)
+pub fn is_pending(installation: &Installation) -> bool {
+    completed_length(installation) < erasure_log::length(installation)
 }
 
 /// Counts every erasure in the log as owed again: older data was put back.
-pub fn reopen(installation: &Installation) -> Result<()> {
+pub fn mark_all_pending(installation: &Installation) -> Result<()> {
     mark(installation, 0)
 }
 
 /// The length of the log up to which nothing is owed.
-pub(super) fn done(installation: &Installation) -> u64 {
+pub(super) fn completed_length(installation: &Installation) -> u64 {
     let text = std::fs::read_to_string(path(installation)).unwrap_or_default();
     text.trim().parse().ok().filter(|done| *done <= erasure_log::length(installation)).unwrap_or(0)
 }
@@ -83,41 +83,41 @@ fn path(installation: &Installation) -> PathBuf {
 
 /// Scrubs in the background for as long as it lives: folders and journal at once, the tables as soon
 /// as it may, so that no more than one part in a hundred of the time goes into it.
-pub struct Sweeper {
+pub struct BackgroundEraser {
     nudged: Arc<Notify>,
     task: JoinHandle<()>,
 }
 
-impl Sweeper {
+impl BackgroundEraser {
     /// Begins, with what an earlier run left owed.
     pub fn start(installation: Installation) -> Self {
         let nudged = Arc::new(Notify::new());
-        if is_owed(&installation) {
+        if is_pending(&installation) {
             nudged.notify_one();
         }
-        let task = tokio::spawn(run(installation, nudged.clone()));
+        let task = tokio::spawn(run_in_background(installation, nudged.clone()));
         Self { nudged, task }
     }
 
     /// The bell that doors ring after an erasure.
-    pub fn bell(&self) -> Arc<Notify> {
+    pub fn notifier(&self) -> Arc<Notify> {
         self.nudged.clone()
     }
 
     /// Says that someone was erased. Costs nothing and never waits.
-    pub fn nudge(&self) {
+    pub fn notify(&self) {
         self.nudged.notify_one();
     }
 }
 
-impl Drop for Sweeper {
+impl Drop for BackgroundEraser {
     /// What is owed then is known to the next start.
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-async fn run(installation: Installation, nudged: Arc<Notify>) {
+async fn run_in_background(installation: Installation, nudged: Arc<Notify>) {
     let mut free_at = Instant::now();
     loop {
         nudged.notified().await;
@@ -135,7 +135,7 @@ async fn run(installation: Installation, nudged: Arc<Notify>) {
             }
         }
         let began = Instant::now();
-        match now(&installation).await {
+        match run(&installation).await {
             Ok(true) => {}
             Ok(false) if matches!(installation.db.standing().await, Ok(Some(_))) => {}
             Ok(false) => {
@@ -150,7 +150,7 @@ async fn run(installation: Installation, nudged: Arc<Notify>) {
 /// What can be done without rewriting tables. Returns how long it took.
 async fn clear(installation: &Installation) -> Duration {
     let began = Instant::now();
-    if let Err(error) = file_erasure::owed(installation).await {
+    if let Err(error) = file_erasure::erase_pending(installation).await {
         tracing::error!(error = %error, "files of erased people are still to be swept");
     }
     if let Err(error) = installation.db.settle().await {

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::erasure::{self, Gone, Reason};
-use super::unsubscribe_batch::{self, Exit, Goodbye, Left};
+use super::erasure::{self, Erased, Reason};
+use super::unsubscribe_batch::{self, Left, UnsubscribeBatcher, UnsubscribeRequest};
 use crate::audience::contact;
 use crate::campaign::{delivery, model};
 use crate::infra::error::{Error, Result};
@@ -29,37 +29,37 @@ const HASTE: Duration = Duration::from_millis(100);
 
 /// What someone asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wish {
+pub enum RecipientRequest {
     /// To leave the list that the letter was sent to.
-    Leave,
+    Unsubscribe,
     /// To leave another list they are on.
-    LeaveList(Id),
+    UnsubscribeFrom(Id),
     /// To be erased from every list.
     Erase,
 }
 
 /// What became of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Granted {
+pub enum RequestStatus {
     /// It is done, and on disk.
-    Done(Gone),
+    Done(Erased),
     /// It is on disk and will be done before anything is sent.
-    Noted,
+    Recorded,
 }
 
 /// Carries requests out, or keeps them until it can. Cheap to clone.
 #[derive(Clone)]
-pub struct Journal {
+pub struct RequestJournal {
     installation: Installation,
     ledger: Ledger,
-    exit: Exit,
+    exit: UnsubscribeBatcher,
 }
 
-impl Journal {
+impl RequestJournal {
     /// The journal of an installation.
     pub fn new(installation: &Installation) -> Self {
         let ledger = Ledger::at(installation.config.journal().join("unsubscribe.log"));
-        Self { installation: installation.clone(), ledger, exit: Exit::open(installation) }
+        Self { installation: installation.clone(), ledger, exit: UnsubscribeBatcher::open(installation) }
     }
 
     /// True when no request waits. A mailer asks before it takes or marks deliveries.
@@ -74,10 +74,10 @@ impl Journal {
 
     /// Grants a request, and says whose it was while the database knows. An error means that it could
     /// be kept nowhere. It is to run in a task of its own: who asked may stop waiting.
-    pub async fn grant(&self, claim: Claim, wish: Wish) -> Result<(Granted, Option<Id>)> {
+    pub async fn grant(&self, claim: Claim, wish: RecipientRequest) -> Result<(RequestStatus, Option<Id>)> {
         let patience = if self.installation.db.is_rewriting() { HASTE } else { PATIENCE };
         match timeout(patience, self.carry_out(claim, wish)).await {
-            Ok(Ok(left)) => Ok((Granted::Done(left.gone), left.reader)),
+            Ok(Ok(left)) => Ok((RequestStatus::Done(left.gone), left.reader)),
             Ok(Err(error @ (Error::Misuse(_) | Error::Failed(_)))) => Err(error),
             Ok(Err(error)) => {
                 tracing::warn!(error = ?error.message().key, "a request to leave is kept on disk");
@@ -88,7 +88,7 @@ impl Journal {
     }
 
     /// Does what is asked, for whom the letter was sent to.
-    async fn carry_out(&self, claim: Claim, wish: Wish) -> Result<Left> {
+    async fn carry_out(&self, claim: Claim, wish: RecipientRequest) -> Result<Left> {
         match goodbye(claim, wish) {
             Some(goodbye) => self.exit.leave(goodbye).await,
             // Who stops waiting is erased all the same.
@@ -125,19 +125,19 @@ impl Journal {
     }
 
     /// Keeps a request on disk, for when the database is back.
-    pub async fn note(&self, claim: Claim, wish: Wish) -> Result<Granted> {
+    pub async fn note(&self, claim: Claim, wish: RecipientRequest) -> Result<RequestStatus> {
         self.ledger.append(vec![line(claim, wish)]).await?;
         failpoint::reach("noted");
-        Ok(Granted::Noted)
+        Ok(RequestStatus::Recorded)
     }
 }
 
 /// The request as one to leave a list; `None` for one to be erased.
-fn goodbye(claim: Claim, wish: Wish) -> Option<Goodbye> {
+fn goodbye(claim: Claim, wish: RecipientRequest) -> Option<UnsubscribeRequest> {
     match wish {
-        Wish::Leave => Some(Goodbye { claim, list: None }),
-        Wish::LeaveList(list) => Some(Goodbye { claim, list: Some(list) }),
-        Wish::Erase => None,
+        RecipientRequest::Unsubscribe => Some(UnsubscribeRequest { claim, list: None }),
+        RecipientRequest::UnsubscribeFrom(list) => Some(UnsubscribeRequest { claim, list: Some(list) }),
+        RecipientRequest::Erase => None,
     }
 }
 
@@ -156,26 +156,28 @@ async fn erase(installation: &Installation, claim: Claim) -> Result<Left> {
         (Some(found), Some(campaign)) => {
             erasure::erase(installation, campaign.workspace, &found.address, Reason::Erased, Some(campaign.id)).await?
         }
-        _ => Gone::Nothing,
+        _ => Erased::Nothing,
     };
     Ok(Left { gone, reader })
 }
 
-fn line(claim: Claim, wish: Wish) -> String {
+fn line(claim: Claim, wish: RecipientRequest) -> String {
     let Claim { campaign, delivery } = claim;
     match wish {
-        Wish::Leave => format!("{campaign} {delivery} leave"),
-        Wish::LeaveList(list) => format!("{campaign} {delivery} leave {list}"),
-        Wish::Erase => format!("{campaign} {delivery} erase"),
+        RecipientRequest::Unsubscribe => format!("{campaign} {delivery} leave"),
+        RecipientRequest::UnsubscribeFrom(list) => format!("{campaign} {delivery} leave {list}"),
+        RecipientRequest::Erase => format!("{campaign} {delivery} erase"),
     }
 }
 
-fn parse(line: &str) -> Option<(Claim, Wish)> {
+fn parse(line: &str) -> Option<(Claim, RecipientRequest)> {
     let words: Vec<&str> = line.split(' ').collect();
     let (campaign, delivery, wish) = match words[..] {
-        [campaign, delivery, "leave"] => (campaign, delivery, Wish::Leave),
-        [campaign, delivery, "leave", list] => (campaign, delivery, Wish::LeaveList(list.parse().ok()?)),
-        [campaign, delivery, "erase"] => (campaign, delivery, Wish::Erase),
+        [campaign, delivery, "leave"] => (campaign, delivery, RecipientRequest::Unsubscribe),
+        [campaign, delivery, "leave", list] => {
+            (campaign, delivery, RecipientRequest::UnsubscribeFrom(list.parse().ok()?))
+        }
+        [campaign, delivery, "erase"] => (campaign, delivery, RecipientRequest::Erase),
         _ => return None,
     };
     Some((Claim { campaign: campaign.parse().ok()?, delivery: delivery.parse().ok()? }, wish))
@@ -188,7 +190,7 @@ mod tests {
     #[test]
     fn a_request_survives_the_way_over_disk() {
         let claim = Claim { campaign: 11, delivery: 42 };
-        for wish in [Wish::Leave, Wish::LeaveList(7), Wish::Erase] {
+        for wish in [RecipientRequest::Unsubscribe, RecipientRequest::UnsubscribeFrom(7), RecipientRequest::Erase] {
             assert_eq!(parse(&line(claim, wish)), Some((claim, wish)));
         }
         assert_eq!(parse("11 42 stay"), None);

@@ -12,7 +12,7 @@ use crate::infra::id::Id;
 
 /// What is held on a person, as one JSON object: address, fields, subscriptions, consents with their
 /// evidence, letters and how each ended, opens and clicks.
-pub async fn of(conn: &mut Conn, person: &Contact) -> Result<Value> {
+pub async fn collect(conn: &mut Conn, person: &Contact) -> Result<Value> {
     let mut subscriptions = Vec::new();
     for one in subscription::of_contact(conn, person.id).await? {
         subscriptions
@@ -41,7 +41,7 @@ pub async fn of(conn: &mut Conn, person: &Contact) -> Result<Value> {
 }
 
 /// How many rows each kind of data has, by the name it has in the sentence of an erasure.
-pub async fn counts(conn: &mut Conn, person: Id) -> Result<[(&'static str, i64); 4]> {
+pub async fn count_rows(conn: &mut Conn, person: Id) -> Result<[(&'static str, i64); 4]> {
     let row = sqlx::query(
         "select (select count(*) from subscription where contact_id = $1), (select count(*) from consent where contact_id = $1), \
          (select count(*) from delivery where contact_id = $1), (select count(*) from event where contact_id = $1)",

@@ -11,7 +11,7 @@ use serde::Serialize;
 use sqlx::Row;
 
 use self::encodings::Form;
-use self::scan::{Counts, Kind, Needle, Scan};
+use self::scan::{Counts, Patterns, Scan, StreamKind};
 use crate::audience::address::Address;
 use crate::infra::db::{Conn, Sql};
 use crate::infra::error::{Error, Result};
@@ -25,7 +25,7 @@ const LOOKALIKES: i64 = 1_000;
 
 /// One place where something was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
+pub struct Trace {
     /// `table.column`, or a file: in the data folder by its path from there.
     pub place: String,
     /// In which form.
@@ -36,21 +36,21 @@ pub struct Finding {
 
 /// What is left of an address.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Residue {
+pub struct TraceReport {
     /// How often it was found in all.
     pub hits: u64,
     /// Where.
     #[serde(rename = "where")]
-    pub findings: Vec<Finding>,
+    pub findings: Vec<Trace>,
     /// Files that could not be looked into.
     pub unreachable: Vec<String>,
 }
 
-impl Residue {
+impl TraceReport {
     fn add(&mut self, place: &str, counts: Counts) {
         for (form, count) in counts {
             self.hits += count;
-            self.findings.push(Finding { place: place.to_owned(), form, count });
+            self.findings.push(Trace { place: place.to_owned(), form, count });
         }
     }
 }
@@ -62,16 +62,16 @@ pub async fn search(
     given: &str,
     address: &Address,
     progress: impl FnMut(u64, u64) + Send + 'static,
-) -> Result<Residue> {
+) -> Result<TraceReport> {
     let mut conn = installation.db.read().await?;
     let others = lookalikes(installation, &mut conn, address).await?;
-    let needle = Needle::new(&encodings::all(given, address), &others)?;
-    let mut residue = Residue::default();
+    let needle = Patterns::new(&encodings::all(given, address), &others)?;
+    let mut residue = TraceReport::default();
     for (table, columns) in installation.db.tables().await? {
         in_table(&mut conn, &table, &columns, &needle, &mut residue).await?;
     }
     drop(conn);
-    let places = Places::of(installation).await?;
+    let places = SearchedFiles::of(installation).await?;
     let work = move || in_files(places, &needle, residue, progress);
     tokio::task::spawn_blocking(work).await.map_err(|error| Error::io("residue")(std::io::Error::other(error)))
 }
@@ -90,11 +90,11 @@ async fn in_table(
     conn: &mut Conn,
     table: &str,
     columns: &[String],
-    needle: &Needle,
-    residue: &mut Residue,
+    needle: &Patterns,
+    residue: &mut TraceReport,
 ) -> Result<()> {
     let list: Vec<String> = columns.iter().map(|column| format!("\"{column}\"")).collect();
-    let mut scans: Vec<Scan<'_>> = columns.iter().map(|_| Scan::new(needle, Kind::Text)).collect();
+    let mut scans: Vec<Scan<'_>> = columns.iter().map(|_| Scan::new(needle, StreamKind::Text)).collect();
     let mut sql = Sql::new("select ");
     sql.push(&list.join(", ")).push(" from \"").push(table).push("\"");
     let mut rows = sql.stream(conn);
@@ -117,18 +117,18 @@ async fn in_table(
 struct File {
     path: PathBuf,
     name: String,
-    kind: Kind,
+    kind: StreamKind,
 }
 
 /// The files to look into.
 #[derive(Default)]
-struct Places {
+struct SearchedFiles {
     files: Vec<File>,
     unreachable: Vec<String>,
     sqlite: Option<PathBuf>,
 }
 
-impl Places {
+impl SearchedFiles {
     async fn of(installation: &Installation) -> Result<Self> {
         let mut places = Self::default();
         let data = installation.config.data.clone();
@@ -154,7 +154,7 @@ impl Places {
             let path = PathBuf::from(format!("{}{suffix}", file.display()));
             if path.exists() {
                 let name = path.display().to_string();
-                self.files.push(File { path, name, kind: Kind::Pages });
+                self.files.push(File { path, name, kind: StreamKind::Pages });
             }
         }
     }
@@ -179,7 +179,8 @@ impl Places {
                 } else if path.is_file() {
                     let name = if own.is_some() { &path } else { path.strip_prefix(root).unwrap_or(&path) };
                     let name = name.display().to_string();
-                    let kind = if own.is_some() || self.is_sqlite(&path) { Kind::Pages } else { Kind::Text };
+                    let kind =
+                        if own.is_some() || self.is_sqlite(&path) { StreamKind::Pages } else { StreamKind::Text };
                     self.files.push(File { path, name, kind });
                 }
             }
@@ -187,7 +188,7 @@ impl Places {
     }
 }
 
-impl Places {
+impl SearchedFiles {
     /// Whether the file is the SQLite database or one of its journals.
     fn is_sqlite(&self, path: &Path) -> bool {
         let database = self.sqlite.as_ref().map(|sqlite| sqlite.to_string_lossy());
@@ -201,7 +202,12 @@ fn is_of_another(folder: &Path, own: &str) -> bool {
     name != own && !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn in_files(places: Places, needle: &Needle, mut residue: Residue, mut progress: impl FnMut(u64, u64)) -> Residue {
+fn in_files(
+    places: SearchedFiles,
+    needle: &Patterns,
+    mut residue: TraceReport,
+    mut progress: impl FnMut(u64, u64),
+) -> TraceReport {
     let size = |path: &Path| fs::metadata(path).map_or(0, |found| found.len());
     let total: u64 = places.files.iter().map(|file| size(&file.path)).sum();
     let mut unreachable: BTreeSet<String> = places.unreachable.iter().cloned().collect();
@@ -233,8 +239,8 @@ fn in_files(places: Places, needle: &Needle, mut residue: Residue, mut progress:
 
 fn in_stream(
     file: &mut impl Read,
-    needle: &Needle,
-    kind: Kind,
+    needle: &Patterns,
+    kind: StreamKind,
     mut progress: impl FnMut(u64),
 ) -> std::io::Result<Counts> {
     let mut scan = Scan::new(needle, kind);

@@ -8,7 +8,7 @@ use std::collections::hash_map::Entry;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use super::erasure::{self, Gone, Leaver, Reason};
+use super::erasure::{self, Erased, Reason, Unsubscription};
 use super::request_journal::KNOCK;
 use crate::campaign::model::Campaign;
 use crate::campaign::{delivery, model};
@@ -24,7 +24,7 @@ const QUEUE: usize = 4 * MOST;
 
 /// A request to leave the list that a letter was sent to, or another one.
 #[derive(Debug, Clone, Copy)]
-pub struct Goodbye {
+pub struct UnsubscribeRequest {
     /// What the token names.
     pub claim: Claim,
     /// The list, where it is not that of the letter.
@@ -35,23 +35,23 @@ pub struct Goodbye {
 #[derive(Debug, Clone, Copy)]
 pub struct Left {
     /// What went.
-    pub gone: Gone,
+    pub gone: Erased,
     /// Whom the letter was sent to.
     pub reader: Option<Id>,
 }
 
 /// Lets people leave together. Cheap to clone; ends with its last clone.
 #[derive(Clone)]
-pub struct Exit {
+pub struct UnsubscribeBatcher {
     queue: mpsc::Sender<Waiting>,
 }
 
 struct Waiting {
-    goodbye: Goodbye,
+    goodbye: UnsubscribeRequest,
     answer: oneshot::Sender<Result<Left>>,
 }
 
-impl Exit {
+impl UnsubscribeBatcher {
     /// Opens the way out of an installation.
     pub fn open(installation: &Installation) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
@@ -60,7 +60,7 @@ impl Exit {
     }
 
     /// Waits until a goodbye is on disk. Who stops waiting may have left all the same.
-    pub async fn leave(&self, goodbye: Goodbye) -> Result<Left> {
+    pub async fn leave(&self, goodbye: UnsubscribeRequest) -> Result<Left> {
         let stopped = || Error::Db(sqlx::Error::WorkerCrashed);
         let (answer, answered) = oneshot::channel();
         self.queue.send(Waiting { goodbye, answer }).await.map_err(|_| stopped())?;
@@ -71,7 +71,7 @@ impl Exit {
 async fn run(installation: Installation, mut queue: mpsc::Receiver<Waiting>) {
     let mut batch = Vec::new();
     while queue.recv_many(&mut batch, MOST).await > 0 {
-        let goodbyes: Vec<Goodbye> = batch.iter().map(|one| one.goodbye).collect();
+        let goodbyes: Vec<UnsubscribeRequest> = batch.iter().map(|one| one.goodbye).collect();
         match leave(&installation, &goodbyes).await {
             Ok(left) => batch.drain(..).zip(left).for_each(|(one, left)| tell(one, Ok(left))),
             Err(error) if goodbyes.len() == 1 => drop(batch.pop().map(|one| tell(one, Err(error)))),
@@ -92,29 +92,29 @@ fn tell(one: Waiting, left: Result<Left>) {
 }
 
 /// Lets people leave in one transaction. Of those who are gone nothing is left to do.
-pub async fn leave(installation: &Installation, goodbyes: &[Goodbye]) -> Result<Vec<Left>> {
+pub async fn leave(installation: &Installation, goodbyes: &[UnsubscribeRequest]) -> Result<Vec<Left>> {
     let away = |_| Error::Db(sqlx::Error::PoolTimedOut);
     let mut conn = timeout(KNOCK, installation.db.read()).await.map_err(away)??;
     let letters: Vec<Id> = goodbyes.iter().map(|goodbye| goodbye.claim.delivery).collect();
     let readers: HashMap<Id, Id> = delivery::contacts_of(&mut conn, &letters).await?.into_iter().collect();
     let mut campaigns: HashMap<Id, Option<Campaign>> = HashMap::new();
-    for Goodbye { claim, .. } in goodbyes {
+    for UnsubscribeRequest { claim, .. } in goodbyes {
         if let Entry::Vacant(unmet) = campaigns.entry(claim.campaign) {
             unmet.insert(model::get(&mut conn, claim.campaign).await?);
         }
     }
     drop(conn);
-    let reader = |goodbye: &Goodbye| readers.get(&goodbye.claim.delivery).copied();
-    let leaver = |goodbye: &Goodbye| {
+    let reader = |goodbye: &UnsubscribeRequest| readers.get(&goodbye.claim.delivery).copied();
+    let leaver = |goodbye: &UnsubscribeRequest| {
         let (person, campaign) = (reader(goodbye)?, campaigns.get(&goodbye.claim.campaign)?.as_ref()?);
         let list = goodbye.list.unwrap_or(campaign.list);
-        Some(Leaver { workspace: campaign.workspace, person, list, through: Some(campaign.id) })
+        Some(Unsubscription { workspace: campaign.workspace, person, list, through: Some(campaign.id) })
     };
-    let leavers: Vec<Option<Leaver>> = goodbyes.iter().map(leaver).collect();
-    let there: Vec<Leaver> = leavers.iter().flatten().copied().collect();
-    let mut gone = erasure::leave_together(installation, &there, Reason::Left).await?.into_iter();
-    let left = |(goodbye, leaver): (&Goodbye, &Option<Leaver>)| {
-        let gone = leaver.and_then(|_| gone.next()).unwrap_or(Gone::Nothing);
+    let leavers: Vec<Option<Unsubscription>> = goodbyes.iter().map(leaver).collect();
+    let there: Vec<Unsubscription> = leavers.iter().flatten().copied().collect();
+    let mut gone = erasure::unsubscribe_many(installation, &there, Reason::Unsubscribed).await?.into_iter();
+    let left = |(goodbye, leaver): (&UnsubscribeRequest, &Option<Unsubscription>)| {
+        let gone = leaver.and_then(|_| gone.next()).unwrap_or(Erased::Nothing);
         Left { gone, reader: reader(goodbye) }
     };
     Ok(goodbyes.iter().zip(&leavers).map(left).collect())

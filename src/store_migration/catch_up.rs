@@ -7,7 +7,7 @@ use crate::infra::db::table::Table;
 use crate::infra::error::Result;
 use crate::privacy::erasure_log;
 use crate::store_migration::compare;
-use crate::store_migration::endpoints::Ends;
+use crate::store_migration::endpoints::Endpoints;
 
 /// Days before the picture from which tombstones are compared: clocks of several machines differ.
 const MARGIN: i64 = 2;
@@ -16,21 +16,22 @@ const MARGIN: i64 = 2;
 const SMALL: u64 = 20_000;
 
 /// Lets those leave the target who left the source since a day. Returns how many times someone did.
-pub async fn carry_out(ends: &Ends, since: i64) -> Result<usize> {
+pub async fn carry_out(ends: &Endpoints, since: i64) -> Result<usize> {
     let since = since - MARGIN;
-    let known: HashSet<_> = erasure_log::erased_since(&ends.target, since).await?.into_iter().map(identity).collect();
-    let mut late = erasure_log::erased_since(&ends.source, since).await?;
+    let known: HashSet<_> =
+        erasure_log::tombstones_since(&ends.target, since).await?.into_iter().map(identity).collect();
+    let mut late = erasure_log::tombstones_since(&ends.source, since).await?;
     late.retain(|entry| !known.contains(&identity(entry.clone())));
-    Ok(erasure_log::catch_up(&ends.target, &late).await?.map_or(0, |(erasures, _)| erasures))
+    Ok(erasure_log::apply(&ends.target, &late).await?.map_or(0, |(erasures, _)| erasures))
 }
 
-fn identity(entry: erasure_log::Entry) -> (i64, i64, [u8; 32]) {
+fn identity(entry: erasure_log::ErasureRecord) -> (i64, i64, [u8; 32]) {
     (entry.workspace, entry.list, entry.mark)
 }
 
 /// Whether both sides are the same now. Small tables are made so; a large one that differs wants
 /// another round.
-pub async fn agree(ends: &Ends, tables: &[Table]) -> Result<bool> {
+pub async fn agree(ends: &Endpoints, tables: &[Table]) -> Result<bool> {
     let mut here = ends.source.db.snapshot().await?;
     for table in tables {
         let there = table.count(&mut *ends.target.db.read().await?).await?;

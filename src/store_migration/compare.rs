@@ -17,7 +17,7 @@ const STRETCH: usize = 10_000;
 
 /// A table that is the same on both sides.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sum {
+pub struct TableChecksum {
     /// Its name.
     pub table: String,
     /// Its rows.
@@ -28,7 +28,7 @@ pub struct Sum {
 
 /// Compares one table. Returns its sum, and the number of stretches that differed and were carried
 /// over again: then only another comparison can tell that they are the same now.
-pub async fn one(from: &mut Conn, table: &Table, to: &Db, told: &mut dyn FnMut(Step)) -> Result<(Sum, u64)> {
+pub async fn one(from: &mut Conn, table: &Table, to: &Db, told: &mut dyn FnMut(Step)) -> Result<(TableChecksum, u64)> {
     let mut there = to.read().await?;
     let (mut here_sum, mut there_sum) = (Sha256::new(), Sha256::new());
     let (mut rows, mut repaired) = (0, 0);
@@ -63,5 +63,5 @@ pub async fn one(from: &mut Conn, table: &Table, to: &Db, told: &mut dyn FnMut(S
         next = following;
     }
     let checksum = here_sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok((Sum { table: table.name.clone(), rows, checksum }, repaired))
+    Ok((TableChecksum { table: table.name.clone(), rows, checksum }, repaired))
 }

@@ -9,7 +9,7 @@ use crate::infra::db::value::Value;
 use crate::infra::db::{Conn, Db};
 use crate::infra::error::Result;
 use crate::store_migration::Step;
-use crate::store_migration::progress::{self, Mark};
+use crate::store_migration::progress::{self, TableProgress};
 
 /// Rows and bytes of a page. Two pages are in memory at a time.
 const ROWS: usize = 10_000;
@@ -25,8 +25,8 @@ pub async fn all(from: &mut Conn, tables: &[Table], to: &Db, told: &mut dyn FnMu
     let mut copier = Copier::open(to).await?;
     for table in tables {
         let after = match marks.get(&table.name) {
-            Some(Mark::Whole) => continue,
-            Some(Mark::Upto(key)) => Some(key.clone()),
+            Some(TableProgress::Complete) => continue,
+            Some(TableProgress::UpTo(key)) => Some(key.clone()),
             None => {
                 if table.count(from).await? > MANY {
                     drop_indexes(to, table).await?;
@@ -38,7 +38,7 @@ pub async fn all(from: &mut Conn, tables: &[Table], to: &Db, told: &mut dyn FnMu
         remove(to, table, after.as_deref(), None).await?;
         range(from, table, (after, None), to, &mut copier, true, told).await?;
         make_indexes(from, table, to).await?;
-        progress::note(to, &table.name, &Mark::Whole).await?;
+        progress::note(to, &table.name, &TableProgress::Complete).await?;
     }
     copier.close().await
 }
@@ -105,11 +105,11 @@ async fn range(
         most = if count < most { count.max(FEW) } else { (most * 4).min(ROWS) };
         let writing = async {
             copier.copy_in(&table.name, &names, rows).await?;
-            if noted { progress::note(to, &table.name, &Mark::Upto(last.clone())).await } else { Ok(()) }
+            if noted { progress::note(to, &table.name, &TableProgress::UpTo(last.clone())).await } else { Ok(()) }
         };
         let reading = table.page(from, (Some(&last), upto.as_deref()), most, BYTES);
         page = tokio::try_join!(writing, reading)?.1;
-        told(Step::Carrying { table: table.name.clone(), rows: count as u64 });
+        told(Step::Copying { table: table.name.clone(), rows: count as u64 });
     }
     Ok(())
 }

@@ -3,11 +3,11 @@
 use crate::infra::db::store_status::{self, State};
 use crate::infra::error::Result;
 use crate::infra::store_location::Pointer;
-use crate::store_migration::endpoints::{Ends, is_same_folder};
+use crate::store_migration::endpoints::{Endpoints, is_same_folder};
 use crate::store_migration::{data_files, progress};
 
 /// Closes the source for good, opens the target, and tells the data folder.
-pub async fn make(ends: &Ends) -> Result<()> {
+pub async fn make(ends: &Endpoints) -> Result<()> {
     let (old, new) = (&ends.source.config, &ends.target.config);
     let same = is_same_folder(&old.data, &new.data);
     if !same {

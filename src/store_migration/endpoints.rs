@@ -23,7 +23,7 @@ const OWN: &[&str] = &["standing", "carried"];
 type Held = (Vec<File>, Vec<Conn>);
 
 /// Both ends of a move.
-pub struct Ends {
+pub struct Endpoints {
     /// Where the data come from.
     pub source: Installation,
     /// Where they go.
@@ -37,7 +37,7 @@ pub struct Ends {
     _held: Held,
 }
 
-impl Ends {
+impl Endpoints {
     /// Opens both. Marks the source as ending and the target as arriving, unless an earlier try did.
     pub async fn open(config: Config, clock: Clock, from: Place, to: Place) -> Result<Self> {
         let source = source(config, clock.clone()).await?;

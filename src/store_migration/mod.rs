@@ -32,8 +32,8 @@ use crate::infra::error::{Message, Result};
 use crate::infra::installation::Installation;
 use crate::infra::store_location::Place;
 
-pub use compare::Sum;
-use endpoints::Ends;
+pub use compare::TableChecksum;
+use endpoints::Endpoints;
 
 /// How long mailers that are at work may take to end.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -48,16 +48,16 @@ const TRIES: u32 = 3;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// Both stores are marked: from now on the move goes on, or is given up.
-    Begun,
+    Started,
     /// Mailers end what they have begun.
-    Waiting,
+    WaitingForMailers,
     /// The rows there are to carry, and then to compare.
     Counted {
         /// How many.
         rows: u64,
     },
     /// Some more rows of a table are on the other side.
-    Carrying {
+    Copying {
         /// The table.
         table: String,
         /// How many.
@@ -74,28 +74,28 @@ pub enum Step {
 
 /// What a move came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Outcome {
+pub struct MigrationReport {
     /// Where the data are now, without a password.
     pub place: String,
     /// Every table as it was compared; empty when the data had been there already.
-    pub tables: Vec<Sum>,
+    pub tables: Vec<TableChecksum>,
     /// People who left while rows were carried, and left the target too.
     pub left: usize,
 }
 
 /// Carries the installation to another place. What was begun and cut off goes on from there.
-pub async fn carry_over(config: Config, clock: Clock, to: &str, told: &mut dyn FnMut(Step)) -> Result<Outcome> {
+pub async fn migrate(config: Config, clock: Clock, to: &str, told: &mut dyn FnMut(Step)) -> Result<MigrationReport> {
     let to = Place::parse(to)?;
     let config = config.resolve()?;
     let from = Place::of(&config)?;
     if from.is(&to) {
-        return Ok(Outcome { place: to.shown(), ..Outcome::default() });
+        return Ok(MigrationReport { place: to.shown(), ..MigrationReport::default() });
     }
-    let ends = Ends::open(config, clock, from, to).await?;
-    told(Step::Begun);
+    let ends = Endpoints::open(config, clock, from, to).await?;
+    told(Step::Started);
     let outcome = match ends.standing.state {
         // The switch was made, and cut off before the folder was told.
-        State::Moved => Ok(Outcome { place: ends.to.shown(), ..Outcome::default() }),
+        State::Moved => Ok(MigrationReport { place: ends.to.shown(), ..MigrationReport::default() }),
         _ => work(&ends, told).await,
     };
     match outcome {
@@ -115,7 +115,7 @@ pub async fn carry_over(config: Config, clock: Clock, to: &str, told: &mut dyn F
 
 /// Gives a move up: the source is in use again, with everything it had. What had come to the target
 /// is removed when it is named.
-pub async fn give_up(config: Config, clock: Clock, to: Option<&str>) -> Result<String> {
+pub async fn cancel(config: Config, clock: Clock, to: Option<&str>) -> Result<String> {
     let to = to.map(Place::parse).transpose()?;
     let source = endpoints::source(config.resolve()?, clock).await?;
     let _held = endpoints::hold(&source).await?;
@@ -125,7 +125,7 @@ pub async fn give_up(config: Config, clock: Clock, to: Option<&str>) -> Result<S
         None => return Err(Message::new("move-none").misuse()),
     };
     if let Some(to) = to {
-        wipe::half(&to, &source.config.data, found.number).await?;
+        wipe::partial_target(&to, &source.config.data, found.number).await?;
     }
     let mut tx = source.db.write_alone().await?;
     store_status::clear(&mut tx).await?;
@@ -134,7 +134,7 @@ pub async fn give_up(config: Config, clock: Clock, to: Option<&str>) -> Result<S
     Ok(found.place)
 }
 
-async fn work(ends: &Ends, told: &mut dyn FnMut(Step)) -> Result<Outcome> {
+async fn work(ends: &Endpoints, told: &mut dyn FnMut(Step)) -> Result<MigrationReport> {
     rest(ends, told).await?;
     let tables = ends.tables().await?;
     for round in 1.. {
@@ -146,7 +146,7 @@ async fn work(ends: &Ends, told: &mut dyn FnMut(Step)) -> Result<Outcome> {
         ends.stand(State::Closing).await?;
         let left = catch_up::carry_out(ends, since).await?;
         if catch_up::agree(ends, &tables).await? {
-            return Ok(Outcome { place: ends.to.shown(), tables: sums, left });
+            return Ok(MigrationReport { place: ends.to.shown(), tables: sums, left });
         }
         if round > ROUNDS {
             break;
@@ -157,7 +157,7 @@ async fn work(ends: &Ends, told: &mut dyn FnMut(Step)) -> Result<Outcome> {
 }
 
 /// Lets the mailers end, and then lets nothing but goodbyes into the source.
-async fn rest(ends: &Ends, told: &mut dyn FnMut(Step)) -> Result<()> {
+async fn rest(ends: &Endpoints, told: &mut dyn FnMut(Step)) -> Result<()> {
     let began = tokio::time::Instant::now();
     loop {
         let mut tx = ends.source.db.write_alone().await?;
@@ -169,13 +169,13 @@ async fn rest(ends: &Ends, told: &mut dyn FnMut(Step)) -> Result<()> {
         if began.elapsed() > PATIENCE {
             return Err(Message::new("move-mailers").failed());
         }
-        told(Step::Waiting);
+        told(Step::WaitingForMailers);
         tokio::time::sleep(GLANCE).await;
     }
 }
 
 /// Carries the source over as it is at one moment, and compares until nothing differs.
-async fn picture(ends: &Ends, tables: &[Table], told: &mut dyn FnMut(Step)) -> Result<Vec<Sum>> {
+async fn picture(ends: &Endpoints, tables: &[Table], told: &mut dyn FnMut(Step)) -> Result<Vec<TableChecksum>> {
     let mut picture = ends.source.db.snapshot().await?;
     let mut rows = 0;
     for table in tables {
@@ -196,7 +196,7 @@ async fn compare_until_same(
     table: &Table,
     target: &Installation,
     told: &mut dyn FnMut(Step),
-) -> Result<Sum> {
+) -> Result<TableChecksum> {
     for _ in 0..TRIES {
         let (sum, repaired) = compare::one(picture, table, &target.db, told).await?;
         if repaired == 0 {

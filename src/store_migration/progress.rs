@@ -14,15 +14,15 @@ use crate::infra::error::{Message, Result};
 
 /// How far a table has come.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Mark {
+pub enum TableProgress {
     /// Up to the row with this key.
-    Upto(Vec<Value>),
+    UpTo(Vec<Value>),
     /// To its end.
-    Whole,
+    Complete,
 }
 
 /// How far each table has come; one that has not begun is missing.
-pub async fn all(db: &Db) -> Result<HashMap<String, Mark>> {
+pub async fn all(db: &Db) -> Result<HashMap<String, TableProgress>> {
     let rows = sqlx::query("select name, last from carried").fetch_all(&mut *db.read().await?).await?;
     rows.iter()
         .map(|row| {
@@ -34,7 +34,7 @@ pub async fn all(db: &Db) -> Result<HashMap<String, Mark>> {
 }
 
 /// Notes how far a table has come.
-pub async fn note(db: &Db, table: &str, mark: &Mark) -> Result<()> {
+pub async fn note(db: &Db, table: &str, mark: &TableProgress) -> Result<()> {
     let mut tx = db.write_for(Errand::Carrying).await?;
     Sql::new("insert into carried (name, last) values (")
         .bind_all([table.to_owned(), write(mark)])
@@ -50,7 +50,7 @@ pub async fn clear(conn: &mut Conn) -> Result<()> {
     Ok(())
 }
 
-fn write(mark: &Mark) -> String {
+fn write(mark: &TableProgress) -> String {
     let word = |value: &Value| match value {
         Value::Null => "n".to_owned(),
         Value::Integer(number) => format!("i{number}"),
@@ -59,14 +59,14 @@ fn write(mark: &Mark) -> String {
         Value::Bytes(bytes) => format!("b{}", STANDARD.encode(bytes)),
     };
     match mark {
-        Mark::Whole => "whole".to_owned(),
-        Mark::Upto(key) => key.iter().map(word).collect::<Vec<_>>().join(" "),
+        TableProgress::Complete => "whole".to_owned(),
+        TableProgress::UpTo(key) => key.iter().map(word).collect::<Vec<_>>().join(" "),
     }
 }
 
-fn read(text: &str) -> Option<Mark> {
+fn read(text: &str) -> Option<TableProgress> {
     if text == "whole" {
-        return Some(Mark::Whole);
+        return Some(TableProgress::Complete);
     }
     let value = |word: &str| {
         let (kind, rest) = word.split_at_checked(1)?;
@@ -79,7 +79,7 @@ fn read(text: &str) -> Option<Mark> {
             _ => return None,
         })
     };
-    text.split(' ').map(value).collect::<Option<_>>().map(Mark::Upto)
+    text.split(' ').map(value).collect::<Option<_>>().map(TableProgress::UpTo)
 }
 
 #[cfg(test)]
@@ -96,7 +96,7 @@ mod tests {
             Value::Null,
             Value::Text(String::new()),
         ];
-        for mark in [Mark::Upto(key), Mark::Whole] {
+        for mark in [TableProgress::UpTo(key), TableProgress::Complete] {
             assert_eq!(read(&write(&mark)), Some(mark));
         }
         assert_eq!(read("x7"), None);

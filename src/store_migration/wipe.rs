@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(40);
 
 /// Removes the stores that the data of a folder were in before. Returns their places, and whether
 /// the servers let go of the old bytes too (see `Db::scrub`).
-pub async fn old(data: &Path) -> Result<(String, bool)> {
+pub async fn previous_stores(data: &Path) -> Result<(String, bool)> {
     let Some(Pointer { now, was }) = Pointer::read(data)?.filter(|pointer| !pointer.was.is_empty()) else {
         return Err(Message::new("move-no-old").misuse());
     };
@@ -38,7 +38,7 @@ pub async fn old(data: &Path) -> Result<(String, bool)> {
 }
 
 /// Removes what a move that is given up had brought to its target.
-pub async fn half(place: &Place, data: &Path, number: Id) -> Result<bool> {
+pub async fn partial_target(place: &Place, data: &Path, number: Id) -> Result<bool> {
     let is_half = async |db: &Db| match db.standing().await? {
         Some(Standing { state: State::Arriving, number: found, .. }) if found == number => Ok(()),
         _ => Err(Message::new("move-not-half").with("place", place.shown()).misuse()),

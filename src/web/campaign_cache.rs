@@ -15,7 +15,7 @@ use crate::infra::id::Id;
 
 /// A campaign as recipients meet it.
 #[derive(Debug, Clone, Default)]
-pub struct Known {
+pub struct CachedCampaign {
     /// The customer it belongs to.
     pub workspace: Id,
     /// The name of the list it went to.
@@ -24,7 +24,7 @@ pub struct Known {
     destinations: HashMap<i32, HeaderValue>,
 }
 
-impl Known {
+impl CachedCampaign {
     /// Where a link leads, as the header that says so; `None` for a position that the letter does not have, and for links that
     /// differ from person to person.
     pub fn destination(&self, position: i32) -> Option<&HeaderValue> {
@@ -34,13 +34,13 @@ impl Known {
 
 /// The campaigns met so far.
 #[derive(Debug, Default)]
-pub struct Campaigns(RwLock<HashMap<Id, Arc<Known>>>);
+pub struct CampaignCache(RwLock<HashMap<Id, Arc<CachedCampaign>>>);
 
 const SELECT: &str = "select k.id, k.workspace_id, l.name, k.launched_at, n.position, n.destination \
                       from campaign k join list l on l.id = k.list_id \
                       left join link n on n.campaign_id = k.id and n.personal = 0 where ";
 
-impl Campaigns {
+impl CampaignCache {
     /// All that were ever launched.
     pub async fn load(conn: &mut Conn) -> Result<Self> {
         let campaigns = Self::default();
@@ -55,12 +55,12 @@ impl Campaigns {
     }
 
     /// A campaign that is in memory.
-    pub fn recall(&self, id: Id) -> Option<Arc<Known>> {
+    pub fn recall(&self, id: Id) -> Option<Arc<CachedCampaign>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
     }
 
     /// A campaign from the database. A draft is not kept, since its list and links may change.
-    pub async fn find(&self, conn: &mut Conn, id: Id) -> Result<Option<Arc<Known>>> {
+    pub async fn find(&self, conn: &mut Conn, id: Id) -> Result<Option<Arc<CachedCampaign>>> {
         let mut found = read(Sql::new(SELECT).push("k.id = ").bind(id), conn).await?;
         match found.remove(&id) {
             Some(known) if known.launched => {
@@ -71,16 +71,16 @@ impl Campaigns {
         }
     }
 
-    fn keep(&self, found: HashMap<Id, Known>) {
+    fn keep(&self, found: HashMap<Id, CachedCampaign>) {
         let found = found.into_iter().map(|(id, known)| (id, Arc::new(known)));
         self.0.write().unwrap_or_else(PoisonError::into_inner).extend(found);
     }
 }
 
-async fn read(sql: &mut Sql, conn: &mut Conn) -> Result<HashMap<Id, Known>> {
-    let mut found: HashMap<Id, Known> = HashMap::new();
+async fn read(sql: &mut Sql, conn: &mut Conn) -> Result<HashMap<Id, CachedCampaign>> {
+    let mut found: HashMap<Id, CachedCampaign> = HashMap::new();
     for row in sql.all(conn).await? {
-        let known = found.entry(row.get(0)).or_insert_with(|| Known {
+        let known = found.entry(row.get(0)).or_insert_with(|| CachedCampaign {
             workspace: row.get(1),
             list_name: row.get(2),
             launched: row.get::<Option<i64>, _>(3).is_some(),

@@ -8,8 +8,8 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 
-use super::app::App;
 use super::page::{Frame, Refusal, show};
+use super::state::WebState;
 use crate::audience::{list, subscription, workspace};
 use crate::campaign::model::{self, Campaign, State as Stage};
 use crate::infra::clock::Millis;
@@ -52,7 +52,7 @@ struct Card {
 }
 
 /// `GET /` of the desk.
-pub async fn overview(State(app): State<Arc<App>>, frame: Frame) -> Result<Response, Refusal> {
+pub async fn overview(State(app): State<Arc<WebState>>, frame: Frame) -> Result<Response, Refusal> {
     let began = Instant::now();
     let mut conn = app.installation.db.read().await?;
     let (now, mut runs, mut rooms) = (app.installation.clock.now(), false, Vec::new());

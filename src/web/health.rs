@@ -10,9 +10,9 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde_json::json;
 
-use super::app::App;
-use super::health_snapshot::Look;
+use super::health_snapshot::HealthSnapshot;
 use super::page::{ForPrograms, Frame};
+use super::state::WebState;
 use crate::infra::error::Message;
 
 const MIB: u64 = 1 << 20;
@@ -38,7 +38,7 @@ pub async fn live() -> Response {
 }
 
 /// `GET /healthz` and `GET /healthz/ready`: 200 when this process can do its work, else 503.
-pub async fn ready(State(app): State<Arc<App>>, frame: Frame) -> Response {
+pub async fn ready(State(app): State<Arc<WebState>>, frame: Frame) -> Response {
     let look = app.look().await;
     let reasons = reasons(&app, &look);
     let ready = !reasons.iter().any(|reason| reason.blocks);
@@ -57,7 +57,7 @@ pub async fn ready(State(app): State<Arc<App>>, frame: Frame) -> Response {
 }
 
 /// Everything that is not well, what blocks first.
-pub fn reasons(app: &App, look: &Look) -> Vec<Reason> {
+pub fn reasons(app: &WebState, look: &HealthSnapshot) -> Vec<Reason> {
     let mut reasons = Vec::new();
     let mut tell = |blocks, message| reasons.push(Reason { message, blocks });
     match &look.standing {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
-use super::app::App;
+use super::state::WebState;
 use crate::infra::disk::{self, Room};
 use crate::report::stats::{self, Standing};
 
@@ -16,17 +16,17 @@ const FRESH: Duration = Duration::from_secs(1);
 
 /// How everything stood.
 #[derive(Debug)]
-pub struct Look {
+pub struct HealthSnapshot {
     at: Instant,
     /// What the database tells; `None` while it is away.
     pub standing: Option<Standing>,
     /// What the disk tells; `None` while it hangs.
-    pub disk: Option<OnDisk>,
+    pub disk: Option<DiskStatus>,
 }
 
 /// What lies in the data folder.
 #[derive(Debug)]
-pub struct OnDisk {
+pub struct DiskStatus {
     /// Requests to leave that wait for the database.
     pub goodbyes: u64,
     /// Opens and clicks that wait for the database.
@@ -35,9 +35,9 @@ pub struct OnDisk {
     pub room: Option<Room>,
 }
 
-impl App {
+impl WebState {
     /// How everything stands, at most a second old.
-    pub async fn look(&self) -> Arc<Look> {
+    pub async fn look(&self) -> Arc<HealthSnapshot> {
         let mut last = self.look.lock().await;
         match last.as_ref().filter(|look| look.at.elapsed() < FRESH) {
             Some(look) => look.clone(),
@@ -45,16 +45,16 @@ impl App {
         }
     }
 
-    async fn look_anew(&self) -> Look {
+    async fn look_anew(&self) -> HealthSnapshot {
         let installation = &self.installation;
         let asked = self.ask(async |conn| stats::read(conn, &installation.db, installation.clock.now()).await);
         let (journal, recorder, data) = (self.journal.clone(), self.recorder.clone(), installation.config.data.clone());
-        let walked = spawn_blocking(move || OnDisk {
+        let walked = spawn_blocking(move || DiskStatus {
             goodbyes: journal.waiting(),
             spilled: recorder.spilled(),
             room: disk::room(&data),
         });
         let (standing, disk) = tokio::join!(asked, self.wait(async { Ok(walked.await.ok()) }));
-        Look { at: Instant::now(), standing: standing.ok(), disk: disk.ok().flatten() }
+        HealthSnapshot { at: Instant::now(), standing: standing.ok(), disk: disk.ok().flatten() }
     }
 }

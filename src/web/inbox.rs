@@ -11,11 +11,11 @@ use serde::Deserialize;
 use tokio::task::spawn_blocking;
 use url::Url;
 
-use super::app::App;
 use super::client::{self, Answer, ONE_CLICK};
 use super::page::{Frame, POLICY, Refusal, show};
 use super::personal_data::minute;
-use super::received_message::{Received, glance, spell};
+use super::received_message::{ReceivedMessage, glance, spell};
+use super::state::WebState;
 use crate::infra::error::{Error, Message, Result as Outcome};
 use crate::mailer::transport::eml_store::Folder;
 
@@ -46,7 +46,7 @@ struct Page {
     title: String,
     file: String,
     to: String,
-    letter: Received,
+    letter: ReceivedMessage,
     part: &'static str,
     parts: Vec<(&'static str, String)>,
     size: String,
@@ -61,7 +61,7 @@ pub struct Part {
 }
 
 /// `GET /inbox`
-pub async fn all(State(app): State<Arc<App>>, frame: Frame) -> Result<Response, Refusal> {
+pub async fn all(State(app): State<Arc<WebState>>, frame: Frame) -> Result<Response, Refusal> {
     let folder = Folder::captured(&app.installation);
     let entries = off_thread(move || newest(&folder)).await?;
     let count = frame.lang.say(&Message::new("inbox-count").with("shown", entries.len()));
@@ -70,7 +70,7 @@ pub async fn all(State(app): State<Arc<App>>, frame: Frame) -> Result<Response, 
 
 /// `GET /inbox/{file}?part=html|text|headers|source`
 pub async fn one(
-    State(app): State<Arc<App>>,
+    State(app): State<Arc<WebState>>,
     frame: Frame,
     Path(file): Path<String>,
     Query(part): Query<Part>,
@@ -82,7 +82,7 @@ pub async fn one(
 /// `GET /inbox/{file}/html`: the HTML part alone, for the frame on the letter's page. As in a
 /// mailbox our own pixel is loaded and links open in a tab of their own; no other host is asked for
 /// anything by itself.
-pub async fn html(State(app): State<Arc<App>>, Path(file): Path<String>) -> Result<Response, Refusal> {
+pub async fn html(State(app): State<Arc<WebState>>, Path(file): Path<String>) -> Result<Response, Refusal> {
     let html = open(&app, &file).await?.html.ok_or_else(Refusal::unknown)?;
     let own = Url::parse(&app.told().public_url).map(|url| url.origin().ascii_serialization()).unwrap_or_default();
     let policy = format!(
@@ -95,7 +95,7 @@ pub async fn html(State(app): State<Arc<App>>, Path(file): Path<String>) -> Resu
 
 /// `POST /inbox/{file}/unsubscribe`: sends the one-click request that a mailbox provider would send.
 pub async fn unsubscribe(
-    State(app): State<Arc<App>>,
+    State(app): State<Arc<WebState>>,
     frame: Frame,
     Path(file): Path<String>,
 ) -> Result<Response, Refusal> {
@@ -110,10 +110,10 @@ pub async fn unsubscribe(
 }
 
 fn page(
-    app: &App,
+    app: &WebState,
     frame: Frame,
     file: String,
-    letter: Received,
+    letter: ReceivedMessage,
     part: Option<&str>,
     answer: Option<Answer>,
 ) -> Response {
@@ -150,7 +150,7 @@ fn label(part: &str) -> &'static str {
 }
 
 /// The one-click address of a letter, when it is on this installation: no other host is posted to.
-fn target(letter: &Received, public_url: &str) -> Option<Url> {
+fn target(letter: &ReceivedMessage, public_url: &str) -> Option<Url> {
     let url = letter.one_click()?;
     let is_ours = url.strip_prefix(public_url).is_some_and(|path| path.starts_with("/u/"));
     Url::parse(&url).ok().filter(|_| is_ours)
@@ -168,9 +168,9 @@ fn newest(folder: &Folder) -> Outcome<Vec<Entry>> {
         .collect())
 }
 
-async fn open(app: &App, file: &str) -> Result<Received, Refusal> {
+async fn open(app: &WebState, file: &str) -> Result<ReceivedMessage, Refusal> {
     let (folder, file) = (Folder::captured(&app.installation), file.to_owned());
-    let read = off_thread(move || folder.read(&file).map(|bytes| Received::read(&bytes))).await;
+    let read = off_thread(move || folder.read(&file).map(|bytes| ReceivedMessage::read(&bytes))).await;
     match read {
         Ok(Some(letter)) => Ok(letter),
         Ok(None) | Err(Error::Misuse(_)) => Err(Refusal::new(StatusCode::NOT_FOUND, "inbox-gone")),

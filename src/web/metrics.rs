@@ -8,10 +8,10 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 
-use super::app::App;
 use super::health;
-use super::health_snapshot::{Look, OnDisk};
+use super::health_snapshot::{DiskStatus, HealthSnapshot};
 use super::page::ForPrograms;
+use super::state::WebState;
 use crate::infra::metric::{self, Sheet};
 use crate::report::stats::{Queue, Standing};
 
@@ -31,13 +31,13 @@ const QUEUES: &[Column] = &[
 ];
 
 /// `GET /metrics`
-pub async fn show(State(app): State<Arc<App>>) -> Response {
+pub async fn show(State(app): State<Arc<WebState>>) -> Response {
     let look = app.look().await;
     (Extension(ForPrograms), [(CONTENT_TYPE, FORMAT)], text(&app, &look)).into_response()
 }
 
 /// The exposition.
-pub fn text(app: &App, look: &Look) -> String {
+pub fn text(app: &WebState, look: &HealthSnapshot) -> String {
     let mut sheet = Sheet::default();
     sheet.gauge("build_info", "The version of this program.");
     sheet.sample("build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1.0);
@@ -57,7 +57,7 @@ pub fn text(app: &App, look: &Look) -> String {
     sheet.into_text()
 }
 
-fn on_disk(sheet: &mut Sheet, disk: &OnDisk) {
+fn on_disk(sheet: &mut Sheet, disk: &DiskStatus) {
     one(sheet, "goodbyes_waiting", "Requests to leave that wait for the database.", disk.goodbyes as f64);
     one(sheet, "events_spilled", "Opens and clicks that wait on disk.", disk.spilled as f64);
     if let Some(room) = disk.room {
@@ -68,8 +68,8 @@ fn on_disk(sheet: &mut Sheet, disk: &OnDisk) {
 
 fn in_database(sheet: &mut Sheet, standing: &Standing) {
     one(sheet, "mailers_alive", "Mailers whose lease holds, on all machines.", standing.mailers as f64);
-    one(sheet, "campaigns_halted", "Campaigns that stand still for a fault.", standing.halted as f64);
-    sheet.gauge("campaigns", "Campaigns by state.");
+    one(sheet, "campaigns_halted", "CampaignCache that stand still for a fault.", standing.halted as f64);
+    sheet.gauge("campaigns", "CampaignCache by state.");
     for (state, count) in &standing.campaigns {
         sheet.sample("campaigns", &[("state", state)], *count as f64);
     }

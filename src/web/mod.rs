@@ -1,6 +1,5 @@
 //! The doors over HTTP: what recipients touch, and the desk on loopback.
 
-pub mod app;
 pub mod asset;
 pub mod campaign_cache;
 pub mod client;
@@ -14,6 +13,7 @@ pub mod personal_data;
 pub mod preferences;
 pub mod received_message;
 pub mod router;
+pub mod state;
 pub mod track;
 pub mod unsubscribe;
 pub mod view;

@@ -13,8 +13,8 @@ use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 
-use super::app::App;
 use super::asset;
+use super::state::WebState;
 use crate::infra::error::{Error, Message};
 use crate::infra::i18n::Lang;
 use crate::infra::metric;
@@ -36,7 +36,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    fn of(headers: &HeaderMap, uri: &Uri, app: &App) -> Self {
+    fn of(headers: &HeaderMap, uri: &Uri, app: &WebState) -> Self {
         let depth = uri.path().matches('/').count().saturating_sub(1);
         let asked = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
         Self { lang: asked.and_then(Lang::of_header).unwrap_or_else(|| app.told().language), depth }
@@ -68,10 +68,10 @@ impl Frame {
     }
 }
 
-impl FromRequestParts<Arc<App>> for Frame {
+impl FromRequestParts<Arc<WebState>> for Frame {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Infallible> {
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<WebState>) -> Result<Self, Infallible> {
         Ok(Self::of(&parts.headers, &parts.uri, app))
     }
 }
@@ -163,7 +163,7 @@ impl IntoResponse for Refusal {
 pub struct ForPrograms;
 
 /// Turns refusals, also those of the framework, into pages, and puts the headers on every answer.
-pub async fn dress(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+pub async fn dress(State(app): State<Arc<WebState>>, request: Request, next: Next) -> Response {
     let frame = Frame::of(request.headers(), request.uri(), &app);
     let is_head = request.method() == Method::HEAD;
     let path = request.uri().path().to_owned();

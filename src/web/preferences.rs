@@ -8,17 +8,17 @@ use axum::extract::{Form, Path, State};
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::app::App;
 use super::page::{Frame, Notice, Refusal, show};
 use super::personal_data::{self, Held};
+use super::state::WebState;
 use super::unsubscribe;
 use crate::audience::list;
 use crate::campaign::delivery;
 use crate::infra::error::Message;
 use crate::infra::id::Id;
 use crate::infra::token::{Claim, Door};
-use crate::privacy::erasure::Gone;
-use crate::privacy::request_journal::{Granted, Wish};
+use crate::privacy::erasure::Erased;
+use crate::privacy::request_journal::{RecipientRequest, RequestStatus};
 
 #[derive(Template)]
 #[template(path = "public/preferences.html")]
@@ -49,7 +49,11 @@ pub struct Order {
 }
 
 /// `GET /p/{token}`: shows, and changes nothing.
-pub async fn look(State(app): State<Arc<App>>, frame: Frame, Path(token): Path<String>) -> Result<Response, Refusal> {
+pub async fn look(
+    State(app): State<Arc<WebState>>,
+    frame: Frame,
+    Path(token): Path<String>,
+) -> Result<Response, Refusal> {
     let claim = app.installation.signer.verify(Door::Preferences, &token).ok_or_else(Refusal::link)?;
     if claim.delivery == personal_data::TEST {
         return Ok(unsubscribe::test_letter(frame, &unsubscribe::list_name(&app, frame, claim).await));
@@ -62,7 +66,7 @@ pub async fn look(State(app): State<Arc<App>>, frame: Frame, Path(token): Path<S
 
 /// `POST /p/{token}`: leaves a list, or erases when asked twice.
 pub async fn change(
-    State(app): State<Arc<App>>,
+    State(app): State<Arc<WebState>>,
     frame: Frame,
     Path(token): Path<String>,
     Form(order): Form<Order>,
@@ -73,9 +77,11 @@ pub async fn change(
     }
     match (order.action.as_str(), order.list) {
         ("leave", Some(list)) => leave(&app, frame, claim, list).await,
-        ("erase", _) if order.sure.is_some() => {
-            app.grant(claim, Wish::Erase).await.map(|(granted, _)| erased(frame, granted)).map_err(Refusal::from)
-        }
+        ("erase", _) if order.sure.is_some() => app
+            .grant(claim, RecipientRequest::Erase)
+            .await
+            .map(|(granted, _)| erased(frame, granted))
+            .map_err(Refusal::from),
         ("erase", _) => {
             Ok(show(&Sure { frame, title: frame.tr("erase-title"), action: frame.at(&format!("/p/{token}")) }))
         }
@@ -83,22 +89,22 @@ pub async fn change(
     }
 }
 
-async fn leave(app: &Arc<App>, frame: Frame, claim: Claim, list: Id) -> Result<Response, Refusal> {
-    let (granted, person) = app.grant(claim, Wish::LeaveList(list)).await?;
+async fn leave(app: &Arc<WebState>, frame: Frame, claim: Claim, list: Id) -> Result<Response, Refusal> {
+    let (granted, person) = app.grant(claim, RecipientRequest::UnsubscribeFrom(list)).await?;
     match (granted, person) {
-        (Granted::Done(gone), Some(person)) => {
+        (RequestStatus::Done(gone), Some(person)) => {
             let name = app.ask(async |conn| list::get(conn, list).await).await?;
-            let done = name.filter(|_| gone != Gone::Nothing).map(|list| frame.about("left-title", &list.name));
+            let done = name.filter(|_| gone != Erased::Nothing).map(|list| frame.about("left-title", &list.name));
             overview(app, frame, claim, person, done).await
         }
-        (Granted::Done(_), _) => Ok(nothing(frame)),
-        (Granted::Noted, _) => Ok(show(&Notice::new(frame, frame.tr("noted-title"), frame.tr("noted-text")))),
+        (RequestStatus::Done(_), _) => Ok(nothing(frame)),
+        (RequestStatus::Recorded, _) => Ok(show(&Notice::new(frame, frame.tr("noted-title"), frame.tr("noted-text")))),
     }
 }
 
 /// The page for a person, through the letter at hand or, when that has gone with its list, another.
 async fn overview(
-    app: &App,
+    app: &WebState,
     frame: Frame,
     claim: Claim,
     person: Id,
@@ -129,10 +135,10 @@ async fn overview(
     Ok(show(&Preferences { frame, title: frame.tr("held-title"), intro: frame.lang.say(&intro), done, held, action }))
 }
 
-fn erased(frame: Frame, granted: Granted) -> Response {
+fn erased(frame: Frame, granted: RequestStatus) -> Response {
     let sentence = match granted {
-        Granted::Done(_) => "erased-done",
-        Granted::Noted => "erased-noted",
+        RequestStatus::Done(_) => "erased-done",
+        RequestStatus::Recorded => "erased-noted",
     };
     show(&Notice::new(frame, frame.tr("erased-title"), frame.tr(sentence)))
 }

@@ -8,7 +8,7 @@ const SHOWN: usize = 1024 * 1024;
 
 /// A letter on this side of the wire.
 #[derive(Debug, Clone)]
-pub struct Received {
+pub struct ReceivedMessage {
     /// Sender as written in the header.
     pub from: String,
     /// The address of the recipient.
@@ -27,7 +27,7 @@ pub struct Received {
     pub source: String,
 }
 
-impl Received {
+impl ReceivedMessage {
     /// Takes a letter apart; `None` when the bytes are no letter.
     pub fn read(bytes: &[u8]) -> Option<Self> {
         let parsed = MessageParser::default().parse(bytes)?;
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_letter_is_taken_apart() {
-        let letter = Received::read(LETTER.as_bytes()).expect("a letter");
+        let letter = ReceivedMessage::read(LETTER.as_bytes()).expect("a letter");
 
         assert_eq!(letter.from, "Магазин <news@example.org>");
         assert_eq!((letter.to.as_str(), letter.subject.as_str()), ("anna@example.org", "News"));
@@ -142,6 +142,6 @@ mod tests {
     fn without_the_post_header_there_is_no_one_click() {
         let letter = LETTER.replace("List-Unsubscribe-Post", "X-Other");
 
-        assert_eq!(Received::read(letter.as_bytes()).expect("a letter").one_click(), None);
+        assert_eq!(ReceivedMessage::read(letter.as_bytes()).expect("a letter").one_click(), None);
     }
 }

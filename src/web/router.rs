@@ -21,8 +21,8 @@ use tower::{Service, ServiceExt as _, service_fn};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::CsrfLayer;
 
-use super::app::App;
 use super::page::{self, Frame, Notice, Refusal, show};
+use super::state::WebState;
 use super::{asset, desk, health, inbox, metrics, preferences, track, unsubscribe, view};
 use crate::infra::error::{Error, Result};
 
@@ -32,7 +32,7 @@ const FORM: usize = 64 * 1024;
 const FAREWELL: Duration = Duration::from_secs(10);
 
 /// What recipients touch.
-pub fn public(app: Arc<App>) -> Router {
+pub fn public(app: Arc<WebState>) -> Router {
     let leaving = || get(unsubscribe::ask).post(unsubscribe::leave);
     let choosing = || get(preferences::look).post(preferences::change);
     let routes = Router::new()
@@ -54,7 +54,7 @@ pub fn public(app: Arc<App>) -> Router {
 
 /// What the operator looks at. Requests of other sites are refused: by `Host` those that reach
 /// loopback through a name of theirs, by `Sec-Fetch-Site` and `Origin` those that post from theirs.
-pub fn desk(app: Arc<App>) -> Router {
+pub fn desk(app: Arc<WebState>) -> Router {
     let routes = Router::new()
         .route("/", get(desk::overview))
         .route("/static/{name}", get(asset::show))
@@ -70,18 +70,18 @@ pub fn desk(app: Arc<App>) -> Router {
 }
 
 /// What programs ask, for a listener of its own: no page, nothing personal.
-pub fn outside(app: Arc<App>) -> Router {
+pub fn metrics_router(app: Arc<WebState>) -> Router {
     finish(probes().route("/metrics", get(metrics::show)), app)
 }
 
-fn probes() -> Router<Arc<App>> {
+fn probes() -> Router<Arc<WebState>> {
     Router::new()
         .route("/healthz", get(health::ready))
         .route("/healthz/ready", get(health::ready))
         .route("/healthz/live", get(health::live))
 }
 
-fn finish(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
+fn finish(routes: Router<Arc<WebState>>, app: Arc<WebState>) -> Router {
     routes
         .fallback(async || Refusal::unknown())
         .layer(DefaultBodyLimit::max(FORM))
@@ -92,7 +92,7 @@ fn finish(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
 
 /// Serves both until `shutdown`, then lets open requests end and writes what came in.
 pub async fn serve(
-    app: Arc<App>,
+    app: Arc<WebState>,
     public_door: TcpListener,
     desk_door: TcpListener,
     shutdown: impl Future<Output = ()>,
@@ -103,7 +103,7 @@ pub async fn serve(
     let (tell, stop) = watch::channel(());
     let doors = async {
         tokio::try_join!(
-            listen(public_door, short_cut(app.clone()), stop.clone()),
+            listen(public_door, public_service(app.clone()), stop.clone()),
             listen(desk_door, desk(app.clone()), stop.clone()),
         )
         .map(drop)
@@ -124,18 +124,18 @@ pub async fn serve(
 }
 
 /// Serves what programs ask at an address of its own until `shutdown`.
-pub async fn serve_outside(app: Arc<App>, door: TcpListener, shutdown: impl Future<Output = ()>) -> Result<()> {
+pub async fn serve_metrics(app: Arc<WebState>, door: TcpListener, shutdown: impl Future<Output = ()>) -> Result<()> {
     let address = door.local_addr().map_err(Error::io("metrics listener"))?;
     tokio::select! {
-        served = axum::serve(door, outside(app)).into_future() => served.map_err(Error::io(address)),
+        served = axum::serve(door, metrics_router(app)).into_future() => served.map_err(Error::io(address)),
         () = shutdown => Ok(()),
     }
 }
 
 /// What recipients touch, with a shorter way to what is answered from memory: a router and its layers
 /// cost as much as the rest of such a request.
-pub fn short_cut(
-    app: Arc<App>,
+pub fn public_service(
+    app: Arc<WebState>,
 ) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send {
     let router = public(app.clone());
     service_fn(move |request: Request| match track::at_once(&app, &request) {

@@ -13,8 +13,8 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use url::Url;
 
-use super::app::App;
 use super::page::{Refusal, protect};
+use super::state::WebState;
 use crate::content::link;
 use crate::feedback::event::{Hit, Kind};
 use crate::infra::metric;
@@ -27,7 +27,7 @@ pub const PIXEL: &[u8; 43] =
 
 /// Answers what needs nothing but memory: the pixel, and links of campaigns that were met. What it
 /// leaves alone goes the long way, on which the answers would be the same.
-pub fn at_once(app: &App, request: &Request) -> Option<Response> {
+pub fn at_once(app: &WebState, request: &Request) -> Option<Response> {
     if request.method() != Method::GET {
         return None;
     }
@@ -65,13 +65,13 @@ static AROUND_PIXEL: LazyLock<[HeaderMap; 2]> = LazyLock::new(|| {
 });
 
 /// `GET /o/{token}.gif`
-pub async fn open(State(app): State<Arc<App>>, method: Method, headers: HeaderMap, uri: Uri) -> Response {
+pub async fn open(State(app): State<Arc<WebState>>, method: Method, headers: HeaderMap, uri: Uri) -> Response {
     note_open(&app, &method, &headers, uri.path().strip_prefix("/o/").unwrap_or_default());
     pixel()
 }
 
 /// Records an open if the name of the file is a token.
-fn note_open(app: &App, method: &Method, headers: &HeaderMap, file: &str) {
+fn note_open(app: &WebState, method: &Method, headers: &HeaderMap, file: &str) {
     let token = file.strip_suffix(".gif");
     if let Some(claim) = token.and_then(|token| app.installation.signer.verify(Door::Open, token)) {
         record(app, method, headers, claim, Kind::Open, 0);
@@ -84,7 +84,7 @@ fn pixel() -> Response {
 
 /// `GET /c/{token}/{position}`
 pub async fn click(
-    State(app): State<Arc<App>>,
+    State(app): State<Arc<WebState>>,
     method: Method,
     headers: HeaderMap,
     Path((token, position)): Path<(String, String)>,
@@ -98,7 +98,7 @@ pub async fn click(
 
 /// `GET /c/{token}/{position}/{destination}/{tag}`: a link that differs from person to person.
 pub async fn personal(
-    State(app): State<Arc<App>>,
+    State(app): State<Arc<WebState>>,
     method: Method,
     headers: HeaderMap,
     Path((token, position, destination, tag)): Path<(String, String, String, String)>,
@@ -115,7 +115,7 @@ pub async fn personal(
     Ok(redirect(to))
 }
 
-fn claimed(app: &App, token: &str, position: &str) -> Option<(Claim, i32)> {
+fn claimed(app: &WebState, token: &str, position: &str) -> Option<(Claim, i32)> {
     let claim = app.installation.signer.verify(Door::Click, token)?;
     let plain = position.bytes().all(|byte| byte.is_ascii_digit()) && (position == "0" || !position.starts_with('0'));
     Some((claim, position.parse().ok().filter(|_| plain)?))
@@ -138,7 +138,7 @@ pub(super) fn location(destination: &str) -> Option<HeaderValue> {
 }
 
 /// A test letter records nothing, nor does a request that only looks ahead.
-fn record(app: &App, method: &Method, headers: &HeaderMap, claim: Claim, kind: Kind, position: i32) {
+fn record(app: &WebState, method: &Method, headers: &HeaderMap, claim: Claim, kind: Kind, position: i32) {
     if claim.delivery != 0 && method == Method::GET && !is_prefetch(headers) {
         app.recorder.record(Hit { delivery: claim.delivery, kind, position, at: app.installation.clock.now() });
     }

@@ -12,15 +12,15 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use tokio::time::timeout;
 
-use super::app::{App, BRIEFLY};
 use super::page::{Frame, Notice, Refusal, show};
 use super::personal_data::{self, letter_of};
+use super::state::{BRIEFLY, WebState};
 use crate::audience::contact;
 use crate::campaign::delivery;
 use crate::infra::error::{Message, Result as Outcome};
 use crate::infra::token::{Claim, Door};
-use crate::privacy::erasure::Gone;
-use crate::privacy::request_journal::{Granted, Wish};
+use crate::privacy::erasure::Erased;
+use crate::privacy::request_journal::{RecipientRequest, RequestStatus};
 
 /// Bytes of a body that are read away so that a client sees its answer; more is not waited for.
 const BODY: usize = 64 * 1024;
@@ -38,7 +38,11 @@ struct Ask {
 }
 
 /// `GET /u/{token}`: asks, and changes nothing.
-pub async fn ask(State(app): State<Arc<App>>, frame: Frame, Path(token): Path<String>) -> Result<Response, Refusal> {
+pub async fn ask(
+    State(app): State<Arc<WebState>>,
+    frame: Frame,
+    Path(token): Path<String>,
+) -> Result<Response, Refusal> {
     let claim = app.installation.signer.verify(Door::Unsubscribe, &token).ok_or_else(Refusal::link)?;
     let list = list_name(&app, frame, claim).await;
     if claim.delivery == personal_data::TEST {
@@ -64,7 +68,7 @@ pub async fn ask(State(app): State<Arc<App>>, frame: Frame, Path(token): Path<St
 
 /// `POST /u/{token}`: leaves the list and erases what hung on it.
 pub async fn leave(
-    State(app): State<Arc<App>>,
+    State(app): State<Arc<WebState>>,
     frame: Frame,
     Path(token): Path<String>,
     body: Body,
@@ -87,13 +91,13 @@ pub async fn leave(
 
 /// What became of the request, and a letter that leads to what is left of the person here. `None` for
 /// a test letter.
-async fn carry_out(app: &Arc<App>, claim: Claim) -> Outcome<Option<(Granted, Option<Claim>)>> {
+async fn carry_out(app: &Arc<WebState>, claim: Claim) -> Outcome<Option<(RequestStatus, Option<Claim>)>> {
     if claim.delivery == personal_data::TEST {
         return Ok(None);
     }
-    let (granted, person) = app.grant(claim, Wish::Leave).await?;
+    let (granted, person) = app.grant(claim, RecipientRequest::Unsubscribe).await?;
     let other = match (granted, person) {
-        (Granted::Done(Gone::Subscription), Some(person)) => {
+        (RequestStatus::Done(Erased::Subscription), Some(person)) => {
             app.ask(async |conn| letter_of(conn, person).await).await.ok().flatten()
         }
         _ => None,
@@ -102,10 +106,10 @@ async fn carry_out(app: &Arc<App>, claim: Claim) -> Outcome<Option<(Granted, Opt
 }
 
 /// What someone reads who has left a list, now or before.
-pub fn left(frame: Frame, list: &str, granted: Granted) -> Notice {
+pub fn left(frame: Frame, list: &str, granted: RequestStatus) -> Notice {
     let sentence = match granted {
-        Granted::Done(_) => "left-done",
-        Granted::Noted => "left-noted",
+        RequestStatus::Done(_) => "left-done",
+        RequestStatus::Recorded => "left-noted",
     };
     Notice::new(frame, frame.about("left-title", list), frame.tr(sentence))
 }
@@ -120,7 +124,7 @@ pub fn test_letter(frame: Frame, list: &str) -> Response {
 }
 
 /// The list's name, or a word for it where only the database knows the name and is away.
-pub async fn list_name(app: &App, frame: Frame, claim: Claim) -> String {
+pub async fn list_name(app: &WebState, frame: Frame, claim: Claim) -> String {
     match timeout(BRIEFLY, app.campaign(claim.campaign)).await {
         Ok(Ok(Some(campaign))) => campaign.list_name.clone(),
         _ => frame.tr("list-unnamed"),

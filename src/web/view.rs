@@ -7,8 +7,8 @@ use axum::extract::{Path, State};
 use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::response::{Html, IntoResponse, Response};
 
-use super::app::App;
 use super::page::{Frame, Notice, Refusal, show};
+use super::state::WebState;
 use super::{personal_data, unsubscribe};
 use crate::campaign::launch;
 use crate::infra::token::Door;
@@ -17,7 +17,11 @@ const POLICY: &str = "sandbox; default-src 'none'; img-src * data:; style-src 'u
                       frame-ancestors 'none'; base-uri 'none'";
 
 /// `GET /v/{token}`
-pub async fn read(State(app): State<Arc<App>>, frame: Frame, Path(token): Path<String>) -> Result<Response, Refusal> {
+pub async fn read(
+    State(app): State<Arc<WebState>>,
+    frame: Frame,
+    Path(token): Path<String>,
+) -> Result<Response, Refusal> {
     let claim = app.installation.signer.verify(Door::View, &token).ok_or_else(Refusal::link)?;
     if claim.delivery == personal_data::TEST {
         return Ok(unsubscribe::test_letter(frame, &unsubscribe::list_name(&app, frame, claim).await));

@@ -140,7 +140,7 @@ impl World {
         let (at, person) = self.someone();
         let (installation, workspace, list) = (self.site.installation.clone(), self.site.workspace, self.list);
         if self.dice.chance(50) {
-            erasure::leave(&installation, workspace, person, list, Reason::Left, None).await?;
+            erasure::unsubscribe(&installation, workspace, person, list, Reason::Unsubscribed, None).await?;
         } else {
             let found = contact::get(&mut *installation.db.read().await?, person).await?;
             let Some(found) = found else { return Ok(()) };

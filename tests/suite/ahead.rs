@@ -25,7 +25,9 @@ async fn leave_meanwhile(fixture: &Fixture, sink: &Sink, word: &Semaphore) {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     let (list, person) = (fixture.join("News", &[]).await, fixture.person("person2@example.org").await.expect("there"));
-    erasure::leave(&fixture.installation, fixture.workspace.id, person, list, Reason::Left, None).await.expect("left");
+    erasure::unsubscribe(&fixture.installation, fixture.workspace.id, person, list, Reason::Unsubscribed, None)
+        .await
+        .expect("left");
     // Longer than a mark is good for.
     tokio::time::sleep(Duration::from_millis(300)).await;
     word.add_permits(1);

@@ -16,7 +16,7 @@ use sendoff::campaign::link::{self, Link};
 use sendoff::campaign::model::{self, Campaign, NewCampaign};
 use sendoff::feedback::event::{self, Hit, Kind};
 use sendoff::infra::db::Sql;
-use sendoff::privacy::trace_search::{self, Residue};
+use sendoff::privacy::trace_search::{self, TraceReport};
 use sendoff::report::summary::{self, Summary};
 use sqlx::Row;
 
@@ -194,7 +194,7 @@ pub async fn summary(fixture: &Fixture, campaign: &Campaign) -> Summary {
     summary::of(&mut conn, campaign).await.expect("counted")
 }
 
-pub async fn search(fixture: &Fixture, text: &str) -> Residue {
+pub async fn search(fixture: &Fixture, text: &str) -> TraceReport {
     trace_search::search(&fixture.installation, text, &address(text), |_, _| {}).await.expect("searched")
 }
 

@@ -167,7 +167,9 @@ both!(who_can_be_reached_is_written_down_as_it_is, |fixture| {
                 tx.commit().await.expect("committed");
             }
             (2, Some(person)) => {
-                erasure::leave(installation, workspace, person, list.id, Reason::Left, None).await.expect("left");
+                erasure::unsubscribe(installation, workspace, person, list.id, Reason::Unsubscribed, None)
+                    .await
+                    .expect("left");
             }
             _ => canary::join(fixture, list, &[(address, Values::new())]).await,
         }
@@ -193,7 +195,7 @@ both!(the_last_open_and_click_are_known_and_forgotten_with_their_list, |fixture|
     let known = "select count(*) from contact where opened_at is not null and clicked_at is not null";
     assert_eq!(canary::number(fixture, known).await, 1);
 
-    erasure::leave(&fixture.installation, fixture.workspace.id, person, offers.id, Reason::Left, None)
+    erasure::unsubscribe(&fixture.installation, fixture.workspace.id, person, offers.id, Reason::Unsubscribed, None)
         .await
         .expect("left");
     assert_eq!(canary::number(fixture, "select count(*) from contact").await, 1);

@@ -8,20 +8,20 @@ use sendoff::audience::subscription;
 use sendoff::audience::tombstone::{self, EVERY_LIST};
 use sendoff::campaign::delivery::State;
 use sendoff::infra::db::Sql;
-use sendoff::privacy::erasure::{self, Gone, Leaver, PERSONAL, Reason};
+use sendoff::privacy::erasure::{self, Erased, PERSONAL_TABLES, Reason, Unsubscription};
 use sendoff::privacy::{erasure_log, file_erasure};
 use sendoff::report::summary::Summary;
 
 use crate::canary;
 use crate::fixture::{Fixture, both};
 
-pub async fn leave(fixture: &Fixture, person: i64, list: i64, through: Option<i64>) -> Gone {
-    erasure::leave(&fixture.installation, fixture.workspace.id, person, list, Reason::Left, through)
+pub async fn leave(fixture: &Fixture, person: i64, list: i64, through: Option<i64>) -> Erased {
+    erasure::unsubscribe(&fixture.installation, fixture.workspace.id, person, list, Reason::Unsubscribed, through)
         .await
         .expect("left")
 }
 
-pub async fn erase(fixture: &Fixture, text: &str) -> Gone {
+pub async fn erase(fixture: &Fixture, text: &str) -> Erased {
     let address = canary::address(text);
     erasure::erase(&fixture.installation, fixture.workspace.id, &address, Reason::Erased, None).await.expect("erased")
 }
@@ -38,25 +38,25 @@ both!(leaving_one_list_keeps_the_other_and_leaving_the_last_removes_the_person, 
     let person = canary::person(fixture, &news, "anna@example.org").await;
     canary::person(fixture, &sales, "anna@example.org").await;
 
-    assert_eq!(leave(fixture, person, news.id, None).await, Gone::Subscription);
+    assert_eq!(leave(fixture, person, news.id, None).await, Erased::Subscription);
     assert!(is_kept_out(fixture, "anna@example.org", news.id).await);
     assert!(!is_kept_out(fixture, "anna@example.org", sales.id).await);
     assert_eq!(canary::number(fixture, "select count(*) from consent").await, 1);
 
-    assert_eq!(leave(fixture, person, sales.id, None).await, Gone::Person);
+    assert_eq!(leave(fixture, person, sales.id, None).await, Erased::Contact);
     for query in ["select count(*) from contact", "select count(*) from consent", "select count(*) from evidence"] {
         assert_eq!(canary::number(fixture, query).await, 0, "{query}");
     }
-    assert_eq!(leave(fixture, person, sales.id, None).await, Gone::Nothing);
+    assert_eq!(leave(fixture, person, sales.id, None).await, Erased::Nothing);
 });
 
 both!(the_erased_stay_away_from_every_list_and_erasing_twice_is_no_error, |fixture| {
     let list = canary::list(fixture, "News").await;
     canary::person(fixture, &list, "иван@почта.рф").await;
 
-    assert_eq!(erase(fixture, "Иван@ПОЧТА.рф").await, Gone::Person);
-    assert_eq!(erase(fixture, "иван@почта.рф").await, Gone::Nothing);
-    assert_eq!(erase(fixture, "nobody@example.org").await, Gone::Nothing);
+    assert_eq!(erase(fixture, "Иван@ПОЧТА.рф").await, Erased::Contact);
+    assert_eq!(erase(fixture, "иван@почта.рф").await, Erased::Nothing);
+    assert_eq!(erase(fixture, "nobody@example.org").await, Erased::Nothing);
 
     assert!(is_kept_out(fixture, "иван@xn--80a1acny.xn--p1ai", EVERY_LIST).await);
     assert!(is_kept_out(fixture, "nobody@example.org", list.id).await);
@@ -103,7 +103,7 @@ both!(numbers_are_what_was_frozen_before_and_after_erasures_in_every_state, |fix
     assert_eq!(before.links.iter().map(|link| link.clicks).collect::<Vec<_>>(), [2, 2]);
 
     for text in &people {
-        assert_eq!(erase(fixture, text).await, Gone::Person);
+        assert_eq!(erase(fixture, text).await, Erased::Contact);
 
         let after = canary::summary(fixture, &campaign).await;
         assert_eq!(after.planned, planned, "{text}");
@@ -127,7 +127,7 @@ both!(a_person_erased_while_their_letter_is_on_the_wire_is_counted_as_it_ended, 
 
     for text in &people {
         let person = canary::id(fixture, text).await.expect("there");
-        assert_eq!(leave(fixture, person, list.id, Some(campaign.id)).await, Gone::Person);
+        assert_eq!(leave(fixture, person, list.id, Some(campaign.id)).await, Erased::Contact);
     }
     assert_eq!(ends(&canary::summary(fixture, &campaign).await), [0, 0, 5, 0, 0, 0]);
     for (text, state) in people.iter().zip(ways) {
@@ -150,7 +150,8 @@ both!(a_hundred_goodbyes_at_once_are_one, |fixture| {
                 (fixture.installation.clone(), fixture.workspace.id, list.id, campaign.id);
             tokio::spawn(async move {
                 if index % 2 == 0 {
-                    erasure::leave(&installation, workspace, person, list, Reason::Left, Some(campaign)).await
+                    erasure::unsubscribe(&installation, workspace, person, list, Reason::Unsubscribed, Some(campaign))
+                        .await
                 } else {
                     let address = canary::address("anna@example.org");
                     erasure::erase(&installation, workspace, &address, Reason::Erased, Some(campaign)).await
@@ -160,7 +161,7 @@ both!(a_hundred_goodbyes_at_once_are_one, |fixture| {
         .collect();
     let mut effects = 0;
     for one in all {
-        effects += i32::from(one.await.expect("ran").expect("done") != Gone::Nothing);
+        effects += i32::from(one.await.expect("ran").expect("done") != Erased::Nothing);
     }
 
     assert_eq!(effects, 1);
@@ -181,8 +182,12 @@ both!(who_leaves_together_leaves_as_if_alone, |fixture| {
     canary::react(fixture, taken["anna@example.org"]).await;
     canary::react(fixture, taken["boris@example.org"]).await;
     let before = canary::summary(fixture, &campaign).await;
-    let leaver =
-        |person, list: i64| Leaver { workspace: fixture.workspace.id, person, list, through: Some(campaign.id) };
+    let leaver = |person, list: i64| Unsubscription {
+        workspace: fixture.workspace.id,
+        person,
+        list,
+        through: Some(campaign.id),
+    };
     let leavers = [
         leaver(people[0], news.id),
         leaver(people[1], news.id),
@@ -193,10 +198,10 @@ both!(who_leaves_together_leaves_as_if_alone, |fixture| {
         leaver(people[2], sales.id),
     ];
 
-    let gone = erasure::leave_together(&fixture.installation, &leavers, Reason::Left).await.expect("left");
+    let gone = erasure::unsubscribe_many(&fixture.installation, &leavers, Reason::Unsubscribed).await.expect("left");
 
-    use Gone::{Nothing, Person, Subscription};
-    assert_eq!(gone, [Person, Subscription, Nothing, Person, Nothing, Nothing, Nothing]);
+    use Erased::{Contact, Nothing, Subscription};
+    assert_eq!(gone, [Contact, Subscription, Nothing, Contact, Nothing, Nothing, Nothing]);
     for (text, kept_out) in [("anna", true), ("boris", true), ("vera", true), ("stays", false), ("gleb", false)] {
         assert_eq!(is_kept_out(fixture, &format!("{text}@example.org"), news.id).await, kept_out, "{text}");
     }
@@ -208,7 +213,7 @@ both!(who_leaves_together_leaves_as_if_alone, |fixture| {
     assert_eq!(canary::number(fixture, "select count(*) from event").await, 0);
     assert_eq!(canary::number(fixture, "select count(*) from consent").await, 3);
     assert_eq!(canary::number(fixture, "select count(*) from contact where reachable = 1").await, 3);
-    assert_eq!(erasure_log::since(&fixture.installation, 0).expect("read").0.len(), 3);
+    assert_eq!(erasure_log::read_from(&fixture.installation, 0).expect("read").0.len(), 3);
 });
 
 both!(two_last_lists_left_at_the_same_moment_remove_the_person, |fixture| {
@@ -220,7 +225,7 @@ both!(two_last_lists_left_at_the_same_moment_remove_the_person, |fixture| {
 
         let (one, other) = tokio::join!(leave(fixture, person, news.id, None), leave(fixture, person, sales.id, None));
 
-        assert!([one, other].contains(&Gone::Person), "{round}: {one:?} {other:?}");
+        assert!([one, other].contains(&Erased::Contact), "{round}: {one:?} {other:?}");
     }
     assert_eq!(canary::number(fixture, "select count(*) from contact").await, 0);
 });
@@ -233,15 +238,18 @@ both!(closing_a_list_lets_everyone_on_it_leave, |fixture| {
     canary::join(fixture, &sales, &people[..10]).await;
     let (campaign, planned) = canary::launch(fixture, &news, "autumn").await;
 
-    let left = erasure::close(&fixture.installation, fixture.workspace.id, news.id, |_| {}).await.expect("closed");
+    let left = erasure::close_list(&fixture.installation, fixture.workspace.id, news.id, |_| {}).await.expect("closed");
 
     assert_eq!(left, 450);
     assert_eq!(canary::number(fixture, "select count(*) from contact").await, 10);
     assert!(is_kept_out(fixture, "p449@example.org", news.id).await);
     let after = canary::summary(fixture, &campaign).await;
     assert_eq!((after.planned, after.skipped), (planned, 450));
-    assert_eq!(erasure_log::since(&fixture.installation, 0).expect("read").0.len(), 450);
-    assert_eq!(erasure::close(&fixture.installation, fixture.workspace.id, news.id, |_| {}).await.expect("again"), 0);
+    assert_eq!(erasure_log::read_from(&fixture.installation, 0).expect("read").0.len(), 450);
+    assert_eq!(
+        erasure::close_list(&fixture.installation, fixture.workspace.id, news.id, |_| {}).await.expect("again"),
+        0
+    );
 });
 
 /// Tables of the migrations with their columns and types, as the last one that makes them says.
@@ -280,7 +288,7 @@ both!(every_table_that_names_a_person_is_emptied_by_an_erasure, |fixture| {
         schema().into_iter().filter(|(_, columns)| columns.iter().any(|(name, _)| name == "contact_id")).collect();
     assert_eq!(with_people.len(), 4, "delivery, event, consent, subscription: {with_people:?}");
     for (table, columns) in &with_people {
-        assert!(PERSONAL.contains(&table.as_str()), "{table} is not rewritten after an erasure");
+        assert!(PERSONAL_TABLES.contains(&table.as_str()), "{table} is not rewritten after an erasure");
         let mut sql = Sql::new("insert into ");
         let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
         sql.push(table).push(" (").push(&names.join(", ")).push(") values (");
@@ -301,7 +309,7 @@ both!(every_table_that_names_a_person_is_emptied_by_an_erasure, |fixture| {
         tx.commit().await.expect("committed");
     }
 
-    assert_eq!(erase(fixture, "anna@example.org").await, Gone::Person);
+    assert_eq!(erase(fixture, "anna@example.org").await, Erased::Contact);
 
     for (table, _) in &with_people {
         let mut sql = Sql::new("select 1 from ");
@@ -335,7 +343,7 @@ both!(papers_in_the_folders_go_with_the_person_and_others_stay, |fixture| {
 
     erase(fixture, "анна@почта.рф").await;
     assert!(letter.exists(), "nobody who leaves waits for folders to be searched");
-    file_erasure::owed(&fixture.installation).await.expect("swept");
+    file_erasure::erase_pending(&fixture.installation).await.expect("swept");
 
     assert_eq!(std::fs::read_to_string(&csv).expect("read"), "\"address\"\r\n\"жанна@почта.рф\"\r\n");
     assert!(other.exists());
@@ -375,7 +383,7 @@ both!(sweeps_at_the_same_time_leave_each_other_alone, |fixture| {
             erasure::erase(&installation, workspace, &canary::address(&text), Reason::Erased, None)
                 .await
                 .expect("erased");
-            file_erasure::owed(&installation).await
+            file_erasure::erase_pending(&installation).await
         });
     }
     for swept in leaving.join_all().await {

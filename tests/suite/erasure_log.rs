@@ -7,7 +7,7 @@ use sendoff::audience::{contact, subscription};
 use sendoff::campaign::erased_counts;
 use sendoff::infra::clock::Clock;
 use sendoff::infra::installation::Installation;
-use sendoff::privacy::physical_erasure::{self, Sweeper};
+use sendoff::privacy::physical_erasure::{self, BackgroundEraser};
 use sendoff::privacy::{erasure_log, file_erasure};
 
 use crate::canary;
@@ -23,7 +23,7 @@ both!(an_older_database_is_brought_up_to_date_from_the_log, |fixture| {
     let left = canary::id(fixture, "left@example.org").await.expect("there");
     erase(fixture, "gone@example.org").await;
     leave(fixture, left, news.id, None).await;
-    assert_eq!(erasure_log::carry_out(&fixture.installation).await.expect("nothing is missing"), 0);
+    assert_eq!(erasure_log::replay(&fixture.installation).await.expect("nothing is missing"), 0);
     // What an older copy looks like: the tombstones are not there yet, the people are.
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
     sqlx::query("delete from tombstone").execute(&mut *tx).await.expect("deleted");
@@ -31,7 +31,7 @@ both!(an_older_database_is_brought_up_to_date_from_the_log, |fixture| {
     canary::person(fixture, &news, "gone@example.org").await;
     canary::person(fixture, &news, "left@example.org").await;
 
-    assert_eq!(erasure_log::carry_out(&fixture.installation).await.expect("carried out"), 1);
+    assert_eq!(erasure_log::replay(&fixture.installation).await.expect("carried out"), 1);
 
     assert_eq!(canary::id(fixture, "gone@example.org").await, None);
     assert!(is_kept_out(fixture, "gone@example.org", EVERY_LIST).await);
@@ -41,8 +41,11 @@ both!(an_older_database_is_brought_up_to_date_from_the_log, |fixture| {
     assert_eq!(lists.iter().map(|one| one.list_name.as_str()).collect::<Vec<_>>(), ["Sales"]);
     assert_eq!(canary::number(fixture, "select count(*) from subscription").await, 3);
     drop(conn);
-    assert_eq!(erasure_log::carry_out(&fixture.installation).await.expect("again"), 0);
-    assert!(physical_erasure::is_owed(&fixture.installation), "what the older copy holds is to be swept and scrubbed");
+    assert_eq!(erasure_log::replay(&fixture.installation).await.expect("again"), 0);
+    assert!(
+        physical_erasure::is_pending(&fixture.installation),
+        "what the older copy holds is to be swept and scrubbed"
+    );
 });
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -61,7 +64,7 @@ async fn a_sqlite_file_put_back_from_a_backup_forgets_again() {
     std::fs::copy(&copy, &data).expect("put back");
 
     let installation = Installation::open(config, Clock::fixed(NOW)).await.expect("opens");
-    assert_eq!(erasure_log::carry_out(&installation).await.expect("carried out"), 1);
+    assert_eq!(erasure_log::replay(&installation).await.expect("carried out"), 1);
 
     let mut conn = installation.db.read().await.expect("a connection");
     let find = |text| canary::address(text);
@@ -76,29 +79,36 @@ both!(a_log_of_twenty_thousand_erasures_is_compared_quickly, |fixture| {
         .map(|index| {
             let mut mark = [7; 32];
             mark[..4].copy_from_slice(&index.to_be_bytes());
-            erasure_log::Entry { workspace: fixture.workspace.id, list: 0, mark, day: 1, reason: "left".to_owned() }
+            erasure_log::ErasureRecord {
+                workspace: fixture.workspace.id,
+                list: 0,
+                mark,
+                day: 1,
+                reason: "left".to_owned(),
+            }
         })
         .collect();
-    erasure_log::note(&fixture.installation, entries).await.expect("noted");
-    assert_eq!(erasure_log::carry_out(&fixture.installation).await.expect("carried out"), 0);
+    erasure_log::append(&fixture.installation, entries).await.expect("noted");
+    assert_eq!(erasure_log::replay(&fixture.installation).await.expect("carried out"), 0);
     assert_eq!(canary::number(fixture, "select count(*) from tombstone").await, 20_000);
 
     let began = std::time::Instant::now();
-    assert_eq!(erasure_log::carry_out(&fixture.installation).await.expect("nothing is missing"), 0);
+    assert_eq!(erasure_log::replay(&fixture.installation).await.expect("nothing is missing"), 0);
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 });
 
 both!(a_line_cut_off_by_a_crash_does_not_swallow_the_next, |fixture| {
-    let entry = |day| erasure_log::Entry { workspace: 7, list: 0, mark: [7; 32], day, reason: "left".to_owned() };
-    erasure_log::note(&fixture.installation, vec![entry(1)]).await.expect("noted");
+    let entry =
+        |day| erasure_log::ErasureRecord { workspace: 7, list: 0, mark: [7; 32], day, reason: "left".to_owned() };
+    erasure_log::append(&fixture.installation, vec![entry(1)]).await.expect("noted");
     let log = fixture.installation.config.journal().join("erasures.log");
     let text = std::fs::read_to_string(&log).expect("read");
     std::fs::write(&log, format!("{text}{}", &text[..40])).expect("cut off");
 
-    erasure_log::note(&fixture.installation, vec![entry(2)]).await.expect("noted");
+    erasure_log::append(&fixture.installation, vec![entry(2)]).await.expect("noted");
 
     let days: Vec<i64> =
-        erasure_log::since(&fixture.installation, 0).expect("read").0.iter().map(|entry| entry.day).collect();
+        erasure_log::read_from(&fixture.installation, 0).expect("read").0.iter().map(|entry| entry.day).collect();
     assert_eq!(days, [1, 2]);
 });
 
@@ -109,12 +119,12 @@ both!(a_sweep_that_a_crash_prevented_is_made_up_for, |fixture| {
     let late = fixture.installation.config.export().join("late.ndjson");
     std::fs::write(&late, "{\"address\":\"Anna@example.org\"}\n{\"address\":\"b@example.org\"}\n").expect("written");
 
-    assert!(physical_erasure::is_owed(&fixture.installation));
-    assert!(physical_erasure::now(&fixture.installation).await.expect("scrubbed"));
+    assert!(physical_erasure::is_pending(&fixture.installation));
+    assert!(physical_erasure::run(&fixture.installation).await.expect("scrubbed"));
 
-    assert!(!physical_erasure::is_owed(&fixture.installation));
+    assert!(!physical_erasure::is_pending(&fixture.installation));
     assert_eq!(std::fs::read_to_string(&late).expect("read"), "{\"address\":\"b@example.org\"}\n");
-    file_erasure::owed(&fixture.installation).await.expect("nothing is owed");
+    file_erasure::erase_pending(&fixture.installation).await.expect("nothing is owed");
 });
 
 both!(the_sweeper_scrubs_in_the_background, |fixture| {
@@ -123,15 +133,15 @@ both!(the_sweeper_scrubs_in_the_background, |fixture| {
     let text = format!("{word}@example.org");
     canary::person(fixture, &list, &text).await;
     assert!(canary::search(fixture, &text).await.hits > 0);
-    let sweeper = Sweeper::start(fixture.installation.clone());
+    let eraser = BackgroundEraser::start(fixture.installation.clone());
 
     let letter = fixture.installation.config.capture().join("1.eml");
     std::fs::write(&letter, format!("To: {text}\r\n\r\nhi")).expect("written");
     erase(fixture, &text).await;
-    sweeper.nudge();
+    eraser.notify();
 
     for _ in 0..300 {
-        if !physical_erasure::is_owed(&fixture.installation) {
+        if !physical_erasure::is_pending(&fixture.installation) {
             break;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;

@@ -211,7 +211,7 @@ both!(who_is_erased_while_a_file_is_written_is_not_in_it, |fixture| {
     let address = canary::address("б@почта.рф");
     erasure::erase(&fixture.installation, fixture.workspace.id, &address, Reason::Erased, None).await.expect("erased");
 
-    sendoff::privacy::file_erasure::file(&fixture.installation, &late, log).await.expect("swept");
+    sendoff::privacy::file_erasure::erase_from_file(&fixture.installation, &late, log).await.expect("swept");
 
     let text = std::fs::read_to_string(&late).expect("read");
     assert!(!text.contains("б@почта.рф") && text.contains("a@example.org") && text.contains("c@example.org"));
@@ -236,7 +236,7 @@ both!(a_person_sees_corrects_and_erases_what_is_held, |fixture| {
         (vec!["city=Казань".to_owned()], None, "contact-correct-field"),
         (vec![], None, "contact-correct-nothing"),
         (vec![], Some("c@example.org"), "contact-exists"),
-        (vec![], Some("Gone@X.org"), "contact-erased-before"),
+        (vec![], Some("Erased@X.org"), "contact-erased-before"),
     ] {
         let command = Command::Correct { address: address(), set, new: new.map(str::to_owned) };
         assert_eq!(run(command).await.expect_err(key).message().key, key);

@@ -11,8 +11,8 @@ use sendoff::campaign::model;
 use sendoff::infra::error::Message;
 use sendoff::infra::i18n::Lang;
 use sendoff::mailer::lease::Lease;
-use sendoff::web::app::App;
 use sendoff::web::router;
+use sendoff::web::state::WebState;
 use serde_json::Value;
 use sqlx::Connection;
 use tokio::sync::Notify;
@@ -26,12 +26,12 @@ use crate::public::fixture::{Reply, Stage, send};
 const HERE: (&str, &str) = ("host", "127.0.0.1:8025");
 
 /// An app that has not looked around yet.
-async fn app(fixture: &Fixture) -> Arc<App> {
-    App::open(fixture.installation.clone(), Arc::new(Notify::new())).await.expect("opens")
+async fn app(fixture: &Fixture) -> Arc<WebState> {
+    WebState::open(fixture.installation.clone(), Arc::new(Notify::new())).await.expect("opens")
 }
 
-async fn ask(app: &Arc<App>, path: &str) -> Reply {
-    send(router::outside(app.clone()), Method::GET, path, &[], Body::empty()).await
+async fn ask(app: &Arc<WebState>, path: &str) -> Reply {
+    send(router::metrics_router(app.clone()), Method::GET, path, &[], Body::empty()).await
 }
 
 /// A fixture on PostgreSQL, where statements can be made to hang.
@@ -41,7 +41,7 @@ async fn on_a_server() -> Option<Fixture> {
 }
 
 /// The status, and the words of the reasons.
-async fn health(app: &Arc<App>) -> (StatusCode, Vec<String>) {
+async fn health(app: &Arc<WebState>) -> (StatusCode, Vec<String>) {
     let reply = ask(app, "/healthz/ready").await;
     let told: Value = serde_json::from_str(&reply.body).expect("JSON");
     assert_eq!(told["ready"], reply.status == StatusCode::OK, "{told}");
@@ -56,7 +56,7 @@ fn sample(text: &str, name: &str) -> Option<f64> {
 
 both!(a_process_that_is_well_says_so_at_every_listener, |fixture| {
     let app = app(fixture).await;
-    for router in [router::public(app.clone()), router::desk(app.clone()), router::outside(app.clone())] {
+    for router in [router::public(app.clone()), router::desk(app.clone()), router::metrics_router(app.clone())] {
         for path in ["/healthz", "/healthz/ready", "/healthz/live"] {
             let reply = send(router.clone(), Method::GET, path, &[HERE], Body::empty()).await;
             assert_eq!((reply.status, reply.header("content-type")), (StatusCode::OK, Some("application/json")));

@@ -129,7 +129,7 @@ both!(who_left_is_not_named_to_the_relay, |fixture| {
 
     let leaving = async {
         until(|| sink.heard("RCPT")).await;
-        erasure::leave(&fixture.installation, fixture.workspace.id, person, list, Reason::Left, None)
+        erasure::unsubscribe(&fixture.installation, fixture.workspace.id, person, list, Reason::Unsubscribed, None)
             .await
             .expect("left");
     };

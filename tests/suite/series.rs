@@ -237,7 +237,9 @@ async fn a_series_whose_list_is_closed_stops() {
     let fixture = Fixture::new(Kind::Sqlite).await;
     begin(&fixture, DAILY).await;
     let list = campaigns(&fixture).await[0].list;
-    sendoff::privacy::erasure::close(&fixture.installation, fixture.workspace.id, list, |_| {}).await.expect("closed");
+    sendoff::privacy::erasure::close_list(&fixture.installation, fixture.workspace.id, list, |_| {})
+        .await
+        .expect("closed");
 
     look(&fixture, "2026-11-22T08:00:00Z").await;
 

@@ -86,12 +86,12 @@ both!(thousands_are_erased_and_not_a_byte_of_theirs_is_left, |fixture| {
     }
     for (address, _) in &leaving[30..60] {
         let person = canary::id(fixture, &address.expose()).await.expect("there");
-        erasure::leave(installation, workspace, person, ceases.id, Reason::Left, Some(campaign.id))
+        erasure::unsubscribe(installation, workspace, person, ceases.id, Reason::Unsubscribed, Some(campaign.id))
             .await
             .expect("left");
     }
-    erasure::close(installation, workspace, ceases.id, |_| {}).await.expect("closed");
-    assert!(physical_erasure::now(installation).await.expect("scrubbed"));
+    erasure::close_list(installation, workspace, ceases.id, |_| {}).await.expect("closed");
+    assert!(physical_erasure::run(installation).await.expect("scrubbed"));
 
     assert_eq!(bytes_with(fixture, &gone).await, []);
     assert!(!bytes_with(fixture, &stays).await.is_empty(), "who stays is still there");
@@ -150,13 +150,15 @@ both!(a_person_in_every_table_and_folder_is_found_and_gone_after_each_way_to_lea
         let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
         let address = canary::address(&text);
         match way {
-            "leave" => {
-                drop(erasure::leave(installation, workspace, person, list.id, Reason::Left, None).await.expect(way))
-            }
+            "leave" => drop(
+                erasure::unsubscribe(installation, workspace, person, list.id, Reason::Unsubscribed, None)
+                    .await
+                    .expect(way),
+            ),
             "erase" => drop(erasure::erase(installation, workspace, &address, Reason::Erased, None).await.expect(way)),
-            _ => drop(erasure::close(installation, workspace, list.id, |_| {}).await.expect(way)),
+            _ => drop(erasure::close_list(installation, workspace, list.id, |_| {}).await.expect(way)),
         }
-        assert!(physical_erasure::now(installation).await.expect("scrubbed"));
+        assert!(physical_erasure::run(installation).await.expect("scrubbed"));
 
         assert_eq!(canary::search(fixture, &text).await.findings, [], "{way}");
         assert_eq!(canary::search(fixture, &neighbour).await.findings, [], "{way}");
@@ -231,7 +233,7 @@ both!(a_living_person_with_a_longer_address_is_no_residue, |fixture| {
     erasure::erase(&fixture.installation, fixture.workspace.id, &canary::address(&text), Reason::Erased, None)
         .await
         .expect("erased");
-    assert!(physical_erasure::now(&fixture.installation).await.expect("scrubbed"));
+    assert!(physical_erasure::run(&fixture.installation).await.expect("scrubbed"));
 
     assert_eq!(canary::search(fixture, &text).await.findings, []);
     assert!(canary::search(fixture, &format!("jo{word}@example.org")).await.hits >= 2);
@@ -274,7 +276,7 @@ both!(an_old_snapshot_is_outlasted_and_does_not_save_the_erased, |fixture| {
         .await
         .expect("erased");
 
-    let scrubbing = physical_erasure::now(&fixture.installation);
+    let scrubbing = physical_erasure::run(&fixture.installation);
     let ending = async {
         tokio::time::sleep(std::time::Duration::from_millis(300)).await;
         if fixture.kind == Kind::Postgres {

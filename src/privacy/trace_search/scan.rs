@@ -16,7 +16,7 @@ const CHUNK: usize = 1 << 18;
 pub type Counts = BTreeMap<&'static str, u64>;
 
 /// What is looked for.
-pub struct Needle {
+pub struct Patterns {
     loose: Set,
     exact: Set,
     lower: Option<Set>,
@@ -42,7 +42,7 @@ impl Set {
     }
 }
 
-impl Needle {
+impl Patterns {
     /// A search for `forms` that steps over `others`.
     pub fn new(forms: &[Form], others: &[Form]) -> Result<Self> {
         let all: Vec<_> = forms.iter().map(|f| (Some(f.name), f)).chain(others.iter().map(|f| (None, f))).collect();
@@ -69,7 +69,7 @@ impl Needle {
 
 /// What a stream is, and so in how many views it is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum StreamKind {
     /// Text that people and programs write: all views.
     Text,
     /// Pages and journals of a database, which fold nothing: as they are.
@@ -78,8 +78,8 @@ pub enum Kind {
 
 /// A search through one stream.
 pub struct Scan<'a> {
-    needle: &'a Needle,
-    kind: Kind,
+    needle: &'a Patterns,
+    kind: StreamKind,
     waiting: Vec<u8>,
     raw: [Window; 2],
     joined: [Window; 2],
@@ -113,7 +113,7 @@ impl Window {
 
 impl<'a> Scan<'a> {
     /// A search through a fresh stream.
-    pub fn new(needle: &'a Needle, kind: Kind) -> Self {
+    pub fn new(needle: &'a Patterns, kind: StreamKind) -> Self {
         Self {
             needle,
             kind,
@@ -160,7 +160,7 @@ impl<'a> Scan<'a> {
         for (window, set) in self.raw.iter_mut().zip(sets) {
             window.look(set, &bytes, last);
         }
-        if self.kind == Kind::Pages {
+        if self.kind == StreamKind::Pages {
             return;
         }
         let joined = self.without_breaks(&bytes, last);
@@ -217,8 +217,8 @@ mod tests {
         encodings::all(text, &Address::parse(text).expect(text))
     }
 
-    fn found(needle: &Needle, pieces: &[&[u8]]) -> Counts {
-        let mut scan = Scan::new(needle, Kind::Text);
+    fn found(needle: &Patterns, pieces: &[&[u8]]) -> Counts {
+        let mut scan = Scan::new(needle, StreamKind::Text);
         for piece in pieces {
             scan.feed(piece);
             scan.look(false);
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn a_match_cut_anywhere_is_found_once() {
-        let needle = Needle::new(&forms("иван@почта.рф"), &[]).expect("built");
+        let needle = Patterns::new(&forms("иван@почта.рф"), &[]).expect("built");
         let text = "… ИваН@поЧта.рф …".as_bytes();
         for cut in 0..text.len() {
             let counts = found(&needle, &[&text[..cut], &text[cut..]]);
@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn every_form_of_every_spelling_is_found() {
         let forms = forms("Анна.Ёлкина@почта.рф");
-        let needle = Needle::new(&forms, &[]).expect("built");
+        let needle = Patterns::new(&forms, &[]).expect("built");
         for form in &forms {
             let counts = found(&needle, &[b"\0", &form.bytes, b"\0"]);
             assert!(counts.contains_key(form.name), "{form:?}: {counts:?}");
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn folded_lines_are_joined() {
-        let needle = Needle::new(&forms("anna.ivanova@example.org"), &[]).expect("built");
+        let needle = Patterns::new(&forms("anna.ivanova@example.org"), &[]).expect("built");
         for text in ["anna.iva=\r\nnova@exam=\nple.org", "YW5uYS5pdmFub3\r\nZhQGV4YW1wbGUub3Jn"] {
             for cut in 0..text.len() {
                 let counts = found(&needle, &[&text.as_bytes()[..cut], &text.as_bytes()[cut..]]);
@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn another_person_with_a_longer_address_is_not_ours() {
         let others: Vec<Form> = ["joanna@example.org", "anna@example.org.uk"].iter().flat_map(|t| forms(t)).collect();
-        let needle = Needle::new(&forms("anna@example.org"), &others).expect("built");
+        let needle = Patterns::new(&forms("anna@example.org"), &others).expect("built");
 
         let counts = found(&needle, &[b"joanna@example.org anna@example.org.uk \0Anna@example.organna@example.org{}"]);
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sendoff::audience::import::{self, Phase, Progress, Request};
 use sendoff::audience::{consent, list, workspace};
 use sendoff::infra::i18n::Lang;
-use sendoff::privacy::erasure::Gone;
+use sendoff::privacy::erasure::Erased;
 use tokio::sync::Notify;
 
 use super::fixture::{count, counts, file, find, furnish, import, import_into, key, people, request};
@@ -154,7 +154,7 @@ both!(evidence_outlives_the_last_who_rested_on_it_while_a_receipt_is_written, |f
     let mut tx = installation.db.write().await.expect("a transaction");
     let key = consent::evidence(&mut tx, &installation.ids, workspace, &evidence).await.expect("known");
     let erased = tokio::time::timeout(Duration::from_secs(20), erase(fixture, "anna@example.org")).await;
-    assert_eq!(erased, Ok(Gone::Person), "a goodbye waits for no receipt");
+    assert_eq!(erased, Ok(Erased::Contact), "a goodbye waits for no receipt");
     consent::record(&mut tx, &installation.ids, workspace, news, &[installation.ids.next()], key, NOW)
         .await
         .expect("written");

@@ -38,7 +38,7 @@ both!(who_leaves_between_envelope_and_mark_gets_nothing, |fixture| {
         while !sink.heard("person1@") {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        erasure::leave(&fixture.installation, fixture.workspace.id, person, list, Reason::Left, None)
+        erasure::unsubscribe(&fixture.installation, fixture.workspace.id, person, list, Reason::Unsubscribed, None)
             .await
             .expect("left");
     };

@@ -7,8 +7,8 @@ use sendoff::campaign::{delivery, model};
 use sendoff::infra::setting::{self, Setting};
 use sendoff::infra::token::Door;
 use sendoff::mailer::transport::eml_store::Folder;
-use sendoff::web::app::App;
 use sendoff::web::router;
+use sendoff::web::state::WebState;
 use tokio::net::TcpListener;
 
 use super::fixture::{Reply, Stage, send};
@@ -63,7 +63,7 @@ both!(a_running_campaign_shows_its_rate_and_end_and_asks_for_itself_again, |fixt
         (0..100).map(|n| (canary::address(&format!("p{n}@example.org")), Default::default())).collect();
     canary::join(fixture, &list, &people).await;
     let (campaign, _) = canary::launch(fixture, &list, "autumn").await;
-    let app = App::open(installation.clone(), std::sync::Arc::default()).await.expect("opens");
+    let app = WebState::open(installation.clone(), std::sync::Arc::default()).await.expect("opens");
     let desk = async || send(router::desk(app.clone()), Method::GET, "/", &[HERE], Body::empty()).await.body;
     let on_the_wire: Vec<i64> = canary::take(fixture, &campaign).await.into_values().collect();
     let end = async |ids: &[i64], state| {
@@ -91,7 +91,7 @@ both!(a_running_campaign_shows_its_rate_and_end_and_asks_for_itself_again, |fixt
 });
 
 both!(an_empty_desk_says_what_to_do, |fixture| {
-    let app = App::open(fixture.installation.clone(), std::sync::Arc::default()).await.expect("opens");
+    let app = WebState::open(fixture.installation.clone(), std::sync::Arc::default()).await.expect("opens");
     for (path, command) in [("/", "sendoff list add"), ("/inbox", "sendoff relay set capture")] {
         let page = send(router::desk(app.clone()), Method::GET, path, &[HERE], Body::empty()).await;
         assert_eq!(page.status, StatusCode::OK);
@@ -153,7 +153,7 @@ both!(the_button_unsubscribes_as_a_mailbox_provider_does, |fixture| {
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
     setting::set(&mut tx, Setting::PublicUrl, &public_url).await.expect("set");
     tx.commit().await.expect("committed");
-    let app = App::open(fixture.installation.clone(), stage.erased.clone()).await.expect("opens");
+    let app = WebState::open(fixture.installation.clone(), stage.erased.clone()).await.expect("opens");
     let serving = tokio::spawn(router::serve(app.clone(), public, door, std::future::pending()));
     while !stage_is_served(&public_url).await {}
     let press = async |file: String| {

@@ -19,8 +19,8 @@ use sendoff::campaign::{delivery, launch};
 use sendoff::infra::clock::DAY;
 use sendoff::infra::id::Id;
 use sendoff::infra::token::{Claim, Door};
-use sendoff::web::app::App;
 use sendoff::web::router;
+use sendoff::web::state::WebState;
 use sqlx::{Row, ValueRef};
 use tokio::sync::Notify;
 use tower::{Service, ServiceExt};
@@ -32,7 +32,7 @@ use crate::fixture::{Fixture, NOW};
 pub const SHOP: &str = "https://shop.example.org/catalog?utm_source=letter&a=%20b#top";
 
 pub struct Stage {
-    pub app: Arc<App>,
+    pub app: Arc<WebState>,
     pub erased: Arc<Notify>,
     pub news: List,
     pub offers: List,
@@ -67,7 +67,7 @@ impl Stage {
             people.push((contact, delivery_of(fixture, campaign, contact).await));
         }
         let erased = Arc::new(Notify::new());
-        let app = App::open(installation.clone(), erased.clone()).await.expect("opens");
+        let app = WebState::open(installation.clone(), erased.clone()).await.expect("opens");
         Self { app, erased, news, offers, campaign, people }
     }
 

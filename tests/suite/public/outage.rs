@@ -9,7 +9,7 @@ use sendoff::feedback::recorder::Recorder;
 use sendoff::infra::id::Id;
 use sendoff::infra::installation::Installation;
 use sendoff::infra::token::{Claim, Door};
-use sendoff::web::app::App;
+use sendoff::web::state::WebState;
 use sqlx::{AnyConnection, Connection, Executor};
 
 use super::fixture::{SHOP, Stage};
@@ -50,7 +50,7 @@ both!(what_comes_in_without_a_database_is_carried_out_after_a_restart, |fixture|
     assert!(!waiting.contains('@') && waiting.contains("erase"), "{waiting}");
 
     let installation = reopen(fixture).await;
-    let app = App::open(installation.clone(), stage.erased.clone()).await.expect("opens");
+    let app = WebState::open(installation.clone(), stage.erased.clone()).await.expect("opens");
 
     assert!(app.journal.is_empty());
     let after = Stage { app, people: stage.people.clone(), campaign: stage.campaign, ..stage };

@@ -4,8 +4,8 @@ use axum::body::Body;
 use axum::http::{Method, StatusCode};
 use sendoff::infra::setting::{self, Setting};
 use sendoff::infra::token::Door;
-use sendoff::web::app::App;
 use sendoff::web::router;
+use sendoff::web::state::WebState;
 use url::Url;
 
 use super::fixture::{Stage, dump, launch, send};
@@ -75,7 +75,7 @@ both!(over_https_a_browser_is_told_to_stay_there, |fixture| {
     setting::set(&mut tx, Setting::PublicUrl, "https://news.example.org").await.expect("set");
     setting::set(&mut tx, Setting::Language, "ru").await.expect("set");
     tx.commit().await.expect("committed");
-    let app = App::open(fixture.installation.clone(), std::sync::Arc::default()).await.expect("opens");
+    let app = WebState::open(fixture.installation.clone(), std::sync::Arc::default()).await.expect("opens");
 
     let reply = send(router::public(app), Method::GET, "/", &[("accept-language", "de")], Body::empty()).await;
 

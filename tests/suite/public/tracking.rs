@@ -200,7 +200,7 @@ both!(the_short_way_answers_as_the_long_one, |fixture| {
     for method in [Method::GET, Method::HEAD, Method::POST] {
         for path in &paths {
             let long = stage.send(method.clone(), path, &[], Body::empty()).await;
-            let doors = router::short_cut(stage.app.clone());
+            let doors = router::public_service(stage.app.clone());
             let mut short = send(doors, method.clone(), path, &[], Body::empty()).await;
 
             // The server knows the length of a body and says so by itself.

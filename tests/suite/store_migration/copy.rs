@@ -7,7 +7,7 @@ use sendoff::infra::db::store_status::Errand;
 use sendoff::infra::error::Error;
 use sendoff::infra::token::{Claim, Door};
 use sendoff::mailer::relay::{self, Kind as RelayKind};
-use sendoff::privacy::erasure::{self, Gone, Reason};
+use sendoff::privacy::erasure::{self, Erased, Reason};
 use sendoff::report::summary;
 use sendoff::store_migration::{self, Step, wipe};
 
@@ -41,12 +41,13 @@ both!(what_was_here_is_there_to_the_byte_and_comes_back_the_same, |fixture| {
     drop(conn);
     there.db.close().await;
 
-    let (place, clean) = wipe::old(&fixture.installation.config.data).await.expect("the old store is removed");
+    let (place, clean) =
+        wipe::previous_stores(&fixture.installation.config.data).await.expect("the old store is removed");
     assert!(!place.contains('@') && (clean || fixture.kind == Kind::Postgres), "{place}");
     let config = Config { data: fixture.installation.config.data.clone(), database: None };
     let installation =
         fixture.installation.config.database_url().replace("sqlite://", "").replace("/sendoff.db?mode=rwc", "");
-    store_migration::carry_over(config, Clock::fixed(NOW), &installation, &mut |_| {}).await.expect("carried back");
+    store_migration::migrate(config, Clock::fixed(NOW), &installation, &mut |_| {}).await.expect("carried back");
     let back = found(fixture).await;
     assert_eq!(back.db.is_shared(), fixture.installation.db.is_shared());
     assert_eq!(sums(&back.db).await, before);
@@ -65,7 +66,10 @@ both!(who_leaves_while_rows_are_carried_leaves_both_sides, |fixture| {
         let say = async {
             refused.push(installation.db.write().await.map(drop).expect_err("nothing else is written").message().key);
             let left = match refused.len() {
-                1 => erasure::leave(installation, workspace, leaver, list, Reason::Left, Some(campaign.id)).await,
+                1 => {
+                    erasure::unsubscribe(installation, workspace, leaver, list, Reason::Unsubscribed, Some(campaign.id))
+                        .await
+                }
                 2 => {
                     erasure::erase(
                         installation,
@@ -88,13 +92,13 @@ both!(who_leaves_while_rows_are_carried_leaves_both_sides, |fixture| {
                 }
                 _ => return,
             };
-            assert_ne!(left.expect("left").eq(&Gone::Nothing), refused.len() != 3, "{step:?}");
+            assert_ne!(left.expect("left").eq(&Erased::Nothing), refused.len() != 3, "{step:?}");
         };
         tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(say));
     };
 
     let mut told = |step| {
-        if matches!(&step, Step::Comparing { .. } | Step::Carrying { .. }) {
+        if matches!(&step, Step::Comparing { .. } | Step::Copying { .. }) {
             goodbyes(&step);
         }
     };

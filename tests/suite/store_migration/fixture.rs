@@ -14,7 +14,7 @@ use sendoff::infra::error::{Error, Result};
 use sendoff::infra::installation::Installation;
 use sendoff::mailer::relay::{self, Kind as RelayKind, Relay};
 use sendoff::mailer::smtp::endpoint::Target as Smtp;
-use sendoff::store_migration::{self, Outcome, Step};
+use sendoff::store_migration::{self, MigrationReport, Step};
 use sha2::{Digest, Sha256};
 
 use crate::canary;
@@ -46,8 +46,8 @@ impl Way {
     }
 }
 
-pub async fn carry(fixture: &Fixture, to: &str, told: &mut dyn FnMut(Step)) -> Result<Outcome> {
-    store_migration::carry_over(fixture.installation.config.clone(), Clock::fixed(NOW), to, told).await
+pub async fn carry(fixture: &Fixture, to: &str, told: &mut dyn FnMut(Step)) -> Result<MigrationReport> {
+    store_migration::migrate(fixture.installation.config.clone(), Clock::fixed(NOW), to, told).await
 }
 
 /// The installation as its folder alone says where it is.

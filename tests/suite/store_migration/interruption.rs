@@ -26,7 +26,7 @@ both!(a_move_cut_off_at_any_step_goes_on, |fixture| {
             left -= 1;
             assert!(left >= 0, "cut off");
         };
-        let run = store_migration::carry_over(config, Clock::fixed(NOW), &to, &mut cut);
+        let run = store_migration::migrate(config, Clock::fixed(NOW), &to, &mut cut);
         match AssertUnwindSafe(run).catch_unwind().await {
             Ok(Ok(outcome)) => break outcome,
             // The server has not noticed yet that the last one is gone.

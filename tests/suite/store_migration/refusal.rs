@@ -62,7 +62,7 @@ both!(one_move_at_a_time_and_one_place_until_it_is_given_up, |fixture| {
         }
     };
     let config = fixture.installation.config.clone();
-    let cut = AssertUnwindSafe(store_migration::carry_over(config, Clock::fixed(NOW), &way.to, &mut told));
+    let cut = AssertUnwindSafe(store_migration::migrate(config, Clock::fixed(NOW), &way.to, &mut told));
     assert!(cut.catch_unwind().await.is_err());
     assert_eq!(key(&second.expect("tried").expect_err("refused")), "move-twice");
 
@@ -77,7 +77,7 @@ both!(one_move_at_a_time_and_one_place_until_it_is_given_up, |fixture| {
         );
     }
 
-    store_migration::give_up(fixture.installation.config.clone(), Clock::fixed(NOW), Some(&way.to))
+    store_migration::cancel(fixture.installation.config.clone(), Clock::fixed(NOW), Some(&way.to))
         .await
         .expect("given up");
 

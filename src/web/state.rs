@@ -9,8 +9,8 @@ use std::time::Duration;
 use tokio::sync::{Mutex, Notify};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use super::campaign_cache::{Campaigns, Known};
-use super::health_snapshot::Look;
+use super::campaign_cache::{CachedCampaign, CampaignCache};
+use super::health_snapshot::HealthSnapshot;
 use crate::feedback::recorder::Recorder;
 use crate::infra::db::Conn;
 use crate::infra::error::{Error, Result};
@@ -19,7 +19,7 @@ use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 use crate::infra::setting::{self, Setting};
 use crate::infra::token::Claim;
-use crate::privacy::request_journal::{self, Granted, Journal, Wish};
+use crate::privacy::request_journal::{self, RecipientRequest, RequestJournal, RequestStatus};
 use crate::report::progress::Pace;
 
 /// How long a page waits for the database.
@@ -34,14 +34,14 @@ const LOOKS: u32 = 5;
 
 /// The settings that pages need.
 #[derive(Debug, Clone)]
-pub struct Told {
+pub struct WebSettings {
     /// Where recipients reach this installation, without a slash at the end.
     pub public_url: String,
     /// The language of readers whose browser asks for none of ours.
     pub language: Lang,
 }
 
-impl Told {
+impl WebSettings {
     /// Whether recipients come by TLS.
     pub fn is_https(&self) -> bool {
         self.public_url.starts_with("https:")
@@ -49,32 +49,32 @@ impl Told {
 }
 
 /// One running web role.
-pub struct App {
+pub struct WebState {
     /// Database, keys, clock.
     pub installation: Installation,
     /// Takes opens and clicks.
     pub recorder: Recorder,
     /// Takes requests to leave.
-    pub journal: Journal,
-    campaigns: Campaigns,
-    told: RwLock<Arc<Told>>,
+    pub journal: RequestJournal,
+    campaigns: CampaignCache,
+    told: RwLock<Arc<WebSettings>>,
     erased: Arc<Notify>,
     /// Where the public doors listen; the desk's one-click button posts there.
     pub(super) public: OnceLock<SocketAddr>,
     paces: std::sync::Mutex<HashMap<Id, Pace>>,
     /// How things stood when someone last asked.
-    pub(super) look: Mutex<Option<Arc<Look>>>,
+    pub(super) look: Mutex<Option<Arc<HealthSnapshot>>>,
 }
 
-impl App {
+impl WebState {
     /// Opens the doors' shared state and carries out what waited on disk. `erased` is told after
     /// each erasure.
     pub async fn open(installation: Installation, erased: Arc<Notify>) -> Result<Arc<Self>> {
         let mut conn = installation.db.read().await?;
         let told = tell(&mut conn).await?;
-        let campaigns = Campaigns::load(&mut conn).await?;
+        let campaigns = CampaignCache::load(&mut conn).await?;
         drop(conn);
-        let (recorder, journal) = (Recorder::start(&installation), Journal::new(&installation));
+        let (recorder, journal) = (Recorder::start(&installation), RequestJournal::new(&installation));
         let app = Arc::new(Self {
             installation,
             recorder,
@@ -91,12 +91,12 @@ impl App {
     }
 
     /// The settings as last read.
-    pub fn told(&self) -> Arc<Told> {
+    pub fn told(&self) -> Arc<WebSettings> {
         self.told.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What the doors know of a campaign; asks the database only about one it has not met.
-    pub async fn campaign(&self, id: Id) -> Result<Option<Arc<Known>>> {
+    pub async fn campaign(&self, id: Id) -> Result<Option<Arc<CachedCampaign>>> {
         match self.campaigns.recall(id) {
             Some(known) => Ok(Some(known)),
             None => self.ask(async |conn| self.campaigns.find(conn, id).await).await,
@@ -104,7 +104,7 @@ impl App {
     }
 
     /// What the doors know of a campaign without asking the database.
-    pub fn recall(&self, id: Id) -> Option<Arc<Known>> {
+    pub fn recall(&self, id: Id) -> Option<Arc<CachedCampaign>> {
         self.campaigns.recall(id)
     }
 
@@ -125,7 +125,7 @@ impl App {
 
     /// Grants what the reader of a letter asks for, and says who that is while the database knows. From
     /// the first poll on it is carried out even when the caller stops waiting.
-    pub async fn grant(self: &Arc<Self>, claim: Claim, wish: Wish) -> Result<(Granted, Option<Id>)> {
+    pub async fn grant(self: &Arc<Self>, claim: Claim, wish: RecipientRequest) -> Result<(RequestStatus, Option<Id>)> {
         let app = self.clone();
         let granting = tokio::spawn(async move {
             let granted = app.journal.grant(claim, wish).await?;
@@ -178,8 +178,8 @@ impl App {
     }
 }
 
-async fn tell(conn: &mut Conn) -> Result<Told> {
-    Ok(Told {
+async fn tell(conn: &mut Conn) -> Result<WebSettings> {
+    Ok(WebSettings {
         public_url: setting::get(conn, Setting::PublicUrl).await?,
         language: setting::get(conn, Setting::Language).await?.parse()?,
     })
