@@ -1,24 +1,24 @@
-# People's rights, erasure, residue, lists.
-list-added = The list “{ $name }” is there. Put people on it: sendoff import FILE --list "{ $name }" …
-list-bar = Letting people go
+# Lists, rights of data subjects, erasure, trace search.
+list-added = The list “{ $name }” is added. Import contacts: sendoff import FILE --list "{ $name }" …
+list-bar = Unsubscribing contacts
 list-ceased = { $count ->
-    [0] The list “{ $name }” is closed. Nobody was on it.
-    [one] The list “{ $name }” is closed. { $count } person left it and is kept out.
-   *[other] The list “{ $name }” is closed. { $count } people left it and are kept out.
+    [0] The list “{ $name }” is closed. It had no subscribers.
+    [one] The list “{ $name }” is closed. { $count } contact was unsubscribed; imports cannot add it again.
+   *[other] The list “{ $name }” is closed. { $count } contacts were unsubscribed; imports cannot add them again.
 }
-list-line = { $name }: { $confirmed } confirmed, { $pending } not yet, { $restricted } restricted
+list-line = { $name }: { $confirmed } confirmed, { $pending } pending, { $restricted } restricted
 list-line-closed = { $name }: closed
-list-none = There are no lists yet. Make one: sendoff list add NAME
-contact-held = This is everything that is held:
+list-none = There are no lists yet. Add one: sendoff list add NAME
+contact-held = This is all the data held:
 contact-correct-nothing = Say what to correct: --set FIELD=VALUE, or --address NEW.
 contact-correct-pair = “{ $pair }” is not FIELD=VALUE.
 contact-correct-field = There is no field “{ $name }”. There are: { $known }. Declare it: sendoff field add { $name } TYPE
 contact-correct-address = The address is corrected with --address instead of --set email=…
 contact-correct-value = { $name }: { $why }. Nothing was changed.
 contact-corrected = Corrected: { $address }.
-contact-erased-before = { $address } was erased before and comes back only when its owner subscribes again. Nothing was changed.
-contact-restricted = { $address } is restricted: kept, and used for no letter, segment or export. End it: sendoff contact restrict ADDRESS --lift
-contact-unrestricted = { $address } is no longer restricted. Tell the person before you write to them again.
+contact-erased-before = { $address } was erased and can return only by a subscription of its owner. Nothing was changed.
+contact-restricted = { $address } is restricted: the data is kept and used for no message, segment or export. Lift it: sendoff contact restrict ADDRESS --lift
+contact-unrestricted = { $address } is no longer restricted. Inform the person before you send to them again.
 contact-erased = { $address } is erased: { $subscriptions ->
     [one] { $subscriptions } subscription
    *[other] { $subscriptions } subscriptions
@@ -31,15 +31,15 @@ contact-erased = { $address } is erased: { $subscriptions ->
 }, { $events ->
     [one] { $events } event
    *[other] { $events } events
-}. A keyed digest stays, so that no import brings the address back; the numbers of past campaigns stay too. Check: sendoff residue ADDRESS
-contact-erased-nobody = { $address } is not here. It is kept out from now on all the same.
-scrub-incomplete = Old journals of the database may still hold bytes of erased people: the role may not drop them, or they are kept for an archive, a replica or a long transaction. docs/privacy.md says what to allow; repeat the command then.
-residue-address = This cannot be an address: { $why }. Nothing was done.
-residue-bar = Looking
-residue-none = Nothing is left of { $address }: not in a table, not in the database's files and journals, not in the data folder.
+}. A keyed digest stays, so that no import adds the address again; the counts of past campaigns stay too. Check: sendoff residue ADDRESS
+contact-erased-nobody = { $address } is not a contact here. The address is blocked from now on all the same.
+scrub-incomplete = Old WAL files of the database may still hold bytes of erased contacts: the role may not remove them, or an archive, a replica or a long transaction keeps them. docs/privacy.md lists the rights it needs; then repeat the command.
+residue-address = This is not an address: { $why }. Nothing was done.
+residue-bar = Searching
+residue-none = No trace of { $address }: not in a table, not in the files and journals of the database, not in the data folder.
 residue-some = { $hits ->
     [one] { $address } was found { $hits } time:
    *[other] { $address } was found { $hits } times:
 }
-residue-next = To erase this person: sendoff contact erase ADDRESS. What lies in other files of the data folder is yours to remove.
-residue-unreachable = Not looked into, it cannot be read from here: { $place }
+residue-next = To erase this contact: sendoff contact erase ADDRESS. Remove matches in other files of the data folder yourself.
+residue-unreachable = Not searched, because it cannot be read from here: { $place }

@@ -1,100 +1,100 @@
-# What recipients read, and the desk.
+# Pages of recipients and of the desk.
 list-unnamed = this list
 
 unsubscribe-title = Unsubscribe from “{ $list }”?
-unsubscribe-ask = The letters of “{ $list }” go to { $address }. One click and they stop.
-unsubscribe-ask-anyone = One click and the letters of “{ $list }” stop.
+unsubscribe-ask = Emails of “{ $list }” go to { $address }. One click stops them.
+unsubscribe-ask-anyone = One click stops the emails of “{ $list }”.
 unsubscribe-button = Unsubscribe
-unsubscribe-promise = With that we delete what we hold about you for this list. Only a scrambled mark of your address stays, so that nobody can put you back on it without you.
-unsubscribe-preferences = See what we hold about you, or leave everything
-left-title = You have left “{ $list }”
-left-done = No further letter of this list will be sent to you. What we held about you for it is deleted.
-left-noted = No further letter of this list will be sent to you. What we hold about you for it will be deleted within minutes.
-left-others = You are still on another list of this sender.
-left-see-others = See what we hold about you
-gone-title = You are not on “{ $list }”
-gone-text = You have left this list already, and nothing is held about you for it. There is nothing more to do.
-test-letter-title = This is a test letter
-test-letter-text = In a letter of “{ $list }” that is really sent, this page belongs to whom it is sent to. Here nothing is changed and nothing is counted.
+unsubscribe-promise = We then delete the data we hold about you for this list. Only a code computed from your address stays, so that nobody can add you again without you.
+unsubscribe-preferences = See the data we hold about you, or unsubscribe from everything
+left-title = You are unsubscribed from “{ $list }”
+left-done = You will get no more emails of this list. The data we held about you for it is deleted.
+left-noted = You will get no more emails of this list. The data we hold about you for it will be deleted within minutes.
+left-others = You are still subscribed to another list of this sender.
+left-see-others = See the data we hold about you
+gone-title = You are not subscribed to “{ $list }”
+gone-text = You have unsubscribed from this list already, and we hold no data about you for it. You need do nothing more.
+test-letter-title = This is a test email
+test-letter-text = In a real email of “{ $list }”, this page belongs to its recipient. Here nothing is changed and nothing is counted.
 
-held-title = What we hold about you
-held-intro = This is everything kept with { $address } since { $day }. The address is shown in part, because letters are passed on.
+held-title = The data we hold about you
+held-intro = This is all the data we have held for { $address } since { $day }. The address is masked, because emails get forwarded.
 held-lists = Your lists
-held-confirmed = You have been getting its letters since { $day }.
-held-pending = Asked for on { $day }, not confirmed yet; no letters are sent.
-held-restricted = On it since { $day }, at rest: kept, but no letters are sent.
-held-basis = Why
-held-basis-consent = You agreed to it
-held-basis-contract = It is part of a contract with you
+held-confirmed = You have received its emails since { $day }.
+held-pending = Requested on { $day } and not confirmed yet; no emails are sent.
+held-restricted = Subscribed since { $day }, processing restricted: the data is kept, no emails are sent.
+held-basis = Legal basis
+held-basis-consent = Your consent
+held-basis-contract = A contract with you
 held-basis-interest = Legitimate interest of the sender
 held-given = Date
-held-source = Where from
+held-source = Source
 held-wording = What you agreed to
 held-proof = Proof
-held-leave = Leave “{ $list }”
-held-fields = Your details
-held-no-fields = Nothing beside the address.
-held-traces = Also on record: { $letters ->
-    [one] { $letters } letter
-   *[other] { $letters } letters
+held-leave = Unsubscribe from “{ $list }”
+held-fields = Your data
+held-no-fields = Nothing but the address.
+held-traces = Also stored: { $emails ->
+    [one] { $emails } email
+   *[other] { $emails } emails
 } to you, { $opens ->
-    [one] { $opens } opening
-   *[other] { $opens } openings
+    [one] { $opens } open
+   *[other] { $opens } opens
 } and { $clicks ->
     [one] { $clicks } click
    *[other] { $clicks } clicks
 }.
 held-yes = yes
 held-no = no
-held-end = Leave everything
-held-end-text = You can leave all lists at once and have everything on this page deleted.
+held-end = Erase everything
+held-end-text = You can unsubscribe from all lists at once and have all the data on this page deleted.
 held-erase = Erase everything…
-held-no-letter = To leave these lists, use the link in any of their letters, or write to the sender.
-held-last = That was your last list here. Everything we held about you is deleted.
-held-nothing-title = Nothing is held here
-held-nothing = Through this letter we hold nothing about you any more. If you get letters of another list, the link in those shows what is held for it.
+held-no-letter = To unsubscribe from these lists, use the link in any of their emails, or write to the sender.
+held-last = That was your last list here. All the data we held about you is deleted.
+held-nothing-title = We hold no data about you
+held-nothing = We hold no data about you for this email any more. If you receive emails of another list, the link in those shows the data held for it.
 noted-title = Your request is recorded
-noted-text = It will be carried out within minutes, and no letter is sent before that. There is nothing more to do.
-erase-title = Erase everything about you?
-erase-what = You leave all lists of this sender, and your address, your details and the record of your letters are deleted. This cannot be undone.
-erase-stays = Only a scrambled mark of your address stays, so that nobody can put you back on a list without you.
+noted-text = It will be carried out within minutes, and no email is sent before that. You need do nothing more.
+erase-title = Erase all data about you?
+erase-what = You will be unsubscribed from all lists of this sender, and your address, your data and the record of your emails will be deleted. This cannot be undone.
+erase-stays = Only a code computed from your address stays, so that nobody can add you again without you.
 erase-sure = Yes, erase everything
 erase-back = No, go back
-erased-title = You are erased
-erased-done = Everything we held about you is deleted, and no further letter will be sent to you.
-erased-noted = Your request is recorded. No further letter will be sent to you, and everything we hold about you will be deleted within minutes.
-view-gone-title = This letter is no longer here
-view-gone = It may have been deleted together with everything we held about whom it was sent to. The copy in your mailbox is yours to keep.
+erased-title = Your data is erased
+erased-done = All the data we held about you is deleted, and you will get no more emails.
+erased-noted = Your request is recorded. You will get no more emails, and all the data we hold about you will be deleted within minutes.
+view-gone-title = This email is no longer here
+view-gone = It may have been deleted together with the data of its recipient. You can keep the copy in your mailbox.
 
-welcome-title = Letters are sent from here
-welcome-text = If one of them reached you, the links at its foot show what is held about you and let you leave with one click.
-refusal-title = That did not work
-refusal-title-unknown = Nothing is here
-refusal-title-away = One moment, please
-refusal-title-broken = Something broke on our side
-refusal-link = The link is damaged or cut off. Copy it whole from the letter, or press the link in the letter again.
-refusal-unknown = This address leads nowhere. Go back to the letter and press the link there.
+welcome-title = This server sends emails
+welcome-text = If you received one of them, the links at its end show the data held about you and let you unsubscribe with one click.
+refusal-title = The request failed
+refusal-title-unknown = Page not found
+refusal-title-away = Please try again in a minute
+refusal-title-broken = An error on our side
+refusal-link = The link is damaged or incomplete. Copy the whole link from the email, or follow it there again.
+refusal-unknown = There is no page at this address. Go back to the email and follow the link there.
 refusal-away = This page cannot be shown at the moment. Try again in a minute; nothing was lost.
-refusal-broken = It is not your fault. Try again in a minute; if it stays so, write to the sender of the letter.
-refusal-method = This address does not take such requests. Open it as a page instead.
+refusal-broken = Something failed on our side. Try again in a minute; if it fails again, write to the sender of the email.
+refusal-method = This address does not accept such requests. Open it as a page instead.
 refusal-large = The request is too large. Go back and send the form as it was.
-refusal-request = The request cannot be understood. Go back to the page and press a button there.
-refusal-foreign = The request came from another site and was not carried out. Press the button on the page itself.
-refusal-host = The desk answers at an IP address or localhost only. Open it by the address that sendoff serve printed.
+refusal-request = The request is not valid. Go back to the page and press a button there.
+refusal-foreign = The request came from another site and was refused. Press the button on the page itself.
+refusal-host = The desk answers only at an IP address or localhost. Open it at the address that sendoff serve printed.
 
 desk-title = Desk
-desk-rooms = Rooms
-desk-empty = Nothing is here yet. Begin with a list:
+desk-rooms = Sections
+desk-empty = There is nothing here yet. Start with a list:
 desk-campaigns = Campaigns
 desk-no-campaigns = No campaign yet. Write one as a file and add it:
-desk-progress = Letters with a result
+desk-progress = Messages with a result
 desk-planned = planned
 desk-accepted = accepted
 desk-opens = opened
 desk-clicks = clicked
-desk-unsubscribed = left
+desk-unsubscribed = unsubscribed
 desk-lists = Lists
-desk-no-lists = No list yet. Make one:
+desk-no-lists = No list yet. Add one:
 desk-draft = draft
 desk-scheduled = scheduled
 desk-running = running
@@ -102,23 +102,23 @@ desk-paused = paused
 desk-finished = finished
 desk-cancelled = cancelled
 inbox-title = Capture inbox
-inbox-empty = No letter has been captured. Letters appear here when the relay is the capture inbox:
+inbox-empty = No message has been captured. Messages appear here when the relay is the capture inbox:
 inbox-count = The newest { $shown ->
-    [one] letter
-   *[other] { $shown } letters
-}. None of them left this machine.
+    [one] message
+   *[other] { $shown } messages
+}. None of them was sent out.
 inbox-from = From
 inbox-to = To
 inbox-weight = Size
 inbox-size = { $bytes } bytes; HTML { $html }, text { $text }
-inbox-parts = Parts of the letter
+inbox-parts = Parts of the message
 inbox-part-html = HTML
 inbox-part-text = Text
 inbox-part-headers = Headers
 inbox-part-source = Source
 inbox-one-click = Unsubscribe as a mailbox provider would
 inbox-answered = The one-click request was answered
-inbox-no-one-click = This letter has no one-click address on this installation. Check that public-url is the address it was sent with: sendoff settings ls
-inbox-gone = This letter is not in the capture folder; it may have been erased with whom it was for. Go back to the inbox.
-ledger-stopped = A journal could not be written because the program is stopping. Repeat the request.
-client-url = Only plain http addresses of this installation can be asked from here. Check public-url: sendoff settings ls
+inbox-no-one-click = This message has no one-click address of this installation. Check that public-url is the address it was sent with: sendoff settings ls
+inbox-gone = This message is not in the capture folder; it may have been erased with its recipient. Go back to the inbox.
+ledger-stopped = A file in journal/ could not be written because the program is stopping. Repeat the request.
+client-url = Only plain http addresses of this installation can be requested from here. Check public-url: sendoff settings ls

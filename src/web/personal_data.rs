@@ -86,7 +86,7 @@ async fn traces(conn: &mut Conn, frame: Frame, person: Id) -> Result<String> {
     .fetch_one(conn)
     .await?;
     let [letters, opens, clicks]: [i64; 3] = [row.get(0), row.get(1), row.get(2)];
-    let message = Message::new("held-traces").with("letters", letters).with("opens", opens).with("clicks", clicks);
+    let message = Message::new("held-traces").with("emails", letters).with("opens", opens).with("clicks", clicks);
     Ok(frame.lang.say(&message))
 }
 

@@ -4,7 +4,7 @@
 //
 //   PUBLIC=http://127.0.0.1:8080 DESK=http://127.0.0.1:8025 [CHROMIUM=/usr/bin/chromium] [SHOTS=folder] node run.mjs
 //
-// The installation must have captured letters of a campaign (`sendoff demo`).
+// The installation must have captured messages of a campaign (`sendoff demo`).
 
 import assert from "node:assert/strict";
 import { mkdtempSync, mkdirSync } from "node:fs";
@@ -125,7 +125,7 @@ try {
   const quiet = await browser.newContext({ viewport: NARROW, locale: "en-GB", javaScriptEnabled: false });
   let page = await look(quiet, "leaving", `${PUBLIC}${second.unsubscribe}`, 200);
   await page.getByRole("button").click();
-  assert.match(await page.textContent("h1"), /You have left/);
+  assert.match(await page.textContent("h1"), /You are unsubscribed/);
   await page.screenshot({ path: join(shots, "left.png"), fullPage: true });
   page = await look(quiet, "gone", `${PUBLIC}${second.unsubscribe}`, 200);
   assert.equal(await page.getByRole("button").count(), 0);

@@ -166,7 +166,7 @@ both!(preferences_leave_one_list_and_then_the_last, |fixture| {
 
     let page = stage.post(&path, &format!("action=leave&list={}", stage.news.id)).await;
     assert_eq!(page.status, StatusCode::OK);
-    assert!(page.body.contains("You have left “Новости”") && page.body.contains("Offers"), "{}", page.body);
+    assert!(page.body.contains("You are unsubscribed from “Новости”") && page.body.contains("Offers"), "{}", page.body);
     assert!(stage.is_here(0).await);
 
     let start = page.body.find("action=\"../p/").expect("a form") + 10;
