@@ -54,7 +54,7 @@ pub struct NewContact {
 pub fn read(row: &AnyRow) -> Result<Contact> {
     let id = row.get(0);
     let broken = |column: &str| {
-        Message::new("row-broken").with("table", "contact").with("column", column).with("id", id).failed()
+        Message::new("row-broken").with("table", "contact").with("column", column).with("id", id).internal()
     };
     Ok(Contact {
         id,
@@ -291,7 +291,7 @@ pub async fn forget(conn: &mut Conn, ids: &[Id]) -> Result<()> {
 /// Keeps an `add` or a `correct` from taking another person's address.
 pub async fn ensure_free(conn: &mut Conn, workspace: Id, address: &Address, but: Id) -> Result<()> {
     match find(conn, workspace, address).await? {
-        Some(other) if other.id != but => Err(Message::new("contact-exists").with("address", address).misuse()),
+        Some(other) if other.id != but => Err(Message::new("contact-exists").with("address", address).conflict()),
         _ => Ok(()),
     }
 }

@@ -79,10 +79,10 @@ impl Field {
         let name = name.trim();
         let starts = name.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_');
         if !starts || name.len() > 64 || !name.chars().all(|c| c.is_alphanumeric() || c == '_') {
-            return Err(Message::new("field-name").with("name", name).misuse());
+            return Err(Message::new("field-name").with("name", name).invalid_field("name"));
         }
         if RESERVED.contains(&name.to_lowercase().as_str()) {
-            return Err(Message::new("field-reserved").with("name", name).misuse());
+            return Err(Message::new("field-reserved").with("name", name).invalid_field("name"));
         }
         let (word, words) = kind.split_once(':').unwrap_or((kind, ""));
         let kind: Kind = word.parse()?;
@@ -93,7 +93,7 @@ impl Field {
             }
         }
         if (kind == Kind::Choice) == choices.is_empty() {
-            return Err(Message::new("field-choices").with("name", name).misuse());
+            return Err(Message::new("field-choices").with("name", name).invalid_field("type"));
         }
         Ok(Self { name: name.to_owned(), kind, choices })
     }
@@ -168,7 +168,7 @@ pub async fn add(installation: &Installation, workspace: Id, field: &Field) -> R
     let lower = field.name.to_lowercase();
     let known = all(&mut tx, workspace).await?;
     if let Some(twin) = known.iter().find(|known| known.name != field.name && known.name.to_lowercase() == lower) {
-        return Err(Message::new("field-twin").with("name", &field.name).with("twin", &twin.name).misuse());
+        return Err(Message::new("field-twin").with("name", &field.name).with("twin", &twin.name).conflict());
     }
     let inserted = sqlx::query(
         "insert into field (id, workspace_id, name, kind, choices, created_at) values ($1, $2, $3, $4, $5, $6)",
@@ -189,7 +189,7 @@ pub async fn add(installation: &Installation, workspace: Id, field: &Field) -> R
             if known.contains(field) {
                 return Ok(());
             }
-            Err(Message::new("field-exists").with("name", &field.name).misuse())
+            Err(Message::new("field-exists").with("name", &field.name).conflict())
         }
         Err(error) => Err(Error::Db(error)),
     }

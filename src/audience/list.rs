@@ -29,11 +29,11 @@ fn read(row: &AnyRow) -> List {
 pub async fn add(installation: &Installation, workspace: Id, name: &str) -> Result<List> {
     let name = name.trim();
     if name.is_empty() || name.chars().count() > 100 || name.chars().any(super::address::is_hidden) {
-        return Err(Message::new("list-name").misuse());
+        return Err(Message::new("list-name").invalid_field("name"));
     }
     let mut tx = installation.db.write().await?;
     if let Some(list) = find(&mut tx, workspace, name).await? {
-        return if list.closed { Err(Message::new("list-closed").with("name", name).misuse()) } else { Ok(list) };
+        return if list.closed { Err(Message::new("list-closed").with("name", name).conflict()) } else { Ok(list) };
     }
     let id = installation.ids.next();
     let made = sqlx::query("insert into list (id, workspace_id, name, created_at) values ($1, $2, $3, $4)")
@@ -68,12 +68,12 @@ pub async fn find(conn: &mut Conn, workspace: Id, name: &str) -> Result<Option<L
 /// An open list by name, or a refusal that names the lists there are.
 pub async fn need(conn: &mut Conn, workspace: Id, name: &str) -> Result<List> {
     match find(conn, workspace, name).await? {
-        Some(list) if list.closed => Err(Message::new("list-closed").with("name", name).misuse()),
+        Some(list) if list.closed => Err(Message::new("list-closed").with("name", name).conflict()),
         Some(list) => Ok(list),
         None => {
             let known: Vec<_> = all(conn, workspace).await?.into_iter().map(|list| list.name).collect();
             let known = if known.is_empty() { "-".to_owned() } else { known.join(", ") };
-            Err(Message::new("list-unknown").with("name", name).with("known", known).misuse())
+            Err(Message::new("list-unknown").with("name", name).with("known", known).not_found())
         }
     }
 }

@@ -44,16 +44,16 @@ pub async fn need(conn: &mut Conn, name: &str) -> Result<Workspace> {
     let known = all.iter().map(|workspace| workspace.name.as_str()).collect::<Vec<_>>().join(", ");
     all.into_iter()
         .find(|workspace| workspace.name == name)
-        .ok_or_else(|| Message::new("workspace-unknown").with("name", name).with("known", known).misuse())
+        .ok_or_else(|| Message::new("workspace-unknown").with("name", name).with("known", known).not_found())
 }
 
 /// Makes a workspace; refuses a name that is taken.
 pub async fn add(installation: &Installation, name: &str) -> Result<Workspace> {
     if name.trim().is_empty() || name.chars().count() > LONGEST || name.chars().any(is_hidden) {
-        return Err(Message::new("workspace-name").misuse());
+        return Err(Message::new("workspace-name").invalid_field("name"));
     }
     if find(&mut *installation.db.read().await?, name).await?.is_some() {
-        return Err(Message::new("workspace-taken").with("name", name).misuse());
+        return Err(Message::new("workspace-taken").with("name", name).conflict());
     }
     ensure(installation, name).await
 }

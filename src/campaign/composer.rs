@@ -56,7 +56,7 @@ pub struct Press {
 impl Press {
     /// Compiles what a launched campaign has fixed.
     pub fn open(installation: &Installation, campaign: &Campaign) -> Result<Self> {
-        let broken = || Message::new("campaign-frozen").with("name", &campaign.name).failed();
+        let broken = || Message::new("campaign-frozen").with("name", &campaign.name).internal();
         let frozen = campaign.frozen.as_deref().ok_or_else(broken)?;
         Self::compile(installation, serde_json::from_str(frozen).map_err(|_| broken())?)
     }

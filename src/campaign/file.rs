@@ -99,21 +99,22 @@ impl File {
     /// Reads a campaign file. `format` follows from the ending of its name.
     pub fn parse(text: &str, format: Format) -> Result<Self> {
         if text.len() > LONGEST {
-            return Err(Message::new("campaign-file-long").misuse());
+            return Err(Message::new("campaign-file-long").invalid());
         }
         if text.contains('\0') {
-            return Err(Message::new("campaign-file-binary").misuse());
+            return Err(Message::new("campaign-file-binary").invalid());
         }
         let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n").replace('\r', "\n");
         let (front, body) = split(&text)?;
         let front: Front = toml::from_str(&front).map_err(|error| front_error(&front, &error))?;
         let name = front.name.trim();
         if name.is_empty() || name.chars().count() > 100 || name.chars().any(is_hidden) {
-            return Err(Message::new("campaign-name").misuse());
+            return Err(Message::new("campaign-name").invalid_field("name"));
         }
         let sender = |field: &'static str, text: &str| {
-            Sender::parse(text)
-                .ok_or_else(|| Message::new("campaign-sender").with("field", field).with("text", text).misuse())
+            Sender::parse(text).ok_or_else(|| {
+                Message::new("campaign-sender").with("field", field).with("text", text).invalid_field("from")
+            })
         };
         let schedule = Schedule::read(Words {
             at: front.at.map(plain),
@@ -150,7 +151,7 @@ impl File {
 /// The settings and the letter. Each is preceded by as many empty lines as there are lines before it
 /// in the file, so that a mistake in it is named by the line of the file.
 fn split(text: &str) -> Result<(String, String)> {
-    let missing = || Message::new("campaign-front").misuse();
+    let missing = || Message::new("campaign-front").invalid();
     let mut end = 0;
     let mut lines = text
         .split_inclusive('\n')
@@ -200,7 +201,7 @@ fn front_error(front: &str, error: &toml::de::Error) -> crate::infra::error::Err
         let near = KEYS.iter().max_by(|a, b| strsim::jaro(a, quoted).total_cmp(&strsim::jaro(b, quoted)));
         Message::new("campaign-key-unknown").with("key", quoted).with("near", near.unwrap_or(&"name"))
     } else if text.starts_with("missing field") {
-        return Message::new("campaign-key-missing").with("key", quoted).misuse();
+        return Message::new("campaign-key-missing").with("key", quoted).invalid();
     } else if text.starts_with("duplicate key") {
         Message::new("campaign-key-twice").with("key", key())
     } else if text.starts_with("invalid type") {
@@ -208,7 +209,7 @@ fn front_error(front: &str, error: &toml::de::Error) -> crate::infra::error::Err
     } else {
         Message::new("campaign-toml")
     };
-    message.with("line", above + 1).misuse()
+    message.with("line", above + 1).invalid()
 }
 
 /// A time or a number as it is written, with quotes or without.

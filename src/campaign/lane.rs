@@ -56,10 +56,10 @@ impl Lane {
     fn check(&self) -> Result<()> {
         check_name(&self.name)?;
         if matches!(self.name.as_str(), REST | ALL) && !self.domains.is_empty() {
-            return Err(Message::new("lane-domains-fixed").with("name", &self.name).misuse());
+            return Err(Message::new("lane-domains-fixed").with("name", &self.name).invalid_field("domains"));
         }
         if self.connections.is_some_and(|connections| !(1..=MOST_CONNECTIONS).contains(&connections)) {
-            return Err(Message::new("relay-connections").with("most", MOST_CONNECTIONS).misuse());
+            return Err(Message::new("relay-connections").with("most", MOST_CONNECTIONS).invalid_field("connections"));
         }
         self.cap.check()
     }
@@ -70,7 +70,7 @@ pub fn check_name(name: &str) -> Result<()> {
     let sound = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
     match !name.is_empty() && name.chars().count() <= LONGEST_NAME && name.chars().all(sound) {
         true => Ok(()),
-        false => Err(Message::new("lane-name").with("name", name).with("most", LONGEST_NAME).misuse()),
+        false => Err(Message::new("lane-name").with("name", name).with("most", LONGEST_NAME).invalid_field("name")),
     }
 }
 
@@ -82,7 +82,8 @@ pub fn parse_domains(text: &str) -> Result<Vec<String>> {
             let (bare, any_ending) = word.strip_suffix(".*").map_or((word, false), |bare| (bare, true));
             let domain = idna::domain_to_ascii_strict(bare).ok().filter(|domain| !domain.is_empty());
             let domain = domain.filter(|domain| any_ending || domain.contains('.'));
-            let domain = domain.ok_or_else(|| Message::new("lane-domain").with("domain", word).misuse())?;
+            let domain =
+                domain.ok_or_else(|| Message::new("lane-domain").with("domain", word).invalid_field("domains"))?;
             Ok(if any_ending { format!("{domain}.*") } else { domain })
         })
         .collect()

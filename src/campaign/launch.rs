@@ -15,7 +15,7 @@ use crate::content::brand;
 use crate::content::email::Frame;
 use crate::infra::clock::Millis;
 use crate::infra::db::Conn;
-use crate::infra::error::{Error, Message, Result};
+use crate::infra::error::{Message, Result};
 use crate::infra::failpoint;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
@@ -24,7 +24,7 @@ use crate::infra::setting::{self, Setting};
 /// What a campaign would be made from if it were launched now.
 pub async fn draft(conn: &mut Conn, campaign: &Campaign) -> Result<Frozen> {
     let file = campaign.file()?;
-    let list = list::get(conn, campaign.list).await?.ok_or_else(|| Message::new("campaign-list-gone").failed())?;
+    let list = list::get(conn, campaign.list).await?.ok_or_else(|| Message::new("campaign-list-gone").internal())?;
     let language = setting::get(conn, Setting::Language).await?;
     Ok(Frozen {
         draft: file.draft,
@@ -48,7 +48,7 @@ pub async fn draft(conn: &mut Conn, campaign: &Campaign) -> Result<Frozen> {
 /// The condition of the campaign's segment, as it stands now.
 pub async fn condition(conn: &mut Conn, campaign: &Campaign) -> Result<Option<Condition>> {
     let Some(id) = campaign.segment else { return Ok(None) };
-    let segment = segment::get(conn, id).await?.ok_or_else(|| Message::new("campaign-segment-gone").failed())?;
+    let segment = segment::get(conn, id).await?.ok_or_else(|| Message::new("campaign-segment-gone").internal())?;
     Ok(Some(segment::resolve(conn, campaign.workspace, &segment.expression).await?))
 }
 
@@ -59,14 +59,14 @@ pub async fn start(installation: &Installation, campaign: &Campaign) -> Result<O
         let mut conn = installation.db.read().await?;
         let list = list::get(&mut conn, campaign.list).await?;
         if list.is_none_or(|list| list.closed) {
-            return Err(Message::new("campaign-list-gone").misuse());
+            return Err(Message::new("campaign-list-gone").conflict());
         }
         let most: i64 =
             crate::audience::subscription::count(&mut conn, campaign.list).await?.iter().map(|(_, count)| count).sum();
         (draft(&mut conn, campaign).await?, condition(&mut conn, campaign).await?, most)
     };
     let text = serde_json::to_string(&frozen)
-        .map_err(|_| Message::new("campaign-frozen").with("name", &campaign.name).failed())?;
+        .map_err(|_| Message::new("campaign-frozen").with("name", &campaign.name).internal())?;
     let press = Press::compile(installation, frozen)?;
     let links: Vec<Link> = press
         .letter()
@@ -132,14 +132,14 @@ fn has_waited(campaign: &Campaign, now: Millis) -> bool {
 /// waited and is late stands still and asks.
 fn until(campaign: &Campaign, schedule: &Schedule, now: Millis) -> Result<Option<Millis>> {
     if campaign.series.is_none() && schedule.rhythm().is_some() {
-        return Err(Message::new("series-start").with("name", &campaign.name).misuse());
+        return Err(Message::new("series-start").with("name", &campaign.name).conflict());
     }
     let until = campaign.until_at.or(schedule.until());
     match until.filter(|until| *until <= now && !has_waited(campaign, now)) {
         Some(passed) => Err(Message::new("campaign-until-past")
             .with("until", zoned_time::say(passed, schedule.zone()))
             .with("name", &campaign.name)
-            .misuse()),
+            .invalid_field("until")),
         None => Ok(until),
     }
 }
@@ -178,13 +178,13 @@ async fn begin(installation: &Installation) -> Result<()> {
     {
         match start(installation, &campaign).await {
             Ok(planned) => tracing::info!(campaign.id = campaign.id, planned, "a scheduled campaign began"),
-            Err(error @ (Error::Closed(_) | Error::Db(_) | Error::Io { .. })) => return Err(error),
+            Err(error) if error.is_outage() => return Err(error),
             Err(error) => {
                 let mut tx = installation.db.write().await?;
                 match model::fail(&mut tx, &campaign, &error.message().pack()).await {
                     Ok(()) => tx.commit().await?,
                     // Someone has cancelled it meanwhile.
-                    Err(Error::Misuse(_)) => continue,
+                    Err(error) if error.is_user_error() => continue,
                     Err(error) => return Err(error),
                 }
                 tracing::warn!(
@@ -210,7 +210,7 @@ pub async fn letter_for(installation: &Installation, campaign: Id, delivery: Id)
     if of != campaign.id {
         return Ok(None);
     }
-    let fields = serde_json::to_string(&person.values).map_err(|_| Message::new("skipped-fields").failed())?;
+    let fields = serde_json::to_string(&person.values).map_err(|_| Message::new("skipped-fields").internal())?;
     let recipient = delivery::Recipient { delivery, address: person.address.expose(), fields };
     match Press::open(installation, &campaign) {
         Ok(press) => Ok(press.render(&recipient).ok().map(|rendered| rendered.html)),

@@ -169,7 +169,7 @@ pub async fn add(conn: &mut Conn, workspace: Id, new: &NewCampaign<'_>, now: Mil
     .bind(now)
     .fetch_optional(conn)
     .await?;
-    written.map(|row| row.get(0)).ok_or_else(|| Message::new("campaign-not-draft").with("name", new.name).misuse())
+    written.map(|row| row.get(0)).ok_or_else(|| Message::new("campaign-not-draft").with("name", new.name).conflict())
 }
 
 /// A campaign by name, or a refusal that names those there are.
@@ -178,7 +178,7 @@ pub async fn need(conn: &mut Conn, workspace: Id, name: &str) -> Result<Campaign
     let known: Vec<_> = all.iter().map(|campaign| campaign.name.clone()).collect();
     all.into_iter().find(|campaign| campaign.name == name).ok_or_else(|| {
         let known = if known.is_empty() { "—".to_owned() } else { known.join(", ") };
-        Message::new("campaign-unknown").with("name", name).with("known", known).misuse()
+        Message::new("campaign-unknown").with("name", name).with("known", known).not_found()
     })
 }
 
@@ -241,7 +241,7 @@ pub async fn run(conn: &mut Conn, campaign: &Campaign, frozen: &str, now: Millis
     if moved.rows_affected() == 1 {
         return Ok(true);
     }
-    let current = get(conn, campaign.id).await?.ok_or_else(|| Error::Failed(Message::new("campaign-gone")))?;
+    let current = get(conn, campaign.id).await?.ok_or_else(|| Error::Internal(Message::new("campaign-gone")))?;
     let elsewhere = current.state == State::Running || current.starts_at != campaign.starts_at;
     if elsewhere { Ok(false) } else { Err(refusal(&current, "start")) }
 }
@@ -340,5 +340,5 @@ pub fn refusal(campaign: &Campaign, verb: &'static str) -> Error {
         .with("name", &campaign.name)
         .with("state", campaign.state)
         .with("verb", verb)
-        .misuse()
+        .conflict()
 }

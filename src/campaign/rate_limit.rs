@@ -57,10 +57,10 @@ impl Cap {
     /// Refuses numbers that mean nothing.
     pub fn check(&self) -> Result<()> {
         if self.rate.is_some_and(|rate| !(rate.is_finite() && rate > 0.0)) {
-            return Err(Message::new("relay-rate").misuse());
+            return Err(Message::new("relay-rate").invalid_field("rate"));
         }
         if self.daily.is_some_and(|daily| daily < 1) {
-            return Err(Message::new("cap-daily").misuse());
+            return Err(Message::new("cap-daily").invalid_field("daily"));
         }
         Ok(())
     }
@@ -91,7 +91,7 @@ impl FromStr for Ramp {
             Some(Self { start: start.trim().parse().ok()?, growth: growth.trim().parse().ok()? })
         };
         let sound = |ramp: &Self| ramp.start >= 1 && ramp.growth.is_finite() && ramp.growth >= 1.0;
-        read().filter(sound).ok_or_else(|| Message::new("cap-ramp").with("text", text).misuse())
+        read().filter(sound).ok_or_else(|| Message::new("cap-ramp").with("text", text).invalid_field("warm_up"))
     }
 }
 

@@ -56,7 +56,7 @@ pub struct Slot {
 impl Every {
     /// Reads `every` and `on` of a campaign file.
     pub fn read(every: &str, on: Option<&str>) -> Result<Self> {
-        let wrong = || Message::new("series-on").with("every", every).with("on", on.unwrap_or("—")).misuse();
+        let wrong = || Message::new("series-on").with("every", every).with("on", on.unwrap_or("—")).invalid_field("on");
         match (every, on) {
             ("day", None) => Ok(Self::Day),
             ("week", Some(on)) => weekday(on).map(Self::Week).ok_or_else(wrong),
@@ -64,7 +64,7 @@ impl Every {
                 on.parse().ok().filter(|day| (1..=31).contains(day)).map(Self::Month).ok_or_else(wrong)
             }
             ("day" | "week" | "month", _) => Err(wrong()),
-            _ => Err(Message::new("series-every").with("text", every).misuse()),
+            _ => Err(Message::new("series-every").with("text", every).invalid_field("every")),
         }
     }
 
@@ -133,7 +133,7 @@ fn weekday(text: &str) -> Option<Weekday> {
 
 /// The clock of the machine stands thousands of years away.
 fn beyond() -> crate::infra::error::Error {
-    Message::new("series-clock").failed()
+    Message::new("series-clock").internal()
 }
 
 #[cfg(test)]

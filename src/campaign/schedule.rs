@@ -147,7 +147,7 @@ impl Schedule {
         if same.at > slot.at {
             return Ok(Some(same.at));
         }
-        let next = slot.day.tomorrow().map_err(|_| Message::new("series-clock").failed())?;
+        let next = slot.day.tomorrow().map_err(|_| Message::new("series-clock").internal())?;
         Moment::of(next.to_datetime(*time), &rhythm.zone).map(|moment| Some(moment.at))
     }
 }
@@ -196,20 +196,22 @@ fn rhythm(words: &Words, every: &str, at: Option<&str>, zone: Option<&str>) -> R
 }
 
 fn time_of_day(key: &str, text: &str) -> Result<Time> {
-    text.trim().parse().map_err(|_| Message::new("series-time").with("key", key).with("text", text).misuse())
+    text.trim().parse().map_err(|_| Message::new("series-time").with("key", key).with("text", text).invalid_field("at"))
 }
 
 fn read_hold(text: &str) -> Result<u32> {
     let seconds = text.parse().ok().filter(|seconds| *seconds <= LONGEST_HOLD);
-    seconds.ok_or_else(|| Message::new("campaign-hold").with("text", text).with("most", LONGEST_HOLD).misuse())
+    seconds.ok_or_else(|| {
+        Message::new("campaign-hold").with("text", text).with("most", LONGEST_HOLD).invalid_field("hold")
+    })
 }
 
 fn clash(one: &str, other: &str) -> Error {
-    Message::new("schedule-clash").with("one", one).with("other", other).misuse()
+    Message::new("schedule-clash").with("one", one).with("other", other).invalid()
 }
 
 fn alone(one: &str, other: &str) -> Error {
-    Message::new("schedule-alone").with("one", one).with("other", other).misuse()
+    Message::new("schedule-alone").with("one", one).with("other", other).invalid()
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use super::model::{self, Campaign};
 use super::recurrence::{Late, Rhythm, Slot};
 use crate::infra::clock::Millis;
 use crate::infra::db::{Conn, Sql};
-use crate::infra::error::{Error, Message, Result};
+use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 
@@ -60,7 +60,7 @@ fn read(row: &AnyRow) -> Result<Series> {
         state: row.get::<String, _>(2).parse()?,
         reason: row.get(3),
         began_at: row.get(4),
-        seen: seen.parse().map_err(|_| Message::new("series-clock").failed())?,
+        seen: seen.parse().map_err(|_| Message::new("series-clock").internal())?,
     })
 }
 
@@ -74,7 +74,7 @@ pub async fn all(conn: &mut Conn, workspace: Id) -> Result<Vec<Series>> {
 /// The series that a campaign is the draft of.
 pub async fn of(conn: &mut Conn, pattern: &Campaign) -> Result<Series> {
     let row = Sql::new(SELECT).push(" where campaign_id = ").bind(pattern.id).first(conn).await?;
-    let none = || Message::new("series-unknown").with("name", &pattern.name).misuse();
+    let none = || Message::new("series-unknown").with("name", &pattern.name).not_found();
     row.as_ref().map(read).transpose()?.ok_or_else(none)
 }
 
@@ -144,7 +144,7 @@ pub async fn due(installation: &Installation) -> Result<()> {
         };
         match looked {
             Ok(()) => {}
-            Err(error @ (Error::Closed(_) | Error::Db(_) | Error::Io { .. })) => return Err(error),
+            Err(error) if error.is_outage() => return Err(error),
             Err(error) => {
                 let mut tx = installation.db.write().await?;
                 give_up(&mut tx, row.get(0), &error.message()).await?;
@@ -213,7 +213,7 @@ async fn make(
     if occurrence::add(conn, &new, installation.clock.now()).await? {
         tracing::info!(series.id = series.id, campaign.id = new.id, "a slot of a series became a campaign");
     } else if !occurrence::exists(conn, series.id, slot).await? {
-        return Err(Message::new("series-name-taken").with("name", new.name()).misuse());
+        return Err(Message::new("series-name-taken").with("name", new.name()).conflict());
     }
     Ok(())
 }
@@ -221,8 +221,8 @@ async fn make(
 /// The draft of a series and what its file says of the rhythm, as they are now.
 async fn rhythm_of(conn: &mut Conn, series: &Series) -> Result<(Campaign, Rhythm)> {
     let pattern = model::get(conn, series.pattern).await?.filter(|pattern| pattern.state == model::State::Draft);
-    let pattern = pattern.ok_or_else(|| Message::new("series-draft-gone").misuse())?;
+    let pattern = pattern.ok_or_else(|| Message::new("series-draft-gone").conflict())?;
     let rhythm = pattern.file()?.schedule.rhythm().cloned();
-    let rhythm = rhythm.ok_or_else(|| Message::new("series-no-rhythm").with("name", &pattern.name).misuse())?;
+    let rhythm = rhythm.ok_or_else(|| Message::new("series-no-rhythm").with("name", &pattern.name).conflict())?;
     Ok((pattern, rhythm))
 }

@@ -8,7 +8,7 @@ use super::model::Campaign;
 use crate::audience::address::Address;
 use crate::audience::contact;
 use crate::content::email::Tracking;
-use crate::infra::error::{Error, Message, Result};
+use crate::infra::error::{Message, Result};
 use crate::infra::installation::Installation;
 
 /// A message ready to be handed in.
@@ -37,7 +37,7 @@ pub async fn letter(
     let found = contact::find(&mut conn, campaign.workspace, persona.unwrap_or(to)).await?;
     let someone = match (found, persona) {
         (Some(found), _) => Some(found),
-        (None, Some(unknown)) => return Err(Message::new("contact-unknown").with("address", unknown).misuse()),
+        (None, Some(unknown)) => return Err(Message::new("contact-unknown").with("address", unknown).not_found()),
         (None, None) => contact::any_on(&mut conn, campaign.list).await?,
     };
     let mut frozen = launch::draft(&mut conn, campaign).await?;
@@ -45,9 +45,9 @@ pub async fn letter(
     frozen.draft.subject.insert_str(0, "[Test] ");
     let press = Press::compile(installation, frozen)?;
     let values = someone.map(|someone| someone.values).unwrap_or_default();
-    let fields = serde_json::to_string(&values).map_err(|_| Message::new("skipped-fields").failed())?;
+    let fields = serde_json::to_string(&values).map_err(|_| Message::new("skipped-fields").internal())?;
     let recipient = Recipient { delivery: 0, address: to.expose(), fields };
-    let rendered = press.render(&recipient).map_err(Error::Misuse)?;
+    let rendered = press.render(&recipient).map_err(Message::invalid)?;
     let bytes = press.write(&recipient, to, &rendered, installation.clock.now());
     let (from, relay) = (press.from().clone(), press.relay().map(str::to_owned));
     Ok(Letter { sender: press.sender().to_owned(), from, relay, subject: rendered.subject.to_string(), bytes })

@@ -90,11 +90,11 @@ pub fn show(local: DateTime) -> String {
 
 /// The rules of a zone named as in the IANA time zone database, in any letter case.
 pub fn time_zone(name: &str) -> Result<TimeZone> {
-    TimeZone::get(name.trim()).map_err(|_| Message::new("campaign-zone").with("zone", name).misuse())
+    TimeZone::get(name.trim()).map_err(|_| Message::new("campaign-zone").with("zone", name).invalid_field("zone"))
 }
 
 fn wrong(text: &str) -> crate::infra::error::Error {
-    Message::new("campaign-time").with("text", text).misuse()
+    Message::new("campaign-time").with("text", text).invalid_field("at")
 }
 
 #[cfg(test)]

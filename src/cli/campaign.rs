@@ -172,16 +172,16 @@ pub async fn add(installation: &Installation, workspace: Id, path: &std::path::P
     let format = match path.extension().and_then(|ending| ending.to_str()).map(str::to_lowercase).as_deref() {
         Some("md" | "markdown") => Format::Md,
         Some("html" | "htm") => Format::Html,
-        _ => return Err(Message::new("campaign-file-ending").misuse()),
+        _ => return Err(Message::new("campaign-file-ending").invalid()),
     };
     let mut bytes = Vec::new();
     let opened = std::fs::File::open(path).map_err(Error::io(path.display()))?;
     opened.take(file::LONGEST as u64 + 1).read_to_end(&mut bytes).map_err(Error::io(path.display()))?;
     if bytes.len() > file::LONGEST {
-        return Err(Message::new("campaign-file-long").misuse());
+        return Err(Message::new("campaign-file-long").invalid());
     }
     let text = String::from_utf8(bytes).map_err(|error| {
-        Message::new("campaign-file-encoding").with("at", error.utf8_error().valid_up_to() + 1).misuse()
+        Message::new("campaign-file-encoding").with("at", error.utf8_error().valid_up_to() + 1).invalid()
     })?;
     let file = File::parse(&text, format)?;
     let mut tx = installation.db.write().await?;
@@ -195,7 +195,7 @@ pub async fn add(installation: &Installation, workspace: Id, path: &std::path::P
         NewCampaign { id: installation.ids.next(), name: &file.name, format, source: &text, list: list.id, segment };
     let id = model::add(&mut tx, workspace, &new, installation.clock.now()).await?;
     // The letter must compile before the draft is kept.
-    let campaign = model::get(&mut tx, id).await?.ok_or_else(|| Message::new("campaign-gone").failed())?;
+    let campaign = model::get(&mut tx, id).await?.ok_or_else(|| Message::new("campaign-gone").internal())?;
     let frozen = launch::draft(&mut tx, &campaign).await?;
     let press = crate::campaign::composer::Press::compile(installation, frozen)?;
     tx.commit().await?;
@@ -270,14 +270,15 @@ async fn test(
     lang: Lang,
 ) -> Result<Report> {
     let address = |text: &str| {
-        Address::parse(text).map_err(|fault| Message::new("address-wrong").with("why", lang.tr(fault.key())).misuse())
+        Address::parse(text)
+            .map_err(|fault| Message::new("address-wrong").with("why", lang.tr(fault.key())).invalid_field("to"))
     };
     let (to, persona) = (address(to)?, persona.map(address).transpose()?);
     let campaign = need(installation, workspace, name).await?;
     let letter = test_message::letter(installation, &campaign, &to, persona.as_ref()).await?;
     let relays = relay::all(installation, &mut *installation.db.read().await?, workspace).await?;
     let carriers = relay_selection::carriers(&relays, letter.relay.as_deref(), &letter.from);
-    let relay = carriers.first().map(|at| &relays[*at]).ok_or_else(|| Message::new("relay-for-others").misuse())?;
+    let relay = carriers.first().map(|at| &relays[*at]).ok_or_else(|| Message::new("relay-for-others").conflict())?;
     let answer = test_send::send(installation, relay, &letter.sender, &to, &letter.bytes).await?;
     Ok(Report {
         json: json!({ "to": to.to_string(), "subject": letter.subject, "bytes": letter.bytes.len(), "answer": answer }),
@@ -333,7 +334,7 @@ pub fn refuse(sheet: &Preflight, allowed: &Allowed, lang: Lang) -> Result<()> {
     if problems.is_empty() {
         return Ok(());
     }
-    Err(Message::new("preflight-refused").with("problems", problems.join(" ")).misuse())
+    Err(Message::new("preflight-refused").with("problems", problems.join(" ")).conflict())
 }
 
 /// The numbers of a campaign and its times.

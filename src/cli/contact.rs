@@ -66,12 +66,13 @@ pub async fn run(installation: &Installation, workspace: &Workspace, command: Co
 }
 
 fn parse(text: &str, lang: Lang) -> Result<Address> {
-    Address::parse(text).map_err(|fault| Message::new("residue-address").with("why", lang.tr(fault.key())).misuse())
+    Address::parse(text)
+        .map_err(|fault| Message::new("residue-address").with("why", lang.tr(fault.key())).invalid_field("address"))
 }
 
 async fn need(conn: &mut Conn, workspace: &Workspace, address: &Address) -> Result<Contact> {
     let found = contact::find(conn, workspace.id, address).await?;
-    found.ok_or_else(|| Message::new("contact-unknown").with("address", address).misuse())
+    found.ok_or_else(|| Message::new("contact-unknown").with("address", address).not_found())
 }
 
 async fn show(installation: &Installation, workspace: &Workspace, address: &Address, lang: Lang) -> Result<Report> {
@@ -129,23 +130,28 @@ async fn correct(
     lang: Lang,
 ) -> Result<Report> {
     if set.is_empty() && new.is_none() {
-        return Err(Message::new("contact-correct-nothing").misuse());
+        return Err(Message::new("contact-correct-nothing").invalid());
     }
     let mut tx = installation.db.write().await?;
     let person = need(&mut tx, workspace, address).await?;
     let mut changed = NewContact { id: person.id, address: person.address.clone(), values: person.values };
     let fields = field::all(&mut tx, workspace.id).await?;
     for pair in set {
-        let (name, value) =
-            pair.split_once('=').ok_or_else(|| Message::new("contact-correct-pair").with("pair", pair).misuse())?;
+        let (name, value) = pair
+            .split_once('=')
+            .ok_or_else(|| Message::new("contact-correct-pair").with("pair", pair).invalid_field("set"))?;
         if name == "email" {
-            return Err(Message::new("contact-correct-address").misuse());
+            return Err(Message::new("contact-correct-address").invalid_field("set"));
         }
         let field = fields.iter().find(|field| field.name == name).ok_or_else(|| {
             let known: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
-            Message::new("contact-correct-field").with("name", name).with("known", known.join(", ")).misuse()
+            Message::new("contact-correct-field")
+                .with("name", name)
+                .with("known", known.join(", "))
+                .invalid_field("set")
         })?;
-        let refused = |why| Message::new("contact-correct-value").with("name", name).with("why", why).misuse();
+        let refused =
+            |why| Message::new("contact-correct-value").with("name", name).with("why", why).invalid_field("set");
         match field.read(value).map_err(|word| refused(lang.tr(fault_key(word))))? {
             Some(value) => drop(changed.values.insert(name.to_owned(), value)),
             None => drop(changed.values.remove(name)),
@@ -194,7 +200,7 @@ async fn ensure_welcome(
     lists.push(tombstone::EVERY_LIST);
     for list in lists {
         if tombstone::standing(conn, workspace.id, list, &[mark]).await?.contains(&mark) {
-            return Err(Message::new("contact-erased-before").with("address", address).misuse());
+            return Err(Message::new("contact-erased-before").with("address", address).conflict());
         }
     }
     Ok(())

@@ -81,7 +81,7 @@ pub async fn run(args: Args, config: Option<Config>, lang: Lang, json: bool) -> 
     let began = Instant::now();
     let installation = Installation::open(config, Clock::system()).await?;
     if list::is_any(&mut *installation.db.read().await?).await? {
-        return Err(Message::new("demo-used").with("data", installation.config.data.display()).misuse());
+        return Err(Message::new("demo-used").with("data", installation.config.data.display()).conflict());
     }
     let workspace = workspace::ensure(&installation, "main").await?;
     let guide = Guide { installation: &installation, files: &files.0, workspace, lang, quiet: json };
@@ -94,7 +94,7 @@ pub async fn run(args: Args, config: Option<Config>, lang: Lang, json: bool) -> 
 
     let told = tokio::select! {
         told = guide.tell(&app, public) => told,
-        () = asked(stop.clone()) => Err(Message::new("demo-stopped").failed()),
+        () = asked(stop.clone()) => Err(Message::new("demo-stopped").unavailable()),
     };
     let told = told.map(|mut story| {
         story.seconds = (began.elapsed().as_secs_f64() * 1_000.0).round() / 1_000.0;
@@ -281,7 +281,7 @@ fn url(address: SocketAddr) -> String {
 }
 
 fn odd() -> Error {
-    Message::new("demo-letter").failed()
+    Message::new("demo-letter").internal()
 }
 
 /// A folder that goes when the demo ends.

@@ -65,10 +65,10 @@ async fn index(
     let fields = field::all(&mut *installation.db.read().await?, workspace.id).await?;
     let field = fields.iter().find(|field| field.name == name).ok_or_else(|| {
         let known: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
-        Message::new("field-unknown").with("name", name).with("known", known.join(", ")).misuse()
+        Message::new("field-unknown").with("name", name).with("known", known.join(", ")).not_found()
     })?;
     if !indexed_field::pin(installation, workspace.id, field, wanted).await? {
-        return Err(Message::new("field-index-full").with("name", name).misuse());
+        return Err(Message::new("field-index-full").with("name", name).conflict());
     }
     let total = contact::count(&mut *installation.db.read().await?, workspace.id).await?;
     let mut bar = Bar::new(&lang.tr("field-indexing"), total.unsigned_abs());

@@ -73,7 +73,8 @@ impl Args {
 
 fn read_pair(pair: &str) -> Result<(String, String)> {
     let parts = pair.rsplit_once('=').filter(|(column, field)| !column.trim().is_empty() && !field.trim().is_empty());
-    let (column, field) = parts.ok_or_else(|| Message::new("import-map-shape").with("given", pair).misuse())?;
+    let (column, field) =
+        parts.ok_or_else(|| Message::new("import-map-shape").with("given", pair).invalid_field("map"))?;
     Ok((column.trim().to_owned(), field.trim().to_owned()))
 }
 

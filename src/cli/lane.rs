@@ -85,7 +85,7 @@ async fn set(
     let mut tx = installation.db.write().await?;
     let before = lane::all(&mut tx, workspace).await?.into_iter().find(|lane| lane.name == name);
     if before.is_none() && domains.is_none() && name != ALL {
-        return Err(Message::new("lane-unknown").with("name", name).misuse());
+        return Err(Message::new("lane-unknown").with("name", name).not_found());
     }
     let before = before.unwrap_or_else(|| Lane::new(name, ""));
     let lane = Lane {
@@ -110,7 +110,7 @@ async fn set(
 async fn remove(installation: &Installation, workspace: Id, name: &str, lang: Lang) -> Result<Report> {
     let mut tx = installation.db.write().await?;
     if !lane::remove(&mut tx, workspace, name).await? {
-        return Err(Message::new("lane-not-set").with("name", name).misuse());
+        return Err(Message::new("lane-not-set").with("name", name).not_found());
     }
     let moved = regroup(&mut tx, workspace, true).await?;
     tx.commit().await?;
@@ -124,7 +124,7 @@ async fn remove(installation: &Installation, workspace: Id, name: &str, lang: La
 async fn resume(installation: &Installation, workspace: Id, name: &str, lang: Lang) -> Result<Report> {
     let mut tx = installation.db.write().await?;
     if !lane_backoff::clear(&mut tx, workspace, name).await? {
-        return Err(Message::new("lane-at-ease").with("name", name).misuse());
+        return Err(Message::new("lane-at-ease").with("name", name).conflict());
     }
     tx.commit().await?;
     Ok(Report {

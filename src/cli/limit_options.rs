@@ -21,7 +21,7 @@ impl<T: FromStr> FromStr for OrNone<T> {
             "none" => Ok(Self(None)),
             other => match other.parse() {
                 Ok(value) => Ok(Self(Some(value))),
-                Err(_) => Err(Message::new("cap-value").with("text", text).misuse()),
+                Err(_) => Err(Message::new("cap-value").with("text", text).invalid()),
             },
         }
     }

@@ -91,7 +91,7 @@ impl Vigil {
 
     /// An error when the command ended because the data are elsewhere.
     pub fn verdict(&self) -> Result<()> {
-        self.left.get().map_or(Ok(()), |message| Err(Error::Closed(message.clone())))
+        self.left.get().map_or(Ok(()), |message| Err(Error::StoreClosed(message.clone())))
     }
 }
 

@@ -82,7 +82,7 @@ async fn carry_out(cli: Cli, lang: Lang) -> Result<Report> {
     };
     tokio::select! {
         ended = whole => ended,
-        () = serve::overdue(), if ends_late => Err(Message::new("stop-overdue").failed()),
+        () = serve::overdue(), if ends_late => Err(Message::new("stop-overdue").unavailable()),
     }
 }
 

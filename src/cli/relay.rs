@@ -168,7 +168,9 @@ async fn read(
         ("smtp", Some(url)) => (MAIN, smtp(url)?),
         ("capture", None) => (MAIN, Kind::Capture),
         ("file", Some(dir)) => (MAIN, Kind::Folder(prepare(Path::new(dir))?)),
-        ("smtp" | "capture" | "file", _) => return Err(Message::new("relay-word").with("name", name).misuse()),
+        ("smtp" | "capture" | "file", _) => {
+            return Err(Message::new("relay-word").with("name", name).invalid_field("name"));
+        }
         (name, None) => return traits.apply(find(installation, workspace, Some(name)).await?),
         (name, Some("capture")) => (name, Kind::Capture),
         (name, Some(target)) => match target.strip_prefix("file:") {
@@ -266,8 +268,8 @@ fn ready(outcome: Result<()>, relay: &Relay, lang: Lang) -> Result<Report> {
 
 async fn greet(target: &Target, timers: &Timers, lang: Lang) -> Result<Report> {
     let failed = |fault: crate::mailer::smtp::error::Fault| match fault.is_configuration() {
-        true => fault.message().misuse(),
-        false => fault.message().failed(),
+        true => fault.message().invalid(),
+        false => fault.message().unavailable(),
     };
     let mut session = Session::open(target, timers).await.map_err(failed)?;
     session.noop().await.map_err(failed)?;

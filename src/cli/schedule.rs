@@ -28,7 +28,7 @@ pub async fn set(
     let file = campaign.file()?.schedule;
     let start = match at {
         Some(text) => Start::At(Moment::read(text, zone.or(file.zone.as_deref()))?),
-        None => file.start.clone().ok_or_else(|| Message::new("campaign-no-time").misuse())?,
+        None => file.start.clone().ok_or_else(|| Message::new("campaign-no-time").invalid_field("at"))?,
     };
     let now = installation.clock.now();
     let beginning = match &start {
@@ -49,7 +49,7 @@ pub async fn set(
             model::schedule(&mut tx, &campaign, beginning).await?;
             (scheduled(&start, beginning, name), beginning.at)
         }
-        (_, None) => return Err(Message::new("campaign-no-time").misuse()),
+        (_, None) => return Err(Message::new("campaign-no-time").invalid_field("at")),
     };
     tx.commit().await?;
     let notes: Vec<String> = notes(&start, &file).iter().map(|note| lang.say(note)).collect();
@@ -72,7 +72,7 @@ fn first(local: &Local, zone: &str, name: &str, now: Millis) -> Result<Beginning
 }
 
 fn past(beginning: &Beginning, name: &str) -> Error {
-    Message::new("campaign-past").with("time", &beginning.local).with("name", name).misuse()
+    Message::new("campaign-past").with("time", &beginning.local).with("name", name).invalid_field("at")
 }
 
 fn scheduled(start: &Start, beginning: &Beginning, name: &str) -> Message {
@@ -124,7 +124,7 @@ pub async fn resume(installation: &Installation, workspace: Id, name: &str, unti
             deadline::set_until(&mut tx, campaign.id, Some(until)).await?;
         }
         None if campaign.state == State::Paused && campaign.is_late(now) => {
-            return Err(Message::new("campaign-late").with("name", name).misuse());
+            return Err(Message::new("campaign-late").with("name", name).conflict());
         }
         None => {}
     }
@@ -137,7 +137,10 @@ fn read_until(text: &str, campaign: &Campaign, now: Millis) -> Result<Millis> {
     let moment = Moment::read(text, campaign.zone.as_deref().or(file.zone.as_deref()))?;
     if moment.at <= now {
         let until = Beginning::from(&moment).say();
-        return Err(Message::new("campaign-until-past").with("until", until).with("name", &campaign.name).misuse());
+        return Err(Message::new("campaign-until-past")
+            .with("until", until)
+            .with("name", &campaign.name)
+            .invalid_field("until"));
     }
     Ok(moment.at)
 }
@@ -147,7 +150,7 @@ pub async fn recall(installation: &Installation, workspace: Id, name: &str, lang
     let campaign = need(installation, workspace, name).await?;
     let mut tx = installation.db.write().await?;
     recall::recall(&mut tx, &campaign, installation.clock.now()).await?;
-    let campaign = model::get(&mut tx, campaign.id).await?.ok_or_else(|| Message::new("campaign-gone").failed())?;
+    let campaign = model::get(&mut tx, campaign.id).await?.ok_or_else(|| Message::new("campaign-gone").internal())?;
     let recalled = recall::recalled(&mut tx, &campaign).await?;
     let summary = summary::of(&mut tx, &campaign).await?;
     tx.commit().await?;

@@ -113,7 +113,8 @@ async fn explain(
     address: &str,
     lang: Lang,
 ) -> Result<Report> {
-    let address = Address::parse(address).map_err(|_| Message::new("segment-explain-address").misuse())?;
+    let address =
+        Address::parse(address).map_err(|_| Message::new("segment-explain-address").invalid_field("address"))?;
     let found = segment::explain(installation, workspace.id, name, &address).await?;
     let verdict = match found.standing {
         Standing::Unknown => "segment-explain-unknown",

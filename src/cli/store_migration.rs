@@ -45,7 +45,7 @@ pub async fn run(config: Config, args: Args, lang: Lang) -> Result<Report> {
     let outcome = match (&args.to, args.old) {
         (Some(to), _) => Some(carry_over(config, to, lang).await?),
         (None, Some(Old::Wipe)) => None,
-        (None, _) => return Err(Message::new("move-nowhere").misuse()),
+        (None, _) => return Err(Message::new("move-nowhere").invalid_field("to")),
     };
     let (mut json, mut lines) = (json!({}), Vec::new());
     if let Some(outcome) = &outcome {
@@ -80,7 +80,7 @@ async fn carry_over(config: Config, to: &str, lang: Lang) -> Result<MigrationRep
 /// Why it stands still, and the two ways on.
 fn cut_off(error: &Error, lang: Lang) -> Error {
     super::log(error);
-    Message::new("move-cut").with("why", lang.say(&error.message())).failed()
+    Message::new("move-cut").with("why", lang.say(&error.message())).unavailable()
 }
 
 fn described(outcome: &MigrationReport) -> serde_json::Value {

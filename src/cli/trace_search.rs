@@ -23,7 +23,7 @@ pub struct Command {
 /// Hits are bad news: `failed` is set then.
 pub async fn run(installation: &Installation, command: Command, lang: Lang) -> Result<Report> {
     let address = Address::parse(&command.address)
-        .map_err(|fault| Message::new("residue-address").with("why", lang.tr(fault.key())).misuse())?;
+        .map_err(|fault| Message::new("residue-address").with("why", lang.tr(fault.key())).invalid_field("address"))?;
     physical_erasure::run_if_pending(installation).await?;
     let bar = Arc::new(Mutex::new(Bar::new(&lang.tr("residue-bar"), 0)));
     let shown = bar.clone();

@@ -169,14 +169,16 @@ async fn resend(installation: &Installation, conn: &mut Conn, ids: &[Id]) -> Res
 /// Reads the log, oldest file first, and refuses one that cannot know these letters.
 async fn ask(installation: &Installation, doubts: &[Doubt], how: &Settle) -> Result<Findings> {
     let zone = match how.zone.as_deref() {
-        Some(name) => TimeZone::get(name).map_err(|_| Message::new("campaign-zone").with("zone", name).misuse())?,
+        Some(name) => {
+            TimeZone::get(name).map_err(|_| Message::new("campaign-zone").with("zone", name).invalid_field("zone"))?
+        }
         None => TimeZone::system(),
     };
     let ids = reconcile::message_ids(installation, &mut *installation.db.read().await?, doubts).await?;
     let files = &how.way.from_maillog;
     let search = tokio::task::block_in_place(|| read(&ids, files, &zone, installation.clock.now()))?;
     let Some((first, last)) = search.span() else {
-        return Err(Message::new("maillog-none").with("files", list(files)).misuse());
+        return Err(Message::new("maillog-none").with("files", list(files)).invalid_field("from_maillog"));
     };
     let findings = reconcile::weigh(doubts, &search, i64::from(how.margin) * 1_000);
     if findings.answers.is_empty() && findings.missing.is_empty() {
@@ -185,10 +187,10 @@ async fn ask(installation: &Installation, doubts: &[Doubt], how: &Settle) -> Res
         let to = to + i64::from(how.margin) * 1_000;
         let refusal = Message::new("maillog-span").with("files", list(files));
         let refusal = refusal.with("first", time(first)).with("last", time(last));
-        return Err(refusal.with("from", time(from)).with("to", time(to)).misuse());
+        return Err(refusal.with("from", time(from)).with("to", time(to)).invalid_field("from_maillog"));
     }
     if !search.is_ours() {
-        return Err(Message::new("maillog-foreign").with("files", list(files)).misuse());
+        return Err(Message::new("maillog-foreign").with("files", list(files)).invalid_field("from_maillog"));
     }
     Ok(findings)
 }

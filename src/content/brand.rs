@@ -89,7 +89,7 @@ impl Brand {
 fn check_name(name: &str) -> Result<String> {
     let name = name.trim();
     if name.chars().count() > NAME_CHARS || name.chars().any(is_hidden) {
-        return Err(Message::new("brand-name").with("limit", NAME_CHARS).misuse());
+        return Err(Message::new("brand-name").with("limit", NAME_CHARS).invalid_field("name"));
     }
     Ok(name.to_owned())
 }
@@ -98,7 +98,7 @@ fn check_address(address: &str) -> Result<String> {
     let lines: Vec<_> = address.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let address = lines.join("\n");
     if address.chars().count() > ADDRESS_CHARS || lines.iter().any(|line| line.chars().any(is_hidden)) {
-        return Err(Message::new("brand-address").with("limit", ADDRESS_CHARS).misuse());
+        return Err(Message::new("brand-address").with("limit", ADDRESS_CHARS).invalid_field("address"));
     }
     Ok(address)
 }
@@ -110,7 +110,7 @@ fn check_color(color: &str) -> Result<String> {
         _ => digits,
     };
     if whole.len() != 6 || !whole.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(Message::new("brand-color").with("color", color).misuse());
+        return Err(Message::new("brand-color").with("color", color).invalid_field("color"));
     }
     Ok(format!("#{whole}"))
 }
@@ -128,7 +128,7 @@ fn check_logo(logo: &str) -> Result<String> {
             && url.as_str().len() <= 1_000
             && !logo.chars().any(is_hidden)
     });
-    url.map(String::from).ok_or_else(|| Message::new("brand-logo").with("logo", logo).misuse())
+    url.map(String::from).ok_or_else(|| Message::new("brand-logo").with("logo", logo).invalid_field("logo"))
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ impl Letter {
 
         let mut templates = Templates::new();
         let mut add = |part: Part, name: String, source: String| {
-            templates.add(name, source).map_err(|_| Message::new("template-unreadable").with("part", part).misuse())
+            templates.add(name, source).map_err(|_| Message::new("template-unreadable").with("part", part).invalid())
         };
         add(Part::Subject, "subject".to_owned(), work.mask.lift(&subject))?;
         add(Part::Preheader, "preheader".to_owned(), work.mask.lift(&preheader))?;
@@ -77,7 +77,7 @@ impl Letter {
         let (values, stem) = (Map::new(), &self.probe);
         let nobody = Reader { address: "nobody@example.org", values: &values, stem, tracked: true, inert: false };
         match self.render(&nobody) {
-            Err(Fault::Broken(message)) if message.key == "template-limit" => Err(message.misuse()),
+            Err(Fault::Broken(message)) if message.key == "template-limit" => Err(message.invalid()),
             _ => Ok(()),
         }
     }
@@ -85,15 +85,15 @@ impl Letter {
 
 fn check_sizes(draft: &Draft, frame: &Frame) -> Result<()> {
     let long =
-        |part: Part, limit: usize| Err(Message::new("letter-long").with("part", part).with("limit", limit).misuse());
+        |part: Part, limit: usize| Err(Message::new("letter-long").with("part", part).with("limit", limit).invalid());
     match () {
         () if draft.subject.chars().count() > HEAD => long(Part::Subject, HEAD),
         () if draft.preheader.chars().count() > HEAD => long(Part::Preheader, HEAD),
         () if draft.body.len() > BODY => long(Part::Body, BODY),
-        () if draft.subject.trim().is_empty() => Err(Message::new("letter-no-subject").misuse()),
-        () if draft.body.trim().is_empty() => Err(Message::new("letter-no-body").misuse()),
+        () if draft.subject.trim().is_empty() => Err(Message::new("letter-no-subject").invalid()),
+        () if draft.body.trim().is_empty() => Err(Message::new("letter-no-body").invalid()),
         () if frame.public_url.len() > PUBLIC_URL => {
-            Err(Message::new("letter-public-url").with("limit", PUBLIC_URL).misuse())
+            Err(Message::new("letter-public-url").with("limit", PUBLIC_URL).invalid())
         }
         () => Ok(()),
     }
@@ -123,7 +123,7 @@ impl<'a> Work<'a> {
         // Tried before anything is moved, so that the line is the author's.
         match Templates::new().add(part.to_string(), self.mask.lift(&masked)) {
             Err(Failure::Broken(line)) => {
-                Err(Message::new("template-line").with("part", part).with("line", line).misuse())
+                Err(Message::new("template-line").with("part", part).with("line", line).invalid())
             }
             _ => Ok(masked),
         }
@@ -161,11 +161,11 @@ impl<'a> Work<'a> {
             let body = &self.draft.body;
             let at = body.find(&shown).or_else(|| body.find(&shown.replace('&', "&amp;")));
             let line = at.map_or(1, |at| body[..at].matches('\n').count() + 1);
-            message.with("line", line).misuse()
+            message.with("line", line).invalid()
         })?;
         let text = html_to_text::write(&nodes, &self.mask);
         if text.trim().is_empty() {
-            return Err(Message::new("letter-no-body").misuse());
+            return Err(Message::new("letter-no-body").invalid());
         }
         let page = self.page();
         let (html, text) = match is_page {

@@ -139,7 +139,7 @@ impl Fault {
 
 impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {
-        fault.message().misuse()
+        fault.message().invalid()
     }
 }
 

@@ -27,7 +27,7 @@ impl HeaderText {
     /// Takes the text as it is, or says which rule it breaks.
     pub fn new(text: &str) -> Result<Self> {
         match text.chars().any(is_hidden) {
-            true => Err(Message::new("header-hidden").with("text", Self::clean(text)).misuse()),
+            true => Err(Message::new("header-hidden").with("text", Self::clean(text)).invalid()),
             false => Ok(Self(text.trim().to_owned())),
         }
     }
@@ -70,7 +70,7 @@ pub struct Mailbox {
 impl Mailbox {
     /// A mailbox from the two sides of an address; the domain becomes an A-label.
     pub fn new(name: HeaderText, local: &str, domain: &str) -> Result<Self> {
-        let refused = || Message::new("header-mailbox").misuse();
+        let refused = || Message::new("header-mailbox").invalid();
         let unruly = |c: char| is_hidden(c) || matches!(c, '<' | '>');
         let quoted = local.starts_with('"');
         if local.is_empty() || local.chars().any(unruly) || (!quoted && local.contains([' ', '"', ',', ';'])) {

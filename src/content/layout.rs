@@ -106,7 +106,7 @@ impl Page<'_> {
             Layout::Newsletter => Newsletter { page }.render(),
             Layout::Announcement => Announcement { page }.render(),
         };
-        html.map_err(|_| Message::new("layout-failed").failed())
+        html.map_err(|_| Message::new("layout-failed").internal())
     }
 
     fn view(&self) -> View<'_> {

@@ -39,7 +39,7 @@ impl Slip {
         let before = &source[..self.at.min(source.len())];
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        self.message.with("part", part).with("line", line).with("column", column).misuse()
+        self.message.with("part", part).with("line", line).with("column", column).invalid()
     }
 }
 

@@ -40,7 +40,7 @@ impl Config {
         };
         if is_wrong {
             let file = self.data.join("store");
-            return Err(Message::new(key).with("place", now.shown()).with("file", file.display()).misuse());
+            return Err(Message::new(key).with("place", now.shown()).with("file", file.display()).invalid());
         }
         match given {
             // The same database, and perhaps a newer password.

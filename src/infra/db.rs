@@ -138,9 +138,10 @@ impl Db {
         let dialect = match url.split(':').next() {
             Some("sqlite") => Dialect::Sqlite,
             Some("postgres" | "postgresql") => Dialect::Postgres,
-            _ => return Err(Message::new("database-url").misuse()),
+            _ => return Err(Message::new("database-url").invalid_field("database")),
         };
-        let options: AnyConnectOptions = url.parse().map_err(|_| Message::new("database-url").misuse())?;
+        let options: AnyConnectOptions =
+            url.parse().map_err(|_| Message::new("database-url").invalid_field("database"))?;
         let options = options.disable_statement_logging();
         if dialect == Dialect::Sqlite {
             // The pool would try a read-only file again and again, and then say that nobody answers.
@@ -192,15 +193,15 @@ impl Db {
         match Migrator::with_migrations(steps.collect()).run(&self.pool).await {
             Ok(()) => {}
             Err(sqlx::migrate::MigrateError::VersionMissing(_) | sqlx::migrate::MigrateError::VersionTooNew(..)) => {
-                return Err(Message::new("database-newer").failed());
+                return Err(Message::new("database-newer").internal());
             }
             Err(sqlx::migrate::MigrateError::VersionMismatch(version)) => {
-                return Err(Message::new("database-altered").with("version", version).failed());
+                return Err(Message::new("database-altered").with("version", version).internal());
             }
             Err(sqlx::migrate::MigrateError::Execute(error)) => return Err(error.into()),
             Err(error) => {
                 tracing::error!(error = %error, "migration failed");
-                return Err(Message::new("database-migration").failed());
+                return Err(Message::new("database-migration").internal());
             }
         }
         if self.dialect == Dialect::Postgres {
@@ -262,7 +263,7 @@ impl Db {
         let ours = MIGRATIONS.iter().map(|(version, ..)| *version).max().unwrap_or(0);
         let row = sqlx::query("select max(version) from _sqlx_migrations").fetch_one(conn).await?;
         match sqlx::Row::get::<Option<i64>, _>(&row, 0) {
-            Some(theirs) if theirs > ours => Err(Message::new("database-newer").failed()),
+            Some(theirs) if theirs > ours => Err(Message::new("database-newer").internal()),
             _ => Ok(()),
         }
     }
@@ -353,7 +354,7 @@ macro_rules! text_enum {
                 Self::ALL.iter().copied().find(|value| value.as_str() == text).ok_or_else(|| {
                     let known: Vec<_> = Self::ALL.iter().map(|value| value.as_str()).collect();
                     $crate::infra::error::Message::new("unknown-word")
-                        .with("word", text).with("known", known.join(", ")).misuse()
+                        .with("word", text).with("known", known.join(", ")).invalid()
                 })
             }
         }

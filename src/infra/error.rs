@@ -1,13 +1,18 @@
-//! One error for the whole library. It carries a catalogue key and its arguments, never a finished
-//! sentence: the door that shows it knows the reader's language. A driver's own words stay in
-//! `source` for the log and are never shown.
+//! The error of the library: a kind that every interface can map (exit code, HTTP status) and a message of
+//! the catalogues. It carries a catalogue key with arguments, never a finished sentence: the interface that
+//! shows it knows the user's language. A driver's own text stays in `source` for the log and is never shown.
 
 use std::fmt;
+
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
 
 /// What fallible functions of the library return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// A sentence of the catalogues, not yet in any language.
+///
+/// It serialises as [`MESSAGE`]: an object that `i18n::localize` replaces with the sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     /// The key in `locales/*/*.ftl`.
@@ -15,6 +20,9 @@ pub struct Message {
     /// Values for the placeables of the sentence.
     pub args: Vec<(&'static str, String)>,
 }
+
+/// The only key of a serialised message. Its value is what [`Message::pack`] returns.
+pub const MESSAGE: &str = "$message";
 
 impl Message {
     /// A sentence without values.
@@ -27,34 +35,130 @@ impl Message {
         self.args.push((name, value.to_string()));
         self
     }
+
+    /// The message as text that can be stored and shown later in any language; see `Lang::recall`.
+    pub fn pack(&self) -> String {
+        serde_json::json!([self.key, self.args]).to_string()
+    }
+
+    /// Refuses a request that is wrong in itself.
+    pub fn invalid(self) -> Error {
+        Error::Invalid { message: self, field: None }
+    }
+
+    /// Refuses a request because of the value of one of its fields.
+    pub fn invalid_field(self, field: impl Into<String>) -> Error {
+        Error::Invalid { message: self, field: Some(field.into()) }
+    }
+
+    /// Refuses a request that names a thing that does not exist.
+    pub fn not_found(self) -> Error {
+        Error::NotFound(self)
+    }
+
+    /// Refuses a request that does not fit the present state.
+    pub fn conflict(self) -> Error {
+        Error::Conflict(self)
+    }
+
+    /// Refuses a request that this actor may not make.
+    pub fn forbidden(self) -> Error {
+        Error::Forbidden(self)
+    }
+
+    /// Reports that the request cannot be carried out now and may succeed later.
+    pub fn unavailable(self) -> Error {
+        Error::Unavailable(self)
+    }
+
+    /// Reports a failure that no change of the request would mend.
+    pub fn internal(self) -> Error {
+        Error::Internal(self)
+    }
 }
 
-/// Why something was not done.
+impl Serialize for Message {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("Message", 1)?;
+        object.serialize_field(MESSAGE, &self.pack())?;
+        object.end()
+    }
+}
+
+/// What sort of error it is, for an interface that maps errors to exit codes or HTTP statuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// The request is wrong in itself. HTTP 400 or 422.
+    Invalid,
+    /// The request names a thing that does not exist. HTTP 404.
+    NotFound,
+    /// The request does not fit the present state. HTTP 409.
+    Conflict,
+    /// The actor may not do this. HTTP 403.
+    Forbidden,
+    /// The request cannot be carried out now and may succeed later. HTTP 503.
+    Unavailable,
+    /// A failure that no change of the request would mend. HTTP 500.
+    Internal,
+}
+
+impl Kind {
+    /// True when the user can mend the request.
+    pub fn is_user_error(self) -> bool {
+        match self {
+            Self::Invalid | Self::NotFound | Self::Conflict | Self::Forbidden => true,
+            Self::Unavailable | Self::Internal => false,
+        }
+    }
+
+    /// The exit code of the command line: 2 when the user can mend the request, otherwise 1.
+    pub fn exit_code(self) -> u8 {
+        if self.is_user_error() { 2 } else { 1 }
+    }
+}
+
+/// Why a request was not carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The request itself is wrong; the user can mend it. Exit code 2, status 400.
-    #[error("misuse: {}", .0.key)]
-    Misuse(Message),
-    /// The request was right and could not be carried out. Exit code 1, status 409 or 500.
-    #[error("failed: {}", .0.key)]
-    Failed(Message),
-    /// The store takes no such change now, or never again: its data are being carried elsewhere.
-    /// Exit code 1, status 503.
-    #[error("closed: {}", .0.key)]
-    Closed(Message),
-    /// The database refused or is away. Exit code 1, status 503.
+    /// The request is wrong in itself.
+    #[error("invalid: {}", message.key)]
+    Invalid {
+        /// The sentence to show.
+        message: Message,
+        /// The field of the input that is wrong, where one field is.
+        field: Option<String>,
+    },
+    /// The request names a thing that does not exist.
+    #[error("not found: {}", .0.key)]
+    NotFound(Message),
+    /// The request does not fit the present state.
+    #[error("conflict: {}", .0.key)]
+    Conflict(Message),
+    /// The actor may not do this.
+    #[error("forbidden: {}", .0.key)]
+    Forbidden(Message),
+    /// The request cannot be carried out now and may succeed later.
+    #[error("unavailable: {}", .0.key)]
+    Unavailable(Message),
+    /// A failure that no change of the request would mend.
+    #[error("internal: {}", .0.key)]
+    Internal(Message),
+    /// The store accepts no writes now, or never again: its data are being moved to another store.
+    #[error("store closed: {}", .0.key)]
+    StoreClosed(Message),
+    /// The database refused a statement or does not answer.
     #[error("database")]
     Db(#[from] sqlx::Error),
-    /// The lease of this mailer is gone or has run out: others may have settled what it held, so it
-    /// writes nothing more. Exit code 1.
+    /// The lease of this mailer is lost or has expired: other mailers may have settled its deliveries, so it
+    /// writes nothing more.
     #[error("fenced")]
     Fenced,
-    /// A file or socket refused. `what` names it for the user.
+    /// A file or socket operation failed.
     #[error("{what}")]
     Io {
         /// The file, folder or address.
         what: String,
-        /// What the system said.
+        /// What the system returned.
         source: std::io::Error,
     },
 }
@@ -66,26 +170,62 @@ impl Error {
         move |source| Self::Io { what, source }
     }
 
+    /// The kind, which decides the exit code and the HTTP status.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Invalid { .. } => Kind::Invalid,
+            Self::NotFound(_) => Kind::NotFound,
+            Self::Conflict(_) => Kind::Conflict,
+            Self::Forbidden(_) => Kind::Forbidden,
+            Self::Internal(_) => Kind::Internal,
+            Self::Unavailable(_) | Self::StoreClosed(_) | Self::Db(_) | Self::Fenced | Self::Io { .. } => {
+                Kind::Unavailable
+            }
+        }
+    }
+
+    /// The field of the input that is wrong, where one field is.
+    pub fn field(&self) -> Option<&str> {
+        match self {
+            Self::Invalid { field, .. } => field.as_deref(),
+            _ => None,
+        }
+    }
+
     /// The sentence to show, in terms a user can act on.
     pub fn message(&self) -> Message {
         match self {
-            Self::Misuse(message) | Self::Failed(message) | Self::Closed(message) => message.clone(),
+            Self::Invalid { message, .. }
+            | Self::NotFound(message)
+            | Self::Conflict(message)
+            | Self::Forbidden(message)
+            | Self::Unavailable(message)
+            | Self::Internal(message)
+            | Self::StoreClosed(message) => message.clone(),
             Self::Db(error) => database_message(error),
             Self::Fenced => Message::new("lease-lost"),
             Self::Io { what, source } => io_message(what, source),
         }
     }
 
-    /// 2 when the user can mend the request, otherwise 1.
+    /// True when the user can mend the request.
+    pub fn is_user_error(&self) -> bool {
+        self.kind().is_user_error()
+    }
+
+    /// True when the database, the disk, the lease or the store failed, whatever was asked of it: work for
+    /// other campaigns would fail as well.
+    pub fn is_outage(&self) -> bool {
+        matches!(self, Self::StoreClosed(_) | Self::Db(_) | Self::Fenced | Self::Io { .. })
+    }
+
+    /// The exit code of the command line: 2 when the user can mend the request, otherwise 1.
     pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::Misuse(_) => 2,
-            _ => 1,
-        }
+        self.kind().exit_code()
     }
 }
 
-/// What stopped a CSV: its own words would hide that a disk is full.
+/// The I/O error inside a CSV error, so that a full disk is reported as one.
 pub fn of_csv(error: csv::Error) -> std::io::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error,
@@ -112,32 +252,56 @@ fn database_message(error: &sqlx::Error) -> Message {
 }
 
 fn io_message(what: &str, source: &std::io::Error) -> Message {
-    use std::io::ErrorKind as Kind;
+    use std::io::ErrorKind;
     let key = match source.kind() {
-        Kind::NotFound | Kind::NotADirectory => "io-not-found",
-        Kind::PermissionDenied => "io-denied",
-        Kind::ReadOnlyFilesystem => "io-readonly",
-        Kind::StorageFull => "io-full",
-        Kind::AddrInUse => "io-address-in-use",
-        Kind::IsADirectory => "io-is-directory",
+        ErrorKind::NotFound | ErrorKind::NotADirectory => "io-not-found",
+        ErrorKind::PermissionDenied => "io-denied",
+        ErrorKind::ReadOnlyFilesystem => "io-readonly",
+        ErrorKind::StorageFull => "io-full",
+        ErrorKind::AddrInUse => "io-address-in-use",
+        ErrorKind::IsADirectory => "io-is-directory",
         _ => "io-failed",
     };
     Message::new(key).with("what", what).with("why", source.kind())
 }
 
-impl Message {
-    /// The sentence as text that can be stored and shown later in any language; see `Lang::recall`.
-    pub fn pack(&self) -> String {
-        serde_json::json!([self.key, self.args]).to_string()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_map_to_exit_codes() {
+        let message = || Message::new("people");
+        let disk = || std::io::Error::other("disk");
+        for (error, kind, code) in [
+            (message().invalid(), Kind::Invalid, 2),
+            (message().invalid_field("name"), Kind::Invalid, 2),
+            (message().not_found(), Kind::NotFound, 2),
+            (message().conflict(), Kind::Conflict, 2),
+            (message().forbidden(), Kind::Forbidden, 2),
+            (message().unavailable(), Kind::Unavailable, 1),
+            (message().internal(), Kind::Internal, 1),
+            (Error::StoreClosed(message()), Kind::Unavailable, 1),
+            (Error::Db(sqlx::Error::PoolTimedOut), Kind::Unavailable, 1),
+            (Error::Fenced, Kind::Unavailable, 1),
+            (Error::io("a file")(disk()), Kind::Unavailable, 1),
+        ] {
+            assert_eq!((error.kind(), error.exit_code()), (kind, code), "{error}");
+        }
     }
 
-    /// This sentence as a misuse: the user can mend the request.
-    pub fn misuse(self) -> Error {
-        Error::Misuse(self)
+    #[test]
+    fn only_invalid_errors_name_a_field() {
+        assert_eq!(Message::new("people").invalid_field("name").field(), Some("name"));
+        assert_eq!(Message::new("people").invalid().field(), None);
+        assert_eq!(Message::new("people").conflict().field(), None);
     }
 
-    /// This sentence as a failure: the request was right.
-    pub fn failed(self) -> Error {
-        Error::Failed(self)
+    #[test]
+    fn outages_are_told_from_refusals() {
+        assert!(Error::Fenced.is_outage());
+        assert!(Error::StoreClosed(Message::new("people")).is_outage());
+        assert!(!Message::new("people").unavailable().is_outage());
+        assert!(!Message::new("people").internal().is_outage());
     }
 }

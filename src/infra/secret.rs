@@ -152,7 +152,7 @@ fn parse(line: &str) -> Option<(u8, Key)> {
 }
 
 fn damaged(file: &str) -> Error {
-    Message::new("key-damaged").with("file", file).failed()
+    Message::new("key-damaged").with("file", file).internal()
 }
 
 #[cfg(test)]

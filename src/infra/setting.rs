@@ -91,7 +91,7 @@ impl Setting {
     pub fn find(name: &str) -> Result<Self> {
         Self::ALL.iter().copied().find(|setting| setting.name() == name).ok_or_else(|| {
             let known: Vec<_> = Self::ALL.iter().map(|setting| setting.name()).collect();
-            Message::new("setting-unknown").with("name", name).with("known", known.join(", ")).misuse()
+            Message::new("setting-unknown").with("name", name).with("known", known.join(", ")).not_found()
         })
     }
 
@@ -124,7 +124,9 @@ impl Setting {
             }
             Self::Hold => value.parse::<u32>().ok().filter(|seconds| *seconds <= 3_600).map(|hold| hold.to_string()),
         };
-        accepted.ok_or_else(|| Message::new("setting-value").with("name", self.name()).with("value", value).misuse())
+        accepted.ok_or_else(|| {
+            Message::new("setting-value").with("name", self.name()).with("value", value).invalid_field("value")
+        })
     }
 }
 

@@ -137,7 +137,7 @@ fn write(path: &Path, lines: &[String]) -> io::Result<()> {
 }
 
 async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Message::new("ledger-stopped").failed()))
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Message::new("ledger-stopped").internal()))
 }
 
 #[cfg(test)]

@@ -24,11 +24,11 @@ impl Place {
     /// Reads what someone typed: an address, or a folder that need not be there yet.
     pub fn parse(text: &str) -> Result<Self> {
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-            Url::parse(text).map_err(|_| Message::new("database-url").misuse())?;
+            Url::parse(text).map_err(|_| Message::new("database-url").invalid_field("database"))?;
             return Ok(Self::Address(text.to_owned()));
         }
         if text.is_empty() || text.contains("://") {
-            return Err(Message::new("move-to").with("given", hide(text)).misuse());
+            return Err(Message::new("move-to").with("given", hide(text)).invalid_field("to"));
         }
         std::path::absolute(text).map(Self::Folder).map_err(Error::io(text))
     }
@@ -127,7 +127,8 @@ impl Pointer {
         let all = |word: &'static str| {
             text.lines().filter_map(move |line| line.strip_prefix(word)).map(|place| Place::read(place, data))
         };
-        let now = all("now ").next().ok_or_else(|| Message::new("store-file").with("file", path.display()).failed())?;
+        let now =
+            all("now ").next().ok_or_else(|| Message::new("store-file").with("file", path.display()).internal())?;
         Ok(Some(Self { now, was: all("was ").collect() }))
     }
 

@@ -206,7 +206,7 @@ pub fn lock(path: &Path) -> Result<File> {
         Err(TryLockError::WouldBlock) => {
             let mut holder = String::new();
             let _ = file.read_to_string(&mut holder);
-            Err(Message::new("lock-held").with("file", path.display()).with("pid", holder.trim()).failed())
+            Err(Message::new("lock-held").with("file", path.display()).with("pid", holder.trim()).unavailable())
         }
         Err(TryLockError::Error(error)) => Err(Error::io(path.display())(error)),
     }

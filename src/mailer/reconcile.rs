@@ -38,7 +38,7 @@ pub async fn message_ids(
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
                 let campaign = model::get(conn, doubt.campaign).await?;
-                let campaign = campaign.ok_or_else(|| Message::new("campaign-gone").failed())?;
+                let campaign = campaign.ok_or_else(|| Message::new("campaign-gone").internal())?;
                 new.insert(Press::open(installation, &campaign)?)
             }
         };

@@ -148,7 +148,7 @@ impl Relay {
             ("relay-ahead", self.ahead, MOST_AHEAD),
         ] {
             if !(1..=most).contains(&value) {
-                return Err(Message::new(key).with("most", most).misuse());
+                return Err(Message::new(key).with("most", most).invalid());
             }
         }
         self.cap.check()
@@ -157,7 +157,7 @@ impl Relay {
 
 /// Reads a sender that is bound to a relay: an address or a domain.
 pub fn parse_sender(text: &str) -> Result<String> {
-    let bad = || Message::new("relay-for").with("text", text).misuse();
+    let bad = || Message::new("relay-for").with("text", text).invalid_field("for");
     if text.contains('@') {
         return Address::parse(text).map(|address| address.canonical()).map_err(|_| bad());
     }
@@ -183,7 +183,7 @@ pub async fn need(installation: &Installation, conn: &mut Conn, workspace: Id, n
     let known: Vec<_> = all.iter().map(|relay| relay.name.clone()).collect();
     all.into_iter()
         .find(|relay| relay.name == name)
-        .ok_or_else(|| Message::new("relay-unknown").with("name", name).with("known", known.join(", ")).misuse())
+        .ok_or_else(|| Message::new("relay-unknown").with("name", name).with("known", known.join(", ")).not_found())
 }
 
 /// The main relay of a workspace, or its first one.
@@ -224,7 +224,7 @@ pub async fn remove(conn: &mut Conn, relay: &Relay) -> Result<()> {
 }
 
 fn read(installation: &Installation, row: &AnyRow, name: &str) -> Result<Relay> {
-    let sealed = || Message::new("relay-sealed").failed();
+    let sealed = || Message::new("relay-sealed").internal();
     let opened = installation.keys.open(&row.get::<Vec<u8>, _>(3)).ok_or_else(sealed)?;
     let mut kind = Kind::read(row.get(2), opened).ok_or_else(sealed)?;
     if let Kind::Smtp(target) = &mut kind

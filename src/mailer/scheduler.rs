@@ -81,7 +81,7 @@ pub async fn work(
         match ended {
             Ok(next) if mode == Mode::UntilIdle || *stop.borrow() => return Ok(next),
             // Another mailer holds the folder: waiting would hide it.
-            Err(error @ Error::Failed(_)) => return Err(error),
+            Err(error @ (Error::Internal(_) | Error::Unavailable(_))) => return Err(error),
             Err(error) if mode == Mode::UntilIdle => return Err(error),
             Err(error) => tracing::warn!(error = %error.message().key, "the shift ended early; a new one begins"),
             Ok(_) => {}
@@ -306,9 +306,7 @@ impl Shift {
     /// said in the reason of its campaigns, and the others go on.
     async fn close(&self, (workspace, ended): (Id, Result<()>)) -> Result<()> {
         match ended {
-            Err(error @ (Error::Failed(_) | Error::Misuse(_))) => {
-                send_round::stand_still(self, workspace, &error.message()).await
-            }
+            Err(error) if !error.is_outage() => send_round::stand_still(self, workspace, &error.message()).await,
             ended => ended,
         }
     }

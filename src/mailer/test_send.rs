@@ -29,11 +29,11 @@ pub async fn send(
 }
 
 async fn deliver(target: &Target, timers: &Timers, from: &str, to: &Address, message: &[u8]) -> Result<String> {
-    let failed = |fault: Fault| Error::Failed(fault.message());
+    let failed = |fault: Fault| fault.message().unavailable();
     let mut session = Session::open(target, timers).await.map_err(failed)?;
     match session.envelope(from, &to.envelope(), to.needs_smtputf8()).await.map_err(failed)? {
         Verdict::Ready => {}
-        Verdict::Undeliverable => return Err(Message::new("post-smtputf8").failed()),
+        Verdict::Undeliverable => return Err(Message::new("post-smtputf8").internal()),
         Verdict::Refused(reply) | Verdict::SenderRefused(reply) | Verdict::TextRefused(reply) => {
             return Err(refused(&reply));
         }
@@ -44,5 +44,5 @@ async fn deliver(target: &Target, timers: &Timers, from: &str, to: &Address, mes
 }
 
 fn refused(reply: &Reply) -> Error {
-    Message::new("post-refused").with("code", reply.code).with("reply", &reply.text).failed()
+    Message::new("post-refused").with("code", reply.code).with("reply", &reply.text).unavailable()
 }

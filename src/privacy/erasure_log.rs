@@ -51,7 +51,7 @@ pub async fn append(installation: &Installation, entries: Vec<ErasureRecord>) ->
     }
     let path = path(installation);
     let writing = tokio::task::spawn_blocking(move || write(&path, &entries).map_err(Error::io(path.display())));
-    writing.await.unwrap_or_else(|_| Err(Message::new("ledger-stopped").failed()))
+    writing.await.unwrap_or_else(|_| Err(Message::new("ledger-stopped").internal()))
 }
 
 fn write(path: &Path, entries: &[ErasureRecord]) -> std::io::Result<()> {

@@ -78,7 +78,7 @@ impl RequestJournal {
         let patience = if self.installation.db.is_rewriting() { HASTE } else { PATIENCE };
         match timeout(patience, self.carry_out(claim, wish)).await {
             Ok(Ok(left)) => Ok((RequestStatus::Done(left.gone), left.reader)),
-            Ok(Err(error @ (Error::Misuse(_) | Error::Failed(_)))) => Err(error),
+            Ok(Err(error)) if !error.is_outage() => Err(error),
             Ok(Err(error)) => {
                 tracing::warn!(error = ?error.message().key, "a request to leave is kept on disk");
                 Ok((self.note(claim, wish).await?, None))

@@ -120,7 +120,7 @@ impl Endpoints {
         let (here, there) = (to_carry(&self.source.db).await?, to_carry(&self.target.db).await?);
         match here == there {
             true => Ok(here),
-            false => Err(Message::new("move-schema").with("place", self.to.shown()).failed()),
+            false => Err(Message::new("move-schema").with("place", self.to.shown()).internal()),
         }
     }
 
@@ -152,7 +152,7 @@ fn refuse_other(found: &Standing, to: &Place) -> Result<()> {
         State::Arriving => Err(found.refusal()),
         _ if found.place == to.shown() => Ok(()),
         State::Moved => Err(found.refusal()),
-        _ => Err(Message::new("move-elsewhere").with("place", &found.place).misuse()),
+        _ => Err(Message::new("move-elsewhere").with("place", &found.place).conflict()),
     }
 }
 
@@ -165,11 +165,11 @@ async fn reach(config: &Config, to: &Place) -> Result<Db> {
             "database-missing" => "move-target-missing",
             _ => return error,
         };
-        Message::new(key).with("place", to.shown()).failed()
+        Message::new(key).with("place", to.shown()).internal()
     };
     let db = Db::reach(&config.database_url()).await.map_err(away)?;
     if is_taken(&db).await? {
-        return Err(Message::new("move-occupied").with("place", to.shown()).misuse());
+        return Err(Message::new("move-occupied").with("place", to.shown()).conflict());
     }
     db.migrate().await?;
     Ok(db)
@@ -196,9 +196,9 @@ async fn receive(target: &Installation, to: &Place, from: &Place, source: Option
     match target.db.standing().await? {
         Some(found) if found.state == State::Arriving && Some(found.number) == number => return Ok(true),
         Some(found) if found.state == State::Arriving => {
-            return Err(Message::new("move-half").with("place", to.shown()).with("from", found.place).misuse());
+            return Err(Message::new("move-half").with("place", to.shown()).with("from", found.place).conflict());
         }
-        Some(_) => return Err(Message::new("move-old").with("place", to.shown()).misuse()),
+        Some(_) => return Err(Message::new("move-old").with("place", to.shown()).conflict()),
         // The switch was made already, and the target is in use.
         None if source.is_some_and(|found| found.state == State::Moved) => return Ok(true),
         None => {}
@@ -206,7 +206,7 @@ async fn receive(target: &Installation, to: &Place, from: &Place, source: Option
     let mut conn = target.db.read().await?;
     for table in target.db.all_tables().await? {
         if table.count(&mut conn).await? > 0 {
-            return Err(Message::new("move-occupied").with("place", to.shown()).with("from", from.shown()).misuse());
+            return Err(Message::new("move-occupied").with("place", to.shown()).with("from", from.shown()).conflict());
         }
     }
     Ok(false)
@@ -226,5 +226,5 @@ async fn hold_database(db: &Db) -> Result<Conn> {
 }
 
 fn twice() -> Error {
-    Message::new("move-twice").failed()
+    Message::new("move-twice").internal()
 }

@@ -122,7 +122,7 @@ pub async fn cancel(config: Config, clock: Clock, to: Option<&str>) -> Result<St
     let found = match source.db.standing().await? {
         Some(found) if matches!(found.state, State::Ending | State::Moving | State::Closing) => found,
         Some(other) => return Err(other.refusal()),
-        None => return Err(Message::new("move-none").misuse()),
+        None => return Err(Message::new("move-none").conflict()),
     };
     if let Some(to) = to {
         wipe::partial_target(&to, &source.config.data, found.number).await?;
@@ -153,7 +153,7 @@ async fn work(ends: &Endpoints, told: &mut dyn FnMut(Step)) -> Result<MigrationR
         }
         ends.stand(State::Moving).await?;
     }
-    Err(Message::new("move-differs").failed())
+    Err(Message::new("move-differs").internal())
 }
 
 /// Lets the mailers end, and then lets nothing but goodbyes into the source.
@@ -167,7 +167,7 @@ async fn rest(ends: &Endpoints, told: &mut dyn FnMut(Step)) -> Result<()> {
         }
         drop(tx);
         if began.elapsed() > PATIENCE {
-            return Err(Message::new("move-mailers").failed());
+            return Err(Message::new("move-mailers").unavailable());
         }
         told(Step::WaitingForMailers);
         tokio::time::sleep(GLANCE).await;
@@ -203,5 +203,5 @@ async fn compare_until_same(
             return Ok(sum);
         }
     }
-    Err(Message::new("move-differs").failed())
+    Err(Message::new("move-differs").internal())
 }

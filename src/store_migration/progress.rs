@@ -27,7 +27,7 @@ pub async fn all(db: &Db) -> Result<HashMap<String, TableProgress>> {
     rows.iter()
         .map(|row| {
             let name: String = row.get(0);
-            let mark = read(row.get(1)).ok_or_else(|| Message::new("move-progress").with("table", &name).failed())?;
+            let mark = read(row.get(1)).ok_or_else(|| Message::new("move-progress").with("table", &name).internal())?;
             Ok((name, mark))
         })
         .collect()

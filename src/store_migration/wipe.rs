@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(40);
 /// the servers let go of the old bytes too (see `Db::scrub`).
 pub async fn previous_stores(data: &Path) -> Result<(String, bool)> {
     let Some(Pointer { now, was }) = Pointer::read(data)?.filter(|pointer| !pointer.was.is_empty()) else {
-        return Err(Message::new("move-no-old").misuse());
+        return Err(Message::new("move-no-old").conflict());
     };
     until_idle(data).await?;
     let mut clean = true;
@@ -41,7 +41,7 @@ pub async fn previous_stores(data: &Path) -> Result<(String, bool)> {
 pub async fn partial_target(place: &Place, data: &Path, number: Id) -> Result<bool> {
     let is_half = async |db: &Db| match db.standing().await? {
         Some(Standing { state: State::Arriving, number: found, .. }) if found == number => Ok(()),
-        _ => Err(Message::new("move-not-half").with("place", place.shown()).misuse()),
+        _ => Err(Message::new("move-not-half").with("place", place.shown()).conflict()),
     };
     store(place, data, is_half).await
 }
@@ -74,7 +74,7 @@ async fn store(place: &Place, data: &Path, may_go: impl AsyncFn(&Db) -> Result<(
 async fn is_moved(db: &Db) -> Result<()> {
     match db.standing().await? {
         Some(standing) if standing.state == State::Moved => Ok(()),
-        _ => Err(Message::new("move-old-in-use").failed()),
+        _ => Err(Message::new("move-old-in-use").unavailable()),
     }
 }
 

@@ -71,7 +71,7 @@ async fn exchange(address: &str, request: &str) -> Result<Answer> {
 }
 
 fn parse(url: &str) -> Result<Url> {
-    let refuse = || Message::new("client-url").misuse();
+    let refuse = || Message::new("client-url").invalid();
     Url::parse(url).ok().filter(|url| url.scheme() == "http" && url.has_host()).ok_or_else(refuse)
 }
 

@@ -173,11 +173,11 @@ async fn open(app: &WebState, file: &str) -> Result<ReceivedMessage, Refusal> {
     let read = off_thread(move || folder.read(&file).map(|bytes| ReceivedMessage::read(&bytes))).await;
     match read {
         Ok(Some(letter)) => Ok(letter),
-        Ok(None) | Err(Error::Misuse(_)) => Err(Refusal::new(StatusCode::NOT_FOUND, "inbox-gone")),
+        Ok(None) | Err(Error::NotFound(_)) => Err(Refusal::new(StatusCode::NOT_FOUND, "inbox-gone")),
         Err(error) => Err(error.into()),
     }
 }
 
 async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> Outcome<T> + Send + 'static) -> Outcome<T> {
-    spawn_blocking(work).await.unwrap_or_else(|_| Err(Message::new("refusal-broken").failed()))
+    spawn_blocking(work).await.unwrap_or_else(|_| Err(Message::new("refusal-broken").internal()))
 }

@@ -141,9 +141,12 @@ impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         tracing::warn!(error = error.message().key, "a request could not be served");
         match error {
-            Error::Misuse(message) => Self { status: StatusCode::BAD_REQUEST, message },
-            Error::Failed(_) => Self::broken(),
-            Error::Closed(_) | Error::Db(_) | Error::Fenced | Error::Io { .. } => {
+            Error::Invalid { message, .. }
+            | Error::NotFound(message)
+            | Error::Conflict(message)
+            | Error::Forbidden(message) => Self { status: StatusCode::BAD_REQUEST, message },
+            Error::Internal(_) | Error::Unavailable(_) => Self::broken(),
+            Error::StoreClosed(_) | Error::Db(_) | Error::Fenced | Error::Io { .. } => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "refusal-away")
             }
         }

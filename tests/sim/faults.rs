@@ -5,7 +5,6 @@ use sendoff::audience::subscription;
 use sendoff::campaign::delivery::uncertain::{self, Answer, Scope};
 use sendoff::campaign::model::{self, recall};
 use sendoff::infra::clock::Millis;
-use sendoff::infra::error::Error;
 use sendoff::infra::id::Id;
 use sendoff::privacy::erasure::{self, Reason};
 
@@ -192,7 +191,7 @@ impl World {
         match done {
             Ok(()) => tx.commit().await?,
             // It was in a state in which that cannot be asked.
-            Err(Error::Misuse(_)) => return Ok(()),
+            Err(error) if error.is_user_error() => return Ok(()),
             Err(error) => return Err(error.into()),
         }
         self.note(format!("campaign {at} is {word}"));

@@ -61,7 +61,7 @@ const DETECTOR: usize = 1 << 20;
 /// The encoding a user named.
 pub fn named(label: &str) -> Result<&'static Encoding> {
     Encoding::for_label_no_replacement(label.trim().as_bytes())
-        .ok_or_else(|| Message::new("import-encoding-unknown").with("encoding", label).misuse())
+        .ok_or_else(|| Message::new("import-encoding-unknown").with("encoding", label).invalid_field("encoding"))
 }
 
 /// The encoding that the first bytes give away by themselves: a byte order mark, or text in UTF-16.

@@ -141,7 +141,7 @@ fn look_through(file: &mut File, sniff: &mut Sniff) -> io::Result<()> {
 
 /// Empty files, and those that no encoding makes a table of.
 fn refuse_hopeless(path: &Path, head: &[u8]) -> Result<()> {
-    let refuse = |key| Err(Message::new(key).with("file", path.display()).misuse());
+    let refuse = |key| Err(Message::new(key).with("file", path.display()).invalid());
     if head.is_empty() {
         return refuse("import-empty");
     }
@@ -150,7 +150,7 @@ fn refuse_hopeless(path: &Path, head: &[u8]) -> Result<()> {
         return refuse("import-binary");
     }
     if line.len() == HEAD {
-        return Err(Message::new("import-line-endless").with("file", path.display()).with("line", 1).misuse());
+        return Err(Message::new("import-line-endless").with("file", path.display()).with("line", 1).invalid());
     }
     Ok(())
 }

@@ -66,14 +66,14 @@ impl Reading {
         let refuse = |key| Message::new(key).with("file", task.path.display());
         let mut records = Records::new(opened.text, &task.path)?;
         let header = match records.next()? {
-            None => return Err(refuse("import-empty").misuse()),
+            None => return Err(refuse("import-empty").invalid()),
             Some(first) => match first.fault {
                 None | Some("cell-long") => Header::read(&first, &task.fields, &task.map)?,
                 Some("encoding") => {
-                    return Err(refuse("import-header-encoding").with("encoding", name(opened.encoding)).misuse());
+                    return Err(refuse("import-header-encoding").with("encoding", name(opened.encoding)).invalid());
                 }
-                Some("nul") => return Err(refuse("import-binary").misuse()),
-                Some(_) => return Err(refuse("import-line-endless").with("line", first.line).misuse()),
+                Some("nul") => return Err(refuse("import-binary").invalid()),
+                Some(_) => return Err(refuse("import-line-endless").with("line", first.line).invalid()),
             },
         };
         let undeclared = header.undeclared();

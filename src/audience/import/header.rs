@@ -60,7 +60,7 @@ impl Header {
     /// the names of the declared `fields`.
     pub fn read(record: &Record<'_>, fields: &[Field], map: &[(String, String)]) -> Result<Self> {
         if record.len() > COLUMNS {
-            return Err(Message::new("import-columns").with("count", record.len()).with("limit", COLUMNS).misuse());
+            return Err(Message::new("import-columns").with("count", record.len()).with("limit", COLUMNS).invalid());
         }
         let mut names: Vec<String> = record.iter().map(|name| name.trim().to_owned()).collect();
         let named = names.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1);
@@ -71,7 +71,7 @@ impl Header {
                 Message::new("import-map-column")
                     .with("column", shown(column))
                     .with("known", listed(&names[..named]))
-                    .misuse()
+                    .invalid_field("map")
             })?;
             targets[place] = Some(target(field, fields)?);
         }
@@ -79,7 +79,7 @@ impl Header {
             let free = |place: &usize| targets[*place].is_none();
             let place = ADDRESS.iter().find_map(|word| find(&names, word).filter(free));
             let place = place
-                .ok_or_else(|| Message::new("import-no-address").with("known", listed(&names[..named])).misuse())?;
+                .ok_or_else(|| Message::new("import-no-address").with("known", listed(&names[..named])).invalid())?;
             targets[place] = Some(Target::Email);
         }
         for (name, target) in names.iter().zip(&mut targets).filter(|(_, target)| target.is_none()) {
@@ -118,7 +118,7 @@ impl Header {
             .with("columns", names.join(", "))
             .with("commands", commands.join("\n"))
             .with("column", quoted(&format!("{}=-", names[0])))
-            .misuse()
+            .invalid()
     }
 
     fn command(&self, place: usize, guess: &Guess) -> String {
@@ -149,7 +149,7 @@ fn target(field: &str, fields: &[Field]) -> Result<Target> {
             let place = fields.iter().position(|known| known.name.to_lowercase() == field.to_lowercase());
             place
                 .map(Target::Field)
-                .ok_or_else(|| Message::new("import-map-field").with("field", shown(field)).misuse())
+                .ok_or_else(|| Message::new("import-map-field").with("field", shown(field)).invalid_field("map"))
         }
     }
 }
@@ -157,10 +157,10 @@ fn target(field: &str, fields: &[Field]) -> Result<Target> {
 fn refuse_unclear(names: &[String]) -> Result<()> {
     for (place, name) in names.iter().enumerate() {
         if name.is_empty() {
-            return Err(Message::new("import-column-unnamed").with("number", place + 1).misuse());
+            return Err(Message::new("import-column-unnamed").with("number", place + 1).invalid());
         }
         if find(&names[..place], name).is_some() {
-            return Err(Message::new("import-column-twice").with("column", shown(name)).misuse());
+            return Err(Message::new("import-column-twice").with("column", shown(name)).invalid());
         }
     }
     Ok(())
@@ -174,7 +174,7 @@ fn refuse_doubled(names: &[String], targets: &[Option<Target>]) -> Result<()> {
             return Err(Message::new("import-field-twice")
                 .with("first", &names[first])
                 .with("second", &names[place])
-                .misuse());
+                .invalid());
         }
     }
     Ok(())

@@ -83,7 +83,7 @@ pub async fn perform(
             Err(error) => return Err(error),
         }
     }
-    Err(Message::new("import-contention").failed())
+    Err(Message::new("import-contention").unavailable())
 }
 
 async fn plan<'a>(conn: &mut Conn, installation: &Installation, goal: &Goal, people: &'a [Person]) -> Result<Plan<'a>> {

@@ -110,7 +110,11 @@ pub struct Progress {
 /// Refuses texts of a request that are left blank, naming all of them at once.
 pub fn refuse_blank(given: &[(&str, &str)]) -> Result<()> {
     let blank: Vec<_> = given.iter().filter(|(_, text)| text.trim().is_empty()).map(|(name, _)| *name).collect();
-    if blank.is_empty() { Ok(()) } else { Err(Message::new("import-missing").with("flags", blank.join(", ")).misuse()) }
+    if blank.is_empty() {
+        Ok(())
+    } else {
+        Err(Message::new("import-missing").with("flags", blank.join(", ")).invalid())
+    }
 }
 
 /// Imports a file.
@@ -134,7 +138,7 @@ pub async fn run(
     };
     let reading = read(task, progress).await?;
     if reading.rows == 0 {
-        return Err(Message::new("import-no-rows").with("file", request.path.display()).misuse());
+        return Err(Message::new("import-no-rows").with("file", request.path.display()).invalid());
     }
     let mut outcome = Outcome::begin(&reading, request.dry_run);
     let (bytes_read, bytes_total) = (reading.taken(), reading.size);
@@ -227,7 +231,7 @@ async fn goal(installation: &Installation, workspace: Id, request: &Request) -> 
 
 /// The day of the consent at 00:00 UTC. Today is the day where the user sits.
 fn given_at(date: &str, now: Millis, zone: &TimeZone) -> Result<Millis> {
-    let refuse = |key| Message::new(key).with("date", date).misuse();
+    let refuse = |key| Message::new(key).with("date", date).invalid();
     let day: Option<Date> = field::read_date(date.trim()).and_then(|day| day.parse().ok());
     let day = day.ok_or_else(|| refuse("import-date"))?;
     let today = Timestamp::from_millisecond(now).ok().map(|now| now.to_zoned(zone.clone()).date());
@@ -255,7 +259,7 @@ fn told<T>(ended: Result<Result<T>, JoinError>) -> Result<T> {
         Ok(done) => done,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(Message::new("import-stopped").failed()),
+            Err(_) => Err(Message::new("import-stopped").internal()),
         },
     }
 }

@@ -202,7 +202,7 @@ impl Records {
             _ => Err(Message::new("import-line-endless")
                 .with("file", self.path.display())
                 .with("line", self.line)
-                .misuse()),
+                .invalid()),
         }
     }
 }

@@ -16,7 +16,7 @@ impl Rejects {
         if let (Ok(one), Ok(other)) = (path.canonicalize(), imported.canonicalize())
             && one == other
         {
-            return Err(Message::new("import-rejects-same").with("file", path.display()).misuse());
+            return Err(Message::new("import-rejects-same").with("file", path.display()).invalid_field("rejects"));
         }
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true);

@@ -101,7 +101,7 @@ impl fmt::Display for Condition {
 /// Understands an expression with the fields, lists and campaigns of a workspace.
 pub async fn resolve(conn: &mut Conn, workspace: Id, expression: &str) -> Result<Condition> {
     if expression.len() > LONGEST {
-        return Err(Message::new("segment-long").with("limit", LONGEST / 1024).misuse());
+        return Err(Message::new("segment-long").with("limit", LONGEST / 1024).invalid_field("expression"));
     }
     let phrases = parse::parse(expression).map_err(|fault| fault.show(expression))?;
     let names = Names::load(conn, workspace).await?;
@@ -113,7 +113,7 @@ pub async fn resolve(conn: &mut Conn, workspace: Id, expression: &str) -> Result
 pub async fn save(installation: &Installation, workspace: Id, name: &str, expression: &str) -> Result<Segment> {
     let (name, expression) = (name.trim(), expression.trim());
     if name.is_empty() || name.chars().count() > 100 || name.chars().any(is_hidden) {
-        return Err(Message::new("segment-name").misuse());
+        return Err(Message::new("segment-name").invalid_field("name"));
     }
     let mut tx = installation.db.write().await?;
     resolve(&mut tx, workspace, expression).await?;
@@ -173,7 +173,7 @@ pub async fn need(conn: &mut Conn, workspace: Id, name: &str) -> Result<Segment>
         Some(near) => Message::new("segment-unknown-near").with("near", near),
         None => Message::new("segment-unknown").with("known", listed(names)),
     };
-    Err(refusal.with("name", name).misuse())
+    Err(refusal.with("name", name).not_found())
 }
 
 /// Gives the fields that the segments of a workspace name columns of their own, and takes them from

@@ -68,7 +68,7 @@ impl Fault {
             .with("found", shorten(&chars[at..end].iter().collect::<String>(), 40))
             .with("ended", u8::from(at == end))
             .with("excerpt", excerpt(&chars, start, at))
-            .misuse()
+            .invalid()
     }
 }
 

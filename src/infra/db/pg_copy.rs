@@ -23,7 +23,8 @@ impl Loader {
         if db.dialect == Dialect::Sqlite {
             return Ok(None);
         }
-        let options: PgConnectOptions = db.address.0.parse().map_err(|_| Message::new("database-url").misuse())?;
+        let options: PgConnectOptions =
+            db.address.0.parse().map_err(|_| Message::new("database-url").invalid_field("database"))?;
         let mut conn = options.disable_statement_logging().connect().await?;
         conn.execute(session(Dialect::Postgres)).await?;
         conn.execute(PATIENCE).await?;
@@ -80,7 +81,10 @@ impl Rows {
                     lines.push('\t');
                 }
                 if matches!(value, Value::Text(text) if text.contains('\0')) {
-                    return Err(Message::new("copy-nul").with("table", table).with("column", columns[place]).failed());
+                    return Err(Message::new("copy-nul")
+                        .with("table", table)
+                        .with("column", columns[place])
+                        .internal());
                 }
                 value.write(&mut lines);
             }

@@ -65,7 +65,7 @@ impl Standing {
             State::Moved => "store-moved",
             State::Arriving => "store-arriving",
         };
-        Error::Closed(Message::new(key).with("place", &self.place))
+        Error::StoreClosed(Message::new(key).with("place", &self.place))
     }
 }
 

@@ -65,7 +65,7 @@ impl Db {
                 continue;
             }
             let kind = Kind::of(&declared)
-                .ok_or_else(|| Message::new("table-kind").with("table", &name).with("column", &column).failed())?;
+                .ok_or_else(|| Message::new("table-kind").with("table", &name).with("column", &column).internal())?;
             if tables.last().is_none_or(|(table, _)| table.name != name) {
                 tables.push((Table { name, columns: Vec::new(), key: Vec::new() }, Vec::new()));
             }
@@ -80,7 +80,7 @@ impl Db {
             key.sort_unstable();
             table.key = key.into_iter().map(|(_, place)| place).collect();
             match table.key.is_empty() {
-                true => Err(Message::new("table-key").with("table", &table.name).failed()),
+                true => Err(Message::new("table-key").with("table", &table.name).internal()),
                 false => Ok(table),
             }
         };

@@ -57,7 +57,7 @@ impl Target {
 
     /// Reads a URL. Refused are credentials that would travel in clear.
     pub fn parse(text: &str) -> Result<Self> {
-        let bad = || Message::new("relay-url").misuse();
+        let bad = || Message::new("relay-url").invalid_field("target");
         let url = Url::parse(text).map_err(|_| bad())?;
         let host = host(&url).ok_or_else(bad)?;
         if url.fragment().is_some() || url.port() == Some(0) {
@@ -79,17 +79,18 @@ impl Target {
                 // With smtps the word changes nothing: there is TLS before there is a word.
                 ("tls", "required" | "opportunistic") => {}
                 ("ca", file) if !file.is_empty() => authority = Some(PathBuf::from(file)),
-                _ => return Err(Message::new("relay-url-option").with("option", name).misuse()),
+                _ => return Err(Message::new("relay-url-option").with("option", name).invalid_field("target")),
             }
         }
-        let credentials = credentials(&url).ok_or_else(|| Message::new("relay-url-credentials").misuse())?;
+        let credentials =
+            credentials(&url).ok_or_else(|| Message::new("relay-url-credentials").invalid_field("target"))?;
         let helo = decode(url.path().trim_matches('/')).ok_or_else(bad)?;
         if !helo.is_empty() && !is_helo(&helo) {
-            return Err(Message::new("relay-url-helo").misuse());
+            return Err(Message::new("relay-url-helo").invalid_field("target"));
         }
         let target = Self { host, port, security, credentials, helo, authority };
         if target.credentials.is_some() && security == Security::Plain && !target.is_local() {
-            return Err(Message::new("relay-url-clear").misuse());
+            return Err(Message::new("relay-url-clear").invalid_field("target"));
         }
         Ok(target)
     }

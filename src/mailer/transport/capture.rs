@@ -32,7 +32,7 @@ const IDLE: Duration = Duration::from_secs(300);
 /// machine may reach it.
 pub async fn bind(address: SocketAddr) -> Result<TcpListener> {
     if !address.ip().is_loopback() {
-        return Err(Message::new("capture-loopback").with("address", address).misuse());
+        return Err(Message::new("capture-loopback").with("address", address).invalid());
     }
     TcpListener::bind(address).await.map_err(Error::io(address))
 }

@@ -86,7 +86,7 @@ impl Folder {
 
     /// The bytes of a letter. A name that is not of our making names no letter, wherever it points.
     pub fn read(&self, file: &str) -> Result<Vec<u8>> {
-        let missing = || Message::new("folder-letter-missing").misuse();
+        let missing = || Message::new("folder-letter-missing").not_found();
         if moment(file).is_none() {
             return Err(missing());
         }

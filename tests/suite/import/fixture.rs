@@ -8,7 +8,7 @@ use sendoff::audience::contact::{self, Contact};
 use sendoff::audience::field::{self, Field};
 use sendoff::audience::import::{self, Outcome, Request};
 use sendoff::audience::list;
-use sendoff::infra::error::{Error, Result};
+use sendoff::infra::error::Result;
 use sendoff::infra::i18n::Lang;
 use sendoff::infra::id::Id;
 use sqlx::Row;
@@ -126,7 +126,7 @@ pub fn counts(outcome: &Outcome) -> [i64; 6] {
 
 pub fn key(outcome: Result<Outcome>) -> &'static str {
     match outcome.expect_err("refused") {
-        error @ Error::Misuse(_) => {
+        error if error.is_user_error() => {
             assert_eq!(error.exit_code(), 2);
             error.message().key
         }

@@ -87,7 +87,7 @@ async fn a_second_mailer_on_one_folder_hears_who_holds_it() {
     let fixture = Fixture::new(crate::fixture::Kind::Sqlite).await;
     let (_lease, _) = Lease::take(&fixture.installation).await.expect("a lease");
 
-    let Err(Error::Failed(refusal)) = Lease::take(&fixture.installation).await else {
+    let Err(Error::Unavailable(refusal)) = Lease::take(&fixture.installation).await else {
         panic!("two mailers on one folder")
     };
 

@@ -119,6 +119,6 @@ both!(who_leaves_while_rows_are_carried_leaves_both_sides, |fixture| {
     drop(conn);
     there.db.close().await;
     let late = fixture.installation.db.write_for(Errand::Goodbye).await.map(drop).expect_err("never written again");
-    assert!(matches!(&late, Error::Closed(message) if message.key == "store-moved"), "{late:?}");
+    assert!(matches!(&late, Error::StoreClosed(message) if message.key == "store-moved"), "{late:?}");
     way.end().await;
 });
