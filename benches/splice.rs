@@ -49,7 +49,7 @@ fn press(installation: &Installation, opening: &str) -> Press {
         },
         frame: Frame {
             brand: Brand { name: "Shop".to_owned(), address: "Mira 1".to_owned(), ..Brand::default() },
-            lang: Lang::Ru,
+            lang: Lang::RU,
             public_url: "https://news.example.org".to_owned(),
             fields: ["first_name", "city", "vip"].map(str::to_owned).to_vec(),
             list_name: "News".to_owned(),

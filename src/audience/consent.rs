@@ -9,9 +9,9 @@ use sqlx::Row;
 use super::contact::Newcomers;
 use crate::infra::clock::Millis;
 use crate::infra::db::json_rows::{take, whole};
-use crate::infra::db::pg_copy::{Load, Rows};
+use crate::infra::db::pg_copy::{CopyRows, CopyTransaction};
 use crate::infra::db::value::Value::{Bytes, Integer, Text};
-use crate::infra::db::{Conn, Sql, holding, sharing};
+use crate::infra::db::{Conn, Sql, for_share, for_update};
 use crate::infra::error::Result;
 use crate::infra::id::{Id, Ids, STEP};
 
@@ -87,7 +87,7 @@ pub async fn evidence(conn: &mut Conn, ids: &Ids, workspace: Id, evidence: &Evid
 
 /// The key of this evidence, if it is there. It stays until the transaction ends.
 pub async fn find(conn: &mut Conn, workspace: Id, evidence: &Evidence) -> Result<Option<Id>> {
-    let share = sharing(conn);
+    let share = for_share(conn);
     let mut sql = Sql::new("select id from evidence where workspace_id = ");
     sql.bind(workspace).push(" and digest = ").bind(digest(evidence)).push(share);
     Ok(sql.first(conn).await?.map(|row| row.get(0)))
@@ -129,25 +129,36 @@ pub async fn record_new(conn: &mut Conn, list: Id, newcomers: Newcomers, evidenc
 }
 
 /// Loads evidence that is not there yet and returns its key.
-pub async fn load_evidence(load: &mut Load<'_>, ids: &Ids, workspace: Id, evidence: &Evidence) -> Result<Id> {
+pub async fn load_evidence(
+    load: &mut CopyTransaction<'_>,
+    ids: &Ids,
+    workspace: Id,
+    evidence: &Evidence,
+) -> Result<Id> {
     let id = ids.next();
     let Evidence { basis, channel, source, wording, proof, given_at } = evidence;
     let mut row = vec![Integer(id), Integer(workspace), Bytes(digest(evidence))];
     row.extend([basis.as_str(), channel, source, wording, proof].map(|text| Text(text.to_owned())));
     row.push(Integer(*given_at));
     let columns = ["id", "workspace_id", "digest", "basis", "channel", "source", "wording", "proof", "given_at"];
-    load.copy_in(&Rows::new("evidence", &columns, [row])?).await?;
+    load.copy_in(&CopyRows::new("evidence", &columns, [row])?).await?;
     Ok(id)
 }
 
 /// Loads a receipt for each of the people who are loaded and put on the list.
-pub async fn load(load: &mut Load<'_>, list: Id, newcomers: Newcomers, evidence: Id, now: Millis) -> Result<()> {
+pub async fn load(
+    load: &mut CopyTransaction<'_>,
+    list: Id,
+    newcomers: Newcomers,
+    evidence: Id,
+    now: Millis,
+) -> Result<()> {
     let row = |contact: Id| {
         let keys = [contact + 2 * STEP, newcomers.workspace(), contact, list].map(Integer);
         keys.into_iter().chain([Text(MAILING.to_owned()), Integer(evidence), Integer(now)]).collect()
     };
     let columns = ["id", "workspace_id", "contact_id", "list_id", "purpose", "evidence_id", "recorded_at"];
-    load.copy_in(&Rows::new("consent", &columns, newcomers.keys().map(row))?).await
+    load.copy_in(&CopyRows::new("consent", &columns, newcomers.keys().map(row))?).await
 }
 
 /// All receipts of a person, oldest first.
@@ -197,7 +208,7 @@ const UNREFERRED: &str = " and not exists (select 1 from consent c where c.evide
 /// Of this evidence, what nothing refers to and nobody is about to: it is held before it is looked at
 /// for the last time, since a receipt may have been written while it was looked at first.
 async fn bare(conn: &mut Conn, ids: Vec<Id>) -> Result<Vec<Id>> {
-    let hold = holding(conn);
+    let hold = for_update(conn);
     if hold.is_empty() || ids.is_empty() {
         return Ok(ids);
     }

@@ -11,7 +11,7 @@ use super::address::Address;
 use super::indexed_field::{self, Facet};
 use crate::infra::clock::Millis;
 use crate::infra::db::json_rows::{column, whole};
-use crate::infra::db::pg_copy::{Load, Rows};
+use crate::infra::db::pg_copy::{CopyRows, CopyTransaction};
 use crate::infra::db::value::Value::{Integer, Text};
 use crate::infra::db::{Conn, Db, Sql};
 use crate::infra::error::{Message, Result};
@@ -198,7 +198,7 @@ pub async fn enter<'a>(conn: &mut Conn, newcomers: Newcomers, people: &[Entry<'a
 /// Loads people who join a list in the same load and are confirmed there. `facets` are those of
 /// [`indexed_field::to_write`], in a transaction that goes on until the load has ended.
 pub async fn load(
-    load: &mut Load<'_>,
+    load: &mut CopyTransaction<'_>,
     newcomers: Newcomers,
     facets: &[Facet],
     people: &[Entry<'_>],
@@ -219,7 +219,7 @@ pub async fn load(
         }
         row
     });
-    load.copy_in(&Rows::new("contact", &columns, rows)?).await
+    load.copy_in(&CopyRows::new("contact", &columns, rows)?).await
 }
 
 /// What is known of a person when they are added, before the facets.

@@ -5,7 +5,7 @@ use memchr::memchr2;
 use serde_json::Value;
 use sqlx::Row;
 
-use crate::infra::db::{Conn, Sql, is_duplicate};
+use crate::infra::db::{Conn, Sql, is_unique_violation};
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
@@ -183,7 +183,7 @@ pub async fn add(installation: &Installation, workspace: Id, field: &Field) -> R
     .await;
     match inserted {
         Ok(_) => tx.commit().await,
-        Err(error) if is_duplicate(&error) => {
+        Err(error) if is_unique_violation(&error) => {
             drop(tx);
             let known = all(&mut *installation.db.read().await?, workspace).await?;
             if known.contains(field) {

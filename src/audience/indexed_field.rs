@@ -17,7 +17,7 @@ use sqlx::Row;
 use super::contact;
 use super::field::{self, Field, Kind};
 use crate::infra::clock::Millis;
-use crate::infra::db::{Conn, Sql, Tx, holding, sharing};
+use crate::infra::db::{Conn, Sql, Tx, for_share, for_update};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
@@ -102,7 +102,7 @@ pub async fn all(conn: &mut Conn, workspace: Id) -> Result<Vec<Facet>> {
 
 /// The facets that whoever writes a person fills. None is begun or cleared until the transaction ends.
 pub async fn to_write(conn: &mut Conn, workspace: Id) -> Result<Vec<Facet>> {
-    let share = sharing(conn);
+    let share = for_share(conn);
     guard(conn, workspace, share).await?;
     let mut facets = all(conn, workspace).await?;
     facets.retain(|facet| facet.state != State::Clearing);
@@ -127,7 +127,7 @@ async fn guard(conn: &mut Conn, workspace: Id, lock: &str) -> Result<()> {
 
 async fn alone(installation: &Installation, workspace: Id) -> Result<Tx> {
     let mut tx = installation.db.write().await?;
-    let hold = holding(&tx);
+    let hold = for_update(&tx);
     guard(&mut tx, workspace, hold).await?;
     Ok(tx)
 }

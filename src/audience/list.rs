@@ -5,7 +5,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use crate::infra::clock::Millis;
-use crate::infra::db::{Conn, is_duplicate};
+use crate::infra::db::{Conn, is_unique_violation};
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
@@ -46,7 +46,7 @@ pub async fn add(installation: &Installation, workspace: Id, name: &str) -> Resu
     match made {
         Ok(_) => tx.commit().await?,
         // Another process made it in this moment.
-        Err(error) if is_duplicate(&error) => {
+        Err(error) if is_unique_violation(&error) => {
             drop(tx);
             return need(&mut *installation.db.read().await?, workspace, name).await;
         }

@@ -7,7 +7,7 @@ use sqlx::Row;
 use super::contact::{self, Newcomers};
 use crate::infra::clock::Millis;
 use crate::infra::db::json_rows::{column, whole};
-use crate::infra::db::pg_copy::{Load, Rows};
+use crate::infra::db::pg_copy::{CopyRows, CopyTransaction};
 use crate::infra::db::value::Value::{Integer, Text};
 use crate::infra::db::{Conn, Sql};
 use crate::infra::error::Result;
@@ -74,13 +74,13 @@ pub async fn enter(conn: &mut Conn, list: Id, newcomers: Newcomers, now: Millis)
 }
 
 /// Loads the subscriptions of people who are loaded with them. Letters may reach them.
-pub async fn load(load: &mut Load<'_>, list: Id, newcomers: Newcomers, now: Millis) -> Result<()> {
+pub async fn load(load: &mut CopyTransaction<'_>, list: Id, newcomers: Newcomers, now: Millis) -> Result<()> {
     let row = |contact: Id| {
         let keys = [contact + STEP, newcomers.workspace(), contact, list].map(Integer);
         keys.into_iter().chain([Text(State::Confirmed.to_string()), Integer(now)]).collect()
     };
     let columns = ["id", "workspace_id", "contact_id", "list_id", "state", "joined_at"];
-    load.copy_in(&Rows::new("subscription", &columns, newcomers.keys().map(row))?).await
+    load.copy_in(&CopyRows::new("subscription", &columns, newcomers.keys().map(row))?).await
 }
 
 /// The lists a person is on, by name.

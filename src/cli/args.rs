@@ -140,7 +140,7 @@ impl Cli {
     /// The language of messages.
     pub fn lang(&self) -> Lang {
         let named = self.lang.as_deref().or(self.locale.as_deref()).or(self.weak_locale.as_deref());
-        Lang::of_locale(named.unwrap_or_default())
+        Lang::from_locale(named.unwrap_or_default())
     }
 
     /// True when a data folder was named.

@@ -204,7 +204,7 @@ pub async fn add(installation: &Installation, workspace: Id, path: &std::path::P
     Ok(Report {
         json: json!({ "name": file.name, "state": "draft", "list": list.name, "segment": file.segment, "at": at,
                       "links": press.letter().links().len() }),
-        text: lang.say(&message),
+        text: lang.translate(&message),
         failed: false,
     })
 }
@@ -224,7 +224,7 @@ pub async fn check(installation: &Installation, campaign: &Campaign, local: bool
 }
 
 fn sheet_json(sheet: &Preflight, lang: Lang) -> Value {
-    let say = |messages: &[Message]| messages.iter().map(|message| lang.say(message)).collect::<Vec<_>>();
+    let say = |messages: &[Message]| messages.iter().map(|message| lang.translate(message)).collect::<Vec<_>>();
     let samples = sheet.samples.iter().map(|sample| {
         json!({ "to": sample.to, "subject": sample.subject, "preheader": sample.preheader, "text": sample.text, "bytes": sample.bytes })
     });
@@ -241,9 +241,10 @@ fn sheet_json(sheet: &Preflight, lang: Lang) -> Value {
 }
 
 fn sheet_text(campaign: &Campaign, sheet: &Preflight, lang: Lang) -> String {
-    let mut lines = vec![
-        lang.say(&Message::new("preflight-recipients").with("name", &campaign.name).with("count", sheet.recipients)),
-    ];
+    let mut lines =
+        vec![lang.translate(
+            &Message::new("preflight-recipients").with("name", &campaign.name).with("count", sheet.recipients),
+        )];
     for (reason, count) in &sheet.excluded {
         lines.push(format!("  − {count}: {}", lang.tr(reason)));
     }
@@ -254,10 +255,10 @@ fn sheet_text(campaign: &Campaign, sheet: &Preflight, lang: Lang) -> String {
         );
     }
     lines.push(String::new());
-    lines.extend(sheet.warnings.iter().map(|message| format!("  ! {}", lang.say(message))));
-    lines.extend(sheet.problems.iter().map(|message| format!("  ✗ {}", lang.say(message))));
+    lines.extend(sheet.warnings.iter().map(|message| format!("  ! {}", lang.translate(message))));
+    lines.extend(sheet.problems.iter().map(|message| format!("  ✗ {}", lang.translate(message))));
     let verdict = if sheet.problems.is_empty() { "preflight-ready" } else { "preflight-not-ready" };
-    lines.push(lang.say(&Message::new(verdict).with("name", &campaign.name)));
+    lines.push(lang.translate(&Message::new(verdict).with("name", &campaign.name)));
     lines.join("\n")
 }
 
@@ -282,7 +283,7 @@ async fn test(
     let answer = test_send::send(installation, relay, &letter.sender, &to, &letter.bytes).await?;
     Ok(Report {
         json: json!({ "to": to.to_string(), "subject": letter.subject, "bytes": letter.bytes.len(), "answer": answer }),
-        text: lang.say(&Message::new("test-sent").with("to", &to).with("answer", answer)),
+        text: lang.translate(&Message::new("test-sent").with("to", &to).with("answer", answer)),
         failed: false,
     })
 }
@@ -316,7 +317,7 @@ pub async fn start(
     };
     let campaign = need(installation, workspace, name).await?;
     let summary = summary::of(&mut *installation.db.read().await?, &campaign).await?;
-    let started = lang.say(&Message::new("campaign-started").with("name", name).with("count", planned));
+    let started = lang.translate(&Message::new("campaign-started").with("name", name).with("count", planned));
     let lines: Vec<_> =
         [started].into_iter().chain(schedule::held(&campaign, installation.clock.now(), lang)).collect();
     Ok(Report { json: facts(installation, &campaign, &summary, lang), text: lines.join("\n"), failed: false })
@@ -329,7 +330,7 @@ pub fn refuse(sheet: &Preflight, allowed: &Allowed, lang: Lang) -> Result<()> {
         .problems
         .iter()
         .filter(|problem| !(allowed.skip_missing && overlooked.contains(&problem.key)))
-        .map(|problem| lang.say(problem))
+        .map(|problem| lang.translate(problem))
         .collect();
     if problems.is_empty() {
         return Ok(());
@@ -356,7 +357,7 @@ pub async fn show(installation: &Installation, workspace: Id, name: &str, lang: 
 /// The numbers of a campaign and its times, for programs.
 fn facts(installation: &Installation, campaign: &Campaign, summary: &Summary, lang: Lang) -> Value {
     let mut facts = schedule::json(campaign, installation.clock.now());
-    facts.insert("reason".to_owned(), campaign.reason.as_deref().map(|reason| lang.recall(reason)).into());
+    facts.insert("reason".to_owned(), campaign.reason.as_deref().map(|reason| lang.translate_packed(reason)).into());
     facts.insert("launched_at".to_owned(), campaign.launched_at.map(time).into());
     facts.insert("finished_at".to_owned(), campaign.finished_at.map(time).into());
     facts.extend(json!(summary).as_object().cloned().unwrap_or_default());
@@ -398,7 +399,8 @@ fn numbers(summary: &Summary, lang: Lang) -> String {
 pub fn line(campaign: &Campaign, summary: &Summary, lang: Lang) -> String {
     let done = summary.planned - summary.pending;
     let bar = bar(done, summary.planned, 20);
-    let reason = campaign.reason.as_deref().map(|reason| format!("\n  {}", lang.recall(reason))).unwrap_or_default();
+    let reason =
+        campaign.reason.as_deref().map(|reason| format!("\n  {}", lang.translate_packed(reason))).unwrap_or_default();
     let state = lang.tr(campaign.state.key());
     format!("{:<24} {state:<14} [{bar}] {done}/{}{reason}", campaign.name, summary.planned)
 }

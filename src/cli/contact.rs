@@ -171,7 +171,7 @@ async fn correct(
     physical_erasure::run(installation).await?;
     Ok(Report {
         json: json!({ "corrected": true }),
-        text: lang.say(&Message::new("contact-corrected").with("address", &changed.address)),
+        text: lang.translate(&Message::new("contact-corrected").with("address", &changed.address)),
         ..Report::default()
     })
 }
@@ -222,7 +222,7 @@ async fn restrict(
     tx.commit().await?;
     Ok(Report {
         json: json!({ "restricted": !lift, "subscriptions": count }),
-        text: lang.say(&Message::new(key).with("address", address)),
+        text: lang.translate(&Message::new(key).with("address", address)),
         ..Report::default()
     })
 }
@@ -241,7 +241,7 @@ async fn erase(installation: &Installation, workspace: &Workspace, address: &Add
     for (name, count) in held.iter().flatten() {
         message = message.with(name, count);
     }
-    let mut text = lang.say(&message);
+    let mut text = lang.translate(&message);
     if !scrubbed {
         text.push('\n');
         text.push_str(&lang.tr("scrub-incomplete"));

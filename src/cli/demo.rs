@@ -247,7 +247,7 @@ impl Guide<'_> {
     async fn count(&self, story: &mut Story) -> Result<()> {
         let summary = self.summary().await?;
         (story.opens, story.clicks, story.unsubscribed) = (summary.opens, summary.clicks, summary.unsubscribed);
-        let out = self.installation.config.export().join("deliveries.csv");
+        let out = self.installation.config.export_dir().join("deliveries.csv");
         let order = Export {
             kind: export::Kind::Deliveries,
             format: export::Format::Csv,
@@ -267,12 +267,12 @@ impl Guide<'_> {
 
     fn say(&self, message: Message) {
         if !self.quiet {
-            print::line(&self.lang.say(&message));
+            print::line(&self.lang.translate(&message));
         }
     }
 
     fn ending(&self, story: &Story) -> String {
-        self.lang.say(&Message::new("demo-done").with("seconds", story.seconds))
+        self.lang.translate(&Message::new("demo-done").with("seconds", story.seconds))
     }
 }
 

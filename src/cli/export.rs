@@ -55,7 +55,7 @@ pub async fn run(installation: &Installation, workspace: &Workspace, command: Co
     }
     Ok(Report {
         json: json!({ "exported": kind.as_str(), "rows": rows, "file": command.out }),
-        text: lang.say(&Message::new("export-done").with("rows", rows).with("file", &command.out)),
+        text: lang.translate(&Message::new("export-done").with("rows", rows).with("file", &command.out)),
         ..Report::default()
     })
 }

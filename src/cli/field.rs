@@ -50,7 +50,7 @@ async fn add(installation: &Installation, workspace: &Workspace, name: &str, kin
     field::add(installation, workspace.id, &field).await?;
     Ok(Report {
         json: serde_json::json!({ "name": field.name, "type": field.kind.as_str(), "choices": field.choices }),
-        text: lang.say(&Message::new("field-added").with("name", &field.name).with("kind", field.kind)),
+        text: lang.translate(&Message::new("field-added").with("name", &field.name).with("kind", field.kind)),
         failed: false,
     })
 }
@@ -76,7 +76,8 @@ async fn index(
     bar.finish();
     Ok(Report {
         json: serde_json::json!({ "name": name, "indexed": wanted }),
-        text: lang.say(&Message::new(if wanted { "field-indexed" } else { "field-unindexed" }).with("name", name)),
+        text: lang
+            .translate(&Message::new(if wanted { "field-indexed" } else { "field-unindexed" }).with("name", name)),
         failed: false,
     })
 }

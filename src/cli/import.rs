@@ -132,10 +132,10 @@ fn describe(outcome: &Outcome, request: &Request, lang: Lang) -> String {
         .with("list", &request.list)
         .with("encoding", &outcome.encoding)
         .with("delimiter", lang.tr(delimiter(outcome)));
-    let mut text = lang.say(&title) + "\n";
+    let mut text = lang.translate(&title) + "\n";
     if outcome.dry_run {
         let columns: Vec<_> = outcome.columns.iter().map(|(column, field)| format!("{column} → {field}")).collect();
-        text += &(lang.say(&Message::new("import-columns-read").with("columns", columns.join(", "))) + "\n");
+        text += &(lang.translate(&Message::new("import-columns-read").with("columns", columns.join(", "))) + "\n");
     }
     text += "\n";
     for (key, count) in [
@@ -156,7 +156,7 @@ fn describe(outcome: &Outcome, request: &Request, lang: Lang) -> String {
             Some(file) => Message::new("import-rejects-written").with("file", file.display()),
             None => Message::new("import-rejects-hint"),
         };
-        text += &format!("\n{}\n", lang.say(&hint));
+        text += &format!("\n{}\n", lang.translate(&hint));
     }
     text
 }

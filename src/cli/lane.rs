@@ -100,7 +100,7 @@ async fn set(
     let shown = Shown::of(installation, &mut *installation.db.read().await?, workspace, &lane, None).await?;
     let mut text = shown.text(&lane, lang);
     if moved > 0 {
-        text = format!("{text}\n{}", lang.say(&Message::new("lane-moved").with("count", moved)));
+        text = format!("{text}\n{}", lang.translate(&Message::new("lane-moved").with("count", moved)));
     }
     let mut json = shown.json(&lane, lang);
     json["moved"] = moved.into();
@@ -116,7 +116,7 @@ async fn remove(installation: &Installation, workspace: Id, name: &str, lang: La
     tx.commit().await?;
     Ok(Report {
         json: json!({ "lane": name, "removed": true, "moved": moved }),
-        text: lang.say(&Message::new("lane-removed").with("name", name)),
+        text: lang.translate(&Message::new("lane-removed").with("name", name)),
         failed: false,
     })
 }
@@ -129,7 +129,7 @@ async fn resume(installation: &Installation, workspace: Id, name: &str, lang: La
     tx.commit().await?;
     Ok(Report {
         json: json!({ "lane": name, "state": "open" }),
-        text: lang.say(&Message::new("lane-resumed").with("name", name)),
+        text: lang.translate(&Message::new("lane-resumed").with("name", name)),
         failed: false,
     })
 }
@@ -151,7 +151,7 @@ pub fn waiting(lanes: &[Waiting], lang: Lang) -> Value {
             "state": waiting.state(),
             "pace": waiting.pace,
             "opens_at": waiting.opens_at.map(time),
-            "reason": waiting.paused.as_deref().map(|reason| lang.recall(reason)),
+            "reason": waiting.paused.as_deref().map(|reason| lang.translate_packed(reason)),
         })
     };
     lanes.iter().map(row).collect()
@@ -189,7 +189,7 @@ impl Shown {
         json["today"] = json!({ "sent": self.today.0, "quota": self.today.1 });
         json["pace"] = self.pace.into();
         json["state"] = if self.reason.is_some() { "paused" } else { "open" }.into();
-        json["reason"] = self.reason.as_deref().map(|reason| lang.recall(reason)).into();
+        json["reason"] = self.reason.as_deref().map(|reason| lang.translate_packed(reason)).into();
         json
     }
 
@@ -202,12 +202,12 @@ impl Shown {
         let mut lines = vec![format!("{:<10} {domains}", lane.name)];
         let connections = lane
             .connections
-            .map(|connections| lang.say(&Message::new("cap-connections").with("connections", connections)));
+            .map(|connections| lang.translate(&Message::new("cap-connections").with("connections", connections)));
         let limits =
             [Some(limit_options::text(&lane.cap, self.today, lang)).filter(|text| !text.is_empty()), connections];
         let limits = limits.into_iter().flatten().collect::<Vec<_>>().join(", ");
-        let pace = self.pace.map(|pace| lang.say(&Message::new("lane-slowed").with("pace", round(pace))));
-        let reason = self.reason.as_deref().map(|reason| lang.recall(reason));
+        let pace = self.pace.map(|pace| lang.translate(&Message::new("lane-slowed").with("pace", round(pace))));
+        let reason = self.reason.as_deref().map(|reason| lang.translate_packed(reason));
         let more = [Some(limits).filter(|limits| !limits.is_empty()), pace, reason];
         lines.extend(more.into_iter().flatten().map(|line| format!("           {line}")));
         lines.join("\n")

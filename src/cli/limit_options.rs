@@ -62,11 +62,11 @@ pub fn json(cap: &Cap) -> Value {
 
 /// A cap in words; empty when nothing is limited. `today` is what was sent and may be sent today.
 pub fn text(cap: &Cap, (sent, quota): (i64, Option<i64>), lang: Lang) -> String {
-    let rate = cap.rate.map(|rate| lang.say(&Message::new("cap-rate").with("rate", round(rate))));
-    let today = quota.map(|quota| lang.say(&Message::new("cap-today").with("sent", sent).with("quota", quota)));
+    let rate = cap.rate.map(|rate| lang.translate(&Message::new("cap-rate").with("rate", round(rate))));
+    let today = quota.map(|quota| lang.translate(&Message::new("cap-today").with("sent", sent).with("quota", quota)));
     let ramp = cap
         .ramp
-        .map(|ramp| lang.say(&Message::new("cap-warm-up").with("start", ramp.start).with("growth", ramp.growth)));
+        .map(|ramp| lang.translate(&Message::new("cap-warm-up").with("start", ramp.start).with("growth", ramp.growth)));
     [rate, today, ramp].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 

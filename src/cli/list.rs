@@ -42,7 +42,7 @@ async fn add(installation: &Installation, workspace: &Workspace, name: &str, lan
     let list = list::add(installation, workspace.id, name).await?;
     Ok(Report {
         json: json!({ "list": list.name }),
-        text: lang.say(&Message::new("list-added").with("name", &list.name)),
+        text: lang.translate(&Message::new("list-added").with("name", &list.name)),
         ..Report::default()
     })
 }
@@ -62,7 +62,7 @@ async fn close(installation: &Installation, workspace: &Workspace, name: &str, l
     physical_erasure::run(installation).await?;
     Ok(Report {
         json: json!({ "list": list.name, "closed": true, "left": left }),
-        text: lang.say(&Message::new("list-ceased").with("name", &list.name).with("count", left)),
+        text: lang.translate(&Message::new("list-ceased").with("name", &list.name).with("count", left)),
         ..Report::default()
     })
 }
@@ -77,7 +77,7 @@ async fn all(installation: &Installation, workspace: &Workspace, lang: Lang) -> 
             (number(State::Confirmed), number(State::Pending), number(State::Restricted));
         let key = if list.closed { "list-line-closed" } else { "list-line" };
         lines.push(
-            lang.say(
+            lang.translate(
                 &Message::new(key)
                     .with("name", &list.name)
                     .with("confirmed", confirmed)

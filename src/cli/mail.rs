@@ -68,15 +68,15 @@ async fn told(installation: &Installation, next: Option<i64>, lang: Lang) -> Res
     for state in [model::State::Running, model::State::Paused, model::State::Finished] {
         for campaign in model::in_state(&mut conn, state).await? {
             let summary = summary::of(&mut conn, &campaign).await?;
-            rows.push(json!({ "name": campaign.name, "summary": summary, "reason": campaign.reason.as_deref().map(|r| lang.recall(r)) }));
+            rows.push(json!({ "name": campaign.name, "summary": summary, "reason": campaign.reason.as_deref().map(|r| lang.translate_packed(r)) }));
             lines.push(super::campaign::line(&campaign, &summary, lang));
         }
     }
     for (lane, reception) in receptions(&mut conn).await? {
-        lines.extend(reception.reason.map(|reason| format!("{lane}: {}", lang.recall(&reason))));
+        lines.extend(reception.reason.map(|reason| format!("{lane}: {}", lang.translate_packed(&reason))));
     }
     if let Some(at) = next {
-        lines.push(lang.say(&Message::new("mail-waiting").with("time", super::print::time(at))));
+        lines.push(lang.translate(&Message::new("mail-waiting").with("time", super::print::time(at))));
     }
     if lines.is_empty() {
         lines.push(lang.tr("mail-nothing"));

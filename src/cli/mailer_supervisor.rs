@@ -10,8 +10,8 @@ use tokio::time::Instant;
 
 use super::serve::stop_signal;
 use crate::infra::clock::Millis;
-use crate::infra::db::is_missing;
-use crate::infra::db::store_status::State;
+use crate::infra::db::is_missing_table;
+use crate::infra::db::store_status::StoreState;
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::installation::Installation;
 use crate::mailer::scheduler::{self, Gate, Mode};
@@ -36,7 +36,7 @@ pub struct Vigil {
 impl Vigil {
     /// Begins. The first look is over when this returns.
     pub async fn start(installation: &Installation) -> Result<Self> {
-        let resting = installation.db.standing().await?.is_some();
+        let resting = installation.db.store_status().await?.is_some();
         let (stop, stopped) = watch::channel(false);
         let (rest, rested) = watch::channel(resting);
         let left = Arc::<OnceLock<Message>>::default();
@@ -49,7 +49,7 @@ impl Vigil {
     pub async fn send(&self, installation: &Installation, mode: Mode, gate: Gate) -> Result<Option<Millis>> {
         loop {
             if mode == Mode::UntilIdle
-                && let Some(standing) = installation.db.standing().await?
+                && let Some(standing) = installation.db.store_status().await?
             {
                 return Err(standing.refusal());
             }
@@ -69,7 +69,7 @@ impl Vigil {
     /// Sends until the command is to end, whatever ends a mailer meanwhile: for a process whose pages
     /// must stay open. The reason is logged, told to those who ask how it is, and sending tried again.
     pub async fn insist(&self, installation: &Installation, gate: Gate) -> Result<Option<Millis>> {
-        let _meant = installation.duty.mailers.raise();
+        let _meant = installation.mailer_status.mailers.increment();
         let (mut rest, longest) = RESTS;
         loop {
             let began = Instant::now();
@@ -78,7 +78,7 @@ impl Vigil {
                 Err(error) => error,
             };
             let why = error.message().key;
-            installation.duty.end(why);
+            installation.mailer_status.record_exit(why);
             rest = if began.elapsed() > longest { RESTS.0 } else { rest };
             tracing::error!(error = why, seconds = rest.as_secs(), "sending has ended; it is tried again");
             let mut stop = self.stop.clone();
@@ -110,10 +110,10 @@ async fn watch(
         // A database that hangs must not hold up the word to stop.
         let standing = tokio::select! {
             _ = asked.wait_for(|asked| *asked) => break,
-            standing = installation.db.standing() => standing,
+            standing = installation.db.store_status() => standing,
         };
         let why = match standing {
-            Ok(Some(standing)) if standing.state == State::Moved => standing.refusal().message(),
+            Ok(Some(standing)) if standing.state == StoreState::Moved => standing.refusal().message(),
             Ok(standing) => {
                 let resting = standing.is_some();
                 if rest.send_if_modified(|rest| std::mem::replace(rest, resting) != resting) {
@@ -122,7 +122,7 @@ async fn watch(
                 continue;
             }
             // The old store was removed before anyone here looked.
-            Err(Error::Db(error)) if is_missing(&error) => Message::new("store-gone"),
+            Err(Error::Db(error)) if is_missing_table(&error) => Message::new("store-gone"),
             // A database that is away is for others to report.
             Err(_) => continue,
         };

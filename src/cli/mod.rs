@@ -72,11 +72,11 @@ async fn carry_out(cli: Cli, lang: Lang) -> Result<Report> {
     let ends_late = matches!(cli.command, Command::Serve(_) | Command::Mail(_));
     let whole = async {
         let report = command(&installation, cli, lang).await;
-        let standing = installation.db.standing().await;
+        let standing = installation.db.store_status().await;
         installation.db.close().await;
         let mut report = report?;
         if let Ok(Some(standing)) = standing {
-            report.text = format!("{}\n\n{}", report.text, lang.say(&standing.refusal().message()));
+            report.text = format!("{}\n\n{}", report.text, lang.translate(&standing.refusal().message()));
         }
         Ok(report)
     };
@@ -117,7 +117,7 @@ fn init(installation: &Installation, lang: Lang) -> Report {
     let data = installation.config.data.display().to_string();
     Report {
         json: serde_json::json!({ "data": data, "shared": installation.db.is_shared() }),
-        text: lang.say(&Message::new("init-done").with("data", data)),
+        text: lang.translate(&Message::new("init-done").with("data", data)),
         failed: false,
     }
 }

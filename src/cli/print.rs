@@ -29,7 +29,7 @@ pub fn report(report: &Report, json: bool) {
 
 /// Prints why a command was not carried out: on standard error, and as JSON where that is read.
 pub fn refusal(message: &Message, lang: Lang, json: bool) {
-    let sentence = lang.say(message);
+    let sentence = lang.translate(message);
     if json {
         line(&serde_json::json!({ "error": message.key, "message": sentence }).to_string());
     }

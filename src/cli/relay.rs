@@ -126,7 +126,7 @@ impl Traits {
 /// Runs the command.
 pub async fn run(installation: &Installation, workspace: &Workspace, command: Command) -> Result<Report> {
     let language = setting::get(&mut *installation.db.read().await?, Setting::Language).await?;
-    let lang = language.parse().unwrap_or(Lang::En);
+    let lang = language.parse().unwrap_or(Lang::EN);
     match command {
         Command::Set { name, target, traits } => {
             let relay = read(installation, workspace.id, &name, target.as_deref(), &traits).await?;
@@ -211,7 +211,7 @@ async fn remove(installation: &Installation, workspace: Id, name: &str, lang: La
     let left: Vec<_> = left.into_iter().map(|relay| relay.name).collect();
     Ok(Report {
         json: json!({ "relay": name, "removed": true, "left": left }),
-        text: lang.say(&Message::new("relay-removed").with("name", name).with("left", left.join(", "))),
+        text: lang.translate(&Message::new("relay-removed").with("name", name).with("left", left.join(", "))),
         failed: false,
     })
 }
@@ -233,15 +233,15 @@ async fn describe(installation: &Installation, workspace: Id, relay: &Relay, lan
     let account = rate_account::get(&mut *installation.db.read().await?, workspace, Gate::Relay(relay.id)).await?;
     let cap = crate::campaign::rate_limit::Cap { rate: None, ..relay.cap };
     let spare = relay.spare.then(|| lang.tr("relay-spare"));
-    let weight = (relay.weight != 1).then(|| lang.say(&Message::new("relay-share").with("weight", relay.weight)));
-    let ahead = (relay.ahead != 1).then(|| lang.say(&Message::new("relay-holds").with("ahead", relay.ahead)));
+    let weight = (relay.weight != 1).then(|| lang.translate(&Message::new("relay-share").with("weight", relay.weight)));
+    let ahead = (relay.ahead != 1).then(|| lang.translate(&Message::new("relay-holds").with("ahead", relay.ahead)));
     let senders: Vec<_> = relay.senders.iter().map(|sender| masked(sender)).collect();
     let bound =
-        (!senders.is_empty()).then(|| lang.say(&Message::new("relay-bound").with("senders", senders.join(", "))));
+        (!senders.is_empty()).then(|| lang.translate(&Message::new("relay-bound").with("senders", senders.join(", "))));
     let limits = Some(limit_options::text(&cap, account.today(&cap, installation.clock.now()), lang))
         .filter(|text| !text.is_empty());
     let more: Vec<_> = [limits, spare, weight, ahead, bound].into_iter().flatten().collect();
-    let first = format!("{}: {}", relay.name, lang.say(&relay.describe()));
+    let first = format!("{}: {}", relay.name, lang.translate(&relay.describe()));
     Ok(if more.is_empty() { first } else { format!("{first}\n    {}", more.join(", ")) })
 }
 
@@ -283,7 +283,7 @@ async fn greet(target: &Target, timers: &Timers, lang: Lang) -> Result<Report> {
         "pipelining": found.pipelining, "smtputf8": found.smtputf8, "size": found.size,
     });
     let key = if encrypted { "relay-answered-tls" } else { "relay-answered-clear" };
-    let text = lang.say(&Message::new(key).with("target", target).with("offers", names.join(", ")));
+    let text = lang.translate(&Message::new(key).with("target", target).with("offers", names.join(", ")));
     Ok(Report { json, text, failed: false })
 }
 

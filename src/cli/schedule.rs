@@ -52,8 +52,8 @@ pub async fn set(
         (_, None) => return Err(Message::new("campaign-no-time").invalid_field("at")),
     };
     tx.commit().await?;
-    let notes: Vec<String> = notes(&start, &file).iter().map(|note| lang.say(note)).collect();
-    let lines: Vec<String> = [lang.say(&said)].into_iter().chain(notes.iter().cloned()).collect();
+    let notes: Vec<String> = notes(&start, &file).iter().map(|note| lang.translate(note)).collect();
+    let lines: Vec<String> = [lang.translate(&said)].into_iter().chain(notes.iter().cloned()).collect();
     Ok(Report {
         json: json!({
             "name": name, "state": if beginning.is_some() { "scheduled" } else { "series" }, "at": time(at),
@@ -166,7 +166,7 @@ pub async fn recall(installation: &Installation, workspace: Id, name: &str, lang
         json: json!({ "name": name, "state": campaign.state.as_str(), "planned": summary.planned,
                       "accepted": summary.accepted, "recalled": recalled, "uncertain": uncertain,
                       "sending": summary.sending, "rejected": summary.rejected, "suppressed": summary.suppressed }),
-        text: lang.say(&said),
+        text: lang.translate(&said),
         failed: false,
     })
 }
@@ -195,14 +195,14 @@ pub fn lines(campaign: &Campaign, now: Millis, lang: Lang) -> Vec<String> {
         .map(|at| Message::new("show-starts").with("at", zoned_time::say(at, campaign.zone())).with("utc", time(at)));
     let until = campaign.until_at.filter(|_| open);
     let until = until.map(|at| Message::new("show-until").with("at", zoned_time::say(at, campaign.zone())));
-    let times = [starts, until].into_iter().flatten().map(|line| format!("  {}", lang.say(&line)));
+    let times = [starts, until].into_iter().flatten().map(|line| format!("  {}", lang.translate(&line)));
     times.chain(held(campaign, now, lang)).collect()
 }
 
 /// How long a campaign still holds.
 pub fn held(campaign: &Campaign, now: Millis, lang: Lang) -> Option<String> {
     let left = campaign.held_for(now).map(seconds)?;
-    Some(format!("  {}", lang.say(&Message::new("show-held").with("count", left).with("name", &campaign.name))))
+    Some(format!("  {}", lang.translate(&Message::new("show-held").with("count", left).with("name", &campaign.name))))
 }
 
 /// Whole seconds, the last one counted until it is over.

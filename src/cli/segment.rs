@@ -68,7 +68,7 @@ async fn save(
     bar.finish();
     Ok(Report {
         json: json!({ "segment": saved.name, "expression": saved.expression }),
-        text: lang.say(&Message::new("segment-saved").with("name", saved.name)),
+        text: lang.translate(&Message::new("segment-saved").with("name", saved.name)),
         failed: false,
     })
 }
@@ -83,7 +83,7 @@ async fn count(
     if (estimate || print::is_watched())
         && let Some(about) = segment::estimate(installation, workspace.id, name).await?
     {
-        let text = lang.say(&Message::new("segment-estimate").with("count", about));
+        let text = lang.translate(&Message::new("segment-estimate").with("count", about));
         if estimate {
             let json = json!({ "segment": name, "count": about, "estimate": true });
             return Ok(Report { json, text, failed: false });
@@ -93,7 +93,7 @@ async fn count(
     let count = segment::count(installation, workspace.id, name).await?;
     Ok(Report {
         json: json!({ "segment": name, "count": count }),
-        text: lang.say(&Message::new("segment-count").with("name", name).with("count", count)),
+        text: lang.translate(&Message::new("segment-count").with("name", name).with("count", count)),
         failed: false,
     })
 }
@@ -123,7 +123,7 @@ async fn explain(
         Standing::Reachable if found.included => "segment-explain-in",
         Standing::Reachable => "segment-explain-out",
     };
-    let mut lines = vec![lang.say(&Message::new(verdict).with("address", address).with("name", name))];
+    let mut lines = vec![lang.translate(&Message::new(verdict).with("address", address).with("name", name))];
     if let Some(tree) = &found.conditions {
         describe(tree, 1, lang, &mut lines);
     }

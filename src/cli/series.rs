@@ -64,10 +64,10 @@ async fn ls(installation: &Installation, workspace: &Workspace, lang: Lang) -> R
         let Some(pattern) = model::get(&mut conn, series.pattern).await? else { continue };
         let next = next(installation, &mut conn, &series).await;
         let zone = pattern.file().map_or_else(|_| "UTC".to_owned(), |file| file.schedule.zone().to_owned());
-        let reason = series.reason.as_deref().map(|reason| lang.recall(reason));
+        let reason = series.reason.as_deref().map(|reason| lang.translate_packed(reason));
         let said = match (series.state, next) {
             (State::Running, Some(at)) => {
-                lang.say(&Message::new("series-next").with("next", zoned_time::say(at, &zone)))
+                lang.translate(&Message::new("series-next").with("next", zoned_time::say(at, &zone)))
             }
             (State::Asking, _) => lang.tr("series-asking"),
             _ => lang.tr("series-stopped"),

@@ -179,14 +179,14 @@ fn announce(doors: Option<&Doors>, outside: Option<&TcpListener>, role: Role, la
             told["public"] = format!("http://{public}").into();
             told["desk"] = format!("http://{desk}").into();
             told["inbox"] = format!("http://{desk}/inbox").into();
-            lines.push(lang.say(&Message::new("serve-open").with("public", public).with("desk", desk)));
+            lines.push(lang.translate(&Message::new("serve-open").with("public", public).with("desk", desk)));
         }
         None => lines.push(lang.tr("serve-mail")),
     }
     if let Some(listener) = outside {
         let address = listener.local_addr().map_err(Error::io("listener"))?;
         told["metrics"] = format!("http://{address}/metrics").into();
-        lines.push(lang.say(&Message::new("serve-metrics").with("address", address)));
+        lines.push(lang.translate(&Message::new("serve-metrics").with("address", address)));
     }
     print::line(&if json { told.to_string() } else { lines.join("\n") });
     Ok(())

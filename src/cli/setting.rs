@@ -34,7 +34,7 @@ pub async fn run(installation: &Installation, command: Command, lang: Lang) -> R
             setting::set(&mut tx, setting, &value).await?;
             tx.commit().await?;
             let value = setting::get(&mut *installation.db.read().await?, setting).await?;
-            let text = lang.say(&Message::new("setting-set").with("name", setting.name()).with("value", &value));
+            let text = lang.translate(&Message::new("setting-set").with("name", setting.name()).with("value", &value));
             Ok(Report { json: serde_json::json!({ setting.name(): value }), text, failed: false })
         }
         Command::Ls => {
@@ -48,10 +48,10 @@ pub async fn run(installation: &Installation, command: Command, lang: Lang) -> R
             Ok(Report { json: json.into(), text: lines.join("\n"), failed: false })
         }
         Command::RotateKey => {
-            let id = Keyring::rotate(&installation.config.keys())?;
+            let id = Keyring::rotate(&installation.config.keys_dir())?;
             Ok(Report {
                 json: serde_json::json!({ "key": id }),
-                text: lang.say(&Message::new("key-rotated").with("id", id)),
+                text: lang.translate(&Message::new("key-rotated").with("id", id)),
                 failed: false,
             })
         }

@@ -38,7 +38,7 @@ pub async fn run(config: Config, args: Args, lang: Lang) -> Result<Report> {
     if args.cancel {
         let place = store_migration::cancel(config, Clock::system(), args.to.as_deref()).await?;
         let key = if args.to.is_some() { "move-cancelled-wiped" } else { "move-cancelled" };
-        let text = lang.say(&Message::new(key).with("place", &place));
+        let text = lang.translate(&Message::new(key).with("place", &place));
         return Ok(Report { json: json!({ "cancelled": true, "place": place }), text, failed: false });
     }
     let data = config.data.clone();
@@ -55,7 +55,7 @@ pub async fn run(config: Config, args: Args, lang: Lang) -> Result<Report> {
     if args.old == Some(Old::Wipe) {
         let (place, clean) = wipe::previous_stores(&data).await?;
         json["old"] = json!({ "place": place, "wiped": true, "clean": clean });
-        lines.push(lang.say(&Message::new("move-wiped").with("place", place)));
+        lines.push(lang.translate(&Message::new("move-wiped").with("place", place)));
         if !clean {
             lines.push(lang.tr("scrub-incomplete"));
         }
@@ -80,7 +80,7 @@ async fn carry_over(config: Config, to: &str, lang: Lang) -> Result<MigrationRep
 /// Why it stands still, and the two ways on.
 fn cut_off(error: &Error, lang: Lang) -> Error {
     super::log(error);
-    Message::new("move-cut").with("why", lang.say(&error.message())).unavailable()
+    Message::new("move-cut").with("why", lang.translate(&error.message())).unavailable()
 }
 
 fn described(outcome: &MigrationReport) -> serde_json::Value {
@@ -92,16 +92,16 @@ fn described(outcome: &MigrationReport) -> serde_json::Value {
 fn sentences(outcome: &MigrationReport, lang: Lang) -> Vec<String> {
     let place = &outcome.place;
     if outcome.tables.is_empty() {
-        return vec![lang.say(&Message::new("move-there").with("place", place))];
+        return vec![lang.translate(&Message::new("move-there").with("place", place))];
     }
     let mut lines = vec![lang.tr("move-compared")];
     for sum in &outcome.tables {
         lines.push(format!("  {:<24} {:>12}  {}", sum.table, sum.rows, &sum.checksum[..16]));
     }
     if outcome.left > 0 {
-        lines.push(lang.say(&Message::new("move-left").with("count", outcome.left)));
+        lines.push(lang.translate(&Message::new("move-left").with("count", outcome.left)));
     }
-    lines.push(lang.say(&Message::new("move-done").with("place", place)));
+    lines.push(lang.translate(&Message::new("move-done").with("place", place)));
     lines
 }
 

@@ -42,7 +42,7 @@ pub async fn run(installation: &Installation, command: Command, lang: Lang) -> R
 
 fn describe(residue: &TraceReport, address: &Address, lang: Lang) -> String {
     let key = if residue.hits == 0 { "residue-none" } else { "residue-some" };
-    let mut lines = vec![lang.say(&Message::new(key).with("address", address).with("hits", residue.hits))];
+    let mut lines = vec![lang.translate(&Message::new(key).with("address", address).with("hits", residue.hits))];
     for finding in &residue.findings {
         lines.push(format!("  {:>6} × {}  {}", finding.count, finding.form, finding.place));
     }
@@ -50,7 +50,7 @@ fn describe(residue: &TraceReport, address: &Address, lang: Lang) -> String {
         lines.push(lang.tr("residue-next"));
     }
     for place in &residue.unreachable {
-        lines.push(lang.say(&Message::new("residue-unreachable").with("place", place)));
+        lines.push(lang.translate(&Message::new("residue-unreachable").with("place", place)));
     }
     lines.join("\n")
 }

@@ -234,8 +234,8 @@ fn told(outcome: &Outcome, lang: Lang) -> String {
     let mut lines: Vec<String> = counts
         .iter()
         .filter(|(_, count)| *count > 0)
-        .map(|(key, count)| lang.say(&Message::new(key).with("count", count)))
+        .map(|(key, count)| lang.translate(&Message::new(key).with("count", count)))
         .collect();
-    lines.push(lang.say(&Message::new("settled-uncertain").with("count", outcome.uncertain)));
+    lines.push(lang.translate(&Message::new("settled-uncertain").with("count", outcome.uncertain)));
     lines.join("\n")
 }

@@ -29,7 +29,7 @@ fn lang(words: &[String]) -> Lang {
     let matches = Cli::command().ignore_errors(true).try_get_matches_from(words).ok();
     let named = |id: &str| deepest(matches.as_ref()?, id);
     let named = named("lang").or_else(|| named("locale")).or_else(|| named("weak_locale"));
-    Lang::of_locale(&named.unwrap_or_default())
+    Lang::from_locale(&named.unwrap_or_default())
 }
 
 /// A word may stand behind any of the subcommands.
@@ -73,7 +73,7 @@ mod tests {
 
     fn said(line: &str, lang: Lang) -> String {
         let words: Vec<_> = line.split(' ').collect();
-        lang.say(&message(&Cli::try_parse_from(words).expect_err(line)))
+        lang.translate(&message(&Cli::try_parse_from(words).expect_err(line)))
     }
 
     #[test]
@@ -86,10 +86,10 @@ mod tests {
             ("sendoff import a --date 1 --date 2", "--date <DATE> cannot stand there, or not twice."),
             ("sendoff relay set capture --connections x", "“x” does not fit --connections <N>."),
         ] {
-            let said = said(line, Lang::En);
+            let said = said(line, Lang::EN);
             assert!(said.starts_with(sentence) && said.contains("\nsendoff"), "{line}: {said}");
         }
-        assert!(said("sendoff import", Lang::Ru).starts_with("Не хватает: <FILE>."));
+        assert!(said("sendoff import", Lang::RU).starts_with("Не хватает: <FILE>."));
     }
 
     #[test]
@@ -97,7 +97,7 @@ mod tests {
         let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
 
         for line in ["sendoff --lang ru import", "sendoff import --lang ru", "sendoff --lang=ru mail --nonsense"] {
-            assert_eq!(lang(&words(line)), Lang::Ru, "{line}");
+            assert_eq!(lang(&words(line)), Lang::RU, "{line}");
         }
     }
 }

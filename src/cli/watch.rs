@@ -12,7 +12,7 @@ use super::print::{self, Report, time};
 use super::serve::{asked, stop_signal};
 use crate::audience::workspace::Workspace;
 use crate::campaign::model::{self, Campaign, State};
-use crate::infra::clock::{Millis, local};
+use crate::infra::clock::{Millis, format_local};
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::i18n::Lang;
 use crate::infra::installation::Installation;
@@ -99,7 +99,7 @@ impl Screen {
         } else if self.terminal {
             self.draw(&lines(campaign, progress, now, self.lang));
         } else {
-            let clock = local(now, now);
+            let clock = format_local(now, now);
             print::line(&format!("{clock}  {}", lines(campaign, progress, now, self.lang).join("  ")));
         }
     }
@@ -147,9 +147,9 @@ fn lines(campaign: &Campaign, progress: &Progress, now: Millis, lang: Lang) -> V
         .with("sending", numbers.sending)
         .with("deferred", numbers.deferred);
     let sentences = [progress.speed(now), Some(numbers), progress.doubt()].into_iter().flatten();
-    lines.extend(sentences.map(|sentence| lang.say(&sentence)));
+    lines.extend(sentences.map(|sentence| lang.translate(&sentence)));
     lines.extend(progress.by_lane(now, lang));
-    lines.extend(campaign.reason.as_deref().map(|reason| lang.recall(reason)));
+    lines.extend(campaign.reason.as_deref().map(|reason| lang.translate_packed(reason)));
     lines
 }
 
@@ -159,7 +159,7 @@ fn value(campaign: &Campaign, progress: &Progress, now: Millis, lang: Lang) -> V
         "at": time(now),
         "name": campaign.name,
         "state": campaign.state.as_str(),
-        "reason": campaign.reason.as_deref().map(|reason| lang.recall(reason)),
+        "reason": campaign.reason.as_deref().map(|reason| lang.translate_packed(reason)),
         "planned": numbers.planned,
         "settled": progress.settled,
         "accepted": numbers.accepted,

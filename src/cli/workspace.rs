@@ -28,7 +28,7 @@ pub async fn run(installation: &Installation, command: Command, lang: Lang) -> R
         Command::Add { name } => {
             let made = workspace::add(installation, &name).await?;
             Ok(Report {
-                text: lang.say(&Message::new("workspace-added").with("name", &made.name)),
+                text: lang.translate(&Message::new("workspace-added").with("name", &made.name)),
                 json: json!({ "workspace": made.name }),
                 failed: false,
             })

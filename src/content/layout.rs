@@ -179,7 +179,7 @@ impl Page<'_> {
 }
 
 fn why(lang: Lang, list_name: &str) -> String {
-    lang.say(&Message::new("letter-why").with("list", list_name))
+    lang.translate(&Message::new("letter-why").with("list", list_name))
 }
 
 /// Name and postal address, line by line.

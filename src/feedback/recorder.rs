@@ -16,7 +16,7 @@ use super::event::{self, Hit};
 use crate::infra::error::{Error, Result};
 use crate::infra::failpoint;
 use crate::infra::installation::Installation;
-use crate::infra::spool::Ledger;
+use crate::infra::spool::Spool;
 
 /// Hits that may wait in memory; beyond it they are counted as lost.
 const QUEUE: usize = 100_000;
@@ -33,7 +33,7 @@ const RETRY: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone)]
 pub struct Recorder {
     queue: mpsc::Sender<Order>,
-    ledger: Ledger,
+    spool: Spool,
     lost: Arc<AtomicU64>,
 }
 
@@ -48,16 +48,16 @@ impl Recorder {
     pub fn start(installation: &Installation) -> Self {
         let (queue, orders) = mpsc::channel(QUEUE);
         let lost = Arc::new(AtomicU64::new(0));
-        let ledger = Ledger::at(installation.config.journal().join("events.log"));
+        let spool = Spool::new(installation.config.journal_dir().join("events.log"));
         let writer = Writer {
             installation: installation.clone(),
-            spilled: !ledger.is_empty(),
-            ledger: ledger.clone(),
+            spilled: !spool.is_empty(),
+            spool: spool.clone(),
             retry_at: None,
             lost: lost.clone(),
         };
         tokio::spawn(writer.run(orders));
-        Self { queue, ledger, lost }
+        Self { queue, spool, lost }
     }
 
     /// Hands over a hit; returns at once.
@@ -83,7 +83,7 @@ impl Recorder {
 
     /// Hits that wait on disk. Walks the file.
     pub fn spilled(&self) -> u64 {
-        self.ledger.waiting()
+        self.spool.count()
     }
 
     /// Hits that could be kept nowhere: the queue was full, or the disk.
@@ -94,8 +94,8 @@ impl Recorder {
 
 struct Writer {
     installation: Installation,
-    ledger: Ledger,
-    /// Whether hits wait in the ledger.
+    spool: Spool,
+    /// Whether hits wait in the spool.
     spilled: bool,
     /// When a database that was away is asked again.
     retry_at: Option<Instant>,
@@ -153,9 +153,9 @@ impl Writer {
     }
 
     async fn replay(&mut self) -> Result<()> {
-        while let Some(lines) = self.ledger.take().await? {
+        while let Some(lines) = self.spool.take().await? {
             let written = self.insert(lines.filter_map(|line| line.map(|line| parse(&line)).transpose())).await?;
-            self.ledger.done().await?;
+            self.spool.remove_taken().await?;
             tracing::info!(hits = written, "hits that waited on disk are written");
         }
         self.spilled = false;
@@ -184,7 +184,7 @@ impl Writer {
         if hits.is_empty() {
             return;
         }
-        match self.ledger.append(hits.iter().map(line).collect()).await {
+        match self.spool.append(hits.iter().map(line).collect()).await {
             Ok(()) => {
                 failpoint::reach("spilled");
                 self.spilled = true;

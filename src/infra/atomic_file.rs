@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 const PREFIX: &str = ".aside-";
 
 /// A file that is being written.
-pub struct Aside {
+pub struct AtomicFile {
     file: io::BufWriter<File>,
     aside: PathBuf,
     target: PathBuf,
 }
 
-impl Aside {
+impl AtomicFile {
     /// Begins a file, readable by its owner alone, in the folder of its target.
     pub fn create(target: &Path) -> io::Result<Self> {
         let name = target.file_name().ok_or(io::ErrorKind::IsADirectory)?;
@@ -34,7 +34,7 @@ impl Aside {
     }
 
     /// Puts the file, whole and on disk, in the place of its target.
-    pub fn keep(mut self) -> io::Result<()> {
+    pub fn persist(mut self) -> io::Result<()> {
         self.file.flush()?;
         self.file.get_ref().sync_all()?;
         fs::rename(&self.aside, &self.target)?;
@@ -42,7 +42,7 @@ impl Aside {
     }
 }
 
-impl Write for Aside {
+impl Write for AtomicFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.file.write(bytes)
     }
@@ -52,20 +52,20 @@ impl Write for Aside {
     }
 }
 
-impl Drop for Aside {
+impl Drop for AtomicFile {
     /// After `keep` the name is gone and there is nothing to remove.
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.aside);
     }
 }
 
-/// Whether the file was begun by an [`Aside`] and not finished yet.
+/// Whether the file was begun by an [`AtomicFile`] and not finished yet.
 pub fn is_unfinished(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX))
 }
 
 /// Removes an unfinished file unless someone is writing it.
-pub fn discard(path: &Path) -> io::Result<()> {
+pub fn remove_abandoned(path: &Path) -> io::Result<()> {
     match File::open(path)?.try_lock() {
         Err(TryLockError::WouldBlock) => Ok(()),
         _ => fs::remove_file(path),
@@ -86,14 +86,14 @@ mod tests {
         let target = folder.path().join("people.csv");
         fs::write(&target, "old").expect("written");
 
-        let mut dropped = Aside::create(&target).expect("begun");
+        let mut dropped = AtomicFile::create(&target).expect("begun");
         dropped.write_all(b"half").expect("written");
         drop(dropped);
         assert_eq!(fs::read_to_string(&target).expect("read"), "old");
 
-        let mut kept = Aside::create(&target).expect("begun");
+        let mut kept = AtomicFile::create(&target).expect("begun");
         kept.write_all(b"new").expect("written");
-        kept.keep().expect("kept");
+        kept.persist().expect("kept");
         assert_eq!(fs::read_to_string(&target).expect("read"), "new");
         assert_eq!(fs::read_dir(folder.path()).expect("listed").count(), 1);
     }
@@ -103,11 +103,11 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let left = folder.path().join(".aside-1-people.csv");
         fs::write(&left, "anna@example.org").expect("written");
-        let living = Aside::create(&folder.path().join("b.csv")).expect("begun");
+        let living = AtomicFile::create(&folder.path().join("b.csv")).expect("begun");
 
         for path in [&left, &living.aside] {
             assert!(is_unfinished(path));
-            discard(path).expect("looked at");
+            remove_abandoned(path).expect("looked at");
         }
 
         assert!(!left.exists());

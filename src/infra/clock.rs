@@ -44,7 +44,7 @@ impl Clock {
 
     /// From here on goes by a clock that shows `now` at this moment: machines that share a database
     /// must agree on what is due. Returns by how much this one was wrong, in ms, when that is new.
-    pub fn follow(&self, now: Millis) -> Option<Millis> {
+    pub fn synchronize(&self, now: Millis) -> Option<Millis> {
         let wrong = now - self.now();
         let is_new = wrong.abs() >= TOLERANCE;
         if self.fixed.is_some() || !is_new && self.ahead.load(Ordering::SeqCst) != 0 {
@@ -91,7 +91,7 @@ impl Clock {
 }
 
 /// A moment as the clock on the wall shows it here: the day only where it is another one.
-pub fn local(at: Millis, now: Millis) -> String {
+pub fn format_local(at: Millis, now: Millis) -> String {
     let zoned = |at| jiff::Timestamp::from_millisecond(at).map(|at| at.to_zoned(jiff::tz::TimeZone::system()));
     let (Ok(at), Ok(now)) = (zoned(at), zoned(now)) else { return String::new() };
     let form = if at.date() == now.date() { "%H:%M:%S" } else { "%Y-%m-%d %H:%M" };
@@ -108,9 +108,9 @@ mod tests {
         let copy = here.clone();
         let hour = same.now() + 3_600_000;
 
-        assert!(here.follow(hour).is_some_and(|wrong| (3_599_000..=3_600_000).contains(&wrong)));
+        assert!(here.synchronize(hour).is_some_and(|wrong| (3_599_000..=3_600_000).contains(&wrong)));
         assert!((copy.now() - hour).abs() < TOLERANCE);
-        assert_eq!(here.follow(copy.now()), None);
-        assert_eq!(Clock::fixed(5).follow(hour), None);
+        assert_eq!(here.synchronize(copy.now()), None);
+        assert_eq!(Clock::fixed(5).synchronize(hour), None);
     }
 }

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::infra::error::{Error, Message, Result};
-use crate::infra::store_location::{Place, Pointer};
+use crate::infra::store_location::{StoreLocation, StorePointer};
 
 /// The data folder and the database of one installation.
 #[derive(Debug, Clone)]
@@ -31,16 +31,16 @@ impl Config {
     /// The same installation where its data are now: they may have been carried elsewhere. Refuses a
     /// database or a folder that they are no longer in.
     pub fn resolve(self) -> Result<Self> {
-        let Some(Pointer { now, .. }) = Pointer::read(&self.data)? else { return Ok(self) };
-        let own = std::path::absolute(&self.data).map(Place::Folder).map_err(Error::io(self.data.display()))?;
-        let given = self.database.clone().map(Place::Address);
+        let Some(StorePointer { now, .. }) = StorePointer::read(&self.data)? else { return Ok(self) };
+        let own = std::path::absolute(&self.data).map(StoreLocation::Folder).map_err(Error::io(self.data.display()))?;
+        let given = self.database.clone().map(StoreLocation::Url);
         let (key, is_wrong) = match &now {
-            Place::Folder(_) if !now.is(&own) => ("store-other-folder", true),
-            _ => ("store-elsewhere", given.as_ref().is_some_and(|given| !given.is(&now))),
+            StoreLocation::Folder(_) if !now.is_same(&own) => ("store-other-folder", true),
+            _ => ("store-elsewhere", given.as_ref().is_some_and(|given| !given.is_same(&now))),
         };
         if is_wrong {
             let file = self.data.join("store");
-            return Err(Message::new(key).with("place", now.shown()).with("file", file.display()).invalid());
+            return Err(Message::new(key).with("place", now.redacted()).with("file", file.display()).invalid());
         }
         match given {
             // The same database, and perhaps a newer password.
@@ -51,7 +51,14 @@ impl Config {
 
     /// Makes the data folder and its rooms, readable by the owner alone.
     pub fn prepare(&self) -> Result<()> {
-        for folder in [self.data.clone(), self.keys(), self.capture(), self.export(), self.journal(), self.staging()] {
+        for folder in [
+            self.data.clone(),
+            self.keys_dir(),
+            self.capture_dir(),
+            self.export_dir(),
+            self.journal_dir(),
+            self.staging_dir(),
+        ] {
             std::fs::create_dir_all(&folder).map_err(Error::io(folder.display()))?;
             restrict(&folder)?;
         }
@@ -59,27 +66,27 @@ impl Config {
     }
 
     /// Key files: never in the database, never in its backups.
-    pub fn keys(&self) -> PathBuf {
+    pub fn keys_dir(&self) -> PathBuf {
         self.data.join("keys")
     }
 
     /// Letters that the capture relay received.
-    pub fn capture(&self) -> PathBuf {
+    pub fn capture_dir(&self) -> PathBuf {
         self.data.join("capture")
     }
 
     /// The place for exports that erasure looks after.
-    pub fn export(&self) -> PathBuf {
+    pub fn export_dir(&self) -> PathBuf {
         self.data.join("export")
     }
 
     /// What could not be written to the database yet.
-    pub fn journal(&self) -> PathBuf {
+    pub fn journal_dir(&self) -> PathBuf {
         self.data.join("journal")
     }
 
     /// Sorted runs of an import under way; emptied when the next one starts.
-    pub fn staging(&self) -> PathBuf {
+    pub fn staging_dir(&self) -> PathBuf {
         self.data.join("staging")
     }
 }

@@ -19,26 +19,26 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use crate::infra::clock::Millis;
 use crate::infra::error::{Message, Result};
 use crate::infra::fsync;
-use crate::infra::metric::Level;
+use crate::infra::metric::Gauge;
 use checkpoint::Carrier;
-use store_status::Errand;
+use store_status::WritePurpose;
 
+pub mod bulk_insert;
 mod checkpoint;
-pub mod copy;
 pub mod index;
 pub mod json_rows;
 mod lock;
 pub mod pg_copy;
 mod script;
-mod scrub;
 mod session;
 mod sql;
 pub mod store_status;
 pub mod table;
+mod vacuum;
 pub mod value;
 
-pub use lock::{holding, pass_gate, sharing, shut_gate};
-pub use script::{Done, Script};
+pub use lock::{for_share, for_update, lock_addresses_exclusive, lock_addresses_shared};
+pub use script::{Script, StatementResult};
 use session::{NO_SAMPLES, session};
 pub use sql::Sql;
 
@@ -74,7 +74,7 @@ pub struct Db {
     /// SQLite has one writer. Waiting here is fair and in memory; waiting at its lock is polling.
     writer: Arc<Mutex<()>>,
     carrier: Carrier,
-    rewriting: Level,
+    rewriting: Gauge,
     address: Address,
 }
 
@@ -99,7 +99,7 @@ impl Tx {
     /// it, the process ends.
     pub async fn commit(self) -> Result<()> {
         match self.inner.commit().await {
-            Err(error) if is_unsynced(&error) => fsync::end("the database", error),
+            Err(error) if is_unsynced(&error) => fsync::exit("the database", error),
             done => done?,
         }
         if let Some((turn, carrier)) = self.turn {
@@ -126,14 +126,14 @@ impl DerefMut for Tx {
 impl Db {
     /// Connects and brings the tables up to date. Refuses a store whose data live elsewhere.
     pub async fn connect(url: &str) -> Result<Self> {
-        let db = Self::reach(url).await?;
+        let db = Self::connect_unmigrated(url).await?;
         db.migrate().await?;
-        db.admit().await?;
+        db.check_in_use().await?;
         Ok(db)
     }
 
     /// Connects, and sets what durability and erasure need. The tables are as they were.
-    pub async fn reach(url: &str) -> Result<Self> {
+    pub async fn connect_unmigrated(url: &str) -> Result<Self> {
         sqlx::any::install_default_drivers();
         let dialect = match url.split(':').next() {
             Some("sqlite") => Dialect::Sqlite,
@@ -169,7 +169,7 @@ impl Db {
             writers,
             dialect,
             writer: Arc::default(),
-            rewriting: Level::default(),
+            rewriting: Gauge::default(),
             address: Address(url.into()),
         })
     }
@@ -220,7 +220,7 @@ impl Db {
 
     /// A transaction that means to write. Refused while the store is carried elsewhere.
     pub async fn write(&self) -> Result<Tx> {
-        self.write_for(Errand::Work).await
+        self.write_for(WritePurpose::Regular).await
     }
 
     /// The time by the database's own clock in ms since 1970 UTC, as it is when the expression is
@@ -259,7 +259,7 @@ impl Db {
     }
 
     /// Refuses to go on when another version of the program has changed the tables meanwhile.
-    pub async fn check_version(&self, conn: &mut Conn) -> Result<()> {
+    pub async fn check_schema_version(&self, conn: &mut Conn) -> Result<()> {
         let ours = MIGRATIONS.iter().map(|(version, ..)| *version).max().unwrap_or(0);
         let row = sqlx::query("select max(version) from _sqlx_migrations").fetch_one(conn).await?;
         match sqlx::Row::get::<Option<i64>, _>(&row, 0) {
@@ -282,7 +282,7 @@ impl Db {
     }
 
     /// True when a newer program has changed the tables while this one runs.
-    pub async fn is_newer(&self, conn: &mut Conn) -> Result<bool> {
+    pub async fn is_schema_newer(&self, conn: &mut Conn) -> Result<bool> {
         let row = sqlx::query("select max(version) from _sqlx_migrations").fetch_one(conn).await?;
         let known = MIGRATIONS.iter().map(|(version, ..)| *version).max();
         Ok(sqlx::Row::get::<Option<i64>, _>(&row, 0) > known)
@@ -304,12 +304,12 @@ fn is_unsynced(error: &sqlx::Error) -> bool {
 
 /// Whether the statement failed because a unique rule was broken. SQLite names no constraint, so
 /// an insert must have one unique rule that a user can break.
-pub fn is_duplicate(error: &sqlx::Error) -> bool {
+pub fn is_unique_violation(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
 }
 
 /// Whether a table is not there at all.
-pub fn is_missing(error: &sqlx::Error) -> bool {
+pub fn is_missing_table(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code());
     code.as_deref() == Some("42P01") || error.to_string().contains("no such table")
 }

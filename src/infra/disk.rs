@@ -4,7 +4,7 @@ use std::path::Path;
 
 /// Bytes that a file system holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Room {
+pub struct DiskSpace {
     /// Still to be had by this user.
     pub free: u64,
     /// Altogether.
@@ -13,14 +13,17 @@ pub struct Room {
 
 /// The room of the file system that a path lies on; `None` where the system does not tell.
 #[cfg(unix)]
-pub fn room(path: &Path) -> Option<Room> {
+pub fn space(path: &Path) -> Option<DiskSpace> {
     let told = rustix::fs::statvfs(path).ok()?;
-    Some(Room { free: told.f_bavail.saturating_mul(told.f_frsize), size: told.f_blocks.saturating_mul(told.f_frsize) })
+    Some(DiskSpace {
+        free: told.f_bavail.saturating_mul(told.f_frsize),
+        size: told.f_blocks.saturating_mul(told.f_frsize),
+    })
 }
 
 /// The room of the file system that a path lies on; `None` where the system does not tell.
 #[cfg(not(unix))]
-pub fn room(_path: &Path) -> Option<Room> {
+pub fn space(_path: &Path) -> Option<DiskSpace> {
     None
 }
 
@@ -31,9 +34,9 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_folder_has_room_and_nowhere_has_none() {
-        let here = room(Path::new(".")).expect("told");
+        let here = space(Path::new(".")).expect("told");
 
         assert!(here.free > 0 && here.free <= here.size, "{here:?}");
-        assert_eq!(room(Path::new("/nowhere/at/all")), None);
+        assert_eq!(space(Path::new("/nowhere/at/all")), None);
     }
 }

@@ -7,12 +7,12 @@ use std::io;
 
 /// Passes a success on; after a failed sync of `what`, a file or database, ends the process with
 /// exit code 1.
-pub fn or_end<T>(what: impl Display, synced: io::Result<T>) -> T {
-    synced.unwrap_or_else(|error| end(what, error))
+pub fn or_exit<T>(what: impl Display, synced: io::Result<T>) -> T {
+    synced.unwrap_or_else(|error| exit(what, error))
 }
 
 /// Ends the process because `what` could not be synced.
-pub fn end(what: impl Display, why: impl Display) -> ! {
+pub fn exit(what: impl Display, why: impl Display) -> ! {
     tracing::error!(
         %why,
         "fsync of {what} failed: what was written to it may be gone. Nothing was confirmed that depends on it. \

@@ -47,13 +47,18 @@ const EN: &[&str] = catalogue!("en");
 const RU: &[&str] = catalogue!("ru");
 
 impl Lang {
+    /// English.
+    pub const EN: Self = Self::En;
+    /// Russian.
+    pub const RU: Self = Self::Ru;
+
     /// The language of a POSIX locale such as `ru_RU.UTF-8`; English when it is any other.
-    pub fn of_locale(locale: &str) -> Self {
+    pub fn from_locale(locale: &str) -> Self {
         if locale.starts_with("ru") { Self::Ru } else { Self::En }
     }
 
     /// The reader's language from an `Accept-Language` header, if it is one of ours.
-    pub fn of_header(header: &str) -> Option<Self> {
+    pub fn from_accept_language(header: &str) -> Option<Self> {
         let (mut best, mut most) = (None, 0.0);
         for part in header.split(',') {
             let (range, weight) = part.split_once(';').unwrap_or((part, ""));
@@ -71,12 +76,12 @@ impl Lang {
     }
 
     /// The sentence in this language. A missing key prints itself, which the catalogue test forbids.
-    pub fn say(self, message: &Message) -> String {
+    pub fn translate(self, message: &Message) -> String {
         self.format(message.key, message.args.iter().map(|(name, value)| (*name, value.as_str())))
     }
 
     /// A sentence that `Message::pack` had stored; any other text comes back as it is.
-    pub fn recall(self, packed: &str) -> String {
+    pub fn translate_packed(self, packed: &str) -> String {
         match serde_json::from_str::<(String, Vec<(String, String)>)>(packed) {
             Ok((key, args)) => self.format(&key, args.iter().map(|(name, value)| (name.as_str(), value.as_str()))),
             Err(_) => packed.to_owned(),
@@ -92,7 +97,7 @@ impl Lang {
         for (name, value) in values {
             // A value may be a sentence itself, packed.
             match value.starts_with("[\"") {
-                true => args.set(name.to_owned(), self.recall(value)),
+                true => args.set(name.to_owned(), self.translate_packed(value)),
                 false => args.set(name.to_owned(), argument(value)),
             }
         }
@@ -101,7 +106,7 @@ impl Lang {
 
     /// A sentence without values.
     pub fn tr(self, key: &'static str) -> String {
-        self.say(&Message::new(key))
+        self.translate(&Message::new(key))
     }
 
     fn bundle(self) -> &'static FluentBundle<FluentResource> {
@@ -167,7 +172,7 @@ mod tests {
 
     #[test]
     fn numbers_choose_the_plural() {
-        let people = |count: i64| Lang::Ru.say(&Message::new("people").with("count", count));
+        let people = |count: i64| Lang::Ru.translate(&Message::new("people").with("count", count));
 
         assert_eq!(people(1), "1 человек");
         assert_eq!(people(3), "3 человека");
@@ -176,11 +181,11 @@ mod tests {
 
     #[test]
     fn the_reader_chooses_the_language() {
-        assert_eq!(Lang::of_header("ru-RU,ru;q=0.9,en;q=0.8"), Some(Lang::Ru));
-        assert_eq!(Lang::of_header("de, en-GB;q=0.5"), Some(Lang::En));
-        assert_eq!(Lang::of_header("ru;q=0, en;q=0.1"), Some(Lang::En));
-        assert_eq!(Lang::of_header("en;q=0.3, ru;q=0.8"), Some(Lang::Ru));
-        assert_eq!(Lang::of_header("de"), None);
-        assert_eq!(Lang::of_locale("ru_RU.UTF-8"), Lang::Ru);
+        assert_eq!(Lang::from_accept_language("ru-RU,ru;q=0.9,en;q=0.8"), Some(Lang::Ru));
+        assert_eq!(Lang::from_accept_language("de, en-GB;q=0.5"), Some(Lang::En));
+        assert_eq!(Lang::from_accept_language("ru;q=0, en;q=0.1"), Some(Lang::En));
+        assert_eq!(Lang::from_accept_language("en;q=0.3, ru;q=0.8"), Some(Lang::Ru));
+        assert_eq!(Lang::from_accept_language("de"), None);
+        assert_eq!(Lang::from_locale("ru_RU.UTF-8"), Lang::Ru);
     }
 }

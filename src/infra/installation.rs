@@ -7,7 +7,7 @@ use crate::infra::config::Config;
 use crate::infra::db::Db;
 use crate::infra::error::Result;
 use crate::infra::id::Ids;
-use crate::infra::metric::Level;
+use crate::infra::metric::Gauge;
 use crate::infra::secret::Keyring;
 use crate::infra::token::Signer;
 
@@ -27,29 +27,29 @@ pub struct Installation {
     /// Makes and checks the tokens in letters.
     pub signer: Signer,
     /// What the mailers of this process are doing.
-    pub duty: Duty,
+    pub mailer_status: MailerStatus,
 }
 
 /// How many mailers work in this process, for those who ask how it is.
 #[derive(Debug, Clone, Default)]
-pub struct Duty {
+pub struct MailerStatus {
     /// Mailers that mean to send.
-    pub mailers: Level,
+    pub mailers: Gauge,
     /// Mailers that hold a lease at this moment.
-    pub leases: Level,
+    pub leases: Gauge,
     /// Why the last mailer ended, until one holds a lease again.
     ended: Arc<Mutex<Option<&'static str>>>,
 }
 
-impl Duty {
+impl MailerStatus {
     /// Why nothing is sent: the key of what ended the last mailer. `None` while one holds a lease.
-    pub fn obstacle(&self) -> Option<&'static str> {
+    pub fn exit_reason(&self) -> Option<&'static str> {
         let ended = *self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         ended.filter(|_| self.leases.get() == 0)
     }
 
     /// A mailer has ended, for a reason that a catalogue names with this key.
-    pub fn end(&self, why: &'static str) {
+    pub fn record_exit(&self, why: &'static str) {
         *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
     }
 }
@@ -59,20 +59,20 @@ impl Installation {
     pub async fn open(config: Config, clock: Clock) -> Result<Self> {
         let config = config.resolve()?;
         config.prepare()?;
-        let keys = Keyring::load(&config.keys())?;
+        let keys = Keyring::load(&config.keys_dir())?;
         let db = Db::connect(&config.database_url()).await?;
         if db.is_shared()
-            && let Some(wrong) = clock.follow(db.time().await?)
+            && let Some(wrong) = clock.synchronize(db.time().await?)
         {
             tracing::warn!(seconds = wrong / 1_000, "this machine's clock differs from the database's, which is used");
         }
-        Ok(Self::over(config, clock, keys, db))
+        Ok(Self::from_parts(config, clock, keys, db))
     }
 
     /// The installation over a database that is open.
-    pub fn over(config: Config, clock: Clock, keys: Keyring, db: Db) -> Self {
+    pub fn from_parts(config: Config, clock: Clock, keys: Keyring, db: Db) -> Self {
         let signer = Signer::new(&keys);
         let (ids, keys) = (Arc::new(Ids::new(clock.clone())), Arc::new(keys));
-        Self { config, db, ids, clock, keys, signer, duty: Duty::default() }
+        Self { config, db, ids, clock, keys, signer, mailer_status: MailerStatus::default() }
     }
 }

@@ -22,11 +22,11 @@ static RETRIES: Family<3> =
     Family::new("retries_total", "Tries of letters tried before.", ["workspace", "relay", "lane"]);
 static REQUESTS: Family<2> = Family::new("http_requests_total", "Requests answered.", ["door", "status"]);
 static COMMITS: Histogram = Histogram::new("commit_seconds", "How long marks and results took to be on disk.");
-static CONNECTIONS: LazyLock<Level> = LazyLock::new(Level::default);
+static CONNECTIONS: LazyLock<Gauge> = LazyLock::new(Gauge::default);
 
 /// The way that letters go, as labels: relays of two workspaces may have the same name.
 #[derive(Debug, Clone)]
-pub struct Path {
+pub struct RelayLabels {
     /// The workspace's number.
     pub workspace: String,
     /// The relay's name.
@@ -35,53 +35,53 @@ pub struct Path {
 
 /// A try ended: the relay answered, or will never be known to have. `result` is a word of ours such
 /// as `accepted`, `deferred` or `uncertain`.
-pub fn answered(path: &Path, lane: &str, result: &str) {
+pub fn count_attempt(path: &RelayLabels, lane: &str, result: &str) {
     MESSAGES.add([&path.workspace, &path.relay, lane, result]);
 }
 
 /// A letter that was tried before is tried again.
-pub fn retried(path: &Path, lane: &str) {
+pub fn count_retry(path: &RelayLabels, lane: &str) {
     RETRIES.add([&path.workspace, &path.relay, lane]);
 }
 
 /// A commit of the mailer is on disk.
-pub fn commit(took: Duration) {
+pub fn observe_commit(took: Duration) {
     COMMITS.observe(took);
 }
 
 /// A connection to a relay is open for as long as what this returns.
-pub fn connected() -> Raised {
-    CONNECTIONS.raise()
+pub fn connection_opened() -> GaugeGuard {
+    CONNECTIONS.increment()
 }
 
 /// A request was answered.
-pub fn requested(door: &str, status: &str) {
+pub fn count_request(door: &str, status: &str) {
     REQUESTS.add([door, status]);
 }
 
 /// Writes down everything counted so far.
-pub fn write(sheet: &mut Sheet) {
-    MESSAGES.write(sheet);
-    RETRIES.write(sheet);
-    COMMITS.write(sheet);
-    sheet.gauge("connections_open", "Connections to relays that are open.");
-    sheet.sample("connections_open", &[], CONNECTIONS.get() as f64);
-    REQUESTS.write(sheet);
+pub fn write(out: &mut Exposition) {
+    MESSAGES.write(out);
+    RETRIES.write(out);
+    COMMITS.write(out);
+    out.gauge("connections_open", "Connections to relays that are open.");
+    out.sample("connections_open", &[], CONNECTIONS.get() as f64);
+    REQUESTS.write(out);
 }
 
 /// How many of something there are at this moment. Clones share the number.
 #[derive(Debug, Clone, Default)]
-pub struct Level(Arc<AtomicI64>);
+pub struct Gauge(Arc<AtomicI64>);
 
 /// One more, until it is dropped.
 #[derive(Debug)]
-pub struct Raised(Arc<AtomicI64>);
+pub struct GaugeGuard(Arc<AtomicI64>);
 
-impl Level {
+impl Gauge {
     /// Counts one more for as long as what this returns lives.
-    pub fn raise(&self) -> Raised {
+    pub fn increment(&self) -> GaugeGuard {
         self.0.fetch_add(1, Ordering::Relaxed);
-        Raised(self.0.clone())
+        GaugeGuard(self.0.clone())
     }
 
     /// How many there are.
@@ -90,7 +90,7 @@ impl Level {
     }
 }
 
-impl Drop for Raised {
+impl Drop for GaugeGuard {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -130,13 +130,13 @@ impl<const N: usize> Family<N> {
         }
     }
 
-    fn write(&self, sheet: &mut Sheet) {
-        sheet.counter(self.name, self.help);
+    fn write(&self, out: &mut Exposition) {
+        out.counter(self.name, self.help);
         let mut link = self.first.get();
         while let Some(series) = link {
             let labels: Vec<(&str, &str)> =
                 self.labels.into_iter().zip(series.values.iter().map(String::as_str)).collect();
-            sheet.sample(self.name, &labels, series.count.load(Ordering::Relaxed) as f64);
+            out.sample(self.name, &labels, series.count.load(Ordering::Relaxed) as f64);
             link = series.next.get();
         }
     }
@@ -161,25 +161,25 @@ impl Histogram {
         self.micros.fetch_add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    fn write(&self, sheet: &mut Sheet) {
-        sheet.head(self.name, self.help, "histogram");
+    fn write(&self, out: &mut Exposition) {
+        out.head(self.name, self.help, "histogram");
         let mut total = 0;
         for (index, count) in self.counts.iter().enumerate() {
             total += count.load(Ordering::Relaxed);
             let end = BUCKETS.get(index).map_or("+Inf".to_owned(), f64::to_string);
-            sheet.sample(&format!("{}_bucket", self.name), &[("le", &end)], total as f64);
+            out.sample(&format!("{}_bucket", self.name), &[("le", &end)], total as f64);
         }
-        sheet.sample(&format!("{}_sum", self.name), &[], self.micros.load(Ordering::Relaxed) as f64 / 1e6);
-        sheet.sample(&format!("{}_count", self.name), &[], total as f64);
+        out.sample(&format!("{}_sum", self.name), &[], self.micros.load(Ordering::Relaxed) as f64 / 1e6);
+        out.sample(&format!("{}_count", self.name), &[], total as f64);
     }
 }
 
 /// An exposition on its way: each metric is announced, then its samples follow. The names given are
 /// without the `sendoff_` that all of them begin with.
 #[derive(Debug, Default)]
-pub struct Sheet(String);
+pub struct Exposition(String);
 
-impl Sheet {
+impl Exposition {
     /// Announces a number that only grows.
     pub fn counter(&mut self, name: &str, help: &str) {
         self.head(name, help, "counter");
@@ -216,10 +216,10 @@ impl Sheet {
 mod tests {
     use super::*;
 
-    fn text(write: impl FnOnce(&mut Sheet)) -> String {
-        let mut sheet = Sheet::default();
-        write(&mut sheet);
-        sheet.into_text()
+    fn text(write: impl FnOnce(&mut Exposition)) -> String {
+        let mut out = Exposition::default();
+        write(&mut out);
+        out.into_text()
     }
 
     #[test]
@@ -230,7 +230,7 @@ mod tests {
         }
 
         assert_eq!(
-            text(|sheet| family.write(sheet)),
+            text(|out| family.write(out)),
             "# HELP sendoff_letters_total Letters.\n# TYPE sendoff_letters_total counter\n\
              sendoff_letters_total{relay=\"a\",lane=\"gmail\"} 2\nsendoff_letters_total{relay=\"a\",lane=\"rest\"} 1\n\
              sendoff_letters_total{relay=\"b\\\"\\\\\",lane=\"rest\"} 1\n"
@@ -244,7 +244,7 @@ mod tests {
             family.add([&number.to_string()]);
         }
 
-        let text = text(|sheet| family.write(sheet));
+        let text = text(|out| family.write(out));
         assert_eq!(text.lines().count(), 2 + MOST + 1);
         assert!(text.ends_with(&format!("{{relay=\"other\"}} {MOST}\n")), "the rest is still counted");
     }
@@ -258,7 +258,7 @@ mod tests {
             }
         });
 
-        let text = text(|sheet| family.write(sheet));
+        let text = text(|out| family.write(out));
         let sum: u64 = text.lines().filter_map(|line| line.rsplit_once("} ")?.1.parse::<u64>().ok()).sum();
         assert_eq!((sum, text.lines().count()), (4_000, 5));
     }
@@ -270,7 +270,7 @@ mod tests {
             histogram.observe(Duration::from_millis(millis));
         }
 
-        let text = text(|sheet| histogram.write(sheet));
+        let text = text(|out| histogram.write(out));
         for line in [
             "bucket{le=\"0.0005\"} 0",
             "bucket{le=\"0.001\"} 1",
@@ -286,8 +286,8 @@ mod tests {
 
     #[test]
     fn a_level_falls_when_what_raised_it_goes() {
-        let level = Level::default();
-        let (one, two) = (level.raise(), level.clone().raise());
+        let level = Gauge::default();
+        let (one, two) = (level.increment(), level.clone().increment());
         assert_eq!(level.get(), 2);
 
         drop((one, two));

@@ -1,5 +1,5 @@
 //! A file of short lines beside the database, for what cannot be written to it at the moment. Lines
-//! are on disk when [`Ledger::append`] returns. Whoever carries them out sets them aside first, so
+//! are on disk when [`Spool::append`] returns. Whoever carries them out sets them aside first, so
 //! that new lines go to a fresh file, and removes what was set aside when all of it is done: after
 //! a crash between the two it is carried out again.
 
@@ -16,13 +16,13 @@ const END: &str = " .";
 
 /// A file of lines that wait for the database. Cheap to clone; safe between processes.
 #[derive(Debug, Clone)]
-pub struct Ledger {
+pub struct Spool {
     path: Arc<PathBuf>,
 }
 
-impl Ledger {
-    /// The ledger at a path; the file is made with the first line.
-    pub fn at(path: PathBuf) -> Self {
+impl Spool {
+    /// The spool at a path; the file is made with the first line.
+    pub fn new(path: PathBuf) -> Self {
         Self { path: Arc::new(path) }
     }
 
@@ -33,7 +33,7 @@ impl Ledger {
     }
 
     /// How many lines wait, of those that can be read. Walks the files: for a look now and then.
-    pub fn waiting(&self) -> u64 {
+    pub fn count(&self) -> u64 {
         let count = |path: &Path| {
             let lines = File::open(path).map(|file| Lines { file: BufReader::new(file), path: path.to_owned() });
             lines.map_or(0, |lines| lines.take_while(Result::is_ok).count() as u64)
@@ -43,17 +43,17 @@ impl Ledger {
 
     /// Appends lines and waits until they are on disk.
     pub async fn append(&self, lines: Vec<String>) -> Result<()> {
-        let ledger = self.clone();
-        on_disk(move || ledger.guarded(|path| write(path, &lines))).await
+        let spool = self.clone();
+        on_disk(move || spool.guarded(|path| write(path, &lines))).await
     }
 
     /// Sets aside what waits and returns its lines, or `None` when nothing does. What was set aside
-    /// before and is not [`Ledger::done`] comes first.
+    /// before and is not [`Spool::remove_taken`] comes first.
     pub async fn take(&self) -> Result<Option<Lines>> {
-        let ledger = self.clone();
+        let spool = self.clone();
         on_disk(move || {
-            let aside = ledger.aside();
-            ledger.guarded(|path| match (aside.exists(), path.exists()) {
+            let aside = spool.aside();
+            spool.guarded(|path| match (aside.exists(), path.exists()) {
                 (false, true) => fs::rename(path, &aside),
                 _ => Ok(()),
             })?;
@@ -67,7 +67,7 @@ impl Ledger {
     }
 
     /// Removes what was set aside: all of it is carried out.
-    pub async fn done(&self) -> Result<()> {
+    pub async fn remove_taken(&self) -> Result<()> {
         let aside = self.aside();
         on_disk(move || fs::remove_file(&aside).map_err(Error::io(aside.display()))).await
     }
@@ -76,7 +76,7 @@ impl Ledger {
         self.path.with_extension("taken")
     }
 
-    /// Runs under the lock of the ledger, so that no line is appended to a file on its way aside.
+    /// Runs under the lock of the spool, so that no line is appended to a file on its way aside.
     fn guarded(&self, work: impl FnOnce(&Path) -> io::Result<()>) -> Result<()> {
         let run = || {
             let lock = File::create(self.path.with_extension("lock"))?;
@@ -87,7 +87,7 @@ impl Ledger {
     }
 }
 
-/// The whole lines of a ledger that was set aside.
+/// The whole lines of a spool that was set aside.
 #[derive(Debug)]
 pub struct Lines {
     file: BufReader<File>,
@@ -128,59 +128,59 @@ fn write(path: &Path, lines: &[String]) -> io::Result<()> {
     }
     let mut file = OpenOptions::new().create(true).append(true).open(path)?;
     file.write_all(text.as_bytes())?;
-    fsync::or_end(path.display(), file.sync_data());
+    fsync::or_exit(path.display(), file.sync_data());
     if fresh {
         let folder = path.parent().unwrap_or(Path::new("."));
-        fsync::or_end(folder.display(), File::open(folder)?.sync_all());
+        fsync::or_exit(folder.display(), File::open(folder)?.sync_all());
     }
     Ok(())
 }
 
 async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Message::new("ledger-stopped").internal()))
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Message::new("spool-stopped").internal()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn ledger(folder: &tempfile::TempDir) -> Ledger {
-        Ledger::at(folder.path().join("some.log"))
+    fn spool(folder: &tempfile::TempDir) -> Spool {
+        Spool::new(folder.path().join("some.log"))
     }
 
-    async fn taken(ledger: &Ledger) -> Vec<String> {
-        let lines = ledger.take().await.expect("taken").into_iter().flatten();
+    async fn taken(spool: &Spool) -> Vec<String> {
+        let lines = spool.take().await.expect("taken").into_iter().flatten();
         lines.collect::<Result<_>>().expect("read")
     }
 
     #[tokio::test]
     async fn lines_wait_until_they_are_done() {
         let folder = tempfile::tempdir().expect("a folder");
-        let ledger = ledger(&folder);
-        assert_eq!((ledger.is_empty(), ledger.waiting()), (true, 0));
+        let spool = spool(&folder);
+        assert_eq!((spool.is_empty(), spool.count()), (true, 0));
 
-        ledger.append(vec!["one".to_owned(), "two".to_owned()]).await.expect("appended");
-        assert_eq!(taken(&ledger).await, ["one", "two"]);
-        ledger.append(vec!["three".to_owned()]).await.expect("appended");
-        assert_eq!(taken(&ledger).await, ["one", "two"], "not done, so it comes again");
-        assert_eq!(ledger.waiting(), 3);
+        spool.append(vec!["one".to_owned(), "two".to_owned()]).await.expect("appended");
+        assert_eq!(taken(&spool).await, ["one", "two"]);
+        spool.append(vec!["three".to_owned()]).await.expect("appended");
+        assert_eq!(taken(&spool).await, ["one", "two"], "not done, so it comes again");
+        assert_eq!(spool.count(), 3);
 
-        ledger.done().await.expect("done");
-        assert!(!ledger.is_empty());
-        assert_eq!(taken(&ledger).await, ["three"]);
-        ledger.done().await.expect("done");
-        assert!(ledger.is_empty());
+        spool.remove_taken().await.expect("done");
+        assert!(!spool.is_empty());
+        assert_eq!(taken(&spool).await, ["three"]);
+        spool.remove_taken().await.expect("done");
+        assert!(spool.is_empty());
     }
 
     #[tokio::test]
     async fn a_line_cut_off_by_a_crash_is_left_out_alone() {
         let folder = tempfile::tempdir().expect("a folder");
-        let ledger = ledger(&folder);
-        ledger.append(vec!["whole".to_owned()]).await.expect("appended");
+        let spool = spool(&folder);
+        spool.append(vec!["whole".to_owned()]).await.expect("appended");
         let mut file = OpenOptions::new().append(true).open(folder.path().join("some.log")).expect("opens");
         file.write_all(b"cut o").expect("written");
-        ledger.append(vec!["next".to_owned()]).await.expect("appended");
+        spool.append(vec!["next".to_owned()]).await.expect("appended");
 
-        assert_eq!(taken(&ledger).await, ["whole", "next"]);
+        assert_eq!(taken(&spool).await, ["whole", "next"]);
     }
 }

@@ -7,25 +7,25 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 
-use crate::infra::atomic_file::Aside;
+use crate::infra::atomic_file::AtomicFile;
 use crate::infra::config::Config;
 use crate::infra::error::{Error, Message, Result};
 
 /// Where a store is.
 #[derive(Clone)]
-pub enum Place {
+pub enum StoreLocation {
     /// A data folder with its own SQLite file.
     Folder(PathBuf),
-    /// What a URL names. It may hold a password: show [`Place::shown`] instead.
-    Address(String),
+    /// What a URL names. It may hold a password: show [`StoreLocation::redacted`] instead.
+    Url(String),
 }
 
-impl Place {
+impl StoreLocation {
     /// Reads what someone typed: an address, or a folder that need not be there yet.
     pub fn parse(text: &str) -> Result<Self> {
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
             Url::parse(text).map_err(|_| Message::new("database-url").invalid_field("database"))?;
-            return Ok(Self::Address(text.to_owned()));
+            return Ok(Self::Url(text.to_owned()));
         }
         if text.is_empty() || text.contains("://") {
             return Err(Message::new("move-to").with("given", hide(text)).invalid_field("to"));
@@ -34,31 +34,31 @@ impl Place {
     }
 
     /// The store that a configuration names.
-    pub fn of(config: &Config) -> Result<Self> {
+    pub fn from_config(config: &Config) -> Result<Self> {
         match &config.database {
-            Some(url) => Ok(Self::Address(url.clone())),
+            Some(url) => Ok(Self::Url(url.clone())),
             None => std::path::absolute(&config.data).map(Self::Folder).map_err(Error::io(config.data.display())),
         }
     }
 
     /// The place without user and password, as people may read it.
-    pub fn shown(&self) -> String {
+    pub fn redacted(&self) -> String {
         match self {
             Self::Folder(folder) => folder.display().to_string(),
-            Self::Address(url) => hide(url),
+            Self::Url(url) => hide(url),
         }
     }
 
     /// True when both name one store, however they are spelled.
-    pub fn is(&self, other: &Self) -> bool {
-        self.file().zip(other.file()).map_or_else(|| self.shown() == other.shown(), |(one, two)| one == two)
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.file().zip(other.file()).map_or_else(|| self.redacted() == other.redacted(), |(one, two)| one == two)
     }
 
     /// The file of a SQLite store.
     pub fn file(&self) -> Option<PathBuf> {
         let path = match self {
             Self::Folder(folder) => folder.join("sendoff.db"),
-            Self::Address(url) => {
+            Self::Url(url) => {
                 let path = url.strip_prefix("sqlite:")?.trim_start_matches("//");
                 std::path::absolute(path.split('?').next()?).ok()?
             }
@@ -73,16 +73,16 @@ impl Place {
     pub fn config(&self, data: &Path) -> Config {
         match self {
             Self::Folder(folder) => Config { data: folder.clone(), database: None },
-            Self::Address(url) => Config { data: data.to_owned(), database: Some(url.clone()) },
+            Self::Url(url) => Config { data: data.to_owned(), database: Some(url.clone()) },
         }
     }
 
     fn write(&self, data: &Path) -> String {
         match self {
             // A folder may be renamed, and its data are in it still.
-            Self::Folder(_) if self.is(&Self::Folder(data.to_owned())) => "here".to_owned(),
+            Self::Folder(_) if self.is_same(&Self::Folder(data.to_owned())) => "here".to_owned(),
             Self::Folder(folder) => format!("folder {}", folder.display()),
-            Self::Address(url) => url.clone(),
+            Self::Url(url) => url.clone(),
         }
     }
 
@@ -90,7 +90,7 @@ impl Place {
         match text.strip_prefix("folder ") {
             Some(folder) => Self::Folder(PathBuf::from(folder)),
             None if text == "here" => Self::Folder(std::path::absolute(data).unwrap_or(data.to_owned())),
-            None => Self::Address(text.to_owned()),
+            None => Self::Url(text.to_owned()),
         }
     }
 }
@@ -108,14 +108,14 @@ fn hide(url: &str) -> String {
 
 /// The file `store` of a data folder.
 #[derive(Clone)]
-pub struct Pointer {
+pub struct StorePointer {
     /// Where the data are.
-    pub now: Place,
+    pub now: StoreLocation,
     /// Stores they were in before, kept and closed for good.
-    pub was: Vec<Place>,
+    pub was: Vec<StoreLocation>,
 }
 
-impl Pointer {
+impl StorePointer {
     /// Reads the file of a data folder; `None` when nothing was ever carried elsewhere.
     pub fn read(data: &Path) -> Result<Option<Self>> {
         let path = data.join("store");
@@ -125,7 +125,7 @@ impl Pointer {
             Err(error) => return Err(Error::io(path.display())(error)),
         };
         let all = |word: &'static str| {
-            text.lines().filter_map(move |line| line.strip_prefix(word)).map(|place| Place::read(place, data))
+            text.lines().filter_map(move |line| line.strip_prefix(word)).map(|place| StoreLocation::read(place, data))
         };
         let now =
             all("now ").next().ok_or_else(|| Message::new("store-file").with("file", path.display()).internal())?;
@@ -136,13 +136,13 @@ impl Pointer {
     pub fn write(&self, data: &Path) -> Result<()> {
         let path = data.join("store");
         let write = || {
-            let mut file = Aside::create(&path)?;
+            let mut file = AtomicFile::create(&path)?;
             writeln!(file, "# Where the data of this installation are; written by `sendoff move`.")?;
             writeln!(file, "now {}", self.now.write(data))?;
             for was in &self.was {
                 writeln!(file, "was {}", was.write(data))?;
             }
-            file.keep()
+            file.persist()
         };
         write().map_err(Error::io(path.display()))
     }
@@ -154,30 +154,31 @@ mod tests {
 
     #[test]
     fn a_place_is_shown_without_its_password_and_known_by_any_spelling() {
-        let place = |text: &str| Place::parse(text).expect(text);
-        let shown = place("postgres://anna:secret@db.example/mail?sslmode=require").shown();
+        let place = |text: &str| StoreLocation::parse(text).expect(text);
+        let shown = place("postgres://anna:secret@db.example/mail?sslmode=require").redacted();
 
         assert_eq!(shown, "postgres://db.example:5432/mail");
-        assert!(place("postgres://anna:new@db.example:5432/mail").is(&place("postgresql://b@db.example/mail")));
-        assert!(!place("postgres://db.example/mail").is(&place("postgres://db.example/other")));
-        assert!(place("/tmp/some").is(&Place::Address("sqlite:///tmp/some/sendoff.db?mode=rwc".to_owned())));
-        assert!(!place("/tmp/some").is(&place("/tmp/other")));
-        assert!(Place::parse("mysql://x:secret@y/z").is_err());
+        assert!(place("postgres://anna:new@db.example:5432/mail").is_same(&place("postgresql://b@db.example/mail")));
+        assert!(!place("postgres://db.example/mail").is_same(&place("postgres://db.example/other")));
+        assert!(place("/tmp/some").is_same(&StoreLocation::Url("sqlite:///tmp/some/sendoff.db?mode=rwc".to_owned())));
+        assert!(!place("/tmp/some").is_same(&place("/tmp/other")));
+        assert!(StoreLocation::parse("mysql://x:secret@y/z").is_err());
     }
 
     #[test]
     fn the_file_is_read_as_it_was_written() {
         let folder = tempfile::tempdir().expect("a folder");
-        assert!(Pointer::read(folder.path()).expect("read").is_none());
-        let now = Place::parse("postgres://anna:secret@db/mail").expect("a place");
-        let was = vec![Place::Folder("/var/lib/my mail".into()), Place::Folder(folder.path().to_owned())];
+        assert!(StorePointer::read(folder.path()).expect("read").is_none());
+        let now = StoreLocation::parse("postgres://anna:secret@db/mail").expect("a place");
+        let was =
+            vec![StoreLocation::Folder("/var/lib/my mail".into()), StoreLocation::Folder(folder.path().to_owned())];
 
-        Pointer { now: now.clone(), was }.write(folder.path()).expect("written");
+        StorePointer { now: now.clone(), was }.write(folder.path()).expect("written");
 
-        let read = Pointer::read(folder.path()).expect("read").expect("there");
-        assert!(read.now.is(&now));
+        let read = StorePointer::read(folder.path()).expect("read").expect("there");
+        assert!(read.now.is_same(&now));
         assert_eq!(read.now.config(folder.path()).database.as_deref(), Some("postgres://anna:secret@db/mail"));
-        let was: Vec<String> = read.was.iter().map(Place::shown).collect();
+        let was: Vec<String> = read.was.iter().map(StoreLocation::redacted).collect();
         assert_eq!(was, ["/var/lib/my mail".to_owned(), folder.path().display().to_string()]);
     }
 }

@@ -20,7 +20,7 @@ use super::lease_freshness::Pulse;
 use super::restore_guard::Beat;
 use crate::campaign::delivery::{self, uncertain};
 use crate::infra::clock::{Clock, DAY, Millis};
-use crate::infra::db::{Conn, Db, Done, Script, Sql};
+use crate::infra::db::{Conn, Db, Script, Sql, StatementResult};
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
@@ -61,7 +61,7 @@ impl Lease {
         let id = installation.ids.next();
         let asked = Clock::uptime();
         let mut tx = installation.db.write().await?;
-        installation.db.check_version(&mut tx).await?;
+        installation.db.check_schema_version(&mut tx).await?;
         let term = setting::get(&mut tx, Setting::LeaseTerm).await?.parse::<Millis>().unwrap_or(30) * 1_000;
         if !installation.db.is_shared() {
             sqlx::query("delete from lease").execute(&mut *tx).await?;
@@ -93,7 +93,7 @@ impl Lease {
     pub async fn renew(&mut self, installation: &Installation) -> Result<bool> {
         let asked = Clock::uptime();
         let mut tx = installation.db.write().await?;
-        installation.db.check_version(&mut tx).await?;
+        installation.db.check_schema_version(&mut tx).await?;
         let mut sql = Sql::new("update lease set until = ");
         sql.push(installation.db.now()).push(" + ").bind(self.pulse.term()).push(" where id = ").bind(self.id);
         sql.push(" and until > ").push(installation.db.now()).push(" returning until");
@@ -145,14 +145,14 @@ pub fn ask(script: &mut Script, db: &Db, mailer: Id, late: bool) {
 }
 
 /// [`Error::Fenced`] when the question of [`ask`] found no lease: nothing may be committed.
-pub fn confirm(asked: &Done) -> Result<()> {
+pub fn confirm(asked: &StatementResult) -> Result<()> {
     if asked.rows.is_empty() { Err(Error::Fenced) } else { Ok(()) }
 }
 
 /// Goes by the clock of a database that several machines share.
 fn follow(installation: &Installation, until: Option<Millis>, term: Millis) {
     if let Some(until) = until.filter(|_| installation.db.is_shared())
-        && let Some(wrong) = installation.clock.follow(until - term)
+        && let Some(wrong) = installation.clock.synchronize(until - term)
     {
         tracing::warn!(seconds = wrong / 1_000, "the clock of this machine differs from the database's, which is used");
     }

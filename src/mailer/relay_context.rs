@@ -36,7 +36,7 @@ pub struct Bench {
     /// The mailer whose connections these are.
     pub mailer: Id,
     /// The workspace and the relay as metrics name them.
-    path: metric::Path,
+    path: metric::RelayLabels,
     /// Whether its lease holds.
     pub pulse: Pulse,
     /// Where messages go.
@@ -81,7 +81,7 @@ impl Bench {
         Ok(Self {
             installation: shift.installation.clone(),
             mailer: shift.lease(),
-            path: metric::Path { workspace: limits.workspace.to_string(), relay: relay.name.clone() },
+            path: metric::RelayLabels { workspace: limits.workspace.to_string(), relay: relay.name.clone() },
             pulse: shift.pulse(),
             way: Way::open(&shift.installation, relay).await?,
             purse: limits.purse_of(relay),
@@ -117,7 +117,7 @@ impl Bench {
     /// Tells those who watch from outside that a letter is begun.
     pub fn begun(&self, claimed: &Claimed, attempts: i32) {
         if attempts > 0 {
-            metric::retried(&self.path, &claimed.lane);
+            metric::count_retry(&self.path, &claimed.lane);
         }
     }
 
@@ -128,7 +128,7 @@ impl Bench {
             State::Pending => "untried",
             state => state.as_str(),
         };
-        metric::answered(&self.path, &claimed.lane, result);
+        metric::count_attempt(&self.path, &claimed.lane, result);
     }
 
     /// Waits for the pace of the relay. False when the letter must not be begun now.

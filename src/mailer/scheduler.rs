@@ -75,7 +75,7 @@ pub async fn work(
     gate: Gate,
     mut stop: watch::Receiver<bool>,
 ) -> Result<Option<Millis>> {
-    let _at_work = installation.duty.mailers.raise();
+    let _at_work = installation.mailer_status.mailers.increment();
     loop {
         let ended = Box::pin(serve(installation, mode, gate.clone(), stop.clone())).await;
         match ended {
@@ -143,7 +143,7 @@ async fn keep(
     halt: &watch::Sender<bool>,
     stop: watch::Receiver<bool>,
 ) -> Result<()> {
-    let _held = installation.duty.leases.raise();
+    let _held = installation.mailer_status.leases.increment();
     let third = Duration::from_millis(lease.pulse().term().unsigned_abs() / 3);
     let renewing = async {
         loop {

@@ -18,8 +18,8 @@ use crate::audience::tombstone::{self, EVERY_LIST, Mark};
 use crate::audience::{consent, contact, list, subscription};
 use crate::campaign::{delivery, erased_counts, model};
 use crate::feedback::event;
-use crate::infra::db::store_status::Errand;
-use crate::infra::db::{Conn, shut_gate};
+use crate::infra::db::store_status::WritePurpose;
+use crate::infra::db::{Conn, lock_addresses_exclusive};
 use crate::infra::error::Result;
 use crate::infra::failpoint;
 use crate::infra::id::Id;
@@ -94,7 +94,7 @@ pub async fn unsubscribe_many(
     leavers: &[Unsubscription],
     reason: Reason,
 ) -> Result<Vec<Erased>> {
-    let mut tx = installation.db.write_for(Errand::Goodbye).await?;
+    let mut tx = installation.db.write_for(WritePurpose::Removal).await?;
     let mut lists: BTreeMap<(Id, Id), Vec<Id>> = BTreeMap::new();
     for leaver in leavers {
         lists.entry((leaver.workspace, leaver.list)).or_default().push(leaver.person);
@@ -134,11 +134,11 @@ pub async fn erase(
     reason: Reason,
     through: Option<Id>,
 ) -> Result<Erased> {
-    let mut tx = installation.db.write_for(Errand::Goodbye).await?;
+    let mut tx = installation.db.write_for(WritePurpose::Removal).await?;
     let mut found = contact::find(&mut tx, workspace, address).await?;
     if found.is_none() {
         // They may be on their way in.
-        shut_gate(&mut tx).await?;
+        lock_addresses_exclusive(&mut tx).await?;
         found = contact::find(&mut tx, workspace, address).await?;
     }
     if let Some(person) = &found

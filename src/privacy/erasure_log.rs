@@ -17,7 +17,7 @@ use super::{erasure, physical_erasure};
 use crate::audience::contact;
 use crate::audience::tombstone::{self, Mark};
 use crate::infra::db::Sql;
-use crate::infra::db::store_status::Errand;
+use crate::infra::db::store_status::WritePurpose;
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::fsync;
 use crate::infra::id::Id;
@@ -64,10 +64,10 @@ fn write(path: &Path, entries: &[ErasureRecord]) -> std::io::Result<()> {
         text.push_str(&format!("{workspace} {list} {} {day} {reason}\n", tombstone::digits(mark)));
     }
     file.write_all(text.as_bytes())?;
-    fsync::or_end(path.display(), file.sync_data());
+    fsync::or_exit(path.display(), file.sync_data());
     if fresh {
         let folder = path.parent().unwrap_or(Path::new("."));
-        fsync::or_end(folder.display(), fs::File::open(folder)?.sync_all());
+        fsync::or_exit(folder.display(), fs::File::open(folder)?.sync_all());
     }
     Ok(())
 }
@@ -114,7 +114,7 @@ pub async fn apply(installation: &Installation, missing: &[ErasureRecord]) -> Re
         return Ok(None);
     }
     let graves: Vec<_> = missing.iter().map(|e| (e.workspace, e.list, e.mark, e.reason.as_str(), e.day)).collect();
-    let mut tx = installation.db.write_for(Errand::Goodbye).await?;
+    let mut tx = installation.db.write_for(WritePurpose::Removal).await?;
     tombstone::set_many(&mut tx, &graves).await?;
     tx.commit().await?;
     physical_erasure::mark_all_pending(installation)?;
@@ -168,7 +168,7 @@ pub async fn tombstones_since(installation: &Installation, day: i64) -> Result<V
 async fn walk(installation: &Installation, workspace: Id, marks: &HashMap<Mark, Vec<Id>>) -> Result<u64> {
     let (mut after, mut gone): (Id, u64) = (0, 0);
     loop {
-        let mut tx = installation.db.write_for(Errand::Goodbye).await?;
+        let mut tx = installation.db.write_for(WritePurpose::Removal).await?;
         let rows = Sql::new("select id, canonical from contact where workspace_id = ")
             .bind(workspace)
             .push(" and id > ")
@@ -193,7 +193,7 @@ async fn walk(installation: &Installation, workspace: Id, marks: &HashMap<Mark, 
 }
 
 fn path(installation: &Installation) -> PathBuf {
-    installation.config.journal().join("erasures.log")
+    installation.config.journal_dir().join("erasures.log")
 }
 
 fn ends_a_line(file: &mut fs::File) -> std::io::Result<bool> {

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use super::{erasure_log, physical_erasure};
 use crate::audience::address::Address;
 use crate::audience::tombstone::{self, Mark};
-use crate::infra::atomic_file::{self, Aside};
+use crate::infra::atomic_file::{self, AtomicFile};
 use crate::infra::error::{Error, Result, of_csv};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
@@ -51,7 +51,7 @@ pub async fn erase_from_file(installation: &Installation, path: &Path, from: u64
 }
 
 fn broom(installation: &Installation) -> PathBuf {
-    installation.config.journal().join("sweep.lock")
+    installation.config.journal_dir().join("sweep.lock")
 }
 
 /// One sweep at a time, in this process or another: two that rewrite one file would cut it by each
@@ -90,13 +90,13 @@ async fn in_folders(installation: &Installation, is_gone: impl Fn(&Address) -> b
     let (broom, config) = (broom(installation), installation.config.clone());
     blocking(move || {
         let _broom = take(&broom)?;
-        for path in files(&config.capture())? {
+        for path in files(&config.capture_dir())? {
             letter(&path, &is_gone).map_err(Error::io(path.display()))?;
         }
-        for path in files(&config.export())? {
+        for path in files(&config.export_dir())? {
             records(&path, &is_gone).map_err(Error::io(path.display()))?;
         }
-        let staging = config.staging();
+        let staging = config.staging_dir();
         leftovers(&staging).map_err(Error::io(staging.display()))
     })
     .await
@@ -164,7 +164,7 @@ fn head_of(file: impl BufRead) -> io::Result<String> {
 /// record is not touched.
 fn records(path: &Path, is_gone: &impl Fn(&Address) -> bool) -> io::Result<()> {
     if atomic_file::is_unfinished(path) {
-        return atomic_file::discard(path);
+        return atomic_file::remove_abandoned(path);
     }
     let is_csv = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
     let found = if is_csv { csv_hits(path, is_gone) } else { line_hits(path, is_gone) };
@@ -219,7 +219,7 @@ fn in_json(value: &serde_json::Value, is_gone: &impl Fn(&Address) -> bool) -> bo
 /// Copies the file without the ranges, which are in order.
 fn cut(path: &Path, ranges: &[Range<u64>]) -> io::Result<()> {
     let mut from = BufReader::with_capacity(1 << 16, File::open(path)?);
-    let mut to = Aside::create(path)?;
+    let mut to = AtomicFile::create(path)?;
     let mut at = 0;
     for range in ranges {
         io::copy(&mut from.by_ref().take(range.start - at), &mut to)?;
@@ -228,7 +228,7 @@ fn cut(path: &Path, ranges: &[Range<u64>]) -> io::Result<()> {
     }
     io::copy(&mut from, &mut to)?;
     to.flush()?;
-    to.keep()
+    to.persist()
 }
 
 /// Whether the text is, or holds, the address of someone who is gone.

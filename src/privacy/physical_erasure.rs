@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::erasure::PERSONAL_TABLES;
 use super::{erasure_log, file_erasure};
-use crate::infra::atomic_file::Aside;
+use crate::infra::atomic_file::AtomicFile;
 use crate::infra::error::{Error, Result};
 use crate::infra::installation::Installation;
 
@@ -34,12 +34,12 @@ const PART: u32 = 10;
 /// the database keeps old journals all the same (see `Db::scrub`); then the debt stays.
 pub async fn run(installation: &Installation) -> Result<bool> {
     // While the store is carried elsewhere it is not rewritten; the debt goes along.
-    if installation.db.standing().await?.is_some() {
+    if installation.db.store_status().await?.is_some() {
         return Ok(false);
     }
     let end = erasure_log::length(installation);
     file_erasure::erase_pending(installation).await?;
-    let clean = installation.db.scrub(PERSONAL_TABLES).await?;
+    let clean = installation.db.vacuum_full(PERSONAL_TABLES).await?;
     if clean {
         mark(installation, end)?;
     }
@@ -70,15 +70,15 @@ pub(super) fn completed_length(installation: &Installation) -> u64 {
 fn mark(installation: &Installation, end: u64) -> Result<()> {
     let path = path(installation);
     let write = || {
-        let mut file = Aside::create(&path)?;
+        let mut file = AtomicFile::create(&path)?;
         writeln!(file, "{end}")?;
-        file.keep()
+        file.persist()
     };
     write().map_err(Error::io(path.display()))
 }
 
 fn path(installation: &Installation) -> PathBuf {
-    installation.config.journal().join("erasures.scrubbed")
+    installation.config.journal_dir().join("erasures.scrubbed")
 }
 
 /// Scrubs in the background for as long as it lives: folders and journal at once, the tables as soon
@@ -137,7 +137,7 @@ async fn run_in_background(installation: Installation, nudged: Arc<Notify>) {
         let began = Instant::now();
         match run(&installation).await {
             Ok(true) => {}
-            Ok(false) if matches!(installation.db.standing().await, Ok(Some(_))) => {}
+            Ok(false) if matches!(installation.db.store_status().await, Ok(Some(_))) => {}
             Ok(false) => {
                 tracing::warn!("the database keeps old journals; docs/privacy.md says how to let it drop them")
             }
@@ -153,7 +153,7 @@ async fn clear(installation: &Installation) -> Duration {
     if let Err(error) = file_erasure::erase_pending(installation).await {
         tracing::error!(error = %error, "files of erased people are still to be swept");
     }
-    if let Err(error) = installation.db.settle().await {
+    if let Err(error) = installation.db.truncate_wal().await {
         tracing::warn!(error = %error, "the journal could not be emptied");
     }
     began.elapsed()

@@ -16,7 +16,7 @@ use crate::infra::error::{Error, Result};
 use crate::infra::failpoint;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
-use crate::infra::spool::Ledger;
+use crate::infra::spool::Spool;
 use crate::infra::token::Claim;
 
 /// How long the database may take to give a connection.
@@ -51,31 +51,31 @@ pub enum RequestStatus {
 #[derive(Clone)]
 pub struct RequestJournal {
     installation: Installation,
-    ledger: Ledger,
+    spool: Spool,
     exit: UnsubscribeBatcher,
 }
 
 impl RequestJournal {
     /// The journal of an installation.
     pub fn new(installation: &Installation) -> Self {
-        let ledger = Ledger::at(installation.config.journal().join("unsubscribe.log"));
-        Self { installation: installation.clone(), ledger, exit: UnsubscribeBatcher::open(installation) }
+        let spool = Spool::new(installation.config.journal_dir().join("unsubscribe.log"));
+        Self { installation: installation.clone(), spool, exit: UnsubscribeBatcher::open(installation) }
     }
 
     /// True when no request waits. A mailer asks before it takes or marks deliveries.
     pub fn is_empty(&self) -> bool {
-        self.ledger.is_empty()
+        self.spool.is_empty()
     }
 
     /// How many requests wait. Walks the file.
     pub fn waiting(&self) -> u64 {
-        self.ledger.waiting()
+        self.spool.count()
     }
 
     /// Grants a request, and says whose it was while the database knows. An error means that it could
     /// be kept nowhere. It is to run in a task of its own: who asked may stop waiting.
     pub async fn grant(&self, claim: Claim, wish: RecipientRequest) -> Result<(RequestStatus, Option<Id>)> {
-        let patience = if self.installation.db.is_rewriting() { HASTE } else { PATIENCE };
+        let patience = if self.installation.db.is_vacuuming() { HASTE } else { PATIENCE };
         match timeout(patience, self.carry_out(claim, wish)).await {
             Ok(Ok(left)) => Ok((RequestStatus::Done(left.gone), left.reader)),
             Ok(Err(error)) if !error.is_outage() => Err(error),
@@ -104,7 +104,7 @@ impl RequestJournal {
     /// time. Returns how many requests there were.
     pub async fn replay(&self) -> Result<u64> {
         let mut done = 0;
-        while let Some(lines) = self.ledger.take().await? {
+        while let Some(lines) = self.spool.take().await? {
             let mut goodbyes = Vec::with_capacity(unsubscribe_batch::MOST);
             for line in lines {
                 let Some((claim, wish)) = parse(&line?) else { continue };
@@ -119,14 +119,14 @@ impl RequestJournal {
                 done += 1;
             }
             unsubscribe_batch::leave(&self.installation, &goodbyes).await?;
-            self.ledger.done().await?;
+            self.spool.remove_taken().await?;
         }
         Ok(done)
     }
 
     /// Keeps a request on disk, for when the database is back.
     pub async fn note(&self, claim: Claim, wish: RecipientRequest) -> Result<RequestStatus> {
-        self.ledger.append(vec![line(claim, wish)]).await?;
+        self.spool.append(vec![line(claim, wish)]).await?;
         failpoint::reach("noted");
         Ok(RequestStatus::Recorded)
     }

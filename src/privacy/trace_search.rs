@@ -132,7 +132,7 @@ impl SearchedFiles {
     async fn of(installation: &Installation) -> Result<Self> {
         let mut places = Self::default();
         let data = installation.config.data.clone();
-        match (installation.db.files().await?, installation.db.own_folder().await?) {
+        match (installation.db.data_path().await?, installation.db.database_folder().await?) {
             (None, _) => places.unreachable.push("the data directory of the database server".to_owned()),
             (Some(file), None) => {
                 places.journals(&file, &data);

@@ -13,7 +13,7 @@ use self::table_writer::{Cell, Sheet};
 use super::summary::{self, Summary};
 use crate::audience::field::{self, Field};
 use crate::campaign::model::{self, Campaign};
-use crate::infra::atomic_file::Aside;
+use crate::infra::atomic_file::AtomicFile;
 use crate::infra::db::Db;
 use crate::infra::error::{Error, Result};
 use crate::infra::id::Id;
@@ -83,9 +83,9 @@ pub async fn to_file(db: &Db, export: &Export<'_>, path: &Path, progress: Progre
         let device = OpenOptions::new().write(true).open(path).map_err(Error::io(path.display()))?;
         return Ok(to(db, export, io::BufWriter::with_capacity(BUFFER, device), path, progress).await?.1);
     }
-    let aside = Aside::create(path).map_err(Error::io(path.display()))?;
+    let aside = AtomicFile::create(path).map_err(Error::io(path.display()))?;
     let (aside, rows) = to(db, export, aside, path, progress).await?;
-    aside.keep().map_err(Error::io(path.display()))?;
+    aside.persist().map_err(Error::io(path.display()))?;
     Ok(rows)
 }
 

@@ -3,7 +3,7 @@
 use crate::campaign::delivery::reassign_lanes;
 use crate::campaign::lane;
 use crate::campaign::model::Campaign;
-use crate::infra::clock::{Millis, local};
+use crate::infra::clock::{Millis, format_local};
 use crate::infra::db::Conn;
 use crate::infra::error::{Message, Result};
 use crate::infra::i18n::Lang;
@@ -67,10 +67,10 @@ impl Waiting {
     /// In a line: how many wait, and what holds them up.
     pub fn line(&self, now: Millis, lang: Lang) -> String {
         let count = Message::new("lane-waiting").with("lane", &self.lane).with("count", self.pending);
-        let spent = self.opens_at.map(|at| Message::new("lane-spent").with("time", local(at, now)));
+        let spent = self.opens_at.map(|at| Message::new("lane-spent").with("time", format_local(at, now)));
         // Two digits tell enough of a pace.
         let slowed = self.pace.map(|pace| Message::new("lane-slowed").with("pace", (pace * 100.0).round() / 100.0));
-        let said = [Some(count), spent, slowed].into_iter().flatten().map(|message| lang.say(&message));
-        said.chain(self.paused.as_deref().map(|reason| lang.recall(reason))).collect::<Vec<_>>().join(" · ")
+        let said = [Some(count), spent, slowed].into_iter().flatten().map(|message| lang.translate(&message));
+        said.chain(self.paused.as_deref().map(|reason| lang.translate_packed(reason))).collect::<Vec<_>>().join(" · ")
     }
 }

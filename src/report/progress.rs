@@ -6,7 +6,7 @@ use super::lanes::{self, Waiting};
 use super::summary::{self, Summary};
 use crate::campaign::delivery;
 use crate::campaign::model::{Campaign, State};
-use crate::infra::clock::{Millis, local};
+use crate::infra::clock::{Millis, format_local};
 use crate::infra::db::Conn;
 use crate::infra::error::{Message, Result};
 use crate::infra::i18n::Lang;
@@ -112,11 +112,11 @@ impl Progress {
     /// Rate and end, or what is waited for; `None` where there is nothing to say.
     pub fn speed(&self, now: Millis) -> Option<Message> {
         if let Some(at) = self.next_at {
-            return Some(Message::new("watch-again").with("time", local(at, now)));
+            return Some(Message::new("watch-again").with("time", format_local(at, now)));
         }
         let rate = self.rate_text()?;
         Some(match self.ends_at {
-            Some(at) => Message::new("watch-ends").with("rate", rate).with("time", local(at, now)),
+            Some(at) => Message::new("watch-ends").with("rate", rate).with("time", format_local(at, now)),
             None => Message::new("watch-rate").with("rate", rate),
         })
     }

@@ -57,7 +57,7 @@ const UNCERTAIN: &str = "select c.workspace_id, cast(sum((select count(*) from d
 
 /// How the installation stands now.
 pub async fn read(conn: &mut Conn, db: &Db, now: Millis) -> Result<Standing> {
-    let mut standing = Standing { newer: db.is_newer(conn).await?, ..Standing::default() };
+    let mut standing = Standing { newer: db.is_schema_newer(conn).await?, ..Standing::default() };
     let row = sqlx::query("select count(*) from lease where until > $1").bind(now).fetch_one(&mut *conn).await?;
     standing.mailers = row.get(0);
     for row in sqlx::query("select state, count(*) from campaign group by state").fetch_all(&mut *conn).await? {

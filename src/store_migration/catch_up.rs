@@ -32,7 +32,7 @@ fn identity(entry: erasure_log::ErasureRecord) -> (i64, i64, [u8; 32]) {
 /// Whether both sides are the same now. Small tables are made so; a large one that differs wants
 /// another round.
 pub async fn agree(ends: &Endpoints, tables: &[Table]) -> Result<bool> {
-    let mut here = ends.source.db.snapshot().await?;
+    let mut here = ends.source.db.read_snapshot().await?;
     for table in tables {
         let there = table.count(&mut *ends.target.db.read().await?).await?;
         let rows = table.count(&mut here).await?;

@@ -1,9 +1,9 @@
 //! Carries rows over, table by table and page by page in the order of their keys. While one page is
 //! being written the next is read. A large table gets its indexes when its rows are there.
 
-use crate::infra::db::copy::Copier;
+use crate::infra::db::bulk_insert::BulkInsert;
 use crate::infra::db::index;
-use crate::infra::db::store_status::Errand;
+use crate::infra::db::store_status::WritePurpose;
 use crate::infra::db::table::{Page, Table};
 use crate::infra::db::value::Value;
 use crate::infra::db::{Conn, Db};
@@ -22,7 +22,7 @@ const FEW: usize = 64;
 /// Carries every table over, each from where an earlier try had come to.
 pub async fn all(from: &mut Conn, tables: &[Table], to: &Db, told: &mut dyn FnMut(Step)) -> Result<()> {
     let marks = progress::all(to).await?;
-    let mut copier = Copier::open(to).await?;
+    let mut bulk_insert = BulkInsert::open(to).await?;
     for table in tables {
         let after = match marks.get(&table.name) {
             Some(TableProgress::Complete) => continue,
@@ -36,11 +36,11 @@ pub async fn all(from: &mut Conn, tables: &[Table], to: &Db, told: &mut dyn FnMu
         };
         // What a crash left behind the last note comes again.
         remove(to, table, after.as_deref(), None).await?;
-        range(from, table, (after, None), to, &mut copier, true, told).await?;
+        range(from, table, (after, None), to, &mut bulk_insert, true, told).await?;
         make_indexes(from, table, to).await?;
         progress::note(to, &table.name, &TableProgress::Complete).await?;
     }
-    copier.close().await
+    bulk_insert.close().await
 }
 
 /// Carries the rows of one stretch over again.
@@ -51,13 +51,13 @@ pub async fn again(
     to: &Db,
 ) -> Result<()> {
     remove(to, table, after.as_deref(), upto.as_deref()).await?;
-    let mut copier = Copier::open(to).await?;
-    range(from, table, (after, upto), to, &mut copier, false, &mut |_| {}).await?;
-    copier.close().await
+    let mut bulk_insert = BulkInsert::open(to).await?;
+    range(from, table, (after, upto), to, &mut bulk_insert, false, &mut |_| {}).await?;
+    bulk_insert.close().await
 }
 
 async fn drop_indexes(to: &Db, table: &Table) -> Result<()> {
-    let mut tx = to.write_for(Errand::Carrying).await?;
+    let mut tx = to.write_for(WritePurpose::Migration).await?;
     for index in index::of(&mut tx, &table.name).await? {
         index.remove(&mut tx).await?;
     }
@@ -72,7 +72,7 @@ async fn make_indexes(from: &mut Conn, table: &Table, to: &Db) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
-    to.build(async |conn| {
+    to.build_indexes(async |conn| {
         for index in &missing {
             index.make(conn).await?;
         }
@@ -82,7 +82,7 @@ async fn make_indexes(from: &mut Conn, table: &Table, to: &Db) -> Result<()> {
 }
 
 async fn remove(to: &Db, table: &Table, after: Option<&[Value]>, upto: Option<&[Value]>) -> Result<()> {
-    let mut tx = to.write_for(Errand::Carrying).await?;
+    let mut tx = to.write_for(WritePurpose::Migration).await?;
     table.clear(&mut tx, after, upto).await?;
     tx.commit().await
 }
@@ -92,7 +92,7 @@ async fn range(
     table: &Table,
     (after, upto): (Option<Vec<Value>>, Option<Vec<Value>>),
     to: &Db,
-    copier: &mut Copier,
+    bulk_insert: &mut BulkInsert,
     noted: bool,
     told: &mut dyn FnMut(Step),
 ) -> Result<()> {
@@ -104,7 +104,7 @@ async fn range(
         // Rows that are asked for and do not fit are read for nothing.
         most = if count < most { count.max(FEW) } else { (most * 4).min(ROWS) };
         let writing = async {
-            copier.copy_in(&table.name, &names, rows).await?;
+            bulk_insert.insert(&table.name, &names, rows).await?;
             if noted { progress::note(to, &table.name, &TableProgress::UpTo(last.clone())).await } else { Ok(()) }
         };
         let reading = table.page(from, (Some(&last), upto.as_deref()), most, BYTES);

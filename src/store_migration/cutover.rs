@@ -1,8 +1,8 @@
 //! The switch. Every step can be repeated, and between any two of them at most one store is in use.
 
-use crate::infra::db::store_status::{self, State};
+use crate::infra::db::store_status::{self, StoreState};
 use crate::infra::error::Result;
-use crate::infra::store_location::Pointer;
+use crate::infra::store_location::StorePointer;
 use crate::store_migration::endpoints::{Endpoints, is_same_folder};
 use crate::store_migration::{data_files, progress};
 
@@ -13,15 +13,15 @@ pub async fn make(ends: &Endpoints) -> Result<()> {
     if !same {
         data_files::carry(old, new)?;
     }
-    ends.stand(State::Moved).await?;
-    let mut tx = ends.target.db.write_alone().await?;
+    ends.stand(StoreState::Moved).await?;
+    let mut tx = ends.target.db.write_exclusively().await?;
     progress::clear(&mut tx).await?;
     store_status::clear(&mut tx).await?;
     tx.commit().await?;
-    let mut was = Pointer::read(&old.data)?.map(|pointer| pointer.was).unwrap_or_default();
-    was.retain(|place| !place.is(&ends.from) && !place.is(&ends.to));
+    let mut was = StorePointer::read(&old.data)?.map(|pointer| pointer.was).unwrap_or_default();
+    was.retain(|place| !place.is_same(&ends.from) && !place.is_same(&ends.to));
     was.push(ends.from.clone());
-    let pointer = Pointer { now: ends.to.clone(), was };
+    let pointer = StorePointer { now: ends.to.clone(), was };
     if !same {
         pointer.write(&new.data)?;
     }

@@ -14,10 +14,10 @@ const BEAT: &str = "mailer.beat";
 /// Copies everything but databases and locks into the new folder; what is there already is replaced.
 pub fn carry(old: &Config, new: &Config) -> Result<()> {
     for (from, to) in [
-        (old.keys(), new.keys()),
-        (old.journal(), new.journal()),
-        (old.capture(), new.capture()),
-        (old.export(), new.export()),
+        (old.keys_dir(), new.keys_dir()),
+        (old.journal_dir(), new.journal_dir()),
+        (old.capture_dir(), new.capture_dir()),
+        (old.export_dir(), new.export_dir()),
     ] {
         copy(&from, &to).map_err(Error::io(to.display()))?;
     }

@@ -7,13 +7,13 @@ use sqlx::Row;
 
 use crate::infra::clock::Clock;
 use crate::infra::config::Config;
-use crate::infra::db::store_status::{self, Standing, State};
+use crate::infra::db::store_status::{self, StoreState, StoreStatus};
 use crate::infra::db::table::Table;
 use crate::infra::db::{Conn, Db, Sql};
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::installation::Installation;
 use crate::infra::secret::Keyring;
-use crate::infra::store_location::Place;
+use crate::infra::store_location::StoreLocation;
 use crate::mailer::lease;
 
 /// Tables that say where a store stands. They stay behind.
@@ -29,22 +29,22 @@ pub struct Endpoints {
     /// Where they go.
     pub target: Installation,
     /// The place of the source.
-    pub from: Place,
+    pub from: StoreLocation,
     /// The place of the target.
-    pub to: Place,
+    pub to: StoreLocation,
     /// Where the source stood when it was opened, or was made to stand.
-    pub standing: Standing,
+    pub standing: StoreStatus,
     _held: Held,
 }
 
 impl Endpoints {
     /// Opens both. Marks the source as ending and the target as arriving, unless an earlier try did.
-    pub async fn open(config: Config, clock: Clock, from: Place, to: Place) -> Result<Self> {
+    pub async fn open(config: Config, clock: Clock, from: StoreLocation, to: StoreLocation) -> Result<Self> {
         let source = source(config, clock.clone()).await?;
         let data = &source.config.data;
         let (folder, conn) = hold(&source).await?;
         let mut held: Held = (vec![folder], vec![conn]);
-        let found = source.db.standing().await?;
+        let found = source.db.store_status().await?;
         if let Some(found) = &found {
             refuse_other(found, &to)?;
         }
@@ -56,8 +56,8 @@ impl Endpoints {
             config.prepare()?;
         }
         let db = reach(&config, &to).await?;
-        let keys = Keyring::load(&source.config.keys())?;
-        let target = Installation::over(config, clock, keys, db);
+        let keys = Keyring::load(&source.config.keys_dir())?;
+        let target = Installation::from_parts(config, clock, keys, db);
         if elsewhere {
             let (folder, conn) = hold(&target).await?;
             held.0.push(folder);
@@ -68,13 +68,13 @@ impl Endpoints {
         let arriving = receive(&target, &to, &from, found.as_ref()).await?;
         let standing = match found {
             Some(found) => found,
-            None => Standing { state: State::Ending, place: to.shown(), number: source.ids.next() },
+            None => StoreStatus { state: StoreState::Ending, place: to.redacted(), number: source.ids.next() },
         };
         let ends = Self { source, target, from, to, standing, _held: held };
-        if ends.standing.state != State::Moved {
+        if ends.standing.state != StoreState::Moved {
             ends.mark(&ends.source.db, &ends.standing).await?;
             if !arriving {
-                let standing = Standing { place: ends.from.shown(), ..ends.standing(State::Arriving) };
+                let standing = StoreStatus { place: ends.from.redacted(), ..ends.standing(StoreState::Arriving) };
                 ends.mark(&ends.target.db, &standing).await?;
             }
         }
@@ -82,25 +82,25 @@ impl Endpoints {
     }
 
     /// Where the source is to stand.
-    pub fn standing(&self, state: State) -> Standing {
-        Standing { state, ..self.standing.clone() }
+    pub fn standing(&self, state: StoreState) -> StoreStatus {
+        StoreStatus { state, ..self.standing.clone() }
     }
 
     /// Lets the source stand there.
-    pub async fn stand(&self, state: State) -> Result<()> {
+    pub async fn stand(&self, state: StoreState) -> Result<()> {
         self.mark(&self.source.db, &self.standing(state)).await
     }
 
     /// Opens the source for goodbyes again when the last of the move did not succeed.
     pub async fn let_goodbyes_in(&self) -> Result<()> {
-        match self.source.db.standing().await? {
-            Some(found) if found.state == State::Closing => self.stand(State::Moving).await,
+        match self.source.db.store_status().await? {
+            Some(found) if found.state == StoreState::Closing => self.stand(StoreState::Moving).await,
             _ => Ok(()),
         }
     }
 
-    async fn mark(&self, db: &Db, standing: &Standing) -> Result<()> {
-        let mut tx = db.write_alone().await?;
+    async fn mark(&self, db: &Db, standing: &StoreStatus) -> Result<()> {
+        let mut tx = db.write_exclusively().await?;
         store_status::set(&mut tx, standing).await?;
         tx.commit().await
     }
@@ -120,7 +120,7 @@ impl Endpoints {
         let (here, there) = (to_carry(&self.source.db).await?, to_carry(&self.target.db).await?);
         match here == there {
             true => Ok(here),
-            false => Err(Message::new("move-schema").with("place", self.to.shown()).internal()),
+            false => Err(Message::new("move-schema").with("place", self.to.redacted()).internal()),
         }
     }
 
@@ -135,10 +135,10 @@ impl Endpoints {
 /// The installation, also when its data are being carried away.
 pub async fn source(config: Config, clock: Clock) -> Result<Installation> {
     config.prepare()?;
-    let keys = Keyring::load(&config.keys())?;
-    let db = Db::reach(&config.database_url()).await?;
+    let keys = Keyring::load(&config.keys_dir())?;
+    let db = Db::connect_unmigrated(&config.database_url()).await?;
     db.migrate().await?;
-    Ok(Installation::over(config, clock, keys, db))
+    Ok(Installation::from_parts(config, clock, keys, db))
 }
 
 /// True for two names of one folder.
@@ -147,17 +147,17 @@ pub fn is_same_folder(one: &Path, two: &Path) -> bool {
     matches!((real(one), real(two)), (Ok(one), Ok(two)) if one == two)
 }
 
-fn refuse_other(found: &Standing, to: &Place) -> Result<()> {
+fn refuse_other(found: &StoreStatus, to: &StoreLocation) -> Result<()> {
     match found.state {
-        State::Arriving => Err(found.refusal()),
-        _ if found.place == to.shown() => Ok(()),
-        State::Moved => Err(found.refusal()),
+        StoreState::Arriving => Err(found.refusal()),
+        _ if found.place == to.redacted() => Ok(()),
+        StoreState::Moved => Err(found.refusal()),
         _ => Err(Message::new("move-elsewhere").with("place", &found.place).conflict()),
     }
 }
 
 /// Connects to the target, and makes the tables where there are none. Tables of others are left alone.
-async fn reach(config: &Config, to: &Place) -> Result<Db> {
+async fn reach(config: &Config, to: &StoreLocation) -> Result<Db> {
     let away = |error: Error| {
         let key = match error.message().key {
             "database-away" => "move-target-away",
@@ -165,11 +165,11 @@ async fn reach(config: &Config, to: &Place) -> Result<Db> {
             "database-missing" => "move-target-missing",
             _ => return error,
         };
-        Message::new(key).with("place", to.shown()).internal()
+        Message::new(key).with("place", to.redacted()).internal()
     };
-    let db = Db::reach(&config.database_url()).await.map_err(away)?;
+    let db = Db::connect_unmigrated(&config.database_url()).await.map_err(away)?;
     if is_taken(&db).await? {
-        return Err(Message::new("move-occupied").with("place", to.shown()).conflict());
+        return Err(Message::new("move-occupied").with("place", to.redacted()).conflict());
     }
     db.migrate().await?;
     Ok(db)
@@ -191,22 +191,30 @@ async fn is_taken(db: &Db) -> Result<bool> {
 }
 
 /// Sees that the target is empty, or that this very move has begun to fill it: then true.
-async fn receive(target: &Installation, to: &Place, from: &Place, source: Option<&Standing>) -> Result<bool> {
+async fn receive(
+    target: &Installation,
+    to: &StoreLocation,
+    from: &StoreLocation,
+    source: Option<&StoreStatus>,
+) -> Result<bool> {
     let number = source.map(|found| found.number);
-    match target.db.standing().await? {
-        Some(found) if found.state == State::Arriving && Some(found.number) == number => return Ok(true),
-        Some(found) if found.state == State::Arriving => {
-            return Err(Message::new("move-half").with("place", to.shown()).with("from", found.place).conflict());
+    match target.db.store_status().await? {
+        Some(found) if found.state == StoreState::Arriving && Some(found.number) == number => return Ok(true),
+        Some(found) if found.state == StoreState::Arriving => {
+            return Err(Message::new("move-half").with("place", to.redacted()).with("from", found.place).conflict());
         }
-        Some(_) => return Err(Message::new("move-old").with("place", to.shown()).conflict()),
+        Some(_) => return Err(Message::new("move-old").with("place", to.redacted()).conflict()),
         // The switch was made already, and the target is in use.
-        None if source.is_some_and(|found| found.state == State::Moved) => return Ok(true),
+        None if source.is_some_and(|found| found.state == StoreState::Moved) => return Ok(true),
         None => {}
     }
     let mut conn = target.db.read().await?;
     for table in target.db.all_tables().await? {
         if table.count(&mut conn).await? > 0 {
-            return Err(Message::new("move-occupied").with("place", to.shown()).with("from", from.shown()).conflict());
+            return Err(Message::new("move-occupied")
+                .with("place", to.redacted())
+                .with("from", from.redacted())
+                .conflict());
         }
     }
     Ok(false)
@@ -219,7 +227,7 @@ pub async fn hold(installation: &Installation) -> Result<(File, Conn)> {
 }
 
 async fn hold_database(db: &Db) -> Result<Conn> {
-    match db.hold_whole().await? {
+    match db.try_lock_for_migration().await? {
         (conn, true) => Ok(conn),
         (_, false) => Err(twice()),
     }

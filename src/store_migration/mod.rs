@@ -26,11 +26,11 @@ use std::time::Duration;
 
 use crate::infra::clock::Clock;
 use crate::infra::config::Config;
-use crate::infra::db::store_status::{self, State};
+use crate::infra::db::store_status::{self, StoreState};
 use crate::infra::db::table::Table;
 use crate::infra::error::{Message, Result};
 use crate::infra::installation::Installation;
-use crate::infra::store_location::Place;
+use crate::infra::store_location::StoreLocation;
 
 pub use compare::TableChecksum;
 use endpoints::Endpoints;
@@ -85,17 +85,17 @@ pub struct MigrationReport {
 
 /// Carries the installation to another place. What was begun and cut off goes on from there.
 pub async fn migrate(config: Config, clock: Clock, to: &str, told: &mut dyn FnMut(Step)) -> Result<MigrationReport> {
-    let to = Place::parse(to)?;
+    let to = StoreLocation::parse(to)?;
     let config = config.resolve()?;
-    let from = Place::of(&config)?;
-    if from.is(&to) {
-        return Ok(MigrationReport { place: to.shown(), ..MigrationReport::default() });
+    let from = StoreLocation::from_config(&config)?;
+    if from.is_same(&to) {
+        return Ok(MigrationReport { place: to.redacted(), ..MigrationReport::default() });
     }
     let ends = Endpoints::open(config, clock, from, to).await?;
     told(Step::Started);
     let outcome = match ends.standing.state {
         // The switch was made, and cut off before the folder was told.
-        State::Moved => Ok(MigrationReport { place: ends.to.shown(), ..MigrationReport::default() }),
+        StoreState::Moved => Ok(MigrationReport { place: ends.to.redacted(), ..MigrationReport::default() }),
         _ => work(&ends, told).await,
     };
     match outcome {
@@ -116,18 +116,18 @@ pub async fn migrate(config: Config, clock: Clock, to: &str, told: &mut dyn FnMu
 /// Gives a move up: the source is in use again, with everything it had. What had come to the target
 /// is removed when it is named.
 pub async fn cancel(config: Config, clock: Clock, to: Option<&str>) -> Result<String> {
-    let to = to.map(Place::parse).transpose()?;
+    let to = to.map(StoreLocation::parse).transpose()?;
     let source = endpoints::source(config.resolve()?, clock).await?;
     let _held = endpoints::hold(&source).await?;
-    let found = match source.db.standing().await? {
-        Some(found) if matches!(found.state, State::Ending | State::Moving | State::Closing) => found,
+    let found = match source.db.store_status().await? {
+        Some(found) if matches!(found.state, StoreState::Ending | StoreState::Moving | StoreState::Closing) => found,
         Some(other) => return Err(other.refusal()),
         None => return Err(Message::new("move-none").conflict()),
     };
     if let Some(to) = to {
         wipe::partial_target(&to, &source.config.data, found.number).await?;
     }
-    let mut tx = source.db.write_alone().await?;
+    let mut tx = source.db.write_exclusively().await?;
     store_status::clear(&mut tx).await?;
     tx.commit().await?;
     source.db.close().await;
@@ -139,19 +139,19 @@ async fn work(ends: &Endpoints, told: &mut dyn FnMut(Step)) -> Result<MigrationR
     let tables = ends.tables().await?;
     for round in 1.. {
         if round > ROUNDS {
-            ends.stand(State::Closing).await?;
+            ends.stand(StoreState::Closing).await?;
         }
         let since = ends.source.clock.today();
         let sums = picture(ends, &tables, told).await?;
-        ends.stand(State::Closing).await?;
+        ends.stand(StoreState::Closing).await?;
         let left = catch_up::carry_out(ends, since).await?;
         if catch_up::agree(ends, &tables).await? {
-            return Ok(MigrationReport { place: ends.to.shown(), tables: sums, left });
+            return Ok(MigrationReport { place: ends.to.redacted(), tables: sums, left });
         }
         if round > ROUNDS {
             break;
         }
-        ends.stand(State::Moving).await?;
+        ends.stand(StoreState::Moving).await?;
     }
     Err(Message::new("move-differs").internal())
 }
@@ -160,9 +160,9 @@ async fn work(ends: &Endpoints, told: &mut dyn FnMut(Step)) -> Result<MigrationR
 async fn rest(ends: &Endpoints, told: &mut dyn FnMut(Step)) -> Result<()> {
     let began = tokio::time::Instant::now();
     loop {
-        let mut tx = ends.source.db.write_alone().await?;
+        let mut tx = ends.source.db.write_exclusively().await?;
         if !ends.is_sending(&mut tx).await? {
-            store_status::set(&mut tx, &ends.standing(State::Moving)).await?;
+            store_status::set(&mut tx, &ends.standing(StoreState::Moving)).await?;
             return tx.commit().await;
         }
         drop(tx);
@@ -176,14 +176,14 @@ async fn rest(ends: &Endpoints, told: &mut dyn FnMut(Step)) -> Result<()> {
 
 /// Carries the source over as it is at one moment, and compares until nothing differs.
 async fn picture(ends: &Endpoints, tables: &[Table], told: &mut dyn FnMut(Step)) -> Result<Vec<TableChecksum>> {
-    let mut picture = ends.source.db.snapshot().await?;
+    let mut picture = ends.source.db.read_snapshot().await?;
     let mut rows = 0;
     for table in tables {
         rows += table.count(&mut picture).await?;
     }
     told(Step::Counted { rows });
     copy::all(&mut picture, tables, &ends.target.db, told).await?;
-    ends.target.db.take_stock().await?;
+    ends.target.db.analyze().await?;
     let mut sums = Vec::with_capacity(tables.len());
     for table in tables {
         sums.push(compare_until_same(&mut picture, table, &ends.target, told).await?);

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sqlx::Row;
 
-use crate::infra::db::store_status::Errand;
+use crate::infra::db::store_status::WritePurpose;
 use crate::infra::db::value::Value;
 use crate::infra::db::{Conn, Db, Sql};
 use crate::infra::error::{Message, Result};
@@ -35,7 +35,7 @@ pub async fn all(db: &Db) -> Result<HashMap<String, TableProgress>> {
 
 /// Notes how far a table has come.
 pub async fn note(db: &Db, table: &str, mark: &TableProgress) -> Result<()> {
-    let mut tx = db.write_for(Errand::Carrying).await?;
+    let mut tx = db.write_for(WritePurpose::Migration).await?;
     Sql::new("insert into carried (name, last) values (")
         .bind_all([table.to_owned(), write(mark)])
         .push(") on conflict (name) do update set last = excluded.last")

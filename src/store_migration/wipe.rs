@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::infra::config::Config;
-use crate::infra::db::store_status::{Standing, State};
+use crate::infra::db::store_status::{StoreState, StoreStatus};
 use crate::infra::db::{Db, Sql};
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::id::Id;
-use crate::infra::store_location::{Place, Pointer};
+use crate::infra::store_location::{StoreLocation, StorePointer};
 use crate::mailer::lease;
 use crate::store_migration::endpoints::is_same_folder;
 
@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(40);
 /// Removes the stores that the data of a folder were in before. Returns their places, and whether
 /// the servers let go of the old bytes too (see `Db::scrub`).
 pub async fn previous_stores(data: &Path) -> Result<(String, bool)> {
-    let Some(Pointer { now, was }) = Pointer::read(data)?.filter(|pointer| !pointer.was.is_empty()) else {
+    let Some(StorePointer { now, was }) = StorePointer::read(data)?.filter(|pointer| !pointer.was.is_empty()) else {
         return Err(Message::new("move-no-old").conflict());
     };
     until_idle(data).await?;
@@ -27,31 +27,31 @@ pub async fn previous_stores(data: &Path) -> Result<(String, bool)> {
     for place in &was {
         clean &= store(place, data, is_moved).await?;
     }
-    if let Place::Folder(new) = &now
+    if let StoreLocation::Folder(new) = &now
         && !is_same_folder(new, data)
     {
         rest(data)?;
-        Pointer { now: now.clone(), was: Vec::new() }.write(new)?;
+        StorePointer { now: now.clone(), was: Vec::new() }.write(new)?;
     }
-    Pointer { now, was: Vec::new() }.write(data)?;
-    Ok((was.iter().map(Place::shown).collect::<Vec<_>>().join(", "), clean))
+    StorePointer { now, was: Vec::new() }.write(data)?;
+    Ok((was.iter().map(StoreLocation::redacted).collect::<Vec<_>>().join(", "), clean))
 }
 
 /// Removes what a move that is given up had brought to its target.
-pub async fn partial_target(place: &Place, data: &Path, number: Id) -> Result<bool> {
-    let is_half = async |db: &Db| match db.standing().await? {
-        Some(Standing { state: State::Arriving, number: found, .. }) if found == number => Ok(()),
-        _ => Err(Message::new("move-not-half").with("place", place.shown()).conflict()),
+pub async fn partial_target(place: &StoreLocation, data: &Path, number: Id) -> Result<bool> {
+    let is_half = async |db: &Db| match db.store_status().await? {
+        Some(StoreStatus { state: StoreState::Arriving, number: found, .. }) if found == number => Ok(()),
+        _ => Err(Message::new("move-not-half").with("place", place.redacted()).conflict()),
     };
     store(place, data, is_half).await
 }
 
-async fn store(place: &Place, data: &Path, may_go: impl AsyncFn(&Db) -> Result<()>) -> Result<bool> {
+async fn store(place: &StoreLocation, data: &Path, may_go: impl AsyncFn(&Db) -> Result<()>) -> Result<bool> {
     let file = place.file();
     if file.as_ref().is_some_and(|file| !file.exists()) {
         return Ok(true);
     }
-    let db = Db::reach(&place.config(data).database_url()).await?;
+    let db = Db::connect_unmigrated(&place.config(data).database_url()).await?;
     let names = db.table_names().await?;
     if !names.is_empty() {
         may_go(&db).await?;
@@ -62,18 +62,18 @@ async fn store(place: &Place, data: &Path, may_go: impl AsyncFn(&Db) -> Result<(
     }
     let mut clean = true;
     if !names.is_empty() {
-        let mut tx = db.write_alone().await?;
+        let mut tx = db.write_exclusively().await?;
         Sql::new("drop table _sqlx_migrations, ").push(&names.join(", ")).run(&mut tx).await?;
         tx.commit().await?;
-        clean = db.scrub(&[]).await?;
+        clean = db.vacuum_full(&[]).await?;
     }
     db.close().await;
     Ok(clean)
 }
 
 async fn is_moved(db: &Db) -> Result<()> {
-    match db.standing().await? {
-        Some(standing) if standing.state == State::Moved => Ok(()),
+    match db.store_status().await? {
+        Some(standing) if standing.state == StoreState::Moved => Ok(()),
         _ => Err(Message::new("move-old-in-use").unavailable()),
     }
 }
@@ -94,7 +94,9 @@ fn files(file: &Path) -> Result<()> {
 /// What else of people or of secrets lies in a folder that has been left.
 fn rest(data: &Path) -> Result<()> {
     let config = Config { data: data.to_owned(), database: None };
-    for folder in [config.capture(), config.export(), config.staging(), config.journal(), config.keys()] {
+    for folder in
+        [config.capture_dir(), config.export_dir(), config.staging_dir(), config.journal_dir(), config.keys_dir()]
+    {
         match fs::remove_dir_all(&folder) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(Error::io(folder.display())(error));

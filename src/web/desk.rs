@@ -66,7 +66,7 @@ pub async fn overview(State(app): State<Arc<WebState>>, frame: Frame) -> Result<
             campaigns.push(Card { state: frame.tr(campaign.state.key()), name: campaign.name, progress, remarks });
         }
         let lanes = lane_backoff::all(&mut conn, workspace.id).await?.into_iter().filter_map(|(lane, reception)| {
-            reception.reason.map(|reason| format!("{lane}: {}", frame.lang.recall(&reason)))
+            reception.reason.map(|reason| format!("{lane}: {}", frame.lang.translate_packed(&reason)))
         });
         let lanes = lanes.collect();
         rooms.push(Room { campaigns, lanes, lists: sizes(&mut conn, workspace.id).await?, name: workspace.name });
@@ -86,8 +86,8 @@ async fn sizes(conn: &mut Conn, workspace: Id) -> Outcome<Vec<(String, i64)>> {
 
 fn remarks(frame: Frame, campaign: &Campaign, progress: &Progress, now: Millis) -> Vec<String> {
     let sentences = [progress.speed(now), progress.doubt()].into_iter().flatten();
-    let mut remarks: Vec<String> = sentences.map(|sentence| frame.lang.say(&sentence)).collect();
+    let mut remarks: Vec<String> = sentences.map(|sentence| frame.lang.translate(&sentence)).collect();
     remarks.extend(progress.by_lane(now, frame.lang));
-    remarks.extend(campaign.reason.as_deref().map(|reason| frame.lang.recall(reason)));
+    remarks.extend(campaign.reason.as_deref().map(|reason| frame.lang.translate_packed(reason)));
     remarks
 }

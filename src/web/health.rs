@@ -46,7 +46,7 @@ pub async fn ready(State(app): State<Arc<WebState>>, frame: Frame) -> Response {
         .iter()
         .map(|reason| {
             let word = reason.message.key.trim_start_matches("health-");
-            json!({ "reason": word, "blocks": reason.blocks, "message": frame.lang.say(&reason.message) })
+            json!({ "reason": word, "blocks": reason.blocks, "message": frame.lang.translate(&reason.message) })
         })
         .collect();
     let body = Json(json!({ "ready": ready, "reasons": told }));
@@ -65,8 +65,8 @@ pub fn reasons(app: &WebState, look: &HealthSnapshot) -> Vec<Reason> {
         Some(standing) if standing.newer => tell(true, Message::new("health-database-newer")),
         Some(_) => {}
     }
-    let duty = &app.installation.duty;
-    if let Some(cause) = duty.obstacle() {
+    let duty = &app.installation.mailer_status;
+    if let Some(cause) = duty.exit_reason() {
         tell(true, Message::new("health-mailer-ended").with("cause", cause));
     } else if duty.mailers.get() > 0 && duty.leases.get() == 0 {
         tell(true, Message::new("health-lease-lost"));

@@ -8,7 +8,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use super::state::WebState;
-use crate::infra::disk::{self, Room};
+use crate::infra::disk::{self, DiskSpace};
 use crate::report::stats::{self, Standing};
 
 /// How long a look is good enough for the next who asks.
@@ -32,7 +32,7 @@ pub struct DiskStatus {
     /// Opens and clicks that wait for the database.
     pub spilled: u64,
     /// What is left, where the system tells.
-    pub room: Option<Room>,
+    pub room: Option<DiskSpace>,
 }
 
 impl WebState {
@@ -52,7 +52,7 @@ impl WebState {
         let walked = spawn_blocking(move || DiskStatus {
             goodbyes: journal.waiting(),
             spilled: recorder.spilled(),
-            room: disk::room(&data),
+            room: disk::space(&data),
         });
         let (standing, disk) = tokio::join!(asked, self.wait(async { Ok(walked.await.ok()) }));
         HealthSnapshot { at: Instant::now(), standing: standing.ok(), disk: disk.ok().flatten() }

@@ -64,7 +64,7 @@ pub struct Part {
 pub async fn all(State(app): State<Arc<WebState>>, frame: Frame) -> Result<Response, Refusal> {
     let folder = Folder::captured(&app.installation);
     let entries = off_thread(move || newest(&folder)).await?;
-    let count = frame.lang.say(&Message::new("inbox-count").with("shown", entries.len()));
+    let count = frame.lang.translate(&Message::new("inbox-count").with("shown", entries.len()));
     Ok(show(&Inbox { frame, title: frame.tr("inbox-title"), count, entries }))
 }
 
@@ -131,7 +131,7 @@ fn page(
         file,
         part: chosen,
         parts: there.into_iter().map(|part| (part, frame.tr(label(part)))).collect(),
-        size: frame.lang.say(&sizes),
+        size: frame.lang.translate(&sizes),
         can_leave: target(&letter, &app.told().public_url).is_some(),
         letter,
         answer,

@@ -12,7 +12,7 @@ use super::health;
 use super::health_snapshot::{DiskStatus, HealthSnapshot};
 use super::page::ForPrograms;
 use super::state::WebState;
-use crate::infra::metric::{self, Sheet};
+use crate::infra::metric::{self, Exposition};
 use crate::report::stats::{Queue, Standing};
 
 /// Exposition format 0.0.4.
@@ -38,7 +38,7 @@ pub async fn show(State(app): State<Arc<WebState>>) -> Response {
 
 /// The exposition.
 pub fn text(app: &WebState, look: &HealthSnapshot) -> String {
-    let mut sheet = Sheet::default();
+    let mut sheet = Exposition::default();
     sheet.gauge("build_info", "The version of this program.");
     sheet.sample("build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1.0);
     let ready = !health::reasons(app, look).iter().any(|reason| reason.blocks);
@@ -57,7 +57,7 @@ pub fn text(app: &WebState, look: &HealthSnapshot) -> String {
     sheet.into_text()
 }
 
-fn on_disk(sheet: &mut Sheet, disk: &DiskStatus) {
+fn on_disk(sheet: &mut Exposition, disk: &DiskStatus) {
     one(sheet, "goodbyes_waiting", "Requests to leave that wait for the database.", disk.goodbyes as f64);
     one(sheet, "events_spilled", "Opens and clicks that wait on disk.", disk.spilled as f64);
     if let Some(room) = disk.room {
@@ -66,7 +66,7 @@ fn on_disk(sheet: &mut Sheet, disk: &DiskStatus) {
     }
 }
 
-fn in_database(sheet: &mut Sheet, standing: &Standing) {
+fn in_database(sheet: &mut Exposition, standing: &Standing) {
     one(sheet, "mailers_alive", "Mailers whose lease holds, on all machines.", standing.mailers as f64);
     one(sheet, "campaigns_halted", "CampaignCache that stand still for a fault.", standing.halted as f64);
     sheet.gauge("campaigns", "CampaignCache by state.");
@@ -81,7 +81,7 @@ fn in_database(sheet: &mut Sheet, standing: &Standing) {
     }
 }
 
-fn one(sheet: &mut Sheet, name: &str, help: &str, value: f64) {
+fn one(sheet: &mut Exposition, name: &str, help: &str, value: f64) {
     sheet.gauge(name, help);
     sheet.sample(name, &[], value);
 }

@@ -39,7 +39,7 @@ impl Frame {
     fn of(headers: &HeaderMap, uri: &Uri, app: &WebState) -> Self {
         let depth = uri.path().matches('/').count().saturating_sub(1);
         let asked = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-        Self { lang: asked.and_then(Lang::of_header).unwrap_or_else(|| app.told().language), depth }
+        Self { lang: asked.and_then(Lang::from_accept_language).unwrap_or_else(|| app.told().language), depth }
     }
 
     /// A sentence of the catalogue.
@@ -49,7 +49,7 @@ impl Frame {
 
     /// A sentence about a list.
     pub fn about(&self, key: &'static str, list: &str) -> String {
-        self.lang.say(&Message::new(key).with("list", list))
+        self.lang.translate(&Message::new(key).with("list", list))
     }
 
     /// A path of ours as seen from the page: the web server in front may serve us below a folder.
@@ -172,7 +172,7 @@ pub async fn dress(State(app): State<Arc<WebState>>, request: Request, next: Nex
     let path = request.uri().path().to_owned();
     let mut response = next.run(request).await;
     let status = response.status();
-    metric::requested(door(&path), status.as_str());
+    metric::count_request(door(&path), status.as_str());
     let ours = response.extensions().get::<ForPrograms>().is_none();
     if ours && (status.is_client_error() || status.is_server_error()) {
         let message = match response.extensions_mut().remove::<Refusal>() {
@@ -180,7 +180,7 @@ pub async fn dress(State(app): State<Arc<WebState>>, request: Request, next: Nex
             None => Message::new(sentence(status)),
         };
         let allow = response.headers_mut().remove(header::ALLOW);
-        let page = Notice::new(frame, frame.tr(title(status)), frame.lang.say(&message));
+        let page = Notice::new(frame, frame.tr(title(status)), frame.lang.translate(&message));
         response = (status, show(&page)).into_response();
         if let Some(allow) = allow {
             response.headers_mut().insert(header::ALLOW, allow);

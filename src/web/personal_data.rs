@@ -53,7 +53,7 @@ pub async fn gather(conn: &mut Conn, frame: Frame, workspace: Id, person: Id) ->
     let receipts = consent::of_contact(conn, person).await?;
     let lists = subscription::of_contact(conn, person).await?.into_iter().map(|one| OnList {
         id: one.list,
-        standing: frame.lang.say(&Message::new(standing(one.state)).with("day", day(one.joined_at))),
+        standing: frame.lang.translate(&Message::new(standing(one.state)).with("day", day(one.joined_at))),
         receipts: receipts.iter().filter(|r| r.list == one.list).map(|r| explain(frame, r)).collect(),
         name: one.list_name,
     });
@@ -87,7 +87,7 @@ async fn traces(conn: &mut Conn, frame: Frame, person: Id) -> Result<String> {
     .await?;
     let [letters, opens, clicks]: [i64; 3] = [row.get(0), row.get(1), row.get(2)];
     let message = Message::new("held-traces").with("emails", letters).with("opens", opens).with("clicks", clicks);
-    Ok(frame.lang.say(&message))
+    Ok(frame.lang.translate(&message))
 }
 
 fn print(frame: Frame, declared: &[Field], values: &Values) -> Vec<(String, String)> {

@@ -132,7 +132,14 @@ async fn overview(
     let intro = Message::new("held-intro").with("address", &held.address).with("day", &held.since);
     let action =
         letter.map(|claim| frame.at(&format!("/p/{}", app.installation.signer.stem(claim).token(Door::Preferences))));
-    Ok(show(&Preferences { frame, title: frame.tr("held-title"), intro: frame.lang.say(&intro), done, held, action }))
+    Ok(show(&Preferences {
+        frame,
+        title: frame.tr("held-title"),
+        intro: frame.lang.translate(&intro),
+        done,
+        held,
+        action,
+    }))
 }
 
 fn erased(frame: Frame, granted: RequestStatus) -> Response {

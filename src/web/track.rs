@@ -51,7 +51,7 @@ pub fn at_once(app: &WebState, request: &Request) -> Option<Response> {
             ("open", response)
         }
     };
-    metric::requested(door, response.status().as_str());
+    metric::count_request(door, response.status().as_str());
     Some(response)
 }
 

@@ -50,7 +50,7 @@ pub async fn ask(
     }
     let question = match app.ask(async |conn| address(conn, claim).await).await {
         Ok(Some(address)) => {
-            frame.lang.say(&Message::new("unsubscribe-ask").with("list", &list).with("address", address))
+            frame.lang.translate(&Message::new("unsubscribe-ask").with("list", &list).with("address", address))
         }
         Ok(None) => return Ok(show(&gone(frame, &list))),
         // The button works without the database, so the page must too.

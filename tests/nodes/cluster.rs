@@ -25,14 +25,14 @@ impl Server {
         give_away(folder.parent().expect("a folder in a folder"));
         run(&format!("initdb -D {} -A trust -U postgres -E UTF8 --locale=C", folder.display()));
         server.set("listen_addresses = '*'\nmax_connections = 200\nwal_recycle = off\nmax_wal_senders = 4");
-        server.admit("host all all 10.213.0.0/16 trust");
+        server.check_in_use("host all all 10.213.0.0/16 trust");
         server.up();
         server
     }
 
     /// Copies this server into one that follows it, and lets no commit end before both have it.
     pub fn follow(&self, folder: &Path) -> Self {
-        self.admit("host replication all 127.0.0.1/32 trust");
+        self.check_in_use("host replication all 127.0.0.1/32 trust");
         self.ctl("reload");
         run(&format!(
             "pg_basebackup -h 127.0.0.1 -p {} -U postgres -D {} -R -X stream 2>/dev/null",

@@ -63,9 +63,9 @@ impl Ground {
         let folder = fast_folder();
         let config = Config { data: folder.path().to_owned(), database: None };
         config.prepare().expect("a data folder");
-        let keys = Config { data: self.folder.path().to_owned(), database: None }.keys();
+        let keys = Config { data: self.folder.path().to_owned(), database: None }.keys_dir();
         let keys = Keyring::load(&keys).expect("keys");
-        let installation = Installation::over(config, Clock::fixed(NOW), keys, self.db.clone());
+        let installation = Installation::from_parts(config, Clock::fixed(NOW), keys, self.db.clone());
         let workspace = workspace::ensure(&installation, "main").await.expect("a workspace").id;
         Site { installation, workspace, _folder: folder }
     }

@@ -24,7 +24,8 @@ async fn leave_meanwhile(fixture: &Fixture, sink: &Sink, word: &Semaphore) {
     while marked(fixture).await < 3 || sink.log().commands.iter().filter(|line| line.starts_with("DATA")).count() < 1 {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
-    let (list, person) = (fixture.join("News", &[]).await, fixture.person("person2@example.org").await.expect("there"));
+    let (list, person) =
+        (fixture.subscribe("News", &[]).await, fixture.contact_id("person2@example.org").await.expect("there"));
     erasure::unsubscribe(&fixture.installation, fixture.workspace.id, person, list, Reason::Unsubscribed, None)
         .await
         .expect("left");

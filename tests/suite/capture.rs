@@ -76,7 +76,7 @@ async fn a_letter_is_kept_to_the_byte_and_forgotten_with_its_reader() {
     assert_eq!(inbox.folder.read(&letters[0].file).expect("read"), text);
     assert_eq!(inbox.folder.forget(&address("Иван@ПОЧТА.РФ")).expect("forgotten"), 1);
     assert_eq!(inbox.folder.list(10).expect("listed"), letters[..1]);
-    fixture.leave().await;
+    fixture.close().await;
 }
 
 #[tokio::test]
@@ -91,7 +91,7 @@ async fn a_group_of_commands_gets_a_reply_each_and_two_letters_two_files() {
     let codes: Vec<_> = answer.lines().filter(|line| line.as_bytes()[3] == b' ').map(|line| &line[..3]).collect();
     assert_eq!(codes, ["220", "250", "250", "250", "354", "250", "250", "250", "354", "250", "250", "250", "221"]);
     assert_eq!(inbox.folder.list(10).expect("listed").len(), 2);
-    fixture.leave().await;
+    fixture.close().await;
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn what_a_strict_server_refuses_is_refused() {
         assert!(answer.lines().any(|line| line.starts_with(code)), "{words:.40}: {answer}");
     }
     assert_eq!(inbox.folder.list(10).expect("listed"), []);
-    fixture.leave().await;
+    fixture.close().await;
 }
 
 #[tokio::test]
@@ -142,7 +142,7 @@ async fn a_dot_that_arrives_in_pieces_ends_the_text() {
 
     assert!(answer.ends_with("221 2.0.0 goodbye\r\n"), "{answer}");
     assert_eq!(inbox.folder.list(10).expect("listed")[0].size, 0);
-    fixture.leave().await;
+    fixture.close().await;
 }
 
 #[tokio::test]
@@ -157,7 +157,7 @@ async fn a_text_above_the_limit_is_refused_and_the_next_one_is_taken() {
         assert_eq!(session.body(text).await.expect("an answer").code, code);
     }
     assert_eq!(inbox.folder.list(10).expect("listed").len(), 1);
-    fixture.leave().await;
+    fixture.close().await;
 }
 
 #[tokio::test]
@@ -170,21 +170,21 @@ async fn the_capture_stays_on_this_machine_and_stops_when_told() {
     inbox.stop.send(()).expect("it runs");
     inbox.task.await.expect("stops");
     assert!(TcpStream::connect(inbox.address).await.is_err());
-    fixture.leave().await;
+    fixture.close().await;
 }
 
 #[tokio::test]
 async fn a_letter_that_cannot_be_kept_is_not_acknowledged() {
     let fixture = fixture().await;
     let inbox = inbox(&fixture).await;
-    let place = fixture.installation.config.capture();
+    let place = fixture.installation.config.capture_dir();
     std::fs::remove_dir(&place).expect("removed");
     std::fs::write(&place, "in the way").expect("written");
 
     let mut session = Session::open(&Target::local(inbox.address), &Timers::default()).await.expect("open");
     session.envelope(FROM, "a@example.org", false).await.expect("asked");
     assert_eq!(session.body(b"x\r\n").await.expect("an answer").code, 452);
-    fixture.leave().await;
+    fixture.close().await;
 }
 
 fn rate(rate: f64) -> Cap {

@@ -148,7 +148,7 @@ fn frozen(draft: Draft, wide: bool) -> Frozen {
             brand: Brand {
                 name: "Магазин {%".to_owned(), address: "Мира, 1".to_owned(), ..Brand::default()
             },
-            lang: Lang::Ru,
+            lang: Lang::RU,
             public_url: format!("https://{}.example/a&b=c", if wide { "n".repeat(180) } else { "news".to_owned() }),
             fields: FIELDS.map(str::to_owned).to_vec(),
             list_name: "Новости".to_owned(),
@@ -235,7 +235,7 @@ async fn any_letter_composed_is_the_letter_rendered_and_written() {
     let Count { spliced, made } = count.into_inner();
     assert!(made > 100, "{made}");
     assert_eq!(spliced, made);
-    fixture.leave().await;
+    fixture.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -259,5 +259,5 @@ async fn a_letter_too_irregular_is_rendered_for_each_reader() {
         assert!(!press.letter().is_compiled());
         assert_eq!((count.made, count.spliced), (1, 0));
     }
-    fixture.leave().await;
+    fixture.close().await;
 }

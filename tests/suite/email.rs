@@ -37,7 +37,7 @@ fn html(body: &str) -> Draft {
 fn frame() -> Frame {
     Frame {
         brand: Brand { name: "Магазин".to_owned(), address: ADDRESS.to_owned(), ..Brand::default() },
-        lang: Lang::Ru,
+        lang: Lang::RU,
         public_url: "https://news.example.org".to_owned(),
         fields: ["first_name", "city", "age", "vip", "имя"].map(str::to_owned).to_vec(),
         list_name: "Новости".to_owned(),
@@ -49,7 +49,7 @@ fn stem() -> Stem {
 }
 
 fn compile(draft: &Draft) -> Letter {
-    Letter::compile(draft, &frame()).unwrap_or_else(|error| panic!("{}", Lang::En.say(&error.message())))
+    Letter::compile(draft, &frame()).unwrap_or_else(|error| panic!("{}", Lang::EN.translate(&error.message())))
 }
 
 fn refusal(draft: &Draft) -> String {
@@ -57,7 +57,7 @@ fn refusal(draft: &Draft) -> String {
         Ok(_) => panic!("compiles: {}", draft.body),
         Err(error) => {
             assert_eq!(error.exit_code(), 2);
-            Lang::En.say(&error.message())
+            Lang::EN.translate(&error.message())
         }
     }
 }

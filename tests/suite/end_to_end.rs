@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-use crate::fixture::{Fixture, Kind, server};
+use crate::fixture::{Fixture, Kind, postgres_url};
 
 struct Desk {
     folder: tempfile::TempDir,
@@ -147,13 +147,13 @@ fn a_first_campaign_by_commands_alone_on_sqlite() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_first_campaign_by_commands_alone_on_postgres() {
-    if server().is_none() {
+    if postgres_url().is_none() {
         return;
     }
     let fixture = Fixture::new(Kind::Postgres).await;
     let url = fixture.installation.config.database.clone();
     tokio::task::spawn_blocking(|| first_campaign(&Desk::new(url))).await.expect("the campaign went through");
-    fixture.leave().await;
+    fixture.close().await;
 }
 
 #[test]

@@ -331,15 +331,15 @@ both!(papers_in_the_folders_go_with_the_person_and_others_stay, |fixture| {
         std::fs::write(&path, text).expect("written");
         path
     };
-    let csv = file(config.export(), "a.csv", "\"address\"\r\n\"анна@почта.рф\"\r\n\"жанна@почта.рф\"\r\n");
+    let csv = file(config.export_dir(), "a.csv", "\"address\"\r\n\"анна@почта.рф\"\r\n\"жанна@почта.рф\"\r\n");
     let letter = file(
-        config.capture(),
+        config.capture_dir(),
         "x/1.eml",
         "From: news@shop.example\r\nTo:\r\n Anna <АННА@xn--80a1acny.xn--p1ai>\r\n\r\nhi",
     );
-    let other = file(config.capture(), "x/2.eml", "To: жанна@почта.рф\r\n\r\nanna");
-    let run = file(config.staging(), "import-1/run-0", "анна@почта.рф");
-    let half = file(config.export(), ".aside-1-b.csv", "анна@почта.рф");
+    let other = file(config.capture_dir(), "x/2.eml", "To: жанна@почта.рф\r\n\r\nanna");
+    let run = file(config.staging_dir(), "import-1/run-0", "анна@почта.рф");
+    let half = file(config.export_dir(), ".aside-1-b.csv", "анна@почта.рф");
 
     erase(fixture, "анна@почта.рф").await;
     assert!(letter.exists(), "nobody who leaves waits for folders to be searched");
@@ -367,12 +367,13 @@ both!(a_restriction_ends_where_it_began, |fixture| {
 
 both!(sweeps_at_the_same_time_leave_each_other_alone, |fixture| {
     let list = canary::list(fixture, "News").await;
-    let export = fixture.installation.config.export().join("people.csv");
+    let export = fixture.installation.config.export_dir().join("people.csv");
     let addresses: Vec<String> = (0..40).map(|n| format!("sweep{n}@example.org")).collect();
     for text in &addresses {
         canary::person(fixture, &list, text).await;
         let letter = format!("To: {text}\r\n\r\nhello\r\n");
-        std::fs::write(fixture.installation.config.capture().join(format!("{text}.eml")), letter).expect("a letter");
+        std::fs::write(fixture.installation.config.capture_dir().join(format!("{text}.eml")), letter)
+            .expect("a letter");
     }
     std::fs::write(&export, format!("email\n{}\nstays@example.org\n", addresses.join("\n"))).expect("an export");
 
@@ -391,5 +392,5 @@ both!(sweeps_at_the_same_time_leave_each_other_alone, |fixture| {
     }
 
     assert_eq!(std::fs::read_to_string(&export).expect("the export"), "email\nstays@example.org\n");
-    assert_eq!(std::fs::read_dir(fixture.installation.config.capture()).expect("the folder").count(), 0);
+    assert_eq!(std::fs::read_dir(fixture.installation.config.capture_dir()).expect("the folder").count(), 0);
 });

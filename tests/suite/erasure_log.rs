@@ -56,7 +56,7 @@ async fn a_sqlite_file_put_back_from_a_backup_forgets_again() {
     canary::person(&fixture, &list, "stays@example.org").await;
     let (campaign, _) = canary::launch(&fixture, &list, "autumn").await;
     let (data, copy) = (fixture.installation.config.data.join("sendoff.db"), fixture.folder.path().join("copy.db"));
-    fixture.installation.db.settle().await.expect("settled");
+    fixture.installation.db.truncate_wal().await.expect("settled");
     std::fs::copy(&data, &copy).expect("copied");
     erase(&fixture, "gone@example.org").await;
     let config = fixture.installation.config.clone();
@@ -101,7 +101,7 @@ both!(a_line_cut_off_by_a_crash_does_not_swallow_the_next, |fixture| {
     let entry =
         |day| erasure_log::ErasureRecord { workspace: 7, list: 0, mark: [7; 32], day, reason: "left".to_owned() };
     erasure_log::append(&fixture.installation, vec![entry(1)]).await.expect("noted");
-    let log = fixture.installation.config.journal().join("erasures.log");
+    let log = fixture.installation.config.journal_dir().join("erasures.log");
     let text = std::fs::read_to_string(&log).expect("read");
     std::fs::write(&log, format!("{text}{}", &text[..40])).expect("cut off");
 
@@ -116,7 +116,7 @@ both!(a_sweep_that_a_crash_prevented_is_made_up_for, |fixture| {
     let list = canary::list(fixture, "News").await;
     canary::person(fixture, &list, "anna@example.org").await;
     erase(fixture, "anna@example.org").await;
-    let late = fixture.installation.config.export().join("late.ndjson");
+    let late = fixture.installation.config.export_dir().join("late.ndjson");
     std::fs::write(&late, "{\"address\":\"Anna@example.org\"}\n{\"address\":\"b@example.org\"}\n").expect("written");
 
     assert!(physical_erasure::is_pending(&fixture.installation));
@@ -135,7 +135,7 @@ both!(the_sweeper_scrubs_in_the_background, |fixture| {
     assert!(canary::search(fixture, &text).await.hits > 0);
     let eraser = BackgroundEraser::start(fixture.installation.clone());
 
-    let letter = fixture.installation.config.capture().join("1.eml");
+    let letter = fixture.installation.config.capture_dir().join("1.eml");
     std::fs::write(&letter, format!("To: {text}\r\n\r\nhi")).expect("written");
     erase(fixture, &text).await;
     eraser.notify();
@@ -157,11 +157,11 @@ both!(whoever_reads_for_long_keeps_nobody_from_writing, |fixture| {
     canary::person(fixture, &list, "a@example.org").await;
 
     let settling = async {
-        let settled = fixture.installation.db.settle().await.expect("looked");
+        let settled = fixture.installation.db.truncate_wal().await.expect("looked");
         assert_eq!(settled, fixture.kind == Kind::Postgres, "a journal that is read from is not empty");
     };
     tokio::time::timeout(Duration::from_secs(15), settling).await.expect("it does not wait for readers");
 
     sqlx::raw_sql("rollback").execute(&mut *reader).await.expect("ended");
-    assert!(fixture.installation.db.settle().await.expect("emptied"));
+    assert!(fixture.installation.db.truncate_wal().await.expect("emptied"));
 });

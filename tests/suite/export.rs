@@ -19,7 +19,7 @@ use crate::canary;
 use crate::fixture::{Fixture, NOW, both};
 
 async fn rows(fixture: &Fixture, kind: Kind, campaign: Option<&Campaign>) -> Vec<Value> {
-    let path = fixture.installation.config.export().join(format!("{kind}.ndjson"));
+    let path = fixture.installation.config.export_dir().join(format!("{kind}.ndjson"));
     let wanted = Export { kind, format: Format::Ndjson, workspace: fixture.workspace.id, campaign };
     let written = export::to_file(&fixture.installation.db, &wanted, &path, &mut |_, _| {}).await.expect("exported");
     let text = std::fs::read_to_string(&path).expect("read");
@@ -29,7 +29,7 @@ async fn rows(fixture: &Fixture, kind: Kind, campaign: Option<&Campaign>) -> Vec
 }
 
 async fn csv(fixture: &Fixture, kind: Kind) -> Vec<Vec<String>> {
-    let path = fixture.installation.config.export().join(format!("{kind}.csv"));
+    let path = fixture.installation.config.export_dir().join(format!("{kind}.csv"));
     let wanted = Export { kind, format: Format::Csv, workspace: fixture.workspace.id, campaign: None };
     export::to_file(&fixture.installation.db, &wanted, &path, &mut |_, _| {}).await.expect("exported");
     let mut reader = csv::ReaderBuilder::new().has_headers(false).from_path(path).expect("opened");
@@ -138,7 +138,7 @@ both!(restricted_people_and_other_workspaces_are_left_out, |fixture| {
         assert!(!rows.is_empty() && with(&rows, "address", "a@example.org").is_empty(), "{kind}: {rows:?}");
     }
     for kind in Kind::ALL {
-        let path = fixture.installation.config.export().join("other.ndjson");
+        let path = fixture.installation.config.export_dir().join("other.ndjson");
         let wanted = Export { kind: *kind, format: Format::Ndjson, workspace: other.id, campaign: None };
         let written =
             export::to_file(&fixture.installation.db, &wanted, &path, &mut |_, _| {}).await.expect("exported");
@@ -166,7 +166,7 @@ both!(thousands_of_rows_come_once_each, |fixture| {
 
 both!(the_command_writes_a_whole_file_or_says_why_not, |fixture| {
     three(fixture).await;
-    let folder = fixture.installation.config.export();
+    let folder = fixture.installation.config.export_dir();
     let run = |out: &Path, what: &str, campaign: Option<&str>| {
         let command = cli::export::Command {
             what: what.to_owned(),
@@ -174,7 +174,7 @@ both!(the_command_writes_a_whole_file_or_says_why_not, |fixture| {
             format: "csv".to_owned(),
             out: out.display().to_string(),
         };
-        cli::export::run(&fixture.installation, &fixture.workspace, command, Lang::En)
+        cli::export::run(&fixture.installation, &fixture.workspace, command, Lang::EN)
     };
 
     let report = run(&folder.join("a.csv"), "deliveries", Some("autumn")).await.expect("exported");
@@ -197,7 +197,7 @@ both!(the_command_writes_a_whole_file_or_says_why_not, |fixture| {
 
 both!(who_is_erased_while_a_file_is_written_is_not_in_it, |fixture| {
     let (_, campaign) = three(fixture).await;
-    let path = fixture.installation.config.export().join("a.csv");
+    let path = fixture.installation.config.export_dir().join("a.csv");
     let wanted = Export {
         kind: Kind::Deliveries,
         format: Format::Csv,
@@ -224,7 +224,7 @@ both!(a_person_sees_corrects_and_erases_what_is_held, |fixture| {
     canary::person(fixture, &list, &old).await;
     let age = Field::declare("age", "number").expect("a field");
     field::add(&fixture.installation, fixture.workspace.id, &age).await.expect("declared");
-    let run = |command| cli::contact::run(&fixture.installation, &fixture.workspace, command, Lang::Ru);
+    let run = |command| cli::contact::run(&fixture.installation, &fixture.workspace, command, Lang::RU);
     use cli::contact::Command;
     let address = || "A@example.org".to_owned();
     erasure::erase(&fixture.installation, fixture.workspace.id, &canary::address("gone@x.org"), Reason::Erased, None)

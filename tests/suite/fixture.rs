@@ -36,7 +36,7 @@ pub struct Fixture {
 
 /// The server named by the environment, if any.
 #[expect(clippy::disallowed_methods, reason = "tests have no command line to pass it on")]
-pub fn server() -> Option<String> {
+pub fn postgres_url() -> Option<String> {
     std::env::var("TEST_DATABASE_URL").ok()
 }
 
@@ -60,7 +60,7 @@ impl Fixture {
     }
 
     /// Puts people on a list of this name, making it when it is new. Returns its key.
-    pub async fn join(&self, name: &str, addresses: &[&str]) -> Id {
+    pub async fn subscribe(&self, name: &str, addresses: &[&str]) -> Id {
         let (installation, workspace) = (&self.installation, self.workspace.id);
         let list = list::add(installation, workspace, name).await.expect("a list");
         let now = installation.clock.now();
@@ -83,14 +83,14 @@ impl Fixture {
     }
 
     /// The key of a person.
-    pub async fn person(&self, address: &str) -> Option<Id> {
+    pub async fn contact_id(&self, address: &str) -> Option<Id> {
         let mut conn = self.installation.db.read().await.expect("a connection");
         let address = Address::parse(address).expect("an address");
         contact::find(&mut conn, self.workspace.id, &address).await.expect("asked").map(|found| found.id)
     }
 
     /// Closes the database and removes it; called by `both!`.
-    pub async fn leave(self) {
+    pub async fn close(self) {
         self.installation.db.close().await;
         if let Some((name, _)) = &self.database {
             remove(name).await;
@@ -105,7 +105,7 @@ pub async fn remove(name: &str) {
 }
 
 async fn admin() -> AnyConnection {
-    let url = server().expect("TEST_DATABASE_URL is set");
+    let url = postgres_url().expect("TEST_DATABASE_URL is set");
     AnyConnection::connect(&url).await.expect("the server of TEST_DATABASE_URL answers")
 }
 
@@ -115,7 +115,7 @@ pub async fn create() -> (String, String) {
     let name = format!("sendoff_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::SeqCst));
     let create = format!("create database {name} template template0 encoding 'UTF8' lc_collate 'C' lc_ctype 'C'");
     sqlx::raw_sql(sqlx::AssertSqlSafe(create)).execute(&mut admin().await).await.expect("makes a database");
-    let url = server().expect("TEST_DATABASE_URL is set");
+    let url = postgres_url().expect("TEST_DATABASE_URL is set");
     let (base, _) = url.rsplit_once('/').expect("a URL with a database name");
     (name.clone(), format!("{base}/{name}"))
 }
@@ -130,17 +130,17 @@ macro_rules! both {
             async fn sqlite() {
                 let fixture = $crate::fixture::Fixture::new($crate::fixture::Kind::Sqlite).await;
                 super::$name(&fixture).await;
-                fixture.leave().await;
+                fixture.close().await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn postgres() {
-                if $crate::fixture::server().is_none() {
+                if $crate::fixture::postgres_url().is_none() {
                     return;
                 }
                 let fixture = $crate::fixture::Fixture::new($crate::fixture::Kind::Postgres).await;
                 super::$name(&fixture).await;
-                fixture.leave().await;
+                fixture.close().await;
             }
         }
     };

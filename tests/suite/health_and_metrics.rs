@@ -18,7 +18,7 @@ use sqlx::Connection;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use crate::fixture::{Fixture, Kind, both, server};
+use crate::fixture::{Fixture, Kind, both, postgres_url};
 use crate::mail_sink::{Act, Plan};
 use crate::mailer::fixture::{LETTER, campaign, house_with, mail, start, use_relay};
 use crate::public::fixture::{Reply, Stage, send};
@@ -36,7 +36,7 @@ async fn ask(app: &Arc<WebState>, path: &str) -> Reply {
 
 /// A fixture on PostgreSQL, where statements can be made to hang.
 async fn on_a_server() -> Option<Fixture> {
-    server()?;
+    postgres_url()?;
     Some(Fixture::new(Kind::Postgres).await)
 }
 
@@ -92,7 +92,7 @@ async fn a_database_that_hangs_does_not_hang_the_probe() {
     assert_eq!((status, reasons), (StatusCode::SERVICE_UNAVAILABLE, vec!["database-away".to_owned()]));
     sqlx::raw_sql("rollback").execute(&mut other).await.expect("unlocked");
     drop(other);
-    fixture.leave().await;
+    fixture.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -114,7 +114,7 @@ async fn goodbyes_that_wait_are_counted_and_those_who_leave_do_not_wait() {
     stage.app.journal.replay().await.expect("carried out");
     assert!(!stage.is_here(1).await);
     drop(other);
-    fixture.leave().await;
+    fixture.close().await;
 }
 
 both!(a_newer_program_at_the_same_tables_is_a_reason, |fixture| {
@@ -128,7 +128,8 @@ both!(a_newer_program_at_the_same_tables_is_a_reason, |fixture| {
 });
 
 both!(a_mailer_without_its_lease_is_not_ready, |fixture| {
-    let (wanted, held) = (fixture.installation.duty.mailers.raise(), fixture.installation.duty.leases.raise());
+    let (wanted, held) =
+        (fixture.installation.mailer_status.mailers.increment(), fixture.installation.mailer_status.leases.increment());
     assert_eq!(health(&app(fixture).await).await, (StatusCode::OK, vec![]));
 
     drop(held);
@@ -264,15 +265,15 @@ fn one_of_a_thing_is_not_many() {
         let message = ["subscriptions", "consents", "deliveries", "events"]
             .iter()
             .fold(Message::new("contact-erased").with("address", "a"), |message, name| message.with(name, count));
-        lang.say(&message)
+        lang.translate(&message)
     };
 
-    let one = erased(Lang::En, 1);
+    let one = erased(Lang::EN, 1);
     assert!(one.contains("1 subscription, 1 consent, 1 delivery, 1 event."), "{one}");
-    assert!(erased(Lang::En, 0).contains("0 subscriptions, 0 consents, 0 deliveries, 0 events."));
+    assert!(erased(Lang::EN, 0).contains("0 subscriptions, 0 consents, 0 deliveries, 0 events."));
     for (count, said) in
         [(1, "1 подписка, 1 согласие"), (3, "3 подписки, 3 согласия"), (11, "11 подписок, 11 согласий")]
     {
-        assert!(erased(Lang::Ru, count).contains(said), "{}", erased(Lang::Ru, count));
+        assert!(erased(Lang::RU, count).contains(said), "{}", erased(Lang::RU, count));
     }
 }

@@ -93,7 +93,7 @@ both!(a_relay_that_cannot_be_read_stops_its_own_workspace_alone, |fixture| {
 
 both!(letters_that_cannot_be_made_again_stop_their_own_campaign_alone, |fixture| {
     house_with(fixture, 20).await;
-    let list = fixture.join("Others", &["neighbour@example.org"]).await;
+    let list = fixture.subscribe("Others", &["neighbour@example.org"]).await;
     let sink = Plan::new().start().await;
     use_relay(fixture, sink.target(), 2).await;
     let winter = draft(fixture, fixture.workspace.id, list, LETTER).await;
@@ -114,7 +114,7 @@ both!(letters_that_cannot_be_made_again_stop_their_own_campaign_alone, |fixture|
 
 both!(a_series_that_cannot_be_read_stops_alone_and_can_go_on, |fixture| {
     house_with(fixture, 20).await;
-    let list = fixture.join("Others", &["neighbour@example.org"]).await;
+    let list = fixture.subscribe("Others", &["neighbour@example.org"]).await;
     let sink = Plan::new().start().await;
     use_relay(fixture, sink.target(), 2).await;
     let daily = LETTER.replace("list =", "every = \"day\"\nat = \"09:00\"\nzone = \"UTC\"\nlist =");

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::Value;
 
 use crate::canary::word;
-use crate::fixture::{Fixture, Kind, server};
+use crate::fixture::{Fixture, Kind, postgres_url};
 use crate::mail_sink::{Act, Plan};
 
 struct Place {
@@ -132,12 +132,12 @@ async fn no_log_line_of_the_whole_river_names_anyone_on_sqlite() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_log_line_of_the_whole_river_names_anyone_on_postgres() {
-    if server().is_none() {
+    if postgres_url().is_none() {
         return;
     }
     let fixture = Fixture::new(Kind::Postgres).await;
     river(fixture.installation.config.database.clone()).await;
-    fixture.leave().await;
+    fixture.close().await;
 }
 
 /// A program that runs until it is dropped.

@@ -125,7 +125,7 @@ both!(who_left_is_not_named_to_the_relay, |fixture| {
     let sink = Plan::new().at("RCPT", Act::late(50)).start().await;
     use_relay(fixture, sink.target(), 1).await;
     let list = start(fixture, LETTER).await.list;
-    let person = fixture.person("person19@example.org").await.expect("there");
+    let person = fixture.contact_id("person19@example.org").await.expect("there");
 
     let leaving = async {
         until(|| sink.heard("RCPT")).await;

@@ -175,7 +175,7 @@ both!(what_is_bound_goes_through_its_relay_or_waits, |fixture| {
     mail(fixture).await;
     let mut conn = fixture.installation.db.read().await.expect("a connection");
     let paused = model::need(&mut conn, fixture.workspace.id, "spring").await.expect("there");
-    let reason = Lang::En.recall(&paused.reason.expect("a reason"));
+    let reason = Lang::EN.translate_packed(&paused.reason.expect("a reason"));
     assert!(paused.state == State::Paused && reason.contains("“fourth”"), "{reason}");
 });
 

@@ -112,7 +112,7 @@ async fn refusal(fixture: &Fixture, expression: &str) -> String {
     let mut conn = fixture.installation.db.read().await.expect("a connection");
     let error = segment::resolve(&mut conn, fixture.workspace.id, expression).await.expect_err("refused");
     assert_eq!(error.exit_code(), 2);
-    Lang::En.say(&error.message())
+    Lang::EN.translate(&error.message())
 }
 
 fn values(value: serde_json::Value) -> Values {
@@ -240,7 +240,7 @@ both!(an_explanation_shows_each_condition_with_the_persons_value, |fixture| {
     segment::save(installation, here, "adults", expression).await.expect("saved");
 
     let explain = Command::Explain { name: "adults".to_owned(), address: "Anna@mail.ru".to_owned() };
-    let report = cli::run(installation, &fixture.workspace, explain, Lang::En).await.expect("explained");
+    let report = cli::run(installation, &fixture.workspace, explain, Lang::EN).await.expect("explained");
 
     assert_eq!(
         report.text,
@@ -264,25 +264,25 @@ both!(saving_again_replaces_and_a_wrong_expression_saves_nothing, |fixture| {
     let save = |expression: &str| Command::Save { name: " adults ".to_owned(), expression: expression.to_owned() };
 
     let first = segment::save(installation, here.id, "adults", "age >= 18").await.expect("saved");
-    cli::run(installation, here, save("age >= 21"), Lang::En).await.expect("saved again");
+    cli::run(installation, here, save("age >= 21"), Lang::EN).await.expect("saved again");
     let refused =
-        cli::run(installation, here, save("age >= 21 and citty = \"Казань\""), Lang::En).await.expect_err("refused");
+        cli::run(installation, here, save("age >= 21 and citty = \"Казань\""), Lang::EN).await.expect_err("refused");
 
-    let sentence = Lang::En.say(&refused.message());
+    let sentence = Lang::EN.translate(&refused.message());
     assert!(sentence.starts_with("column 15: no field `citty`; did you mean `city`?"), "{sentence}");
     let mut conn = installation.db.read().await.expect("a connection");
     let all = segment::all(&mut conn, here.id).await.expect("listed");
     assert_eq!(all.iter().map(|one| (one.id, one.expression.as_str())).collect::<Vec<_>>(), [(first.id, "age >= 21")]);
     drop(conn);
     let count = Command::Count { estimate: false, name: "adlts".to_owned() };
-    let unknown = cli::run(installation, here, count, Lang::Ru).await.expect_err("unknown");
-    assert_eq!(Lang::Ru.say(&unknown.message()), "Сегмента «adlts» нет; может быть, «adults»?");
-    let report = cli::run(installation, here, Command::Count { estimate: false, name: "adults".to_owned() }, Lang::Ru)
+    let unknown = cli::run(installation, here, count, Lang::RU).await.expect_err("unknown");
+    assert_eq!(Lang::RU.translate(&unknown.message()), "Сегмента «adlts» нет; может быть, «adults»?");
+    let report = cli::run(installation, here, Command::Count { estimate: false, name: "adults".to_owned() }, Lang::RU)
         .await
         .expect("counted");
     assert_eq!(report.text, "Сегмент «adults»: 0 человек.");
     assert_eq!(report.json, json!({"segment": "adults", "count": 0}));
-    let listed = cli::run(installation, here, Command::Ls, Lang::En).await.expect("listed");
+    let listed = cli::run(installation, here, Command::Ls, Lang::EN).await.expect("listed");
     assert_eq!(listed.json, json!({"segments": [{"segment": "adults", "expression": "age >= 21"}]}));
 });
 

@@ -50,7 +50,7 @@ async fn campaigns(fixture: &Fixture) -> Vec<Campaign> {
 async fn stand(fixture: &Fixture) -> (Stand, Option<String>) {
     let mut conn = fixture.installation.db.read().await.expect("a connection");
     let all = series::all(&mut conn, fixture.workspace.id).await.expect("listed");
-    (all[0].state, all[0].reason.as_deref().map(|reason| Lang::En.recall(reason)))
+    (all[0].state, all[0].reason.as_deref().map(|reason| Lang::EN.translate_packed(reason)))
 }
 
 async fn look(fixture: &Fixture, time: &str) {
@@ -245,5 +245,5 @@ async fn a_series_whose_list_is_closed_stops() {
 
     assert_eq!(stand(&fixture).await.0, Stand::Stopped);
     assert!(made(&fixture).await.is_empty());
-    fixture.leave().await;
+    fixture.close().await;
 }

@@ -24,9 +24,9 @@ use crate::fixture::{Fixture, Kind, NOW, both};
 async fn files(fixture: &Fixture) -> Vec<PathBuf> {
     let mut folders = vec![fixture.installation.config.data.clone()];
     if fixture.kind == Kind::Postgres
-        && let Some(data) = fixture.installation.db.files().await.expect("asked")
+        && let Some(data) = fixture.installation.db.data_path().await.expect("asked")
     {
-        let own = fixture.installation.db.own_folder().await.expect("asked").expect("a server of many");
+        let own = fixture.installation.db.database_folder().await.expect("asked").expect("a server of many");
         folders.extend(["base/pgsql_tmp", "global", "pg_wal", "pg_stat", "pg_stat_tmp"].map(|name| data.join(name)));
         folders.push(data.join("base").join(own));
     }
@@ -132,10 +132,10 @@ both!(a_person_in_every_table_and_folder_is_found_and_gone_after_each_way_to_lea
         let person_row = canary::summary(fixture, &campaign).await;
         let config = &fixture.installation.config;
         let letter = format!("To: <{text}>\r\nContent-Transfer-Encoding: base64\r\n\r\n{}", folded(&text));
-        std::fs::write(config.capture().join("1.eml"), letter).expect("written");
+        std::fs::write(config.capture_dir().join("1.eml"), letter).expect("written");
         for (kind, format) in [(export::Kind::Deliveries, Format::Csv), (export::Kind::Subscriptions, Format::Ndjson)] {
             let wanted = Export { kind, format, workspace: fixture.workspace.id, campaign: None };
-            let path = config.export().join(format!("{kind}.{format}"));
+            let path = config.export_dir().join(format!("{kind}.{format}"));
             export::to_file(&fixture.installation.db, &wanted, &path, &mut |_, _| {}).await.expect("exported");
         }
 
@@ -245,11 +245,11 @@ both!(the_command_pays_what_is_owed_first_and_fails_on_hits, |fixture| {
     canary::person(fixture, &list, &text).await;
     let ask = || cli::trace_search::Command { address: text.to_uppercase() };
 
-    let before = cli::trace_search::run(&fixture.installation, ask(), Lang::En).await.expect("searched");
+    let before = cli::trace_search::run(&fixture.installation, ask(), Lang::EN).await.expect("searched");
     erasure::erase(&fixture.installation, fixture.workspace.id, &canary::address(&text), Reason::Erased, None)
         .await
         .expect("erased");
-    let after = cli::trace_search::run(&fixture.installation, ask(), Lang::En).await.expect("searched");
+    let after = cli::trace_search::run(&fixture.installation, ask(), Lang::EN).await.expect("searched");
 
     assert!(before.failed && before.json["hits"].as_u64().is_some_and(|hits| hits > 0));
     assert!(before.json["where"].as_array().is_some_and(|places| !places.is_empty()));
@@ -258,7 +258,7 @@ both!(the_command_pays_what_is_owed_first_and_fails_on_hits, |fixture| {
     assert_eq!((after.json["hits"].as_u64(), after.json["where"].as_array().map(Vec::len)), (Some(0), Some(0)));
     let refusal = cli::trace_search::Command { address: "nonsense".to_owned() };
     assert_eq!(
-        cli::trace_search::run(&fixture.installation, refusal, Lang::Ru).await.expect_err("no address").exit_code(),
+        cli::trace_search::run(&fixture.installation, refusal, Lang::RU).await.expect_err("no address").exit_code(),
         2
     );
 });

@@ -7,7 +7,7 @@ use sqlx::Row;
 use super::Values;
 use crate::audience::indexed_field::{Facet, KEPT, NUMBERS, TEXTS};
 use crate::infra::db::value::Value;
-use crate::infra::db::{Conn, Sql, holding};
+use crate::infra::db::{Conn, Sql, for_update};
 use crate::infra::error::Result;
 use crate::infra::id::{Id, STEP};
 
@@ -34,7 +34,7 @@ pub async fn restate(conn: &mut Conn, ids: &[Id]) -> Result<()> {
 
 /// Keeps others from changing these people until the transaction ends.
 pub async fn keep(conn: &mut Conn, ids: &[Id]) -> Result<()> {
-    let hold = holding(conn);
+    let hold = for_update(conn);
     if !hold.is_empty() {
         Sql::new("select 1 from contact where id").among(conn, ids).push(" order by id").push(hold).all(conn).await?;
     }
@@ -48,7 +48,7 @@ pub async fn see(conn: &mut Conn, first: Id, last: Id) -> Result<()> {
         sql.push(" from event where id >= ").bind(first).push(" and id <= ").bind(last);
         sql.push(" and id % ").push(&STEP.to_string()).push(" = ").bind(first % STEP);
     };
-    let hold = holding(conn);
+    let hold = for_update(conn);
     if !hold.is_empty() {
         let mut sql = Sql::new("select 1 from contact where id in (select contact_id");
         fresh(&mut sql);

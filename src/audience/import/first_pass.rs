@@ -195,7 +195,7 @@ impl Ordered {
                 Some((canonical, first)) if canonical == person.canonical() => {
                     let explanation = Message::new("invalid-duplicate").with("line", first);
                     self.duplicates += 1;
-                    self.rejects.add(person.line, "duplicate", &self.lang.say(&explanation), person.raw())?;
+                    self.rejects.add(person.line, "duplicate", &self.lang.translate(&explanation), person.raw())?;
                 }
                 _ => {
                     self.last = Some((person.canonical().to_owned(), person.line));

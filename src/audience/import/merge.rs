@@ -12,8 +12,8 @@ use crate::audience::list::{self, List};
 use crate::audience::subscription::{self, NewSubscription, State};
 use crate::audience::tombstone;
 use crate::infra::clock::Millis;
-use crate::infra::db::pg_copy::Loader;
-use crate::infra::db::{Conn, Tx, is_duplicate, pass_gate};
+use crate::infra::db::pg_copy::CopyConnection;
+use crate::infra::db::{Conn, Tx, is_unique_violation, lock_addresses_shared};
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::id::{Id, Ids};
 use crate::infra::installation::Installation;
@@ -67,11 +67,11 @@ pub async fn perform(
     installation: &Installation,
     goal: &Goal,
     people: &[Person],
-    loader: &mut Option<Loader>,
+    loader: &mut Option<CopyConnection>,
 ) -> Result<Counts> {
     for _ in 0..TRIES {
         let mut tx = installation.db.write().await?;
-        pass_gate(&mut tx).await?;
+        lock_addresses_shared(&mut tx).await?;
         let plan = plan(&mut tx, installation, goal, people).await?;
         match carry_out(&mut tx, installation, goal, &plan, loader).await {
             Ok(true) => {
@@ -79,7 +79,7 @@ pub async fn perform(
                 return Ok(plan.counts);
             }
             Ok(false) => {}
-            Err(Error::Db(error)) if is_duplicate(&error) => {}
+            Err(Error::Db(error)) if is_unique_violation(&error) => {}
             Err(error) => return Err(error),
         }
     }
@@ -173,7 +173,7 @@ async fn carry_out(
     installation: &Installation,
     goal: &Goal,
     plan: &Plan<'_>,
-    loader: &mut Option<Loader>,
+    loader: &mut Option<CopyConnection>,
 ) -> Result<bool> {
     let ids: Vec<_> = plan.touched.iter().map(|(id, _)| *id).collect();
     let held: HashSet<_> = contact::hold(tx, &installation.db, &ids).await?.into_iter().collect();
@@ -216,7 +216,7 @@ async fn load(
     installation: &Installation,
     goal: &Goal,
     people: &[Entry<'_>],
-    loader: &mut Loader,
+    loader: &mut CopyConnection,
     now: Millis,
 ) -> Result<()> {
     let newcomers = Newcomers::number(&installation.ids, goal.workspace, people.len());

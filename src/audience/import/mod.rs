@@ -43,7 +43,7 @@ pub use self::row::explain;
 use super::consent::{Basis, Evidence};
 use super::{field, list};
 use crate::infra::clock::{DAY, Millis};
-use crate::infra::db::pg_copy::Loader;
+use crate::infra::db::pg_copy::CopyConnection;
 use crate::infra::error::{Message, Result};
 use crate::infra::i18n::Lang;
 use crate::infra::id::Id;
@@ -133,7 +133,7 @@ pub async fn run(
         map: request.map.clone(),
         fields,
         rejects: request.rejects.clone(),
-        staging: installation.config.staging(),
+        staging: installation.config.staging_dir(),
         lang,
     };
     let reading = read(task, progress).await?;
@@ -152,7 +152,7 @@ pub async fn run(
         outcome.duplicates = ordered.duplicates;
         while merges.len() >= if slice.is_empty() { 1 } else { hands } {
             let Some(ended) = merges.join_next().await else { break };
-            let (people, counts, loader): (u64, Counts, Option<Loader>) = told(ended)?;
+            let (people, counts, loader): (u64, Counts, Option<CopyConnection>) = told(ended)?;
             outcome.add(counts);
             merged += people;
             loaders.extend(loader);
@@ -180,13 +180,13 @@ async fn merge(
     goal: Arc<Goal>,
     slice: Vec<Person>,
     dry_run: bool,
-    mut loader: Option<Loader>,
-) -> Result<(u64, Counts, Option<Loader>)> {
+    mut loader: Option<CopyConnection>,
+) -> Result<(u64, Counts, Option<CopyConnection>)> {
     let counts = if dry_run {
         merge::rehearse(&installation, &goal, &slice).await?
     } else {
         if loader.is_none() {
-            loader = Loader::open(&installation.db).await?;
+            loader = CopyConnection::open(&installation.db).await?;
         }
         merge::perform(&installation, &goal, &slice, &mut loader).await?
     };

@@ -53,7 +53,7 @@ pub fn explain(reason: &str, lang: Lang) -> String {
         "nul" => "invalid-nul",
         _ => return reason.to_owned(),
     };
-    lang.say(&Message::new(key))
+    lang.translate(&Message::new(key))
 }
 
 /// A person as a row tells of them.
@@ -175,7 +175,7 @@ mod tests {
             "encoding",
             "nul",
         ] {
-            for lang in [Lang::En, Lang::Ru] {
+            for lang in [Lang::EN, Lang::RU] {
                 let sentence = explain(reason, lang);
                 assert!(sentence != reason && !sentence.starts_with("invalid-"), "{sentence}");
             }

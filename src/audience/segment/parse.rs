@@ -295,7 +295,7 @@ mod tests {
 
     fn mistake(expression: &str) -> String {
         let fault = parse(expression).expect_err(expression);
-        let text = Lang::En.say(&fault.show(expression).message());
+        let text = Lang::EN.translate(&fault.show(expression).message());
         text.lines().next().unwrap_or_default().to_owned()
     }
 
@@ -362,7 +362,7 @@ mod tests {
         #[test]
         fn any_text_is_read_or_refused(text in "\\PC*") {
             if let Err(fault) = parse(&text) {
-                Lang::Ru.say(&fault.show(&text).message());
+                Lang::RU.translate(&fault.show(&text).message());
             }
         }
 
@@ -375,8 +375,8 @@ mod tests {
             let text = words.join(" ");
             if let Err(fault) = parse(&text) {
                 let message = fault.show(&text).message();
-                prop_assert!(!Lang::En.say(&message).contains('{'), "{message:?}");
-                prop_assert!(!Lang::Ru.say(&message).contains('{'), "{message:?}");
+                prop_assert!(!Lang::EN.translate(&message).contains('{'), "{message:?}");
+                prop_assert!(!Lang::RU.translate(&message).contains('{'), "{message:?}");
             }
         }
     }

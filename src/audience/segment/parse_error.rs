@@ -123,7 +123,7 @@ mod tests {
 
     fn shown(expression: &str, at: usize) -> String {
         let fault = Fault::new(Place { at, end: expression.chars().count().min(at + 1) }, "segment-expected-condition");
-        Lang::En.say(&fault.show(expression).message())
+        Lang::EN.translate(&fault.show(expression).message())
     }
 
     #[test]

@@ -219,7 +219,7 @@ mod tests {
     }
 
     fn mistake(lang: Lang, expression: &str) -> String {
-        lang.say(&resolve(expression).expect_err(expression).show(expression).message())
+        lang.translate(&resolve(expression).expect_err(expression).show(expression).message())
     }
 
     #[test]
@@ -255,11 +255,11 @@ mod tests {
     #[test]
     fn mistakes_point_at_the_place_and_suggest() {
         assert_eq!(
-            mistake(Lang::En, "age >= 18 or citty = \"Казань\""),
+            mistake(Lang::EN, "age >= 18 or citty = \"Казань\""),
             "column 14: no field `citty`; did you mean `city`?\n  age >= 18 or citty = \"Казань\"\n               ^"
         );
         assert_eq!(
-            mistake(Lang::Ru, "vip and\non(\"New\")"),
+            mistake(Lang::RU, "vip and\non(\"New\")"),
             "строка 2, позиция 4: нет списка \"New\"; может быть, \"News\"?\n  on(\"New\")\n     ^"
         );
     }
@@ -282,7 +282,7 @@ mod tests {
             ("city = \"\"", "column 8: no value is an empty text; write: city is not set"),
             ("secret = 1", "column 1: no field `secret`; there are: city, age, birthday, vip, plan, не, email."),
         ] {
-            let text = mistake(Lang::En, expression);
+            let text = mistake(Lang::EN, expression);
             assert!(text.starts_with(said), "{expression}: {text}");
         }
     }

@@ -7,7 +7,7 @@ use sqlx::Row;
 use super::progress::{self, Changes};
 use super::{SUBSCRIBED, State};
 use crate::infra::clock::Millis;
-use crate::infra::db::{Conn, Done, Script, Sql, json_rows};
+use crate::infra::db::{Conn, Script, Sql, StatementResult, json_rows};
 use crate::infra::error::{Error, Result};
 use crate::infra::id::Id;
 
@@ -106,7 +106,7 @@ pub async fn answer(
     conn: &mut Conn,
     mailer: Id,
     marks: &[Mark],
-    done: &[Done],
+    done: &[StatementResult],
     now: Millis,
 ) -> Result<HashMap<Id, Marked>> {
     let mut marked = HashMap::with_capacity(marks.len());
@@ -114,7 +114,7 @@ pub async fn answer(
     for done in done.chunks(if is_read_again { 2 } else { 1 }) {
         let rows: Vec<(Id, Millis, i32, String)> = json_rows::read(done.last().and_then(|found| found.rows.first()));
         // A row that was marked before and is asked for again is on the wire.
-        if is_read_again && rows.len() as u64 != done[0].touched {
+        if is_read_again && rows.len() as u64 != done[0].rows_affected {
             return Err(Error::Db(sqlx::Error::RowNotFound));
         }
         for (delivery, date, attempts, mut address) in rows {

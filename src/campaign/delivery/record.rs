@@ -10,7 +10,7 @@ use crate::campaign::erased_counts;
 use crate::campaign::model::delivery_range;
 use crate::infra::clock::Millis;
 use crate::infra::db::json_rows::{number, words};
-use crate::infra::db::{Conn, Done, Script, Sql};
+use crate::infra::db::{Conn, Script, Sql, StatementResult};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 
@@ -83,10 +83,10 @@ impl<'o> Ends<'o> {
 
     /// Sets right what those rows change that were not there; `done` is what the statements of
     /// [`Ends::write`] did.
-    pub async fn check(&self, conn: &mut Conn, mailer: Id, done: &[Done]) -> Result<()> {
+    pub async fn check(&self, conn: &mut Conn, mailer: Id, done: &[StatementResult]) -> Result<()> {
         let mut changes = Changes::new();
         for (((campaign, state, ..), some), done) in self.0.iter().zip(done) {
-            let missing = some.len() as u64 - done.touched;
+            let missing = some.len() as u64 - done.rows_affected;
             if missing == 0 {
                 continue;
             }

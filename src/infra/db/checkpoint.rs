@@ -48,8 +48,8 @@ impl Carrier {
 
 impl Db {
     /// Empties the journal that still holds what was deleted a moment ago. Cheap on SQLite;
-    /// nothing on PostgreSQL, see [`Db::scrub`]. False when a reader kept the journal in use.
-    pub async fn settle(&self) -> Result<bool> {
+    /// nothing on PostgreSQL, see [`Db::vacuum_full`]. False when a reader kept the journal in use.
+    pub async fn truncate_wal(&self) -> Result<bool> {
         if self.dialect == Dialect::Postgres {
             return Ok(true);
         }
@@ -85,7 +85,7 @@ async fn empty(conn: &mut Conn) -> Result<bool> {
 /// Whether all of it was done. As after a commit, the process ends when the disk refuses to confirm it.
 async fn checkpoint(conn: &mut Conn, text: &'static str) -> Result<bool> {
     match sqlx::raw_sql(text).fetch_all(conn).await {
-        Err(error) if is_unsynced(&error) => fsync::end("the database", error),
+        Err(error) if is_unsynced(&error) => fsync::exit("the database", error),
         rows => Ok(rows?.last().is_some_and(|row| row.get::<i32, _>(0) == 0)),
     }
 }

@@ -33,7 +33,7 @@ pub async fn of(conn: &mut Conn, table: &str) -> Result<Vec<Index>> {
 impl Db {
     /// Carries out one transaction that builds indexes, on a connection of its own that sorts on disk:
     /// in memory it would take as much as the table has.
-    pub async fn build(&self, work: impl AsyncFnOnce(&mut Conn) -> Result<()>) -> Result<()> {
+    pub async fn build_indexes(&self, work: impl AsyncFnOnce(&mut Conn) -> Result<()>) -> Result<()> {
         let _turn = self.writer.clone().lock_owned().await;
         let mut conn = self.read().await?.detach();
         if self.dialect == Dialect::Sqlite {

@@ -25,24 +25,24 @@ impl Db {
 
 /// What ends a select whose rows may be read by others and changed by nobody until the transaction
 /// ends.
-pub fn sharing(conn: &Conn) -> &'static str {
+pub fn for_share(conn: &Conn) -> &'static str {
     if conn.backend_name() == "SQLite" { "" } else { " for share" }
 }
 
 /// The same for rows that are to be changed.
-pub fn holding(conn: &Conn) -> &'static str {
+pub fn for_update(conn: &Conn) -> &'static str {
     if conn.backend_name() == "SQLite" { "" } else { " for update" }
 }
 
 /// Until this transaction ends nobody shuts the gate: who is looked for here, not found and brought in
 /// is not kept out meanwhile by someone who did not find them either.
-pub async fn pass_gate(conn: &mut Conn) -> Result<()> {
+pub async fn lock_addresses_shared(conn: &mut Conn) -> Result<()> {
     gate(conn, "select pg_advisory_xact_lock_shared(7315303)").await
 }
 
 /// Waits for those who are passing, and holds up others until this transaction ends. The wait is in
 /// order of arrival: a long row of those who pass holds nobody up for longer than one of them.
-pub async fn shut_gate(conn: &mut Conn) -> Result<()> {
+pub async fn lock_addresses_exclusive(conn: &mut Conn) -> Result<()> {
     gate(conn, "select pg_advisory_xact_lock(7315303)").await
 }
 

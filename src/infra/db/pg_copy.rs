@@ -15,9 +15,9 @@ const CHUNK: usize = 256 * 1024;
 const PATIENCE: &str = "set lock_timeout = '30s'";
 
 /// A connection by which rows arrive and nothing else is asked.
-pub struct Loader(PgConnection);
+pub struct CopyConnection(PgConnection);
 
-impl Loader {
+impl CopyConnection {
     /// Connects. `None` on SQLite, which has no such way.
     pub async fn open(db: &Db) -> Result<Option<Self>> {
         if db.dialect == Dialect::Sqlite {
@@ -33,8 +33,8 @@ impl Loader {
 
     /// Begins a transaction. Whether the store admits rows is for the caller to know, who holds a
     /// transaction that was admitted until this one has ended.
-    pub async fn begin(&mut self) -> Result<Load<'_>> {
-        Ok(Load(self.0.begin().await?))
+    pub async fn begin(&mut self) -> Result<CopyTransaction<'_>> {
+        Ok(CopyTransaction(self.0.begin().await?))
     }
 
     /// Ends the connection.
@@ -44,11 +44,11 @@ impl Loader {
 }
 
 /// Rows of several tables that arrive together or, when this is dropped, not at all.
-pub struct Load<'c>(Transaction<'c, Postgres>);
+pub struct CopyTransaction<'c>(Transaction<'c, Postgres>);
 
-impl Load<'_> {
+impl CopyTransaction<'_> {
     /// Puts rows into their table.
-    pub async fn copy_in(&mut self, rows: &Rows) -> Result<()> {
+    pub async fn copy_in(&mut self, rows: &CopyRows) -> Result<()> {
         let mut copy = self.0.copy_in_raw(&rows.statement).await?;
         for chunk in rows.lines.as_bytes().chunks(CHUNK) {
             copy.send(chunk).await?;
@@ -64,12 +64,12 @@ impl Load<'_> {
 }
 
 /// Rows of a table as `copy` reads them.
-pub struct Rows {
+pub struct CopyRows {
     statement: String,
     lines: String,
 }
 
-impl Rows {
+impl CopyRows {
     /// Writes down rows whose values stand in the order of the columns; table and columns are names of
     /// the schema, never of a user. SQLite keeps U+0000 in text; PostgreSQL has no place for it, and it
     /// is refused here.

@@ -19,9 +19,9 @@ pub struct Script {
 
 /// What a statement did.
 #[derive(Default)]
-pub struct Done {
+pub struct StatementResult {
     /// How many rows it touched; without meaning for one that only reads.
-    pub touched: u64,
+    pub rows_affected: u64,
     /// The rows it returned.
     pub rows: Vec<AnyRow>,
 }
@@ -53,16 +53,16 @@ impl Script {
     }
 
     /// Runs them all and returns what each did.
-    pub async fn run(self, conn: &mut Conn) -> Result<Vec<Done>> {
+    pub async fn run(self, conn: &mut Conn) -> Result<Vec<StatementResult>> {
         let mut all = Vec::with_capacity(self.len);
         for mut part in self.parts {
-            let mut done = Done::default();
+            let mut done = StatementResult::default();
             let mut steps = part.steps(conn);
             while let Some(step) = steps.try_next().await? {
                 match step {
                     Either::Right(row) => done.rows.push(row),
                     Either::Left(end) => {
-                        all.push(Done { touched: end.rows_affected(), ..std::mem::take(&mut done) });
+                        all.push(StatementResult { rows_affected: end.rows_affected(), ..std::mem::take(&mut done) });
                     }
                 }
             }

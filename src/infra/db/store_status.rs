@@ -7,13 +7,13 @@
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use crate::infra::db::{Conn, Db, Dialect, Done, Script, Sql, Tx};
+use crate::infra::db::{Conn, Db, Dialect, Script, Sql, StatementResult, Tx};
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::id::Id;
 
 crate::text_enum! {
     /// What a store is, when it is not simply in use.
-    State {
+    StoreState {
         /// Its data are about to be carried elsewhere: no mailer begins, those that work end.
         Ending = "ending",
         /// Its data are being carried elsewhere: people may leave, and nothing else changes.
@@ -29,41 +29,43 @@ crate::text_enum! {
 
 /// What a transaction is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Errand {
+pub enum WritePurpose {
     /// Anything that can wait.
-    Work,
+    Regular,
     /// Someone leaves or is erased.
-    Goodbye,
+    Removal,
     /// Rows come from another store.
-    Carrying,
+    Migration,
 }
 
 /// Where a store stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct StoreStatus {
     /// What it is.
-    pub state: State,
+    pub state: StoreState,
     /// Where its data go, or come from; shown to people, and without a password.
     pub place: String,
     /// The number of the move, the same on both sides.
     pub number: Id,
 }
 
-impl Standing {
-    fn admits(&self, errand: Errand) -> bool {
-        match errand {
-            Errand::Work => self.state == State::Ending,
-            Errand::Goodbye => matches!(self.state, State::Ending | State::Moving | State::Arriving),
-            Errand::Carrying => self.state == State::Arriving,
+impl StoreStatus {
+    fn admits(&self, purpose: WritePurpose) -> bool {
+        match purpose {
+            WritePurpose::Regular => self.state == StoreState::Ending,
+            WritePurpose::Removal => {
+                matches!(self.state, StoreState::Ending | StoreState::Moving | StoreState::Arriving)
+            }
+            WritePurpose::Migration => self.state == StoreState::Arriving,
         }
     }
 
     /// Why nothing is written here.
     pub fn refusal(&self) -> Error {
         let key = match self.state {
-            State::Ending | State::Moving | State::Closing => "store-moving",
-            State::Moved => "store-moved",
-            State::Arriving => "store-arriving",
+            StoreState::Ending | StoreState::Moving | StoreState::Closing => "store-moving",
+            StoreState::Moved => "store-moved",
+            StoreState::Arriving => "store-arriving",
         };
         Error::StoreClosed(Message::new(key).with("place", &self.place))
     }
@@ -79,45 +81,51 @@ const CARRIER: i64 = 7_315_302;
 
 impl Db {
     /// Where the store stands; `None` while it is simply in use.
-    pub async fn standing(&self) -> Result<Option<Standing>> {
+    pub async fn store_status(&self) -> Result<Option<StoreStatus>> {
         get(&mut *self.read().await?).await
     }
 
-    /// A transaction for an errand, if the store admits it now.
-    pub async fn write_for(&self, errand: Errand) -> Result<Tx> {
-        Ok(self.write_with(errand, |_, _| {}).await?.0)
+    /// A transaction for an purpose, if the store admits it now.
+    pub async fn write_for(&self, purpose: WritePurpose) -> Result<Tx> {
+        Ok(self.write_with(purpose, |_, _| {}).await?.0)
     }
 
     /// The same, and what the statements did that `write` has put into its script: they travel with the
     /// question whether the store admits them.
-    pub async fn write_with(&self, errand: Errand, write: impl FnOnce(&mut Script, &Conn)) -> Result<(Tx, Vec<Done>)> {
+    pub async fn write_with(
+        &self,
+        purpose: WritePurpose,
+        write: impl FnOnce(&mut Script, &Conn),
+    ) -> Result<(Tx, Vec<StatementResult>)> {
         let mut tx = self.begin(SHARED).await?;
         let mut script = Script::new(&tx);
         script.add(ASK);
         write(&mut script, &tx);
         let mut done = script.run(&mut tx).await?;
         match standing_of(done.remove(0).rows.first())? {
-            Some(standing) if !standing.admits(errand) => Err(standing.refusal()),
+            Some(standing) if !standing.admits(purpose) => Err(standing.refusal()),
             _ => Ok((tx, done)),
         }
     }
 
     /// A transaction that waits until nobody else writes, to change the standing of the store.
-    pub async fn write_alone(&self) -> Result<Tx> {
+    pub async fn write_exclusively(&self) -> Result<Tx> {
         self.begin(ALONE).await
     }
 
     /// Refuses to use a store whose data live elsewhere or are not whole yet.
-    pub async fn admit(&self) -> Result<()> {
-        match self.standing().await? {
-            Some(standing) if matches!(standing.state, State::Moved | State::Arriving) => Err(standing.refusal()),
+    pub async fn check_in_use(&self) -> Result<()> {
+        match self.store_status().await? {
+            Some(standing) if matches!(standing.state, StoreState::Moved | StoreState::Arriving) => {
+                Err(standing.refusal())
+            }
             _ => Ok(()),
         }
     }
 
     /// Holds a shared database for the one process that carries it elsewhere, until the connection
     /// is dropped. False when another process does. A folder is held by a lock on a file instead.
-    pub async fn hold_whole(&self) -> Result<(Conn, bool)> {
+    pub async fn try_lock_for_migration(&self) -> Result<(Conn, bool)> {
         let mut conn = self.read().await?.detach();
         if self.dialect == Dialect::Sqlite {
             return Ok((conn, true));
@@ -144,17 +152,17 @@ impl Db {
 }
 
 /// Where the store stands, as this transaction sees it.
-pub async fn get(conn: &mut Conn) -> Result<Option<Standing>> {
+pub async fn get(conn: &mut Conn) -> Result<Option<StoreStatus>> {
     standing_of(sqlx::query(ASK).fetch_optional(conn).await?.as_ref())
 }
 
-fn standing_of(row: Option<&AnyRow>) -> Result<Option<Standing>> {
-    row.map(|row| Ok(Standing { state: row.get::<String, _>(0).parse()?, place: row.get(1), number: row.get(2) }))
+fn standing_of(row: Option<&AnyRow>) -> Result<Option<StoreStatus>> {
+    row.map(|row| Ok(StoreStatus { state: row.get::<String, _>(0).parse()?, place: row.get(1), number: row.get(2) }))
         .transpose()
 }
 
-/// Changes the standing; the transaction must come from [`Db::write_alone`].
-pub async fn set(conn: &mut Conn, standing: &Standing) -> Result<()> {
+/// Changes the standing; the transaction must come from [`Db::write_exclusively`].
+pub async fn set(conn: &mut Conn, standing: &StoreStatus) -> Result<()> {
     clear(conn).await?;
     Sql::new("insert into standing (number, state, place) values (")
         .bind(standing.number)

@@ -129,7 +129,7 @@ impl Db {
     }
 
     /// Lets a server count what lies in its tables, so that it plans well from the first question on.
-    pub async fn take_stock(&self) -> Result<()> {
+    pub async fn analyze(&self) -> Result<()> {
         if self.dialect == Dialect::Postgres {
             sqlx::raw_sql("analyze").execute(&mut *self.read().await?).await?;
         }
@@ -137,7 +137,7 @@ impl Db {
     }
 
     /// A transaction that sees the database as it is now, however long it lasts.
-    pub async fn snapshot(&self) -> Result<sqlx::Transaction<'static, sqlx::Any>> {
+    pub async fn read_snapshot(&self) -> Result<sqlx::Transaction<'static, sqlx::Any>> {
         let mut tx = match self.dialect {
             Dialect::Sqlite => self.pool.begin_with("begin").await?,
             Dialect::Postgres => self.pool.begin_with("begin isolation level repeatable read, read only").await?,

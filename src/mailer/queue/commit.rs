@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use tokio::time::Instant;
 
 use crate::campaign::delivery::{self, Ends, Mark, Marked, Outcome};
-use crate::infra::db::store_status::Errand;
+use crate::infra::db::store_status::WritePurpose;
 use crate::infra::db::{Conn, Script};
 use crate::infra::error::Result;
 use crate::infra::failpoint;
@@ -31,7 +31,7 @@ pub async fn commit(
         written = ends.write(script, conn, mailer, now);
         delivery::ask(script, conn, mailer, marks, now);
     };
-    let (mut tx, mut done) = installation.db.write_with(Errand::Work, write).await?;
+    let (mut tx, mut done) = installation.db.write_with(WritePurpose::Regular, write).await?;
     lease::confirm(&done.remove(0))?;
     let (recorded, asked) = done.split_at(written);
     ends.check(&mut tx, mailer, recorded).await?;
@@ -41,7 +41,7 @@ pub async fn commit(
         failpoint::reach("marking");
     }
     tx.commit().await?;
-    metric::commit(began.elapsed());
+    metric::observe_commit(began.elapsed());
     if !results.is_empty() {
         failpoint::reach("recorded");
     }

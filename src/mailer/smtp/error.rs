@@ -222,8 +222,8 @@ mod tests {
         let reply = Reply { code: 550, enhanced: None, text: "no anna@example.org here".to_owned() };
         let fault = Cause::Answer(reply).at(Phase::Greeting);
 
-        for lang in [Lang::En, Lang::Ru] {
-            let sentence = lang.say(&fault.message());
+        for lang in [Lang::EN, Lang::RU] {
+            let sentence = lang.translate(&fault.message());
             assert!(sentence.contains("550") && !sentence.contains("anna"), "{sentence}");
         }
         assert!(!format!("{fault} {fault:?}").contains("anna"));

@@ -172,7 +172,7 @@ mod tests {
     fn every_fault_of_ours_is_explained_in_both_languages() {
         let all = [Ours::Pointer, Ours::Spf, Ours::Tls, Ours::Dkim, Ours::Dmarc, Ours::Alignment, Ours::Authentication];
         for ours in all {
-            let [en, ru] = [Lang::En, Lang::Ru].map(|lang| lang.say(&ours.message()));
+            let [en, ru] = [Lang::EN, Lang::RU].map(|lang| lang.translate(&ours.message()));
             assert!(en.len() > 60 && ru.chars().count() > 60 && en != ru, "{ours:?}: {en} {ru}");
         }
     }

@@ -13,7 +13,7 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
 use crate::infra::failpoint;
-use crate::infra::metric::{self, Raised};
+use crate::infra::metric::{self, GaugeGuard};
 use crate::mailer::smtp::endpoint::{Security, Target, is_helo};
 use crate::mailer::smtp::error::{Cause, Fault, Phase};
 use crate::mailer::smtp::extension::Extensions;
@@ -65,7 +65,7 @@ pub struct Session {
     /// True once an envelope behind a text was answered.
     proven: bool,
     state: State,
-    _counted: Raised,
+    _counted: GaugeGuard,
 }
 
 impl Session {
@@ -83,7 +83,7 @@ impl Session {
             encrypted: false,
             proven: false,
             state: State::Closed,
-            _counted: metric::connected(),
+            _counted: metric::connection_opened(),
         };
         if target.security == Security::Implicit {
             session = session.encrypt(target).await?;

@@ -48,7 +48,7 @@ impl Folder {
 
     /// The folder of the capture relay.
     pub fn captured(installation: &Installation) -> Self {
-        Self::new(installation, installation.config.capture())
+        Self::new(installation, installation.config.capture_dir())
     }
 
     /// Keeps a letter and returns its file name once it is durable.

@@ -70,7 +70,7 @@ fn mistakes_are_told_with_part_line_and_a_suggestion() {
     let subject = Draft { subject: "{{ citi }}".to_owned(), ..draft("a") };
     assert_eq!(refusal(&subject), "Subject, line 1, column 4: no field `citi`. Did you mean `city`?");
     let error = Letter::compile(&subject, &frame()).err().expect("refused").message();
-    assert_eq!(Lang::Ru.say(&error), "Тема, строка 1, знак 4: поля `citi` нет. Может быть, `city`?");
+    assert_eq!(Lang::RU.translate(&error), "Тема, строка 1, знак 4: поля `citi` нет. Может быть, `city`?");
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn bombs_are_stopped() {
     ] {
         let result = Letter::compile(&Draft { format: Format::Html, ..draft(&format!("a {bomb}")) }, &frame());
         if let Err(error) = result {
-            let sentence = Lang::En.say(&error.message());
+            let sentence = Lang::EN.translate(&error.message());
             assert!(sentence.contains(word), "{sentence}: {bomb:.60}");
         } else {
             assert_eq!(word, "", "{bomb:.60}");

@@ -258,7 +258,7 @@ proptest! {
                     }
                 }
                 Err(error) => {
-                    let sentence = Lang::En.say(&error.message());
+                    let sentence = Lang::EN.translate(&error.message());
                     prop_assert!(sentence.contains(' ') && !sentence.contains("{$"), "{}", sentence);
                 }
             }

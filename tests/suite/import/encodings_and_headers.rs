@@ -14,7 +14,7 @@ both!(an_import_without_source_or_proof_or_with_a_date_to_come_is_refused, |fixt
 
     let blank = Request { source: " ".to_owned(), proof: String::new(), ..good.clone() };
     let message = import(fixture, &blank).await.expect_err("refused").message();
-    assert!(Lang::En.say(&message).contains("--source, --proof"));
+    assert!(Lang::EN.translate(&message).contains("--source, --proof"));
     let later = Request { date: "2027-01-01".to_owned(), ..good.clone() };
     assert_eq!(key(import(fixture, &later).await), "import-date-future");
     let never = Request { date: "soon".to_owned(), ..good.clone() };
@@ -50,11 +50,11 @@ both!(the_command_names_every_missing_flag_and_reports_in_the_readers_language, 
     let path = path.to_str().expect("a path in UTF-8");
     let type_in = async |words: &[&str]| {
         let door = Door::try_parse_from(["import", path].iter().chain(words)).expect("parses");
-        sendoff::cli::import::run(&fixture.installation, &fixture.workspace, door.args, Lang::Ru, true).await
+        sendoff::cli::import::run(&fixture.installation, &fixture.workspace, door.args, Lang::RU, true).await
     };
 
     let refusal = type_in(&["--list", "Новости"]).await.expect_err("refused").message();
-    assert!(Lang::Ru.say(&refusal).contains("--source, --basis, --proof, --date"));
+    assert!(Lang::RU.translate(&refusal).contains("--source, --basis, --proof, --date"));
 
     let words =
         ["--list", "Новости", "--source", "магазин", "--basis", "consent", "--proof", "анкета", "--date", "31.10.2026"];

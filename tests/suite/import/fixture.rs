@@ -53,7 +53,7 @@ pub async fn furnish(fixture: &Fixture, workspace: Id) {
 }
 
 pub async fn import_into(fixture: &Fixture, workspace: Id, request: &Request) -> Result<Outcome> {
-    import::run(&fixture.installation, workspace, request, Lang::En, &mut |_| {}).await
+    import::run(&fixture.installation, workspace, request, Lang::EN, &mut |_| {}).await
 }
 
 pub async fn import(fixture: &Fixture, request: &Request) -> Result<Outcome> {

@@ -41,7 +41,7 @@ both!(an_import_killed_half_way_and_run_again_ends_as_one_clean_run, |fixture| {
         tokio::select! {
             biased;
             () = reached.notified() => {}
-            done = import::run(&fixture.installation, fixture.workspace.id, &request, Lang::En, &mut watch) => {
+            done = import::run(&fixture.installation, fixture.workspace.id, &request, Lang::EN, &mut watch) => {
                 panic!("not killed: {done:?}");
             }
         }
@@ -61,7 +61,7 @@ both!(an_import_killed_half_way_and_run_again_ends_as_one_clean_run, |fixture| {
     let nameless = |all: &[String]| all.iter().map(|one| one.split_once('|').expect("cells").1.to_owned()).collect();
     let (main, twin): (Vec<String>, Vec<String>) = (nameless(main), nameless(twin));
     assert_eq!(main, twin);
-    let staged = std::fs::read_dir(fixture.installation.config.staging()).expect("a folder");
+    let staged = std::fs::read_dir(fixture.installation.config.staging_dir()).expect("a folder");
     let folders = staged.filter(|entry| entry.as_ref().is_ok_and(|entry| entry.path().is_dir())).count();
     assert_eq!(folders, 0);
 });
@@ -85,7 +85,7 @@ both!(a_list_closed_meanwhile_takes_nobody_more, |fixture| {
     };
 
     let request = request(crowd(fixture, 20_000));
-    let outcome = import::run(&fixture.installation, fixture.workspace.id, &request, Lang::En, &mut watch).await;
+    let outcome = import::run(&fixture.installation, fixture.workspace.id, &request, Lang::EN, &mut watch).await;
 
     // A server may have begun with the second slice by then.
     assert_eq!(key(outcome), "list-closed");
@@ -127,7 +127,7 @@ both!(who_is_erased_on_their_way_in_does_not_arrive, |fixture| {
     };
 
     let (outcome, ()) =
-        tokio::join!(import::run(&fixture.installation, workspace, &request, Lang::En, &mut watch), goodbyes);
+        tokio::join!(import::run(&fixture.installation, workspace, &request, Lang::EN, &mut watch), goodbyes);
 
     let outcome = outcome.expect("imported");
     assert_eq!(outcome.new + outcome.tombstoned, 16_000, "{outcome:?}");

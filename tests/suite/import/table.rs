@@ -151,7 +151,7 @@ both!(an_undeclared_column_is_refused_with_the_command_that_declares_it, |fixtur
     let request = request(corpus("undeclared.csv"));
 
     let refusal = import(fixture, &request).await.expect_err("refused").message();
-    let sentence = Lang::Ru.say(&refusal);
+    let sentence = Lang::RU.translate(&refusal);
     assert!(sentence.contains("Любимый цвет, Был у нас"), "{sentence}");
     assert!(sentence.contains("sendoff field add любимый_цвет text\n"), "{sentence}");
     assert!(sentence.contains("sendoff field add был_у_нас date\n"), "{sentence}");
@@ -203,7 +203,7 @@ both!(the_example_is_imported_but_for_its_bad_rows, |fixture| {
         }
     };
 
-    let outcome = import::run(installation, workspace, &request(path), Lang::En, &mut watch).await.expect("imported");
+    let outcome = import::run(installation, workspace, &request(path), Lang::EN, &mut watch).await.expect("imported");
 
     assert_eq!(counts(&outcome), [1_162, 0, 0, 8, 0, 30]);
     assert_eq!(outcome.rows, 1_200);

@@ -19,7 +19,7 @@ use crate::mailer::fixture::{campaign, recipients};
 /// Puts `count` people at a domain on the list.
 pub async fn at(fixture: &Fixture, domain: &str, count: usize) {
     let people: Vec<_> = (0..count).map(|n| format!("person{n}@{domain}")).collect();
-    fixture.join("News", &people.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    fixture.subscribe("News", &people.iter().map(String::as_str).collect::<Vec<_>>()).await;
 }
 
 pub async fn limit(fixture: &Fixture, lane: Lane) {

@@ -101,8 +101,8 @@ both!(a_fault_of_ours_pauses_the_lane_and_touches_nobody, |fixture| {
         .expect("counted");
     assert_eq!(people.iter().map(|(_, count)| count).sum::<i64>(), 80);
     let reason = reception_of(fixture, "gmail").await.expect("known").reason.expect("paused");
-    for (lang, words) in [(Lang::En, "PTR record"), (Lang::Ru, "записи PTR")] {
-        let told = lang.recall(&reason);
+    for (lang, words) in [(Lang::EN, "PTR record"), (Lang::RU, "записи PTR")] {
+        let told = lang.translate_packed(&reason);
         assert!(
             told.contains(words) && told.contains("sendoff lane resume gmail") && !told.contains("person"),
             "{told}"
@@ -114,7 +114,7 @@ both!(a_fault_of_ours_pauses_the_lane_and_touches_nobody, |fixture| {
     mail(fixture).await;
     assert_eq!(to(&sink, "gmail"), 0);
     mended.store(true, Ordering::SeqCst);
-    door::run(&fixture.installation, &fixture.workspace, Command::Resume { name: "gmail".to_owned() }, Lang::En)
+    door::run(&fixture.installation, &fixture.workspace, Command::Resume { name: "gmail".to_owned() }, Lang::EN)
         .await
         .expect("resumed");
     fixture.installation.clock.advance(900_001);

@@ -29,7 +29,7 @@ both!(letters_are_grouped_by_the_servers_behind_their_domains, |fixture| {
         "p@iclouds.ru",
         "q@outlook-x.org",
     ];
-    fixture.join("News", &people).await;
+    fixture.subscribe("News", &people).await;
     start(fixture, LETTER).await;
 
     let expected =
@@ -38,7 +38,7 @@ both!(letters_are_grouped_by_the_servers_behind_their_domains, |fixture| {
 });
 
 both!(changed_domains_regroup_what_waits, |fixture| {
-    fixture.join("News", &["a@gmail.com", "b@почта.рф", "c@example.org", "d@sub.example.org"]).await;
+    fixture.subscribe("News", &["a@gmail.com", "b@почта.рф", "c@example.org", "d@sub.example.org"]).await;
     start(fixture, LETTER).await;
     let set = |name: &str, domains: &str| Command::Set {
         name: name.to_owned(),
@@ -48,19 +48,19 @@ both!(changed_domains_regroup_what_waits, |fixture| {
     };
 
     let own =
-        door::run(&fixture.installation, &fixture.workspace, set("own", "Почта.рф,example.*,gmail.com"), Lang::En)
+        door::run(&fixture.installation, &fixture.workspace, set("own", "Почта.рф,example.*,gmail.com"), Lang::EN)
             .await;
     assert_eq!(own.expect("set").json["moved"], 3);
     assert_eq!(waiting(fixture).await, counts([("own", 3), ("rest", 1)]));
 
     let removed =
-        door::run(&fixture.installation, &fixture.workspace, Command::Rm { name: "own".to_owned() }, Lang::Ru).await;
+        door::run(&fixture.installation, &fixture.workspace, Command::Rm { name: "own".to_owned() }, Lang::RU).await;
     assert_eq!(removed.expect("removed").json["moved"], 3);
     assert_eq!(waiting(fixture).await, counts([("gmail", 1), ("rest", 3)]));
 });
 
 both!(a_lane_is_set_shown_and_taken_back, |fixture| {
-    let run = async |command| door::run(&fixture.installation, &fixture.workspace, command, Lang::En).await;
+    let run = async |command| door::run(&fixture.installation, &fixture.workspace, command, Lang::EN).await;
     let set = |name: &str, limits: Limits| Command::Set {
         name: name.to_owned(),
         domains: None,

@@ -142,7 +142,7 @@ both!(a_paused_campaign_gives_back_what_it_had_drawn, |fixture| {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_mailers_share_one_limit() {
-    if crate::fixture::server().is_none() {
+    if crate::fixture::postgres_url().is_none() {
         return;
     }
     let fixture = Fixture::new(Kind::Postgres).await;
@@ -161,5 +161,5 @@ async fn two_mailers_share_one_limit() {
     tokio::join!(mail(&fixture), mail(&fixture));
     assert_eq!(recipients(&sink).len(), 50, "the day's letters for both together");
     assert_eq!(states(&fixture).await, [("accepted", 50), ("pending", 70)].into());
-    fixture.leave().await;
+    fixture.close().await;
 }

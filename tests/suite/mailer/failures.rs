@@ -32,7 +32,7 @@ both!(who_leaves_between_envelope_and_mark_gets_nothing, |fixture| {
         .await;
     use_relay(fixture, sink.target(), 1).await;
     let list = start(fixture, LETTER).await.list;
-    let person = fixture.person("person1@example.org").await.expect("there");
+    let person = fixture.contact_id("person1@example.org").await.expect("there");
 
     let leaving = async {
         while !sink.heard("person1@") {
@@ -54,7 +54,7 @@ both!(the_restricted_are_suppressed_at_send_time, |fixture| {
     let sink = Plan::new().start().await;
     use_relay(fixture, sink.target(), 1).await;
     start(fixture, LETTER).await;
-    let person = fixture.person("person0@example.org").await.expect("there");
+    let person = fixture.contact_id("person0@example.org").await.expect("there");
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
     subscription::restrict(&mut tx, person).await.expect("restricted");
     tx.commit().await.expect("committed");
@@ -118,7 +118,7 @@ both!(connections_that_break_lose_nobody, |fixture| {
 });
 
 both!(without_smtputf8_a_cyrillic_mailbox_is_skipped_and_a_cyrillic_domain_is_not, |fixture| {
-    fixture.join("News", &["иван@почта.example", "user@почта.example"]).await;
+    fixture.subscribe("News", &["иван@почта.example", "user@почта.example"]).await;
     let sink = Plan::new().offering(&["PIPELINING"]).start().await;
     use_relay(fixture, sink.target(), 1).await;
     start(fixture, LETTER).await;

@@ -71,7 +71,7 @@ pub fn crowd(count: usize) -> Vec<String> {
 
 pub async fn house_with(fixture: &Fixture, count: usize) {
     let crowd = crowd(count);
-    fixture.join("News", &crowd.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    fixture.subscribe("News", &crowd.iter().map(String::as_str).collect::<Vec<_>>()).await;
 }
 
 pub fn recipients(sink: &Sink) -> BTreeMap<String, usize> {

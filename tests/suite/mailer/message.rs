@@ -91,7 +91,7 @@ both!(a_deferred_letter_comes_again_with_the_same_bytes, |fixture| {
 
     // The person's data changes meanwhile: the message does not.
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
-    let person = fixture.person("person0@example.org").await.expect("there");
+    let person = fixture.contact_id("person0@example.org").await.expect("there");
     let mut found = contact::get(&mut tx, person).await.expect("asked").expect("there");
     found.values.insert("city".to_owned(), "Казань".into());
     let changed = contact::NewContact { id: person, address: found.address, values: found.values };

@@ -13,7 +13,7 @@ use sendoff::web::state::WebState;
 use sqlx::{AnyConnection, Connection, Executor};
 
 use super::fixture::{SHOP, Stage};
-use crate::fixture::{Fixture, Kind as Base, NOW, both, server};
+use crate::fixture::{Fixture, Kind as Base, NOW, both, postgres_url};
 
 /// The same installation after a restart.
 async fn reopen(fixture: &Fixture) -> Installation {
@@ -46,7 +46,7 @@ both!(what_comes_in_without_a_database_is_carried_out_after_a_restart, |fixture|
     stage.app.recorder.flush().await;
     assert!(!stage.app.journal.is_empty(), "nothing may be sent now");
     let waiting =
-        std::fs::read_to_string(fixture.installation.config.journal().join("unsubscribe.log")).expect("a journal");
+        std::fs::read_to_string(fixture.installation.config.journal_dir().join("unsubscribe.log")).expect("a journal");
     assert!(!waiting.contains('@') && waiting.contains("erase"), "{waiting}");
 
     let installation = reopen(fixture).await;
@@ -57,7 +57,7 @@ both!(what_comes_in_without_a_database_is_carried_out_after_a_restart, |fixture|
     assert!(!after.is_here(0).await && !after.is_here(1).await && after.is_here(2).await);
     assert_eq!(after.unsubscribed().await, 2);
     tokio::time::timeout(Duration::from_secs(10), async {
-        let files = ["events.log", "events.taken"].map(|name| installation.config.journal().join(name));
+        let files = ["events.log", "events.taken"].map(|name| installation.config.journal_dir().join(name));
         while opens(&installation, after.campaign).await < 2 || files.iter().any(|file| file.exists()) {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -94,8 +94,8 @@ both!(who_leaves_while_tables_are_rewritten_waits_for_no_end_of_it, |fixture| {
     };
     holder.execute(sqlx::raw_sql(take)).await.expect("taken");
     let db = fixture.installation.db.clone();
-    let rewriting = tokio::spawn(async move { db.scrub(&["contact"]).await });
-    while !fixture.installation.db.is_rewriting() {
+    let rewriting = tokio::spawn(async move { db.vacuum_full(&["contact"]).await });
+    while !fixture.installation.db.is_vacuuming() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     // The plain vacuum before it asks for nothing that the holder keeps.
@@ -104,11 +104,11 @@ both!(who_leaves_while_tables_are_rewritten_waits_for_no_end_of_it, |fixture| {
     let left = stage.post(&format!("/u/{}", stage.token(1, Door::Unsubscribe)), "List-Unsubscribe=One-Click").await;
 
     assert_eq!(left.status, StatusCode::OK);
-    assert!(fixture.installation.db.is_rewriting() && !stage.app.journal.is_empty(), "nothing may be sent now");
+    assert!(fixture.installation.db.is_vacuuming() && !stage.app.journal.is_empty(), "nothing may be sent now");
     holder.execute("rollback").await.expect("given back");
     rewriting.await.expect("no panic").expect("rewritten");
     stage.app.journal.replay().await.expect("carried out");
-    assert!(!fixture.installation.db.is_rewriting() && !stage.is_here(1).await);
+    assert!(!fixture.installation.db.is_vacuuming() && !stage.is_here(1).await);
 });
 
 both!(what_only_the_database_knows_waits_for_it, |fixture| {
@@ -130,12 +130,12 @@ both!(what_only_the_database_knows_waits_for_it, |fixture| {
 both!(a_goodbye_that_can_be_kept_nowhere_is_not_acknowledged, |fixture| {
     let stage = Stage::new(fixture).await;
     fixture.installation.db.clone().close().await;
-    std::fs::remove_dir_all(fixture.installation.config.journal()).expect("the disk is gone");
+    std::fs::remove_dir_all(fixture.installation.config.journal_dir()).expect("the disk is gone");
 
     let reply = stage.post(&format!("/u/{}", stage.token(1, Door::Unsubscribe)), "").await;
 
     assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
-    std::fs::create_dir(fixture.installation.config.journal()).expect("the disk is back");
+    std::fs::create_dir(fixture.installation.config.journal_dir()).expect("the disk is back");
     assert!(stage.app.journal.is_empty());
 });
 
@@ -168,12 +168,12 @@ async fn a_database_that_is_busy_too_long_does_not_keep_a_leaver_waiting() {
     stage.app.journal.replay().await.expect("carried out");
     assert!(stage.app.journal.is_empty() && !stage.is_here(1).await);
     assert_eq!(stage.unsubscribed().await, 1);
-    fixture.leave().await;
+    fixture.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_comes_back_finds_everything_carried_out() {
-    let Some(url) = server() else { return };
+    let Some(url) = postgres_url() else { return };
     let fixture = Fixture::new(Base::Postgres).await;
     let stage = Stage::new(&fixture).await;
     let keeper = tokio::spawn({
@@ -193,7 +193,7 @@ async fn a_server_that_comes_back_finds_everything_carried_out() {
     stage.app.recorder.flush().await;
     assert_eq!(left.status, StatusCode::OK);
     assert!(!stage.app.journal.is_empty());
-    assert!(!fixture.installation.config.journal().join("events.log").metadata().expect("spilled").is_dir());
+    assert!(!fixture.installation.config.journal_dir().join("events.log").metadata().expect("spilled").is_dir());
 
     let back = format!("alter database {name} with allow_connections true");
     sqlx::raw_sql(sqlx::AssertSqlSafe(back)).execute(&mut admin).await.expect("back");
@@ -213,5 +213,5 @@ async fn a_server_that_comes_back_finds_everything_carried_out() {
     );
     drop(conn);
     keeper.abort();
-    fixture.leave().await;
+    fixture.close().await;
 }

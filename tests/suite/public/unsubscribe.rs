@@ -157,7 +157,7 @@ both!(a_hundred_requests_at_once_are_one_erasure, |fixture| {
     // A database that is slow to answer leaves some of them noted, to be carried out before anything is sent.
     stage.app.journal.replay().await.expect("carried out");
     assert_eq!(stage.unsubscribed().await, 1);
-    let log = std::fs::read_to_string(fixture.installation.config.journal().join("erasures.log")).expect("a log");
+    let log = std::fs::read_to_string(fixture.installation.config.journal_dir().join("erasures.log")).expect("a log");
     assert_eq!(log.lines().count(), 1, "{log}");
     assert!(stage.app.journal.is_empty());
 });

@@ -3,7 +3,7 @@
 use sendoff::audience::tombstone::EVERY_LIST;
 use sendoff::infra::clock::Clock;
 use sendoff::infra::config::Config;
-use sendoff::infra::db::store_status::Errand;
+use sendoff::infra::db::store_status::WritePurpose;
 use sendoff::infra::error::Error;
 use sendoff::infra::token::{Claim, Door};
 use sendoff::mailer::relay::{self, Kind as RelayKind};
@@ -118,7 +118,8 @@ both!(who_leaves_while_rows_are_carried_leaves_both_sides, |fixture| {
     assert_eq!(kept.expect("asked").len(), 2);
     drop(conn);
     there.db.close().await;
-    let late = fixture.installation.db.write_for(Errand::Goodbye).await.map(drop).expect_err("never written again");
+    let late =
+        fixture.installation.db.write_for(WritePurpose::Removal).await.map(drop).expect_err("never written again");
     assert!(matches!(&late, Error::StoreClosed(message) if message.key == "store-moved"), "{late:?}");
     way.end().await;
 });

@@ -29,7 +29,7 @@ pub struct Way {
 
 impl Way {
     pub async fn of(fixture: &Fixture) -> Option<Self> {
-        fixture::server()?;
+        fixture::postgres_url()?;
         Some(match fixture.kind {
             Kind::Postgres => Self { to: fixture.installation.config.data.display().to_string(), database: None },
             Kind::Sqlite => {

@@ -18,7 +18,7 @@ both!(a_place_that_is_not_fit_is_refused_and_nothing_changes, |fixture| {
     let Some(way) = Way::of(fixture).await else { return };
     fill(fixture, 0).await;
     let before = sums(&fixture.installation.db).await;
-    let base = fixture::server().expect("a server");
+    let base = fixture::postgres_url().expect("a server");
     let (base, _) = base.rsplit_once('/').expect("a name");
     let (foreign_name, foreign) = fixture::create().await;
     let mut other = <sqlx::AnyConnection as sqlx::Connection>::connect(&foreign).await.expect("connects");
@@ -38,13 +38,13 @@ both!(a_place_that_is_not_fit_is_refused_and_nothing_changes, |fixture| {
     ] {
         let error = carry(fixture, to, &mut |_| {}).await.expect_err(to);
         assert_eq!(key(&error), expected, "{to}");
-        assert_eq!(fixture.installation.db.standing().await.expect("asked"), None, "{to}");
+        assert_eq!(fixture.installation.db.store_status().await.expect("asked"), None, "{to}");
     }
 
     drop(fixture.installation.db.write().await.expect("in use as before"));
     assert_eq!(sums(&fixture.installation.db).await, before);
     drop(other);
-    full.leave().await;
+    full.close().await;
     fixture::remove(&foreign_name).await;
     way.end().await;
 });
@@ -117,7 +117,7 @@ both!(a_program_on_the_old_store_ends_with_a_sentence_and_nobody_reopens_it, |fi
     assert!(wiped.status.success(), "{}", String::from_utf8_lossy(&wiped.stderr));
     match &fixture.installation.config.database {
         Some(url) => {
-            let db = Db::reach(url).await.expect("reached");
+            let db = Db::connect_unmigrated(url).await.expect("reached");
             assert_eq!(db.table_names().await.expect("asked"), Vec::<String>::new());
             db.close().await;
         }

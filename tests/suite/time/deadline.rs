@@ -28,7 +28,7 @@ both!(from_its_latest_time_on_nothing_leaves_and_the_campaign_asks, |fixture| {
     assert!(sent <= when_passed + 8, "{sent} letters, {when_passed} when the time passed");
     let late = campaign(fixture).await;
     assert_eq!(late.state, State::Paused);
-    let reason = Lang::En.recall(&late.reason.expect("a reason"));
+    let reason = Lang::EN.translate_packed(&late.reason.expect("a reason"));
     assert!(reason.contains(&format!("2026-11-21 12:00 UTC, passed with {} letters unsent", 200 - sent)), "{reason}");
 
     assert_eq!(resume(fixture, None).await.expect_err("asks").message().key, "campaign-late");

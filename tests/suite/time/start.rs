@@ -89,7 +89,10 @@ both!(a_campaign_that_got_another_time_does_not_begin_at_the_old_one, |fixture| 
 /// People with a time zone each, two of whom say none that is known.
 async fn people_of_the_world(fixture: &Fixture) {
     fixture
-        .join("News", &["berlin@x.example", "york@x.example", "moscow@x.example", "none@x.example", "mars@x.example"])
+        .subscribe(
+            "News",
+            &["berlin@x.example", "york@x.example", "moscow@x.example", "none@x.example", "mars@x.example"],
+        )
         .await;
     field::add(&fixture.installation, fixture.workspace.id, &Field::declare("timezone", "text").expect("a field"))
         .await
@@ -100,7 +103,7 @@ async fn people_of_the_world(fixture: &Fixture) {
         ("moscow", "Europe/Moscow"),
         ("mars", "Mars/Olympus"),
     ] {
-        let id = fixture.person(&format!("{name}@x.example")).await.expect("there");
+        let id = fixture.contact_id(&format!("{name}@x.example")).await.expect("there");
         let mut tx = fixture.installation.db.write().await.expect("a transaction");
         let values = [("timezone".to_owned(), zone.into())].into_iter().collect();
         let address = Address::parse(&format!("{name}@x.example")).expect("an address");

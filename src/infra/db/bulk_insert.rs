@@ -1,8 +1,8 @@
 //! Many rows into one table, as fast as the database takes them: `copy` on PostgreSQL, inserts of
 //! thousands of rows a statement on SQLite.
 
-use crate::infra::db::pg_copy::{Loader, Rows};
-use crate::infra::db::store_status::Errand;
+use crate::infra::db::pg_copy::{CopyConnection, CopyRows};
+use crate::infra::db::store_status::WritePurpose;
 use crate::infra::db::value::Value;
 use crate::infra::db::{Db, Sql};
 use crate::infra::error::Result;
@@ -10,35 +10,35 @@ use crate::infra::error::Result;
 /// Values that SQLite takes in one statement.
 const VALUES: usize = 32_000;
 
-/// Loads rows. It has a connection of its own: what it loads is durable when [`Copier::copy_in`]
+/// Loads rows. It has a connection of its own: what it loads is durable when [`BulkInsert::copy_in`]
 /// returns, and stands in no transaction of the caller.
-pub struct Copier {
-    way: Way,
+pub struct BulkInsert {
+    backend: Backend,
 }
 
-enum Way {
+enum Backend {
     Sqlite(Db),
-    Postgres(Box<Loader>),
+    Postgres(Box<CopyConnection>),
 }
 
-impl Copier {
+impl BulkInsert {
     /// Makes ready to load rows into tables of this database.
     pub async fn open(db: &Db) -> Result<Self> {
-        let way = match Loader::open(db).await? {
-            None => Way::Sqlite(db.clone()),
-            Some(loader) => Way::Postgres(Box::new(loader)),
+        let backend = match CopyConnection::open(db).await? {
+            None => Backend::Sqlite(db.clone()),
+            Some(loader) => Backend::Postgres(Box::new(loader)),
         };
-        Ok(Self { way })
+        Ok(Self { backend })
     }
 
     /// Puts the rows into the table, all or none of them. Values stand in the order of the columns;
     /// table and columns are names of the schema, never of a user.
-    pub async fn copy_in(&mut self, table: &str, columns: &[&str], rows: Vec<Vec<Value>>) -> Result<()> {
-        match &mut self.way {
-            Way::Sqlite(db) => insert(db, table, columns, rows).await,
-            Way::Postgres(loader) => {
+    pub async fn insert(&mut self, table: &str, columns: &[&str], rows: Vec<Vec<Value>>) -> Result<()> {
+        match &mut self.backend {
+            Backend::Sqlite(db) => insert(db, table, columns, rows).await,
+            Backend::Postgres(loader) => {
                 let mut load = loader.begin().await?;
-                load.copy_in(&Rows::new(table, columns, rows)?).await?;
+                load.copy_in(&CopyRows::new(table, columns, rows)?).await?;
                 load.commit().await
             }
         }
@@ -46,16 +46,16 @@ impl Copier {
 
     /// Ends the connection.
     pub async fn close(self) -> Result<()> {
-        match self.way {
-            Way::Sqlite(_) => Ok(()),
-            Way::Postgres(loader) => loader.close().await,
+        match self.backend {
+            Backend::Sqlite(_) => Ok(()),
+            Backend::Postgres(loader) => loader.close().await,
         }
     }
 }
 
 async fn insert(db: &Db, table: &str, columns: &[&str], rows: Vec<Vec<Value>>) -> Result<()> {
     let head = format!("insert into {table} ({}) values ", columns.join(", "));
-    let mut tx = db.write_for(Errand::Carrying).await?;
+    let mut tx = db.write_for(WritePurpose::Migration).await?;
     let mut rows = rows.into_iter().peekable();
     while rows.peek().is_some() {
         let mut sql = Sql::new(&head);

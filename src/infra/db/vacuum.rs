@@ -18,35 +18,35 @@ const SEGMENTS: i64 = 256;
 /// How long a session may take to start.
 const START: Duration = Duration::from_millis(400);
 /// How often, and how many times, old snapshots are looked for before a scrub is put off.
-const GLANCE: Duration = Duration::from_millis(50);
-const OUTLAST: u32 = 200;
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+const SNAPSHOT_POLLS: u32 = 200;
 /// How many times a table is looked through for rows that are deleted and must stay.
-const SWEEPS: u32 = 40;
+const VACUUM_TRIES: u32 = 40;
 
 impl Db {
     /// Rewrites the tables that held personal data, so that no page keeps a copy in its slack, and
     /// lets go of old journals. SQLite: `vacuum`. PostgreSQL: `vacuum full` of `tables`, then the
     /// journal. False where old bytes live on: a transaction still sees them, the role may not touch
     /// the journal, or it is kept for an archive or a replica.
-    pub async fn scrub(&self, tables: &[&str]) -> Result<bool> {
+    pub async fn vacuum_full(&self, tables: &[&str]) -> Result<bool> {
         let mut conn = self.read().await?;
         match self.dialect {
             Dialect::Sqlite => {
                 let turn = self.writer.clone().lock_owned().await;
-                let rewriting = self.rewriting.raise();
+                let rewriting = self.rewriting.increment();
                 // The copy would lie in memory otherwise, as large as the database.
                 sqlx::raw_sql("pragma temp_store = file").execute(&mut *conn).await?;
                 let vacuumed = sqlx::raw_sql("vacuum").execute(&mut *conn).await;
                 sqlx::raw_sql("pragma temp_store = memory").execute(&mut *conn).await?;
                 vacuumed?;
                 drop((turn, rewriting, conn));
-                self.settle().await
+                self.truncate_wal().await
             }
             Dialect::Postgres => {
                 if !outlast_readers(&mut conn).await? {
                     return Ok(false);
                 }
-                let _rewriting = self.rewriting.raise();
+                let _rewriting = self.rewriting.increment();
                 // Whoever waits for a table behind us waits no longer than this.
                 sqlx::raw_sql("set lock_timeout = '10s'").execute(&mut *conn).await?;
                 let rewritten = rewrite(&mut conn, tables).await;
@@ -62,13 +62,13 @@ impl Db {
 
     /// True while this process rewrites tables, which takes seconds where they are large: who means to
     /// write waits for it.
-    pub fn is_rewriting(&self) -> bool {
+    pub fn is_vacuuming(&self) -> bool {
         self.rewriting.get() > 0
     }
 
     /// Where the database keeps its bytes: the SQLite file with its journals, or the data directory
     /// of a PostgreSQL on this machine. `None` when the server does not tell or is elsewhere.
-    pub async fn files(&self) -> Result<Option<PathBuf>> {
+    pub async fn data_path(&self) -> Result<Option<PathBuf>> {
         let mut conn = self.read().await?;
         match self.dialect {
             Dialect::Sqlite => {
@@ -89,7 +89,7 @@ impl Db {
 
     /// The folder of this database among those of its server, for one that keeps many; the others
     /// are not ours to read.
-    pub async fn own_folder(&self) -> Result<Option<String>> {
+    pub async fn database_folder(&self) -> Result<Option<String>> {
         if self.dialect == Dialect::Sqlite {
             return Ok(None);
         }
@@ -108,7 +108,7 @@ async fn outlast_readers(conn: &mut Conn) -> Result<bool> {
     let row = sqlx::query("select cast(cast(pg_current_xact_id() as xid) as text)").fetch_one(&mut *conn).await?;
     let now: String = row.get(0);
     tokio::time::sleep(START).await;
-    for _ in 0..OUTLAST {
+    for _ in 0..SNAPSHOT_POLLS {
         let row = sqlx::query(
             "select count(*) from pg_stat_activity where pid <> pg_backend_pid() \
              and (datname = current_database() or datname is null) \
@@ -120,7 +120,7 @@ async fn outlast_readers(conn: &mut Conn) -> Result<bool> {
         if row.get::<i64, _>(0) == 0 {
             return Ok(true);
         }
-        tokio::time::sleep(GLANCE).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
     Ok(false)
 }
@@ -138,7 +138,7 @@ async fn rewrite(conn: &mut Conn, tables: &[&str]) -> Result<()> {
 /// there is of a session that takes its first snapshot while it starts. On a table that is written
 /// to all the while such rows always exist; there the pause of [`outlast_readers`] has to do.
 async fn outlast_starters(conn: &mut Conn, table: &str) -> Result<()> {
-    for _ in 0..SWEEPS {
+    for _ in 0..VACUUM_TRIES {
         Sql::new("vacuum ").push(table).run(conn).await?;
         let row = sqlx::query("select pg_stat_get_dead_tuples(cast(cast($1 as text) as regclass))")
             .bind(table)
@@ -147,7 +147,7 @@ async fn outlast_starters(conn: &mut Conn, table: &str) -> Result<()> {
         if row.get::<i64, _>(0) == 0 {
             break;
         }
-        tokio::time::sleep(GLANCE).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
     Ok(())
 }
