@@ -6,7 +6,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use sqlx::Row;
 
-use super::contact::Newcomers;
+use super::contact::NewContactIds;
 use crate::infra::clock::Millis;
 use crate::infra::db::json_rows::{take, whole};
 use crate::infra::db::pg_copy::{CopyRows, CopyTransaction};
@@ -61,7 +61,7 @@ pub struct Receipt {
 }
 
 /// The key of this evidence, writing it when it is new. It stays until the transaction ends.
-pub async fn evidence(conn: &mut Conn, ids: &Ids, workspace: Id, evidence: &Evidence) -> Result<Id> {
+pub async fn ensure_evidence(conn: &mut Conn, ids: &Ids, workspace: Id, evidence: &Evidence) -> Result<Id> {
     loop {
         sqlx::query(
             "insert into evidence (id, workspace_id, digest, basis, channel, source, wording, proof, given_at) \
@@ -79,14 +79,14 @@ pub async fn evidence(conn: &mut Conn, ids: &Ids, workspace: Id, evidence: &Evid
         .execute(&mut *conn)
         .await?;
         // It may have gone with its last receipt in between.
-        if let Some(id) = find(conn, workspace, evidence).await? {
+        if let Some(id) = find_evidence(conn, workspace, evidence).await? {
             return Ok(id);
         }
     }
 }
 
 /// The key of this evidence, if it is there. It stays until the transaction ends.
-pub async fn find(conn: &mut Conn, workspace: Id, evidence: &Evidence) -> Result<Option<Id>> {
+pub async fn find_evidence(conn: &mut Conn, workspace: Id, evidence: &Evidence) -> Result<Option<Id>> {
     let share = for_share(conn);
     let mut sql = Sql::new("select id from evidence where workspace_id = ");
     sql.bind(workspace).push(" and digest = ").bind(digest(evidence)).push(share);
@@ -117,7 +117,7 @@ pub async fn record(
 }
 
 /// Writes a receipt for each of the people who have just been added and put on the list.
-pub async fn record_new(conn: &mut Conn, list: Id, newcomers: Newcomers, evidence: Id, now: Millis) -> Result<()> {
+pub async fn insert_new(conn: &mut Conn, list: Id, newcomers: NewContactIds, evidence: Id, now: Millis) -> Result<()> {
     let mut sql = Sql::new(
         "insert into consent (id, workspace_id, contact_id, list_id, purpose, evidence_id, recorded_at) select c.id + ",
     );
@@ -129,7 +129,7 @@ pub async fn record_new(conn: &mut Conn, list: Id, newcomers: Newcomers, evidenc
 }
 
 /// Loads evidence that is not there yet and returns its key.
-pub async fn load_evidence(
+pub async fn copy_in_evidence(
     load: &mut CopyTransaction<'_>,
     ids: &Ids,
     workspace: Id,
@@ -146,10 +146,10 @@ pub async fn load_evidence(
 }
 
 /// Loads a receipt for each of the people who are loaded and put on the list.
-pub async fn load(
+pub async fn copy_in(
     load: &mut CopyTransaction<'_>,
     list: Id,
-    newcomers: Newcomers,
+    newcomers: NewContactIds,
     evidence: Id,
     now: Millis,
 ) -> Result<()> {

@@ -8,7 +8,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::address::Address;
-use super::indexed_field::{self, Facet};
+use super::indexed_field::{self, IndexedField};
 use crate::infra::clock::Millis;
 use crate::infra::db::json_rows::{column, whole};
 use crate::infra::db::pg_copy::{CopyRows, CopyTransaction};
@@ -19,7 +19,10 @@ use crate::infra::id::{Id, Ids, STEP};
 
 mod derived_columns;
 
-pub use derived_columns::{index, index_seen, keep, look_back, restate, see, shelve, unindex};
+pub use derived_columns::{
+    backfill, create_activity_index, create_index, drop_index, lock, recompute_activity, recompute_reachable,
+    record_activity,
+};
 
 /// Field values by field name.
 pub type Values = Map<String, Value>;
@@ -93,7 +96,7 @@ pub async fn get(conn: &mut Conn, id: Id) -> Result<Option<Contact>> {
 }
 
 /// Someone on a list whom letters go to; the one who came first.
-pub async fn any_on(conn: &mut Conn, list: Id) -> Result<Option<Contact>> {
+pub async fn first_subscriber(conn: &mut Conn, list: Id) -> Result<Option<Contact>> {
     let row = sqlx::query(
         "select c.id, c.address, c.fields, c.created_at, c.updated_at from subscription s join contact c on c.id = s.contact_id \
          where s.list_id = $1 and s.state = 'confirmed' order by s.contact_id limit 1",
@@ -131,7 +134,7 @@ pub async fn find_many(
 
 /// A person to be added, as the columns hold them: what an import has at hand.
 #[derive(Debug, Clone, Copy)]
-pub struct Entry<'a> {
+pub struct ContactRow<'a> {
     /// The address as spelled.
     pub address: &'a str,
     /// Its canonical form.
@@ -144,15 +147,15 @@ pub struct Entry<'a> {
 
 /// Adds people whose addresses the workspace does not have yet. They are out of reach until they
 /// join a list.
-pub async fn add(conn: &mut Conn, workspace: Id, people: &[NewContact], now: Millis) -> Result<()> {
+pub async fn insert(conn: &mut Conn, workspace: Id, people: &[NewContact], now: Millis) -> Result<()> {
     let rows: Vec<_> = people.iter().map(row).collect();
-    insert(conn, workspace, &rows, false, now).await
+    insert_rows(conn, workspace, &rows, false, now).await
 }
 
 /// People added in one go: their keys lie in a row, with room for what follows from each, so that
 /// subscriptions and receipts are made from the rows and need not travel.
 #[derive(Debug, Clone, Copy)]
-pub struct Newcomers {
+pub struct NewContactIds {
     workspace: Id,
     first: Id,
     last: Id,
@@ -161,7 +164,7 @@ pub struct Newcomers {
 /// Keys a newcomer takes: their own, then those of their subscription and of their receipt.
 const KEYS: i64 = 3;
 
-impl Newcomers {
+impl NewContactIds {
     /// Keys for so many people, at least one.
     pub fn number(ids: &Ids, workspace: Id, count: usize) -> Self {
         let count = count as i64;
@@ -189,19 +192,24 @@ impl Newcomers {
 }
 
 /// Adds people who join a list in the same transaction and are confirmed there.
-pub async fn enter<'a>(conn: &mut Conn, newcomers: Newcomers, people: &[Entry<'a>], now: Millis) -> Result<()> {
-    let row = |(id, one): (Id, &Entry<'a>)| (id, one.address, one.canonical, one.fields, one.folded);
+pub async fn insert_subscribed<'a>(
+    conn: &mut Conn,
+    newcomers: NewContactIds,
+    people: &[ContactRow<'a>],
+    now: Millis,
+) -> Result<()> {
+    let row = |(id, one): (Id, &ContactRow<'a>)| (id, one.address, one.canonical, one.fields, one.folded);
     let rows: Vec<_> = newcomers.keys().zip(people).map(row).collect();
-    insert(conn, newcomers.workspace, &rows, true, now).await
+    insert_rows(conn, newcomers.workspace, &rows, true, now).await
 }
 
 /// Loads people who join a list in the same load and are confirmed there. `facets` are those of
-/// [`indexed_field::to_write`], in a transaction that goes on until the load has ended.
-pub async fn load(
+/// [`indexed_field::list_writable`], in a transaction that goes on until the load has ended.
+pub async fn copy_in(
     load: &mut CopyTransaction<'_>,
-    newcomers: Newcomers,
-    facets: &[Facet],
-    people: &[Entry<'_>],
+    newcomers: NewContactIds,
+    facets: &[IndexedField],
+    people: &[ContactRow<'_>],
     now: Millis,
 ) -> Result<()> {
     let mut columns = COLUMNS.to_vec();
@@ -226,11 +234,17 @@ pub async fn load(
 const COLUMNS: [&str; 9] =
     ["id", "workspace_id", "address", "canonical", "fields", "folded", "created_at", "updated_at", "reachable"];
 
-async fn insert(conn: &mut Conn, workspace: Id, rows: &[impl Serialize], reachable: bool, now: Millis) -> Result<()> {
+async fn insert_rows(
+    conn: &mut Conn,
+    workspace: Id,
+    rows: &[impl Serialize],
+    reachable: bool,
+    now: Millis,
+) -> Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
-    let facets = indexed_field::to_write(conn, workspace).await?;
+    let facets = indexed_field::list_writable(conn, workspace).await?;
     let mut sql = Sql::new("insert into contact (");
     sql.push(&COLUMNS.join(", "));
     for facet in &facets {
@@ -247,11 +261,11 @@ async fn insert(conn: &mut Conn, workspace: Id, rows: &[impl Serialize], reachab
 }
 
 /// Replaces the address spelling and the values of people who are there already.
-pub async fn change(conn: &mut Conn, workspace: Id, people: &[NewContact], now: Millis) -> Result<()> {
+pub async fn update(conn: &mut Conn, workspace: Id, people: &[NewContact], now: Millis) -> Result<()> {
     if people.is_empty() {
         return Ok(());
     }
-    let facets = indexed_field::to_write(conn, workspace).await?;
+    let facets = indexed_field::list_writable(conn, workspace).await?;
     let rows: Vec<_> = people.iter().map(row).collect();
     let mut sql = Sql::new("update contact set updated_at = ");
     sql.bind(now);
@@ -274,7 +288,7 @@ fn row(person: &NewContact) -> Value {
 
 /// Keeps others from changing or removing these people until the transaction ends. Returns those
 /// who are still there and when they last changed.
-pub async fn hold(conn: &mut Conn, db: &Db, ids: &[Id]) -> Result<Vec<(Id, Millis)>> {
+pub async fn lock_existing(conn: &mut Conn, db: &Db, ids: &[Id]) -> Result<Vec<(Id, Millis)>> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }

@@ -55,7 +55,7 @@ crate::text_enum! {
 
 /// A field that stands in a column of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Facet {
+pub struct IndexedField {
     /// The column: one of [`TEXTS`] or [`NUMBERS`].
     pub place: &'static str,
     /// The field.
@@ -67,7 +67,7 @@ pub struct Facet {
     changed_at: Millis,
 }
 
-impl Facet {
+impl IndexedField {
     /// Whether the column is a number.
     pub fn is_number(&self) -> bool {
         NUMBERS.contains(&self.place)
@@ -83,7 +83,7 @@ fn places(kind: Kind) -> &'static [&'static str; 8] {
 }
 
 /// The facets of a workspace.
-pub async fn all(conn: &mut Conn, workspace: Id) -> Result<Vec<Facet>> {
+pub async fn all(conn: &mut Conn, workspace: Id) -> Result<Vec<IndexedField>> {
     let rows =
         sqlx::query("select place, field, state, pinned, changed_at from facet where workspace_id = $1 order by place")
             .bind(workspace)
@@ -94,14 +94,14 @@ pub async fn all(conn: &mut Conn, workspace: Id) -> Result<Vec<Facet>> {
         let name: String = row.get(0);
         if let Some(place) = TEXTS.iter().chain(&NUMBERS).copied().find(|place| *place == name) {
             let (state, pinned) = (row.get::<String, _>(2).parse()?, row.get::<i32, _>(3) == 1);
-            facets.push(Facet { place, field: row.get(1), state, pinned, changed_at: row.get(4) });
+            facets.push(IndexedField { place, field: row.get(1), state, pinned, changed_at: row.get(4) });
         }
     }
     Ok(facets)
 }
 
 /// The facets that whoever writes a person fills. None is begun or cleared until the transaction ends.
-pub async fn to_write(conn: &mut Conn, workspace: Id) -> Result<Vec<Facet>> {
+pub async fn list_writable(conn: &mut Conn, workspace: Id) -> Result<Vec<IndexedField>> {
     let share = for_share(conn);
     guard(conn, workspace, share).await?;
     let mut facets = all(conn, workspace).await?;
@@ -110,7 +110,7 @@ pub async fn to_write(conn: &mut Conn, workspace: Id) -> Result<Vec<Facet>> {
 }
 
 /// The facets that conditions may use.
-pub async fn to_read(conn: &mut Conn, workspace: Id) -> Result<Vec<Facet>> {
+pub async fn list_readable(conn: &mut Conn, workspace: Id) -> Result<Vec<IndexedField>> {
     let mut facets = all(conn, workspace).await?;
     facets.retain(|facet| facet.state == State::Ready);
     Ok(facets)
@@ -150,7 +150,7 @@ pub async fn pin(installation: &Installation, workspace: Id, field: &Field, pinn
 /// Makes facets of the fields that segments name, as far as there are columns, and lets go of those
 /// that none names. What a killed process began is carried on. Sending goes on meanwhile: people get
 /// theirs some thousands at a time. `progress` is told how many people were walked past.
-pub async fn settle(
+pub async fn reconcile(
     installation: &Installation,
     workspace: Id,
     named: &BTreeSet<String>,
@@ -170,7 +170,7 @@ pub async fn settle(
     fill(installation, workspace, in_state(installation, workspace, State::Filling).await?, &mut progress).await
 }
 
-async fn in_state(installation: &Installation, workspace: Id, state: State) -> Result<Vec<Facet>> {
+async fn in_state(installation: &Installation, workspace: Id, state: State) -> Result<Vec<IndexedField>> {
     let mut facets = all(&mut *installation.db.read().await?, workspace).await?;
     facets.retain(|facet| facet.state == state);
     Ok(facets)
@@ -220,7 +220,7 @@ async fn release(installation: &Installation, conn: &mut Conn, workspace: Id, na
     Ok(())
 }
 
-async fn enter(conn: &mut Conn, workspace: Id, facet: &Facet, state: State, now: Millis) -> Result<()> {
+async fn enter(conn: &mut Conn, workspace: Id, facet: &IndexedField, state: State, now: Millis) -> Result<()> {
     // Another process may have moved it on in the meantime.
     let statement =
         "update facet set state = $1, changed_at = $2 where workspace_id = $3 and place = $4 and state = $5";
@@ -241,7 +241,7 @@ async fn index(installation: &Installation, workspace: Id) -> Result<()> {
     for facet in all(&mut *installation.db.read().await?, workspace).await? {
         if matches!(facet.state, State::Filling | State::Ready) {
             let mut tx = installation.db.write().await?;
-            contact::index(&mut tx, facet.place).await?;
+            contact::create_index(&mut tx, facet.place).await?;
             tx.commit().await?;
         }
     }
@@ -251,7 +251,7 @@ async fn index(installation: &Installation, workspace: Id) -> Result<()> {
 async fn fill(
     installation: &Installation,
     workspace: Id,
-    facets: Vec<Facet>,
+    facets: Vec<IndexedField>,
     progress: &mut impl FnMut(u64),
 ) -> Result<()> {
     walk(installation, workspace, &facets, true, progress).await?;
@@ -262,7 +262,7 @@ async fn fill(
     tx.commit().await
 }
 
-async fn clear(installation: &Installation, workspace: Id, facets: Vec<Facet>) -> Result<()> {
+async fn clear(installation: &Installation, workspace: Id, facets: Vec<IndexedField>) -> Result<()> {
     walk(installation, workspace, &facets, false, &mut |_| {}).await?;
     let mut tx = installation.db.write().await?;
     for facet in &facets {
@@ -273,7 +273,7 @@ async fn clear(installation: &Installation, workspace: Id, facets: Vec<Facet>) -
             .await?;
         let used = sqlx::query("select 1 from facet where place = $1 limit 1").bind(facet.place);
         if used.fetch_optional(&mut *tx).await?.is_none() {
-            contact::unindex(&mut tx, facet.place).await?;
+            contact::drop_index(&mut tx, facet.place).await?;
         }
     }
     tx.commit().await
@@ -282,14 +282,14 @@ async fn clear(installation: &Installation, workspace: Id, facets: Vec<Facet>) -
 async fn walk(
     installation: &Installation,
     workspace: Id,
-    facets: &[Facet],
+    facets: &[IndexedField],
     filled: bool,
     progress: &mut impl FnMut(u64),
 ) -> Result<()> {
     let (mut after, mut walked) = (0, 0);
     while !facets.is_empty() {
         let mut tx = installation.db.write().await?;
-        let Some((last, people)) = contact::shelve(&mut tx, workspace, facets, filled, after).await? else { break };
+        let Some((last, people)) = contact::backfill(&mut tx, workspace, facets, filled, after).await? else { break };
         tx.commit().await?;
         after = last;
         walked += people;

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::json;
 use sqlx::Row;
 
-use super::contact::{self, Newcomers};
+use super::contact::{self, NewContactIds};
 use crate::infra::clock::Millis;
 use crate::infra::db::json_rows::{column, whole};
 use crate::infra::db::pg_copy::{CopyRows, CopyTransaction};
@@ -60,11 +60,11 @@ pub async fn join(conn: &mut Conn, workspace: Id, list: Id, people: &[NewSubscri
     sql.push(&whole(0)).push(", ").bind(workspace).push(", ").push(&whole(1)).push(", ").bind(list).push(", ");
     sql.push(&column(2)).push(", ").bind(now).push(" from ").table(conn, &rows);
     sql.push(" where true on conflict (contact_id, list_id) do nothing").run(conn).await?;
-    contact::restate(conn, &people.iter().map(|one| one.contact).collect::<Vec<_>>()).await
+    contact::recompute_reachable(conn, &people.iter().map(|one| one.contact).collect::<Vec<_>>()).await
 }
 
 /// Puts people on a list who have just been added for it. Letters may reach them.
-pub async fn enter(conn: &mut Conn, list: Id, newcomers: Newcomers, now: Millis) -> Result<()> {
+pub async fn insert_new(conn: &mut Conn, list: Id, newcomers: NewContactIds, now: Millis) -> Result<()> {
     let mut sql =
         Sql::new("insert into subscription (id, workspace_id, contact_id, list_id, state, joined_at) select c.id + ");
     sql.push(&STEP.to_string()).push(", c.workspace_id, c.id, ").bind(list).push(", 'confirmed', ").bind(now);
@@ -74,7 +74,7 @@ pub async fn enter(conn: &mut Conn, list: Id, newcomers: Newcomers, now: Millis)
 }
 
 /// Loads the subscriptions of people who are loaded with them. Letters may reach them.
-pub async fn load(load: &mut CopyTransaction<'_>, list: Id, newcomers: Newcomers, now: Millis) -> Result<()> {
+pub async fn copy_in(load: &mut CopyTransaction<'_>, list: Id, newcomers: NewContactIds, now: Millis) -> Result<()> {
     let row = |contact: Id| {
         let keys = [contact + STEP, newcomers.workspace(), contact, list].map(Integer);
         keys.into_iter().chain([Text(State::Confirmed.to_string()), Integer(now)]).collect()
@@ -130,7 +130,7 @@ pub async fn restrict(conn: &mut Conn, contact: Id) -> Result<u64> {
         .bind(contact)
         .execute(&mut *conn)
         .await?;
-    contact::restate(conn, &[contact]).await?;
+    contact::recompute_reachable(conn, &[contact]).await?;
     Ok(done.rows_affected())
 }
 
@@ -143,34 +143,34 @@ pub async fn unrestrict(conn: &mut Conn, contact: Id) -> Result<u64> {
     .bind(contact)
     .execute(&mut *conn)
     .await?;
-    contact::restate(conn, &[contact]).await?;
+    contact::recompute_reachable(conn, &[contact]).await?;
     Ok(done.rows_affected())
 }
 
 /// Someone on a list that they are about to leave.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Member {
+pub struct Subscriber {
     /// Who.
     pub contact: Id,
     /// The canonical form of their address.
     pub canonical: String,
     /// 1 when they are on another list too.
-    pub elsewhere: u8,
+    pub on_other_list: u8,
 }
 
 /// Of the given people, those who are on this list.
-pub async fn members(conn: &mut Conn, list: Id, contacts: &[Id]) -> Result<Vec<Member>> {
+pub async fn subscribers(conn: &mut Conn, list: Id, contacts: &[Id]) -> Result<Vec<Subscriber>> {
     if contacts.is_empty() {
         return Ok(Vec::new());
     }
     // `+ 0` keeps SQLite from walking the whole list instead of looking up the people.
     let mut sql = Sql::new(
         "select s.contact_id, c.canonical, case when exists (select 1 from subscription o where o.contact_id = s.contact_id \
-         and o.list_id <> s.list_id) then 1 else 0 end as elsewhere \
+         and o.list_id <> s.list_id) then 1 else 0 end as on_other_list \
          from subscription s join contact c on c.id = s.contact_id where s.list_id + 0 = ",
     );
     sql.bind(list).push(" and s.contact_id").among(conn, contacts);
-    sql.gathered(conn, "contact_id, canonical, elsewhere").await
+    sql.gathered(conn, "contact_id, canonical, on_other_list").await
 }
 
 /// Takes people off one list, or off all, which is for those who go altogether.
@@ -180,7 +180,7 @@ pub async fn forget(conn: &mut Conn, contacts: &[Id], list: Option<Id>) -> Resul
     let Some(list) = list else { return sql.run(conn).await.map(drop) };
     // `+ 0` keeps SQLite from walking the whole list instead of looking up the people.
     sql.push(" and list_id + 0 = ").bind(list).run(conn).await?;
-    contact::restate(conn, contacts).await
+    contact::recompute_reachable(conn, contacts).await
 }
 
 /// How many people are on a list, by state.
@@ -193,7 +193,7 @@ pub async fn count(conn: &mut Conn, list: Id) -> Result<Vec<(State, i64)>> {
 }
 
 /// Up to `limit` people on a list, for walking over it while it shrinks.
-pub async fn some_of(conn: &mut Conn, list: Id, limit: i64) -> Result<Vec<Id>> {
+pub async fn list_contacts(conn: &mut Conn, list: Id, limit: i64) -> Result<Vec<Id>> {
     let rows = sqlx::query("select contact_id from subscription where list_id = $1 order by contact_id limit $2")
         .bind(list)
         .bind(limit)

@@ -21,25 +21,25 @@ pub const EVERY_LIST: Id = 0;
 const ROWS: usize = 1_000;
 
 /// The digest of an address in a workspace.
-pub type Mark = [u8; 32];
+pub type Digest = [u8; 32];
 
 /// The digest that a tombstone of this address would have.
-pub fn mark(key: &Key, workspace: Id, address: &Address) -> Mark {
-    mark_canonical(key, workspace, &address.canonical())
+pub fn digest(key: &Key, workspace: Id, address: &Address) -> Digest {
+    digest_canonical(key, workspace, &address.canonical())
 }
 
 /// The same for an address whose canonical form is at hand.
-pub fn mark_canonical(key: &Key, workspace: Id, canonical: &str) -> Mark {
+pub fn digest_canonical(key: &Key, workspace: Id, canonical: &str) -> Digest {
     key.mac(&[b"tombstone", &workspace.to_be_bytes(), canonical.as_bytes()])
 }
 
 /// Sets a tombstone; one that stands already is left alone.
-pub async fn set(conn: &mut Conn, workspace: Id, list: Id, mark: Mark, reason: &str, day: i64) -> Result<()> {
+pub async fn set(conn: &mut Conn, workspace: Id, list: Id, mark: Digest, reason: &str, day: i64) -> Result<()> {
     set_many(conn, &[(workspace, list, mark, reason, day)]).await
 }
 
 /// The hexadecimal digits of a digest.
-pub fn digits(mark: &Mark) -> String {
+pub fn hex(mark: &Digest) -> String {
     let (halves, _) = mark.as_chunks();
     halves.iter().fold(String::with_capacity(64), |mut digits, half| {
         write!(digits, "{:032x}", u128::from_be_bytes(*half)).expect("a string takes all");
@@ -48,9 +48,9 @@ pub fn digits(mark: &Mark) -> String {
 }
 
 /// Sets many tombstones, each as workspace, list, digest, reason and day.
-pub async fn set_many(conn: &mut Conn, graves: &[(Id, Id, Mark, &str, i64)]) -> Result<()> {
+pub async fn set_many(conn: &mut Conn, graves: &[(Id, Id, Digest, &str, i64)]) -> Result<()> {
     for some in graves.chunks(ROWS) {
-        let words: Vec<String> = some.iter().map(|(_, _, mark, reason, _)| digits(mark) + reason).collect();
+        let words: Vec<String> = some.iter().map(|(_, _, mark, reason, _)| hex(mark) + reason).collect();
         let rows =
             some.iter().zip(&words).map(|((workspace, list, _, _, day), words)| ([*workspace, *list, *day], &**words));
         let mut sql = Sql::new("insert into tombstone (workspace_id, list_id, day, digest, reason) select ");
@@ -62,7 +62,7 @@ pub async fn set_many(conn: &mut Conn, graves: &[(Id, Id, Mark, &str, i64)]) -> 
 }
 
 /// Of the given digests, those that may not come onto this list. At most 30,000 a call.
-pub async fn standing(conn: &mut Conn, workspace: Id, list: Id, marks: &[Mark]) -> Result<HashSet<Mark>> {
+pub async fn find_blocking(conn: &mut Conn, workspace: Id, list: Id, marks: &[Digest]) -> Result<HashSet<Digest>> {
     if marks.is_empty() {
         return Ok(HashSet::new());
     }

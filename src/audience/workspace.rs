@@ -31,7 +31,7 @@ pub async fn find(conn: &mut Conn, name: &str) -> Result<Option<Workspace>> {
 }
 
 /// Makes the first workspace where there is none at all.
-pub async fn begin(installation: &Installation) -> Result<()> {
+pub async fn ensure_first(installation: &Installation) -> Result<()> {
     if all(&mut *installation.db.read().await?).await?.is_empty() {
         ensure(installation, FIRST).await?;
     }

@@ -9,7 +9,7 @@ use super::model::{self, Campaign, State, deadline, recall};
 use super::recipient_time::{Due, Mornings};
 use super::schedule::Schedule;
 use super::{delivery, series, zoned_time};
-use crate::audience::segment::{self, Condition};
+use crate::audience::segment::{self, Expression};
 use crate::audience::{contact, field, list, workspace};
 use crate::content::brand;
 use crate::content::email::Frame;
@@ -46,7 +46,7 @@ pub async fn draft(conn: &mut Conn, campaign: &Campaign) -> Result<Frozen> {
 }
 
 /// The condition of the campaign's segment, as it stands now.
-pub async fn condition(conn: &mut Conn, campaign: &Campaign) -> Result<Option<Condition>> {
+pub async fn condition(conn: &mut Conn, campaign: &Campaign) -> Result<Option<Expression>> {
     let Some(id) = campaign.segment else { return Ok(None) };
     let segment = segment::get(conn, id).await?.ok_or_else(|| Message::new("campaign-segment-gone").internal())?;
     Ok(Some(segment::resolve(conn, campaign.workspace, &segment.expression).await?))

@@ -16,7 +16,7 @@ use super::launch;
 use super::model::Campaign;
 use super::recipient_time;
 use crate::audience::address::Address;
-use crate::audience::segment::Condition;
+use crate::audience::segment::Expression;
 use crate::audience::subscription;
 use crate::content::email::Rendered;
 use crate::content::lint;
@@ -163,7 +163,7 @@ impl Preflight {
     }
 }
 
-async fn count(installation: &Installation, campaign: &Campaign, condition: Option<&Condition>) -> Result<i64> {
+async fn count(installation: &Installation, campaign: &Campaign, condition: Option<&Expression>) -> Result<i64> {
     let mut sql = Sql::new("select count(*) from subscription s join contact c on c.id = s.contact_id where ");
     audience(&mut sql, &installation.db, campaign, condition, installation.clock.now());
     let row = sql.first(&mut *installation.db.read().await?).await?;
@@ -173,7 +173,7 @@ async fn count(installation: &Installation, campaign: &Campaign, condition: Opti
 async fn page(
     installation: &Installation,
     campaign: &Campaign,
-    condition: Option<&Condition>,
+    condition: Option<&Expression>,
     after: Id,
 ) -> Result<Vec<(Id, Recipient)>> {
     // The key of the subscription, by which its index is ordered: each page begins where the last one ended.
@@ -190,7 +190,7 @@ async fn page(
 }
 
 /// Appends the condition that subscription `s` and contact `c` are of the campaign's audience.
-pub fn audience(sql: &mut Sql, db: &Db, campaign: &Campaign, condition: Option<&Condition>, now: i64) {
+pub fn audience(sql: &mut Sql, db: &Db, campaign: &Campaign, condition: Option<&Expression>, now: i64) {
     sql.push("s.list_id = ")
         .bind(campaign.list)
         .push(" and s.state = 'confirmed' and c.workspace_id = ")

@@ -10,7 +10,7 @@ use super::preflight::{self, Preflight};
 use super::schedule::Local;
 use super::zoned_time::Moment;
 use crate::audience::field;
-use crate::audience::segment::Condition;
+use crate::audience::segment::Expression;
 use crate::infra::clock::Millis;
 use crate::infra::db::{Conn, Db, Sql};
 use crate::infra::error::{Message, Result};
@@ -64,7 +64,7 @@ impl Mornings {
         conn: &mut Conn,
         db: &Db,
         campaign: &Campaign,
-        condition: Option<&Condition>,
+        condition: Option<&Expression>,
         local: &Local,
         zone: &str,
         now: Millis,
@@ -117,7 +117,7 @@ pub async fn examine(
     conn: &mut Conn,
     db: &Db,
     campaign: &Campaign,
-    condition: Option<&Condition>,
+    condition: Option<&Expression>,
     now: Millis,
     sheet: &mut Preflight,
 ) -> Result<()> {

@@ -38,7 +38,7 @@ pub async fn letter(
     let someone = match (found, persona) {
         (Some(found), _) => Some(found),
         (None, Some(unknown)) => return Err(Message::new("contact-unknown").with("address", unknown).not_found()),
-        (None, None) => contact::any_on(&mut conn, campaign.list).await?,
+        (None, None) => contact::first_subscriber(&mut conn, campaign.list).await?,
     };
     let mut frozen = launch::draft(&mut conn, campaign).await?;
     frozen.draft.tracking = Tracking::None;

@@ -162,7 +162,7 @@ async fn correct(
         ensure_welcome(installation, &mut tx, workspace, new, person.id).await?;
         changed.address = new.clone();
     }
-    contact::change(&mut tx, workspace.id, std::slice::from_ref(&changed), installation.clock.now()).await?;
+    contact::update(&mut tx, workspace.id, std::slice::from_ref(&changed), installation.clock.now()).await?;
     tx.commit().await?;
     if changed.address.canonical() != person.address.canonical() {
         // Nobody would find what lies under the old address when the person leaves one day.
@@ -195,11 +195,11 @@ async fn ensure_welcome(
     address: &Address,
     person: i64,
 ) -> Result<()> {
-    let mark = tombstone::mark(&installation.keys.tombstone, workspace.id, address);
+    let mark = tombstone::digest(&installation.keys.tombstone, workspace.id, address);
     let mut lists: Vec<_> = subscription::of_contact(conn, person).await?.iter().map(|one| one.list).collect();
     lists.push(tombstone::EVERY_LIST);
     for list in lists {
-        if tombstone::standing(conn, workspace.id, list, &[mark]).await?.contains(&mark) {
+        if tombstone::find_blocking(conn, workspace.id, list, &[mark]).await?.contains(&mark) {
             return Err(Message::new("contact-erased-before").with("address", address).conflict());
         }
     }

@@ -72,7 +72,7 @@ async fn index(
     }
     let total = contact::count(&mut *installation.db.read().await?, workspace.id).await?;
     let mut bar = Bar::new(&lang.tr("field-indexing"), total.unsigned_abs());
-    segment::settle(installation, workspace.id, |done| bar.set(done)).await?;
+    segment::reconcile_indexes(installation, workspace.id, |done| bar.set(done)).await?;
     bar.finish();
     Ok(Report {
         json: serde_json::json!({ "name": name, "indexed": wanted }),

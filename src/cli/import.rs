@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::print::{Bar, Report};
-use crate::audience::import::{self, Outcome, Phase, Progress, Request};
+use crate::audience::import::{self, Phase, Progress, Request, Summary};
 use crate::audience::workspace::Workspace;
 use crate::infra::error::{Message, Result};
 use crate::infra::i18n::Lang;
@@ -126,7 +126,7 @@ impl Bars {
     }
 }
 
-fn describe(outcome: &Outcome, request: &Request, lang: Lang) -> String {
+fn describe(outcome: &Summary, request: &Request, lang: Lang) -> String {
     let title = Message::new(if outcome.dry_run { "import-rehearsed" } else { "import-done" })
         .with("file", request.path.display())
         .with("list", &request.list)
@@ -161,7 +161,7 @@ fn describe(outcome: &Outcome, request: &Request, lang: Lang) -> String {
     text
 }
 
-fn delimiter(outcome: &Outcome) -> &'static str {
+fn delimiter(outcome: &Summary) -> &'static str {
     match outcome.delimiter {
         import::Delimiter::Comma => "import-comma",
         import::Delimiter::Semicolon => "import-semicolon",

@@ -33,7 +33,7 @@ use std::process::ExitCode;
 use args::{Cli, Command};
 use print::Report;
 
-use crate::audience::workspace::{begin, need};
+use crate::audience::workspace::{ensure_first, need};
 use crate::infra::clock::Clock;
 use crate::infra::config::Config;
 use crate::infra::error::{Error, Message, Result};
@@ -68,7 +68,7 @@ async fn carry_out(cli: Cli, lang: Lang) -> Result<Report> {
     let installation = Installation::open(config, Clock::system()).await?;
     // An older copy of the database may have been put back: what it missed comes before all else.
     erasure_log::replay(&installation).await?;
-    begin(&installation).await?;
+    ensure_first(&installation).await?;
     let ends_late = matches!(cli.command, Command::Serve(_) | Command::Mail(_));
     let whole = async {
         let report = command(&installation, cli, lang).await;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::print::{self, Bar, Report};
 use crate::audience::address::Address;
 use crate::audience::contact;
-use crate::audience::segment::{self, Finding, Standing, Tree, shorten};
+use crate::audience::segment::{self, ConditionResult, Reachability, Tree, shorten};
 use crate::audience::workspace::Workspace;
 use crate::infra::error::{Message, Result};
 use crate::infra::i18n::Lang;
@@ -64,7 +64,7 @@ async fn save(
     let saved = segment::save(installation, workspace.id, name, expression).await?;
     let total = contact::count(&mut *installation.db.read().await?, workspace.id).await?;
     let mut bar = Bar::new(&lang.tr("field-indexing"), total.unsigned_abs());
-    segment::settle(installation, workspace.id, |done| bar.set(done)).await?;
+    segment::reconcile_indexes(installation, workspace.id, |done| bar.set(done)).await?;
     bar.finish();
     Ok(Report {
         json: json!({ "segment": saved.name, "expression": saved.expression }),
@@ -116,12 +116,12 @@ async fn explain(
     let address =
         Address::parse(address).map_err(|_| Message::new("segment-explain-address").invalid_field("address"))?;
     let found = segment::explain(installation, workspace.id, name, &address).await?;
-    let verdict = match found.standing {
-        Standing::Unknown => "segment-explain-unknown",
-        Standing::Restricted => "segment-explain-restricted",
-        Standing::Unlisted => "segment-explain-unlisted",
-        Standing::Reachable if found.included => "segment-explain-in",
-        Standing::Reachable => "segment-explain-out",
+    let verdict = match found.reachability {
+        Reachability::Unknown => "segment-explain-unknown",
+        Reachability::Restricted => "segment-explain-restricted",
+        Reachability::Unlisted => "segment-explain-unlisted",
+        Reachability::Reachable if found.included => "segment-explain-in",
+        Reachability::Reachable => "segment-explain-out",
     };
     let mut lines = vec![lang.translate(&Message::new(verdict).with("address", address).with("name", name))];
     if let Some(tree) = &found.conditions {
@@ -134,18 +134,18 @@ async fn explain(
     let json = json!({
         "segment": name,
         "included": found.included,
-        "standing": found.standing.as_str(),
+        "standing": found.reachability.as_str(),
         "conditions": conditions,
     });
     Ok(Report { json, text: lines.join("\n"), failed: false })
 }
 
-fn holds(tree: &Tree<Finding>) -> bool {
+fn holds(tree: &Tree<ConditionResult>) -> bool {
     tree.holds(&|finding| finding.holds)
 }
 
-fn as_json(tree: &Tree<Finding>) -> Value {
-    let of = |parts: &[Tree<Finding>]| parts.iter().map(as_json).collect::<Vec<_>>();
+fn as_json(tree: &Tree<ConditionResult>) -> Value {
+    let of = |parts: &[Tree<ConditionResult>]| parts.iter().map(as_json).collect::<Vec<_>>();
     match tree {
         Tree::All(parts) => json!({ "all": of(parts), "holds": holds(tree) }),
         Tree::Any(parts) => json!({ "any": of(parts), "holds": holds(tree) }),
@@ -154,7 +154,7 @@ fn as_json(tree: &Tree<Finding>) -> Value {
     }
 }
 
-fn describe(tree: &Tree<Finding>, depth: usize, lang: Lang, lines: &mut Vec<String>) {
+fn describe(tree: &Tree<ConditionResult>, depth: usize, lang: Lang, lines: &mut Vec<String>) {
     let (words, parts) = match tree {
         Tree::All(parts) => (lang.tr("segment-all"), &parts[..]),
         Tree::Any(parts) => (lang.tr("segment-any"), &parts[..]),

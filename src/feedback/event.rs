@@ -65,7 +65,7 @@ pub async fn add(conn: &mut Conn, ids: &Ids, hits: &[Hit]) -> Result<u64> {
             0 => {}
             some => {
                 written += some;
-                contact::see(conn, first, first + (count - 1) * STEP).await?;
+                contact::record_activity(conn, first, first + (count - 1) * STEP).await?;
             }
         }
     }
@@ -118,7 +118,7 @@ pub async fn forget(conn: &mut Conn, people: &[Id], list: Option<Id>) -> Result<
     }
     erased_counts::absorb(conn, &counts).await?;
     match list {
-        Some(_) => contact::look_back(conn, people).await,
+        Some(_) => contact::recompute_activity(conn, people).await,
         None => Ok(()),
     }
 }

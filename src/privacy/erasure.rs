@@ -13,8 +13,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::audience::address::Address;
-use crate::audience::subscription::Member;
-use crate::audience::tombstone::{self, EVERY_LIST, Mark};
+use crate::audience::subscription::Subscriber;
+use crate::audience::tombstone::{self, Digest, EVERY_LIST};
 use crate::audience::{consent, contact, list, subscription};
 use crate::campaign::{delivery, erased_counts, model};
 use crate::feedback::event;
@@ -100,7 +100,7 @@ pub async fn unsubscribe_many(
         lists.entry((leaver.workspace, leaver.list)).or_default().push(leaver.person);
     }
     let everyone: BTreeSet<Id> = leavers.iter().map(|leaver| leaver.person).collect();
-    contact::keep(&mut tx, &everyone.into_iter().collect::<Vec<_>>()).await?;
+    contact::lock(&mut tx, &everyone.into_iter().collect::<Vec<_>>()).await?;
     let (mut gone, mut entries) = (HashMap::new(), Vec::new());
     for ((workspace, list), people) in lists {
         let grave = Grave { workspace, list, reason };
@@ -142,7 +142,7 @@ pub async fn erase(
         found = contact::find(&mut tx, workspace, address).await?;
     }
     if let Some(person) = &found
-        && contact::hold(&mut tx, &installation.db, &[person.id]).await?.is_empty()
+        && contact::lock_existing(&mut tx, &installation.db, &[person.id]).await?.is_empty()
     {
         found = None;
     }
@@ -179,11 +179,11 @@ pub async fn close_list(
     let mut left = 0;
     loop {
         let mut tx = installation.db.write().await?;
-        let people = subscription::some_of(&mut tx, list, 200).await?;
+        let people = subscription::list_contacts(&mut tx, list, 200).await?;
         if people.is_empty() {
             return Ok(left);
         }
-        contact::keep(&mut tx, &people).await?;
+        contact::lock(&mut tx, &people).await?;
         let (grave, mut entries) = (Grave { workspace, list, reason: Reason::ListClosed }, Vec::new());
         leave_within(installation, &mut tx, &grave, &people, &mut entries).await?;
         // A subscription without its person: nothing to remember, only to remove.
@@ -212,8 +212,8 @@ impl Grave {
         entries: &mut Vec<erasure_log::ErasureRecord>,
     ) -> Result<()> {
         let (reason, day) = (self.reason.as_str(), installation.clock.today());
-        let mark = |text: &str| tombstone::mark_canonical(&installation.keys.tombstone, self.workspace, text);
-        let marks: Vec<Mark> = canonical.iter().map(|text| mark(text.as_ref())).collect();
+        let mark = |text: &str| tombstone::digest_canonical(&installation.keys.tombstone, self.workspace, text);
+        let marks: Vec<Digest> = canonical.iter().map(|text| mark(text.as_ref())).collect();
         let graves: Vec<_> = marks.iter().map(|mark| (self.workspace, self.list, *mark, reason, day)).collect();
         tombstone::set_many(conn, &graves).await?;
         let Self { workspace, list, .. } = *self;
@@ -232,7 +232,7 @@ async fn leave_within(
     people: &[Id],
     entries: &mut Vec<erasure_log::ErasureRecord>,
 ) -> Result<Vec<(Id, Erased)>> {
-    let members = subscription::members(conn, grave.list, people).await?;
+    let members = subscription::subscribers(conn, grave.list, people).await?;
     let canonical: Vec<&str> = members.iter().map(|member| &*member.canonical).collect();
     grave.dig(installation, conn, &canonical, entries).await?;
     take_off(conn, grave.list, &members).await
@@ -240,13 +240,15 @@ async fn leave_within(
 
 /// Removes what hangs on one list from people who are on it, and those altogether for whom it was
 /// the last.
-async fn take_off(conn: &mut Conn, list: Id, members: &[Member]) -> Result<Vec<(Id, Erased)>> {
-    let (staying, going): (Vec<&Member>, Vec<&Member>) = members.iter().partition(|member| member.elsewhere == 1);
-    let keys = |members: &[&Member]| members.iter().map(|member| member.contact).collect::<Vec<Id>>();
+async fn take_off(conn: &mut Conn, list: Id, members: &[Subscriber]) -> Result<Vec<(Id, Erased)>> {
+    let (staying, going): (Vec<&Subscriber>, Vec<&Subscriber>) =
+        members.iter().partition(|member| member.on_other_list == 1);
+    let keys = |members: &[&Subscriber]| members.iter().map(|member| member.contact).collect::<Vec<Id>>();
     forget(conn, &keys(&staying), Some(list)).await?;
     forget(conn, &keys(&going), None).await?;
-    let gone =
-        |member: &Member| (member.contact, if member.elsewhere == 1 { Erased::Subscription } else { Erased::Contact });
+    let gone = |member: &Subscriber| {
+        (member.contact, if member.on_other_list == 1 { Erased::Subscription } else { Erased::Contact })
+    };
     Ok(members.iter().map(gone).collect())
 }
 
@@ -255,7 +257,7 @@ pub(super) async fn reapply(conn: &mut Conn, person: Id, list: Id) -> Result<()>
     if list == EVERY_LIST {
         return forget(conn, &[person], None).await;
     }
-    let members = subscription::members(conn, list, &[person]).await?;
+    let members = subscription::subscribers(conn, list, &[person]).await?;
     take_off(conn, list, &members).await.map(drop)
 }
 

@@ -15,7 +15,7 @@ use sqlx::Row;
 
 use super::{erasure, physical_erasure};
 use crate::audience::contact;
-use crate::audience::tombstone::{self, Mark};
+use crate::audience::tombstone::{self, Digest};
 use crate::infra::db::Sql;
 use crate::infra::db::store_status::WritePurpose;
 use crate::infra::error::{Error, Message, Result};
@@ -37,7 +37,7 @@ pub struct ErasureRecord {
     /// From which list; 0 for all.
     pub list: Id,
     /// The digest of the address.
-    pub mark: Mark,
+    pub mark: Digest,
     /// On which day since 1970.
     pub day: i64,
     /// Why.
@@ -61,7 +61,7 @@ fn write(path: &Path, entries: &[ErasureRecord]) -> std::io::Result<()> {
     let mut text = if ends_a_line(&mut file)? { String::new() } else { "\n".to_owned() };
     for entry in entries {
         let ErasureRecord { workspace, list, mark, day, reason } = entry;
-        text.push_str(&format!("{workspace} {list} {} {day} {reason}\n", tombstone::digits(mark)));
+        text.push_str(&format!("{workspace} {list} {} {day} {reason}\n", tombstone::hex(mark)));
     }
     file.write_all(text.as_bytes())?;
     fsync::or_exit(path.display(), file.sync_data());
@@ -118,7 +118,7 @@ pub async fn apply(installation: &Installation, missing: &[ErasureRecord]) -> Re
     tombstone::set_many(&mut tx, &graves).await?;
     tx.commit().await?;
     physical_erasure::mark_all_pending(installation)?;
-    let mut due: BTreeMap<Id, HashMap<Mark, Vec<Id>>> = BTreeMap::new();
+    let mut due: BTreeMap<Id, HashMap<Digest, Vec<Id>>> = BTreeMap::new();
     for entry in missing {
         due.entry(entry.workspace).or_default().entry(entry.mark).or_default().push(entry.list);
     }
@@ -132,7 +132,7 @@ pub async fn apply(installation: &Installation, missing: &[ErasureRecord]) -> Re
 /// What stands in the log and not in the database. One walk over all tombstones is quicker than
 /// asking for each line of the log, as almost none is ever missing.
 async fn missing(installation: &Installation) -> Result<Vec<ErasureRecord>> {
-    let mut last: HashMap<(Id, Id, Mark), ErasureRecord> = HashMap::new();
+    let mut last: HashMap<(Id, Id, Digest), ErasureRecord> = HashMap::new();
     for entry in read_from(installation, 0)?.0 {
         last.insert((entry.workspace, entry.list, entry.mark), entry);
     }
@@ -165,7 +165,7 @@ pub async fn tombstones_since(installation: &Installation, day: i64) -> Result<V
     Ok(rows.iter().filter_map(entry).collect())
 }
 
-async fn walk(installation: &Installation, workspace: Id, marks: &HashMap<Mark, Vec<Id>>) -> Result<u64> {
+async fn walk(installation: &Installation, workspace: Id, marks: &HashMap<Digest, Vec<Id>>) -> Result<u64> {
     let (mut after, mut gone): (Id, u64) = (0, 0);
     loop {
         let mut tx = installation.db.write_for(WritePurpose::Removal).await?;
@@ -180,7 +180,7 @@ async fn walk(installation: &Installation, workspace: Id, marks: &HashMap<Mark, 
         let Some(last) = rows.last() else { return Ok(gone) };
         after = last.get(0);
         for row in &rows {
-            let mark = tombstone::mark_canonical(&installation.keys.tombstone, workspace, row.get(1));
+            let mark = tombstone::digest_canonical(&installation.keys.tombstone, workspace, row.get(1));
             for list in marks.get(&mark).into_iter().flatten() {
                 erasure::reapply(&mut tx, row.get(0), *list).await?;
             }

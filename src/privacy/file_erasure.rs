@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use super::{erasure_log, physical_erasure};
 use crate::audience::address::Address;
-use crate::audience::tombstone::{self, Mark};
+use crate::audience::tombstone::{self, Digest};
 use crate::infra::atomic_file::{self, AtomicFile};
 use crate::infra::error::{Error, Result, of_csv};
 use crate::infra::id::Id;
@@ -65,12 +65,12 @@ fn take(broom: &Path) -> Result<File> {
 /// The people of some lines of the log.
 struct ErasedSince {
     key: Key,
-    marks: HashMap<Id, HashSet<Mark>>,
+    marks: HashMap<Id, HashSet<Digest>>,
 }
 
 impl ErasedSince {
     fn since(installation: &Installation, from: u64) -> Result<Self> {
-        let mut marks: HashMap<Id, HashSet<Mark>> = HashMap::new();
+        let mut marks: HashMap<Id, HashSet<Digest>> = HashMap::new();
         for entry in erasure_log::read_from(installation, from)?
             .0
             .into_iter()
@@ -82,7 +82,7 @@ impl ErasedSince {
     }
 
     fn has(&self, address: &Address) -> bool {
-        self.marks.iter().any(|(workspace, marks)| marks.contains(&tombstone::mark(&self.key, *workspace, address)))
+        self.marks.iter().any(|(workspace, marks)| marks.contains(&tombstone::digest(&self.key, *workspace, address)))
     }
 }
 

@@ -169,7 +169,7 @@ impl World {
             let city = self.dice.below(1_000);
             let values = Values::from_iter([("city".to_owned(), city.into())]);
             let changed = NewContact { id: person, address: found.address, values };
-            contact::change(&mut tx, self.site.workspace, &[changed], installation.clock.now()).await?;
+            contact::update(&mut tx, self.site.workspace, &[changed], installation.clock.now()).await?;
             self.note(format!("person {at} moves to city {city}"));
         }
         tx.commit().await?;

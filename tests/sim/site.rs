@@ -122,7 +122,7 @@ async fn populate(installation: &Installation) {
     let mut tx = installation.db.write().await.expect("a transaction");
     // By the real clock of the database; a seed takes a fraction of it.
     setting::set(&mut tx, Setting::LeaseTerm, "600").await.expect("a setting");
-    contact::add(&mut tx, workspace, &people, now).await.expect("people");
+    contact::insert(&mut tx, workspace, &people, now).await.expect("people");
     for (size, list) in lists {
         let joining = |person: &NewContact| NewSubscription {
             id: installation.ids.next(),

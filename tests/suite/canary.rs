@@ -52,7 +52,7 @@ pub async fn join(fixture: &Fixture, list: &List, people: &[(Address, Values)]) 
                 values: values.clone(),
             })
             .collect();
-        contact::add(&mut tx, fixture.workspace.id, &fresh, NOW).await.expect("added");
+        contact::insert(&mut tx, fixture.workspace.id, &fresh, NOW).await.expect("added");
         let ids: Vec<i64> = there.iter().map(|one| one.id).chain(fresh.iter().map(|one| one.id)).collect();
         let joining: Vec<NewSubscription> = ids
             .iter()
@@ -72,7 +72,7 @@ pub async fn join(fixture: &Fixture, list: &List, people: &[(Address, Values)]) 
             given_at: NOW,
         };
         let proof =
-            consent::evidence(&mut tx, &installation.ids, fixture.workspace.id, &proof).await.expect("evidence");
+            consent::ensure_evidence(&mut tx, &installation.ids, fixture.workspace.id, &proof).await.expect("evidence");
         consent::record(&mut tx, &installation.ids, fixture.workspace.id, list.id, &ids, proof, NOW)
             .await
             .expect("recorded");

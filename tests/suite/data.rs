@@ -27,7 +27,7 @@ async fn declare(fixture: &Fixture, fields: &[(&str, &str)]) {
 
 async fn save(fixture: &Fixture, name: &str, expression: &str) {
     segment::save(&fixture.installation, fixture.workspace.id, name, expression).await.expect("saved");
-    segment::settle(&fixture.installation, fixture.workspace.id, |_| {}).await.expect("settled");
+    segment::reconcile_indexes(&fixture.installation, fixture.workspace.id, |_| {}).await.expect("settled");
 }
 
 async fn count(fixture: &Fixture, name: &str) -> i64 {
@@ -113,7 +113,7 @@ both!(a_facet_comes_with_its_segment_and_goes_an_hour_after_the_last, |fixture| 
         save(fixture, name, "email contains \"@\"").await;
     }
     fixture.installation.clock.advance(HOUR);
-    segment::settle(&fixture.installation, fixture.workspace.id, |_| {}).await.expect("settled");
+    segment::reconcile_indexes(&fixture.installation, fixture.workspace.id, |_| {}).await.expect("settled");
     assert_eq!(states().await, []);
     assert_eq!(canary::number(fixture, kept).await, 0);
     save(fixture, "one", "city = \"казань\"").await;
@@ -132,10 +132,10 @@ both!(a_pinned_facet_stays_and_a_ninth_text_has_no_place, |fixture| {
         let placed = indexed_field::pin(&fixture.installation, fixture.workspace.id, field, true).await.expect("asked");
         assert_eq!(placed, number < 8, "{}", field.name);
     }
-    segment::settle(&fixture.installation, fixture.workspace.id, |_| {}).await.expect("settled");
+    segment::reconcile_indexes(&fixture.installation, fixture.workspace.id, |_| {}).await.expect("settled");
 
     let mut conn = fixture.installation.db.read().await.expect("a connection");
-    assert_eq!(indexed_field::to_read(&mut conn, fixture.workspace.id).await.expect("read").len(), 8);
+    assert_eq!(indexed_field::list_readable(&mut conn, fixture.workspace.id).await.expect("read").len(), 8);
     // A segment that names the ninth is read from the JSON.
     crowd(fixture, 4).await;
     save(fixture, "ninth", "text9 is not set").await;
@@ -220,7 +220,7 @@ both!(an_estimate_comes_near_the_count, |fixture| {
             .clone(),
     };
     let all: Vec<_> = (0..30_000).map(new).collect();
-    contact::add(&mut tx, fixture.workspace.id, &all, NOW).await.expect("added");
+    contact::insert(&mut tx, fixture.workspace.id, &all, NOW).await.expect("added");
     sqlx::query("update contact set reachable = 1").execute(&mut *tx).await.expect("reachable");
     tx.commit().await.expect("committed");
 

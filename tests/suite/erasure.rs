@@ -27,9 +27,9 @@ pub async fn erase(fixture: &Fixture, text: &str) -> Erased {
 }
 
 pub async fn is_kept_out(fixture: &Fixture, text: &str, list: i64) -> bool {
-    let mark = tombstone::mark(&fixture.installation.keys.tombstone, fixture.workspace.id, &canary::address(text));
+    let mark = tombstone::digest(&fixture.installation.keys.tombstone, fixture.workspace.id, &canary::address(text));
     let mut conn = fixture.installation.db.read().await.expect("a connection");
-    let standing = tombstone::standing(&mut conn, fixture.workspace.id, list, &[mark]).await.expect("asked");
+    let standing = tombstone::find_blocking(&mut conn, fixture.workspace.id, list, &[mark]).await.expect("asked");
     standing.contains(&mark)
 }
 

@@ -71,7 +71,7 @@ impl Fixture {
                 Some(found) => found.id,
                 None => {
                     let new = NewContact { id: installation.ids.next(), address, values: Values::new() };
-                    contact::add(&mut tx, workspace, std::slice::from_ref(&new), now).await.expect("added");
+                    contact::insert(&mut tx, workspace, std::slice::from_ref(&new), now).await.expect("added");
                     new.id
                 }
             };

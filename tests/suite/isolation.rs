@@ -26,7 +26,7 @@ async fn settle(fixture: &Fixture) -> (Id, Id) {
     let joining =
         NewSubscription { id: installation.ids.next(), contact: person.id, state: subscription::State::Confirmed };
     let mut tx = installation.db.write().await.expect("a transaction");
-    contact::add(&mut tx, other, &[person], installation.clock.now()).await.expect("added");
+    contact::insert(&mut tx, other, &[person], installation.clock.now()).await.expect("added");
     subscription::join(&mut tx, other, list, &[joining], installation.clock.now()).await.expect("joined");
     tx.commit().await.expect("committed");
     (other, list)

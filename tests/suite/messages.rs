@@ -94,7 +94,7 @@ both!(a_flag_is_shown_as_true_or_false_and_an_address_is_no_field, |fixture| {
     let values = json!({"vip": 1, "loud": 0}).as_object().expect("an object").clone();
     let address = Address::parse("anna@example.org").expect("an address");
     let mut tx = installation.db.write().await.expect("a transaction");
-    contact::add(&mut tx, workspace, &[NewContact { id: installation.ids.next(), address, values }], NOW)
+    contact::insert(&mut tx, workspace, &[NewContact { id: installation.ids.next(), address, values }], NOW)
         .await
         .expect("added");
     tx.commit().await.expect("committed");

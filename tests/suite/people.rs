@@ -28,12 +28,13 @@ both!(a_person_joins_with_a_receipt_and_is_forgotten_whole, |fixture| {
     let person = NewContact { id: installation.ids.next(), address: address.clone(), values: Values::new() };
     let mut tx = installation.db.write().await.expect("a transaction");
 
-    contact::add(&mut tx, workspace, std::slice::from_ref(&person), NOW).await.expect("added");
+    contact::insert(&mut tx, workspace, std::slice::from_ref(&person), NOW).await.expect("added");
     let joining = NewSubscription { id: installation.ids.next(), contact: person.id, state: State::Confirmed };
     for _ in 0..2 {
         subscription::join(&mut tx, workspace, list.id, &[joining], NOW).await.expect("joined");
-        let proof =
-            consent::evidence(&mut tx, &installation.ids, workspace, &evidence("form 17")).await.expect("evidence");
+        let proof = consent::ensure_evidence(&mut tx, &installation.ids, workspace, &evidence("form 17"))
+            .await
+            .expect("evidence");
         consent::record(&mut tx, &installation.ids, workspace, list.id, &[person.id], proof, NOW)
             .await
             .expect("recorded");
@@ -63,16 +64,16 @@ both!(a_person_joins_with_a_receipt_and_is_forgotten_whole, |fixture| {
 both!(tombstones_hold_for_their_list_or_for_all, |fixture| {
     let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
     let address = Address::parse("anna@example.org").expect("an address");
-    let mark = tombstone::mark(&installation.keys.tombstone, workspace, &address);
+    let mark = tombstone::digest(&installation.keys.tombstone, workspace, &address);
     let mut tx = installation.db.write().await.expect("a transaction");
 
     tombstone::set(&mut tx, workspace, 7, mark, "left", 1).await.expect("set");
-    assert!(tombstone::standing(&mut tx, workspace, 7, &[mark]).await.expect("asked").contains(&mark));
-    assert!(tombstone::standing(&mut tx, workspace, 8, &[mark]).await.expect("asked").is_empty());
+    assert!(tombstone::find_blocking(&mut tx, workspace, 7, &[mark]).await.expect("asked").contains(&mark));
+    assert!(tombstone::find_blocking(&mut tx, workspace, 8, &[mark]).await.expect("asked").is_empty());
 
     tombstone::set(&mut tx, workspace, tombstone::EVERY_LIST, mark, "erased", 1).await.expect("set");
-    assert!(tombstone::standing(&mut tx, workspace, 8, &[mark]).await.expect("asked").contains(&mark));
-    assert!(tombstone::standing(&mut tx, workspace + 1, 8, &[mark]).await.expect("asked").is_empty());
+    assert!(tombstone::find_blocking(&mut tx, workspace, 8, &[mark]).await.expect("asked").contains(&mark));
+    assert!(tombstone::find_blocking(&mut tx, workspace + 1, 8, &[mark]).await.expect("asked").is_empty());
 });
 
 both!(a_workspace_sees_its_own_lists_and_fields_only, |fixture| {

@@ -33,7 +33,7 @@ async fn join(fixture: &Fixture, values: &[Value]) {
         state: State::Confirmed,
     };
     let mut tx = installation.db.write().await.expect("a transaction");
-    contact::add(&mut tx, workspace, &people, now).await.expect("added");
+    contact::insert(&mut tx, workspace, &people, now).await.expect("added");
     let joining: Vec<_> = people.iter().map(joining).collect();
     subscription::join(&mut tx, workspace, list.id, &joining, now).await.expect("joined");
     tx.commit().await.expect("committed");

@@ -10,7 +10,7 @@ use rand::rngs::StdRng;
 use sendoff::audience::address::Address;
 use sendoff::audience::contact::{self, NewContact, Values};
 use sendoff::audience::field::{self, Field};
-use sendoff::audience::segment::{self, MOST_CONDITIONS, MOST_VALUES, Standing, Tree};
+use sendoff::audience::segment::{self, MAX_CONDITIONS, MAX_VALUES, Reachability, Tree};
 use sendoff::audience::subscription::{self, NewSubscription, State};
 use sendoff::audience::{indexed_field, list, workspace};
 use sendoff::cli::segment::{self as cli, Command};
@@ -61,7 +61,7 @@ async fn settle(fixture: &Fixture, workspace: Id, email: &str, values: Values, l
     let id = installation.ids.next();
     let person = NewContact { id, address: Address::parse(email).expect(email), values };
     let mut tx = installation.db.write().await.expect("a transaction");
-    contact::add(&mut tx, workspace, &[person], NOW).await.expect("added");
+    contact::insert(&mut tx, workspace, &[person], NOW).await.expect("added");
     for (list, state, at) in lists {
         let one = NewSubscription { id: installation.ids.next(), contact: id, state: *state };
         subscription::join(&mut tx, workspace, *list, &[one], *at).await.expect("joined");
@@ -89,7 +89,7 @@ async fn act(fixture: &Fixture, contact: Id, what: &str, campaign: Id, at: i64) 
     };
     sql.bind_all([fixture.workspace.id, installation.ids.next(), contact, campaign, at]).push(")");
     sql.run(&mut tx).await.expect("noted");
-    contact::look_back(&mut tx, &[contact]).await.expect("looked");
+    contact::recompute_activity(&mut tx, &[contact]).await.expect("looked");
     tx.commit().await.expect("committed");
 }
 
@@ -136,9 +136,11 @@ async fn compare(fixture: &Fixture, facets: &[&str]) {
     let facets: BTreeSet<String> = facets.iter().map(|name| (*name).to_owned()).collect();
     for number in 0..60 {
         if number == 30 {
-            indexed_field::settle(&fixture.installation, fixture.workspace.id, &facets, |_| {}).await.expect("settled");
+            indexed_field::reconcile(&fixture.installation, fixture.workspace.id, &facets, |_| {})
+                .await
+                .expect("settled");
             let mut conn = fixture.installation.db.read().await.expect("a connection");
-            let ready = indexed_field::to_read(&mut conn, fixture.workspace.id).await.expect("read");
+            let ready = indexed_field::list_readable(&mut conn, fixture.workspace.id).await.expect("read");
             assert_eq!(ready.len(), facets.len());
         }
         let person = Person::random(&mut rng, number);
@@ -177,15 +179,15 @@ both!(who_is_restricted_unconfirmed_or_elsewhere_is_in_no_segment, |fixture| {
 
     assert_eq!(segment::count(installation, here, "all").await.expect("counted"), 1);
     for (email, standing, included) in [
-        ("in@example.org", Standing::Reachable, true),
-        ("restricted@example.org", Standing::Restricted, false),
-        ("pending@example.org", Standing::Unlisted, false),
-        ("nowhere@example.org", Standing::Unlisted, false),
-        ("other@example.org", Standing::Unknown, false),
+        ("in@example.org", Reachability::Reachable, true),
+        ("restricted@example.org", Reachability::Restricted, false),
+        ("pending@example.org", Reachability::Unlisted, false),
+        ("nowhere@example.org", Reachability::Unlisted, false),
+        ("other@example.org", Reachability::Unknown, false),
     ] {
         let address = Address::parse(email).expect(email);
         let found = segment::explain(installation, here, "all", &address).await.expect("explained");
-        assert_eq!((found.standing, found.included), (standing, included), "{email}");
+        assert_eq!((found.reachability, found.included), (standing, included), "{email}");
     }
     assert!(refusal(fixture, "on(\"Elsewhere\")").await.contains("no list \"Elsewhere\""));
     assert!(segment::count(installation, other.id, "all").await.is_err(), "a segment is seen in its workspace only");
@@ -199,7 +201,7 @@ both!(an_expression_at_its_limits_runs_and_one_beyond_is_refused, |fixture| {
     let chain = |count: usize, word: &str| vec!["age = 7"; count].join(word);
     let several =
         |count: usize| format!("age in ({})", (1..=count).map(|n| n.to_string()).collect::<Vec<_>>().join(","));
-    let letters = vec!["not (opened(\"autumn\", 9 days) or on(\"News\", 9 days))"; MOST_CONDITIONS / 2].join(" and ");
+    let letters = vec!["not (opened(\"autumn\", 9 days) or on(\"News\", 9 days))"; MAX_CONDITIONS / 2].join(" and ");
     // Groups of ten, each in the one before: the deepest statement that the limits allow.
     let deepest = (1..100).fold("age = 7".to_owned(), |inner, level| {
         let (word, other) = if level % 2 == 0 { (" and ", "age = 7") } else { (" or ", "age = 8") };
@@ -207,11 +209,11 @@ both!(an_expression_at_its_limits_runs_and_one_beyond_is_refused, |fixture| {
     });
 
     for expression in [
-        chain(MOST_CONDITIONS, " and "),
-        chain(MOST_CONDITIONS, " or "),
+        chain(MAX_CONDITIONS, " and "),
+        chain(MAX_CONDITIONS, " or "),
         format!("{}{}{}", "(".repeat(100), "age = 7", ")".repeat(100)),
         format!("{}{}", "not ".repeat(100), "age = 7"),
-        format!("{} and {}", several(MOST_VALUES), vec!["on(\"News\") or age = 7"; 499].join(" and ")),
+        format!("{} and {}", several(MAX_VALUES), vec!["on(\"News\") or age = 7"; 499].join(" and ")),
         letters,
         deepest,
     ] {
@@ -224,7 +226,7 @@ both!(an_expression_at_its_limits_runs_and_one_beyond_is_refused, |fixture| {
         assert!(!found.included, "on no list");
     }
     assert!(refusal(fixture, &chain(10_000, " or ")).await.contains("at most 1000 conditions"));
-    assert!(refusal(fixture, &several(MOST_VALUES + 1)).await.contains("at most 10000 values"));
+    assert!(refusal(fixture, &several(MAX_VALUES + 1)).await.contains("at most 10000 values"));
     assert!(refusal(fixture, &"(".repeat(100_000)).await.contains("at most 100 deep"));
     assert!(refusal(fixture, &" ".repeat(256 * 1024 + 1)).await.contains("longer than 256 KiB"));
 });

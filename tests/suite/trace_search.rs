@@ -113,7 +113,7 @@ async fn grow(fixture: &Fixture) {
             values: Values::from_iter([("note".to_owned(), "x".repeat(index * 37 % 300).into())]),
         })
         .collect();
-    contact::change(&mut tx, fixture.workspace.id, &grown, NOW).await.expect("changed");
+    contact::update(&mut tx, fixture.workspace.id, &grown, NOW).await.expect("changed");
     tx.commit().await.expect("committed");
 }
 

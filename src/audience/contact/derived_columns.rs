@@ -5,7 +5,7 @@
 use sqlx::Row;
 
 use super::Values;
-use crate::audience::indexed_field::{Facet, KEPT, NUMBERS, TEXTS};
+use crate::audience::indexed_field::{IndexedField, KEPT, NUMBERS, TEXTS};
 use crate::infra::db::value::Value;
 use crate::infra::db::{Conn, Sql, for_update};
 use crate::infra::error::Result;
@@ -19,9 +19,9 @@ const SLICE: i64 = 5_000;
 
 /// Writes down anew whether letters may reach these people: confirmed on a list, restricted on none.
 /// They are held first, so that of two changes at once the later sees both.
-pub async fn restate(conn: &mut Conn, ids: &[Id]) -> Result<()> {
+pub async fn recompute_reachable(conn: &mut Conn, ids: &[Id]) -> Result<()> {
     for some in ids.chunks(ROWS) {
-        keep(conn, some).await?;
+        lock(conn, some).await?;
         let mut sql = Sql::new("update contact set reachable = 1 - reachable where id");
         sql.among(conn, some).push(
             " and reachable <> case when exists (select 1 from subscription s where s.contact_id = contact.id and s.state = 'confirmed') \
@@ -33,7 +33,7 @@ pub async fn restate(conn: &mut Conn, ids: &[Id]) -> Result<()> {
 }
 
 /// Keeps others from changing these people until the transaction ends.
-pub async fn keep(conn: &mut Conn, ids: &[Id]) -> Result<()> {
+pub async fn lock(conn: &mut Conn, ids: &[Id]) -> Result<()> {
     let hold = for_update(conn);
     if !hold.is_empty() {
         Sql::new("select 1 from contact where id").among(conn, ids).push(" order by id").push(hold).all(conn).await?;
@@ -43,7 +43,7 @@ pub async fn keep(conn: &mut Conn, ids: &[Id]) -> Result<()> {
 
 /// Notes the opens and clicks of the events whose keys lie [`STEP`] apart from `first` to `last`; older
 /// ones than are known change nothing.
-pub async fn see(conn: &mut Conn, first: Id, last: Id) -> Result<()> {
+pub async fn record_activity(conn: &mut Conn, first: Id, last: Id) -> Result<()> {
     let fresh = |sql: &mut Sql| {
         sql.push(" from event where id >= ").bind(first).push(" and id <= ").bind(last);
         sql.push(" and id % ").push(&STEP.to_string()).push(" = ").bind(first % STEP);
@@ -68,7 +68,7 @@ pub async fn see(conn: &mut Conn, first: Id, last: Id) -> Result<()> {
 }
 
 /// Looks anew when people last opened and clicked: some of their events are gone.
-pub async fn look_back(conn: &mut Conn, ids: &[Id]) -> Result<()> {
+pub async fn recompute_activity(conn: &mut Conn, ids: &[Id]) -> Result<()> {
     let mut sql = Sql::new(
         "update contact set opened_at = (select max(e.at) from event e where e.contact_id = contact.id and e.kind = 'open'), \
          clicked_at = (select max(e.at) from event e where e.contact_id = contact.id and e.kind = 'click') where id",
@@ -78,14 +78,14 @@ pub async fn look_back(conn: &mut Conn, ids: &[Id]) -> Result<()> {
 }
 
 /// Makes the index by which people are counted who opened or clicked, or did not.
-pub async fn index_seen(conn: &mut Conn) -> Result<()> {
+pub async fn create_activity_index(conn: &mut Conn) -> Result<()> {
     let index = "create index if not exists contact_seen on contact (workspace_id, reachable, opened_at, clicked_at)";
     Sql::new(index).run(conn).await?;
     Ok(())
 }
 
 /// Appends what a facet is, from the columns `fields` and `folded`.
-pub(super) fn facet_of(sql: &mut Sql, facet: &Facet, fields: &str, folded: &str) {
+pub(super) fn facet_of(sql: &mut Sql, facet: &IndexedField, fields: &str, folded: &str) {
     let name = facet.field.clone();
     match facet.is_number() {
         true => sql.push("cast(json(").push(fields).push(") ->> ").bind(name).push(" as double precision)"),
@@ -94,7 +94,7 @@ pub(super) fn facet_of(sql: &mut Sql, facet: &Facet, fields: &str, folded: &str)
 }
 
 /// What a facet is, from values at hand: what [`facet_of`] says of them.
-pub(super) fn facet_in(facet: &Facet, fields: &Values, folded: &Values) -> Value {
+pub(super) fn facet_in(facet: &IndexedField, fields: &Values, folded: &Values) -> Value {
     match facet.is_number() {
         true => fields.get(&facet.field).and_then(serde_json::Value::as_f64).map(Value::Real),
         false => folded
@@ -107,10 +107,10 @@ pub(super) fn facet_in(facet: &Facet, fields: &Values, folded: &Values) -> Value
 
 /// Gives a slice of people after key `after` their facets, or takes these from them. Returns the last
 /// key and the number of people; `None` at the end.
-pub async fn shelve(
+pub async fn backfill(
     conn: &mut Conn,
     workspace: Id,
-    facets: &[Facet],
+    facets: &[IndexedField],
     filled: bool,
     after: Id,
 ) -> Result<Option<(Id, u64)>> {
@@ -138,7 +138,7 @@ pub async fn shelve(
 }
 
 /// Makes the index of a facet. It holds all the others as well: one walk answers a whole condition.
-pub async fn index(conn: &mut Conn, place: &str) -> Result<()> {
+pub async fn create_index(conn: &mut Conn, place: &str) -> Result<()> {
     let mut sql = Sql::new("create index if not exists contact_");
     sql.push(place).push(" on contact (workspace_id, reachable, ").push(place);
     for other in NUMBERS.iter().chain(&TEXTS).filter(|other| **other != place) {
@@ -149,7 +149,7 @@ pub async fn index(conn: &mut Conn, place: &str) -> Result<()> {
 }
 
 /// Drops the index of a facet.
-pub async fn unindex(conn: &mut Conn, place: &str) -> Result<()> {
+pub async fn drop_index(conn: &mut Conn, place: &str) -> Result<()> {
     Sql::new("drop index if exists contact_").push(place).run(conn).await?;
     Ok(())
 }

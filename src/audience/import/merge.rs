@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::external_sort::Person;
 use crate::audience::consent::{self, Evidence};
-use crate::audience::contact::{self, Contact, Entry, NewContact, Newcomers, Values};
+use crate::audience::contact::{self, Contact, ContactRow, NewContact, NewContactIds, Values};
 use crate::audience::indexed_field;
 use crate::audience::list::{self, List};
 use crate::audience::subscription::{self, NewSubscription, State};
@@ -48,7 +48,7 @@ pub struct Counts {
 #[derive(Default)]
 struct Plan<'a> {
     counts: Counts,
-    added: Vec<Entry<'a>>,
+    added: Vec<ContactRow<'a>>,
     changed: Vec<NewContact>,
     /// Known people on their way onto the list.
     joining: Vec<NewSubscription>,
@@ -130,16 +130,16 @@ async fn barred<'a>(
     if !tombstone::is_any(conn, goal.workspace).await? {
         return Ok(HashSet::new());
     }
-    let mark = |canonical: &&str| tombstone::mark_canonical(&installation.keys.tombstone, goal.workspace, canonical);
+    let mark = |canonical: &&str| tombstone::digest_canonical(&installation.keys.tombstone, goal.workspace, canonical);
     let marks: Vec<_> = canonical.iter().map(mark).collect();
-    let standing = tombstone::standing(conn, goal.workspace, goal.list.id, &marks).await?;
+    let standing = tombstone::find_blocking(conn, goal.workspace, goal.list.id, &marks).await?;
     Ok(canonical.iter().zip(&marks).filter(|(_, mark)| standing.contains(*mark)).map(|(one, _)| *one).collect())
 }
 
 impl<'a> Plan<'a> {
     fn welcome(&mut self, person: &'a Person) {
         self.counts.new += 1;
-        self.added.push(Entry {
+        self.added.push(ContactRow {
             address: person.address(),
             canonical: person.canonical(),
             fields: person.values(),
@@ -176,14 +176,14 @@ async fn carry_out(
     loader: &mut Option<CopyConnection>,
 ) -> Result<bool> {
     let ids: Vec<_> = plan.touched.iter().map(|(id, _)| *id).collect();
-    let held: HashSet<_> = contact::hold(tx, &installation.db, &ids).await?.into_iter().collect();
+    let held: HashSet<_> = contact::lock_existing(tx, &installation.db, &ids).await?.into_iter().collect();
     let joining: Vec<_> = plan.joining.iter().map(|joining| joining.contact).collect();
     let on_list = subscription::states(tx, goal.list.id, &joining).await?;
     if !on_list.is_empty() || !plan.touched.iter().all(|touched| held.contains(touched)) {
         return Ok(false);
     }
     let now = installation.clock.now();
-    contact::change(tx, goal.workspace, &plan.changed, now).await?;
+    contact::update(tx, goal.workspace, &plan.changed, now).await?;
     if !plan.added.is_empty() {
         match loader {
             Some(loader) => load(tx, installation, goal, &plan.added, loader, now).await?,
@@ -192,7 +192,7 @@ async fn carry_out(
     }
     if !plan.joining.is_empty() {
         let (list, evidence) =
-            (goal.list.id, consent::evidence(tx, &installation.ids, goal.workspace, &goal.evidence).await?);
+            (goal.list.id, consent::ensure_evidence(tx, &installation.ids, goal.workspace, &goal.evidence).await?);
         subscription::join(tx, goal.workspace, list, &plan.joining, now).await?;
         consent::record(tx, &installation.ids, goal.workspace, list, &joining, evidence, now).await?;
     }
@@ -200,12 +200,18 @@ async fn carry_out(
 }
 
 /// Adds newcomers in the transaction.
-async fn enter(tx: &mut Tx, installation: &Installation, goal: &Goal, people: &[Entry<'_>], now: Millis) -> Result<()> {
-    let newcomers = Newcomers::number(&installation.ids, goal.workspace, people.len());
-    let evidence = consent::evidence(tx, &installation.ids, goal.workspace, &goal.evidence).await?;
-    contact::enter(tx, newcomers, people, now).await?;
-    subscription::enter(tx, goal.list.id, newcomers, now).await?;
-    consent::record_new(tx, goal.list.id, newcomers, evidence, now).await
+async fn enter(
+    tx: &mut Tx,
+    installation: &Installation,
+    goal: &Goal,
+    people: &[ContactRow<'_>],
+    now: Millis,
+) -> Result<()> {
+    let newcomers = NewContactIds::number(&installation.ids, goal.workspace, people.len());
+    let evidence = consent::ensure_evidence(tx, &installation.ids, goal.workspace, &goal.evidence).await?;
+    contact::insert_subscribed(tx, newcomers, people, now).await?;
+    subscription::insert_new(tx, goal.list.id, newcomers, now).await?;
+    consent::insert_new(tx, goal.list.id, newcomers, evidence, now).await
 }
 
 /// Loads newcomers. They are there when this returns, all of them or none, whatever becomes of the
@@ -215,20 +221,20 @@ async fn load(
     tx: &mut Tx,
     installation: &Installation,
     goal: &Goal,
-    people: &[Entry<'_>],
+    people: &[ContactRow<'_>],
     loader: &mut CopyConnection,
     now: Millis,
 ) -> Result<()> {
-    let newcomers = Newcomers::number(&installation.ids, goal.workspace, people.len());
-    let facets = indexed_field::to_write(tx, goal.workspace).await?;
-    let known = consent::find(tx, goal.workspace, &goal.evidence).await?;
+    let newcomers = NewContactIds::number(&installation.ids, goal.workspace, people.len());
+    let facets = indexed_field::list_writable(tx, goal.workspace).await?;
+    let known = consent::find_evidence(tx, goal.workspace, &goal.evidence).await?;
     let mut load = loader.begin().await?;
     let evidence = match known {
         Some(evidence) => evidence,
-        None => consent::load_evidence(&mut load, &installation.ids, goal.workspace, &goal.evidence).await?,
+        None => consent::copy_in_evidence(&mut load, &installation.ids, goal.workspace, &goal.evidence).await?,
     };
-    contact::load(&mut load, newcomers, &facets, people, now).await?;
-    subscription::load(&mut load, goal.list.id, newcomers, now).await?;
-    consent::load(&mut load, goal.list.id, newcomers, evidence, now).await?;
+    contact::copy_in(&mut load, newcomers, &facets, people, now).await?;
+    subscription::copy_in(&mut load, goal.list.id, newcomers, now).await?;
+    consent::copy_in(&mut load, goal.list.id, newcomers, evidence, now).await?;
     load.commit().await
 }

@@ -19,11 +19,11 @@ mod external_sort;
 mod first_pass;
 mod header;
 mod merge;
-mod outcome;
 mod record;
 mod rejects;
 mod row;
 mod staging;
+mod summary;
 mod type_inference;
 
 use std::path::PathBuf;
@@ -38,8 +38,8 @@ pub use self::delimiter::Delimiter;
 use self::external_sort::Person;
 use self::first_pass::{Ordered, Reading, Task};
 use self::merge::{Counts, Goal};
-pub use self::outcome::Outcome;
 pub use self::row::explain;
+pub use self::summary::Summary;
 use super::consent::{Basis, Evidence};
 use super::{field, list};
 use crate::infra::clock::{DAY, Millis};
@@ -124,7 +124,7 @@ pub async fn run(
     request: &Request,
     lang: Lang,
     progress: &mut (dyn FnMut(Progress) + Send),
-) -> Result<Outcome> {
+) -> Result<Summary> {
     let goal = Arc::new(goal(installation, workspace, request).await?);
     let fields = field::all(&mut *installation.db.read().await?, workspace).await?;
     let task = Task {
@@ -140,7 +140,7 @@ pub async fn run(
     if reading.rows == 0 {
         return Err(Message::new("import-no-rows").with("file", request.path.display()).invalid());
     }
-    let mut outcome = Outcome::begin(&reading, request.dry_run);
+    let mut outcome = Summary::begin(&reading, request.dry_run);
     let (bytes_read, bytes_total) = (reading.taken(), reading.size);
     let ordered = blocking(move || reading.finish()).await?;
     let rows_total = ordered.people;

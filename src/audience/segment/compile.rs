@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 
 use super::typed_expr::{Act, Literal, Named, Op, Subject, Test, Tree};
 use crate::audience::field::Kind;
-use crate::audience::indexed_field::{Facet, LONGEST};
+use crate::audience::indexed_field::{IndexedField, LONGEST};
 use crate::audience::subscription::State;
 use crate::infra::clock::{DAY, Millis};
 use crate::infra::db::{Db, Sql};
@@ -21,7 +21,7 @@ const CAME_BACK: &str = " from event seen where seen.contact_id = c.id and seen.
 pub struct Writer<'a> {
     sql: &'a mut Sql,
     position: &'static str,
-    facets: &'a [Facet],
+    facets: &'a [IndexedField],
     now: Millis,
     /// Whether null must not come out.
     strict: bool,
@@ -29,7 +29,7 @@ pub struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     /// A writer that uses these facets and counts time spans back from `now`.
-    pub fn new(sql: &'a mut Sql, db: &Db, facets: &'a [Facet], now: Millis) -> Self {
+    pub fn new(sql: &'a mut Sql, db: &Db, facets: &'a [IndexedField], now: Millis) -> Self {
         Self { sql, position: db.position(), facets, now, strict: false }
     }
 

@@ -5,7 +5,7 @@ use sqlx::Row;
 
 use super::compile::{Writer, day_of};
 use super::typed_expr::{Subject, Test, Tree};
-use super::{Condition, matching, need, resolve};
+use super::{Expression, matching, need, resolve};
 use crate::audience::address::Address;
 use crate::audience::contact::{self, Contact};
 use crate::audience::field::Kind;
@@ -18,7 +18,7 @@ use crate::infra::installation::Installation;
 
 crate::text_enum! {
     /// Whether letters can go to a person at all.
-    Standing {
+    Reachability {
         /// They can.
         Reachable = "reachable",
         /// No such person in the workspace.
@@ -32,7 +32,7 @@ crate::text_enum! {
 
 /// One condition and the person.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
+pub struct ConditionResult {
     /// The condition.
     pub text: String,
     /// Whether it holds.
@@ -45,11 +45,11 @@ pub struct Finding {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Explanation {
     /// Whether letters can go to the person at all.
-    pub standing: Standing,
+    pub reachability: Reachability,
     /// Whether the person is in the segment.
     pub included: bool,
     /// What each condition says; nothing when the person is unknown.
-    pub conditions: Option<Tree<Finding>>,
+    pub conditions: Option<Tree<ConditionResult>>,
 }
 
 /// Conditions in one statement: two columns each, of which PostgreSQL takes 1,664.
@@ -61,7 +61,7 @@ pub async fn explain(installation: &Installation, workspace: Id, name: &str, add
     let segment = need(&mut conn, workspace, name).await?;
     let condition = resolve(&mut conn, workspace, &segment.expression).await?;
     let Some(contact) = contact::find(&mut conn, workspace, address).await? else {
-        return Ok(Explanation { standing: Standing::Unknown, included: false, conditions: None });
+        return Ok(Explanation { reachability: Reachability::Unknown, included: false, conditions: None });
     };
     let now = installation.clock.now();
     let mut sql = matching(installation, workspace, &condition, now);
@@ -69,10 +69,10 @@ pub async fn explain(installation: &Installation, workspace: Id, name: &str, add
     let mut facts = facts(installation, &mut conn, &condition, contact.id, now).await?.into_iter();
     let findings = condition.tree.map(&mut |test| {
         let (holds, moment) = facts.next().unwrap_or_default();
-        Finding { text: test.to_string(), holds, value: value(test, &contact, moment) }
+        ConditionResult { text: test.to_string(), holds, value: value(test, &contact, moment) }
     });
     Ok(Explanation {
-        standing: standing(&mut conn, contact.id).await?,
+        reachability: reachability(&mut conn, contact.id).await?,
         included: row.is_some_and(|row| row.get::<i64, _>(0) > 0),
         conditions: Some(findings),
     })
@@ -82,7 +82,7 @@ pub async fn explain(installation: &Installation, workspace: Id, name: &str, add
 async fn facts(
     installation: &Installation,
     conn: &mut Conn,
-    condition: &Condition,
+    condition: &Expression,
     contact: Id,
     now: Millis,
 ) -> Result<Vec<(bool, Option<Millis>)>> {
@@ -103,14 +103,14 @@ async fn facts(
     Ok(facts)
 }
 
-async fn standing(conn: &mut Conn, contact: Id) -> Result<Standing> {
+async fn reachability(conn: &mut Conn, contact: Id) -> Result<Reachability> {
     let lists = subscription::of_contact(conn, contact).await?;
     Ok(if lists.iter().any(|list| list.state == State::Restricted) {
-        Standing::Restricted
+        Reachability::Restricted
     } else if lists.iter().any(|list| list.state == State::Confirmed) {
-        Standing::Reachable
+        Reachability::Reachable
     } else {
-        Standing::Unlisted
+        Reachability::Unlisted
     })
 }
 

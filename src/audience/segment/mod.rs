@@ -21,14 +21,14 @@ use std::fmt;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-pub use explain::{Explanation, Finding, Standing, explain};
-pub use parse::{DEEPEST, MOST_CONDITIONS, MOST_VALUES};
+pub use explain::{ConditionResult, Explanation, Reachability, explain};
+pub use parse::{MAX_CONDITIONS, MAX_DEPTH, MAX_VALUES};
 pub use parse_error::shorten;
 pub use typed_expr::Tree;
 
 use super::address::is_hidden;
 use super::contact;
-use super::indexed_field::{self, Facet};
+use super::indexed_field::{self, IndexedField};
 use compile::Writer;
 use parse_error::{listed, nearest};
 use resolve::Names;
@@ -41,7 +41,7 @@ use crate::infra::id::{Id, STEP};
 use crate::infra::installation::Installation;
 
 /// The longest expression, in bytes.
-pub const LONGEST: usize = 256 * 1024;
+pub const MAX_BYTES: usize = 256 * 1024;
 
 /// People that an estimate looks at.
 const SAMPLE: i64 = 10_000;
@@ -59,13 +59,13 @@ pub struct Segment {
 
 /// An expression that was understood. Prints as an expression of the same meaning.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Condition {
+pub struct Expression {
     tree: Tree<Test>,
     /// The fields that need not be read from JSON.
-    facets: Vec<Facet>,
+    facets: Vec<IndexedField>,
 }
 
-impl Condition {
+impl Expression {
     /// Appends a condition over a row `c` of `contact`, in parentheses. It names no other table of
     /// the statement around it. It does not ask for the workspace, nor whether letters may go out
     /// at all: that is `c.reachable`.
@@ -76,7 +76,7 @@ impl Condition {
     }
 }
 
-impl Condition {
+impl Expression {
     /// The fields it names.
     fn fields(&self) -> Vec<String> {
         let field = |test: &Test| match test {
@@ -92,21 +92,21 @@ impl Condition {
     }
 }
 
-impl fmt::Display for Condition {
+impl fmt::Display for Expression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.tree.fmt(f)
     }
 }
 
 /// Understands an expression with the fields, lists and campaigns of a workspace.
-pub async fn resolve(conn: &mut Conn, workspace: Id, expression: &str) -> Result<Condition> {
-    if expression.len() > LONGEST {
-        return Err(Message::new("segment-long").with("limit", LONGEST / 1024).invalid_field("expression"));
+pub async fn resolve(conn: &mut Conn, workspace: Id, expression: &str) -> Result<Expression> {
+    if expression.len() > MAX_BYTES {
+        return Err(Message::new("segment-long").with("limit", MAX_BYTES / 1024).invalid_field("expression"));
     }
     let phrases = parse::parse(expression).map_err(|fault| fault.show(expression))?;
     let names = Names::load(conn, workspace).await?;
     let tree = names.resolve(phrases).map_err(|fault| fault.show(expression))?;
-    Ok(Condition { tree, facets: indexed_field::to_read(conn, workspace).await? })
+    Ok(Expression { tree, facets: indexed_field::list_readable(conn, workspace).await? })
 }
 
 /// Saves an expression that can be understood; a segment of this name gets it in place of its own.
@@ -177,8 +177,8 @@ pub async fn need(conn: &mut Conn, workspace: Id, name: &str) -> Result<Segment>
 }
 
 /// Gives the fields that the segments of a workspace name columns of their own, and takes them from
-/// those that none names any more. To be called after [`save`]; `progress` as in [`indexed_field::settle`].
-pub async fn settle(installation: &Installation, workspace: Id, progress: impl FnMut(u64)) -> Result<()> {
+/// those that none names any more. To be called after [`save`]; `progress` as in [`indexed_field::reconcile`].
+pub async fn reconcile_indexes(installation: &Installation, workspace: Id, progress: impl FnMut(u64)) -> Result<()> {
     let (mut named, mut seen) = (BTreeSet::new(), false);
     let mut conn = installation.db.read().await?;
     for segment in all(&mut conn, workspace).await? {
@@ -191,10 +191,10 @@ pub async fn settle(installation: &Installation, workspace: Id, progress: impl F
     drop(conn);
     if seen {
         let mut tx = installation.db.write().await?;
-        contact::index_seen(&mut tx).await?;
+        contact::create_activity_index(&mut tx).await?;
         tx.commit().await?;
     }
-    indexed_field::settle(installation, workspace, &named, progress).await
+    indexed_field::reconcile(installation, workspace, &named, progress).await
 }
 
 /// How many people a saved segment has now.
@@ -236,7 +236,7 @@ fn rounded(count: f64) -> i64 {
 }
 
 /// The statement that counts the people of a workspace who are in a segment.
-fn matching(installation: &Installation, workspace: Id, condition: &Condition, now: Millis) -> Sql {
+fn matching(installation: &Installation, workspace: Id, condition: &Expression, now: Millis) -> Sql {
     let mut sql = Sql::new("select count(*) from contact c where c.workspace_id = ");
     sql.bind(workspace).push(" and c.reachable = 1 and ");
     condition.compile(&mut sql, &installation.db, now);

@@ -17,15 +17,15 @@ use super::typed_expr::{Act, Literal, Op, Tree};
 
 /// Single conditions in one expression. Each is looked at for each person, so that more would
 /// make a count unbearably slow long before either database refuses.
-pub const MOST_CONDITIONS: usize = 1_000;
+pub const MAX_CONDITIONS: usize = 1_000;
 
 /// Values in all `in (…)` of one expression: with four values a condition beside them, and those
 /// of the statement around, this stays below the 32,766 that SQLite takes.
-pub const MOST_VALUES: usize = 10_000;
+pub const MAX_VALUES: usize = 10_000;
 
 /// Parentheses and `not` within each other. Groups are compiled to balanced trees, which keeps the
 /// deepest statement below 500 levels; SQLite takes 1,000.
-pub const DEEPEST: usize = 100;
+pub const MAX_DEPTH: usize = 100;
 
 /// The longest time span, in days: a hundred years.
 const LONGEST_SPAN: f64 = 36_500.0;
@@ -90,16 +90,16 @@ impl Parser {
             return Ok(inner);
         }
         self.conditions += 1;
-        if self.conditions > MOST_CONDITIONS {
-            return Err(Fault::new(place, "segment-many-conditions").with("limit", MOST_CONDITIONS));
+        if self.conditions > MAX_CONDITIONS {
+            return Err(Fault::new(place, "segment-many-conditions").with("limit", MAX_CONDITIONS));
         }
         self.phrase().map(Tree::Leaf)
     }
 
     fn deeper(&mut self, place: Place) -> Result<(), Fault> {
         self.depth += 1;
-        if self.depth > DEEPEST {
-            return Err(Fault::new(place, "segment-deep").with("limit", DEEPEST));
+        if self.depth > MAX_DEPTH {
+            return Err(Fault::new(place, "segment-deep").with("limit", MAX_DEPTH));
         }
         Ok(())
     }
@@ -229,8 +229,8 @@ impl Parser {
         loop {
             let value = self.value()?;
             self.values += 1;
-            if self.values > MOST_VALUES {
-                return Err(Fault::new(value.place, "segment-many-values").with("limit", MOST_VALUES));
+            if self.values > MAX_VALUES {
+                return Err(Fault::new(value.place, "segment-many-values").with("limit", MAX_VALUES));
             }
             values.push(value);
             if !self.words.take_sign(",") {
@@ -349,13 +349,13 @@ mod tests {
         let nested = |depth: usize| format!("{}a{}", "(".repeat(depth), ")".repeat(depth));
         let several = |count: usize| format!("a in ({})", vec!["1"; count].join(","));
 
-        assert!(parse(&chain(MOST_CONDITIONS)).is_ok());
+        assert!(parse(&chain(MAX_CONDITIONS)).is_ok());
         assert!(mistake(&chain(10_000)).contains("at most 1000 conditions"));
-        assert!(parse(&nested(DEEPEST)).is_ok());
+        assert!(parse(&nested(MAX_DEPTH)).is_ok());
         assert!(mistake(&nested(100_000)).contains("at most 100 deep"));
         assert!(mistake(&"not ".repeat(60_000)).contains("at most 100 deep"));
-        assert!(parse(&several(MOST_VALUES)).is_ok());
-        assert!(mistake(&several(MOST_VALUES + 1)).contains("at most 10000 values"));
+        assert!(parse(&several(MAX_VALUES)).is_ok());
+        assert!(mistake(&several(MAX_VALUES + 1)).contains("at most 10000 values"));
     }
 
     proptest! {

@@ -6,7 +6,7 @@ use sendoff::audience::address::Address;
 use sendoff::audience::consent::Basis;
 use sendoff::audience::contact::{self, Contact};
 use sendoff::audience::field::{self, Field};
-use sendoff::audience::import::{self, Outcome, Request};
+use sendoff::audience::import::{self, Request, Summary};
 use sendoff::audience::list;
 use sendoff::infra::error::Result;
 use sendoff::infra::i18n::Lang;
@@ -52,11 +52,11 @@ pub async fn furnish(fixture: &Fixture, workspace: Id) {
     }
 }
 
-pub async fn import_into(fixture: &Fixture, workspace: Id, request: &Request) -> Result<Outcome> {
+pub async fn import_into(fixture: &Fixture, workspace: Id, request: &Request) -> Result<Summary> {
     import::run(&fixture.installation, workspace, request, Lang::EN, &mut |_| {}).await
 }
 
-pub async fn import(fixture: &Fixture, request: &Request) -> Result<Outcome> {
+pub async fn import(fixture: &Fixture, request: &Request) -> Result<Summary> {
     import_into(fixture, fixture.workspace.id, request).await
 }
 
@@ -119,12 +119,12 @@ pub async fn find(fixture: &Fixture, address: &str) -> Option<Contact> {
     contact::find(&mut conn, fixture.workspace.id, &address).await.expect("asked")
 }
 
-pub fn counts(outcome: &Outcome) -> [i64; 6] {
-    let Outcome { new, updated, unchanged, duplicates, tombstoned, .. } = outcome;
+pub fn counts(outcome: &Summary) -> [i64; 6] {
+    let Summary { new, updated, unchanged, duplicates, tombstoned, .. } = outcome;
     [*new, *updated, *unchanged, *duplicates, *tombstoned, outcome.invalid_total()]
 }
 
-pub fn key(outcome: Result<Outcome>) -> &'static str {
+pub fn key(outcome: Result<Summary>) -> &'static str {
     match outcome.expect_err("refused") {
         error if error.is_user_error() => {
             assert_eq!(error.exit_code(), 2);

@@ -152,7 +152,7 @@ both!(evidence_outlives_the_last_who_rested_on_it_while_a_receipt_is_written, |f
     };
 
     let mut tx = installation.db.write().await.expect("a transaction");
-    let key = consent::evidence(&mut tx, &installation.ids, workspace, &evidence).await.expect("known");
+    let key = consent::ensure_evidence(&mut tx, &installation.ids, workspace, &evidence).await.expect("known");
     let erased = tokio::time::timeout(Duration::from_secs(20), erase(fixture, "anna@example.org")).await;
     assert_eq!(erased, Ok(Erased::Contact), "a goodbye waits for no receipt");
     consent::record(&mut tx, &installation.ids, workspace, news, &[installation.ids.next()], key, NOW)

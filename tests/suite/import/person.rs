@@ -3,7 +3,7 @@
 use sendoff::audience::address::Address;
 use sendoff::audience::consent::{self, Basis};
 use sendoff::audience::contact::{self, NewContact, Values};
-use sendoff::audience::import::{Outcome, Request};
+use sendoff::audience::import::{Request, Summary};
 use sendoff::audience::subscription::{self, NewSubscription, State};
 use sendoff::audience::{field, indexed_field, list, tombstone};
 use sendoff::infra::db::Sql;
@@ -64,7 +64,7 @@ both!(a_rehearsal_counts_the_same_and_writes_nothing, |fixture| {
     assert_eq!(dump(fixture).await, before);
     assert_eq!(counts(&rehearsed), [1, 1, 1, 1, 0, 1]);
     let done = import(fixture, &request(&path)).await.expect("imported");
-    assert_eq!(Outcome { dry_run: false, ..rehearsed }, done);
+    assert_eq!(Summary { dry_run: false, ..rehearsed }, done);
 });
 
 both!(empty_cells_and_missing_columns_leave_what_is_there, |fixture| {
@@ -89,7 +89,7 @@ both!(who_left_stays_away, |fixture| {
     furnish(fixture, workspace).await;
     let news = list::add(installation, workspace, "Новости").await.expect("the list").id;
     let mark =
-        |text: &str| tombstone::mark(&installation.keys.tombstone, workspace, &Address::parse(text).expect(text));
+        |text: &str| tombstone::digest(&installation.keys.tombstone, workspace, &Address::parse(text).expect(text));
     let mut tx = installation.db.write().await.expect("a transaction");
     let everywhere = tombstone::EVERY_LIST;
     tombstone::set(&mut tx, workspace, everywhere, mark("gone@почта.пример"), "erased", 1).await.expect("set");
@@ -118,7 +118,7 @@ both!(import_raises_no_pending_and_frees_no_restricted_subscription, |fixture| {
     {
         let address = Address::parse(text).expect(text);
         let person = NewContact { id: installation.ids.next(), address, values: Values::new() };
-        contact::add(&mut tx, workspace, std::slice::from_ref(&person), NOW).await.expect("added");
+        contact::insert(&mut tx, workspace, std::slice::from_ref(&person), NOW).await.expect("added");
         let joining = NewSubscription { id: installation.ids.next(), contact: person.id, state };
         subscription::join(&mut tx, workspace, list, &[joining], NOW).await.expect("joined");
         ids.push(person.id);
@@ -162,7 +162,7 @@ both!(facets_of_newcomers_are_those_of_their_values, |fixture| {
     let all =
         indexed_field::all(&mut installation.db.read().await.expect("a connection"), workspace).await.expect("read");
     let mut tx = installation.db.write().await.expect("a transaction");
-    contact::shelve(&mut tx, workspace, &all, true, 0).await.expect("told anew").expect("three people");
+    contact::backfill(&mut tx, workspace, &all, true, 0).await.expect("told anew").expect("three people");
     tx.commit().await.expect("committed");
     assert_eq!(facets().await, loaded);
 });

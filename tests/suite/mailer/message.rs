@@ -95,7 +95,7 @@ both!(a_deferred_letter_comes_again_with_the_same_bytes, |fixture| {
     let mut found = contact::get(&mut tx, person).await.expect("asked").expect("there");
     found.values.insert("city".to_owned(), "Казань".into());
     let changed = contact::NewContact { id: person, address: found.address, values: found.values };
-    contact::change(&mut tx, fixture.workspace.id, &[changed], fixture.installation.clock.now())
+    contact::update(&mut tx, fixture.workspace.id, &[changed], fixture.installation.clock.now())
         .await
         .expect("changed");
     tx.commit().await.expect("committed");

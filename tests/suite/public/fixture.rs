@@ -160,7 +160,7 @@ pub async fn join(fixture: &Fixture, list: &List, addresses: &[&str]) -> Vec<Id>
         let address = Address::parse(address).expect("an address");
         people.push(NewContact { id: installation.ids.next(), address, values });
     }
-    contact::add(&mut tx, workspace, &people, NOW - DAY).await.expect("added");
+    contact::insert(&mut tx, workspace, &people, NOW - DAY).await.expect("added");
     tx.commit().await.expect("committed");
     for person in &people {
         join_again(fixture, list, person.id).await;
@@ -181,7 +181,7 @@ pub async fn join_again(fixture: &Fixture, list: &List, contact: Id) {
         proof: "export 17".to_owned(),
         given_at: NOW - 2 * DAY,
     };
-    let proof = consent::evidence(&mut tx, &installation.ids, workspace, &evidence).await.expect("evidence");
+    let proof = consent::ensure_evidence(&mut tx, &installation.ids, workspace, &evidence).await.expect("evidence");
     consent::record(&mut tx, &installation.ids, workspace, list.id, &[contact], proof, NOW).await.expect("recorded");
     tx.commit().await.expect("committed");
 }

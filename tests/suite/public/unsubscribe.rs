@@ -69,9 +69,10 @@ both!(whoever_leaves_is_gone_with_a_tombstone_and_one_number, |fixture| {
     assert!(stage.is_here(2).await);
     assert_eq!(stage.unsubscribed().await, 1);
     let address = Address::parse("boris@example.org").expect("an address");
-    let mark = tombstone::mark(&fixture.installation.keys.tombstone, fixture.workspace.id, &address);
+    let mark = tombstone::digest(&fixture.installation.keys.tombstone, fixture.workspace.id, &address);
     let mut conn = fixture.installation.db.read().await.expect("a connection");
-    let standing = tombstone::standing(&mut conn, fixture.workspace.id, stage.news.id, &[mark]).await.expect("asked");
+    let standing =
+        tombstone::find_blocking(&mut conn, fixture.workspace.id, stage.news.id, &[mark]).await.expect("asked");
     assert!(standing.contains(&mark));
     tokio::time::timeout(Duration::from_secs(1), stage.erased.notified()).await.expect("the sweeper is told");
 });

@@ -111,10 +111,11 @@ both!(who_leaves_while_rows_are_carried_leaves_both_sides, |fixture| {
     let mut conn = there.db.read().await.expect("a connection");
     let numbers = summary::of(&mut conn, &campaign).await.expect("counted");
     assert_eq!((numbers.planned, numbers.unsubscribed), (40, 2));
-    let mark =
-        |text| sendoff::audience::tombstone::mark(&there.keys.tombstone, fixture.workspace.id, &canary::address(text));
+    let mark = |text| {
+        sendoff::audience::tombstone::digest(&there.keys.tombstone, fixture.workspace.id, &canary::address(text))
+    };
     let graves = [mark("person2@example.org"), mark("nobody@example.org")];
-    let kept = sendoff::audience::tombstone::standing(&mut conn, fixture.workspace.id, EVERY_LIST, &graves).await;
+    let kept = sendoff::audience::tombstone::find_blocking(&mut conn, fixture.workspace.id, EVERY_LIST, &graves).await;
     assert_eq!(kept.expect("asked").len(), 2);
     drop(conn);
     there.db.close().await;

@@ -113,7 +113,7 @@ pub async fn fill(fixture: &Fixture, events: i64) -> Campaign {
     };
     relay::set(&fixture.installation, &mut tx, fixture.workspace.id, &relay).await.expect("a relay");
     // Made while the installation is in use, as those of segments are.
-    sendoff::audience::contact::index(&mut tx, "text_1").await.expect("an index");
+    sendoff::audience::contact::create_index(&mut tx, "text_1").await.expect("an index");
     tx.commit().await.expect("committed");
     erase(fixture, "person7@example.org").await;
     leave(fixture, canary::id(fixture, "person8@example.org").await.expect("there"), news.id, Some(campaign.id)).await;

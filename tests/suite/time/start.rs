@@ -107,7 +107,7 @@ async fn people_of_the_world(fixture: &Fixture) {
         let mut tx = fixture.installation.db.write().await.expect("a transaction");
         let values = [("timezone".to_owned(), zone.into())].into_iter().collect();
         let address = Address::parse(&format!("{name}@x.example")).expect("an address");
-        contact::change(&mut tx, fixture.workspace.id, &[contact::NewContact { id, address, values }], 0)
+        contact::update(&mut tx, fixture.workspace.id, &[contact::NewContact { id, address, values }], 0)
             .await
             .expect("changed");
         tx.commit().await.expect("committed");

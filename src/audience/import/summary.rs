@@ -10,7 +10,7 @@ use super::merge::Counts;
 
 /// What an import came to. Every row is counted once: `rows` is the sum of the six counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
+pub struct Summary {
     /// People who were not known.
     pub new: i64,
     /// Known people who got other values or joined the list.
@@ -35,7 +35,7 @@ pub struct Outcome {
     pub dry_run: bool,
 }
 
-impl Outcome {
+impl Summary {
     /// What the first pass came to; nobody has met the database yet.
     pub(super) fn begin(reading: &Reading, dry_run: bool) -> Self {
         Self {
