@@ -29,6 +29,7 @@ pub mod index;
 pub mod json_rows;
 mod lock;
 pub mod pg_copy;
+pub mod query;
 mod script;
 mod session;
 mod sql;
@@ -38,9 +39,10 @@ mod vacuum;
 pub mod value;
 
 pub use lock::{for_share, for_update, lock_addresses_exclusive, lock_addresses_shared};
+pub use query::Query;
 pub use script::{Script, StatementResult};
 use session::{NO_SAMPLES, session};
-pub use sql::Sql;
+pub use sql::{Binding, Sql};
 
 /// A connection to either database.
 pub type Conn = sqlx::AnyConnection;
@@ -61,6 +63,16 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
 enum Dialect {
     Sqlite,
     Postgres,
+}
+
+impl Dialect {
+    /// The expression for the database's own clock in ms since 1970 UTC.
+    fn now_ms(self) -> &'static str {
+        match self {
+            Self::Sqlite => "cast((julianday('now') - 2440587.5) * 86400000.0 as bigint)",
+            Self::Postgres => "cast(extract(epoch from clock_timestamp()) * 1000 as bigint)",
+        }
+    }
 }
 
 /// One database, whichever it is.
@@ -226,10 +238,7 @@ impl Db {
     /// The time by the database's own clock in ms since 1970 UTC, as it is when the expression is
     /// reached: machines that share a database may disagree about the hour.
     pub fn now(&self) -> &'static str {
-        match self.dialect {
-            Dialect::Sqlite => "cast((julianday('now') - 2440587.5) * 86400000.0 as bigint)",
-            Dialect::Postgres => "cast(extract(epoch from clock_timestamp()) * 1000 as bigint)",
-        }
+        self.dialect.now_ms()
     }
 
     /// The time by the database's own clock.

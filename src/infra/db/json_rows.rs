@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use crate::infra::db::{Conn, Script, Sql};
+use crate::infra::db::{Conn, Dialect, Query, Script, Sql};
 use crate::infra::error::Result;
 
 impl Sql {
@@ -46,7 +46,7 @@ impl Sql {
 
     /// Makes the select just written one that returns its rows as one text, for [`read`].
     pub fn gather(&mut self, conn: &Conn, columns: &str) {
-        self.wrap(&gathering(conn, columns));
+        self.wrap(&gathering(Dialect::of(conn), columns));
     }
 
     /// Runs this select and returns these columns of its rows as one text, a JSON array for each row
@@ -66,13 +66,13 @@ impl Sql {
         let can = conn.backend_name() != "SQLite";
         if can {
             self.text.insert_str(self.start, "with told as (");
-            self.push(&format!(" returning {columns}) {}told", gathering(conn, columns)));
+            self.push(&format!(" returning {columns}) {}told", gathering(Dialect::of(conn), columns)));
         }
         can
     }
 
     /// Puts a select around the one just written.
-    fn wrap(&mut self, select: &str) {
+    pub(super) fn wrap(&mut self, select: &str) {
         self.text.insert_str(self.start, &format!("{select}("));
         self.text.push_str(") as gathered");
     }
@@ -85,14 +85,7 @@ impl Sql {
         conn: &Conn,
         rows: impl Iterator<Item = ([i64; N], &'t str)>,
     ) -> &mut Self {
-        let mut strips = String::with_capacity(rows.size_hint().0 * (N * WIDTH + 16));
-        for (numbers, words) in rows {
-            strips.push_str(if strips.is_empty() { "[\"" } else { ",\"" });
-            numbers.iter().for_each(|number| write_digits(&mut strips, *number));
-            strips.push_str(&text(words)[1..]);
-        }
-        strips.push_str(if strips.is_empty() { "[]" } else { "]" });
-        self.push("(select value from ").values(conn, strips).push(") as given")
+        self.push(STRIP_TABLE[0]).values(conn, strip_text(rows)).push(STRIP_TABLE[1]).push(" as given")
     }
 
     fn values(&mut self, conn: &Conn, text: String) -> &mut Self {
@@ -123,17 +116,28 @@ pub async fn take<T: DeserializeOwned>(
     } else {
         let sql = script.add(&format!("with taken as (delete from {table} where "));
         narrow(sql, conn);
-        sql.push(&format!(" returning {columns}) {}taken", gathering(conn, columns)));
+        sql.push(&format!(" returning {columns}) {}taken", gathering(Dialect::of(conn), columns)));
     }
     let done = script.run(conn).await?;
     Ok(read(done.first().and_then(|done| done.rows.first())))
 }
 
+/// Deletes the rows of a table that meet a condition and returns these columns of them; the caller's
+/// transaction is one that means to write.
+pub async fn delete_returning<T: DeserializeOwned>(
+    conn: &mut Conn,
+    table: &'static str,
+    columns: &str,
+    condition: Query,
+) -> Result<Vec<T>> {
+    take(conn, table, columns, |sql, conn| condition.write(Dialect::of(conn), sql)).await
+}
+
 /// The beginning of a select that returns these columns of all rows as one text.
-fn gathering(conn: &Conn, columns: &str) -> String {
-    match conn.backend_name() {
-        "SQLite" => format!("select json_group_array(json_array({columns})) from "),
-        _ => format!("select cast(json_agg(json_build_array({columns})) as text) from "),
+pub(super) fn gathering(dialect: Dialect, columns: &str) -> String {
+    match dialect {
+        Dialect::Sqlite => format!("select json_group_array(json_array({columns})) from "),
+        Dialect::Postgres => format!("select cast(json_agg(json_build_array({columns})) as text) from "),
     }
 }
 
@@ -141,6 +145,21 @@ fn gathering(conn: &Conn, columns: &str) -> String {
 pub fn read<T: DeserializeOwned>(row: Option<&AnyRow>) -> Vec<T> {
     let text: Option<String> = row.and_then(|row| row.get(0));
     serde_json::from_str(text.as_deref().unwrap_or("[]")).expect("the database writes JSON of these columns")
+}
+
+/// The text around the values of strips, which makes them a table of the column `value`.
+pub(super) const STRIP_TABLE: [&str; 2] = ["(select value from ", ")"];
+
+/// Rows of whole numbers and a text as a JSON array of fixed-width texts.
+pub(super) fn strip_text<'t, const N: usize>(rows: impl Iterator<Item = ([i64; N], &'t str)>) -> String {
+    let mut strips = String::with_capacity(rows.size_hint().0 * (N * WIDTH + 16));
+    for (numbers, words) in rows {
+        strips.push_str(if strips.is_empty() { "[\"" } else { ",\"" });
+        numbers.iter().for_each(|number| write_digits(&mut strips, *number));
+        strips.push_str(&text(words)[1..]);
+    }
+    strips.push_str(if strips.is_empty() { "[]" } else { "]" });
+    strips
 }
 
 /// The digits of a number in a strip.
@@ -190,6 +209,6 @@ pub fn whole(index: usize) -> String {
     format!("cast(given.value ->> {index} as bigint)")
 }
 
-fn text(values: &(impl Serialize + ?Sized)) -> String {
+pub(super) fn text(values: &(impl Serialize + ?Sized)) -> String {
     serde_json::to_string(values).expect("texts and numbers always serialise")
 }

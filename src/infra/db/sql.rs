@@ -7,15 +7,60 @@ use sqlx::{Any, Arguments, Either, Executor};
 use crate::infra::db::Conn;
 use crate::infra::error::Result;
 
+/// A value of a placeholder. Null has a type, because PostgreSQL asks for one.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Binding {
+    /// `bigint`.
+    Bigint(Option<i64>),
+    /// `integer`.
+    Integer(Option<i32>),
+    /// `double precision`.
+    Double(Option<f64>),
+    /// `text`.
+    Text(Option<String>),
+    /// `bytea`.
+    Bytes(Option<Vec<u8>>),
+}
+
+macro_rules! binding_from {
+    ($($type:ty => $variant:ident),+ $(,)?) => {$(
+        impl From<$type> for Binding {
+            fn from(value: $type) -> Self {
+                Self::$variant(Some(value.into()))
+            }
+        }
+        impl From<Option<$type>> for Binding {
+            fn from(value: Option<$type>) -> Self {
+                Self::$variant(value.map(Into::into))
+            }
+        }
+    )+};
+}
+
+binding_from! { i64 => Bigint, i32 => Integer, f64 => Double, String => Text, &str => Text, &String => Text, Vec<u8> => Bytes, &[u8] => Bytes }
+
+impl Binding {
+    fn add_to(self, args: &mut AnyArguments) {
+        let added = match self {
+            Self::Bigint(value) => args.add(value),
+            Self::Integer(value) => args.add(value),
+            Self::Double(value) => args.add(value),
+            Self::Text(value) => args.add(value),
+            Self::Bytes(value) => args.add(value),
+        };
+        added.expect("the five portable types always encode");
+    }
+}
+
 /// SQL put together at run time whose values are always bound; numbers its own placeholders.
-/// Text pushed must come from the source, never from a user.
-#[derive(Default)]
+/// Text pushed must come from the source, never from a user. Statements whose shape is fixed are a
+/// [`Query`](super::Query); this builder is for conditions that a user composed.
+#[derive(Debug, Clone, Default)]
 pub struct Sql {
     pub(super) text: String,
     /// Where the last statement begins, when it is not the only one.
     pub(super) start: usize,
-    args: AnyArguments,
-    count: usize,
+    bindings: Vec<Binding>,
 }
 
 impl Sql {
@@ -41,15 +86,20 @@ impl Sql {
     }
 
     /// Appends a placeholder for the value.
-    pub fn bind<T>(&mut self, value: T) -> &mut Self
-    where
-        T: for<'q> sqlx::Encode<'q, Any> + sqlx::Type<Any> + Send + 'static,
-    {
-        self.args.add(value).expect("the six portable types always encode");
-        self.count += 1;
+    pub fn bind(&mut self, value: impl Into<Binding>) -> &mut Self {
+        self.bindings.push(value.into());
         self.text.push('$');
-        self.text.push_str(&self.count.to_string());
+        self.text.push_str(&self.bindings.len().to_string());
         self
+    }
+
+    /// Appends a piece that was built elsewhere, with its values.
+    pub fn append(&mut self, piece: &Self) {
+        let mut parts = piece.text.split('$');
+        self.push(parts.next().unwrap_or_default());
+        for (part, value) in parts.zip(&piece.bindings) {
+            self.bind(value.clone()).push(part.trim_start_matches(|c: char| c.is_ascii_digit()));
+        }
     }
 
     /// Appends a last piece, where a caller is asked for one.
@@ -58,10 +108,7 @@ impl Sql {
     }
 
     /// Appends placeholders for the values, separated by commas.
-    pub fn bind_all<T>(&mut self, values: impl IntoIterator<Item = T>) -> &mut Self
-    where
-        T: for<'q> sqlx::Encode<'q, Any> + sqlx::Type<Any> + Send + 'static,
-    {
+    pub fn bind_all<T: Into<Binding>>(&mut self, values: impl IntoIterator<Item = T>) -> &mut Self {
         for (index, value) in values.into_iter().enumerate() {
             if index > 0 {
                 self.push(", ");
@@ -78,7 +125,7 @@ impl Sql {
 
     /// Number of values bound so far; databases take at most 32,766.
     pub fn bound(&self) -> usize {
-        self.count
+        self.bindings.len()
     }
 
     /// Runs the statement and returns the number of rows it touched.
@@ -100,7 +147,7 @@ impl Sql {
     pub fn stream<'c>(
         &mut self,
         conn: &'c mut Conn,
-    ) -> impl Stream<Item = std::result::Result<AnyRow, sqlx::Error>> + Unpin + Send + 'c {
+    ) -> impl Stream<Item = std::result::Result<AnyRow, sqlx::Error>> + Unpin + Send + use<'c> {
         self.take(conn).fetch(conn)
     }
 
@@ -108,7 +155,8 @@ impl Sql {
     pub(super) fn steps<'c>(
         &mut self,
         conn: &'c mut Conn,
-    ) -> impl Stream<Item = std::result::Result<Either<AnyQueryResult, AnyRow>, sqlx::Error>> + Unpin + Send + 'c {
+    ) -> impl Stream<Item = std::result::Result<Either<AnyQueryResult, AnyRow>, sqlx::Error>> + Unpin + Send + use<'c>
+    {
         let query = self.take(conn);
         conn.fetch_many(query)
     }
@@ -118,7 +166,10 @@ impl Sql {
         let built = std::mem::take(self);
         // SQLite compares each `$n` with all before it: seconds for thousands. Ours stand in order.
         let text = if conn.backend_name() == "SQLite" { unnumbered(&built.text) } else { built.text };
-        sqlx::query_with(sqlx::AssertSqlSafe(text), built.args).persistent(built.count <= 64)
+        let is_short = built.bindings.len() <= 64;
+        let mut args = AnyArguments::default();
+        built.bindings.into_iter().for_each(|value| value.add_to(&mut args));
+        sqlx::query_with(sqlx::AssertSqlSafe(text), args).persistent(is_short)
     }
 }
 
