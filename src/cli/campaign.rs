@@ -277,8 +277,8 @@ async fn test(
     let (to, persona) = (address(to)?, persona.map(address).transpose()?);
     let campaign = need(installation, workspace, name).await?;
     let letter = test_message::letter(installation, &campaign, &to, persona.as_ref()).await?;
-    let relays = relay::all(installation, &mut *installation.db.read().await?, workspace).await?;
-    let carriers = relay_selection::carriers(&relays, letter.relay.as_deref(), &letter.from);
+    let relays = relay::list(installation, &mut *installation.db.read().await?, workspace).await?;
+    let carriers = relay_selection::eligible_relays(&relays, letter.relay.as_deref(), &letter.from);
     let relay = carriers.first().map(|at| &relays[*at]).ok_or_else(|| Message::new("relay-for-others").conflict())?;
     let answer = test_send::send(installation, relay, &letter.sender, &to, &letter.bytes).await?;
     Ok(Report {

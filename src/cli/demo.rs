@@ -30,7 +30,7 @@ use crate::infra::i18n::Lang;
 use crate::infra::installation::Installation;
 use crate::infra::setting::{self, Setting};
 use crate::mailer::scheduler::{self, Mode};
-use crate::mailer::transport::eml_store::Folder;
+use crate::mailer::transport::eml_store::EmlStore;
 use crate::privacy::physical_erasure::{self, BackgroundEraser};
 use crate::privacy::trace_search;
 use crate::report::export::{self, Export};
@@ -201,7 +201,7 @@ impl Guide<'_> {
         let allowed = campaign::Allowed { local: true, ..campaign::Allowed::default() };
         campaign::start(self.installation, self.workspace.id, "autumn", &allowed, self.lang).await?;
         let (_keep, stop) = watch::channel(false);
-        scheduler::work(self.installation, Mode::UntilIdle, Arc::new(|| true), stop).await?;
+        scheduler::run(self.installation, Mode::UntilIdle, Arc::new(|| true), stop).await?;
         let summary = self.summary().await?;
         (story.planned, story.accepted) = (summary.planned, summary.accepted);
         self.say(Message::new("demo-sent").with("planned", story.planned).with("accepted", story.accepted));
@@ -211,7 +211,7 @@ impl Guide<'_> {
     /// Some recipients load the pixel, some of them follow a link. Returns the letter of one who is
     /// about to leave.
     async fn answer(&self, app: &WebState) -> Result<ReceivedMessage> {
-        let folder = Folder::captured(self.installation);
+        let folder = EmlStore::of_capture(self.installation);
         let mut leaver = None;
         for (index, entry) in folder.list(usize::MAX)?.iter().enumerate() {
             let letter = ReceivedMessage::read(&folder.read(&entry.file)?).ok_or_else(odd)?;

@@ -13,8 +13,8 @@ use crate::infra::error::{Message, Result};
 use crate::infra::i18n::Lang;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
-use crate::mailer::limits::lane_backoff::{self, Reception};
-use crate::mailer::limits::rate_account::{self, Gate};
+use crate::mailer::limits::lane_backoff::{self, LaneBackoff};
+use crate::mailer::limits::rate_account::{self, LimitKey};
 use crate::report::lanes::Waiting;
 
 /// What to do with lanes.
@@ -62,7 +62,7 @@ pub async fn run(installation: &Installation, workspace: &Workspace, command: Co
 
 async fn list(installation: &Installation, workspace: Id, lang: Lang) -> Result<Report> {
     let mut conn = installation.db.read().await?;
-    let receptions = lane_backoff::all(&mut conn, workspace).await?;
+    let receptions = lane_backoff::list(&mut conn, workspace).await?;
     let (mut rows, mut lines) = (Vec::new(), Vec::new());
     for lane in lane::all(&mut conn, workspace).await? {
         let reception = receptions.iter().find(|(name, _)| *name == lane.name).map(|(_, reception)| reception);
@@ -123,7 +123,7 @@ async fn remove(installation: &Installation, workspace: Id, name: &str, lang: La
 
 async fn resume(installation: &Installation, workspace: Id, name: &str, lang: Lang) -> Result<Report> {
     let mut tx = installation.db.write().await?;
-    if !lane_backoff::clear(&mut tx, workspace, name).await? {
+    if !lane_backoff::reset(&mut tx, workspace, name).await? {
         return Err(Message::new("lane-at-ease").with("name", name).conflict());
     }
     tx.commit().await?;
@@ -170,13 +170,13 @@ impl Shown {
         conn: &mut Conn,
         workspace: Id,
         lane: &Lane,
-        reception: Option<&Reception>,
+        reception: Option<&LaneBackoff>,
     ) -> Result<Self> {
         let now = installation.clock.now();
-        let account = rate_account::get(conn, workspace, Gate::Lane(&lane.name)).await?;
+        let account = rate_account::load(conn, workspace, LimitKey::Lane(&lane.name)).await?;
         Ok(Self {
             today: account.today(&lane.cap, now),
-            pace: reception.and_then(|reception| reception.pace(now)),
+            pace: reception.and_then(|reception| reception.rate(now)),
             reason: reception.and_then(|reception| reception.reason.clone()),
         })
     }

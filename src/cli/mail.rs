@@ -13,7 +13,7 @@ use crate::infra::error::{Message, Result};
 use crate::infra::i18n::Lang;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
-use crate::mailer::limits::lane_backoff::{self, Reception};
+use crate::mailer::limits::lane_backoff::{self, LaneBackoff};
 use crate::mailer::scheduler::Mode;
 use crate::privacy::request_journal::RequestJournal;
 use crate::report::summary;
@@ -52,11 +52,11 @@ async fn paused(installation: &Installation) -> Result<BTreeSet<Id>> {
 }
 
 /// What the lanes of the workspaces that send are known for.
-async fn receptions(conn: &mut Conn) -> Result<Vec<(String, Reception)>> {
+async fn receptions(conn: &mut Conn) -> Result<Vec<(String, LaneBackoff)>> {
     let running = model::in_state(conn, model::State::Running).await?;
     let mut receptions = Vec::new();
     for workspace in running.iter().map(|campaign| campaign.workspace).collect::<BTreeSet<_>>() {
-        receptions.extend(lane_backoff::all(conn, workspace).await?);
+        receptions.extend(lane_backoff::list(conn, workspace).await?);
     }
     Ok(receptions)
 }

@@ -14,7 +14,7 @@ use crate::infra::db::is_missing_table;
 use crate::infra::db::store_status::StoreState;
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::installation::Installation;
-use crate::mailer::scheduler::{self, Gate, Mode};
+use crate::mailer::scheduler::{self, Mode, SendGate};
 
 /// How often the store is asked.
 const LOOK: Duration = Duration::from_millis(500);
@@ -46,7 +46,7 @@ impl Vigil {
 
     /// Sends while nothing stands against it, until the command is to end or, with
     /// [`Mode::UntilIdle`], nothing is due.
-    pub async fn send(&self, installation: &Installation, mode: Mode, gate: Gate) -> Result<Option<Millis>> {
+    pub async fn send(&self, installation: &Installation, mode: Mode, gate: SendGate) -> Result<Option<Millis>> {
         loop {
             if mode == Mode::UntilIdle
                 && let Some(standing) = installation.db.store_status().await?
@@ -59,7 +59,7 @@ impl Vigil {
                 _ = stop.wait_for(|stop| *stop) => return Ok(None),
                 _ = rest.wait_for(|rest| !*rest) => {}
             }
-            let next = scheduler::work(installation, mode, gate.clone(), self.rest.clone()).await?;
+            let next = scheduler::run(installation, mode, gate.clone(), self.rest.clone()).await?;
             if *self.stop.borrow() || mode == Mode::UntilIdle && !*self.rest.borrow() {
                 return Ok(next);
             }
@@ -68,7 +68,7 @@ impl Vigil {
 
     /// Sends until the command is to end, whatever ends a mailer meanwhile: for a process whose pages
     /// must stay open. The reason is logged, told to those who ask how it is, and sending tried again.
-    pub async fn insist(&self, installation: &Installation, gate: Gate) -> Result<Option<Millis>> {
+    pub async fn insist(&self, installation: &Installation, gate: SendGate) -> Result<Option<Millis>> {
         let _meant = installation.mailer_status.mailers.increment();
         let (mut rest, longest) = RESTS;
         loop {

@@ -13,12 +13,12 @@ use crate::infra::i18n::Lang;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 use crate::infra::setting::{self, Setting};
-use crate::mailer::limits::rate_account::{self, Gate};
-use crate::mailer::relay::{self, Kind, MAIN, Relay, parse_sender};
-use crate::mailer::smtp::endpoint::Target;
+use crate::mailer::limits::rate_account::{self, LimitKey};
+use crate::mailer::relay::{self, MAIN, Relay, RelayKind, parse_sender};
+use crate::mailer::smtp::endpoint::Endpoint;
 use crate::mailer::smtp::session::Session;
-use crate::mailer::smtp::timeouts::Timers;
-use crate::mailer::transport::eml_store::Folder;
+use crate::mailer::smtp::timeouts::Timeouts;
+use crate::mailer::transport::eml_store::EmlStore;
 
 /// What to do with relays.
 #[derive(Debug, Subcommand)]
@@ -135,8 +135,8 @@ pub async fn run(installation: &Installation, workspace: &Workspace, command: Co
         Command::Choice(choice) => {
             let (kind, traits) = match choice {
                 Choice::Smtp { url, traits } => (smtp(&url)?, traits),
-                Choice::Capture { traits } => (Kind::Capture, traits),
-                Choice::File { dir, traits } => (Kind::Folder(prepare(&dir)?), traits),
+                Choice::Capture { traits } => (RelayKind::Capture, traits),
+                Choice::File { dir, traits } => (RelayKind::Folder(prepare(&dir)?), traits),
             };
             set(installation, workspace.id, &traits.apply(Relay::to(kind))?, lang).await
         }
@@ -166,35 +166,35 @@ async fn read(
 ) -> Result<Relay> {
     let (name, kind) = match (name, target) {
         ("smtp", Some(url)) => (MAIN, smtp(url)?),
-        ("capture", None) => (MAIN, Kind::Capture),
-        ("file", Some(dir)) => (MAIN, Kind::Folder(prepare(Path::new(dir))?)),
+        ("capture", None) => (MAIN, RelayKind::Capture),
+        ("file", Some(dir)) => (MAIN, RelayKind::Folder(prepare(Path::new(dir))?)),
         ("smtp" | "capture" | "file", _) => {
             return Err(Message::new("relay-word").with("name", name).invalid_field("name"));
         }
         (name, None) => return traits.apply(find(installation, workspace, Some(name)).await?),
-        (name, Some("capture")) => (name, Kind::Capture),
+        (name, Some("capture")) => (name, RelayKind::Capture),
         (name, Some(target)) => match target.strip_prefix("file:") {
-            Some(dir) => (name, Kind::Folder(prepare(Path::new(dir))?)),
+            Some(dir) => (name, RelayKind::Folder(prepare(Path::new(dir))?)),
             None => (name, smtp(target)?),
         },
     };
     traits.apply(Relay { name: name.to_owned(), ..Relay::to(kind) })
 }
 
-fn smtp(url: &str) -> Result<Kind> {
-    Ok(Kind::Smtp(Box::new(Target::parse(url)?)))
+fn smtp(url: &str) -> Result<RelayKind> {
+    Ok(RelayKind::Smtp(Box::new(Endpoint::parse(url)?)))
 }
 
 async fn set(installation: &Installation, workspace: Id, relay: &Relay, lang: Lang) -> Result<Report> {
     let mut tx = installation.db.write().await?;
-    relay::set(installation, &mut tx, workspace, relay).await?;
+    relay::save(installation, &mut tx, workspace, relay).await?;
     tx.commit().await?;
     let relay = find(installation, workspace, Some(&relay.name)).await?;
     Ok(Report { json: facts(&relay), text: describe(installation, workspace, &relay, lang).await?, failed: false })
 }
 
 async fn list(installation: &Installation, workspace: Id, lang: Lang) -> Result<Report> {
-    let relays = relay::all(installation, &mut *installation.db.read().await?, workspace).await?;
+    let relays = relay::list(installation, &mut *installation.db.read().await?, workspace).await?;
     let mut lines = Vec::new();
     for relay in &relays {
         lines.push(describe(installation, workspace, relay, lang).await?);
@@ -205,8 +205,8 @@ async fn list(installation: &Installation, workspace: Id, lang: Lang) -> Result<
 async fn remove(installation: &Installation, workspace: Id, name: &str, lang: Lang) -> Result<Report> {
     let relay = find(installation, workspace, Some(name)).await?;
     let mut tx = installation.db.write().await?;
-    relay::remove(&mut tx, &relay).await?;
-    let left = relay::all(installation, &mut tx, workspace).await?;
+    relay::delete(&mut tx, &relay).await?;
+    let left = relay::list(installation, &mut tx, workspace).await?;
     tx.commit().await?;
     let left: Vec<_> = left.into_iter().map(|relay| relay.name).collect();
     Ok(Report {
@@ -230,7 +230,7 @@ fn facts(relay: &Relay) -> Value {
 }
 
 async fn describe(installation: &Installation, workspace: Id, relay: &Relay, lang: Lang) -> Result<String> {
-    let account = rate_account::get(&mut *installation.db.read().await?, workspace, Gate::Relay(relay.id)).await?;
+    let account = rate_account::load(&mut *installation.db.read().await?, workspace, LimitKey::Relay(relay.id)).await?;
     let cap = crate::campaign::rate_limit::Cap { rate: None, ..relay.cap };
     let spare = relay.spare.then(|| lang.tr("relay-spare"));
     let weight = (relay.weight != 1).then(|| lang.translate(&Message::new("relay-share").with("weight", relay.weight)));
@@ -255,9 +255,11 @@ fn masked(sender: &str) -> String {
 
 async fn test(installation: &Installation, relay: &Relay, lang: Lang) -> Result<Report> {
     match &relay.kind {
-        Kind::Capture => ready(Folder::captured(installation).list(0).map(|_| ()), relay, lang),
-        Kind::Folder(path) => ready(prepare(path).map(|_| ()), relay, lang),
-        Kind::Smtp(target) => greet(target, &Timers::hasty(&mut *installation.db.read().await?).await?, lang).await,
+        RelayKind::Capture => ready(EmlStore::of_capture(installation).list(0).map(|_| ()), relay, lang),
+        RelayKind::Folder(path) => ready(prepare(path).map(|_| ()), relay, lang),
+        RelayKind::Smtp(target) => {
+            greet(target, &Timeouts::interactive(&mut *installation.db.read().await?).await?, lang).await
+        }
     }
 }
 
@@ -266,8 +268,8 @@ fn ready(outcome: Result<()>, relay: &Relay, lang: Lang) -> Result<Report> {
     Ok(Report { json: json!({ "ok": true, "kind": relay.kind.as_str() }), text: lang.tr("relay-ready"), failed: false })
 }
 
-async fn greet(target: &Target, timers: &Timers, lang: Lang) -> Result<Report> {
-    let failed = |fault: crate::mailer::smtp::error::Fault| match fault.is_configuration() {
+async fn greet(target: &Endpoint, timers: &Timeouts, lang: Lang) -> Result<Report> {
+    let failed = |fault: crate::mailer::smtp::error::SmtpError| match fault.is_configuration() {
         true => fault.message().invalid(),
         false => fault.message().unavailable(),
     };
@@ -291,8 +293,8 @@ async fn greet(target: &Target, timers: &Timers, lang: Lang) -> Result<Report> {
 async fn find(installation: &Installation, workspace: Id, name: Option<&str>) -> Result<Relay> {
     let mut conn = installation.db.read().await?;
     match name {
-        Some(name) => relay::need(installation, &mut conn, workspace, name).await,
-        None => relay::get(installation, &mut conn, workspace).await,
+        Some(name) => relay::require(installation, &mut conn, workspace, name).await,
+        None => relay::main(installation, &mut conn, workspace).await,
     }
 }
 

@@ -115,7 +115,7 @@ impl Doors {
 /// Carries the command out.
 pub async fn run(installation: &Installation, args: Args, lang: Lang, json: bool) -> Result<Report> {
     // One `serve` a folder: its journals have one reader. Machines that share a PostgreSQL have a folder each.
-    let _lock = lease::lock(&installation.config.data.join("serve.lock"))?;
+    let _lock = lease::lock_file(&installation.config.data.join("serve.lock"))?;
     let vigil = Vigil::start(installation).await?;
     let stop = vigil.stop.clone();
     let eraser = BackgroundEraser::start(installation.clone());

@@ -19,7 +19,7 @@ use crate::infra::error::{Error, Message, Result};
 use crate::infra::i18n::Lang;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
-use crate::mailer::postfix_log::{self, Search};
+use crate::mailer::postfix_log::{self, LogSearch};
 use crate::mailer::reconcile::{self, Findings};
 
 /// What to do with uncertain letters.
@@ -180,7 +180,7 @@ async fn ask(installation: &Installation, doubts: &[Doubt], how: &Settle) -> Res
     let Some((first, last)) = search.span() else {
         return Err(Message::new("maillog-none").with("files", list(files)).invalid_field("from_maillog"));
     };
-    let findings = reconcile::weigh(doubts, &search, i64::from(how.margin) * 1_000);
+    let findings = reconcile::compare(doubts, &search, i64::from(how.margin) * 1_000);
     if findings.answers.is_empty() && findings.missing.is_empty() {
         let needed = (doubts.iter().map(|doubt| doubt.dated_at).min(), doubts.iter().map(|doubt| doubt.since).max());
         let (Some(from), Some(to)) = needed else { return Ok(findings) };
@@ -196,15 +196,15 @@ async fn ask(installation: &Installation, doubts: &[Doubt], how: &Settle) -> Res
 }
 
 /// Searches the files. A rotated log lies in several, and a shell names them in any order.
-fn read(ids: &HashMap<String, Id>, files: &[PathBuf], zone: &TimeZone, now: i64) -> Result<Search> {
+fn read(ids: &HashMap<String, Id>, files: &[PathBuf], zone: &TimeZone, now: i64) -> Result<LogSearch> {
     let mut logs = Vec::with_capacity(files.len());
     for path in files {
         let mut log = open(path)?;
-        let first = postfix_log::beginning(&mut log, zone, now).map_err(Error::io(path.display()))?;
+        let first = postfix_log::first_time(&mut log, zone, now).map_err(Error::io(path.display()))?;
         logs.push((first, log, path));
     }
     logs.sort_by_key(|(first, ..)| *first);
-    let mut search = Search::new(ids.clone(), zone.clone(), now);
+    let mut search = LogSearch::new(ids.clone(), zone.clone(), now);
     for (_, log, path) in logs {
         search.read(log).map_err(Error::io(path.display()))?;
     }

@@ -16,16 +16,16 @@ use tokio::sync::{Mutex, mpsc, watch};
 mod answer;
 mod outgoing;
 
-use outgoing::{Asked, Letter};
+use outgoing::{MarkedMessage, PendingMark};
 
 use super::limits::relay_breaker;
 use super::queue::job::Job;
-use super::relay_context::Bench;
-use super::shutdown::{told, too_late, unless_told};
+use super::relay_context::RelayContext;
+use super::shutdown::{drain_expired, or_stopped, stopped};
 use super::smtp::dot_stuffing;
-use super::smtp::error::{Cause, Fault, Phase};
+use super::smtp::error::{Cause, Phase, SmtpError};
 use super::smtp::session::pipeline::Envelope;
-use super::smtp::session::{Session, Verdict};
+use super::smtp::session::{EnvelopeReply, Session};
 use super::smtp::wire::Reply;
 use super::transport::End;
 use crate::campaign::delivery::{self, Marked, Outcome, State};
@@ -38,14 +38,23 @@ const FRESH: Duration = Duration::from_millis(250);
 
 /// Works until the queue is closed. Once it is `over` no letter is begun.
 pub async fn work(
-    bench: Arc<Bench>,
+    bench: Arc<RelayContext>,
     queue: Arc<Mutex<mpsc::Receiver<Job>>>,
     over: watch::Receiver<bool>,
     stop: watch::Receiver<bool>,
 ) {
-    let late = Box::pin(too_late(stop.clone()));
-    let mut line =
-        Line { bench, queue, over, stop, late, asked: VecDeque::new(), session: None, spare: Vec::new(), misses: 0 };
+    let late = Box::pin(drain_expired(stop.clone()));
+    let mut line = Connection {
+        bench,
+        queue,
+        over,
+        stop,
+        late,
+        asked: VecDeque::new(),
+        session: None,
+        spare: Vec::new(),
+        misses: 0,
+    };
     loop {
         let rest = match line.bench.way.end() {
             End::Smtp(_) => line.send().await,
@@ -61,31 +70,31 @@ pub async fn work(
 }
 
 /// One connection and what it has in hand.
-struct Line {
-    bench: Arc<Bench>,
+struct Connection {
+    bench: Arc<RelayContext>,
     queue: Arc<Mutex<mpsc::Receiver<Job>>>,
     over: watch::Receiver<bool>,
     stop: watch::Receiver<bool>,
     /// Ends when a text that is on the wire has had its time.
     late: Pin<Box<dyn Future<Output = ()> + Send + Sync>>,
-    asked: VecDeque<Asked>,
+    asked: VecDeque<PendingMark>,
     session: Option<Session>,
     /// The buffer of a text that was answered, for the next one.
     spare: Vec<u8>,
     misses: u32,
 }
 
-impl Line {
+impl Connection {
     /// Sends one letter after another until something goes wrong; returns how long to rest then.
     /// `None` when there is no more work.
     async fn send(&mut self) -> Option<Duration> {
-        let mut current: Option<Letter> = None;
+        let mut current: Option<MarkedMessage> = None;
         loop {
             let next = match self.next(current.is_some()).await {
-                Next::Letter(letter) => Some(*letter),
-                Next::Nothing => None,
-                Next::Closed => return None,
-                Next::Trouble(rest) => return Some(rest),
+                Work::Message(letter) => Some(*letter),
+                Work::Nothing => None,
+                Work::Closed => return None,
+                Work::Failed(rest) => return Some(rest),
             };
             if current.is_none() && next.is_none() {
                 continue;
@@ -104,14 +113,14 @@ impl Line {
                 return Some(Duration::ZERO);
             }
             let envelope = next.as_ref().map(|letter| letter.envelope());
-            let (said, verdict) = self.turn(current.as_mut(), envelope.as_ref()).await;
+            let (said, verdict) = self.pipeline(current.as_mut(), envelope.as_ref()).await;
             let mut broken = None;
             if let (Some(letter), Some(said)) = (current.take(), said) {
                 broken = self.answered(letter, said).await;
             }
             if let (Some(letter), Some(verdict)) = (next, verdict) {
                 match verdict {
-                    Ok(Verdict::Ready) => current = Some(letter),
+                    Ok(EnvelopeReply::Accepted) => current = Some(letter),
                     Ok(verdict) => broken = self.refused(letter, &verdict).await.or(broken),
                     Err(fault) => {
                         let rest = self.cut_off(letter, &fault).await;
@@ -128,19 +137,19 @@ impl Line {
     }
 
     /// The next marked letter. While one is on its way only what is ready at once.
-    async fn next(&mut self, under_way: bool) -> Next {
+    async fn next(&mut self, under_way: bool) -> Work {
         if let Err(rest) = self.fill(under_way).await {
             return rest;
         }
         loop {
-            let Some(front) = self.asked.front_mut() else { return Next::Nothing };
+            let Some(front) = self.asked.front_mut() else { return Work::Nothing };
             let marked = match front.answer.try_recv() {
-                Err(TryRecvError::Empty) if under_way => return Next::Nothing,
+                Err(TryRecvError::Empty) if under_way => return Work::Nothing,
                 Err(TryRecvError::Empty) => (&mut front.answer).await.ok().flatten(),
                 Ok(marked) => marked,
                 Err(TryRecvError::Closed) => None,
             };
-            let Some(mut asked) = self.asked.pop_front() else { return Next::Nothing };
+            let Some(mut asked) = self.asked.pop_front() else { return Work::Nothing };
             let marked = marked.or_else(|| asked.job.known.clone());
             failpoint::reach("marked");
             match marked {
@@ -151,10 +160,10 @@ impl Line {
                             let Marked { attempts, .. } = marked;
                             self.bench.begun(&asked.job.claimed, attempts);
                             asked.busy.begin();
-                            let Asked { job, since: marked, busy: _busy, .. } = asked;
-                            let letter = Letter { job, address, attempts, text, marked, _busy };
+                            let PendingMark { job, since: marked, busy: _busy, .. } = asked;
+                            let letter = MarkedMessage { job, address, attempts, text, marked, _busy };
                             if self.is_still_wanted(Some(&letter)).await {
-                                return Next::Letter(Box::new(letter));
+                                return Work::Message(Box::new(letter));
                             }
                             self.untried(Some(letter)).await;
                         }
@@ -168,25 +177,25 @@ impl Line {
 
     /// Takes letters in hand and asks for their marks, up to as many as a connection may hold. With
     /// none in hand it waits for one, and connects first.
-    async fn fill(&mut self, under_way: bool) -> Result<(), Next> {
-        let most = if self.pipelines() { self.bench.ahead } else { 1 };
+    async fn fill(&mut self, under_way: bool) -> Result<(), Work> {
+        let most = if self.has_pipelining() { self.bench.ahead } else { 1 };
         while self.asked.len() + usize::from(under_way) < most {
             let idle = self.asked.is_empty() && !under_way;
             let job = match idle {
-                true => self.queue.lock().await.recv().await.ok_or(Next::Closed)?,
+                true => self.queue.lock().await.recv().await.ok_or(Work::Closed)?,
                 false => match self.queue.try_lock().map(|mut queue| queue.try_recv()) {
                     Ok(Ok(job)) => job,
                     _ => return Ok(()),
                 },
             };
             self.bench.in_hand.fetch_add(1, Ordering::Relaxed);
-            let open = unless_told(&self.over, self.bench.pass(&job.claimed)).await;
+            let open = or_stopped(&self.over, self.bench.pass(&job.claimed)).await;
             if open != Some(true) || self.is_over() {
                 self.release(&job).await;
                 continue;
             }
             let busy = self.bench.writer.busy();
-            match unless_told(&self.over, self.bench.connect(&mut self.session)).await {
+            match or_stopped(&self.over, self.bench.connect(&mut self.session)).await {
                 Some(Ok(())) => {}
                 None => {
                     self.session = None;
@@ -196,7 +205,7 @@ impl Line {
                 Some(Err(fault)) => {
                     self.session = None;
                     self.release(&job).await;
-                    return Err(Next::Trouble(self.bench.trouble.report(&fault)));
+                    return Err(Work::Failed(self.bench.trouble.report(&fault)));
                 }
             }
             let since = Instant::now();
@@ -204,7 +213,7 @@ impl Line {
                 Some(marked) => given(marked),
                 None => self.bench.writer.mark(job.mark(self.bench.relay)).await,
             };
-            self.asked.push_back(Asked { job, answer, since, busy });
+            self.asked.push_back(PendingMark { job, answer, since, busy });
         }
         Ok(())
     }
@@ -218,8 +227,8 @@ impl Line {
         delivery::peek(&mut conn, job.claimed.id, self.bench.installation.clock.now()).await.ok().flatten()
     }
 
-    fn pipelines(&self) -> bool {
-        self.session.as_ref().is_some_and(Session::pipelines)
+    fn has_pipelining(&self) -> bool {
+        self.session.as_ref().is_some_and(Session::has_pipelining)
     }
 
     fn is_over(&self) -> bool {
@@ -227,7 +236,7 @@ impl Line {
     }
 
     /// Whether a letter may still go out, asked again when its mark is no longer fresh.
-    async fn is_still_wanted(&self, letter: Option<&Letter>) -> bool {
+    async fn is_still_wanted(&self, letter: Option<&MarkedMessage>) -> bool {
         let Some(letter) = letter.filter(|letter| letter.marked.elapsed() > FRESH) else { return true };
         if failpoint::is_broken(Sabotage::NoGate) {
             return true;
@@ -240,12 +249,12 @@ impl Line {
     }
 
     /// One exchange with the relay: a text, an envelope, or both.
-    async fn turn(
+    async fn pipeline(
         &mut self,
-        text: Option<&mut Letter>,
+        text: Option<&mut MarkedMessage>,
         next: Option<&Envelope<'_>>,
-    ) -> (Option<Result<Reply, Fault>>, Option<Result<Verdict, Fault>>) {
-        let plain = !self.pipelines();
+    ) -> (Option<Result<Reply, SmtpError>>, Option<Result<EnvelopeReply, SmtpError>>) {
+        let plain = !self.has_pipelining();
         let Some(session) = self.session.as_mut() else {
             let lost = || Cause::Closed.at(Phase::Envelope);
             return (text.map(|_| Err(lost())), next.map(|_| Err(lost())));
@@ -254,10 +263,10 @@ impl Line {
         let over = self.over.clone();
         let turn = async {
             match (text, next) {
-                (Some(letter), None) if plain => (Some(session.deliver(&letter.text).await), None),
+                (Some(letter), None) if plain => (Some(session.send_stuffed(&letter.text).await), None),
                 (None, Some(next)) if plain => (None, Some(session.envelope(next.from, &next.to, next.utf8).await)),
                 (text, next) => {
-                    let turned = session.turn(text.map(|letter| &mut letter.text), next).await;
+                    let turned = session.pipeline(text.map(|letter| &mut letter.text), next).await;
                     (turned.text, turned.next)
                 }
             }
@@ -265,10 +274,10 @@ impl Line {
         let turned = tokio::select! {
             turned = turn => turned,
             () = self.late.as_mut(), if sends_text => {
-                self.late = Box::pin(too_late(self.stop.clone()));
+                self.late = Box::pin(drain_expired(self.stop.clone()));
                 return (Some(Err(Cause::Timeout.at(Phase::Dot))), next.map(|_| Err(Cause::Timeout.at(Phase::Envelope))));
             }
-            () = told(over), if !sends_text => return (None, Some(Err(Cause::Closed.at(Phase::Envelope)))),
+            () = stopped(over), if !sends_text => return (None, Some(Err(Cause::Closed.at(Phase::Envelope)))),
         };
         if !plain {
             self.bench.grouping.weigh(turned.0.as_ref().and_then(|said| said.as_ref().err()), turned.1.as_ref());
@@ -280,15 +289,15 @@ impl Line {
     async fn store(&mut self) -> Option<Duration> {
         loop {
             let letter = match self.next(false).await {
-                Next::Letter(letter) => *letter,
-                Next::Nothing => continue,
-                Next::Closed => return None,
-                Next::Trouble(rest) => return Some(rest),
+                Work::Message(letter) => *letter,
+                Work::Nothing => continue,
+                Work::Closed => return None,
+                Work::Failed(rest) => return Some(rest),
             };
             let End::Folder(folder) = self.bench.way.end() else { return None };
             let (folder, address) = (folder.clone(), letter.address.clone());
             let message = dot_stuffing::unstuff(letter.text.strip_suffix(b".\r\n").unwrap_or(&letter.text));
-            let kept = tokio::task::spawn_blocking(move || folder.keep(&address, &message)).await;
+            let kept = tokio::task::spawn_blocking(move || folder.store(&address, &message)).await;
             if let Ok(Ok(_)) = kept {
                 self.bench.trouble.clear();
                 self.record(&letter.job, letter.job.outcome(State::Accepted, None, true)).await;
@@ -316,11 +325,11 @@ impl Line {
         self.misses = if rest.is_zero() { 0 } else { self.misses + 1 };
         tokio::select! {
             () = tokio::time::sleep(if rest.is_zero() { rest } else { rest.max(relay_breaker::rest(self.misses)) }) => {}
-            () = told(self.over.clone()) => {}
+            () = stopped(self.over.clone()) => {}
         }
     }
 
-    async fn untried(&self, letter: Option<Letter>) {
+    async fn untried(&self, letter: Option<MarkedMessage>) {
         if let Some(letter) = letter {
             self.record(&letter.job, letter.job.untried(&self.bench)).await;
         }
@@ -350,14 +359,14 @@ impl Line {
 }
 
 /// What a connection finds when it looks for work.
-enum Next {
-    Letter(Box<Letter>),
+enum Work {
+    Message(Box<MarkedMessage>),
     /// None at this moment.
     Nothing,
     /// None any more.
     Closed,
     /// The relay cannot be reached.
-    Trouble(Duration),
+    Failed(Duration),
 }
 
 /// An answer that nobody had to be asked for.

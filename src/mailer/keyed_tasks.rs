@@ -7,18 +7,18 @@ use tokio::task::{Id as TaskId, JoinSet};
 use crate::infra::error::{Error, Result};
 
 /// Tasks by what they work for. Dropped, it ends them.
-pub struct Crew<K> {
+pub struct KeyedTasks<K> {
     tasks: JoinSet<Result<()>>,
     names: HashMap<TaskId, K>,
 }
 
-impl<K> Default for Crew<K> {
+impl<K> Default for KeyedTasks<K> {
     fn default() -> Self {
         Self { tasks: JoinSet::new(), names: HashMap::new() }
     }
 }
 
-impl<K: PartialEq> Crew<K> {
+impl<K: PartialEq> KeyedTasks<K> {
     /// True when one works for it.
     pub fn has(&self, name: &K) -> bool {
         self.names.values().any(|known| known == name)
@@ -51,7 +51,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_ends_or_breaks_down_is_named() {
-        let mut crew = Crew::default();
+        let mut crew = KeyedTasks::default();
         assert!(crew.is_empty() && crew.ended().await.is_none());
 
         crew.start("a", async { Ok(()) });

@@ -2,9 +2,9 @@
 //! given back, or listed as uncertain, once the lease has run out by the database's clock.
 //!
 //! A lease is also the fence. Every transaction that leases, marks or records first holds the row of
-//! its lease ([`hold`]), and what a mailer held is settled only by whoever could delete that row:
+//! its lease ([`lock_row`]), and what a mailer held is settled only by whoever could delete that row:
 //! one or the other comes first. A mailer that was stopped for longer than its term finds the row
-//! gone and writes nothing. A message is begun only while the lease is fresh ([`Pulse`]).
+//! gone and writes nothing. A message is begun only while the lease is fresh ([`LeaseFreshness`]).
 //!
 //! On SQLite a lock on a file keeps a second mailer out of the folder altogether, so every other
 //! lease there is a dead one. With PostgreSQL the same lock tells a mailer that the last one of its
@@ -16,8 +16,8 @@ use std::path::Path;
 
 use sqlx::Row;
 
-use super::lease_freshness::Pulse;
-use super::restore_guard::Beat;
+use super::lease_freshness::LeaseFreshness;
+use super::restore_guard::RestoreGuard;
 use crate::campaign::delivery::{self, uncertain};
 use crate::infra::clock::{Clock, DAY, Millis};
 use crate::infra::db::{Conn, Db, Script, Sql, StatementResult};
@@ -30,14 +30,14 @@ use crate::infra::setting::{self, Setting};
 pub struct Lease {
     /// The mailer's number in the rows it holds.
     pub id: Id,
-    pulse: Pulse,
-    beat: Beat,
+    pulse: LeaseFreshness,
+    beat: RestoreGuard,
     _lock: Option<File>,
 }
 
 /// What earlier mailers had left behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Left {
+pub struct Recovered {
     /// Deliveries that were taken and not begun; pending again.
     pub given_back: u64,
     /// Deliveries whose fate the relay alone knows.
@@ -50,8 +50,8 @@ pub struct Left {
 
 impl Lease {
     /// Registers a mailer and settles what dead ones left.
-    pub async fn take(installation: &Installation) -> Result<(Self, Left)> {
-        let lock = match lock(&installation.config.data.join("mailer.lock")) {
+    pub async fn acquire(installation: &Installation) -> Result<(Self, Recovered)> {
+        let lock = match lock_file(&installation.config.data.join("mailer.lock")) {
             Ok(lock) => Some(lock),
             // Several may share the database, even from one folder.
             Err(_) if installation.db.is_shared() => None,
@@ -73,18 +73,18 @@ impl Lease {
         let mut sql = Sql::new("insert into lease (id, until) values (");
         sql.bind(id).push(", ").push(installation.db.now()).push(" + ").bind(term).push(") returning until");
         follow(installation, sql.first(&mut tx).await?.map(|row| row.get(0)), term);
-        let (beat, halted) = Beat::open(installation, &mut tx).await?;
-        let left = Left { halted, ..settle(&mut tx, installation).await? };
+        let (beat, halted) = RestoreGuard::open(installation, &mut tx).await?;
+        let left = Recovered { halted, ..recover_expired(&mut tx, installation).await? };
         tx.commit().await?;
         beat.note(installation)?;
         if installation.db.is_shared() && lock.is_some() {
             fs::write(&note, format!("{id}\n")).map_err(Error::io(note.display()))?;
         }
-        Ok((Self { id, pulse: Pulse::new(term, asked), beat, _lock: lock }, left))
+        Ok((Self { id, pulse: LeaseFreshness::new(term, asked), beat, _lock: lock }, left))
     }
 
     /// Whether it holds, for those who must know at once.
-    pub fn pulse(&self) -> Pulse {
+    pub fn pulse(&self) -> LeaseFreshness {
         self.pulse.clone()
     }
 
@@ -107,10 +107,10 @@ impl Lease {
     }
 
     /// Ends the lease; whatever the mailer still held is settled as after a crash.
-    pub async fn end(mut self, installation: &Installation) -> Result<Left> {
+    pub async fn end(mut self, installation: &Installation) -> Result<Recovered> {
         let mut tx = installation.db.write().await?;
         sqlx::query("delete from lease where id = $1").bind(self.id).execute(&mut *tx).await?;
-        let left = settle(&mut tx, installation).await?;
+        let left = recover_expired(&mut tx, installation).await?;
         self.beat.count(&mut tx).await?;
         tx.commit().await?;
         self.beat.note(installation)?;
@@ -120,14 +120,14 @@ impl Lease {
 
 /// Holds the lease of a mailer until the transaction ends, so that nobody settles meanwhile what it
 /// has. [`Error::Fenced`] when it is gone or has run out: nothing may be claimed or marked.
-pub async fn hold(conn: &mut Conn, db: &Db, mailer: Id) -> Result<()> {
+pub async fn lock_row(conn: &mut Conn, db: &Db, mailer: Id) -> Result<()> {
     let mut script = Script::new(conn);
     ask(&mut script, db, mailer, false);
     confirm(&script.run(conn).await?.remove(0))
 }
 
 /// True when no other mailer has a lease, be it one that has run out.
-pub async fn is_alone(conn: &mut Conn, mailer: Id) -> Result<bool> {
+pub async fn is_only_mailer(conn: &mut Conn, mailer: Id) -> Result<bool> {
     let mut sql = Sql::new("select 1 from lease where id <> ");
     Ok(sql.bind(mailer).push(" limit 1").first(conn).await?.is_none())
 }
@@ -159,16 +159,16 @@ fn follow(installation: &Installation, until: Option<Millis>, term: Millis) {
 }
 
 /// Takes up what others left. Apart from the renewal: the dead must not keep the living from living.
-pub async fn sweep(installation: &Installation) -> Result<Left> {
+pub async fn sweep(installation: &Installation) -> Result<Recovered> {
     let mut tx = installation.db.write().await?;
-    let left = settle(&mut tx, installation).await?;
+    let left = recover_expired(&mut tx, installation).await?;
     tx.commit().await?;
     Ok(left)
 }
 
 /// Takes away the leases that have run out, and what dead mailers held. A lease that is good for
 /// more than a day was made by hand or before the database's clock was set back.
-pub async fn settle(conn: &mut Conn, installation: &Installation) -> Result<Left> {
+pub async fn recover_expired(conn: &mut Conn, installation: &Installation) -> Result<Recovered> {
     let db = &installation.db;
     let mut sql = Sql::new("delete from lease where id in (select id from lease where until <= ");
     sql.push(db.now()).push(" or until > ").push(db.now()).push(" + ").bind(DAY).push(db.skip_held());
@@ -184,11 +184,11 @@ pub async fn settle(conn: &mut Conn, installation: &Installation) -> Result<Left
     let now = installation.clock.now();
     let (given_back, uncertain) = delivery::recover(conn, &dead, now).await?;
     let resent = uncertain::repeat(conn, None, now).await?;
-    Ok(Left { given_back, uncertain, resent, halted: 0 })
+    Ok(Recovered { given_back, uncertain, resent, halted: 0 })
 }
 
 /// Locks a file for this process and writes down who holds it; the system lets go when we die.
-pub fn lock(path: &Path) -> Result<File> {
+pub fn lock_file(path: &Path) -> Result<File> {
     let mut file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn a_lease_is_fresh_for_most_of_its_term_and_again_once_renewed() {
-        let pulse = Pulse::new(30_000, 1_000);
+        let pulse = LeaseFreshness::new(30_000, 1_000);
 
         assert!(pulse.is_fresh_at(1_000) && pulse.is_fresh_at(24_999));
         assert!(!pulse.is_fresh_at(25_000));

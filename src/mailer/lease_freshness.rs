@@ -7,12 +7,12 @@ use crate::infra::sync_shim::{Arc, AtomicI64, Ordering};
 
 /// Tells without asking anyone whether a lease still holds; cheap to clone and to ask.
 #[derive(Debug, Clone)]
-pub struct Pulse {
+pub struct LeaseFreshness {
     renewed: Arc<AtomicI64>,
     term: Millis,
 }
 
-impl Pulse {
+impl LeaseFreshness {
     /// The pulse of a lease of `term` ms that was asked for at `asked`, by [`Clock::uptime`].
     pub fn new(term: Millis, asked: Millis) -> Self {
         Self { renewed: Arc::new(AtomicI64::new(asked)), term }

@@ -26,9 +26,9 @@ use crate::infra::db::Conn;
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
-use lane_backoff::Reception;
+use lane_backoff::LaneBackoff;
 use throttle::Throttle;
-use token_reserve::{Name, Purse};
+use token_reserve::{LimitName, TokenReserve};
 
 /// Letters of a lane that are claimed at a time at most.
 const CHUNK: i64 = 500;
@@ -42,8 +42,8 @@ pub struct Limits {
     /// The workspace's number.
     pub workspace: Id,
     /// What holds for all lanes together.
-    pub all: Purse,
-    lanes: Mutex<HashMap<String, Arc<Gate>>>,
+    pub all: TokenReserve,
+    lanes: Mutex<HashMap<String, Arc<LaneLimit>>>,
     breakers: Mutex<HashMap<Id, Breaker>>,
     tripped: Mutex<HashSet<Id>>,
     /// Told when a campaign must be stopped or a lane was closed.
@@ -51,11 +51,11 @@ pub struct Limits {
 }
 
 /// What holds for one lane.
-pub struct Gate {
+pub struct LaneLimit {
     /// Its name.
     pub name: String,
     /// What may leave through it.
-    pub purse: Purse,
+    pub purse: TokenReserve,
     closed: AtomicBool,
     throttle: Throttle,
     seats: Mutex<Option<(u32, Arc<Semaphore>)>>,
@@ -75,7 +75,7 @@ impl Limits {
         let limits = Self {
             installation: installation.clone(),
             workspace,
-            all: Purse::new(installation, workspace, Name::Lane(ALL.to_owned()), Default::default()),
+            all: TokenReserve::new(installation, workspace, LimitName::Lane(ALL.to_owned()), Default::default()),
             lanes: Mutex::default(),
             breakers: Mutex::default(),
             tripped: Mutex::default(),
@@ -88,9 +88,9 @@ impl Limits {
     /// Takes in what was changed meanwhile, by an operator or another mailer.
     pub async fn refresh(&self, conn: &mut Conn) -> Result<()> {
         let lanes = lane::all(conn, self.workspace).await?;
-        let receptions: HashMap<String, Reception> =
-            lane_backoff::all(conn, self.workspace).await?.into_iter().collect();
-        let (now, unknown) = (self.installation.clock.now(), Reception::default());
+        let receptions: HashMap<String, LaneBackoff> =
+            lane_backoff::list(conn, self.workspace).await?.into_iter().collect();
+        let (now, unknown) = (self.installation.clock.now(), LaneBackoff::default());
         let all = lanes.iter().find(|lane| lane.name == ALL).map_or_else(Default::default, |lane| lane.cap);
         self.all.set_cap(all);
         for lane in &lanes {
@@ -100,7 +100,7 @@ impl Limits {
             let reception = receptions.get(name).unwrap_or(&unknown);
             let none = Lane::new(name, "");
             let lane = lanes.iter().find(|lane| lane.name == *name).unwrap_or(&none);
-            gate.purse.set_cap(lane.cap.at_most(reception.pace(now)));
+            gate.purse.set_cap(lane.cap.at_most(reception.rate(now)));
             gate.closed.store(reception.reason.is_some(), Ordering::Relaxed);
             gate.set_seats(lane.connections);
         }
@@ -108,18 +108,19 @@ impl Limits {
     }
 
     /// What may leave through a relay.
-    pub fn purse_of(&self, relay: &Relay) -> Purse {
-        Purse::new(&self.installation, self.workspace, Name::Relay(relay.id), relay.cap)
+    pub fn purse_of(&self, relay: &Relay) -> TokenReserve {
+        TokenReserve::new(&self.installation, self.workspace, LimitName::Relay(relay.id), relay.cap)
     }
 
     /// What holds for a lane.
-    pub fn gate(&self, name: &str) -> Arc<Gate> {
+    pub fn gate(&self, name: &str) -> Arc<LaneLimit> {
         let mut lanes = locked(&self.lanes);
         if let Some(gate) = lanes.get(name) {
             return gate.clone();
         }
-        let purse = Purse::new(&self.installation, self.workspace, Name::Lane(name.to_owned()), Default::default());
-        let gate = Arc::new(Gate {
+        let purse =
+            TokenReserve::new(&self.installation, self.workspace, LimitName::Lane(name.to_owned()), Default::default());
+        let gate = Arc::new(LaneLimit {
             name: name.to_owned(),
             purse,
             closed: AtomicBool::default(),
@@ -146,7 +147,7 @@ impl Limits {
     }
 
     /// Campaigns that bounced too much since the last call.
-    pub fn take_tripped(&self) -> Vec<Id> {
+    pub fn tripped_campaigns(&self) -> Vec<Id> {
         locked(&self.tripped).iter().copied().collect()
     }
 
@@ -161,7 +162,7 @@ impl Limits {
         let gate = self.gate(&claimed.lane);
         let measured = gate.measure();
         let (db, now) = (&self.installation.db, self.installation.clock.now());
-        if let Some(ours) = reply_class::ours(reply) {
+        if let Some(ours) = reply_class::sender_fault(reply) {
             match lane_backoff::strike(db, self.workspace, &gate.name, (ours, reply), now).await {
                 Ok(Some(_)) if !gate.closed.swap(true, Ordering::Relaxed) => {
                     tracing::warn!(lane = gate.name, reply = %reply, "a provider names a fault of ours; the lane is paused");
@@ -209,7 +210,7 @@ impl Limits {
     }
 }
 
-impl Gate {
+impl LaneLimit {
     /// True while the lane is paused.
     pub fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Relaxed)

@@ -22,7 +22,7 @@ const REPLY: usize = 500;
 
 /// What the log says of one letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trace {
+pub enum LogOutcome {
     /// It began to come in; nothing says that it came in whole.
     Begun,
     /// The relay took responsibility; with what it wrote last.
@@ -31,7 +31,7 @@ pub enum Trace {
     Rejected(String),
 }
 
-impl Trace {
+impl LogOutcome {
     /// A letter that passes through a filter is in the queue twice: what was given up stays so.
     fn outweighs(&self, known: &Self) -> bool {
         match (self, known) {
@@ -43,18 +43,18 @@ impl Trace {
 }
 
 /// A search for letters in one log, which may lie in several files.
-pub struct Search {
+pub struct LogSearch {
     wanted: HashMap<String, Id>,
     domains: HashSet<String>,
     zone: TimeZone,
     now: Millis,
     queue: HashMap<String, Id>,
-    traces: HashMap<Id, Trace>,
+    traces: HashMap<Id, LogOutcome>,
     ours: bool,
     span: Option<(Millis, Millis)>,
 }
 
-impl Search {
+impl LogSearch {
     /// Looks for letters by their Message-ID, without its brackets. Times without a year and zone
     /// are read as the latest before `now` in `zone`.
     pub fn new(wanted: HashMap<String, Id>, zone: TimeZone, now: Millis) -> Self {
@@ -69,7 +69,7 @@ impl Search {
         let mut began = false;
         while next_line(&mut input, &mut line)? {
             let text = String::from_utf8_lossy(&line);
-            let Some(entry) = Entry::parse(&text) else { continue };
+            let Some(entry) = LogLine::parse(&text) else { continue };
             self.take(&entry);
             if !began {
                 began = self.stretch(&text);
@@ -81,7 +81,7 @@ impl Search {
     }
 
     /// What is said of a letter.
-    pub fn trace(&self, id: Id) -> Option<&Trace> {
+    pub fn trace(&self, id: Id) -> Option<&LogOutcome> {
         self.traces.get(&id)
     }
 
@@ -104,18 +104,18 @@ impl Search {
         true
     }
 
-    fn take(&mut self, entry: &Entry<'_>) {
+    fn take(&mut self, entry: &LogLine<'_>) {
         if let Some(id) = entry.message_id() {
             self.ours |= is_made_here(id, &self.domains);
             if let Some(delivery) = self.wanted.get(id) {
                 self.queue.insert(entry.queue_id.to_owned(), *delivery);
-                self.traces.entry(*delivery).or_insert(Trace::Begun);
+                self.traces.entry(*delivery).or_insert(LogOutcome::Begun);
             }
             return;
         }
         let Some(delivery) = self.queue.get(entry.queue_id) else { return };
         if let Some(trace) = entry.trace() {
-            let known = self.traces.entry(*delivery).or_insert(Trace::Begun);
+            let known = self.traces.entry(*delivery).or_insert(LogOutcome::Begun);
             if trace.outweighs(known) {
                 *known = trace;
             }
@@ -135,12 +135,12 @@ fn is_made_here(id: &str, domains: &HashSet<String>) -> bool {
 }
 
 /// A line about a letter: `… host postfix/qmgr[7]: 4F1A2B3C: from=<…>, …`.
-struct Entry<'a> {
+struct LogLine<'a> {
     queue_id: &'a str,
     text: &'a str,
 }
 
-impl<'a> Entry<'a> {
+impl<'a> LogLine<'a> {
     fn parse(line: &'a str) -> Option<Self> {
         let (head, rest) = line.split_once("]: ")?;
         // Multi-instance Postfix is `postfix-out/…`; whatever it is called, a service follows a slash.
@@ -157,8 +157,8 @@ impl<'a> Entry<'a> {
         self.text.strip_prefix("message-id=<")?.strip_suffix('>')
     }
 
-    fn trace(&self) -> Option<Trace> {
-        let accepted = || Some(Trace::Accepted(String::new()));
+    fn trace(&self) -> Option<LogOutcome> {
+        let accepted = || Some(LogOutcome::Accepted(String::new()));
         if self.text == "removed" || self.text.starts_with("hold: ") || self.text == "placed on hold" {
             return accepted();
         }
@@ -172,8 +172,8 @@ impl<'a> Entry<'a> {
         let status = self.text.split_once(", status=")?.1;
         let reply: String = status.chars().take(REPLY).collect();
         match status.split([' ', ',']).next()? {
-            "sent" | "deferred" => Some(Trace::Accepted(reply)),
-            "bounced" | "expired" => Some(Trace::Rejected(reply)),
+            "sent" | "deferred" => Some(LogOutcome::Accepted(reply)),
+            "bounced" | "expired" => Some(LogOutcome::Rejected(reply)),
             _ => None,
         }
     }
@@ -198,7 +198,7 @@ fn time_of(line: &str, zone: &TimeZone, now: Millis) -> Option<Millis> {
 
 /// When a log begins, told by what a reader of it has at hand. Nothing is taken out of the reader,
 /// so that a pipe can be read once.
-pub fn beginning(input: &mut impl BufRead, zone: &TimeZone, now: Millis) -> io::Result<Option<Millis>> {
+pub fn first_time(input: &mut impl BufRead, zone: &TimeZone, now: Millis) -> io::Result<Option<Millis>> {
     let start = String::from_utf8_lossy(input.fill_buf()?).into_owned();
     Ok(start.lines().find_map(|line| time_of(line, zone, now)))
 }
@@ -225,8 +225,8 @@ mod tests {
     const NOW: Millis = 1_795_255_200_000;
     const ID: &str = "0123456789abcdef0123456789abcdef@shop.example";
 
-    fn search(log: &str) -> Search {
-        let mut search = Search::new([(ID.to_owned(), 7)].into(), TimeZone::UTC, NOW);
+    fn search(log: &str) -> LogSearch {
+        let mut search = LogSearch::new([(ID.to_owned(), 7)].into(), TimeZone::UTC, NOW);
         search.read(log.as_bytes()).expect("reads");
         search
     }
@@ -236,7 +236,7 @@ mod tests {
         texts.iter().map(line).collect()
     }
 
-    fn trace(texts: &[&str]) -> Option<Trace> {
+    fn trace(texts: &[&str]) -> Option<LogOutcome> {
         search(&lines(texts)).trace(7).cloned()
     }
 
@@ -244,8 +244,8 @@ mod tests {
     fn a_letter_that_only_began_to_come_in_is_not_accepted() {
         let begun = format!("message-id=<{ID}>");
 
-        assert_eq!(trace(&[&begun]), Some(Trace::Begun));
-        assert_eq!(trace(&[&begun, "milter-reject: END-OF-MESSAGE from x: 5.7.1 no"]), Some(Trace::Begun));
+        assert_eq!(trace(&[&begun]), Some(LogOutcome::Begun));
+        assert_eq!(trace(&[&begun, "milter-reject: END-OF-MESSAGE from x: 5.7.1 no"]), Some(LogOutcome::Begun));
         assert_eq!(trace(&["from=<a@b.example>, size=9, nrcpt=1 (queue active)"]), None);
     }
 
@@ -253,12 +253,12 @@ mod tests {
     fn each_sign_of_responsibility_counts() {
         let begun = format!("message-id=<{ID}>");
         for sign in ["from=<a@b.example>, size=9, nrcpt=1 (queue active)", "removed", "hold: header Subject: x"] {
-            assert_eq!(trace(&[&begun, sign]), Some(Trace::Accepted(String::new())), "{sign}");
+            assert_eq!(trace(&[&begun, sign]), Some(LogOutcome::Accepted(String::new())), "{sign}");
         }
         let sent = "to=<p@x.example>, relay=r, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 ok)";
-        assert_eq!(trace(&[&begun, sent, "removed"]), Some(Trace::Accepted("sent (250 ok)".to_owned())));
+        assert_eq!(trace(&[&begun, sent, "removed"]), Some(LogOutcome::Accepted("sent (250 ok)".to_owned())));
         let deferred = sent.replace("sent (250 ok)", "deferred (said: 451 status=bounced)");
-        assert!(matches!(trace(&[&begun, &deferred]), Some(Trace::Accepted(_))));
+        assert!(matches!(trace(&[&begun, &deferred]), Some(LogOutcome::Accepted(_))));
     }
 
     #[test]
@@ -268,9 +268,9 @@ mod tests {
 
         let found = trace(&[&begun, bounced, "removed"]);
 
-        assert_eq!(found, Some(Trace::Rejected("bounced (host r said: 550 no)".to_owned())));
+        assert_eq!(found, Some(LogOutcome::Rejected("bounced (host r said: 550 no)".to_owned())));
         let expired = "from=<a@b.example>, status=expired, returned to sender";
-        assert!(matches!(trace(&[&begun, expired, "removed"]), Some(Trace::Rejected(_))));
+        assert!(matches!(trace(&[&begun, expired, "removed"]), Some(LogOutcome::Rejected(_))));
     }
 
     #[test]
@@ -278,7 +278,7 @@ mod tests {
         let begun = format!("message-id=<{ID}>");
         let other = ["removed", "message-id=<x@y.example>", "to=<q@x.example>, dsn=5.0.0, status=bounced (no)"];
 
-        assert_eq!(trace(&[&[begun.as_str()], &other[..]].concat()), Some(Trace::Accepted(String::new())));
+        assert_eq!(trace(&[&[begun.as_str()], &other[..]].concat()), Some(LogOutcome::Accepted(String::new())));
     }
 
     #[test]
@@ -297,7 +297,7 @@ mod tests {
         let noise = format!("{}\n\u{0}\nkernel: [1]: hello\n", "x".repeat(3 * LINE));
         let found = search(&format!("{noise}{}", lines(&[&format!("message-id=<{ID}>"), "removed"])));
 
-        assert_eq!(found.trace(7), Some(&Trace::Accepted(String::new())));
+        assert_eq!(found.trace(7), Some(&LogOutcome::Accepted(String::new())));
         assert_eq!(found.span(), Some((NOW - 36_059_000, NOW - 36_059_000)));
         assert!(found.is_ours() && !search(&lines(&["message-id=<x@shop.example>"])).is_ours());
     }

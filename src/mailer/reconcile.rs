@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use super::postfix_log::{Search, Trace};
+use super::postfix_log::{LogOutcome, LogSearch};
 use crate::campaign::composer::Press;
 use crate::campaign::delivery::uncertain::{Answer, Doubt};
 use crate::campaign::model;
@@ -50,13 +50,13 @@ pub async fn message_ids(
 /// Weighs each delivery against the log. One is missing when the log begins before its message was
 /// made and goes on for `margin` ms after the answer was lost: so long may a relay take to finish
 /// with a letter whose sender is gone.
-pub fn weigh(doubts: &[Doubt], search: &Search, margin: Millis) -> Findings {
+pub fn compare(doubts: &[Doubt], search: &LogSearch, margin: Millis) -> Findings {
     let mut findings = Findings::default();
     for doubt in doubts {
         let (accepted, reply) = match search.trace(doubt.id) {
-            Some(Trace::Accepted(reply)) => (true, reply),
-            Some(Trace::Rejected(reply)) => (false, reply),
-            Some(Trace::Begun) | None => {
+            Some(LogOutcome::Accepted(reply)) => (true, reply),
+            Some(LogOutcome::Rejected(reply)) => (false, reply),
+            Some(LogOutcome::Begun) | None => {
                 let covered =
                     search.span().is_some_and(|(first, last)| first <= doubt.dated_at && last >= doubt.since + margin);
                 if covered { &mut findings.missing } else { &mut findings.outside }.push(doubt.id);

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::smtp::endpoint::{Target, is_helo};
+use super::smtp::endpoint::{Endpoint, is_helo};
 use crate::audience::address::Address;
 use crate::campaign::lane::check_name;
 use crate::campaign::rate_limit::Cap;
@@ -32,9 +32,9 @@ const MOST_WEIGHT: u32 = 1_000;
 
 /// What a relay is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Kind {
+pub enum RelayKind {
     /// Somebody's SMTP server.
-    Smtp(Box<Target>),
+    Smtp(Box<Endpoint>),
     /// The inbox of this installation.
     Capture,
     /// Files in a folder, one a message.
@@ -49,7 +49,7 @@ pub struct Relay {
     /// Its name in the workspace.
     pub name: String,
     /// What it is.
-    pub kind: Kind,
+    pub kind: RelayKind,
     /// Connections at a time, 1 to 1,000, of each mailer.
     pub connections: u32,
     /// What may leave through it, over all mailers.
@@ -66,11 +66,11 @@ pub struct Relay {
 
 impl Default for Relay {
     fn default() -> Self {
-        Self::to(Kind::Capture)
+        Self::to(RelayKind::Capture)
     }
 }
 
-impl Kind {
+impl RelayKind {
     /// The word in the database, in JSON and on the command line.
     pub const fn as_str(&self) -> &'static str {
         match self {
@@ -90,7 +90,7 @@ impl Kind {
 
     fn read(kind: &str, target: String) -> Option<Self> {
         match kind {
-            "smtp" => Target::parse(&target).ok().map(|target| Self::Smtp(Box::new(target))),
+            "smtp" => Endpoint::parse(&target).ok().map(|target| Self::Smtp(Box::new(target))),
             "capture" => Some(Self::Capture),
             "file" => Some(Self::Folder(PathBuf::from(target))),
             _ => None,
@@ -99,7 +99,7 @@ impl Kind {
 }
 
 /// The target without its secrets.
-impl fmt::Display for Kind {
+impl fmt::Display for RelayKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Smtp(target) => fmt::Display::fmt(target, f),
@@ -111,7 +111,7 @@ impl fmt::Display for Kind {
 
 impl Relay {
     /// The main relay, to some end, with nothing else set.
-    pub fn to(kind: Kind) -> Self {
+    pub fn to(kind: RelayKind) -> Self {
         Self {
             id: 0,
             name: MAIN.to_owned(),
@@ -128,8 +128,8 @@ impl Relay {
     /// What may be shown of it, as a sentence.
     pub fn describe(&self) -> Message {
         let key = match (&self.kind, self.cap.rate) {
-            (Kind::Capture, None) => "relay-capture",
-            (Kind::Capture, Some(_)) => "relay-capture-rate",
+            (RelayKind::Capture, None) => "relay-capture",
+            (RelayKind::Capture, Some(_)) => "relay-capture-rate",
             (_, None) => "relay-target",
             (_, Some(_)) => "relay-target-rate",
         };
@@ -168,7 +168,7 @@ const SELECT: &str = "select id, name, kind, target, connections, rate, daily, r
                       ahead, senders from relay where workspace_id = ";
 
 /// The relays of a workspace by name. A workspace that set none has the capture.
-pub async fn all(installation: &Installation, conn: &mut Conn, workspace: Id) -> Result<Vec<Relay>> {
+pub async fn list(installation: &Installation, conn: &mut Conn, workspace: Id) -> Result<Vec<Relay>> {
     let rows = Sql::new(SELECT).bind(workspace).push(" order by name").all(&mut *conn).await?;
     if rows.is_empty() {
         return Ok(vec![Relay { id: workspace, ..Relay::default() }]);
@@ -178,8 +178,8 @@ pub async fn all(installation: &Installation, conn: &mut Conn, workspace: Id) ->
 }
 
 /// A relay by its name, or a refusal that names those there are.
-pub async fn need(installation: &Installation, conn: &mut Conn, workspace: Id, name: &str) -> Result<Relay> {
-    let all = all(installation, conn, workspace).await?;
+pub async fn require(installation: &Installation, conn: &mut Conn, workspace: Id, name: &str) -> Result<Relay> {
+    let all = list(installation, conn, workspace).await?;
     let known: Vec<_> = all.iter().map(|relay| relay.name.clone()).collect();
     all.into_iter()
         .find(|relay| relay.name == name)
@@ -187,15 +187,15 @@ pub async fn need(installation: &Installation, conn: &mut Conn, workspace: Id, n
 }
 
 /// The main relay of a workspace, or its first one.
-pub async fn get(installation: &Installation, conn: &mut Conn, workspace: Id) -> Result<Relay> {
-    let mut all = all(installation, conn, workspace).await?;
+pub async fn main(installation: &Installation, conn: &mut Conn, workspace: Id) -> Result<Relay> {
+    let mut all = list(installation, conn, workspace).await?;
     let at = all.iter().position(|relay| relay.name == MAIN).unwrap_or(0);
     Ok(all.swap_remove(at))
 }
 
 /// Writes a relay under its name. An SMTP target read back comes with the name to give in EHLO: the
 /// one in its URL, else the setting `ehlo-name`, else the machine's own when it is a full one.
-pub async fn set(installation: &Installation, conn: &mut Conn, workspace: Id, relay: &Relay) -> Result<()> {
+pub async fn save(installation: &Installation, conn: &mut Conn, workspace: Id, relay: &Relay) -> Result<()> {
     relay.check()?;
     // The main relay bears the number of its workspace, as the one that needs no row does.
     let id = if relay.name == MAIN { workspace } else { installation.ids.next() };
@@ -218,7 +218,7 @@ pub async fn set(installation: &Installation, conn: &mut Conn, workspace: Id, re
 }
 
 /// Removes a relay. Letters that wait go through those that are left.
-pub async fn remove(conn: &mut Conn, relay: &Relay) -> Result<()> {
+pub async fn delete(conn: &mut Conn, relay: &Relay) -> Result<()> {
     sqlx::query("delete from relay where id = $1").bind(relay.id).execute(conn).await?;
     Ok(())
 }
@@ -226,8 +226,8 @@ pub async fn remove(conn: &mut Conn, relay: &Relay) -> Result<()> {
 fn read(installation: &Installation, row: &AnyRow, name: &str) -> Result<Relay> {
     let sealed = || Message::new("relay-sealed").internal();
     let opened = installation.keys.open(&row.get::<Vec<u8>, _>(3)).ok_or_else(sealed)?;
-    let mut kind = Kind::read(row.get(2), opened).ok_or_else(sealed)?;
-    if let Kind::Smtp(target) = &mut kind
+    let mut kind = RelayKind::read(row.get(2), opened).ok_or_else(sealed)?;
+    if let RelayKind::Smtp(target) = &mut kind
         && target.helo.is_empty()
     {
         target.helo = own_name(name);

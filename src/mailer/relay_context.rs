@@ -4,20 +4,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::lease_freshness::Pulse;
+use super::lease_freshness::LeaseFreshness;
 use super::limits::Limits;
-use super::limits::relay_breaker::Trouble;
+use super::limits::relay_breaker::RelayBreaker;
 use super::limits::throttle::Throttle;
-use super::limits::token_reserve::Purse;
-use super::queue::group_commit::Writer;
+use super::limits::token_reserve::TokenReserve;
+use super::queue::group_commit::GroupCommit;
 use super::relay::Relay;
-use super::scheduler::{Gate, Shift};
-use super::send_round::Terms;
-use super::smtp::error::Fault;
-use super::smtp::pipelining_trust::Grouping;
+use super::scheduler::{Scheduler, SendGate};
+use super::send_round::RoundSettings;
+use super::smtp::error::SmtpError;
+use super::smtp::pipelining_trust::PipeliningTrust;
 use super::smtp::session::Session;
-use super::smtp::timeouts::Timers;
-use super::transport::{End, Way};
+use super::smtp::timeouts::Timeouts;
+use super::transport::{End, Transport};
 use crate::campaign::delivery::{Claimed, Outcome, State};
 use crate::infra::clock::Millis;
 use crate::infra::error::Result;
@@ -30,7 +30,7 @@ use crate::infra::metric;
 const GLANCE: Duration = Duration::from_millis(5);
 
 /// What the workers of one relay share.
-pub struct Bench {
+pub struct RelayContext {
     /// The installation.
     pub installation: Installation,
     /// The mailer whose connections these are.
@@ -38,44 +38,44 @@ pub struct Bench {
     /// The workspace and the relay as metrics name them.
     path: metric::RelayLabels,
     /// Whether its lease holds.
-    pub pulse: Pulse,
+    pub pulse: LeaseFreshness,
     /// Where messages go.
-    pub way: Way,
+    pub way: Transport,
     /// What holds for the lanes and the workspace.
     pub limits: Arc<Limits>,
     /// What may leave through the relay.
-    pub purse: Purse,
+    pub purse: TokenReserve,
     /// The pace of the relay.
     throttle: Throttle,
     /// The timers of the dialogue.
-    pub timers: Timers,
+    pub timers: Timeouts,
     /// Distance of the first repeat, in ms.
     pub retry_base: Millis,
     /// Says whether messages may leave.
-    gate: Gate,
+    gate: SendGate,
     /// What it said last, and when.
     allowed: Mutex<Option<(Instant, bool)>>,
     /// Marks and results.
-    pub writer: Writer,
+    pub writer: GroupCommit,
     /// What stands in the way of the relay, told to the shift.
-    pub trouble: Arc<Trouble>,
+    pub trouble: Arc<RelayBreaker>,
     /// The relay's number.
     pub relay: Id,
     /// Marked deliveries that a connection may hold, at least 1.
     pub ahead: usize,
     /// Whether the relay can take several commands at once, as it says.
-    pub grouping: Grouping,
+    pub grouping: PipeliningTrust,
     /// Letters that its connections have in hand.
     pub in_hand: AtomicUsize,
 }
 
-impl Bench {
+impl RelayContext {
     /// The bench of a relay, its way open.
     pub async fn open(
-        shift: &Shift,
+        shift: &Scheduler,
         relay: &Relay,
-        terms: &Terms,
-        writer: &Writer,
+        terms: &RoundSettings,
+        writer: &GroupCommit,
         limits: Arc<Limits>,
     ) -> Result<Self> {
         Ok(Self {
@@ -83,11 +83,11 @@ impl Bench {
             mailer: shift.lease(),
             path: metric::RelayLabels { workspace: limits.workspace.to_string(), relay: relay.name.clone() },
             pulse: shift.pulse(),
-            way: Way::open(&shift.installation, relay).await?,
+            way: Transport::open(&shift.installation, relay).await?,
             purse: limits.purse_of(relay),
             limits,
             throttle: Throttle::default(),
-            timers: Timers::scaled(terms.timers / 100.0),
+            timers: Timeouts::scaled(terms.timers / 100.0),
             retry_base: terms.retry_base,
             gate: shift.gate.clone(),
             allowed: Mutex::default(),
@@ -95,7 +95,7 @@ impl Bench {
             trouble: shift.trouble(relay),
             relay: relay.id,
             ahead: relay.ahead as usize,
-            grouping: Grouping::default(),
+            grouping: PipeliningTrust::default(),
             in_hand: AtomicUsize::default(),
         })
     }
@@ -144,10 +144,10 @@ impl Bench {
     }
 
     /// Opens a session where there is none and one is needed.
-    pub async fn connect(&self, slot: &mut Option<Session>) -> std::result::Result<(), Fault> {
+    pub async fn connect(&self, slot: &mut Option<Session>) -> std::result::Result<(), SmtpError> {
         if let (End::Smtp(target), None) = (self.way.end(), &slot) {
             let session = Session::open(target, &self.timers).await?;
-            *slot = Some(if self.grouping.is_trusted() { session } else { session.plainly() });
+            *slot = Some(if self.grouping.is_trusted() { session } else { session.without_pipelining() });
         }
         failpoint::reach("connected");
         Ok(())

@@ -6,7 +6,7 @@ use crate::audience::address::Address;
 
 /// The relays that may carry letters of a campaign, by position. `bound` is the relay that the
 /// campaign names. Empty when there is none by this name, or all are bound to other senders.
-pub fn carriers(relays: &[Relay], bound: Option<&str>, from: &Address) -> Vec<usize> {
+pub fn eligible_relays(relays: &[Relay], bound: Option<&str>, from: &Address) -> Vec<usize> {
     let by = |fits: &dyn Fn(&Relay) -> bool| -> Vec<usize> {
         relays.iter().enumerate().filter(|(_, relay)| fits(relay)).map(|(at, _)| at).collect()
     };
@@ -20,11 +20,11 @@ pub fn carriers(relays: &[Relay], bound: Option<&str>, from: &Address) -> Vec<us
 
 /// Deals letters out by weight, as evenly as whole letters allow.
 #[derive(Debug, Default)]
-pub struct Wheel {
+pub struct WeightedRoundRobin {
     owed: Vec<i64>,
 }
 
-impl Wheel {
+impl WeightedRoundRobin {
     /// Picks one of the relays in `among`, each with its weight; `None` when there are none.
     pub fn pick(&mut self, among: &[(usize, u32)]) -> Option<usize> {
         let most = among.iter().map(|(at, _)| at + 1).max()?;
@@ -63,19 +63,19 @@ mod tests {
             relay("more", &[]),
         ];
         let from = |text: &str| Address::parse(text).expect("an address");
-        let carriers = |bound, text| super::carriers(&relays, bound, &from(text));
+        let carriers = |bound, text| super::eligible_relays(&relays, bound, &from(text));
 
         assert_eq!(carriers(None, "News@Shop.Example"), [1, 2]);
         assert_eq!(carriers(None, "anna@shop.example"), [2]);
         assert_eq!(carriers(None, "anna@else.example"), [0, 3]);
         assert_eq!(carriers(Some("more"), "news@shop.example"), [3]);
         assert!(carriers(Some("none"), "news@shop.example").is_empty());
-        assert!(super::carriers(&relays[1..3], None, &from("anna@else.example")).is_empty());
+        assert!(super::eligible_relays(&relays[1..3], None, &from("anna@else.example")).is_empty());
     }
 
     #[test]
     fn letters_are_dealt_out_by_weight() {
-        let mut wheel = Wheel::default();
+        let mut wheel = WeightedRoundRobin::default();
         let mut dealt = [0; 3];
         for _ in 0..1_000 {
             dealt[wheel.pick(&[(0, 5), (1, 3), (2, 2)]).expect("one")] += 1;
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn who_was_away_gets_no_flood() {
-        let mut wheel = Wheel::default();
+        let mut wheel = WeightedRoundRobin::default();
         for _ in 0..1_000 {
             wheel.pick(&[(0, 1)]);
         }

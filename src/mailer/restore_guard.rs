@@ -14,12 +14,12 @@ use crate::infra::installation::Installation;
 
 /// How far the mailers of a data folder have come.
 #[derive(Debug)]
-pub struct Beat {
+pub struct RestoreGuard {
     folder: Id,
     count: i64,
 }
 
-impl Beat {
+impl RestoreGuard {
     /// Compares the file with the database and counts on. Returns with it how many campaigns were
     /// halted because the database is the older one.
     pub async fn open(installation: &Installation, conn: &mut Conn) -> Result<(Self, u64)> {

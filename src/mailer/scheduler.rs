@@ -9,14 +9,14 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-use super::keyed_tasks::Crew;
-use super::lease::{Lease, Left, sweep};
-use super::lease_freshness::Pulse;
-use super::limits::relay_breaker::Trouble;
-use super::queue::group_commit::Writer;
+use super::keyed_tasks::KeyedTasks;
+use super::lease::{Lease, Recovered, sweep};
+use super::lease_freshness::LeaseFreshness;
+use super::limits::relay_breaker::RelayBreaker;
+use super::queue::group_commit::GroupCommit;
 use super::relay::Relay;
 use super::send_round;
-use super::shutdown::told;
+use super::shutdown::stopped;
 use crate::campaign::delivery::claim::Hand;
 use crate::campaign::model::{self, State};
 use crate::campaign::{delivery, launch};
@@ -27,7 +27,7 @@ use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 
 /// Says whether messages may leave at this moment; false while goodbyes wait to be carried out.
-pub type Gate = Arc<dyn Fn() -> bool + Send + Sync>;
+pub type SendGate = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// When a mailer goes home.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,16 +39,16 @@ pub enum Mode {
 }
 
 /// A mailer on duty.
-pub struct Shift {
+pub struct Scheduler {
     /// The installation it works for.
     pub installation: Installation,
     /// Whether messages may leave.
-    pub gate: Gate,
+    pub gate: SendGate,
     /// What it has claimed and not marked.
     pub hand: Arc<Hand>,
     lease: Id,
-    pulse: Pulse,
-    troubles: Mutex<HashMap<Id, (Relay, Arc<Trouble>)>>,
+    pulse: LeaseFreshness,
+    troubles: Mutex<HashMap<Id, (Relay, Arc<RelayBreaker>)>>,
     /// Campaigns that ran when it last looked, by workspace.
     seen: Mutex<HashMap<Id, HashSet<Id>>>,
     waits: Mutex<HashMap<Id, Wait>>,
@@ -69,10 +69,10 @@ const REST: Duration = Duration::from_millis(250);
 
 /// Sends until told to stop, or until nothing is due. Returns when the next delivery that waits for
 /// its time is due, if there is one.
-pub async fn work(
+pub async fn run(
     installation: &Installation,
     mode: Mode,
-    gate: Gate,
+    gate: SendGate,
     mut stop: watch::Receiver<bool>,
 ) -> Result<Option<Millis>> {
     let _at_work = installation.mailer_status.mailers.increment();
@@ -96,18 +96,18 @@ pub async fn work(
 async fn serve(
     installation: &Installation,
     mode: Mode,
-    gate: Gate,
+    gate: SendGate,
     stop: watch::Receiver<bool>,
 ) -> Result<Option<Millis>> {
-    let (mut lease, left) = Lease::take(installation).await?;
-    if left != Left::default() {
-        let Left { given_back, uncertain, resent, halted } = left;
+    let (mut lease, left) = Lease::acquire(installation).await?;
+    if left != Recovered::default() {
+        let Recovered { given_back, uncertain, resent, halted } = left;
         tracing::warn!(given_back, uncertain, resent, halted, "an earlier mailer had not finished");
     }
     let (halt, halted) = watch::channel(false);
     let hand = Arc::<Hand>::default();
-    let (writer, writing) = Writer::start(installation.clone(), lease.id, hand.clone(), halt.clone());
-    let shift = Shift {
+    let (writer, writing) = GroupCommit::start(installation.clone(), lease.id, hand.clone(), halt.clone());
+    let shift = Scheduler {
         installation: installation.clone(),
         gate: if failpoint::is_broken(Sabotage::NoGate) { Arc::new(|| true) } else { gate },
         hand,
@@ -160,7 +160,7 @@ async fn keep(
     tokio::pin!(renewing);
     let lost = tokio::select! {
         lost = &mut renewing => lost,
-        () = told(stop) => {
+        () = stopped(stop) => {
             let _ = halt.send(true);
             renewing.await
         }
@@ -184,25 +184,25 @@ async fn renew(installation: &Installation, lease: &mut Lease) -> Result<()> {
     }
 }
 
-impl Shift {
+impl Scheduler {
     /// The number under which this mailer holds rows.
     pub fn lease(&self) -> Id {
         self.lease
     }
 
     /// Whether its lease holds.
-    pub fn pulse(&self) -> Pulse {
+    pub fn pulse(&self) -> LeaseFreshness {
         self.pulse.clone()
     }
 
     /// What stands in the way of a relay. It outlives a round of sending: one that ends for want of
     /// letters is no sign that the relay is well. One that was changed begins anew.
-    pub fn trouble(&self, relay: &Relay) -> Arc<Trouble> {
+    pub fn trouble(&self, relay: &Relay) -> Arc<RelayBreaker> {
         let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
         match troubles.get(&relay.id) {
             Some((known, trouble)) if known == relay => trouble.clone(),
             _ => {
-                let trouble = Arc::<Trouble>::default();
+                let trouble = Arc::<RelayBreaker>::default();
                 troubles.insert(relay.id, (relay.clone(), trouble.clone()));
                 trouble
             }
@@ -237,10 +237,10 @@ impl Shift {
     async fn day(
         self: Arc<Self>,
         mode: Mode,
-        writer: Writer,
+        writer: GroupCommit,
         mut halt: watch::Receiver<bool>,
     ) -> Result<Option<Millis>> {
-        let (mut rounds, mut ended) = (Crew::default(), None);
+        let (mut rounds, mut ended) = (KeyedTasks::default(), None);
         loop {
             let idle = self.tick(&mut rounds, ended.take(), &writer, &halt).await;
             let over = *halt.borrow() || !matches!(idle, Ok(false)) && (mode == Mode::UntilIdle || idle.is_err());
@@ -263,9 +263,9 @@ impl Shift {
     /// work has its connections going, ends what is done. True when there was nothing to do.
     async fn tick(
         self: &Arc<Self>,
-        rounds: &mut Crew<Id>,
+        rounds: &mut KeyedTasks<Id>,
         ended: Option<(Id, Result<()>)>,
-        writer: &Writer,
+        writer: &GroupCommit,
         halt: &watch::Receiver<bool>,
     ) -> Result<bool> {
         if let Some(ended) = ended {

@@ -12,12 +12,12 @@ use tokio::time::timeout;
 
 use super::connection;
 use super::limits::Limits;
-use super::queue::feeder::{self, Dock, Round};
-use super::queue::group_commit::Writer;
+use super::queue::feeder::{self, RelayQueue, SendRound};
+use super::queue::group_commit::GroupCommit;
 use super::queue::job::Job;
 use super::relay::{self, Relay};
-use super::relay_context::Bench;
-use super::scheduler::Shift;
+use super::relay_context::RelayContext;
+use super::scheduler::Scheduler;
 use crate::campaign::model::{self, Campaign, State};
 use crate::infra::clock::Millis;
 use crate::infra::error::{Message, Result};
@@ -31,11 +31,16 @@ pub const LOOK: Duration = Duration::from_millis(500);
 const GRACE: Duration = Duration::from_secs(2);
 
 /// Sends for one workspace until nothing can be sent.
-pub async fn run(shift: &Arc<Shift>, workspace: Id, writer: &Writer, stop: &watch::Receiver<bool>) -> Result<()> {
+pub async fn run(
+    shift: &Arc<Scheduler>,
+    workspace: Id,
+    writer: &GroupCommit,
+    stop: &watch::Receiver<bool>,
+) -> Result<()> {
     if running(shift, workspace).await?.is_empty() {
         return Ok(());
     }
-    let terms = Terms::load(shift, workspace).await?;
+    let terms = RoundSettings::load(shift, workspace).await?;
     let limits =
         Arc::new(Limits::open(&shift.installation, &mut *shift.installation.db.read().await?, workspace).await?);
     let (end, over) = watch::channel(false);
@@ -43,7 +48,7 @@ pub async fn run(shift: &Arc<Shift>, workspace: Id, writer: &Writer, stop: &watc
     let mut docks = Vec::with_capacity(terms.relays.len());
     let mut queues = Vec::with_capacity(terms.relays.len());
     for relay in &terms.relays {
-        let bench = Arc::new(Bench::open(shift, relay, &terms, writer, limits.clone()).await?);
+        let bench = Arc::new(RelayContext::open(shift, relay, &terms, writer, limits.clone()).await?);
         bench.trouble.arm(terms.patience, relay.connections);
         let (hand, queue) = mpsc::channel(chunk(relay));
         let queue = Arc::new(Mutex::new(queue));
@@ -51,10 +56,10 @@ pub async fn run(shift: &Arc<Shift>, workspace: Id, writer: &Writer, stop: &watc
             workers.spawn(connection::work(bench.clone(), queue.clone(), over.clone(), stop.clone()));
         }
         queues.push((queue, bench.clone()));
-        docks.push(Dock::new(relay.clone(), bench, hand));
+        docks.push(RelayQueue::new(relay.clone(), bench, hand));
     }
     let fed = {
-        let round = Round::new(shift.clone(), workspace, docks, limits.clone(), over.clone());
+        let round = SendRound::new(shift.clone(), workspace, docks, limits.clone(), over.clone());
         let feed = pin!(feeder::run(Arc::new(round)));
         let guard = pin!(until_over(shift, workspace, &terms, stop.clone()));
         oversee(feed, guard, &end, &mut workers).await
@@ -75,7 +80,7 @@ pub async fn run(shift: &Arc<Shift>, workspace: Id, writer: &Writer, stop: &watc
 
 /// Lets the campaigns of a workspace stand still whose letters cannot be sent at all. What is wrong with its
 /// relays is no matter of other workspaces.
-pub async fn stand_still(shift: &Shift, workspace: Id, why: &Message) -> Result<()> {
+pub async fn stand_still(shift: &Scheduler, workspace: Id, why: &Message) -> Result<()> {
     for campaign in running(shift, workspace).await? {
         pause(shift, campaign.id, &why.pack()).await?;
     }
@@ -83,7 +88,7 @@ pub async fn stand_still(shift: &Shift, workspace: Id, why: &Message) -> Result<
 }
 
 /// Pauses a campaign, unless someone has stopped it meanwhile. `reason` is a packed message.
-pub async fn pause(shift: &Shift, campaign: Id, reason: &str) -> Result<()> {
+pub async fn pause(shift: &Scheduler, campaign: Id, reason: &str) -> Result<()> {
     let mut tx = shift.installation.db.write().await?;
     match model::get(&mut tx, campaign).await? {
         Some(found) if found.state == State::Running => model::pause(&mut tx, &found, reason).await?,
@@ -95,7 +100,7 @@ pub async fn pause(shift: &Shift, campaign: Id, reason: &str) -> Result<()> {
 }
 
 /// Gives a letter back that no connection has taken in hand.
-pub async fn give_back(bench: &Bench, job: &Job) {
+pub async fn give_back(bench: &RelayContext, job: &Job) {
     bench.put_back(&job.claimed);
     bench.writer.release(job.claimed.id).await;
 }
@@ -128,7 +133,7 @@ async fn all(workers: &mut JoinSet<()>) {
 
 /// Returns when no other letter may be begun: the shift ends, a relay or a setting has been changed,
 /// or nothing of the workspace runs any more.
-async fn until_over(shift: &Shift, workspace: Id, terms: &Terms, mut stop: watch::Receiver<bool>) {
+async fn until_over(shift: &Scheduler, workspace: Id, terms: &RoundSettings, mut stop: watch::Receiver<bool>) {
     loop {
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}
@@ -136,7 +141,7 @@ async fn until_over(shift: &Shift, workspace: Id, terms: &Terms, mut stop: watch
         }
         // A database that is away is the feed's to report.
         let idle = running(shift, workspace).await.is_ok_and(|running| running.is_empty());
-        let changed = Terms::load(shift, workspace).await.is_ok_and(|now| now != *terms);
+        let changed = RoundSettings::load(shift, workspace).await.is_ok_and(|now| now != *terms);
         if idle || changed {
             return;
         }
@@ -144,7 +149,7 @@ async fn until_over(shift: &Shift, workspace: Id, terms: &Terms, mut stop: watch
 }
 
 /// The campaigns of a workspace that run.
-pub async fn running(shift: &Shift, workspace: Id) -> Result<Vec<Campaign>> {
+pub async fn running(shift: &Scheduler, workspace: Id) -> Result<Vec<Campaign>> {
     let all = model::in_state(&mut *shift.installation.db.read().await?, State::Running).await?;
     let now = shift.installation.clock.now();
     Ok(all.into_iter().filter(|campaign| campaign.workspace == workspace && !campaign.is_late(now)).collect())
@@ -159,7 +164,7 @@ fn chunk(relay: &Relay) -> usize {
 
 /// What holds for a round of sending.
 #[derive(PartialEq)]
-pub struct Terms {
+pub struct RoundSettings {
     /// The relays of the workspace.
     pub relays: Vec<Relay>,
     /// How long a relay may fail.
@@ -170,13 +175,13 @@ pub struct Terms {
     pub timers: f64,
 }
 
-impl Terms {
-    async fn load(shift: &Shift, workspace: Id) -> Result<Self> {
+impl RoundSettings {
+    async fn load(shift: &Scheduler, workspace: Id) -> Result<Self> {
         let mut conn = shift.installation.db.read().await?;
         let patience = setting::get(&mut conn, Setting::RelayPatience).await?;
         let base: Millis = setting::get(&mut conn, Setting::RetryAfter).await?.parse().unwrap_or(900);
         Ok(Self {
-            relays: relay::all(&shift.installation, &mut conn, workspace).await?,
+            relays: relay::list(&shift.installation, &mut conn, workspace).await?,
             patience: Duration::from_secs(patience.parse().unwrap_or(30)),
             retry_base: base * 1_000,
             timers: setting::get(&mut conn, Setting::SmtpTimers).await?.parse().unwrap_or(100.0),

@@ -10,27 +10,27 @@ use tokio::sync::watch;
 const DRAIN: Duration = Duration::from_secs(20);
 
 /// Waits until the word is given.
-pub async fn told(mut word: watch::Receiver<bool>) {
+pub async fn stopped(mut word: watch::Receiver<bool>) {
     if word.wait_for(|word| *word).await.is_err() {
         std::future::pending().await
     }
 }
 
 /// What comes of it, unless the word is given first. Where it need not wait, the word is not asked for.
-pub async fn unless_told<T>(word: &watch::Receiver<bool>, work: impl Future<Output = T>) -> Option<T> {
+pub async fn or_stopped<T>(word: &watch::Receiver<bool>, work: impl Future<Output = T>) -> Option<T> {
     let mut work = pin!(work);
     if let Some(done) = poll_immediate(work.as_mut()).await {
         return Some(done);
     }
     tokio::select! {
         biased;
-        () = told(word.clone()) => None,
+        () = stopped(word.clone()) => None,
         done = work => Some(done),
     }
 }
 
 /// Waits until a text that is on the wire has had its time after the word.
-pub async fn too_late(stop: watch::Receiver<bool>) {
-    told(stop).await;
+pub async fn drain_expired(stop: watch::Receiver<bool>) {
+    stopped(stop).await;
     tokio::time::sleep(DRAIN).await;
 }

@@ -2,12 +2,12 @@
 //! the relay said.
 
 use super::relay::Relay;
-use super::smtp::endpoint::Target;
-use super::smtp::error::Fault;
-use super::smtp::session::{Session, Verdict};
-use super::smtp::timeouts::Timers;
+use super::smtp::endpoint::Endpoint;
+use super::smtp::error::SmtpError;
+use super::smtp::session::{EnvelopeReply, Session};
+use super::smtp::timeouts::Timeouts;
 use super::smtp::wire::Reply;
-use super::transport::{End, Way};
+use super::transport::{End, Transport};
 use crate::audience::address::Address;
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::installation::Installation;
@@ -20,25 +20,27 @@ pub async fn send(
     to: &Address,
     message: &[u8],
 ) -> Result<String> {
-    match Way::open(installation, relay).await?.end() {
-        End::Folder(folder) => folder.keep(to, message),
+    match Transport::open(installation, relay).await?.end() {
+        End::Folder(folder) => folder.store(to, message),
         End::Smtp(target) => {
-            deliver(target, &Timers::hasty(&mut *installation.db.read().await?).await?, from, to, message).await
+            deliver(target, &Timeouts::interactive(&mut *installation.db.read().await?).await?, from, to, message).await
         }
     }
 }
 
-async fn deliver(target: &Target, timers: &Timers, from: &str, to: &Address, message: &[u8]) -> Result<String> {
-    let failed = |fault: Fault| fault.message().unavailable();
+async fn deliver(target: &Endpoint, timers: &Timeouts, from: &str, to: &Address, message: &[u8]) -> Result<String> {
+    let failed = |fault: SmtpError| fault.message().unavailable();
     let mut session = Session::open(target, timers).await.map_err(failed)?;
     match session.envelope(from, &to.envelope(), to.needs_smtputf8()).await.map_err(failed)? {
-        Verdict::Ready => {}
-        Verdict::Undeliverable => return Err(Message::new("post-smtputf8").internal()),
-        Verdict::Refused(reply) | Verdict::SenderRefused(reply) | Verdict::TextRefused(reply) => {
+        EnvelopeReply::Accepted => {}
+        EnvelopeReply::NeedsSmtpUtf8 => return Err(Message::new("post-smtputf8").internal()),
+        EnvelopeReply::RecipientRefused(reply)
+        | EnvelopeReply::SenderRefused(reply)
+        | EnvelopeReply::DataRefused(reply) => {
             return Err(refused(&reply));
         }
     }
-    let reply = session.body(message).await.map_err(failed)?;
+    let reply = session.send_message(message).await.map_err(failed)?;
     session.quit().await;
     if reply.is_positive() { Ok(format!("{} {}", reply.code, reply.text)) } else { Err(refused(&reply)) }
 }

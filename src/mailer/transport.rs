@@ -8,14 +8,14 @@ use std::net::Ipv4Addr;
 
 use tokio::task::JoinHandle;
 
-use super::relay::{Kind, Relay};
-use super::smtp::endpoint::Target;
+use super::relay::{Relay, RelayKind};
+use super::smtp::endpoint::Endpoint;
 use crate::infra::error::{Error, Result};
 use crate::infra::installation::Installation;
-use eml_store::Folder;
+use eml_store::EmlStore;
 
 /// An open way; closing it ends a capture server of ours.
-pub struct Way {
+pub struct Transport {
     end: End,
     capture: Option<JoinHandle<()>>,
 }
@@ -23,22 +23,24 @@ pub struct Way {
 /// The far end of a way.
 pub enum End {
     /// An SMTP server.
-    Smtp(Box<Target>),
+    Smtp(Box<Endpoint>),
     /// A folder of files.
-    Folder(Folder),
+    Folder(EmlStore),
 }
 
-impl Way {
+impl Transport {
     /// Opens the way of a relay; starts the capture server where it is the relay.
     pub async fn open(installation: &Installation, relay: &Relay) -> Result<Self> {
         match &relay.kind {
-            Kind::Smtp(target) => Ok(Self { end: End::Smtp(target.clone()), capture: None }),
-            Kind::Folder(path) => Ok(Self { end: End::Folder(Folder::new(installation, path.clone())), capture: None }),
-            Kind::Capture => {
+            RelayKind::Smtp(target) => Ok(Self { end: End::Smtp(target.clone()), capture: None }),
+            RelayKind::Folder(path) => {
+                Ok(Self { end: End::Folder(EmlStore::new(installation, path.clone())), capture: None })
+            }
+            RelayKind::Capture => {
                 let listener = capture::bind((Ipv4Addr::LOCALHOST, 0).into()).await?;
                 let address = listener.local_addr().map_err(Error::io("127.0.0.1"))?;
-                let server = capture::serve(listener, Folder::captured(installation), std::future::pending());
-                Ok(Self { end: End::Smtp(Box::new(Target::local(address))), capture: Some(tokio::spawn(server)) })
+                let server = capture::serve(listener, EmlStore::of_capture(installation), std::future::pending());
+                Ok(Self { end: End::Smtp(Box::new(Endpoint::local(address))), capture: Some(tokio::spawn(server)) })
             }
         }
     }
@@ -49,7 +51,7 @@ impl Way {
     }
 }
 
-impl Drop for Way {
+impl Drop for Transport {
     fn drop(&mut self) {
         if let Some(capture) = &self.capture {
             capture.abort();

@@ -8,7 +8,7 @@ use crate::infra::db::Conn;
 use crate::infra::error::{Message, Result};
 use crate::infra::i18n::Lang;
 use crate::mailer::limits::lane_backoff;
-use crate::mailer::limits::rate_account::{self, Gate};
+use crate::mailer::limits::rate_account::{self, LimitKey};
 
 /// A lane in which letters of a campaign wait.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,11 +31,11 @@ pub async fn waiting(conn: &mut Conn, campaign: &Campaign, now: Millis) -> Resul
     if counts.is_empty() {
         return Ok(Vec::new());
     }
-    let receptions = lane_backoff::all(conn, campaign.workspace).await?;
+    let receptions = lane_backoff::list(conn, campaign.workspace).await?;
     let mut shut = Vec::new();
     for known in lane::all(conn, campaign.workspace).await? {
         if known.cap.daily.is_some() || known.cap.ramp.is_some() {
-            let account = rate_account::get(conn, campaign.workspace, Gate::Lane(&known.name)).await?;
+            let account = rate_account::load(conn, campaign.workspace, LimitKey::Lane(&known.name)).await?;
             shut.extend(account.opens_at(&known.cap, now).map(|at| (known.name, at)));
         }
     }
@@ -43,7 +43,7 @@ pub async fn waiting(conn: &mut Conn, campaign: &Campaign, now: Millis) -> Resul
     let stands = |(name, pending): (String, i64)| {
         let reception = receptions.iter().find(|(of, _)| *of == name).map(|(_, reception)| reception);
         Waiting {
-            pace: reception.and_then(|reception| reception.pace(now)),
+            pace: reception.and_then(|reception| reception.rate(now)),
             paused: reception.and_then(|reception| reception.reason.clone()),
             opens_at: shut(&name),
             lane: name,

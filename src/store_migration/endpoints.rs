@@ -52,7 +52,7 @@ impl Endpoints {
         let elsewhere = !is_same_folder(&config.data, data);
         if elsewhere {
             // The whole folder goes: nobody may write into the old one meanwhile.
-            held.0.push(lease::lock(&data.join("serve.lock"))?);
+            held.0.push(lease::lock_file(&data.join("serve.lock"))?);
             config.prepare()?;
         }
         let db = reach(&config, &to).await?;
@@ -222,7 +222,7 @@ async fn receive(
 
 /// Holds an installation for this process: its folder and, where it is shared, its database.
 pub async fn hold(installation: &Installation) -> Result<(File, Conn)> {
-    let folder = lease::lock(&installation.config.data.join("move.lock")).map_err(|_| twice())?;
+    let folder = lease::lock_file(&installation.config.data.join("move.lock")).map_err(|_| twice())?;
     Ok((folder, hold_database(&installation.db).await?))
 }
 

@@ -111,7 +111,7 @@ fn rest(data: &Path) -> Result<()> {
 async fn until_idle(data: &Path) -> Result<()> {
     for file in ["serve.lock", "mailer.lock"] {
         let began = tokio::time::Instant::now();
-        while let Err(error) = lease::lock(&data.join(file)) {
+        while let Err(error) = lease::lock_file(&data.join(file)) {
             if began.elapsed() > PATIENCE {
                 return Err(error);
             }

@@ -65,7 +65,7 @@ pub async fn overview(State(app): State<Arc<WebState>>, frame: Frame) -> Result<
             runs |= campaign.state == Stage::Running;
             campaigns.push(Card { state: frame.tr(campaign.state.key()), name: campaign.name, progress, remarks });
         }
-        let lanes = lane_backoff::all(&mut conn, workspace.id).await?.into_iter().filter_map(|(lane, reception)| {
+        let lanes = lane_backoff::list(&mut conn, workspace.id).await?.into_iter().filter_map(|(lane, reception)| {
             reception.reason.map(|reason| format!("{lane}: {}", frame.lang.translate_packed(&reason)))
         });
         let lanes = lanes.collect();

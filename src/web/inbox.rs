@@ -17,7 +17,7 @@ use super::personal_data::minute;
 use super::received_message::{ReceivedMessage, glance, spell};
 use super::state::WebState;
 use crate::infra::error::{Error, Message, Result as Outcome};
-use crate::mailer::transport::eml_store::Folder;
+use crate::mailer::transport::eml_store::EmlStore;
 
 /// Letters on the list page.
 const SHOWN: usize = 100;
@@ -62,7 +62,7 @@ pub struct Part {
 
 /// `GET /inbox`
 pub async fn all(State(app): State<Arc<WebState>>, frame: Frame) -> Result<Response, Refusal> {
-    let folder = Folder::captured(&app.installation);
+    let folder = EmlStore::of_capture(&app.installation);
     let entries = off_thread(move || newest(&folder)).await?;
     let count = frame.lang.translate(&Message::new("inbox-count").with("shown", entries.len()));
     Ok(show(&Inbox { frame, title: frame.tr("inbox-title"), count, entries }))
@@ -156,7 +156,7 @@ fn target(letter: &ReceivedMessage, public_url: &str) -> Option<Url> {
     Url::parse(&url).ok().filter(|_| is_ours)
 }
 
-fn newest(folder: &Folder) -> Outcome<Vec<Entry>> {
+fn newest(folder: &EmlStore) -> Outcome<Vec<Entry>> {
     let listed = folder.list(SHOWN)?;
     // A letter that erasure takes away at this moment is no error.
     Ok(listed
@@ -169,7 +169,7 @@ fn newest(folder: &Folder) -> Outcome<Vec<Entry>> {
 }
 
 async fn open(app: &WebState, file: &str) -> Result<ReceivedMessage, Refusal> {
-    let (folder, file) = (Folder::captured(&app.installation), file.to_owned());
+    let (folder, file) = (EmlStore::of_capture(&app.installation), file.to_owned());
     let read = off_thread(move || folder.read(&file).map(|bytes| ReceivedMessage::read(&bytes))).await;
     match read {
         Ok(Some(letter)) => Ok(letter),

@@ -13,7 +13,7 @@ use crate::disk::{Disk, Failure};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 use crate::infra::sync_shim::Arc;
-use crate::mailer::queue::group_commit::Writer;
+use crate::mailer::queue::group_commit::GroupCommit;
 
 /// Letters, dealt out to as many connections as there are letters of each.
 const LETTERS: Id = 9;
@@ -29,7 +29,7 @@ struct Said {
 }
 
 /// What a shift with its writer came to.
-struct Shift {
+struct Outcomes {
     said: Said,
     sound: bool,
     halted: bool,
@@ -53,7 +53,7 @@ fn may_send(disk: &Disk, id: Id, answer: Result<Option<Marked>, impl Sized>) -> 
 }
 
 /// One connection: every third letter goes back unmarked, the others are asked for and sent, two at a time.
-async fn connect(writer: Writer, disk: Disk, letters: Vec<Id>) -> Said {
+async fn connect(writer: GroupCommit, disk: Disk, letters: Vec<Id>) -> Said {
     let (mut said, mut asked) = (Said::default(), Vec::new());
     let mut busy = writer.busy();
     for id in letters {
@@ -81,12 +81,12 @@ async fn connect(writer: Writer, disk: Disk, letters: Vec<Id>) -> Said {
 }
 
 /// A shift from its first letter to its last, over a database that fails as it is told.
-async fn work(installation: &Installation) -> Shift {
+async fn work(installation: &Installation) -> Outcomes {
     let hand = Arc::new(Hand::default());
     let all: Vec<Id> = (0..LETTERS).collect();
     hand.look().await.take(all.clone(), |id| *id, all.len());
     let (halt, halted) = watch::channel(false);
-    let (writer, writing) = Writer::start(installation.clone(), 1, hand.clone(), halt);
+    let (writer, writing) = GroupCommit::start(installation.clone(), 1, hand.clone(), halt);
     let connections: Vec<JoinHandle<Said>> = (0..CONNECTIONS)
         .map(|at| {
             let letters = all.iter().copied().filter(|id| id / CONNECTIONS == at).collect();
@@ -104,7 +104,7 @@ async fn work(installation: &Installation) -> Shift {
     let sound = writing.await.expect("written");
     assert_eq!(hand.look().await.held(), 0, "letters that nobody works at are still in hand");
     let halted = *halted.borrow();
-    Shift { said, sound, halted }
+    Outcomes { said, sound, halted }
 }
 
 /// Each letter gets its own answer, a mark is on disk before its answer, and when the last connection has
@@ -115,7 +115,7 @@ fn nobody_is_told_to_send_before_the_disk_knows_and_nothing_said_is_lost() {
         future::block_on(async {
             let installation = Installation::default();
             installation.db.disk.rows().gone.insert(4);
-            let Shift { said, sound, halted } = work(&installation).await;
+            let Outcomes { said, sound, halted } = work(&installation).await;
 
             assert!(sound && !halted, "nothing has failed");
             assert_eq!(said.unanswered, BTreeSet::new(), "letters without an answer");
@@ -136,7 +136,7 @@ fn a_commit_that_fails_lets_nobody_send_and_loses_no_result() {
             let installation = Installation::default();
             let how = if thread_rng().gen_bool(0.5) { Failure::Refused } else { Failure::Unheard };
             installation.db.disk.rows().failing = Some((thread_rng().gen_range(0..4), how));
-            let Shift { said, sound, halted } = work(&installation).await;
+            let Outcomes { said, sound, halted } = work(&installation).await;
 
             let rows = installation.db.disk.rows();
             assert!(said.unanswered.is_superset(&rows.failed), "letters of the failed commit were answered");

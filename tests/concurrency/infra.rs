@@ -61,11 +61,11 @@ pub mod id {
 
 pub mod db {
     use crate::disk::Disk;
-    use crate::mailer::limits::rate_account::Account;
+    use crate::mailer::limits::rate_account::RateAccount;
 
     #[derive(Clone, Default)]
     pub struct Db {
-        pub account: Account,
+        pub account: RateAccount,
         pub disk: Disk,
     }
 }

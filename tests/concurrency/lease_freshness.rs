@@ -5,7 +5,7 @@ use shuttle::thread;
 
 use crate::infra::clock::Clock;
 use crate::infra::sync_shim::{Arc, Mutex};
-use crate::mailer::lease_freshness::Pulse;
+use crate::mailer::lease_freshness::LeaseFreshness;
 
 const TERM: i64 = 10;
 
@@ -13,7 +13,7 @@ const TERM: i64 = 10;
 type Row = Arc<Mutex<Option<i64>>>;
 
 /// Renews as the product does: the time is asked before the database is.
-fn keep(row: &Row, clock: &Clock, pulse: &Pulse) {
+fn keep(row: &Row, clock: &Clock, pulse: &LeaseFreshness) {
     for _ in 0..3 {
         let asked = clock.now();
         {
@@ -33,7 +33,7 @@ fn keep(row: &Row, clock: &Clock, pulse: &Pulse) {
 fn a_lease_that_others_took_never_looks_fresh_again() {
     crate::explore(|| {
         let (row, clock) = (Row::new(Mutex::new(Some(TERM))), Clock::default());
-        let pulse = Pulse::new(TERM, clock.now());
+        let pulse = LeaseFreshness::new(TERM, clock.now());
         let time = {
             let clock = clock.clone();
             thread::spawn(move || (0..8).for_each(|_| clock.advance(3)))

@@ -54,27 +54,27 @@ pub mod rate_account {
 
     #[derive(Clone, Copy)]
     #[expect(dead_code, reason = "there is one account, whatever it is called")]
-    pub enum Gate<'a> {
+    pub enum LimitKey<'a> {
         Lane(&'a str),
         Relay(Id),
     }
 
     /// Letters drawn so far and not given back.
     #[derive(Clone, Default)]
-    pub struct Account(Arc<Mutex<i64>>);
+    pub struct RateAccount(Arc<Mutex<i64>>);
 
-    impl Account {
+    impl RateAccount {
         pub fn drawn(&self) -> i64 {
             *self.0.lock().expect("nobody fails with it")
         }
     }
 
-    pub struct Drawn {
+    pub struct Grant {
         pub count: i64,
         pub opens_at: Option<Millis>,
     }
 
-    pub async fn draw(db: &Db, _: Id, _: Gate<'_>, cap: &Cap, want: i64, _: Millis) -> Result<Drawn> {
+    pub async fn draw(db: &Db, _: Id, _: LimitKey<'_>, cap: &Cap, want: i64, _: Millis) -> Result<Grant> {
         travel().await;
         let (count, left) = {
             let mut drawn = db.account.0.lock().expect("nobody fails with it");
@@ -84,10 +84,10 @@ pub mod rate_account {
             (count, left - count)
         };
         travel().await;
-        Ok(Drawn { count, opens_at: (left <= 0).then_some(Millis::MAX) })
+        Ok(Grant { count, opens_at: (left <= 0).then_some(Millis::MAX) })
     }
 
-    pub async fn give_back(db: &Db, _: Id, _: Gate<'_>, _: &Cap, count: i64, _: Millis) -> Result<()> {
+    pub async fn refund(db: &Db, _: Id, _: LimitKey<'_>, _: &Cap, count: i64, _: Millis) -> Result<()> {
         travel().await;
         *db.account.0.lock().expect("nobody fails with it") -= count;
         Ok(())

@@ -5,7 +5,7 @@ use shuttle::future;
 use crate::campaign::rate_limit::Cap;
 use crate::infra::installation::Installation;
 use crate::infra::sync_shim::Arc;
-use crate::mailer::limits::token_reserve::{Name, Purse};
+use crate::mailer::limits::token_reserve::{LimitName, TokenReserve};
 
 /// Letters that a day may have.
 const DAILY: i64 = 130;
@@ -17,7 +17,8 @@ fn every_letter_is_drawn_once_and_what_is_not_sent_goes_back() {
     crate::explore(|| {
         future::block_on(async {
             let installation = Installation::default();
-            let purse = Arc::new(Purse::new(&installation, 1, Name::Lane("rest".to_owned()), Cap(Some(DAILY))));
+            let purse =
+                Arc::new(TokenReserve::new(&installation, 1, LimitName::Lane("rest".to_owned()), Cap(Some(DAILY))));
             let mut feeders = Vec::new();
             for (want, unsent) in [(40, 15), (30, 30)] {
                 let purse = purse.clone();
@@ -50,7 +51,7 @@ fn who_puts_back_late_costs_a_letter_and_gains_none() {
     crate::explore(|| {
         future::block_on(async {
             let installation = Installation::default();
-            let purse = Arc::new(Purse::new(&installation, 1, Name::Relay(1), Cap(Some(DAILY))));
+            let purse = Arc::new(TokenReserve::new(&installation, 1, LimitName::Relay(1), Cap(Some(DAILY))));
             let taken = purse.take(50).await.expect("drawn");
             let late = {
                 let purse = purse.clone();

@@ -12,7 +12,7 @@ use sendoff::infra::clock::Millis;
 use sendoff::infra::error::Error;
 use sendoff::infra::id::Id;
 use sendoff::mailer::lease::{self, Lease};
-use sendoff::mailer::limits::token_reserve::{Name, Purse};
+use sendoff::mailer::limits::token_reserve::{LimitName, TokenReserve};
 use sendoff::mailer::queue::commit::commit;
 
 use crate::mailer::{Line, Mailer, Note};
@@ -58,7 +58,7 @@ impl World {
             (None, id)
         } else {
             self.forget_marks().await?;
-            let (lease, _) = Lease::take(&installation).await?;
+            let (lease, _) = Lease::acquire(&installation).await?;
             let id = lease.id;
             (Some(lease), id)
         };
@@ -66,7 +66,8 @@ impl World {
         let (queue, notes) = (VecDeque::new(), VecDeque::new());
         let relay = self.relay;
         let (fresh, asleep, halted, hand) = (true, false, false, Arc::<Hand>::default());
-        let purse = Purse::new(&installation, self.site.workspace, Name::Lane(LANE.to_owned()), self.plan.cap);
+        let purse =
+            TokenReserve::new(&installation, self.site.workspace, LimitName::Lane(LANE.to_owned()), self.plan.cap);
         Ok(Mailer { lease, id, fresh, asleep, halted, hand, queue, notes, lines, relay, purse })
     }
 
@@ -93,7 +94,7 @@ impl World {
     pub async fn settle(&mut self) -> Kept {
         self.forget_marks().await?;
         let mut tx = self.site.installation.db.write().await?;
-        lease::settle(&mut tx, &self.site.installation).await?;
+        lease::recover_expired(&mut tx, &self.site.installation).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -171,7 +172,7 @@ impl World {
             let hand = self.mailers[m].hand.clone();
             let look = hand.look().await;
             let mut tx = installation.db.write().await?;
-            match lease::hold(&mut tx, &installation.db, wanted.mailer).await {
+            match lease::lock_row(&mut tx, &installation.db, wanted.mailer).await {
                 Ok(()) => {}
                 Err(Error::Fenced) => {
                     drop(tx);

@@ -9,7 +9,7 @@ use sendoff::campaign::delivery::{Claimed, Mark, Marked, Outcome, State};
 use sendoff::infra::clock::Millis;
 use sendoff::infra::id::Id;
 use sendoff::mailer::lease::Lease;
-use sendoff::mailer::limits::token_reserve::Purse;
+use sendoff::mailer::limits::token_reserve::TokenReserve;
 
 /// A mailer between two steps.
 pub struct Mailer {
@@ -34,7 +34,7 @@ pub struct Mailer {
     /// The relay it sends through.
     pub relay: Id,
     /// What it has drawn from the limit and not used.
-    pub purse: Purse,
+    pub purse: TokenReserve,
 }
 
 /// What a connection tells the writer.

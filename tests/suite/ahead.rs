@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sendoff::mailer::relay::{self, Kind, Relay};
+use sendoff::mailer::relay::{self, Relay, RelayKind};
 use sendoff::privacy::erasure::{self, Reason};
 use sqlx::Row;
 use tokio::sync::Semaphore;
@@ -44,8 +44,8 @@ both!(who_leaves_while_an_earlier_letter_is_on_the_wire_is_not_named_to_the_rela
     };
     let sink = Plan::new().on(slow).start().await;
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
-    let relay = Relay { connections: 1, ahead: 3, ..Relay::to(Kind::Smtp(Box::new(sink.target()))) };
-    relay::set(&fixture.installation, &mut tx, fixture.workspace.id, &relay).await.expect("a relay");
+    let relay = Relay { connections: 1, ahead: 3, ..Relay::to(RelayKind::Smtp(Box::new(sink.target()))) };
+    relay::save(&fixture.installation, &mut tx, fixture.workspace.id, &relay).await.expect("a relay");
     tx.commit().await.expect("committed");
     start(fixture, LETTER).await;
 

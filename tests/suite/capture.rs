@@ -8,12 +8,12 @@ use sendoff::audience::address::Address;
 use sendoff::campaign::rate_limit::Cap;
 use sendoff::cli::relay::{self as door, Choice, Command, Traits};
 use sendoff::infra::setting::{self, Setting};
-use sendoff::mailer::relay::{self, Kind, Relay};
-use sendoff::mailer::smtp::endpoint::Target;
-use sendoff::mailer::smtp::session::{Session, Verdict};
-use sendoff::mailer::smtp::timeouts::Timers;
+use sendoff::mailer::relay::{self, Relay, RelayKind};
+use sendoff::mailer::smtp::endpoint::Endpoint;
+use sendoff::mailer::smtp::session::{EnvelopeReply, Session};
+use sendoff::mailer::smtp::timeouts::Timeouts;
 use sendoff::mailer::transport::capture;
-use sendoff::mailer::transport::eml_store::Folder;
+use sendoff::mailer::transport::eml_store::EmlStore;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -25,7 +25,7 @@ use crate::mail_sink::{Act, Plan};
 const FROM: &str = "news@example.org";
 
 struct Inbox {
-    folder: Folder,
+    folder: EmlStore,
     address: SocketAddr,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
@@ -34,7 +34,7 @@ struct Inbox {
 async fn inbox(fixture: &Fixture) -> Inbox {
     let listener = capture::bind("127.0.0.1:0".parse().expect("an address")).await.expect("a port");
     let address = listener.local_addr().expect("an address");
-    let folder = Folder::captured(&fixture.installation);
+    let folder = EmlStore::of_capture(&fixture.installation);
     let (stop, stopped) = oneshot::channel();
     let task = tokio::spawn(capture::serve(listener, folder.clone(), async move { drop(stopped.await) }));
     Inbox { folder, address, stop, task }
@@ -62,19 +62,19 @@ fn address(text: &str) -> Address {
 async fn a_letter_is_kept_to_the_byte_and_forgotten_with_its_reader() {
     let fixture = fixture().await;
     let inbox = inbox(&fixture).await;
-    let mut session = Session::open(&Target::local(inbox.address), &Timers::default()).await.expect("open");
+    let mut session = Session::open(&Endpoint::local(inbox.address), &Timeouts::default()).await.expect("open");
     let text = "Subject: привет\r\n\r\n.\r\n..\r\nдо встречи\r\n".as_bytes();
     for to in ["иван@почта.рф", "olga@почта.рф"] {
         let verdict = session.envelope(FROM, &address(to).envelope(), true).await.expect("asked");
-        assert_eq!(verdict, Verdict::Ready);
-        assert_eq!(session.body(text).await.expect("sent").code, 250);
+        assert_eq!(verdict, EnvelopeReply::Accepted);
+        assert_eq!(session.send_message(text).await.expect("sent").code, 250);
     }
     session.quit().await;
 
     let letters = inbox.folder.list(10).expect("listed");
     assert_eq!(letters.len(), 2);
     assert_eq!(inbox.folder.read(&letters[0].file).expect("read"), text);
-    assert_eq!(inbox.folder.forget(&address("Иван@ПОЧТА.РФ")).expect("forgotten"), 1);
+    assert_eq!(inbox.folder.delete_for(&address("Иван@ПОЧТА.РФ")).expect("forgotten"), 1);
     assert_eq!(inbox.folder.list(10).expect("listed"), letters[..1]);
     fixture.close().await;
 }
@@ -149,12 +149,12 @@ async fn a_dot_that_arrives_in_pieces_ends_the_text() {
 async fn a_text_above_the_limit_is_refused_and_the_next_one_is_taken() {
     let fixture = fixture().await;
     let inbox = inbox(&fixture).await;
-    let mut session = Session::open(&Target::local(inbox.address), &Timers::default()).await.expect("open");
+    let mut session = Session::open(&Endpoint::local(inbox.address), &Timeouts::default()).await.expect("open");
     assert_eq!(session.extensions().size, u64::try_from(capture::SIZE).ok());
     let large = format!("{}\r\n", "text".repeat(200)).repeat(capture::SIZE / 802 + 1).into_bytes();
     for (text, code) in [(&large[..], 552), (b"x\r\n", 250)] {
-        assert_eq!(session.envelope(FROM, "a@example.org", false).await.expect("asked"), Verdict::Ready);
-        assert_eq!(session.body(text).await.expect("an answer").code, code);
+        assert_eq!(session.envelope(FROM, "a@example.org", false).await.expect("asked"), EnvelopeReply::Accepted);
+        assert_eq!(session.send_message(text).await.expect("an answer").code, code);
     }
     assert_eq!(inbox.folder.list(10).expect("listed").len(), 1);
     fixture.close().await;
@@ -181,9 +181,9 @@ async fn a_letter_that_cannot_be_kept_is_not_acknowledged() {
     std::fs::remove_dir(&place).expect("removed");
     std::fs::write(&place, "in the way").expect("written");
 
-    let mut session = Session::open(&Target::local(inbox.address), &Timers::default()).await.expect("open");
+    let mut session = Session::open(&Endpoint::local(inbox.address), &Timeouts::default()).await.expect("open");
     session.envelope(FROM, "a@example.org", false).await.expect("asked");
-    assert_eq!(session.body(b"x\r\n").await.expect("an answer").code, 452);
+    assert_eq!(session.send_message(b"x\r\n").await.expect("an answer").code, 452);
     fixture.close().await;
 }
 
@@ -195,7 +195,7 @@ both!(a_relay_is_kept_sealed_and_read_back, |fixture| {
     let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
     let mut tx = installation.db.write().await.expect("a transaction");
     assert_eq!(
-        relay::get(installation, &mut tx, workspace).await.expect("read"),
+        relay::main(installation, &mut tx, workspace).await.expect("read"),
         Relay { id: workspace, ..Relay::default() }
     );
     setting::set(&mut tx, Setting::EhloName, "News.Example.org").await.expect("set");
@@ -204,15 +204,15 @@ both!(a_relay_is_kept_sealed_and_read_back, |fixture| {
     let smtp = Relay {
         connections: 20,
         cap: rate(2.5),
-        ..Relay::to(Kind::Smtp(Box::new(Target::parse(url).expect("a URL"))))
+        ..Relay::to(RelayKind::Smtp(Box::new(Endpoint::parse(url).expect("a URL"))))
     };
-    let folder = Relay { id: workspace, ..Relay::to(Kind::Folder(PathBuf::from("/tmp/письма"))) };
-    relay::set(installation, &mut tx, workspace, &folder).await.expect("set");
-    assert_eq!(relay::get(installation, &mut tx, workspace).await.expect("read"), folder);
-    relay::set(installation, &mut tx, workspace, &smtp).await.expect("set again");
+    let folder = Relay { id: workspace, ..Relay::to(RelayKind::Folder(PathBuf::from("/tmp/письма"))) };
+    relay::save(installation, &mut tx, workspace, &folder).await.expect("set");
+    assert_eq!(relay::main(installation, &mut tx, workspace).await.expect("read"), folder);
+    relay::save(installation, &mut tx, workspace, &smtp).await.expect("set again");
 
-    let read = relay::get(installation, &mut tx, workspace).await.expect("read");
-    let Kind::Smtp(target) = &read.kind else { panic!("{read:?}") };
+    let read = relay::main(installation, &mut tx, workspace).await.expect("read");
+    let RelayKind::Smtp(target) = &read.kind else { panic!("{read:?}") };
     assert_eq!(target.helo, "news.example.org");
     assert_eq!(target.credentials, Some(("user".to_owned(), "geheim".to_owned())));
     assert_eq!((read.connections, read.cap), (20, rate(2.5)));
@@ -220,7 +220,7 @@ both!(a_relay_is_kept_sealed_and_read_back, |fixture| {
     let row = sqlx::query("select target from relay").fetch_one(&mut *tx).await.expect("a row");
     let kept: Vec<u8> = sqlx::Row::get(&row, 0);
     assert!(!kept.windows(6).any(|window| window == b"geheim"));
-    assert_eq!(relay::get(installation, &mut tx, workspace + 1).await.expect("read").kind, Kind::Capture);
+    assert_eq!(relay::main(installation, &mut tx, workspace + 1).await.expect("read").kind, RelayKind::Capture);
 
     for (connections, cap, key) in [
         (0, Cap::default(), "relay-connections"),
@@ -229,7 +229,7 @@ both!(a_relay_is_kept_sealed_and_read_back, |fixture| {
         (1, rate(f64::NAN), "relay-rate"),
     ] {
         let wrong = Relay { connections, cap, ..Relay::default() };
-        assert_eq!(relay::set(installation, &mut tx, workspace, &wrong).await.expect_err(key).message().key, key);
+        assert_eq!(relay::save(installation, &mut tx, workspace, &wrong).await.expect_err(key).message().key, key);
     }
 });
 

@@ -56,7 +56,7 @@ async fn meddle(fixture: &Fixture, sink: &Sink, changes: &[(usize, &str)]) {
         }
         stop.send(true).expect("someone listens");
     };
-    let work = scheduler::work(&fixture.installation, Mode::Forever, Arc::new(|| true), stopped);
+    let work = scheduler::run(&fixture.installation, Mode::Forever, Arc::new(|| true), stopped);
     let (ended, ()) = timeout(Duration::from_secs(60), async { tokio::join!(work, meddling) }).await.expect("an end");
     ended.expect("a clean end");
 }
@@ -124,7 +124,7 @@ both!(a_shift_at_tables_of_a_newer_version_ends_with_a_sentence_and_sends_nothin
     let (_keep, stop) = watch::channel(false);
 
     let refused =
-        scheduler::work(&fixture.installation, Mode::Forever, Arc::new(|| true), stop).await.expect_err("refused");
+        scheduler::run(&fixture.installation, Mode::Forever, Arc::new(|| true), stop).await.expect_err("refused");
 
     assert_eq!(refused.message().key, "database-newer");
     assert_eq!(states(fixture).await, [("pending", 3)].into());

@@ -190,7 +190,7 @@ both!(what_waits_is_measured_by_workspace_and_names_nobody, |fixture| {
     let running = start(fixture, LETTER).await;
     let workspace = format!("{{workspace=\"{}\"}}", fixture.workspace.id);
     fixture.installation.clock.advance(90_000);
-    let (lease, _) = Lease::take(&fixture.installation).await.expect("a lease");
+    let (lease, _) = Lease::acquire(&fixture.installation).await.expect("a lease");
 
     let text = ask(&app(fixture).await, "/metrics").await.body;
     for (name, value) in [("queue_age_seconds", 90.0), ("oldest_unsent_seconds", 90.0), ("uncertain", 0.0)] {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use sendoff::mailer::smtp::error::{Cause, Phase};
 use sendoff::mailer::smtp::extension::Extensions;
-use sendoff::mailer::smtp::timeouts::Timers;
+use sendoff::mailer::smtp::timeouts::Timeouts;
 
 use crate::mail_sink::{Act, Plan};
 use crate::session::{FROM, TEXT, TO, converse, open, send, timers};
@@ -18,8 +18,8 @@ async fn what_could_smuggle_a_second_letter_is_not_sent_at_all() {
         let mut session = open(&sink).await;
         session.envelope(FROM, TO, false).await.expect("asked");
         let text = format!("Subject: x\r\n\r\nhi{end}{evil}");
-        let fault = session.body(text.as_bytes()).await.expect_err("refused");
-        assert_eq!(fault, Cause::Unsafe.at(Phase::Data), "{end:?}");
+        let fault = session.send_message(text.as_bytes()).await.expect_err("refused");
+        assert_eq!(fault, Cause::UnsafeText.at(Phase::Data), "{end:?}");
         assert!(!sink.heard("DATA"), "{end:?}");
     }
 }
@@ -40,7 +40,7 @@ async fn an_address_with_a_line_end_reaches_no_server() {
     let sink = Plan::new().start().await;
     let mut session = open(&sink).await;
     for (from, to) in [(FROM, "a@b.org>\r\nRCPT TO:<x@y.org"), ("a@b.org>\nX", TO), (FROM, "a\0@b.org")] {
-        assert_eq!(session.envelope(from, to, false).await, Err(Cause::Unsafe.at(Phase::Envelope)));
+        assert_eq!(session.envelope(from, to, false).await, Err(Cause::UnsafeText.at(Phase::Envelope)));
     }
     assert!(!sink.heard("MAIL"));
 }
@@ -60,12 +60,12 @@ async fn hostile_words_are_a_fault_and_never_a_hang() {
         b"250-a\r\n550 b\r\n".to_vec(),
         b"HTTP/1.1 200 OK\r\n\r\n".to_vec(),
     ];
-    let timers = Timers { quit: Duration::from_millis(50), ..Timers::scaled(0.002) };
+    let timers = Timeouts { quit: Duration::from_millis(50), ..Timeouts::scaled(0.002) };
     for bytes in hostile {
         for verb in ["CONNECT", "EHLO", "MAIL", "RCPT", "DATA", "."] {
             let sink = Plan::new().at(verb, Act::Raw(bytes.clone())).start().await;
             let fault = converse(&sink.target(), &timers, TEXT).await.expect_err(verb);
-            assert_eq!(fault.cause, Cause::Nonsense, "{verb}");
+            assert_eq!(fault.cause, Cause::ProtocolViolation, "{verb}");
             assert_eq!(fault.is_uncertain(), verb == ".");
         }
     }
@@ -92,7 +92,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
             let sink = Plan::new().at(verb, Act::Wait(Duration::ZERO, Box::new(Act::Raw(bytes)))).start().await;
-            let timers = Timers::scaled(0.0005);
+            let timers = Timeouts::scaled(0.0005);
             let target = sink.target();
             let talk = converse(&target, &timers, TEXT);
             let outcome = tokio::time::timeout(Duration::from_secs(20), talk).await;

@@ -10,7 +10,7 @@ use sendoff::campaign::recurrence::Rhythm;
 use sendoff::campaign::series::{self, State as Stand};
 use sendoff::campaign::{delivery, launch};
 use sendoff::infra::id::Id;
-use sendoff::mailer::relay::{self, Kind, Relay};
+use sendoff::mailer::relay::{self, Relay, RelayKind};
 
 use crate::fixture::{Fixture, both};
 use crate::mail_sink::{Plan, Sink};
@@ -48,8 +48,8 @@ async fn found(fixture: &Fixture, id: Id) -> Campaign {
 
 async fn tell(fixture: &Fixture, workspace: Id, sink: &Sink) {
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
-    let relay = Relay::to(Kind::Smtp(Box::new(sink.target())));
-    relay::set(&fixture.installation, &mut tx, workspace, &relay).await.expect("a relay");
+    let relay = Relay::to(RelayKind::Smtp(Box::new(sink.target())));
+    relay::save(&fixture.installation, &mut tx, workspace, &relay).await.expect("a relay");
     tx.commit().await.expect("committed");
 }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use sendoff::mailer::smtp::endpoint::Target;
+use sendoff::mailer::smtp::endpoint::Endpoint;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -162,8 +162,8 @@ impl Sink {
     }
 
     /// The server without TLS or credentials.
-    pub fn target(&self) -> Target {
-        Target::local(self.address)
+    pub fn target(&self) -> Endpoint {
+        Endpoint::local(self.address)
     }
 
     /// True when these bytes came, in clear or not.

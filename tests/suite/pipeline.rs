@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use sendoff::mailer::smtp::error::Phase;
-use sendoff::mailer::smtp::session::pipeline::{Envelope, Turned};
-use sendoff::mailer::smtp::session::{Session, Verdict};
-use sendoff::mailer::smtp::timeouts::Timers;
+use sendoff::mailer::smtp::session::pipeline::{Envelope, PipelineReplies};
+use sendoff::mailer::smtp::session::{EnvelopeReply, Session};
+use sendoff::mailer::smtp::timeouts::Timeouts;
 
 use crate::mail_sink::{Act, Plan, Sink};
 
@@ -18,17 +18,17 @@ fn text(word: &str) -> Vec<u8> {
 }
 
 async fn open(sink: &Sink) -> Session {
-    let timers = Timers::scaled(0.02);
+    let timers = Timeouts::scaled(0.02);
     Session::open(&sink.target(), &timers).await.expect("a session")
 }
 
-async fn first(session: &mut Session, name: &str) -> Verdict {
-    let turned = session.turn(None, Some(&to(name))).await;
+async fn first(session: &mut Session, name: &str) -> EnvelopeReply {
+    let turned = session.pipeline(None, Some(&to(name))).await;
     assert!(turned.text.is_none());
     turned.next.expect("weighed").expect("answered")
 }
 
-fn code(turned: &Turned) -> u16 {
+fn code(turned: &PipelineReplies) -> u16 {
     turned.text.as_ref().expect("a text was sent").as_ref().expect("it was answered").code
 }
 
@@ -37,12 +37,12 @@ async fn five_letters_in_a_row_arrive_to_the_byte() {
     let sink = Plan::new().start().await;
     let mut session = open(&sink).await;
 
-    assert_eq!(first(&mut session, "p0").await, Verdict::Ready);
+    assert_eq!(first(&mut session, "p0").await, EnvelopeReply::Accepted);
     for index in 0..5 {
         let next = (index < 4).then(|| to(&format!("p{}", index + 1)));
-        let turned = session.turn(Some(&mut text(&format!("n{index}"))), next.as_ref()).await;
+        let turned = session.pipeline(Some(&mut text(&format!("n{index}"))), next.as_ref()).await;
         assert_eq!(code(&turned), 250);
-        assert_eq!(turned.next.map(|next| next.expect("answered")), next.map(|_| Verdict::Ready));
+        assert_eq!(turned.next.map(|next| next.expect("answered")), next.map(|_| EnvelopeReply::Accepted));
     }
 
     let log = sink.log();
@@ -62,12 +62,12 @@ async fn a_refused_recipient_gets_no_text_and_the_next_one_gets_his() {
     let mut session = open(&sink).await;
     first(&mut session, "p0").await;
 
-    let turned = session.turn(Some(&mut text("n0")), Some(&to("p1"))).await;
+    let turned = session.pipeline(Some(&mut text("n0")), Some(&to("p1"))).await;
 
     assert_eq!(code(&turned), 250);
-    assert!(matches!(turned.next, Some(Ok(Verdict::Refused(reply))) if reply.code == 550));
-    assert_eq!(first(&mut session, "p2").await, Verdict::Ready);
-    assert_eq!(code(&session.turn(Some(&mut text("n2")), None).await), 250);
+    assert!(matches!(turned.next, Some(Ok(EnvelopeReply::RecipientRefused(reply))) if reply.code == 550));
+    assert_eq!(first(&mut session, "p2").await, EnvelopeReply::Accepted);
+    assert_eq!(code(&session.pipeline(Some(&mut text("n2")), None).await), 250);
     let texts: Vec<_> = sink.log().letters.iter().map(|letter| letter.to[0].clone()).collect();
     assert_eq!(texts, ["RCPT TO:<p0@example.org>", "RCPT TO:<p2@example.org>"]);
 }
@@ -85,8 +85,8 @@ async fn data_granted_for_nobody_is_ended_by_a_lone_dot() {
         .await;
     let mut session = open(&sink).await;
 
-    assert!(matches!(first(&mut session, "p0").await, Verdict::Refused(_)));
-    let told = session.turn(None, Some(&to("p1"))).await;
+    assert!(matches!(first(&mut session, "p0").await, EnvelopeReply::RecipientRefused(_)));
+    let told = session.pipeline(None, Some(&to("p1"))).await;
 
     assert!(sink.log().bytes.windows(5).any(|some| some == b"\r\n.\r\n"), "a lone dot was sent");
     drop(told);
@@ -101,11 +101,11 @@ async fn a_refused_text_leaves_the_next_envelope_alone() {
     let mut session = open(&sink).await;
     first(&mut session, "p0").await;
 
-    let turned = session.turn(Some(&mut text("n0")), Some(&to("p1"))).await;
+    let turned = session.pipeline(Some(&mut text("n0")), Some(&to("p1"))).await;
 
     assert_eq!(code(&turned), 552);
-    assert_eq!(turned.next.expect("weighed").expect("answered"), Verdict::Ready);
-    assert_eq!(code(&session.turn(Some(&mut text("n1")), None).await), 250);
+    assert_eq!(turned.next.expect("weighed").expect("answered"), EnvelopeReply::Accepted);
+    assert_eq!(code(&session.pipeline(Some(&mut text("n1")), None).await), 250);
     assert_eq!(sink.log().letters.len(), 1);
 }
 
@@ -115,7 +115,7 @@ async fn when_the_line_breaks_after_the_text_only_that_one_is_uncertain() {
     let mut session = open(&sink).await;
     first(&mut session, "p0").await;
 
-    let turned = session.turn(Some(&mut text("n0")), Some(&to("p1"))).await;
+    let turned = session.pipeline(Some(&mut text("n0")), Some(&to("p1"))).await;
 
     let fault = turned.text.expect("sent").expect_err("no answer");
     assert!(fault.is_uncertain(), "{fault}");
@@ -131,7 +131,7 @@ async fn when_the_line_breaks_at_the_envelope_the_text_before_it_is_known() {
     let mut session = open(&sink).await;
     first(&mut session, "p0").await;
 
-    let turned = session.turn(Some(&mut text("n0")), Some(&to("p1"))).await;
+    let turned = session.pipeline(Some(&mut text("n0")), Some(&to("p1"))).await;
 
     assert_eq!(code(&turned), 250);
     assert!(!turned.next.expect("sent").expect_err("no answer").is_uncertain());
@@ -143,7 +143,7 @@ async fn a_421_to_the_text_is_its_answer_and_the_end() {
     let mut session = open(&sink).await;
     first(&mut session, "p0").await;
 
-    let turned = session.turn(Some(&mut text("n0")), Some(&to("p1"))).await;
+    let turned = session.pipeline(Some(&mut text("n0")), Some(&to("p1"))).await;
 
     assert_eq!(code(&turned), 421);
     assert!(turned.next.expect("sent").is_err());
@@ -155,7 +155,7 @@ async fn a_text_without_a_granted_envelope_is_not_sent() {
     let sink = Plan::new().start().await;
     let mut session = open(&sink).await;
 
-    let turned = session.turn(Some(&mut text("n0")), None).await;
+    let turned = session.pipeline(Some(&mut text("n0")), None).await;
 
     assert!(turned.text.expect("refused").is_err());
     session.quit().await;
@@ -170,7 +170,7 @@ async fn a_server_that_loses_what_stands_behind_a_text_is_not_waited_for_long() 
     first(&mut session, "p0").await;
 
     let (mut text, next) = (text("n0"), to("p1"));
-    let turn = session.turn(Some(&mut text), Some(&next));
+    let turn = session.pipeline(Some(&mut text), Some(&next));
     let turned = tokio::time::timeout(Duration::from_secs(60), turn).await.expect("an end");
 
     assert_eq!(code(&turned), 250);

@@ -150,7 +150,7 @@ both!(a_stop_does_not_wait_for_a_silent_relay, |fixture| {
         until(|| sink.heard("RCPT")).await;
         stop.send(true).expect("someone listens");
     };
-    let work = Box::pin(scheduler::work(&fixture.installation, Mode::Forever, Arc::new(|| true), stopped));
+    let work = Box::pin(scheduler::run(&fixture.installation, Mode::Forever, Arc::new(|| true), stopped));
     let (ended, ()) =
         timeout(Duration::from_secs(10), async { tokio::join!(work, stopping) }).await.expect("a quick end");
 
@@ -164,7 +164,7 @@ both!(the_next_mailer_of_a_folder_takes_over_at_once, |fixture| {
     use_relay(fixture, sink.target(), 1).await;
     let running = start(fixture, LETTER).await;
     let installation = &fixture.installation;
-    let (lease, _) = Lease::take(installation).await.expect("a lease");
+    let (lease, _) = Lease::acquire(installation).await.expect("a lease");
     let claimed = canary::claim(fixture, lease.id, running.id, 3).await;
     canary::mark(fixture, lease.id, &claimed[..1]).await;
     drop(lease);

@@ -11,7 +11,7 @@ use sendoff::campaign::rate_limit::Cap;
 use sendoff::cli::relay::{self as door, Command, Traits};
 use sendoff::infra::i18n::Lang;
 use sendoff::infra::setting::{self, Setting};
-use sendoff::mailer::relay::{self, Kind, Relay};
+use sendoff::mailer::relay::{self, Relay, RelayKind};
 use tokio::time::{sleep, timeout};
 
 use crate::fixture::{Fixture, both};
@@ -19,13 +19,13 @@ use crate::mail_sink::{Act, Plan, Sink};
 use crate::mailer::fixture::{LETTER, campaign, house_with, mail, recipients, start, states};
 
 fn to(sink: &Sink, name: &str) -> Relay {
-    Relay { name: name.to_owned(), ..Relay::to(Kind::Smtp(Box::new(sink.target()))) }
+    Relay { name: name.to_owned(), ..Relay::to(RelayKind::Smtp(Box::new(sink.target()))) }
 }
 
 async fn set(fixture: &Fixture, relays: &[Relay]) {
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
     for relay in relays {
-        relay::set(&fixture.installation, &mut tx, fixture.workspace.id, relay).await.expect("a relay");
+        relay::save(&fixture.installation, &mut tx, fixture.workspace.id, relay).await.expect("a relay");
     }
     setting::set(&mut tx, Setting::RelayPatience, "1").await.expect("a setting");
     tx.commit().await.expect("committed");
@@ -242,14 +242,14 @@ both!(the_command_keeps_several_relays, |fixture| {
         [(&"main".into(), &1.into(), &false.into(), &1.into()), (&"second".into(), &7.into(), &true.into(), &8.into())]
     );
     assert_eq!(run(Command::Show { name: None }).await.expect("shown").json["target"], "smtp://one.example.org:25");
-    let kept = relay::all(
+    let kept = relay::list(
         &fixture.installation,
         &mut fixture.installation.db.read().await.expect("a connection"),
         fixture.workspace.id,
     )
     .await;
     let kept = kept.expect("read");
-    assert_eq!((kept[0].id, &kept[1].kind), (fixture.workspace.id, &Kind::Folder(PathBuf::from(&folder))));
+    assert_eq!((kept[0].id, &kept[1].kind), (fixture.workspace.id, &RelayKind::Folder(PathBuf::from(&folder))));
     assert!(kept[1].id != kept[0].id && kept[1].senders[0] == "news@shop.example");
 
     for (command, key) in [

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use sendoff::audience::address::Address;
-use sendoff::mailer::smtp::endpoint::Target;
-use sendoff::mailer::smtp::error::{Cause, Fault, Phase};
-use sendoff::mailer::smtp::session::{Session, Verdict};
-use sendoff::mailer::smtp::timeouts::Timers;
+use sendoff::mailer::smtp::endpoint::Endpoint;
+use sendoff::mailer::smtp::error::{Cause, Phase, SmtpError};
+use sendoff::mailer::smtp::session::{EnvelopeReply, Session};
+use sendoff::mailer::smtp::timeouts::Timeouts;
 use sendoff::mailer::smtp::wire::Reply;
 
 use crate::mail_sink::{Act, Plan, Sink};
@@ -15,21 +15,23 @@ pub const FROM: &str = "news@example.org";
 pub const TO: &str = "anna@example.org";
 pub const TEXT: &[u8] = b"Subject: x\r\n\r\n.\r\n..\r\nhello\r\n";
 
-pub fn timers() -> Timers {
-    Timers::scaled(0.01)
+pub fn timers() -> Timeouts {
+    Timeouts::scaled(0.01)
 }
 
 /// Opens a session, offers an envelope and sends a text.
-pub async fn converse(target: &Target, timers: &Timers, text: &[u8]) -> Result<Reply, Fault> {
+pub async fn converse(target: &Endpoint, timers: &Timeouts, text: &[u8]) -> Result<Reply, SmtpError> {
     let mut session = Session::open(target, timers).await?;
     send(&mut session, TO, text).await
 }
 
-pub async fn send(session: &mut Session, to: &str, text: &[u8]) -> Result<Reply, Fault> {
+pub async fn send(session: &mut Session, to: &str, text: &[u8]) -> Result<Reply, SmtpError> {
     match session.envelope(FROM, to, false).await? {
-        Verdict::Ready => session.body(text).await,
-        Verdict::Refused(reply) | Verdict::SenderRefused(reply) | Verdict::TextRefused(reply) => Ok(reply),
-        Verdict::Undeliverable => panic!("the envelope is ASCII"),
+        EnvelopeReply::Accepted => session.send_message(text).await,
+        EnvelopeReply::RecipientRefused(reply)
+        | EnvelopeReply::SenderRefused(reply)
+        | EnvelopeReply::DataRefused(reply) => Ok(reply),
+        EnvelopeReply::NeedsSmtpUtf8 => panic!("the envelope is ASCII"),
     }
 }
 
@@ -68,7 +70,7 @@ async fn commands_go_one_at_a_time_unless_pipelining_is_offered() {
     for _ in 0..3 {
         send(&mut session, TO, TEXT).await.expect("sent");
         // An envelope given up needs RSET before the next.
-        assert_eq!(session.envelope(FROM, TO, false).await.expect("asked"), Verdict::Ready);
+        assert_eq!(session.envelope(FROM, TO, false).await.expect("asked"), EnvelopeReply::Accepted);
     }
 
     let log = sink.log();
@@ -87,9 +89,9 @@ async fn a_refused_recipient_in_a_group_gets_no_body_and_the_next_one_gets_his()
         let mut session = open(&sink).await;
 
         let verdict = session.envelope(FROM, "boris@example.org", false).await.expect("asked");
-        assert!(matches!(verdict, Verdict::Refused(reply) if reply.to_string() == "550 5.1.1"));
+        assert!(matches!(verdict, EnvelopeReply::RecipientRefused(reply) if reply.to_string() == "550 5.1.1"));
         assert!(!sink.heard("DATA") && !sink.heard("Subject"));
-        assert_eq!(session.body(TEXT).await.map_err(|fault| fault.phase), Err(Phase::Data));
+        assert_eq!(session.send_message(TEXT).await.map_err(|fault| fault.phase), Err(Phase::Data));
         assert!(!sink.heard("DATA") && !sink.heard("Subject"));
 
         let mut session = open(&sink).await;
@@ -108,7 +110,7 @@ async fn a_refused_sender_is_not_held_against_the_recipient() {
         let sink = Plan::new().offering(extensions).at("MAIL", Act::Say("550 5.7.1 not you")).start().await;
         let verdict = open(&sink).await.envelope(FROM, TO, false).await.expect("asked");
 
-        assert!(matches!(verdict, Verdict::SenderRefused(reply) if reply.code == 550));
+        assert!(matches!(verdict, EnvelopeReply::SenderRefused(reply) if reply.code == 550));
     }
 }
 
@@ -132,7 +134,7 @@ async fn a_refusal_of_data_or_text_is_an_answer_and_the_session_goes_on() {
 
 #[tokio::test]
 async fn a_broken_conversation_says_where_it_broke() {
-    let target = |sink: &Sink| Target::parse(&format!("smtp://u:p@{}", sink.address)).expect("a URL");
+    let target = |sink: &Sink| Endpoint::parse(&format!("smtp://u:p@{}", sink.address)).expect("a URL");
     // More than the buffers of both systems hold.
     let large = b"text\r\n".repeat(4_000_000);
     for (verb, phase) in [
@@ -155,14 +157,14 @@ async fn a_broken_conversation_says_where_it_broke() {
             let sink = plan.clone().at(verb, act).start().await;
             let fault = converse(&target(&sink), &timers(), text).await.expect_err(verb);
             assert_eq!((fault.phase, fault.is_uncertain()), (phase, verb == "."), "{verb}: {fault}");
-            assert_eq!(matches!(fault.cause, Cause::Answer(_)), codes, "{verb}: {fault}");
+            assert_eq!(matches!(fault.cause, Cause::UnexpectedReply(_)), codes, "{verb}: {fault}");
             assert!(sink.log().letters.is_empty());
         }
     }
-    let nobody = Target::parse("smtp://127.0.0.1:1").expect("a URL");
+    let nobody = Endpoint::parse("smtp://127.0.0.1:1").expect("a URL");
     let fault = converse(&nobody, &timers(), TEXT).await.expect_err("refused");
     assert_eq!((fault.phase, fault.message().key), (Phase::Connect, "smtp-unreachable"));
-    let unknown = Target::parse("smtp://sendoff.invalid").expect("a URL");
+    let unknown = Endpoint::parse("smtp://sendoff.invalid").expect("a URL");
     assert_eq!(converse(&unknown, &timers(), TEXT).await, Err(Cause::Lookup.at(Phase::Connect)));
 }
 
@@ -183,7 +185,9 @@ async fn a_server_that_refuses_before_the_text_is_complete_has_not_accepted_it()
 
     let fault = converse(&sink.target(), &timers(), TEXT).await.expect_err("refused");
 
-    assert!(matches!(&fault, Fault { phase: Phase::Body, cause: Cause::Answer(reply) } if reply.code == 552));
+    assert!(
+        matches!(&fault, SmtpError { phase: Phase::Body, cause: Cause::UnexpectedReply(reply) } if reply.code == 552)
+    );
     assert!(!sink.heard("Subject"));
 }
 
@@ -201,7 +205,7 @@ async fn codes_of_the_wrong_kind_end_the_conversation() {
     ] {
         let sink = Plan::new().at(verb, Act::Say(reply)).start().await;
         let fault = converse(&sink.target(), &timers(), TEXT).await.expect_err(verb);
-        assert!(matches!(&fault.cause, Cause::Answer(_)) && fault.phase == phase, "{verb} {reply}: {fault}");
+        assert!(matches!(&fault.cause, Cause::UnexpectedReply(_)) && fault.phase == phase, "{verb} {reply}: {fault}");
     }
 }
 
@@ -220,7 +224,7 @@ async fn a_reply_too_many_is_never_taken_for_the_next_one() {
             send(&mut session, TO, TEXT).await?;
             send(&mut session, TO, TEXT).await
         };
-        assert_eq!(outcome.await, Err(Cause::Nonsense.at(phase)), "{verb}");
+        assert_eq!(outcome.await, Err(Cause::ProtocolViolation.at(phase)), "{verb}");
     }
 }
 
@@ -228,14 +232,14 @@ async fn a_reply_too_many_is_never_taken_for_the_next_one() {
 #[tokio::test]
 async fn each_phase_has_its_own_patience() {
     let second = Duration::from_secs(1);
-    let long = Timers::default();
+    let long = Timeouts::default();
     let cases = [
-        ("CONNECT", Timers { banner: second, ..long }, Phase::Greeting),
-        ("EHLO", Timers { command: second, ..long }, Phase::Greeting),
-        ("MAIL", Timers { mail: second, ..long }, Phase::Envelope),
-        ("RCPT", Timers { rcpt: second, ..long }, Phase::Envelope),
-        ("DATA", Timers { data: second, ..long }, Phase::Data),
-        (".", Timers { dot: second, ..long }, Phase::Dot),
+        ("CONNECT", Timeouts { banner: second, ..long }, Phase::Greeting),
+        ("EHLO", Timeouts { command: second, ..long }, Phase::Greeting),
+        ("MAIL", Timeouts { mail: second, ..long }, Phase::Envelope),
+        ("RCPT", Timeouts { rcpt: second, ..long }, Phase::Envelope),
+        ("DATA", Timeouts { data: second, ..long }, Phase::Data),
+        (".", Timeouts { dot: second, ..long }, Phase::Dot),
     ];
     let mut trials = tokio::task::JoinSet::new();
     for (verb, timers, phase) in cases {
@@ -267,7 +271,7 @@ async fn a_call_given_up_half_way_closes_the_session() {
     let mut session = open(&sink).await;
     session.envelope(FROM, TO, false).await.expect("asked");
 
-    let given_up = tokio::time::timeout(Duration::from_millis(100), session.body(TEXT)).await;
+    let given_up = tokio::time::timeout(Duration::from_millis(100), session.send_message(TEXT)).await;
 
     assert!(given_up.is_err() && !session.is_open());
     assert!(session.envelope(FROM, TO, false).await.is_err());
@@ -277,21 +281,24 @@ async fn a_call_given_up_half_way_closes_the_session() {
 async fn only_a_server_with_smtputf8_gets_a_cyrillic_local_part() {
     let letters = |text: &str| Address::parse(text).expect("an address").envelope();
     for (extensions, verdict) in
-        [(&["SMTPUTF8", "8BITMIME"][..], Verdict::Ready), (&["8BITMIME"], Verdict::Undeliverable)]
+        [(&["SMTPUTF8", "8BITMIME"][..], EnvelopeReply::Accepted), (&["8BITMIME"], EnvelopeReply::NeedsSmtpUtf8)]
     {
         let sink = Plan::new().offering(extensions).start().await;
         let mut session = open(&sink).await;
 
         assert_eq!(session.envelope(FROM, &letters("иван@почта.рф"), false).await.expect("asked"), verdict);
-        assert_eq!(sink.heard("MAIL"), verdict == Verdict::Ready);
-        if verdict == Verdict::Ready {
+        assert_eq!(sink.heard("MAIL"), verdict == EnvelopeReply::Accepted);
+        if verdict == EnvelopeReply::Accepted {
             assert!(
                 sink.heard("MAIL FROM:<news@example.org> SMTPUTF8 BODY=8BITMIME\r\nRCPT")
                     || sink.heard(" SMTPUTF8 BODY=8BITMIME\r\n")
             );
             assert!(sink.heard("RCPT TO:<иван@xn--80a1acny.xn--p1ai>\r\n"));
         }
-        assert_eq!(session.envelope(FROM, &letters("user@почта.рф"), false).await.expect("asked"), Verdict::Ready);
+        assert_eq!(
+            session.envelope(FROM, &letters("user@почта.рф"), false).await.expect("asked"),
+            EnvelopeReply::Accepted
+        );
         assert!(sink.heard("MAIL FROM:<news@example.org>\r\n"));
         assert!(sink.heard("RCPT TO:<user@xn--80a1acny.xn--p1ai>\r\n"));
     }
@@ -307,7 +314,7 @@ async fn the_name_in_ehlo_is_a_full_one_or_an_address() {
         ("news.example.org", "EHLO news.example.org"),
     ] {
         let sink = Plan::new().start().await;
-        let target = Target { helo: helo.to_owned(), ..sink.target() };
+        let target = Endpoint { helo: helo.to_owned(), ..sink.target() };
         Session::open(&target, &timers()).await.expect("open");
         assert_eq!(sink.log().commands[1], line);
     }

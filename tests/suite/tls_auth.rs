@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use rustls::ServerConfig;
-use sendoff::mailer::smtp::endpoint::Target;
-use sendoff::mailer::smtp::error::{Cause, Distrust, Fault, Phase};
-use sendoff::mailer::smtp::session::{Session, Verdict};
-use sendoff::mailer::smtp::timeouts::Timers;
+use sendoff::mailer::smtp::endpoint::Endpoint;
+use sendoff::mailer::smtp::error::{Cause, CertificateProblem, Phase, SmtpError};
+use sendoff::mailer::smtp::session::{EnvelopeReply, Session};
+use sendoff::mailer::smtp::timeouts::Timeouts;
 
 use crate::certificate::Authority;
 use crate::mail_sink::{Act, Plan, Sink};
@@ -16,17 +16,17 @@ const HERE: &str = "127.0.0.1";
 /// `user:secret` in the two forms in which it would travel.
 const SECRETS: [&str; 3] = ["AUTH", "AHVzZXIAc2VjcmV0", "c2VjcmV0"];
 
-fn timers() -> Timers {
-    Timers::scaled(0.1)
+fn timers() -> Timeouts {
+    Timeouts::scaled(0.1)
 }
 
-fn target(sink: &Sink, authority: &Authority, scheme: &str, tls: &str) -> Target {
+fn target(sink: &Sink, authority: &Authority, scheme: &str, tls: &str) -> Endpoint {
     let file = authority.file.display();
     let url = format!("{scheme}://user:secret@{}?ca={file}{tls}", sink.address);
-    Target::parse(&url).expect("a URL")
+    Endpoint::parse(&url).expect("a URL")
 }
 
-async fn refusal(sink: &Sink, target: &Target) -> Fault {
+async fn refusal(sink: &Sink, target: &Endpoint) -> SmtpError {
     let fault = Session::open(target, &timers()).await.err().expect("refused");
     for secret in SECRETS {
         assert!(!sink.heard(secret), "{secret} was sent although {fault}");
@@ -43,8 +43,11 @@ async fn after_starttls_everything_is_encrypted_and_credentials_follow() {
     let mut session =
         Session::open(&target(&sink, &authority, "smtp", "&tls=required"), &timers()).await.expect("open");
     assert!(session.is_encrypted());
-    assert_eq!(session.envelope("a@example.org", "b@example.org", false).await.expect("asked"), Verdict::Ready);
-    assert_eq!(session.body(b"Subject: x\r\n\r\nx\r\n").await.expect("sent").code, 250);
+    assert_eq!(
+        session.envelope("a@example.org", "b@example.org", false).await.expect("asked"),
+        EnvelopeReply::Accepted
+    );
+    assert_eq!(session.send_message(b"Subject: x\r\n\r\nx\r\n").await.expect("sent").code, 250);
     session.quit().await;
 
     let log = sink.log();
@@ -68,10 +71,10 @@ async fn implicit_tls_speaks_no_word_in_clear() {
 #[tokio::test]
 async fn a_certificate_that_does_not_convince_ends_the_conversation() {
     let (authority, stranger) = (Authority::new(), Authority::new());
-    let cases: [(Arc<ServerConfig>, Distrust); 3] = [
-        (authority.vouch("mail.example.org"), Distrust::Name),
-        (authority.expired(HERE), Distrust::Expired),
-        (stranger.vouch(HERE), Distrust::Issuer),
+    let cases: [(Arc<ServerConfig>, CertificateProblem); 3] = [
+        (authority.vouch("mail.example.org"), CertificateProblem::Name),
+        (authority.expired(HERE), CertificateProblem::Expired),
+        (stranger.vouch(HERE), CertificateProblem::Issuer),
     ];
     for (config, distrust) in cases {
         for (scheme, tls) in [("smtp", "&tls=required"), ("smtp", "&tls=opportunistic"), ("smtps", "")] {
@@ -93,9 +96,9 @@ async fn a_certificate_that_only_its_owner_signed_is_not_trusted_by_the_system()
     let sink = Plan::new().offering(&["AUTH PLAIN"]).encrypted(authority.vouch(HERE), false).start().await;
     let url = format!("smtp://user:secret@{}?tls=required", sink.address);
 
-    let fault = refusal(&sink, &Target::parse(&url).expect("a URL")).await;
+    let fault = refusal(&sink, &Endpoint::parse(&url).expect("a URL")).await;
 
-    assert_eq!(fault, Cause::Certificate(Distrust::Issuer).at(Phase::Tls));
+    assert_eq!(fault, Cause::Certificate(CertificateProblem::Issuer).at(Phase::Tls));
 }
 
 #[tokio::test]
@@ -116,7 +119,7 @@ async fn mail_without_credentials_may_go_in_clear_when_tls_is_only_wished_for() 
     let sink = Plan::new().start().await;
     let url = format!("smtp://{}?tls=opportunistic", sink.address);
 
-    let session = Session::open(&Target::parse(&url).expect("a URL"), &timers()).await.expect("open");
+    let session = Session::open(&Endpoint::parse(&url).expect("a URL"), &timers()).await.expect("open");
 
     assert!(!session.is_encrypted());
 }
@@ -130,7 +133,7 @@ async fn words_slipped_in_before_the_handshake_are_never_heard() {
 
     let fault = refusal(&sink, &target(&sink, &authority, "smtp", "&tls=required")).await;
 
-    assert_eq!(fault, Cause::Nonsense.at(Phase::Tls));
+    assert_eq!(fault, Cause::ProtocolViolation.at(Phase::Tls));
 }
 
 #[tokio::test]
@@ -141,7 +144,9 @@ async fn a_starttls_that_is_refused_for_now_is_no_fault_of_the_settings() {
 
     let fault = refusal(&sink, &target(&sink, &authority, "smtp", "&tls=opportunistic")).await;
 
-    assert!(matches!(&fault, Fault { phase: Phase::Tls, cause: Cause::Answer(reply) } if reply.code == 454));
+    assert!(
+        matches!(&fault, SmtpError { phase: Phase::Tls, cause: Cause::UnexpectedReply(reply) } if reply.code == 454)
+    );
     assert!(!fault.is_configuration());
 }
 
@@ -150,7 +155,7 @@ async fn login_is_spoken_where_plain_is_not_offered() {
     let sink = Plan::new().offering(&["AUTH LOGIN CRAM-MD5"]).start().await;
     let url = format!("smtp://user:secret@{}", sink.address);
 
-    Session::open(&Target::parse(&url).expect("a URL"), &timers()).await.expect("open");
+    Session::open(&Endpoint::parse(&url).expect("a URL"), &timers()).await.expect("open");
 
     assert_eq!(sink.log().commands[2..], ["AUTH LOGIN", "dXNlcg==", "c2VjcmV0"]);
 }
@@ -161,7 +166,7 @@ async fn a_server_that_speaks_no_mechanism_of_ours_is_told_no_password() {
         let sink = Plan::new().offering(extensions).start().await;
         let url = format!("smtp://user:secret@{}", sink.address);
 
-        let fault = refusal(&sink, &Target::parse(&url).expect("a URL")).await;
+        let fault = refusal(&sink, &Endpoint::parse(&url).expect("a URL")).await;
 
         assert_eq!(fault, Cause::NoAuth.at(Phase::Auth));
     }
@@ -178,7 +183,7 @@ async fn a_refused_password_says_so_and_a_busy_server_is_tried_again() {
         let sink = Plan::new().offering(&["AUTH PLAIN"]).at(verb, Act::Say(reply)).start().await;
         let url = format!("smtp://user:secret@{}", sink.address);
 
-        let fault = Session::open(&Target::parse(&url).expect("a URL"), &timers()).await.err().expect("refused");
+        let fault = Session::open(&Endpoint::parse(&url).expect("a URL"), &timers()).await.err().expect("refused");
 
         assert_eq!((fault.phase, fault.is_configuration()), (Phase::Auth, configuration), "{reply}");
         assert!(!format!("{fault:?} {fault}").contains("secret"));
@@ -195,6 +200,6 @@ async fn a_file_without_certificates_is_named_as_the_reason() {
             None => std::fs::remove_file(&authority.file).expect("removed"),
         }
         let fault = refusal(&sink, &target(&sink, &authority, "smtps", "")).await;
-        assert_eq!(fault, Cause::Authority.at(Phase::Tls));
+        assert_eq!(fault, Cause::CaFile.at(Phase::Tls));
     }
 }

@@ -321,9 +321,9 @@ both!(a_lease_table_changed_by_hand_costs_a_shift_and_no_letter, |fixture| {
         }
         stop.send(true).expect("someone listens");
     };
-    let gate: scheduler::Gate = std::sync::Arc::new(|| true);
+    let gate: scheduler::SendGate = std::sync::Arc::new(|| true);
     let (ended, ()) =
-        tokio::join!(scheduler::work(&fixture.installation, scheduler::Mode::Forever, gate, stopped), meddling);
+        tokio::join!(scheduler::run(&fixture.installation, scheduler::Mode::Forever, gate, stopped), meddling);
 
     ended.expect("a clean end");
     let states = states(fixture).await;

@@ -4,15 +4,19 @@ use std::time::Duration;
 
 use crate::infra::error::Message;
 use crate::infra::failpoint::{self, Sabotage};
-use crate::mailer::connection::{Letter, Line};
-use crate::mailer::smtp::error::{Cause, Fault};
+use crate::mailer::connection::{Connection, MarkedMessage};
+use crate::mailer::smtp::error::{Cause, SmtpError};
 use crate::mailer::smtp::reply_class;
-use crate::mailer::smtp::session::Verdict;
+use crate::mailer::smtp::session::EnvelopeReply;
 use crate::mailer::smtp::wire::Reply;
 
-impl Line {
+impl Connection {
     /// What the answer to a text means; how long to rest when the connection is of no more use.
-    pub(super) async fn answered(&mut self, mut letter: Letter, said: Result<Reply, Fault>) -> Option<Duration> {
+    pub(super) async fn answered(
+        &mut self,
+        mut letter: MarkedMessage,
+        said: Result<Reply, SmtpError>,
+    ) -> Option<Duration> {
         let bench = self.bench.clone();
         self.spare = std::mem::take(&mut letter.text);
         if failpoint::is_broken(Sabotage::MarkLate) {
@@ -38,31 +42,33 @@ impl Line {
     }
 
     /// What a refusal of the envelope means; how long to rest when it stops us.
-    pub(super) async fn refused(&mut self, letter: Letter, verdict: &Verdict) -> Option<Duration> {
+    pub(super) async fn refused(&mut self, letter: MarkedMessage, verdict: &EnvelopeReply) -> Option<Duration> {
         let bench = self.bench.clone();
         let (outcome, rest) = match verdict {
-            Verdict::Ready | Verdict::Undeliverable => (letter.job.skipped("skipped-smtputf8"), None),
+            EnvelopeReply::Accepted | EnvelopeReply::NeedsSmtpUtf8 => (letter.job.skipped("skipped-smtputf8"), None),
             // It wants to know us or to encrypt, whoever the recipient is.
-            Verdict::Refused(reply) if reply.code == 530 => {
+            EnvelopeReply::RecipientRefused(reply) if reply.code == 530 => {
                 let why = Message::new("relay-locked").with("code", reply.code);
                 (letter.job.untried(&bench), Some(bench.trouble.fail(why, true)))
             }
-            Verdict::Refused(reply) => {
+            EnvelopeReply::RecipientRefused(reply) => {
                 bench.limits.heard(&letter.job.claimed, reply).await;
                 bench.trouble.refused(reply);
                 (letter.answered(reply, false, &bench), None)
             }
-            Verdict::TextRefused(reply) => {
+            EnvelopeReply::DataRefused(reply) => {
                 bench.limits.heard(&letter.job.claimed, reply).await;
                 bench.trouble.refused(reply);
                 (letter.answered(reply, true, &bench), None)
             }
             // A refused sender is no fault of the recipient's: for now is for later, for good stops us.
-            Verdict::SenderRefused(reply) if reply.is_transient() || reply_class::ours(reply).is_some() => {
+            EnvelopeReply::SenderRefused(reply)
+                if reply.is_transient() || reply_class::sender_fault(reply).is_some() =>
+            {
                 bench.limits.heard(&letter.job.claimed, reply).await;
                 (letter.answered(reply, false, &bench), None)
             }
-            Verdict::SenderRefused(reply) => {
+            EnvelopeReply::SenderRefused(reply) => {
                 let why = Message::new("relay-sender").with("code", reply.code);
                 (letter.job.untried(&bench), Some(bench.trouble.fail(why, true)))
             }
@@ -73,9 +79,11 @@ impl Line {
 
     /// The connection broke over an envelope: its text was not written, the relay has nothing of it.
     /// One that hangs up because its lane is too fast, or because of our settings, is not in trouble.
-    pub(super) async fn cut_off(&mut self, letter: Letter, fault: &Fault) -> Duration {
+    pub(super) async fn cut_off(&mut self, letter: MarkedMessage, fault: &SmtpError) -> Duration {
         match &fault.cause {
-            Cause::Answer(reply) if reply_class::is_too_fast(reply) || reply_class::ours(reply).is_some() => {
+            Cause::UnexpectedReply(reply)
+                if reply_class::is_too_fast(reply) || reply_class::sender_fault(reply).is_some() =>
+            {
                 self.bench.limits.heard(&letter.job.claimed, reply).await;
                 self.record(&letter.job, letter.answered(reply, false, &self.bench)).await;
                 Duration::ZERO

@@ -6,14 +6,14 @@ use tokio::sync::oneshot;
 
 use crate::audience::address::Address;
 use crate::campaign::delivery::{Marked, Outcome};
-use crate::mailer::queue::group_commit::Busy;
+use crate::mailer::queue::group_commit::MessageGuard;
 use crate::mailer::queue::job::Job;
-use crate::mailer::relay_context::Bench;
+use crate::mailer::relay_context::RelayContext;
 use crate::mailer::smtp::session::pipeline::Envelope;
 use crate::mailer::smtp::wire::Reply;
 
 /// A letter in the hands of a connection, marked on disk.
-pub(super) struct Letter {
+pub(super) struct MarkedMessage {
     pub(super) job: Job,
     pub(super) address: Address,
     /// How often it was tried before.
@@ -21,19 +21,19 @@ pub(super) struct Letter {
     /// In wire form, with its last dot.
     pub(super) text: Vec<u8>,
     pub(super) marked: Instant,
-    pub(super) _busy: Busy,
+    pub(super) _busy: MessageGuard,
 }
 
 /// A letter whose mark was asked for.
-pub(super) struct Asked {
+pub(super) struct PendingMark {
     pub(super) job: Job,
     pub(super) answer: oneshot::Receiver<Option<Marked>>,
     /// Its answer may lie here for as long as the relay takes for the letter before.
     pub(super) since: Instant,
-    pub(super) busy: Busy,
+    pub(super) busy: MessageGuard,
 }
 
-impl Letter {
+impl MarkedMessage {
     /// How it is named to the relay.
     pub(super) fn envelope(&self) -> Envelope<'_> {
         Envelope {
@@ -44,7 +44,7 @@ impl Letter {
     }
 
     /// What the relay's answer means for it.
-    pub(super) fn answered(&self, reply: &Reply, to_text: bool, bench: &Bench) -> Outcome {
+    pub(super) fn answered(&self, reply: &Reply, to_text: bool, bench: &RelayContext) -> Outcome {
         self.job.answered(reply, to_text, self.attempts, bench)
     }
 }

@@ -9,11 +9,11 @@ use crate::infra::clock::{DAY, Millis};
 use crate::infra::db::{Conn, Db, Sql};
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
-use crate::mailer::smtp::reply_class::Ours;
+use crate::mailer::smtp::reply_class::SenderFault;
 use crate::mailer::smtp::wire::Reply;
 
 /// Replies of a day that name a fault of ours after which the lane is paused.
-pub const STRIKES: i64 = 20;
+pub const POLICY_REFUSAL_LIMIT: i64 = 20;
 
 /// One wave of refusals counts once: letters on the wire were sent at the old pace.
 const WAVE: Millis = 10_000;
@@ -29,7 +29,7 @@ const SLOWEST: f64 = 0.1;
 
 /// What a lane is known for.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Reception {
+pub struct LaneBackoff {
     /// Letters a second after the last "too fast"; 0 when there was none.
     pace: f64,
     /// Letters a second before the first.
@@ -41,9 +41,9 @@ pub struct Reception {
     pub reason: Option<String>,
 }
 
-impl Reception {
+impl LaneBackoff {
     /// Letters a second that the lane takes now; `None` when nothing holds it back.
-    pub fn pace(&self, now: Millis) -> Option<f64> {
+    pub fn rate(&self, now: Millis) -> Option<f64> {
         if self.pace <= 0.0 {
             return None;
         }
@@ -58,7 +58,7 @@ impl Reception {
         if self.pace > 0.0 && (0..WAVE).contains(&(now - self.slowed_at)) {
             return false;
         }
-        let before = match self.pace(now) {
+        let before = match self.rate(now) {
             Some(pace) => pace,
             None => {
                 self.goal = measured.max(2.0 * SLOWEST);
@@ -70,19 +70,20 @@ impl Reception {
     }
 
     /// Counts a reply that names a fault of ours; pauses the lane at the last one.
-    fn strike(&mut self, ours: Ours, reply: &Reply, lane: &str, now: Millis) {
+    fn strike(&mut self, ours: SenderFault, reply: &Reply, lane: &str, now: Millis) {
         let today = now / DAY;
         self.strikes = if self.struck_on == today { self.strikes + 1 } else { 1 };
         self.struck_on = today;
-        if self.strikes >= STRIKES && self.reason.is_none() {
-            let why = Message::new("lane-paused").with("lane", lane).with("reply", reply).with("count", STRIKES);
+        if self.strikes >= POLICY_REFUSAL_LIMIT && self.reason.is_none() {
+            let why =
+                Message::new("lane-paused").with("lane", lane).with("reply", reply).with("count", POLICY_REFUSAL_LIMIT);
             self.reason = Some(why.with("why", ours.message().pack()).pack());
         }
     }
 }
 
 /// What every lane of a workspace is known for, where there is something to know.
-pub async fn all(conn: &mut Conn, workspace: Id) -> Result<Vec<(String, Reception)>> {
+pub async fn list(conn: &mut Conn, workspace: Id) -> Result<Vec<(String, LaneBackoff)>> {
     let mut sql = Sql::new(SELECT);
     sql.bind(workspace).push(" order by lane");
     Ok(sql.all(conn).await?.iter().map(|row| (row.get(0), read(row))).collect())
@@ -92,7 +93,7 @@ pub async fn all(conn: &mut Conn, workspace: Id) -> Result<Vec<(String, Receptio
 pub async fn slow(db: &Db, workspace: Id, lane: &str, measured: f64, now: Millis) -> Result<Option<f64>> {
     let mut slowed = false;
     let reception = change(db, workspace, lane, |reception| slowed = reception.slow(measured, now)).await?;
-    Ok(reception.pace(now).filter(|_| slowed))
+    Ok(reception.rate(now).filter(|_| slowed))
 }
 
 /// Counts a reply that names a fault of ours. Returns why the lane is paused, if it is now.
@@ -100,14 +101,14 @@ pub async fn strike(
     db: &Db,
     workspace: Id,
     lane: &str,
-    (ours, reply): (Ours, &Reply),
+    (ours, reply): (SenderFault, &Reply),
     now: Millis,
 ) -> Result<Option<String>> {
     Ok(change(db, workspace, lane, |reception| reception.strike(ours, reply, lane, now)).await?.reason)
 }
 
 /// Forgets what a lane is known for. False when it was known for nothing.
-pub async fn clear(conn: &mut Conn, workspace: Id, lane: &str) -> Result<bool> {
+pub async fn reset(conn: &mut Conn, workspace: Id, lane: &str) -> Result<bool> {
     let gone = sqlx::query("delete from reception where workspace_id = $1 and lane = $2")
         .bind(workspace)
         .bind(lane)
@@ -119,8 +120,8 @@ pub async fn clear(conn: &mut Conn, workspace: Id, lane: &str) -> Result<bool> {
 const SELECT: &str =
     "select lane, pace, goal, slowed_at, strikes, struck_on, reason from reception where workspace_id = ";
 
-fn read(row: &sqlx::any::AnyRow) -> Reception {
-    Reception {
+fn read(row: &sqlx::any::AnyRow) -> LaneBackoff {
+    LaneBackoff {
         pace: row.get(1),
         goal: row.get(2),
         slowed_at: row.get(3),
@@ -130,7 +131,7 @@ fn read(row: &sqlx::any::AnyRow) -> Reception {
     }
 }
 
-async fn change(db: &Db, workspace: Id, lane: &str, change: impl FnOnce(&mut Reception)) -> Result<Reception> {
+async fn change(db: &Db, workspace: Id, lane: &str, change: impl FnOnce(&mut LaneBackoff)) -> Result<LaneBackoff> {
     let mut tx = db.write().await?;
     sqlx::query(
         "insert into reception (workspace_id, lane, pace, goal, slowed_at, strikes, struck_on) values ($1, $2, 0, 0, 0, 0, 0) \
@@ -174,43 +175,43 @@ mod tests {
 
     #[test]
     fn a_pace_halves_once_a_wave_and_comes_back_step_by_step() {
-        let mut reception = Reception::default();
-        assert_eq!(reception.pace(NOW), None);
+        let mut reception = LaneBackoff::default();
+        assert_eq!(reception.rate(NOW), None);
 
         assert!(reception.slow(80.0, NOW));
         assert!(!reception.slow(80.0, NOW + 1), "the same wave");
-        assert_eq!(reception.pace(NOW), Some(40.0));
+        assert_eq!(reception.rate(NOW), Some(40.0));
         assert!(reception.slow(40.0, NOW + WAVE));
-        assert_eq!(reception.pace(NOW + WAVE), Some(20.0));
+        assert_eq!(reception.rate(NOW + WAVE), Some(20.0));
 
-        let paces: Vec<_> = (0..8).map(|minute| reception.pace(NOW + WAVE + minute * STEP)).collect();
+        let paces: Vec<_> = (0..8).map(|minute| reception.rate(NOW + WAVE + minute * STEP)).collect();
         assert_eq!(paces[1..3], [Some(25.0), Some(31.25)]);
         assert_eq!(paces[7], None, "as fast as before the first refusal");
     }
 
     #[test]
     fn the_slowest_pace_is_still_one() {
-        let mut reception = Reception::default();
+        let mut reception = LaneBackoff::default();
         for wave in 0..50 {
             reception.slow(0.0, NOW + wave * WAVE);
         }
 
-        assert_eq!(reception.pace(NOW + 49 * WAVE), Some(SLOWEST));
+        assert_eq!(reception.rate(NOW + 49 * WAVE), Some(SLOWEST));
     }
 
     #[test]
     fn twenty_replies_of_a_day_pause_a_lane() {
         let reply = Reply { code: 550, enhanced: None, text: "anna@example.org".to_owned() };
-        let mut reception = Reception::default();
+        let mut reception = LaneBackoff::default();
 
-        for _ in 0..STRIKES - 1 {
-            reception.strike(Ours::Spf, &reply, "gmail", NOW);
+        for _ in 0..POLICY_REFUSAL_LIMIT - 1 {
+            reception.strike(SenderFault::Spf, &reply, "gmail", NOW);
         }
-        reception.strike(Ours::Spf, &reply, "gmail", NOW + DAY);
+        reception.strike(SenderFault::Spf, &reply, "gmail", NOW + DAY);
         assert_eq!((reception.strikes, &reception.reason), (1, &None), "another day");
 
-        for _ in 1..STRIKES {
-            reception.strike(Ours::Spf, &reply, "gmail", NOW + DAY);
+        for _ in 1..POLICY_REFUSAL_LIMIT {
+            reception.strike(SenderFault::Spf, &reply, "gmail", NOW + DAY);
         }
         let reason = reception.reason.expect("paused");
         assert!(reason.contains("policy-spf") && !reason.contains("anna"), "{reason}");

@@ -19,14 +19,14 @@ const ODD: Millis = 60_000;
 
 /// Whose limit it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Gate<'a> {
+pub enum LimitKey<'a> {
     /// A lane, or all lanes together under the name `all`.
     Lane(&'a str),
     /// A relay.
     Relay(Id),
 }
 
-impl Gate<'_> {
+impl LimitKey<'_> {
     fn word(self) -> String {
         match self {
             Self::Lane(name) => format!("lane {name}"),
@@ -37,7 +37,7 @@ impl Gate<'_> {
 
 /// What was drawn under one limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Account {
+pub struct RateAccount {
     /// The microsecond of the next slot.
     free_at: i64,
     /// The day of the last letter, in days since 1970 UTC.
@@ -48,7 +48,7 @@ pub struct Account {
     days: i64,
 }
 
-impl Account {
+impl RateAccount {
     /// Draws up to `want` letters and returns how many there were.
     pub fn draw(&mut self, cap: &Cap, want: i64, now: Millis) -> i64 {
         *self = self.on(now);
@@ -67,7 +67,7 @@ impl Account {
     }
 
     /// Takes back letters that were drawn and not sent.
-    pub fn give_back(&mut self, cap: &Cap, count: i64, now: Millis) {
+    pub fn refund(&mut self, cap: &Cap, count: i64, now: Millis) {
         if let Some(gap) = gap(cap) {
             self.free_at -= (count as f64 * gap).floor() as i64;
         }
@@ -108,13 +108,13 @@ fn gap(cap: &Cap) -> Option<f64> {
 }
 
 /// What was drawn under a limit of a workspace.
-pub async fn get(conn: &mut Conn, workspace: Id, gate: Gate<'_>) -> Result<Account> {
+pub async fn load(conn: &mut Conn, workspace: Id, gate: LimitKey<'_>) -> Result<RateAccount> {
     find(conn, workspace, gate, "").await
 }
 
 /// What came of drawing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Drawn {
+pub struct Grant {
     /// Letters.
     pub count: i64,
     /// When the next day begins, if this day's letters are used up now.
@@ -122,21 +122,21 @@ pub struct Drawn {
 }
 
 /// Draws up to `want` letters.
-pub async fn draw(db: &Db, workspace: Id, gate: Gate<'_>, cap: &Cap, want: i64, now: Millis) -> Result<Drawn> {
-    let mut drawn = Drawn { count: 0, opens_at: None };
+pub async fn draw(db: &Db, workspace: Id, gate: LimitKey<'_>, cap: &Cap, want: i64, now: Millis) -> Result<Grant> {
+    let mut drawn = Grant { count: 0, opens_at: None };
     change(db, workspace, gate, |account| {
-        drawn = Drawn { count: account.draw(cap, want, now), opens_at: account.opens_at(cap, now) };
+        drawn = Grant { count: account.draw(cap, want, now), opens_at: account.opens_at(cap, now) };
     })
     .await?;
     Ok(drawn)
 }
 
 /// Gives letters back that were drawn and not sent.
-pub async fn give_back(db: &Db, workspace: Id, gate: Gate<'_>, cap: &Cap, count: i64, now: Millis) -> Result<()> {
-    change(db, workspace, gate, |account| account.give_back(cap, count, now)).await
+pub async fn refund(db: &Db, workspace: Id, gate: LimitKey<'_>, cap: &Cap, count: i64, now: Millis) -> Result<()> {
+    change(db, workspace, gate, |account| account.refund(cap, count, now)).await
 }
 
-async fn change(db: &Db, workspace: Id, gate: Gate<'_>, change: impl FnOnce(&mut Account)) -> Result<()> {
+async fn change(db: &Db, workspace: Id, gate: LimitKey<'_>, change: impl FnOnce(&mut RateAccount)) -> Result<()> {
     let mut tx = db.write().await?;
     // The row must be there to be held.
     sqlx::query(
@@ -166,10 +166,10 @@ async fn change(db: &Db, workspace: Id, gate: Gate<'_>, change: impl FnOnce(&mut
     tx.commit().await
 }
 
-async fn find(conn: &mut Conn, workspace: Id, gate: Gate<'_>, hold: &str) -> Result<Account> {
+async fn find(conn: &mut Conn, workspace: Id, gate: LimitKey<'_>, hold: &str) -> Result<RateAccount> {
     let mut sql = Sql::new("select free_at, day, spent, days from allowance where workspace_id = ");
     let row = sql.bind(workspace).push(" and gate = ").bind(gate.word()).push(hold).first(conn).await?;
-    Ok(row.map_or_else(Account::default, |row| Account {
+    Ok(row.map_or_else(RateAccount::default, |row| RateAccount {
         free_at: row.get(0),
         day: row.get(1),
         spent: row.get(2),
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_second_of_a_rate_can_be_drawn_ahead_and_no_more() {
-        let mut account = Account::default();
+        let mut account = RateAccount::default();
 
         assert_eq!(account.draw(&rate(5.0), 100, NOW), 5);
         assert_eq!(account.draw(&rate(5.0), 100, NOW), 0);
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_slow_rate_lets_one_at_a_time_through() {
-        let mut account = Account::default();
+        let mut account = RateAccount::default();
 
         assert_eq!(account.draw(&rate(0.1), 100, NOW), 1);
         assert_eq!(account.draw(&rate(0.1), 100, NOW + 9_999), 0);
@@ -211,10 +211,10 @@ mod tests {
     #[test]
     fn what_goes_back_can_be_drawn_again() {
         let cap = Cap { daily: Some(6), ..rate(5.0) };
-        let mut account = Account::default();
+        let mut account = RateAccount::default();
 
         assert_eq!(account.draw(&cap, 100, NOW), 5);
-        account.give_back(&cap, 3, NOW);
+        account.refund(&cap, 3, NOW);
         assert_eq!(account.draw(&cap, 100, NOW), 3);
         assert_eq!(account.draw(&cap, 100, NOW + 60_000), 1);
         assert_eq!(account.opens_at(&cap, NOW + 60_000), Some(20_001 * DAY));
@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn only_days_of_sending_move_a_ramp() {
         let cap = Cap { ramp: Some("10:2".parse().expect("a ramp")), ..Cap::default() };
-        let mut account = Account::default();
+        let mut account = RateAccount::default();
 
         assert_eq!(account.draw(&cap, 100, NOW), 10);
         assert_eq!(account.draw(&cap, 0, NOW + 2 * DAY), 0);
@@ -235,7 +235,7 @@ mod tests {
     #[test]
     fn a_clock_put_back_neither_opens_the_day_again_nor_stops_the_rate() {
         let cap = Cap { daily: Some(3), ..rate(1.0) };
-        let mut account = Account::default();
+        let mut account = RateAccount::default();
         assert_eq!(account.draw(&cap, 1, NOW), 1);
 
         assert_eq!(account.draw(&cap, 1, NOW - 3_600_000), 1);
@@ -250,13 +250,13 @@ mod tests {
             steps in proptest::collection::vec((0i64..3_000, 0i64..400, 0i64..5), 1..60),
         ) {
             let cap = rate(rate_);
-            let mut account = Account::default();
+            let mut account = RateAccount::default();
             let (mut now, mut sent) = (NOW, 0);
             for (wait, want, back) in steps {
                 now += wait;
                 let granted = account.draw(&cap, want, now);
                 let back = back.min(granted);
-                account.give_back(&cap, back, now);
+                account.refund(&cap, back, now);
                 sent += granted - back;
                 let most = (now - NOW) as f64 / 1_000.0 * rate_ + rate_.max(1.0) + 1.0;
                 prop_assert!(sent as f64 <= most, "{sent} sent, {most} allowed");

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::infra::error::Message;
-use crate::mailer::smtp::error::Fault;
+use crate::mailer::smtp::error::SmtpError;
 use crate::mailer::smtp::reply_class;
 use crate::mailer::smtp::wire::Reply;
 
@@ -24,7 +24,7 @@ const LONGEST: Duration = Duration::from_secs(15 * 60);
 
 /// What stands in the way of a relay.
 #[derive(Default)]
-pub struct Trouble {
+pub struct RelayBreaker {
     inner: Mutex<Inner>,
 }
 
@@ -53,7 +53,7 @@ struct Broken {
     until: Option<Instant>,
 }
 
-impl Trouble {
+impl RelayBreaker {
     /// Before a round of sending: how long failures may last, and over how many connections.
     pub fn arm(&self, patience: Duration, connections: u32) {
         let mut inner = self.lock();
@@ -110,7 +110,7 @@ impl Trouble {
     /// settings is the lane's matter.
     pub fn refused(&self, reply: &Reply) {
         self.clear();
-        if reply_class::ours(reply).is_some() {
+        if reply_class::sender_fault(reply).is_some() {
             return;
         }
         let policy = reply.is_permanent() && reply.enhanced.is_some_and(|status| status.1 == 7);
@@ -125,7 +125,7 @@ impl Trouble {
     }
 
     /// The relay failed; returns how long to rest, which grows with the failures.
-    pub fn report(&self, fault: &Fault) -> Duration {
+    pub fn report(&self, fault: &SmtpError) -> Duration {
         tracing::warn!(phase = %fault.phase, cause = fault.message().key, "the relay failed");
         // A relay that breaks once may cost each connection a letter; what goes on must not cost more.
         let costly = fault.is_uncertain() && {
@@ -200,14 +200,14 @@ pub fn rest(failures: u32) -> Duration {
 mod tests {
     use super::*;
 
-    fn failed(trouble: &Trouble) -> bool {
+    fn failed(trouble: &RelayBreaker) -> bool {
         trouble.fail(Message::new("relay-folder"), true);
         trouble.is_serious()
     }
 
     #[tokio::test(start_paused = true)]
     async fn rests_grow_until_a_letter_is_accepted() {
-        let trouble = Trouble::default();
+        let trouble = RelayBreaker::default();
         trouble.arm(Duration::from_secs(30), 1);
         let mut rests = Vec::new();
         assert!(failed(&trouble));
@@ -230,7 +230,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_relay_on_trial_has_one_failure() {
-        let trouble = Trouble::default();
+        let trouble = RelayBreaker::default();
         trouble.arm(Duration::from_secs(30), 1);
         assert!(failed(&trouble));
         trouble.come_back();

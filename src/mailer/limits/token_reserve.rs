@@ -8,36 +8,36 @@ use crate::infra::error::Result;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 use crate::infra::sync_shim::{AtomicI64, Mutex, Ordering, PoisonError};
-use crate::mailer::limits::rate_account::{self, Gate};
+use crate::mailer::limits::rate_account::{self, LimitKey};
 
 /// Letters drawn at a time at least, where the limit has them.
 const REFILL: i64 = 100;
 
 /// The name of a limit that a purse draws from.
 #[derive(Debug, Clone)]
-pub enum Name {
+pub enum LimitName {
     /// A lane, or `all`.
     Lane(String),
     /// A relay.
     Relay(Id),
 }
 
-impl Name {
-    fn gate(&self) -> Gate<'_> {
+impl LimitName {
+    fn gate(&self) -> LimitKey<'_> {
         match self {
-            Self::Lane(name) => Gate::Lane(name),
-            Self::Relay(id) => Gate::Relay(*id),
+            Self::Lane(name) => LimitKey::Lane(name),
+            Self::Relay(id) => LimitKey::Relay(*id),
         }
     }
 }
 
 /// Letters that may leave under one limit.
-pub struct Purse {
+pub struct TokenReserve {
     installation: Installation,
     workspace: Id,
-    name: Name,
+    name: LimitName,
     cap: Mutex<Cap>,
-    /// Drawn and not taken out.
+    /// Grant and not taken out.
     held: tokio::sync::Mutex<i64>,
     /// Put back since, by whoever did not send.
     back: AtomicI64,
@@ -45,9 +45,9 @@ pub struct Purse {
     shut_until: AtomicI64,
 }
 
-impl Purse {
+impl TokenReserve {
     /// An empty purse of a workspace.
-    pub fn new(installation: &Installation, workspace: Id, name: Name, cap: Cap) -> Self {
+    pub fn new(installation: &Installation, workspace: Id, name: LimitName, cap: Cap) -> Self {
         Self {
             installation: installation.clone(),
             workspace,
@@ -110,7 +110,7 @@ impl Purse {
         if left == 0 || cap.is_open() {
             return Ok(());
         }
-        rate_account::give_back(
+        rate_account::refund(
             &self.installation.db,
             self.workspace,
             self.name.gate(),

@@ -19,53 +19,53 @@ use crate::campaign::model::Campaign;
 use crate::infra::clock::Millis;
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
-use crate::mailer::keyed_tasks::Crew;
-use crate::mailer::limits::{Gate, Limits};
+use crate::mailer::keyed_tasks::KeyedTasks;
+use crate::mailer::limits::{LaneLimit, Limits};
 use crate::mailer::queue::job::Job;
 use crate::mailer::relay::Relay;
-use crate::mailer::relay_context::Bench;
-use crate::mailer::relay_selection::{self, Wheel};
-use crate::mailer::scheduler::Shift;
+use crate::mailer::relay_context::RelayContext;
+use crate::mailer::relay_selection::{self, WeightedRoundRobin};
+use crate::mailer::scheduler::Scheduler;
 use crate::mailer::send_round::{self, LOOK};
-use crate::mailer::shutdown::told;
+use crate::mailer::shutdown::stopped;
 
 /// How long a feeder waits for its limits to allow another letter, and the feed between two looks.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// A relay with its connections and the queue before them.
-pub struct Dock {
+pub struct RelayQueue {
     relay: Relay,
-    bench: Arc<Bench>,
+    bench: Arc<RelayContext>,
     hand: mpsc::Sender<Job>,
     /// True while its connections take nothing.
     stuck: AtomicBool,
 }
 
 /// A campaign that runs, with the relays that may carry it.
-struct Sending {
+struct ActiveCampaign {
     campaign: Campaign,
     press: Arc<Press>,
     carriers: Vec<usize>,
 }
 
 /// One round of sending.
-pub struct Round {
-    shift: Arc<Shift>,
+pub struct SendRound {
+    shift: Arc<Scheduler>,
     workspace: Id,
-    docks: Vec<Dock>,
+    docks: Vec<RelayQueue>,
     limits: Arc<Limits>,
     over: watch::Receiver<bool>,
-    wheel: Mutex<Wheel>,
-    running: RwLock<Arc<Vec<Sending>>>,
+    wheel: Mutex<WeightedRoundRobin>,
+    running: RwLock<Arc<Vec<ActiveCampaign>>>,
 }
 
 /// Feeds until nothing can be sent any more or the round is over.
-pub async fn run(round: Arc<Round>) -> Result<()> {
-    let mut feeders = Crew::default();
+pub async fn run(round: Arc<SendRound>) -> Result<()> {
+    let mut feeders = KeyedTasks::default();
     let mut probes = JoinSet::new();
     let mut looked = None::<Instant>;
     while !round.is_over() {
-        if looked.is_none_or(|at| at.elapsed() >= LOOK) || !round.limits.take_tripped().is_empty() {
+        if looked.is_none_or(|at| at.elapsed() >= LOOK) || !round.limits.tripped_campaigns().is_empty() {
             round.look().await?;
             looked = Some(Instant::now());
         }
@@ -82,7 +82,7 @@ pub async fn run(round: Arc<Round>) -> Result<()> {
         }
         tokio::select! {
             () = sleep(if feeders.is_empty() { PAUSE / 4 } else { PAUSE }) => {}
-            () = told(round.over.clone()) => {}
+            () = stopped(round.over.clone()) => {}
             () = round.limits.alarm.notified() => {}
             Some((_, fed)) = feeders.ended() => fed?,
         }
@@ -94,7 +94,7 @@ pub async fn run(round: Arc<Round>) -> Result<()> {
 }
 
 /// Feeds the letters of one lane until none is due, or none may leave for longer than a moment.
-async fn feed(round: Arc<Round>, lane: String) -> Result<()> {
+async fn feed(round: Arc<SendRound>, lane: String) -> Result<()> {
     let gate = round.limits.gate(&lane);
     loop {
         let running = round.running();
@@ -123,9 +123,9 @@ async fn feed(round: Arc<Round>, lane: String) -> Result<()> {
     }
 }
 
-impl Dock {
+impl RelayQueue {
     /// A relay whose connections wait at the far end of `hand`.
-    pub fn new(relay: Relay, bench: Arc<Bench>, hand: mpsc::Sender<Job>) -> Self {
+    pub fn new(relay: Relay, bench: Arc<RelayContext>, hand: mpsc::Sender<Job>) -> Self {
         Self { relay, bench, hand, stuck: AtomicBool::default() }
     }
 
@@ -142,12 +142,12 @@ impl Dock {
     }
 }
 
-impl Round {
+impl SendRound {
     /// A round over these relays.
     pub fn new(
-        shift: Arc<Shift>,
+        shift: Arc<Scheduler>,
         workspace: Id,
-        docks: Vec<Dock>,
+        docks: Vec<RelayQueue>,
         limits: Arc<Limits>,
         over: watch::Receiver<bool>,
     ) -> Self {
@@ -159,10 +159,10 @@ impl Round {
     }
 
     fn is_idle(&self) -> bool {
-        self.docks.iter().all(Dock::is_idle)
+        self.docks.iter().all(RelayQueue::is_idle)
     }
 
-    fn running(&self) -> Arc<Vec<Sending>> {
+    fn running(&self) -> Arc<Vec<ActiveCampaign>> {
         self.running.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -173,7 +173,7 @@ impl Round {
     /// Takes in what has changed: campaigns that run, limits, lanes that were resumed. Stops campaigns
     /// that bounce too much.
     async fn look(&self) -> Result<()> {
-        for campaign in self.limits.take_tripped() {
+        for campaign in self.limits.tripped_campaigns() {
             let why = Message::new("breaker-bounces").with("most", crate::campaign::stop_rule::BORNE);
             self.pause(campaign, &why.with("first", crate::campaign::stop_rule::FIRST)).await?;
             self.limits.stopped(campaign);
@@ -192,11 +192,11 @@ impl Round {
                 }
             };
             let relays: Vec<Relay> = self.docks.iter().map(|dock| dock.relay.clone()).collect();
-            let carriers = relay_selection::carriers(&relays, press.relay(), press.from());
+            let carriers = relay_selection::eligible_relays(&relays, press.relay(), press.from());
             if begun.contains(&campaign.id) {
                 self.try_anew(&carriers);
             }
-            running.push(Sending { campaign, press, carriers });
+            running.push(ActiveCampaign { campaign, press, carriers });
         }
         let mut conn = self.shift.installation.db.read().await?;
         self.limits.refresh(&mut conn).await?;
@@ -288,7 +288,7 @@ impl Round {
 
     /// Whether letters of a campaign in a lane must wait for longer than a moment: until a time, or
     /// until someone resumes the lane.
-    fn blocked(&self, gate: &Gate, sending: &Sending) -> Option<Option<Millis>> {
+    fn blocked(&self, gate: &LaneLimit, sending: &ActiveCampaign) -> Option<Option<Millis>> {
         if gate.is_closed() {
             return Some(None);
         }
@@ -299,7 +299,7 @@ impl Round {
         [shut, relays].into_iter().flatten().max().map(Some)
     }
 
-    async fn is_due(&self, sending: &Sending, lane: &str) -> Result<bool> {
+    async fn is_due(&self, sending: &ActiveCampaign, lane: &str) -> Result<bool> {
         let mut conn = self.shift.installation.db.read().await?;
         let next = delivery::next_due_in(&mut conn, sending.campaign.id, lane).await?;
         Ok(next.is_some_and(|at| at <= self.now()))

@@ -27,7 +27,7 @@ const LINGER: Duration = Duration::from_millis(4);
 /// A commit faster than this is not worth waiting for.
 const LEAST: Duration = Duration::from_millis(1);
 
-enum Note {
+enum Request {
     Mark { mark: Mark, answer: oneshot::Sender<Option<Marked>> },
     Release(Id),
     Result(Outcome),
@@ -36,14 +36,14 @@ enum Note {
 
 /// A handle on the writer; cheap to clone.
 #[derive(Clone)]
-pub struct Writer {
-    notes: mpsc::Sender<Note>,
-    crowd: Arc<Crowd>,
+pub struct GroupCommit {
+    notes: mpsc::Sender<Request>,
+    crowd: Arc<MessageCounts>,
 }
 
 /// Letters in the hands of connections.
 #[derive(Default)]
-struct Crowd {
+struct MessageCounts {
     /// Their marks are asked for, or will be at once.
     asking: AtomicUsize,
     /// On the way to a relay: their connections will ask for other marks.
@@ -51,12 +51,12 @@ struct Crowd {
 }
 
 /// A letter in the hands of a connection, until it is dropped.
-pub struct Busy {
-    crowd: Arc<Crowd>,
+pub struct MessageGuard {
+    crowd: Arc<MessageCounts>,
     sending: bool,
 }
 
-impl Crowd {
+impl MessageCounts {
     /// Those whose marks are asked for, and all.
     fn count(&self) -> (usize, usize) {
         let asking = self.asking.load(Ordering::Relaxed);
@@ -64,7 +64,7 @@ impl Crowd {
     }
 }
 
-impl Busy {
+impl MessageGuard {
     /// Its mark is there, and it is on its way.
     pub fn begin(&mut self) {
         self.crowd.sending.fetch_add(1, Ordering::Relaxed);
@@ -77,13 +77,13 @@ impl Busy {
     }
 }
 
-impl Drop for Busy {
+impl Drop for MessageGuard {
     fn drop(&mut self) {
         self.count().fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-impl Writer {
+impl GroupCommit {
     /// Starts the writer of a mailer. The task ends when every handle is gone and everything is on
     /// disk; it returns false when the database had failed on the way, and says so to `halt` at once.
     pub fn start(
@@ -93,15 +93,15 @@ impl Writer {
         halt: watch::Sender<bool>,
     ) -> (Self, JoinHandle<bool>) {
         let (notes, inbox) = mpsc::channel(4 * BATCH);
-        let crowd = Arc::<Crowd>::default();
-        let desk = Desk { installation, mailer, hand, crowd: crowd.clone(), halt };
+        let crowd = Arc::<MessageCounts>::default();
+        let desk = CommitTask { installation, mailer, hand, crowd: crowd.clone(), halt };
         (Self { notes, crowd }, spawn(desk.write(inbox)))
     }
 
     /// Says that a connection has taken a letter in hand.
-    pub fn busy(&self) -> Busy {
+    pub fn busy(&self) -> MessageGuard {
         self.crowd.asking.fetch_add(1, Ordering::Relaxed);
-        Busy { crowd: self.crowd.clone(), sending: false }
+        MessageGuard { crowd: self.crowd.clone(), sending: false }
     }
 
     /// Asks for the last word on a delivery. Once the answer is the date of its message, the mark
@@ -109,40 +109,40 @@ impl Writer {
     pub async fn mark(&self, mark: Mark) -> oneshot::Receiver<Option<Marked>> {
         let (answer, asked) = oneshot::channel();
         // A writer that is gone drops the question: no answer.
-        let _ = self.notes.send(Note::Mark { mark, answer }).await;
+        let _ = self.notes.send(Request::Mark { mark, answer }).await;
         asked
     }
 
     /// Gives an unmarked delivery back.
     pub async fn release(&self, delivery: Id) {
-        let _ = self.notes.send(Note::Release(delivery)).await;
+        let _ = self.notes.send(Request::Release(delivery)).await;
     }
 
     /// Waits until what was said before is on disk, or is known not to be.
     pub async fn settle(&self) {
         let (answer, settled) = oneshot::channel();
-        let _ = self.notes.send(Note::Settle(answer)).await;
+        let _ = self.notes.send(Request::Settle(answer)).await;
         let _ = settled.await;
     }
 
     /// Writes down how a try ended.
     pub async fn record(&self, outcome: Outcome) {
-        let _ = self.notes.send(Note::Result(outcome)).await;
+        let _ = self.notes.send(Request::Result(outcome)).await;
     }
 }
 
 /// Where the writer sits.
-struct Desk {
+struct CommitTask {
     installation: Installation,
     mailer: Id,
     hand: Arc<Hand>,
-    crowd: Arc<Crowd>,
+    crowd: Arc<MessageCounts>,
     /// Ends the shift: what is claimed again and again without a mark would keep it busy for ever.
     halt: watch::Sender<bool>,
 }
 
-impl Desk {
-    async fn write(self, mut inbox: mpsc::Receiver<Note>) -> bool {
+impl CommitTask {
+    async fn write(self, mut inbox: mpsc::Receiver<Request>) -> bool {
         let mut sound = true;
         let mut batch = Vec::with_capacity(BATCH);
         let mut sync = Duration::ZERO;
@@ -153,13 +153,13 @@ impl Desk {
             let mut settling = Vec::new();
             for note in batch.drain(..) {
                 match note {
-                    Note::Mark { mark, answer } => {
+                    Request::Mark { mark, answer } => {
                         answers.push((mark.id, answer));
                         marks.push(mark);
                     }
-                    Note::Release(delivery) => releases.push(delivery),
-                    Note::Result(outcome) => results.push(outcome),
-                    Note::Settle(answer) => settling.push(answer),
+                    Request::Release(delivery) => releases.push(delivery),
+                    Request::Result(outcome) => results.push(outcome),
+                    Request::Settle(answer) => settling.push(answer),
                 }
             }
             // After a failure nothing new may start: what is known is still written down, as soon as
@@ -200,12 +200,12 @@ impl Desk {
     /// else they part into groups that wait for each other's commits by turns. Otherwise it is half of
     /// those that ask already, while each connection has others left to send: a commit costs the same for
     /// one as for many.
-    async fn gather(&self, inbox: &mut mpsc::Receiver<Note>, batch: &mut Vec<Note>, sync: Duration) {
+    async fn gather(&self, inbox: &mut mpsc::Receiver<Request>, batch: &mut Vec<Request>, sync: Duration) {
         let (asking, all) = self.crowd.count();
         let for_all = all <= MANY || sync > LEAST;
         let until = Instant::now() + if for_all { (sync / 2).min(LINGER) } else { LINGER };
         let enough = if for_all { all.min(MANY) } else { asking / 2 };
-        let marks = |batch: &[Note]| batch.iter().filter(|note| matches!(note, Note::Mark { .. })).count();
+        let marks = |batch: &[Request]| batch.iter().filter(|note| matches!(note, Request::Mark { .. })).count();
         while batch.len() < BATCH && marks(batch) < enough {
             let room = BATCH - batch.len();
             match timeout_at(until, inbox.recv_many(batch, room)).await {

@@ -9,8 +9,8 @@ use crate::campaign::composer::Press;
 use crate::campaign::delivery::{Claimed, Mark, Marked, Outcome, State};
 use crate::infra::id::Id;
 use crate::mailer::queue::retry;
-use crate::mailer::relay_context::Bench;
-use crate::mailer::smtp::error::Fault;
+use crate::mailer::relay_context::RelayContext;
+use crate::mailer::smtp::error::SmtpError;
 use crate::mailer::smtp::reply_class::{self, Class};
 use crate::mailer::smtp::wire::Reply;
 
@@ -67,10 +67,10 @@ impl Job {
     /// and later still what names a fault of ours.
     /// `attempts` is how often it was tried before.
     /// 552 to a recipient is "too many", by the book of old (RFC 5321 §4.5.3.1.10).
-    pub fn answered(&self, reply: &Reply, to_text: bool, attempts: i32, bench: &Bench) -> Outcome {
+    pub fn answered(&self, reply: &Reply, to_text: bool, attempts: i32, bench: &RelayContext) -> Outcome {
         let mut outcome = self.outcome(State::Accepted, None, true);
         (outcome.code, outcome.reply) = (i32::from(reply.code), reply.text.clone());
-        if reply_class::ours(reply).is_some() {
+        if reply_class::sender_fault(reply).is_some() {
             // A fault of ours: the try does not count, and whoever mends it resumes the lane.
             (outcome.state, outcome.tried) = (State::Pending, false);
             outcome.due_at = bench.installation.clock.now() + bench.retry_base;
@@ -98,7 +98,7 @@ impl Job {
 
     /// The connection broke after the mark. Uncertain only when the final dot may have been written;
     /// otherwise the relay has no message and the delivery goes on as it was.
-    pub fn interrupted(&self, fault: &Fault, bench: &Bench) -> Outcome {
+    pub fn interrupted(&self, fault: &SmtpError, bench: &RelayContext) -> Outcome {
         if fault.is_uncertain() {
             return self.outcome(State::Uncertain, Some("answer-lost"), true);
         }
@@ -106,7 +106,7 @@ impl Job {
     }
 
     /// Marked, and the relay certainly has nothing of it: as it was before.
-    pub fn untried(&self, bench: &Bench) -> Outcome {
+    pub fn untried(&self, bench: &RelayContext) -> Outcome {
         let mut outcome = self.outcome(State::Pending, None, true);
         outcome.tried = false;
         outcome.due_at = bench.installation.clock.now();

@@ -27,7 +27,7 @@ pub enum Security {
 
 /// An SMTP server and how to reach it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Target {
+pub struct Endpoint {
     /// Its name or address; the certificate must carry it.
     pub host: String,
     /// Its port.
@@ -42,7 +42,7 @@ pub struct Target {
     pub authority: Option<PathBuf>,
 }
 
-impl Target {
+impl Endpoint {
     /// A server of this machine that needs no protection.
     pub fn local(address: SocketAddr) -> Self {
         Self {
@@ -122,13 +122,13 @@ impl Target {
     }
 }
 
-impl fmt::Display for Target {
+impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.url(if self.credentials.is_some() { "***@" } else { "" }))
     }
 }
 
-impl fmt::Debug for Target {
+impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
@@ -203,12 +203,12 @@ mod tests {
 
     use super::*;
 
-    fn parse(url: &str) -> Target {
-        Target::parse(url).unwrap_or_else(|error| panic!("{url}: {error}"))
+    fn parse(url: &str) -> Endpoint {
+        Endpoint::parse(url).unwrap_or_else(|error| panic!("{url}: {error}"))
     }
 
     fn key(url: &str) -> &'static str {
-        Target::parse(url).expect_err(url).message().key
+        Endpoint::parse(url).expect_err(url).message().key
     }
 
     #[test]
@@ -270,7 +270,7 @@ mod tests {
             ("smtp://mail.example.org/localhost", "relay-url-helo"),
             ("smtp://mail.example.org/a.b%0D%0AMAIL", "relay-url-helo"),
         ] {
-            let error = Target::parse(url).expect_err(url);
+            let error = Endpoint::parse(url).expect_err(url);
             assert_eq!((error.message().key, error.exit_code()), (key_, 2), "{url}");
             assert!(!format!("{error:?}").contains("pass"), "{url}");
         }
@@ -290,7 +290,7 @@ mod tests {
     proptest! {
         #[test]
         fn an_exposed_url_reads_back_the_same(user in "[^\\p{Cc}]{1,12}", password in "[^\\p{Cc}]{1,12}", port in 1..=u16::MAX) {
-            let target = Target {
+            let target = Endpoint {
                 host: "mail.example.org".to_owned(),
                 port,
                 security: Security::StartTls { required: true },
@@ -299,7 +299,7 @@ mod tests {
                 authority: Some(PathBuf::from("/tmp/ключ+&.pem")),
             };
 
-            prop_assert_eq!(Target::parse(&target.expose()).expect("reads back"), target);
+            prop_assert_eq!(Endpoint::parse(&target.expose()).expect("reads back"), target);
         }
     }
 }

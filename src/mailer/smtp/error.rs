@@ -33,7 +33,7 @@ crate::text_enum! {
 
 crate::text_enum! {
     /// What is wrong with a server's certificate.
-    Distrust {
+    CertificateProblem {
         /// Its days are over, or have not begun.
         Expired = "expired",
         /// It names another server.
@@ -57,15 +57,15 @@ pub enum Cause {
     /// The system refused a socket or a read.
     Io(ErrorKind),
     /// This process or the machine has no file left for a socket: the server has no part in it.
-    Files,
+    NoFileHandles,
     /// The server said what is no SMTP, or spoke out of turn.
-    Nonsense,
+    ProtocolViolation,
     /// The server refused what it must grant, or answered with a code that has no meaning here.
-    Answer(Reply),
+    UnexpectedReply(Reply),
     /// The certificate is not to be trusted.
-    Certificate(Distrust),
+    Certificate(CertificateProblem),
     /// The file of trusted certificates cannot be read.
-    Authority,
+    CaFile,
     /// The handshake failed.
     Handshake,
     /// The server offers no STARTTLS and the target demands it, or has credentials to protect.
@@ -73,20 +73,20 @@ pub enum Cause {
     /// The server offers neither PLAIN nor LOGIN.
     NoAuth,
     /// The message has a lone CR or LF or a NUL, or an address has a control character.
-    Unsafe,
+    UnsafeText,
 }
 
 /// A session that broke. It is closed; a new one may be opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{phase}: {cause}")]
-pub struct Fault {
+pub struct SmtpError {
     /// Where it was.
     pub phase: Phase,
     /// Why.
     pub cause: Cause,
 }
 
-impl Fault {
+impl SmtpError {
     /// True when the message may have been accepted: its last dot was handed to the system and no
     /// answer came. In every other phase it certainly was not.
     pub fn is_uncertain(&self) -> bool {
@@ -96,8 +96,8 @@ impl Fault {
     /// True when someone must change a setting before a new try can succeed.
     pub fn is_configuration(&self) -> bool {
         match &self.cause {
-            Cause::Certificate(_) | Cause::Authority | Cause::NoStartTls | Cause::NoAuth => true,
-            Cause::Answer(reply) => self.phase == Phase::Auth && reply.is_permanent(),
+            Cause::Certificate(_) | Cause::CaFile | Cause::NoStartTls | Cause::NoAuth => true,
+            Cause::UnexpectedReply(reply) => self.phase == Phase::Auth && reply.is_permanent(),
             _ => false,
         }
     }
@@ -108,7 +108,7 @@ impl Fault {
         let message = Message::new(self.key()).with("phase", self.phase);
         match &self.cause {
             Cause::Io(kind) => message.with("why", kind),
-            Cause::Answer(reply) => message.with("reply", reply),
+            Cause::UnexpectedReply(reply) => message.with("reply", reply),
             _ => message,
         }
     }
@@ -117,22 +117,22 @@ impl Fault {
         match &self.cause {
             Cause::Lookup => "smtp-lookup",
             Cause::Io(_) if self.phase == Phase::Connect => "smtp-unreachable",
-            Cause::Files => "smtp-files",
+            Cause::NoFileHandles => "smtp-files",
             Cause::Timeout => "smtp-timeout",
             Cause::Closed => "smtp-closed",
             Cause::Io(_) => "smtp-broken",
-            Cause::Nonsense => "smtp-nonsense",
-            Cause::Answer(_) if self.is_configuration() => "smtp-auth",
-            Cause::Answer(_) => "smtp-answer",
-            Cause::Certificate(Distrust::Expired) => "smtp-certificate-expired",
-            Cause::Certificate(Distrust::Name) => "smtp-certificate-name",
-            Cause::Certificate(Distrust::Issuer) => "smtp-certificate-issuer",
-            Cause::Certificate(Distrust::Other) => "smtp-certificate",
-            Cause::Authority => "smtp-authority",
+            Cause::ProtocolViolation => "smtp-nonsense",
+            Cause::UnexpectedReply(_) if self.is_configuration() => "smtp-auth",
+            Cause::UnexpectedReply(_) => "smtp-answer",
+            Cause::Certificate(CertificateProblem::Expired) => "smtp-certificate-expired",
+            Cause::Certificate(CertificateProblem::Name) => "smtp-certificate-name",
+            Cause::Certificate(CertificateProblem::Issuer) => "smtp-certificate-issuer",
+            Cause::Certificate(CertificateProblem::Other) => "smtp-certificate",
+            Cause::CaFile => "smtp-authority",
             Cause::Handshake => "smtp-handshake",
             Cause::NoStartTls => "smtp-starttls",
             Cause::NoAuth => "smtp-mechanism",
-            Cause::Unsafe => "smtp-unsafe",
+            Cause::UnsafeText => "smtp-unsafe",
         }
     }
 }
@@ -141,14 +141,14 @@ impl Cause {
     /// Why no connection came about.
     pub fn of_connect(error: &std::io::Error) -> Self {
         match Errno::from_io_error(error) {
-            Some(Errno::MFILE | Errno::NFILE) => Self::Files,
+            Some(Errno::MFILE | Errno::NFILE) => Self::NoFileHandles,
             _ => Self::Io(error.kind()),
         }
     }
 
     /// This cause in a phase.
-    pub fn at(self, phase: Phase) -> Fault {
-        Fault { phase, cause: self }
+    pub fn at(self, phase: Phase) -> SmtpError {
+        SmtpError { phase, cause: self }
     }
 }
 
@@ -159,15 +159,15 @@ impl fmt::Display for Cause {
             Self::Timeout => f.write_str("no answer in time"),
             Self::Closed => f.write_str("the server hung up"),
             Self::Io(kind) => write!(f, "{kind}"),
-            Self::Files => f.write_str("no file left"),
-            Self::Nonsense => f.write_str("no SMTP"),
-            Self::Answer(reply) => write!(f, "answer {reply}"),
+            Self::NoFileHandles => f.write_str("no file left"),
+            Self::ProtocolViolation => f.write_str("no SMTP"),
+            Self::UnexpectedReply(reply) => write!(f, "answer {reply}"),
             Self::Certificate(distrust) => write!(f, "certificate: {distrust}"),
-            Self::Authority => f.write_str("unreadable file of certificates"),
+            Self::CaFile => f.write_str("unreadable file of certificates"),
             Self::Handshake => f.write_str("handshake failed"),
             Self::NoStartTls => f.write_str("no STARTTLS"),
             Self::NoAuth => f.write_str("no AUTH PLAIN or LOGIN"),
-            Self::Unsafe => f.write_str("unsafe text"),
+            Self::UnsafeText => f.write_str("unsafe text"),
         }
     }
 }
@@ -208,19 +208,19 @@ mod tests {
 
     #[test]
     fn a_refused_password_needs_the_operator_and_a_busy_server_does_not() {
-        let refused = |code| Cause::Answer(Reply { code, enhanced: None, text: String::new() });
+        let refused = |code| Cause::UnexpectedReply(Reply { code, enhanced: None, text: String::new() });
 
         assert!(refused(535).at(Phase::Auth).is_configuration());
         assert!(!refused(454).at(Phase::Auth).is_configuration());
         assert!(!refused(554).at(Phase::Greeting).is_configuration());
-        assert!(Cause::Certificate(Distrust::Name).at(Phase::Tls).is_configuration());
+        assert!(Cause::Certificate(CertificateProblem::Name).at(Phase::Tls).is_configuration());
         assert!(!Cause::Timeout.at(Phase::Connect).is_configuration());
     }
 
     #[test]
     fn the_sentence_repeats_no_word_of_the_server() {
         let reply = Reply { code: 550, enhanced: None, text: "no anna@example.org here".to_owned() };
-        let fault = Cause::Answer(reply).at(Phase::Greeting);
+        let fault = Cause::UnexpectedReply(reply).at(Phase::Greeting);
 
         for lang in [Lang::EN, Lang::RU] {
             let sentence = lang.translate(&fault.message());

@@ -4,26 +4,26 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::mailer::smtp::error::{Cause, Fault, Phase};
-use crate::mailer::smtp::session::Verdict;
+use crate::mailer::smtp::error::{Cause, Phase, SmtpError};
+use crate::mailer::smtp::session::EnvelopeReply;
 
 /// Broken groups in a row that end the trust.
 const DOUBTS: u32 = 2;
 
 /// What is known of a relay's pipelining.
 #[derive(Debug, Default)]
-pub struct Grouping {
+pub struct PipeliningTrust {
     doubts: AtomicU32,
 }
 
-impl Grouping {
+impl PipeliningTrust {
     /// False once the relay has shown that it cannot.
     pub fn is_trusted(&self) -> bool {
         self.doubts.load(Ordering::Relaxed) < DOUBTS
     }
 
     /// Takes in how a group ended: the fault of its text, and what was said to its envelope.
-    pub fn weigh(&self, text: Option<&Fault>, next: Option<&Result<Verdict, Fault>>) {
+    pub fn weigh(&self, text: Option<&SmtpError>, next: Option<&Result<EnvelopeReply, SmtpError>>) {
         let fault = text.or_else(|| next.and_then(|next| next.as_ref().err()));
         let doubt = match fault {
             None if next.is_some() => return self.doubts.store(0, Ordering::Relaxed),
@@ -36,12 +36,12 @@ impl Grouping {
 }
 
 /// Whether a conversation broke in a way that a misread group would break it.
-fn is_doubtful(fault: &Fault) -> bool {
+fn is_doubtful(fault: &SmtpError) -> bool {
     let place = matches!(fault.phase, Phase::Envelope | Phase::Data | Phase::Dot);
     let manner = match &fault.cause {
-        Cause::Timeout | Cause::Closed | Cause::Nonsense | Cause::Io(_) => true,
+        Cause::Timeout | Cause::Closed | Cause::ProtocolViolation | Cause::Io(_) => true,
         // 503 bad sequence, 500 and 554 as "synchronization error".
-        Cause::Answer(reply) => matches!(reply.code, 500..=503 | 554),
+        Cause::UnexpectedReply(reply) => matches!(reply.code, 500..=503 | 554),
         _ => false,
     };
     place && manner
@@ -53,11 +53,11 @@ mod tests {
 
     #[test]
     fn two_broken_groups_in_a_row_end_the_trust_and_a_good_one_restores_it() {
-        let grouping = Grouping::default();
-        let broken: Result<Verdict, Fault> = Err(Cause::Timeout.at(Phase::Envelope));
+        let grouping = PipeliningTrust::default();
+        let broken: Result<EnvelopeReply, SmtpError> = Err(Cause::Timeout.at(Phase::Envelope));
 
         grouping.weigh(None, Some(&broken));
-        grouping.weigh(None, Some(&Ok(Verdict::Ready)));
+        grouping.weigh(None, Some(&Ok(EnvelopeReply::Accepted)));
         grouping.weigh(None, Some(&broken));
         assert!(grouping.is_trusted());
 
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn a_wrong_password_is_no_sign() {
-        let grouping = Grouping::default();
+        let grouping = PipeliningTrust::default();
         for _ in 0..5 {
             grouping.weigh(None, Some(&Err(Cause::NoAuth.at(Phase::Auth))));
         }

@@ -21,7 +21,7 @@ pub enum Class {
 
 /// A fault of ours that providers name by a code of their own. No recipient has a part in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ours {
+pub enum SenderFault {
     /// The sending address has no name in the DNS that leads back to it.
     Pointer,
     /// SPF does not cover the sending server.
@@ -38,7 +38,7 @@ pub enum Ours {
     Authentication,
 }
 
-impl Ours {
+impl SenderFault {
     /// What to change, and at whom.
     pub fn message(self) -> Message {
         Message::new(match self {
@@ -68,16 +68,16 @@ pub fn class(reply: &Reply) -> Class {
 }
 
 /// Which fault of ours a reply names, if it names one: Gmail's codes, and Outlook's.
-pub fn ours(reply: &Reply) -> Option<Ours> {
+pub fn sender_fault(reply: &Reply) -> Option<SenderFault> {
     let Enhanced(class, 7, detail) = reply.enhanced? else { return None };
     match (class, detail) {
-        (4, 23) | (5, 25) => Some(Ours::Pointer),
-        (4 | 5, 27) => Some(Ours::Spf),
-        (4 | 5, 29) => Some(Ours::Tls),
-        (4 | 5, 30) => Some(Ours::Dkim),
-        (4, 31) => Some(Ours::Dmarc),
-        (4, 32) => Some(Ours::Alignment),
-        (5, 515) => Some(Ours::Authentication),
+        (4, 23) | (5, 25) => Some(SenderFault::Pointer),
+        (4 | 5, 27) => Some(SenderFault::Spf),
+        (4 | 5, 29) => Some(SenderFault::Tls),
+        (4 | 5, 30) => Some(SenderFault::Dkim),
+        (4, 31) => Some(SenderFault::Dmarc),
+        (4, 32) => Some(SenderFault::Alignment),
+        (5, 515) => Some(SenderFault::Authentication),
         _ => None,
     }
 }
@@ -88,7 +88,7 @@ const FAST: &[&str] = &["rate", "too many", "too fast", "throttl", "limit exceed
 /// True when a reply asks for a slower pace: 421 and 4.7.x, or a 4xx that says so in words. A
 /// greylist wants to see us again and does not mind how many we are.
 pub fn is_too_fast(reply: &Reply) -> bool {
-    if !reply.is_transient() || ours(reply).is_some() {
+    if !reply.is_transient() || sender_fault(reply).is_some() {
         return false;
     }
     let text = reply.text.to_ascii_lowercase();
@@ -112,10 +112,10 @@ fn says(text: &str, word: &str) -> bool {
 mod tests {
     use super::*;
     use crate::infra::i18n::Lang;
-    use crate::mailer::smtp::wire::Answer;
+    use crate::mailer::smtp::wire::ReplyParser;
 
     fn reply(line: &str) -> Reply {
-        let mut answer = Answer::default();
+        let mut answer = ReplyParser::default();
         assert_eq!(answer.take(line.as_bytes()), Ok(true), "{line}");
         answer.reply()
     }
@@ -148,29 +148,37 @@ mod tests {
     #[test]
     fn providers_name_faults_of_ours() {
         for (line, expected) in [
-            ("450 4.7.23 PTR", Some(Ours::Pointer)),
-            ("550 5.7.25 PTR", Some(Ours::Pointer)),
-            ("421 4.7.27 SPF", Some(Ours::Spf)),
-            ("550 5.7.27 SPF", Some(Ours::Spf)),
-            ("421 4.7.29 TLS", Some(Ours::Tls)),
-            ("550 5.7.29 TLS", Some(Ours::Tls)),
-            ("421 4.7.30 DKIM", Some(Ours::Dkim)),
-            ("550 5.7.30 DKIM", Some(Ours::Dkim)),
-            ("421 4.7.31 DMARC", Some(Ours::Dmarc)),
-            ("421 4.7.32 alignment", Some(Ours::Alignment)),
-            ("550 5.7.515 access denied", Some(Ours::Authentication)),
+            ("450 4.7.23 PTR", Some(SenderFault::Pointer)),
+            ("550 5.7.25 PTR", Some(SenderFault::Pointer)),
+            ("421 4.7.27 SPF", Some(SenderFault::Spf)),
+            ("550 5.7.27 SPF", Some(SenderFault::Spf)),
+            ("421 4.7.29 TLS", Some(SenderFault::Tls)),
+            ("550 5.7.29 TLS", Some(SenderFault::Tls)),
+            ("421 4.7.30 DKIM", Some(SenderFault::Dkim)),
+            ("550 5.7.30 DKIM", Some(SenderFault::Dkim)),
+            ("421 4.7.31 DMARC", Some(SenderFault::Dmarc)),
+            ("421 4.7.32 alignment", Some(SenderFault::Alignment)),
+            ("550 5.7.515 access denied", Some(SenderFault::Authentication)),
             ("550 5.7.1 denied", None),
             ("421 4.7.28 unusual rate", None),
             ("550 5.1.1 no such user", None),
             ("550 no", None),
         ] {
-            assert_eq!(ours(&reply(line)), expected, "{line}");
+            assert_eq!(sender_fault(&reply(line)), expected, "{line}");
         }
     }
 
     #[test]
     fn every_fault_of_ours_is_explained_in_both_languages() {
-        let all = [Ours::Pointer, Ours::Spf, Ours::Tls, Ours::Dkim, Ours::Dmarc, Ours::Alignment, Ours::Authentication];
+        let all = [
+            SenderFault::Pointer,
+            SenderFault::Spf,
+            SenderFault::Tls,
+            SenderFault::Dkim,
+            SenderFault::Dmarc,
+            SenderFault::Alignment,
+            SenderFault::Authentication,
+        ];
         for ours in all {
             let [en, ru] = [Lang::EN, Lang::RU].map(|lang| lang.translate(&ours.message()));
             assert!(en.len() > 60 && ru.chars().count() > 60 && en != ru, "{ours:?}: {en} {ru}");

@@ -14,11 +14,11 @@ use tokio::time::timeout;
 
 use crate::infra::failpoint;
 use crate::infra::metric::{self, GaugeGuard};
-use crate::mailer::smtp::endpoint::{Security, Target, is_helo};
-use crate::mailer::smtp::error::{Cause, Fault, Phase};
+use crate::mailer::smtp::endpoint::{Endpoint, Security, is_helo};
+use crate::mailer::smtp::error::{Cause, Phase, SmtpError};
 use crate::mailer::smtp::extension::Extensions;
-use crate::mailer::smtp::timeouts::Timers;
-use crate::mailer::smtp::wire::{Answer, Reply, Wire};
+use crate::mailer::smtp::timeouts::Timeouts;
+use crate::mailer::smtp::wire::{Reply, ReplyParser, Wire};
 use crate::mailer::{smtp::dot_stuffing, smtp::tls};
 
 pub mod pipeline;
@@ -28,17 +28,17 @@ const CHUNK: usize = 64 * 1024;
 
 /// What the server says to an envelope.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum EnvelopeReply {
     /// The body may follow.
-    Ready,
+    Accepted,
     /// The recipient was refused.
-    Refused(Reply),
+    RecipientRefused(Reply),
     /// The sender was refused: no fault of the recipient's.
     SenderRefused(Reply),
     /// The recipient was accepted and the text refused before a byte of it.
-    TextRefused(Reply),
+    DataRefused(Reply),
     /// The recipient needs SMTPUTF8 and the server lacks it. Nothing was sent.
-    Undeliverable,
+    NeedsSmtpUtf8,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +59,7 @@ enum State {
 /// A conversation with a server that greeted, and was signed in to where the target says so.
 pub struct Session {
     wire: Wire,
-    timers: Timers,
+    timers: Timeouts,
     extensions: Extensions,
     encrypted: bool,
     /// True once an envelope behind a text was answered.
@@ -70,7 +70,7 @@ pub struct Session {
 
 impl Session {
     /// Connects, greets, encrypts and signs in as the target demands.
-    pub async fn open(target: &Target, timers: &Timers) -> Result<Self, Fault> {
+    pub async fn open(target: &Endpoint, timers: &Timeouts) -> Result<Self, SmtpError> {
         let stream = reach(target, timers).await.map_err(at(Phase::Connect))?;
         let ends = stream.local_addr().and_then(|local| Ok((local.ip(), stream.peer_addr()?.ip())));
         let (here, there) = ends.map_err(|error| Cause::from(error).at(Phase::Connect))?;
@@ -130,13 +130,13 @@ impl Session {
     /// says that the text itself has header fields in UTF-8; non-ASCII addresses say so themselves.
     ///
     /// [`envelope`]: crate::audience::address::Address::envelope
-    pub async fn envelope(&mut self, from: &str, to: &str, utf8: bool) -> Result<Verdict, Fault> {
+    pub async fn envelope(&mut self, from: &str, to: &str, utf8: bool) -> Result<EnvelopeReply, SmtpError> {
         let utf8 = utf8 || !from.is_ascii() || !to.is_ascii();
         if utf8 && !self.extensions.smtputf8 {
-            return Ok(Verdict::Undeliverable);
+            return Ok(EnvelopeReply::NeedsSmtpUtf8);
         }
         if from.contains(char::is_control) || to.contains(char::is_control) {
-            return Err(Cause::Unsafe.at(Phase::Envelope));
+            return Err(Cause::UnsafeText.at(Phase::Envelope));
         }
         let (mail, rcpt) = (self.mail(from, utf8).concat(), rcpt(to).concat());
         let before = self.begin(Phase::Envelope)?;
@@ -145,7 +145,7 @@ impl Session {
         } else {
             self.offer_in_turn(before, &mail, &rcpt).await?
         };
-        self.state = if verdict == Verdict::Ready { State::Ready } else { State::Spoiled };
+        self.state = if verdict == EnvelopeReply::Accepted { State::Ready } else { State::Spoiled };
         Ok(verdict)
     }
 
@@ -160,7 +160,7 @@ impl Session {
     }
 
     /// One write, then one reply for each command in it.
-    async fn offer_at_once(&mut self, before: State, mail: &str, rcpt: &str) -> Result<Verdict, Fault> {
+    async fn offer_at_once(&mut self, before: State, mail: &str, rcpt: &str) -> Result<EnvelopeReply, SmtpError> {
         let reset = if before == State::Idle { String::new() } else { Rset.to_string() };
         let group = [&reset, mail, rcpt].concat();
         self.wire.send(group.as_bytes(), self.timers.mail).await.map_err(at(Phase::Envelope))?;
@@ -172,38 +172,38 @@ impl Session {
         let recipient = weigh(self.hear(self.timers.rcpt, Phase::Envelope).await?)?;
         failpoint::reach("rcpt");
         Ok(match (sender, recipient) {
-            (sender, _) if sender.is_refusal() => Verdict::SenderRefused(sender),
-            (_, recipient) if recipient.is_refusal() => Verdict::Refused(recipient),
-            _ => Verdict::Ready,
+            (sender, _) if sender.is_refusal() => EnvelopeReply::SenderRefused(sender),
+            (_, recipient) if recipient.is_refusal() => EnvelopeReply::RecipientRefused(recipient),
+            _ => EnvelopeReply::Accepted,
         })
     }
 
     /// A command at a time, for servers that did not offer PIPELINING.
-    async fn offer_in_turn(&mut self, before: State, mail: &str, rcpt: &str) -> Result<Verdict, Fault> {
+    async fn offer_in_turn(&mut self, before: State, mail: &str, rcpt: &str) -> Result<EnvelopeReply, SmtpError> {
         if before != State::Idle {
             need(self.ask(Rset, self.timers.command, Phase::Envelope).await?, 250, Phase::Envelope)?;
         }
         let sender = weigh(self.ask(mail, self.timers.mail, Phase::Envelope).await?)?;
         failpoint::reach("mail");
         if sender.is_refusal() {
-            return Ok(Verdict::SenderRefused(sender));
+            return Ok(EnvelopeReply::SenderRefused(sender));
         }
         let recipient = weigh(self.ask(rcpt, self.timers.rcpt, Phase::Envelope).await?)?;
         failpoint::reach("rcpt");
-        Ok(if recipient.is_refusal() { Verdict::Refused(recipient) } else { Verdict::Ready })
+        Ok(if recipient.is_refusal() { EnvelopeReply::RecipientRefused(recipient) } else { EnvelopeReply::Accepted })
     }
 
     /// Sends the text of the message whose envelope was accepted and returns what the server says
     /// to it: 2xx, 4xx or 5xx. The text may have no lone CR or LF and no NUL; dots are doubled here.
-    pub async fn body(&mut self, message: &[u8]) -> Result<Reply, Fault> {
+    pub async fn send_message(&mut self, message: &[u8]) -> Result<Reply, SmtpError> {
         if !dot_stuffing::is_canonical(message) {
-            return Err(Cause::Unsafe.at(Phase::Data));
+            return Err(Cause::UnsafeText.at(Phase::Data));
         }
-        self.deliver(&dot_stuffing::stuff(message)).await
+        self.send_stuffed(&dot_stuffing::stuff(message)).await
     }
 
     /// The same for a text in wire form, its last dot included.
-    pub async fn deliver(&mut self, text: &[u8]) -> Result<Reply, Fault> {
+    pub async fn send_stuffed(&mut self, text: &[u8]) -> Result<Reply, SmtpError> {
         if self.begin(Phase::Data)? != State::Ready {
             return Err(Cause::Closed.at(Phase::Data));
         }
@@ -223,7 +223,7 @@ impl Session {
         }
         if self.wire.is_interrupted().await {
             let reply = self.hear(self.timers.data, Phase::Body).await?;
-            return Err(Cause::Answer(reply).at(Phase::Body));
+            return Err(Cause::UnexpectedReply(reply).at(Phase::Body));
         }
         self.die_within(tail).await;
         self.wire.send(tail, self.timers.block).await.map_err(at(Phase::Dot))?;
@@ -231,7 +231,7 @@ impl Session {
         let reply = self.hear(self.timers.dot, Phase::Dot).await?;
         failpoint::reach("answered");
         if !reply.is_positive() && !reply.is_refusal() {
-            return Err(Cause::Answer(reply).at(Phase::Dot));
+            return Err(Cause::UnexpectedReply(reply).at(Phase::Dot));
         }
         if reply.code != 421 {
             self.state = State::Idle;
@@ -256,7 +256,7 @@ impl Session {
     }
 
     /// Forgets an envelope that was accepted.
-    pub async fn reset(&mut self) -> Result<(), Fault> {
+    pub async fn reset(&mut self) -> Result<(), SmtpError> {
         self.begin(Phase::Envelope)?;
         need(self.ask(Rset, self.timers.command, Phase::Envelope).await?, 250, Phase::Envelope)?;
         self.state = State::Idle;
@@ -264,7 +264,7 @@ impl Session {
     }
 
     /// Asks whether the server is still there.
-    pub async fn noop(&mut self) -> Result<(), Fault> {
+    pub async fn noop(&mut self) -> Result<(), SmtpError> {
         let before = self.begin(Phase::Envelope)?;
         need(self.ask(Noop, self.timers.command, Phase::Envelope).await?, 250, Phase::Envelope)?;
         self.state = before;
@@ -281,33 +281,38 @@ impl Session {
     }
 
     /// Takes the session for one step. It stays closed unless the step ends well.
-    fn begin(&mut self, phase: Phase) -> Result<State, Fault> {
+    fn begin(&mut self, phase: Phase) -> Result<State, SmtpError> {
         match std::mem::replace(&mut self.state, State::Closed) {
             State::Closed => Err(Cause::Closed.at(phase)),
-            _ if !self.wire.is_quiet() => Err(Cause::Nonsense.at(phase)),
+            _ if !self.wire.is_quiet() => Err(Cause::ProtocolViolation.at(phase)),
             before => Ok(before),
         }
     }
 
     /// One command, one reply.
-    async fn ask(&mut self, command: impl Display, limit: Duration, phase: Phase) -> Result<Reply, Fault> {
+    async fn ask(&mut self, command: impl Display, limit: Duration, phase: Phase) -> Result<Reply, SmtpError> {
         Ok(self.exchange(command, limit, phase).await?.reply())
     }
 
     /// The same with every line of the reply. Whatever lies unread before would be taken for it.
-    async fn exchange(&mut self, command: impl Display, limit: Duration, phase: Phase) -> Result<Answer, Fault> {
+    async fn exchange(
+        &mut self,
+        command: impl Display,
+        limit: Duration,
+        phase: Phase,
+    ) -> Result<ReplyParser, SmtpError> {
         if !self.wire.is_quiet() {
-            return Err(Cause::Nonsense.at(phase));
+            return Err(Cause::ProtocolViolation.at(phase));
         }
         self.wire.send(command.to_string().as_bytes(), limit).await.map_err(at(phase))?;
         self.wire.answer(limit).await.map_err(at(phase))
     }
 
-    async fn hear(&mut self, limit: Duration, phase: Phase) -> Result<Reply, Fault> {
+    async fn hear(&mut self, limit: Duration, phase: Phase) -> Result<Reply, SmtpError> {
         Ok(self.wire.answer(limit).await.map_err(at(phase))?.reply())
     }
 
-    async fn greet(&mut self, name: &str) -> Result<(), Fault> {
+    async fn greet(&mut self, name: &str) -> Result<(), SmtpError> {
         let (phase, limit) = (Phase::Greeting, self.timers.command);
         let answer = self.exchange(format!("EHLO {name}\r\n"), limit, phase).await?;
         self.extensions = Extensions::read(answer.lines());
@@ -321,9 +326,9 @@ impl Session {
 
     /// Changes over to TLS. What arrived in clear before it may come from anyone on the way, so
     /// one byte of it is reason enough to leave.
-    async fn encrypt(mut self, target: &Target) -> Result<Self, Fault> {
+    async fn encrypt(mut self, target: &Endpoint) -> Result<Self, SmtpError> {
         if !self.wire.is_quiet() {
-            return Err(Cause::Nonsense.at(Phase::Tls));
+            return Err(Cause::ProtocolViolation.at(Phase::Tls));
         }
         let handshake = tls::wrap(self.wire.into_stream(), &target.host, target.authority.as_deref());
         let stream = timeout(self.timers.connect, handshake).await.map_err(|_| Cause::Timeout.at(Phase::Tls))?;
@@ -332,7 +337,7 @@ impl Session {
         Ok(self)
     }
 
-    async fn sign_in(&mut self, user: &str, password: &str) -> Result<(), Fault> {
+    async fn sign_in(&mut self, user: &str, password: &str) -> Result<(), SmtpError> {
         let credentials = Credentials::new(user.to_owned(), password.to_owned());
         let (mechanism, steps) = match self.extensions {
             Extensions { plain: true, .. } => (Mechanism::Plain, &[None][..]),
@@ -354,21 +359,21 @@ fn rcpt(to: &str) -> [&str; 3] {
     ["RCPT TO:<", to, ">\r\n"]
 }
 
-fn at(phase: Phase) -> impl FnOnce(Cause) -> Fault {
+fn at(phase: Phase) -> impl FnOnce(Cause) -> SmtpError {
     move |cause| cause.at(phase)
 }
 
-fn need(reply: Reply, code: u16, phase: Phase) -> Result<(), Fault> {
-    if reply.code == code { Ok(()) } else { Err(Cause::Answer(reply).at(phase)) }
+fn need(reply: Reply, code: u16, phase: Phase) -> Result<(), SmtpError> {
+    if reply.code == code { Ok(()) } else { Err(Cause::UnexpectedReply(reply).at(phase)) }
 }
 
 /// A reply to a command of the envelope must say yes or no, and the server must stay.
-fn weigh(reply: Reply) -> Result<Reply, Fault> {
+fn weigh(reply: Reply) -> Result<Reply, SmtpError> {
     let clear = reply.is_positive() || reply.is_refusal();
-    if clear && reply.code != 421 { Ok(reply) } else { Err(Cause::Answer(reply).at(Phase::Envelope)) }
+    if clear && reply.code != 421 { Ok(reply) } else { Err(Cause::UnexpectedReply(reply).at(Phase::Envelope)) }
 }
 
-async fn reach(target: &Target, timers: &Timers) -> Result<TcpStream, Cause> {
+async fn reach(target: &Endpoint, timers: &Timeouts) -> Result<TcpStream, Cause> {
     let connect = async {
         let found = lookup_host((target.host.as_str(), target.port)).await.map_err(|_| Cause::Lookup)?;
         let addresses: Vec<SocketAddr> = found.collect();

@@ -9,7 +9,7 @@ use crate::infra::setting::{self, Setting};
 
 /// How long to wait in each phase; the defaults are those of RFC 5321 §4.5.3.2.
 #[derive(Debug, Clone, Copy)]
-pub struct Timers {
+pub struct Timeouts {
     /// Reaching the server, and each handshake.
     pub connect: Duration,
     /// Its greeting.
@@ -30,7 +30,7 @@ pub struct Timers {
     pub quit: Duration,
 }
 
-impl Default for Timers {
+impl Default for Timeouts {
     fn default() -> Self {
         let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
         Self {
@@ -47,9 +47,9 @@ impl Default for Timers {
     }
 }
 
-impl Timers {
+impl Timeouts {
     /// For someone who waits at a terminal: a tenth of the patience of a mailer.
-    pub async fn hasty(conn: &mut Conn) -> Result<Self> {
+    pub async fn interactive(conn: &mut Conn) -> Result<Self> {
         let percent: f64 = setting::get(conn, Setting::SmtpTimers).await?.parse().unwrap_or(100.0);
         Ok(Self::scaled(percent / 1_000.0))
     }

@@ -13,12 +13,12 @@ use rustls::{CertificateError, ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::mailer::smtp::error::{Cause, Distrust};
+use crate::mailer::smtp::error::{Cause, CertificateProblem};
 use crate::mailer::smtp::wire::Stream;
 
 /// Encrypts a connection to `host`, trusting `authority` alone when one is named.
 pub async fn wrap<S: Stream>(stream: S, host: &str, authority: Option<&Path>) -> Result<TlsStream<S>, Cause> {
-    let name = ServerName::try_from(host.to_owned()).map_err(|_| Cause::Certificate(Distrust::Name))?;
+    let name = ServerName::try_from(host.to_owned()).map_err(|_| Cause::Certificate(CertificateProblem::Name))?;
     let config = match authority {
         Some(file) => configure(read(file)?),
         None => system(),
@@ -43,10 +43,10 @@ fn system() -> Arc<ClientConfig> {
 
 fn read(file: &Path) -> Result<RootCertStore, Cause> {
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(file).map_err(|_| Cause::Authority)? {
-        roots.add(certificate.map_err(|_| Cause::Authority)?).map_err(|_| Cause::Authority)?;
+    for certificate in CertificateDer::pem_file_iter(file).map_err(|_| Cause::CaFile)? {
+        roots.add(certificate.map_err(|_| Cause::CaFile)?).map_err(|_| Cause::CaFile)?;
     }
-    if roots.is_empty() { Err(Cause::Authority) } else { Ok(roots) }
+    if roots.is_empty() { Err(Cause::CaFile) } else { Ok(roots) }
 }
 
 fn configure(roots: RootCertStore) -> Arc<ClientConfig> {
@@ -65,12 +65,12 @@ fn explain(error: std::io::Error) -> Cause {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         Some(rustls::Error::InvalidCertificate(why)) => Cause::Certificate(match why {
             Why::Expired | Why::ExpiredContext { .. } | Why::NotValidYet | Why::NotValidYetContext { .. } => {
-                Distrust::Expired
+                CertificateProblem::Expired
             }
-            Why::NotValidForName | Why::NotValidForNameContext { .. } => Distrust::Name,
+            Why::NotValidForName | Why::NotValidForNameContext { .. } => CertificateProblem::Name,
             // A bad signature is an issuer with a trusted name and another key.
-            Why::UnknownIssuer | Why::BadSignature => Distrust::Issuer,
-            _ => Distrust::Other,
+            Why::UnknownIssuer | Why::BadSignature => CertificateProblem::Issuer,
+            _ => CertificateProblem::Other,
         }),
         Some(_) => Cause::Handshake,
         None => error.into(),

@@ -74,7 +74,7 @@ impl fmt::Debug for Reply {
 
 /// A reply as it arrives, line by line.
 #[derive(Debug, Default)]
-pub struct Answer {
+pub struct ReplyParser {
     code: u16,
     /// The words of each line, with a line end between.
     words: String,
@@ -82,20 +82,20 @@ pub struct Answer {
     size: usize,
 }
 
-impl Answer {
+impl ReplyParser {
     /// Takes the next line, without its line end; true when it was the last.
     pub fn take(&mut self, line: &[u8]) -> Result<bool, Cause> {
-        let (code, rest) = line.split_at_checked(3).ok_or(Cause::Nonsense)?;
-        let code = parse_code(code).ok_or(Cause::Nonsense)?;
+        let (code, rest) = line.split_at_checked(3).ok_or(Cause::ProtocolViolation)?;
+        let code = parse_code(code).ok_or(Cause::ProtocolViolation)?;
         self.size += line.len();
         if self.lines > 0 && code != self.code || self.lines == LINES || self.size > REPLY || line.contains(&0) {
-            return Err(Cause::Nonsense);
+            return Err(Cause::ProtocolViolation);
         }
         let (last, words) = match rest.split_first() {
             None => (true, rest),
             Some((b' ', words)) => (true, words),
             Some((b'-', words)) => (false, words),
-            Some(_) => return Err(Cause::Nonsense),
+            Some(_) => return Err(Cause::ProtocolViolation),
         };
         if self.lines > 0 {
             self.words.push('\n');
@@ -180,15 +180,15 @@ impl Wire {
     }
 
     /// Reads one whole reply within the limit.
-    pub async fn answer(&mut self, limit: Duration) -> Result<Answer, Cause> {
-        let mut answer = Answer::default();
+    pub async fn answer(&mut self, limit: Duration) -> Result<ReplyParser, Cause> {
+        let mut answer = ReplyParser::default();
         if !self.take(&mut answer)? {
             timeout(limit, self.await_rest(&mut answer)).await.map_err(|_| Cause::Timeout)??;
         }
         Ok(answer)
     }
 
-    async fn await_rest(&mut self, answer: &mut Answer) -> Result<(), Cause> {
+    async fn await_rest(&mut self, answer: &mut ReplyParser) -> Result<(), Cause> {
         loop {
             self.input.drain(..std::mem::take(&mut self.read));
             self.input.reserve(LINE);
@@ -202,7 +202,7 @@ impl Wire {
     }
 
     /// Takes the lines that have arrived; true when the reply is whole.
-    fn take(&mut self, answer: &mut Answer) -> Result<bool, Cause> {
+    fn take(&mut self, answer: &mut ReplyParser) -> Result<bool, Cause> {
         loop {
             let arrived = &self.input[self.read..];
             match memchr::memchr(b'\n', arrived) {
@@ -213,7 +213,7 @@ impl Wire {
                     }
                 }
                 None if arrived.len() < LINE => return Ok(false),
-                _ => return Err(Cause::Nonsense),
+                _ => return Err(Cause::ProtocolViolation),
             }
         }
     }
@@ -298,7 +298,12 @@ mod tests {
             many.as_bytes(),
             large.as_bytes(),
         ] {
-            assert_eq!(read(bytes).await, Err(Cause::Nonsense), "{:?}", String::from_utf8_lossy(bytes).get(..20));
+            assert_eq!(
+                read(bytes).await,
+                Err(Cause::ProtocolViolation),
+                "{:?}",
+                String::from_utf8_lossy(bytes).get(..20)
+            );
         }
         assert_eq!(read(b"250-a\r\n250").await, Err(Cause::Closed));
     }

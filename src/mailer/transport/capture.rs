@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use crate::audience::address::Address;
 use crate::infra::error::{Error, Message, Result};
 use crate::mailer::smtp::dot_stuffing;
-use crate::mailer::transport::eml_store::Folder;
+use crate::mailer::transport::eml_store::EmlStore;
 
 /// Octets a letter may have.
 pub const SIZE: usize = 50_000_000;
@@ -39,7 +39,7 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener> {
 
 /// Receives letters into the folder until `shutdown` is ready. Conversations still under way then
 /// are dropped: let the senders finish first.
-pub async fn serve(listener: TcpListener, folder: Folder, shutdown: impl Future<Output = ()>) {
+pub async fn serve(listener: TcpListener, folder: EmlStore, shutdown: impl Future<Output = ()>) {
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     let mut visits = JoinSet::new();
     tokio::pin!(shutdown);
@@ -74,7 +74,7 @@ struct Visit {
     output: Vec<u8>,
     sender: Option<Sender>,
     to: Vec<Address>,
-    folder: Folder,
+    folder: EmlStore,
 }
 
 /// What MAIL FROM said.
@@ -202,7 +202,7 @@ impl Visit {
     /// One file for each recipient, so that one of them can be forgotten without the others.
     async fn keep(&self, to: Vec<Address>, letter: Vec<u8>) -> String {
         let folder = self.folder.clone();
-        let write = move || to.iter().map(|address| folder.keep(address, &letter)).collect::<Result<Vec<_>>>();
+        let write = move || to.iter().map(|address| folder.store(address, &letter)).collect::<Result<Vec<_>>>();
         match tokio::task::spawn_blocking(write).await {
             Ok(Ok(files)) => format!("250 2.0.0 kept as {}", files.join(" ")),
             Ok(Err(error)) => {

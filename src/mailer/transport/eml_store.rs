@@ -17,7 +17,7 @@ use crate::infra::secret::Key;
 
 /// A folder of letters.
 #[derive(Debug, Clone)]
-pub struct Folder {
+pub struct EmlStore {
     path: PathBuf,
     key: Key,
     clock: Clock,
@@ -26,7 +26,7 @@ pub struct Folder {
 
 /// A letter in the folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct StoredMessage {
     /// Its file name.
     pub file: String,
     /// When it came.
@@ -35,7 +35,7 @@ pub struct Entry {
     pub size: u64,
 }
 
-impl Folder {
+impl EmlStore {
     /// The folder at `path`, with the keys and the clock of an installation.
     pub fn new(installation: &Installation, path: PathBuf) -> Self {
         Self {
@@ -47,12 +47,12 @@ impl Folder {
     }
 
     /// The folder of the capture relay.
-    pub fn captured(installation: &Installation) -> Self {
+    pub fn of_capture(installation: &Installation) -> Self {
         Self::new(installation, installation.config.capture_dir())
     }
 
     /// Keeps a letter and returns its file name once it is durable.
-    pub fn keep(&self, to: &Address, letter: &[u8]) -> Result<String> {
+    pub fn store(&self, to: &Address, letter: &[u8]) -> Result<String> {
         let file = format!("{}-{:013}-{:016x}.eml", self.person(to), self.clock.now(), self.ids.next());
         let aside = self.path.join(format!(".{file}.part"));
         let write = || -> std::io::Result<()> {
@@ -72,14 +72,14 @@ impl Folder {
     }
 
     /// The newest letters first, at most `limit`. Only those are looked at; the rest are names.
-    pub fn list(&self, limit: usize) -> Result<Vec<Entry>> {
+    pub fn list(&self, limit: usize) -> Result<Vec<StoredMessage>> {
         let mut found: Vec<_> = self.names()?.into_iter().filter_map(|file| Some((moment(&file)?, file))).collect();
         found.sort_unstable_by(|one, two| two.cmp(one));
         found.truncate(limit);
         // One that vanishes meanwhile was erased meanwhile.
         let entry = |((at, _), file): ((Millis, u64), String)| {
             let size = fs::metadata(self.path.join(&file)).ok()?.len();
-            Some(Entry { file, at, size })
+            Some(StoredMessage { file, at, size })
         };
         Ok(found.into_iter().filter_map(entry).collect())
     }
@@ -98,7 +98,7 @@ impl Folder {
     }
 
     /// Removes every letter to a person, finished or not, and returns how many there were.
-    pub fn forget(&self, person: &Address) -> Result<u64> {
+    pub fn delete_for(&self, person: &Address) -> Result<u64> {
         let prefix = self.person(person);
         let mut count = 0;
         for file in self.names()?.iter().filter(|file| file.trim_start_matches('.').starts_with(&prefix)) {
@@ -159,9 +159,9 @@ mod tests {
 
     const NOW: Millis = 1_795_255_200_000;
 
-    fn folder(path: &Path) -> Folder {
+    fn folder(path: &Path) -> EmlStore {
         let clock = Clock::fixed(NOW);
-        Folder { path: path.to_owned(), key: Key::generate(), ids: Arc::new(Ids::new(clock.clone())), clock }
+        EmlStore { path: path.to_owned(), key: Key::generate(), ids: Arc::new(Ids::new(clock.clone())), clock }
     }
 
     fn address(text: &str) -> Address {
@@ -173,14 +173,14 @@ mod tests {
         let place = tempfile::tempdir().expect("a folder");
         let folder = folder(place.path());
 
-        let first = folder.keep(&address("anna@example.org"), b"one\r\n").expect("kept");
-        let second = folder.keep(&address("anna@example.org"), b"second\r\n").expect("kept");
+        let first = folder.store(&address("anna@example.org"), b"one\r\n").expect("kept");
+        let second = folder.store(&address("anna@example.org"), b"second\r\n").expect("kept");
         folder.clock.advance(1);
-        let third = folder.keep(&address("boris@example.org"), b"\x00\xff").expect("kept");
+        let third = folder.store(&address("boris@example.org"), b"\x00\xff").expect("kept");
 
         let files: Vec<_> = folder.list(10).expect("listed").into_iter().map(|entry| entry.file).collect();
         assert_eq!(files, [third.clone(), second.clone(), first]);
-        assert_eq!(folder.list(1).expect("listed"), [Entry { file: third.clone(), at: NOW + 1, size: 2 }]);
+        assert_eq!(folder.list(1).expect("listed"), [StoredMessage { file: third.clone(), at: NOW + 1, size: 2 }]);
         assert_eq!(folder.read(&third).expect("read"), b"\x00\xff");
         assert!(!files.concat().contains("anna"));
     }
@@ -189,18 +189,18 @@ mod tests {
     fn forgetting_takes_every_spelling_and_leaves_the_others() {
         let place = tempfile::tempdir().expect("a folder");
         let folder = folder(place.path());
-        folder.keep(&address("Иван@ПОЧТА.рф"), b"one").expect("kept");
-        folder.keep(&address("иван@xn--80a1acny.xn--p1ai"), b"two").expect("kept");
-        let half = folder.keep(&address("иван@почта.рф"), b"half").expect("kept");
+        folder.store(&address("Иван@ПОЧТА.рф"), b"one").expect("kept");
+        folder.store(&address("иван@xn--80a1acny.xn--p1ai"), b"two").expect("kept");
+        let half = folder.store(&address("иван@почта.рф"), b"half").expect("kept");
         fs::rename(place.path().join(&half), place.path().join(format!(".{half}.part"))).expect("moved");
-        let other = folder.keep(&address("olga@почта.рф"), b"three").expect("kept");
+        let other = folder.store(&address("olga@почта.рф"), b"three").expect("kept");
 
-        assert_eq!(folder.forget(&address("иван@почта.рф")).expect("forgotten"), 3);
+        assert_eq!(folder.delete_for(&address("иван@почта.рф")).expect("forgotten"), 3);
 
         let left: Vec<_> =
             fs::read_dir(place.path()).expect("a folder").map(|e| e.expect("an entry").file_name()).collect();
         assert_eq!(left, [other.as_str()]);
-        assert_eq!(folder.forget(&address("иван@почта.рф")).expect("nothing left"), 0);
+        assert_eq!(folder.delete_for(&address("иван@почта.рф")).expect("nothing left"), 0);
     }
 
     #[test]
@@ -208,7 +208,7 @@ mod tests {
         let place = tempfile::tempdir().expect("a folder");
         let folder = folder(&place.path().join("letters"));
         fs::write(place.path().join("secret.eml"), "x").expect("written");
-        let kept = folder.keep(&address("anna@example.org"), b"x").expect("kept");
+        let kept = folder.store(&address("anna@example.org"), b"x").expect("kept");
 
         for file in
             ["../secret.eml", "/etc/passwd", "", ".", "a-1-2.eml", &format!("../letters/{kept}"), &format!("{kept}\0")]
@@ -224,6 +224,6 @@ mod tests {
         let folder = folder(&place.path().join("none"));
 
         assert_eq!(folder.list(10).expect("listed"), []);
-        assert_eq!(folder.forget(&address("anna@example.org")).expect("forgotten"), 0);
+        assert_eq!(folder.delete_for(&address("anna@example.org")).expect("forgotten"), 0);
     }
 }

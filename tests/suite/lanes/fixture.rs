@@ -55,9 +55,9 @@ pub fn to(sink: &Sink, domain: &str) -> usize {
     recipients(sink).keys().filter(|to| to.contains(domain)).count()
 }
 
-pub async fn reception_of(fixture: &Fixture, lane: &str) -> Option<lane_backoff::Reception> {
+pub async fn reception_of(fixture: &Fixture, lane: &str) -> Option<lane_backoff::LaneBackoff> {
     let mut conn = fixture.installation.db.read().await.expect("a connection");
-    let all = lane_backoff::all(&mut conn, fixture.workspace.id).await.expect("read");
+    let all = lane_backoff::list(&mut conn, fixture.workspace.id).await.expect("read");
     all.into_iter().find(|(name, _)| name == lane).map(|(_, reception)| reception)
 }
 
@@ -69,7 +69,7 @@ pub async fn mail_for(fixture: &Fixture, time: Duration) {
         stop.send(true).expect("someone listens");
     };
     let (ended, ()) =
-        tokio::join!(scheduler::work(&fixture.installation, Mode::Forever, Arc::new(|| true), stopped), stopping);
+        tokio::join!(scheduler::run(&fixture.installation, Mode::Forever, Arc::new(|| true), stopped), stopping);
     ended.expect("a clean end");
 }
 

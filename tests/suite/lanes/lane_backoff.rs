@@ -9,7 +9,7 @@ use sendoff::campaign::delivery::{self, Mark};
 use sendoff::campaign::model::{self, State};
 use sendoff::cli::lane::{self as door, Command};
 use sendoff::infra::i18n::Lang;
-use sendoff::mailer::limits::lane_backoff::STRIKES;
+use sendoff::mailer::limits::lane_backoff::POLICY_REFUSAL_LIMIT;
 
 use super::fixture::{at, mail_for, reception_of, to};
 use crate::canary;
@@ -53,7 +53,7 @@ both!(a_lane_that_is_told_too_fast_is_slowed_alone, |fixture| {
     mail_for(fixture, Duration::from_secs(3)).await;
 
     assert_eq!(to(&sink, "example.org"), 100);
-    let pace = reception_of(fixture, "yandex").await.and_then(|reception| reception.pace(NOW)).expect("a pace");
+    let pace = reception_of(fixture, "yandex").await.and_then(|reception| reception.rate(NOW)).expect("a pace");
     assert!(pace >= 0.1, "{pace}");
     assert_eq!(reception_of(fixture, "rest").await, None);
     let tried = 200 - waiting_untried(fixture).await;
@@ -95,7 +95,10 @@ both!(a_fault_of_ours_pauses_the_lane_and_touches_nobody, |fixture| {
     assert_eq!(states(fixture).await, [("accepted", 30), ("pending", 50)].into());
     assert_eq!(campaign(fixture).await.state, State::Running);
     let asked = sink.log().commands.iter().filter(|line| line.starts_with("RCPT") && line.contains("gmail")).count();
-    assert!((STRIKES as usize..STRIKES as usize + 3).contains(&asked), "{asked} were named before the pause");
+    assert!(
+        (POLICY_REFUSAL_LIMIT as usize..POLICY_REFUSAL_LIMIT as usize + 3).contains(&asked),
+        "{asked} were named before the pause"
+    );
     let people = subscription::count(&mut fixture.installation.db.read().await.expect("a connection"), list)
         .await
         .expect("counted");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sendoff::audience::subscription;
 use sendoff::campaign::model::{self, State};
-use sendoff::mailer::smtp::endpoint::Target;
+use sendoff::mailer::smtp::endpoint::Endpoint;
 use sendoff::privacy::erasure::{self, Reason};
 
 use crate::fixture::both;
@@ -66,7 +66,7 @@ both!(the_restricted_are_suppressed_at_send_time, |fixture| {
 
 both!(a_dead_relay_pauses_and_blames_nobody, |fixture| {
     house_with(fixture, 40).await;
-    use_relay(fixture, Target::local(([127, 0, 0, 1], 1).into()), 3).await;
+    use_relay(fixture, Endpoint::local(([127, 0, 0, 1], 1).into()), 3).await;
     start(fixture, LETTER).await;
 
     mail(fixture).await;

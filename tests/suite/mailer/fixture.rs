@@ -7,9 +7,9 @@ use sendoff::audience::list;
 use sendoff::campaign::model::{self, Campaign, NewCampaign};
 use sendoff::campaign::{delivery, launch};
 use sendoff::infra::setting::{self, Setting};
-use sendoff::mailer::relay::{self, Kind, Relay};
+use sendoff::mailer::relay::{self, Relay, RelayKind};
 use sendoff::mailer::scheduler::{self, Mode};
-use sendoff::mailer::smtp::endpoint::Target;
+use sendoff::mailer::smtp::endpoint::Endpoint;
 use tokio::sync::watch;
 
 use crate::fixture::Fixture;
@@ -17,10 +17,10 @@ use crate::mail_sink::Sink;
 
 pub const LETTER: &str = "+++\nname = \"autumn\"\nlist = \"News\"\nfrom = \"Shop <news@shop.example>\"\nsubject = \"Autumn\"\n+++\n# Hello\n\n[Look](https://shop.example/)\n";
 
-pub async fn use_relay(fixture: &Fixture, target: Target, connections: u32) {
+pub async fn use_relay(fixture: &Fixture, target: Endpoint, connections: u32) {
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
-    let relay = Relay { connections, ..Relay::to(Kind::Smtp(Box::new(target))) };
-    relay::set(&fixture.installation, &mut tx, fixture.workspace.id, &relay).await.expect("a relay");
+    let relay = Relay { connections, ..Relay::to(RelayKind::Smtp(Box::new(target))) };
+    relay::save(&fixture.installation, &mut tx, fixture.workspace.id, &relay).await.expect("a relay");
     setting::set(&mut tx, Setting::RelayPatience, "1").await.expect("a setting");
     tx.commit().await.expect("committed");
 }
@@ -55,7 +55,7 @@ pub async fn campaign(fixture: &Fixture) -> Campaign {
 
 pub async fn mail(fixture: &Fixture) -> Option<i64> {
     let (_keep, stop) = watch::channel(false);
-    scheduler::work(&fixture.installation, Mode::UntilIdle, Arc::new(|| true), stop).await.expect("a shift")
+    scheduler::run(&fixture.installation, Mode::UntilIdle, Arc::new(|| true), stop).await.expect("a shift")
 }
 
 pub async fn states(fixture: &Fixture) -> BTreeMap<&'static str, i64> {

@@ -48,7 +48,7 @@ both!(a_mailer_that_died_leaves_pending_and_uncertain_rows, |fixture| {
     use_relay(fixture, sink.target(), 1).await;
     let running = start(fixture, LETTER).await;
     let installation = &fixture.installation;
-    let (lease, _) = Lease::take(installation).await.expect("a lease");
+    let (lease, _) = Lease::acquire(installation).await.expect("a lease");
     let claimed = canary::claim(fixture, lease.id, running.id, 3).await;
     canary::mark(fixture, lease.id, &claimed[..1]).await;
     drop(lease);
@@ -73,7 +73,7 @@ both!(a_stop_drains_and_gives_the_rest_back, |fixture| {
         stop.send(true).expect("someone listens");
     };
     let (ended, ()) =
-        tokio::join!(scheduler::work(&fixture.installation, Mode::Forever, Arc::new(|| true), stopped), stopping);
+        tokio::join!(scheduler::run(&fixture.installation, Mode::Forever, Arc::new(|| true), stopped), stopping);
 
     ended.expect("a clean end");
     let sent = sink.log().letters.len() as i64;
@@ -85,9 +85,9 @@ both!(a_stop_drains_and_gives_the_rest_back, |fixture| {
 #[tokio::test]
 async fn a_second_mailer_on_one_folder_hears_who_holds_it() {
     let fixture = Fixture::new(crate::fixture::Kind::Sqlite).await;
-    let (_lease, _) = Lease::take(&fixture.installation).await.expect("a lease");
+    let (_lease, _) = Lease::acquire(&fixture.installation).await.expect("a lease");
 
-    let Err(Error::Unavailable(refusal)) = Lease::take(&fixture.installation).await else {
+    let Err(Error::Unavailable(refusal)) = Lease::acquire(&fixture.installation).await else {
         panic!("two mailers on one folder")
     };
 

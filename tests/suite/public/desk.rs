@@ -6,7 +6,7 @@ use sendoff::audience::address::Address;
 use sendoff::campaign::{delivery, model};
 use sendoff::infra::setting::{self, Setting};
 use sendoff::infra::token::Door;
-use sendoff::mailer::transport::eml_store::Folder;
+use sendoff::mailer::transport::eml_store::EmlStore;
 use sendoff::web::router;
 use sendoff::web::state::WebState;
 use tokio::net::TcpListener;
@@ -30,7 +30,7 @@ fn capture(fixture: &Fixture, public_url: &str, token: &str) -> String {
          Привет, Анна\r\n--b\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<p>Привет, <b>Анна</b><script>1</script>\r\n--b--\r\n"
     );
     let to = Address::parse("anna@example.org").expect("an address");
-    Folder::captured(&fixture.installation).keep(&to, letter.as_bytes()).expect("captured")
+    EmlStore::of_capture(&fixture.installation).store(&to, letter.as_bytes()).expect("captured")
 }
 
 both!(the_desk_shows_campaigns_and_lists_with_their_numbers, |fixture| {

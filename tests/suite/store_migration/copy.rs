@@ -6,7 +6,7 @@ use sendoff::infra::config::Config;
 use sendoff::infra::db::store_status::WritePurpose;
 use sendoff::infra::error::Error;
 use sendoff::infra::token::{Claim, Door};
-use sendoff::mailer::relay::{self, Kind as RelayKind};
+use sendoff::mailer::relay::{self, RelayKind};
 use sendoff::privacy::erasure::{self, Erased, Reason};
 use sendoff::report::summary;
 use sendoff::store_migration::{self, Step, wipe};
@@ -36,7 +36,7 @@ both!(what_was_here_is_there_to_the_byte_and_comes_back_the_same, |fixture| {
     assert_eq!(there.signer.verify(Door::Unsubscribe, &token), Some(claim));
     let mut conn = there.db.read().await.expect("a connection");
     assert_eq!(summary::of(&mut conn, &campaign).await.expect("counted"), numbers);
-    let relay = relay::get(&there, &mut conn, fixture.workspace.id).await.expect("the seal opens");
+    let relay = relay::main(&there, &mut conn, fixture.workspace.id).await.expect("the seal opens");
     assert!(matches!(&relay.kind, RelayKind::Smtp(target) if target.expose().contains("secret")), "{relay:?}");
     drop(conn);
     there.db.close().await;

@@ -12,8 +12,8 @@ use sendoff::infra::db::Db;
 use sendoff::infra::db::index;
 use sendoff::infra::error::{Error, Result};
 use sendoff::infra::installation::Installation;
-use sendoff::mailer::relay::{self, Kind as RelayKind, Relay};
-use sendoff::mailer::smtp::endpoint::Target as Smtp;
+use sendoff::mailer::relay::{self, Relay, RelayKind};
+use sendoff::mailer::smtp::endpoint::Endpoint as Smtp;
 use sendoff::store_migration::{self, MigrationReport, Step};
 use sha2::{Digest, Sha256};
 
@@ -111,7 +111,7 @@ pub async fn fill(fixture: &Fixture, events: i64) -> Campaign {
         cap: Cap { rate: Some(12.5), ..Cap::default() },
         ..Relay::default()
     };
-    relay::set(&fixture.installation, &mut tx, fixture.workspace.id, &relay).await.expect("a relay");
+    relay::save(&fixture.installation, &mut tx, fixture.workspace.id, &relay).await.expect("a relay");
     // Made while the installation is in use, as those of segments are.
     sendoff::audience::contact::create_index(&mut tx, "text_1").await.expect("an index");
     tx.commit().await.expect("committed");

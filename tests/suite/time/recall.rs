@@ -180,7 +180,7 @@ both!(at_full_speed_a_pause_stops_all_connections, |fixture| {
         stop.send(true).expect("someone listens");
         (when_paused, two_seconds_later)
     };
-    let work = scheduler::work(&fixture.installation, Mode::Forever, Arc::new(|| true), stopped);
+    let work = scheduler::run(&fixture.installation, Mode::Forever, Arc::new(|| true), stopped);
     let (ended, (when_paused, later)) = tokio::join!(work, pausing);
 
     ended.expect("a clean end");

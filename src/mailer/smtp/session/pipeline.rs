@@ -4,8 +4,8 @@
 //! one's has not been written.
 
 use crate::infra::failpoint;
-use crate::mailer::smtp::error::{Cause, Fault, Phase};
-use crate::mailer::smtp::session::{CHUNK, Session, State, Verdict, at, need, rcpt, weigh};
+use crate::mailer::smtp::error::{Cause, Phase, SmtpError};
+use crate::mailer::smtp::session::{CHUNK, EnvelopeReply, Session, State, at, need, rcpt, weigh};
 use crate::mailer::smtp::wire::Reply;
 
 /// The part of its time that a server gets for the first envelope behind a text.
@@ -23,22 +23,22 @@ pub struct Envelope<'e> {
 }
 
 /// What came back.
-pub struct Turned {
+pub struct PipelineReplies {
     /// The answer to the text, if one was sent.
-    pub text: Option<Result<Reply, Fault>>,
-    /// The answer to the envelope, if one was sent. After [`Verdict::Ready`] its text comes next.
-    pub next: Option<Result<Verdict, Fault>>,
+    pub text: Option<Result<Reply, SmtpError>>,
+    /// The answer to the envelope, if one was sent. After [`EnvelopeReply::Accepted`] its text comes next.
+    pub next: Option<Result<EnvelopeReply, SmtpError>>,
 }
 
 impl Session {
     /// The same session, talking to a server that cannot do what it offers: one command at a time.
-    pub fn plainly(mut self) -> Self {
+    pub fn without_pipelining(mut self) -> Self {
         self.extensions.pipelining = false;
         self
     }
 
     /// True when the server takes several commands at once.
-    pub fn pipelines(&self) -> bool {
+    pub fn has_pipelining(&self) -> bool {
         self.extensions.pipelining
     }
 
@@ -49,12 +49,12 @@ impl Session {
 
     /// Sends the text whose envelope was granted, the envelope of the next message, or both in one
     /// write. `text` is in wire form with its last dot; it is used as the buffer of the write.
-    pub async fn turn(&mut self, text: Option<&mut Vec<u8>>, next: Option<&Envelope<'_>>) -> Turned {
+    pub async fn pipeline(&mut self, text: Option<&mut Vec<u8>>, next: Option<&Envelope<'_>>) -> PipelineReplies {
         let mut none = Vec::new();
         let sends_text = text.is_some();
         let group = text.unwrap_or(&mut none);
         let end = group.len();
-        let mut turned = Turned { text: None, next: None };
+        let mut turned = PipelineReplies { text: None, next: None };
         let before = match self.begin(if sends_text { Phase::Data } else { Phase::Envelope }) {
             Ok(before) if sends_text == (before == State::Granted) => before,
             Ok(_) => return lost(turned, sends_text, next.is_some(), &Cause::Closed.at(Phase::Data)),
@@ -94,13 +94,13 @@ impl Session {
         group: &mut Vec<u8>,
         before: State,
         next: &Envelope<'_>,
-    ) -> Result<(), Result<Verdict, Fault>> {
+    ) -> Result<(), Result<EnvelopeReply, SmtpError>> {
         let utf8 = next.utf8 || !next.from.is_ascii() || !next.to.is_ascii();
         if utf8 && !self.extensions.smtputf8 {
-            return Err(Ok(Verdict::Undeliverable));
+            return Err(Ok(EnvelopeReply::NeedsSmtpUtf8));
         }
         if next.from.contains(char::is_control) || next.to.contains(char::is_control) {
-            return Err(Err(Cause::Unsafe.at(Phase::Envelope)));
+            return Err(Err(Cause::UnsafeText.at(Phase::Envelope)));
         }
         let first = match before {
             State::Idle | State::Granted => "",
@@ -117,7 +117,7 @@ impl Session {
 
     /// Writes a group whose text ends at `end`. Until its dot was handed to the system the server
     /// certainly has no message.
-    async fn write(&mut self, group: &[u8], end: usize) -> Result<(), Fault> {
+    async fn write(&mut self, group: &[u8], end: usize) -> Result<(), SmtpError> {
         let limit = self.timers.block;
         self.die_within(&group[..end]).await;
         let head = group.len().saturating_sub(CHUNK).min(end.saturating_sub(1)) / CHUNK * CHUNK;
@@ -126,7 +126,7 @@ impl Session {
         }
         if head > 0 && self.wire.is_interrupted().await {
             let reply = self.hear(self.timers.data, Phase::Body).await?;
-            return Err(Cause::Answer(reply).at(Phase::Body));
+            return Err(Cause::UnexpectedReply(reply).at(Phase::Body));
         }
         let (written, sent) = self.wire.send_some(&group[head..], limit).await;
         let phase = match head + written {
@@ -137,12 +137,16 @@ impl Session {
         sent.map_err(at(phase))
     }
 
-    async fn hear_text(&mut self) -> Result<Reply, Fault> {
+    async fn hear_text(&mut self) -> Result<Reply, SmtpError> {
         let reply = self.hear(self.timers.dot, Phase::Dot).await?;
-        if reply.is_positive() || reply.is_refusal() { Ok(reply) } else { Err(Cause::Answer(reply).at(Phase::Dot)) }
+        if reply.is_positive() || reply.is_refusal() {
+            Ok(reply)
+        } else {
+            Err(Cause::UnexpectedReply(reply).at(Phase::Dot))
+        }
     }
 
-    async fn hear_envelope(&mut self, before: State) -> Result<Verdict, Fault> {
+    async fn hear_envelope(&mut self, before: State) -> Result<EnvelopeReply, SmtpError> {
         let phase = Phase::Envelope;
         match before {
             State::Idle | State::Granted => {}
@@ -168,16 +172,16 @@ impl Session {
             failpoint::reach("data");
         }
         if go.code == 421 || !granted && !go.is_refusal() {
-            return Err(Cause::Answer(go).at(Phase::Data));
+            return Err(Cause::UnexpectedReply(go).at(Phase::Data));
         }
         let verdict = match (sender, recipient) {
-            (sender, _) if sender.is_refusal() => Verdict::SenderRefused(sender),
-            (_, recipient) if recipient.is_refusal() => Verdict::Refused(recipient),
-            _ if granted => Verdict::Ready,
-            _ => Verdict::TextRefused(go),
+            (sender, _) if sender.is_refusal() => EnvelopeReply::SenderRefused(sender),
+            (_, recipient) if recipient.is_refusal() => EnvelopeReply::RecipientRefused(recipient),
+            _ if granted => EnvelopeReply::Accepted,
+            _ => EnvelopeReply::DataRefused(go),
         };
         self.state = match (&verdict, granted) {
-            (Verdict::Ready, _) => State::Granted,
+            (EnvelopeReply::Accepted, _) => State::Granted,
             (_, true) => State::Orphan,
             (_, false) => State::Spoiled,
         };
@@ -186,10 +190,10 @@ impl Session {
 }
 
 /// The same fault for everything that was under way and has no answer yet.
-fn lost(turned: Turned, text: bool, next: bool, fault: &Fault) -> Turned {
+fn lost(turned: PipelineReplies, text: bool, next: bool, fault: &SmtpError) -> PipelineReplies {
     // An envelope behind a text that broke was not weighed: the server has nothing of its message.
-    let behind = Fault { phase: Phase::Envelope, cause: fault.cause.clone() };
-    Turned {
+    let behind = SmtpError { phase: Phase::Envelope, cause: fault.cause.clone() };
+    PipelineReplies {
         text: turned.text.or_else(|| text.then(|| Err(fault.clone()))),
         next: turned.next.or_else(|| next.then_some(Err(behind))),
     }
