@@ -12,4 +12,5 @@ pub mod mailer;
 pub mod privacy;
 pub mod report;
 pub mod store_migration;
+pub mod usecase;
 pub mod web;

@@ -64,3 +64,4 @@ usage-conflict = { $what } cannot stand there, or not twice.{ usage-hint }
 usage-no-value = { $what } needs a value.{ usage-hint }
 usage-value = “{ $value }” does not fit { $what }.{ usage-hint }
 usage-unreadable = This cannot be read.{ usage-hint }
+forbidden = The role { $role } may not do this ({ $action }). Ask an owner of the workspace.

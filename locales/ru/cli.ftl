@@ -55,3 +55,4 @@ usage-conflict = { $what } здесь стоять не может или сто
 usage-no-value = { $what } требует значения.{ usage-hint }
 usage-value = «{ $value }» не подходит для { $what }.{ usage-hint }
 usage-unreadable = Это не прочесть.{ usage-hint }
+forbidden = Роли { $role } это действие не разрешено ({ $action }). Обратитесь к владельцу рабочего пространства.

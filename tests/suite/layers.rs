@@ -12,7 +12,9 @@ const FLOORS: &[&[&str]] = &[
     &["campaign"],
     &["mailer", "feedback"],
     &["privacy", "report"],
-    &["web", "store_migration"],
+    &["store_migration"],
+    &["usecase"],
+    &["web"],
     &["cli"],
 ];
 

@@ -1,0 +1,258 @@
+//! Permissions: the actions of users, and the one table of the roles that may perform them.
+
+use super::actor::Role;
+
+crate::text_enum! {
+    /// An action of a user; each has one use case, or a few that are permitted together.
+    Action {
+        /// Make a workspace.
+        AddWorkspace = "add_workspace",
+        /// List the workspaces.
+        ListWorkspaces = "list_workspaces",
+        /// Change a setting of the installation.
+        ChangeSetting = "change_setting",
+        /// List the settings of the installation.
+        ListSettings = "list_settings",
+        /// Make a new key for tokens.
+        RotateTokenKey = "rotate_token_key",
+        /// Search every table and file for an address.
+        SearchTraces = "search_traces",
+        /// Move the data to another store, cancel that, or wipe the old store.
+        MigrateStore = "migrate_store",
+        /// Send what is due.
+        SendMail = "send_mail",
+        /// Declare a field.
+        AddField = "add_field",
+        /// Index a field, or remove the index.
+        IndexField = "index_field",
+        /// List the fields.
+        ListFields = "list_fields",
+        /// Make a list.
+        AddList = "add_list",
+        /// Close a list and unsubscribe its subscribers.
+        CloseList = "close_list",
+        /// List the lists.
+        ListLists = "list_lists",
+        /// Import contacts from a file.
+        ImportContacts = "import_contacts",
+        /// Show what is stored about a contact.
+        ShowContact = "show_contact",
+        /// Correct the data of a contact.
+        CorrectContact = "correct_contact",
+        /// Restrict the processing of a contact.
+        RestrictContact = "restrict_contact",
+        /// End the restriction of a contact.
+        UnrestrictContact = "unrestrict_contact",
+        /// Erase a contact.
+        EraseContact = "erase_contact",
+        /// Save a segment.
+        SaveSegment = "save_segment",
+        /// Count the contacts of a segment, or explain it for one contact.
+        ReadSegment = "read_segment",
+        /// List the segments.
+        ListSegments = "list_segments",
+        /// Change the brand of the workspace.
+        ChangeBrand = "change_brand",
+        /// Show the brand of the workspace.
+        ShowBrand = "show_brand",
+        /// Add or replace the draft of a campaign.
+        AddCampaign = "add_campaign",
+        /// Run the preflight of a campaign.
+        PreflightCampaign = "preflight_campaign",
+        /// Send a test message of a campaign.
+        TestCampaign = "test_campaign",
+        /// Schedule a campaign, or begin a series.
+        ScheduleCampaign = "schedule_campaign",
+        /// Start a campaign.
+        StartCampaign = "start_campaign",
+        /// Pause a campaign.
+        PauseCampaign = "pause_campaign",
+        /// Resume a campaign.
+        ResumeCampaign = "resume_campaign",
+        /// Recall the unsent deliveries of a campaign.
+        RecallCampaign = "recall_campaign",
+        /// Cancel a campaign.
+        CancelCampaign = "cancel_campaign",
+        /// Show a campaign, or list the campaigns and series.
+        ShowCampaign = "show_campaign",
+        /// Stop a series.
+        StopSeries = "stop_series",
+        /// Resume a series.
+        ResumeSeries = "resume_series",
+        /// List the uncertain deliveries.
+        ListUncertain = "list_uncertain",
+        /// Settle the uncertain deliveries.
+        SettleUncertain = "settle_uncertain",
+        /// Export rows and numbers.
+        Export = "export",
+        /// Add, change or remove a relay.
+        ChangeRelay = "change_relay",
+        /// Show a relay, or list the relays.
+        ShowRelay = "show_relay",
+        /// Connect to a relay without sending.
+        TestRelay = "test_relay",
+        /// Add, change, reset or resume a lane.
+        ChangeLane = "change_lane",
+        /// List the lanes.
+        ListLanes = "list_lanes",
+        /// Unsubscribe from the list of a message, or from another list.
+        Unsubscribe = "unsubscribe",
+        /// Be erased from every list of the workspace.
+        EraseSelf = "erase_self",
+        /// Read what is stored about oneself.
+        ReadSelf = "read_self",
+    }
+}
+
+/// What an action concerns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// The whole installation.
+    Installation,
+    /// One workspace.
+    Workspace,
+    /// The recipient who performs it, identified by a token.
+    Recipient,
+}
+
+const OPERATOR: &[Role] = &[Role::Operator];
+const OWNER: &[Role] = &[Role::Operator, Role::Owner];
+const MARKETER: &[Role] = &[Role::Operator, Role::Owner, Role::Marketer];
+const ANALYST: &[Role] = &[Role::Operator, Role::Owner, Role::Marketer, Role::Analyst];
+const SUPPORT: &[Role] = &[Role::Operator, Role::Owner, Role::Support];
+const PERSONAL: &[Role] = &[Role::Operator, Role::Owner, Role::Marketer, Role::Support, Role::Auditor];
+const STAFF: &[Role] = &[Role::Operator, Role::Owner, Role::Marketer, Role::Analyst, Role::Auditor, Role::Support];
+const RECIPIENT: &[Role] = &[Role::Recipient];
+
+impl Action {
+    /// What the action concerns, and the roles that may perform it.
+    const fn rule(self) -> (Scope, &'static [Role]) {
+        use Scope::{Installation, Recipient, Workspace};
+        match self {
+            Self::AddWorkspace
+            | Self::ListWorkspaces
+            | Self::ChangeSetting
+            | Self::ListSettings
+            | Self::RotateTokenKey
+            | Self::SearchTraces
+            | Self::MigrateStore
+            | Self::SendMail => (Installation, OPERATOR),
+            Self::CloseList | Self::ChangeBrand | Self::ChangeRelay | Self::TestRelay | Self::ChangeLane => {
+                (Workspace, OWNER)
+            }
+            Self::AddField
+            | Self::IndexField
+            | Self::AddList
+            | Self::ImportContacts
+            | Self::SaveSegment
+            | Self::AddCampaign
+            | Self::PreflightCampaign
+            | Self::TestCampaign
+            | Self::ScheduleCampaign
+            | Self::StartCampaign
+            | Self::PauseCampaign
+            | Self::ResumeCampaign
+            | Self::RecallCampaign
+            | Self::CancelCampaign
+            | Self::StopSeries
+            | Self::ResumeSeries
+            | Self::SettleUncertain => (Workspace, MARKETER),
+            Self::Export => (Workspace, ANALYST),
+            Self::CorrectContact | Self::RestrictContact | Self::UnrestrictContact | Self::EraseContact => {
+                (Workspace, SUPPORT)
+            }
+            Self::ShowContact | Self::ListUncertain => (Workspace, PERSONAL),
+            Self::ListFields
+            | Self::ListLists
+            | Self::ListSegments
+            | Self::ReadSegment
+            | Self::ShowBrand
+            | Self::ShowCampaign
+            | Self::ShowRelay
+            | Self::ListLanes => (Workspace, STAFF),
+            Self::Unsubscribe | Self::EraseSelf | Self::ReadSelf => (Recipient, RECIPIENT),
+        }
+    }
+
+    /// What the action concerns.
+    pub const fn scope(self) -> Scope {
+        self.rule().0
+    }
+
+    /// True when the role may perform the action.
+    pub fn is_permitted_to(self, role: Role) -> bool {
+        self.rule().1.contains(&role)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One line an action: the initials of the roles that may perform it, in the order of `Role::ALL`.
+    const TABLE: &str = "
+        add_workspace O------
+        list_workspaces O------
+        change_setting O------
+        list_settings O------
+        rotate_token_key O------
+        search_traces O------
+        migrate_store O------
+        send_mail O------
+        add_field OOM----
+        index_field OOM----
+        list_fields OOMAAS-
+        add_list OOM----
+        close_list OO-----
+        list_lists OOMAAS-
+        import_contacts OOM----
+        show_contact OOM-AS-
+        correct_contact OO---S-
+        restrict_contact OO---S-
+        unrestrict_contact OO---S-
+        erase_contact OO---S-
+        save_segment OOM----
+        read_segment OOMAAS-
+        list_segments OOMAAS-
+        change_brand OO-----
+        show_brand OOMAAS-
+        add_campaign OOM----
+        preflight_campaign OOM----
+        test_campaign OOM----
+        schedule_campaign OOM----
+        start_campaign OOM----
+        pause_campaign OOM----
+        resume_campaign OOM----
+        recall_campaign OOM----
+        cancel_campaign OOM----
+        show_campaign OOMAAS-
+        stop_series OOM----
+        resume_series OOM----
+        list_uncertain OOM-AS-
+        settle_uncertain OOM----
+        export OOMA---
+        change_relay OO-----
+        show_relay OOMAAS-
+        test_relay OO-----
+        change_lane OO-----
+        list_lanes OOMAAS-
+        unsubscribe ------R
+        erase_self ------R
+        read_self ------R
+    ";
+
+    #[test]
+    fn every_action_is_permitted_to_the_roles_of_the_table() {
+        let row = |action: &Action| {
+            let letter = |role: &Role| {
+                let initial = role.as_str()[..1].to_uppercase();
+                if action.is_permitted_to(*role) { initial } else { "-".to_owned() }
+            };
+            format!("{action} {}", Role::ALL.iter().map(letter).collect::<String>())
+        };
+
+        let found: Vec<String> = Action::ALL.iter().map(row).collect();
+        let expected: Vec<&str> = TABLE.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        assert_eq!(found, expected);
+    }
+}

@@ -1,0 +1,31 @@
+//! Audit entries of actions: a structured log event for each, with action, role, channel, workspace and the id
+//! of the subject. An entry never holds an address.
+
+use super::action::Action;
+use super::actor::Actor;
+use crate::infra::id::Id;
+
+/// Records that the actor performed the action, on `subject` where the action has one.
+pub fn record(actor: &Actor, action: Action, subject: Option<Id>) {
+    tracing::info!(
+        target: "sendoff::audit",
+        action = action.as_str(),
+        role = actor.role.as_str(),
+        channel = actor.channel.as_str(),
+        workspace.id = actor.workspace,
+        subject.id = subject,
+        "an action was performed"
+    );
+}
+
+/// Records that the actor was refused the action.
+pub fn record_refusal(actor: &Actor, action: Action) {
+    tracing::warn!(
+        target: "sendoff::audit",
+        action = action.as_str(),
+        role = actor.role.as_str(),
+        channel = actor.channel.as_str(),
+        workspace.id = actor.workspace,
+        "an action was refused"
+    );
+}

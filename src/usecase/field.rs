@@ -1,0 +1,77 @@
+//! Fields of contacts: declare, list, index.
+
+use serde::Serialize;
+
+use super::{Action, Actor};
+use crate::audience::field::{self, Field};
+use crate::audience::{contact, indexed_field, segment};
+use crate::infra::error::{Message, Result};
+use crate::infra::installation::Installation;
+
+/// A declared field.
+#[derive(Debug, Serialize)]
+pub struct FieldRow {
+    /// Its name in files, segments and merge tags.
+    pub name: String,
+    /// text, number, date, flag or choice.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// The values a choice may have.
+    pub choices: Vec<String>,
+}
+
+impl From<Field> for FieldRow {
+    fn from(field: Field) -> Self {
+        Self { name: field.name, kind: field.kind.as_str(), choices: field.choices }
+    }
+}
+
+/// A field whose index was added or removed.
+#[derive(Debug, Serialize)]
+pub struct Indexed {
+    /// The field.
+    pub name: String,
+    /// True when the field has an index that stays.
+    pub indexed: bool,
+}
+
+/// Declares a field. `kind` is text, number, date, flag or `choice:one,two`.
+pub async fn add(installation: &Installation, actor: &Actor, name: &str, kind: &str) -> Result<FieldRow> {
+    let permit = actor.permit(Action::AddField)?;
+    let field = Field::declare(name, kind)?;
+    field::add(installation, permit.workspace, &field).await?;
+    permit.audit(None);
+    Ok(field.into())
+}
+
+/// Lists the declared fields.
+pub async fn list(installation: &Installation, actor: &Actor) -> Result<Vec<FieldRow>> {
+    let permit = actor.permit(Action::ListFields)?;
+    let fields = field::all(&mut *installation.db.read().await?, permit.workspace).await?;
+    permit.audit(None);
+    Ok(fields.into_iter().map(FieldRow::from).collect())
+}
+
+/// Indexes a field for segments, or removes the index once no segment needs it. `progress` is called with the
+/// contacts indexed so far and all of them.
+pub async fn index(
+    installation: &Installation,
+    actor: &Actor,
+    name: &str,
+    indexed: bool,
+    mut progress: impl FnMut(u64, u64),
+) -> Result<Indexed> {
+    let permit = actor.permit(Action::IndexField)?;
+    let fields = field::all(&mut *installation.db.read().await?, permit.workspace).await?;
+    let field = fields.iter().find(|field| field.name == name).ok_or_else(|| {
+        let known: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
+        Message::new("field-unknown").with("name", name).with("known", known.join(", ")).not_found()
+    })?;
+    if !indexed_field::pin(installation, permit.workspace, field, indexed).await? {
+        return Err(Message::new("field-index-full").with("name", name).conflict());
+    }
+    let total = contact::count(&mut *installation.db.read().await?, permit.workspace).await?.unsigned_abs();
+    segment::reconcile_indexes(installation, permit.workspace, |done| progress(done, total)).await?;
+    permit.audit(None);
+    Ok(Indexed { name: name.to_owned(), indexed })
+}

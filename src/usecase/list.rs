@@ -1,0 +1,103 @@
+//! Lists: add, close, list with their numbers of subscribers.
+
+use serde::Serialize;
+
+use super::{Action, Actor};
+use crate::audience::list;
+use crate::audience::subscription::{self, State};
+use crate::infra::error::Result;
+use crate::infra::installation::Installation;
+use crate::privacy::{erasure, physical_erasure};
+
+/// A list that was added.
+#[derive(Debug, Serialize)]
+pub struct Added {
+    /// Its name.
+    pub list: String,
+}
+
+/// A list that was closed.
+#[derive(Debug, Serialize)]
+pub struct Closed {
+    /// Its name.
+    pub list: String,
+    /// Always true.
+    pub closed: bool,
+    /// How many subscribers were unsubscribed.
+    pub left: u64,
+}
+
+/// A list and its numbers.
+#[derive(Debug, Serialize)]
+pub struct ListRow {
+    /// Its name.
+    pub list: String,
+    /// True when it was closed.
+    pub closed: bool,
+    /// Confirmed subscriptions.
+    pub confirmed: i64,
+    /// Subscriptions that wait for their confirmation.
+    pub pending: i64,
+    /// Restricted subscriptions.
+    pub restricted: i64,
+}
+
+/// The lists of a workspace.
+#[derive(Debug, Serialize)]
+pub struct Lists {
+    /// The rows, by name.
+    pub lists: Vec<ListRow>,
+}
+
+/// Adds a list.
+pub async fn add(installation: &Installation, actor: &Actor, name: &str) -> Result<Added> {
+    let permit = actor.permit(Action::AddList)?;
+    let added = list::add(installation, permit.workspace, name).await?;
+    permit.audit(added.id);
+    Ok(Added { list: added.name })
+}
+
+/// Closes a list and unsubscribes everyone on it, or completes a closing that was interrupted. `progress` is
+/// called with the subscribers unsubscribed so far and all of them.
+pub async fn close(
+    installation: &Installation,
+    actor: &Actor,
+    name: &str,
+    mut progress: impl FnMut(u64, u64),
+) -> Result<Closed> {
+    let permit = actor.permit(Action::CloseList)?;
+    let mut conn = installation.db.read().await?;
+    let list = match list::find(&mut conn, permit.workspace, name).await? {
+        Some(list) => list,
+        None => list::need(&mut conn, permit.workspace, name).await?,
+    };
+    let total: i64 = subscription::count(&mut conn, list.id).await?.iter().map(|(_, count)| count).sum();
+    drop(conn);
+    let left = erasure::close_list(installation, permit.workspace, list.id, |done| {
+        progress(done, total.unsigned_abs());
+    })
+    .await?;
+    physical_erasure::run(installation).await?;
+    permit.audit(list.id);
+    Ok(Closed { list: list.name, closed: true, left })
+}
+
+/// Lists the lists with their numbers.
+pub async fn list(installation: &Installation, actor: &Actor) -> Result<Lists> {
+    let permit = actor.permit(Action::ListLists)?;
+    let mut conn = installation.db.read().await?;
+    let mut lists = Vec::new();
+    for list in list::all(&mut conn, permit.workspace).await? {
+        let counts = subscription::count(&mut conn, list.id).await?;
+        let number = |state| counts.iter().find(|(found, _)| *found == state).map_or(0, |(_, count)| *count);
+        lists.push(ListRow {
+            closed: list.closed,
+            confirmed: number(State::Confirmed),
+            pending: number(State::Pending),
+            restricted: number(State::Restricted),
+            list: list.name,
+        });
+    }
+    permit.audit(None);
+    Ok(Lists { lists })
+}

@@ -1,0 +1,22 @@
+//! Use cases: one function per action of a user, below the interfaces (command line, web) and above everything
+//! else.
+//!
+//! Each takes the [`Installation`](crate::infra::installation::Installation), an [`Actor`] and a typed input,
+//! and returns a typed output that serialises. Its first call is [`Actor::permit`], which checks the
+//! [permission](action); [`Permit::audit`] writes the [audit entry](audit). Outputs carry
+//! [messages](crate::infra::error::Message), which [`localize`](localize::localize) turns into sentences of the
+//! user's language. Rules of the product are here or below, never in an interface.
+
+pub mod action;
+pub mod actor;
+pub mod audit;
+pub mod brand;
+pub mod field;
+pub mod list;
+pub mod localize;
+pub mod recipient;
+pub mod setting;
+pub mod workspace;
+
+pub use action::Action;
+pub use actor::{Actor, Channel, NO_WORKSPACE, Permit, Role};
