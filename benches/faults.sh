@@ -1,6 +1,6 @@
 # What the durable mark costs, and how soon sending goes on after a kill. Read by benches/run.
-# The program is the one with fail points: only that one can be told to break a promise, and it is
-# compared with itself, its marks written and not synced (`no-sync`).
+# The program is the one with fail points: only that one can be given a bug, and it is
+# compared with itself, its marks written and not synced (`skip-sync`).
 
 faults() {
   local SENDOFF=$SENDOFF; SENDOFF=$(with_fail_points) || return 1
@@ -9,8 +9,8 @@ faults() {
   local store
   for store in SQLite PostgreSQL; do
     [ "$store" = SQLite ] || second_store || continue
-    marked "$store" 1 no-sync "nothing synced"
-    marked "$store" "$AHEAD" no-sync "nothing synced"
+    marked "$store" 1 skip-sync "nothing synced"
+    marked "$store" "$AHEAD" skip-sync "nothing synced"
     revived "$store"
   done
 }
@@ -47,13 +47,13 @@ fresh() {
   ask XRESET >/dev/null
 }
 
-# marked STORE AHEAD SABOTAGE WORDS: letters a second with the mark on disk first, and with that promise broken.
+# marked STORE AHEAD BUG WORDS: letters a second with the mark on disk first, and with that bug in the program.
 marked() {
   local ours=() theirs=() ratios=() broken
   for _ in $(seq "$PAIRS"); do
     for broken in "" "$3"; do
       fresh "$1" "$2"
-      SENDOFF_SABOTAGE=$broken "$SENDOFF" "${OF[@]}" mail --until-idle >"$WORK/log" 2>&1 || { cat "$WORK/log" >&2; return 1; }
+      SENDOFF_BUG=$broken "$SENDOFF" "${OF[@]}" mail --until-idle >"$WORK/log" 2>&1 || { cat "$WORK/log" >&2; return 1; }
       if [ -z "$broken" ]; then ours+=("$(seen "$RECIPIENTS")"); else theirs+=("$(seen "$RECIPIENTS")"); fi
     done
     ratios+=("$(calc "${ours[-1]} / ${theirs[-1]}")")

@@ -117,9 +117,9 @@ pub async fn start(installation: &Installation, campaign: &Campaign) -> Result<O
         },
     )
     .await?;
-    failpoint::reach("freezing");
+    failpoint::hit("before-freeze-commit");
     tx.commit().await?;
-    failpoint::reach("frozen");
+    failpoint::hit("after-freeze-commit");
     Ok(Some(planned))
 }
 

@@ -186,7 +186,7 @@ impl Writer {
         }
         match self.spool.append(hits.iter().map(line).collect()).await {
             Ok(()) => {
-                failpoint::reach("spilled");
+                failpoint::hit("after-spool-write");
                 self.spilled = true;
             }
             Err(error) => {

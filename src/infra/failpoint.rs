@@ -1,78 +1,111 @@
-//! Places where a process dies on demand, and promises that it breaks on demand, for the harness
-//! that hunts for losses (`tests/run crash`). Without the feature `failpoints` every question here
-//! is answered with no at compile time, and nothing of it is in the program.
+//! Fail points: places where the process ends on demand, and bugs that it has on demand.
 //!
-//! `SENDOFF_FAILPOINT=name:N` ends the process at the N-th passage of a point, at once and without
-//! a word, as a SIGKILL would. `SENDOFF_SABOTAGE=name` breaks one promise, to see the harness notice.
+//! The crash tests (`tests/run crash`) end a process at every step of a delivery and check that nothing is lost or
+//! sent twice. They and the simulation (`tests/sim`) also run with deliberate bugs, to prove that they would notice.
+//!
+//! With the feature `failpoints`, `SENDOFF_FAILPOINT=name:N` ends the process at the N-th passage of a fail point, as
+//! SIGKILL would, and `SENDOFF_BUG=name` puts a bug in. Without the feature both are compiled out. [`inject`] puts a
+//! bug into one thread and works in debug builds only.
 
+use std::cell::Cell;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-const ON: bool = cfg!(feature = "failpoints");
+const ENABLED: bool = cfg!(feature = "failpoints");
 
-/// A point and how many passages are left until the end.
-struct Point {
+/// A fail point from the environment, and the passages left before the process ends.
+struct FailPoint {
     name: String,
-    left: AtomicU32,
+    passages_left: AtomicU32,
 }
 
-/// A promise that can be broken.
+/// A deliberate bug that the tests must find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sabotage {
-    /// The `sending` mark is set after the message instead of before.
-    MarkLate,
-    /// Nobody asks for the last time whether the person may be written to.
-    NoGate,
+pub enum Bug {
+    /// A delivery is marked `sending` after its body instead of before.
+    MarkAfterBody,
+    /// The final eligibility check is skipped.
+    SkipFinalCheck,
     /// Nothing is synced to disk.
-    NoSync,
+    SkipSync,
+    /// A lost reply to a body is recorded as "not tried" instead of uncertain.
+    LostReplyIsUntried,
+    /// The age of a mark is counted from when the connection reads it, not from when it was asked for.
+    MarkAgeFromRead,
+    /// A mailer goes on sending after its lease has expired.
+    SendWithoutLease,
+    /// Some results are never recorded.
+    DropResult,
+    /// Deliveries are claimed without drawing tokens from the rate limit.
+    SkipTokenDraw,
 }
 
-impl Sabotage {
+impl Bug {
     const fn name(self) -> &'static str {
         match self {
-            Self::MarkLate => "mark-late",
-            Self::NoGate => "no-gate",
-            Self::NoSync => "no-sync",
+            Self::MarkAfterBody => "mark-after-body",
+            Self::SkipFinalCheck => "skip-final-check",
+            Self::SkipSync => "skip-sync",
+            Self::LostReplyIsUntried => "lost-reply-is-untried",
+            Self::MarkAgeFromRead => "mark-age-from-read",
+            Self::SendWithoutLease => "send-without-lease",
+            Self::DropResult => "drop-result",
+            Self::SkipTokenDraw => "skip-token-draw",
         }
     }
 }
 
-/// Ends the process here when this is the passage that was asked for.
-pub fn reach(name: &str) {
-    if is_last(name) {
-        die();
+thread_local! {
+    static INJECTED: Cell<Option<Bug>> = const { Cell::new(None) };
+}
+
+/// Puts a bug into everything that runs on this thread; `None` removes it. Does nothing in release builds.
+pub fn inject(bug: Option<Bug>) {
+    if cfg!(debug_assertions) {
+        INJECTED.set(bug);
     }
 }
 
-/// True when this is the passage that was asked for: for who still has something to do before [`die`].
-pub fn is_last(name: &str) -> bool {
-    ON && armed().is_some_and(|point| point.name == name && point.left.fetch_sub(1, Ordering::SeqCst) == 1)
+/// True when the program is to have this bug.
+pub fn has_bug(bug: Bug) -> bool {
+    cfg!(debug_assertions) && INJECTED.get() == Some(bug)
+        || ENABLED && read("SENDOFF_BUG").is_some_and(|name| name == bug.name())
 }
 
-/// Ends the process. Nothing is flushed, closed or given back.
-pub fn die() {
-    if ON {
+/// Passes a fail point; ends the process when this is the passage asked for.
+pub fn hit(name: &str) {
+    if is_armed(name) {
+        abort();
+    }
+}
+
+/// Passes a fail point; true when the process is to end at this passage. The caller then calls [`abort`].
+pub fn is_armed(name: &str) -> bool {
+    ENABLED
+        && from_environment()
+            .is_some_and(|point| point.name == name && point.passages_left.fetch_sub(1, Ordering::SeqCst) == 1)
+}
+
+/// Ends the process at once. Nothing is flushed, closed or released.
+pub fn abort() {
+    if ENABLED {
         std::process::abort();
     }
 }
 
-/// True when this promise is to be broken.
-pub fn is_broken(promise: Sabotage) -> bool {
-    ON && read("SENDOFF_SABOTAGE").is_some_and(|name| name == promise.name())
-}
-
-fn armed() -> Option<&'static Point> {
-    static POINT: OnceLock<Option<Point>> = OnceLock::new();
+fn from_environment() -> Option<&'static FailPoint> {
+    static POINT: OnceLock<Option<FailPoint>> = OnceLock::new();
     POINT.get_or_init(|| parse(&read("SENDOFF_FAILPOINT")?)).as_ref()
 }
 
-fn parse(text: &str) -> Option<Point> {
+/// Parses `name:passage`.
+fn parse(text: &str) -> Option<FailPoint> {
     let (name, passage) = text.split_once(':')?;
-    let left = passage.parse().ok().filter(|passage| *passage > 0)?;
-    Some(Point { name: name.to_owned(), left: AtomicU32::new(left) })
+    let passages_left = passage.parse().ok().filter(|passage| *passage > 0)?;
+    Some(FailPoint { name: name.to_owned(), passages_left: AtomicU32::new(passages_left) })
 }
 
-#[expect(clippy::disallowed_methods, reason = "reached from everywhere and never shipped: no command line carries it")]
+#[expect(clippy::disallowed_methods, reason = "called from every module, never shipped: no command line carries it")]
 fn read(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
@@ -82,12 +115,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_point_is_named_with_its_passage() {
-        let point = parse("marked:17").expect("a point");
+    fn a_fail_point_is_parsed_with_its_passage() {
+        let point = parse("after-mark:17").expect("a fail point");
 
-        assert_eq!((point.name.as_str(), point.left.into_inner()), ("marked", 17));
-        for bad in ["marked", "marked:", "marked:0", "marked:x"] {
+        assert_eq!((point.name.as_str(), point.passages_left.into_inner()), ("after-mark", 17));
+        for bad in ["after-mark", "after-mark:", "after-mark:0", "after-mark:x"] {
             assert!(parse(bad).is_none(), "{bad}");
         }
+    }
+
+    #[test]
+    fn an_injected_bug_stays_in_its_thread() {
+        inject(Some(Bug::DropResult));
+        let elsewhere = std::thread::spawn(|| has_bug(Bug::DropResult)).join().expect("the thread ends");
+
+        assert_eq!((has_bug(Bug::DropResult), elsewhere), (cfg!(debug_assertions), false));
+        inject(None);
+        assert!(!has_bug(Bug::DropResult));
     }
 }

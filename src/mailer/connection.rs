@@ -30,7 +30,7 @@ use super::smtp::wire::Reply;
 use super::transport::End;
 use crate::campaign::delivery::{self, Marked, Outcome, State};
 use crate::infra::error::Message;
-use crate::infra::failpoint::{self, Sabotage};
+use crate::infra::failpoint::{self, Bug};
 
 /// A mark older than this is asked about again before the text goes out: the person may have left
 /// while the relay took its time.
@@ -151,7 +151,7 @@ impl Connection {
             };
             let Some(mut asked) = self.asked.pop_front() else { return Work::Nothing };
             let marked = marked.or_else(|| asked.job.known.clone());
-            failpoint::reach("marked");
+            failpoint::hit("after-mark");
             match marked {
                 Some(marked) => {
                     let mut text = std::mem::take(&mut self.spare);
@@ -220,7 +220,7 @@ impl Connection {
 
     /// What a letter is made from that is marked later: only where that promise is broken on purpose.
     async fn without_asking(&self, job: &Job) -> Option<Marked> {
-        if !failpoint::is_broken(Sabotage::MarkLate) {
+        if !failpoint::has_bug(Bug::MarkAfterBody) {
             return None;
         }
         let mut conn = self.bench.installation.db.read().await.ok()?;
@@ -238,7 +238,7 @@ impl Connection {
     /// Whether a letter may still go out, asked again when its mark is no longer fresh.
     async fn is_still_wanted(&self, letter: Option<&MarkedMessage>) -> bool {
         let Some(letter) = letter.filter(|letter| letter.marked.elapsed() > FRESH) else { return true };
-        if failpoint::is_broken(Sabotage::NoGate) {
+        if failpoint::has_bug(Bug::SkipFinalCheck) {
             return true;
         }
         let (mailer, id, now) = (self.bench.mailer, letter.job.claimed.id, self.bench.installation.clock.now());

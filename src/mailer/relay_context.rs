@@ -149,7 +149,7 @@ impl RelayContext {
             let session = Session::open(target, &self.timers).await?;
             *slot = Some(if self.grouping.is_trusted() { session } else { session.without_pipelining() });
         }
-        failpoint::reach("connected");
+        failpoint::hit("after-connect");
         Ok(())
     }
 

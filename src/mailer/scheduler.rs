@@ -22,7 +22,7 @@ use crate::campaign::model::{self, State};
 use crate::campaign::{delivery, launch};
 use crate::infra::clock::Millis;
 use crate::infra::error::{Error, Result};
-use crate::infra::failpoint::{self, Sabotage};
+use crate::infra::failpoint::{self, Bug};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 
@@ -109,7 +109,7 @@ async fn serve(
     let (writer, writing) = GroupCommit::start(installation.clone(), lease.id, hand.clone(), halt.clone());
     let shift = Scheduler {
         installation: installation.clone(),
-        gate: if failpoint::is_broken(Sabotage::NoGate) { Arc::new(|| true) } else { gate },
+        gate: if failpoint::has_bug(Bug::SkipFinalCheck) { Arc::new(|| true) } else { gate },
         hand,
         lease: lease.id,
         pulse: lease.pulse(),

@@ -119,9 +119,9 @@ pub async fn unsubscribe_many(
     let took = leavers.iter().map(took).collect();
     erased_counts::absorb(&mut tx, &counts).await?;
     erasure_log::append(installation, entries).await?;
-    failpoint::reach("erasing");
+    failpoint::hit("before-erase-commit");
     tx.commit().await?;
-    failpoint::reach("erased");
+    failpoint::hit("after-erase-commit");
     Ok(took)
 }
 

@@ -127,7 +127,7 @@ impl RequestJournal {
     /// Keeps a request on disk, for when the database is back.
     pub async fn note(&self, claim: Claim, wish: RecipientRequest) -> Result<RequestStatus> {
         self.spool.append(vec![line(claim, wish)]).await?;
-        failpoint::reach("noted");
+        failpoint::hit("after-journal-write");
         Ok(RequestStatus::Recorded)
     }
 }

@@ -19,7 +19,7 @@ pub async fn run(site: &Site, relay: &Relay, seed: u64) -> Result<Run, String> {
     relay.begin(&site.ledger(), Manner::default()).map_err(|error| format!("the ledger: {error}"))?;
     let readers = doors_of(site, seed, "/o/", Door::Open).await?;
     finish(site, relay).await?;
-    let harm = Harm { point: Some(format!("spilled:{}", 1 + seed % 2)), ..Harm::default() };
+    let harm = Harm { point: Some(format!("after-spool-write:{}", 1 + seed % 2)), ..Harm::default() };
     let mut serve = open(site, &harm)?;
     let doors = site.doors().await?;
     let lock = hold(site).await?;

@@ -26,7 +26,7 @@ const GOODBYES: usize = 24;
 pub struct Trial {
     /// Where `serve` dies, at one of its first so many passages.
     pub point: Option<(&'static str, u32)>,
-    pub sabotage: Option<&'static str>,
+    pub bug: Option<&'static str>,
     /// Whether `serve` is killed after the last goodbye, and unsynced writes are lost with it.
     pub power: bool,
     /// Whether the database keeps everybody waiting.
@@ -64,7 +64,7 @@ pub async fn run(site: &Site, relay: &Relay, trial: Trial, seed: u64) -> Result<
     let slow = Manner { delay: Duration::from_millis(40), ..Manner::default() };
     relay.begin(&site.ledger(), slow).map_err(|error| format!("the ledger: {error}"))?;
     let leavers = leavers(site, seed).await?;
-    let mut harm = Harm { sabotage: trial.sabotage, ..Harm::default() };
+    let mut harm = Harm { bug: trial.bug, ..Harm::default() };
     if let Some((point, passages)) = trial.point {
         harm.point = Some(format!("{point}:{}", random.random_range(1..=passages)));
     }

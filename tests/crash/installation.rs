@@ -77,7 +77,7 @@ pub struct Harm {
     /// `name:N`, the fail point at which it dies.
     pub point: Option<String>,
     /// The promise that it breaks.
-    pub sabotage: Option<&'static str>,
+    pub bug: Option<&'static str>,
     /// Words before the program, such as a shell that sets limits.
     pub wrapper: Vec<String>,
     /// More of the environment.
@@ -209,8 +209,8 @@ impl Site {
         if let Some(point) = &harm.point {
             command.env("SENDOFF_FAILPOINT", point);
         }
-        if let Some(sabotage) = harm.sabotage {
-            command.env("SENDOFF_SABOTAGE", sabotage);
+        if let Some(bug) = harm.bug {
+            command.env("SENDOFF_BUG", bug);
         }
         command
     }

@@ -19,18 +19,18 @@ const PATIENCE: Duration = Duration::from_secs(180);
 /// Where a sending process dies, in the order of one delivery, and about how often the point is
 /// passed in a campaign of 300: once a claim, once a commit, or once a letter.
 pub const POINTS: &[(&str, u32)] = &[
-    ("claimed", 1),
-    ("connected", 20),
-    ("marking", 8),
-    ("marked", 250),
-    ("mail", 250),
-    ("rcpt", 250),
-    ("data", 250),
-    ("body", 250),
-    ("dot-before", 250),
-    ("dot-after", 250),
-    ("answered", 250),
-    ("recorded", 8),
+    ("after-claim", 1),
+    ("after-connect", 20),
+    ("before-mark-commit", 8),
+    ("after-mark", 250),
+    ("after-mail-reply", 250),
+    ("after-rcpt-reply", 250),
+    ("after-data-reply", 250),
+    ("mid-body", 250),
+    ("before-final-dot", 250),
+    ("after-body", 250),
+    ("after-body-reply", 250),
+    ("after-result-commit", 8),
 ];
 
 /// How a process ends.
@@ -49,7 +49,7 @@ pub enum Death {
 pub struct Fault {
     pub death: Death,
     pub manner: Manner,
-    pub sabotage: Option<&'static str>,
+    pub bug: Option<&'static str>,
     /// Whether unsynced writes are lost with the process.
     pub power: bool,
 }
@@ -57,7 +57,7 @@ pub struct Fault {
 impl Fault {
     /// A fault with a good relay.
     pub fn new(death: Death) -> Self {
-        Self { death, manner: Manner::default(), sabotage: None, power: false }
+        Self { death, manner: Manner::default(), bug: None, power: false }
     }
 
     /// A relay that does this at every n-th letter; nobody dies.
@@ -71,8 +71,8 @@ impl Fault {
         self
     }
 
-    pub fn sabotaged(mut self, promise: &'static str) -> Self {
-        self.sabotage = Some(promise);
+    pub fn with_bug(mut self, promise: &'static str) -> Self {
+        self.bug = Some(promise);
         self
     }
 
@@ -96,7 +96,7 @@ pub async fn run(site: &Site, relay: &Relay, fault: &Fault, seed: u64) -> Result
     let mut died_at = None;
     for _ in 0..deaths {
         let disk = if fault.power { Some(Disk::under(site, random.random())?) } else { None };
-        let mut harm = Harm { sabotage: fault.sabotage, ..Harm::default() };
+        let mut harm = Harm { bug: fault.bug, ..Harm::default() };
         if let Some(disk) = &disk {
             harm.environment = disk.environment();
         }
@@ -127,7 +127,7 @@ pub async fn run(site: &Site, relay: &Relay, fault: &Fault, seed: u64) -> Result
     }
     run.verdict = compare(site, relay, &[]).await?;
     // A letter that is out when its process dies must be met a second time, or nothing was resent.
-    let is_out = matches!(fault.death, Death::At("dot-after" | "answered", _));
+    let is_out = matches!(fault.death, Death::At("after-body" | "after-body-reply", _));
     run.missed |= site.terms.resend && is_out && run.verdict.repeated == 0;
     Ok(run)
 }

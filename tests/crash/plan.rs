@@ -53,7 +53,7 @@ pub fn plan(args: &Args, table: &mut Table) -> Vec<Job> {
     }
     let mut plan = Plan { args, kinds, terms: args.terms(), jobs: Vec::new() };
     plan.deaths("", Hope::Clean, POINTS);
-    for point in ["freezing", "frozen"] {
+    for point in ["before-freeze-commit", "after-freeze-commit"] {
         plan.both(&format!("killed at {point}"), Hope::Clean, args.seeds, Work::Launch(point));
     }
     // What comes before a mark is the same whatever becomes of a letter.
@@ -163,26 +163,26 @@ impl Plan<'_> {
     }
 
     fn goodbyes(&mut self) {
-        for point in ["erasing", "erased"] {
+        for point in ["before-erase-commit", "after-erase-commit"] {
             let trial = Trial { point: Some((point, 20)), ..Trial::default() };
             self.both(&format!("killed at {point}"), Hope::Clean, self.args.seeds, Work::Goodbye(trial));
         }
         let locked = Trial { locked: true, ..Trial::default() };
         self.both("database locked", Hope::Clean, 1, Work::Goodbye(locked));
-        let noted = Trial { point: Some(("noted", 2)), locked: true, ..Trial::default() };
-        self.both("killed at noted", Hope::Clean, 1, Work::Goodbye(noted));
-        self.both("killed at spilled", Hope::Clean, 1, Work::Hits);
+        let noted = Trial { point: Some(("after-journal-write", 2)), locked: true, ..Trial::default() };
+        self.both("killed at after-journal-write", Hope::Clean, 1, Work::Goodbye(noted));
+        self.both("killed at after-spool-write", Hope::Clean, 1, Work::Hits);
         self.both("goodbyes while sending", Hope::Clean, 1, Work::Goodbye(Trial::default()));
-        let late = Fault::new(Death::At("answered", 250)).sabotaged("mark-late");
+        let late = Fault::new(Death::At("after-body-reply", 250)).with_bug("mark-after-body");
         self.both("control: mark after the body", Hope::Damage, 2, Work::Kill(late));
-        let ungated = Trial { sabotage: Some("no-gate"), ..Trial::default() };
+        let ungated = Trial { bug: Some("skip-final-check"), ..Trial::default() };
         self.both("control: no last question", Hope::Damage, 1, Work::Goodbye(ungated));
     }
 
     /// Deaths after which only what was synced is there.
     fn power(&mut self) {
         let (seeds, sqlite) = (self.args.seeds, &[Kind::Sqlite]);
-        for point in ["marking", "marked", "dot-after", "answered", "recorded"] {
+        for point in ["before-mark-commit", "after-mark", "after-body", "after-body-reply", "after-result-commit"] {
             let passages = POINTS.iter().find(|(name, _)| *name == point).map_or(1, |(_, passages)| *passages);
             let fault = Fault::new(Death::At(point, passages)).with_power_loss();
             self.add(&format!("power lost at {point}"), sqlite, Hope::Clean, seeds, Work::Kill(fault));
@@ -194,7 +194,7 @@ impl Plan<'_> {
         let noted = Trial { power: true, locked: true, ..Trial::default() };
         self.add("power lost, goodbyes on paper", sqlite, Hope::Clean, 1, Work::Goodbye(noted));
         let unsynced = Fault::new(Death::Random(1)).with_power_loss().with_delay(Duration::from_millis(2));
-        let unsynced = Work::Kill(unsynced.sabotaged("no-sync"));
+        let unsynced = Work::Kill(unsynced.with_bug("skip-sync"));
         self.add("control: power lost, no sync", sqlite, Hope::Damage, 3, unsynced);
     }
 
@@ -202,7 +202,7 @@ impl Plan<'_> {
         let (seeds, postgres) = (self.args.seeds, &[Kind::Postgres]);
         let work = Work::Server(server.clone(), None);
         self.add("server dies and comes back", postgres, Hope::Clean, seeds, work);
-        let unsynced = Work::Server(server.clone(), Some("no-sync"));
+        let unsynced = Work::Server(server.clone(), Some("skip-sync"));
         self.add("control: server dies, no sync", postgres, Hope::Damage, 2, unsynced);
     }
 }

@@ -147,7 +147,7 @@ impl Slot {
             Work::Lack(lack) => resource_limits::run(&site, relay, *lack, seed).await,
             Work::Hits => event_spool::run(&site, relay, seed).await,
             Work::Clock => clock::run(&site, relay, seed).await,
-            Work::Server(server, sabotage) => server::run(&site, relay, server, *sabotage, seed).await,
+            Work::Server(server, bug) => server::run(&site, relay, server, *bug, seed).await,
             Work::Ill(ill) => disk::run(&site, relay, *ill, seed).await,
         };
         // What failed stays for a look.

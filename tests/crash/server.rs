@@ -61,22 +61,22 @@ async fn go_on(site: &Site) -> Result<(), String> {
     if site.state().await? == "paused" { site.call(&["campaign", "resume", "autumn"]).map(drop) } else { Ok(()) }
 }
 
-/// Carries out one run in a fresh copy of an installation whose campaign has begun. With a `sabotage`
+/// Carries out one run in a fresh copy of an installation whose campaign has begun. With a `bug`
 /// the process dies with the server, so that nothing it remembers hides what the server forgot.
 pub async fn run(
     site: &Site,
     relay: &Relay,
     server: &Server,
-    sabotage: Option<&'static str>,
+    bug: Option<&'static str>,
     seed: u64,
 ) -> Result<Run, String> {
     let mut random = StdRng::seed_from_u64(seed);
     let slow = Manner { delay: Duration::from_millis(8), ..Manner::default() };
     relay.begin(&site.ledger(), slow).map_err(|error| format!("the ledger: {error}"))?;
-    if sabotage.is_some() {
+    if bug.is_some() {
         freeze_log(site).await?;
     }
-    let mut serve = open(site, &Harm { sabotage, ..Harm::default() })?;
+    let mut serve = open(site, &Harm { bug, ..Harm::default() })?;
     site.doors().await?;
     let letters = random.random_range(40..site.terms.people as u64 / 2);
     let until = Instant::now() + Duration::from_secs(30);
@@ -84,13 +84,13 @@ pub async fn run(
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let missed = relay.seen().accepted.load(Ordering::SeqCst) as usize >= site.terms.people;
-    if sabotage.is_some() {
+    if bug.is_some() {
         serve.kill();
     }
     tokio::task::block_in_place(|| server.crash())?;
     let back = Instant::now();
     relay.expect_mail();
-    if sabotage.is_some() {
+    if bug.is_some() {
         serve = open(site, &Harm::default())?;
         site.doors().await?;
         go_on(site).await?;

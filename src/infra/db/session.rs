@@ -1,7 +1,7 @@
 //! What a database is told when a connection begins.
 
 use crate::infra::db::Dialect;
-use crate::infra::failpoint::{self, Sabotage};
+use crate::infra::failpoint::{self, Bug};
 
 /// What each new connection is told. `full` is the promise that what we acknowledged survives a
 /// power cut; `secure_delete` blanks deleted rows; temporary tables never touch a disk; `cache_size` is what a
@@ -9,10 +9,10 @@ use crate::infra::failpoint::{self, Sabotage};
 /// journal over itself: 32 MiB, which only commits of thousands of rows come to (`checkpoint`).
 pub(super) fn session(dialect: Dialect) -> &'static str {
     match dialect {
-        Dialect::Sqlite if failpoint::is_broken(Sabotage::NoSync) => {
+        Dialect::Sqlite if failpoint::has_bug(Bug::SkipSync) => {
             "pragma busy_timeout = 30000; pragma journal_mode = wal; pragma synchronous = off"
         }
-        Dialect::Postgres if failpoint::is_broken(Sabotage::NoSync) => "set synchronous_commit = off",
+        Dialect::Postgres if failpoint::has_bug(Bug::SkipSync) => "set synchronous_commit = off",
         Dialect::Sqlite => {
             "pragma busy_timeout = 30000; pragma journal_mode = wal; pragma synchronous = full; \
              pragma secure_delete = on; pragma temp_store = memory; pragma foreign_keys = off; \

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::infra::error::Message;
-use crate::infra::failpoint::{self, Sabotage};
+use crate::infra::failpoint::{self, Bug};
 use crate::mailer::connection::{Connection, MarkedMessage};
 use crate::mailer::smtp::error::{Cause, SmtpError};
 use crate::mailer::smtp::reply_class;
@@ -19,7 +19,7 @@ impl Connection {
     ) -> Option<Duration> {
         let bench = self.bench.clone();
         self.spare = std::mem::take(&mut letter.text);
-        if failpoint::is_broken(Sabotage::MarkLate) {
+        if failpoint::has_bug(Bug::MarkAfterBody) {
             let _ = bench.writer.mark(letter.job.mark(bench.relay)).await.await;
         }
         match said {

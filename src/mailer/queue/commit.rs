@@ -38,12 +38,12 @@ pub async fn commit(
     delivery::release(&mut tx, mailer, releases, now).await?;
     let marked = delivery::answer(&mut tx, mailer, marks, asked, now).await?;
     if !marked.is_empty() {
-        failpoint::reach("marking");
+        failpoint::hit("before-mark-commit");
     }
     tx.commit().await?;
     metric::observe_commit(began.elapsed());
     if !results.is_empty() {
-        failpoint::reach("recorded");
+        failpoint::hit("after-result-commit");
     }
     Ok(marked)
 }

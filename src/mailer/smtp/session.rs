@@ -168,9 +168,9 @@ impl Session {
             need(self.hear(self.timers.command, Phase::Envelope).await?, 250, Phase::Envelope)?;
         }
         let sender = weigh(self.hear(self.timers.mail, Phase::Envelope).await?)?;
-        failpoint::reach("mail");
+        failpoint::hit("after-mail-reply");
         let recipient = weigh(self.hear(self.timers.rcpt, Phase::Envelope).await?)?;
-        failpoint::reach("rcpt");
+        failpoint::hit("after-rcpt-reply");
         Ok(match (sender, recipient) {
             (sender, _) if sender.is_refusal() => EnvelopeReply::SenderRefused(sender),
             (_, recipient) if recipient.is_refusal() => EnvelopeReply::RecipientRefused(recipient),
@@ -184,12 +184,12 @@ impl Session {
             need(self.ask(Rset, self.timers.command, Phase::Envelope).await?, 250, Phase::Envelope)?;
         }
         let sender = weigh(self.ask(mail, self.timers.mail, Phase::Envelope).await?)?;
-        failpoint::reach("mail");
+        failpoint::hit("after-mail-reply");
         if sender.is_refusal() {
             return Ok(EnvelopeReply::SenderRefused(sender));
         }
         let recipient = weigh(self.ask(rcpt, self.timers.rcpt, Phase::Envelope).await?)?;
-        failpoint::reach("rcpt");
+        failpoint::hit("after-rcpt-reply");
         Ok(if recipient.is_refusal() { EnvelopeReply::RecipientRefused(recipient) } else { EnvelopeReply::Accepted })
     }
 
@@ -213,7 +213,7 @@ impl Session {
             return Ok(go);
         }
         need(go, 354, Phase::Data)?;
-        failpoint::reach("data");
+        failpoint::hit("after-data-reply");
 
         // The end of the text and its dot go in one write: a second small one would wait for the
         // acknowledgement of the first.
@@ -227,9 +227,9 @@ impl Session {
         }
         self.die_within(tail).await;
         self.wire.send(tail, self.timers.block).await.map_err(at(Phase::Dot))?;
-        failpoint::reach("dot-after");
+        failpoint::hit("after-body");
         let reply = self.hear(self.timers.dot, Phase::Dot).await?;
-        failpoint::reach("answered");
+        failpoint::hit("after-body-reply");
         if !reply.is_positive() && !reply.is_refusal() {
             return Err(Cause::UnexpectedReply(reply).at(Phase::Dot));
         }
@@ -245,12 +245,12 @@ impl Session {
         if text.is_empty() {
             return;
         }
-        let points = [("body", text.len() / 2), ("dot-before", text.len().saturating_sub(".\r\n".len()))];
+        let points = [("mid-body", text.len() / 2), ("before-final-dot", text.len().saturating_sub(".\r\n".len()))];
         for (point, part) in points {
-            if failpoint::is_last(point) {
+            if failpoint::is_armed(point) {
                 // The process ends here; what the wire said matters to no one.
                 let _ = self.wire.send(&text[..part], self.timers.block).await;
-                failpoint::die();
+                failpoint::abort();
             }
         }
     }

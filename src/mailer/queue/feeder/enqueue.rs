@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::{ActiveCampaign, RelayQueue, SendRound};
 use crate::campaign::delivery::{self, Claim, Claimed, Marked};
 use crate::infra::error::Result;
-use crate::infra::failpoint::{self, Sabotage};
+use crate::infra::failpoint::{self, Bug};
 use crate::mailer::limits::LaneLimit;
 use crate::mailer::queue::job::Job;
 use crate::mailer::shutdown::or_stopped;
@@ -76,7 +76,7 @@ impl SendRound {
                 claimed
             }
         };
-        failpoint::reach("claimed");
+        failpoint::hit("after-claim");
         Ok(claimed)
     }
 
@@ -119,7 +119,7 @@ impl SendRound {
     }
 
     async fn known(&self, claimed: &Claimed) -> Option<Marked> {
-        if !failpoint::is_broken(Sabotage::NoGate) {
+        if !failpoint::has_bug(Bug::SkipFinalCheck) {
             return None;
         }
         let mut conn = self.shift.installation.db.read().await.ok()?;

@@ -71,9 +71,9 @@ impl Session {
             return lost(turned, sends_text, asked, &fault);
         }
         if sends_text {
-            failpoint::reach("dot-after");
+            failpoint::hit("after-body");
             let reply = self.hear_text().await;
-            failpoint::reach("answered");
+            failpoint::hit("after-body-reply");
             let closed = reply.as_ref().map_or(true, |reply| reply.code == 421);
             turned.text = Some(reply);
             if closed {
@@ -162,14 +162,14 @@ impl Session {
         // not given the minutes that one may take.
         let part = if before == State::Granted && !self.proven { UNPROVEN } else { 1 };
         let sender = weigh(self.hear(self.timers.mail / part, phase).await?)?;
-        failpoint::reach("mail");
+        failpoint::hit("after-mail-reply");
         let recipient = weigh(self.hear(self.timers.rcpt / part, phase).await?)?;
-        failpoint::reach("rcpt");
+        failpoint::hit("after-rcpt-reply");
         let go = self.hear(self.timers.data / part, Phase::Data).await?;
         self.proven |= before == State::Granted;
         let granted = go.code == 354;
         if granted {
-            failpoint::reach("data");
+            failpoint::hit("after-data-reply");
         }
         if go.code == 421 || !granted && !go.is_refusal() {
             return Err(Cause::UnexpectedReply(go).at(Phase::Data));
