@@ -8,6 +8,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::address::Address;
+use super::eligibility;
 use super::indexed_field::{self, IndexedField};
 use crate::infra::clock::Millis;
 use crate::infra::db::json_rows::{column, whole};
@@ -97,13 +98,12 @@ pub async fn get(conn: &mut Conn, id: Id) -> Result<Option<Contact>> {
 
 /// Someone on a list whom letters go to; the one who came first.
 pub async fn first_subscriber(conn: &mut Conn, list: Id) -> Result<Option<Contact>> {
-    let row = sqlx::query(
+    let mut sql = Sql::new(
         "select c.id, c.address, c.fields, c.created_at, c.updated_at from subscription s join contact c on c.id = s.contact_id \
-         where s.list_id = $1 and s.state = 'confirmed' order by s.contact_id limit 1",
-    )
-    .bind(list)
-    .fetch_optional(conn)
-    .await?;
+         where s.list_id = ",
+    );
+    sql.bind(list).push(" and ").push(&eligibility::mailable("s")).push(" order by s.contact_id limit 1");
+    let row = sql.first(conn).await?;
     row.as_ref().map(read).transpose()
 }
 

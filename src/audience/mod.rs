@@ -3,6 +3,7 @@
 pub mod address;
 pub mod consent;
 pub mod contact;
+pub mod eligibility;
 pub mod field;
 pub mod import;
 pub mod indexed_field;

@@ -5,6 +5,7 @@ use serde_json::json;
 use sqlx::Row;
 
 use super::contact::{self, NewContactIds};
+use super::eligibility;
 use crate::infra::clock::Millis;
 use crate::infra::db::json_rows::{column, whole};
 use crate::infra::db::pg_copy::{CopyRows, CopyTransaction};
@@ -49,18 +50,24 @@ pub struct NewSubscription {
     pub state: State,
 }
 
-/// Puts people on a list; those already there stay as they are.
+/// Puts contacts on a list; existing subscriptions keep their state. A contact who is restricted on one list
+/// afterwards is restricted on all: restriction concerns the person, not the list.
 pub async fn join(conn: &mut Conn, workspace: Id, list: Id, people: &[NewSubscription], now: Millis) -> Result<()> {
     if people.is_empty() {
         return Ok(());
     }
+    let contacts: Vec<Id> = people.iter().map(|one| one.contact).collect();
+    contact::lock(conn, &contacts).await?;
     let rows: Vec<_> = people.iter().map(|one| json!([one.id, one.contact, one.state.as_str()])).collect();
     let mut sql =
         Sql::new("insert into subscription (id, workspace_id, contact_id, list_id, state, joined_at) select ");
     sql.push(&whole(0)).push(", ").bind(workspace).push(", ").push(&whole(1)).push(", ").bind(list).push(", ");
     sql.push(&column(2)).push(", ").bind(now).push(" from ").table(conn, &rows);
     sql.push(" where true on conflict (contact_id, list_id) do nothing").run(conn).await?;
-    contact::recompute_reachable(conn, &people.iter().map(|one| one.contact).collect::<Vec<_>>()).await
+    let mut sql = Sql::new("update subscription set state = 'restricted' where contact_id");
+    sql.among(conn, &contacts).push(" and state <> 'restricted' and ");
+    sql.push(&eligibility::restricted("subscription.contact_id")).run(conn).await?;
+    contact::recompute_reachable(conn, &contacts).await
 }
 
 /// Puts people on a list who have just been added for it. Letters may reach them.
@@ -112,19 +119,9 @@ pub async fn states(conn: &mut Conn, list: Id, contacts: &[Id]) -> Result<Vec<(I
     found.into_iter().map(|(id, state)| Ok((id, state.parse()?))).collect()
 }
 
-/// Of the given people, those who are restricted on some list: a new subscription of theirs
-/// begins restricted too.
-pub async fn restricted(conn: &mut Conn, contacts: &[Id]) -> Result<Vec<Id>> {
-    if contacts.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut sql = Sql::new("select distinct contact_id from subscription where state = ");
-    sql.bind(State::Restricted.to_string()).push(" and contact_id").among(conn, contacts);
-    Ok(sql.all(conn).await?.iter().map(|row| row.get(0)).collect())
-}
-
 /// Pauses processing of a person on every list: kept, never mailed.
 pub async fn restrict(conn: &mut Conn, contact: Id) -> Result<u64> {
+    contact::lock(conn, &[contact]).await?;
     let done = sqlx::query("update subscription set state = $1 where contact_id = $2 and state <> $1")
         .bind(State::Restricted.as_str())
         .bind(contact)
@@ -136,6 +133,7 @@ pub async fn restrict(conn: &mut Conn, contact: Id) -> Result<u64> {
 
 /// Ends the pause: lists that the person agreed to are confirmed again, the others wait for it.
 pub async fn unrestrict(conn: &mut Conn, contact: Id) -> Result<u64> {
+    contact::lock(conn, &[contact]).await?;
     let done = sqlx::query(
         "update subscription set state = case when exists (select 1 from consent c where c.contact_id = subscription.contact_id \
          and c.list_id = subscription.list_id) then 'confirmed' else 'pending' end where contact_id = $1 and state = 'restricted'",

@@ -27,6 +27,7 @@ pub mod uncertain;
 
 use sqlx::Row;
 
+use crate::audience::eligibility;
 use crate::infra::clock::Millis;
 use crate::infra::db::{Conn, Sql};
 use crate::infra::error::Result;
@@ -68,11 +69,13 @@ impl State {
     }
 }
 
-/// The condition that the person of `delivery` may be written to on the campaign's list, now.
-/// Subscriptions of those who left do not exist, and import cannot bring back whom a tombstone
-/// keeps out.
-const SUBSCRIBED: &str = "exists (select 1 from subscription s join campaign k on k.list_id = s.list_id \
-                          where k.id = delivery.campaign_id and s.contact_id = delivery.contact_id and s.state = 'confirmed')";
+/// The condition that the contact of a row of `delivery` may be mailed on the campaign's list now.
+fn subscribed() -> String {
+    eligibility::mailable_on(
+        "delivery.contact_id",
+        "(select k.list_id from campaign k where k.id = delivery.campaign_id)",
+    )
+}
 
 /// True when every delivery of the campaign has an end. Asked of the rows, not of the counts.
 pub async fn is_settled(conn: &mut Conn, campaign: Id) -> Result<bool> {

@@ -16,6 +16,7 @@ use super::launch;
 use super::model::Campaign;
 use super::recipient_time;
 use crate::audience::address::Address;
+use crate::audience::eligibility;
 use crate::audience::segment::Expression;
 use crate::audience::subscription;
 use crate::content::email::Rendered;
@@ -193,7 +194,9 @@ async fn page(
 pub fn audience(sql: &mut Sql, db: &Db, campaign: &Campaign, condition: Option<&Expression>, now: i64) {
     sql.push("s.list_id = ")
         .bind(campaign.list)
-        .push(" and s.state = 'confirmed' and c.workspace_id = ")
+        .push(" and ")
+        .push(&eligibility::mailable("s"))
+        .push(" and c.workspace_id = ")
         .bind(campaign.workspace);
     if let Some(condition) = condition {
         sql.push(" and (");

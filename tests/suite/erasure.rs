@@ -358,7 +358,8 @@ both!(a_restriction_ends_where_it_began, |fixture| {
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
 
     assert_eq!(subscription::restrict(&mut tx, person).await.expect("restricted"), 1);
-    assert_eq!(subscription::restricted(&mut tx, &[person]).await.expect("asked"), [person]);
+    let states = subscription::states(&mut tx, list.id, &[person]).await.expect("states");
+    assert_eq!(states, [(person, subscription::State::Restricted)]);
     assert_eq!(subscription::unrestrict(&mut tx, person).await.expect("ended"), 1);
 
     let lists = subscription::of_contact(&mut tx, person).await.expect("asked");

@@ -5,6 +5,7 @@
 use sqlx::Row;
 
 use super::Values;
+use crate::audience::eligibility;
 use crate::audience::indexed_field::{IndexedField, KEPT, NUMBERS, TEXTS};
 use crate::infra::db::value::Value;
 use crate::infra::db::{Conn, Sql, for_update};
@@ -17,16 +18,14 @@ const ROWS: usize = 5_000;
 /// People given their facet in one transaction: some tens of milliseconds.
 const SLICE: i64 = 5_000;
 
-/// Writes down anew whether letters may reach these people: confirmed on a list, restricted on none.
-/// They are held first, so that of two changes at once the later sees both.
+/// Recomputes `reachable` of these contacts: whether they may be mailed on at least one list
+/// ([`eligibility`]). Locks them first, so that the later of two concurrent changes sees both.
 pub async fn recompute_reachable(conn: &mut Conn, ids: &[Id]) -> Result<()> {
     for some in ids.chunks(ROWS) {
         lock(conn, some).await?;
         let mut sql = Sql::new("update contact set reachable = 1 - reachable where id");
-        sql.among(conn, some).push(
-            " and reachable <> case when exists (select 1 from subscription s where s.contact_id = contact.id and s.state = 'confirmed') \
-             and not exists (select 1 from subscription s where s.contact_id = contact.id and s.state = 'restricted') then 1 else 0 end",
-        );
+        sql.among(conn, some).push(" and reachable <> case when ");
+        sql.push(&eligibility::mailable_anywhere("contact.id")).push(" then 1 else 0 end");
         sql.run(conn).await?;
     }
     Ok(())

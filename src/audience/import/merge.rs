@@ -109,14 +109,6 @@ async fn plan<'a>(conn: &mut Conn, installation: &Installation, goal: &Goal, peo
             None => plan.welcome(person),
         }
     }
-    let restricted: HashSet<Id> =
-        subscription::restricted(conn, &plan.touched.iter().map(|(id, _)| *id).collect::<Vec<_>>())
-            .await?
-            .into_iter()
-            .collect();
-    for joining in plan.joining.iter_mut().filter(|joining| restricted.contains(&joining.contact)) {
-        joining.state = State::Restricted;
-    }
     Ok(plan)
 }
 

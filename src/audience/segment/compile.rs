@@ -8,9 +8,9 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::typed_expr::{Act, Literal, Named, Op, Subject, Test, Tree};
+use crate::audience::eligibility;
 use crate::audience::field::Kind;
 use crate::audience::indexed_field::{IndexedField, LONGEST};
-use crate::audience::subscription::State;
 use crate::infra::clock::{DAY, Millis};
 use crate::infra::db::{Db, Sql};
 
@@ -204,7 +204,7 @@ impl<'a> Writer<'a> {
 
     fn membership(&mut self, list: &Named) {
         self.sql.push(" from subscription member where member.contact_id = c.id and member.list_id = ");
-        self.sql.bind(list.id).push(" and member.state = ").bind(State::Confirmed.to_string());
+        self.sql.bind(list.id).push(" and ").push(&eligibility::mailable("member"));
     }
 
     /// Days begin at midnight UTC.

@@ -1,6 +1,7 @@
 //! The audience of a campaign becomes rows, in one statement.
 
 use super::progress::{self, PLANNED};
+use crate::audience::eligibility;
 use crate::campaign::model::delivery_range;
 use crate::infra::clock::Millis;
 use crate::infra::db::{Conn, Sql};
@@ -47,7 +48,7 @@ pub async fn freeze(
     sql.push("row_number() over (order by s.contact_id) - 1 as place, ").push(domain).push(" as domain, ");
     due(&mut sql);
     sql.push(" as due_at from subscription s join contact c on c.id = s.contact_id where s.list_id = ").bind(list);
-    sql.push(" and s.state = 'confirmed' and c.workspace_id = ").bind(workspace).push(" and (");
+    sql.push(" and ").push(&eligibility::mailable("s")).push(" and c.workspace_id = ").bind(workspace).push(" and (");
     narrow(&mut sql);
     let planned = sql.push(")) p").run(&mut *conn).await?;
     let count = i64::try_from(planned).unwrap_or(i64::MAX);

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use sqlx::Row;
 
 use super::progress::{self, Changes};
-use super::{SUBSCRIBED, State};
+use super::{State, subscribed};
+use crate::audience::eligibility;
 use crate::infra::clock::Millis;
 use crate::infra::db::{Conn, Script, Sql, StatementResult, json_rows};
 use crate::infra::error::{Error, Result};
@@ -96,7 +97,9 @@ fn write<'s>(
     sql.push(" or state = 'leased' and coalesce(mailer_id, 0) = ")
         .bind(mailer)
         .push(") and 1 = (select 1 from subscription s ");
-    sql.push("where s.contact_id = delivery.contact_id and s.state = 'confirmed' and s.list_id = ");
+    sql.push("where s.contact_id = delivery.contact_id and ")
+        .push(&eligibility::mailable("s"))
+        .push(" and s.list_id = ");
     sql.push("(select list_id from campaign where id = ").bind(campaign).push(" and state = 'running' ");
     sql.push("and (until_at is null or until_at > ").bind(now).push(")))")
 }
@@ -147,7 +150,9 @@ pub async fn release(conn: &mut Conn, mailer: Id, ids: &[Id], now: Millis) -> Re
     let mut changes = Changes::new();
     for some in ids.chunks(1_000) {
         let mut sql = Sql::new("update delivery set state = case when ");
-        sql.push(SUBSCRIBED).push(" then 'pending' else 'suppressed' end, mailer_id = null, changed_at = ").bind(now);
+        sql.push(&subscribed())
+            .push(" then 'pending' else 'suppressed' end, mailer_id = null, changed_at = ")
+            .bind(now);
         sql.push(" where (state = 'leased' and mailer_id = ").bind(mailer).push(" or state = 'pending') and id");
         sql.among(conn, some).push(" returning campaign_id, state");
         for row in sql.all(conn).await? {
@@ -163,7 +168,7 @@ pub async fn release(conn: &mut Conn, mailer: Id, ids: &[Id], now: Millis) -> Re
 /// latest time has not come.
 pub async fn may_send(conn: &mut Conn, mailer: Id, id: Id, now: Millis) -> Result<bool> {
     let mut sql = Sql::new("select 1 from delivery where id = ");
-    sql.bind(id).push(" and mailer_id = ").bind(mailer).push(" and state = 'sending' and ").push(SUBSCRIBED);
+    sql.bind(id).push(" and mailer_id = ").bind(mailer).push(" and state = 'sending' and ").push(&subscribed());
     sql.push(" and exists (select 1 from campaign r where r.id = delivery.campaign_id and r.state = 'running'");
     sql.push(" and (r.until_at is null or r.until_at > ").bind(now).push("))");
     Ok(sql.first(conn).await?.is_some())
