@@ -1,6 +1,7 @@
-//! Sendoff: an e-mail campaign and subscription engine that forgets.
+//! Sendoff: an e-mail campaign and subscription engine that erases personal data completely.
 //!
-//! The rooms stand in the order in which data flows; a room uses only those above it in this list.
+//! The modules form layers; `tests/suite/layers.rs` lists them and checks that imports point to lower layers.
+//! `CONTRIBUTING.md` describes the layout of the tree.
 
 pub mod audience;
 pub mod campaign;

@@ -5,7 +5,7 @@ field-added = Field “{ $name }” ({ $kind }) is declared.
 field-none = No fields are declared yet. Declare one: sendoff field add first_name text
 setting-set = { $name } = { $value }
 setting-public-url = where recipients reach you, e.g. https://news.example.org
-setting-language = en or ru
+setting-language = { $languages }
 setting-ehlo-name = the name for EHLO, e.g. mail.example.org
 setting-unsubscribe-mailbox = mailbox for unsubscribe letters, e.g. leave@example.org
 setting-retry-after = seconds until the first repeat of a deferred letter

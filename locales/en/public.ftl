@@ -120,5 +120,5 @@ inbox-one-click = Unsubscribe as a mailbox provider would
 inbox-answered = The one-click request was answered
 inbox-no-one-click = This message has no one-click address of this installation. Check that public-url is the address it was sent with: sendoff settings ls
 inbox-gone = This message is not in the capture folder; it may have been erased with its recipient. Go back to the inbox.
-ledger-stopped = A file in journal/ could not be written because the program is stopping. Repeat the request.
+spool-stopped = A file in journal/ could not be written because the program is stopping. Repeat the request.
 client-url = Only plain http addresses of this installation can be requested from here. Check public-url: sendoff settings ls

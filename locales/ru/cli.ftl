@@ -5,7 +5,7 @@ field-added = Поле «{ $name }» ({ $kind }) объявлено.
 field-none = Полей пока нет. Объявите: sendoff field add first_name text
 setting-set = { $name } = { $value }
 setting-public-url = адрес, по которому вас найдут получатели, например https://news.example.org
-setting-language = en или ru
+setting-language = { $languages }
 setting-ehlo-name = имя для EHLO, например mail.example.org
 setting-unsubscribe-mailbox = ящик для писем об отписке, например leave@example.org
 setting-retry-after = секунд до первого повтора отложенного письма

@@ -42,7 +42,7 @@ pub async fn run(installation: &Installation, command: Command, lang: Lang) -> R
             let (mut json, mut lines) = (serde_json::Map::new(), Vec::new());
             for setting in Setting::ALL {
                 let value = setting::get(&mut conn, *setting).await?;
-                lines.push(format!("{:<22} {:<32} {}", setting.name(), value, lang.tr(setting.explanation())));
+                lines.push(format!("{:<22} {:<32} {}", setting.name(), value, lang.translate(&setting.description())));
                 json.insert(setting.name().to_owned(), value.into());
             }
             Ok(Report { json: json.into(), text: lines.join("\n"), failed: false })

@@ -1,43 +1,44 @@
-//! A file that is written aside and takes its name only when it is whole, so that a crash or a full
-//! disk leaves the old file or the new one, never half of either. While it is written it is locked:
-//! one that nobody holds any more is rubbish, and may hold people.
+//! Atomic file replacement: writes a temporary file and renames it into place, so that a crash or a full disk
+//! leaves the old file or the new one, never a part. The temporary file is locked while it is written; an
+//! unlocked one is left over from a crash, may hold personal data, and is removed.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+/// How names of temporary files begin.
 const PREFIX: &str = ".aside-";
 
-/// A file that is being written.
+/// A file under construction. It is removed when dropped without [`AtomicFile::persist`].
 pub struct AtomicFile {
     file: io::BufWriter<File>,
-    aside: PathBuf,
+    temporary: PathBuf,
     target: PathBuf,
 }
 
 impl AtomicFile {
-    /// Begins a file, readable by its owner alone, in the folder of its target.
+    /// Creates the temporary file, mode 0600, in the folder of `target`.
     pub fn create(target: &Path) -> io::Result<Self> {
         let name = target.file_name().ok_or(io::ErrorKind::IsADirectory)?;
         if target.is_dir() {
             return Err(io::ErrorKind::IsADirectory.into());
         }
-        let aside = folder_of(target).join(format!("{PREFIX}{}-{}", std::process::id(), name.to_string_lossy()));
+        let temporary = folder_of(target).join(format!("{PREFIX}{}-{}", std::process::id(), name.to_string_lossy()));
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&aside)?;
-        // Where the file system knows no locks, nobody will take ours either.
+        let file = options.open(&temporary)?;
+        // A file system without locks gives a lock to no other process either.
         let _ = file.try_lock();
-        Ok(Self { file: io::BufWriter::with_capacity(1 << 16, file), aside, target: target.to_owned() })
+        Ok(Self { file: io::BufWriter::with_capacity(1 << 16, file), temporary, target: target.to_owned() })
     }
 
-    /// Puts the file, whole and on disk, in the place of its target.
+    /// Syncs the file to disk and renames it over its target.
     pub fn persist(mut self) -> io::Result<()> {
         self.file.flush()?;
         self.file.get_ref().sync_all()?;
-        fs::rename(&self.aside, &self.target)?;
+        fs::rename(&self.temporary, &self.target)?;
         File::open(folder_of(&self.target))?.sync_all()
     }
 }
@@ -53,18 +54,18 @@ impl Write for AtomicFile {
 }
 
 impl Drop for AtomicFile {
-    /// After `keep` the name is gone and there is nothing to remove.
+    /// After [`AtomicFile::persist`] the temporary name no longer exists.
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.aside);
+        let _ = fs::remove_file(&self.temporary);
     }
 }
 
-/// Whether the file was begun by an [`AtomicFile`] and not finished yet.
+/// True for the temporary file of an [`AtomicFile`].
 pub fn is_unfinished(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX))
 }
 
-/// Removes an unfinished file unless someone is writing it.
+/// Removes a temporary file unless a process is writing it.
 pub fn remove_abandoned(path: &Path) -> io::Result<()> {
     match File::open(path)?.try_lock() {
         Err(TryLockError::WouldBlock) => Ok(()),
@@ -81,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_appears_whole_or_not_at_all() {
+    fn dropped_file_keeps_the_old_content_and_persisted_file_replaces_it() {
         let folder = tempfile::tempdir().expect("a folder");
         let target = folder.path().join("people.csv");
         fs::write(&target, "old").expect("written");
@@ -99,18 +100,18 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_writer_left_is_discarded_and_what_a_living_one_writes_stays() {
+    fn remove_abandoned_removes_unlocked_files_only() {
         let folder = tempfile::tempdir().expect("a folder");
         let left = folder.path().join(".aside-1-people.csv");
         fs::write(&left, "anna@example.org").expect("written");
-        let living = AtomicFile::create(&folder.path().join("b.csv")).expect("begun");
+        let locked = AtomicFile::create(&folder.path().join("b.csv")).expect("begun");
 
-        for path in [&left, &living.aside] {
+        for path in [&left, &locked.temporary] {
             assert!(is_unfinished(path));
-            remove_abandoned(path).expect("looked at");
+            remove_abandoned(path).expect("checked");
         }
 
         assert!(!left.exists());
-        assert!(living.aside.exists());
+        assert!(locked.temporary.exists());
     }
 }

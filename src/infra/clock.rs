@@ -1,27 +1,26 @@
-//! Time is an argument: everything that asks for the hour gets a [`Clock`], so that a test can
-//! schedule, wait three days and click within milliseconds.
+//! The clock, passed as an argument: all code that needs the time takes a [`Clock`], so that a test can
+//! schedule, let three days pass and click within milliseconds.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Milliseconds since 1970-01-01 UTC, as every time in the database is kept.
+/// Milliseconds since 1970-01-01 UTC, the unit of every time in the database.
 pub type Millis = i64;
 
 /// One day in milliseconds.
 pub const DAY: Millis = 86_400_000;
 
-/// A clock that follows another is set right from this distance on; below it the way to the database
-/// and back matters more.
+/// Differences to the database's clock below this are ignored: the round trip of the query is less exact.
 const TOLERANCE: Millis = 1_000;
 
-/// Tells the time: the system's, or a test's own.
+/// The system's time, the database's time, or a fixed time for tests.
 #[derive(Debug, Clone, Default)]
 pub struct Clock {
     fixed: Option<Arc<AtomicI64>>,
-    /// What the clock that several machines go by shows more than [`Clock::uptime`]; 0 while none is
-    /// followed. The system's clock may jump meanwhile, this one does not.
-    ahead: Arc<AtomicI64>,
+    /// Offset of the shared clock from [`Clock::uptime`], in ms; 0 when not synchronised. Unlike the system's
+    /// clock, the uptime never jumps.
+    offset: Arc<AtomicI64>,
 }
 
 impl Clock {
@@ -30,46 +29,46 @@ impl Clock {
         Self::default()
     }
 
-    /// A clock that stands at `now` until [`Clock::advance`] moves it.
+    /// A clock for tests that shows `now` until [`Clock::advance`] moves it.
     pub fn fixed(now: Millis) -> Self {
         Self { fixed: Some(Arc::new(AtomicI64::new(now))), ..Self::default() }
     }
 
-    /// Moves a fixed clock; the system's clock is left alone.
+    /// Moves a fixed clock forward by `by` ms; does nothing to the system's clock.
     pub fn advance(&self, by: Millis) {
         if let Some(now) = &self.fixed {
             now.fetch_add(by, Ordering::SeqCst);
         }
     }
 
-    /// From here on goes by a clock that shows `now` at this moment: machines that share a database
-    /// must agree on what is due. Returns by how much this one was wrong, in ms, when that is new.
+    /// Synchronises with a clock that shows `now` at this moment: machines that share a database must agree on
+    /// what is due. Returns the error of this clock in ms if it was 1 s or more.
     pub fn synchronize(&self, now: Millis) -> Option<Millis> {
         let wrong = now - self.now();
         let is_new = wrong.abs() >= TOLERANCE;
-        if self.fixed.is_some() || !is_new && self.ahead.load(Ordering::SeqCst) != 0 {
+        if self.fixed.is_some() || !is_new && self.offset.load(Ordering::SeqCst) != 0 {
             return None;
         }
-        self.ahead.store(now - Self::uptime(), Ordering::SeqCst);
+        self.offset.store(now - Self::uptime(), Ordering::SeqCst);
         is_new.then_some(wrong)
     }
 
     /// Milliseconds since 1970 UTC.
-    #[expect(clippy::disallowed_methods, reason = "the one place that asks the system for the time")]
+    #[expect(clippy::disallowed_methods, reason = "the only place that reads the system's clock")]
     pub fn now(&self) -> Millis {
         if let Some(now) = &self.fixed {
             return now.load(Ordering::SeqCst);
         }
-        match self.ahead.load(Ordering::SeqCst) {
+        match self.offset.load(Ordering::SeqCst) {
             0 => {
                 let since = SystemTime::now().duration_since(UNIX_EPOCH);
                 since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
             }
-            ahead => Self::uptime().saturating_add(ahead),
+            offset => Self::uptime().saturating_add(offset),
         }
     }
 
-    /// Milliseconds since the machine started, with the time it slept. It never jumps.
+    /// Milliseconds since the machine started, including suspend (`CLOCK_BOOTTIME`). It never jumps.
     pub fn uptime() -> Millis {
         #[cfg(target_os = "linux")]
         {
@@ -84,13 +83,13 @@ impl Clock {
         }
     }
 
-    /// Days since 1970 UTC: the finest time that a tombstone keeps.
+    /// Days since 1970-01-01 UTC, the resolution of times in tombstones.
     pub fn today(&self) -> i64 {
         self.now() / DAY
     }
 }
 
-/// A moment as the clock on the wall shows it here: the day only where it is another one.
+/// Formats a time in the system's time zone, with the date only when it is not today.
 pub fn format_local(at: Millis, now: Millis) -> String {
     let zoned = |at| jiff::Timestamp::from_millisecond(at).map(|at| at.to_zoned(jiff::tz::TimeZone::system()));
     let (Ok(at), Ok(now)) = (zoned(at), zoned(now)) else { return String::new() };
@@ -103,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn machines_that_share_a_clock_agree_on_the_hour() {
+    fn synchronized_clock_shows_the_shared_time() {
         let (here, same) = (Clock::system(), Clock::system());
         let copy = here.clone();
         let hour = same.now() + 3_600_000;

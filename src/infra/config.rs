@@ -1,5 +1,5 @@
-//! Where an installation lives: the data folder and the database. Resolved once from flags and
-//! environment; everything after sees only the resolved form.
+//! Configuration of an installation: the data folder and the database. Resolved once from command-line options
+//! and environment variables.
 
 use std::path::{Path, PathBuf};
 
@@ -9,14 +9,14 @@ use crate::infra::store_location::{StoreLocation, StorePointer};
 /// The data folder and the database of one installation.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Keys, journals, captured letters, exports and, by default, the database.
+    /// Folder with keys, journals, captured messages, exports and, by default, the database.
     pub data: PathBuf,
-    /// `None` means SQLite in the data folder.
+    /// URL of the database; `None` means SQLite in the data folder.
     pub database: Option<String>,
 }
 
 impl Config {
-    /// The URL that sqlx connects to.
+    /// The database URL for sqlx.
     pub fn database_url(&self) -> String {
         match &self.database {
             Some(url) => url.clone(),
@@ -28,8 +28,8 @@ impl Config {
         }
     }
 
-    /// The same installation where its data are now: they may have been carried elsewhere. Refuses a
-    /// database or a folder that they are no longer in.
+    /// Follows the file `store` to the current location of the data after a store migration. Returns an error
+    /// when the options name a database or folder that the data have left.
     pub fn resolve(self) -> Result<Self> {
         let Some(StorePointer { now, .. }) = StorePointer::read(&self.data)? else { return Ok(self) };
         let own = std::path::absolute(&self.data).map(StoreLocation::Folder).map_err(Error::io(self.data.display()))?;
@@ -43,13 +43,13 @@ impl Config {
             return Err(Message::new(key).with("place", now.redacted()).with("file", file.display()).invalid());
         }
         match given {
-            // The same database, and perhaps a newer password.
+            // The same database, perhaps with a newer password.
             Some(_) => Ok(self),
             None => Ok(now.config(&self.data)),
         }
     }
 
-    /// Makes the data folder and its rooms, readable by the owner alone.
+    /// Creates the data folder and its subfolders, mode 0700.
     pub fn prepare(&self) -> Result<()> {
         for folder in [
             self.data.clone(),
@@ -65,27 +65,27 @@ impl Config {
         Ok(())
     }
 
-    /// Key files: never in the database, never in its backups.
+    /// Folder of key files, which are never in the database or its backups.
     pub fn keys_dir(&self) -> PathBuf {
         self.data.join("keys")
     }
 
-    /// Letters that the capture relay received.
+    /// Folder of messages that the capture relay received.
     pub fn capture_dir(&self) -> PathBuf {
         self.data.join("capture")
     }
 
-    /// The place for exports that erasure looks after.
+    /// Folder of exports; file erasure searches it.
     pub fn export_dir(&self) -> PathBuf {
         self.data.join("export")
     }
 
-    /// What could not be written to the database yet.
+    /// Folder of journals: requests and events that wait for the database, and the erasure log.
     pub fn journal_dir(&self) -> PathBuf {
         self.data.join("journal")
     }
 
-    /// Sorted runs of an import under way; emptied when the next one starts.
+    /// Folder of the sorted runs of an import; the next import empties it.
     pub fn staging_dir(&self) -> PathBuf {
         self.data.join("staging")
     }

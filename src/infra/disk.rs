@@ -1,27 +1,25 @@
-//! How much room is left where the data lies.
+//! Free space of the disk that holds the data.
 
 use std::path::Path;
 
-/// Bytes that a file system holds.
+/// Bytes of a file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DiskSpace {
-    /// Still to be had by this user.
+    /// Bytes available to this user.
     pub free: u64,
-    /// Altogether.
+    /// Total bytes.
     pub size: u64,
 }
 
-/// The room of the file system that a path lies on; `None` where the system does not tell.
+/// Space of the file system of `path`; `None` where the operating system does not report it.
 #[cfg(unix)]
 pub fn space(path: &Path) -> Option<DiskSpace> {
-    let told = rustix::fs::statvfs(path).ok()?;
-    Some(DiskSpace {
-        free: told.f_bavail.saturating_mul(told.f_frsize),
-        size: told.f_blocks.saturating_mul(told.f_frsize),
-    })
+    let stat = rustix::fs::statvfs(path).ok()?;
+    let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
+    Some(DiskSpace { free: bytes(stat.f_bavail), size: bytes(stat.f_blocks) })
 }
 
-/// The room of the file system that a path lies on; `None` where the system does not tell.
+/// Space of the file system of `path`; `None` where the operating system does not report it.
 #[cfg(not(unix))]
 pub fn space(_path: &Path) -> Option<DiskSpace> {
     None
@@ -33,8 +31,8 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_folder_has_room_and_nowhere_has_none() {
-        let here = space(Path::new(".")).expect("told");
+    fn space_is_reported_for_an_existing_folder_only() {
+        let here = space(Path::new(".")).expect("reported");
 
         assert!(here.free > 0 && here.free <= here.size, "{here:?}");
         assert_eq!(space(Path::new("/nowhere/at/all")), None);

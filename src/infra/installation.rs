@@ -1,4 +1,4 @@
-//! One running Sendoff: its folder, database, clock, ids and keys, opened once and passed down.
+//! The installation: data folder, database, clock, ids and keys, opened once and passed to every module.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,51 +11,51 @@ use crate::infra::metric::Gauge;
 use crate::infra::secret::Keyring;
 use crate::infra::token::Signer;
 
-/// Everything that the rooms share. Cheap to clone.
+/// What all modules share. Cheap to clone.
 #[derive(Clone)]
 pub struct Installation {
-    /// Where the data lies.
+    /// Data folder and database URL.
     pub config: Config,
     /// The database.
     pub db: Db,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
-    /// Ids of new rows.
+    /// Generator of row ids.
     pub ids: Arc<Ids>,
-    /// Keys that never lie in the database.
+    /// Secret keys, which are never in the database.
     pub keys: Arc<Keyring>,
-    /// Makes and checks the tokens in letters.
+    /// Signs and verifies the tokens in messages.
     pub signer: Signer,
-    /// What the mailers of this process are doing.
+    /// State of the mailers of this process.
     pub mailer_status: MailerStatus,
 }
 
-/// How many mailers work in this process, for those who ask how it is.
+/// State of the mailers of this process, for health checks and metrics.
 #[derive(Debug, Clone, Default)]
 pub struct MailerStatus {
-    /// Mailers that mean to send.
+    /// Mailers started.
     pub mailers: Gauge,
-    /// Mailers that hold a lease at this moment.
+    /// Mailers that hold a lease.
     pub leases: Gauge,
-    /// Why the last mailer ended, until one holds a lease again.
-    ended: Arc<Mutex<Option<&'static str>>>,
+    /// Catalogue key of why the last mailer exited.
+    exit: Arc<Mutex<Option<&'static str>>>,
 }
 
 impl MailerStatus {
-    /// Why nothing is sent: the key of what ended the last mailer. `None` while one holds a lease.
+    /// Catalogue key of why the last mailer exited; `None` while a mailer holds a lease.
     pub fn exit_reason(&self) -> Option<&'static str> {
-        let ended = *self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        ended.filter(|_| self.leases.get() == 0)
+        let exit = *self.exit.lock().unwrap_or_else(PoisonError::into_inner);
+        exit.filter(|_| self.leases.get() == 0)
     }
 
-    /// A mailer has ended, for a reason that a catalogue names with this key.
+    /// Records that a mailer exited, with the catalogue key of the reason.
     pub fn record_exit(&self, why: &'static str) {
-        *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+        *self.exit.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
     }
 }
 
 impl Installation {
-    /// Opens the installation, making folder, keys and tables where they are missing.
+    /// Opens the installation; creates folders, keys and tables that are missing.
     pub async fn open(config: Config, clock: Clock) -> Result<Self> {
         let config = config.resolve()?;
         config.prepare()?;
@@ -64,12 +64,15 @@ impl Installation {
         if db.is_shared()
             && let Some(wrong) = clock.synchronize(db.time().await?)
         {
-            tracing::warn!(seconds = wrong / 1_000, "this machine's clock differs from the database's, which is used");
+            tracing::warn!(
+                seconds = wrong / 1_000,
+                "the machine's clock differs from the database's; using the database's"
+            );
         }
         Ok(Self::from_parts(config, clock, keys, db))
     }
 
-    /// The installation over a database that is open.
+    /// The installation of an open database.
     pub fn from_parts(config: Config, clock: Clock, keys: Keyring, db: Db) -> Self {
         let signer = Signer::new(&keys);
         let (ids, keys) = (Arc::new(Ids::new(clock.clone())), Arc::new(keys));

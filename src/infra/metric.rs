@@ -1,90 +1,89 @@
-//! What this process counts while it works, in the text format that Prometheus reads. Counting takes
-//! no lock and knows no names of people: a label is the number of a workspace,
-//! a relay, a lane, a result or a door.
+//! Metrics of this process in the Prometheus text exposition format. Counting takes no lock. Labels hold no
+//! personal data: the id of a workspace, a relay, a lane, a result or an endpoint.
 //!
-//! A series comes into being when it is first counted and stays for the life of the process, as the
-//! format wants it. There are at most `MOST` of a kind; what comes later is counted as `other`.
+//! A time series is created by its first count and stays for the life of the process. Each metric has at most
+//! `MAX_SERIES`; further label values are counted as `other`.
 
 use std::fmt::Write;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
 
-/// Series of one metric.
-const MOST: usize = 1_000;
+/// Maximum of time series per metric.
+const MAX_SERIES: usize = 1_000;
 
-/// Upper ends of the histogram's buckets, in seconds: from a fast disk to one that is in trouble.
+/// Upper bounds of the histogram's buckets in seconds, from a fast disk to an overloaded one.
 const BUCKETS: [f64; 12] = [0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
 
 static MESSAGES: Family<4> =
-    Family::new("messages_total", "Tries that ended.", ["workspace", "relay", "lane", "result"]);
+    Family::new("messages_total", "Delivery attempts by result.", ["workspace", "relay", "lane", "result"]);
 static RETRIES: Family<3> =
-    Family::new("retries_total", "Tries of letters tried before.", ["workspace", "relay", "lane"]);
-static REQUESTS: Family<2> = Family::new("http_requests_total", "Requests answered.", ["door", "status"]);
-static COMMITS: Histogram = Histogram::new("commit_seconds", "How long marks and results took to be on disk.");
+    Family::new("retries_total", "Delivery attempts after the first.", ["workspace", "relay", "lane"]);
+static REQUESTS: Family<2> =
+    Family::new("http_requests_total", "HTTP requests by endpoint and status.", ["endpoint", "status"]);
+static COMMITS: Histogram = Histogram::new("commit_seconds", "Duration of the group commits of marks and results.");
 static CONNECTIONS: LazyLock<Gauge> = LazyLock::new(Gauge::default);
 
-/// The way that letters go, as labels: relays of two workspaces may have the same name.
+/// Labels of a relay: relays of two workspaces can have the same name.
 #[derive(Debug, Clone)]
 pub struct RelayLabels {
-    /// The workspace's number.
+    /// Id of the workspace.
     pub workspace: String,
-    /// The relay's name.
+    /// Name of the relay.
     pub relay: String,
 }
 
-/// A try ended: the relay answered, or will never be known to have. `result` is a word of ours such
-/// as `accepted`, `deferred` or `uncertain`.
-pub fn count_attempt(path: &RelayLabels, lane: &str, result: &str) {
-    MESSAGES.add([&path.workspace, &path.relay, lane, result]);
+/// Counts a finished delivery attempt. `result` is a delivery state such as `accepted`, `deferred` or `uncertain`.
+pub fn count_attempt(relay: &RelayLabels, lane: &str, result: &str) {
+    MESSAGES.add([&relay.workspace, &relay.relay, lane, result]);
 }
 
-/// A letter that was tried before is tried again.
-pub fn count_retry(path: &RelayLabels, lane: &str) {
-    RETRIES.add([&path.workspace, &path.relay, lane]);
+/// Counts a delivery attempt after the first.
+pub fn count_retry(relay: &RelayLabels, lane: &str) {
+    RETRIES.add([&relay.workspace, &relay.relay, lane]);
 }
 
-/// A commit of the mailer is on disk.
+/// Records the duration of a group commit.
 pub fn observe_commit(took: Duration) {
     COMMITS.observe(took);
 }
 
-/// A connection to a relay is open for as long as what this returns.
+/// Counts a connection to a relay as open until the returned guard is dropped.
 pub fn connection_opened() -> GaugeGuard {
     CONNECTIONS.increment()
 }
 
-/// A request was answered.
-pub fn count_request(door: &str, status: &str) {
-    REQUESTS.add([door, status]);
+/// Counts an answered HTTP request.
+pub fn count_request(endpoint: &str, status: &str) {
+    REQUESTS.add([endpoint, status]);
 }
 
-/// Writes down everything counted so far.
+/// Writes all metrics of this module.
 pub fn write(out: &mut Exposition) {
     MESSAGES.write(out);
     RETRIES.write(out);
     COMMITS.write(out);
-    out.gauge("connections_open", "Connections to relays that are open.");
+    out.gauge("connections_open", "Open connections to relays.");
     out.sample("connections_open", &[], CONNECTIONS.get() as f64);
     REQUESTS.write(out);
 }
 
-/// How many of something there are at this moment. Clones share the number.
+/// A number that goes up and down. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Gauge(Arc<AtomicI64>);
 
-/// One more, until it is dropped.
+/// Decrements the gauge when dropped.
 #[derive(Debug)]
 pub struct GaugeGuard(Arc<AtomicI64>);
 
 impl Gauge {
-    /// Counts one more for as long as what this returns lives.
+    /// Increments the gauge until the returned guard is dropped.
     pub fn increment(&self) -> GaugeGuard {
         self.0.fetch_add(1, Ordering::Relaxed);
         GaugeGuard(self.0.clone())
     }
 
-    /// How many there are.
+    /// The current value.
     pub fn get(&self) -> i64 {
         self.0.load(Ordering::Relaxed)
     }
@@ -96,7 +95,7 @@ impl Drop for GaugeGuard {
     }
 }
 
-/// A counter for each combination of label values: a chain to which links are only ever added.
+/// A counter per combination of label values: a lock-free, append-only linked list.
 struct Family<const N: usize> {
     name: &'static str,
     help: &'static str,
@@ -118,11 +117,11 @@ impl<const N: usize> Family<N> {
     fn add(&self, values: [&str; N]) {
         let mut link = &self.first;
         for index in 0.. {
-            let fresh = if index < MOST { values } else { ["other"; N] };
+            let fresh = if index < MAX_SERIES { values } else { ["other"; N] };
             let series = link.get_or_init(|| {
                 Box::new(Series { values: fresh.map(str::to_owned), count: AtomicU64::new(0), next: OnceLock::new() })
             });
-            if index == MOST || series.values.iter().zip(values).all(|(own, value)| own == value) {
+            if index == MAX_SERIES || series.values.iter().zip(values).all(|(own, value)| own == value) {
                 series.count.fetch_add(1, Ordering::Relaxed);
                 return;
             }
@@ -145,7 +144,7 @@ impl<const N: usize> Family<N> {
 struct Histogram {
     name: &'static str,
     help: &'static str,
-    /// One a bucket, and one for what is slower than all.
+    /// One count per bucket, and one above the last bound.
     counts: [AtomicU64; BUCKETS.len() + 1],
     micros: AtomicU64,
 }
@@ -174,18 +173,18 @@ impl Histogram {
     }
 }
 
-/// An exposition on its way: each metric is announced, then its samples follow. The names given are
-/// without the `sendoff_` that all of them begin with.
+/// A text exposition under construction: the header of each metric, then its samples. Names are given without
+/// the prefix `sendoff_`.
 #[derive(Debug, Default)]
 pub struct Exposition(String);
 
 impl Exposition {
-    /// Announces a number that only grows.
+    /// Begins a counter.
     pub fn counter(&mut self, name: &str, help: &str) {
         self.head(name, help, "counter");
     }
 
-    /// Announces a number that goes up and down.
+    /// Begins a gauge.
     pub fn gauge(&mut self, name: &str, help: &str) {
         self.head(name, help, "gauge");
     }
@@ -195,7 +194,7 @@ impl Exposition {
         let _ = writeln!(self.0, "# HELP sendoff_{name} {help}\n# TYPE sendoff_{name} {kind}");
     }
 
-    /// One sample of the metric announced last.
+    /// Adds a sample to the current metric.
     pub fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
         self.0.push_str("sendoff_");
         self.0.push_str(name);
@@ -206,7 +205,7 @@ impl Exposition {
         let _ = writeln!(self.0, "{} {value}", if labels.is_empty() { "" } else { "}" });
     }
 
-    /// The text so far.
+    /// The text.
     pub fn into_text(self) -> String {
         self.0
     }
@@ -223,35 +222,35 @@ mod tests {
     }
 
     #[test]
-    fn each_combination_of_labels_is_a_series_of_its_own() {
-        let family = Family::<2>::new("letters_total", "Letters.", ["relay", "lane"]);
+    fn each_combination_of_labels_is_a_time_series() {
+        let family = Family::<2>::new("messages_total", "Messages.", ["relay", "lane"]);
         for values in [["a", "gmail"], ["a", "rest"], ["a", "gmail"], ["b\"\\", "rest"]] {
             family.add(values);
         }
 
         assert_eq!(
             text(|out| family.write(out)),
-            "# HELP sendoff_letters_total Letters.\n# TYPE sendoff_letters_total counter\n\
-             sendoff_letters_total{relay=\"a\",lane=\"gmail\"} 2\nsendoff_letters_total{relay=\"a\",lane=\"rest\"} 1\n\
-             sendoff_letters_total{relay=\"b\\\"\\\\\",lane=\"rest\"} 1\n"
+            "# HELP sendoff_messages_total Messages.\n# TYPE sendoff_messages_total counter\n\
+             sendoff_messages_total{relay=\"a\",lane=\"gmail\"} 2\nsendoff_messages_total{relay=\"a\",lane=\"rest\"} 1\n\
+             sendoff_messages_total{relay=\"b\\\"\\\\\",lane=\"rest\"} 1\n"
         );
     }
 
     #[test]
-    fn a_label_that_never_ends_does_not_fill_the_memory() {
-        let family = Family::<1>::new("letters_total", "Letters.", ["relay"]);
-        for number in 0..2 * MOST {
+    fn unbounded_label_values_are_counted_as_other() {
+        let family = Family::<1>::new("messages_total", "Messages.", ["relay"]);
+        for number in 0..2 * MAX_SERIES {
             family.add([&number.to_string()]);
         }
 
         let text = text(|out| family.write(out));
-        assert_eq!(text.lines().count(), 2 + MOST + 1);
-        assert!(text.ends_with(&format!("{{relay=\"other\"}} {MOST}\n")), "the rest is still counted");
+        assert_eq!(text.lines().count(), 2 + MAX_SERIES + 1);
+        assert!(text.ends_with(&format!("{{relay=\"other\"}} {MAX_SERIES}\n")), "the others are counted");
     }
 
     #[test]
-    fn threads_that_count_at_once_lose_nothing() {
-        let family = Family::<1>::new("letters_total", "Letters.", ["relay"]);
+    fn concurrent_counts_are_not_lost() {
+        let family = Family::<1>::new("messages_total", "Messages.", ["relay"]);
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| (0..1_000).for_each(|number| family.add([["a", "b", "c"][number % 3]])));
@@ -264,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_histogram_counts_upwards() {
+    fn histogram_buckets_are_cumulative() {
         let histogram = Histogram::new("commit_seconds", "Commits.");
         for millis in [1, 30, 9_000] {
             histogram.observe(Duration::from_millis(millis));
@@ -285,12 +284,12 @@ mod tests {
     }
 
     #[test]
-    fn a_level_falls_when_what_raised_it_goes() {
-        let level = Gauge::default();
-        let (one, two) = (level.increment(), level.clone().increment());
-        assert_eq!(level.get(), 2);
+    fn gauge_is_decremented_when_its_guards_drop() {
+        let gauge = Gauge::default();
+        let (one, two) = (gauge.increment(), gauge.clone().increment());
+        assert_eq!(gauge.get(), 2);
 
         drop((one, two));
-        assert_eq!(level.get(), 0);
+        assert_eq!(gauge.get(), 0);
     }
 }

@@ -1,5 +1,5 @@
-//! What everything stands on: errors, time, identifiers, secrets, tokens, the database and the
-//! catalogues. Nothing here knows what a campaign is.
+//! Infrastructure, the lowest layer: errors, clock, ids, keys, tokens, the database, files and the catalogues of
+//! translations. It knows nothing of campaigns.
 
 pub mod atomic_file;
 pub mod clock;

@@ -1,9 +1,9 @@
-//! The keys of an installation. They lie in files of the data folder, never in the database, so
-//! that a copy of the database alone opens no token and matches no tombstone.
+//! Secret keys of an installation, in files of the data folder and never in the database: a copy of the database
+//! alone cannot forge a token or match a tombstone.
 //!
-//! * `keys/token.key`: one line a key, `number base64`; the last line signs, all lines verify.
-//! * `keys/tombstone.key`: one key that never changes, since tombstones must match for ever.
-//! * `keys/seal.key`: seals credentials that must lie in the database.
+//! * `keys/token.key`: one key per line, `number base64`; the last line signs, all lines verify.
+//! * `keys/tombstone.key`: one key that never changes, because tombstones must match for ever.
+//! * `keys/seal.key`: encrypts credentials that are stored in the database.
 
 use std::fmt;
 use std::fs::{self, OpenOptions};
@@ -19,7 +19,7 @@ use sha2::Sha256;
 
 use crate::infra::error::{Error, Message, Result};
 
-/// 32 secret bytes that never print.
+/// A 256-bit key. `Debug` does not print it.
 #[derive(Clone)]
 pub struct Key([u8; 32]);
 
@@ -30,12 +30,12 @@ impl fmt::Debug for Key {
 }
 
 impl Key {
-    /// A fresh random key.
+    /// A random key.
     pub fn generate() -> Self {
         Self(rand::rng().random())
     }
 
-    /// HMAC-SHA-256 over the parts, each preceded by its length so that no two lists collide.
+    /// HMAC-SHA-256 (RFC 2104) of the parts, each preceded by its length so that different lists differ.
     pub fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes a key of any length");
         for part in parts {
@@ -46,35 +46,35 @@ impl Key {
     }
 }
 
-/// Every key of an installation.
+/// All keys of an installation.
 #[derive(Debug, Clone)]
 pub struct Keyring {
-    /// Token keys by key id; the last signs.
+    /// Token keys with their key ids; the last one signs.
     pub token: Vec<(u8, Key)>,
-    /// Digests of addresses that must not come back.
+    /// Key of the address digests in tombstones.
     pub tombstone: Key,
     seal: Key,
 }
 
 impl Keyring {
-    /// Reads the keys, making those that are missing.
+    /// Reads the keys; creates missing ones.
     pub fn load(folder: &Path) -> Result<Self> {
-        let token = read_or_make(&folder.join("token.key"))?;
+        let token = read_or_create(&folder.join("token.key"))?;
         let [(_, tombstone)] =
-            read_or_make(&folder.join("tombstone.key"))?.try_into().map_err(|_| damaged("tombstone.key"))?;
-        let [(_, seal)] = read_or_make(&folder.join("seal.key"))?.try_into().map_err(|_| damaged("seal.key"))?;
+            read_or_create(&folder.join("tombstone.key"))?.try_into().map_err(|_| damaged("tombstone.key"))?;
+        let [(_, seal)] = read_or_create(&folder.join("seal.key"))?.try_into().map_err(|_| damaged("seal.key"))?;
         Ok(Self { token, tombstone, seal })
     }
 
-    /// Keys for tests, written nowhere.
+    /// Random keys in memory, for tests.
     pub fn ephemeral() -> Self {
         Self { token: vec![(1, Key::generate())], tombstone: Key::generate(), seal: Key::generate() }
     }
 
-    /// Adds a token key that signs from now on; tokens of older keys stay valid.
+    /// Adds a token key that signs from now on and returns its key id; tokens of older keys stay valid.
     pub fn rotate(folder: &Path) -> Result<u8> {
         let path = folder.join("token.key");
-        let keys = read_or_make(&path)?;
+        let keys = read_or_create(&path)?;
         let next =
             keys.iter().map(|(id, _)| *id).max().unwrap_or(0).checked_add(1).ok_or_else(|| damaged("token.key"))?;
         let mut file = OpenOptions::new().append(true).open(&path).map_err(Error::io(path.display()))?;
@@ -82,7 +82,7 @@ impl Keyring {
         Ok(next)
     }
 
-    /// Seals a credential for storage (ChaCha20-Poly1305, random nonce in front).
+    /// Encrypts a credential (ChaCha20-Poly1305, RFC 8439; the random 96-bit nonce comes first).
     pub fn seal(&self, plain: &str) -> Vec<u8> {
         let nonce: [u8; 12] = rand::rng().random();
         let mut sealed = plain.as_bytes().to_vec();
@@ -92,7 +92,7 @@ impl Keyring {
         [nonce.as_slice(), &sealed].concat()
     }
 
-    /// Opens what [`Keyring::seal`] sealed; `None` when the key is another or the bytes were changed.
+    /// Decrypts the output of [`Keyring::seal`]; `None` with another key or changed bytes.
     pub fn open(&self, sealed: &[u8]) -> Option<String> {
         let (nonce, body) = sealed.split_at_checked(12)?;
         let nonce = aead::Nonce::try_assume_unique_for_key(nonce).ok()?;
@@ -107,26 +107,26 @@ impl Keyring {
     }
 }
 
-fn read_or_make(path: &Path) -> Result<Vec<(u8, Key)>> {
+fn read_or_create(path: &Path) -> Result<Vec<(u8, Key)>> {
     if !path.exists() {
-        make(path)?;
+        create(path)?;
     }
     let text = fs::read_to_string(path).map_err(Error::io(path.display()))?;
     let keys: Option<Vec<_>> = text.lines().filter(|line| !line.trim().is_empty()).map(parse).collect();
     keys.filter(|keys| !keys.is_empty()).ok_or_else(|| damaged(&path.display().to_string()))
 }
 
-/// Written aside and renamed, so that a crash leaves either no key file or a whole one.
-fn make(path: &Path) -> Result<()> {
-    let aside = path.with_extension(format!("new-{}", std::process::id()));
+/// Writes a temporary file and links it into place: a crash leaves no key file or a complete one.
+fn create(path: &Path) -> Result<()> {
+    let temporary = path.with_extension(format!("new-{}", std::process::id()));
     let write = || -> std::io::Result<()> {
-        let mut file = private(&aside)?;
+        let mut file = private(&temporary)?;
         write_key(&mut file, 1, &Key::generate())?;
-        match fs::hard_link(&aside, path) {
+        match fs::hard_link(&temporary, path) {
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
             other => other?,
         }
-        fs::remove_file(&aside)?;
+        fs::remove_file(&temporary)?;
         fs::File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
     };
     write().map_err(Error::io(path.display()))
@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sealed_credential_opens_with_its_own_key_only() {
+    fn sealed_credential_opens_with_its_own_key_only() {
         let ring = Keyring::ephemeral();
         let sealed = ring.seal("smtp://user:pass@host");
 

@@ -1,32 +1,33 @@
-//! Table `setting`: what an installation needs to know, by key. Each key is declared here with the
-//! check its value must pass, so that `settings set` refuses a typo instead of storing it.
+//! Table `setting`: configuration of the installation by key. Each key is declared here with its default and the
+//! validation of its value.
 
 use sqlx::Row;
 use url::Url;
 
 use crate::infra::db::{Conn, Sql};
 use crate::infra::error::{Message, Result};
+use crate::infra::i18n::Lang;
 
-/// A key that may be set.
+/// A key of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Setting {
-    /// Where recipients reach this installation, e.g. `https://news.example.org`.
+    /// URL of this installation for recipients, e.g. `https://news.example.org`.
     PublicUrl,
-    /// `en` or `ru`: the language of pages and letters where the reader's is not known.
+    /// Language of pages and messages when the recipient's is unknown; one of `Lang::ALL`.
     Language,
-    /// The name given in EHLO (RFC 5321 §4.1.4): an ASCII host name, not `localhost`.
+    /// Host name sent in EHLO (RFC 5321 §4.1.4): an ASCII host name, not `localhost`.
     EhloName,
-    /// Where a mailto unsubscribe goes; `+TOKEN` is added to the local part.
+    /// Mailbox for unsubscribe requests by e-mail (RFC 2369); `+TOKEN` is added to the local part.
     UnsubscribeMailbox,
-    /// Seconds until the first repeat of a message that was refused for now; doubles each time.
+    /// Seconds before the first retry of a deferred message; doubles with each retry.
     RetryAfter,
-    /// Per cent of the SMTP timers of RFC 5321 §4.5.3.2.
+    /// SMTP timeouts in per cent of those of RFC 5321 §4.5.3.2.
     SmtpTimers,
-    /// Seconds that a relay may fail before its campaigns are paused.
+    /// Seconds for which a relay may fail before its campaigns are paused.
     RelayPatience,
-    /// Seconds between "send" and the first letter, in which everything can be taken back.
+    /// Seconds between the start of a campaign and its first message, during which it can be recalled.
     Hold,
-    /// Seconds after which a mailer that does not report is taken for dead.
+    /// Term of a mailer's lease in seconds: a mailer that does not renew it in time has failed.
     LeaseTerm,
 }
 
@@ -44,7 +45,7 @@ impl Setting {
         Self::LeaseTerm,
     ];
 
-    /// The key on the command line.
+    /// Name of the key.
     pub const fn name(self) -> &'static str {
         match self {
             Self::PublicUrl => "public-url",
@@ -59,9 +60,9 @@ impl Setting {
         }
     }
 
-    /// The catalogue key of its explanation, with an example.
-    pub const fn explanation(self) -> &'static str {
-        match self {
+    /// Description with an example, for lists of settings.
+    pub fn description(self) -> Message {
+        let message = Message::new(match self {
             Self::PublicUrl => "setting-public-url",
             Self::Language => "setting-language",
             Self::EhloName => "setting-ehlo-name",
@@ -71,14 +72,16 @@ impl Setting {
             Self::RelayPatience => "setting-relay-patience",
             Self::Hold => "setting-hold",
             Self::LeaseTerm => "setting-lease-term",
-        }
+        });
+        let languages = Lang::ALL.iter().map(|lang| format!("{lang} ({})", lang.name())).collect::<Vec<_>>();
+        message.with("languages", languages.join(", "))
     }
 
-    /// What holds until it is set.
-    pub const fn default(self) -> &'static str {
+    /// Default value.
+    pub fn default(self) -> &'static str {
         match self {
             Self::PublicUrl => "http://localhost:8080",
-            Self::Language => "en",
+            Self::Language => Lang::default().as_str(),
             Self::EhloName | Self::UnsubscribeMailbox => "",
             Self::RetryAfter => "900",
             Self::SmtpTimers => "100",
@@ -87,7 +90,7 @@ impl Setting {
         }
     }
 
-    /// Finds a key by its name, or says which there are.
+    /// Finds a key by its name; the error lists the known keys.
     pub fn find(name: &str) -> Result<Self> {
         Self::ALL.iter().copied().find(|setting| setting.name() == name).ok_or_else(|| {
             let known: Vec<_> = Self::ALL.iter().map(|setting| setting.name()).collect();
@@ -103,7 +106,7 @@ impl Setting {
                 .filter(|url| url.query().is_none() && url.fragment().is_none())
                 .filter(|url| url.username().is_empty() && url.password().is_none())
                 .map(|url| url.as_str().trim_end_matches('/').to_owned()),
-            Self::Language => Some(value.to_owned()).filter(|value| matches!(value.as_str(), "en" | "ru")),
+            Self::Language => value.parse::<Lang>().ok().map(|lang| lang.to_string()),
             Self::EhloName => idna::domain_to_ascii(value).ok().filter(|name| {
                 name != "localhost"
                     && name.contains('.')
@@ -130,14 +133,14 @@ impl Setting {
     }
 }
 
-/// The value in force.
+/// The value, or the default of a key that is not set.
 pub async fn get(conn: &mut Conn, setting: Setting) -> Result<String> {
     let row =
         sqlx::query("select value from setting where name = $1").bind(setting.name()).fetch_optional(conn).await?;
     Ok(row.map_or_else(|| setting.default().to_owned(), |row| row.get(0)))
 }
 
-/// Sets a value after checking it.
+/// Validates and stores a value.
 pub async fn set(conn: &mut Conn, setting: Setting, value: &str) -> Result<()> {
     let value = setting.check(value)?;
     Sql::new("insert into setting (name, value) values (")
@@ -153,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn links_can_be_put_behind_a_public_url() {
+    fn public_url_is_normalised_and_validated() {
         let check = |value: &str| Setting::PublicUrl.check(value).ok();
 
         assert_eq!(check("https://x.example/mail/").as_deref(), Some("https://x.example/mail"));

@@ -1,7 +1,7 @@
-//! A file of short lines beside the database, for what cannot be written to it at the moment. Lines
-//! are on disk when [`Spool::append`] returns. Whoever carries them out sets them aside first, so
-//! that new lines go to a fresh file, and removes what was set aside when all of it is done: after
-//! a crash between the two it is carried out again.
+//! Spool: a file of short lines that wait until the database can be written. Lines are on disk when
+//! [`Spool::append`] returns. [`Spool::take`] renames the file, so that new lines go to a fresh one;
+//! [`Spool::remove_taken`] deletes it after all its lines were processed. After a crash between the two the lines
+//! are processed again (at least once).
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
@@ -11,73 +11,73 @@ use std::sync::Arc;
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::fsync;
 
-/// Ends each line, so that one cut off by a crash is known as such.
+/// Ends each complete line; a line without it was truncated by a crash.
 const END: &str = " .";
 
-/// A file of lines that wait for the database. Cheap to clone; safe between processes.
+/// A spool file. Cheap to clone; processes can share it.
 #[derive(Debug, Clone)]
 pub struct Spool {
     path: Arc<PathBuf>,
 }
 
 impl Spool {
-    /// The spool at a path; the file is made with the first line.
+    /// The spool at a path; the first append creates the file.
     pub fn new(path: PathBuf) -> Self {
         Self { path: Arc::new(path) }
     }
 
-    /// True when nothing waits. When the disk does not tell, something does.
+    /// True without waiting lines; false when the disk cannot be read.
     pub fn is_empty(&self) -> bool {
         let absent = |path: &Path| matches!(path.try_exists(), Ok(false));
-        absent(&self.path) && absent(&self.aside())
+        absent(&self.path) && absent(&self.taken_path())
     }
 
-    /// How many lines wait, of those that can be read. Walks the files: for a look now and then.
+    /// Number of readable waiting lines. Reads both files, so call it seldom.
     pub fn count(&self) -> u64 {
         let count = |path: &Path| {
             let lines = File::open(path).map(|file| Lines { file: BufReader::new(file), path: path.to_owned() });
             lines.map_or(0, |lines| lines.take_while(Result::is_ok).count() as u64)
         };
-        count(&self.path) + count(&self.aside())
+        count(&self.path) + count(&self.taken_path())
     }
 
-    /// Appends lines and waits until they are on disk.
+    /// Appends lines and syncs them to disk.
     pub async fn append(&self, lines: Vec<String>) -> Result<()> {
         let spool = self.clone();
-        on_disk(move || spool.guarded(|path| write(path, &lines))).await
+        on_disk(move || spool.with_lock(|path| write(path, &lines))).await
     }
 
-    /// Sets aside what waits and returns its lines, or `None` when nothing does. What was set aside
-    /// before and is not [`Spool::remove_taken`] comes first.
+    /// Takes the waiting lines; `None` when there are none. Lines taken before and not removed by
+    /// [`Spool::remove_taken`] are returned first.
     pub async fn take(&self) -> Result<Option<Lines>> {
         let spool = self.clone();
         on_disk(move || {
-            let aside = spool.aside();
-            spool.guarded(|path| match (aside.exists(), path.exists()) {
-                (false, true) => fs::rename(path, &aside),
+            let taken = spool.taken_path();
+            spool.with_lock(|path| match (taken.exists(), path.exists()) {
+                (false, true) => fs::rename(path, &taken),
                 _ => Ok(()),
             })?;
-            match File::open(&aside) {
-                Ok(file) => Ok(Some(Lines { file: BufReader::new(file), path: aside })),
+            match File::open(&taken) {
+                Ok(file) => Ok(Some(Lines { file: BufReader::new(file), path: taken })),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-                Err(error) => Err(Error::io(aside.display())(error)),
+                Err(error) => Err(Error::io(taken.display())(error)),
             }
         })
         .await
     }
 
-    /// Removes what was set aside: all of it is carried out.
+    /// Removes the taken lines after they were processed.
     pub async fn remove_taken(&self) -> Result<()> {
-        let aside = self.aside();
-        on_disk(move || fs::remove_file(&aside).map_err(Error::io(aside.display()))).await
+        let taken = self.taken_path();
+        on_disk(move || fs::remove_file(&taken).map_err(Error::io(taken.display()))).await
     }
 
-    fn aside(&self) -> PathBuf {
+    fn taken_path(&self) -> PathBuf {
         self.path.with_extension("taken")
     }
 
-    /// Runs under the lock of the spool, so that no line is appended to a file on its way aside.
-    fn guarded(&self, work: impl FnOnce(&Path) -> io::Result<()>) -> Result<()> {
+    /// Runs `work` under the file lock, so that no line is appended while the file is renamed.
+    fn with_lock(&self, work: impl FnOnce(&Path) -> io::Result<()>) -> Result<()> {
         let run = || {
             let lock = File::create(self.path.with_extension("lock"))?;
             lock.lock()?;
@@ -87,7 +87,7 @@ impl Spool {
     }
 }
 
-/// The whole lines of a spool that was set aside.
+/// The complete lines of the taken file.
 #[derive(Debug)]
 pub struct Lines {
     file: BufReader<File>,
@@ -105,21 +105,22 @@ impl Iterator for Lines {
                 Ok(_) => {}
                 Err(error) => return Some(Err(Error::io(self.path.display())(error))),
             }
-            if let Some(whole) = whole(line) {
-                return Some(Ok(whole));
+            if let Some(text) = complete(line) {
+                return Some(Ok(text));
             }
         }
     }
 }
 
-fn whole(line: Vec<u8>) -> Option<String> {
+/// The text of a line that ends in [`END`].
+fn complete(line: Vec<u8>) -> Option<String> {
     let line = String::from_utf8(line).ok()?;
     Some(line.strip_suffix('\n')?.strip_suffix(END)?.to_owned())
 }
 
-/// The empty line in front keeps a line that was cut off before from swallowing the first of these.
+/// Writes an empty line first, which ends a line truncated by an earlier crash.
 fn write(path: &Path, lines: &[String]) -> io::Result<()> {
-    let fresh = !path.exists();
+    let is_new = !path.exists();
     let mut text = String::from("\n");
     for line in lines {
         text.push_str(line);
@@ -129,7 +130,7 @@ fn write(path: &Path, lines: &[String]) -> io::Result<()> {
     let mut file = OpenOptions::new().create(true).append(true).open(path)?;
     file.write_all(text.as_bytes())?;
     fsync::or_exit(path.display(), file.sync_data());
-    if fresh {
+    if is_new {
         let folder = path.parent().unwrap_or(Path::new("."));
         fsync::or_exit(folder.display(), File::open(folder)?.sync_all());
     }
@@ -154,7 +155,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn lines_wait_until_they_are_done() {
+    async fn taken_lines_are_returned_again_until_removed() {
         let folder = tempfile::tempdir().expect("a folder");
         let spool = spool(&folder);
         assert_eq!((spool.is_empty(), spool.count()), (true, 0));
@@ -162,7 +163,7 @@ mod tests {
         spool.append(vec!["one".to_owned(), "two".to_owned()]).await.expect("appended");
         assert_eq!(taken(&spool).await, ["one", "two"]);
         spool.append(vec!["three".to_owned()]).await.expect("appended");
-        assert_eq!(taken(&spool).await, ["one", "two"], "not done, so it comes again");
+        assert_eq!(taken(&spool).await, ["one", "two"], "not removed yet");
         assert_eq!(spool.count(), 3);
 
         spool.remove_taken().await.expect("done");
@@ -173,7 +174,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_line_cut_off_by_a_crash_is_left_out_alone() {
+    async fn truncated_line_is_skipped() {
         let folder = tempfile::tempdir().expect("a folder");
         let spool = spool(&folder);
         spool.append(vec!["whole".to_owned()]).await.expect("appended");

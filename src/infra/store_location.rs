@@ -1,5 +1,5 @@
-//! Where a store is, and the file `store` in the data folder that says so once a store was carried
-//! elsewhere. The file may hold a password, as the environment may; only its owner can read it.
+//! Location of a store (SQLite folder or database URL), and the file `store` in the data folder that records the
+//! current location after a store migration. The file can hold a database password, so its mode is 0600.
 
 use std::fs;
 use std::io::Write;
@@ -11,17 +11,17 @@ use crate::infra::atomic_file::AtomicFile;
 use crate::infra::config::Config;
 use crate::infra::error::{Error, Message, Result};
 
-/// Where a store is.
+/// Location of a store.
 #[derive(Clone)]
 pub enum StoreLocation {
     /// A data folder with its own SQLite file.
     Folder(PathBuf),
-    /// What a URL names. It may hold a password: show [`StoreLocation::redacted`] instead.
+    /// A database URL. It can hold a password; print [`StoreLocation::redacted`] instead.
     Url(String),
 }
 
 impl StoreLocation {
-    /// Reads what someone typed: an address, or a folder that need not be there yet.
+    /// Parses a database URL or a folder, which need not exist.
     pub fn parse(text: &str) -> Result<Self> {
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
             Url::parse(text).map_err(|_| Message::new("database-url").invalid_field("database"))?;
@@ -33,7 +33,7 @@ impl StoreLocation {
         std::path::absolute(text).map(Self::Folder).map_err(Error::io(text))
     }
 
-    /// The store that a configuration names.
+    /// The store of a configuration.
     pub fn from_config(config: &Config) -> Result<Self> {
         match &config.database {
             Some(url) => Ok(Self::Url(url.clone())),
@@ -41,7 +41,7 @@ impl StoreLocation {
         }
     }
 
-    /// The place without user and password, as people may read it.
+    /// The location without user and password, for messages.
     pub fn redacted(&self) -> String {
         match self {
             Self::Folder(folder) => folder.display().to_string(),
@@ -49,7 +49,7 @@ impl StoreLocation {
         }
     }
 
-    /// True when both name one store, however they are spelled.
+    /// True when both name the same store, in any spelling.
     pub fn is_same(&self, other: &Self) -> bool {
         self.file().zip(other.file()).map_or_else(|| self.redacted() == other.redacted(), |(one, two)| one == two)
     }
@@ -63,13 +63,13 @@ impl StoreLocation {
                 std::path::absolute(path.split('?').next()?).ok()?
             }
         };
-        // The file need not be there; the folder it is in may have many names.
+        // The file need not exist; its folder may be reached through symbolic links.
         let real = path.parent().and_then(|folder| folder.canonicalize().ok()).zip(path.file_name());
         Some(real.map_or(path.clone(), |(folder, name)| folder.join(name)))
     }
 
-    /// The configuration of an installation that keeps its data there; a database on a server leaves
-    /// everything else in `data`.
+    /// The configuration of an installation with this store; with a database server all other files stay in
+    /// `data`.
     pub fn config(&self, data: &Path) -> Config {
         match self {
             Self::Folder(folder) => Config { data: folder.clone(), database: None },
@@ -79,7 +79,7 @@ impl StoreLocation {
 
     fn write(&self, data: &Path) -> String {
         match self {
-            // A folder may be renamed, and its data are in it still.
+            // Stays valid when the folder is renamed.
             Self::Folder(_) if self.is_same(&Self::Folder(data.to_owned())) => "here".to_owned(),
             Self::Folder(folder) => format!("folder {}", folder.display()),
             Self::Url(url) => url.clone(),
@@ -95,7 +95,7 @@ impl StoreLocation {
     }
 }
 
-/// Host, port and database of an address; the path of any other.
+/// Host, port and database of a PostgreSQL URL; the path of a SQLite URL.
 fn hide(url: &str) -> String {
     let Ok(parsed) = Url::parse(url) else { return url.split(['@', '?']).next_back().unwrap_or_default().to_owned() };
     if parsed.scheme() == "sqlite" {
@@ -106,17 +106,17 @@ fn hide(url: &str) -> String {
     format!("postgres://{}:{}{}", host, parsed.port().unwrap_or(5432), parsed.path())
 }
 
-/// The file `store` of a data folder.
+/// The file `store` of a data folder: its lines are `now LOCATION` and `was LOCATION`.
 #[derive(Clone)]
 pub struct StorePointer {
-    /// Where the data are.
+    /// Current location of the data.
     pub now: StoreLocation,
-    /// Stores they were in before, kept and closed for good.
+    /// Earlier locations, closed and not yet wiped.
     pub was: Vec<StoreLocation>,
 }
 
 impl StorePointer {
-    /// Reads the file of a data folder; `None` when nothing was ever carried elsewhere.
+    /// Reads the file; `None` when the store was never migrated.
     pub fn read(data: &Path) -> Result<Option<Self>> {
         let path = data.join("store");
         let text = match fs::read_to_string(&path) {
@@ -132,12 +132,12 @@ impl StorePointer {
         Ok(Some(Self { now, was: all("was ").collect() }))
     }
 
-    /// Puts the file in place, whole or not at all.
+    /// Writes the file atomically.
     pub fn write(&self, data: &Path) -> Result<()> {
         let path = data.join("store");
         let write = || {
             let mut file = AtomicFile::create(&path)?;
-            writeln!(file, "# Where the data of this installation are; written by `sendoff move`.")?;
+            writeln!(file, "# Location of the data of this installation; written by `sendoff move`.")?;
             writeln!(file, "now {}", self.now.write(data))?;
             for was in &self.was {
                 writeln!(file, "was {}", was.write(data))?;
@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_shown_without_its_password_and_known_by_any_spelling() {
+    fn locations_are_compared_in_any_spelling_and_redacted() {
         let place = |text: &str| StoreLocation::parse(text).expect(text);
         let shown = place("postgres://anna:secret@db.example/mail?sslmode=require").redacted();
 
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_is_read_as_it_was_written() {
+    fn pointer_file_round_trips() {
         let folder = tempfile::tempdir().expect("a folder");
         assert!(StorePointer::read(folder.path()).expect("read").is_none());
         let now = StoreLocation::parse("postgres://anna:secret@db/mail").expect("a place");

@@ -1,5 +1,5 @@
-//! What threads and tasks share a value by, and wait by, under one name. `tests/concurrency` puts primitives in
-//! their place whose every step a scheduler decides, and tries the orders in which they can meet.
+//! Synchronisation primitives under one name. `tests/concurrency` replaces this module by the primitives of the
+//! model checker shuttle, which tries the possible interleavings.
 
 pub use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 pub use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,68 +1,129 @@
-//! Every sentence that the code asks for stands in the catalogues, and every sentence there is asked
-//! for.
+//! Translation catalogues: every key that the code names exists, every key is used, no key is given twice, and a new
+//! language is one file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-fn texts(folder: &Path, endings: &[&str], found: &mut Vec<String>) {
-    for entry in fs::read_dir(folder).expect("a folder").flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            texts(&path, endings, found);
-        } else if path.extension().and_then(|e| e.to_str()).is_some_and(|ending| endings.contains(&ending)) {
-            found.push(fs::read_to_string(&path).expect("a text"));
+use sendoff::infra::i18n::Catalogues;
+
+#[path = "../../build/catalogues.rs"]
+mod build;
+
+/// The keys of a catalogue with the number of times each is given.
+fn keys(text: &str) -> BTreeMap<String, usize> {
+    let mut keys = BTreeMap::new();
+    for key in text.lines().filter_map(|line| Some(line.split_once(" =")?.0)) {
+        if key.starts_with(|c: char| c.is_ascii_lowercase()) && !key.contains(' ') {
+            *keys.entry(key.to_owned()).or_default() += 1;
         }
     }
+    keys
 }
 
-fn all(folders: &[&str], endings: &[&str]) -> Vec<String> {
+/// The joined catalogue texts of each language.
+fn languages() -> BTreeMap<String, String> {
+    let found = build::discover(&Path::new(env!("CARGO_MANIFEST_DIR")).join("locales")).expect("catalogues");
+    let text = |file: &std::path::PathBuf| fs::read_to_string(file).expect("a catalogue");
+    found.into_iter().map(|(tag, files)| (tag, files.iter().map(text).collect::<Vec<_>>().join("\n"))).collect()
+}
+
+/// The text of the default language.
+fn default_catalogue() -> String {
+    languages().into_values().find(|text| text.contains(".status = default")).expect("a default language")
+}
+
+/// Reads all files below these folders of the tree that have one of these extensions.
+pub fn texts(folders: &[&str], extensions: &[&str]) -> Vec<(String, String)> {
+    fn walk(path: &Path, extensions: &[&str], found: &mut Vec<(String, String)>) {
+        if path.is_dir() {
+            for entry in fs::read_dir(path).expect("a folder").flatten() {
+                walk(&entry.path(), extensions, found);
+            }
+        } else if path.extension().and_then(|own| own.to_str()).is_some_and(|own| extensions.contains(&own)) {
+            let name = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).expect("below the root").display().to_string();
+            found.push((name, fs::read_to_string(path).expect("a text")));
+        }
+    }
     let mut found = Vec::new();
     for folder in folders {
-        texts(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), endings, &mut found);
+        walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), extensions, &mut found);
     }
     found
 }
 
-fn keys() -> BTreeSet<String> {
-    let starts = |line: &str| line.split_once(" =").map(|(key, _)| key.to_owned());
-    let is_key = |key: &String| key.starts_with(|c: char| c.is_ascii_lowercase()) && !key.contains(' ');
-    all(&["locales/en"], &["ftl"])
-        .iter()
-        .flat_map(|text| text.lines().filter_map(starts).collect::<Vec<_>>())
-        .filter(is_key)
-        .collect()
-}
-
 #[test]
 fn every_key_is_used() {
-    let code = all(&["src", "templates"], &["rs", "html", "txt"]).join("\n");
-    let sentences = all(&["locales/en"], &["ftl"]).join("\n");
-    let asked = |key: &String| code.contains(&format!("\"{key}\"")) || sentences.contains(&format!("{{ {key} }}"));
-    let unused: Vec<_> = keys().into_iter().filter(|key| !asked(key) && !made_up(key)).collect();
+    let code: String = texts(&["src", "templates"], &["rs", "html", "txt"]).into_iter().map(|(_, text)| text).collect();
+    let catalogue = default_catalogue();
+    let is_used = |key: &String| code.contains(&format!("\"{key}\"")) || catalogue.contains(&format!("{{ {key} }}"));
+    // Keys that the code builds from a prefix.
+    let is_built = |key: &String| key.starts_with("invalid-");
+    let unused: Vec<_> = keys(&catalogue).into_keys().filter(|key| !is_used(key) && !is_built(key)).collect();
 
     assert!(unused.is_empty(), "{unused:#?}");
 }
 
-/// Keys that the code puts together from a word of its own.
-fn made_up(key: &str) -> bool {
-    ["invalid-"].iter().any(|prefix| key.starts_with(prefix))
-}
-
 #[test]
-fn every_message_has_a_sentence() {
-    let known = keys();
+fn every_message_of_the_code_has_a_translation() {
+    let known = keys(&default_catalogue());
     let mut missing = BTreeSet::new();
-    for text in all(&["src"], &["rs"]) {
+    for (_, text) in texts(&["src"], &["rs"]) {
         let code = text.split("#[cfg(test)]").next().unwrap_or_default().to_owned();
         for opening in ["Message::new(\"", ".tr(\""] {
-            for rest in code.split(opening).skip(1) {
-                let key = rest.split('"').next().unwrap_or_default();
-                if !known.contains(key) {
-                    missing.insert(key.to_owned());
-                }
-            }
+            let named = code.split(opening).skip(1).filter_map(|rest| rest.split('"').next());
+            missing.extend(named.filter(|key| !known.contains_key(*key)).map(str::to_owned));
         }
     }
     assert!(missing.is_empty(), "{missing:#?}");
+}
+
+#[test]
+fn catalogues_parse_and_have_the_keys_of_the_default_language_once() {
+    let default = keys(&default_catalogue());
+    for (tag, text) in languages() {
+        let parsed = fluent_bundle::FluentResource::try_new(text.clone());
+        assert!(parsed.is_ok(), "{tag}: {:?}", parsed.err().map(|(_, errors)| errors));
+        let own = keys(&text);
+        let twice: Vec<_> = own.iter().filter(|(_, count)| **count > 1).map(|(key, _)| key).collect();
+        let unknown: Vec<_> = own.keys().filter(|key| !default.contains_key(*key)).collect();
+        let missing: Vec<_> = default.keys().filter(|key| !own.contains_key(*key)).collect();
+        assert!(twice.is_empty() && unknown.is_empty(), "{tag}: given twice {twice:#?}, unknown {unknown:#?}");
+        if !missing.is_empty() {
+            eprintln!("{tag}: {} of {} keys are not translated: {missing:#?}", missing.len(), default.len());
+        }
+        let is_complete = text.contains(".status = complete");
+        assert!(missing.is_empty() || !is_complete, "{tag} is complete and lacks {missing:#?}");
+    }
+}
+
+#[test]
+fn a_third_language_is_one_file_and_falls_back_to_the_default() {
+    let locales = tempfile::tempdir().expect("a folder");
+    for (tag, text) in languages() {
+        fs::write(locales.path().join(format!("{tag}.ftl")), text).expect("written");
+    }
+    let polish = "language-name = Polski\npeople = { $count ->\n    [one] { $count } osoba\n    [few] { $count } osoby\n   *[many] { $count } osób\n}\n";
+    fs::write(locales.path().join("pl.ftl"), polish).expect("written");
+
+    let found = build::discover(locales.path()).expect("found");
+    let source = build::generate(&found);
+    let text = |file: &std::path::PathBuf| fs::read_to_string(file).expect("a catalogue");
+    let parsed =
+        Catalogues::parse(found.iter().map(|(tag, files)| (tag.as_str(), files.iter().map(text).collect::<Vec<_>>())));
+
+    assert!(
+        source.contains("pub const PL: Self = Self(1);") && source.contains("(\"pl\", &[include_str!("),
+        "{source}"
+    );
+    let pl = parsed.find("pl-PL").expect("Polish");
+    let people = |count| parsed.translate(pl, "people", [("count", count)].into_iter());
+    assert_eq!(parsed.name(pl), "Polski");
+    assert_eq!([people("1"), people("3"), people("5")], ["1 osoba", "3 osoby", "5 osób"]);
+    let english = parsed.default_language();
+    assert_eq!(
+        parsed.translate(pl, "unsubscribe-button", [].into_iter()),
+        parsed.translate(english, "unsubscribe-button", [].into_iter())
+    );
+    assert_ne!(english, pl);
 }

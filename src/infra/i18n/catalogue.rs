@@ -1,0 +1,99 @@
+//! Translation catalogues in Fluent format, one bundle per language. A key that a language lacks is taken from the
+//! default language. Plural rules are those of CLDR, from the crate `fluent-bundle`.
+
+use fluent_bundle::concurrent::FluentBundle;
+use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
+use unic_langid::LanguageIdentifier;
+
+/// Key of the language's own name; its attribute `.status` is `default`, `complete` or absent (a translation in
+/// progress).
+const NAME: &str = "language-name";
+
+/// The catalogues of all languages.
+pub struct Catalogues {
+    bundles: Vec<(String, FluentBundle<FluentResource>)>,
+    default: usize,
+}
+
+impl Catalogues {
+    /// Parses the texts of each language. A text with a syntax error loses the entry concerned; the tests of the
+    /// catalogues find it.
+    pub fn parse<'a, T: AsRef<str>>(languages: impl IntoIterator<Item = (&'a str, Vec<T>)>) -> Self {
+        let bundles: Vec<_> = languages.into_iter().map(|(tag, texts)| (tag.to_owned(), bundle(tag, &texts))).collect();
+        let default = bundles.iter().position(|(_, bundle)| status(bundle).as_deref() == Some("default")).unwrap_or(0);
+        Self { bundles, default }
+    }
+
+    /// Position of the default language.
+    pub fn default_language(&self) -> usize {
+        self.default
+    }
+
+    /// Position of the language that fits a tag best: `pt-BR` before `pt`, in any case; `None` without one.
+    pub fn find(&self, tag: &str) -> Option<usize> {
+        let find = |tag: &str| self.bundles.iter().position(|(own, _)| own.eq_ignore_ascii_case(tag));
+        find(tag).or_else(|| find(tag.split('-').next().unwrap_or_default()))
+    }
+
+    /// The language's own name, such as `English`.
+    pub fn name(&self, language: usize) -> String {
+        self.translate(language, NAME, [].into_iter())
+    }
+
+    /// The sentence of a key with these arguments. A value that is a packed message is translated as well. A key
+    /// that no catalogue has is returned as it is.
+    pub fn translate<'a>(
+        &self,
+        language: usize,
+        key: &str,
+        values: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> String {
+        let find = |language: usize| {
+            let bundle = &self.bundles.get(language)?.1;
+            Some((bundle, bundle.get_message(key)?.value()?))
+        };
+        let Some((bundle, pattern)) = find(language).or_else(|| find(self.default)) else { return key.to_owned() };
+        let mut args = FluentArgs::new();
+        for (name, value) in values {
+            match value.starts_with("[\"") {
+                true => args.set(name.to_owned(), self.translate_packed(language, value)),
+                false => args.set(name.to_owned(), argument(value)),
+            }
+        }
+        bundle.format_pattern(pattern, Some(&args), &mut Vec::new()).into_owned()
+    }
+
+    /// The sentence of a packed message (`Message::pack`); any other text is returned as it is.
+    pub fn translate_packed(&self, language: usize, packed: &str) -> String {
+        match serde_json::from_str::<(String, Vec<(String, String)>)>(packed) {
+            Ok((key, args)) => {
+                self.translate(language, &key, args.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+            }
+            Err(_) => packed.to_owned(),
+        }
+    }
+}
+
+/// Passes whole numbers as numbers, so that plural rules apply.
+fn argument(value: &str) -> FluentValue<'_> {
+    match value.parse::<i64>() {
+        Ok(_) if value.len() < 16 && !value.starts_with('0') || value == "0" => FluentValue::try_number(value),
+        _ => FluentValue::from(value),
+    }
+}
+
+fn bundle(tag: &str, texts: &[impl AsRef<str>]) -> FluentBundle<FluentResource> {
+    let mut bundle = FluentBundle::new_concurrent(vec![tag.parse::<LanguageIdentifier>().unwrap_or_default()]);
+    bundle.set_use_isolating(false);
+    for text in texts {
+        let resource = FluentResource::try_new(text.as_ref().to_owned()).unwrap_or_else(|(resource, _)| resource);
+        // A duplicate key keeps its first sentence; the tests of the catalogues find it.
+        let _ = bundle.add_resource(resource);
+    }
+    bundle
+}
+
+fn status(bundle: &FluentBundle<FluentResource>) -> Option<String> {
+    let status = bundle.get_message(NAME)?.get_attribute("status")?;
+    Some(bundle.format_pattern(status.value(), None, &mut Vec::new()).into_owned())
+}
