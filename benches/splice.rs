@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use sendoff::audience::address::Address;
-use sendoff::campaign::composer::{Frozen, Press};
+use sendoff::campaign::composer::{Composer, FrozenContent};
 use sendoff::campaign::delivery::Recipient;
 use sendoff::campaign::file::Sender;
 use sendoff::content::brand::Brand;
@@ -37,8 +37,8 @@ fn body(opening: &str) -> String {
     opening.to_owned() + &(1..=15).map(block).collect::<String>() + "С уважением, {{ city | default('мы') }}\n"
 }
 
-fn press(installation: &Installation, opening: &str) -> Press {
-    let frozen = Frozen {
+fn composer(installation: &Installation, opening: &str) -> Composer {
+    let frozen = FrozenContent {
         draft: Draft {
             subject: "Осенняя коллекция".to_owned(),
             preheader: "Новое в магазине".to_owned(),
@@ -62,7 +62,7 @@ fn press(installation: &Installation, opening: &str) -> Press {
         campaign: 11,
         mailbox: String::new(),
     };
-    Press::compile(installation, frozen).expect("a letter that compiles")
+    Composer::compile(installation, frozen).expect("a letter that compiles")
 }
 
 fn people() -> Vec<(Recipient, Address)> {
@@ -88,17 +88,17 @@ fn median(mut times: Vec<f64>) -> f64 {
     times[times.len() / 2]
 }
 
-fn measure(name: &str, press: &Press) {
+fn measure(name: &str, composer: &Composer) {
     let people = people();
     let mut out = Vec::new();
-    press.compose(&people[0].0, &people[0].1, 0, &mut out).expect("a message");
+    composer.compose(&people[0].0, &people[0].1, 0, &mut out).expect("a message");
     let (message, mut copy) = (out.clone(), Vec::with_capacity(out.len()));
     let mut times = [const { Vec::new() }; 3];
     for _ in 0..ROUNDS {
-        times[0].push(timed(&people, |claimed, to| assert!(press.splice(claimed, to, 0, black_box(&mut out)))));
+        times[0].push(timed(&people, |claimed, to| assert!(composer.splice(claimed, to, 0, black_box(&mut out)))));
         times[1].push(timed(&people[..MESSAGES / 50], |claimed, to| {
-            let rendered = press.render(claimed).expect("a letter");
-            black_box(press.write(claimed, to, &rendered, 0));
+            let rendered = composer.render(claimed).expect("a letter");
+            black_box(composer.write(claimed, to, &rendered, 0));
         }));
         times[2].push(timed(&people, |_, _| {
             copy.clear();
@@ -117,11 +117,11 @@ fn measure(name: &str, press: &Press) {
 }
 
 /// Nothing but spliced messages, for a tool that counts instructions (`-- only 2000`).
-fn only(press: &Press, count: usize) {
+fn only(composer: &Composer, count: usize) {
     let mut out = Vec::new();
     let people = people();
     for (claimed, to) in people.iter().cycle().take(count) {
-        assert!(press.splice(claimed, to, 0, black_box(&mut out)));
+        assert!(composer.splice(claimed, to, 0, black_box(&mut out)));
     }
 }
 
@@ -131,7 +131,7 @@ async fn main() {
     let config = Config { data: folder.path().join("data"), database: None };
     sqlx::any::install_default_drivers();
     let installation = Installation::open(config, Clock::system()).await.expect("the installation opens");
-    let (plain, deciding) = (press(&installation, PLAIN), press(&installation, DECIDING));
+    let (plain, deciding) = (composer(&installation, PLAIN), composer(&installation, DECIDING));
     let mut words = std::env::args().skip_while(|word| word != "only").skip(1);
     if let Some(count) = words.next().and_then(|count| count.parse().ok()) {
         only(&plain, count);

@@ -20,7 +20,7 @@ use crate::infra::token::{Claim, Door, Signer, Stem};
 
 /// Everything the letters of a campaign are made from, as it is kept in the campaign's row.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Frozen {
+pub struct FrozenContent {
     /// The letter.
     pub draft: Draft,
     /// What surrounds it.
@@ -43,8 +43,8 @@ pub struct Frozen {
 }
 
 /// A compiled campaign.
-pub struct Press {
-    frozen: Frozen,
+pub struct Composer {
+    frozen: FrozenContent,
     letter: Letter,
     /// `None` when the letter must be rendered for each reader.
     skeleton: Option<Skeleton>,
@@ -53,7 +53,7 @@ pub struct Press {
     sender: String,
 }
 
-impl Press {
+impl Composer {
     /// Compiles what a launched campaign has fixed.
     pub fn open(installation: &Installation, campaign: &Campaign) -> Result<Self> {
         let broken = || Message::new("campaign-frozen").with("name", &campaign.name).internal();
@@ -62,13 +62,14 @@ impl Press {
     }
 
     /// Compiles a letter that is not launched yet.
-    pub fn compile(installation: &Installation, frozen: Frozen) -> Result<Self> {
+    pub fn compile(installation: &Installation, frozen: FrozenContent) -> Result<Self> {
         let letter = Letter::compile(&frozen.draft, &frozen.frame)?;
         let from = frozen.from.mailbox();
         let (signer, sender) = (installation.signer.clone(), from.envelope());
-        let mut press = Self { frozen, letter, skeleton: None, signer, from, sender };
-        press.skeleton = Skeleton::new(&press.letter, &press.heading(press.letter.probe(), &press.from, 0));
-        Ok(press)
+        let mut composer = Self { frozen, letter, skeleton: None, signer, from, sender };
+        composer.skeleton =
+            Skeleton::new(&composer.letter, &composer.heading(composer.letter.probe(), &composer.from, 0));
+        Ok(composer)
     }
 
     /// The compiled letter.
@@ -77,7 +78,7 @@ impl Press {
     }
 
     /// What the letters are made from.
-    pub fn frozen(&self) -> &Frozen {
+    pub fn frozen(&self) -> &FrozenContent {
         &self.frozen
     }
 

@@ -12,7 +12,7 @@
 //! could be made. A deferred delivery is `pending` again with a later `due_at`.
 //!
 //! Where one process alone sends, what it has claimed stays `pending` on disk and is known to it
-//! alone ([`claim::Hand`]); `leased` is for databases in which several are at work.
+//! alone ([`claim::InFlight`]); `leased` is for databases in which several are at work.
 
 pub mod claim;
 pub mod forget;
@@ -36,9 +36,9 @@ use crate::infra::id::Id;
 pub use claim::{Claim, Claimed, claim};
 pub use forget::forget;
 pub use freeze::freeze;
-pub use mark::{Mark, Marked, Recipient, answer, ask, mark, may_send, peek, release};
-pub use reassign_lanes::regroup;
-pub use record::{Ends, Outcome, record, recover, skip_pending};
+pub use mark::{Mark, Marked, Recipient, collect_marked, mark, may_send, peek, prepare_mark, release};
+pub use reassign_lanes::reassign_lanes;
+pub use record::{DeliveryResult, ResultBatch, record, recover, skip_pending};
 
 crate::text_enum! {
     /// Where a delivery stands.

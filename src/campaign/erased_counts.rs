@@ -36,10 +36,10 @@ pub async fn add(conn: &mut Conn, campaign: Id, kind: &str, position: i32, count
 }
 
 /// Numbers that are on their way into the tally, by campaign, kind and position.
-pub type Counts = BTreeMap<(Id, &'static str, i32), i64>;
+pub type ErasedCounts = BTreeMap<(Id, &'static str, i32), i64>;
 
 /// Adds many numbers at once, always in the same order.
-pub async fn absorb(conn: &mut Conn, counts: &Counts) -> Result<()> {
+pub async fn add_all(conn: &mut Conn, counts: &ErasedCounts) -> Result<()> {
     if counts.is_empty() {
         return Ok(());
     }
@@ -54,7 +54,7 @@ pub async fn absorb(conn: &mut Conn, counts: &Counts) -> Result<()> {
 }
 
 /// The numbers of a campaign by kind and position.
-pub async fn of(conn: &mut Conn, campaign: Id) -> Result<BTreeMap<(String, i32), i64>> {
+pub async fn list(conn: &mut Conn, campaign: Id) -> Result<BTreeMap<(String, i32), i64>> {
     let rows = sqlx::query("select kind, position, count from tally where campaign_id = $1")
         .bind(campaign)
         .fetch_all(conn)

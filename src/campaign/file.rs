@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::delivery::uncertain::Fate;
-use super::schedule::{Schedule, Words};
+use super::delivery::uncertain::UncertainPolicy;
+use super::schedule::{Schedule, ScheduleText};
 use crate::audience::address::{Address, is_hidden};
 use crate::content::email::{Draft, Format, Layout, Tracking};
 use crate::infra::error::{Message, Result};
@@ -29,7 +29,7 @@ pub struct File {
     /// When it is sent.
     pub schedule: Schedule,
     /// What becomes of letters whose answer was lost.
-    pub fate: Fate,
+    pub fate: UncertainPolicy,
 }
 
 /// A mailbox with a name, as in `Shop <news@example.org>`.
@@ -116,7 +116,7 @@ impl File {
                 Message::new("campaign-sender").with("field", field).with("text", text).invalid_field("from")
             })
         };
-        let schedule = Schedule::read(Words {
+        let schedule = Schedule::read(ScheduleText {
             at: front.at.map(plain),
             at_local: front.at_local.map(plain),
             zone: front.zone,
@@ -224,7 +224,7 @@ fn plain(value: toml::Value) -> String {
 mod tests {
     use super::*;
     use crate::campaign::schedule::Start;
-    use crate::campaign::zoned_time::Moment;
+    use crate::campaign::zoned_time::ZonedTime;
 
     const LETTER: &str = "+++\nname = \"autumn\"\nlist = \"News\"\nfrom = \"Магазин <news@example.org>\"\nsubject = \"Осень\"\n+++\n# Привет\n";
 
@@ -245,7 +245,7 @@ mod tests {
         assert_eq!(file.from.address, "news@example.org");
         assert_eq!(file.draft.body, format!("{}# Привет\n", "\n".repeat(6)));
         assert_eq!(file.draft.tracking, Tracking::None);
-        assert_eq!(file.fate, Fate::Hold);
+        assert_eq!(file.fate, UncertainPolicy::Hold);
     }
 
     #[test]
@@ -253,7 +253,7 @@ mod tests {
         let with = |line: &str| LETTER.replace("+++\n#", &format!("{line}\n+++\n#"));
 
         let resend = File::parse(&with("uncertain = \"resend\""), Format::Md).expect("reads");
-        assert_eq!(resend.fate, Fate::Resend);
+        assert_eq!(resend.fate, UncertainPolicy::Resend);
         assert_eq!(refusal(&with("uncertain = \"perhaps\"")).key, "unknown-word");
     }
 
@@ -307,7 +307,7 @@ mod tests {
         let moscow = with("at = 2026-12-01 10:00:00\nzone = \"Europe/Moscow\"\nhold = 30");
         let schedule = File::parse(&moscow, Format::Md).expect("reads").schedule;
         let Some(Start::At(moment)) = schedule.start else { panic!("a moment") };
-        assert_eq!(moment.at, Moment::read("2026-12-01T07:00:00Z", None).expect("a time").at);
+        assert_eq!(moment.at, ZonedTime::parse("2026-12-01T07:00:00Z", None).expect("a time").at);
         assert_eq!(schedule.hold, Some(30));
 
         assert_eq!(refusal(&with("at = \"tomorrow\"")).key, "campaign-time");

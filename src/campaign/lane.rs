@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use sqlx::Row;
 
-use super::rate_limit::Cap;
+use super::rate_limit::RateLimit;
 use crate::infra::db::{Conn, Sql};
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
@@ -43,14 +43,14 @@ pub struct Lane {
     /// Letters of the lane on the wire at a time, over all relays of a mailer.
     pub connections: Option<u32>,
     /// Its limits.
-    pub cap: Cap,
+    pub rate_limit: RateLimit,
 }
 
 impl Lane {
     /// A lane without limits.
     pub fn new(name: &str, domains: &str) -> Self {
         let domains = domains.split_whitespace().map(str::to_owned).collect();
-        Self { name: name.to_owned(), domains, connections: None, cap: Cap::default() }
+        Self { name: name.to_owned(), domains, connections: None, rate_limit: RateLimit::default() }
     }
 
     fn check(&self) -> Result<()> {
@@ -61,7 +61,7 @@ impl Lane {
         if self.connections.is_some_and(|connections| !(1..=MOST_CONNECTIONS).contains(&connections)) {
             return Err(Message::new("relay-connections").with("most", MOST_CONNECTIONS).invalid_field("connections"));
         }
-        self.cap.check()
+        self.rate_limit.check()
     }
 }
 
@@ -91,7 +91,7 @@ pub fn parse_domains(text: &str) -> Result<Vec<String>> {
 
 /// The lanes of a workspace with their limits: the known families as it changed them, its own, and
 /// `rest`. A domain that one of its own names belongs to that one. `all` is among them when it is limited.
-pub async fn all(conn: &mut Conn, workspace: Id) -> Result<Vec<Lane>> {
+pub async fn list(conn: &mut Conn, workspace: Id) -> Result<Vec<Lane>> {
     let rows = sqlx::query(
         "select name, domains, connections, rate, daily, ramp_start, ramp_growth from lane where workspace_id = $1 order by name",
     )
@@ -104,8 +104,11 @@ pub async fn all(conn: &mut Conn, workspace: Id) -> Result<Vec<Lane>> {
         let (name, domains): (String, Option<String>) = (row.get(0), row.get(1));
         let known = lanes.iter().position(|lane| lane.name == name).map(|at| lanes.remove(at));
         let connections = row.get::<Option<i32>, _>(2).and_then(|connections| u32::try_from(connections).ok());
-        let mut lane =
-            Lane { connections, cap: Cap::read(&row, 3), ..Lane::new(&name, domains.as_deref().unwrap_or("")) };
+        let mut lane = Lane {
+            connections,
+            rate_limit: RateLimit::read(&row, 3),
+            ..Lane::new(&name, domains.as_deref().unwrap_or(""))
+        };
         match (domains, known) {
             (None, Some(known)) => lanes.push(Lane { domains: known.domains, ..lane }),
             _ => {
@@ -123,7 +126,7 @@ pub async fn all(conn: &mut Conn, workspace: Id) -> Result<Vec<Lane>> {
     Ok(lanes)
 }
 
-/// Writes a lane of a workspace. Letters that wait are not moved: see `delivery::regroup`.
+/// Writes a lane of a workspace. Letters that wait are not moved: see `delivery::reassign_lanes`.
 pub async fn set(conn: &mut Conn, workspace: Id, lane: &Lane) -> Result<()> {
     lane.check()?;
     let known = FAMILIES.iter().find(|(name, _)| *name == lane.name);
@@ -134,7 +137,7 @@ pub async fn set(conn: &mut Conn, workspace: Id, lane: &Lane) -> Result<()> {
     );
     sql.bind(workspace).push(", ").bind(lane.name.clone()).push(", ").bind(domains).push(", ");
     sql.bind(lane.connections.and_then(|connections| i32::try_from(connections).ok())).push(", ");
-    lane.cap.write(&mut sql);
+    lane.rate_limit.write(&mut sql);
     sql.push(") on conflict (workspace_id, name) do update set domains = excluded.domains, ");
     sql.push("connections = excluded.connections, rate = excluded.rate, daily = excluded.daily, ");
     sql.push("ramp_start = excluded.ramp_start, ramp_growth = excluded.ramp_growth").run(conn).await?;
@@ -143,7 +146,7 @@ pub async fn set(conn: &mut Conn, workspace: Id, lane: &Lane) -> Result<()> {
 
 /// Takes back what a workspace set for a lane: a known family is as it was, another one is gone.
 /// False when nothing was set.
-pub async fn remove(conn: &mut Conn, workspace: Id, name: &str) -> Result<bool> {
+pub async fn reset(conn: &mut Conn, workspace: Id, name: &str) -> Result<bool> {
     let gone = sqlx::query("delete from lane where workspace_id = $1 and name = $2")
         .bind(workspace)
         .bind(name)

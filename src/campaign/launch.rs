@@ -1,12 +1,12 @@
 //! Launch: what the letters are made from and whom they go to are fixed in one transaction. From
 //! then on neither a changed brand nor a changed segment alters the campaign.
 
-use super::composer::{Frozen, Press};
+use super::composer::{Composer, FrozenContent};
 use super::delivery::freeze::Audience;
 use super::lane;
 use super::link::{self, Link};
 use super::model::{self, Campaign, State, deadline, recall};
-use super::recipient_time::{Due, Mornings};
+use super::recipient_time::{Due, RecipientTimes};
 use super::schedule::Schedule;
 use super::{delivery, series, zoned_time};
 use crate::audience::segment::{self, Expression};
@@ -22,11 +22,11 @@ use crate::infra::installation::Installation;
 use crate::infra::setting::{self, Setting};
 
 /// What a campaign would be made from if it were launched now.
-pub async fn draft(conn: &mut Conn, campaign: &Campaign) -> Result<Frozen> {
+pub async fn current_content(conn: &mut Conn, campaign: &Campaign) -> Result<FrozenContent> {
     let file = campaign.file()?;
     let list = list::get(conn, campaign.list).await?.ok_or_else(|| Message::new("campaign-list-gone").internal())?;
     let language = setting::get(conn, Setting::Language).await?;
-    Ok(Frozen {
+    Ok(FrozenContent {
         draft: file.draft,
         frame: Frame {
             brand: brand::get(conn, campaign.workspace).await?,
@@ -63,12 +63,12 @@ pub async fn start(installation: &Installation, campaign: &Campaign) -> Result<O
         }
         let most: i64 =
             crate::audience::subscription::count(&mut conn, campaign.list).await?.iter().map(|(_, count)| count).sum();
-        (draft(&mut conn, campaign).await?, condition(&mut conn, campaign).await?, most)
+        (current_content(&mut conn, campaign).await?, condition(&mut conn, campaign).await?, most)
     };
     let text = serde_json::to_string(&frozen)
         .map_err(|_| Message::new("campaign-frozen").with("name", &campaign.name).internal())?;
-    let press = Press::compile(installation, frozen)?;
-    let links: Vec<Link> = press
+    let composer = Composer::compile(installation, frozen)?;
+    let links: Vec<Link> = composer
         .letter()
         .links()
         .iter()
@@ -84,11 +84,11 @@ pub async fn start(installation: &Installation, campaign: &Campaign) -> Result<O
     // People who join between the count and the statement get ids from this margin.
     let first = installation.ids.reserve(most + 100_000);
     let mut tx = installation.db.write().await?;
-    let lanes = lane::all(&mut tx, campaign.workspace).await?;
-    if !model::run(&mut tx, campaign, &text, now).await? {
+    let lanes = lane::list(&mut tx, campaign.workspace).await?;
+    if !model::set_running(&mut tx, campaign, &text, now).await? {
         return Ok(None);
     }
-    model::choose(&mut tx, campaign.id, campaign.file()?.fate).await?;
+    model::set_uncertain_policy(&mut tx, campaign.id, campaign.file()?.fate).await?;
     link::add(&mut tx, campaign.id, &links).await?;
     let db = installation.db.clone();
     let earliest = match hold(&mut tx, campaign, &schedule, now).await? {
@@ -99,7 +99,7 @@ pub async fn start(installation: &Installation, campaign: &Campaign) -> Result<O
     deadline::set(&mut tx, campaign.id, &bounds).await?;
     let mornings = match schedule.local() {
         Some(local) => {
-            Some(Mornings::ask(&mut tx, &db, campaign, condition.as_ref(), local, schedule.zone(), now).await?)
+            Some(RecipientTimes::ask(&mut tx, &db, campaign, condition.as_ref(), local, schedule.zone(), now).await?)
         }
         None => None,
     };
@@ -131,13 +131,13 @@ fn has_waited(campaign: &Campaign, now: Millis) -> bool {
 /// From when on nothing may leave. Who starts a campaign too late by hand is told at once; one that
 /// waited and is late stands still and asks.
 fn until(campaign: &Campaign, schedule: &Schedule, now: Millis) -> Result<Option<Millis>> {
-    if campaign.series.is_none() && schedule.rhythm().is_some() {
+    if campaign.series.is_none() && schedule.recurrence().is_some() {
         return Err(Message::new("series-start").with("name", &campaign.name).conflict());
     }
     let until = campaign.until_at.or(schedule.until());
     match until.filter(|until| *until <= now && !has_waited(campaign, now)) {
         Some(passed) => Err(Message::new("campaign-until-past")
-            .with("until", zoned_time::say(passed, schedule.zone()))
+            .with("until", zoned_time::format_in_zone(passed, schedule.zone()))
             .with("name", &campaign.name)
             .invalid_field("until")),
         None => Ok(until),
@@ -162,8 +162,8 @@ fn position(of: usize) -> i32 {
 
 /// Does what the clock asks for: makes the campaigns of series, launches those whose time has come,
 /// stops those that are late, and ends what came back to a recalled one.
-pub async fn due(installation: &Installation) -> Result<()> {
-    series::due(installation).await?;
+pub async fn run_due(installation: &Installation) -> Result<()> {
+    series::run_due(installation).await?;
     begin(installation).await?;
     deadline::stop_late(installation).await?;
     recall::end_returned(installation).await
@@ -172,7 +172,7 @@ pub async fn due(installation: &Installation) -> Result<()> {
 /// Launches the scheduled campaigns whose time has come. One that cannot be launched becomes a
 /// draft again with its reason, so that it does not stand in the way of others.
 async fn begin(installation: &Installation) -> Result<()> {
-    let waiting = model::in_state(&mut *installation.db.read().await?, State::Scheduled).await?;
+    let waiting = model::list_in_state(&mut *installation.db.read().await?, State::Scheduled).await?;
     for campaign in
         waiting.into_iter().filter(|campaign| campaign.starts_at.is_some_and(|at| at <= installation.clock.now()))
     {
@@ -181,7 +181,7 @@ async fn begin(installation: &Installation) -> Result<()> {
             Err(error) if error.is_outage() => return Err(error),
             Err(error) => {
                 let mut tx = installation.db.write().await?;
-                match model::fail(&mut tx, &campaign, &error.message().pack()).await {
+                match model::return_to_draft(&mut tx, &campaign, &error.message().pack()).await {
                     Ok(()) => tx.commit().await?,
                     // Someone has cancelled it meanwhile.
                     Err(error) if error.is_user_error() => continue,
@@ -199,11 +199,11 @@ async fn begin(installation: &Installation) -> Result<()> {
 }
 
 /// The letter of a delivery as HTML, for reading in a browser; `None` when the person is gone.
-pub async fn letter_for(installation: &Installation, campaign: Id, delivery: Id) -> Result<Option<String>> {
+pub async fn view_in_browser(installation: &Installation, campaign: Id, delivery: Id) -> Result<Option<String>> {
     let mut conn = installation.db.read().await?;
     let Some((person, of)) = delivery::contact_of(&mut conn, delivery).await? else { return Ok(None) };
     let (Some(person), Some(campaign)) =
-        (contact::get(&mut conn, person).await?, model::get(&mut conn, campaign).await?)
+        (contact::get(&mut conn, person).await?, model::find(&mut conn, campaign).await?)
     else {
         return Ok(None);
     };
@@ -212,8 +212,8 @@ pub async fn letter_for(installation: &Installation, campaign: Id, delivery: Id)
     }
     let fields = serde_json::to_string(&person.values).map_err(|_| Message::new("skipped-fields").internal())?;
     let recipient = delivery::Recipient { delivery, address: person.address.expose(), fields };
-    match Press::open(installation, &campaign) {
-        Ok(press) => Ok(press.render(&recipient).ok().map(|rendered| rendered.html)),
+    match Composer::open(installation, &campaign) {
+        Ok(composer) => Ok(composer.render(&recipient).ok().map(|rendered| rendered.html)),
         Err(error) => {
             tracing::error!(
                 campaign.id = of,

@@ -10,9 +10,9 @@
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::delivery::{self, orphan_repair::Stray, uncertain::Fate};
+use super::delivery::{self, orphan_repair::Stray, uncertain::UncertainPolicy};
 use super::file::File;
-use super::schedule::Beginning;
+use super::schedule::StartTime;
 use crate::content::email::Format;
 use crate::infra::clock::Millis;
 use crate::infra::db::{Conn, Sql};
@@ -91,7 +91,7 @@ pub struct Campaign {
     pub series: Option<Id>,
     /// Its day in that series.
     pub slot: Option<String>,
-    /// Everything its letters are made from, fixed at launch (JSON of `file::Frozen`).
+    /// Everything its letters are made from, fixed at launch (JSON of `file::FrozenContent`).
     pub frozen: Option<String>,
     /// When its audience was frozen.
     pub launched_at: Option<Millis>,
@@ -152,7 +152,7 @@ fn read(row: &AnyRow) -> Result<Campaign> {
 }
 
 /// Writes a draft; a draft of the same name is replaced, anything further along is refused.
-pub async fn add(conn: &mut Conn, workspace: Id, new: &NewCampaign<'_>, now: Millis) -> Result<Id> {
+pub async fn save_draft(conn: &mut Conn, workspace: Id, new: &NewCampaign<'_>, now: Millis) -> Result<Id> {
     let written = sqlx::query(
         "insert into campaign (id, workspace_id, name, format, source, list_id, segment_id, state, created_at) \
          values ($1, $2, $3, $4, $5, $6, $7, 'draft', $8) on conflict (workspace_id, name) do update \
@@ -173,8 +173,8 @@ pub async fn add(conn: &mut Conn, workspace: Id, new: &NewCampaign<'_>, now: Mil
 }
 
 /// A campaign by name, or a refusal that names those there are.
-pub async fn need(conn: &mut Conn, workspace: Id, name: &str) -> Result<Campaign> {
-    let all = all(conn, workspace).await?;
+pub async fn find_by_name(conn: &mut Conn, workspace: Id, name: &str) -> Result<Campaign> {
+    let all = list(conn, workspace).await?;
     let known: Vec<_> = all.iter().map(|campaign| campaign.name.clone()).collect();
     all.into_iter().find(|campaign| campaign.name == name).ok_or_else(|| {
         let known = if known.is_empty() { "—".to_owned() } else { known.join(", ") };
@@ -183,27 +183,27 @@ pub async fn need(conn: &mut Conn, workspace: Id, name: &str) -> Result<Campaign
 }
 
 /// A campaign by key.
-pub async fn get(conn: &mut Conn, id: Id) -> Result<Option<Campaign>> {
+pub async fn find(conn: &mut Conn, id: Id) -> Result<Option<Campaign>> {
     let row = crate::infra::db::Sql::new(SELECT).push(" where id = ").bind(id).first(conn).await?;
     row.as_ref().map(read).transpose()
 }
 
 /// All campaigns of a workspace, newest first.
-pub async fn all(conn: &mut Conn, workspace: Id) -> Result<Vec<Campaign>> {
+pub async fn list(conn: &mut Conn, workspace: Id) -> Result<Vec<Campaign>> {
     let mut sql = crate::infra::db::Sql::new(SELECT);
     sql.push(" where workspace_id = ").bind(workspace).push(" order by id desc");
     sql.all(conn).await?.iter().map(read).collect()
 }
 
 /// Campaigns of all workspaces in a state, oldest first.
-pub async fn in_state(conn: &mut Conn, state: State) -> Result<Vec<Campaign>> {
+pub async fn list_in_state(conn: &mut Conn, state: State) -> Result<Vec<Campaign>> {
     let mut sql = crate::infra::db::Sql::new(SELECT);
     sql.push(" where state = ").bind(state.to_string()).push(" order by id");
     sql.all(conn).await?.iter().map(read).collect()
 }
 
 /// Appends, behind a condition on people, that a row is of a campaign to this list.
-pub fn only_of(sql: &mut Sql, list: Option<Id>) {
+pub fn push_list_filter(sql: &mut Sql, list: Option<Id>) {
     if let Some(list) = list {
         // `+ 0` keeps SQLite from walking whole campaigns instead of looking up the people.
         sql.push(" and campaign_id + 0 in (select id from campaign where list_id = ").bind(list).push(")");
@@ -211,7 +211,7 @@ pub fn only_of(sql: &mut Sql, list: Option<Id>) {
 }
 
 /// Gives a draft its time, or another time to one that waits.
-pub async fn schedule(conn: &mut Conn, campaign: &Campaign, beginning: &Beginning) -> Result<()> {
+pub async fn schedule(conn: &mut Conn, campaign: &Campaign, beginning: &StartTime) -> Result<()> {
     let moved = sqlx::query(
         "update campaign set state = 'scheduled', starts_at = $1, starts_local = $2, zone = $3, reason = null \
          where id = $4 and state in ('draft', 'scheduled')",
@@ -227,7 +227,7 @@ pub async fn schedule(conn: &mut Conn, campaign: &Campaign, beginning: &Beginnin
 
 /// Fixes what letters are made from and lets the campaign run. False when it runs already, or was
 /// given another time meanwhile: two starts at once are one start, and none is before its time.
-pub async fn run(conn: &mut Conn, campaign: &Campaign, frozen: &str, now: Millis) -> Result<bool> {
+pub async fn set_running(conn: &mut Conn, campaign: &Campaign, frozen: &str, now: Millis) -> Result<bool> {
     let moved = sqlx::query(
         "update campaign set state = 'running', frozen = $1, launched_at = $2, reason = null \
          where id = $3 and state in ('draft', 'scheduled') and coalesce(starts_at, -1) = $4",
@@ -241,13 +241,13 @@ pub async fn run(conn: &mut Conn, campaign: &Campaign, frozen: &str, now: Millis
     if moved.rows_affected() == 1 {
         return Ok(true);
     }
-    let current = get(conn, campaign.id).await?.ok_or_else(|| Error::Internal(Message::new("campaign-gone")))?;
+    let current = find(conn, campaign.id).await?.ok_or_else(|| Error::Internal(Message::new("campaign-gone")))?;
     let elsewhere = current.state == State::Running || current.starts_at != campaign.starts_at;
     if elsewhere { Ok(false) } else { Err(refusal(&current, "start")) }
 }
 
 /// Fixes what becomes of its letters whose answer is lost.
-pub async fn choose(conn: &mut Conn, campaign: Id, fate: Fate) -> Result<()> {
+pub async fn set_uncertain_policy(conn: &mut Conn, campaign: Id, fate: UncertainPolicy) -> Result<()> {
     sqlx::query("update campaign set fate = $1 where id = $2").bind(fate.as_str()).bind(campaign).execute(conn).await?;
     Ok(())
 }
@@ -272,7 +272,7 @@ pub async fn pause(conn: &mut Conn, campaign: &Campaign, reason: &str) -> Result
 }
 
 /// Takes a scheduled campaign that cannot begin out of the queue: a draft again, with the reason.
-pub async fn fail(conn: &mut Conn, campaign: &Campaign, reason: &str) -> Result<()> {
+pub async fn return_to_draft(conn: &mut Conn, campaign: &Campaign, reason: &str) -> Result<()> {
     let moved = sqlx::query("update campaign set state = 'draft', reason = $1 where id = $2 and state = 'scheduled'")
         .bind(reason)
         .bind(campaign.id)
@@ -307,7 +307,7 @@ pub async fn cancel(conn: &mut Conn, campaign: &Campaign, now: Millis) -> Result
 /// Ends a running campaign whose deliveries have all ended. Returns whether it has. What is
 /// uncertain has ended when the campaign holds it, or was repeated as often as it may be.
 pub async fn finish(conn: &mut Conn, id: Id, now: Millis) -> Result<bool> {
-    if delivery::uncertain::repeat(conn, Some(id), now).await? > 0 || !delivery::is_settled(conn, id).await? {
+    if delivery::uncertain::resend_due(conn, Some(id), now).await? > 0 || !delivery::is_settled(conn, id).await? {
         return Ok(false);
     }
     match delivery::orphan_repair::take_in(conn, id, now).await? {
@@ -316,7 +316,7 @@ pub async fn finish(conn: &mut Conn, id: Id, now: Millis) -> Result<bool> {
         Stray::TakenIn => return Ok(false),
         Stray::Unknown(word) => {
             let reason = Message::new("paused-stray").with("word", word);
-            if let Some(campaign) = get(conn, id).await?.filter(|campaign| campaign.state == State::Running) {
+            if let Some(campaign) = find(conn, id).await?.filter(|campaign| campaign.state == State::Running) {
                 pause(conn, &campaign, &reason.pack()).await?;
             }
             return Ok(true);

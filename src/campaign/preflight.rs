@@ -10,7 +10,7 @@ use std::time::Duration;
 use sqlx::Row;
 use url::{Host, Url};
 
-use super::composer::Press;
+use super::composer::Composer;
 use super::delivery::Recipient;
 use super::launch;
 use super::model::Campaign;
@@ -77,9 +77,9 @@ pub async fn check(
 ) -> Result<Preflight> {
     let (frozen, condition) = {
         let mut conn = installation.db.read().await?;
-        (launch::draft(&mut conn, campaign).await?, launch::condition(&mut conn, campaign).await?)
+        (launch::current_content(&mut conn, campaign).await?, launch::condition(&mut conn, campaign).await?)
     };
-    let press = Press::compile(installation, frozen)?;
+    let composer = Composer::compile(installation, frozen)?;
     let mut sheet =
         Preflight { recipients: count(installation, campaign, condition.as_ref()).await?, ..Preflight::default() };
     exclusions(&mut *installation.db.read().await?, campaign, &mut sheet).await?;
@@ -93,7 +93,7 @@ pub async fn check(
         &mut sheet,
     )
     .await?;
-    reach(&press.frozen().frame.public_url, local, &mut sheet).await;
+    reach(&composer.frozen().frame.public_url, local, &mut sheet).await;
     let mut scratch = Vec::new();
     let (mut done, stride) = (0, (sheet.recipients / SAMPLES as i64).max(1));
     let mut people = page(installation, campaign, condition.as_ref(), 0).await?;
@@ -102,7 +102,7 @@ pub async fn check(
         let look_at_all = async {
             tokio::task::block_in_place(|| {
                 for (_, person) in &people {
-                    look(&press, person, done % stride == 0, &mut scratch, &mut sheet);
+                    look(&composer, person, done % stride == 0, &mut scratch, &mut sheet);
                     done += 1;
                 }
             });
@@ -112,27 +112,27 @@ pub async fn check(
         progress(done, sheet.recipients);
         people = next?;
     }
-    judge(campaign, &press, &mut sheet);
+    judge(campaign, &composer, &mut sheet);
     Ok(sheet)
 }
 
 /// Looks at one letter, and makes it where it is one to show: a sample, or the heaviest so far. Its
 /// tokens name no delivery: every door they open is inert.
-fn look(press: &Press, person: &Recipient, keep: bool, scratch: &mut Vec<u8>, sheet: &mut Preflight) {
+fn look(composer: &Composer, person: &Recipient, keep: bool, scratch: &mut Vec<u8>, sheet: &mut Preflight) {
     let Ok(address) = Address::parse(&person.address) else {
         return sheet.leave_out(&Message::new("skipped-address"));
     };
     let keep = keep && sheet.samples.len() < SAMPLES;
-    let weight = press.weigh(person, scratch);
+    let weight = composer.weigh(person, scratch);
     if let Some(weight) = weight.filter(|weight| !keep && !sheet.is_heaviest(weight.html)) {
         return sheet.lack(weight.missing);
     }
-    let rendered = match press.sketch(person) {
+    let rendered = match composer.sketch(person) {
         Ok(rendered) => rendered,
         Err(reason) => return sheet.leave_out(&reason),
     };
     sheet.lack(rendered.missing.iter().cloned());
-    let bytes = || press.write(person, &address, &rendered, 0).len();
+    let bytes = || composer.write(person, &address, &rendered, 0).len();
     if keep {
         sheet.samples.push(Sample {
             to: address.to_string(),
@@ -254,7 +254,7 @@ async fn reach(public_url: &str, local: bool, sheet: &mut Preflight) {
     }
 }
 
-fn judge(campaign: &Campaign, press: &Press, sheet: &mut Preflight) {
+fn judge(campaign: &Campaign, composer: &Composer, sheet: &mut Preflight) {
     if sheet.recipients == 0 {
         sheet.problems.push(Message::new("preflight-empty").with("name", &campaign.name));
     }
@@ -264,10 +264,15 @@ fn judge(campaign: &Campaign, press: &Press, sheet: &mut Preflight) {
     for (reason, people) in &sheet.broken {
         sheet.problems.push(Message::new("preflight-broken").with("reason", reason).with("count", people));
     }
-    if !press.letter().is_compiled() {
+    if !composer.letter().is_compiled() {
         sheet.warnings.push(Message::new("preflight-irregular"));
     }
     if let Some(heaviest) = &sheet.heaviest {
-        sheet.warnings.extend(lint::examine(&press.frozen().draft, &press.frozen().frame, press.letter(), heaviest));
+        sheet.warnings.extend(lint::examine(
+            &composer.frozen().draft,
+            &composer.frozen().frame,
+            composer.letter(),
+            heaviest,
+        ));
     }
 }

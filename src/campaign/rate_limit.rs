@@ -11,25 +11,25 @@ use crate::infra::error::{Error, Message, Result};
 
 /// A limit. Without any part of it letters leave as fast as they are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Cap {
+pub struct RateLimit {
     /// Letters a second.
     pub rate: Option<f64>,
     /// Letters a day (UTC).
     pub daily: Option<i64>,
     /// How the day's letters grow until they reach `daily`.
-    pub ramp: Option<Ramp>,
+    pub warm_up: Option<WarmUp>,
 }
 
 /// A warm-up. Only days on which something was sent count.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Ramp {
+pub struct WarmUp {
     /// Letters on the first day.
     pub start: i64,
     /// By how much each day's letters exceed those of the day before.
     pub growth: f64,
 }
 
-impl Cap {
+impl RateLimit {
     /// True when nothing is limited.
     pub fn is_open(&self) -> bool {
         *self == Self::default()
@@ -37,7 +37,7 @@ impl Cap {
 
     /// Letters that may leave on a day that has `days` days of sending before it.
     pub fn quota(&self, days: i64) -> Option<i64> {
-        let ramped = self.ramp.map(|ramp| {
+        let ramped = self.warm_up.map(|ramp| {
             let grown = ramp.start as f64 * ramp.growth.powf(days as f64);
             // A cast of a float too large gives the largest number.
             grown as i64
@@ -68,21 +68,21 @@ impl Cap {
     /// Reads the columns `rate`, `daily`, `ramp_start` and `ramp_growth` from column `at` on.
     pub fn read(row: &AnyRow, at: usize) -> Self {
         let (start, growth): (Option<i64>, Option<f64>) = (row.get(at + 2), row.get(at + 3));
-        let ramp = start.zip(growth).map(|(start, growth)| Ramp { start, growth });
-        Self { rate: row.get(at), daily: row.get(at + 1), ramp }
+        let warm_up = start.zip(growth).map(|(start, growth)| WarmUp { start, growth });
+        Self { rate: row.get(at), daily: row.get(at + 1), warm_up }
     }
 
     /// Appends the values of these four columns.
     pub fn write(&self, sql: &mut Sql) {
         // sqlx 0.9 binds an absent f64 as float4, which PostgreSQL then expects for ever: 0 is none.
         sql.push("nullif(").bind(self.rate.unwrap_or(0.0)).push(", 0), ").bind(self.daily).push(", ");
-        sql.bind(self.ramp.map(|ramp| ramp.start)).push(", nullif(");
-        sql.bind(self.ramp.map_or(0.0, |ramp| ramp.growth)).push(", 0)");
+        sql.bind(self.warm_up.map(|ramp| ramp.start)).push(", nullif(");
+        sql.bind(self.warm_up.map_or(0.0, |ramp| ramp.growth)).push(", 0)");
     }
 }
 
 /// `START:GROWTH`, as in `200:1.5`.
-impl FromStr for Ramp {
+impl FromStr for WarmUp {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
@@ -101,27 +101,27 @@ mod tests {
 
     #[test]
     fn a_ramp_grows_by_days_of_sending_and_ends_at_the_quota() {
-        let cap = Cap { daily: Some(1_000), ramp: Some("200:1.5".parse().expect("a ramp")), rate: None };
+        let cap = RateLimit { daily: Some(1_000), warm_up: Some("200:1.5".parse().expect("a ramp")), rate: None };
 
         let quotas: Vec<_> = (0..6).map(|days| cap.quota(days)).collect();
 
         assert_eq!(quotas, [200, 300, 450, 675, 1_000, 1_000].map(Some));
         assert_eq!(cap.quota(100_000), Some(1_000));
-        assert_eq!(Cap { daily: None, ..cap }.quota(2), Some(450));
-        assert_eq!(Cap::default().quota(0), None);
+        assert_eq!(RateLimit { daily: None, ..cap }.quota(2), Some(450));
+        assert_eq!(RateLimit::default().quota(0), None);
     }
 
     #[test]
     fn what_is_no_ramp_is_refused() {
         for text in ["", "200", "200:", ":2", "0:2", "200:0.5", "200:NaN", "200:inf", "-1:2", "a:b"] {
-            let error = text.parse::<Ramp>().expect_err(text);
+            let error = text.parse::<WarmUp>().expect_err(text);
             assert_eq!((error.message().key, error.exit_code()), ("cap-ramp", 2), "{text}");
         }
     }
 
     #[test]
     fn the_lower_rate_holds() {
-        let cap = |rate| Cap { rate, ..Cap::default() };
+        let cap = |rate| RateLimit { rate, ..RateLimit::default() };
 
         assert_eq!(cap(Some(5.0)).at_most(Some(2.0)).rate, Some(2.0));
         assert_eq!(cap(Some(1.0)).at_most(Some(2.0)).rate, Some(1.0));

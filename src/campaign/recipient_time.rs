@@ -7,8 +7,8 @@ use sqlx::Row;
 
 use super::model::Campaign;
 use super::preflight::{self, Preflight};
-use super::schedule::Local;
-use super::zoned_time::Moment;
+use super::schedule::LocalStart;
+use super::zoned_time::ZonedTime;
 use crate::audience::field;
 use crate::audience::segment::Expression;
 use crate::infra::clock::Millis;
@@ -21,12 +21,12 @@ pub struct Due {
     /// Nothing leaves before it; 0 when nothing has to wait.
     pub earliest: Millis,
     /// The moments by the recipients' own clocks.
-    pub mornings: Option<Mornings>,
+    pub mornings: Option<RecipientTimes>,
 }
 
 /// The moments at which the clocks of an audience show the same time.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mornings {
+pub struct RecipientTimes {
     field: String,
     /// Zones in lower case, each with its moment and the people who live there.
     zones: Vec<(String, Millis, i64)>,
@@ -58,18 +58,18 @@ impl Due {
     }
 }
 
-impl Mornings {
+impl RecipientTimes {
     /// Asks where the audience lives. `zone` is where people live whose own zone is not known.
     pub async fn ask(
         conn: &mut Conn,
         db: &Db,
         campaign: &Campaign,
         condition: Option<&Expression>,
-        local: &Local,
+        local: &LocalStart,
         zone: &str,
         now: Millis,
     ) -> Result<Self> {
-        let otherwise = Moment::of(local.time, zone)?.at;
+        let otherwise = ZonedTime::from_local(local.time, zone)?.at;
         let mut mornings = Self { field: local.field.clone(), zones: Vec::new(), otherwise, missing: 0, unknown: 0 };
         let mut sql = Sql::new("select coalesce(json(c.folded) ->> ");
         sql.bind(local.field.clone()).push(", ''), count(*) ");
@@ -80,7 +80,7 @@ impl Mornings {
         while let Some(row) = rows.next().await {
             let row = row?;
             let (zone, people): (String, i64) = (row.get(0), row.get(1));
-            match Moment::of(local.time, &zone) {
+            match ZonedTime::from_local(local.time, &zone) {
                 _ if zone.trim().is_empty() => mornings.missing += people,
                 Ok(moment) => mornings.zones.push((zone, moment.at, people)),
                 Err(_) => mornings.unknown += people,
@@ -127,7 +127,7 @@ pub async fn examine(
         sheet.problems.push(Message::new("preflight-zone-field").with("field", &local.field));
         return Ok(());
     }
-    let mornings = Mornings::ask(conn, db, campaign, condition, local, schedule.zone(), now).await?;
+    let mornings = RecipientTimes::ask(conn, db, campaign, condition, local, schedule.zone(), now).await?;
     mornings.judge(now, campaign.until_at.or(schedule.until()), sheet);
     Ok(())
 }

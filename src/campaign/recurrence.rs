@@ -1,16 +1,16 @@
-//! The rhythm of a series: every day, week or month at a wall-clock time in a zone. A slot is a day
+//! The recurrence of a series: every day, week or month at a wall-clock time in a zone. A slot is a day
 //! of the calendar; what its clocks do that day moves the hour and never the number of slots.
 
 use jiff::civil::{Date, Time, Weekday};
 use jiff::{Timestamp, ToSpan};
 
-use super::zoned_time::{Moment, time_zone};
+use super::zoned_time::{ZonedTime, time_zone};
 use crate::infra::clock::Millis;
 use crate::infra::error::{Message, Result};
 
 crate::text_enum! {
     /// What becomes of slots that passed while nothing ran.
-    Late {
+    MissedPolicy {
         /// The latest one is sent, the others are left out.
         SendLatest = "send-latest",
         /// All are left out.
@@ -33,7 +33,7 @@ pub enum Every {
 
 /// When a series sends.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rhythm {
+pub struct Recurrence {
     /// How often.
     pub every: Every,
     /// At which time of the day.
@@ -41,12 +41,12 @@ pub struct Rhythm {
     /// The zone of that time.
     pub zone: String,
     /// What becomes of slots that were missed.
-    pub late: Late,
+    pub late: MissedPolicy,
 }
 
 /// One turn of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Slot {
+pub struct Occurrence {
     /// Its day, which names it.
     pub day: Date,
     /// The moment it is due.
@@ -78,9 +78,9 @@ impl Every {
     }
 }
 
-impl Rhythm {
+impl Recurrence {
     /// The latest slot whose time has come.
-    pub fn latest(&self, now: Millis) -> Result<Slot> {
+    pub fn latest(&self, now: Millis) -> Result<Occurrence> {
         // A day ahead for the zones that change their date.
         let mut day = self.today(now)?.checked_add(1.day()).map_err(|_| beyond())?;
         loop {
@@ -95,7 +95,7 @@ impl Rhythm {
     }
 
     /// The first slot after a moment.
-    pub fn next(&self, now: Millis) -> Result<Slot> {
+    pub fn next(&self, now: Millis) -> Result<Occurrence> {
         let mut day = self.today(now)?.checked_sub(1.day()).map_err(|_| beyond())?;
         loop {
             if self.every.takes(day) {
@@ -108,8 +108,8 @@ impl Rhythm {
         }
     }
 
-    fn slot(&self, day: Date) -> Result<Slot> {
-        Ok(Slot { day, at: Moment::of(day.to_datetime(self.time), &self.zone)?.at })
+    fn slot(&self, day: Date) -> Result<Occurrence> {
+        Ok(Occurrence { day, at: ZonedTime::from_local(day.to_datetime(self.time), &self.zone)?.at })
     }
 
     fn today(&self, now: Millis) -> Result<Date> {
@@ -141,22 +141,22 @@ mod tests {
     use super::*;
     use crate::infra::clock::DAY;
 
-    fn rhythm(every: &str, on: Option<&str>, time: &str, zone: &str) -> Rhythm {
-        let every = Every::read(every, on).expect("a rhythm");
-        Rhythm { every, time: time.parse().expect("a time"), zone: zone.to_owned(), late: Late::SendLatest }
+    fn recurrence(every: &str, on: Option<&str>, time: &str, zone: &str) -> Recurrence {
+        let every = Every::read(every, on).expect("a recurrence");
+        Recurrence { every, time: time.parse().expect("a time"), zone: zone.to_owned(), late: MissedPolicy::SendLatest }
     }
 
     fn at(text: &str) -> Millis {
         text.parse::<Timestamp>().expect("a moment").as_millisecond()
     }
 
-    fn slots(rhythm: &Rhythm, from: &str, count: usize) -> Vec<String> {
+    fn slots(recurrence: &Recurrence, from: &str, count: usize) -> Vec<String> {
         let mut now = at(from);
         (0..count)
             .map(|_| {
-                let slot = rhythm.next(now).expect("a slot");
-                assert_eq!(rhythm.latest(slot.at).expect("a slot"), slot);
-                assert!(rhythm.latest(slot.at - 1).expect("a slot").day < slot.day);
+                let slot = recurrence.next(now).expect("a slot");
+                assert_eq!(recurrence.latest(slot.at).expect("a slot"), slot);
+                assert!(recurrence.latest(slot.at - 1).expect("a slot").day < slot.day);
                 now = slot.at;
                 Timestamp::from_millisecond(slot.at).expect("in range").to_string()
             })
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_daily_slot_keeps_its_hour_when_the_clocks_change() {
-        let daily = rhythm("day", None, "09:00", "Europe/Berlin");
+        let daily = recurrence("day", None, "09:00", "Europe/Berlin");
         let spring = ["2026-03-28T08:00:00Z", "2026-03-29T07:00:00Z", "2026-03-30T07:00:00Z"];
         assert_eq!(slots(&daily, "2026-03-28T00:00:00Z", 3), spring);
         let autumn = ["2026-10-24T07:00:00Z", "2026-10-25T08:00:00Z", "2026-10-26T08:00:00Z"];
@@ -174,36 +174,36 @@ mod tests {
 
     #[test]
     fn a_slot_in_the_gap_or_in_the_fold_is_one_slot() {
-        let night = rhythm("day", None, "02:30", "Europe/Berlin");
+        let night = recurrence("day", None, "02:30", "Europe/Berlin");
         let spring = ["2026-03-28T01:30:00Z", "2026-03-29T01:30:00Z", "2026-03-30T00:30:00Z"];
         assert_eq!(slots(&night, "2026-03-28T00:00:00Z", 3), spring);
         let autumn = ["2026-10-24T00:30:00Z", "2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z"];
         assert_eq!(slots(&night, "2026-10-24T00:00:00Z", 3), autumn);
-        let york = rhythm("day", None, "01:30", "America/New_York");
+        let york = recurrence("day", None, "01:30", "America/New_York");
         let folded = ["2026-11-01T05:30:00Z", "2026-11-02T06:30:00Z"];
         assert_eq!(slots(&york, "2026-11-01T04:00:00Z", 2), folded);
     }
 
     #[test]
     fn a_month_that_is_shorter_sends_on_its_last_day() {
-        let monthly = rhythm("month", Some("31"), "09:00", "Europe/Moscow");
+        let monthly = recurrence("month", Some("31"), "09:00", "Europe/Moscow");
         let days = ["2027-01-31T06:00:00Z", "2027-02-28T06:00:00Z", "2027-03-31T06:00:00Z", "2027-04-30T06:00:00Z"];
         assert_eq!(slots(&monthly, "2027-01-15T00:00:00Z", 4), days);
         assert_eq!(slots(&monthly, "2028-02-01T00:00:00Z", 1), ["2028-02-29T06:00:00Z"]);
-        let first = rhythm("month", Some("1"), "00:00", "Europe/Moscow");
+        let first = recurrence("month", Some("1"), "00:00", "Europe/Moscow");
         assert_eq!(slots(&first, "2027-01-15T00:00:00Z", 1), ["2027-01-31T21:00:00Z"]);
     }
 
     #[test]
     fn a_week_has_one_slot() {
-        let weekly = rhythm("week", Some("Monday"), "09:00", "Europe/Moscow");
+        let weekly = recurrence("week", Some("Monday"), "09:00", "Europe/Moscow");
         assert_eq!(slots(&weekly, "2026-11-21T10:00:00Z", 2), ["2026-11-23T06:00:00Z", "2026-11-30T06:00:00Z"]);
     }
 
     #[test]
     fn no_day_of_four_years_is_left_out_or_taken_twice() {
         for zone in ["Europe/Berlin", "America/New_York", "Europe/Moscow", "Pacific/Kiritimati", "Africa/Casablanca"] {
-            let daily = rhythm("day", None, "02:30", zone);
+            let daily = recurrence("day", None, "02:30", zone);
             let (mut now, mut day) = (at("2026-01-01T12:00:00Z"), None::<Date>);
             for _ in 0..4 * 365 {
                 let slot = daily.next(now).expect("a slot");

@@ -3,8 +3,8 @@
 
 use jiff::civil::{DateTime, Time};
 
-use super::recurrence::{Every, Late, Rhythm, Slot};
-use super::zoned_time::{Moment, read_local, say, show, time_zone};
+use super::recurrence::{Every, MissedPolicy, Occurrence, Recurrence};
+use super::zoned_time::{ZonedTime, format_in_zone, format_local, read_local, time_zone};
 use crate::infra::clock::Millis;
 use crate::infra::error::{Error, Message, Result};
 
@@ -19,7 +19,7 @@ const LONGEST_HOLD: u32 = 3_600;
 
 /// The words of a campaign file that speak of time, as they stand there.
 #[derive(Debug, Default)]
-pub struct Words {
+pub struct ScheduleText {
     /// `at`: a time, or for a series a time of day.
     pub at: Option<String>,
     /// `at-local`: a time by each recipient's own clock.
@@ -57,16 +57,16 @@ pub struct Schedule {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Start {
     /// At one moment for all.
-    At(Moment),
+    At(ZonedTime),
     /// When the clock of each recipient shows this time.
-    Local(Local),
+    Local(LocalStart),
     /// Again and again.
-    Every(Rhythm),
+    Every(Recurrence),
 }
 
 /// A time by the recipients' own clocks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Local {
+pub struct LocalStart {
     /// What their clocks show.
     pub time: DateTime,
     /// The field that names their zones.
@@ -77,26 +77,26 @@ pub struct Local {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Until {
     /// A moment.
-    At(Moment),
+    At(ZonedTime),
     /// A time of day, after each slot of a series.
     Time(Time),
 }
 
 impl Schedule {
     /// Reads the words of a campaign file.
-    pub fn read(words: Words) -> Result<Self> {
+    pub fn read(words: ScheduleText) -> Result<Self> {
         let zone = words.zone.as_deref().map(|zone| time_zone(zone).map(|_| zone.trim().to_owned())).transpose()?;
         let start = match (&words.every, &words.at_local, &words.at) {
-            (Some(every), None, at) => Some(Start::Every(rhythm(&words, every, at.as_deref(), zone.as_deref())?)),
+            (Some(every), None, at) => Some(Start::Every(recurrence(&words, every, at.as_deref(), zone.as_deref())?)),
             _ if words.every.is_some() => return Err(clash("every", "at-local")),
             _ if words.on.is_some() => return Err(alone("on", "every")),
             _ if words.late.is_some() => return Err(alone("late", "every")),
             (_, Some(_), Some(_)) => return Err(clash("at", "at-local")),
             (_, Some(time), None) => {
                 let field = words.zone_field.clone().ok_or_else(|| alone("at-local", "zone-field"))?;
-                Some(Start::Local(Local { time: read_local(time)?, field: field.trim().to_owned() }))
+                Some(Start::Local(LocalStart { time: read_local(time)?, field: field.trim().to_owned() }))
             }
-            (_, None, Some(at)) => Some(Start::At(Moment::read(at, zone.as_deref())?)),
+            (_, None, Some(at)) => Some(Start::At(ZonedTime::parse(at, zone.as_deref())?)),
             (_, None, None) => None,
         };
         if words.zone_field.is_some() && !matches!(start, Some(Start::Local(_))) {
@@ -104,7 +104,7 @@ impl Schedule {
         }
         let until = match (&words.until, &start) {
             (Some(text), Some(Start::Every(_))) => Some(Until::Time(time_of_day("until", text)?)),
-            (Some(text), _) => Some(Until::At(Moment::read(text, zone.as_deref())?)),
+            (Some(text), _) => Some(Until::At(ZonedTime::parse(text, zone.as_deref())?)),
             (None, _) => None,
         };
         let hold = words.hold.as_deref().map(read_hold).transpose()?;
@@ -116,16 +116,16 @@ impl Schedule {
         self.zone.as_deref().unwrap_or("UTC")
     }
 
-    /// The rhythm, when this is a series.
-    pub fn rhythm(&self) -> Option<&Rhythm> {
+    /// The recurrence, when this is a series.
+    pub fn recurrence(&self) -> Option<&Recurrence> {
         match &self.start {
-            Some(Start::Every(rhythm)) => Some(rhythm),
+            Some(Start::Every(recurrence)) => Some(recurrence),
             _ => None,
         }
     }
 
     /// The time by the recipients' own clocks, when they count.
-    pub fn local(&self) -> Option<&Local> {
+    pub fn local(&self) -> Option<&LocalStart> {
         match &self.start {
             Some(Start::Local(local)) => Some(local),
             _ => None,
@@ -141,32 +141,32 @@ impl Schedule {
     }
 
     /// The same for one slot of a series: the first time after it that the clock shows the hour.
-    pub fn until_of(&self, rhythm: &Rhythm, slot: Slot) -> Result<Option<Millis>> {
+    pub fn until_of(&self, recurrence: &Recurrence, slot: Occurrence) -> Result<Option<Millis>> {
         let Some(Until::Time(time)) = &self.until else { return Ok(None) };
-        let same = Moment::of(slot.day.to_datetime(*time), &rhythm.zone)?;
+        let same = ZonedTime::from_local(slot.day.to_datetime(*time), &recurrence.zone)?;
         if same.at > slot.at {
             return Ok(Some(same.at));
         }
         let next = slot.day.tomorrow().map_err(|_| Message::new("series-clock").internal())?;
-        Moment::of(next.to_datetime(*time), &rhythm.zone).map(|moment| Some(moment.at))
+        ZonedTime::from_local(next.to_datetime(*time), &recurrence.zone).map(|moment| Some(moment.at))
     }
 }
 
-impl Local {
+impl LocalStart {
     /// When the audience must be there: as the first clock on earth shows the time.
     pub fn first(&self) -> Result<Millis> {
-        Ok(Moment::of(self.time, "UTC")?.at - EASTERNMOST)
+        Ok(ZonedTime::from_local(self.time, "UTC")?.at - EASTERNMOST)
     }
 
     /// When the last clock on earth shows the time.
     pub fn last(&self) -> Result<Millis> {
-        Ok(Moment::of(self.time, "UTC")?.at + WESTERNMOST)
+        Ok(ZonedTime::from_local(self.time, "UTC")?.at + WESTERNMOST)
     }
 }
 
 /// The moment that a campaign starts at, with what is kept of the words it was asked in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Beginning {
+pub struct StartTime {
     /// When its audience is frozen.
     pub at: Millis,
     /// The wall-clock time that was asked for.
@@ -175,24 +175,24 @@ pub struct Beginning {
     pub zone: String,
 }
 
-impl From<&Moment> for Beginning {
-    fn from(moment: &Moment) -> Self {
-        Self { at: moment.at, local: show(moment.local), zone: moment.zone.clone() }
+impl From<&ZonedTime> for StartTime {
+    fn from(moment: &ZonedTime) -> Self {
+        Self { at: moment.at, local: format_local(moment.local), zone: moment.zone.clone() }
     }
 }
 
-impl Beginning {
+impl StartTime {
     /// The moment as the clocks of its zone show it.
     pub fn say(&self) -> String {
-        say(self.at, &self.zone)
+        format_in_zone(self.at, &self.zone)
     }
 }
 
-fn rhythm(words: &Words, every: &str, at: Option<&str>, zone: Option<&str>) -> Result<Rhythm> {
+fn recurrence(words: &ScheduleText, every: &str, at: Option<&str>, zone: Option<&str>) -> Result<Recurrence> {
     let at = at.ok_or_else(|| alone("every", "at"))?;
-    let late = words.late.as_deref().unwrap_or("send-latest").parse::<Late>()?;
+    let late = words.late.as_deref().unwrap_or("send-latest").parse::<MissedPolicy>()?;
     let every = Every::read(every.trim(), words.on.as_deref().map(str::trim))?;
-    Ok(Rhythm { every, time: time_of_day("at", at)?, zone: zone.unwrap_or("UTC").to_owned(), late })
+    Ok(Recurrence { every, time: time_of_day("at", at)?, zone: zone.unwrap_or("UTC").to_owned(), late })
 }
 
 fn time_of_day(key: &str, text: &str) -> Result<Time> {
@@ -218,9 +218,9 @@ fn alone(one: &str, other: &str) -> Error {
 mod tests {
     use super::*;
 
-    fn words(pairs: &[(&str, &str)]) -> Words {
+    fn words(pairs: &[(&str, &str)]) -> ScheduleText {
         let word = |key: &str| pairs.iter().find(|(name, _)| *name == key).map(|(_, text)| (*text).to_owned());
-        Words {
+        ScheduleText {
             at: word("at"),
             at_local: word("at-local"),
             zone: word("zone"),
@@ -244,18 +244,18 @@ mod tests {
     #[test]
     fn a_series_has_a_time_of_day_and_a_rest_that_may_be_left_out() {
         let read = read(&[("every", "month"), ("on", "31"), ("at", "09:00"), ("zone", "Europe/Moscow")]);
-        let Some(Start::Every(rhythm)) = read.start else { panic!("a series") };
-        assert_eq!((rhythm.every, rhythm.late), (Every::Month(31), Late::SendLatest));
-        assert_eq!(rhythm.zone, "Europe/Moscow");
+        let Some(Start::Every(recurrence)) = read.start else { panic!("a series") };
+        assert_eq!((recurrence.every, recurrence.late), (Every::Month(31), MissedPolicy::SendLatest));
+        assert_eq!(recurrence.zone, "Europe/Moscow");
     }
 
     #[test]
     fn a_series_may_end_each_letter_after_midnight() {
         let read = read(&[("every", "day"), ("at", "22:00"), ("until", "02:00"), ("zone", "Europe/Moscow")]);
-        let Some(Start::Every(rhythm)) = &read.start else { panic!("a series") };
-        let slot = rhythm.next(0).expect("a slot");
+        let Some(Start::Every(recurrence)) = &read.start else { panic!("a series") };
+        let slot = recurrence.next(0).expect("a slot");
 
-        assert_eq!(read.until_of(rhythm, slot).expect("a time"), Some(slot.at + 4 * 3_600_000));
+        assert_eq!(read.until_of(recurrence, slot).expect("a time"), Some(slot.at + 4 * 3_600_000));
     }
 
     #[test]
@@ -263,7 +263,7 @@ mod tests {
         let read = read(&[("at-local", "2026-12-01 09:00"), ("zone-field", "timezone")]);
         let Some(Start::Local(local)) = &read.start else { panic!("a local time") };
         for (zone, at) in [("Pacific/Kiritimati", local.first()), ("Etc/GMT+12", local.last())] {
-            assert_eq!(Moment::of(local.time, zone).expect("a moment").at, at.expect("a moment"), "{zone}");
+            assert_eq!(ZonedTime::from_local(local.time, zone).expect("a moment").at, at.expect("a moment"), "{zone}");
         }
     }
 

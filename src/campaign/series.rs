@@ -9,9 +9,9 @@ use jiff::civil::Date;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::model::occurrence::{self, NewSlot};
+use super::model::occurrence::{self, NewOccurrence};
 use super::model::{self, Campaign};
-use super::recurrence::{Late, Rhythm, Slot};
+use super::recurrence::{MissedPolicy, Occurrence, Recurrence};
 use crate::infra::clock::Millis;
 use crate::infra::db::{Conn, Sql};
 use crate::infra::error::{Message, Result};
@@ -36,7 +36,7 @@ pub struct Series {
     /// Its key.
     pub id: Id,
     /// The draft that its campaigns are copies of.
-    pub pattern: Id,
+    pub draft: Id,
     /// Where it stands.
     pub state: State,
     /// Why it does not run, as a packed message.
@@ -56,7 +56,7 @@ fn read(row: &AnyRow) -> Result<Series> {
     let seen: String = row.get(5);
     Ok(Series {
         id: row.get(0),
-        pattern: row.get(1),
+        draft: row.get(1),
         state: row.get::<String, _>(2).parse()?,
         reason: row.get(3),
         began_at: row.get(4),
@@ -65,21 +65,27 @@ fn read(row: &AnyRow) -> Result<Series> {
 }
 
 /// The series of a workspace, oldest first.
-pub async fn all(conn: &mut Conn, workspace: Id) -> Result<Vec<Series>> {
+pub async fn list(conn: &mut Conn, workspace: Id) -> Result<Vec<Series>> {
     let mut sql = Sql::new(SELECT);
     sql.push(" where workspace_id = ").bind(workspace).push(" order by id");
     sql.all(conn).await?.iter().map(read).collect()
 }
 
 /// The series that a campaign is the draft of.
-pub async fn of(conn: &mut Conn, pattern: &Campaign) -> Result<Series> {
+pub async fn find(conn: &mut Conn, pattern: &Campaign) -> Result<Series> {
     let row = Sql::new(SELECT).push(" where campaign_id = ").bind(pattern.id).first(conn).await?;
     let none = || Message::new("series-unknown").with("name", &pattern.name).not_found();
     row.as_ref().map(read).transpose()?.ok_or_else(none)
 }
 
 /// Lets a draft become a campaign at each slot from now on. Returns the first.
-pub async fn begin(conn: &mut Conn, pattern: &Campaign, rhythm: &Rhythm, id: Id, now: Millis) -> Result<Slot> {
+pub async fn start(
+    conn: &mut Conn,
+    pattern: &Campaign,
+    recurrence: &Recurrence,
+    id: Id,
+    now: Millis,
+) -> Result<Occurrence> {
     if pattern.state != model::State::Draft || pattern.series.is_some() {
         return Err(model::refusal(pattern, "schedule"));
     }
@@ -92,10 +98,10 @@ pub async fn begin(conn: &mut Conn, pattern: &Campaign, rhythm: &Rhythm, id: Id,
     .bind(pattern.workspace)
     .bind(pattern.id)
     .bind(now)
-    .bind(rhythm.latest(now)?.day.to_string())
+    .bind(recurrence.latest(now)?.day.to_string())
     .execute(conn)
     .await?;
-    rhythm.next(now)
+    recurrence.next(now)
 }
 
 /// Makes no more campaigns. Those that were made go on.
@@ -110,12 +116,12 @@ pub async fn stop(conn: &mut Conn, series: Id, state: State, reason: Option<&Mes
 }
 
 /// Lets a series go on from its next slot. With `missed`, one that asks sends its latest slot first.
-pub async fn resume(installation: &Installation, conn: &mut Conn, series: &Series, missed: bool) -> Result<Slot> {
+pub async fn resume(installation: &Installation, conn: &mut Conn, series: &Series, missed: bool) -> Result<Occurrence> {
     let now = installation.clock.now();
-    let (pattern, rhythm) = rhythm_of(conn, series).await?;
-    let latest = rhythm.latest(now)?;
+    let (pattern, recurrence) = recurrence_of(conn, series).await?;
+    let latest = recurrence.latest(now)?;
     if missed && series.state == State::Asking {
-        make(installation, conn, series, &pattern, &rhythm, latest).await?;
+        make(installation, conn, series, &pattern, &recurrence, latest).await?;
     }
     sqlx::query("update series set state = 'running', reason = null, began_at = $1, seen = $2 where id = $3")
         .bind(now)
@@ -123,17 +129,17 @@ pub async fn resume(installation: &Installation, conn: &mut Conn, series: &Serie
         .bind(series.id)
         .execute(conn)
         .await?;
-    rhythm.next(now)
+    recurrence.next(now)
 }
 
 /// The next slot of a series that runs.
-pub async fn next(conn: &mut Conn, series: &Series, now: Millis) -> Result<Slot> {
-    rhythm_of(conn, series).await?.1.next(now)
+pub async fn next(conn: &mut Conn, series: &Series, now: Millis) -> Result<Occurrence> {
+    recurrence_of(conn, series).await?.1.next(now)
 }
 
 /// Makes the campaigns of the slots whose time has come. A series that cannot go on is stopped with
 /// its reason, so that it does not stand in the way of others.
-pub async fn due(installation: &Installation) -> Result<()> {
+pub async fn run_due(installation: &Installation) -> Result<()> {
     let mut sql = Sql::new(SELECT);
     sql.push(" where state = ").bind(State::Running.to_string()).push(" order by id");
     let running = sql.all(&mut *installation.db.read().await?).await?;
@@ -169,9 +175,9 @@ async fn give_up(conn: &mut Conn, series: Id, why: &Message) -> Result<()> {
 }
 
 async fn look(installation: &Installation, series: &Series) -> Result<()> {
-    let (pattern, rhythm) = rhythm_of(&mut *installation.db.read().await?, series).await?;
+    let (pattern, recurrence) = recurrence_of(&mut *installation.db.read().await?, series).await?;
     let now = installation.clock.now();
-    let slot = rhythm.latest(now)?;
+    let slot = recurrence.latest(now)?;
     if slot.day == series.seen || slot.at <= series.began_at {
         return Ok(());
     }
@@ -180,9 +186,9 @@ async fn look(installation: &Installation, series: &Series) -> Result<()> {
         return Ok(());
     }
     let (is_on_time, is_new) = (now - slot.at < PATIENCE, slot.day > series.seen);
-    if is_on_time || (is_new && rhythm.late == Late::SendLatest) {
-        make(installation, &mut tx, series, &pattern, &rhythm, slot).await?;
-    } else if is_new && rhythm.late == Late::Ask && !occurrence::exists(&mut tx, series.id, slot).await? {
+    if is_on_time || (is_new && recurrence.late == MissedPolicy::SendLatest) {
+        make(installation, &mut tx, series, &pattern, &recurrence, slot).await?;
+    } else if is_new && recurrence.late == MissedPolicy::Ask && !occurrence::exists(&mut tx, series.id, slot).await? {
         let missed = Message::new("series-missed").with("name", &pattern.name).with("day", slot.day);
         stop(&mut tx, series.id, State::Asking, Some(&missed)).await?;
     }
@@ -190,7 +196,7 @@ async fn look(installation: &Installation, series: &Series) -> Result<()> {
 }
 
 /// Notes that a slot is being looked at. False when someone else was faster, or stopped the series.
-async fn see(conn: &mut Conn, series: &Series, slot: Slot) -> Result<bool> {
+async fn see(conn: &mut Conn, series: &Series, slot: Occurrence) -> Result<bool> {
     let moved = sqlx::query("update series set seen = $1 where id = $2 and seen = $3 and state = 'running'")
         .bind(slot.day.to_string())
         .bind(series.id)
@@ -205,11 +211,12 @@ async fn make(
     conn: &mut Conn,
     series: &Series,
     pattern: &Campaign,
-    rhythm: &Rhythm,
-    slot: Slot,
+    recurrence: &Recurrence,
+    slot: Occurrence,
 ) -> Result<()> {
-    let until = pattern.file()?.schedule.until_of(rhythm, slot)?;
-    let new = NewSlot { id: installation.ids.next(), series: series.id, pattern, slot, zone: &rhythm.zone, until };
+    let until = pattern.file()?.schedule.until_of(recurrence, slot)?;
+    let new =
+        NewOccurrence { id: installation.ids.next(), series: series.id, pattern, slot, zone: &recurrence.zone, until };
     if occurrence::add(conn, &new, installation.clock.now()).await? {
         tracing::info!(series.id = series.id, campaign.id = new.id, "a slot of a series became a campaign");
     } else if !occurrence::exists(conn, series.id, slot).await? {
@@ -218,11 +225,12 @@ async fn make(
     Ok(())
 }
 
-/// The draft of a series and what its file says of the rhythm, as they are now.
-async fn rhythm_of(conn: &mut Conn, series: &Series) -> Result<(Campaign, Rhythm)> {
-    let pattern = model::get(conn, series.pattern).await?.filter(|pattern| pattern.state == model::State::Draft);
+/// The draft of a series and what its file says of the recurrence, as they are now.
+async fn recurrence_of(conn: &mut Conn, series: &Series) -> Result<(Campaign, Recurrence)> {
+    let pattern = model::find(conn, series.draft).await?.filter(|pattern| pattern.state == model::State::Draft);
     let pattern = pattern.ok_or_else(|| Message::new("series-draft-gone").conflict())?;
-    let rhythm = pattern.file()?.schedule.rhythm().cloned();
-    let rhythm = rhythm.ok_or_else(|| Message::new("series-no-rhythm").with("name", &pattern.name).conflict())?;
-    Ok((pattern, rhythm))
+    let recurrence = pattern.file()?.schedule.recurrence().cloned();
+    let recurrence =
+        recurrence.ok_or_else(|| Message::new("series-no-recurrence").with("name", &pattern.name).conflict())?;
+    Ok((pattern, recurrence))
 }

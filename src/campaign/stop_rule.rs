@@ -10,10 +10,10 @@ use crate::infra::error::Result;
 use crate::infra::id::Id;
 
 /// Results at the start of a campaign that are watched for hard bounces.
-pub const FIRST: i64 = 500;
+pub const WATCHED_RESULTS: i64 = 500;
 
 /// Hard bounces among them that are still borne: five in a hundred.
-pub const BORNE: i64 = FIRST / 20;
+pub const MAX_HARD_BOUNCES: i64 = WATCHED_RESULTS / 20;
 
 /// Letters below which complaints are not weighed: a single person would decide.
 const LEAST: i64 = 1_000;
@@ -26,12 +26,12 @@ const STOP: f64 = 3.0;
 
 /// Watches the first results of a campaign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Breaker {
+pub struct StopRule {
     results: i64,
     hard: i64,
 }
 
-impl Breaker {
+impl StopRule {
     /// What is known of a campaign so far. One that was stopped for its bounces and resumed is past
     /// the mark, and is not stopped again.
     pub async fn load(conn: &mut Conn, campaign: Id) -> Result<Self> {
@@ -41,14 +41,14 @@ impl Breaker {
             .filter(|(state, _)| matches!(state, State::Accepted | State::Rejected))
             .map(|(_, count)| count)
             .sum();
-        Ok(Self { results, hard: bounces(conn, campaign, BORNE + 1).await? })
+        Ok(Self { results, hard: bounces(conn, campaign, MAX_HARD_BOUNCES + 1).await? })
     }
 
     /// Takes a result in; true when it is the one too many.
     pub fn result(&mut self, is_hard: bool) -> bool {
         self.results += 1;
         self.hard += i64::from(is_hard);
-        is_hard && self.hard == BORNE + 1 && self.results <= FIRST
+        is_hard && self.hard == MAX_HARD_BOUNCES + 1 && self.results <= WATCHED_RESULTS
     }
 }
 
@@ -108,7 +108,7 @@ mod tests {
 
     /// Feeds results, one in `every` a hard bounce; says after how many it trips.
     fn trips(every: i64, results: i64) -> Option<i64> {
-        let mut breaker = Breaker::default();
+        let mut breaker = StopRule::default();
         (1..=results).find(|n| breaker.result(n % every == 0))
     }
 
@@ -122,10 +122,10 @@ mod tests {
 
     #[test]
     fn later_bounces_do_not_trip_and_none_trips_twice() {
-        let mut breaker = Breaker { results: FIRST, hard: 0 };
+        let mut breaker = StopRule { results: WATCHED_RESULTS, hard: 0 };
         assert!((0..100).all(|_| !breaker.result(true)));
 
-        let mut resumed = Breaker { results: 40, hard: BORNE + 1 };
+        let mut resumed = StopRule { results: 40, hard: MAX_HARD_BOUNCES + 1 };
         assert!((0..100).all(|_| !resumed.result(true)));
     }
 

@@ -1,7 +1,7 @@
 //! A test letter: what one person would get, with links that lead straight to their destinations and
 //! doors that change nothing.
 
-use super::composer::Press;
+use super::composer::Composer;
 use super::delivery::Recipient;
 use super::launch;
 use super::model::Campaign;
@@ -12,7 +12,7 @@ use crate::infra::error::{Message, Result};
 use crate::infra::installation::Installation;
 
 /// A message ready to be handed in.
-pub struct Letter {
+pub struct TestMessage {
     /// The envelope sender.
     pub sender: String,
     /// Who writes.
@@ -27,12 +27,12 @@ pub struct Letter {
 
 /// The letter of a campaign to an address, filled with the values of `persona`, of the addressee
 /// where they are known here, or of anyone on the list.
-pub async fn letter(
+pub async fn compose(
     installation: &Installation,
     campaign: &Campaign,
     to: &Address,
     persona: Option<&Address>,
-) -> Result<Letter> {
+) -> Result<TestMessage> {
     let mut conn = installation.db.read().await?;
     let found = contact::find(&mut conn, campaign.workspace, persona.unwrap_or(to)).await?;
     let someone = match (found, persona) {
@@ -40,15 +40,15 @@ pub async fn letter(
         (None, Some(unknown)) => return Err(Message::new("contact-unknown").with("address", unknown).not_found()),
         (None, None) => contact::first_subscriber(&mut conn, campaign.list).await?,
     };
-    let mut frozen = launch::draft(&mut conn, campaign).await?;
+    let mut frozen = launch::current_content(&mut conn, campaign).await?;
     frozen.draft.tracking = Tracking::None;
     frozen.draft.subject.insert_str(0, "[Test] ");
-    let press = Press::compile(installation, frozen)?;
+    let composer = Composer::compile(installation, frozen)?;
     let values = someone.map(|someone| someone.values).unwrap_or_default();
     let fields = serde_json::to_string(&values).map_err(|_| Message::new("skipped-fields").internal())?;
     let recipient = Recipient { delivery: 0, address: to.expose(), fields };
-    let rendered = press.render(&recipient).map_err(Message::invalid)?;
-    let bytes = press.write(&recipient, to, &rendered, installation.clock.now());
-    let (from, relay) = (press.from().clone(), press.relay().map(str::to_owned));
-    Ok(Letter { sender: press.sender().to_owned(), from, relay, subject: rendered.subject.to_string(), bytes })
+    let rendered = composer.render(&recipient).map_err(Message::invalid)?;
+    let bytes = composer.write(&recipient, to, &rendered, installation.clock.now());
+    let (from, relay) = (composer.from().clone(), composer.relay().map(str::to_owned));
+    Ok(TestMessage { sender: composer.sender().to_owned(), from, relay, subject: rendered.subject.to_string(), bytes })
 }

@@ -164,7 +164,7 @@ pub async fn run(installation: &Installation, workspace: &Workspace, command: Co
 
 /// A campaign by name.
 pub async fn need(installation: &Installation, workspace: Id, name: &str) -> Result<Campaign> {
-    model::need(&mut *installation.db.read().await?, workspace, name).await
+    model::find_by_name(&mut *installation.db.read().await?, workspace, name).await
 }
 
 /// Reads a campaign file and writes the draft.
@@ -193,17 +193,17 @@ pub async fn add(installation: &Installation, workspace: Id, path: &std::path::P
     let format = if format == Format::Html { "html" } else { "md" };
     let new =
         NewCampaign { id: installation.ids.next(), name: &file.name, format, source: &text, list: list.id, segment };
-    let id = model::add(&mut tx, workspace, &new, installation.clock.now()).await?;
+    let id = model::save_draft(&mut tx, workspace, &new, installation.clock.now()).await?;
     // The letter must compile before the draft is kept.
-    let campaign = model::get(&mut tx, id).await?.ok_or_else(|| Message::new("campaign-gone").internal())?;
-    let frozen = launch::draft(&mut tx, &campaign).await?;
-    let press = crate::campaign::composer::Press::compile(installation, frozen)?;
+    let campaign = model::find(&mut tx, id).await?.ok_or_else(|| Message::new("campaign-gone").internal())?;
+    let frozen = launch::current_content(&mut tx, &campaign).await?;
+    let composer = crate::campaign::composer::Composer::compile(installation, frozen)?;
     tx.commit().await?;
     let at = schedule::begins(&file.schedule, installation.clock.now()).map(time);
     let message = Message::new("campaign-added").with("name", &file.name).with("list", &list.name);
     Ok(Report {
         json: json!({ "name": file.name, "state": "draft", "list": list.name, "segment": file.segment, "at": at,
-                      "links": press.letter().links().len() }),
+                      "links": composer.letter().links().len() }),
         text: lang.translate(&message),
         failed: false,
     })
@@ -276,7 +276,7 @@ async fn test(
     };
     let (to, persona) = (address(to)?, persona.map(address).transpose()?);
     let campaign = need(installation, workspace, name).await?;
-    let letter = test_message::letter(installation, &campaign, &to, persona.as_ref()).await?;
+    let letter = test_message::compose(installation, &campaign, &to, persona.as_ref()).await?;
     let relays = relay::list(installation, &mut *installation.db.read().await?, workspace).await?;
     let carriers = relay_selection::eligible_relays(&relays, letter.relay.as_deref(), &letter.from);
     let relay = carriers.first().map(|at| &relays[*at]).ok_or_else(|| Message::new("relay-for-others").conflict())?;
@@ -316,7 +316,7 @@ pub async fn start(
         return show(installation, workspace, name, lang).await;
     };
     let campaign = need(installation, workspace, name).await?;
-    let summary = summary::of(&mut *installation.db.read().await?, &campaign).await?;
+    let summary = summary::read(&mut *installation.db.read().await?, &campaign).await?;
     let started = lang.translate(&Message::new("campaign-started").with("name", name).with("count", planned));
     let lines: Vec<_> =
         [started].into_iter().chain(schedule::held(&campaign, installation.clock.now(), lang)).collect();
@@ -341,8 +341,8 @@ pub fn refuse(sheet: &Preflight, allowed: &Allowed, lang: Lang) -> Result<()> {
 /// The numbers of a campaign and its times.
 pub async fn show(installation: &Installation, workspace: Id, name: &str, lang: Lang) -> Result<Report> {
     let mut conn = installation.db.read().await?;
-    let campaign = model::need(&mut conn, workspace, name).await?;
-    let summary = summary::of(&mut conn, &campaign).await?;
+    let campaign = model::find_by_name(&mut conn, workspace, name).await?;
+    let summary = summary::read(&mut conn, &campaign).await?;
     let now = installation.clock.now();
     let waiting = lanes::waiting(&mut conn, &campaign, now).await?;
     let mut json = facts(installation, &campaign, &summary, lang);
@@ -367,8 +367,8 @@ fn facts(installation: &Installation, campaign: &Campaign, summary: &Summary, la
 async fn ls(installation: &Installation, workspace: Id, lang: Lang) -> Result<Report> {
     let mut conn = installation.db.read().await?;
     let (mut rows, mut lines) = (Vec::new(), Vec::new());
-    for campaign in model::all(&mut conn, workspace).await? {
-        let summary = summary::of(&mut conn, &campaign).await?;
+    for campaign in model::list(&mut conn, workspace).await? {
+        let summary = summary::read(&mut conn, &campaign).await?;
         rows.push(json!({ "name": campaign.name, "state": campaign.state.as_str(), "planned": summary.planned, "accepted": summary.accepted }));
         lines.push(line(&campaign, &summary, lang));
     }

@@ -261,8 +261,8 @@ impl Guide<'_> {
 
     async fn summary(&self) -> Result<summary::Summary> {
         let mut conn = self.installation.db.read().await?;
-        let campaign = model::need(&mut conn, self.workspace.id, "autumn").await?;
-        summary::of(&mut conn, &campaign).await
+        let campaign = model::find_by_name(&mut conn, self.workspace.id, "autumn").await?;
+        summary::read(&mut conn, &campaign).await
     }
 
     fn say(&self, message: Message) {

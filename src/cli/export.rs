@@ -34,7 +34,7 @@ pub struct Command {
 pub async fn run(installation: &Installation, workspace: &Workspace, command: Command, lang: Lang) -> Result<Report> {
     let (kind, format) = (command.what.parse()?, command.format.parse()?);
     let campaign = match &command.campaign {
-        Some(name) => Some(model::need(&mut *installation.db.read().await?, workspace.id, name).await?),
+        Some(name) => Some(model::find_by_name(&mut *installation.db.read().await?, workspace.id, name).await?),
         None => None,
     };
     let wanted = Export { kind, format, workspace: workspace.id, campaign: campaign.as_ref() };

@@ -15,7 +15,7 @@ use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 use crate::mailer::limits::lane_backoff::{self, LaneBackoff};
 use crate::mailer::limits::rate_account::{self, LimitKey};
-use crate::report::lanes::Waiting;
+use crate::report::lanes::LaneStatus;
 
 /// What to do with lanes.
 #[derive(Debug, Subcommand)]
@@ -64,7 +64,7 @@ async fn list(installation: &Installation, workspace: Id, lang: Lang) -> Result<
     let mut conn = installation.db.read().await?;
     let receptions = lane_backoff::list(&mut conn, workspace).await?;
     let (mut rows, mut lines) = (Vec::new(), Vec::new());
-    for lane in lane::all(&mut conn, workspace).await? {
+    for lane in lane::list(&mut conn, workspace).await? {
         let reception = receptions.iter().find(|(name, _)| *name == lane.name).map(|(_, reception)| reception);
         let shown = Shown::of(installation, &mut conn, workspace, &lane, reception).await?;
         rows.push(shown.json(&lane, lang));
@@ -83,7 +83,7 @@ async fn set(
     lang: Lang,
 ) -> Result<Report> {
     let mut tx = installation.db.write().await?;
-    let before = lane::all(&mut tx, workspace).await?.into_iter().find(|lane| lane.name == name);
+    let before = lane::list(&mut tx, workspace).await?.into_iter().find(|lane| lane.name == name);
     if before.is_none() && domains.is_none() && name != ALL {
         return Err(Message::new("lane-unknown").with("name", name).not_found());
     }
@@ -91,7 +91,7 @@ async fn set(
     let lane = Lane {
         domains: domains.map_or(Ok(before.domains), lane::parse_domains)?,
         connections: connections.map_or(before.connections, |connections| connections.0),
-        cap: limits.apply(before.cap),
+        rate_limit: limits.apply(before.rate_limit),
         name: before.name,
     };
     lane::set(&mut tx, workspace, &lane).await?;
@@ -109,7 +109,7 @@ async fn set(
 
 async fn remove(installation: &Installation, workspace: Id, name: &str, lang: Lang) -> Result<Report> {
     let mut tx = installation.db.write().await?;
-    if !lane::remove(&mut tx, workspace, name).await? {
+    if !lane::reset(&mut tx, workspace, name).await? {
         return Err(Message::new("lane-not-set").with("name", name).not_found());
     }
     let moved = regroup(&mut tx, workspace, true).await?;
@@ -138,13 +138,13 @@ async fn regroup(conn: &mut Conn, workspace: Id, changed: bool) -> Result<u64> {
     if !changed {
         return Ok(0);
     }
-    let lanes = lane::all(conn, workspace).await?;
-    delivery::regroup(conn, workspace, &lanes).await
+    let lanes = lane::list(conn, workspace).await?;
+    delivery::reassign_lanes(conn, workspace, &lanes).await
 }
 
 /// The lanes in which letters of a campaign wait, for programs.
-pub fn waiting(lanes: &[Waiting], lang: Lang) -> Value {
-    let row = |waiting: &Waiting| {
+pub fn waiting(lanes: &[LaneStatus], lang: Lang) -> Value {
+    let row = |waiting: &LaneStatus| {
         json!({
             "lane": waiting.lane,
             "pending": waiting.pending,
@@ -175,14 +175,14 @@ impl Shown {
         let now = installation.clock.now();
         let account = rate_account::load(conn, workspace, LimitKey::Lane(&lane.name)).await?;
         Ok(Self {
-            today: account.today(&lane.cap, now),
+            today: account.today(&lane.rate_limit, now),
             pace: reception.and_then(|reception| reception.rate(now)),
             reason: reception.and_then(|reception| reception.reason.clone()),
         })
     }
 
     fn json(&self, lane: &Lane, lang: Lang) -> Value {
-        let mut json = limit_options::json(&lane.cap);
+        let mut json = limit_options::json(&lane.rate_limit);
         json["name"] = lane.name.as_str().into();
         json["domains"] = lane.domains.clone().into();
         json["connections"] = lane.connections.into();
@@ -203,8 +203,10 @@ impl Shown {
         let connections = lane
             .connections
             .map(|connections| lang.translate(&Message::new("cap-connections").with("connections", connections)));
-        let limits =
-            [Some(limit_options::text(&lane.cap, self.today, lang)).filter(|text| !text.is_empty()), connections];
+        let limits = [
+            Some(limit_options::text(&lane.rate_limit, self.today, lang)).filter(|text| !text.is_empty()),
+            connections,
+        ];
         let limits = limits.into_iter().flatten().collect::<Vec<_>>().join(", ");
         let pace = self.pace.map(|pace| lang.translate(&Message::new("lane-slowed").with("pace", round(pace))));
         let reason = self.reason.as_deref().map(|reason| lang.translate_packed(reason));

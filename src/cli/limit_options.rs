@@ -5,7 +5,7 @@ use std::str::FromStr;
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::campaign::rate_limit::{Cap, Ramp};
+use crate::campaign::rate_limit::{RateLimit, WarmUp};
 use crate::infra::error::{Error, Message};
 use crate::infra::i18n::Lang;
 
@@ -38,34 +38,34 @@ pub struct Limits {
     pub daily: Option<OrNone<i64>>,
     /// Letters on the first day and by how much each day of sending exceeds the one before, e.g. `200:1.5`, or `none`
     #[arg(long, value_name = "START:GROWTH")]
-    pub warm_up: Option<OrNone<Ramp>>,
+    pub warm_up: Option<OrNone<WarmUp>>,
 }
 
 impl Limits {
     /// The cap with what is named here.
-    pub fn apply(&self, mut cap: Cap) -> Cap {
+    pub fn apply(&self, mut cap: RateLimit) -> RateLimit {
         cap.rate = self.rate.map_or(cap.rate, |rate| rate.0);
         cap.daily = self.daily.map_or(cap.daily, |daily| daily.0);
-        cap.ramp = self.warm_up.map_or(cap.ramp, |ramp| ramp.0);
+        cap.warm_up = self.warm_up.map_or(cap.warm_up, |ramp| ramp.0);
         cap
     }
 }
 
 /// A cap for programs.
-pub fn json(cap: &Cap) -> Value {
+pub fn json(cap: &RateLimit) -> Value {
     json!({
         "rate": cap.rate,
         "daily": cap.daily,
-        "warm_up": cap.ramp.map(|ramp| json!({ "start": ramp.start, "growth": ramp.growth })),
+        "warm_up": cap.warm_up.map(|ramp| json!({ "start": ramp.start, "growth": ramp.growth })),
     })
 }
 
 /// A cap in words; empty when nothing is limited. `today` is what was sent and may be sent today.
-pub fn text(cap: &Cap, (sent, quota): (i64, Option<i64>), lang: Lang) -> String {
+pub fn text(cap: &RateLimit, (sent, quota): (i64, Option<i64>), lang: Lang) -> String {
     let rate = cap.rate.map(|rate| lang.translate(&Message::new("cap-rate").with("rate", round(rate))));
     let today = quota.map(|quota| lang.translate(&Message::new("cap-today").with("sent", sent).with("quota", quota)));
     let ramp = cap
-        .ramp
+        .warm_up
         .map(|ramp| lang.translate(&Message::new("cap-warm-up").with("start", ramp.start).with("growth", ramp.growth)));
     [rate, today, ramp].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

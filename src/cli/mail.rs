@@ -43,7 +43,7 @@ pub async fn run(installation: &Installation, args: Args, lang: Lang) -> Result<
 /// The campaigns that stand still for a reason of the relay's.
 async fn paused(installation: &Installation) -> Result<BTreeSet<Id>> {
     let by_hand = Message::new("paused-by-hand").pack();
-    let all = model::in_state(&mut *installation.db.read().await?, model::State::Paused).await?;
+    let all = model::list_in_state(&mut *installation.db.read().await?, model::State::Paused).await?;
     Ok(all
         .into_iter()
         .filter(|campaign| campaign.reason.as_ref() != Some(&by_hand))
@@ -53,7 +53,7 @@ async fn paused(installation: &Installation) -> Result<BTreeSet<Id>> {
 
 /// What the lanes of the workspaces that send are known for.
 async fn receptions(conn: &mut Conn) -> Result<Vec<(String, LaneBackoff)>> {
-    let running = model::in_state(conn, model::State::Running).await?;
+    let running = model::list_in_state(conn, model::State::Running).await?;
     let mut receptions = Vec::new();
     for workspace in running.iter().map(|campaign| campaign.workspace).collect::<BTreeSet<_>>() {
         receptions.extend(lane_backoff::list(conn, workspace).await?);
@@ -66,8 +66,8 @@ async fn told(installation: &Installation, next: Option<i64>, lang: Lang) -> Res
     let mut conn = installation.db.read().await?;
     let (mut rows, mut lines) = (Vec::new(), Vec::new());
     for state in [model::State::Running, model::State::Paused, model::State::Finished] {
-        for campaign in model::in_state(&mut conn, state).await? {
-            let summary = summary::of(&mut conn, &campaign).await?;
+        for campaign in model::list_in_state(&mut conn, state).await? {
+            let summary = summary::read(&mut conn, &campaign).await?;
             rows.push(json!({ "name": campaign.name, "summary": summary, "reason": campaign.reason.as_deref().map(|r| lang.translate_packed(r)) }));
             lines.push(super::campaign::line(&campaign, &summary, lang));
         }

@@ -110,7 +110,7 @@ impl Traits {
         let named = self.senders.iter().filter(|sender| *sender != "none");
         Ok(Relay {
             connections: self.connections.unwrap_or(before.connections),
-            cap: self.limits.apply(before.cap),
+            rate_limit: self.limits.apply(before.rate_limit),
             weight: self.weight.unwrap_or(before.weight),
             spare: self.spare.unwrap_or(before.spare),
             ahead: self.ahead.unwrap_or(before.ahead),
@@ -217,7 +217,7 @@ async fn remove(installation: &Installation, workspace: Id, name: &str, lang: La
 }
 
 fn facts(relay: &Relay) -> Value {
-    let mut json = limit_options::json(&relay.cap);
+    let mut json = limit_options::json(&relay.rate_limit);
     json["name"] = relay.name.as_str().into();
     json["kind"] = relay.kind.as_str().into();
     json["target"] = relay.kind.to_string().into();
@@ -231,7 +231,7 @@ fn facts(relay: &Relay) -> Value {
 
 async fn describe(installation: &Installation, workspace: Id, relay: &Relay, lang: Lang) -> Result<String> {
     let account = rate_account::load(&mut *installation.db.read().await?, workspace, LimitKey::Relay(relay.id)).await?;
-    let cap = crate::campaign::rate_limit::Cap { rate: None, ..relay.cap };
+    let cap = crate::campaign::rate_limit::RateLimit { rate: None, ..relay.rate_limit };
     let spare = relay.spare.then(|| lang.tr("relay-spare"));
     let weight = (relay.weight != 1).then(|| lang.translate(&Message::new("relay-share").with("weight", relay.weight)));
     let ahead = (relay.ahead != 1).then(|| lang.translate(&Message::new("relay-holds").with("ahead", relay.ahead)));

@@ -5,9 +5,9 @@ use serde_json::{Map, Value, json};
 use super::campaign::{Allowed, check, need, refuse};
 use super::print::{Report, time};
 use crate::campaign::model::{self, Campaign, State, deadline, recall};
-use crate::campaign::schedule::{Beginning, Local, Schedule, Start, Until};
+use crate::campaign::schedule::{LocalStart, Schedule, Start, StartTime, Until};
 use crate::campaign::series;
-use crate::campaign::zoned_time::{self, Moment, show};
+use crate::campaign::zoned_time::{self, ZonedTime, format_local};
 use crate::infra::clock::Millis;
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::i18n::Lang;
@@ -27,22 +27,22 @@ pub async fn set(
     let campaign = need(installation, workspace, name).await?;
     let file = campaign.file()?.schedule;
     let start = match at {
-        Some(text) => Start::At(Moment::read(text, zone.or(file.zone.as_deref()))?),
+        Some(text) => Start::At(ZonedTime::parse(text, zone.or(file.zone.as_deref()))?),
         None => file.start.clone().ok_or_else(|| Message::new("campaign-no-time").invalid_field("at"))?,
     };
     let now = installation.clock.now();
     let beginning = match &start {
-        Start::At(moment) if moment.at <= now => return Err(past(&Beginning::from(moment), name)),
-        Start::At(moment) => Some(Beginning::from(moment)),
+        Start::At(moment) if moment.at <= now => return Err(past(&StartTime::from(moment), name)),
+        Start::At(moment) => Some(StartTime::from(moment)),
         Start::Local(local) => Some(first(local, file.zone(), name, now)?),
         Start::Every(_) => None,
     };
     refuse(&check(installation, &campaign, false, lang).await?, &Allowed::default(), lang)?;
     let mut tx = installation.db.write().await?;
     let (said, at) = match (&start, &beginning) {
-        (Start::Every(rhythm), _) => {
-            let slot = series::begin(&mut tx, &campaign, rhythm, installation.ids.next(), now).await?;
-            let next = zoned_time::say(slot.at, &rhythm.zone);
+        (Start::Every(recurrence), _) => {
+            let slot = series::start(&mut tx, &campaign, recurrence, installation.ids.next(), now).await?;
+            let next = zoned_time::format_in_zone(slot.at, &recurrence.zone);
             (Message::new("series-begun").with("name", name).with("next", next), slot.at)
         }
         (_, Some(beginning)) => {
@@ -66,16 +66,17 @@ pub async fn set(
 }
 
 /// When the audience of a campaign by local time is frozen; at once when it is morning somewhere.
-fn first(local: &Local, zone: &str, name: &str, now: Millis) -> Result<Beginning> {
-    let beginning = Beginning { at: local.first()?.max(now + 1), local: show(local.time), zone: zone.to_owned() };
+fn first(local: &LocalStart, zone: &str, name: &str, now: Millis) -> Result<StartTime> {
+    let beginning =
+        StartTime { at: local.first()?.max(now + 1), local: format_local(local.time), zone: zone.to_owned() };
     if local.last()? <= now { Err(past(&beginning, name)) } else { Ok(beginning) }
 }
 
-fn past(beginning: &Beginning, name: &str) -> Error {
+fn past(beginning: &StartTime, name: &str) -> Error {
     Message::new("campaign-past").with("time", &beginning.local).with("name", name).invalid_field("at")
 }
 
-fn scheduled(start: &Start, beginning: &Beginning, name: &str) -> Message {
+fn scheduled(start: &Start, beginning: &StartTime, name: &str) -> Message {
     let message = match start {
         Start::Local(local) => Message::new("campaign-scheduled-local").with("field", &local.field),
         _ => Message::new("campaign-scheduled").with("said", beginning.say()),
@@ -99,7 +100,7 @@ pub fn begins(schedule: &Schedule, now: Millis) -> Option<Millis> {
     match schedule.start.as_ref()? {
         Start::At(moment) => Some(moment.at),
         Start::Local(local) => local.first().ok(),
-        Start::Every(rhythm) => rhythm.next(now).ok().map(|slot| slot.at),
+        Start::Every(recurrence) => recurrence.next(now).ok().map(|slot| slot.at),
     }
 }
 
@@ -134,9 +135,9 @@ pub async fn resume(installation: &Installation, workspace: Id, name: &str, unti
 
 fn read_until(text: &str, campaign: &Campaign, now: Millis) -> Result<Millis> {
     let file = campaign.file()?.schedule;
-    let moment = Moment::read(text, campaign.zone.as_deref().or(file.zone.as_deref()))?;
+    let moment = ZonedTime::parse(text, campaign.zone.as_deref().or(file.zone.as_deref()))?;
     if moment.at <= now {
-        let until = Beginning::from(&moment).say();
+        let until = StartTime::from(&moment).say();
         return Err(Message::new("campaign-until-past")
             .with("until", until)
             .with("name", &campaign.name)
@@ -150,9 +151,9 @@ pub async fn recall(installation: &Installation, workspace: Id, name: &str, lang
     let campaign = need(installation, workspace, name).await?;
     let mut tx = installation.db.write().await?;
     recall::recall(&mut tx, &campaign, installation.clock.now()).await?;
-    let campaign = model::get(&mut tx, campaign.id).await?.ok_or_else(|| Message::new("campaign-gone").internal())?;
-    let recalled = recall::recalled(&mut tx, &campaign).await?;
-    let summary = summary::of(&mut tx, &campaign).await?;
+    let campaign = model::find(&mut tx, campaign.id).await?.ok_or_else(|| Message::new("campaign-gone").internal())?;
+    let recalled = recall::count_recalled(&mut tx, &campaign).await?;
+    let summary = summary::read(&mut tx, &campaign).await?;
     tx.commit().await?;
     let uncertain = summary.uncertain - summary.sending;
     let said = Message::new("campaign-recalled")
@@ -191,10 +192,11 @@ pub fn json(campaign: &Campaign, now: Millis) -> Map<String, Value> {
 pub fn lines(campaign: &Campaign, now: Millis, lang: Lang) -> Vec<String> {
     let open = !matches!(campaign.state, State::Finished | State::Cancelled);
     let starts = campaign.starts_at.filter(|_| campaign.state == State::Scheduled);
-    let starts = starts
-        .map(|at| Message::new("show-starts").with("at", zoned_time::say(at, campaign.zone())).with("utc", time(at)));
+    let starts = starts.map(|at| {
+        Message::new("show-starts").with("at", zoned_time::format_in_zone(at, campaign.zone())).with("utc", time(at))
+    });
     let until = campaign.until_at.filter(|_| open);
-    let until = until.map(|at| Message::new("show-until").with("at", zoned_time::say(at, campaign.zone())));
+    let until = until.map(|at| Message::new("show-until").with("at", zoned_time::format_in_zone(at, campaign.zone())));
     let times = [starts, until].into_iter().flatten().map(|line| format!("  {}", lang.translate(&line)));
     times.chain(held(campaign, now, lang)).collect()
 }

@@ -41,7 +41,7 @@ pub async fn run(installation: &Installation, workspace: &Workspace, command: Co
         Command::Stop { name } => {
             let pattern = need(installation, workspace.id, &name).await?;
             let mut tx = installation.db.write().await?;
-            let series = series::of(&mut tx, &pattern).await?;
+            let series = series::find(&mut tx, &pattern).await?;
             series::stop(&mut tx, series.id, State::Stopped, None).await?;
             tx.commit().await?;
             ls(installation, workspace, lang).await
@@ -49,7 +49,7 @@ pub async fn run(installation: &Installation, workspace: &Workspace, command: Co
         Command::Resume { name, send_missed } => {
             let pattern = need(installation, workspace.id, &name).await?;
             let mut tx = installation.db.write().await?;
-            let series = series::of(&mut tx, &pattern).await?;
+            let series = series::find(&mut tx, &pattern).await?;
             series::resume(installation, &mut tx, &series, send_missed).await?;
             tx.commit().await?;
             ls(installation, workspace, lang).await
@@ -60,14 +60,14 @@ pub async fn run(installation: &Installation, workspace: &Workspace, command: Co
 async fn ls(installation: &Installation, workspace: &Workspace, lang: Lang) -> Result<Report> {
     let mut conn = installation.db.read().await?;
     let (mut rows, mut lines) = (Vec::new(), Vec::new());
-    for series in series::all(&mut conn, workspace.id).await? {
-        let Some(pattern) = model::get(&mut conn, series.pattern).await? else { continue };
+    for series in series::list(&mut conn, workspace.id).await? {
+        let Some(pattern) = model::find(&mut conn, series.draft).await? else { continue };
         let next = next(installation, &mut conn, &series).await;
         let zone = pattern.file().map_or_else(|_| "UTC".to_owned(), |file| file.schedule.zone().to_owned());
         let reason = series.reason.as_deref().map(|reason| lang.translate_packed(reason));
         let said = match (series.state, next) {
             (State::Running, Some(at)) => {
-                lang.translate(&Message::new("series-next").with("next", zoned_time::say(at, &zone)))
+                lang.translate(&Message::new("series-next").with("next", zoned_time::format_in_zone(at, &zone)))
             }
             (State::Asking, _) => lang.tr("series-asking"),
             _ => lang.tr("series-stopped"),

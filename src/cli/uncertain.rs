@@ -12,7 +12,7 @@ use serde_json::json;
 use super::print::{Report, time};
 use crate::audience::address::Address;
 use crate::audience::workspace::Workspace;
-use crate::campaign::delivery::uncertain::{self, ANSWER_LOST, Doubt, HELD, Scope};
+use crate::campaign::delivery::uncertain::{self, ANSWER_LOST, HELD, Scope, UncertainDelivery};
 use crate::campaign::model;
 use crate::infra::db::Conn;
 use crate::infra::error::{Error, Message, Result};
@@ -84,13 +84,13 @@ struct Outcome {
 pub async fn run(installation: &Installation, workspace: &Workspace, command: Command, lang: Lang) -> Result<Report> {
     let mut conn = installation.db.read().await?;
     let names: BTreeMap<Id, String> =
-        model::all(&mut conn, workspace.id).await?.into_iter().map(|campaign| (campaign.id, campaign.name)).collect();
+        model::list(&mut conn, workspace.id).await?.into_iter().map(|campaign| (campaign.id, campaign.name)).collect();
     let named = match &command {
         Command::Ls { campaign } => campaign,
         Command::Settle(Settle { campaign, .. }) => campaign,
     };
     let campaign = match named {
-        Some(name) => Some(model::need(&mut conn, workspace.id, name).await?.id),
+        Some(name) => Some(model::find_by_name(&mut conn, workspace.id, name).await?.id),
         None => None,
     };
     let scope = Scope { workspace: workspace.id, campaign };
@@ -102,7 +102,7 @@ pub async fn run(installation: &Installation, workspace: &Workspace, command: Co
     }
 }
 
-fn ls(doubts: &[Doubt], names: &BTreeMap<Id, String>, lang: Lang) -> Report {
+fn ls(doubts: &[UncertainDelivery], names: &BTreeMap<Id, String>, lang: Lang) -> Report {
     let (mut rows, mut lines) = (Vec::new(), Vec::new());
     for doubt in doubts {
         let to = doubt.address.as_deref().and_then(|text| Address::parse(text).ok());
@@ -117,7 +117,7 @@ fn ls(doubts: &[Doubt], names: &BTreeMap<Id, String>, lang: Lang) -> Report {
     Report { json: rows.into(), text, failed: false }
 }
 
-fn why(doubt: &Doubt) -> &'static str {
+fn why(doubt: &UncertainDelivery) -> &'static str {
     match doubt.reason.as_deref() {
         Some(ANSWER_LOST) => "uncertain-answer-lost",
         Some(HELD) => "uncertain-held",
@@ -128,7 +128,7 @@ fn why(doubt: &Doubt) -> &'static str {
 async fn settle(
     installation: &Installation,
     scope: Scope,
-    doubts: &[Doubt],
+    doubts: &[UncertainDelivery],
     how: Settle,
     lang: Lang,
 ) -> Result<Report> {
@@ -145,7 +145,7 @@ async fn settle(
         outcome.resent = resend(installation, &mut tx, &ids).await?;
     } else {
         (outcome.accepted, outcome.rejected) =
-            uncertain::answer(&mut tx, &findings.answers, installation.clock.now()).await?;
+            uncertain::resolve(&mut tx, &findings.answers, installation.clock.now()).await?;
         (outcome.missing, outcome.outside) = (findings.missing.len() as u64, findings.outside.len() as u64);
         if how.resend_missing {
             outcome.resent = resend(installation, &mut tx, &findings.missing).await?;
@@ -167,7 +167,7 @@ async fn resend(installation: &Installation, conn: &mut Conn, ids: &[Id]) -> Res
 }
 
 /// Reads the log, oldest file first, and refuses one that cannot know these letters.
-async fn ask(installation: &Installation, doubts: &[Doubt], how: &Settle) -> Result<Findings> {
+async fn ask(installation: &Installation, doubts: &[UncertainDelivery], how: &Settle) -> Result<Findings> {
     let zone = match how.zone.as_deref() {
         Some(name) => {
             TimeZone::get(name).map_err(|_| Message::new("campaign-zone").with("zone", name).invalid_field("zone"))?

@@ -16,7 +16,7 @@ use crate::infra::clock::{Millis, format_local};
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::i18n::Lang;
 use crate::infra::installation::Installation;
-use crate::report::progress::{self, Pace, Progress};
+use crate::report::progress::{self, Progress, RateEstimator};
 
 /// How often a terminal is drawn anew, and a line is printed elsewhere.
 const TICK: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5));
@@ -34,7 +34,7 @@ pub async fn run(
 ) -> Result<Report> {
     let stop = stop_signal();
     let mut screen = Screen::new(json, lang);
-    let mut pace = Pace::default();
+    let mut pace = RateEstimator::default();
     let mut known = false;
     loop {
         let began = Instant::now();
@@ -66,12 +66,12 @@ async fn look(
     installation: &Installation,
     workspace: &Workspace,
     name: &str,
-    pace: &mut Pace,
+    pace: &mut RateEstimator,
 ) -> Result<(Campaign, Progress)> {
     let mut conn = installation.db.read().await?;
-    let campaign = model::need(&mut conn, workspace.id, name).await?;
+    let campaign = model::find_by_name(&mut conn, workspace.id, name).await?;
     let now = installation.clock.now();
-    let progress = progress::ask(&mut conn, &campaign, now).await?.along(pace, now);
+    let progress = progress::read(&mut conn, &campaign, now).await?.with_rate(pace, now);
     Ok((campaign, progress))
 }
 
@@ -146,7 +146,7 @@ fn lines(campaign: &Campaign, progress: &Progress, now: Millis, lang: Lang) -> V
         .with("rejected", numbers.rejected)
         .with("sending", numbers.sending)
         .with("deferred", numbers.deferred);
-    let sentences = [progress.speed(now), Some(numbers), progress.doubt()].into_iter().flatten();
+    let sentences = [progress.speed(now), Some(numbers), progress.uncertain_note()].into_iter().flatten();
     lines.extend(sentences.map(|sentence| lang.translate(&sentence)));
     lines.extend(progress.by_lane(now, lang));
     lines.extend(campaign.reason.as_deref().map(|reason| lang.translate_packed(reason)));

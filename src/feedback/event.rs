@@ -18,7 +18,7 @@ const ROWS: usize = 1_000;
 
 crate::text_enum! {
     /// What happened.
-    Kind {
+    EventKind {
         /// The pixel was loaded.
         Open = "open",
         /// A link was followed.
@@ -28,11 +28,11 @@ crate::text_enum! {
 
 /// Something that came back, before it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Hit {
+pub struct NewEvent {
     /// The delivery whose token came.
     pub delivery: Id,
     /// What happened.
-    pub kind: Kind,
+    pub kind: EventKind,
     /// Which link; 0 for opens.
     pub position: i32,
     /// When.
@@ -41,7 +41,7 @@ pub struct Hit {
 
 /// Writes what came back. Hits of people who are gone, or restricted, are dropped. Returns how many
 /// were written.
-pub async fn add(conn: &mut Conn, ids: &Ids, hits: &[Hit]) -> Result<u64> {
+pub async fn insert(conn: &mut Conn, ids: &Ids, hits: &[NewEvent]) -> Result<u64> {
     let mut written = 0;
     // In the order of the indexes, so that each of their pages is met once.
     let mut hits = hits.to_vec();
@@ -50,7 +50,8 @@ pub async fn add(conn: &mut Conn, ids: &Ids, hits: &[Hit]) -> Result<u64> {
         let count = some.len() as i64;
         let first = ids.reserve(count);
         let keys = (first..).step_by(STEP as usize);
-        let row = |(key, hit): (Id, &Hit)| ([key, hit.delivery, i64::from(hit.position), hit.at], hit.kind.as_str());
+        let row =
+            |(key, hit): (Id, &NewEvent)| ([key, hit.delivery, i64::from(hit.position), hit.at], hit.kind.as_str());
         let mut sql = Sql::new(
             "insert into event (id, workspace_id, campaign_id, delivery_id, contact_id, kind, position, at) select ",
         );
@@ -73,7 +74,7 @@ pub async fn add(conn: &mut Conn, ids: &Ids, hits: &[Hit]) -> Result<u64> {
 }
 
 /// Messages of a campaign by kind and link position: how many had at least one such event.
-pub async fn count(conn: &mut Conn, campaign: Id) -> Result<Vec<(Kind, i32, i64)>> {
+pub async fn count(conn: &mut Conn, campaign: Id) -> Result<Vec<(EventKind, i32, i64)>> {
     let rows = sqlx::query(
         "select kind, position, count(distinct delivery_id) from event where campaign_id = $1 group by kind, position order by kind, position",
     )
@@ -97,26 +98,26 @@ pub async fn forget(conn: &mut Conn, people: &[Id], list: Option<Id>) -> Result<
     let rows: Vec<(Id, Id, String, i32)> =
         take(conn, "event", "campaign_id, delivery_id, kind, position", |sql, conn| {
             sql.push("contact_id").among(conn, people);
-            model::only_of(sql, list);
+            model::push_list_filter(sql, list);
         })
         .await?;
     let mut seen = BTreeSet::new();
     for (campaign, delivery, kind, position) in rows {
         match kind.parse()? {
-            Kind::Open => {
+            EventKind::Open => {
                 seen.insert((campaign, delivery, erased_counts::OPEN, 0));
             }
-            Kind::Click => {
+            EventKind::Click => {
                 seen.insert((campaign, delivery, erased_counts::CLICK, position));
                 seen.insert((campaign, delivery, erased_counts::CLICKED, 0));
             }
         }
     }
-    let mut counts = erased_counts::Counts::new();
+    let mut counts = erased_counts::ErasedCounts::new();
     for (campaign, _, kind, position) in seen {
         *counts.entry((campaign, kind, position)).or_default() += 1;
     }
-    erased_counts::absorb(conn, &counts).await?;
+    erased_counts::add_all(conn, &counts).await?;
     match list {
         Some(_) => contact::recompute_activity(conn, people).await,
         None => Ok(()),

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::event::{self, Hit};
+use super::event::{self, NewEvent};
 use crate::infra::error::{Error, Result};
 use crate::infra::failpoint;
 use crate::infra::installation::Installation;
@@ -39,7 +39,7 @@ pub struct Recorder {
 
 #[derive(Debug)]
 enum Order {
-    Keep(Hit),
+    Keep(NewEvent),
     Flush(oneshot::Sender<()>),
 }
 
@@ -61,7 +61,7 @@ impl Recorder {
     }
 
     /// Hands over a hit; returns at once.
-    pub fn record(&self, hit: Hit) {
+    pub fn record(&self, hit: NewEvent) {
         if self.queue.try_send(Order::Keep(hit)).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
@@ -144,7 +144,7 @@ impl Writer {
     }
 
     /// Writes hits, after those that waited on disk.
-    async fn write(&mut self, hits: &[Hit]) -> Result<()> {
+    async fn write(&mut self, hits: &[NewEvent]) -> Result<()> {
         if self.spilled {
             self.replay().await?;
         }
@@ -163,24 +163,24 @@ impl Writer {
     }
 
     /// All hits in one transaction.
-    async fn insert(&self, mut hits: impl Iterator<Item = Result<Hit>>) -> Result<u64> {
+    async fn insert(&self, mut hits: impl Iterator<Item = Result<NewEvent>>) -> Result<u64> {
         let away = |_| Error::Db(sqlx::Error::PoolTimedOut);
         let mut tx = timeout(PATIENCE.0, self.installation.db.write()).await.map_err(away)??;
         let work = async {
             let mut written = 0;
             loop {
-                let some = hits.by_ref().take(ROWS).collect::<Result<Vec<Hit>>>()?;
+                let some = hits.by_ref().take(ROWS).collect::<Result<Vec<NewEvent>>>()?;
                 if some.is_empty() {
                     tx.commit().await?;
                     return Ok(written);
                 }
-                written += event::add(&mut tx, &self.installation.ids, &some).await?;
+                written += event::insert(&mut tx, &self.installation.ids, &some).await?;
             }
         };
         timeout(PATIENCE.1, work).await.map_err(away)?
     }
 
-    async fn spill(&mut self, hits: &[Hit]) {
+    async fn spill(&mut self, hits: &[NewEvent]) {
         if hits.is_empty() {
             return;
         }
@@ -209,14 +209,14 @@ async fn gather(orders: &mut mpsc::Receiver<Order>, batch: &mut Vec<Order>) {
     }
 }
 
-fn line(hit: &Hit) -> String {
+fn line(hit: &NewEvent) -> String {
     format!("{} {} {} {}", hit.delivery, hit.kind, hit.position, hit.at)
 }
 
-fn parse(line: &str) -> Option<Hit> {
+fn parse(line: &str) -> Option<NewEvent> {
     let mut words = line.split(' ');
     let mut next = || words.next();
-    Some(Hit {
+    Some(NewEvent {
         delivery: next()?.parse().ok()?,
         kind: next()?.parse().ok()?,
         position: next()?.parse().ok()?,
@@ -227,11 +227,11 @@ fn parse(line: &str) -> Option<Hit> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::feedback::event::Kind;
+    use crate::feedback::event::EventKind;
 
     #[test]
     fn a_hit_survives_the_way_over_disk() {
-        let hit = Hit { delivery: 7_000_000_000_001, kind: Kind::Click, position: 3, at: 1_795_255_200_000 };
+        let hit = NewEvent { delivery: 7_000_000_000_001, kind: EventKind::Click, position: 3, at: 1_795_255_200_000 };
 
         assert_eq!(parse(&line(&hit)), Some(hit));
         assert_eq!(parse("7 click"), None);

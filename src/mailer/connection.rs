@@ -28,7 +28,7 @@ use super::smtp::session::pipeline::Envelope;
 use super::smtp::session::{EnvelopeReply, Session};
 use super::smtp::wire::Reply;
 use super::transport::End;
-use crate::campaign::delivery::{self, Marked, Outcome, State};
+use crate::campaign::delivery::{self, DeliveryResult, Marked, State};
 use crate::infra::error::Message;
 use crate::infra::failpoint::{self, Bug};
 
@@ -335,7 +335,7 @@ impl Connection {
         }
     }
 
-    async fn record(&self, job: &Job, outcome: Outcome) {
+    async fn record(&self, job: &Job, outcome: DeliveryResult) {
         self.bench.ended(&job.claimed, &outcome);
         self.bench.writer.record(outcome).await;
         self.put_down();

@@ -183,7 +183,7 @@ pub async fn recover_expired(conn: &mut Conn, installation: &Installation) -> Re
     let dead: Vec<Id> = dead.iter().map(|row| row.get(0)).collect();
     let now = installation.clock.now();
     let (given_back, uncertain) = delivery::recover(conn, &dead, now).await?;
-    let resent = uncertain::repeat(conn, None, now).await?;
+    let resent = uncertain::resend_due(conn, None, now).await?;
     Ok(Recovered { given_back, uncertain, resent, halted: 0 })
 }
 

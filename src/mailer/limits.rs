@@ -21,7 +21,7 @@ use super::smtp::reply_class::{self, Class};
 use super::smtp::wire::Reply;
 use crate::campaign::delivery::Claimed;
 use crate::campaign::lane::{self, ALL, Lane};
-use crate::campaign::stop_rule::Breaker;
+use crate::campaign::stop_rule::StopRule;
 use crate::infra::db::Conn;
 use crate::infra::error::Result;
 use crate::infra::id::Id;
@@ -44,7 +44,7 @@ pub struct Limits {
     /// What holds for all lanes together.
     pub all: TokenReserve,
     lanes: Mutex<HashMap<String, Arc<LaneLimit>>>,
-    breakers: Mutex<HashMap<Id, Breaker>>,
+    breakers: Mutex<HashMap<Id, StopRule>>,
     tripped: Mutex<HashSet<Id>>,
     /// Told when a campaign must be stopped or a lane was closed.
     pub alarm: Notify,
@@ -87,11 +87,11 @@ impl Limits {
 
     /// Takes in what was changed meanwhile, by an operator or another mailer.
     pub async fn refresh(&self, conn: &mut Conn) -> Result<()> {
-        let lanes = lane::all(conn, self.workspace).await?;
+        let lanes = lane::list(conn, self.workspace).await?;
         let receptions: HashMap<String, LaneBackoff> =
             lane_backoff::list(conn, self.workspace).await?.into_iter().collect();
         let (now, unknown) = (self.installation.clock.now(), LaneBackoff::default());
-        let all = lanes.iter().find(|lane| lane.name == ALL).map_or_else(Default::default, |lane| lane.cap);
+        let all = lanes.iter().find(|lane| lane.name == ALL).map_or_else(Default::default, |lane| lane.rate_limit);
         self.all.set_cap(all);
         for lane in &lanes {
             drop(self.gate(&lane.name));
@@ -100,7 +100,7 @@ impl Limits {
             let reception = receptions.get(name).unwrap_or(&unknown);
             let none = Lane::new(name, "");
             let lane = lanes.iter().find(|lane| lane.name == *name).unwrap_or(&none);
-            gate.purse.set_cap(lane.cap.at_most(reception.rate(now)));
+            gate.purse.set_cap(lane.rate_limit.at_most(reception.rate(now)));
             gate.closed.store(reception.reason.is_some(), Ordering::Relaxed);
             gate.set_seats(lane.connections);
         }
@@ -109,7 +109,7 @@ impl Limits {
 
     /// What may leave through a relay.
     pub fn purse_of(&self, relay: &Relay) -> TokenReserve {
-        TokenReserve::new(&self.installation, self.workspace, LimitName::Relay(relay.id), relay.cap)
+        TokenReserve::new(&self.installation, self.workspace, LimitName::Relay(relay.id), relay.rate_limit)
     }
 
     /// What holds for a lane.
@@ -135,7 +135,7 @@ impl Limits {
     /// Begins to watch the results of a campaign, unless it does already.
     pub async fn watch(&self, conn: &mut Conn, campaign: Id) -> Result<()> {
         if !locked(&self.breakers).contains_key(&campaign) {
-            let breaker = Breaker::load(conn, campaign).await?;
+            let breaker = StopRule::load(conn, campaign).await?;
             locked(&self.breakers).insert(campaign, breaker);
         }
         Ok(())

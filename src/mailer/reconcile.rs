@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use super::postfix_log::{LogOutcome, LogSearch};
-use crate::campaign::composer::Press;
-use crate::campaign::delivery::uncertain::{Answer, Doubt};
+use crate::campaign::composer::Composer;
+use crate::campaign::delivery::uncertain::{Resolution, UncertainDelivery};
 use crate::campaign::model;
 use crate::infra::clock::Millis;
 use crate::infra::db::Conn;
@@ -18,7 +18,7 @@ use crate::infra::installation::Installation;
 #[derive(Debug, Default)]
 pub struct Findings {
     /// Those whose fate it tells.
-    pub answers: Vec<Answer>,
+    pub answers: Vec<Resolution>,
     /// Those that it would name, and does not.
     pub missing: Vec<Id>,
     /// Those that were sent before it begins or lost after it ends.
@@ -29,20 +29,20 @@ pub struct Findings {
 pub async fn message_ids(
     installation: &Installation,
     conn: &mut Conn,
-    doubts: &[Doubt],
+    doubts: &[UncertainDelivery],
 ) -> Result<HashMap<String, Id>> {
-    let mut presses: HashMap<Id, Press> = HashMap::new();
+    let mut composers: HashMap<Id, Composer> = HashMap::new();
     let mut ids = HashMap::with_capacity(doubts.len());
     for doubt in doubts {
-        let press = match presses.entry(doubt.campaign) {
+        let composer = match composers.entry(doubt.campaign) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
-                let campaign = model::get(conn, doubt.campaign).await?;
+                let campaign = model::find(conn, doubt.campaign).await?;
                 let campaign = campaign.ok_or_else(|| Message::new("campaign-gone").internal())?;
-                new.insert(Press::open(installation, &campaign)?)
+                new.insert(Composer::open(installation, &campaign)?)
             }
         };
-        ids.insert(press.message_id(doubt.id), doubt.id);
+        ids.insert(composer.message_id(doubt.id), doubt.id);
     }
     Ok(ids)
 }
@@ -50,7 +50,7 @@ pub async fn message_ids(
 /// Weighs each delivery against the log. One is missing when the log begins before its message was
 /// made and goes on for `margin` ms after the answer was lost: so long may a relay take to finish
 /// with a letter whose sender is gone.
-pub fn compare(doubts: &[Doubt], search: &LogSearch, margin: Millis) -> Findings {
+pub fn compare(doubts: &[UncertainDelivery], search: &LogSearch, margin: Millis) -> Findings {
     let mut findings = Findings::default();
     for doubt in doubts {
         let (accepted, reply) = match search.trace(doubt.id) {
@@ -63,7 +63,7 @@ pub fn compare(doubts: &[Doubt], search: &LogSearch, margin: Millis) -> Findings
                 continue;
             }
         };
-        findings.answers.push(Answer { id: doubt.id, accepted, reply: reply.clone() });
+        findings.answers.push(Resolution { id: doubt.id, accepted, reply: reply.clone() });
     }
     findings
 }

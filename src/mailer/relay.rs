@@ -11,7 +11,7 @@ use sqlx::any::AnyRow;
 use super::smtp::endpoint::{Endpoint, is_helo};
 use crate::audience::address::Address;
 use crate::campaign::lane::check_name;
-use crate::campaign::rate_limit::Cap;
+use crate::campaign::rate_limit::RateLimit;
 use crate::infra::db::{Conn, Sql};
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
@@ -53,7 +53,7 @@ pub struct Relay {
     /// Connections at a time, 1 to 1,000, of each mailer.
     pub connections: u32,
     /// What may leave through it, over all mailers.
-    pub cap: Cap,
+    pub rate_limit: RateLimit,
     /// Its share among the relays that may carry a letter, 1 to 1,000.
     pub weight: u32,
     /// True when it carries only while no other can.
@@ -117,7 +117,7 @@ impl Relay {
             name: MAIN.to_owned(),
             kind,
             connections: CONNECTIONS,
-            cap: Cap::default(),
+            rate_limit: RateLimit::default(),
             weight: 1,
             spare: false,
             ahead: 1,
@@ -127,14 +127,14 @@ impl Relay {
 
     /// What may be shown of it, as a sentence.
     pub fn describe(&self) -> Message {
-        let key = match (&self.kind, self.cap.rate) {
+        let key = match (&self.kind, self.rate_limit.rate) {
             (RelayKind::Capture, None) => "relay-capture",
             (RelayKind::Capture, Some(_)) => "relay-capture-rate",
             (_, None) => "relay-target",
             (_, Some(_)) => "relay-target-rate",
         };
         let message = Message::new(key).with("target", &self.kind).with("connections", self.connections);
-        match self.cap.rate {
+        match self.rate_limit.rate {
             Some(rate) => message.with("rate", rate),
             None => message,
         }
@@ -151,7 +151,7 @@ impl Relay {
                 return Err(Message::new(key).with("most", most).invalid());
             }
         }
-        self.cap.check()
+        self.rate_limit.check()
     }
 }
 
@@ -207,7 +207,7 @@ pub async fn save(installation: &Installation, conn: &mut Conn, workspace: Id, r
     sql.bind(id).push(", ").bind(workspace).push(", ").bind(relay.name.clone()).push(", ");
     sql.bind(relay.kind.as_str().to_owned()).push(", ").bind(installation.keys.seal(&relay.kind.expose())).push(", ");
     sql.bind(whole(relay.connections)).push(", ");
-    relay.cap.write(&mut sql);
+    relay.rate_limit.write(&mut sql);
     sql.push(", ").bind_all([whole(relay.weight), i32::from(relay.spare), whole(relay.ahead)]).push(", ");
     sql.bind(relay.senders.join(" ")).push(") on conflict (workspace_id, name) do update set kind = excluded.kind, ");
     sql.push("target = excluded.target, connections = excluded.connections, rate = excluded.rate, ");
@@ -238,7 +238,7 @@ fn read(installation: &Installation, row: &AnyRow, name: &str) -> Result<Relay> 
         name: row.get(1),
         kind,
         connections: whole(4),
-        cap: Cap::read(row, 5),
+        rate_limit: RateLimit::read(row, 5),
         weight: whole(9),
         spare: whole(10) == 1,
         ahead: whole(11),

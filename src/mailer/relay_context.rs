@@ -18,7 +18,7 @@ use super::smtp::pipelining_trust::PipeliningTrust;
 use super::smtp::session::Session;
 use super::smtp::timeouts::Timeouts;
 use super::transport::{End, Transport};
-use crate::campaign::delivery::{Claimed, Outcome, State};
+use crate::campaign::delivery::{Claimed, DeliveryResult, State};
 use crate::infra::clock::Millis;
 use crate::infra::error::Result;
 use crate::infra::failpoint;
@@ -122,7 +122,7 @@ impl RelayContext {
     }
 
     /// Tells those who watch from outside how a try ended.
-    pub fn ended(&self, claimed: &Claimed, outcome: &Outcome) {
+    pub fn ended(&self, claimed: &Claimed, outcome: &DeliveryResult) {
         let result = match outcome.state {
             State::Pending if outcome.tried => "deferred",
             State::Pending => "untried",

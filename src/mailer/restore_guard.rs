@@ -64,13 +64,13 @@ impl RestoreGuard {
 pub async fn stand_still(installation: &Installation, conn: &mut Conn) -> Result<u64> {
     let reason = Message::new("paused-restored").pack();
     let mut halted = 0;
-    for campaign in model::in_state(conn, State::Running).await? {
+    for campaign in model::list_in_state(conn, State::Running).await? {
         model::pause(conn, &campaign, &reason).await?;
         halted += 1;
     }
-    for campaign in model::in_state(conn, State::Scheduled).await? {
+    for campaign in model::list_in_state(conn, State::Scheduled).await? {
         if campaign.starts_at.is_some_and(|at| at <= installation.clock.now()) {
-            model::fail(conn, &campaign, &reason).await?;
+            model::return_to_draft(conn, &campaign, &reason).await?;
             halted += 1;
         }
     }

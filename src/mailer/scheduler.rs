@@ -17,7 +17,7 @@ use super::queue::group_commit::GroupCommit;
 use super::relay::Relay;
 use super::send_round;
 use super::shutdown::stopped;
-use crate::campaign::delivery::claim::Hand;
+use crate::campaign::delivery::claim::InFlight;
 use crate::campaign::model::{self, State};
 use crate::campaign::{delivery, launch};
 use crate::infra::clock::Millis;
@@ -45,7 +45,7 @@ pub struct Scheduler {
     /// Whether messages may leave.
     pub gate: SendGate,
     /// What it has claimed and not marked.
-    pub hand: Arc<Hand>,
+    pub hand: Arc<InFlight>,
     lease: Id,
     pulse: LeaseFreshness,
     troubles: Mutex<HashMap<Id, (Relay, Arc<RelayBreaker>)>>,
@@ -105,7 +105,7 @@ async fn serve(
         tracing::warn!(given_back, uncertain, resent, halted, "an earlier mailer had not finished");
     }
     let (halt, halted) = watch::channel(false);
-    let hand = Arc::<Hand>::default();
+    let hand = Arc::<InFlight>::default();
     let (writer, writing) = GroupCommit::start(installation.clone(), lease.id, hand.clone(), halt.clone());
     let shift = Scheduler {
         installation: installation.clone(),
@@ -275,8 +275,8 @@ impl Scheduler {
         if *halt.borrow() || !(self.gate)() {
             return Ok(false);
         }
-        launch::due(&self.installation).await?;
-        let running = model::in_state(&mut *self.installation.db.read().await?, State::Running).await?;
+        launch::run_due(&self.installation).await?;
+        let running = model::list_in_state(&mut *self.installation.db.read().await?, State::Running).await?;
         let mut held = false;
         for campaign in running {
             let due = !self.is_waiting(campaign.id)
@@ -315,7 +315,7 @@ impl Scheduler {
     async fn next_due(&self) -> Result<Option<Millis>> {
         let (mut conn, now) = (self.installation.db.read().await?, self.installation.clock.now());
         let mut next: Option<Millis> = None;
-        for campaign in model::in_state(&mut conn, State::Running).await? {
+        for campaign in model::list_in_state(&mut conn, State::Running).await? {
             let until = self.waits().get(&campaign.id).map(|wait| wait.until);
             for lane in delivery::lanes_due(&mut conn, campaign.id).await? {
                 let due = delivery::next_due_in(&mut conn, campaign.id, &lane).await?;

@@ -90,7 +90,7 @@ pub async fn stand_still(shift: &Scheduler, workspace: Id, why: &Message) -> Res
 /// Pauses a campaign, unless someone has stopped it meanwhile. `reason` is a packed message.
 pub async fn pause(shift: &Scheduler, campaign: Id, reason: &str) -> Result<()> {
     let mut tx = shift.installation.db.write().await?;
-    match model::get(&mut tx, campaign).await? {
+    match model::find(&mut tx, campaign).await? {
         Some(found) if found.state == State::Running => model::pause(&mut tx, &found, reason).await?,
         _ => return Ok(()),
     }
@@ -150,7 +150,7 @@ async fn until_over(shift: &Scheduler, workspace: Id, terms: &RoundSettings, mut
 
 /// The campaigns of a workspace that run.
 pub async fn running(shift: &Scheduler, workspace: Id) -> Result<Vec<Campaign>> {
-    let all = model::in_state(&mut *shift.installation.db.read().await?, State::Running).await?;
+    let all = model::list_in_state(&mut *shift.installation.db.read().await?, State::Running).await?;
     let now = shift.installation.clock.now();
     Ok(all.into_iter().filter(|campaign| campaign.workspace == workspace && !campaign.is_late(now)).collect())
 }
@@ -159,7 +159,7 @@ pub async fn running(shift: &Scheduler, workspace: Id) -> Result<Vec<Campaign>> 
 /// claimed. A pause or a goodbye finds little in hand, and a relay that comes back gets its share soon.
 fn chunk(relay: &Relay) -> usize {
     let most = (16 * relay.connections as usize).clamp(64, 500).max(relay.connections as usize);
-    relay.cap.rate.map_or(most, |rate| ((rate * 2.0) as usize).clamp(1, most))
+    relay.rate_limit.rate.map_or(most, |rate| ((rate * 2.0) as usize).clamp(1, most))
 }
 
 /// What holds for a round of sending.

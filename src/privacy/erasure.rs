@@ -108,7 +108,7 @@ pub async fn unsubscribe_many(
             gone.insert((person, list), what);
         }
     }
-    let mut counts = erased_counts::Counts::new();
+    let mut counts = erased_counts::ErasedCounts::new();
     let took = |leaver: &Unsubscription| {
         let took = gone.remove(&(leaver.person, leaver.list));
         if let (Some(campaign), Some(_)) = (leaver.through, took) {
@@ -117,7 +117,7 @@ pub async fn unsubscribe_many(
         took.unwrap_or(Erased::Nothing)
     };
     let took = leavers.iter().map(took).collect();
-    erased_counts::absorb(&mut tx, &counts).await?;
+    erased_counts::add_all(&mut tx, &counts).await?;
     erasure_log::append(installation, entries).await?;
     failpoint::hit("before-erase-commit");
     tx.commit().await?;
@@ -170,7 +170,7 @@ pub async fn close_list(
 ) -> Result<u64> {
     let mut tx = installation.db.write().await?;
     list::close(&mut tx, list, installation.clock.now()).await?;
-    for campaign in model::all(&mut tx, workspace).await?.into_iter().filter(|campaign| campaign.list == list) {
+    for campaign in model::list(&mut tx, workspace).await?.into_iter().filter(|campaign| campaign.list == list) {
         if !matches!(campaign.state, model::State::Finished | model::State::Cancelled) {
             model::cancel(&mut tx, &campaign, installation.clock.now()).await?;
         }

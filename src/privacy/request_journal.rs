@@ -150,7 +150,7 @@ async fn erase(installation: &Installation, claim: Claim) -> Result<Left> {
         Some(person) => contact::get(&mut conn, person).await?,
         None => None,
     };
-    let campaign = model::get(&mut conn, claim.campaign).await?;
+    let campaign = model::find(&mut conn, claim.campaign).await?;
     drop(conn);
     let gone = match (found, campaign) {
         (Some(found), Some(campaign)) => {

@@ -100,7 +100,7 @@ pub async fn leave(installation: &Installation, goodbyes: &[UnsubscribeRequest])
     let mut campaigns: HashMap<Id, Option<Campaign>> = HashMap::new();
     for UnsubscribeRequest { claim, .. } in goodbyes {
         if let Entry::Vacant(unmet) = campaigns.entry(claim.campaign) {
-            unmet.insert(model::get(&mut conn, claim.campaign).await?);
+            unmet.insert(model::find(&mut conn, claim.campaign).await?);
         }
     }
     drop(conn);

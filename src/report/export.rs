@@ -7,9 +7,9 @@ use std::path::Path;
 
 use tokio::sync::mpsc;
 
-use self::page::{BOUNCES, DELIVERIES, EVENTS, SUBSCRIPTIONS, Scope, Walk};
+use self::page::{BOUNCES, DELIVERIES, EVENTS, SUBSCRIPTIONS, Scope, TableScan};
 pub use self::table_writer::Format;
-use self::table_writer::{Cell, Sheet};
+use self::table_writer::{Cell, TableWriter};
 use super::summary::{self, Summary};
 use crate::audience::field::{self, Field};
 use crate::campaign::model::{self, Campaign};
@@ -106,7 +106,7 @@ async fn to<W: Write + Send>(
         Kind::Subscriptions => field::all(&mut *db.read().await?, export.workspace).await?,
         _ => Vec::new(),
     };
-    let sheet = Sheet::new(export.format, export.columns(&fields), out).map_err(Error::io(path.display()))?;
+    let sheet = TableWriter::new(export.format, export.columns(&fields), out).map_err(Error::io(path.display()))?;
     let mut writing = Writing { db, export, fields, path, sheet, done: 0, progress };
     match export.kind {
         Kind::Deliveries => writing.walk(&[DELIVERIES]).await?,
@@ -142,14 +142,14 @@ struct Writing<'a, W: Write> {
     export: &'a Export<'a>,
     fields: Vec<Field>,
     path: &'a Path,
-    sheet: Sheet<W>,
+    sheet: TableWriter<W>,
     done: u64,
     progress: Progress<'a>,
 }
 
 impl<W: Write> Writing<'_, W> {
     /// One page is written while the next is read.
-    async fn walk(&mut self, walks: &'static [Walk]) -> Result<()> {
+    async fn walk(&mut self, walks: &'static [TableScan]) -> Result<()> {
         let campaign = self.export.campaign.map(|campaign| (campaign.id, campaign.list));
         let scope = Scope { workspace: self.export.workspace, campaign };
         let mut conn = self.db.read().await?;
@@ -184,11 +184,11 @@ impl<W: Write> Writing<'_, W> {
         let mut conn = self.db.read().await?;
         let campaigns = match self.export.campaign {
             Some(campaign) => vec![campaign.clone()],
-            None => model::all(&mut conn, self.export.workspace).await?,
+            None => model::list(&mut conn, self.export.workspace).await?,
         };
         let total = campaigns.len() as u64;
         for campaign in &campaigns {
-            let summary = summary::of(&mut conn, campaign).await?;
+            let summary = summary::read(&mut conn, campaign).await?;
             match self.export.kind {
                 Kind::Links => self.rows(&link_rows(&summary), total)?,
                 _ => self.rows(&[summary_row(campaign, &summary)], total)?,

@@ -12,7 +12,7 @@ use crate::mailer::limits::rate_account::{self, LimitKey};
 
 /// A lane in which letters of a campaign wait.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Waiting {
+pub struct LaneStatus {
     /// The lane.
     pub lane: String,
     /// Letters of the campaign that wait in it, those to be tried again too.
@@ -26,23 +26,23 @@ pub struct Waiting {
 }
 
 /// The lanes in which letters of a campaign wait. Counts rows.
-pub async fn waiting(conn: &mut Conn, campaign: &Campaign, now: Millis) -> Result<Vec<Waiting>> {
+pub async fn waiting(conn: &mut Conn, campaign: &Campaign, now: Millis) -> Result<Vec<LaneStatus>> {
     let counts = reassign_lanes::waiting(conn, campaign.id).await?;
     if counts.is_empty() {
         return Ok(Vec::new());
     }
     let receptions = lane_backoff::list(conn, campaign.workspace).await?;
     let mut shut = Vec::new();
-    for known in lane::all(conn, campaign.workspace).await? {
-        if known.cap.daily.is_some() || known.cap.ramp.is_some() {
+    for known in lane::list(conn, campaign.workspace).await? {
+        if known.rate_limit.daily.is_some() || known.rate_limit.warm_up.is_some() {
             let account = rate_account::load(conn, campaign.workspace, LimitKey::Lane(&known.name)).await?;
-            shut.extend(account.opens_at(&known.cap, now).map(|at| (known.name, at)));
+            shut.extend(account.opens_at(&known.rate_limit, now).map(|at| (known.name, at)));
         }
     }
     let shut = |name: &str| shut.iter().filter(|(of, _)| of == name || of == lane::ALL).map(|(_, at)| *at).max();
     let stands = |(name, pending): (String, i64)| {
         let reception = receptions.iter().find(|(of, _)| *of == name).map(|(_, reception)| reception);
-        Waiting {
+        LaneStatus {
             pace: reception.and_then(|reception| reception.rate(now)),
             paused: reception.and_then(|reception| reception.reason.clone()),
             opens_at: shut(&name),
@@ -53,7 +53,7 @@ pub async fn waiting(conn: &mut Conn, campaign: &Campaign, now: Millis) -> Resul
     Ok(counts.into_iter().map(stands).collect())
 }
 
-impl Waiting {
+impl LaneStatus {
     /// In a word, for programs: `open`, `slowed`, `spent` for today, or `paused`.
     pub fn state(&self) -> &'static str {
         match self {

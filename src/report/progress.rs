@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::lanes::{self, Waiting};
+use super::lanes::{self, LaneStatus};
 use super::summary::{self, Summary};
 use crate::campaign::delivery;
 use crate::campaign::model::{Campaign, State};
@@ -19,11 +19,11 @@ const LEAST: f64 = 3.0;
 
 /// How fast letters came to their end lately.
 #[derive(Debug, Clone, Default)]
-pub struct Pace {
+pub struct RateEstimator {
     looks: VecDeque<(Millis, i64)>,
 }
 
-impl Pace {
+impl RateEstimator {
     /// Writes down how many letters had an end at a moment.
     pub fn note(&mut self, at: Millis, settled: i64) {
         self.looks.push_back((at, settled));
@@ -55,38 +55,38 @@ pub struct Progress {
     /// When the next letter is tried again, where all that is left waits for that.
     pub next_at: Option<Millis>,
     /// The lanes in which letters wait, while it runs or is paused.
-    pub lanes: Vec<Waiting>,
+    pub lanes: Vec<LaneStatus>,
 }
 
 /// What has to be asked of the database.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub struct ProgressSnapshot {
     numbers: Summary,
     running: bool,
     next_due: Option<Millis>,
-    lanes: Vec<Waiting>,
+    lanes: Vec<LaneStatus>,
 }
 
 /// Asks how far a campaign is.
-pub async fn ask(conn: &mut Conn, campaign: &Campaign, now: Millis) -> Result<Asked> {
-    let numbers = summary::of(conn, campaign).await?;
+pub async fn read(conn: &mut Conn, campaign: &Campaign, now: Millis) -> Result<ProgressSnapshot> {
+    let numbers = summary::read(conn, campaign).await?;
     let all_wait = numbers.deferred > 0 && numbers.deferred == numbers.pending;
     let next_due = if all_wait { delivery::next_due(conn, campaign.id).await? } else { None };
     let lanes = match campaign.state {
         State::Running | State::Paused => lanes::waiting(conn, campaign, now).await?,
         _ => Vec::new(),
     };
-    Ok(Asked { numbers, running: campaign.state == State::Running, next_due, lanes })
+    Ok(ProgressSnapshot { numbers, running: campaign.state == State::Running, next_due, lanes })
 }
 
-impl Asked {
+impl ProgressSnapshot {
     /// Puts it beside what was seen before.
-    pub fn along(self, pace: &mut Pace, now: Millis) -> Progress {
+    pub fn with_rate(self, pace: &mut RateEstimator, now: Millis) -> Progress {
         let numbers = self.numbers;
         let settled = numbers.planned - numbers.pending - numbers.sending;
         match self.running {
             true => pace.note(now, settled),
-            false => *pace = Pace::default(),
+            false => *pace = RateEstimator::default(),
         }
         let rate = pace.rate();
         let left = numbers.pending - numbers.deferred + numbers.sending;
@@ -122,7 +122,7 @@ impl Progress {
     }
 
     /// That letters are uncertain, if any are.
-    pub fn doubt(&self) -> Option<Message> {
+    pub fn uncertain_note(&self) -> Option<Message> {
         (self.uncertain() > 0).then(|| Message::new("watch-uncertain").with("count", self.uncertain()))
     }
 
@@ -144,7 +144,7 @@ impl Progress {
 mod tests {
     use super::*;
 
-    fn asked(pending: i64, deferred: i64, running: bool) -> Asked {
+    fn asked(pending: i64, deferred: i64, running: bool) -> ProgressSnapshot {
         let numbers = Summary {
             name: "autumn".to_owned(),
             state: if running { "running" } else { "paused" },
@@ -162,20 +162,20 @@ mod tests {
             unsubscribed: 0,
             links: Vec::new(),
         };
-        Asked { numbers, running, next_due: None, lanes: Vec::new() }
+        ProgressSnapshot { numbers, running, next_due: None, lanes: Vec::new() }
     }
 
     #[test]
     fn the_rate_is_that_of_the_last_seconds_and_tells_the_end() {
-        let mut pace = Pace::default();
-        assert_eq!(asked(1_000, 0, true).along(&mut pace, 0).rate, None);
+        let mut pace = RateEstimator::default();
+        assert_eq!(asked(1_000, 0, true).with_rate(&mut pace, 0).rate, None);
         for second in 1..=60 {
-            asked(1_000 - second, 0, true).along(&mut pace, second * 1_000);
+            asked(1_000 - second, 0, true).with_rate(&mut pace, second * 1_000);
         }
         // Ten times as fast from here on.
         let mut last = None;
         for second in 61..=90 {
-            last = Some(asked(940 - (second - 60) * 10, 40, true).along(&mut pace, second * 1_000));
+            last = Some(asked(940 - (second - 60) * 10, 40, true).with_rate(&mut pace, second * 1_000));
         }
 
         let last = last.expect("looked");
@@ -185,9 +185,9 @@ mod tests {
 
     #[test]
     fn who_looks_once_a_minute_has_a_rate_too() {
-        let mut pace = Pace::default();
+        let mut pace = RateEstimator::default();
         for minute in 0..5 {
-            asked(1_000 - 120 * minute, 0, true).along(&mut pace, 60_000 * minute);
+            asked(1_000 - 120 * minute, 0, true).with_rate(&mut pace, 60_000 * minute);
         }
 
         assert_eq!(pace.rate(), Some(2.0));
@@ -195,12 +195,12 @@ mod tests {
 
     #[test]
     fn a_pause_has_no_rate_and_the_time_after_it_begins_anew() {
-        let mut pace = Pace::default();
-        asked(900, 0, true).along(&mut pace, 1_000);
-        asked(800, 0, true).along(&mut pace, 2_000);
+        let mut pace = RateEstimator::default();
+        asked(900, 0, true).with_rate(&mut pace, 1_000);
+        asked(800, 0, true).with_rate(&mut pace, 2_000);
 
-        let paused = asked(800, 0, false).along(&mut pace, 3_000);
-        let resumed = asked(800, 0, true).along(&mut pace, 900_000);
+        let paused = asked(800, 0, false).with_rate(&mut pace, 3_000);
+        let resumed = asked(800, 0, true).with_rate(&mut pace, 900_000);
 
         assert_eq!((paused.rate, paused.ends_at, resumed.rate), (None, None, None));
     }

@@ -15,7 +15,7 @@ use crate::infra::id::Id;
 
 /// How the installation stands at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Standing {
+pub struct Stats {
     /// A newer program has changed the tables while this one runs.
     pub newer: bool,
     /// Mailers whose lease holds, on all machines.
@@ -27,12 +27,12 @@ pub struct Standing {
     /// How many campaigns those are.
     pub halted: i64,
     /// What waits, by workspace.
-    pub queues: BTreeMap<Id, Queue>,
+    pub queues: BTreeMap<Id, Backlog>,
 }
 
 /// What waits in a workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Queue {
+pub struct Backlog {
     /// How long the oldest letter of a running campaign has been due, or a scheduled campaign should
     /// have begun, in ms.
     pub age: Millis,
@@ -56,8 +56,8 @@ const UNCERTAIN: &str = "select c.workspace_id, cast(sum((select count(*) from d
                          from campaign c group by c.workspace_id";
 
 /// How the installation stands now.
-pub async fn read(conn: &mut Conn, db: &Db, now: Millis) -> Result<Standing> {
-    let mut standing = Standing { newer: db.is_schema_newer(conn).await?, ..Standing::default() };
+pub async fn read(conn: &mut Conn, db: &Db, now: Millis) -> Result<Stats> {
+    let mut standing = Stats { newer: db.is_schema_newer(conn).await?, ..Stats::default() };
     let row = sqlx::query("select count(*) from lease where until > $1").bind(now).fetch_one(&mut *conn).await?;
     standing.mailers = row.get(0);
     for row in sqlx::query("select state, count(*) from campaign group by state").fetch_all(&mut *conn).await? {
@@ -88,7 +88,7 @@ pub async fn read(conn: &mut Conn, db: &Db, now: Millis) -> Result<Standing> {
     Ok(standing)
 }
 
-impl Standing {
+impl Stats {
     /// A reason is shown by its key alone: the sentence may hold what a relay said.
     fn halt(&mut self, reason: Option<String>) {
         let packed = reason.unwrap_or_default();
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_reason_is_told_by_its_key_and_never_by_what_the_relay_said() {
-        let mut standing = Standing::default();
+        let mut standing = Stats::default();
         let said = Message::new("relay-denies").with("reply", "550 <anna@example.org> is unknown").pack();
         for reason in [Some(said.clone()), Some(said), Some("Anna asked me to".to_owned()), None] {
             standing.halt(reason);

@@ -73,7 +73,7 @@ const COUNTS: &str = "select state, 0, cast(sum(count) as bigint), 'kept' from p
                       union all select kind, position, count, 'tally' from tally where campaign_id = $1";
 
 /// The numbers of a campaign as they are now.
-pub async fn of(conn: &mut Conn, campaign: &Campaign) -> Result<Summary> {
+pub async fn read(conn: &mut Conn, campaign: &Campaign) -> Result<Summary> {
     let mut counts: HashMap<(String, i32), i64> = HashMap::new();
     // Rows that are planned and have no end yet.
     let mut open = 0;

@@ -58,9 +58,9 @@ pub async fn overview(State(app): State<Arc<WebState>>, frame: Frame) -> Result<
     let (now, mut runs, mut rooms) = (app.installation.clock.now(), false, Vec::new());
     for workspace in workspace::all(&mut conn).await? {
         let mut campaigns = Vec::new();
-        for campaign in model::all(&mut conn, workspace.id).await? {
-            let asked = progress::ask(&mut conn, &campaign, now).await?;
-            let progress = app.pace(campaign.id, |pace| asked.along(pace, now));
+        for campaign in model::list(&mut conn, workspace.id).await? {
+            let asked = progress::read(&mut conn, &campaign, now).await?;
+            let progress = app.pace(campaign.id, |pace| asked.with_rate(pace, now));
             let remarks = remarks(frame, &campaign, &progress, now);
             runs |= campaign.state == Stage::Running;
             campaigns.push(Card { state: frame.tr(campaign.state.key()), name: campaign.name, progress, remarks });
@@ -85,7 +85,7 @@ async fn sizes(conn: &mut Conn, workspace: Id) -> Outcome<Vec<(String, i64)>> {
 }
 
 fn remarks(frame: Frame, campaign: &Campaign, progress: &Progress, now: Millis) -> Vec<String> {
-    let sentences = [progress.speed(now), progress.doubt()].into_iter().flatten();
+    let sentences = [progress.speed(now), progress.uncertain_note()].into_iter().flatten();
     let mut remarks: Vec<String> = sentences.map(|sentence| frame.lang.translate(&sentence)).collect();
     remarks.extend(progress.by_lane(now, frame.lang));
     remarks.extend(campaign.reason.as_deref().map(|reason| frame.lang.translate_packed(reason)));

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::state::WebState;
 use crate::infra::disk::{self, DiskSpace};
-use crate::report::stats::{self, Standing};
+use crate::report::stats::{self, Stats};
 
 /// How long a look is good enough for the next who asks.
 const FRESH: Duration = Duration::from_secs(1);
@@ -19,7 +19,7 @@ const FRESH: Duration = Duration::from_secs(1);
 pub struct HealthSnapshot {
     at: Instant,
     /// What the database tells; `None` while it is away.
-    pub standing: Option<Standing>,
+    pub standing: Option<Stats>,
     /// What the disk tells; `None` while it hangs.
     pub disk: Option<DiskStatus>,
 }

@@ -13,13 +13,13 @@ use super::health_snapshot::{DiskStatus, HealthSnapshot};
 use super::page::ForPrograms;
 use super::state::WebState;
 use crate::infra::metric::{self, Exposition};
-use crate::report::stats::{Queue, Standing};
+use crate::report::stats::{Backlog, Stats};
 
 /// Exposition format 0.0.4.
 const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// What is told of each workspace: name, explanation, value.
-type Column = (&'static str, &'static str, fn(&Queue) -> f64);
+type Column = (&'static str, &'static str, fn(&Backlog) -> f64);
 
 const QUEUES: &[Column] = &[
     ("queue_age_seconds", "How long the oldest unsent letter has been due.", |queue| queue.age as f64 / 1e3),
@@ -66,7 +66,7 @@ fn on_disk(sheet: &mut Exposition, disk: &DiskStatus) {
     }
 }
 
-fn in_database(sheet: &mut Exposition, standing: &Standing) {
+fn in_database(sheet: &mut Exposition, standing: &Stats) {
     one(sheet, "mailers_alive", "Mailers whose lease holds, on all machines.", standing.mailers as f64);
     one(sheet, "campaigns_halted", "CampaignCache that stand still for a fault.", standing.halted as f64);
     sheet.gauge("campaigns", "CampaignCache by state.");

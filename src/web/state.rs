@@ -20,7 +20,7 @@ use crate::infra::installation::Installation;
 use crate::infra::setting::{self, Setting};
 use crate::infra::token::Claim;
 use crate::privacy::request_journal::{self, RecipientRequest, RequestJournal, RequestStatus};
-use crate::report::progress::Pace;
+use crate::report::progress::RateEstimator;
 
 /// How long a page waits for the database.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -61,7 +61,7 @@ pub struct WebState {
     erased: Arc<Notify>,
     /// Where the public doors listen; the desk's one-click button posts there.
     pub(super) public: OnceLock<SocketAddr>,
-    paces: std::sync::Mutex<HashMap<Id, Pace>>,
+    paces: std::sync::Mutex<HashMap<Id, RateEstimator>>,
     /// How things stood when someone last asked.
     pub(super) look: Mutex<Option<Arc<HealthSnapshot>>>,
 }
@@ -119,7 +119,7 @@ impl WebState {
     }
 
     /// Lends out how fast a campaign was when it was looked at before.
-    pub fn pace<T>(&self, campaign: Id, look: impl FnOnce(&mut Pace) -> T) -> T {
+    pub fn pace<T>(&self, campaign: Id, look: impl FnOnce(&mut RateEstimator) -> T) -> T {
         look(self.paces.lock().unwrap_or_else(PoisonError::into_inner).entry(campaign).or_default())
     }
 

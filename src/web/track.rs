@@ -16,7 +16,7 @@ use url::Url;
 use super::page::{Refusal, protect};
 use super::state::WebState;
 use crate::content::link;
-use crate::feedback::event::{Hit, Kind};
+use crate::feedback::event::{EventKind, NewEvent};
 use crate::infra::metric;
 use crate::infra::token::{Claim, Door};
 
@@ -38,7 +38,7 @@ pub fn at_once(app: &WebState, request: &Request) -> Option<Response> {
             let (claim, position) = claimed(app, token, position)?;
             let campaign = app.recall(claim.campaign)?;
             let to = campaign.destination(position)?.clone();
-            record(app, request.method(), request.headers(), claim, Kind::Click, position);
+            record(app, request.method(), request.headers(), claim, EventKind::Click, position);
             let mut response = redirect(to);
             protect(response.headers_mut(), app.told().is_https());
             ("click", response)
@@ -74,7 +74,7 @@ pub async fn open(State(app): State<Arc<WebState>>, method: Method, headers: Hea
 fn note_open(app: &WebState, method: &Method, headers: &HeaderMap, file: &str) {
     let token = file.strip_suffix(".gif");
     if let Some(claim) = token.and_then(|token| app.installation.signer.verify(Door::Open, token)) {
-        record(app, method, headers, claim, Kind::Open, 0);
+        record(app, method, headers, claim, EventKind::Open, 0);
     }
 }
 
@@ -92,7 +92,7 @@ pub async fn click(
     let (claim, position) = claimed(&app, &token, &position).ok_or_else(Refusal::unknown)?;
     let campaign = app.campaign(claim.campaign).await?.ok_or_else(Refusal::unknown)?;
     let to = campaign.destination(position).ok_or_else(Refusal::unknown)?.clone();
-    record(&app, &method, &headers, claim, Kind::Click, position);
+    record(&app, &method, &headers, claim, EventKind::Click, position);
     Ok(redirect(to))
 }
 
@@ -111,7 +111,7 @@ pub async fn personal(
         })
         .and_then(|to| location(&to))
         .ok_or_else(Refusal::unknown)?;
-    record(&app, &method, &headers, claim, Kind::Click, position);
+    record(&app, &method, &headers, claim, EventKind::Click, position);
     Ok(redirect(to))
 }
 
@@ -138,9 +138,9 @@ pub(super) fn location(destination: &str) -> Option<HeaderValue> {
 }
 
 /// A test letter records nothing, nor does a request that only looks ahead.
-fn record(app: &WebState, method: &Method, headers: &HeaderMap, claim: Claim, kind: Kind, position: i32) {
+fn record(app: &WebState, method: &Method, headers: &HeaderMap, claim: Claim, kind: EventKind, position: i32) {
     if claim.delivery != 0 && method == Method::GET && !is_prefetch(headers) {
-        app.recorder.record(Hit { delivery: claim.delivery, kind, position, at: app.installation.clock.now() });
+        app.recorder.record(NewEvent { delivery: claim.delivery, kind, position, at: app.installation.clock.now() });
     }
 }
 

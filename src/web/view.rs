@@ -26,7 +26,7 @@ pub async fn read(
     if claim.delivery == personal_data::TEST {
         return Ok(unsubscribe::test_letter(frame, &unsubscribe::list_name(&app, frame, claim).await));
     }
-    Ok(match app.wait(launch::letter_for(&app.installation, claim.campaign, claim.delivery)).await? {
+    Ok(match app.wait(launch::view_in_browser(&app.installation, claim.campaign, claim.delivery)).await? {
         Some(html) => ([(CONTENT_SECURITY_POLICY, POLICY)], Html(html)).into_response(),
         None => show(&Notice::new(frame, frame.tr("view-gone-title"), frame.tr("view-gone"))),
     })

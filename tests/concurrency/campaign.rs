@@ -3,9 +3,9 @@
 pub mod rate_limit {
     /// So many letters a day, or as many as one likes.
     #[derive(Debug, Clone, Copy, PartialEq, Default)]
-    pub struct Cap(pub Option<i64>);
+    pub struct RateLimit(pub Option<i64>);
 
-    impl Cap {
+    impl RateLimit {
         pub fn is_open(&self) -> bool {
             self.0.is_none()
         }
@@ -19,7 +19,7 @@ pub mod delivery {
     use crate::infra::id::Id;
 
     pub mod claim {
-        pub use crate::campaign::in_flight::Hand;
+        pub use crate::campaign::in_flight::InFlight;
     }
 
     #[derive(Clone, Copy)]
@@ -30,7 +30,7 @@ pub mod delivery {
     /// What the message of a delivery is made from: its number.
     pub struct Marked(pub Id);
 
-    pub struct Outcome {
+    pub struct DeliveryResult {
         pub id: Id,
     }
 }

@@ -7,8 +7,8 @@ use shuttle::future::{self, JoinHandle};
 use shuttle::rand::{Rng, thread_rng};
 use tokio::sync::watch;
 
-use crate::campaign::delivery::{Mark, Marked, Outcome};
-use crate::campaign::in_flight::Hand;
+use crate::campaign::delivery::{DeliveryResult, Mark, Marked};
+use crate::campaign::in_flight::InFlight;
 use crate::disk::{Disk, Failure};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
@@ -68,7 +68,7 @@ async fn connect(writer: GroupCommit, disk: Disk, letters: Vec<Id>) -> Said {
     for (id, answer) in asked {
         match may_send(&disk, id, answer.await) {
             Some(true) => {
-                writer.record(Outcome { id }).await;
+                writer.record(DeliveryResult { id }).await;
                 said.sent.insert(id);
             }
             Some(false) => {}
@@ -82,9 +82,9 @@ async fn connect(writer: GroupCommit, disk: Disk, letters: Vec<Id>) -> Said {
 
 /// A shift from its first letter to its last, over a database that fails as it is told.
 async fn work(installation: &Installation) -> Outcomes {
-    let hand = Arc::new(Hand::default());
+    let hand = Arc::new(InFlight::default());
     let all: Vec<Id> = (0..LETTERS).collect();
-    hand.look().await.take(all.clone(), |id| *id, all.len());
+    hand.begin_scan().await.take(all.clone(), |id| *id, all.len());
     let (halt, halted) = watch::channel(false);
     let (writer, writing) = GroupCommit::start(installation.clone(), 1, hand.clone(), halt);
     let connections: Vec<JoinHandle<Said>> = (0..CONNECTIONS)
@@ -102,7 +102,7 @@ async fn work(installation: &Installation) -> Outcomes {
         said.unanswered.append(&mut one.unanswered);
     }
     let sound = writing.await.expect("written");
-    assert_eq!(hand.look().await.held(), 0, "letters that nobody works at are still in hand");
+    assert_eq!(hand.begin_scan().await.held(), 0, "letters that nobody works at are still in hand");
     let halted = *halted.borrow();
     Outcomes { said, sound, halted }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use shuttle::sync::mpsc;
 use shuttle::{future, thread};
 
-use crate::campaign::in_flight::Hand;
+use crate::campaign::in_flight::InFlight;
 use crate::infra::sync_shim::{Arc, Mutex};
 
 /// Letters of the campaign.
@@ -23,9 +23,9 @@ struct Row {
 type Rows = Arc<Mutex<BTreeMap<i64, Row>>>;
 
 /// Looks as the product does: the turn first, then the disk, then what nobody holds.
-fn feed(hand: &Hand, rows: &Rows, jobs: &mpsc::Sender<i64>) {
+fn feed(hand: &InFlight, rows: &Rows, jobs: &mpsc::Sender<i64>) {
     future::block_on(async {
-        let look = hand.look().await;
+        let look = hand.begin_scan().await;
         let reach = 1 + look.held();
         let found: Vec<i64> = {
             let rows = rows.lock().expect("nobody fails with it");
@@ -40,12 +40,12 @@ fn feed(hand: &Hand, rows: &Rows, jobs: &mpsc::Sender<i64>) {
 }
 
 /// Commits first and forgets then. Every third letter is given back the first time.
-fn write(hand: &Hand, rows: &Rows, jobs: &mpsc::Receiver<i64>) {
+fn write(hand: &InFlight, rows: &Rows, jobs: &mpsc::Receiver<i64>) {
     let mut returned = BTreeSet::new();
     for id in jobs.iter() {
         let back = id % 3 == 0 && returned.insert(id);
         rows.lock().expect("nobody fails with it").insert(id, Row { marked: !back, out: false });
-        hand.put_down(&[id]);
+        hand.remove(&[id]);
     }
 }
 
@@ -54,7 +54,7 @@ fn write(hand: &Hand, rows: &Rows, jobs: &mpsc::Receiver<i64>) {
 #[test]
 fn no_letter_is_given_to_two() {
     crate::explore(|| {
-        let hand = Arc::new(Hand::default());
+        let hand = Arc::new(InFlight::default());
         let rows: Rows = Arc::new(Mutex::new((0..LETTERS).map(|id| (id, Row::default())).collect()));
         let (jobs, inbox) = mpsc::channel();
         let feeders: Vec<_> = (0..2)
@@ -77,7 +77,7 @@ fn no_letter_is_given_to_two() {
             let rows = rows.lock().expect("nobody fails with it");
             rows.iter().filter(|(_, row)| !row.marked).map(|(id, _)| *id).collect()
         };
-        let found = future::block_on(async { hand.look().await.take(left.clone(), |id| *id, left.len()) });
+        let found = future::block_on(async { hand.begin_scan().await.take(left.clone(), |id| *id, left.len()) });
         assert_eq!(found, left, "what is pending can be taken");
     });
 }

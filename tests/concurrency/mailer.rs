@@ -20,7 +20,7 @@ pub mod queue {
 pub mod commit {
     use std::collections::HashMap;
 
-    use crate::campaign::delivery::{Mark, Marked, Outcome};
+    use crate::campaign::delivery::{DeliveryResult, Mark, Marked};
     use crate::disk::travel;
     use crate::infra::error::Result;
     use crate::infra::id::Id;
@@ -31,7 +31,7 @@ pub mod commit {
         _: Id,
         marks: &[Mark],
         releases: &[Id],
-        results: &[Outcome],
+        results: &[DeliveryResult],
     ) -> Result<HashMap<Id, Marked>> {
         let mut tx = installation.db.disk.begin().await;
         tx.results.extend(results.iter().map(|outcome| outcome.id));
@@ -44,7 +44,7 @@ pub mod commit {
 }
 
 pub mod rate_account {
-    use crate::campaign::rate_limit::Cap;
+    use crate::campaign::rate_limit::RateLimit;
     use crate::disk::travel;
     use crate::infra::clock::Millis;
     use crate::infra::db::Db;
@@ -74,7 +74,7 @@ pub mod rate_account {
         pub opens_at: Option<Millis>,
     }
 
-    pub async fn draw(db: &Db, _: Id, _: LimitKey<'_>, cap: &Cap, want: i64, _: Millis) -> Result<Grant> {
+    pub async fn draw(db: &Db, _: Id, _: LimitKey<'_>, cap: &RateLimit, want: i64, _: Millis) -> Result<Grant> {
         travel().await;
         let (count, left) = {
             let mut drawn = db.account.0.lock().expect("nobody fails with it");
@@ -87,7 +87,7 @@ pub mod rate_account {
         Ok(Grant { count, opens_at: (left <= 0).then_some(Millis::MAX) })
     }
 
-    pub async fn refund(db: &Db, _: Id, _: LimitKey<'_>, _: &Cap, count: i64, _: Millis) -> Result<()> {
+    pub async fn refund(db: &Db, _: Id, _: LimitKey<'_>, _: &RateLimit, count: i64, _: Millis) -> Result<()> {
         travel().await;
         *db.account.0.lock().expect("nobody fails with it") -= count;
         Ok(())

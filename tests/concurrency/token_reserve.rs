@@ -2,7 +2,7 @@
 
 use shuttle::future;
 
-use crate::campaign::rate_limit::Cap;
+use crate::campaign::rate_limit::RateLimit;
 use crate::infra::installation::Installation;
 use crate::infra::sync_shim::Arc;
 use crate::mailer::limits::token_reserve::{LimitName, TokenReserve};
@@ -17,8 +17,12 @@ fn every_letter_is_drawn_once_and_what_is_not_sent_goes_back() {
     crate::explore(|| {
         future::block_on(async {
             let installation = Installation::default();
-            let purse =
-                Arc::new(TokenReserve::new(&installation, 1, LimitName::Lane("rest".to_owned()), Cap(Some(DAILY))));
+            let purse = Arc::new(TokenReserve::new(
+                &installation,
+                1,
+                LimitName::Lane("rest".to_owned()),
+                RateLimit(Some(DAILY)),
+            ));
             let mut feeders = Vec::new();
             for (want, unsent) in [(40, 15), (30, 30)] {
                 let purse = purse.clone();
@@ -51,7 +55,7 @@ fn who_puts_back_late_costs_a_letter_and_gains_none() {
     crate::explore(|| {
         future::block_on(async {
             let installation = Installation::default();
-            let purse = Arc::new(TokenReserve::new(&installation, 1, LimitName::Relay(1), Cap(Some(DAILY))));
+            let purse = Arc::new(TokenReserve::new(&installation, 1, LimitName::Relay(1), RateLimit(Some(DAILY))));
             let taken = purse.take(50).await.expect("drawn");
             let late = {
                 let purse = purse.clone();

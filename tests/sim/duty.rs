@@ -4,8 +4,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use sendoff::campaign::delivery::claim::{self, Hand};
-use sendoff::campaign::delivery::{self, Claim, Mark, Marked, Outcome};
+use sendoff::campaign::delivery::claim::{self, InFlight};
+use sendoff::campaign::delivery::{self, Claim, DeliveryResult, Mark, Marked};
 use sendoff::campaign::launch;
 use sendoff::campaign::model::{self, State};
 use sendoff::infra::clock::Millis;
@@ -65,7 +65,7 @@ impl World {
         let lines = (0..self.plan.lines).map(|_| Line::default()).collect();
         let (queue, notes) = (VecDeque::new(), VecDeque::new());
         let relay = self.relay;
-        let (fresh, asleep, halted, hand) = (true, false, false, Arc::<Hand>::default());
+        let (fresh, asleep, halted, hand) = (true, false, false, Arc::<InFlight>::default());
         let purse =
             TokenReserve::new(&installation, self.site.workspace, LimitName::Lane(LANE.to_owned()), self.plan.cap);
         Ok(Mailer { lease, id, fresh, asleep, halted, hand, queue, notes, lines, relay, purse })
@@ -122,7 +122,7 @@ impl World {
     /// One look around: what is due is started, what is done is ended.
     pub async fn tick(&mut self) -> Kept {
         let installation = self.site.installation.clone();
-        launch::due(&installation).await?;
+        launch::run_due(&installation).await?;
         for campaign in self.campaigns().await?.into_iter().filter(|campaign| campaign.state == State::Running) {
             let now = installation.clock.now();
             if delivery::is_due(&mut *installation.db.read().await?, campaign.id, now).await? {
@@ -148,7 +148,7 @@ impl World {
         let now = installation.clock.now();
         let running: Vec<Id> = {
             let mut conn = installation.db.read().await?;
-            let all = model::in_state(&mut conn, State::Running).await?;
+            let all = model::list_in_state(&mut conn, State::Running).await?;
             all.iter().filter(|campaign| !campaign.is_late(now)).map(|campaign| campaign.id).collect()
         };
         let Some(campaign) = self.dice.pick(&running) else { return Ok(()) };
@@ -170,7 +170,7 @@ impl World {
         let claimed = if self.plan.shared && self.dice.chance(80) {
             let revived = self.revive(m).await?;
             let hand = self.mailers[m].hand.clone();
-            let look = hand.look().await;
+            let look = hand.begin_scan().await;
             let mut tx = installation.db.write().await?;
             match lease::lock_row(&mut tx, &installation.db, wanted.mailer).await {
                 Ok(()) => {}
@@ -225,7 +225,14 @@ impl World {
         }
     }
 
-    async fn write(&mut self, m: usize, marks: &[Mark], releases: &[Id], results: &[Outcome], how: Commit) -> Kept {
+    async fn write(
+        &mut self,
+        m: usize,
+        marks: &[Mark],
+        releases: &[Id],
+        results: &[DeliveryResult],
+        how: Commit,
+    ) -> Kept {
         let installation = self.site.installation.clone();
         let revived = self.revive(m).await?;
         // A writer that has failed once begins nothing any more.
@@ -244,13 +251,13 @@ impl World {
             self.answer(m, mark.id, marked.remove(&mark.id)).await?;
         }
         let gone: Vec<Id> = marks.iter().map(|mark| mark.id).chain(releases.iter().copied()).collect();
-        self.mailers[m].hand.put_down(&gone);
+        self.mailers[m].hand.remove(&gone);
         Ok(())
     }
 
     /// The database refused a commit: no mark is given, results are saved by themselves, and nothing
     /// more is begun.
-    async fn refused(&mut self, m: usize, marks: &[Mark], results: &[Outcome]) -> Kept {
+    async fn refused(&mut self, m: usize, marks: &[Mark], results: &[DeliveryResult]) -> Kept {
         self.mailers[m].halted = true;
         for mark in marks {
             self.answer(m, mark.id, None).await?;

@@ -2,7 +2,7 @@
 
 use sendoff::audience::contact::{self, NewContact, Values};
 use sendoff::audience::subscription;
-use sendoff::campaign::delivery::uncertain::{self, Answer, Scope};
+use sendoff::campaign::delivery::uncertain::{self, Resolution, Scope};
 use sendoff::campaign::model::{self, recall};
 use sendoff::infra::clock::Millis;
 use sendoff::infra::id::Id;
@@ -232,9 +232,9 @@ impl World {
             }
             _ => {
                 let answer =
-                    |id: &Id| Answer { id: *id, accepted: self.facts.taken.contains_key(id), reply: String::new() };
-                let answers: Vec<Answer> = ids.iter().map(answer).collect();
-                let (accepted, rejected) = uncertain::answer(&mut tx, &answers, now).await?;
+                    |id: &Id| Resolution { id: *id, accepted: self.facts.taken.contains_key(id), reply: String::new() };
+                let answers: Vec<Resolution> = ids.iter().map(answer).collect();
+                let (accepted, rejected) = uncertain::resolve(&mut tx, &answers, now).await?;
                 self.facts.settled += i64::try_from(accepted + rejected).expect("a few");
                 self.facts.refused.extend(answers.iter().filter(|answer| !answer.accepted).map(|answer| answer.id));
             }

@@ -30,7 +30,7 @@ impl World {
             let kept = delivery::count(&mut conn, *campaign).await?;
             let kept: BTreeMap<String, i64> = kept.iter().map(|(state, count)| (state.to_string(), *count)).collect();
             need(kept == recount, || format!("the kept counts are {kept:?}, the rows are {recount:?}"))?;
-            let gone = erased_counts::of(&mut conn, *campaign).await?;
+            let gone = erased_counts::list(&mut conn, *campaign).await?;
             need(gone.values().all(|count| *count >= 0), || format!("a count of those who left is {gone:?}"))?;
             let left: i64 = State::ALL.iter().filter_map(|state| gone.get(&(state.to_string(), 0))).sum();
             let there: i64 = recount.values().sum();
@@ -123,7 +123,7 @@ impl World {
     /// As many as are called accepted were taken, and at most the uncertain ones more. With those who left.
     async fn weigh_sum(&self, campaign: Id) -> Kept {
         let mut conn = self.site.installation.db.read().await?;
-        let gone = erased_counts::of(&mut conn, campaign).await?;
+        let gone = erased_counts::list(&mut conn, campaign).await?;
         let there: BTreeMap<State, i64> = delivery::count(&mut conn, campaign).await?.into_iter().collect();
         let sum = |state: State| {
             there.get(&state).copied().unwrap_or(0) + gone.get(&(state.to_string(), 0)).copied().unwrap_or(0)

@@ -4,8 +4,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use sendoff::campaign::delivery::claim::Hand;
-use sendoff::campaign::delivery::{Claimed, Mark, Marked, Outcome, State};
+use sendoff::campaign::delivery::claim::InFlight;
+use sendoff::campaign::delivery::{Claimed, DeliveryResult, Mark, Marked, State};
 use sendoff::infra::clock::Millis;
 use sendoff::infra::id::Id;
 use sendoff::mailer::lease::Lease;
@@ -24,7 +24,7 @@ pub struct Mailer {
     /// Its writer could not commit: nothing is begun any more.
     pub halted: bool,
     /// What it has claimed and not marked.
-    pub hand: Arc<Hand>,
+    pub hand: Arc<InFlight>,
     /// Claimed and not yet with a connection.
     pub queue: VecDeque<Claimed>,
     /// What the writer was told and has not committed.
@@ -45,7 +45,7 @@ pub enum Note {
     /// This one is not begun.
     Release(Id),
     /// So a try ended.
-    Result(Outcome),
+    Result(DeliveryResult),
 }
 
 /// A connection.
@@ -164,8 +164,8 @@ impl Mailer {
 }
 
 /// How a try ended, where nothing more is to be said.
-pub fn outcome(claimed: &Claimed, state: State, reason: Option<&str>, due_at: Millis, tried: bool) -> Outcome {
-    Outcome {
+pub fn outcome(claimed: &Claimed, state: State, reason: Option<&str>, due_at: Millis, tried: bool) -> DeliveryResult {
+    DeliveryResult {
         id: claimed.id,
         campaign: claimed.campaign,
         marked: true,

@@ -1,7 +1,7 @@
 //! What a seed decides before anything happens.
 
-use sendoff::campaign::delivery::uncertain::Fate;
-use sendoff::campaign::rate_limit::Cap;
+use sendoff::campaign::delivery::uncertain::UncertainPolicy;
+use sendoff::campaign::rate_limit::RateLimit;
 
 use crate::rng::Dice;
 
@@ -72,11 +72,11 @@ pub struct Plan {
     /// People on the list, one of [`crate::site::SIZES`].
     pub size: usize,
     /// What becomes of letters whose answer is lost.
-    pub fate: Fate,
+    pub fate: UncertainPolicy,
     /// How it begins.
     pub start: Start,
     /// What may leave.
-    pub cap: Cap,
+    pub cap: RateLimit,
     /// Whether it has a latest time.
     pub until: bool,
     /// The relay.
@@ -88,12 +88,12 @@ pub struct Plan {
 }
 
 /// Mostly no limit; else so many a day, or a second.
-fn cap(dice: &mut Dice) -> Cap {
+fn cap(dice: &mut Dice) -> RateLimit {
     let (daily, rate) = (dice.between(3, 9), dice.between(1, 20));
     match dice.below(8) {
-        0 => Cap { daily: i64::try_from(daily).ok(), ..Cap::default() },
-        1 => Cap { rate: Some(rate as f64 / 4.0), ..Cap::default() },
-        _ => Cap::default(),
+        0 => RateLimit { daily: i64::try_from(daily).ok(), ..RateLimit::default() },
+        1 => RateLimit { rate: Some(rate as f64 / 4.0), ..RateLimit::default() },
+        _ => RateLimit::default(),
     }
 }
 
@@ -111,7 +111,7 @@ impl Plan {
             lines: dice.between(1, 3),
             ahead: dice.between(1, 4),
             size: dice.below(crate::site::SIZES.len()),
-            fate: if dice.chance(50) { Fate::Hold } else { Fate::Resend },
+            fate: if dice.chance(50) { UncertainPolicy::Hold } else { UncertainPolicy::Resend },
             start: dice.weighed(&[(6, Start::Now), (2, Start::Hold), (2, Start::Scheduled), (1, Start::Daily)]),
             cap: cap(dice),
             until: dice.chance(15),
@@ -138,7 +138,7 @@ impl Plan {
         if self.until && matches!(self.start, Start::Now | Start::Hold) {
             lines.push_str("until = \"2026-11-21 10:10\"\nzone = \"UTC\"\n");
         }
-        if self.fate == Fate::Resend {
+        if self.fate == UncertainPolicy::Resend {
             lines.push_str("uncertain = \"resend\"\n");
         }
         let list = crate::site::SIZES[self.size];

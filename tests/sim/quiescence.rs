@@ -61,7 +61,7 @@ impl World {
     async fn stop_series(&mut self) -> Kept {
         if self.plan.start == Start::Daily {
             let mut tx = self.site.installation.db.write().await?;
-            let all = series::all(&mut tx, self.site.workspace).await?;
+            let all = series::list(&mut tx, self.site.workspace).await?;
             for series in all {
                 series::stop(&mut tx, series.id, series::State::Stopped, None).await?;
             }

@@ -2,10 +2,10 @@
 //! them take turns in an order that the seed decides.
 
 use sendoff::audience::list;
-use sendoff::campaign::delivery::uncertain::Fate;
+use sendoff::campaign::delivery::uncertain::UncertainPolicy;
 use sendoff::campaign::model::{self, Campaign, NewCampaign, State};
-use sendoff::campaign::recurrence::Rhythm;
-use sendoff::campaign::schedule::Beginning;
+use sendoff::campaign::recurrence::Recurrence;
+use sendoff::campaign::schedule::StartTime;
 use sendoff::campaign::{launch, series};
 use sendoff::infra::clock::Millis;
 use sendoff::infra::id::Id;
@@ -88,18 +88,18 @@ impl World {
             segment: None,
         };
         let mut tx = installation.db.write().await?;
-        let id = model::add(&mut tx, self.site.workspace, &new, now).await?;
-        let draft = model::get(&mut tx, id).await?.ok_or_else(|| Broken("a draft vanished".to_owned()))?;
+        let id = model::save_draft(&mut tx, self.site.workspace, &new, now).await?;
+        let draft = model::find(&mut tx, id).await?.ok_or_else(|| Broken("a draft vanished".to_owned()))?;
         let schedule = draft.file()?.schedule;
         match self.plan.start {
             Start::Scheduled => {
                 let at = now + 60_000;
-                let beginning = Beginning { at, local: "2026-11-21 10:01".to_owned(), zone: "UTC".to_owned() };
+                let beginning = StartTime { at, local: "2026-11-21 10:01".to_owned(), zone: "UTC".to_owned() };
                 model::schedule(&mut tx, &draft, &beginning).await?;
             }
             Start::Daily => {
-                let rhythm: &Rhythm = schedule.rhythm().ok_or_else(|| Broken("no rhythm".to_owned()))?;
-                series::begin(&mut tx, &draft, rhythm, installation.ids.next(), now).await?;
+                let recurrence: &Recurrence = schedule.recurrence().ok_or_else(|| Broken("no rhythm".to_owned()))?;
+                series::start(&mut tx, &draft, recurrence, installation.ids.next(), now).await?;
             }
             Start::Now | Start::Hold => {}
         }
@@ -112,7 +112,7 @@ impl World {
 
     /// The campaigns as they are now.
     pub async fn campaigns(&self) -> Kept<Vec<Campaign>> {
-        let mut all = model::all(&mut *self.site.installation.db.read().await?, self.site.workspace).await?;
+        let mut all = model::list(&mut *self.site.installation.db.read().await?, self.site.workspace).await?;
         all.reverse();
         Ok(all)
     }
@@ -132,7 +132,7 @@ impl World {
             };
             let since = before.and_then(|seen| seen.stopped).unwrap_or(self.uptime);
             let stopped = Some(since).filter(|_| state != State::Running);
-            let repeats = before.map_or(self.plan.fate == Fate::Resend, |seen| seen.repeats);
+            let repeats = before.map_or(self.plan.fate == UncertainPolicy::Resend, |seen| seen.repeats);
             let seen = Seen { state, stopped, planned, repeats, holds_until: row.get(3) };
             self.facts.campaigns.insert(id, seen);
             if state == State::Finished && before.is_some_and(|seen| seen.state != State::Finished) {

@@ -9,12 +9,12 @@ use sendoff::audience::consent::{self, Basis, Evidence};
 use sendoff::audience::contact::{self, NewContact, Values};
 use sendoff::audience::list::{self, List};
 use sendoff::audience::subscription::{self, NewSubscription};
-use sendoff::campaign::delivery::claim::Hand;
+use sendoff::campaign::delivery::claim::InFlight;
 use sendoff::campaign::delivery::freeze::Audience;
-use sendoff::campaign::delivery::{self, Claim, Claimed, Mark, Marked, Outcome, State};
+use sendoff::campaign::delivery::{self, Claim, Claimed, DeliveryResult, Mark, Marked, State};
 use sendoff::campaign::link::{self, Link};
 use sendoff::campaign::model::{self, Campaign, NewCampaign};
-use sendoff::feedback::event::{self, Hit, Kind};
+use sendoff::feedback::event::{self, EventKind, NewEvent};
 use sendoff::infra::db::Sql;
 use sendoff::privacy::trace_search::{self, TraceReport};
 use sendoff::report::summary::{self, Summary};
@@ -96,13 +96,13 @@ pub async fn launch(fixture: &Fixture, list: &List, name: &str) -> (Campaign, i6
     let installation = &fixture.installation;
     let mut tx = installation.db.write().await.expect("a transaction");
     let new = NewCampaign { id: installation.ids.next(), name, format: "md", source: "", list: list.id, segment: None };
-    let id = model::add(&mut tx, fixture.workspace.id, &new, NOW).await.expect("added");
+    let id = model::save_draft(&mut tx, fixture.workspace.id, &new, NOW).await.expect("added");
     let link = |position, destination: &str| Link { position, destination: destination.to_owned(), personal: false };
     link::add(&mut tx, id, &[link(0, "https://shop.example/a"), link(1, "=https://shop.example/b")])
         .await
         .expect("links");
-    let campaign = model::get(&mut tx, id).await.expect("asked").expect("there");
-    assert!(model::run(&mut tx, &campaign, "{}", NOW).await.expect("runs"));
+    let campaign = model::find(&mut tx, id).await.expect("asked").expect("there");
+    assert!(model::set_running(&mut tx, &campaign, "{}", NOW).await.expect("runs"));
     let first = installation.ids.reserve(100_000);
     let everyone = |sql: &mut Sql| {
         sql.push("1 = 1");
@@ -111,7 +111,7 @@ pub async fn launch(fixture: &Fixture, list: &List, name: &str) -> (Campaign, i6
     let rest = |sql: &mut Sql| sql.end_with("'rest'");
     let planned =
         delivery::freeze(&mut tx, &audience, "''", rest, |sql| sql.end_with("0"), everyone).await.expect("frozen");
-    let campaign = model::get(&mut tx, id).await.expect("asked").expect("there");
+    let campaign = model::find(&mut tx, id).await.expect("asked").expect("there");
     tx.commit().await.expect("committed");
     (campaign, planned as i64)
 }
@@ -122,20 +122,20 @@ pub const MAILER: i64 = 77;
 pub async fn claim(fixture: &Fixture, mailer: i64, campaign: i64, limit: usize) -> Vec<Claimed> {
     let wanted = Claim { mailer, campaign, lane: "rest", limit, now: fixture.installation.clock.now() };
     match fixture.installation.db.is_shared() {
-        true => claim_in_rows(fixture, &Hand::default(), &wanted).await,
-        false => claim_in_memory(fixture, &Hand::default(), &wanted).await,
+        true => claim_in_rows(fixture, &InFlight::default(), &wanted).await,
+        false => claim_in_memory(fixture, &InFlight::default(), &wanted).await,
     }
 }
 
 /// Takes deliveries in hand as a mailer that is alone.
-pub async fn claim_in_memory(fixture: &Fixture, hand: &Hand, wanted: &Claim<'_>) -> Vec<Claimed> {
+pub async fn claim_in_memory(fixture: &Fixture, hand: &InFlight, wanted: &Claim<'_>) -> Vec<Claimed> {
     let mut conn = fixture.installation.db.read().await.expect("a connection");
     delivery::claim(&mut conn, hand, wanted).await.expect("claimed")
 }
 
 /// The same as one among several.
-pub async fn claim_in_rows(fixture: &Fixture, hand: &Hand, wanted: &Claim<'_>) -> Vec<Claimed> {
-    let look = hand.look().await;
+pub async fn claim_in_rows(fixture: &Fixture, hand: &InFlight, wanted: &Claim<'_>) -> Vec<Claimed> {
+    let look = hand.begin_scan().await;
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
     let claimed = delivery::claim::lease(&mut tx, &fixture.installation.db, look, wanted).await.expect("claimed");
     tx.commit().await.expect("committed");
@@ -161,9 +161,9 @@ pub async fn take(fixture: &Fixture, campaign: &Campaign) -> BTreeMap<String, i6
 
 /// Writes down how deliveries on the wire ended.
 pub async fn end(fixture: &Fixture, campaign: &Campaign, ends: &[(i64, State)]) {
-    let outcomes: Vec<Outcome> = ends
+    let outcomes: Vec<DeliveryResult> = ends
         .iter()
-        .map(|(id, state)| Outcome {
+        .map(|(id, state)| DeliveryResult {
             id: *id,
             campaign: campaign.id,
             marked: true,
@@ -182,16 +182,16 @@ pub async fn end(fixture: &Fixture, campaign: &Campaign, ends: &[(i64, State)]) 
 
 /// Opens, and follows both links, the second twice.
 pub async fn react(fixture: &Fixture, delivery: i64) {
-    let hit = |kind, position| Hit { delivery, kind, position, at: NOW };
-    let hits = [hit(Kind::Open, 0), hit(Kind::Click, 0), hit(Kind::Click, 1), hit(Kind::Click, 1)];
+    let hit = |kind, position| NewEvent { delivery, kind, position, at: NOW };
+    let hits = [hit(EventKind::Open, 0), hit(EventKind::Click, 0), hit(EventKind::Click, 1), hit(EventKind::Click, 1)];
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
-    assert_eq!(event::add(&mut tx, &fixture.installation.ids, &hits).await.expect("added"), 4);
+    assert_eq!(event::insert(&mut tx, &fixture.installation.ids, &hits).await.expect("added"), 4);
     tx.commit().await.expect("committed");
 }
 
 pub async fn summary(fixture: &Fixture, campaign: &Campaign) -> Summary {
     let mut conn = fixture.installation.db.read().await.expect("a connection");
-    summary::of(&mut conn, campaign).await.expect("counted")
+    summary::read(&mut conn, campaign).await.expect("counted")
 }
 
 pub async fn search(fixture: &Fixture, text: &str) -> TraceReport {

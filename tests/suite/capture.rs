@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use sendoff::audience::address::Address;
-use sendoff::campaign::rate_limit::Cap;
+use sendoff::campaign::rate_limit::RateLimit;
 use sendoff::cli::relay::{self as door, Choice, Command, Traits};
 use sendoff::infra::setting::{self, Setting};
 use sendoff::mailer::relay::{self, Relay, RelayKind};
@@ -187,8 +187,8 @@ async fn a_letter_that_cannot_be_kept_is_not_acknowledged() {
     fixture.close().await;
 }
 
-fn rate(rate: f64) -> Cap {
-    Cap { rate: Some(rate), ..Cap::default() }
+fn rate(rate: f64) -> RateLimit {
+    RateLimit { rate: Some(rate), ..RateLimit::default() }
 }
 
 both!(a_relay_is_kept_sealed_and_read_back, |fixture| {
@@ -203,7 +203,7 @@ both!(a_relay_is_kept_sealed_and_read_back, |fixture| {
     let url = "smtps://user:geheim@mail.example.org";
     let smtp = Relay {
         connections: 20,
-        cap: rate(2.5),
+        rate_limit: rate(2.5),
         ..Relay::to(RelayKind::Smtp(Box::new(Endpoint::parse(url).expect("a URL"))))
     };
     let folder = Relay { id: workspace, ..Relay::to(RelayKind::Folder(PathBuf::from("/tmp/письма"))) };
@@ -215,7 +215,7 @@ both!(a_relay_is_kept_sealed_and_read_back, |fixture| {
     let RelayKind::Smtp(target) = &read.kind else { panic!("{read:?}") };
     assert_eq!(target.helo, "news.example.org");
     assert_eq!(target.credentials, Some(("user".to_owned(), "geheim".to_owned())));
-    assert_eq!((read.connections, read.cap), (20, rate(2.5)));
+    assert_eq!((read.connections, read.rate_limit), (20, rate(2.5)));
     assert!(!format!("{read:?} {:?}", read.describe()).contains("geheim"));
     let row = sqlx::query("select target from relay").fetch_one(&mut *tx).await.expect("a row");
     let kept: Vec<u8> = sqlx::Row::get(&row, 0);
@@ -223,12 +223,12 @@ both!(a_relay_is_kept_sealed_and_read_back, |fixture| {
     assert_eq!(relay::main(installation, &mut tx, workspace + 1).await.expect("read").kind, RelayKind::Capture);
 
     for (connections, cap, key) in [
-        (0, Cap::default(), "relay-connections"),
-        (1_001, Cap::default(), "relay-connections"),
+        (0, RateLimit::default(), "relay-connections"),
+        (1_001, RateLimit::default(), "relay-connections"),
         (1, rate(0.0), "relay-rate"),
         (1, rate(f64::NAN), "relay-rate"),
     ] {
-        let wrong = Relay { connections, cap, ..Relay::default() };
+        let wrong = Relay { connections, rate_limit: cap, ..Relay::default() };
         assert_eq!(relay::save(installation, &mut tx, workspace, &wrong).await.expect_err(key).message().key, key);
     }
 });

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::TestRunner;
 use sendoff::audience::address::Address;
-use sendoff::campaign::composer::{Frozen, Press};
+use sendoff::campaign::composer::{Composer, FrozenContent};
 use sendoff::campaign::delivery::Recipient;
 use sendoff::campaign::file::Sender;
 use sendoff::content::brand::Brand;
@@ -140,9 +140,9 @@ fn person() -> impl Strategy<Value = (String, String)> {
     })
 }
 
-fn frozen(draft: Draft, wide: bool) -> Frozen {
+fn frozen(draft: Draft, wide: bool) -> FrozenContent {
     let sender = |name: &str| Sender { name: name.to_owned(), address: "news@example.org".to_owned() };
-    Frozen {
+    FrozenContent {
         draft,
         frame: Frame {
             brand: Brand {
@@ -189,31 +189,31 @@ struct Count {
 }
 
 /// Composes one letter both ways.
-fn compare(press: &Press, (address, fields): &(String, String), count: &mut Count) {
+fn compare(composer: &Composer, (address, fields): &(String, String), count: &mut Count) {
     let reader = Recipient { delivery: 42, address: address.clone(), fields: fields.clone() };
     let to = Address::parse(address).expect("an address");
     let mut out = b"left from before".to_vec();
-    let composed = press.compose(&reader, &to, NOW, &mut out);
-    if press.letter().is_compiled()
-        && let Ok(sketch) = press.sketch(&reader)
+    let composed = composer.compose(&reader, &to, NOW, &mut out);
+    if composer.letter().is_compiled()
+        && let Ok(sketch) = composer.sketch(&reader)
     {
-        let weight = press.weigh(&reader, &mut Vec::new()).expect("a weight");
+        let weight = composer.weigh(&reader, &mut Vec::new()).expect("a weight");
         assert_eq!(weight.missing.into_iter().collect::<Vec<_>>(), sketch.missing);
         assert_eq!(weight.html, sketch.html.len());
     }
-    let rendered = match press.render(&reader) {
+    let rendered = match composer.render(&reader) {
         Ok(rendered) => rendered,
         Err(reason) => return assert_eq!(composed.map_err(|error| error.key), Err(reason.key)),
     };
     assert_eq!(composed, Ok(()));
-    let written = press.write(&reader, &to, &rendered, NOW);
+    let written = composer.write(&reader, &to, &rendered, NOW);
     assert_reads_back(&written, &rendered);
 
     let wire = dot_stuffing::stuff(&written);
     let wire = wire.strip_suffix(b".\r\n").expect("a lone dot");
     assert_eq!(String::from_utf8_lossy(&out), String::from_utf8_lossy(wire));
     count.made += 1;
-    count.spliced += usize::from(press.splice(&reader, &to, NOW, &mut out));
+    count.spliced += usize::from(composer.splice(&reader, &to, NOW, &mut out));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -224,8 +224,8 @@ async fn any_letter_composed_is_the_letter_rendered_and_written() {
     let count = RefCell::new(Count::default());
     let tried =
         runner.run(&(draft(), any::<bool>(), prop::collection::vec(person(), 1..6)), |(draft, wide, people)| {
-            if let Ok(press) = Press::compile(&fixture.installation, frozen(draft, wide)) {
-                people.iter().for_each(|person| compare(&press, person, &mut count.borrow_mut()));
+            if let Ok(composer) = Composer::compile(&fixture.installation, frozen(draft, wide)) {
+                people.iter().for_each(|person| compare(&composer, person, &mut count.borrow_mut()));
             }
             Ok(())
         });
@@ -252,11 +252,11 @@ async fn a_letter_too_irregular_is_rendered_for_each_reader() {
             body,
             tracking: Tracking::None,
         };
-        let press = Press::compile(&fixture.installation, frozen(draft, false)).expect("compiles");
+        let composer = Composer::compile(&fixture.installation, frozen(draft, false)).expect("compiles");
         let mut count = Count::default();
-        compare(&press, &("anna@example.org".to_owned(), "{}".to_owned()), &mut count);
+        compare(&composer, &("anna@example.org".to_owned(), "{}".to_owned()), &mut count);
 
-        assert!(!press.letter().is_compiled());
+        assert!(!composer.letter().is_compiled());
         assert_eq!((count.made, count.spliced), (1, 0));
     }
     fixture.close().await;

@@ -70,7 +70,7 @@ async fn a_sqlite_file_put_back_from_a_backup_forgets_again() {
     let find = |text| canary::address(text);
     assert!(contact::find(&mut conn, fixture.workspace.id, &find("gone@example.org")).await.expect("asked").is_none());
     assert!(contact::find(&mut conn, fixture.workspace.id, &find("stays@example.org")).await.expect("asked").is_some());
-    let numbers = erased_counts::of(&mut conn, campaign.id).await.expect("asked");
+    let numbers = erased_counts::list(&mut conn, campaign.id).await.expect("asked");
     assert_eq!(numbers.get(&("suppressed".to_owned(), 0)), Some(&1));
 }
 

@@ -6,7 +6,7 @@ use sendoff::audience::contact::{self, NewContact, Values};
 use sendoff::audience::subscription::{self, NewSubscription};
 use sendoff::audience::{list, workspace};
 use sendoff::campaign::model::{self, Campaign, NewCampaign, State};
-use sendoff::campaign::recurrence::Rhythm;
+use sendoff::campaign::recurrence::Recurrence;
 use sendoff::campaign::series::{self, State as Stand};
 use sendoff::campaign::{delivery, launch};
 use sendoff::infra::id::Id;
@@ -36,14 +36,14 @@ async fn draft(fixture: &Fixture, workspace: Id, list: Id, source: &str) -> Camp
     let installation = &fixture.installation;
     let new = NewCampaign { id: installation.ids.next(), name: "winter", format: "md", source, list, segment: None };
     let mut tx = installation.db.write().await.expect("a transaction");
-    let id = model::add(&mut tx, workspace, &new, installation.clock.now()).await.expect("a draft");
+    let id = model::save_draft(&mut tx, workspace, &new, installation.clock.now()).await.expect("a draft");
     tx.commit().await.expect("committed");
     found(fixture, id).await
 }
 
 async fn found(fixture: &Fixture, id: Id) -> Campaign {
     let mut conn = fixture.installation.db.read().await.expect("a connection");
-    model::get(&mut conn, id).await.expect("asked").expect("a campaign")
+    model::find(&mut conn, id).await.expect("asked").expect("a campaign")
 }
 
 async fn tell(fixture: &Fixture, workspace: Id, sink: &Sink) {
@@ -120,10 +120,10 @@ both!(a_series_that_cannot_be_read_stops_alone_and_can_go_on, |fixture| {
     let daily = LETTER.replace("list =", "every = \"day\"\nat = \"09:00\"\nzone = \"UTC\"\nlist =");
     let pattern = draft(fixture, fixture.workspace.id, list, &daily).await;
     let schedule = pattern.file().expect("a file").schedule;
-    let rhythm: &Rhythm = schedule.rhythm().expect("a rhythm");
+    let recurrence: &Recurrence = schedule.recurrence().expect("a rhythm");
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
     let now = fixture.installation.clock.now();
-    series::begin(&mut tx, &pattern, rhythm, fixture.installation.ids.next(), now).await.expect("begun");
+    series::start(&mut tx, &pattern, recurrence, fixture.installation.ids.next(), now).await.expect("begun");
     tx.commit().await.expect("committed");
     start(fixture, LETTER).await;
     tamper(fixture, sqlx::query("update series set seen = 'soon'")).await;
@@ -132,9 +132,9 @@ both!(a_series_that_cannot_be_read_stops_alone_and_can_go_on, |fixture| {
 
     assert_eq!((campaign(fixture).await.state, states(fixture).await), (State::Finished, [("accepted", 20)].into()));
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
-    let stopped = series::of(&mut tx, &pattern).await.expect("readable");
+    let stopped = series::find(&mut tx, &pattern).await.expect("readable");
     assert_eq!(stopped.state, Stand::Stopped);
     assert!(stopped.reason.as_deref().is_some_and(|reason| reason.contains("series-clock")), "{:?}", stopped.reason);
     series::resume(&fixture.installation, &mut tx, &stopped, false).await.expect("it goes on");
-    assert_eq!(series::of(&mut tx, &pattern).await.expect("readable").state, Stand::Running);
+    assert_eq!(series::find(&mut tx, &pattern).await.expect("readable").state, Stand::Running);
 });

@@ -48,10 +48,11 @@ async fn check(fixture: &Fixture, name: &str, body: &str) -> Preflight {
     let list = list::need(&mut tx, workspace, "News").await.expect("a list");
     let new =
         NewCampaign { id: installation.ids.next(), name, format: "md", source: &source, list: list.id, segment: None };
-    model::add(&mut tx, workspace, &new, installation.clock.now()).await.expect("a draft");
+    model::save_draft(&mut tx, workspace, &new, installation.clock.now()).await.expect("a draft");
     tx.commit().await.expect("committed");
-    let campaign =
-        model::need(&mut installation.db.read().await.expect("a connection"), workspace, name).await.expect("there");
+    let campaign = model::find_by_name(&mut installation.db.read().await.expect("a connection"), workspace, name)
+        .await
+        .expect("there");
     preflight::check(installation, &campaign, true, |_, _| {}).await.expect("a sheet")
 }
 

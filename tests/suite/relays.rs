@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sendoff::campaign::model::{self, State};
-use sendoff::campaign::rate_limit::Cap;
+use sendoff::campaign::rate_limit::RateLimit;
 use sendoff::cli::relay::{self as door, Command, Traits};
 use sendoff::infra::i18n::Lang;
 use sendoff::infra::setting::{self, Setting};
@@ -135,10 +135,10 @@ pub async fn start_as(fixture: &Fixture, letter: &str, name: &str) -> u64 {
     let list = list::need(&mut tx, workspace, "News").await.expect("a list");
     let new =
         NewCampaign { id: installation.ids.next(), name, format: "md", source: letter, list: list.id, segment: None };
-    model::add(&mut tx, workspace, &new, installation.clock.now()).await.expect("a draft");
+    model::save_draft(&mut tx, workspace, &new, installation.clock.now()).await.expect("a draft");
     tx.commit().await.expect("committed");
     let mut conn = installation.db.read().await.expect("a connection");
-    let draft = model::need(&mut conn, workspace, name).await.expect("the campaign");
+    let draft = model::find_by_name(&mut conn, workspace, name).await.expect("the campaign");
     drop(conn);
     launch::start(installation, &draft).await.expect("launched").expect("begun")
 }
@@ -161,7 +161,7 @@ both!(what_is_bound_goes_through_its_relay_or_waits, |fixture| {
     timeout(Duration::from_secs(120), mail(fixture)).await.expect("an end");
     assert_eq!((recipients(&general).len(), recipients(&bound).len(), recipients(&named).len()), (0, 10, 0));
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
-    let paused = model::need(&mut tx, fixture.workspace.id, "winter").await.expect("there");
+    let paused = model::find_by_name(&mut tx, fixture.workspace.id, "winter").await.expect("there");
     assert_eq!(paused.state, State::Paused);
     sick.store(false, Ordering::SeqCst);
     model::resume(&mut tx, &paused).await.expect("resumed");
@@ -174,7 +174,7 @@ both!(what_is_bound_goes_through_its_relay_or_waits, |fixture| {
     start_as(fixture, &letter, "spring").await;
     mail(fixture).await;
     let mut conn = fixture.installation.db.read().await.expect("a connection");
-    let paused = model::need(&mut conn, fixture.workspace.id, "spring").await.expect("there");
+    let paused = model::find_by_name(&mut conn, fixture.workspace.id, "spring").await.expect("there");
     let reason = Lang::EN.translate_packed(&paused.reason.expect("a reason"));
     assert!(paused.state == State::Paused && reason.contains("“fourth”"), "{reason}");
 });
@@ -197,8 +197,12 @@ both!(a_relay_that_hangs_does_not_hold_up_the_others, |fixture| {
 both!(a_relay_used_up_for_today_leaves_the_rest_to_others, |fixture| {
     house_with(fixture, 50).await;
     let (one, two) = (Plan::new().start().await, Plan::new().start().await);
-    let cap = |daily| Cap { daily: Some(daily), ..Cap::default() };
-    set(fixture, &[Relay { cap: cap(10), ..to(&one, "main") }, Relay { cap: cap(25), ..to(&two, "other") }]).await;
+    let cap = |daily| RateLimit { daily: Some(daily), ..RateLimit::default() };
+    set(
+        fixture,
+        &[Relay { rate_limit: cap(10), ..to(&one, "main") }, Relay { rate_limit: cap(25), ..to(&two, "other") }],
+    )
+    .await;
     start(fixture, LETTER).await;
 
     let next = mail(fixture).await;

@@ -44,18 +44,18 @@ async fn made(fixture: &Fixture) -> Vec<String> {
 
 async fn campaigns(fixture: &Fixture) -> Vec<Campaign> {
     let mut conn = fixture.installation.db.read().await.expect("a connection");
-    model::all(&mut conn, fixture.workspace.id).await.expect("listed")
+    model::list(&mut conn, fixture.workspace.id).await.expect("listed")
 }
 
 async fn stand(fixture: &Fixture) -> (Stand, Option<String>) {
     let mut conn = fixture.installation.db.read().await.expect("a connection");
-    let all = series::all(&mut conn, fixture.workspace.id).await.expect("listed");
+    let all = series::list(&mut conn, fixture.workspace.id).await.expect("listed");
     (all[0].state, all[0].reason.as_deref().map(|reason| Lang::EN.translate_packed(reason)))
 }
 
 async fn look(fixture: &Fixture, time: &str) {
     set_clock(fixture, time);
-    launch::due(&fixture.installation).await.expect("looked at the clock");
+    launch::run_due(&fixture.installation).await.expect("looked at the clock");
 }
 
 both!(a_slot_is_one_campaign_for_twenty_mailers, |fixture| {
@@ -67,7 +67,7 @@ both!(a_slot_is_one_campaign_for_twenty_mailers, |fixture| {
     let mut looks = JoinSet::new();
     for _ in 0..20 {
         let installation = fixture.installation.clone();
-        looks.spawn(async move { launch::due(&installation).await });
+        looks.spawn(async move { launch::run_due(&installation).await });
     }
     for look in looks.join_all().await {
         look.expect("looked");
@@ -84,13 +84,13 @@ both!(a_slot_is_one_campaign_for_twenty_mailers, |fixture| {
 both!(a_mailer_that_died_between_slot_and_launch_is_made_up_for, |fixture| {
     begin(fixture, DAILY).await;
     set_clock(fixture, "2026-11-22T08:00:00Z");
-    series::due(&fixture.installation).await.expect("a slot is written");
+    series::run_due(&fixture.installation).await.expect("a slot is written");
     assert_eq!(campaigns(fixture).await[0].state, State::Scheduled);
 
     // Another process opens the same database an hour later.
     let later = Clock::fixed(at("2026-11-22T09:00:00Z"));
     let installation = Installation::open(fixture.installation.config.clone(), later).await.expect("opens");
-    launch::due(&installation).await.expect("looked");
+    launch::run_due(&installation).await.expect("looked");
 
     assert_eq!(made(fixture).await, ["2026-11-22"]);
     let campaign = &campaigns(fixture).await[0];

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Output;
 
-use sendoff::campaign::composer::Press;
+use sendoff::campaign::composer::Composer;
 use sendoff::campaign::delivery::uncertain::{self, REPEATS, Scope};
 use sendoff::campaign::model::{self, State};
 use sendoff::infra::clock::DAY;
@@ -28,7 +28,7 @@ fn scope(fixture: &Fixture) -> Scope {
     Scope { workspace: fixture.workspace.id, campaign: None }
 }
 
-async fn doubts(fixture: &Fixture) -> Vec<uncertain::Doubt> {
+async fn doubts(fixture: &Fixture) -> Vec<uncertain::UncertainDelivery> {
     let mut conn = fixture.installation.db.read().await.expect("a connection");
     uncertain::list(&mut conn, scope(fixture)).await.expect("listed")
 }
@@ -177,8 +177,8 @@ both!(the_list_says_since_when_and_why_and_masks_the_address, |fixture| {
 
 /// The Message-IDs of the uncertain letters, in the order of the list.
 async fn message_ids(fixture: &Fixture) -> Vec<String> {
-    let press = Press::open(&fixture.installation, &campaign(fixture).await).expect("opens");
-    doubts(fixture).await.iter().map(|doubt| press.message_id(doubt.id)).collect()
+    let composer = Composer::open(&fixture.installation, &campaign(fixture).await).expect("opens");
+    doubts(fixture).await.iter().map(|doubt| composer.message_id(doubt.id)).collect()
 }
 
 /// A log with a line at each of these seconds around 10:00.

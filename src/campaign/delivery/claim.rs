@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use sqlx::Row;
 
-pub use super::in_flight::{Hand, Look};
+pub use super::in_flight::{InFlight, Scan};
 use super::mark::release;
 use crate::infra::clock::Millis;
 use crate::infra::db::{Conn, Db, Sql};
@@ -53,8 +53,8 @@ impl Claim<'_> {
 }
 
 /// Takes due deliveries of a running campaign for a mailer that is alone, oldest first.
-pub async fn claim(conn: &mut Conn, hand: &Hand, wanted: &Claim<'_>) -> Result<Vec<Claimed>> {
-    let look = hand.look().await;
+pub async fn claim(conn: &mut Conn, hand: &InFlight, wanted: &Claim<'_>) -> Result<Vec<Claimed>> {
+    let look = hand.begin_scan().await;
     let mut sql = Sql::new("select id from delivery where ");
     wanted.narrow(&mut sql);
     // What is in hand still stands first.
@@ -65,7 +65,7 @@ pub async fn claim(conn: &mut Conn, hand: &Hand, wanted: &Claim<'_>) -> Result<V
 
 /// Claims in the rows, where several mailers are at work; the caller holds the mailer's lease, and begins
 /// a look at its hand before the transaction.
-pub async fn lease(conn: &mut Conn, db: &Db, look: Look<'_>, wanted: &Claim<'_>) -> Result<Vec<Claimed>> {
+pub async fn lease(conn: &mut Conn, db: &Db, look: Scan<'_>, wanted: &Claim<'_>) -> Result<Vec<Claimed>> {
     let (open, close) = db.claim();
     let mut sql = Sql::new("update delivery set state = 'leased', mailer_id = ");
     sql.bind(wanted.mailer).push(", changed_at = ").bind(wanted.now);

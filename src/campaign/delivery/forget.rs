@@ -13,10 +13,10 @@ use crate::infra::id::Id;
 pub async fn forget(conn: &mut Conn, people: &[Id], list: Option<Id>) -> Result<()> {
     let rows: Vec<(Id, String)> = take(conn, "delivery", "campaign_id, state", |sql, conn| {
         sql.push("contact_id").among(conn, people);
-        model::only_of(sql, list);
+        model::push_list_filter(sql, list);
     })
     .await?;
-    let mut counts = erased_counts::Counts::new();
+    let mut counts = erased_counts::ErasedCounts::new();
     let mut changes = Changes::new();
     for (campaign, was) in rows {
         // A row in a state that does not exist must not keep a person here.
@@ -33,5 +33,5 @@ pub async fn forget(conn: &mut Conn, people: &[Id], list: Option<Id>) -> Result<
         }
     }
     progress::absorb(conn, 0, &changes).await?;
-    erased_counts::absorb(conn, &counts).await
+    erased_counts::add_all(conn, &counts).await
 }

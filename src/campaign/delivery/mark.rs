@@ -57,13 +57,13 @@ pub struct Recipient {
 /// envelope may be opened and the message written once this is committed.
 pub async fn mark(conn: &mut Conn, mailer: Id, marks: &[Mark], now: Millis) -> Result<HashMap<Id, Marked>> {
     let mut script = Script::new(conn);
-    ask(&mut script, conn, mailer, marks, now);
+    prepare_mark(&mut script, conn, mailer, marks, now);
     let done = script.run(conn).await?;
-    answer(conn, mailer, marks, &done, now).await
+    collect_marked(conn, mailer, marks, &done, now).await
 }
 
-/// Appends the last word on deliveries; what comes of it is for [`answer`].
-pub fn ask(script: &mut Script, conn: &Conn, mailer: Id, marks: &[Mark], now: Millis) {
+/// Appends the last word on deliveries; what comes of it is for [`collect_marked`].
+pub fn prepare_mark(script: &mut Script, conn: &Conn, mailer: Id, marks: &[Mark], now: Millis) {
     let mut groups: BTreeMap<(Id, Id), Vec<Id>> = BTreeMap::new();
     for mark in marks {
         groups.entry((mark.campaign, mark.relay)).or_default().push(mark.id);
@@ -104,8 +104,8 @@ fn write<'s>(
     sql.push("and (until_at is null or until_at > ").bind(now).push(")))")
 }
 
-/// What was allowed of `marks`; `done` is what the statements of [`ask`] did.
-pub async fn answer(
+/// What was allowed of `marks`; `done` is what the statements of [`prepare_mark`] did.
+pub async fn collect_marked(
     conn: &mut Conn,
     mailer: Id,
     marks: &[Mark],

@@ -7,7 +7,7 @@ use crate::infra::id::Id;
 
 /// Puts the pending letters of a workspace into the lanes that their domains belong to now, in one
 /// statement. Returns how many moved.
-pub async fn regroup(conn: &mut Conn, workspace: Id, lanes: &[Lane]) -> Result<u64> {
+pub async fn reassign_lanes(conn: &mut Conn, workspace: Id, lanes: &[Lane]) -> Result<u64> {
     let position = position(conn);
     let domain = format!("({})", lane::domain("c.canonical", position));
     let mut sql = Sql::new("update delivery set lane = ");

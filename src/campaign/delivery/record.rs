@@ -16,7 +16,7 @@ use crate::infra::id::Id;
 
 /// How a try ended.
 #[derive(Debug, Clone)]
-pub struct Outcome {
+pub struct DeliveryResult {
     /// The delivery.
     pub id: Id,
     /// Its campaign.
@@ -43,23 +43,23 @@ type Kind<'o> = (Id, State, Option<&'o str>, i32, bool);
 /// Writes down how tries ended. What a message was made from is kept only while it may have to be
 /// repeated. Where the person was erased meanwhile, the tally that counted the message as uncertain
 /// is set right instead.
-pub async fn record(conn: &mut Conn, mailer: Id, outcomes: &[Outcome], now: Millis) -> Result<()> {
+pub async fn record(conn: &mut Conn, mailer: Id, outcomes: &[DeliveryResult], now: Millis) -> Result<()> {
     let mut script = Script::new(conn);
-    let ends = Ends::of(outcomes);
+    let ends = ResultBatch::of(outcomes);
     ends.write(&mut script, conn, mailer, now);
     let done = script.run(conn).await?;
     ends.check(conn, mailer, &done).await
 }
 
 /// Tries that ended, by kind.
-pub struct Ends<'o>(BTreeMap<Kind<'o>, Vec<&'o Outcome>>);
+pub struct ResultBatch<'o>(BTreeMap<Kind<'o>, Vec<&'o DeliveryResult>>);
 
-impl<'o> Ends<'o> {
+impl<'o> ResultBatch<'o> {
     /// Sorts outcomes by kind.
-    pub fn of(outcomes: &'o [Outcome]) -> Self {
-        let mut kinds: BTreeMap<Kind, Vec<&Outcome>> = BTreeMap::new();
+    pub fn of(outcomes: &'o [DeliveryResult]) -> Self {
+        let mut kinds: BTreeMap<Kind, Vec<&DeliveryResult>> = BTreeMap::new();
         for outcome in outcomes {
-            let Outcome { campaign, state, reason, code, tried, .. } = outcome;
+            let DeliveryResult { campaign, state, reason, code, tried, .. } = outcome;
             kinds.entry((*campaign, *state, reason.as_deref(), *code, *tried)).or_default().push(outcome);
         }
         Self(kinds)
@@ -82,7 +82,7 @@ impl<'o> Ends<'o> {
     }
 
     /// Sets right what those rows change that were not there; `done` is what the statements of
-    /// [`Ends::write`] did.
+    /// [`ResultBatch::write`] did.
     pub async fn check(&self, conn: &mut Conn, mailer: Id, done: &[StatementResult]) -> Result<()> {
         let mut changes = Changes::new();
         for (((campaign, state, ..), some), done) in self.0.iter().zip(done) {
@@ -90,7 +90,7 @@ impl<'o> Ends<'o> {
             if missing == 0 {
                 continue;
             }
-            settle_gone(conn, some).await?;
+            correct_erased(conn, some).await?;
             if state.is_final() {
                 *changes.entry((*campaign, state.as_str())).or_default() -= count(missing);
             }
@@ -103,7 +103,7 @@ fn count(rows: u64) -> i64 {
     i64::try_from(rows).unwrap_or(i64::MAX)
 }
 
-fn update(script: &mut Script, conn: &Conn, mailer: Id, kind: Kind<'_>, outcomes: &[&Outcome], now: Millis) {
+fn update(script: &mut Script, conn: &Conn, mailer: Id, kind: Kind<'_>, outcomes: &[&DeliveryResult], now: Millis) {
     let (_, state, reason, code, tried) = kind;
     let sql = script.add("update delivery set state = ");
     sql.bind(state.to_string()).push(", reason = ").bind(reason.map(str::to_owned)).push(", code = ").bind(code);
@@ -125,7 +125,7 @@ fn update(script: &mut Script, conn: &Conn, mailer: Id, kind: Kind<'_>, outcomes
 }
 
 /// Sets the tally right for those who were erased while their message was on the wire.
-async fn settle_gone(conn: &mut Conn, outcomes: &[&Outcome]) -> Result<()> {
+async fn correct_erased(conn: &mut Conn, outcomes: &[&DeliveryResult]) -> Result<()> {
     let ids: Vec<Id> = outcomes.iter().map(|outcome| outcome.id).collect();
     let there: HashSet<Id> = super::contacts_of(conn, &ids).await?.into_iter().map(|(id, _)| id).collect();
     for outcome in outcomes.iter().filter(|outcome| outcome.marked && !there.contains(&outcome.id)) {

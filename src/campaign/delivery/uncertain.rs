@@ -15,7 +15,7 @@ use crate::infra::id::Id;
 
 crate::text_enum! {
     /// What a campaign does with letters whose answer was lost.
-    Fate {
+    UncertainPolicy {
         /// They stay uncertain: at most one letter to anyone.
         Hold = "hold",
         /// They are sent again: at least one letter to everyone.
@@ -50,7 +50,7 @@ pub struct Scope {
 
 /// A delivery whose fate the relay alone knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Doubt {
+pub struct UncertainDelivery {
     /// The delivery.
     pub id: Id,
     /// Its campaign.
@@ -67,7 +67,7 @@ pub struct Doubt {
 
 /// What became of a delivery after all.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct Resolution {
     /// The delivery.
     pub id: Id,
     /// True when the relay took responsibility and had not to give the message up.
@@ -77,7 +77,7 @@ pub struct Answer {
 }
 
 /// The uncertain deliveries, oldest first.
-pub async fn list(conn: &mut Conn, scope: Scope) -> Result<Vec<Doubt>> {
+pub async fn list(conn: &mut Conn, scope: Scope) -> Result<Vec<UncertainDelivery>> {
     let mut sql = Sql::new(
         "select d.id, d.campaign_id, d.reason, coalesce(d.dated_at, d.changed_at), d.changed_at, c.address \
          from delivery d left join contact c on c.id = d.contact_id where d.state = 'uncertain' and d.workspace_id = ",
@@ -87,7 +87,7 @@ pub async fn list(conn: &mut Conn, scope: Scope) -> Result<Vec<Doubt>> {
         sql.push(" and d.campaign_id = ").bind(campaign);
     }
     let rows = sql.push(" order by d.changed_at, d.id").all(conn).await?;
-    let doubt = |row: &sqlx::any::AnyRow| Doubt {
+    let doubt = |row: &sqlx::any::AnyRow| UncertainDelivery {
         id: row.get(0),
         campaign: row.get(1),
         reason: row.get(2),
@@ -137,7 +137,7 @@ pub async fn resend(conn: &mut Conn, ids: &[Id], now: Millis) -> Result<BTreeMap
 
 /// Lets those be sent again whose campaign says so and that were not repeated too often. Returns
 /// how many they are.
-pub async fn repeat(conn: &mut Conn, campaign: Option<Id>, now: Millis) -> Result<u64> {
+pub async fn resend_due(conn: &mut Conn, campaign: Option<Id>, now: Millis) -> Result<u64> {
     let mut sql = again(now + PAUSE);
     sql.push(" and resent < ").bind(REPEATS).push(" and coalesce(reason, '') <> ").bind(HELD.to_owned());
     sql.push(" and campaign_id in (select id from campaign where fate = 'resend' and state in ('running', 'paused')");
@@ -174,7 +174,7 @@ fn again(due_at: Millis) -> Sql {
 }
 
 /// Writes down what became of some. Returns how many were (accepted, rejected).
-pub async fn answer(conn: &mut Conn, answers: &[Answer], now: Millis) -> Result<(u64, u64)> {
+pub async fn resolve(conn: &mut Conn, answers: &[Resolution], now: Millis) -> Result<(u64, u64)> {
     let mut counts = (0, 0);
     for some in answers.chunks(ROWS / 2) {
         let mut sql = Sql::new("update delivery set state = v.column2, reason = v.column3, reply = v.column4, ");

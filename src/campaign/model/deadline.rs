@@ -76,7 +76,7 @@ async fn unsent(conn: &mut Conn, campaign: Id) -> Result<i64> {
 }
 
 fn reason(campaign: &Campaign, unsent: i64) -> Message {
-    let until = zoned_time::say(campaign.until_at.unwrap_or_default(), campaign.zone());
+    let until = zoned_time::format_in_zone(campaign.until_at.unwrap_or_default(), campaign.zone());
     Message::new("paused-late").with("name", &campaign.name).with("until", until).with("count", unsent)
 }
 

@@ -3,7 +3,7 @@
 use sqlx::Row;
 
 use crate::campaign::model::Campaign;
-use crate::campaign::recurrence::Slot;
+use crate::campaign::recurrence::Occurrence;
 use crate::campaign::zoned_time;
 use crate::infra::clock::Millis;
 use crate::infra::db::Conn;
@@ -12,7 +12,7 @@ use crate::infra::id::Id;
 
 /// A slot that is to become a campaign.
 #[derive(Debug, Clone, Copy)]
-pub struct NewSlot<'a> {
+pub struct NewOccurrence<'a> {
     /// A fresh key.
     pub id: Id,
     /// The series.
@@ -20,14 +20,14 @@ pub struct NewSlot<'a> {
     /// The draft that it is a copy of.
     pub pattern: &'a Campaign,
     /// The day and the moment.
-    pub slot: Slot,
+    pub slot: Occurrence,
     /// The zone of the series.
     pub zone: &'a str,
     /// From when on nothing may leave.
     pub until: Option<Millis>,
 }
 
-impl NewSlot<'_> {
+impl NewOccurrence<'_> {
     /// The campaign's name: that of the series and the day.
     pub fn name(&self) -> String {
         format!("{}-{}", self.pattern.name, self.slot.day)
@@ -36,8 +36,8 @@ impl NewSlot<'_> {
 
 /// Makes the campaign of a slot, scheduled for its moment. False when the slot has one, or the name
 /// is taken: see [`exists`].
-pub async fn add(conn: &mut Conn, new: &NewSlot<'_>, now: Millis) -> Result<bool> {
-    let local = zoned_time::say(new.slot.at, new.zone);
+pub async fn add(conn: &mut Conn, new: &NewOccurrence<'_>, now: Millis) -> Result<bool> {
+    let local = zoned_time::format_in_zone(new.slot.at, new.zone);
     let written = sqlx::query(
         "insert into campaign (id, workspace_id, name, format, source, list_id, segment_id, state, created_at, \
          starts_at, starts_local, zone, until_at, series_id, slot) \
@@ -63,7 +63,7 @@ pub async fn add(conn: &mut Conn, new: &NewSlot<'_>, now: Millis) -> Result<bool
 }
 
 /// Whether a slot has its campaign.
-pub async fn exists(conn: &mut Conn, series: Id, slot: Slot) -> Result<bool> {
+pub async fn exists(conn: &mut Conn, series: Id, slot: Occurrence) -> Result<bool> {
     let row = sqlx::query("select count(*) from campaign where series_id = $1 and slot = $2")
         .bind(series)
         .bind(slot.day.to_string())

@@ -4,7 +4,7 @@
 use sqlx::Row;
 
 use crate::campaign::delivery;
-use crate::campaign::model::{Campaign, State, delivery_range, get, refusal};
+use crate::campaign::model::{Campaign, State, delivery_range, find, refusal};
 use crate::infra::clock::{DAY, Millis};
 use crate::infra::db::{Conn, Sql};
 use crate::infra::error::{Message, Result};
@@ -32,14 +32,14 @@ pub async fn recall(conn: &mut Conn, campaign: &Campaign, now: Millis) -> Result
     if moved.rows_affected() == 1 {
         return delivery::skip_pending(conn, campaign.id, RECALLED, now).await.map(drop);
     }
-    match get(conn, campaign.id).await? {
+    match find(conn, campaign.id).await? {
         Some(now) if now.state == State::Draft => Err(refusal(&now, "recall")),
         _ => Ok(()),
     }
 }
 
 /// How many letters of a campaign were taken back, of people who are still known.
-pub async fn recalled(conn: &mut Conn, campaign: &Campaign) -> Result<i64> {
+pub async fn count_recalled(conn: &mut Conn, campaign: &Campaign) -> Result<i64> {
     let mut sql = Sql::new("select count(*) from delivery where ");
     delivery_range::within(&mut sql, campaign.id)
         .push(" and state = 'skipped' and reason = ")

@@ -5,7 +5,7 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 use crate::audience::address::Address;
-use crate::campaign::delivery::{Marked, Outcome};
+use crate::campaign::delivery::{DeliveryResult, Marked};
 use crate::mailer::queue::group_commit::MessageGuard;
 use crate::mailer::queue::job::Job;
 use crate::mailer::relay_context::RelayContext;
@@ -37,14 +37,14 @@ impl MarkedMessage {
     /// How it is named to the relay.
     pub(super) fn envelope(&self) -> Envelope<'_> {
         Envelope {
-            from: self.job.press.sender(),
+            from: self.job.composer.sender(),
             to: self.address.envelope(),
-            utf8: self.job.press.needs_smtputf8(&self.address),
+            utf8: self.job.composer.needs_smtputf8(&self.address),
         }
     }
 
     /// What the relay's answer means for it.
-    pub(super) fn answered(&self, reply: &Reply, to_text: bool, bench: &RelayContext) -> Outcome {
+    pub(super) fn answered(&self, reply: &Reply, to_text: bool, bench: &RelayContext) -> DeliveryResult {
         self.job.answered(reply, to_text, self.attempts, bench)
     }
 }

@@ -5,7 +5,7 @@
 
 use sqlx::Row;
 
-use crate::campaign::rate_limit::Cap;
+use crate::campaign::rate_limit::RateLimit;
 use crate::infra::clock::{DAY, Millis};
 use crate::infra::db::{Conn, Db, Sql};
 use crate::infra::error::Result;
@@ -50,7 +50,7 @@ pub struct RateAccount {
 
 impl RateAccount {
     /// Draws up to `want` letters and returns how many there were.
-    pub fn draw(&mut self, cap: &Cap, want: i64, now: Millis) -> i64 {
+    pub fn draw(&mut self, cap: &RateLimit, want: i64, now: Millis) -> i64 {
         *self = self.on(now);
         let mut granted = want.min(self.left(cap).unwrap_or(want)).max(0);
         if let Some(gap) = gap(cap) {
@@ -67,7 +67,7 @@ impl RateAccount {
     }
 
     /// Takes back letters that were drawn and not sent.
-    pub fn refund(&mut self, cap: &Cap, count: i64, now: Millis) {
+    pub fn refund(&mut self, cap: &RateLimit, count: i64, now: Millis) {
         if let Some(gap) = gap(cap) {
             self.free_at -= (count as f64 * gap).floor() as i64;
         }
@@ -77,13 +77,13 @@ impl RateAccount {
     }
 
     /// When the next day begins, if this day's letters are used up.
-    pub fn opens_at(&self, cap: &Cap, now: Millis) -> Option<Millis> {
+    pub fn opens_at(&self, cap: &RateLimit, now: Millis) -> Option<Millis> {
         let today = self.on(now);
         today.left(cap).filter(|left| *left <= 0).map(|_| (today.day + 1) * DAY)
     }
 
     /// The letters of today and what today may have.
-    pub fn today(&self, cap: &Cap, now: Millis) -> (i64, Option<i64>) {
+    pub fn today(&self, cap: &RateLimit, now: Millis) -> (i64, Option<i64>) {
         let today = self.on(now);
         (today.spent, cap.quota(today.days))
     }
@@ -97,13 +97,13 @@ impl RateAccount {
         Self { day: today, spent: 0, days: self.days + i64::from(self.spent > 0), ..self }
     }
 
-    fn left(&self, cap: &Cap) -> Option<i64> {
+    fn left(&self, cap: &RateLimit) -> Option<i64> {
         cap.quota(self.days).map(|quota| quota - self.spent)
     }
 }
 
 /// Microseconds between two letters.
-fn gap(cap: &Cap) -> Option<f64> {
+fn gap(cap: &RateLimit) -> Option<f64> {
     cap.rate.map(|rate| 1_000_000.0 / rate)
 }
 
@@ -122,7 +122,14 @@ pub struct Grant {
 }
 
 /// Draws up to `want` letters.
-pub async fn draw(db: &Db, workspace: Id, gate: LimitKey<'_>, cap: &Cap, want: i64, now: Millis) -> Result<Grant> {
+pub async fn draw(
+    db: &Db,
+    workspace: Id,
+    gate: LimitKey<'_>,
+    cap: &RateLimit,
+    want: i64,
+    now: Millis,
+) -> Result<Grant> {
     let mut drawn = Grant { count: 0, opens_at: None };
     change(db, workspace, gate, |account| {
         drawn = Grant { count: account.draw(cap, want, now), opens_at: account.opens_at(cap, now) };
@@ -132,7 +139,14 @@ pub async fn draw(db: &Db, workspace: Id, gate: LimitKey<'_>, cap: &Cap, want: i
 }
 
 /// Gives letters back that were drawn and not sent.
-pub async fn refund(db: &Db, workspace: Id, gate: LimitKey<'_>, cap: &Cap, count: i64, now: Millis) -> Result<()> {
+pub async fn refund(
+    db: &Db,
+    workspace: Id,
+    gate: LimitKey<'_>,
+    cap: &RateLimit,
+    count: i64,
+    now: Millis,
+) -> Result<()> {
     change(db, workspace, gate, |account| account.refund(cap, count, now)).await
 }
 
@@ -185,8 +199,8 @@ mod tests {
 
     const NOW: Millis = 20_000 * DAY + 1_000;
 
-    fn rate(rate: f64) -> Cap {
-        Cap { rate: Some(rate), ..Cap::default() }
+    fn rate(rate: f64) -> RateLimit {
+        RateLimit { rate: Some(rate), ..RateLimit::default() }
     }
 
     #[test]
@@ -210,7 +224,7 @@ mod tests {
 
     #[test]
     fn what_goes_back_can_be_drawn_again() {
-        let cap = Cap { daily: Some(6), ..rate(5.0) };
+        let cap = RateLimit { daily: Some(6), ..rate(5.0) };
         let mut account = RateAccount::default();
 
         assert_eq!(account.draw(&cap, 100, NOW), 5);
@@ -223,7 +237,7 @@ mod tests {
 
     #[test]
     fn only_days_of_sending_move_a_ramp() {
-        let cap = Cap { ramp: Some("10:2".parse().expect("a ramp")), ..Cap::default() };
+        let cap = RateLimit { warm_up: Some("10:2".parse().expect("a ramp")), ..RateLimit::default() };
         let mut account = RateAccount::default();
 
         assert_eq!(account.draw(&cap, 100, NOW), 10);
@@ -234,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_clock_put_back_neither_opens_the_day_again_nor_stops_the_rate() {
-        let cap = Cap { daily: Some(3), ..rate(1.0) };
+        let cap = RateLimit { daily: Some(3), ..rate(1.0) };
         let mut account = RateAccount::default();
         assert_eq!(account.draw(&cap, 1, NOW), 1);
 

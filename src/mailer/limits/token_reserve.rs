@@ -2,7 +2,7 @@
 //! letters. What is left goes back into the table when the round ends; a mailer that dies loses it,
 //! which errs on the side of sending less.
 
-use crate::campaign::rate_limit::Cap;
+use crate::campaign::rate_limit::RateLimit;
 use crate::infra::clock::Millis;
 use crate::infra::error::Result;
 use crate::infra::id::Id;
@@ -36,7 +36,7 @@ pub struct TokenReserve {
     installation: Installation,
     workspace: Id,
     name: LimitName,
-    cap: Mutex<Cap>,
+    cap: Mutex<RateLimit>,
     /// Grant and not taken out.
     held: tokio::sync::Mutex<i64>,
     /// Put back since, by whoever did not send.
@@ -47,7 +47,7 @@ pub struct TokenReserve {
 
 impl TokenReserve {
     /// An empty purse of a workspace.
-    pub fn new(installation: &Installation, workspace: Id, name: LimitName, cap: Cap) -> Self {
+    pub fn new(installation: &Installation, workspace: Id, name: LimitName, cap: RateLimit) -> Self {
         Self {
             installation: installation.clone(),
             workspace,
@@ -60,12 +60,12 @@ impl TokenReserve {
     }
 
     /// The limit in force.
-    pub fn cap(&self) -> Cap {
+    pub fn cap(&self) -> RateLimit {
         *self.cap.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Puts another limit in force.
-    pub fn set_cap(&self, cap: Cap) {
+    pub fn set_cap(&self, cap: RateLimit) {
         let before = std::mem::replace(&mut *self.cap.lock().unwrap_or_else(PoisonError::into_inner), cap);
         if before != cap {
             self.shut_until.store(0, Ordering::Relaxed);

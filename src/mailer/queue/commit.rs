@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use tokio::time::Instant;
 
-use crate::campaign::delivery::{self, Ends, Mark, Marked, Outcome};
+use crate::campaign::delivery::{self, DeliveryResult, Mark, Marked, ResultBatch};
 use crate::infra::db::store_status::WritePurpose;
 use crate::infra::db::{Conn, Script};
 use crate::infra::error::Result;
@@ -22,21 +22,21 @@ pub async fn commit(
     mailer: Id,
     marks: &[Mark],
     releases: &[Id],
-    results: &[Outcome],
+    results: &[DeliveryResult],
 ) -> Result<HashMap<Id, Marked>> {
     let (now, began) = (installation.clock.now(), Instant::now());
-    let (ends, mut written) = (Ends::of(results), 0);
+    let (ends, mut written) = (ResultBatch::of(results), 0);
     let write = |script: &mut Script, conn: &Conn| {
         lease::ask(script, &installation.db, mailer, marks.is_empty());
         written = ends.write(script, conn, mailer, now);
-        delivery::ask(script, conn, mailer, marks, now);
+        delivery::prepare_mark(script, conn, mailer, marks, now);
     };
     let (mut tx, mut done) = installation.db.write_with(WritePurpose::Regular, write).await?;
     lease::confirm(&done.remove(0))?;
     let (recorded, asked) = done.split_at(written);
     ends.check(&mut tx, mailer, recorded).await?;
     delivery::release(&mut tx, mailer, releases, now).await?;
-    let marked = delivery::answer(&mut tx, mailer, marks, asked, now).await?;
+    let marked = delivery::collect_marked(&mut tx, mailer, marks, asked, now).await?;
     if !marked.is_empty() {
         failpoint::hit("before-mark-commit");
     }

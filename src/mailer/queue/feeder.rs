@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use crate::campaign::composer::Press;
+use crate::campaign::composer::Composer;
 use crate::campaign::delivery;
 use crate::campaign::model::Campaign;
 use crate::infra::clock::Millis;
@@ -44,7 +44,7 @@ pub struct RelayQueue {
 /// A campaign that runs, with the relays that may carry it.
 struct ActiveCampaign {
     campaign: Campaign,
-    press: Arc<Press>,
+    composer: Arc<Composer>,
     carriers: Vec<usize>,
 }
 
@@ -174,8 +174,8 @@ impl SendRound {
     /// that bounce too much.
     async fn look(&self) -> Result<()> {
         for campaign in self.limits.tripped_campaigns() {
-            let why = Message::new("breaker-bounces").with("most", crate::campaign::stop_rule::BORNE);
-            self.pause(campaign, &why.with("first", crate::campaign::stop_rule::FIRST)).await?;
+            let why = Message::new("breaker-bounces").with("most", crate::campaign::stop_rule::MAX_HARD_BOUNCES);
+            self.pause(campaign, &why.with("first", crate::campaign::stop_rule::WATCHED_RESULTS)).await?;
             self.limits.stopped(campaign);
         }
         let before = self.running();
@@ -184,19 +184,20 @@ impl SendRound {
         let begun = self.shift.see(self.workspace, campaigns.iter().map(|campaign| campaign.id).collect());
         for campaign in campaigns {
             let known = before.iter().find(|sending| sending.campaign.id == campaign.id);
-            let press = match known.map(|sending| Ok(sending.press.clone())).unwrap_or_else(|| self.press(&campaign)) {
-                Ok(press) => press,
-                Err(error) => {
-                    self.pause(campaign.id, &error.message()).await?;
-                    continue;
-                }
-            };
+            let composer =
+                match known.map(|sending| Ok(sending.composer.clone())).unwrap_or_else(|| self.composer(&campaign)) {
+                    Ok(composer) => composer,
+                    Err(error) => {
+                        self.pause(campaign.id, &error.message()).await?;
+                        continue;
+                    }
+                };
             let relays: Vec<Relay> = self.docks.iter().map(|dock| dock.relay.clone()).collect();
-            let carriers = relay_selection::eligible_relays(&relays, press.relay(), press.from());
+            let carriers = relay_selection::eligible_relays(&relays, composer.relay(), composer.from());
             if begun.contains(&campaign.id) {
                 self.try_anew(&carriers);
             }
-            running.push(ActiveCampaign { campaign, press, carriers });
+            running.push(ActiveCampaign { campaign, composer, carriers });
         }
         let mut conn = self.shift.installation.db.read().await?;
         self.limits.refresh(&mut conn).await?;
@@ -207,8 +208,8 @@ impl SendRound {
         Ok(())
     }
 
-    fn press(&self, campaign: &Campaign) -> Result<Arc<Press>> {
-        Ok(Arc::new(Press::open(&self.shift.installation, campaign)?))
+    fn composer(&self, campaign: &Campaign) -> Result<Arc<Composer>> {
+        Ok(Arc::new(Composer::open(&self.shift.installation, campaign)?))
     }
 
     /// A campaign begins to run, or goes on because someone said so: if all its relays rest, they are
@@ -231,7 +232,7 @@ impl SendRound {
             stranded.insert(sending.campaign.id);
             match reason.first() {
                 Some(reason) => send_round::pause(&self.shift, sending.campaign.id, reason).await?,
-                None => self.pause(sending.campaign.id, &nobody(&sending.press)).await?,
+                None => self.pause(sending.campaign.id, &nobody(&sending.composer)).await?,
             }
         }
         if !stranded.is_empty() {
@@ -307,8 +308,8 @@ impl SendRound {
 }
 
 /// Why no relay carries a campaign.
-fn nobody(press: &Press) -> Message {
-    match press.relay() {
+fn nobody(composer: &Composer) -> Message {
+    match composer.relay() {
         Some(name) => Message::new("relay-gone").with("name", name),
         None => Message::new("relay-for-others"),
     }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::campaign::delivery::claim::Hand;
-use crate::campaign::delivery::{Mark, Marked, Outcome};
+use crate::campaign::delivery::claim::InFlight;
+use crate::campaign::delivery::{DeliveryResult, Mark, Marked};
 use crate::infra::error::Error;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
@@ -30,7 +30,7 @@ const LEAST: Duration = Duration::from_millis(1);
 enum Request {
     Mark { mark: Mark, answer: oneshot::Sender<Option<Marked>> },
     Release(Id),
-    Result(Outcome),
+    Result(DeliveryResult),
     Settle(oneshot::Sender<()>),
 }
 
@@ -89,7 +89,7 @@ impl GroupCommit {
     pub fn start(
         installation: Installation,
         mailer: Id,
-        hand: Arc<Hand>,
+        hand: Arc<InFlight>,
         halt: watch::Sender<bool>,
     ) -> (Self, JoinHandle<bool>) {
         let (notes, inbox) = mpsc::channel(4 * BATCH);
@@ -126,7 +126,7 @@ impl GroupCommit {
     }
 
     /// Writes down how a try ended.
-    pub async fn record(&self, outcome: Outcome) {
+    pub async fn record(&self, outcome: DeliveryResult) {
         let _ = self.notes.send(Request::Result(outcome)).await;
     }
 }
@@ -135,7 +135,7 @@ impl GroupCommit {
 struct CommitTask {
     installation: Installation,
     mailer: Id,
-    hand: Arc<Hand>,
+    hand: Arc<InFlight>,
     crowd: Arc<MessageCounts>,
     /// Ends the shift: what is claimed again and again without a mark would keep it busy for ever.
     halt: watch::Sender<bool>,
@@ -187,7 +187,7 @@ impl CommitTask {
                 }
             }
             let gone: Vec<Id> = marks.iter().map(|mark| mark.id).chain(releases).collect();
-            self.hand.put_down(&gone);
+            self.hand.remove(&gone);
             for answer in settling {
                 let _ = answer.send(());
             }
@@ -217,7 +217,7 @@ impl CommitTask {
 
     /// Tries for a minute to save results that are known; what fails even then is found as uncertain,
     /// and so is what others have settled meanwhile.
-    async fn insist(&self, results: &[Outcome]) {
+    async fn insist(&self, results: &[DeliveryResult]) {
         for _ in 0..60 {
             if results.is_empty()
                 || matches!(

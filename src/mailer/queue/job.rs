@@ -5,8 +5,8 @@ use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::audience::address::Address;
-use crate::campaign::composer::Press;
-use crate::campaign::delivery::{Claimed, Mark, Marked, Outcome, State};
+use crate::campaign::composer::Composer;
+use crate::campaign::delivery::{Claimed, DeliveryResult, Mark, Marked, State};
 use crate::infra::id::Id;
 use crate::mailer::queue::retry;
 use crate::mailer::relay_context::RelayContext;
@@ -19,7 +19,7 @@ pub struct Job {
     /// The delivery.
     pub claimed: Claimed,
     /// What makes the message.
-    pub press: Arc<Press>,
+    pub composer: Arc<Composer>,
     /// Its place among the letters of its lane, where those are counted.
     pub seat: Option<OwnedSemaphorePermit>,
     /// What its message would be made from, known before anyone is asked: only where that promise is
@@ -35,17 +35,17 @@ impl Job {
     }
 
     /// The address, and in `out` the text in wire form with its last dot; or why there is none.
-    pub fn compose(&self, marked: &Marked, out: &mut Vec<u8>) -> Result<Address, Outcome> {
+    pub fn compose(&self, marked: &Marked, out: &mut Vec<u8>) -> Result<Address, DeliveryResult> {
         let Marked { date, recipient, .. } = marked;
         let address = Address::parse(&recipient.address).map_err(|_| self.skipped("skipped-address"))?;
-        self.press.compose(recipient, &address, *date, out).map_err(|reason| self.skipped(reason.key))?;
+        self.composer.compose(recipient, &address, *date, out).map_err(|reason| self.skipped(reason.key))?;
         out.extend_from_slice(b".\r\n");
         Ok(address)
     }
 
     /// An end, or a way on.
-    pub fn outcome(&self, state: State, reason: Option<&str>, marked: bool) -> Outcome {
-        Outcome {
+    pub fn outcome(&self, state: State, reason: Option<&str>, marked: bool) -> DeliveryResult {
+        DeliveryResult {
             id: self.claimed.id,
             campaign: self.claimed.campaign,
             marked,
@@ -59,7 +59,7 @@ impl Job {
     }
 
     /// No letter can be made for this person, or the relay cannot carry it: not a bounce.
-    pub fn skipped(&self, reason: &str) -> Outcome {
+    pub fn skipped(&self, reason: &str) -> DeliveryResult {
         self.outcome(State::Skipped, Some(reason), true)
     }
 
@@ -67,7 +67,7 @@ impl Job {
     /// and later still what names a fault of ours.
     /// `attempts` is how often it was tried before.
     /// 552 to a recipient is "too many", by the book of old (RFC 5321 §4.5.3.1.10).
-    pub fn answered(&self, reply: &Reply, to_text: bool, attempts: i32, bench: &RelayContext) -> Outcome {
+    pub fn answered(&self, reply: &Reply, to_text: bool, attempts: i32, bench: &RelayContext) -> DeliveryResult {
         let mut outcome = self.outcome(State::Accepted, None, true);
         (outcome.code, outcome.reply) = (i32::from(reply.code), reply.text.clone());
         if reply_class::sender_fault(reply).is_some() {
@@ -98,7 +98,7 @@ impl Job {
 
     /// The connection broke after the mark. Uncertain only when the final dot may have been written;
     /// otherwise the relay has no message and the delivery goes on as it was.
-    pub fn interrupted(&self, fault: &SmtpError, bench: &RelayContext) -> Outcome {
+    pub fn interrupted(&self, fault: &SmtpError, bench: &RelayContext) -> DeliveryResult {
         if fault.is_uncertain() {
             return self.outcome(State::Uncertain, Some("answer-lost"), true);
         }
@@ -106,7 +106,7 @@ impl Job {
     }
 
     /// Marked, and the relay certainly has nothing of it: as it was before.
-    pub fn untried(&self, bench: &RelayContext) -> Outcome {
+    pub fn untried(&self, bench: &RelayContext) -> DeliveryResult {
         let mut outcome = self.outcome(State::Pending, None, true);
         outcome.tried = false;
         outcome.due_at = bench.installation.clock.now();

@@ -26,7 +26,7 @@ pub struct Scope {
 }
 
 /// One kind of rows: a table that is walked by its key `id`.
-pub struct Walk {
+pub struct TableScan {
     /// The table that is walked; it has alias `w`.
     table: &'static str,
     /// What is looked up for a row.
@@ -75,7 +75,7 @@ pub const SUBSCRIPTION: &[&str] = &[
 ];
 
 /// Letters and how each ended.
-pub const DELIVERIES: Walk = Walk {
+pub const DELIVERIES: TableScan = TableScan {
     table: "delivery",
     select: "k.name, c.address, w.state, w.reason, w.code, w.reply, w.attempts, w.dated_at, w.changed_at",
     cells: "name, address, state, reason, code, reply, attempts, dated_at, changed_at",
@@ -88,7 +88,7 @@ pub const DELIVERIES: Walk = Walk {
 };
 
 /// Opens and clicks.
-pub const EVENTS: Walk = Walk {
+pub const EVENTS: TableScan = TableScan {
     table: "event",
     select: "k.name, c.address, w.kind, w.position, l.destination, w.at",
     cells: "name, address, kind, position, destination, at, null, null",
@@ -102,7 +102,7 @@ pub const EVENTS: Walk = Walk {
 };
 
 /// Letters that were refused for good, as events.
-pub const BOUNCES: Walk = Walk {
+pub const BOUNCES: TableScan = TableScan {
     table: "delivery",
     select: "k.name, c.address, w.changed_at, w.code, w.reply",
     cells: "name, address, 'bounce', null, null, changed_at, code, reply",
@@ -116,7 +116,7 @@ pub const BOUNCES: Walk = Walk {
 
 /// People on lists: since when and on what ground, whether and when they last opened and clicked a
 /// letter of the list, whether the last one that ended reached them, and their fields.
-pub const SUBSCRIPTIONS: Walk = Walk {
+pub const SUBSCRIPTIONS: TableScan = TableScan {
     table: "subscription",
     select: "l.name, c.address, w.state, e.basis, e.channel, e.source, e.proof, w.joined_at, e.given_at, \
              (select max(o.at) from event o join campaign k on k.id = o.campaign_id \
@@ -140,7 +140,7 @@ pub const SUBSCRIPTIONS: Walk = Walk {
     by_list: true,
 };
 
-impl Walk {
+impl TableScan {
     /// About how many rows there are, for the bar: restricted people are among them.
     pub async fn count(&self, conn: &mut Conn, scope: Scope) -> Result<u64> {
         let mut sql = Sql::new("select cast(coalesce(");

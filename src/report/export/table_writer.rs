@@ -104,32 +104,32 @@ impl<'de: 'a, 'a> Deserialize<'de> for Cell<'a> {
 }
 
 /// A file of rows under named columns.
-pub struct Sheet<W: Write> {
-    form: Form,
+pub struct TableWriter<W: Write> {
+    form: Layout,
     /// The row that is being written.
     line: Vec<u8>,
     out: W,
 }
 
-enum Form {
+enum Layout {
     Csv,
     /// The keys as JSON, each with the index of its cell, in the order of the object.
     Ndjson(Vec<(String, usize)>),
 }
 
-impl<W: Write> Sheet<W> {
+impl<W: Write> TableWriter<W> {
     /// Begins a sheet; CSV gets its header.
     pub fn new(format: Format, columns: Vec<String>, out: W) -> io::Result<Self> {
         let form = match format {
-            Format::Csv => Form::Csv,
+            Format::Csv => Layout::Csv,
             Format::Ndjson => {
                 let places: BTreeMap<_, _> = columns.iter().zip(0..).collect();
                 let key = |(name, index): (&String, usize)| Ok((serde_json::to_string(name)?, index));
-                Form::Ndjson(places.into_iter().map(key).collect::<io::Result<_>>()?)
+                Layout::Ndjson(places.into_iter().map(key).collect::<io::Result<_>>()?)
             }
         };
         let mut sheet = Self { form, line: Vec::new(), out };
-        if matches!(sheet.form, Form::Csv) {
+        if matches!(sheet.form, Layout::Csv) {
             sheet.row(&columns.iter().map(|name| name.as_str().into()).collect::<Vec<_>>())?;
         }
         Ok(sheet)
@@ -139,7 +139,7 @@ impl<W: Write> Sheet<W> {
     pub fn row(&mut self, cells: &[Cell<'_>]) -> io::Result<()> {
         self.line.clear();
         match &self.form {
-            Form::Csv => {
+            Layout::Csv => {
                 for (index, cell) in cells.iter().enumerate() {
                     self.line.extend_from_slice(if index > 0 { b",\"" } else { b"\"" });
                     quoted(cell, &mut self.line)?;
@@ -147,7 +147,7 @@ impl<W: Write> Sheet<W> {
                 }
                 self.line.extend_from_slice(b"\r\n");
             }
-            Form::Ndjson(keys) => {
+            Layout::Ndjson(keys) => {
                 let mut sign = b'{';
                 for (key, index) in keys {
                     self.line.push(sign);
@@ -223,7 +223,7 @@ mod tests {
 
     fn written(format: Format, cells: &[Cell<'_>]) -> String {
         let columns = (0..cells.len()).map(|index| format!("c{index}")).collect();
-        let mut sheet = Sheet::new(format, columns, Vec::new()).expect("begun");
+        let mut sheet = TableWriter::new(format, columns, Vec::new()).expect("begun");
         sheet.row(cells).expect("written");
         String::from_utf8(sheet.finish().expect("finished")).expect("UTF-8")
     }
@@ -251,8 +251,8 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_told_as_one() {
-        struct Full;
-        impl Write for Full {
+        struct FullDisk;
+        impl Write for FullDisk {
             fn write(&mut self, _: &[u8]) -> io::Result<usize> {
                 Err(io::ErrorKind::StorageFull.into())
             }
@@ -261,8 +261,8 @@ mod tests {
             }
         }
         for format in [Format::Csv, Format::Ndjson] {
-            let mut written = Sheet::new(format, vec!["a".to_owned()], Full).map(|_| ());
-            if let Ok(mut sheet) = Sheet::new(format, vec!["a".to_owned()], Full) {
+            let mut written = TableWriter::new(format, vec!["a".to_owned()], FullDisk).map(|_| ());
+            if let Ok(mut sheet) = TableWriter::new(format, vec!["a".to_owned()], FullDisk) {
                 written = sheet.row(&[Cell::from("x".repeat(1 << 16).as_str())]);
             }
             assert_eq!(written.expect_err("a full disk").kind(), io::ErrorKind::StorageFull, "{format}");

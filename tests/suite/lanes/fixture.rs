@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sendoff::campaign::delivery::reassign_lanes;
 use sendoff::campaign::lane::{self, Lane};
-use sendoff::campaign::rate_limit::Cap;
+use sendoff::campaign::rate_limit::RateLimit;
 use sendoff::mailer::limits::lane_backoff;
 use sendoff::mailer::scheduler::{self, Mode};
 use tokio::sync::watch;
@@ -28,16 +28,16 @@ pub async fn limit(fixture: &Fixture, lane: Lane) {
     tx.commit().await.expect("committed");
 }
 
-pub fn all(cap: Cap) -> Lane {
-    Lane { cap, ..Lane::new("all", "") }
+pub fn all(rate_limit: RateLimit) -> Lane {
+    Lane { rate_limit, ..Lane::new("all", "") }
 }
 
-pub fn daily(daily: i64) -> Cap {
-    Cap { daily: Some(daily), ..Cap::default() }
+pub fn daily(daily: i64) -> RateLimit {
+    RateLimit { daily: Some(daily), ..RateLimit::default() }
 }
 
-pub fn rate(rate: f64) -> Cap {
-    Cap { rate: Some(rate), ..Cap::default() }
+pub fn rate(rate: f64) -> RateLimit {
+    RateLimit { rate: Some(rate), ..RateLimit::default() }
 }
 
 pub async fn waiting(fixture: &Fixture) -> BTreeMap<String, i64> {

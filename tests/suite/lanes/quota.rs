@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sendoff::campaign::lane::Lane;
 use sendoff::campaign::model::{self, State};
-use sendoff::campaign::rate_limit::Cap;
+use sendoff::campaign::rate_limit::RateLimit;
 use sendoff::infra::clock::DAY;
 use tokio::time::timeout;
 
@@ -69,8 +69,8 @@ both!(a_warm_up_grows_only_by_days_of_sending, |fixture| {
     at(fixture, "example.org", 5).await;
     let sink = Plan::new().start().await;
     use_relay(fixture, sink.target(), 4).await;
-    let cap = Cap { daily: Some(12), ramp: Some("4:2".parse().expect("a ramp")), rate: None };
-    limit(fixture, Lane { cap, ..Lane::new("gmail", "gmail.com googlemail.com") }).await;
+    let cap = RateLimit { daily: Some(12), warm_up: Some("4:2".parse().expect("a ramp")), rate: None };
+    limit(fixture, Lane { rate_limit: cap, ..Lane::new("gmail", "gmail.com googlemail.com") }).await;
     start(fixture, LETTER).await;
 
     let mut sent = Vec::new();
@@ -105,7 +105,7 @@ both!(a_limit_changes_while_letters_go_out, |fixture| {
     house_with(fixture, 80).await;
     let sink = Plan::new().start().await;
     use_relay(fixture, sink.target(), 4).await;
-    limit(fixture, Lane { cap: rate(3.0), ..Lane::new("rest", "") }).await;
+    limit(fixture, Lane { rate_limit: rate(3.0), ..Lane::new("rest", "") }).await;
     start(fixture, LETTER).await;
 
     let lifting = async {
@@ -150,7 +150,7 @@ async fn two_mailers_share_one_limit() {
     let sink = Plan::new().at(".", Act::late(5)).start().await;
     use_relay(&fixture, sink.target(), 3).await;
     limit(&fixture, all(daily(50))).await;
-    limit(&fixture, Lane { cap: rate(20.0), ..Lane::new("rest", "") }).await;
+    limit(&fixture, Lane { rate_limit: rate(20.0), ..Lane::new("rest", "") }).await;
     start(&fixture, LETTER).await;
 
     // The clock stands: a second's worth of the rate for both together.

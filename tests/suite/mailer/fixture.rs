@@ -43,14 +43,14 @@ pub async fn draft(fixture: &Fixture, letter: &str) -> Campaign {
         list: list.id,
         segment: None,
     };
-    model::add(&mut tx, workspace, &new, installation.clock.now()).await.expect("a draft");
+    model::save_draft(&mut tx, workspace, &new, installation.clock.now()).await.expect("a draft");
     tx.commit().await.expect("committed");
     campaign(fixture).await
 }
 
 pub async fn campaign(fixture: &Fixture) -> Campaign {
     let mut conn = fixture.installation.db.read().await.expect("a connection");
-    model::need(&mut conn, fixture.workspace.id, "autumn").await.expect("the campaign")
+    model::find_by_name(&mut conn, fixture.workspace.id, "autumn").await.expect("the campaign")
 }
 
 pub async fn mail(fixture: &Fixture) -> Option<i64> {

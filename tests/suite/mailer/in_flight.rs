@@ -1,6 +1,6 @@
 //! What mailers claim in memory and in the rows, when one that was alone is joined by another.
 
-use sendoff::campaign::delivery::claim::Hand;
+use sendoff::campaign::delivery::claim::InFlight;
 use sendoff::campaign::delivery::{Claim, Claimed};
 use sendoff::infra::id::Id;
 
@@ -15,11 +15,11 @@ fn wanted(fixture: &Fixture, mailer: Id, campaign: Id, limit: usize) -> Claim<'s
     Claim { mailer, campaign, lane: "rest", limit, now: fixture.installation.clock.now() }
 }
 
-async fn in_memory(fixture: &Fixture, hand: &Hand, wanted: &Claim<'_>) -> Vec<Id> {
+async fn in_memory(fixture: &Fixture, hand: &InFlight, wanted: &Claim<'_>) -> Vec<Id> {
     ids(&canary::claim_in_memory(fixture, hand, wanted).await)
 }
 
-async fn in_rows(fixture: &Fixture, hand: &Hand, wanted: &Claim<'_>) -> Vec<Id> {
+async fn in_rows(fixture: &Fixture, hand: &InFlight, wanted: &Claim<'_>) -> Vec<Id> {
     ids(&canary::claim_in_rows(fixture, hand, wanted).await)
 }
 
@@ -38,7 +38,7 @@ async fn mark(fixture: &Fixture, mailer: Id, campaign: Id, ids: &[Id]) -> Vec<Id
 both!(of_two_who_claim_one_letter_the_first_to_have_it_in_the_rows_sends_it, |fixture| {
     house_with(fixture, 4).await;
     let campaign = start(fixture, LETTER).await.id;
-    let (alone, other) = (Hand::default(), Hand::default());
+    let (alone, other) = (InFlight::default(), InFlight::default());
 
     let held = in_memory(fixture, &alone, &wanted(fixture, ALONE, campaign, 2)).await;
     assert_eq!(states(fixture).await, [("pending", 4)].into());
@@ -52,7 +52,7 @@ both!(of_two_who_claim_one_letter_the_first_to_have_it_in_the_rows_sends_it, |fi
 
 both!(what_is_in_memory_is_not_claimed_again_in_the_rows, |fixture| {
     house_with(fixture, 3).await;
-    let (campaign, hand) = (start(fixture, LETTER).await.id, Hand::default());
+    let (campaign, hand) = (start(fixture, LETTER).await.id, InFlight::default());
     let held = in_memory(fixture, &hand, &wanted(fixture, ALONE, campaign, 2)).await;
 
     let more = in_rows(fixture, &hand, &wanted(fixture, ALONE, campaign, 3)).await;

@@ -103,7 +103,7 @@ impl Stage {
 
     pub async fn unsubscribed(&self) -> i64 {
         let mut conn = self.app.installation.db.read().await.expect("a connection");
-        let numbers = erased_counts::of(&mut conn, self.campaign).await.expect("asked");
+        let numbers = erased_counts::list(&mut conn, self.campaign).await.expect("asked");
         numbers.get(&(erased_counts::UNSUBSCRIBED.to_owned(), 0)).copied().unwrap_or(0)
     }
 }
@@ -198,8 +198,8 @@ pub async fn launch(fixture: &Fixture, name: &str, list: &List) -> Id {
     let mut tx = installation.db.write().await.expect("a transaction");
     let new =
         NewCampaign { id: installation.ids.next(), name, format: "md", source: &source, list: list.id, segment: None };
-    let id = model::add(&mut tx, workspace, &new, NOW).await.expect("added");
-    let campaign = model::get(&mut tx, id).await.expect("asked").expect("there");
+    let id = model::save_draft(&mut tx, workspace, &new, NOW).await.expect("added");
+    let campaign = model::find(&mut tx, id).await.expect("asked").expect("there");
     tx.commit().await.expect("committed");
     launch::start(installation, &campaign).await.expect("launched");
     let taken = canary::take(fixture, &campaign).await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use sendoff::campaign::erased_counts;
-use sendoff::feedback::event::{self, Hit, Kind};
+use sendoff::feedback::event::{self, EventKind, NewEvent};
 use sendoff::feedback::recorder::Recorder;
 use sendoff::infra::id::Id;
 use sendoff::infra::installation::Installation;
@@ -146,7 +146,7 @@ both!(hits_are_written_in_batches_and_those_of_the_gone_are_dropped, |fixture| {
     let recorder = Recorder::start(&fixture.installation);
     for round in 0..2_000 {
         let delivery = if round % 2 == 0 { stage.people[round % 3].1 } else { 12_345 };
-        recorder.record(Hit { delivery, kind: Kind::Open, position: 0, at: NOW });
+        recorder.record(NewEvent { delivery, kind: EventKind::Open, position: 0, at: NOW });
     }
     recorder.flush().await;
 
@@ -211,7 +211,7 @@ async fn a_server_that_comes_back_finds_everything_carried_out() {
     assert_eq!(stage.unsubscribed().await, 1);
     let mut conn = fixture.installation.db.read().await.expect("a connection");
     assert!(
-        erased_counts::of(&mut conn, stage.campaign).await.expect("asked").contains_key(&("accepted".to_owned(), 0))
+        erased_counts::list(&mut conn, stage.campaign).await.expect("asked").contains_key(&("accepted".to_owned(), 0))
     );
     drop(conn);
     keeper.abort();

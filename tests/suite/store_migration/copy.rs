@@ -35,7 +35,7 @@ both!(what_was_here_is_there_to_the_byte_and_comes_back_the_same, |fixture| {
     assert_eq!(told, before.iter().map(|(name, rows, _)| (name.clone(), *rows)).collect::<Vec<_>>());
     assert_eq!(there.signer.verify(Door::Unsubscribe, &token), Some(claim));
     let mut conn = there.db.read().await.expect("a connection");
-    assert_eq!(summary::of(&mut conn, &campaign).await.expect("counted"), numbers);
+    assert_eq!(summary::read(&mut conn, &campaign).await.expect("counted"), numbers);
     let relay = relay::main(&there, &mut conn, fixture.workspace.id).await.expect("the seal opens");
     assert!(matches!(&relay.kind, RelayKind::Smtp(target) if target.expose().contains("secret")), "{relay:?}");
     drop(conn);
@@ -109,7 +109,7 @@ both!(who_leaves_while_rows_are_carried_leaves_both_sides, |fixture| {
     let there = found(fixture).await;
     assert_eq!(sums(&there.db).await, sums(&fixture.installation.db).await);
     let mut conn = there.db.read().await.expect("a connection");
-    let numbers = summary::of(&mut conn, &campaign).await.expect("counted");
+    let numbers = summary::read(&mut conn, &campaign).await.expect("counted");
     assert_eq!((numbers.planned, numbers.unsubscribed), (40, 2));
     let mark = |text| {
         sendoff::audience::tombstone::digest(&there.keys.tombstone, fixture.workspace.id, &canary::address(text))

@@ -3,9 +3,9 @@
 use std::process::{Child, Command, Stdio};
 
 use sendoff::audience::contact::Values;
-use sendoff::campaign::delivery::State as Fate;
+use sendoff::campaign::delivery::State as UncertainPolicy;
 use sendoff::campaign::model::Campaign;
-use sendoff::campaign::rate_limit::Cap;
+use sendoff::campaign::rate_limit::RateLimit;
 use sendoff::infra::clock::Clock;
 use sendoff::infra::config::Config;
 use sendoff::infra::db::Db;
@@ -86,7 +86,7 @@ pub async fn fill(fixture: &Fixture, events: i64) -> Campaign {
     let ends: Vec<_> = taken
         .values()
         .enumerate()
-        .map(|(n, id)| (*id, if n % 9 == 0 { Fate::Rejected } else { Fate::Accepted }))
+        .map(|(n, id)| (*id, if n % 9 == 0 { UncertainPolicy::Rejected } else { UncertainPolicy::Accepted }))
         .collect();
     canary::end(fixture, &campaign, &ends).await;
     for id in taken.values().take(10) {
@@ -108,7 +108,7 @@ pub async fn fill(fixture: &Fixture, events: i64) -> Campaign {
             Smtp::parse("smtp://user:secret@mail.example:587?tls=required").expect("a target"),
         )),
         connections: 3,
-        cap: Cap { rate: Some(12.5), ..Cap::default() },
+        rate_limit: RateLimit { rate: Some(12.5), ..RateLimit::default() },
         ..Relay::default()
     };
     relay::save(&fixture.installation, &mut tx, fixture.workspace.id, &relay).await.expect("a relay");

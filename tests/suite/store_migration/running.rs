@@ -77,7 +77,7 @@ both!(a_campaign_that_runs_stands_still_and_goes_on_in_the_new_store, |fixture| 
     assert!(rest.status.success(), "{}", String::from_utf8_lossy(&rest.stderr));
     let there = found(fixture).await;
     let mut conn = there.db.read().await.expect("a connection");
-    let numbers = summary::of(&mut conn, &campaign).await.expect("counted");
+    let numbers = summary::read(&mut conn, &campaign).await.expect("counted");
     assert_eq!((numbers.planned, numbers.pending, numbers.uncertain), (400, 0, 0), "{numbers:?}");
     assert_eq!(numbers.unsubscribed, confirmed, "each goodbye that was taken was carried out once");
     let people = sqlx::query("select address from contact").fetch_all(&mut *conn).await.expect("asked");

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use sendoff::campaign::delivery::claim::Hand;
+use sendoff::campaign::delivery::claim::InFlight;
 use sendoff::campaign::delivery::{Claim, Claimed, Mark};
 use sendoff::campaign::launch;
 use sendoff::campaign::model::{self, Campaign, State};
-use sendoff::campaign::zoned_time::Moment;
+use sendoff::campaign::zoned_time::ZonedTime;
 use sendoff::cli::campaign::{self as cli, Command};
 use sendoff::infra::clock::Millis;
 use sendoff::infra::error::Error;
@@ -34,7 +34,7 @@ pub fn set_clock(fixture: &Fixture, to: &str) {
 }
 
 pub fn at(text: &str) -> Millis {
-    Moment::read(text, None).expect("a moment").at
+    ZonedTime::parse(text, None).expect("a moment").at
 }
 
 /// A public address that needs no network to be looked at.
@@ -62,7 +62,7 @@ pub async fn resume(fixture: &Fixture, until: Option<&str>) -> Result<(Value, St
 }
 
 pub async fn now_runs(fixture: &Fixture) -> State {
-    launch::due(&fixture.installation).await.expect("looked at the clock");
+    launch::run_due(&fixture.installation).await.expect("looked at the clock");
     campaign(fixture).await.state
 }
 
@@ -76,7 +76,7 @@ pub async fn letters(sink: &Sink, count: usize) {
 /// Takes the due deliveries of a campaign in hand.
 pub async fn claim(fixture: &Fixture, campaign: Id, mailer: Id) -> Vec<Claimed> {
     let wanted = Claim { mailer, campaign, lane: "rest", limit: 10, now: fixture.installation.clock.now() };
-    canary::claim_in_memory(fixture, &Hand::default(), &wanted).await
+    canary::claim_in_memory(fixture, &InFlight::default(), &wanted).await
 }
 
 pub fn mark_of(claimed: &Claimed) -> Mark {

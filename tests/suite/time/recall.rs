@@ -71,7 +71,7 @@ async fn held(fixture: &Fixture, text: &str, name: &str) -> Option<Millis> {
     let command = Command::Start { name: name.to_owned(), skip_missing: false, until: None };
     call(fixture, command).await.expect("started");
     let mut conn = fixture.installation.db.read().await.expect("a connection");
-    model::need(&mut conn, fixture.workspace.id, name).await.expect("there").holds_until
+    model::find_by_name(&mut conn, fixture.workspace.id, name).await.expect("there").holds_until
 }
 
 both!(a_recall_in_full_flight_counts_every_letter, |fixture| {
@@ -129,13 +129,13 @@ both!(what_a_connection_had_taken_and_not_begun_is_recalled_too, |fixture| {
     let outcomes: Vec<_> = claimed.iter().map(|claimed| deferred(claimed, installation.clock.now())).collect();
     delivery::record(&mut tx, 7, &outcomes, installation.clock.now()).await.expect("recorded");
 
-    assert_eq!(recall::recalled(&mut tx, &running).await.expect("counted"), 2);
+    assert_eq!(recall::count_recalled(&mut tx, &running).await.expect("counted"), 2);
     tx.commit().await.expect("committed");
     assert_eq!(states(fixture).await, [("skipped", 2)].into());
 });
 
-fn deferred(claimed: &Claimed, now: Millis) -> delivery::Outcome {
-    delivery::Outcome {
+fn deferred(claimed: &Claimed, now: Millis) -> delivery::DeliveryResult {
+    delivery::DeliveryResult {
         id: claimed.id,
         campaign: claimed.campaign,
         marked: false,

@@ -6,7 +6,7 @@ use sendoff::audience::address::Address;
 use sendoff::audience::contact;
 use sendoff::audience::field::{self, Field};
 use sendoff::campaign::model::{self, State};
-use sendoff::campaign::{launch, schedule::Beginning};
+use sendoff::campaign::{launch, schedule::StartTime};
 use sendoff::cli::campaign::Command;
 
 use super::fixture::{HOUR, at, call, letter, named, now_runs, publish, schedule, set_clock};
@@ -57,7 +57,7 @@ both!(a_time_that_happens_twice_is_its_first, |fixture| {
         assert!(text.contains("happens twice that day: the first time is meant"), "{text}");
         assert_eq!(json["at"], first);
         let mut tx = fixture.installation.db.write().await.expect("a transaction");
-        model::fail(&mut tx, &campaign(fixture).await, "").await.expect("a draft again");
+        model::return_to_draft(&mut tx, &campaign(fixture).await, "").await.expect("a draft again");
         tx.commit().await.expect("committed");
     }
     draft(fixture, &letter("at = \"2027-10-31 02:30\"\nzone = \"Europe/Moscow\"")).await;
@@ -68,7 +68,7 @@ both!(a_time_that_happens_twice_is_its_first, |fixture| {
 both!(a_campaign_that_got_another_time_does_not_begin_at_the_old_one, |fixture| {
     house_with(fixture, 1).await;
     draft(fixture, LETTER).await;
-    let beginning = |at| Beginning { at, local: String::new(), zone: "UTC".to_owned() };
+    let beginning = |at| StartTime { at, local: String::new(), zone: "UTC".to_owned() };
     let now = fixture.installation.clock.now();
     for at in [now + HOUR, now + 2 * HOUR] {
         let before = campaign(fixture).await;

@@ -68,7 +68,7 @@ impl SendRound {
             true => delivery::claim(&mut conn, hand, &wanted).await?,
             false => {
                 drop(conn);
-                let look = hand.look().await;
+                let look = hand.begin_scan().await;
                 let mut tx = db.write().await?;
                 lease::lock_row(&mut tx, db, self.shift.lease()).await?;
                 let claimed = delivery::claim::lease(&mut tx, db, look, &wanted).await?;
@@ -100,7 +100,7 @@ impl SendRound {
         for (claimed, at) in claimed.into_iter().zip(seats) {
             let dock = &self.docks[*at];
             let known = self.known(&claimed).await;
-            let mut job = Job { claimed, press: sending.press.clone(), seat: None, known };
+            let mut job = Job { claimed, composer: sending.composer.clone(), seat: None, known };
             let keeps = !gate.is_closed() && gate.rate() == rate && !*self.over.borrow() && dock.is_open();
             let left = match keeps {
                 true => match or_stopped(&self.over, gate.pass()).await {
