@@ -10,7 +10,7 @@ use sendoff::campaign::composer::{Composer, FrozenContent};
 use sendoff::campaign::delivery::Recipient;
 use sendoff::campaign::file::Sender;
 use sendoff::content::brand::Brand;
-use sendoff::content::email::{Draft, Format, Frame, Layout, Tracking};
+use sendoff::content::email::{EmailContext, EmailSource, Format, Layout, Tracking};
 use sendoff::infra::clock::Clock;
 use sendoff::infra::config::Config;
 use sendoff::infra::i18n::Lang;
@@ -39,7 +39,7 @@ fn body(opening: &str) -> String {
 
 fn composer(installation: &Installation, opening: &str) -> Composer {
     let frozen = FrozenContent {
-        draft: Draft {
+        draft: EmailSource {
             subject: "Осенняя коллекция".to_owned(),
             preheader: "Новое в магазине".to_owned(),
             layout: Layout::Newsletter,
@@ -47,7 +47,7 @@ fn composer(installation: &Installation, opening: &str) -> Composer {
             body: body(opening),
             tracking: Tracking::Individual,
         },
-        frame: Frame {
+        frame: EmailContext {
             brand: Brand { name: "Shop".to_owned(), address: "Mira 1".to_owned(), ..Brand::default() },
             lang: Lang::RU,
             public_url: "https://news.example.org".to_owned(),

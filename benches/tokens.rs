@@ -11,7 +11,7 @@ use sendoff::infra::clock::Clock;
 use sendoff::infra::config::Config;
 use sendoff::infra::error::Result;
 use sendoff::infra::installation::Installation;
-use sendoff::infra::token::{Claim, Door};
+use sendoff::infra::token::{DeliveryRef, TokenPurpose};
 use sqlx::Row;
 
 #[tokio::main]
@@ -25,8 +25,9 @@ async fn main() -> Result<()> {
         .fetch_all(&mut *installation.db.read().await?)
         .await?;
     for row in rows {
-        let stem = installation.signer.stem(Claim { campaign: row.get(0), delivery: row.get(1) });
-        let [open, click, leave] = [Door::Open, Door::Click, Door::Unsubscribe].map(|door| stem.token(door));
+        let stem = installation.signer.message_secret(DeliveryRef { campaign: row.get(0), delivery: row.get(1) });
+        let [open, click, leave] =
+            [TokenPurpose::Open, TokenPurpose::Click, TokenPurpose::Unsubscribe].map(|door| stem.token(door));
         println!("{open} {click} {leave}");
     }
     installation.db.close().await;

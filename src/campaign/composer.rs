@@ -7,24 +7,24 @@ use super::delivery::Recipient;
 use super::file::Sender;
 use super::model::Campaign;
 use crate::audience::address::Address;
-use crate::content::email::{Draft, Frame, Letter, Reader, Rendered, Weight};
-use crate::content::header::{HeaderText, Mailbox};
+use crate::content::email::{CompiledEmail, EmailContext, EmailSource, MergeData, RenderSummary, RenderedEmail};
 use crate::content::link;
-use crate::content::message::{self, Bulk, Heading};
-use crate::content::mime_template::{Addressee, Skeleton};
+use crate::content::mime::header::{HeaderText, Mailbox};
+use crate::content::mime::message::{self, ListHeaders, MessageHeader};
+use crate::content::mime_template::{MessageInput, MimeTemplate};
 use crate::infra::clock::Millis;
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
-use crate::infra::token::{Claim, Door, Signer, Stem};
+use crate::infra::token::{DeliveryRef, MessageSecret, Signer, TokenPurpose};
 
 /// Everything the letters of a campaign are made from, as it is kept in the campaign's row.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct FrozenContent {
     /// The letter.
-    pub draft: Draft,
+    pub draft: EmailSource,
     /// What surrounds it.
-    pub frame: Frame,
+    pub frame: EmailContext,
     /// Who writes.
     pub from: Sender,
     /// The relay that the campaign names.
@@ -45,9 +45,9 @@ pub struct FrozenContent {
 /// A compiled campaign.
 pub struct Composer {
     frozen: FrozenContent,
-    letter: Letter,
+    letter: CompiledEmail,
     /// `None` when the letter must be rendered for each reader.
-    skeleton: Option<Skeleton>,
+    mime_template: Option<MimeTemplate>,
     signer: Signer,
     from: Address,
     sender: String,
@@ -63,17 +63,19 @@ impl Composer {
 
     /// Compiles a letter that is not launched yet.
     pub fn compile(installation: &Installation, frozen: FrozenContent) -> Result<Self> {
-        let letter = Letter::compile(&frozen.draft, &frozen.frame)?;
+        let letter = CompiledEmail::compile(&frozen.draft, &frozen.frame)?;
         let from = frozen.from.mailbox();
         let (signer, sender) = (installation.signer.clone(), from.envelope());
-        let mut composer = Self { frozen, letter, skeleton: None, signer, from, sender };
-        composer.skeleton =
-            Skeleton::new(&composer.letter, &composer.heading(composer.letter.probe(), &composer.from, 0));
+        let mut composer = Self { frozen, letter, mime_template: None, signer, from, sender };
+        composer.mime_template = MimeTemplate::new(
+            &composer.letter,
+            &composer.heading(composer.letter.placeholder_secret(), &composer.from, 0),
+        );
         Ok(composer)
     }
 
     /// The compiled letter.
-    pub fn letter(&self) -> &Letter {
+    pub fn letter(&self) -> &CompiledEmail {
         &self.letter
     }
 
@@ -88,23 +90,24 @@ impl Composer {
     }
 
     /// Renders the letter for a delivery. The message is the reason it cannot be made.
-    pub fn render(&self, recipient: &Recipient) -> Result<Rendered, Message> {
+    pub fn render(&self, recipient: &Recipient) -> Result<RenderedEmail, Message> {
         let rendered = self.sketch(recipient)?;
         if rendered.missing.is_empty() { Ok(rendered) } else { Err(Message::new("skipped-missing")) }
     }
 
     /// The same, with the fields that are missing left empty and named.
-    pub fn sketch(&self, recipient: &Recipient) -> Result<Rendered, Message> {
+    pub fn sketch(&self, recipient: &Recipient) -> Result<RenderedEmail, Message> {
         let values = serde_json::from_str(&recipient.fields).map_err(|_| Message::new("skipped-fields"))?;
-        let stem = self.stem(recipient.delivery);
-        let reader = Reader { address: &recipient.address, values: &values, stem: &stem, tracked: true, inert: false };
+        let secret = self.secret(recipient.delivery);
+        let reader =
+            MergeData { address: &recipient.address, values: &values, secret: &secret, tracked: true, inert: false };
         self.letter.render(&reader).map_err(|fault| fault.message())
     }
 
     /// What can be told of the letter without making it; `None` when it must be sketched to know, or
     /// cannot be made. `scratch` is written over.
-    pub fn weigh(&self, recipient: &Recipient, scratch: &mut Vec<u8>) -> Option<Weight> {
-        self.letter.weigh(&recipient.address, &recipient.fields, self.letter.probe(), scratch)
+    pub fn weigh(&self, recipient: &Recipient, scratch: &mut Vec<u8>) -> Option<RenderSummary> {
+        self.letter.summarize(&recipient.address, &recipient.fields, self.letter.placeholder_secret(), scratch)
     }
 
     /// True when the message can go only to a server with SMTPUTF8.
@@ -123,8 +126,8 @@ impl Composer {
     }
 
     /// The bytes of the message, dated as its first try.
-    pub fn write(&self, recipient: &Recipient, to: &Address, rendered: &Rendered, date: Millis) -> Vec<u8> {
-        message::write(&self.heading(&self.stem(recipient.delivery), to, date), rendered)
+    pub fn write(&self, recipient: &Recipient, to: &Address, rendered: &RenderedEmail, date: Millis) -> Vec<u8> {
+        message::write(&self.heading(&self.secret(recipient.delivery), to, date), rendered)
     }
 
     /// The message of a delivery in wire form, dated as its first try: what `out` held is gone, dots at
@@ -145,37 +148,37 @@ impl Composer {
     /// made.
     pub fn splice(&self, recipient: &Recipient, to: &Address, date: Millis, out: &mut Vec<u8>) -> bool {
         out.clear();
-        let Some(skeleton) = &self.skeleton else { return false };
-        let reader = Addressee {
-            spelled: &recipient.address,
+        let Some(mime_template) = &self.mime_template else { return false };
+        let reader = MessageInput {
+            address: &recipient.address,
             local: to.local(),
             domain: to.domain(),
             fields: &recipient.fields,
-            stem: &self.stem(recipient.delivery),
+            secret: &self.secret(recipient.delivery),
         };
-        skeleton.write(&self.letter, &reader, date, out).is_some()
+        mime_template.write(&self.letter, &reader, date, out).is_some()
     }
 
     /// The Message-ID of a delivery: the same at every try, without a hint of the person.
     pub fn message_id(&self, delivery: Id) -> String {
-        format!("{}@{}", self.stem(delivery).message_id(), self.from.domain())
+        format!("{}@{}", self.secret(delivery).message_id(), self.from.domain())
     }
 
-    fn stem(&self, delivery: Id) -> Stem {
-        self.signer.stem(Claim { campaign: self.frozen.campaign, delivery })
+    fn secret(&self, delivery: Id) -> MessageSecret {
+        self.signer.message_secret(DeliveryRef { campaign: self.frozen.campaign, delivery })
     }
 
-    fn heading(&self, stem: &Stem, to: &Address, date: Millis) -> Heading {
+    fn heading(&self, secret: &MessageSecret, to: &Address, date: Millis) -> MessageHeader {
         let from = &self.from;
-        let token = stem.token(Door::Unsubscribe);
+        let token = secret.token(TokenPurpose::Unsubscribe);
         let mailto = self.frozen.mailbox.split_once('@').map(|(local, domain)| format!("{local}+{token}@{domain}"));
-        Heading {
+        MessageHeader {
             from: mailbox(&self.frozen.from.name, from),
             reply_to: self.frozen.reply_to.as_ref().map(|to| mailbox(&to.name, &to.mailbox())),
             to: mailbox("", to),
-            message_id: format!("{}@{}", stem.message_id(), from.domain()),
+            message_id: format!("{}@{}", secret.message_id(), from.domain()),
             date,
-            bulk: Some(Bulk {
+            list: Some(ListHeaders {
                 list_label: format!("l{:x}", self.frozen.list),
                 list_domain: from.domain().to_owned(),
                 list_name: HeaderText::clean(&self.frozen.frame.list_name),
@@ -183,7 +186,7 @@ impl Composer {
                 stream: format!("{:x}", self.frozen.list),
                 tenant: label(&self.frozen.workspace),
                 feedback_sender: "sendoff".to_owned(),
-                unsubscribe_url: link::page(&self.frozen.frame.public_url, stem, Door::Unsubscribe),
+                unsubscribe_url: link::page_url(&self.frozen.frame.public_url, secret, TokenPurpose::Unsubscribe),
                 unsubscribe_mailbox: mailto,
             }),
         }

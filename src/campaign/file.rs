@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::delivery::uncertain::UncertainPolicy;
 use super::schedule::{Schedule, ScheduleText};
 use crate::audience::address::{Address, is_hidden};
-use crate::content::email::{Draft, Format, Layout, Tracking};
+use crate::content::email::{EmailSource, Format, Layout, Tracking};
 use crate::infra::error::{Message, Result};
 
 /// What a campaign file says.
@@ -25,7 +25,7 @@ pub struct File {
     /// Where answers go, when not to the sender.
     pub reply_to: Option<Sender>,
     /// The letter.
-    pub draft: Draft,
+    pub draft: EmailSource,
     /// When it is sent.
     pub schedule: Schedule,
     /// What becomes of letters whose answer was lost.
@@ -134,7 +134,7 @@ impl File {
             from: sender("from", &front.from)?,
             relay: front.relay.filter(|relay| !relay.trim().is_empty()),
             reply_to: front.reply_to.as_deref().map(|text| sender("reply-to", text)).transpose()?,
-            draft: Draft {
+            draft: EmailSource {
                 subject: front.subject,
                 preheader: front.preheader.unwrap_or_default(),
                 layout: front.layout.as_deref().unwrap_or("plain").parse::<Layout>()?,

@@ -12,7 +12,7 @@ use super::{delivery, series, zoned_time};
 use crate::audience::segment::{self, Expression};
 use crate::audience::{contact, field, list, workspace};
 use crate::content::brand;
-use crate::content::email::Frame;
+use crate::content::email::EmailContext;
 use crate::infra::clock::Millis;
 use crate::infra::db::Conn;
 use crate::infra::error::{Message, Result};
@@ -28,7 +28,7 @@ pub async fn current_content(conn: &mut Conn, campaign: &Campaign) -> Result<Fro
     let language = setting::get(conn, Setting::Language).await?;
     Ok(FrozenContent {
         draft: file.draft,
-        frame: Frame {
+        frame: EmailContext {
             brand: brand::get(conn, campaign.workspace).await?,
             lang: language.parse()?,
             public_url: setting::get(conn, Setting::PublicUrl).await?,

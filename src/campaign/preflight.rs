@@ -19,7 +19,7 @@ use crate::audience::address::Address;
 use crate::audience::eligibility;
 use crate::audience::segment::Expression;
 use crate::audience::subscription;
-use crate::content::email::Rendered;
+use crate::content::email::RenderedEmail;
 use crate::content::lint;
 use crate::infra::db::{Conn, Db, Sql};
 use crate::infra::error::{Message, Result};
@@ -36,7 +36,7 @@ pub struct Preflight {
     /// Up to five letters as they will be.
     pub samples: Vec<Sample>,
     /// The letter with the most HTML, for a closer look.
-    pub heaviest: Option<Rendered>,
+    pub heaviest: Option<RenderedEmail>,
     /// Bytes of the largest message.
     pub largest: usize,
     /// Fields that some letter prints and some people lack, with the number of people.
@@ -264,7 +264,7 @@ fn judge(campaign: &Campaign, composer: &Composer, sheet: &mut Preflight) {
     for (reason, people) in &sheet.broken {
         sheet.problems.push(Message::new("preflight-broken").with("reason", reason).with("count", people));
     }
-    if !composer.letter().is_compiled() {
+    if !composer.letter().is_pre_encoded() {
         sheet.warnings.push(Message::new("preflight-irregular"));
     }
     if let Some(heaviest) = &sheet.heaviest {

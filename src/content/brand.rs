@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use url::Url;
 
-use super::header::is_hidden;
+use super::mime::header::is_hidden;
 use crate::infra::db::{Conn, Sql};
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;

@@ -6,20 +6,20 @@ use std::sync::Arc;
 
 use serde_json::Map;
 
-use super::compiled_part::{self, Masked};
-use super::email::{Draft, Fault, Format, Frame, Letter, Reader, link_name};
-use super::html::{self, Node};
+use super::email::{CompiledEmail, EmailContext, EmailSource, Format, MergeData, RenderError, link_name};
+use super::encoded_parts::{self, Masked};
+use super::html::node::{self, Node};
 use super::layout::{Layout, Look, Page, split_headline};
 use super::link;
-use super::tag::{self, Kind, Piece};
-use super::tag_check::{Grammar, INNER};
-use super::tag_placeholder::Mask;
-use super::template::{Failure, Templates};
-use super::template_error::{Part, Slip};
-use super::{html_to_text, markdown};
+use super::template::engine::{Failure, Templates};
+use super::template::error::{Part, Slip};
+use super::template::lexer::{self, Kind, Piece};
+use super::template::placeholder::Mask;
+use super::template::tag_check::{Grammar, INNER};
+use super::{html::markdown, html::to_text};
 use crate::infra::error::{Message, Result};
 use crate::infra::secret::Keyring;
-use crate::infra::token::{Claim, Signer};
+use crate::infra::token::{DeliveryRef, Signer};
 
 /// Bytes a body may have.
 const BODY: usize = 512 * 1024;
@@ -28,9 +28,9 @@ const HEAD: usize = 1_000;
 /// Bytes of the public URL, so that the links of a letter fit into header lines.
 const PUBLIC_URL: usize = 200;
 
-impl Letter {
+impl CompiledEmail {
     /// Checks a draft whole and compiles it.
-    pub fn compile(draft: &Draft, frame: &Frame) -> Result<Self> {
+    pub fn compile(draft: &EmailSource, frame: &EmailContext) -> Result<Self> {
         check_sizes(draft, frame)?;
         let mut work = Work {
             draft,
@@ -55,35 +55,36 @@ impl Letter {
         for link in links.iter().filter(|link| link.personal) {
             add(Part::Body, link_name(link.position), link.destination.clone())?;
         }
-        let probe = Signer::new(&Keyring::ephemeral()).stem(Claim { campaign: 0, delivery: 0 });
+        let placeholder_secret =
+            Signer::new(&Keyring::ephemeral()).message_secret(DeliveryRef { campaign: 0, delivery: 0 });
         let mut compiled = Self {
             templates,
             links,
-            tags: frame.fields.iter().filter(|field| work.used.contains(*field)).cloned().collect(),
+            fields: frame.fields.iter().filter(|field| work.used.contains(*field)).cloned().collect(),
             brand: Arc::new(frame.brand.clone()),
             public_url: frame.public_url.trim_end_matches('/').to_owned(),
             tracking: draft.tracking,
             forms: None,
-            probe,
+            placeholder_secret,
         };
         compiled.try_out()?;
         let masked = Masked { mask: &work.mask, subject: &subject, preheader: &preheader, html: &html, text: &text };
-        compiled.forms = compiled_part::make(&mut compiled, &masked);
+        compiled.forms = encoded_parts::make(&mut compiled, &masked);
         Ok(compiled)
     }
 
     /// Renders once for nobody: a letter that meets a limit meets it now.
     fn try_out(&self) -> Result<()> {
-        let (values, stem) = (Map::new(), &self.probe);
-        let nobody = Reader { address: "nobody@example.org", values: &values, stem, tracked: true, inert: false };
+        let (values, secret) = (Map::new(), &self.placeholder_secret);
+        let nobody = MergeData { address: "nobody@example.org", values: &values, secret, tracked: true, inert: false };
         match self.render(&nobody) {
-            Err(Fault::Broken(message)) if message.key == "template-limit" => Err(message.invalid()),
+            Err(RenderError::Broken(message)) if message.key == "template-limit" => Err(message.invalid()),
             _ => Ok(()),
         }
     }
 }
 
-fn check_sizes(draft: &Draft, frame: &Frame) -> Result<()> {
+fn check_sizes(draft: &EmailSource, frame: &EmailContext) -> Result<()> {
     let long =
         |part: Part, limit: usize| Err(Message::new("letter-long").with("part", part).with("limit", limit).invalid());
     match () {
@@ -99,14 +100,14 @@ fn check_sizes(draft: &Draft, frame: &Frame) -> Result<()> {
     }
 }
 
-fn signature(frame: &Frame) -> String {
+fn signature(frame: &EmailContext) -> String {
     format!("{} {} {}", frame.brand.name, frame.brand.address, frame.brand.logo)
 }
 
 /// A letter under construction.
 struct Work<'a> {
-    draft: &'a Draft,
-    frame: &'a Frame,
+    draft: &'a EmailSource,
+    frame: &'a EmailContext,
     mask: Mask,
     /// Names that tags use.
     used: BTreeSet<String>,
@@ -131,7 +132,7 @@ impl<'a> Work<'a> {
 
     fn mask_tags(&mut self, grammar: &mut Grammar<'_>, source: &str) -> Result<String, Slip> {
         let mut out = String::with_capacity(source.len());
-        for piece in tag::split(source)? {
+        for piece in lexer::split(source)? {
             match piece {
                 Piece::Text(text) => out.push_str(text),
                 Piece::Tag(tag) => {
@@ -156,14 +157,14 @@ impl<'a> Work<'a> {
             Format::Md => markdown::render(masked, &self.mask),
             Format::Html => masked.to_owned(),
         };
-        let mut nodes = html::clean(html::read(&html), &self.mask);
+        let mut nodes = node::clean(node::read(&html), &self.mask);
         let links = link::number(&mut nodes, &mut self.mask).map_err(|(message, shown)| {
             let body = &self.draft.body;
             let at = body.find(&shown).or_else(|| body.find(&shown.replace('&', "&amp;")));
             let line = at.map_or(1, |at| body[..at].matches('\n').count() + 1);
             message.with("line", line).invalid()
         })?;
-        let text = html_to_text::write(&nodes, &self.mask);
+        let text = to_text::write(&nodes, &self.mask);
         if text.trim().is_empty() {
             return Err(Message::new("letter-no-body").invalid());
         }
@@ -204,7 +205,7 @@ impl<'a> Work<'a> {
         let layout = self.draft.layout;
         let (hero, nodes) = if layout == Layout::Announcement { split_headline(nodes) } else { (Vec::new(), nodes) };
         let look = Look::new(layout, &self.frame.brand, self.draft.format == Format::Md);
-        let (hero, body) = (html::write(&look.dress_headline(hero)), html::write(&look.dress(nodes)));
+        let (hero, body) = (node::write(&look.dress_headline(hero)), node::write(&look.dress(nodes)));
         Page { hero, body, ..page }.render(layout)
     }
 
@@ -215,7 +216,7 @@ impl<'a> Work<'a> {
         let leave = has("unsubscribe_url");
         let address = has("brand.address") || holds(&shown, &self.frame.brand.address);
         let foot = page.html_footer(leave, address) + &page.pixel;
-        let mut html = html::write(nodes);
+        let mut html = node::write(nodes);
         let end = html.rfind("</body>").or_else(|| html.rfind("</html>")).unwrap_or(html.len());
         html.insert_str(end, &foot);
         if !page.preheader.is_empty()
@@ -241,5 +242,5 @@ fn is_page(html: &str) -> bool {
 
 /// Whether the text says the postal address, however its lines are broken.
 fn holds(text: &str, address: &str) -> bool {
-    !address.is_empty() && html::squeeze(text).contains(&html::squeeze(address))
+    !address.is_empty() && node::squeeze(text).contains(&node::squeeze(address))
 }

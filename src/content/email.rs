@@ -9,16 +9,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
 use super::brand::Brand;
-use super::compiled_part::Forms;
-pub use super::compiled_part::Weight;
-use super::header::HeaderText;
+use super::encoded_parts::Forms;
+pub use super::encoded_parts::RenderSummary;
 pub use super::layout::Layout;
 use super::link::{self, Link};
-use super::quoted_printable::Gaps;
-use super::template::{Doors, Failure, Pieces, Reading, Target, Templates};
+use super::mime::header::HeaderText;
+use super::mime::quoted_printable::Gaps;
+use super::template::engine::{Doors, Failure, Pieces, Reading, Target, Templates};
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::i18n::Lang;
-use crate::infra::token::{Door, Stem};
+use crate::infra::token::{MessageSecret, TokenPurpose};
 
 crate::text_enum! {
     /// How the body is written.
@@ -43,7 +43,7 @@ crate::text_enum! {
 /// A letter as an author writes it. Lines are counted from the beginning of each text; a body that
 /// stands lower in its file keeps its line numbers when it is padded with empty lines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Draft {
+pub struct EmailSource {
     /// A template of one line.
     pub subject: String,
     /// A template of one line; may be empty.
@@ -63,7 +63,7 @@ pub struct Draft {
 
 /// What surrounds every letter of a campaign.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Frame {
+pub struct EmailContext {
     /// Who signs.
     pub brand: Brand,
     /// The language of the footer.
@@ -78,13 +78,13 @@ pub struct Frame {
 }
 
 /// Who a letter is rendered for.
-pub struct Reader<'a> {
+pub struct MergeData<'a> {
     /// Their address as they spell it.
     pub address: &'a str,
     /// Their field values.
     pub values: &'a Map<String, serde_json::Value>,
     /// What the tokens of this delivery are made from.
-    pub stem: &'a Stem,
+    pub secret: &'a MessageSecret,
     /// Whether this person is measured at all.
     pub tracked: bool,
     /// True for a test letter: nothing is measured.
@@ -93,7 +93,7 @@ pub struct Reader<'a> {
 
 /// A letter for one reader. Line ends are `\n`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rendered {
+pub struct RenderedEmail {
     /// One line, fit for a header.
     pub subject: HeaderText,
     /// One line; may be empty.
@@ -105,13 +105,13 @@ pub struct Rendered {
     /// Fields that were printed although this reader has no value for them.
     pub missing: Vec<String>,
     /// Where the pieces end that each part was written in.
-    pub cuts: Cuts,
+    pub piece_ends: PieceEnds,
 }
 
 /// The ends of the pieces of both parts, in bytes, ascending. In the message each piece stands on
 /// lines of its own (see module `quoted`).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Cuts {
+pub struct PieceEnds {
     /// Of the HTML.
     pub html: Vec<usize>,
     /// Of the text.
@@ -120,14 +120,14 @@ pub struct Cuts {
 
 /// Why a letter cannot be made for one reader.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fault {
+pub enum RenderError {
     /// A calculation needs this field, and the reader has no value for it.
     Missing(String),
     /// Anything else, as a sentence.
     Broken(Message),
 }
 
-impl Fault {
+impl RenderError {
     /// The sentence for an author.
     pub fn message(&self) -> Message {
         match self {
@@ -137,39 +137,39 @@ impl Fault {
     }
 }
 
-impl From<Fault> for Error {
-    fn from(fault: Fault) -> Self {
+impl From<RenderError> for Error {
+    fn from(fault: RenderError) -> Self {
         fault.message().invalid()
     }
 }
 
 /// A compiled letter. Sharing it between threads is what it is for.
-pub struct Letter {
+pub struct CompiledEmail {
     pub(super) templates: Templates,
     pub(super) links: Vec<Link>,
-    pub(super) tags: Vec<String>,
+    pub(super) fields: Vec<String>,
     pub(super) brand: Arc<Brand>,
     pub(super) public_url: String,
     pub(super) tracking: Tracking,
     /// `None` for a letter that must be rendered for each reader.
     pub(super) forms: Option<Forms>,
     /// What the tokens are made from that stand in the forms until a reader's are known.
-    pub(super) probe: Stem,
+    pub(super) placeholder_secret: MessageSecret,
 }
 
-impl Letter {
+impl CompiledEmail {
     /// The measured links in the order of the letter.
     pub fn links(&self) -> &[Link] {
         &self.links
     }
 
     /// The declared fields that the letter uses, in any of its parts, by name.
-    pub fn tags(&self) -> &[String] {
-        &self.tags
+    pub fn fields(&self) -> &[String] {
+        &self.fields
     }
 
     /// The letter for one reader. The same reader twice gives the same bytes.
-    pub fn render(&self, reader: &Reader<'_>) -> Result<Rendered, Fault> {
+    pub fn render(&self, reader: &MergeData<'_>) -> Result<RenderedEmail, RenderError> {
         let reading = Arc::new(self.reading(reader, true));
         let mut missing = BTreeSet::new();
         let mut part = |name: &str| {
@@ -185,36 +185,42 @@ impl Letter {
         self.lead(reader, &reading, |_| true)?;
         let html = part("html")?;
         let text = join_gaps(&part("text")?);
-        let cuts = Cuts { html: html.ends, text: text.ends };
+        let piece_ends = PieceEnds { html: html.ends, text: text.ends };
         let missing = missing.into_iter().collect();
-        Ok(Rendered { subject, preheader, html: html.text, text: text.text, missing, cuts })
+        Ok(RenderedEmail { subject, preheader, html: html.text, text: text.text, missing, piece_ends })
     }
 
     /// What can be told of a letter before it is written, in a fraction of the time that rendering
     /// takes; `None` when it must be rendered to know, or cannot be made. `fields` are the values as
     /// JSON, `scratch` is written over.
-    pub fn weigh(&self, email: &str, fields: &str, stem: &Stem, scratch: &mut Vec<u8>) -> Option<Weight> {
-        self.forms.as_ref()?.weigh(self, email, fields, stem, scratch)
+    pub fn summarize(
+        &self,
+        email: &str,
+        fields: &str,
+        secret: &MessageSecret,
+        scratch: &mut Vec<u8>,
+    ) -> Option<RenderSummary> {
+        self.forms.as_ref()?.summarize(self, email, fields, secret, scratch)
     }
 
-    /// What the tokens of a skeleton's heading must be made from.
-    pub fn probe(&self) -> &Stem {
-        &self.probe
+    /// What the tokens of a mime_template's heading must be made from.
+    pub fn placeholder_secret(&self) -> &MessageSecret {
+        &self.placeholder_secret
     }
 
     /// True when the letter is put together from parts that were encoded once; any other is rendered
     /// for each reader, which takes some fifty times as long.
-    pub fn is_compiled(&self) -> bool {
+    pub fn is_pre_encoded(&self) -> bool {
         self.forms.is_some()
     }
 
     /// Settles where those links lead for a reader that are printed.
     pub(super) fn lead(
         &self,
-        reader: &Reader<'_>,
+        reader: &MergeData<'_>,
         reading: &Arc<Reading>,
         printed: impl Fn(&Link) -> bool,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), RenderError> {
         let target = |link| if printed(link) { self.target(link, reader, reading) } else { Ok(Target::default()) };
         let links = self.links.iter().map(target).collect::<Result<_, _>>()?;
         let _ = reading.links.set(links);
@@ -222,13 +228,13 @@ impl Letter {
     }
 
     /// What the engine sees of a reader; `pages` when it may print the pages of the delivery.
-    pub(super) fn reading(&self, reader: &Reader<'_>, pages: bool) -> Reading {
-        let page = |door| link::page(&self.public_url, reader.stem, door);
+    pub(super) fn reading(&self, reader: &MergeData<'_>, pages: bool) -> Reading {
+        let page = |door| link::page_url(&self.public_url, reader.secret, door);
         let doors = || Doors {
-            unsubscribe: page(Door::Unsubscribe),
-            preferences: page(Door::Preferences),
-            view: page(Door::View),
-            pixel: self.measures(reader).then(|| page(Door::Open)),
+            unsubscribe: page(TokenPurpose::Unsubscribe),
+            preferences: page(TokenPurpose::Preferences),
+            view: page(TokenPurpose::View),
+            pixel: self.measures(reader).then(|| page(TokenPurpose::Open)),
         };
         Reading {
             values: reader.values.iter().filter_map(|(name, value)| Some((name.clone(), plain(value)?))).collect(),
@@ -241,12 +247,12 @@ impl Letter {
         }
     }
 
-    fn measures(&self, reader: &Reader<'_>) -> bool {
+    fn measures(&self, reader: &MergeData<'_>) -> bool {
         self.tracking == Tracking::Individual && reader.tracked && !reader.inert
     }
 
     /// Where a link leads for this reader.
-    fn target(&self, link: &Link, reader: &Reader<'_>, reading: &Arc<Reading>) -> Result<Target, Fault> {
+    fn target(&self, link: &Link, reader: &MergeData<'_>, reading: &Arc<Reading>) -> Result<Target, RenderError> {
         let (destination, missing) = match link.personal {
             false => (link.destination.clone(), BTreeSet::new()),
             true => {
@@ -257,8 +263,8 @@ impl Letter {
         };
         let url = match (self.measures(reader), link.personal) {
             (false, _) => destination,
-            (true, false) => link::click(&self.public_url, reader.stem, link.position),
-            (true, true) => link::click_personal(&self.public_url, reader.stem, link.position, &destination),
+            (true, false) => link::click_url(&self.public_url, reader.secret, link.position),
+            (true, true) => link::personal_click_url(&self.public_url, reader.secret, link.position, &destination),
         };
         Ok(Target { url, missing })
     }
@@ -269,16 +275,16 @@ pub(super) fn link_name(position: usize) -> String {
     format!("link-{position}")
 }
 
-fn settle(destination: &str) -> Result<String, Fault> {
+fn settle(destination: &str) -> Result<String, RenderError> {
     let refused =
-        |key| Fault::Broken(Message::new(key).with("link", destination.chars().take(200).collect::<String>()));
+        |key| RenderError::Broken(Message::new(key).with("link", destination.chars().take(200).collect::<String>()));
     link::check(destination).map(String::from).map_err(refused)
 }
 
-fn fault(failure: &Failure, notes: &BTreeSet<String>) -> Fault {
+fn fault(failure: &Failure, notes: &BTreeSet<String>) -> RenderError {
     match (failure, notes.first()) {
-        (Failure::Broken(_), Some(field)) => Fault::Missing(field.clone()),
-        _ => Fault::Broken(failure.message()),
+        (Failure::Broken(_), Some(field)) => RenderError::Missing(field.clone()),
+        _ => RenderError::Broken(failure.message()),
     }
 }
 

@@ -9,11 +9,11 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use url::Url;
 
-use super::header::is_hidden;
-use super::html::{Node, squeeze};
-use super::tag_placeholder::{Mask, Part as Piece};
+use super::html::node::{Node, squeeze};
+use super::mime::header::is_hidden;
+use super::template::placeholder::{Mask, Part as Piece};
 use crate::infra::error::Message;
-use crate::infra::token::{Door, Stem};
+use crate::infra::token::{MessageSecret, TokenPurpose};
 
 /// A measured link of a letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,30 +33,30 @@ const LENGTH: usize = 2_000;
 
 /// The address of a page: `/o/TOKEN.gif`, `/u/TOKEN`, `/p/TOKEN`, `/v/TOKEN`; for the click door the
 /// address that positions are appended to.
-pub fn page(public_url: &str, stem: &Stem, door: Door) -> String {
-    let token = stem.token(door);
+pub fn page_url(public_url: &str, secret: &MessageSecret, door: TokenPurpose) -> String {
+    let token = secret.token(door);
     match door {
-        Door::Open => format!("{public_url}/o/{token}.gif"),
-        Door::Click => format!("{public_url}/c/{token}"),
-        Door::Unsubscribe => format!("{public_url}/u/{token}"),
-        Door::Preferences => format!("{public_url}/p/{token}"),
-        Door::View => format!("{public_url}/v/{token}"),
+        TokenPurpose::Open => format!("{public_url}/o/{token}.gif"),
+        TokenPurpose::Click => format!("{public_url}/c/{token}"),
+        TokenPurpose::Unsubscribe => format!("{public_url}/u/{token}"),
+        TokenPurpose::Preferences => format!("{public_url}/p/{token}"),
+        TokenPurpose::View => format!("{public_url}/v/{token}"),
     }
 }
 
 /// A measured link whose destination lies on the server: `/c/TOKEN/POSITION`.
-pub fn click(public_url: &str, stem: &Stem, position: usize) -> String {
-    format!("{}/{position}", page(public_url, stem, Door::Click))
+pub fn click_url(public_url: &str, secret: &MessageSecret, position: usize) -> String {
+    format!("{}/{position}", page_url(public_url, secret, TokenPurpose::Click))
 }
 
 /// A measured link that carries its destination, signed: `/c/TOKEN/POSITION/DESTINATION/TAG`.
-pub fn click_personal(public_url: &str, stem: &Stem, position: usize, destination: &str) -> String {
-    let tag = stem.destination(position, destination);
-    format!("{}/{}/{tag}", click(public_url, stem, position), URL_SAFE_NO_PAD.encode(destination))
+pub fn personal_click_url(public_url: &str, secret: &MessageSecret, position: usize, destination: &str) -> String {
+    let tag = secret.destination_tag(position, destination);
+    format!("{}/{}/{tag}", click_url(public_url, secret, position), URL_SAFE_NO_PAD.encode(destination))
 }
 
-/// The destination that [`click_personal`] wrote into a path; its tag is still to be verified.
-pub fn read_destination(segment: &str) -> Option<String> {
+/// The destination that [`personal_click_url`] wrote into a path; its tag is still to be verified.
+pub fn decode_destination(segment: &str) -> Option<String> {
     String::from_utf8(URL_SAFE_NO_PAD.decode(segment).ok()?).ok().filter(|text| is_destination(text))
 }
 
@@ -116,7 +116,7 @@ pub fn number(nodes: &mut [Node], mask: &mut Mask) -> Result<Vec<Link>, (Message
             let personal = mask.is_in(&destination);
             let shown = mask.show(&destination);
             let destination = if personal { mask.lift(&destination) } else { destination };
-            *value = mask.hold(format!("{{{{ {}.link_{} }}}}", super::tag_check::INNER, links.len()));
+            *value = mask.hold(format!("{{{{ {}.link_{} }}}}", super::template::tag_check::INNER, links.len()));
             links.push(Link { position: links.len(), destination, shown, personal });
         }
     }
@@ -198,13 +198,14 @@ mod tests {
     #[test]
     fn a_personal_destination_travels_in_the_link() {
         let signer = crate::infra::token::Signer::new(&crate::infra::secret::Keyring::ephemeral());
-        let claim = crate::infra::token::Claim { campaign: 1, delivery: 2 };
-        let url = click_personal("https://news.example", &signer.stem(claim), 3, "https://shop.example/?n=1");
+        let claim = crate::infra::token::DeliveryRef { campaign: 1, delivery: 2 };
+        let url =
+            personal_click_url("https://news.example", &signer.message_secret(claim), 3, "https://shop.example/?n=1");
 
         let parts: Vec<_> = url.split('/').skip(3).collect();
         assert_eq!((parts[0], parts[2]), ("c", "3"));
-        assert_eq!(signer.verify(Door::Click, parts[1]), Some(claim));
-        let destination = read_destination(parts[3]).expect("a destination");
+        assert_eq!(signer.verify(TokenPurpose::Click, parts[1]), Some(claim));
+        let destination = decode_destination(parts[3]).expect("a destination");
         assert!(signer.verify_destination(claim, 3, &destination, parts[4]));
     }
 }

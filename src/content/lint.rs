@@ -1,21 +1,26 @@
 //! What an author should know about a letter before it goes out. Nothing here stops a letter; what
-//! must stop it, [`Letter::compile`] refuses.
+//! must stop it, [`CompiledEmail::compile`] refuses.
 
 use std::net::IpAddr;
 
 use url::{Host, Url};
 
-use super::email::{Draft, Frame, Letter, Rendered};
-use super::html::{self, Node, attr};
+use super::email::{CompiledEmail, EmailContext, EmailSource, RenderedEmail};
+use super::html::node::{self, Node, attr};
 use crate::infra::error::Message;
 
-/// Bytes of HTML at which to warn: Gmail cuts letters near 102 kB, and the footer with them.
+/// Bytes of HTML at which to warn: Gmail piece_ends letters near 102 kB, and the footer with them.
 const HEAVY: usize = 90_000;
 /// Characters of a subject that phones show whole are far fewer; beyond this no program does.
 const SUBJECT: usize = 120;
 
 /// Warnings about a letter, given one rendered sample of it.
-pub fn examine(draft: &Draft, frame: &Frame, letter: &Letter, sample: &Rendered) -> Vec<Message> {
+pub fn examine(
+    draft: &EmailSource,
+    frame: &EmailContext,
+    letter: &CompiledEmail,
+    sample: &RenderedEmail,
+) -> Vec<Message> {
     let mut found = Vec::new();
     if frame.brand.address.is_empty() {
         found.push(Message::new("lint-address"));
@@ -33,8 +38,8 @@ pub fn examine(draft: &Draft, frame: &Frame, letter: &Letter, sample: &Rendered)
     if sample.html.len() > HEAVY {
         found.push(Message::new("lint-heavy").with("size", sample.html.len().div_ceil(1_000)));
     }
-    found.extend(pictures(&html::read(&sample.html)));
-    found.extend(empty_links(&html::read(&sample.html)));
+    found.extend(pictures(&node::read(&sample.html)));
+    found.extend(empty_links(&node::read(&sample.html)));
     for link in letter.links() {
         if is_private(&link.destination) {
             found.push(Message::new("lint-private").with("link", &link.destination));
@@ -54,7 +59,7 @@ pub fn is_private(destination: &str) -> bool {
         Host::Domain(name) => {
             name == "localhost"
                 || !name.contains('.')
-                || [".localhost", ".local", ".internal", ".lan", ".installation.arpa"]
+                || [".localhost", ".local", ".internal", ".lan", ".home.arpa"]
                     .iter()
                     .any(|end| name.ends_with(end))
         }
@@ -124,7 +129,7 @@ mod tests {
     #[test]
     fn pictures_and_links_must_say_something() {
         let found = |html: &str| {
-            let nodes = html::read(html);
+            let nodes = node::read(html);
             let keys: Vec<_> = pictures(&nodes).into_iter().chain(empty_links(&nodes)).map(|m| m.key).collect();
             keys
         };

@@ -1,16 +1,16 @@
 //! A message whose bytes were written before anybody was known: everything but the reader's own
 //! values, encoded once for a campaign. A message from it is the same to the byte as one that was
-//! rendered and written ([`super::message::write`]), and takes a fiftieth of the time.
+//! rendered and written ([`super::mime::message::write`]), and takes a fiftieth of the time.
 
-use super::email::Letter;
-use super::encoded_run::{Run, Tokens, Wanted};
-use super::header::{HeaderText, Mailbox};
-use super::message::{self, Heading};
+use super::email::CompiledEmail;
+use super::encoded_parts::run::{Run, Tokens, Wanted};
+use super::mime::header::{HeaderText, Mailbox};
+use super::mime::message::{self, MessageHeader};
 use crate::infra::clock::Millis;
-use crate::infra::token::Stem;
+use crate::infra::token::MessageSecret;
 
 /// The message of a campaign.
-pub struct Skeleton {
+pub struct MimeTemplate {
     first: Run,
     /// The field of a subject that is the same for all.
     subject: Option<Run>,
@@ -22,13 +22,13 @@ pub struct Skeleton {
     wanted: Wanted,
 }
 
-impl Skeleton {
-    /// Makes the skeleton; `None` for a letter that must be rendered for each reader. The heading is
-    /// one that was made with the tokens of [`Letter::probe`].
-    pub fn new(letter: &Letter, heading: &Heading) -> Option<Self> {
+impl MimeTemplate {
+    /// Makes the mime_template; `None` for a letter that must be rendered for each reader. The heading is
+    /// one that was made with the tokens of [`CompiledEmail::placeholder_secret`].
+    pub fn new(letter: &CompiledEmail, heading: &MessageHeader) -> Option<Self> {
         let forms = letter.forms.as_ref()?;
-        let probe = &letter.probe;
-        let run = |bytes| Run::raw(bytes, probe);
+        let placeholder_secret = &letter.placeholder_secret;
+        let run = |bytes| Run::raw(bytes, placeholder_secret);
         let subject = |text: &HeaderText| {
             let mut out = Vec::new();
             message::push_subject(&mut out, text);
@@ -45,13 +45,19 @@ impl Skeleton {
 
     /// Appends the message of one reader; `None` when there may be no letter for them, and `out`
     /// then holds a part of it. Who wants to know why renders it.
-    pub fn write(&self, letter: &Letter, reader: &Addressee<'_>, date: Millis, out: &mut Vec<u8>) -> Option<()> {
+    pub fn write(
+        &self,
+        letter: &CompiledEmail,
+        reader: &MessageInput<'_>,
+        date: Millis,
+        out: &mut Vec<u8>,
+    ) -> Option<()> {
         let forms = letter.forms.as_ref()?;
-        let mut fill = forms.fill(letter, reader.spelled, reader.fields, reader.stem)?;
+        let mut fill = forms.fill(letter, reader.address, reader.fields, reader.secret)?;
         if !fill.missing.is_empty() {
             return None;
         }
-        let tokens = Tokens::of(reader.stem, self.wanted);
+        let tokens = Tokens::of(reader.secret, self.wanted);
         self.first.write(out, &tokens, 0);
         push_to(out, reader.local, reader.domain)?;
         match &self.subject {
@@ -69,9 +75,9 @@ impl Skeleton {
 }
 
 /// Whom a message goes to.
-pub struct Addressee<'a> {
+pub struct MessageInput<'a> {
     /// The address as its owner spells it.
-    pub spelled: &'a str,
+    pub address: &'a str,
     /// The part before `@`.
     pub local: &'a str,
     /// The domain as A-label.
@@ -79,7 +85,7 @@ pub struct Addressee<'a> {
     /// Field values as JSON.
     pub fields: &'a str,
     /// What the tokens of the delivery are made from.
-    pub stem: &'a Stem,
+    pub secret: &'a MessageSecret,
 }
 
 /// An address of letters and digits that fits on the line needs no rules.

@@ -26,7 +26,7 @@ pub const MESSAGE_ID: usize = 32;
 
 /// The door a token opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Door {
+pub enum TokenPurpose {
     /// The pixel.
     Open,
     /// The redirect of every link of the letter.
@@ -40,14 +40,15 @@ pub enum Door {
 }
 
 /// The doors in the order of their tags. The tag after theirs is the Message-ID's.
-pub const DOORS: [Door; 5] = [Door::Open, Door::Click, Door::Unsubscribe, Door::Preferences, Door::View];
+pub const DOORS: [TokenPurpose; 5] =
+    [TokenPurpose::Open, TokenPurpose::Click, TokenPurpose::Unsubscribe, TokenPurpose::Preferences, TokenPurpose::View];
 
 /// What proves that a token was made for its door.
 pub type Tag = [u8; 16];
 
 /// What a valid token names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Claim {
+pub struct DeliveryRef {
     /// The campaign of the letter.
     pub campaign: Id,
     /// The delivery; 0 in a test letter, where every door is inert.
@@ -61,7 +62,7 @@ pub struct Signer {
 }
 
 /// Everything of one message that only the key holder can make.
-pub struct Stem {
+pub struct MessageSecret {
     head: [u8; 17],
     /// What every token of the message begins with: 15 bytes of the head.
     spelled: [u8; 20],
@@ -76,19 +77,19 @@ impl Signer {
     }
 
     /// The stem of a message: one HMAC, from which all its tokens and its Message-ID follow.
-    pub fn stem(&self, claim: Claim) -> Stem {
+    pub fn message_secret(&self, claim: DeliveryRef) -> MessageSecret {
         let (id, key) = self.keys.last().expect("a key file holds at least one key");
         make_stem(*id, key, claim)
     }
 
     /// What the token names, or `None` when it is truncated, forged, or made for another door.
-    pub fn verify(&self, door: Door, token: &str) -> Option<Claim> {
+    pub fn verify(&self, door: TokenPurpose, token: &str) -> Option<DeliveryRef> {
         if token.len() != LENGTH {
             return None;
         }
         let mut bytes = [0; 33];
         URL_SAFE_NO_PAD.decode_slice(token, &mut bytes).ok().filter(|length| *length == bytes.len())?;
-        let claim = Claim {
+        let claim = DeliveryRef {
             campaign: i64::from_be_bytes(bytes[1..9].try_into().ok()?),
             delivery: i64::from_be_bytes(bytes[9..17].try_into().ok()?),
         };
@@ -99,17 +100,17 @@ impl Signer {
 
     /// A tag that binds a link's rendered destination to its message, for links that differ from
     /// person to person and so cannot lie on the server.
-    pub fn verify_destination(&self, claim: Claim, position: usize, destination: &str, tag: &str) -> bool {
+    pub fn verify_destination(&self, claim: DeliveryRef, position: usize, destination: &str, tag: &str) -> bool {
         self.keys.iter().any(|(id, key)| {
-            let expected = make_stem(*id, key, claim).destination(position, destination);
+            let expected = make_stem(*id, key, claim).destination_tag(position, destination);
             bool::from(expected.as_bytes().ct_eq(tag.as_bytes()))
         })
     }
 }
 
-impl Stem {
+impl MessageSecret {
     /// The token for one door.
-    pub fn token(&self, door: Door) -> String {
+    pub fn token(&self, door: TokenPurpose) -> String {
         let mut text = [0; LENGTH];
         self.write_token(&self.tag(door as usize), &mut text);
         String::from_utf8_lossy(&text).into_owned()
@@ -141,7 +142,7 @@ impl Stem {
     }
 
     /// The tag of a destination that is carried in the link itself.
-    pub fn destination(&self, position: usize, destination: &str) -> String {
+    pub fn destination_tag(&self, position: usize, destination: &str) -> String {
         let name = format!("destination/{position}/{destination}");
         URL_SAFE_NO_PAD.encode(&self.hash(name.as_bytes())[..16])
     }
@@ -189,7 +190,7 @@ fn keyed(key: &Key) -> Hmac<Sha256> {
     Hmac::<Sha256>::new_from_slice(&key.mac(&[b"sendoff token"])).expect("HMAC takes a key of any length")
 }
 
-fn make_stem(id: u8, key: &Hmac<Sha256>, claim: Claim) -> Stem {
+fn make_stem(id: u8, key: &Hmac<Sha256>, claim: DeliveryRef) -> MessageSecret {
     let mut head = [id; 17];
     head[1..9].copy_from_slice(&claim.campaign.to_be_bytes());
     head[9..].copy_from_slice(&claim.delivery.to_be_bytes());
@@ -197,7 +198,7 @@ fn make_stem(id: u8, key: &Hmac<Sha256>, claim: Claim) -> Stem {
     mac.update(&head);
     let mut spelled = [0; 20];
     spell(&head[..15], &mut spelled);
-    Stem { head, spelled, secret: mac.finalize().into_bytes().into() }
+    MessageSecret { head, spelled, secret: mac.finalize().into_bytes().into() }
 }
 
 #[cfg(test)]
@@ -206,7 +207,7 @@ mod tests {
 
     use super::*;
 
-    const CLAIM: Claim = Claim { campaign: 11, delivery: 42 };
+    const CLAIM: DeliveryRef = DeliveryRef { campaign: 11, delivery: 42 };
 
     fn signer() -> Signer {
         Signer::new(&Keyring::ephemeral())
@@ -216,7 +217,7 @@ mod tests {
     fn a_token_opens_its_own_door_only() {
         let signer = signer();
         for made in DOORS {
-            let token = signer.stem(CLAIM).token(made);
+            let token = signer.message_secret(CLAIM).token(made);
             assert_eq!(token.len(), LENGTH);
             for tried in DOORS {
                 let expected = (made == tried).then_some(CLAIM);
@@ -227,7 +228,7 @@ mod tests {
 
     #[test]
     fn every_door_and_the_message_id_have_tags_of_their_own() {
-        let stem = signer().stem(CLAIM);
+        let stem = signer().message_secret(CLAIM);
         let tags: BTreeSet<Tag> = (0..=DOORS.len()).map(|at| stem.tag(at)).collect();
         assert_eq!(tags.len(), DOORS.len() + 1);
         assert!(DOORS.iter().enumerate().all(|(at, door)| *door as usize == at));
@@ -235,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_hash_is_sha_256_and_a_token_is_base64() {
-        let stem = signer().stem(CLAIM);
+        let stem = signer().message_secret(CLAIM);
         for length in 0..100 {
             let name = &[b'x'; 100][..length];
             let digest = Sha256::new().chain_update(stem.secret).chain_update(name).finalize();
@@ -250,39 +251,44 @@ mod tests {
     #[test]
     fn every_flipped_bit_and_every_truncation_is_refused() {
         let signer = signer();
-        let token = signer.stem(CLAIM).token(Door::Unsubscribe);
+        let token = signer.message_secret(CLAIM).token(TokenPurpose::Unsubscribe);
         let bytes = URL_SAFE_NO_PAD.decode(&token).expect("base64url");
         for bit in 0..bytes.len() * 8 {
             let mut changed = bytes.clone();
             changed[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(signer.verify(Door::Unsubscribe, &URL_SAFE_NO_PAD.encode(changed)), None, "bit {bit}");
+            assert_eq!(signer.verify(TokenPurpose::Unsubscribe, &URL_SAFE_NO_PAD.encode(changed)), None, "bit {bit}");
         }
         for end in 0..token.len() {
-            assert_eq!(signer.verify(Door::Unsubscribe, &token[..end]), None);
+            assert_eq!(signer.verify(TokenPurpose::Unsubscribe, &token[..end]), None);
         }
     }
 
     #[test]
     fn old_keys_verify_after_two_rotations() {
         let mut ring = Keyring::ephemeral();
-        let token = Signer::new(&ring).stem(CLAIM).token(Door::Unsubscribe);
+        let token = Signer::new(&ring).message_secret(CLAIM).token(TokenPurpose::Unsubscribe);
         ring.token.push((2, Key::generate()));
         ring.token.push((3, Key::generate()));
 
         let signer = Signer::new(&ring);
 
-        assert_eq!(signer.verify(Door::Unsubscribe, &token), Some(CLAIM));
-        assert_ne!(signer.stem(CLAIM).token(Door::Unsubscribe), token);
+        assert_eq!(signer.verify(TokenPurpose::Unsubscribe, &token), Some(CLAIM));
+        assert_ne!(signer.message_secret(CLAIM).token(TokenPurpose::Unsubscribe), token);
     }
 
     #[test]
     fn a_destination_is_bound_to_message_and_position() {
         let signer = signer();
-        let tag = signer.stem(CLAIM).destination(3, "https://shop.example/?n=1");
+        let tag = signer.message_secret(CLAIM).destination_tag(3, "https://shop.example/?n=1");
 
         assert!(signer.verify_destination(CLAIM, 3, "https://shop.example/?n=1", &tag));
         assert!(!signer.verify_destination(CLAIM, 4, "https://shop.example/?n=1", &tag));
         assert!(!signer.verify_destination(CLAIM, 3, "https://evil.example/?n=1", &tag));
-        assert!(!signer.verify_destination(Claim { delivery: 43, ..CLAIM }, 3, "https://shop.example/?n=1", &tag));
+        assert!(!signer.verify_destination(
+            DeliveryRef { delivery: 43, ..CLAIM },
+            3,
+            "https://shop.example/?n=1",
+            &tag
+        ));
     }
 }

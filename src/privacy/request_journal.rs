@@ -17,7 +17,7 @@ use crate::infra::failpoint;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 use crate::infra::spool::Spool;
-use crate::infra::token::Claim;
+use crate::infra::token::DeliveryRef;
 
 /// How long the database may take to give a connection.
 pub(super) const KNOCK: Duration = Duration::from_secs(2);
@@ -74,7 +74,7 @@ impl RequestJournal {
 
     /// Grants a request, and says whose it was while the database knows. An error means that it could
     /// be kept nowhere. It is to run in a task of its own: who asked may stop waiting.
-    pub async fn grant(&self, claim: Claim, wish: RecipientRequest) -> Result<(RequestStatus, Option<Id>)> {
+    pub async fn grant(&self, claim: DeliveryRef, wish: RecipientRequest) -> Result<(RequestStatus, Option<Id>)> {
         let patience = if self.installation.db.is_vacuuming() { HASTE } else { PATIENCE };
         match timeout(patience, self.carry_out(claim, wish)).await {
             Ok(Ok(left)) => Ok((RequestStatus::Done(left.gone), left.reader)),
@@ -88,7 +88,7 @@ impl RequestJournal {
     }
 
     /// Does what is asked, for whom the letter was sent to.
-    async fn carry_out(&self, claim: Claim, wish: RecipientRequest) -> Result<Left> {
+    async fn carry_out(&self, claim: DeliveryRef, wish: RecipientRequest) -> Result<Left> {
         match goodbye(claim, wish) {
             Some(goodbye) => self.exit.leave(goodbye).await,
             // Who stops waiting is erased all the same.
@@ -125,7 +125,7 @@ impl RequestJournal {
     }
 
     /// Keeps a request on disk, for when the database is back.
-    pub async fn note(&self, claim: Claim, wish: RecipientRequest) -> Result<RequestStatus> {
+    pub async fn note(&self, claim: DeliveryRef, wish: RecipientRequest) -> Result<RequestStatus> {
         self.spool.append(vec![line(claim, wish)]).await?;
         failpoint::hit("after-journal-write");
         Ok(RequestStatus::Recorded)
@@ -133,7 +133,7 @@ impl RequestJournal {
 }
 
 /// The request as one to leave a list; `None` for one to be erased.
-fn goodbye(claim: Claim, wish: RecipientRequest) -> Option<UnsubscribeRequest> {
+fn goodbye(claim: DeliveryRef, wish: RecipientRequest) -> Option<UnsubscribeRequest> {
     match wish {
         RecipientRequest::Unsubscribe => Some(UnsubscribeRequest { claim, list: None }),
         RecipientRequest::UnsubscribeFrom(list) => Some(UnsubscribeRequest { claim, list: Some(list) }),
@@ -142,7 +142,7 @@ fn goodbye(claim: Claim, wish: RecipientRequest) -> Option<UnsubscribeRequest> {
 }
 
 /// Erases whom a letter was sent to. Of people who are gone nothing is left to do.
-async fn erase(installation: &Installation, claim: Claim) -> Result<Left> {
+async fn erase(installation: &Installation, claim: DeliveryRef) -> Result<Left> {
     let away = |_| Error::Db(sqlx::Error::PoolTimedOut);
     let mut conn = timeout(KNOCK, installation.db.read()).await.map_err(away)??;
     let reader = delivery::contact_of(&mut conn, claim.delivery).await?.map(|(person, _)| person);
@@ -161,8 +161,8 @@ async fn erase(installation: &Installation, claim: Claim) -> Result<Left> {
     Ok(Left { gone, reader })
 }
 
-fn line(claim: Claim, wish: RecipientRequest) -> String {
-    let Claim { campaign, delivery } = claim;
+fn line(claim: DeliveryRef, wish: RecipientRequest) -> String {
+    let DeliveryRef { campaign, delivery } = claim;
     match wish {
         RecipientRequest::Unsubscribe => format!("{campaign} {delivery} leave"),
         RecipientRequest::UnsubscribeFrom(list) => format!("{campaign} {delivery} leave {list}"),
@@ -170,7 +170,7 @@ fn line(claim: Claim, wish: RecipientRequest) -> String {
     }
 }
 
-fn parse(line: &str) -> Option<(Claim, RecipientRequest)> {
+fn parse(line: &str) -> Option<(DeliveryRef, RecipientRequest)> {
     let words: Vec<&str> = line.split(' ').collect();
     let (campaign, delivery, wish) = match words[..] {
         [campaign, delivery, "leave"] => (campaign, delivery, RecipientRequest::Unsubscribe),
@@ -180,7 +180,7 @@ fn parse(line: &str) -> Option<(Claim, RecipientRequest)> {
         [campaign, delivery, "erase"] => (campaign, delivery, RecipientRequest::Erase),
         _ => return None,
     };
-    Some((Claim { campaign: campaign.parse().ok()?, delivery: delivery.parse().ok()? }, wish))
+    Some((DeliveryRef { campaign: campaign.parse().ok()?, delivery: delivery.parse().ok()? }, wish))
 }
 
 #[cfg(test)]
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_request_survives_the_way_over_disk() {
-        let claim = Claim { campaign: 11, delivery: 42 };
+        let claim = DeliveryRef { campaign: 11, delivery: 42 };
         for wish in [RecipientRequest::Unsubscribe, RecipientRequest::UnsubscribeFrom(7), RecipientRequest::Erase] {
             assert_eq!(parse(&line(claim, wish)), Some((claim, wish)));
         }

@@ -15,7 +15,7 @@ use crate::campaign::{delivery, model};
 use crate::infra::error::{Error, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
-use crate::infra::token::Claim;
+use crate::infra::token::DeliveryRef;
 
 /// Goodbyes a transaction: some ten milliseconds, for which a mailer waits too.
 pub const MOST: usize = 500;
@@ -26,7 +26,7 @@ const QUEUE: usize = 4 * MOST;
 #[derive(Debug, Clone, Copy)]
 pub struct UnsubscribeRequest {
     /// What the token names.
-    pub claim: Claim,
+    pub claim: DeliveryRef,
     /// The list, where it is not that of the letter.
     pub list: Option<Id>,
 }

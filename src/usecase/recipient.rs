@@ -3,7 +3,7 @@
 use super::{Action, Actor};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
-use crate::infra::token::Claim;
+use crate::infra::token::DeliveryRef;
 use crate::privacy::request_journal::{RecipientRequest, RequestJournal, RequestStatus};
 
 /// What became of a recipient's request.
@@ -20,7 +20,7 @@ pub struct Requested {
 pub async fn request(
     journal: &RequestJournal,
     actor: &Actor,
-    claim: Claim,
+    claim: DeliveryRef,
     request: RecipientRequest,
 ) -> Result<Requested> {
     let permit = actor.permit(match request {

@@ -13,7 +13,7 @@ use crate::infra::clock::Millis;
 use crate::infra::db::Conn;
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
-use crate::infra::token::Claim;
+use crate::infra::token::DeliveryRef;
 
 /// The delivery in the tokens of a test letter.
 pub const TEST: Id = 0;
@@ -68,12 +68,12 @@ pub async fn gather(conn: &mut Conn, frame: Frame, workspace: Id, person: Id) ->
 
 /// A letter of theirs that is still on record: where the link of another letter has gone with its
 /// list, this one leads to the same person.
-pub async fn letter_of(conn: &mut Conn, person: Id) -> Result<Option<Claim>> {
+pub async fn letter_of(conn: &mut Conn, person: Id) -> Result<Option<DeliveryRef>> {
     let row = sqlx::query("select campaign_id, id from delivery where contact_id = $1 order by id desc limit 1")
         .bind(person)
         .fetch_optional(conn)
         .await?;
-    Ok(row.map(|row| Claim { campaign: row.get(0), delivery: row.get(1) }))
+    Ok(row.map(|row| DeliveryRef { campaign: row.get(0), delivery: row.get(1) }))
 }
 
 async fn traces(conn: &mut Conn, frame: Frame, person: Id) -> Result<String> {

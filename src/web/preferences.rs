@@ -16,7 +16,7 @@ use crate::audience::list;
 use crate::campaign::delivery;
 use crate::infra::error::Message;
 use crate::infra::id::Id;
-use crate::infra::token::{Claim, Door};
+use crate::infra::token::{DeliveryRef, TokenPurpose};
 use crate::privacy::erasure::Erased;
 use crate::privacy::request_journal::{RecipientRequest, RequestStatus};
 
@@ -54,7 +54,7 @@ pub async fn look(
     frame: Frame,
     Path(token): Path<String>,
 ) -> Result<Response, Refusal> {
-    let claim = app.installation.signer.verify(Door::Preferences, &token).ok_or_else(Refusal::link)?;
+    let claim = app.installation.signer.verify(TokenPurpose::Preferences, &token).ok_or_else(Refusal::link)?;
     if claim.delivery == personal_data::TEST {
         return Ok(unsubscribe::test_letter(frame, &unsubscribe::list_name(&app, frame, claim).await));
     }
@@ -71,7 +71,7 @@ pub async fn change(
     Path(token): Path<String>,
     Form(order): Form<Order>,
 ) -> Result<Response, Refusal> {
-    let claim = app.installation.signer.verify(Door::Preferences, &token).ok_or_else(Refusal::link)?;
+    let claim = app.installation.signer.verify(TokenPurpose::Preferences, &token).ok_or_else(Refusal::link)?;
     if claim.delivery == personal_data::TEST {
         return Ok(unsubscribe::test_letter(frame, &unsubscribe::list_name(&app, frame, claim).await));
     }
@@ -89,7 +89,7 @@ pub async fn change(
     }
 }
 
-async fn leave(app: &Arc<WebState>, frame: Frame, claim: Claim, list: Id) -> Result<Response, Refusal> {
+async fn leave(app: &Arc<WebState>, frame: Frame, claim: DeliveryRef, list: Id) -> Result<Response, Refusal> {
     let (granted, person) = app.grant(claim, RecipientRequest::UnsubscribeFrom(list)).await?;
     match (granted, person) {
         (RequestStatus::Done(gone), Some(person)) => {
@@ -106,7 +106,7 @@ async fn leave(app: &Arc<WebState>, frame: Frame, claim: Claim, list: Id) -> Res
 async fn overview(
     app: &WebState,
     frame: Frame,
-    claim: Claim,
+    claim: DeliveryRef,
     person: Id,
     done: Option<String>,
 ) -> Result<Response, Refusal> {
@@ -130,8 +130,9 @@ async fn overview(
         return Ok(done.map_or_else(|| nothing(frame), |title| show(&Notice::new(frame, title, frame.tr("held-last")))));
     };
     let intro = Message::new("held-intro").with("address", &held.address).with("day", &held.since);
-    let action =
-        letter.map(|claim| frame.at(&format!("/p/{}", app.installation.signer.stem(claim).token(Door::Preferences))));
+    let action = letter.map(|claim| {
+        frame.at(&format!("/p/{}", app.installation.signer.message_secret(claim).token(TokenPurpose::Preferences)))
+    });
     Ok(show(&Preferences {
         frame,
         title: frame.tr("held-title"),

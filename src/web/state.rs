@@ -18,7 +18,7 @@ use crate::infra::i18n::Lang;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 use crate::infra::setting::{self, Setting};
-use crate::infra::token::Claim;
+use crate::infra::token::DeliveryRef;
 use crate::privacy::request_journal::{self, RecipientRequest, RequestJournal, RequestStatus};
 use crate::report::progress::RateEstimator;
 
@@ -125,7 +125,11 @@ impl WebState {
 
     /// Grants what the reader of a letter asks for, and says who that is while the database knows. From
     /// the first poll on it is carried out even when the caller stops waiting.
-    pub async fn grant(self: &Arc<Self>, claim: Claim, wish: RecipientRequest) -> Result<(RequestStatus, Option<Id>)> {
+    pub async fn grant(
+        self: &Arc<Self>,
+        claim: DeliveryRef,
+        wish: RecipientRequest,
+    ) -> Result<(RequestStatus, Option<Id>)> {
         let app = self.clone();
         let granting = tokio::spawn(async move {
             let granted = app.journal.grant(claim, wish).await?;

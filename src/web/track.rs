@@ -18,7 +18,7 @@ use super::state::WebState;
 use crate::content::link;
 use crate::feedback::event::{EventKind, NewEvent};
 use crate::infra::metric;
-use crate::infra::token::{Claim, Door};
+use crate::infra::token::{DeliveryRef, TokenPurpose};
 
 /// A transparent GIF of one by one pixel.
 pub const PIXEL: &[u8; 43] =
@@ -73,7 +73,7 @@ pub async fn open(State(app): State<Arc<WebState>>, method: Method, headers: Hea
 /// Records an open if the name of the file is a token.
 fn note_open(app: &WebState, method: &Method, headers: &HeaderMap, file: &str) {
     let token = file.strip_suffix(".gif");
-    if let Some(claim) = token.and_then(|token| app.installation.signer.verify(Door::Open, token)) {
+    if let Some(claim) = token.and_then(|token| app.installation.signer.verify(TokenPurpose::Open, token)) {
         record(app, method, headers, claim, EventKind::Open, 0);
     }
 }
@@ -104,7 +104,7 @@ pub async fn personal(
     Path((token, position, destination, tag)): Path<(String, String, String, String)>,
 ) -> Result<Response, Refusal> {
     let (claim, position) = claimed(&app, &token, &position).ok_or_else(Refusal::unknown)?;
-    let to = link::read_destination(&destination)
+    let to = link::decode_destination(&destination)
         .filter(|to| {
             usize::try_from(position)
                 .is_ok_and(|position| app.installation.signer.verify_destination(claim, position, to, &tag))
@@ -115,8 +115,8 @@ pub async fn personal(
     Ok(redirect(to))
 }
 
-fn claimed(app: &WebState, token: &str, position: &str) -> Option<(Claim, i32)> {
-    let claim = app.installation.signer.verify(Door::Click, token)?;
+fn claimed(app: &WebState, token: &str, position: &str) -> Option<(DeliveryRef, i32)> {
+    let claim = app.installation.signer.verify(TokenPurpose::Click, token)?;
     let plain = position.bytes().all(|byte| byte.is_ascii_digit()) && (position == "0" || !position.starts_with('0'));
     Some((claim, position.parse().ok().filter(|_| plain)?))
 }
@@ -138,7 +138,7 @@ pub(super) fn location(destination: &str) -> Option<HeaderValue> {
 }
 
 /// A test letter records nothing, nor does a request that only looks ahead.
-fn record(app: &WebState, method: &Method, headers: &HeaderMap, claim: Claim, kind: EventKind, position: i32) {
+fn record(app: &WebState, method: &Method, headers: &HeaderMap, claim: DeliveryRef, kind: EventKind, position: i32) {
     if claim.delivery != 0 && method == Method::GET && !is_prefetch(headers) {
         app.recorder.record(NewEvent { delivery: claim.delivery, kind, position, at: app.installation.clock.now() });
     }

@@ -18,7 +18,7 @@ use super::state::{BRIEFLY, WebState};
 use crate::audience::contact;
 use crate::campaign::delivery;
 use crate::infra::error::{Message, Result as Outcome};
-use crate::infra::token::{Claim, Door};
+use crate::infra::token::{DeliveryRef, TokenPurpose};
 use crate::privacy::erasure::Erased;
 use crate::privacy::request_journal::{RecipientRequest, RequestStatus};
 
@@ -43,7 +43,7 @@ pub async fn ask(
     frame: Frame,
     Path(token): Path<String>,
 ) -> Result<Response, Refusal> {
-    let claim = app.installation.signer.verify(Door::Unsubscribe, &token).ok_or_else(Refusal::link)?;
+    let claim = app.installation.signer.verify(TokenPurpose::Unsubscribe, &token).ok_or_else(Refusal::link)?;
     let list = list_name(&app, frame, claim).await;
     if claim.delivery == personal_data::TEST {
         return Ok(test_letter(frame, &list));
@@ -62,7 +62,8 @@ pub async fn ask(
         question,
         promise: frame.tr("unsubscribe-promise"),
         action: frame.at(&format!("/u/{token}")),
-        preferences: frame.at(&format!("/p/{}", app.installation.signer.stem(claim).token(Door::Preferences))),
+        preferences: frame
+            .at(&format!("/p/{}", app.installation.signer.message_secret(claim).token(TokenPurpose::Preferences))),
     }))
 }
 
@@ -73,7 +74,7 @@ pub async fn leave(
     Path(token): Path<String>,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let claim = app.installation.signer.verify(Door::Unsubscribe, &token).ok_or_else(Refusal::link)?;
+    let claim = app.installation.signer.verify(TokenPurpose::Unsubscribe, &token).ok_or_else(Refusal::link)?;
     // A body that is too long or never ends takes nothing from the request.
     let reading = timeout(PATIENCE, axum::body::to_bytes(body, BODY));
     let (carried, _, list) = tokio::join!(carry_out(&app, claim), reading, list_name(&app, frame, claim));
@@ -83,7 +84,7 @@ pub async fn leave(
     let mut page = left(frame, &list, granted);
     if let Some(other) = other {
         page.lines.push(frame.tr("left-others"));
-        let token = app.installation.signer.stem(other).token(Door::Preferences);
+        let token = app.installation.signer.message_secret(other).token(TokenPurpose::Preferences);
         page.link = Some((frame.at(&format!("/p/{token}")), frame.tr("left-see-others")));
     }
     Ok(show(&page))
@@ -91,7 +92,7 @@ pub async fn leave(
 
 /// What became of the request, and a letter that leads to what is left of the person here. `None` for
 /// a test letter.
-async fn carry_out(app: &Arc<WebState>, claim: Claim) -> Outcome<Option<(RequestStatus, Option<Claim>)>> {
+async fn carry_out(app: &Arc<WebState>, claim: DeliveryRef) -> Outcome<Option<(RequestStatus, Option<DeliveryRef>)>> {
     if claim.delivery == personal_data::TEST {
         return Ok(None);
     }
@@ -124,7 +125,7 @@ pub fn test_letter(frame: Frame, list: &str) -> Response {
 }
 
 /// The list's name, or a word for it where only the database knows the name and is away.
-pub async fn list_name(app: &WebState, frame: Frame, claim: Claim) -> String {
+pub async fn list_name(app: &WebState, frame: Frame, claim: DeliveryRef) -> String {
     match timeout(BRIEFLY, app.campaign(claim.campaign)).await {
         Ok(Ok(Some(campaign))) => campaign.list_name.clone(),
         _ => frame.tr("list-unnamed"),
@@ -132,7 +133,7 @@ pub async fn list_name(app: &WebState, frame: Frame, claim: Claim) -> String {
 }
 
 /// The masked address of whom the letter went to, while they are there.
-async fn address(conn: &mut crate::infra::db::Conn, claim: Claim) -> Outcome<Option<String>> {
+async fn address(conn: &mut crate::infra::db::Conn, claim: DeliveryRef) -> Outcome<Option<String>> {
     let Some((person, _)) = delivery::contact_of(conn, claim.delivery).await? else {
         return Ok(None);
     };

@@ -11,7 +11,7 @@ use super::page::{Frame, Notice, Refusal, show};
 use super::state::WebState;
 use super::{personal_data, unsubscribe};
 use crate::campaign::launch;
-use crate::infra::token::Door;
+use crate::infra::token::TokenPurpose;
 
 const POLICY: &str = "sandbox; default-src 'none'; img-src * data:; style-src 'unsafe-inline'; form-action 'none'; \
                       frame-ancestors 'none'; base-uri 'none'";
@@ -22,7 +22,7 @@ pub async fn read(
     frame: Frame,
     Path(token): Path<String>,
 ) -> Result<Response, Refusal> {
-    let claim = app.installation.signer.verify(Door::View, &token).ok_or_else(Refusal::link)?;
+    let claim = app.installation.signer.verify(TokenPurpose::View, &token).ok_or_else(Refusal::link)?;
     if claim.delivery == personal_data::TEST {
         return Ok(unsubscribe::test_letter(frame, &unsubscribe::list_name(&app, frame, claim).await));
     }

@@ -4,7 +4,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use sendoff::infra::token::Door;
+use sendoff::infra::token::TokenPurpose;
 use sqlx::Row;
 
 use crate::goodbye::{doors_of, get, hold, open};
@@ -17,7 +17,7 @@ use crate::table::Run;
 /// Carries out one run in a fresh copy of an installation whose campaign has begun.
 pub async fn run(site: &Site, relay: &Relay, seed: u64) -> Result<Run, String> {
     relay.begin(&site.ledger(), Manner::default()).map_err(|error| format!("the ledger: {error}"))?;
-    let readers = doors_of(site, seed, "/o/", Door::Open).await?;
+    let readers = doors_of(site, seed, "/o/", TokenPurpose::Open).await?;
     finish(site, relay).await?;
     let harm = Harm { point: Some(format!("after-spool-write:{}", 1 + seed % 2)), ..Harm::default() };
     let mut serve = open(site, &harm)?;

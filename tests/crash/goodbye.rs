@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use sendoff::infra::secret::Keyring;
-use sendoff::infra::token::{Claim, Door, Signer};
+use sendoff::infra::token::{DeliveryRef, Signer, TokenPurpose};
 use sqlx::Row;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -125,11 +125,11 @@ pub fn open(site: &Site, harm: &Harm) -> Result<Running, String> {
 
 /// Some of those whose letters come late, with the addresses of their one-click posts.
 pub async fn leavers(site: &Site, seed: u64) -> Result<Vec<Leaver>, String> {
-    doors_of(site, seed, "/u/", Door::Unsubscribe).await
+    doors_of(site, seed, "/u/", TokenPurpose::Unsubscribe).await
 }
 
 /// The same people with a door of their letters, whose path begins like this.
-pub async fn doors_of(site: &Site, seed: u64, path: &str, door: Door) -> Result<Vec<Leaver>, String> {
+pub async fn doors_of(site: &Site, seed: u64, path: &str, door: TokenPurpose) -> Result<Vec<Leaver>, String> {
     let mut random = StdRng::seed_from_u64(seed);
     let keys = Keyring::load(&site.data().join("keys")).map_err(|error| format!("the keys: {error}"))?;
     let signer = Signer::new(&keys);
@@ -143,8 +143,8 @@ pub async fn doors_of(site: &Site, seed: u64, path: &str, door: Door) -> Result<
     let chosen = (0..GOODBYES).map(|number| &late[number * step + random.random_range(0..step)]);
     Ok(chosen
         .map(|row| {
-            let claim = Claim { campaign: row.get(1), delivery: row.get(0) };
-            Leaver { address: row.get(2), path: format!("{path}{}", signer.stem(claim).token(door)) }
+            let claim = DeliveryRef { campaign: row.get(1), delivery: row.get(0) };
+            Leaver { address: row.get(2), path: format!("{path}{}", signer.message_secret(claim).token(door)) }
         })
         .collect())
 }

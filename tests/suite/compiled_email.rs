@@ -12,7 +12,7 @@ use sendoff::campaign::composer::{Composer, FrozenContent};
 use sendoff::campaign::delivery::Recipient;
 use sendoff::campaign::file::Sender;
 use sendoff::content::brand::Brand;
-use sendoff::content::email::{Draft, Format, Frame, Layout, Rendered, Tracking};
+use sendoff::content::email::{EmailContext, EmailSource, Format, Layout, RenderedEmail, Tracking};
 use sendoff::infra::i18n::Lang;
 use sendoff::mailer::smtp::dot_stuffing;
 use serde_json::{Map, Value, json};
@@ -108,15 +108,17 @@ fn head() -> impl Strategy<Value = String> {
     prop::collection::vec(select(parts.to_vec()), 0..4).prop_map(|parts| parts.concat())
 }
 
-fn draft() -> impl Strategy<Value = Draft> {
+fn draft() -> impl Strategy<Value = EmailSource> {
     let settings = (select(Layout::ALL), select(Format::ALL), select(Tracking::ALL), 0..4);
-    (head(), head(), body(), settings).prop_map(|(subject, preheader, body, (layout, format, tracking, page))| Draft {
-        subject: format!("s{subject}"),
-        preheader,
-        layout,
-        format,
-        body: if page == 0 && format == Format::Html { format!("<html><body>{body}</body></html>") } else { body },
-        tracking,
+    (head(), head(), body(), settings).prop_map(|(subject, preheader, body, (layout, format, tracking, page))| {
+        EmailSource {
+            subject: format!("s{subject}"),
+            preheader,
+            layout,
+            format,
+            body: if page == 0 && format == Format::Html { format!("<html><body>{body}</body></html>") } else { body },
+            tracking,
+        }
     })
 }
 
@@ -140,11 +142,11 @@ fn person() -> impl Strategy<Value = (String, String)> {
     })
 }
 
-fn frozen(draft: Draft, wide: bool) -> FrozenContent {
+fn frozen(draft: EmailSource, wide: bool) -> FrozenContent {
     let sender = |name: &str| Sender { name: name.to_owned(), address: "news@example.org".to_owned() };
     FrozenContent {
         draft,
-        frame: Frame {
+        frame: EmailContext {
             brand: Brand {
                 name: "Магазин {%".to_owned(), address: "Мира, 1".to_owned(), ..Brand::default()
             },
@@ -164,7 +166,7 @@ fn frozen(draft: Draft, wide: bool) -> FrozenContent {
 }
 
 /// Lines as mail wants them, and both parts as they were rendered.
-fn assert_reads_back(message: &[u8], rendered: &Rendered) {
+fn assert_reads_back(message: &[u8], rendered: &RenderedEmail) {
     let text = String::from_utf8(message.to_vec()).expect("UTF-8");
     assert!(text.ends_with("\r\n") && dot_stuffing::is_canonical(message) && dot_stuffing::fits(message));
     let (_, body) = text.split_once("\r\n\r\n").expect("a head and a body");
@@ -194,7 +196,7 @@ fn compare(composer: &Composer, (address, fields): &(String, String), count: &mu
     let to = Address::parse(address).expect("an address");
     let mut out = b"left from before".to_vec();
     let composed = composer.compose(&reader, &to, NOW, &mut out);
-    if composer.letter().is_compiled()
+    if composer.letter().is_pre_encoded()
         && let Ok(sketch) = composer.sketch(&reader)
     {
         let weight = composer.weigh(&reader, &mut Vec::new()).expect("a weight");
@@ -244,7 +246,7 @@ async fn a_letter_too_irregular_is_rendered_for_each_reader() {
     let numbered = "{{ email | replace('\\u0040', ' at ') }}".to_owned();
     let crowded = "{{ email | upper | lower | trim }} ".repeat(1_200);
     for body in [numbered, crowded] {
-        let draft = Draft {
+        let draft = EmailSource {
             subject: "s".to_owned(),
             preheader: String::new(),
             layout: Layout::Plain,
@@ -256,7 +258,7 @@ async fn a_letter_too_irregular_is_rendered_for_each_reader() {
         let mut count = Count::default();
         compare(&composer, &("anna@example.org".to_owned(), "{}".to_owned()), &mut count);
 
-        assert!(!composer.letter().is_compiled());
+        assert!(!composer.letter().is_pre_encoded());
         assert_eq!((count.made, count.spliced), (1, 0));
     }
     fixture.close().await;

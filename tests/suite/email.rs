@@ -8,19 +8,21 @@ mod link;
 
 use sendoff::cli::brand::{self as command, Command};
 use sendoff::content::brand::{self, Brand, Change};
-use sendoff::content::email::{Draft, Format, Frame, Layout, Letter, Reader, Rendered, Tracking};
+use sendoff::content::email::{
+    CompiledEmail, EmailContext, EmailSource, Format, Layout, MergeData, RenderedEmail, Tracking,
+};
 use sendoff::infra::i18n::Lang;
 use sendoff::infra::secret::Keyring;
-use sendoff::infra::token::{Claim, Signer, Stem};
+use sendoff::infra::token::{DeliveryRef, MessageSecret, Signer};
 use serde_json::{Map, Value, json};
 
 use crate::fixture::both;
 
-const CLAIM: Claim = Claim { campaign: 11, delivery: 42 };
+const CLAIM: DeliveryRef = DeliveryRef { campaign: 11, delivery: 42 };
 const ADDRESS: &str = "Москва, ул. Мира, 1";
 
-fn draft(body: &str) -> Draft {
-    Draft {
+fn draft(body: &str) -> EmailSource {
+    EmailSource {
         subject: "{{ first_name | default('Здравствуйте') }}, осенняя распродажа".to_owned(),
         preheader: "До конца недели".to_owned(),
         layout: Layout::Newsletter,
@@ -30,12 +32,12 @@ fn draft(body: &str) -> Draft {
     }
 }
 
-fn html(body: &str) -> Draft {
-    Draft { format: Format::Html, ..draft(body) }
+fn html(body: &str) -> EmailSource {
+    EmailSource { format: Format::Html, ..draft(body) }
 }
 
-fn frame() -> Frame {
-    Frame {
+fn frame() -> EmailContext {
+    EmailContext {
         brand: Brand { name: "Магазин".to_owned(), address: ADDRESS.to_owned(), ..Brand::default() },
         lang: Lang::RU,
         public_url: "https://news.example.org".to_owned(),
@@ -44,16 +46,16 @@ fn frame() -> Frame {
     }
 }
 
-fn stem() -> Stem {
-    Signer::new(&Keyring::ephemeral()).stem(CLAIM)
+fn secret() -> MessageSecret {
+    Signer::new(&Keyring::ephemeral()).message_secret(CLAIM)
 }
 
-fn compile(draft: &Draft) -> Letter {
-    Letter::compile(draft, &frame()).unwrap_or_else(|error| panic!("{}", Lang::EN.translate(&error.message())))
+fn compile(draft: &EmailSource) -> CompiledEmail {
+    CompiledEmail::compile(draft, &frame()).unwrap_or_else(|error| panic!("{}", Lang::EN.translate(&error.message())))
 }
 
-fn refusal(draft: &Draft) -> String {
-    match Letter::compile(draft, &frame()) {
+fn refusal(draft: &EmailSource) -> String {
+    match CompiledEmail::compile(draft, &frame()) {
         Ok(_) => panic!("compiles: {}", draft.body),
         Err(error) => {
             assert_eq!(error.exit_code(), 2);
@@ -66,12 +68,12 @@ fn values(values: Value) -> Map<String, Value> {
     values.as_object().expect("an object").clone()
 }
 
-fn render(letter: &Letter, of: Value) -> Rendered {
-    render_at(letter, of, &stem())
+fn render(letter: &CompiledEmail, of: Value) -> RenderedEmail {
+    render_at(letter, of, &secret())
 }
 
-fn render_at(letter: &Letter, of: Value, stem: &Stem) -> Rendered {
-    let reader = Reader { address: "anna@example.org", values: &values(of), stem, tracked: true, inert: false };
+fn render_at(letter: &CompiledEmail, of: Value, secret: &MessageSecret) -> RenderedEmail {
+    let reader = MergeData { address: "anna@example.org", values: &values(of), secret, tracked: true, inert: false };
     letter.render(&reader).expect("renders")
 }
 

@@ -103,7 +103,7 @@ async fn goodbyes_that_wait_are_counted_and_those_who_leave_do_not_wait() {
     let mut other = sqlx::AnyConnection::connect(&url).await.expect("a connection");
     sqlx::raw_sql("begin; lock table delivery in access exclusive mode").execute(&mut other).await.expect("locked");
 
-    let path = format!("/u/{}", stage.token(1, sendoff::infra::token::Door::Unsubscribe));
+    let path = format!("/u/{}", stage.token(1, sendoff::infra::token::TokenPurpose::Unsubscribe));
     let left = timeout(Duration::from_secs(3), stage.post(&path, "List-Unsubscribe=One-Click")).await;
     assert_eq!(left.expect("an answer before the database has one").status, StatusCode::OK);
     sqlx::raw_sql("rollback").execute(&mut other).await.expect("unlocked");
@@ -249,7 +249,7 @@ both!(the_examples_speak_of_metrics_that_there_are, |fixture| {
 
 both!(requests_are_counted_by_door_and_never_by_token, |fixture| {
     let stage = Stage::new(fixture).await;
-    let token = stage.token(0, sendoff::infra::token::Door::View);
+    let token = stage.token(0, sendoff::infra::token::TokenPurpose::View);
     stage.get(&format!("/v/{token}")).await;
     stage.get("/nowhere/anna@example.org").await;
 

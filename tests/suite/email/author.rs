@@ -1,12 +1,12 @@
 //! What an author may write, what is refused and how, what a value cannot do.
 
-use sendoff::content::email::{Draft, Fault, Format, Letter, Reader};
+use sendoff::content::email::{CompiledEmail, EmailSource, Format, MergeData, RenderError};
 use sendoff::content::link::{self, Link};
 use sendoff::infra::i18n::Lang;
-use sendoff::infra::token::Door;
+use sendoff::infra::token::TokenPurpose;
 use serde_json::{Value, json};
 
-use super::{ADDRESS, compile, draft, frame, refusal, render, render_at, stem, values};
+use super::{ADDRESS, compile, draft, frame, refusal, render, render_at, secret, values};
 
 #[test]
 fn the_campaign_of_the_manual_reads_well_in_both_parts() {
@@ -15,24 +15,27 @@ fn the_campaign_of_the_manual_reads_well_in_both_parts() {
          {% if city == \"Казань\" %}Ждём вас на Баумана, 1.{% endif %}\n\
          [Смотреть каталог](https://shop.example.org/catalog?utm_source=letter)\n",
     ));
-    let stem = stem();
-    let there = render_at(&letter, json!({"first_name": "Анна", "city": "Казань"}), &stem);
-    let elsewhere = render_at(&letter, json!({}), &stem);
+    let secret = secret();
+    let there = render_at(&letter, json!({"first_name": "Анна", "city": "Казань"}), &secret);
+    let elsewhere = render_at(&letter, json!({}), &secret);
 
     assert_eq!(there.subject.as_str(), "Анна, осенняя распродажа");
     assert_eq!(elsewhere.subject.as_str(), "Здравствуйте, осенняя распродажа");
     for part in [&there.html, &there.text] {
         assert!(part.contains("Привет, Анна!") && part.contains("Ждём вас на Баумана, 1."), "{part}");
-        assert!(part.contains(&link::click("https://news.example.org", &stem, 0)), "{part}");
-        assert!(part.contains(&link::page("https://news.example.org", &stem, Door::Unsubscribe)), "{part}");
+        assert!(part.contains(&link::click_url("https://news.example.org", &secret, 0)), "{part}");
+        assert!(
+            part.contains(&link::page_url("https://news.example.org", &secret, TokenPurpose::Unsubscribe)),
+            "{part}"
+        );
         assert!(part.contains(ADDRESS) && part.contains("«Новости»"), "{part}");
     }
     assert!(elsewhere.html.contains("Привет, друг!") && !elsewhere.html.contains("Баумана"));
-    assert!(there.html.contains(&link::page("https://news.example.org", &stem, Door::Open)));
+    assert!(there.html.contains(&link::page_url("https://news.example.org", &secret, TokenPurpose::Open)));
     assert!(there.html.contains("До конца недели") && there.html.contains("lang=\"ru\""));
     assert!(elsewhere.missing.is_empty() && !elsewhere.html.contains("<p></p>"));
     assert!(!elsewhere.text.contains("\n\n\n"), "{}", elsewhere.text);
-    assert_eq!(letter.tags(), ["first_name", "city"]);
+    assert_eq!(letter.fields(), ["first_name", "city"]);
     assert_eq!(
         letter.links(),
         [Link {
@@ -67,9 +70,9 @@ fn mistakes_are_told_with_part_line_and_a_suggestion() {
     ] {
         assert_eq!(refusal(&draft(body)), sentence);
     }
-    let subject = Draft { subject: "{{ citi }}".to_owned(), ..draft("a") };
+    let subject = EmailSource { subject: "{{ citi }}".to_owned(), ..draft("a") };
     assert_eq!(refusal(&subject), "Subject, line 1, column 4: no field `citi`. Did you mean `city`?");
-    let error = Letter::compile(&subject, &frame()).err().expect("refused").message();
+    let error = CompiledEmail::compile(&subject, &frame()).err().expect("refused").message();
     assert_eq!(Lang::RU.translate(&error), "Тема, строка 1, знак 4: поля `citi` нет. Может быть, `city`?");
 }
 
@@ -82,7 +85,7 @@ fn a_value_that_is_printed_and_missing_is_named() {
     assert_eq!(render(&letter, json!({"city": "", "имя": null, "vip": 0})).missing, ["city", "имя"]);
     assert!(render(&letter, json!({"city": "Пермь", "имя": "Яна"})).missing.is_empty());
     let subject =
-        compile(&Draft { subject: "{{ city }}".to_owned(), preheader: "{{ имя }}".to_owned(), ..draft("a") });
+        compile(&EmailSource { subject: "{{ city }}".to_owned(), preheader: "{{ имя }}".to_owned(), ..draft("a") });
     assert_eq!(render(&subject, json!({})).missing, ["city", "имя"]);
     let link = compile(&draft("[a](https://a.example/?c={{ city }})"));
     assert_eq!(render(&link, json!({})).missing, ["city"]);
@@ -91,10 +94,10 @@ fn a_value_that_is_printed_and_missing_is_named() {
 #[test]
 fn a_calculation_without_its_value_is_a_fault_that_names_the_field() {
     let letter = compile(&draft("{{ age - 1 }}"));
-    let (none, stem) = (values(json!({})), stem());
-    let reader = Reader { address: "a@example.org", values: &none, stem: &stem, tracked: true, inert: false };
+    let (none, secret) = (values(json!({})), secret());
+    let reader = MergeData { address: "a@example.org", values: &none, secret: &secret, tracked: true, inert: false };
 
-    assert_eq!(letter.render(&reader), Err(Fault::Missing("age".to_owned())));
+    assert_eq!(letter.render(&reader), Err(RenderError::Missing("age".to_owned())));
     assert!(render(&letter, json!({"age": 30})).text.starts_with("29\n"));
 }
 
@@ -129,7 +132,7 @@ fn braces_in_brand_list_and_style_stay_as_they_are() {
     let mut frame = frame();
     frame.brand.name = "{{ env }} {% x".to_owned();
     frame.list_name = "{{7*7}}".to_owned();
-    let letter = Letter::compile(&draft("a {&#123; env }} b"), &frame).expect("compiles");
+    let letter = CompiledEmail::compile(&draft("a {&#123; env }} b"), &frame).expect("compiles");
     let rendered = render(&letter, json!({}));
 
     for part in [&rendered.html, &rendered.text] {
@@ -167,7 +170,8 @@ fn bombs_are_stopped() {
         (steps, "too many steps"),
         (brackets, ""),
     ] {
-        let result = Letter::compile(&Draft { format: Format::Html, ..draft(&format!("a {bomb}")) }, &frame());
+        let result =
+            CompiledEmail::compile(&EmailSource { format: Format::Html, ..draft(&format!("a {bomb}")) }, &frame());
         if let Err(error) = result {
             let sentence = Lang::EN.translate(&error.message());
             assert!(sentence.contains(word), "{sentence}: {bomb:.60}");

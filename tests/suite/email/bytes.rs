@@ -2,28 +2,28 @@
 
 use mail_parser::{HeaderName, MessageParser, MimeHeaders, PartType};
 use proptest::prelude::*;
-use sendoff::content::email::{Cuts, Draft, Format, Letter, Reader, Rendered, Tracking};
-use sendoff::content::header::{HeaderText, Mailbox};
-use sendoff::content::message::{self, Bulk, Heading};
+use sendoff::content::email::{CompiledEmail, EmailSource, Format, MergeData, PieceEnds, RenderedEmail, Tracking};
+use sendoff::content::mime::header::{HeaderText, Mailbox};
+use sendoff::content::mime::message::{self, ListHeaders, MessageHeader};
 use sendoff::infra::i18n::Lang;
 use sendoff::infra::secret::Keyring;
 use sendoff::infra::token::Signer;
 use serde_json::{Map, json};
 
-use super::{CLAIM, compile, draft, frame, render, render_at, stem};
+use super::{CLAIM, compile, draft, frame, render, render_at, secret};
 use crate::fixture::NOW;
 
-fn heading() -> Heading {
+fn heading() -> MessageHeader {
     let mailbox = |name: &str, local: &str, domain: &str| {
         Mailbox::new(HeaderText::new(name).expect("a name"), local, domain).expect("a mailbox")
     };
-    Heading {
+    MessageHeader {
         from: mailbox("Магазин", "news", "example.org"),
         reply_to: Some(mailbox("", "answers", "example.org")),
         to: mailbox("", "anna", "почта.рф"),
         message_id: "0123456789abcdef0123456789abcdef@example.org".to_owned(),
         date: NOW,
-        bulk: Some(Bulk {
+        list: Some(ListHeaders {
             list_label: "l7".to_owned(),
             list_domain: "example.org".to_owned(),
             list_name: HeaderText::new("Новости").expect("a name"),
@@ -102,8 +102,8 @@ fn a_campaign_message_has_exactly_these_headers_in_this_order() {
 
 #[test]
 fn system_mail_is_marked_as_automatic_and_belongs_to_no_list() {
-    let rendered = render(&compile(&Draft { tracking: Tracking::None, ..draft("Привет") }), json!({}));
-    let bytes = message::write(&Heading { bulk: None, reply_to: None, ..heading() }, &rendered);
+    let rendered = render(&compile(&EmailSource { tracking: Tracking::None, ..draft("Привет") }), json!({}));
+    let bytes = message::write(&MessageHeader { list: None, reply_to: None, ..heading() }, &rendered);
 
     assert_eq!(
         header_names(&bytes),
@@ -155,7 +155,7 @@ fn the_same_letter_twice_is_the_same_bytes() {
         let letter = compile(&draft(body));
         message::write(
             &heading(),
-            &render_at(&letter, json!({"city": "Пермь", "first_name": "Анна"}), &signer.stem(CLAIM)),
+            &render_at(&letter, json!({"city": "Пермь", "first_name": "Анна"}), &signer.message_secret(CLAIM)),
         )
     };
     assert_eq!(make(), make());
@@ -175,7 +175,7 @@ fn smuggled_commands_stay_inside_one_message() {
         let rendered = render(&letter, json!({"first_name": evil, "city": evil}));
         let mut heading = heading();
         heading.from = Mailbox::new(HeaderText::clean(evil), "news", "example.org").expect("a mailbox");
-        if let Some(bulk) = &mut heading.bulk {
+        if let Some(bulk) = &mut heading.list {
             bulk.list_name = HeaderText::clean(evil);
             bulk.campaign = evil.to_owned();
             bulk.list_label = evil.to_owned();
@@ -195,7 +195,7 @@ fn smuggled_commands_stay_inside_one_message() {
 fn a_raw_utf8_header_stands_only_where_the_address_needs_it() {
     let rendered = render(&compile(&draft("Привет")), json!({}));
     let to = Mailbox::new(HeaderText::default(), "иван", "почта.рф").expect("a mailbox");
-    let needing = Heading { to, ..heading() };
+    let needing = MessageHeader { to, ..heading() };
 
     assert!(!heading().needs_smtputf8() && needing.needs_smtputf8());
     assert!(message::write(&heading(), &rendered).is_ascii());
@@ -208,7 +208,7 @@ fn a_long_list_name_gives_way_to_the_limit_of_the_list_id() {
     let rendered = render(&compile(&draft("a")), json!({}));
     for name in ["Н".repeat(100), "word ".repeat(60), "\"quoted\" ".repeat(40)] {
         let mut heading = heading();
-        if let Some(bulk) = &mut heading.bulk {
+        if let Some(bulk) = &mut heading.list {
             bulk.list_name = HeaderText::clean(&name);
         }
         let text = String::from_utf8(message::write(&heading, &rendered)).expect("ASCII");
@@ -222,17 +222,17 @@ proptest! {
 
     #[test]
     fn any_subject_name_and_body_survive_the_way(subject in ".{1,300}", name in ".{0,120}", body in "(?s).{0,3000}", word in "[!-~]{900,1200}") {
-        let rendered = Rendered {
+        let rendered = RenderedEmail {
             subject: HeaderText::clean(&format!("{subject} {word}")),
             preheader: HeaderText::default(),
             html: format!("<p>{body}</p>"),
             text: format!("{body} {word}."),
             missing: Vec::new(),
-            cuts: Cuts::default(),
+            piece_ends: PieceEnds::default(),
         };
         let mut heading = heading();
         heading.from = Mailbox::new(HeaderText::clean(&name), "news", "example.org").expect("a mailbox");
-        if let Some(bulk) = &mut heading.bulk {
+        if let Some(bulk) = &mut heading.list {
             bulk.unsubscribe_url = format!("https://a.example/{word}");
         }
         let bytes = message::write(&heading, &rendered);
@@ -248,10 +248,10 @@ proptest! {
     #[test]
     fn any_source_compiles_or_is_refused_with_a_sentence(body in "(?s)([a-z*_#<>\"'&/= \n-]|\\{\\{|\\}\\}|\\{%|%\\}|if |endif|city|first_name|\\||https://a\\.example/|\\]\\(|\\[|<p>|</p>|<a href=|<table>|<td>){0,60}") {
         for format in Format::ALL {
-            match Letter::compile(&Draft { format: *format, ..draft(&body) }, &frame()) {
+            match CompiledEmail::compile(&EmailSource { format: *format, ..draft(&body) }, &frame()) {
                 Ok(letter) => {
-                    let (none, stem) = (Map::new(), stem());
-                    let reader = Reader { address: "a@example.org", values: &none, stem: &stem, tracked: true, inert: false };
+                    let (none, secret) = (Map::new(), secret());
+                    let reader = MergeData { address: "a@example.org", values: &none, secret: &secret, tracked: true, inert: false };
                     if let Ok(rendered) = letter.render(&reader) {
                         prop_assert!(rendered.html.contains("/u/") && rendered.text.contains("/u/"));
                         prop_assert!(!rendered.html.contains("qzx0x") && !rendered.text.contains("qzx0x"));

@@ -1,32 +1,34 @@
 //! The frame of a letter, and pages that bring their own.
 
 use sendoff::content::brand::Brand;
-use sendoff::content::email::{Draft, Frame, Layout, Letter};
+use sendoff::content::email::{CompiledEmail, EmailContext, EmailSource, Layout};
 use sendoff::content::{link, lint};
 use sendoff::infra::i18n::Lang;
-use sendoff::infra::token::Door;
+use sendoff::infra::token::TokenPurpose;
 use serde_json::json;
 
-use super::{ADDRESS, compile, draft, frame, html, render, render_at, stem};
+use super::{ADDRESS, compile, draft, frame, html, render, render_at, secret};
 
 #[test]
 fn every_layout_holds_what_the_law_wants_and_says_its_language() {
     for layout in Layout::ALL {
         for lang in Lang::ALL {
-            let letter = Letter::compile(
-                &Draft { layout: *layout, ..draft("# Заголовок\n\n[Кнопка](https://a.example/)\n") },
-                &Frame { lang: *lang, ..frame() },
+            let letter = CompiledEmail::compile(
+                &EmailSource {
+                    layout: *layout, ..draft("# Заголовок\n\n[Кнопка](https://a.example/)\n")
+                },
+                &EmailContext { lang: *lang, ..frame() },
             )
             .expect("compiles");
-            let stem = stem();
-            let rendered = render_at(&letter, json!({}), &stem);
+            let secret = secret();
+            let rendered = render_at(&letter, json!({}), &secret);
             let html = &rendered.html;
             assert!(html.starts_with("<!doctype html>") && html.contains(&format!("<html lang=\"{lang}\">")), "{html}");
             assert!(html.contains("prefers-color-scheme: dark") && html.contains("max-width:600px"));
             assert!(html.contains("Заголовок</h1>") && html.matches("<h1").count() == 1);
             for part in [html, &rendered.text] {
                 assert!(part.contains(ADDRESS) && part.contains(&lang.tr("letter-unsubscribe")));
-                assert!(part.contains(&link::page("https://news.example.org", &stem, Door::Unsubscribe)));
+                assert!(part.contains(&link::page_url("https://news.example.org", &secret, TokenPurpose::Unsubscribe)));
             }
             assert_eq!(html.contains("class=\"button\""), *layout == Layout::Announcement);
             assert_eq!(
@@ -44,10 +46,10 @@ fn a_page_of_ones_own_keeps_its_frame_and_gets_what_it_lacks() {
         let body = format!(
             "<!DOCTYPE html><html><head><meta charset=\"windows-1251\"><style>@media{{#a{{b:c}}}}</style></head><body class=\"x\">{inner}</body></html>"
         );
-        let stem = stem();
+        let secret = secret();
         let letter = compile(&html(&body));
-        let unsubscribe = link::page("https://news.example.org", &stem, Door::Unsubscribe);
-        (render_at(&letter, json!({"vip": 0}), &stem), unsubscribe)
+        let unsubscribe = link::page_url("https://news.example.org", &secret, TokenPurpose::Unsubscribe);
+        (render_at(&letter, json!({"vip": 0}), &secret), unsubscribe)
     };
     let count = |part: &str, word: &str| part.split_whitespace().collect::<Vec<_>>().join(" ").matches(word).count();
 
@@ -96,7 +98,7 @@ fn nothing_that_acts_gets_through() {
 fn what_is_frozen_thaws_to_the_same_letter() {
     let (draft, frame) = (draft("{{ city }} [a](https://a.example/)"), frame());
     let frozen = serde_json::to_string(&(&draft, &frame)).expect("writes");
-    let thawed: (Draft, Frame) = serde_json::from_str(&frozen).expect("reads");
+    let thawed: (EmailSource, EmailContext) = serde_json::from_str(&frozen).expect("reads");
 
     assert_eq!(thawed, (draft, frame));
     assert!(frozen.contains("\"layout\":\"newsletter\"") && frozen.contains("\"tracking\":\"individual\""));
@@ -104,7 +106,7 @@ fn what_is_frozen_thaws_to_the_same_letter() {
 
 #[test]
 fn warnings_name_what_an_author_can_mend() {
-    let sparse = Draft {
+    let sparse = EmailSource {
         preheader: String::new(),
         subject: "с".repeat(130),
         ..html(&format!(
@@ -112,8 +114,8 @@ fn warnings_name_what_an_author_can_mend() {
             "<p>текст</p>".repeat(6_000)
         ))
     };
-    let bare = Frame { brand: Brand::default(), ..frame() };
-    let letter = Letter::compile(&sparse, &bare).expect("compiles");
+    let bare = EmailContext { brand: Brand::default(), ..frame() };
+    let letter = CompiledEmail::compile(&sparse, &bare).expect("compiles");
     let keys: Vec<_> = lint::examine(&sparse, &bare, &letter, &render(&letter, json!({})))
         .into_iter()
         .map(|found| found.key)

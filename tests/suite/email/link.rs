@@ -1,12 +1,12 @@
 //! Links of a letter: numbered, rewritten, left alone, refused.
 
-use sendoff::content::email::{Draft, Reader, Tracking};
+use sendoff::content::email::{EmailSource, MergeData, Tracking};
 use sendoff::content::link;
 use sendoff::infra::secret::Keyring;
-use sendoff::infra::token::{Door, Signer};
+use sendoff::infra::token::{Signer, TokenPurpose};
 use serde_json::json;
 
-use super::{CLAIM, compile, draft, html, refusal, render_at, stem, values};
+use super::{CLAIM, compile, draft, html, refusal, render_at, secret, values};
 
 #[test]
 fn links_are_numbered_rewritten_and_left_alone_by_kind() {
@@ -21,10 +21,10 @@ fn links_are_numbered_rewritten_and_left_alone_by_kind() {
         ["https://a.example/?x=1&y=2", "http://b.example/", "https://a.example/?x=1&y=2", "https://c.example/"]
     );
 
-    let stem = stem();
-    let tracked = render_at(&letter, json!({}), &stem);
+    let secret = secret();
+    let tracked = render_at(&letter, json!({}), &secret);
     for position in 0..4 {
-        let url = link::click("https://news.example.org", &stem, position);
+        let url = link::click_url("https://news.example.org", &secret, position);
         assert!(tracked.html.contains(&format!("href=\"{url}\"")), "{position}");
     }
     assert!(!tracked.html.contains("a.example") && !tracked.html.contains("b.example/"));
@@ -32,7 +32,10 @@ fn links_are_numbered_rewritten_and_left_alone_by_kind() {
         tracked.html.contains("mailto:a@b.example") && tracked.html.contains("tel:+7") && tracked.html.contains("#top")
     );
     assert!(
-        tracked.html.contains(&format!("<a href=\"{}\"", link::page("https://news.example.org", &stem, Door::View)))
+        tracked.html.contains(&format!(
+            "<a href=\"{}\"",
+            link::page_url("https://news.example.org", &secret, TokenPurpose::View)
+        ))
     );
 }
 
@@ -40,13 +43,13 @@ fn links_are_numbered_rewritten_and_left_alone_by_kind() {
 fn without_tracking_links_are_plain_and_there_is_no_pixel() {
     let body = "[a](https://a.example/?x=1&y={{ city }}) ![b](https://b.example/p.png)";
     let letters = [
-        (compile(&Draft { tracking: Tracking::None, ..draft(body) }), true, false),
+        (compile(&EmailSource { tracking: Tracking::None, ..draft(body) }), true, false),
         (compile(&draft(body)), false, false),
         (compile(&draft(body)), true, true),
     ];
     for (letter, tracked, inert) in letters {
-        let (of, stem) = (values(json!({"city": "Нижний Новгород"})), stem());
-        let reader = Reader { address: "anna@example.org", values: &of, stem: &stem, tracked, inert };
+        let (of, secret) = (values(json!({"city": "Нижний Новгород"})), secret());
+        let reader = MergeData { address: "anna@example.org", values: &of, secret: &secret, tracked, inert };
         let rendered = letter.render(&reader).expect("renders");
         let destination = "https://a.example/?x=1&y=%D0%9D%D0%B8%D0%B6%D0%BD%D0%B8%D0%B9%20%D0%9D%D0%BE%D0%B2%D0%B3%D0%BE%D1%80%D0%BE%D0%B4";
         assert!(rendered.text.contains(destination), "{}", rendered.text);
@@ -63,7 +66,7 @@ fn without_tracking_links_are_plain_and_there_is_no_pixel() {
 fn a_personal_link_carries_its_own_signed_destination() {
     let signer = Signer::new(&Keyring::ephemeral());
     let letter = compile(&draft("[a](https://a.example/{{ city | default('all') }}?n={{ first_name }})"));
-    let rendered = render_at(&letter, json!({"first_name": "a&b=c/\"#"}), &signer.stem(CLAIM));
+    let rendered = render_at(&letter, json!({"first_name": "a&b=c/\"#"}), &signer.message_secret(CLAIM));
     assert_eq!(
         letter.links()[0].destination,
         "https://a.example/{{ city | default('all') }}?n={{ (first_name|needed(\"first_name\")) }}"
@@ -80,10 +83,10 @@ fn a_personal_link_carries_its_own_signed_destination() {
         .next()
         .expect("its end");
     let parts: Vec<_> = path.split('/').collect();
-    let destination = link::read_destination(parts[2]).expect("a destination");
+    let destination = link::decode_destination(parts[2]).expect("a destination");
 
     assert_eq!(destination, "https://a.example/all?n=a%26b%3Dc%2F%22%23");
-    assert_eq!(signer.verify(Door::Click, parts[0]), Some(CLAIM));
+    assert_eq!(signer.verify(TokenPurpose::Click, parts[0]), Some(CLAIM));
     assert!(signer.verify_destination(CLAIM, 0, &destination, parts[3]));
     assert!(rendered.text.contains(path));
 }

@@ -5,7 +5,7 @@ use axum::http::{Method, StatusCode};
 use sendoff::audience::address::Address;
 use sendoff::campaign::{delivery, model};
 use sendoff::infra::setting::{self, Setting};
-use sendoff::infra::token::Door;
+use sendoff::infra::token::TokenPurpose;
 use sendoff::mailer::transport::eml_store::EmlStore;
 use sendoff::web::router;
 use sendoff::web::state::WebState;
@@ -35,10 +35,10 @@ fn capture(fixture: &Fixture, public_url: &str, token: &str) -> String {
 
 both!(the_desk_shows_campaigns_and_lists_with_their_numbers, |fixture| {
     let stage = Stage::new(fixture).await;
-    stage.get(&format!("/o/{}.gif", stage.token(1, Door::Open))).await;
+    stage.get(&format!("/o/{}.gif", stage.token(1, TokenPurpose::Open))).await;
     stage.app.recorder.flush().await;
     let before = look(&stage, "/").await.body;
-    stage.post(&format!("/u/{}", stage.token(1, Door::Unsubscribe)), "").await;
+    stage.post(&format!("/u/{}", stage.token(1, TokenPurpose::Unsubscribe)), "").await;
     let after = look(&stage, "/").await.body;
 
     for (page, left, people) in [(&before, 0, 3), (&after, 1, 2)] {
@@ -101,7 +101,7 @@ both!(an_empty_desk_says_what_to_do, |fixture| {
 
 both!(a_captured_letter_is_read_part_by_part, |fixture| {
     let stage = Stage::new(fixture).await;
-    let file = capture(fixture, "http://localhost:8080", &stage.token(0, Door::Unsubscribe));
+    let file = capture(fixture, "http://localhost:8080", &stage.token(0, TokenPurpose::Unsubscribe));
 
     assert!(look(&stage, "/inbox").await.body.contains("Привет"));
     let page = look(&stage, &format!("/inbox/{file}")).await;
@@ -130,7 +130,7 @@ both!(only_captured_letters_can_be_opened, |fixture| {
 
 both!(the_desk_answers_no_other_site, |fixture| {
     let stage = Stage::new(fixture).await;
-    let file = capture(fixture, "http://localhost:8080", &stage.token(0, Door::Unsubscribe));
+    let file = capture(fixture, "http://localhost:8080", &stage.token(0, TokenPurpose::Unsubscribe));
     let path = format!("/inbox/{file}/unsubscribe");
     let desk = || router::desk(stage.app.clone());
     for host in ["evil.example", "127.0.0.1.evil.example:8081", ""] {
@@ -161,11 +161,11 @@ both!(the_button_unsubscribes_as_a_mailbox_provider_does, |fixture| {
         send(router::desk(app.clone()), Method::POST, &path, &[HERE], Body::empty()).await
     };
 
-    let elsewhere = capture(fixture, "https://elsewhere.example", &stage.token(1, Door::Unsubscribe));
+    let elsewhere = capture(fixture, "https://elsewhere.example", &stage.token(1, TokenPurpose::Unsubscribe));
     assert_eq!(press(elsewhere).await.status, StatusCode::BAD_REQUEST);
     assert!(stage.is_here(1).await);
 
-    let reply = press(capture(fixture, &public_url, &stage.token(1, Door::Unsubscribe))).await;
+    let reply = press(capture(fixture, &public_url, &stage.token(1, TokenPurpose::Unsubscribe))).await;
     assert_eq!(reply.status, StatusCode::OK);
     assert!(reply.body.contains("HTTP/1.1 200 OK"), "{}", reply.body);
     assert!(!stage.is_here(1).await);

@@ -18,7 +18,7 @@ use sendoff::campaign::model::{self, NewCampaign};
 use sendoff::campaign::{delivery, launch};
 use sendoff::infra::clock::DAY;
 use sendoff::infra::id::Id;
-use sendoff::infra::token::{Claim, Door};
+use sendoff::infra::token::{DeliveryRef, TokenPurpose};
 use sendoff::web::router;
 use sendoff::web::state::WebState;
 use sqlx::{Row, ValueRef};
@@ -75,12 +75,12 @@ impl Stage {
         router::public(self.app.clone())
     }
 
-    pub fn claim(&self, person: usize) -> Claim {
-        Claim { campaign: self.campaign, delivery: self.people[person].1 }
+    pub fn claim(&self, person: usize) -> DeliveryRef {
+        DeliveryRef { campaign: self.campaign, delivery: self.people[person].1 }
     }
 
-    pub fn token(&self, person: usize, door: Door) -> String {
-        self.app.installation.signer.stem(self.claim(person)).token(door)
+    pub fn token(&self, person: usize, door: TokenPurpose) -> String {
+        self.app.installation.signer.message_secret(self.claim(person)).token(door)
     }
 
     pub async fn get(&self, path: &str) -> Reply {

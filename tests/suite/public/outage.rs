@@ -8,7 +8,7 @@ use sendoff::feedback::event::{self, EventKind, NewEvent};
 use sendoff::feedback::recorder::Recorder;
 use sendoff::infra::id::Id;
 use sendoff::infra::installation::Installation;
-use sendoff::infra::token::{Claim, Door};
+use sendoff::infra::token::{DeliveryRef, TokenPurpose};
 use sendoff::web::state::WebState;
 use sqlx::{AnyConnection, Connection, Executor};
 
@@ -31,16 +31,18 @@ both!(what_comes_in_without_a_database_is_carried_out_after_a_restart, |fixture|
     let stage = Stage::new(fixture).await;
     fixture.installation.db.clone().close().await;
 
-    let click = stage.get(&format!("/c/{}/0", stage.token(2, Door::Click))).await;
+    let click = stage.get(&format!("/c/{}/0", stage.token(2, TokenPurpose::Click))).await;
     assert_eq!(click.header("location"), Some(SHOP));
-    assert_eq!(stage.get(&format!("/o/{}.gif", stage.token(2, Door::Open))).await.status, StatusCode::OK);
-    let page = stage.get(&format!("/u/{}", stage.token(1, Door::Unsubscribe))).await;
+    assert_eq!(stage.get(&format!("/o/{}.gif", stage.token(2, TokenPurpose::Open))).await.status, StatusCode::OK);
+    let page = stage.get(&format!("/u/{}", stage.token(1, TokenPurpose::Unsubscribe))).await;
     assert_eq!(page.status, StatusCode::OK);
     assert!(page.body.contains("Новости") && page.body.contains("<button"), "{}", page.body);
     assert!(stage.app.journal.is_empty());
-    let left = stage.post(&format!("/u/{}", stage.token(1, Door::Unsubscribe)), "List-Unsubscribe=One-Click").await;
+    let left =
+        stage.post(&format!("/u/{}", stage.token(1, TokenPurpose::Unsubscribe)), "List-Unsubscribe=One-Click").await;
     assert_eq!(left.status, StatusCode::OK);
-    let erased = stage.post(&format!("/p/{}", stage.token(0, Door::Preferences)), "action=erase&sure=yes").await;
+    let erased =
+        stage.post(&format!("/p/{}", stage.token(0, TokenPurpose::Preferences)), "action=erase&sure=yes").await;
     assert_eq!(erased.status, StatusCode::OK);
     assert!(erased.body.contains("recorded"), "it does not claim what is not done yet: {}", erased.body);
     stage.app.recorder.flush().await;
@@ -75,7 +77,7 @@ both!(nobody_waits_for_a_database_that_is_busy, |fixture| {
         .await
         .expect("held");
 
-    let path = format!("/u/{}", stage.token(1, Door::Unsubscribe));
+    let path = format!("/u/{}", stage.token(1, TokenPurpose::Unsubscribe));
     let left = tokio::time::timeout(Duration::from_secs(5), stage.post(&path, "List-Unsubscribe=One-Click")).await;
 
     assert_eq!(left.expect("an answer").status, StatusCode::OK);
@@ -103,7 +105,8 @@ both!(who_leaves_while_tables_are_rewritten_waits_for_no_end_of_it, |fixture| {
     // The plain vacuum before it asks for nothing that the holder keeps.
     tokio::time::sleep(Duration::from_millis(300)).await;
 
-    let left = stage.post(&format!("/u/{}", stage.token(1, Door::Unsubscribe)), "List-Unsubscribe=One-Click").await;
+    let left =
+        stage.post(&format!("/u/{}", stage.token(1, TokenPurpose::Unsubscribe)), "List-Unsubscribe=One-Click").await;
 
     assert_eq!(left.status, StatusCode::OK);
     assert!(fixture.installation.db.is_vacuuming() && !stage.app.journal.is_empty(), "nothing may be sent now");
@@ -115,12 +118,12 @@ both!(who_leaves_while_tables_are_rewritten_waits_for_no_end_of_it, |fixture| {
 
 both!(what_only_the_database_knows_waits_for_it, |fixture| {
     let stage = Stage::new(fixture).await;
-    let unknown = Claim { campaign: 77, delivery: 1 };
+    let unknown = DeliveryRef { campaign: 77, delivery: 1 };
     fixture.installation.db.clone().close().await;
 
     for path in [
-        format!("/c/{}/0", fixture.installation.signer.stem(unknown).token(Door::Click)),
-        format!("/p/{}", stage.token(0, Door::Preferences)),
+        format!("/c/{}/0", fixture.installation.signer.message_secret(unknown).token(TokenPurpose::Click)),
+        format!("/p/{}", stage.token(0, TokenPurpose::Preferences)),
     ] {
         let reply = stage.get(&path).await;
         assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
@@ -134,7 +137,7 @@ both!(a_goodbye_that_can_be_kept_nowhere_is_not_acknowledged, |fixture| {
     fixture.installation.db.clone().close().await;
     std::fs::remove_dir_all(fixture.installation.config.journal_dir()).expect("the disk is gone");
 
-    let reply = stage.post(&format!("/u/{}", stage.token(1, Door::Unsubscribe)), "").await;
+    let reply = stage.post(&format!("/u/{}", stage.token(1, TokenPurpose::Unsubscribe)), "").await;
 
     assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
     std::fs::create_dir(fixture.installation.config.journal_dir()).expect("the disk is back");
@@ -162,7 +165,7 @@ async fn a_database_that_is_busy_too_long_does_not_keep_a_leaver_waiting() {
     let stage = Stage::new(&fixture).await;
     let busy = fixture.installation.db.write().await.expect("a transaction that takes its time");
 
-    let left = stage.post(&format!("/u/{}", stage.token(1, Door::Unsubscribe)), "").await;
+    let left = stage.post(&format!("/u/{}", stage.token(1, TokenPurpose::Unsubscribe)), "").await;
     assert_eq!(left.status, StatusCode::OK);
     assert!(!stage.app.journal.is_empty() && stage.is_here(1).await);
 
@@ -190,8 +193,8 @@ async fn a_server_that_comes_back_finds_everything_carried_out() {
     );
     sqlx::raw_sql(sqlx::AssertSqlSafe(away)).execute(&mut admin).await.expect("away");
 
-    let left = stage.post(&format!("/u/{}", stage.token(1, Door::Unsubscribe)), "").await;
-    stage.get(&format!("/o/{}.gif", stage.token(2, Door::Open))).await;
+    let left = stage.post(&format!("/u/{}", stage.token(1, TokenPurpose::Unsubscribe)), "").await;
+    stage.get(&format!("/o/{}.gif", stage.token(2, TokenPurpose::Open))).await;
     stage.app.recorder.flush().await;
     assert_eq!(left.status, StatusCode::OK);
     assert!(!stage.app.journal.is_empty());

@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
 use sendoff::infra::setting::{self, Setting};
-use sendoff::infra::token::Door;
+use sendoff::infra::token::TokenPurpose;
 use sendoff::web::router;
 use sendoff::web::state::WebState;
 use url::Url;
@@ -29,10 +29,10 @@ both!(every_answer_is_protected_and_sets_no_cookie, |fixture| {
         ("/u/short".to_owned(), 400),
         ("/c/short/0".to_owned(), 404),
         ("/o/short.gif".to_owned(), 200),
-        (format!("/c/{}/0", stage.token(0, Door::Click)), 302),
-        (format!("/u/{}", stage.token(0, Door::Unsubscribe)), 200),
-        (format!("/p/{}", stage.token(0, Door::Preferences)), 200),
-        (format!("/v/{}", stage.token(0, Door::View)), 200),
+        (format!("/c/{}/0", stage.token(0, TokenPurpose::Click)), 302),
+        (format!("/u/{}", stage.token(0, TokenPurpose::Unsubscribe)), 200),
+        (format!("/p/{}", stage.token(0, TokenPurpose::Preferences)), 200),
+        (format!("/v/{}", stage.token(0, TokenPurpose::View)), 200),
     ];
     for (path, status) in paths {
         let reply = stage.get(&path).await;
@@ -53,9 +53,9 @@ both!(every_answer_is_protected_and_sets_no_cookie, |fixture| {
 both!(pages_find_each_other_below_a_folder_of_the_public_host, |fixture| {
     let stage = Stage::new(fixture).await;
     for path in [
-        format!("/u/{}", stage.token(0, Door::Unsubscribe)),
-        format!("/u/{}/", stage.token(0, Door::Unsubscribe)),
-        format!("/p/{}", stage.token(0, Door::Preferences)),
+        format!("/u/{}", stage.token(0, TokenPurpose::Unsubscribe)),
+        format!("/u/{}/", stage.token(0, TokenPurpose::Unsubscribe)),
+        format!("/p/{}", stage.token(0, TokenPurpose::Preferences)),
         "/c/short/0".to_owned(),
     ] {
         let page = Url::parse(&format!("https://x.example/mail{path}")).expect("a URL");
@@ -85,8 +85,8 @@ both!(over_https_a_browser_is_told_to_stay_there, |fixture| {
 
 both!(refusals_are_pages_with_a_next_step, |fixture| {
     let stage = Stage::new(fixture).await;
-    let unsubscribe = format!("/u/{}", stage.token(0, Door::Unsubscribe));
-    let preferences = format!("/p/{}", stage.token(0, Door::Preferences));
+    let unsubscribe = format!("/u/{}", stage.token(0, TokenPurpose::Unsubscribe));
+    let preferences = format!("/p/{}", stage.token(0, TokenPurpose::Preferences));
     let form = ("content-type", "application/x-www-form-urlencoded");
     for (method, path, body, status) in [
         (Method::GET, "/nowhere", String::new(), StatusCode::NOT_FOUND),
@@ -122,7 +122,7 @@ both!(the_stylesheet_and_icon_of_a_page_are_there, |fixture| {
 
 both!(the_unsubscribe_page_names_the_list_and_masks_the_address, |fixture| {
     let stage = Stage::new(fixture).await;
-    let token = stage.token(0, Door::Unsubscribe);
+    let token = stage.token(0, TokenPurpose::Unsubscribe);
 
     let page = stage.get(&format!("/u/{token}")).await.body;
 
@@ -130,15 +130,15 @@ both!(the_unsubscribe_page_names_the_list_and_masks_the_address, |fixture| {
     assert!(!page.contains("anna"), "{page}");
     assert_eq!(page.matches("<button").count(), 1);
     assert!(page.contains(&format!("<form method=\"post\" action=\"../u/{token}\">")));
-    assert!(page.contains(&format!("/p/{}", stage.token(0, Door::Preferences))));
+    assert!(page.contains(&format!("/p/{}", stage.token(0, TokenPurpose::Preferences))));
 });
 
 both!(preferences_show_everything_held_and_why, |fixture| {
     let stage = Stage::new(fixture).await;
-    stage.get(&format!("/c/{}/0", stage.token(0, Door::Click))).await;
+    stage.get(&format!("/c/{}/0", stage.token(0, TokenPurpose::Click))).await;
     stage.app.recorder.flush().await;
 
-    let page = stage.get(&format!("/p/{}", stage.token(0, Door::Preferences))).await.body;
+    let page = stage.get(&format!("/p/{}", stage.token(0, TokenPurpose::Preferences))).await.body;
 
     for shown in [
         "a***@e***.org",
@@ -162,7 +162,7 @@ both!(preferences_show_everything_held_and_why, |fixture| {
 both!(preferences_leave_one_list_and_then_the_last, |fixture| {
     let stage = Stage::new(fixture).await;
     launch(fixture, "offers", &stage.offers).await;
-    let path = format!("/p/{}", stage.token(0, Door::Preferences));
+    let path = format!("/p/{}", stage.token(0, TokenPurpose::Preferences));
 
     let page = stage.post(&path, &format!("action=leave&list={}", stage.news.id)).await;
     assert_eq!(page.status, StatusCode::OK);
@@ -187,7 +187,7 @@ both!(nobody_leaves_a_list_of_someone_else, |fixture| {
     let stage = Stage::new(fixture).await;
     let before = dump(fixture).await;
 
-    let path = format!("/p/{}", stage.token(1, Door::Preferences));
+    let path = format!("/p/{}", stage.token(1, TokenPurpose::Preferences));
     let page = stage.post(&path, &format!("action=leave&list={}", stage.offers.id)).await;
 
     assert_eq!(page.status, StatusCode::OK);
@@ -197,7 +197,7 @@ both!(nobody_leaves_a_list_of_someone_else, |fixture| {
 
 both!(erasing_asks_once_more_and_is_done_once, |fixture| {
     let stage = Stage::new(fixture).await;
-    let path = format!("/p/{}", stage.token(0, Door::Preferences));
+    let path = format!("/p/{}", stage.token(0, TokenPurpose::Preferences));
     let before = dump(fixture).await;
 
     let asked = stage.post(&path, "action=erase").await;
@@ -216,7 +216,7 @@ both!(erasing_asks_once_more_and_is_done_once, |fixture| {
 
 both!(erasing_at_the_same_moment_counts_once, |fixture| {
     let stage = std::sync::Arc::new(Stage::new(fixture).await);
-    let path = format!("/p/{}", stage.token(0, Door::Preferences));
+    let path = format!("/p/{}", stage.token(0, TokenPurpose::Preferences));
     let requests: Vec<_> = (0..20)
         .map(|_| {
             let (stage, path) = (stage.clone(), path.clone());
@@ -232,7 +232,7 @@ both!(erasing_at_the_same_moment_counts_once, |fixture| {
 
 both!(a_letter_opens_in_a_sandbox_until_its_reader_is_gone, |fixture| {
     let stage = Stage::new(fixture).await;
-    let path = format!("/v/{}", stage.token(1, Door::View));
+    let path = format!("/v/{}", stage.token(1, TokenPurpose::View));
 
     let letter = stage.get(&path).await;
     assert_eq!(letter.status, StatusCode::OK);
@@ -241,7 +241,7 @@ both!(a_letter_opens_in_a_sandbox_until_its_reader_is_gone, |fixture| {
     assert!(policy.starts_with("sandbox;") && policy.contains("default-src 'none'"), "{policy}");
     assert!(!letter.body.contains("boris"));
 
-    stage.post(&format!("/u/{}", stage.token(1, Door::Unsubscribe)), "").await;
+    stage.post(&format!("/u/{}", stage.token(1, TokenPurpose::Unsubscribe)), "").await;
     let gone = stage.send(Method::GET, &path, &[("accept-language", "ru")], Body::empty()).await;
     assert_eq!(gone.status, StatusCode::OK);
     assert!(gone.body.contains("Этого письма здесь больше нет"), "{}", gone.body);

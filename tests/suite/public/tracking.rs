@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::RngExt;
 use sendoff::feedback::event;
-use sendoff::infra::token::{Claim, Door};
+use sendoff::infra::token::{DeliveryRef, TokenPurpose};
 use sendoff::web::router;
 use sendoff::web::track::PIXEL;
 use sqlx::Row;
@@ -23,9 +23,9 @@ async fn counts(stage: &Stage) -> Vec<(String, i32, i64)> {
 
 both!(the_pixel_answers_everything_alike, |fixture| {
     let stage = Stage::new(fixture).await;
-    let good = format!("/o/{}.gif", stage.token(0, Door::Open));
+    let good = format!("/o/{}.gif", stage.token(0, TokenPurpose::Open));
     let bad = [
-        format!("/o/{}.gif", stage.token(0, Door::Click)),
+        format!("/o/{}.gif", stage.token(0, TokenPurpose::Click)),
         "/o/x.gif".to_owned(),
         "/o/%ff%fe.gif".to_owned(),
         "/o/a/b/c".to_owned(),
@@ -49,7 +49,7 @@ both!(the_pixel_answers_everything_alike, |fixture| {
 both!(a_link_leads_where_it_led_at_launch_and_is_counted, |fixture| {
     let stage = Stage::new(fixture).await;
 
-    let reply = stage.get(&format!("/c/{}/0", stage.token(0, Door::Click))).await;
+    let reply = stage.get(&format!("/c/{}/0", stage.token(0, TokenPurpose::Click))).await;
 
     assert_eq!(reply.status, StatusCode::FOUND);
     assert_eq!(reply.header("location"), Some(SHOP));
@@ -61,8 +61,8 @@ both!(a_link_leads_where_it_led_at_launch_and_is_counted, |fixture| {
 
 both!(looking_ahead_is_not_counted, |fixture| {
     let stage = Stage::new(fixture).await;
-    let click = format!("/c/{}/0", stage.token(0, Door::Click));
-    let open = format!("/o/{}.gif", stage.token(0, Door::Open));
+    let click = format!("/c/{}/0", stage.token(0, TokenPurpose::Click));
+    let open = format!("/o/{}.gif", stage.token(0, TokenPurpose::Open));
     for (method, header) in [
         (Method::HEAD, ("accept", "*/*")),
         (Method::GET, ("purpose", "prefetch")),
@@ -79,8 +79,8 @@ both!(looking_ahead_is_not_counted, |fixture| {
 
 both!(a_link_works_for_people_who_are_gone, |fixture| {
     let stage = Stage::new(fixture).await;
-    let click = format!("/c/{}/0", stage.token(1, Door::Click));
-    stage.post(&format!("/u/{}", stage.token(1, Door::Unsubscribe)), "").await;
+    let click = format!("/c/{}/0", stage.token(1, TokenPurpose::Click));
+    stage.post(&format!("/u/{}", stage.token(1, TokenPurpose::Unsubscribe)), "").await;
     assert!(!stage.is_here(1).await);
 
     assert_eq!(stage.get(&click).await.header("location"), Some(SHOP));
@@ -89,8 +89,8 @@ both!(a_link_works_for_people_who_are_gone, |fixture| {
 
 both!(what_the_letter_does_not_have_leads_nowhere, |fixture| {
     let stage = Stage::new(fixture).await;
-    let token = stage.token(0, Door::Click);
-    let forged = stage.token(0, Door::Open);
+    let token = stage.token(0, TokenPurpose::Click);
+    let forged = stage.token(0, TokenPurpose::Open);
     for path in [
         format!("/c/{token}/1"),
         format!("/c/{token}/2"),
@@ -114,32 +114,33 @@ both!(what_the_letter_does_not_have_leads_nowhere, |fixture| {
 both!(a_campaign_launched_later_is_met_on_its_first_click, |fixture| {
     let stage = Stage::new(fixture).await;
     let campaign = launch(fixture, "later", &stage.news).await;
-    let token = fixture.installation.signer.stem(Claim { campaign, delivery: 1 }).token(Door::Click);
+    let token =
+        fixture.installation.signer.message_secret(DeliveryRef { campaign, delivery: 1 }).token(TokenPurpose::Click);
 
     assert_eq!(stage.get(&format!("/c/{token}/0")).await.header("location"), Some(SHOP));
 });
 
 both!(a_link_of_ones_own_needs_our_tag, |fixture| {
     let stage = Stage::new(fixture).await;
-    let stem = fixture.installation.signer.stem(stage.claim(0));
-    let token = stem.token(Door::Click);
+    let stem = fixture.installation.signer.message_secret(stage.claim(0));
+    let token = stem.token(TokenPurpose::Click);
     let path = |position: usize, to: &str, tag: &str| {
         format!("/c/{token}/{position}/{}/{tag}", URL_SAFE_NO_PAD.encode(to.as_bytes()))
     };
     let to = "https://shop.example.org/Казань?x=1";
 
-    let reply = stage.get(&path(1, to, &stem.destination(1, to))).await;
+    let reply = stage.get(&path(1, to, &stem.destination_tag(1, to))).await;
     assert_eq!(reply.status, StatusCode::FOUND);
     assert_eq!(reply.header("location"), Some("https://shop.example.org/%D0%9A%D0%B0%D0%B7%D0%B0%D0%BD%D1%8C?x=1"));
 
-    let other = fixture.installation.signer.stem(stage.claim(2)).destination(1, to);
+    let other = fixture.installation.signer.message_secret(stage.claim(2)).destination_tag(1, to);
     for (position, to, tag) in [
-        (0, to, stem.destination(1, to)),
-        (1, "https://evil.example", stem.destination(1, to)),
+        (0, to, stem.destination_tag(1, to)),
+        (1, "https://evil.example", stem.destination_tag(1, to)),
         (1, to, other),
         (1, to, String::from("x")),
-        (1, "javascript:alert(1)", stem.destination(1, "javascript:alert(1)")),
-        (1, "//evil.example", stem.destination(1, "//evil.example")),
+        (1, "javascript:alert(1)", stem.destination_tag(1, "javascript:alert(1)")),
+        (1, "//evil.example", stem.destination_tag(1, "//evil.example")),
     ] {
         let reply = stage.get(&path(position, to, &tag)).await;
         assert_eq!((reply.status, reply.header("location")), (StatusCode::NOT_FOUND, None), "{to}");
@@ -149,7 +150,7 @@ both!(a_link_of_ones_own_needs_our_tag, |fixture| {
 
 both!(no_request_makes_up_a_destination, |fixture| {
     let stage = Stage::new(fixture).await;
-    let good = stage.token(0, Door::Click);
+    let good = stage.token(0, TokenPurpose::Click);
     let alphabet: Vec<char> = "ABCxyz012-_%/\\.@:?&=#".chars().collect();
     let mut redirected = 0;
     for round in 0..3_000 {
@@ -184,7 +185,7 @@ both!(no_request_makes_up_a_destination, |fixture| {
 
 both!(the_short_way_answers_as_the_long_one, |fixture| {
     let stage = Stage::new(fixture).await;
-    let (open, click) = (stage.token(0, Door::Open), stage.token(1, Door::Click));
+    let (open, click) = (stage.token(0, TokenPurpose::Open), stage.token(1, TokenPurpose::Click));
     let paths = [
         format!("/o/{open}.gif"),
         "/o/x.gif".to_owned(),

@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sendoff::audience::address::Address;
 use sendoff::audience::tombstone;
-use sendoff::infra::token::{Claim, Door};
+use sendoff::infra::token::{DeliveryRef, TokenPurpose};
 use sendoff::web::router;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -35,7 +35,11 @@ both!(every_form_of_the_one_click_request_leaves, |fixture| {
     ];
     for (contact, (kind, body)) in contacts.into_iter().zip(bodies) {
         let delivery = delivery_of(fixture, campaign, contact).await;
-        let token = fixture.installation.signer.stem(Claim { campaign, delivery }).token(Door::Unsubscribe);
+        let token = fixture
+            .installation
+            .signer
+            .message_secret(DeliveryRef { campaign, delivery })
+            .token(TokenPurpose::Unsubscribe);
 
         let path = format!("/u/{token}");
         let reply = stage.send(Method::POST, &path, &[("content-type", kind)], Body::from(body)).await;
@@ -50,7 +54,7 @@ both!(every_form_of_the_one_click_request_leaves, |fixture| {
 
 both!(who_hangs_up_before_the_answer_has_left_all_the_same, |fixture| {
     let stage = Stage::new(fixture).await;
-    let path = format!("/u/{}", stage.token(1, Door::Unsubscribe));
+    let path = format!("/u/{}", stage.token(1, TokenPurpose::Unsubscribe));
     let body = Body::from_stream(futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>());
 
     let gone = tokio::time::timeout(Duration::from_millis(500), stage.send(Method::POST, &path, &[], body)).await;
@@ -62,7 +66,8 @@ both!(who_hangs_up_before_the_answer_has_left_all_the_same, |fixture| {
 both!(whoever_leaves_is_gone_with_a_tombstone_and_one_number, |fixture| {
     let stage = Stage::new(fixture).await;
 
-    let reply = stage.post(&format!("/u/{}", stage.token(1, Door::Unsubscribe)), "List-Unsubscribe=One-Click").await;
+    let reply =
+        stage.post(&format!("/u/{}", stage.token(1, TokenPurpose::Unsubscribe)), "List-Unsubscribe=One-Click").await;
 
     assert!(reply.body.contains("Новости"), "{}", reply.body);
     assert!(!stage.is_here(1).await);
@@ -82,11 +87,11 @@ both!(a_thousand_scanners_change_nothing, |fixture| {
     let before = dump(fixture).await;
     assert!(before.contains("anna@example.org") && before.contains("Казань"), "the dump sees rows");
     let paths = [
-        format!("/u/{}", stage.token(0, Door::Unsubscribe)),
-        format!("/u/{}/", stage.token(0, Door::Unsubscribe)),
-        format!("/p/{}", stage.token(0, Door::Preferences)),
-        format!("/v/{}", stage.token(0, Door::View)),
-        format!("/u/{}?List-Unsubscribe=One-Click", stage.token(0, Door::Unsubscribe)),
+        format!("/u/{}", stage.token(0, TokenPurpose::Unsubscribe)),
+        format!("/u/{}/", stage.token(0, TokenPurpose::Unsubscribe)),
+        format!("/p/{}", stage.token(0, TokenPurpose::Preferences)),
+        format!("/v/{}", stage.token(0, TokenPurpose::View)),
+        format!("/u/{}?List-Unsubscribe=One-Click", stage.token(0, TokenPurpose::Unsubscribe)),
     ];
     let agents = [
         ("user-agent", "Mozilla/5.0 (compatible; Barracuda Sentinel)"),
@@ -106,7 +111,7 @@ both!(a_thousand_scanners_change_nothing, |fixture| {
 
 both!(nothing_but_the_token_is_needed_or_looked_at, |fixture| {
     let stage = Stage::new(fixture).await;
-    let path = format!("/u/{}", stage.token(1, Door::Unsubscribe));
+    let path = format!("/u/{}", stage.token(1, TokenPurpose::Unsubscribe));
     let hostile = [
         ("cookie", "session=garbage; \u{1}"),
         ("authorization", "Bearer garbage"),
@@ -127,7 +132,7 @@ both!(nothing_but_the_token_is_needed_or_looked_at, |fixture| {
 
 both!(the_second_time_reads_like_the_first, |fixture| {
     let stage = Stage::new(fixture).await;
-    let token = stage.token(1, Door::Unsubscribe);
+    let token = stage.token(1, TokenPurpose::Unsubscribe);
 
     let first = stage.post(&format!("/u/{token}"), "").await;
     let second = stage.post(&format!("/u/{token}"), "").await;
@@ -144,7 +149,7 @@ both!(the_second_time_reads_like_the_first, |fixture| {
 
 both!(a_hundred_requests_at_once_are_one_erasure, |fixture| {
     let stage = Arc::new(Stage::new(fixture).await);
-    let path = format!("/u/{}", stage.token(1, Door::Unsubscribe));
+    let path = format!("/u/{}", stage.token(1, TokenPurpose::Unsubscribe));
     let requests: Vec<_> = (0..100)
         .map(|_| {
             let (stage, path) = (stage.clone(), path.clone());
@@ -166,10 +171,11 @@ both!(a_hundred_requests_at_once_are_one_erasure, |fixture| {
 both!(a_token_of_another_door_or_a_changed_one_opens_nothing, |fixture| {
     let stage = Stage::new(fixture).await;
     let before = dump(fixture).await;
-    let token = stage.token(1, Door::Unsubscribe);
+    let token = stage.token(1, TokenPurpose::Unsubscribe);
     let bytes = URL_SAFE_NO_PAD.decode(&token).expect("base64url");
-    let mut bad: Vec<String> =
-        [Door::Open, Door::Click, Door::Preferences, Door::View].map(|door| stage.token(1, door)).to_vec();
+    let mut bad: Vec<String> = [TokenPurpose::Open, TokenPurpose::Click, TokenPurpose::Preferences, TokenPurpose::View]
+        .map(|door| stage.token(1, door))
+        .to_vec();
     for bit in 0..bytes.len() * 8 {
         let mut changed = bytes.clone();
         changed[bit / 8] ^= 1 << (bit % 8);
@@ -193,7 +199,7 @@ both!(who_is_on_another_list_is_shown_the_way_to_it, |fixture| {
     let stage = Stage::new(fixture).await;
     launch(fixture, "offers", &stage.offers).await;
 
-    let reply = stage.post(&format!("/u/{}", stage.token(0, Door::Unsubscribe)), "").await;
+    let reply = stage.post(&format!("/u/{}", stage.token(0, TokenPurpose::Unsubscribe)), "").await;
 
     assert!(stage.is_here(0).await);
     let start = reply.body.find("/p/").expect("a link to the preferences");
@@ -205,19 +211,19 @@ both!(who_is_on_another_list_is_shown_the_way_to_it, |fixture| {
 both!(a_test_letter_changes_nothing, |fixture| {
     let stage = Stage::new(fixture).await;
     let before = dump(fixture).await;
-    let stem = fixture.installation.signer.stem(Claim { campaign: stage.campaign, delivery: 0 });
+    let stem = fixture.installation.signer.message_secret(DeliveryRef { campaign: stage.campaign, delivery: 0 });
     for (path, body) in [
-        (format!("/u/{}", stem.token(Door::Unsubscribe)), "List-Unsubscribe=One-Click"),
-        (format!("/p/{}", stem.token(Door::Preferences)), "action=erase&sure=yes"),
+        (format!("/u/{}", stem.token(TokenPurpose::Unsubscribe)), "List-Unsubscribe=One-Click"),
+        (format!("/p/{}", stem.token(TokenPurpose::Preferences)), "action=erase&sure=yes"),
     ] {
         for reply in [stage.get(&path).await, stage.post(&path, body).await] {
             assert_eq!(reply.status, StatusCode::OK);
             assert!(reply.body.contains("test letter"), "{}", reply.body);
         }
     }
-    let click = stage.get(&format!("/c/{}/0", stem.token(Door::Click))).await;
+    let click = stage.get(&format!("/c/{}/0", stem.token(TokenPurpose::Click))).await;
     assert_eq!(click.status, StatusCode::FOUND);
-    stage.get(&format!("/o/{}.gif", stem.token(Door::Open))).await;
+    stage.get(&format!("/o/{}.gif", stem.token(TokenPurpose::Open))).await;
     stage.app.recorder.flush().await;
 
     assert_eq!(dump(fixture).await, before);
@@ -230,7 +236,7 @@ both!(a_mailbox_provider_speaks_bytes, |fixture| {
     let address = public.local_addr().expect("an address");
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(router::serve(stage.app.clone(), public, desk, async move { drop(stopped.await) }));
-    let path = format!("/u/{}", stage.token(2, Door::Unsubscribe));
+    let path = format!("/u/{}", stage.token(2, TokenPurpose::Unsubscribe));
     let request = format!(
         "POST {path} HTTP/1.1\r\nHost: news.example.org\r\nContent-Type: multipart/form-data; boundary=x\r\n\
          Content-Length: {}\r\nConnection: close\r\n\r\n{MULTIPART}",

@@ -5,7 +5,7 @@ use sendoff::infra::clock::Clock;
 use sendoff::infra::config::Config;
 use sendoff::infra::db::store_status::WritePurpose;
 use sendoff::infra::error::Error;
-use sendoff::infra::token::{Claim, Door};
+use sendoff::infra::token::{DeliveryRef, TokenPurpose};
 use sendoff::mailer::relay::{self, RelayKind};
 use sendoff::privacy::erasure::{self, Erased, Reason};
 use sendoff::report::summary;
@@ -20,8 +20,8 @@ both!(what_was_here_is_there_to_the_byte_and_comes_back_the_same, |fixture| {
     let campaign = fill(fixture, 25_000).await;
     let before = sums(&fixture.installation.db).await;
     let delivery = canary::number(fixture, "select min(id) from delivery").await;
-    let claim = Claim { campaign: campaign.id, delivery };
-    let token = fixture.installation.signer.stem(claim).token(Door::Unsubscribe);
+    let claim = DeliveryRef { campaign: campaign.id, delivery };
+    let token = fixture.installation.signer.message_secret(claim).token(TokenPurpose::Unsubscribe);
     let numbers = canary::summary(fixture, &campaign).await;
 
     let outcome = carry(fixture, &way.to, &mut |_| {}).await.expect("carried over");
@@ -33,7 +33,7 @@ both!(what_was_here_is_there_to_the_byte_and_comes_back_the_same, |fixture| {
     assert_eq!(indexes(&there.db).await, indexes(&fixture.installation.db).await);
     let told: Vec<_> = outcome.tables.iter().map(|sum| (sum.table.clone(), sum.rows)).collect();
     assert_eq!(told, before.iter().map(|(name, rows, _)| (name.clone(), *rows)).collect::<Vec<_>>());
-    assert_eq!(there.signer.verify(Door::Unsubscribe, &token), Some(claim));
+    assert_eq!(there.signer.verify(TokenPurpose::Unsubscribe, &token), Some(claim));
     let mut conn = there.db.read().await.expect("a connection");
     assert_eq!(summary::read(&mut conn, &campaign).await.expect("counted"), numbers);
     let relay = relay::main(&there, &mut conn, fixture.workspace.id).await.expect("the seal opens");

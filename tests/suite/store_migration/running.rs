@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use sendoff::infra::token::{Claim, Door};
+use sendoff::infra::token::{DeliveryRef, TokenPurpose};
 use sendoff::report::summary;
 use serde_json::Value;
 
@@ -41,8 +41,8 @@ both!(a_campaign_that_runs_stands_still_and_goes_on_in_the_new_store, |fixture| 
     drop(conn);
     let tokens: Vec<String> = rows
         .iter()
-        .map(|row| Claim { campaign: campaign.id, delivery: sqlx::Row::get(row, 0) })
-        .map(|claim| fixture.installation.signer.stem(claim).token(Door::Unsubscribe))
+        .map(|row| DeliveryRef { campaign: campaign.id, delivery: sqlx::Row::get(row, 0) })
+        .map(|claim| fixture.installation.signer.message_secret(claim).token(TokenPurpose::Unsubscribe))
         .collect();
     let mut serving = serve(fixture);
     let mut said = BufReader::new(serving.stdout.take().expect("its output"));

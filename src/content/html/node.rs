@@ -7,8 +7,8 @@ use html5ever::tendril::StrTendril;
 use html5ever::tokenizer::states::RawKind;
 use html5ever::tokenizer::{BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer};
 
-use super::tag_placeholder::Mask;
-use super::template::escape;
+use crate::content::template::engine::escape;
+use crate::content::template::placeholder::Mask;
 
 /// A piece of HTML.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -251,7 +251,10 @@ fn is_harmless(key: &str, value: &str, mask: &Mask) -> bool {
         "src" | "background" | "poster" | "cite" | "longdesc" | "data" => {
             let plain = squeeze(value);
             ["http://", "https://", "cid:", "data:image/"].iter().any(|scheme| plain.starts_with(scheme))
-                || mask.parts(value).next().is_some_and(|part| matches!(part, super::tag_placeholder::Part::Tag { .. }))
+                || mask
+                    .parts(value)
+                    .next()
+                    .is_some_and(|part| matches!(part, crate::content::template::placeholder::Part::Tag { .. }))
         }
         _ => true,
     }

@@ -1,6 +1,6 @@
 //! Lines of plain text: broken between words, never within one, so that every URL stays whole.
 
-use super::tag_placeholder::{Mask, Part};
+use crate::content::template::placeholder::{Mask, Part};
 
 /// Lines of at most `room` columns where words allow it.
 pub fn wrap(text: &str, room: usize, mask: &Mask) -> Vec<String> {

@@ -8,7 +8,7 @@ const DIGITS: usize = 6;
 /// The tags that were taken out.
 #[derive(Debug)]
 pub struct Mask {
-    stem: String,
+    prefix: String,
     /// Each as the engine runs it and as its author wrote it.
     tags: Vec<(String, String)>,
 }
@@ -17,9 +17,9 @@ impl Mask {
     /// A mask whose words stand in none of the texts.
     pub fn new(texts: &[&str]) -> Self {
         let lower: Vec<_> = texts.iter().map(|text| text.to_lowercase()).collect();
-        let free = |stem: &String| !lower.iter().any(|text| text.contains(stem.as_str()));
-        let stem = (0_u64..).map(|number| format!("qzx{number}x")).find(free);
-        Self { stem: stem.expect("a text of finite length holds finitely many words"), tags: Vec::new() }
+        let free = |prefix: &String| !lower.iter().any(|text| text.contains(prefix.as_str()));
+        let prefix = (0_u64..).map(|number| format!("qzx{number}x")).find(free);
+        Self { prefix: prefix.expect("a text of finite length holds finitely many words"), tags: Vec::new() }
     }
 
     /// Takes a tag and returns the word that stands for it.
@@ -31,7 +31,7 @@ impl Mask {
     /// The same for a tag that does not run as it was written.
     pub fn hold_as(&mut self, run: impl Into<String>, written: impl Into<String>) -> String {
         self.tags.push((run.into(), written.into()));
-        format!("{}{:0DIGITS$}", self.stem, self.tags.len() - 1)
+        format!("{}{:0DIGITS$}", self.prefix, self.tags.len() - 1)
     }
 
     /// Splits a text into literals and tags, in order.
@@ -41,11 +41,12 @@ impl Mask {
             if rest.is_empty() {
                 return None;
             }
-            let end = match rest.find(&self.stem) {
+            let end = match rest.find(&self.prefix) {
                 Some(0) => {
-                    let end = (self.stem.len() + DIGITS).min(rest.len());
-                    let tag =
-                        rest.get(self.stem.len()..end).and_then(|number| self.tags.get(number.parse::<usize>().ok()?));
+                    let end = (self.prefix.len() + DIGITS).min(rest.len());
+                    let tag = rest
+                        .get(self.prefix.len()..end)
+                        .and_then(|number| self.tags.get(number.parse::<usize>().ok()?));
                     let word = &rest[..end];
                     rest = &rest[end..];
                     return Some(tag.map_or(Part::Text(word), |(tag, written)| Part::Tag { word, tag, written }));
@@ -61,7 +62,7 @@ impl Mask {
 
     /// True when the text holds a tag.
     pub fn is_in(&self, text: &str) -> bool {
-        text.contains(&self.stem)
+        text.contains(&self.prefix)
     }
 
     /// The text without its tags.

@@ -2,11 +2,13 @@
 //! whole HTML page of their own. Styles stand in the elements, since some mail programs read no
 //! style sheet; the sheet adds narrow screens and the dark.
 
+mod color;
+
 use askama::Template;
 
 use super::brand::Brand;
-use super::color::{Colors, SHADES, Shades};
-use super::html::{self, Node};
+use super::html::node::{self, Node};
+use super::layout::color::{Colors, SHADES, Shades};
 use crate::infra::error::{Message, Result};
 use crate::infra::i18n::Lang;
 
@@ -157,7 +159,7 @@ impl Page<'_> {
         let mut lines = Vec::new();
         if !has_leave {
             let link = |key, url: &str| format!("<a href=\"{url}\" style=\"color:#4b5563\">{}</a>", self.lang.tr(key));
-            lines.push(super::template::escape(&why(self.lang, self.list_name)));
+            lines.push(super::template::engine::escape(&why(self.lang, self.list_name)));
             lines.push(format!(
                 "{} &nbsp;·&nbsp; {}",
                 link("letter-unsubscribe", &self.unsubscribe_url),
@@ -165,7 +167,7 @@ impl Page<'_> {
             ));
         }
         if !has_address {
-            lines.extend(signature(self.brand).into_iter().map(super::template::escape));
+            lines.extend(signature(self.brand).into_iter().map(super::template::engine::escape));
         }
         if lines.is_empty() {
             return String::new();
@@ -211,7 +213,7 @@ impl Look {
             .map(|node| match node {
                 Node::Start { name, mut attrs } => {
                     quotes += usize::from(name == "blockquote");
-                    if html::attr(&attrs, "class").is_none()
+                    if node::attr(&attrs, "class").is_none()
                         && let Some(style) = self.style(&name, quotes > 0)
                     {
                         match attrs.iter_mut().find(|(key, _)| key == "style") {

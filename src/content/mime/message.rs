@@ -8,14 +8,14 @@
 use jiff::Timestamp;
 use jiff::tz::Offset;
 
-use super::email::Rendered;
-use super::header::{HeaderText, Headers, Mailbox, phrase};
-use super::quoted_printable::Body;
+use crate::content::email::RenderedEmail;
+use crate::content::mime::header::{HeaderText, Headers, Mailbox, phrase};
+use crate::content::mime::quoted_printable::Body;
 use crate::infra::clock::Millis;
 
 /// Everything in the header of a message except its subject.
 #[derive(Debug, Clone)]
-pub struct Heading {
+pub struct MessageHeader {
     /// Who writes.
     pub from: Mailbox,
     /// Where answers go, if elsewhere.
@@ -28,12 +28,12 @@ pub struct Heading {
     pub date: Millis,
     /// What makes it a letter of a list; `None` for system mail, which is never tracked and marked
     /// as automatic (RFC 3834).
-    pub bulk: Option<Bulk>,
+    pub list: Option<ListHeaders>,
 }
 
 /// The marks of a letter to a list.
 #[derive(Debug, Clone)]
-pub struct Bulk {
+pub struct ListHeaders {
     /// Names the list for ever, whatever it is called: letters, digits, `-` and `.`.
     pub list_label: String,
     /// A domain of the sender's, as A-label.
@@ -54,7 +54,7 @@ pub struct Bulk {
     pub unsubscribe_mailbox: Option<String>,
 }
 
-impl Heading {
+impl MessageHeader {
     /// True when the message can go only to a server with SMTPUTF8: a header holds raw UTF-8.
     pub fn needs_smtputf8(&self) -> bool {
         [Some(&self.from), Some(&self.to), self.reply_to.as_ref()].into_iter().flatten().any(Mailbox::needs_smtputf8)
@@ -65,13 +65,15 @@ impl Heading {
 const LIST_ID: usize = 255;
 
 /// The message, ready for the body of an SMTP transaction except for dot-stuffing.
-pub fn write(heading: &Heading, letter: &Rendered) -> Vec<u8> {
+pub fn write(heading: &MessageHeader, letter: &RenderedEmail) -> Vec<u8> {
     let mut out = first(heading);
     push_to(&mut out, &heading.to);
     push_subject(&mut out, &letter.subject);
     push_date(&mut out, heading.date);
     out.extend_from_slice(&last(heading));
-    for (kind, text, ends) in [("plain", &letter.text, &letter.cuts.text), ("html", &letter.html, &letter.cuts.html)] {
+    for (kind, text, ends) in
+        [("plain", &letter.text, &letter.piece_ends.text), ("html", &letter.html, &letter.piece_ends.html)]
+    {
         out.extend_from_slice(&part(heading, kind));
         let mut body = Body::new(&mut out);
         let mut start = 0;
@@ -86,26 +88,28 @@ pub fn write(heading: &Heading, letter: &Rendered) -> Vec<u8> {
 }
 
 /// What stands before the fields of one person.
-pub(super) fn first(heading: &Heading) -> Vec<u8> {
+pub fn first(heading: &MessageHeader) -> Vec<u8> {
     let mut headers = Headers::default();
     headers.mailbox("From", &heading.from);
     headers.into_bytes()
 }
 
-pub(super) fn push_to(out: &mut Vec<u8>, to: &Mailbox) {
+/// Appends the `To` field.
+pub fn push_to(out: &mut Vec<u8>, to: &Mailbox) {
     let mut headers = Headers::default();
     headers.mailbox("To", to);
     out.extend_from_slice(&headers.into_bytes());
 }
 
-pub(super) fn push_subject(out: &mut Vec<u8>, subject: &HeaderText) {
+/// Appends the `Subject` field.
+pub fn push_subject(out: &mut Vec<u8>, subject: &HeaderText) {
     let mut headers = Headers::default();
     headers.text("Subject", subject);
     out.extend_from_slice(&headers.into_bytes());
 }
 
 /// `Sat, 21 Nov 2026 10:00:00 +0000` (RFC 5322 §3.3).
-pub(super) fn push_date(out: &mut Vec<u8>, at: Millis) {
+pub fn push_date(out: &mut Vec<u8>, at: Millis) {
     const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let time = Offset::UTC.to_datetime(Timestamp::from_millisecond(at).unwrap_or(Timestamp::UNIX_EPOCH));
@@ -136,7 +140,7 @@ fn push_digits(out: &mut Vec<u8>, number: u16, digits: u32) {
 }
 
 /// What stands behind them, up to the first part.
-pub(super) fn last(heading: &Heading) -> Vec<u8> {
+pub fn last(heading: &MessageHeader) -> Vec<u8> {
     let mut headers = Headers::default();
     headers.tokens("Message-ID", &[format!("<{}>", heading.message_id)]);
     if let Some(reply_to) = &heading.reply_to {
@@ -145,7 +149,7 @@ pub(super) fn last(heading: &Heading) -> Vec<u8> {
     headers.tokens("MIME-Version", &["1.0"]);
     let boundary = format!("boundary=\"{}\"", boundary(&heading.message_id));
     headers.tokens("Content-Type", &["multipart/alternative;".to_owned(), boundary]);
-    match &heading.bulk {
+    match &heading.list {
         Some(bulk) => push_bulk(&mut headers, bulk),
         None => headers.tokens("Auto-Submitted", &["auto-generated"]),
     }
@@ -155,7 +159,7 @@ pub(super) fn last(heading: &Heading) -> Vec<u8> {
 }
 
 /// The beginning of a part, `plain` or `html`.
-pub(super) fn part(heading: &Heading, kind: &str) -> Vec<u8> {
+pub fn part(heading: &MessageHeader, kind: &str) -> Vec<u8> {
     let boundary = boundary(&heading.message_id);
     format!(
         "--{boundary}\r\nContent-Type: text/{kind}; charset=utf-8\r\n\
@@ -165,11 +169,11 @@ pub(super) fn part(heading: &Heading, kind: &str) -> Vec<u8> {
 }
 
 /// The end of the last part.
-pub(super) fn close(heading: &Heading) -> Vec<u8> {
+pub fn close(heading: &MessageHeader) -> Vec<u8> {
     format!("--{}--\r\n", boundary(&heading.message_id)).into_bytes()
 }
 
-fn push_bulk(headers: &mut Headers, bulk: &Bulk) {
+fn push_bulk(headers: &mut Headers, bulk: &ListHeaders) {
     let mut leave = vec![format!("<{}>", bulk.unsubscribe_url)];
     if let Some(mailbox) = &bulk.unsubscribe_mailbox {
         leave[0].push(',');
@@ -185,7 +189,7 @@ fn push_bulk(headers: &mut Headers, bulk: &Bulk) {
 }
 
 /// `Name <label.domain>`; the name gives way where the whole would grow too long.
-fn list_id(bulk: &Bulk) -> Vec<String> {
+fn list_id(bulk: &ListHeaders) -> Vec<String> {
     let id = format!("<{}.{}>", word(&bulk.list_label, 60), word(&bulk.list_domain, 180));
     let room = 78 - "List-Id: ".len();
     let mut name = bulk.list_name.clone();
@@ -201,7 +205,7 @@ fn list_id(bulk: &Bulk) -> Vec<String> {
 }
 
 /// Four fields, the last of which names the sender (Google's feedback loop).
-fn feedback_id(bulk: &Bulk) -> String {
+fn feedback_id(bulk: &ListHeaders) -> String {
     let mut sender = word(&bulk.feedback_sender, 15).replace(['.', '-', '_'], "");
     while sender.len() < 5 {
         sender.push('0');

@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use minijinja::value::{Object, Value};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State};
 
-use super::brand::Brand;
-use super::filter;
-use super::tag_check::INNER;
+use crate::content::brand::Brand;
+use crate::content::template::filter;
+use crate::content::template::tag_check::INNER;
 use crate::infra::error::Message;
 
 /// Steps one template may take.

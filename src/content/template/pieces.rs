@@ -1,8 +1,8 @@
 //! A part of a letter as its engine will write it: texts and tags in turn. Each text is what the
 //! engine writes in one go, white space around `{%-` and `-%}` already gone.
 
-use super::tag_placeholder::{Mask, Part};
-use crate::infra::token::Door;
+use crate::content::template::placeholder::{Mask, Part};
+use crate::infra::token::TokenPurpose;
 
 /// A piece of a part.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub enum Item {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Print<'t> {
     /// A page of the delivery.
-    Page(Door),
+    Page(TokenPurpose),
     /// A measured link.
     Link(usize),
     /// The picture that tells of an opening.
@@ -97,9 +97,9 @@ pub fn print(tag: &str) -> Option<Print<'_>> {
     let inner = tag.strip_prefix("{{")?.strip_suffix("}}")?;
     let inner = inner.trim_start_matches(['-', '+']).trim_end_matches(['-', '+']).trim();
     match inner {
-        "unsubscribe_url" => return Some(Print::Page(Door::Unsubscribe)),
-        "preferences_url" => return Some(Print::Page(Door::Preferences)),
-        "view_url" => return Some(Print::Page(Door::View)),
+        "unsubscribe_url" => return Some(Print::Page(TokenPurpose::Unsubscribe)),
+        "preferences_url" => return Some(Print::Page(TokenPurpose::Preferences)),
+        "view_url" => return Some(Print::Page(TokenPurpose::View)),
         "sendoff.pixel" => return Some(Print::Pixel),
         "sendoff.subject" => return Some(Print::Head(0)),
         "sendoff.preheader" => return Some(Print::Head(1)),

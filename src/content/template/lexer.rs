@@ -5,7 +5,7 @@
 //! Variables hold one short value, there are no loops, and `*` is not offered: a letter cannot be
 //! made to grow beyond what was written.
 
-use super::template_error::Slip;
+use crate::content::template::error::Slip;
 
 /// What a tag does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! The text part of a letter, made from the nodes of its HTML: the same words, the same links.
 //! Lines are about 72 columns wide; a URL is never broken.
 
-use super::html::{Node, attr, is_block, is_void, squeeze};
-use super::tag_placeholder::{Mask, Part};
-use super::wrap::{width, wrap};
+use crate::content::html::node::{Node, attr, is_block, is_void, squeeze};
+use crate::content::html::text_wrap::{width, wrap};
+use crate::content::template::placeholder::{Mask, Part};
 
 /// Columns of a line.
 const WIDTH: usize = 72;
@@ -319,12 +319,12 @@ fn is_data(rest: &[Node]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::html;
     use super::*;
+    use crate::content::html::node;
 
     fn text(html: &str) -> String {
         let mask = Mask::new(&[html]);
-        write(&html::clean(html::read(html), &mask), &mask)
+        write(&node::clean(node::read(html), &mask), &mask)
     }
 
     #[test]

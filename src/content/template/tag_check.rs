@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use super::filter::{FILTERS, TESTS};
-use super::tag::{Kind, Sort, Tag, Word};
-use super::template_error::{Slip, nearest};
+use crate::content::template::error::{Slip, nearest};
+use crate::content::template::filter::{FILTERS, TESTS};
+use crate::content::template::lexer::{Kind, Sort, Tag, Word};
 
 /// Names that every letter has.
 pub const OURS: &[&str] = &["email", "unsubscribe_url", "preferences_url", "view_url", "brand"];
@@ -238,8 +238,8 @@ fn apply(tag: &Tag<'_>, mut marks: Vec<(usize, String)>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tag::{Piece, split};
     use super::*;
+    use crate::content::template::lexer::{Piece, split};
 
     fn read(source: &str) -> Result<String, &'static str> {
         let fields = ["first_name".to_owned(), "city".to_owned(), "age".to_owned()];

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::email;
-use super::header::HeaderText;
-use super::template::Reading;
+use crate::content::email;
+use crate::content::mime::header::HeaderText;
+use crate::content::template::engine::Reading;
 
 /// A place in a letter that differs from reader to reader.
 #[derive(Debug)]

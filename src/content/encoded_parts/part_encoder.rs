@@ -1,16 +1,16 @@
 //! From the masked parts of a letter to its forms.
 
 use crate::content::brand::Brand;
-use crate::content::compiled_part::{Form, Forms, Line, MARK, Piece};
-use crate::content::email::{Letter, Tracking};
-use crate::content::encoded_run::Run;
-use crate::content::header::HeaderText;
+use crate::content::email::{CompiledEmail, Tracking};
+use crate::content::encoded_parts::run::Run;
+use crate::content::encoded_parts::slot_values::Slot;
+use crate::content::encoded_parts::{Form, Forms, Line, MARK, Piece};
 use crate::content::link;
-use crate::content::slot_values::Slot;
-use crate::content::tag_placeholder::Mask;
-use crate::content::template::{FUEL, escape, image};
-use crate::content::template_segments::{self, Item, Print};
-use crate::infra::token::Door;
+use crate::content::mime::header::HeaderText;
+use crate::content::template::engine::{FUEL, escape, image};
+use crate::content::template::pieces::{self, Item, Print};
+use crate::content::template::placeholder::Mask;
+use crate::infra::token::TokenPurpose;
 
 /// The masked parts of a letter.
 pub struct Masked<'a> {
@@ -26,10 +26,10 @@ pub struct Masked<'a> {
     pub text: &'a str,
 }
 
-/// Makes the forms of a letter with the tokens of its probe; `None` when it is too irregular: so many
+/// Makes the forms of a letter with the tokens of its placeholder_secret; `None` when it is too irregular: so many
 /// tags that a limit might stop them, or texts in tags that spell characters by number.
-pub fn make(letter: &mut Letter, masked: &Masked<'_>) -> Option<Forms> {
-    let read = |text| template_segments::read(masked.mask, text);
+pub fn make(letter: &mut CompiledEmail, masked: &Masked<'_>) -> Option<Forms> {
+    let read = |text| pieces::read(masked.mask, text);
     let parts = [masked.subject, masked.preheader, masked.html, masked.text].map(read);
     if parts.iter().any(|items| is_irregular(items)) {
         return None;
@@ -65,11 +65,11 @@ fn is_irregular(items: &[Item]) -> bool {
 /// those that are more than printed.
 fn names_page(item: &Item, in_head: bool) -> bool {
     let Item::Tag(tag) = item else { return false };
-    tag.contains("_url") && (in_head || !matches!(template_segments::print(tag), Some(Print::Page(_))))
+    tag.contains("_url") && (in_head || !matches!(pieces::print(tag), Some(Print::Page(_))))
 }
 
 struct Maker<'a> {
-    letter: &'a mut Letter,
+    letter: &'a mut CompiledEmail,
     /// Those that are the same for every reader.
     heads: [Option<String>; 2],
     fields: Vec<String>,
@@ -83,8 +83,8 @@ impl Maker<'_> {
         for item in items {
             let piece = match item {
                 Item::Text(text) => Some(Piece::Still(text.clone())),
-                Item::Tag(tag) if template_segments::is_brace(tag) => Some(Piece::Still("{".to_owned())),
-                Item::Tag(tag) => match template_segments::print(tag) {
+                Item::Tag(tag) if pieces::is_brace(tag) => Some(Piece::Still("{".to_owned())),
+                Item::Tag(tag) => match pieces::print(tag) {
                     Some(Print::Brand(name)) => word(&self.letter.brand, name).map(Piece::Still),
                     Some(print) => self.slot(&print).map(Piece::Slot),
                     None => None,
@@ -106,9 +106,7 @@ impl Maker<'_> {
     fn form(&mut self, name: &'static str, items: &[Item], is_html: bool) -> Option<Form> {
         let is_filled = items.iter().all(|item| match item {
             Item::Text(_) => true,
-            Item::Tag(tag) => {
-                self.still(tag).is_some() || template_segments::print(tag).is_some_and(|print| self.knows(&print))
-            }
+            Item::Tag(tag) => self.still(tag).is_some() || pieces::print(tag).is_some_and(|print| self.knows(&print)),
         });
         let mut pieces = Vec::new();
         let mut template = String::new();
@@ -117,7 +115,7 @@ impl Maker<'_> {
         for stretch in stretches {
             if self.is_still(&stretch[0]) {
                 let texts: Vec<_> = stretch.iter().filter_map(|item| self.written(item, is_html)).collect();
-                let run = Run::of(&texts, &self.letter.probe, !is_html);
+                let run = Run::of(&texts, &self.letter.placeholder_secret, !is_html);
                 match is_filled {
                     true => pieces.push(Piece::Still(run)),
                     false => {
@@ -127,7 +125,7 @@ impl Maker<'_> {
                 }
             } else if let Item::Tag(tag) = &stretch[0] {
                 match is_filled {
-                    true => pieces.push(Piece::Slot(self.slot(&template_segments::print(tag)?)?)),
+                    true => pieces.push(Piece::Slot(self.slot(&pieces::print(tag)?)?)),
                     false => template.push_str(tag),
                 }
             }
@@ -153,7 +151,7 @@ impl Maker<'_> {
             Item::Text(text) => Some(text.clone()),
             Item::Tag(tag) => {
                 let text = self.still(tag)?;
-                let raw = !is_html || template_segments::print(tag) == Some(Print::Pixel);
+                let raw = !is_html || pieces::print(tag) == Some(Print::Pixel);
                 Some(if raw { text } else { escape(&text) })
             }
         }
@@ -161,20 +159,22 @@ impl Maker<'_> {
 
     /// What a tag prints that prints the same for every reader, tokens aside.
     fn still(&self, tag: &str) -> Option<String> {
-        if template_segments::is_brace(tag) {
+        if pieces::is_brace(tag) {
             return Some("{".to_owned());
         }
-        let Letter { public_url, tracking, links, brand, probe, .. } = &*self.letter;
+        let CompiledEmail { public_url, tracking, links, brand, placeholder_secret, .. } = &*self.letter;
         let measures = *tracking == Tracking::Individual;
-        match template_segments::print(tag)? {
-            Print::Page(door) => Some(link::page(public_url, probe, door)),
-            Print::Pixel if measures => Some(image(&link::page(public_url, probe, Door::Open))),
+        match pieces::print(tag)? {
+            Print::Page(door) => Some(link::page_url(public_url, placeholder_secret, door)),
+            Print::Pixel if measures => {
+                Some(image(&link::page_url(public_url, placeholder_secret, TokenPurpose::Open)))
+            }
             Print::Pixel => Some(String::new()),
             Print::Head(at) => self.heads[at].clone(),
             Print::Brand(name) => word(brand, name),
             Print::Link(position) => match links.get(position)? {
                 link if link.personal => None,
-                link if measures => Some(link::click(public_url, probe, link.position)),
+                link if measures => Some(link::click_url(public_url, placeholder_secret, link.position)),
                 link => Some(link.destination.clone()),
             },
             Print::Email | Print::Field(..) => None,
@@ -184,7 +184,7 @@ impl Maker<'_> {
     /// Whether a print that differs can be done without the engine.
     fn knows(&self, print: &Print<'_>) -> bool {
         match print {
-            Print::Field(name, _) => self.letter.tags.iter().any(|tag| tag == name),
+            Print::Field(name, _) => self.letter.fields.iter().any(|tag| tag == name),
             Print::Email | Print::Link(_) | Print::Head(_) => true,
             Print::Page(_) | Print::Pixel | Print::Brand(_) => false,
         }

@@ -3,22 +3,24 @@
 //! then meets only its tags and writes a number in place of each text; so a branch costs nothing
 //! but the tags on it, and its pieces are encoded once like all others.
 
-mod part_compiler;
+mod part_encoder;
+pub mod run;
+pub mod slot_values;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use super::email::{Letter, Reader};
-use super::encoded_run::{Run, Tokens, Wanted};
-use super::header::HeaderText;
-use super::quoted_printable::{Body, Gaps};
-use super::slot_values::{Fill, Slot, pick};
-use super::template::{self, OUTPUT};
-use crate::infra::token::Stem;
+use super::email::{CompiledEmail, MergeData};
+use super::encoded_parts::run::{Run, Tokens, Wanted};
+use super::encoded_parts::slot_values::{Fill, Slot, pick};
+use super::mime::header::HeaderText;
+use super::mime::quoted_printable::{Body, Gaps};
+use super::template::engine::{self, OUTPUT};
+use crate::infra::token::MessageSecret;
 
-pub use part_compiler::{Masked, make};
+pub use part_encoder::{Masked, make};
 
 /// What stands before the number of a run in a template. No value holds it.
 const MARK: char = '\0';
@@ -84,7 +86,13 @@ impl Forms {
 
     /// What a reader fills them with; `None` when there is no letter for them. Who wants to know why
     /// renders it.
-    pub fn fill<'a>(&'a self, letter: &Letter, email: &'a str, fields: &'a str, stem: &Stem) -> Option<Fill<'a>> {
+    pub fn fill<'a>(
+        &'a self,
+        letter: &CompiledEmail,
+        email: &'a str,
+        fields: &'a str,
+        secret: &MessageSecret,
+    ) -> Option<Fill<'a>> {
         let values = pick(fields, &self.fields)?;
         let lacking = self.needed.iter().filter(|at| values[**at].is_none());
         let missing = lacking.map(|at| self.fields[*at].clone()).collect();
@@ -95,7 +103,7 @@ impl Forms {
             return Some(fill);
         }
         let values = serde_json::from_str(fields).ok()?;
-        let reader = Reader { address: email, values: &values, stem, tracked: true, inert: false };
+        let reader = MergeData { address: email, values: &values, secret, tracked: true, inert: false };
         let reading = Arc::new(letter.reading(&reader, self.pages));
         fill.reading = Some(reading.clone());
         fill.heads = [self.heads[0].fill(&mut fill, letter)?, self.heads[1].fill(&mut fill, letter)?];
@@ -105,35 +113,47 @@ impl Forms {
     }
 
     /// Appends the text; `None` when there is no letter. Returns its bytes before encoding.
-    pub fn text(&self, letter: &Letter, fill: &mut Fill<'_>, tokens: &Tokens, out: &mut Vec<u8>) -> Option<usize> {
+    pub fn text(
+        &self,
+        letter: &CompiledEmail,
+        fill: &mut Fill<'_>,
+        tokens: &Tokens,
+        out: &mut Vec<u8>,
+    ) -> Option<usize> {
         self.text.write(letter, fill, tokens, Body::joining(out, Gaps::default()), false)
     }
 
     /// The same for the HTML.
-    pub fn html(&self, letter: &Letter, fill: &mut Fill<'_>, tokens: &Tokens, out: &mut Vec<u8>) -> Option<usize> {
+    pub fn html(
+        &self,
+        letter: &CompiledEmail,
+        fill: &mut Fill<'_>,
+        tokens: &Tokens,
+        out: &mut Vec<u8>,
+    ) -> Option<usize> {
         self.html.write(letter, fill, tokens, Body::new(out), true)
     }
 
     /// What can be told of a letter before it is written; `scratch` is written over.
-    pub fn weigh(
+    pub fn summarize(
         &self,
-        letter: &Letter,
+        letter: &CompiledEmail,
         email: &str,
         fields: &str,
-        stem: &Stem,
+        secret: &MessageSecret,
         scratch: &mut Vec<u8>,
-    ) -> Option<Weight> {
-        let mut fill = self.fill(letter, email, fields, stem)?;
+    ) -> Option<RenderSummary> {
+        let mut fill = self.fill(letter, email, fields, secret)?;
         if let (Form::Filled(text), Form::Filled(html)) = (&self.text, &self.html) {
             let (text, html) = (length(text, &fill, false), length(html, &fill, true));
             fill.take_notes();
-            return (text.max(html) <= OUTPUT).then_some(Weight { html, missing: fill.missing });
+            return (text.max(html) <= OUTPUT).then_some(RenderSummary { html, missing: fill.missing });
         }
-        let tokens = Tokens::of(stem, Wanted::default());
+        let tokens = Tokens::of(secret, Wanted::default());
         scratch.clear();
         self.text(letter, &mut fill, &tokens, scratch)?;
         let html = self.html(letter, &mut fill, &tokens, scratch)?;
-        Some(Weight { html, missing: fill.missing })
+        Some(RenderSummary { html, missing: fill.missing })
     }
 }
 
@@ -149,7 +169,7 @@ fn length(pieces: &[Piece<Run>], fill: &Fill<'_>, is_html: bool) -> usize {
 
 /// What can be told of a letter before it is written.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Weight {
+pub struct RenderSummary {
     /// Bytes of its HTML.
     pub html: usize,
     /// Fields that it prints without a value.
@@ -157,7 +177,7 @@ pub struct Weight {
 }
 
 impl Line {
-    fn fill<'a>(&'a self, fill: &mut Fill<'_>, letter: &Letter) -> Option<Cow<'a, HeaderText>> {
+    fn fill<'a>(&'a self, fill: &mut Fill<'_>, letter: &CompiledEmail) -> Option<Cow<'a, HeaderText>> {
         let text = match self {
             Self::Still(text) => return Some(Cow::Borrowed(text)),
             Self::Filled(pieces) => {
@@ -180,7 +200,7 @@ impl Line {
 impl Form {
     fn write(
         &self,
-        letter: &Letter,
+        letter: &CompiledEmail,
         fill: &mut Fill<'_>,
         tokens: &Tokens,
         mut body: Body<'_>,
@@ -237,7 +257,7 @@ impl Write for Feed<'_, '_> {
 
 fn escape(text: &str) -> Cow<'_, str> {
     match text.contains(['&', '<', '>', '"', '\'']) {
-        true => Cow::Owned(template::escape(text)),
+        true => Cow::Owned(engine::escape(text)),
         false => Cow::Borrowed(text),
     }
 }

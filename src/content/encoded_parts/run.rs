@@ -4,8 +4,8 @@
 
 use memchr::memmem;
 
-use super::quoted_printable::{Body, Gaps};
-use crate::infra::token::{DOORS, LENGTH, MESSAGE_ID, Stem, spell_id};
+use crate::content::mime::quoted_printable::{Body, Gaps};
+use crate::infra::token::{DOORS, LENGTH, MESSAGE_ID, MessageSecret, spell_id};
 
 /// The Message-ID comes after the doors.
 const MARKS: usize = DOORS.len() + 1;
@@ -26,12 +26,12 @@ pub struct Tokens([[u8; LENGTH]; MARKS]);
 
 impl Tokens {
     /// Those that are wanted.
-    pub fn of(stem: &Stem, wanted: Wanted) -> Self {
+    pub fn of(secret: &MessageSecret, wanted: Wanted) -> Self {
         let mut tokens = [[0; LENGTH]; MARKS];
         for (pair, tokens) in tokens.chunks_mut(2).enumerate().filter(|(pair, _)| wanted.0 >> (2 * pair) & 0b11 != 0) {
-            for (half, (token, tag)) in tokens.iter_mut().zip(stem.pair(pair)).enumerate() {
+            for (half, (token, tag)) in tokens.iter_mut().zip(secret.pair(pair)).enumerate() {
                 match 2 * pair + half < DOORS.len() {
-                    true => stem.write_token(&tag, token),
+                    true => secret.write_token(&tag, token),
                     false => token[..MESSAGE_ID].copy_from_slice(&spell_id(&tag)),
                 }
             }
@@ -67,8 +67,8 @@ pub struct Run {
 }
 
 impl Run {
-    /// Encodes pieces of a body that were made with the tokens of `probe`; `joined` as plain text.
-    pub fn of(pieces: &[String], probe: &Stem, joined: bool) -> Self {
+    /// Encodes pieces of a body that were made with the tokens of `placeholder_secret`; `joined` as plain text.
+    pub fn of(pieces: &[String], placeholder_secret: &MessageSecret, joined: bool) -> Self {
         let mut bytes = Vec::new();
         let mut body = if joined { Body::joining(&mut bytes, Gaps(0)) } else { Body::new(&mut bytes) };
         pieces.iter().for_each(|piece| body.piece(piece));
@@ -76,12 +76,12 @@ impl Run {
         let is_break = |c: &char| *c == '\n';
         let lead = pieces.iter().flat_map(|piece| piece.chars()).take_while(is_break).count();
         let tail = (lead < length).then_some(tail);
-        Self { length, lead: if joined { lead.min(2) } else { 0 }, tail, ..Self::raw(bytes, probe) }
+        Self { length, lead: if joined { lead.min(2) } else { 0 }, tail, ..Self::raw(bytes, placeholder_secret) }
     }
 
     /// Takes bytes as they are.
-    pub fn raw(bytes: Vec<u8>, probe: &Stem) -> Self {
-        Self { patches: find(&bytes, probe), length: bytes.len(), lead: 0, tail: Some(0), bytes }
+    pub fn raw(bytes: Vec<u8>, placeholder_secret: &MessageSecret) -> Self {
+        Self { patches: find(&bytes, placeholder_secret), length: bytes.len(), lead: 0, tail: Some(0), bytes }
     }
 
     /// Bytes before encoding.
@@ -123,8 +123,8 @@ impl Run {
     }
 }
 
-/// Finds the tokens of the probe, also where a soft break runs through one.
-fn find(bytes: &[u8], probe: &Stem) -> Vec<Patch> {
+/// Finds the tokens of the placeholder_secret, also where a soft break runs through one.
+fn find(bytes: &[u8], placeholder_secret: &MessageSecret) -> Vec<Patch> {
     let breaks: Vec<_> = memmem::find_iter(bytes, b"=\r\n").collect();
     let (mut flat, mut done) = (Vec::with_capacity(bytes.len()), 0);
     for at in &breaks {
@@ -138,7 +138,7 @@ fn find(bytes: &[u8], probe: &Stem) -> Vec<Patch> {
         at + 3 * before
     };
 
-    let tokens = Tokens::of(probe, Wanted((1 << MARKS) - 1));
+    let tokens = Tokens::of(placeholder_secret, Wanted((1 << MARKS) - 1));
     let mut patches = Vec::<Patch>::new();
     for mark in 0..MARKS {
         let token = tokens.text(mark);
@@ -160,34 +160,40 @@ fn find(bytes: &[u8], probe: &Stem) -> Vec<Patch> {
 mod tests {
     use super::*;
     use crate::infra::secret::Keyring;
-    use crate::infra::token::{Claim, Door, Signer};
+    use crate::infra::token::{DeliveryRef, Signer, TokenPurpose};
 
     #[test]
     fn a_run_is_what_its_pieces_are_with_other_tokens() {
         let signer = Signer::new(&Keyring::ephemeral());
-        let [probe, stem] = [1, 2].map(|delivery| signer.stem(Claim { campaign: 1, delivery }));
-        let pieces = |stem: &Stem| {
-            let url = |width: usize| format!("https://{}/{}/3", "n".repeat(width), stem.token(Door::Click));
+        let [placeholder_secret, secret] =
+            [1, 2].map(|delivery| signer.message_secret(DeliveryRef { campaign: 1, delivery }));
+        let pieces = |secret: &MessageSecret| {
+            let url = |width: usize| format!("https://{}/{}/3", "n".repeat(width), secret.token(TokenPurpose::Click));
             let mut pieces: Vec<_> = (0..90).map(url).collect();
-            pieces.extend([format!("<{}@x>.\n", stem.message_id()), "\n\n".to_owned(), stem.token(Door::View)]);
+            pieces.extend([
+                format!("<{}@x>.\n", secret.message_id()),
+                "\n\n".to_owned(),
+                secret.token(TokenPurpose::View),
+            ]);
             pieces
         };
-        let run = Run::of(&pieces(&probe), &probe, true);
+        let run = Run::of(&pieces(&placeholder_secret), &placeholder_secret, true);
         let mut spliced = Vec::new();
-        run.write(&mut spliced, &Tokens::of(&stem, run.wanted()), 0);
+        run.write(&mut spliced, &Tokens::of(&secret, run.wanted()), 0);
 
         let mut plain = Vec::new();
         let mut body = Body::joining(&mut plain, Gaps(0));
-        pieces(&stem).iter().for_each(|piece| body.piece(piece));
+        pieces(&secret).iter().for_each(|piece| body.piece(piece));
         assert_eq!(String::from_utf8(spliced), String::from_utf8(plain));
     }
 
     #[test]
     fn line_ends_at_the_edges_are_counted() {
         let signer = Signer::new(&Keyring::ephemeral());
-        let probe = signer.stem(Claim { campaign: 1, delivery: 1 });
+        let placeholder_secret = signer.message_secret(DeliveryRef { campaign: 1, delivery: 1 });
         let edges = |pieces: &[&str]| {
-            let run = Run::of(&pieces.iter().map(|piece| (*piece).to_owned()).collect::<Vec<_>>(), &probe, true);
+            let run =
+                Run::of(&pieces.iter().map(|piece| (*piece).to_owned()).collect::<Vec<_>>(), &placeholder_secret, true);
             (run.lead(), run.tail())
         };
         assert_eq!(edges(&["\n\n\na\n"]), (2, Some(1)));

@@ -3,7 +3,7 @@
 
 use pulldown_cmark::{Options, Parser, html};
 
-use super::tag_placeholder::{Mask, Part};
+use crate::content::template::placeholder::{Mask, Part};
 
 /// Turns masked Markdown into HTML. A condition that is false leaves no empty paragraph behind.
 pub fn render(source: &str, mask: &Mask) -> String {
@@ -135,8 +135,8 @@ fn push_paragraph(out: &mut String, text: &mut String) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tag::{Piece, split};
     use super::*;
+    use crate::content::template::lexer::{Piece, split};
 
     fn html(source: &str) -> String {
         let mut mask = Mask::new(&[source]);

@@ -1,11 +1,11 @@
 //! A body in quoted-printable (RFC 2045 §6.7), written piece by piece. A piece is what a template
 //! writes in one go: the text between two tags, or the value of one. Each piece owns its lines: what
 //! does not end with a line end closes with a soft break. So a piece has the same bytes wherever it
-//! stands, and those that are the same for every reader are encoded once ([`super::run`]).
+//! stands, and those that are the same for every reader are encoded once ([`crate::content::run`]).
 
 use std::borrow::Cow;
 
-use super::encoded_run::{Run, Tokens};
+use crate::content::encoded_parts::run::{Run, Tokens};
 
 const COLUMNS: usize = 76;
 
