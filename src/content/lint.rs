@@ -59,9 +59,7 @@ pub fn is_private(destination: &str) -> bool {
         Host::Domain(name) => {
             name == "localhost"
                 || !name.contains('.')
-                || [".localhost", ".local", ".internal", ".lan", ".home.arpa"]
-                    .iter()
-                    .any(|end| name.ends_with(end))
+                || [".localhost", ".local", ".internal", ".lan", ".home.arpa"].iter().any(|end| name.ends_with(end))
         }
     }
 }

@@ -41,7 +41,7 @@ pub mod value;
 pub use lock::{for_share, for_update, lock_addresses_exclusive, lock_addresses_shared};
 pub use query::Query;
 pub use script::{Script, StatementResult};
-use session::{NO_SAMPLES, session};
+use session::{BYTEWISE_COLLATION, NO_SAMPLES, session};
 pub use sql::{Binding, Sql};
 
 /// A connection to either database.
@@ -217,8 +217,7 @@ impl Db {
             }
         }
         if self.dialect == Dialect::Postgres {
-            // The planner keeps samples of column values; of people it may keep none.
-            for statement in NO_SAMPLES {
+            for statement in [BYTEWISE_COLLATION].iter().chain(NO_SAMPLES) {
                 sqlx::raw_sql(*statement).execute(&self.pool).await?;
             }
         }

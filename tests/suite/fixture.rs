@@ -1,5 +1,5 @@
-//! A fixture of its own for each test: a temporary folder, a fresh database, a clock that stands
-//! until it is moved. `both!` runs one test on SQLite and, where there is a server, on PostgreSQL.
+//! Test fixture: an installation in a temporary folder with a fresh database and a fixed clock. `both!` runs one
+//! test on SQLite and on PostgreSQL.
 
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
@@ -18,14 +18,14 @@ use tempfile::TempDir;
 /// 2026-11-21 10:00 UTC.
 pub const NOW: i64 = 1_795_255_200_000;
 
-/// Which database a test runs on.
+/// The database of a test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Sqlite,
     Postgres,
 }
 
-/// An installation with a workspace, gone when the test ends.
+/// An installation with a workspace, removed when the test ends.
 pub struct Fixture {
     pub installation: Installation,
     pub workspace: Workspace,
@@ -34,10 +34,19 @@ pub struct Fixture {
     database: Option<(String, String)>,
 }
 
-/// The server named by the environment, if any.
+/// URL of the PostgreSQL server of the tests; `None` when a developer leaves PostgreSQL out.
+///
+/// # Panics
+/// Without a server, unless `TEST_WITHOUT_POSTGRES` is set: a test must not pass because its database is missing.
 #[expect(clippy::disallowed_methods, reason = "tests have no command line to pass it on")]
 pub fn postgres_url() -> Option<String> {
-    std::env::var("TEST_DATABASE_URL").ok()
+    let url = std::env::var("TEST_DATABASE_URL").ok();
+    assert!(
+        url.is_some() || std::env::var_os("TEST_WITHOUT_POSTGRES").is_some(),
+        "TEST_DATABASE_URL is not set, and this test needs PostgreSQL. Use tests/run, which starts a server; or set \
+         TEST_WITHOUT_POSTGRES=1 to leave PostgreSQL out."
+    );
+    url
 }
 
 impl Fixture {
@@ -51,15 +60,14 @@ impl Fixture {
         let config =
             Config { data: folder.path().join("data"), database: database.as_ref().map(|(_, url)| url.clone()) };
         let installation = Installation::open(config, Clock::fixed(NOW)).await.expect("the installation opens");
-        // What the process counts it counts by workspace, and with one clock for all houses the keys of two would
-        // be the same now and then.
-        static HOUSES: AtomicI64 = AtomicI64::new(1);
-        installation.ids.reserve(HOUSES.fetch_add(1, Ordering::SeqCst));
+        // Metrics are labelled by workspace id. With the same fixed clock two fixtures could get the same id.
+        static FIXTURES: AtomicI64 = AtomicI64::new(1);
+        installation.ids.reserve(FIXTURES.fetch_add(1, Ordering::SeqCst));
         let workspace = workspace::ensure(&installation, "main").await.expect("a workspace");
         Self { installation, workspace, kind, folder, database }
     }
 
-    /// Puts people on a list of this name, making it when it is new. Returns its key.
+    /// Subscribes contacts to a list, creating what does not exist. Returns the list's id.
     pub async fn subscribe(&self, name: &str, addresses: &[&str]) -> Id {
         let (installation, workspace) = (&self.installation, self.workspace.id);
         let list = list::add(installation, workspace, name).await.expect("a list");
@@ -82,14 +90,14 @@ impl Fixture {
         list.id
     }
 
-    /// The key of a person.
+    /// The id of a contact.
     pub async fn contact_id(&self, address: &str) -> Option<Id> {
         let mut conn = self.installation.db.read().await.expect("a connection");
         let address = Address::parse(address).expect("an address");
         contact::find(&mut conn, self.workspace.id, &address).await.expect("asked").map(|found| found.id)
     }
 
-    /// Closes the database and removes it; called by `both!`.
+    /// Closes and removes the database; called by `both!`.
     pub async fn close(self) {
         self.installation.db.close().await;
         if let Some((name, _)) = &self.database {
@@ -109,18 +117,18 @@ async fn admin() -> AnyConnection {
     AnyConnection::connect(&url).await.expect("the server of TEST_DATABASE_URL answers")
 }
 
-/// A fresh database on the server: its name and its URL.
+/// Creates a database with the server's own collation; returns its name and URL.
 pub async fn create() -> (String, String) {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let name = format!("sendoff_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::SeqCst));
-    let create = format!("create database {name} template template0 encoding 'UTF8' lc_collate 'C' lc_ctype 'C'");
+    let create = format!("create database {name}");
     sqlx::raw_sql(sqlx::AssertSqlSafe(create)).execute(&mut admin().await).await.expect("makes a database");
     let url = postgres_url().expect("TEST_DATABASE_URL is set");
     let (base, _) = url.rsplit_once('/').expect("a URL with a database name");
     (name.clone(), format!("{base}/{name}"))
 }
 
-/// `both!(name, |fixture| async { … })`: one test, both databases.
+/// `both!(name, |fixture| { … })`: one test on both databases.
 macro_rules! both {
     ($(#[$meta:meta])* $name:ident, |$fixture:ident| $body:block) => {
         async fn $name($fixture: &$crate::fixture::Fixture) $body

@@ -1,12 +1,14 @@
-//! What a database is told when a connection begins.
+//! Settings of each connection, and settings of PostgreSQL tables that are applied after the migrations.
 
 use crate::infra::db::Dialect;
 use crate::infra::failpoint::{self, Bug};
 
-/// What each new connection is told. `full` is the promise that what we acknowledged survives a
-/// power cut; `secure_delete` blanks deleted rows; temporary tables never touch a disk; `cache_size` is what a
-/// connection keeps of the pages it has seen, in KiB. `wal_autocheckpoint` is the pages from which a commit carries the
-/// journal over itself: 32 MiB, which only commits of thousands of rows come to (`checkpoint`).
+/// Statements run on each new connection.
+///
+/// SQLite: `synchronous = full` makes a commit survive a power cut; `secure_delete` overwrites deleted rows with
+/// zeros; temporary tables stay in memory; `cache_size` is the page cache of a connection in KiB; a commit runs a
+/// checkpoint itself from `wal_autocheckpoint` pages on (32 MiB, reached only by commits of thousands of rows; see
+/// `checkpoint`).
 pub(super) fn session(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Sqlite if failpoint::has_bug(Bug::SkipSync) => {
@@ -22,7 +24,7 @@ pub(super) fn session(dialect: Dialect) -> &'static str {
     }
 }
 
-/// The planner keeps samples of column values; of people it may keep none.
+/// The planner's statistics hold samples of column values; columns with personal data must have none.
 pub(super) const NO_SAMPLES: &[&str] = &[
     "alter table contact alter column address set statistics 0, \
      alter column canonical set statistics 0, alter column fields set statistics 0, \
@@ -37,3 +39,31 @@ pub(super) const NO_SAMPLES: &[&str] = &[
      alter column number_8 set statistics 0",
     "alter table delivery alter column reply set statistics 0, alter column snapshot set statistics 0",
 ];
+
+/// Gives every text column the collation "C", which compares bytes as SQLite and Rust do. Without it the default
+/// collation of the database decides (ICU or `en_US` as distributions set it up), and ranges over sorted addresses
+/// would differ from those computed in Rust. Rewrites no table; rebuilds the indexes of changed columns, once.
+pub(super) const BYTEWISE_COLLATION: &str = r#"
+do $do$
+declare
+    statement text;
+begin
+    perform pg_advisory_xact_lock(7315304);
+    for statement in
+        select format('alter table %I %s', c.relname,
+                      string_agg(format('alter column %I type text collate "C"', a.attname), ', '))
+          from pg_attribute a
+          join pg_class c on c.oid = a.attrelid
+         where c.relnamespace = (select oid from pg_namespace where nspname = current_schema())
+           and c.relkind in ('r', 'p')
+           and pg_get_userbyid(c.relowner) = current_user
+           and a.attnum > 0
+           and not a.attisdropped
+           and a.atttypid = cast('text' as regtype)
+           and a.attcollation = (select oid from pg_collation where collname = 'default')
+         group by c.relname
+    loop
+        execute statement;
+    end loop;
+end
+$do$"#;
