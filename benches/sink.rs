@@ -1,9 +1,9 @@
-//! A relay that takes everything and keeps nothing, as fast as one thread can: what it leaves of a
-//! machine belongs to the client that is measured. Says on `XCOUNT` how many texts it took and when
-//! the first and the last came, in µs since 1970; `XRESET` begins anew.
+//! SMTP sink for benchmarks: accepts and discards messages as fast as one thread can, so that most of
+//! the CPU is left to the client under test. `XCOUNT` replies with the number of messages and the times of
+//! the first and the last in µs since 1970; `XRESET` sets the count to zero.
 //!
 //! ```text
-//! cargo bench --bench sink -- 127.0.0.1:2525 [DELAY]    milliseconds before each answer
+//! cargo bench --bench sink -- 127.0.0.1:2525 [DELAY]    milliseconds before each reply
 //! ```
 
 use std::cell::Cell;
@@ -19,7 +19,7 @@ use tokio::task::LocalSet;
 /// Octets read at a time.
 const BLOCK: usize = 256 * 1024;
 
-/// What came in.
+/// Counts of received messages.
 #[derive(Default)]
 struct Taken {
     texts: Cell<u64>,
@@ -29,7 +29,7 @@ struct Taken {
 }
 
 impl Taken {
-    #[expect(clippy::disallowed_methods, reason = "the one clock of a tool that has no installation")]
+    #[expect(clippy::disallowed_methods, reason = "the only clock of a tool without an installation")]
     fn add(&self) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
         if self.texts.replace(self.texts.get() + 1) == 0 {
@@ -42,7 +42,7 @@ impl Taken {
         self.texts.set(0);
     }
 
-    fn told(&self) -> String {
+    fn counts(&self) -> String {
         format!("250 {} {} {}\r\n", self.texts.get(), self.first.get(), self.last.get())
     }
 }
@@ -61,7 +61,7 @@ fn main() -> io::Result<()> {
             stream.set_nodelay(true)?;
             let taken = taken.clone();
             tokio::task::spawn_local(async move {
-                // A client that hangs up is none of our business.
+                // A client that hangs up is no error.
                 let _ = converse(stream, delay, &taken).await;
             });
         }
@@ -103,13 +103,13 @@ async fn converse(mut stream: TcpStream, delay: Duration, taken: &Taken) -> io::
                 b"EHLO" => output.extend_from_slice(b"250-sink\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n"),
                 b"DATA" => {
                     (in_text, is_first) = (true, true);
-                    output.extend_from_slice(b"354 go on\r\n");
+                    output.extend_from_slice(b"354 end with a dot\r\n");
                 }
                 b"QUIT" => {
                     open = false;
                     output.extend_from_slice(b"221 2.0.0 bye\r\n");
                 }
-                b"XCOU" => output.extend_from_slice(taken.told().as_bytes()),
+                b"XCOU" => output.extend_from_slice(taken.counts().as_bytes()),
                 b"XRES" => {
                     taken.reset();
                     output.extend_from_slice(b"250 2.0.0 ok\r\n");

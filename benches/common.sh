@@ -1,5 +1,5 @@
-# What the figures share: tools, servers of our own, installations full of people, one table.
-# Read by benches/run; every path is under $WORK, every process in $SERVERS is ended with it.
+# Shared by all figures: tools, servers, installations with contacts, the table.
+# Sourced by benches/run; every path is below $WORK, every process in $SERVERS is ended at exit.
 
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/sendoff-bench.XXXXXX")
 chmod 711 "$WORK"
@@ -8,9 +8,9 @@ SENDOFF=${SENDOFF:-target/release/sendoff}
 PAIRS=${PAIRS:-5}
 RECIPIENTS=${RECIPIENTS:-50000}
 CONNECTIONS=20
-# Marked letters that a connection may hold, where it is not 1.
+# Marked deliveries that a connection may hold, unless it is 1.
 AHEAD=${AHEAD:-20}
-# Letters of the two runs whose difference is counted.
+# Messages of the two runs whose difference is counted.
 FEW=1000
 MORE=${MORE:-10000}
 PG=
@@ -43,14 +43,14 @@ need() {
 }
 
 # row NAME OURS YARD RATIO GOAL: the goal is like ">= 2" or "<= 0.6" of
-# the ratio, or "-" where a figure is only told.
+# the ratio, or "-" for a figure without a goal.
 head_row() { printf '%-46s %12s %12s %9s  %-9s %s\n' figure ours yardstick ratio goal pass; }
 row() {
   local pass=-
   [ "$5" = - ] || pass=$(awk "BEGIN { print ($4 $5) ? \"yes\" : \"NO\" }")
   printf '%-46s %12s %12s %9.3f  %-9s %s\n' "$1" "$2" "$3" "$4" "$5" "$pass" | tee -a "$WORK/table"
 }
-# Whole digits where they tell enough.
+# Three significant digits, or whole numbers from 100.
 show() { awk -v x="$1" 'BEGIN { printf (x >= 100 ? "%.0f" : x >= 10 ? "%.1f" : "%.3f"), x }'; }
 
 free_port() {
@@ -77,30 +77,30 @@ sink() {
   SERVERS+=($!)
   await_port "$SINK"
 }
-# ask WORD: what the sink says to it.
-ask() {
+# sink_command WORD: what the sink says to it.
+sink_command() {
   local line
   exec 4<>"/dev/tcp/127.0.0.1/$SINK"
   read -r line <&4; printf '%s\r\n' "$1" >&4; read -r line <&4
   exec 4>&-
   printf '%s\n' "${line//$'\r'/}"
 }
-# Letters a second as the sink saw them, from the first to the last, if there were as many as said.
-seen() {
+# sink_rate COUNT: messages a second by the sink's clock; fails unless it received COUNT.
+sink_rate() {
   local code texts first last
-  read -r code texts first last <<<"$(ask XCOUNT)"
-  [ "$texts" = "$1" ] || { say "the sink has $texts letters of $1 ($code)"; return 1; }
+  read -r code texts first last <<<"$(sink_command XCOUNT)"
+  [ "$texts" = "$1" ] || { say "the sink has $texts messages of $1 ($code)"; return 1; }
   calc "($texts - 1) * 1e6 / ($last - $first)"
 }
 
-# letter KB LINKS: a campaign file of about that size.
-letter() {
+# email KB LINKS: a campaign file of about that size.
+email() {
   awk -v kb="$1" -v links="$2" 'BEGIN {
     print "+++\nname = \"bench\"\nlist = \"News\"\nfrom = \"Shop <news@shop.example>\""
     print "subject = \"The autumn collection\"\nlayout = \"newsletter\"\ntracking = \"individual\"\n+++"
     print "Dear {{ name | default(\"friend\") }},\n\nit is autumn in {{ city | default(\"town\") }}.\n"
     words = "The autumn collection has arrived, and with it come warm coats, soft scarves and boots for the rain. "
-    # All words stand in the HTML part and in the text part.
+    # The text occurs in the HTML part and in the text part.
     each = int((kb * 1024 - 3000) / links / length(words) / 2)
     for (i = 1; i <= links; i++) {
       printf "## Part %d\n\n", i
@@ -111,19 +111,19 @@ letter() {
   }'
 }
 
-# people COUNT: a file of them.
+# people COUNT: a CSV file of contacts.
 people() {
   awk -v n="$1" 'BEGIN { split("Paris Berlin Kazan Moscow London Madrid Rome Oslo", city, " "); print "email,name,city"
     for (i = 1; i <= n; i++) printf "reader%d@mail%d.example.org,Name %d,%s\n", i, i % 97, i, city[1 + i % 8] }'
 }
 
-# house KB LINKS PEOPLE: an installation whose campaign has not been started; sets HOUSE,
+# installation KB LINKS PEOPLE: an installation whose campaign has not been started; sets INSTALLATION,
 # beside which stands the size of a message. Made once.
-house() {
-  HOUSE=$WORK/house.$1.$3
-  [ -d "$HOUSE" ] && return
+installation() {
+  INSTALLATION=$WORK/installation.$1.$3
+  [ -d "$INSTALLATION" ] && return
   say "an installation with $3 people"
-  local our=("$SENDOFF" --data "$HOUSE" ${STORE:+--database "$STORE"})
+  local our=("$SENDOFF" --data "$INSTALLATION" ${STORE:+--database "$STORE"})
   {
     "${our[@]}" init
     "${our[@]}" field add name text
@@ -133,33 +133,33 @@ house() {
     "${our[@]}" import "$WORK/people.csv" --list News --source bench --basis consent --proof bench --date 2026-01-01
     "${our[@]}" brand set --name Shop --address "1 Main Street, Springfield"
     "${our[@]}" settings set public-url https://news.example.org
-    letter "$1" "$2" >"$WORK/letter.md"
-    "${our[@]}" campaign add "$WORK/letter.md"
-    "${our[@]}" campaign preflight bench --json | grep -o '"bytes": *[0-9]*' | grep -o '[0-9]*' | sort -n | tail -1 >"$HOUSE.size"
+    email "$1" "$2" >"$WORK/email.md"
+    "${our[@]}" campaign add "$WORK/email.md"
+    "${our[@]}" campaign preflight bench --json | grep -o '"bytes": *[0-9]*' | grep -o '[0-9]*' | sort -n | tail -1 >"$INSTALLATION.size"
   } >"$WORK/log" 2>&1 || { cat "$WORK/log" >&2; return 1; }
 }
 # started KB LINKS PEOPLE: the same with its campaign frozen.
 started() {
-  house "$@"
-  [ -e "$HOUSE.started" ] || "$SENDOFF" --data "$HOUSE" ${STORE:+--database "$STORE"} campaign start bench >"$WORK/log" 2>&1 ||
+  installation "$@"
+  [ -e "$INSTALLATION.started" ] || "$SENDOFF" --data "$INSTALLATION" ${STORE:+--database "$STORE"} campaign start bench >"$WORK/log" 2>&1 ||
     { cat "$WORK/log" >&2; return 1; }
-  touch "$HOUSE.started"
+  touch "$INSTALLATION.started"
 }
-# aim FOLDER AHEAD PORT: where its letters go.
-aim() {
+# set_relay FOLDER AHEAD PORT: points the installation at a relay.
+set_relay() {
   "$SENDOFF" --data "$1" ${STORE:+--database "$STORE"} relay set smtp "smtp://127.0.0.1:$3" --connections "$CONNECTIONS" \
     --ahead "$2" >/dev/null
 }
 
 # timed FILE COMMAND…: runs it; FILE gets "seconds user system peak-KB".
 timed() { local file=$1; shift; need time time && /usr/bin/time -f '%e %U %S %M' -o "$file" "$@"; }
-# CPU microseconds a letter of a file that `timed` wrote.
+# CPU microseconds a message of a file that `timed` wrote.
 cpu() { awk -v n="$2" '{ print ($2 + $3) * 1e6 / n }' "$1"; }
 
-# engine AHEAD PEOPLE PORT: sends a copy of $HOUSE; leaves $WORK/engine.time.
+# engine AHEAD PEOPLE PORT: sends a copy of $INSTALLATION; leaves $WORK/engine.time.
 engine() {
-  rm -rf "$WORK/copy"; cp -a "$HOUSE" "$WORK/copy"
-  aim "$WORK/copy" "$1" "$3"
+  rm -rf "$WORK/copy"; cp -a "$INSTALLATION" "$WORK/copy"
+  set_relay "$WORK/copy" "$1" "$3"
   timed "$WORK/engine.time" "$SENDOFF" --data "$WORK/copy" mail --until-idle >"$WORK/log" 2>&1 || { cat "$WORK/log" >&2; return 1; }
 }
 # source_of PEOPLE PORT BYTES: the yardstick of the same load; leaves $WORK/source.time.

@@ -1,6 +1,6 @@
-# What recipients touch, beside nginx and its empty_gif. Read by benches/run.
+# Figures of the endpoints of recipients beside nginx and its empty_gif. Sourced by benches/run.
 
-# nginx with one worker that answers everything with a pixel; sets NGINX, its port.
+# Starts nginx with one worker that answers every request with a pixel; sets NGINX, its port.
 nginx_pixel() {
   need nginx nginx-light && need wrk wrk || return 1
   NGINX=$(free_port)
@@ -17,7 +17,7 @@ CONF
   await_port "$NGINX"
 }
 
-# script METHOD BEFORE COLUMN AFTER: a load that walks over $WORK/tokens, each once or round and round.
+# script METHOD BEFORE COLUMN AFTER: a wrk script that requests each token of $WORK/tokens in turn.
 script() {
   cat <<LUA
 local tokens, at = {}, 0
@@ -44,25 +44,25 @@ load() {
 # CPU time of a process, in ticks.
 ticks() { awk '{ print $14 + $15 }' "/proc/$1/stat"; }
 
-# doors FOLDER: serves it; sets DOORS, the port for recipients.
-doors() {
-  DOORS=$(free_port)
-  "$SENDOFF" --data "$1" serve --listen "127.0.0.1:$DOORS" --desk "127.0.0.1:$(free_port)" >"$WORK/serve.log" 2>&1 & SERVERS+=($!)
+# start_serve FOLDER: serves it; sets WEB, the port for recipients.
+start_serve() {
+  WEB=$(free_port)
+  "$SENDOFF" --data "$1" serve --listen "127.0.0.1:$WEB" --desk "127.0.0.1:$(free_port)" >"$WORK/serve.log" 2>&1 & SERVERS+=($!)
   SERVING=$!
-  await_port "$DOORS"
+  await_port "$WEB"
 }
-close_doors() { kill "$SERVING"; wait "$SERVING" 2>/dev/null || true; }
+stop_serve() { kill "$SERVING"; wait "$SERVING" 2>/dev/null || true; }
 
 tokens() {
   : "${TOKENS_BIN:=$(built tokens)}"
   "$TOKENS_BIN" "$1" "${2:-}" >"$WORK/tokens"
 }
 
-# against NAME CONNECTIONS GOAL P99-GOAL: the load of $WORK/load.lua on the doors and on nginx by turns.
+# against NAME CONNECTIONS GOAL P99-GOAL: the load of $WORK/load.lua on our server and on nginx in turn.
 against() {
   local ours=() theirs=() ratios=() late=() yard=() lates=() costs=() dues=() rps p99 bad cost
   for _ in $(seq "$PAIRS"); do
-    read -r rps p99 bad cost < <(load "$DOORS" "$SERVING" "$2" "${SECONDS_EACH:-5}s")
+    read -r rps p99 bad cost < <(load "$WEB" "$SERVING" "$2" "${SECONDS_EACH:-5}s")
     [ "$bad" = 0 ] || say "$1: $bad answers were neither 2xx nor 3xx"
     ours+=("$rps"); late+=("$p99"); costs+=("$cost")
     read -r rps p99 bad cost < <(load "$NGINX" "$YARD" "$2" "${SECONDS_EACH:-5}s")
@@ -75,39 +75,39 @@ against() {
     "$(calc "$(median "${costs[@]}") / $(median "${dues[@]}")")" -
 }
 
-# The pixel and the redirect, with 2,000 letters' tokens.
+# The pixel and the redirect, with 2,000 messages' tokens.
 web() {
   nginx_pixel || return 0
   started 5 5 2000
-  rm -rf "$WORK/doors"; cp -a "$HOUSE" "$WORK/doors"
-  tokens "$WORK/doors"
-  "$SENDOFF" --data "$WORK/doors" campaign pause bench >/dev/null
-  doors "$WORK/doors"
+  rm -rf "$WORK/web"; cp -a "$INSTALLATION" "$WORK/web"
+  tokens "$WORK/web"
+  "$SENDOFF" --data "$WORK/web" campaign pause bench >/dev/null
+  start_serve "$WORK/web"
   script GET /o/ 1 .gif >"$WORK/load.lua"; against "pixel, token checked, event durable" 64 ">= 0.85" "<= 1.5"
   script GET /c/ 2 /1 >"$WORK/load.lua"; against "click, redirect" 64 ">= 0.7" "-"
-  close_doors
-  local kept; kept=$(sqlite3 "$WORK/doors/sendoff.db" "select count(*) from event")
+  stop_serve
+  local kept; kept=$(sqlite3 "$WORK/web/sendoff.db" "select count(*) from event")
   say "$kept events are on disk"
 }
 
-# One-click unsubscribes of people whose campaign goes out meanwhile; each leaves once.
-leave() {
+# One-click unsubscribe requests while a campaign is sent; each recipient once.
+unsubscribe() {
   nginx_pixel || return 0
   sink
   local n=$RECIPIENTS yard rps p99 bad cost nothing left
   started 5 5 "$n"
-  rm -rf "$WORK/doors"; cp -a "$HOUSE" "$WORK/doors"
-  # The last to be written to leave first, so that the campaign has something to send all the while.
-  tokens "$WORK/doors"; tac "$WORK/tokens" >"$WORK/turned"; mv "$WORK/turned" "$WORK/tokens"
-  CONNECTIONS=4 aim "$WORK/doors" 1 "$SINK"; ask XRESET >/dev/null
-  doors "$WORK/doors"
+  rm -rf "$WORK/web"; cp -a "$INSTALLATION" "$WORK/web"
+  # The last recipients unsubscribe first, so that the campaign has messages to send throughout.
+  tokens "$WORK/web"; tac "$WORK/tokens" >"$WORK/turned"; mv "$WORK/turned" "$WORK/tokens"
+  CONNECTIONS=4 set_relay "$WORK/web" 1 "$SINK"; sink_command XRESET >/dev/null
+  start_serve "$WORK/web"
   script POST /u/ 3 "" >"$WORK/load.lua"
   sleep 0.5
-  read -r rps p99 bad cost < <(load "$DOORS" "$SERVING" 256 "${SECONDS_EACH:-5}s")
-  read -r nothing left nothing < <(ask XCOUNT)
-  close_doors
+  read -r rps p99 bad cost < <(load "$WEB" "$SERVING" 256 "${SECONDS_EACH:-5}s")
+  read -r nothing left nothing < <(sink_command XCOUNT)
+  stop_serve
   read -r yard nothing nothing < <(load "$NGINX" "$YARD" 256 "${SECONDS_EACH:-5}s")
-  say "$left letters went out meanwhile; $bad answers were no success"
+  say "$left messages were sent meanwhile; $bad requests failed"
   row "one-click unsubscribe, c=256, requests/s" "$(show "$rps")" "$(show "$yard")" "$(calc "$rps / $yard")" ">= 0.3"
   row "one-click unsubscribe, CPU µs" "$(show "$cost")" - 1 -
   row "one-click unsubscribe, p99 ms against 50" "$(show "$p99")" 50 "$(calc "$p99 / 50")" "<= 1"
