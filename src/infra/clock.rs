@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use tokio::time::Instant;
+
 /// Milliseconds since 1970-01-01 UTC, the unit of every time in the database.
 pub type Millis = i64;
 
@@ -17,10 +19,35 @@ const TOLERANCE: Millis = 1_000;
 /// The system's time, the database's time, or a fixed time for tests.
 #[derive(Debug, Clone, Default)]
 pub struct Clock {
-    fixed: Option<Arc<AtomicI64>>,
+    source: Source,
     /// Offset of the shared clock from [`Clock::uptime`], in ms; 0 when not synchronised. Unlike the system's
     /// clock, the uptime never jumps.
     offset: Arc<AtomicI64>,
+}
+
+#[derive(Debug, Clone, Default)]
+enum Source {
+    #[default]
+    System,
+    /// Stands still until it is advanced.
+    Fixed(Arc<AtomicI64>),
+    Virtual(Virtual),
+}
+
+/// The clocks of one machine in virtual time: they go with tokio's clock, which a test pauses.
+#[derive(Debug, Clone)]
+struct Virtual {
+    began: Instant,
+    /// What the wall clock shows more than the time since `began`; all machines share it.
+    wall: Arc<AtomicI64>,
+    /// What [`Clock::uptime`] of this machine shows more.
+    suspended: Arc<AtomicI64>,
+}
+
+impl Virtual {
+    fn elapsed(&self) -> Millis {
+        i64::try_from(self.began.elapsed().as_millis()).unwrap_or(i64::MAX)
+    }
 }
 
 impl Clock {
@@ -31,13 +58,41 @@ impl Clock {
 
     /// A clock for tests that shows `now` until [`Clock::advance`] moves it.
     pub fn fixed(now: Millis) -> Self {
-        Self { fixed: Some(Arc::new(AtomicI64::new(now))), ..Self::default() }
+        Self { source: Source::Fixed(Arc::new(AtomicI64::new(now))), ..Self::default() }
     }
 
-    /// Moves a fixed clock forward by `by` ms; does nothing to the system's clock.
+    /// A clock that shows `now` and goes on with tokio's clock, which a test pauses and advances.
+    pub fn virtual_time(now: Millis) -> Self {
+        let (wall, suspended) = (Arc::new(AtomicI64::new(now)), Arc::default());
+        Self { source: Source::Virtual(Virtual { began: Instant::now(), wall, suspended }), ..Self::default() }
+    }
+
+    /// The clock of another machine in the same virtual time: one wall clock, an uptime of its own.
+    pub fn another_machine(&self) -> Self {
+        let source = match self.source.clone() {
+            Source::Virtual(clock) => Source::Virtual(Virtual { suspended: Arc::default(), ..clock }),
+            source => source,
+        };
+        Self { source, offset: self.offset.clone() }
+    }
+
+    /// Sets the wall clock of a test by so much; the system's clock is left alone.
     pub fn advance(&self, by: Millis) {
-        if let Some(now) = &self.fixed {
-            now.fetch_add(by, Ordering::SeqCst);
+        match &self.source {
+            Source::System => {}
+            Source::Fixed(now) => {
+                now.fetch_add(by, Ordering::SeqCst);
+            }
+            Source::Virtual(clock) => {
+                clock.wall.fetch_add(by, Ordering::SeqCst);
+            }
+        }
+    }
+
+    /// Moves the uptime of a machine in virtual time, as if it had been suspended for so long.
+    pub fn suspend(&self, by: Millis) {
+        if let Source::Virtual(clock) = &self.source {
+            clock.suspended.fetch_add(by, Ordering::SeqCst);
         }
     }
 
@@ -46,30 +101,35 @@ impl Clock {
     pub fn synchronize(&self, now: Millis) -> Option<Millis> {
         let wrong = now - self.now();
         let is_new = wrong.abs() >= TOLERANCE;
-        if self.fixed.is_some() || !is_new && self.offset.load(Ordering::SeqCst) != 0 {
+        if !matches!(self.source, Source::System) || !is_new && self.offset.load(Ordering::SeqCst) != 0 {
             return None;
         }
-        self.offset.store(now - Self::uptime(), Ordering::SeqCst);
+        self.offset.store(now - self.uptime(), Ordering::SeqCst);
         is_new.then_some(wrong)
     }
 
     /// Milliseconds since 1970 UTC.
     #[expect(clippy::disallowed_methods, reason = "the only place that reads the system's clock")]
     pub fn now(&self) -> Millis {
-        if let Some(now) = &self.fixed {
-            return now.load(Ordering::SeqCst);
+        match &self.source {
+            Source::Fixed(now) => return now.load(Ordering::SeqCst),
+            Source::Virtual(clock) => return clock.wall.load(Ordering::SeqCst) + clock.elapsed(),
+            Source::System => {}
         }
         match self.offset.load(Ordering::SeqCst) {
             0 => {
                 let since = SystemTime::now().duration_since(UNIX_EPOCH);
                 since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
             }
-            offset => Self::uptime().saturating_add(offset),
+            offset => self.uptime().saturating_add(offset),
         }
     }
 
     /// Milliseconds since the machine started, including suspend (`CLOCK_BOOTTIME`). It never jumps.
-    pub fn uptime() -> Millis {
+    pub fn uptime(&self) -> Millis {
+        if let Source::Virtual(clock) = &self.source {
+            return clock.elapsed() + clock.suspended.load(Ordering::SeqCst);
+        }
         #[cfg(target_os = "linux")]
         {
             let up = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
@@ -100,6 +160,18 @@ pub fn format_local(at: Millis, now: Millis) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn machines_in_virtual_time_share_the_wall_clock_and_not_the_uptime() {
+        let here = Clock::virtual_time(1_000_000);
+        let there = here.another_machine();
+        tokio::time::advance(std::time::Duration::from_secs(5)).await;
+        here.suspend(60_000);
+        there.advance(-1_000);
+
+        assert_eq!((here.now(), there.now()), (1_004_000, 1_004_000));
+        assert_eq!((here.uptime(), there.uptime()), (65_000, 5_000));
+    }
 
     #[test]
     fn synchronized_clock_shows_the_shared_time() {

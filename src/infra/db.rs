@@ -83,6 +83,8 @@ pub struct Db {
     /// what it has written, and every other must read those pages again.
     writers: AnyPool,
     dialect: Dialect,
+    /// Whether several machines can share this database.
+    shared: bool,
     /// SQLite has one writer. Waiting here is fair and in memory; waiting at its lock is polling.
     writer: Arc<Mutex<()>>,
     carrier: Carrier,
@@ -146,7 +148,7 @@ impl Db {
 
     /// Connects, and sets what durability and erasure need. The tables are as they were.
     pub async fn connect_unmigrated(url: &str) -> Result<Self> {
-        sqlx::any::install_default_drivers();
+        install_drivers();
         let dialect = match url.split(':').next() {
             Some("sqlite") => Dialect::Sqlite,
             Some("postgres" | "postgresql") => Dialect::Postgres,
@@ -180,6 +182,7 @@ impl Db {
             pool: readers,
             writers,
             dialect,
+            shared: dialect == Dialect::Postgres,
             writer: Arc::default(),
             rewriting: Gauge::default(),
             address: Address(url.into()),
@@ -278,7 +281,14 @@ impl Db {
 
     /// True where several machines can share this database.
     pub fn is_shared(&self) -> bool {
-        self.dialect == Dialect::Postgres
+        self.shared
+    }
+
+    /// The same database, taken for one that several machines share: for a simulation in which many mailers work on
+    /// one SQLite file.
+    #[must_use]
+    pub fn as_shared(self) -> Self {
+        Self { shared: true, ..self }
     }
 
     /// Position of `needle` in `hay`, 1-based, 0 when absent: two names for one function.
@@ -301,6 +311,11 @@ impl Db {
         self.writers.close().await;
         self.pool.close().await;
     }
+}
+
+/// Installs the drivers of both databases, unless a test has installed its own.
+fn install_drivers() {
+    let _ = sqlx::any::install_drivers(&[sqlx::sqlite::any::DRIVER, sqlx::postgres::any::DRIVER]);
 }
 
 /// True when SQLite could not sync its journal or the folder around it (`SQLITE_IOERR_FSYNC` and

@@ -8,6 +8,7 @@ use crate::infra::db::Db;
 use crate::infra::error::Result;
 use crate::infra::id::Ids;
 use crate::infra::metric::Gauge;
+use crate::infra::network::Network;
 use crate::infra::secret::Keyring;
 use crate::infra::token::Signer;
 
@@ -20,6 +21,8 @@ pub struct Installation {
     pub db: Db,
     /// The clock.
     pub clock: Clock,
+    /// Outgoing connections.
+    pub network: Network,
     /// Generator of row ids.
     pub ids: Arc<Ids>,
     /// Secret keys, which are never in the database.
@@ -76,6 +79,6 @@ impl Installation {
     pub fn from_parts(config: Config, clock: Clock, keys: Keyring, db: Db) -> Self {
         let signer = Signer::new(&keys);
         let (ids, keys) = (Arc::new(Ids::new(clock.clone())), Arc::new(keys));
-        Self { config, db, ids, clock, keys, signer, mailer_status: MailerStatus::default() }
+        Self { config, db, network: Network::tcp(), ids, clock, keys, signer, mailer_status: MailerStatus::default() }
     }
 }

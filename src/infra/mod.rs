@@ -13,6 +13,7 @@ pub mod i18n;
 pub mod id;
 pub mod installation;
 pub mod metric;
+pub mod network;
 pub mod secret;
 pub mod setting;
 pub mod spool;

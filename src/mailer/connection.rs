@@ -8,10 +8,11 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::sync::{Mutex, mpsc, watch};
+use tokio::time::Instant;
 
 mod answer;
 mod outgoing;
@@ -31,6 +32,7 @@ use super::transport::End;
 use crate::campaign::delivery::{self, DeliveryResult, Marked, State};
 use crate::infra::error::Message;
 use crate::infra::failpoint::{self, Bug};
+use crate::infra::id::STEP;
 
 /// A mark older than this is asked about again before the text goes out: the person may have left
 /// while the relay took its time.
@@ -100,7 +102,7 @@ impl Connection {
                 continue;
             }
             // A process that was stopped since the mark may find its letter settled by others.
-            if !self.bench.pulse.is_fresh() {
+            if !self.bench.pulse.is_fresh() && !failpoint::has_bug(Bug::SendWithoutLease) {
                 self.session = None;
                 self.untried(current).await;
                 self.untried(next).await;
@@ -160,7 +162,8 @@ impl Connection {
                             let Marked { attempts, .. } = marked;
                             self.bench.begun(&asked.job.claimed, attempts);
                             asked.busy.begin();
-                            let PendingMark { job, since: marked, busy: _busy, .. } = asked;
+                            let PendingMark { job, since, busy: _busy, .. } = asked;
+                            let marked = if failpoint::has_bug(Bug::MarkAgeFromRead) { Instant::now() } else { since };
                             let letter = MarkedMessage { job, address, attempts, text, marked, _busy };
                             if self.is_still_wanted(Some(&letter)).await {
                                 return Work::Message(Box::new(letter));
@@ -272,6 +275,7 @@ impl Connection {
             }
         };
         let turned = tokio::select! {
+            biased;
             turned = turn => turned,
             () = self.late.as_mut(), if sends_text => {
                 self.late = Box::pin(drain_expired(self.stop.clone()));
@@ -323,9 +327,11 @@ impl Connection {
     async fn rest(&mut self, rest: Duration) {
         // Others may go on where this one is not let in, so it rests longer by its own count.
         self.misses = if rest.is_zero() { 0 } else { self.misses + 1 };
+        let pause = if rest.is_zero() { rest } else { rest.max(relay_breaker::rest(self.misses)) };
         tokio::select! {
-            () = tokio::time::sleep(if rest.is_zero() { rest } else { rest.max(relay_breaker::rest(self.misses)) }) => {}
+            biased;
             () = stopped(self.over.clone()) => {}
+            () = tokio::time::sleep(pause) => {}
         }
     }
 
@@ -336,6 +342,9 @@ impl Connection {
     }
 
     async fn record(&self, job: &Job, outcome: DeliveryResult) {
+        if failpoint::has_bug(Bug::DropResult) && outcome.state == State::Accepted && outcome.id / STEP % 8 == 0 {
+            return self.put_down();
+        }
         self.bench.ended(&job.claimed, &outcome);
         self.bench.writer.record(outcome).await;
         self.put_down();

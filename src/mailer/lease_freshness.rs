@@ -8,14 +8,15 @@ use crate::infra::sync_shim::{Arc, AtomicI64, Ordering};
 /// Tells without asking anyone whether a lease still holds; cheap to clone and to ask.
 #[derive(Debug, Clone)]
 pub struct LeaseFreshness {
+    clock: Clock,
     renewed: Arc<AtomicI64>,
     term: Millis,
 }
 
 impl LeaseFreshness {
     /// The pulse of a lease of `term` ms that was asked for at `asked`, by [`Clock::uptime`].
-    pub fn new(term: Millis, asked: Millis) -> Self {
-        Self { renewed: Arc::new(AtomicI64::new(asked)), term }
+    pub fn new(clock: Clock, term: Millis, asked: Millis) -> Self {
+        Self { clock, renewed: Arc::new(AtomicI64::new(asked)), term }
     }
 
     /// How long the lease holds unless it is renewed, in ms.
@@ -26,7 +27,7 @@ impl LeaseFreshness {
     /// True for four fifths of the term since the last renewal was asked for, by a clock that goes on
     /// while the process is stopped or the machine asleep. The rest is for the way to the relay.
     pub fn is_fresh(&self) -> bool {
-        self.is_fresh_at(Clock::uptime())
+        self.is_fresh_at(self.clock.uptime())
     }
 
     /// The same at a moment of [`Clock::uptime`].
@@ -36,7 +37,7 @@ impl LeaseFreshness {
 
     /// How long it will be fresh, unless it is renewed.
     pub fn left(&self) -> Duration {
-        Duration::from_millis(self.left_at(Clock::uptime()).max(0).unsigned_abs())
+        Duration::from_millis(self.left_at(self.clock.uptime()).max(0).unsigned_abs())
     }
 
     fn left_at(&self, now: Millis) -> Millis {

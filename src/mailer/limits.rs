@@ -8,7 +8,7 @@ pub mod relay_breaker;
 pub mod throttle;
 pub mod token_reserve;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -43,9 +43,9 @@ pub struct Limits {
     pub workspace: Id,
     /// What holds for all lanes together.
     pub all: TokenReserve,
-    lanes: Mutex<HashMap<String, Arc<LaneLimit>>>,
+    lanes: Mutex<BTreeMap<String, Arc<LaneLimit>>>,
     breakers: Mutex<HashMap<Id, StopRule>>,
-    tripped: Mutex<HashSet<Id>>,
+    tripped: Mutex<BTreeSet<Id>>,
     /// Told when a campaign must be stopped or a lane was closed.
     pub alarm: Notify,
 }

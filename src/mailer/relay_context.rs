@@ -2,7 +2,9 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::lease_freshness::LeaseFreshness;
 use super::limits::Limits;
@@ -146,7 +148,7 @@ impl RelayContext {
     /// Opens a session where there is none and one is needed.
     pub async fn connect(&self, slot: &mut Option<Session>) -> std::result::Result<(), SmtpError> {
         if let (End::Smtp(target), None) = (self.way.end(), &slot) {
-            let session = Session::open(target, &self.timers).await?;
+            let session = Session::open_over(&self.installation.network, target, &self.timers).await?;
             *slot = Some(if self.grouping.is_trusted() { session } else { session.without_pipelining() });
         }
         failpoint::hit("after-connect");
@@ -156,7 +158,9 @@ impl RelayContext {
     /// True when the far end lets us in.
     pub async fn answers(&self) -> bool {
         let End::Smtp(target) = self.way.end() else { return true };
-        let Ok(mut session) = Session::open(target, &self.timers).await else { return false };
+        let Ok(mut session) = Session::open_over(&self.installation.network, target, &self.timers).await else {
+            return false;
+        };
         let sound = session.noop().await.is_ok();
         session.quit().await;
         sound

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, timeout};
 
 use super::keyed_tasks::KeyedTasks;
@@ -52,6 +53,8 @@ pub struct Scheduler {
     /// Campaigns that ran when it last looked, by workspace.
     seen: Mutex<HashMap<Id, HashSet<Id>>>,
     waits: Mutex<HashMap<Id, Wait>>,
+    /// Connections of rounds that are over, with a message still on the wire.
+    draining: Mutex<Vec<JoinSet<()>>>,
 }
 
 /// The letters of a campaign that are due must all wait: for tomorrow's quota, or for a lane that is
@@ -87,8 +90,9 @@ pub async fn run(
             Ok(_) => {}
         }
         tokio::select! {
-            () = tokio::time::sleep(4 * REST) => {}
+            biased;
             _ = stop.wait_for(|stop| *stop) => return Ok(None),
+            () = tokio::time::sleep(4 * REST) => {}
         }
     }
 }
@@ -107,7 +111,8 @@ async fn serve(
     let (halt, halted) = watch::channel(false);
     let hand = Arc::<InFlight>::default();
     let (writer, writing) = GroupCommit::start(installation.clone(), lease.id, hand.clone(), halt.clone());
-    let shift = Scheduler {
+    let writing = AbortOnDrop(writing);
+    let shift = Arc::new(Scheduler {
         installation: installation.clone(),
         gate: if failpoint::has_bug(Bug::SkipFinalCheck) { Arc::new(|| true) } else { gate },
         hand,
@@ -116,13 +121,15 @@ async fn serve(
         troubles: Mutex::default(),
         seen: Mutex::default(),
         waits: Mutex::default(),
-    };
+        draining: Mutex::default(),
+    });
     let (next, sound, kept) = {
         let keeper = keep(installation, &mut lease, &halt, stop);
-        let day = Arc::new(shift).day(mode, writer, halted);
-        let duty = async { (day.await, writing.await.unwrap_or(false)) };
+        let day = shift.clone().day(mode, writer, halted);
+        let duty = async { (day.await, writing.join().await) };
         tokio::pin!(keeper, duty);
         tokio::select! {
+            biased;
             (next, sound) = &mut duty => (next, sound, Ok(())),
             kept = &mut keeper => {
                 let (next, sound) = duty.await;
@@ -159,6 +166,7 @@ async fn keep(
     };
     tokio::pin!(renewing);
     let lost = tokio::select! {
+        biased;
         lost = &mut renewing => lost,
         () = stopped(stop) => {
             let _ = halt.send(true);
@@ -176,6 +184,7 @@ async fn renew(installation: &Installation, lease: &mut Lease) -> Result<()> {
     loop {
         match timeout(lease.pulse().left(), lease.renew(installation)).await {
             Ok(Ok(true)) => return Ok(()),
+            Ok(Ok(false)) if failpoint::has_bug(Bug::SendWithoutLease) => return Ok(()),
             Ok(Ok(false)) => return Err(Error::Fenced),
             Ok(Err(Error::Db(_))) if lease.pulse().is_fresh() => tokio::time::sleep(REST).await,
             Ok(Err(error)) => return Err(error),
@@ -184,7 +193,33 @@ async fn renew(installation: &Installation, lease: &mut Lease) -> Result<()> {
     }
 }
 
+/// A task that is aborted with its owner: a mailer whose [`run`] is dropped leaves no task behind.
+struct AbortOnDrop(JoinHandle<bool>);
+
+impl AbortOnDrop {
+    /// Waits for the task; false when it panicked.
+    async fn join(mut self) -> bool {
+        (&mut self.0).await.unwrap_or(false)
+    }
+}
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 impl Scheduler {
+    /// Keeps the connections of a round that is over until their messages have ended.
+    pub fn drain(&self, connections: JoinSet<()>) {
+        let mut draining = self.draining.lock().unwrap_or_else(PoisonError::into_inner);
+        draining.push(connections);
+        draining.retain_mut(|connections| {
+            while connections.try_join_next().is_some() {}
+            !connections.is_empty()
+        });
+    }
+
     /// The number under which this mailer holds rows.
     pub fn lease(&self) -> Id {
         self.lease
@@ -252,9 +287,10 @@ impl Scheduler {
                 return self.next_due().await;
             }
             tokio::select! {
-                () = tokio::time::sleep(REST) => {}
+                biased;
                 _ = halt.wait_for(|halt| *halt) => {}
                 one = rounds.ended(), if !rounds.is_empty() => ended = one,
+                () = tokio::time::sleep(REST) => {}
             }
         }
     }

@@ -66,7 +66,7 @@ pub async fn run(
     };
     // What is on the wire may take minutes to end; it writes down its result whenever it does.
     let _ = timeout(GRACE, all(&mut workers)).await;
-    workers.detach_all();
+    shift.drain(workers);
     for (queue, bench) in queues {
         let mut queue = queue.lock().await;
         while let Ok(job) = queue.try_recv() {
@@ -113,8 +113,10 @@ async fn oversee<T>(
     workers: &mut JoinSet<()>,
 ) -> T {
     tokio::select! {
+        biased;
         fed = &mut feed => {
             tokio::select! {
+                biased;
                 () = all(workers) => {}
                 () = &mut guard => drop(end.send_replace(true)),
             }
@@ -136,8 +138,9 @@ async fn all(workers: &mut JoinSet<()>) {
 async fn until_over(shift: &Scheduler, workspace: Id, terms: &RoundSettings, mut stop: watch::Receiver<bool>) {
     loop {
         tokio::select! {
-            () = tokio::time::sleep(LOOK) => {}
+            biased;
             _ = stop.wait_for(|stop| *stop) => return,
+            () = tokio::time::sleep(LOOK) => {}
         }
         // A database that is away is the feed's to report.
         let idle = running(shift, workspace).await.is_ok_and(|running| running.is_empty());

@@ -15,12 +15,12 @@ pub mod clock {
     pub type Millis = i64;
 
     /// A clock that goes on when a scene says so.
-    #[derive(Clone, Default)]
+    #[derive(Clone, Debug, Default)]
     pub struct Clock(Arc<AtomicI64>);
 
     impl Clock {
         /// A pulse asks for the time of the process; the scenes tell it theirs.
-        pub fn uptime() -> Millis {
+        pub fn uptime(&self) -> Millis {
             unreachable!("the scenes have a clock of their own")
         }
 

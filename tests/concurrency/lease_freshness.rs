@@ -33,7 +33,7 @@ fn keep(row: &Row, clock: &Clock, pulse: &LeaseFreshness) {
 fn a_lease_that_others_took_never_looks_fresh_again() {
     crate::explore(|| {
         let (row, clock) = (Row::new(Mutex::new(Some(TERM))), Clock::default());
-        let pulse = LeaseFreshness::new(TERM, clock.now());
+        let pulse = LeaseFreshness::new(clock.clone(), TERM, clock.now());
         let time = {
             let clock = clock.clone();
             thread::spawn(move || (0..8).for_each(|_| clock.advance(3)))

@@ -1,8 +1,7 @@
 //! A letter in the hands of a connection: before its mark is there, and with it.
 
-use std::time::Instant;
-
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::audience::address::Address;
 use crate::campaign::delivery::{DeliveryResult, Marked};

@@ -4,7 +4,7 @@
 
 mod enqueue;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -80,11 +80,13 @@ pub async fn run(round: Arc<SendRound>) -> Result<()> {
         if feeders.is_empty() && round.is_idle() {
             break;
         }
+        let pause = if feeders.is_empty() { PAUSE / 4 } else { PAUSE };
         tokio::select! {
-            () = sleep(if feeders.is_empty() { PAUSE / 4 } else { PAUSE }) => {}
+            biased;
             () = stopped(round.over.clone()) => {}
             () = round.limits.alarm.notified() => {}
             Some((_, fed)) = feeders.ended() => fed?,
+            () = sleep(pause) => {}
         }
     }
     while let Some((_, fed)) = feeders.ended().await {
@@ -261,8 +263,8 @@ impl SendRound {
 
     /// The lanes in which letters are due that may leave. Campaigns whose letters all must wait are
     /// noted, with the time when they go on.
-    async fn lanes_to_feed(&self) -> Result<HashSet<String>> {
-        let mut open = HashSet::new();
+    async fn lanes_to_feed(&self) -> Result<BTreeSet<String>> {
+        let mut open = BTreeSet::new();
         let mut conn = self.shift.installation.db.read().await?;
         for sending in self.running().iter() {
             let (mut free, mut until) = (false, Vec::new());

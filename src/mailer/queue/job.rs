@@ -7,6 +7,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::audience::address::Address;
 use crate::campaign::composer::Composer;
 use crate::campaign::delivery::{Claimed, DeliveryResult, Mark, Marked, State};
+use crate::infra::failpoint::{self, Bug};
 use crate::infra::id::Id;
 use crate::mailer::queue::retry;
 use crate::mailer::relay_context::RelayContext;
@@ -99,7 +100,7 @@ impl Job {
     /// The connection broke after the mark. Uncertain only when the final dot may have been written;
     /// otherwise the relay has no message and the delivery goes on as it was.
     pub fn interrupted(&self, fault: &SmtpError, bench: &RelayContext) -> DeliveryResult {
-        if fault.is_uncertain() {
+        if fault.is_uncertain() && !failpoint::has_bug(Bug::LostReplyIsUntried) {
             return self.outcome(State::Uncertain, Some("answer-lost"), true);
         }
         self.untried(bench)

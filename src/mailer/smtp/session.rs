@@ -4,16 +4,16 @@
 //! call is dropped half-way, the session is closed and nothing of it reaches the next message.
 
 use std::fmt::Display;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::commands::{Auth, Data, Noop, Quit, Rset, Starttls};
-use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
 use crate::infra::failpoint;
 use crate::infra::metric::{self, GaugeGuard};
+use crate::infra::network::{ConnectError, Link, Network};
 use crate::mailer::smtp::endpoint::{Endpoint, Security, is_helo};
 use crate::mailer::smtp::error::{Cause, Phase, SmtpError};
 use crate::mailer::smtp::extension::Extensions;
@@ -71,13 +71,16 @@ pub struct Session {
 impl Session {
     /// Connects, greets, encrypts and signs in as the target demands.
     pub async fn open(target: &Endpoint, timers: &Timeouts) -> Result<Self, SmtpError> {
-        let stream = reach(target, timers).await.map_err(at(Phase::Connect))?;
-        let ends = stream.local_addr().and_then(|local| Ok((local.ip(), stream.peer_addr()?.ip())));
-        let (here, there) = ends.map_err(|error| Cause::from(error).at(Phase::Connect))?;
-        let hello = greeting_name(&target.helo, here);
+        Self::open_over(&Network::tcp(), target, timers).await
+    }
+
+    /// The same over another network than this machine's.
+    pub async fn open_over(network: &Network, target: &Endpoint, timers: &Timeouts) -> Result<Self, SmtpError> {
+        let link = connect(network, target, timers).await.map_err(at(Phase::Connect))?;
+        let hello = greeting_name(&target.helo, link.local);
 
         let mut session = Self {
-            wire: Wire::new(stream),
+            wire: Wire::new(link.stream),
             timers: *timers,
             extensions: Extensions::default(),
             encrypted: false,
@@ -101,7 +104,7 @@ impl Session {
             }
         }
         if let Some((user, password)) = &target.credentials {
-            let private = target.security == Security::Plain && there.is_loopback();
+            let private = target.security == Security::Plain && link.remote.is_loopback();
             if !session.encrypted && !private {
                 return Err(Cause::NoStartTls.at(Phase::Auth));
             }
@@ -332,7 +335,7 @@ impl Session {
         }
         let handshake = tls::wrap(self.wire.into_stream(), &target.host, target.authority.as_deref());
         let stream = timeout(self.timers.connect, handshake).await.map_err(|_| Cause::Timeout.at(Phase::Tls))?;
-        self.wire = Wire::new(stream.map_err(at(Phase::Tls))?);
+        self.wire = Wire::new(Box::new(stream.map_err(at(Phase::Tls))?));
         self.encrypted = true;
         Ok(self)
     }
@@ -373,18 +376,12 @@ fn weigh(reply: Reply) -> Result<Reply, SmtpError> {
     if clear && reply.code != 421 { Ok(reply) } else { Err(Cause::UnexpectedReply(reply).at(Phase::Envelope)) }
 }
 
-async fn reach(target: &Endpoint, timers: &Timeouts) -> Result<TcpStream, Cause> {
-    let connect = async {
-        let found = lookup_host((target.host.as_str(), target.port)).await.map_err(|_| Cause::Lookup)?;
-        let addresses: Vec<SocketAddr> = found.collect();
-        if addresses.is_empty() {
-            return Err(Cause::Lookup);
-        }
-        let stream = TcpStream::connect(&addresses[..]).await.map_err(|error| Cause::of_connect(&error))?;
-        stream.set_nodelay(true)?;
-        Ok(stream)
-    };
-    timeout(timers.connect, connect).await.map_err(|_| Cause::Timeout)?
+async fn connect(network: &Network, target: &Endpoint, timers: &Timeouts) -> Result<Link, Cause> {
+    let connected = timeout(timers.connect, network.connect(&target.host, target.port)).await;
+    connected.map_err(|_| Cause::Timeout)?.map_err(|error| match error {
+        ConnectError::Lookup => Cause::Lookup,
+        ConnectError::Io(error) => Cause::of_connect(&error),
+    })
 }
 
 fn greeting_name(wanted: &str, here: IpAddr) -> String {

@@ -13,8 +13,8 @@ use rustls::{CertificateError, ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use crate::infra::network::Stream;
 use crate::mailer::smtp::error::{Cause, CertificateProblem};
-use crate::mailer::smtp::wire::Stream;
 
 /// Encrypts a connection to `host`, trusting `authority` alone when one is named.
 pub async fn wrap<S: Stream>(stream: S, host: &str, authority: Option<&Path>) -> Result<TlsStream<S>, Cause> {

@@ -8,9 +8,10 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
 
+use crate::infra::network::Stream;
 use crate::mailer::smtp::error::Cause;
 
 const LINE: usize = 4 * 1024;
@@ -139,11 +140,6 @@ fn parse_enhanced(text: &str, code: u16) -> Option<Enhanced> {
     (parts.next().is_none() && class == code / 100).then_some(Enhanced(u8::try_from(class).ok()?, subject, detail))
 }
 
-/// A connection, plain or encrypted.
-pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync {}
-
-impl<T: AsyncRead + AsyncWrite + Unpin + Send + Sync> Stream for T {}
-
 /// A connection with what has arrived on it and was not read yet.
 pub struct Wire {
     stream: Box<dyn Stream>,
@@ -154,8 +150,8 @@ pub struct Wire {
 
 impl Wire {
     /// A wire on a fresh connection.
-    pub fn new(stream: impl Stream + 'static) -> Self {
-        Self { stream: Box::new(stream), input: Vec::new(), read: 0 }
+    pub fn new(stream: Box<dyn Stream>) -> Self {
+        Self { stream, input: Vec::new(), read: 0 }
     }
 
     /// Writes everything within the limit.
@@ -251,7 +247,7 @@ mod tests {
         let (ours, mut theirs) = tokio::io::duplex(1 << 20);
         theirs.write_all(bytes).await.expect("room");
         drop(theirs);
-        Wire::new(ours).answer(SOON).await.map(|answer| answer.reply())
+        Wire::new(Box::new(ours)).answer(SOON).await.map(|answer| answer.reply())
     }
 
     #[tokio::test]
@@ -318,7 +314,7 @@ mod tests {
             }
         });
 
-        assert_eq!(Wire::new(ours).answer(SOON).await.map(|answer| answer.reply()), Err(Cause::Timeout));
+        assert_eq!(Wire::new(Box::new(ours)).answer(SOON).await.map(|answer| answer.reply()), Err(Cause::Timeout));
         drip.abort();
     }
 
