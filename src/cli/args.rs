@@ -126,7 +126,14 @@ pub enum Command {
     },
     /// Write deliveries, events, links, subscriptions or the summary to a file
     Export(export::Command),
-    /// Look for every byte that is still held of an address
+    /// Search for what is still stored of an address
+    Trace {
+        /// What to do
+        #[command(subcommand)]
+        command: trace_search::Trace,
+    },
+    /// Search every table and file for an address; the older name of `trace search`
+    #[command(hide = true)]
     Residue(trace_search::Command),
     /// What the installation needs to know
     Settings {

@@ -1,54 +1,44 @@
-//! `brand`: how letters look and who signs them.
+//! `sendoff brand show | set`: the sender's name, postal address, colour and logo in emails.
 
 use clap::Subcommand;
-use serde_json::json;
 
-use super::print::Report;
-use crate::audience::workspace::Workspace;
-use crate::content::brand::{self, Brand, Change};
+use super::print::Output;
+use crate::content::brand::Change;
 use crate::infra::error::Result;
 use crate::infra::i18n::Lang;
 use crate::infra::installation::Installation;
-use crate::infra::setting::{self, Setting};
+use crate::usecase::{Actor, brand};
 
-/// What to do with the brand of a workspace.
+/// Commands for the brand of a workspace.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Command {
-    /// Change name, postal address, colour or logo; what is not named stays.
+    /// Change the name, postal address, colour or logo; options left out keep their value
     Set {
-        /// The sender's name in the head and the footer of letters.
+        /// The sender's name in the head and the footer of emails
         #[arg(long)]
         name: Option<String>,
-        /// The postal address in the footer, on one or several lines.
+        /// The postal address in the footer, on one or several lines
         #[arg(long)]
         address: Option<String>,
-        /// The colour of links and buttons, e.g. 2d5be3.
+        /// The colour of links and buttons, e.g. 2d5be3
         #[arg(long)]
         color: Option<String>,
-        /// The https address of a picture; empty removes it.
+        /// The https address of the logo; empty removes it
         #[arg(long)]
         logo: Option<String>,
     },
-    /// Show the brand.
+    /// Show the brand
     Show,
 }
 
 /// Runs the command and shows the brand as it is afterwards.
-pub async fn run(installation: &Installation, workspace: &Workspace, command: Command) -> Result<Report> {
-    let lang: Lang = setting::get(&mut *installation.db.read().await?, Setting::Language).await?.parse()?;
+pub async fn run(installation: &Installation, actor: &Actor, command: Command, lang: Lang) -> Result<Output> {
     let brand = match command {
-        Command::Show => brand::get(&mut *installation.db.read().await?, workspace.id).await?,
+        Command::Show => brand::show(installation, actor).await?,
         Command::Set { name, address, color, logo } => {
-            let mut tx = installation.db.write().await?;
-            let brand = brand::set(&mut tx, workspace.id, &Change { name, address, color, logo }).await?;
-            tx.commit().await?;
-            brand
+            brand::set(installation, actor, &Change { name, address, color, logo }).await?
         }
     };
-    Ok(report(&brand, lang))
-}
-
-fn report(brand: &Brand, lang: Lang) -> Report {
     let line = |key, value: &str| {
         let value = if value.is_empty() { lang.tr("brand-unset") } else { value.replace('\n', ", ") };
         format!("{:<16}{value}", lang.tr(key))
@@ -59,6 +49,5 @@ fn report(brand: &Brand, lang: Lang) -> Report {
         line("brand-line-color", &brand.color),
         line("brand-line-logo", &brand.logo),
     ];
-    let json = json!({ "name": brand.name, "address": brand.address, "color": brand.color, "logo": brand.logo });
-    Report { json, text: lines.join("\n"), failed: false }
+    Ok(Output::new(&brand, lang, lines.join("\n")))
 }

@@ -7,10 +7,9 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::print::{Bar, Report, time};
+use super::print::{Bar, Output, time};
 use super::{lane, schedule, series};
 use crate::audience::address::Address;
-use crate::audience::workspace::Workspace;
 use crate::audience::{list, segment};
 use crate::campaign::file::{self, File};
 use crate::campaign::model::{self, Campaign, NewCampaign, State};
@@ -25,6 +24,7 @@ use crate::infra::installation::Installation;
 use crate::mailer::{relay, relay_selection, test_send};
 use crate::report::lanes;
 use crate::report::summary::{self, Summary};
+use crate::usecase::Actor;
 
 /// What to do with campaigns.
 #[derive(Debug, Subcommand)]
@@ -114,51 +114,52 @@ pub enum Command {
 }
 
 /// Carries the command out.
-pub async fn run(installation: &Installation, workspace: &Workspace, command: Command, lang: Lang) -> Result<Report> {
+pub async fn run(installation: &Installation, actor: &Actor, command: Command, lang: Lang) -> Result<Output> {
     match command {
-        Command::Add { file } => add(installation, workspace.id, &file, lang).await,
+        Command::Add { file } => add(installation, actor.workspace, &file, lang).await,
         Command::Preflight { name } => {
-            let campaign = need(installation, workspace.id, &name).await?;
+            let campaign = need(installation, actor.workspace, &name).await?;
             let sheet = check(installation, &campaign, false, lang).await?;
-            Ok(Report {
+            Ok(Output {
                 json: sheet_json(&sheet, lang),
                 text: sheet_text(&campaign, &sheet, lang),
                 failed: !sheet.problems.is_empty(),
             })
         }
         Command::Test { name, to, persona } => {
-            test(installation, workspace.id, &name, &to, persona.as_deref(), lang).await
+            test(installation, actor.workspace, &name, &to, persona.as_deref(), lang).await
         }
         Command::Schedule { name, at, zone } => {
-            schedule::set(installation, workspace.id, &name, at.as_deref(), zone.as_deref(), lang).await
+            schedule::set(installation, actor.workspace, &name, at.as_deref(), zone.as_deref(), lang).await
         }
         Command::Start { name, skip_missing, until } => {
-            let campaign = need(installation, workspace.id, &name).await?;
+            let campaign = need(installation, actor.workspace, &name).await?;
             let until = schedule::until(&campaign, until.as_deref(), installation.clock.now())?;
-            start(installation, workspace.id, &name, &Allowed { skip_missing, until, ..Allowed::default() }, lang).await
+            start(installation, actor.workspace, &name, &Allowed { skip_missing, until, ..Allowed::default() }, lang)
+                .await
         }
         Command::Pause { name } => {
-            let campaign = need(installation, workspace.id, &name).await?;
+            let campaign = need(installation, actor.workspace, &name).await?;
             let mut tx = installation.db.write().await?;
             model::pause(&mut tx, &campaign, &Message::new("paused-by-hand").pack()).await?;
             tx.commit().await?;
-            show(installation, workspace.id, &name, lang).await
+            show(installation, actor.workspace, &name, lang).await
         }
         Command::Resume { name, until } => {
-            schedule::resume(installation, workspace.id, &name, until.as_deref()).await?;
-            show(installation, workspace.id, &name, lang).await
+            schedule::resume(installation, actor.workspace, &name, until.as_deref()).await?;
+            show(installation, actor.workspace, &name, lang).await
         }
-        Command::Recall { name } => schedule::recall(installation, workspace.id, &name, lang).await,
-        Command::Series { command } => series::run(installation, workspace, command, lang).await,
+        Command::Recall { name } => schedule::recall(installation, actor.workspace, &name, lang).await,
+        Command::Series { command } => series::run(installation, actor, command, lang).await,
         Command::Cancel { name } => {
-            let campaign = need(installation, workspace.id, &name).await?;
+            let campaign = need(installation, actor.workspace, &name).await?;
             let mut tx = installation.db.write().await?;
             model::cancel(&mut tx, &campaign, installation.clock.now()).await?;
             tx.commit().await?;
-            show(installation, workspace.id, &name, lang).await
+            show(installation, actor.workspace, &name, lang).await
         }
-        Command::Show { name, .. } => show(installation, workspace.id, &name, lang).await,
-        Command::Ls => ls(installation, workspace.id, lang).await,
+        Command::Show { name, .. } => show(installation, actor.workspace, &name, lang).await,
+        Command::Ls => ls(installation, actor.workspace, lang).await,
     }
 }
 
@@ -168,7 +169,7 @@ pub async fn need(installation: &Installation, workspace: Id, name: &str) -> Res
 }
 
 /// Reads a campaign file and writes the draft.
-pub async fn add(installation: &Installation, workspace: Id, path: &std::path::Path, lang: Lang) -> Result<Report> {
+pub async fn add(installation: &Installation, workspace: Id, path: &std::path::Path, lang: Lang) -> Result<Output> {
     let format = match path.extension().and_then(|ending| ending.to_str()).map(str::to_lowercase).as_deref() {
         Some("md" | "markdown") => Format::Md,
         Some("html" | "htm") => Format::Html,
@@ -201,7 +202,7 @@ pub async fn add(installation: &Installation, workspace: Id, path: &std::path::P
     tx.commit().await?;
     let at = schedule::begins(&file.schedule, installation.clock.now()).map(time);
     let message = Message::new("campaign-added").with("name", &file.name).with("list", &list.name);
-    Ok(Report {
+    Ok(Output {
         json: json!({ "name": file.name, "state": "draft", "list": list.name, "segment": file.segment, "at": at,
                       "links": composer.letter().links().len() }),
         text: lang.translate(&message),
@@ -214,7 +215,7 @@ pub async fn check(installation: &Installation, campaign: &Campaign, local: bool
     let mut bar: Option<Bar> = None;
     let sheet = preflight::check(installation, campaign, local, |done, total| {
         let bar = bar.get_or_insert_with(|| Bar::new(&lang.tr("bar-preflight"), total.unsigned_abs()));
-        bar.set(done.unsigned_abs());
+        bar.set(done.unsigned_abs(), total.unsigned_abs());
     })
     .await;
     if let Some(bar) = bar {
@@ -269,7 +270,7 @@ async fn test(
     to: &str,
     persona: Option<&str>,
     lang: Lang,
-) -> Result<Report> {
+) -> Result<Output> {
     let address = |text: &str| {
         Address::parse(text)
             .map_err(|fault| Message::new("address-wrong").with("why", lang.tr(fault.key())).invalid_field("to"))
@@ -281,7 +282,7 @@ async fn test(
     let carriers = relay_selection::eligible_relays(&relays, letter.relay.as_deref(), &letter.from);
     let relay = carriers.first().map(|at| &relays[*at]).ok_or_else(|| Message::new("relay-for-others").conflict())?;
     let answer = test_send::send(installation, relay, &letter.sender, &to, &letter.bytes).await?;
-    Ok(Report {
+    Ok(Output {
         json: json!({ "to": to.to_string(), "subject": letter.subject, "bytes": letter.bytes.len(), "answer": answer }),
         text: lang.translate(&Message::new("test-sent").with("to", &to).with("answer", answer)),
         failed: false,
@@ -306,7 +307,7 @@ pub async fn start(
     name: &str,
     allowed: &Allowed,
     lang: Lang,
-) -> Result<Report> {
+) -> Result<Output> {
     let mut campaign = need(installation, workspace, name).await?;
     campaign.until_at = allowed.until.or(campaign.until_at);
     if matches!(campaign.state, State::Draft | State::Scheduled) {
@@ -320,7 +321,7 @@ pub async fn start(
     let started = lang.translate(&Message::new("campaign-started").with("name", name).with("count", planned));
     let lines: Vec<_> =
         [started].into_iter().chain(schedule::held(&campaign, installation.clock.now(), lang)).collect();
-    Ok(Report { json: facts(installation, &campaign, &summary, lang), text: lines.join("\n"), failed: false })
+    Ok(Output { json: facts(installation, &campaign, &summary, lang), text: lines.join("\n"), failed: false })
 }
 
 /// The problems of a sheet as one refusal.
@@ -339,7 +340,7 @@ pub fn refuse(sheet: &Preflight, allowed: &Allowed, lang: Lang) -> Result<()> {
 }
 
 /// The numbers of a campaign and its times.
-pub async fn show(installation: &Installation, workspace: Id, name: &str, lang: Lang) -> Result<Report> {
+pub async fn show(installation: &Installation, workspace: Id, name: &str, lang: Lang) -> Result<Output> {
     let mut conn = installation.db.read().await?;
     let campaign = model::find_by_name(&mut conn, workspace, name).await?;
     let summary = summary::read(&mut conn, &campaign).await?;
@@ -351,7 +352,7 @@ pub async fn show(installation: &Installation, workspace: Id, name: &str, lang: 
     lines.extend(schedule::lines(&campaign, now, lang));
     lines.push(numbers(&summary, lang));
     lines.extend(waiting.iter().map(|waiting| waiting.line(now, lang)));
-    Ok(Report { json, text: lines.join("\n"), failed: false })
+    Ok(Output { json, text: lines.join("\n"), failed: false })
 }
 
 /// The numbers of a campaign and its times, for programs.
@@ -364,7 +365,7 @@ fn facts(installation: &Installation, campaign: &Campaign, summary: &Summary, la
     facts.into()
 }
 
-async fn ls(installation: &Installation, workspace: Id, lang: Lang) -> Result<Report> {
+async fn ls(installation: &Installation, workspace: Id, lang: Lang) -> Result<Output> {
     let mut conn = installation.db.read().await?;
     let (mut rows, mut lines) = (Vec::new(), Vec::new());
     for campaign in model::list(&mut conn, workspace).await? {
@@ -373,7 +374,7 @@ async fn ls(installation: &Installation, workspace: Id, lang: Lang) -> Result<Re
         lines.push(line(&campaign, &summary, lang));
     }
     let text = if lines.is_empty() { lang.tr("campaign-none") } else { lines.join("\n") };
-    Ok(Report { json: rows.into(), text, failed: false })
+    Ok(Output { json: rows.into(), text, failed: false })
 }
 
 /// The numbers of a campaign, one a line, and its links.

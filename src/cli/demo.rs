@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use super::campaign;
-use super::print::{self, Report};
+use super::print::{self, Output};
 use super::serve::{Doors, asked, stop_signal};
 use crate::audience::address::Address;
 use crate::audience::consent::Basis;
@@ -73,7 +73,7 @@ struct Story {
 
 /// Carries the command out. Without a data folder of its own it works in a temporary one, which goes
 /// however the demo ends.
-pub async fn run(args: Args, config: Option<Config>, lang: Lang, json: bool) -> Result<Report> {
+pub async fn run(args: Args, config: Option<Config>, lang: Lang, json: bool) -> Result<Output> {
     let stop = stop_signal();
     let files = Temporary::make()?;
     let open = if config.is_some() { "demo-open-kept" } else { "demo-open" };
@@ -98,10 +98,10 @@ pub async fn run(args: Args, config: Option<Config>, lang: Lang, json: bool) -> 
     };
     let told = told.map(|mut story| {
         story.seconds = (began.elapsed().as_secs_f64() * 1_000.0).round() / 1_000.0;
-        Report { json: json!(story), text: guide.ending(&story), failed: story.residue_hits > 0 }
+        Output { json: json!(story), text: guide.ending(&story), failed: story.residue_hits > 0 }
     });
     if let (Ok(report), false) = (&told, args.once) {
-        print::report(report, json);
+        print::output(report, json);
         guide.say(Message::new(open).with("desk", desk).with("data", installation.config.data.display()));
         asked(stop).await;
     }
@@ -109,7 +109,7 @@ pub async fn run(args: Args, config: Option<Config>, lang: Lang, json: bool) -> 
     let _ = pages.await;
     drop(eraser);
     installation.db.close().await;
-    if args.once { told } else { told.map(|_| Report::default()) }
+    if args.once { told } else { told.map(|_| Output::default()) }
 }
 
 /// Leads through the river and says what happens.

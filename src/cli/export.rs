@@ -1,18 +1,15 @@
 //! `sendoff export`: rows and numbers for other tools.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::json;
 
-use super::print::{Bar, Report};
-use crate::audience::workspace::Workspace;
-use crate::campaign::model;
+use super::print::{Bar, Output};
 use crate::infra::error::{Message, Result};
 use crate::infra::i18n::Lang;
 use crate::infra::installation::Installation;
-use crate::privacy::{erasure_log, file_erasure};
-use crate::report::export::{self, Export};
+use crate::usecase::Actor;
+use crate::usecase::export::{self, Request};
 
 /// What to export, and where to.
 #[derive(Debug, Clone, Args)]
@@ -30,32 +27,21 @@ pub struct Command {
     pub out: String,
 }
 
-/// Exports. To standard output it reports nothing else there: `json` is null and `text` empty.
-pub async fn run(installation: &Installation, workspace: &Workspace, command: Command, lang: Lang) -> Result<Report> {
-    let (kind, format) = (command.what.parse()?, command.format.parse()?);
-    let campaign = match &command.campaign {
-        Some(name) => Some(model::find_by_name(&mut *installation.db.read().await?, workspace.id, name).await?),
-        None => None,
+/// Runs the command. With standard output as the file, nothing else is printed there: `json` is null and `text` is
+/// empty.
+pub async fn run(installation: &Installation, actor: &Actor, command: Command, lang: Lang) -> Result<Output> {
+    let request = Request {
+        kind: command.what.parse()?,
+        format: command.format.parse()?,
+        campaign: command.campaign,
+        file: (command.out != "-").then(|| PathBuf::from(command.out)),
     };
-    let wanted = Export { kind, format, workspace: workspace.id, campaign: campaign.as_ref() };
     let mut bar = Bar::new(&lang.tr("export-bar"), 0);
-    let mut progress = |done, total| bar.set_of(done, total);
-    if command.out == "-" {
-        export::to_stdout(&installation.db, &wanted, &mut progress).await?;
-        bar.finish();
-        return Ok(Report::default());
-    }
-    let path = Path::new(&command.out);
-    let log = erasure_log::length(installation);
-    let rows = export::to_file(&installation.db, &wanted, path, &mut progress).await?;
+    let exported = export::run(installation, actor, &request, &mut |done, total| bar.set(done, total)).await;
     bar.finish();
-    if path.is_file() {
-        // Who was erased while the file was written is in it, and no sweep had found it yet.
-        file_erasure::erase_from_file(installation, path, log).await?;
-    }
-    Ok(Report {
-        json: json!({ "exported": kind.as_str(), "rows": rows, "file": command.out }),
-        text: lang.translate(&Message::new("export-done").with("rows", rows).with("file", &command.out)),
-        ..Report::default()
-    })
+    let Some(exported) = exported? else {
+        return Ok(Output::default());
+    };
+    let message = Message::new("export-done").with("rows", exported.rows).with("file", &exported.file);
+    Ok(Output::new(&exported, lang, lang.translate(&message)))
 }

@@ -1,20 +1,21 @@
-//! `sendoff import`: a file of people onto a list.
+//! `sendoff import`: imports contacts from a file onto a list.
 
 use std::path::PathBuf;
 
-use super::print::{Bar, Report};
+use super::print::{Bar, Output};
 use crate::audience::import::{self, Phase, Progress, Request, Summary};
-use crate::audience::workspace::Workspace;
 use crate::infra::error::{Message, Result};
 use crate::infra::i18n::Lang;
 use crate::infra::installation::Installation;
+use crate::usecase::Actor;
+use crate::usecase::import::run as import_file;
 
-/// Import people from a CSV file onto a list.
+/// Import contacts from a CSV file onto a list
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The file: comma, semicolon or tab; UTF-8, UTF-16, windows-1251 or KOI8-R
     pub file: PathBuf,
-    /// The list that everyone in the file joins
+    /// The list that every contact in the file is subscribed to
     #[arg(long, value_name = "NAME")]
     pub list: Option<String>,
     /// Where the data was collected, such as "checkout form of shop.example"
@@ -29,16 +30,16 @@ pub struct Args {
     /// The day on which consent was given, such as 2026-10-31
     #[arg(long, value_name = "DATE")]
     pub date: Option<String>,
-    /// Which field a column fills: `email` for the address, `-` to leave the column out
+    /// The field that a column fills: `email` for the address, `-` to leave the column out
     #[arg(long, value_name = "COLUMN=FIELD")]
     pub map: Vec<String>,
-    /// The encoding, when it is not found out rightly
+    /// The encoding, when it is detected wrongly
     #[arg(long, value_name = "NAME")]
     pub encoding: Option<String>,
     /// Count only; write nothing to the database
     #[arg(long)]
     pub dry_run: bool,
-    /// Where to write the rows that were not taken, with line and reason
+    /// A file for the rows that were not imported, with line and reason
     #[arg(long, value_name = "FILE")]
     pub rejects: Option<PathBuf>,
 }
@@ -78,23 +79,18 @@ fn read_pair(pair: &str) -> Result<(String, String)> {
     Ok((column.trim().to_owned(), field.trim().to_owned()))
 }
 
-/// Imports the file and says what came of it.
-pub async fn run(
-    installation: &Installation,
-    workspace: &Workspace,
-    args: Args,
-    lang: Lang,
-    json: bool,
-) -> Result<Report> {
+/// Runs the import. With `quiet` no progress bar is shown.
+pub async fn run(installation: &Installation, actor: &Actor, args: Args, lang: Lang, quiet: bool) -> Result<Output> {
     let request = args.request()?;
-    let mut bars = Bars { lang, shown: None, quiet: json };
-    let outcome = import::run(installation, workspace.id, &request, lang, &mut |progress| bars.show(progress)).await;
+    let mut bars = Bars { lang, shown: None, quiet };
+    let imported = import_file(installation, actor, &request, lang, &mut |progress| bars.show(progress)).await;
     bars.finish();
-    let outcome = outcome?;
-    Ok(Report { json: outcome.json(), text: describe(&outcome, &request, lang), failed: false })
+    let imported = imported?;
+    let text = describe(&imported.0, &request, lang);
+    Ok(Output::new(&imported, lang, text))
 }
 
-/// One bar a pass.
+/// One progress bar for each pass.
 struct Bars {
     lang: Lang,
     shown: Option<(Phase, Bar)>,
@@ -115,7 +111,7 @@ impl Bars {
             self.shown = Some((progress.phase, Bar::new(&self.lang.tr(key), total)));
         }
         if let Some((_, bar)) = &mut self.shown {
-            bar.set(done);
+            bar.set(done, total);
         }
     }
 
@@ -126,32 +122,32 @@ impl Bars {
     }
 }
 
-fn describe(outcome: &Summary, request: &Request, lang: Lang) -> String {
-    let title = Message::new(if outcome.dry_run { "import-rehearsed" } else { "import-done" })
+fn describe(summary: &Summary, request: &Request, lang: Lang) -> String {
+    let title = Message::new(if summary.dry_run { "import-rehearsed" } else { "import-done" })
         .with("file", request.path.display())
         .with("list", &request.list)
-        .with("encoding", &outcome.encoding)
-        .with("delimiter", lang.tr(delimiter(outcome)));
+        .with("encoding", &summary.encoding)
+        .with("delimiter", lang.tr(delimiter(summary)));
     let mut text = lang.translate(&title) + "\n";
-    if outcome.dry_run {
-        let columns: Vec<_> = outcome.columns.iter().map(|(column, field)| format!("{column} → {field}")).collect();
+    if summary.dry_run {
+        let columns: Vec<_> = summary.columns.iter().map(|(column, field)| format!("{column} → {field}")).collect();
         text += &(lang.translate(&Message::new("import-columns-read").with("columns", columns.join(", "))) + "\n");
     }
     text += "\n";
     for (key, count) in [
-        ("import-new", outcome.new),
-        ("import-updated", outcome.updated),
-        ("import-unchanged", outcome.unchanged),
-        ("import-duplicates", outcome.duplicates),
-        ("import-tombstoned", outcome.tombstoned),
-        ("import-invalid", outcome.invalid_total()),
+        ("import-new", summary.new),
+        ("import-updated", summary.updated),
+        ("import-unchanged", summary.unchanged),
+        ("import-duplicates", summary.duplicates),
+        ("import-tombstoned", summary.tombstoned),
+        ("import-invalid", summary.invalid_total()),
     ] {
         text += &format!("{count:>10}  {}\n", lang.tr(key));
     }
-    for (reason, count) in &outcome.invalid {
+    for (reason, count) in &summary.invalid {
         text += &format!("{count:>14}  {}: {}\n", reason, import::explain(reason, lang));
     }
-    if outcome.duplicates + outcome.invalid_total() > 0 {
+    if summary.duplicates + summary.invalid_total() > 0 {
         let hint = match &request.rejects {
             Some(file) => Message::new("import-rejects-written").with("file", file.display()),
             None => Message::new("import-rejects-hint"),
@@ -161,8 +157,8 @@ fn describe(outcome: &Summary, request: &Request, lang: Lang) -> String {
     text
 }
 
-fn delimiter(outcome: &Summary) -> &'static str {
-    match outcome.delimiter {
+fn delimiter(summary: &Summary) -> &'static str {
+    match summary.delimiter {
         import::Delimiter::Comma => "import-comma",
         import::Delimiter::Semicolon => "import-semicolon",
         import::Delimiter::Tab => "import-tab",
@@ -174,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pair_is_split_at_its_last_equals_sign() {
+    fn map_option_splits_at_the_last_equals_sign() {
         assert_eq!(read_pair("a=b = city").expect("a pair"), ("a=b".to_owned(), "city".to_owned()));
         assert_eq!(read_pair("x=-").expect("a pair"), ("x".to_owned(), "-".to_owned()));
         for wrong in ["city", "=city", "city="] {

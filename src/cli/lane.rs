@@ -4,8 +4,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::limit_options::{self, Limits, OrNone, round};
-use super::print::{Report, time};
-use crate::audience::workspace::Workspace;
+use super::print::{Output, time};
 use crate::campaign::delivery;
 use crate::campaign::lane::{self, ALL, Lane};
 use crate::infra::db::Conn;
@@ -16,6 +15,7 @@ use crate::infra::installation::Installation;
 use crate::mailer::limits::lane_backoff::{self, LaneBackoff};
 use crate::mailer::limits::rate_account::{self, LimitKey};
 use crate::report::lanes::LaneStatus;
+use crate::usecase::Actor;
 
 /// What to do with lanes.
 #[derive(Debug, Subcommand)]
@@ -49,18 +49,18 @@ pub enum Command {
 }
 
 /// Does it.
-pub async fn run(installation: &Installation, workspace: &Workspace, command: Command, lang: Lang) -> Result<Report> {
+pub async fn run(installation: &Installation, actor: &Actor, command: Command, lang: Lang) -> Result<Output> {
     match command {
-        Command::Ls => list(installation, workspace.id, lang).await,
+        Command::Ls => list(installation, actor.workspace, lang).await,
         Command::Set { name, domains, connections, limits } => {
-            set(installation, workspace.id, &name, domains.as_deref(), connections, &limits, lang).await
+            set(installation, actor.workspace, &name, domains.as_deref(), connections, &limits, lang).await
         }
-        Command::Rm { name } => remove(installation, workspace.id, &name, lang).await,
-        Command::Resume { name } => resume(installation, workspace.id, &name, lang).await,
+        Command::Rm { name } => remove(installation, actor.workspace, &name, lang).await,
+        Command::Resume { name } => resume(installation, actor.workspace, &name, lang).await,
     }
 }
 
-async fn list(installation: &Installation, workspace: Id, lang: Lang) -> Result<Report> {
+async fn list(installation: &Installation, workspace: Id, lang: Lang) -> Result<Output> {
     let mut conn = installation.db.read().await?;
     let receptions = lane_backoff::list(&mut conn, workspace).await?;
     let (mut rows, mut lines) = (Vec::new(), Vec::new());
@@ -70,7 +70,7 @@ async fn list(installation: &Installation, workspace: Id, lang: Lang) -> Result<
         rows.push(shown.json(&lane, lang));
         lines.push(shown.text(&lane, lang));
     }
-    Ok(Report { json: Value::Array(rows), text: lines.join("\n"), failed: false })
+    Ok(Output { json: Value::Array(rows), text: lines.join("\n"), failed: false })
 }
 
 async fn set(
@@ -81,7 +81,7 @@ async fn set(
     connections: Option<OrNone<u32>>,
     limits: &Limits,
     lang: Lang,
-) -> Result<Report> {
+) -> Result<Output> {
     let mut tx = installation.db.write().await?;
     let before = lane::list(&mut tx, workspace).await?.into_iter().find(|lane| lane.name == name);
     if before.is_none() && domains.is_none() && name != ALL {
@@ -104,30 +104,30 @@ async fn set(
     }
     let mut json = shown.json(&lane, lang);
     json["moved"] = moved.into();
-    Ok(Report { json, text, failed: false })
+    Ok(Output { json, text, failed: false })
 }
 
-async fn remove(installation: &Installation, workspace: Id, name: &str, lang: Lang) -> Result<Report> {
+async fn remove(installation: &Installation, workspace: Id, name: &str, lang: Lang) -> Result<Output> {
     let mut tx = installation.db.write().await?;
     if !lane::reset(&mut tx, workspace, name).await? {
         return Err(Message::new("lane-not-set").with("name", name).not_found());
     }
     let moved = regroup(&mut tx, workspace, true).await?;
     tx.commit().await?;
-    Ok(Report {
+    Ok(Output {
         json: json!({ "lane": name, "removed": true, "moved": moved }),
         text: lang.translate(&Message::new("lane-removed").with("name", name)),
         failed: false,
     })
 }
 
-async fn resume(installation: &Installation, workspace: Id, name: &str, lang: Lang) -> Result<Report> {
+async fn resume(installation: &Installation, workspace: Id, name: &str, lang: Lang) -> Result<Output> {
     let mut tx = installation.db.write().await?;
     if !lane_backoff::reset(&mut tx, workspace, name).await? {
         return Err(Message::new("lane-at-ease").with("name", name).conflict());
     }
     tx.commit().await?;
-    Ok(Report {
+    Ok(Output {
         json: json!({ "lane": name, "state": "open" }),
         text: lang.translate(&Message::new("lane-resumed").with("name", name)),
         failed: false,

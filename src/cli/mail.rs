@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::mailer_supervisor::Vigil;
-use super::print::Report;
+use super::print::Output;
 use crate::campaign::model;
 use crate::infra::db::Conn;
 use crate::infra::error::{Message, Result};
@@ -27,7 +27,7 @@ pub struct Args {
 }
 
 /// Carries the command out.
-pub async fn run(installation: &Installation, args: Args, lang: Lang) -> Result<Report> {
+pub async fn run(installation: &Installation, args: Args, lang: Lang) -> Result<Output> {
     let journal = RequestJournal::new(installation);
     journal.replay().await?;
     let gate = Arc::new(move || journal.is_empty());
@@ -37,7 +37,7 @@ pub async fn run(installation: &Installation, args: Args, lang: Lang) -> Result<
     let next = vigil.send(installation, mode, gate).await?;
     vigil.verdict()?;
     let failed = paused(installation).await?.difference(&before).count() > 0;
-    Ok(Report { failed, ..told(installation, next, lang).await? })
+    Ok(Output { failed, ..told(installation, next, lang).await? })
 }
 
 /// The campaigns that stand still for a reason of the relay's.
@@ -62,7 +62,7 @@ async fn receptions(conn: &mut Conn) -> Result<Vec<(String, LaneBackoff)>> {
 }
 
 /// What the campaigns came to.
-async fn told(installation: &Installation, next: Option<i64>, lang: Lang) -> Result<Report> {
+async fn told(installation: &Installation, next: Option<i64>, lang: Lang) -> Result<Output> {
     let mut conn = installation.db.read().await?;
     let (mut rows, mut lines) = (Vec::new(), Vec::new());
     for state in [model::State::Running, model::State::Paused, model::State::Finished] {
@@ -81,7 +81,7 @@ async fn told(installation: &Installation, next: Option<i64>, lang: Lang) -> Res
     if lines.is_empty() {
         lines.push(lang.tr("mail-nothing"));
     }
-    Ok(Report {
+    Ok(Output {
         json: json!({ "next_due": next.map(super::print::time), "campaigns": rows }),
         text: lines.join("\n"),
         failed: false,

@@ -1,4 +1,4 @@
-//! The doors on the command line, one file a command.
+//! The command line: one file a command group, which parses, calls a use case and prints its output.
 
 pub mod args;
 pub mod brand;
@@ -31,33 +31,32 @@ pub mod workspace;
 use std::process::ExitCode;
 
 use args::{Cli, Command};
-use print::Report;
+use print::Output;
 
-use crate::audience::workspace::{ensure_first, need};
-use crate::infra::clock::Clock;
 use crate::infra::config::Config;
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::i18n::Lang;
 use crate::infra::installation::Installation;
-use crate::privacy::erasure_log;
+use crate::usecase::startup::{self, Opened};
+use crate::usecase::{Actor, NO_WORKSPACE, workspace as workspaces};
 
-/// Carries out one command line and prints what came of it. Exit code 0, 1 failed, 2 misused.
+/// Runs one command line and prints its output. The exit code is 0, 1 for a failure, 2 for what the user can mend.
 pub async fn run(cli: Cli) -> ExitCode {
     let (lang, json) = (cli.lang(), cli.json);
-    match carry_out(cli, lang).await {
-        Ok(report) => {
-            print::report(&report, json);
-            ExitCode::from(u8::from(report.failed))
+    match run_command_line(cli, lang).await {
+        Ok(output) => {
+            print::output(&output, json);
+            ExitCode::from(u8::from(output.failed))
         }
         Err(error) => {
-            log(&error);
-            print::refusal(&error.message(), lang, json);
+            log_causes(&error);
+            print::error(&error.message(), lang, json);
             ExitCode::from(error.exit_code())
         }
     }
 }
 
-async fn carry_out(cli: Cli, lang: Lang) -> Result<Report> {
+async fn run_command_line(cli: Cli, lang: Lang) -> Result<Output> {
     let config = Config { data: cli.data.clone(), database: cli.database.clone() };
     if let Command::Demo(args) = cli.command {
         return demo::run(args, cli.data_given().then_some(config), lang, cli.json).await;
@@ -65,72 +64,67 @@ async fn carry_out(cli: Cli, lang: Lang) -> Result<Report> {
     if let Command::Move(args) = cli.command {
         return store_migration::run(config, args, lang).await;
     }
-    let installation = Installation::open(config, Clock::system()).await?;
-    // An older copy of the database may have been put back: what it missed comes before all else.
-    erasure_log::replay(&installation).await?;
-    ensure_first(&installation).await?;
-    let ends_late = matches!(cli.command, Command::Serve(_) | Command::Mail(_));
-    let whole = async {
-        let report = command(&installation, cli, lang).await;
-        let standing = installation.db.store_status().await;
-        installation.db.close().await;
-        let mut report = report?;
-        if let Ok(Some(standing)) = standing {
-            report.text = format!("{}\n\n{}", report.text, lang.translate(&standing.refusal().message()));
+    let installation = startup::open(config).await?;
+    let must_end = matches!(cli.command, Command::Serve(_) | Command::Mail(_));
+    let work = async {
+        let output = run_command(&installation, cli, lang).await;
+        let closed = startup::close(&installation).await;
+        let mut output = output?;
+        if let Some(notice) = closed {
+            output.text = format!("{}\n\n{}", output.text, lang.translate(&notice));
         }
-        Ok(report)
+        Ok(output)
     };
     tokio::select! {
-        ended = whole => ended,
-        () = serve::overdue(), if ends_late => Err(Message::new("stop-overdue").unavailable()),
+        ended = work => ended,
+        () = serve::shutdown_overdue(), if must_end => Err(Message::new("stop-overdue").unavailable()),
     }
 }
 
-async fn command(installation: &Installation, cli: Cli, lang: Lang) -> Result<Report> {
-    let workspace = need(&mut *installation.db.read().await?, &cli.workspace).await;
+async fn run_command(installation: &Installation, cli: Cli, lang: Lang) -> Result<Output> {
+    let found = workspaces::find(installation, &cli.workspace).await;
+    let actor = found.map(|workspace| Actor::operator(workspace.id));
+    let machine = Actor::operator(NO_WORKSPACE);
     match cli.command {
-        Command::Init => Ok(init(installation, lang)),
-        Command::Workspace { command } => workspace::run(installation, command, lang).await,
+        Command::Init => Ok(init(&startup::describe(installation), lang)),
+        Command::Workspace { command } => workspace::run(installation, &machine, command, lang).await,
         Command::Serve(args) => serve::run(installation, args, lang, cli.json).await,
         Command::Mail(args) => mail::run(installation, args, lang).await,
-        Command::Field { command } => field::run(installation, &workspace?, command, lang).await,
-        Command::List { command } => list::run(installation, &workspace?, command, lang).await,
-        Command::Import(args) => import::run(installation, &workspace?, args, lang, cli.json).await,
-        Command::Segment { command } => segment::run(installation, &workspace?, command, lang).await,
-        Command::Relay { command } => relay::run(installation, &workspace?, command).await,
-        Command::Lane { command } => lane::run(installation, &workspace?, command, lang).await,
-        Command::Brand { command } => brand::run(installation, &workspace?, command).await,
+        Command::Field { command } => field::run(installation, &actor?, command, lang).await,
+        Command::List { command } => list::run(installation, &actor?, command, lang).await,
+        Command::Import(args) => import::run(installation, &actor?, args, lang, cli.json).await,
+        Command::Segment { command } => segment::run(installation, &actor?, command, lang).await,
+        Command::Relay { command } => relay::run(installation, &actor?, command, lang).await,
+        Command::Lane { command } => lane::run(installation, &actor?, command, lang).await,
+        Command::Brand { command } => brand::run(installation, &actor?, command, lang).await,
         Command::Campaign { command: campaign::Command::Show { name, watch: true } } => {
-            watch::run(installation, &workspace?, &name, lang, cli.json).await
+            watch::run(installation, &actor?, &name, lang, cli.json).await
         }
-        Command::Campaign { command } => campaign::run(installation, &workspace?, command, lang).await,
-        Command::Uncertain { command } => uncertain::run(installation, &workspace?, command, lang).await,
-        Command::Contact { command } => contact::run(installation, &workspace?, command, lang).await,
-        Command::Export(args) => export::run(installation, &workspace?, args, lang).await,
-        Command::Residue(args) => trace_search::run(installation, args, lang).await,
-        Command::Settings { command } => setting::run(installation, command, lang).await,
+        Command::Campaign { command } => campaign::run(installation, &actor?, command, lang).await,
+        Command::Uncertain { command } => uncertain::run(installation, &actor?, command, lang).await,
+        Command::Contact { command } => contact::run(installation, &actor?, command, lang).await,
+        Command::Export(args) => export::run(installation, &actor?, args, lang).await,
+        Command::Trace { command: trace_search::Trace::Search(args) } | Command::Residue(args) => {
+            trace_search::run(installation, &machine, args, lang).await
+        }
+        Command::Settings { command } => setting::run(installation, &machine, command, lang).await,
         Command::Demo(_) | Command::Move(_) => unreachable!("handled before an installation is opened"),
     }
 }
 
-fn init(installation: &Installation, lang: Lang) -> Report {
-    let data = installation.config.data.display().to_string();
-    Report {
-        json: serde_json::json!({ "data": data, "shared": installation.db.is_shared() }),
-        text: lang.translate(&Message::new("init-done").with("data", data)),
-        failed: false,
-    }
+fn init(opened: &Opened, lang: Lang) -> Output {
+    Output::new(opened, lang, lang.translate(&Message::new("init-done").with("data", &opened.data)))
 }
 
-/// Whoever shows an error logs its causes, once; the user sees the sentence.
-fn log(error: &Error) {
+/// Logs the causes of an error, once, where it is shown; the user sees the sentence.
+fn log_causes(error: &Error) {
     use std::error::Error as _;
     let mut cause = error.source();
-    let unexplained = error.message().key == "database-refused";
+    let is_unexplained = error.message().key == "database-refused";
     while let Some(inner) = cause {
-        match unexplained {
-            true => tracing::warn!(cause = %inner, "the reason beneath"),
-            false => tracing::debug!(cause = %inner, "the reason beneath"),
+        match is_unexplained {
+            true => tracing::warn!(cause = %inner, "cause of the error"),
+            false => tracing::debug!(cause = %inner, "cause of the error"),
         }
         cause = inner.source();
     }

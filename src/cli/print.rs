@@ -1,34 +1,44 @@
-//! What a command hands back, and the bar it shows while it works.
+//! Output of a command: JSON or text on standard output, errors and progress bars on standard error.
 
 use std::io::{IsTerminal, Write};
 use std::time::Instant;
 
+use serde::Serialize;
+
 use crate::infra::clock::Millis;
 use crate::infra::error::Message;
 use crate::infra::i18n::Lang;
+use crate::usecase::localize::to_json;
 
-/// The outcome of a command, once for programs and once for people.
+/// What a command prints: JSON for programs, text for people.
 #[derive(Debug, Clone, Default)]
-pub struct Report {
+pub struct Output {
     /// One JSON value, printed with `--json`.
     pub json: serde_json::Value,
-    /// Lines for a reader, printed without it.
+    /// Lines for people, printed without it.
     pub text: String,
     /// True when the command did its work and the answer is "no": exit code 1.
     pub failed: bool,
 }
 
-/// Prints what a command hands back.
-pub fn report(report: &Report, json: bool) {
-    if json {
-        line(&report.json.to_string());
-    } else if !report.text.is_empty() {
-        line(report.text.trim_end());
+impl Output {
+    /// The JSON of what a use case returned, with its messages in this language, and `text`.
+    pub fn new(returned: &impl Serialize, lang: Lang, text: String) -> Self {
+        Self { json: to_json(returned, lang), text, failed: false }
     }
 }
 
-/// Prints why a command was not carried out: on standard error, and as JSON where that is read.
-pub fn refusal(message: &Message, lang: Lang, json: bool) {
+/// Prints the output of a command.
+pub fn output(output: &Output, json: bool) {
+    if json {
+        line(&output.json.to_string());
+    } else if !output.text.is_empty() {
+        line(output.text.trim_end());
+    }
+}
+
+/// Prints an error on standard error, and as JSON on standard output when asked for.
+pub fn error(message: &Message, lang: Lang, json: bool) {
     let sentence = lang.translate(message);
     if json {
         line(&serde_json::json!({ "error": message.key, "message": sentence }).to_string());
@@ -36,78 +46,67 @@ pub fn refusal(message: &Message, lang: Lang, json: bool) {
     let _ = writeln!(std::io::stderr(), "sendoff: {sentence}");
 }
 
-/// A moment as ISO 8601 in UTC.
+/// A time as ISO 8601 in UTC.
 pub fn time(at: Millis) -> String {
-    jiff::Timestamp::from_millisecond(at).map(|moment| moment.to_string()).unwrap_or_default()
+    crate::usecase::output::utc(at)
 }
 
-/// A line on standard output; a reader who has gone away is no error.
+/// Prints a line on standard output; a closed pipe is no error.
 pub fn line(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
-/// How many characters stand in a line of the terminal; 80 where it does not tell.
+/// The columns of the terminal; 80 where it reports none.
 #[cfg(unix)]
 pub fn columns() -> usize {
-    let told = rustix::termios::tcgetwinsize(std::io::stdout()).map_or(0, |size| size.ws_col);
-    if told == 0 { 80 } else { usize::from(told) }
+    let reported = rustix::termios::tcgetwinsize(std::io::stdout()).map_or(0, |size| size.ws_col);
+    if reported == 0 { 80 } else { usize::from(reported) }
 }
 
-/// How many characters stand in a line of a terminal.
+/// The columns of the terminal.
 #[cfg(not(unix))]
 pub fn columns() -> usize {
     80
 }
 
-/// Whether someone watches who would rather see something soon.
-pub fn is_watched() -> bool {
+/// True when standard error is a terminal.
+pub fn is_interactive() -> bool {
     std::io::stderr().is_terminal()
 }
 
-/// A line for whoever watches, until the answer comes.
-pub fn passing(text: &str) {
+/// Prints a line on standard error, for a result that is not final.
+pub fn interim(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// A progress bar with a rate and an end time on standard error; silent when that is no terminal.
+/// A progress bar with its end time, on standard error; hidden when that is no terminal.
 pub struct Bar {
     label: String,
     total: u64,
     began: Instant,
-    shown: Option<Instant>,
+    drawn: Option<Instant>,
     visible: bool,
 }
 
 impl Bar {
     /// A bar for work of `total` units.
     pub fn new(label: &str, total: u64) -> Self {
-        Self {
-            label: label.to_owned(),
-            total,
-            began: Instant::now(),
-            shown: None,
-            visible: std::io::stderr().is_terminal(),
-        }
+        Self { label: label.to_owned(), total, began: Instant::now(), drawn: None, visible: is_interactive() }
     }
 
-    /// Shows how far the work is; draws at most ten times a second.
-    pub fn set(&mut self, done: u64) {
-        if !self.visible || self.shown.is_some_and(|at| at.elapsed().as_millis() < 100) {
+    /// Shows `done` units of `total`; draws at most ten times a second.
+    pub fn set(&mut self, done: u64, total: u64) {
+        self.total = total;
+        if !self.visible || self.drawn.is_some_and(|at| at.elapsed().as_millis() < 100) {
             return;
         }
-        self.shown = Some(Instant::now());
+        self.drawn = Some(Instant::now());
         self.draw(done);
     }
 
-    /// The same where the size of the work is known only now.
-    pub fn set_of(&mut self, done: u64, total: u64) {
-        self.total = total;
-        self.set(done);
-    }
-
-    /// Leaves the line clean for what is printed next.
+    /// Clears the line of the bar.
     pub fn finish(self) {
-        if self.shown.is_some() {
+        if self.drawn.is_some() {
             let _ = write!(std::io::stderr(), "\r\x1b[2K");
         }
     }

@@ -6,19 +6,18 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::limit_options::{self, Limits};
-use super::print::Report;
-use crate::audience::workspace::Workspace;
+use super::print::Output;
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::i18n::Lang;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
-use crate::infra::setting::{self, Setting};
 use crate::mailer::limits::rate_account::{self, LimitKey};
 use crate::mailer::relay::{self, MAIN, Relay, RelayKind, parse_sender};
 use crate::mailer::smtp::endpoint::Endpoint;
 use crate::mailer::smtp::session::Session;
 use crate::mailer::smtp::timeouts::Timeouts;
 use crate::mailer::transport::eml_store::EmlStore;
+use crate::usecase::Actor;
 
 /// What to do with relays.
 #[derive(Debug, Subcommand)]
@@ -124,13 +123,11 @@ impl Traits {
 }
 
 /// Runs the command.
-pub async fn run(installation: &Installation, workspace: &Workspace, command: Command) -> Result<Report> {
-    let language = setting::get(&mut *installation.db.read().await?, Setting::Language).await?;
-    let lang = language.parse().unwrap_or(Lang::EN);
+pub async fn run(installation: &Installation, actor: &Actor, command: Command, lang: Lang) -> Result<Output> {
     match command {
         Command::Set { name, target, traits } => {
-            let relay = read(installation, workspace.id, &name, target.as_deref(), &traits).await?;
-            set(installation, workspace.id, &relay, lang).await
+            let relay = read(installation, actor.workspace, &name, target.as_deref(), &traits).await?;
+            set(installation, actor.workspace, &relay, lang).await
         }
         Command::Choice(choice) => {
             let (kind, traits) = match choice {
@@ -138,20 +135,20 @@ pub async fn run(installation: &Installation, workspace: &Workspace, command: Co
                 Choice::Capture { traits } => (RelayKind::Capture, traits),
                 Choice::File { dir, traits } => (RelayKind::Folder(prepare(&dir)?), traits),
             };
-            set(installation, workspace.id, &traits.apply(Relay::to(kind))?, lang).await
+            set(installation, actor.workspace, &traits.apply(Relay::to(kind))?, lang).await
         }
-        Command::Ls => list(installation, workspace.id, lang).await,
+        Command::Ls => list(installation, actor.workspace, lang).await,
         Command::Show { name } => {
-            let relay = find(installation, workspace.id, name.as_deref()).await?;
-            Ok(Report {
+            let relay = find(installation, actor.workspace, name.as_deref()).await?;
+            Ok(Output {
                 json: facts(&relay),
-                text: describe(installation, workspace.id, &relay, lang).await?,
+                text: describe(installation, actor.workspace, &relay, lang).await?,
                 failed: false,
             })
         }
-        Command::Rm { name } => remove(installation, workspace.id, &name, lang).await,
+        Command::Rm { name } => remove(installation, actor.workspace, &name, lang).await,
         Command::Test { name } => {
-            test(installation, &find(installation, workspace.id, name.as_deref()).await?, lang).await
+            test(installation, &find(installation, actor.workspace, name.as_deref()).await?, lang).await
         }
     }
 }
@@ -185,31 +182,31 @@ fn smtp(url: &str) -> Result<RelayKind> {
     Ok(RelayKind::Smtp(Box::new(Endpoint::parse(url)?)))
 }
 
-async fn set(installation: &Installation, workspace: Id, relay: &Relay, lang: Lang) -> Result<Report> {
+async fn set(installation: &Installation, workspace: Id, relay: &Relay, lang: Lang) -> Result<Output> {
     let mut tx = installation.db.write().await?;
     relay::save(installation, &mut tx, workspace, relay).await?;
     tx.commit().await?;
     let relay = find(installation, workspace, Some(&relay.name)).await?;
-    Ok(Report { json: facts(&relay), text: describe(installation, workspace, &relay, lang).await?, failed: false })
+    Ok(Output { json: facts(&relay), text: describe(installation, workspace, &relay, lang).await?, failed: false })
 }
 
-async fn list(installation: &Installation, workspace: Id, lang: Lang) -> Result<Report> {
+async fn list(installation: &Installation, workspace: Id, lang: Lang) -> Result<Output> {
     let relays = relay::list(installation, &mut *installation.db.read().await?, workspace).await?;
     let mut lines = Vec::new();
     for relay in &relays {
         lines.push(describe(installation, workspace, relay, lang).await?);
     }
-    Ok(Report { json: Value::Array(relays.iter().map(facts).collect()), text: lines.join("\n"), failed: false })
+    Ok(Output { json: Value::Array(relays.iter().map(facts).collect()), text: lines.join("\n"), failed: false })
 }
 
-async fn remove(installation: &Installation, workspace: Id, name: &str, lang: Lang) -> Result<Report> {
+async fn remove(installation: &Installation, workspace: Id, name: &str, lang: Lang) -> Result<Output> {
     let relay = find(installation, workspace, Some(name)).await?;
     let mut tx = installation.db.write().await?;
     relay::delete(&mut tx, &relay).await?;
     let left = relay::list(installation, &mut tx, workspace).await?;
     tx.commit().await?;
     let left: Vec<_> = left.into_iter().map(|relay| relay.name).collect();
-    Ok(Report {
+    Ok(Output {
         json: json!({ "relay": name, "removed": true, "left": left }),
         text: lang.translate(&Message::new("relay-removed").with("name", name).with("left", left.join(", "))),
         failed: false,
@@ -253,7 +250,7 @@ fn masked(sender: &str) -> String {
     }
 }
 
-async fn test(installation: &Installation, relay: &Relay, lang: Lang) -> Result<Report> {
+async fn test(installation: &Installation, relay: &Relay, lang: Lang) -> Result<Output> {
     match &relay.kind {
         RelayKind::Capture => ready(EmlStore::of_capture(installation).list(0).map(|_| ()), relay, lang),
         RelayKind::Folder(path) => ready(prepare(path).map(|_| ()), relay, lang),
@@ -263,12 +260,12 @@ async fn test(installation: &Installation, relay: &Relay, lang: Lang) -> Result<
     }
 }
 
-fn ready(outcome: Result<()>, relay: &Relay, lang: Lang) -> Result<Report> {
+fn ready(outcome: Result<()>, relay: &Relay, lang: Lang) -> Result<Output> {
     outcome?;
-    Ok(Report { json: json!({ "ok": true, "kind": relay.kind.as_str() }), text: lang.tr("relay-ready"), failed: false })
+    Ok(Output { json: json!({ "ok": true, "kind": relay.kind.as_str() }), text: lang.tr("relay-ready"), failed: false })
 }
 
-async fn greet(target: &Endpoint, timers: &Timeouts, lang: Lang) -> Result<Report> {
+async fn greet(target: &Endpoint, timers: &Timeouts, lang: Lang) -> Result<Output> {
     let failed = |fault: crate::mailer::smtp::error::SmtpError| match fault.is_configuration() {
         true => fault.message().invalid(),
         false => fault.message().unavailable(),
@@ -286,7 +283,7 @@ async fn greet(target: &Endpoint, timers: &Timeouts, lang: Lang) -> Result<Repor
     });
     let key = if encrypted { "relay-answered-tls" } else { "relay-answered-clear" };
     let text = lang.translate(&Message::new(key).with("target", target).with("offers", names.join(", ")));
-    Ok(Report { json, text, failed: false })
+    Ok(Output { json, text, failed: false })
 }
 
 /// The relay of this name, or the main one.

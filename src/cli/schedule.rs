@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::campaign::{Allowed, check, need, refuse};
-use super::print::{Report, time};
+use super::print::{Output, time};
 use crate::campaign::model::{self, Campaign, State, deadline, recall};
 use crate::campaign::schedule::{LocalStart, Schedule, Start, StartTime, Until};
 use crate::campaign::series;
@@ -23,7 +23,7 @@ pub async fn set(
     at: Option<&str>,
     zone: Option<&str>,
     lang: Lang,
-) -> Result<Report> {
+) -> Result<Output> {
     let campaign = need(installation, workspace, name).await?;
     let file = campaign.file()?.schedule;
     let start = match at {
@@ -54,7 +54,7 @@ pub async fn set(
     tx.commit().await?;
     let notes: Vec<String> = notes(&start, &file).iter().map(|note| lang.translate(note)).collect();
     let lines: Vec<String> = [lang.translate(&said)].into_iter().chain(notes.iter().cloned()).collect();
-    Ok(Report {
+    Ok(Output {
         json: json!({
             "name": name, "state": if beginning.is_some() { "scheduled" } else { "series" }, "at": time(at),
             "local": beginning.as_ref().map(|beginning| &beginning.local),
@@ -147,7 +147,7 @@ fn read_until(text: &str, campaign: &Campaign, now: Millis) -> Result<Millis> {
 }
 
 /// Takes back what has not left and says what became of every letter.
-pub async fn recall(installation: &Installation, workspace: Id, name: &str, lang: Lang) -> Result<Report> {
+pub async fn recall(installation: &Installation, workspace: Id, name: &str, lang: Lang) -> Result<Output> {
     let campaign = need(installation, workspace, name).await?;
     let mut tx = installation.db.write().await?;
     recall::recall(&mut tx, &campaign, installation.clock.now()).await?;
@@ -163,7 +163,7 @@ pub async fn recall(installation: &Installation, workspace: Id, name: &str, lang
         .with("uncertain", uncertain)
         .with("sending", summary.sending)
         .with("planned", summary.planned);
-    Ok(Report {
+    Ok(Output {
         json: json!({ "name": name, "state": campaign.state.as_str(), "planned": summary.planned,
                       "accepted": summary.accepted, "recalled": recalled, "uncertain": uncertain,
                       "sending": summary.sending, "rejected": summary.rejected, "suppressed": summary.suppressed }),

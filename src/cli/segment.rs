@@ -1,172 +1,120 @@
-//! `sendoff segment`: save an expression, count its people, explain one person.
+//! `sendoff segment save | count | explain | ls`: saved expressions over contacts.
 
 use clap::Subcommand;
-use serde_json::{Value, json};
 
-use super::print::{self, Bar, Report};
-use crate::audience::address::Address;
-use crate::audience::contact;
-use crate::audience::segment::{self, ConditionResult, Reachability, Tree, shorten};
-use crate::audience::workspace::Workspace;
+use super::print::{self, Bar, Output};
+use crate::audience::segment::{Reachability, shorten};
 use crate::infra::error::{Message, Result};
 use crate::infra::i18n::Lang;
 use crate::infra::installation::Installation;
+use crate::usecase::Actor;
+use crate::usecase::segment::{self, Condition};
 
-/// What to do with segments.
+/// Commands for segments.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Command {
     /// Save an expression under a name
     Save {
-        /// The name; a segment of this name gets the new expression
+        /// The name; a segment of this name is replaced
         name: String,
         /// For example: city = "Казань" and age >= 18 and on("News")
         expression: String,
     },
-    /// Count the people of a segment
+    /// Count the contacts of a segment
     Count {
         /// The segment
         name: String,
-        /// Answer at once from some thousands of people; exact where there are few
+        /// Estimate from a sample of some thousand contacts; exact where there are few
         #[arg(long)]
         estimate: bool,
     },
-    /// Say why a person is in a segment or not, condition by condition
+    /// Explain why a contact is in a segment or not, condition by condition
     Explain {
         /// The segment
         name: String,
-        /// The person's e-mail address
+        /// The contact's email address
         address: String,
     },
     /// List the segments
+    #[command(visible_alias = "list")]
     Ls,
 }
 
-/// Conditions longer than this are cut in text; JSON has them whole.
-const WIDEST: usize = 200;
+/// The longest condition in text; longer ones are cut. JSON has them whole.
+const MAX_CONDITION_CHARS: usize = 200;
 
-/// Does it.
-pub async fn run(installation: &Installation, workspace: &Workspace, command: Command, lang: Lang) -> Result<Report> {
+/// Runs the command.
+pub async fn run(installation: &Installation, actor: &Actor, command: Command, lang: Lang) -> Result<Output> {
     match command {
-        Command::Save { name, expression } => save(installation, workspace, &name, &expression, lang).await,
-        Command::Count { name, estimate } => count(installation, workspace, &name, estimate, lang).await,
-        Command::Explain { name, address } => explain(installation, workspace, &name, &address, lang).await,
-        Command::Ls => list(installation, workspace, lang).await,
-    }
-}
-
-async fn save(
-    installation: &Installation,
-    workspace: &Workspace,
-    name: &str,
-    expression: &str,
-    lang: Lang,
-) -> Result<Report> {
-    let saved = segment::save(installation, workspace.id, name, expression).await?;
-    let total = contact::count(&mut *installation.db.read().await?, workspace.id).await?;
-    let mut bar = Bar::new(&lang.tr("field-indexing"), total.unsigned_abs());
-    segment::reconcile_indexes(installation, workspace.id, |done| bar.set(done)).await?;
-    bar.finish();
-    Ok(Report {
-        json: json!({ "segment": saved.name, "expression": saved.expression }),
-        text: lang.translate(&Message::new("segment-saved").with("name", saved.name)),
-        failed: false,
-    })
-}
-
-async fn count(
-    installation: &Installation,
-    workspace: &Workspace,
-    name: &str,
-    estimate: bool,
-    lang: Lang,
-) -> Result<Report> {
-    if (estimate || print::is_watched())
-        && let Some(about) = segment::estimate(installation, workspace.id, name).await?
-    {
-        let text = lang.translate(&Message::new("segment-estimate").with("count", about));
-        if estimate {
-            let json = json!({ "segment": name, "count": about, "estimate": true });
-            return Ok(Report { json, text, failed: false });
+        Command::Save { name, expression } => {
+            let mut bar = Bar::new(&lang.tr("field-indexing"), 0);
+            let progress = |done, total| bar.set(done, total);
+            let saved = segment::save(installation, actor, &name, &expression, progress).await;
+            bar.finish();
+            let saved = saved?;
+            let message = Message::new("segment-saved").with("name", &saved.segment);
+            Ok(Output::new(&saved, lang, lang.translate(&message)))
         }
-        print::passing(&text);
+        Command::Count { name, estimate } => count(installation, actor, &name, estimate, lang).await,
+        Command::Explain { name, address } => explain(installation, actor, &name, &address, lang).await,
+        Command::Ls => {
+            let list = segment::list(installation, actor).await?;
+            let line = |row: &segment::SegmentRow| {
+                format!("{}: {}", row.segment, shorten(&row.expression, MAX_CONDITION_CHARS))
+            };
+            let lines: Vec<_> = list.segments.iter().map(line).collect();
+            let text = if lines.is_empty() { lang.tr("segment-none") } else { lines.join("\n") };
+            Ok(Output::new(&list, lang, text))
+        }
     }
-    let count = segment::count(installation, workspace.id, name).await?;
-    Ok(Report {
-        json: json!({ "segment": name, "count": count }),
-        text: lang.translate(&Message::new("segment-count").with("name", name).with("count", count)),
-        failed: false,
-    })
 }
 
-async fn list(installation: &Installation, workspace: &Workspace, lang: Lang) -> Result<Report> {
-    let all = segment::all(&mut *installation.db.read().await?, workspace.id).await?;
-    let lines: Vec<_> = all.iter().map(|one| format!("{}: {}", one.name, shorten(&one.expression, WIDEST))).collect();
-    let rows: Vec<_> = all.iter().map(|one| json!({ "segment": one.name, "expression": one.expression })).collect();
-    let text = if lines.is_empty() { lang.tr("segment-none") } else { lines.join("\n") };
-    Ok(Report { json: json!({ "segments": rows }), text, failed: false })
+async fn count(installation: &Installation, actor: &Actor, name: &str, estimate: bool, lang: Lang) -> Result<Output> {
+    if (estimate || print::is_interactive())
+        && let Some(estimated) = segment::estimate(installation, actor, name).await?
+    {
+        let text = lang.translate(&Message::new("segment-estimate").with("count", estimated.count));
+        if estimate {
+            return Ok(Output::new(&estimated, lang, text));
+        }
+        print::interim(&text);
+    }
+    let counted = segment::count(installation, actor, name).await?;
+    let message = Message::new("segment-count").with("name", name).with("count", counted.count);
+    Ok(Output::new(&counted, lang, lang.translate(&message)))
 }
 
-async fn explain(
-    installation: &Installation,
-    workspace: &Workspace,
-    name: &str,
-    address: &str,
-    lang: Lang,
-) -> Result<Report> {
-    let address =
-        Address::parse(address).map_err(|_| Message::new("segment-explain-address").invalid_field("address"))?;
-    let found = segment::explain(installation, workspace.id, name, &address).await?;
-    let verdict = match found.reachability {
+async fn explain(installation: &Installation, actor: &Actor, name: &str, address: &str, lang: Lang) -> Result<Output> {
+    let found = segment::explain(installation, actor, name, address).await?;
+    let key = match found.reachability {
         Reachability::Unknown => "segment-explain-unknown",
         Reachability::Restricted => "segment-explain-restricted",
         Reachability::Unlisted => "segment-explain-unlisted",
         Reachability::Reachable if found.included => "segment-explain-in",
         Reachability::Reachable => "segment-explain-out",
     };
-    let mut lines = vec![lang.translate(&Message::new(verdict).with("address", address).with("name", name))];
-    if let Some(tree) = &found.conditions {
-        describe(tree, 1, lang, &mut lines);
+    let message = Message::new(key).with("address", &found.address).with("name", name);
+    let mut lines = vec![lang.translate(&message)];
+    if let Some(condition) = &found.conditions {
+        describe(condition, 1, lang, &mut lines);
     }
-    let conditions = match &found.conditions {
-        Some(Tree::All(parts)) => parts.iter().map(as_json).collect(),
-        other => other.iter().map(as_json).collect::<Vec<_>>(),
-    };
-    let json = json!({
-        "segment": name,
-        "included": found.included,
-        "standing": found.reachability.as_str(),
-        "conditions": conditions,
-    });
-    Ok(Report { json, text: lines.join("\n"), failed: false })
+    Ok(Output::new(&found, lang, lines.join("\n")))
 }
 
-fn holds(tree: &Tree<ConditionResult>) -> bool {
-    tree.holds(&|finding| finding.holds)
-}
-
-fn as_json(tree: &Tree<ConditionResult>) -> Value {
-    let of = |parts: &[Tree<ConditionResult>]| parts.iter().map(as_json).collect::<Vec<_>>();
-    match tree {
-        Tree::All(parts) => json!({ "all": of(parts), "holds": holds(tree) }),
-        Tree::Any(parts) => json!({ "any": of(parts), "holds": holds(tree) }),
-        Tree::Not(part) => json!({ "not": as_json(part), "holds": holds(tree) }),
-        Tree::Leaf(one) => json!({ "condition": one.text, "holds": one.holds, "value": one.value }),
-    }
-}
-
-fn describe(tree: &Tree<ConditionResult>, depth: usize, lang: Lang, lines: &mut Vec<String>) {
-    let (words, parts) = match tree {
-        Tree::All(parts) => (lang.tr("segment-all"), &parts[..]),
-        Tree::Any(parts) => (lang.tr("segment-any"), &parts[..]),
-        Tree::Not(part) => (lang.tr("segment-not"), std::slice::from_ref(&**part)),
-        Tree::Leaf(one) => {
-            let value =
-                one.value.as_deref().map_or_else(|| lang.tr("segment-no-value"), |value| shorten(value, WIDEST));
-            (format!("{} [{value}]", shorten(&one.text, WIDEST)), &[][..])
+fn describe(condition: &Condition, depth: usize, lang: Lang, lines: &mut Vec<String>) {
+    let (text, parts) = match condition {
+        Condition::All { all, .. } => (lang.tr("segment-all"), &all[..]),
+        Condition::Any { any, .. } => (lang.tr("segment-any"), &any[..]),
+        Condition::Not { not, .. } => (lang.tr("segment-not"), std::slice::from_ref(&**not)),
+        Condition::Leaf { condition, value, .. } => {
+            let value = value
+                .as_deref()
+                .map_or_else(|| lang.tr("segment-no-value"), |value| shorten(value, MAX_CONDITION_CHARS));
+            (format!("{} [{value}]", shorten(condition, MAX_CONDITION_CHARS)), &[][..])
         }
     };
-    let verdict = lang.tr(if holds(tree) { "segment-yes" } else { "segment-no" });
-    lines.push(format!("{}{words} → {verdict}", "  ".repeat(depth)));
+    let verdict = lang.tr(if condition.holds() { "segment-yes" } else { "segment-no" });
+    lines.push(format!("{}{text} → {verdict}", "  ".repeat(depth)));
     for part in parts {
         describe(part, depth + 1, lang, lines);
     }

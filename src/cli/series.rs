@@ -4,8 +4,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::campaign::need;
-use super::print::{Report, time};
-use crate::audience::workspace::Workspace;
+use super::print::{Output, time};
 use crate::campaign::model;
 use crate::campaign::series::{self, Series, State};
 use crate::campaign::zoned_time;
@@ -13,6 +12,7 @@ use crate::infra::db::Conn;
 use crate::infra::error::{Message, Result};
 use crate::infra::i18n::Lang;
 use crate::infra::installation::Installation;
+use crate::usecase::Actor;
 
 /// What to do with series.
 #[derive(Debug, Subcommand)]
@@ -35,32 +35,32 @@ pub enum Command {
 }
 
 /// Carries the command out.
-pub async fn run(installation: &Installation, workspace: &Workspace, command: Command, lang: Lang) -> Result<Report> {
+pub async fn run(installation: &Installation, actor: &Actor, command: Command, lang: Lang) -> Result<Output> {
     match command {
-        Command::Ls => ls(installation, workspace, lang).await,
+        Command::Ls => ls(installation, actor, lang).await,
         Command::Stop { name } => {
-            let pattern = need(installation, workspace.id, &name).await?;
+            let pattern = need(installation, actor.workspace, &name).await?;
             let mut tx = installation.db.write().await?;
             let series = series::find(&mut tx, &pattern).await?;
             series::stop(&mut tx, series.id, State::Stopped, None).await?;
             tx.commit().await?;
-            ls(installation, workspace, lang).await
+            ls(installation, actor, lang).await
         }
         Command::Resume { name, send_missed } => {
-            let pattern = need(installation, workspace.id, &name).await?;
+            let pattern = need(installation, actor.workspace, &name).await?;
             let mut tx = installation.db.write().await?;
             let series = series::find(&mut tx, &pattern).await?;
             series::resume(installation, &mut tx, &series, send_missed).await?;
             tx.commit().await?;
-            ls(installation, workspace, lang).await
+            ls(installation, actor, lang).await
         }
     }
 }
 
-async fn ls(installation: &Installation, workspace: &Workspace, lang: Lang) -> Result<Report> {
+async fn ls(installation: &Installation, actor: &Actor, lang: Lang) -> Result<Output> {
     let mut conn = installation.db.read().await?;
     let (mut rows, mut lines) = (Vec::new(), Vec::new());
-    for series in series::list(&mut conn, workspace.id).await? {
+    for series in series::list(&mut conn, actor.workspace).await? {
         let Some(pattern) = model::find(&mut conn, series.draft).await? else { continue };
         let next = next(installation, &mut conn, &series).await;
         let zone = pattern.file().map_or_else(|_| "UTC".to_owned(), |file| file.schedule.zone().to_owned());
@@ -79,7 +79,7 @@ async fn ls(installation: &Installation, workspace: &Workspace, lang: Lang) -> R
         );
     }
     let text = if lines.is_empty() { lang.tr("series-none") } else { lines.join("\n") };
-    Ok(Report { json: rows.into(), text, failed: false })
+    Ok(Output { json: rows.into(), text, failed: false })
 }
 
 /// The next slot of a series that runs; none when its draft no longer says.

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 
 use super::mailer_supervisor::Vigil;
-use super::print::{self, Report};
+use super::print::{self, Output};
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::i18n::Lang;
 use crate::infra::installation::Installation;
@@ -79,7 +79,7 @@ async fn wait_for_signal() {
 
 /// Waits until the process should have ended: a database or a disk that hangs may not hold it up.
 /// What is not written by then is found as uncertain.
-pub async fn overdue() {
+pub async fn shutdown_overdue() {
     asked(stop_signal()).await;
     tokio::time::sleep(PARTING).await;
 }
@@ -113,7 +113,7 @@ impl Doors {
 }
 
 /// Carries the command out.
-pub async fn run(installation: &Installation, args: Args, lang: Lang, json: bool) -> Result<Report> {
+pub async fn run(installation: &Installation, args: Args, lang: Lang, json: bool) -> Result<Output> {
     // One `serve` a folder: its journals have one reader. Machines that share a PostgreSQL have a folder each.
     let _lock = lease::lock_file(&installation.config.data.join("serve.lock"))?;
     let vigil = Vigil::start(installation).await?;
@@ -167,7 +167,7 @@ pub async fn run(installation: &Installation, args: Args, lang: Lang, json: bool
     served.and(probed)?;
     vigil.verdict()?;
     mailed?;
-    Ok(Report { json: json!({ "stopped": true }), text: lang.tr("serve-stopped"), failed: false })
+    Ok(Output { json: json!({ "stopped": true }), text: lang.tr("serve-stopped"), failed: false })
 }
 
 fn announce(doors: Option<&Doors>, outside: Option<&TcpListener>, role: Role, lang: Lang, json: bool) -> Result<()> {

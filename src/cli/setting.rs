@@ -1,59 +1,55 @@
-//! `sendoff settings set KEY VALUE | ls`, and the rotation of token keys.
+//! `sendoff settings set | ls | rotate-key`: settings of the installation and the key of its tokens.
 
 use clap::Subcommand;
 
-use super::print::Report;
+use super::print::Output;
 use crate::infra::error::{Message, Result};
 use crate::infra::i18n::Lang;
 use crate::infra::installation::Installation;
-use crate::infra::secret::Keyring;
-use crate::infra::setting::{self, Setting};
+use crate::usecase::Actor;
+use crate::usecase::setting::{self, SettingRow};
 
-/// What to do with settings.
+/// Commands for settings.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Set a value
     Set {
-        /// Which setting
+        /// The setting
         key: String,
         /// Its value
         value: String,
     },
     /// List all settings and their values
+    #[command(visible_alias = "list")]
     Ls,
-    /// Make a new key for the tokens in letters; links of letters already sent stay valid
+    /// Make a new key for the tokens in messages; links in messages already sent stay valid
     RotateKey,
 }
 
-/// Carries the command out.
-pub async fn run(installation: &Installation, command: Command, lang: Lang) -> Result<Report> {
+/// Runs the command.
+pub async fn run(installation: &Installation, actor: &Actor, command: Command, lang: Lang) -> Result<Output> {
     match command {
         Command::Set { key, value } => {
-            let setting = Setting::find(&key)?;
-            let mut tx = installation.db.write().await?;
-            setting::set(&mut tx, setting, &value).await?;
-            tx.commit().await?;
-            let value = setting::get(&mut *installation.db.read().await?, setting).await?;
-            let text = lang.translate(&Message::new("setting-set").with("name", setting.name()).with("value", &value));
-            Ok(Report { json: serde_json::json!({ setting.name(): value }), text, failed: false })
+            let set = setting::set(installation, actor, &key, &value).await?;
+            let line = |row: &SettingRow| {
+                let message = Message::new("setting-set").with("name", row.setting.name()).with("value", &row.value);
+                lang.translate(&message)
+            };
+            let text = set.0.iter().map(line).collect();
+            Ok(Output::new(&set, lang, text))
         }
         Command::Ls => {
-            let mut conn = installation.db.read().await?;
-            let (mut json, mut lines) = (serde_json::Map::new(), Vec::new());
-            for setting in Setting::ALL {
-                let value = setting::get(&mut conn, *setting).await?;
-                lines.push(format!("{:<22} {:<32} {}", setting.name(), value, lang.translate(&setting.description())));
-                json.insert(setting.name().to_owned(), value.into());
-            }
-            Ok(Report { json: json.into(), text: lines.join("\n"), failed: false })
+            let settings = setting::list(installation, actor).await?;
+            let line = |row: &SettingRow| {
+                format!("{:<22} {:<32} {}", row.setting.name(), row.value, lang.translate(&row.setting.description()))
+            };
+            let text = settings.0.iter().map(line).collect::<Vec<_>>().join("\n");
+            Ok(Output::new(&settings, lang, text))
         }
         Command::RotateKey => {
-            let id = Keyring::rotate(&installation.config.keys_dir())?;
-            Ok(Report {
-                json: serde_json::json!({ "key": id }),
-                text: lang.translate(&Message::new("key-rotated").with("id", id)),
-                failed: false,
-            })
+            let rotated = setting::rotate_key(installation, actor).await?;
+            let message = Message::new("key-rotated").with("id", rotated.key);
+            Ok(Output::new(&rotated, lang, lang.translate(&message)))
         }
     }
 }

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use serde_json::json;
 
-use super::print::{Bar, Report};
+use super::print::{Bar, Output};
 use crate::infra::clock::Clock;
 use crate::infra::config::Config;
 use crate::infra::error::{Error, Message, Result};
@@ -34,12 +34,12 @@ enum Old {
 }
 
 /// Carries the command out.
-pub async fn run(config: Config, args: Args, lang: Lang) -> Result<Report> {
+pub async fn run(config: Config, args: Args, lang: Lang) -> Result<Output> {
     if args.cancel {
         let place = store_migration::cancel(config, Clock::system(), args.to.as_deref()).await?;
         let key = if args.to.is_some() { "move-cancelled-wiped" } else { "move-cancelled" };
         let text = lang.translate(&Message::new(key).with("place", &place));
-        return Ok(Report { json: json!({ "cancelled": true, "place": place }), text, failed: false });
+        return Ok(Output { json: json!({ "cancelled": true, "place": place }), text, failed: false });
     }
     let data = config.data.clone();
     let outcome = match (&args.to, args.old) {
@@ -63,7 +63,7 @@ pub async fn run(config: Config, args: Args, lang: Lang) -> Result<Report> {
         json["old"] = json!({ "wiped": false });
         lines.push(lang.tr("move-kept"));
     }
-    Ok(Report { json, text: lines.join("\n"), failed: false })
+    Ok(Output { json, text: lines.join("\n"), failed: false })
 }
 
 async fn carry_over(config: Config, to: &str, lang: Lang) -> Result<MigrationReport> {
@@ -79,7 +79,7 @@ async fn carry_over(config: Config, to: &str, lang: Lang) -> Result<MigrationRep
 
 /// Why it stands still, and the two ways on.
 fn cut_off(error: &Error, lang: Lang) -> Error {
-    super::log(error);
+    super::log_causes(error);
     Message::new("move-cut").with("why", lang.translate(&error.message())).unavailable()
 }
 
@@ -133,7 +133,7 @@ impl Bars {
         }
         self.done += rows;
         if let Some((_, bar)) = &mut self.bar {
-            bar.set_of(self.done, self.total);
+            bar.set(self.done, self.total);
         }
     }
 

@@ -9,9 +9,8 @@ use clap::Subcommand;
 use jiff::tz::TimeZone;
 use serde_json::json;
 
-use super::print::{Report, time};
+use super::print::{Output, time};
 use crate::audience::address::Address;
-use crate::audience::workspace::Workspace;
 use crate::campaign::delivery::uncertain::{self, ANSWER_LOST, HELD, Scope, UncertainDelivery};
 use crate::campaign::model;
 use crate::infra::db::Conn;
@@ -21,6 +20,7 @@ use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 use crate::mailer::postfix_log::{self, LogSearch};
 use crate::mailer::reconcile::{self, Findings};
+use crate::usecase::Actor;
 
 /// What to do with uncertain letters.
 #[derive(Debug, Subcommand)]
@@ -81,19 +81,22 @@ struct Outcome {
 }
 
 /// Runs the command.
-pub async fn run(installation: &Installation, workspace: &Workspace, command: Command, lang: Lang) -> Result<Report> {
+pub async fn run(installation: &Installation, actor: &Actor, command: Command, lang: Lang) -> Result<Output> {
     let mut conn = installation.db.read().await?;
-    let names: BTreeMap<Id, String> =
-        model::list(&mut conn, workspace.id).await?.into_iter().map(|campaign| (campaign.id, campaign.name)).collect();
+    let names: BTreeMap<Id, String> = model::list(&mut conn, actor.workspace)
+        .await?
+        .into_iter()
+        .map(|campaign| (campaign.id, campaign.name))
+        .collect();
     let named = match &command {
         Command::Ls { campaign } => campaign,
         Command::Settle(Settle { campaign, .. }) => campaign,
     };
     let campaign = match named {
-        Some(name) => Some(model::find_by_name(&mut conn, workspace.id, name).await?.id),
+        Some(name) => Some(model::find_by_name(&mut conn, actor.workspace, name).await?.id),
         None => None,
     };
-    let scope = Scope { workspace: workspace.id, campaign };
+    let scope = Scope { workspace: actor.workspace, campaign };
     let doubts = uncertain::list(&mut conn, scope).await?;
     drop(conn);
     match command {
@@ -102,7 +105,7 @@ pub async fn run(installation: &Installation, workspace: &Workspace, command: Co
     }
 }
 
-fn ls(doubts: &[UncertainDelivery], names: &BTreeMap<Id, String>, lang: Lang) -> Report {
+fn ls(doubts: &[UncertainDelivery], names: &BTreeMap<Id, String>, lang: Lang) -> Output {
     let (mut rows, mut lines) = (Vec::new(), Vec::new());
     for doubt in doubts {
         let to = doubt.address.as_deref().and_then(|text| Address::parse(text).ok());
@@ -114,7 +117,7 @@ fn ls(doubts: &[UncertainDelivery], names: &BTreeMap<Id, String>, lang: Lang) ->
         rows.push(json!({ "to": to, "campaign": name, "since": since, "why": why }));
     }
     let text = if lines.is_empty() { lang.tr("uncertain-none") } else { lines.join("\n") };
-    Report { json: rows.into(), text, failed: false }
+    Output { json: rows.into(), text, failed: false }
 }
 
 fn why(doubt: &UncertainDelivery) -> &'static str {
@@ -131,7 +134,7 @@ async fn settle(
     doubts: &[UncertainDelivery],
     how: Settle,
     lang: Lang,
-) -> Result<Report> {
+) -> Result<Output> {
     let ids: Vec<Id> = doubts.iter().map(|doubt| doubt.id).collect();
     let mut outcome = Outcome::default();
     let findings = match how.way.from_maillog.is_empty() || doubts.is_empty() {
@@ -154,7 +157,7 @@ async fn settle(
     }
     outcome.uncertain = uncertain::count(&mut tx, scope).await?;
     tx.commit().await?;
-    Ok(Report { json: json!(outcome), text: told(&outcome, lang), failed: false })
+    Ok(Output { json: json!(outcome), text: told(&outcome, lang), failed: false })
 }
 
 /// Sends again, and lets campaigns that were finished go on for it.

@@ -19,7 +19,7 @@ pub fn refuse(error: &clap::Error, words: &[String]) -> u8 {
     if help && !(json && error.use_stderr()) {
         let _ = error.print();
     } else {
-        print::refusal(&message(error), lang(words), json);
+        print::error(&message(error), lang(words), json);
     }
     if error.use_stderr() { 2 } else { 0 }
 }

@@ -8,15 +8,15 @@ use serde_json::{Value, json};
 
 use super::campaign::{self, bar};
 use super::lane;
-use super::print::{self, Report, time};
+use super::print::{self, Output, time};
 use super::serve::{asked, stop_signal};
-use crate::audience::workspace::Workspace;
 use crate::campaign::model::{self, Campaign, State};
 use crate::infra::clock::{Millis, format_local};
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::i18n::Lang;
 use crate::infra::installation::Installation;
 use crate::report::progress::{self, Progress, RateEstimator};
+use crate::usecase::Actor;
 
 /// How often a terminal is drawn anew, and a line is printed elsewhere.
 const TICK: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5));
@@ -25,24 +25,18 @@ const TICK: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(
 const RESPECT: u32 = 10;
 
 /// Watches until the campaign ends or the watcher is asked to stop, which the campaign does not notice.
-pub async fn run(
-    installation: &Installation,
-    workspace: &Workspace,
-    name: &str,
-    lang: Lang,
-    json: bool,
-) -> Result<Report> {
+pub async fn run(installation: &Installation, actor: &Actor, name: &str, lang: Lang, json: bool) -> Result<Output> {
     let stop = stop_signal();
     let mut screen = Screen::new(json, lang);
     let mut pace = RateEstimator::default();
     let mut known = false;
     loop {
         let began = Instant::now();
-        match look(installation, workspace, name, &mut pace).await {
+        match look(installation, actor, name, &mut pace).await {
             Ok((campaign, progress)) if matches!(campaign.state, State::Finished | State::Cancelled) => {
                 screen.wipe();
-                let ended = campaign::show(installation, workspace.id, name, lang).await?;
-                return Ok(Report { json: value(&campaign, &progress, installation.clock.now(), lang), ..ended });
+                let ended = campaign::show(installation, actor.workspace, name, lang).await?;
+                return Ok(Output { json: value(&campaign, &progress, installation.clock.now(), lang), ..ended });
             }
             Ok((campaign, progress)) => {
                 known = true;
@@ -56,7 +50,7 @@ pub async fn run(
             () = tokio::time::sleep(screen.tick().max(began.elapsed() * RESPECT)) => {}
             () = asked(stop.clone()) => {
                 let (json, text) = (json!({ "stopped": true }), lang.tr("watch-left"));
-                return Ok(Report { json, text, failed: false });
+                return Ok(Output { json, text, failed: false });
             }
         }
     }
@@ -64,12 +58,12 @@ pub async fn run(
 
 async fn look(
     installation: &Installation,
-    workspace: &Workspace,
+    actor: &Actor,
     name: &str,
     pace: &mut RateEstimator,
 ) -> Result<(Campaign, Progress)> {
     let mut conn = installation.db.read().await?;
-    let campaign = model::find_by_name(&mut conn, workspace.id, name).await?;
+    let campaign = model::find_by_name(&mut conn, actor.workspace, name).await?;
     let now = installation.clock.now();
     let progress = progress::read(&mut conn, &campaign, now).await?.with_rate(pace, now);
     Ok((campaign, progress))
@@ -107,7 +101,7 @@ impl Screen {
     /// Says on standard error why there is nothing new.
     fn tell(&mut self, message: &Message) {
         self.wipe();
-        print::refusal(message, self.lang, false);
+        print::error(message, self.lang, false);
     }
 
     /// Draws in the place of what was drawn last.

@@ -1,42 +1,38 @@
-//! `sendoff workspace`: make the customers of an installation, see which there are. The first, `main`,
-//! is made by itself; any other is made on purpose, so that a slip in `--workspace` makes none.
+//! `sendoff workspace add | ls`: the workspaces of an installation. The first, `main`, exists from the start; any
+//! other is added explicitly, so that a typing error in `--workspace` adds none.
 
 use clap::Subcommand;
-use serde_json::json;
 
-use super::print::Report;
-use crate::audience::workspace;
+use super::print::Output;
 use crate::infra::error::{Message, Result};
 use crate::infra::i18n::Lang;
 use crate::infra::installation::Installation;
+use crate::usecase::{Actor, workspace};
 
-/// What to do with workspaces.
+/// Commands for workspaces.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Command {
-    /// Make a workspace; nothing in it is visible in another
+    /// Add a workspace; nothing in it is visible in another
     Add {
         /// Its name
         name: String,
     },
-    /// Show the workspaces
+    /// List the workspaces
+    #[command(visible_alias = "list")]
     Ls,
 }
 
-/// Does it.
-pub async fn run(installation: &Installation, command: Command, lang: Lang) -> Result<Report> {
+/// Runs the command.
+pub async fn run(installation: &Installation, actor: &Actor, command: Command, lang: Lang) -> Result<Output> {
     match command {
         Command::Add { name } => {
-            let made = workspace::add(installation, &name).await?;
-            Ok(Report {
-                text: lang.translate(&Message::new("workspace-added").with("name", &made.name)),
-                json: json!({ "workspace": made.name }),
-                failed: false,
-            })
+            let added = workspace::add(installation, actor, &name).await?;
+            let message = Message::new("workspace-added").with("name", &added.workspace);
+            Ok(Output::new(&added, lang, lang.translate(&message)))
         }
         Command::Ls => {
-            let all = workspace::all(&mut *installation.db.read().await?).await?;
-            let names: Vec<String> = all.into_iter().map(|workspace| workspace.name).collect();
-            Ok(Report { text: names.join("\n"), json: json!({ "workspaces": names }), failed: false })
+            let list = workspace::list(installation, actor).await?;
+            Ok(Output::new(&list, lang, list.workspaces.join("\n")))
         }
     }
 }

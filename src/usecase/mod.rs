@@ -11,11 +11,18 @@ pub mod action;
 pub mod actor;
 pub mod audit;
 pub mod brand;
+pub mod contact;
+pub mod export;
 pub mod field;
+pub mod import;
 pub mod list;
 pub mod localize;
+pub mod output;
 pub mod recipient;
+pub mod segment;
 pub mod setting;
+pub mod startup;
+pub mod trace_search;
 pub mod workspace;
 
 pub use action::Action;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use sendoff::audience::address::Address;
 use sendoff::campaign::rate_limit::RateLimit;
 use sendoff::cli::relay::{self as door, Choice, Command, Traits};
+use sendoff::infra::i18n::Lang;
 use sendoff::infra::setting::{self, Setting};
 use sendoff::mailer::relay::{self, Relay, RelayKind};
 use sendoff::mailer::smtp::endpoint::Endpoint;
@@ -234,37 +235,44 @@ both!(a_relay_is_kept_sealed_and_read_back, |fixture| {
 });
 
 both!(the_command_sets_shows_and_tries_a_relay, |fixture| {
-    let (installation, workspace) = (&fixture.installation, &fixture.workspace);
+    let installation = &fixture.installation;
     let traits = || Traits { connections: Some(7), ..Traits::default() };
     let sink = Plan::new().start().await;
     let smtp = |url: String| Command::Set { name: "smtp".to_owned(), target: Some(url), traits: traits() };
     let (show, test) = (|| Command::Show { name: None }, || Command::Test { name: None });
 
-    let shown = door::run(installation, workspace, show()).await.expect("shown");
+    let shown = door::run(installation, &fixture.actor, show(), Lang::EN).await.expect("shown");
     assert_eq!((&shown.json["kind"], &shown.json["name"]), (&"capture".into(), &"main".into()));
     assert_eq!((&shown.json["connections"], &shown.json["rate"]), (&4.into(), &serde_json::Value::Null));
-    assert_eq!(door::run(installation, workspace, test()).await.expect("tried").json["ok"], true);
+    assert_eq!(door::run(installation, &fixture.actor, test(), Lang::EN).await.expect("tried").json["ok"], true);
 
-    door::run(installation, workspace, smtp(format!("smtp://user:geheim@{}", sink.address))).await.expect("set");
-    let shown = door::run(installation, workspace, show()).await.expect("shown");
+    door::run(installation, &fixture.actor, smtp(format!("smtp://user:geheim@{}", sink.address)), Lang::EN)
+        .await
+        .expect("set");
+    let shown = door::run(installation, &fixture.actor, show(), Lang::EN).await.expect("shown");
     assert_eq!(shown.json["target"], format!("smtp://***@{}", sink.address));
     assert!(!format!("{shown:?}").contains("geheim"));
-    let refused = door::run(installation, workspace, test()).await.expect_err("no AUTH there");
+    let refused = door::run(installation, &fixture.actor, test(), Lang::EN).await.expect_err("no AUTH there");
     assert_eq!((refused.message().key, refused.exit_code()), ("smtp-mechanism", 2));
 
-    door::run(installation, workspace, smtp(format!("smtp://{}", sink.address))).await.expect("set");
-    let tried = door::run(installation, workspace, test()).await.expect("answers");
+    door::run(installation, &fixture.actor, smtp(format!("smtp://{}", sink.address)), Lang::EN).await.expect("set");
+    let tried = door::run(installation, &fixture.actor, test(), Lang::EN).await.expect("answers");
     assert_eq!((&tried.json["pipelining"], &tried.json["encrypted"]), (&true.into(), &false.into()));
 
     let busy = Plan::new().at("CONNECT", Act::Say("421 4.3.2 busy")).start().await;
-    door::run(installation, workspace, smtp(format!("smtp://{}", busy.address))).await.expect("set");
-    let failed = door::run(installation, workspace, test()).await.expect_err("busy");
+    door::run(installation, &fixture.actor, smtp(format!("smtp://{}", busy.address)), Lang::EN).await.expect("set");
+    let failed = door::run(installation, &fixture.actor, test(), Lang::EN).await.expect_err("busy");
     assert_eq!((failed.message().key, failed.exit_code()), ("smtp-answer", 1));
 
     let dir = fixture.folder.path().join("out");
-    door::run(installation, workspace, Command::Choice(Choice::File { dir: dir.clone(), traits: traits() }))
-        .await
-        .expect("set");
+    door::run(
+        installation,
+        &fixture.actor,
+        Command::Choice(Choice::File { dir: dir.clone(), traits: traits() }),
+        Lang::EN,
+    )
+    .await
+    .expect("set");
     assert!(dir.is_dir());
-    assert_eq!(door::run(installation, workspace, show()).await.expect("shown").json["kind"], "file");
+    assert_eq!(door::run(installation, &fixture.actor, show(), Lang::EN).await.expect("shown").json["kind"], "file");
 });

@@ -79,7 +79,7 @@ fn render_at(letter: &CompiledEmail, of: Value, secret: &MessageSecret) -> Rende
 
 both!(a_brand_is_kept_for_its_workspace_and_shown, |fixture| {
     let (installation, workspace) = (&fixture.installation, &fixture.workspace);
-    let shown = command::run(installation, workspace, Command::Show).await.expect("shown");
+    let shown = command::run(installation, &fixture.actor, Command::Show, Lang::EN).await.expect("shown");
     assert_eq!(shown.json["color"], "#2d5be3");
 
     let set = |name: Option<&str>, color: Option<&str>| Command::Set {
@@ -88,11 +88,12 @@ both!(a_brand_is_kept_for_its_workspace_and_shown, |fixture| {
         color: color.map(str::to_owned),
         logo: None,
     };
-    command::run(installation, workspace, set(Some("Магазин"), Some("FC0"))).await.expect("set");
-    let report = command::run(installation, workspace, set(None, None)).await.expect("set again");
+    command::run(installation, &fixture.actor, set(Some("Магазин"), Some("FC0")), Lang::EN).await.expect("set");
+    let report = command::run(installation, &fixture.actor, set(None, None), Lang::EN).await.expect("set again");
     assert_eq!(report.json, json!({"name": "Магазин", "address": ADDRESS, "color": "#ffcc00", "logo": ""}));
     assert!(report.text.contains("Магазин") && report.text.contains("not set"));
-    let error = command::run(installation, workspace, set(None, Some("red"))).await.expect_err("refused");
+    let error =
+        command::run(installation, &fixture.actor, set(None, Some("red")), Lang::EN).await.expect_err("refused");
     assert_eq!((error.exit_code(), error.message().key), (2, "brand-color"));
 
     let mut conn = installation.db.read().await.expect("a connection");

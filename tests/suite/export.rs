@@ -174,7 +174,7 @@ both!(the_command_writes_a_whole_file_or_says_why_not, |fixture| {
             format: "csv".to_owned(),
             out: out.display().to_string(),
         };
-        cli::export::run(&fixture.installation, &fixture.workspace, command, Lang::EN)
+        cli::export::run(&fixture.installation, &fixture.actor, command, Lang::EN)
     };
 
     let report = run(&folder.join("a.csv"), "deliveries", Some("autumn")).await.expect("exported");
@@ -224,7 +224,7 @@ both!(a_person_sees_corrects_and_erases_what_is_held, |fixture| {
     canary::person(fixture, &list, &old).await;
     let age = Field::declare("age", "number").expect("a field");
     field::add(&fixture.installation, fixture.workspace.id, &age).await.expect("declared");
-    let run = |command| cli::contact::run(&fixture.installation, &fixture.workspace, command, Lang::RU);
+    let run = |command| cli::contact::run(&fixture.installation, &fixture.actor, command, Lang::RU);
     use cli::contact::Command;
     let address = || "A@example.org".to_owned();
     erasure::erase(&fixture.installation, fixture.workspace.id, &canary::address("gone@x.org"), Reason::Erased, None)

@@ -12,6 +12,7 @@ use sendoff::infra::clock::Clock;
 use sendoff::infra::config::Config;
 use sendoff::infra::id::Id;
 use sendoff::infra::installation::Installation;
+use sendoff::usecase::Actor;
 use sqlx::{AnyConnection, Connection};
 use tempfile::TempDir;
 
@@ -27,6 +28,8 @@ pub enum Kind {
 
 /// An installation with a workspace, removed when the test ends.
 pub struct Fixture {
+    /// The operator in the workspace, for use cases and commands.
+    pub actor: Actor,
     pub installation: Installation,
     pub workspace: Workspace,
     pub kind: Kind,
@@ -64,7 +67,7 @@ impl Fixture {
         static FIXTURES: AtomicI64 = AtomicI64::new(1);
         installation.ids.reserve(FIXTURES.fetch_add(1, Ordering::SeqCst));
         let workspace = workspace::ensure(&installation, "main").await.expect("a workspace");
-        Self { installation, workspace, kind, folder, database }
+        Self { actor: Actor::operator(workspace.id), installation, workspace, kind, folder, database }
     }
 
     /// Subscribes contacts to a list, creating what does not exist. Returns the list's id.

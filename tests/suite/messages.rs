@@ -18,7 +18,7 @@ const LETTER: &str =
     "+++\nname = \"осень\"\nlist = \"News\"\nfrom = \"news@example.org\"\nsubject = \"Осень\"\n+++\nПривет\n";
 
 async fn campaign(fixture: &Fixture, command: campaign::Command) -> Result<String, String> {
-    let done = campaign::run(&fixture.installation, &fixture.workspace, command, Lang::RU).await;
+    let done = campaign::run(&fixture.installation, &fixture.actor, command, Lang::RU).await;
     done.map(|report| report.text).map_err(|error| Lang::RU.translate(&error.message()))
 }
 
@@ -101,12 +101,12 @@ both!(a_flag_is_shown_as_true_or_false_and_an_address_is_no_field, |fixture| {
     let anna = || "anna@example.org".to_owned();
 
     let show = person::Command::Show { address: anna() };
-    let shown = person::run(installation, &fixture.workspace, show, Lang::EN).await.expect("shown");
+    let shown = person::run(installation, &fixture.actor, show, Lang::EN).await.expect("shown");
     assert_eq!(shown.json["fields"], json!({"vip": true, "loud": false}));
     assert!(shown.text.contains("vip: true"), "{}", shown.text);
 
     let set = vec!["email=a@example.org".to_owned()];
     let correct = person::Command::Correct { address: anna(), set, new: None };
-    let refused = person::run(installation, &fixture.workspace, correct, Lang::EN).await.expect_err("no field");
+    let refused = person::run(installation, &fixture.actor, correct, Lang::EN).await.expect_err("no field");
     assert_eq!(refused.message().key, "contact-correct-address");
 });

@@ -212,7 +212,7 @@ both!(a_relay_used_up_for_today_leaves_the_rest_to_others, |fixture| {
 });
 
 both!(the_command_keeps_several_relays, |fixture| {
-    let run = async |command| door::run(&fixture.installation, &fixture.workspace, command).await;
+    let run = async |command| door::run(&fixture.installation, &fixture.actor, command, Lang::EN).await;
     let set = |name: &str, target: Option<&str>, traits: Traits| Command::Set {
         name: name.to_owned(),
         target: target.map(str::to_owned),

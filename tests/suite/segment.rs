@@ -242,7 +242,7 @@ both!(an_explanation_shows_each_condition_with_the_persons_value, |fixture| {
     segment::save(installation, here, "adults", expression).await.expect("saved");
 
     let explain = Command::Explain { name: "adults".to_owned(), address: "Anna@mail.ru".to_owned() };
-    let report = cli::run(installation, &fixture.workspace, explain, Lang::EN).await.expect("explained");
+    let report = cli::run(installation, &fixture.actor, explain, Lang::EN).await.expect("explained");
 
     assert_eq!(
         report.text,
@@ -266,9 +266,10 @@ both!(saving_again_replaces_and_a_wrong_expression_saves_nothing, |fixture| {
     let save = |expression: &str| Command::Save { name: " adults ".to_owned(), expression: expression.to_owned() };
 
     let first = segment::save(installation, here.id, "adults", "age >= 18").await.expect("saved");
-    cli::run(installation, here, save("age >= 21"), Lang::EN).await.expect("saved again");
-    let refused =
-        cli::run(installation, here, save("age >= 21 and citty = \"Казань\""), Lang::EN).await.expect_err("refused");
+    cli::run(installation, &fixture.actor, save("age >= 21"), Lang::EN).await.expect("saved again");
+    let refused = cli::run(installation, &fixture.actor, save("age >= 21 and citty = \"Казань\""), Lang::EN)
+        .await
+        .expect_err("refused");
 
     let sentence = Lang::EN.translate(&refused.message());
     assert!(sentence.starts_with("column 15: no field `citty`; did you mean `city`?"), "{sentence}");
@@ -277,14 +278,15 @@ both!(saving_again_replaces_and_a_wrong_expression_saves_nothing, |fixture| {
     assert_eq!(all.iter().map(|one| (one.id, one.expression.as_str())).collect::<Vec<_>>(), [(first.id, "age >= 21")]);
     drop(conn);
     let count = Command::Count { estimate: false, name: "adlts".to_owned() };
-    let unknown = cli::run(installation, here, count, Lang::RU).await.expect_err("unknown");
+    let unknown = cli::run(installation, &fixture.actor, count, Lang::RU).await.expect_err("unknown");
     assert_eq!(Lang::RU.translate(&unknown.message()), "Сегмента «adlts» нет; может быть, «adults»?");
-    let report = cli::run(installation, here, Command::Count { estimate: false, name: "adults".to_owned() }, Lang::RU)
-        .await
-        .expect("counted");
+    let report =
+        cli::run(installation, &fixture.actor, Command::Count { estimate: false, name: "adults".to_owned() }, Lang::RU)
+            .await
+            .expect("counted");
     assert_eq!(report.text, "Сегмент «adults»: 0 человек.");
     assert_eq!(report.json, json!({"segment": "adults", "count": 0}));
-    let listed = cli::run(installation, here, Command::Ls, Lang::EN).await.expect("listed");
+    let listed = cli::run(installation, &fixture.actor, Command::Ls, Lang::EN).await.expect("listed");
     assert_eq!(listed.json, json!({"segments": [{"segment": "adults", "expression": "age >= 21"}]}));
 });
 

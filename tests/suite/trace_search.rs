@@ -245,11 +245,12 @@ both!(the_command_pays_what_is_owed_first_and_fails_on_hits, |fixture| {
     canary::person(fixture, &list, &text).await;
     let ask = || cli::trace_search::Command { address: text.to_uppercase() };
 
-    let before = cli::trace_search::run(&fixture.installation, ask(), Lang::EN).await.expect("searched");
+    let before =
+        cli::trace_search::run(&fixture.installation, &fixture.actor, ask(), Lang::EN).await.expect("searched");
     erasure::erase(&fixture.installation, fixture.workspace.id, &canary::address(&text), Reason::Erased, None)
         .await
         .expect("erased");
-    let after = cli::trace_search::run(&fixture.installation, ask(), Lang::EN).await.expect("searched");
+    let after = cli::trace_search::run(&fixture.installation, &fixture.actor, ask(), Lang::EN).await.expect("searched");
 
     assert!(before.failed && before.json["hits"].as_u64().is_some_and(|hits| hits > 0));
     assert!(before.json["where"].as_array().is_some_and(|places| !places.is_empty()));
@@ -258,7 +259,10 @@ both!(the_command_pays_what_is_owed_first_and_fails_on_hits, |fixture| {
     assert_eq!((after.json["hits"].as_u64(), after.json["where"].as_array().map(Vec::len)), (Some(0), Some(0)));
     let refusal = cli::trace_search::Command { address: "nonsense".to_owned() };
     assert_eq!(
-        cli::trace_search::run(&fixture.installation, refusal, Lang::RU).await.expect_err("no address").exit_code(),
+        cli::trace_search::run(&fixture.installation, &fixture.actor, refusal, Lang::RU)
+            .await
+            .expect_err("no address")
+            .exit_code(),
         2
     );
 });

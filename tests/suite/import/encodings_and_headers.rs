@@ -50,7 +50,7 @@ both!(the_command_names_every_missing_flag_and_reports_in_the_readers_language, 
     let path = path.to_str().expect("a path in UTF-8");
     let type_in = async |words: &[&str]| {
         let door = Door::try_parse_from(["import", path].iter().chain(words)).expect("parses");
-        sendoff::cli::import::run(&fixture.installation, &fixture.workspace, door.args, Lang::RU, true).await
+        sendoff::cli::import::run(&fixture.installation, &fixture.actor, door.args, Lang::RU, true).await
     };
 
     let refusal = type_in(&["--list", "Новости"]).await.expect_err("refused").message();

@@ -117,7 +117,7 @@ both!(a_fault_of_ours_pauses_the_lane_and_touches_nobody, |fixture| {
     mail(fixture).await;
     assert_eq!(to(&sink, "gmail"), 0);
     mended.store(true, Ordering::SeqCst);
-    door::run(&fixture.installation, &fixture.workspace, Command::Resume { name: "gmail".to_owned() }, Lang::EN)
+    door::run(&fixture.installation, &fixture.actor, Command::Resume { name: "gmail".to_owned() }, Lang::EN)
         .await
         .expect("resumed");
     fixture.installation.clock.advance(900_001);

@@ -48,19 +48,18 @@ both!(changed_domains_regroup_what_waits, |fixture| {
     };
 
     let own =
-        door::run(&fixture.installation, &fixture.workspace, set("own", "Почта.рф,example.*,gmail.com"), Lang::EN)
-            .await;
+        door::run(&fixture.installation, &fixture.actor, set("own", "Почта.рф,example.*,gmail.com"), Lang::EN).await;
     assert_eq!(own.expect("set").json["moved"], 3);
     assert_eq!(waiting(fixture).await, counts([("own", 3), ("rest", 1)]));
 
     let removed =
-        door::run(&fixture.installation, &fixture.workspace, Command::Rm { name: "own".to_owned() }, Lang::RU).await;
+        door::run(&fixture.installation, &fixture.actor, Command::Rm { name: "own".to_owned() }, Lang::RU).await;
     assert_eq!(removed.expect("removed").json["moved"], 3);
     assert_eq!(waiting(fixture).await, counts([("gmail", 1), ("rest", 3)]));
 });
 
 both!(a_lane_is_set_shown_and_taken_back, |fixture| {
-    let run = async |command| door::run(&fixture.installation, &fixture.workspace, command, Lang::EN).await;
+    let run = async |command| door::run(&fixture.installation, &fixture.actor, command, Lang::EN).await;
     let set = |name: &str, limits: Limits| Command::Set {
         name: name.to_owned(),
         domains: None,

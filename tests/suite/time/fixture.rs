@@ -45,7 +45,7 @@ pub async fn publish(fixture: &Fixture) {
 }
 
 pub async fn call(fixture: &Fixture, command: Command) -> Result<(Value, String), Error> {
-    let report = Box::pin(cli::run(&fixture.installation, &fixture.workspace, command, Lang::EN)).await?;
+    let report = Box::pin(cli::run(&fixture.installation, &fixture.actor, command, Lang::EN)).await?;
     Ok((report.json, report.text))
 }
 

@@ -1,0 +1,226 @@
+//! Contacts and their rights: show what is stored, correct, restrict, erase.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Action, Actor};
+use crate::audience::address::Address;
+use crate::audience::contact::{self, Contact, NewContact};
+use crate::audience::field::{self, Field};
+use crate::audience::{subscription, tombstone};
+use crate::infra::db::Conn;
+use crate::infra::error::{Message, Result};
+use crate::infra::id::Id;
+use crate::infra::installation::Installation;
+use crate::privacy::erasure::{self, Erased, Reason};
+use crate::privacy::{file_erasure, physical_erasure, subject_access};
+
+/// What to change of a contact.
+#[derive(Debug, Default)]
+pub struct Correction {
+    /// Fields and their new values; an empty value removes the field.
+    pub set: Vec<(String, String)>,
+    /// The new address, as typed.
+    pub address: Option<String>,
+}
+
+/// A contact that was corrected.
+#[derive(Debug, Serialize)]
+pub struct Corrected {
+    /// Always true.
+    pub corrected: bool,
+    /// The address afterwards; prints masked.
+    #[serde(skip)]
+    pub address: Address,
+}
+
+/// A contact whose processing was restricted, or is no longer.
+#[derive(Debug, Serialize)]
+pub struct Restricted {
+    /// True when the contact is restricted now.
+    pub restricted: bool,
+    /// How many subscriptions changed.
+    pub subscriptions: u64,
+    /// The address; prints masked.
+    #[serde(skip)]
+    pub address: Address,
+}
+
+/// What an erasure did.
+#[derive(Debug, Serialize)]
+pub struct ErasedContact {
+    /// True when the contact existed.
+    pub erased: bool,
+    /// How many rows of each kind were deleted.
+    pub removed: BTreeMap<&'static str, i64>,
+    /// Always true: a tombstone keeps the address out.
+    pub kept_out: bool,
+    /// False when bytes of the contact may still be in free pages or files; the next run removes them.
+    pub scrubbed: bool,
+    /// The address; prints masked.
+    #[serde(skip)]
+    pub address: Address,
+}
+
+/// Shows everything that is stored about a contact, as one JSON object (the right of access, GDPR article 15).
+pub async fn show(installation: &Installation, actor: &Actor, address: &str) -> Result<Value> {
+    let permit = actor.permit(Action::ShowContact)?;
+    let address = parse(address)?;
+    let mut conn = installation.db.read().await?;
+    let contact = find(&mut conn, permit.workspace, &address).await?;
+    let mut stored = subject_access::collect(&mut conn, &contact).await?;
+    for flag in field::all(&mut conn, permit.workspace).await?.iter().filter(|field| field.kind == field::Kind::Flag) {
+        if let Some(value) = stored["fields"].get_mut(&flag.name) {
+            *value = (*value == 1).into();
+        }
+    }
+    permit.audit(contact.id);
+    Ok(stored)
+}
+
+/// Corrects the data of a contact (GDPR article 16).
+///
+/// # Errors
+///
+/// `Conflict` when the new address belongs to another contact or is under a tombstone.
+pub async fn correct(
+    installation: &Installation,
+    actor: &Actor,
+    address: &str,
+    correction: &Correction,
+) -> Result<Corrected> {
+    let permit = actor.permit(Action::CorrectContact)?;
+    let (address, new) = (parse(address)?, correction.address.as_deref().map(parse).transpose()?);
+    if correction.set.is_empty() && new.is_none() {
+        return Err(Message::new("contact-correct-nothing").invalid());
+    }
+    let mut tx = installation.db.write().await?;
+    let contact = find(&mut tx, permit.workspace, &address).await?;
+    let mut changed = NewContact { id: contact.id, address: contact.address.clone(), values: contact.values };
+    let fields = field::all(&mut tx, permit.workspace).await?;
+    for (name, value) in &correction.set {
+        match read_value(&fields, name, value)? {
+            Some(value) => drop(changed.values.insert(name.clone(), value)),
+            None => drop(changed.values.remove(name)),
+        }
+    }
+    if let Some(new) = &new {
+        contact::ensure_free(&mut tx, permit.workspace, new, contact.id).await?;
+        ensure_not_erased(installation, &mut tx, permit.workspace, new, contact.id).await?;
+        changed.address = new.clone();
+    }
+    contact::update(&mut tx, permit.workspace, std::slice::from_ref(&changed), installation.clock.now()).await?;
+    tx.commit().await?;
+    if changed.address.canonical() != contact.address.canonical() {
+        // A later erasure searches files for the new address alone.
+        file_erasure::erase_address(installation, &contact.address).await;
+    }
+    physical_erasure::run(installation).await?;
+    permit.audit(contact.id);
+    Ok(Corrected { corrected: true, address: changed.address })
+}
+
+/// Restricts the processing of a contact (GDPR article 18): the data stay and are used for nothing.
+pub async fn restrict(installation: &Installation, actor: &Actor, address: &str) -> Result<Restricted> {
+    set_restriction(installation, actor, address, true).await
+}
+
+/// Ends the restriction of a contact.
+pub async fn unrestrict(installation: &Installation, actor: &Actor, address: &str) -> Result<Restricted> {
+    set_restriction(installation, actor, address, false).await
+}
+
+async fn set_restriction(
+    installation: &Installation,
+    actor: &Actor,
+    address: &str,
+    restricted: bool,
+) -> Result<Restricted> {
+    let action = if restricted { Action::RestrictContact } else { Action::UnrestrictContact };
+    let permit = actor.permit(action)?;
+    let address = parse(address)?;
+    let mut tx = installation.db.write().await?;
+    let contact = find(&mut tx, permit.workspace, &address).await?;
+    let subscriptions = match restricted {
+        true => subscription::restrict(&mut tx, contact.id).await?,
+        false => subscription::unrestrict(&mut tx, contact.id).await?,
+    };
+    tx.commit().await?;
+    permit.audit(contact.id);
+    Ok(Restricted { restricted, subscriptions, address })
+}
+
+/// Erases a contact from every list (GDPR article 17) and keeps the address out of the workspace, whether the
+/// contact existed or not.
+pub async fn erase(installation: &Installation, actor: &Actor, address: &str) -> Result<ErasedContact> {
+    let permit = actor.permit(Action::EraseContact)?;
+    let address = parse(address)?;
+    let began = installation.clock.now();
+    let (mut id, mut removed) = (None, BTreeMap::new());
+    if let Some(contact) = contact::find(&mut *installation.db.read().await?, permit.workspace, &address).await? {
+        id = Some(contact.id);
+        removed.extend(subject_access::count_rows(&mut *installation.db.read().await?, contact.id).await?);
+    }
+    let erased = erasure::erase(installation, permit.workspace, &address, Reason::Erased, None).await?;
+    let scrubbed = physical_erasure::run(installation).await?;
+    tracing::info!(milliseconds = installation.clock.now() - began, "a contact was erased");
+    permit.audit(id);
+    Ok(ErasedContact { erased: erased == Erased::Contact, removed, kept_out: true, scrubbed, address })
+}
+
+fn parse(text: &str) -> Result<Address> {
+    Address::parse(text).map_err(|fault| {
+        Message::new("residue-address").with("why", Message::new(fault.key()).pack()).invalid_field("address")
+    })
+}
+
+async fn find(conn: &mut Conn, workspace: Id, address: &Address) -> Result<Contact> {
+    let found = contact::find(conn, workspace, address).await?;
+    found.ok_or_else(|| Message::new("contact-unknown").with("address", address).not_found())
+}
+
+fn read_value(fields: &[Field], name: &str, value: &str) -> Result<Option<Value>> {
+    if name == "email" {
+        return Err(Message::new("contact-correct-address").invalid_field(name));
+    }
+    let field = fields.iter().find(|field| field.name == name).ok_or_else(|| {
+        let known: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
+        Message::new("contact-correct-field").with("name", name).with("known", known.join(", ")).invalid_field(name)
+    })?;
+    field.read(value).map_err(|reason| {
+        let why = Message::new(value_error_key(reason)).pack();
+        Message::new("contact-correct-value").with("name", name).with("why", why).invalid_field(name)
+    })
+}
+
+/// The catalogue key for the reason a value was refused.
+fn value_error_key(reason: &str) -> &'static str {
+    match reason {
+        "value-long" => "invalid-value-long",
+        "value-number" => "invalid-value-number",
+        "value-date" => "invalid-value-date",
+        "value-flag" => "invalid-value-flag",
+        _ => "invalid-value-choice",
+    }
+}
+
+/// Refuses an address under a tombstone: only the double opt-in of its owner may bring it back.
+async fn ensure_not_erased(
+    installation: &Installation,
+    conn: &mut Conn,
+    workspace: Id,
+    address: &Address,
+    contact: Id,
+) -> Result<()> {
+    let digest = tombstone::digest(&installation.keys.tombstone, workspace, address);
+    let mut lists: Vec<_> = subscription::of_contact(conn, contact).await?.iter().map(|one| one.list).collect();
+    lists.push(tombstone::EVERY_LIST);
+    for list in lists {
+        if tombstone::find_blocking(conn, workspace, list, &[digest]).await?.contains(&digest) {
+            return Err(Message::new("contact-erased-before").with("address", address).conflict());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,192 @@
+//! Segments: save, count, estimate, explain, list.
+
+use serde::{Serialize, Serializer};
+
+use super::{Action, Actor};
+use crate::audience::address::Address;
+use crate::audience::contact;
+use crate::audience::segment::{self, ConditionResult, Reachability, Segment, Tree};
+use crate::infra::error::{Message, Result};
+use crate::infra::installation::Installation;
+
+/// A saved segment.
+#[derive(Debug, Serialize)]
+pub struct SegmentRow {
+    /// Its name.
+    pub segment: String,
+    /// Its expression.
+    pub expression: String,
+}
+
+impl From<Segment> for SegmentRow {
+    fn from(segment: Segment) -> Self {
+        Self { segment: segment.name, expression: segment.expression }
+    }
+}
+
+/// The segments of a workspace.
+#[derive(Debug, Serialize)]
+pub struct Segments {
+    /// The rows, by name.
+    pub segments: Vec<SegmentRow>,
+}
+
+/// How many contacts a segment has.
+#[derive(Debug, Serialize)]
+pub struct Count {
+    /// The segment.
+    pub segment: String,
+    /// Its contacts.
+    pub count: i64,
+    /// True when the count is an estimate from a sample.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub estimate: bool,
+}
+
+/// Why a contact is in a segment or not.
+#[derive(Debug, Serialize)]
+pub struct Explanation {
+    /// The segment.
+    pub segment: String,
+    /// True when the contact is in it.
+    pub included: bool,
+    /// Whether emails may be sent to the contact at all.
+    #[serde(serialize_with = "reachability")]
+    pub reachability: Reachability,
+    /// The same under its older name.
+    #[serde(serialize_with = "reachability")]
+    pub standing: Reachability,
+    /// The conditions of the expression; those joined by a top-level `and` are listed one by one.
+    #[serde(serialize_with = "top_level")]
+    pub conditions: Option<Condition>,
+    /// The address; prints masked.
+    #[serde(skip)]
+    pub address: Address,
+}
+
+/// A condition of an expression, evaluated for one contact.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Condition {
+    /// Holds when all parts hold.
+    All {
+        /// The parts.
+        all: Vec<Condition>,
+        /// Whether it holds.
+        holds: bool,
+    },
+    /// Holds when one part holds.
+    Any {
+        /// The parts.
+        any: Vec<Condition>,
+        /// Whether it holds.
+        holds: bool,
+    },
+    /// Holds when its part does not.
+    Not {
+        /// The part.
+        not: Box<Condition>,
+        /// Whether it holds.
+        holds: bool,
+    },
+    /// A comparison or a function.
+    Leaf {
+        /// The condition as text.
+        condition: String,
+        /// Whether it holds.
+        holds: bool,
+        /// What the contact has: the value of the field, or the day of the last event.
+        value: Option<String>,
+    },
+}
+
+impl Condition {
+    /// Whether it holds.
+    pub fn holds(&self) -> bool {
+        match self {
+            Self::All { holds, .. } | Self::Any { holds, .. } | Self::Not { holds, .. } | Self::Leaf { holds, .. } => {
+                *holds
+            }
+        }
+    }
+
+    fn from_tree(tree: Tree<ConditionResult>) -> Self {
+        let holds = tree.holds(&|result| result.holds);
+        let parts = |parts: Vec<_>| parts.into_iter().map(Self::from_tree).collect();
+        match tree {
+            Tree::All(all) => Self::All { all: parts(all), holds },
+            Tree::Any(any) => Self::Any { any: parts(any), holds },
+            Tree::Not(part) => Self::Not { not: Box::new(Self::from_tree(*part)), holds },
+            Tree::Leaf(leaf) => Self::Leaf { condition: leaf.text, holds, value: leaf.value },
+        }
+    }
+}
+
+fn reachability<S: Serializer>(value: &Reachability, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(value.as_str())
+}
+
+fn top_level<S: Serializer>(root: &Option<Condition>, serializer: S) -> Result<S::Ok, S::Error> {
+    match root {
+        Some(Condition::All { all, .. }) => serializer.collect_seq(all),
+        other => serializer.collect_seq(other),
+    }
+}
+
+/// Saves an expression; a segment of this name is replaced. The fields it names are indexed: `progress` is called
+/// with the contacts indexed so far and all of them.
+pub async fn save(
+    installation: &Installation,
+    actor: &Actor,
+    name: &str,
+    expression: &str,
+    mut progress: impl FnMut(u64, u64),
+) -> Result<SegmentRow> {
+    let permit = actor.permit(Action::SaveSegment)?;
+    let saved = segment::save(installation, permit.workspace, name, expression).await?;
+    let total = contact::count(&mut *installation.db.read().await?, permit.workspace).await?.unsigned_abs();
+    segment::reconcile_indexes(installation, permit.workspace, |done| progress(done, total)).await?;
+    permit.audit(saved.id);
+    Ok(saved.into())
+}
+
+/// Lists the segments.
+pub async fn list(installation: &Installation, actor: &Actor) -> Result<Segments> {
+    let permit = actor.permit(Action::ListSegments)?;
+    let segments = segment::all(&mut *installation.db.read().await?, permit.workspace).await?;
+    permit.audit(None);
+    Ok(Segments { segments: segments.into_iter().map(SegmentRow::from).collect() })
+}
+
+/// Counts the contacts of a segment.
+pub async fn count(installation: &Installation, actor: &Actor, name: &str) -> Result<Count> {
+    let permit = actor.permit(Action::ReadSegment)?;
+    let count = segment::count(installation, permit.workspace, name).await?;
+    permit.audit(None);
+    Ok(Count { segment: name.to_owned(), count, estimate: false })
+}
+
+/// Estimates the contacts of a segment from a sample; `None` where counting is as fast.
+pub async fn estimate(installation: &Installation, actor: &Actor, name: &str) -> Result<Option<Count>> {
+    let permit = actor.permit(Action::ReadSegment)?;
+    let count = segment::estimate(installation, permit.workspace, name).await?;
+    permit.audit(None);
+    Ok(count.map(|count| Count { segment: name.to_owned(), count, estimate: true }))
+}
+
+/// Explains why the contact with this address is in the segment or not.
+pub async fn explain(installation: &Installation, actor: &Actor, name: &str, address: &str) -> Result<Explanation> {
+    let permit = actor.permit(Action::ReadSegment)?;
+    let address =
+        Address::parse(address).map_err(|_| Message::new("segment-explain-address").invalid_field("address"))?;
+    let found = segment::explain(installation, permit.workspace, name, &address).await?;
+    permit.audit(None);
+    Ok(Explanation {
+        segment: name.to_owned(),
+        included: found.included,
+        reachability: found.reachability,
+        standing: found.reachability,
+        conditions: found.conditions.map(Condition::from_tree),
+        address,
+    })
+}

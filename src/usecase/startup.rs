@@ -1,0 +1,40 @@
+//! Start and end of an installation, around all other use cases.
+
+use serde::Serialize;
+
+use crate::audience::workspace;
+use crate::infra::clock::Clock;
+use crate::infra::config::Config;
+use crate::infra::error::{Message, Result};
+use crate::infra::installation::Installation;
+use crate::privacy::erasure_log;
+
+/// Where an installation keeps its data.
+#[derive(Debug, Serialize)]
+pub struct Opened {
+    /// The data folder.
+    pub data: String,
+    /// True when other machines may share the database (PostgreSQL).
+    pub shared: bool,
+}
+
+/// Opens the installation, repeats erasures that a restored database has missed, and ensures that it has a
+/// workspace.
+pub async fn open(config: Config) -> Result<Installation> {
+    let installation = Installation::open(config, Clock::system()).await?;
+    erasure_log::replay(&installation).await?;
+    workspace::ensure_first(&installation).await?;
+    Ok(installation)
+}
+
+/// Returns where the installation keeps its data.
+pub fn describe(installation: &Installation) -> Opened {
+    Opened { data: installation.config.data.display().to_string(), shared: installation.db.is_shared() }
+}
+
+/// Closes the installation. Returns a notice when its store accepts no writes because its data are being moved.
+pub async fn close(installation: &Installation) -> Option<Message> {
+    let status = installation.db.store_status().await;
+    installation.db.clone().close().await;
+    status.ok().flatten().map(|status| status.refusal().message())
+}
