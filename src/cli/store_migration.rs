@@ -86,7 +86,7 @@ fn cut_off(error: &Error, lang: Lang) -> Error {
 fn described(outcome: &MigrationReport) -> serde_json::Value {
     let tables =
         outcome.tables.iter().map(|sum| (sum.table.clone(), json!({ "rows": sum.rows, "checksum": sum.checksum })));
-    json!({ "place": outcome.place, "left": outcome.left, "tables": tables.collect::<serde_json::Map<_, _>>() })
+    json!({ "place": outcome.place, "left": outcome.erasures, "tables": tables.collect::<serde_json::Map<_, _>>() })
 }
 
 fn sentences(outcome: &MigrationReport, lang: Lang) -> Vec<String> {
@@ -98,8 +98,8 @@ fn sentences(outcome: &MigrationReport, lang: Lang) -> Vec<String> {
     for sum in &outcome.tables {
         lines.push(format!("  {:<24} {:>12}  {}", sum.table, sum.rows, &sum.checksum[..16]));
     }
-    if outcome.left > 0 {
-        lines.push(lang.translate(&Message::new("move-left").with("count", outcome.left)));
+    if outcome.erasures > 0 {
+        lines.push(lang.translate(&Message::new("move-left").with("count", outcome.erasures)));
     }
     lines.push(lang.translate(&Message::new("move-done").with("place", place)));
     lines

@@ -49,7 +49,7 @@ fn describe(searched: &Searched, lang: Lang) -> String {
         .with("address", &searched.address)
         .with("hits", report.hits);
     let mut lines = vec![lang.translate(&message)];
-    for trace in &report.findings {
+    for trace in &report.traces {
         lines.push(format!("  {:>6} × {}  {}", trace.count, trace.form, trace.place));
     }
     if report.hits > 0 {

@@ -1,9 +1,9 @@
-//! The log of erasures, beside the database: `journal/erasures.log`, one line an erasure with the
-//! digest of the tombstone. When an older copy of the database is put back, the next start carries
-//! out what it had missed, before anything is sent.
+//! Erasure log: `journal/erasures.log`, beside the database, one line per erasure with the digest of its tombstone.
+//! When an older copy of the database is restored, the next start repeats the erasures it lacks, before anything is
+//! sent.
 //!
-//! The log is only ever appended to. A later line for the same digest overrules an earlier one: the
-//! reason [`LIFTED`] says that the person came back by an opt-in of their own.
+//! The log is append-only. The last line for a digest counts: the reason [`LIFTED`] means that the contact subscribed
+//! again by its own opt-in.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, OpenOptions};
@@ -12,67 +12,68 @@ use std::path::{Path, PathBuf};
 
 use futures_util::TryStreamExt;
 use sqlx::Row;
+use sqlx::any::AnyRow;
 
 use super::{erasure, physical_erasure};
 use crate::audience::contact;
 use crate::audience::tombstone::{self, Digest};
-use crate::infra::db::Sql;
+use crate::infra::db::query::Query;
 use crate::infra::db::store_status::WritePurpose;
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::fsync;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 
-/// The reason word of a line that takes a tombstone back.
+/// The reason of a line that removes a tombstone.
 pub const LIFTED: &str = "lifted";
 
-/// People looked at in one transaction.
+/// Contacts compared with the log in one transaction.
 const PAGE: i64 = 2_000;
 
-/// One erasure.
+/// One erasure, as a line of the log and as a tombstone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErasureRecord {
-    /// In which workspace.
+    /// The workspace.
     pub workspace: Id,
-    /// From which list; 0 for all.
+    /// The list; 0 for all.
     pub list: Id,
-    /// The digest of the address.
-    pub mark: Digest,
-    /// On which day since 1970.
+    /// The keyed digest of the canonical address.
+    pub digest: Digest,
+    /// Days since 1970-01-01 UTC.
     pub day: i64,
-    /// Why.
+    /// The reason (`erasure::Reason`), or [`LIFTED`].
     pub reason: String,
 }
 
-/// Appends erasures to the log and waits until they are on disk.
-pub async fn append(installation: &Installation, entries: Vec<ErasureRecord>) -> Result<()> {
-    if entries.is_empty() {
+/// Appends erasures to the log. Durable when this returns.
+pub async fn append(installation: &Installation, records: Vec<ErasureRecord>) -> Result<()> {
+    if records.is_empty() {
         return Ok(());
     }
     let path = path(installation);
-    let writing = tokio::task::spawn_blocking(move || write(&path, &entries).map_err(Error::io(path.display())));
-    writing.await.unwrap_or_else(|_| Err(Message::new("ledger-stopped").internal()))
+    let writing = tokio::task::spawn_blocking(move || write(&path, &records).map_err(Error::io(path.display())));
+    writing.await.unwrap_or_else(|_| Err(Message::new("spool-stopped").unavailable()))
 }
 
-fn write(path: &Path, entries: &[ErasureRecord]) -> std::io::Result<()> {
-    let fresh = !path.exists();
+fn write(path: &Path, records: &[ErasureRecord]) -> std::io::Result<()> {
+    let is_new = !path.exists();
     let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
-    // A line that a crash cut off must not swallow this one.
-    let mut text = if ends_a_line(&mut file)? { String::new() } else { "\n".to_owned() };
-    for entry in entries {
-        let ErasureRecord { workspace, list, mark, day, reason } = entry;
-        text.push_str(&format!("{workspace} {list} {} {day} {reason}\n", tombstone::hex(mark)));
+    // A line that a crash cut off ends here, so that the next one is read.
+    let mut text = if ends_with_newline(&mut file)? { String::new() } else { "\n".to_owned() };
+    for record in records {
+        let ErasureRecord { workspace, list, digest, day, reason } = record;
+        text.push_str(&format!("{workspace} {list} {} {day} {reason}\n", tombstone::hex(digest)));
     }
     file.write_all(text.as_bytes())?;
     fsync::or_exit(path.display(), file.sync_data());
-    if fresh {
+    if is_new {
         let folder = path.parent().unwrap_or(Path::new("."));
         fsync::or_exit(folder.display(), fs::File::open(folder)?.sync_all());
     }
     Ok(())
 }
 
-/// The erasures noted since the log was `from` bytes long, and its length now.
+/// Reads the erasures behind byte `from` of the log. Returns them and the length of the log.
 pub fn read_from(installation: &Installation, from: u64) -> Result<(Vec<ErasureRecord>, u64)> {
     let path = path(installation);
     let mut bytes = Vec::new();
@@ -83,109 +84,131 @@ pub fn read_from(installation: &Installation, from: u64) -> Result<(Vec<ErasureR
     };
     match read() {
         Ok(()) => {
-            let entries = String::from_utf8_lossy(&bytes).lines().filter_map(parse).collect();
-            Ok((entries, from + bytes.len() as u64))
+            let records = String::from_utf8_lossy(&bytes).lines().filter_map(parse).collect();
+            Ok((records, from + bytes.len() as u64))
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok((Vec::new(), 0)),
         Err(error) => Err(Error::io(path.display())(error)),
     }
 }
 
-/// The length of the log.
+/// The length of the log in bytes.
 pub fn length(installation: &Installation) -> u64 {
     fs::metadata(path(installation)).map_or(0, |found| found.len())
 }
 
-/// Brings a database that is older than the log up to date: sets the tombstones it lacks and erases
-/// the people they belong to. To be called before anything is sent or imported. Returns how many
-/// people went; quick when nothing is missing.
+/// Repeats the erasures that a restored database lacks: sets the tombstones and erases the contacts. To be called before
+/// anything is sent or imported; fast when nothing is missing. Returns the number of contacts erased.
 pub async fn replay(installation: &Installation) -> Result<u64> {
-    let gone = apply(installation, &missing(installation).await?).await?;
-    if let Some((erasures, people)) = gone {
-        tracing::warn!(erasures, people, "the database was older than the log of erasures");
+    let applied = apply(installation, &find_missing(installation).await?).await?;
+    if let Some((erasures, contacts)) = applied {
+        tracing::warn!(erasures, contacts, "the database was older than the erasure log; erasures were repeated");
     }
-    Ok(gone.map_or(0, |(_, people)| people))
+    Ok(applied.map_or(0, |(_, contacts)| contacts))
 }
 
-/// Carries erasures out that a database has missed. Returns how many there were and how many
-/// people went; `None` when there were none.
+/// Applies erasures that a database lacks. Returns their number and the number of contacts erased; `None` without any.
 pub async fn apply(installation: &Installation, missing: &[ErasureRecord]) -> Result<Option<(usize, u64)>> {
     if missing.is_empty() {
         return Ok(None);
     }
-    let graves: Vec<_> = missing.iter().map(|e| (e.workspace, e.list, e.mark, e.reason.as_str(), e.day)).collect();
+    let rows: Vec<_> = missing.iter().map(|r| (r.workspace, r.list, r.digest, r.reason.as_str(), r.day)).collect();
     let mut tx = installation.db.write_for(WritePurpose::Removal).await?;
-    tombstone::set_many(&mut tx, &graves).await?;
+    tombstone::set_many(&mut tx, &rows).await?;
     tx.commit().await?;
     physical_erasure::mark_all_pending(installation)?;
-    let mut due: BTreeMap<Id, HashMap<Digest, Vec<Id>>> = BTreeMap::new();
-    for entry in missing {
-        due.entry(entry.workspace).or_default().entry(entry.mark).or_default().push(entry.list);
+    let mut lists: BTreeMap<Id, HashMap<Digest, Vec<Id>>> = BTreeMap::new();
+    for record in missing {
+        lists.entry(record.workspace).or_default().entry(record.digest).or_default().push(record.list);
     }
-    let mut gone = 0;
-    for (workspace, marks) in &due {
-        gone += walk(installation, *workspace, marks).await?;
+    let mut erased = 0;
+    for (workspace, lists) in &lists {
+        erased += erase_matching(installation, *workspace, lists).await?;
     }
-    Ok(Some((missing.len(), gone)))
+    Ok(Some((missing.len(), erased)))
 }
 
-/// What stands in the log and not in the database. One walk over all tombstones is quicker than
-/// asking for each line of the log, as almost none is ever missing.
-async fn missing(installation: &Installation) -> Result<Vec<ErasureRecord>> {
+/// The erasures of the log whose tombstones the database lacks. Almost none ever is, so one scan of all tombstones is
+/// faster than a lookup for each line.
+async fn find_missing(installation: &Installation) -> Result<Vec<ErasureRecord>> {
     let mut last: HashMap<(Id, Id, Digest), ErasureRecord> = HashMap::new();
-    for entry in read_from(installation, 0)?.0 {
-        last.insert((entry.workspace, entry.list, entry.mark), entry);
+    for record in read_from(installation, 0)?.0 {
+        last.insert((record.workspace, record.list, record.digest), record);
     }
-    last.retain(|_, entry| entry.reason != LIFTED);
+    last.retain(|_, record| record.reason != LIFTED);
     if last.is_empty() {
         return Ok(Vec::new());
     }
     let mut conn = installation.db.read().await?;
-    let mut sql = Sql::new("select workspace_id, list_id, digest from tombstone");
-    let mut rows = sql.stream(&mut conn);
+    let mut rows = Query::new(
+        "select workspace_id, list_id, digest, day, reason
+           from tombstone",
+    )
+    .fetch(&mut conn);
     while let Some(row) = rows.try_next().await? {
-        if let Ok(mark) = row.get::<Vec<u8>, _>(2).try_into() {
-            last.remove(&(row.get(0), row.get(1), mark));
+        if let Some(record) = read_tombstone(&row) {
+            last.remove(&(record.workspace, record.list, record.digest));
         }
     }
     Ok(last.into_values().collect())
 }
 
-/// The erasures whose tombstones were set on a day or later.
+/// The erasures whose tombstones were set on `day` or later.
 pub async fn tombstones_since(installation: &Installation, day: i64) -> Result<Vec<ErasureRecord>> {
     let mut conn = installation.db.read().await?;
-    let rows = sqlx::query("select workspace_id, list_id, digest, day, reason from tombstone where day >= $1")
-        .bind(day)
-        .fetch_all(&mut *conn)
-        .await?;
-    let entry = |row: &sqlx::any::AnyRow| {
-        let mark = row.get::<Vec<u8>, _>(2).try_into().ok()?;
-        Some(ErasureRecord { workspace: row.get(0), list: row.get(1), mark, day: row.get(3), reason: row.get(4) })
-    };
-    Ok(rows.iter().filter_map(entry).collect())
+    let rows = Query::new(
+        "select workspace_id, list_id, digest, day, reason
+           from tombstone
+          where day >= :day",
+    )
+    .bind("day", day)
+    .fetch_all(&mut conn)
+    .await?;
+    Ok(rows.iter().filter_map(read_tombstone).collect())
 }
 
-async fn walk(installation: &Installation, workspace: Id, marks: &HashMap<Digest, Vec<Id>>) -> Result<u64> {
-    let (mut after, mut gone): (Id, u64) = (0, 0);
+/// A tombstone as a record; `None` for a row with a value of a wrong type.
+fn read_tombstone(row: &AnyRow) -> Option<ErasureRecord> {
+    Some(ErasureRecord {
+        workspace: row.try_get(0).ok()?,
+        list: row.try_get(1).ok()?,
+        digest: row.try_get::<Vec<u8>, _>(2).ok()?.try_into().ok()?,
+        day: row.try_get(3).ok()?,
+        reason: row.try_get(4).ok()?,
+    })
+}
+
+/// Erases the contacts of a workspace whose digest has lists in `lists`, page by page. Returns the number of contacts
+/// that are gone altogether.
+async fn erase_matching(installation: &Installation, workspace: Id, lists: &HashMap<Digest, Vec<Id>>) -> Result<u64> {
+    let (mut after, mut erased): (Id, u64) = (0, 0);
     loop {
         let mut tx = installation.db.write_for(WritePurpose::Removal).await?;
-        let rows = Sql::new("select id, canonical from contact where workspace_id = ")
-            .bind(workspace)
-            .push(" and id > ")
-            .bind(after)
-            .push(" order by id limit ")
-            .bind(PAGE)
-            .all(&mut tx)
-            .await?;
-        let Some(last) = rows.last() else { return Ok(gone) };
+        let rows = Query::new(
+            "select id, canonical
+               from contact
+              where workspace_id = :workspace
+                and id > :after
+              order by id
+              limit :page",
+        )
+        .bind("workspace", workspace)
+        .bind("after", after)
+        .bind("page", PAGE)
+        .fetch_all(&mut tx)
+        .await?;
+        let Some(last) = rows.last() else { return Ok(erased) };
         after = last.get(0);
         for row in &rows {
-            let mark = tombstone::digest_canonical(&installation.keys.tombstone, workspace, row.get(1));
-            for list in marks.get(&mark).into_iter().flatten() {
-                erasure::reapply(&mut tx, row.get(0), *list).await?;
+            let contact: Id = row.get(0);
+            let Ok(canonical) = row.try_get(1) else { continue };
+            let digest = tombstone::digest_canonical(&installation.keys.tombstone, workspace, canonical);
+            let Some(lists) = lists.get(&digest) else { continue };
+            for list in lists {
+                erasure::reapply(&mut tx, contact, *list).await?;
             }
-            if marks.contains_key(&mark) && contact::get(&mut tx, row.get(0)).await?.is_none() {
-                gone += 1;
+            if contact::get(&mut tx, contact).await?.is_none() {
+                erased += 1;
             }
         }
         tx.commit().await?;
@@ -196,7 +219,7 @@ fn path(installation: &Installation) -> PathBuf {
     installation.config.journal_dir().join("erasures.log")
 }
 
-fn ends_a_line(file: &mut fs::File) -> std::io::Result<bool> {
+fn ends_with_newline(file: &mut fs::File) -> std::io::Result<bool> {
     if file.metadata()?.len() == 0 {
         return Ok(true);
     }
@@ -210,12 +233,12 @@ fn parse(line: &str) -> Option<ErasureRecord> {
     let mut words = line.split(' ');
     let mut next = || words.next();
     let (workspace, list) = (next()?.parse().ok()?, next()?.parse().ok()?);
-    let digest = next().filter(|digest| digest.len() == 64 && digest.is_ascii())?;
-    let mut mark = [0; 32];
-    for (index, byte) in mark.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&digest[index * 2..index * 2 + 2], 16).ok()?;
+    let hex = next().filter(|hex| hex.len() == 64 && hex.is_ascii())?;
+    let mut digest = [0; 32];
+    for (index, byte) in digest.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&hex[index * 2..index * 2 + 2], 16).ok()?;
     }
-    Some(ErasureRecord { workspace, list, mark, day: next()?.parse().ok()?, reason: next()?.to_owned() })
+    Some(ErasureRecord { workspace, list, digest, day: next()?.parse().ok()?, reason: next()?.to_owned() })
 }
 
 #[cfg(test)]
@@ -223,10 +246,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_cut_off_is_no_erasure() {
+    fn truncated_line_is_ignored() {
         let whole = format!("7 0 {} 20000 left", "ab".repeat(32));
 
-        assert_eq!(parse(&whole).map(|entry| (entry.workspace, entry.mark[0], entry.day)), Some((7, 0xab, 20_000)));
+        assert_eq!(
+            parse(&whole).map(|record| (record.workspace, record.digest[0], record.day)),
+            Some((7, 0xab, 20_000))
+        );
         for end in 0..whole.len() - "left".len() {
             assert_eq!(parse(&whole[..end]), None, "{end}");
         }

@@ -1,9 +1,8 @@
-//! What lies outside the tables: captured letters, exports and refused rows in the data folder, and
-//! what a killed import left. A record that names an erased person goes; the others stay as they
-//! were, byte for byte.
+//! File erasure: removes erased contacts from the files of the data folder: captured messages, exports, rejected import
+//! rows, and folders of killed imports. Records of other contacts keep every byte.
 //!
-//! People are recognised by the digests of the log of erasures, so that a sweep that failed, or that
-//! a crash prevented, is made up for without knowing any address.
+//! Addresses in files are compared by the digests of the erasure log, so a failed or interrupted run is repeated without
+//! knowing any address.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
@@ -20,93 +19,98 @@ use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 use crate::infra::secret::Key;
 
-/// Removes what the folders hold under an address that no one has any more. The tables are right even
-/// when this fails: so it is logged and no error.
+/// Removes an address that no contact has any more. An error is logged and not returned, since the tables are correct.
 pub async fn erase_address(installation: &Installation, address: &Address) {
     let canonical = address.canonical();
-    if let Err(error) = in_folders(installation, move |found| found.canonical() == canonical).await {
+    if let Err(error) = erase_in_folders(installation, move |found| found.canonical() == canonical).await {
         tracing::error!(error = %error, "files still hold an address that was corrected");
     }
 }
 
-/// Removes what the folders hold of everyone erased since the last scrub.
+/// Removes all contacts erased since the last physical erasure.
 pub async fn erase_pending(installation: &Installation) -> Result<()> {
-    let gone = ErasedSince::since(installation, physical_erasure::completed_length(installation))?;
-    if gone.marks.is_empty() { Ok(()) } else { in_folders(installation, move |found| gone.has(found)).await }
-}
-
-/// Removes from one file, wherever it lies, those who were erased since the log was `from` bytes
-/// long: while an export is written, people go.
-pub async fn erase_from_file(installation: &Installation, path: &Path, from: u64) -> Result<()> {
-    let gone = ErasedSince::since(installation, from)?;
-    if gone.marks.is_empty() {
+    let erased = ErasedSince::read(installation, physical_erasure::completed_length(installation))?;
+    if erased.digests.is_empty() {
         return Ok(());
     }
-    let (broom, path) = (broom(installation), path.to_owned());
-    blocking(move || {
-        let _broom = take(&broom)?;
-        records(&path, &|found: &Address| gone.has(found)).map_err(Error::io(path.display()))
+    erase_in_folders(installation, move |found| erased.contains(found)).await
+}
+
+/// Removes from one file, in any folder, the contacts erased since the erasure log was `from` bytes long, as contacts
+/// may be erased while an export is written.
+pub async fn erase_from_file(installation: &Installation, path: &Path, from: u64) -> Result<()> {
+    let erased = ErasedSince::read(installation, from)?;
+    if erased.digests.is_empty() {
+        return Ok(());
+    }
+    let (lock, path) = (lock_path(installation), path.to_owned());
+    run_blocking(move || {
+        let _locked = acquire(&lock)?;
+        erase_records(&path, &|found: &Address| erased.contains(found)).map_err(Error::io(path.display()))
     })
     .await
 }
 
-fn broom(installation: &Installation) -> PathBuf {
-    installation.config.journal_dir().join("sweep.lock")
+fn lock_path(installation: &Installation) -> PathBuf {
+    installation.config.journal_dir().join("file_erasure.lock")
 }
 
-/// One sweep at a time, in this process or another: two that rewrite one file would cut it by each
-/// other's measures. Held until it is dropped.
-fn take(broom: &Path) -> Result<File> {
-    let file = File::options().create(true).append(true).open(broom).map_err(Error::io(broom.display()))?;
-    file.lock().map_err(Error::io(broom.display()))?;
+/// Lets one file erasure run at a time, in all processes: concurrent rewrites would corrupt a file. Held until dropped.
+fn acquire(lock: &Path) -> Result<File> {
+    let file = File::options().create(true).append(true).open(lock).map_err(Error::io(lock.display()))?;
+    file.lock().map_err(Error::io(lock.display()))?;
     Ok(file)
 }
 
-/// The people of some lines of the log.
+/// The digests of contacts erased since a position of the erasure log.
 struct ErasedSince {
     key: Key,
-    marks: HashMap<Id, HashSet<Digest>>,
+    digests: HashMap<Id, HashSet<Digest>>,
 }
 
 impl ErasedSince {
-    fn since(installation: &Installation, from: u64) -> Result<Self> {
-        let mut marks: HashMap<Id, HashSet<Digest>> = HashMap::new();
-        for entry in erasure_log::read_from(installation, from)?
-            .0
-            .into_iter()
-            .filter(|entry| entry.reason != erasure_log::LIFTED)
-        {
-            marks.entry(entry.workspace).or_default().insert(entry.mark);
+    fn read(installation: &Installation, from: u64) -> Result<Self> {
+        let mut digests: HashMap<Id, HashSet<Digest>> = HashMap::new();
+        for record in erasure_log::read_from(installation, from)?.0 {
+            if record.reason != erasure_log::LIFTED {
+                digests.entry(record.workspace).or_default().insert(record.digest);
+            }
         }
-        Ok(Self { key: installation.keys.tombstone.clone(), marks })
+        Ok(Self { key: installation.keys.tombstone.clone(), digests })
     }
 
-    fn has(&self, address: &Address) -> bool {
-        self.marks.iter().any(|(workspace, marks)| marks.contains(&tombstone::digest(&self.key, *workspace, address)))
+    fn contains(&self, address: &Address) -> bool {
+        let is_in = |(workspace, digests): (&Id, &HashSet<Digest>)| {
+            digests.contains(&tombstone::digest(&self.key, *workspace, address))
+        };
+        self.digests.iter().any(is_in)
     }
 }
 
-async fn in_folders(installation: &Installation, is_gone: impl Fn(&Address) -> bool + Send + 'static) -> Result<()> {
-    let (broom, config) = (broom(installation), installation.config.clone());
-    blocking(move || {
-        let _broom = take(&broom)?;
+async fn erase_in_folders(
+    installation: &Installation,
+    is_erased: impl Fn(&Address) -> bool + Send + 'static,
+) -> Result<()> {
+    let (lock, config) = (lock_path(installation), installation.config.clone());
+    run_blocking(move || {
+        let _locked = acquire(&lock)?;
         for path in files(&config.capture_dir())? {
-            letter(&path, &is_gone).map_err(Error::io(path.display()))?;
+            erase_message(&path, &is_erased).map_err(Error::io(path.display()))?;
         }
         for path in files(&config.export_dir())? {
-            records(&path, &is_gone).map_err(Error::io(path.display()))?;
+            erase_records(&path, &is_erased).map_err(Error::io(path.display()))?;
         }
         let staging = config.staging_dir();
-        leftovers(&staging).map_err(Error::io(staging.display()))
+        remove_abandoned_imports(&staging).map_err(Error::io(staging.display()))
     })
     .await
 }
 
-async fn blocking(work: impl FnOnce() -> Result<()> + Send + 'static) -> Result<()> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| Error::io("sweep")(io::Error::other(error)))?
+async fn run_blocking(work: impl FnOnce() -> Result<()> + Send + 'static) -> Result<()> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| Error::io("file erasure")(io::Error::other(error)))?
 }
 
-/// All files in a folder and below; those that vanish meanwhile are no concern.
+/// All files in a folder and its subfolders.
 fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
@@ -123,14 +127,14 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Removes a letter that is addressed to someone who is gone.
-fn letter(path: &Path, is_gone: &impl Fn(&Address) -> bool) -> io::Result<()> {
-    let head = match File::open(path) {
-        Ok(file) => head_of(BufReader::new(file))?,
+/// Removes a captured message whose recipient was erased.
+fn erase_message(path: &Path, is_erased: &impl Fn(&Address) -> bool) -> io::Result<()> {
+    let fields = match File::open(path) {
+        Ok(file) => recipient_fields(BufReader::new(file))?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
     };
-    if !names(&head, is_gone) {
+    if !mentions(&fields, is_erased) {
         return Ok(());
     }
     match fs::remove_file(path) {
@@ -139,9 +143,9 @@ fn letter(path: &Path, is_gone: &impl Fn(&Address) -> bool) -> io::Result<()> {
     }
 }
 
-/// The values of those header fields that name the recipient.
-fn head_of(file: impl BufRead) -> io::Result<String> {
-    let (mut head, mut wanted) = (String::new(), false);
+/// The header fields that name the recipient.
+fn recipient_fields(file: impl BufRead) -> io::Result<String> {
+    let (mut fields, mut is_wanted) = (String::new(), false);
     for line in file.take(1 << 16).split(b'\n') {
         let line = line?;
         let line = String::from_utf8_lossy(&line);
@@ -150,74 +154,73 @@ fn head_of(file: impl BufRead) -> io::Result<String> {
         }
         if !line.starts_with([' ', '\t']) {
             let name = line.split(':').next().unwrap_or_default().to_ascii_lowercase();
-            wanted = matches!(name.as_str(), "to" | "cc" | "delivered-to" | "envelope-to" | "x-original-to");
+            is_wanted = matches!(name.as_str(), "to" | "cc" | "delivered-to" | "envelope-to" | "x-original-to");
         }
-        if wanted {
-            head.push_str(&line);
-            head.push('\n');
+        if is_wanted {
+            fields.push_str(&line);
+            fields.push('\n');
         }
     }
-    Ok(head)
+    Ok(fields)
 }
 
-/// Rewrites a file of records without those that name someone who is gone. A file without such a
-/// record is not touched.
-fn records(path: &Path, is_gone: &impl Fn(&Address) -> bool) -> io::Result<()> {
+/// Rewrites a file without the records that mention an erased contact. A file without such a record is not written.
+fn erase_records(path: &Path, is_erased: &impl Fn(&Address) -> bool) -> io::Result<()> {
     if atomic_file::is_unfinished(path) {
         return atomic_file::remove_abandoned(path);
     }
     let is_csv = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
-    let found = if is_csv { csv_hits(path, is_gone) } else { line_hits(path, is_gone) };
+    let found = if is_csv { csv_matches(path, is_erased) } else { line_matches(path, is_erased) };
     match found {
-        Ok(hits) if hits.is_empty() => Ok(()),
-        Ok(hits) => cut(path, &hits),
+        Ok(matches) if matches.is_empty() => Ok(()),
+        Ok(matches) => remove_ranges(path, &matches),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
     }
 }
 
-fn csv_hits(path: &Path, is_gone: &impl Fn(&Address) -> bool) -> io::Result<Vec<Range<u64>>> {
+fn csv_matches(path: &Path, is_erased: &impl Fn(&Address) -> bool) -> io::Result<Vec<Range<u64>>> {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_path(path).map_err(of_csv)?;
     let mut record = csv::ByteRecord::new();
-    let mut hits = Vec::new();
+    let mut matches = Vec::new();
     while reader.read_byte_record(&mut record).map_err(of_csv)? {
         let start = record.position().map_or(0, csv::Position::byte);
-        if record.iter().any(|cell| names(&String::from_utf8_lossy(cell), is_gone)) {
-            hits.push(start..reader.position().byte());
+        if record.iter().any(|cell| mentions(&String::from_utf8_lossy(cell), is_erased)) {
+            matches.push(start..reader.position().byte());
         }
     }
-    Ok(hits)
+    Ok(matches)
 }
 
-fn line_hits(path: &Path, is_gone: &impl Fn(&Address) -> bool) -> io::Result<Vec<Range<u64>>> {
-    let (mut hits, mut start) = (Vec::new(), 0);
+fn line_matches(path: &Path, is_erased: &impl Fn(&Address) -> bool) -> io::Result<Vec<Range<u64>>> {
+    let (mut matches, mut start) = (Vec::new(), 0);
     for line in BufReader::new(File::open(path)?).split(b'\n') {
         let line = line?;
         let end = start + line.len() as u64 + 1;
         let text = String::from_utf8_lossy(&line);
-        let hit = match serde_json::from_str(&text) {
-            Ok(value) => in_json(&value, is_gone),
-            Err(_) => names(&text, is_gone),
+        let is_match = match serde_json::from_str(&text) {
+            Ok(value) => json_mentions(&value, is_erased),
+            Err(_) => mentions(&text, is_erased),
         };
-        if hit {
-            hits.push(start..end);
+        if is_match {
+            matches.push(start..end);
         }
         start = end;
     }
-    Ok(hits)
+    Ok(matches)
 }
 
-fn in_json(value: &serde_json::Value, is_gone: &impl Fn(&Address) -> bool) -> bool {
+fn json_mentions(value: &serde_json::Value, is_erased: &impl Fn(&Address) -> bool) -> bool {
     match value {
-        serde_json::Value::String(text) => names(text, is_gone),
-        serde_json::Value::Array(values) => values.iter().any(|value| in_json(value, is_gone)),
-        serde_json::Value::Object(fields) => fields.values().any(|value| in_json(value, is_gone)),
+        serde_json::Value::String(text) => mentions(text, is_erased),
+        serde_json::Value::Array(values) => values.iter().any(|value| json_mentions(value, is_erased)),
+        serde_json::Value::Object(fields) => fields.values().any(|value| json_mentions(value, is_erased)),
         _ => false,
     }
 }
 
-/// Copies the file without the ranges, which are in order.
-fn cut(path: &Path, ranges: &[Range<u64>]) -> io::Result<()> {
+/// Rewrites the file without the byte ranges, which are in order.
+fn remove_ranges(path: &Path, ranges: &[Range<u64>]) -> io::Result<()> {
     let mut from = BufReader::with_capacity(1 << 16, File::open(path)?);
     let mut to = AtomicFile::create(path)?;
     let mut at = 0;
@@ -231,21 +234,21 @@ fn cut(path: &Path, ranges: &[Range<u64>]) -> io::Result<()> {
     to.persist()
 }
 
-/// Whether the text is, or holds, the address of someone who is gone.
-fn names(text: &str, is_gone: &impl Fn(&Address) -> bool) -> bool {
+/// Whether the text is or contains the address of an erased contact.
+fn mentions(text: &str, is_erased: &impl Fn(&Address) -> bool) -> bool {
     if !text.contains('@') && !text.contains("%40") {
         return false;
     }
     let plain = percent_decoded(text);
     let outer = |c: char| c.is_whitespace() || "<>(),;:\"[]\\".contains(c);
     let inner = |c: char| "=&?/'`|{}!#*".contains(c);
-    let hit = |word: &str| Address::parse(word.trim_end_matches('.')).is_ok_and(|address| is_gone(&address));
+    let is_erased_address =
+        |word: &str| Address::parse(word.trim_end_matches('.')).is_ok_and(|address| is_erased(&address));
     [text, &plain].into_iter().any(|text| {
-        hit(text)
-            || text
-                .split(outer)
-                .filter(|word| word.contains('@'))
-                .any(|word| hit(word) || word.split(inner).any(|part| part.contains('@') && hit(part)))
+        is_erased_address(text)
+            || text.split(outer).filter(|word| word.contains('@')).any(|word| {
+                is_erased_address(word) || word.split(inner).any(|part| part.contains('@') && is_erased_address(part))
+            })
     })
 }
 
@@ -263,13 +266,13 @@ fn percent_decoded(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Removes the sorted runs of imports that are no longer alive; a living one holds its `lock`.
-fn leftovers(staging: &Path) -> io::Result<()> {
+/// Removes the folders of imports that have ended; a running import holds its `lock` file.
+fn remove_abandoned_imports(staging: &Path) -> io::Result<()> {
     for entry in fs::read_dir(staging)? {
         let folder = entry?.path();
         let lock = File::open(folder.join("lock"));
-        let alive = lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(fs::TryLockError::WouldBlock)));
-        if folder.is_dir() && !alive {
+        let is_running = lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(fs::TryLockError::WouldBlock)));
+        if folder.is_dir() && !is_running {
             fs::remove_dir_all(&folder)?;
         }
     }
@@ -280,12 +283,12 @@ fn leftovers(staging: &Path) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    fn hits(text: &str) -> bool {
-        names(text, &|found: &Address| found.canonical() == "анна@xn--80a1acny.xn--p1ai")
+    fn is_match(text: &str) -> bool {
+        mentions(text, &|found: &Address| found.canonical() == "анна@xn--80a1acny.xn--p1ai")
     }
 
     #[test]
-    fn a_person_is_recognised_in_any_spelling_and_place() {
+    fn address_is_found_in_any_spelling_and_context() {
         for text in [
             "анна@почта.рф",
             "АННА@ПОЧТА.РФ",
@@ -296,18 +299,18 @@ mod tests {
             "write to анна@почта.рф.",
             "'анна@почта.рф",
         ] {
-            assert!(hits(text), "{text}");
+            assert!(is_match(text), "{text}");
         }
         for text in ["жанна@почта.рф", "анна@почта.рф.org", "anna@example.org", "почта.рф"]
         {
-            assert!(!hits(text), "{text}");
+            assert!(!is_match(text), "{text}");
         }
     }
 
     #[test]
-    fn the_other_records_stay_byte_for_byte() {
+    fn records_of_other_contacts_keep_every_byte() {
         let folder = tempfile::tempdir().expect("a folder");
-        let is_gone = |found: &Address| found.canonical() == "b@x.org";
+        let is_erased = |found: &Address| found.canonical() == "b@x.org";
         for (name, before, after) in [
             (
                 "a.csv",
@@ -321,7 +324,7 @@ mod tests {
         ] {
             let path = folder.path().join(name);
             fs::write(&path, before).expect("written");
-            records(&path, &is_gone).expect("swept");
+            erase_records(&path, &is_erased).expect("erased");
             assert_eq!(fs::read_to_string(&path).expect("read"), after, "{name}");
         }
     }

@@ -1,4 +1,4 @@
-//! Leaving, erasing, and proof that nothing is left.
+//! Privacy: unsubscribe requests, erasure with tombstones, physical erasure, subject access and trace search.
 
 pub mod erasure;
 pub mod erasure_log;

@@ -1,8 +1,8 @@
-//! After an erasure: the bytes. Deleting a row leaves its letters in journals and in the slack of
-//! pages until the database is rewritten, and in the folders until they are swept.
+//! Physical erasure: removes the bytes of erased contacts from files (`file_erasure`), from the pages of the database and
+//! from its WAL, where deleted rows stay until the tables are rewritten.
 //!
-//! What is still owed is known from two lengths: that of the log of erasures, and that which it had
-//! when the last scrub began (`journal/erasures.scrubbed`). So a crash forgets no debt.
+//! Pending work is known from two lengths: that of the erasure log, and its length when the last complete physical
+//! erasure began (`journal/erasures.scrubbed`). So a crash loses nothing.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -19,59 +19,58 @@ use crate::infra::atomic_file::AtomicFile;
 use crate::infra::error::{Error, Result};
 use crate::infra::installation::Installation;
 
-/// Tables are rewritten when nobody has left for this long: meanwhile nothing else can be written.
-const CALM: Duration = Duration::from_secs(1);
-/// While people leave all the time, tables are rewritten after this long all the same.
-const LONGEST: Duration = Duration::from_secs(60);
-/// Scrubs take at most one part in this many of the time.
-const SHARE: u32 = 100;
-/// The folders are searched and the journal is emptied at most this often, and for at most one part
-/// in `PART` of the time.
-const SETTLE: Duration = Duration::from_secs(1);
-const PART: u32 = 10;
+/// Tables are rewritten this long after the last erasure, because nothing else can be written meanwhile.
+const QUIET_TIME: Duration = Duration::from_secs(1);
+/// Under constant erasures, tables are rewritten after this long all the same.
+const MAX_DELAY: Duration = Duration::from_secs(60);
+/// Rewriting takes at most one part in this many of the time.
+const REWRITE_SHARE: u32 = 100;
+/// Files are erased and the WAL is truncated at most this often, and for at most one part in `FILES_SHARE` of the time.
+const FILES_INTERVAL: Duration = Duration::from_secs(1);
+const FILES_SHARE: u32 = 10;
 
-/// Sweeps the folders, rewrites the tables that hold people and lets go of old journals. False when
-/// the database keeps old journals all the same (see `Db::scrub`); then the debt stays.
+/// Erases in files, rewrites the tables of personal data and removes old WAL files. Returns false while the database
+/// keeps old WAL files (see `Db::vacuum_full`) or is being moved to another store; the work stays pending then.
 pub async fn run(installation: &Installation) -> Result<bool> {
-    // While the store is carried elsewhere it is not rewritten; the debt goes along.
+    // A store that is being moved is not rewritten; the pending work moves with it.
     if installation.db.store_status().await?.is_some() {
         return Ok(false);
     }
-    let end = erasure_log::length(installation);
+    let length = erasure_log::length(installation);
     file_erasure::erase_pending(installation).await?;
-    let clean = installation.db.vacuum_full(PERSONAL_TABLES).await?;
-    if clean {
-        mark(installation, end)?;
+    let is_complete = installation.db.vacuum_full(PERSONAL_TABLES).await?;
+    if is_complete {
+        write_completed_length(installation, length)?;
     }
-    Ok(clean)
+    Ok(is_complete)
 }
 
-/// The same when an erasure is not followed by a scrub yet; true when nothing is owed afterwards.
+/// [`run`], if an erasure is pending. Returns whether nothing is pending afterwards.
 pub async fn run_if_pending(installation: &Installation) -> Result<bool> {
     if is_pending(installation) { run(installation).await } else { Ok(true) }
 }
 
-/// Whether someone was erased and their bytes may still lie somewhere.
+/// Whether contacts were erased whose bytes may still be stored.
 pub fn is_pending(installation: &Installation) -> bool {
     completed_length(installation) < erasure_log::length(installation)
 }
 
-/// Counts every erasure in the log as owed again: older data was put back.
+/// Marks every erasure of the log as pending, because older data was restored.
 pub fn mark_all_pending(installation: &Installation) -> Result<()> {
-    mark(installation, 0)
+    write_completed_length(installation, 0)
 }
 
-/// The length of the log up to which nothing is owed.
+/// The length of the erasure log up to which nothing is pending.
 pub(super) fn completed_length(installation: &Installation) -> u64 {
     let text = std::fs::read_to_string(path(installation)).unwrap_or_default();
-    text.trim().parse().ok().filter(|done| *done <= erasure_log::length(installation)).unwrap_or(0)
+    text.trim().parse().ok().filter(|length| *length <= erasure_log::length(installation)).unwrap_or(0)
 }
 
-fn mark(installation: &Installation, end: u64) -> Result<()> {
+fn write_completed_length(installation: &Installation, length: u64) -> Result<()> {
     let path = path(installation);
     let write = || {
         let mut file = AtomicFile::create(&path)?;
-        writeln!(file, "{end}")?;
+        writeln!(file, "{length}")?;
         file.persist()
     };
     write().map_err(Error::io(path.display()))
@@ -81,56 +80,56 @@ fn path(installation: &Installation) -> PathBuf {
     installation.config.journal_dir().join("erasures.scrubbed")
 }
 
-/// Scrubs in the background for as long as it lives: folders and journal at once, the tables as soon
-/// as it may, so that no more than one part in a hundred of the time goes into it.
+/// The background task of physical erasure: files and WAL soon after an erasure, tables as soon as allowed, so that
+/// rewriting takes at most one part in a hundred of the time.
 pub struct BackgroundEraser {
-    nudged: Arc<Notify>,
+    erased: Arc<Notify>,
     task: JoinHandle<()>,
 }
 
 impl BackgroundEraser {
-    /// Begins, with what an earlier run left owed.
+    /// Starts the task, with the work that an earlier run left pending.
     pub fn start(installation: Installation) -> Self {
-        let nudged = Arc::new(Notify::new());
+        let erased = Arc::new(Notify::new());
         if is_pending(&installation) {
-            nudged.notify_one();
+            erased.notify_one();
         }
-        let task = tokio::spawn(run_in_background(installation, nudged.clone()));
-        Self { nudged, task }
+        let task = tokio::spawn(run_in_background(installation, erased.clone()));
+        Self { erased, task }
     }
 
-    /// The bell that doors ring after an erasure.
+    /// The notification to send after each erasure.
     pub fn notifier(&self) -> Arc<Notify> {
-        self.nudged.clone()
+        self.erased.clone()
     }
 
-    /// Says that someone was erased. Costs nothing and never waits.
+    /// Reports an erasure. Never waits.
     pub fn notify(&self) {
-        self.nudged.notify_one();
+        self.erased.notify_one();
     }
 }
 
 impl Drop for BackgroundEraser {
-    /// What is owed then is known to the next start.
+    /// Pending work is found by the next start.
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-async fn run_in_background(installation: Installation, nudged: Arc<Notify>) {
-    let mut free_at = Instant::now();
+async fn run_in_background(installation: Installation, erased: Arc<Notify>) {
+    let mut allowed_at = Instant::now();
     loop {
-        nudged.notified().await;
-        clear(&installation).await;
-        let latest = free_at.max(Instant::now() + LONGEST);
-        let mut due = free_at.max(Instant::now() + CALM);
+        erased.notified().await;
+        erase_files(&installation).await;
+        let latest = allowed_at.max(Instant::now() + MAX_DELAY);
+        let mut due = allowed_at.max(Instant::now() + QUIET_TIME);
         loop {
             tokio::select! {
                 () = sleep_until(due) => break,
-                () = nudged.notified() => {
-                    let spent = clear(&installation).await;
-                    sleep(SETTLE.max(spent * PART)).await;
-                    due = latest.min(due.max(Instant::now() + CALM));
+                () = erased.notified() => {
+                    let spent = erase_files(&installation).await;
+                    sleep(FILES_INTERVAL.max(spent * FILES_SHARE)).await;
+                    due = latest.min(due.max(Instant::now() + QUIET_TIME));
                 }
             }
         }
@@ -139,22 +138,22 @@ async fn run_in_background(installation: Installation, nudged: Arc<Notify>) {
             Ok(true) => {}
             Ok(false) if matches!(installation.db.store_status().await, Ok(Some(_))) => {}
             Ok(false) => {
-                tracing::warn!("the database keeps old journals; docs/privacy.md says how to let it drop them")
+                tracing::warn!("the database keeps old WAL files; docs/privacy.md lists the rights to remove them")
             }
-            Err(error) => tracing::error!(error = %error, "bytes of erased people are still to be scrubbed"),
+            Err(error) => tracing::error!(error = %error, "physical erasure failed and stays pending"),
         }
-        free_at = Instant::now() + began.elapsed() * SHARE;
+        allowed_at = Instant::now() + began.elapsed() * REWRITE_SHARE;
     }
 }
 
-/// What can be done without rewriting tables. Returns how long it took.
-async fn clear(installation: &Installation) -> Duration {
+/// Erases in files and truncates the WAL, which needs no rewriting. Returns the time it took.
+async fn erase_files(installation: &Installation) -> Duration {
     let began = Instant::now();
     if let Err(error) = file_erasure::erase_pending(installation).await {
-        tracing::error!(error = %error, "files of erased people are still to be swept");
+        tracing::error!(error = %error, "file erasure failed and stays pending");
     }
     if let Err(error) = installation.db.truncate_wal().await {
-        tracing::warn!(error = %error, "the journal could not be emptied");
+        tracing::warn!(error = %error, "the WAL could not be truncated");
     }
     began.elapsed()
 }

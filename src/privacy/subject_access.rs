@@ -1,95 +1,252 @@
-//! Everything that is held on one person, for them to see (the right of access).
+//! Subject access: all data held on a contact (GDPR Art. 15), for the preferences page, the command line and an export.
 
-use serde_json::{Value, json};
+use serde::{Serialize, Serializer};
 use sqlx::Row;
+use sqlx::any::AnyRow;
 
-use crate::audience::contact::Contact;
-use crate::audience::{consent, list, subscription};
+use crate::audience::consent::{self, Basis};
+use crate::audience::contact::{Contact, Values};
+use crate::audience::subscription::{self, State};
+use crate::audience::{address::Address, list};
 use crate::infra::clock::Millis;
-use crate::infra::db::{Conn, Sql};
+use crate::infra::db::Conn;
+use crate::infra::db::query::Query;
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 
-/// What is held on a person, as one JSON object: address, fields, subscriptions, consents with their
-/// evidence, letters and how each ended, opens and clicks.
-pub async fn collect(conn: &mut Conn, person: &Contact) -> Result<Value> {
-    let mut subscriptions = Vec::new();
-    for one in subscription::of_contact(conn, person.id).await? {
-        subscriptions
-            .push(json!({ "list": one.list_name, "state": one.state.as_str(), "joined_at": time(one.joined_at) }));
+/// All data held on a contact. Serializes with the whole address and with times as RFC 3339 text.
+#[derive(Debug, Clone, Serialize)]
+pub struct SubjectData {
+    /// The address.
+    #[serde(serialize_with = "expose")]
+    pub address: Address,
+    /// Field values by field name.
+    pub fields: Values,
+    /// When the contact was added.
+    #[serde(serialize_with = "timestamp")]
+    pub created_at: Millis,
+    /// When its data last changed.
+    #[serde(serialize_with = "timestamp")]
+    pub updated_at: Millis,
+    /// The lists it is subscribed to.
+    pub subscriptions: Vec<SubscriptionData>,
+    /// Consent receipts with their evidence.
+    pub consents: Vec<ConsentData>,
+    /// Deliveries, and how each ended.
+    pub deliveries: Vec<DeliveryData>,
+    /// Opens, clicks and other events.
+    pub events: Vec<EventData>,
+}
+
+/// A subscription of the contact.
+#[derive(Debug, Clone, Serialize)]
+pub struct SubscriptionData {
+    /// The list.
+    #[serde(skip)]
+    pub list_id: Id,
+    /// Its name.
+    pub list: String,
+    /// Whether messages are sent.
+    #[serde(serialize_with = "state_word")]
+    pub state: State,
+    /// When the contact subscribed.
+    #[serde(serialize_with = "timestamp")]
+    pub joined_at: Millis,
+}
+
+/// A consent receipt of the contact.
+#[derive(Debug, Clone, Serialize)]
+pub struct ConsentData {
+    /// The list.
+    #[serde(skip)]
+    pub list_id: Id,
+    /// Its name; `None` when the list does not exist any more.
+    pub list: Option<String>,
+    /// What the data may be used for.
+    pub purpose: String,
+    /// The legal basis.
+    #[serde(serialize_with = "basis_word")]
+    pub basis: Basis,
+    /// How consent was given, e.g. `import`.
+    pub channel: String,
+    /// Where it was collected.
+    pub source: String,
+    /// The text that was agreed to.
+    pub wording: String,
+    /// The proof of it.
+    pub proof: String,
+    /// When it was given.
+    #[serde(serialize_with = "timestamp")]
+    pub given_at: Millis,
+    /// When the receipt was written.
+    #[serde(serialize_with = "timestamp")]
+    pub recorded_at: Millis,
+}
+
+/// A delivery to the contact.
+#[derive(Debug, Clone, Serialize)]
+pub struct DeliveryData {
+    /// The name of the campaign.
+    pub campaign: String,
+    /// The delivery state.
+    pub state: String,
+    /// The reason of a refusal.
+    pub reason: Option<String>,
+    /// Attempts to send.
+    pub attempts: i32,
+    /// The date of the message.
+    #[serde(serialize_with = "optional_timestamp")]
+    pub dated_at: Option<Millis>,
+    /// The SMTP reply code.
+    pub code: Option<i32>,
+    /// The SMTP reply text.
+    pub reply: Option<String>,
+    /// When the state last changed.
+    #[serde(serialize_with = "timestamp")]
+    pub changed_at: Millis,
+}
+
+/// An event of the contact.
+#[derive(Debug, Clone, Serialize)]
+pub struct EventData {
+    /// The name of the campaign.
+    pub campaign: String,
+    /// The event kind, also one that this version does not know.
+    pub kind: String,
+    /// The destination of a clicked link.
+    pub destination: Option<String>,
+    /// When it happened.
+    #[serde(serialize_with = "timestamp")]
+    pub at: Millis,
+}
+
+/// Collects all data held on a contact.
+pub async fn collect(conn: &mut Conn, contact: &Contact) -> Result<SubjectData> {
+    let subscriptions = subscription::of_contact(conn, contact.id).await?;
+    Ok(SubjectData {
+        address: contact.address.clone(),
+        fields: contact.values.clone(),
+        created_at: contact.created_at,
+        updated_at: contact.updated_at,
+        subscriptions: subscriptions.into_iter().map(SubscriptionData::from).collect(),
+        consents: consents(conn, contact.id).await?,
+        deliveries: deliveries(conn, contact.id).await?,
+        events: events(conn, contact.id).await?,
+    })
+}
+
+/// The number of rows of each kind of data, by the name it has in the message about an erasure.
+pub async fn count_rows(conn: &mut Conn, contact: Id) -> Result<[(&'static str, i64); 4]> {
+    let row = Query::new(
+        "select (select count(*) from subscription where contact_id = :contact),
+                (select count(*) from consent where contact_id = :contact),
+                (select count(*) from delivery where contact_id = :contact),
+                (select count(*) from event where contact_id = :contact)",
+    )
+    .bind("contact", contact)
+    .fetch_optional(conn)
+    .await?;
+    let count = |index: usize| row.as_ref().map_or(0, |row| row.get(index));
+    Ok([("subscriptions", count(0)), ("consents", count(1)), ("deliveries", count(2)), ("events", count(3))])
+}
+
+impl From<subscription::Subscription> for SubscriptionData {
+    fn from(one: subscription::Subscription) -> Self {
+        Self { list_id: one.list, list: one.list_name, state: one.state, joined_at: one.joined_at }
     }
+}
+
+async fn consents(conn: &mut Conn, contact: Id) -> Result<Vec<ConsentData>> {
     let mut consents = Vec::new();
-    for receipt in consent::of_contact(conn, person.id).await? {
-        let name = list::get(conn, receipt.list).await?.map(|list| list.name);
+    for receipt in consent::of_contact(conn, contact).await? {
         let evidence = receipt.evidence;
-        consents.push(json!({
-            "list": name, "purpose": receipt.purpose, "basis": evidence.basis.as_str(), "channel": evidence.channel,
-            "source": evidence.source, "wording": evidence.wording, "proof": evidence.proof,
-            "given_at": time(evidence.given_at), "recorded_at": time(receipt.recorded_at),
-        }));
+        consents.push(ConsentData {
+            list_id: receipt.list,
+            list: list::get(conn, receipt.list).await?.map(|list| list.name),
+            purpose: receipt.purpose,
+            basis: evidence.basis,
+            channel: evidence.channel,
+            source: evidence.source,
+            wording: evidence.wording,
+            proof: evidence.proof,
+            given_at: evidence.given_at,
+            recorded_at: receipt.recorded_at,
+        });
     }
-    Ok(json!({
-        "address": person.address.expose(),
-        "fields": person.values,
-        "created_at": time(person.created_at),
-        "updated_at": time(person.updated_at),
-        "subscriptions": subscriptions,
-        "consents": consents,
-        "deliveries": deliveries(conn, person.id).await?,
-        "events": events(conn, person.id).await?,
-    }))
+    Ok(consents)
 }
 
-/// How many rows each kind of data has, by the name it has in the sentence of an erasure.
-pub async fn count_rows(conn: &mut Conn, person: Id) -> Result<[(&'static str, i64); 4]> {
-    let row = sqlx::query(
-        "select (select count(*) from subscription where contact_id = $1), (select count(*) from consent where contact_id = $1), \
-         (select count(*) from delivery where contact_id = $1), (select count(*) from event where contact_id = $1)",
+async fn deliveries(conn: &mut Conn, contact: Id) -> Result<Vec<DeliveryData>> {
+    let rows = Query::new(
+        "select k.name, d.state, d.reason, d.attempts, d.dated_at, d.code, d.reply, d.changed_at
+           from delivery d
+           join campaign k on k.id = d.campaign_id
+          where d.contact_id = :contact
+          order by d.id",
     )
-    .bind(person)
-    .fetch_one(conn)
+    .bind("contact", contact)
+    .fetch_all(conn)
     .await?;
-    Ok([("subscriptions", row.get(0)), ("consents", row.get(1)), ("deliveries", row.get(2)), ("events", row.get(3))])
-}
-
-async fn deliveries(conn: &mut Conn, person: Id) -> Result<Vec<Value>> {
-    let rows = Sql::new(
-        "select k.name, d.state, d.reason, d.attempts, d.dated_at, d.code, d.reply, d.changed_at from delivery d \
-         join campaign k on k.id = d.campaign_id where d.contact_id = ",
-    )
-    .bind(person)
-    .push(" order by d.id")
-    .all(conn)
-    .await?;
-    let value = |row: &sqlx::any::AnyRow| {
-        json!({
-            "campaign": row.get::<String, _>(0), "state": row.get::<String, _>(1), "reason": row.get::<Option<String>, _>(2),
-            "attempts": row.get::<i32, _>(3), "dated_at": row.get::<Option<Millis>, _>(4).map(time),
-            "code": row.get::<Option<i32>, _>(5), "reply": row.get::<Option<String>, _>(6),
-            "changed_at": time(row.get(7)),
+    let read = |row: &AnyRow| {
+        Ok(DeliveryData {
+            campaign: row.try_get(0)?,
+            state: row.try_get(1)?,
+            reason: row.try_get(2)?,
+            attempts: row.try_get(3)?,
+            dated_at: row.try_get(4)?,
+            code: row.try_get(5)?,
+            reply: row.try_get(6)?,
+            changed_at: row.try_get(7)?,
         })
     };
-    Ok(rows.iter().map(value).collect())
+    rows.iter().map(read).collect()
 }
 
-async fn events(conn: &mut Conn, person: Id) -> Result<Vec<Value>> {
-    let rows = Sql::new(
-        "select k.name, e.kind, l.destination, e.at from event e join campaign k on k.id = e.campaign_id \
-         left join link l on l.campaign_id = e.campaign_id and l.position = e.position and e.kind = 'click' where e.contact_id = ",
+async fn events(conn: &mut Conn, contact: Id) -> Result<Vec<EventData>> {
+    let rows = Query::new(
+        "select k.name, e.kind, l.destination, e.at
+           from event e
+           join campaign k on k.id = e.campaign_id
+           left join link l on l.campaign_id = e.campaign_id
+                           and l.position = e.position
+                           and e.kind = 'click'
+          where e.contact_id = :contact
+          order by e.at, e.id",
     )
-    .bind(person)
-    .push(" order by e.at, e.id")
-    .all(conn)
+    .bind("contact", contact)
+    .fetch_all(conn)
     .await?;
-    let value = |row: &sqlx::any::AnyRow| {
-        json!({
-            "campaign": row.get::<String, _>(0), "kind": row.get::<String, _>(1),
-            "destination": row.get::<Option<String>, _>(2), "at": time(row.get(3)),
+    let read = |row: &AnyRow| {
+        Ok(EventData {
+            campaign: row.try_get(0)?,
+            kind: row.try_get(1)?,
+            destination: row.try_get(2)?,
+            at: row.try_get(3)?,
         })
     };
-    Ok(rows.iter().map(value).collect())
+    rows.iter().map(read).collect()
 }
 
-fn time(at: Millis) -> String {
+fn expose<S: Serializer>(address: &Address, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.serialize_str(&address.expose())
+}
+
+fn state_word<S: Serializer>(state: &State, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.serialize_str(state.as_str())
+}
+
+fn basis_word<S: Serializer>(basis: &Basis, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.serialize_str(basis.as_str())
+}
+
+fn timestamp<S: Serializer>(at: &Millis, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.serialize_str(&rfc3339(*at))
+}
+
+fn optional_timestamp<S: Serializer>(at: &Option<Millis>, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    at.map(rfc3339).serialize(serializer)
+}
+
+fn rfc3339(at: Millis) -> String {
     jiff::Timestamp::from_millisecond(at).map_or_else(|_| at.to_string(), |at| at.to_string())
 }

@@ -1,5 +1,5 @@
-//! Proof that nothing is left: looks for an address, in every form, in every table, in the bytes of
-//! the database and its journals, and in everything that lies in the data folder. It writes nothing.
+//! Trace search: finds what is left of an address, in every encoding, in all tables, in the files and WAL of
+//! the database, and in the data folder. It writes nothing.
 
 use std::collections::{BTreeSet, HashSet};
 use std::fs;
@@ -13,36 +13,38 @@ use sqlx::Row;
 use self::encodings::Form;
 use self::scan::{Counts, Patterns, Scan, StreamKind};
 use crate::audience::address::Address;
-use crate::infra::db::{Conn, Sql};
+use crate::infra::db::Conn;
+use crate::infra::db::query::Query;
 use crate::infra::error::{Error, Result};
 use crate::infra::installation::Installation;
 
 pub mod encodings;
 pub mod scan;
 
-/// Other people whose addresses contain the one that is looked for; beyond these, theirs count too.
-const LOOKALIKES: i64 = 1_000;
+/// Contacts whose longer addresses contain the searched one and are therefore skipped; matches of further ones are
+/// counted.
+const MAX_SKIPPED_CONTACTS: i64 = 1_000;
 
-/// One place where something was found.
+/// The matches of one encoding in one place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Trace {
-    /// `table.column`, or a file: in the data folder by its path from there.
+    /// `table.column`, or the path of a file, relative to the data folder where it lies in it.
     pub place: String,
-    /// In which form.
+    /// The encoding.
     pub form: &'static str,
-    /// How often.
+    /// The number of matches.
     pub count: u64,
 }
 
-/// What is left of an address.
+/// All matches of an address.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct TraceReport {
-    /// How often it was found in all.
+    /// The number of matches.
     pub hits: u64,
-    /// Where.
+    /// The matches by place and encoding.
     #[serde(rename = "where")]
-    pub findings: Vec<Trace>,
-    /// Files that could not be looked into.
+    pub traces: Vec<Trace>,
+    /// Files and folders that could not be read.
     pub unreachable: Vec<String>,
 }
 
@@ -50,13 +52,13 @@ impl TraceReport {
     fn add(&mut self, place: &str, counts: Counts) {
         for (form, count) in counts {
             self.hits += count;
-            self.findings.push(Trace { place: place.to_owned(), form, count });
+            self.traces.push(Trace { place: place.to_owned(), form, count });
         }
     }
 }
 
-/// Looks for an address, known or not. `given` is its spelling as it was asked for. `progress` is
-/// told the bytes of files that were read and that there are.
+/// Searches for an address, whether it is a contact or not. `given` is its spelling as the user typed it. `progress`
+/// is called with the bytes of files read so far and in all.
 pub async fn search(
     installation: &Installation,
     given: &str,
@@ -64,40 +66,48 @@ pub async fn search(
     progress: impl FnMut(u64, u64) + Send + 'static,
 ) -> Result<TraceReport> {
     let mut conn = installation.db.read().await?;
-    let others = lookalikes(installation, &mut conn, address).await?;
-    let needle = Patterns::new(&encodings::all(given, address), &others)?;
-    let mut residue = TraceReport::default();
+    let skipped = longer_addresses(&mut conn, address).await?;
+    let patterns = Patterns::new(&encodings::all(given, address), &skipped)?;
+    let mut report = TraceReport::default();
     for (table, columns) in installation.db.tables().await? {
-        in_table(&mut conn, &table, &columns, &needle, &mut residue).await?;
+        search_table(&mut conn, &table, &columns, &patterns, &mut report).await?;
     }
     drop(conn);
-    let places = SearchedFiles::of(installation).await?;
-    let work = move || in_files(places, &needle, residue, progress);
-    tokio::task::spawn_blocking(work).await.map_err(|error| Error::io("residue")(std::io::Error::other(error)))
+    let files = SearchedFiles::collect(installation).await?;
+    let work = move || search_files(files, &patterns, report, progress);
+    tokio::task::spawn_blocking(work).await.map_err(|error| Error::io("trace search")(std::io::Error::other(error)))
 }
 
-/// The forms of everyone else whose address has this one in it.
-async fn lookalikes(installation: &Installation, conn: &mut Conn, address: &Address) -> Result<Vec<Form>> {
-    let canonical = address.canonical();
-    let mut sql = Sql::new("select address from contact where canonical <> ");
-    sql.bind(canonical.clone()).push(" and ").push(installation.db.position()).push("(canonical, ").bind(canonical);
-    let rows = sql.push(") > 0 limit ").bind(LOOKALIKES).all(conn).await?;
-    let spelled = rows.iter().map(|row| row.get::<String, _>(0));
-    Ok(spelled.filter_map(|text| Some(encodings::all(&text, &Address::parse(&text).ok()?))).flatten().collect())
+/// The encodings of all other contacts whose addresses contain this one.
+async fn longer_addresses(conn: &mut Conn, address: &Address) -> Result<Vec<Form>> {
+    let rows = Query::new(
+        "select address
+           from contact
+          where canonical <> :canonical
+            and {position}(canonical, :canonical) > 0
+          limit :limit",
+    )
+    .bind("canonical", address.canonical())
+    .bind("limit", MAX_SKIPPED_CONTACTS)
+    .fetch_all(conn)
+    .await?;
+    let addresses = rows.iter().map(|row| row.get::<String, _>(0));
+    Ok(addresses.filter_map(|text| Some(encodings::all(&text, &Address::parse(&text).ok()?))).flatten().collect())
 }
 
-async fn in_table(
+async fn search_table(
     conn: &mut Conn,
     table: &str,
     columns: &[String],
-    needle: &Patterns,
-    residue: &mut TraceReport,
+    patterns: &Patterns,
+    report: &mut TraceReport,
 ) -> Result<()> {
-    let list: Vec<String> = columns.iter().map(|column| format!("\"{column}\"")).collect();
-    let mut scans: Vec<Scan<'_>> = columns.iter().map(|_| Scan::new(needle, StreamKind::Text)).collect();
-    let mut sql = Sql::new("select ");
-    sql.push(&list.join(", ")).push(" from \"").push(table).push("\"");
-    let mut rows = sql.stream(conn);
+    let list = columns.iter().map(|column| format!("\"{column}\"")).collect::<Vec<_>>().join(", ");
+    let mut scans: Vec<Scan<'_>> = columns.iter().map(|_| Scan::new(patterns, StreamKind::Text)).collect();
+    let mut rows = Query::new("select {columns} from {table}")
+        .fragment("columns", list)
+        .fragment("table", format!("\"{table}\""))
+        .fetch(conn);
     while let Some(row) = rows.try_next().await? {
         for (index, scan) in scans.iter_mut().enumerate() {
             match row.try_get::<Option<String>, _>(index) {
@@ -108,19 +118,19 @@ async fn in_table(
         }
     }
     for (column, scan) in columns.iter().zip(scans) {
-        residue.add(&format!("{table}.{column}"), scan.end());
+        report.add(&format!("{table}.{column}"), scan.finish());
     }
     Ok(())
 }
 
-/// A file to look into.
+/// A file to search.
 struct File {
     path: PathBuf,
     name: String,
     kind: StreamKind,
 }
 
-/// The files to look into.
+/// The files to search.
 #[derive(Default)]
 struct SearchedFiles {
     files: Vec<File>,
@@ -129,23 +139,23 @@ struct SearchedFiles {
 }
 
 impl SearchedFiles {
-    async fn of(installation: &Installation) -> Result<Self> {
-        let mut places = Self::default();
+    async fn collect(installation: &Installation) -> Result<Self> {
+        let mut files = Self::default();
         let data = installation.config.data.clone();
         match (installation.db.data_path().await?, installation.db.database_folder().await?) {
-            (None, _) => places.unreachable.push("the data directory of the database server".to_owned()),
+            (None, _) => files.unreachable.push("the data directory of the database server".to_owned()),
             (Some(file), None) => {
-                places.journals(&file, &data);
-                places.sqlite = Some(file);
+                files.add_sqlite(&file, &data);
+                files.sqlite = Some(file);
             }
-            (Some(folder), Some(own)) => places.walk(&folder, Some(&own)),
+            (Some(folder), Some(database)) => files.walk(&folder, Some(&database)),
         }
-        places.walk(&data, None);
-        Ok(places)
+        files.walk(&data, None);
+        Ok(files)
     }
 
-    /// A SQLite file outside the data folder, with its journals.
-    fn journals(&mut self, file: &Path, data: &Path) {
+    /// Adds a SQLite file outside the data folder, with its journals.
+    fn add_sqlite(&mut self, file: &Path, data: &Path) {
         let inside = |path: &Path| Some(path.canonicalize().ok()?.starts_with(data.canonicalize().ok()?));
         if inside(file) == Some(true) {
             return;
@@ -159,8 +169,9 @@ impl SearchedFiles {
         }
     }
 
-    /// Every file below a folder, through links as well. Of a server's databases only `own`.
-    fn walk(&mut self, root: &Path, own: Option<&str>) {
+    /// Adds every file below a folder, also through links. In the data folder of a PostgreSQL server, other databases
+    /// than `database` are left out.
+    fn walk(&mut self, root: &Path, database: Option<&str>) {
         let mut seen = HashSet::new();
         let mut folders = vec![root.to_owned()];
         while let Some(folder) = folders.pop() {
@@ -173,14 +184,14 @@ impl SearchedFiles {
             };
             for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
                 if path.is_dir() {
-                    if own.is_none_or(|own| !is_of_another(&path, own)) {
+                    if database.is_none_or(|database| !is_other_database(&path, database)) {
                         folders.push(path);
                     }
                 } else if path.is_file() {
-                    let name = if own.is_some() { &path } else { path.strip_prefix(root).unwrap_or(&path) };
+                    let name = if database.is_some() { &path } else { path.strip_prefix(root).unwrap_or(&path) };
                     let name = name.display().to_string();
                     let kind =
-                        if own.is_some() || self.is_sqlite(&path) { StreamKind::Pages } else { StreamKind::Text };
+                        if database.is_some() || self.is_sqlite(&path) { StreamKind::Pages } else { StreamKind::Text };
                     self.files.push(File { path, name, kind });
                 }
             }
@@ -196,58 +207,58 @@ impl SearchedFiles {
     }
 }
 
-/// Whether the folder holds another database of the same server; such folders bear a number.
-fn is_of_another(folder: &Path, own: &str) -> bool {
+/// Whether the folder holds another database of the same PostgreSQL server; such folders are named by a number.
+fn is_other_database(folder: &Path, database: &str) -> bool {
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
-    name != own && !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit())
+    name != database && !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn in_files(
-    places: SearchedFiles,
-    needle: &Patterns,
-    mut residue: TraceReport,
+fn search_files(
+    files: SearchedFiles,
+    patterns: &Patterns,
+    mut report: TraceReport,
     mut progress: impl FnMut(u64, u64),
 ) -> TraceReport {
     let size = |path: &Path| fs::metadata(path).map_or(0, |found| found.len());
-    let total: u64 = places.files.iter().map(|file| size(&file.path)).sum();
-    let mut unreachable: BTreeSet<String> = places.unreachable.iter().cloned().collect();
+    let total: u64 = files.files.iter().map(|file| size(&file.path)).sum();
+    let mut unreachable: BTreeSet<String> = files.unreachable.iter().cloned().collect();
     let mut read = 0;
-    for file in &places.files {
+    for file in &files.files {
         let counts = fs::File::open(&file.path).and_then(|mut opened| {
-            let counts = in_stream(&mut opened, needle, file.kind, |bytes| {
+            let counts = search_stream(&mut opened, patterns, file.kind, |bytes| {
                 read += bytes;
                 progress(read, total);
             });
-            if places.is_sqlite(&file.path) {
-                // Closing it would drop every POSIX lock that SQLite holds on it in this process.
+            if files.is_sqlite(&file.path) {
+                // Closing the file would release every POSIX lock that SQLite holds on it in this process.
                 std::mem::forget(opened);
             }
             counts
         });
         match counts {
-            Ok(counts) => residue.add(&file.name, counts),
-            // Journals and letters come and go while we look.
+            Ok(counts) => report.add(&file.name, counts),
+            // Journals and captured messages may vanish during the search.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(_) => {
                 unreachable.insert(file.name.clone());
             }
         }
     }
-    residue.unreachable.extend(unreachable);
-    residue
+    report.unreachable.extend(unreachable);
+    report
 }
 
-fn in_stream(
+fn search_stream(
     file: &mut impl Read,
-    needle: &Patterns,
+    patterns: &Patterns,
     kind: StreamKind,
     mut progress: impl FnMut(u64),
 ) -> std::io::Result<Counts> {
-    let mut scan = Scan::new(needle, kind);
+    let mut scan = Scan::new(patterns, kind);
     let mut buffer = vec![0; 1 << 18];
     loop {
         match file.read(&mut buffer)? {
-            0 => return Ok(scan.end()),
+            0 => return Ok(scan.finish()),
             length => {
                 scan.feed(&buffer[..length]);
                 progress(length as u64);

@@ -1,6 +1,5 @@
-//! The way out of a list. Those who ask at the same moment leave in one transaction: a goodbye waits
-//! for two syncs of the disk, and many share them. While one transaction is on its way the next
-//! gathers, so nobody waits for company.
+//! Unsubscribe batches: requests that arrive together share one transaction, and so its two syncs of the disk. While one
+//! transaction runs, the next batch gathers, so no request waits for others to come.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -9,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::erasure::{self, Erased, Reason, Unsubscription};
-use super::request_journal::KNOCK;
+use super::request_journal::CONNECTION_TIMEOUT;
 use crate::campaign::model::Campaign;
 use crate::campaign::{delivery, model};
 use crate::infra::error::{Error, Result};
@@ -17,105 +16,109 @@ use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 use crate::infra::token::DeliveryRef;
 
-/// Goodbyes a transaction: some ten milliseconds, for which a mailer waits too.
-pub const MOST: usize = 500;
-/// Goodbyes that wait; who comes then waits at the door.
-const QUEUE: usize = 4 * MOST;
+/// Requests in one transaction: it takes about ten milliseconds, during which a mailer waits too.
+pub const MAX_BATCH: usize = 500;
+/// Requests that wait in memory; further ones wait for a place.
+const QUEUE_LENGTH: usize = 4 * MAX_BATCH;
 
-/// A request to leave the list that a letter was sent to, or another one.
+/// A request to unsubscribe from the list of a message, or from another list.
 #[derive(Debug, Clone, Copy)]
 pub struct UnsubscribeRequest {
-    /// What the token names.
-    pub claim: DeliveryRef,
-    /// The list, where it is not that of the letter.
+    /// The delivery named by the token.
+    pub delivery: DeliveryRef,
+    /// The list, where it is not that of the message.
     pub list: Option<Id>,
 }
 
-/// What a goodbye took away, and from whom: nobody when the letter's reader is gone.
+/// The result of a request.
 #[derive(Debug, Clone, Copy)]
-pub struct Left {
-    /// What went.
-    pub gone: Erased,
-    /// Whom the letter was sent to.
-    pub reader: Option<Id>,
+pub struct Unsubscribed {
+    /// What was deleted.
+    pub erased: Erased,
+    /// The contact that the message was sent to; `None` when it was erased before.
+    pub contact: Option<Id>,
 }
 
-/// Lets people leave together. Cheap to clone; ends with its last clone.
+/// The queue of unsubscribe requests. Cheap to clone; its task ends with the last clone.
 #[derive(Clone)]
 pub struct UnsubscribeBatcher {
-    queue: mpsc::Sender<Waiting>,
+    queue: mpsc::Sender<PendingRequest>,
 }
 
-struct Waiting {
-    goodbye: UnsubscribeRequest,
-    answer: oneshot::Sender<Result<Left>>,
+struct PendingRequest {
+    request: UnsubscribeRequest,
+    answer: oneshot::Sender<Result<Unsubscribed>>,
 }
 
 impl UnsubscribeBatcher {
-    /// Opens the way out of an installation.
-    pub fn open(installation: &Installation) -> Self {
-        let (queue, waiting) = mpsc::channel(QUEUE);
-        tokio::spawn(run(installation.clone(), waiting));
+    /// Starts the task that executes the requests.
+    pub fn start(installation: &Installation) -> Self {
+        let (queue, requests) = mpsc::channel(QUEUE_LENGTH);
+        tokio::spawn(run(installation.clone(), requests));
         Self { queue }
     }
 
-    /// Waits until a goodbye is on disk. Who stops waiting may have left all the same.
-    pub async fn leave(&self, goodbye: UnsubscribeRequest) -> Result<Left> {
+    /// Executes a request. Durable when this returns; a caller that stops waiting does not cancel it.
+    pub async fn unsubscribe(&self, request: UnsubscribeRequest) -> Result<Unsubscribed> {
         let stopped = || Error::Db(sqlx::Error::WorkerCrashed);
         let (answer, answered) = oneshot::channel();
-        self.queue.send(Waiting { goodbye, answer }).await.map_err(|_| stopped())?;
+        self.queue.send(PendingRequest { request, answer }).await.map_err(|_| stopped())?;
         answered.await.map_err(|_| stopped())?
     }
 }
 
-async fn run(installation: Installation, mut queue: mpsc::Receiver<Waiting>) {
+async fn run(installation: Installation, mut queue: mpsc::Receiver<PendingRequest>) {
     let mut batch = Vec::new();
-    while queue.recv_many(&mut batch, MOST).await > 0 {
-        let goodbyes: Vec<UnsubscribeRequest> = batch.iter().map(|one| one.goodbye).collect();
-        match leave(&installation, &goodbyes).await {
-            Ok(left) => batch.drain(..).zip(left).for_each(|(one, left)| tell(one, Ok(left))),
-            Err(error) if goodbyes.len() == 1 => drop(batch.pop().map(|one| tell(one, Err(error)))),
-            // One of them may be to blame. Who has stopped waiting meanwhile stands in the journal.
+    while queue.recv_many(&mut batch, MAX_BATCH).await > 0 {
+        let requests: Vec<UnsubscribeRequest> = batch.iter().map(|pending| pending.request).collect();
+        match unsubscribe_batch(&installation, &requests).await {
+            Ok(results) => batch.drain(..).zip(results).for_each(|(pending, result)| answer(pending, Ok(result))),
+            Err(error) if requests.len() == 1 => drop(batch.pop().map(|pending| answer(pending, Err(error)))),
+            // One request may have made the batch fail. Requests whose caller gave up are in the journal by now.
             Err(_) => {
-                for one in batch.drain(..).filter(|one| !one.answer.is_closed()) {
-                    let left = leave(&installation, &[one.goodbye]).await.map(|left| left[0]);
-                    tell(one, left);
+                for pending in batch.drain(..).filter(|pending| !pending.answer.is_closed()) {
+                    let result = unsubscribe_batch(&installation, &[pending.request]).await.map(|results| results[0]);
+                    answer(pending, result);
                 }
             }
         }
     }
 }
 
-/// Who has stopped waiting is told nothing.
-fn tell(one: Waiting, left: Result<Left>) {
-    drop(one.answer.send(left));
+fn answer(pending: PendingRequest, result: Result<Unsubscribed>) {
+    // The caller may have stopped waiting.
+    drop(pending.answer.send(result));
 }
 
-/// Lets people leave in one transaction. Of those who are gone nothing is left to do.
-pub async fn leave(installation: &Installation, goodbyes: &[UnsubscribeRequest]) -> Result<Vec<Left>> {
-    let away = |_| Error::Db(sqlx::Error::PoolTimedOut);
-    let mut conn = timeout(KNOCK, installation.db.read()).await.map_err(away)??;
-    let letters: Vec<Id> = goodbyes.iter().map(|goodbye| goodbye.claim.delivery).collect();
-    let readers: HashMap<Id, Id> = delivery::contacts_of(&mut conn, &letters).await?.into_iter().collect();
+/// Executes requests in one transaction. Those of erased contacts delete nothing.
+pub async fn unsubscribe_batch(
+    installation: &Installation,
+    requests: &[UnsubscribeRequest],
+) -> Result<Vec<Unsubscribed>> {
+    let timed_out = |_| Error::Db(sqlx::Error::PoolTimedOut);
+    let mut conn = timeout(CONNECTION_TIMEOUT, installation.db.read()).await.map_err(timed_out)??;
+    let deliveries: Vec<Id> = requests.iter().map(|request| request.delivery.delivery).collect();
+    let contacts: HashMap<Id, Id> = delivery::contacts_of(&mut conn, &deliveries).await?.into_iter().collect();
     let mut campaigns: HashMap<Id, Option<Campaign>> = HashMap::new();
-    for UnsubscribeRequest { claim, .. } in goodbyes {
-        if let Entry::Vacant(unmet) = campaigns.entry(claim.campaign) {
-            unmet.insert(model::find(&mut conn, claim.campaign).await?);
+    for UnsubscribeRequest { delivery, .. } in requests {
+        if let Entry::Vacant(unread) = campaigns.entry(delivery.campaign) {
+            unread.insert(model::find(&mut conn, delivery.campaign).await?);
         }
     }
     drop(conn);
-    let reader = |goodbye: &UnsubscribeRequest| readers.get(&goodbye.claim.delivery).copied();
-    let leaver = |goodbye: &UnsubscribeRequest| {
-        let (person, campaign) = (reader(goodbye)?, campaigns.get(&goodbye.claim.campaign)?.as_ref()?);
-        let list = goodbye.list.unwrap_or(campaign.list);
-        Some(Unsubscription { workspace: campaign.workspace, person, list, through: Some(campaign.id) })
+    let contact_of = |request: &UnsubscribeRequest| contacts.get(&request.delivery.delivery).copied();
+    let unsubscription = |request: &UnsubscribeRequest| {
+        let campaign = campaigns.get(&request.delivery.campaign)?.as_ref()?;
+        let list = request.list.unwrap_or(campaign.list);
+        let (workspace, campaign) = (campaign.workspace, Some(campaign.id));
+        Some(Unsubscription { workspace, contact: contact_of(request)?, list, campaign })
     };
-    let leavers: Vec<Option<Unsubscription>> = goodbyes.iter().map(leaver).collect();
-    let there: Vec<Unsubscription> = leavers.iter().flatten().copied().collect();
-    let mut gone = erasure::unsubscribe_many(installation, &there, Reason::Unsubscribed).await?.into_iter();
-    let left = |(goodbye, leaver): (&UnsubscribeRequest, &Option<Unsubscription>)| {
-        let gone = leaver.and_then(|_| gone.next()).unwrap_or(Erased::Nothing);
-        Left { gone, reader: reader(goodbye) }
+    let unsubscriptions: Vec<Option<Unsubscription>> = requests.iter().map(unsubscription).collect();
+    let existing: Vec<Unsubscription> = unsubscriptions.iter().flatten().copied().collect();
+    let mut erased = erasure::unsubscribe_many(installation, &existing, Reason::Unsubscribed).await?.into_iter();
+    let result = |(request, unsubscription): (&UnsubscribeRequest, &Option<Unsubscription>)| {
+        let erased = unsubscription.and_then(|_| erased.next()).unwrap_or(Erased::Nothing);
+        Unsubscribed { erased, contact: contact_of(request) }
     };
-    Ok(goodbyes.iter().zip(&leavers).map(left).collect())
+    Ok(requests.iter().zip(&unsubscriptions).map(result).collect())
 }

@@ -1,51 +1,51 @@
-//! The last of a move: those who left after the picture of the source was taken leave the target
-//! too, and both sides are asked whether they agree. Nothing is written to the source meanwhile.
+//! Catch-up of a move: repeats in the target the erasures that happened in the source after its snapshot, and checks that
+//! both stores agree. The source is not written meanwhile.
 
 use std::collections::HashSet;
 
 use crate::infra::db::table::Table;
 use crate::infra::error::Result;
-use crate::privacy::erasure_log;
+use crate::privacy::erasure_log::{self, ErasureRecord};
 use crate::store_migration::compare;
 use crate::store_migration::endpoints::Endpoints;
 
-/// Days before the picture from which tombstones are compared: clocks of several machines differ.
-const MARGIN: i64 = 2;
-/// Tables of at most this many rows are compared to the byte once more; of larger ones the rows are
-/// counted. Only goodbyes have touched them since they were compared.
-const SMALL: u64 = 20_000;
+/// Days before the snapshot from which tombstones are compared, as clocks of several machines differ.
+const CLOCK_MARGIN: i64 = 2;
+/// Tables of at most this many rows are compared by checksum again; of larger ones only the rows are counted, since only
+/// erasures have changed them.
+const CHECKSUM_ROWS: u64 = 20_000;
 
-/// Lets those leave the target who left the source since a day. Returns how many times someone did.
-pub async fn carry_out(ends: &Endpoints, since: i64) -> Result<usize> {
-    let since = since - MARGIN;
+/// Repeats in the target the erasures of the source since a day. Returns their number.
+pub async fn repeat_erasures(endpoints: &Endpoints, since: i64) -> Result<usize> {
+    let since = since - CLOCK_MARGIN;
     let known: HashSet<_> =
-        erasure_log::tombstones_since(&ends.target, since).await?.into_iter().map(identity).collect();
-    let mut late = erasure_log::tombstones_since(&ends.source, since).await?;
-    late.retain(|entry| !known.contains(&identity(entry.clone())));
-    Ok(erasure_log::apply(&ends.target, &late).await?.map_or(0, |(erasures, _)| erasures))
+        erasure_log::tombstones_since(&endpoints.target, since).await?.iter().map(identity).collect();
+    let mut missing = erasure_log::tombstones_since(&endpoints.source, since).await?;
+    missing.retain(|record| !known.contains(&identity(record)));
+    Ok(erasure_log::apply(&endpoints.target, &missing).await?.map_or(0, |(erasures, _)| erasures))
 }
 
-fn identity(entry: erasure_log::ErasureRecord) -> (i64, i64, [u8; 32]) {
-    (entry.workspace, entry.list, entry.mark)
+fn identity(record: &ErasureRecord) -> (i64, i64, [u8; 32]) {
+    (record.workspace, record.list, record.digest)
 }
 
-/// Whether both sides are the same now. Small tables are made so; a large one that differs wants
-/// another round.
-pub async fn agree(ends: &Endpoints, tables: &[Table]) -> Result<bool> {
-    let mut here = ends.source.db.read_snapshot().await?;
+/// Whether both stores hold the same rows. Small tables that differ are copied again; a large one that differs returns
+/// false.
+pub async fn agree(endpoints: &Endpoints, tables: &[Table]) -> Result<bool> {
+    let mut source = endpoints.source.db.read_snapshot().await?;
     for table in tables {
-        let there = table.count(&mut *ends.target.db.read().await?).await?;
-        let rows = table.count(&mut here).await?;
-        if rows.max(there) <= SMALL {
-            // A second look tells whether what was carried over again is the same.
-            let mut differed = 1;
+        let target_rows = table.count(&mut *endpoints.target.db.read().await?).await?;
+        let source_rows = table.count(&mut source).await?;
+        if source_rows.max(target_rows) <= CHECKSUM_ROWS {
+            // The second comparison checks the rows that the first one copied again.
+            let mut differences = 1;
             for _ in 0..2 {
-                differed = compare::one(&mut here, table, &ends.target.db, &mut |_| {}).await?.1;
+                differences = compare::compare_table(&mut source, table, &endpoints.target.db, &mut |_| {}).await?.1;
             }
-            if differed > 0 {
+            if differences > 0 {
                 return Ok(false);
             }
-        } else if rows != there {
+        } else if source_rows != target_rows {
             return Ok(false);
         }
     }

@@ -1,8 +1,7 @@
-//! Counts and checksums both sides, table by table in the order of the keys, and carries over again
-//! what differs. Both sides are read at once; no row is kept.
+//! Comparison of a move: counts the rows of both stores and computes their checksums, table by table in key order, and
+//! copies ranges that differ again. Both stores are read at once; no row is kept in memory.
 //!
-//! The checksum of a table is SHA-256 over all of its rows. It says the same of the same rows on
-//! either database.
+//! The checksum of a table is SHA-256 over all its rows. Equal rows have equal checksums on both databases.
 
 use sha2::{Digest, Sha256};
 
@@ -12,49 +11,55 @@ use crate::infra::db::{Conn, Db};
 use crate::infra::error::Result;
 use crate::store_migration::{Step, copy};
 
-/// Rows compared at a time; what differs is carried over again in stretches of this size.
-const STRETCH: usize = 10_000;
+/// Rows of a range: compared at a time, and copied again together.
+const RANGE_ROWS: usize = 10_000;
 
-/// A table that is the same on both sides.
+/// The checksum of a table that is the same in both stores.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableChecksum {
-    /// Its name.
+    /// The name of the table.
     pub table: String,
-    /// Its rows.
+    /// The number of rows.
     pub rows: u64,
     /// SHA-256 over them, in hexadecimal.
     pub checksum: String,
 }
 
-/// Compares one table. Returns its sum, and the number of stretches that differed and were carried
-/// over again: then only another comparison can tell that they are the same now.
-pub async fn one(from: &mut Conn, table: &Table, to: &Db, told: &mut dyn FnMut(Step)) -> Result<(TableChecksum, u64)> {
-    let mut there = to.read().await?;
-    let (mut here_sum, mut there_sum) = (Sha256::new(), Sha256::new());
-    let (mut rows, mut repaired) = (0, 0);
+/// Compares one table. Returns its checksum, and the number of ranges that differed and were copied again: then only
+/// another comparison can show that they are the same now.
+pub async fn compare_table(
+    source: &mut Conn,
+    table: &Table,
+    target: &Db,
+    report: &mut dyn FnMut(Step),
+) -> Result<(TableChecksum, u64)> {
+    let mut target_conn = target.read().await?;
+    let (mut source_hash, mut target_hash) = (Sha256::new(), Sha256::new());
+    let (mut rows, mut copied_again) = (0, 0);
     let mut after: Option<Vec<Value>> = None;
-    let mut next = table.digest(from, (None, None), Some(STRETCH), &mut here_sum).await?;
+    let mut next = table.digest(source, (None, None), Some(RANGE_ROWS), &mut source_hash).await?;
     loop {
         let (count, last) = next;
-        let told_sum = here_sum.clone();
-        // Behind the last row of the source nothing may be left on the other side.
-        let upto = last.clone();
-        let other = table.digest(&mut there, (after.as_deref(), upto.as_deref()), None, &mut there_sum);
-        let reading = async {
+        let expected = source_hash.clone();
+        // Without a last row the range has no end: behind the last row of the source the target must be empty.
+        let up_to = last.clone();
+        let reading_target =
+            table.digest(&mut target_conn, (after.as_deref(), up_to.as_deref()), None, &mut target_hash);
+        let reading_source = async {
             match &last {
-                Some(last) => table.digest(from, (Some(last), None), Some(STRETCH), &mut here_sum).await,
+                Some(last) => table.digest(source, (Some(last), None), Some(RANGE_ROWS), &mut source_hash).await,
                 None => Ok((0, None)),
             }
         };
-        let (_, following) = tokio::try_join!(other, reading)?;
-        if there_sum.clone().finalize() != told_sum.clone().finalize() {
-            copy::again(from, table, (after.take(), upto), to).await?;
-            there_sum = told_sum;
-            repaired += 1;
+        let (_, following) = tokio::try_join!(reading_target, reading_source)?;
+        if target_hash.clone().finalize() != expected.clone().finalize() {
+            copy::copy_range_again(source, table, (after.take(), up_to), target).await?;
+            target_hash = expected;
+            copied_again += 1;
         }
         rows += count;
         if count > 0 {
-            told(Step::Comparing { table: table.name.clone(), rows: count });
+            report(Step::Comparing { table: table.name.clone(), rows: count });
         }
         match last {
             Some(last) => after = Some(last),
@@ -62,6 +67,6 @@ pub async fn one(from: &mut Conn, table: &Table, to: &Db, told: &mut dyn FnMut(S
         }
         next = following;
     }
-    let checksum = here_sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok((TableChecksum { table: table.name.clone(), rows, checksum }, repaired))
+    let checksum = source_hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok((TableChecksum { table: table.name.clone(), rows, checksum }, copied_again))
 }

@@ -1,5 +1,5 @@
-//! Carries rows over, table by table and page by page in the order of their keys. While one page is
-//! being written the next is read. A large table gets its indexes when its rows are there.
+//! Copying of a move: table by table and page by page in key order. While one page is written, the next is read. The
+//! indexes of a large table are created after its rows.
 
 use crate::infra::db::bulk_insert::BulkInsert;
 use crate::infra::db::index;
@@ -11,105 +11,108 @@ use crate::infra::error::Result;
 use crate::store_migration::Step;
 use crate::store_migration::progress::{self, TableProgress};
 
-/// Rows and bytes of a page. Two pages are in memory at a time.
-const ROWS: usize = 10_000;
-const BYTES: usize = 4 << 20;
-/// A table with more rows than this gets its indexes afterwards.
-const MANY: u64 = 20_000;
-/// Rows asked for while it is not known how large they are.
-const FEW: usize = 64;
+/// The largest page, in rows and bytes. Two pages are in memory at a time.
+const PAGE_ROWS: usize = 10_000;
+const PAGE_BYTES: usize = 4 << 20;
+/// The indexes of a table with more rows are created after copying.
+const DEFERRED_INDEX_ROWS: u64 = 20_000;
+/// Rows of the first page, when their size is unknown.
+const FIRST_PAGE_ROWS: usize = 64;
 
-/// Carries every table over, each from where an earlier try had come to.
-pub async fn all(from: &mut Conn, tables: &[Table], to: &Db, told: &mut dyn FnMut(Step)) -> Result<()> {
-    let marks = progress::all(to).await?;
-    let mut bulk_insert = BulkInsert::open(to).await?;
+/// A range of keys: after the first, up to and including the second.
+type KeyRange = (Option<Vec<Value>>, Option<Vec<Value>>);
+
+/// Copies all tables, each from where an earlier try stopped.
+pub async fn copy_tables(source: &mut Conn, tables: &[Table], target: &Db, report: &mut dyn FnMut(Step)) -> Result<()> {
+    let done = progress::list(target).await?;
+    let mut bulk_insert = BulkInsert::open(target).await?;
     for table in tables {
-        let after = match marks.get(&table.name) {
+        let after = match done.get(&table.name) {
             Some(TableProgress::Complete) => continue,
             Some(TableProgress::UpTo(key)) => Some(key.clone()),
             None => {
-                if table.count(from).await? > MANY {
-                    drop_indexes(to, table).await?;
+                if table.count(source).await? > DEFERRED_INDEX_ROWS {
+                    drop_indexes(target, table).await?;
                 }
                 None
             }
         };
-        // What a crash left behind the last note comes again.
-        remove(to, table, after.as_deref(), None).await?;
-        range(from, table, (after, None), to, &mut bulk_insert, true, told).await?;
-        make_indexes(from, table, to).await?;
-        progress::note(to, &table.name, &TableProgress::Complete).await?;
+        // Rows behind the recorded progress are copied again.
+        delete_range(target, table, after.as_deref(), None).await?;
+        copy_range(source, table, (after, None), target, &mut bulk_insert, true, report).await?;
+        create_indexes(source, table, target).await?;
+        progress::record(target, &table.name, &TableProgress::Complete).await?;
     }
     bulk_insert.close().await
 }
 
-/// Carries the rows of one stretch over again.
-pub async fn again(
-    from: &mut Conn,
-    table: &Table,
-    (after, upto): (Option<Vec<Value>>, Option<Vec<Value>>),
-    to: &Db,
-) -> Result<()> {
-    remove(to, table, after.as_deref(), upto.as_deref()).await?;
-    let mut bulk_insert = BulkInsert::open(to).await?;
-    range(from, table, (after, upto), to, &mut bulk_insert, false, &mut |_| {}).await?;
+/// Replaces the rows of one range in the target.
+pub async fn copy_range_again(source: &mut Conn, table: &Table, range: KeyRange, target: &Db) -> Result<()> {
+    delete_range(target, table, range.0.as_deref(), range.1.as_deref()).await?;
+    let mut bulk_insert = BulkInsert::open(target).await?;
+    copy_range(source, table, range, target, &mut bulk_insert, false, &mut |_| {}).await?;
     bulk_insert.close().await
 }
 
-async fn drop_indexes(to: &Db, table: &Table) -> Result<()> {
-    let mut tx = to.write_for(WritePurpose::Migration).await?;
+async fn drop_indexes(target: &Db, table: &Table) -> Result<()> {
+    let mut tx = target.write_for(WritePurpose::Migration).await?;
     for index in index::of(&mut tx, &table.name).await? {
         index.remove(&mut tx).await?;
     }
     tx.commit().await
 }
 
-/// Makes the indexes that the source has, and those that it made while it was in use.
-async fn make_indexes(from: &mut Conn, table: &Table, to: &Db) -> Result<()> {
-    let there = index::of(&mut *to.read().await?, &table.name).await?;
-    let mut missing = index::of(from, &table.name).await?;
-    missing.retain(|index| !there.iter().any(|other| other.name == index.name));
+/// Creates the indexes that the source has and the target lacks, also those that the source created for segments.
+async fn create_indexes(source: &mut Conn, table: &Table, target: &Db) -> Result<()> {
+    let existing = index::of(&mut *target.read().await?, &table.name).await?;
+    let mut missing = index::of(source, &table.name).await?;
+    missing.retain(|index| !existing.iter().any(|other| other.name == index.name));
     if missing.is_empty() {
         return Ok(());
     }
-    to.build_indexes(async |conn| {
-        for index in &missing {
-            index.make(conn).await?;
-        }
-        Ok(())
-    })
-    .await
+    target
+        .build_indexes(async |conn| {
+            for index in &missing {
+                index.make(conn).await?;
+            }
+            Ok(())
+        })
+        .await
 }
 
-async fn remove(to: &Db, table: &Table, after: Option<&[Value]>, upto: Option<&[Value]>) -> Result<()> {
-    let mut tx = to.write_for(WritePurpose::Migration).await?;
-    table.clear(&mut tx, after, upto).await?;
+async fn delete_range(target: &Db, table: &Table, after: Option<&[Value]>, up_to: Option<&[Value]>) -> Result<()> {
+    let mut tx = target.write_for(WritePurpose::Migration).await?;
+    table.clear(&mut tx, after, up_to).await?;
     tx.commit().await
 }
 
-async fn range(
-    from: &mut Conn,
+async fn copy_range(
+    source: &mut Conn,
     table: &Table,
-    (after, upto): (Option<Vec<Value>>, Option<Vec<Value>>),
-    to: &Db,
+    (after, up_to): KeyRange,
+    target: &Db,
     bulk_insert: &mut BulkInsert,
-    noted: bool,
-    told: &mut dyn FnMut(Step),
+    is_recorded: bool,
+    report: &mut dyn FnMut(Step),
 ) -> Result<()> {
     let names = table.names();
-    let mut most = FEW;
-    let mut page = table.page(from, (after.as_deref(), upto.as_deref()), most, BYTES).await?;
+    let mut limit = FIRST_PAGE_ROWS;
+    let mut page = table.page(source, (after.as_deref(), up_to.as_deref()), limit, PAGE_BYTES).await?;
     while let Page { rows, last: Some(last) } = page {
         let count = rows.len();
-        // Rows that are asked for and do not fit are read for nothing.
-        most = if count < most { count.max(FEW) } else { (most * 4).min(ROWS) };
+        // A page that reached its bytes limits the rows of the next, so that few rows are read in vain.
+        limit = if count < limit { count.max(FIRST_PAGE_ROWS) } else { (limit * 4).min(PAGE_ROWS) };
         let writing = async {
             bulk_insert.insert(&table.name, &names, rows).await?;
-            if noted { progress::note(to, &table.name, &TableProgress::UpTo(last.clone())).await } else { Ok(()) }
+            if is_recorded {
+                progress::record(target, &table.name, &TableProgress::UpTo(last.clone())).await
+            } else {
+                Ok(())
+            }
         };
-        let reading = table.page(from, (Some(&last), upto.as_deref()), most, BYTES);
+        let reading = table.page(source, (Some(&last), up_to.as_deref()), limit, PAGE_BYTES);
         page = tokio::try_join!(writing, reading)?.1;
-        told(Step::Copying { table: table.name.clone(), rows: count as u64 });
+        report(Step::Copying { table: table.name.clone(), rows: count as u64 });
     }
     Ok(())
 }

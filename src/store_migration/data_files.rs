@@ -1,5 +1,4 @@
-//! What lies beside the store and goes with it when the whole data folder moves: keys, journals,
-//! captured letters, exports.
+//! Data files of a move between folders: copies keys, journals, captured messages and exports.
 
 use std::fs;
 use std::io;
@@ -8,35 +7,35 @@ use std::path::Path;
 use crate::infra::config::Config;
 use crate::infra::error::{Error, Result};
 
-/// How far the mailers of the folder have come; without it a database put back later is not known.
-const BEAT: &str = "mailer.beat";
+/// The counter file of `mailer::restore_guard`; without it a database restored later is not detected.
+const RESTORE_GUARD: &str = "mailer.beat";
 
-/// Copies everything but databases and locks into the new folder; what is there already is replaced.
-pub fn carry(old: &Config, new: &Config) -> Result<()> {
+/// Copies everything but databases and locks into the new folder; existing files are replaced.
+pub fn copy_all(old: &Config, new: &Config) -> Result<()> {
     for (from, to) in [
         (old.keys_dir(), new.keys_dir()),
         (old.journal_dir(), new.journal_dir()),
         (old.capture_dir(), new.capture_dir()),
         (old.export_dir(), new.export_dir()),
     ] {
-        copy(&from, &to).map_err(Error::io(to.display()))?;
+        copy_folder(&from, &to).map_err(Error::io(to.display()))?;
     }
-    let (from, to) = (old.data.join(BEAT), new.data.join(BEAT));
+    let (from, to) = (old.data.join(RESTORE_GUARD), new.data.join(RESTORE_GUARD));
     if from.exists() {
         fs::copy(&from, &to).map_err(Error::io(to.display()))?;
     }
     Ok(())
 }
 
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
+fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let target = to.join(entry.file_name());
         if entry.file_type()?.is_dir() {
-            copy(&entry.path(), &target)?;
+            copy_folder(&entry.path(), &target)?;
         } else {
-            // With its permissions: keys stay readable by the owner alone.
+            // `fs::copy` keeps the permissions: keys stay readable by their owner alone.
             fs::copy(entry.path(), &target)?;
             fs::File::open(&target)?.sync_all()?;
         }

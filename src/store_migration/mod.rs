@@ -1,17 +1,16 @@
-//! Carries a living installation from one store to another: a folder to a server, and back.
+//! Store migration: moves a running installation from one store to another, a folder to a PostgreSQL server or back.
 //!
 //! ```text
-//!   source   in use ─► ending ─► moving ────────────────────► closing ─► moved
-//!                      mailers    people leave, nothing else   nothing    for good
-//!                      end        changes; rows are carried    changes
+//!   source   in use ─► ending ─► moving ─────────────────────► closing ─► moved
+//!                      mailers    erasures only; rows are        no         for good
+//!                      stop       copied                         writes
 //!   target   empty ──────────────► arriving ─────────────────────────────► in use
 //! ```
 //!
-//! The rows come from one picture of the source (`carry`), are counted and checksummed on both sides
-//! (`compare`), and what has changed since the picture was taken, which is only that people left,
-//! is carried out on the target as after a restored backup (`farewell`). Then the source is closed,
-//! the target is opened, and the data folder says where its data are (`handover`). At no instant are
-//! both open, and whatever is killed, the same command goes on.
+//! The rows come from one snapshot of the source (`copy`) and are counted and checksummed in both stores (`compare`).
+//! Erasures that happened after the snapshot are repeated in the target like after a restored backup (`catch_up`). Then
+//! the source is closed, the target is opened, and the data folder names the new store (`cutover`). At no time are both
+//! in use. After a crash the same command resumes.
 
 pub mod catch_up;
 pub mod compare;
@@ -26,6 +25,7 @@ use std::time::Duration;
 
 use crate::infra::clock::Clock;
 use crate::infra::config::Config;
+use crate::infra::db::Conn;
 use crate::infra::db::store_status::{self, StoreState};
 use crate::infra::db::table::Table;
 use crate::infra::error::{Message, Result};
@@ -35,90 +35,88 @@ use crate::infra::store_location::StoreLocation;
 pub use compare::TableChecksum;
 use endpoints::Endpoints;
 
-/// How long mailers that are at work may take to end.
-const PATIENCE: Duration = Duration::from_secs(90);
-const GLANCE: Duration = Duration::from_millis(250);
-/// Rounds in which people may leave while rows are carried. After them nobody may: then what is
-/// compared stands still.
-const ROUNDS: u32 = 3;
-/// Comparisons until what was carried over again must be the same.
-const TRIES: u32 = 3;
+/// How long running mailers may take to stop.
+const MAILER_TIMEOUT: Duration = Duration::from_secs(90);
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
+/// Rounds of copying during which erasures are executed. In a further round they wait in the journal, so that the
+/// compared rows do not change.
+const OPEN_ROUNDS: u32 = 3;
+/// Comparisons of a table until it must be equal.
+const MAX_COMPARISONS: u32 = 3;
 
-/// How far a move has come.
+/// A step of a move, for progress bars.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// Both stores are marked: from now on the move goes on, or is given up.
+    /// Both stores have their status: from now on the move is resumed or cancelled.
     Started,
-    /// Mailers end what they have begun.
+    /// Mailers are stopping.
     WaitingForMailers,
-    /// The rows there are to carry, and then to compare.
+    /// The rows to copy are counted.
     Counted {
-        /// How many.
+        /// The number of rows.
         rows: u64,
     },
-    /// Some more rows of a table are on the other side.
+    /// More rows of a table are copied.
     Copying {
         /// The table.
         table: String,
-        /// How many.
+        /// The number of rows.
         rows: u64,
     },
-    /// Some more rows of a table are compared.
+    /// More rows of a table are compared.
     Comparing {
         /// The table.
         table: String,
-        /// How many.
+        /// The number of rows.
         rows: u64,
     },
 }
 
-/// What a move came to.
+/// The result of a move.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MigrationReport {
-    /// Where the data are now, without a password.
+    /// The location of the data now, without a password.
     pub place: String,
-    /// Every table as it was compared; empty when the data had been there already.
+    /// The checksum of every table; empty when the data was in the target already.
     pub tables: Vec<TableChecksum>,
-    /// People who left while rows were carried, and left the target too.
-    pub left: usize,
+    /// Erasures that happened while rows were copied and were repeated in the target.
+    pub erasures: usize,
 }
 
-/// Carries the installation to another place. What was begun and cut off goes on from there.
-pub async fn migrate(config: Config, clock: Clock, to: &str, told: &mut dyn FnMut(Step)) -> Result<MigrationReport> {
+/// Moves an installation to another store. Resumes a move that was interrupted.
+pub async fn migrate(config: Config, clock: Clock, to: &str, report: &mut dyn FnMut(Step)) -> Result<MigrationReport> {
     let to = StoreLocation::parse(to)?;
     let config = config.resolve()?;
     let from = StoreLocation::from_config(&config)?;
     if from.is_same(&to) {
         return Ok(MigrationReport { place: to.redacted(), ..MigrationReport::default() });
     }
-    let ends = Endpoints::open(config, clock, from, to).await?;
-    told(Step::Started);
-    let outcome = match ends.standing.state {
-        // The switch was made, and cut off before the folder was told.
-        StoreState::Moved => Ok(MigrationReport { place: ends.to.redacted(), ..MigrationReport::default() }),
-        _ => work(&ends, told).await,
+    let endpoints = Endpoints::open(config, clock, from, to).await?;
+    report(Step::Started);
+    let result = match endpoints.status.state {
+        // The source is closed, but the crash came before the data folder named the target.
+        StoreState::Moved => Ok(MigrationReport { place: endpoints.to.redacted(), ..MigrationReport::default() }),
+        _ => copy_until_equal(&endpoints, report).await,
     };
-    match outcome {
-        Ok(outcome) => {
-            cutover::make(&ends).await?;
-            ends.close().await;
-            Ok(outcome)
+    match result {
+        Ok(migrated) => {
+            cutover::run(&endpoints).await?;
+            endpoints.close().await;
+            Ok(migrated)
         }
         Err(error) => {
-            // People can leave at once until someone goes on; if not even that can be written, they
-            // are noted beside the store.
-            let _ = ends.let_goodbyes_in().await;
+            // Erasures run at once until the move is resumed. If this fails too, they are kept in the journal.
+            let _ = endpoints.allow_erasures().await;
             Err(error)
         }
     }
 }
 
-/// Gives a move up: the source is in use again, with everything it had. What had come to the target
-/// is removed when it is named.
+/// Cancels a move: the source is in use again, with all its data. Rows in the target are deleted when it is named.
 pub async fn cancel(config: Config, clock: Clock, to: Option<&str>) -> Result<String> {
     let to = to.map(StoreLocation::parse).transpose()?;
-    let source = endpoints::source(config.resolve()?, clock).await?;
-    let _held = endpoints::hold(&source).await?;
+    let source = endpoints::open_source(config.resolve()?, clock).await?;
+    let _lock = endpoints::lock(&source).await?;
     let found = match source.db.store_status().await? {
         Some(found) if matches!(found.state, StoreState::Ending | StoreState::Moving | StoreState::Closing) => found,
         Some(other) => return Err(other.refusal()),
@@ -134,73 +132,77 @@ pub async fn cancel(config: Config, clock: Clock, to: Option<&str>) -> Result<St
     Ok(found.place)
 }
 
-async fn work(ends: &Endpoints, told: &mut dyn FnMut(Step)) -> Result<MigrationReport> {
-    rest(ends, told).await?;
-    let tables = ends.tables().await?;
+async fn copy_until_equal(endpoints: &Endpoints, report: &mut dyn FnMut(Step)) -> Result<MigrationReport> {
+    wait_for_mailers(endpoints, report).await?;
+    let tables = endpoints.tables().await?;
     for round in 1.. {
-        if round > ROUNDS {
-            ends.stand(StoreState::Closing).await?;
+        if round > OPEN_ROUNDS {
+            endpoints.set_source_state(StoreState::Closing).await?;
         }
-        let since = ends.source.clock.today();
-        let sums = picture(ends, &tables, told).await?;
-        ends.stand(StoreState::Closing).await?;
-        let left = catch_up::carry_out(ends, since).await?;
-        if catch_up::agree(ends, &tables).await? {
-            return Ok(MigrationReport { place: ends.to.redacted(), tables: sums, left });
+        let since = endpoints.source.clock.today();
+        let checksums = copy_snapshot(endpoints, &tables, report).await?;
+        endpoints.set_source_state(StoreState::Closing).await?;
+        let erasures = catch_up::repeat_erasures(endpoints, since).await?;
+        if catch_up::agree(endpoints, &tables).await? {
+            return Ok(MigrationReport { place: endpoints.to.redacted(), tables: checksums, erasures });
         }
-        if round > ROUNDS {
+        if round > OPEN_ROUNDS {
             break;
         }
-        ends.stand(StoreState::Moving).await?;
+        endpoints.set_source_state(StoreState::Moving).await?;
     }
     Err(Message::new("move-differs").internal())
 }
 
-/// Lets the mailers end, and then lets nothing but goodbyes into the source.
-async fn rest(ends: &Endpoints, told: &mut dyn FnMut(Step)) -> Result<()> {
+/// Waits until no mailer holds a lease, then sets the source to moving: only erasures may write to it.
+async fn wait_for_mailers(endpoints: &Endpoints, report: &mut dyn FnMut(Step)) -> Result<()> {
     let began = tokio::time::Instant::now();
     loop {
-        let mut tx = ends.source.db.write_exclusively().await?;
-        if !ends.is_sending(&mut tx).await? {
-            store_status::set(&mut tx, &ends.standing(StoreState::Moving)).await?;
+        let mut tx = endpoints.source.db.write_exclusively().await?;
+        if !endpoints.is_sending(&mut tx).await? {
+            store_status::set(&mut tx, &endpoints.with_state(StoreState::Moving)).await?;
             return tx.commit().await;
         }
         drop(tx);
-        if began.elapsed() > PATIENCE {
+        if began.elapsed() > MAILER_TIMEOUT {
             return Err(Message::new("move-mailers").unavailable());
         }
-        told(Step::WaitingForMailers);
-        tokio::time::sleep(GLANCE).await;
+        report(Step::WaitingForMailers);
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 
-/// Carries the source over as it is at one moment, and compares until nothing differs.
-async fn picture(ends: &Endpoints, tables: &[Table], told: &mut dyn FnMut(Step)) -> Result<Vec<TableChecksum>> {
-    let mut picture = ends.source.db.read_snapshot().await?;
+/// Copies a snapshot of the source and compares both stores until nothing differs.
+async fn copy_snapshot(
+    endpoints: &Endpoints,
+    tables: &[Table],
+    report: &mut dyn FnMut(Step),
+) -> Result<Vec<TableChecksum>> {
+    let mut snapshot = endpoints.source.db.read_snapshot().await?;
     let mut rows = 0;
     for table in tables {
-        rows += table.count(&mut picture).await?;
+        rows += table.count(&mut snapshot).await?;
     }
-    told(Step::Counted { rows });
-    copy::all(&mut picture, tables, &ends.target.db, told).await?;
-    ends.target.db.analyze().await?;
-    let mut sums = Vec::with_capacity(tables.len());
+    report(Step::Counted { rows });
+    copy::copy_tables(&mut snapshot, tables, &endpoints.target.db, report).await?;
+    endpoints.target.db.analyze().await?;
+    let mut checksums = Vec::with_capacity(tables.len());
     for table in tables {
-        sums.push(compare_until_same(&mut picture, table, &ends.target, told).await?);
+        checksums.push(compare_until_equal(&mut snapshot, table, &endpoints.target, report).await?);
     }
-    Ok(sums)
+    Ok(checksums)
 }
 
-async fn compare_until_same(
-    picture: &mut crate::infra::db::Conn,
+async fn compare_until_equal(
+    snapshot: &mut Conn,
     table: &Table,
     target: &Installation,
-    told: &mut dyn FnMut(Step),
+    report: &mut dyn FnMut(Step),
 ) -> Result<TableChecksum> {
-    for _ in 0..TRIES {
-        let (sum, repaired) = compare::one(picture, table, &target.db, told).await?;
-        if repaired == 0 {
-            return Ok(sum);
+    for _ in 0..MAX_COMPARISONS {
+        let (checksum, copied_again) = compare::compare_table(snapshot, table, &target.db, report).await?;
+        if copied_again == 0 {
+            return Ok(checksum);
         }
     }
     Err(Message::new("move-differs").internal())

@@ -1,104 +1,142 @@
-//! Table `carried`, in the store that data arrive in: how far each table has come. A table is noted
-//! after its rows, so what lies behind the note may be there too, and is removed before going on.
+//! Table `store_migration_progress`, in the target store of a move: how far the rows of each table are copied. Progress is
+//! recorded after the rows, so rows behind it may exist too; they are deleted before copying resumes.
 
 use std::collections::HashMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
 use sqlx::Row;
 
+use crate::infra::db::query::Query;
 use crate::infra::db::store_status::WritePurpose;
 use crate::infra::db::value::Value;
-use crate::infra::db::{Conn, Db, Sql};
+use crate::infra::db::{Conn, Db};
 use crate::infra::error::{Message, Result};
 
-/// How far a table has come.
+/// How far the rows of a table are copied.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TableProgress {
     /// Up to the row with this key.
     UpTo(Vec<Value>),
-    /// To its end.
+    /// Completely.
     Complete,
 }
 
-/// How far each table has come; one that has not begun is missing.
-pub async fn all(db: &Db) -> Result<HashMap<String, TableProgress>> {
-    let rows = sqlx::query("select name, last from carried").fetch_all(&mut *db.read().await?).await?;
+/// The progress of each table whose copying has started.
+pub async fn list(db: &Db) -> Result<HashMap<String, TableProgress>> {
+    let rows = Query::new("select table_name, progress from store_migration_progress")
+        .fetch_all(&mut *db.read().await?)
+        .await?;
     rows.iter()
         .map(|row| {
-            let name: String = row.get(0);
-            let mark = read(row.get(1)).ok_or_else(|| Message::new("move-progress").with("table", &name).internal())?;
-            Ok((name, mark))
+            let table: String = row.get(0);
+            let progress = row.try_get(1).ok().and_then(parse);
+            let unreadable = || Message::new("move-progress").with("table", &table).internal();
+            let progress = progress.ok_or_else(unreadable)?;
+            Ok((table, progress))
         })
         .collect()
 }
 
-/// Notes how far a table has come.
-pub async fn note(db: &Db, table: &str, mark: &TableProgress) -> Result<()> {
+/// Records the progress of a table.
+pub async fn record(db: &Db, table: &str, progress: &TableProgress) -> Result<()> {
     let mut tx = db.write_for(WritePurpose::Migration).await?;
-    Sql::new("insert into carried (name, last) values (")
-        .bind_all([table.to_owned(), write(mark)])
-        .push(") on conflict (name) do update set last = excluded.last")
-        .run(&mut tx)
-        .await?;
+    Query::new(
+        "insert into store_migration_progress (table_name, progress)
+         values (:table, :progress)
+         on conflict (table_name) do update set progress = excluded.progress",
+    )
+    .bind("table", table)
+    .bind("progress", text(progress))
+    .execute(&mut tx)
+    .await?;
     tx.commit().await
 }
 
-/// Forgets it all: everything has come.
+/// Deletes the progress of all tables.
 pub async fn clear(conn: &mut Conn) -> Result<()> {
-    sqlx::query("delete from carried").execute(conn).await?;
+    Query::new("delete from store_migration_progress").execute(conn).await?;
     Ok(())
 }
 
-fn write(mark: &TableProgress) -> String {
-    let word = |value: &Value| match value {
-        Value::Null => "n".to_owned(),
-        Value::Integer(number) => format!("i{number}"),
-        Value::Real(number) => format!("r{}", number.to_bits()),
-        Value::Text(text) => format!("t{}", STANDARD.encode(text)),
-        Value::Bytes(bytes) => format!("b{}", STANDARD.encode(bytes)),
-    };
-    match mark {
-        TableProgress::Complete => "whole".to_owned(),
-        TableProgress::UpTo(key) => key.iter().map(word).collect::<Vec<_>>().join(" "),
-    }
+/// [`TableProgress`] as JSON.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum StoredProgress {
+    UpTo(Vec<StoredValue>),
+    Complete,
 }
 
-fn read(text: &str) -> Option<TableProgress> {
-    if text == "whole" {
-        return Some(TableProgress::Complete);
-    }
-    let value = |word: &str| {
-        let (kind, rest) = word.split_at_checked(1)?;
-        Some(match kind {
-            "n" => Value::Null,
-            "i" => Value::Integer(rest.parse().ok()?),
-            "r" => Value::Real(f64::from_bits(rest.parse().ok()?)),
-            "t" => Value::Text(String::from_utf8(STANDARD.decode(rest).ok()?).ok()?),
-            "b" => Value::Bytes(STANDARD.decode(rest).ok()?),
-            _ => return None,
+/// A [`Value`] as JSON; `real` holds the bits of the number, `bytes` is base64.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum StoredValue {
+    Null,
+    Integer(i64),
+    Real(u64),
+    Text(String),
+    Bytes(String),
+}
+
+fn text(progress: &TableProgress) -> String {
+    let stored = |value: &Value| match value {
+        Value::Null => StoredValue::Null,
+        Value::Integer(number) => StoredValue::Integer(*number),
+        Value::Real(number) => StoredValue::Real(number.to_bits()),
+        Value::Text(text) => StoredValue::Text(text.clone()),
+        Value::Bytes(bytes) => StoredValue::Bytes(STANDARD.encode(bytes)),
+    };
+    let stored = match progress {
+        TableProgress::Complete => StoredProgress::Complete,
+        TableProgress::UpTo(key) => StoredProgress::UpTo(key.iter().map(stored).collect()),
+    };
+    serde_json::to_string(&stored).unwrap_or_default()
+}
+
+fn parse(text: &str) -> Option<TableProgress> {
+    let value = |stored| {
+        Some(match stored {
+            StoredValue::Null => Value::Null,
+            StoredValue::Integer(number) => Value::Integer(number),
+            StoredValue::Real(bits) => Value::Real(f64::from_bits(bits)),
+            StoredValue::Text(text) => Value::Text(text),
+            StoredValue::Bytes(text) => Value::Bytes(STANDARD.decode(text).ok()?),
         })
     };
-    text.split(' ').map(value).collect::<Option<_>>().map(TableProgress::UpTo)
+    Some(match serde_json::from_str(text).ok()? {
+        StoredProgress::Complete => TableProgress::Complete,
+        StoredProgress::UpTo(key) => TableProgress::UpTo(key.into_iter().map(value).collect::<Option<_>>()?),
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    #[test]
-    fn a_key_of_any_kind_is_read_as_it_was_written() {
-        let key = vec![
-            Value::Integer(-7),
-            Value::Bytes(vec![0, 255]),
-            Value::Text("a b".to_owned()),
-            Value::Real(0.1),
-            Value::Null,
-            Value::Text(String::new()),
-        ];
-        for mark in [TableProgress::UpTo(key), TableProgress::Complete] {
-            assert_eq!(read(&write(&mark)), Some(mark));
+    fn any_value() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            Just(Value::Null),
+            any::<i64>().prop_map(Value::Integer),
+            any::<f64>().prop_filter("NaN differs from itself", |number| !number.is_nan()).prop_map(Value::Real),
+            any::<String>().prop_map(Value::Text),
+            any::<Vec<u8>>().prop_map(Value::Bytes),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn key_of_any_kind_is_parsed_as_it_was_written(key in proptest::collection::vec(any_value(), 0..4)) {
+            let progress = TableProgress::UpTo(key);
+            prop_assert_eq!(parse(&text(&progress)), Some(progress));
         }
-        assert_eq!(read("x7"), None);
+    }
+
+    #[test]
+    fn complete_is_parsed_and_other_text_is_not() {
+        assert_eq!(parse(&text(&TableProgress::Complete)), Some(TableProgress::Complete));
+        assert_eq!(parse("whole"), None);
     }
 }

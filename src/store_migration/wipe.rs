@@ -1,87 +1,93 @@
-//! Removes a store whose data have moved elsewhere, to the last byte.
+//! Wipes a store whose data has moved to another one: tables, database files and data files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::infra::config::Config;
+use crate::infra::db::Db;
+use crate::infra::db::query::Query;
 use crate::infra::db::store_status::{StoreState, StoreStatus};
-use crate::infra::db::{Db, Sql};
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::id::Id;
 use crate::infra::store_location::{StoreLocation, StorePointer};
 use crate::mailer::lease;
 use crate::store_migration::endpoints::is_same_folder;
 
-/// How long a `serve` that has noticed the move may take to end.
-const PATIENCE: Duration = Duration::from_secs(40);
+/// How long a `serve` that has noticed the move may take to stop.
+const SERVE_TIMEOUT: Duration = Duration::from_secs(40);
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Removes the stores that the data of a folder were in before. Returns their places, and whether
-/// the servers let go of the old bytes too (see `Db::scrub`).
+/// Removes the previous stores of a data folder. Returns their locations, and whether the servers removed the old bytes too
+/// (see `Db::vacuum_full`).
 pub async fn previous_stores(data: &Path) -> Result<(String, bool)> {
     let Some(StorePointer { now, was }) = StorePointer::read(data)?.filter(|pointer| !pointer.was.is_empty()) else {
         return Err(Message::new("move-no-old").conflict());
     };
-    until_idle(data).await?;
-    let mut clean = true;
-    for place in &was {
-        clean &= store(place, data, is_moved).await?;
+    wait_until_unused(data).await?;
+    let mut is_clean = true;
+    for location in &was {
+        is_clean &= remove_store(location, data, check_moved).await?;
     }
     if let StoreLocation::Folder(new) = &now
         && !is_same_folder(new, data)
     {
-        rest(data)?;
+        remove_data_files(data)?;
         StorePointer { now: now.clone(), was: Vec::new() }.write(new)?;
     }
     StorePointer { now, was: Vec::new() }.write(data)?;
-    Ok((was.iter().map(StoreLocation::redacted).collect::<Vec<_>>().join(", "), clean))
+    Ok((was.iter().map(StoreLocation::redacted).collect::<Vec<_>>().join(", "), is_clean))
 }
 
-/// Removes what a move that is given up had brought to its target.
-pub async fn partial_target(place: &StoreLocation, data: &Path, number: Id) -> Result<bool> {
-    let is_half = async |db: &Db| match db.store_status().await? {
+/// Removes the rows that a cancelled move has copied to its target.
+pub async fn partial_target(location: &StoreLocation, data: &Path, number: Id) -> Result<bool> {
+    let check_partial = async |db: &Db| match db.store_status().await? {
         Some(StoreStatus { state: StoreState::Arriving, number: found, .. }) if found == number => Ok(()),
-        _ => Err(Message::new("move-not-half").with("place", place.redacted()).conflict()),
+        _ => Err(Message::new("move-not-half").with("place", location.redacted()).conflict()),
     };
-    store(place, data, is_half).await
+    remove_store(location, data, check_partial).await
 }
 
-async fn store(place: &StoreLocation, data: &Path, may_go: impl AsyncFn(&Db) -> Result<()>) -> Result<bool> {
-    let file = place.file();
+/// Removes a store if `check` allows it. Returns whether the old bytes are removed too.
+async fn remove_store(location: &StoreLocation, data: &Path, check: impl AsyncFn(&Db) -> Result<()>) -> Result<bool> {
+    let file = location.file();
     if file.as_ref().is_some_and(|file| !file.exists()) {
         return Ok(true);
     }
-    let db = Db::connect_unmigrated(&place.config(data).database_url()).await?;
-    let names = db.table_names().await?;
-    if !names.is_empty() {
-        may_go(&db).await?;
+    let db = Db::connect_unmigrated(&location.config(data).database_url()).await?;
+    let tables = db.table_names().await?;
+    if !tables.is_empty() {
+        check(&db).await?;
     }
     if let Some(file) = file {
         db.close().await;
-        return files(&file).map(|()| true);
+        return remove_database_files(&file).map(|()| true);
     }
-    let mut clean = true;
-    if !names.is_empty() {
+    let mut is_clean = true;
+    if !tables.is_empty() {
         let mut tx = db.write_exclusively().await?;
-        Sql::new("drop table _sqlx_migrations, ").push(&names.join(", ")).run(&mut tx).await?;
+        Query::new("drop table _sqlx_migrations, {tables}")
+            .fragment("tables", tables.join(", "))
+            .execute(&mut tx)
+            .await?;
         tx.commit().await?;
-        clean = db.vacuum_full(&[]).await?;
+        is_clean = db.vacuum_full(&[]).await?;
     }
     db.close().await;
-    Ok(clean)
+    Ok(is_clean)
 }
 
-async fn is_moved(db: &Db) -> Result<()> {
+async fn check_moved(db: &Db) -> Result<()> {
     match db.store_status().await? {
-        Some(standing) if standing.state == StoreState::Moved => Ok(()),
+        Some(status) if status.state == StoreState::Moved => Ok(()),
         _ => Err(Message::new("move-old-in-use").unavailable()),
     }
 }
 
-/// The database file with its journals.
-fn files(file: &Path) -> Result<()> {
-    let beside = |ending: &str| PathBuf::from(format!("{}{ending}", file.display()));
-    for path in [beside("-wal"), beside("-shm"), beside("-journal"), file.to_owned()] {
+/// Removes a SQLite file with its journals.
+fn remove_database_files(file: &Path) -> Result<()> {
+    let with_suffix = |suffix: &str| PathBuf::from(format!("{}{suffix}", file.display()));
+    for path in [with_suffix("-wal"), with_suffix("-shm"), with_suffix("-journal"), file.to_owned()] {
         match fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Error::io(path.display())(error)),
             _ => {}
@@ -91,8 +97,8 @@ fn files(file: &Path) -> Result<()> {
     fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io(folder.display()))
 }
 
-/// What else of people or of secrets lies in a folder that has been left.
-fn rest(data: &Path) -> Result<()> {
+/// Removes the folders that hold personal data or secrets from a data folder that is no longer used.
+fn remove_data_files(data: &Path) -> Result<()> {
     let config = Config { data: data.to_owned(), database: None };
     for folder in
         [config.capture_dir(), config.export_dir(), config.staging_dir(), config.journal_dir(), config.keys_dir()]
@@ -107,15 +113,15 @@ fn rest(data: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A program that still has the old store open would make its files anew.
-async fn until_idle(data: &Path) -> Result<()> {
+/// Waits until no process has the old store open, which would create its files again.
+async fn wait_until_unused(data: &Path) -> Result<()> {
     for file in ["serve.lock", "mailer.lock"] {
         let began = tokio::time::Instant::now();
         while let Err(error) = lease::lock_file(&data.join(file)) {
-            if began.elapsed() > PATIENCE {
+            if began.elapsed() > SERVE_TIMEOUT {
                 return Err(error);
             }
-            tokio::time::sleep(Duration::from_millis(250)).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
     Ok(())

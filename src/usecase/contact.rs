@@ -70,7 +70,7 @@ pub async fn show(installation: &Installation, actor: &Actor, address: &str) -> 
     let address = parse(address)?;
     let mut conn = installation.db.read().await?;
     let contact = find(&mut conn, permit.workspace, &address).await?;
-    let mut stored = subject_access::collect(&mut conn, &contact).await?;
+    let mut stored = serde_json::json!(subject_access::collect(&mut conn, &contact).await?);
     for flag in field::all(&mut conn, permit.workspace).await?.iter().filter(|field| field.kind == field::Kind::Flag) {
         if let Some(value) = stored["fields"].get_mut(&flag.name) {
             *value = (*value == 1).into();

@@ -27,7 +27,7 @@ pub async fn request(
         RecipientRequest::Unsubscribe | RecipientRequest::UnsubscribeFrom(_) => Action::Unsubscribe,
         RecipientRequest::Erase => Action::EraseSelf,
     })?;
-    let (status, contact) = journal.grant(claim, request).await?;
+    let (status, contact) = journal.submit(claim, request).await?;
     permit.audit(contact);
     Ok(Requested { status, contact })
 }

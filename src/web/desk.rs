@@ -28,7 +28,7 @@ const REFRESH: u64 = 5;
 struct Overview {
     frame: Frame,
     title: String,
-    rooms: Vec<Room>,
+    workspaces: Vec<Room>,
     /// Seconds until the page asks for itself again.
     refresh: Option<u64>,
 }
@@ -48,7 +48,7 @@ struct Card {
     state: String,
     progress: Progress,
     /// Rate, end and whatever else is worth a sentence.
-    remarks: Vec<String>,
+    notes: Vec<String>,
 }
 
 /// `GET /` of the desk.
@@ -63,7 +63,12 @@ pub async fn overview(State(app): State<Arc<WebState>>, frame: Frame) -> Result<
             let progress = app.pace(campaign.id, |pace| asked.with_rate(pace, now));
             let remarks = remarks(frame, &campaign, &progress, now);
             runs |= campaign.state == Stage::Running;
-            campaigns.push(Card { state: frame.tr(campaign.state.key()), name: campaign.name, progress, remarks });
+            campaigns.push(Card {
+                state: frame.tr(campaign.state.key()),
+                name: campaign.name,
+                progress,
+                notes: remarks,
+            });
         }
         let lanes = lane_backoff::list(&mut conn, workspace.id).await?.into_iter().filter_map(|(lane, reception)| {
             reception.reason.map(|reason| format!("{lane}: {}", frame.lang.translate_packed(&reason)))
@@ -72,7 +77,7 @@ pub async fn overview(State(app): State<Arc<WebState>>, frame: Frame) -> Result<
         rooms.push(Room { campaigns, lanes, lists: sizes(&mut conn, workspace.id).await?, name: workspace.name });
     }
     let refresh = runs.then(|| REFRESH.max(began.elapsed().as_secs() * 10));
-    Ok(show(&Overview { frame, title: frame.tr("desk-title"), rooms, refresh }))
+    Ok(show(&Overview { frame, title: frame.tr("desk-title"), workspaces: rooms, refresh }))
 }
 
 async fn sizes(conn: &mut Conn, workspace: Id) -> Outcome<Vec<(String, i64)>> {

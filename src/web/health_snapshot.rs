@@ -50,7 +50,7 @@ impl WebState {
         let asked = self.ask(async |conn| stats::read(conn, &installation.db, installation.clock.now()).await);
         let (journal, recorder, data) = (self.journal.clone(), self.recorder.clone(), installation.config.data.clone());
         let walked = spawn_blocking(move || DiskStatus {
-            goodbyes: journal.waiting(),
+            goodbyes: journal.count_pending(),
             spilled: recorder.spilled(),
             room: disk::space(&data),
         });

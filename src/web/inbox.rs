@@ -28,7 +28,7 @@ struct Inbox {
     frame: Frame,
     title: String,
     count: String,
-    entries: Vec<Entry>,
+    messages: Vec<Entry>,
 }
 
 /// A letter in the list.
@@ -40,17 +40,17 @@ struct Entry {
 }
 
 #[derive(Template)]
-#[template(path = "desk/letter.html")]
+#[template(path = "desk/message.html")]
 struct Page {
     frame: Frame,
     title: String,
     file: String,
     to: String,
-    letter: ReceivedMessage,
+    message: ReceivedMessage,
     part: &'static str,
     parts: Vec<(&'static str, String)>,
     size: String,
-    can_leave: bool,
+    can_unsubscribe: bool,
     answer: Option<Answer>,
 }
 
@@ -65,7 +65,7 @@ pub async fn all(State(app): State<Arc<WebState>>, frame: Frame) -> Result<Respo
     let folder = EmlStore::of_capture(&app.installation);
     let entries = off_thread(move || newest(&folder)).await?;
     let count = frame.lang.translate(&Message::new("inbox-count").with("shown", entries.len()));
-    Ok(show(&Inbox { frame, title: frame.tr("inbox-title"), count, entries }))
+    Ok(show(&Inbox { frame, title: frame.tr("inbox-title"), count, messages: entries }))
 }
 
 /// `GET /inbox/{file}?part=html|text|headers|source`
@@ -132,8 +132,8 @@ fn page(
         part: chosen,
         parts: there.into_iter().map(|part| (part, frame.tr(label(part)))).collect(),
         size: frame.lang.translate(&sizes),
-        can_leave: target(&letter, &app.told().public_url).is_some(),
-        letter,
+        can_unsubscribe: target(&letter, &app.told().public_url).is_some(),
+        message: letter,
         answer,
     };
     let policy = POLICY.replace("form-action", "frame-src 'self'; form-action");

@@ -39,7 +39,7 @@ pub struct OnList {
     /// Its name.
     pub name: String,
     /// Since when, and whether letters go out.
-    pub standing: String,
+    pub state: String,
     /// What proves that they may be written to.
     pub receipts: Vec<Vec<(String, String)>>,
 }
@@ -53,7 +53,7 @@ pub async fn gather(conn: &mut Conn, frame: Frame, workspace: Id, person: Id) ->
     let receipts = consent::of_contact(conn, person).await?;
     let lists = subscription::of_contact(conn, person).await?.into_iter().map(|one| OnList {
         id: one.list,
-        standing: frame.lang.translate(&Message::new(standing(one.state)).with("day", day(one.joined_at))),
+        state: frame.lang.translate(&Message::new(standing(one.state)).with("day", day(one.joined_at))),
         receipts: receipts.iter().filter(|r| r.list == one.list).map(|r| explain(frame, r)).collect(),
         name: one.list_name,
     });

@@ -27,7 +27,7 @@ struct Preferences {
     title: String,
     intro: String,
     done: Option<String>,
-    held: Held,
+    data: Held,
     /// Where the buttons post to; `None` when no letter with a link of its own is on record.
     action: Option<String>,
 }
@@ -138,7 +138,7 @@ async fn overview(
         title: frame.tr("held-title"),
         intro: frame.lang.translate(&intro),
         done,
-        held,
+        data: held,
         action,
     }))
 }

@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How long someone who leaves waits for what is only nice to know.
 pub const BRIEFLY: Duration = Duration::from_millis(300);
 /// Mailbox providers give up early: who leaves has an answer within a second, whatever hangs.
-const _: () = assert!(BRIEFLY.as_millis() + request_journal::PATIENCE.as_millis() < 1_000);
+const _: () = assert!(BRIEFLY.as_millis() + request_journal::EXECUTION_TIMEOUT.as_millis() < 1_000);
 /// How often the journal is looked at, and how many looks pass between two readings of the settings.
 const LOOK: Duration = Duration::from_secs(1);
 const LOOKS: u32 = 5;
@@ -132,13 +132,13 @@ impl WebState {
     ) -> Result<(RequestStatus, Option<Id>)> {
         let app = self.clone();
         let granting = tokio::spawn(async move {
-            let granted = app.journal.grant(claim, wish).await?;
+            let granted = app.journal.submit(claim, wish).await?;
             app.erased.notify_one();
             Ok(granted)
         });
         match granting.await {
             Ok(granted) => granted,
-            Err(_) => Ok((self.journal.note(claim, wish).await?, None)),
+            Err(_) => Ok((self.journal.record(claim, wish).await?, None)),
         }
     }
 

@@ -1,6 +1,6 @@
-// Looks at every page as a person would: wide and narrow, light and dark, with and without
-// JavaScript, in both languages. A page must be whole, ask no other host, change nothing by itself,
-// and have nothing to reproach it with for axe. Then it clicks through a goodbye.
+// Browser test: opens every page in Chromium, wide and narrow, light and dark, with and without
+// JavaScript, in both languages. A page must fit the viewport, load from no other host, change nothing
+// by itself, set no cookie and pass axe. Then the test unsubscribes and erases by the buttons.
 //
 //   PUBLIC=http://127.0.0.1:8080 DESK=http://127.0.0.1:8025 [CHROMIUM=/usr/bin/chromium] [SHOTS=folder] node run.mjs
 //
@@ -15,83 +15,83 @@ import { chromium } from "playwright-core";
 
 const { PUBLIC, DESK } = process.env;
 assert(PUBLIC && DESK, "PUBLIC and DESK name the two listeners");
-const shots = process.env.SHOTS ?? mkdtempSync(join(tmpdir(), "sendoff-shots-"));
-mkdirSync(shots, { recursive: true });
+const screenshots = process.env.SHOTS ?? mkdtempSync(join(tmpdir(), "sendoff-shots-"));
+mkdirSync(screenshots, { recursive: true });
 
 const WIDE = { width: 1280, height: 900 };
 const NARROW = { width: 390, height: 844 };
-const LOOKS = [
+const PROFILES = [
   { name: "wide-light", viewport: WIDE, colorScheme: "light", locale: "en-GB", javaScriptEnabled: true },
   { name: "wide-dark", viewport: WIDE, colorScheme: "dark", locale: "ru-RU", javaScriptEnabled: true },
   { name: "narrow-light", viewport: NARROW, colorScheme: "light", locale: "ru-RU", javaScriptEnabled: false },
   { name: "narrow-dark", viewport: NARROW, colorScheme: "dark", locale: "en-GB", javaScriptEnabled: true },
 ];
-// Scanners wait for pages that submit themselves; so do we.
-const PATIENCE = 4_000;
+// Link scanners wait for pages that submit themselves; so does this test (milliseconds).
+const SETTLE_TIME = 4_000;
 
-// Hosts that a page may ask.
-const ours = new Set([new URL(PUBLIC).origin, new URL(DESK).origin]);
+// Origins that a page may load from.
+const ownOrigins = new Set([new URL(PUBLIC).origin, new URL(DESK).origin]);
 
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
   args: ["--no-sandbox", "--disable-dev-shm-usage"],
 });
 
-// What a letter of the capture inbox links to, on the listener at hand.
-async function letters() {
+// Returns the links of three captured messages, as paths of the public listener.
+async function capturedMessages() {
   const list = await (await fetch(`${DESK}/inbox`)).text();
   const files = [...list.matchAll(/href="(\/inbox\/[^"]+)"/g)].map((match) => match[1]);
-  assert(files.length >= 3, "the inbox shows letters");
+  assert(files.length >= 3, "the inbox shows at least three messages");
   return Promise.all(
     files.slice(0, 3).map(async (file) => {
       const html = await (await fetch(`${DESK}${file}/html`)).text();
-      const door = (letter) => html.match(new RegExp(`https?://[^/"]+(/${letter}/[A-Za-z0-9_-]{44})`))?.[1];
-      // Letters know the public URL of the time they were sent; their pixel may ask it.
-      ours.add(new URL(html.match(/https?:\/\/[^/"]+\/u\//)[0]).origin);
-      assert(door("u") && door("p"), `${file} has links to leave by`);
-      return { file, unsubscribe: door("u"), preferences: door("p"), view: door("v") };
+      const link = (prefix) => html.match(new RegExp(`https?://[^/"]+(/${prefix}/[A-Za-z0-9_-]{44})`))?.[1];
+      // A message names the public URL of the time it was sent; its pixel is loaded from there.
+      ownOrigins.add(new URL(html.match(/https?:\/\/[^/"]+\/u\//)[0]).origin);
+      assert(link("u") && link("p"), `${file} has links to unsubscribe and to the preferences`);
+      return { file, unsubscribe: link("u"), preferences: link("p"), view: link("v") };
     }),
   );
 }
 
-// The desk as a fingerprint of the numbers: what must not move while pages are only looked at.
-async function numbers() {
+// Returns the desk page without opens and clicks: its counts must not change while pages are only read.
+async function deskCounts() {
   const text = await (await fetch(`${DESK}/`, { headers: { "accept-language": "en" } })).text();
   return text.replace(/<dt>(opened|clicked)<\/dt><dd>\d+/g, "");
 }
 
-async function look(context, name, url, status, { isLetter = false } = {}) {
+async function open(context, name, url, status, { isMessage = false } = {}) {
   const page = await context.newPage();
   const foreign = [];
-  const refused = [];
+  const violations = [];
   page.on("request", (request) => {
     const { origin, protocol } = new URL(request.url());
-    if (protocol !== "data:" && !ours.has(origin)) foreign.push(request.url());
+    if (protocol !== "data:" && !ownOrigins.has(origin)) foreign.push(request.url());
   });
   page.on("console", (message) => {
-    if (message.type() === "error" && /Content Security Policy/.test(message.text())) refused.push(message.text());
+    if (message.type() === "error" && /Content Security Policy/.test(message.text())) violations.push(message.text());
   });
   const response = await page.goto(url);
   assert.equal(response.status(), status, url);
   assert.equal(response.headers()["set-cookie"], undefined, `${url} sets a cookie`);
-  await page.screenshot({ path: join(shots, `${name}.png`), fullPage: true });
-  assert.deepEqual(foreign, [], `${url} asks other hosts`);
-  if (!isLetter) {
-    assert.deepEqual(refused, [], `${url} breaks its own policy`);
+  await page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true });
+  assert.deepEqual(foreign, [], `${url} loads from other hosts`);
+  if (!isMessage) {
+    assert.deepEqual(violations, [], `${url} violates its own content security policy`);
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth).catch(() => 0);
     assert(overflow <= 0, `${url} is ${overflow} px too wide`);
   }
   return page;
 }
 
-async function examine(page, url) {
+async function checkAccessibility(page, url) {
   const { violations } = await new axe({ page }).withTags(["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]).exclude("iframe").analyze();
-  const told = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target).join(", ")}`);
-  assert.deepEqual(told, [], `axe on ${url}`);
+  const problems = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target).join(", ")}`);
+  assert.deepEqual(problems, [], `axe on ${url}`);
 }
 
 try {
-  const [first, second, third] = await letters();
+  const [first, second, third] = await capturedMessages();
   const pages = {
     unsubscribe: [`${PUBLIC}${first.unsubscribe}`, 200],
     preferences: [`${PUBLIC}${first.preferences}`, 200],
@@ -100,49 +100,49 @@ try {
     unknown: [`${PUBLIC}/nowhere`, 404],
     desk: [`${DESK}/`, 200],
     inbox: [`${DESK}/inbox`, 200],
-    letter: [`${DESK}${first.file}`, 200],
+    message: [`${DESK}${first.file}`, 200],
     headers: [`${DESK}${first.file}?part=headers`, 200],
     text: [`${DESK}${first.file}?part=text`, 200],
   };
-  const before = await numbers();
-  for (const { name, ...options } of LOOKS) {
+  const before = await deskCounts();
+  for (const { name, ...options } of PROFILES) {
     const context = await browser.newContext(options);
-    const open = [];
+    const opened = [];
     for (const [what, [url, status]] of Object.entries(pages)) {
-      const page = await look(context, `${what}-${name}`, url, status);
-      if (options.javaScriptEnabled) await examine(page, url);
-      open.push([page, url]);
+      const page = await open(context, `${what}-${name}`, url, status);
+      if (options.javaScriptEnabled) await checkAccessibility(page, url);
+      opened.push([page, url]);
     }
-    await (await look(context, `view-${name}`, `${PUBLIC}${first.view}`, 200, { isLetter: true })).close();
-    await new Promise((done) => setTimeout(done, PATIENCE));
-    for (const [page, url] of open) assert.equal(page.url(), url, "a page went elsewhere by itself");
+    await (await open(context, `view-${name}`, `${PUBLIC}${first.view}`, 200, { isMessage: true })).close();
+    await new Promise((done) => setTimeout(done, SETTLE_TIME));
+    for (const [page, url] of opened) assert.equal(page.url(), url, "the page navigated by itself");
     assert.deepEqual(await context.cookies(), [], "a cookie was set");
     await context.close();
   }
-  assert.equal(await numbers(), before, "looking changed something");
+  assert.equal(await deskCounts(), before, "reading the pages changed the counts");
 
-  // Leaving by the button, without JavaScript.
-  const quiet = await browser.newContext({ viewport: NARROW, locale: "en-GB", javaScriptEnabled: false });
-  let page = await look(quiet, "leaving", `${PUBLIC}${second.unsubscribe}`, 200);
+  // Unsubscribes by the button, without JavaScript.
+  const plain = await browser.newContext({ viewport: NARROW, locale: "en-GB", javaScriptEnabled: false });
+  let page = await open(plain, "unsubscribing", `${PUBLIC}${second.unsubscribe}`, 200);
   await page.getByRole("button").click();
   assert.match(await page.textContent("h1"), /You are unsubscribed/);
-  await page.screenshot({ path: join(shots, "left.png"), fullPage: true });
-  page = await look(quiet, "gone", `${PUBLIC}${second.unsubscribe}`, 200);
+  await page.screenshot({ path: join(screenshots, "unsubscribed.png"), fullPage: true });
+  page = await open(plain, "unsubscribed-again", `${PUBLIC}${second.unsubscribe}`, 200);
   assert.equal(await page.getByRole("button").count(), 0);
 
-  // Erasing from the preferences, which asks once more.
-  page = await look(quiet, "erasing", `${PUBLIC}${third.preferences}`, 200);
+  // Erases from the preferences page, which asks for a confirmation.
+  page = await open(plain, "erasing", `${PUBLIC}${third.preferences}`, 200);
   await page.getByRole("button", { name: /Erase everything/ }).click();
-  assert.match(await page.textContent("h1"), /Erase everything about you\?/);
-  await page.screenshot({ path: join(shots, "erase.png"), fullPage: true });
+  assert.match(await page.textContent("h1"), /Erase all data about you\?/);
+  await page.screenshot({ path: join(screenshots, "erase.png"), fullPage: true });
   await page.getByRole("button", { name: /Yes/ }).click();
-  assert.match(await page.textContent("h1"), /You are erased/);
-  await page.screenshot({ path: join(shots, "erased.png"), fullPage: true });
-  page = await look(quiet, "nothing", `${PUBLIC}${third.preferences}`, 200);
-  assert.match(await page.textContent("h1"), /Nothing is held here/);
-  assert.notEqual(await numbers(), before, "the desk counts those who left");
-  await quiet.close();
-  console.log(`the pages are well; pictures in ${shots}`);
+  assert.match(await page.textContent("h1"), /Your data is erased/);
+  await page.screenshot({ path: join(screenshots, "erased.png"), fullPage: true });
+  page = await open(plain, "no-data", `${PUBLIC}${third.preferences}`, 200);
+  assert.match(await page.textContent("h1"), /We hold no data about you/);
+  assert.notEqual(await deskCounts(), before, "the desk counts unsubscribes");
+  await plain.close();
+  console.log(`all pages pass; screenshots in ${screenshots}`);
 } finally {
   await browser.close();
 }

@@ -184,9 +184,9 @@ both!(who_leaves_together_leaves_as_if_alone, |fixture| {
     let before = canary::summary(fixture, &campaign).await;
     let leaver = |person, list: i64| Unsubscription {
         workspace: fixture.workspace.id,
-        person,
+        contact: person,
         list,
-        through: Some(campaign.id),
+        campaign: Some(campaign.id),
     };
     let leavers = [
         leaver(people[0], news.id),

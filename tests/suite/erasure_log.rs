@@ -82,7 +82,7 @@ both!(a_log_of_twenty_thousand_erasures_is_compared_quickly, |fixture| {
             erasure_log::ErasureRecord {
                 workspace: fixture.workspace.id,
                 list: 0,
-                mark,
+                digest: mark,
                 day: 1,
                 reason: "left".to_owned(),
             }
@@ -99,7 +99,7 @@ both!(a_log_of_twenty_thousand_erasures_is_compared_quickly, |fixture| {
 
 both!(a_line_cut_off_by_a_crash_does_not_swallow_the_next, |fixture| {
     let entry =
-        |day| erasure_log::ErasureRecord { workspace: 7, list: 0, mark: [7; 32], day, reason: "left".to_owned() };
+        |day| erasure_log::ErasureRecord { workspace: 7, list: 0, digest: [7; 32], day, reason: "left".to_owned() };
     erasure_log::append(&fixture.installation, vec![entry(1)]).await.expect("noted");
     let log = fixture.installation.config.journal_dir().join("erasures.log");
     let text = std::fs::read_to_string(&log).expect("read");
@@ -146,7 +146,7 @@ both!(the_sweeper_scrubs_in_the_background, |fixture| {
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    assert_eq!(canary::search(fixture, &text).await.findings, []);
+    assert_eq!(canary::search(fixture, &text).await.traces, []);
     assert!(!letter.exists());
 });
 

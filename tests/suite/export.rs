@@ -254,7 +254,7 @@ both!(a_person_sees_corrects_and_erases_what_is_held, |fixture| {
     assert_eq!(shown["consents"][0]["proof"], "file 17");
     let command = Command::Correct { address: old.clone(), set: vec![], new: Some("new@example.org".to_owned()) };
     run(command).await.expect("corrected");
-    assert_eq!(canary::search(fixture, &old).await.findings, [], "nothing of the old address is left");
+    assert_eq!(canary::search(fixture, &old).await.traces, [], "nothing of the old address is left");
 
     let erased = run(Command::Erase { address: "anna@example.org".to_owned() }).await.expect("erased");
     assert_eq!((&erased.json["erased"], &erased.json["removed"]["events"]), (&true.into(), &4.into()));

@@ -140,7 +140,7 @@ both!(a_person_in_every_table_and_folder_is_found_and_gone_after_each_way_to_lea
         }
 
         let found = canary::search(fixture, &text).await;
-        let places: Vec<&str> = found.findings.iter().map(|finding| finding.place.as_str()).collect();
+        let places: Vec<&str> = found.traces.iter().map(|finding| finding.place.as_str()).collect();
         for place in
             ["contact.address", "contact.canonical", "delivery.reply", "capture/1.eml", "export/deliveries.csv"]
         {
@@ -160,8 +160,8 @@ both!(a_person_in_every_table_and_folder_is_found_and_gone_after_each_way_to_lea
         }
         assert!(physical_erasure::run(installation).await.expect("scrubbed"));
 
-        assert_eq!(canary::search(fixture, &text).await.findings, [], "{way}");
-        assert_eq!(canary::search(fixture, &neighbour).await.findings, [], "{way}");
+        assert_eq!(canary::search(fixture, &text).await.traces, [], "{way}");
+        assert_eq!(canary::search(fixture, &neighbour).await.traces, [], "{way}");
         assert_eq!(bytes_with(fixture, &word).await, [], "{way}");
         let after = canary::summary(fixture, &campaign).await;
         assert_eq!((after.planned, after.rejected), (planned, person_row.rejected), "{way}");
@@ -188,7 +188,7 @@ both!(every_form_is_found_in_a_file_and_in_a_table, |fixture| {
     let forms = encodings::all(&given, &canary::address(&given));
     let names: BTreeSet<_> = forms.iter().map(|form| form.name).collect();
     assert_eq!(names.len(), 12, "{names:?}");
-    assert_eq!(canary::search(fixture, &given).await.findings, []);
+    assert_eq!(canary::search(fixture, &given).await.traces, []);
     let file = fixture.installation.config.data.join("planted.bin");
     for name in names {
         let form = forms.iter().rfind(|form| form.name == name).expect("named by one");
@@ -200,8 +200,8 @@ both!(every_form_is_found_in_a_file_and_in_a_table, |fixture| {
         for place in ["planted.bin", "setting.value", "tombstone.digest"] {
             // A text column takes no bytes that are not text.
             if place != "setting.value" || std::str::from_utf8(&form.bytes).is_ok() && !form.bytes.contains(&0) {
-                let here = found.findings.iter().any(|one| one.place == place && one.form == name);
-                assert!(here, "{name} in {place}: {:?}", found.findings);
+                let here = found.traces.iter().any(|one| one.place == place && one.form == name);
+                assert!(here, "{name} in {place}: {:?}", found.traces);
             }
         }
     }
@@ -235,7 +235,7 @@ both!(a_living_person_with_a_longer_address_is_no_residue, |fixture| {
         .expect("erased");
     assert!(physical_erasure::run(&fixture.installation).await.expect("scrubbed"));
 
-    assert_eq!(canary::search(fixture, &text).await.findings, []);
+    assert_eq!(canary::search(fixture, &text).await.traces, []);
     assert!(canary::search(fixture, &format!("jo{word}@example.org")).await.hits >= 2);
 });
 
@@ -291,5 +291,5 @@ both!(an_old_snapshot_is_outlasted_and_does_not_save_the_erased, |fixture| {
     let (clean, ()) = tokio::join!(scrubbing, ending);
 
     assert!(clean.expect("scrubbed"));
-    assert_eq!(canary::search(fixture, &text).await.findings, []);
+    assert_eq!(canary::search(fixture, &text).await.traces, []);
 });

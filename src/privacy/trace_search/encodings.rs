@@ -1,5 +1,4 @@
-//! The forms in which an address may lie somewhere: its spellings, each in every encoding that mail,
-//! the web and files use.
+//! Encodings of an address: its spellings, each in every encoding that mail, the web and files use.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
@@ -7,18 +6,18 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::audience::address::Address;
 
-/// One sequence of bytes to look for.
+/// One byte sequence to search for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Form {
     /// The encoding, as shown to the user.
     pub name: &'static str,
-    /// What to look for.
+    /// The bytes.
     pub bytes: Vec<u8>,
-    /// Whether ASCII letters match in their own case only: in base64 the case is part of the value.
+    /// Whether ASCII letters match only in the same case: in base64 the case is part of the value.
     pub exact: bool,
 }
 
-/// Every form of an address. `given` is its spelling as it was asked for.
+/// All encodings of an address. `given` is its spelling as the user typed it.
 pub fn all(given: &str, address: &Address) -> Vec<Form> {
     let mut forms = Vec::new();
     for text in spellings(given, address) {
@@ -29,8 +28,8 @@ pub fn all(given: &str, address: &Address) -> Vec<Form> {
     forms
 }
 
-/// Local part and domain, each as given, in lower, upper and title case, the domain also as A-label,
-/// composed and decomposed (NFC, NFD).
+/// The spellings of an address: local part and domain each as given, in lower, upper and title case, the domain also as
+/// A-label, composed and decomposed (NFC, NFD).
 pub fn spellings(given: &str, address: &Address) -> Vec<String> {
     let spelled = address.expose();
     let domain = spelled.rsplit('@').next().unwrap_or_default().to_owned();
@@ -69,29 +68,29 @@ fn cases(text: &str) -> Vec<String> {
 }
 
 fn encodings(text: &str) -> Vec<Form> {
-    let loose = |name, bytes: Vec<u8>| Form { name, bytes, exact: false };
+    let any_case = |name, bytes: Vec<u8>| Form { name, bytes, exact: false };
     let mut forms = vec![
-        loose("plain", text.as_bytes().to_vec()),
-        loose("utf-16le", text.encode_utf16().flat_map(u16::to_le_bytes).collect()),
-        loose("utf-16be", text.encode_utf16().flat_map(u16::to_be_bytes).collect()),
-        loose("hex", text.bytes().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect()),
+        any_case("plain", text.as_bytes().to_vec()),
+        any_case("utf-16le", text.encode_utf16().flat_map(u16::to_le_bytes).collect()),
+        any_case("utf-16be", text.encode_utf16().flat_map(u16::to_be_bytes).collect()),
+        any_case("hex", text.bytes().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect()),
     ];
     for keep in ["@.-_+", ".-_~", ".-_~+", "@.-_~!$&'()*+,;=", ""] {
-        forms.push(loose("percent", escaped(text, '%', keep)));
+        forms.push(any_case("percent", escaped(text, '%', keep)));
     }
     for keep in ["@.-_+!#$%&'*/?^`{|}~\"", ".-_+!*/", "!*+-/", ""] {
-        forms.push(loose("quoted-printable", escaped(text, '=', keep)));
+        forms.push(any_case("quoted-printable", escaped(text, '=', keep)));
     }
     for at in ["@", "\\u0040"] {
-        forms.push(loose("json", json(text).replace('@', at).into_bytes()));
+        forms.push(any_case("json", json(text).replace('@', at).into_bytes()));
     }
     for at in ["&#64;", "&#x40;", "&commat;"] {
-        forms.push(loose("html", text.replace('@', at).into_bytes()));
+        forms.push(any_case("html", text.replace('@', at).into_bytes()));
     }
     for (name, charset) in [("windows-1251", encoding_rs::WINDOWS_1251), ("koi8-r", encoding_rs::KOI8_R)] {
         let (bytes, _, unmappable) = charset.encode(text);
         if !unmappable {
-            forms.push(loose(name, bytes.into_owned()));
+            forms.push(any_case(name, bytes.into_owned()));
         }
     }
     for offset in 0..3 {
@@ -101,7 +100,7 @@ fn encodings(text: &str) -> Vec<Form> {
     forms
 }
 
-/// The text with every byte that is neither alphanumeric nor in `keep` as `mark` and two digits.
+/// The text with every byte that is neither alphanumeric nor in `keep` replaced by `mark` and two hexadecimal digits.
 fn escaped(text: &str, mark: char, keep: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len() * 3);
     for byte in text.bytes() {
@@ -126,8 +125,8 @@ fn json(text: &str) -> String {
     out
 }
 
-/// The characters that the text alone decides when it begins `offset` bytes after a multiple of
-/// three, as it may in the middle of an encoded body.
+/// The base64 characters that depend on the text alone, when it begins `offset` bytes after a multiple of three in the
+/// encoded data.
 fn base64(engine: &impl Engine, text: &str, offset: usize) -> Vec<u8> {
     let mut bytes = vec![0; offset];
     bytes.extend(text.as_bytes());
@@ -141,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn base64_is_found_at_every_alignment() {
+    fn base64_form_matches_at_every_alignment() {
         for (before, offset) in [("", 0), ("x", 1), ("xy", 2), ("xyz", 0)] {
             let encoded = STANDARD.encode(format!("{before}anna@example.org, more"));
             let form = String::from_utf8(base64(&STANDARD, "anna@example.org", offset)).expect("ASCII");
@@ -150,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_has_its_spellings() {
+    fn spellings_include_cases_a_labels_and_decomposed_forms() {
         let address = Address::parse("иван.й@почта.рф").expect("an address");
         let texts = spellings("иван.й@почта.рф", &address);
 

@@ -1,6 +1,6 @@
-//! Looks for many forms at once in a stream of any length, in flat memory. A text is read in three
-//! views: as it is; with its line breaks taken out, because mail folds base64 and
-//! quoted-printable; and in lower case, because letters outside ASCII have case too.
+//! Multi-pattern search in a byte stream of any length, in constant memory. Text is searched in three views: as it
+//! is; with line breaks removed, because mail folds base64 and quoted-printable; and in lower case, because letters
+//! outside ASCII have case too.
 
 use std::collections::BTreeMap;
 
@@ -9,41 +9,41 @@ use aho_corasick::{AhoCorasick, MatchKind};
 use crate::infra::error::{Error, Result};
 use crate::privacy::trace_search::encodings::Form;
 
-/// Bytes gathered before they are looked through.
+/// Bytes buffered before they are searched.
 const CHUNK: usize = 1 << 18;
 
-/// How often each form was found.
+/// The number of matches by encoding.
 pub type Counts = BTreeMap<&'static str, u64>;
 
-/// What is looked for.
+/// The compiled patterns of a search.
 pub struct Patterns {
-    loose: Set,
-    exact: Set,
-    lower: Option<Set>,
+    any_case: PatternSet,
+    exact: PatternSet,
+    lower: Option<PatternSet>,
 }
 
-/// Forms that are looked for in one pass. `None` stands for a longer address of someone else that
-/// begins earlier or ends later than ours, so that `joanna@…` is not taken for `anna@…`.
-struct Set {
+/// Patterns that are searched in one pass. Name `None` marks the longer address of another contact, so that `joanna@…`
+/// is not taken for `anna@…`.
+struct PatternSet {
     finder: AhoCorasick,
     names: Vec<Option<&'static str>>,
     longest: usize,
 }
 
-impl Set {
-    fn new(forms: Vec<(Option<&'static str>, Vec<u8>)>, loose: bool) -> Result<Self> {
+impl PatternSet {
+    fn new(forms: Vec<(Option<&'static str>, Vec<u8>)>, any_case: bool) -> Result<Self> {
         let finder = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostLongest)
-            .ascii_case_insensitive(loose)
+            .ascii_case_insensitive(any_case)
             .build(forms.iter().map(|(_, bytes)| bytes))
-            .map_err(|error| Error::io("residue")(std::io::Error::other(error)))?;
+            .map_err(|error| Error::io("trace search")(std::io::Error::other(error)))?;
         let longest = forms.iter().map(|(_, bytes)| bytes.len()).max().unwrap_or(1);
         Ok(Self { finder, names: forms.into_iter().map(|(name, _)| name).collect(), longest })
     }
 }
 
 impl Patterns {
-    /// A search for `forms` that steps over `others`.
+    /// Patterns that match `forms` and skip `others`.
     pub fn new(forms: &[Form], others: &[Form]) -> Result<Self> {
         let all: Vec<_> = forms.iter().map(|f| (Some(f.name), f)).chain(others.iter().map(|f| (None, f))).collect();
         let pick = |exact| {
@@ -59,45 +59,46 @@ impl Patterns {
         lower.sort();
         lower.dedup();
         let lower = if forms.iter().any(|form| form.name == "plain" && !form.bytes.is_ascii()) {
-            Some(Set::new(lower, false)?)
+            Some(PatternSet::new(lower, false)?)
         } else {
             None
         };
-        Ok(Self { loose: Set::new(pick(false), true)?, exact: Set::new(pick(true), false)?, lower })
+        Ok(Self { any_case: PatternSet::new(pick(false), true)?, exact: PatternSet::new(pick(true), false)?, lower })
     }
 }
 
-/// What a stream is, and so in how many views it is read.
+/// The kind of a stream, which decides in how many views it is searched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StreamKind {
-    /// Text that people and programs write: all views.
+    /// Text: all views.
     Text,
-    /// Pages and journals of a database, which fold nothing: as they are.
+    /// Pages and journals of a database, which fold nothing: only as they are.
     Pages,
 }
 
 /// A search through one stream.
 pub struct Scan<'a> {
-    needle: &'a Patterns,
+    patterns: &'a Patterns,
     kind: StreamKind,
-    waiting: Vec<u8>,
-    raw: [Window; 2],
-    joined: [Window; 2],
-    lower: Window,
-    /// The end of the last chunk where it may be half of a line break or of a letter.
+    pending: Vec<u8>,
+    raw: [MatchBuffer; 2],
+    joined: [MatchBuffer; 2],
+    lower: MatchBuffer,
+    /// The end of the last chunk where it may be part of a line break.
     break_tail: Vec<u8>,
-    letter_tail: Vec<u8>,
+    /// The end of the last chunk where it may be part of a UTF-8 character.
+    character_tail: Vec<u8>,
 }
 
-/// The end of a view that may be the beginning of a match.
+/// The end of a view, which may be the beginning of a match, and the matches counted so far.
 #[derive(Default)]
-struct Window {
+struct MatchBuffer {
     tail: Vec<u8>,
     counts: Counts,
 }
 
-impl Window {
-    fn look(&mut self, set: &Set, bytes: &[u8], last: bool) {
+impl MatchBuffer {
+    fn search(&mut self, set: &PatternSet, bytes: &[u8], last: bool) {
         self.tail.extend_from_slice(bytes);
         let limit = if last { self.tail.len() } else { self.tail.len().saturating_sub(set.longest) };
         let mut done = limit;
@@ -112,35 +113,35 @@ impl Window {
 }
 
 impl<'a> Scan<'a> {
-    /// A search through a fresh stream.
-    pub fn new(needle: &'a Patterns, kind: StreamKind) -> Self {
+    /// Starts a search of one stream.
+    pub fn new(patterns: &'a Patterns, kind: StreamKind) -> Self {
         Self {
-            needle,
+            patterns,
             kind,
-            waiting: Vec::with_capacity(CHUNK),
+            pending: Vec::with_capacity(CHUNK),
             raw: Default::default(),
             joined: Default::default(),
-            lower: Window::default(),
+            lower: MatchBuffer::default(),
             break_tail: Vec::new(),
-            letter_tail: Vec::new(),
+            character_tail: Vec::new(),
         }
     }
 
-    /// Takes the next bytes.
+    /// Searches the next bytes.
     pub fn feed(&mut self, bytes: &[u8]) {
-        self.waiting.extend_from_slice(bytes);
-        if self.waiting.len() >= CHUNK {
-            self.look(false);
+        self.pending.extend_from_slice(bytes);
+        if self.pending.len() >= CHUNK {
+            self.search_pending(false);
         }
     }
 
-    /// Ends the stream: what was found, each form as often as the view that shows it most.
-    pub fn end(mut self) -> Counts {
-        self.look(true);
+    /// Ends the stream. Returns for each encoding the largest count of the three views.
+    pub fn finish(mut self) -> Counts {
+        self.search_pending(true);
         let mut counts = Counts::new();
         let sums = [
-            self.raw.into_iter().map(|window| window.counts).collect(),
-            self.joined.into_iter().map(|window| window.counts).collect(),
+            self.raw.into_iter().map(|buffer| buffer.counts).collect(),
+            self.joined.into_iter().map(|buffer| buffer.counts).collect(),
             vec![self.lower.counts],
         ];
         for view in sums.into_iter().map(Vec::into_iter) {
@@ -154,26 +155,26 @@ impl<'a> Scan<'a> {
         counts
     }
 
-    fn look(&mut self, last: bool) {
-        let bytes = std::mem::take(&mut self.waiting);
-        let sets = [&self.needle.loose, &self.needle.exact];
-        for (window, set) in self.raw.iter_mut().zip(sets) {
-            window.look(set, &bytes, last);
+    fn search_pending(&mut self, last: bool) {
+        let bytes = std::mem::take(&mut self.pending);
+        let sets = [&self.patterns.any_case, &self.patterns.exact];
+        for (buffer, set) in self.raw.iter_mut().zip(sets) {
+            buffer.search(set, &bytes, last);
         }
         if self.kind == StreamKind::Pages {
             return;
         }
         let joined = self.without_breaks(&bytes, last);
-        for (window, set) in self.joined.iter_mut().zip(sets) {
-            window.look(set, &joined, last);
+        for (buffer, set) in self.joined.iter_mut().zip(sets) {
+            buffer.search(set, &joined, last);
         }
-        if let Some(set) = &self.needle.lower {
-            let text = lower_case(&mut self.letter_tail, &bytes);
-            self.lower.look(set, text.as_bytes(), last);
+        if let Some(set) = &self.patterns.lower {
+            let text = lower_case(&mut self.character_tail, &bytes);
+            self.lower.search(set, text.as_bytes(), last);
         }
     }
 
-    /// The bytes without line breaks and without the `=` that folds a quoted-printable line.
+    /// The bytes without line breaks and without the `=` of quoted-printable soft line breaks.
     fn without_breaks(&mut self, bytes: &[u8], last: bool) -> Vec<u8> {
         let mut all = std::mem::take(&mut self.break_tail);
         all.extend_from_slice(bytes);
@@ -194,7 +195,7 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// The text in the bytes, in lower case; a letter cut in two waits in `tail` for its other half.
+/// The text in the bytes, in lower case; the first bytes of a split character are kept in `tail`.
 fn lower_case(tail: &mut Vec<u8>, bytes: &[u8]) -> String {
     let mut all = std::mem::take(tail);
     all.extend_from_slice(bytes);
@@ -217,53 +218,54 @@ mod tests {
         encodings::all(text, &Address::parse(text).expect(text))
     }
 
-    fn found(needle: &Patterns, pieces: &[&[u8]]) -> Counts {
-        let mut scan = Scan::new(needle, StreamKind::Text);
+    fn found(patterns: &Patterns, pieces: &[&[u8]]) -> Counts {
+        let mut scan = Scan::new(patterns, StreamKind::Text);
         for piece in pieces {
             scan.feed(piece);
-            scan.look(false);
+            scan.search_pending(false);
         }
-        scan.end()
+        scan.finish()
     }
 
     #[test]
-    fn a_match_cut_anywhere_is_found_once() {
-        let needle = Patterns::new(&forms("иван@почта.рф"), &[]).expect("built");
+    fn match_split_at_any_byte_is_counted_once() {
+        let patterns = Patterns::new(&forms("иван@почта.рф"), &[]).expect("built");
         let text = "… ИваН@поЧта.рф …".as_bytes();
         for cut in 0..text.len() {
-            let counts = found(&needle, &[&text[..cut], &text[cut..]]);
+            let counts = found(&patterns, &[&text[..cut], &text[cut..]]);
             assert_eq!(counts, Counts::from([("plain", 1)]), "{cut}");
         }
     }
 
     #[test]
-    fn every_form_of_every_spelling_is_found() {
+    fn every_encoding_of_every_spelling_is_found() {
         let forms = forms("Анна.Ёлкина@почта.рф");
-        let needle = Patterns::new(&forms, &[]).expect("built");
+        let patterns = Patterns::new(&forms, &[]).expect("built");
         for form in &forms {
-            let counts = found(&needle, &[b"\0", &form.bytes, b"\0"]);
+            let counts = found(&patterns, &[b"\0", &form.bytes, b"\0"]);
             assert!(counts.contains_key(form.name), "{form:?}: {counts:?}");
         }
-        assert!(found(&needle, &["анна.елкина@почта.рф, Анна Ёлкина, почта.рф".as_bytes()]).is_empty());
+        assert!(found(&patterns, &["анна.елкина@почта.рф, Анна Ёлкина, почта.рф".as_bytes()]).is_empty());
     }
 
     #[test]
-    fn folded_lines_are_joined() {
-        let needle = Patterns::new(&forms("anna.ivanova@example.org"), &[]).expect("built");
+    fn folded_lines_are_searched_joined() {
+        let patterns = Patterns::new(&forms("anna.ivanova@example.org"), &[]).expect("built");
         for text in ["anna.iva=\r\nnova@exam=\nple.org", "YW5uYS5pdmFub3\r\nZhQGV4YW1wbGUub3Jn"] {
             for cut in 0..text.len() {
-                let counts = found(&needle, &[&text.as_bytes()[..cut], &text.as_bytes()[cut..]]);
+                let counts = found(&patterns, &[&text.as_bytes()[..cut], &text.as_bytes()[cut..]]);
                 assert_eq!(counts.values().sum::<u64>(), 1, "{text} {cut}");
             }
         }
     }
 
     #[test]
-    fn another_person_with_a_longer_address_is_not_ours() {
+    fn longer_address_of_another_contact_is_skipped() {
         let others: Vec<Form> = ["joanna@example.org", "anna@example.org.uk"].iter().flat_map(|t| forms(t)).collect();
-        let needle = Patterns::new(&forms("anna@example.org"), &others).expect("built");
+        let patterns = Patterns::new(&forms("anna@example.org"), &others).expect("built");
 
-        let counts = found(&needle, &[b"joanna@example.org anna@example.org.uk \0Anna@example.organna@example.org{}"]);
+        let counts =
+            found(&patterns, &[b"joanna@example.org anna@example.org.uk \0Anna@example.organna@example.org{}"]);
 
         assert_eq!(counts, Counts::from([("plain", 2)]));
     }

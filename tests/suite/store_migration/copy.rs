@@ -104,7 +104,7 @@ both!(who_leaves_while_rows_are_carried_leaves_both_sides, |fixture| {
     };
     let outcome = carry(fixture, &way.to, &mut told).await.expect("carried over");
 
-    assert_eq!(outcome.left, 3);
+    assert_eq!(outcome.erasures, 3);
     assert!(refused.len() > 3 && refused.iter().all(|key| *key == "store-moving"), "{refused:?}");
     let there = found(fixture).await;
     assert_eq!(sums(&there.db).await, sums(&fixture.installation.db).await);

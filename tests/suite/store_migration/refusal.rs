@@ -111,7 +111,7 @@ both!(a_program_on_the_old_store_ends_with_a_sentence_and_nobody_reopens_it, |fi
         .output()
         .expect("runs");
     let sentence = String::from_utf8_lossy(&by_another_folder.stderr).into_owned();
-    assert!(sentence.contains("The data that were here are now in"), "{sentence}");
+    assert!(sentence.contains("The data that was here is now in"), "{sentence}");
 
     let wiped = program(fixture, &["move", "--old", "wipe"]).output().expect("runs");
     assert!(wiped.status.success(), "{}", String::from_utf8_lossy(&wiped.stderr));
