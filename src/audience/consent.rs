@@ -1,6 +1,8 @@
-//! Tables `evidence` and `consent`: who agreed to what, on which text, when, by which channel and
-//! with what proof. Receipts are only ever added; they go when the subscription they prove goes.
-//! An evidence row is shared by all receipts of one import and goes with the last of them.
+//! Tables `evidence` and `consent`: consent receipts. A receipt says who agreed to what, on which text, when, by
+//! which channel and with what proof.
+//!
+//! Receipts are only added, never changed; they are deleted with the subscription they prove. All receipts of one
+//! import share one evidence row, which is deleted with the last of them.
 
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -8,15 +10,15 @@ use sqlx::Row;
 
 use super::contact::NewContactIds;
 use crate::infra::clock::Millis;
-use crate::infra::db::json_rows::{take, whole};
+use crate::infra::db::json_rows::{delete_returning, whole};
 use crate::infra::db::pg_copy::{CopyRows, CopyTransaction};
 use crate::infra::db::value::Value::{Bytes, Integer, Text};
-use crate::infra::db::{Conn, Sql, for_share, for_update};
+use crate::infra::db::{Conn, Query, for_update};
 use crate::infra::error::Result;
 use crate::infra::id::{Id, Ids, STEP};
 
 crate::text_enum! {
-    /// The legal ground that data is processed on.
+    /// The legal basis of processing (GDPR Art. 6).
     Basis {
         /// The person agreed.
         Consent = "consent",
@@ -30,10 +32,10 @@ crate::text_enum! {
 /// The purpose that every subscription serves.
 pub const MAILING: &str = "receive_marketing";
 
-/// What can be shown when someone asks for proof.
+/// What proves a consent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {
-    /// The legal ground.
+    /// The legal basis.
     pub basis: Basis,
     /// How it was given: `import`, `form`, `letter`.
     pub channel: String,
@@ -41,59 +43,64 @@ pub struct Evidence {
     pub source: String,
     /// The text that was agreed to, or its name; empty when unknown.
     pub wording: String,
-    /// What proves it, e.g. "export of form answers, file 17".
+    /// The proof, e.g. "export of form answers, file 17".
     pub proof: String,
     /// When it was given.
     pub given_at: Millis,
 }
 
-/// A receipt as shown to the person or an authority.
+/// A consent receipt as shown to the person or an authority.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
-    /// For which list.
+    /// The list.
     pub list: Id,
-    /// What for.
+    /// The purpose.
     pub purpose: String,
-    /// What proves it.
+    /// The proof.
     pub evidence: Evidence,
     /// When the receipt was written.
     pub recorded_at: Millis,
 }
 
-/// The key of this evidence, writing it when it is new. It stays until the transaction ends.
+/// The key of this evidence, which is inserted when it is new. The row is kept until the transaction ends.
 pub async fn ensure_evidence(conn: &mut Conn, ids: &Ids, workspace: Id, evidence: &Evidence) -> Result<Id> {
     loop {
-        sqlx::query(
-            "insert into evidence (id, workspace_id, digest, basis, channel, source, wording, proof, given_at) \
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (workspace_id, digest) do nothing",
-        )
-        .bind(ids.next())
-        .bind(workspace)
-        .bind(digest(evidence))
-        .bind(evidence.basis.as_str())
-        .bind(evidence.channel.as_str())
-        .bind(evidence.source.as_str())
-        .bind(evidence.wording.as_str())
-        .bind(evidence.proof.as_str())
-        .bind(evidence.given_at)
-        .execute(&mut *conn)
-        .await?;
-        // It may have gone with its last receipt in between.
+        let insert = Query::new(
+            "insert into evidence (id, workspace_id, digest, basis, channel, source, wording, proof, given_at)
+             values (:id, :workspace, :digest, :basis, :channel, :source, :wording, :proof, :given_at)
+                 on conflict (workspace_id, digest) do nothing",
+        );
+        insert
+            .bind("id", ids.next())
+            .bind("workspace", workspace)
+            .bind("digest", digest(evidence))
+            .bind("basis", evidence.basis.as_str())
+            .bind("channel", &evidence.channel)
+            .bind("source", &evidence.source)
+            .bind("wording", &evidence.wording)
+            .bind("proof", &evidence.proof)
+            .bind("given_at", evidence.given_at)
+            .execute(conn)
+            .await?;
+        // It may have been deleted with its last receipt in between.
         if let Some(id) = find_evidence(conn, workspace, evidence).await? {
             return Ok(id);
         }
     }
 }
 
-/// The key of this evidence, if it is there. It stays until the transaction ends.
+/// The key of this evidence, if it exists. The row is kept until the transaction ends.
 pub async fn find_evidence(conn: &mut Conn, workspace: Id, evidence: &Evidence) -> Result<Option<Id>> {
-    let share = for_share(conn);
-    let mut sql = Sql::new("select id from evidence where workspace_id = ");
-    sql.bind(workspace).push(" and digest = ").bind(digest(evidence)).push(share);
-    Ok(sql.first(conn).await?.map(|row| row.get(0)))
+    let query = Query::new(
+        "select id
+           from evidence
+          where workspace_id = :workspace and digest = :digest{for_share}",
+    );
+    let row = query.bind("workspace", workspace).bind("digest", digest(evidence)).fetch_optional(conn).await?;
+    Ok(row.map(|row| row.get(0)))
 }
 
-/// Writes a receipt for each person; the same receipt again changes nothing.
+/// Writes a receipt for each contact; a receipt that exists is left as it is.
 pub async fn record(
     conn: &mut Conn,
     ids: &Ids,
@@ -107,30 +114,50 @@ pub async fn record(
         return Ok(());
     }
     let rows: Vec<_> = contacts.iter().map(|contact| json!([ids.next(), contact])).collect();
-    let mut sql = Sql::new(
-        "insert into consent (id, workspace_id, contact_id, list_id, purpose, evidence_id, recorded_at) select ",
+    let query = Query::new(
+        "insert into consent (id, workspace_id, contact_id, list_id, purpose, evidence_id, recorded_at)
+         select {id}, :workspace, {contact}, :list, :purpose, :evidence, :now
+           from :rows as given
+          where true
+             on conflict (contact_id, list_id, purpose, evidence_id) do nothing",
     );
-    sql.push(&whole(0)).push(", ").bind(workspace).push(", ").push(&whole(1)).push(", ").bind(list).push(", ");
-    sql.bind(MAILING.to_owned()).push(", ").bind(evidence).push(", ").bind(now).push(" from ").table(conn, &rows);
-    sql.push(" where true on conflict (contact_id, list_id, purpose, evidence_id) do nothing").run(conn).await?;
+    query
+        .bind("workspace", workspace)
+        .bind("list", list)
+        .bind("purpose", MAILING)
+        .bind("evidence", evidence)
+        .bind("now", now)
+        .bind_rows("rows", &rows)
+        .fragment("id", whole(0))
+        .fragment("contact", whole(1))
+        .execute(conn)
+        .await?;
     Ok(())
 }
 
-/// Writes a receipt for each of the people who have just been added and put on the list.
-pub async fn insert_new(conn: &mut Conn, list: Id, newcomers: NewContactIds, evidence: Id, now: Millis) -> Result<()> {
-    let mut sql = Sql::new(
-        "insert into consent (id, workspace_id, contact_id, list_id, purpose, evidence_id, recorded_at) select c.id + ",
+/// Writes a receipt for each contact that was inserted and put on the list in the same transaction.
+pub async fn insert_new(conn: &mut Conn, list: Id, contacts: NewContactIds, evidence: Id, now: Millis) -> Result<()> {
+    let query = Query::new(
+        "insert into consent (id, workspace_id, contact_id, list_id, purpose, evidence_id, recorded_at)
+         select c.id + {two_steps}, c.workspace_id, c.id, :list, :purpose, :evidence, :now
+           from contact c
+          where {new_contacts}",
     );
-    sql.push(&(2 * STEP).to_string()).push(", c.workspace_id, c.id, ").bind(list).push(", ");
-    sql.bind(MAILING.to_owned()).push(", ").bind(evidence).push(", ").bind(now);
-    newcomers.only(sql.push(" from contact c where "));
-    sql.run(conn).await?;
+    query
+        .fragment("two_steps", (2 * STEP).to_string())
+        .bind("list", list)
+        .bind("purpose", MAILING)
+        .bind("evidence", evidence)
+        .bind("now", now)
+        .fragment("new_contacts", contacts.condition())
+        .execute(conn)
+        .await?;
     Ok(())
 }
 
-/// Loads evidence that is not there yet and returns its key.
+/// Copies in evidence that does not exist yet and returns its key.
 pub async fn copy_in_evidence(
-    load: &mut CopyTransaction<'_>,
+    copy: &mut CopyTransaction<'_>,
     ids: &Ids,
     workspace: Id,
     evidence: &Evidence,
@@ -141,35 +168,36 @@ pub async fn copy_in_evidence(
     row.extend([basis.as_str(), channel, source, wording, proof].map(|text| Text(text.to_owned())));
     row.push(Integer(*given_at));
     let columns = ["id", "workspace_id", "digest", "basis", "channel", "source", "wording", "proof", "given_at"];
-    load.copy_in(&CopyRows::new("evidence", &columns, [row])?).await?;
+    copy.copy_in(&CopyRows::new("evidence", &columns, [row])?).await?;
     Ok(id)
 }
 
-/// Loads a receipt for each of the people who are loaded and put on the list.
+/// Copies in a receipt for each contact that is copied in and put on the list.
 pub async fn copy_in(
-    load: &mut CopyTransaction<'_>,
+    copy: &mut CopyTransaction<'_>,
     list: Id,
-    newcomers: NewContactIds,
+    contacts: NewContactIds,
     evidence: Id,
     now: Millis,
 ) -> Result<()> {
     let row = |contact: Id| {
-        let keys = [contact + 2 * STEP, newcomers.workspace(), contact, list].map(Integer);
+        let keys = [contact + 2 * STEP, contacts.workspace(), contact, list].map(Integer);
         keys.into_iter().chain([Text(MAILING.to_owned()), Integer(evidence), Integer(now)]).collect()
     };
     let columns = ["id", "workspace_id", "contact_id", "list_id", "purpose", "evidence_id", "recorded_at"];
-    load.copy_in(&CopyRows::new("consent", &columns, newcomers.keys().map(row))?).await
+    copy.copy_in(&CopyRows::new("consent", &columns, contacts.keys().map(row))?).await
 }
 
-/// All receipts of a person, oldest first.
+/// All receipts of a contact, oldest first.
 pub async fn of_contact(conn: &mut Conn, contact: Id) -> Result<Vec<Receipt>> {
-    let rows = sqlx::query(
-        "select c.list_id, c.purpose, e.basis, e.channel, e.source, e.wording, e.proof, e.given_at, c.recorded_at \
-         from consent c join evidence e on e.id = c.evidence_id where c.contact_id = $1 order by c.id",
-    )
-    .bind(contact)
-    .fetch_all(conn)
-    .await?;
+    let query = Query::new(
+        "select c.list_id, c.purpose, e.basis, e.channel, e.source, e.wording, e.proof, e.given_at, c.recorded_at
+           from consent c
+           join evidence e on e.id = c.evidence_id
+          where c.contact_id = :contact
+          order by c.id",
+    );
+    let rows = query.bind("contact", contact).fetch_all(conn).await?;
     rows.iter()
         .map(|row| {
             let evidence = Evidence {
@@ -185,38 +213,41 @@ pub async fn of_contact(conn: &mut Conn, contact: Id) -> Result<Vec<Receipt>> {
         .collect()
 }
 
-/// Removes the receipts of people for one list, or all, and evidence that nothing refers to any more.
-pub async fn forget(conn: &mut Conn, people: &[Id], list: Option<Id>) -> Result<()> {
-    let touched: Vec<(Id,)> = take(conn, "consent", "evidence_id", |sql, conn| {
-        sql.push("contact_id").among(conn, people);
-        if let Some(list) = list {
-            sql.push(" and list_id + 0 = ").bind(list);
-        }
-    })
-    .await?;
-    let touched: Vec<Id> = touched.into_iter().map(|(id,)| id).collect();
-    let bare = bare(conn, touched).await?;
-    if bare.is_empty() {
+/// Deletes the receipts of contacts for one list, or for all, and evidence that no receipt refers to any more.
+pub async fn forget(conn: &mut Conn, contacts: &[Id], list: Option<Id>) -> Result<()> {
+    // `+ 0` keeps SQLite from scanning the whole list instead of looking up the contacts.
+    let condition = match list {
+        Some(list) => Query::new("contact_id in :contacts and list_id + 0 = :list").bind("list", list),
+        None => Query::new("contact_id in :contacts"),
+    };
+    let condition = condition.bind_ids("contacts", contacts);
+    let deleted: Vec<(Id,)> = delete_returning(conn, "consent", "evidence_id", condition).await?;
+    let unreferenced = lock_unreferenced(conn, deleted.into_iter().map(|(evidence,)| evidence).collect()).await?;
+    if unreferenced.is_empty() {
         return Ok(());
     }
-    let mut sql = Sql::new("delete from evidence where id");
-    sql.among(conn, &bare).push(UNREFERRED).run(conn).await.map(drop)
+    let query = Query::new("delete from evidence where id in :ids and {unreferenced}");
+    query.bind_ids("ids", &unreferenced).fragment("unreferenced", UNREFERENCED).execute(conn).await.map(drop)
 }
 
-const UNREFERRED: &str = " and not exists (select 1 from consent c where c.evidence_id = evidence.id)";
+const UNREFERENCED: &str = "not exists (select 1 from consent c where c.evidence_id = evidence.id)";
 
-/// Of this evidence, what nothing refers to and nobody is about to: it is held before it is looked at
-/// for the last time, since a receipt may have been written while it was looked at first.
-async fn bare(conn: &mut Conn, ids: Vec<Id>) -> Result<Vec<Id>> {
-    let hold = for_update(conn);
-    if hold.is_empty() || ids.is_empty() {
+/// Those of this evidence that no receipt refers to and no other transaction is about to use. PostgreSQL locks them
+/// before the final look, since a receipt may have been written since the first.
+async fn lock_unreferenced(conn: &mut Conn, ids: Vec<Id>) -> Result<Vec<Id>> {
+    if for_update(conn).is_empty() || ids.is_empty() {
         return Ok(ids);
     }
-    let mut sql = Sql::new("select id from evidence where id");
-    sql.among(conn, &ids).push(UNREFERRED).push(hold).push(" skip locked");
-    Ok(sql.all(conn).await?.iter().map(|row| row.get(0)).collect())
+    let query = Query::new(
+        "select id
+           from evidence
+          where id in :ids and {unreferenced}{for_update_skip_locked}",
+    );
+    let rows = query.bind_ids("ids", &ids).fragment("unreferenced", UNREFERENCED).fetch_all(conn).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
+/// SHA-256 over all parts, each with its length before it.
 fn digest(evidence: &Evidence) -> Vec<u8> {
     let mut hash = Sha256::new();
     for part in [evidence.basis.as_str(), &evidence.channel, &evidence.source, &evidence.wording, &evidence.proof] {

@@ -1,25 +1,25 @@
-//! Table `contact`: a person in a workspace, their address and field values. Values are kept twice:
-//! as given, and the texts folded to lower case, so that comparison is the same on both databases.
-//! What segments look at often stands in columns of its own besides (`shelf`).
+//! Table `contact`: a person in a workspace, with address and field values.
+//!
+//! Values are stored twice: as given (`fields`) and with texts in lower case (`folded`), so that both
+//! databases compare them alike. Segments read further, derived columns ([`derived_columns`]).
 
-use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::address::Address;
 use super::eligibility;
-use super::indexed_field::{self, IndexedField};
+use super::indexed_field;
 use crate::infra::clock::Millis;
 use crate::infra::db::json_rows::{column, whole};
-use crate::infra::db::pg_copy::{CopyRows, CopyTransaction};
-use crate::infra::db::value::Value::{Integer, Text};
-use crate::infra::db::{Conn, Db, Sql};
+use crate::infra::db::{Conn, Query};
 use crate::infra::error::{Message, Result};
-use crate::infra::id::{Id, Ids, STEP};
+use crate::infra::id::Id;
 
+mod bulk_insert;
 mod derived_columns;
 
+pub use bulk_insert::{ContactRow, NewContactIds, copy_in, insert_subscribed};
 pub use derived_columns::{
     backfill, create_activity_index, create_index, drop_index, lock, recompute_activity, recompute_reachable,
     record_activity,
@@ -31,26 +31,26 @@ pub type Values = Map<String, Value>;
 /// A person in a workspace.
 #[derive(Debug, Clone)]
 pub struct Contact {
-    /// Their key.
+    /// Primary key.
     pub id: Id,
-    /// Their address as they spell it.
+    /// The address as the person spells it.
     pub address: Address,
-    /// Their field values.
+    /// The field values.
     pub values: Values,
-    /// When they came.
+    /// When the contact was added.
     pub created_at: Millis,
-    /// When their data last changed.
+    /// When address or values last changed.
     pub updated_at: Millis,
 }
 
-/// A person to be added.
+/// A contact to insert, or the new content of one to update.
 #[derive(Debug, Clone)]
 pub struct NewContact {
-    /// A fresh key.
+    /// Primary key.
     pub id: Id,
-    /// Their address.
+    /// The address.
     pub address: Address,
-    /// Their field values.
+    /// The field values.
     pub values: Values,
 }
 
@@ -69,52 +69,52 @@ pub fn read(row: &AnyRow) -> Result<Contact> {
     })
 }
 
-/// The texts of the values in lower case: what segments compare.
+/// The text values in lower case: segments compare these.
 pub fn fold(values: &Values) -> Values {
     let folded = |value: &Value| value.as_str().map(|text| Value::from(text.to_lowercase()));
     values.iter().filter_map(|(name, value)| Some((name.clone(), folded(value)?))).collect()
 }
 
-/// Finds a person by the canonical form of an address.
+/// Finds a contact by the canonical form of an address.
 pub async fn find(conn: &mut Conn, workspace: Id, address: &Address) -> Result<Option<Contact>> {
-    let row = sqlx::query(
-        "select id, address, fields, created_at, updated_at from contact where workspace_id = $1 and canonical = $2",
-    )
-    .bind(workspace)
-    .bind(address.canonical())
-    .fetch_optional(conn)
-    .await?;
-    row.as_ref().map(read).transpose()
-}
-
-/// A person by key.
-pub async fn get(conn: &mut Conn, id: Id) -> Result<Option<Contact>> {
-    let row = sqlx::query("select id, address, fields, created_at, updated_at from contact where id = $1")
-        .bind(id)
-        .fetch_optional(conn)
-        .await?;
-    row.as_ref().map(read).transpose()
-}
-
-/// Someone on a list whom letters go to; the one who came first.
-pub async fn first_subscriber(conn: &mut Conn, list: Id) -> Result<Option<Contact>> {
-    let mut sql = Sql::new(
-        "select c.id, c.address, c.fields, c.created_at, c.updated_at from subscription s join contact c on c.id = s.contact_id \
-         where s.list_id = ",
+    let query = Query::new(
+        "select id, address, fields, created_at, updated_at
+           from contact
+          where workspace_id = :workspace and canonical = :canonical",
     );
-    sql.bind(list).push(" and ").push(&eligibility::mailable("s")).push(" order by s.contact_id limit 1");
-    let row = sql.first(conn).await?;
+    let row = query.bind("workspace", workspace).bind("canonical", address.canonical()).fetch_optional(conn).await?;
     row.as_ref().map(read).transpose()
 }
 
-/// How many people a workspace has.
-pub async fn count(conn: &mut Conn, workspace: Id) -> Result<i64> {
-    let row =
-        sqlx::query("select count(*) from contact where workspace_id = $1").bind(workspace).fetch_one(conn).await?;
-    Ok(row.get(0))
+/// Finds a contact by key.
+pub async fn get(conn: &mut Conn, id: Id) -> Result<Option<Contact>> {
+    let query = Query::new("select id, address, fields, created_at, updated_at from contact where id = :id");
+    let row = query.bind("id", id).fetch_optional(conn).await?;
+    row.as_ref().map(read).transpose()
 }
 
-/// People by the canonical forms of their addresses, in no order.
+/// The oldest contact of a list who may be mailed.
+pub async fn first_subscriber(conn: &mut Conn, list: Id) -> Result<Option<Contact>> {
+    let query = Query::new(
+        "select c.id, c.address, c.fields, c.created_at, c.updated_at
+           from subscription s
+           join contact c on c.id = s.contact_id
+          where s.list_id = :list and {mailable}
+          order by s.contact_id
+          limit 1",
+    );
+    let query = query.bind("list", list).fragment("mailable", eligibility::mailable("s"));
+    query.fetch_optional(conn).await?.as_ref().map(read).transpose()
+}
+
+/// Number of contacts of a workspace.
+pub async fn count(conn: &mut Conn, workspace: Id) -> Result<i64> {
+    let query = Query::new("select count(*) from contact where workspace_id = :workspace");
+    let row = query.bind("workspace", workspace).fetch_optional(conn).await?;
+    Ok(row.map_or(0, |row| row.get(0)))
+}
+
+/// Finds contacts by the canonical forms of their addresses; in no particular order.
 pub async fn find_many(
     conn: &mut Conn,
     workspace: Id,
@@ -122,187 +122,83 @@ pub async fn find_many(
 ) -> Result<Vec<Contact>> {
     let texts = || canonical.iter().map(AsRef::as_ref);
     let (Some(first), Some(last)) = (texts().min(), texts().max()) else { return Ok(Vec::new()) };
-    let any =
-        sqlx::query("select 1 from contact where workspace_id = $1 and canonical >= $2 and canonical <= $3 limit 1");
-    if any.bind(workspace).bind(first).bind(last).fetch_optional(&mut *conn).await?.is_none() {
+    // An import of new contacts in order of addresses ends here: one look into the index for the whole slice.
+    let any = Query::new(
+        "select 1
+           from contact
+          where workspace_id = :workspace and canonical >= :first and canonical <= :last
+          limit 1",
+    );
+    let any = any.bind("workspace", workspace).bind("first", first).bind("last", last);
+    if any.fetch_optional(conn).await?.is_none() {
         return Ok(Vec::new());
     }
-    let mut sql = Sql::new("select id, address, fields, created_at, updated_at from contact where workspace_id = ");
-    sql.bind(workspace).push(" and canonical").among_texts(conn, canonical);
-    sql.all(conn).await?.iter().map(read).collect()
+    let query = Query::new(
+        "select id, address, fields, created_at, updated_at
+           from contact
+          where workspace_id = :workspace and canonical in :canonical",
+    );
+    let rows = query.bind("workspace", workspace).bind_texts("canonical", canonical).fetch_all(conn).await?;
+    rows.iter().map(read).collect()
 }
 
-/// A person to be added, as the columns hold them: what an import has at hand.
-#[derive(Debug, Clone, Copy)]
-pub struct ContactRow<'a> {
-    /// The address as spelled.
-    pub address: &'a str,
-    /// Its canonical form.
-    pub canonical: &'a str,
-    /// The field values as JSON.
-    pub fields: &'a str,
-    /// The texts among them in lower case.
-    pub folded: &'a str,
-}
-
-/// Adds people whose addresses the workspace does not have yet. They are out of reach until they
+/// Inserts contacts whose addresses the workspace does not have yet. They are not reachable until they
 /// join a list.
-pub async fn insert(conn: &mut Conn, workspace: Id, people: &[NewContact], now: Millis) -> Result<()> {
-    let rows: Vec<_> = people.iter().map(row).collect();
-    insert_rows(conn, workspace, &rows, false, now).await
+pub async fn insert(conn: &mut Conn, workspace: Id, contacts: &[NewContact], now: Millis) -> Result<()> {
+    let rows: Vec<_> = contacts.iter().map(row).collect();
+    bulk_insert::insert_rows(conn, workspace, &rows, false, now).await
 }
 
-/// People added in one go: their keys lie in a row, with room for what follows from each, so that
-/// subscriptions and receipts are made from the rows and need not travel.
-#[derive(Debug, Clone, Copy)]
-pub struct NewContactIds {
-    workspace: Id,
-    first: Id,
-    last: Id,
-}
-
-/// Keys a newcomer takes: their own, then those of their subscription and of their receipt.
-const KEYS: i64 = 3;
-
-impl NewContactIds {
-    /// Keys for so many people, at least one.
-    pub fn number(ids: &Ids, workspace: Id, count: usize) -> Self {
-        let count = count as i64;
-        let first = ids.reserve(KEYS * count);
-        Self { workspace, first, last: first + (KEYS * count - 1) * STEP }
-    }
-
-    /// The key of each.
-    pub fn keys(&self) -> impl Iterator<Item = Id> {
-        (self.first..self.last).step_by((KEYS * STEP) as usize)
-    }
-
-    /// Their workspace.
-    pub fn workspace(&self) -> Id {
-        self.workspace
-    }
-
-    /// Appends the condition that a row `c` of `contact` is one of them. Keys of other processes may
-    /// lie in between; they differ in the remainder.
-    pub fn only(&self, sql: &mut Sql) {
-        sql.push("c.id >= ").bind(self.first).push(" and c.id <= ").bind(self.last).push(" and c.id % ");
-        sql.push(&STEP.to_string()).push(" = ").bind(self.first % STEP).push(" and +c.workspace_id = ");
-        sql.bind(self.workspace);
-    }
-}
-
-/// Adds people who join a list in the same transaction and are confirmed there.
-pub async fn insert_subscribed<'a>(
-    conn: &mut Conn,
-    newcomers: NewContactIds,
-    people: &[ContactRow<'a>],
-    now: Millis,
-) -> Result<()> {
-    let row = |(id, one): (Id, &ContactRow<'a>)| (id, one.address, one.canonical, one.fields, one.folded);
-    let rows: Vec<_> = newcomers.keys().zip(people).map(row).collect();
-    insert_rows(conn, newcomers.workspace, &rows, true, now).await
-}
-
-/// Loads people who join a list in the same load and are confirmed there. `facets` are those of
-/// [`indexed_field::list_writable`], in a transaction that goes on until the load has ended.
-pub async fn copy_in(
-    load: &mut CopyTransaction<'_>,
-    newcomers: NewContactIds,
-    facets: &[IndexedField],
-    people: &[ContactRow<'_>],
-    now: Millis,
-) -> Result<()> {
-    let mut columns = COLUMNS.to_vec();
-    columns.extend(facets.iter().map(|facet| facet.place));
-    let rows = newcomers.keys().zip(people).map(|(id, one)| {
-        let texts = [one.address, one.canonical, one.fields, one.folded].map(|text| Text(text.to_owned()));
-        let mut row = Vec::with_capacity(columns.len());
-        row.extend([Integer(id), Integer(newcomers.workspace)]);
-        row.extend(texts);
-        row.extend([now, now, 1].map(Integer));
-        if !facets.is_empty() {
-            let [fields, folded] =
-                [one.fields, one.folded].map(|text| serde_json::from_str(text).expect("values are JSON"));
-            row.extend(facets.iter().map(|facet| derived_columns::facet_in(facet, &fields, &folded)));
-        }
-        row
-    });
-    load.copy_in(&CopyRows::new("contact", &columns, rows)?).await
-}
-
-/// What is known of a person when they are added, before the facets.
-const COLUMNS: [&str; 9] =
-    ["id", "workspace_id", "address", "canonical", "fields", "folded", "created_at", "updated_at", "reachable"];
-
-async fn insert_rows(
-    conn: &mut Conn,
-    workspace: Id,
-    rows: &[impl Serialize],
-    reachable: bool,
-    now: Millis,
-) -> Result<()> {
-    if rows.is_empty() {
+/// Replaces the address spelling and the values of existing contacts.
+pub async fn update(conn: &mut Conn, workspace: Id, contacts: &[NewContact], now: Millis) -> Result<()> {
+    if contacts.is_empty() {
         return Ok(());
     }
-    let facets = indexed_field::list_writable(conn, workspace).await?;
-    let mut sql = Sql::new("insert into contact (");
-    sql.push(&COLUMNS.join(", "));
-    for facet in &facets {
-        sql.push(", ").push(facet.place);
-    }
-    sql.push(") select ").push(&whole(0)).push(", ").bind(workspace).push(", ");
-    sql.push(&[1, 2, 3, 4].map(column).join(", ")).push(", ").bind(now).push(", ").bind(now);
-    sql.push(if reachable { ", 1" } else { ", 0" });
-    for facet in &facets {
-        derived_columns::facet_of(sql.push(", "), facet, &column(3), &column(4));
-    }
-    sql.push(" from ").table(conn, rows).run(conn).await?;
+    let indexed = indexed_field::list_writable(conn, workspace).await?;
+    let rows: Vec<_> = contacts.iter().map(row).collect();
+    let query = Query::new(
+        "update contact
+            set updated_at = :now, address = {address}, canonical = {canonical}, fields = {fields}, folded = {folded}{indexed_columns}
+           from :rows as given
+          where contact.id = {id}",
+    );
+    query
+        .bind("now", now)
+        .bind_rows("rows", &rows)
+        .fragment("id", whole(0))
+        .fragment("address", column(1))
+        .fragment("canonical", column(2))
+        .fragment("fields", column(3))
+        .fragment("folded", column(4))
+        .fragment("indexed_columns", derived_columns::assignments(", ", &indexed, &column(3), &column(4)))
+        .execute(conn)
+        .await?;
     Ok(())
 }
 
-/// Replaces the address spelling and the values of people who are there already.
-pub async fn update(conn: &mut Conn, workspace: Id, people: &[NewContact], now: Millis) -> Result<()> {
-    if people.is_empty() {
-        return Ok(());
-    }
-    let facets = indexed_field::list_writable(conn, workspace).await?;
-    let rows: Vec<_> = people.iter().map(row).collect();
-    let mut sql = Sql::new("update contact set updated_at = ");
-    sql.bind(now);
-    for (index, name) in ["address", "canonical", "fields", "folded"].iter().enumerate() {
-        sql.push(", ").push(name).push(" = ").push(&column(index + 1));
-    }
-    for facet in &facets {
-        sql.push(", ").push(facet.place).push(" = ");
-        derived_columns::facet_of(&mut sql, facet, &column(3), &column(4));
-    }
-    sql.push(" from ").table(conn, &rows).push(" where contact.id = ").push(&whole(0)).run(conn).await?;
-    Ok(())
+/// Key, address, canonical form, values and folded values, as the columns hold them.
+fn row(contact: &NewContact) -> Value {
+    let address = &contact.address;
+    json!([contact.id, address.expose(), address.canonical(), text(&contact.values), text(&fold(&contact.values))])
 }
 
-/// Key, address, canonical form, values and folded values, as their columns hold them.
-fn row(person: &NewContact) -> Value {
-    let address = &person.address;
-    json!([person.id, address.expose(), address.canonical(), text(&person.values), text(&fold(&person.values))])
-}
-
-/// Keeps others from changing or removing these people until the transaction ends. Returns those
-/// who are still there and when they last changed.
-pub async fn lock_existing(conn: &mut Conn, db: &Db, ids: &[Id]) -> Result<Vec<(Id, Millis)>> {
+/// Locks these contacts against change and removal until the transaction ends. Returns those that
+/// still exist and when each was last updated.
+pub async fn lock_existing(conn: &mut Conn, ids: &[Id]) -> Result<Vec<(Id, Millis)>> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let mut sql = Sql::new("select id, updated_at from contact where id");
-    sql.among(conn, ids).push(" order by id").push(db.hold()).gathered(conn, "id, updated_at").await
+    let query = Query::new("select id, updated_at from contact where id in :ids order by id{for_update}");
+    query.bind_ids("ids", ids).fetch_json(conn, "id, updated_at").await
 }
 
-/// Removes the rows. The caller removes what hangs on them in the same transaction.
+/// Deletes contacts. The caller deletes what refers to them in the same transaction.
 pub async fn forget(conn: &mut Conn, ids: &[Id]) -> Result<()> {
-    Sql::new("delete from contact where id").among(conn, ids).run(conn).await?;
+    Query::new("delete from contact where id in :ids").bind_ids("ids", ids).execute(conn).await?;
     Ok(())
 }
 
-/// Keeps an `add` or a `correct` from taking another person's address.
+/// Refuses an address that another contact than `but` has.
 pub async fn ensure_free(conn: &mut Conn, workspace: Id, address: &Address, but: Id) -> Result<()> {
     match find(conn, workspace, address).await? {
         Some(other) if other.id != but => Err(Message::new("contact-exists").with("address", address).conflict()),

@@ -1,27 +1,27 @@
-//! Table `field`: the attributes that contacts of a workspace may have. What is not declared cannot
-//! be imported, used in a segment or merged into a letter.
+//! Table `field`: the attributes that contacts of a workspace may have. An undeclared attribute cannot be
+//! imported, used in a segment or merged into an email.
 
 use memchr::memchr2;
 use serde_json::Value;
 use sqlx::Row;
 
-use crate::infra::db::{Conn, Sql, is_unique_violation};
+use crate::infra::db::{Conn, Query, is_unique_violation};
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 
 crate::text_enum! {
-    /// What values a field takes.
+    /// The type of a field.
     Kind {
         /// Any line of text.
         Text = "text",
         /// A number, whole or not.
         Number = "number",
-        /// A day, kept as `YYYY-MM-DD`.
+        /// A date, stored as `YYYY-MM-DD`.
         Date = "date",
-        /// Yes or no, kept as 1 or 0.
+        /// Yes or no, stored as 1 or 0.
         Flag = "flag",
-        /// One of a declared set of words.
+        /// One of a declared set of values.
         Choice = "choice",
     }
 }
@@ -31,13 +31,13 @@ crate::text_enum! {
 pub struct Field {
     /// Its name in files, segments and merge tags.
     pub name: String,
-    /// What values it takes.
+    /// Its type.
     pub kind: Kind,
-    /// The words of a choice; empty otherwise.
+    /// The allowed values of a choice; empty otherwise.
     pub choices: Vec<String>,
 }
 
-/// Names that letters and segments use for something else.
+/// Names that emails and segments use for something else.
 const RESERVED: &[&str] = &[
     "email",
     "unsubscribe_url",
@@ -98,9 +98,9 @@ impl Field {
         Ok(Self { name: name.to_owned(), kind, choices })
     }
 
-    /// Reads one cell. `Ok(None)` is an empty cell; `Err` is the reason word of a value that does
-    /// not fit. Numbers may have a decimal comma and spaces between thousands, days may be written
-    /// `2026-12-31`, `31.12.2026` or `31/12/2026`, flags in English or Russian.
+    /// Parses one cell of a file. `Ok(None)` is an empty cell; `Err` is the reason word of a value that does
+    /// not fit. Numbers may have a decimal comma and spaces between thousands; dates may be written
+    /// `2026-12-31`, `31.12.2026` or `31/12/2026`; flags in English or Russian.
     pub fn read(&self, cell: &str) -> Result<Option<Value>, &'static str> {
         let cell = cell.trim();
         if cell.is_empty() {
@@ -138,7 +138,7 @@ fn read_number(cell: &str) -> Option<Value> {
     number.is_finite().then(|| Value::from(number))
 }
 
-/// A day in any of the accepted spellings as `YYYY-MM-DD`.
+/// Parses a date in any accepted spelling and returns it as `YYYY-MM-DD`.
 pub fn read_date(cell: &str) -> Option<String> {
     let day = cell.split([' ', 'T']).next()?;
     let mut parts = day.split(['-', '.', '/']);
@@ -161,8 +161,8 @@ fn read_flag(cell: &str) -> Option<i64> {
     }
 }
 
-/// Declares a field; the same declaration again changes nothing. Columns find their fields in any
-/// case, so two names that differ in nothing else are refused.
+/// Declares a field; the same declaration again changes nothing. Columns of a file match fields in any
+/// case, so two names that differ only in case are refused.
 pub async fn add(installation: &Installation, workspace: Id, field: &Field) -> Result<()> {
     let mut tx = installation.db.write().await?;
     let lower = field.name.to_lowercase();
@@ -170,20 +170,22 @@ pub async fn add(installation: &Installation, workspace: Id, field: &Field) -> R
     if let Some(twin) = known.iter().find(|known| known.name != field.name && known.name.to_lowercase() == lower) {
         return Err(Message::new("field-twin").with("name", &field.name).with("twin", &twin.name).conflict());
     }
-    let inserted = sqlx::query(
-        "insert into field (id, workspace_id, name, kind, choices, created_at) values ($1, $2, $3, $4, $5, $6)",
-    )
-    .bind(installation.ids.next())
-    .bind(workspace)
-    .bind(field.name.as_str())
-    .bind(field.kind.as_str())
-    .bind(field.choices.join(","))
-    .bind(installation.clock.now())
-    .execute(&mut *tx)
-    .await;
+    let insert = Query::new(
+        "insert into field (id, workspace_id, name, kind, choices, created_at)
+         values (:id, :workspace, :name, :kind, :choices, :now)",
+    );
+    let inserted = insert
+        .bind("id", installation.ids.next())
+        .bind("workspace", workspace)
+        .bind("name", &field.name)
+        .bind("kind", field.kind.as_str())
+        .bind("choices", serde_json::to_string(&field.choices).expect("texts always serialise"))
+        .bind("now", installation.clock.now())
+        .execute(&mut tx)
+        .await;
     match inserted {
         Ok(_) => tx.commit().await,
-        Err(error) if is_unique_violation(&error) => {
+        Err(Error::Db(error)) if is_unique_violation(&error) => {
             drop(tx);
             let known = all(&mut *installation.db.read().await?, workspace).await?;
             if known.contains(field) {
@@ -191,24 +193,25 @@ pub async fn add(installation: &Installation, workspace: Id, field: &Field) -> R
             }
             Err(Message::new("field-exists").with("name", &field.name).conflict())
         }
-        Err(error) => Err(Error::Db(error)),
+        Err(error) => Err(error),
     }
 }
 
 /// The declared fields of a workspace in the order of declaration.
 pub async fn all(conn: &mut Conn, workspace: Id) -> Result<Vec<Field>> {
-    let rows = Sql::new("select name, kind, choices from field where workspace_id = ")
-        .bind(workspace)
-        .push(" order by id")
-        .all(conn)
-        .await?;
+    let query = Query::new(
+        "select id, name, kind, choices
+           from field
+          where workspace_id = :workspace
+          order by id",
+    );
+    let rows = query.bind("workspace", workspace).fetch_all(conn).await?;
     rows.iter()
         .map(|row| {
-            let choices: String = row.get(2);
-            let kind: Kind = row.get::<String, _>(1).parse()?;
+            let broken = || Message::new("row-broken").with("table", "field").with("column", "choices");
             let choices =
-                if kind == Kind::Choice { choices.split(',').map(str::to_owned).collect() } else { Vec::new() };
-            Ok(Field { name: row.get(0), kind, choices })
+                serde_json::from_str(row.get(3)).map_err(|_| broken().with("id", row.get::<Id, _>(0)).internal())?;
+            Ok(Field { name: row.get(1), kind: row.get::<String, _>(2).parse()?, choices })
         })
         .collect()
 }
@@ -222,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn cells_are_read_by_type() {
+    fn a_cell_is_parsed_by_the_type_of_its_field() {
         assert_eq!(read("text", "  Казань "), Ok(Some("Казань".into())));
         assert_eq!(read("number", "1 234,5"), Ok(Some(1234.5.into())));
         assert_eq!(read("number", "42"), Ok(Some(42.into())));
@@ -238,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_mean_something_else_are_refused() {
+    fn a_name_with_another_meaning_is_refused() {
         for name in ["email", "and", "1st", "first name", "", "unsubscribe_url", "a-b"] {
             assert!(Field::declare(name, "text").is_err(), "{name}");
         }

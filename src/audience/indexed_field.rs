@@ -1,14 +1,14 @@
-//! Table `facet`: fields that segments look at, copied into columns of `contact` that an index can
-//! serve. JSON stays the truth; a facet is a shorter way to it, and a field without one is read
-//! from the JSON.
+//! Table `indexed_field`: fields that segments name, copied into columns of `contact` that an index can serve.
+//!
+//! The JSON in `contact.fields` remains the truth; a field without such a column is read from there.
 //!
 //! ```text
-//!             every person has it           no segment names it     an hour later
-//!   filling ─────────────────────► ready ──────────────────► leaving ─────────► clearing ─► gone
+//!             every contact has it           no segment names it     an hour later
+//!   filling ─────────────────────► ready ──────────────────► retiring ─────────► clearing ─► deleted
 //! ```
 //!
-//! Whoever writes a person fills the facets in every state but the last. So a reader who found a
-//! facet ready may use it for as long as the hour lasts.
+//! Writers of contacts fill the columns in every state but `clearing`. So a reader that found an indexed
+//! field ready may use its column for an hour.
 
 use std::collections::BTreeSet;
 
@@ -17,139 +17,147 @@ use sqlx::Row;
 use super::contact;
 use super::field::{self, Field, Kind};
 use crate::infra::clock::Millis;
-use crate::infra::db::{Conn, Sql, Tx, for_share, for_update};
+use crate::infra::db::{Conn, Query, Tx, for_share, for_update};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 
-/// How long a facet that nobody needs any more is kept for those who are still reading it.
+/// How long, in ms, the column of a field that no segment names any more is kept for statements that still read it.
 const GRACE: Millis = 3_600_000;
 
-/// Characters of a text that a facet keeps: one more than [`LONGEST`], so that a value which goes on
-/// differs from one that ends there. Eight of these fit into an index entry of PostgreSQL.
-pub const KEPT: usize = 65;
+/// Characters of a text that its column keeps: one more than [`COMPARABLE_CHARS`], so that a longer
+/// value differs from one that ends there. Eight such texts fit into an index entry of PostgreSQL.
+pub const INDEXED_CHARS: usize = 65;
 
-/// Characters of a text that can be compared with a facet.
-pub const LONGEST: usize = 64;
+/// Characters of a text that can be compared with the column.
+pub const COMPARABLE_CHARS: usize = 64;
 
-/// Columns of `contact` for texts, choices and days.
-pub const TEXTS: [&str; 8] = ["text_1", "text_2", "text_3", "text_4", "text_5", "text_6", "text_7", "text_8"];
+/// Columns of `contact` for texts, choices and dates.
+pub const TEXT_COLUMNS: [&str; 8] = ["text_1", "text_2", "text_3", "text_4", "text_5", "text_6", "text_7", "text_8"];
 
 /// Columns of `contact` for numbers and flags.
-pub const NUMBERS: [&str; 8] =
+pub const NUMBER_COLUMNS: [&str; 8] =
     ["number_1", "number_2", "number_3", "number_4", "number_5", "number_6", "number_7", "number_8"];
 
 crate::text_enum! {
-    /// How far a facet is.
+    /// How far the column of a field is.
     State {
-        /// New people get it; those who were here before are given theirs.
+        /// New contacts get it; a backfill gives it to the others.
         Filling = "filling",
-        /// Everyone has it.
+        /// Every contact has it.
         Ready = "ready",
-        /// Nobody begins to read it.
-        Leaving = "leaving",
+        /// No new statement reads it.
+        Retiring = "retiring",
         /// It is being emptied.
         Clearing = "clearing",
     }
 }
 
-/// A field that stands in a column of its own.
+/// A field with an indexed column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndexedField {
-    /// The column: one of [`TEXTS`] or [`NUMBERS`].
-    pub place: &'static str,
-    /// The field.
+    /// The column: one of [`TEXT_COLUMNS`] or [`NUMBER_COLUMNS`].
+    pub column: &'static str,
+    /// The name of the field.
     pub field: String,
     /// How far it is.
     pub state: State,
-    /// Whether it stays though no segment names it.
+    /// Whether it is kept though no segment names the field.
     pub pinned: bool,
     changed_at: Millis,
 }
 
 impl IndexedField {
-    /// Whether the column is a number.
+    /// Whether the column holds numbers.
     pub fn is_number(&self) -> bool {
-        NUMBERS.contains(&self.place)
+        NUMBER_COLUMNS.contains(&self.column)
     }
 }
 
-/// The columns that a field of this kind may stand in.
-fn places(kind: Kind) -> &'static [&'static str; 8] {
+/// The columns that fit a field of this kind.
+fn columns_for(kind: Kind) -> &'static [&'static str; 8] {
     match kind {
-        Kind::Text | Kind::Choice | Kind::Date => &TEXTS,
-        Kind::Number | Kind::Flag => &NUMBERS,
+        Kind::Text | Kind::Choice | Kind::Date => &TEXT_COLUMNS,
+        Kind::Number | Kind::Flag => &NUMBER_COLUMNS,
     }
 }
 
-/// The facets of a workspace.
+/// The indexed fields of a workspace in every state, by column.
 pub async fn all(conn: &mut Conn, workspace: Id) -> Result<Vec<IndexedField>> {
-    let rows =
-        sqlx::query("select place, field, state, pinned, changed_at from facet where workspace_id = $1 order by place")
-            .bind(workspace)
-            .fetch_all(conn)
-            .await?;
-    let mut facets = Vec::with_capacity(rows.len());
-    for row in rows {
+    let query = Query::new(
+        "select column_name, field, state, pinned, changed_at
+           from indexed_field
+          where workspace_id = :workspace
+          order by column_name{bytewise}",
+    );
+    let mut found = Vec::new();
+    for row in query.bind("workspace", workspace).fetch_all(conn).await? {
         let name: String = row.get(0);
-        if let Some(place) = TEXTS.iter().chain(&NUMBERS).copied().find(|place| *place == name) {
+        if let Some(column) = TEXT_COLUMNS.iter().chain(&NUMBER_COLUMNS).copied().find(|column| *column == name) {
             let (state, pinned) = (row.get::<String, _>(2).parse()?, row.get::<i32, _>(3) == 1);
-            facets.push(IndexedField { place, field: row.get(1), state, pinned, changed_at: row.get(4) });
+            found.push(IndexedField { column, field: row.get(1), state, pinned, changed_at: row.get(4) });
         }
     }
-    Ok(facets)
+    Ok(found)
 }
 
-/// The facets that whoever writes a person fills. None is begun or cleared until the transaction ends.
+/// The indexed fields whose columns a writer of contacts fills. No column is assigned or cleared until the
+/// transaction ends.
 pub async fn list_writable(conn: &mut Conn, workspace: Id) -> Result<Vec<IndexedField>> {
-    let share = for_share(conn);
-    guard(conn, workspace, share).await?;
-    let mut facets = all(conn, workspace).await?;
-    facets.retain(|facet| facet.state != State::Clearing);
-    Ok(facets)
-}
-
-/// The facets that conditions may use.
-pub async fn list_readable(conn: &mut Conn, workspace: Id) -> Result<Vec<IndexedField>> {
-    let mut facets = all(conn, workspace).await?;
-    facets.retain(|facet| facet.state == State::Ready);
-    Ok(facets)
-}
-
-/// Writers of people share the workspace, and whoever begins or clears a facet has it alone: else a
-/// person written by a transaction that began before would never get theirs.
-async fn guard(conn: &mut Conn, workspace: Id, lock: &str) -> Result<()> {
-    if !lock.is_empty() {
-        Sql::new("select 1 from workspace where id = ").bind(workspace).push(lock).all(conn).await?;
+    if !for_share(conn).is_empty() {
+        let lock = Query::new("select 1 from workspace where id = :workspace{for_share}");
+        lock.bind("workspace", workspace).fetch_optional(conn).await?;
     }
-    Ok(())
+    let mut found = all(conn, workspace).await?;
+    found.retain(|indexed| indexed.state != State::Clearing);
+    Ok(found)
 }
 
-async fn alone(installation: &Installation, workspace: Id) -> Result<Tx> {
+/// The indexed fields whose columns a condition may read.
+pub async fn list_readable(conn: &mut Conn, workspace: Id) -> Result<Vec<IndexedField>> {
+    list_in_state(conn, workspace, State::Ready).await
+}
+
+async fn list_in_state(conn: &mut Conn, workspace: Id, state: State) -> Result<Vec<IndexedField>> {
+    let mut found = all(conn, workspace).await?;
+    found.retain(|indexed| indexed.state == state);
+    Ok(found)
+}
+
+/// Begins a transaction that alone may assign or clear columns of the workspace. Writers of contacts share
+/// the row of the workspace: otherwise a contact written by an older transaction would miss a new column.
+async fn begin_exclusive(installation: &Installation, workspace: Id) -> Result<Tx> {
     let mut tx = installation.db.write().await?;
-    let hold = for_update(&tx);
-    guard(&mut tx, workspace, hold).await?;
+    if !for_update(&tx).is_empty() {
+        let lock = Query::new("select 1 from workspace where id = :workspace{for_update}");
+        lock.bind("workspace", workspace).fetch_optional(&mut tx).await?;
+    }
     Ok(tx)
 }
 
-/// Keeps a facet of a field whether or not a segment names it, or no longer. False when all columns
-/// for its kind are taken.
+/// Keeps the column of a field whether or not a segment names the field, or stops doing so. Returns false when all
+/// columns for the field's kind are taken.
 pub async fn pin(installation: &Installation, workspace: Id, field: &Field, pinned: bool) -> Result<bool> {
-    let mut tx = alone(installation, workspace).await?;
-    let placed = !pinned || claim(installation, &mut tx, workspace, field).await?;
-    sqlx::query("update facet set pinned = $1 where workspace_id = $2 and field = $3")
-        .bind(i32::from(pinned))
-        .bind(workspace)
-        .bind(field.name.as_str())
-        .execute(&mut *tx)
+    let mut tx = begin_exclusive(installation, workspace).await?;
+    let assigned = !pinned || assign_column(installation, &mut tx, workspace, field).await?;
+    let query = Query::new(
+        "update indexed_field
+            set pinned = :pinned
+          where workspace_id = :workspace and field = :field",
+    );
+    query
+        .bind("pinned", i32::from(pinned))
+        .bind("workspace", workspace)
+        .bind("field", &field.name)
+        .execute(&mut tx)
         .await?;
     tx.commit().await?;
-    Ok(placed)
+    Ok(assigned)
 }
 
-/// Makes facets of the fields that segments name, as far as there are columns, and lets go of those
-/// that none names. What a killed process began is carried on. Sending goes on meanwhile: people get
-/// theirs some thousands at a time. `progress` is told how many people were walked past.
+/// Indexes the fields that segments name, as far as columns are free, and retires those that no segment
+/// names. Continues what a killed process began. Contacts get their values some thousands at a time, so
+/// that sending goes on; `progress` is called with the number of contacts done.
 pub async fn reconcile(
     installation: &Installation,
     workspace: Id,
@@ -157,62 +165,65 @@ pub async fn reconcile(
     mut progress: impl FnMut(u64),
 ) -> Result<()> {
     let fields = field::all(&mut *installation.db.read().await?, workspace).await?;
-    let mut tx = alone(installation, workspace).await?;
-    release(installation, &mut tx, workspace, named).await?;
+    let mut tx = begin_exclusive(installation, workspace).await?;
+    retire_unnamed(installation, &mut tx, workspace, named).await?;
     tx.commit().await?;
-    clear(installation, workspace, in_state(installation, workspace, State::Clearing).await?).await?;
-    let mut tx = alone(installation, workspace).await?;
+    clear(installation, workspace).await?;
+    let mut tx = begin_exclusive(installation, workspace).await?;
     for field in fields.iter().filter(|field| named.contains(&field.name)) {
-        claim(installation, &mut tx, workspace, field).await?;
+        assign_column(installation, &mut tx, workspace, field).await?;
     }
     tx.commit().await?;
-    index(installation, workspace).await?;
-    fill(installation, workspace, in_state(installation, workspace, State::Filling).await?, &mut progress).await
+    create_indexes(installation, workspace).await?;
+    fill(installation, workspace, &mut progress).await
 }
 
-async fn in_state(installation: &Installation, workspace: Id, state: State) -> Result<Vec<IndexedField>> {
-    let mut facets = all(&mut *installation.db.read().await?, workspace).await?;
-    facets.retain(|facet| facet.state == state);
-    Ok(facets)
-}
-
-/// Finds a column for a field that has none. False when there is none left.
-async fn claim(installation: &Installation, conn: &mut Conn, workspace: Id, field: &Field) -> Result<bool> {
-    let facets = all(conn, workspace).await?;
-    match facets.iter().find(|facet| facet.field == field.name) {
-        Some(facet) if facet.state == State::Clearing => return Ok(false),
-        // It may have begun to leave before everyone had it.
-        Some(facet) if facet.state == State::Leaving => {
-            enter(conn, workspace, facet, State::Filling, installation.clock.now()).await?;
+/// Assigns a column to a field that has none. Returns false when none is free.
+async fn assign_column(installation: &Installation, conn: &mut Conn, workspace: Id, field: &Field) -> Result<bool> {
+    let known = all(conn, workspace).await?;
+    match known.iter().find(|indexed| indexed.field == field.name) {
+        Some(indexed) if indexed.state == State::Clearing => return Ok(false),
+        // It may have been retired before every contact had it.
+        Some(indexed) if indexed.state == State::Retiring => {
+            set_state(conn, workspace, indexed, State::Filling, installation.clock.now()).await?;
             return Ok(true);
         }
         Some(_) => return Ok(true),
         None => {}
     }
-    let free = |place: &&&str| !facets.iter().any(|facet| facet.place == **place);
-    let Some(place) = places(field.kind).iter().find(free) else { return Ok(false) };
-    let made = sqlx::query(
-        "insert into facet (workspace_id, place, field, state, pinned, changed_at) values ($1, $2, $3, 'filling', 0, $4) \
-         on conflict do nothing",
-    )
-    .bind(workspace)
-    .bind(*place)
-    .bind(field.name.as_str())
-    .bind(installation.clock.now())
-    .execute(conn)
-    .await?;
-    Ok(made.rows_affected() == 1)
+    let is_free = |column: &&&str| !known.iter().any(|indexed| indexed.column == **column);
+    let Some(column) = columns_for(field.kind).iter().find(is_free) else { return Ok(false) };
+    let query = Query::new(
+        "insert into indexed_field (workspace_id, column_name, field, state, pinned, changed_at)
+         values (:workspace, :column, :field, 'filling', 0, :now)
+             on conflict do nothing",
+    );
+    let inserted = query
+        .bind("workspace", workspace)
+        .bind("column", *column)
+        .bind("field", &field.name)
+        .bind("now", installation.clock.now())
+        .execute(conn)
+        .await?;
+    Ok(inserted == 1)
 }
 
-/// Moves facets that no segment names towards their end.
-async fn release(installation: &Installation, conn: &mut Conn, workspace: Id, named: &BTreeSet<String>) -> Result<()> {
+/// Moves fields that no segment names one state on.
+async fn retire_unnamed(
+    installation: &Installation,
+    conn: &mut Conn,
+    workspace: Id,
+    named: &BTreeSet<String>,
+) -> Result<()> {
     let now = installation.clock.now();
-    for facet in all(conn, workspace).await? {
-        let needed = facet.pinned || named.contains(&facet.field);
-        match facet.state {
-            State::Filling | State::Ready if !needed => enter(conn, workspace, &facet, State::Leaving, now).await?,
-            State::Leaving if !needed && facet.changed_at + GRACE <= now => {
-                enter(conn, workspace, &facet, State::Clearing, now).await?;
+    for indexed in all(conn, workspace).await? {
+        let needed = indexed.pinned || named.contains(&indexed.field);
+        match indexed.state {
+            State::Filling | State::Ready if !needed => {
+                set_state(conn, workspace, &indexed, State::Retiring, now).await?;
+            }
+            State::Retiring if !needed && indexed.changed_at + GRACE <= now => {
+                set_state(conn, workspace, &indexed, State::Clearing, now).await?;
             }
             _ => {}
         }
@@ -220,80 +231,79 @@ async fn release(installation: &Installation, conn: &mut Conn, workspace: Id, na
     Ok(())
 }
 
-async fn enter(conn: &mut Conn, workspace: Id, facet: &IndexedField, state: State, now: Millis) -> Result<()> {
-    // Another process may have moved it on in the meantime.
-    let statement =
-        "update facet set state = $1, changed_at = $2 where workspace_id = $3 and place = $4 and state = $5";
-    sqlx::query(statement)
-        .bind(state.as_str())
-        .bind(now)
-        .bind(workspace)
-        .bind(facet.place)
-        .bind(facet.state.as_str())
+/// Changes the state, unless another process has changed it since it was read.
+async fn set_state(conn: &mut Conn, workspace: Id, indexed: &IndexedField, state: State, now: Millis) -> Result<()> {
+    let query = Query::new(
+        "update indexed_field
+            set state = :state, changed_at = :now
+          where workspace_id = :workspace and column_name = :column and state = :known_state",
+    );
+    query
+        .bind("state", state.as_str())
+        .bind("now", now)
+        .bind("workspace", workspace)
+        .bind("column", indexed.column)
+        .bind("known_state", indexed.state.as_str())
         .execute(conn)
         .await?;
     Ok(())
 }
 
-/// An index is made while its column is empty, which takes a moment, and grows with it. A store that
-/// the installation has moved to has the columns already and lacks the indexes.
-async fn index(installation: &Installation, workspace: Id) -> Result<()> {
-    for facet in all(&mut *installation.db.read().await?, workspace).await? {
-        if matches!(facet.state, State::Filling | State::Ready) {
+/// Creates each index while its column is empty, which takes a moment; it grows with the column. A
+/// store that the installation was moved to has the columns already and lacks the indexes.
+async fn create_indexes(installation: &Installation, workspace: Id) -> Result<()> {
+    for indexed in all(&mut *installation.db.read().await?, workspace).await? {
+        if matches!(indexed.state, State::Filling | State::Ready) {
             let mut tx = installation.db.write().await?;
-            contact::create_index(&mut tx, facet.place).await?;
+            contact::create_index(&mut tx, indexed.column).await?;
             tx.commit().await?;
         }
     }
     Ok(())
 }
 
-async fn fill(
-    installation: &Installation,
-    workspace: Id,
-    facets: Vec<IndexedField>,
-    progress: &mut impl FnMut(u64),
-) -> Result<()> {
-    walk(installation, workspace, &facets, true, progress).await?;
+async fn fill(installation: &Installation, workspace: Id, progress: &mut impl FnMut(u64)) -> Result<()> {
+    let filling = list_in_state(&mut *installation.db.read().await?, workspace, State::Filling).await?;
+    backfill(installation, workspace, &filling, true, progress).await?;
     let mut tx = installation.db.write().await?;
-    for facet in &facets {
-        enter(&mut tx, workspace, facet, State::Ready, installation.clock.now()).await?;
+    for indexed in &filling {
+        set_state(&mut tx, workspace, indexed, State::Ready, installation.clock.now()).await?;
     }
     tx.commit().await
 }
 
-async fn clear(installation: &Installation, workspace: Id, facets: Vec<IndexedField>) -> Result<()> {
-    walk(installation, workspace, &facets, false, &mut |_| {}).await?;
+async fn clear(installation: &Installation, workspace: Id) -> Result<()> {
+    let clearing = list_in_state(&mut *installation.db.read().await?, workspace, State::Clearing).await?;
+    backfill(installation, workspace, &clearing, false, &mut |_| {}).await?;
     let mut tx = installation.db.write().await?;
-    for facet in &facets {
-        sqlx::query("delete from facet where workspace_id = $1 and place = $2")
-            .bind(workspace)
-            .bind(facet.place)
-            .execute(&mut *tx)
-            .await?;
-        let used = sqlx::query("select 1 from facet where place = $1 limit 1").bind(facet.place);
-        if used.fetch_optional(&mut *tx).await?.is_none() {
-            contact::drop_index(&mut tx, facet.place).await?;
+    for IndexedField { column, .. } in clearing {
+        let delete = Query::new("delete from indexed_field where workspace_id = :workspace and column_name = :column");
+        delete.bind("workspace", workspace).bind("column", column).execute(&mut tx).await?;
+        let in_use = Query::new("select 1 from indexed_field where column_name = :column limit 1");
+        if in_use.bind("column", column).fetch_optional(&mut tx).await?.is_none() {
+            contact::drop_index(&mut tx, column).await?;
         }
     }
     tx.commit().await
 }
 
-async fn walk(
+async fn backfill(
     installation: &Installation,
     workspace: Id,
-    facets: &[IndexedField],
+    indexed: &[IndexedField],
     filled: bool,
     progress: &mut impl FnMut(u64),
 ) -> Result<()> {
-    let (mut after, mut walked) = (0, 0);
-    while !facets.is_empty() {
+    let (mut after, mut done) = (0, 0);
+    while !indexed.is_empty() {
         let mut tx = installation.db.write().await?;
-        let Some((last, people)) = contact::backfill(&mut tx, workspace, facets, filled, after).await? else { break };
+        let Some((last, contacts)) = contact::backfill(&mut tx, workspace, indexed, filled, after).await? else {
+            break;
+        };
         tx.commit().await?;
         after = last;
-        walked += people;
-        progress(walked);
+        done += contacts;
+        progress(done);
     }
     Ok(())
 }

@@ -1,23 +1,28 @@
-//! Table `list`: a newsletter that can be joined and left. Closing one erases all on it
-//! (`privacy::erasure`); a closed list stays as a name that campaigns of the past refer to.
+//! Table `list`: a newsletter that contacts subscribe to.
+//!
+//! Closing a list erases all its subscribers (`privacy::erasure`). The row stays as the name that past campaigns
+//! refer to.
 
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use crate::infra::clock::Millis;
-use crate::infra::db::{Conn, is_unique_violation};
-use crate::infra::error::{Message, Result};
+use crate::infra::db::{Conn, Query, is_unique_violation};
+use crate::infra::error::{Error, Message, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
+
+/// Characters that a name may have.
+const MAX_NAME_CHARS: usize = 100;
 
 /// A newsletter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct List {
-    /// Its key; also the stable part of List-Id (RFC 2919).
+    /// Primary key; also the stable part of List-Id (RFC 2919).
     pub id: Id,
     /// Its name in the workspace.
     pub name: String,
-    /// True when it has ceased.
+    /// True when it is closed.
     pub closed: bool,
 }
 
@@ -25,10 +30,10 @@ fn read(row: &AnyRow) -> List {
     List { id: row.get(0), name: row.get(1), closed: row.get::<Option<i64>, _>(2).is_some() }
 }
 
-/// Makes a list; an open list of this name is left as it is.
+/// Adds a list; an open list of this name is returned as it is.
 pub async fn add(installation: &Installation, workspace: Id, name: &str) -> Result<List> {
     let name = name.trim();
-    if name.is_empty() || name.chars().count() > 100 || name.chars().any(super::address::is_hidden) {
+    if name.is_empty() || name.chars().count() > MAX_NAME_CHARS || name.chars().any(super::address::is_hidden) {
         return Err(Message::new("list-name").invalid_field("name"));
     }
     let mut tx = installation.db.write().await?;
@@ -36,36 +41,37 @@ pub async fn add(installation: &Installation, workspace: Id, name: &str) -> Resu
         return if list.closed { Err(Message::new("list-closed").with("name", name).conflict()) } else { Ok(list) };
     }
     let id = installation.ids.next();
-    let made = sqlx::query("insert into list (id, workspace_id, name, created_at) values ($1, $2, $3, $4)")
-        .bind(id)
-        .bind(workspace)
-        .bind(name)
-        .bind(installation.clock.now())
-        .execute(&mut *tx)
+    let insert = Query::new(
+        "insert into list (id, workspace_id, name, created_at)
+         values (:id, :workspace, :name, :now)",
+    );
+    let inserted = insert
+        .bind("id", id)
+        .bind("workspace", workspace)
+        .bind("name", name)
+        .bind("now", installation.clock.now())
+        .execute(&mut tx)
         .await;
-    match made {
+    match inserted {
         Ok(_) => tx.commit().await?,
-        // Another process made it in this moment.
-        Err(error) if is_unique_violation(&error) => {
+        // Another process added it at the same moment.
+        Err(Error::Db(error)) if is_unique_violation(&error) => {
             drop(tx);
             return need(&mut *installation.db.read().await?, workspace, name).await;
         }
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(error),
     }
     Ok(List { id, name: name.to_owned(), closed: false })
 }
 
 /// Finds a list by name, open or closed.
 pub async fn find(conn: &mut Conn, workspace: Id, name: &str) -> Result<Option<List>> {
-    let row = sqlx::query("select id, name, closed_at from list where workspace_id = $1 and name = $2")
-        .bind(workspace)
-        .bind(name)
-        .fetch_optional(conn)
-        .await?;
+    let query = Query::new("select id, name, closed_at from list where workspace_id = :workspace and name = :name");
+    let row = query.bind("workspace", workspace).bind("name", name).fetch_optional(conn).await?;
     Ok(row.as_ref().map(read))
 }
 
-/// An open list by name, or a refusal that names the lists there are.
+/// An open list by name; the error for an unknown name lists the known ones.
 pub async fn need(conn: &mut Conn, workspace: Id, name: &str) -> Result<List> {
     match find(conn, workspace, name).await? {
         Some(list) if list.closed => Err(Message::new("list-closed").with("name", name).conflict()),
@@ -78,32 +84,35 @@ pub async fn need(conn: &mut Conn, workspace: Id, name: &str) -> Result<List> {
     }
 }
 
-/// A list by its key.
+/// Finds a list by key.
 pub async fn get(conn: &mut Conn, id: Id) -> Result<Option<List>> {
-    let row = sqlx::query("select id, name, closed_at from list where id = $1").bind(id).fetch_optional(conn).await?;
-    Ok(row.as_ref().map(read))
+    let query = Query::new("select id, name, closed_at from list where id = :id");
+    Ok(query.bind("id", id).fetch_optional(conn).await?.as_ref().map(read))
 }
 
-/// All lists of a workspace by name.
+/// All lists of a workspace, by name.
 pub async fn all(conn: &mut Conn, workspace: Id) -> Result<Vec<List>> {
-    let rows = sqlx::query("select id, name, closed_at from list where workspace_id = $1 order by name")
-        .bind(workspace)
-        .fetch_all(conn)
-        .await?;
-    Ok(rows.iter().map(read).collect())
+    let query = Query::new(
+        "select id, name, closed_at
+           from list
+          where workspace_id = :workspace
+          order by name{bytewise}",
+    );
+    Ok(query.bind("workspace", workspace).fetch_all(conn).await?.iter().map(read).collect())
 }
 
-/// True when any workspace has a list, closed ones too: then someone works here.
+/// Whether any workspace has a list, open or closed: then the installation is in use.
 pub async fn is_any(conn: &mut Conn) -> Result<bool> {
-    Ok(sqlx::query("select 1 from list limit 1").fetch_optional(conn).await?.is_some())
+    Ok(Query::new("select 1 from list limit 1").fetch_optional(conn).await?.is_some())
 }
 
-/// Marks a list as ceased. The caller erases those on it in the same transaction.
+/// Closes a list. The caller erases its subscribers in the same transaction.
 pub async fn close(conn: &mut Conn, id: Id, now: Millis) -> Result<()> {
-    sqlx::query("update list set closed_at = $1 where id = $2 and closed_at is null")
-        .bind(now)
-        .bind(id)
-        .execute(conn)
-        .await?;
+    let query = Query::new(
+        "update list
+            set closed_at = :now
+          where id = :id and closed_at is null",
+    );
+    query.bind("now", now).bind("id", id).execute(conn).await?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Table `subscription`: a contact on a list. Leaving is erasing, so there is no state "left".
+//! Table `subscription`: a contact on a list. Unsubscribing erases, so there is no state "left".
 
 use serde::Deserialize;
 use serde_json::json;
@@ -10,18 +10,18 @@ use crate::infra::clock::Millis;
 use crate::infra::db::json_rows::{column, whole};
 use crate::infra::db::pg_copy::{CopyRows, CopyTransaction};
 use crate::infra::db::value::Value::{Integer, Text};
-use crate::infra::db::{Conn, Sql};
+use crate::infra::db::{Conn, Query};
 use crate::infra::error::Result;
 use crate::infra::id::{Id, STEP};
 
 crate::text_enum! {
-    /// Whether letters may go out.
+    /// How far a subscription is. Only a confirmed one is mailed ([`eligibility`]).
     State {
-        /// Asked for, not yet confirmed by the person.
+        /// Requested, not yet confirmed by the person.
         Pending = "pending",
-        /// Letters may go out.
+        /// The contact may be mailed.
         Confirmed = "confirmed",
-        /// Kept, never mailed, never tracked, in no segment.
+        /// Processing is restricted (GDPR Art. 18): kept, never mailed, never tracked, in no segment.
         Restricted = "restricted",
     }
 }
@@ -29,76 +29,110 @@ crate::text_enum! {
 /// A contact on a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscription {
-    /// Which list.
+    /// The list.
     pub list: Id,
-    /// Its name.
+    /// The name of the list.
     pub list_name: String,
-    /// Whether letters may go out.
+    /// How far it is.
     pub state: State,
-    /// Since when.
+    /// When the contact joined.
     pub joined_at: Millis,
 }
 
-/// A subscription to be made.
+/// A subscription to insert.
 #[derive(Debug, Clone, Copy)]
 pub struct NewSubscription {
-    /// A fresh key.
+    /// Primary key.
     pub id: Id,
-    /// Who.
+    /// The contact.
     pub contact: Id,
-    /// Whether letters may go out.
+    /// How far it is.
     pub state: State,
 }
 
 /// Puts contacts on a list; existing subscriptions keep their state. A contact who is restricted on one list
 /// afterwards is restricted on all: restriction concerns the person, not the list.
-pub async fn join(conn: &mut Conn, workspace: Id, list: Id, people: &[NewSubscription], now: Millis) -> Result<()> {
-    if people.is_empty() {
+pub async fn join(
+    conn: &mut Conn,
+    workspace: Id,
+    list: Id,
+    subscriptions: &[NewSubscription],
+    now: Millis,
+) -> Result<()> {
+    if subscriptions.is_empty() {
         return Ok(());
     }
-    let contacts: Vec<Id> = people.iter().map(|one| one.contact).collect();
+    let contacts: Vec<Id> = subscriptions.iter().map(|one| one.contact).collect();
     contact::lock(conn, &contacts).await?;
-    let rows: Vec<_> = people.iter().map(|one| json!([one.id, one.contact, one.state.as_str()])).collect();
-    let mut sql =
-        Sql::new("insert into subscription (id, workspace_id, contact_id, list_id, state, joined_at) select ");
-    sql.push(&whole(0)).push(", ").bind(workspace).push(", ").push(&whole(1)).push(", ").bind(list).push(", ");
-    sql.push(&column(2)).push(", ").bind(now).push(" from ").table(conn, &rows);
-    sql.push(" where true on conflict (contact_id, list_id) do nothing").run(conn).await?;
-    let mut sql = Sql::new("update subscription set state = 'restricted' where contact_id");
-    sql.among(conn, &contacts).push(" and state <> 'restricted' and ");
-    sql.push(&eligibility::restricted("subscription.contact_id")).run(conn).await?;
+    let rows: Vec<_> = subscriptions.iter().map(|one| json!([one.id, one.contact, one.state.as_str()])).collect();
+    let insert = Query::new(
+        "insert into subscription (id, workspace_id, contact_id, list_id, state, joined_at)
+         select {id}, :workspace, {contact}, :list, {state}, :now
+           from :rows as given
+          where true
+             on conflict (contact_id, list_id) do nothing",
+    );
+    insert
+        .bind("workspace", workspace)
+        .bind("list", list)
+        .bind("now", now)
+        .bind_rows("rows", &rows)
+        .fragment("id", whole(0))
+        .fragment("contact", whole(1))
+        .fragment("state", column(2))
+        .execute(conn)
+        .await?;
+    let spread_restriction = Query::new(
+        "update subscription
+            set state = 'restricted'
+          where contact_id in :contacts and state <> 'restricted' and {restricted}",
+    );
+    spread_restriction
+        .bind_ids("contacts", &contacts)
+        .fragment("restricted", eligibility::restricted("subscription.contact_id"))
+        .execute(conn)
+        .await?;
     contact::recompute_reachable(conn, &contacts).await
 }
 
-/// Puts people on a list who have just been added for it. Letters may reach them.
-pub async fn insert_new(conn: &mut Conn, list: Id, newcomers: NewContactIds, now: Millis) -> Result<()> {
-    let mut sql =
-        Sql::new("insert into subscription (id, workspace_id, contact_id, list_id, state, joined_at) select c.id + ");
-    sql.push(&STEP.to_string()).push(", c.workspace_id, c.id, ").bind(list).push(", 'confirmed', ").bind(now);
-    newcomers.only(sql.push(" from contact c where "));
-    sql.run(conn).await?;
+/// Inserts confirmed subscriptions of contacts that were inserted for this list in the same transaction.
+pub async fn insert_new(conn: &mut Conn, list: Id, contacts: NewContactIds, now: Millis) -> Result<()> {
+    let query = Query::new(
+        "insert into subscription (id, workspace_id, contact_id, list_id, state, joined_at)
+         select c.id + {step}, c.workspace_id, c.id, :list, 'confirmed', :now
+           from contact c
+          where {new_contacts}",
+    );
+    query
+        .fragment("step", STEP.to_string())
+        .bind("list", list)
+        .bind("now", now)
+        .fragment("new_contacts", contacts.condition())
+        .execute(conn)
+        .await?;
     Ok(())
 }
 
-/// Loads the subscriptions of people who are loaded with them. Letters may reach them.
-pub async fn copy_in(load: &mut CopyTransaction<'_>, list: Id, newcomers: NewContactIds, now: Millis) -> Result<()> {
+/// Copies in confirmed subscriptions of contacts that are copied in with them.
+pub async fn copy_in(copy: &mut CopyTransaction<'_>, list: Id, contacts: NewContactIds, now: Millis) -> Result<()> {
     let row = |contact: Id| {
-        let keys = [contact + STEP, newcomers.workspace(), contact, list].map(Integer);
+        let keys = [contact + STEP, contacts.workspace(), contact, list].map(Integer);
         keys.into_iter().chain([Text(State::Confirmed.to_string()), Integer(now)]).collect()
     };
     let columns = ["id", "workspace_id", "contact_id", "list_id", "state", "joined_at"];
-    load.copy_in(&CopyRows::new("subscription", &columns, newcomers.keys().map(row))?).await
+    copy.copy_in(&CopyRows::new("subscription", &columns, contacts.keys().map(row))?).await
 }
 
-/// The lists a person is on, by name.
+/// The subscriptions of a contact, by list name.
 pub async fn of_contact(conn: &mut Conn, contact: Id) -> Result<Vec<Subscription>> {
-    let rows = sqlx::query(
-        "select s.list_id, l.name, s.state, s.joined_at from subscription s join list l on l.id = s.list_id \
-         where s.contact_id = $1 order by l.name",
-    )
-    .bind(contact)
-    .fetch_all(conn)
-    .await?;
+    let query = Query::new(
+        "select s.list_id, l.name, s.state, s.joined_at
+           from subscription s
+           join list l on l.id = s.list_id
+          where s.contact_id = :contact
+          order by l.name{bytewise}",
+    );
+    let rows = query.bind("contact", contact).fetch_all(conn).await?;
     rows.iter()
         .map(|row| {
             let state: State = row.get::<String, _>(2).parse()?;
@@ -107,95 +141,118 @@ pub async fn of_contact(conn: &mut Conn, contact: Id) -> Result<Vec<Subscription
         .collect()
 }
 
-/// The state on one list of each of the given people who is on it.
+/// The state on one list of those of the given contacts who are on it.
 pub async fn states(conn: &mut Conn, list: Id, contacts: &[Id]) -> Result<Vec<(Id, State)>> {
     if contacts.is_empty() {
         return Ok(Vec::new());
     }
-    // `+ 0` keeps SQLite from walking the whole list instead of looking up the people.
-    let mut sql = Sql::new("select contact_id, state from subscription where list_id + 0 = ");
-    sql.bind(list).push(" and contact_id").among(conn, contacts);
-    let found: Vec<(Id, String)> = sql.gathered(conn, "contact_id, state").await?;
+    // `+ 0` keeps SQLite from scanning the whole list instead of looking up the contacts.
+    let query = Query::new(
+        "select contact_id, state
+           from subscription
+          where list_id + 0 = :list and contact_id in :contacts",
+    );
+    let query = query.bind("list", list).bind_ids("contacts", contacts);
+    let found: Vec<(Id, String)> = query.fetch_json(conn, "contact_id, state").await?;
     found.into_iter().map(|(id, state)| Ok((id, state.parse()?))).collect()
 }
 
-/// Pauses processing of a person on every list: kept, never mailed.
+/// Restricts processing of a contact on every list. Returns the number of subscriptions that changed.
 pub async fn restrict(conn: &mut Conn, contact: Id) -> Result<u64> {
     contact::lock(conn, &[contact]).await?;
-    let done = sqlx::query("update subscription set state = $1 where contact_id = $2 and state <> $1")
-        .bind(State::Restricted.as_str())
-        .bind(contact)
-        .execute(&mut *conn)
-        .await?;
+    let query = Query::new(
+        "update subscription
+            set state = 'restricted'
+          where contact_id = :contact and state <> 'restricted'",
+    );
+    let changed = query.bind("contact", contact).execute(conn).await?;
     contact::recompute_reachable(conn, &[contact]).await?;
-    Ok(done.rows_affected())
+    Ok(changed)
 }
 
-/// Ends the pause: lists that the person agreed to are confirmed again, the others wait for it.
+/// Lifts the restriction: lists with a consent receipt are confirmed again, the others pending. Returns the
+/// number of subscriptions that changed.
 pub async fn unrestrict(conn: &mut Conn, contact: Id) -> Result<u64> {
     contact::lock(conn, &[contact]).await?;
-    let done = sqlx::query(
-        "update subscription set state = case when exists (select 1 from consent c where c.contact_id = subscription.contact_id \
-         and c.list_id = subscription.list_id) then 'confirmed' else 'pending' end where contact_id = $1 and state = 'restricted'",
-    )
-    .bind(contact)
-    .execute(&mut *conn)
-    .await?;
+    let query = Query::new(
+        "update subscription
+            set state = case when exists (select 1
+                                            from consent c
+                                           where c.contact_id = subscription.contact_id
+                                             and c.list_id = subscription.list_id)
+                             then 'confirmed' else 'pending' end
+          where contact_id = :contact and state = 'restricted'",
+    );
+    let changed = query.bind("contact", contact).execute(conn).await?;
     contact::recompute_reachable(conn, &[contact]).await?;
-    Ok(done.rows_affected())
+    Ok(changed)
 }
 
-/// Someone on a list that they are about to leave.
+/// A contact on a list, as an unsubscription needs it.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Subscriber {
-    /// Who.
+    /// The contact.
     pub contact: Id,
-    /// The canonical form of their address.
+    /// The canonical form of the contact's address.
     pub canonical: String,
-    /// 1 when they are on another list too.
+    /// 1 when the contact is on another list too.
     pub on_other_list: u8,
 }
 
-/// Of the given people, those who are on this list.
+/// Those of the given contacts who are on this list.
 pub async fn subscribers(conn: &mut Conn, list: Id, contacts: &[Id]) -> Result<Vec<Subscriber>> {
     if contacts.is_empty() {
         return Ok(Vec::new());
     }
-    // `+ 0` keeps SQLite from walking the whole list instead of looking up the people.
-    let mut sql = Sql::new(
-        "select s.contact_id, c.canonical, case when exists (select 1 from subscription o where o.contact_id = s.contact_id \
-         and o.list_id <> s.list_id) then 1 else 0 end as on_other_list \
-         from subscription s join contact c on c.id = s.contact_id where s.list_id + 0 = ",
+    // `+ 0` keeps SQLite from scanning the whole list instead of looking up the contacts.
+    let query = Query::new(
+        "select s.contact_id, c.canonical,
+                case when exists (select 1
+                                    from subscription o
+                                   where o.contact_id = s.contact_id and o.list_id <> s.list_id)
+                     then 1 else 0 end as on_other_list
+           from subscription s
+           join contact c on c.id = s.contact_id
+          where s.list_id + 0 = :list and s.contact_id in :contacts",
     );
-    sql.bind(list).push(" and s.contact_id").among(conn, contacts);
-    sql.gathered(conn, "contact_id, canonical, on_other_list").await
+    let query = query.bind("list", list).bind_ids("contacts", contacts);
+    query.fetch_json(conn, "contact_id, canonical, on_other_list").await
 }
 
-/// Takes people off one list, or off all, which is for those who go altogether.
+/// Deletes the subscriptions of contacts to one list, or to all when the contacts are erased as a whole.
 pub async fn forget(conn: &mut Conn, contacts: &[Id], list: Option<Id>) -> Result<()> {
-    let mut sql = Sql::new("delete from subscription where contact_id");
-    sql.among(conn, contacts);
-    let Some(list) = list else { return sql.run(conn).await.map(drop) };
-    // `+ 0` keeps SQLite from walking the whole list instead of looking up the people.
-    sql.push(" and list_id + 0 = ").bind(list).run(conn).await?;
+    let Some(list) = list else {
+        let query = Query::new("delete from subscription where contact_id in :contacts");
+        return query.bind_ids("contacts", contacts).execute(conn).await.map(drop);
+    };
+    // `+ 0` keeps SQLite from scanning the whole list instead of looking up the contacts.
+    let query = Query::new("delete from subscription where contact_id in :contacts and list_id + 0 = :list");
+    query.bind_ids("contacts", contacts).bind("list", list).execute(conn).await?;
     contact::recompute_reachable(conn, contacts).await
 }
 
-/// How many people are on a list, by state.
+/// Number of contacts on a list, by state.
 pub async fn count(conn: &mut Conn, list: Id) -> Result<Vec<(State, i64)>> {
-    let rows = sqlx::query("select state, count(*) from subscription where list_id = $1 group by state order by state")
-        .bind(list)
-        .fetch_all(conn)
-        .await?;
+    let query = Query::new(
+        "select state, count(*)
+           from subscription
+          where list_id = :list
+          group by state
+          order by state",
+    );
+    let rows = query.bind("list", list).fetch_all(conn).await?;
     rows.iter().map(|row| Ok((row.get::<String, _>(0).parse()?, row.get(1)))).collect()
 }
 
-/// Up to `limit` people on a list, for walking over it while it shrinks.
+/// Up to `limit` contacts of a list, for working through it while it shrinks.
 pub async fn list_contacts(conn: &mut Conn, list: Id, limit: i64) -> Result<Vec<Id>> {
-    let rows = sqlx::query("select contact_id from subscription where list_id = $1 order by contact_id limit $2")
-        .bind(list)
-        .bind(limit)
-        .fetch_all(conn)
-        .await?;
+    let query = Query::new(
+        "select contact_id
+           from subscription
+          where list_id = :list
+          order by contact_id
+          limit :limit",
+    );
+    let rows = query.bind("list", list).bind("limit", limit).fetch_all(conn).await?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }

@@ -1,24 +1,24 @@
-//! Table `workspace`: one customer of the installation. Every other table carries its id, and
-//! nothing is visible across it.
+//! Table `workspace`: one customer of the installation. Every other table carries its key; nothing is
+//! visible across workspaces.
 
 use sqlx::Row;
 
 use super::address::is_hidden;
-use crate::infra::db::{Conn, Sql};
+use crate::infra::db::{Conn, Query};
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 
-/// The workspace that an installation begins with.
+/// The name of the workspace that a new installation begins with.
 const FIRST: &str = "main";
 
-/// Characters of a name.
-const LONGEST: usize = 64;
+/// Characters that a name may have.
+const MAX_NAME_CHARS: usize = 64;
 
 /// One customer of the installation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workspace {
-    /// Its key in every table.
+    /// Primary key; `workspace_id` in every other table.
     pub id: Id,
     /// Its name on the command line.
     pub name: String,
@@ -26,11 +26,12 @@ pub struct Workspace {
 
 /// Finds a workspace by name.
 pub async fn find(conn: &mut Conn, name: &str) -> Result<Option<Workspace>> {
-    let row = sqlx::query("select id from workspace where name = $1").bind(name).fetch_optional(conn).await?;
+    let query = Query::new("select id from workspace where name = :name");
+    let row = query.bind("name", name).fetch_optional(conn).await?;
     Ok(row.map(|row| Workspace { id: row.get(0), name: name.to_owned() }))
 }
 
-/// Makes the first workspace where there is none at all.
+/// Adds the first workspace to an installation without any.
 pub async fn ensure_first(installation: &Installation) -> Result<()> {
     if all(&mut *installation.db.read().await?).await?.is_empty() {
         ensure(installation, FIRST).await?;
@@ -38,7 +39,7 @@ pub async fn ensure_first(installation: &Installation) -> Result<()> {
     Ok(())
 }
 
-/// A workspace by name, or a refusal that names those there are.
+/// A workspace by name; the error for an unknown name lists the known ones.
 pub async fn need(conn: &mut Conn, name: &str) -> Result<Workspace> {
     let all = all(conn).await?;
     let known = all.iter().map(|workspace| workspace.name.as_str()).collect::<Vec<_>>().join(", ");
@@ -47,9 +48,9 @@ pub async fn need(conn: &mut Conn, name: &str) -> Result<Workspace> {
         .ok_or_else(|| Message::new("workspace-unknown").with("name", name).with("known", known).not_found())
 }
 
-/// Makes a workspace; refuses a name that is taken.
+/// Adds a workspace; refuses a name that is taken.
 pub async fn add(installation: &Installation, name: &str) -> Result<Workspace> {
-    if name.trim().is_empty() || name.chars().count() > LONGEST || name.chars().any(is_hidden) {
+    if name.trim().is_empty() || name.chars().count() > MAX_NAME_CHARS || name.chars().any(is_hidden) {
         return Err(Message::new("workspace-name").invalid_field("name"));
     }
     if find(&mut *installation.db.read().await?, name).await?.is_some() {
@@ -58,34 +59,36 @@ pub async fn add(installation: &Installation, name: &str) -> Result<Workspace> {
     ensure(installation, name).await
 }
 
-/// Finds a workspace, making it when it is new.
+/// Finds a workspace by name and adds it when it is new.
 pub async fn ensure(installation: &Installation, name: &str) -> Result<Workspace> {
     if let Some(found) = find(&mut *installation.db.read().await?, name).await? {
         return Ok(found);
     }
     let mut tx = installation.db.write().await?;
-    Sql::new("insert into workspace (id, name, created_at) values (")
-        .bind(installation.ids.next())
-        .push(", ")
-        .bind(name.to_owned())
-        .push(", ")
-        .bind(installation.clock.now())
-        .push(") on conflict (name) do nothing")
-        .run(&mut tx)
+    let insert = Query::new(
+        "insert into workspace (id, name, created_at)
+         values (:id, :name, :now)
+             on conflict (name) do nothing",
+    );
+    insert
+        .bind("id", installation.ids.next())
+        .bind("name", name)
+        .bind("now", installation.clock.now())
+        .execute(&mut tx)
         .await?;
     let found = find(&mut tx, name).await?;
     tx.commit().await?;
     Ok(found.expect("inserted or already there"))
 }
 
-/// All workspaces by name.
+/// All workspaces, by name.
 pub async fn all(conn: &mut Conn) -> Result<Vec<Workspace>> {
-    let rows = sqlx::query("select id, name from workspace order by name").fetch_all(conn).await?;
+    let rows = Query::new("select id, name from workspace order by name{bytewise}").fetch_all(conn).await?;
     Ok(rows.iter().map(|row| Workspace { id: row.get(0), name: row.get(1) }).collect())
 }
 
-/// The name of a workspace; empty when there is none of this key.
+/// The name of a workspace; empty when the key is unknown.
 pub async fn name_of(conn: &mut Conn, id: Id) -> Result<String> {
-    let row = sqlx::query("select name from workspace where id = $1").bind(id).fetch_optional(conn).await?;
+    let row = Query::new("select name from workspace where id = :id").bind("id", id).fetch_optional(conn).await?;
     Ok(row.map(|row| row.get(0)).unwrap_or_default())
 }

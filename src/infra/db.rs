@@ -56,6 +56,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (6, "nodes", include_str!("../../migrations/0006_nodes.sql")),
     (10, "relocation", include_str!("../../migrations/0010_relocation.sql")),
     (11, "blocks", include_str!("../../migrations/0011_blocks.sql")),
+    (20, "audience", include_str!("../../migrations/0020_audience.sql")),
     (24, "store migration", include_str!("../../migrations/0024_store_migration.sql")),
 ];
 

@@ -158,7 +158,7 @@ pub(super) async fn erase_canonical(
         found = find_contact(&mut tx, workspace, canonical).await?;
     }
     if let Some(contact) = found
-        && contact::lock_existing(&mut tx, &installation.db, &[contact]).await?.is_empty()
+        && contact::lock_existing(&mut tx, &[contact]).await?.is_empty()
     {
         found = None;
     }

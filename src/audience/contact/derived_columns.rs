@@ -1,21 +1,20 @@
-//! The columns of `contact` that stand for something told elsewhere, so that a segment is counted by
-//! an index alone: whether letters may reach the person, when they last opened and clicked, and the
-//! facets.
+//! Derived columns of `contact`, by which an index alone answers a segment: `reachable` (may be mailed on some
+//! list), `opened_at` and `clicked_at` (last activity), and the columns of indexed fields.
 
 use sqlx::Row;
 
 use super::Values;
 use crate::audience::eligibility;
-use crate::audience::indexed_field::{IndexedField, KEPT, NUMBERS, TEXTS};
+use crate::audience::indexed_field::{INDEXED_CHARS, IndexedField, NUMBER_COLUMNS, TEXT_COLUMNS};
 use crate::infra::db::value::Value;
-use crate::infra::db::{Conn, Sql, for_update};
+use crate::infra::db::{Binding, Conn, Query, for_update};
 use crate::infra::error::Result;
 use crate::infra::id::{Id, STEP};
 
-/// People a statement.
+/// Contacts per statement.
 const ROWS: usize = 5_000;
 
-/// People given their facet in one transaction: some tens of milliseconds.
+/// Contacts whose indexed columns one transaction fills: some tens of milliseconds.
 const SLICE: i64 = 5_000;
 
 /// Recomputes `reachable` of these contacts: whether they may be mailed on at least one list
@@ -23,132 +22,186 @@ const SLICE: i64 = 5_000;
 pub async fn recompute_reachable(conn: &mut Conn, ids: &[Id]) -> Result<()> {
     for some in ids.chunks(ROWS) {
         lock(conn, some).await?;
-        let mut sql = Sql::new("update contact set reachable = 1 - reachable where id");
-        sql.among(conn, some).push(" and reachable <> case when ");
-        sql.push(&eligibility::mailable_anywhere("contact.id")).push(" then 1 else 0 end");
-        sql.run(conn).await?;
+        let query = Query::new(
+            "update contact
+                set reachable = 1 - reachable
+              where id in :ids
+                and reachable <> case when {mailable} then 1 else 0 end",
+        );
+        query
+            .bind_ids("ids", some)
+            .fragment("mailable", eligibility::mailable_anywhere("contact.id"))
+            .execute(conn)
+            .await?;
     }
     Ok(())
 }
 
-/// Keeps others from changing these people until the transaction ends.
+/// Locks these contacts against change until the transaction ends. SQLite needs no lock: it has one writer.
 pub async fn lock(conn: &mut Conn, ids: &[Id]) -> Result<()> {
-    let hold = for_update(conn);
-    if !hold.is_empty() {
-        Sql::new("select 1 from contact where id").among(conn, ids).push(" order by id").push(hold).all(conn).await?;
+    if !for_update(conn).is_empty() {
+        let query = Query::new("select 1 from contact where id in :ids order by id{for_update}");
+        query.bind_ids("ids", ids).fetch_all(conn).await?;
     }
     Ok(())
 }
 
-/// Notes the opens and clicks of the events whose keys lie [`STEP`] apart from `first` to `last`; older
-/// ones than are known change nothing.
+/// Records the opens and clicks of the events with keys from `first` to `last`, [`STEP`] apart, as
+/// last activity of their contacts. Events older than the recorded activity change nothing.
 pub async fn record_activity(conn: &mut Conn, first: Id, last: Id) -> Result<()> {
-    let fresh = |sql: &mut Sql| {
-        sql.push(" from event where id >= ").bind(first).push(" and id <= ").bind(last);
-        sql.push(" and id % ").push(&STEP.to_string()).push(" = ").bind(first % STEP);
+    let new_events = || {
+        Query::new("id >= :first and id <= :last and id % {step} = :remainder")
+            .fragment("step", STEP.to_string())
+            .bind("first", first)
+            .bind("last", last)
+            .bind("remainder", first % STEP)
     };
-    let hold = for_update(conn);
-    if !hold.is_empty() {
-        let mut sql = Sql::new("select 1 from contact where id in (select contact_id");
-        fresh(&mut sql);
-        sql.push(") order by id").push(hold).all(conn).await?;
+    if !for_update(conn).is_empty() {
+        let query = Query::new(
+            "select 1
+               from contact
+              where id in (select contact_id from event where {new_events})
+              order by id{for_update}",
+        );
+        query.fragment("new_events", new_events()).fetch_all(conn).await?;
     }
-    let mut sql = Sql::new("update contact set ");
-    for (index, name) in ["opened_at", "clicked_at"].into_iter().enumerate() {
-        let comma = if index == 0 { "" } else { ", " };
-        sql.push(&format!("{comma}{name} = case when fresh.{name} > coalesce(contact.{name}, 0) "));
-        sql.push(&format!("then fresh.{name} else contact.{name} end"));
-    }
-    sql.push(" from (select contact_id, max(case when kind = 'open' then at else 0 end) as opened_at, ");
-    sql.push("max(case when kind = 'click' then at else 0 end) as clicked_at");
-    fresh(&mut sql);
-    sql.push(" group by contact_id) as fresh where contact.id = fresh.contact_id").run(conn).await?;
-    Ok(())
-}
-
-/// Looks anew when people last opened and clicked: some of their events are gone.
-pub async fn recompute_activity(conn: &mut Conn, ids: &[Id]) -> Result<()> {
-    let mut sql = Sql::new(
-        "update contact set opened_at = (select max(e.at) from event e where e.contact_id = contact.id and e.kind = 'open'), \
-         clicked_at = (select max(e.at) from event e where e.contact_id = contact.id and e.kind = 'click') where id",
+    let query = Query::new(
+        "update contact
+            set opened_at = case when latest.opened_at > coalesce(contact.opened_at, 0)
+                                 then latest.opened_at else contact.opened_at end,
+                clicked_at = case when latest.clicked_at > coalesce(contact.clicked_at, 0)
+                                  then latest.clicked_at else contact.clicked_at end
+           from (select contact_id,
+                        max(case when kind = 'open' then at else 0 end) as opened_at,
+                        max(case when kind = 'click' then at else 0 end) as clicked_at
+                   from event
+                  where {new_events}
+                  group by contact_id) as latest
+          where contact.id = latest.contact_id",
     );
-    sql.among(conn, ids).run(conn).await?;
+    query.fragment("new_events", new_events()).execute(conn).await?;
     Ok(())
 }
 
-/// Makes the index by which people are counted who opened or clicked, or did not.
+/// Recomputes the last activity of contacts some of whose events were deleted.
+pub async fn recompute_activity(conn: &mut Conn, ids: &[Id]) -> Result<()> {
+    let query = Query::new(
+        "update contact
+            set opened_at = (select max(e.at) from event e where e.contact_id = contact.id and e.kind = 'open'),
+                clicked_at = (select max(e.at) from event e where e.contact_id = contact.id and e.kind = 'click')
+          where id in :ids",
+    );
+    query.bind_ids("ids", ids).execute(conn).await?;
+    Ok(())
+}
+
+/// Creates the index that serves `opened(any)` and `clicked(any)`.
 pub async fn create_activity_index(conn: &mut Conn) -> Result<()> {
-    let index = "create index if not exists contact_seen on contact (workspace_id, reachable, opened_at, clicked_at)";
-    Sql::new(index).run(conn).await?;
+    let query = Query::new(
+        "create index if not exists contact_seen on contact (workspace_id, reachable, opened_at, clicked_at)",
+    );
+    query.execute(conn).await?;
     Ok(())
 }
 
-/// Appends what a facet is, from the columns `fields` and `folded`.
-pub(super) fn facet_of(sql: &mut Sql, facet: &IndexedField, fields: &str, folded: &str) {
-    let name = facet.field.clone();
-    match facet.is_number() {
-        true => sql.push("cast(json(").push(fields).push(") ->> ").bind(name).push(" as double precision)"),
-        false => sql.push("substr(json(").push(folded).push(") ->> ").bind(name).push(&format!(", 1, {KEPT})")),
+/// SQL that computes the column of an indexed field from the JSON columns `fields` and `folded`.
+fn expression(indexed: &IndexedField, fields: &str, folded: &str) -> Query {
+    let text = match indexed.is_number() {
+        true => format!("cast(json({fields}) ->> :name as double precision)"),
+        false => format!("substr(json({folded}) ->> :name, 1, {INDEXED_CHARS})"),
     };
+    Query::new(text).bind("name", Binding::from(indexed.field.as_str()))
 }
 
-/// What a facet is, from values at hand: what [`facet_of`] says of them.
-pub(super) fn facet_in(facet: &IndexedField, fields: &Values, folded: &Values) -> Value {
-    match facet.is_number() {
-        true => fields.get(&facet.field).and_then(serde_json::Value::as_f64).map(Value::Real),
+/// The same computed in Rust from values at hand.
+pub(super) fn value(indexed: &IndexedField, fields: &Values, folded: &Values) -> Value {
+    match indexed.is_number() {
+        true => fields.get(&indexed.field).and_then(serde_json::Value::as_f64).map(Value::Real),
         false => folded
-            .get(&facet.field)
+            .get(&indexed.field)
             .and_then(serde_json::Value::as_str)
-            .map(|text| Value::Text(text.chars().take(KEPT).collect())),
+            .map(|text| Value::Text(text.chars().take(INDEXED_CHARS).collect())),
     }
     .unwrap_or(Value::Null)
 }
 
-/// Gives a slice of people after key `after` their facets, or takes these from them. Returns the last
-/// key and the number of people; `None` at the end.
+/// `, column` for each indexed field.
+pub(super) fn names(indexed: &[IndexedField]) -> String {
+    indexed.iter().map(|indexed| format!(", {}", indexed.column)).collect()
+}
+
+/// `, expression` for each indexed field.
+pub(super) fn values(indexed: &[IndexedField], fields: &str, folded: &str) -> Query {
+    let text: String = indexed.iter().map(|one| format!(", {{{}}}", one.column)).collect();
+    with_expressions(text, indexed, fields, folded)
+}
+
+/// `column = expression` for each indexed field, separated by commas; `lead` stands before the first.
+pub(super) fn assignments(lead: &str, indexed: &[IndexedField], fields: &str, folded: &str) -> Query {
+    let each: Vec<_> = indexed.iter().map(|one| format!("{column} = {{{column}}}", column = one.column)).collect();
+    let text = if each.is_empty() { String::new() } else { format!("{lead}{}", each.join(", ")) };
+    with_expressions(text, indexed, fields, folded)
+}
+
+fn with_expressions(text: String, indexed: &[IndexedField], fields: &str, folded: &str) -> Query {
+    indexed.iter().fold(Query::new(text), |query, one| query.fragment(one.column, expression(one, fields, folded)))
+}
+
+/// Fills (or empties, when not `filled`) the columns of indexed fields for the next slice of contacts after key
+/// `after`; there is at least one field. Returns the last key and the number of contacts; `None` at the end.
 pub async fn backfill(
     conn: &mut Conn,
     workspace: Id,
-    facets: &[IndexedField],
+    indexed: &[IndexedField],
     filled: bool,
     after: Id,
 ) -> Result<Option<(Id, u64)>> {
-    let row = sqlx::query(
-        "select max(id), count(*) from (select id from contact where id > $1 order by id limit $2) as slice",
-    )
-    .bind(after)
-    .bind(SLICE)
-    .fetch_one(&mut *conn)
-    .await?;
+    let slice = Query::new(
+        "select max(id), count(*)
+           from (select id from contact where id > :after order by id limit :slice) as slice",
+    );
+    let Some(row) = slice.bind("after", after).bind("slice", SLICE).fetch_optional(conn).await? else {
+        return Ok(None);
+    };
     let Some(last) = row.get::<Option<Id>, _>(0) else { return Ok(None) };
-    let mut sql = Sql::new("update contact set ");
-    for (index, facet) in facets.iter().enumerate() {
-        sql.push(if index == 0 { "" } else { ", " }).push(facet.place).push(" = ");
-        match filled {
-            true => facet_of(&mut sql, facet, "fields", "folded"),
-            false => {
-                sql.push("null");
-            }
-        }
-    }
-    sql.push(" where +workspace_id = ").bind(workspace).push(" and id > ").bind(after).push(" and id <= ").bind(last);
-    sql.run(conn).await?;
+    let columns = match filled {
+        true => assignments("", indexed, "fields", "folded"),
+        false => Query::new(indexed.iter().map(|one| format!("{} = null", one.column)).collect::<Vec<_>>().join(", ")),
+    };
+    // `+` keeps SQLite on the primary key.
+    let query = Query::new(
+        "update contact
+            set {columns}
+          where +workspace_id = :workspace and id > :after and id <= :last",
+    );
+    query
+        .fragment("columns", columns)
+        .bind("workspace", workspace)
+        .bind("after", after)
+        .bind("last", last)
+        .execute(conn)
+        .await?;
     Ok(Some((last, row.get::<i64, _>(1).unsigned_abs())))
 }
 
-/// Makes the index of a facet. It holds all the others as well: one walk answers a whole condition.
-pub async fn create_index(conn: &mut Conn, place: &str) -> Result<()> {
-    let mut sql = Sql::new("create index if not exists contact_");
-    sql.push(place).push(" on contact (workspace_id, reachable, ").push(place);
-    for other in NUMBERS.iter().chain(&TEXTS).filter(|other| **other != place) {
-        sql.push(", ").push(other);
-    }
-    sql.push(") where ").push(place).push(" is not null").run(conn).await?;
+/// Creates the index of an indexed field. It contains the columns of all others as well, so that one
+/// scan answers a whole condition.
+pub async fn create_index(conn: &mut Conn, column: &str) -> Result<()> {
+    let others = NUMBER_COLUMNS.iter().chain(&TEXT_COLUMNS).filter(|other| **other != column);
+    let query = Query::new(
+        "create index if not exists contact_{column} on contact (workspace_id, reachable, {column}{others})
+          where {column} is not null",
+    );
+    query
+        .fragment("column", column.to_owned())
+        .fragment("others", others.map(|other| format!(", {other}")).collect::<String>())
+        .execute(conn)
+        .await?;
     Ok(())
 }
 
-/// Drops the index of a facet.
-pub async fn drop_index(conn: &mut Conn, place: &str) -> Result<()> {
-    Sql::new("drop index if exists contact_").push(place).run(conn).await?;
+/// Drops the index of an indexed field.
+pub async fn drop_index(conn: &mut Conn, column: &str) -> Result<()> {
+    Query::new("drop index if exists contact_{column}").fragment("column", column.to_owned()).execute(conn).await?;
     Ok(())
 }

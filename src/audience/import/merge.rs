@@ -168,7 +168,7 @@ async fn carry_out(
     loader: &mut Option<CopyConnection>,
 ) -> Result<bool> {
     let ids: Vec<_> = plan.touched.iter().map(|(id, _)| *id).collect();
-    let held: HashSet<_> = contact::lock_existing(tx, &installation.db, &ids).await?.into_iter().collect();
+    let held: HashSet<_> = contact::lock_existing(tx, &ids).await?.into_iter().collect();
     let joining: Vec<_> = plan.joining.iter().map(|joining| joining.contact).collect();
     let on_list = subscription::states(tx, goal.list.id, &joining).await?;
     if !on_list.is_empty() || !plan.touched.iter().all(|touched| held.contains(touched)) {
@@ -199,7 +199,7 @@ async fn enter(
     people: &[ContactRow<'_>],
     now: Millis,
 ) -> Result<()> {
-    let newcomers = NewContactIds::number(&installation.ids, goal.workspace, people.len());
+    let newcomers = NewContactIds::reserve(&installation.ids, goal.workspace, people.len());
     let evidence = consent::ensure_evidence(tx, &installation.ids, goal.workspace, &goal.evidence).await?;
     contact::insert_subscribed(tx, newcomers, people, now).await?;
     subscription::insert_new(tx, goal.list.id, newcomers, now).await?;
@@ -217,7 +217,7 @@ async fn load(
     loader: &mut CopyConnection,
     now: Millis,
 ) -> Result<()> {
-    let newcomers = NewContactIds::number(&installation.ids, goal.workspace, people.len());
+    let newcomers = NewContactIds::reserve(&installation.ids, goal.workspace, people.len());
     let facets = indexed_field::list_writable(tx, goal.workspace).await?;
     let known = consent::find_evidence(tx, goal.workspace, &goal.evidence).await?;
     let mut load = loader.begin().await?;

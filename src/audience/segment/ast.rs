@@ -1,44 +1,45 @@
-//! A condition as written: names not yet looked up, values not yet checked, each with its place.
+//! Abstract syntax of a segment expression as written: names are not looked up and values not checked yet. Each
+//! has its span, for error messages.
 
-use super::parse_error::Place;
-use super::typed_expr::{Act, Literal, Op};
+use super::parse_error::Span;
+use super::typed_expr::{Activity, Literal, Op};
 
-/// A text and where it stands.
+/// A name with its span.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Name {
-    /// The text.
+    /// The name.
     pub text: String,
     /// Where it stands.
-    pub place: Place,
+    pub span: Span,
 }
 
-/// A value and where it stands.
+/// A value with its span.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Value {
     /// The value.
     pub literal: Literal,
     /// Where it stands.
-    pub place: Place,
+    pub span: Span,
 }
 
-/// What a comparison is about.
+/// The left side of a comparison.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Asked {
+pub enum Subject {
     /// A field, or `email`.
     Field(Name),
     /// `joined("…")`.
     Joined(Name),
 }
 
-/// A single condition as written.
+/// A single condition.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Phrase {
-    /// A field that stands alone: a flag.
-    Alone(Name),
-    /// A comparison; the place is that of the operator.
-    Value(Asked, Op, Place, Vec<Value>),
+pub enum Condition {
+    /// A field without a comparison: a flag.
+    Flag(Name),
+    /// A comparison; the span is that of the operator.
+    Compare(Subject, Op, Span, Vec<Value>),
     /// `on("…", N days)`.
-    On(Name, Option<u32>),
-    /// `opened("…", N days)` and its like; without a name for `any`.
-    Letter(Act, Option<Name>, Option<u32>),
+    OnList(Name, Option<u32>),
+    /// `opened("…", N days)`, `clicked(…)` or `received(…)`; without a name for `any`.
+    Activity(Activity, Option<Name>, Option<u32>),
 }

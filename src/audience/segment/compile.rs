@@ -1,190 +1,194 @@
-//! From a typed tree to SQL over a row `c` of `contact`. Text comes from here, everything else is
-//! bound. Below a `not` every condition is true or false and never null, so that `not` is the exact
-//! opposite; elsewhere a null counts as false and is left, because an index serves a bare comparison
-//! only.
+//! Compiles a typed expression to an SQL condition over a row `c` of `contact`.
+//!
+//! The text comes from here alone; every name and value is bound. Below a `not` each condition is true or false and
+//! never null, so that `not` selects exactly the others. Elsewhere null counts as false and is left as it is, because
+//! an index serves a bare comparison only.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::typed_expr::{Act, Literal, Named, Op, Subject, Test, Tree};
+use super::typed_expr::{Activity, Condition, Literal, Op, Reference, Subject, Tree};
 use crate::audience::eligibility;
 use crate::audience::field::Kind;
-use crate::audience::indexed_field::{IndexedField, LONGEST};
+use crate::audience::indexed_field::{COMPARABLE_CHARS, IndexedField};
 use crate::infra::clock::{DAY, Millis};
-use crate::infra::db::{Db, Sql};
+use crate::infra::db::{Binding, Query};
 
-const RECEIVED: &str = " from delivery sent where sent.contact_id = c.id and sent.state = ";
-const CAME_BACK: &str = " from event seen where seen.contact_id = c.id and seen.kind = ";
-
-/// Writes conditions onto a statement.
-pub struct Writer<'a> {
-    sql: &'a mut Sql,
-    position: &'static str,
-    facets: &'a [IndexedField],
+/// Compiles conditions with the columns of indexed fields; time spans are counted back from `now`.
+#[derive(Clone, Copy)]
+pub struct Compiler<'a> {
+    indexed: &'a [IndexedField],
     now: Millis,
-    /// Whether null must not come out.
+    /// Whether a condition must not be null: below a `not`.
     strict: bool,
 }
 
-impl<'a> Writer<'a> {
-    /// A writer that uses these facets and counts time spans back from `now`.
-    pub fn new(sql: &'a mut Sql, db: &Db, facets: &'a [IndexedField], now: Millis) -> Self {
-        Self { sql, position: db.position(), facets, now, strict: false }
+impl<'a> Compiler<'a> {
+    /// A compiler for these indexed fields and this moment.
+    pub fn new(indexed: &'a [IndexedField], now: Millis) -> Self {
+        Self { indexed, now, strict: false }
     }
 
-    /// The condition of the whole tree.
-    pub fn tree(&mut self, tree: &Tree<Test>) {
+    /// The condition of the whole expression.
+    pub fn tree(self, tree: &Tree<Condition>) -> Query {
         match tree {
-            Tree::All(parts) => self.group(parts, " and "),
-            Tree::Any(parts) => self.group(parts, " or "),
+            Tree::All(parts) => self.group(parts, "({left} and {right})"),
+            Tree::Any(parts) => self.group(parts, "({left} or {right})"),
             Tree::Not(part) => {
-                let outside = std::mem::replace(&mut self.strict, true);
-                self.sql.push("not (");
-                self.tree(part);
-                self.sql.push(")");
-                self.strict = outside;
+                let strict = Self { strict: true, ..self };
+                Query::new("not ({part})").fragment("part", strict.tree(part))
             }
-            Tree::Leaf(test) => self.test(test),
+            Tree::Leaf(condition) => self.condition(condition),
         }
     }
 
-    /// In halves and halves of halves: a chain of a thousand would be deeper than SQLite goes.
-    fn group(&mut self, parts: &[Tree<Test>], word: &str) {
+    /// A balanced tree of pairs: a chain of a thousand would be deeper than SQLite allows.
+    fn group(self, parts: &[Tree<Condition>], pair: &'static str) -> Query {
         if let [part] = parts {
             return self.tree(part);
         }
         let (left, right) = parts.split_at(parts.len() / 2);
-        self.sql.push("(");
-        self.group(left, word);
-        self.sql.push(word);
-        self.group(right, word);
-        self.sql.push(")");
+        Query::new(pair).fragment("left", self.group(left, pair)).fragment("right", self.group(right, pair))
     }
 
-    /// The condition of one test.
-    pub fn test(&mut self, test: &Test) {
-        match test {
-            Test::Value(Subject::Joined(list), op, values) => {
-                self.sql.push("exists (select 1");
-                self.membership(list);
-                values.iter().for_each(|value| self.joined(*op, value));
-                self.sql.push(")");
+    /// The SQL of one condition.
+    pub fn condition(self, condition: &Condition) -> Query {
+        match condition {
+            Condition::Compare(Subject::Joined(list), op, values) => {
+                let days = values.iter().filter_map(|value| self.day(value));
+                let days: Vec<_> = days.map(|day| joined(*op, day)).collect();
+                self.on_list(list, days)
             }
-            Test::Value(subject, op, values) => self.value(subject, *op, values),
-            Test::On(list, within) => {
-                self.sql.push("exists (select 1");
-                self.membership(list);
-                self.since("member.joined_at", *within);
-                self.sql.push(")");
+            Condition::Compare(Subject::Field(name, kind), op, values) => {
+                self.compare(*op, &self.field(name, *kind, *op, values), values)
             }
-            Test::Letter(act @ (Act::Opened | Act::Clicked), None, within) => {
-                let at = if *act == Act::Opened { "c.opened_at" } else { "c.clicked_at" };
-                self.sql.push(if self.strict { "coalesce(" } else { "(" }).push(at);
-                match within {
-                    None => drop(self.sql.push(" is not null")),
-                    Some(days) => self.bound(&[" >= "], self.now - i64::from(*days) * DAY),
-                }
-                self.sql.push(if self.strict { ", 1 = 0)" } else { ")" });
+            Condition::Compare(Subject::Email, op @ (Op::Contains | Op::StartsWith), values) => {
+                self.compare(*op, &Query::new("c.canonical"), &with_ascii_domains(values))
             }
-            Test::Letter(act, campaign, within) => {
-                self.sql.push("exists (select 1");
-                self.letters(*act, campaign.as_ref());
-                self.since(time_of(*act), *within);
-                self.sql.push(")");
+            Condition::Compare(Subject::Email, op, values) => self.compare(*op, &Query::new("c.canonical"), values),
+            Condition::OnList(list, within) => {
+                let recent = self.since(*within).map(|since| Query::new("member.joined_at >= :since").bind("since", since));
+                self.on_list(list, recent.into_iter().collect())
+            }
+            Condition::Activity(activity @ (Activity::Opened | Activity::Clicked), None, within) => {
+                let column = if *activity == Activity::Opened { "c.opened_at" } else { "c.clicked_at" };
+                let condition = match self.since(*within) {
+                    None => Query::new("{column} is not null"),
+                    Some(since) => Query::new("{column} >= :since").bind("since", since),
+                };
+                self.never_null(condition.fragment("column", column))
+            }
+            Condition::Activity(activity, campaign, within) => {
+                let recent = match self.since(*within) {
+                    None => Query::new(""),
+                    Some(since) => Query::new(" and {time} >= :since").fragment("time", time_of(*activity)).bind("since", since),
+                };
+                Query::new("exists (select 1 from {rows}{recent})")
+                    .fragment("rows", rows_of(*activity, campaign.as_ref()))
+                    .fragment("recent", recent)
             }
         }
     }
 
-    /// When what the test asks about happened last; null when it never did, or is no event.
-    pub fn moment(&mut self, test: &Test) {
-        match test {
-            Test::Value(Subject::Joined(list), ..) | Test::On(list, _) => {
-                self.sql.push("(select max(member.joined_at)");
-                self.membership(list);
-                self.sql.push(")");
+    /// When the thing that the condition asks about last happened; null when it never did, or is no event.
+    pub fn last_time(self, condition: &Condition) -> Query {
+        match condition {
+            Condition::Compare(Subject::Joined(list), ..) | Condition::OnList(list, _) => {
+                Query::new("(select max(member.joined_at) from {membership})").fragment("membership", membership(list))
             }
-            Test::Letter(act, campaign, _) => {
-                self.sql.push("(select max(").push(time_of(*act)).push(")");
-                self.letters(*act, campaign.as_ref());
-                self.sql.push(")");
-            }
-            Test::Value(..) => {
-                self.sql.push("cast(null as bigint)");
-            }
+            Condition::Activity(activity, campaign, _) => Query::new("(select max({time}) from {rows})")
+                .fragment("time", time_of(*activity))
+                .fragment("rows", rows_of(*activity, campaign.as_ref())),
+            Condition::Compare(..) => Query::new("cast(null as bigint)"),
         }
     }
 
-    fn value(&mut self, subject: &Subject, op: Op, values: &[Literal]) {
-        let facet = self.facet(subject, op, values);
-        if matches!(op, Op::Set | Op::Unset) {
-            self.operand(subject, facet);
-            self.sql.push(if op == Op::Set { " is not null" } else { " is null" });
-            return;
-        }
-        // A person without a value is outside every comparison. `1 = 0` is false in both databases.
-        self.sql.push(if self.strict { "coalesce(" } else { "(" });
-        match op {
-            Op::Contains | Op::StartsWith => self.search(subject, op, values),
-            Op::In | Op::NotIn => {
-                self.operand(subject, facet);
-                self.sql.push(if op == Op::In { " in (" } else { " not in (" });
-                for (index, value) in values.iter().enumerate() {
-                    self.sql.push(if index == 0 { "" } else { ", " });
-                    self.literal(value);
-                }
-                self.sql.push(")");
-            }
-            _ => {
-                self.operand(subject, facet);
-                self.sql.push(sign(op));
-                values.iter().for_each(|value| self.literal(value));
-            }
-        }
-        self.sql.push(if self.strict { ", 1 = 0)" } else { ")" });
+    /// A mailable subscription to the list that meets the further conditions.
+    fn on_list(self, list: &Reference, further: Vec<Query>) -> Query {
+        let further = further.into_iter().fold(Query::new(""), |before, condition| {
+            Query::new("{before} and {condition}").fragment("before", before).fragment("condition", condition)
+        });
+        Query::new("exists (select 1 from {membership}{further})")
+            .fragment("membership", membership(list))
+            .fragment("further", further)
     }
 
-    /// The column that a value stands in, if it does and holds enough of it for this comparison.
-    fn facet(&self, subject: &Subject, op: Op, values: &[Literal]) -> Option<&'static str> {
-        let Subject::Field(name, _) = subject else { return None };
-        let long =
-            |value: &Literal| matches!(value, Literal::Text(text) if text.to_lowercase().chars().count() > LONGEST);
-        if matches!(op, Op::Contains | Op::StartsWith) || values.iter().any(long) {
-            return None;
-        }
-        self.facets.iter().find(|facet| facet.field == *name).map(|facet| facet.place)
-    }
-
-    fn operand(&mut self, subject: &Subject, facet: Option<&str>) {
-        let (before, name, after) = match (subject, facet) {
-            (Subject::Email | Subject::Joined(_), _) => {
-                self.sql.push("c.canonical");
-                return;
-            }
-            (Subject::Field(..), Some(place)) => {
-                self.sql.push("c.").push(place);
-                return;
-            }
-            (Subject::Field(name, Kind::Text | Kind::Choice), None) => ("(json(c.folded) ->> ", name, ")"),
-            (Subject::Field(name, Kind::Date), None) => ("(json(c.fields) ->> ", name, ")"),
-            (Subject::Field(name, Kind::Number | Kind::Flag), None) => {
-                ("cast(json(c.fields) ->> ", name, " as double precision)")
-            }
+    /// A comparison of a column or JSON value with values. A contact without a value is outside every comparison.
+    fn compare(self, op: Op, operand: &Query, values: &[Literal]) -> Query {
+        let comparison = match op {
+            Op::Set => return Query::new("{operand} is not null").fragment("operand", operand.clone()),
+            Op::Unset => return Query::new("{operand} is null").fragment("operand", operand.clone()),
+            Op::Contains => self.any_of(operand, "{position}({operand}, :value) > 0", values),
+            Op::StartsWith => self.any_of(operand, "{position}({operand}, :value) = 1", values),
+            Op::In => Query::new("{operand} in ({values})").fragment("values", self.list(values)),
+            Op::NotIn => Query::new("{operand} not in ({values})").fragment("values", self.list(values)),
+            Op::Equal => Query::new("{operand} = {values}").fragment("values", self.list(values)),
+            Op::Unequal => Query::new("{operand} <> {values}").fragment("values", self.list(values)),
+            Op::Less => Query::new("{operand} < {values}").fragment("values", self.list(values)),
+            Op::AtMost => Query::new("{operand} <= {values}").fragment("values", self.list(values)),
+            Op::Greater => Query::new("{operand} > {values}").fragment("values", self.list(values)),
+            Op::AtLeast => Query::new("{operand} >= {values}").fragment("values", self.list(values)),
         };
-        self.sql.push(before).bind(name.clone()).push(after);
+        self.never_null(match op {
+            Op::Contains | Op::StartsWith => comparison,
+            _ => comparison.fragment("operand", operand.clone()),
+        })
     }
 
-    fn literal(&mut self, literal: &Literal) {
+    /// `1 = 0` is false on both databases.
+    fn never_null(self, condition: Query) -> Query {
+        let text = if self.strict { "coalesce({condition}, 1 = 0)" } else { "({condition})" };
+        Query::new(text).fragment("condition", condition)
+    }
+
+    /// Values separated by commas.
+    fn list(self, values: &[Literal]) -> Sql {
+        let mut list = Sql::default();
+        for (index, value) in values.iter().enumerate() {
+            list.push(if index == 0 { "" } else { ", " }).bind(self.binding(value));
+        }
+        list
+    }
+
+    fn any_of(self, operand: &Query, text: &'static str, values: &[Literal]) -> Query {
+        let each = values.iter().map(|value| {
+            Query::new(text).fragment("operand", operand.clone()).bind("value", self.binding(value))
+        });
+        each.reduce(|left, right| {
+            Query::new("{left} or {right}").fragment("left", left).fragment("right", right)
+        })
+        .unwrap_or_else(|| Query::new("1 = 0"))
+    }
+
+    /// The value of a field: its indexed column, if the column keeps enough of it for this comparison, or the JSON.
+    fn field(self, name: &str, kind: Kind, op: Op, values: &[Literal]) -> Query {
+        let is_long = |value: &Literal| {
+            matches!(value, Literal::Text(text) if text.to_lowercase().chars().count() > COMPARABLE_CHARS)
+        };
+        let fits = !matches!(op, Op::Contains | Op::StartsWith) && !values.iter().any(is_long);
+        let indexed = self.indexed.iter().find(|indexed| fits && indexed.field == name);
+        match (indexed, kind) {
+            (Some(indexed), _) => Query::new(format!("c.{}", indexed.column)),
+            (None, Kind::Text | Kind::Choice) => Query::new("(json(c.folded) ->> :name)").bind("name", name),
+            (None, Kind::Date) => Query::new("(json(c.fields) ->> :name)").bind("name", name),
+            (None, Kind::Number | Kind::Flag) => {
+                Query::new("cast(json(c.fields) ->> :name as double precision)").bind("name", name)
+            }
+        }
+    }
+
+    fn binding(self, literal: &Literal) -> Binding {
         match literal {
-            Literal::Text(text) => self.sql.bind(text.to_lowercase()),
-            Literal::Number(number) => self.sql.bind(*number),
-            Literal::Flag(flag) => self.sql.bind(f64::from(u8::from(*flag))),
-            Literal::Day(_) | Literal::Ago(_) => self.sql.bind(self.day(literal).map(|day| day.to_string())),
-        };
+            Literal::Text(text) => text.to_lowercase().into(),
+            Literal::Number(number) => (*number).into(),
+            Literal::Flag(flag) => f64::from(u8::from(*flag)).into(),
+            Literal::Day(_) | Literal::Ago(_) => self.day(literal).map(|day| day.to_string()).into(),
+        }
     }
 
-    /// The day that a literal names; `None` for those that name none.
-    fn day(&self, literal: &Literal) -> Option<Date> {
+    /// The day that a literal names; `None` for literals of other types.
+    fn day(self, literal: &Literal) -> Option<Date> {
         match literal {
             Literal::Day(day) => Some(*day),
             Literal::Ago(days) => Some(day_of(self.now - i64::from(*days) * DAY)),
@@ -192,105 +196,85 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn search(&mut self, subject: &Subject, op: Op, values: &[Literal]) {
-        let texts = values.iter().filter_map(|value| if let Literal::Text(text) = value { Some(text) } else { None });
-        let needles: Vec<String> = texts.flat_map(|text| needles(subject, text)).collect();
-        for (index, needle) in needles.into_iter().enumerate() {
-            self.sql.push(if index == 0 { "" } else { " or " }).push(self.position).push("(");
-            self.operand(subject, None);
-            self.sql.push(", ").bind(needle).push(if op == Op::Contains { ") > 0" } else { ") = 1" });
-        }
-    }
-
-    fn membership(&mut self, list: &Named) {
-        self.sql.push(" from subscription member where member.contact_id = c.id and member.list_id = ");
-        self.sql.bind(list.id).push(" and ").push(&eligibility::mailable("member"));
-    }
-
-    /// Days begin at midnight UTC.
-    fn joined(&mut self, op: Op, value: &Literal) {
-        let Some(day) = self.day(value) else { return };
-        let start = day.duration_since(Date::constant(1970, 1, 1)).as_hours() * (DAY / 24);
-        let end = start + DAY;
-        let at = "member.joined_at";
-        match op {
-            Op::Less => self.bound(&[" and ", at, " < "], start),
-            Op::AtMost => self.bound(&[" and ", at, " < "], end),
-            Op::Greater => self.bound(&[" and ", at, " >= "], end),
-            Op::AtLeast => self.bound(&[" and ", at, " >= "], start),
-            Op::Unequal => {
-                self.bound(&[" and (", at, " < "], start);
-                self.bound(&[" or ", at, " >= "], end);
-                self.sql.push(")");
-            }
-            _ => {
-                self.bound(&[" and ", at, " >= "], start);
-                self.bound(&[" and ", at, " < "], end);
-            }
-        }
-    }
-
-    fn bound(&mut self, words: &[&str], at: Millis) {
-        words.iter().for_each(|word| {
-            self.sql.push(word);
-        });
-        self.sql.bind(at);
-    }
-
-    /// The rows that tell of an act.
-    fn letters(&mut self, act: Act, campaign: Option<&Named>) {
-        let (rows, word, of) = match act {
-            Act::Received => (RECEIVED, "accepted", " and sent.campaign_id = "),
-            Act::Opened => (CAME_BACK, "open", " and seen.campaign_id = "),
-            Act::Clicked => (CAME_BACK, "click", " and seen.campaign_id = "),
-        };
-        self.sql.push(rows).bind(word.to_owned());
-        let Some(campaign) = campaign else { return };
-        self.sql.push(of).bind(campaign.id);
-        if act == Act::Received {
-            // Where they are looked for by campaign, not by person: all others are no candidates.
-            self.sql.push(" and sent.id >= (select first_delivery from campaign where id = ").bind(campaign.id);
-            self.sql
-                .push(") and sent.id <= (select last_delivery from campaign where id = ")
-                .bind(campaign.id)
-                .push(")");
-        }
-    }
-
-    fn since(&mut self, column: &str, within: Option<u32>) {
-        if let Some(days) = within {
-            self.bound(&[" and ", column, " >= "], self.now - i64::from(days) * DAY);
-        }
+    fn since(self, within: Option<u32>) -> Option<Millis> {
+        within.map(|days| self.now - i64::from(days) * DAY)
     }
 }
 
-/// The column that tells when an act happened.
-fn time_of(act: Act) -> &'static str {
-    match act {
-        Act::Received => "sent.changed_at",
-        Act::Opened | Act::Clicked => "seen.at",
+/// The mailable subscription `member` of the contact to a list.
+fn membership(list: &Reference) -> Query {
+    Query::new("subscription member where member.contact_id = c.id and member.list_id = :list and {mailable}")
+        .bind("list", list.id)
+        .fragment("mailable", eligibility::mailable("member"))
+}
+
+/// The rows that record an activity of the contact.
+fn rows_of(activity: Activity, campaign: Option<&Reference>) -> Query {
+    let rows = match (activity, campaign) {
+        (Activity::Received, None) => {
+            Query::new("delivery sent where sent.contact_id = c.id and sent.state = 'accepted'")
+        }
+        // The range of the campaign's deliveries lets the planner search by campaign instead of by contact.
+        (Activity::Received, Some(_)) => Query::new(
+            "delivery sent where sent.contact_id = c.id and sent.state = 'accepted' and sent.campaign_id = :campaign \
+             and sent.id >= (select first_delivery from campaign where id = :campaign) \
+             and sent.id <= (select last_delivery from campaign where id = :campaign)",
+        ),
+        (Activity::Opened, None) => Query::new("event seen where seen.contact_id = c.id and seen.kind = 'open'"),
+        (Activity::Opened, Some(_)) => Query::new(
+            "event seen where seen.contact_id = c.id and seen.kind = 'open' and seen.campaign_id = :campaign",
+        ),
+        (Activity::Clicked, None) => Query::new("event seen where seen.contact_id = c.id and seen.kind = 'click'"),
+        (Activity::Clicked, Some(_)) => Query::new(
+            "event seen where seen.contact_id = c.id and seen.kind = 'click' and seen.campaign_id = :campaign",
+        ),
+    };
+    match campaign {
+        Some(campaign) => rows.bind("campaign", campaign.id),
+        None => rows,
     }
 }
 
-fn sign(op: Op) -> &'static str {
+/// The column that says when an activity happened.
+fn time_of(activity: Activity) -> &'static str {
+    match activity {
+        Activity::Received => "sent.changed_at",
+        Activity::Opened | Activity::Clicked => "seen.at",
+    }
+}
+
+/// The condition that a subscription began before, on or after a day, which begins at midnight UTC.
+fn joined(op: Op, day: Date) -> Query {
+    let start = day.duration_since(Date::constant(1970, 1, 1)).as_hours() * (DAY / 24);
+    let end = start + DAY;
+    let with_start = |text| Query::new(text).bind("start", start);
+    let with_end = |text| Query::new(text).bind("end", end);
     match op {
-        Op::Unequal => " <> ",
-        Op::Less => " < ",
-        Op::AtMost => " <= ",
-        Op::Greater => " > ",
-        Op::AtLeast => " >= ",
-        _ => " = ",
+        Op::Less => with_start("member.joined_at < :start"),
+        Op::AtMost => with_end("member.joined_at < :end"),
+        Op::Greater => with_end("member.joined_at >= :end"),
+        Op::AtLeast => with_start("member.joined_at >= :start"),
+        Op::Unequal => with_start("(member.joined_at < :start or member.joined_at >= :end)").bind("end", end),
+        _ => with_start("member.joined_at >= :start and member.joined_at < :end").bind("end", end),
     }
 }
 
-/// What to look for. Domains are kept as A-labels, so that `@почта.рф` is also looked for as
+/// The texts to look for in an address. Domains are stored as A-labels, so that `@почта.рф` is also looked for as
 /// `@xn--80a1acny.xn--p1ai`: whole labels are found, parts of them cannot be.
-fn needles(subject: &Subject, text: &str) -> Vec<String> {
-    let folded = text.to_lowercase();
-    let (local, domain) = folded.split_at(folded.rfind('@').map_or(0, |at| at + 1));
-    let ascii = idna::domain_to_ascii(domain).ok().map(|domain| format!("{local}{domain}"));
-    let ascii = ascii.filter(|ascii| *subject == Subject::Email && !domain.is_ascii() && *ascii != folded);
-    std::iter::once(folded.clone()).chain(ascii).collect()
+fn with_ascii_domains(values: &[Literal]) -> Vec<Literal> {
+    let mut texts = Vec::new();
+    for value in values {
+        texts.push(value.clone());
+        let Literal::Text(text) = value else { continue };
+        let folded = text.to_lowercase();
+        let (local, domain) = folded.split_at(folded.rfind('@').map_or(0, |at| at + 1));
+        if !domain.is_ascii()
+            && let Ok(ascii) = idna::domain_to_ascii(domain)
+        {
+            texts.push(Literal::Text(format!("{local}{ascii}")));
+        }
+    }
+    texts
 }
 
 /// The day of a moment, by UTC.

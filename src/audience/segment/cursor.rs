@@ -1,74 +1,74 @@
-//! A finger that moves along the words of an expression.
+//! A position in the tokens of an expression, with the steps that the parser takes.
 
-use super::lexer::{Spot, Token};
-use super::parse_error::{Fault, Place};
+use super::lexer::{SpannedToken, Token};
+use super::parse_error::{ParseError, Span};
 
-/// The words, and which is next. The last word is the end, and nothing moves past it.
+/// The tokens and the index of the next one. The last token is [`Token::End`]; the cursor stays on it.
 pub struct Cursor {
-    spots: Vec<Spot>,
+    tokens: Vec<SpannedToken>,
     next: usize,
 }
 
 impl Cursor {
-    /// At the first word of what `token::split` gave.
-    pub fn new(spots: Vec<Spot>) -> Self {
-        Self { spots, next: 0 }
+    /// A cursor at the first token that `lexer::tokenize` returned.
+    pub fn new(tokens: Vec<SpannedToken>) -> Self {
+        Self { tokens, next: 0 }
     }
 
-    /// The next word.
-    pub fn peek(&self) -> &Spot {
-        &self.spots[self.next]
+    /// The next token.
+    pub fn peek(&self) -> &SpannedToken {
+        &self.tokens[self.next]
     }
 
-    /// Whether this sign stands after the next word.
-    pub fn follows(&self, sign: &str) -> bool {
-        self.spots.get(self.next + 1).is_some_and(|spot| is_sign(spot, sign))
+    /// Whether the token after the next one is this symbol.
+    pub fn is_followed_by(&self, symbol: &str) -> bool {
+        self.tokens.get(self.next + 1).is_some_and(|token| is_symbol(token, symbol))
     }
 
-    /// Where the word before stands; the next one when there is none before.
-    pub fn last(&self) -> Place {
-        self.spots[self.next.saturating_sub(1)].place
+    /// The span of the previous token; that of the next one at the beginning.
+    pub fn previous_span(&self) -> Span {
+        self.tokens[self.next.saturating_sub(1)].span
     }
 
-    /// Moves to the word after.
-    pub fn skip(&mut self) {
-        self.next = (self.next + 1).min(self.spots.len() - 1);
+    /// Moves to the following token.
+    pub fn advance(&mut self) {
+        self.next = (self.next + 1).min(self.tokens.len() - 1);
     }
 
     /// Moves past one of these words, given in lower case, if it is next.
     pub fn take_word(&mut self, words: &[&str]) -> bool {
         let found = matches!(&self.peek().token, Token::Word(word) if words.contains(&word.to_lowercase().as_str()));
         if found {
-            self.skip();
+            self.advance();
         }
         found
     }
 
-    /// Moves past this sign, if it is next.
-    pub fn take_sign(&mut self, sign: &str) -> bool {
-        let found = is_sign(self.peek(), sign);
+    /// Moves past this symbol, if it is next.
+    pub fn take_symbol(&mut self, symbol: &str) -> bool {
+        let found = is_symbol(self.peek(), symbol);
         if found {
-            self.skip();
+            self.advance();
         }
         found
     }
 
-    /// Moves past this word; a mistake if another is next.
-    pub fn need_word(&mut self, word: &'static str) -> Result<(), Fault> {
-        if self.take_word(&[word]) { Ok(()) } else { Err(self.fault("segment-expected-sign").with("sign", word)) }
+    /// Moves past this word; an error if another token is next.
+    pub fn expect_word(&mut self, word: &'static str) -> Result<(), ParseError> {
+        if self.take_word(&[word]) { Ok(()) } else { Err(self.error("segment-expected-sign").with("sign", word)) }
     }
 
-    /// Moves past this sign; a mistake if another word is next.
-    pub fn need_sign(&mut self, sign: &'static str) -> Result<(), Fault> {
-        if self.take_sign(sign) { Ok(()) } else { Err(self.fault("segment-expected-sign").with("sign", sign)) }
+    /// Moves past this symbol; an error if another token is next.
+    pub fn expect_symbol(&mut self, symbol: &'static str) -> Result<(), ParseError> {
+        if self.take_symbol(symbol) { Ok(()) } else { Err(self.error("segment-expected-sign").with("sign", symbol)) }
     }
 
-    /// A mistake about the next word.
-    pub fn fault(&self, key: &'static str) -> Fault {
-        Fault::new(self.peek().place, key)
+    /// An error about the next token.
+    pub fn error(&self, key: &'static str) -> ParseError {
+        ParseError::new(self.peek().span, key)
     }
 }
 
-fn is_sign(spot: &Spot, sign: &str) -> bool {
-    matches!(spot.token, Token::Sign(found) if found == sign)
+fn is_symbol(token: &SpannedToken, symbol: &str) -> bool {
+    matches!(token.token, Token::Symbol(found) if found == symbol)
 }

@@ -4,7 +4,7 @@
 use sqlx::Row;
 
 use super::compile::{Writer, day_of};
-use super::typed_expr::{Subject, Test, Tree};
+use super::typed_expr::{Subject, Condition, Tree};
 use super::{Expression, matching, need, resolve};
 use crate::audience::address::Address;
 use crate::audience::contact::{self, Contact};
@@ -91,9 +91,9 @@ async fn facts(
         let mut sql = Sql::new("select ");
         for (index, test) in some.iter().enumerate() {
             sql.push(if index == 0 { "cast(case when " } else { ", cast(case when " });
-            Writer::new(&mut sql, &installation.db, &condition.facets, now).test(test);
+            Writer::new(&mut sql, &installation.db, &condition.indexed, now).test(test);
             sql.push(" then 1 else 0 end as bigint), ");
-            Writer::new(&mut sql, &installation.db, &condition.facets, now).moment(test);
+            Writer::new(&mut sql, &installation.db, &condition.indexed, now).moment(test);
         }
         sql.push(" from contact c where c.id = ").bind(contact);
         if let Some(row) = sql.first(conn).await? {
@@ -114,10 +114,10 @@ async fn reachability(conn: &mut Conn, contact: Id) -> Result<Reachability> {
     })
 }
 
-fn value(test: &Test, contact: &Contact, moment: Option<Millis>) -> Option<String> {
+fn value(test: &Condition, contact: &Contact, moment: Option<Millis>) -> Option<String> {
     match test {
-        Test::Value(Subject::Email, ..) => Some(contact.address.to_string()),
-        Test::Value(Subject::Field(name, kind), ..) => {
+        Condition::Compare(Subject::Email, ..) => Some(contact.address.to_string()),
+        Condition::Compare(Subject::Field(name, kind), ..) => {
             let value = contact.values.get(name)?;
             Some(match (kind, value.as_str()) {
                 (Kind::Flag, _) => if value.as_f64() == Some(1.0) { "yes" } else { "no" }.to_owned(),
@@ -125,7 +125,7 @@ fn value(test: &Test, contact: &Contact, moment: Option<Millis>) -> Option<Strin
                 (_, None) => value.to_string(),
             })
         }
-        Test::Value(Subject::Joined(_), ..) | Test::On(..) | Test::Letter(..) => {
+        Condition::Compare(Subject::Joined(_), ..) | Condition::OnList(..) | Condition::Activity(..) => {
             moment.map(|at| day_of(at).to_string())
         }
     }

@@ -1,9 +1,9 @@
 //! The words of the segment language: names, texts in quotes, numbers, days and signs, each with
-//! the place where it stands.
+//! the span where it stands.
 
 use jiff::civil::Date;
 
-use super::parse_error::{Fault, Place};
+use super::parse_error::{ParseError, Span};
 use crate::audience::field::read_date;
 
 /// One word.
@@ -20,22 +20,22 @@ pub enum Token {
     /// A day.
     Day(Date),
     /// A comparison, a parenthesis or a comma.
-    Sign(&'static str),
+    Symbol(&'static str),
     /// Nothing follows.
     End,
 }
 
 /// A word and where it stands.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Spot {
+pub struct SpannedToken {
     /// The word.
     pub token: Token,
     /// Where it stands.
-    pub place: Place,
+    pub span: Span,
 }
 
 /// What is written, and what it means. Longer signs stand before their beginnings.
-const SIGNS: &[(&str, &str)] = &[
+const SYMBOLS: &[(&str, &str)] = &[
     ("==", "="),
     ("!=", "!="),
     ("<>", "!="),
@@ -53,18 +53,18 @@ const SIGNS: &[(&str, &str)] = &[
 ];
 
 /// Splits an expression into words; the last one is [`Token::End`].
-pub fn split(expression: &str) -> Result<Vec<Spot>, Fault> {
+pub fn split(expression: &str) -> Result<Vec<SpannedToken>, ParseError> {
     let chars: Vec<char> = expression.chars().collect();
     let mut reader = Reader { chars: &chars, at: 0 };
-    let mut spots = Vec::new();
+    let mut tokens = Vec::new();
     loop {
         reader.skip(char::is_whitespace);
         let at = reader.at;
         let token = reader.token()?;
         let done = token == Token::End;
-        spots.push(Spot { token, place: Place { at, end: reader.at } });
+        tokens.push(SpannedToken { token, span: Span { at, end: reader.at } });
         if done {
-            return Ok(spots);
+            return Ok(tokens);
         }
     }
 }
@@ -80,7 +80,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn token(&mut self) -> Result<Token, Fault> {
+    fn token(&mut self) -> Result<Token, ParseError> {
         let Some(first) = self.peek(0) else {
             return Ok(Token::End);
         };
@@ -114,7 +114,7 @@ impl Reader<'_> {
     }
 
     /// The text up to one of `closing`; a backslash takes the next character as it is.
-    fn quoted(&mut self, closing: &[char]) -> Result<String, Fault> {
+    fn quoted(&mut self, closing: &[char]) -> Result<String, ParseError> {
         let start = self.at;
         let mut text = String::new();
         self.at += 1;
@@ -130,15 +130,15 @@ impl Reader<'_> {
             }
             // PostgreSQL keeps no NUL in a text, so none can be compared with.
             if c == '\0' {
-                return Err(self.fault(self.at - 1, "segment-character"));
+                return Err(self.error(self.at - 1, "segment-character"));
             }
             text.push(c);
         }
-        Err(Fault::new(Place { at: start, end: start + 1 }, "segment-unclosed"))
+        Err(ParseError::new(Span { at: start, end: start + 1 }, "segment-unclosed"))
     }
 
     /// A number such as `-1.5`, or a day such as `2026-01-31` or `31.01.2026`.
-    fn number(&mut self) -> Result<Token, Fault> {
+    fn number(&mut self) -> Result<Token, ParseError> {
         let start = self.at;
         self.at += 1;
         self.skip(|c| c.is_ascii_digit() || c == '.' || c == '-');
@@ -146,22 +146,22 @@ impl Reader<'_> {
         if let Some(number) = text.parse().ok().filter(|number: &f64| number.is_finite()) {
             return Ok(Token::Number(number));
         }
-        day(&text).map(Token::Day).ok_or_else(|| self.fault(start, "segment-number"))
+        day(&text).map(Token::Day).ok_or_else(|| self.error(start, "segment-number"))
     }
 
-    fn sign(&mut self) -> Result<Token, Fault> {
+    fn sign(&mut self) -> Result<Token, ParseError> {
         let rest = &self.chars[self.at..];
-        let found = SIGNS.iter().find(|(written, _)| written.chars().enumerate().all(|(i, c)| rest.get(i) == Some(&c)));
+        let found = SYMBOLS.iter().find(|(written, _)| written.chars().enumerate().all(|(i, c)| rest.get(i) == Some(&c)));
         let Some((written, meant)) = found else {
             self.at += 1;
-            return Err(self.fault(self.at - 1, "segment-character"));
+            return Err(self.error(self.at - 1, "segment-character"));
         };
         self.at += written.chars().count();
-        Ok(Token::Sign(meant))
+        Ok(Token::Symbol(meant))
     }
 
-    fn fault(&self, at: usize, key: &'static str) -> Fault {
-        Fault::new(Place { at, end: self.at }, key)
+    fn error(&self, at: usize, key: &'static str) -> ParseError {
+        ParseError::new(Span { at, end: self.at }, key)
     }
 }
 
@@ -170,9 +170,9 @@ mod tests {
     use super::*;
 
     fn tokens(expression: &str) -> Vec<Token> {
-        let mut spots = split(expression).expect(expression);
-        assert_eq!(spots.pop().expect("an end").token, Token::End);
-        spots.into_iter().map(|spot| spot.token).collect()
+        let mut tokens = split(expression).expect(expression);
+        assert_eq!(tokens.pop().expect("an end").token, Token::End);
+        tokens.into_iter().map(|token| token.token).collect()
     }
 
     fn text(text: &str) -> Token {
@@ -201,9 +201,9 @@ mod tests {
     fn signs_need_no_space_around_them() {
         let word = |text: &str| Token::Word(text.to_owned());
 
-        assert_eq!(tokens("a<=1"), [word("a"), Token::Sign("<="), Token::Number(1.0)]);
-        assert_eq!(tokens("a<>-1"), [word("a"), Token::Sign("!="), Token::Number(-1.0)]);
-        assert_eq!(tokens("a==b"), [word("a"), Token::Sign("="), word("b")]);
+        assert_eq!(tokens("a<=1"), [word("a"), Token::Symbol("<="), Token::Number(1.0)]);
+        assert_eq!(tokens("a<>-1"), [word("a"), Token::Symbol("!="), Token::Number(-1.0)]);
+        assert_eq!(tokens("a==b"), [word("a"), Token::Symbol("="), word("b")]);
     }
 
     #[test]

@@ -32,7 +32,7 @@ use super::indexed_field::{self, IndexedField};
 use compile::Writer;
 use parse_error::{listed, nearest};
 use resolve::Names;
-use typed_expr::{Act, Subject, Test};
+use typed_expr::{Activity, Subject, Condition};
 
 use crate::infra::clock::Millis;
 use crate::infra::db::{Conn, Db, Sql};
@@ -60,9 +60,9 @@ pub struct Segment {
 /// An expression that was understood. Prints as an expression of the same meaning.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Expression {
-    tree: Tree<Test>,
+    tree: Tree<Condition>,
     /// The fields that need not be read from JSON.
-    facets: Vec<IndexedField>,
+    indexed: Vec<IndexedField>,
 }
 
 impl Expression {
@@ -71,7 +71,7 @@ impl Expression {
     /// at all: that is `c.reachable`.
     pub fn compile(&self, sql: &mut Sql, db: &Db, now: Millis) {
         sql.push("(");
-        Writer::new(sql, db, &self.facets, now).tree(&self.tree);
+        Writer::new(sql, db, &self.indexed, now).tree(&self.tree);
         sql.push(")");
     }
 }
@@ -79,8 +79,8 @@ impl Expression {
 impl Expression {
     /// The fields it names.
     fn fields(&self) -> Vec<String> {
-        let field = |test: &Test| match test {
-            Test::Value(Subject::Field(name, _), ..) => Some(name.clone()),
+        let field = |test: &Condition| match test {
+            Condition::Compare(Subject::Field(name, _), ..) => Some(name.clone()),
             _ => None,
         };
         self.tree.leaves().into_iter().filter_map(field).collect()
@@ -88,7 +88,7 @@ impl Expression {
 
     /// Whether it asks who opened or clicked anything at all.
     fn asks_who_was_seen(&self) -> bool {
-        self.tree.leaves().iter().any(|test| matches!(test, Test::Letter(Act::Opened | Act::Clicked, None, _)))
+        self.tree.leaves().iter().any(|test| matches!(test, Condition::Activity(Activity::Opened | Activity::Clicked, None, _)))
     }
 }
 
@@ -103,13 +103,13 @@ pub async fn resolve(conn: &mut Conn, workspace: Id, expression: &str) -> Result
     if expression.len() > MAX_BYTES {
         return Err(Message::new("segment-long").with("limit", MAX_BYTES / 1024).invalid_field("expression"));
     }
-    let phrases = parse::parse(expression).map_err(|fault| fault.show(expression))?;
+    let phrases = parse::parse(expression).map_err(|error| error.into_error(expression))?;
     let names = Names::load(conn, workspace).await?;
-    let tree = names.resolve(phrases).map_err(|fault| fault.show(expression))?;
-    Ok(Expression { tree, facets: indexed_field::list_readable(conn, workspace).await? })
+    let tree = names.resolve(phrases).map_err(|error| error.into_error(expression))?;
+    Ok(Expression { tree, indexed: indexed_field::list_readable(conn, workspace).await? })
 }
 
-/// Saves an expression that can be understood; a segment of this name gets it in place of its own.
+/// Saves an expression that can be understood; a segment of this name gets it in span of its own.
 pub async fn save(installation: &Installation, workspace: Id, name: &str, expression: &str) -> Result<Segment> {
     let (name, expression) = (name.trim(), expression.trim());
     if name.is_empty() || name.chars().count() > 100 || name.chars().any(is_hidden) {

@@ -9,11 +9,11 @@
 //! letter = ( "opened" | "clicked" | "received" ) "(" ( "any" | TEXT ) [ "," N "days" ] ")"
 //! ```
 
-use super::ast::{Asked, Name, Phrase, Value};
+use super::ast::{ast::Subject, Name, ast::Condition, Value};
 use super::cursor::Cursor;
-use super::lexer::{Spot, Token, split};
-use super::parse_error::{Fault, Place};
-use super::typed_expr::{Act, Literal, Op, Tree};
+use super::lexer::{SpannedToken, Token, split};
+use super::parse_error::{ParseError, Span};
+use super::typed_expr::{Activity, Literal, Op, Tree};
 
 /// Single conditions in one expression. Each is looked at for each person, so that more would
 /// make a count unbearably slow long before either database refuses.
@@ -39,12 +39,12 @@ const DAYS: &[&str] = &["days", "day"];
 const FUNCTIONS: &[&str] = &["on", "joined", "opened", "clicked", "received"];
 
 /// Reads an expression.
-pub fn parse(expression: &str) -> Result<Tree<Phrase>, Fault> {
+pub fn parse(expression: &str) -> Result<Tree<ast::Condition>, ParseError> {
     let mut parser = Parser { words: Cursor::new(split(expression)?), depth: 0, conditions: 0, values: 0 };
     let tree = parser.any()?;
     match parser.words.peek().token {
         Token::End => Ok(tree),
-        _ => Err(parser.words.fault("segment-expected-end")),
+        _ => Err(parser.words.error("segment-expected-end")),
     }
 }
 
@@ -56,7 +56,7 @@ struct Parser {
 }
 
 impl Parser {
-    fn any(&mut self) -> Result<Tree<Phrase>, Fault> {
+    fn any(&mut self) -> Result<Tree<ast::Condition>, ParseError> {
         let first = self.all()?;
         let mut parts = vec![first];
         while self.words.take_word(OR) {
@@ -65,7 +65,7 @@ impl Parser {
         Ok(group(parts, Tree::Any))
     }
 
-    fn all(&mut self) -> Result<Tree<Phrase>, Fault> {
+    fn all(&mut self) -> Result<Tree<ast::Condition>, ParseError> {
         let first = self.one()?;
         let mut parts = vec![first];
         while self.words.take_word(AND) {
@@ -74,130 +74,130 @@ impl Parser {
         Ok(group(parts, Tree::All))
     }
 
-    fn one(&mut self) -> Result<Tree<Phrase>, Fault> {
-        let place = self.words.peek().place;
+    fn one(&mut self) -> Result<Tree<ast::Condition>, ParseError> {
+        let span = self.words.peek().span;
         if self.words.take_word(NOT) {
-            self.deeper(place)?;
+            self.enter_group(span)?;
             let part = self.one()?;
             self.depth -= 1;
             return Ok(Tree::Not(Box::new(part)));
         }
-        if self.words.take_sign("(") {
-            self.deeper(place)?;
+        if self.words.take_symbol("(") {
+            self.enter_group(span)?;
             let inner = self.any()?;
             self.depth -= 1;
-            self.words.need_sign(")")?;
+            self.words.expect_symbol(")")?;
             return Ok(inner);
         }
         self.conditions += 1;
         if self.conditions > MAX_CONDITIONS {
-            return Err(Fault::new(place, "segment-many-conditions").with("limit", MAX_CONDITIONS));
+            return Err(ParseError::new(span, "segment-many-conditions").with("limit", MAX_CONDITIONS));
         }
         self.phrase().map(Tree::Leaf)
     }
 
-    fn deeper(&mut self, place: Place) -> Result<(), Fault> {
+    fn enter_group(&mut self, span: Span) -> Result<(), ParseError> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            return Err(Fault::new(place, "segment-deep").with("limit", MAX_DEPTH));
+            return Err(ParseError::new(span, "segment-deep").with("limit", MAX_DEPTH));
         }
         Ok(())
     }
 
-    fn phrase(&mut self) -> Result<Phrase, Fault> {
-        let Spot { token, place } = self.words.peek().clone();
+    fn phrase(&mut self) -> Result<ast::Condition, ParseError> {
+        let SpannedToken { token, span } = self.words.peek().clone();
         let called = self.words.follows("(");
         match token {
             Token::Name(text) => {
                 self.words.skip();
-                self.comparison(Asked::Field(Name { text, place }))
+                self.comparison(ast::Subject::Field(Name { text, span }))
             }
             Token::Word(word) => {
                 let folded = word.to_lowercase();
                 if is_joint(&folded) {
-                    return Err(self.words.fault("segment-expected-condition"));
+                    return Err(self.words.error("segment-expected-condition"));
                 }
                 if called || FUNCTIONS.contains(&folded.as_str()) {
                     return self.function(&folded);
                 }
                 self.words.skip();
-                self.comparison(Asked::Field(Name { text: word, place }))
+                self.comparison(ast::Subject::Field(Name { text: word, span }))
             }
-            _ => Err(self.words.fault("segment-expected-condition")),
+            _ => Err(self.words.error("segment-expected-condition")),
         }
     }
 
-    fn function(&mut self, name: &str) -> Result<Phrase, Fault> {
+    fn function(&mut self, name: &str) -> Result<ast::Condition, ParseError> {
         if !FUNCTIONS.contains(&name) {
             let (near, far) = ("segment-no-function-near", "segment-no-function");
-            return Err(Fault::unknown(self.words.peek().place, name, FUNCTIONS.iter().copied(), near, far));
+            return Err(ParseError::unknown(self.words.peek().span, name, FUNCTIONS.iter().copied(), near, far));
         }
         self.words.skip();
-        self.words.need_sign("(")?;
+        self.words.expect_symbol("(")?;
         let phrase = match name {
-            "on" => Phrase::On(self.name("segment-expected-list")?, self.span()?),
+            "on" => ast::Condition::OnList(self.name("segment-expected-list")?, self.span()?),
             "joined" => {
                 let list = self.name("segment-expected-list")?;
-                self.words.need_sign(")")?;
-                return self.comparison(Asked::Joined(list));
+                self.words.expect_symbol(")")?;
+                return self.comparison(ast::Subject::Joined(list));
             }
-            "opened" => self.letter(Act::Opened)?,
-            "clicked" => self.letter(Act::Clicked)?,
-            _ => self.letter(Act::Received)?,
+            "opened" => self.letter(Activity::Opened)?,
+            "clicked" => self.letter(Activity::Clicked)?,
+            _ => self.letter(Activity::Received)?,
         };
-        self.words.need_sign(")")?;
+        self.words.expect_symbol(")")?;
         Ok(phrase)
     }
 
-    fn letter(&mut self, act: Act) -> Result<Phrase, Fault> {
+    fn letter(&mut self, act: Activity) -> Result<ast::Condition, ParseError> {
         let campaign =
             if self.words.take_word(&["any"]) { None } else { Some(self.name("segment-expected-campaign")?) };
-        Ok(Phrase::Letter(act, campaign, self.span()?))
+        Ok(ast::Condition::Activity(act, campaign, self.span()?))
     }
 
-    fn name(&mut self, key: &'static str) -> Result<Name, Fault> {
-        let Spot { token: Token::Text(text), place } = self.words.peek().clone() else {
-            return Err(self.words.fault(key));
+    fn name(&mut self, key: &'static str) -> Result<Name, ParseError> {
+        let SpannedToken { token: Token::Text(text), span } = self.words.peek().clone() else {
+            return Err(self.words.error(key));
         };
         self.words.skip();
-        Ok(Name { text, place })
+        Ok(Name { text, span })
     }
 
     /// `, N days`, if it is there.
-    fn span(&mut self) -> Result<Option<u32>, Fault> {
-        if !self.words.take_sign(",") {
+    fn span(&mut self) -> Result<Option<u32>, ParseError> {
+        if !self.words.take_symbol(",") {
             return Ok(None);
         }
-        let Spot { token: Token::Number(number), place } = *self.words.peek() else {
-            return Err(self.words.fault("segment-expected-days"));
+        let SpannedToken { token: Token::Number(number), span } = *self.words.peek() else {
+            return Err(self.words.error("segment-expected-days"));
         };
         self.words.skip();
         if !self.words.take_word(DAYS) {
-            return Err(self.words.fault("segment-expected-days"));
+            return Err(self.words.error("segment-expected-days"));
         }
-        whole_days(number, place).map(Some)
+        whole_days(number, span).map(Some)
     }
 
-    fn comparison(&mut self, asked: Asked) -> Result<Phrase, Fault> {
-        let place = self.words.peek().place;
+    fn comparison(&mut self, asked: ast::Subject) -> Result<ast::Condition, ParseError> {
+        let span = self.words.peek().span;
         let Some(op) = self.operator()? else {
             return match (asked, &self.words.peek().token) {
-                (Asked::Field(name), Token::End | Token::Sign(")")) => Ok(Phrase::Alone(name)),
-                (Asked::Field(name), Token::Word(word)) if is_joint(word) => Ok(Phrase::Alone(name)),
-                _ => Err(self.words.fault("segment-expected-comparison")),
+                (ast::Subject::Field(name), Token::End | Token::Symbol(")")) => Ok(ast::Condition::Flag(name)),
+                (ast::Subject::Field(name), Token::Word(word)) if is_joint(word) => Ok(ast::Condition::Flag(name)),
+                _ => Err(self.words.error("segment-expected-comparison")),
             };
         };
-        let place = Place { at: place.at, end: self.words.last().end };
+        let span = Span { at: place.at, end: self.words.last().end };
         let values = match op {
             Op::Set | Op::Unset => Vec::new(),
             Op::In | Op::NotIn => self.values()?,
             _ => vec![self.value()?],
         };
-        Ok(Phrase::Value(asked, op, place, values))
+        Ok(ast::Condition::Compare(asked, op, span, values))
     }
 
-    fn operator(&mut self) -> Result<Option<Op>, Fault> {
-        if let Token::Sign(sign) = self.words.peek().token {
+    fn operator(&mut self) -> Result<Option<Op>, ParseError> {
+        if let Token::Symbol(sign) = self.words.peek().token {
             let found = Op::ALL.iter().copied().find(|op| op.as_str() == sign);
             if found.is_some() {
                 self.words.skip();
@@ -207,42 +207,42 @@ impl Parser {
         Ok(Some(if self.words.take_word(&["in"]) {
             Op::In
         } else if self.words.take_word(NOT) {
-            self.words.need_word("in")?;
+            self.words.expect_word("in")?;
             Op::NotIn
         } else if self.words.take_word(&["contains"]) {
             Op::Contains
         } else if self.words.take_word(&["starts"]) {
-            self.words.need_word("with")?;
+            self.words.expect_word("with")?;
             Op::StartsWith
         } else if self.words.take_word(&["is"]) {
             let op = if self.words.take_word(NOT) { Op::Unset } else { Op::Set };
-            self.words.need_word("set")?;
+            self.words.expect_word("set")?;
             op
         } else {
             return Ok(None);
         }))
     }
 
-    fn values(&mut self) -> Result<Vec<Value>, Fault> {
-        self.words.need_sign("(")?;
+    fn values(&mut self) -> Result<Vec<Value>, ParseError> {
+        self.words.expect_symbol("(")?;
         let mut values = Vec::new();
         loop {
             let value = self.value()?;
             self.values += 1;
             if self.values > MAX_VALUES {
-                return Err(Fault::new(value.place, "segment-many-values").with("limit", MAX_VALUES));
+                return Err(ParseError::new(value.span, "segment-many-values").with("limit", MAX_VALUES));
             }
             values.push(value);
-            if !self.words.take_sign(",") {
+            if !self.words.take_symbol(",") {
                 break;
             }
         }
-        self.words.need_sign(")")?;
+        self.words.expect_symbol(")")?;
         Ok(values)
     }
 
-    fn value(&mut self) -> Result<Value, Fault> {
-        let Spot { token, place } = self.words.peek().clone();
+    fn value(&mut self) -> Result<Value, ParseError> {
+        let SpannedToken { token, span } = self.words.peek().clone();
         let literal = match token {
             Token::Text(text) => Literal::Text(text),
             Token::Number(number) => Literal::Number(number),
@@ -251,24 +251,24 @@ impl Parser {
                 yes if YES.contains(&yes) => Literal::Flag(true),
                 no if NO.contains(&no) => Literal::Flag(false),
                 "today" => Literal::Ago(0),
-                _ => return Err(self.words.fault("segment-unquoted")),
+                _ => return Err(self.words.error("segment-unquoted")),
             },
-            _ => return Err(self.words.fault("segment-expected-value")),
+            _ => return Err(self.words.error("segment-expected-value")),
         };
         self.words.skip();
         if let Literal::Number(number) = literal
             && self.words.take_word(DAYS)
         {
-            self.words.need_word("ago")?;
-            let place = Place { at: place.at, end: self.words.last().end };
-            return Ok(Value { literal: Literal::Ago(whole_days(number, place)?), place });
+            self.words.expect_word("ago")?;
+            let span = Span { at: place.at, end: self.words.last().end };
+            return Ok(Value { literal: Literal::Ago(whole_days(number, span)?), span });
         }
-        Ok(Value { literal, place })
+        Ok(Value { literal, span })
     }
 }
 
 /// A group of one is its part.
-fn group(mut parts: Vec<Tree<Phrase>>, of: fn(Vec<Tree<Phrase>>) -> Tree<Phrase>) -> Tree<Phrase> {
+fn group(mut parts: Vec<Tree<ast::Condition>>, of: fn(Vec<Tree<ast::Condition>>) -> Tree<ast::Condition>) -> Tree<ast::Condition> {
     if parts.len() == 1 { parts.remove(0) } else { of(parts) }
 }
 
@@ -278,11 +278,11 @@ fn is_joint(word: &str) -> bool {
     AND.contains(&folded.as_str()) || OR.contains(&folded.as_str())
 }
 
-fn whole_days(number: f64, place: Place) -> Result<u32, Fault> {
+fn whole_days(number: f64, span: Span) -> Result<u32, ParseError> {
     if number.fract() == 0.0 && (1.0..=LONGEST_SPAN).contains(&number) {
         Ok(number as u32)
     } else {
-        Err(Fault::new(place, "segment-days").with("limit", LONGEST_SPAN))
+        Err(ParseError::new(span, "segment-days").with("limit", LONGEST_SPAN))
     }
 }
 
@@ -294,8 +294,8 @@ mod tests {
     use crate::infra::i18n::Lang;
 
     fn mistake(expression: &str) -> String {
-        let fault = parse(expression).expect_err(expression);
-        let text = Lang::EN.translate(&fault.show(expression).message());
+        let error = parse(expression).expect_err(expression);
+        let text = Lang::EN.translate(&error.into_error(expression).message());
         text.lines().next().unwrap_or_default().to_owned()
     }
 
@@ -303,17 +303,17 @@ mod tests {
     fn and_binds_closer_than_or_and_not_closest() {
         let Ok(Tree::Any(parts)) = parse("a or not b and c or (d)") else { panic!("an or") };
 
-        assert!(matches!(&parts[0], Tree::Leaf(Phrase::Alone(name)) if name.text == "a"));
+        assert!(matches!(&parts[0], Tree::Leaf(ast::Condition::Flag(name)) if name.text == "a"));
         assert!(matches!(&parts[1], Tree::All(both) if matches!(both[..], [Tree::Not(_), Tree::Leaf(_)])));
-        assert!(matches!(&parts[2], Tree::Leaf(Phrase::Alone(name)) if name.text == "d"));
+        assert!(matches!(&parts[2], Tree::Leaf(ast::Condition::Flag(name)) if name.text == "d"));
     }
 
     #[test]
     fn words_are_read_in_any_case_and_in_russian() {
         assert!(matches!(parse("a И НЕ b"), Ok(Tree::All(_))));
         assert!(matches!(parse("a Или b"), Ok(Tree::Any(_))));
-        assert!(matches!(parse("`не` IS NOT SET"), Ok(Tree::Leaf(Phrase::Value(_, Op::Unset, _, _)))));
-        assert!(matches!(parse("OPENED(ANY, 1 Day)"), Ok(Tree::Leaf(Phrase::Letter(Act::Opened, None, Some(1))))));
+        assert!(matches!(parse("`не` IS NOT SET"), Ok(Tree::Leaf(ast::Condition::Compare(_, Op::Unset, _, _)))));
+        assert!(matches!(parse("OPENED(ANY, 1 Day)"), Ok(Tree::Leaf(ast::Condition::Activity(Activity::Opened, None, Some(1))))));
     }
 
     #[test]
@@ -361,8 +361,8 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_read_or_refused(text in "\\PC*") {
-            if let Err(fault) = parse(&text) {
-                Lang::RU.translate(&fault.show(&text).message());
+            if let Err(error) = parse(&text) {
+                Lang::RU.translate(&error.into_error(&text).message());
             }
         }
 
@@ -373,8 +373,8 @@ mod tests {
             "\"t\"", "«т»", "\n",
         ]), 0..24)) {
             let text = words.join(" ");
-            if let Err(fault) = parse(&text) {
-                let message = fault.show(&text).message();
+            if let Err(error) = parse(&text) {
+                let message = error.into_error(&text).message();
                 prop_assert!(!Lang::EN.translate(&message).contains('{'), "{message:?}");
                 prop_assert!(!Lang::RU.translate(&message).contains('{'), "{message:?}");
             }

@@ -5,7 +5,7 @@ use crate::infra::error::{Error, Message};
 
 /// Where something stands: characters from the beginning of the expression, `end` excluded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct Span {
     /// The first character.
     pub at: usize,
     /// The one after the last; equal to `at` at the end of the expression.
@@ -14,8 +14,8 @@ pub struct Place {
 
 /// A mistake in an expression.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Fault {
-    place: Place,
+pub struct ParseError {
+    span: Span,
     message: Message,
 }
 
@@ -28,10 +28,10 @@ const KNOWN: usize = 20;
 /// Longer names are no slips of the pen, and would be slow to compare.
 const LONGEST_NAME: usize = 100;
 
-impl Fault {
+impl ParseError {
     /// The sentence `key` about this place.
-    pub fn new(place: Place, key: &'static str) -> Self {
-        Self { place, message: Message::new(key) }
+    pub fn new(span: Span, key: &'static str) -> Self {
+        Self { span, message: Message::new(key) }
     }
 
     /// The same with one more value for the sentence.
@@ -43,23 +43,23 @@ impl Fault {
     /// A name that is not among `known`: sentence `near` when one of them is alike, otherwise
     /// sentence `far`, which lists them.
     pub fn unknown<'a>(
-        place: Place,
+        span: Span,
         name: &str,
         known: impl Iterator<Item = &'a str> + Clone,
         near: &'static str,
         far: &'static str,
     ) -> Self {
         match nearest(name, known.clone()) {
-            Some(found) => Self::new(place, near).with("near", found),
-            None => Self::new(place, far).with("known", listed(known)),
+            Some(found) => Self::new(span, near).with("near", found),
+            None => Self::new(span, far).with("known", listed(known)),
         }
     }
 
     /// The error to show for this mistake in `expression`.
-    pub fn show(self, expression: &str) -> Error {
+    pub fn into_error(self, expression: &str) -> Error {
         let chars: Vec<char> = expression.chars().collect();
-        let at = self.place.at.min(chars.len());
-        let end = self.place.end.clamp(at, chars.len());
+        let at = self.span.at.min(chars.len());
+        let end = self.span.end.clamp(at, chars.len());
         let start = chars[..at].iter().rposition(|c| *c == '\n').map_or(0, |newline| newline + 1);
         let line = if chars.contains(&'\n') { chars[..at].iter().filter(|c| **c == '\n').count() + 1 } else { 0 };
         self.message
@@ -122,8 +122,8 @@ mod tests {
     use crate::infra::i18n::Lang;
 
     fn shown(expression: &str, at: usize) -> String {
-        let fault = Fault::new(Place { at, end: expression.chars().count().min(at + 1) }, "segment-expected-condition");
-        Lang::EN.translate(&fault.show(expression).message())
+        let error = ParseError::new(Span { at, end: expression.chars().count().min(at + 1) }, "segment-expected-condition");
+        Lang::EN.translate(&error.into_error(expression).message())
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use sqlx::Row;
 
-use super::ast::{Asked, Name, Phrase, Value};
+use super::ast::{ast::Subject, Name, ast::Condition, Value};
 use super::lexer::day;
-use super::parse_error::{Fault, Place};
-use super::typed_expr::{Literal, Named, Op, Subject, Test, Tree};
+use super::parse_error::{ParseError, Span};
+use super::typed_expr::{Literal, Reference, Op, Subject, Condition, Tree};
 use crate::audience::address::Address;
 use crate::audience::field::{self, Field, Kind};
 use crate::audience::list;
@@ -20,9 +20,9 @@ pub struct Names {
     /// The declared fields.
     pub fields: Vec<Field>,
     /// The lists, closed ones too: a segment outlives a list, which then has no one on it.
-    pub lists: Vec<Named>,
+    pub lists: Vec<Reference>,
     /// The campaigns.
-    pub campaigns: Vec<Named>,
+    pub campaigns: Vec<Reference>,
 }
 
 impl Names {
@@ -36,15 +36,15 @@ impl Names {
             .await?;
         Ok(Self {
             fields,
-            lists: lists.into_iter().map(|list| Named { id: list.id, name: list.name }).collect(),
-            campaigns: rows.iter().map(|row| Named { id: row.get(0), name: row.get(1) }).collect(),
+            lists: lists.into_iter().map(|list| Reference { id: list.id, name: list.name }).collect(),
+            campaigns: rows.iter().map(|row| Reference { id: row.get(0), name: row.get(1) }).collect(),
         })
     }
 
     /// The typed form of a parsed expression.
-    pub fn resolve(&self, tree: Tree<Phrase>) -> Result<Tree<Test>, Fault> {
+    pub fn resolve(&self, tree: Tree<ast::Condition>) -> Result<Tree<Condition>, ParseError> {
         let each =
-            |parts: Vec<Tree<Phrase>>| parts.into_iter().map(|part| self.resolve(part)).collect::<Result<_, _>>();
+            |parts: Vec<Tree<ast::Condition>>| parts.into_iter().map(|part| self.resolve(part)).collect::<Result<_, _>>();
         Ok(match tree {
             Tree::All(parts) => Tree::All(each(parts)?),
             Tree::Any(parts) => Tree::Any(each(parts)?),
@@ -53,37 +53,37 @@ impl Names {
         })
     }
 
-    fn test(&self, phrase: Phrase) -> Result<Test, Fault> {
+    fn test(&self, phrase: ast::Condition) -> Result<Condition, ParseError> {
         Ok(match phrase {
-            Phrase::Alone(name) => {
+            ast::Condition::Flag(name) => {
                 let subject = self.subject(&name)?;
                 match subject {
-                    Subject::Field(_, Kind::Flag) => Test::Value(subject, Op::Equal, vec![Literal::Flag(true)]),
+                    Subject::Field(_, Kind::Flag) => Condition::Compare(subject, Op::Equal, vec![Literal::Flag(true)]),
                     _ => {
-                        let fault = Fault::new(name.place, "segment-alone").with("kind", kind(&subject));
-                        return Err(fault);
+                        let error = ParseError::new(name.span, "segment-alone").with("kind", kind(&subject));
+                        return Err(error);
                     }
                 }
             }
-            Phrase::Value(asked, op, place, values) => {
+            ast::Condition::Compare(asked, op, span, values) => {
                 let subject = match asked {
-                    Asked::Field(name) => self.subject(&name)?,
-                    Asked::Joined(name) => Subject::Joined(self.list(&name)?),
+                    ast::Subject::Field(name) => self.subject(&name)?,
+                    ast::Subject::Joined(name) => Subject::Joined(self.list(&name)?),
                 };
-                check_operator(&subject, op, place)?;
+                check_operator(&subject, op, span)?;
                 let values = values.into_iter().map(|value| self.literal(&subject, op, value));
                 let values = values.collect::<Result<_, _>>()?;
-                Test::Value(subject, op, values)
+                Condition::Compare(subject, op, values)
             }
-            Phrase::On(name, within) => Test::On(self.list(&name)?, within),
-            Phrase::Letter(act, name, within) => {
+            ast::Condition::OnList(name, within) => Condition::OnList(self.list(&name)?, within),
+            ast::Condition::Activity(act, name, within) => {
                 let campaign = name.map(|name| self.campaign(&name)).transpose()?;
-                Test::Letter(act, campaign, within)
+                Condition::Activity(act, campaign, within)
             }
         })
     }
 
-    fn subject(&self, name: &Name) -> Result<Subject, Fault> {
+    fn subject(&self, name: &Name) -> Result<Subject, ParseError> {
         if let Some(field) = self.field(&name.text) {
             return Ok(Subject::Field(field.name.clone(), field.kind));
         }
@@ -91,39 +91,39 @@ impl Names {
             return Ok(Subject::Email);
         }
         let known = self.fields.iter().map(|field| field.name.as_str()).chain(["email"]);
-        Err(Fault::unknown(name.place, &name.text, known, "segment-no-field-near", "segment-no-field"))
+        Err(ParseError::unknown(name.span, &name.text, known, "segment-no-field-near", "segment-no-field"))
     }
 
     fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == name)
     }
 
-    fn list(&self, name: &Name) -> Result<Named, Fault> {
+    fn list(&self, name: &Name) -> Result<Reference, ParseError> {
         find(&self.lists, name, "segment-no-list-near", "segment-no-list")
     }
 
-    fn campaign(&self, name: &Name) -> Result<Named, Fault> {
+    fn campaign(&self, name: &Name) -> Result<Reference, ParseError> {
         find(&self.campaigns, name, "segment-no-campaign-near", "segment-no-campaign")
     }
 
     /// The value as the database keeps such values, before folding.
-    fn literal(&self, subject: &Subject, op: Op, value: Value) -> Result<Literal, Fault> {
-        let place = value.place;
-        let misfit = || Fault::new(place, "segment-value").with("kind", kind(subject)).with("subject", subject);
+    fn literal(&self, subject: &Subject, op: Op, value: Value) -> Result<Literal, ParseError> {
+        let span = value.span;
+        let wrong_type = || ParseError::new(span, "segment-value").with("kind", kind(subject)).with("subject", subject);
         match (subject, value.literal) {
             (_, Literal::Text(text)) if text.is_empty() => {
-                Err(Fault::new(place, "segment-empty").with("subject", subject))
+                Err(ParseError::new(span, "segment-empty").with("subject", subject))
             }
             (Subject::Email, Literal::Text(text)) => match op {
                 Op::Contains | Op::StartsWith => Ok(Literal::Text(text)),
                 _ => match Address::parse(&text) {
                     Ok(address) => Ok(Literal::Text(address.canonical())),
-                    Err(_) => Err(Fault::new(place, "segment-no-address")),
+                    Err(_) => Err(ParseError::new(span, "segment-no-address")),
                 },
             },
             (Subject::Field(name, Kind::Choice), Literal::Text(text)) => match op {
                 Op::Contains | Op::StartsWith => Ok(Literal::Text(text)),
-                _ => self.choice(name, &text, place),
+                _ => self.choice(name, &text, span),
             },
             (Subject::Field(_, Kind::Text), literal @ Literal::Text(_))
             | (Subject::Field(_, Kind::Number), literal @ Literal::Number(_))
@@ -132,30 +132,30 @@ impl Names {
                 Ok(literal)
             }
             (Subject::Field(_, Kind::Date) | Subject::Joined(_), Literal::Text(text)) => {
-                day(&text).map(Literal::Day).ok_or_else(misfit)
+                day(&text).map(Literal::Day).ok_or_else(wrong_type)
             }
-            _ => Err(misfit()),
+            _ => Err(wrong_type()),
         }
     }
 
-    fn choice(&self, name: &str, text: &str, place: Place) -> Result<Literal, Fault> {
+    fn choice(&self, name: &str, text: &str, span: Span) -> Result<Literal, ParseError> {
         let words = self.field(name).map_or(&[][..], |field| &field.choices);
         let folded = text.to_lowercase();
         match words.iter().find(|word| word.to_lowercase() == folded) {
             Some(word) => Ok(Literal::Text(word.clone())),
             None => {
                 let words = words.iter().map(String::as_str);
-                let fault = Fault::unknown(place, text, words, "segment-no-choice-near", "segment-no-choice");
-                Err(fault.with("subject", name))
+                let error = ParseError::unknown(span, text, words, "segment-no-choice-near", "segment-no-choice");
+                Err(error.with("subject", name))
             }
         }
     }
 }
 
-fn find(known: &[Named], name: &Name, near: &'static str, far: &'static str) -> Result<Named, Fault> {
+fn find(known: &[Reference], name: &Name, near: &'static str, far: &'static str) -> Result<Reference, ParseError> {
     known.iter().find(|one| one.name == name.text).cloned().ok_or_else(|| {
         let names = known.iter().map(|one| one.name.as_str());
-        Fault::unknown(name.place, &name.text, names, near, far)
+        ParseError::unknown(name.span, &name.text, names, near, far)
     })
 }
 
@@ -174,7 +174,7 @@ const IN_SCALE: &[Op] =
     &[Op::Equal, Op::Unequal, Op::Less, Op::AtMost, Op::Greater, Op::AtLeast, Op::In, Op::NotIn, Op::Set, Op::Unset];
 const IN_FLAG: &[Op] = &[Op::Equal, Op::Unequal, Op::Set, Op::Unset];
 
-fn check_operator(subject: &Subject, op: Op, place: Place) -> Result<(), Fault> {
+fn check_operator(subject: &Subject, op: Op, span: Span) -> Result<(), ParseError> {
     let fitting = match subject {
         Subject::Email | Subject::Field(_, Kind::Text | Kind::Choice) => IN_TEXT,
         Subject::Field(_, Kind::Number | Kind::Date) => IN_SCALE,
@@ -185,7 +185,7 @@ fn check_operator(subject: &Subject, op: Op, place: Place) -> Result<(), Fault> 
         return Ok(());
     }
     let fitting: Vec<_> = fitting.iter().map(|op| op.as_str()).collect();
-    Err(Fault::new(place, "segment-operator")
+    Err(ParseError::new(span, "segment-operator")
         .with("subject", subject)
         .with("kind", kind(subject))
         .with("fitting", fitting.join(", ")))
@@ -199,7 +199,7 @@ mod tests {
 
     fn names() -> Names {
         let field = |name, kind| Field::declare(name, kind).expect(name);
-        let named = |id, name: &str| Named { id, name: name.to_owned() };
+        let named = |id, name: &str| Reference { id, name: name.to_owned() };
         Names {
             fields: vec![
                 field("city", "text"),
@@ -214,12 +214,12 @@ mod tests {
         }
     }
 
-    fn resolve(expression: &str) -> Result<Tree<Test>, Fault> {
+    fn resolve(expression: &str) -> Result<Tree<Condition>, ParseError> {
         parse(expression).and_then(|tree| names().resolve(tree))
     }
 
     fn mistake(lang: Lang, expression: &str) -> String {
-        lang.translate(&resolve(expression).expect_err(expression).show(expression).message())
+        lang.translate(&resolve(expression).expect_err(expression).into_error(expression).message())
     }
 
     #[test]

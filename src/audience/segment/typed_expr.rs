@@ -52,7 +52,7 @@ crate::text_enum! {
 
 crate::text_enum! {
     /// What happened to a letter.
-    Act {
+    Activity {
         /// The pixel was fetched.
         Opened = "opened",
         /// A link was followed.
@@ -79,7 +79,7 @@ pub enum Literal {
 
 /// A list or campaign of the workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Named {
+pub struct Reference {
     /// Its key.
     pub id: Id,
     /// Its name.
@@ -94,18 +94,18 @@ pub enum Subject {
     /// A declared field.
     Field(String, field::Kind),
     /// The day on which the person came onto a list.
-    Joined(Named),
+    Joined(Reference),
 }
 
 /// A single condition. Values fit the type of the subject and the operator.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Test {
+pub enum Condition {
     /// About a value: none for `is set`, several for `in`, otherwise one.
     Value(Subject, Op, Vec<Literal>),
     /// On a list, confirmed; within so many days when given.
-    On(Named, Option<u32>),
+    On(Reference, Option<u32>),
     /// A letter of one campaign, or of any; within so many days when given.
-    Letter(Act, Option<Named>, Option<u32>),
+    Letter(Activity, Option<Reference>, Option<u32>),
 }
 
 /// Words of the language that a field may bear all the same; it is written in backticks then.
@@ -175,7 +175,7 @@ fn join<T: fmt::Display>(f: &mut fmt::Formatter<'_>, parts: &[Tree<T>], word: &s
     Ok(())
 }
 
-impl fmt::Display for Test {
+impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Value(subject, op @ (Op::Set | Op::Unset), _) => write!(f, "{subject} {op}"),

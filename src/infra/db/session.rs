@@ -20,7 +20,9 @@ pub(super) fn session(dialect: Dialect) -> &'static str {
              pragma secure_delete = on; pragma temp_store = memory; pragma foreign_keys = off; \
              pragma cache_size = -1500; pragma wal_autocheckpoint = 8192"
         }
-        Dialect::Postgres => "set client_min_messages = warning; set synchronous_commit = on",
+        Dialect::Postgres => {
+            "set client_min_messages = warning; set standard_conforming_strings = on; set synchronous_commit = on"
+        }
     }
 }
 

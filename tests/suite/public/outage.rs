@@ -73,9 +73,7 @@ both!(what_comes_in_without_a_database_is_carried_out_after_a_restart, |fixture|
 both!(nobody_waits_for_a_database_that_is_busy, |fixture| {
     let stage = Stage::new(fixture).await;
     let mut busy = fixture.installation.db.write().await.expect("a transaction");
-    sendoff::audience::contact::lock_existing(&mut busy, &fixture.installation.db, &[stage.people[1].0])
-        .await
-        .expect("held");
+    sendoff::audience::contact::lock_existing(&mut busy, &[stage.people[1].0]).await.expect("held");
 
     let path = format!("/u/{}", stage.token(1, TokenPurpose::Unsubscribe));
     let left = tokio::time::timeout(Duration::from_secs(5), stage.post(&path, "List-Unsubscribe=One-Click")).await;
