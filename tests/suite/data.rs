@@ -104,7 +104,7 @@ both!(a_facet_comes_with_its_segment_and_goes_an_hour_after_the_last, |fixture| 
     save(fixture, "one", "age > 40").await;
     assert_eq!(states().await, [("age".to_owned(), State::Ready)]);
     save(fixture, "one", "city = \"казань\"").await;
-    assert_eq!(states().await, [("age".to_owned(), State::Leaving), ("city".to_owned(), State::Ready)]);
+    assert_eq!(states().await, [("age".to_owned(), State::Retiring), ("city".to_owned(), State::Ready)]);
     assert_eq!(canary::number(fixture, kept).await, 40);
     // Needed again before it is gone.
     save(fixture, "other", "age > 50").await;

@@ -25,6 +25,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("field", "audience/field"),
     ("contact", "audience/contact"),
     ("facet", "audience/indexed_field"),
+    ("indexed_field", "audience/indexed_field"),
     ("list", "audience/list"),
     ("subscription", "audience/subscription"),
     ("evidence", "audience/consent"),

@@ -13,7 +13,7 @@ use crate::audience::eligibility;
 use crate::audience::field::Kind;
 use crate::audience::indexed_field::{COMPARABLE_CHARS, IndexedField};
 use crate::infra::clock::{DAY, Millis};
-use crate::infra::db::{Binding, Query};
+use crate::infra::db::{Binding, Query, Sql};
 
 /// Compiles conditions with the columns of indexed fields; time spans are counted back from `now`.
 #[derive(Clone, Copy)]
@@ -68,7 +68,8 @@ impl<'a> Compiler<'a> {
             }
             Condition::Compare(Subject::Email, op, values) => self.compare(*op, &Query::new("c.canonical"), values),
             Condition::OnList(list, within) => {
-                let recent = self.since(*within).map(|since| Query::new("member.joined_at >= :since").bind("since", since));
+                let recent =
+                    self.since(*within).map(|since| Query::new("member.joined_at >= :since").bind("since", since));
                 self.on_list(list, recent.into_iter().collect())
             }
             Condition::Activity(activity @ (Activity::Opened | Activity::Clicked), None, within) => {
@@ -82,7 +83,9 @@ impl<'a> Compiler<'a> {
             Condition::Activity(activity, campaign, within) => {
                 let recent = match self.since(*within) {
                     None => Query::new(""),
-                    Some(since) => Query::new(" and {time} >= :since").fragment("time", time_of(*activity)).bind("since", since),
+                    Some(since) => {
+                        Query::new(" and {time} >= :since").fragment("time", time_of(*activity)).bind("since", since)
+                    }
                 };
                 Query::new("exists (select 1 from {rows}{recent})")
                     .fragment("rows", rows_of(*activity, campaign.as_ref()))
@@ -152,20 +155,16 @@ impl<'a> Compiler<'a> {
     }
 
     fn any_of(self, operand: &Query, text: &'static str, values: &[Literal]) -> Query {
-        let each = values.iter().map(|value| {
-            Query::new(text).fragment("operand", operand.clone()).bind("value", self.binding(value))
-        });
-        each.reduce(|left, right| {
-            Query::new("{left} or {right}").fragment("left", left).fragment("right", right)
-        })
-        .unwrap_or_else(|| Query::new("1 = 0"))
+        let each = values
+            .iter()
+            .map(|value| Query::new(text).fragment("operand", operand.clone()).bind("value", self.binding(value)));
+        each.reduce(|left, right| Query::new("{left} or {right}").fragment("left", left).fragment("right", right))
+            .unwrap_or_else(|| Query::new("1 = 0"))
     }
 
     /// The value of a field: its indexed column, if the column keeps enough of it for this comparison, or the JSON.
     fn field(self, name: &str, kind: Kind, op: Op, values: &[Literal]) -> Query {
-        let is_long = |value: &Literal| {
-            matches!(value, Literal::Text(text) if text.to_lowercase().chars().count() > COMPARABLE_CHARS)
-        };
+        let is_long = |value: &Literal| matches!(value, Literal::Text(text) if text.to_lowercase().chars().count() > COMPARABLE_CHARS);
         let fits = !matches!(op, Op::Contains | Op::StartsWith) && !values.iter().any(is_long);
         let indexed = self.indexed.iter().find(|indexed| fits && indexed.field == name);
         match (indexed, kind) {

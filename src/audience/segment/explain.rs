@@ -1,106 +1,106 @@
-//! Why a person is in a segment or not, condition by condition. Each condition is asked of the
-//! database by the very SQL that counts, narrowed to the person, so that the two cannot disagree.
+//! Explains why a contact is in a segment or not, condition by condition. Each condition is evaluated by the SQL
+//! that counts, narrowed to the contact, so that explanation and count cannot disagree.
 
 use sqlx::Row;
 
-use super::compile::{Writer, day_of};
-use super::typed_expr::{Subject, Condition, Tree};
-use super::{Expression, matching, need, resolve};
+use super::compile::{Compiler, day_of};
+use super::typed_expr::{Condition, Subject, Tree};
+use super::{Expression, members, need, resolve};
 use crate::audience::address::Address;
 use crate::audience::contact::{self, Contact};
 use crate::audience::field::Kind;
 use crate::audience::subscription::{self, State};
 use crate::infra::clock::Millis;
-use crate::infra::db::{Conn, Sql};
+use crate::infra::db::{Conn, Query, Sql};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 
 crate::text_enum! {
-    /// Whether letters can go to a person at all.
+    /// Whether a contact can be mailed at all.
     Reachability {
-        /// They can.
+        /// On at least one list.
         Reachable = "reachable",
-        /// No such person in the workspace.
+        /// The workspace has no such contact.
         Unknown = "unknown",
-        /// Kept, but in no segment.
+        /// Restricted, and so in no segment.
         Restricted = "restricted",
-        /// On no list, or nowhere confirmed yet.
+        /// On no list, or confirmed on none.
         Unlisted = "unlisted",
     }
 }
 
-/// One condition and the person.
+/// A condition evaluated for the contact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConditionResult {
-    /// The condition.
+    /// The condition as text.
     pub text: String,
     /// Whether it holds.
     pub holds: bool,
-    /// What the person has: the field's value, or the day when it happened last.
+    /// The contact's value: that of the field, or the day when it last happened.
     pub value: Option<String>,
 }
 
-/// Why a person is in a segment or not.
+/// Why a contact is in a segment or not.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Explanation {
-    /// Whether letters can go to the person at all.
+    /// Whether the contact can be mailed at all.
     pub reachability: Reachability,
-    /// Whether the person is in the segment.
+    /// Whether the contact is in the segment.
     pub included: bool,
-    /// What each condition says; nothing when the person is unknown.
+    /// The result of each condition; `None` when the contact is unknown.
     pub conditions: Option<Tree<ConditionResult>>,
 }
 
-/// Conditions in one statement: two columns each, of which PostgreSQL takes 1,664.
-const AT_ONCE: usize = 500;
+/// Conditions per statement: two columns each, and PostgreSQL allows 1,664.
+const CONDITIONS_PER_STATEMENT: usize = 500;
 
 /// Explains a saved segment for one address.
 pub async fn explain(installation: &Installation, workspace: Id, name: &str, address: &Address) -> Result<Explanation> {
     let mut conn = installation.db.read().await?;
     let segment = need(&mut conn, workspace, name).await?;
-    let condition = resolve(&mut conn, workspace, &segment.expression).await?;
+    let expression = resolve(&mut conn, workspace, &segment.expression).await?;
     let Some(contact) = contact::find(&mut conn, workspace, address).await? else {
         return Ok(Explanation { reachability: Reachability::Unknown, included: false, conditions: None });
     };
     let now = installation.clock.now();
-    let mut sql = matching(installation, workspace, &condition, now);
-    let row = sql.push(" and c.id = ").bind(contact.id).first(&mut conn).await?;
-    let mut facts = facts(installation, &mut conn, &condition, contact.id, now).await?.into_iter();
-    let findings = condition.tree.map(&mut |test| {
-        let (holds, moment) = facts.next().unwrap_or_default();
-        ConditionResult { text: test.to_string(), holds, value: value(test, &contact, moment) }
+    let query = Query::new("select 1 from contact c where {members} and c.id = :contact");
+    let query = query.fragment("members", members(workspace, &expression, now)).bind("contact", contact.id);
+    let included = query.fetch_optional(&mut conn).await?.is_some();
+    let mut results = evaluate(&mut conn, &expression, contact.id, now).await?.into_iter();
+    let conditions = expression.tree.map(&mut |condition| {
+        let (holds, last_time) = results.next().unwrap_or_default();
+        ConditionResult { text: condition.to_string(), holds, value: value(condition, &contact, last_time) }
     });
-    Ok(Explanation {
-        reachability: reachability(&mut conn, contact.id).await?,
-        included: row.is_some_and(|row| row.get::<i64, _>(0) > 0),
-        conditions: Some(findings),
-    })
+    let reachability = reachability(&mut conn, contact.id).await?;
+    Ok(Explanation { reachability, included, conditions: Some(conditions) })
 }
 
-/// For each condition whether it holds, and when what it asks about happened last.
-async fn facts(
-    installation: &Installation,
+/// For each condition whether it holds, and when the thing it asks about last happened.
+async fn evaluate(
     conn: &mut Conn,
-    condition: &Expression,
+    expression: &Expression,
     contact: Id,
     now: Millis,
 ) -> Result<Vec<(bool, Option<Millis>)>> {
-    let mut facts = Vec::new();
-    for some in condition.tree.leaves().chunks(AT_ONCE) {
-        let mut sql = Sql::new("select ");
-        for (index, test) in some.iter().enumerate() {
-            sql.push(if index == 0 { "cast(case when " } else { ", cast(case when " });
-            Writer::new(&mut sql, &installation.db, &condition.indexed, now).test(test);
-            sql.push(" then 1 else 0 end as bigint), ");
-            Writer::new(&mut sql, &installation.db, &condition.indexed, now).moment(test);
+    let compiler = Compiler::new(&expression.indexed, now);
+    let mut results = Vec::new();
+    for conditions in expression.tree.leaves().chunks(CONDITIONS_PER_STATEMENT) {
+        let mut columns = Sql::default();
+        for (index, condition) in conditions.iter().enumerate() {
+            let pair = Query::new("cast(case when {condition} then 1 else 0 end as bigint), {last_time}")
+                .fragment("condition", compiler.condition(condition))
+                .fragment("last_time", compiler.last_time(condition));
+            columns.push(if index == 0 { "" } else { ", " }).append(&pair.render(conn));
         }
-        sql.push(" from contact c where c.id = ").bind(contact);
-        if let Some(row) = sql.first(conn).await? {
-            facts.extend((0..some.len()).map(|index| (row.get::<i64, _>(2 * index) == 1, row.get(2 * index + 1))));
+        let query = Query::new("select {columns} from contact c where c.id = :contact");
+        let query = query.fragment("columns", columns).bind("contact", contact);
+        if let Some(row) = query.fetch_optional(conn).await? {
+            let result = |index| (row.get::<i64, _>(2 * index) == 1, row.get(2 * index + 1));
+            results.extend((0..conditions.len()).map(result));
         }
     }
-    Ok(facts)
+    Ok(results)
 }
 
 async fn reachability(conn: &mut Conn, contact: Id) -> Result<Reachability> {
@@ -114,8 +114,8 @@ async fn reachability(conn: &mut Conn, contact: Id) -> Result<Reachability> {
     })
 }
 
-fn value(test: &Condition, contact: &Contact, moment: Option<Millis>) -> Option<String> {
-    match test {
+fn value(condition: &Condition, contact: &Contact, last_time: Option<Millis>) -> Option<String> {
+    match condition {
         Condition::Compare(Subject::Email, ..) => Some(contact.address.to_string()),
         Condition::Compare(Subject::Field(name, kind), ..) => {
             let value = contact.values.get(name)?;
@@ -126,7 +126,7 @@ fn value(test: &Condition, contact: &Contact, moment: Option<Millis>) -> Option<
             })
         }
         Condition::Compare(Subject::Joined(_), ..) | Condition::OnList(..) | Condition::Activity(..) => {
-            moment.map(|at| day_of(at).to_string())
+            last_time.map(|at| day_of(at).to_string())
         }
     }
 }

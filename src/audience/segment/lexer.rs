@@ -1,17 +1,16 @@
-//! The words of the segment language: names, texts in quotes, numbers, days and signs, each with
-//! the span where it stands.
+//! Lexer of segment expressions: names, quoted texts, numbers, dates and symbols, each with its span.
 
 use jiff::civil::Date;
 
 use super::parse_error::{ParseError, Span};
 use crate::audience::field::read_date;
 
-/// One word.
+/// A token.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Token {
     /// A bare word: a keyword, a function or a field.
     Word(String),
-    /// A word in backticks: always a field, whatever it is called.
+    /// A name in backticks: always a field, even where it looks like a keyword.
     Name(String),
     /// A text in quotes.
     Text(String),
@@ -21,20 +20,20 @@ pub enum Token {
     Day(Date),
     /// A comparison, a parenthesis or a comma.
     Symbol(&'static str),
-    /// Nothing follows.
+    /// The end of the expression.
     End,
 }
 
-/// A word and where it stands.
+/// A token and where it stands.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SpannedToken {
-    /// The word.
+    /// The token.
     pub token: Token,
     /// Where it stands.
     pub span: Span,
 }
 
-/// What is written, and what it means. Longer signs stand before their beginnings.
+/// Spellings of symbols and the symbol meant. A longer spelling stands before its prefixes.
 const SYMBOLS: &[(&str, &str)] = &[
     ("==", "="),
     ("!=", "!="),
@@ -52,34 +51,34 @@ const SYMBOLS: &[(&str, &str)] = &[
     (",", ","),
 ];
 
-/// Splits an expression into words; the last one is [`Token::End`].
-pub fn split(expression: &str) -> Result<Vec<SpannedToken>, ParseError> {
+/// Splits an expression into tokens; the last one is [`Token::End`].
+pub fn tokenize(expression: &str) -> Result<Vec<SpannedToken>, ParseError> {
     let chars: Vec<char> = expression.chars().collect();
-    let mut reader = Reader { chars: &chars, at: 0 };
+    let mut lexer = Lexer { chars: &chars, at: 0 };
     let mut tokens = Vec::new();
     loop {
-        reader.skip(char::is_whitespace);
-        let at = reader.at;
-        let token = reader.token()?;
+        lexer.skip(char::is_whitespace);
+        let start = lexer.at;
+        let token = lexer.token()?;
         let done = token == Token::End;
-        tokens.push(SpannedToken { token, span: Span { at, end: reader.at } });
+        tokens.push(SpannedToken { token, span: Span { start, end: lexer.at } });
         if done {
             return Ok(tokens);
         }
     }
 }
 
-/// A day in any spelling that a file may have, too.
+/// Parses a date in any spelling that a file may have.
 pub fn day(text: &str) -> Option<Date> {
     read_date(text)?.parse().ok()
 }
 
-struct Reader<'a> {
+struct Lexer<'a> {
     chars: &'a [char],
     at: usize,
 }
 
-impl Reader<'_> {
+impl Lexer<'_> {
     fn token(&mut self) -> Result<Token, ParseError> {
         let Some(first) = self.peek(0) else {
             return Ok(Token::End);
@@ -93,7 +92,7 @@ impl Reader<'_> {
             _ if first.is_alphabetic() || first == '_' => Ok(Token::Word(self.word())),
             _ if first.is_ascii_digit() => self.number(),
             '-' if self.peek(1).is_some_and(|next| next.is_ascii_digit()) => self.number(),
-            _ => self.sign(),
+            _ => self.symbol(),
         }
     }
 
@@ -113,7 +112,7 @@ impl Reader<'_> {
         self.chars[start..self.at].iter().collect()
     }
 
-    /// The text up to one of `closing`; a backslash takes the next character as it is.
+    /// The text up to one of `closing`. A backslash escapes the next character.
     fn quoted(&mut self, closing: &[char]) -> Result<String, ParseError> {
         let start = self.at;
         let mut text = String::new();
@@ -128,16 +127,16 @@ impl Reader<'_> {
                 self.at += 1;
                 c = next;
             }
-            // PostgreSQL keeps no NUL in a text, so none can be compared with.
+            // PostgreSQL stores no NUL in a text.
             if c == '\0' {
                 return Err(self.error(self.at - 1, "segment-character"));
             }
             text.push(c);
         }
-        Err(ParseError::new(Span { at: start, end: start + 1 }, "segment-unclosed"))
+        Err(ParseError::new(Span { start, end: start + 1 }, "segment-unclosed"))
     }
 
-    /// A number such as `-1.5`, or a day such as `2026-01-31` or `31.01.2026`.
+    /// A number such as `-1.5`, or a date such as `2026-01-31` or `31.01.2026`.
     fn number(&mut self) -> Result<Token, ParseError> {
         let start = self.at;
         self.at += 1;
@@ -149,9 +148,10 @@ impl Reader<'_> {
         day(&text).map(Token::Day).ok_or_else(|| self.error(start, "segment-number"))
     }
 
-    fn sign(&mut self) -> Result<Token, ParseError> {
+    fn symbol(&mut self) -> Result<Token, ParseError> {
         let rest = &self.chars[self.at..];
-        let found = SYMBOLS.iter().find(|(written, _)| written.chars().enumerate().all(|(i, c)| rest.get(i) == Some(&c)));
+        let found =
+            SYMBOLS.iter().find(|(written, _)| written.chars().enumerate().all(|(i, c)| rest.get(i) == Some(&c)));
         let Some((written, meant)) = found else {
             self.at += 1;
             return Err(self.error(self.at - 1, "segment-character"));
@@ -161,7 +161,7 @@ impl Reader<'_> {
     }
 
     fn error(&self, at: usize, key: &'static str) -> ParseError {
-        ParseError::new(Span { at, end: self.at }, key)
+        ParseError::new(Span { start: at, end: self.at }, key)
     }
 }
 
@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     fn tokens(expression: &str) -> Vec<Token> {
-        let mut tokens = split(expression).expect(expression);
+        let mut tokens = tokenize(expression).expect(expression);
         assert_eq!(tokens.pop().expect("an end").token, Token::End);
         tokens.into_iter().map(|token| token.token).collect()
     }
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_quote_holds_a_text() {
+    fn every_kind_of_quote_encloses_a_text() {
         assert_eq!(
             tokens(r#""a" 'b' «в» “г” „д“ "q\"\\n" 'it\'s'"#),
             ["a", "b", "в", "г", "д", "q\"\\n", "it's"].map(text)
@@ -188,17 +188,17 @@ mod tests {
     }
 
     #[test]
-    fn numbers_and_days_are_told_apart() {
+    fn numbers_and_dates_are_distinguished() {
         let day = || Token::Day(Date::constant(2026, 1, 31));
 
         assert_eq!(tokens("18 -1.5 2026-01-31 31.01.2026"), [Token::Number(18.0), Token::Number(-1.5), day(), day()]);
         for wrong in ["2026-02-31", "1.2.3.4", "1-2", &"9".repeat(400)] {
-            assert!(split(wrong).is_err(), "{wrong}");
+            assert!(tokenize(wrong).is_err(), "{wrong}");
         }
     }
 
     #[test]
-    fn signs_need_no_space_around_them() {
+    fn symbols_need_no_space_around_them() {
         let word = |text: &str| Token::Word(text.to_owned());
 
         assert_eq!(tokens("a<=1"), [word("a"), Token::Symbol("<="), Token::Number(1.0)]);
@@ -207,9 +207,9 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_a_word_is_refused() {
+    fn an_invalid_token_is_refused() {
         for wrong in ["a & b", "a = 1;", "\"open", "«open\"", "'\\", "\"nul\0\"", "\0", "@", "-"] {
-            assert!(split(wrong).is_err(), "{wrong:?}");
+            assert!(tokenize(wrong).is_err(), "{wrong:?}");
         }
     }
 }

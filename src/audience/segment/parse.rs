@@ -1,34 +1,34 @@
-//! From words to a tree of phrases, by rules alone: what the names mean is not asked here.
+//! Recursive-descent parser of segment expressions. It checks the grammar only; `resolve` looks up the names.
 //!
 //! ```text
-//! any    = all { "or" all }
-//! all    = one { "and" one }
-//! one    = "not" one | "(" any ")" | phrase
-//! phrase = subject [ comparison ] | on | letter
-//! on     = "on" "(" TEXT [ "," N "days" ] ")"
-//! letter = ( "opened" | "clicked" | "received" ) "(" ( "any" | TEXT ) [ "," N "days" ] ")"
+//! any       = all { "or" all }
+//! all       = one { "and" one }
+//! one       = "not" one | "(" any ")" | condition
+//! condition = subject [ comparison ] | on | activity
+//! on        = "on" "(" TEXT [ "," N "days" ] ")"
+//! activity  = ( "opened" | "clicked" | "received" ) "(" ( "any" | TEXT ) [ "," N "days" ] ")"
 //! ```
 
-use super::ast::{ast::Subject, Name, ast::Condition, Value};
+use super::ast::{self, Name, Value};
 use super::cursor::Cursor;
-use super::lexer::{SpannedToken, Token, split};
+use super::lexer::{SpannedToken, Token, tokenize};
 use super::parse_error::{ParseError, Span};
 use super::typed_expr::{Activity, Literal, Op, Tree};
 
-/// Single conditions in one expression. Each is looked at for each person, so that more would
-/// make a count unbearably slow long before either database refuses.
+/// Conditions that an expression may have. Each is evaluated for each contact; more would make a count too
+/// slow long before either database refuses.
 pub const MAX_CONDITIONS: usize = 1_000;
 
-/// Values in all `in (…)` of one expression: with four values a condition beside them, and those
-/// of the statement around, this stays below the 32,766 that SQLite takes.
+/// Values that all `in (…)` of an expression may have together. With four values per condition beside them, and
+/// those of the statement around, this stays below the 32,766 that SQLite allows.
 pub const MAX_VALUES: usize = 10_000;
 
-/// Parentheses and `not` within each other. Groups are compiled to balanced trees, which keeps the
-/// deepest statement below 500 levels; SQLite takes 1,000.
+/// Depth to which parentheses and `not` may be nested. Groups are compiled to balanced trees, which keeps the
+/// deepest statement below 500 levels; SQLite allows 1,000.
 pub const MAX_DEPTH: usize = 100;
 
 /// The longest time span, in days: a hundred years.
-const LONGEST_SPAN: f64 = 36_500.0;
+const MAX_SPAN_DAYS: f64 = 36_500.0;
 
 const AND: &[&str] = &["and", "и"];
 const OR: &[&str] = &["or", "или"];
@@ -38,18 +38,18 @@ const NO: &[&str] = &["no", "false", "нет"];
 const DAYS: &[&str] = &["days", "day"];
 const FUNCTIONS: &[&str] = &["on", "joined", "opened", "clicked", "received"];
 
-/// Reads an expression.
+/// Parses an expression.
 pub fn parse(expression: &str) -> Result<Tree<ast::Condition>, ParseError> {
-    let mut parser = Parser { words: Cursor::new(split(expression)?), depth: 0, conditions: 0, values: 0 };
+    let mut parser = Parser { tokens: Cursor::new(tokenize(expression)?), depth: 0, conditions: 0, values: 0 };
     let tree = parser.any()?;
-    match parser.words.peek().token {
+    match parser.tokens.peek().token {
         Token::End => Ok(tree),
-        _ => Err(parser.words.error("segment-expected-end")),
+        _ => Err(parser.tokens.error("segment-expected-end")),
     }
 }
 
 struct Parser {
-    words: Cursor,
+    tokens: Cursor,
     depth: usize,
     conditions: usize,
     values: usize,
@@ -59,7 +59,7 @@ impl Parser {
     fn any(&mut self) -> Result<Tree<ast::Condition>, ParseError> {
         let first = self.all()?;
         let mut parts = vec![first];
-        while self.words.take_word(OR) {
+        while self.tokens.take_word(OR) {
             parts.push(self.all()?);
         }
         Ok(group(parts, Tree::Any))
@@ -68,32 +68,32 @@ impl Parser {
     fn all(&mut self) -> Result<Tree<ast::Condition>, ParseError> {
         let first = self.one()?;
         let mut parts = vec![first];
-        while self.words.take_word(AND) {
+        while self.tokens.take_word(AND) {
             parts.push(self.one()?);
         }
         Ok(group(parts, Tree::All))
     }
 
     fn one(&mut self) -> Result<Tree<ast::Condition>, ParseError> {
-        let span = self.words.peek().span;
-        if self.words.take_word(NOT) {
+        let span = self.tokens.peek().span;
+        if self.tokens.take_word(NOT) {
             self.enter_group(span)?;
             let part = self.one()?;
             self.depth -= 1;
             return Ok(Tree::Not(Box::new(part)));
         }
-        if self.words.take_symbol("(") {
+        if self.tokens.take_symbol("(") {
             self.enter_group(span)?;
             let inner = self.any()?;
             self.depth -= 1;
-            self.words.expect_symbol(")")?;
+            self.tokens.expect_symbol(")")?;
             return Ok(inner);
         }
         self.conditions += 1;
         if self.conditions > MAX_CONDITIONS {
             return Err(ParseError::new(span, "segment-many-conditions").with("limit", MAX_CONDITIONS));
         }
-        self.phrase().map(Tree::Leaf)
+        self.condition().map(Tree::Leaf)
     }
 
     fn enter_group(&mut self, span: Span) -> Result<(), ParseError> {
@@ -104,119 +104,119 @@ impl Parser {
         Ok(())
     }
 
-    fn phrase(&mut self) -> Result<ast::Condition, ParseError> {
-        let SpannedToken { token, span } = self.words.peek().clone();
-        let called = self.words.follows("(");
+    fn condition(&mut self) -> Result<ast::Condition, ParseError> {
+        let SpannedToken { token, span } = self.tokens.peek().clone();
+        let called = self.tokens.is_followed_by("(");
         match token {
             Token::Name(text) => {
-                self.words.skip();
+                self.tokens.advance();
                 self.comparison(ast::Subject::Field(Name { text, span }))
             }
             Token::Word(word) => {
                 let folded = word.to_lowercase();
-                if is_joint(&folded) {
-                    return Err(self.words.error("segment-expected-condition"));
+                if is_connective(&folded) {
+                    return Err(self.tokens.error("segment-expected-condition"));
                 }
                 if called || FUNCTIONS.contains(&folded.as_str()) {
                     return self.function(&folded);
                 }
-                self.words.skip();
+                self.tokens.advance();
                 self.comparison(ast::Subject::Field(Name { text: word, span }))
             }
-            _ => Err(self.words.error("segment-expected-condition")),
+            _ => Err(self.tokens.error("segment-expected-condition")),
         }
     }
 
     fn function(&mut self, name: &str) -> Result<ast::Condition, ParseError> {
         if !FUNCTIONS.contains(&name) {
             let (near, far) = ("segment-no-function-near", "segment-no-function");
-            return Err(ParseError::unknown(self.words.peek().span, name, FUNCTIONS.iter().copied(), near, far));
+            return Err(ParseError::unknown(self.tokens.peek().span, name, FUNCTIONS.iter().copied(), near, far));
         }
-        self.words.skip();
-        self.words.expect_symbol("(")?;
-        let phrase = match name {
-            "on" => ast::Condition::OnList(self.name("segment-expected-list")?, self.span()?),
+        self.tokens.advance();
+        self.tokens.expect_symbol("(")?;
+        let condition = match name {
+            "on" => ast::Condition::OnList(self.name("segment-expected-list")?, self.time_span()?),
             "joined" => {
                 let list = self.name("segment-expected-list")?;
-                self.words.expect_symbol(")")?;
+                self.tokens.expect_symbol(")")?;
                 return self.comparison(ast::Subject::Joined(list));
             }
-            "opened" => self.letter(Activity::Opened)?,
-            "clicked" => self.letter(Activity::Clicked)?,
-            _ => self.letter(Activity::Received)?,
+            "opened" => self.activity(Activity::Opened)?,
+            "clicked" => self.activity(Activity::Clicked)?,
+            _ => self.activity(Activity::Received)?,
         };
-        self.words.expect_symbol(")")?;
-        Ok(phrase)
+        self.tokens.expect_symbol(")")?;
+        Ok(condition)
     }
 
-    fn letter(&mut self, act: Activity) -> Result<ast::Condition, ParseError> {
+    fn activity(&mut self, activity: Activity) -> Result<ast::Condition, ParseError> {
         let campaign =
-            if self.words.take_word(&["any"]) { None } else { Some(self.name("segment-expected-campaign")?) };
-        Ok(ast::Condition::Activity(act, campaign, self.span()?))
+            if self.tokens.take_word(&["any"]) { None } else { Some(self.name("segment-expected-campaign")?) };
+        Ok(ast::Condition::Activity(activity, campaign, self.time_span()?))
     }
 
     fn name(&mut self, key: &'static str) -> Result<Name, ParseError> {
-        let SpannedToken { token: Token::Text(text), span } = self.words.peek().clone() else {
-            return Err(self.words.error(key));
+        let SpannedToken { token: Token::Text(text), span } = self.tokens.peek().clone() else {
+            return Err(self.tokens.error(key));
         };
-        self.words.skip();
+        self.tokens.advance();
         Ok(Name { text, span })
     }
 
     /// `, N days`, if it is there.
-    fn span(&mut self) -> Result<Option<u32>, ParseError> {
-        if !self.words.take_symbol(",") {
+    fn time_span(&mut self) -> Result<Option<u32>, ParseError> {
+        if !self.tokens.take_symbol(",") {
             return Ok(None);
         }
-        let SpannedToken { token: Token::Number(number), span } = *self.words.peek() else {
-            return Err(self.words.error("segment-expected-days"));
+        let SpannedToken { token: Token::Number(number), span } = *self.tokens.peek() else {
+            return Err(self.tokens.error("segment-expected-days"));
         };
-        self.words.skip();
-        if !self.words.take_word(DAYS) {
-            return Err(self.words.error("segment-expected-days"));
+        self.tokens.advance();
+        if !self.tokens.take_word(DAYS) {
+            return Err(self.tokens.error("segment-expected-days"));
         }
         whole_days(number, span).map(Some)
     }
 
-    fn comparison(&mut self, asked: ast::Subject) -> Result<ast::Condition, ParseError> {
-        let span = self.words.peek().span;
+    fn comparison(&mut self, subject: ast::Subject) -> Result<ast::Condition, ParseError> {
+        let span = self.tokens.peek().span;
         let Some(op) = self.operator()? else {
-            return match (asked, &self.words.peek().token) {
+            return match (subject, &self.tokens.peek().token) {
                 (ast::Subject::Field(name), Token::End | Token::Symbol(")")) => Ok(ast::Condition::Flag(name)),
-                (ast::Subject::Field(name), Token::Word(word)) if is_joint(word) => Ok(ast::Condition::Flag(name)),
-                _ => Err(self.words.error("segment-expected-comparison")),
+                (ast::Subject::Field(name), Token::Word(word)) if is_connective(word) => Ok(ast::Condition::Flag(name)),
+                _ => Err(self.tokens.error("segment-expected-comparison")),
             };
         };
-        let span = Span { at: place.at, end: self.words.last().end };
+        let span = Span { start: span.start, end: self.tokens.previous_span().end };
         let values = match op {
             Op::Set | Op::Unset => Vec::new(),
             Op::In | Op::NotIn => self.values()?,
             _ => vec![self.value()?],
         };
-        Ok(ast::Condition::Compare(asked, op, span, values))
+        Ok(ast::Condition::Compare(subject, op, span, values))
     }
 
     fn operator(&mut self) -> Result<Option<Op>, ParseError> {
-        if let Token::Symbol(sign) = self.words.peek().token {
+        if let Token::Symbol(sign) = self.tokens.peek().token {
             let found = Op::ALL.iter().copied().find(|op| op.as_str() == sign);
             if found.is_some() {
-                self.words.skip();
+                self.tokens.advance();
             }
             return Ok(found);
         }
-        Ok(Some(if self.words.take_word(&["in"]) {
+        Ok(Some(if self.tokens.take_word(&["in"]) {
             Op::In
-        } else if self.words.take_word(NOT) {
-            self.words.expect_word("in")?;
+        } else if self.tokens.take_word(NOT) {
+            self.tokens.expect_word("in")?;
             Op::NotIn
-        } else if self.words.take_word(&["contains"]) {
+        } else if self.tokens.take_word(&["contains"]) {
             Op::Contains
-        } else if self.words.take_word(&["starts"]) {
-            self.words.expect_word("with")?;
+        } else if self.tokens.take_word(&["starts"]) {
+            self.tokens.expect_word("with")?;
             Op::StartsWith
-        } else if self.words.take_word(&["is"]) {
-            let op = if self.words.take_word(NOT) { Op::Unset } else { Op::Set };
-            self.words.expect_word("set")?;
+        } else if self.tokens.take_word(&["is"]) {
+            let op = if self.tokens.take_word(NOT) { Op::Unset } else { Op::Set };
+            self.tokens.expect_word("set")?;
             op
         } else {
             return Ok(None);
@@ -224,7 +224,7 @@ impl Parser {
     }
 
     fn values(&mut self) -> Result<Vec<Value>, ParseError> {
-        self.words.expect_symbol("(")?;
+        self.tokens.expect_symbol("(")?;
         let mut values = Vec::new();
         loop {
             let value = self.value()?;
@@ -233,16 +233,16 @@ impl Parser {
                 return Err(ParseError::new(value.span, "segment-many-values").with("limit", MAX_VALUES));
             }
             values.push(value);
-            if !self.words.take_symbol(",") {
+            if !self.tokens.take_symbol(",") {
                 break;
             }
         }
-        self.words.expect_symbol(")")?;
+        self.tokens.expect_symbol(")")?;
         Ok(values)
     }
 
     fn value(&mut self) -> Result<Value, ParseError> {
-        let SpannedToken { token, span } = self.words.peek().clone();
+        let SpannedToken { token, span } = self.tokens.peek().clone();
         let literal = match token {
             Token::Text(text) => Literal::Text(text),
             Token::Number(number) => Literal::Number(number),
@@ -251,38 +251,41 @@ impl Parser {
                 yes if YES.contains(&yes) => Literal::Flag(true),
                 no if NO.contains(&no) => Literal::Flag(false),
                 "today" => Literal::Ago(0),
-                _ => return Err(self.words.error("segment-unquoted")),
+                _ => return Err(self.tokens.error("segment-unquoted")),
             },
-            _ => return Err(self.words.error("segment-expected-value")),
+            _ => return Err(self.tokens.error("segment-expected-value")),
         };
-        self.words.skip();
+        self.tokens.advance();
         if let Literal::Number(number) = literal
-            && self.words.take_word(DAYS)
+            && self.tokens.take_word(DAYS)
         {
-            self.words.expect_word("ago")?;
-            let span = Span { at: place.at, end: self.words.last().end };
+            self.tokens.expect_word("ago")?;
+            let span = Span { start: span.start, end: self.tokens.previous_span().end };
             return Ok(Value { literal: Literal::Ago(whole_days(number, span)?), span });
         }
         Ok(Value { literal, span })
     }
 }
 
-/// A group of one is its part.
-fn group(mut parts: Vec<Tree<ast::Condition>>, of: fn(Vec<Tree<ast::Condition>>) -> Tree<ast::Condition>) -> Tree<ast::Condition> {
+/// A group, unless it has one part only.
+fn group(
+    mut parts: Vec<Tree<ast::Condition>>,
+    of: fn(Vec<Tree<ast::Condition>>) -> Tree<ast::Condition>,
+) -> Tree<ast::Condition> {
     if parts.len() == 1 { parts.remove(0) } else { of(parts) }
 }
 
-/// A word that joins two conditions.
-fn is_joint(word: &str) -> bool {
+/// `and` or `or`, in either language.
+fn is_connective(word: &str) -> bool {
     let folded = word.to_lowercase();
     AND.contains(&folded.as_str()) || OR.contains(&folded.as_str())
 }
 
 fn whole_days(number: f64, span: Span) -> Result<u32, ParseError> {
-    if number.fract() == 0.0 && (1.0..=LONGEST_SPAN).contains(&number) {
+    if number.fract() == 0.0 && (1.0..=MAX_SPAN_DAYS).contains(&number) {
         Ok(number as u32)
     } else {
-        Err(ParseError::new(span, "segment-days").with("limit", LONGEST_SPAN))
+        Err(ParseError::new(span, "segment-days").with("limit", MAX_SPAN_DAYS))
     }
 }
 
@@ -300,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn and_binds_closer_than_or_and_not_closest() {
+    fn not_binds_closer_than_and_and_and_closer_than_or() {
         let Ok(Tree::Any(parts)) = parse("a or not b and c or (d)") else { panic!("an or") };
 
         assert!(matches!(&parts[0], Tree::Leaf(ast::Condition::Flag(name)) if name.text == "a"));
@@ -309,15 +312,18 @@ mod tests {
     }
 
     #[test]
-    fn words_are_read_in_any_case_and_in_russian() {
+    fn keywords_are_accepted_in_any_case_and_in_russian() {
         assert!(matches!(parse("a И НЕ b"), Ok(Tree::All(_))));
         assert!(matches!(parse("a Или b"), Ok(Tree::Any(_))));
         assert!(matches!(parse("`не` IS NOT SET"), Ok(Tree::Leaf(ast::Condition::Compare(_, Op::Unset, _, _)))));
-        assert!(matches!(parse("OPENED(ANY, 1 Day)"), Ok(Tree::Leaf(ast::Condition::Activity(Activity::Opened, None, Some(1))))));
+        assert!(matches!(
+            parse("OPENED(ANY, 1 Day)"),
+            Ok(Tree::Leaf(ast::Condition::Activity(Activity::Opened, None, Some(1))))
+        ));
     }
 
     #[test]
-    fn mistakes_are_named_where_they_stand() {
+    fn an_error_names_the_mistake_and_its_column() {
         for (expression, said) in [
             ("", "column 1: expected a condition such as age >= 18, found the end."),
             ("a = 1 and", "column 10: expected a condition such as age >= 18, found the end."),
@@ -344,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_much_is_refused_by_its_limit() {
+    fn an_expression_beyond_a_limit_is_refused_with_the_limit() {
         let chain = |count: usize| vec!["a = 1"; count].join(" or ");
         let nested = |depth: usize| format!("{}a{}", "(".repeat(depth), ")".repeat(depth));
         let several = |count: usize| format!("a in ({})", vec!["1"; count].join(","));
@@ -360,14 +366,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_read_or_refused(text in "\\PC*") {
+        fn any_text_is_parsed_or_refused(text in "\\PC*") {
             if let Err(error) = parse(&text) {
                 Lang::RU.translate(&error.into_error(&text).message());
             }
         }
 
         #[test]
-        fn any_order_of_words_is_read_or_refused(words in prop::collection::vec(prop::sample::select(vec![
+        fn any_order_of_tokens_is_parsed_or_refused(words in prop::collection::vec(prop::sample::select(vec![
             "a", "имя", "`x`", "and", "or", "not", "in", "is", "set", "starts", "with", "contains", "on", "joined",
             "opened", "any", "days", "ago", "today", "yes", "(", ")", ",", "=", "<>", ">=", "1", "-2.5", "2026-01-31",
             "\"t\"", "«т»", "\n",

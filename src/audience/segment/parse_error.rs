@@ -1,14 +1,14 @@
-//! What is wrong with an expression and where: the sentence gets line and column, the words that
-//! stand there, and a picture of the line with a caret under the place.
+//! Parse errors of segment expressions: a message with line and column, the text found there, and the line with
+//! a caret under the mistake.
 
 use crate::infra::error::{Error, Message};
 
-/// Where something stands: characters from the beginning of the expression, `end` excluded.
+/// A range of characters of the expression, `end` excluded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
     /// The first character.
-    pub at: usize,
-    /// The one after the last; equal to `at` at the end of the expression.
+    pub start: usize,
+    /// The one after the last; equal to `start` at the end of the expression.
     pub end: usize,
 }
 
@@ -22,26 +22,25 @@ pub struct ParseError {
 /// Characters of a line that are shown on either side of a mistake.
 const MARGIN: usize = 50;
 
-/// Names in a sentence that lists what there is.
-const KNOWN: usize = 20;
+/// Names that a message lists at most.
+const LISTED: usize = 20;
 
-/// Longer names are no slips of the pen, and would be slow to compare.
-const LONGEST_NAME: usize = 100;
+/// Characters up to which a name is compared with the known ones; longer names are no typing mistakes.
+const MAX_COMPARED: usize = 100;
 
 impl ParseError {
-    /// The sentence `key` about this place.
+    /// The message `key` about this span.
     pub fn new(span: Span, key: &'static str) -> Self {
         Self { span, message: Message::new(key) }
     }
 
-    /// The same with one more value for the sentence.
+    /// The same with one more value for the message.
     pub fn with(mut self, name: &'static str, value: impl std::fmt::Display) -> Self {
         self.message = self.message.with(name, value);
         self
     }
 
-    /// A name that is not among `known`: sentence `near` when one of them is alike, otherwise
-    /// sentence `far`, which lists them.
+    /// An unknown name: message `near` when one of `known` is similar, otherwise message `far`, which lists them.
     pub fn unknown<'a>(
         span: Span,
         name: &str,
@@ -55,10 +54,10 @@ impl ParseError {
         }
     }
 
-    /// The error to show for this mistake in `expression`.
+    /// The error of the library for this mistake in `expression`.
     pub fn into_error(self, expression: &str) -> Error {
         let chars: Vec<char> = expression.chars().collect();
-        let at = self.span.at.min(chars.len());
+        let at = self.span.start.min(chars.len());
         let end = self.span.end.clamp(at, chars.len());
         let start = chars[..at].iter().rposition(|c| *c == '\n').map_or(0, |newline| newline + 1);
         let line = if chars.contains(&'\n') { chars[..at].iter().filter(|c| **c == '\n').count() + 1 } else { 0 };
@@ -89,28 +88,28 @@ pub fn shorten(text: &str, limit: usize) -> String {
     if text.chars().nth(limit).is_some() { line + "…" } else { line }
 }
 
-/// The one of `known` that a slip of the pen could have turned into `name`.
+/// The known name that a typing mistake could have turned into `name`.
 pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let length = name.chars().count();
-    if length > LONGEST_NAME {
+    if length > MAX_COMPARED {
         return None;
     }
     let folded = name.to_lowercase();
     let distance = |other: &str| strsim::damerau_levenshtein(&folded, &other.to_lowercase());
     known
-        .filter(|other| other.chars().count() <= LONGEST_NAME)
+        .filter(|other| other.chars().count() <= MAX_COMPARED)
         .map(|other| (distance(other), other))
         .filter(|(distance, _)| *distance <= (length / 3).max(1) && *distance < length)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, other)| other)
 }
 
-/// What there is, for a sentence.
+/// The known names for a message, separated by commas.
 pub fn listed<'a>(known: impl Iterator<Item = &'a str>) -> String {
-    let mut names: Vec<&str> = known.take(KNOWN + 1).collect();
+    let mut names: Vec<&str> = known.take(LISTED + 1).collect();
     match names.len() {
         0 => return "—".to_owned(),
-        count if count > KNOWN => names[KNOWN] = "…",
+        count if count > LISTED => names[LISTED] = "…",
         _ => {}
     }
     names.join(", ")
@@ -122,12 +121,15 @@ mod tests {
     use crate::infra::i18n::Lang;
 
     fn shown(expression: &str, at: usize) -> String {
-        let error = ParseError::new(Span { at, end: expression.chars().count().min(at + 1) }, "segment-expected-condition");
+        let error = ParseError::new(
+            Span { start: at, end: expression.chars().count().min(at + 1) },
+            "segment-expected-condition",
+        );
         Lang::EN.translate(&error.into_error(expression).message())
     }
 
     #[test]
-    fn the_caret_stands_under_the_place_on_its_line() {
+    fn the_caret_is_under_the_mistake_on_its_line() {
         let text = shown("a = 1\nи б", 8);
 
         assert!(text.starts_with("line 2, column 3: "), "{text}");
@@ -135,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_line_is_shown_in_part() {
+    fn a_long_line_is_shown_around_the_mistake() {
         let text = shown(&"я".repeat(200_000), 150_000);
 
         assert!(text.starts_with("column 150001: "), "{text}");
@@ -145,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_alike_is_suggested() {
+    fn only_a_similar_name_is_suggested() {
         let known = ["city", "age", "birthday"];
 
         assert_eq!(nearest("citty", known.into_iter()), Some("city"));

@@ -1,25 +1,25 @@
-//! From phrases to typed tests: names must be known in the workspace, and values must fit.
+//! Resolves a parsed expression: looks up its names in the workspace and checks that operators and values fit the
+//! types.
 
 use sqlx::Row;
 
-use super::ast::{ast::Subject, Name, ast::Condition, Value};
+use super::ast::{self, Name, Value};
 use super::lexer::day;
 use super::parse_error::{ParseError, Span};
-use super::typed_expr::{Literal, Reference, Op, Subject, Condition, Tree};
+use super::typed_expr::{Condition, Literal, Op, Reference, Subject, Tree};
 use crate::audience::address::Address;
 use crate::audience::field::{self, Field, Kind};
 use crate::audience::list;
-use crate::infra::db::Conn;
+use crate::infra::db::{Conn, Query};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 
-/// What the names in an expression may mean: all from one workspace, so that nothing of another
-/// can be named.
+/// The names that an expression may use: all of one workspace, so that nothing of another can be named.
 #[derive(Debug, Clone, Default)]
 pub struct Names {
     /// The declared fields.
     pub fields: Vec<Field>,
-    /// The lists, closed ones too: a segment outlives a list, which then has no one on it.
+    /// The lists, closed ones too: a segment outlives a list, which then has no subscriber.
     pub lists: Vec<Reference>,
     /// The campaigns.
     pub campaigns: Vec<Reference>,
@@ -30,10 +30,13 @@ impl Names {
     pub async fn load(conn: &mut Conn, workspace: Id) -> Result<Self> {
         let fields = field::all(conn, workspace).await?;
         let lists = list::all(conn, workspace).await?;
-        let rows = sqlx::query("select id, name from campaign where workspace_id = $1 order by name")
-            .bind(workspace)
-            .fetch_all(conn)
-            .await?;
+        let query = Query::new(
+            "select id, name
+               from campaign
+              where workspace_id = :workspace
+              order by name{bytewise}",
+        );
+        let rows = query.bind("workspace", workspace).fetch_all(conn).await?;
         Ok(Self {
             fields,
             lists: lists.into_iter().map(|list| Reference { id: list.id, name: list.name }).collect(),
@@ -43,18 +46,19 @@ impl Names {
 
     /// The typed form of a parsed expression.
     pub fn resolve(&self, tree: Tree<ast::Condition>) -> Result<Tree<Condition>, ParseError> {
-        let each =
-            |parts: Vec<Tree<ast::Condition>>| parts.into_iter().map(|part| self.resolve(part)).collect::<Result<_, _>>();
+        let each = |parts: Vec<Tree<ast::Condition>>| {
+            parts.into_iter().map(|part| self.resolve(part)).collect::<Result<_, _>>()
+        };
         Ok(match tree {
             Tree::All(parts) => Tree::All(each(parts)?),
             Tree::Any(parts) => Tree::Any(each(parts)?),
             Tree::Not(part) => Tree::Not(Box::new(self.resolve(*part)?)),
-            Tree::Leaf(phrase) => Tree::Leaf(self.test(phrase)?),
+            Tree::Leaf(condition) => Tree::Leaf(self.condition(condition)?),
         })
     }
 
-    fn test(&self, phrase: ast::Condition) -> Result<Condition, ParseError> {
-        Ok(match phrase {
+    fn condition(&self, condition: ast::Condition) -> Result<Condition, ParseError> {
+        Ok(match condition {
             ast::Condition::Flag(name) => {
                 let subject = self.subject(&name)?;
                 match subject {
@@ -65,8 +69,8 @@ impl Names {
                     }
                 }
             }
-            ast::Condition::Compare(asked, op, span, values) => {
-                let subject = match asked {
+            ast::Condition::Compare(subject, op, span, values) => {
+                let subject = match subject {
                     ast::Subject::Field(name) => self.subject(&name)?,
                     ast::Subject::Joined(name) => Subject::Joined(self.list(&name)?),
                 };
@@ -76,9 +80,9 @@ impl Names {
                 Condition::Compare(subject, op, values)
             }
             ast::Condition::OnList(name, within) => Condition::OnList(self.list(&name)?, within),
-            ast::Condition::Activity(act, name, within) => {
+            ast::Condition::Activity(activity, name, within) => {
                 let campaign = name.map(|name| self.campaign(&name)).transpose()?;
-                Condition::Activity(act, campaign, within)
+                Condition::Activity(activity, campaign, within)
             }
         })
     }
@@ -106,7 +110,7 @@ impl Names {
         find(&self.campaigns, name, "segment-no-campaign-near", "segment-no-campaign")
     }
 
-    /// The value as the database keeps such values, before folding.
+    /// The value as the database stores such values, before case folding.
     fn literal(&self, subject: &Subject, op: Op, value: Value) -> Result<Literal, ParseError> {
         let span = value.span;
         let wrong_type = || ParseError::new(span, "segment-value").with("kind", kind(subject)).with("subject", subject);
@@ -159,7 +163,7 @@ fn find(known: &[Reference], name: &Name, near: &'static str, far: &'static str)
     })
 }
 
-/// The type word of a subject, by which sentences choose their words.
+/// The type word of a subject, by which messages choose their wording.
 fn kind(subject: &Subject) -> &'static str {
     match subject {
         Subject::Email => Kind::Text.as_str(),
@@ -168,18 +172,19 @@ fn kind(subject: &Subject) -> &'static str {
     }
 }
 
-const IN_TEXT: &[Op] = &[Op::Equal, Op::Unequal, Op::In, Op::NotIn, Op::Contains, Op::StartsWith, Op::Set, Op::Unset];
-const IN_ORDER: &[Op] = &[Op::Equal, Op::Unequal, Op::Less, Op::AtMost, Op::Greater, Op::AtLeast];
-const IN_SCALE: &[Op] =
+const TEXT_OPERATORS: &[Op] =
+    &[Op::Equal, Op::Unequal, Op::In, Op::NotIn, Op::Contains, Op::StartsWith, Op::Set, Op::Unset];
+const ORDER_OPERATORS: &[Op] = &[Op::Equal, Op::Unequal, Op::Less, Op::AtMost, Op::Greater, Op::AtLeast];
+const SCALE_OPERATORS: &[Op] =
     &[Op::Equal, Op::Unequal, Op::Less, Op::AtMost, Op::Greater, Op::AtLeast, Op::In, Op::NotIn, Op::Set, Op::Unset];
-const IN_FLAG: &[Op] = &[Op::Equal, Op::Unequal, Op::Set, Op::Unset];
+const FLAG_OPERATORS: &[Op] = &[Op::Equal, Op::Unequal, Op::Set, Op::Unset];
 
 fn check_operator(subject: &Subject, op: Op, span: Span) -> Result<(), ParseError> {
     let fitting = match subject {
-        Subject::Email | Subject::Field(_, Kind::Text | Kind::Choice) => IN_TEXT,
-        Subject::Field(_, Kind::Number | Kind::Date) => IN_SCALE,
-        Subject::Field(_, Kind::Flag) => IN_FLAG,
-        Subject::Joined(_) => IN_ORDER,
+        Subject::Email | Subject::Field(_, Kind::Text | Kind::Choice) => TEXT_OPERATORS,
+        Subject::Field(_, Kind::Number | Kind::Date) => SCALE_OPERATORS,
+        Subject::Field(_, Kind::Flag) => FLAG_OPERATORS,
+        Subject::Joined(_) => ORDER_OPERATORS,
     };
     if fitting.contains(&op) {
         return Ok(());

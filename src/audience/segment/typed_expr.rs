@@ -1,4 +1,4 @@
-//! A condition as a typed tree. It prints as an expression that reads back as the same tree.
+//! Typed tree of a segment expression. It prints as an expression that parses to the same tree.
 
 use std::fmt;
 
@@ -21,9 +21,9 @@ pub enum Tree<T> {
 }
 
 crate::text_enum! {
-    /// How a value is looked at.
+    /// A comparison operator.
     Op {
-        /// The same; texts in any case of letters.
+        /// Equal; texts in any letter case.
         Equal = "=",
         /// Has a value, and it is another.
         Unequal = "!=",
@@ -39,7 +39,7 @@ crate::text_enum! {
         In = "in",
         /// Has a value, and it is none of several.
         NotIn = "not in",
-        /// The text is somewhere in the value.
+        /// The value contains the text.
         Contains = "contains",
         /// The value begins with the text.
         StartsWith = "starts with",
@@ -51,13 +51,13 @@ crate::text_enum! {
 }
 
 crate::text_enum! {
-    /// What happened to a letter.
+    /// Something that happened to a message.
     Activity {
-        /// The pixel was fetched.
+        /// The tracking pixel was fetched.
         Opened = "opened",
         /// A link was followed.
         Clicked = "clicked",
-        /// The relay accepted the letter.
+        /// The relay accepted the message.
         Received = "received",
     }
 }
@@ -71,7 +71,7 @@ pub enum Literal {
     Number(f64),
     /// A day.
     Day(Date),
-    /// So many days before today, by UTC.
+    /// A number of days before today, by UTC.
     Ago(u32),
     /// Yes or no.
     Flag(bool),
@@ -80,39 +80,39 @@ pub enum Literal {
 /// A list or campaign of the workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference {
-    /// Its key.
+    /// Its primary key.
     pub id: Id,
     /// Its name.
     pub name: String,
 }
 
-/// What is looked at.
+/// The left side of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
     /// The canonical address.
     Email,
     /// A declared field.
     Field(String, field::Kind),
-    /// The day on which the person came onto a list.
+    /// The day on which the contact joined a list.
     Joined(Reference),
 }
 
-/// A single condition. Values fit the type of the subject and the operator.
+/// A single condition. Its values fit the subject and the operator.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Condition {
-    /// About a value: none for `is set`, several for `in`, otherwise one.
-    Value(Subject, Op, Vec<Literal>),
-    /// On a list, confirmed; within so many days when given.
-    On(Reference, Option<u32>),
-    /// A letter of one campaign, or of any; within so many days when given.
-    Letter(Activity, Option<Reference>, Option<u32>),
+    /// A comparison with values: none for `is set`, several for `in`, otherwise one.
+    Compare(Subject, Op, Vec<Literal>),
+    /// Confirmed on a list; joined within the last N days when given.
+    OnList(Reference, Option<u32>),
+    /// An activity in one campaign, or in any; within the last N days when given.
+    Activity(Activity, Option<Reference>, Option<u32>),
 }
 
-/// Words of the language that a field may bear all the same; it is written in backticks then.
-const TAKEN: &[&str] = &["и", "или", "не", "and", "or", "not", "on", "joined", "opened", "clicked", "received"];
+/// Words of the language. A field with such a name is written in backticks.
+const KEYWORDS: &[&str] = &["и", "или", "не", "and", "or", "not", "on", "joined", "opened", "clicked", "received"];
 
 impl<T> Tree<T> {
-    /// The same shape with other leaves, made from left to right.
+    /// A tree of the same shape whose leaves are mapped from left to right.
     pub fn map<U>(&self, leaf: &mut impl FnMut(&T) -> U) -> Tree<U> {
         match self {
             Self::All(parts) => Tree::All(parts.iter().map(|part| part.map(leaf)).collect()),
@@ -122,7 +122,7 @@ impl<T> Tree<T> {
         }
     }
 
-    /// Whether the whole holds when each leaf holds that `leaf` says does.
+    /// Whether the whole tree holds, given which leaves hold.
     pub fn holds(&self, leaf: &impl Fn(&T) -> bool) -> bool {
         match self {
             Self::All(parts) => parts.iter().all(|part| part.holds(leaf)),
@@ -178,21 +178,21 @@ fn join<T: fmt::Display>(f: &mut fmt::Formatter<'_>, parts: &[Tree<T>], word: &s
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Value(subject, op @ (Op::Set | Op::Unset), _) => write!(f, "{subject} {op}"),
-            Self::Value(subject, op @ (Op::In | Op::NotIn), values) => {
+            Self::Compare(subject, op @ (Op::Set | Op::Unset), _) => write!(f, "{subject} {op}"),
+            Self::Compare(subject, op @ (Op::In | Op::NotIn), values) => {
                 write!(f, "{subject} {op} (")?;
                 for (index, value) in values.iter().enumerate() {
                     write!(f, "{}{value}", if index > 0 { ", " } else { "" })?;
                 }
                 f.write_str(")")
             }
-            Self::Value(subject, op, values) => {
+            Self::Compare(subject, op, values) => {
                 write!(f, "{subject} {op}")?;
                 values.iter().try_for_each(|value| write!(f, " {value}"))
             }
-            Self::On(list, within) => write!(f, "on({}{})", Quoted(&list.name), Within(*within)),
-            Self::Letter(act, None, within) => write!(f, "{act}(any{})", Within(*within)),
-            Self::Letter(act, Some(campaign), within) => {
+            Self::OnList(list, within) => write!(f, "on({}{})", Quoted(&list.name), Within(*within)),
+            Self::Activity(act, None, within) => write!(f, "{act}(any{})", Within(*within)),
+            Self::Activity(act, Some(campaign), within) => {
                 write!(f, "{act}({}{})", Quoted(&campaign.name), Within(*within))
             }
         }
@@ -203,7 +203,7 @@ impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Email => f.write_str("email"),
-            Self::Field(name, _) if TAKEN.contains(&name.to_lowercase().as_str()) => write!(f, "`{name}`"),
+            Self::Field(name, _) if KEYWORDS.contains(&name.to_lowercase().as_str()) => write!(f, "`{name}`"),
             Self::Field(name, _) => f.write_str(name),
             Self::Joined(list) => write!(f, "joined({})", Quoted(&list.name)),
         }

@@ -34,7 +34,7 @@ use sqlx::any::AnyRow;
 
 use super::json_rows::{self, STRIP_TABLE, strip_text};
 use super::sql::{Binding, Sql};
-use super::{Conn, Dialect};
+use super::{Conn, Db, Dialect};
 use crate::infra::error::Result;
 
 /// One SQL statement, or a fragment of one, with its parameters.
@@ -164,6 +164,11 @@ impl Query {
         let mut sql = Sql::default();
         self.write(Dialect::of(conn), &mut sql);
         sql
+    }
+
+    /// Appends the statement to one that is built piece by piece.
+    pub fn append_to(&self, db: &Db, sql: &mut Sql) {
+        self.write(db.dialect, sql);
     }
 
     /// Appends the statement, with its values bound, to another.
