@@ -1,21 +1,21 @@
-//! Addresses: RFC 5321 mailboxes with the internationalised parts of RFC 6531. Parsed exactly and
-//! never mended. `Debug` and `Display` print them masked; only [`Address::expose`] and
-//! [`Address::envelope`] give the letters away.
+//! E-mail addresses: RFC 5321 mailboxes with the internationalised parts of RFC 6531. They are parsed strictly and
+//! never corrected. `Debug` and `Display` print them masked; only [`Address::expose`] and [`Address::envelope`]
+//! return the full address.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use unicode_normalization::UnicodeNormalization;
 
-/// Why a text is not an address we can write to.
+/// Why a text is not a valid address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// Nothing there.
+pub enum AddressError {
+    /// Empty.
     Empty,
     /// CR, LF, NUL, another control character, or an invisible direction mark.
     Control,
-    /// A name, brackets or quotes stand around it.
-    Around,
+    /// A name, brackets or quotes around the address.
+    Wrapped,
     /// No `@`, or more than one outside quotes.
     Shape,
     /// The part before `@` breaks RFC 5321 §4.1.2 or is longer than 64 octets.
@@ -24,25 +24,25 @@ pub enum Fault {
     Domain,
 }
 
-impl Fault {
-    /// The word that stands in reports and reject files.
+impl AddressError {
+    /// The reason word of reports and reject files.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Empty => "address-empty",
             Self::Control => "address-control",
-            Self::Around => "address-around",
+            Self::Wrapped => "address-around",
             Self::Shape => "address-shape",
             Self::Local => "address-local",
             Self::Domain => "address-domain",
         }
     }
 
-    /// The key of the sentence that explains it.
+    /// The catalogue key of its explanation.
     pub const fn key(self) -> &'static str {
         match self {
             Self::Empty => "invalid-address-empty",
             Self::Control => "invalid-address-control",
-            Self::Around => "invalid-address-around",
+            Self::Wrapped => "invalid-address-around",
             Self::Shape => "invalid-address-shape",
             Self::Local => "invalid-address-local",
             Self::Domain => "invalid-address-domain",
@@ -50,7 +50,7 @@ impl Fault {
     }
 }
 
-/// A mailbox that mail can be sent to.
+/// A mailbox.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Address {
     local: String,
@@ -59,52 +59,51 @@ pub struct Address {
 }
 
 impl Address {
-    /// Parses a mailbox. Surrounding white space is dropped, the text is brought to NFC, and
-    /// nothing else is changed.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    /// Parses a mailbox. Removes surrounding white space and normalises to NFC; changes nothing else.
+    pub fn parse(text: &str) -> Result<Self, AddressError> {
         let text = text.trim_matches([' ', '\t', '\u{a0}']);
         if text.is_empty() {
-            return Err(Fault::Empty);
+            return Err(AddressError::Empty);
         }
         if has_hidden(text) {
-            return Err(Fault::Control);
+            return Err(AddressError::Control);
         }
         if text.ends_with(['>', '"', '\'', ')']) || text.starts_with('<') || text.starts_with("mailto:") {
-            return Err(Fault::Around);
+            return Err(AddressError::Wrapped);
         }
-        let text = composed(text);
+        let text = nfc(text);
         let (local, domain) = split(&text)?;
         if local.len() > 64 || !(is_dot_atom(local) || is_quoted(local)) {
-            return Err(Fault::Local);
+            return Err(AddressError::Local);
         }
-        let ascii = to_ascii(domain).ok_or(Fault::Domain)?;
+        let ascii = to_ascii(domain).ok_or(AddressError::Domain)?;
         if local.len() + 1 + ascii.len() > 254 {
-            return Err(Fault::Domain);
+            return Err(AddressError::Domain);
         }
         Ok(Self { local: local.to_owned(), spelled: domain.to_owned(), domain: ascii })
     }
 
-    /// The address as its owner spells it.
+    /// The full address as its owner spells it.
     pub fn expose(&self) -> String {
         format!("{}@{}", self.local, self.spelled)
     }
 
-    /// The form for SMTP commands: the domain as A-label (RFC 6531 §3.2).
+    /// The full address for SMTP commands: the domain as A-label (RFC 6531 §3.2).
     pub fn envelope(&self) -> String {
         format!("{}@{}", self.local, self.domain)
     }
 
-    /// The form that is matched: local part in lower case and without needless quotes, domain as
-    /// lower-case A-label. Two spellings of one mailbox have one canonical form; now and then two
-    /// mailboxes share it, which errs on the side of not writing.
+    /// The form by which addresses are compared: local part in lower case and without unnecessary quotes, domain as
+    /// lower-case A-label. All spellings of a mailbox have one canonical form. In rare cases two mailboxes share
+    /// it; then one message too few is sent.
     pub fn canonical(&self) -> String {
         let bare =
             self.local.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).filter(|rest| is_dot_atom(rest));
         let local = bare.unwrap_or(&self.local).to_lowercase();
-        format!("{}@{}", composed(&local), self.domain)
+        format!("{}@{}", nfc(&local), self.domain)
     }
 
-    /// True when only a server with SMTPUTF8 can take it (RFC 6531): the local part is not ASCII.
+    /// Whether only a server with SMTPUTF8 accepts it (RFC 6531): the local part is not ASCII.
     pub fn needs_smtputf8(&self) -> bool {
         !self.local.is_ascii()
     }
@@ -120,7 +119,7 @@ impl Address {
     }
 }
 
-/// Masked: enough to recognise one's own address, too little to write to another's.
+/// Prints the address masked: its owner recognises it, others cannot write to it.
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let first = |text: &str| text.chars().next().unwrap_or('*');
@@ -136,8 +135,8 @@ impl fmt::Debug for Address {
     }
 }
 
-/// Characters that never belong into a line of text: controls, line separators, direction marks,
-/// zero-width characters and the byte order mark.
+/// Whether a character is invisible in a line of text: controls, line separators, direction marks, zero-width
+/// characters and the byte order mark.
 pub fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{fffd}' | '\u{61c}' | '\u{ad}')
@@ -147,17 +146,17 @@ fn has_hidden(text: &str) -> bool {
     if text.is_ascii() { text.bytes().any(|byte| byte.is_ascii_control()) } else { text.chars().any(is_hidden) }
 }
 
-/// The text in NFC; ASCII is that already.
-fn composed(text: &str) -> Cow<'_, str> {
+/// The text in NFC. ASCII is in NFC already.
+fn nfc(text: &str) -> Cow<'_, str> {
     if text.is_ascii() { text.into() } else { text.nfc().collect() }
 }
 
-/// Splits at the `@` that stands outside quotes.
-fn split(text: &str) -> Result<(&str, &str), Fault> {
-    let at = text.rfind('@').ok_or(Fault::Shape)?;
+/// Splits at the `@` outside quotes.
+fn split(text: &str) -> Result<(&str, &str), AddressError> {
+    let at = text.rfind('@').ok_or(AddressError::Shape)?;
     let (local, domain) = (&text[..at], &text[at + 1..]);
     if !local.starts_with('"') && local.contains('@') {
-        return Err(Fault::Shape);
+        return Err(AddressError::Shape);
     }
     Ok((local, domain))
 }
@@ -189,7 +188,7 @@ fn is_quoted(local: &str) -> bool {
     local.len() > 2
 }
 
-/// A-label form under the strict rules of UTS 46; a name needs a dot unless it is `localhost`.
+/// The A-label form by the strict rules of UTS 46. A name needs a dot unless it is `localhost`.
 fn to_ascii(domain: &str) -> Option<String> {
     let ascii = idna::domain_to_ascii_strict(domain).ok()?;
     let named =
@@ -206,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn spellings_of_one_mailbox_have_one_canonical_form() {
+    fn all_spellings_of_a_mailbox_have_one_canonical_form() {
         assert_eq!(canonical("Иван@ПОЧТА.РФ"), canonical("иван@xn--80a1acny.xn--p1ai"));
         assert_eq!(canonical("андрей@почта.рф"), canonical("андреи\u{306}@почта.рф"));
         assert_eq!(canonical("\"Anna\"@Example.org"), "anna@example.org");
@@ -216,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ascii_mailbox_at_a_cyrillic_domain_needs_no_extension() {
+    fn an_ascii_local_part_at_a_cyrillic_domain_needs_no_smtputf8() {
         let address = Address::parse("user@почта.рф").expect("parses");
 
         assert!(!address.needs_smtputf8());
@@ -226,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn quoted_local_parts_are_read_exactly() {
+    fn a_quoted_local_part_is_kept_exactly() {
         let address = Address::parse("\"very.unusual@strange\"@example.org").expect("parses");
 
         assert_eq!(address.domain(), "example.org");
@@ -234,42 +233,42 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused_by_reason() {
+    fn an_invalid_address_is_refused_with_its_reason() {
         let long = "a".repeat(65);
-        for (text, fault) in [
-            ("", Fault::Empty),
-            ("anna", Fault::Shape),
-            ("a@b@example.org", Fault::Shape),
-            ("anna@example.org\r\nBcc: x@y.org", Fault::Control),
-            ("anna\u{202e}@example.org", Fault::Control),
-            ("an\0na@example.org", Fault::Control),
-            (".anna@example.org", Fault::Local),
-            ("an..na@example.org", Fault::Local),
-            ("an na@example.org", Fault::Local),
-            ("@example.org", Fault::Local),
-            (&format!("{long}@example.org"), Fault::Local),
-            ("anna@", Fault::Domain),
-            ("anna@example", Fault::Domain),
-            ("anna@exam_ple.org", Fault::Domain),
-            ("anna@[127.0.0.1]", Fault::Domain),
-            ("anna@127.0.0.1", Fault::Domain),
-            ("anna@example.org.", Fault::Domain),
-            ("<anna@example.org>", Fault::Around),
-            ("Anna <anna@example.org>", Fault::Around),
-            ("\"anna@example.org\"", Fault::Around),
-            ("mailto:anna@example.org", Fault::Around),
+        for (text, error) in [
+            ("", AddressError::Empty),
+            ("anna", AddressError::Shape),
+            ("a@b@example.org", AddressError::Shape),
+            ("anna@example.org\r\nBcc: x@y.org", AddressError::Control),
+            ("anna\u{202e}@example.org", AddressError::Control),
+            ("an\0na@example.org", AddressError::Control),
+            (".anna@example.org", AddressError::Local),
+            ("an..na@example.org", AddressError::Local),
+            ("an na@example.org", AddressError::Local),
+            ("@example.org", AddressError::Local),
+            (&format!("{long}@example.org"), AddressError::Local),
+            ("anna@", AddressError::Domain),
+            ("anna@example", AddressError::Domain),
+            ("anna@exam_ple.org", AddressError::Domain),
+            ("anna@[127.0.0.1]", AddressError::Domain),
+            ("anna@127.0.0.1", AddressError::Domain),
+            ("anna@example.org.", AddressError::Domain),
+            ("<anna@example.org>", AddressError::Wrapped),
+            ("Anna <anna@example.org>", AddressError::Wrapped),
+            ("\"anna@example.org\"", AddressError::Wrapped),
+            ("mailto:anna@example.org", AddressError::Wrapped),
         ] {
-            assert_eq!(Address::parse(text).map(|a| a.expose()), Err(fault), "{text:?}");
+            assert_eq!(Address::parse(text).map(|a| a.expose()), Err(error), "{text:?}");
         }
     }
 
     #[test]
-    fn printing_masks() {
+    fn an_address_prints_masked() {
         let address = Address::parse("иван.петров@почта.рф").expect("parses");
 
         assert_eq!(address.to_string(), "и***@п***.рф");
         assert_eq!(format!("{address:?}"), "и***@п***.рф");
         let ascii = Address::parse("иван@xn--80a1acny.xn--p1ai").expect("an address");
-        assert_eq!(ascii.to_string(), "и***@п***.рф", "for people to read");
+        assert_eq!(ascii.to_string(), "и***@п***.рф", "the readable form of the domain");
     }
 }

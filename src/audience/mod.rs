@@ -1,4 +1,4 @@
-//! The people: who they are, what they agreed to, and who must never come back.
+//! Contacts of a workspace: addresses, fields, lists, subscriptions, consent, tombstones, segments and imports.
 
 pub mod address;
 pub mod consent;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::print::{Bar, Output};
-use crate::audience::import::{self, Phase, Progress, Request, Summary};
+use crate::audience::import::{self, ImportProgress, Phase, Request, Summary};
 use crate::infra::error::{Message, Result};
 use crate::infra::i18n::Lang;
 use crate::infra::installation::Installation;
@@ -98,7 +98,7 @@ struct Bars {
 }
 
 impl Bars {
-    fn show(&mut self, progress: Progress) {
+    fn show(&mut self, progress: ImportProgress) {
         if self.quiet {
             return;
         }

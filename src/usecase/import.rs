@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use super::{Action, Actor};
-use crate::audience::import::{self, Progress, Request, Summary};
+use crate::audience::import::{self, ImportProgress, Request, Summary};
 use crate::infra::error::Result;
 use crate::infra::i18n::Lang;
 use crate::infra::installation::Installation;
@@ -25,7 +25,7 @@ pub async fn run(
     actor: &Actor,
     request: &Request,
     lang: Lang,
-    progress: &mut (dyn FnMut(Progress) + Send),
+    progress: &mut (dyn FnMut(ImportProgress) + Send),
 ) -> Result<Imported> {
     let permit = actor.permit(Action::ImportContacts)?;
     let summary = import::run(installation, permit.workspace, request, lang, progress).await?;

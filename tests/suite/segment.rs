@@ -191,7 +191,7 @@ both!(who_is_restricted_unconfirmed_or_elsewhere_is_in_no_segment, |fixture| {
     }
     assert!(refusal(fixture, "on(\"Elsewhere\")").await.contains("no list \"Elsewhere\""));
     assert!(segment::count(installation, other.id, "all").await.is_err(), "a segment is seen in its workspace only");
-    assert_eq!(taken(fixture, "on(\"News\")").await.len(), 2, "a pending person is not on the list");
+    assert_eq!(taken(fixture, "on(\"News\")").await.len(), 1, "a restriction covers every list");
 });
 
 both!(an_expression_at_its_limits_runs_and_one_beyond_is_refused, |fixture| {

@@ -1,5 +1,5 @@
-//! Rows of a file some thousands at a time. Cutting them is one machine's work; what is made of them is
-//! made on several threads, since a row knows nothing of another.
+//! Batches of some thousands of rows. One thread splits the text into rows; several threads parse the rows of a
+//! batch, since they are independent of each other.
 
 use std::ops::Range;
 use std::panic::resume_unwind;
@@ -8,36 +8,36 @@ use std::thread;
 use super::record::{Record, Records};
 use crate::infra::error::Result;
 
-/// Bytes of text from which a batch takes no more rows.
-const BYTES: usize = 4 << 20;
+/// Bytes of text from which a batch reads no more rows.
+const MAX_BYTES: usize = 4 << 20;
 
-/// Threads at most: more than these wait for the one that cuts.
-const HANDS: usize = 4;
+/// Threads that parse a batch; more would wait for the one that splits the text.
+const MAX_THREADS: usize = 4;
 
 /// Rows in the order of the file.
 #[derive(Default)]
 pub struct Batch {
-    /// Each row as it stood, then its cells.
+    /// The raw text of each row, followed by its cells.
     text: String,
     ends: Vec<usize>,
     rows: Vec<Row>,
 }
 
-/// Where a row stands in its batch.
+/// The ranges of a row in its batch.
 struct Row {
     line: u64,
-    fault: Option<&'static str>,
+    defect: Option<&'static str>,
     raw: Range<usize>,
     cells: Range<usize>,
     ends: Range<usize>,
 }
 
 impl Batch {
-    /// Cuts up to `rows` rows; none at the end of the file.
-    pub fn cut(records: &mut Records, rows: usize) -> Result<Self> {
+    /// Reads up to `rows` rows; none at the end of the file.
+    pub fn read(records: &mut Records, rows: usize) -> Result<Self> {
         let mut batch = Self::default();
         while batch.rows.len() < rows
-            && batch.text.len() < BYTES
+            && batch.text.len() < MAX_BYTES
             && let Some(record) = records.next()?
         {
             batch.push(&record);
@@ -53,14 +53,14 @@ impl Batch {
         self.ends.extend_from_slice(record.ends);
         self.rows.push(Row {
             line: record.line,
-            fault: record.fault,
+            defect: record.defect,
             raw: start..middle,
             cells: middle..self.text.len(),
             ends: first..self.ends.len(),
         });
     }
 
-    /// How many rows it has.
+    /// Number of rows.
     pub fn len(&self) -> usize {
         self.rows.len()
     }
@@ -79,20 +79,20 @@ impl Batch {
         Record {
             line: row.line,
             raw: &self.text[row.raw.clone()],
-            fault: row.fault,
+            defect: row.defect,
             cells: &self.text[row.cells.clone()],
             ends: &self.ends[row.ends.clone()],
         }
     }
 
-    /// What `make` makes of each row, in their order.
+    /// Maps each row on several threads; the results keep the order of the rows.
     pub fn map<T: Send>(&self, make: impl Fn(&Record<'_>) -> T + Sync) -> Vec<T> {
-        let hands = thread::available_parallelism().map_or(1, usize::from).min(HANDS);
-        let share = self.rows.len().div_ceil(hands).max(1);
+        let threads = thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
+        let share = self.rows.len().div_ceil(threads).max(1);
         let work = |rows: &[Row]| rows.iter().map(|row| make(&self.record(row))).collect::<Vec<T>>();
         thread::scope(|scope| {
-            let hands: Vec<_> = self.rows.chunks(share).map(|rows| scope.spawn(|| work(rows))).collect();
-            let made = hands.into_iter().map(|hand| hand.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            let threads: Vec<_> = self.rows.chunks(share).map(|rows| scope.spawn(|| work(rows))).collect();
+            let made = threads.into_iter().map(|handle| handle.join().unwrap_or_else(|panic| resume_unwind(panic)));
             made.flatten().collect()
         })
     }
@@ -106,22 +106,22 @@ mod tests {
     use encoding_rs::UTF_8;
 
     use super::*;
-    use crate::audience::import::decoder::Text;
+    use crate::audience::import::decoder::DecodedText;
 
-    type Seen = (u64, String, Vec<String>, Option<&'static str>);
+    type ReadRow = (u64, String, Vec<String>, Option<&'static str>);
 
     fn records(text: &str) -> Records {
-        let text = Text::new(Box::new(Cursor::new(text.to_owned())), UTF_8);
+        let text = DecodedText::new(Box::new(Cursor::new(text.to_owned())), UTF_8);
         Records::new(text, Path::new("people.csv")).expect("a table")
     }
 
-    fn see(record: &Record<'_>) -> Seen {
+    fn copy(record: &Record<'_>) -> ReadRow {
         let cells = record.iter().map(str::to_owned).collect();
-        (record.line, record.raw.to_owned(), cells, record.fault)
+        (record.line, record.raw.to_owned(), cells, record.defect)
     }
 
     #[test]
-    fn rows_come_out_of_batches_as_they_were_cut() {
+    fn rows_of_batches_equal_rows_read_one_by_one() {
         let row = |n: usize| match n % 50 {
             7 => "\n".to_owned(),
             8 => format!("\"p{n}@example.org\",\"two\nlines, \"\"quoted\"\"\"\n"),
@@ -132,19 +132,19 @@ mod tests {
         let text: String = (0..5_000).map(row).collect();
         let (mut one, mut alone) = (records(&text), Vec::new());
         while let Some(record) = one.next().expect("a row") {
-            alone.push(see(&record));
+            alone.push(copy(&record));
         }
 
         let (mut many, mut together, mut batches) = (records(&text), Vec::new(), 0);
         loop {
-            let batch = Batch::cut(&mut many, 2_000).expect("rows");
+            let batch = Batch::read(&mut many, 2_000).expect("rows");
             if batch.is_empty() {
                 break;
             }
-            assert!(batch.len() <= 2_000 && batch.text.len() < BYTES + 200_000);
+            assert!(batch.len() <= 2_000 && batch.text.len() < MAX_BYTES + 200_000);
             batches += 1;
             assert!(batch.iter().map(|record| record.line).eq(batch.map(|record| record.line)));
-            together.extend(batch.map(see));
+            together.extend(batch.map(copy));
         }
 
         assert_eq!(together, alone);

@@ -1,18 +1,17 @@
-//! Which encoding a file is in, judged from its bytes: a byte order mark, the NUL pattern of UTF-16,
-//! valid UTF-8, and for the rest the letters. In Russian text the frequent letters must come out
-//! frequent and no word may turn from small to capital letters; of the encodings that put Cyrillic
-//! into one byte, only the right one passes both.
+//! Detects the character encoding of a file from its bytes: a byte order mark, the NUL pattern of UTF-16,
+//! valid UTF-8, and otherwise letter frequencies. Decoded as Russian text, frequent letters must be frequent and no
+//! capital may follow a small letter inside a word; of the one-byte Cyrillic encodings only the right one meets both.
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, IBM866, KOI8_R, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1251};
 
 use crate::infra::error::{Message, Result};
 
-/// The encodings that Russian files come in; a tie goes to the first.
+/// One-byte encodings of Russian files; a tie goes to the first.
 const CYRILLIC: [&Encoding; 3] = [WINDOWS_1251, KOI8_R, IBM866];
 
-/// How often a letter stands in Russian text, per mille.
-const LETTERS: [(char, f64); 33] = [
+/// Frequency of each letter in Russian text, per mille.
+const LETTER_FREQUENCIES: [(char, f64); 33] = [
     ('о', 109.0),
     ('е', 84.0),
     ('а', 80.0),
@@ -48,29 +47,29 @@ const LETTERS: [(char, f64); 33] = [
     ('ё', 1.0),
 ];
 
-/// What a character that is no Russian letter costs, and what a capital inside a word costs.
-const STRANGER: f64 = -3.0;
+/// Score of a character that is no Russian letter, and of a capital inside a word.
+const OTHER_CHARACTER: f64 = -3.0;
 const CAPITAL_INSIDE: f64 = -12.0;
 
-/// Bytes without a line end after which looking further is pointless: the reader will refuse.
-const NO_LINE: usize = 4 << 20;
+/// Bytes without a line end after which detection stops: the parser will refuse the file.
+const MAX_LINE_BYTES: usize = 4 << 20;
 
-/// How much text the general detector is shown.
-const DETECTOR: usize = 1 << 20;
+/// Bytes that are fed to the general detector.
+const MAX_DETECTOR_BYTES: usize = 1 << 20;
 
-/// The encoding a user named.
-pub fn named(label: &str) -> Result<&'static Encoding> {
+/// The encoding that the user named.
+pub fn by_label(label: &str) -> Result<&'static Encoding> {
     Encoding::for_label_no_replacement(label.trim().as_bytes())
         .ok_or_else(|| Message::new("import-encoding-unknown").with("encoding", label).invalid_field("encoding"))
 }
 
-/// The encoding that the first bytes give away by themselves: a byte order mark, or text in UTF-16.
-pub fn marked(head: &[u8]) -> Option<&'static Encoding> {
-    Encoding::for_bom(head).map(|(encoding, _)| encoding).or_else(|| wide(head))
+/// The encoding that the first bytes prove: by a byte order mark, or as text in UTF-16.
+pub fn detect_certain(head: &[u8]) -> Option<&'static Encoding> {
+    Encoding::for_bom(head).map(|(encoding, _)| encoding).or_else(|| detect_utf16(head))
 }
 
 /// UTF-16 without a mark: nearly every pair is an ASCII or a Cyrillic character, and some are ASCII.
-fn wide(head: &[u8]) -> Option<&'static Encoding> {
+fn detect_utf16(head: &[u8]) -> Option<&'static Encoding> {
     let pairs = &head[..head.len().min(4096)];
     let fits = |high: usize, low: usize| {
         let (mut ascii, mut cyrillic, mut all) = (0, 0, 0);
@@ -88,9 +87,9 @@ fn wide(head: &[u8]) -> Option<&'static Encoding> {
     }
 }
 
-/// Counts over the bytes of a file, fed piece by piece.
-pub struct Sniff {
-    /// How often two bytes above ASCII stand side by side.
+/// Detector that is fed the bytes of a file piece by piece.
+pub struct CharsetDetector {
+    /// Counts of pairs of adjacent bytes above ASCII.
     pairs: Box<[[u64; 128]; 128]>,
     high: u64,
     previous: u8,
@@ -103,7 +102,7 @@ pub struct Sniff {
     line: usize,
 }
 
-impl Default for Sniff {
+impl Default for CharsetDetector {
     fn default() -> Self {
         Self {
             pairs: Box::new([[0; 128]; 128]),
@@ -119,8 +118,8 @@ impl Default for Sniff {
     }
 }
 
-impl Sniff {
-    /// Takes the next bytes. False when a line is so long that no more need be fed.
+impl CharsetDetector {
+    /// Counts the next bytes. Returns false when a line is so long that detection may stop.
     pub fn feed(&mut self, bytes: &[u8]) -> bool {
         self.line = match bytes.iter().rposition(|byte| matches!(byte, b'\n' | b'\r')) {
             Some(end) => bytes.len() - end,
@@ -131,12 +130,12 @@ impl Sniff {
         } else {
             self.count(bytes);
             self.check(bytes);
-            if self.shown < DETECTOR {
+            if self.shown < MAX_DETECTOR_BYTES {
                 self.detector.feed(bytes, false);
                 self.shown += bytes.len();
             }
         }
-        self.line < NO_LINE
+        self.line < MAX_LINE_BYTES
     }
 
     fn count(&mut self, bytes: &[u8]) {
@@ -165,8 +164,8 @@ impl Sniff {
         }
     }
 
-    /// The likeliest encoding of what was fed. A few broken bytes leave UTF-8 what it is.
-    pub fn verdict(&mut self) -> &'static Encoding {
+    /// The likeliest encoding of the bytes fed so far. A few invalid bytes do not rule out UTF-8.
+    pub fn encoding(&mut self) -> &'static Encoding {
         if self.high == 0 || self.good > self.bad + self.cut.len() as u64 {
             return UTF_8;
         }
@@ -186,7 +185,7 @@ impl Sniff {
         best.0
     }
 
-    /// How much the pairs read like Russian in this encoding.
+    /// How well the pairs match Russian text in this encoding.
     fn score(&self, encoding: &'static Encoding) -> f64 {
         let bytes: Vec<u8> = (128..=255).collect();
         let (text, _) = encoding.decode_without_bom_handling(&bytes);
@@ -206,7 +205,7 @@ impl Sniff {
 
 fn weight(c: char) -> f64 {
     let small = c.to_lowercase().next().unwrap_or(c);
-    LETTERS.iter().find(|(letter, _)| *letter == small).map_or(STRANGER, |(_, often)| often.ln())
+    LETTER_FREQUENCIES.iter().find(|(letter, _)| *letter == small).map_or(OTHER_CHARACTER, |(_, often)| often.ln())
 }
 
 #[cfg(test)]
@@ -214,20 +213,20 @@ mod tests {
     use super::*;
 
     fn guess(bytes: &[u8]) -> &'static str {
-        marked(bytes).map_or_else(
+        detect_certain(bytes).map_or_else(
             || {
-                let mut sniff = Sniff::default();
+                let mut detector = CharsetDetector::default();
                 for piece in bytes.chunks(5) {
-                    sniff.feed(piece);
+                    detector.feed(piece);
                 }
-                sniff.verdict().name()
+                detector.encoding().name()
             },
             Encoding::name,
         )
     }
 
     #[test]
-    fn russian_encodings_are_told_apart_whatever_the_letter_case() {
+    fn russian_encodings_are_distinguished_in_any_letter_case() {
         for text in [
             "email,имя\nanna@example.org,Анна\n",
             "email;ФИО\na@example.org;ИВАНОВ ИВАН ПЕТРОВИЧ\nb@example.org;ЩУКИНА ЮЛИЯ\n",
@@ -243,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn utf_16_is_known_with_and_without_a_mark() {
+    fn utf_16_is_detected_with_and_without_a_byte_order_mark() {
         let text = "email;имя\r\nanna@example.org;Анна Петрова\r\n";
         let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
         let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
@@ -256,14 +255,14 @@ mod tests {
     }
 
     #[test]
-    fn one_broken_row_leaves_utf_8_what_it_is() {
+    fn one_invalid_row_does_not_rule_out_utf_8() {
         let bytes = ["email,имя\na@example.org,Анна\n".as_bytes(), b"b@example.org,\xc0\xed\n"].concat();
 
         assert_eq!(guess(&bytes), "UTF-8");
     }
 
     #[test]
-    fn western_accents_are_not_taken_for_cyrillic() {
+    fn western_accents_are_not_detected_as_cyrillic() {
         let text = "email;prénom;ville\na@example.org;Françoise;Orléans\nb@example.org;Jürgen;Köln\n";
         let (bytes, ..) = encoding_rs::WINDOWS_1252.encode(text);
 
@@ -271,9 +270,9 @@ mod tests {
     }
 
     #[test]
-    fn labels_are_those_of_the_web() {
-        assert_eq!(named("cp1251").expect("known").name(), "windows-1251");
-        assert_eq!(named(" KOI8-R ").expect("known").name(), "KOI8-R");
-        assert_eq!(named("klingon").expect_err("unknown").message().key, "import-encoding-unknown");
+    fn labels_are_those_of_the_encoding_standard() {
+        assert_eq!(by_label("cp1251").expect("known").name(), "windows-1251");
+        assert_eq!(by_label(" KOI8-R ").expect("known").name(), "KOI8-R");
+        assert_eq!(by_label("klingon").expect_err("unknown").message().key, "import-encoding-unknown");
     }
 }

@@ -1,7 +1,7 @@
-//! What stands between the cells of a file, judged from its first line.
+//! Detects the delimiter between the cells of a file from its first line.
 
 crate::text_enum! {
-    /// What stands between cells.
+    /// A delimiter of cells.
     Delimiter {
         /// `,`
         Comma = "comma",
@@ -23,8 +23,8 @@ impl Delimiter {
     }
 }
 
-/// The delimiter, and the length of a line that only names it.
-pub fn sniff(text: &[u8]) -> (Delimiter, usize) {
+/// Returns the delimiter, and the length of a first line `sep=;` that only names it (0 without one).
+pub fn detect(text: &[u8]) -> (Delimiter, usize) {
     if let Some([byte, rest @ ..]) = text.strip_prefix(b"sep=") {
         let named = Delimiter::ALL.iter().find(|delimiter| delimiter.byte() == *byte);
         let end = if rest.starts_with(b"\r\n") { 2 } else { usize::from(rest.starts_with(b"\n")) };
@@ -44,7 +44,7 @@ pub fn sniff(text: &[u8]) -> (Delimiter, usize) {
             }
         }
     }
-    // Where two stand equally often, the later one wins: it is rarer inside words.
+    // Of two equally frequent ones the later wins: it is rarer inside texts.
     let best = Delimiter::ALL.iter().zip(counts).max_by_key(|(_, count)| *count);
     (best.filter(|(_, count)| *count > 0).map_or(Delimiter::Comma, |(delimiter, _)| *delimiter), 0)
 }
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_delimiter_is_the_one_of_the_header() {
+    fn the_delimiter_is_detected_from_the_header() {
         use Delimiter::{Comma, Semicolon, Tab};
         for (text, delimiter, lead) in [
             ("\"a,b,c\";d\n1,2,3;4", Semicolon, 0),
@@ -66,7 +66,7 @@ mod tests {
             ("sep=\t\na\tb", Tab, 6),
             ("sep=;", Semicolon, 0),
         ] {
-            assert_eq!(sniff(text.as_bytes()), (delimiter, lead), "{text:?}");
+            assert_eq!(detect(text.as_bytes()), (delimiter, lead), "{text:?}");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The first pass: every row of the file is read, checked and put in order. Nothing is written to
-//! the database yet, so a file that turns out to be no table has changed nothing.
+//! First pass of an import: reads, validates and sorts every row of the file. It writes nothing to the database, so
+//! an unreadable file changes nothing.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,22 +9,23 @@ use encoding_rs::Encoding;
 use super::batch::Batch;
 use super::decoder;
 use super::delimiter::Delimiter;
-use super::external_sort::{BUDGET, Person, Sorted, Sorter};
+use super::external_sort::{MEMORY_BYTES, SortedRows, Sorter};
 use super::header::Header;
+use super::import_row::ImportRow;
 use super::record::Records;
 use super::rejects::Rejects;
 use super::row::{self, Refusal};
 use super::staging::Staging;
-use super::type_inference::Guess;
+use super::type_inference::TypeInference;
 use crate::audience::field::Field;
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::i18n::Lang;
 
-/// Rows that are looked at to guess the type of a column.
+/// Rows from which the type of an undeclared column is inferred.
 const SAMPLE: usize = 200;
 
-/// What to read, and how.
-pub struct Task {
+/// The file to read, and how to read it.
+pub struct Input {
     /// The file.
     pub path: PathBuf,
     /// The encoding the user named.
@@ -33,23 +34,23 @@ pub struct Task {
     pub map: Vec<(String, String)>,
     /// The declared fields.
     pub fields: Vec<Field>,
-    /// Where refused rows go.
+    /// The file for rejected rows.
     pub rejects: Option<PathBuf>,
     /// The folder for sorted runs.
     pub staging: PathBuf,
-    /// The language of the reasons in the rejects.
+    /// The language of the explanations in the rejects file.
     pub lang: Lang,
 }
 
-/// A file being read.
-pub struct Reading {
-    task: Task,
+/// A file in its first pass.
+pub struct FirstPass {
+    input: Input,
     records: Records,
     header: Header,
     sorter: Sorter,
     rejects: Rejects,
     staging: Staging,
-    /// What its text was decoded from.
+    /// The encoding of the file.
     pub encoding: &'static Encoding,
     /// Bytes in all; 0 for a pipe.
     pub size: u64,
@@ -59,16 +60,16 @@ pub struct Reading {
     pub invalid: BTreeMap<&'static str, i64>,
 }
 
-impl Reading {
-    /// Opens the file and settles its columns; then makes the rejects file and the folder for runs.
-    pub fn open(task: Task) -> Result<Self> {
-        let opened = decoder::open(&task.path, task.encoding.as_deref())?;
-        let refuse = |key| Message::new(key).with("file", task.path.display());
-        let mut records = Records::new(opened.text, &task.path)?;
+impl FirstPass {
+    /// Opens the file and parses its header; then creates the rejects file and the folder for runs.
+    pub fn open(input: Input) -> Result<Self> {
+        let opened = decoder::open(&input.path, input.encoding.as_deref())?;
+        let refuse = |key| Message::new(key).with("file", input.path.display());
+        let mut records = Records::new(opened.text, &input.path)?;
         let header = match records.next()? {
             None => return Err(refuse("import-empty").invalid()),
-            Some(first) => match first.fault {
-                None | Some("cell-long") => Header::read(&first, &task.fields, &task.map)?,
+            Some(first) => match first.defect {
+                None | Some("cell-long") => Header::read(&first, &input.fields, &input.map)?,
                 Some("encoding") => {
                     return Err(refuse("import-header-encoding").with("encoding", name(opened.encoding)).invalid());
                 }
@@ -78,11 +79,11 @@ impl Reading {
         };
         let undeclared = header.undeclared();
         if !undeclared.is_empty() {
-            return Err(header.refuse(&guess(&mut records, undeclared)?));
+            return Err(header.refuse(&infer_types(&mut records, undeclared)?));
         }
-        let rejects = Rejects::create(task.rejects.as_deref(), &task.path)?;
-        let staging = Staging::claim(&task.staging)?;
-        let sorter = Sorter::new(staging.folder().to_owned(), BUDGET);
+        let rejects = Rejects::create(input.rejects.as_deref(), &input.path)?;
+        let staging = Staging::claim(&input.staging)?;
+        let sorter = Sorter::new(staging.folder().to_owned(), MEMORY_BYTES);
         Ok(Self {
             records,
             header,
@@ -93,113 +94,108 @@ impl Reading {
             size: opened.size,
             rows: 0,
             invalid: BTreeMap::new(),
-            task,
+            input,
         })
     }
 
-    /// What stands between cells.
+    /// The delimiter of cells.
     pub fn delimiter(&self) -> Delimiter {
         self.records.delimiter()
     }
 
     /// Bytes read so far.
-    pub fn taken(&self) -> u64 {
-        self.records.taken()
+    pub fn bytes_read(&self) -> u64 {
+        self.records.bytes_read()
     }
 
     /// The names of the columns and what each fills: `email`, a field, or `-`.
     pub fn columns(&self) -> Vec<(String, String)> {
-        self.header.describe(&self.task.fields)
+        self.header.describe(&self.input.fields)
     }
 
-    /// Reads up to `rows` rows. False at the end of the file.
-    pub fn advance(&mut self, rows: usize) -> Result<bool> {
-        let batch = Batch::cut(&mut self.records, rows)?;
+    /// Reads up to `rows` rows. Returns false at the end of the file.
+    pub fn read_rows(&mut self, rows: usize) -> Result<bool> {
+        let batch = Batch::read(&mut self.records, rows)?;
         self.rows += batch.len() as u64;
-        let wanted = self.rejects.wanted();
-        let people = batch.map(|record| -> Result<Person, Refusal> {
-            let told = row::read(record, &self.header, &self.task.fields)?;
-            let raw = if wanted { record.raw } else { "" };
-            let (canonical, address) = (told.address.canonical(), told.address.expose());
-            Ok(Person::new(record.line, [&canonical, &address, &told.values, &told.folded, raw]))
-        });
-        for (record, person) in batch.iter().zip(people) {
-            match person {
-                Ok(person) => self.sorter.push(person).map_err(Error::io(self.staging.folder().display()))?,
+        let keep_raw = self.rejects.is_enabled();
+        let rows = batch.map(|record| row::parse(record, &self.header, &self.input.fields, keep_raw));
+        for (record, row) in batch.iter().zip(rows) {
+            match row {
+                Ok(row) => self.sorter.push(row).map_err(Error::io(self.staging.folder().display()))?,
                 Err(refusal) => {
                     *self.invalid.entry(refusal.reason).or_default() += 1;
-                    reject(&mut self.rejects, record.line, refusal, record.raw, &self.header, self.task.lang)?;
+                    reject(&mut self.rejects, record.line, refusal, record.raw, &self.header, self.input.lang)?;
                 }
             }
         }
         Ok(!batch.is_empty())
     }
 
-    /// Everyone who was read well, in order.
-    pub fn finish(mut self) -> Result<Ordered> {
+    /// The valid rows in order of their canonical addresses.
+    pub fn finish(mut self) -> Result<UniqueRows> {
         self.rejects.flush()?;
-        let people = self.sorter.people();
+        let valid_rows = self.sorter.rows();
         let sorted = self.sorter.finish().map_err(Error::io(self.staging.folder().display()))?;
-        let lang = self.task.lang;
+        let lang = self.input.lang;
         let (rejects, staging) = (self.rejects, self.staging);
-        Ok(Ordered { sorted, rejects, staging, lang, last: None, people, duplicates: 0 })
+        Ok(UniqueRows { sorted, rejects, staging, lang, last: None, valid_rows, duplicates: 0 })
     }
 }
 
 fn reject(rejects: &mut Rejects, line: u64, refusal: Refusal, raw: &str, header: &Header, lang: Lang) -> Result<()> {
-    if !rejects.wanted() {
+    if !rejects.is_enabled() {
         return Ok(());
     }
     rejects.add(line, refusal.reason, &refusal.explain(header, lang), raw)
 }
 
-fn guess(records: &mut Records, undeclared: Vec<usize>) -> Result<Vec<(usize, Guess)>> {
-    let mut guesses: Vec<_> = undeclared.into_iter().map(|place| (place, Guess::default())).collect();
+fn infer_types(records: &mut Records, undeclared: Vec<usize>) -> Result<Vec<(usize, TypeInference)>> {
+    let mut guesses: Vec<_> = undeclared.into_iter().map(|column| (column, TypeInference::default())).collect();
     for _ in 0..SAMPLE {
         let Some(record) = records.next()? else { break };
-        for (place, guess) in guesses.iter_mut().filter(|_| record.fault.is_none()) {
-            guess.see(record.cell(*place));
+        for (column, guess) in guesses.iter_mut().filter(|_| record.defect.is_none()) {
+            guess.observe(record.cell(*column));
         }
     }
     Ok(guesses)
 }
 
-/// The name of an encoding as people write it.
+/// The name of an encoding as valid_rows write it.
 pub fn name(encoding: &'static Encoding) -> String {
     encoding.name().to_lowercase()
 }
 
-/// The people of a file in the order of their canonical addresses, each address once.
-pub struct Ordered {
-    sorted: Sorted,
+/// The valid rows of a file in order of their canonical addresses, each address once.
+pub struct UniqueRows {
+    sorted: SortedRows,
     rejects: Rejects,
     staging: Staging,
     lang: Lang,
-    /// The address handed out last, and its line.
+    /// The address returned last, and its line.
     last: Option<(String, u64)>,
-    /// Rows that were read well.
-    pub people: u64,
-    /// Rows whose address an earlier row has.
+    /// Number of valid rows.
+    pub valid_rows: u64,
+    /// Number of rows whose address an earlier row has.
     pub duplicates: i64,
 }
 
-impl Ordered {
-    /// Up to `count` people; none at the end. Of rows with one address the first counts.
-    pub fn slice(&mut self, count: usize) -> Result<Vec<Person>> {
+impl UniqueRows {
+    /// The next rows, at most `count`; none at the end. Of several rows with one address the first counts.
+    pub fn next_slice(&mut self, count: usize) -> Result<Vec<ImportRow>> {
         let mut slice = Vec::with_capacity(count);
         while slice.len() < count
-            && let Some(person) = self.sorted.next()
+            && let Some(row) = self.sorted.next()
         {
-            let person = person.map_err(Error::io(self.staging.folder().display()))?;
+            let row = row.map_err(Error::io(self.staging.folder().display()))?;
             match &self.last {
-                Some((canonical, first)) if canonical == person.canonical() => {
+                Some((canonical, first)) if canonical == row.canonical() => {
                     let explanation = Message::new("invalid-duplicate").with("line", first);
                     self.duplicates += 1;
-                    self.rejects.add(person.line, "duplicate", &self.lang.translate(&explanation), person.raw())?;
+                    self.rejects.add(row.line, "duplicate", &self.lang.translate(&explanation), row.raw())?;
                 }
                 _ => {
-                    self.last = Some((person.canonical().to_owned(), person.line));
-                    slice.push(person);
+                    self.last = Some((row.canonical().to_owned(), row.line));
+                    slice.push(row);
                 }
             }
         }

@@ -1,19 +1,19 @@
-//! The first row: which column is the address, which fills which field, and a refusal for what is
-//! left over. Nothing in a file is dropped unless someone asked for it.
+//! Header of an import file: assigns each column to the address or a field, and refuses columns without a declared
+//! field. No column is ignored unless the user asks for it.
 
 use super::record::Record;
-use super::type_inference::Guess;
+use super::type_inference::TypeInference;
 use crate::audience::field::Field;
 use crate::infra::error::{Error, Message, Result};
 
 /// Columns that a file may have.
-const COLUMNS: usize = 500;
+const MAX_COLUMNS: usize = 500;
 
 /// Columns that a refusal names.
-const LISTED: usize = 30;
+const MAX_LISTED: usize = 30;
 
-/// Names of a column of addresses, the surest first.
-const ADDRESS: [&str; 17] = [
+/// Names of a column of addresses, the most certain first.
+const ADDRESS_NAMES: [&str; 17] = [
     "email",
     "e-mail",
     "e_mail",
@@ -33,14 +33,14 @@ const ADDRESS: [&str; 17] = [
     "адрес",
 ];
 
-/// What a column is for.
+/// What a column fills.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
     /// The address.
     Email,
-    /// A field, by its place among the declared ones.
+    /// A field, by its index among the declared ones.
     Field(usize),
-    /// Left out on request.
+    /// Ignored on request.
     Ignored,
     /// A column without a name at the end of the header; its cells must be empty.
     Unnamed,
@@ -49,38 +49,41 @@ pub enum Target {
 /// The columns of a file.
 #[derive(Debug)]
 pub struct Header {
-    /// Their names as they stand.
+    /// Their names as in the file.
     pub names: Vec<String>,
-    /// What each is for; `None` where no field of that name is declared.
+    /// What each fills; `None` where no field of that name is declared.
     pub targets: Vec<Option<Target>>,
 }
 
 impl Header {
-    /// Reads the first row and settles its columns by the user's `map` (column, field), then by
-    /// the names of the declared `fields`.
+    /// Parses the first row and assigns its columns: by the user's `map` of column to field, then by the names of the
+    /// declared `fields`.
     pub fn read(record: &Record<'_>, fields: &[Field], map: &[(String, String)]) -> Result<Self> {
-        if record.len() > COLUMNS {
-            return Err(Message::new("import-columns").with("count", record.len()).with("limit", COLUMNS).invalid());
+        if record.len() > MAX_COLUMNS {
+            return Err(Message::new("import-columns")
+                .with("count", record.len())
+                .with("limit", MAX_COLUMNS)
+                .invalid());
         }
         let mut names: Vec<String> = record.iter().map(|name| name.trim().to_owned()).collect();
         let named = names.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1);
         refuse_unclear(&names[..named])?;
         let mut targets = vec![None; named];
         for (column, field) in map {
-            let place = find(&names, column).ok_or_else(|| {
+            let index = find(&names, column).ok_or_else(|| {
                 Message::new("import-map-column")
                     .with("column", shown(column))
                     .with("known", listed(&names[..named]))
                     .invalid_field("map")
             })?;
-            targets[place] = Some(target(field, fields)?);
+            targets[index] = Some(target(field, fields)?);
         }
         if !targets.contains(&Some(Target::Email)) {
-            let free = |place: &usize| targets[*place].is_none();
-            let place = ADDRESS.iter().find_map(|word| find(&names, word).filter(free));
-            let place = place
+            let free = |index: &usize| targets[*index].is_none();
+            let index = ADDRESS_NAMES.iter().find_map(|word| find(&names, word).filter(free));
+            let index = index
                 .ok_or_else(|| Message::new("import-no-address").with("known", listed(&names[..named])).invalid())?;
-            targets[place] = Some(Target::Email);
+            targets[index] = Some(Target::Email);
         }
         for (name, target) in names.iter().zip(&mut targets).filter(|(_, target)| target.is_none()) {
             let wanted = [name.to_lowercase(), field_name(name)];
@@ -97,23 +100,24 @@ impl Header {
     pub fn describe(&self, fields: &[Field]) -> Vec<(String, String)> {
         let filled = |target: &Option<Target>| match target {
             Some(Target::Email) => "email".to_owned(),
-            Some(Target::Field(place)) => fields[*place].name.clone(),
+            Some(Target::Field(index)) => fields[*index].name.clone(),
             Some(Target::Ignored | Target::Unnamed) | None => "-".to_owned(),
         };
         let named = self.names.iter().zip(&self.targets).filter(|(_, target)| **target != Some(Target::Unnamed));
         named.map(|(name, target)| (name.clone(), filled(target))).collect()
     }
 
-    /// Places of the columns that no declared field takes.
+    /// Indexes of the columns without a declared field.
     pub fn undeclared(&self) -> Vec<usize> {
-        (0..self.targets.len()).filter(|place| self.targets[*place].is_none()).collect()
+        (0..self.targets.len()).filter(|index| self.targets[*index].is_none()).collect()
     }
 
-    /// The refusal of undeclared columns, with the commands that would declare them as the types
-    /// guessed from some rows.
-    pub fn refuse(&self, guesses: &[(usize, Guess)]) -> Error {
-        let names: Vec<_> = guesses.iter().map(|(place, _)| self.names[*place].as_str()).collect();
-        let commands: Vec<_> = guesses.iter().map(|(place, guess)| self.command(*place, guess)).collect();
+    /// The refusal of undeclared columns, with the commands that would declare them with the types inferred from some
+    /// rows.
+    pub fn refuse(&self, inferred: &[(usize, TypeInference)]) -> Error {
+        let names: Vec<_> = inferred.iter().map(|(index, _)| self.names[*index].as_str()).collect();
+        let commands: Vec<_> =
+            inferred.iter().map(|(index, inferred_type)| self.command(*index, inferred_type)).collect();
         Message::new("import-undeclared")
             .with("columns", names.join(", "))
             .with("commands", commands.join("\n"))
@@ -121,14 +125,14 @@ impl Header {
             .invalid()
     }
 
-    fn command(&self, place: usize, guess: &Guess) -> String {
-        let name = &self.names[place];
-        let kind = guess.kind();
+    fn command(&self, index: usize, inferred_type: &TypeInference) -> String {
+        let name = &self.names[index];
+        let kind = inferred_type.kind();
         let fits = |name: &str| Field::declare(name, kind.as_str()).is_ok();
         match field_name(name) {
             field if fits(&field) => format!("  sendoff field add {field} {kind}"),
             _ => {
-                let field = format!("field_{}", place + 1);
+                let field = format!("field_{}", index + 1);
                 format!("  sendoff field add {field} {kind}   --map {}", quoted(&format!("{name}={field}")))
             }
         }
@@ -146,8 +150,8 @@ fn target(field: &str, fields: &[Field]) -> Result<Target> {
         "-" => Ok(Target::Ignored),
         _ if field.eq_ignore_ascii_case("email") => Ok(Target::Email),
         _ => {
-            let place = fields.iter().position(|known| known.name.to_lowercase() == field.to_lowercase());
-            place
+            let index = fields.iter().position(|known| known.name.to_lowercase() == field.to_lowercase());
+            index
                 .map(Target::Field)
                 .ok_or_else(|| Message::new("import-map-field").with("field", shown(field)).invalid_field("map"))
         }
@@ -155,11 +159,11 @@ fn target(field: &str, fields: &[Field]) -> Result<Target> {
 }
 
 fn refuse_unclear(names: &[String]) -> Result<()> {
-    for (place, name) in names.iter().enumerate() {
+    for (index, name) in names.iter().enumerate() {
         if name.is_empty() {
-            return Err(Message::new("import-column-unnamed").with("number", place + 1).invalid());
+            return Err(Message::new("import-column-unnamed").with("number", index + 1).invalid());
         }
-        if find(&names[..place], name).is_some() {
+        if find(&names[..index], name).is_some() {
             return Err(Message::new("import-column-twice").with("column", shown(name)).invalid());
         }
     }
@@ -167,36 +171,36 @@ fn refuse_unclear(names: &[String]) -> Result<()> {
 }
 
 fn refuse_doubled(names: &[String], targets: &[Option<Target>]) -> Result<()> {
-    for (place, target) in targets.iter().enumerate() {
+    for (index, target) in targets.iter().enumerate() {
         if matches!(target, Some(Target::Email | Target::Field(_)))
-            && let Some(first) = targets[..place].iter().position(|earlier| earlier == target)
+            && let Some(first) = targets[..index].iter().position(|earlier| earlier == target)
         {
             return Err(Message::new("import-field-twice")
                 .with("first", &names[first])
-                .with("second", &names[place])
+                .with("second", &names[index])
                 .invalid());
         }
     }
     Ok(())
 }
 
-/// A column's name as the name of a field: small letters, other signs as underscores.
+/// A column's name as a field name: lower case, with underscores for other characters.
 fn field_name(column: &str) -> String {
     let plain: String = column.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
     plain.to_lowercase().trim_matches('_').to_owned()
 }
 
-/// A name from a file as it may stand in a sentence: no control characters, no endless text.
+/// A name from a file for a message: without control characters, and cut to 60 characters.
 fn shown(name: &str) -> String {
     name.chars().filter(|c| !crate::audience::address::is_hidden(*c)).take(60).collect()
 }
 
 fn listed(names: &[String]) -> String {
-    let more = if names.len() > LISTED { ", …" } else { "" };
-    names.iter().take(LISTED).map(|name| shown(name)).collect::<Vec<_>>().join(", ") + more
+    let more = if names.len() > MAX_LISTED { ", …" } else { "" };
+    names.iter().take(MAX_LISTED).map(|name| shown(name)).collect::<Vec<_>>().join(", ") + more
 }
 
-/// A word for a POSIX shell.
+/// A quoted word for a POSIX shell.
 fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
@@ -206,7 +210,7 @@ mod tests {
     use std::io::Cursor;
     use std::path::Path;
 
-    use super::super::decoder::Text;
+    use super::super::decoder::DecodedText;
     use super::super::record::Records;
     use super::*;
 
@@ -215,7 +219,7 @@ mod tests {
             .map(|(name, kind)| Field::declare(name, kind).expect("a field"))
             .to_vec();
         let map: Vec<_> = map.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
-        let text = Text::new(Box::new(Cursor::new(line.as_bytes().to_vec())), encoding_rs::UTF_8);
+        let text = DecodedText::new(Box::new(Cursor::new(line.as_bytes().to_vec())), encoding_rs::UTF_8);
         let mut records = Records::new(text, Path::new("people.csv"))?;
         let record = records.next()?.expect("a row");
         Header::read(&record, &fields, &map)
@@ -226,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_find_their_fields_by_name() {
+    fn columns_are_matched_to_fields_by_name() {
         use Target::{Email, Field, Ignored, Unnamed};
         let settled = |line, map: &[_]| header(line, map).expect(line).targets;
 
@@ -239,23 +243,24 @@ mod tests {
     }
 
     #[test]
-    fn unclear_headers_are_refused() {
+    fn an_ambiguous_header_is_refused() {
         assert_eq!(refusal("name,city\n", &[]), "import-no-address");
         assert_eq!(refusal("email,city,City\n", &[]), "import-column-twice");
         assert_eq!(refusal("email,,city\n", &[]), "import-column-unnamed");
         assert_eq!(refusal("email,city,town\n", &[("town", "city")]), "import-field-twice");
         assert_eq!(refusal("email\n", &[("town", "city")]), "import-map-column");
-        assert_eq!(refusal("email,town\n", &[("town", "place")]), "import-map-field");
-        assert_eq!(refusal(&vec!["a"; COLUMNS + 1].join(","), &[]), "import-columns");
+        assert_eq!(refusal("email,town\n", &[("town", "index")]), "import-map-field");
+        assert_eq!(refusal(&vec!["a"; MAX_COLUMNS + 1].join(","), &[]), "import-columns");
     }
 
     #[test]
-    fn the_refusal_of_undeclared_columns_says_what_to_type() {
+    fn an_undeclared_column_is_refused_with_the_command_that_declares_it() {
         let header = header("email,Last Visit,Любимый цвет,1st,set\n", &[]).expect("a header");
-        let mut date = Guess::default();
-        date.see("31.12.2025");
-        let guesses = [(1, date), (2, Guess::default()), (3, Guess::default()), (4, Guess::default())];
-        let message = header.refuse(&guesses).message();
+        let mut date = TypeInference::default();
+        date.observe("31.12.2025");
+        let inferred =
+            [(1, date), (2, TypeInference::default()), (3, TypeInference::default()), (4, TypeInference::default())];
+        let message = header.refuse(&inferred).message();
 
         assert_eq!(header.undeclared(), [1, 2, 3, 4]);
         assert_eq!(

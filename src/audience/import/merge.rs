@@ -1,10 +1,11 @@
-//! The second pass: people in order meet the database, some thousands in one transaction. Each
-//! slice is planned by reading and then carried out, so that a dry run is the same plan left alone
-//! and a killed import leaves whole slices, which the next run finds unchanged.
+//! Second pass of an import: merges sorted rows with the database, some thousands per transaction.
+//!
+//! Each slice is planned by reading and then executed. So a dry run is the plan alone, and a killed import
+//! leaves whole slices, which the next run finds unchanged.
 
 use std::collections::{HashMap, HashSet};
 
-use super::external_sort::Person;
+use super::import_row::ImportRow;
 use crate::audience::consent::{self, Evidence};
 use crate::audience::contact::{self, Contact, ContactRow, NewContact, NewContactIds, Values};
 use crate::audience::indexed_field;
@@ -18,62 +19,67 @@ use crate::infra::error::{Error, Message, Result};
 use crate::infra::id::{Id, Ids};
 use crate::infra::installation::Installation;
 
-/// How often a slice is tried again when another process touched the same people.
-const TRIES: u32 = 5;
+/// Attempts per slice when other processes change the same contacts.
+const MAX_ATTEMPTS: u32 = 5;
 
-/// Where people go and what proves that they may.
-pub struct Goal {
+/// The list that contacts join, and the evidence of their consent.
+pub struct Destination {
     /// The workspace.
     pub workspace: Id,
-    /// The list they join.
+    /// The list.
     pub list: List,
-    /// The evidence of their consent.
+    /// The evidence.
     pub evidence: Evidence,
 }
 
-/// What a slice comes to.
+/// Numbers of rows of a slice by what happens to them.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Counts {
-    /// People who were not known.
+pub struct SliceCounts {
+    /// New contacts.
     pub new: i64,
-    /// People who got other values or joined the list.
+    /// Known contacts that got other values or joined the list.
     pub updated: i64,
-    /// People for whom nothing changes.
+    /// Known contacts that stay as they are.
     pub unchanged: i64,
-    /// People who left and stay away.
+    /// Addresses that a tombstone blocks.
     pub tombstoned: i64,
 }
 
-/// What a slice would do.
+/// The changes that a slice makes.
 #[derive(Default)]
 struct Plan<'a> {
-    counts: Counts,
-    added: Vec<ContactRow<'a>>,
+    counts: SliceCounts,
+    new: Vec<ContactRow<'a>>,
     changed: Vec<NewContact>,
-    /// Known people on their way onto the list.
+    /// Known contacts that join the list.
     joining: Vec<NewSubscription>,
-    /// Known people who are changed or join, as they were when the plan was made.
-    touched: Vec<(Id, Millis)>,
+    /// Known contacts that change or join, and when each was last updated as the plan was made.
+    versions: Vec<(Id, Millis)>,
 }
 
-/// Says what a slice would do.
-pub async fn rehearse(installation: &Installation, goal: &Goal, people: &[Person]) -> Result<Counts> {
-    let mut conn = installation.db.read().await?;
-    Ok(plan(&mut conn, installation, goal, people).await?.counts)
-}
-
-/// Does it, in one transaction; newcomers come in one beside it, by the loader, where there is one.
-pub async fn perform(
+/// Counts what a slice would change.
+pub async fn dry_run(
     installation: &Installation,
-    goal: &Goal,
-    people: &[Person],
-    loader: &mut Option<CopyConnection>,
-) -> Result<Counts> {
-    for _ in 0..TRIES {
+    destination: &Destination,
+    rows: &[ImportRow],
+) -> Result<SliceCounts> {
+    let mut conn = installation.db.read().await?;
+    Ok(plan(&mut conn, installation, destination, rows).await?.counts)
+}
+
+/// Merges a slice in one transaction. Where there is a connection for COPY, new contacts are copied in by a
+/// transaction of its own.
+pub async fn apply(
+    installation: &Installation,
+    destination: &Destination,
+    rows: &[ImportRow],
+    copy: &mut Option<CopyConnection>,
+) -> Result<SliceCounts> {
+    for _ in 0..MAX_ATTEMPTS {
         let mut tx = installation.db.write().await?;
         lock_addresses_shared(&mut tx).await?;
-        let plan = plan(&mut tx, installation, goal, people).await?;
-        match carry_out(&mut tx, installation, goal, &plan, loader).await {
+        let plan = plan(&mut tx, installation, destination, rows).await?;
+        match execute(&mut tx, installation, destination, &plan, copy).await {
             Ok(true) => {
                 tx.commit().await?;
                 return Ok(plan.counts);
@@ -86,68 +92,74 @@ pub async fn perform(
     Err(Message::new("import-contention").unavailable())
 }
 
-async fn plan<'a>(conn: &mut Conn, installation: &Installation, goal: &Goal, people: &'a [Person]) -> Result<Plan<'a>> {
-    // Closed since the last slice: nobody may join what has just been emptied.
-    list::need(conn, goal.workspace, &goal.list.name).await?;
-    let canonical: Vec<_> = people.iter().map(|person| person.canonical()).collect();
-    // People before tombstones: who is erased in between is then known and barred, never new.
-    let known = contact::find_many(conn, goal.workspace, &canonical).await?;
-    let barred = barred(conn, installation, goal, &canonical).await?;
+async fn plan<'a>(
+    conn: &mut Conn,
+    installation: &Installation,
+    destination: &Destination,
+    rows: &'a [ImportRow],
+) -> Result<Plan<'a>> {
+    // The list may have been closed since the last slice.
+    list::need(conn, destination.workspace, &destination.list.name).await?;
+    let canonical: Vec<_> = rows.iter().map(|row| row.canonical()).collect();
+    // Contacts before tombstones: a contact erased in between is then known and tombstoned, never new.
+    let known = contact::find_many(conn, destination.workspace, &canonical).await?;
+    let tombstoned = tombstoned(conn, installation, destination, &canonical).await?;
     let ids: Vec<_> = known.iter().map(|contact| contact.id).collect();
     let on_list: HashSet<Id> =
-        subscription::states(conn, goal.list.id, &ids).await?.into_iter().map(|(contact, _)| contact).collect();
+        subscription::states(conn, destination.list.id, &ids).await?.into_iter().map(|(contact, _)| contact).collect();
     let known: HashMap<_, _> = known.into_iter().map(|contact| (contact.address.canonical(), contact)).collect();
 
     let mut plan = Plan::default();
-    for person in people {
-        match known.get(person.canonical()) {
-            _ if barred.contains(person.canonical()) => plan.counts.tombstoned += 1,
+    for row in rows {
+        match known.get(row.canonical()) {
+            _ if tombstoned.contains(row.canonical()) => plan.counts.tombstoned += 1,
             Some(contact) => {
-                let values = serde_json::from_str(person.values()).expect("written by the first pass");
-                plan.meet(contact, values, on_list.contains(&contact.id), &installation.ids);
+                let values = serde_json::from_str(row.values()).expect("written by the first pass");
+                plan.add_known(contact, values, on_list.contains(&contact.id), &installation.ids);
             }
-            None => plan.welcome(person),
+            None => plan.add_new(row),
         }
     }
     Ok(plan)
 }
 
-/// Of these addresses, those that left and stay away.
-async fn barred<'a>(
+/// Those of these addresses that a tombstone blocks.
+async fn tombstoned<'a>(
     conn: &mut Conn,
     installation: &Installation,
-    goal: &Goal,
+    destination: &Destination,
     canonical: &[&'a str],
 ) -> Result<HashSet<&'a str>> {
-    if !tombstone::is_any(conn, goal.workspace).await? {
+    let Destination { workspace, list, .. } = destination;
+    if !tombstone::is_any(conn, *workspace).await? {
         return Ok(HashSet::new());
     }
-    let mark = |canonical: &&str| tombstone::digest_canonical(&installation.keys.tombstone, goal.workspace, canonical);
-    let marks: Vec<_> = canonical.iter().map(mark).collect();
-    let standing = tombstone::find_blocking(conn, goal.workspace, goal.list.id, &marks).await?;
-    Ok(canonical.iter().zip(&marks).filter(|(_, mark)| standing.contains(*mark)).map(|(one, _)| *one).collect())
+    let digest = |canonical: &&str| tombstone::digest_canonical(&installation.keys.tombstone, *workspace, canonical);
+    let digests: Vec<_> = canonical.iter().map(digest).collect();
+    let blocking = tombstone::find_blocking(conn, *workspace, list.id, &digests).await?;
+    Ok(canonical.iter().zip(&digests).filter(|(_, digest)| blocking.contains(*digest)).map(|(one, _)| *one).collect())
 }
 
 impl<'a> Plan<'a> {
-    fn welcome(&mut self, person: &'a Person) {
+    fn add_new(&mut self, row: &'a ImportRow) {
         self.counts.new += 1;
-        self.added.push(ContactRow {
-            address: person.address(),
-            canonical: person.canonical(),
-            fields: person.values(),
-            folded: person.folded(),
+        self.new.push(ContactRow {
+            address: row.address(),
+            canonical: row.canonical(),
+            fields: row.values(),
+            folded: row.folded(),
         });
     }
 
-    /// Values of the file go over those there are; what the file leaves empty stays.
-    fn meet(&mut self, contact: &Contact, values: Values, on_list: bool, ids: &Ids) {
+    /// Values of the file replace those of the contact; cells that are empty in the file change nothing.
+    fn add_known(&mut self, contact: &Contact, values: Values, on_list: bool, ids: &Ids) {
         let changed = values.iter().any(|(name, value)| contact.values.get(name) != Some(value));
         if on_list && !changed {
             self.counts.unchanged += 1;
             return;
         }
         self.counts.updated += 1;
-        self.touched.push((contact.id, contact.updated_at));
+        self.versions.push((contact.id, contact.updated_at));
         if changed {
             let mut merged = contact.values.clone();
             merged.extend(values);
@@ -159,74 +171,76 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// False when someone else changed, joined or erased one of these people since the plan was made.
-async fn carry_out(
+/// Executes a plan. Returns false when another process changed, subscribed or erased one of its contacts
+/// since it was made.
+async fn execute(
     tx: &mut Tx,
     installation: &Installation,
-    goal: &Goal,
+    destination: &Destination,
     plan: &Plan<'_>,
-    loader: &mut Option<CopyConnection>,
+    copy: &mut Option<CopyConnection>,
 ) -> Result<bool> {
-    let ids: Vec<_> = plan.touched.iter().map(|(id, _)| *id).collect();
-    let held: HashSet<_> = contact::lock_existing(tx, &ids).await?.into_iter().collect();
+    let ids: Vec<_> = plan.versions.iter().map(|(id, _)| *id).collect();
+    let locked: HashSet<_> = contact::lock_existing(tx, &ids).await?.into_iter().collect();
     let joining: Vec<_> = plan.joining.iter().map(|joining| joining.contact).collect();
-    let on_list = subscription::states(tx, goal.list.id, &joining).await?;
-    if !on_list.is_empty() || !plan.touched.iter().all(|touched| held.contains(touched)) {
+    let on_list = subscription::states(tx, destination.list.id, &joining).await?;
+    if !on_list.is_empty() || !plan.versions.iter().all(|version| locked.contains(version)) {
         return Ok(false);
     }
     let now = installation.clock.now();
-    contact::update(tx, goal.workspace, &plan.changed, now).await?;
-    if !plan.added.is_empty() {
-        match loader {
-            Some(loader) => load(tx, installation, goal, &plan.added, loader, now).await?,
-            None => enter(tx, installation, goal, &plan.added, now).await?,
+    let Destination { workspace, list, evidence } = destination;
+    contact::update(tx, *workspace, &plan.changed, now).await?;
+    if !plan.new.is_empty() {
+        match copy {
+            Some(copy) => copy_in_new(tx, installation, destination, &plan.new, copy, now).await?,
+            None => insert_new(tx, installation, destination, &plan.new, now).await?,
         }
     }
     if !plan.joining.is_empty() {
-        let (list, evidence) =
-            (goal.list.id, consent::ensure_evidence(tx, &installation.ids, goal.workspace, &goal.evidence).await?);
-        subscription::join(tx, goal.workspace, list, &plan.joining, now).await?;
-        consent::record(tx, &installation.ids, goal.workspace, list, &joining, evidence, now).await?;
+        let evidence = consent::ensure_evidence(tx, &installation.ids, *workspace, evidence).await?;
+        subscription::join(tx, *workspace, list.id, &plan.joining, now).await?;
+        consent::record(tx, &installation.ids, *workspace, list.id, &joining, evidence, now).await?;
     }
     Ok(true)
 }
 
-/// Adds newcomers in the transaction.
-async fn enter(
+/// Inserts new contacts in the transaction.
+async fn insert_new(
     tx: &mut Tx,
     installation: &Installation,
-    goal: &Goal,
-    people: &[ContactRow<'_>],
+    destination: &Destination,
+    contacts: &[ContactRow<'_>],
     now: Millis,
 ) -> Result<()> {
-    let newcomers = NewContactIds::reserve(&installation.ids, goal.workspace, people.len());
-    let evidence = consent::ensure_evidence(tx, &installation.ids, goal.workspace, &goal.evidence).await?;
-    contact::insert_subscribed(tx, newcomers, people, now).await?;
-    subscription::insert_new(tx, goal.list.id, newcomers, now).await?;
-    consent::insert_new(tx, goal.list.id, newcomers, evidence, now).await
+    let Destination { workspace, list, evidence } = destination;
+    let ids = NewContactIds::reserve(&installation.ids, *workspace, contacts.len());
+    let evidence = consent::ensure_evidence(tx, &installation.ids, *workspace, evidence).await?;
+    contact::insert_subscribed(tx, ids, contacts, now).await?;
+    subscription::insert_new(tx, list.id, ids, now).await?;
+    consent::insert_new(tx, list.id, ids, evidence, now).await
 }
 
-/// Loads newcomers. They are there when this returns, all of them or none, whatever becomes of the
-/// transaction. It holds meanwhile what they rest on and has written none of it: what is loaded
-/// needs nothing of it to stay.
-async fn load(
+/// Copies in new contacts by a COPY transaction of its own, which commits here. `tx` meanwhile locks the rows that the
+/// contacts depend on, and writes none of them: the contacts are valid whether or not `tx` commits.
+async fn copy_in_new(
     tx: &mut Tx,
     installation: &Installation,
-    goal: &Goal,
-    people: &[ContactRow<'_>],
-    loader: &mut CopyConnection,
+    destination: &Destination,
+    contacts: &[ContactRow<'_>],
+    copy: &mut CopyConnection,
     now: Millis,
 ) -> Result<()> {
-    let newcomers = NewContactIds::reserve(&installation.ids, goal.workspace, people.len());
-    let facets = indexed_field::list_writable(tx, goal.workspace).await?;
-    let known = consent::find_evidence(tx, goal.workspace, &goal.evidence).await?;
-    let mut load = loader.begin().await?;
-    let evidence = match known {
+    let Destination { workspace, list, evidence } = destination;
+    let ids = NewContactIds::reserve(&installation.ids, *workspace, contacts.len());
+    let indexed = indexed_field::list_writable(tx, *workspace).await?;
+    let known_evidence = consent::find_evidence(tx, *workspace, evidence).await?;
+    let mut copy = copy.begin().await?;
+    let evidence = match known_evidence {
         Some(evidence) => evidence,
-        None => consent::copy_in_evidence(&mut load, &installation.ids, goal.workspace, &goal.evidence).await?,
+        None => consent::copy_in_evidence(&mut copy, &installation.ids, *workspace, evidence).await?,
     };
-    contact::copy_in(&mut load, newcomers, &facets, people, now).await?;
-    subscription::copy_in(&mut load, goal.list.id, newcomers, now).await?;
-    consent::copy_in(&mut load, goal.list.id, newcomers, evidence, now).await?;
-    load.commit().await
+    contact::copy_in(&mut copy, ids, &indexed, contacts, now).await?;
+    subscription::copy_in(&mut copy, list.id, ids, now).await?;
+    consent::copy_in(&mut copy, list.id, ids, evidence, now).await?;
+    copy.commit().await
 }

@@ -1,15 +1,14 @@
-//! Import: a file of people becomes contacts, subscriptions and consent receipts.
+//! Import: turns a CSV file of people into contacts, subscriptions and consent receipts.
 //!
 //! ```text
-//! file ─ text ─ record ─ batch ─ row ─ sort ─┐    first pass: read, check, put in order
-//!                                  └ rejects │
-//!              contact, subscription, consent ─ merge ─ slices in order   second pass
+//! file ─ decoder ─ record ─ batch ─ row ─ external_sort ─┐    first pass: read, validate, sort
+//!                                    └ rejects           │
+//!              contact, subscription, consent ─ merge ─ slices   second pass
 //! ```
 //!
-//! Memory stays flat however large the file is. Rows are merged in the order of addresses, each
-//! slice in one transaction (its newcomers in one beside it, where the database has a faster way for
-//! them), and a slice that is merged again changes nothing: an import that was killed and is run
-//! again ends as one that was not.
+//! Memory use does not depend on the size of the file. Rows are merged in the order of addresses, each slice in
+//! one transaction (on PostgreSQL new contacts are copied in by a second one). Merging a slice again changes nothing:
+//! an import that was killed and is run again ends as if it had not been killed.
 
 mod batch;
 mod charset;
@@ -18,6 +17,7 @@ mod delimiter;
 mod external_sort;
 mod first_pass;
 mod header;
+mod import_row;
 mod merge;
 mod record;
 mod rejects;
@@ -35,9 +35,9 @@ use jiff::tz::TimeZone;
 use tokio::task::{JoinError, JoinSet};
 
 pub use self::delimiter::Delimiter;
-use self::external_sort::Person;
-use self::first_pass::{Ordered, Reading, Task};
-use self::merge::{Counts, Goal};
+use self::first_pass::{FirstPass, Input, UniqueRows};
+use self::import_row::ImportRow;
+use self::merge::{Destination, SliceCounts};
 pub use self::row::explain;
 pub use self::summary::Summary;
 use super::consent::{Basis, Evidence};
@@ -49,65 +49,65 @@ use crate::infra::i18n::Lang;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 
-/// Rows read between two reports of progress.
+/// Rows read between two calls of `progress`.
 const BATCH: usize = 10_000;
 
-/// People merged in one transaction: a sender who waits for its turn waits about 100 ms.
+/// Rows merged in one transaction; a mailer that waits for the writer waits about 100 ms.
 const SLICE: usize = 8_000;
 
-/// Slices that meet a server at once: one of its processes works for each. SQLite has one that writes.
-const HANDS: usize = 2;
+/// Slices merged at once on PostgreSQL. SQLite has one writer.
+const CONCURRENT_SLICES: usize = 2;
 
-/// What to import, onto which list, and what proves that these people agreed.
+/// The file to import, the list to join, and the proof of consent.
 #[derive(Debug, Clone)]
 pub struct Request {
     /// The file.
     pub path: PathBuf,
-    /// The list that everyone joins.
+    /// The name of the list that the contacts join.
     pub list: String,
     /// Where the data was collected.
     pub source: String,
     /// The legal basis.
     pub basis: Basis,
-    /// What can be shown when someone asks.
+    /// The proof of consent.
     pub proof: String,
-    /// The day of the consent, as typed.
+    /// The day of the consent, as entered.
     pub date: String,
-    /// Columns and the fields they fill; `email` is the address, `-` leaves a column out.
+    /// Columns and the fields they fill; `email` is the address, `-` ignores a column.
     pub map: Vec<(String, String)>,
-    /// The encoding, when the file does not show it.
+    /// The encoding of the file; detected when not given.
     pub encoding: Option<String>,
-    /// Count only.
+    /// Count only, write nothing.
     pub dry_run: bool,
-    /// Where rows go that were not taken.
+    /// The file for rejected rows.
     pub rejects: Option<PathBuf>,
 }
 
-/// Which pass is under way.
+/// A pass of an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// The file is read and checked.
+    /// First pass: the file is read and validated.
     Reading,
-    /// People meet the database.
+    /// Second pass: rows are merged with the database.
     Merging,
 }
 
-/// How far an import is.
+/// Progress of an import.
 #[derive(Debug, Clone, Copy)]
-pub struct Progress {
-    /// Which pass is under way.
+pub struct ImportProgress {
+    /// The current pass.
     pub phase: Phase,
     /// Bytes of the file read.
     pub bytes_read: u64,
     /// Bytes of the file; 0 for a pipe.
     pub bytes_total: u64,
-    /// Rows read, or people merged.
+    /// Rows read, or rows merged.
     pub rows: u64,
     /// Rows to be merged; 0 while reading.
     pub rows_total: u64,
 }
 
-/// Refuses texts of a request that are left blank, naming all of them at once.
+/// Refuses blank texts of a request, naming all of them at once.
 pub fn refuse_blank(given: &[(&str, &str)]) -> Result<()> {
     let blank: Vec<_> = given.iter().filter(|(_, text)| text.trim().is_empty()).map(|(name, _)| *name).collect();
     if blank.is_empty() {
@@ -117,17 +117,17 @@ pub fn refuse_blank(given: &[(&str, &str)]) -> Result<()> {
     }
 }
 
-/// Imports a file.
+/// Imports a file. Reasons in the rejects file are written in `lang`.
 pub async fn run(
     installation: &Installation,
     workspace: Id,
     request: &Request,
     lang: Lang,
-    progress: &mut (dyn FnMut(Progress) + Send),
+    progress: &mut (dyn FnMut(ImportProgress) + Send),
 ) -> Result<Summary> {
-    let goal = Arc::new(goal(installation, workspace, request).await?);
+    let destination = Arc::new(destination(installation, workspace, request).await?);
     let fields = field::all(&mut *installation.db.read().await?, workspace).await?;
-    let task = Task {
+    let input = Input {
         path: request.path.clone(),
         encoding: request.encoding.clone(),
         map: request.map.clone(),
@@ -136,81 +136,82 @@ pub async fn run(
         staging: installation.config.staging_dir(),
         lang,
     };
-    let reading = read(task, progress).await?;
-    if reading.rows == 0 {
+    let first_pass = read(input, progress).await?;
+    if first_pass.rows == 0 {
         return Err(Message::new("import-no-rows").with("file", request.path.display()).invalid());
     }
-    let mut outcome = Summary::begin(&reading, request.dry_run);
-    let (bytes_read, bytes_total) = (reading.taken(), reading.size);
-    let ordered = blocking(move || reading.finish()).await?;
-    let rows_total = ordered.people;
-    let (mut merged, mut merges, mut loaders) = (0, JoinSet::new(), Vec::new());
-    let hands = if installation.db.is_shared() { HANDS } else { 1 };
-    let mut ahead = cut(ordered);
+    let mut summary = Summary::of_first_pass(&first_pass, request.dry_run);
+    let (bytes_read, bytes_total) = (first_pass.bytes_read(), first_pass.size);
+    let rows = run_blocking(move || first_pass.finish()).await?;
+    let rows_total = rows.valid_rows;
+    let (mut merged, mut merges, mut connections) = (0, JoinSet::new(), Vec::new());
+    let concurrent = if installation.db.is_shared() { CONCURRENT_SLICES } else { 1 };
+    let mut next = next_slice(rows);
     loop {
-        let (ordered, slice) = ahead.await?;
-        outcome.duplicates = ordered.duplicates;
-        while merges.len() >= if slice.is_empty() { 1 } else { hands } {
+        let (rows, slice) = next.await?;
+        summary.duplicates = rows.duplicates;
+        while merges.len() >= if slice.is_empty() { 1 } else { concurrent } {
             let Some(ended) = merges.join_next().await else { break };
-            let (people, counts, loader): (u64, Counts, Option<CopyConnection>) = told(ended)?;
-            outcome.add(counts);
-            merged += people;
-            loaders.extend(loader);
-            progress(Progress {
+            let (count, counts, connection): (u64, SliceCounts, Option<CopyConnection>) = join_result(ended)?;
+            summary.add(counts);
+            merged += count;
+            connections.extend(connection);
+            progress(ImportProgress {
                 phase: Phase::Merging,
                 bytes_read,
                 bytes_total,
-                rows: merged + outcome.duplicates as u64,
+                rows: merged + summary.duplicates as u64,
                 rows_total,
             });
         }
         if slice.is_empty() {
-            return Ok(outcome);
+            return Ok(summary);
         }
-        // The next slice is put in order while this one meets the database.
-        ahead = cut(ordered);
-        merges.spawn(merge(installation.clone(), goal.clone(), slice, request.dry_run, loaders.pop()));
+        // The next slice is sorted while this one is merged.
+        next = next_slice(rows);
+        merges.spawn(merge(installation.clone(), destination.clone(), slice, request.dry_run, connections.pop()));
     }
 }
 
-/// The second pass of one slice: how many people it has, what they come to, and the loader that
-/// brought them, for the next slice.
+/// Merges one slice. Returns its number of rows, its counts, and the connection for the next slice.
 async fn merge(
     installation: Installation,
-    goal: Arc<Goal>,
-    slice: Vec<Person>,
+    destination: Arc<Destination>,
+    slice: Vec<ImportRow>,
     dry_run: bool,
-    mut loader: Option<CopyConnection>,
-) -> Result<(u64, Counts, Option<CopyConnection>)> {
+    mut copy: Option<CopyConnection>,
+) -> Result<(u64, SliceCounts, Option<CopyConnection>)> {
     let counts = if dry_run {
-        merge::rehearse(&installation, &goal, &slice).await?
+        merge::dry_run(&installation, &destination, &slice).await?
     } else {
-        if loader.is_none() {
-            loader = CopyConnection::open(&installation.db).await?;
+        if copy.is_none() {
+            copy = CopyConnection::open(&installation.db).await?;
         }
-        merge::perform(&installation, &goal, &slice, &mut loader).await?
+        merge::apply(&installation, &destination, &slice, &mut copy).await?
     };
-    Ok((slice.len() as u64, counts, loader))
+    Ok((slice.len() as u64, counts, copy))
 }
 
-/// The first pass, some thousands of rows at a time.
-async fn read(task: Task, progress: &mut (dyn FnMut(Progress) + Send)) -> Result<Reading> {
-    let mut reading = blocking(move || Reading::open(task)).await?;
-    let mut going = true;
-    while going {
-        (reading, going) = blocking(move || reading.advance(BATCH).map(|going| (reading, going))).await?;
-        progress(Progress {
+/// Runs the first pass, some thousands of rows at a time.
+async fn read(input: Input, progress: &mut (dyn FnMut(ImportProgress) + Send)) -> Result<FirstPass> {
+    let mut first_pass = run_blocking(move || FirstPass::open(input)).await?;
+    let mut has_more = true;
+    while has_more {
+        (first_pass, has_more) =
+            run_blocking(move || first_pass.read_rows(BATCH).map(|has_more| (first_pass, has_more))).await?;
+        progress(ImportProgress {
             phase: Phase::Reading,
-            bytes_read: reading.taken(),
-            bytes_total: reading.size,
-            rows: reading.rows,
+            bytes_read: first_pass.bytes_read(),
+            bytes_total: first_pass.size,
+            rows: first_pass.rows,
             rows_total: 0,
         });
     }
-    Ok(reading)
+    Ok(first_pass)
 }
 
-async fn goal(installation: &Installation, workspace: Id, request: &Request) -> Result<Goal> {
+/// Checks the request and finds the list.
+async fn destination(installation: &Installation, workspace: Id, request: &Request) -> Result<Destination> {
     refuse_blank(&[
         ("--list", &request.list),
         ("--source", &request.source),
@@ -226,10 +227,10 @@ async fn goal(installation: &Installation, workspace: Id, request: &Request) -> 
         given_at: given_at(&request.date, installation.clock.now(), &TimeZone::system())?,
     };
     let list = list::need(&mut *installation.db.read().await?, workspace, &request.list).await?;
-    Ok(Goal { workspace, list, evidence })
+    Ok(Destination { workspace, list, evidence })
 }
 
-/// The day of the consent at 00:00 UTC. Today is the day where the user sits.
+/// The day of the consent at 00:00 UTC. A day after today, in the user's time zone, is refused.
 fn given_at(date: &str, now: Millis, zone: &TimeZone) -> Result<Millis> {
     let refuse = |key| Message::new(key).with("date", date).invalid();
     let day: Option<Date> = field::read_date(date.trim()).and_then(|day| day.parse().ok());
@@ -242,19 +243,21 @@ fn given_at(date: &str, now: Millis, zone: &TimeZone) -> Result<Millis> {
     Ok(day.since(epoch).map_or(0, |span| i64::from(span.get_days())) * DAY)
 }
 
-/// Begins to put the next people in order.
-fn cut(mut ordered: Ordered) -> impl Future<Output = Result<(Ordered, Vec<Person>)>> {
-    blocking(move || ordered.slice(SLICE).map(|slice| (ordered, slice)))
+/// Starts to take the next slice of sorted rows.
+fn next_slice(mut rows: UniqueRows) -> impl Future<Output = Result<(UniqueRows, Vec<ImportRow>)>> {
+    run_blocking(move || rows.next_slice(SLICE).map(|slice| (rows, slice)))
 }
 
-/// Begins at once, on a thread where it holds up no one.
-fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> impl Future<Output = Result<T>> {
+/// Starts at once, on a thread for blocking work.
+fn run_blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> impl Future<Output = Result<T>> {
     let task = tokio::task::spawn_blocking(work);
-    async { told(task.await) }
+    async { join_result(task.await) }
 }
 
-/// What a task says at its end.
-fn told<T>(ended: Result<Result<T>, JoinError>) -> Result<T> {
+/// The result of a task. A panic of the task is resumed here.
+fn join_result<T>(ended: Result<Result<T>, JoinError>) -> Result<T> {
     match ended {
         Ok(done) => done,
         Err(error) => match error.try_into_panic() {
@@ -275,18 +278,18 @@ mod tests {
     }
 
     #[test]
-    fn the_day_of_consent_is_a_day_that_has_come() {
+    fn a_day_of_consent_in_the_future_is_refused() {
         assert_eq!(given_at("2026-11-21", NOON, &TimeZone::UTC).expect("today"), 1_795_219_200_000);
         assert_eq!(given_at("31.12.1969", NOON, &TimeZone::UTC).expect("long ago"), -DAY);
         assert_eq!(refusal("2026-11-22"), "import-date-future");
         assert_eq!(refusal("yesterday"), "import-date");
 
         let east = TimeZone::fixed(jiff::tz::offset(13));
-        assert!(given_at("2026-11-22", NOON, &east).is_ok(), "it is tomorrow in Tonga already");
+        assert!(given_at("2026-11-22", NOON, &east).is_ok(), "already that day in Tonga");
     }
 
     #[test]
-    fn blank_flags_are_named_together() {
+    fn all_blank_flags_are_named_at_once() {
         let message =
             refuse_blank(&[("--list", "News"), ("--source", " "), ("--proof", "")]).expect_err("two").message();
 

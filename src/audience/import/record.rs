@@ -1,37 +1,36 @@
-//! Rows of a delimited file: cut by one state machine (quotes, doubled quotes, line breaks inside
-//! quotes), with the line of the file each row begins on and its text as it stood. Lengths are
-//! bounded while reading, so that no file makes memory grow.
+//! CSV reader: splits the decoded text into rows and cells (quotes, doubled quotes, line breaks inside quotes), with
+//! the line of the file that each row begins on and its raw text. Lengths are bounded while reading, so that no
+//! file makes memory grow.
 
 use std::path::{Path, PathBuf};
 
-use super::decoder::Text;
+use super::decoder::DecodedText;
 use super::delimiter::{self, Delimiter};
 use crate::infra::error::{Error, Message, Result};
 
 /// Bytes of decoded text that a row may have.
-pub const ROW: usize = 1 << 20;
+pub const MAX_ROW_BYTES: usize = 1 << 20;
 /// Bytes of decoded text that a cell may have.
-pub const CELL: usize = 64 << 10;
-/// Rows with a quotation mark that is never closed which a file may have: each costs a search of
-/// [`ROW`] bytes.
-const GIVEN_UP: u32 = 1_000;
+pub const MAX_CELL_BYTES: usize = 64 << 10;
+/// Rows with an unclosed quotation mark that a file may have: each costs a search of [`MAX_ROW_BYTES`] bytes.
+const MAX_UNCLOSED: u32 = 1_000;
 
-/// A row as it stands in the file.
+/// A row of the file.
 pub struct Record<'a> {
     /// The line of the file it begins on, from 1.
     pub line: u64,
     /// Its text, quotes and all, without the line end.
     pub raw: &'a str,
-    /// The reason word of a row that cannot be read.
-    pub fault: Option<&'static str>,
+    /// The reason word, if the row cannot be read.
+    pub defect: Option<&'static str>,
     /// The text of the cells, without quotes.
     pub(super) cells: &'a str,
-    /// Where each cell ends in it.
+    /// The end of each cell in `cells`.
     pub(super) ends: &'a [usize],
 }
 
 impl<'a> Record<'a> {
-    /// How many cells there are.
+    /// Number of cells.
     pub fn len(&self) -> usize {
         self.ends.len()
     }
@@ -51,23 +50,23 @@ impl<'a> Record<'a> {
 
 /// The rows of a file, one after another.
 pub struct Records {
-    text: Text,
+    text: DecodedText,
     path: PathBuf,
     delimiter: Delimiter,
     core: csv_core::Reader,
     line: u64,
-    /// Length of the row handed out last; it leaves the window when the next is asked for.
-    held: usize,
-    given_up: u32,
+    /// Length of the row returned last; the next call removes it from the window.
+    row_length: usize,
+    unclosed: u32,
     cells: Vec<u8>,
     ends: Vec<usize>,
 }
 
-/// How the state machine left a row.
-enum Cut {
-    /// Row of this many bytes and cells.
+/// Result of scanning one row.
+enum Scan {
+    /// A complete row, with its length in bytes and number of cells.
     Whole { length: usize, cells: usize },
-    /// A quotation mark opens a cell and nothing closes it.
+    /// A quotation mark is opened and never closed.
     Unclosed,
     /// The file is at its end.
     End,
@@ -75,48 +74,48 @@ enum Cut {
 
 impl Records {
     /// Rows of a text whose delimiter is found on its first line. A line `sep=;`, as Excel writes
-    /// it, is taken at its word.
-    pub fn new(mut text: Text, path: &Path) -> Result<Self> {
-        while text.rest().len() < CELL && text.more().map_err(Error::io(path.display()))? {}
-        let (delimiter, lead) = delimiter::sniff(text.rest());
-        text.consume(lead);
+    /// it, is bytes_read at its word.
+    pub fn new(mut text: DecodedText, path: &Path) -> Result<Self> {
+        while text.window().len() < MAX_CELL_BYTES && text.grow().map_err(Error::io(path.display()))? {}
+        let (delimiter, first_line) = delimiter::detect(text.window());
+        text.consume(first_line);
         let core = csv_core::ReaderBuilder::new().delimiter(delimiter.byte()).build();
         Ok(Self {
             text,
             path: path.to_owned(),
             delimiter,
             core,
-            line: if lead == 0 { 1 } else { 2 },
-            held: 0,
-            given_up: 0,
+            line: if first_line == 0 { 1 } else { 2 },
+            row_length: 0,
+            unclosed: 0,
             cells: Vec::new(),
             ends: vec![0; 64],
         })
     }
 
-    /// What stands between cells.
+    /// The delimiter of cells.
     pub fn delimiter(&self) -> Delimiter {
         self.delimiter
     }
 
     /// Bytes of the file read so far.
-    pub fn taken(&self) -> u64 {
-        self.text.taken()
+    pub fn bytes_read(&self) -> u64 {
+        self.text.bytes_read()
     }
 
     /// The next row that is not blank.
     pub fn next(&mut self) -> Result<Option<Record<'_>>> {
-        let (fault, cells) = loop {
-            self.let_go();
+        let (defect, cells) = loop {
+            self.release_row();
             self.skip_line_ends()?;
-            match self.cut()? {
-                Cut::End => return Ok(None),
-                Cut::Unclosed => {
-                    self.held = self.give_up()?;
+            match self.scan_row()? {
+                Scan::End => return Ok(None),
+                Scan::Unclosed => {
+                    self.row_length = self.skip_unclosed()?;
                     break (Some("quote-open"), 0);
                 }
-                Cut::Whole { length, cells } => {
-                    self.held = trimmed(&self.text.rest()[..length]);
+                Scan::Whole { length, cells } => {
+                    self.row_length = trimmed(&self.text.window()[..length]);
                     if self.ends[..cells].last().is_some_and(|filled| *filled > 0) {
                         break (None, cells);
                     }
@@ -125,24 +124,24 @@ impl Records {
         };
         let ends = &self.ends[..cells];
         let read = |bytes| std::str::from_utf8(bytes).expect("decoded text is UTF-8");
-        let raw = read(&self.text.rest()[..self.held]);
+        let raw = read(&self.text.window()[..self.row_length]);
         let cells = read(&self.cells[..ends.last().copied().unwrap_or(0)]);
-        let fault = fault.or_else(|| flaw(cells, ends));
-        Ok(Some(Record { line: self.line, raw, fault, cells, ends }))
+        let defect = defect.or_else(|| find_defect(cells, ends));
+        Ok(Some(Record { line: self.line, raw, defect, cells, ends }))
     }
 
-    fn let_go(&mut self) {
-        self.line += line_ends(&self.text.rest()[..self.held]);
-        self.text.consume(std::mem::take(&mut self.held));
+    fn release_row(&mut self) {
+        self.line += line_ends(&self.text.window()[..self.row_length]);
+        self.text.consume(std::mem::take(&mut self.row_length));
     }
 
     fn skip_line_ends(&mut self) -> Result<()> {
         loop {
-            match self.text.rest() {
+            match self.text.window() {
                 [b'\r', b'\n', ..] => self.text.consume(2),
                 [b'\r'] | [] => {
-                    let grown = self.text.more().map_err(Error::io(self.path.display()))?;
-                    match (grown, self.text.rest()) {
+                    let grown = self.text.grow().map_err(Error::io(self.path.display()))?;
+                    match (grown, self.text.window()) {
                         (true, _) => continue,
                         (false, []) => return Ok(()),
                         (false, _) => self.text.consume(1),
@@ -155,21 +154,21 @@ impl Records {
         }
     }
 
-    /// Runs the state machine from the current place to the end of one row.
-    fn cut(&mut self) -> Result<Cut> {
+    /// Runs the CSV state machine to the end of one row.
+    fn scan_row(&mut self) -> Result<Scan> {
         use csv_core::ReadRecordResult as Is;
         let (mut length, mut filled, mut cells) = (0, 0, 0);
         let mut ended = false;
         loop {
             // At the end of the file a line end is added: it ends every row but an unclosed one.
-            let input = if ended { b"\n" } else { &self.text.rest()[length..] };
+            let input = if ended { b"\n" } else { &self.text.window()[length..] };
             if input.is_empty() {
-                if length > ROW {
-                    return Ok(Cut::Unclosed);
+                if length > MAX_ROW_BYTES {
+                    return Ok(Scan::Unclosed);
                 }
-                ended = !self.text.more().map_err(Error::io(self.path.display()))?;
+                ended = !self.text.grow().map_err(Error::io(self.path.display()))?;
                 if ended && length == 0 {
-                    return Ok(Cut::End);
+                    return Ok(Scan::End);
                 }
                 continue;
             }
@@ -182,23 +181,23 @@ impl Records {
             cells += found;
             length += if ended { 0 } else { read };
             match is {
-                Is::Record => return Ok(Cut::Whole { length, cells }),
+                Is::Record => return Ok(Scan::Whole { length, cells }),
                 Is::OutputEndsFull => self.ends.resize(self.ends.len() * 2, 0),
-                _ if ended => return Ok(Cut::Unclosed),
+                _ if ended => return Ok(Scan::Unclosed),
                 _ => {}
             }
         }
     }
 
-    /// A row that a stray quotation mark makes endless is given up to the end of its first line.
-    /// Returns the length of that line; without a line end there is nothing to go on with.
-    fn give_up(&mut self) -> Result<usize> {
+    /// Skips the first line of a row whose quotation mark is never closed. Returns the length of that line; fails
+    /// without a line end, and after too many such rows.
+    fn skip_unclosed(&mut self) -> Result<usize> {
         self.core.reset();
-        self.given_up += 1;
-        let rest = self.text.rest();
+        self.unclosed += 1;
+        let rest = self.text.window();
         let end = rest.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
-        match end.or((rest.len() <= ROW).then_some(rest.len())) {
-            Some(end) if self.given_up <= GIVEN_UP => Ok(end),
+        match end.or((rest.len() <= MAX_ROW_BYTES).then_some(rest.len())) {
+            Some(end) if self.unclosed <= MAX_UNCLOSED => Ok(end),
             _ => Err(Message::new("import-line-endless")
                 .with("file", self.path.display())
                 .with("line", self.line)
@@ -207,8 +206,8 @@ impl Records {
     }
 }
 
-/// What makes a row unreadable although it was cut well.
-fn flaw(cells: &str, ends: &[usize]) -> Option<&'static str> {
+/// The reason why a complete row cannot be read, if any.
+fn find_defect(cells: &str, ends: &[usize]) -> Option<&'static str> {
     if cells.contains('\u{fffd}') {
         return Some("encoding");
     }
@@ -216,7 +215,7 @@ fn flaw(cells: &str, ends: &[usize]) -> Option<&'static str> {
         return Some("nul");
     }
     let starts = std::iter::once(&0).chain(ends);
-    ends.iter().zip(starts).any(|(end, start)| end - start > CELL).then_some("cell-long")
+    ends.iter().zip(starts).any(|(end, start)| end - start > MAX_CELL_BYTES).then_some("cell-long")
 }
 
 fn trimmed(raw: &[u8]) -> usize {
@@ -241,29 +240,29 @@ mod tests {
 
     use super::*;
 
-    type Seen = (u64, String, Vec<String>, Option<&'static str>);
+    type ReadRow = (u64, String, Vec<String>, Option<&'static str>);
 
-    fn read_in(bytes: Vec<u8>, encoding: &'static Encoding) -> Result<Vec<Seen>> {
-        let text = Text::new(Box::new(Cursor::new(bytes)), encoding);
+    fn read_in(bytes: Vec<u8>, encoding: &'static Encoding) -> Result<Vec<ReadRow>> {
+        let text = DecodedText::new(Box::new(Cursor::new(bytes)), encoding);
         let mut records = Records::new(text, Path::new("people.csv"))?;
         let mut seen = Vec::new();
         while let Some(record) = records.next()? {
             let cells = record.iter().map(str::to_owned).collect();
-            seen.push((record.line, record.raw.to_owned(), cells, record.fault));
+            seen.push((record.line, record.raw.to_owned(), cells, record.defect));
         }
         Ok(seen)
     }
 
-    fn read(text: &str) -> Vec<Seen> {
+    fn read(text: &str) -> Vec<ReadRow> {
         read_in(text.into(), UTF_8).expect("a table")
     }
 
-    fn whole(line: u64, raw: &str, cells: &[&str]) -> Seen {
+    fn whole(line: u64, raw: &str, cells: &[&str]) -> ReadRow {
         (line, raw.to_owned(), cells.iter().map(|cell| (*cell).to_owned()).collect(), None)
     }
 
     #[test]
-    fn rows_keep_their_line_and_their_text() {
+    fn a_row_has_its_line_number_and_raw_text() {
         let text = "email;note\r\n\r\na@b.c;\"two\r\nlines; \"\"quoted\"\"\"\r\n;\nd@e.f;x";
 
         assert_eq!(
@@ -278,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stray_quotation_mark_costs_one_row() {
+    fn an_unclosed_quotation_mark_loses_one_row() {
         let seen = read("email,name\na@b.c,\"Anna\nd@e.f,Ivan\n");
 
         assert_eq!(seen[1], (2, "a@b.c,\"Anna".to_owned(), Vec::new(), Some("quote-open")));
@@ -291,16 +290,16 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_cannot_be_read_say_why() {
-        let text = [&b"email,name\na@b.c,\0\nb@b.c,\xff\nc@b.c,"[..], &[b'x'; CELL + 1]].concat();
+    fn an_unreadable_row_has_its_reason() {
+        let text = [&b"email,name\na@b.c,\0\nb@b.c,\xff\nc@b.c,"[..], &[b'x'; MAX_CELL_BYTES + 1]].concat();
         let faults: Vec<_> = read_in(text, UTF_8).expect("a table").iter().map(|seen| seen.3).collect();
 
         assert_eq!(faults, [None, Some("nul"), Some("encoding"), Some("cell-long")]);
     }
 
     #[test]
-    fn a_line_without_end_is_refused_with_its_number() {
-        let text = format!("email\n{}", "x".repeat(ROW * 2));
+    fn an_endless_line_is_refused_with_its_number() {
+        let text = format!("email\n{}", "x".repeat(MAX_ROW_BYTES * 2));
         let message = read_in(text.into(), UTF_8).expect_err("refused").message();
 
         assert_eq!(message.key, "import-line-endless");

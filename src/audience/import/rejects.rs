@@ -1,16 +1,16 @@
-//! The file of rows that were not taken: line, reason, the reason as a sentence, and the row as it
-//! stood. It is opened before anything is imported and written as the import goes.
+//! The rejects file: rows that were not imported, with line, reason word, explanation and raw text. It is created
+//! before anything is imported.
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use crate::infra::error::{Error, Message, Result, of_csv};
 
-/// Writes refused rows, or nowhere when nobody asked.
+/// Writes rejected rows, if the user asked for a file.
 pub struct Rejects(Option<(csv::Writer<File>, PathBuf)>);
 
 impl Rejects {
-    /// Makes the file, readable by its owner alone; it must not be the file that is imported.
+    /// Creates the file, readable by its owner only. It must not be the file that is imported.
     pub fn create(path: Option<&Path>, imported: &Path) -> Result<Self> {
         let Some(path) = path else { return Ok(Self(None)) };
         if let (Ok(one), Ok(other)) = (path.canonicalize(), imported.canonicalize())
@@ -29,8 +29,8 @@ impl Rejects {
         Ok(rejects)
     }
 
-    /// Whether rows are wanted.
-    pub fn wanted(&self) -> bool {
+    /// Whether a file is written.
+    pub fn is_enabled(&self) -> bool {
         self.0.is_some()
     }
 
@@ -44,7 +44,7 @@ impl Rejects {
         writer.write_record(cells).map_err(|error| Error::io(path.display())(of_csv(error)))
     }
 
-    /// Hands everything to the file system.
+    /// Writes buffered rows to the file system.
     pub fn flush(&mut self) -> Result<()> {
         let Some((writer, path)) = &mut self.0 else { return Ok(()) };
         writer.flush().map_err(Error::io(path.display()))

@@ -1,10 +1,11 @@
-//! One row as a person, or the reason why not. A row is taken whole or refused whole.
+//! Parses one row of the file to an [`ImportRow`], or refuses it with a reason. A row is accepted or refused as a whole.
 
 use std::borrow::Cow;
 
 use serde::Serialize;
 
 use super::header::{Header, Target};
+use super::import_row::ImportRow;
 use super::record::Record;
 use crate::audience::address::Address;
 use crate::audience::field::Field;
@@ -14,9 +15,9 @@ use crate::infra::i18n::Lang;
 /// Why a row is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refusal {
-    /// The word that stands in reports and reject files.
+    /// The reason word of reports and reject files.
     pub reason: &'static str,
-    /// The place of the column it is about, where it is about one.
+    /// The index of the column, where the reason is about one.
     pub column: Option<usize>,
 }
 
@@ -25,7 +26,7 @@ impl Refusal {
         Self { reason, column: None }
     }
 
-    /// The reason as a sentence, with the column it is about.
+    /// The reason as a sentence, with the name of the column.
     pub fn explain(&self, header: &Header, lang: Lang) -> String {
         let sentence = explain(self.reason, lang);
         self.column.map_or_else(|| sentence.clone(), |column| format!("{}: {sentence}", header.names[column]))
@@ -56,19 +57,10 @@ pub fn explain(reason: &str, lang: Lang) -> String {
     lang.translate(&Message::new(key))
 }
 
-/// A person as a row tells of them.
-pub struct Told {
-    /// Their address.
-    pub address: Address,
-    /// Their field values as JSON, in the order of the names.
-    pub values: String,
-    /// The texts among them in lower case, likewise.
-    pub folded: String,
-}
-
-/// Reads a row by its header. Cells that are missing at the end, or empty, give no value.
-pub fn read(record: &Record<'_>, header: &Header, fields: &[Field]) -> Result<Told, Refusal> {
-    if let Some(reason) = record.fault {
+/// Parses a row by its header. Empty cells, and cells missing at the end, give no value. The raw text of the row is
+/// kept when `keep_raw`.
+pub fn parse(record: &Record<'_>, header: &Header, fields: &[Field], keep_raw: bool) -> Result<ImportRow, Refusal> {
+    if let Some(reason) = record.defect {
         return Err(Refusal::of_row(reason));
     }
     if record.len() > header.targets.len() {
@@ -80,9 +72,9 @@ pub fn read(record: &Record<'_>, header: &Header, fields: &[Field]) -> Result<To
         let cell = record.cell(column);
         let refuse = |reason| Refusal { reason, column: Some(column) };
         match target {
-            Some(Target::Email) => address = Some(Address::parse(cell).map_err(|fault| refuse(fault.as_str()))?),
-            Some(Target::Field(place)) => {
-                let field = &fields[*place];
+            Some(Target::Email) => address = Some(Address::parse(cell).map_err(|error| refuse(error.as_str()))?),
+            Some(Target::Field(index)) => {
+                let field = &fields[*index];
                 if let Some(value) = field.read(cell).map_err(refuse)? {
                     values.push((field.name.as_str(), value));
                 }
@@ -94,9 +86,11 @@ pub fn read(record: &Record<'_>, header: &Header, fields: &[Field]) -> Result<To
     let address = address.ok_or(Refusal::of_row("address-empty"))?;
     values.sort_by_key(|(name, _)| *name);
     let folded = values.iter().filter_map(|(name, value)| Some((*name, lower(value.as_str()?))));
-    let room = 2 * record.raw.len() + ROOM;
-    let folded = object(room, folded);
-    Ok(Told { address, values: object(room, values.into_iter()), folded })
+    let capacity = 2 * record.raw.len() + NAME_BYTES;
+    let folded = to_object(capacity, folded);
+    let values = to_object(capacity, values.into_iter());
+    let raw = if keep_raw { record.raw } else { "" };
+    Ok(ImportRow::new(record.line, [&address.canonical(), &address.expose(), &values, &folded, raw]))
 }
 
 fn lower(text: &str) -> Cow<'_, str> {
@@ -104,13 +98,13 @@ fn lower(text: &str) -> Cow<'_, str> {
     if is_lower { text.into() } else { text.to_lowercase().into() }
 }
 
-/// Bytes beside those of a row that its fields may take by their names.
-const ROOM: usize = 64;
+/// Bytes reserved for the names of the fields, beside those of the row.
+const NAME_BYTES: usize = 64;
 
-/// Written at once, without growing: a map for each of a million rows would cost more than all else that is
-/// done to them.
-fn object<'a>(room: usize, values: impl Iterator<Item = (&'a str, impl Serialize)>) -> String {
-    let mut json = Vec::with_capacity(room);
+/// Writes a JSON object into one buffer of sufficient capacity: a map for each of a million rows would cost more
+/// than everything else done to them.
+fn to_object<'a>(capacity: usize, values: impl Iterator<Item = (&'a str, impl Serialize)>) -> String {
+    let mut json = Vec::with_capacity(capacity);
     json.push(b'{');
     for (name, value) in values {
         if json.len() > 1 {
@@ -129,26 +123,27 @@ mod tests {
     use std::io::Cursor;
     use std::path::Path;
 
-    use super::super::decoder::Text;
+    use super::super::decoder::DecodedText;
     use super::super::record::Records;
     use super::*;
 
     fn outcomes(text: &str) -> Vec<Result<String, (&'static str, Option<usize>)>> {
         let fields = [Field::declare("age", "number").expect("a field"), Field::declare("city", "text").expect("one")];
-        let text = Text::new(Box::new(Cursor::new(text.as_bytes().to_vec())), encoding_rs::UTF_8);
+        let text = DecodedText::new(Box::new(Cursor::new(text.as_bytes().to_vec())), encoding_rs::UTF_8);
         let mut records = Records::new(text, Path::new("people.csv")).expect("a table");
         let first = records.next().expect("reads").expect("a header");
         let header = Header::read(&first, &fields, &[]).expect("a header");
         let mut outcomes = Vec::new();
         while let Some(record) = records.next().expect("reads") {
-            let outcome = read(&record, &header, &fields);
-            outcomes.push(outcome.map(|told| told.values).map_err(|refusal| (refusal.reason, refusal.column)));
+            let outcome = parse(&record, &header, &fields, false);
+            outcomes
+                .push(outcome.map(|row| row.values().to_owned()).map_err(|refusal| (refusal.reason, refusal.column)));
         }
         outcomes
     }
 
     #[test]
-    fn a_row_is_taken_whole_or_refused_whole() {
+    fn a_row_is_accepted_or_refused_as_a_whole() {
         assert_eq!(
             outcomes("email,age,city,,\na@b.cd,30,Казань\nb@b.cd\nc@b.cd,many\nd@,1\ne@b.cd,1,x,,\nf@b.cd,1,x,y\n,7\n"),
             [

@@ -1,5 +1,5 @@
-//! A folder for the runs of one import. It goes when the import ends; what a killed process left
-//! behind goes when the next import begins.
+//! Temporary folder for the sorted runs of one import. It is removed when the import ends; the next import removes
+//! folders that killed processes left behind.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -10,28 +10,28 @@ use crate::infra::error::{Error, Result};
 
 const PREFIX: &str = "import-";
 
-/// A folder that belongs to one import for as long as this value lives.
+/// A folder that is locked, and removed when this value is dropped.
 pub struct Staging {
     folder: PathBuf,
     _lock: File,
 }
 
 impl Staging {
-    /// Removes folders whose owner is gone and makes a fresh one under `root`.
+    /// Removes abandoned folders and creates a new one under `root`.
     pub fn claim(root: &Path) -> Result<Self> {
-        // Held while sweeping and making, so that nobody sweeps a folder that is not locked yet.
-        let door = root.join("import.lock");
-        let door = File::create(&door).map_err(Error::io(door.display()))?;
-        door.lock().map_err(Error::io(root.display()))?;
-        sweep(root).map_err(Error::io(root.display()))?;
+        // Held meanwhile, so that no other import removes a folder that is not locked yet.
+        let lock = root.join("import.lock");
+        let lock = File::create(&lock).map_err(Error::io(lock.display()))?;
+        lock.lock().map_err(Error::io(root.display()))?;
+        remove_abandoned(root).map_err(Error::io(root.display()))?;
         let folder = root.join(format!("{PREFIX}{:016x}", rand::rng().random::<u64>()));
         fs::create_dir(&folder).map_err(Error::io(folder.display()))?;
-        let lock = File::create(lock_of(&folder)).map_err(Error::io(folder.display()))?;
-        lock.lock().map_err(Error::io(folder.display()))?;
-        Ok(Self { folder, _lock: lock })
+        let folder_lock = File::create(lock_of(&folder)).map_err(Error::io(folder.display()))?;
+        folder_lock.lock().map_err(Error::io(folder.display()))?;
+        Ok(Self { folder, _lock: folder_lock })
     }
 
-    /// Where the files go.
+    /// The path of the folder.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -39,7 +39,7 @@ impl Staging {
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        // What stays is swept by the next import.
+        // The next import removes a folder that could not be removed now.
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
@@ -48,7 +48,7 @@ fn lock_of(folder: &Path) -> PathBuf {
     folder.join("lock")
 }
 
-fn sweep(root: &Path) -> std::io::Result<()> {
+fn remove_abandoned(root: &Path) -> std::io::Result<()> {
     for entry in fs::read_dir(root)? {
         let entry = entry?;
         if entry.file_name().to_string_lossy().starts_with(PREFIX) && entry.file_type()?.is_dir() {
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_killed_import_left_is_swept_and_what_a_living_one_holds_stays() {
+    fn an_abandoned_folder_is_removed_and_a_locked_one_kept() {
         let root = tempfile::tempdir().expect("a folder");
         let left = root.path().join("import-dead");
         fs::create_dir(&left).expect("made");

@@ -1,14 +1,14 @@
-//! What an import came to.
+//! Summary of an import, as shown to the user and as JSON.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
 use super::delimiter::Delimiter;
-use super::first_pass::{self, Reading};
-use super::merge::Counts;
+use super::first_pass::{self, FirstPass};
+use super::merge::SliceCounts;
 
-/// What an import came to. Every row is counted once: `rows` is the sum of the six counts.
+/// SliceCounts and settings of an import. Every row is counted once: `rows` is the sum of the six counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
     /// People who were not known.
@@ -37,18 +37,18 @@ pub struct Summary {
 
 impl Summary {
     /// What the first pass came to; nobody has met the database yet.
-    pub(super) fn begin(reading: &Reading, dry_run: bool) -> Self {
+    pub(super) fn of_first_pass(first_pass: &FirstPass, dry_run: bool) -> Self {
         Self {
             new: 0,
             updated: 0,
             unchanged: 0,
             duplicates: 0,
             tombstoned: 0,
-            invalid: reading.invalid.clone(),
-            rows: reading.rows as i64,
-            encoding: first_pass::name(reading.encoding),
-            delimiter: reading.delimiter(),
-            columns: reading.columns(),
+            invalid: first_pass.invalid.clone(),
+            rows: first_pass.rows as i64,
+            encoding: first_pass::name(first_pass.encoding),
+            delimiter: first_pass.delimiter(),
+            columns: first_pass.columns(),
             dry_run,
         }
     }
@@ -78,7 +78,7 @@ impl Summary {
     }
 
     /// Adds what a slice came to.
-    pub(super) fn add(&mut self, counts: Counts) {
+    pub(super) fn add(&mut self, counts: SliceCounts) {
         self.new += counts.new;
         self.updated += counts.updated;
         self.unchanged += counts.unchanged;

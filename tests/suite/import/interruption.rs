@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sendoff::audience::import::{self, Phase, Progress, Request};
+use sendoff::audience::import::{self, ImportProgress, Phase, Request};
 use sendoff::audience::{consent, list, workspace};
 use sendoff::infra::i18n::Lang;
 use sendoff::privacy::erasure::Erased;
@@ -31,7 +31,7 @@ both!(an_import_killed_half_way_and_run_again_ends_as_one_clean_run, |fixture| {
         let reached = Arc::new(Notify::new());
         let mut watch = {
             let (reached, mut seen) = (reached.clone(), 0);
-            move |progress: Progress| {
+            move |progress: ImportProgress| {
                 seen += u32::from(progress.phase == stop);
                 if seen == 2 || (stop == Phase::Reading && seen == 1) {
                     reached.notify_one();
@@ -71,7 +71,7 @@ both!(a_list_closed_meanwhile_takes_nobody_more, |fixture| {
     let news = list::add(&fixture.installation, fixture.workspace.id, "Новости").await.expect("the list").id;
     let (installation, runtime) = (fixture.installation.clone(), tokio::runtime::Handle::current());
     let mut closed = false;
-    let mut watch = move |progress: Progress| {
+    let mut watch = move |progress: ImportProgress| {
         if progress.phase == Phase::Merging && !closed {
             closed = true;
             tokio::task::block_in_place(|| {
@@ -114,7 +114,7 @@ both!(who_is_erased_on_their_way_in_does_not_arrive, |fixture| {
     let request = request(crowd(fixture, 16_000));
     let erased: Vec<String> = (0..16_000).step_by(160).map(|n| format!("person{n}@example.org")).collect();
     let (read, workspace) = (Notify::new(), fixture.workspace.id);
-    let mut watch = |progress: Progress| {
+    let mut watch = |progress: ImportProgress| {
         if progress.rows == 16_000 {
             read.notify_one();
         }

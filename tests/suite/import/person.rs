@@ -150,8 +150,8 @@ both!(facets_of_newcomers_are_those_of_their_values, |fixture| {
     import(fixture, &request(file(fixture, "people.csv", text))).await.expect("imported");
 
     let facets = async || {
-        let columns = indexed_field::TEXTS.map(|text| format!("coalesce({text}, '-')"));
-        let numbers = indexed_field::NUMBERS.map(|number| format!("coalesce(cast({number} as text), '-')"));
+        let columns = indexed_field::TEXT_COLUMNS.map(|text| format!("coalesce({text}, '-')"));
+        let numbers = indexed_field::NUMBER_COLUMNS.map(|number| format!("coalesce(cast({number} as text), '-')"));
         let columns = columns.into_iter().chain(numbers).collect::<Vec<_>>().join(", ");
         let mut sql = Sql::new(&format!("select {columns} from contact order by canonical"));
         let rows = sql.all(&mut installation.db.read().await.expect("a connection")).await.expect("read");

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use sendoff::audience::address::Address;
 use sendoff::audience::contact::{self, Contact};
 use sendoff::audience::field::{self, Field};
-use sendoff::audience::import::{self, Delimiter, Phase, Progress, Request};
+use sendoff::audience::import::{self, Delimiter, ImportProgress, Phase, Request};
 use sendoff::audience::{list, workspace};
 use sendoff::infra::i18n::Lang;
 use serde_json::{Value, json};
@@ -195,7 +195,7 @@ both!(the_example_is_imported_but_for_its_bad_rows, |fixture| {
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/contacts.csv");
     let merged = AtomicU64::new(0);
-    let mut watch = |progress: Progress| {
+    let mut watch = |progress: ImportProgress| {
         assert_eq!(progress.bytes_read, progress.bytes_total);
         if progress.phase == Phase::Merging {
             assert_eq!(progress.rows, progress.rows_total);
