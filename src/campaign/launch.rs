@@ -75,7 +75,7 @@ pub async fn start(installation: &Installation, campaign: &Campaign) -> Result<O
         .map(|link| Link {
             position: position(link.position),
             destination: link.shown.clone(),
-            personal: link.personal,
+            personal: link.is_personal,
         })
         .collect();
     let now = installation.clock.now();

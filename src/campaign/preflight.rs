@@ -19,8 +19,8 @@ use crate::audience::address::Address;
 use crate::audience::eligibility;
 use crate::audience::segment::Expression;
 use crate::audience::subscription;
-use crate::content::email::RenderedEmail;
 use crate::content::lint;
+use crate::content::mime::message::RenderedEmail;
 use crate::infra::db::{Conn, Db, Sql};
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
@@ -268,7 +268,7 @@ fn judge(campaign: &Campaign, composer: &Composer, sheet: &mut Preflight) {
         sheet.warnings.push(Message::new("preflight-irregular"));
     }
     if let Some(heaviest) = &sheet.heaviest {
-        sheet.warnings.extend(lint::examine(
+        sheet.warnings.extend(lint::check(
             &composer.frozen().draft,
             &composer.frozen().frame,
             composer.letter(),

@@ -152,7 +152,7 @@ impl Guide<'_> {
         let mut tx = self.installation.db.write().await?;
         setting::set(&mut tx, Setting::PublicUrl, public).await?;
         setting::set(&mut tx, Setting::Language, "ru").await?;
-        let change = brand::Change {
+        let change = brand::BrandChange {
             name: Some("Магазин «Осень»".to_owned()),
             address: Some("420111, Казань, ул. Баумана, 1".to_owned()),
             color: Some("#b4532a".to_owned()),

@@ -1,4 +1,4 @@
-//! Table `brand`: how letters of a workspace look and who signs them. A workspace without a row has
+//! Table `brand`: the name, postal address, colour and logo in the emails of a workspace. A workspace without a row has
 //! the defaults.
 
 use serde::{Deserialize, Serialize};
@@ -6,20 +6,21 @@ use sqlx::Row;
 use url::Url;
 
 use super::mime::header::is_hidden;
-use crate::infra::db::{Conn, Sql};
+use crate::infra::db::Conn;
+use crate::infra::db::query::Query;
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 
-/// The look and the signature of a workspace's letters.
+/// The brand of a workspace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Brand {
-    /// The sender's name as it stands at the top and in the footer; may be empty.
+    /// The sender's name at the top and in the footer; may be empty.
     pub name: String,
-    /// The postal address that many laws ask for (15 USC 7704); lines are separated by `\n`.
+    /// The postal address that many laws require (15 USC 7704); lines are separated by `\n`.
     pub address: String,
     /// The colour of links and buttons, `#rrggbb`.
     pub color: String,
-    /// The http(s) URL of a picture; empty without one.
+    /// The http(s) URL of an image; may be empty.
     pub logo: String,
 }
 
@@ -29,9 +30,9 @@ impl Default for Brand {
     }
 }
 
-/// What to change; `None` leaves a value as it is.
+/// The values to change; `None` leaves a value as it is.
 #[derive(Debug, Clone, Default)]
-pub struct Change {
+pub struct BrandChange {
     /// At most 100 visible characters.
     pub name: Option<String>,
     /// At most 300 visible characters; line breaks are kept.
@@ -42,13 +43,15 @@ pub struct Change {
     pub logo: Option<String>,
 }
 
-const NAME_CHARS: usize = 100;
-const ADDRESS_CHARS: usize = 300;
+/// Characters.
+const MAX_NAME: usize = 100;
+/// Characters.
+const MAX_ADDRESS: usize = 300;
 
-/// The brand in force.
+/// The brand of a workspace.
 pub async fn get(conn: &mut Conn, workspace: Id) -> Result<Brand> {
-    let row = sqlx::query("select name, address, color, logo from brand where workspace_id = $1")
-        .bind(workspace)
+    let row = Query::new("select name, address, color, logo from brand where workspace_id = :workspace")
+        .bind("workspace", workspace)
         .fetch_optional(conn)
         .await?;
     Ok(row.map_or_else(Brand::default, |row| Brand {
@@ -59,24 +62,30 @@ pub async fn get(conn: &mut Conn, workspace: Id) -> Result<Brand> {
     }))
 }
 
-/// Changes the brand after checking every value, and returns it as it is now.
-pub async fn set(conn: &mut Conn, workspace: Id, change: &Change) -> Result<Brand> {
+/// Checks the values, changes the brand, and returns it.
+///
+/// # Errors
+/// Invalid if a value is refused.
+pub async fn set(conn: &mut Conn, workspace: Id, change: &BrandChange) -> Result<Brand> {
     let brand = get(&mut *conn, workspace).await?.with(change)?;
-    Sql::new("insert into brand (workspace_id, name, address, color, logo) values (")
-        .bind(workspace)
-        .push(", ")
-        .bind_all([brand.name.clone(), brand.address.clone(), brand.color.clone(), brand.logo.clone()])
-        .push(
-            ") on conflict (workspace_id) do update set name = excluded.name, address = excluded.address, \
-             color = excluded.color, logo = excluded.logo",
-        )
-        .run(conn)
-        .await?;
+    Query::new(
+        "insert into brand (workspace_id, name, address, color, logo)
+         values (:workspace, :name, :address, :color, :logo)
+         on conflict (workspace_id) do update
+            set name = excluded.name, address = excluded.address, color = excluded.color, logo = excluded.logo",
+    )
+    .bind("workspace", workspace)
+    .bind("name", brand.name.clone())
+    .bind("address", brand.address.clone())
+    .bind("color", brand.color.clone())
+    .bind("logo", brand.logo.clone())
+    .execute(conn)
+    .await?;
     Ok(brand)
 }
 
 impl Brand {
-    fn with(self, change: &Change) -> Result<Self> {
+    fn with(self, change: &BrandChange) -> Result<Self> {
         Ok(Self {
             name: change.name.as_deref().map_or(Ok(self.name), check_name)?,
             address: change.address.as_deref().map_or(Ok(self.address), check_address)?,
@@ -88,8 +97,8 @@ impl Brand {
 
 fn check_name(name: &str) -> Result<String> {
     let name = name.trim();
-    if name.chars().count() > NAME_CHARS || name.chars().any(is_hidden) {
-        return Err(Message::new("brand-name").with("limit", NAME_CHARS).invalid_field("name"));
+    if name.chars().count() > MAX_NAME || name.chars().any(is_hidden) {
+        return Err(Message::new("brand-name").with("limit", MAX_NAME).invalid_field("name"));
     }
     Ok(name.to_owned())
 }
@@ -97,8 +106,8 @@ fn check_name(name: &str) -> Result<String> {
 fn check_address(address: &str) -> Result<String> {
     let lines: Vec<_> = address.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let address = lines.join("\n");
-    if address.chars().count() > ADDRESS_CHARS || lines.iter().any(|line| line.chars().any(is_hidden)) {
-        return Err(Message::new("brand-address").with("limit", ADDRESS_CHARS).invalid_field("address"));
+    if address.chars().count() > MAX_ADDRESS || lines.iter().any(|line| line.chars().any(is_hidden)) {
+        return Err(Message::new("brand-address").with("limit", MAX_ADDRESS).invalid_field("address"));
     }
     Ok(address)
 }
@@ -136,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colours_are_kept_in_one_spelling() {
+    fn colours_are_stored_in_one_spelling() {
         for (given, kept) in [("#2D5BE3", "#2d5be3"), ("fc0", "#ffcc00"), (" #abc ", "#aabbcc")] {
             assert_eq!(check_color(given).expect(given), kept);
         }
@@ -146,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_logo_is_a_web_address_of_a_picture() {
+    fn logo_must_be_an_absolute_web_url() {
         assert_eq!(check_logo("https://пример.рф/лого.png").expect("a URL").as_bytes()[..12], *b"https://xn--");
         assert_eq!(check_logo(" ").expect("none"), "");
         for wrong in ["javascript:alert(1)", "//cdn.example/x.png", "file:///etc/passwd", "https://u:p@h.example/"] {

@@ -1,246 +1,256 @@
-//! From a draft to a compiled letter: every tag read, Markdown turned into HTML, HTML freed of what
-//! acts, links numbered, the text part derived, both put into their frame.
+//! Compiles an email: checks every tag, turns Markdown into HTML, cleans the HTML, numbers the links, derives the plain
+//! text, and puts both bodies into their layout.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::Map;
 
-use super::email::{CompiledEmail, EmailContext, EmailSource, Format, MergeData, RenderError, link_name};
-use super::encoded_parts::{self, Masked};
+use super::compiled_email::CompiledEmail;
+use super::email::{EmailContext, EmailSource, Format, Layout};
+use super::encoded_parts::{self, PartSources};
 use super::html::node::{self, Node};
-use super::layout::{Layout, Look, Page, split_headline};
-use super::link;
-use super::template::engine::{Failure, Templates};
-use super::template::error::{Part, Slip};
-use super::template::lexer::{self, Kind, Piece};
-use super::template::placeholder::Mask;
-use super::template::tag_check::{Grammar, INNER};
-use super::{html::markdown, html::to_text};
+use super::html::{markdown, sanitize, to_text};
+use super::layout::Page;
+use super::layout::element_style::{ElementStyle, split_headline};
+use super::link::{self, Link};
+use super::renderer::{EmailRenderer, MergeData, RenderError, link_template};
+use super::template::engine::{EngineError, Templates};
+use super::template::error::{EmailPart, TemplateError};
+use super::template::lexer::{self, SourcePiece, TagKind};
+use super::template::placeholder::Placeholders;
+use super::template::tag_check::{INTERNAL, TagChecker};
 use crate::infra::error::{Message, Result};
 use crate::infra::secret::Keyring;
 use crate::infra::token::{DeliveryRef, Signer};
 
-/// Bytes a body may have.
-const BODY: usize = 512 * 1024;
-/// Characters a subject or preheader may have before its tags are filled in.
-const HEAD: usize = 1_000;
-/// Bytes of the public URL, so that the links of a letter fit into header lines.
-const PUBLIC_URL: usize = 200;
+/// Bytes of a body.
+const MAX_BODY: usize = 512 * 1024;
+/// Characters of a subject or preheader, tags included.
+const MAX_HEADER: usize = 1_000;
+/// Bytes of the public URL: the links of a message must fit into header lines.
+const MAX_PUBLIC_URL: usize = 200;
 
 impl CompiledEmail {
-    /// Checks a draft whole and compiles it.
-    pub fn compile(draft: &EmailSource, frame: &EmailContext) -> Result<Self> {
-        check_sizes(draft, frame)?;
-        let mut work = Work {
-            draft,
-            frame,
-            mask: Mask::new(&[&draft.subject, &draft.preheader, &draft.body, &frame.list_name, &signature(frame)]),
-            used: BTreeSet::new(),
-            certain: BTreeSet::new(),
+    /// Checks and compiles an email.
+    ///
+    /// # Errors
+    /// Invalid if a part is missing or too long, a tag or link is wrong, or rendering exceeds a limit.
+    pub fn compile(source: &EmailSource, context: &EmailContext) -> Result<Self> {
+        check_sizes(source, context)?;
+        let texts = [&source.subject, &source.preheader, &source.body, &context.list_name, &brand_texts(context)];
+        let mut compiler = Compiler {
+            source,
+            context,
+            placeholders: Placeholders::new(&texts.map(String::as_str)),
+            used_names: BTreeSet::new(),
+            unconditional_tags: BTreeSet::new(),
         };
-        let subject = work.take(Part::Subject, &draft.subject)?;
-        let preheader = work.take(Part::Preheader, &draft.preheader)?;
-        let body = work.take(Part::Body, &draft.body)?;
-        let (html, text, links) = work.body(&body)?;
+        let subject = compiler.replace_tags(EmailPart::Subject, &source.subject)?;
+        let preheader = compiler.replace_tags(EmailPart::Preheader, &source.preheader)?;
+        let body = compiler.replace_tags(EmailPart::Body, &source.body)?;
+        let (html, text, links) = compiler.bodies(&body)?;
+        let Compiler { placeholders, used_names, .. } = compiler;
 
         let mut templates = Templates::new();
-        let mut add = |part: Part, name: String, source: String| {
-            templates.add(name, source).map_err(|_| Message::new("template-unreadable").with("part", part).invalid())
+        let mut add = |part: EmailPart, name: String, source: String| {
+            let unreadable = |_| Message::new("template-unreadable").with("part", part).invalid();
+            templates.add(name, source).map_err(unreadable)
         };
-        add(Part::Subject, "subject".to_owned(), work.mask.lift(&subject))?;
-        add(Part::Preheader, "preheader".to_owned(), work.mask.lift(&preheader))?;
-        add(Part::Body, "html".to_owned(), work.mask.lift(&html))?;
-        add(Part::Body, "text".to_owned(), work.mask.lift(&text))?;
-        for link in links.iter().filter(|link| link.personal) {
-            add(Part::Body, link_name(link.position), link.destination.clone())?;
+        add(EmailPart::Subject, "subject".to_owned(), placeholders.to_template(&subject))?;
+        add(EmailPart::Preheader, "preheader".to_owned(), placeholders.to_template(&preheader))?;
+        add(EmailPart::Body, "html".to_owned(), placeholders.to_template(&html))?;
+        add(EmailPart::Body, "text".to_owned(), placeholders.to_template(&text))?;
+        for link in links.iter().filter(|link| link.is_personal) {
+            add(EmailPart::Body, link_template(link.position), link.destination.clone())?;
         }
-        let placeholder_secret =
-            Signer::new(&Keyring::ephemeral()).message_secret(DeliveryRef { campaign: 0, delivery: 0 });
-        let mut compiled = Self {
+        let mut renderer = EmailRenderer {
             templates,
             links,
-            fields: frame.fields.iter().filter(|field| work.used.contains(*field)).cloned().collect(),
-            brand: Arc::new(frame.brand.clone()),
-            public_url: frame.public_url.trim_end_matches('/').to_owned(),
-            tracking: draft.tracking,
-            forms: None,
-            placeholder_secret,
+            fields: context.fields.iter().filter(|field| used_names.contains(*field)).cloned().collect(),
+            brand: Arc::new(context.brand.clone()),
+            public_url: context.public_url.trim_end_matches('/').to_owned(),
+            tracking: source.tracking,
+            placeholder_secret: Signer::new(&Keyring::ephemeral())
+                .message_secret(DeliveryRef { campaign: 0, delivery: 0 }),
         };
-        compiled.try_out()?;
-        let masked = Masked { mask: &work.mask, subject: &subject, preheader: &preheader, html: &html, text: &text };
-        compiled.forms = encoded_parts::make(&mut compiled, &masked);
-        Ok(compiled)
-    }
-
-    /// Renders once for nobody: a letter that meets a limit meets it now.
-    fn try_out(&self) -> Result<()> {
-        let (values, secret) = (Map::new(), &self.placeholder_secret);
-        let nobody = MergeData { address: "nobody@example.org", values: &values, secret, tracked: true, inert: false };
-        match self.render(&nobody) {
-            Err(RenderError::Broken(message)) if message.key == "template-limit" => Err(message.invalid()),
-            _ => Ok(()),
-        }
+        check_limits(&renderer)?;
+        let sources = PartSources {
+            placeholders: &placeholders,
+            subject: &subject,
+            preheader: &preheader,
+            html: &html,
+            text: &text,
+        };
+        let parts = encoded_parts::encode(&mut renderer, &sources);
+        Ok(Self { renderer, parts })
     }
 }
 
-fn check_sizes(draft: &EmailSource, frame: &EmailContext) -> Result<()> {
-    let long =
-        |part: Part, limit: usize| Err(Message::new("letter-long").with("part", part).with("limit", limit).invalid());
+/// Renders the email once without any values, so that an email that exceeds a limit is refused before it is launched.
+fn check_limits(renderer: &EmailRenderer) -> Result<()> {
+    let (values, secret) = (Map::new(), &renderer.placeholder_secret);
+    let data = MergeData { address: "nobody@example.org", values: &values, secret, tracked: true, inert: false };
+    match renderer.render(&data) {
+        Err(RenderError::Failed(message)) if message.key == "template-limit" => Err(message.invalid()),
+        _ => Ok(()),
+    }
+}
+
+fn check_sizes(source: &EmailSource, context: &EmailContext) -> Result<()> {
+    let too_long = |part: EmailPart, limit: usize| {
+        Err(Message::new("email-long").with("part", part).with("limit", limit).invalid())
+    };
     match () {
-        () if draft.subject.chars().count() > HEAD => long(Part::Subject, HEAD),
-        () if draft.preheader.chars().count() > HEAD => long(Part::Preheader, HEAD),
-        () if draft.body.len() > BODY => long(Part::Body, BODY),
-        () if draft.subject.trim().is_empty() => Err(Message::new("letter-no-subject").invalid()),
-        () if draft.body.trim().is_empty() => Err(Message::new("letter-no-body").invalid()),
-        () if frame.public_url.len() > PUBLIC_URL => {
-            Err(Message::new("letter-public-url").with("limit", PUBLIC_URL).invalid())
+        () if source.subject.chars().count() > MAX_HEADER => too_long(EmailPart::Subject, MAX_HEADER),
+        () if source.preheader.chars().count() > MAX_HEADER => too_long(EmailPart::Preheader, MAX_HEADER),
+        () if source.body.len() > MAX_BODY => too_long(EmailPart::Body, MAX_BODY),
+        () if source.subject.trim().is_empty() => Err(Message::new("email-no-subject").invalid()),
+        () if source.body.trim().is_empty() => Err(Message::new("email-no-body").invalid()),
+        () if context.public_url.len() > MAX_PUBLIC_URL => {
+            Err(Message::new("email-public-url").with("limit", MAX_PUBLIC_URL).invalid())
         }
         () => Ok(()),
     }
 }
 
-fn signature(frame: &EmailContext) -> String {
-    format!("{} {} {}", frame.brand.name, frame.brand.address, frame.brand.logo)
+fn brand_texts(context: &EmailContext) -> String {
+    format!("{} {} {}", context.brand.name, context.brand.address, context.brand.logo)
 }
 
-/// A letter under construction.
-struct Work<'a> {
-    draft: &'a EmailSource,
-    frame: &'a EmailContext,
-    mask: Mask,
+struct Compiler<'a> {
+    source: &'a EmailSource,
+    context: &'a EmailContext,
+    placeholders: Placeholders,
     /// Names that tags use.
-    used: BTreeSet<String>,
-    /// Tags that print for every reader.
-    certain: BTreeSet<String>,
+    used_names: BTreeSet<String>,
+    /// Tags outside of every condition, as the engine runs them.
+    unconditional_tags: BTreeSet<String>,
 }
 
-impl<'a> Work<'a> {
-    /// Reads the tags of a part and masks them.
-    fn take(&mut self, part: Part, source: &str) -> Result<String> {
-        let mut grammar = Grammar::new(&self.frame.fields);
-        let masked = self.mask_tags(&mut grammar, source).map_err(|slip| slip.of(part, source))?;
-        self.used.append(&mut grammar.used);
-        // Tried before anything is moved, so that the line is the author's.
-        match Templates::new().add(part.to_string(), self.mask.lift(&masked)) {
-            Err(Failure::Broken(line)) => {
+impl<'a> Compiler<'a> {
+    /// Checks the tags of a part and replaces them by placeholders.
+    fn replace_tags(&mut self, part: EmailPart, source: &str) -> Result<String> {
+        let mut checker = TagChecker::new(&self.context.fields);
+        let replaced = self.hold_tags(&mut checker, source).map_err(|error| error.located(part, source))?;
+        self.used_names.append(&mut checker.used_names);
+        // Parsed before anything is moved, so that the line of an error is the marketer's.
+        match Templates::new().add(part.to_string(), self.placeholders.to_template(&replaced)) {
+            Err(EngineError::Invalid(line)) => {
                 Err(Message::new("template-line").with("part", part).with("line", line).invalid())
             }
-            _ => Ok(masked),
+            _ => Ok(replaced),
         }
     }
 
-    fn mask_tags(&mut self, grammar: &mut Grammar<'_>, source: &str) -> Result<String, Slip> {
+    fn hold_tags(&mut self, checker: &mut TagChecker<'_>, source: &str) -> Result<String, TemplateError> {
         let mut out = String::with_capacity(source.len());
         for piece in lexer::split(source)? {
             match piece {
-                Piece::Text(text) => out.push_str(text),
-                Piece::Tag(tag) => {
-                    let run = grammar.read(&tag)?;
-                    if tag.kind == Kind::Print && grammar.is_certain() {
-                        self.certain.insert(run.clone());
+                SourcePiece::Text(text) => out.push_str(text),
+                SourcePiece::Tag(tag) => {
+                    let template = checker.check(&tag)?;
+                    if tag.kind == TagKind::Print && checker.is_unconditional() {
+                        self.unconditional_tags.insert(template.clone());
                     }
-                    if tag.kind != Kind::Note {
-                        out.push_str(&self.mask.hold_as(run, tag.source));
+                    if tag.kind != TagKind::Comment {
+                        out.push_str(&self.placeholders.hold_as(template, tag.source));
                     }
                 }
             }
         }
-        grammar.finish()?;
+        checker.finish()?;
         Ok(out)
     }
 
-    /// Both parts, still masked, and the measured links.
-    fn body(&mut self, masked: &str) -> Result<(String, String, Vec<link::Link>)> {
-        let is_page = self.draft.format == Format::Html && is_page(masked);
-        let html = match self.draft.format {
-            Format::Md => markdown::render(masked, &self.mask),
-            Format::Html => masked.to_owned(),
+    /// The HTML and the plain text, with placeholders, and the measured links.
+    fn bodies(&mut self, body: &str) -> Result<(String, String, Vec<Link>)> {
+        let is_page = self.source.format == Format::Html && is_page(body);
+        let html = match self.source.format {
+            Format::Md => markdown::to_html(body, &self.placeholders),
+            Format::Html => body.to_owned(),
         };
-        let mut nodes = node::clean(node::read(&html), &self.mask);
-        let links = link::number(&mut nodes, &mut self.mask).map_err(|(message, shown)| {
-            let body = &self.draft.body;
+        let mut nodes = sanitize::sanitize(node::parse(&html), &self.placeholders);
+        let links = link::number_links(&mut nodes, &mut self.placeholders).map_err(|(message, shown)| {
+            let body = &self.source.body;
             let at = body.find(&shown).or_else(|| body.find(&shown.replace('&', "&amp;")));
             let line = at.map_or(1, |at| body[..at].matches('\n').count() + 1);
             message.with("line", line).invalid()
         })?;
-        let text = to_text::write(&nodes, &self.mask);
+        let text = to_text::to_text(&nodes, &self.placeholders);
         if text.trim().is_empty() {
-            return Err(Message::new("letter-no-body").invalid());
+            return Err(Message::new("email-no-body").invalid());
         }
         let page = self.page();
         let (html, text) = match is_page {
-            true => self.own_page(&page, &nodes, text),
+            true => self.complete_page(&page, &nodes, text),
             false => {
-                let foot = page.text_footer(false, false);
-                (self.framed(page, nodes)?, text + &foot)
+                let footer = page.text_footer(false, false);
+                (self.in_layout(page, nodes)?, text + &footer)
             }
         };
         Ok((html, text, links))
     }
 
-    /// The frame around the content, its changing parts masked.
+    /// The content of the layout except for the body, with placeholders for values.
     fn page(&mut self) -> Page<'a> {
-        let mut inner = |name: &str| self.mask.hold(format!("{{{{ {INNER}.{name} }}}}"));
-        let (subject, pixel) = (inner("subject"), inner("pixel"));
-        let preheader = if self.draft.preheader.trim().is_empty() { String::new() } else { inner("preheader") };
-        let mut own = |name: &str| self.mask.hold(format!("{{{{ {name} }}}}"));
+        let mut internal = |name: &str| self.placeholders.hold(format!("{{{{ {INTERNAL}.{name} }}}}"));
+        let (subject, pixel) = (internal("subject"), internal("pixel"));
+        let preheader = match self.source.preheader.trim().is_empty() {
+            true => String::new(),
+            false => internal("preheader"),
+        };
+        let mut page_url = |name: &str| self.placeholders.hold(format!("{{{{ {name} }}}}"));
         Page {
-            lang: self.frame.lang,
-            brand: &self.frame.brand,
+            lang: self.context.lang,
+            brand: &self.context.brand,
             subject,
             preheader,
             hero: String::new(),
             body: String::new(),
-            list_name: &self.frame.list_name,
-            unsubscribe_url: own("unsubscribe_url"),
-            preferences_url: own("preferences_url"),
-            view_url: own("view_url"),
+            list_name: &self.context.list_name,
+            unsubscribe_url: page_url("unsubscribe_url"),
+            preferences_url: page_url("preferences_url"),
+            view_url: page_url("view_url"),
             pixel,
         }
     }
 
-    /// The body in its layout.
-    fn framed(&self, page: Page<'_>, nodes: Vec<Node>) -> Result<String> {
-        let layout = self.draft.layout;
+    fn in_layout(&self, page: Page<'_>, nodes: Vec<Node>) -> Result<String> {
+        let layout = self.source.layout;
         let (hero, nodes) = if layout == Layout::Announcement { split_headline(nodes) } else { (Vec::new(), nodes) };
-        let look = Look::new(layout, &self.frame.brand, self.draft.format == Format::Md);
-        let (hero, body) = (node::write(&look.dress_headline(hero)), node::write(&look.dress(nodes)));
+        let style = ElementStyle::new(layout, &self.context.brand, self.source.format == Format::Md);
+        let (hero, body) = (node::write(&style.apply_to_headline(hero)), node::write(&style.apply(nodes)));
         Page { hero, body, ..page }.render(layout)
     }
 
-    /// A page of the author's own, with what the law wants and the author left out.
-    fn own_page(&self, page: &Page<'_>, nodes: &[Node], text: String) -> (String, String) {
-        let shown = self.mask.show(&text);
-        let has = |name: &str| self.certain.iter().any(|tag| tag.contains(name)) && shown.contains(name);
-        let leave = has("unsubscribe_url");
-        let address = has("brand.address") || holds(&shown, &self.frame.brand.address);
-        let foot = page.html_footer(leave, address) + &page.pixel;
+    /// The marketer's own HTML page. What it lacks of unsubscribe link, postal address, preheader and pixel is added.
+    fn complete_page(&self, page: &Page<'_>, nodes: &[Node], text: String) -> (String, String) {
+        let shown = self.placeholders.to_source(&text);
+        let has = |name: &str| self.unconditional_tags.iter().any(|tag| tag.contains(name)) && shown.contains(name);
+        let has_unsubscribe = has("unsubscribe_url");
+        let has_address = has("brand.address") || contains_address(&shown, &self.context.brand.address);
+        let footer = page.html_footer(has_unsubscribe, has_address) + &page.pixel;
         let mut html = node::write(nodes);
         let end = html.rfind("</body>").or_else(|| html.rfind("</html>")).unwrap_or(html.len());
-        html.insert_str(end, &foot);
+        html.insert_str(end, &footer);
         if !page.preheader.is_empty()
             && let Some(begin) = html.find("<body").and_then(|at| html[at..].find('>').map(|end| at + end + 1))
         {
-            html.insert_str(
-                begin,
-                &format!(
-                    "<div style=\"display:none;max-height:0;overflow:hidden;mso-hide:all\">{}</div>",
-                    page.preheader
-                ),
-            );
+            let style = "display:none;max-height:0;overflow:hidden;mso-hide:all";
+            html.insert_str(begin, &format!("<div style=\"{style}\">{}</div>", page.preheader));
         }
-        (html, text + &page.text_footer(leave, address))
+        (html, text + &page.text_footer(has_unsubscribe, has_address))
     }
 }
 
-/// A whole HTML page, which keeps its own frame.
+/// True for a whole HTML page, which is not put into a layout.
 fn is_page(html: &str) -> bool {
     let lower = html.to_lowercase();
     lower.trim_start().starts_with("<!doctype") || lower.contains("<html") || lower.contains("<body")
 }
 
-/// Whether the text says the postal address, however its lines are broken.
-fn holds(text: &str, address: &str) -> bool {
+/// Whether a text contains the postal address, however its lines are broken.
+fn contains_address(text: &str, address: &str) -> bool {
     !address.is_empty() && node::squeeze(text).contains(&node::squeeze(address))
 }

@@ -1,46 +1,48 @@
-//! What an author should know about a letter before it goes out. Nothing here stops a letter; what
-//! must stop it, [`CompiledEmail::compile`] refuses.
+//! Warnings about an email for the preflight. They stop nothing; mistakes that must stop an email are refused by
+//! [`CompiledEmail::compile`].
 
 use std::net::IpAddr;
 
 use url::{Host, Url};
 
-use super::email::{CompiledEmail, EmailContext, EmailSource, RenderedEmail};
+use super::compiled_email::CompiledEmail;
+use super::email::{EmailContext, EmailSource};
 use super::html::node::{self, Node, attr};
+use super::mime::message::RenderedEmail;
 use crate::infra::error::Message;
 
-/// Bytes of HTML at which to warn: Gmail piece_ends letters near 102 kB, and the footer with them.
-const HEAVY: usize = 90_000;
-/// Characters of a subject that phones show whole are far fewer; beyond this no program does.
-const SUBJECT: usize = 120;
+/// Bytes of HTML. Gmail clips a message near 102 kB, and the footer with it.
+const MAX_HTML: usize = 90_000;
+/// Characters of a subject; no mail program shows more.
+const MAX_SUBJECT: usize = 120;
 
-/// Warnings about a letter, given one rendered sample of it.
-pub fn examine(
-    draft: &EmailSource,
-    frame: &EmailContext,
-    letter: &CompiledEmail,
+/// The warnings about an email, given one rendered sample.
+pub fn check(
+    source: &EmailSource,
+    context: &EmailContext,
+    email: &CompiledEmail,
     sample: &RenderedEmail,
 ) -> Vec<Message> {
     let mut found = Vec::new();
-    if frame.brand.address.is_empty() {
+    if context.brand.address.is_empty() {
         found.push(Message::new("lint-address"));
     }
-    if draft.preheader.trim().is_empty() {
+    if source.preheader.trim().is_empty() {
         found.push(Message::new("lint-preheader"));
     }
     let length = sample.subject.as_str().chars().count();
     if length == 0 {
         found.push(Message::new("lint-subject-empty"));
     }
-    if length > SUBJECT {
-        found.push(Message::new("lint-subject-long").with("length", length).with("limit", SUBJECT));
+    if length > MAX_SUBJECT {
+        found.push(Message::new("lint-subject-long").with("length", length).with("limit", MAX_SUBJECT));
     }
-    if sample.html.len() > HEAVY {
+    if sample.html.len() > MAX_HTML {
         found.push(Message::new("lint-heavy").with("size", sample.html.len().div_ceil(1_000)));
     }
-    found.extend(pictures(&node::read(&sample.html)));
-    found.extend(empty_links(&node::read(&sample.html)));
-    for link in letter.links() {
+    found.extend(image_warnings(&node::parse(&sample.html)));
+    found.extend(empty_links(&node::parse(&sample.html)));
+    for link in email.links() {
         if is_private(&link.destination) {
             found.push(Message::new("lint-private").with("link", &link.destination));
         }
@@ -48,14 +50,14 @@ pub fn examine(
     found
 }
 
-/// Whether a destination can be reached only from within the sender's own network.
+/// Whether a destination is reachable only within a private network.
 pub fn is_private(destination: &str) -> bool {
     let Some(host) = Url::parse(destination).ok().and_then(|url| url.host().map(|host| host.to_owned())) else {
         return false;
     };
     match host {
-        Host::Ipv4(ip) => is_inside(ip.into()),
-        Host::Ipv6(ip) => is_inside(ip.into()),
+        Host::Ipv4(ip) => is_private_ip(ip.into()),
+        Host::Ipv6(ip) => is_private_ip(ip.into()),
         Host::Domain(name) => {
             name == "localhost"
                 || !name.contains('.')
@@ -64,29 +66,30 @@ pub fn is_private(destination: &str) -> bool {
     }
 }
 
-fn is_inside(ip: IpAddr) -> bool {
+fn is_private_ip(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified(),
         IpAddr::V6(ip) => ip.is_loopback() || ip.is_unspecified() || ip.is_unique_local() || ip.is_unicast_link_local(),
     }
 }
 
-fn pictures(nodes: &[Node]) -> Vec<Message> {
-    let mut silent = 0;
-    let mut open = 0;
+fn image_warnings(nodes: &[Node]) -> Vec<Message> {
+    let mut without_alt = 0;
+    let mut over_http = 0;
     for node in nodes {
         if let Node::Start { name, attrs } = node
             && name == "img"
         {
-            silent += usize::from(attr(attrs, "alt").is_none());
-            open += usize::from(attr(attrs, "src").is_some_and(|src| src.starts_with("http://") && !is_private(src)));
+            without_alt += usize::from(attr(attrs, "alt").is_none());
+            over_http +=
+                usize::from(attr(attrs, "src").is_some_and(|src| src.starts_with("http://") && !is_private(src)));
         }
     }
     let count = |key, count: usize| (count > 0).then(|| Message::new(key).with("count", count));
-    [count("lint-alt", silent), count("lint-http", open)].into_iter().flatten().collect()
+    [count("lint-alt", without_alt), count("lint-http", over_http)].into_iter().flatten().collect()
 }
 
-/// Links with nothing to click on, or leading nowhere.
+/// A warning about links without text or without a destination.
 fn empty_links(nodes: &[Node]) -> Option<Message> {
     let mut count = 0;
     let mut inside = None;
@@ -98,8 +101,8 @@ fn empty_links(nodes: &[Node]) -> Option<Message> {
                 inside = Some(false);
             }
             Node::Start { name, attrs } if name == "img" => {
-                let spoken = attr(attrs, "alt").is_some_and(|alt| !alt.trim().is_empty());
-                inside = inside.map(|seen| seen || spoken);
+                let has_alt = attr(attrs, "alt").is_some_and(|alt| !alt.trim().is_empty());
+                inside = inside.map(|seen| seen || has_alt);
             }
             Node::Text(text) => inside = inside.map(|seen| seen || !text.trim().is_empty()),
             node if node.ends("a") => count += usize::from(inside.take() == Some(false)),
@@ -114,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_of_the_inner_network_are_known() {
+    fn private_destinations_are_recognized() {
         for url in ["http://localhost:8080/x", "https://10.1.2.3/", "http://[::1]/", "https://wiki/", "http://a.local/"]
         {
             assert!(is_private(url), "{url}");
@@ -125,10 +128,10 @@ mod tests {
     }
 
     #[test]
-    fn pictures_and_links_must_say_something() {
+    fn images_without_alt_and_empty_links_are_found() {
         let found = |html: &str| {
-            let nodes = node::read(html);
-            let keys: Vec<_> = pictures(&nodes).into_iter().chain(empty_links(&nodes)).map(|m| m.key).collect();
+            let nodes = node::parse(html);
+            let keys: Vec<_> = image_warnings(&nodes).into_iter().chain(empty_links(&nodes)).map(|m| m.key).collect();
             keys
         };
         assert_eq!(found("<img src=\"http://a.example/x.png\">"), ["lint-alt", "lint-http"]);

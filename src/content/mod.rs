@@ -1,7 +1,11 @@
-//! An email's content: layouts, sandboxed templates, links, HTML, plain text and MIME.
+//! The content of an email: templates, links, HTML, plain text, layouts and MIME.
+//!
+//! [`email`] is what the marketer writes, [`compiled_email`] what [`compile`] makes of it, [`renderer`] renders it for
+//! one recipient, and [`mime_template`] writes the message from parts that were encoded once ([`encoded_parts`]).
 
 pub mod brand;
 mod compile;
+pub mod compiled_email;
 pub mod email;
 mod encoded_parts;
 mod html;
@@ -10,4 +14,5 @@ pub mod link;
 pub mod lint;
 pub mod mime;
 pub mod mime_template;
+pub mod renderer;
 mod template;

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Action, Actor};
-use crate::content::brand::{self, Brand, Change};
+use crate::content::brand::{self, Brand, BrandChange};
 use crate::infra::error::Result;
 use crate::infra::installation::Installation;
 
@@ -35,7 +35,7 @@ pub async fn show(installation: &Installation, actor: &Actor) -> Result<BrandVie
 }
 
 /// Changes what `change` names and returns the brand.
-pub async fn set(installation: &Installation, actor: &Actor, change: &Change) -> Result<BrandView> {
+pub async fn set(installation: &Installation, actor: &Actor, change: &BrandChange) -> Result<BrandView> {
     let permit = actor.permit(Action::ChangeBrand)?;
     let mut tx = installation.db.write().await?;
     let brand = brand::set(&mut tx, permit.workspace, change).await?;

@@ -1,5 +1,5 @@
-//! A message that is put together from encoded parts is the message that is rendered and written:
-//! for any letter and any reader, to the byte.
+//! A message composed from encoded parts equals the message that is rendered and written, byte for byte, for any email
+//! and any recipient.
 
 use std::cell::RefCell;
 
@@ -12,7 +12,8 @@ use sendoff::campaign::composer::{Composer, FrozenContent};
 use sendoff::campaign::delivery::Recipient;
 use sendoff::campaign::file::Sender;
 use sendoff::content::brand::Brand;
-use sendoff::content::email::{EmailContext, EmailSource, Format, Layout, RenderedEmail, Tracking};
+use sendoff::content::email::{EmailContext, EmailSource, Format, Layout, Tracking};
+use sendoff::content::mime::message::RenderedEmail;
 use sendoff::infra::i18n::Lang;
 use sendoff::mailer::smtp::dot_stuffing;
 use serde_json::{Map, Value, json};
@@ -93,7 +94,7 @@ fn body() -> impl Strategy<Value = String> {
     prop::collection::vec(tree, 1..8).prop_map(|parts| parts.concat())
 }
 
-fn head() -> impl Strategy<Value = String> {
+fn header() -> impl Strategy<Value = String> {
     let parts = [
         "Осень",
         "sale ",
@@ -108,9 +109,9 @@ fn head() -> impl Strategy<Value = String> {
     prop::collection::vec(select(parts.to_vec()), 0..4).prop_map(|parts| parts.concat())
 }
 
-fn draft() -> impl Strategy<Value = EmailSource> {
+fn source() -> impl Strategy<Value = EmailSource> {
     let settings = (select(Layout::ALL), select(Format::ALL), select(Tracking::ALL), 0..4);
-    (head(), head(), body(), settings).prop_map(|(subject, preheader, body, (layout, format, tracking, page))| {
+    (header(), header(), body(), settings).prop_map(|(subject, preheader, body, (layout, format, tracking, page))| {
         EmailSource {
             subject: format!("s{subject}"),
             preheader,
@@ -131,7 +132,7 @@ fn value() -> impl Strategy<Value = Value> {
     prop_oneof![4 => text, 1 => (0..99).prop_map(Value::from), 1 => any::<f32>().prop_map(|n| json!(n)), 1 => any::<bool>().prop_map(Value::from)]
 }
 
-fn person() -> impl Strategy<Value = (String, String)> {
+fn recipient() -> impl Strategy<Value = (String, String)> {
     let addresses = ["anna@example.org", "Anna.B@Example.ORG", "a+b@почта.рф", "иван@почта.рф", "\"a b\"@example.org"];
     let long = format!("{}@{}.example", "l".repeat(64), "d".repeat(60));
     let addresses: Vec<_> = addresses.into_iter().map(str::to_owned).chain([long]).collect();
@@ -142,10 +143,10 @@ fn person() -> impl Strategy<Value = (String, String)> {
     })
 }
 
-fn frozen(draft: EmailSource, wide: bool) -> FrozenContent {
+fn frozen(source: EmailSource, wide: bool) -> FrozenContent {
     let sender = |name: &str| Sender { name: name.to_owned(), address: "news@example.org".to_owned() };
     FrozenContent {
-        draft,
+        draft: source,
         frame: EmailContext {
             brand: Brand {
                 name: "Магазин {%".to_owned(), address: "Мира, 1".to_owned(), ..Brand::default()
@@ -165,16 +166,16 @@ fn frozen(draft: EmailSource, wide: bool) -> FrozenContent {
     }
 }
 
-/// Lines as mail wants them, and both parts as they were rendered.
+/// Asserts that lines are canonical and that a parser reads both bodies as they were rendered.
 fn assert_reads_back(message: &[u8], rendered: &RenderedEmail) {
     let text = String::from_utf8(message.to_vec()).expect("UTF-8");
     assert!(text.ends_with("\r\n") && dot_stuffing::is_canonical(message) && dot_stuffing::fits(message));
-    let (_, body) = text.split_once("\r\n\r\n").expect("a head and a body");
+    let (_, body) = text.split_once("\r\n\r\n").expect("a header and a body");
     assert!(body.is_ascii() && body.lines().all(|line| line.len() <= 76), "{body}");
 
     let parsed = MessageParser::default().parse(message).expect("parses");
     let (PartType::Text(text), PartType::Html(html)) = (&parsed.parts[1].body, &parsed.parts[2].body) else {
-        panic!("two parts");
+        panic!("two bodies");
     };
     let same = |read: &str, made: &str| {
         assert_eq!(read.replace("\r\n", "\n"), made.replace("\r\n", "\n").trim_end_matches('\n'));
@@ -183,54 +184,56 @@ fn assert_reads_back(message: &[u8], rendered: &RenderedEmail) {
     same(html, &rendered.html);
 }
 
-/// How many of the tried messages were put together from encoded parts, and all that could be made.
+/// The number of messages composed, and of those composed from encoded parts.
 #[derive(Default)]
 struct Count {
     spliced: usize,
     made: usize,
 }
 
-/// Composes one letter both ways.
+/// Composes one message both ways.
 fn compare(composer: &Composer, (address, fields): &(String, String), count: &mut Count) {
-    let reader = Recipient { delivery: 42, address: address.clone(), fields: fields.clone() };
+    let recipient = Recipient { delivery: 42, address: address.clone(), fields: fields.clone() };
     let to = Address::parse(address).expect("an address");
-    let mut out = b"left from before".to_vec();
-    let composed = composer.compose(&reader, &to, NOW, &mut out);
+    let mut out = b"from an earlier message".to_vec();
+    let composed = composer.compose(&recipient, &to, NOW, &mut out);
     if composer.letter().is_pre_encoded()
-        && let Ok(sketch) = composer.sketch(&reader)
+        && let Ok(sketch) = composer.sketch(&recipient)
     {
-        let weight = composer.weigh(&reader, &mut Vec::new()).expect("a weight");
-        assert_eq!(weight.missing.into_iter().collect::<Vec<_>>(), sketch.missing);
-        assert_eq!(weight.html, sketch.html.len());
+        let summary = composer.weigh(&recipient, &mut Vec::new()).expect("a summary");
+        assert_eq!(summary.missing.into_iter().collect::<Vec<_>>(), sketch.missing);
+        assert_eq!(summary.html, sketch.html.len());
     }
-    let rendered = match composer.render(&reader) {
+    let rendered = match composer.render(&recipient) {
         Ok(rendered) => rendered,
         Err(reason) => return assert_eq!(composed.map_err(|error| error.key), Err(reason.key)),
     };
     assert_eq!(composed, Ok(()));
-    let written = composer.write(&reader, &to, &rendered, NOW);
+    let written = composer.write(&recipient, &to, &rendered, NOW);
     assert_reads_back(&written, &rendered);
 
     let wire = dot_stuffing::stuff(&written);
     let wire = wire.strip_suffix(b".\r\n").expect("a lone dot");
     assert_eq!(String::from_utf8_lossy(&out), String::from_utf8_lossy(wire));
     count.made += 1;
-    count.spliced += usize::from(composer.splice(&reader, &to, NOW, &mut out));
+    count.spliced += usize::from(composer.splice(&recipient, &to, NOW, &mut out));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn any_letter_composed_is_the_letter_rendered_and_written() {
+async fn any_message_from_encoded_parts_equals_the_rendered_one() {
     let fixture = Fixture::new(Kind::Sqlite).await;
     let mut runner =
         TestRunner::new(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() });
     let count = RefCell::new(Count::default());
-    let tried =
-        runner.run(&(draft(), any::<bool>(), prop::collection::vec(person(), 1..6)), |(draft, wide, people)| {
-            if let Ok(composer) = Composer::compile(&fixture.installation, frozen(draft, wide)) {
-                people.iter().for_each(|person| compare(&composer, person, &mut count.borrow_mut()));
+    let tried = runner.run(
+        &(source(), any::<bool>(), prop::collection::vec(recipient(), 1..6)),
+        |(source, wide, recipients)| {
+            if let Ok(composer) = Composer::compile(&fixture.installation, frozen(source, wide)) {
+                recipients.iter().for_each(|recipient| compare(&composer, recipient, &mut count.borrow_mut()));
             }
             Ok(())
-        });
+        },
+    );
     if let Err(failure) = tried {
         panic!("{failure}");
     }
@@ -241,12 +244,12 @@ async fn any_letter_composed_is_the_letter_rendered_and_written() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_letter_too_irregular_is_rendered_for_each_reader() {
+async fn irregular_email_is_rendered_for_each_recipient() {
     let fixture = Fixture::new(Kind::Sqlite).await;
     let numbered = "{{ email | replace('\\u0040', ' at ') }}".to_owned();
     let crowded = "{{ email | upper | lower | trim }} ".repeat(1_200);
     for body in [numbered, crowded] {
-        let draft = EmailSource {
+        let source = EmailSource {
             subject: "s".to_owned(),
             preheader: String::new(),
             layout: Layout::Plain,
@@ -254,7 +257,7 @@ async fn a_letter_too_irregular_is_rendered_for_each_reader() {
             body,
             tracking: Tracking::None,
         };
-        let composer = Composer::compile(&fixture.installation, frozen(draft, false)).expect("compiles");
+        let composer = Composer::compile(&fixture.installation, frozen(source, false)).expect("compiles");
         let mut count = Count::default();
         compare(&composer, &("anna@example.org".to_owned(), "{}".to_owned()), &mut count);
 

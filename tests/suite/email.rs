@@ -1,5 +1,4 @@
-//! Letters from the draft to the bytes: what an author may write, what a reader gets, what a server
-//! must never see.
+//! Emails from the source to the bytes of a message: templates, layouts, links, MIME, and the brand.
 
 mod author;
 mod bytes;
@@ -7,10 +6,11 @@ mod layout;
 mod link;
 
 use sendoff::cli::brand::{self as command, Command};
-use sendoff::content::brand::{self, Brand, Change};
-use sendoff::content::email::{
-    CompiledEmail, EmailContext, EmailSource, Format, Layout, MergeData, RenderedEmail, Tracking,
-};
+use sendoff::content::brand::{self, Brand, BrandChange};
+use sendoff::content::compiled_email::CompiledEmail;
+use sendoff::content::email::{EmailContext, EmailSource, Format, Layout, Tracking};
+use sendoff::content::mime::message::RenderedEmail;
+use sendoff::content::renderer::MergeData;
 use sendoff::infra::i18n::Lang;
 use sendoff::infra::secret::Keyring;
 use sendoff::infra::token::{DeliveryRef, MessageSecret, Signer};
@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 
 use crate::fixture::both;
 
-const CLAIM: DeliveryRef = DeliveryRef { campaign: 11, delivery: 42 };
+const DELIVERY: DeliveryRef = DeliveryRef { campaign: 11, delivery: 42 };
 const ADDRESS: &str = "Москва, ул. Мира, 1";
 
 fn draft(body: &str) -> EmailSource {
@@ -47,7 +47,7 @@ fn frame() -> EmailContext {
 }
 
 fn secret() -> MessageSecret {
-    Signer::new(&Keyring::ephemeral()).message_secret(CLAIM)
+    Signer::new(&Keyring::ephemeral()).message_secret(DELIVERY)
 }
 
 fn compile(draft: &EmailSource) -> CompiledEmail {
@@ -68,16 +68,16 @@ fn values(values: Value) -> Map<String, Value> {
     values.as_object().expect("an object").clone()
 }
 
-fn render(letter: &CompiledEmail, of: Value) -> RenderedEmail {
-    render_at(letter, of, &secret())
+fn render(email: &CompiledEmail, of: Value) -> RenderedEmail {
+    render_at(email, of, &secret())
 }
 
-fn render_at(letter: &CompiledEmail, of: Value, secret: &MessageSecret) -> RenderedEmail {
-    let reader = MergeData { address: "anna@example.org", values: &values(of), secret, tracked: true, inert: false };
-    letter.render(&reader).expect("renders")
+fn render_at(email: &CompiledEmail, of: Value, secret: &MessageSecret) -> RenderedEmail {
+    let data = MergeData { address: "anna@example.org", values: &values(of), secret, tracked: true, inert: false };
+    email.render(&data).expect("renders")
 }
 
-both!(a_brand_is_kept_for_its_workspace_and_shown, |fixture| {
+both!(brand_is_stored_for_its_workspace_and_shown, |fixture| {
     let (installation, workspace) = (&fixture.installation, &fixture.workspace);
     let shown = command::run(installation, &fixture.actor, Command::Show, Lang::EN).await.expect("shown");
     assert_eq!(shown.json["color"], "#2d5be3");
@@ -100,7 +100,7 @@ both!(a_brand_is_kept_for_its_workspace_and_shown, |fixture| {
     assert_eq!(brand::get(&mut conn, workspace.id + 1).await.expect("read"), Brand::default());
     drop(conn);
     let mut tx = installation.db.write().await.expect("a transaction");
-    let change = Change { logo: Some("https://a.example/l.png".to_owned()), ..Change::default() };
+    let change = BrandChange { logo: Some("https://a.example/l.png".to_owned()), ..BrandChange::default() };
     let brand = brand::set(&mut tx, workspace.id, &change).await.expect("set");
     assert_eq!((brand.name.as_str(), brand.logo.as_str()), ("Магазин", "https://a.example/l.png"));
 });

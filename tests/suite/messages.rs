@@ -1,4 +1,4 @@
-//! What commands say: in the reader's language to the last word, and in JSON that means what it says.
+//! Messages of commands: complete translations, clear errors of the database, and JSON values.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::fixture::{Fixture, NOW, both};
 
-const LETTER: &str =
+const CAMPAIGN_FILE: &str =
     "+++\nname = \"осень\"\nlist = \"News\"\nfrom = \"news@example.org\"\nsubject = \"Осень\"\n+++\nПривет\n";
 
 async fn campaign(fixture: &Fixture, command: campaign::Command) -> Result<String, String> {
@@ -22,10 +22,10 @@ async fn campaign(fixture: &Fixture, command: campaign::Command) -> Result<Strin
     done.map(|report| report.text).map_err(|error| Lang::RU.translate(&error.message()))
 }
 
-both!(the_state_of_a_campaign_is_told_in_words_of_the_reader, |fixture| {
+both!(campaign_state_is_translated, |fixture| {
     list::add(&fixture.installation, fixture.workspace.id, "News").await.expect("a list");
     let file = fixture.folder.path().join("осень.md");
-    std::fs::write(&file, LETTER).expect("written");
+    std::fs::write(&file, CAMPAIGN_FILE).expect("written");
     let name = || "осень".to_owned();
     campaign(fixture, campaign::Command::Add { file }).await.expect("added");
 
@@ -41,7 +41,7 @@ both!(the_state_of_a_campaign_is_told_in_words_of_the_reader, |fixture| {
 });
 
 #[test]
-fn no_state_and_no_verb_is_left_in_english() {
+fn every_state_and_verb_is_translated() {
     for state in ["draft", "scheduled", "running", "paused", "finished", "cancelled"] {
         for verb in ["schedule", "start", "pause", "resume", "cancel"] {
             let message = Message::new("campaign-state").with("name", "осень").with("state", state).with("verb", verb);
@@ -52,7 +52,7 @@ fn no_state_and_no_verb_is_left_in_english() {
 }
 
 #[tokio::test]
-async fn a_database_that_cannot_be_written_is_said_so_at_once() {
+async fn read_only_database_is_reported_at_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("sendoff.db");
     std::fs::write(&file, "").expect("written");
@@ -64,20 +64,20 @@ async fn a_database_that_cannot_be_written_is_said_so_at_once() {
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }
 
-both!(a_database_that_is_not_there_is_called_that, |fixture| {
+both!(missing_database_is_reported, |fixture| {
     if !fixture.installation.db.is_shared() {
         return;
     }
     let url = fixture.installation.config.database_url();
     let (server, _) = url.rsplit_once('/').expect("a name");
 
-    let refused = Db::connect(&format!("{server}/sendoff_nobody_made_this")).await.map(drop).expect_err("refused");
+    let refused = Db::connect(&format!("{server}/sendoff_does_not_exist")).await.map(drop).expect_err("refused");
 
     assert_eq!(refused.message().key, "database-missing");
 });
 
 #[cfg(unix)]
-both!(a_campaign_file_without_end_is_refused, |fixture| {
+both!(endless_campaign_file_is_refused, |fixture| {
     let file = fixture.folder.path().join("endless.md");
     std::os::unix::fs::symlink("/dev/zero", &file).expect("linked");
 
@@ -86,7 +86,7 @@ both!(a_campaign_file_without_end_is_refused, |fixture| {
     assert!(refused.contains("1 МиБ"), "{refused}");
 });
 
-both!(a_flag_is_shown_as_true_or_false_and_an_address_is_no_field, |fixture| {
+both!(flag_is_shown_as_true_or_false_and_the_address_is_not_a_field, |fixture| {
     let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
     for name in ["vip", "loud", "quiet"] {
         field::add(installation, workspace, &Field::declare(name, "flag").expect("a field")).await.expect("declared");

@@ -95,7 +95,7 @@ both!(a_calculation_that_cannot_be_done_is_counted, |fixture| {
     let sheet = check(fixture, "sum", "{{ first_name + 1 }}").await;
 
     assert_eq!(sheet.broken.values().sum::<i64>(), 1);
-    assert_eq!(sheet.broken.keys().filter(|reason| reason.contains("letter-missing")).count(), 1);
+    assert_eq!(sheet.broken.keys().filter(|reason| reason.contains("email-missing")).count(), 1);
 });
 
 both!(everyone_is_looked_at_over_many_pages, |fixture| {

@@ -1,7 +1,7 @@
-//! The parts of a letter as forms to be filled in: what is the same for every reader is encoded
-//! once, what differs stands in slots. A part that decides or calculates runs on the engine, which
-//! then meets only its tags and writes a number in place of each text; so a branch costs nothing
-//! but the tags on it, and its pieces are encoded once like all others.
+//! The parts of an email prepared for all recipients: text that everybody gets is encoded once, values stand in slots.
+//!
+//! A part with conditions or calculations is run by the template engine, but its template holds the tags alone: each
+//! text between them is replaced by the number of its encoded run. So such a text costs nothing but a copy either.
 
 mod part_encoder;
 pub mod run;
@@ -12,239 +12,243 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use super::email::{CompiledEmail, MergeData};
-use super::encoded_parts::run::{Run, Tokens, Wanted};
-use super::encoded_parts::slot_values::{Fill, Slot, pick};
+use self::run::{DeliveryTokens, EncodedRun, TokenSet};
+use self::slot_values::{Slot, SlotValues, pick_values};
 use super::mime::header::HeaderText;
-use super::mime::quoted_printable::{Body, Gaps};
-use super::template::engine::{self, OUTPUT};
+use super::mime::quoted_printable::{BlankLines, BodyWriter};
+use super::renderer::{EmailRenderer, MergeData};
+use super::template::engine::{MAX_OUTPUT, escape_html};
 use crate::infra::token::MessageSecret;
 
-pub use part_encoder::{Masked, make};
+pub use part_encoder::{PartSources, encode};
 
-/// What stands before the number of a run in a template. No value holds it.
-const MARK: char = '\0';
+/// Stands before the number of a run in a template. Parts and values that hold it are not encoded ahead.
+const RUN_MARK: char = '\0';
 
-/// A piece of a form.
+/// A piece of a prepared part.
 #[derive(Debug)]
 pub enum Piece<T> {
-    /// The same for every reader.
-    Still(T),
+    /// The same for all recipients.
+    Fixed(T),
     /// Differs.
     Slot(Slot),
 }
 
-/// Subject or preheader.
-enum Line {
-    Still(HeaderText),
+/// A prepared subject or preheader.
+enum PreparedHeader {
+    Fixed(HeaderText),
     Filled(Vec<Piece<String>>),
-    /// A template of this name.
-    Engine(&'static str),
+    /// Rendered from the template of this name.
+    Rendered(&'static str),
 }
 
-/// The HTML or the text.
-enum Form {
-    Filled(Vec<Piece<Run>>),
-    /// A template of this name writes the numbers of these runs.
-    Engine(&'static str, Vec<Run>),
+/// A prepared HTML or plain-text body.
+enum PreparedBody {
+    Filled(Vec<Piece<EncodedRun>>),
+    /// Rendered from the template of this name, which names the runs by number.
+    Rendered(&'static str, Vec<EncodedRun>),
 }
 
-/// A letter in forms.
-pub struct Forms {
+/// The prepared parts of an email.
+pub struct EncodedParts {
     /// Subject and preheader.
-    heads: [Line; 2],
-    html: Form,
-    text: Form,
+    headers: [PreparedHeader; 2],
+    html: PreparedBody,
+    text: PreparedBody,
     /// The fields that slots use.
     fields: Vec<String>,
-    /// Those without which there is no letter.
-    needed: Vec<usize>,
-    /// True when some part needs the engine.
-    engine: bool,
-    /// True when the engine may print the pages of a delivery.
-    pages: bool,
+    /// Indexes into `fields` of those without a fallback.
+    required: Vec<usize>,
+    /// True if any part needs the template engine.
+    needs_engine: bool,
+    /// True if the engine may print a page of the delivery.
+    needs_pages: bool,
 }
 
-impl Forms {
-    /// The subject where all readers have the same.
-    pub fn subject(&self) -> Option<&HeaderText> {
-        if let Line::Still(subject) = &self.heads[0] { Some(subject) } else { None }
-    }
-
-    /// The tokens that the parts hold.
-    pub fn wanted(&self) -> Wanted {
-        let of_piece = |piece: &Piece<Run>| match piece {
-            Piece::Still(run) => run.wanted(),
-            Piece::Slot(_) => Wanted::default(),
-        };
-        let of_form = |form: &Form| match form {
-            Form::Filled(pieces) => pieces.iter().map(of_piece).fold(Wanted::default(), Wanted::and),
-            Form::Engine(_, runs) => runs.iter().map(Run::wanted).fold(Wanted::default(), Wanted::and),
-        };
-        of_form(&self.html).and(of_form(&self.text))
-    }
-
-    /// What a reader fills them with; `None` when there is no letter for them. Who wants to know why
-    /// renders it.
-    pub fn fill<'a>(
-        &'a self,
-        letter: &CompiledEmail,
-        email: &'a str,
-        fields: &'a str,
-        secret: &MessageSecret,
-    ) -> Option<Fill<'a>> {
-        let values = pick(fields, &self.fields)?;
-        let lacking = self.needed.iter().filter(|at| values[**at].is_none());
-        let missing = lacking.map(|at| self.fields[*at].clone()).collect();
-        let heads = [const { Cow::Owned(HeaderText::EMPTY) }; 2];
-        let mut fill = Fill { values, email, heads, reading: None, missing };
-        if !self.engine {
-            fill.heads = [self.heads[0].fill(&mut fill, letter)?, self.heads[1].fill(&mut fill, letter)?];
-            return Some(fill);
-        }
-        let values = serde_json::from_str(fields).ok()?;
-        let reader = MergeData { address: email, values: &values, secret, tracked: true, inert: false };
-        let reading = Arc::new(letter.reading(&reader, self.pages));
-        fill.reading = Some(reading.clone());
-        fill.heads = [self.heads[0].fill(&mut fill, letter)?, self.heads[1].fill(&mut fill, letter)?];
-        let _ = reading.heads.set([0, 1].map(|at: usize| fill.heads[at].to_string()));
-        letter.lead(&reader, &reading, |link| link.personal).ok()?;
-        Some(fill)
-    }
-
-    /// Appends the text; `None` when there is no letter. Returns its bytes before encoding.
-    pub fn text(
-        &self,
-        letter: &CompiledEmail,
-        fill: &mut Fill<'_>,
-        tokens: &Tokens,
-        out: &mut Vec<u8>,
-    ) -> Option<usize> {
-        self.text.write(letter, fill, tokens, Body::joining(out, Gaps::default()), false)
-    }
-
-    /// The same for the HTML.
-    pub fn html(
-        &self,
-        letter: &CompiledEmail,
-        fill: &mut Fill<'_>,
-        tokens: &Tokens,
-        out: &mut Vec<u8>,
-    ) -> Option<usize> {
-        self.html.write(letter, fill, tokens, Body::new(out), true)
-    }
-
-    /// What can be told of a letter before it is written; `scratch` is written over.
-    pub fn summarize(
-        &self,
-        letter: &CompiledEmail,
-        email: &str,
-        fields: &str,
-        secret: &MessageSecret,
-        scratch: &mut Vec<u8>,
-    ) -> Option<RenderSummary> {
-        let mut fill = self.fill(letter, email, fields, secret)?;
-        if let (Form::Filled(text), Form::Filled(html)) = (&self.text, &self.html) {
-            let (text, html) = (length(text, &fill, false), length(html, &fill, true));
-            fill.take_notes();
-            return (text.max(html) <= OUTPUT).then_some(RenderSummary { html, missing: fill.missing });
-        }
-        let tokens = Tokens::of(secret, Wanted::default());
-        scratch.clear();
-        self.text(letter, &mut fill, &tokens, scratch)?;
-        let html = self.html(letter, &mut fill, &tokens, scratch)?;
-        Some(RenderSummary { html, missing: fill.missing })
-    }
-}
-
-/// Bytes of a part before encoding.
-fn length(pieces: &[Piece<Run>], fill: &Fill<'_>, is_html: bool) -> usize {
-    let length = |piece: &Piece<Run>| match piece {
-        Piece::Still(run) => run.length(),
-        Piece::Slot(slot) if is_html => escape(fill.text(slot)).len(),
-        Piece::Slot(slot) => fill.text(slot).len(),
-    };
-    pieces.iter().map(length).sum()
-}
-
-/// What can be told of a letter before it is written.
+/// The size and missing fields of a message, known without composing it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct RenderSummary {
-    /// Bytes of its HTML.
+    /// Bytes of its HTML before encoding.
     pub html: usize,
     /// Fields that it prints without a value.
     pub missing: BTreeSet<String>,
 }
 
-impl Line {
-    fn fill<'a>(&'a self, fill: &mut Fill<'_>, letter: &CompiledEmail) -> Option<Cow<'a, HeaderText>> {
+impl EncodedParts {
+    /// The subject, if all recipients get the same.
+    pub fn fixed_subject(&self) -> Option<&HeaderText> {
+        if let PreparedHeader::Fixed(subject) = &self.headers[0] { Some(subject) } else { None }
+    }
+
+    /// The tokens that the bodies hold.
+    pub fn tokens(&self) -> TokenSet {
+        let of_piece = |piece: &Piece<EncodedRun>| match piece {
+            Piece::Fixed(run) => run.tokens(),
+            Piece::Slot(_) => TokenSet::default(),
+        };
+        let of_body = |body: &PreparedBody| match body {
+            PreparedBody::Filled(pieces) => pieces.iter().map(of_piece).fold(TokenSet::default(), TokenSet::union),
+            PreparedBody::Rendered(_, runs) => {
+                runs.iter().map(EncodedRun::tokens).fold(TokenSet::default(), TokenSet::union)
+            }
+        };
+        of_body(&self.html).union(of_body(&self.text))
+    }
+
+    /// A recipient's values for the slots; `None` if the email cannot be rendered for them. `fields` are the values as
+    /// JSON.
+    pub fn slot_values<'a>(
+        &'a self,
+        renderer: &EmailRenderer,
+        address: &'a str,
+        fields: &'a str,
+        secret: &MessageSecret,
+    ) -> Option<SlotValues<'a>> {
+        let picked = pick_values(fields, &self.fields)?;
+        let unset = self.required.iter().filter(|at| picked[**at].is_none());
+        let missing = unset.map(|at| self.fields[*at].clone()).collect();
+        let headers = [const { Cow::Owned(HeaderText::EMPTY) }; 2];
+        let mut values = SlotValues { fields: picked, address, headers, context: None, missing };
+        if !self.needs_engine {
+            values.headers =
+                [self.headers[0].fill(&mut values, renderer)?, self.headers[1].fill(&mut values, renderer)?];
+            return Some(values);
+        }
+        let parsed = serde_json::from_str(fields).ok()?;
+        let data = MergeData { address, values: &parsed, secret, tracked: true, inert: false };
+        let context = Arc::new(renderer.context(&data, self.needs_pages));
+        values.context = Some(context.clone());
+        values.headers = [self.headers[0].fill(&mut values, renderer)?, self.headers[1].fill(&mut values, renderer)?];
+        let _ = context.headers.set([0, 1].map(|at: usize| values.headers[at].to_string()));
+        renderer.set_link_targets(&data, &context, |link| link.is_personal).ok()?;
+        Some(values)
+    }
+
+    /// Appends the encoded plain text and returns its bytes before encoding; `None` if it cannot be rendered.
+    pub fn write_text(
+        &self,
+        renderer: &EmailRenderer,
+        values: &mut SlotValues<'_>,
+        tokens: &DeliveryTokens,
+        out: &mut Vec<u8>,
+    ) -> Option<usize> {
+        let body = BodyWriter::collapsing(out, BlankLines::default());
+        self.text.write(renderer, values, tokens, body, false)
+    }
+
+    /// Appends the encoded HTML and returns its bytes before encoding; `None` if it cannot be rendered.
+    pub fn write_html(
+        &self,
+        renderer: &EmailRenderer,
+        values: &mut SlotValues<'_>,
+        tokens: &DeliveryTokens,
+        out: &mut Vec<u8>,
+    ) -> Option<usize> {
+        self.html.write(renderer, values, tokens, BodyWriter::new(out), true)
+    }
+
+    /// The size and missing fields of a message; `None` if the email cannot be rendered. `scratch` is overwritten.
+    pub fn summarize(
+        &self,
+        renderer: &EmailRenderer,
+        address: &str,
+        fields: &str,
+        secret: &MessageSecret,
+        scratch: &mut Vec<u8>,
+    ) -> Option<RenderSummary> {
+        let mut values = self.slot_values(renderer, address, fields, secret)?;
+        if let (PreparedBody::Filled(text), PreparedBody::Filled(html)) = (&self.text, &self.html) {
+            let (text, html) = (length(text, &values, false), length(html, &values, true));
+            values.take_missing();
+            return (text.max(html) <= MAX_OUTPUT).then_some(RenderSummary { html, missing: values.missing });
+        }
+        let tokens = DeliveryTokens::new(secret, TokenSet::default());
+        scratch.clear();
+        self.write_text(renderer, &mut values, &tokens, scratch)?;
+        let html = self.write_html(renderer, &mut values, &tokens, scratch)?;
+        Some(RenderSummary { html, missing: values.missing })
+    }
+}
+
+/// Bytes of a body before encoding.
+fn length(pieces: &[Piece<EncodedRun>], values: &SlotValues<'_>, is_html: bool) -> usize {
+    let length = |piece: &Piece<EncodedRun>| match piece {
+        Piece::Fixed(run) => run.length(),
+        Piece::Slot(slot) if is_html => escape_if_needed(values.get(slot)).len(),
+        Piece::Slot(slot) => values.get(slot).len(),
+    };
+    pieces.iter().map(length).sum()
+}
+
+impl PreparedHeader {
+    fn fill<'a>(&'a self, values: &mut SlotValues<'_>, renderer: &EmailRenderer) -> Option<Cow<'a, HeaderText>> {
         let text = match self {
-            Self::Still(text) => return Some(Cow::Borrowed(text)),
+            Self::Fixed(text) => return Some(Cow::Borrowed(text)),
             Self::Filled(pieces) => {
                 let mut text = String::new();
                 for piece in pieces {
                     text.push_str(match piece {
-                        Piece::Still(text) => text,
-                        Piece::Slot(slot) => fill.text(slot),
+                        Piece::Fixed(text) => text,
+                        Piece::Slot(slot) => values.get(slot),
                     });
                 }
                 text
             }
-            Self::Engine(template) => letter.templates.render(template, fill.reading.as_ref()?).ok()?.text,
+            Self::Rendered(template) => renderer.templates.render(template, values.context.as_ref()?).ok()?.text,
         };
-        fill.take_notes();
+        values.take_missing();
         Some(Cow::Owned(HeaderText::clean(&text)))
     }
 }
 
-impl Form {
+impl PreparedBody {
     fn write(
         &self,
-        letter: &CompiledEmail,
-        fill: &mut Fill<'_>,
-        tokens: &Tokens,
-        mut body: Body<'_>,
+        renderer: &EmailRenderer,
+        values: &mut SlotValues<'_>,
+        tokens: &DeliveryTokens,
+        mut body: BodyWriter<'_>,
         is_html: bool,
     ) -> Option<usize> {
         match self {
             Self::Filled(pieces) => {
                 for piece in pieces {
                     match piece {
-                        Piece::Still(run) => body.run(run, tokens),
-                        Piece::Slot(slot) if is_html => body.piece(&escape(fill.text(slot))),
-                        Piece::Slot(slot) => body.piece(fill.text(slot)),
+                        Piece::Fixed(run) => run.push_to(&mut body, tokens),
+                        Piece::Slot(slot) if is_html => body.push(&escape_if_needed(values.get(slot))),
+                        Piece::Slot(slot) => body.push(values.get(slot)),
                     }
                 }
             }
-            Self::Engine(template, runs) => {
-                let mut feed = Feed { body, runs, tokens };
-                letter.templates.render_to(template, fill.reading.as_ref()?, &mut feed).ok()?;
-                body = feed.body;
+            Self::Rendered(template, runs) => {
+                let mut output = EngineOutput { body, runs, tokens };
+                renderer.templates.render_to(template, values.context.as_ref()?, &mut output).ok()?;
+                body = output.body;
             }
         }
-        fill.take_notes();
+        values.take_missing();
         let length = body.length();
         body.finish();
-        (length <= OUTPUT).then_some(length)
+        (length <= MAX_OUTPUT).then_some(length)
     }
 }
 
-/// What the engine writes into: values, and the numbers of runs.
-struct Feed<'f, 'o> {
-    body: Body<'o>,
-    runs: &'f [Run],
-    tokens: &'f Tokens,
+/// Receives what the engine writes: values, and the numbers of runs.
+struct EngineOutput<'f, 'o> {
+    body: BodyWriter<'o>,
+    runs: &'f [EncodedRun],
+    tokens: &'f DeliveryTokens,
 }
 
-impl Write for Feed<'_, '_> {
+impl Write for EngineOutput<'_, '_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let text = str::from_utf8(bytes).map_err(io::Error::other)?;
-        match text.strip_prefix(MARK).map(|number| number.parse().ok().and_then(|at: usize| self.runs.get(at))) {
-            Some(Some(run)) => self.body.run(run, self.tokens),
-            Some(None) => return Err(io::Error::other("no such run")),
-            None => self.body.piece(text),
+        match text.strip_prefix(RUN_MARK).map(|number| number.parse().ok().and_then(|at: usize| self.runs.get(at))) {
+            Some(Some(run)) => run.push_to(&mut self.body, self.tokens),
+            Some(None) => return Err(io::Error::other("no run has this number")),
+            None => self.body.push(text),
         }
-        if self.body.length() > OUTPUT {
+        if self.body.length() > MAX_OUTPUT {
             return Err(io::Error::other("the output limit is reached"));
         }
         Ok(bytes.len())
@@ -255,9 +259,9 @@ impl Write for Feed<'_, '_> {
     }
 }
 
-fn escape(text: &str) -> Cow<'_, str> {
+fn escape_if_needed(text: &str) -> Cow<'_, str> {
     match text.contains(['&', '<', '>', '"', '\'']) {
-        true => Cow::Owned(engine::escape(text)),
+        true => Cow::Owned(escape_html(text)),
         false => Cow::Borrowed(text),
     }
 }

@@ -1,4 +1,4 @@
-//! What one reader fills the slots of a letter with.
+//! The values that one recipient puts into the slots of an email.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -8,70 +8,69 @@ use std::sync::Arc;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use crate::content::email;
 use crate::content::mime::header::HeaderText;
-use crate::content::template::engine::Reading;
+use crate::content::template::engine::{RenderContext, field_value};
 
-/// A place in a letter that differs from reader to reader.
+/// A place in an email whose text differs from recipient to recipient.
 #[derive(Debug)]
 pub enum Slot {
-    /// A field by its number among those that slots use, and what stands for one without a value.
+    /// A field, by its index among those that slots use, and its fallback.
     Field(usize, Option<String>),
     /// The address.
-    Email,
-    /// A link whose destination differs.
+    Address,
+    /// The URL of a link whose destination differs.
     Link(usize),
     /// Subject (0) or preheader (1).
-    Head(usize),
+    Header(usize),
 }
 
-/// The values of one reader.
-pub struct Fill<'a> {
-    /// Of the fields that slots use.
-    pub values: Vec<Option<Cow<'a, str>>>,
+/// The values of one recipient.
+pub struct SlotValues<'a> {
+    /// The values of the fields that slots use.
+    pub fields: Vec<Option<Cow<'a, str>>>,
     /// The address as its owner spells it.
-    pub email: &'a str,
+    pub address: &'a str,
     /// Subject and preheader.
-    pub heads: [Cow<'a, HeaderText>; 2],
-    /// What the engine sees, where it is needed.
-    pub reading: Option<Arc<Reading>>,
-    /// Fields that were printed without a value.
+    pub headers: [Cow<'a, HeaderText>; 2],
+    /// The values that templates read, if the engine is needed.
+    pub context: Option<Arc<RenderContext>>,
+    /// Fields printed without a value.
     pub missing: BTreeSet<String>,
 }
 
-impl Fill<'_> {
-    /// What stands in a slot. A link that prints a field without a value leaves a note.
-    pub fn text<'t>(&'t self, slot: &'t Slot) -> &'t str {
+impl SlotValues<'_> {
+    /// The text of a slot. Fields that a link prints without a value are recorded.
+    pub fn get<'t>(&'t self, slot: &'t Slot) -> &'t str {
         match slot {
-            Slot::Field(at, fallback) => self.values[*at].as_deref().or(fallback.as_deref()).unwrap_or_default(),
-            Slot::Email => self.email,
-            Slot::Head(at) => self.heads[*at].as_str(),
+            Slot::Field(at, fallback) => self.fields[*at].as_deref().or(fallback.as_deref()).unwrap_or_default(),
+            Slot::Address => self.address,
+            Slot::Header(at) => self.headers[*at].as_str(),
             Slot::Link(position) => {
-                self.reading.as_ref().and_then(|reading| reading.link(*position)).unwrap_or_default()
+                self.context.as_ref().and_then(|context| context.link_url(*position)).unwrap_or_default()
             }
         }
     }
 
-    /// Takes the notes that printing left.
-    pub fn take_notes(&mut self) {
-        if let Some(reading) = &self.reading {
-            self.missing.append(&mut reading.take_notes());
+    /// Moves the fields that templates recorded as missing into [`SlotValues::missing`].
+    pub fn take_missing(&mut self) {
+        if let Some(context) = &self.context {
+            self.missing.append(&mut context.take_missing());
         }
     }
 }
 
-/// The values of the named fields, as they print, from the JSON of all of them; `None` when it
-/// cannot be read. What JSON spells plainly is borrowed from it.
-pub fn pick<'a>(fields: &'a str, names: &[String]) -> Option<Vec<Option<Cow<'a, str>>>> {
+/// Reads the values of the named fields, as they print, from the JSON of all values; `None` if it is not an object. A
+/// text without escapes is borrowed.
+pub fn pick_values<'a>(fields: &'a str, names: &[String]) -> Option<Vec<Option<Cow<'a, str>>>> {
     let mut reader = serde_json::Deserializer::from_str(fields);
-    let picked = Pick(names).deserialize(&mut reader).ok()?;
+    let picked = PickNamed(names).deserialize(&mut reader).ok()?;
     reader.end().ok()?;
     Some(picked)
 }
 
-struct Pick<'n>(&'n [String]);
+struct PickNamed<'n>(&'n [String]);
 
-impl<'de> DeserializeSeed<'de> for Pick<'_> {
+impl<'de> DeserializeSeed<'de> for PickNamed<'_> {
     type Value = Vec<Option<Cow<'de, str>>>;
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
@@ -79,7 +78,7 @@ impl<'de> DeserializeSeed<'de> for Pick<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Pick<'_> {
+impl<'de> Visitor<'de> for PickNamed<'_> {
     type Value = Vec<Option<Cow<'de, str>>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -90,7 +89,7 @@ impl<'de> Visitor<'de> for Pick<'_> {
         let mut values = vec![None; self.0.len()];
         while let Some(Name(name)) = map.next_key()? {
             match self.0.iter().position(|wanted| *wanted == name) {
-                Some(at) => values[at] = map.next_value_seed(Print)?,
+                Some(at) => values[at] = map.next_value_seed(PrintedValue)?,
                 None => drop(map.next_value::<IgnoredAny>()?),
             }
         }
@@ -98,14 +97,14 @@ impl<'de> Visitor<'de> for Pick<'_> {
     }
 }
 
-/// A name that is copied only where JSON spells it with escapes.
+/// A name, copied only if JSON escapes it.
 #[derive(Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// One value as a template prints it; what is empty counts as missing.
-struct Print;
+/// Deserialises one value as a template prints it; an empty value counts as missing.
+struct PrintedValue;
 
-impl<'de> DeserializeSeed<'de> for Print {
+impl<'de> DeserializeSeed<'de> for PrintedValue {
     type Value = Option<Cow<'de, str>>;
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
@@ -113,13 +112,13 @@ impl<'de> DeserializeSeed<'de> for Print {
     }
 }
 
-impl Print {
-    fn of<'de>(value: impl Into<serde_json::Value>) -> Option<Cow<'de, str>> {
-        email::plain(&value.into()).map(|value| Cow::Owned(value.to_string()))
+impl PrintedValue {
+    fn print<'de>(value: impl Into<serde_json::Value>) -> Option<Cow<'de, str>> {
+        field_value(&value.into()).map(|value| Cow::Owned(value.to_string()))
     }
 }
 
-impl<'de> Visitor<'de> for Print {
+impl<'de> Visitor<'de> for PrintedValue {
     type Value = Option<Cow<'de, str>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -128,29 +127,29 @@ impl<'de> Visitor<'de> for Print {
 
     fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
         match text.contains(char::is_control) {
-            true => Ok(Self::of(text)),
+            true => Ok(Self::print(text)),
             false => Ok(Some(Cow::Borrowed(text)).filter(|text| !text.trim().is_empty())),
         }
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Self::of(text))
+        Ok(Self::print(text))
     }
 
     fn visit_bool<E>(self, flag: bool) -> Result<Self::Value, E> {
-        Ok(Self::of(flag))
+        Ok(Self::print(flag))
     }
 
     fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
-        Ok(Self::of(number))
+        Ok(Self::print(number))
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-        Ok(Self::of(number))
+        Ok(Self::print(number))
     }
 
     fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
-        Ok(Self::of(number))
+        Ok(Self::print(number))
     }
 
     fn visit_unit<E>(self) -> Result<Self::Value, E> {
@@ -173,16 +172,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_picked_as_they_print() {
+    fn values_are_read_as_templates_print_them() {
         let names = ["a", "b", "c", "d", "e", "f", "имя"].map(str::to_owned);
         let fields = r#"{"x": [{}], "b": 1.5, "\u0061": "q\u0000\n", "c": true, "d": " ", "e": [1, {"a": 2}], "имя": "Анна", "f": 3}"#;
-        let picked = pick(fields, &names).expect("an object");
+        let picked = pick_values(fields, &names).expect("an object");
         assert_eq!(
             picked.iter().map(Option::as_deref).collect::<Vec<_>>(),
             [Some("q\n"), Some("1.5"), Some("True"), None, None, Some("3"), Some("Анна")]
         );
         for broken in ["", "[]", "{", "{} x"] {
-            assert_eq!(pick(broken, &names), None, "{broken}");
+            assert_eq!(pick_values(broken, &names), None, "{broken}");
         }
     }
 }

@@ -1,50 +1,50 @@
-//! Markdown to HTML, with conditions where an author puts them: on lines of their own around
-//! blocks, or around the text of a paragraph.
+//! Converts Markdown with tags to HTML. Conditions may stand on lines of their own around conditions, or around the
+//! text of a paragraph.
 
 use pulldown_cmark::{Options, Parser, html};
 
-use crate::content::template::placeholder::{Mask, Part};
+use crate::content::template::placeholder::{Piece, Placeholders};
 
-/// Turns masked Markdown into HTML. A condition that is false leaves no empty paragraph behind.
-pub fn render(source: &str, mask: &Mask) -> String {
+/// Converts Markdown with placeholders to HTML. A condition that is false leaves no empty paragraph.
+pub fn to_html(source: &str, placeholders: &Placeholders) -> String {
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS;
-    let source = apart(source, mask);
+    let source = separate_conditions(source, placeholders);
     let mut out = String::with_capacity(source.len() * 2);
     html::push_html(&mut out, Parser::new_ext(&source, options));
-    hoist(&out, mask)
+    hoist_conditions(&out, placeholders)
 }
 
-/// Puts empty lines around lines that hold nothing but conditions, or one condition with all that
-/// depends on it. Otherwise the line after a list would belong to its last item, and the end of the
-/// condition with it.
-fn apart(source: &str, mask: &Mask) -> String {
+/// Puts empty lines around each line that holds only statements or one whole condition. Otherwise Markdown would take
+/// the line after a list, and the `endif` on it, for a part of the last item.
+fn separate_conditions(source: &str, placeholders: &Placeholders) -> String {
     let mut out = String::with_capacity(source.len() + 64);
     for line in source.lines() {
         let text = line.trim();
         match text {
             "" => out.push('\n'),
-            _ if is_bare(text, mask) => out.extend(["\n", text, "\n\n"]),
-            _ if encloses(text, mask) => out.extend(["\n", line, "\n\n"]),
+            _ if is_statements_only(text, placeholders) => out.extend(["\n", text, "\n\n"]),
+            _ if is_one_condition(text, placeholders) => out.extend(["\n", line, "\n\n"]),
             _ => out.extend([line, "\n"]),
         }
     }
     out
 }
 
-/// Nothing but statements and white space.
-fn is_bare(text: &str, mask: &Mask) -> bool {
-    mask.parts(text).all(|part| part.is_statement() || matches!(part, Part::Text(text) if text.trim().is_empty()))
+/// True for a text of statements and white space only.
+fn is_statements_only(text: &str, placeholders: &Placeholders) -> bool {
+    placeholders
+        .split(text)
+        .all(|piece| piece.is_statement() || matches!(piece, Piece::Text(text) if text.trim().is_empty()))
 }
 
-/// Moves conditions that enclose the whole of a paragraph out of it, so that each branch is a
-/// paragraph of its own.
-fn hoist(html: &str, mask: &Mask) -> String {
+/// Moves a condition that encloses a whole paragraph out of it, so that each branch is a paragraph of its own.
+fn hoist_conditions(html: &str, placeholders: &Placeholders) -> String {
     let mut out = String::with_capacity(html.len());
     let mut rest = html;
     while let Some((before, inner, after)) = paragraph(rest) {
         out.push_str(before);
-        match encloses(inner, mask) {
-            true => out.push_str(&branches(inner, mask)),
+        match is_one_condition(inner, placeholders) {
+            true => out.push_str(&split_branches(inner, placeholders)),
             false => out.extend(["<p>", inner, "</p>"]),
         }
         rest = after;
@@ -58,70 +58,71 @@ fn paragraph(html: &str) -> Option<(&str, &str, &str)> {
     Some((before, inner, after))
 }
 
-/// True when one condition begins and ends the text, or nothing but conditions stand in it.
-fn encloses(inner: &str, mask: &Mask) -> bool {
-    let (mut depth, mut blocks, mut stray) = (0_usize, 0, false);
-    for part in mask.parts(inner.trim()) {
-        match depth_of(part) {
-            Some(Step::In) => {
-                blocks += usize::from(depth == 0);
+/// True if one condition encloses the whole text, or if the text holds only statements.
+fn is_one_condition(inner: &str, placeholders: &Placeholders) -> bool {
+    let (mut depth, mut conditions, mut has_other_text) = (0_usize, 0, false);
+    for piece in placeholders.split(inner.trim()) {
+        match nesting(piece) {
+            Some(Nesting::Opens) => {
+                conditions += usize::from(depth == 0);
                 depth += 1;
             }
-            Some(Step::Out) => {
-                stray |= depth == 0;
+            Some(Nesting::Closes) => {
+                has_other_text |= depth == 0;
                 depth = depth.saturating_sub(1);
             }
-            Some(Step::Stay) => {}
-            None => stray |= depth == 0,
+            Some(Nesting::Continues) => {}
+            None => has_other_text |= depth == 0,
         }
     }
-    (blocks == 1 && depth == 0 && !stray) || is_bare(inner, mask)
+    (conditions == 1 && depth == 0 && !has_other_text) || is_statements_only(inner, placeholders)
 }
 
-enum Step {
-    In,
-    Out,
-    Stay,
+/// How a statement changes the nesting of conditions.
+enum Nesting {
+    Opens,
+    Closes,
+    Continues,
 }
 
-fn depth_of(part: Part<'_>) -> Option<Step> {
-    let Part::Tag { tag, .. } = part else { return None };
-    let word = tag.strip_prefix("{%")?.trim_start_matches(['-', '+', ' ', '\t', '\n']);
-    Some(match word {
-        word if word.starts_with("if") => Step::In,
-        word if word.starts_with("endif") => Step::Out,
-        _ => Step::Stay,
+fn nesting(piece: Piece<'_>) -> Option<Nesting> {
+    let Piece::Tag { template, .. } = piece else { return None };
+    let statement = template.strip_prefix("{%")?.trim_start_matches(['-', '+', ' ', '\t', '\n']);
+    Some(match statement {
+        statement if statement.starts_with("if") => Nesting::Opens,
+        statement if statement.starts_with("endif") => Nesting::Closes,
+        _ => Nesting::Continues,
     })
 }
 
-/// The statements of the outer level between paragraphs, everything within them inside.
-fn branches(inner: &str, mask: &Mask) -> String {
+/// Writes each branch of the outer condition as a paragraph, with the statements between the paragraphs.
+fn split_branches(inner: &str, placeholders: &Placeholders) -> String {
     let mut out = String::new();
-    let mut text = String::new();
+    let mut paragraph_text = String::new();
     let mut depth = 0_usize;
-    for part in mask.parts(inner) {
-        let outer = match depth_of(part) {
-            Some(Step::In) => {
+    for piece in placeholders.split(inner) {
+        let is_outer = match nesting(piece) {
+            Some(Nesting::Opens) => {
                 depth += 1;
                 depth == 1
             }
-            Some(Step::Out) => {
+            Some(Nesting::Closes) => {
                 depth = depth.saturating_sub(1);
                 depth == 0
             }
-            Some(Step::Stay) => depth <= 1,
+            Some(Nesting::Continues) => depth <= 1,
             None => false,
         };
-        let (Part::Text(word) | Part::Tag { word, .. }) = part;
-        match outer {
+        let (Piece::Text(text) | Piece::Tag { placeholder: text, .. }) = piece;
+        match is_outer {
             true => {
-                push_paragraph(&mut out, &mut text);
-                out.push_str(word);
+                push_paragraph(&mut out, &mut paragraph_text);
+                out.push_str(text);
             }
-            false => text.push_str(word),
+            false => paragraph_text.push_str(text),
         }
     }
-    push_paragraph(&mut out, &mut text);
+    push_paragraph(&mut out, &mut paragraph_text);
     out
 }
 
@@ -136,22 +137,22 @@ fn push_paragraph(out: &mut String, text: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::content::template::lexer::{Piece, split};
+    use crate::content::template::lexer::{SourcePiece, split};
 
     fn html(source: &str) -> String {
-        let mut mask = Mask::new(&[source]);
+        let mut placeholders = Placeholders::new(&[source]);
         let mut masked = String::new();
         for piece in split(source).expect(source) {
             match piece {
-                Piece::Text(text) => masked.push_str(text),
-                Piece::Tag(tag) => masked.push_str(&mask.hold(tag.source)),
+                SourcePiece::Text(text) => masked.push_str(text),
+                SourcePiece::Tag(tag) => masked.push_str(&placeholders.hold(tag.source)),
             }
         }
-        mask.show(&render(&masked, &mask)).replace('\n', "")
+        placeholders.to_source(&to_html(&masked, &placeholders)).replace('\n', "")
     }
 
     #[test]
-    fn conditions_leave_no_empty_paragraph() {
+    fn false_conditions_leave_no_empty_paragraph() {
         for (source, expected) in [
             ("{% if a %}\n\n# T\n\n{% endif %}\n", "{% if a %}<h1>T</h1>{% endif %}"),
             ("{% if a %}x{% endif %}", "{% if a %}<p>x</p>{% endif %}"),
@@ -176,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_are_not_read_as_markdown() {
+    fn tags_are_not_parsed_as_markdown() {
         assert_eq!(html("{{ a_b_c }} *{{ d*e }}*".replace("d*e", "d").as_str()), "<p>{{ a_b_c }} <em>{{ d }}</em></p>");
         assert_eq!(
             html("[{{ a }}](https://x.example/?n={{ b | d('x y') }})"),

@@ -1,6 +1,7 @@
-//! HTML: parsed, cleaned, made from Markdown, and turned into plain text.
+//! HTML: parsed ([`node`]), sanitized, made from Markdown, and converted to plain text ([`to_text`]).
 
 pub mod markdown;
 pub mod node;
+pub mod sanitize;
 pub mod text_wrap;
 pub mod to_text;

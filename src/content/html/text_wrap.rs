@@ -1,15 +1,15 @@
-//! Lines of plain text: broken between words, never within one, so that every URL stays whole.
+//! Wraps plain text between words, never within one, so that every URL stays whole.
 
-use crate::content::template::placeholder::{Mask, Part};
+use crate::content::template::placeholder::{Piece, Placeholders};
 
-/// Lines of at most `room` columns where words allow it.
-pub fn wrap(text: &str, room: usize, mask: &Mask) -> Vec<String> {
+/// Wraps a text to lines of at most `max_columns`; a longer word has a line of its own.
+pub fn wrap(text: &str, max_columns: usize, placeholders: &Placeholders) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     let mut column = 0;
     for word in text.split(' ').filter(|word| !word.is_empty()) {
-        let length = width(word, mask);
-        if column > 0 && column + 1 + length > room {
+        let length = width(word, placeholders);
+        if column > 0 && column + 1 + length > max_columns {
             lines.push(std::mem::take(&mut line));
             column = 0;
         }
@@ -24,14 +24,15 @@ pub fn wrap(text: &str, room: usize, mask: &Mask) -> Vec<String> {
     lines
 }
 
-/// Columns a text takes; a link's tag is as long as a link, any other as long as a name.
-pub fn width(text: &str, mask: &Mask) -> usize {
-    mask.parts(text)
-        .map(|part| match part {
-            Part::Text(text) => text.chars().count(),
-            Part::Tag { .. } if part.is_statement() => 0,
-            Part::Tag { tag, .. } if tag.contains(".link_") || tag.contains("_url") => 60,
-            Part::Tag { .. } => 10,
+/// The expected columns of a text: the tag of a link counts as a URL, any other as a name.
+pub fn width(text: &str, placeholders: &Placeholders) -> usize {
+    placeholders
+        .split(text)
+        .map(|piece| match piece {
+            Piece::Text(text) => text.chars().count(),
+            Piece::Tag { .. } if piece.is_statement() => 0,
+            Piece::Tag { template, .. } if template.contains(".link_") || template.contains("_url") => 60,
+            Piece::Tag { .. } => 10,
         })
         .sum()
 }
@@ -41,13 +42,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tags_count_as_what_they_print() {
-        let mut mask = Mask::new(&[]);
-        let (name, link, note) =
-            (mask.hold("{{ name }}"), mask.hold("{{ sendoff.link_0 }}"), mask.hold("{% if name %}"));
+    fn tags_count_with_the_width_of_their_values() {
+        let mut placeholders = Placeholders::new(&[]);
+        let (name, link, note) = (
+            placeholders.hold("{{ name }}"),
+            placeholders.hold("{{ sendoff.link_0 }}"),
+            placeholders.hold("{% if name %}"),
+        );
 
-        assert_eq!(width(&format!("{note}Hi, {name}"), &mask), 14);
-        assert_eq!(wrap(&format!("{name} and then see {link}"), 72, &mask), [format!("{name} and then see"), link]);
-        assert_eq!(wrap("", 72, &mask), [""]);
+        assert_eq!(width(&format!("{note}Hi, {name}"), &placeholders), 14);
+        assert_eq!(
+            wrap(&format!("{name} and then see {link}"), 72, &placeholders),
+            [format!("{name} and then see"), link]
+        );
+        assert_eq!(wrap("", 72, &placeholders), [""]);
     }
 }

@@ -1,16 +1,16 @@
-//! The text part of a letter, made from the nodes of its HTML: the same words, the same links.
-//! Lines are about 72 columns wide; a URL is never broken.
+//! Converts HTML to the plain-text part of an email, with the same words and links. Lines are wrapped at 72 columns; a
+//! URL is never broken.
 
 use crate::content::html::node::{Node, attr, is_block, is_void, squeeze};
 use crate::content::html::text_wrap::{width, wrap};
-use crate::content::template::placeholder::{Mask, Part};
+use crate::content::template::placeholder::{Piece, Placeholders};
 
 /// Columns of a line.
-const WIDTH: usize = 72;
+const MAX_COLUMNS: usize = 72;
 
-/// Turns a body into text. Tags stay masked.
-pub fn write(nodes: &[Node], mask: &Mask) -> String {
-    let mut writer = Writer::new(mask);
+/// Converts nodes to text, with placeholders for tags.
+pub fn to_text(nodes: &[Node], placeholders: &Placeholders) -> String {
+    let mut writer = Writer::new(placeholders);
     let mut at = 0;
     while at < nodes.len() {
         at += writer.node(nodes, at);
@@ -19,68 +19,68 @@ pub fn write(nodes: &[Node], mask: &Mask) -> String {
     writer.out.trim_end().to_owned() + "\n"
 }
 
-/// A list that is open.
+/// An open list.
 struct List {
     /// The number of the next item; `None` for bullets.
     next: Option<usize>,
 }
 
 struct Writer<'m> {
-    mask: &'m Mask,
+    placeholders: &'m Placeholders,
     out: String,
-    /// The words of the block under construction.
+    /// The text of the current block.
     block: String,
-    /// Statements that came before the first word of a block.
-    lead: String,
+    /// Statements before the first word of the block.
+    leading_statements: String,
     lists: Vec<List>,
-    /// What the next line begins with, once: the bullet of an item.
+    /// The bullet that the next line begins with.
     bullet: Option<String>,
     quotes: usize,
     preformatted: usize,
-    /// For each open link: where its words begin in the block, and where it leads.
+    /// The open link: where its text begins in the block, and its URL.
     link: Option<(usize, String)>,
-    /// For each open table: whether its rows are lines of data.
+    /// For each open table: whether it holds data (see [`is_data_table`]).
     tables: Vec<bool>,
-    /// The block is a headline.
-    headline: bool,
-    /// The link that was closed last, as it stands in the block.
-    closed: Option<(String, String)>,
-    /// Nothing but conditions has come since the last empty line.
-    apart: bool,
+    /// True if the block is a headline.
+    is_headline: bool,
+    /// The last closed link: as it stands in the block, and as a block of its own.
+    closed_link: Option<(String, String)>,
+    /// True if only statements were written since the last empty line.
+    after_empty_line: bool,
 }
 
 impl<'m> Writer<'m> {
-    fn new(mask: &'m Mask) -> Self {
+    fn new(placeholders: &'m Placeholders) -> Self {
         Self {
-            mask,
+            placeholders,
             out: String::new(),
             block: String::new(),
-            lead: String::new(),
+            leading_statements: String::new(),
             lists: Vec::new(),
             bullet: None,
             quotes: 0,
             preformatted: 0,
             link: None,
             tables: Vec::new(),
-            headline: false,
-            closed: None,
-            apart: true,
+            is_headline: false,
+            closed_link: None,
+            after_empty_line: true,
         }
     }
 
-    /// Takes the node at `at` and returns how many nodes were taken.
+    /// Writes the node at `at` and returns how many nodes were consumed.
     fn node(&mut self, nodes: &[Node], at: usize) -> usize {
         match &nodes[at] {
-            Node::Start { name, attrs } if is_unseen(name, attrs) => return self.skip(nodes, at, name),
+            Node::Start { name, attrs } if is_invisible(name, attrs) => return self.skip(nodes, at, name),
             Node::Start { name, attrs } => self.start(name, attrs, &nodes[at..]),
             Node::End(name) => self.end(name),
             Node::Text(text) => self.text(text),
-            Node::Raw(_) | Node::Comment(_) | Node::Made(_) | Node::Doctype => {}
+            Node::Raw(_) | Node::Comment(_) | Node::Generated(_) | Node::Doctype => {}
         }
         1
     }
 
-    /// Passes over what no reader sees; the conditions in it stay, for their ends may stand outside.
+    /// Skips an invisible element. Statements in it are kept, because their `endif` may stand outside.
     fn skip(&mut self, nodes: &[Node], at: usize, name: &str) -> usize {
         let mut depth = 0_usize;
         for (taken, node) in nodes[at..].iter().enumerate() {
@@ -88,10 +88,10 @@ impl<'m> Writer<'m> {
                 node if node.starts(name) => depth += 1,
                 node if node.ends(name) => depth -= 1,
                 Node::Text(text) => {
-                    let statements = self.mask.parts(text).filter(Part::is_statement);
-                    statements.for_each(|part| {
-                        if let Part::Tag { word, .. } = part {
-                            self.lead.push_str(word)
+                    let statements = self.placeholders.split(text).filter(Piece::is_statement);
+                    statements.for_each(|piece| {
+                        if let Piece::Tag { placeholder, .. } = piece {
+                            self.leading_statements.push_str(placeholder)
                         }
                     });
                 }
@@ -124,12 +124,12 @@ impl<'m> Writer<'m> {
             "ol" => self.lists.push(List { next: attr(attrs, "start").map_or(Some(1), |start| start.parse().ok()) }),
             "blockquote" => self.quotes += 1,
             "pre" => self.preformatted += 1,
-            "table" => self.tables.push(is_data(rest)),
+            "table" => self.tables.push(is_data_table(rest)),
             "hr" => {
                 self.block.push_str("---");
                 self.flush();
             }
-            "h1" | "h2" => self.headline = true,
+            "h1" | "h2" => self.is_headline = true,
             _ => {}
         }
     }
@@ -145,7 +145,7 @@ impl<'m> Writer<'m> {
             "ul" | "ol" => {
                 self.lists.pop();
                 if self.lists.is_empty() {
-                    self.gap();
+                    self.empty_line();
                 }
             }
             "li" => self.bullet = None,
@@ -153,26 +153,26 @@ impl<'m> Writer<'m> {
             "pre" => self.preformatted = self.preformatted.saturating_sub(1),
             "table" => {
                 self.tables.pop();
-                self.gap();
+                self.empty_line();
             }
-            "h1" | "h2" => self.headline = false,
+            "h1" | "h2" => self.is_headline = false,
             _ => {}
         }
     }
 
-    /// Appends words; white space collapses except in preformatted text.
+    /// Appends text. White space collapses except in preformatted text.
     fn text(&mut self, text: &str) {
         if self.preformatted > 0 {
             self.block.push_str(text);
             return;
         }
-        for part in self.mask.parts(text) {
-            match part {
-                Part::Tag { word, .. } if part.is_statement() && self.block.trim().is_empty() => {
-                    self.lead.push_str(word)
+        for piece in self.placeholders.split(text) {
+            match piece {
+                Piece::Tag { placeholder, .. } if piece.is_statement() && self.block.trim().is_empty() => {
+                    self.leading_statements.push_str(placeholder)
                 }
-                Part::Tag { word, .. } => self.block.push_str(word),
-                Part::Text(text) => self.words(text),
+                Piece::Tag { placeholder, .. } => self.block.push_str(placeholder),
+                Piece::Text(text) => self.words(text),
             }
         }
     }
@@ -196,7 +196,7 @@ impl<'m> Writer<'m> {
         }
     }
 
-    /// `text (URL)`, or the URL once where the text says no more.
+    /// Writes `text (URL)`, or the URL alone if the text is the same.
     fn close_link(&mut self) {
         let Some((begin, href)) = self.link.take() else { return };
         let words = self.block.split_off(begin.min(self.block.len()));
@@ -209,7 +209,7 @@ impl<'m> Writer<'m> {
             true => self.block.push_str(address),
             false => {
                 self.block.extend([text, " (", address, ")"]);
-                self.closed = Some((format!("{text} ({address})"), format!("{text}: {address}")));
+                self.closed_link = Some((format!("{text} ({address})"), format!("{text}: {address}")));
             }
         }
         if words.ends_with(' ') {
@@ -217,17 +217,17 @@ impl<'m> Writer<'m> {
         }
     }
 
-    /// Ends the block: wraps its words and leaves an empty line after it.
+    /// Ends the block: wraps its text and adds an empty line.
     fn flush(&mut self) {
-        let lead = std::mem::take(&mut self.lead);
+        let leading_statements = std::mem::take(&mut self.leading_statements);
         let mut block = std::mem::take(&mut self.block);
-        // A link that is all the block says needs no brackets.
-        if let Some((_, alone)) = self.closed.take().filter(|(inline, _)| block.trim() == inline) {
+        // A link that is the whole block needs no brackets.
+        if let Some((_, alone)) = self.closed_link.take().filter(|(inline, _)| block.trim() == inline) {
             block = alone;
         }
         self.link = self.link.take().map(|(_, href)| (0, href));
         if block.trim().is_empty() {
-            self.out.push_str(&lead);
+            self.out.push_str(&leading_statements);
             return;
         }
         let (first, rest) = self.margins();
@@ -235,34 +235,34 @@ impl<'m> Writer<'m> {
             true => block.trim_matches('\n').lines().map(str::to_owned).collect(),
             false => block
                 .lines()
-                .flat_map(|line| wrap(line, WIDTH.saturating_sub(rest.chars().count()), self.mask))
+                .flat_map(|line| wrap(line, MAX_COLUMNS.saturating_sub(rest.chars().count()), self.placeholders))
                 .collect::<Vec<_>>(),
         };
-        self.out.push_str(&lead);
+        self.out.push_str(&leading_statements);
         for (index, line) in lines.iter().enumerate() {
             let margin = if index == 0 { &first } else { &rest };
             self.out.push_str(format!("{margin}{line}").trim_end());
             self.out.push('\n');
         }
-        if self.headline {
-            let width = lines.iter().map(|line| width(line, self.mask)).max().unwrap_or(0);
-            self.out.extend([&rest, &"-".repeat(width.clamp(3, WIDTH)), "\n"]);
+        if self.is_headline {
+            let width = lines.iter().map(|line| width(line, self.placeholders)).max().unwrap_or(0);
+            self.out.extend([&rest, &"-".repeat(width.clamp(3, MAX_COLUMNS)), "\n"]);
         }
-        self.apart = false;
+        self.after_empty_line = false;
         if self.lists.is_empty() && self.tables.last() != Some(&true) {
-            self.gap();
+            self.empty_line();
         }
     }
 
-    /// An empty line, unless there is one or nothing yet; conditions in between do not count.
-    fn gap(&mut self) {
-        if !self.apart {
+    /// Adds an empty line, unless there is one or the text is empty. Statements do not count.
+    fn empty_line(&mut self) {
+        if !self.after_empty_line {
             self.out.push('\n');
-            self.apart = true;
+            self.after_empty_line = true;
         }
     }
 
-    /// What the first line and all further lines begin with.
+    /// The indentation of the first line and of all further lines.
     fn margins(&mut self) -> (String, String) {
         let quote = "> ".repeat(self.quotes);
         let depth = self.lists.len();
@@ -291,8 +291,8 @@ impl List {
     }
 }
 
-/// What is never shown: heads, styles, and hidden text such as a preheader.
-fn is_unseen(name: &str, attrs: &[(String, String)]) -> bool {
+/// True for elements that are never shown: head, style, title, and hidden text such as a preheader.
+fn is_invisible(name: &str, attrs: &[(String, String)]) -> bool {
     let hidden = attr(attrs, "hidden").is_some()
         || attr(attrs, "style")
             .map(squeeze)
@@ -300,8 +300,8 @@ fn is_unseen(name: &str, attrs: &[(String, String)]) -> bool {
     !is_void(name) && (hidden || matches!(name, "head" | "style" | "title"))
 }
 
-/// A table with header cells holds data; one without arranges a page.
-fn is_data(rest: &[Node]) -> bool {
+/// True for a table with header cells. A table without any arranges the page.
+fn is_data_table(rest: &[Node]) -> bool {
     let mut depth = 0_usize;
     for node in rest {
         match node {
@@ -321,14 +321,15 @@ fn is_data(rest: &[Node]) -> bool {
 mod tests {
     use super::*;
     use crate::content::html::node;
+    use crate::content::html::sanitize::sanitize;
 
     fn text(html: &str) -> String {
-        let mask = Mask::new(&[html]);
-        write(&node::clean(node::read(html), &mask), &mask)
+        let placeholders = Placeholders::new(&[html]);
+        to_text(&sanitize(node::parse(html), &placeholders), &placeholders)
     }
 
     #[test]
-    fn blocks_become_readable_text() {
+    fn html_becomes_readable_text() {
         for (html, expected) in [
             ("<h1>Title</h1><p>One  two<br>three</p>", "Title\n-----\n\nOne two\nthree\n"),
             ("<ul><li>a</li><li>b<ol><li>c</li><li>d</li></ol></li></ul><p>e</p>", "- a\n- b\n  1. c\n  2. d\n\ne\n"),
@@ -351,11 +352,11 @@ mod tests {
     }
 
     #[test]
-    fn lines_wrap_and_addresses_do_not() {
+    fn lines_wrap_and_urls_do_not() {
         let url = format!("https://shop.example/{}", "x".repeat(200));
         let out = text(&format!("<p>{} <a href=\"{url}\">go</a></p>", "слово ".repeat(40)));
 
         assert!(out.contains(&url));
-        assert!(out.lines().filter(|line| !line.contains("https")).all(|line| line.chars().count() <= WIDTH));
+        assert!(out.lines().filter(|line| !line.contains("https")).all(|line| line.chars().count() <= MAX_COLUMNS));
     }
 }

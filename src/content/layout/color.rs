@@ -1,12 +1,12 @@
-//! The colours of a letter: text that can be read on the brand's colour, and shades of it that can
-//! be read on light and dark ground (WCAG 2 contrast, 4.5 to 1).
+//! The colours of an email: text that is readable on the brand's colour, and shades of that colour that are readable on
+//! light and dark backgrounds (WCAG 2.1 §1.4.3, contrast 4.5 to 1).
 
 /// The brand's colour and those derived from it, as `#rrggbb`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Colors {
-    /// As the brand has it.
+    /// The brand's colour.
     pub brand: String,
-    /// Text on it: white or near black.
+    /// Text on the brand's colour: white or near black.
     pub on_brand: String,
     /// Links on white.
     pub on_light: String,
@@ -14,54 +14,60 @@ pub struct Colors {
     pub on_dark: String,
 }
 
-/// The greys of a letter read in the dark.
+/// The greys of dark mode.
 #[derive(Debug, Clone, Copy)]
 pub struct Shades {
-    /// Behind the letter.
-    pub ground: &'static str,
-    /// The letter.
+    /// The background of the page.
+    pub background: &'static str,
+    /// The background of the email.
     pub card: &'static str,
-    /// Code and the like.
+    /// The background of code.
     pub inset: &'static str,
     /// Lines.
     pub rule: &'static str,
-    /// Words.
+    /// Text.
     pub text: &'static str,
-    /// Words of less weight.
-    pub quiet: &'static str,
+    /// Secondary text.
+    pub muted: &'static str,
 }
 
-/// The greys in force.
-pub const SHADES: Shades =
-    Shades { ground: "#121417", card: "#1c1f24", inset: "#282c33", rule: "#383d46", text: "#e7e9ec", quiet: "#a3abb6" };
+/// The greys in use.
+pub const DARK_SHADES: Shades = Shades {
+    background: "#121417",
+    card: "#1c1f24",
+    inset: "#282c33",
+    rule: "#383d46",
+    text: "#e7e9ec",
+    muted: "#a3abb6",
+};
 
-const READABLE: f64 = 4.5;
+const MIN_CONTRAST: f64 = 4.5;
 const WHITE: Rgb = [255.0; 3];
 const INK: Rgb = [17.0, 24.0, 39.0];
 
 type Rgb = [f64; 3];
 
 impl Colors {
-    /// Derives the colours; `brand` is `#rrggbb`.
+    /// Derives the colours from `#rrggbb`.
     pub fn of(brand: &str) -> Self {
         let rgb = parse(brand);
         let on_brand = if contrast(rgb, WHITE) >= contrast(rgb, INK) { WHITE } else { INK };
         Self {
-            brand: print(rgb),
-            on_brand: print(on_brand),
-            on_light: print(toward(rgb, [0.0; 3], WHITE)),
-            on_dark: print(toward(rgb, WHITE, parse(SHADES.card))),
+            brand: to_hex(rgb),
+            on_brand: to_hex(on_brand),
+            on_light: to_hex(mix_until_readable(rgb, [0.0; 3], WHITE)),
+            on_dark: to_hex(mix_until_readable(rgb, WHITE, parse(DARK_SHADES.card))),
         }
     }
 }
 
-/// The colour, mixed with `end` until it can be read on `ground`.
-fn toward(rgb: Rgb, end: Rgb, ground: Rgb) -> Rgb {
+/// Mixes a colour with `end` until it is readable on `background`.
+fn mix_until_readable(rgb: Rgb, end: Rgb, background: Rgb) -> Rgb {
     let mixed = (0..=20).map(|step| {
         let share = f64::from(step) / 20.0;
         std::array::from_fn(|at| rgb[at] + (end[at] - rgb[at]) * share)
     });
-    mixed.into_iter().find(|mix| contrast(*mix, ground) >= READABLE).unwrap_or(end)
+    mixed.into_iter().find(|mix| contrast(*mix, background) >= MIN_CONTRAST).unwrap_or(end)
 }
 
 fn parse(color: &str) -> Rgb {
@@ -72,7 +78,7 @@ fn parse(color: &str) -> Rgb {
     })
 }
 
-fn print(rgb: Rgb) -> String {
+fn to_hex(rgb: Rgb) -> String {
     rgb.iter().fold("#".to_owned(), |out, part| out + &format!("{:02x}", part.round() as u8))
 }
 
@@ -94,11 +100,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_brand_can_be_read() {
+    fn every_brand_colour_gives_readable_text() {
         for brand in ["#2d5be3", "#ffcc00", "#ffffff", "#000000", "#ff0000", "#7fdbca", "#808080"] {
             let colors = Colors::of(brand);
-            assert!(contrast(parse(&colors.on_light), WHITE) >= READABLE, "{brand}: {colors:?}");
-            assert!(contrast(parse(&colors.on_dark), parse(SHADES.card)) >= READABLE, "{brand}: {colors:?}");
+            assert!(contrast(parse(&colors.on_light), WHITE) >= MIN_CONTRAST, "{brand}: {colors:?}");
+            assert!(contrast(parse(&colors.on_dark), parse(DARK_SHADES.card)) >= MIN_CONTRAST, "{brand}: {colors:?}");
             assert!(contrast(parse(&colors.brand), parse(&colors.on_brand)) >= 3.9, "{brand}: {colors:?}");
         }
         assert_eq!(Colors::of("#ffcc00").on_brand, "#111827");

@@ -1,109 +1,134 @@
-//! The bytes of a message (RFC 5322, MIME): header fields in a fixed order, then the text and the
-//! HTML of a letter, both in UTF-8 and quoted-printable. Nothing here asks for the time or for
-//! chance: the same heading and letter give the same bytes.
+//! Writes the bytes of a message (RFC 5322, MIME): header fields in a fixed order, then the plain text and the HTML of
+//! an email, both in UTF-8 and quoted-printable. The same header and email always give the same bytes.
 //!
-//! Written by hand rather than with a mail library: no line exceeds 998 octets whatever it holds,
-//! nothing but ASCII leaves unless an address needs it, and no text can end a header or a body.
+//! No mail library is used, because these hold whatever the input is: no line exceeds 998 octets, only ASCII is written
+//! unless an address needs UTF-8, and no text can end a header or a body.
 
 use jiff::Timestamp;
 use jiff::tz::Offset;
 
-use crate::content::email::RenderedEmail;
-use crate::content::mime::header::{HeaderText, Headers, Mailbox, phrase};
-use crate::content::mime::quoted_printable::Body;
+use super::header::{HeaderBlock, HeaderText, Mailbox, phrase};
+use super::quoted_printable::BodyWriter;
 use crate::infra::clock::Millis;
 
-/// Everything in the header of a message except its subject.
+/// An email rendered for one recipient. Line ends are `\n`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RenderedEmail {
+    /// One line, fit for a header.
+    pub subject: HeaderText,
+    /// One line; may be empty.
+    pub preheader: HeaderText,
+    /// A whole HTML document.
+    pub html: String,
+    /// The same in plain text.
+    pub text: String,
+    /// Fields that the email prints although this recipient has no value for them.
+    pub missing: Vec<String>,
+    /// Where the pieces of both bodies end.
+    pub piece_ends: PieceEnds,
+}
+
+/// The ends of the pieces of both bodies, as byte offsets, ascending. Each piece is encoded on lines of its own (see
+/// [`quoted_printable`](super::quoted_printable)).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PieceEnds {
+    /// Of the HTML.
+    pub html: Vec<usize>,
+    /// Of the text.
+    pub text: Vec<usize>,
+}
+
+/// The header of a message, without its subject.
 #[derive(Debug, Clone)]
 pub struct MessageHeader {
-    /// Who writes.
+    /// `From`.
     pub from: Mailbox,
-    /// Where answers go, if elsewhere.
+    /// `Reply-To`, if it differs from `From`.
     pub reply_to: Option<Mailbox>,
-    /// Who reads.
+    /// `To`.
     pub to: Mailbox,
-    /// `left@right`, the same at every try.
+    /// `left@right`, the same at every attempt.
     pub message_id: String,
-    /// When the letter was first made.
+    /// When the message was first composed, in ms.
     pub date: Millis,
-    /// What makes it a letter of a list; `None` for system mail, which is never tracked and marked
-    /// as automatic (RFC 3834).
+    /// The fields of a mailing list; `None` for system mail, which is never tracked and is marked as automatic (RFC
+    /// 3834).
     pub list: Option<ListHeaders>,
 }
 
-/// The marks of a letter to a list.
+/// The header fields of a message to a mailing list.
 #[derive(Debug, Clone)]
 pub struct ListHeaders {
-    /// Names the list for ever, whatever it is called: letters, digits, `-` and `.`.
+    /// Stable label of the list in List-Id (RFC 2919): letters, digits, `-` and `.`.
     pub list_label: String,
-    /// A domain of the sender's, as A-label.
+    /// A domain of the sender, as A-label.
     pub list_domain: String,
-    /// What the list is called today.
+    /// The name of the list.
     pub list_name: HeaderText,
-    /// The class of the campaign, for the statistics of mail providers.
+    /// The campaign in Feedback-ID, for the statistics of mailbox providers.
     pub campaign: String,
-    /// What kind of mail the sender's streams tell apart.
+    /// The kind of mail in Feedback-ID.
     pub stream: String,
-    /// The sender among those of this installation.
+    /// The workspace in Feedback-ID.
     pub tenant: String,
-    /// Names the installation: 5 to 15 letters and digits.
+    /// The installation in Feedback-ID: 5 to 15 letters and digits.
     pub feedback_sender: String,
-    /// The https address of the one-click request (RFC 8058).
+    /// The URL of the one-click unsubscribe request (RFC 8058).
     pub unsubscribe_url: String,
-    /// The mailbox that does the same, `left@right`.
+    /// The mailbox that unsubscribes by mail, `left@right`.
     pub unsubscribe_mailbox: Option<String>,
 }
 
 impl MessageHeader {
-    /// True when the message can go only to a server with SMTPUTF8: a header holds raw UTF-8.
+    /// True if a header field holds raw UTF-8, so that the message needs a server with SMTPUTF8 (RFC 6531).
     pub fn needs_smtputf8(&self) -> bool {
         [Some(&self.from), Some(&self.to), self.reply_to.as_ref()].into_iter().flatten().any(Mailbox::needs_smtputf8)
     }
 }
 
 /// Octets of a List-Id (RFC 2919 §3).
-const LIST_ID: usize = 255;
+const MAX_LIST_ID: usize = 255;
 
-/// The message, ready for the body of an SMTP transaction except for dot-stuffing.
-pub fn write(heading: &MessageHeader, letter: &RenderedEmail) -> Vec<u8> {
-    let mut out = first(heading);
-    push_to(&mut out, &heading.to);
-    push_subject(&mut out, &letter.subject);
-    push_date(&mut out, heading.date);
-    out.extend_from_slice(&last(heading));
+/// Writes a message. No line begins with a dot, so dot-stuffing (RFC 5321 §4.5.2) changes nothing.
+pub fn write(header: &MessageHeader, email: &RenderedEmail) -> Vec<u8> {
+    let mut out = header_start(header);
+    push_to(&mut out, &header.to);
+    push_subject(&mut out, &email.subject);
+    push_date(&mut out, header.date);
+    out.extend_from_slice(&header_end(header));
     for (kind, text, ends) in
-        [("plain", &letter.text, &letter.piece_ends.text), ("html", &letter.html, &letter.piece_ends.html)]
+        [("plain", &email.text, &email.piece_ends.text), ("html", &email.html, &email.piece_ends.html)]
     {
-        out.extend_from_slice(&part(heading, kind));
-        let mut body = Body::new(&mut out);
+        out.extend_from_slice(&part_header(header, kind));
+        let mut body = BodyWriter::new(&mut out);
         let mut start = 0;
         for end in ends.iter().copied().chain([text.len()]) {
-            body.piece(&text[start..end]);
+            body.push(&text[start..end]);
             start = end;
         }
         body.finish();
     }
-    out.extend_from_slice(&close(heading));
+    out.extend_from_slice(&closing_boundary(header));
     out
 }
 
-/// What stands before the fields of one person.
-pub fn first(heading: &MessageHeader) -> Vec<u8> {
-    let mut headers = Headers::default();
-    headers.mailbox("From", &heading.from);
+/// The header fields before the recipient's own.
+pub fn header_start(header: &MessageHeader) -> Vec<u8> {
+    let mut headers = HeaderBlock::default();
+    headers.mailbox("From", &header.from);
     headers.into_bytes()
 }
 
 /// Appends the `To` field.
 pub fn push_to(out: &mut Vec<u8>, to: &Mailbox) {
-    let mut headers = Headers::default();
+    let mut headers = HeaderBlock::default();
     headers.mailbox("To", to);
     out.extend_from_slice(&headers.into_bytes());
 }
 
 /// Appends the `Subject` field.
 pub fn push_subject(out: &mut Vec<u8>, subject: &HeaderText) {
-    let mut headers = Headers::default();
+    let mut headers = HeaderBlock::default();
     headers.text("Subject", subject);
     out.extend_from_slice(&headers.into_bytes());
 }
@@ -139,18 +164,18 @@ fn push_digits(out: &mut Vec<u8>, number: u16, digits: u32) {
     }
 }
 
-/// What stands behind them, up to the first part.
-pub fn last(heading: &MessageHeader) -> Vec<u8> {
-    let mut headers = Headers::default();
-    headers.tokens("Message-ID", &[format!("<{}>", heading.message_id)]);
-    if let Some(reply_to) = &heading.reply_to {
+/// The header fields after the recipient's own, up to the empty line.
+pub fn header_end(header: &MessageHeader) -> Vec<u8> {
+    let mut headers = HeaderBlock::default();
+    headers.tokens("Message-ID", &[format!("<{}>", header.message_id)]);
+    if let Some(reply_to) = &header.reply_to {
         headers.mailbox("Reply-To", reply_to);
     }
     headers.tokens("MIME-Version", &["1.0"]);
-    let boundary = format!("boundary=\"{}\"", boundary(&heading.message_id));
+    let boundary = format!("boundary=\"{}\"", boundary(&header.message_id));
     headers.tokens("Content-Type", &["multipart/alternative;".to_owned(), boundary]);
-    match &heading.list {
-        Some(bulk) => push_bulk(&mut headers, bulk),
+    match &header.list {
+        Some(list) => push_list_headers(&mut headers, list),
         None => headers.tokens("Auto-Submitted", &["auto-generated"]),
     }
     let mut out = headers.into_bytes();
@@ -158,9 +183,9 @@ pub fn last(heading: &MessageHeader) -> Vec<u8> {
     out
 }
 
-/// The beginning of a part, `plain` or `html`.
-pub fn part(heading: &MessageHeader, kind: &str) -> Vec<u8> {
-    let boundary = boundary(&heading.message_id);
+/// The boundary and header of a body part, `plain` or `html`.
+pub fn part_header(header: &MessageHeader, kind: &str) -> Vec<u8> {
+    let boundary = boundary(&header.message_id);
     format!(
         "--{boundary}\r\nContent-Type: text/{kind}; charset=utf-8\r\n\
          Content-Transfer-Encoding: quoted-printable\r\n\r\n"
@@ -168,35 +193,35 @@ pub fn part(heading: &MessageHeader, kind: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// The end of the last part.
-pub fn close(heading: &MessageHeader) -> Vec<u8> {
-    format!("--{}--\r\n", boundary(&heading.message_id)).into_bytes()
+/// The closing boundary.
+pub fn closing_boundary(header: &MessageHeader) -> Vec<u8> {
+    format!("--{}--\r\n", boundary(&header.message_id)).into_bytes()
 }
 
-fn push_bulk(headers: &mut Headers, bulk: &ListHeaders) {
-    let mut leave = vec![format!("<{}>", bulk.unsubscribe_url)];
-    if let Some(mailbox) = &bulk.unsubscribe_mailbox {
-        leave[0].push(',');
-        leave.push(format!("<mailto:{mailbox}?subject=unsubscribe>"));
+fn push_list_headers(headers: &mut HeaderBlock, list: &ListHeaders) {
+    let mut unsubscribe = vec![format!("<{}>", list.unsubscribe_url)];
+    if let Some(mailbox) = &list.unsubscribe_mailbox {
+        unsubscribe[0].push(',');
+        unsubscribe.push(format!("<mailto:{mailbox}?subject=unsubscribe>"));
     }
-    headers.tokens("List-Unsubscribe", &leave);
+    headers.tokens("List-Unsubscribe", &unsubscribe);
     headers.tokens("List-Unsubscribe-Post", &["List-Unsubscribe=One-Click"]);
-    headers.tokens("List-Id", &list_id(bulk));
+    headers.tokens("List-Id", &list_id(list));
     headers.tokens("Precedence", &["bulk"]);
-    headers.tokens("Feedback-ID", &[feedback_id(bulk)]);
-    headers.tokens("X-Postmaster-Msgtype", &[word(&bulk.campaign, 60)]);
+    headers.tokens("Feedback-ID", &[feedback_id(list)]);
+    headers.tokens("X-Postmaster-Msgtype", &[to_word(&list.campaign, 60)]);
     headers.tokens("X-Auto-Response-Suppress", &["All"]);
 }
 
-/// `Name <label.domain>`; the name gives way where the whole would grow too long.
-fn list_id(bulk: &ListHeaders) -> Vec<String> {
-    let id = format!("<{}.{}>", word(&bulk.list_label, 60), word(&bulk.list_domain, 180));
+/// `Name <label.domain>`; the name is shortened if the whole would be too long.
+fn list_id(list: &ListHeaders) -> Vec<String> {
+    let id = format!("<{}.{}>", to_word(&list.list_label, 60), to_word(&list.list_domain, 180));
     let room = 78 - "List-Id: ".len();
-    let mut name = bulk.list_name.clone();
+    let mut name = list.list_name.clone();
     loop {
         let mut tokens = phrase(&name, room);
         tokens.push(id.clone());
-        if tokens.len() == 1 || tokens.iter().map(|token| token.len() + 3).sum::<usize>() <= LIST_ID {
+        if tokens.len() == 1 || tokens.iter().map(|token| token.len() + 3).sum::<usize>() <= MAX_LIST_ID {
             return tokens;
         }
         let shorter: String = name.as_str().chars().take(name.as_str().chars().count() * 3 / 4).collect();
@@ -204,27 +229,26 @@ fn list_id(bulk: &ListHeaders) -> Vec<String> {
     }
 }
 
-/// Four fields, the last of which names the sender (Google's feedback loop).
-fn feedback_id(bulk: &ListHeaders) -> String {
-    let mut sender = word(&bulk.feedback_sender, 15).replace(['.', '-', '_'], "");
+/// Four parts; the last one names the sender (Google's feedback loop).
+fn feedback_id(list: &ListHeaders) -> String {
+    let mut sender = to_word(&list.feedback_sender, 15).replace(['.', '-', '_'], "");
     while sender.len() < 5 {
         sender.push('0');
     }
-    format!("{}:{}:{}:{sender}", word(&bulk.campaign, 40), word(&bulk.stream, 40), word(&bulk.tenant, 40))
+    format!("{}:{}:{}:{sender}", to_word(&list.campaign, 40), to_word(&list.stream, 40), to_word(&list.tenant, 40))
 }
 
 /// ASCII letters, digits, `-`, `_` and `.`, at most `limit`; anything else becomes `-`.
-fn word(text: &str, limit: usize) -> String {
+fn to_word(text: &str, limit: usize) -> String {
     let kept = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' };
     let word: String = text.chars().map(kept).take(limit).collect();
     if word.is_empty() { "-".to_owned() } else { word }
 }
 
-/// Cannot stand in a body: quoted-printable writes `=` as `=3D`, so `=_` never comes out of it
-/// (RFC 2045 §6.7).
+/// The MIME boundary. It begins with `=_`, which quoted-printable never produces (RFC 2045 §6.7).
 fn boundary(message_id: &str) -> String {
     let left = message_id.split('@').next().unwrap_or_default();
-    format!("=_{}", word(left, 60))
+    format!("=_{}", to_word(left, 60))
 }
 
 #[cfg(test)]
@@ -232,7 +256,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_date_is_written_as_mail_writes_it() {
+    fn date_is_written_by_rfc_5322() {
         for (at, written) in [
             (1_795_255_200_000, "Date: Sat, 21 Nov 2026 10:00:00 +0000\r\n"),
             (951_827_696_999, "Date: Tue, 29 Feb 2000 12:34:56 +0000\r\n"),

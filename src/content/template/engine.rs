@@ -1,5 +1,5 @@
-//! The sandbox templates run in: the engine with nothing but our filters, a limit on steps, depth
-//! and output, and plain data. A value of a person is data and never read as a template.
+//! The template sandbox: minijinja with the filters of [`filter`](super::filter) only, limits on steps, nesting and
+//! output, and plain data. A contact's value is data and is never parsed as a template.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -10,44 +10,44 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State};
 
 use crate::content::brand::Brand;
 use crate::content::template::filter;
-use crate::content::template::tag_check::INNER;
+use crate::content::template::tag_check::INTERNAL;
 use crate::infra::error::Message;
 
-/// Steps one template may take.
-pub const FUEL: u64 = 50_000;
+/// Instructions that one template may run.
+pub const MAX_STEPS: u64 = 50_000;
 /// Nesting of one template.
-const DEPTH: usize = 50;
+const MAX_DEPTH: usize = 50;
 /// Bytes of one rendered part.
-pub const OUTPUT: usize = 1 << 20;
+pub const MAX_OUTPUT: usize = 1 << 20;
 
-/// The templates of one letter, by name. Names that begin with `html` escape for HTML, with `link`
-/// for URLs, all others print as is.
+/// The templates of one email, by name. A name that begins with `html` escapes values for HTML, one with `link` for
+/// URLs, any other prints them as they are.
 pub struct Templates(Environment<'static>);
 
-/// Why a template did not render.
+/// Why a template cannot be parsed or rendered.
 #[derive(Debug)]
-pub enum Failure {
-    /// A limit stopped it.
+pub enum EngineError {
+    /// It exceeds a limit.
     Limit,
-    /// It asks for something impossible, on this line.
-    Broken(usize),
+    /// It does something impossible on this line.
+    Invalid(usize),
 }
 
-impl Failure {
-    /// The sentence for an author, still without a place.
+impl EngineError {
+    /// The message for the marketer, without a place.
     pub fn message(&self) -> Message {
         match self {
             Self::Limit => Message::new("template-limit"),
-            Self::Broken(_) => Message::new("template-broken"),
+            Self::Invalid(_) => Message::new("template-broken"),
         }
     }
 }
 
-impl From<Error> for Failure {
+impl From<Error> for EngineError {
     fn from(error: Error) -> Self {
         match error.kind() {
             ErrorKind::OutOfFuel | ErrorKind::WriteFailure => Self::Limit,
-            _ => Self::Broken(error.line().unwrap_or(1)),
+            _ => Self::Invalid(error.line().unwrap_or(1)),
         }
     }
 }
@@ -56,38 +56,37 @@ impl Templates {
     /// An engine without templates.
     pub fn new() -> Self {
         let mut engine = Environment::empty();
-        filter::offer(&mut engine);
+        filter::register(&mut engine);
         engine.add_filter("needed", needed);
-        engine.set_fuel(Some(FUEL));
-        engine.set_recursion_limit(DEPTH);
+        engine.set_fuel(Some(MAX_STEPS));
+        engine.set_recursion_limit(MAX_DEPTH);
         engine.set_auto_escape_callback(|name| match name {
             name if name.starts_with("html") => AutoEscape::Html,
             name if name.starts_with("link") => AutoEscape::Custom("url".into()),
             _ => AutoEscape::None,
         });
-        engine.set_formatter(print);
+        engine.set_formatter(print_value);
         engine.set_debug(false);
         Self(engine)
     }
 
-    /// Adds a template; `Err` is the line it cannot be read at.
-    pub fn add(&mut self, name: String, source: String) -> Result<(), Failure> {
+    /// Parses and adds a template.
+    pub fn add(&mut self, name: String, source: String) -> Result<(), EngineError> {
         Ok(self.0.add_template_owned(name, source)?)
     }
 
-    /// Renders a template for a reader.
-    pub fn render(&self, name: &str, reading: &Arc<Reading>) -> Result<Pieces, Failure> {
-        let mut out = Bounded::default();
-        self.render_to(name, reading, &mut out)?;
+    /// Renders a template.
+    pub fn render(&self, name: &str, context: &Arc<RenderContext>) -> Result<RenderedPart, EngineError> {
+        let mut out = BoundedOutput::default();
+        self.render_to(name, context, &mut out)?;
         let text = String::from_utf8(out.bytes).expect("an engine of texts writes UTF-8");
-        Ok(Pieces { text, ends: out.ends })
+        Ok(RenderedPart { text, ends: out.ends })
     }
 
-    /// The same into a writer, which is handed the text between two tags, or the value of one, in a
-    /// single call.
-    pub fn render_to(&self, name: &str, reading: &Arc<Reading>, out: impl Write) -> Result<(), Failure> {
-        let context = Value::from_object(Names(reading.clone()));
-        self.0.get_template(name)?.render_captured_to(context, out)?;
+    /// Renders a template into a writer. Each call of `write` gets the text between two tags or the value of one tag.
+    pub fn render_to(&self, name: &str, context: &Arc<RenderContext>, out: impl Write) -> Result<(), EngineError> {
+        let names = Value::from_object(TopLevelNames(context.clone()));
+        self.0.get_template(name)?.render_captured_to(names, out)?;
         Ok(())
     }
 }
@@ -98,142 +97,157 @@ impl Default for Templates {
     }
 }
 
-/// Everything one person's templates can see.
+/// The values that templates can read for one recipient.
 #[derive(Debug, Default)]
-pub struct Reading {
-    /// Field values; what a person has no value for is not in it.
+pub struct RenderContext {
+    /// Field values; fields without a value are absent.
     pub values: BTreeMap<String, Value>,
-    /// Their address as they spell it.
-    pub email: String,
-    /// Who signs.
+    /// The address as the recipient spells it.
+    pub address: String,
+    /// The brand.
     pub brand: Arc<Brand>,
-    /// Where they leave, see what is held, and read in a browser.
-    pub doors: Doors,
-    /// Subject and preheader, once they have rendered.
-    pub heads: OnceLock<[String; 2]>,
-    /// Where each measured link leads.
-    pub links: OnceLock<Vec<Target>>,
-    /// Fields that were printed without a value.
+    /// The pages of the delivery.
+    pub pages: PageUrls,
+    /// Subject and preheader, set once they are rendered.
+    pub headers: OnceLock<[String; 2]>,
+    /// Where each measured link leads, by position.
+    pub links: OnceLock<Vec<LinkTarget>>,
+    /// Fields printed without a value since the last [`RenderContext::take_missing`].
     pub missing: Mutex<BTreeSet<String>>,
 }
 
-/// The pages of one delivery.
+/// The URLs of the pages of one delivery.
 #[derive(Debug, Default)]
-pub struct Doors {
+pub struct PageUrls {
     /// `{{ unsubscribe_url }}`.
     pub unsubscribe: String,
     /// `{{ preferences_url }}`.
     pub preferences: String,
     /// `{{ view_url }}`.
     pub view: String,
-    /// The picture that tells of an opening; `None` where nothing is measured.
+    /// The tracking pixel; `None` if nothing is measured.
     pub pixel: Option<String>,
 }
 
-/// Where a link leads, for one person.
+/// Where a link leads for one recipient.
 #[derive(Debug, Clone, Default)]
-pub struct Target {
-    /// The URL that stands in the letter.
+pub struct LinkTarget {
+    /// The URL in the message.
     pub url: String,
-    /// Fields that it prints without a value.
+    /// Fields that the URL prints without a value.
     pub missing: BTreeSet<String>,
 }
 
-impl Reading {
-    /// Notes that a field was printed without a value.
-    pub fn note(&self, name: &str) {
+impl RenderContext {
+    /// Records that a field was printed without a value.
+    pub fn record_missing(&self, name: &str) {
         self.missing.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
     }
 
-    /// Takes the notes out.
-    pub fn take_notes(&self) -> BTreeSet<String> {
+    /// Takes the recorded fields.
+    pub fn take_missing(&self) -> BTreeSet<String> {
         std::mem::take(&mut *self.missing.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Where a link leads; what it prints without a value is noted.
-    pub fn link(&self, position: usize) -> Option<&str> {
+    /// The URL of a link. Fields that it prints without a value are recorded.
+    pub fn link_url(&self, position: usize) -> Option<&str> {
         let target = self.links.get()?.get(position)?;
-        target.missing.iter().for_each(|name| self.note(name));
+        target.missing.iter().for_each(|name| self.record_missing(name));
         Some(&target.url)
     }
 
-    fn inner(&self, name: &str) -> Option<Value> {
-        let part = |at: usize| self.heads.get().map(|heads| Value::from(heads[at].as_str()));
+    fn internal_value(&self, name: &str) -> Option<Value> {
+        let header = |number: usize| self.headers.get().map(|headers| Value::from(headers[number].as_str()));
         match name {
-            "subject" => part(0),
-            "preheader" => part(1),
-            "pixel" => self.doors.pixel.as_deref().map(|url| Value::from_safe_string(image(url))),
+            "subject" => header(0),
+            "preheader" => header(1),
+            "pixel" => self.pages.pixel.as_deref().map(|url| Value::from_safe_string(pixel_html(url))),
             _ => {
                 let position: usize = name.strip_prefix("link_")?.parse().ok()?;
-                self.link(position).map(Value::from)
+                self.link_url(position).map(Value::from)
             }
         }
     }
 }
 
-/// The names at the top of a template.
+/// The names that a template can use.
 #[derive(Debug)]
-struct Names(Arc<Reading>);
+struct TopLevelNames(Arc<RenderContext>);
 
-impl Object for Names {
+impl Object for TopLevelNames {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        let reading = &self.0;
-        let brand = &reading.brand;
+        let context = &self.0;
+        let brand = &context.brand;
         match key.as_str()? {
-            INNER => Some(Value::from_object(Inner(reading.clone()))),
-            "email" => Some(Value::from(reading.email.as_str())),
-            "unsubscribe_url" => Some(Value::from(reading.doors.unsubscribe.as_str())),
-            "preferences_url" => Some(Value::from(reading.doors.preferences.as_str())),
-            "view_url" => Some(Value::from(reading.doors.view.as_str())),
+            INTERNAL => Some(Value::from_object(InternalValues(context.clone()))),
+            "email" => Some(Value::from(context.address.as_str())),
+            "unsubscribe_url" => Some(Value::from(context.pages.unsubscribe.as_str())),
+            "preferences_url" => Some(Value::from(context.pages.preferences.as_str())),
+            "view_url" => Some(Value::from(context.pages.view.as_str())),
             "brand" => Some(Value::from_pairs([
                 ("name", brand.name.as_str()),
                 ("address", brand.address.as_str()),
                 ("color", brand.color.as_str()),
                 ("logo", brand.logo.as_str()),
             ])),
-            name => reading.values.get(name).cloned(),
+            name => context.values.get(name).cloned(),
         }
     }
 }
 
-/// What the engine adds to a letter.
+/// The values under [`INTERNAL`].
 #[derive(Debug)]
-struct Inner(Arc<Reading>);
+struct InternalValues(Arc<RenderContext>);
 
-impl Object for Inner {
+impl Object for InternalValues {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        self.0.inner(key.as_str()?)
+        self.0.internal_value(key.as_str()?)
     }
 }
 
-/// Stands around every field that is printed without a fallback.
+/// Filter around every field that is printed without a fallback: records it if it has no value.
 fn needed(state: &State<'_, '_>, value: &Value, name: &str) -> Value {
     if filter::is_missing(value)
-        && let Some(inner) = state.lookup(INNER)
-        && let Some(inner) = inner.downcast_object_ref::<Inner>()
+        && let Some(internal) = state.lookup(INTERNAL)
+        && let Some(internal) = internal.downcast_object_ref::<InternalValues>()
     {
-        inner.0.note(name);
+        internal.0.record_missing(name);
     }
     value.clone()
 }
 
-/// Prints a value for the place it stands in; a missing one prints nothing.
-fn print(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+/// Prints a value, escaped for its place. A missing value prints nothing.
+fn print_value(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
     if filter::is_missing(value) {
         return Ok(());
     }
     let text = value.to_string();
     let text = match state.auto_escape() {
         _ if value.is_safe() => text,
-        AutoEscape::Html => escape(&text),
-        AutoEscape::Custom(_) => filter::percent(&text),
+        AutoEscape::Html => escape_html(&text),
+        AutoEscape::Custom(_) => filter::percent_encode(&text),
         _ => text,
     };
     out.write_str(&text).map_err(Error::from)
 }
 
-/// Text for HTML, within elements and within double or single quotes.
-pub fn escape(text: &str) -> String {
+/// A field value as template data; `None` for an empty value, which counts as missing.
+pub fn field_value(value: &serde_json::Value) -> Option<Value> {
+    match value {
+        serde_json::Value::Bool(flag) => Some(Value::from(*flag)),
+        serde_json::Value::Number(number) => {
+            number.as_i64().map(Value::from).or_else(|| number.as_f64().map(Value::from))
+        }
+        serde_json::Value::String(text) => {
+            let text: String = text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect();
+            Some(text).filter(|text| !text.trim().is_empty()).map(Value::from)
+        }
+        _ => None,
+    }
+}
+
+/// Escapes text for HTML, within elements and within double or single quotes.
+pub fn escape_html(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
         match c {
             '&' => out.push_str("&amp;"),
@@ -247,30 +261,30 @@ pub fn escape(text: &str) -> String {
     })
 }
 
-/// The picture that tells of an opening, as HTML.
-pub fn image(url: &str) -> String {
-    format!("<img src=\"{}\" width=\"1\" height=\"1\" alt=\"\" style=\"display:block;border:0\">", escape(url))
+/// The tracking pixel as HTML.
+pub fn pixel_html(url: &str) -> String {
+    format!("<img src=\"{}\" width=\"1\" height=\"1\" alt=\"\" style=\"display:block;border:0\">", escape_html(url))
 }
 
-/// A rendered part, and the ends of its pieces in bytes: what the engine wrote in one go.
+/// A rendered part, and where its pieces end: the text between two tags, or the value of one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Pieces {
-    /// The whole.
+pub struct RenderedPart {
+    /// The whole text.
     pub text: String,
-    /// Ascending.
+    /// Byte offsets, ascending.
     pub ends: Vec<usize>,
 }
 
-/// Output that refuses to grow beyond [`OUTPUT`].
+/// Output of at most [`MAX_OUTPUT`] bytes.
 #[derive(Default)]
-struct Bounded {
+struct BoundedOutput {
     bytes: Vec<u8>,
     ends: Vec<usize>,
 }
 
-impl Write for Bounded {
+impl Write for BoundedOutput {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.bytes.len() + bytes.len() > OUTPUT {
+        if self.bytes.len() + bytes.len() > MAX_OUTPUT {
             return Err(io::Error::other("the output limit is reached"));
         }
         self.bytes.extend_from_slice(bytes);

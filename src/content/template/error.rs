@@ -1,41 +1,41 @@
-//! A mistake of an author, with its place.
+//! A mistake in a template, with its place in the source.
 
 use crate::infra::error::{Error, Message};
 
 crate::text_enum! {
-    /// The part of a letter that something stands in.
-    Part {
+    /// A part of an email.
+    EmailPart {
         /// The subject line.
         Subject = "subject",
         /// The line that mail programs show after the subject.
         Preheader = "preheader",
-        /// The letter itself.
+        /// The body.
         Body = "body",
     }
 }
 
-/// What is wrong at which byte of a source.
+/// A mistake at a byte offset of a source.
 #[derive(Debug)]
-pub struct Slip {
-    /// The sentence, still without its place.
+pub struct TemplateError {
+    /// The message, without part, line and column.
     pub message: Message,
-    /// Byte offset.
+    /// Byte offset in the source.
     pub at: usize,
 }
 
-impl Slip {
-    /// A slip at a place.
+impl TemplateError {
+    /// An error at a place.
     pub fn new(key: &'static str, at: usize) -> Self {
         Self { message: Message::new(key), at }
     }
 
-    /// The same with one more value for the sentence.
+    /// Adds a value to the message.
     pub fn with(self, name: &'static str, value: impl std::fmt::Display) -> Self {
         Self { message: self.message.with(name, value), ..self }
     }
 
-    /// The sentence with part, line and column, both counted from 1 in characters.
-    pub fn of(self, part: Part, source: &str) -> Error {
+    /// Adds part, line and column to the message. Both are counted from 1, the column in characters.
+    pub fn located(self, part: EmailPart, source: &str) -> Error {
         let before = &source[..self.at.min(source.len())];
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
@@ -43,14 +43,14 @@ impl Slip {
     }
 }
 
-/// The word of `known` that comes nearest to `word`, if any comes near.
+/// The known word that is most similar to `word`, if any is similar enough to suggest.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
-    let near = |candidate: &str| strsim::normalized_damerau_levenshtein(&word, &candidate.to_lowercase());
+    let similarity = |candidate: &str| strsim::normalized_damerau_levenshtein(&word, &candidate.to_lowercase());
     known
         .into_iter()
-        .map(|one| (near(one), one))
-        .filter(|(near, _)| *near > 0.5)
+        .map(|candidate| (similarity(candidate), candidate))
+        .filter(|(similarity, _)| *similarity > 0.5)
         .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, one)| one)
+        .map(|(_, candidate)| candidate)
 }

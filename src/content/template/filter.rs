@@ -1,12 +1,11 @@
-//! The filters and tests a letter may use. A filter on a value that is missing gives a missing
-//! value, so that `{{ city | upper | default("…") }}` does what it says. None of them can make a text
-//! much longer than it was.
+//! The filters and tests that a template may use. A filter returns a missing value for a missing value, so that the
+//! fallback of `{{ city | upper | default("…") }}` applies. No filter can make a text much longer.
 
 use jiff::civil::Date;
 use minijinja::value::{Rest, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Value, filters, tests};
 
-/// Filters by name.
+/// The names of the filters.
 pub const FILTERS: &[&str] = &[
     "default",
     "d",
@@ -28,14 +27,14 @@ pub const FILTERS: &[&str] = &[
     "urlencode",
 ];
 
-/// Tests by name.
+/// The names of the tests.
 pub const TESTS: &[&str] = &["defined", "undefined", "none", "odd", "even", "number", "string", "in"];
 
-/// Bytes that a variable or a filter's result may have.
-const SHORT: usize = 100_000;
+/// Bytes of a variable or of a filter's result.
+const MAX_BYTES: usize = 100_000;
 
-/// Makes the filters and tests known to an engine.
-pub fn offer(engine: &mut Environment<'_>) {
+/// Adds the filters and tests to an engine.
+pub fn register(engine: &mut Environment<'_>) {
     engine.add_filter("default", filters::default);
     engine.add_filter("d", filters::default);
     engine.add_filter("upper", |value: &Value| text(value, |text| text.to_uppercase()));
@@ -55,10 +54,10 @@ pub fn offer(engine: &mut Environment<'_>) {
     engine.add_filter("plural", plural);
     engine.add_filter("urlencode", |value: &Value| match is_missing(value) {
         true => Value::UNDEFINED,
-        false => Value::from_safe_string(percent(&value.to_string())),
+        false => Value::from_safe_string(percent_encode(&value.to_string())),
     });
-    engine.add_filter("short", short);
-    engine.add_filter("beyond", beyond);
+    engine.add_filter("bounded", bounded);
+    engine.add_filter("missing_last", missing_last);
     engine.add_test("defined", |value: &Value| !is_missing(value));
     engine.add_test("undefined", is_missing);
     engine.add_test("none", is_missing);
@@ -69,13 +68,13 @@ pub fn offer(engine: &mut Environment<'_>) {
     engine.add_test("in", tests::is_in);
 }
 
-/// True for a field without a value.
+/// True for a missing value.
 pub fn is_missing(value: &Value) -> bool {
     value.is_undefined() || value.is_none()
 }
 
-/// A value as the component of a URL: all but letters, digits and `-._~` as `%XX` (RFC 3986 §2.3).
-pub fn percent(text: &str) -> String {
+/// Percent-encodes a value for a URL: all but ASCII letters, digits and `-._~` (RFC 3986 §2.3).
+pub fn percent_encode(text: &str) -> String {
     text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
         match byte {
             b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
@@ -124,7 +123,7 @@ fn capitalize(text: &str) -> String {
 fn replace(value: &Value, from: &str, to: &str) -> Result<Value, Error> {
     let whole = text(value, str::to_owned);
     let length = whole.as_str().map_or(0, |text| text.len() + text.matches(from).count() * to.len());
-    if length > SHORT { Err(too_long()) } else { Ok(text(&whole, |text| text.replace(from, to))) }
+    if length > MAX_BYTES { Err(too_long()) } else { Ok(text(&whole, |text| text.replace(from, to))) }
 }
 
 fn round(value: &Value, places: Option<u32>) -> Value {
@@ -146,18 +145,18 @@ fn length(value: &Value) -> Value {
 
 fn join(value: &Value, separator: Option<&str>) -> Result<Value, Error> {
     let parts: Vec<Value> = value.try_iter()?.filter(|part| !is_missing(part)).collect();
-    let texts = parts.iter().map(|part| short(part).map(|part| part.to_string())).collect::<Result<Vec<_>, _>>()?;
+    let texts = parts.iter().map(|part| bounded(part).map(|part| part.to_string())).collect::<Result<Vec<_>, _>>()?;
     Ok(Value::from(texts.join(separator.unwrap_or_default())))
 }
 
-/// A day `YYYY-MM-DD` in a form of the author's, where `d m Y` are two, two and four digits, `j n y`
-/// the same without leading zeros or century, and all else stands for itself.
+/// Formats a date `YYYY-MM-DD`: `d m Y` are two, two and four digits, `j n y` the same without leading zeros or
+/// century, any other character is itself.
 fn date(value: &Value, form: Option<&str>) -> Value {
     text(value, |day| {
         let Some(day) = day.get(..10).and_then(|day| day.parse::<Date>().ok()) else {
             return day.to_owned();
         };
-        let letter = |c: char| match c {
+        let component = |c: char| match c {
             'd' => format!("{:02}", day.day()),
             'm' => format!("{:02}", day.month()),
             'Y' => format!("{:04}", day.year()),
@@ -166,11 +165,11 @@ fn date(value: &Value, form: Option<&str>) -> Value {
             'y' => format!("{:02}", day.year() % 100),
             other => other.to_string(),
         };
-        form.unwrap_or("d.m.Y").chars().map(letter).collect()
+        form.unwrap_or("d.m.Y").chars().map(component).collect()
     })
 }
 
-/// The form of a word that goes with a number: two forms as in English, three as in Russian.
+/// Chooses the plural form for a number: of two forms by the rule of English, of three by that of Russian (CLDR).
 fn plural(value: &Value, forms: Rest<String>) -> Result<Value, Error> {
     let wanted = || Error::new(ErrorKind::InvalidOperation, "plural takes two or three forms");
     Ok(number(value, |number| {
@@ -189,10 +188,10 @@ fn plural(value: &Value, forms: Rest<String>) -> Result<Value, Error> {
     .and_then(|value| if matches!(forms.len(), 2 | 3) { Ok(value) } else { Err(wanted()) })
 }
 
-/// Lets one text or number through that is not too long: what a variable may hold.
-fn short(value: &Value) -> Result<Value, Error> {
+/// Filter around the value of a variable: passes one text or number of at most [`MAX_BYTES`].
+fn bounded(value: &Value) -> Result<Value, Error> {
     match value.kind() {
-        ValueKind::String if value.as_str().is_some_and(|text| text.len() > SHORT) => Err(too_long()),
+        ValueKind::String if value.as_str().is_some_and(|text| text.len() > MAX_BYTES) => Err(too_long()),
         ValueKind::String | ValueKind::Number | ValueKind::Bool | ValueKind::Undefined | ValueKind::None => {
             Ok(value.clone())
         }
@@ -200,8 +199,9 @@ fn short(value: &Value) -> Result<Value, Error> {
     }
 }
 
-/// A missing value as one that comes after every text and number.
-fn beyond(value: &Value) -> Value {
+/// Filter around the smaller side of a comparison: a missing value becomes one that is ordered after every text and
+/// number.
+fn missing_last(value: &Value) -> Value {
     if is_missing(value) { Value::from_pairs(std::iter::empty::<(&str, Value)>()) } else { value.clone() }
 }
 
@@ -210,18 +210,18 @@ fn too_long() -> Error {
 }
 
 #[cfg(test)]
-mod unit {
+mod unit_tests {
     use super::*;
 
     fn print(source: &str) -> String {
         let mut engine = Environment::empty();
-        offer(&mut engine);
+        register(&mut engine);
         let context = minijinja::context! { name => "иван ПЕТРОВ", born => "2001-02-03", price => 1234.5 };
         engine.render_str(source, context).expect(source)
     }
 
     #[test]
-    fn every_filter_does_what_its_name_says() {
+    fn filters_change_text_numbers_and_dates() {
         for (source, text) in [
             ("{{ name | title }}", "Иван Петров"),
             ("{{ name | capitalize }}", "Иван петров"),
@@ -244,7 +244,7 @@ mod unit {
     }
 
     #[test]
-    fn numbers_choose_the_form_of_a_word() {
+    fn plural_form_follows_the_number() {
         let days = |n: &str| print(&format!("{{{{ {n} | plural('день', 'дня', 'дней') }}}}"));
         assert_eq!(
             ["1", "2", "5", "11", "14", "21", "1.5"].map(days),

@@ -1,119 +1,120 @@
-//! The tags of a letter: `{{ field | filter }}`, `{% if … %}` and `{# note #}`. Every tag is read
-//! before the engine sees it, so that only what is offered here ever runs, a slip is told with its
-//! line and a suggestion, and each field that is printed without a fallback is known.
+//! Lexer of merge tags: splits a source into text and the tags `{{ field | filter }}`, `{% if … %}` and `{# comment
+//! #}`.
 //!
-//! Variables hold one short value, there are no loops, and `*` is not offered: a letter cannot be
-//! made to grow beyond what was written.
+//! Tags are read here before the engine sees them. So only the operators listed here ever run, and a mistake is
+//! reported with its line and a suggestion. There are no loops and no `*`, and a variable holds one short value: an
+//! email cannot grow far beyond its source.
 
-use crate::content::template::error::Slip;
+use crate::content::template::error::TemplateError;
 
-/// What a tag does.
+/// The kind of a tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum TagKind {
     /// `{{ … }}` prints a value.
     Print,
-    /// `{% … %}` decides.
+    /// `{% … %}`: a condition or a variable.
     Statement,
-    /// `{# … #}` says something to the next author.
-    Note,
+    /// `{# … #}`, which prints nothing.
+    Comment,
 }
 
-/// A tag as it stands in the source.
+/// A tag of the source.
 #[derive(Debug)]
 pub struct Tag<'a> {
-    /// What it does.
-    pub kind: Kind,
-    /// With its braces.
+    /// Its kind.
+    pub kind: TagKind,
+    /// Its text, with the braces.
     pub source: &'a str,
     /// Byte offset in the whole source.
     pub at: usize,
-    /// What stands between the braces; empty in a note.
-    pub words: Vec<Word<'a>>,
+    /// The tokens between the braces; empty in a comment.
+    pub tokens: Vec<Token<'a>>,
 }
 
-/// A word of a tag.
+/// A token of a tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Word<'a> {
-    /// What it is.
-    pub sort: Sort,
+pub struct Token<'a> {
+    /// Its kind.
+    pub kind: TokenKind,
     /// As written.
     pub text: &'a str,
     /// Byte offset in the whole source.
     pub at: usize,
 }
 
-/// What a word is.
+/// The kind of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sort {
-    /// A field, a filter, `if`.
+pub enum TokenKind {
+    /// A field, a filter, or a keyword.
     Name,
     /// A text in quotes.
     Text,
     /// A number.
     Number,
     /// An operator or a bracket.
-    Sign,
+    Operator,
 }
 
 /// A piece of a source.
 #[derive(Debug)]
-pub enum Piece<'a> {
-    /// Anything but a tag.
+pub enum SourcePiece<'a> {
+    /// Literal text.
     Text(&'a str),
     /// A tag.
     Tag(Tag<'a>),
 }
 
-/// Words in one tag; more is no sentence a reader could check.
-const WORDS: usize = 100;
+/// Tokens of one tag.
+const MAX_TOKENS: usize = 100;
 
-const SIGNS: &[&str] =
+const OPERATORS: &[&str] =
     &["==", "!=", ">=", "<=", "//", "|", ".", ",", "(", ")", "[", "]", "~", "+", "-", "/", "%", "<", ">", "="];
 
 /// Splits a source into its texts and tags.
-pub fn split(source: &str) -> Result<Vec<Piece<'_>>, Slip> {
+pub fn split(source: &str) -> Result<Vec<SourcePiece<'_>>, TemplateError> {
     let mut pieces = Vec::new();
     let (mut start, mut at) = (0, 0);
     while let Some(found) = source[at..].find('{') {
         at += found;
-        let Some(kind) = opening(&source[at..]) else {
+        let Some(kind) = tag_kind(&source[at..]) else {
             at += 1;
             continue;
         };
         if start < at {
-            pieces.push(Piece::Text(&source[start..at]));
+            pieces.push(SourcePiece::Text(&source[start..at]));
         }
-        let tag = read(source, at, kind)?;
+        let tag = read_tag(source, at, kind)?;
         at += tag.source.len();
         start = at;
-        pieces.push(Piece::Tag(tag));
+        pieces.push(SourcePiece::Tag(tag));
     }
     if start < source.len() {
-        pieces.push(Piece::Text(&source[start..]));
+        pieces.push(SourcePiece::Text(&source[start..]));
     }
     Ok(pieces)
 }
 
-/// A note needs white space after its sign: `{#id{…}` is how style sheets begin a rule.
-fn opening(text: &str) -> Option<Kind> {
+/// The kind of tag that a text begins with. A comment needs white space after `{#`, because `{#id{…}` begins a rule of
+/// a style sheet.
+fn tag_kind(text: &str) -> Option<TagKind> {
     let mut chars = text.chars().skip(1);
     match chars.next()? {
-        '{' => Some(Kind::Print),
-        '%' => Some(Kind::Statement),
-        '#' if chars.next().is_some_and(char::is_whitespace) => Some(Kind::Note),
+        '{' => Some(TagKind::Print),
+        '%' => Some(TagKind::Statement),
+        '#' if chars.next().is_some_and(char::is_whitespace) => Some(TagKind::Comment),
         _ => None,
     }
 }
 
-fn read(source: &str, start: usize, kind: Kind) -> Result<Tag<'_>, Slip> {
+fn read_tag(source: &str, start: usize, kind: TagKind) -> Result<Tag<'_>, TemplateError> {
     let close = match kind {
-        Kind::Print => "}}",
-        Kind::Statement => "%}",
-        Kind::Note => "#}",
+        TagKind::Print => "}}",
+        TagKind::Statement => "%}",
+        TagKind::Comment => "#}",
     };
-    let open = || Slip::new("tag-open", start).with("close", close);
-    let tag = |words, end: usize| Tag { kind, source: &source[start..end], at: start, words };
-    if kind == Kind::Note {
+    let open = || TemplateError::new("tag-open", start).with("close", close);
+    let tag = |tokens, end: usize| Tag { kind, source: &source[start..end], at: start, tokens };
+    if kind == TagKind::Comment {
         let end = source[start..].find(close).ok_or_else(open)?;
         return Ok(tag(Vec::new(), start + end + close.len()));
     }
@@ -121,35 +122,35 @@ fn read(source: &str, start: usize, kind: Kind) -> Result<Tag<'_>, Slip> {
     if source[at..].starts_with(['-', '+']) {
         at += 1;
     }
-    let mut words = Vec::new();
+    let mut tokens = Vec::new();
     loop {
         at += source[at..].len() - source[at..].trim_start().len();
         let rest = &source[at..];
         let trimmed = rest.strip_prefix(['-', '+']).filter(|rest| rest.starts_with(close));
         if rest.starts_with(close) || trimmed.is_some() {
-            return Ok(tag(words, at + close.len() + usize::from(trimmed.is_some())));
+            return Ok(tag(tokens, at + close.len() + usize::from(trimmed.is_some())));
         }
-        let (sort, length) = word(rest).ok_or_else(|| match rest.chars().next() {
+        let (token_kind, length) = next_token(rest).ok_or_else(|| match rest.chars().next() {
             None | Some('\'' | '"') => open(),
-            Some(sign) => Slip::new("tag-sign", at).with("sign", sign),
+            Some(sign) => TemplateError::new("tag-sign", at).with("sign", sign),
         })?;
-        words.push(Word { sort, text: &rest[..length], at });
-        if words.len() > WORDS {
-            return Err(Slip::new("tag-long", start).with("limit", WORDS));
+        tokens.push(Token { kind: token_kind, text: &rest[..length], at });
+        if tokens.len() > MAX_TOKENS {
+            return Err(TemplateError::new("tag-long", start).with("limit", MAX_TOKENS));
         }
         at += length;
     }
 }
 
-/// The word that a text begins with, and its length in bytes.
-fn word(text: &str) -> Option<(Sort, usize)> {
+/// The token that a text begins with, and its length in bytes.
+fn next_token(text: &str) -> Option<(TokenKind, usize)> {
     let first = text.chars().next()?;
-    let run = |fits: fn(char) -> bool| text.find(|c: char| !fits(c)).unwrap_or(text.len());
+    let span = |fits: fn(char) -> bool| text.find(|c: char| !fits(c)).unwrap_or(text.len());
     if first.is_alphabetic() || first == '_' {
-        return Some((Sort::Name, run(|c| c.is_alphanumeric() || c == '_')));
+        return Some((TokenKind::Name, span(|c| c.is_alphanumeric() || c == '_')));
     }
     if first.is_ascii_digit() {
-        return Some((Sort::Number, run(|c| c.is_ascii_alphanumeric() || c == '.')));
+        return Some((TokenKind::Number, span(|c| c.is_ascii_alphanumeric() || c == '.')));
     }
     if matches!(first, '\'' | '"') {
         let mut escaped = false;
@@ -157,13 +158,13 @@ fn word(text: &str) -> Option<(Sort, usize)> {
             match c {
                 _ if escaped => escaped = false,
                 '\\' => escaped = true,
-                _ if c == first => return Some((Sort::Text, at + 1)),
+                _ if c == first => return Some((TokenKind::Text, at + 1)),
                 _ => {}
             }
         }
         return None;
     }
-    SIGNS.iter().find(|sign| text.starts_with(**sign)).map(|sign| (Sort::Sign, sign.len()))
+    OPERATORS.iter().find(|operator| text.starts_with(**operator)).map(|operator| (TokenKind::Operator, operator.len()))
 }
 
 #[cfg(test)]
@@ -174,12 +175,12 @@ mod tests {
         let pieces = split(source).expect(source);
         pieces
             .iter()
-            .filter_map(|piece| if let Piece::Tag(tag) = piece { Some(tag.source.to_owned()) } else { None })
+            .filter_map(|piece| if let SourcePiece::Tag(tag) = piece { Some(tag.source.to_owned()) } else { None })
             .collect()
     }
 
     #[test]
-    fn tags_are_found_with_their_quotes() {
+    fn tags_are_found_around_quoted_braces() {
         assert_eq!(
             tags("a {{ b | d('}}') }} c {%- if x -%}{# note #}"),
             ["{{ b | d('}}') }}", "{%- if x -%}", "{# note #}"]
@@ -189,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn slips_are_told_with_their_place() {
+    fn lexical_errors_have_a_place() {
         for (source, key, at) in [
             ("ab {{ name", "tag-open", 3),
             ("{{ 'name }}", "tag-open", 0),
@@ -199,8 +200,8 @@ mod tests {
             ("{{ a * 2 }}", "tag-sign", 5),
             ("{{ {} }}", "tag-sign", 3),
         ] {
-            let slip = split(source).expect_err(source);
-            assert_eq!((slip.message.key, slip.at), (key, at), "{source}");
+            let error = split(source).expect_err(source);
+            assert_eq!((error.message.key, error.at), (key, at), "{source}");
         }
         assert_eq!(split(&format!("{{{{ {} }}}}", "a ~ ".repeat(100))).expect_err("long").message.key, "tag-long");
     }

@@ -1,4 +1,5 @@
-//! Templates: the lexer and checker of merge tags, and the sandbox that renders them.
+//! Templates: the merge-tag language of an email ([`lexer`], [`tag_check`]) and the sandbox that renders it
+//! ([`engine`], [`filter`]).
 
 pub mod engine;
 pub mod error;

@@ -1,151 +1,151 @@
-//! What a tag may say. Names are fields or words of ours, filters and tests are on a list, `if`s are
-//! closed, and a field that is printed with no fallback is wrapped so that its absence is noticed.
+//! Checks merge tags: names are fields or built in, filters and tests are on a list, and every `if` is closed. A field
+//! that is printed without a fallback is wrapped, so that rendering records when a recipient has no value for it.
 
 use std::collections::BTreeSet;
 
-use crate::content::template::error::{Slip, nearest};
+use crate::content::template::error::{TemplateError, nearest};
 use crate::content::template::filter::{FILTERS, TESTS};
-use crate::content::template::lexer::{Kind, Sort, Tag, Word};
+use crate::content::template::lexer::{Tag, TagKind, Token, TokenKind};
 
-/// Names that every letter has.
-pub const OURS: &[&str] = &["email", "unsubscribe_url", "preferences_url", "view_url", "brand"];
+/// Names that every email has besides the fields.
+const BUILT_IN: &[&str] = &["email", "unsubscribe_url", "preferences_url", "view_url", "brand"];
 
-/// The name under which templates reach what the engine adds; no author can write it.
-pub const INNER: &str = "sendoff";
+/// The name under which templates read values of the engine itself; refused in tags of the marketer.
+pub const INTERNAL: &str = "sendoff";
 
-/// What stands behind `brand.`
-const BRAND: &[&str] = &["name", "address", "color", "logo"];
+/// The fields of `brand`.
+const BRAND_FIELDS: &[&str] = &["name", "address", "color", "logo"];
 
 const KEYWORDS: &[&str] =
     &["and", "or", "not", "in", "is", "if", "else", "true", "false", "none", "True", "False", "None"];
 const STATEMENTS: &[&str] = &["if", "elif", "else", "endif", "set"];
 const FALLBACKS: &[&str] = &["default", "d"];
-/// Neighbours of a value that is compared, not printed.
-const COMPARING: &[&str] = &["==", "!=", ">=", "<=", "<", ">", "in", "is", "and", "or", "not"];
+/// Operators whose operands are compared, not printed.
+const COMPARISONS: &[&str] = &["==", "!=", ">=", "<=", "<", ">", "in", "is", "and", "or", "not"];
 
-/// Reads the tags of one source in order.
+/// Checks the tags of one source in order.
 #[derive(Debug)]
-pub struct Grammar<'f> {
+pub struct TagChecker<'f> {
     fields: &'f [String],
     variables: Vec<String>,
     /// Byte offsets of the `if`s that are still open.
-    open: Vec<usize>,
+    open_ifs: Vec<usize>,
     /// Names that the source uses.
-    pub used: BTreeSet<String>,
+    pub used_names: BTreeSet<String>,
 }
 
-impl<'f> Grammar<'f> {
-    /// For a workspace with these fields.
+impl<'f> TagChecker<'f> {
+    /// A checker for a workspace with these fields.
     pub fn new(fields: &'f [String]) -> Self {
-        Self { fields, variables: Vec::new(), open: Vec::new(), used: BTreeSet::new() }
+        Self { fields, variables: Vec::new(), open_ifs: Vec::new(), used_names: BTreeSet::new() }
     }
 
-    /// Checks a tag and returns it as the engine shall run it.
-    pub fn read(&mut self, tag: &Tag<'_>) -> Result<String, Slip> {
+    /// Checks a tag and returns it in the form that the engine runs.
+    pub fn check(&mut self, tag: &Tag<'_>) -> Result<String, TemplateError> {
         match tag.kind {
-            Kind::Note => Ok(String::new()),
-            Kind::Print if tag.words.is_empty() => Err(Slip::new("tag-empty", tag.at)),
-            Kind::Print => self.expression(&tag.words, true).map(|marks| apply(tag, marks)),
-            Kind::Statement => self.statement(tag),
+            TagKind::Comment => Ok(String::new()),
+            TagKind::Print if tag.tokens.is_empty() => Err(TemplateError::new("tag-empty", tag.at)),
+            TagKind::Print => self.check_expression(&tag.tokens, true).map(|insertions| apply(tag, insertions)),
+            TagKind::Statement => self.check_statement(tag),
         }
     }
 
-    /// True where no `if` is open: what stands here, every reader gets.
-    pub fn is_certain(&self) -> bool {
-        self.open.is_empty()
+    /// True outside of every `if`: all recipients get what stands here.
+    pub fn is_unconditional(&self) -> bool {
+        self.open_ifs.is_empty()
     }
 
-    /// Called at the end of the source: every `if` must have met its `endif`.
-    pub fn finish(&self) -> Result<(), Slip> {
-        self.open.last().map_or(Ok(()), |at| Err(Slip::new("tag-if-open", *at)))
+    /// Checks at the end of the source that every `if` has its `endif`.
+    pub fn finish(&self) -> Result<(), TemplateError> {
+        self.open_ifs.last().map_or(Ok(()), |at| Err(TemplateError::new("tag-if-open", *at)))
     }
 
-    fn statement(&mut self, tag: &Tag<'_>) -> Result<String, Slip> {
-        let Some((first, rest)) = tag.words.split_first() else {
-            return Err(Slip::new("tag-empty", tag.at));
+    fn check_statement(&mut self, tag: &Tag<'_>) -> Result<String, TemplateError> {
+        let Some((first, rest)) = tag.tokens.split_first() else {
+            return Err(TemplateError::new("tag-empty", tag.at));
         };
         let alone = matches!(first.text, "else" | "endif");
         match first.text {
-            "if" => self.open.push(tag.at),
-            "elif" | "else" | "endif" if self.open.is_empty() => {
-                return Err(Slip::new("tag-no-if", tag.at).with("word", first.text));
+            "if" => self.open_ifs.push(tag.at),
+            "elif" | "else" | "endif" if self.open_ifs.is_empty() => {
+                return Err(TemplateError::new("tag-no-if", tag.at).with("word", first.text));
             }
-            "endif" => drop(self.open.pop()),
+            "endif" => drop(self.open_ifs.pop()),
             "elif" | "else" => {}
-            "set" => return self.set(tag, rest),
+            "set" => return self.check_set(tag, rest),
             other => {
                 let known = STATEMENTS.join(", ");
-                return Err(Slip::new("tag-statement", first.at).with("word", other).with("known", known));
+                return Err(TemplateError::new("tag-statement", first.at).with("word", other).with("known", known));
             }
         }
         if alone != rest.is_empty() {
-            return Err(Slip::new("tag-unreadable", tag.at).with("tag", tag.source));
+            return Err(TemplateError::new("tag-unreadable", tag.at).with("tag", tag.source));
         }
-        self.expression(rest, false).map(|marks| apply(tag, marks))
+        self.check_expression(rest, false).map(|insertions| apply(tag, insertions))
     }
 
-    /// `set name = value`; the value must stay one short text or number.
-    fn set(&mut self, tag: &Tag<'_>, rest: &[Word<'_>]) -> Result<String, Slip> {
+    /// `set name = value`. The value must stay one short text or number.
+    fn check_set(&mut self, tag: &Tag<'_>, rest: &[Token<'_>]) -> Result<String, TemplateError> {
         let [name, equals, value @ ..] = rest else {
-            return Err(Slip::new("tag-unreadable", tag.at).with("tag", tag.source));
+            return Err(TemplateError::new("tag-unreadable", tag.at).with("tag", tag.source));
         };
-        if name.sort != Sort::Name || equals.text != "=" || value.is_empty() || KEYWORDS.contains(&name.text) {
-            return Err(Slip::new("tag-unreadable", tag.at).with("tag", tag.source));
+        if name.kind != TokenKind::Name || equals.text != "=" || value.is_empty() || KEYWORDS.contains(&name.text) {
+            return Err(TemplateError::new("tag-unreadable", tag.at).with("tag", tag.source));
         }
-        if self.knows(name.text) || name.text == INNER {
-            return Err(Slip::new("tag-set-taken", name.at).with("name", name.text));
+        if self.is_taken(name.text) || name.text == INTERNAL {
+            return Err(TemplateError::new("tag-set-taken", name.at).with("name", name.text));
         }
-        let mut marks = self.expression(value, true)?;
-        let end = value.last().map_or(tag.at, |word| word.at + word.text.len());
-        marks.insert(0, (value[0].at, "(".to_owned()));
-        marks.push((end, ")|short".to_owned()));
+        let mut insertions = self.check_expression(value, true)?;
+        let end = value.last().map_or(tag.at, |token| token.at + token.text.len());
+        insertions.insert(0, (value[0].at, "(".to_owned()));
+        insertions.push((end, ")|bounded".to_owned()));
         self.variables.push(name.text.to_owned());
-        Ok(apply(tag, marks))
+        Ok(apply(tag, insertions))
     }
 
-    fn knows(&self, name: &str) -> bool {
-        OURS.contains(&name) || self.fields.iter().any(|field| field == name)
+    fn is_taken(&self, name: &str) -> bool {
+        BUILT_IN.contains(&name) || self.fields.iter().any(|field| field == name)
     }
 
-    /// Checks every name of an expression. Returns what to insert where, so that printed fields
-    /// report their absence.
-    fn expression(&mut self, words: &[Word<'_>], printed: bool) -> Result<Vec<(usize, String)>, Slip> {
-        let mut marks = Vec::new();
+    /// Checks every name of an expression. Returns what to insert at which offset, so that rendering records printed
+    /// fields without a value.
+    fn check_expression(&mut self, tokens: &[Token<'_>], printed: bool) -> Result<Vec<(usize, String)>, TemplateError> {
+        let mut insertions = Vec::new();
         let (mut depth, mut condition) = (0_usize, false);
-        for (index, word) in words.iter().enumerate() {
-            match (word.sort, word.text) {
-                (Sort::Sign, "(" | "[") => depth += 1,
-                (Sort::Sign, ")" | "]") => depth = depth.saturating_sub(1),
-                (Sort::Name, "if") if depth == 0 => condition = true,
-                (Sort::Name, "else") if depth == 0 => condition = false,
+        for (index, token) in tokens.iter().enumerate() {
+            match (token.kind, token.text) {
+                (TokenKind::Operator, "(" | "[") => depth += 1,
+                (TokenKind::Operator, ")" | "]") => depth = depth.saturating_sub(1),
+                (TokenKind::Name, "if") if depth == 0 => condition = true,
+                (TokenKind::Name, "else") if depth == 0 => condition = false,
                 _ => {}
             }
-            if word.sort != Sort::Name || KEYWORDS.contains(&word.text) {
+            if token.kind != TokenKind::Name || KEYWORDS.contains(&token.text) {
                 continue;
             }
-            if !self.name(words, index)? {
+            if !self.check_name(tokens, index)? {
                 continue;
             }
-            let end = value_end(words, index);
-            if printed && depth == 0 && !condition && is_printed(words, index, end) {
-                marks.push((word.at, "(".to_owned()));
-                marks.push((word.at + word.text.len(), format!("|needed(\"{}\"))", word.text)));
-            } else if is_below(words, index, end) {
-                marks.push((word.at, "(".to_owned()));
-                marks.push((words[end - 1].at + words[end - 1].text.len(), "|beyond)".to_owned()));
+            let end = value_end(tokens, index);
+            if printed && depth == 0 && !condition && is_printed(tokens, index, end) {
+                insertions.push((token.at, "(".to_owned()));
+                insertions.push((token.at + token.text.len(), format!("|needed(\"{}\"))", token.text)));
+            } else if is_smaller_side(tokens, index, end) {
+                insertions.push((token.at, "(".to_owned()));
+                insertions.push((tokens[end - 1].at + tokens[end - 1].text.len(), "|missing_last)".to_owned()));
             }
         }
-        Ok(marks)
+        Ok(insertions)
     }
 
-    /// Checks one name by its place; true when it is a field's.
-    fn name(&mut self, words: &[Word<'_>], index: usize) -> Result<bool, Slip> {
-        let word = words[index];
-        let before = |steps: usize| index.checked_sub(steps).map_or("", |at| words[at].text);
-        let after = words.get(index + 1).map_or("", |word| word.text);
-        let listed = |key, known: &'static [&'static str]| match known.contains(&word.text) {
+    /// Checks the name at an index; true if it is a field.
+    fn check_name(&mut self, tokens: &[Token<'_>], index: usize) -> Result<bool, TemplateError> {
+        let token = tokens[index];
+        let before = |steps: usize| index.checked_sub(steps).map_or("", |at| tokens[at].text);
+        let after = tokens.get(index + 1).map_or("", |token| token.text);
+        let listed = |key, known: &'static [&'static str]| match known.contains(&token.text) {
             true => Ok(false),
-            false => Err(unknown(key, word, known.iter().copied())),
+            false => Err(unknown(key, token, known.iter().copied())),
         };
         if before(1) == "|" {
             return listed("tag-filter", FILTERS);
@@ -154,109 +154,111 @@ impl<'f> Grammar<'f> {
             return listed("tag-test", TESTS);
         }
         if after == "(" {
-            return Err(Slip::new("tag-call", word.at).with("name", word.text));
+            return Err(TemplateError::new("tag-call", token.at).with("name", token.text));
         }
         if before(1) == "." {
             return match before(2) == "brand" && before(3) != "." {
-                true => listed("tag-field", BRAND),
-                false => Err(Slip::new("tag-sign", words[index - 1].at).with("sign", ".")),
+                true => listed("tag-field", BRAND_FIELDS),
+                false => Err(TemplateError::new("tag-sign", tokens[index - 1].at).with("sign", ".")),
             };
         }
         if after == "=" {
             return Ok(false);
         }
-        if word.text == "brand" && after != "." {
-            let slip = Slip::new("tag-field", word.at).with("name", "brand");
-            return Err(slip.with("hint", "yes").with("near", "brand.name"));
+        if token.text == "brand" && after != "." {
+            let error = TemplateError::new("tag-field", token.at).with("name", "brand");
+            return Err(error.with("hint", "yes").with("near", "brand.name"));
         }
-        if word.text == INNER || !(self.knows(word.text) || self.variables.iter().any(|name| name == word.text)) {
-            let known = self.fields.iter().map(String::as_str).chain(OURS.iter().copied());
-            return Err(unknown("tag-field", word, known));
+        if token.text == INTERNAL
+            || !(self.is_taken(token.text) || self.variables.iter().any(|name| name == token.text))
+        {
+            let known = self.fields.iter().map(String::as_str).chain(BUILT_IN.iter().copied());
+            return Err(unknown("tag-field", token, known));
         }
-        self.used.insert(word.text.to_owned());
-        Ok(self.fields.iter().any(|field| field == word.text))
+        self.used_names.insert(token.text.to_owned());
+        Ok(self.fields.iter().any(|field| field == token.text))
     }
 }
 
 /// The index after the value that begins at `index` and its filters.
-fn value_end(words: &[Word<'_>], index: usize) -> usize {
+fn value_end(tokens: &[Token<'_>], index: usize) -> usize {
     let mut end = index + 1;
-    while end + 1 < words.len() && words[end].text == "|" {
+    while end + 1 < tokens.len() && tokens[end].text == "|" {
         end += 2;
-        if words.get(end).is_some_and(|word| word.text == "(") {
-            end += 1 + closing(&words[end..]);
+        if tokens.get(end).is_some_and(|token| token.text == "(") {
+            end += 1 + closing_bracket(&tokens[end..]);
         }
     }
-    end.min(words.len())
+    end.min(tokens.len())
 }
 
-/// Whether a value goes into the letter with no fallback.
-fn is_printed(words: &[Word<'_>], index: usize, end: usize) -> bool {
+/// Whether a value is printed without a fallback.
+fn is_printed(tokens: &[Token<'_>], index: usize, end: usize) -> bool {
     let is = |at: Option<usize>, known: &[&str]| {
-        at.and_then(|at| words.get(at)).is_some_and(|word| known.contains(&word.text))
+        at.and_then(|at| tokens.get(at)).is_some_and(|token| known.contains(&token.text))
     };
     let falls_back = (index..end).any(|at| is(Some(at), &["|"]) && is(Some(at + 1), FALLBACKS));
-    !falls_back && !is(Some(end), COMPARING) && !is(index.checked_sub(1), COMPARING)
+    !falls_back && !is(Some(end), COMPARISONS) && !is(index.checked_sub(1), COMPARISONS)
 }
 
-/// Whether a value is asked to be the lesser one. A missing value is lesser than anything, and nobody
-/// of unknown age is under eighteen.
-fn is_below(words: &[Word<'_>], index: usize, end: usize) -> bool {
-    let text = |at: Option<usize>| at.and_then(|at| words.get(at)).map_or("", |word| word.text);
+/// Whether a comparison holds for small values. The engine orders a missing value before all others, but a contact of
+/// unknown age is not under eighteen.
+fn is_smaller_side(tokens: &[Token<'_>], index: usize, end: usize) -> bool {
+    let text = |at: Option<usize>| at.and_then(|at| tokens.get(at)).map_or("", |token| token.text);
     matches!(text(Some(end)), "<" | "<=") || matches!(text(index.checked_sub(1)), ">" | ">=")
 }
 
 /// The index of the bracket that closes the first one.
-fn closing(words: &[Word<'_>]) -> usize {
+fn closing_bracket(tokens: &[Token<'_>]) -> usize {
     let mut depth = 0_usize;
-    let closes = words.iter().position(|word| {
-        match word.text {
+    let closes = tokens.iter().position(|token| {
+        match token.text {
             "(" => depth += 1,
             ")" => depth -= 1,
             _ => {}
         }
         depth == 0
     });
-    closes.unwrap_or(words.len())
+    closes.unwrap_or(tokens.len())
 }
 
-fn unknown<'a>(key: &'static str, word: Word<'_>, known: impl Iterator<Item = &'a str>) -> Slip {
-    let near = nearest(word.text, known);
-    let slip = Slip::new(key, word.at).with("name", word.text);
-    slip.with("hint", if near.is_some() { "yes" } else { "no" }).with("near", near.unwrap_or_default())
+fn unknown<'a>(key: &'static str, token: Token<'_>, known: impl Iterator<Item = &'a str>) -> TemplateError {
+    let near = nearest(token.text, known);
+    let error = TemplateError::new(key, token.at).with("name", token.text);
+    error.with("hint", if near.is_some() { "yes" } else { "no" }).with("near", near.unwrap_or_default())
 }
 
-/// The tag with the marks inserted.
-fn apply(tag: &Tag<'_>, mut marks: Vec<(usize, String)>) -> String {
-    marks.sort_by_key(|(at, _)| *at);
+/// The tag with the insertions.
+fn apply(tag: &Tag<'_>, mut insertions: Vec<(usize, String)>) -> String {
+    insertions.sort_by_key(|(at, _)| *at);
     let mut text = tag.source.to_owned();
-    for (at, mark) in marks.into_iter().rev() {
-        text.insert_str(at - tag.at, &mark);
+    for (at, inserted) in insertions.into_iter().rev() {
+        text.insert_str(at - tag.at, &inserted);
     }
     text
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::lexer::{SourcePiece, split};
     use super::*;
-    use crate::content::template::lexer::{Piece, split};
 
     fn read(source: &str) -> Result<String, &'static str> {
         let fields = ["first_name".to_owned(), "city".to_owned(), "age".to_owned()];
-        let mut grammar = Grammar::new(&fields);
+        let mut checker = TagChecker::new(&fields);
         let mut out = String::new();
-        for piece in split(source).map_err(|slip| slip.message.key)? {
+        for piece in split(source).map_err(|error| error.message.key)? {
             match piece {
-                Piece::Text(text) => out.push_str(text),
-                Piece::Tag(tag) => out.push_str(&grammar.read(&tag).map_err(|slip| slip.message.key)?),
+                SourcePiece::Text(text) => out.push_str(text),
+                SourcePiece::Tag(tag) => out.push_str(&checker.check(&tag).map_err(|error| error.message.key)?),
             }
         }
-        grammar.finish().map_err(|slip| slip.message.key)?;
+        checker.finish().map_err(|error| error.message.key)?;
         Ok(out)
     }
 
     #[test]
-    fn printed_fields_report_their_absence_and_others_do_not() {
+    fn only_printed_fields_are_wrapped() {
         for (source, run) in [
             ("{{ city }}", "{{ (city|needed(\"city\")) }}"),
             ("{{ city | upper }}", "{{ (city|needed(\"city\")) | upper }}"),
@@ -271,9 +273,9 @@ mod tests {
             ("{{ email }}", "{{ email }}"),
             ("{{ brand.logo }}", "{{ brand.logo }}"),
             ("{% if city %}{% endif %}", "{% if city %}{% endif %}"),
-            ("{% set a = city %}{{ a }}", "{% set a = ((city|needed(\"city\")))|short %}{{ a }}"),
-            ("{% if age < 18 %}{% endif %}", "{% if (age|beyond) < 18 %}{% endif %}"),
-            ("{% if 18 >= age | int %}{% endif %}", "{% if 18 >= (age | int|beyond) %}{% endif %}"),
+            ("{% set a = city %}{{ a }}", "{% set a = ((city|needed(\"city\")))|bounded %}{{ a }}"),
+            ("{% if age < 18 %}{% endif %}", "{% if (age|missing_last) < 18 %}{% endif %}"),
+            ("{% if 18 >= age | int %}{% endif %}", "{% if 18 >= (age | int|missing_last) %}{% endif %}"),
             ("{% if age > 18 %}{% endif %}", "{% if age > 18 %}{% endif %}"),
             ("{# note #}", ""),
         ] {
@@ -282,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_offered_is_refused() {
+    fn tags_beyond_the_language_are_refused() {
         for (source, key) in [
             ("{{ env }}", "tag-field"),
             ("{{ sendoff.pixel }}", "tag-field"),

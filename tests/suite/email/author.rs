@@ -1,7 +1,9 @@
-//! What an author may write, what is refused and how, what a value cannot do.
+//! The template language: what compiles, which errors are reported and how, and that values are never code.
 
-use sendoff::content::email::{CompiledEmail, EmailSource, Format, MergeData, RenderError};
+use sendoff::content::compiled_email::CompiledEmail;
+use sendoff::content::email::{EmailSource, Format};
 use sendoff::content::link::{self, Link};
+use sendoff::content::renderer::{MergeData, RenderError};
 use sendoff::infra::i18n::Lang;
 use sendoff::infra::token::TokenPurpose;
 use serde_json::{Value, json};
@@ -9,15 +11,15 @@ use serde_json::{Value, json};
 use super::{ADDRESS, compile, draft, frame, refusal, render, render_at, secret, values};
 
 #[test]
-fn the_campaign_of_the_manual_reads_well_in_both_parts() {
-    let letter = compile(&draft(
+fn example_of_the_manual_renders_in_both_parts() {
+    let email = compile(&draft(
         "# Привет, {{ first_name | default('друг') }}!\n\
          {% if city == \"Казань\" %}Ждём вас на Баумана, 1.{% endif %}\n\
          [Смотреть каталог](https://shop.example.org/catalog?utm_source=letter)\n",
     ));
     let secret = secret();
-    let there = render_at(&letter, json!({"first_name": "Анна", "city": "Казань"}), &secret);
-    let elsewhere = render_at(&letter, json!({}), &secret);
+    let there = render_at(&email, json!({"first_name": "Анна", "city": "Казань"}), &secret);
+    let elsewhere = render_at(&email, json!({}), &secret);
 
     assert_eq!(there.subject.as_str(), "Анна, осенняя распродажа");
     assert_eq!(elsewhere.subject.as_str(), "Здравствуйте, осенняя распродажа");
@@ -35,20 +37,20 @@ fn the_campaign_of_the_manual_reads_well_in_both_parts() {
     assert!(there.html.contains("До конца недели") && there.html.contains("lang=\"ru\""));
     assert!(elsewhere.missing.is_empty() && !elsewhere.html.contains("<p></p>"));
     assert!(!elsewhere.text.contains("\n\n\n"), "{}", elsewhere.text);
-    assert_eq!(letter.fields(), ["first_name", "city"]);
+    assert_eq!(email.fields(), ["first_name", "city"]);
     assert_eq!(
-        letter.links(),
+        email.links(),
         [Link {
             position: 0,
             destination: "https://shop.example.org/catalog?utm_source=letter".to_owned(),
             shown: "https://shop.example.org/catalog?utm_source=letter".to_owned(),
-            personal: false
+            is_personal: false
         }]
     );
 }
 
 #[test]
-fn mistakes_are_told_with_part_line_and_a_suggestion() {
+fn errors_name_part_line_and_a_suggestion() {
     for (body, sentence) in [
         (
             "a\nb\nc\nПривет, {{ frist_name }}!",
@@ -58,14 +60,14 @@ fn mistakes_are_told_with_part_line_and_a_suggestion() {
         ("{{ city | uper }}", "Body, line 1, column 11: no filter `uper`. Did you mean `upper`?"),
         ("a\n{% if city %}b", "Body, line 2, column 1: this `if` has no `endif`."),
         ("a\n\n{{ city", "Body, line 3, column 1: this tag is not closed. It ends with }}."),
-        ("x\n{{ city | | upper }}", "Body, line 2: a tag cannot be read. Check its brackets, commas and operators."),
+        ("x\n{{ city | | upper }}", "Body, line 2: a tag cannot be parsed. Check its brackets, commas and operators."),
         (
             "x\n\n[a](javascript:alert(1))",
             "Line 3: the link “javascript:alert(1)” is not a web address. Links lead to https://, mailto: or tel:.",
         ),
         (
             "x\n[a](https://{{city}}.example.org)",
-            "Line 2: the host of the link “https://{{city}}.example.org” comes from a tag. Write the host out; tags may follow after it.",
+            "Line 2: the host of the link “https://{{city}}.example.org” comes from a tag. Write the host literally; tags may follow after it.",
         ),
     ] {
         assert_eq!(refusal(&draft(body)), sentence);
@@ -77,13 +79,13 @@ fn mistakes_are_told_with_part_line_and_a_suggestion() {
 }
 
 #[test]
-fn a_value_that_is_printed_and_missing_is_named() {
-    let letter =
+fn printed_fields_without_a_value_are_reported() {
+    let email =
         compile(&draft("{{ city }} {{ имя | upper }} {{ age | default(18) }} {% if vip %}{{ vip }}{% endif %}"));
 
-    assert_eq!(render(&letter, json!({})).missing, ["city", "имя"]);
-    assert_eq!(render(&letter, json!({"city": "", "имя": null, "vip": 0})).missing, ["city", "имя"]);
-    assert!(render(&letter, json!({"city": "Пермь", "имя": "Яна"})).missing.is_empty());
+    assert_eq!(render(&email, json!({})).missing, ["city", "имя"]);
+    assert_eq!(render(&email, json!({"city": "", "имя": null, "vip": 0})).missing, ["city", "имя"]);
+    assert!(render(&email, json!({"city": "Пермь", "имя": "Яна"})).missing.is_empty());
     let subject =
         compile(&EmailSource { subject: "{{ city }}".to_owned(), preheader: "{{ имя }}".to_owned(), ..draft("a") });
     assert_eq!(render(&subject, json!({})).missing, ["city", "имя"]);
@@ -92,21 +94,21 @@ fn a_value_that_is_printed_and_missing_is_named() {
 }
 
 #[test]
-fn a_calculation_without_its_value_is_a_fault_that_names_the_field() {
-    let letter = compile(&draft("{{ age - 1 }}"));
+fn calculation_without_its_value_fails_and_names_the_field() {
+    let email = compile(&draft("{{ age - 1 }}"));
     let (none, secret) = (values(json!({})), secret());
-    let reader = MergeData { address: "a@example.org", values: &none, secret: &secret, tracked: true, inert: false };
+    let data = MergeData { address: "a@example.org", values: &none, secret: &secret, tracked: true, inert: false };
 
-    assert_eq!(letter.render(&reader), Err(RenderError::Missing("age".to_owned())));
-    assert!(render(&letter, json!({"age": 30})).text.starts_with("29\n"));
+    assert_eq!(email.render(&data), Err(RenderError::MissingField("age".to_owned())));
+    assert!(render(&email, json!({"age": 30})).text.starts_with("29\n"));
 }
 
 #[test]
-fn flags_and_numbers_decide() {
-    let letter = compile(&draft(
+fn conditions_on_flags_and_numbers() {
+    let email = compile(&draft(
         "{% if vip %}V{% else %}N{% endif %}{% if age >= 18 %}A{% endif %}{% if not city %}C{% endif %}",
     ));
-    let text = |of: Value| render(&letter, of).text.lines().next().expect("a line").to_owned();
+    let text = |of: Value| render(&email, of).text.lines().next().expect("a line").to_owned();
 
     assert_eq!(text(json!({"vip": 1, "age": 20})), "VAC");
     assert_eq!(text(json!({"vip": 0, "age": 17, "city": "Пермь"})), "N");
@@ -114,10 +116,10 @@ fn flags_and_numbers_decide() {
 }
 
 #[test]
-fn a_value_is_never_read_as_a_template_or_as_html() {
-    let letter = compile(&draft("{{ first_name }} [a](https://a.example/?c={{ city }}) <b title=\"{{ имя }}\">x</b>"));
+fn values_are_never_parsed_as_template_or_html() {
+    let email = compile(&draft("{{ first_name }} [a](https://a.example/?c={{ city }}) <b title=\"{{ имя }}\">x</b>"));
     let evil = "{{7*7}}{% if 1 %}<script>alert('x')</script>\"& =?utf-8?q?x?=\r\nBcc: x@y.example";
-    let rendered = render(&letter, json!({"first_name": evil, "city": evil, "имя": evil}));
+    let rendered = render(&email, json!({"first_name": evil, "city": evil, "имя": evil}));
 
     assert!(rendered.text.contains("{{7*7}}{% if 1 %}<script>alert('x')</script>\"&"), "{}", rendered.text);
     assert!(rendered.html.contains("{{7*7}}{% if 1 %}&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&quot;&amp;"));
@@ -128,12 +130,12 @@ fn a_value_is_never_read_as_a_template_or_as_html() {
 }
 
 #[test]
-fn braces_in_brand_list_and_style_stay_as_they_are() {
+fn braces_in_brand_and_list_name_print_literally() {
     let mut frame = frame();
     frame.brand.name = "{{ env }} {% x".to_owned();
     frame.list_name = "{{7*7}}".to_owned();
-    let letter = CompiledEmail::compile(&draft("a {&#123; env }} b"), &frame).expect("compiles");
-    let rendered = render(&letter, json!({}));
+    let email = CompiledEmail::compile(&draft("a {&#123; env }} b"), &frame).expect("compiles");
+    let rendered = render(&email, json!({}));
 
     for part in [&rendered.html, &rendered.text] {
         assert!(
@@ -144,7 +146,7 @@ fn braces_in_brand_list_and_style_stay_as_they_are() {
 }
 
 #[test]
-fn bombs_are_stopped() {
+fn templates_that_grow_without_limit_are_refused() {
     let nested = "{% for a in range(99999) %}".repeat(5) + "x" + &"{% endfor %}".repeat(5);
     let doubled = format!(
         "{{% set a0 = 'xxxxxxxxxx' %}}{}",
@@ -159,13 +161,13 @@ fn bombs_are_stopped() {
     let many = "{{ email | replace('o', 'nnnnnnnnnnnnnnnnnnnnn') | replace('n', 'mmmmmmmmmm') }}".repeat(6_000);
     let steps = "{% if email == 'x' or email == 'y' or email == 'z' %}{% endif %}".repeat(7_000);
     for (bomb, word) in [
-        (nested, "not offered"),
-        ("{{ 'x' * 1000000000 }}".to_owned(), "not offered"),
-        ("{{ 9 ** 9 ** 9 }}".to_owned(), "not offered"),
-        ("{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}".to_owned(), "not offered"),
+        (nested, "there is no tag"),
+        ("{{ 'x' * 1000000000 }}".to_owned(), "not allowed"),
+        ("{{ 9 ** 9 ** 9 }}".to_owned(), "not allowed"),
+        ("{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}".to_owned(), "there is no tag"),
         (doubled, "too long"),
         (squared, "too long"),
-        (deep, "cannot be read"),
+        (deep, "cannot be parsed"),
         (many, "too long"),
         (steps, "too many steps"),
         (brackets, ""),
@@ -182,8 +184,8 @@ fn bombs_are_stopped() {
 }
 
 #[test]
-fn the_examples_of_the_manual_compile() {
-    let manual = include_str!("../../../docs/letters.md");
+fn examples_of_the_manual_compile() {
+    let manual = include_str!("../../../docs/emails.md");
     let blocks: Vec<_> =
         manual.split("\n```").skip(1).step_by(2).filter_map(|block| block.strip_prefix('\n')).collect();
 
@@ -195,8 +197,8 @@ fn the_examples_of_the_manual_compile() {
 }
 
 #[test]
-fn a_missing_value_is_on_neither_side_of_a_border() {
-    for border in [
+fn comparison_with_a_missing_value_is_false() {
+    for condition in [
         "age < 18",
         "age <= 18",
         "age > 18",
@@ -207,8 +209,8 @@ fn a_missing_value_is_on_neither_side_of_a_border() {
         "city < 'z'",
         "age == 18",
     ] {
-        let letter = compile(&draft(&format!("{{% if {border} %}}in{{% else %}}out{{% endif %}}")));
-        assert!(render(&letter, json!({})).text.starts_with("out"), "{border}");
+        let email = compile(&draft(&format!("{{% if {condition} %}}in{{% else %}}out{{% endif %}}")));
+        assert!(render(&email, json!({})).text.starts_with("out"), "{condition}");
     }
     let child = compile(&draft("{% if age < 18 %}in{% else %}out{% endif %}"));
     assert!(render(&child, json!({"age": 17})).text.starts_with("in"));

@@ -1,16 +1,18 @@
-//! From a rendered letter to the bytes of a message, and back through a parser.
+//! The bytes of a message, and what a parser reads from them.
 
 use mail_parser::{HeaderName, MessageParser, MimeHeaders, PartType};
 use proptest::prelude::*;
-use sendoff::content::email::{CompiledEmail, EmailSource, Format, MergeData, PieceEnds, RenderedEmail, Tracking};
+use sendoff::content::compiled_email::CompiledEmail;
+use sendoff::content::email::{EmailSource, Format, Tracking};
 use sendoff::content::mime::header::{HeaderText, Mailbox};
-use sendoff::content::mime::message::{self, ListHeaders, MessageHeader};
+use sendoff::content::mime::message::{self, ListHeaders, MessageHeader, PieceEnds, RenderedEmail};
+use sendoff::content::renderer::MergeData;
 use sendoff::infra::i18n::Lang;
 use sendoff::infra::secret::Keyring;
 use sendoff::infra::token::Signer;
 use serde_json::{Map, json};
 
-use super::{CLAIM, compile, draft, frame, render, render_at, secret};
+use super::{DELIVERY, compile, draft, frame, render, render_at, secret};
 use crate::fixture::NOW;
 
 fn heading() -> MessageHeader {
@@ -56,7 +58,7 @@ fn assert_clean(bytes: &[u8]) {
 }
 
 #[test]
-fn a_campaign_message_has_exactly_these_headers_in_this_order() {
+fn campaign_message_has_these_headers_in_this_order() {
     let rendered = render(&compile(&draft("Привет")), json!({}));
     let bytes = message::write(&heading(), &rendered);
 
@@ -101,7 +103,7 @@ fn a_campaign_message_has_exactly_these_headers_in_this_order() {
 }
 
 #[test]
-fn system_mail_is_marked_as_automatic_and_belongs_to_no_list() {
+fn system_mail_is_marked_as_automatic_and_has_no_list_headers() {
     let rendered = render(&compile(&EmailSource { tracking: Tracking::None, ..draft("Привет") }), json!({}));
     let bytes = message::write(&MessageHeader { list: None, reply_to: None, ..heading() }, &rendered);
 
@@ -113,7 +115,7 @@ fn system_mail_is_marked_as_automatic_and_belongs_to_no_list() {
 }
 
 #[test]
-fn the_message_reads_back_as_it_was_written() {
+fn message_parses_back_to_the_rendered_email() {
     let rendered =
         render(&compile(&draft("# Привет\n\nдлинная строка ".repeat(30).as_str())), json!({"first_name": "Анна"}));
     let bytes = message::write(&heading(), &rendered);
@@ -148,21 +150,21 @@ fn the_message_reads_back_as_it_was_written() {
 }
 
 #[test]
-fn the_same_letter_twice_is_the_same_bytes() {
+fn same_email_and_data_give_the_same_bytes() {
     let body = "{{ city }} [a](https://a.example/?n={{ first_name }})";
     let signer = Signer::new(&Keyring::ephemeral());
     let make = || {
-        let letter = compile(&draft(body));
+        let email = compile(&draft(body));
         message::write(
             &heading(),
-            &render_at(&letter, json!({"city": "Пермь", "first_name": "Анна"}), &signer.message_secret(CLAIM)),
+            &render_at(&email, json!({"city": "Пермь", "first_name": "Анна"}), &signer.message_secret(DELIVERY)),
         )
     };
     assert_eq!(make(), make());
 }
 
 #[test]
-fn smuggled_commands_stay_inside_one_message() {
+fn smtp_commands_in_values_stay_inside_the_message() {
     for evil in [
         "hello\n.\nMAIL FROM:<evil@example.org>",
         "a\r\n.\r\nRCPT TO:<x>",
@@ -171,8 +173,8 @@ fn smuggled_commands_stay_inside_one_message() {
         "a\r\n\r\n--=_0\r\n",
         "\0\r\n.\r\n",
     ] {
-        let letter = compile(&draft("{{ first_name }}\n\n<b title=\"{{ city }}\">x</b>"));
-        let rendered = render(&letter, json!({"first_name": evil, "city": evil}));
+        let email = compile(&draft("{{ first_name }}\n\n<b title=\"{{ city }}\">x</b>"));
+        let rendered = render(&email, json!({"first_name": evil, "city": evil}));
         let mut heading = heading();
         heading.from = Mailbox::new(HeaderText::clean(evil), "news", "example.org").expect("a mailbox");
         if let Some(bulk) = &mut heading.list {
@@ -192,7 +194,7 @@ fn smuggled_commands_stay_inside_one_message() {
 }
 
 #[test]
-fn a_raw_utf8_header_stands_only_where_the_address_needs_it() {
+fn header_is_raw_utf8_only_for_an_address_that_needs_it() {
     let rendered = render(&compile(&draft("Привет")), json!({}));
     let to = Mailbox::new(HeaderText::default(), "иван", "почта.рф").expect("a mailbox");
     let needing = MessageHeader { to, ..heading() };
@@ -204,7 +206,7 @@ fn a_raw_utf8_header_stands_only_where_the_address_needs_it() {
 }
 
 #[test]
-fn a_long_list_name_gives_way_to_the_limit_of_the_list_id() {
+fn long_list_name_is_shortened_to_the_limit_of_list_id() {
     let rendered = render(&compile(&draft("a")), json!({}));
     for name in ["Н".repeat(100), "word ".repeat(60), "\"quoted\" ".repeat(40)] {
         let mut heading = heading();
@@ -221,7 +223,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_subject_name_and_body_survive_the_way(subject in ".{1,300}", name in ".{0,120}", body in "(?s).{0,3000}", word in "[!-~]{900,1200}") {
+    fn any_subject_name_and_body_round_trip_through_a_parser(subject in ".{1,300}", name in ".{0,120}", body in "(?s).{0,3000}", word in "[!-~]{900,1200}") {
         let rendered = RenderedEmail {
             subject: HeaderText::clean(&format!("{subject} {word}")),
             preheader: HeaderText::default(),
@@ -246,13 +248,13 @@ proptest! {
     }
 
     #[test]
-    fn any_source_compiles_or_is_refused_with_a_sentence(body in "(?s)([a-z*_#<>\"'&/= \n-]|\\{\\{|\\}\\}|\\{%|%\\}|if |endif|city|first_name|\\||https://a\\.example/|\\]\\(|\\[|<p>|</p>|<a href=|<table>|<td>){0,60}") {
+    fn any_source_compiles_or_is_refused_with_a_translated_message(body in "(?s)([a-z*_#<>\"'&/= \n-]|\\{\\{|\\}\\}|\\{%|%\\}|if |endif|city|first_name|\\||https://a\\.example/|\\]\\(|\\[|<p>|</p>|<a href=|<table>|<td>){0,60}") {
         for format in Format::ALL {
             match CompiledEmail::compile(&EmailSource { format: *format, ..draft(&body) }, &frame()) {
-                Ok(letter) => {
+                Ok(email) => {
                     let (none, secret) = (Map::new(), secret());
-                    let reader = MergeData { address: "a@example.org", values: &none, secret: &secret, tracked: true, inert: false };
-                    if let Ok(rendered) = letter.render(&reader) {
+                    let data = MergeData { address: "a@example.org", values: &none, secret: &secret, tracked: true, inert: false };
+                    if let Ok(rendered) = email.render(&data) {
                         prop_assert!(rendered.html.contains("/u/") && rendered.text.contains("/u/"));
                         prop_assert!(!rendered.html.contains("qzx0x") && !rendered.text.contains("qzx0x"));
                     }

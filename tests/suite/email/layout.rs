@@ -1,7 +1,8 @@
-//! The frame of a letter, and pages that bring their own.
+//! Layouts, HTML pages without a layout, sanitizing, and warnings.
 
 use sendoff::content::brand::Brand;
-use sendoff::content::email::{CompiledEmail, EmailContext, EmailSource, Layout};
+use sendoff::content::compiled_email::CompiledEmail;
+use sendoff::content::email::{EmailContext, EmailSource, Layout};
 use sendoff::content::{link, lint};
 use sendoff::infra::i18n::Lang;
 use sendoff::infra::token::TokenPurpose;
@@ -10,10 +11,10 @@ use serde_json::json;
 use super::{ADDRESS, compile, draft, frame, html, render, render_at, secret};
 
 #[test]
-fn every_layout_holds_what_the_law_wants_and_says_its_language() {
+fn every_layout_has_footer_address_and_language() {
     for layout in Layout::ALL {
         for lang in Lang::ALL {
-            let letter = CompiledEmail::compile(
+            let email = CompiledEmail::compile(
                 &EmailSource {
                     layout: *layout, ..draft("# Заголовок\n\n[Кнопка](https://a.example/)\n")
                 },
@@ -21,13 +22,13 @@ fn every_layout_holds_what_the_law_wants_and_says_its_language() {
             )
             .expect("compiles");
             let secret = secret();
-            let rendered = render_at(&letter, json!({}), &secret);
+            let rendered = render_at(&email, json!({}), &secret);
             let html = &rendered.html;
             assert!(html.starts_with("<!doctype html>") && html.contains(&format!("<html lang=\"{lang}\">")), "{html}");
             assert!(html.contains("prefers-color-scheme: dark") && html.contains("max-width:600px"));
             assert!(html.contains("Заголовок</h1>") && html.matches("<h1").count() == 1);
             for part in [html, &rendered.text] {
-                assert!(part.contains(ADDRESS) && part.contains(&lang.tr("letter-unsubscribe")));
+                assert!(part.contains(ADDRESS) && part.contains(&lang.tr("email-unsubscribe")));
                 assert!(part.contains(&link::page_url("https://news.example.org", &secret, TokenPurpose::Unsubscribe)));
             }
             assert_eq!(html.contains("class=\"button\""), *layout == Layout::Announcement);
@@ -35,21 +36,21 @@ fn every_layout_holds_what_the_law_wants_and_says_its_language() {
                 html.matches("role=\"presentation\"").count() + html.matches("<!--[if mso]><table role").count() - 1,
                 html.matches("<table").count()
             );
-            assert!(!html.contains("qzx0x"), "a mask is left: {html}");
+            assert!(!html.contains("qzx0x"), "a placeholder is left: {html}");
         }
     }
 }
 
 #[test]
-fn a_page_of_ones_own_keeps_its_frame_and_gets_what_it_lacks() {
+fn html_page_gets_only_the_footer_parts_it_lacks() {
     let page = |inner: &str| {
         let body = format!(
             "<!DOCTYPE html><html><head><meta charset=\"windows-1251\"><style>@media{{#a{{b:c}}}}</style></head><body class=\"x\">{inner}</body></html>"
         );
         let secret = secret();
-        let letter = compile(&html(&body));
+        let email = compile(&html(&body));
         let unsubscribe = link::page_url("https://news.example.org", &secret, TokenPurpose::Unsubscribe);
-        (render_at(&letter, json!({"vip": 0}), &secret), unsubscribe)
+        (render_at(&email, json!({"vip": 0}), &secret), unsubscribe)
     };
     let count = |part: &str, word: &str| part.split_whitespace().collect::<Vec<_>>().join(" ").matches(word).count();
 
@@ -79,7 +80,7 @@ fn a_page_of_ones_own_keeps_its_frame_and_gets_what_it_lacks() {
 }
 
 #[test]
-fn nothing_that_acts_gets_through() {
+fn active_content_is_removed() {
     let rendered = render(
         &compile(&html(
             "<p onclick=\"x()\">a<script>evil()</script><iframe src=\"https://e.example\"></iframe><form action=\"https://e.example\"><input></form>\
@@ -95,17 +96,17 @@ fn nothing_that_acts_gets_through() {
 }
 
 #[test]
-fn what_is_frozen_thaws_to_the_same_letter() {
+fn source_and_context_round_trip_through_json() {
     let (draft, frame) = (draft("{{ city }} [a](https://a.example/)"), frame());
     let frozen = serde_json::to_string(&(&draft, &frame)).expect("writes");
-    let thawed: (EmailSource, EmailContext) = serde_json::from_str(&frozen).expect("reads");
+    let read: (EmailSource, EmailContext) = serde_json::from_str(&frozen).expect("reads");
 
-    assert_eq!(thawed, (draft, frame));
+    assert_eq!(read, (draft, frame));
     assert!(frozen.contains("\"layout\":\"newsletter\"") && frozen.contains("\"tracking\":\"individual\""));
 }
 
 #[test]
-fn warnings_name_what_an_author_can_mend() {
+fn warnings_name_every_problem() {
     let sparse = EmailSource {
         preheader: String::new(),
         subject: "с".repeat(130),
@@ -115,11 +116,9 @@ fn warnings_name_what_an_author_can_mend() {
         ))
     };
     let bare = EmailContext { brand: Brand::default(), ..frame() };
-    let letter = CompiledEmail::compile(&sparse, &bare).expect("compiles");
-    let keys: Vec<_> = lint::examine(&sparse, &bare, &letter, &render(&letter, json!({})))
-        .into_iter()
-        .map(|found| found.key)
-        .collect();
+    let email = CompiledEmail::compile(&sparse, &bare).expect("compiles");
+    let keys: Vec<_> =
+        lint::check(&sparse, &bare, &email, &render(&email, json!({}))).into_iter().map(|found| found.key).collect();
 
     assert_eq!(
         keys,
@@ -135,5 +134,5 @@ fn warnings_name_what_an_author_can_mend() {
         ]
     );
     let good = compile(&draft("Привет [a](https://a.example/)"));
-    assert!(lint::examine(&draft("x"), &frame(), &good, &render(&good, json!({"first_name": "А"}))).is_empty());
+    assert!(lint::check(&draft("x"), &frame(), &good, &render(&good, json!({"first_name": "А"}))).is_empty());
 }

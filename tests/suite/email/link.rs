@@ -1,28 +1,29 @@
-//! Links of a letter: numbered, rewritten, left alone, refused.
+//! Links of an email: numbering, tracking, personal destinations, and refused destinations.
 
-use sendoff::content::email::{EmailSource, MergeData, Tracking};
+use sendoff::content::email::{EmailSource, Tracking};
 use sendoff::content::link;
+use sendoff::content::renderer::MergeData;
 use sendoff::infra::secret::Keyring;
 use sendoff::infra::token::{Signer, TokenPurpose};
 use serde_json::json;
 
-use super::{CLAIM, compile, draft, html, refusal, render_at, secret, values};
+use super::{DELIVERY, compile, draft, html, refusal, render_at, secret, values};
 
 #[test]
-fn links_are_numbered_rewritten_and_left_alone_by_kind() {
-    let letter = compile(&html(
+fn web_links_are_measured_and_other_links_are_not() {
+    let email = compile(&html(
         "<a href=\"https://a.example/?x=1&amp;y=2\">1</a> <a href='HTTP://b.example'>2</a> <a href=\"mailto:a@b.example\">m</a> \
          <a href=\"tel:+7\">t</a> <a href=\"{{ view_url }}\">v</a> <a href=\"#top\">h</a> <a href=\"https://a.example/?x=1&amp;y=2\">3</a> \
          <map><area href=\"https://c.example/\"></map>",
     ));
-    let destinations: Vec<_> = letter.links().iter().map(|link| link.destination.as_str()).collect();
+    let destinations: Vec<_> = email.links().iter().map(|link| link.destination.as_str()).collect();
     assert_eq!(
         destinations,
         ["https://a.example/?x=1&y=2", "http://b.example/", "https://a.example/?x=1&y=2", "https://c.example/"]
     );
 
     let secret = secret();
-    let tracked = render_at(&letter, json!({}), &secret);
+    let tracked = render_at(&email, json!({}), &secret);
     for position in 0..4 {
         let url = link::click_url("https://news.example.org", &secret, position);
         assert!(tracked.html.contains(&format!("href=\"{url}\"")), "{position}");
@@ -42,15 +43,15 @@ fn links_are_numbered_rewritten_and_left_alone_by_kind() {
 #[test]
 fn without_tracking_links_are_plain_and_there_is_no_pixel() {
     let body = "[a](https://a.example/?x=1&y={{ city }}) ![b](https://b.example/p.png)";
-    let letters = [
+    let emails = [
         (compile(&EmailSource { tracking: Tracking::None, ..draft(body) }), true, false),
         (compile(&draft(body)), false, false),
         (compile(&draft(body)), true, true),
     ];
-    for (letter, tracked, inert) in letters {
+    for (email, tracked, inert) in emails {
         let (of, secret) = (values(json!({"city": "Нижний Новгород"})), secret());
-        let reader = MergeData { address: "anna@example.org", values: &of, secret: &secret, tracked, inert };
-        let rendered = letter.render(&reader).expect("renders");
+        let data = MergeData { address: "anna@example.org", values: &of, secret: &secret, tracked, inert };
+        let rendered = email.render(&data).expect("renders");
         let destination = "https://a.example/?x=1&y=%D0%9D%D0%B8%D0%B6%D0%BD%D0%B8%D0%B9%20%D0%9D%D0%BE%D0%B2%D0%B3%D0%BE%D1%80%D0%BE%D0%B4";
         assert!(rendered.text.contains(destination), "{}", rendered.text);
         assert!(rendered.html.contains(&destination.replace('&', "&amp;")));
@@ -63,16 +64,16 @@ fn without_tracking_links_are_plain_and_there_is_no_pixel() {
 }
 
 #[test]
-fn a_personal_link_carries_its_own_signed_destination() {
+fn personal_link_carries_its_signed_destination() {
     let signer = Signer::new(&Keyring::ephemeral());
-    let letter = compile(&draft("[a](https://a.example/{{ city | default('all') }}?n={{ first_name }})"));
-    let rendered = render_at(&letter, json!({"first_name": "a&b=c/\"#"}), &signer.message_secret(CLAIM));
+    let email = compile(&draft("[a](https://a.example/{{ city | default('all') }}?n={{ first_name }})"));
+    let rendered = render_at(&email, json!({"first_name": "a&b=c/\"#"}), &signer.message_secret(DELIVERY));
     assert_eq!(
-        letter.links()[0].destination,
+        email.links()[0].destination,
         "https://a.example/{{ city | default('all') }}?n={{ (first_name|needed(\"first_name\")) }}"
     );
-    assert_eq!(letter.links()[0].shown, "https://a.example/{{ city | default('all') }}?n={{ first_name }}");
-    assert!(letter.links()[0].personal);
+    assert_eq!(email.links()[0].shown, "https://a.example/{{ city | default('all') }}?n={{ first_name }}");
+    assert!(email.links()[0].is_personal);
 
     let path = rendered
         .html
@@ -86,13 +87,13 @@ fn a_personal_link_carries_its_own_signed_destination() {
     let destination = link::decode_destination(parts[2]).expect("a destination");
 
     assert_eq!(destination, "https://a.example/all?n=a%26b%3Dc%2F%22%23");
-    assert_eq!(signer.verify(TokenPurpose::Click, parts[0]), Some(CLAIM));
-    assert!(signer.verify_destination(CLAIM, 0, &destination, parts[3]));
+    assert_eq!(signer.verify(TokenPurpose::Click, parts[0]), Some(DELIVERY));
+    assert!(signer.verify_destination(DELIVERY, 0, &destination, parts[3]));
     assert!(rendered.text.contains(path));
 }
 
 #[test]
-fn links_that_lead_astray_are_refused_at_once() {
+fn unsafe_destinations_are_refused() {
     for (href, word) in [
         ("javascript:alert(1)", "not a web address"),
         ("java&#10;script:alert(1)", "line break"),
@@ -108,7 +109,7 @@ fn links_that_lead_astray_are_refused_at_once() {
         ("{{ city }}", "comes from a tag"),
         ("{{ unsubscribe_url }}{{ city }}", "comes from a tag"),
         ("https:{{ city }}//a.example", "comes from a tag"),
-        ("https://[::1", "cannot be read"),
+        ("https://[::1", "cannot be parsed"),
     ] {
         let sentence = refusal(&html(&format!("<p>x\n<a href=\"{href}\">a</a>")));
         assert!(sentence.contains(word), "{href}: {sentence}");
