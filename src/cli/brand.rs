@@ -3,7 +3,7 @@
 use clap::Subcommand;
 
 use super::print::Output;
-use crate::content::brand::Change;
+use crate::content::brand::BrandChange;
 use crate::infra::error::Result;
 use crate::infra::i18n::Lang;
 use crate::infra::installation::Installation;
@@ -36,7 +36,7 @@ pub async fn run(installation: &Installation, actor: &Actor, command: Command, l
     let brand = match command {
         Command::Show => brand::show(installation, actor).await?,
         Command::Set { name, address, color, logo } => {
-            brand::set(installation, actor, &Change { name, address, color, logo }).await?
+            brand::set(installation, actor, &BrandChange { name, address, color, logo }).await?
         }
     };
     let line = |key, value: &str| {
