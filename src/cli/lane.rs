@@ -173,7 +173,7 @@ impl Shown {
         reception: Option<&LaneBackoff>,
     ) -> Result<Self> {
         let now = installation.clock.now();
-        let account = rate_account::load(conn, workspace, LimitKey::Lane(&lane.name)).await?;
+        let account = rate_account::load(conn, workspace, &LimitKey::Lane(lane.name.clone())).await?;
         Ok(Self {
             today: account.today(&lane.rate_limit, now),
             pace: reception.and_then(|reception| reception.rate(now)),

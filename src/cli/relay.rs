@@ -227,7 +227,8 @@ fn facts(relay: &Relay) -> Value {
 }
 
 async fn describe(installation: &Installation, workspace: Id, relay: &Relay, lang: Lang) -> Result<String> {
-    let account = rate_account::load(&mut *installation.db.read().await?, workspace, LimitKey::Relay(relay.id)).await?;
+    let account =
+        rate_account::load(&mut *installation.db.read().await?, workspace, &LimitKey::Relay(relay.id)).await?;
     let cap = crate::campaign::rate_limit::RateLimit { rate: None, ..relay.rate_limit };
     let spare = relay.spare.then(|| lang.tr("relay-spare"));
     let weight = (relay.weight != 1).then(|| lang.translate(&Message::new("relay-share").with("weight", relay.weight)));

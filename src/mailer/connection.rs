@@ -1,8 +1,11 @@
-//! One connection of a relay. It takes deliveries, has them marked, and only then names them to the
-//! relay; what the relay answers becomes the outcome. Where the relay takes several commands at
-//! once and the connection may hold several marked deliveries (`ahead`), the text of one and the
-//! envelope of the next go out together: one round trip a message. With `ahead` 1 a connection has
-//! one delivery of unknown fate at most, at the price of a second round trip and a wait for the disk.
+//! Connection loop: one connection of a relay takes jobs, has them marked, sends them, and records the results.
+//!
+//! A delivery is marked before its envelope is sent. If the relay has pipelining and the connection may hold several marked
+//! deliveries (`ahead`), a message and the envelope of the next go out together: one round trip per message. With `ahead` 1
+//! at most one delivery per connection can become uncertain, at the price of a second round trip and a wait for the commit.
+
+mod marked_message;
+mod outcome;
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -14,176 +17,178 @@ use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::Instant;
 
-mod answer;
-mod outgoing;
-
-use outgoing::{MarkedMessage, PendingMark};
-
 use super::limits::relay_breaker;
 use super::queue::job::Job;
 use super::relay_context::RelayContext;
 use super::shutdown::{drain_expired, or_stopped, stopped};
-use super::smtp::dot_stuffing;
-use super::smtp::error::{Cause, Phase, SmtpError};
-use super::smtp::session::pipeline::Envelope;
-use super::smtp::session::{EnvelopeReply, Session};
-use super::smtp::wire::Reply;
-use super::transport::End;
+use super::smtp::error::{Cause, Phase};
+use super::smtp::session::EnvelopeReply;
+use super::smtp::session::pipeline::{Envelope, PipelineReplies};
+use super::transport::{Channel, OutgoingMessage};
 use crate::campaign::delivery::{self, DeliveryResult, Marked, State};
-use crate::infra::error::Message;
 use crate::infra::failpoint::{self, Bug};
 use crate::infra::id::STEP;
+use marked_message::{MarkedMessage, PendingMark};
 
-/// A mark older than this is asked about again before the text goes out: the person may have left
-/// while the relay took its time.
-const FRESH: Duration = Duration::from_millis(250);
+/// A mark older than this is checked again before the message is sent: the recipient may have unsubscribed meanwhile.
+const MARK_TTL: Duration = Duration::from_millis(250);
 
-/// Works until the queue is closed. Once it is `over` no letter is begun.
-pub async fn work(
-    bench: Arc<RelayContext>,
+/// Runs until the queue is closed. After `round_over` no message is begun.
+pub async fn run(
+    context: Arc<RelayContext>,
     queue: Arc<Mutex<mpsc::Receiver<Job>>>,
-    over: watch::Receiver<bool>,
+    round_over: watch::Receiver<bool>,
     stop: watch::Receiver<bool>,
 ) {
-    let late = Box::pin(drain_expired(stop.clone()));
-    let mut line = Connection {
-        bench,
+    let drain_expired = Box::pin(drain_expired(stop.clone()));
+    let mut connection = Connection {
+        context,
         queue,
-        over,
+        round_over,
         stop,
-        late,
-        asked: VecDeque::new(),
-        session: None,
-        spare: Vec::new(),
-        misses: 0,
+        drain_expired,
+        pending: VecDeque::new(),
+        channel: None,
+        buffer: Vec::new(),
+        failures: 0,
     };
-    loop {
-        let rest = match line.bench.way.end() {
-            End::Smtp(_) => line.send().await,
-            End::Folder(_) => line.store().await,
-        };
-        let Some(rest) = rest else { break };
-        line.give_back().await;
-        line.rest(rest).await;
+    while let Some(pause) = connection.send().await {
+        connection.return_pending().await;
+        connection.pause(pause).await;
     }
-    if let Some(session) = line.session {
-        Session::quit(session).await;
+    if let Some(channel) = connection.channel {
+        channel.close().await;
     }
 }
 
-/// One connection and what it has in hand.
+/// One connection and the deliveries that it holds.
 struct Connection {
-    bench: Arc<RelayContext>,
+    context: Arc<RelayContext>,
     queue: Arc<Mutex<mpsc::Receiver<Job>>>,
-    over: watch::Receiver<bool>,
+    round_over: watch::Receiver<bool>,
     stop: watch::Receiver<bool>,
-    /// Ends when a text that is on the wire has had its time.
-    late: Pin<Box<dyn Future<Output = ()> + Send + Sync>>,
-    asked: VecDeque<PendingMark>,
-    session: Option<Session>,
-    /// The buffer of a text that was answered, for the next one.
-    spare: Vec<u8>,
-    misses: u32,
+    /// Ready when a message on the wire must not take any longer.
+    drain_expired: Pin<Box<dyn Future<Output = ()> + Send + Sync>>,
+    /// Deliveries whose marks were requested, oldest first.
+    pending: VecDeque<PendingMark>,
+    channel: Option<Channel>,
+    /// The buffer of the last message, for the next one.
+    buffer: Vec<u8>,
+    /// Failures in a row of this connection.
+    failures: u32,
+}
+
+/// What a connection finds when it looks for work.
+enum Work {
+    /// A marked message.
+    Message(Box<MarkedMessage>),
+    /// Nothing at this moment.
+    Nothing,
+    /// Nothing any more: the queue is closed.
+    Closed,
+    /// The relay cannot be reached; how long to pause.
+    Failed(Duration),
 }
 
 impl Connection {
-    /// Sends one letter after another until something goes wrong; returns how long to rest then.
-    /// `None` when there is no more work.
+    /// Sends one message after another until something fails; returns how long to pause then. `None` when there is no more
+    /// work.
     async fn send(&mut self) -> Option<Duration> {
         let mut current: Option<MarkedMessage> = None;
         loop {
-            let next = match self.next(current.is_some()).await {
-                Work::Message(letter) => Some(*letter),
+            let next = match self.next_work(current.is_some()).await {
+                Work::Message(message) => Some(*message),
                 Work::Nothing => None,
                 Work::Closed => return None,
-                Work::Failed(rest) => return Some(rest),
+                Work::Failed(pause) => return Some(pause),
             };
             if current.is_none() && next.is_none() {
                 continue;
             }
-            // A process that was stopped since the mark may find its letter settled by others.
-            if !self.bench.pulse.is_fresh() && !failpoint::has_bug(Bug::SendWithoutLease) {
-                self.session = None;
-                self.untried(current).await;
-                self.untried(next).await;
-                return Some(FRESH);
+            // If this process was suspended since the mark, another mailer may have recovered the deliveries.
+            let expired = !self.context.mailer.freshness.is_fresh() && !failpoint::has_bug(Bug::SendWithoutLease);
+            if expired || self.is_over() || !self.may_still_send(current.as_ref()).await {
+                self.channel = None;
+                self.record_untried(current).await;
+                self.record_untried(next).await;
+                return Some(if expired { MARK_TTL } else { Duration::ZERO });
             }
-            if self.is_over() || !self.is_still_wanted(current.as_ref()).await {
-                self.session = None;
-                self.untried(current).await;
-                self.untried(next).await;
-                return Some(Duration::ZERO);
+            let envelope = next.as_ref().map(MarkedMessage::envelope);
+            let replies = self.exchange(current.as_mut(), envelope.as_ref()).await;
+            let mut failure = None;
+            if let (Some(message), Some(reply)) = (current.take(), replies.message) {
+                failure = self.record_message_reply(message, reply).await;
             }
-            let envelope = next.as_ref().map(|letter| letter.envelope());
-            let (said, verdict) = self.pipeline(current.as_mut(), envelope.as_ref()).await;
-            let mut broken = None;
-            if let (Some(letter), Some(said)) = (current.take(), said) {
-                broken = self.answered(letter, said).await;
-            }
-            if let (Some(letter), Some(verdict)) = (next, verdict) {
-                match verdict {
-                    Ok(EnvelopeReply::Accepted) => current = Some(letter),
-                    Ok(verdict) => broken = self.refused(letter, &verdict).await.or(broken),
-                    Err(fault) => {
-                        let rest = self.cut_off(letter, &fault).await;
-                        broken = broken.or(Some(rest));
+            if let (Some(message), Some(reply)) = (next, replies.next) {
+                match reply {
+                    Ok(EnvelopeReply::Accepted) => current = Some(message),
+                    Ok(refusal) => failure = self.record_refusal(message, &refusal).await.or(failure),
+                    Err(error) => {
+                        let pause = self.record_envelope_error(message, &error).await;
+                        failure = failure.or(Some(pause));
                     }
                 }
             }
-            if let Some(rest) = broken {
-                self.session = None;
-                self.untried(current).await;
-                return Some(rest);
+            if let Some(pause) = failure {
+                self.channel = None;
+                self.record_untried(current).await;
+                return Some(pause);
             }
         }
     }
 
-    /// The next marked letter. While one is on its way only what is ready at once.
-    async fn next(&mut self, under_way: bool) -> Work {
-        if let Err(rest) = self.fill(under_way).await {
-            return rest;
+    /// The next marked message. With a message under way, only what is ready at once.
+    async fn next_work(&mut self, under_way: bool) -> Work {
+        if let Err(work) = self.request_marks(under_way).await {
+            return work;
         }
         loop {
-            let Some(front) = self.asked.front_mut() else { return Work::Nothing };
-            let marked = match front.answer.try_recv() {
+            let Some(front) = self.pending.front_mut() else { return Work::Nothing };
+            let marked = match front.marked.try_recv() {
                 Err(TryRecvError::Empty) if under_way => return Work::Nothing,
-                Err(TryRecvError::Empty) => (&mut front.answer).await.ok().flatten(),
+                Err(TryRecvError::Empty) => (&mut front.marked).await.ok().flatten(),
                 Ok(marked) => marked,
                 Err(TryRecvError::Closed) => None,
             };
-            let Some(mut asked) = self.asked.pop_front() else { return Work::Nothing };
-            let marked = marked.or_else(|| asked.job.known.clone());
+            let Some(pending) = self.pending.pop_front() else { return Work::Nothing };
             failpoint::hit("after-mark");
-            match marked {
+            match marked.or_else(|| pending.job.unchecked.clone()) {
                 Some(marked) => {
-                    let mut text = std::mem::take(&mut self.spare);
-                    match asked.job.compose(&marked, &mut text) {
-                        Ok(address) => {
-                            let Marked { attempts, .. } = marked;
-                            self.bench.begun(&asked.job.claimed, attempts);
-                            asked.busy.begin();
-                            let PendingMark { job, since, busy: _busy, .. } = asked;
-                            let marked = if failpoint::has_bug(Bug::MarkAgeFromRead) { Instant::now() } else { since };
-                            let letter = MarkedMessage { job, address, attempts, text, marked, _busy };
-                            if self.is_still_wanted(Some(&letter)).await {
-                                return Work::Message(Box::new(letter));
-                            }
-                            self.untried(Some(letter)).await;
-                        }
-                        Err(skipped) => self.record(&asked.job, skipped).await,
+                    if let Some(message) = self.compose(pending, &marked).await {
+                        return Work::Message(message);
                     }
                 }
-                None => self.drop_unmarked(&asked.job),
+                None => self.drop_unmarked(&pending.job),
             }
         }
     }
 
-    /// Takes letters in hand and asks for their marks, up to as many as a connection may hold. With
-    /// none in hand it waits for one, and connects first.
-    async fn fill(&mut self, under_way: bool) -> Result<(), Work> {
-        let most = if self.has_pipelining() { self.bench.ahead } else { 1 };
-        while self.asked.len() + usize::from(under_way) < most {
-            let idle = self.asked.is_empty() && !under_way;
+    /// Composes the message of a marked delivery; `None` if it is not to be sent, with its result recorded.
+    async fn compose(&mut self, mut pending: PendingMark, marked: &Marked) -> Option<Box<MarkedMessage>> {
+        match pending.job.compose(marked, std::mem::take(&mut self.buffer)).await {
+            Ok((to, text)) => {
+                self.context.count_begun(&pending.job.claimed, marked.attempts);
+                pending.guard.set_sending();
+                let PendingMark { job, requested, guard, .. } = pending;
+                let requested = if failpoint::has_bug(Bug::MarkAgeFromRead) { Instant::now() } else { requested };
+                let message =
+                    MarkedMessage { job, to, text, attempts: marked.attempts, marked: requested, _guard: guard };
+                if self.may_still_send(Some(&message)).await {
+                    return Some(Box::new(message));
+                }
+                self.record_untried(Some(message)).await;
+            }
+            Err(skipped) => self.record(&pending.job, skipped).await,
+        }
+        None
+    }
+
+    /// Takes jobs and requests their marks, up to as many as the connection may hold. If it holds none it waits for a job and
+    /// connects first.
+    async fn request_marks(&mut self, under_way: bool) -> Result<(), Work> {
+        let most = if self.has_pipelining() { self.context.ahead } else { 1 };
+        while self.pending.len() + usize::from(under_way) < most {
+            let idle = self.pending.is_empty() && !under_way;
             let job = match idle {
                 true => self.queue.lock().await.recv().await.ok_or(Work::Closed)?,
                 false => match self.queue.try_lock().map(|mut queue| queue.try_recv()) {
@@ -191,196 +196,155 @@ impl Connection {
                     _ => return Ok(()),
                 },
             };
-            self.bench.in_hand.fetch_add(1, Ordering::Relaxed);
-            let open = or_stopped(&self.over, self.bench.pass(&job.claimed)).await;
+            self.context.held.fetch_add(1, Ordering::Relaxed);
+            let open = or_stopped(&self.round_over, self.context.wait_for_turn(&job.claimed)).await;
             if open != Some(true) || self.is_over() {
                 self.release(&job).await;
                 continue;
             }
-            let busy = self.bench.writer.busy();
-            match or_stopped(&self.over, self.bench.connect(&mut self.session)).await {
+            let guard = self.context.group_commit.guard();
+            match or_stopped(&self.round_over, self.context.connect(&mut self.channel)).await {
                 Some(Ok(())) => {}
                 None => {
-                    self.session = None;
+                    self.channel = None;
                     self.release(&job).await;
                     continue;
                 }
-                Some(Err(fault)) => {
-                    self.session = None;
+                Some(Err(error)) => {
+                    self.channel = None;
                     self.release(&job).await;
-                    return Err(Work::Failed(self.bench.trouble.report(&fault)));
+                    return Err(Work::Failed(self.context.breaker.record_error(&error)));
                 }
             }
-            let since = Instant::now();
-            let answer = match self.without_asking(&job).await {
-                Some(marked) => given(marked),
-                None => self.bench.writer.mark(job.mark(self.bench.relay)).await,
+            let requested = Instant::now();
+            let marked = match self.read_without_mark(&job).await {
+                Some(marked) => ready(marked),
+                None => self.context.group_commit.mark(job.mark(self.context.relay)).await,
             };
-            self.asked.push_back(PendingMark { job, answer, since, busy });
+            self.pending.push_back(PendingMark { job, marked, requested, guard });
         }
         Ok(())
     }
 
-    /// What a letter is made from that is marked later: only where that promise is broken on purpose.
-    async fn without_asking(&self, job: &Job) -> Option<Marked> {
+    /// With the bug `MarkAfterBody`: what the message is made from, without a mark.
+    async fn read_without_mark(&self, job: &Job) -> Option<Marked> {
         if !failpoint::has_bug(Bug::MarkAfterBody) {
             return None;
         }
-        let mut conn = self.bench.installation.db.read().await.ok()?;
-        delivery::peek(&mut conn, job.claimed.id, self.bench.installation.clock.now()).await.ok().flatten()
+        let mut conn = self.context.mailer.installation.db.read().await.ok()?;
+        delivery::peek(&mut conn, job.claimed.id, self.context.now()).await.ok().flatten()
     }
 
     fn has_pipelining(&self) -> bool {
-        self.session.as_ref().is_some_and(Session::has_pipelining)
+        self.channel.as_ref().is_some_and(Channel::has_pipelining)
     }
 
+    /// True when no message may be begun.
     fn is_over(&self) -> bool {
-        *self.over.borrow() || self.bench.trouble.is_serious() || !self.bench.may_send()
+        *self.round_over.borrow() || self.context.breaker.is_open() || !self.context.may_send()
     }
 
-    /// Whether a letter may still go out, asked again when its mark is no longer fresh.
-    async fn is_still_wanted(&self, letter: Option<&MarkedMessage>) -> bool {
-        let Some(letter) = letter.filter(|letter| letter.marked.elapsed() > FRESH) else { return true };
+    /// Whether a message may still be sent: checked again if its mark is older than [`MARK_TTL`].
+    async fn may_still_send(&self, message: Option<&MarkedMessage>) -> bool {
+        let Some(message) = message.filter(|message| message.marked.elapsed() > MARK_TTL) else { return true };
         if failpoint::has_bug(Bug::SkipFinalCheck) {
             return true;
         }
-        let (mailer, id, now) = (self.bench.mailer, letter.job.claimed.id, self.bench.installation.clock.now());
-        match self.bench.installation.db.read().await {
-            Ok(mut conn) => delivery::may_send(&mut conn, mailer, id, now).await.unwrap_or(false),
+        let (mailer, id) = (&self.context.mailer, message.job.claimed.id);
+        match mailer.installation.db.read().await {
+            Ok(mut conn) => delivery::may_send(&mut conn, mailer.lease, id, self.context.now()).await.unwrap_or(false),
             Err(_) => false,
         }
     }
 
-    /// One exchange with the relay: a text, an envelope, or both.
-    async fn pipeline(
-        &mut self,
-        text: Option<&mut MarkedMessage>,
-        next: Option<&Envelope<'_>>,
-    ) -> (Option<Result<Reply, SmtpError>>, Option<Result<EnvelopeReply, SmtpError>>) {
-        let plain = !self.has_pipelining();
-        let Some(session) = self.session.as_mut() else {
-            let lost = || Cause::Closed.at(Phase::Envelope);
-            return (text.map(|_| Err(lost())), next.map(|_| Err(lost())));
+    /// One exchange with the relay: a message, an envelope, or both.
+    async fn exchange(&mut self, message: Option<&mut MarkedMessage>, next: Option<&Envelope<'_>>) -> PipelineReplies {
+        let sends_message = message.is_some();
+        let failed = |cause: Cause, message_phase: Phase| PipelineReplies {
+            message: sends_message.then(|| Err(cause.clone().at(message_phase))),
+            next: next.map(|_| Err(cause.clone().at(Phase::Envelope))),
         };
-        let sends_text = text.is_some();
-        let over = self.over.clone();
-        let turn = async {
-            match (text, next) {
-                (Some(letter), None) if plain => (Some(session.send_stuffed(&letter.text).await), None),
-                (None, Some(next)) if plain => (None, Some(session.envelope(next.from, &next.to, next.utf8).await)),
-                (text, next) => {
-                    let turned = session.pipeline(text.map(|letter| &mut letter.text), next).await;
-                    (turned.text, turned.next)
-                }
-            }
-        };
-        let turned = tokio::select! {
+        let Some(channel) = self.channel.as_mut() else { return failed(Cause::Closed, Phase::Envelope) };
+        let pipelined = channel.has_pipelining();
+        let message = message.map(|message| OutgoingMessage { to: &message.to, text: &mut message.text });
+        let replies = tokio::select! {
             biased;
-            turned = turn => turned,
-            () = self.late.as_mut(), if sends_text => {
-                self.late = Box::pin(drain_expired(self.stop.clone()));
-                return (Some(Err(Cause::Timeout.at(Phase::Dot))), next.map(|_| Err(Cause::Timeout.at(Phase::Envelope))));
+            replies = channel.exchange(message, next) => replies,
+            () = self.drain_expired.as_mut(), if sends_message => {
+                self.drain_expired = Box::pin(drain_expired(self.stop.clone()));
+                return failed(Cause::Timeout, Phase::Dot);
             }
-            () = stopped(over), if !sends_text => return (None, Some(Err(Cause::Closed.at(Phase::Envelope)))),
+            () = stopped(self.round_over.clone()), if !sends_message => return failed(Cause::Closed, Phase::Envelope),
         };
-        if !plain {
-            self.bench.grouping.weigh(turned.0.as_ref().and_then(|said| said.as_ref().err()), turned.1.as_ref());
+        if pipelined {
+            let error = replies.message.as_ref().and_then(|reply| reply.as_ref().err());
+            self.context.pipelining_trust.record(error, replies.next.as_ref());
         }
-        turned
+        replies
     }
 
-    /// Puts one message into a folder.
-    async fn store(&mut self) -> Option<Duration> {
-        loop {
-            let letter = match self.next(false).await {
-                Work::Message(letter) => *letter,
-                Work::Nothing => continue,
-                Work::Closed => return None,
-                Work::Failed(rest) => return Some(rest),
-            };
-            let End::Folder(folder) = self.bench.way.end() else { return None };
-            let (folder, address) = (folder.clone(), letter.address.clone());
-            let message = dot_stuffing::unstuff(letter.text.strip_suffix(b".\r\n").unwrap_or(&letter.text));
-            let kept = tokio::task::spawn_blocking(move || folder.store(&address, &message)).await;
-            if let Ok(Ok(_)) = kept {
-                self.bench.trouble.clear();
-                self.record(&letter.job, letter.job.outcome(State::Accepted, None, true)).await;
-                continue;
-            }
-            // The file is renamed into place as the last step: what failed is not there.
-            self.untried(Some(letter)).await;
-            return Some(self.bench.trouble.fail(Message::new("relay-folder"), false));
-        }
-    }
-
-    /// Everything that was marked ahead and has not been named to the relay goes back.
-    async fn give_back(&mut self) {
-        while let Some(asked) = self.asked.pop_front() {
-            match asked.answer.await {
-                Ok(Some(_)) => self.record(&asked.job, asked.job.untried(&self.bench)).await,
-                Ok(None) | Err(_) => self.drop_unmarked(&asked.job),
+    /// Gives back every delivery whose mark was requested and whose envelope was not sent.
+    async fn return_pending(&mut self) {
+        while let Some(pending) = self.pending.pop_front() {
+            match pending.marked.await {
+                Ok(Some(_)) => self.record_job_untried(&pending.job).await,
+                Ok(None) | Err(_) => self.drop_unmarked(&pending.job),
             }
         }
     }
 
-    /// Rests, unless there is no more to do.
-    async fn rest(&mut self, rest: Duration) {
-        // Others may go on where this one is not let in, so it rests longer by its own count.
-        self.misses = if rest.is_zero() { 0 } else { self.misses + 1 };
-        let pause = if rest.is_zero() { rest } else { rest.max(relay_breaker::rest(self.misses)) };
+    /// Pauses after a failure, until the round is over at most.
+    async fn pause(&mut self, pause: Duration) {
+        // Other connections may work while this one is refused, so it also backs off by its own count.
+        self.failures = if pause.is_zero() { 0 } else { self.failures + 1 };
+        let pause = if pause.is_zero() { pause } else { pause.max(relay_breaker::backoff(self.failures)) };
         tokio::select! {
             biased;
-            () = stopped(self.over.clone()) => {}
             () = tokio::time::sleep(pause) => {}
+            () = stopped(self.round_over.clone()) => {}
         }
     }
 
-    async fn untried(&self, letter: Option<MarkedMessage>) {
-        if let Some(letter) = letter {
-            self.record(&letter.job, letter.job.untried(&self.bench)).await;
+    async fn record_untried(&self, message: Option<MarkedMessage>) {
+        if let Some(message) = message {
+            self.record_job_untried(&message.job).await;
         }
     }
 
-    async fn record(&self, job: &Job, outcome: DeliveryResult) {
-        if failpoint::has_bug(Bug::DropResult) && outcome.state == State::Accepted && outcome.id / STEP % 8 == 0 {
-            return self.put_down();
-        }
-        self.bench.ended(&job.claimed, &outcome);
-        self.bench.writer.record(outcome).await;
-        self.put_down();
+    async fn record_job_untried(&self, job: &Job) {
+        self.context.refund(&job.claimed);
+        self.record(job, job.untried(self.context.now())).await;
     }
 
-    /// The last word was no.
+    async fn record(&self, job: &Job, result: DeliveryResult) {
+        let is_dropped = result.state == State::Accepted && result.id / STEP % 8 == 0;
+        if failpoint::has_bug(Bug::DropResult) && is_dropped {
+            return self.let_go();
+        }
+        self.context.count_ended(&job.claimed, &result);
+        self.context.group_commit.record(result).await;
+        self.let_go();
+    }
+
+    /// The final eligibility check refused the delivery.
     fn drop_unmarked(&self, job: &Job) {
-        self.bench.put_back(&job.claimed);
-        self.put_down();
+        self.context.refund(&job.claimed);
+        self.let_go();
     }
 
     async fn release(&self, job: &Job) {
-        self.bench.put_back(&job.claimed);
-        self.bench.writer.release(job.claimed.id).await;
-        self.put_down();
+        self.context.release(job).await;
+        self.let_go();
     }
 
-    fn put_down(&self) {
-        self.bench.in_hand.fetch_sub(1, Ordering::Relaxed);
+    fn let_go(&self) {
+        self.context.held.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-/// What a connection finds when it looks for work.
-enum Work {
-    Message(Box<MarkedMessage>),
-    /// None at this moment.
-    Nothing,
-    /// None any more.
-    Closed,
-    /// The relay cannot be reached.
-    Failed(Duration),
-}
-
-/// An answer that nobody had to be asked for.
-fn given(marked: Marked) -> oneshot::Receiver<Option<Marked>> {
-    let (answer, asked) = oneshot::channel();
-    let _ = answer.send(Some(marked));
-    asked
+/// A mark that is there already.
+fn ready(marked: Marked) -> oneshot::Receiver<Option<Marked>> {
+    let (sender, receiver) = oneshot::channel();
+    let _ = sender.send(Some(marked));
+    receiver
 }

@@ -1,4 +1,4 @@
-//! Tasks that each work for something with a name, one for each.
+//! Keyed set of tasks: a `JoinSet` with one task per key.
 
 use std::collections::HashMap;
 
@@ -6,42 +6,42 @@ use tokio::task::{Id as TaskId, JoinSet};
 
 use crate::infra::error::{Error, Result};
 
-/// Tasks by what they work for. Dropped, it ends them.
+/// Tasks by key. Dropping the set aborts them.
 pub struct KeyedTasks<K> {
     tasks: JoinSet<Result<()>>,
-    names: HashMap<TaskId, K>,
+    keys: HashMap<TaskId, K>,
 }
 
 impl<K> Default for KeyedTasks<K> {
     fn default() -> Self {
-        Self { tasks: JoinSet::new(), names: HashMap::new() }
+        Self { tasks: JoinSet::new(), keys: HashMap::new() }
     }
 }
 
 impl<K: PartialEq> KeyedTasks<K> {
-    /// True when one works for it.
-    pub fn has(&self, name: &K) -> bool {
-        self.names.values().any(|known| known == name)
+    /// True when a task with this key runs.
+    pub fn has(&self, key: &K) -> bool {
+        self.keys.values().any(|known| known == key)
     }
 
-    /// True when none works.
+    /// True when no task runs.
     pub fn is_empty(&self) -> bool {
-        self.names.is_empty()
+        self.keys.is_empty()
     }
 
-    /// Sets one to work.
-    pub fn start(&mut self, name: K, work: impl Future<Output = Result<()>> + Send + 'static) {
-        self.names.insert(self.tasks.spawn(work).id(), name);
+    /// Starts a task.
+    pub fn spawn(&mut self, key: K, task: impl Future<Output = Result<()>> + Send + 'static) {
+        self.keys.insert(self.tasks.spawn(task).id(), key);
     }
 
-    /// Waits for the next that ends and returns what it worked for; `None` when there is none. Nothing is
-    /// lost when the wait is given up.
-    pub async fn ended(&mut self) -> Option<(K, Result<()>)> {
-        let (task, told) = match self.tasks.join_next_with_id().await? {
+    /// Waits for the next task that ends and returns its key and result; `None` when no task runs. Cancel safe. A task that
+    /// panicked counts as a database error: the mailer starts again.
+    pub async fn join_next(&mut self) -> Option<(K, Result<()>)> {
+        let (task, result) = match self.tasks.join_next_with_id().await? {
             Ok(ended) => ended,
-            Err(crashed) => (crashed.id(), Err(Error::Db(sqlx::Error::WorkerCrashed))),
+            Err(panicked) => (panicked.id(), Err(Error::Db(sqlx::Error::WorkerCrashed))),
         };
-        self.names.remove(&task).map(|name| (name, told))
+        self.keys.remove(&task).map(|key| (key, result))
     }
 }
 
@@ -50,16 +50,16 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn who_ends_or_breaks_down_is_named() {
-        let mut crew = KeyedTasks::default();
-        assert!(crew.is_empty() && crew.ended().await.is_none());
+    async fn join_next_returns_the_key_of_a_task_that_ended_or_panicked() {
+        let mut tasks = KeyedTasks::default();
+        assert!(tasks.is_empty() && tasks.join_next().await.is_none());
 
-        crew.start("a", async { Ok(()) });
-        assert!(crew.has(&"a") && !crew.has(&"b"));
-        assert!(matches!(crew.ended().await, Some(("a", Ok(())))));
+        tasks.spawn("a", async { Ok(()) });
+        assert!(tasks.has(&"a") && !tasks.has(&"b"));
+        assert!(matches!(tasks.join_next().await, Some(("a", Ok(())))));
 
-        crew.start("b", async { panic!("a bug") });
-        assert!(matches!(crew.ended().await, Some(("b", Err(_)))));
-        assert!(crew.is_empty());
+        tasks.spawn("b", async { panic!("a bug") });
+        assert!(matches!(tasks.join_next().await, Some(("b", Err(_)))));
+        assert!(tasks.is_empty());
     }
 }

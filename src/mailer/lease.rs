@@ -1,14 +1,15 @@
-//! Table `lease`: which mailers are alive. A mailer renews its lease while it works; what it held is
-//! given back, or listed as uncertain, once the lease has run out by the database's clock.
+//! Table `lease`: the mailers that are alive.
 //!
-//! A lease is also the fence. Every transaction that leases, marks or records first holds the row of
-//! its lease ([`lock_row`]), and what a mailer held is settled only by whoever could delete that row:
-//! one or the other comes first. A mailer that was stopped for longer than its term finds the row
-//! gone and writes nothing. A message is begun only while the lease is fresh ([`LeaseFreshness`]).
+//! A mailer renews its lease while it works. When a lease has expired by the database's clock, the deliveries that its mailer held
+//! are released, or become uncertain.
 //!
-//! On SQLite a lock on a file keeps a second mailer out of the folder altogether, so every other
-//! lease there is a dead one. With PostgreSQL the same lock tells a mailer that the last one of its
-//! own folder is dead.
+//! A lease is also the fence. Every transaction that claims, marks or records first locks the row of its lease
+//! ([`lock_row`]); deliveries are recovered only by a transaction that could delete that row. One or the other comes first: a
+//! mailer that was suspended for longer than its term finds the row gone and writes nothing. A message is begun only while the
+//! lease is fresh ([`LeaseFreshness`]).
+//!
+//! On SQLite a file lock keeps a second mailer out of the data folder, so every other lease is of a dead mailer. On PostgreSQL
+//! the same lock tells a mailer that the last one of its own folder is dead.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -20,175 +21,201 @@ use super::lease_freshness::LeaseFreshness;
 use super::restore_guard::RestoreGuard;
 use crate::campaign::delivery::{self, uncertain};
 use crate::infra::clock::{DAY, Millis};
-use crate::infra::db::{Conn, Db, Script, Sql, StatementResult};
+use crate::infra::db::{Conn, Db, Query, Script, StatementResult};
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::failpoint::{self, Bug};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 use crate::infra::setting::{self, Setting};
 
-/// A mailer's right to send.
+/// The lease of one mailer.
 pub struct Lease {
-    /// The mailer's number in the rows it holds.
+    /// The id of the mailer in the rows that it holds.
     pub id: Id,
-    pulse: LeaseFreshness,
-    beat: RestoreGuard,
+    freshness: LeaseFreshness,
+    restore_guard: RestoreGuard,
     _lock: Option<File>,
 }
 
-/// What earlier mailers had left behind.
+/// What was recovered from mailers that are gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Recovered {
-    /// Deliveries that were taken and not begun; pending again.
-    pub given_back: u64,
-    /// Deliveries whose fate the relay alone knows.
+    /// Deliveries that were claimed and not begun; pending again.
+    pub released: u64,
+    /// Deliveries that became uncertain.
     pub uncertain: u64,
-    /// Of those, the ones whose campaign has them sent again.
+    /// Of those, the ones whose campaign resends uncertain deliveries.
     pub resent: u64,
-    /// Campaigns that stand still because the database is older than what was sent.
+    /// Campaigns that were halted because the database is older than what was sent.
     pub halted: u64,
 }
 
 impl Lease {
-    /// Registers a mailer and settles what dead ones left.
+    /// Registers a mailer and recovers the deliveries of mailers that are gone.
     pub async fn acquire(installation: &Installation) -> Result<(Self, Recovered)> {
         let lock = match lock_file(&installation.config.data.join("mailer.lock")) {
             Ok(lock) => Some(lock),
-            // Several may share the database, even from one folder.
+            // Several mailers may share the database, even with one data folder.
             Err(_) if installation.db.is_shared() => None,
             Err(error) => return Err(error),
         };
-        let note = installation.config.data.join("mailer.lease");
+        let id_file = installation.config.data.join("mailer.lease");
         let id = installation.ids.next();
-        let asked = installation.clock.uptime();
+        let requested = installation.clock.uptime();
         let mut tx = installation.db.write().await?;
         installation.db.check_schema_version(&mut tx).await?;
         let term = setting::get(&mut tx, Setting::LeaseTerm).await?.parse::<Millis>().unwrap_or(30) * 1_000;
         if !installation.db.is_shared() {
-            sqlx::query("delete from lease").execute(&mut *tx).await?;
+            Query::new("delete from lease").execute(&mut tx).await?;
         } else if lock.is_some() {
-            // Who held the lock of this folder before us is dead: no need to wait for the lease to run out.
-            let before: Id = fs::read_to_string(&note).ok().and_then(|id| id.trim().parse().ok()).unwrap_or(0);
-            sqlx::query("delete from lease where id = $1").bind(before).execute(&mut *tx).await?;
+            // The last holder of this folder's lock is dead: its lease need not expire first.
+            let before: Id = fs::read_to_string(&id_file).ok().and_then(|id| id.trim().parse().ok()).unwrap_or(0);
+            delete(&mut tx, before).await?;
         }
-        let mut sql = Sql::new("insert into lease (id, until) values (");
-        sql.bind(id).push(", ").push(installation.db.now()).push(" + ").bind(term).push(") returning until");
-        follow(installation, sql.first(&mut tx).await?.map(|row| row.get(0)), term);
-        let (beat, halted) = RestoreGuard::open(installation, &mut tx).await?;
-        let left = Recovered { halted, ..recover_expired(&mut tx, installation).await? };
+        let row = Query::new("insert into lease (id, until) values (:id, {now_ms} + :term) returning until")
+            .bind("id", id)
+            .bind("term", term)
+            .fetch_optional(&mut tx)
+            .await?;
+        follow_clock(installation, row.map(|row| row.get(0)), term);
+        let (restore_guard, halted) = RestoreGuard::open(installation, &mut tx).await?;
+        let recovered = Recovered { halted, ..recover_expired(&mut tx, installation).await? };
         tx.commit().await?;
-        beat.note(installation)?;
+        restore_guard.save(installation)?;
         if installation.db.is_shared() && lock.is_some() {
-            fs::write(&note, format!("{id}\n")).map_err(Error::io(note.display()))?;
+            fs::write(&id_file, format!("{id}\n")).map_err(Error::io(id_file.display()))?;
         }
-        Ok((Self { id, pulse: LeaseFreshness::new(installation.clock.clone(), term, asked), beat, _lock: lock }, left))
+        let freshness = LeaseFreshness::new(installation.clock.clone(), term, requested);
+        Ok((Self { id, freshness, restore_guard, _lock: lock }, recovered))
     }
 
-    /// Whether it holds, for those who must know at once.
-    pub fn pulse(&self) -> LeaseFreshness {
-        self.pulse.clone()
+    /// The local view of whether the lease holds.
+    pub fn freshness(&self) -> LeaseFreshness {
+        self.freshness.clone()
     }
 
-    /// Holds the lease for another term. False when it had run out and others may have settled what
-    /// this mailer held: then it must stop at once.
+    /// Renews the lease for another term. False when it had expired: other mailers may have recovered the deliveries, and this
+    /// one must stop at once.
     pub async fn renew(&mut self, installation: &Installation) -> Result<bool> {
-        let asked = installation.clock.uptime();
+        let requested = installation.clock.uptime();
         let mut tx = installation.db.write().await?;
         installation.db.check_schema_version(&mut tx).await?;
-        let mut sql = Sql::new("update lease set until = ");
-        sql.push(installation.db.now()).push(" + ").bind(self.pulse.term()).push(" where id = ").bind(self.id);
-        sql.push(" and until > ").push(installation.db.now()).push(" returning until");
-        let Some(until) = sql.first(&mut tx).await?.map(|row| row.get(0)) else { return Ok(false) };
-        self.beat.count(&mut tx).await?;
+        let row = Query::new(
+            "update lease
+                set until = {now_ms} + :term
+              where id = :id and until > {now_ms}
+             returning until",
+        )
+        .bind("term", self.freshness.term())
+        .bind("id", self.id)
+        .fetch_optional(&mut tx)
+        .await?;
+        let Some(until) = row.map(|row| row.get(0)) else { return Ok(false) };
+        self.restore_guard.increase(&mut tx).await?;
         tx.commit().await?;
-        self.pulse.renew(asked);
-        follow(installation, Some(until), self.pulse.term());
-        self.beat.note(installation)?;
+        self.freshness.renew(requested);
+        follow_clock(installation, Some(until), self.freshness.term());
+        self.restore_guard.save(installation)?;
         Ok(true)
     }
 
-    /// Ends the lease; whatever the mailer still held is settled as after a crash.
-    pub async fn end(mut self, installation: &Installation) -> Result<Recovered> {
+    /// Releases the lease; deliveries that the mailer still held are recovered as after a crash.
+    pub async fn release(mut self, installation: &Installation) -> Result<Recovered> {
         let mut tx = installation.db.write().await?;
-        sqlx::query("delete from lease where id = $1").bind(self.id).execute(&mut *tx).await?;
-        let left = recover_expired(&mut tx, installation).await?;
-        self.beat.count(&mut tx).await?;
+        delete(&mut tx, self.id).await?;
+        let recovered = recover_expired(&mut tx, installation).await?;
+        self.restore_guard.increase(&mut tx).await?;
         tx.commit().await?;
-        self.beat.note(installation)?;
-        Ok(left)
+        self.restore_guard.save(installation)?;
+        Ok(recovered)
     }
 }
 
-/// Holds the lease of a mailer until the transaction ends, so that nobody settles meanwhile what it
-/// has. [`Error::Fenced`] when it is gone or has run out: nothing may be claimed or marked.
+async fn delete(conn: &mut Conn, id: Id) -> Result<()> {
+    Query::new("delete from lease where id = :id").bind("id", id).execute(conn).await?;
+    Ok(())
+}
+
+/// Locks the row of a mailer's lease until the transaction ends, so that its deliveries are not recovered meanwhile.
+/// [`Error::Fenced`] when the lease is gone or has expired: nothing may be claimed or marked.
 pub async fn lock_row(conn: &mut Conn, db: &Db, mailer: Id) -> Result<()> {
     let mut script = Script::new(conn);
-    ask(&mut script, db, mailer, false);
-    confirm(&script.run(conn).await?.remove(0))
+    push_lock(&mut script, db, mailer, false);
+    check_lock(&script.run(conn).await?.remove(0))
 }
 
-/// True when no other mailer has a lease, be it one that has run out.
+/// True when no other mailer has a lease, not even an expired one.
 pub async fn is_only_mailer(conn: &mut Conn, mailer: Id) -> Result<bool> {
-    let mut sql = Sql::new("select 1 from lease where id <> ");
-    Ok(sql.bind(mailer).push(" limit 1").first(conn).await?.is_none())
+    let other = Query::new("select 1 from lease where id <> :mailer limit 1").bind("mailer", mailer);
+    Ok(other.fetch_optional(conn).await?.is_none())
 }
 
-/// Appends the question for [`confirm`]. One that is `late` asks for no more than that nobody has
-/// settled what the mailer held, which is enough to write down known results: a database that was
-/// away for a while costs no certainty.
-pub fn ask(script: &mut Script, db: &Db, mailer: Id, late: bool) {
-    let (select, share) = db.pin();
-    let sql = script.add(select).push("from lease where id = ").bind(mailer);
-    if !late {
-        sql.push(" and until > ").push(db.now());
-    }
-    sql.push(share);
+/// Appends the statement that [`lock_row`] runs, for [`check_lock`]. With `even_expired` the lease only needs to exist: that is
+/// enough to record results, so that a database that was away for a while makes no delivery uncertain.
+pub fn push_lock(script: &mut Script, db: &Db, mailer: Id, even_expired: bool) {
+    let (select, _) = db.pin();
+    let lock = Query::new(
+        "{select}
+           from lease
+          where id = :mailer {not_expired}
+         {for_share}",
+    )
+    .fragment("select", select)
+    .bind("mailer", mailer)
+    .fragment("not_expired", if even_expired { "" } else { "and until > {now_ms}" });
+    script.push(&lock);
 }
 
-/// [`Error::Fenced`] when the question of [`ask`] found no lease: nothing may be committed.
-pub fn confirm(asked: &StatementResult) -> Result<()> {
-    if asked.rows.is_empty() && !failpoint::has_bug(Bug::SendWithoutLease) { Err(Error::Fenced) } else { Ok(()) }
+/// [`Error::Fenced`] when the statement of [`push_lock`] found no lease: nothing may be committed.
+pub fn check_lock(locked: &StatementResult) -> Result<()> {
+    if locked.rows.is_empty() && !failpoint::has_bug(Bug::SendWithoutLease) { Err(Error::Fenced) } else { Ok(()) }
 }
 
-/// Goes by the clock of a database that several machines share.
-fn follow(installation: &Installation, until: Option<Millis>, term: Millis) {
+/// Follows the clock of a database that several machines share.
+fn follow_clock(installation: &Installation, until: Option<Millis>, term: Millis) {
     if let Some(until) = until.filter(|_| installation.db.is_shared())
         && let Some(wrong) = installation.clock.synchronize(until - term)
     {
-        tracing::warn!(seconds = wrong / 1_000, "the clock of this machine differs from the database's, which is used");
+        tracing::warn!(seconds = wrong / 1_000, "this machine's clock differs from the database's, which is used");
     }
 }
 
-/// Takes up what others left. Apart from the renewal: the dead must not keep the living from living.
-pub async fn sweep(installation: &Installation) -> Result<Recovered> {
+/// Recovers deliveries in a transaction of its own, apart from the renewal: that must not wait for it.
+pub async fn recover(installation: &Installation) -> Result<Recovered> {
     let mut tx = installation.db.write().await?;
-    let left = recover_expired(&mut tx, installation).await?;
+    let recovered = recover_expired(&mut tx, installation).await?;
     tx.commit().await?;
-    Ok(left)
+    Ok(recovered)
 }
 
-/// Takes away the leases that have run out, and what dead mailers held. A lease that is good for
-/// more than a day was made by hand or before the database's clock was set back.
+/// Deletes expired leases and recovers the deliveries of mailers without a lease. A lease of more than a day was made by hand, or
+/// before the database's clock was set back.
 pub async fn recover_expired(conn: &mut Conn, installation: &Installation) -> Result<Recovered> {
-    let db = &installation.db;
-    let mut sql = Sql::new("delete from lease where id in (select id from lease where until <= ");
-    sql.push(db.now()).push(" or until > ").push(db.now()).push(" + ").bind(DAY).push(db.skip_held());
-    sql.push(")").run(&mut *conn).await?;
-    let dead = sqlx::query(
-        "select distinct d.mailer_id from delivery d where d.mailer_id is not null \
-         and not exists (select 1 from lease l where l.id = d.mailer_id)",
+    let expired = Query::new(
+        "select id
+           from lease
+          where until <= {now_ms} or until > {now_ms} + :day
+         {for_update_skip_locked}",
     )
-    .fetch_all(&mut *conn)
+    .bind("day", DAY);
+    Query::new("delete from lease where id in :expired").bind_query("expired", expired).execute(conn).await?;
+    let rows = Query::new(
+        "select distinct d.mailer_id
+           from delivery d
+          where d.mailer_id is not null
+            and not exists (select 1 from lease l where l.id = d.mailer_id)",
+    )
+    .fetch_all(conn)
     .await?;
-    // By name, since the dead never come back: "all but the living" would hit one just born.
-    let dead: Vec<Id> = dead.iter().map(|row| row.get(0)).collect();
+    // By id: "every mailer without a lease" would also hit one that starts at this moment.
+    let dead: Vec<Id> = rows.iter().map(|row| row.get(0)).collect();
     let now = installation.clock.now();
-    let (given_back, uncertain) = delivery::recover(conn, &dead, now).await?;
+    let (released, uncertain) = delivery::recover(conn, &dead, now).await?;
     let resent = uncertain::resend_due(conn, None, now).await?;
-    Ok(Recovered { given_back, uncertain, resent, halted: 0 })
+    Ok(Recovered { released, uncertain, resent, halted: 0 })
 }
 
-/// Locks a file for this process and writes down who holds it; the system lets go when we die.
+/// Locks a file for this process and writes its process id into it. The system releases the lock when the process ends.
 pub fn lock_file(path: &Path) -> Result<File> {
     let mut file = OpenOptions::new()
         .read(true)
@@ -219,12 +246,12 @@ mod tests {
     use crate::infra::clock::Clock;
 
     #[test]
-    fn a_lease_is_fresh_for_most_of_its_term_and_again_once_renewed() {
-        let pulse = LeaseFreshness::new(Clock::system(), 30_000, 1_000);
+    fn lease_is_fresh_for_four_fifths_of_its_term_and_again_after_renewal() {
+        let freshness = LeaseFreshness::new(Clock::system(), 30_000, 1_000);
 
-        assert!(pulse.is_fresh_at(1_000) && pulse.is_fresh_at(24_999));
-        assert!(!pulse.is_fresh_at(25_000));
-        pulse.renew(20_000);
-        assert!(pulse.clone().is_fresh_at(43_999) && !pulse.is_fresh_at(44_000));
+        assert!(freshness.is_fresh_at(1_000) && freshness.is_fresh_at(24_999));
+        assert!(!freshness.is_fresh_at(25_000));
+        freshness.renew(20_000);
+        assert!(freshness.clone().is_fresh_at(43_999) && !freshness.is_fresh_at(44_000));
     }
 }

@@ -1,24 +1,22 @@
-//! What may leave at this moment: the limits of the lanes and of the workspace, and what the servers
-//! say to our pace. A worker asks before it takes a letter in hand and tells what was answered;
-//! everything else follows.
+//! Limits of a send round: rate limits, quotas and connections of lanes and of the workspace, lane back-off, stop rules.
+//!
+//! A connection asks before it begins a message and records the reply; everything else follows from that.
 
 pub mod lane_backoff;
+pub mod lane_limit;
 pub mod rate_account;
 pub mod relay_breaker;
 pub mod throttle;
 pub mod token_reserve;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
-use tokio::time::Instant;
+use tokio::sync::Notify;
 
 use super::relay::Relay;
+use super::smtp::reply::Reply;
 use super::smtp::reply_class::{self, Class};
-use super::smtp::wire::Reply;
 use crate::campaign::delivery::Claimed;
 use crate::campaign::lane::{self, ALL, Lane};
 use crate::campaign::stop_rule::StopRule;
@@ -27,57 +25,34 @@ use crate::infra::error::Result;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 use lane_backoff::LaneBackoff;
-use throttle::Throttle;
-use token_reserve::{LimitName, TokenReserve};
+pub use lane_limit::LaneLimit;
+use rate_account::LimitKey;
+use token_reserve::TokenReserve;
 
-/// Letters of a lane that are claimed at a time at most.
-const CHUNK: i64 = 500;
-
-/// How long a measured pace looks back.
-const MEASURED: Duration = Duration::from_secs(10);
-
-/// The limits of a workspace, shared by the relays of a round.
+/// The limits of a workspace, shared by the relays of a send round.
 pub struct Limits {
     installation: Installation,
-    /// The workspace's number.
+    /// The workspace's id.
     pub workspace: Id,
-    /// What holds for all lanes together.
+    /// Tokens of the limit for all lanes together.
     pub all: TokenReserve,
     lanes: Mutex<BTreeMap<String, Arc<LaneLimit>>>,
-    breakers: Mutex<HashMap<Id, StopRule>>,
+    stop_rules: Mutex<HashMap<Id, StopRule>>,
     tripped: Mutex<BTreeSet<Id>>,
-    /// Told when a campaign must be stopped or a lane was closed.
+    /// Notified when a stop rule has tripped or a lane was closed.
     pub alarm: Notify,
-}
-
-/// What holds for one lane.
-pub struct LaneLimit {
-    /// Its name.
-    pub name: String,
-    /// What may leave through it.
-    pub purse: TokenReserve,
-    closed: AtomicBool,
-    throttle: Throttle,
-    seats: Mutex<Option<(u32, Arc<Semaphore>)>>,
-    meter: Mutex<Meter>,
-}
-
-/// Measures how fast a lane goes.
-struct Meter {
-    since: Instant,
-    count: u32,
-    before: f64,
 }
 
 impl Limits {
     /// The limits of a workspace as they are now.
     pub async fn open(installation: &Installation, conn: &mut Conn, workspace: Id) -> Result<Self> {
+        let all = LimitKey::Lane(ALL.to_owned());
         let limits = Self {
             installation: installation.clone(),
             workspace,
-            all: TokenReserve::new(installation, workspace, LimitName::Lane(ALL.to_owned()), Default::default()),
+            all: TokenReserve::new(installation, workspace, all, Default::default()),
             lanes: Mutex::default(),
-            breakers: Mutex::default(),
+            stop_rules: Mutex::default(),
             tripped: Mutex::default(),
             alarm: Notify::new(),
         };
@@ -85,175 +60,119 @@ impl Limits {
         Ok(limits)
     }
 
-    /// Takes in what was changed meanwhile, by an operator or another mailer.
+    /// Reads lanes and back-offs again: an operator or another mailer may have changed them.
     pub async fn refresh(&self, conn: &mut Conn) -> Result<()> {
         let lanes = lane::list(conn, self.workspace).await?;
-        let receptions: HashMap<String, LaneBackoff> =
+        let backoffs: HashMap<String, LaneBackoff> =
             lane_backoff::list(conn, self.workspace).await?.into_iter().collect();
-        let (now, unknown) = (self.installation.clock.now(), LaneBackoff::default());
+        let (now, no_backoff) = (self.installation.clock.now(), LaneBackoff::default());
         let all = lanes.iter().find(|lane| lane.name == ALL).map_or_else(Default::default, |lane| lane.rate_limit);
-        self.all.set_cap(all);
+        self.all.set_rate_limit(all);
         for lane in &lanes {
-            drop(self.gate(&lane.name));
+            drop(self.lane(&lane.name));
         }
-        for (name, gate) in locked(&self.lanes).iter() {
-            let reception = receptions.get(name).unwrap_or(&unknown);
-            let none = Lane::new(name, "");
-            let lane = lanes.iter().find(|lane| lane.name == *name).unwrap_or(&none);
-            gate.purse.set_cap(lane.rate_limit.at_most(reception.rate(now)));
-            gate.closed.store(reception.reason.is_some(), Ordering::Relaxed);
-            gate.set_seats(lane.connections);
+        for (name, limit) in locked(&self.lanes).iter() {
+            let backoff = backoffs.get(name).unwrap_or(&no_backoff);
+            let unlimited = Lane::new(name, "");
+            let lane = lanes.iter().find(|lane| lane.name == *name).unwrap_or(&unlimited);
+            limit.tokens.set_rate_limit(lane.rate_limit.at_most(backoff.rate(now)));
+            limit.set_closed(backoff.reason.is_some());
+            limit.set_connections(lane.connections);
         }
         Ok(())
     }
 
-    /// What may leave through a relay.
-    pub fn purse_of(&self, relay: &Relay) -> TokenReserve {
-        TokenReserve::new(&self.installation, self.workspace, LimitName::Relay(relay.id), relay.rate_limit)
+    /// Tokens of a relay's limit.
+    pub fn relay_tokens(&self, relay: &Relay) -> TokenReserve {
+        TokenReserve::new(&self.installation, self.workspace, LimitKey::Relay(relay.id), relay.rate_limit)
     }
 
-    /// What holds for a lane.
-    pub fn gate(&self, name: &str) -> Arc<LaneLimit> {
+    /// The limits of a lane.
+    pub fn lane(&self, name: &str) -> Arc<LaneLimit> {
         let mut lanes = locked(&self.lanes);
-        if let Some(gate) = lanes.get(name) {
-            return gate.clone();
+        if let Some(limit) = lanes.get(name) {
+            return limit.clone();
         }
-        let purse =
-            TokenReserve::new(&self.installation, self.workspace, LimitName::Lane(name.to_owned()), Default::default());
-        let gate = Arc::new(LaneLimit {
-            name: name.to_owned(),
-            purse,
-            closed: AtomicBool::default(),
-            throttle: Throttle::default(),
-            seats: Mutex::default(),
-            meter: Mutex::new(Meter { since: Instant::now(), count: 0, before: 0.0 }),
-        });
-        lanes.insert(name.to_owned(), gate.clone());
-        gate
+        let limit = Arc::new(LaneLimit::new(&self.installation, self.workspace, name));
+        lanes.insert(name.to_owned(), limit.clone());
+        limit
     }
 
-    /// Begins to watch the results of a campaign, unless it does already.
+    /// Starts to watch the results of a campaign, unless it is watched already.
     pub async fn watch(&self, conn: &mut Conn, campaign: Id) -> Result<()> {
-        if !locked(&self.breakers).contains_key(&campaign) {
-            let breaker = StopRule::load(conn, campaign).await?;
-            locked(&self.breakers).insert(campaign, breaker);
+        if !locked(&self.stop_rules).contains_key(&campaign) {
+            let rule = StopRule::load(conn, campaign).await?;
+            locked(&self.stop_rules).insert(campaign, rule);
         }
         Ok(())
     }
 
-    /// True when a letter may be taken in hand as far as its lane and campaign go.
+    /// True when neither the lane nor the campaign of a delivery is stopped.
     pub fn is_open(&self, claimed: &Claimed) -> bool {
-        !self.gate(&claimed.lane).is_closed() && !locked(&self.tripped).contains(&claimed.campaign)
+        !self.lane(&claimed.lane).is_closed() && !locked(&self.tripped).contains(&claimed.campaign)
     }
 
-    /// Campaigns that bounced too much since the last call.
-    pub fn tripped_campaigns(&self) -> Vec<Id> {
+    /// The campaigns whose stop rule has tripped.
+    pub fn tripped(&self) -> Vec<Id> {
         locked(&self.tripped).iter().copied().collect()
     }
 
-    /// Forgets that a campaign was stopped, once it is.
-    pub fn stopped(&self, campaign: Id) {
+    /// Stops watching a campaign that was paused because its stop rule had tripped.
+    pub fn forget_tripped(&self, campaign: Id) {
         locked(&self.tripped).remove(&campaign);
-        locked(&self.breakers).remove(&campaign);
+        locked(&self.stop_rules).remove(&campaign);
     }
 
-    /// Takes in what was said to a letter.
-    pub async fn heard(&self, claimed: &Claimed, reply: &Reply) {
-        let gate = self.gate(&claimed.lane);
-        let measured = gate.measure();
+    /// Records a reply to a message: it may slow down or pause the lane, or trip the campaign's stop rule.
+    pub async fn record_reply(&self, claimed: &Claimed, reply: &Reply) {
+        let lane = self.lane(&claimed.lane);
+        let measured = lane.count_reply();
         let (db, now) = (&self.installation.db, self.installation.clock.now());
-        if let Some(ours) = reply_class::sender_fault(reply) {
-            match lane_backoff::strike(db, self.workspace, &gate.name, (ours, reply), now).await {
-                Ok(Some(_)) if !gate.closed.swap(true, Ordering::Relaxed) => {
-                    tracing::warn!(lane = gate.name, reply = %reply, "a provider names a fault of ours; the lane is paused");
+        if let Some(fault) = reply_class::sender_fault(reply) {
+            match lane_backoff::record_sender_fault(db, self.workspace, &lane.name, (fault, reply), now).await {
+                Ok(Some(_)) if !lane.set_closed(true) => {
+                    tracing::warn!(lane = lane.name, reply = %reply, "lane paused: provider reports a sender fault");
                     self.alarm.notify_one();
                 }
                 Ok(_) => {}
-                Err(error) => tracing::warn!(error = %error, "a refusal could not be counted"),
+                Err(error) => tracing::warn!(error = %error, "sender fault could not be recorded"),
             }
             return;
         }
         if reply_class::is_too_fast(reply) {
-            match lane_backoff::slow(db, self.workspace, &gate.name, measured, now).await {
-                Ok(Some(pace)) => {
-                    gate.purse.set_cap(gate.purse.cap().at_most(Some(pace)));
-                    tracing::info!(lane = gate.name, reply = %reply, pace, "a lane is told to go slower");
+            match lane_backoff::slow_down(db, self.workspace, &lane.name, measured, now).await {
+                Ok(Some(rate)) => {
+                    lane.tokens.set_rate_limit(lane.tokens.rate_limit().at_most(Some(rate)));
+                    tracing::info!(lane = lane.name, reply = %reply, rate, "lane slowed down at the provider's request");
                 }
                 Ok(None) => {}
-                Err(error) => tracing::warn!(error = %error, "a lane could not be slowed"),
+                Err(error) => tracing::warn!(error = %error, "lane could not be slowed down"),
             }
         }
         let class = reply_class::class(reply);
         if class != Class::Soft
-            && let Some(breaker) = locked(&self.breakers).get_mut(&claimed.campaign)
-            && breaker.result(class == Class::Hard)
+            && let Some(rule) = locked(&self.stop_rules).get_mut(&claimed.campaign)
+            && rule.result(class == Class::Hard)
         {
             locked(&self.tripped).insert(claimed.campaign);
             self.alarm.notify_one();
         }
     }
 
-    /// Takes a letter back that was drawn and not sent.
-    pub fn put_back(&self, lane: &str, count: i64) {
-        self.all.put_back(count);
-        self.gate(lane).purse.put_back(count);
+    /// Returns the tokens of the lane and the workspace for messages that were not sent.
+    pub fn refund(&self, lane: &str, count: i64) {
+        self.all.refund(count);
+        self.lane(lane).tokens.refund(count);
     }
 
-    /// Gives back what was drawn and not sent.
+    /// Returns all unused tokens to the database.
     pub async fn close(&self) -> Result<()> {
-        self.all.empty().await?;
-        let gates: Vec<_> = locked(&self.lanes).values().cloned().collect();
-        for gate in gates {
-            gate.purse.empty().await?;
+        self.all.close().await?;
+        let lanes: Vec<_> = locked(&self.lanes).values().cloned().collect();
+        for lane in lanes {
+            lane.tokens.close().await?;
         }
         Ok(())
-    }
-}
-
-impl LaneLimit {
-    /// True while the lane is paused.
-    pub fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Relaxed)
-    }
-
-    /// Letters a second at this moment.
-    pub fn rate(&self) -> Option<f64> {
-        self.purse.cap().rate
-    }
-
-    /// Letters to claim at a time: a second's worth.
-    pub fn chunk(&self) -> i64 {
-        self.rate().map_or(CHUNK, |rate| (rate as i64).clamp(1, CHUNK))
-    }
-
-    /// Waits for the pace of the lane and for a free connection of it.
-    pub async fn pass(&self) -> Option<OwnedSemaphorePermit> {
-        self.throttle.pass(self.rate()).await;
-        let seats = locked(&self.seats).as_ref().map(|(_, seats)| seats.clone());
-        match seats {
-            Some(seats) => seats.acquire_owned().await.ok(),
-            None => None,
-        }
-    }
-
-    fn set_seats(&self, most: Option<u32>) {
-        let mut seats = locked(&self.seats);
-        if seats.as_ref().map(|(most, _)| *most) != most {
-            *seats = most.map(|most| (most, Arc::new(Semaphore::new(most as usize))));
-        }
-    }
-
-    /// Counts a reply; returns how many a second there were of late.
-    fn measure(&self) -> f64 {
-        let mut meter = locked(&self.meter);
-        let elapsed = meter.since.elapsed();
-        meter.count += 1;
-        let rate = f64::from(meter.count) / elapsed.as_secs_f64().max(0.1);
-        if elapsed >= MEASURED {
-            *meter = Meter { since: Instant::now(), count: 0, before: rate };
-        }
-        // A stretch that has just begun says little.
-        if elapsed < MEASURED / 10 && meter.before > 0.0 { meter.before } else { rate }
     }
 }
 

@@ -1,10 +1,19 @@
-//! The way out: claim, last word, SMTP, result.
+//! Mailer: claims due deliveries, marks them, sends them through relays and records the results.
+//!
+//! ```text
+//! scheduler ─► send_round (one workspace) ─► feeder (one lane) ─► queue of a relay ─► connection ─► transport
+//!     │                                                                                  │
+//!   lease                                                       group_commit ◄── marks and results
+//! ```
+//!
+//! The modules below depend on each other in one direction; `tests/suite/layers.rs` checks that.
 
 pub mod connection;
 pub mod keyed_tasks;
 pub mod lease;
 pub mod lease_freshness;
 pub mod limits;
+pub mod mailer_context;
 pub mod postfix_log;
 pub mod queue;
 pub mod reconcile;

@@ -1,18 +1,20 @@
-//! Table `beat`: knows a database that was put back. Mailers count in the database and, after the
-//! commit, in a file of their data folder. A database that counts less than the file has forgotten
-//! something, perhaps letters that are out: then its campaigns stand still until someone has looked.
+//! Table `beat`: detects that the database was replaced by an older copy.
+//!
+//! Mailers increase a counter in the database and, after the commit, in a file of their data folder. If the database counts less
+//! than the file, it has lost changes, perhaps of messages that were sent: its campaigns are paused until an operator has looked.
 
 use std::fs;
+use std::path::PathBuf;
 
 use sqlx::Row;
 
 use crate::campaign::model::{self, State};
-use crate::infra::db::Conn;
+use crate::infra::db::{Conn, Query};
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 
-/// How far the mailers of a data folder have come.
+/// The counter of the mailers of one data folder.
 #[derive(Debug)]
 pub struct RestoreGuard {
     folder: Id,
@@ -20,48 +22,51 @@ pub struct RestoreGuard {
 }
 
 impl RestoreGuard {
-    /// Compares the file with the database and counts on. Returns with it how many campaigns were
-    /// halted because the database is the older one.
+    /// Compares the file with the database and increases the counter. Also returns how many campaigns were halted because the
+    /// database is older.
     pub async fn open(installation: &Installation, conn: &mut Conn) -> Result<(Self, u64)> {
         let text = fs::read_to_string(path(installation)).unwrap_or_default();
-        let mut words = text.split_ascii_whitespace().map_while(|word| word.parse::<i64>().ok());
-        let (folder, noted) = match (words.next(), words.next()) {
+        let mut numbers = text.split_ascii_whitespace().map_while(|word| word.parse::<i64>().ok());
+        let (folder, in_file) = match (numbers.next(), numbers.next()) {
             (Some(folder), Some(count)) => (folder, count),
             _ => (installation.ids.next(), 0),
         };
-        let row =
-            sqlx::query("select count from beat where folder = $1").bind(folder).fetch_optional(&mut *conn).await?;
-        let known: i64 = row.map_or(0, |row| row.get(0));
-        let halted = if known < noted { stand_still(installation, conn).await? } else { 0 };
-        let mut beat = Self { folder, count: known.max(noted) };
-        beat.count(conn).await?;
-        Ok((beat, halted))
+        let row = Query::new("select count from beat where folder = :folder")
+            .bind("folder", folder)
+            .fetch_optional(conn)
+            .await?;
+        let in_database: i64 = row.map_or(0, |row| row.get(0));
+        let halted = if in_database < in_file { halt_campaigns(installation, conn).await? } else { 0 };
+        let mut guard = Self { folder, count: in_database.max(in_file) };
+        guard.increase(conn).await?;
+        Ok((guard, halted))
     }
 
-    /// Counts on in the database.
-    pub async fn count(&mut self, conn: &mut Conn) -> Result<()> {
+    /// Increases the counter in the database.
+    pub async fn increase(&mut self, conn: &mut Conn) -> Result<()> {
         self.count += 1;
-        sqlx::query(
-            "insert into beat (folder, count) values ($1, $2) on conflict (folder) do update set count = excluded.count",
+        Query::new(
+            "insert into beat (folder, count)
+             values (:folder, :count)
+             on conflict (folder) do update set count = excluded.count",
         )
-        .bind(self.folder)
-        .bind(self.count)
+        .bind("folder", self.folder)
+        .bind("count", self.count)
         .execute(conn)
         .await?;
         Ok(())
     }
 
-    /// Writes the count beside the database, once it is committed there.
-    pub fn note(&self, installation: &Installation) -> Result<()> {
+    /// Writes the counter to the file, once it is committed in the database.
+    pub fn save(&self, installation: &Installation) -> Result<()> {
         let (path, part) = (path(installation), installation.config.data.join("mailer.beat.part"));
-        let written =
-            fs::write(&part, format!("{} {}\n", self.folder, self.count)).and_then(|()| fs::rename(&part, &path));
-        written.map_err(Error::io(path.display()))
+        let text = format!("{} {}\n", self.folder, self.count);
+        fs::write(&part, text).and_then(|()| fs::rename(&part, &path)).map_err(Error::io(path.display()))
     }
 }
 
-/// Pauses what runs and takes back what should have begun by now. Returns how many campaigns.
-pub async fn stand_still(installation: &Installation, conn: &mut Conn) -> Result<u64> {
+/// Pauses running campaigns and returns scheduled ones whose time has come to drafts. Returns how many.
+pub async fn halt_campaigns(installation: &Installation, conn: &mut Conn) -> Result<u64> {
     let reason = Message::new("paused-restored").pack();
     let mut halted = 0;
     for campaign in model::list_in_state(conn, State::Running).await? {
@@ -77,6 +82,7 @@ pub async fn stand_still(installation: &Installation, conn: &mut Conn) -> Result
     Ok(halted)
 }
 
-fn path(installation: &Installation) -> std::path::PathBuf {
+/// The file keeps its old name: an installation made by an earlier version has it.
+fn path(installation: &Installation) -> PathBuf {
     installation.config.data.join("mailer.beat")
 }

@@ -1,6 +1,11 @@
-//! A round of sending for one workspace: connections to each of its relays, and a feed that brings
-//! them letters. The round ends when nothing can be sent, when the shift ends, or when a relay was
-//! changed: the next one begins with what holds then.
+//! Send round of one workspace: opens the connections of its relays and feeds them with due deliveries.
+//!
+//! The round ends when nothing can be sent, when the mailer stops, or when a relay or setting has changed; the next round then
+//! starts with the new values.
+
+mod claim;
+pub mod feeder;
+mod relay_queue;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -12,182 +17,150 @@ use tokio::time::timeout;
 
 use super::connection;
 use super::limits::Limits;
-use super::queue::feeder::{self, RelayQueue, SendRound};
-use super::queue::group_commit::GroupCommit;
+use super::mailer_context::{Mailer, MailerContext};
 use super::queue::job::Job;
 use super::relay::{self, Relay};
 use super::relay_context::RelayContext;
-use super::scheduler::Scheduler;
-use crate::campaign::model::{self, Campaign, State};
+use super::smtp::timeouts::Timeouts;
 use crate::infra::clock::Millis;
-use crate::infra::error::{Message, Result};
+use crate::infra::error::Result;
 use crate::infra::id::Id;
 use crate::infra::setting::{self, Setting};
+use feeder::{Feeder, REFRESH_INTERVAL};
+use relay_queue::RelayQueue;
 
-/// How often a round looks whether it is over.
-pub const LOOK: Duration = Duration::from_millis(500);
+/// How long a round that is over waits for messages on the wire before it leaves them to themselves.
+const END_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long a round that is over waits for letters on the wire before it leaves them to themselves.
-const GRACE: Duration = Duration::from_secs(2);
+/// Settings and relays of a workspace that stay the same during a round.
+#[derive(PartialEq)]
+struct RoundSettings {
+    relays: Vec<Relay>,
+    /// How long a relay may fail before its breaker opens.
+    relay_patience: Duration,
+    /// The delay before the first retry, in ms.
+    retry_base: Millis,
+    /// SMTP time limits, in per cent of the standard ones.
+    timeouts_percent: f64,
+}
+
+impl RoundSettings {
+    async fn load(mailer: &MailerContext, workspace: Id) -> Result<Self> {
+        let mut conn = mailer.installation.db.read().await?;
+        let patience = setting::get(&mut conn, Setting::RelayPatience).await?;
+        let base: Millis = setting::get(&mut conn, Setting::RetryAfter).await?.parse().unwrap_or(900);
+        Ok(Self {
+            relays: relay::list(&mailer.installation, &mut conn, workspace).await?,
+            relay_patience: Duration::from_secs(patience.parse().unwrap_or(30)),
+            retry_base: base * 1_000,
+            timeouts_percent: setting::get(&mut conn, Setting::SmtpTimers).await?.parse().unwrap_or(100.0),
+        })
+    }
+
+    fn timeouts(&self) -> Timeouts {
+        Timeouts::scaled(self.timeouts_percent / 100.0)
+    }
+}
 
 /// Sends for one workspace until nothing can be sent.
-pub async fn run(
-    shift: &Arc<Scheduler>,
-    workspace: Id,
-    writer: &GroupCommit,
-    stop: &watch::Receiver<bool>,
-) -> Result<()> {
-    if running(shift, workspace).await?.is_empty() {
+pub async fn run(mailer: &Mailer, workspace: Id, stop: &watch::Receiver<bool>) -> Result<()> {
+    let Mailer { context: mailer, group_commit, draining } = mailer;
+    if mailer.running_campaigns(workspace).await?.is_empty() {
         return Ok(());
     }
-    let terms = RoundSettings::load(shift, workspace).await?;
-    let limits =
-        Arc::new(Limits::open(&shift.installation, &mut *shift.installation.db.read().await?, workspace).await?);
-    let (end, over) = watch::channel(false);
-    let mut workers = JoinSet::new();
-    let mut docks = Vec::with_capacity(terms.relays.len());
-    let mut queues = Vec::with_capacity(terms.relays.len());
-    for relay in &terms.relays {
-        let bench = Arc::new(RelayContext::open(shift, relay, &terms, writer, limits.clone()).await?);
-        bench.trouble.arm(terms.patience, relay.connections);
-        let (hand, queue) = mpsc::channel(chunk(relay));
-        let queue = Arc::new(Mutex::new(queue));
+    let settings = RoundSettings::load(mailer, workspace).await?;
+    let installation = &mailer.installation;
+    let limits = Arc::new(Limits::open(installation, &mut *installation.db.read().await?, workspace).await?);
+    let (end, round_over) = watch::channel(false);
+    let mut connections = JoinSet::new();
+    let mut relays = Vec::with_capacity(settings.relays.len());
+    let mut receivers = Vec::with_capacity(settings.relays.len());
+    for relay in &settings.relays {
+        let (timeouts, retry_base) = (settings.timeouts(), settings.retry_base);
+        let context = RelayContext::open(mailer, group_commit, relay, (timeouts, retry_base), limits.clone());
+        let context = Arc::new(context.await?);
+        context.breaker.configure(settings.relay_patience, relay.connections);
+        let (sender, receiver) = mpsc::channel(queue_length(relay));
+        let receiver = Arc::new(Mutex::new(receiver));
         for _ in 0..relay.connections {
-            workers.spawn(connection::work(bench.clone(), queue.clone(), over.clone(), stop.clone()));
+            let run = connection::run(context.clone(), receiver.clone(), round_over.clone(), stop.clone());
+            connections.spawn(run);
         }
-        queues.push((queue, bench.clone()));
-        docks.push(RelayQueue::new(relay.clone(), bench, hand));
+        receivers.push((receiver, context.clone()));
+        relays.push(RelayQueue::new(relay.clone(), context, sender));
     }
     let fed = {
-        let round = SendRound::new(shift.clone(), workspace, docks, limits.clone(), over.clone());
-        let feed = pin!(feeder::run(Arc::new(round)));
-        let guard = pin!(until_over(shift, workspace, &terms, stop.clone()));
-        oversee(feed, guard, &end, &mut workers).await
+        let feeder = Feeder::new(mailer.clone(), workspace, relays, limits.clone(), round_over.clone());
+        let feed = pin!(feeder::run(Arc::new(feeder)));
+        let round_ends = pin!(until_over(mailer, workspace, &settings, stop.clone()));
+        run_connections(feed, round_ends, &end, &mut connections).await
     };
-    // What is on the wire may take minutes to end; it writes down its result whenever it does.
-    let _ = timeout(GRACE, all(&mut workers)).await;
-    shift.drain(workers);
-    for (queue, bench) in queues {
-        let mut queue = queue.lock().await;
-        while let Ok(job) = queue.try_recv() {
-            give_back(&bench, &job).await;
-        }
-        bench.purse.empty().await?;
+    // A message on the wire may take minutes to end; its connection records the result whenever it does.
+    let _ = timeout(END_TIMEOUT, join_all(&mut connections)).await;
+    draining.add(connections);
+    for (receiver, context) in receivers {
+        release_queued(&context, &mut *receiver.lock().await).await;
+        context.tokens.close().await?;
     }
     limits.close().await?;
     fed
 }
 
-/// Lets the campaigns of a workspace stand still whose letters cannot be sent at all. What is wrong with its
-/// relays is no matter of other workspaces.
-pub async fn stand_still(shift: &Scheduler, workspace: Id, why: &Message) -> Result<()> {
-    for campaign in running(shift, workspace).await? {
-        pause(shift, campaign.id, &why.pack()).await?;
-    }
-    Ok(())
-}
-
-/// Pauses a campaign, unless someone has stopped it meanwhile. `reason` is a packed message.
-pub async fn pause(shift: &Scheduler, campaign: Id, reason: &str) -> Result<()> {
-    let mut tx = shift.installation.db.write().await?;
-    match model::find(&mut tx, campaign).await? {
-        Some(found) if found.state == State::Running => model::pause(&mut tx, &found, reason).await?,
-        _ => return Ok(()),
-    }
-    tx.commit().await?;
-    tracing::warn!(campaign.id = campaign, reason, "a campaign is paused");
-    Ok(())
-}
-
-/// Gives a letter back that no connection has taken in hand.
-pub async fn give_back(bench: &RelayContext, job: &Job) {
-    bench.put_back(&job.claimed);
-    bench.writer.release(job.claimed.id).await;
-}
-
-/// Runs the feed, then waits for the workers; as soon as the guard returns, all are told to end.
-async fn oversee<T>(
+/// Runs the feeder, then waits for the connections. As soon as `round_ends` returns, all of them are told to stop.
+async fn run_connections<T>(
     mut feed: impl Future<Output = T> + Unpin,
-    mut guard: impl Future<Output = ()> + Unpin,
+    mut round_ends: impl Future<Output = ()> + Unpin,
     end: &watch::Sender<bool>,
-    workers: &mut JoinSet<()>,
+    connections: &mut JoinSet<()>,
 ) -> T {
     tokio::select! {
         biased;
         fed = &mut feed => {
             tokio::select! {
                 biased;
-                () = all(workers) => {}
-                () = &mut guard => drop(end.send_replace(true)),
+                () = join_all(connections) => {}
+                () = &mut round_ends => drop(end.send_replace(true)),
             }
             fed
         }
-        () = &mut guard => {
+        () = &mut round_ends => {
             end.send_replace(true);
             feed.await
         }
     }
 }
 
-async fn all(workers: &mut JoinSet<()>) {
-    while workers.join_next().await.is_some() {}
+async fn join_all(connections: &mut JoinSet<()>) {
+    while connections.join_next().await.is_some() {}
 }
 
-/// Returns when no other letter may be begun: the shift ends, a relay or a setting has been changed,
-/// or nothing of the workspace runs any more.
-async fn until_over(shift: &Scheduler, workspace: Id, terms: &RoundSettings, mut stop: watch::Receiver<bool>) {
+async fn release_queued(context: &RelayContext, receiver: &mut mpsc::Receiver<Job>) {
+    while let Ok(job) = receiver.try_recv() {
+        context.release(&job).await;
+    }
+}
+
+/// Returns when no message may be begun any more: the mailer stops, a relay or setting has changed, or no campaign of the
+/// workspace runs.
+async fn until_over(mailer: &MailerContext, workspace: Id, settings: &RoundSettings, mut stop: watch::Receiver<bool>) {
     loop {
         tokio::select! {
             biased;
             _ = stop.wait_for(|stop| *stop) => return,
-            () = tokio::time::sleep(LOOK) => {}
+            () = tokio::time::sleep(REFRESH_INTERVAL) => {}
         }
-        // A database that is away is the feed's to report.
-        let idle = running(shift, workspace).await.is_ok_and(|running| running.is_empty());
-        let changed = RoundSettings::load(shift, workspace).await.is_ok_and(|now| now != *terms);
+        // The feeder reports a database that does not answer.
+        let idle = mailer.running_campaigns(workspace).await.is_ok_and(|running| running.is_empty());
+        let changed = RoundSettings::load(mailer, workspace).await.is_ok_and(|now| now != *settings);
         if idle || changed {
             return;
         }
     }
 }
 
-/// The campaigns of a workspace that run.
-pub async fn running(shift: &Scheduler, workspace: Id) -> Result<Vec<Campaign>> {
-    let all = model::list_in_state(&mut *shift.installation.db.read().await?, State::Running).await?;
-    let now = shift.installation.clock.now();
-    Ok(all.into_iter().filter(|campaign| campaign.workspace == workspace && !campaign.is_late(now)).collect())
-}
-
-/// Letters that wait for the connections of a relay at most: what they send while the next are
-/// claimed. A pause or a goodbye finds little in hand, and a relay that comes back gets its share soon.
-fn chunk(relay: &Relay) -> usize {
+/// Jobs that wait for the connections of a relay at most: about what they send while the next are claimed. A short queue makes
+/// pauses and unsubscribes take effect early.
+fn queue_length(relay: &Relay) -> usize {
     let most = (16 * relay.connections as usize).clamp(64, 500).max(relay.connections as usize);
     relay.rate_limit.rate.map_or(most, |rate| ((rate * 2.0) as usize).clamp(1, most))
-}
-
-/// What holds for a round of sending.
-#[derive(PartialEq)]
-pub struct RoundSettings {
-    /// The relays of the workspace.
-    pub relays: Vec<Relay>,
-    /// How long a relay may fail.
-    pub patience: Duration,
-    /// Distance of the first repeat, in ms.
-    pub retry_base: Millis,
-    /// Per cent of the timers.
-    pub timers: f64,
-}
-
-impl RoundSettings {
-    async fn load(shift: &Scheduler, workspace: Id) -> Result<Self> {
-        let mut conn = shift.installation.db.read().await?;
-        let patience = setting::get(&mut conn, Setting::RelayPatience).await?;
-        let base: Millis = setting::get(&mut conn, Setting::RetryAfter).await?.parse().unwrap_or(900);
-        Ok(Self {
-            relays: relay::list(&shift.installation, &mut conn, workspace).await?,
-            patience: Duration::from_secs(patience.parse().unwrap_or(30)),
-            retry_base: base * 1_000,
-            timers: setting::get(&mut conn, Setting::SmtpTimers).await?.parse().unwrap_or(100.0),
-        })
-    }
 }

@@ -1,4 +1,4 @@
-//! The word that ends work: a round is over, the program is asked to stop.
+//! Shutdown signals: a `watch` channel that becomes true when a send round or the process must stop.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -6,31 +6,31 @@ use std::time::Duration;
 use futures_util::future::poll_immediate;
 use tokio::sync::watch;
 
-/// How long a letter that is on the wire may take to end once the program is asked to stop.
-const DRAIN: Duration = Duration::from_secs(20);
+/// How long a message on the wire may take to end after the shutdown signal.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Waits until the word is given.
-pub async fn stopped(mut word: watch::Receiver<bool>) {
-    if word.wait_for(|word| *word).await.is_err() {
+/// Waits for the signal.
+pub async fn stopped(mut signal: watch::Receiver<bool>) {
+    if signal.wait_for(|stop| *stop).await.is_err() {
         std::future::pending().await
     }
 }
 
-/// What comes of it, unless the word is given first. Where it need not wait, the word is not asked for.
-pub async fn or_stopped<T>(word: &watch::Receiver<bool>, work: impl Future<Output = T>) -> Option<T> {
+/// Runs `work`; returns `None` if the signal comes first. Work that is ready at once does not check the signal.
+pub async fn or_stopped<T>(signal: &watch::Receiver<bool>, work: impl Future<Output = T>) -> Option<T> {
     let mut work = pin!(work);
     if let Some(done) = poll_immediate(work.as_mut()).await {
         return Some(done);
     }
     tokio::select! {
         biased;
-        () = stopped(word.clone()) => None,
+        () = stopped(signal.clone()) => None,
         done = work => Some(done),
     }
 }
 
-/// Waits until a text that is on the wire has had its time after the word.
-pub async fn drain_expired(stop: watch::Receiver<bool>) {
-    stopped(stop).await;
-    tokio::time::sleep(DRAIN).await;
+/// Waits for the signal and then for [`DRAIN_TIMEOUT`].
+pub async fn drain_expired(signal: watch::Receiver<bool>) {
+    stopped(signal).await;
+    tokio::time::sleep(DRAIN_TIMEOUT).await;
 }

@@ -1,18 +1,18 @@
-//! One letter outside any campaign: a test letter. It has no delivery row; the caller hears what
-//! the relay said.
+//! Test message: sends one message outside campaigns and returns the relay's reply. There is no delivery row.
 
 use super::relay::Relay;
-use super::smtp::endpoint::Endpoint;
-use super::smtp::error::SmtpError;
-use super::smtp::session::{EnvelopeReply, Session};
+use super::smtp::dot_stuffing;
+use super::smtp::error::{Cause, Phase, SmtpError};
+use super::smtp::reply::Reply;
+use super::smtp::session::EnvelopeReply;
+use super::smtp::session::pipeline::Envelope;
 use super::smtp::timeouts::Timeouts;
-use super::smtp::wire::Reply;
-use super::transport::{End, Transport};
+use super::transport::{OutgoingMessage, Transport};
 use crate::audience::address::Address;
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::installation::Installation;
 
-/// Hands one message to the relay and returns its answer.
+/// Sends one message through the relay and returns the relay's reply.
 pub async fn send(
     installation: &Installation,
     relay: &Relay,
@@ -20,29 +20,31 @@ pub async fn send(
     to: &Address,
     message: &[u8],
 ) -> Result<String> {
-    match Transport::open(installation, relay).await?.end() {
-        End::Folder(folder) => folder.store(to, message),
-        End::Smtp(target) => {
-            deliver(target, &Timeouts::interactive(&mut *installation.db.read().await?).await?, from, to, message).await
-        }
+    let failed = |error: SmtpError| error.message().unavailable();
+    if !dot_stuffing::is_canonical(message) {
+        return Err(failed(Cause::UnsafeText.at(Phase::Data)));
     }
-}
+    let timeouts = Timeouts::interactive(&mut *installation.db.read().await?).await?;
+    let transport = Transport::open(installation, relay).await?;
+    let mut channel = transport.connect(&timeouts).await.map_err(failed)?;
 
-async fn deliver(target: &Endpoint, timers: &Timeouts, from: &str, to: &Address, message: &[u8]) -> Result<String> {
-    let failed = |fault: SmtpError| fault.message().unavailable();
-    let mut session = Session::open(target, timers).await.map_err(failed)?;
-    match session.envelope(from, &to.envelope(), to.needs_smtputf8()).await.map_err(failed)? {
+    let envelope = Envelope { from, to: to.envelope(), utf8: to.needs_smtputf8() };
+    match channel.exchange(None, Some(&envelope)).await.next.unwrap_or_else(no_reply).map_err(failed)? {
         EnvelopeReply::Accepted => {}
         EnvelopeReply::NeedsSmtpUtf8 => return Err(Message::new("post-smtputf8").internal()),
         EnvelopeReply::RecipientRefused(reply)
         | EnvelopeReply::SenderRefused(reply)
-        | EnvelopeReply::DataRefused(reply) => {
-            return Err(refused(&reply));
-        }
+        | EnvelopeReply::DataRefused(reply) => return Err(refused(&reply)),
     }
-    let reply = session.send_message(message).await.map_err(failed)?;
-    session.quit().await;
+    let mut text = dot_stuffing::stuff(message);
+    let message = OutgoingMessage { to, text: &mut text };
+    let reply = channel.exchange(Some(message), None).await.message.unwrap_or_else(no_reply).map_err(failed)?;
+    channel.close().await;
     if reply.is_positive() { Ok(format!("{} {}", reply.code, reply.text)) } else { Err(refused(&reply)) }
+}
+
+fn no_reply<T>() -> std::result::Result<T, SmtpError> {
+    Err(Cause::Closed.at(Phase::Envelope))
 }
 
 fn refused(reply: &Reply) -> Error {

@@ -1,7 +1,14 @@
-//! Where messages of a relay are handed in: an SMTP server, which for the capture relay is one of
-//! our own on loopback, or a folder of files.
+//! Transport of a relay: hands messages to an SMTP server, to the capture server, or to a folder of `.eml` files.
+//!
+//! A connection loop sees one interface: [`Transport::connect`] opens a [`Channel`], [`Channel::exchange`] sends one message
+//! and the envelope of the next. A new kind of relay is a variant here and in [`RelayKind`]. A DKIM signer belongs between
+//! `Job::compose` and `exchange`: it gets the finished bytes of one message, before they are dot-stuffed for good. A new way
+//! to sign in (XOAUTH2) belongs in [`auth`]. A simulation passes its own [`Network`] and plays the SMTP server.
+//!
+//! [`auth`]: crate::mailer::smtp::auth
 
 pub mod capture;
+mod channel;
 pub mod eml_store;
 
 use std::net::Ipv4Addr;
@@ -10,51 +17,84 @@ use tokio::task::JoinHandle;
 
 use super::relay::{Relay, RelayKind};
 use super::smtp::endpoint::Endpoint;
+use super::smtp::error::SmtpError;
+use super::smtp::session::Session;
+use super::smtp::timeouts::Timeouts;
 use crate::infra::error::{Error, Result};
 use crate::infra::installation::Installation;
+use crate::infra::network::Network;
+pub use channel::{Channel, OutgoingMessage};
 use eml_store::EmlStore;
 
-/// An open way; closing it ends a capture server of ours.
-pub struct Transport {
-    end: End,
-    capture: Option<JoinHandle<()>>,
-}
-
-/// The far end of a way.
-pub enum End {
-    /// An SMTP server.
-    Smtp(Box<Endpoint>),
-    /// A folder of files.
+/// Where the messages of one relay go.
+pub enum Transport {
+    /// To an SMTP server.
+    Smtp(SmtpTransport),
+    /// To the capture server of this process, by SMTP over loopback.
+    Capture(CaptureServer),
+    /// To files, one per message.
     Folder(EmlStore),
 }
 
+/// An SMTP server and the network that reaches it.
+pub struct SmtpTransport {
+    endpoint: Endpoint,
+    network: Network,
+}
+
+/// A capture server that runs until it is dropped.
+pub struct CaptureServer {
+    smtp: SmtpTransport,
+    task: JoinHandle<()>,
+}
+
 impl Transport {
-    /// Opens the way of a relay; starts the capture server where it is the relay.
+    /// Opens the transport of a relay; starts the capture server if the relay is the capture.
     pub async fn open(installation: &Installation, relay: &Relay) -> Result<Self> {
-        match &relay.kind {
-            RelayKind::Smtp(target) => Ok(Self { end: End::Smtp(target.clone()), capture: None }),
-            RelayKind::Folder(path) => {
-                Ok(Self { end: End::Folder(EmlStore::new(installation, path.clone())), capture: None })
+        Ok(match &relay.kind {
+            RelayKind::Smtp(endpoint) => {
+                Self::Smtp(SmtpTransport { endpoint: (**endpoint).clone(), network: installation.network.clone() })
             }
-            RelayKind::Capture => {
-                let listener = capture::bind((Ipv4Addr::LOCALHOST, 0).into()).await?;
-                let address = listener.local_addr().map_err(Error::io("127.0.0.1"))?;
-                let server = capture::serve(listener, EmlStore::of_capture(installation), std::future::pending());
-                Ok(Self { end: End::Smtp(Box::new(Endpoint::local(address))), capture: Some(tokio::spawn(server)) })
-            }
+            RelayKind::Folder(path) => Self::Folder(EmlStore::new(installation, path.clone())),
+            RelayKind::Capture => Self::Capture(CaptureServer::start(installation).await?),
+        })
+    }
+
+    /// Opens a channel for messages.
+    pub async fn connect(&self, timeouts: &Timeouts) -> std::result::Result<Channel, SmtpError> {
+        match self {
+            Self::Smtp(smtp) | Self::Capture(CaptureServer { smtp, .. }) => smtp.connect(timeouts).await,
+            Self::Folder(store) => Ok(Channel::folder(store.clone())),
         }
     }
 
-    /// Its far end.
-    pub fn end(&self) -> &End {
-        &self.end
+    /// True when the relay accepts connections.
+    pub async fn is_reachable(&self, timeouts: &Timeouts) -> bool {
+        let Ok(mut channel) = self.connect(timeouts).await else { return false };
+        let replies = channel.is_alive().await;
+        channel.close().await;
+        replies
     }
 }
 
-impl Drop for Transport {
+impl SmtpTransport {
+    async fn connect(&self, timeouts: &Timeouts) -> std::result::Result<Channel, SmtpError> {
+        Ok(Channel::smtp(Session::open_over(&self.network, &self.endpoint, timeouts).await?))
+    }
+}
+
+impl CaptureServer {
+    async fn start(installation: &Installation) -> Result<Self> {
+        let listener = capture::bind((Ipv4Addr::LOCALHOST, 0).into()).await?;
+        let address = listener.local_addr().map_err(Error::io("127.0.0.1"))?;
+        let server = capture::serve(listener, EmlStore::of_capture(installation), std::future::pending());
+        let smtp = SmtpTransport { endpoint: Endpoint::local(address), network: Network::tcp() };
+        Ok(Self { smtp, task: tokio::spawn(server) })
+    }
+}
+
+impl Drop for CaptureServer {
     fn drop(&mut self) {
-        if let Some(capture) = &self.capture {
-            capture.abort();
-        }
+        self.task.abort();
     }
 }

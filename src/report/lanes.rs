@@ -35,8 +35,8 @@ pub async fn waiting(conn: &mut Conn, campaign: &Campaign, now: Millis) -> Resul
     let mut shut = Vec::new();
     for known in lane::list(conn, campaign.workspace).await? {
         if known.rate_limit.daily.is_some() || known.rate_limit.warm_up.is_some() {
-            let account = rate_account::load(conn, campaign.workspace, LimitKey::Lane(&known.name)).await?;
-            shut.extend(account.opens_at(&known.rate_limit, now).map(|at| (known.name, at)));
+            let account = rate_account::load(conn, campaign.workspace, &LimitKey::Lane(known.name.clone())).await?;
+            shut.extend(account.exhausted_until(&known.rate_limit, now).map(|at| (known.name, at)));
         }
     }
     let shut = |name: &str| shut.iter().filter(|(of, _)| of == name || of == lane::ALL).map(|(_, at)| *at).max();

@@ -1,7 +1,7 @@
-//! What the pieces know of campaigns.
+//! Replaces `campaign` for the included files of the mailer.
 
 pub mod rate_limit {
-    /// So many letters a day, or as many as one likes.
+    /// A daily quota, or no limit.
     #[derive(Debug, Clone, Copy, PartialEq, Default)]
     pub struct RateLimit(pub Option<i64>);
 
@@ -27,7 +27,7 @@ pub mod delivery {
         pub id: Id,
     }
 
-    /// What the message of a delivery is made from: its number.
+    /// What the message of a delivery is made from: its id.
     pub struct Marked(pub Id);
 
     pub struct DeliveryResult {

@@ -1,5 +1,4 @@
-//! A database as the writer knows it: what is said in a transaction is there once it is committed, and
-//! one commit may fail.
+//! A database as group commit sees it: changes of a transaction are durable once it is committed, and one commit may fail.
 
 use std::collections::BTreeSet;
 
@@ -7,23 +6,23 @@ use crate::infra::error::{Error, Result};
 use crate::infra::id::Id;
 use crate::infra::sync_shim::{Arc, Mutex, MutexGuard};
 
-/// How the commit that fails does so.
+/// How a commit fails.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
     /// Nothing is written.
     Refused,
-    /// All is written, and the answer is lost.
-    Unheard,
+    /// Everything is written, and the reply is lost.
+    ReplyLost,
 }
 
 /// What is on disk.
 #[derive(Default)]
 pub struct Rows {
-    /// Letters of people who have left.
-    pub gone: BTreeSet<Id>,
+    /// Deliveries of contacts who have unsubscribed.
+    pub unsubscribed: BTreeSet<Id>,
     /// Marks whose commit has returned.
     pub marked: BTreeSet<Id>,
-    /// Asked for in the commit that failed.
+    /// Marks that were requested in the failed commit.
     pub failed: BTreeSet<Id>,
     pub released: BTreeSet<Id>,
     pub results: BTreeSet<Id>,
@@ -35,51 +34,51 @@ pub struct Rows {
 #[derive(Clone, Default)]
 pub struct Disk(Arc<Mutex<Rows>>);
 
-/// What is said and not committed.
+/// A transaction.
 pub struct Tx {
     disk: Disk,
-    asked: Vec<Id>,
+    requested: Vec<Id>,
     pub marks: Vec<Id>,
     pub releases: Vec<Id>,
     pub results: Vec<Id>,
 }
 
-/// The way to the database and back takes its time.
-pub async fn travel() {
+/// One trip to the database: other tasks may run meanwhile.
+pub async fn round_trip() {
     shuttle::future::yield_now().await;
 }
 
 impl Disk {
     pub fn rows(&self) -> MutexGuard<'_, Rows> {
-        self.0.lock().expect("nobody fails with it")
+        self.0.lock().expect("no task panics while it holds the lock")
     }
 
     pub async fn begin(&self) -> Tx {
-        travel().await;
-        let (asked, marks, releases, results) = Default::default();
-        Tx { disk: self.clone(), asked, marks, releases, results }
+        round_trip().await;
+        let (requested, marks, releases, results) = Default::default();
+        Tx { disk: self.clone(), requested, marks, releases, results }
     }
 }
 
 impl Tx {
-    /// Marks those that may be sent.
-    pub fn mark(&mut self, asked: Vec<Id>) -> Vec<Id> {
-        let gone = &self.disk.rows().gone;
-        self.marks = asked.iter().filter(|id| !gone.contains(id)).copied().collect();
-        self.asked = asked;
+    /// Marks the deliveries that may be sent.
+    pub fn mark(&mut self, requested: Vec<Id>) -> Vec<Id> {
+        let unsubscribed = &self.disk.rows().unsubscribed;
+        self.marks = requested.iter().filter(|id| !unsubscribed.contains(id)).copied().collect();
+        self.requested = requested;
         self.marks.clone()
     }
 
     pub async fn commit(self) -> Result<()> {
-        travel().await;
+        round_trip().await;
         let failure = {
             let mut rows = self.disk.rows();
             let at = rows.commits;
             rows.commits += 1;
-            assert!(rows.failed.is_empty() || self.asked.is_empty(), "something is begun after a failure");
+            assert!(rows.failed.is_empty() || self.requested.is_empty(), "a mark was requested after a failed commit");
             let failure = rows.failing.and_then(|(which, failure)| (which == at).then_some(failure));
             match failure {
-                Some(_) => rows.failed.extend(&self.asked),
+                Some(_) => rows.failed.extend(&self.requested),
                 None => rows.marked.extend(&self.marks),
             }
             if failure != Some(Failure::Refused) {
@@ -88,7 +87,7 @@ impl Tx {
             }
             failure
         };
-        travel().await;
-        if failure.is_some() { Err(Error::Away) } else { Ok(()) }
+        round_trip().await;
+        if failure.is_some() { Err(Error::Unavailable) } else { Ok(()) }
     }
 }

@@ -1,5 +1,5 @@
-//! The writer between connections that ask for marks, say how letters ended and give letters back, and a
-//! database that may fail once.
+//! Group commit with several connections that request marks, record results and release deliveries, on a database whose commit
+//! may fail once.
 
 use std::collections::BTreeSet;
 
@@ -15,135 +15,130 @@ use crate::infra::installation::Installation;
 use crate::infra::sync_shim::Arc;
 use crate::mailer::queue::group_commit::GroupCommit;
 
-/// Letters, dealt out to as many connections as there are letters of each.
-const LETTERS: Id = 9;
+const DELIVERIES: Id = 9;
 const CONNECTIONS: Id = 3;
 
-/// What a connection has said of its letters.
+/// What connections did with their deliveries.
 #[derive(Default)]
-struct Said {
+struct Done {
     sent: BTreeSet<Id>,
     released: BTreeSet<Id>,
-    /// Asked for a mark and told nothing.
+    /// Requested a mark and got no answer.
     unanswered: BTreeSet<Id>,
 }
 
-/// What a shift with its writer came to.
-struct Outcomes {
-    said: Said,
-    sound: bool,
+/// The end of a mailer.
+struct Outcome {
+    done: Done,
+    healthy: bool,
     halted: bool,
 }
 
-/// Weighs the last word on a letter; true when it may be sent.
+/// Checks the answer to a mark; true when the delivery may be sent.
 fn may_send(disk: &Disk, id: Id, answer: Result<Option<Marked>, impl Sized>) -> Option<bool> {
     let rows = disk.rows();
     match answer {
-        Ok(Some(Marked(told))) => {
-            assert_eq!(told, id, "the answer of another letter");
-            assert!(rows.marked.contains(&id), "letter {id} may be sent, and its mark is not on disk");
+        Ok(Some(Marked(marked))) => {
+            assert_eq!(marked, id, "the answer is for another delivery");
+            assert!(rows.marked.contains(&id), "delivery {id} may be sent, and its mark is not on disk");
             Some(true)
         }
         Ok(None) => {
-            assert!(rows.gone.contains(&id), "letter {id} is refused, and its person has not left");
+            assert!(rows.unsubscribed.contains(&id), "delivery {id} is refused, and its contact is subscribed");
             Some(false)
         }
         Err(_) => None,
     }
 }
 
-/// One connection: every third letter goes back unmarked, the others are asked for and sent, two at a time.
-async fn connect(writer: GroupCommit, disk: Disk, letters: Vec<Id>) -> Said {
-    let (mut said, mut asked) = (Said::default(), Vec::new());
-    let mut busy = writer.busy();
-    for id in letters {
+/// One connection: releases every third delivery, marks and sends the others, two at a time.
+async fn connect(commit: GroupCommit, disk: Disk, deliveries: Vec<Id>) -> Done {
+    let (mut done, mut pending) = (Done::default(), Vec::new());
+    let mut guard = commit.guard();
+    for id in deliveries {
         if id % 3 == 2 {
-            writer.release(id).await;
-            said.released.insert(id);
+            commit.release(id).await;
+            done.released.insert(id);
         } else {
-            asked.push((id, writer.mark(Mark { id }).await));
+            pending.push((id, commit.mark(Mark { id }).await));
         }
     }
-    busy.begin();
-    for (id, answer) in asked {
+    guard.set_sending();
+    for (id, answer) in pending {
         match may_send(&disk, id, answer.await) {
             Some(true) => {
-                writer.record(DeliveryResult { id }).await;
-                said.sent.insert(id);
+                commit.record(DeliveryResult { id }).await;
+                done.sent.insert(id);
             }
             Some(false) => {}
-            None => drop(said.unanswered.insert(id)),
+            None => drop(done.unanswered.insert(id)),
         }
     }
-    writer.settle().await;
-    assert!(disk.rows().results.is_superset(&said.sent), "settled, and a result is not on disk");
-    said
+    commit.flush().await;
+    assert!(disk.rows().results.is_superset(&done.sent), "flushed, and a result is not on disk");
+    done
 }
 
-/// A shift from its first letter to its last, over a database that fails as it is told.
-async fn work(installation: &Installation) -> Outcomes {
-    let hand = Arc::new(InFlight::default());
-    let all: Vec<Id> = (0..LETTERS).collect();
-    hand.begin_scan().await.take(all.clone(), |id| *id, all.len());
+/// Sends all deliveries.
+async fn send_all(installation: &Installation) -> Outcome {
+    let in_flight = Arc::new(InFlight::default());
+    let all: Vec<Id> = (0..DELIVERIES).collect();
+    in_flight.begin_scan().await.take(all.clone(), |id| *id, all.len());
     let (halt, halted) = watch::channel(false);
-    let (writer, writing) = GroupCommit::start(installation.clone(), 1, hand.clone(), halt);
-    let connections: Vec<JoinHandle<Said>> = (0..CONNECTIONS)
+    let (commit, task) = GroupCommit::start(installation.clone(), 1, in_flight.clone(), halt);
+    let connections: Vec<JoinHandle<Done>> = (0..CONNECTIONS)
         .map(|at| {
-            let letters = all.iter().copied().filter(|id| id / CONNECTIONS == at).collect();
-            future::spawn(connect(writer.clone(), installation.db.disk.clone(), letters))
+            let deliveries = all.iter().copied().filter(|id| id / CONNECTIONS == at).collect();
+            future::spawn(connect(commit.clone(), installation.db.disk.clone(), deliveries))
         })
         .collect();
-    drop(writer);
-    let mut said = Said::default();
+    drop(commit);
+    let mut done = Done::default();
     for connection in connections {
-        let mut one = connection.await.expect("served");
-        said.sent.append(&mut one.sent);
-        said.released.append(&mut one.released);
-        said.unanswered.append(&mut one.unanswered);
+        let mut one = connection.await.expect("the connection ends");
+        done.sent.append(&mut one.sent);
+        done.released.append(&mut one.released);
+        done.unanswered.append(&mut one.unanswered);
     }
-    let sound = writing.await.expect("written");
-    assert_eq!(hand.begin_scan().await.held(), 0, "letters that nobody works at are still in hand");
+    let healthy = task.await.expect("the group commit ends");
+    assert_eq!(in_flight.begin_scan().await.held(), 0, "deliveries that no connection holds are still in flight");
     let halted = *halted.borrow();
-    Outcomes { said, sound, halted }
+    Outcome { done, healthy, halted }
 }
 
-/// Each letter gets its own answer, a mark is on disk before its answer, and when the last connection has
-/// gone, everything that was said is on disk.
 #[test]
-fn nobody_is_told_to_send_before_the_disk_knows_and_nothing_said_is_lost() {
+fn marks_are_durable_before_they_are_answered_and_no_request_is_lost() {
     crate::explore(|| {
         future::block_on(async {
             let installation = Installation::default();
-            installation.db.disk.rows().gone.insert(4);
-            let Outcomes { said, sound, halted } = work(&installation).await;
+            installation.db.disk.rows().unsubscribed.insert(4);
+            let Outcome { done, healthy, halted } = send_all(&installation).await;
 
-            assert!(sound && !halted, "nothing has failed");
-            assert_eq!(said.unanswered, BTreeSet::new(), "letters without an answer");
+            assert!(healthy && !halted, "no commit has failed");
+            assert_eq!(done.unanswered, BTreeSet::new(), "marks without an answer");
             let rows = installation.db.disk.rows();
-            assert_eq!(rows.results, said.sent, "results on disk, and those that were said");
-            assert_eq!(rows.released, said.released, "letters given back on disk, and those that were said");
-            assert_eq!(rows.marked, said.sent, "marks on disk, and letters that were sent");
+            assert_eq!(rows.results, done.sent, "results on disk, and those that were recorded");
+            assert_eq!(rows.released, done.released, "releases on disk, and those that were requested");
+            assert_eq!(rows.marked, done.sent, "marks on disk, and deliveries that were sent");
         });
     });
 }
 
-/// Whichever commit fails, and whether or not it was written: all who rode in it are told nothing, nobody
-/// is told anything after it, and what had been sent is on disk in the end.
 #[test]
-fn a_commit_that_fails_lets_nobody_send_and_loses_no_result() {
+fn failed_commit_answers_no_mark_and_loses_no_result() {
     crate::explore(|| {
         future::block_on(async {
             let installation = Installation::default();
-            let how = if thread_rng().gen_bool(0.5) { Failure::Refused } else { Failure::Unheard };
-            installation.db.disk.rows().failing = Some((thread_rng().gen_range(0..4), how));
-            let Outcomes { said, sound, halted } = work(&installation).await;
+            let failure = if thread_rng().gen_bool(0.5) { Failure::Refused } else { Failure::ReplyLost };
+            installation.db.disk.rows().failing = Some((thread_rng().gen_range(0..4), failure));
+            let Outcome { done, healthy, halted } = send_all(&installation).await;
 
             let rows = installation.db.disk.rows();
-            assert!(said.unanswered.is_superset(&rows.failed), "letters of the failed commit were answered");
-            assert!(said.unanswered.is_disjoint(&rows.marked), "a mark is on disk and nobody was told");
-            assert_eq!(rows.results, said.sent, "results on disk, and those that were said");
-            assert_eq!(rows.marked, said.sent, "marks on disk, and letters that were sent");
-            assert!(said.unanswered.is_empty() || !sound && halted, "sending goes on after a failure");
+            assert!(done.unanswered.is_superset(&rows.failed), "marks of the failed commit were answered");
+            assert!(done.unanswered.is_disjoint(&rows.marked), "a mark is on disk and was not answered");
+            assert_eq!(rows.results, done.sent, "results on disk, and those that were recorded");
+            assert_eq!(rows.marked, done.sent, "marks on disk, and deliveries that were sent");
+            assert!(done.unanswered.is_empty() || !healthy && halted, "sending goes on after a failure");
         });
     });
 }

@@ -1,4 +1,4 @@
-//! What is in hand, between two who look for letters, and the writer that marks or gives them back.
+//! Deliveries in flight, with two feeders that scan for due deliveries and a task that marks or releases them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,76 +8,77 @@ use shuttle::{future, thread};
 use crate::campaign::in_flight::InFlight;
 use crate::infra::sync_shim::{Arc, Mutex};
 
-/// Letters of the campaign.
-const LETTERS: i64 = 4;
+/// Deliveries of the campaign.
+const DELIVERIES: i64 = 4;
 
-/// A row, as the disk has it.
+/// A row on disk.
 #[derive(Default, Clone, Copy)]
 struct Row {
-    /// It was marked: no longer pending.
+    /// No longer pending.
     marked: bool,
-    /// Someone was given it, and has not given it back.
-    out: bool,
+    /// Claimed and not released.
+    claimed: bool,
 }
 
 type Rows = Arc<Mutex<BTreeMap<i64, Row>>>;
 
-/// Looks as the product does: the turn first, then the disk, then what nobody holds.
-fn feed(hand: &InFlight, rows: &Rows, jobs: &mpsc::Sender<i64>) {
+/// Claims as the product does: begins a scan, reads the disk, takes what is not in flight.
+fn feed(in_flight: &InFlight, rows: &Rows, jobs: &mpsc::Sender<i64>) {
     future::block_on(async {
-        let look = hand.begin_scan().await;
-        let reach = 1 + look.held();
+        let scan = in_flight.begin_scan().await;
+        let limit = 1 + scan.held();
         let found: Vec<i64> = {
-            let rows = rows.lock().expect("nobody fails with it");
-            rows.iter().filter(|(_, row)| !row.marked).map(|(id, _)| *id).take(reach).collect()
+            let rows = rows.lock().expect("no thread panics while it holds the lock");
+            rows.iter().filter(|(_, row)| !row.marked).map(|(id, _)| *id).take(limit).collect()
         };
-        for id in look.take(found, |id| *id, 1) {
-            let before = rows.lock().expect("nobody fails with it").insert(id, Row { marked: false, out: true });
-            assert!(before.is_some_and(|row| !row.marked && !row.out), "letter {id} is given to two");
-            jobs.send(id).expect("someone writes");
+        for id in scan.take(found, |id| *id, 1) {
+            let row = Row { marked: false, claimed: true };
+            let before = rows.lock().expect("no thread panics while it holds the lock").insert(id, row);
+            assert!(before.is_some_and(|row| !row.marked && !row.claimed), "delivery {id} is claimed twice");
+            jobs.send(id).expect("the receiver lives");
         }
     });
 }
 
-/// Commits first and forgets then. Every third letter is given back the first time.
-fn write(hand: &InFlight, rows: &Rows, jobs: &mpsc::Receiver<i64>) {
-    let mut returned = BTreeSet::new();
+/// Commits first and removes from the deliveries in flight then. Every third delivery is released the first time.
+fn commit(in_flight: &InFlight, rows: &Rows, jobs: &mpsc::Receiver<i64>) {
+    let mut released = BTreeSet::new();
     for id in jobs.iter() {
-        let back = id % 3 == 0 && returned.insert(id);
-        rows.lock().expect("nobody fails with it").insert(id, Row { marked: !back, out: false });
-        hand.remove(&[id]);
+        let release = id % 3 == 0 && released.insert(id);
+        let row = Row { marked: !release, claimed: false };
+        rows.lock().expect("no thread panics while it holds the lock").insert(id, row);
+        in_flight.remove(&[id]);
     }
 }
 
-/// However the three meet, no letter is in two hands or given out again after its mark, and none stays
-/// in hand for ever.
 #[test]
-fn no_letter_is_given_to_two() {
+fn no_delivery_is_claimed_twice_and_none_stays_in_flight() {
     crate::explore(|| {
-        let hand = Arc::new(InFlight::default());
-        let rows: Rows = Arc::new(Mutex::new((0..LETTERS).map(|id| (id, Row::default())).collect()));
-        let (jobs, inbox) = mpsc::channel();
+        let in_flight = Arc::new(InFlight::default());
+        let rows: Rows = Arc::new(Mutex::new((0..DELIVERIES).map(|id| (id, Row::default())).collect()));
+        let (jobs, receiver) = mpsc::channel();
         let feeders: Vec<_> = (0..2)
             .map(|_| {
-                let (hand, rows, jobs) = (hand.clone(), rows.clone(), jobs.clone());
-                thread::spawn(move || (0..4).for_each(|_| feed(&hand, &rows, &jobs)))
+                let (in_flight, rows, jobs) = (in_flight.clone(), rows.clone(), jobs.clone());
+                thread::spawn(move || (0..4).for_each(|_| feed(&in_flight, &rows, &jobs)))
             })
             .collect();
         drop(jobs);
-        let writer = {
-            let (hand, rows) = (hand.clone(), rows.clone());
-            thread::spawn(move || write(&hand, &rows, &inbox))
+        let committer = {
+            let (in_flight, rows) = (in_flight.clone(), rows.clone());
+            thread::spawn(move || commit(&in_flight, &rows, &receiver))
         };
-        for thread in feeders {
-            thread.join().expect("fed");
+        for feeder in feeders {
+            feeder.join().expect("the feeder ends");
         }
-        writer.join().expect("written");
+        committer.join().expect("the committer ends");
 
-        let left: Vec<i64> = {
-            let rows = rows.lock().expect("nobody fails with it");
+        let pending: Vec<i64> = {
+            let rows = rows.lock().expect("no thread panics while it holds the lock");
             rows.iter().filter(|(_, row)| !row.marked).map(|(id, _)| *id).collect()
         };
-        let found = future::block_on(async { hand.begin_scan().await.take(left.clone(), |id| *id, left.len()) });
-        assert_eq!(found, left, "what is pending can be taken");
+        let claimed =
+            future::block_on(async { in_flight.begin_scan().await.take(pending.clone(), |id| *id, pending.len()) });
+        assert_eq!(claimed, pending, "pending deliveries can be claimed");
     });
 }

@@ -1,5 +1,5 @@
-//! The ground beneath the pieces that are tried: primitives of the scheduler, a clock that goes on when a
-//! scene says so, and a database of one account and the rows of some letters.
+//! Replaces `infra` for the included files: primitives of `shuttle`, a clock that a scenario advances, and a database of one rate
+//! account and some delivery rows.
 
 pub mod sync_shim {
     pub use crate::time::{Instant, sleep, timeout_at};
@@ -14,14 +14,14 @@ pub mod clock {
 
     pub type Millis = i64;
 
-    /// A clock that goes on when a scene says so.
+    /// A clock that a scenario advances.
     #[derive(Clone, Debug, Default)]
     pub struct Clock(Arc<AtomicI64>);
 
     impl Clock {
-        /// A pulse asks for the time of the process; the scenes tell it theirs.
+        /// Scenarios pass the time of their own clock instead.
         pub fn uptime(&self) -> Millis {
-            unreachable!("the scenes have a clock of their own")
+            unreachable!("scenarios have a clock of their own")
         }
 
         pub fn now(&self) -> Millis {
@@ -38,9 +38,9 @@ pub mod error {
     pub type Result<T> = std::result::Result<T, Error>;
 
     #[derive(Debug)]
-    #[expect(dead_code, reason = "nobody takes the lease of a scene")]
+    #[expect(dead_code, reason = "no scenario loses its lease")]
     pub enum Error {
-        Away,
+        Unavailable,
         Fenced,
     }
 

@@ -1,12 +1,12 @@
-//! The pieces of the mailer, and a table of allowances that takes its time.
+//! The included files of the mailer, and replacements for the tables that they use.
 
 #[path = "../../src/mailer/queue/group_commit.rs"]
 pub mod group_commit;
 #[path = "../../src/mailer/lease_freshness.rs"]
-#[expect(dead_code, reason = "the scenes have a clock of their own")]
+#[expect(dead_code, reason = "scenarios have a clock of their own")]
 pub mod lease_freshness;
 #[path = "../../src/mailer/limits/token_reserve.rs"]
-#[expect(dead_code, reason = "no scene changes a limit")]
+#[expect(dead_code, reason = "no scenario changes a limit")]
 pub mod token_reserve;
 
 pub mod limits {
@@ -21,7 +21,7 @@ pub mod commit {
     use std::collections::HashMap;
 
     use crate::campaign::delivery::{DeliveryResult, Mark, Marked};
-    use crate::disk::travel;
+    use crate::disk::round_trip;
     use crate::infra::error::Result;
     use crate::infra::id::Id;
     use crate::infra::installation::Installation;
@@ -34,9 +34,9 @@ pub mod commit {
         results: &[DeliveryResult],
     ) -> Result<HashMap<Id, Marked>> {
         let mut tx = installation.db.disk.begin().await;
-        tx.results.extend(results.iter().map(|outcome| outcome.id));
+        tx.results.extend(results.iter().map(|result| result.id));
         tx.releases.extend(releases);
-        travel().await;
+        round_trip().await;
         let marked = tx.mark(marks.iter().map(|mark| mark.id).collect());
         tx.commit().await?;
         Ok(marked.into_iter().map(|id| (id, Marked(id))).collect())
@@ -45,51 +45,51 @@ pub mod commit {
 
 pub mod rate_account {
     use crate::campaign::rate_limit::RateLimit;
-    use crate::disk::travel;
+    use crate::disk::round_trip;
     use crate::infra::clock::Millis;
     use crate::infra::db::Db;
     use crate::infra::error::Result;
     use crate::infra::id::Id;
     use crate::infra::sync_shim::{Arc, Mutex};
 
-    #[derive(Clone, Copy)]
-    #[expect(dead_code, reason = "there is one account, whatever it is called")]
-    pub enum LimitKey<'a> {
-        Lane(&'a str),
+    #[derive(Clone)]
+    #[expect(dead_code, reason = "there is one account, whatever its key")]
+    pub enum LimitKey {
+        Lane(String),
         Relay(Id),
     }
 
-    /// Letters drawn so far and not given back.
+    /// Tokens drawn and not refunded.
     #[derive(Clone, Default)]
     pub struct RateAccount(Arc<Mutex<i64>>);
 
     impl RateAccount {
         pub fn drawn(&self) -> i64 {
-            *self.0.lock().expect("nobody fails with it")
+            *self.0.lock().expect("no task panics while it holds the lock")
         }
     }
 
     pub struct Grant {
         pub count: i64,
-        pub opens_at: Option<Millis>,
+        pub exhausted_until: Option<Millis>,
     }
 
-    pub async fn draw(db: &Db, _: Id, _: LimitKey<'_>, cap: &RateLimit, want: i64, _: Millis) -> Result<Grant> {
-        travel().await;
+    pub async fn draw(db: &Db, _: Id, _: &LimitKey, limit: &RateLimit, want: i64, _: Millis) -> Result<Grant> {
+        round_trip().await;
         let (count, left) = {
-            let mut drawn = db.account.0.lock().expect("nobody fails with it");
-            let left = cap.0.map_or(want, |most| most - *drawn);
+            let mut drawn = db.account.0.lock().expect("no task panics while it holds the lock");
+            let left = limit.0.map_or(want, |most| most - *drawn);
             let count = want.min(left).max(0);
             *drawn += count;
             (count, left - count)
         };
-        travel().await;
-        Ok(Grant { count, opens_at: (left <= 0).then_some(Millis::MAX) })
+        round_trip().await;
+        Ok(Grant { count, exhausted_until: (left <= 0).then_some(Millis::MAX) })
     }
 
-    pub async fn refund(db: &Db, _: Id, _: LimitKey<'_>, _: &RateLimit, count: i64, _: Millis) -> Result<()> {
-        travel().await;
-        *db.account.0.lock().expect("nobody fails with it") -= count;
+    pub async fn refund(db: &Db, _: Id, _: &LimitKey, _: &RateLimit, count: i64, _: Millis) -> Result<()> {
+        round_trip().await;
+        *db.account.0.lock().expect("no task panics while it holds the lock") -= count;
         Ok(())
     }
 }

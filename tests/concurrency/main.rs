@@ -1,8 +1,8 @@
-//! What threads of a mailer share, under a scheduler that decides every step (`shuttle`) and tries
-//! thousands of the orders in which they can meet. The files are those of the product: they take their
-//! primitives from `infra::sync_shim`, which is another one here.
+//! Concurrency tests of the mailer under `shuttle`, a scheduler that decides every step of threads and tasks and explores
+//! thousands of interleavings.
 //!
-//! A failing order is printed and can be run again with `shuttle::replay`.
+//! The source files are those of the product, included with `#[path]`. They take their primitives from `infra::sync_shim`, which
+//! is replaced here. A failing interleaving is printed; `shuttle::replay` runs it again.
 
 mod campaign;
 mod disk;
@@ -14,11 +14,11 @@ mod mailer;
 mod time;
 mod token_reserve;
 
-/// Orders that are tried at random, and with few, well placed switches.
-const ORDERS: usize = 1_000;
+/// Interleavings to explore at random, and again with few, well placed switches.
+const INTERLEAVINGS: usize = 1_000;
 
-/// Tries a scene in many orders.
-fn explore(scene: impl Fn() + Send + Sync + Clone + 'static) {
-    shuttle::check_random(scene.clone(), ORDERS);
-    shuttle::check_pct(scene, ORDERS, 3);
+/// Runs a scenario under many interleavings.
+fn explore(scenario: impl Fn() + Send + Sync + Clone + 'static) {
+    shuttle::check_random(scenario.clone(), INTERLEAVINGS);
+    shuttle::check_pct(scenario, INTERLEAVINGS, 3);
 }

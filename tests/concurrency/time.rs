@@ -1,4 +1,4 @@
-//! Time as the scheduler has it: how long something took, and whether a wait was in vain, is its choice.
+//! Time under the scheduler: it decides how long something took and whether a timeout has expired.
 
 use std::future::poll_fn;
 use std::ops::Add;
@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use shuttle::rand::{Rng, thread_rng};
 
-/// How often someone who waits looks before the time is up.
-const LOOKS: usize = 3;
+/// How often a future is polled before its timeout expires.
+const POLLS: usize = 3;
 
-/// A moment; nobody can tell one from another.
+/// A moment; all moments are equal.
 #[derive(Clone, Copy)]
 pub struct Instant;
 
-/// The time was up.
+/// The timeout expired.
 pub struct Elapsed;
 
 impl Instant {
@@ -23,7 +23,7 @@ impl Instant {
         Self
     }
 
-    /// No time at all, or long.
+    /// Zero, or one second.
     pub fn elapsed(self) -> Duration {
         if thread_rng().gen_bool(0.5) { Duration::ZERO } else { Duration::from_secs(1) }
     }
@@ -41,13 +41,13 @@ pub async fn sleep(_: Duration) {
 }
 
 pub async fn timeout_at<F: Future>(_: Instant, future: F) -> Result<F::Output, Elapsed> {
-    let (mut future, mut looks) = (pin!(future), 0);
+    let (mut future, mut polls) = (pin!(future), 0);
     poll_fn(|context| {
         if let Poll::Ready(done) = future.as_mut().poll(context) {
             return Poll::Ready(Ok(done));
         }
-        looks += 1;
-        if looks == LOOKS {
+        polls += 1;
+        if polls == POLLS {
             return Poll::Ready(Err(Elapsed));
         }
         context.waker().wake_by_ref();

@@ -12,7 +12,8 @@ use sendoff::infra::clock::Millis;
 use sendoff::infra::error::Error;
 use sendoff::infra::id::Id;
 use sendoff::mailer::lease::{self, Lease};
-use sendoff::mailer::limits::token_reserve::{LimitName, TokenReserve};
+use sendoff::mailer::limits::rate_account::LimitKey;
+use sendoff::mailer::limits::token_reserve::TokenReserve;
 use sendoff::mailer::queue::commit::commit;
 
 use crate::mailer::{Line, Mailer, Note};
@@ -67,7 +68,7 @@ impl World {
         let relay = self.relay;
         let (fresh, asleep, halted, hand) = (true, false, false, Arc::<InFlight>::default());
         let purse =
-            TokenReserve::new(&installation, self.site.workspace, LimitName::Lane(LANE.to_owned()), self.plan.cap);
+            TokenReserve::new(&installation, self.site.workspace, LimitKey::Lane(LANE.to_owned()), self.plan.cap);
         Ok(Mailer { lease, id, fresh, asleep, halted, hand, queue, notes, lines, relay, purse })
     }
 
@@ -155,7 +156,7 @@ impl World {
         let want = self.dice.between(1, 4);
         let drawn = match self.breach {
             Some(Breach::NotDrawn) => want,
-            _ => count(self.mailers[m].purse.take(whole(want)).await?),
+            _ => count(self.mailers[m].purse.draw(whole(want)).await?),
         };
         if drawn == 0 {
             return Ok(());
@@ -187,7 +188,7 @@ impl World {
         } else {
             claim::claim(&mut *installation.db.read().await?, &self.mailers[m].hand, &wanted).await?
         };
-        self.mailers[m].purse.put_back(whole(drawn - claimed.len()));
+        self.mailers[m].purse.refund(whole(drawn - claimed.len()));
         if !claimed.is_empty() {
             let names: Vec<_> = claimed.iter().map(|claimed| self.facts.name(claimed.id)).collect();
             self.note(format!("mailer {m} claims {}", names.join(", ")));
@@ -271,7 +272,7 @@ impl World {
 
     /// Tells a connection what became of its question.
     async fn answer(&mut self, m: usize, delivery: Id, marked: Option<Marked>) -> Kept {
-        self.mailers[m].purse.put_back(i64::from(marked.is_none()));
+        self.mailers[m].purse.refund(i64::from(marked.is_none()));
         let said = match marked {
             None if self.breach == Some(Breach::NoGate) => self.peek(delivery).await?,
             marked => marked,
@@ -323,9 +324,9 @@ impl World {
             return Ok(true);
         }
         self.note(format!("mailer {m} goes home"));
-        self.mailers[m].purse.empty().await?;
+        self.mailers[m].purse.close().await?;
         match self.mailers[m].lease.take() {
-            Some(lease) => drop(lease.end(&self.site.installation).await?),
+            Some(lease) => drop(lease.release(&self.site.installation).await?),
             None => {
                 self.take_lease(id).await?;
                 self.settle().await?;

@@ -37,7 +37,7 @@ impl World {
         }
         let Some(claimed) = mailer.queue.pop_front() else { return Ok(()) };
         if mailer.halted {
-            mailer.purse.put_back(1);
+            mailer.purse.refund(1);
             mailer.notes.push_back(Note::Release(claimed.id));
             return Ok(());
         }
@@ -204,7 +204,7 @@ impl World {
     fn untried(&mut self, m: usize, letter: Option<Letter>) {
         if let Some(letter) = letter {
             let now = self.site.installation.clock.now();
-            self.mailers[m].purse.put_back(1);
+            self.mailers[m].purse.refund(1);
             let back = outcome(&letter.claimed, State::Pending, None, now, false);
             self.mailers[m].notes.push_back(Note::Result(back));
         }
@@ -244,7 +244,7 @@ impl World {
             self.return_asked(m, l);
         }
         let mailer = &mut self.mailers[m];
-        mailer.purse.put_back(i64::try_from(mailer.queue.len()).expect("a few"));
+        mailer.purse.refund(i64::try_from(mailer.queue.len()).expect("a few"));
         let released = mailer.queue.drain(..).map(|claimed| Note::Release(claimed.id));
         mailer.notes.extend(released);
         mailer.relay = self.relay;

@@ -203,7 +203,7 @@ both!(what_waits_is_measured_by_workspace_and_names_nobody, |fixture| {
     let text = ask(&app(fixture).await, "/metrics").await.body;
     assert_eq!(sample(&text, &format!("sendoff_sending{workspace}")), Some(claimed.len() as f64));
     // Nobody alive holds these.
-    lease.end(&fixture.installation).await.expect("ended");
+    lease.release(&fixture.installation).await.expect("ended");
     let text = ask(&app(fixture).await, "/metrics").await.body;
     assert_eq!(sample(&text, &format!("sendoff_uncertain{workspace}")), Some(4.0));
     assert_eq!(sample(&text, &format!("sendoff_queue_age_seconds{workspace}")), Some(0.0));

@@ -23,13 +23,13 @@ async fn open(sink: &Sink) -> Session {
 }
 
 async fn first(session: &mut Session, name: &str) -> EnvelopeReply {
-    let turned = session.pipeline(None, Some(&to(name))).await;
-    assert!(turned.text.is_none());
-    turned.next.expect("weighed").expect("answered")
+    let replies = session.pipeline(None, Some(&to(name))).await;
+    assert!(replies.message.is_none());
+    replies.next.expect("weighed").expect("answered")
 }
 
-fn code(turned: &PipelineReplies) -> u16 {
-    turned.text.as_ref().expect("a text was sent").as_ref().expect("it was answered").code
+fn code(replies: &PipelineReplies) -> u16 {
+    replies.message.as_ref().expect("a text was sent").as_ref().expect("it was answered").code
 }
 
 #[tokio::test]
@@ -40,9 +40,9 @@ async fn five_letters_in_a_row_arrive_to_the_byte() {
     assert_eq!(first(&mut session, "p0").await, EnvelopeReply::Accepted);
     for index in 0..5 {
         let next = (index < 4).then(|| to(&format!("p{}", index + 1)));
-        let turned = session.pipeline(Some(&mut text(&format!("n{index}"))), next.as_ref()).await;
-        assert_eq!(code(&turned), 250);
-        assert_eq!(turned.next.map(|next| next.expect("answered")), next.map(|_| EnvelopeReply::Accepted));
+        let replies = session.pipeline(Some(&mut text(&format!("n{index}"))), next.as_ref()).await;
+        assert_eq!(code(&replies), 250);
+        assert_eq!(replies.next.map(|next| next.expect("answered")), next.map(|_| EnvelopeReply::Accepted));
     }
 
     let log = sink.log();
@@ -62,10 +62,10 @@ async fn a_refused_recipient_gets_no_text_and_the_next_one_gets_his() {
     let mut session = open(&sink).await;
     first(&mut session, "p0").await;
 
-    let turned = session.pipeline(Some(&mut text("n0")), Some(&to("p1"))).await;
+    let replies = session.pipeline(Some(&mut text("n0")), Some(&to("p1"))).await;
 
-    assert_eq!(code(&turned), 250);
-    assert!(matches!(turned.next, Some(Ok(EnvelopeReply::RecipientRefused(reply))) if reply.code == 550));
+    assert_eq!(code(&replies), 250);
+    assert!(matches!(replies.next, Some(Ok(EnvelopeReply::RecipientRefused(reply))) if reply.code == 550));
     assert_eq!(first(&mut session, "p2").await, EnvelopeReply::Accepted);
     assert_eq!(code(&session.pipeline(Some(&mut text("n2")), None).await), 250);
     let texts: Vec<_> = sink.log().letters.iter().map(|letter| letter.to[0].clone()).collect();
@@ -101,10 +101,10 @@ async fn a_refused_text_leaves_the_next_envelope_alone() {
     let mut session = open(&sink).await;
     first(&mut session, "p0").await;
 
-    let turned = session.pipeline(Some(&mut text("n0")), Some(&to("p1"))).await;
+    let replies = session.pipeline(Some(&mut text("n0")), Some(&to("p1"))).await;
 
-    assert_eq!(code(&turned), 552);
-    assert_eq!(turned.next.expect("weighed").expect("answered"), EnvelopeReply::Accepted);
+    assert_eq!(code(&replies), 552);
+    assert_eq!(replies.next.expect("weighed").expect("answered"), EnvelopeReply::Accepted);
     assert_eq!(code(&session.pipeline(Some(&mut text("n1")), None).await), 250);
     assert_eq!(sink.log().letters.len(), 1);
 }
@@ -115,11 +115,11 @@ async fn when_the_line_breaks_after_the_text_only_that_one_is_uncertain() {
     let mut session = open(&sink).await;
     first(&mut session, "p0").await;
 
-    let turned = session.pipeline(Some(&mut text("n0")), Some(&to("p1"))).await;
+    let replies = session.pipeline(Some(&mut text("n0")), Some(&to("p1"))).await;
 
-    let fault = turned.text.expect("sent").expect_err("no answer");
+    let fault = replies.message.expect("sent").expect_err("no answer");
     assert!(fault.is_uncertain(), "{fault}");
-    let behind = turned.next.expect("sent").expect_err("no answer");
+    let behind = replies.next.expect("sent").expect_err("no answer");
     assert_eq!((behind.phase, behind.is_uncertain()), (Phase::Envelope, false));
     assert!(!session.is_open());
 }
@@ -131,10 +131,10 @@ async fn when_the_line_breaks_at_the_envelope_the_text_before_it_is_known() {
     let mut session = open(&sink).await;
     first(&mut session, "p0").await;
 
-    let turned = session.pipeline(Some(&mut text("n0")), Some(&to("p1"))).await;
+    let replies = session.pipeline(Some(&mut text("n0")), Some(&to("p1"))).await;
 
-    assert_eq!(code(&turned), 250);
-    assert!(!turned.next.expect("sent").expect_err("no answer").is_uncertain());
+    assert_eq!(code(&replies), 250);
+    assert!(!replies.next.expect("sent").expect_err("no answer").is_uncertain());
 }
 
 #[tokio::test]
@@ -143,10 +143,10 @@ async fn a_421_to_the_text_is_its_answer_and_the_end() {
     let mut session = open(&sink).await;
     first(&mut session, "p0").await;
 
-    let turned = session.pipeline(Some(&mut text("n0")), Some(&to("p1"))).await;
+    let replies = session.pipeline(Some(&mut text("n0")), Some(&to("p1"))).await;
 
-    assert_eq!(code(&turned), 421);
-    assert!(turned.next.expect("sent").is_err());
+    assert_eq!(code(&replies), 421);
+    assert!(replies.next.expect("sent").is_err());
     assert!(!session.is_open());
 }
 
@@ -155,9 +155,9 @@ async fn a_text_without_a_granted_envelope_is_not_sent() {
     let sink = Plan::new().start().await;
     let mut session = open(&sink).await;
 
-    let turned = session.pipeline(Some(&mut text("n0")), None).await;
+    let replies = session.pipeline(Some(&mut text("n0")), None).await;
 
-    assert!(turned.text.expect("refused").is_err());
+    assert!(replies.message.expect("refused").is_err());
     session.quit().await;
     assert!(!sink.log().bytes.windows(7).any(|some| some == b"Subject"));
 }
@@ -171,8 +171,8 @@ async fn a_server_that_loses_what_stands_behind_a_text_is_not_waited_for_long() 
 
     let (mut text, next) = (text("n0"), to("p1"));
     let turn = session.pipeline(Some(&mut text), Some(&next));
-    let turned = tokio::time::timeout(Duration::from_secs(60), turn).await.expect("an end");
+    let replies = tokio::time::timeout(Duration::from_secs(60), turn).await.expect("an end");
 
-    assert_eq!(code(&turned), 250);
-    assert!(turned.next.expect("sent").is_err());
+    assert_eq!(code(&replies), 250);
+    assert!(replies.next.expect("sent").is_err());
 }

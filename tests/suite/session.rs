@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use sendoff::audience::address::Address;
 use sendoff::mailer::smtp::endpoint::Endpoint;
 use sendoff::mailer::smtp::error::{Cause, Phase, SmtpError};
+use sendoff::mailer::smtp::reply::Reply;
 use sendoff::mailer::smtp::session::{EnvelopeReply, Session};
 use sendoff::mailer::smtp::timeouts::Timeouts;
-use sendoff::mailer::smtp::wire::Reply;
 
 use crate::mail_sink::{Act, Plan, Sink};
 

@@ -1,170 +1,185 @@
-//! Table `reception`: what the servers of a lane make of us, so that a restart does not run into the
-//! same wall. A lane that was told "too fast" goes at half the pace it had and faster again step by
-//! step; one whose servers name a fault of our settings is paused until someone says that it is
-//! mended. Its letters wait; no recipient is touched.
+//! Table `reception`: back-off of lanes, kept so that a restart does not repeat what a provider has refused.
+//!
+//! After a reply that asks for a lower rate the lane sends at half its rate, which then rises step by step. After many replies
+//! that name a sender fault the lane is paused until an operator resumes it; its deliveries wait, and no recipient is affected.
 
 use sqlx::Row;
+use sqlx::any::AnyRow;
 
 use crate::infra::clock::{DAY, Millis};
-use crate::infra::db::{Conn, Db, Sql};
+use crate::infra::db::{Conn, Db, Query};
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
+use crate::mailer::smtp::reply::Reply;
 use crate::mailer::smtp::reply_class::SenderFault;
-use crate::mailer::smtp::wire::Reply;
 
-/// Replies of a day that name a fault of ours after which the lane is paused.
-pub const POLICY_REFUSAL_LIMIT: i64 = 20;
+/// Replies of one day that name a sender fault, after which the lane is paused.
+pub const MAX_SENDER_FAULTS: i64 = 20;
 
-/// One wave of refusals counts once: letters on the wire were sent at the old pace.
-const WAVE: Millis = 10_000;
+/// Replies within this time count once, in ms: their messages were sent at the old rate.
+const SLOW_DOWN_INTERVAL: Millis = 10_000;
 
-/// How long a pace holds before it rises by a step.
-const STEP: Millis = 60_000;
+/// How long a reduced rate holds before it rises by a step, in ms.
+const STEP_INTERVAL: Millis = 60_000;
 
-/// By how much it rises.
-const RISE: f64 = 1.25;
+/// The factor of a step.
+const STEP_FACTOR: f64 = 1.25;
 
-/// The slowest pace, in letters a second: six a minute.
-const SLOWEST: f64 = 0.1;
+/// The lowest rate, in messages per second: six per minute.
+const MIN_RATE: f64 = 0.1;
 
-/// What a lane is known for.
+/// The back-off of one lane.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct LaneBackoff {
-    /// Letters a second after the last "too fast"; 0 when there was none.
-    pace: f64,
-    /// Letters a second before the first.
-    goal: f64,
+    /// Messages per second after the last slow-down; 0 if there was none.
+    reduced_rate: f64,
+    /// Messages per second before the first slow-down.
+    normal_rate: f64,
     slowed_at: Millis,
-    strikes: i64,
-    struck_on: i64,
+    sender_faults: i64,
+    /// The day of the sender faults, in days since 1970 UTC.
+    faults_day: i64,
     /// Why the lane is paused, as a packed message.
     pub reason: Option<String>,
 }
 
 impl LaneBackoff {
-    /// Letters a second that the lane takes now; `None` when nothing holds it back.
+    /// Messages per second that the lane may send now; `None` if it is not slowed down.
     pub fn rate(&self, now: Millis) -> Option<f64> {
-        if self.pace <= 0.0 {
+        if self.reduced_rate <= 0.0 {
             return None;
         }
-        let steps = ((now - self.slowed_at) / STEP).clamp(0, 1_000);
-        // No step is longer than a thousand: the exponent fits.
-        let pace = self.pace * RISE.powi(i32::try_from(steps).unwrap_or(1_000));
-        (pace < self.goal).then_some(pace)
+        let steps = ((now - self.slowed_at) / STEP_INTERVAL).clamp(0, 1_000);
+        let rate = self.reduced_rate * STEP_FACTOR.powi(i32::try_from(steps).unwrap_or(1_000));
+        (rate < self.normal_rate).then_some(rate)
     }
 
-    /// Halves the pace, from what was measured where there was none. False when the same wave did already.
-    pub fn slow(&mut self, measured: f64, now: Millis) -> bool {
-        if self.pace > 0.0 && (0..WAVE).contains(&(now - self.slowed_at)) {
+    /// Halves the rate; without one, half of the measured rate is taken. False if the last slow-down is too recent.
+    fn slow_down(&mut self, measured: f64, now: Millis) -> bool {
+        if self.reduced_rate > 0.0 && (0..SLOW_DOWN_INTERVAL).contains(&(now - self.slowed_at)) {
             return false;
         }
-        let before = match self.rate(now) {
-            Some(pace) => pace,
-            None => {
-                self.goal = measured.max(2.0 * SLOWEST);
-                self.goal
-            }
-        };
-        (self.pace, self.slowed_at) = ((before / 2.0).max(SLOWEST), now);
+        let before = self.rate(now).unwrap_or_else(|| {
+            self.normal_rate = measured.max(2.0 * MIN_RATE);
+            self.normal_rate
+        });
+        (self.reduced_rate, self.slowed_at) = ((before / 2.0).max(MIN_RATE), now);
         true
     }
 
-    /// Counts a reply that names a fault of ours; pauses the lane at the last one.
-    fn strike(&mut self, ours: SenderFault, reply: &Reply, lane: &str, now: Millis) {
+    /// Counts a reply that names a sender fault; pauses the lane at the last one.
+    fn record_sender_fault(&mut self, fault: SenderFault, reply: &Reply, lane: &str, now: Millis) {
         let today = now / DAY;
-        self.strikes = if self.struck_on == today { self.strikes + 1 } else { 1 };
-        self.struck_on = today;
-        if self.strikes >= POLICY_REFUSAL_LIMIT && self.reason.is_none() {
-            let why =
-                Message::new("lane-paused").with("lane", lane).with("reply", reply).with("count", POLICY_REFUSAL_LIMIT);
-            self.reason = Some(why.with("why", ours.message().pack()).pack());
+        self.sender_faults = if self.faults_day == today { self.sender_faults + 1 } else { 1 };
+        self.faults_day = today;
+        if self.sender_faults >= MAX_SENDER_FAULTS && self.reason.is_none() {
+            let reason = Message::new("lane-paused").with("lane", lane).with("reply", reply);
+            let reason = reason.with("count", MAX_SENDER_FAULTS).with("why", fault.message().pack());
+            self.reason = Some(reason.pack());
         }
     }
 }
 
-/// What every lane of a workspace is known for, where there is something to know.
+/// The back-offs of a workspace, by lane; lanes without one are left out.
 pub async fn list(conn: &mut Conn, workspace: Id) -> Result<Vec<(String, LaneBackoff)>> {
-    let mut sql = Sql::new(SELECT);
-    sql.bind(workspace).push(" order by lane");
-    Ok(sql.all(conn).await?.iter().map(|row| (row.get(0), read(row))).collect())
+    let rows = Query::new(
+        "select lane, pace, goal, slowed_at, strikes, struck_on, reason
+           from reception
+          where workspace_id = :workspace
+          order by lane",
+    )
+    .bind("workspace", workspace)
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.iter().map(|row| (row.get(0), read(row))).collect())
 }
 
-/// Slows a lane down; returns its new pace in letters a second, or `None` when it has been slowed already.
-pub async fn slow(db: &Db, workspace: Id, lane: &str, measured: f64, now: Millis) -> Result<Option<f64>> {
+/// Slows a lane down; returns its new rate in messages per second, or `None` if the last slow-down is too recent.
+pub async fn slow_down(db: &Db, workspace: Id, lane: &str, measured: f64, now: Millis) -> Result<Option<f64>> {
     let mut slowed = false;
-    let reception = change(db, workspace, lane, |reception| slowed = reception.slow(measured, now)).await?;
-    Ok(reception.rate(now).filter(|_| slowed))
+    let backoff = update(db, workspace, lane, |backoff| slowed = backoff.slow_down(measured, now)).await?;
+    Ok(backoff.rate(now).filter(|_| slowed))
 }
 
-/// Counts a reply that names a fault of ours. Returns why the lane is paused, if it is now.
-pub async fn strike(
+/// Counts a reply that names a sender fault. Returns why the lane is paused, if it is now.
+pub async fn record_sender_fault(
     db: &Db,
     workspace: Id,
     lane: &str,
-    (ours, reply): (SenderFault, &Reply),
+    (fault, reply): (SenderFault, &Reply),
     now: Millis,
 ) -> Result<Option<String>> {
-    Ok(change(db, workspace, lane, |reception| reception.strike(ours, reply, lane, now)).await?.reason)
+    let backoff = update(db, workspace, lane, |backoff| backoff.record_sender_fault(fault, reply, lane, now)).await?;
+    Ok(backoff.reason)
 }
 
-/// Forgets what a lane is known for. False when it was known for nothing.
+/// Removes the back-off of a lane. False if it had none.
 pub async fn reset(conn: &mut Conn, workspace: Id, lane: &str) -> Result<bool> {
-    let gone = sqlx::query("delete from reception where workspace_id = $1 and lane = $2")
-        .bind(workspace)
-        .bind(lane)
+    let deleted = Query::new("delete from reception where workspace_id = :workspace and lane = :lane")
+        .bind("workspace", workspace)
+        .bind("lane", lane)
         .execute(conn)
         .await?;
-    Ok(gone.rows_affected() > 0)
+    Ok(deleted > 0)
 }
 
-const SELECT: &str =
-    "select lane, pace, goal, slowed_at, strikes, struck_on, reason from reception where workspace_id = ";
-
-fn read(row: &sqlx::any::AnyRow) -> LaneBackoff {
+fn read(row: &AnyRow) -> LaneBackoff {
     LaneBackoff {
-        pace: row.get(1),
-        goal: row.get(2),
+        reduced_rate: row.get(1),
+        normal_rate: row.get(2),
         slowed_at: row.get(3),
-        strikes: i64::from(row.get::<i32, _>(4)),
-        struck_on: i64::from(row.get::<i32, _>(5)),
+        sender_faults: i64::from(row.get::<i32, _>(4)),
+        faults_day: i64::from(row.get::<i32, _>(5)),
         reason: row.get(6),
     }
 }
 
-async fn change(db: &Db, workspace: Id, lane: &str, change: impl FnOnce(&mut LaneBackoff)) -> Result<LaneBackoff> {
+async fn update(db: &Db, workspace: Id, lane: &str, change: impl FnOnce(&mut LaneBackoff)) -> Result<LaneBackoff> {
     let mut tx = db.write().await?;
-    sqlx::query(
-        "insert into reception (workspace_id, lane, pace, goal, slowed_at, strikes, struck_on) values ($1, $2, 0, 0, 0, 0, 0) \
+    // Only a row that exists can be locked.
+    Query::new(
+        "insert into reception (workspace_id, lane, pace, goal, slowed_at, strikes, struck_on)
+         values (:workspace, :lane, 0, 0, 0, 0, 0)
          on conflict do nothing",
     )
-    .bind(workspace)
-    .bind(lane)
-    .execute(&mut *tx)
+    .bind("workspace", workspace)
+    .bind("lane", lane)
+    .execute(&mut tx)
     .await?;
-    let mut sql = Sql::new(SELECT);
-    sql.bind(workspace).push(" and lane = ").bind(lane.to_owned()).push(db.hold());
-    let mut reception = sql.first(&mut tx).await?.as_ref().map(read).unwrap_or_default();
-    let before = reception.clone();
-    change(&mut reception);
-    if reception == before {
-        return Ok(reception);
-    }
-    sqlx::query(
-        "update reception set pace = $1, goal = $2, slowed_at = $3, strikes = $4, struck_on = $5, reason = $6 \
-         where workspace_id = $7 and lane = $8",
+    let row = Query::new(
+        "select lane, pace, goal, slowed_at, strikes, struck_on, reason
+           from reception
+          where workspace_id = :workspace and lane = :lane
+         {for_update}",
     )
-    .bind(reception.pace)
-    .bind(reception.goal)
-    .bind(reception.slowed_at)
-    .bind(i32::try_from(reception.strikes).unwrap_or(i32::MAX))
-    .bind(i32::try_from(reception.struck_on).unwrap_or(i32::MAX))
-    .bind(reception.reason.clone())
-    .bind(workspace)
-    .bind(lane)
-    .execute(&mut *tx)
+    .bind("workspace", workspace)
+    .bind("lane", lane)
+    .fetch_optional(&mut tx)
+    .await?;
+    let before = row.as_ref().map(read).unwrap_or_default();
+    let mut backoff = before.clone();
+    change(&mut backoff);
+    if backoff == before {
+        return Ok(backoff);
+    }
+    Query::new(
+        "update reception
+            set pace = :reduced_rate, goal = :normal_rate, slowed_at = :slowed_at,
+                strikes = :sender_faults, struck_on = :faults_day, reason = :reason
+          where workspace_id = :workspace and lane = :lane",
+    )
+    .bind("reduced_rate", backoff.reduced_rate)
+    .bind("normal_rate", backoff.normal_rate)
+    .bind("slowed_at", backoff.slowed_at)
+    .bind("sender_faults", i32::try_from(backoff.sender_faults).unwrap_or(i32::MAX))
+    .bind("faults_day", i32::try_from(backoff.faults_day).unwrap_or(i32::MAX))
+    .bind("reason", backoff.reason.clone())
+    .bind("workspace", workspace)
+    .bind("lane", lane)
+    .execute(&mut tx)
     .await?;
     tx.commit().await?;
-    Ok(reception)
+    Ok(backoff)
 }
 
 #[cfg(test)]
@@ -174,46 +189,47 @@ mod tests {
     const NOW: Millis = 20_000 * DAY;
 
     #[test]
-    fn a_pace_halves_once_a_wave_and_comes_back_step_by_step() {
-        let mut reception = LaneBackoff::default();
-        assert_eq!(reception.rate(NOW), None);
+    fn rate_is_halved_once_per_interval_and_rises_step_by_step() {
+        let mut backoff = LaneBackoff::default();
+        assert_eq!(backoff.rate(NOW), None);
 
-        assert!(reception.slow(80.0, NOW));
-        assert!(!reception.slow(80.0, NOW + 1), "the same wave");
-        assert_eq!(reception.rate(NOW), Some(40.0));
-        assert!(reception.slow(40.0, NOW + WAVE));
-        assert_eq!(reception.rate(NOW + WAVE), Some(20.0));
+        assert!(backoff.slow_down(80.0, NOW));
+        assert!(!backoff.slow_down(80.0, NOW + 1), "too recent");
+        assert_eq!(backoff.rate(NOW), Some(40.0));
+        let second = NOW + SLOW_DOWN_INTERVAL;
+        assert!(backoff.slow_down(40.0, second));
+        assert_eq!(backoff.rate(second), Some(20.0));
 
-        let paces: Vec<_> = (0..8).map(|minute| reception.rate(NOW + WAVE + minute * STEP)).collect();
-        assert_eq!(paces[1..3], [Some(25.0), Some(31.25)]);
-        assert_eq!(paces[7], None, "as fast as before the first refusal");
+        let rates: Vec<_> = (0..8).map(|minute| backoff.rate(second + minute * STEP_INTERVAL)).collect();
+        assert_eq!(rates[1..3], [Some(25.0), Some(31.25)]);
+        assert_eq!(rates[7], None, "as fast as before the first slow-down");
     }
 
     #[test]
-    fn the_slowest_pace_is_still_one() {
-        let mut reception = LaneBackoff::default();
-        for wave in 0..50 {
-            reception.slow(0.0, NOW + wave * WAVE);
+    fn rate_never_falls_below_the_minimum() {
+        let mut backoff = LaneBackoff::default();
+        for count in 0..50 {
+            backoff.slow_down(0.0, NOW + count * SLOW_DOWN_INTERVAL);
         }
 
-        assert_eq!(reception.rate(NOW + 49 * WAVE), Some(SLOWEST));
+        assert_eq!(backoff.rate(NOW + 49 * SLOW_DOWN_INTERVAL), Some(MIN_RATE));
     }
 
     #[test]
-    fn twenty_replies_of_a_day_pause_a_lane() {
+    fn twenty_sender_faults_of_one_day_pause_a_lane() {
         let reply = Reply { code: 550, enhanced: None, text: "anna@example.org".to_owned() };
-        let mut reception = LaneBackoff::default();
+        let mut backoff = LaneBackoff::default();
 
-        for _ in 0..POLICY_REFUSAL_LIMIT - 1 {
-            reception.strike(SenderFault::Spf, &reply, "gmail", NOW);
+        for _ in 0..MAX_SENDER_FAULTS - 1 {
+            backoff.record_sender_fault(SenderFault::Spf, &reply, "gmail", NOW);
         }
-        reception.strike(SenderFault::Spf, &reply, "gmail", NOW + DAY);
-        assert_eq!((reception.strikes, &reception.reason), (1, &None), "another day");
+        backoff.record_sender_fault(SenderFault::Spf, &reply, "gmail", NOW + DAY);
+        assert_eq!((backoff.sender_faults, &backoff.reason), (1, &None), "another day");
 
-        for _ in 1..POLICY_REFUSAL_LIMIT {
-            reception.strike(SenderFault::Spf, &reply, "gmail", NOW + DAY);
+        for _ in 1..MAX_SENDER_FAULTS {
+            backoff.record_sender_fault(SenderFault::Spf, &reply, "gmail", NOW + DAY);
         }
-        let reason = reception.reason.expect("paused");
+        let reason = backoff.reason.expect("paused");
         assert!(reason.contains("policy-spf") && !reason.contains("anna"), "{reason}");
     }
 }

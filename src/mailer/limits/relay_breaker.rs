@@ -1,7 +1,9 @@
-//! What stands in the way of a relay. A success forgets it; when it lasts longer than the patience,
-//! when letter after letter is lost or denied, or when only a change of settings can help, the relay
-//! rests and others take its share. After a rest that grows each time it is tried again. Campaigns
-//! are paused when no relay is left to them. No recipient is ever blamed.
+//! Circuit breaker of a relay: stops sending through a relay that fails, and probes it after a cooldown.
+//!
+//! The breaker opens when failures last longer than the configured patience, when message after message is lost or denied, or
+//! when only a changed setting can help. Other relays then take the share. After a cooldown, which doubles each time, the
+//! relay is probed; if it answers the breaker is half open, and its next failure opens it again. Campaigns without another relay
+//! are paused. Recipients are never blamed.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,189 +12,189 @@ use tokio::time::Instant;
 
 use crate::infra::error::Message;
 use crate::mailer::smtp::error::SmtpError;
+use crate::mailer::smtp::reply::Reply;
 use crate::mailer::smtp::reply_class;
-use crate::mailer::smtp::wire::Reply;
 
-/// Recipients denied in a row, for reasons of policy, after which the relay is the reason.
-const DENIALS: u32 = 20;
+/// Recipients in a row denied for policy reasons, after which the relay is the reason.
+const MAX_DENIALS: u32 = 20;
 
-/// After this long without another failure the next one begins anew.
-const STALE: Duration = Duration::from_secs(60);
+/// After this time without another failure the count of failures starts again.
+const FAILURE_TTL: Duration = Duration::from_secs(60);
 
-/// The longest rest before a relay is tried again.
-const LONGEST: Duration = Duration::from_secs(15 * 60);
+/// The longest cooldown.
+const MAX_COOLDOWN: Duration = Duration::from_secs(15 * 60);
 
-/// What stands in the way of a relay.
+/// The circuit breaker of one relay.
 #[derive(Default)]
 pub struct RelayBreaker {
-    inner: Mutex<Inner>,
+    state: Mutex<State>,
 }
 
 #[derive(Default)]
-struct Inner {
+struct State {
+    /// How long failures may last before the breaker opens.
     patience: Duration,
     connections: u32,
-    /// Denied in a row.
+    /// Recipients denied in a row.
     denials: u32,
-    /// Letters in a row whose answer was lost.
+    /// Messages in a row whose reply was lost.
     lost: u32,
-    broken: Option<Broken>,
-    /// Rests since the last letter that was accepted.
-    rests: u32,
-    /// Back from a rest, and no letter was accepted yet: the first failure is serious.
-    on_trial: bool,
+    failing: Option<Failing>,
+    /// Cooldowns since the last accepted message.
+    cooldowns: u32,
+    /// Probed after a cooldown, and no message was accepted yet.
+    half_open: bool,
 }
 
-struct Broken {
+/// A relay that fails.
+struct Failing {
     since: Instant,
     latest: Instant,
     failures: u32,
-    last: String,
-    serious: bool,
-    /// When a relay in serious trouble is to be tried again.
-    until: Option<Instant>,
+    /// The last failure, as a packed message.
+    reason: String,
+    /// True when the breaker is open.
+    open: bool,
+    /// The end of the cooldown of an open breaker.
+    cooldown_until: Option<Instant>,
 }
 
 impl RelayBreaker {
-    /// Before a round of sending: how long failures may last, and over how many connections.
-    pub fn arm(&self, patience: Duration, connections: u32) {
-        let mut inner = self.lock();
-        (inner.patience, inner.connections) = (patience, connections);
-        if inner.broken.as_ref().is_some_and(|broken| !broken.serious && broken.latest.elapsed() > STALE) {
-            inner.forget();
+    /// Sets, at the start of a send round, how long failures may last and how many connections the relay has.
+    pub fn configure(&self, patience: Duration, connections: u32) {
+        let mut state = self.lock();
+        (state.patience, state.connections) = (patience, connections);
+        if state.failing.as_ref().is_some_and(|failing| !failing.open && failing.latest.elapsed() > FAILURE_TTL) {
+            state.close();
         }
     }
 
-    /// Someone wants the relay to be tried now.
-    pub fn forgive(&self) {
-        self.lock().forget();
+    /// Closes the breaker: the relay is tried now.
+    pub fn reset(&self) {
+        self.lock().close();
     }
 
-    /// True when a relay in serious trouble has rested enough; the next rest begins with the answer.
-    pub fn is_rested(&self) -> bool {
-        let mut inner = self.lock();
-        let rested = |broken: &Broken| broken.until.is_some_and(|until| until <= Instant::now());
-        if !inner.broken.as_ref().is_some_and(rested) {
+    /// True when the cooldown is over and the caller is to probe the relay. Starts the next cooldown, for a probe that fails.
+    pub fn start_probe(&self) -> bool {
+        let mut state = self.lock();
+        let is_over = |failing: &Failing| failing.cooldown_until.is_some_and(|until| until <= Instant::now());
+        if !state.failing.as_ref().is_some_and(is_over) {
             return false;
         }
-        inner.lay_down();
+        state.start_cooldown();
         true
     }
 
-    /// The relay answered after its rest: letters may go to it again.
-    pub fn come_back(&self) {
-        let mut inner = self.lock();
-        inner.forget();
-        inner.on_trial = true;
-        // The first letter that it denies tells that nothing has changed.
-        inner.denials = DENIALS - 1;
+    /// The probe succeeded: messages may be sent, and the next failure opens the breaker again.
+    pub fn half_open(&self) {
+        let mut state = self.lock();
+        state.close();
+        state.half_open = true;
+        // A single denied message shows that nothing has changed.
+        state.denials = MAX_DENIALS - 1;
     }
 
-    /// The relay did something right.
-    pub fn clear(&self) {
-        let mut inner = self.lock();
-        if inner.broken.as_ref().is_some_and(|broken| !broken.serious) {
-            inner.broken = None;
-        }
+    /// The relay has accepted a message.
+    pub fn record_accepted(&self) {
+        let mut state = self.lock();
+        (state.denials, state.lost, state.cooldowns, state.half_open) = (0, 0, 0, false);
+        state.forget_failures();
     }
 
-    /// The relay took responsibility for a letter.
-    pub fn accepted(&self) {
-        {
-            let mut inner = self.lock();
-            (inner.denials, inner.lost, inner.rests, inner.on_trial) = (0, 0, 0, false);
-        }
-        self.clear();
-    }
-
-    /// The relay refused a recipient. One is a bounce; a row of them for reasons of policy
-    /// (RFC 3463 §3.8) is a relay that will carry nothing for us. What a provider says of our
-    /// settings is the lane's matter.
-    pub fn refused(&self, reply: &Reply) {
-        self.clear();
-        if reply_class::sender_fault(reply).is_some() {
-            return;
-        }
-        let policy = reply.is_permanent() && reply.enhanced.is_some_and(|status| status.1 == 7);
-        let many = {
-            let mut inner = self.lock();
-            inner.denials = if policy { inner.denials + 1 } else { 0 };
-            inner.denials >= DENIALS
+    /// The relay has refused a recipient. One refusal is a bounce; many in a row for policy reasons (RFC 3463 §3.8) mean that the
+    /// relay carries nothing. Sender faults concern the lane, not the relay.
+    pub fn record_refused(&self, reply: &Reply) {
+        let is_sender_fault = reply_class::sender_fault(reply).is_some();
+        let is_policy = reply.is_permanent() && reply.enhanced.is_some_and(|code| code.1 == 7);
+        let denied = {
+            let mut state = self.lock();
+            state.forget_failures();
+            if !is_sender_fault {
+                state.denials = if is_policy { state.denials + 1 } else { 0 };
+            }
+            !is_sender_fault && state.denials >= MAX_DENIALS
         };
-        if many {
-            self.fail(Message::new("relay-denies").with("reply", reply).with("count", DENIALS), true);
+        if denied {
+            self.record_failure(Message::new("relay-denies").with("reply", reply).with("count", MAX_DENIALS), true);
         }
     }
 
-    /// The relay failed; returns how long to rest, which grows with the failures.
-    pub fn report(&self, fault: &SmtpError) -> Duration {
-        tracing::warn!(phase = %fault.phase, cause = fault.message().key, "the relay failed");
-        // A relay that breaks once may cost each connection a letter; what goes on must not cost more.
-        let costly = fault.is_uncertain() && {
-            let mut inner = self.lock();
-            inner.lost += 1;
-            inner.lost > inner.connections
+    /// A session has failed. Returns how long its connection pauses.
+    pub fn record_error(&self, error: &SmtpError) -> Duration {
+        tracing::warn!(phase = %error.phase, cause = error.message().key, "relay failed");
+        // A relay that fails once may cost each connection one message; a failure that goes on must not cost more.
+        let costly = error.is_uncertain() && {
+            let mut state = self.lock();
+            state.lost += 1;
+            state.lost > state.connections
         };
-        self.fail(fault.message(), costly || fault.is_configuration())
+        self.record_failure(error.message(), costly || error.is_configuration())
     }
 
-    /// The same for what is no SMTP fault.
-    pub fn fail(&self, why: Message, hopeless: bool) -> Duration {
-        let mut inner = self.lock();
-        let (now, patience, on_trial) = (Instant::now(), inner.patience, inner.on_trial);
-        let broken = inner.broken.get_or_insert_with(|| Broken {
+    /// The relay has failed for another reason; `permanent` opens the breaker at once. Returns how long the connection pauses.
+    pub fn record_failure(&self, reason: Message, permanent: bool) -> Duration {
+        let mut state = self.lock();
+        let (now, patience, half_open) = (Instant::now(), state.patience, state.half_open);
+        let failing = state.failing.get_or_insert_with(|| Failing {
             since: now,
             latest: now,
             failures: 0,
-            last: String::new(),
-            serious: false,
-            until: None,
+            reason: String::new(),
+            open: false,
+            cooldown_until: None,
         });
-        broken.failures += 1;
-        broken.latest = now;
-        broken.last = why.pack();
-        broken.serious |= hopeless || on_trial || now - broken.since >= patience;
-        if !broken.serious {
-            return rest(broken.failures);
+        failing.failures += 1;
+        failing.latest = now;
+        failing.reason = reason.pack();
+        failing.open |= permanent || half_open || now - failing.since >= patience;
+        if !failing.open {
+            return backoff(failing.failures);
         }
-        if broken.until.is_none() {
-            inner.lay_down();
+        if failing.cooldown_until.is_none() {
+            state.start_cooldown();
         }
         Duration::ZERO
     }
 
-    /// True when sending should stop.
-    pub fn is_serious(&self) -> bool {
-        self.lock().broken.as_ref().is_some_and(|broken| broken.serious)
+    /// True when nothing is to be sent through the relay.
+    pub fn is_open(&self) -> bool {
+        self.lock().failing.as_ref().is_some_and(|failing| failing.open)
     }
 
-    /// Why sending stopped, as a packed message.
-    pub fn verdict(&self) -> Option<String> {
-        self.lock().broken.as_ref().filter(|broken| broken.serious).map(|broken| broken.last.clone())
+    /// Why the breaker is open, as a packed message.
+    pub fn open_reason(&self) -> Option<String> {
+        self.lock().failing.as_ref().filter(|failing| failing.open).map(|failing| failing.reason.clone())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Inner {
-    fn forget(&mut self) {
-        (self.broken, self.denials, self.lost) = (None, 0, 0);
+impl State {
+    fn close(&mut self) {
+        (self.failing, self.denials, self.lost) = (None, 0, 0);
     }
 
-    /// Begins a rest: the patience, then twice as long each time.
-    fn lay_down(&mut self) {
-        let rest = self.patience.saturating_mul(1 << self.rests.min(16)).min(LONGEST);
-        self.rests += 1;
-        if let Some(broken) = &mut self.broken {
-            broken.until = Some(Instant::now() + rest);
+    /// The relay answers as it should. An open breaker stays open: only a probe closes it.
+    fn forget_failures(&mut self) {
+        if self.failing.as_ref().is_some_and(|failing| !failing.open) {
+            self.failing = None;
+        }
+    }
+
+    /// Starts a cooldown: as long as the patience, then twice as long each time.
+    fn start_cooldown(&mut self) {
+        let cooldown = self.patience.saturating_mul(1 << self.cooldowns.min(16)).min(MAX_COOLDOWN);
+        self.cooldowns += 1;
+        if let Some(failing) = &mut self.failing {
+            failing.cooldown_until = Some(Instant::now() + cooldown);
         }
     }
 }
 
-/// How long to rest after so many failures in a row: 200 ms to 3.2 s.
-pub fn rest(failures: u32) -> Duration {
+/// How long a connection pauses after so many failures in a row: 200 ms to 3.2 s.
+pub fn backoff(failures: u32) -> Duration {
     Duration::from_millis(100 << failures.clamp(1, 5))
 }
 
@@ -200,43 +202,43 @@ pub fn rest(failures: u32) -> Duration {
 mod tests {
     use super::*;
 
-    fn failed(trouble: &RelayBreaker) -> bool {
-        trouble.fail(Message::new("relay-folder"), true);
-        trouble.is_serious()
+    fn fail(breaker: &RelayBreaker) -> bool {
+        breaker.record_failure(Message::new("relay-folder"), true);
+        breaker.is_open()
     }
 
     #[tokio::test(start_paused = true)]
-    async fn rests_grow_until_a_letter_is_accepted() {
-        let trouble = RelayBreaker::default();
-        trouble.arm(Duration::from_secs(30), 1);
-        let mut rests = Vec::new();
-        assert!(failed(&trouble));
+    async fn cooldowns_double_until_a_message_is_accepted() {
+        let breaker = RelayBreaker::default();
+        breaker.configure(Duration::from_secs(30), 1);
+        let mut cooldowns = Vec::new();
+        assert!(fail(&breaker));
         for _ in 0..8 {
             let began = Instant::now();
-            while !trouble.is_rested() {
+            while !breaker.start_probe() {
                 tokio::time::advance(Duration::from_secs(1)).await;
             }
-            rests.push(began.elapsed().as_secs());
+            cooldowns.push(began.elapsed().as_secs());
         }
-        assert_eq!(rests, [30, 60, 120, 240, 480, 900, 900, 900]);
+        assert_eq!(cooldowns, [30, 60, 120, 240, 480, 900, 900, 900]);
 
-        trouble.come_back();
-        assert!(!trouble.is_serious());
-        trouble.accepted();
-        assert!(failed(&trouble));
+        breaker.half_open();
+        assert!(!breaker.is_open());
+        breaker.record_accepted();
+        assert!(fail(&breaker));
         tokio::time::advance(Duration::from_secs(30)).await;
-        assert!(trouble.is_rested());
+        assert!(breaker.start_probe());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_relay_on_trial_has_one_failure() {
-        let trouble = RelayBreaker::default();
-        trouble.arm(Duration::from_secs(30), 1);
-        assert!(failed(&trouble));
-        trouble.come_back();
+    async fn one_failure_opens_a_half_open_breaker() {
+        let breaker = RelayBreaker::default();
+        breaker.configure(Duration::from_secs(30), 1);
+        assert!(fail(&breaker));
+        breaker.half_open();
 
-        trouble.fail(Message::new("relay-folder"), false);
+        breaker.record_failure(Message::new("relay-folder"), false);
 
-        assert!(trouble.is_serious());
+        assert!(breaker.is_open());
     }
 }

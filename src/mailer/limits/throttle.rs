@@ -1,21 +1,19 @@
-//! How fast messages may leave: one slot after another, so that what a limit allows does not leave
-//! in one burst.
+//! Throttle: spaces messages evenly, so that the messages that a limit allows are not sent in one burst.
 
 use std::time::Duration;
 
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until};
 
-/// Hands out slots at an even pace, shared by all who ask.
+/// Gives out slots at an even rate to all its users.
 #[derive(Default)]
 pub struct Throttle {
     next: Mutex<Option<Instant>>,
 }
 
 impl Throttle {
-    /// Waits for the next slot, `rate` of them a second; `None` means at once. The rate may be
-    /// another one each time.
-    pub async fn pass(&self, rate: Option<f64>) {
+    /// Waits for the next slot, with `rate` slots per second; `None` does not wait. The rate may differ between calls.
+    pub async fn wait(&self, rate: Option<f64>) {
         let Some(rate) = rate.filter(|rate| *rate > 0.0) else { return };
         let slot = {
             let mut next = self.next.lock().await;
@@ -33,24 +31,24 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn ten_slots_at_five_a_second_take_two_seconds() {
+    async fn ten_slots_at_five_per_second_take_two_seconds() {
         let throttle = Throttle::default();
         let began = Instant::now();
 
         for _ in 0..=10 {
-            throttle.pass(Some(5.0)).await;
+            throttle.wait(Some(5.0)).await;
         }
 
         assert_eq!(began.elapsed().as_millis() / 10, 200);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn without_a_rate_nothing_waits() {
+    async fn without_rate_does_not_wait() {
         let throttle = Throttle::default();
         let began = Instant::now();
 
-        throttle.pass(None).await;
-        throttle.pass(Some(1.0)).await;
+        throttle.wait(None).await;
+        throttle.wait(Some(1.0)).await;
 
         assert!(began.elapsed().is_zero());
     }

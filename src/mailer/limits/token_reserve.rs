@@ -1,6 +1,7 @@
-//! What was drawn under one limit and not sent yet, in memory: one look into the table serves many
-//! letters. What is left goes back into the table when the round ends; a mailer that dies loses it,
-//! which errs on the side of sending less.
+//! Token reserve: tokens of one limit that were drawn from the database and not used yet.
+//!
+//! One database read serves many messages. Tokens that are left go back when the send round ends; a mailer that dies loses
+//! them, which means that less is sent, never more.
 
 use crate::campaign::rate_limit::RateLimit;
 use crate::infra::clock::Millis;
@@ -10,114 +11,90 @@ use crate::infra::installation::Installation;
 use crate::infra::sync_shim::{AtomicI64, Mutex, Ordering, PoisonError};
 use crate::mailer::limits::rate_account::{self, LimitKey};
 
-/// Letters drawn at a time at least, where the limit has them.
-const REFILL: i64 = 100;
+/// The fewest tokens to draw from the database at a time, if the limit has them.
+const MIN_DRAW: i64 = 100;
 
-/// The name of a limit that a purse draws from.
-#[derive(Debug, Clone)]
-pub enum LimitName {
-    /// A lane, or `all`.
-    Lane(String),
-    /// A relay.
-    Relay(Id),
-}
-
-impl LimitName {
-    fn gate(&self) -> LimitKey<'_> {
-        match self {
-            Self::Lane(name) => LimitKey::Lane(name),
-            Self::Relay(id) => LimitKey::Relay(*id),
-        }
-    }
-}
-
-/// Letters that may leave under one limit.
+/// Tokens of one limit. One token is one message.
 pub struct TokenReserve {
     installation: Installation,
     workspace: Id,
-    name: LimitName,
-    cap: Mutex<RateLimit>,
-    /// Grant and not taken out.
-    held: tokio::sync::Mutex<i64>,
-    /// Put back since, by whoever did not send.
-    back: AtomicI64,
-    /// When the next day begins, once this day's letters are used up; 0 while they are not.
-    shut_until: AtomicI64,
+    key: LimitKey,
+    rate_limit: Mutex<RateLimit>,
+    /// Tokens drawn from the database and not handed out.
+    available: tokio::sync::Mutex<i64>,
+    /// Tokens refunded since then.
+    refunded: AtomicI64,
+    /// When the next day begins, once the quota of this day is used up; otherwise 0.
+    exhausted_until: AtomicI64,
 }
 
 impl TokenReserve {
-    /// An empty purse of a workspace.
-    pub fn new(installation: &Installation, workspace: Id, name: LimitName, cap: RateLimit) -> Self {
+    /// An empty reserve.
+    pub fn new(installation: &Installation, workspace: Id, key: LimitKey, rate_limit: RateLimit) -> Self {
         Self {
             installation: installation.clone(),
             workspace,
-            name,
-            cap: Mutex::new(cap),
-            held: tokio::sync::Mutex::default(),
-            back: AtomicI64::default(),
-            shut_until: AtomicI64::default(),
+            key,
+            rate_limit: Mutex::new(rate_limit),
+            available: tokio::sync::Mutex::default(),
+            refunded: AtomicI64::default(),
+            exhausted_until: AtomicI64::default(),
         }
     }
 
     /// The limit in force.
-    pub fn cap(&self) -> RateLimit {
-        *self.cap.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn rate_limit(&self) -> RateLimit {
+        *self.rate_limit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts another limit in force.
-    pub fn set_cap(&self, cap: RateLimit) {
-        let before = std::mem::replace(&mut *self.cap.lock().unwrap_or_else(PoisonError::into_inner), cap);
-        if before != cap {
-            self.shut_until.store(0, Ordering::Relaxed);
+    /// Changes the limit.
+    pub fn set_rate_limit(&self, limit: RateLimit) {
+        let before = std::mem::replace(&mut *self.rate_limit.lock().unwrap_or_else(PoisonError::into_inner), limit);
+        if before != limit {
+            self.exhausted_until.store(0, Ordering::Relaxed);
         }
     }
 
-    /// Takes out up to `want` letters.
-    pub async fn take(&self, want: i64) -> Result<i64> {
-        let (cap, mut held) = (self.cap(), self.held.lock().await);
-        let back = self.back.swap(0, Ordering::Relaxed);
-        if cap.is_open() {
-            *held = 0;
+    /// Draws up to `want` tokens.
+    pub async fn draw(&self, want: i64) -> Result<i64> {
+        let (limit, mut available) = (self.rate_limit(), self.available.lock().await);
+        let refunded = self.refunded.swap(0, Ordering::Relaxed);
+        if limit.is_open() {
+            *available = 0;
             return Ok(want);
         }
-        *held += back;
-        if *held == 0 && want > 0 && self.shut_until().is_none() {
+        *available += refunded;
+        if *available == 0 && want > 0 && self.exhausted_until().is_none() {
             let (db, now) = (&self.installation.db, self.installation.clock.now());
-            let drawn = rate_account::draw(db, self.workspace, self.name.gate(), &cap, want.max(REFILL), now).await?;
-            *held = drawn.count;
-            self.shut_until.store(drawn.opens_at.filter(|_| drawn.count == 0).unwrap_or(0), Ordering::Relaxed);
+            let grant = rate_account::draw(db, self.workspace, &self.key, &limit, want.max(MIN_DRAW), now).await?;
+            *available = grant.count;
+            let until = grant.exhausted_until.filter(|_| grant.count == 0).unwrap_or(0);
+            self.exhausted_until.store(until, Ordering::Relaxed);
         }
-        let taken = want.min(*held);
-        *held -= taken;
-        Ok(taken)
+        let drawn = want.min(*available);
+        *available -= drawn;
+        Ok(drawn)
     }
 
-    /// Puts letters back that were not sent.
-    pub fn put_back(&self, count: i64) {
-        self.back.fetch_add(count, Ordering::Relaxed);
+    /// Returns the tokens of messages that were not sent.
+    pub fn refund(&self, count: i64) {
+        self.refunded.fetch_add(count, Ordering::Relaxed);
     }
 
-    /// When it can be drawn from again, if this day's letters are used up.
-    pub fn shut_until(&self) -> Option<Millis> {
-        Some(self.shut_until.load(Ordering::Relaxed)).filter(|until| *until > self.installation.clock.now())
+    /// When tokens can be drawn again, if the quota of this day is used up.
+    pub fn exhausted_until(&self) -> Option<Millis> {
+        Some(self.exhausted_until.load(Ordering::Relaxed)).filter(|until| *until > self.installation.clock.now())
     }
 
-    /// Gives everything back.
-    pub async fn empty(&self) -> Result<()> {
-        let mut held = self.held.lock().await;
-        let left = std::mem::take(&mut *held) + self.back.swap(0, Ordering::Relaxed);
-        let cap = self.cap();
-        if left == 0 || cap.is_open() {
+    /// Returns all unused tokens to the database.
+    pub async fn close(&self) -> Result<()> {
+        let mut available = self.available.lock().await;
+        let left = std::mem::take(&mut *available) + self.refunded.swap(0, Ordering::Relaxed);
+        let limit = self.rate_limit();
+        if left == 0 || limit.is_open() {
             return Ok(());
         }
-        rate_account::refund(
-            &self.installation.db,
-            self.workspace,
-            self.name.gate(),
-            &cap,
-            left,
-            self.installation.clock.now(),
-        )
-        .await
+        let (db, now) = (&self.installation.db, self.installation.clock.now());
+        rate_account::refund(db, self.workspace, &self.key, &limit, left, now).await
     }
 }

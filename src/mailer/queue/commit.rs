@@ -1,4 +1,4 @@
-//! One commit of a mailer: results, what goes back, and the last word on what is to be sent.
+//! One transaction of a mailer: records results, releases deliveries, runs the final eligibility check and marks deliveries.
 
 use std::collections::HashMap;
 
@@ -14,9 +14,11 @@ use crate::infra::installation::Installation;
 use crate::infra::metric;
 use crate::mailer::lease;
 
-/// Writes what the connections of a mailer have said, in one transaction under its lease, and returns
-/// what each message that may go out is made from. Results before marks: a connection that asks for its
-/// next mark has said how its last letter ended, and both are on disk together.
+/// Commits results, releases and marks in one transaction under the mailer's lease. Returns, for each delivery that may be sent,
+/// what its message is made from.
+///
+/// Results come before marks: a connection that requests its next mark has recorded its last result, and both are committed
+/// together.
 pub async fn commit(
     installation: &Installation,
     mailer: Id,
@@ -27,12 +29,12 @@ pub async fn commit(
     let (now, began) = (installation.clock.now(), Instant::now());
     let (ends, mut written) = (ResultBatch::of(results), 0);
     let write = |script: &mut Script, conn: &Conn| {
-        lease::ask(script, &installation.db, mailer, marks.is_empty());
+        lease::push_lock(script, &installation.db, mailer, marks.is_empty());
         written = ends.write(script, conn, mailer, now);
         delivery::prepare_mark(script, conn, mailer, marks, now);
     };
     let (mut tx, mut done) = installation.db.write_with(WritePurpose::Regular, write).await?;
-    lease::confirm(&done.remove(0))?;
+    lease::check_lock(&done.remove(0))?;
     let (recorded, asked) = done.split_at(written);
     ends.check(&mut tx, mailer, recorded).await?;
     delivery::release(&mut tx, mailer, releases, now).await?;

@@ -1,6 +1,6 @@
-//! The one writer of a mailer. Marks and results of all connections gather while the last commit is
-//! on its way to the disk and ride in the next one: a connection waits for one sync, and all wait
-//! for the same.
+//! Group commit: one task per mailer commits the marks and results of all connections.
+//!
+//! Requests that arrive during a commit go into the next one, so that many connections share one sync of the disk.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -15,219 +15,223 @@ use crate::infra::installation::Installation;
 use crate::infra::sync_shim::{Arc, AtomicUsize, Instant, JoinHandle, Ordering, sleep, spawn, timeout_at};
 use crate::mailer::queue::commit::commit;
 
-/// Marks and results a commit carries at most.
-const BATCH: usize = 1_000;
+/// Requests in one commit at most.
+const MAX_BATCH: usize = 1_000;
 
-/// So many marks share a commit well, however long it takes.
-const MANY: usize = 100;
+/// Marks that make a good batch, however long a commit takes.
+const GOOD_BATCH: usize = 100;
 
-/// How long a commit waits for more at most.
-const LINGER: Duration = Duration::from_millis(4);
+/// How long a commit waits for more requests at most.
+const MAX_WAIT: Duration = Duration::from_millis(4);
 
-/// A commit faster than this is not worth waiting for.
-const LEAST: Duration = Duration::from_millis(1);
+/// A commit that takes less is not worth waiting for.
+const FAST_COMMIT: Duration = Duration::from_millis(1);
+
+/// The interval between attempts to record results after a failed commit.
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Attempts to record results after a failed commit.
+const MAX_RETRIES: usize = 60;
 
 enum Request {
-    Mark { mark: Mark, answer: oneshot::Sender<Option<Marked>> },
+    Mark { mark: Mark, marked: oneshot::Sender<Option<Marked>> },
     Release(Id),
     Result(DeliveryResult),
-    Settle(oneshot::Sender<()>),
+    Flush(oneshot::Sender<()>),
 }
 
-/// A handle on the writer; cheap to clone.
+/// A handle on the group commit; cheap to clone.
 #[derive(Clone)]
 pub struct GroupCommit {
-    notes: mpsc::Sender<Request>,
-    crowd: Arc<MessageCounts>,
+    requests: mpsc::Sender<Request>,
+    counts: Arc<MessageCounts>,
 }
 
-/// Letters in the hands of connections.
+/// Deliveries that connections hold.
 #[derive(Default)]
 struct MessageCounts {
-    /// Their marks are asked for, or will be at once.
-    asking: AtomicUsize,
-    /// On the way to a relay: their connections will ask for other marks.
+    /// Waiting for a mark, or about to request one.
+    marking: AtomicUsize,
+    /// On the way to a relay: their connections will request other marks.
     sending: AtomicUsize,
 }
 
-/// A letter in the hands of a connection, until it is dropped.
+/// Counts one delivery that a connection holds, until it is dropped.
 pub struct MessageGuard {
-    crowd: Arc<MessageCounts>,
+    counts: Arc<MessageCounts>,
     sending: bool,
 }
 
 impl MessageCounts {
-    /// Those whose marks are asked for, and all.
-    fn count(&self) -> (usize, usize) {
-        let asking = self.asking.load(Ordering::Relaxed);
-        (asking, asking + self.sending.load(Ordering::Relaxed))
+    /// The deliveries that wait for a mark, and all.
+    fn load(&self) -> (usize, usize) {
+        let marking = self.marking.load(Ordering::Relaxed);
+        (marking, marking + self.sending.load(Ordering::Relaxed))
     }
 }
 
 impl MessageGuard {
-    /// Its mark is there, and it is on its way.
-    pub fn begin(&mut self) {
-        self.crowd.sending.fetch_add(1, Ordering::Relaxed);
-        self.count().fetch_sub(1, Ordering::Relaxed);
+    /// The delivery is marked and on its way.
+    pub fn set_sending(&mut self) {
+        self.counts.sending.fetch_add(1, Ordering::Relaxed);
+        self.counter().fetch_sub(1, Ordering::Relaxed);
         self.sending = true;
     }
 
-    fn count(&self) -> &AtomicUsize {
-        if self.sending { &self.crowd.sending } else { &self.crowd.asking }
+    fn counter(&self) -> &AtomicUsize {
+        if self.sending { &self.counts.sending } else { &self.counts.marking }
     }
 }
 
 impl Drop for MessageGuard {
     fn drop(&mut self) {
-        self.count().fetch_sub(1, Ordering::Relaxed);
+        self.counter().fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 impl GroupCommit {
-    /// Starts the writer of a mailer. The task ends when every handle is gone and everything is on
-    /// disk; it returns false when the database had failed on the way, and says so to `halt` at once.
+    /// Starts the task of a mailer. It ends when every handle is dropped and everything is committed, and returns false if a
+    /// commit has failed; in that case it sets `halt` at once.
     pub fn start(
         installation: Installation,
         mailer: Id,
-        hand: Arc<InFlight>,
+        in_flight: Arc<InFlight>,
         halt: watch::Sender<bool>,
     ) -> (Self, JoinHandle<bool>) {
-        let (notes, inbox) = mpsc::channel(4 * BATCH);
-        let crowd = Arc::<MessageCounts>::default();
-        let desk = CommitTask { installation, mailer, hand, crowd: crowd.clone(), halt };
-        (Self { notes, crowd }, spawn(desk.write(inbox)))
+        let (requests, receiver) = mpsc::channel(4 * MAX_BATCH);
+        let counts = Arc::<MessageCounts>::default();
+        let task = CommitTask { installation, mailer, in_flight, counts: counts.clone(), halt };
+        (Self { requests, counts }, spawn(task.run(receiver)))
     }
 
-    /// Says that a connection has taken a letter in hand.
-    pub fn busy(&self) -> MessageGuard {
-        self.crowd.asking.fetch_add(1, Ordering::Relaxed);
-        MessageGuard { crowd: self.crowd.clone(), sending: false }
+    /// Counts a delivery that a connection has taken.
+    pub fn guard(&self) -> MessageGuard {
+        self.counts.marking.fetch_add(1, Ordering::Relaxed);
+        MessageGuard { counts: self.counts.clone(), sending: false }
     }
 
-    /// Asks for the last word on a delivery. Once the answer is the date of its message, the mark
-    /// is on disk and the message may go out. `None`, or no answer, means it must not be sent.
+    /// Requests the final eligibility check and the mark of a delivery. Once the receiver yields what the message is made from,
+    /// the mark is committed and the message may be sent. `None`, or a closed receiver, means that it must not be sent.
     pub async fn mark(&self, mark: Mark) -> oneshot::Receiver<Option<Marked>> {
-        let (answer, asked) = oneshot::channel();
-        // A writer that is gone drops the question: no answer.
-        let _ = self.notes.send(Request::Mark { mark, answer }).await;
-        asked
+        let (marked, receiver) = oneshot::channel();
+        // If the task has ended the request is dropped, which closes the receiver.
+        let _ = self.requests.send(Request::Mark { mark, marked }).await;
+        receiver
     }
 
-    /// Gives an unmarked delivery back.
+    /// Releases a delivery that was not marked.
     pub async fn release(&self, delivery: Id) {
-        let _ = self.notes.send(Request::Release(delivery)).await;
+        let _ = self.requests.send(Request::Release(delivery)).await;
     }
 
-    /// Waits until what was said before is on disk, or is known not to be.
-    pub async fn settle(&self) {
-        let (answer, settled) = oneshot::channel();
-        let _ = self.notes.send(Request::Settle(answer)).await;
-        let _ = settled.await;
+    /// Records the result of an attempt.
+    pub async fn record(&self, result: DeliveryResult) {
+        let _ = self.requests.send(Request::Result(result)).await;
     }
 
-    /// Writes down how a try ended.
-    pub async fn record(&self, outcome: DeliveryResult) {
-        let _ = self.notes.send(Request::Result(outcome)).await;
+    /// Waits until all earlier requests are committed or have failed.
+    pub async fn flush(&self) {
+        let (done, receiver) = oneshot::channel();
+        let _ = self.requests.send(Request::Flush(done)).await;
+        let _ = receiver.await;
     }
 }
 
-/// Where the writer sits.
+/// The task that commits.
 struct CommitTask {
     installation: Installation,
     mailer: Id,
-    hand: Arc<InFlight>,
-    crowd: Arc<MessageCounts>,
-    /// Ends the shift: what is claimed again and again without a mark would keep it busy for ever.
+    in_flight: Arc<InFlight>,
+    counts: Arc<MessageCounts>,
+    /// Ends the scheduler after a failure: otherwise it would claim deliveries again and again without a mark.
     halt: watch::Sender<bool>,
 }
 
 impl CommitTask {
-    async fn write(self, mut inbox: mpsc::Receiver<Request>) -> bool {
-        let mut sound = true;
-        let mut batch = Vec::with_capacity(BATCH);
-        let mut sync = Duration::ZERO;
-        while inbox.recv_many(&mut batch, BATCH).await > 0 {
-            self.gather(&mut inbox, &mut batch, sync).await;
+    async fn run(self, mut requests: mpsc::Receiver<Request>) -> bool {
+        let mut healthy = true;
+        let mut batch = Vec::with_capacity(MAX_BATCH);
+        let mut last_commit = Duration::ZERO;
+        while requests.recv_many(&mut batch, MAX_BATCH).await > 0 {
+            self.fill_batch(&mut requests, &mut batch, last_commit).await;
             let began = Instant::now();
-            let (mut marks, mut answers, mut releases, mut results) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-            let mut settling = Vec::new();
-            for note in batch.drain(..) {
-                match note {
-                    Request::Mark { mark, answer } => {
-                        answers.push((mark.id, answer));
+            let (mut marks, mut waiting, mut releases, mut results) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+            let mut flushes = Vec::new();
+            for request in batch.drain(..) {
+                match request {
+                    Request::Mark { mark, marked } => {
+                        waiting.push((mark.id, marked));
                         marks.push(mark);
                     }
                     Request::Release(delivery) => releases.push(delivery),
-                    Request::Result(outcome) => results.push(outcome),
-                    Request::Settle(answer) => settling.push(answer),
+                    Request::Result(result) => results.push(result),
+                    Request::Flush(done) => flushes.push(done),
                 }
             }
-            // After a failure nothing new may start: what is known is still written down, as soon as
-            // the database answers, and the mailer ends its shift.
-            let marked = if sound {
+            // After a failure no delivery is marked any more; known results are recorded once the database answers.
+            let committed = if healthy {
                 commit(&self.installation, self.mailer, &marks, &releases, &results).await
             } else {
                 Ok(HashMap::new())
             };
-            sync = began.elapsed();
-            match marked {
-                Ok(mut marked) if sound => {
-                    for (delivery, answer) in answers {
-                        let _ = answer.send(marked.remove(&delivery));
+            last_commit = began.elapsed();
+            match committed {
+                Ok(mut all) if healthy => {
+                    for (delivery, marked) in waiting {
+                        let _ = marked.send(all.remove(&delivery));
                     }
                 }
-                outcome => {
-                    if let Err(error) = outcome {
-                        tracing::error!(error = error.message().key, "deliveries could not be written; sending stops");
+                failed => {
+                    if let Err(error) = failed {
+                        tracing::error!(error = error.message().key, "commit of deliveries failed; sending stops");
                     }
-                    sound = false;
+                    healthy = false;
                     self.halt.send_replace(true);
-                    drop(answers);
-                    self.insist(&results).await;
+                    drop(waiting);
+                    self.retry_results(&results).await;
                 }
             }
-            let gone: Vec<Id> = marks.iter().map(|mark| mark.id).chain(releases).collect();
-            self.hand.remove(&gone);
-            for answer in settling {
-                let _ = answer.send(());
+            let done: Vec<Id> = marks.iter().map(|mark| mark.id).chain(releases).collect();
+            self.in_flight.remove(&done);
+            for flush in flushes {
+                let _ = flush.send(());
             }
         }
-        sound
+        healthy
     }
 
-    /// Waits a little for the connections that are about to ask. Where there are few letters, or a commit
-    /// takes long, that is all of them, for half as long as the last one took, unless there are [`MANY`]:
-    /// else they part into groups that wait for each other's commits by turns. Otherwise it is half of
-    /// those that ask already, while each connection has others left to send: a commit costs the same for
+    /// Waits a little for connections that are about to request marks.
+    ///
+    /// With few deliveries, or slow commits, it waits for all of them, for half as long as the last commit took; otherwise they
+    /// would split into groups that wait for each other's commits in turn. Above [`GOOD_BATCH`] deliveries it waits for half of
+    /// those that request marks at this moment: each connection has others to send meanwhile, and a commit costs the same for
     /// one as for many.
-    async fn gather(&self, inbox: &mut mpsc::Receiver<Request>, batch: &mut Vec<Request>, sync: Duration) {
-        let (asking, all) = self.crowd.count();
-        let for_all = all <= MANY || sync > LEAST;
-        let until = Instant::now() + if for_all { (sync / 2).min(LINGER) } else { LINGER };
-        let enough = if for_all { all.min(MANY) } else { asking / 2 };
-        let marks = |batch: &[Request]| batch.iter().filter(|note| matches!(note, Request::Mark { .. })).count();
-        while batch.len() < BATCH && marks(batch) < enough {
-            let room = BATCH - batch.len();
-            match timeout_at(until, inbox.recv_many(batch, room)).await {
+    async fn fill_batch(&self, requests: &mut mpsc::Receiver<Request>, batch: &mut Vec<Request>, last: Duration) {
+        let (marking, all) = self.counts.load();
+        let for_all = all <= GOOD_BATCH || last > FAST_COMMIT;
+        let until = Instant::now() + if for_all { (last / 2).min(MAX_WAIT) } else { MAX_WAIT };
+        let enough = if for_all { all.min(GOOD_BATCH) } else { marking / 2 };
+        let marks = |batch: &[Request]| batch.iter().filter(|request| matches!(request, Request::Mark { .. })).count();
+        while batch.len() < MAX_BATCH && marks(batch) < enough {
+            let room = MAX_BATCH - batch.len();
+            match timeout_at(until, requests.recv_many(batch, room)).await {
                 Ok(1..) => {}
                 Ok(0) | Err(_) => return,
             }
         }
     }
 
-    /// Tries for a minute to save results that are known; what fails even then is found as uncertain,
-    /// and so is what others have settled meanwhile.
-    async fn insist(&self, results: &[DeliveryResult]) {
-        for _ in 0..60 {
-            if results.is_empty()
-                || matches!(
-                    commit(&self.installation, self.mailer, &[], &[], results).await,
-                    Ok(_) | Err(Error::Fenced)
-                )
-            {
-                return;
+    /// Tries for a minute to record known results. What fails even then becomes uncertain, unless another mailer has recovered it
+    /// meanwhile.
+    async fn retry_results(&self, results: &[DeliveryResult]) {
+        if results.is_empty() {
+            return;
+        }
+        for _ in 0..MAX_RETRIES {
+            match commit(&self.installation, self.mailer, &[], &[], results).await {
+                Ok(_) | Err(Error::Fenced) => return,
+                Err(_) => sleep(RETRY_INTERVAL).await,
             }
-            sleep(Duration::from_secs(1)).await;
         }
     }
 }

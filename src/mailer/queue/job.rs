@@ -1,55 +1,72 @@
-//! One delivery on its way to a connection: how its message is made, and what an answer means for it.
+//! Job: one claimed delivery on its way to a connection, and the delivery results that replies mean.
 
 use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::audience::address::Address;
-use crate::campaign::composer::Composer;
 use crate::campaign::delivery::{Claimed, DeliveryResult, Mark, Marked, State};
+use crate::infra::clock::Millis;
 use crate::infra::failpoint::{self, Bug};
 use crate::infra::id::Id;
+use crate::mailer::queue::compose::CampaignComposer;
 use crate::mailer::queue::retry;
-use crate::mailer::relay_context::RelayContext;
 use crate::mailer::smtp::error::SmtpError;
+use crate::mailer::smtp::reply::Reply;
 use crate::mailer::smtp::reply_class::{self, Class};
-use crate::mailer::smtp::wire::Reply;
 
-/// A delivery on its way to a connection.
+/// A claimed delivery on its way to a connection.
 pub struct Job {
     /// The delivery.
     pub claimed: Claimed,
-    /// What makes the message.
-    pub composer: Arc<Composer>,
-    /// Its place among the letters of its lane, where those are counted.
-    pub seat: Option<OwnedSemaphorePermit>,
-    /// What its message would be made from, known before anyone is asked: only where that promise is
-    /// broken on purpose.
-    pub known: Option<Marked>,
+    /// Composes its message.
+    pub composer: Arc<CampaignComposer>,
+    /// Its place among the connections of its lane, if the lane limits them.
+    pub lane_slot: Option<OwnedSemaphorePermit>,
+    /// What its message is made from, read without a mark: only with the bug `SkipFinalCheck`.
+    pub unchecked: Option<Marked>,
+}
+
+/// The command that a reply answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RepliedTo {
+    /// MAIL or RCPT.
+    Envelope,
+    /// DATA or the message.
+    Message,
+}
+
+/// When a delivery is tried again.
+#[derive(Debug, Clone, Copy)]
+pub struct RetryPlan {
+    /// The time of the reply.
+    pub now: Millis,
+    /// The delay before the first retry, in ms.
+    pub base: Millis,
+    /// The number of earlier attempts.
+    pub attempts: i32,
 }
 
 impl Job {
-    /// What is asked of the writer before it may go out.
+    /// The mark that the delivery needs before its envelope is sent.
     pub fn mark(&self, relay: Id) -> Mark {
         let Claimed { id, campaign, .. } = self.claimed;
         Mark { id, campaign, relay }
     }
 
-    /// The address, and in `out` the text in wire form with its last dot; or why there is none.
-    pub fn compose(&self, marked: &Marked, out: &mut Vec<u8>) -> Result<Address, DeliveryResult> {
-        let Marked { date, recipient, .. } = marked;
-        let address = Address::parse(&recipient.address).map_err(|_| self.skipped("skipped-address"))?;
-        self.composer.compose(recipient, &address, *date, out).map_err(|reason| self.skipped(reason.key))?;
-        out.extend_from_slice(b".\r\n");
-        Ok(address)
+    /// Composes the message in `buffer`. The error is the result of a delivery for which no message can be made.
+    pub async fn compose(&self, marked: &Marked, buffer: Vec<u8>) -> Result<(Address, Vec<u8>), DeliveryResult> {
+        let to = Address::parse(&marked.recipient.address).map_err(|_| self.skipped("skipped-address"))?;
+        let message = self.composer.compose(marked, &to, buffer).await.map_err(|reason| self.skipped(reason.key))?;
+        Ok((to, message))
     }
 
-    /// An end, or a way on.
-    pub fn outcome(&self, state: State, reason: Option<&str>, marked: bool) -> DeliveryResult {
+    /// A result of the marked delivery without a reply.
+    pub fn result(&self, state: State, reason: Option<&str>) -> DeliveryResult {
         DeliveryResult {
             id: self.claimed.id,
             campaign: self.claimed.campaign,
-            marked,
+            marked: true,
             state,
             reason: reason.map(str::to_owned),
             code: 0,
@@ -59,59 +76,56 @@ impl Job {
         }
     }
 
-    /// No letter can be made for this person, or the relay cannot carry it: not a bounce.
+    /// No message can be made for this recipient, or the relay cannot carry it. This is not a bounce.
     pub fn skipped(&self, reason: &str) -> DeliveryResult {
-        self.outcome(State::Skipped, Some(reason), true)
+        self.result(State::Skipped, Some(reason))
     }
 
-    /// What the relay's answer means: 2xx accepted, 4xx again later, 5xx the end of this delivery,
-    /// and later still what names a fault of ours.
-    /// `attempts` is how often it was tried before.
-    /// 552 to a recipient is "too many", by the book of old (RFC 5321 §4.5.3.1.10).
-    pub fn answered(&self, reply: &Reply, to_text: bool, attempts: i32, bench: &RelayContext) -> DeliveryResult {
-        let mut outcome = self.outcome(State::Accepted, None, true);
-        (outcome.code, outcome.reply) = (i32::from(reply.code), reply.text.clone());
+    /// The result that a reply means: 2xx accepted, 4xx a retry, 5xx rejected. A reply that names a sender fault makes the
+    /// delivery pending again, and the attempt does not count.
+    ///
+    /// 552 to a recipient means "too many recipients" and is temporary (RFC 5321 §4.5.3.1.10).
+    pub fn replied(&self, reply: &Reply, to: RepliedTo, plan: RetryPlan) -> DeliveryResult {
+        let mut result = self.result(State::Accepted, None);
+        (result.code, result.reply) = (i32::from(reply.code), reply.text.clone());
         if reply_class::sender_fault(reply).is_some() {
-            // A fault of ours: the try does not count, and whoever mends it resumes the lane.
-            (outcome.state, outcome.tried) = (State::Pending, false);
-            outcome.due_at = bench.installation.clock.now() + bench.retry_base;
-            outcome.reason = Some("policy".to_owned());
-            return outcome;
+            (result.state, result.tried) = (State::Pending, false);
+            result.due_at = plan.now + plan.base;
+            result.reason = Some("policy".to_owned());
+            return result;
         }
         match reply.code {
             200..=299 => {}
-            code if reply.is_transient() || (code == 552 && !to_text) => {
-                match retry::delay(bench.retry_base, attempts + 1) {
+            code if reply.is_transient() || (code == 552 && to == RepliedTo::Envelope) => {
+                match retry::delay(plan.base, plan.attempts + 1) {
                     Some(delay) => {
-                        (outcome.state, outcome.due_at) = (State::Pending, bench.installation.clock.now() + delay);
-                        outcome.reason = Some("deferred".to_owned());
+                        (result.state, result.due_at) = (State::Pending, plan.now + delay);
+                        result.reason = Some("deferred".to_owned());
                     }
-                    None => (outcome.state, outcome.reason) = (State::Rejected, Some("gave-up".to_owned())),
+                    None => (result.state, result.reason) = (State::Rejected, Some("gave-up".to_owned())),
                 }
             }
             _ => {
-                let why = if reply_class::class(reply) == Class::Hard { "bounce" } else { "refused" };
-                (outcome.state, outcome.reason) = (State::Rejected, Some(why.to_owned()));
+                let reason = if reply_class::class(reply) == Class::Hard { "bounce" } else { "refused" };
+                (result.state, result.reason) = (State::Rejected, Some(reason.to_owned()));
             }
         }
-        outcome
+        result
     }
 
-    /// The connection broke after the mark. Uncertain only when the final dot may have been written;
-    /// otherwise the relay has no message and the delivery goes on as it was.
-    pub fn interrupted(&self, fault: &SmtpError, bench: &RelayContext) -> DeliveryResult {
-        if fault.is_uncertain() && !failpoint::has_bug(Bug::LostReplyIsUntried) {
-            return self.outcome(State::Uncertain, Some("answer-lost"), true);
+    /// The result of a session that failed after the mark: uncertain if the final dot may have been written, otherwise the
+    /// delivery is pending as before. The caller gives back its tokens in the second case.
+    pub fn interrupted(&self, error: &SmtpError, now: Millis) -> DeliveryResult {
+        if error.is_uncertain() && !failpoint::has_bug(Bug::LostReplyIsUntried) {
+            return self.result(State::Uncertain, Some("answer-lost"));
         }
-        self.untried(bench)
+        self.untried(now)
     }
 
-    /// Marked, and the relay certainly has nothing of it: as it was before.
-    pub fn untried(&self, bench: &RelayContext) -> DeliveryResult {
-        let mut outcome = self.outcome(State::Pending, None, true);
-        outcome.tried = false;
-        outcome.due_at = bench.installation.clock.now();
-        bench.put_back(&self.claimed);
-        outcome
+    /// The delivery is marked and the relay certainly has nothing of it: pending as before.
+    pub fn untried(&self, now: Millis) -> DeliveryResult {
+        let mut result = self.result(State::Pending, None);
+        (result.tried, result.due_at) = (false, now);
+        result
     }
 }

@@ -1,7 +1,7 @@
-//! The send queue: claims due deliveries, hands them to connections, and commits marks and results.
+//! Send queue: jobs of connections, composing of messages, retry schedule, and group commit of marks and results.
 
 pub mod commit;
-pub mod feeder;
+pub mod compose;
 pub mod group_commit;
 pub mod job;
 pub mod retry;

@@ -1,7 +1,8 @@
-//! The SMTP server a relay names, and its URL: `smtp://host:25`, `smtp://user:password@host?tls=required`,
-//! `smtps://user:password@host`. Ports default to 25, 587 with `tls=` and 465 with `smtps`. The
-//! path may give the EHLO name, and `ca=` a file with the authority that signed the server's
-//! certificate. What prints has no user and no password.
+//! Endpoint of a relay: an SMTP server and its URL.
+//!
+//! Examples: `smtp://host:25`, `smtp://user:password@host?tls=required`, `smtps://user:password@host`. Ports default to 25, to
+//! 587 with `tls=` and to 465 with `smtps`. The path may give the EHLO name; `ca=` names a PEM file with the authority that
+//! signed the server's certificate. `Display` and `Debug` print neither user nor password.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -14,36 +15,36 @@ use crate::infra::error::{Message, Result};
 /// How the connection is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Security {
-    /// Not at all.
+    /// No encryption.
     Plain,
-    /// Begins in clear and changes over.
+    /// STARTTLS (RFC 3207).
     StartTls {
-        /// Without it nothing is sent; otherwise mail may go in clear, credentials never.
+        /// True: nothing is sent without TLS. False: mail may be sent in clear text, credentials never.
         required: bool,
     },
-    /// TLS from the first byte.
+    /// TLS from the first byte (RFC 8314).
     Implicit,
 }
 
-/// An SMTP server and how to reach it.
+/// An SMTP server and how to connect to it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Endpoint {
-    /// Its name or address; the certificate must carry it.
+    /// Host name or IP address; the certificate must be issued for it.
     pub host: String,
-    /// Its port.
+    /// TCP port.
     pub port: u16,
     /// How the connection is protected.
     pub security: Security,
     /// User and password.
     pub credentials: Option<(String, String)>,
-    /// Our own name for EHLO; where empty, the machine's name or address stands in.
+    /// The name to give in EHLO; if empty, the session gives its IP address.
     pub helo: String,
-    /// A PEM file with the only authority to trust, instead of the system's.
+    /// A PEM file with the only trusted authority, instead of the system's.
     pub authority: Option<PathBuf>,
 }
 
 impl Endpoint {
-    /// A server of this machine that needs no protection.
+    /// A server on this machine, without TLS.
     pub fn local(address: SocketAddr) -> Self {
         Self {
             host: address.ip().to_string(),
@@ -55,7 +56,7 @@ impl Endpoint {
         }
     }
 
-    /// Reads a URL. Refused are credentials that would travel in clear.
+    /// Parses a URL. Refuses credentials that would be sent in clear text.
     pub fn parse(text: &str) -> Result<Self> {
         let bad = || Message::new("relay-url").invalid_field("target");
         let url = Url::parse(text).map_err(|_| bad())?;
@@ -76,7 +77,7 @@ impl Endpoint {
                     security = Security::StartTls { required: value == "required" };
                     port = url.port().unwrap_or(587);
                 }
-                // With smtps the word changes nothing: there is TLS before there is a word.
+                // With smtps the option changes nothing: the connection starts with TLS.
                 ("tls", "required" | "opportunistic") => {}
                 ("ca", file) if !file.is_empty() => authority = Some(PathBuf::from(file)),
                 _ => return Err(Message::new("relay-url-option").with("option", name).invalid_field("target")),
@@ -88,14 +89,14 @@ impl Endpoint {
         if !helo.is_empty() && !is_helo(&helo) {
             return Err(Message::new("relay-url-helo").invalid_field("target"));
         }
-        let target = Self { host, port, security, credentials, helo, authority };
-        if target.credentials.is_some() && security == Security::Plain && !target.is_local() {
+        let endpoint = Self { host, port, security, credentials, helo, authority };
+        if endpoint.credentials.is_some() && security == Security::Plain && !endpoint.is_local() {
             return Err(Message::new("relay-url-clear").invalid_field("target"));
         }
-        Ok(target)
+        Ok(endpoint)
     }
 
-    /// The URL with its secrets, to be sealed.
+    /// The URL with its credentials, to be encrypted.
     pub fn expose(&self) -> String {
         let login = self.credentials.as_ref().map(|(user, password)| format!("{}:{}@", encode(user), encode(password)));
         self.url(&login.unwrap_or_default())
@@ -134,8 +135,8 @@ impl fmt::Debug for Endpoint {
     }
 }
 
-/// Whether a text may stand in EHLO (RFC 5321 §4.1.4): an ASCII name with a dot, or an address
-/// literal. `localhost` is neither.
+/// True for a valid EHLO name (RFC 5321 §4.1.4): an ASCII host name with a dot, or an address literal. `localhost` is
+/// neither.
 pub fn is_helo(name: &str) -> bool {
     let literal = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     match literal {
@@ -162,7 +163,7 @@ fn host(url: &Url) -> Option<String> {
     }
 }
 
-/// `None` when half of the pair is missing or a part holds a control character.
+/// `None` when user or password is missing or has a control character.
 fn credentials(url: &Url) -> Option<Option<(String, String)>> {
     let (user, password) = (decode(url.username())?, decode(url.password().unwrap_or_default())?);
     if user.is_empty() && password.is_empty() {
@@ -212,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn ports_and_protection_follow_the_url() {
+    fn port_and_security_follow_the_url() {
         for (url, port, security) in [
             ("smtp://mail.example.org", 25, Security::Plain),
             ("smtp://mail.example.org:2525", 2525, Security::Plain),
@@ -222,9 +223,9 @@ mod tests {
             ("smtps://mail.example.org", 465, Security::Implicit),
             ("smtps://mail.example.org?tls=required", 465, Security::Implicit),
         ] {
-            let target = parse(url);
-            assert_eq!((target.port, target.security), (port, security), "{url}");
-            assert_eq!(target.host, "mail.example.org");
+            let endpoint = parse(url);
+            assert_eq!((endpoint.port, endpoint.security), (port, security), "{url}");
+            assert_eq!(endpoint.host, "mail.example.org");
         }
         assert_eq!(parse("smtp://[::1]:2525").host, "::1");
         assert_eq!(parse("smtp://почта.рф").host, "xn--80a1acny.xn--p1ai");
@@ -234,15 +235,15 @@ mod tests {
 
     #[test]
     fn credentials_are_decoded_and_never_printed() {
-        let target = parse("smtp://anna%40shop.example:p%40ss%2F%D1%8F+%25@mail.example.org?tls=required");
+        let endpoint = parse("smtp://anna%40shop.example:p%40ss%2F%D1%8F+%25@mail.example.org?tls=required");
 
-        assert_eq!(target.credentials, Some(("anna@shop.example".to_owned(), "p@ss/я+%".to_owned())));
-        assert_eq!(target.to_string(), "smtp://***@mail.example.org:587?tls=required");
-        assert_eq!(format!("{target:?}"), target.to_string());
+        assert_eq!(endpoint.credentials, Some(("anna@shop.example".to_owned(), "p@ss/я+%".to_owned())));
+        assert_eq!(endpoint.to_string(), "smtp://***@mail.example.org:587?tls=required");
+        assert_eq!(format!("{endpoint:?}"), endpoint.to_string());
     }
 
     #[test]
-    fn credentials_in_clear_are_refused_unless_they_stay_on_this_machine() {
+    fn clear_text_credentials_are_refused_except_to_this_machine() {
         assert_eq!(key("smtp://user:pass@mail.example.org"), "relay-url-clear");
         assert_eq!(key("smtp://user:pass@localhost.example.org"), "relay-url-clear");
         for url in ["smtp://user:pass@127.0.0.1:2525", "smtp://user:pass@localhost", "smtp://user:pass@[::1]"] {
@@ -251,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_relay_url_is_refused_without_repeating_it() {
+    fn invalid_urls_are_refused_without_repeating_them() {
         for (url, key_) in [
             ("", "relay-url"),
             ("mail.example.org:25", "relay-url"),
@@ -277,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn ehlo_names_have_a_dot_or_are_literals() {
+    fn ehlo_names_have_a_dot_or_are_address_literals() {
         for name in ["news.example.org", "xn--80a1acny.xn--p1ai", "[127.0.0.1]", "[IPv6:::1]"] {
             assert!(is_helo(name), "{name}");
         }
@@ -289,8 +290,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_exposed_url_reads_back_the_same(user in "[^\\p{Cc}]{1,12}", password in "[^\\p{Cc}]{1,12}", port in 1..=u16::MAX) {
-            let target = Endpoint {
+        fn exposed_url_parses_to_the_same_endpoint(user in "[^\\p{Cc}]{1,12}", password in "[^\\p{Cc}]{1,12}", port in 1..=u16::MAX) {
+            let endpoint = Endpoint {
                 host: "mail.example.org".to_owned(),
                 port,
                 security: Security::StartTls { required: true },
@@ -299,7 +300,7 @@ mod tests {
                 authority: Some(PathBuf::from("/tmp/ключ+&.pem")),
             };
 
-            prop_assert_eq!(Endpoint::parse(&target.expose()).expect("reads back"), target);
+            prop_assert_eq!(Endpoint::parse(&endpoint.expose()).expect("parses"), endpoint);
         }
     }
 }

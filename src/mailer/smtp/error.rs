@@ -1,5 +1,7 @@
-//! How an SMTP session breaks: where it was and why. The place decides what may be done about the
-//! message on the way; only after its last dot may it have arrived without our knowing.
+//! SMTP errors: the phase in which a session failed and the cause.
+//!
+//! The phase decides what happens to the delivery: only after the final dot was written may the server have accepted the
+//! message without this side knowing.
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -7,93 +9,95 @@ use std::io::ErrorKind;
 use rustix::io::Errno;
 
 use crate::infra::error::Message;
-use crate::mailer::smtp::wire::Reply;
+use crate::mailer::smtp::reply::{Malformed, Reply};
 
 crate::text_enum! {
-    /// Where a session was when it broke.
+    /// The phase of a session.
     Phase {
-        /// Finding and reaching the server.
+        /// Host name lookup and TCP connect.
         Connect = "connect",
-        /// Its greeting and EHLO.
+        /// The server's greeting and EHLO.
         Greeting = "greeting",
-        /// STARTTLS or the handshake.
+        /// STARTTLS and the TLS handshake.
         Tls = "tls",
-        /// Signing in.
+        /// AUTH.
         Auth = "auth",
-        /// Sender and recipient.
+        /// MAIL and RCPT.
         Envelope = "envelope",
-        /// DATA was sent, nothing of the text.
+        /// DATA was sent, nothing of the message.
         Data = "data",
-        /// Some of the text may be out, its last dot is not.
+        /// Part of the message may be sent, its final dot is not.
         Body = "body",
-        /// The last dot may be out and was not answered.
+        /// The final dot may be sent and has no reply.
         Dot = "dot",
     }
 }
 
 crate::text_enum! {
-    /// What is wrong with a server's certificate.
+    /// Why a server's certificate is not trusted.
     CertificateProblem {
-        /// Its days are over, or have not begun.
+        /// Expired, or not valid yet.
         Expired = "expired",
-        /// It names another server.
+        /// Issued for another host name.
         Name = "name",
-        /// Nobody we trust signed it.
+        /// Signed by an unknown authority.
         Issuer = "issuer",
-        /// Anything else.
+        /// Another reason.
         Other = "other",
     }
 }
 
-/// Why a session broke.
+/// Why a session failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cause {
-    /// The name of the server is not known.
+    /// The host name cannot be resolved.
     Lookup,
-    /// No answer within the limit of the phase.
+    /// No reply within the time limit of the phase.
     Timeout,
-    /// The server hung up.
+    /// The server closed the connection.
     Closed,
-    /// The system refused a socket or a read.
+    /// An I/O error of the system.
     Io(ErrorKind),
-    /// This process or the machine has no file left for a socket: the server has no part in it.
+    /// This process or the machine has no file descriptor left; the server is not to blame.
     NoFileHandles,
-    /// The server said what is no SMTP, or spoke out of turn.
+    /// The server sent something that is not SMTP, or spoke out of turn.
     ProtocolViolation,
-    /// The server refused what it must grant, or answered with a code that has no meaning here.
+    /// The server refused a step that must succeed, or replied with a code that has no meaning here.
     UnexpectedReply(Reply),
-    /// The certificate is not to be trusted.
+    /// The certificate is not trusted.
     Certificate(CertificateProblem),
-    /// The file of trusted certificates cannot be read.
+    /// The CA file of the endpoint cannot be read.
     CaFile,
-    /// The handshake failed.
+    /// The TLS handshake failed.
     Handshake,
-    /// The server offers no STARTTLS and the target demands it, or has credentials to protect.
+    /// The server offers no STARTTLS, and the endpoint requires it or has credentials.
     NoStartTls,
-    /// The server offers neither PLAIN nor LOGIN.
+    /// The server offers no supported AUTH mechanism.
     NoAuth,
     /// The message has a lone CR or LF or a NUL, or an address has a control character.
     UnsafeText,
+    /// The message could not be written to the folder of the relay.
+    Folder,
 }
 
-/// A session that broke. It is closed; a new one may be opened.
+/// A failed session. It is closed; the caller may open a new one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{phase}: {cause}")]
 pub struct SmtpError {
-    /// Where it was.
+    /// The phase in which it failed.
     pub phase: Phase,
-    /// Why.
+    /// The cause.
     pub cause: Cause,
 }
 
 impl SmtpError {
-    /// True when the message may have been accepted: its last dot was handed to the system and no
-    /// answer came. In every other phase it certainly was not.
+    /// True when the server may have accepted the message: its final dot was handed to the system and no reply came. In
+    /// every other phase it certainly has not.
     pub fn is_uncertain(&self) -> bool {
         self.phase == Phase::Dot
     }
 
-    /// True when someone must change a setting before a new try can succeed.
+    /// True when a setting must change before another attempt can succeed.
     pub fn is_configuration(&self) -> bool {
         match &self.cause {
             Cause::Certificate(_) | Cause::CaFile | Cause::NoStartTls | Cause::NoAuth => true,
@@ -102,8 +106,7 @@ impl SmtpError {
         }
     }
 
-    /// The sentence for the operator. It holds reply codes, never a server's words: those may
-    /// repeat an address.
+    /// The message for the operator. It has reply codes, never the text of a reply: that may repeat an address.
     pub fn message(&self) -> Message {
         let message = Message::new(self.key()).with("phase", self.phase);
         match &self.cause {
@@ -133,12 +136,13 @@ impl SmtpError {
             Cause::NoStartTls => "smtp-starttls",
             Cause::NoAuth => "smtp-mechanism",
             Cause::UnsafeText => "smtp-unsafe",
+            Cause::Folder => "relay-folder",
         }
     }
 }
 
 impl Cause {
-    /// Why no connection came about.
+    /// The cause of a failed connect.
     pub fn of_connect(error: &std::io::Error) -> Self {
         match Errno::from_io_error(error) {
             Some(Errno::MFILE | Errno::NFILE) => Self::NoFileHandles,
@@ -146,7 +150,7 @@ impl Cause {
         }
     }
 
-    /// This cause in a phase.
+    /// The error of this cause in a phase.
     pub fn at(self, phase: Phase) -> SmtpError {
         SmtpError { phase, cause: self }
     }
@@ -155,20 +159,27 @@ impl Cause {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Lookup => f.write_str("unknown name"),
-            Self::Timeout => f.write_str("no answer in time"),
-            Self::Closed => f.write_str("the server hung up"),
+            Self::Lookup => f.write_str("unknown host name"),
+            Self::Timeout => f.write_str("timeout"),
+            Self::Closed => f.write_str("connection closed"),
             Self::Io(kind) => write!(f, "{kind}"),
-            Self::NoFileHandles => f.write_str("no file left"),
-            Self::ProtocolViolation => f.write_str("no SMTP"),
-            Self::UnexpectedReply(reply) => write!(f, "answer {reply}"),
+            Self::NoFileHandles => f.write_str("no file descriptor left"),
+            Self::ProtocolViolation => f.write_str("protocol violation"),
+            Self::UnexpectedReply(reply) => write!(f, "unexpected reply {reply}"),
             Self::Certificate(distrust) => write!(f, "certificate: {distrust}"),
-            Self::CaFile => f.write_str("unreadable file of certificates"),
-            Self::Handshake => f.write_str("handshake failed"),
+            Self::CaFile => f.write_str("unreadable CA file"),
+            Self::Handshake => f.write_str("TLS handshake failed"),
             Self::NoStartTls => f.write_str("no STARTTLS"),
             Self::NoAuth => f.write_str("no AUTH PLAIN or LOGIN"),
             Self::UnsafeText => f.write_str("unsafe text"),
+            Self::Folder => f.write_str("folder not writable"),
         }
+    }
+}
+
+impl From<Malformed> for Cause {
+    fn from(Malformed: Malformed) -> Self {
+        Self::ProtocolViolation
     }
 }
 
@@ -187,19 +198,19 @@ impl From<std::io::Error> for Cause {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn who_has_no_file_left_does_not_blame_the_relay() {
-        let none = std::io::Error::from_raw_os_error(Errno::MFILE.raw_os_error());
-        let nobody = std::io::Error::from(ErrorKind::ConnectionRefused);
-
-        assert_eq!(Cause::of_connect(&none).at(Phase::Connect).message().key, "smtp-files");
-        assert_eq!(Cause::of_connect(&nobody).at(Phase::Connect).message().key, "smtp-unreachable");
-    }
     use crate::infra::i18n::Lang;
 
     #[test]
-    fn only_a_dot_without_an_answer_is_uncertain() {
+    fn missing_file_descriptors_are_not_blamed_on_the_relay() {
+        let none = std::io::Error::from_raw_os_error(Errno::MFILE.raw_os_error());
+        let refused = std::io::Error::from(ErrorKind::ConnectionRefused);
+
+        assert_eq!(Cause::of_connect(&none).at(Phase::Connect).message().key, "smtp-files");
+        assert_eq!(Cause::of_connect(&refused).at(Phase::Connect).message().key, "smtp-unreachable");
+    }
+
+    #[test]
+    fn only_a_final_dot_without_reply_is_uncertain() {
         let uncertain: Vec<_> =
             Phase::ALL.iter().filter(|phase| Cause::Closed.at(**phase).is_uncertain()).copied().collect();
 
@@ -207,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_password_needs_the_operator_and_a_busy_server_does_not() {
+    fn refused_password_is_a_configuration_error_and_busy_server_is_not() {
         let refused = |code| Cause::UnexpectedReply(Reply { code, enhanced: None, text: String::new() });
 
         assert!(refused(535).at(Phase::Auth).is_configuration());
@@ -218,14 +229,14 @@ mod tests {
     }
 
     #[test]
-    fn the_sentence_repeats_no_word_of_the_server() {
+    fn message_for_the_operator_has_no_reply_text() {
         let reply = Reply { code: 550, enhanced: None, text: "no anna@example.org here".to_owned() };
-        let fault = Cause::UnexpectedReply(reply).at(Phase::Greeting);
+        let error = Cause::UnexpectedReply(reply).at(Phase::Greeting);
 
         for lang in [Lang::EN, Lang::RU] {
-            let sentence = lang.translate(&fault.message());
-            assert!(sentence.contains("550") && !sentence.contains("anna"), "{sentence}");
+            let message = lang.translate(&error.message());
+            assert!(message.contains("550") && !message.contains("anna"), "{message}");
         }
-        assert!(!format!("{fault} {fault:?}").contains("anna"));
+        assert!(!format!("{error} {error:?}").contains("anna"));
     }
 }

@@ -1,17 +1,17 @@
-//! The extensions that matter to us in a server's reply to EHLO (RFC 5321 §4.1.1.1).
+//! ESMTP extensions: parses the server's reply to EHLO (RFC 5321 §4.1.1.1).
 
-/// What a server offered in its reply to EHLO.
+/// The extensions that a server offers and this client uses.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Extensions {
-    /// Several commands may go in one write.
+    /// PIPELINING (RFC 2920): several commands may go in one write.
     pub pipelining: bool,
-    /// Addresses may have non-ASCII local parts.
+    /// SMTPUTF8 (RFC 6531): addresses may have non-ASCII local parts.
     pub smtputf8: bool,
-    /// The text may have octets above 127.
+    /// 8BITMIME (RFC 6152): the message may have octets above 127.
     pub eightbitmime: bool,
-    /// The connection can change over to TLS.
+    /// STARTTLS (RFC 3207).
     pub starttls: bool,
-    /// The largest message it takes, in octets, where it told one.
+    /// SIZE (RFC 1870): the largest message in octets, if the server named one.
     pub size: Option<u64>,
     /// AUTH PLAIN.
     pub plain: bool,
@@ -20,7 +20,7 @@ pub struct Extensions {
 }
 
 impl Extensions {
-    /// Reads the lines of the reply; the first one greets.
+    /// Parses the lines of the reply; the first line is the greeting.
     pub fn read<'l>(lines: impl Iterator<Item = &'l str>) -> Self {
         let mut found = Self::default();
         for line in lines.skip(1) {
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn keywords_are_read_in_any_case_and_the_greeting_is_no_keyword() {
+    fn keywords_are_parsed_in_any_case_and_the_greeting_is_skipped() {
         let found = read(&["STARTTLS", "pipelining", "SmtpUtf8", "SIZE 1000", "AUTH=LOGIN", "AUTH CRAM-MD5 PLAIN"]);
 
         let size = Some(1000);
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_lines_and_broken_sizes_say_nothing() {
+    fn empty_lines_and_invalid_sizes_are_ignored() {
         let found =
             read(&["hi", "", "   ", "=", "SIZE", "SIZE 99999999999999999999999", "SIZE 0", "SIZE x", "\u{fffd}"]);
 

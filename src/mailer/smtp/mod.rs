@@ -1,10 +1,12 @@
-//! SMTP client: session, pipelining, TLS, replies, and the message text as the wire carries it.
+//! SMTP client: session, authentication, pipelining, TLS, replies and reply classes, dot-stuffing, time limits.
 
+pub mod auth;
 pub mod dot_stuffing;
 pub mod endpoint;
 pub mod error;
 pub mod extension;
 pub mod pipelining_trust;
+pub mod reply;
 pub mod reply_class;
 pub mod session;
 pub mod timeouts;

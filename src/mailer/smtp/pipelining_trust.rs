@@ -1,50 +1,51 @@
-//! Whether a relay that offers PIPELINING (RFC 2920) can do it. Some lose what they read too early,
-//! hang up at it or call it an error. Two conversations that broke over a group, with none that went
-//! well between them, are proof enough: from then on the relay is talked to a command at a time.
+//! Whether the PIPELINING (RFC 2920) of a relay works.
+//!
+//! Some servers lose commands that arrive early, close the connection or report an error. After two sessions in a row that
+//! broke over a group of commands, the relay gets one command at a time.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::mailer::smtp::error::{Cause, Phase, SmtpError};
 use crate::mailer::smtp::session::EnvelopeReply;
 
-/// Broken groups in a row that end the trust.
-const DOUBTS: u32 = 2;
+/// Broken groups in a row after which pipelining is not used any more.
+const MAX_BROKEN: u32 = 2;
 
-/// What is known of a relay's pipelining.
+/// The experience with one relay's pipelining.
 #[derive(Debug, Default)]
 pub struct PipeliningTrust {
-    doubts: AtomicU32,
+    broken: AtomicU32,
 }
 
 impl PipeliningTrust {
-    /// False once the relay has shown that it cannot.
+    /// False once pipelining has failed too often.
     pub fn is_trusted(&self) -> bool {
-        self.doubts.load(Ordering::Relaxed) < DOUBTS
+        self.broken.load(Ordering::Relaxed) < MAX_BROKEN
     }
 
-    /// Takes in how a group ended: the fault of its text, and what was said to its envelope.
-    pub fn weigh(&self, text: Option<&SmtpError>, next: Option<&Result<EnvelopeReply, SmtpError>>) {
-        let fault = text.or_else(|| next.and_then(|next| next.as_ref().err()));
-        let doubt = match fault {
-            None if next.is_some() => return self.doubts.store(0, Ordering::Relaxed),
-            fault => fault.is_some_and(is_doubtful),
+    /// Records the end of a group: the error of its message and the reply to its envelope.
+    pub fn record(&self, message: Option<&SmtpError>, next: Option<&Result<EnvelopeReply, SmtpError>>) {
+        let error = message.or_else(|| next.and_then(|next| next.as_ref().err()));
+        let broken = match error {
+            None if next.is_some() => return self.broken.store(0, Ordering::Relaxed),
+            error => error.is_some_and(is_suspicious),
         };
-        if doubt && self.doubts.fetch_add(1, Ordering::Relaxed) + 1 == DOUBTS {
-            tracing::warn!("the relay offers PIPELINING and loses its place in a group; one command at a time now");
+        if broken && self.broken.fetch_add(1, Ordering::Relaxed) + 1 == MAX_BROKEN {
+            tracing::warn!("the relay offers PIPELINING but fails at it; sending one command at a time from now on");
         }
     }
 }
 
-/// Whether a conversation broke in a way that a misread group would break it.
-fn is_doubtful(fault: &SmtpError) -> bool {
-    let place = matches!(fault.phase, Phase::Envelope | Phase::Data | Phase::Dot);
-    let manner = match &fault.cause {
+/// True for errors that a server that mishandles a group of commands would cause.
+fn is_suspicious(error: &SmtpError) -> bool {
+    let phase = matches!(error.phase, Phase::Envelope | Phase::Data | Phase::Dot);
+    let cause = match &error.cause {
         Cause::Timeout | Cause::Closed | Cause::ProtocolViolation | Cause::Io(_) => true,
         // 503 bad sequence, 500 and 554 as "synchronization error".
         Cause::UnexpectedReply(reply) => matches!(reply.code, 500..=503 | 554),
         _ => false,
     };
-    place && manner
+    phase && cause
 }
 
 #[cfg(test)]
@@ -52,25 +53,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_broken_groups_in_a_row_end_the_trust_and_a_good_one_restores_it() {
-        let grouping = PipeliningTrust::default();
+    fn two_broken_groups_in_a_row_end_pipelining_and_a_good_one_resets_the_count() {
+        let trust = PipeliningTrust::default();
         let broken: Result<EnvelopeReply, SmtpError> = Err(Cause::Timeout.at(Phase::Envelope));
 
-        grouping.weigh(None, Some(&broken));
-        grouping.weigh(None, Some(&Ok(EnvelopeReply::Accepted)));
-        grouping.weigh(None, Some(&broken));
-        assert!(grouping.is_trusted());
+        trust.record(None, Some(&broken));
+        trust.record(None, Some(&Ok(EnvelopeReply::Accepted)));
+        trust.record(None, Some(&broken));
+        assert!(trust.is_trusted());
 
-        grouping.weigh(Some(&Cause::Closed.at(Phase::Dot)), Some(&broken));
-        assert!(!grouping.is_trusted());
+        trust.record(Some(&Cause::Closed.at(Phase::Dot)), Some(&broken));
+        assert!(!trust.is_trusted());
     }
 
     #[test]
-    fn a_wrong_password_is_no_sign() {
-        let grouping = PipeliningTrust::default();
+    fn wrong_password_does_not_count() {
+        let trust = PipeliningTrust::default();
         for _ in 0..5 {
-            grouping.weigh(None, Some(&Err(Cause::NoAuth.at(Phase::Auth))));
+            trust.record(None, Some(&Err(Cause::NoAuth.at(Phase::Auth))));
         }
-        assert!(grouping.is_trusted());
+        assert!(trust.is_trusted());
     }
 }

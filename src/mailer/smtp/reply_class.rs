@@ -1,28 +1,29 @@
-//! What a refusal says about the recipient, about us and about our pace (RFC 3463). The one place
-//! that reads meaning into codes.
+//! Reply classes: what an SMTP reply says about the recipient, the sender's setup and the sending rate (RFC 3463).
+//!
+//! Only this module interprets reply codes.
 
 use crate::infra::error::Message;
-use crate::mailer::smtp::wire::{Enhanced, Reply};
+use crate::mailer::smtp::reply::{EnhancedCode, Reply};
 
-/// What a reply to a message means.
+/// The class of a reply to a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
-    /// Taken.
+    /// Accepted.
     Positive,
-    /// There is no such mailbox or domain, and there will be none.
+    /// Hard bounce: the mailbox or domain does not exist.
     Hard,
-    /// The mailbox is full, or the server is busy: later, or for this letter alone.
+    /// Temporary, or only for this message: the mailbox is full, the server is busy.
     Soft,
-    /// Refused for who we are or what we send; says nothing about the mailbox.
+    /// Refused because of the sender or the content; says nothing about the mailbox.
     Policy,
-    /// Refused for good without a reason that we know.
+    /// Refused permanently for an unknown reason.
     Other,
 }
 
-/// A fault of ours that providers name by a code of their own. No recipient has a part in it.
+/// A fault in the sender's setup that providers name by a code of their own. The recipient is not to blame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SenderFault {
-    /// The sending address has no name in the DNS that leads back to it.
+    /// The sending IP address has no matching PTR record.
     Pointer,
     /// SPF does not cover the sending server.
     Spf,
@@ -32,14 +33,14 @@ pub enum SenderFault {
     Dkim,
     /// The sender's domain has no DMARC record.
     Dmarc,
-    /// Neither SPF nor DKIM speak for the domain in From.
+    /// Neither SPF nor DKIM aligns with the domain in From.
     Alignment,
-    /// Microsoft: SPF, DKIM and DMARC are wanted from senders of many letters.
+    /// Microsoft: high-volume senders need SPF, DKIM and DMARC.
     Authentication,
 }
 
 impl SenderFault {
-    /// What to change, and at whom.
+    /// The message that tells the operator what to change, and where.
     pub fn message(self) -> Message {
         Message::new(match self {
             Self::Pointer => "policy-pointer",
@@ -53,23 +54,23 @@ impl SenderFault {
     }
 }
 
-/// The class of a reply. The hard codes are 5.1.1, 5.1.2, 5.1.3, 5.1.6, 5.1.10 (RFC 7505) and 5.2.1;
-/// without an enhanced code 550 to a recipient has always meant that there is none (RFC 5321 §4.2.3).
+/// The class of a reply. Hard codes are 5.1.1, 5.1.2, 5.1.3, 5.1.6, 5.1.10 (RFC 7505) and 5.2.1, and 550, 551 and 553
+/// without an enhanced code (RFC 5321 §4.2.3).
 pub fn class(reply: &Reply) -> Class {
     match (reply.code, reply.enhanced) {
         (200..=299, _) => Class::Positive,
         (400..=499, _) => Class::Soft,
-        (_, Some(Enhanced(5, 1, 1 | 2 | 3 | 6 | 10) | Enhanced(5, 2, 1))) => Class::Hard,
-        (_, Some(Enhanced(5, 2, 2) | Enhanced(5, 3, 4))) => Class::Soft,
-        (_, Some(Enhanced(5, 7, _))) => Class::Policy,
+        (_, Some(EnhancedCode(5, 1, 1 | 2 | 3 | 6 | 10) | EnhancedCode(5, 2, 1))) => Class::Hard,
+        (_, Some(EnhancedCode(5, 2, 2) | EnhancedCode(5, 3, 4))) => Class::Soft,
+        (_, Some(EnhancedCode(5, 7, _))) => Class::Policy,
         (550 | 551 | 553, None) => Class::Hard,
         _ => Class::Other,
     }
 }
 
-/// Which fault of ours a reply names, if it names one: Gmail's codes, and Outlook's.
+/// The sender fault that a reply names by a code of Gmail or Outlook.
 pub fn sender_fault(reply: &Reply) -> Option<SenderFault> {
-    let Enhanced(class, 7, detail) = reply.enhanced? else { return None };
+    let EnhancedCode(class, 7, detail) = reply.enhanced? else { return None };
     match (class, detail) {
         (4, 23) | (5, 25) => Some(SenderFault::Pointer),
         (4 | 5, 27) => Some(SenderFault::Spf),
@@ -82,11 +83,12 @@ pub fn sender_fault(reply: &Reply) -> Option<SenderFault> {
     }
 }
 
-/// Words by which servers without enhanced codes say that we are too fast.
-const FAST: &[&str] = &["rate", "too many", "too fast", "throttl", "limit exceed", "slow down", "try again slower"];
+/// Words of "too fast" in replies without an enhanced code.
+const TOO_FAST_WORDS: &[&str] =
+    &["rate", "too many", "too fast", "throttl", "limit exceed", "slow down", "try again slower"];
 
-/// True when a reply asks for a slower pace: 421 and 4.7.x, or a 4xx that says so in words. A
-/// greylist wants to see us again and does not mind how many we are.
+/// True when a reply asks for a lower rate: 421 and 4.7.x, or a 4xx that says so in words. Greylisting only asks for
+/// another attempt.
 pub fn is_too_fast(reply: &Reply) -> bool {
     if !reply.is_transient() || sender_fault(reply).is_some() {
         return false;
@@ -96,15 +98,15 @@ pub fn is_too_fast(reply: &Reply) -> bool {
         return false;
     }
     match reply.enhanced {
-        Some(Enhanced(_, 7, _)) => true,
-        // The relay itself is closing or full: no matter of one lane.
-        Some(Enhanced(_, 3 | 4, _)) => false,
-        _ => reply.code == 421 || FAST.iter().any(|word| says(&text, word)),
+        Some(EnhancedCode(_, 7, _)) => true,
+        // The relay itself is closing or full: this does not concern one lane.
+        Some(EnhancedCode(_, 3 | 4, _)) => false,
+        _ => reply.code == 421 || TOO_FAST_WORDS.iter().any(|word| has_word(&text, word)),
     }
 }
 
-/// Whether a text has a word that begins so.
-fn says(text: &str, word: &str) -> bool {
+/// True when a word of the text begins so.
+fn has_word(text: &str, word: &str) -> bool {
     text.match_indices(word).any(|(at, _)| !text[..at].ends_with(|c: char| c.is_ascii_alphanumeric()))
 }
 
@@ -112,16 +114,16 @@ fn says(text: &str, word: &str) -> bool {
 mod tests {
     use super::*;
     use crate::infra::i18n::Lang;
-    use crate::mailer::smtp::wire::ReplyParser;
+    use crate::mailer::smtp::reply::ReplyParser;
 
     fn reply(line: &str) -> Reply {
-        let mut answer = ReplyParser::default();
-        assert_eq!(answer.take(line.as_bytes()), Ok(true), "{line}");
-        answer.reply()
+        let mut parser = ReplyParser::default();
+        assert_eq!(parser.push_line(line.as_bytes()), Ok(true), "{line}");
+        parser.finish()
     }
 
     #[test]
-    fn codes_fall_into_their_classes() {
+    fn reply_codes_map_to_classes() {
         for (line, expected) in [
             ("250 2.0.0 ok", Class::Positive),
             ("550 5.1.1 no such user", Class::Hard),
@@ -146,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn providers_name_faults_of_ours() {
+    fn provider_codes_map_to_sender_faults() {
         for (line, expected) in [
             ("450 4.7.23 PTR", Some(SenderFault::Pointer)),
             ("550 5.7.25 PTR", Some(SenderFault::Pointer)),
@@ -169,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_of_ours_is_explained_in_both_languages() {
+    fn every_sender_fault_is_explained_in_both_languages() {
         let all = [
             SenderFault::Pointer,
             SenderFault::Spf,
@@ -179,14 +181,14 @@ mod tests {
             SenderFault::Alignment,
             SenderFault::Authentication,
         ];
-        for ours in all {
-            let [en, ru] = [Lang::EN, Lang::RU].map(|lang| lang.translate(&ours.message()));
-            assert!(en.len() > 60 && ru.chars().count() > 60 && en != ru, "{ours:?}: {en} {ru}");
+        for fault in all {
+            let [en, ru] = [Lang::EN, Lang::RU].map(|lang| lang.translate(&fault.message()));
+            assert!(en.len() > 60 && ru.chars().count() > 60 && en != ru, "{fault:?}: {en} {ru}");
         }
     }
 
     #[test]
-    fn servers_ask_for_a_slower_pace_in_many_ways() {
+    fn requests_for_a_lower_rate_are_recognised() {
         for line in [
             "421 4.7.0 too many connections",
             "421 4.7.28 unusual rate of mail",

@@ -1,5 +1,6 @@
-//! How long an SMTP session waits in each phase (RFC 5321 §4.5.3.2). One timer for everything would
-//! either give up a message that the server is about to accept, or wait ten minutes for a greeting.
+//! Time limits of an SMTP session, one per phase (RFC 5321 §4.5.3.2).
+//!
+//! A single limit would either give up on a message that the server is about to accept, or wait ten minutes for a greeting.
 
 use std::time::Duration;
 
@@ -7,12 +8,12 @@ use crate::infra::db::Conn;
 use crate::infra::error::Result;
 use crate::infra::setting::{self, Setting};
 
-/// How long to wait in each phase; the defaults are those of RFC 5321 §4.5.3.2.
+/// The time limit of each phase; the defaults are those of RFC 5321 §4.5.3.2.
 #[derive(Debug, Clone, Copy)]
 pub struct Timeouts {
-    /// Reaching the server, and each handshake.
+    /// TCP connect, and each TLS handshake.
     pub connect: Duration,
-    /// Its greeting.
+    /// The greeting.
     pub banner: Duration,
     /// EHLO, AUTH, RSET, NOOP.
     pub command: Duration,
@@ -22,11 +23,11 @@ pub struct Timeouts {
     pub rcpt: Duration,
     /// DATA.
     pub data: Duration,
-    /// Each block of the text.
+    /// Each block of the message.
     pub block: Duration,
-    /// The reply to the last dot.
+    /// The reply to the final dot.
     pub dot: Duration,
-    /// QUIT, which nobody needs to wait for.
+    /// QUIT.
     pub quit: Duration,
 }
 
@@ -48,13 +49,13 @@ impl Default for Timeouts {
 }
 
 impl Timeouts {
-    /// For someone who waits at a terminal: a tenth of the patience of a mailer.
+    /// A tenth of a mailer's limits, for a user who waits at a terminal.
     pub async fn interactive(conn: &mut Conn) -> Result<Self> {
         let percent: f64 = setting::get(conn, Setting::SmtpTimers).await?.parse().unwrap_or(100.0);
         Ok(Self::scaled(percent / 1_000.0))
     }
 
-    /// The default timers, each multiplied by `factor`.
+    /// The default limits, each multiplied by `factor`.
     pub fn scaled(factor: f64) -> Self {
         let full = Self::default();
         Self {

@@ -1,7 +1,7 @@
-//! TLS towards a relay: certificates are always verified, for the name in the relay's URL. Trusted
-//! are the system's authorities (`SSL_CERT_FILE` is honoured), those of Mozilla where the system
-//! has none, or the one file that the URL names with `ca=`. Nothing is resumed from an earlier
-//! connection.
+//! TLS to a relay: verifies the certificate against the host name in the relay's URL.
+//!
+//! Trusted are the system's authorities (`SSL_CERT_FILE` is honoured), Mozilla's where the system has none, or only the CA
+//! file that the URL names with `ca=`. Sessions are not resumed.
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -16,19 +16,18 @@ use tokio_rustls::client::TlsStream;
 use crate::infra::network::Stream;
 use crate::mailer::smtp::error::{Cause, CertificateProblem};
 
-/// Encrypts a connection to `host`, trusting `authority` alone when one is named.
-pub async fn wrap<S: Stream>(stream: S, host: &str, authority: Option<&Path>) -> Result<TlsStream<S>, Cause> {
+/// Runs the TLS handshake with `host`; trusts only the CA file `authority` when one is given.
+pub async fn connect<S: Stream>(stream: S, host: &str, authority: Option<&Path>) -> Result<TlsStream<S>, Cause> {
     let name = ServerName::try_from(host.to_owned()).map_err(|_| Cause::Certificate(CertificateProblem::Name))?;
     let config = match authority {
-        Some(file) => configure(read(file)?),
-        None => system(),
+        Some(file) => configure(read_ca_file(file)?),
+        None => system_config(),
     };
-    TlsConnector::from(config).connect(name, stream).await.map_err(explain)
+    TlsConnector::from(config).connect(name, stream).await.map_err(cause_of)
 }
 
-/// The system's authorities are read once a process: a hundred connections need not parse them
-/// a hundred times.
-fn system() -> Arc<ClientConfig> {
+/// The system's authorities, read once per process.
+fn system_config() -> Arc<ClientConfig> {
     static CONFIG: OnceLock<Arc<ClientConfig>> = OnceLock::new();
     let load = || {
         let mut roots = RootCertStore::empty();
@@ -41,7 +40,7 @@ fn system() -> Arc<ClientConfig> {
     CONFIG.get_or_init(load).clone()
 }
 
-fn read(file: &Path) -> Result<RootCertStore, Cause> {
+fn read_ca_file(file: &Path) -> Result<RootCertStore, Cause> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(file).map_err(|_| Cause::CaFile)? {
         roots.add(certificate.map_err(|_| Cause::CaFile)?).map_err(|_| Cause::CaFile)?;
@@ -60,7 +59,7 @@ fn configure(roots: RootCertStore) -> Arc<ClientConfig> {
     Arc::new(config)
 }
 
-fn explain(error: std::io::Error) -> Cause {
+fn cause_of(error: std::io::Error) -> Cause {
     use CertificateError as Why;
     match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         Some(rustls::Error::InvalidCertificate(why)) => Cause::Certificate(match why {
@@ -68,7 +67,7 @@ fn explain(error: std::io::Error) -> Cause {
                 CertificateProblem::Expired
             }
             Why::NotValidForName | Why::NotValidForNameContext { .. } => CertificateProblem::Name,
-            // A bad signature is an issuer with a trusted name and another key.
+            // A bad signature means an issuer with a trusted name and another key.
             Why::UnknownIssuer | Why::BadSignature => CertificateProblem::Issuer,
             _ => CertificateProblem::Other,
         }),

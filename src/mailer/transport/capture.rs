@@ -192,7 +192,9 @@ impl Visit {
         let reply = match received {
             None => "552 5.3.4 too large".to_owned(),
             Some(text) if !dot_stuffing::is_canonical(&text) => "554 5.6.0 a lone CR, LF or NUL".to_owned(),
-            Some(text) if !dot_stuffing::fits(&text) => "554 5.6.0 a line of more than 998 octets".to_owned(),
+            Some(text) if !dot_stuffing::has_short_lines(&text) => {
+                "554 5.6.0 a line of more than 998 octets".to_owned()
+            }
             Some(text) => self.keep(to, dot_stuffing::unstuff(&text)).await,
         };
         self.say(&reply);
@@ -218,7 +220,7 @@ impl Visit {
     async fn text(&mut self) -> io::Result<Option<Option<Vec<u8>>>> {
         let (mut searched, mut overflowed) = (0, false);
         loop {
-            if let Some((end, next)) = dot_stuffing::end(&self.input, searched) {
+            if let Some((end, next)) = dot_stuffing::find_end(&self.input, searched) {
                 let rest = self.input.split_off(next);
                 let mut text = std::mem::replace(&mut self.input, rest);
                 text.truncate(end);

@@ -9,7 +9,7 @@ use sendoff::campaign::delivery::{self, Mark};
 use sendoff::campaign::model::{self, State};
 use sendoff::cli::lane::{self as door, Command};
 use sendoff::infra::i18n::Lang;
-use sendoff::mailer::limits::lane_backoff::POLICY_REFUSAL_LIMIT;
+use sendoff::mailer::limits::lane_backoff::MAX_SENDER_FAULTS;
 
 use super::fixture::{at, mail_for, reception_of, to};
 use crate::canary;
@@ -96,7 +96,7 @@ both!(a_fault_of_ours_pauses_the_lane_and_touches_nobody, |fixture| {
     assert_eq!(campaign(fixture).await.state, State::Running);
     let asked = sink.log().commands.iter().filter(|line| line.starts_with("RCPT") && line.contains("gmail")).count();
     assert!(
-        (POLICY_REFUSAL_LIMIT as usize..POLICY_REFUSAL_LIMIT as usize + 3).contains(&asked),
+        (MAX_SENDER_FAULTS as usize..MAX_SENDER_FAULTS as usize + 3).contains(&asked),
         "{asked} were named before the pause"
     );
     let people = subscription::count(&mut fixture.installation.db.read().await.expect("a connection"), list)

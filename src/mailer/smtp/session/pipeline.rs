@@ -1,94 +1,94 @@
-//! One round trip a message (RFC 2920 §3.1): the text of a message and the envelope of the next go
-//! out in one write. Each command gets its own reply, in order; what is said to one message never
-//! touches the other. When a connection breaks, the fate of one text at most is unknown: the next
-//! one's has not been written.
+//! SMTP pipelining (RFC 2920 §3.1): sends one message together with the envelope of the next, one round trip per message.
+//!
+//! Each command gets its own reply, in order; a reply to one message never affects the other. When a connection breaks, at
+//! most one message has an unknown result: the next one has not been written.
 
+use super::{CHUNK, EnvelopeReply, Session, State, at, check_envelope_reply, expect_code, rcpt_command};
 use crate::infra::failpoint;
 use crate::mailer::smtp::error::{Cause, Phase, SmtpError};
-use crate::mailer::smtp::session::{CHUNK, EnvelopeReply, Session, State, at, need, rcpt, weigh};
-use crate::mailer::smtp::wire::Reply;
+use crate::mailer::smtp::reply::Reply;
 
-/// The part of its time that a server gets for the first envelope behind a text.
-const UNPROVEN: u32 = 10;
+/// The first envelope behind a message gets its usual time limit divided by this.
+const UNPROVEN_DIVISOR: u32 = 10;
 
-/// Sender and recipient of a message, both in their wire form.
+/// Sender and recipient of a message, both in wire form.
 #[derive(Debug, Clone)]
 pub struct Envelope<'e> {
-    /// Who is told of failures.
+    /// The sender, which gets bounces.
     pub from: &'e str,
-    /// Who gets the message.
+    /// The recipient.
     pub to: String,
-    /// Whether the message needs SMTPUTF8 beyond what its addresses say.
+    /// Whether the message needs SMTPUTF8 even if both addresses are ASCII.
     pub utf8: bool,
 }
 
-/// What came back.
+/// The replies to one exchange.
 pub struct PipelineReplies {
-    /// The answer to the text, if one was sent.
-    pub text: Option<Result<Reply, SmtpError>>,
-    /// The answer to the envelope, if one was sent. After [`EnvelopeReply::Accepted`] its text comes next.
+    /// The reply to the message, if one was sent.
+    pub message: Option<Result<Reply, SmtpError>>,
+    /// The reply to the envelope, if one was sent. After [`EnvelopeReply::Accepted`] its message comes next.
     pub next: Option<Result<EnvelopeReply, SmtpError>>,
 }
 
 impl Session {
-    /// The same session, talking to a server that cannot do what it offers: one command at a time.
+    /// Stops using PIPELINING in this session, for a server that does not handle it correctly.
     pub fn without_pipelining(mut self) -> Self {
         self.extensions.pipelining = false;
         self
     }
 
-    /// True when the server takes several commands at once.
+    /// True when the server accepts several commands at once.
     pub fn has_pipelining(&self) -> bool {
         self.extensions.pipelining
     }
 
-    /// True when the server waits for the text of the last envelope.
-    pub fn is_granted(&self) -> bool {
-        self.state == State::Granted
+    /// True when the server waits for the message of the last envelope.
+    pub fn awaits_message(&self) -> bool {
+        self.state == State::DataAccepted
     }
 
-    /// Sends the text whose envelope was granted, the envelope of the next message, or both in one
-    /// write. `text` is in wire form with its last dot; it is used as the buffer of the write.
+    /// Sends the message whose DATA was accepted, the envelope of the next message, or both in one write. `text` is
+    /// dot-stuffed and ends with its final dot; it is used as the buffer of the write.
     pub async fn pipeline(&mut self, text: Option<&mut Vec<u8>>, next: Option<&Envelope<'_>>) -> PipelineReplies {
         let mut none = Vec::new();
         let sends_text = text.is_some();
         let group = text.unwrap_or(&mut none);
         let end = group.len();
-        let mut turned = PipelineReplies { text: None, next: None };
+        let mut replies = PipelineReplies { message: None, next: None };
         let before = match self.begin(if sends_text { Phase::Data } else { Phase::Envelope }) {
-            Ok(before) if sends_text == (before == State::Granted) => before,
-            Ok(_) => return lost(turned, sends_text, next.is_some(), &Cause::Closed.at(Phase::Data)),
-            Err(fault) => return lost(turned, sends_text, next.is_some(), &fault),
+            Ok(before) if sends_text == (before == State::DataAccepted) => before,
+            Ok(_) => return failed(replies, sends_text, next.is_some(), &Cause::Closed.at(Phase::Data)),
+            Err(error) => return failed(replies, sends_text, next.is_some(), &error),
         };
-        let refused = next.and_then(|next| self.push_commands(group, before, next).err());
-        let asked = next.is_some() && refused.is_none();
-        turned.next = refused;
-        if !sends_text && !asked {
+        let not_sent = next.and_then(|next| self.push_commands(group, before, next).err());
+        let sends_envelope = next.is_some() && not_sent.is_none();
+        replies.next = not_sent;
+        if !sends_text && !sends_envelope {
             self.state = before;
-            return turned;
+            return replies;
         }
-        if let Err(fault) = self.write(group, end).await {
-            return lost(turned, sends_text, asked, &fault);
+        if let Err(error) = self.write_group(group, end).await {
+            return failed(replies, sends_text, sends_envelope, &error);
         }
         if sends_text {
             failpoint::hit("after-body");
-            let reply = self.hear_text().await;
+            let reply = self.read_message_reply().await;
             failpoint::hit("after-body-reply");
             let closed = reply.as_ref().map_or(true, |reply| reply.code == 421);
-            turned.text = Some(reply);
+            replies.message = Some(reply);
             if closed {
-                return lost(turned, false, asked, &Cause::Closed.at(Phase::Envelope));
+                return failed(replies, false, sends_envelope, &Cause::Closed.at(Phase::Envelope));
             }
             self.state = State::Idle;
         }
-        if asked {
+        if sends_envelope {
             self.state = State::Closed;
-            turned.next = Some(self.hear_envelope(before).await);
+            replies.next = Some(self.read_envelope_replies(before).await);
         }
-        turned
+        replies
     }
 
-    /// Appends the commands of an envelope up to DATA to a group; the error is why it is not sent.
+    /// Appends the commands of an envelope, up to DATA, to a group. The error is the result of an envelope that is not sent.
     fn push_commands(
         &self,
         group: &mut Vec<u8>,
@@ -103,32 +103,32 @@ impl Session {
             return Err(Err(Cause::UnsafeText.at(Phase::Envelope)));
         }
         let first = match before {
-            State::Idle | State::Granted => "",
-            // RFC 2920 §3.1: DATA was granted although nobody is to get the message.
-            State::Orphan => ".\r\n",
-            State::Ready | State::Spoiled | State::Closed => "RSET\r\n",
+            State::Idle | State::DataAccepted => "",
+            // RFC 2920 §3.1: DATA was accepted without a valid recipient.
+            State::DataWithoutRecipient => ".\r\n",
+            State::EnvelopeAccepted | State::NeedsReset | State::Closed => "RSET\r\n",
         };
-        let words = self.mail(next.from, utf8).into_iter().chain(rcpt(&next.to));
-        for piece in [first].into_iter().chain(words).chain(["DATA\r\n"]) {
+        let commands = self.mail_command(next.from, utf8).into_iter().chain(rcpt_command(&next.to));
+        for piece in [first].into_iter().chain(commands).chain(["DATA\r\n"]) {
             group.extend_from_slice(piece.as_bytes());
         }
         Ok(())
     }
 
-    /// Writes a group whose text ends at `end`. Until its dot was handed to the system the server
-    /// certainly has no message.
-    async fn write(&mut self, group: &[u8], end: usize) -> Result<(), SmtpError> {
-        let limit = self.timers.block;
+    /// Writes a group whose message ends at `end`. Until its final dot was handed to the system the server certainly has no
+    /// message.
+    async fn write_group(&mut self, group: &[u8], end: usize) -> Result<(), SmtpError> {
+        let limit = self.timeouts.block;
         self.die_within(&group[..end]).await;
         let head = group.len().saturating_sub(CHUNK).min(end.saturating_sub(1)) / CHUNK * CHUNK;
         for block in group[..head].chunks(CHUNK) {
             self.wire.send(block, limit).await.map_err(at(Phase::Body))?;
         }
         if head > 0 && self.wire.is_interrupted().await {
-            let reply = self.hear(self.timers.data, Phase::Body).await?;
+            let reply = self.read_reply(self.timeouts.data, Phase::Body).await?;
             return Err(Cause::UnexpectedReply(reply).at(Phase::Body));
         }
-        let (written, sent) = self.wire.send_some(&group[head..], limit).await;
+        let (written, sent) = self.wire.send_counted(&group[head..], limit).await;
         let phase = match head + written {
             _ if end == 0 => Phase::Envelope,
             written if written < end => Phase::Body,
@@ -137,64 +137,55 @@ impl Session {
         sent.map_err(at(phase))
     }
 
-    async fn hear_text(&mut self) -> Result<Reply, SmtpError> {
-        let reply = self.hear(self.timers.dot, Phase::Dot).await?;
-        if reply.is_positive() || reply.is_refusal() {
-            Ok(reply)
-        } else {
-            Err(Cause::UnexpectedReply(reply).at(Phase::Dot))
-        }
-    }
-
-    async fn hear_envelope(&mut self, before: State) -> Result<EnvelopeReply, SmtpError> {
+    async fn read_envelope_replies(&mut self, before: State) -> Result<EnvelopeReply, SmtpError> {
         let phase = Phase::Envelope;
         match before {
-            State::Idle | State::Granted => {}
-            State::Orphan => {
-                // Whatever it says to an empty message for nobody; it must stay, though.
-                weigh(self.hear(self.timers.dot, phase).await?)?;
+            State::Idle | State::DataAccepted => {}
+            State::DataWithoutRecipient => {
+                // Any reply to an empty message without recipient will do, as long as the server stays connected.
+                check_envelope_reply(self.read_reply(self.timeouts.dot, phase).await?)?;
             }
-            State::Ready | State::Spoiled | State::Closed => {
-                need(self.hear(self.timers.command, phase).await?, 250, phase)?;
+            State::EnvelopeAccepted | State::NeedsReset | State::Closed => {
+                expect_code(self.read_reply(self.timeouts.command, phase).await?, 250, phase)?;
             }
         }
-        // A server that lost the commands behind a text never answers them: the first time it is
-        // not given the minutes that one may take.
-        let part = if before == State::Granted && !self.proven { UNPROVEN } else { 1 };
-        let sender = weigh(self.hear(self.timers.mail / part, phase).await?)?;
+        // A server that lost the commands behind a message never replies to them: the first time it does not get the
+        // minutes that a reply may take.
+        let divisor = if before == State::DataAccepted && !self.pipelining_proven { UNPROVEN_DIVISOR } else { 1 };
+        let sender = check_envelope_reply(self.read_reply(self.timeouts.mail / divisor, phase).await?)?;
         failpoint::hit("after-mail-reply");
-        let recipient = weigh(self.hear(self.timers.rcpt / part, phase).await?)?;
+        let recipient = check_envelope_reply(self.read_reply(self.timeouts.rcpt / divisor, phase).await?)?;
         failpoint::hit("after-rcpt-reply");
-        let go = self.hear(self.timers.data / part, Phase::Data).await?;
-        self.proven |= before == State::Granted;
-        let granted = go.code == 354;
-        if granted {
+        let go_ahead = self.read_reply(self.timeouts.data / divisor, Phase::Data).await?;
+        self.pipelining_proven |= before == State::DataAccepted;
+        let data_accepted = go_ahead.code == 354;
+        if data_accepted {
             failpoint::hit("after-data-reply");
         }
-        if go.code == 421 || !granted && !go.is_refusal() {
-            return Err(Cause::UnexpectedReply(go).at(Phase::Data));
+        if go_ahead.code == 421 || !data_accepted && !go_ahead.is_refusal() {
+            return Err(Cause::UnexpectedReply(go_ahead).at(Phase::Data));
         }
-        let verdict = match (sender, recipient) {
+        let reply = match (sender, recipient) {
             (sender, _) if sender.is_refusal() => EnvelopeReply::SenderRefused(sender),
             (_, recipient) if recipient.is_refusal() => EnvelopeReply::RecipientRefused(recipient),
-            _ if granted => EnvelopeReply::Accepted,
-            _ => EnvelopeReply::DataRefused(go),
+            _ if data_accepted => EnvelopeReply::Accepted,
+            _ => EnvelopeReply::DataRefused(go_ahead),
         };
-        self.state = match (&verdict, granted) {
-            (EnvelopeReply::Accepted, _) => State::Granted,
-            (_, true) => State::Orphan,
-            (_, false) => State::Spoiled,
+        self.state = match (&reply, data_accepted) {
+            (EnvelopeReply::Accepted, _) => State::DataAccepted,
+            (_, true) => State::DataWithoutRecipient,
+            (_, false) => State::NeedsReset,
         };
-        Ok(verdict)
+        Ok(reply)
     }
 }
 
-/// The same fault for everything that was under way and has no answer yet.
-fn lost(turned: PipelineReplies, text: bool, next: bool, fault: &SmtpError) -> PipelineReplies {
-    // An envelope behind a text that broke was not weighed: the server has nothing of its message.
-    let behind = SmtpError { phase: Phase::Envelope, cause: fault.cause.clone() };
+/// Adds the same error for everything that was sent and has no reply yet.
+fn failed(replies: PipelineReplies, text: bool, next: bool, error: &SmtpError) -> PipelineReplies {
+    // The message of an envelope behind a broken message was not written: the server has nothing of it.
+    let behind = SmtpError { phase: Phase::Envelope, cause: error.cause.clone() };
     PipelineReplies {
-        text: turned.text.or_else(|| text.then(|| Err(fault.clone()))),
-        next: turned.next.or_else(|| next.then_some(Err(behind))),
+        message: replies.message.or_else(|| text.then(|| Err(error.clone()))),
+        next: replies.next.or_else(|| next.then_some(Err(behind))),
     }
 }

@@ -1,0 +1,112 @@
+//! Composes the messages of one campaign: inline when that is cheap, on a bounded pool of threads when it is not.
+//!
+//! A connection loop that composes for longer than [`INLINE_LIMIT`] delays the other connections of its thread. The cost of
+//! the first messages decides for the whole campaign, so that cheap campaigns never pay for a change of threads.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use crate::audience::address::Address;
+use crate::campaign::composer::Composer;
+use crate::campaign::delivery::Marked;
+use crate::infra::error::Message;
+
+/// The longest time that composing one message may take on the thread of a connection.
+pub const INLINE_LIMIT: Duration = Duration::from_micros(100);
+
+/// Messages that are measured. The fastest of them counts: the others may have been interrupted.
+const MEASURED_MESSAGES: u64 = 8;
+
+/// Threads that compose messages: one per CPU, shared by the connections of a mailer.
+#[derive(Debug, Clone)]
+pub struct ComposePool(Arc<Semaphore>);
+
+impl Default for ComposePool {
+    fn default() -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self(Arc::new(Semaphore::new(threads)))
+    }
+}
+
+/// The composer of a campaign and the way its messages are composed.
+pub struct CampaignComposer {
+    composer: Arc<Composer>,
+    pool: ComposePool,
+    measured: AtomicU64,
+    /// The cost of the fastest measured message, in ns.
+    cost: AtomicU64,
+}
+
+impl CampaignComposer {
+    /// A composer whose cost is still to be measured.
+    pub fn new(composer: Composer, pool: ComposePool) -> Self {
+        let (measured, cost) = (AtomicU64::new(0), AtomicU64::new(u64::MAX));
+        Self { composer: Arc::new(composer), pool, measured, cost }
+    }
+
+    /// A composer that always, or never, uses the pool.
+    pub fn fixed(composer: Composer, pool: ComposePool, pooled: bool) -> Self {
+        let cost = if pooled { u64::MAX } else { 0 };
+        Self {
+            composer: Arc::new(composer),
+            pool,
+            measured: AtomicU64::new(MEASURED_MESSAGES),
+            cost: AtomicU64::new(cost),
+        }
+    }
+
+    /// The composer itself.
+    pub fn composer(&self) -> &Composer {
+        &self.composer
+    }
+
+    /// True when messages are composed on the pool.
+    pub fn uses_pool(&self) -> bool {
+        self.measured.load(Ordering::Relaxed) >= MEASURED_MESSAGES
+            && u128::from(self.cost.load(Ordering::Relaxed)) > INLINE_LIMIT.as_nanos()
+    }
+
+    /// Composes the message of a delivery in `buffer`, ready to be sent: dot-stuffed, with its final dot. The error is the
+    /// reason why no message can be made.
+    pub async fn compose(&self, marked: &Marked, to: &Address, buffer: Vec<u8>) -> Result<Vec<u8>, Message> {
+        if self.uses_pool() {
+            return self.compose_on_pool(marked, to, buffer).await;
+        }
+        if self.measured.load(Ordering::Relaxed) >= MEASURED_MESSAGES {
+            return compose(&self.composer, marked, to, buffer);
+        }
+        let began = Instant::now();
+        let message = compose(&self.composer, marked, to, buffer);
+        let cost = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.cost.fetch_min(cost, Ordering::Relaxed);
+        self.measured.fetch_add(1, Ordering::Relaxed);
+        message
+    }
+
+    async fn compose_on_pool(&self, marked: &Marked, to: &Address, buffer: Vec<u8>) -> Result<Vec<u8>, Message> {
+        let permit = self.pool.0.clone().acquire_owned().await;
+        let (composer, marked, to) = (self.composer.clone(), marked.clone(), to.clone());
+        let task = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            compose(&composer, &marked, &to, buffer)
+        });
+        match task.await {
+            Ok(message) => message,
+            Err(stopped) => match stopped.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime is shutting down; this task goes with it.
+                Err(_) => std::future::pending().await,
+            },
+        }
+    }
+}
+
+fn compose(composer: &Composer, marked: &Marked, to: &Address, mut buffer: Vec<u8>) -> Result<Vec<u8>, Message> {
+    composer.compose(&marked.recipient, to, marked.date, &mut buffer)?;
+    buffer.extend_from_slice(b".\r\n");
+    Ok(buffer)
+}
