@@ -1,9 +1,9 @@
-//! The database handle, and every place where SQLite and PostgreSQL part ways. No other module may
-//! ask which one it is talking to.
+//! The database handle: connections, transactions, migrations, and every difference between SQLite and PostgreSQL.
+//! Only the modules of this folder may ask which database it is.
 //!
-//! Statements are portable text with `$n` placeholders over `text`, `bigint`, `integer`,
-//! `double precision` and `bytea`. Functions of the rooms take a [`Conn`]; only doors call
-//! [`Db::read`] and [`Db::write`], so that callers decide what is one transaction.
+//! Statements are portable SQL ([`Query`]) over the types `text`, `bigint`, `integer`, `double precision` and `bytea`.
+//! Functions of other modules take a [`Conn`]; the caller of [`Db::read`] or [`Db::write`] decides what is one
+//! transaction.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -20,7 +20,7 @@ use crate::infra::clock::Millis;
 use crate::infra::error::{Message, Result};
 use crate::infra::fsync;
 use crate::infra::metric::Gauge;
-use checkpoint::Carrier;
+use checkpoint::Checkpointer;
 use store_status::WritePurpose;
 
 pub mod bulk_insert;
@@ -57,10 +57,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (10, "relocation", include_str!("../../migrations/0010_relocation.sql")),
     (11, "blocks", include_str!("../../migrations/0011_blocks.sql")),
     (20, "audience", include_str!("../../migrations/0020_audience.sql")),
+    (23, "store status", include_str!("../../migrations/0023_store_status.sql")),
     (24, "store migration", include_str!("../../migrations/0024_store_migration.sql")),
 ];
 
-/// Which SQL is spoken.
+/// The SQL dialect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Dialect {
     Sqlite,
@@ -77,24 +78,24 @@ impl Dialect {
     }
 }
 
-/// One database, whichever it is.
+/// A database, SQLite or PostgreSQL. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Db {
     pool: AnyPool,
-    /// For transactions that mean to write. On SQLite one connection makes them all: it alone knows
-    /// what it has written, and every other must read those pages again.
+    /// Connections of write transactions. SQLite: a single one, whose page cache stays valid because no other
+    /// connection writes.
     writers: AnyPool,
     dialect: Dialect,
     /// Whether several machines can share this database.
     shared: bool,
-    /// SQLite has one writer. Waiting here is fair and in memory; waiting at its lock is polling.
-    writer: Arc<Mutex<()>>,
-    carrier: Carrier,
-    rewriting: Gauge,
+    /// SQLite: the turn to write. Waiting for it is fair; waiting for SQLite's own lock is polling.
+    write_turn: Arc<Mutex<()>>,
+    checkpointer: Checkpointer,
+    vacuums: Gauge,
     address: Address,
 }
 
-/// The URL; it may hold a password and never prints.
+/// The database URL. It can hold a password; `Debug` does not print it.
 #[derive(Clone)]
 struct Address(Arc<str>);
 
@@ -104,23 +105,22 @@ impl fmt::Debug for Address {
     }
 }
 
-/// A transaction that means to write.
+/// A write transaction.
 pub struct Tx {
     inner: sqlx::Transaction<'static, Any>,
-    turn: Option<(OwnedMutexGuard<()>, Carrier)>,
+    turn: Option<(OwnedMutexGuard<()>, Checkpointer)>,
 }
 
 impl Tx {
-    /// Makes everything durable; on a dropped `Tx` nothing happened. When the disk refuses to confirm
-    /// it, the process ends.
+    /// Commits durably; a dropped `Tx` is rolled back. The process exits when the commit cannot be synced.
     pub async fn commit(self) -> Result<()> {
         match self.inner.commit().await {
             Err(error) if is_unsynced(&error) => fsync::exit("the database", error),
-            done => done?,
+            committed => committed?,
         }
-        if let Some((turn, carrier)) = self.turn {
+        if let Some((turn, checkpointer)) = self.turn {
             drop(turn);
-            carrier.count();
+            checkpointer.count_commit();
         }
         Ok(())
     }
@@ -140,7 +140,7 @@ impl DerefMut for Tx {
 }
 
 impl Db {
-    /// Connects and brings the tables up to date. Refuses a store whose data live elsewhere.
+    /// Connects and runs the migrations. Returns an error for a store whose data were moved elsewhere.
     pub async fn connect(url: &str) -> Result<Self> {
         let db = Self::connect_unmigrated(url).await?;
         db.migrate().await?;
@@ -148,7 +148,7 @@ impl Db {
         Ok(db)
     }
 
-    /// Connects, and sets what durability and erasure need. The tables are as they were.
+    /// Connects with the settings that durability and erasure need. Does not migrate.
     pub async fn connect_unmigrated(url: &str) -> Result<Self> {
         install_drivers();
         let dialect = match url.split(':').next() {
@@ -160,7 +160,7 @@ impl Db {
             url.parse().map_err(|_| Message::new("database-url").invalid_field("database"))?;
         let options = options.disable_statement_logging();
         if dialect == Dialect::Sqlite {
-            // The pool would try a read-only file again and again, and then say that nobody answers.
+            // The pool would retry on a read-only file until it times out, and hide the cause.
             let mut first = options.connect().await?;
             first.execute(session(dialect)).await?;
             first.close().await?;
@@ -171,8 +171,8 @@ impl Db {
                 .max_connections(connections)
                 .acquire_timeout(Duration::from_secs(10))
                 .test_before_acquire(dialect == Dialect::Postgres)
-                // SQLite ends a transaction by itself when the disk is full. The driver then believes for
-                // ever that one is open, and the connection could begin no other.
+                // SQLite rolls back by itself when the disk is full; the driver would still count the transaction
+                // as open, and the connection could not begin another.
                 .before_acquire(|conn, _| Box::pin(async move { Ok(!conn.is_in_transaction()) }))
                 .after_connect(move |conn, _| Box::pin(async move { conn.execute(session(dialect)).await.map(drop) }))
                 .connect_with(options)
@@ -180,23 +180,24 @@ impl Db {
         let readers = pool(16).await?;
         let writers = if dialect == Dialect::Sqlite { pool(1).await? } else { readers.clone() };
         Ok(Self {
-            carrier: Carrier::new(&readers),
+            checkpointer: Checkpointer::new(&readers),
             pool: readers,
             writers,
             dialect,
             shared: dialect == Dialect::Postgres,
-            writer: Arc::default(),
-            rewriting: Gauge::default(),
+            write_turn: Arc::default(),
+            vacuums: Gauge::default(),
             address: Address(url.into()),
         })
     }
 
-    /// Brings the tables up to date.
+    /// Runs the migrations that are missing.
     pub async fn migrate(&self) -> Result<()> {
         let steps = MIGRATIONS.iter().map(|(version, name, text)| {
             let step = Migration::new(*version, (*name).into(), MigrationType::Simple, text.into_sql_str(), false);
             match self.dialect {
-                // A key by any other name would be an index beside the table. The checksum is that of the text.
+                // Only `integer primary key` is the rowid itself; any other spelling adds an index. The checksum stays
+                // that of the unchanged text.
                 Dialect::Sqlite => {
                     let sql = text.replace("bigint primary key", "integer primary key");
                     Migration { sql: sqlx::AssertSqlSafe(sql).into_sql_str(), ..step }
@@ -204,9 +205,8 @@ impl Db {
                 Dialect::Postgres => step,
             }
         });
-        // SQLite has no advisory lock: hold the writer's turn of this process and let a second
-        // process meet the file lock instead of a half-made table.
-        let _turn = self.writer.clone().lock_owned().await;
+        // SQLite has no advisory lock: take the turn to write in this process; another process waits at the file lock.
+        let _turn = self.write_turn.clone().lock_owned().await;
         match Migrator::with_migrations(steps.collect()).run(&self.pool).await {
             Ok(()) => {}
             Err(sqlx::migrate::MigrateError::VersionMissing(_) | sqlx::migrate::MigrateError::VersionTooNew(..)) => {
@@ -229,25 +229,25 @@ impl Db {
         Ok(())
     }
 
-    /// A connection for reading. Take one per request, not one per query.
+    /// A connection for reading. Take one per request, not per query.
     pub async fn read(&self) -> Result<PoolConnection<Any>> {
         Ok(self.pool.acquire().await?)
     }
 
-    /// A transaction that means to write. Refused while the store is carried elsewhere.
+    /// A write transaction. Refused while the store is carried elsewhere.
     pub async fn write(&self) -> Result<Tx> {
         self.write_for(WritePurpose::Regular).await
     }
 
-    /// The time by the database's own clock in ms since 1970 UTC, as it is when the expression is
-    /// reached: machines that share a database may disagree about the hour.
+    /// SQL expression for the database's clock in ms since 1970 UTC, at the moment of evaluation: machines that share
+    /// a database can have different clocks.
     pub fn now(&self) -> &'static str {
         self.dialect.now_ms()
     }
 
-    /// The time by the database's own clock.
+    /// The time of the database's clock.
     pub async fn time(&self) -> Result<Millis> {
-        let row = Sql::new("select ").push(self.now()).first(&mut *self.read().await?).await?;
+        let row = Query::new("select {now_ms}").fetch_optional(&mut *self.read().await?).await?;
         Ok(row.map_or(0, |row| sqlx::Row::get(&row, 0)))
     }
 
@@ -271,7 +271,7 @@ impl Db {
         }
     }
 
-    /// Refuses to go on when another version of the program has changed the tables meanwhile.
+    /// Returns an error when a newer program has migrated the database since this one connected.
     pub async fn check_schema_version(&self, conn: &mut Conn) -> Result<()> {
         let ours = MIGRATIONS.iter().map(|(version, ..)| *version).max().unwrap_or(0);
         let row = sqlx::query("select max(version) from _sqlx_migrations").fetch_one(conn).await?;
@@ -281,7 +281,7 @@ impl Db {
         }
     }
 
-    /// True where several machines can share this database.
+    /// True when several machines can share this database.
     pub fn is_shared(&self) -> bool {
         self.shared
     }
@@ -301,14 +301,14 @@ impl Db {
         }
     }
 
-    /// True when a newer program has changed the tables while this one runs.
+    /// True when a newer program has migrated the database.
     pub async fn is_schema_newer(&self, conn: &mut Conn) -> Result<bool> {
         let row = sqlx::query("select max(version) from _sqlx_migrations").fetch_one(conn).await?;
         let known = MIGRATIONS.iter().map(|(version, ..)| *version).max();
         Ok(sqlx::Row::get::<Option<i64>, _>(&row, 0) > known)
     }
 
-    /// Closes every connection; on SQLite this also empties the journal.
+    /// Closes all connections; on SQLite this also empties the WAL.
     pub async fn close(self) {
         self.writers.close().await;
         self.pool.close().await;
@@ -320,20 +320,20 @@ fn install_drivers() {
     let _ = sqlx::any::install_drivers(&[sqlx::sqlite::any::DRIVER, sqlx::postgres::any::DRIVER]);
 }
 
-/// True when SQLite could not sync its journal or the folder around it (`SQLITE_IOERR_FSYNC` and
-/// `SQLITE_IOERR_DIR_FSYNC`). PostgreSQL ends by itself when it cannot.
+/// True when SQLite could not sync its WAL or its folder (`SQLITE_IOERR_FSYNC`, `SQLITE_IOERR_DIR_FSYNC`).
+/// PostgreSQL exits by itself when an fsync fails.
 fn is_unsynced(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code());
     matches!(code.as_deref(), Some("1034" | "1290"))
 }
 
-/// Whether the statement failed because a unique rule was broken. SQLite names no constraint, so
-/// an insert must have one unique rule that a user can break.
+/// True when a statement violated a unique constraint. SQLite does not name the constraint, so an insert may have only
+/// one that a user can violate.
 pub fn is_unique_violation(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
 }
 
-/// Whether a table is not there at all.
+/// True when a table does not exist.
 pub fn is_missing_table(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code());
     code.as_deref() == Some("42P01") || error.to_string().contains("no such table")
@@ -344,12 +344,12 @@ pub fn position(conn: &Conn) -> &'static str {
     if conn.backend_name() == "SQLite" { "instr" } else { "strpos" }
 }
 
-/// Pings a held connection; a false answer means the database is away.
+/// Pings a connection; false when the database does not answer.
 pub async fn is_alive(conn: &mut Conn) -> bool {
     conn.ping().await.is_ok()
 }
 
-/// An enum that is kept as text in the database, printed and parsed by the same words.
+/// Declares an enum that is stored as text; the same words are used in the database, in JSON and on the command line.
 #[macro_export]
 macro_rules! text_enum {
     ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
@@ -358,10 +358,10 @@ macro_rules! text_enum {
         pub enum $name { $($(#[$vmeta])* $variant),+ }
 
         impl $name {
-            /// Every value, in the order of the declaration.
+            /// All values in the order of their declaration.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
-            /// The word that stands in the database, in JSON and on the command line.
+            /// The text of the value.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text),+ }
             }

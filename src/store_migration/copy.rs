@@ -57,7 +57,7 @@ pub async fn copy_range_again(source: &mut Conn, table: &Table, range: KeyRange,
 async fn drop_indexes(target: &Db, table: &Table) -> Result<()> {
     let mut tx = target.write_for(WritePurpose::Migration).await?;
     for index in index::of(&mut tx, &table.name).await? {
-        index.remove(&mut tx).await?;
+        index.drop(&mut tx).await?;
     }
     tx.commit().await
 }
@@ -73,7 +73,7 @@ async fn create_indexes(source: &mut Conn, table: &Table, target: &Db) -> Result
     target
         .build_indexes(async |conn| {
             for index in &missing {
-                index.make(conn).await?;
+                index.create(conn).await?;
             }
             Ok(())
         })

@@ -19,7 +19,7 @@ use crate::infra::store_location::StoreLocation;
 use crate::mailer::lease;
 
 /// Tables about the store itself, which are not copied.
-const STORE_TABLES: &[&str] = &["standing", "store_migration_progress"];
+const STORE_TABLES: &[&str] = &["store_status", "store_migration_progress"];
 
 /// Locks on folders and, by open connections, on databases.
 type Locks = (Vec<File>, Vec<Conn>);
@@ -70,15 +70,18 @@ impl Endpoints {
         let is_resumed = check_target(&target, &to, &from, source_status.as_ref()).await?;
         let status = match source_status {
             Some(status) => status,
-            None => StoreStatus { state: StoreState::Ending, place: to.redacted(), number: source.ids.next() },
+            None => StoreStatus { state: StoreState::Ending, location: to.redacted(), migration: source.ids.next() },
         };
         let endpoints = Self { source, target, from, to, status, _locks: locks };
         if endpoints.status.state != StoreState::Moved {
             set_status(&endpoints.source.db, &endpoints.status).await?;
             if !is_resumed {
-                let place = endpoints.from.redacted();
-                set_status(&endpoints.target.db, &StoreStatus { place, ..endpoints.with_state(StoreState::Arriving) })
-                    .await?;
+                let location = endpoints.from.redacted();
+                set_status(
+                    &endpoints.target.db,
+                    &StoreStatus { location, ..endpoints.with_state(StoreState::Arriving) },
+                )
+                .await?;
             }
         }
         Ok(endpoints)
@@ -160,9 +163,9 @@ pub fn is_same_folder(one: &Path, two: &Path) -> bool {
 fn check_same_move(status: &StoreStatus, to: &StoreLocation) -> Result<()> {
     match status.state {
         StoreState::Arriving => Err(status.refusal()),
-        _ if status.place == to.redacted() => Ok(()),
+        _ if status.location == to.redacted() => Ok(()),
         StoreState::Moved => Err(status.refusal()),
-        _ => Err(Message::new("move-elsewhere").with("place", &status.place).conflict()),
+        _ => Err(Message::new("move-elsewhere").with("place", &status.location).conflict()),
     }
 }
 
@@ -190,7 +193,7 @@ async fn connect_target(config: &Config, to: &StoreLocation) -> Result<Db> {
 async fn is_occupied(db: &Db) -> Result<bool> {
     let names = db.table_names().await?;
     let has = |wanted: &str| names.iter().any(|name| name == wanted);
-    if names.is_empty() || has("standing") {
+    if names.is_empty() || has("store_status") || has("standing") {
         return Ok(false);
     }
     if !has("workspace") {
@@ -207,11 +210,11 @@ async fn check_target(
     from: &StoreLocation,
     source: Option<&StoreStatus>,
 ) -> Result<bool> {
-    let number: Option<Id> = source.map(|status| status.number);
+    let migration: Option<Id> = source.map(|status| status.migration);
     match target.db.store_status().await? {
-        Some(found) if found.state == StoreState::Arriving && Some(found.number) == number => return Ok(true),
+        Some(found) if found.state == StoreState::Arriving && Some(found.migration) == migration => return Ok(true),
         Some(found) if found.state == StoreState::Arriving => {
-            let message = Message::new("move-half").with("place", to.redacted()).with("from", found.place);
+            let message = Message::new("move-half").with("place", to.redacted()).with("from", found.location);
             return Err(message.conflict());
         }
         Some(_) => return Err(Message::new("move-old").with("place", to.redacted()).conflict()),

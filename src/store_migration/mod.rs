@@ -123,13 +123,13 @@ pub async fn cancel(config: Config, clock: Clock, to: Option<&str>) -> Result<St
         None => return Err(Message::new("move-none").conflict()),
     };
     if let Some(to) = to {
-        wipe::partial_target(&to, &source.config.data, found.number).await?;
+        wipe::partial_target(&to, &source.config.data, found.migration).await?;
     }
     let mut tx = source.db.write_exclusively().await?;
     store_status::clear(&mut tx).await?;
     tx.commit().await?;
     source.db.close().await;
-    Ok(found.place)
+    Ok(found.location)
 }
 
 async fn copy_until_equal(endpoints: &Endpoints, report: &mut dyn FnMut(Step)) -> Result<MigrationReport> {

@@ -42,7 +42,7 @@ pub async fn previous_stores(data: &Path) -> Result<(String, bool)> {
 /// Removes the rows that a cancelled move has copied to its target.
 pub async fn partial_target(location: &StoreLocation, data: &Path, number: Id) -> Result<bool> {
     let check_partial = async |db: &Db| match db.store_status().await? {
-        Some(StoreStatus { state: StoreState::Arriving, number: found, .. }) if found == number => Ok(()),
+        Some(StoreStatus { state: StoreState::Arriving, migration: found, .. }) if found == number => Ok(()),
         _ => Err(Message::new("move-not-half").with("place", location.redacted()).conflict()),
     };
     remove_store(location, data, check_partial).await
@@ -55,7 +55,12 @@ async fn remove_store(location: &StoreLocation, data: &Path, check: impl AsyncFn
         return Ok(true);
     }
     let db = Db::connect_unmigrated(&location.config(data).database_url()).await?;
-    let tables = db.table_names().await?;
+    let mut tables = db.table_names().await?;
+    // The store of an earlier version keeps its status in a table of another name.
+    if tables.iter().any(|table| table == "standing") {
+        db.migrate().await?;
+        tables = db.table_names().await?;
+    }
     if !tables.is_empty() {
         check(&db).await?;
     }

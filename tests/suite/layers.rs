@@ -46,7 +46,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("lease", "mailer/lease"),
     ("beat", "mailer/restore_guard"),
     ("event", "feedback/event"),
-    ("standing", "infra/db/store_status"),
+    ("store_status", "infra/db/store_status"),
     ("store_migration_progress", "store_migration/progress"),
 ];
 

@@ -1,5 +1,4 @@
-//! Many rows into one table, as fast as the database takes them: `copy` on PostgreSQL, inserts of
-//! thousands of rows a statement on SQLite.
+//! Bulk insert: `copy` on PostgreSQL, statements with thousands of rows on SQLite.
 
 use crate::infra::db::pg_copy::{CopyConnection, CopyRows};
 use crate::infra::db::store_status::WritePurpose;
@@ -7,11 +6,11 @@ use crate::infra::db::value::Value;
 use crate::infra::db::{Db, Sql};
 use crate::infra::error::Result;
 
-/// Values that SQLite takes in one statement.
-const VALUES: usize = 32_000;
+/// Maximum of bound values per statement on SQLite.
+const MAX_VALUES: usize = 32_000;
 
-/// Loads rows. It has a connection of its own: what it loads is durable when [`BulkInsert::copy_in`]
-/// returns, and stands in no transaction of the caller.
+/// Inserts rows on a connection of its own, outside any transaction of the caller. Rows are durable when
+/// [`BulkInsert::insert`] returns.
 pub struct BulkInsert {
     backend: Backend,
 }
@@ -22,7 +21,7 @@ enum Backend {
 }
 
 impl BulkInsert {
-    /// Makes ready to load rows into tables of this database.
+    /// Opens the connection.
     pub async fn open(db: &Db) -> Result<Self> {
         let backend = match CopyConnection::open(db).await? {
             None => Backend::Sqlite(db.clone()),
@@ -31,8 +30,8 @@ impl BulkInsert {
         Ok(Self { backend })
     }
 
-    /// Puts the rows into the table, all or none of them. Values stand in the order of the columns;
-    /// table and columns are names of the schema, never of a user.
+    /// Inserts all rows or none. The values have the order of the columns; table and columns are names of the schema,
+    /// never of a user.
     pub async fn insert(&mut self, table: &str, columns: &[&str], rows: Vec<Vec<Value>>) -> Result<()> {
         match &mut self.backend {
             Backend::Sqlite(db) => insert(db, table, columns, rows).await,
@@ -44,7 +43,7 @@ impl BulkInsert {
         }
     }
 
-    /// Ends the connection.
+    /// Closes the connection.
     pub async fn close(self) -> Result<()> {
         match self.backend {
             Backend::Sqlite(_) => Ok(()),
@@ -59,7 +58,7 @@ async fn insert(db: &Db, table: &str, columns: &[&str], rows: Vec<Vec<Value>>) -
     let mut rows = rows.into_iter().peekable();
     while rows.peek().is_some() {
         let mut sql = Sql::new(&head);
-        for (index, row) in rows.by_ref().take((VALUES / columns.len()).max(1)).enumerate() {
+        for (index, row) in rows.by_ref().take((MAX_VALUES / columns.len()).max(1)).enumerate() {
             for (place, value) in row.into_iter().enumerate() {
                 sql.push(match (index, place) {
                     (0, 0) => "(",

@@ -1,22 +1,21 @@
-//! The indexes of a table as statements, so that they can be taken away before many rows come and be
-//! built in one go afterwards: kept up row by row they cost several times as much.
+//! Indexes of a table as statements, so that a bulk load can drop them first and create them afterwards: maintaining
+//! them row by row costs several times as much.
 
 use sqlx::{Connection, Row};
 
 use crate::infra::db::{Conn, Db, Dialect, Sql};
 use crate::infra::error::Result;
 
-/// An index that is no primary key.
+/// An index that does not belong to a constraint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Index {
     /// Its name.
     pub name: String,
-    /// The statement that makes it.
+    /// The `create index` statement.
     pub statement: String,
 }
 
-/// The indexes of a table that can be taken away and made again, here or in the other database: their
-/// statements are text that both understand.
+/// The indexes of a table. Their statements run on both databases.
 pub async fn of(conn: &mut Conn, table: &str) -> Result<Vec<Index>> {
     let query = if conn.backend_name() == "SQLite" {
         "select name, sql from sqlite_master where type = 'index' and tbl_name = $1 and sql is not null order by 1"
@@ -31,14 +30,14 @@ pub async fn of(conn: &mut Conn, table: &str) -> Result<Vec<Index>> {
 }
 
 impl Db {
-    /// Carries out one transaction that builds indexes, on a connection of its own that sorts on disk:
-    /// in memory it would take as much as the table has.
+    /// Runs a transaction that creates indexes, on a connection that sorts on disk: in memory the sort would take as
+    /// much as the table.
     pub async fn build_indexes(&self, work: impl AsyncFnOnce(&mut Conn) -> Result<()>) -> Result<()> {
-        let _turn = self.writer.clone().lock_owned().await;
+        let _turn = self.write_turn.clone().lock_owned().await;
         let mut conn = self.read().await?.detach();
         if self.dialect == Dialect::Sqlite {
-            // What it remembers of the tables may be old, and "already exists" is said from memory: a
-            // question that reads anything makes it look.
+            // The select makes SQLite reload a schema that another connection changed; otherwise `create index` could
+            // fail with "already exists".
             sqlx::raw_sql("pragma temp_store = file; select 1 from sqlite_master limit 1").execute(&mut conn).await?;
         }
         let mut tx = conn.begin().await?;
@@ -49,13 +48,13 @@ impl Db {
 }
 
 impl Index {
-    /// Takes the index away.
-    pub async fn remove(&self, conn: &mut Conn) -> Result<()> {
+    /// Drops the index.
+    pub async fn drop(&self, conn: &mut Conn) -> Result<()> {
         Sql::new("drop index ").push(&self.name).run(conn).await.map(drop)
     }
 
-    /// Makes it.
-    pub async fn make(&self, conn: &mut Conn) -> Result<()> {
+    /// Creates the index.
+    pub async fn create(&self, conn: &mut Conn) -> Result<()> {
         Sql::new(&self.statement).run(conn).await.map(drop)
     }
 }

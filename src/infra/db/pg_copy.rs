@@ -1,4 +1,4 @@
-//! Rows that arrive at PostgreSQL by `copy`, which takes them for less than any statement.
+//! PostgreSQL `copy … from stdin`, the cheapest way to insert many rows.
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection, Executor, Postgres, Transaction};
@@ -7,18 +7,18 @@ use crate::infra::db::value::Value;
 use crate::infra::db::{Db, Dialect, session};
 use crate::infra::error::{Message, Result};
 
-/// Bytes handed over at a time.
+/// Bytes per message of the protocol.
 const CHUNK: usize = 256 * 1024;
 
-/// Its transactions stand beside others of this process, and the server sees no circle that goes
-/// through the process: it waits for no row longer than this.
-const PATIENCE: &str = "set lock_timeout = '30s'";
+/// Its transactions run beside others of this process. PostgreSQL cannot detect a deadlock across such connections,
+/// hence the lock timeout.
+const LOCK_TIMEOUT: &str = "set lock_timeout = '30s'";
 
-/// A connection by which rows arrive and nothing else is asked.
+/// A connection used for `copy` only.
 pub struct CopyConnection(PgConnection);
 
 impl CopyConnection {
-    /// Connects. `None` on SQLite, which has no such way.
+    /// Connects; `None` on SQLite.
     pub async fn open(db: &Db) -> Result<Option<Self>> {
         if db.dialect == Dialect::Sqlite {
             return Ok(None);
@@ -27,27 +27,27 @@ impl CopyConnection {
             db.address.0.parse().map_err(|_| Message::new("database-url").invalid_field("database"))?;
         let mut conn = options.disable_statement_logging().connect().await?;
         conn.execute(session(Dialect::Postgres)).await?;
-        conn.execute(PATIENCE).await?;
+        conn.execute(LOCK_TIMEOUT).await?;
         Ok(Some(Self(conn)))
     }
 
-    /// Begins a transaction. Whether the store admits rows is for the caller to know, who holds a
-    /// transaction that was admitted until this one has ended.
+    /// Begins a transaction. It does not check the status of the store: the caller must keep a write transaction open
+    /// until this one has ended.
     pub async fn begin(&mut self) -> Result<CopyTransaction<'_>> {
         Ok(CopyTransaction(self.0.begin().await?))
     }
 
-    /// Ends the connection.
+    /// Closes the connection.
     pub async fn close(self) -> Result<()> {
         Ok(self.0.close().await?)
     }
 }
 
-/// Rows of several tables that arrive together or, when this is dropped, not at all.
+/// A transaction of the connection; rolled back when dropped.
 pub struct CopyTransaction<'c>(Transaction<'c, Postgres>);
 
 impl CopyTransaction<'_> {
-    /// Puts rows into their table.
+    /// Copies rows into their table.
     pub async fn copy_in(&mut self, rows: &CopyRows) -> Result<()> {
         let mut copy = self.0.copy_in_raw(&rows.statement).await?;
         for chunk in rows.lines.as_bytes().chunks(CHUNK) {
@@ -57,22 +57,24 @@ impl CopyTransaction<'_> {
         Ok(())
     }
 
-    /// Makes the rows durable.
+    /// Commits durably.
     pub async fn commit(self) -> Result<()> {
         Ok(self.0.commit().await?)
     }
 }
 
-/// Rows of a table as `copy` reads them.
+/// Rows of a table in the text format of `copy`.
 pub struct CopyRows {
     statement: String,
     lines: String,
 }
 
 impl CopyRows {
-    /// Writes down rows whose values stand in the order of the columns; table and columns are names of
-    /// the schema, never of a user. SQLite keeps U+0000 in text; PostgreSQL has no place for it, and it
-    /// is refused here.
+    /// Encodes rows; the values have the order of the columns. Table and columns are names of the schema, never of a
+    /// user.
+    ///
+    /// # Errors
+    /// For a text with U+0000, which SQLite can store and PostgreSQL cannot.
     pub fn new(table: &str, columns: &[&str], rows: impl IntoIterator<Item = Vec<Value>>) -> Result<Self> {
         let mut lines = String::new();
         for row in rows {

@@ -1,52 +1,52 @@
-//! Table `standing`: whether this store is in use. It has no row while it is; a row says that its
-//! data are being carried elsewhere, live elsewhere, or are still arriving.
+//! Table `store_status`: whether the store may be written. It is empty while the store is in normal use; its one row
+//! says that the data are being moved to another store, were moved, or are still arriving.
 //!
-//! Every transaction that means to write asks here first, inside the transaction: whoever changes
-//! the standing waits for the writers before it, and those after it see the change.
+//! Every write transaction reads the table first, inside the transaction: a change of the status waits for the
+//! writers before it, and the writers after it see the change.
 
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use crate::infra::db::{Conn, Db, Dialect, Script, Sql, StatementResult, Tx};
+use crate::infra::db::{Conn, Db, Dialect, Query, Script, StatementResult, Tx};
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::id::Id;
 
 crate::text_enum! {
-    /// What a store is, when it is not simply in use.
+    /// State of a store that is not in normal use.
     StoreState {
-        /// Its data are about to be carried elsewhere: no mailer begins, those that work end.
+        /// A move begins: no mailer starts, running mailers stop.
         Ending = "ending",
-        /// Its data are being carried elsewhere: people may leave, and nothing else changes.
+        /// The data are being copied: only unsubscribes and erasures are written.
         Moving = "moving",
-        /// The last of it is being carried: nothing changes. Who leaves is noted beside the store.
+        /// The last changes are being copied: nothing is written; requests go to the journal.
         Closing = "closing",
-        /// Its data live elsewhere, for good.
+        /// The data were moved elsewhere, for good.
         Moved = "moved",
-        /// Data are arriving here; it is not whole yet.
+        /// Data are arriving; the store is incomplete.
         Arriving = "arriving",
     }
 }
 
-/// What a transaction is for.
+/// Purpose of a write transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WritePurpose {
     /// Anything that can wait.
     Regular,
-    /// Someone leaves or is erased.
+    /// An unsubscribe or erasure.
     Removal,
-    /// Rows come from another store.
+    /// Rows of a store that is moved here.
     Migration,
 }
 
-/// Where a store stands.
+/// The row of the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreStatus {
-    /// What it is.
+    /// The state.
     pub state: StoreState,
-    /// Where its data go, or come from; shown to people, and without a password.
-    pub place: String,
-    /// The number of the move, the same on both sides.
-    pub number: Id,
+    /// The other store of the move, without a password.
+    pub location: String,
+    /// Id of the move, the same in both stores.
+    pub migration: Id,
 }
 
 impl StoreStatus {
@@ -60,122 +60,130 @@ impl StoreStatus {
         }
     }
 
-    /// Why nothing is written here.
+    /// The error of a refused write.
     pub fn refusal(&self) -> Error {
         let key = match self.state {
             StoreState::Ending | StoreState::Moving | StoreState::Closing => "store-moving",
             StoreState::Moved => "store-moved",
             StoreState::Arriving => "store-arriving",
         };
-        Error::StoreClosed(Message::new(key).with("place", &self.place))
+        Error::StoreClosed(Message::new(key).with("place", &self.location))
     }
 }
 
-const ASK: &str = "select state, place, number from standing";
+fn select() -> Query {
+    Query::new("select state, location, migration_id from store_status")
+}
 
-/// Begins a transaction that shares a lock with all other writers, and one that has it alone.
-const SHARED: &str = "begin; select pg_advisory_xact_lock_shared(7315301)";
-const ALONE: &str = "begin; select pg_advisory_xact_lock(7315301)";
-/// The number of the lock that the one process which carries a store elsewhere holds.
-const CARRIER: i64 = 7_315_302;
+/// Begins a transaction with the advisory lock of writers, shared or exclusive (PostgreSQL).
+const BEGIN_SHARED: &str = "begin; select pg_advisory_xact_lock_shared(7315301)";
+const BEGIN_EXCLUSIVE: &str = "begin; select pg_advisory_xact_lock(7315301)";
+/// Advisory lock of the process that moves the store.
+const MIGRATION_LOCK: i64 = 7_315_302;
 
 impl Db {
-    /// Where the store stands; `None` while it is simply in use.
+    /// The status of the store; `None` in normal use.
     pub async fn store_status(&self) -> Result<Option<StoreStatus>> {
         get(&mut *self.read().await?).await
     }
 
-    /// A transaction for an purpose, if the store admits it now.
+    /// A write transaction for a purpose.
+    ///
+    /// # Errors
+    /// [`Error::StoreClosed`] when the status of the store does not admit the purpose.
     pub async fn write_for(&self, purpose: WritePurpose) -> Result<Tx> {
         Ok(self.write_with(purpose, |_, _| {}).await?.0)
     }
 
-    /// The same, and what the statements did that `write` has put into its script: they travel with the
-    /// question whether the store admits them.
+    /// Begins a write transaction and runs the statements that `write` adds to the script, in one round trip with the
+    /// check of the store's status.
+    ///
+    /// # Errors
+    /// [`Error::StoreClosed`] as [`Db::write_for`]; the statements are rolled back.
     pub async fn write_with(
         &self,
         purpose: WritePurpose,
         write: impl FnOnce(&mut Script, &Conn),
     ) -> Result<(Tx, Vec<StatementResult>)> {
-        let mut tx = self.begin(SHARED).await?;
+        let mut tx = self.begin(BEGIN_SHARED).await?;
         let mut script = Script::new(&tx);
-        script.add(ASK);
+        script.push(&select());
         write(&mut script, &tx);
-        let mut done = script.run(&mut tx).await?;
-        match standing_of(done.remove(0).rows.first())? {
-            Some(standing) if !standing.admits(purpose) => Err(standing.refusal()),
-            _ => Ok((tx, done)),
+        let mut results = script.run(&mut tx).await?;
+        match parse(results.remove(0).rows.first())? {
+            Some(status) if !status.admits(purpose) => Err(status.refusal()),
+            _ => Ok((tx, results)),
         }
     }
 
-    /// A transaction that waits until nobody else writes, to change the standing of the store.
+    /// A transaction that waits until no other process writes, to change the status of the store.
     pub async fn write_exclusively(&self) -> Result<Tx> {
-        self.begin(ALONE).await
+        self.begin(BEGIN_EXCLUSIVE).await
     }
 
-    /// Refuses to use a store whose data live elsewhere or are not whole yet.
+    /// Returns an error when the data were moved elsewhere or are incomplete.
     pub async fn check_in_use(&self) -> Result<()> {
         match self.store_status().await? {
-            Some(standing) if matches!(standing.state, StoreState::Moved | StoreState::Arriving) => {
-                Err(standing.refusal())
-            }
+            Some(status) if matches!(status.state, StoreState::Moved | StoreState::Arriving) => Err(status.refusal()),
             _ => Ok(()),
         }
     }
 
-    /// Holds a shared database for the one process that carries it elsewhere, until the connection
-    /// is dropped. False when another process does. A folder is held by a lock on a file instead.
+    /// Tries to take the lock of the process that moves this store; it is held until the connection is dropped.
+    /// Returns false when another process holds it. On SQLite the caller locks a file instead.
     pub async fn try_lock_for_migration(&self) -> Result<(Conn, bool)> {
         let mut conn = self.read().await?.detach();
         if self.dialect == Dialect::Sqlite {
             return Ok((conn, true));
         }
-        let row = sqlx::query("select cast(cast(pg_try_advisory_lock($1) as integer) as bigint)")
-            .bind(CARRIER)
-            .fetch_one(&mut conn)
+        let row = Query::new("select cast(cast(pg_try_advisory_lock(:lock) as integer) as bigint)")
+            .bind("lock", MIGRATION_LOCK)
+            .fetch_optional(&mut conn)
             .await?;
-        Ok((conn, row.get::<i64, _>(0) == 1))
+        Ok((conn, row.is_some_and(|row| row.get::<i64, _>(0) == 1)))
     }
 
-    /// SQLite takes its lock up front: a deferred transaction that reads and then writes fails at
-    /// once when another wrote in between.
+    /// SQLite takes the write lock at once: a deferred transaction that reads before it writes fails when another
+    /// connection wrote in between.
     async fn begin(&self, postgres: &'static str) -> Result<Tx> {
         match self.dialect {
             Dialect::Sqlite => {
-                let turn = self.writer.clone().lock_owned().await;
+                let turn = self.write_turn.clone().lock_owned().await;
                 let inner = self.writers.begin_with("begin immediate").await?;
-                Ok(Tx { inner, turn: Some((turn, self.carrier.clone())) })
+                Ok(Tx { inner, turn: Some((turn, self.checkpointer.clone())) })
             }
             Dialect::Postgres => Ok(Tx { inner: self.writers.begin_with(postgres).await?, turn: None }),
         }
     }
 }
 
-/// Where the store stands, as this transaction sees it.
+/// The status of the store as this transaction sees it.
 pub async fn get(conn: &mut Conn) -> Result<Option<StoreStatus>> {
-    standing_of(sqlx::query(ASK).fetch_optional(conn).await?.as_ref())
+    parse(select().fetch_optional(conn).await?.as_ref())
 }
 
-fn standing_of(row: Option<&AnyRow>) -> Result<Option<StoreStatus>> {
-    row.map(|row| Ok(StoreStatus { state: row.get::<String, _>(0).parse()?, place: row.get(1), number: row.get(2) }))
-        .transpose()
+fn parse(row: Option<&AnyRow>) -> Result<Option<StoreStatus>> {
+    let status = |row: &AnyRow| {
+        let state = row.get::<String, _>(0).parse()?;
+        Ok(StoreStatus { state, location: row.get(1), migration: row.get(2) })
+    };
+    row.map(status).transpose()
 }
 
-/// Changes the standing; the transaction must come from [`Db::write_exclusively`].
-pub async fn set(conn: &mut Conn, standing: &StoreStatus) -> Result<()> {
+/// Changes the status; the transaction must come from [`Db::write_exclusively`].
+pub async fn set(conn: &mut Conn, status: &StoreStatus) -> Result<()> {
     clear(conn).await?;
-    Sql::new("insert into standing (number, state, place) values (")
-        .bind(standing.number)
-        .push(", ")
-        .bind_all([standing.state.to_string(), standing.place.clone()])
-        .push(")")
-        .run(conn)
+    Query::new("insert into store_status (migration_id, state, location) values (:migration, :state, :location)")
+        .bind("migration", status.migration)
+        .bind("state", status.state.as_str())
+        .bind("location", status.location.as_str())
+        .execute(conn)
         .await?;
     Ok(())
 }
 
-/// Puts the store into use again.
+/// Returns the store to normal use.
 pub async fn clear(conn: &mut Conn) -> Result<()> {
-    sqlx::query("delete from standing").execute(conn).await?;
+    Query::new("delete from store_status").execute(conn).await?;
     Ok(())
 }

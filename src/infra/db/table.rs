@@ -1,5 +1,5 @@
-//! The tables as the database itself knows them, and walks through their rows in the order of their
-//! keys: for work that must take every table there is, also those made after it was written.
+//! Schema introspection and key-ordered paging through the rows of any table, for code that must cover every table:
+//! store migration and trace search.
 
 use std::pin::pin;
 
@@ -16,7 +16,7 @@ use crate::infra::error::{Message, Result};
 pub struct Column {
     /// Its name.
     pub name: String,
-    /// What it holds.
+    /// Its type.
     pub kind: Kind,
 }
 
@@ -27,21 +27,21 @@ pub struct Table {
     pub name: String,
     /// Its columns by name.
     pub columns: Vec<Column>,
-    /// The columns of the primary key, in its order, as places in `columns`.
+    /// The columns of the primary key in key order, as indexes into `columns`.
     pub key: Vec<usize>,
 }
 
-/// Rows that follow each other in the order of the key.
+/// Consecutive rows in key order.
 #[derive(Debug, Default)]
 pub struct Page {
-    /// The values, in the order of the columns.
+    /// The values in the order of the columns.
     pub rows: Vec<Vec<Value>>,
     /// The key of the last row.
     pub last: Option<Vec<Value>>,
 }
 
 impl Db {
-    /// Every table with its columns; those of the program that brings tables up to date left out.
+    /// All tables with their columns, without the table of migrations.
     pub async fn all_tables(&self) -> Result<Vec<Table>> {
         let query = match self.dialect {
             Dialect::Sqlite => {
@@ -87,7 +87,7 @@ impl Db {
         tables.into_iter().map(keyed).collect()
     }
 
-    /// Names of all tables and, for each, its columns of type text or bytea.
+    /// Names of all tables, each with its columns of type text or bytea.
     pub async fn tables(&self) -> Result<Vec<(String, Vec<String>)>> {
         let mut conn = self.read().await?;
         let query = match self.dialect {
@@ -111,8 +111,7 @@ impl Db {
         Ok(tables)
     }
 
-    /// The names of all tables, whoever made them; that of the program that brings them up to date
-    /// left out.
+    /// Names of all tables, also those of other programs, without the table of migrations.
     pub async fn table_names(&self) -> Result<Vec<String>> {
         let query = match self.dialect {
             Dialect::Sqlite => {
@@ -128,7 +127,7 @@ impl Db {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
-    /// Lets a server count what lies in its tables, so that it plans well from the first question on.
+    /// Updates the planner's statistics (PostgreSQL).
     pub async fn analyze(&self) -> Result<()> {
         if self.dialect == Dialect::Postgres {
             sqlx::raw_sql("analyze").execute(&mut *self.read().await?).await?;
@@ -136,31 +135,31 @@ impl Db {
         Ok(())
     }
 
-    /// A transaction that sees the database as it is now, however long it lasts.
+    /// A read transaction with a snapshot of the database as it is now.
     pub async fn read_snapshot(&self) -> Result<sqlx::Transaction<'static, sqlx::Any>> {
         let mut tx = match self.dialect {
             Dialect::Sqlite => self.pool.begin_with("begin").await?,
             Dialect::Postgres => self.pool.begin_with("begin isolation level repeatable read, read only").await?,
         };
-        // Both take their picture with the first question.
-        sqlx::query("select count(*) from standing").fetch_one(&mut *tx).await?;
+        // The snapshot is taken by the first statement.
+        sqlx::query("select count(*) from store_status").fetch_one(&mut *tx).await?;
         Ok(tx)
     }
 }
 
 impl Table {
-    /// The names of the columns.
+    /// Names of the columns.
     pub fn names(&self) -> Vec<&str> {
         self.columns.iter().map(|column| column.name.as_str()).collect()
     }
 
-    /// The number of rows.
+    /// Number of rows.
     pub async fn count(&self, conn: &mut Conn) -> Result<u64> {
         let rows = Sql::new("select count(*) from ").push(&self.name).all(conn).await?;
         Ok(rows.first().map_or(0, |row| row.get::<i64, _>(0).unsigned_abs()))
     }
 
-    /// The rows behind a key, up to another: as many as `most` rows or `bytes` bytes.
+    /// Rows after one key up to another, limited to `most` rows or `bytes` bytes.
     pub async fn page(
         &self,
         conn: &mut Conn,
@@ -182,8 +181,8 @@ impl Table {
         Ok(page)
     }
 
-    /// Adds the rows behind `after`, up to `upto` or as many as `most`, to a checksum in the order
-    /// of their keys. Keeps none of them.
+    /// Adds the rows after `after`, up to `upto` or `most` rows, to a checksum in key order. Returns their number and the
+    /// key of the last one.
     pub async fn digest(
         &self,
         conn: &mut Conn,
@@ -203,7 +202,7 @@ impl Table {
         Ok((count, last))
     }
 
-    /// Removes the rows behind `after`, up to `upto`.
+    /// Deletes the rows after `after`, up to `upto`.
     pub async fn clear(&self, conn: &mut Conn, after: Option<&[Value]>, upto: Option<&[Value]>) -> Result<u64> {
         let mut sql = Sql::new("delete from ");
         sql.push(&self.name);
@@ -243,7 +242,7 @@ impl Table {
         }
     }
 
-    /// The key, in an order that both databases agree on: that of the bytes.
+    /// The key columns in an order that both databases share: by bytes.
     fn order(&self, conn: &Conn) -> String {
         let by_bytes = if conn.backend_name() == "SQLite" { "" } else { " collate \"C\"" };
         let column = |place: &usize| {

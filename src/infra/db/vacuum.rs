@@ -1,8 +1,8 @@
-//! Where a database keeps what was deleted, and how it lets go of it.
+//! Physical removal of deleted rows from the database files.
 //!
-//! A `delete` empties no byte by itself. SQLite blanks the rows (`secure_delete`), but its journal
-//! still holds them, and pages that were rebuilt keep about two in 10,000 in their slack.
-//! PostgreSQL keeps dead rows, slack, and journal segments that it renames for later use.
+//! A `delete` alone overwrites nothing. SQLite zeroes the rows (`secure_delete`), but the write-ahead log (WAL) still
+//! holds them, and rebuilt pages keep about two of 10,000 in unused space. PostgreSQL keeps dead rows, unused space, and
+//! WAL segments that it renames for later use.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,62 +12,60 @@ use sqlx::Row;
 use crate::infra::db::{Conn, Db, Dialect, Sql};
 use crate::infra::error::Result;
 
-/// Journal segments that are overwritten at most: 4 GiB, four times what a server keeps by default.
-const SEGMENTS: i64 = 256;
+/// Maximum of WAL segments that are overwritten: 4 GiB, four times what a server keeps by default.
+const MAX_SEGMENTS: i64 = 256;
 
-/// How long a session may take to start.
-const START: Duration = Duration::from_millis(400);
-/// How often, and how many times, old snapshots are looked for before a scrub is put off.
+/// How long the start of a session can take.
+const SESSION_START: Duration = Duration::from_millis(400);
+/// Interval and number of polls for old snapshots before the vacuum is postponed.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 const SNAPSHOT_POLLS: u32 = 200;
-/// How many times a table is looked through for rows that are deleted and must stay.
+/// Number of plain vacuums of a table while deleted rows must be kept for a snapshot.
 const VACUUM_TRIES: u32 = 40;
 
 impl Db {
-    /// Rewrites the tables that held personal data, so that no page keeps a copy in its slack, and
-    /// lets go of old journals. SQLite: `vacuum`. PostgreSQL: `vacuum full` of `tables`, then the
-    /// journal. False where old bytes live on: a transaction still sees them, the role may not touch
-    /// the journal, or it is kept for an archive or a replica.
+    /// Rewrites tables that held personal data, so that no page keeps old bytes, and replaces the old WAL. SQLite:
+    /// `vacuum`. PostgreSQL: `vacuum full` of `tables`, then a switch of the WAL. Returns false when old bytes remain: a
+    /// transaction still sees them, the role may not switch the WAL, or it is kept for an archive or a replica.
     pub async fn vacuum_full(&self, tables: &[&str]) -> Result<bool> {
         let mut conn = self.read().await?;
         match self.dialect {
             Dialect::Sqlite => {
-                let turn = self.writer.clone().lock_owned().await;
-                let rewriting = self.rewriting.increment();
-                // The copy would lie in memory otherwise, as large as the database.
+                let turn = self.write_turn.clone().lock_owned().await;
+                let vacuuming = self.vacuums.increment();
+                // Otherwise the copy, as large as the database, is built in memory.
                 sqlx::raw_sql("pragma temp_store = file").execute(&mut *conn).await?;
                 let vacuumed = sqlx::raw_sql("vacuum").execute(&mut *conn).await;
                 sqlx::raw_sql("pragma temp_store = memory").execute(&mut *conn).await?;
                 vacuumed?;
-                drop((turn, rewriting, conn));
+                drop((turn, vacuuming, conn));
                 self.truncate_wal().await
             }
             Dialect::Postgres => {
-                if !outlast_readers(&mut conn).await? {
+                if !wait_for_snapshots(&mut conn).await? {
                     return Ok(false);
                 }
-                let _rewriting = self.rewriting.increment();
-                // Whoever waits for a table behind us waits no longer than this.
+                let _vacuuming = self.vacuums.increment();
+                // Other sessions that need the table wait behind this one.
                 sqlx::raw_sql("set lock_timeout = '10s'").execute(&mut *conn).await?;
                 let rewritten = rewrite(&mut conn, tables).await;
                 sqlx::raw_sql("set lock_timeout = 0").execute(&mut *conn).await?;
                 rewritten?;
-                Ok(turn_journal(&mut conn).await.unwrap_or_else(|error| {
-                    tracing::warn!(error = ?error, "the journal of the database could not be turned");
+                Ok(switch_wal(&mut conn).await.unwrap_or_else(|error| {
+                    tracing::warn!(error = ?error, "the WAL could not be switched");
                     false
                 }))
             }
         }
     }
 
-    /// True while this process rewrites tables, which takes seconds where they are large: who means to
-    /// write waits for it.
+    /// True while this process rewrites tables, which can take seconds and blocks writers.
     pub fn is_vacuuming(&self) -> bool {
-        self.rewriting.get() > 0
+        self.vacuums.get() > 0
     }
 
-    /// Where the database keeps its bytes: the SQLite file with its journals, or the data directory
-    /// of a PostgreSQL on this machine. `None` when the server does not tell or is elsewhere.
+    /// The SQLite file, or the data directory of a PostgreSQL on this machine. `None` when the server is elsewhere or the
+    /// role may not see the directory.
     pub async fn data_path(&self) -> Result<Option<PathBuf>> {
         let mut conn = self.read().await?;
         match self.dialect {
@@ -81,14 +79,17 @@ impl Db {
                 )
                 .fetch_optional(&mut *conn)
                 .await?;
-                let told: Option<(String, i64)> = row.map(|row| (row.get(0), row.get(1)));
-                Ok(told.map(|(path, id)| (PathBuf::from(path), id)).filter(|(path, id)| is_of(path, *id)).map(|t| t.0))
+                let found: Option<(String, i64)> = row.map(|row| (row.get(0), row.get(1)));
+                Ok(found
+                    .map(|(path, id)| (PathBuf::from(path), id))
+                    .filter(|(path, id)| belongs_to(path, *id))
+                    .map(|t| t.0))
             }
         }
     }
 
-    /// The folder of this database among those of its server, for one that keeps many; the others
-    /// are not ours to read.
+    /// Name of the folder of this database in the data directory of a PostgreSQL server; the folders of other databases
+    /// must not be searched.
     pub async fn database_folder(&self) -> Result<Option<String>> {
         if self.dialect == Dialect::Sqlite {
             return Ok(None);
@@ -100,14 +101,13 @@ impl Db {
     }
 }
 
-/// Waits until nobody in this database looks at it as it was before now: PostgreSQL copies rows that
-/// an old snapshot can see, deleted or not, into the rewritten table. The server's own housekeeping
-/// takes such snapshots for moments, and so does every session while it starts, before anyone can
-/// list it: hence a pause first. False when someone holds one for longer.
-async fn outlast_readers(conn: &mut Conn) -> Result<bool> {
+/// Waits until no session holds a snapshot older than now: `vacuum full` copies rows that an old snapshot can see,
+/// deleted or not, into the new table. Background workers take such snapshots for moments, and so does a starting session
+/// before it is listed: hence a pause first. Returns false when a session keeps one for longer.
+async fn wait_for_snapshots(conn: &mut Conn) -> Result<bool> {
     let row = sqlx::query("select cast(cast(pg_current_xact_id() as xid) as text)").fetch_one(&mut *conn).await?;
     let now: String = row.get(0);
-    tokio::time::sleep(START).await;
+    tokio::time::sleep(SESSION_START).await;
     for _ in 0..SNAPSHOT_POLLS {
         let row = sqlx::query(
             "select count(*) from pg_stat_activity where pid <> pg_backend_pid() \
@@ -127,17 +127,16 @@ async fn outlast_readers(conn: &mut Conn) -> Result<bool> {
 
 async fn rewrite(conn: &mut Conn, tables: &[&str]) -> Result<()> {
     for table in tables {
-        outlast_starters(conn, table).await?;
+        wait_for_starting_sessions(conn, table).await?;
         Sql::new("vacuum full ").push(table).run(conn).await?;
     }
     Sql::new("vacuum full pg_statistic").run(conn).await?;
     Ok(())
 }
 
-/// Waits until a plain vacuum finds no row of the table that is deleted and must stay: the one sign
-/// there is of a session that takes its first snapshot while it starts. On a table that is written
-/// to all the while such rows always exist; there the pause of [`outlast_readers`] has to do.
-async fn outlast_starters(conn: &mut Conn, table: &str) -> Result<()> {
+/// Waits until a plain vacuum keeps no deleted row of the table, the only sign of a starting session that takes its first
+/// snapshot. A table under constant writes always has such rows; there the pause of [`wait_for_snapshots`] must suffice.
+async fn wait_for_starting_sessions(conn: &mut Conn, table: &str) -> Result<()> {
     for _ in 0..VACUUM_TRIES {
         Sql::new("vacuum ").push(table).run(conn).await?;
         let row = sqlx::query("select pg_stat_get_dead_tuples(cast(cast($1 as text) as regclass))")
@@ -152,9 +151,9 @@ async fn outlast_starters(conn: &mut Conn, table: &str) -> Result<()> {
     Ok(())
 }
 
-/// Ends the segment that has old bytes and lets a checkpoint drop it. Where segments are kept for
-/// later use (`wal_recycle`), each of them is begun and ended, which fills it with zeros.
-async fn turn_journal(conn: &mut Conn) -> Result<bool> {
+/// Switches to a new WAL segment and lets a checkpoint remove the old one. Segments kept for later use (`wal_recycle`) are
+/// each begun and ended, which fills them with zeros.
+async fn switch_wal(conn: &mut Conn) -> Result<bool> {
     for statement in ["select cast(pg_switch_wal() as text)", "checkpoint"] {
         sqlx::raw_sql(statement).execute(&mut *conn).await?;
     }
@@ -164,8 +163,8 @@ async fn turn_journal(conn: &mut Conn) -> Result<bool> {
     .fetch_one(&mut *conn)
     .await?;
     let recycled: i64 = row.get(0);
-    // The first one ends the segment that is in use.
-    for _ in 0..=recycled.min(SEGMENTS) {
+    // The first switch ends the current segment.
+    for _ in 0..=recycled.min(MAX_SEGMENTS) {
         let begin_and_end =
             "select cast(pg_logical_emit_message(false, 'sendoff', '') as text); select cast(pg_switch_wal() as text)";
         sqlx::raw_sql(begin_and_end).execute(&mut *conn).await?;
@@ -178,12 +177,12 @@ async fn turn_journal(conn: &mut Conn) -> Result<bool> {
     .fetch_one(&mut *conn)
     .await?;
     let slots = sqlx::query("select count(*) from pg_replication_slots").fetch_one(&mut *conn).await?;
-    Ok(recycled <= SEGMENTS && row.get::<i64, _>(0) + slots.get::<i64, _>(0) == 0)
+    Ok(recycled <= MAX_SEGMENTS && row.get::<i64, _>(0) + slots.get::<i64, _>(0) == 0)
 }
 
-/// Whether the folder belongs to the server that has this identifier: a server elsewhere may name a
-/// path that exists here too. The identifier is the beginning of `pg_control`.
-fn is_of(folder: &Path, identifier: i64) -> bool {
+/// True when the folder belongs to the server with this identifier, which is the start of `pg_control`: a server elsewhere
+/// may report a path that also exists here.
+fn belongs_to(folder: &Path, identifier: i64) -> bool {
     let control = std::fs::read(folder.join("global/pg_control")).unwrap_or_default();
     control.first_chunk::<8>().is_some_and(|bytes| i64::from_le_bytes(*bytes) == identifier)
 }

@@ -1,5 +1,4 @@
-//! A value of any column, for work that knows tables by name only: carrying a store elsewhere, and
-//! loading many rows at once.
+//! Values of any column, for code that is generic over tables: store migration and bulk inserts.
 
 use sha2::{Digest, Sha256};
 use sqlx::Row;
@@ -8,7 +7,7 @@ use sqlx::any::AnyRow;
 use crate::infra::db::Sql;
 use crate::infra::error::Result;
 
-/// What a column holds.
+/// Type of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// `bigint` and `integer`.
@@ -22,7 +21,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The kind of a declared type; `None` for types that no statement of ours uses.
+    /// The kind of a declared SQL type; `None` for types outside the portable subset.
     pub(super) fn of(declared: &str) -> Option<Self> {
         match declared.to_ascii_lowercase().as_str() {
             "bigint" | "integer" | "smallint" | "int" => Some(Self::Integer),
@@ -37,7 +36,7 @@ impl Kind {
 /// A value of a column.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
-    /// Absent.
+    /// SQL null.
     Null,
     /// Of a `bigint` or `integer`.
     Integer(i64),
@@ -71,7 +70,7 @@ impl Value {
         };
     }
 
-    /// Bytes it takes in memory, roughly.
+    /// Approximate bytes in memory.
     pub fn weight(&self) -> usize {
         match self {
             Self::Null | Self::Integer(_) | Self::Real(_) => size_of::<Self>(),
@@ -80,8 +79,8 @@ impl Value {
         }
     }
 
-    /// Adds the value to a checksum. Every value begins with its kind and, where it has one, its
-    /// length, so that no two rows read the same; both databases give the same bytes.
+    /// Adds the value to a checksum. Kind and length come first, so that different rows have different checksums; both
+    /// databases give the same bytes.
     pub fn digest(&self, into: &mut Sha256) {
         let mut framed = |kind: u8, bytes: &[u8]| {
             let mut head = [kind; 9];
@@ -98,7 +97,7 @@ impl Value {
         }
     }
 
-    /// Appends the value as `copy … from stdin` reads it (PostgreSQL, text format).
+    /// Appends the value in the text format of PostgreSQL's `copy`.
     pub(super) fn write(&self, line: &mut String) {
         use std::fmt::Write;
         // Writing to a string cannot fail.
@@ -147,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_copy_keeps_what_would_end_it() {
+    fn copy_format_escapes_separators() {
         let mut line = String::new();
         for value in [
             Value::Text("a\tb\\N\n\rя".to_owned()),
@@ -163,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_differ_have_other_checksums() {
+    fn different_rows_have_different_checksums() {
         let text = |text: &str| Value::Text(text.to_owned());
 
         assert_ne!(sum(&[text("ab"), text("c")]), sum(&[text("a"), text("bc")]));
