@@ -1,4 +1,4 @@
-//! Files of people: what each row comes to, what a second run changes, and what no file may do.
+//! Import of CSV files: results per row, repeated runs, interruption, and refused files.
 
 mod encodings_and_headers;
 pub mod fixture;

@@ -21,7 +21,7 @@ fn evidence(proof: &str) -> Evidence {
     }
 }
 
-both!(a_person_joins_with_a_receipt_and_is_forgotten_whole, |fixture| {
+both!(a_contact_joins_with_a_receipt_and_is_deleted_completely, |fixture| {
     let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
     let list = list::add(installation, workspace, "Новости").await.expect("a list");
     let address = Address::parse("Иван@почта.рф").expect("an address");
@@ -61,7 +61,7 @@ both!(a_person_joins_with_a_receipt_and_is_forgotten_whole, |fixture| {
     tx.commit().await.expect("committed");
 });
 
-both!(tombstones_hold_for_their_list_or_for_all, |fixture| {
+both!(a_tombstone_blocks_its_list_or_every_list, |fixture| {
     let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
     let address = Address::parse("anna@example.org").expect("an address");
     let mark = tombstone::digest(&installation.keys.tombstone, workspace, &address);
@@ -76,7 +76,7 @@ both!(tombstones_hold_for_their_list_or_for_all, |fixture| {
     assert!(tombstone::find_blocking(&mut tx, workspace + 1, 8, &[mark]).await.expect("asked").is_empty());
 });
 
-both!(a_workspace_sees_its_own_lists_and_fields_only, |fixture| {
+both!(a_workspace_sees_only_its_own_lists_and_fields, |fixture| {
     let installation = &fixture.installation;
     let other = workspace::ensure(installation, "other").await.expect("a workspace");
     list::add(installation, other.id, "Secret").await.expect("a list");

@@ -1,10 +1,10 @@
-//! Segments: whom an expression takes, on both databases, and what is said of one that takes no one.
+//! Segments: the contacts that an expression selects on both databases, explanations, and errors.
 
 mod oracle;
 
 use std::collections::BTreeSet;
 
-use oracle::{CAMPAIGNS, LISTS, Person, Wish};
+use oracle::{CAMPAIGNS, ExpectedCondition, LISTS, Person};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use sendoff::audience::address::Address;
@@ -23,8 +23,8 @@ use sqlx::Row;
 
 use crate::fixture::{Fixture, NOW, both};
 
-/// Fields, two lists and two campaigns; returns the keys of lists and campaigns.
-async fn furnish(fixture: &Fixture) -> (Vec<Id>, Vec<Id>) {
+/// Declares fields and adds two lists and two campaigns; returns the keys of lists and campaigns.
+async fn set_up(fixture: &Fixture) -> (Vec<Id>, Vec<Id>) {
     let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
     for (name, kind) in
         [("city", "text"), ("age", "number"), ("birthday", "date"), ("vip", "flag"), ("plan", "choice:Free,Про")]
@@ -55,8 +55,8 @@ async fn furnish(fixture: &Fixture) -> (Vec<Id>, Vec<Id>) {
     (lists, campaigns)
 }
 
-/// Adds a person with values and subscriptions, in the given workspace.
-async fn settle(fixture: &Fixture, workspace: Id, email: &str, values: Values, lists: &[(Id, State, i64)]) -> Id {
+/// Adds a contact with values and subscriptions to the given workspace.
+async fn add_contact(fixture: &Fixture, workspace: Id, email: &str, values: Values, lists: &[(Id, State, i64)]) -> Id {
     let installation = &fixture.installation;
     let id = installation.ids.next();
     let person = NewContact { id, address: Address::parse(email).expect(email), values };
@@ -70,8 +70,8 @@ async fn settle(fixture: &Fixture, workspace: Id, email: &str, values: Values, l
     id
 }
 
-/// Notes that a letter of a campaign was opened, clicked or received.
-async fn act(fixture: &Fixture, contact: Id, what: &str, campaign: Id, at: i64) {
+/// Records that a message of a campaign was opened, clicked or received.
+async fn record_activity(fixture: &Fixture, contact: Id, what: &str, campaign: Id, at: i64) {
     let installation = &fixture.installation;
     let mut tx = installation.db.write().await.expect("a transaction");
     let mut sql = if what == "received" {
@@ -93,8 +93,8 @@ async fn act(fixture: &Fixture, contact: Id, what: &str, campaign: Id, at: i64) 
     tx.commit().await.expect("committed");
 }
 
-/// The people of the workspace whom an expression takes, by key.
-async fn taken(fixture: &Fixture, expression: &str) -> Vec<Id> {
+/// The contacts of the workspace that an expression selects, by key.
+async fn selected(fixture: &Fixture, expression: &str) -> Vec<Id> {
     let mut conn = fixture.installation.db.read().await.expect("a connection");
     let condition = segment::resolve(&mut conn, fixture.workspace.id, expression).await.expect(expression);
     let again = segment::resolve(&mut conn, fixture.workspace.id, &condition.to_string()).await.expect("reads back");
@@ -107,7 +107,7 @@ async fn taken(fixture: &Fixture, expression: &str) -> Vec<Id> {
     rows.iter().map(|row| row.get(0)).collect()
 }
 
-/// The sentence that refuses an expression.
+/// The message that refuses an expression.
 async fn refusal(fixture: &Fixture, expression: &str) -> String {
     let mut conn = fixture.installation.db.read().await.expect("a connection");
     let error = segment::resolve(&mut conn, fixture.workspace.id, expression).await.expect_err("refused");
@@ -119,62 +119,63 @@ fn values(value: serde_json::Value) -> Values {
     value.as_object().expect("an object").clone()
 }
 
-both!(any_expression_takes_whom_its_words_mean, |fixture| {
+both!(a_random_expression_selects_the_expected_contacts, |fixture| {
     compare(fixture, &[]).await;
 });
 
-both!(any_expression_takes_the_same_by_index, |fixture| {
+both!(a_random_expression_selects_the_same_contacts_by_index, |fixture| {
     compare(fixture, &["city", "age", "birthday", "vip", "plan"]).await;
 });
 
-/// People and expressions by chance, against the meaning of the words. The facets are made when half
-/// of the people are there.
-async fn compare(fixture: &Fixture, facets: &[&str]) {
-    let (lists, campaigns) = furnish(fixture).await;
+/// Compares random expressions over random contacts with the oracle. The fields are indexed when half of the contacts
+/// exist.
+async fn compare(fixture: &Fixture, indexed: &[&str]) {
+    let (lists, campaigns) = set_up(fixture).await;
     let mut rng = StdRng::seed_from_u64(20_261_121);
     let mut people = Vec::new();
-    let facets: BTreeSet<String> = facets.iter().map(|name| (*name).to_owned()).collect();
+    let indexed: BTreeSet<String> = indexed.iter().map(|name| (*name).to_owned()).collect();
     for number in 0..60 {
         if number == 30 {
-            indexed_field::reconcile(&fixture.installation, fixture.workspace.id, &facets, |_| {})
+            indexed_field::reconcile(&fixture.installation, fixture.workspace.id, &indexed, |_| {})
                 .await
                 .expect("settled");
             let mut conn = fixture.installation.db.read().await.expect("a connection");
             let ready = indexed_field::list_readable(&mut conn, fixture.workspace.id).await.expect("read");
-            assert_eq!(ready.len(), facets.len());
+            assert_eq!(ready.len(), indexed.len());
         }
         let person = Person::random(&mut rng, number);
         let on: Vec<_> = person.lists.iter().map(|(list, at)| (lists[*list], State::Confirmed, *at)).collect();
-        let id = settle(fixture, fixture.workspace.id, &person.email, person.values.clone(), &on).await;
-        for (what, campaign, at) in &person.acts {
-            act(fixture, id, what, campaigns[*campaign], *at).await;
+        let id = add_contact(fixture, fixture.workspace.id, &person.email, person.values.clone(), &on).await;
+        for (what, campaign, at) in &person.activities {
+            record_activity(fixture, id, what, campaigns[*campaign], *at).await;
         }
         people.push((id, person));
     }
     let mut sizes = Vec::new();
     for _ in 0..400 {
-        let wish = Wish::random(&mut rng, 3);
-        let meant: Vec<Id> = people.iter().filter(|(_, person)| wish.holds(person)).map(|(id, _)| *id).collect();
+        let condition = ExpectedCondition::random(&mut rng, 3);
+        let expected: Vec<Id> =
+            people.iter().filter(|(_, person)| condition.holds(person)).map(|(id, _)| *id).collect();
 
-        assert_eq!(taken(fixture, &wish.text()).await, meant, "{}", wish.text());
-        sizes.push(meant.len());
+        assert_eq!(selected(fixture, &condition.text()).await, expected, "{}", condition.text());
+        sizes.push(expected.len());
     }
-    let telling = sizes.iter().filter(|size| (1..60).contains(*size)).count();
-    assert!(telling > 200, "too many expressions take no one or everyone: {telling} of 400 tell something");
+    let selective = sizes.iter().filter(|size| (1..60).contains(*size)).count();
+    assert!(selective > 200, "only {selective} of 400 expressions select some contacts and not all");
 }
 
-both!(who_is_restricted_unconfirmed_or_elsewhere_is_in_no_segment, |fixture| {
-    let (lists, _) = furnish(fixture).await;
+both!(a_contact_that_cannot_be_mailed_is_in_no_segment, |fixture| {
+    let (lists, _) = set_up(fixture).await;
     let (installation, here) = (&fixture.installation, fixture.workspace.id);
     let other = workspace::ensure(installation, "other").await.expect("a workspace");
     let elsewhere = list::add(installation, other.id, "Elsewhere").await.expect("a list");
     let none = Values::new;
-    settle(fixture, here, "in@example.org", none(), &[(lists[0], State::Confirmed, NOW)]).await;
+    add_contact(fixture, here, "in@example.org", none(), &[(lists[0], State::Confirmed, NOW)]).await;
     let both = [(lists[0], State::Confirmed, NOW), (lists[1], State::Restricted, NOW)];
-    settle(fixture, here, "restricted@example.org", none(), &both).await;
-    settle(fixture, here, "pending@example.org", none(), &[(lists[0], State::Pending, NOW)]).await;
-    settle(fixture, here, "nowhere@example.org", none(), &[]).await;
-    settle(fixture, other.id, "other@example.org", none(), &[(elsewhere.id, State::Confirmed, NOW)]).await;
+    add_contact(fixture, here, "restricted@example.org", none(), &both).await;
+    add_contact(fixture, here, "pending@example.org", none(), &[(lists[0], State::Pending, NOW)]).await;
+    add_contact(fixture, here, "nowhere@example.org", none(), &[]).await;
+    add_contact(fixture, other.id, "other@example.org", none(), &[(elsewhere.id, State::Confirmed, NOW)]).await;
     segment::save(installation, here, "all", "email is set").await.expect("saved");
 
     assert_eq!(segment::count(installation, here, "all").await.expect("counted"), 1);
@@ -191,13 +192,13 @@ both!(who_is_restricted_unconfirmed_or_elsewhere_is_in_no_segment, |fixture| {
     }
     assert!(refusal(fixture, "on(\"Elsewhere\")").await.contains("no list \"Elsewhere\""));
     assert!(segment::count(installation, other.id, "all").await.is_err(), "a segment is seen in its workspace only");
-    assert_eq!(taken(fixture, "on(\"News\")").await.len(), 1, "a restriction covers every list");
+    assert_eq!(selected(fixture, "on(\"News\")").await.len(), 1, "a restriction covers every list");
 });
 
-both!(an_expression_at_its_limits_runs_and_one_beyond_is_refused, |fixture| {
-    furnish(fixture).await;
+both!(an_expression_at_the_limits_runs_and_one_beyond_is_refused, |fixture| {
+    set_up(fixture).await;
     let installation = &fixture.installation;
-    let id = settle(fixture, fixture.workspace.id, "a@example.org", values(json!({"age": 7})), &[]).await;
+    let id = add_contact(fixture, fixture.workspace.id, "a@example.org", values(json!({"age": 7})), &[]).await;
     let chain = |count: usize, word: &str| vec!["age = 7"; count].join(word);
     let several =
         |count: usize| format!("age in ({})", (1..=count).map(|n| n.to_string()).collect::<Vec<_>>().join(","));
@@ -217,7 +218,7 @@ both!(an_expression_at_its_limits_runs_and_one_beyond_is_refused, |fixture| {
         letters,
         deepest,
     ] {
-        assert_eq!(taken(fixture, &expression).await, [id], "{}", segment::shorten(&expression, 60));
+        assert_eq!(selected(fixture, &expression).await, [id], "{}", segment::shorten(&expression, 60));
         segment::save(installation, fixture.workspace.id, "limit", &expression).await.expect("saved");
         let address = Address::parse("a@example.org").expect("an address");
         let found = segment::explain(installation, fixture.workspace.id, "limit", &address).await.expect("explained");
@@ -231,12 +232,12 @@ both!(an_expression_at_its_limits_runs_and_one_beyond_is_refused, |fixture| {
     assert!(refusal(fixture, &" ".repeat(256 * 1024 + 1)).await.contains("longer than 256 KiB"));
 });
 
-both!(an_explanation_shows_each_condition_with_the_persons_value, |fixture| {
-    let (lists, campaigns) = furnish(fixture).await;
+both!(an_explanation_shows_each_condition_with_the_contacts_value, |fixture| {
+    let (lists, campaigns) = set_up(fixture).await;
     let (installation, here) = (&fixture.installation, fixture.workspace.id);
     let person = values(json!({"city": "Самара", "age": 21, "vip": 1}));
-    let id = settle(fixture, here, "anna@mail.ru", person, &[(lists[0], State::Confirmed, NOW - 3 * DAY)]).await;
-    act(fixture, id, "opened", campaigns[0], NOW - 200 * DAY).await;
+    let id = add_contact(fixture, here, "anna@mail.ru", person, &[(lists[0], State::Confirmed, NOW - 3 * DAY)]).await;
+    record_activity(fixture, id, "opened", campaigns[0], NOW - 200 * DAY).await;
     let expression =
         r#"city = "Казань" and (age >= 18 or plan is set) and not opened(any, 90 days) and on("News") and vip"#;
     segment::save(installation, here, "adults", expression).await.expect("saved");
@@ -260,8 +261,8 @@ both!(an_explanation_shows_each_condition_with_the_persons_value, |fixture| {
     assert!(!report.text.contains("anna@"), "{}", report.text);
 });
 
-both!(saving_again_replaces_and_a_wrong_expression_saves_nothing, |fixture| {
-    furnish(fixture).await;
+both!(saving_again_replaces_and_an_invalid_expression_saves_nothing, |fixture| {
+    set_up(fixture).await;
     let (installation, here) = (&fixture.installation, &fixture.workspace);
     let save = |expression: &str| Command::Save { name: " adults ".to_owned(), expression: expression.to_owned() };
 
@@ -290,12 +291,12 @@ both!(saving_again_replaces_and_a_wrong_expression_saves_nothing, |fixture| {
     assert_eq!(listed.json, json!({"segments": [{"segment": "adults", "expression": "age >= 21"}]}));
 });
 
-both!(addresses_are_found_however_they_are_spelled, |fixture| {
+both!(an_address_is_matched_in_every_spelling, |fixture| {
     let here = fixture.workspace.id;
-    let ivan = settle(fixture, here, "Иван@Почта.РФ", Values::new(), &[]).await;
-    let anna = settle(fixture, here, "anna@mail.ru", Values::new(), &[]).await;
+    let ivan = add_contact(fixture, here, "Иван@Почта.РФ", Values::new(), &[]).await;
+    let anna = add_contact(fixture, here, "anna@mail.ru", Values::new(), &[]).await;
 
-    for (expression, meant) in [
+    for (expression, expected) in [
         ("email = \"иван@почта.рф\"", vec![ivan]),
         ("email != \"ИВАН@xn--80a1acny.xn--p1ai\"", vec![anna]),
         ("email contains \"@Почта.рф\"", vec![ivan]),
@@ -306,22 +307,23 @@ both!(addresses_are_found_however_they_are_spelled, |fixture| {
         ("email in (\"anna@mail.ru\", \"x@y.org\")", vec![anna]),
         ("email is not set", vec![]),
     ] {
-        assert_eq!(taken(fixture, expression).await, meant, "{expression}");
+        assert_eq!(selected(fixture, expression).await, expected, "{expression}");
     }
 });
 
-both!(what_a_field_is_called_or_holds_cannot_change_the_statement, |fixture| {
+both!(a_field_name_or_value_cannot_change_the_statement, |fixture| {
     let (installation, here) = (&fixture.installation, fixture.workspace.id);
     for name in ["не", "_x", "поле1"] {
         field::add(installation, here, &Field::declare(name, "text").expect(name)).await.expect("declared");
     }
     let nasty = "$.a\"]') or 1=1 --";
-    let id = settle(fixture, here, "a@example.org", values(json!({"не": nasty, "_x": "да", "поле1": "1"})), &[]).await;
-    settle(fixture, here, "b@example.org", Values::new(), &[]).await;
+    let id =
+        add_contact(fixture, here, "a@example.org", values(json!({"не": nasty, "_x": "да", "поле1": "1"})), &[]).await;
+    add_contact(fixture, here, "b@example.org", Values::new(), &[]).await;
 
     let quoted = nasty.replace('"', "\\\"");
-    assert_eq!(taken(fixture, &format!("`не` = \"{quoted}\"")).await, [id]);
-    assert_eq!(taken(fixture, &format!("`не` contains \"{quoted}\" and _x is set and поле1 = \"1\"")).await, [id]);
+    assert_eq!(selected(fixture, &format!("`не` = \"{quoted}\"")).await, [id]);
+    assert_eq!(selected(fixture, &format!("`не` contains \"{quoted}\" and _x is set and поле1 = \"1\"")).await, [id]);
     assert!(matches!(
         segment::save(installation, here, "s", "_x is not set").await.map(|saved| saved.expression),
         Ok(expression) if expression == "_x is not set"

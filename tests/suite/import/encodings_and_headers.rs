@@ -1,4 +1,4 @@
-//! The command: what it asks for and what it says.
+//! The `import` command: required flags, refusals and its report.
 
 use clap::Parser;
 use sendoff::audience::import::Request;
@@ -8,7 +8,7 @@ use serde_json::json;
 use super::fixture::{corpus, count, file, furnish, import, key, request};
 use crate::fixture::both;
 
-both!(an_import_without_source_or_proof_or_with_a_date_to_come_is_refused, |fixture| {
+both!(an_import_without_source_or_proof_or_with_a_future_date_is_refused, |fixture| {
     furnish(fixture, fixture.workspace.id).await;
     let good = request(corpus("utf-8.csv"));
 
@@ -23,7 +23,7 @@ both!(an_import_without_source_or_proof_or_with_a_date_to_come_is_refused, |fixt
     assert_eq!(key(import(fixture, &nowhere).await), "list-unknown");
 });
 
-both!(a_place_where_rejects_cannot_be_written_is_found_before_anything_is_imported, |fixture| {
+both!(an_unwritable_rejects_file_is_refused_before_anything_is_imported, |fixture| {
     furnish(fixture, fixture.workspace.id).await;
     let path = file(fixture, "people.csv", "email\na@example.org\n");
     for (rejects, expected) in [
@@ -39,18 +39,18 @@ both!(a_place_where_rejects_cannot_be_written_is_found_before_anything_is_import
 });
 
 #[derive(clap::Parser)]
-struct Door {
+struct ImportCommand {
     #[command(flatten)]
     args: sendoff::cli::import::Args,
 }
 
-both!(the_command_names_every_missing_flag_and_reports_in_the_readers_language, |fixture| {
+both!(the_command_names_every_missing_flag_and_reports_in_the_users_language, |fixture| {
     furnish(fixture, fixture.workspace.id).await;
     let path = corpus("messy.csv");
     let path = path.to_str().expect("a path in UTF-8");
     let type_in = async |words: &[&str]| {
-        let door = Door::try_parse_from(["import", path].iter().chain(words)).expect("parses");
-        sendoff::cli::import::run(&fixture.installation, &fixture.actor, door.args, Lang::RU, true).await
+        let command = ImportCommand::try_parse_from(["import", path].iter().chain(words)).expect("parses");
+        sendoff::cli::import::run(&fixture.installation, &fixture.actor, command.args, Lang::RU, true).await
     };
 
     let refusal = type_in(&["--list", "Новости"]).await.expect_err("refused").message();

@@ -1,4 +1,4 @@
-//! What imports are tried with: fields, files, and what came of them.
+//! Fixture of the import tests: fields, files, and the rows that an import wrote.
 
 use std::path::{Path, PathBuf};
 
@@ -77,7 +77,7 @@ pub async fn rows(fixture: &Fixture, query: &'static str) -> Vec<String> {
         .collect()
 }
 
-/// Every row of every table an import writes, with keys and times.
+/// Every row of every table that an import writes, with keys and times.
 pub async fn dump(fixture: &Fixture) -> Vec<String> {
     let mut all = Vec::new();
     for query in [
@@ -95,7 +95,7 @@ pub async fn dump(fixture: &Fixture) -> Vec<String> {
     all
 }
 
-/// What people in each workspace came to, without keys.
+/// Contacts of each workspace with list, state and evidence, without keys.
 pub async fn people(fixture: &Fixture) -> Vec<String> {
     rows(
         fixture,

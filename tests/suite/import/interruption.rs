@@ -1,4 +1,4 @@
-//! Imports that are killed, overtaken, or lose their list.
+//! Imports that are killed, run concurrently, meet an erasure, or whose list is closed.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use super::fixture::{count, counts, file, find, furnish, import, import_into, ke
 use crate::erasure::erase;
 use crate::fixture::{Fixture, NOW, both};
 
-/// A file of `count` people in an order that is not that of their addresses.
-fn crowd(fixture: &Fixture, count: u64) -> PathBuf {
+/// A file of `count` people, not in order of addresses.
+fn many_people(fixture: &Fixture, count: u64) -> PathBuf {
     let mut text = "email,имя,возраст\n".to_owned();
     for index in 0..count {
         let number = index * 7919 % count;
@@ -24,9 +24,9 @@ fn crowd(fixture: &Fixture, count: u64) -> PathBuf {
     file(fixture, "crowd.csv", text)
 }
 
-both!(an_import_killed_half_way_and_run_again_ends_as_one_clean_run, |fixture| {
+both!(an_import_killed_half_way_and_run_again_equals_one_complete_run, |fixture| {
     furnish(fixture, fixture.workspace.id).await;
-    let request = request(crowd(fixture, 20_000));
+    let request = request(many_people(fixture, 20_000));
     for stop in [Phase::Reading, Phase::Merging] {
         let reached = Arc::new(Notify::new());
         let mut watch = {
@@ -66,7 +66,7 @@ both!(an_import_killed_half_way_and_run_again_ends_as_one_clean_run, |fixture| {
     assert_eq!(folders, 0);
 });
 
-both!(a_list_closed_meanwhile_takes_nobody_more, |fixture| {
+both!(an_import_stops_when_its_list_is_closed, |fixture| {
     furnish(fixture, fixture.workspace.id).await;
     let news = list::add(&fixture.installation, fixture.workspace.id, "Новости").await.expect("the list").id;
     let (installation, runtime) = (fixture.installation.clone(), tokio::runtime::Handle::current());
@@ -84,19 +84,19 @@ both!(a_list_closed_meanwhile_takes_nobody_more, |fixture| {
         }
     };
 
-    let request = request(crowd(fixture, 20_000));
+    let request = request(many_people(fixture, 20_000));
     let outcome = import::run(&fixture.installation, fixture.workspace.id, &request, Lang::EN, &mut watch).await;
 
-    // A server may have begun with the second slice by then.
+    // PostgreSQL may have started the second slice by then.
     assert_eq!(key(outcome), "list-closed");
     let joined = count(fixture, "select count(*) from subscription").await;
     assert!(joined == 8_000 || fixture.installation.db.is_shared() && joined == 16_000, "{joined} joined");
 });
 
-both!(two_imports_at_once_end_as_one_after_the_other, |fixture| {
+both!(concurrent_imports_equal_consecutive_ones, |fixture| {
     furnish(fixture, fixture.workspace.id).await;
     list::add(&fixture.installation, fixture.workspace.id, "Акции").await.expect("a list");
-    let one = request(crowd(fixture, 6_000));
+    let one = request(many_people(fixture, 6_000));
     let two = Request { list: "Акции".to_owned(), ..one.clone() };
 
     let (first, second, third) = tokio::join!(import(fixture, &one), import(fixture, &one), import(fixture, &two));
@@ -109,9 +109,9 @@ both!(two_imports_at_once_end_as_one_after_the_other, |fixture| {
     assert_eq!(count(fixture, "select count(*) from consent").await, 12_000);
 });
 
-both!(who_is_erased_on_their_way_in_does_not_arrive, |fixture| {
+both!(an_address_erased_during_an_import_is_not_imported, |fixture| {
     furnish(fixture, fixture.workspace.id).await;
-    let request = request(crowd(fixture, 16_000));
+    let request = request(many_people(fixture, 16_000));
     let erased: Vec<String> = (0..16_000).step_by(160).map(|n| format!("person{n}@example.org")).collect();
     let (read, workspace) = (Notify::new(), fixture.workspace.id);
     let mut watch = |progress: ImportProgress| {
@@ -119,7 +119,7 @@ both!(who_is_erased_on_their_way_in_does_not_arrive, |fixture| {
             read.notify_one();
         }
     };
-    let goodbyes = async {
+    let erasures = async {
         read.notified().await;
         for address in &erased {
             erase(fixture, address).await;
@@ -127,7 +127,7 @@ both!(who_is_erased_on_their_way_in_does_not_arrive, |fixture| {
     };
 
     let (outcome, ()) =
-        tokio::join!(import::run(&fixture.installation, workspace, &request, Lang::EN, &mut watch), goodbyes);
+        tokio::join!(import::run(&fixture.installation, workspace, &request, Lang::EN, &mut watch), erasures);
 
     let outcome = outcome.expect("imported");
     assert_eq!(outcome.new + outcome.tombstoned, 16_000, "{outcome:?}");
@@ -137,7 +137,7 @@ both!(who_is_erased_on_their_way_in_does_not_arrive, |fixture| {
     assert_eq!(count(fixture, "select count(*) from contact").await, 16_000 - erased.len() as i64);
 });
 
-both!(evidence_outlives_the_last_who_rested_on_it_while_a_receipt_is_written, |fixture| {
+both!(evidence_is_kept_while_a_new_receipt_refers_to_it, |fixture| {
     if !fixture.installation.db.is_shared() {
         return;
     }

@@ -135,7 +135,7 @@ both!(import_raises_no_pending_and_frees_no_restricted_subscription, |fixture| {
     assert_eq!(states, [(ids[0], State::Pending), (ids[1], State::Restricted)]);
 });
 
-both!(facets_of_newcomers_are_those_of_their_values, |fixture| {
+both!(indexed_columns_of_new_contacts_match_their_values, |fixture| {
     let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
     furnish(fixture, workspace).await;
     for field in field::all(&mut installation.db.read().await.expect("a connection"), workspace).await.expect("read") {

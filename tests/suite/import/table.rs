@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::fixture::{corpus, count, counts, file, find, furnish, import, import_into, key, request};
 use crate::fixture::both;
 
-both!(the_same_people_come_out_of_every_encoding_and_delimiter, |fixture| {
+both!(every_encoding_and_delimiter_gives_the_same_contacts, |fixture| {
     use Delimiter::{Comma, Semicolon, Tab};
     let mut seen: Vec<Vec<Value>> = Vec::new();
     for (name, encoding, delimiter) in [
@@ -66,7 +66,7 @@ both!(the_same_people_come_out_of_every_encoding_and_delimiter, |fixture| {
     }
 });
 
-both!(every_row_is_counted_once_and_every_refusal_has_its_line, |fixture| {
+both!(every_row_is_counted_once_and_every_rejected_row_is_listed, |fixture| {
     furnish(fixture, fixture.workspace.id).await;
     let rejects = fixture.folder.path().join("rejects.csv");
     let request = Request { rejects: Some(rejects.clone()), ..request(corpus("messy.csv")) };
@@ -112,7 +112,7 @@ both!(every_row_is_counted_once_and_every_refusal_has_its_line, |fixture| {
     assert_eq!(find(fixture, "good@example.org").await.expect("taken").values["имя"], json!("Анна"));
 });
 
-both!(line_breaks_and_quotes_inside_cells_arrive, |fixture| {
+both!(line_breaks_and_quotes_inside_cells_are_imported, |fixture| {
     furnish(fixture, fixture.workspace.id).await;
 
     import(fixture, &request(corpus("windows-1251.csv"))).await.expect("imported");
@@ -122,7 +122,7 @@ both!(line_breaks_and_quotes_inside_cells_arrive, |fixture| {
     assert_eq!(note(find(fixture, "юлия.щукина@example.com").await), json!("сказала: \"да\"; и ушла"));
 });
 
-both!(a_file_that_is_no_table_is_refused_by_name, |fixture| {
+both!(a_file_that_is_no_table_is_refused, |fixture| {
     furnish(fixture, fixture.workspace.id).await;
     for (name, expected) in [
         ("empty.csv", "import-empty"),
@@ -165,7 +165,7 @@ both!(an_undeclared_column_is_refused_with_the_command_that_declares_it, |fixtur
 });
 
 #[cfg(target_os = "linux")]
-both!(an_endless_line_ends_soon_with_one_sentence, |fixture| {
+both!(an_endless_line_is_refused_quickly, |fixture| {
     furnish(fixture, fixture.workspace.id).await;
     let huge = file(fixture, "huge.csv", "email,имя\n");
     std::fs::File::options().write(true).open(&huge).expect("opens").set_len(2 << 30).expect("a sparse file");
@@ -180,7 +180,7 @@ both!(an_endless_line_ends_soon_with_one_sentence, |fixture| {
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
 });
 
-both!(the_example_is_imported_but_for_its_bad_rows, |fixture| {
+both!(the_example_is_imported_except_for_its_invalid_rows, |fixture| {
     let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
     list::add(installation, workspace, "Новости").await.expect("a list");
     for (name, kind) in [

@@ -1,5 +1,4 @@
-//! Random people, random expressions, and a second opinion on who is meant: plain Rust over values
-//! in memory, which knows nothing of the parser or of SQL.
+//! Oracle of the segment tests: random contacts and expressions, evaluated in plain Rust without parser or SQL.
 
 use rand::RngExt;
 use rand::rngs::StdRng;
@@ -10,7 +9,7 @@ use crate::fixture::NOW;
 
 pub const LISTS: [&str; 2] = ["News", "Скидки \"до\" 50%"];
 pub const CAMPAIGNS: [&str; 2] = ["autumn", "winter\\sale"];
-/// The last three differ where a facet ends (`facet::KEPT`).
+/// The last three differ around the length of an indexed column (`indexed_field::INDEXED_CHARS`).
 const TEXTS: [&str; 10] = [
     "Казань",
     "казань-2",
@@ -28,22 +27,22 @@ const WORDS: [&str; 2] = ["Free", "Про"];
 const ORDER: [&str; 8] = ["=", "!=", "<", "<=", ">", ">=", "in", "not in"];
 const SAME: [&str; 4] = ["=", "<>", "in", "not in"];
 
-/// A person as the test knows them.
+/// A contact as the test knows it.
 pub struct Person {
     pub email: String,
     pub values: Values,
-    /// List, and when they came onto it.
+    /// Lists, and when the contact joined each.
     pub lists: Vec<(usize, i64)>,
-    /// Act, campaign and when.
-    pub acts: Vec<(&'static str, usize, i64)>,
+    /// Activity, campaign and time.
+    pub activities: Vec<(&'static str, usize, i64)>,
 }
 
 fn pick<T: Copy>(rng: &mut StdRng, from: &[T]) -> T {
     from[rng.random_range(0..from.len())]
 }
 
-/// A moment of the last hundred days, now and then on the edge of a day.
-fn moment(rng: &mut StdRng) -> i64 {
+/// A time in the last hundred days, sometimes at the start of a day.
+fn random_time(rng: &mut StdRng) -> i64 {
     let at = NOW - rng.random_range(0..100) * DAY;
     if rng.random_bool(0.3) { at.div_euclid(DAY) * DAY } else { at - rng.random_range(0..DAY) }
 }
@@ -66,32 +65,32 @@ impl Person {
         set(rng, "city", city.into());
         let age = pick(rng, &NUMBERS);
         set(rng, "age", if age.fract() == 0.0 { (age as i64).into() } else { age.into() });
-        let birthday = day(moment(rng) / DAY);
+        let birthday = day(random_time(rng) / DAY);
         set(rng, "birthday", birthday.into());
         let vip = rng.random_range(0..2);
         set(rng, "vip", vip.into());
         let plan = pick(rng, &WORDS);
         set(rng, "plan", plan.into());
         let lists = (0..LISTS.len()).filter(|_| rng.random_bool(0.6)).collect::<Vec<_>>();
-        let acts = (0..rng.random_range(0..4)).map(|_| {
-            let act = pick(rng, &["opened", "clicked", "received"]);
-            (act, rng.random_range(0..CAMPAIGNS.len()), moment(rng))
+        let activities = (0..rng.random_range(0..4)).map(|_| {
+            let activity = pick(rng, &["opened", "clicked", "received"]);
+            (activity, rng.random_range(0..CAMPAIGNS.len()), random_time(rng))
         });
-        // The table has one delivery a person and campaign.
-        let mut acts: Vec<_> = acts.collect();
-        acts.sort_by_key(|(act, campaign, _)| (*act, *campaign));
-        acts.dedup_by_key(|(act, campaign, _)| (*act, *campaign));
-        let lists = lists.into_iter().map(|list| (list, moment(rng))).collect();
+        // The table has one delivery per contact and campaign.
+        let mut activities: Vec<_> = activities.collect();
+        activities.sort_by_key(|(activity, campaign, _)| (*activity, *campaign));
+        activities.dedup_by_key(|(activity, campaign, _)| (*activity, *campaign));
+        let lists = lists.into_iter().map(|list| (list, random_time(rng))).collect();
         let email = format!("P{number}@{}", pick(rng, &["mail.ru", "почта.рф", "example.org"]));
-        Self { email, values, lists, acts }
+        Self { email, values, lists, activities }
     }
 }
 
 /// A condition as the test knows it.
-pub enum Wish {
-    All(Vec<Wish>),
-    Any(Vec<Wish>),
-    Not(Box<Wish>),
+pub enum ExpectedCondition {
+    All(Vec<ExpectedCondition>),
+    Any(Vec<ExpectedCondition>),
+    Not(Box<ExpectedCondition>),
     Text(&'static str, &'static str, Vec<&'static str>),
     Part(&'static str, &'static str, &'static str),
     Number(&'static str, Vec<f64>),
@@ -101,10 +100,10 @@ pub enum Wish {
     Email(&'static str),
     On(usize, Option<i64>),
     Joined(usize, &'static str, i64),
-    Act(&'static str, Option<usize>, Option<i64>),
+    Activity(&'static str, Option<usize>, Option<i64>),
 }
 
-impl Wish {
+impl ExpectedCondition {
     pub fn random(rng: &mut StdRng, depth: usize) -> Self {
         let parts = |rng: &mut StdRng| (0..rng.random_range(2..4)).map(|_| Self::random(rng, depth - 1)).collect();
         let within = |rng: &mut StdRng| rng.random_bool(0.7).then(|| rng.random_range(1..100));
@@ -128,16 +127,16 @@ impl Wish {
             }
             7 => {
                 let op = pick(rng, &ORDER);
-                Self::Day(op, (0..several(op, rng)).map(|_| moment(rng) / DAY).collect())
+                Self::Day(op, (0..several(op, rng)).map(|_| random_time(rng) / DAY).collect())
             }
             8 => Self::Flag(rng.random_bool(0.5)),
             9 => Self::Has(pick(rng, &["city", "age", "birthday", "vip", "plan"]), rng.random_bool(0.5)),
             10 => Self::Email(pick(rng, &["@mail.ru", "@почта.рф", "P1@", "p2"])),
             11 if rng.random_bool(0.5) => Self::On(rng.random_range(0..LISTS.len()), within(rng)),
-            11 => Self::Joined(rng.random_range(0..LISTS.len()), pick(rng, &ORDER[..6]), moment(rng) / DAY),
+            11 => Self::Joined(rng.random_range(0..LISTS.len()), pick(rng, &ORDER[..6]), random_time(rng) / DAY),
             _ => {
                 let campaign = rng.random_bool(0.6).then(|| rng.random_range(0..CAMPAIGNS.len()));
-                Self::Act(pick(rng, &["opened", "clicked", "received"]), campaign, within(rng))
+                Self::Activity(pick(rng, &["opened", "clicked", "received"]), campaign, within(rng))
             }
         }
     }
@@ -163,8 +162,10 @@ impl Wish {
             Self::Email(text) => format!("email contains {}", quote(text)),
             Self::On(list, within) => format!("on({}{})", quote(LISTS[*list]), span(within)),
             Self::Joined(list, op, at) => format!("joined({}) {op} {} days ago", quote(LISTS[*list]), today - at),
-            Self::Act(act, None, within) => format!("{act}(any{})", span(within)),
-            Self::Act(act, Some(campaign), within) => format!("{act}({}{})", quote(CAMPAIGNS[*campaign]), span(within)),
+            Self::Activity(activity, None, within) => format!("{activity}(any{})", span(within)),
+            Self::Activity(activity, Some(campaign), within) => {
+                format!("{activity}({}{})", quote(CAMPAIGNS[*campaign]), span(within))
+            }
         }
         .replace(" 0 days ago", " today")
     }
@@ -177,22 +178,22 @@ impl Wish {
             Self::Any(parts) => parts.iter().any(|part| part.holds(person)),
             Self::Not(part) => !part.holds(person),
             Self::Text(field, op, texts) => {
-                fits(text(field), op, &texts.iter().map(|text| text.to_lowercase()).collect::<Vec<_>>())
+                meets(text(field), op, &texts.iter().map(|text| text.to_lowercase()).collect::<Vec<_>>())
             }
             Self::Part(field, "contains", part) => text(field).is_some_and(|text| text.contains(&part.to_lowercase())),
             Self::Part(field, _, part) => text(field).is_some_and(|text| text.starts_with(&part.to_lowercase())),
-            Self::Number(op, numbers) => fits(person.values.get("age").and_then(|age| age.as_f64()), op, numbers),
-            Self::Day(op, days) => fits(text("birthday"), op, &days.iter().map(|at| day(*at)).collect::<Vec<_>>()),
+            Self::Number(op, numbers) => meets(person.values.get("age").and_then(|age| age.as_f64()), op, numbers),
+            Self::Day(op, days) => meets(text("birthday"), op, &days.iter().map(|at| day(*at)).collect::<Vec<_>>()),
             Self::Flag(wanted) => person.values.get("vip").is_some_and(|vip| (vip == 1) == *wanted),
             Self::Has(field, wanted) => person.values.contains_key(*field) == *wanted,
             Self::Email(part) => person.email.to_lowercase().contains(&part.to_lowercase()),
             Self::On(list, within) => person.lists.iter().any(|(on, at)| on == list && recent(*at, within)),
             Self::Joined(list, op, day) => {
                 let joined = person.lists.iter().find(|(on, _)| on == list).map(|(_, at)| at.div_euclid(DAY));
-                fits(joined, op, &[*day])
+                meets(joined, op, &[*day])
             }
-            Self::Act(act, campaign, within) => person.acts.iter().any(|(what, which, at)| {
-                what == act && campaign.is_none_or(|campaign| campaign == *which) && recent(*at, within)
+            Self::Activity(activity, campaign, within) => person.activities.iter().any(|(what, which, at)| {
+                what == activity && campaign.is_none_or(|campaign| campaign == *which) && recent(*at, within)
             }),
         }
     }
@@ -207,8 +208,8 @@ fn quote(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-/// A person without a value fits no comparison.
-fn fits<T: PartialOrd>(value: Option<T>, op: &str, given: &[T]) -> bool {
+/// A contact without a value meets no comparison.
+fn meets<T: PartialOrd>(value: Option<T>, op: &str, given: &[T]) -> bool {
     value.is_some_and(|value| match op {
         "=" => value == given[0],
         "!=" | "<>" => value != given[0],
