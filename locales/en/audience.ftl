@@ -1,18 +1,18 @@
-# Fields, lists, people.
+# Fields, lists, contacts.
 field-name = “{ $name }” cannot be a field name. Use letters, digits and underscores, beginning with a letter.
-field-reserved = “{ $name }” is a word of Sendoff's own. Choose another field name.
-field-choices = A choice needs its words and other types take none: sendoff field add { $name } choice:one,two
-field-twin = “{ $name }” differs from the field “{ $twin }” in nothing but case. Use that one, or choose another name.
+field-reserved = “{ $name }” is reserved. Choose another field name.
+field-choices = A choice needs its values, and other types have none: sendoff field add { $name } choice:one,two
+field-twin = “{ $name }” differs from the field “{ $twin }” only in letter case. Use that one, or choose another name.
 field-exists = The field “{ $name }” is already declared with another type. Choose another name.
 list-name = A list needs a name of 1 to 100 visible characters.
 list-closed = The list “{ $name }” is closed. Choose another list, or make a new one: sendoff list add NAME
 list-unknown = There is no list “{ $name }”. There are: { $known }. Make one: sendoff list add NAME
-contact-exists = { $address } already belongs to another person here.
-contact-unknown = { $address } is not known here.
-row-broken = Row { $id } of table { $table } holds something impossible in { $column }. Nothing was changed.
+contact-exists = { $address } already belongs to another contact.
+contact-unknown = There is no contact { $address } in this workspace.
+row-broken = Row { $id } of table { $table } has an invalid value in { $column }. Nothing was changed.
 invalid-address-empty = no address
-invalid-address-control = the address holds a control character or an invisible mark
-invalid-address-around = more stands there than the address: a name, brackets or quotes
+invalid-address-control = the address has a control character or an invisible mark
+invalid-address-around = a name, brackets or quotes around the address
 invalid-address-shape = the address has no @, or two
 invalid-address-local = the part before @ is not allowed
 invalid-address-domain = the part after @ is not a domain name
@@ -20,4 +20,4 @@ invalid-value-long = the text is longer than 10,000 bytes
 invalid-value-number = not a number
 invalid-value-date = not a date; write 2026-12-31 or 31.12.2026
 invalid-value-flag = not yes or no
-invalid-value-choice = not one of the declared words
+invalid-value-choice = not one of the declared values

@@ -1,6 +1,6 @@
-# Segments: the language and its mistakes.
+# Segments: the expression language and its errors.
 
-# Where a mistake is, and what stands there.
+# The place of an error, and the text found there.
 segment-at = { $line ->
     [0] column { $column }
    *[other] line { $line }, column { $column }
@@ -13,11 +13,11 @@ segment-found = { $ended ->
 segment-name = A segment needs a name of 1 to 100 visible characters.
 segment-unknown = There is no segment “{ $name }”. There are: { $known }. Make one: sendoff segment save NAME EXPRESSION
 segment-unknown-near = There is no segment “{ $name }”; did you mean “{ $near }”?
-segment-long = The expression is longer than { $limit } KiB. Keep long sets of values in a field of their own, and compare that.
+segment-long = The expression is longer than { $limit } KiB. Store a large set of values as a field, and compare that field.
 
-segment-character = { segment-at }: `{ $found }` means nothing here; write words, texts in quotes, numbers, comparisons and parentheses.
+segment-character = { segment-at }: unexpected `{ $found }`; an expression has names, texts in quotes, numbers, comparisons and parentheses.
     { $excerpt }
-segment-unclosed = { segment-at }: this quote is never closed.
+segment-unclosed = { segment-at }: this quotation mark is never closed.
     { $excerpt }
 segment-number = { segment-at }: `{ $found }` is neither a number nor a day; write 18.5 or 2026-01-31.
     { $excerpt }
@@ -27,7 +27,7 @@ segment-expected-comparison = { segment-at }: expected a comparison such as = or
     { $excerpt }
 segment-expected-value = { segment-at }: expected a value: a text in quotes, a number, a day, yes or no; found { segment-found }.
     { $excerpt }
-segment-unquoted = { segment-at }: texts stand in quotes; write "{ $found }".
+segment-unquoted = { segment-at }: texts are written in quotes: "{ $found }".
     { $excerpt }
 segment-expected-sign = { segment-at }: expected `{ $sign }`, found { segment-found }.
     { $excerpt }
@@ -41,11 +41,11 @@ segment-expected-days = { segment-at }: expected a time span such as 90 days, fo
     { $excerpt }
 segment-days = { segment-at }: a time span is a whole number of days from 1 to { $limit }.
     { $excerpt }
-segment-many-conditions = { segment-at }: an expression has at most { $limit } conditions. Put many values of one field into in (…).
+segment-many-conditions = { segment-at }: an expression has at most { $limit } conditions. Compare a field with many values by in (…).
     { $excerpt }
-segment-many-values = { segment-at }: the in (…) of an expression have at most { $limit } values together. Keep such a set in a field of its own.
+segment-many-values = { segment-at }: all in (…) of an expression have at most { $limit } values together. Store such a set as a field.
     { $excerpt }
-segment-deep = { segment-at }: parentheses and not go at most { $limit } deep.
+segment-deep = { segment-at }: parentheses and not are nested at most { $limit } deep.
     { $excerpt }
 
 segment-no-field = { segment-at }: no field `{ $found }`; there are: { $known }. Declare one: sendoff field add NAME TYPE
@@ -64,9 +64,9 @@ segment-no-function = { segment-at }: no function `{ $found }`; there are: { $kn
     { $excerpt }
 segment-no-function-near = { segment-at }: no function `{ $found }`; did you mean `{ $near }`?
     { $excerpt }
-segment-no-choice = { segment-at }: { $found } is no word of `{ $subject }`; there are: { $known }.
+segment-no-choice = { segment-at }: { $found } is not a value of `{ $subject }`; the values are: { $known }.
     { $excerpt }
-segment-no-choice-near = { segment-at }: { $found } is no word of `{ $subject }`; did you mean "{ $near }"?
+segment-no-choice-near = { segment-at }: { $found } is not a value of `{ $subject }`; did you mean "{ $near }"?
     { $excerpt }
 segment-no-address = { segment-at }: { $found } is not an e-mail address; to find part of one, write: email contains "…"
     { $excerpt }
@@ -80,17 +80,17 @@ segment-kind = { $kind ->
 }
 segment-alone = { segment-at }: `{ $found }` is { segment-kind } and cannot stand alone; compare it, or write: { $found } is set
     { $excerpt }
-segment-operator = { segment-at }: `{ $found }` does not go with `{ $subject }`, which is { segment-kind }; what goes: { $fitting }.
+segment-operator = { segment-at }: `{ $found }` cannot be used with `{ $subject }`, which is { segment-kind }; use: { $fitting }.
     { $excerpt }
 segment-value = { segment-at }: `{ $subject }` is { segment-kind }, and { $found } is not; write { $kind ->
     [text] a text in quotes
     [number] a number without quotes
     [date] a day such as 2026-01-31, or 90 days ago
     [flag] yes or no
-   *[choice] one of its words in quotes
+   *[choice] one of its values in quotes
 }.
     { $excerpt }
-segment-empty = { segment-at }: no value is an empty text; write: { $subject } is not set
+segment-empty = { segment-at }: a value is never an empty text; write: { $subject } is not set
     { $excerpt }
 
 segment-saved = Segment “{ $name }” is saved. Next: sendoff segment count { $name }
@@ -100,9 +100,9 @@ segment-none = There are no segments yet. Make one: sendoff segment save NAME EX
 segment-explain-address = That is not an e-mail address. Check its spelling.
 segment-explain-in = { $address } is in “{ $name }”.
 segment-explain-out = { $address } is not in “{ $name }”.
-segment-explain-unknown = { $address } is not known here, and so is not in “{ $name }”.
-segment-explain-restricted = { $address } is not in “{ $name }”: the person is restricted, and in no segment whatever the conditions say.
-segment-explain-unlisted = { $address } is not in “{ $name }”: the person is on no list with confirmation, whatever the conditions say.
+segment-explain-unknown = { $address } is not a contact of this workspace, and so not in “{ $name }”.
+segment-explain-restricted = { $address } is not in “{ $name }”: the contact is restricted, and so in no segment, whatever the conditions are.
+segment-explain-unlisted = { $address } is not in “{ $name }”: the contact has no confirmed subscription, whatever the conditions are.
 segment-all = all of
 segment-any = any of
 segment-not = not

@@ -331,7 +331,7 @@ mod tests {
             ("(a = 1 and b", "column 13: expected `)`, found the end."),
             ("a = 1)", "column 6: expected `and`, `or` or the end, found `)`."),
             ("city Казань", "column 6: expected a comparison such as = or in (\"…\"), found `Казань`."),
-            ("city = Казань", "column 8: texts stand in quotes; write \"Казань\"."),
+            ("city = Казань", "column 8: texts are written in quotes: \"Казань\"."),
             ("city in Казань", "column 9: expected `(`, found `Казань`."),
             ("city starts \"К\"", "column 13: expected `with`, found `\"К\"`."),
             ("opened(autumn)", "column 8: expected `any` or the name of a campaign in quotes, found `autumn`."),
@@ -339,10 +339,10 @@ mod tests {
             ("on(\"News\", 0 days)", "column 12: a time span is a whole number of days from 1 to 36500."),
             ("opened(any, 90)", "column 15: expected a time span such as 90 days, found `)`."),
             ("joined(\"News\")", "column 15: expected a comparison such as = or in (\"…\"), found the end."),
-            ("a = \"b", "column 5: this quote is never closed."),
+            ("a = \"b", "column 5: this quotation mark is never closed."),
             (
                 "a = 1 && b",
-                "column 7: `&` means nothing here; write words, texts in quotes, numbers, comparisons and parentheses.",
+                "column 7: unexpected `&`; an expression has names, texts in quotes, numbers, comparisons and parentheses.",
             ),
         ] {
             assert_eq!(mistake(expression), said, "{expression}");

@@ -272,19 +272,19 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_refused_by_type() {
         for (expression, said) in [
-            ("city < \"К\"", "column 6: `<` does not go with `city`, which is a text; what goes: =, !=, in,"),
-            ("age contains \"1\"", "column 5: `contains` does not go with `age`, which is a number;"),
-            ("joined(\"News\") is set", "column 16: `is set` does not go with `joined(\"News\")`, which is a date;"),
+            ("city < \"К\"", "column 6: `<` cannot be used with `city`, which is a text; use: =, !=, in,"),
+            ("age contains \"1\"", "column 5: `contains` cannot be used with `age`, which is a number;"),
+            ("joined(\"News\") is set", "column 16: `is set` cannot be used with `joined(\"News\")`, which is a date;"),
             ("age = \"18\"", "column 7: `age` is a number, and \"18\" is not; write a number without quotes."),
             ("city in (\"a\", 5)", "column 15: `city` is a text, and 5 is not; write a text in quotes."),
             ("birthday > \"soon\"", "column 12: `birthday` is a date, and \"soon\" is not; write a day such as"),
             ("vip = 1", "column 7: `vip` is a flag, and 1 is not; write yes or no."),
             ("city and vip", "column 1: `city` is a text and cannot stand alone;"),
-            ("plan = \"prro\"", "column 8: \"prro\" is no word of `plan`; did you mean \"Pro\"?"),
-            ("plan = \"gold\"", "column 8: \"gold\" is no word of `plan`; there are: Free, Pro."),
+            ("plan = \"prro\"", "column 8: \"prro\" is not a value of `plan`; did you mean \"Pro\"?"),
+            ("plan = \"gold\"", "column 8: \"gold\" is not a value of `plan`; the values are: Free, Pro."),
             ("opened(\"autunm\")", "column 8: no campaign \"autunm\"; did you mean \"autumn\"?"),
             ("email = \"mail.ru\"", "column 9: \"mail.ru\" is not an e-mail address;"),
-            ("city = \"\"", "column 8: no value is an empty text; write: city is not set"),
+            ("city = \"\"", "column 8: a value is never an empty text; write: city is not set"),
             ("secret = 1", "column 1: no field `secret`; there are: city, age, birthday, vip, plan, не, email."),
         ] {
             let text = mistake(Lang::EN, expression);

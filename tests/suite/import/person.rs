@@ -48,7 +48,7 @@ both!(a_receipt_stands_behind_every_subscription, |fixture| {
     assert_eq!(count(fixture, "select count(*) from consent").await, 4);
 });
 
-both!(a_rehearsal_counts_the_same_and_writes_nothing, |fixture| {
+both!(a_dry_run_counts_the_same_and_writes_nothing, |fixture| {
     furnish(fixture, fixture.workspace.id).await;
     let first = file(fixture, "first.csv", "email,имя\na@example.org,Анна\nb@example.org,Борис\n");
     import(fixture, &request(first)).await.expect("imported");

@@ -105,7 +105,7 @@ both!(every_row_is_counted_once_and_every_rejected_row_is_listed, |fixture| {
     );
     assert_eq!(seen[4].3, "\"crlf@example.org\r\nBcc: other@example.org\";Анна");
     assert_eq!(seen[7].2, "Возраст: not a number");
-    assert_eq!(seen[12].2, "the address stands in line 2 already");
+    assert_eq!(seen[12].2, "the address is already in line 2");
     assert_eq!(seen[12].3, "GOOD@EXAMPLE.ORG;Другая Анна;99");
     assert_eq!(seen[13].3, "quote@example.org;\"Анна;30");
     assert_eq!(find(fixture, "last@example.org").await.expect("taken").values["город"], json!("Тверь"));
