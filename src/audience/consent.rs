@@ -37,7 +37,7 @@ pub const MAILING: &str = "receive_marketing";
 pub struct Evidence {
     /// The legal basis.
     pub basis: Basis,
-    /// How it was given: `import`, `form`, `letter`.
+    /// How it was given, e.g. `import` or `form`.
     pub channel: String,
     /// Where it was collected, e.g. "checkout form of shop.example".
     pub source: String,

@@ -230,7 +230,7 @@ both!(an_estimate_comes_near_the_count, |fixture| {
 });
 
 both!(second_import_finds_contacts_in_byte_order_under_any_collation, |fixture| {
-    import::furnish(fixture, fixture.workspace.id).await;
+    import::set_up(fixture, fixture.workspace.id).await;
     // ICU and `en_US` sort a digit before the @ of a shorter address, bytes after it.
     let text = "email\nanna@x.org\nanna1@x.org\nanna-b@x.org\nAnna.c@x.org\nanna_d@x.org\nann@x.org\n";
     let request = import::request(import::file(fixture, "people.csv", text));

@@ -25,7 +25,7 @@ struct Run {
 /// Sorts rows that are pushed in any order.
 pub struct Sorter {
     folder: PathBuf,
-    budget: usize,
+    memory_bytes: usize,
     buffer: Vec<ImportRow>,
     buffered_bytes: usize,
     runs: Vec<Run>,
@@ -36,11 +36,11 @@ pub struct Sorter {
 }
 
 impl Sorter {
-    /// A sorter that keeps its runs in `folder` and `budget` bytes in memory.
-    pub fn new(folder: PathBuf, budget: usize) -> Self {
+    /// A sorter that keeps its runs in `folder` and `memory_bytes` bytes in memory.
+    pub fn new(folder: PathBuf, memory_bytes: usize) -> Self {
         Self {
             folder,
-            budget,
+            memory_bytes,
             buffer: Vec::new(),
             buffered_bytes: 0,
             runs: Vec::new(),
@@ -55,7 +55,7 @@ impl Sorter {
         self.buffered_bytes += row.memory_bytes();
         self.rows += 1;
         self.buffer.push(row);
-        if self.buffered_bytes > self.budget { self.write_run() } else { Ok(()) }
+        if self.buffered_bytes > self.memory_bytes { self.write_run() } else { Ok(()) }
     }
 
     fn write_run(&mut self) -> io::Result<()> {
@@ -157,7 +157,7 @@ impl PartialEq for HeapEntry {
 
 impl Eq for HeapEntry {}
 
-/// People in order.
+/// Iterator over all rows in order.
 pub struct SortedRows {
     readers: Vec<RunReader>,
     heap: BinaryHeap<HeapEntry>,
@@ -209,11 +209,11 @@ mod tests {
         #[test]
         fn sorting_with_runs_on_disk_equals_sorting_in_memory(
             names in prop::collection::vec("[a-dё]{1,3}", 0..400),
-            budget in 0_usize..20_000,
+            memory_bytes in 0_usize..20_000,
         ) {
             let folder = tempfile::tempdir().expect("a folder");
             let mut rows: Vec<_> = names.into_iter().zip(1..).map(|(name, line)| row(&name, line)).collect();
-            let mut sorter = Sorter::new(folder.path().to_owned(), budget);
+            let mut sorter = Sorter::new(folder.path().to_owned(), memory_bytes);
             for row in &rows {
                 sorter.push(row.clone()).expect("room on the disk");
             }

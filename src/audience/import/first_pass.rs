@@ -52,11 +52,11 @@ pub struct FirstPass {
     staging: Staging,
     /// The encoding of the file.
     pub encoding: &'static Encoding,
-    /// Bytes in all; 0 for a pipe.
+    /// Bytes of the file; 0 for a pipe.
     pub size: u64,
     /// Rows read so far.
     pub rows: u64,
-    /// Refused rows by reason.
+    /// Rejected rows by reason word.
     pub invalid: BTreeMap<&'static str, i64>,
 }
 
@@ -71,7 +71,9 @@ impl FirstPass {
             Some(first) => match first.defect {
                 None | Some("cell-long") => Header::read(&first, &input.fields, &input.map)?,
                 Some("encoding") => {
-                    return Err(refuse("import-header-encoding").with("encoding", name(opened.encoding)).invalid());
+                    return Err(refuse("import-header-encoding")
+                        .with("encoding", encoding_name(opened.encoding))
+                        .invalid());
                 }
                 Some("nul") => return Err(refuse("import-binary").invalid()),
                 Some(_) => return Err(refuse("import-line-endless").with("line", first.line).invalid()),
@@ -150,18 +152,18 @@ fn reject(rejects: &mut Rejects, line: u64, refusal: Refusal, raw: &str, header:
 }
 
 fn infer_types(records: &mut Records, undeclared: Vec<usize>) -> Result<Vec<(usize, TypeInference)>> {
-    let mut guesses: Vec<_> = undeclared.into_iter().map(|column| (column, TypeInference::default())).collect();
+    let mut inferred: Vec<_> = undeclared.into_iter().map(|column| (column, TypeInference::default())).collect();
     for _ in 0..SAMPLE {
         let Some(record) = records.next()? else { break };
-        for (column, guess) in guesses.iter_mut().filter(|_| record.defect.is_none()) {
-            guess.observe(record.cell(*column));
+        for (column, inference) in inferred.iter_mut().filter(|_| record.defect.is_none()) {
+            inference.observe(record.cell(*column));
         }
     }
-    Ok(guesses)
+    Ok(inferred)
 }
 
-/// The name of an encoding as valid_rows write it.
-pub fn name(encoding: &'static Encoding) -> String {
+/// The name of an encoding in lower case.
+pub fn encoding_name(encoding: &'static Encoding) -> String {
     encoding.name().to_lowercase()
 }
 

@@ -67,12 +67,12 @@ impl Header {
         }
         let mut names: Vec<String> = record.iter().map(|name| name.trim().to_owned()).collect();
         let named = names.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1);
-        refuse_unclear(&names[..named])?;
+        refuse_ambiguous(&names[..named])?;
         let mut targets = vec![None; named];
         for (column, field) in map {
             let index = find(&names, column).ok_or_else(|| {
                 Message::new("import-map-column")
-                    .with("column", shown(column))
+                    .with("column", printable(column))
                     .with("known", listed(&names[..named]))
                     .invalid_field("map")
             })?;
@@ -91,8 +91,8 @@ impl Header {
             *target = found.map(Target::Field);
         }
         targets.resize(names.len(), Some(Target::Unnamed));
-        names.iter_mut().for_each(|name| *name = shown(name));
-        refuse_doubled(&names, &targets)?;
+        names.iter_mut().for_each(|name| *name = printable(name));
+        refuse_duplicates(&names, &targets)?;
         Ok(Self { names, targets })
     }
 
@@ -153,24 +153,24 @@ fn target(field: &str, fields: &[Field]) -> Result<Target> {
             let index = fields.iter().position(|known| known.name.to_lowercase() == field.to_lowercase());
             index
                 .map(Target::Field)
-                .ok_or_else(|| Message::new("import-map-field").with("field", shown(field)).invalid_field("map"))
+                .ok_or_else(|| Message::new("import-map-field").with("field", printable(field)).invalid_field("map"))
         }
     }
 }
 
-fn refuse_unclear(names: &[String]) -> Result<()> {
+fn refuse_ambiguous(names: &[String]) -> Result<()> {
     for (index, name) in names.iter().enumerate() {
         if name.is_empty() {
             return Err(Message::new("import-column-unnamed").with("number", index + 1).invalid());
         }
         if find(&names[..index], name).is_some() {
-            return Err(Message::new("import-column-twice").with("column", shown(name)).invalid());
+            return Err(Message::new("import-column-twice").with("column", printable(name)).invalid());
         }
     }
     Ok(())
 }
 
-fn refuse_doubled(names: &[String], targets: &[Option<Target>]) -> Result<()> {
+fn refuse_duplicates(names: &[String], targets: &[Option<Target>]) -> Result<()> {
     for (index, target) in targets.iter().enumerate() {
         if matches!(target, Some(Target::Email | Target::Field(_)))
             && let Some(first) = targets[..index].iter().position(|earlier| earlier == target)
@@ -191,13 +191,13 @@ fn field_name(column: &str) -> String {
 }
 
 /// A name from a file for a message: without control characters, and cut to 60 characters.
-fn shown(name: &str) -> String {
+fn printable(name: &str) -> String {
     name.chars().filter(|c| !crate::audience::address::is_hidden(*c)).take(60).collect()
 }
 
 fn listed(names: &[String]) -> String {
     let more = if names.len() > MAX_LISTED { ", …" } else { "" };
-    names.iter().take(MAX_LISTED).map(|name| shown(name)).collect::<Vec<_>>().join(", ") + more
+    names.iter().take(MAX_LISTED).map(|name| printable(name)).collect::<Vec<_>>().join(", ") + more
 }
 
 /// A quoted word for a POSIX shell.
@@ -232,14 +232,14 @@ mod tests {
     #[test]
     fn columns_are_matched_to_fields_by_name() {
         use Target::{Email, Field, Ignored, Unnamed};
-        let settled = |line, map: &[_]| header(line, map).expect(line).targets;
+        let targets = |line, map: &[_]| header(line, map).expect(line).targets;
 
-        assert_eq!(settled(" E-Mail ;City;First Name;Возраст\n", &[]), [Email, Field(0), Field(1), Field(2)].map(Some));
-        assert_eq!(settled("Почта,город,x\n", &[("город", "city"), ("X", "-")]), [Email, Field(0), Ignored].map(Some));
-        assert_eq!(settled("адрес,Почта\n", &[("адрес", "city")]), [Field(0), Email].map(Some));
-        assert_eq!(settled("who,email\n", &[("who", "email"), ("email", "-")]), [Email, Ignored].map(Some));
-        assert_eq!(settled("email;city;;\n", &[]), [Email, Field(0), Unnamed, Unnamed].map(Some));
-        assert_eq!(settled("email,street\n", &[]), [Some(Email), None]);
+        assert_eq!(targets(" E-Mail ;City;First Name;Возраст\n", &[]), [Email, Field(0), Field(1), Field(2)].map(Some));
+        assert_eq!(targets("Почта,город,x\n", &[("город", "city"), ("X", "-")]), [Email, Field(0), Ignored].map(Some));
+        assert_eq!(targets("адрес,Почта\n", &[("адрес", "city")]), [Field(0), Email].map(Some));
+        assert_eq!(targets("who,email\n", &[("who", "email"), ("email", "-")]), [Email, Ignored].map(Some));
+        assert_eq!(targets("email;city;;\n", &[]), [Email, Field(0), Unnamed, Unnamed].map(Some));
+        assert_eq!(targets("email,street\n", &[]), [Some(Email), None]);
     }
 
     #[test]

@@ -73,8 +73,7 @@ enum Scan {
 }
 
 impl Records {
-    /// Rows of a text whose delimiter is found on its first line. A line `sep=;`, as Excel writes
-    /// it, is bytes_read at its word.
+    /// A reader whose delimiter is detected from the first line. A first line `sep=;`, as Excel writes it, is obeyed.
     pub fn new(mut text: DecodedText, path: &Path) -> Result<Self> {
         while text.window().len() < MAX_CELL_BYTES && text.grow().map_err(Error::io(path.display()))? {}
         let (delimiter, first_line) = delimiter::detect(text.window());
@@ -292,9 +291,9 @@ mod tests {
     #[test]
     fn an_unreadable_row_has_its_reason() {
         let text = [&b"email,name\na@b.c,\0\nb@b.c,\xff\nc@b.c,"[..], &[b'x'; MAX_CELL_BYTES + 1]].concat();
-        let faults: Vec<_> = read_in(text, UTF_8).expect("a table").iter().map(|seen| seen.3).collect();
+        let defects: Vec<_> = read_in(text, UTF_8).expect("a table").iter().map(|seen| seen.3).collect();
 
-        assert_eq!(faults, [None, Some("nul"), Some("encoding"), Some("cell-long")]);
+        assert_eq!(defects, [None, Some("nul"), Some("encoding"), Some("cell-long")]);
     }
 
     #[test]

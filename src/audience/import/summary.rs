@@ -11,32 +11,32 @@ use super::merge::SliceCounts;
 /// SliceCounts and settings of an import. Every row is counted once: `rows` is the sum of the six counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
-    /// People who were not known.
+    /// New contacts.
     pub new: i64,
-    /// Known people who got other values or joined the list.
+    /// Known contacts that got other values or joined the list.
     pub updated: i64,
-    /// Known people for whom nothing changed.
+    /// Known contacts that stay as they were.
     pub unchanged: i64,
     /// Rows whose address an earlier row has.
     pub duplicates: i64,
-    /// People who left and stay away.
+    /// Addresses that a tombstone blocks.
     pub tombstoned: i64,
-    /// Rows refused, by reason word.
+    /// Rejected rows by reason word.
     pub invalid: BTreeMap<&'static str, i64>,
-    /// Rows in the file that are not blank, without the header.
+    /// Rows of the file that are not blank, without the header.
     pub rows: i64,
-    /// What the file was decoded from.
+    /// The encoding of the file.
     pub encoding: String,
-    /// What stands between its cells.
+    /// The delimiter of its cells.
     pub delimiter: Delimiter,
-    /// Its columns, and what each fills: `email`, a field, or `-`.
+    /// Its columns and what each fills: `email`, a field, or `-`.
     pub columns: Vec<(String, String)>,
     /// Whether nothing was written.
     pub dry_run: bool,
 }
 
 impl Summary {
-    /// What the first pass came to; nobody has met the database yet.
+    /// The summary after the first pass, before any row is merged.
     pub(super) fn of_first_pass(first_pass: &FirstPass, dry_run: bool) -> Self {
         Self {
             new: 0,
@@ -46,19 +46,19 @@ impl Summary {
             tombstoned: 0,
             invalid: first_pass.invalid.clone(),
             rows: first_pass.rows as i64,
-            encoding: first_pass::name(first_pass.encoding),
+            encoding: first_pass::encoding_name(first_pass.encoding),
             delimiter: first_pass.delimiter(),
             columns: first_pass.columns(),
             dry_run,
         }
     }
 
-    /// Rows refused for any reason.
+    /// Number of rejected rows.
     pub fn invalid_total(&self) -> i64 {
         self.invalid.values().sum()
     }
 
-    /// The outcome for programs.
+    /// The summary as JSON.
     pub fn json(&self) -> Value {
         let columns: BTreeMap<_, _> = self.columns.iter().cloned().collect();
         json!({
@@ -77,7 +77,7 @@ impl Summary {
         })
     }
 
-    /// Adds what a slice came to.
+    /// Adds the counts of a slice.
     pub(super) fn add(&mut self, counts: SliceCounts) {
         self.new += counts.new;
         self.updated += counts.updated;

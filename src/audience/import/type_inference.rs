@@ -6,7 +6,7 @@ use crate::audience::field::{Field, Kind};
 #[derive(Debug)]
 pub struct TypeInference {
     fits: Vec<Field>,
-    seen: bool,
+    has_values: bool,
 }
 
 impl Default for TypeInference {
@@ -14,7 +14,7 @@ impl Default for TypeInference {
         let fits = [Kind::Flag, Kind::Number, Kind::Date]
             .map(|kind| Field { name: String::new(), kind, choices: Vec::new() })
             .to_vec();
-        Self { fits, seen: false }
+        Self { fits, has_values: false }
     }
 }
 
@@ -22,14 +22,14 @@ impl TypeInference {
     /// Narrows the types by one more cell.
     pub fn observe(&mut self, cell: &str) {
         if !cell.trim().is_empty() {
-            self.seen = true;
+            self.has_values = true;
             self.fits.retain(|field| field.read(cell).is_ok() && !(field.kind == Kind::Number && is_code(cell.trim())));
         }
     }
 
     /// The narrowest type that fits; text when every cell was empty.
     pub fn kind(&self) -> Kind {
-        self.fits.first().filter(|_| self.seen).map_or(Kind::Text, |field| field.kind)
+        self.fits.first().filter(|_| self.has_values).map_or(Kind::Text, |field| field.kind)
     }
 }
 

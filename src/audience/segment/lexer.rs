@@ -33,7 +33,7 @@ pub struct SpannedToken {
     pub span: Span,
 }
 
-/// Spellings of symbols and the symbol meant. A longer spelling stands before its prefixes.
+/// Spellings of symbols and the symbol meant. Longer spellings come before their prefixes.
 const SYMBOLS: &[(&str, &str)] = &[
     ("==", "="),
     ("!=", "!="),

@@ -296,7 +296,7 @@ mod tests {
     use super::*;
     use crate::infra::i18n::Lang;
 
-    fn mistake(expression: &str) -> String {
+    fn message(expression: &str) -> String {
         let error = parse(expression).expect_err(expression);
         let text = Lang::EN.translate(&error.into_error(expression).message());
         text.lines().next().unwrap_or_default().to_owned()
@@ -324,7 +324,7 @@ mod tests {
 
     #[test]
     fn an_error_names_the_mistake_and_its_column() {
-        for (expression, said) in [
+        for (expression, expected) in [
             ("", "column 1: expected a condition such as age >= 18, found the end."),
             ("a = 1 and", "column 10: expected a condition such as age >= 18, found the end."),
             ("a = 1 and and b", "column 11: expected a condition such as age >= 18, found `and`."),
@@ -345,7 +345,7 @@ mod tests {
                 "column 7: unexpected `&`; an expression has names, texts in quotes, numbers, comparisons and parentheses.",
             ),
         ] {
-            assert_eq!(mistake(expression), said, "{expression}");
+            assert_eq!(message(expression), expected, "{expression}");
         }
     }
 
@@ -356,12 +356,12 @@ mod tests {
         let several = |count: usize| format!("a in ({})", vec!["1"; count].join(","));
 
         assert!(parse(&chain(MAX_CONDITIONS)).is_ok());
-        assert!(mistake(&chain(10_000)).contains("at most 1000 conditions"));
+        assert!(message(&chain(10_000)).contains("at most 1000 conditions"));
         assert!(parse(&nested(MAX_DEPTH)).is_ok());
-        assert!(mistake(&nested(100_000)).contains("at most 100 deep"));
-        assert!(mistake(&"not ".repeat(60_000)).contains("at most 100 deep"));
+        assert!(message(&nested(100_000)).contains("at most 100 deep"));
+        assert!(message(&"not ".repeat(60_000)).contains("at most 100 deep"));
         assert!(parse(&several(MAX_VALUES)).is_ok());
-        assert!(mistake(&several(MAX_VALUES + 1)).contains("at most 10000 values"));
+        assert!(message(&several(MAX_VALUES + 1)).contains("at most 10000 values"));
     }
 
     proptest! {

@@ -270,8 +270,8 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_refused_by_type() {
-        for (expression, said) in [
+    fn a_value_or_operator_of_the_wrong_type_is_refused() {
+        for (expression, expected) in [
             ("city < \"К\"", "column 6: `<` cannot be used with `city`, which is a text; use: =, !=, in,"),
             ("age contains \"1\"", "column 5: `contains` cannot be used with `age`, which is a number;"),
             ("joined(\"News\") is set", "column 16: `is set` cannot be used with `joined(\"News\")`, which is a date;"),
@@ -288,7 +288,7 @@ mod tests {
             ("secret = 1", "column 1: no field `secret`; there are: city, age, birthday, vip, plan, не, email."),
         ] {
             let text = mistake(Lang::EN, expression);
-            assert!(text.starts_with(said), "{expression}: {text}");
+            assert!(text.starts_with(expected), "{expression}: {text}");
         }
     }
 }

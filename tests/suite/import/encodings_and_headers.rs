@@ -5,11 +5,11 @@ use sendoff::audience::import::Request;
 use sendoff::infra::i18n::Lang;
 use serde_json::json;
 
-use super::fixture::{corpus, count, file, furnish, import, key, request};
+use super::fixture::{corpus, count, file, import, key, request, set_up};
 use crate::fixture::both;
 
 both!(an_import_without_source_or_proof_or_with_a_future_date_is_refused, |fixture| {
-    furnish(fixture, fixture.workspace.id).await;
+    set_up(fixture, fixture.workspace.id).await;
     let good = request(corpus("utf-8.csv"));
 
     let blank = Request { source: " ".to_owned(), proof: String::new(), ..good.clone() };
@@ -24,7 +24,7 @@ both!(an_import_without_source_or_proof_or_with_a_future_date_is_refused, |fixtu
 });
 
 both!(an_unwritable_rejects_file_is_refused_before_anything_is_imported, |fixture| {
-    furnish(fixture, fixture.workspace.id).await;
+    set_up(fixture, fixture.workspace.id).await;
     let path = file(fixture, "people.csv", "email\na@example.org\n");
     for (rejects, expected) in [
         (fixture.folder.path().join("no/such/folder.csv"), "io-not-found"),
@@ -45,7 +45,7 @@ struct ImportCommand {
 }
 
 both!(the_command_names_every_missing_flag_and_reports_in_the_users_language, |fixture| {
-    furnish(fixture, fixture.workspace.id).await;
+    set_up(fixture, fixture.workspace.id).await;
     let path = corpus("messy.csv");
     let path = path.to_str().expect("a path in UTF-8");
     let type_in = async |words: &[&str]| {
@@ -60,7 +60,7 @@ both!(the_command_names_every_missing_flag_and_reports_in_the_users_language, |f
         ["--list", "Новости", "--source", "магазин", "--basis", "consent", "--proof", "анкета", "--date", "31.10.2026"];
     let wrong = type_in(&[&words[..], &["--map", "имя"]].concat()).await.expect_err("refused").message();
     assert_eq!(wrong.key, "import-map-shape");
-    let report = type_in(&[&words[..], &["--dry-run", "--map", "Имя=-"]].concat()).await.expect("rehearsed");
+    let report = type_in(&[&words[..], &["--dry-run", "--map", "Имя=-"]].concat()).await.expect("counted");
     assert_eq!((&report.json["new"], &report.json["dry_run"]), (&json!(3), &json!(true)));
     assert!(report.text.contains("Имя → -"), "{}", report.text);
     let report = type_in(&words).await.expect("imported");

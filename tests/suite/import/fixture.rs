@@ -44,7 +44,7 @@ pub fn request(path: impl Into<PathBuf>) -> Request {
     }
 }
 
-pub async fn furnish(fixture: &Fixture, workspace: Id) {
+pub async fn set_up(fixture: &Fixture, workspace: Id) {
     list::add(&fixture.installation, workspace, "Новости").await.expect("a list");
     for (name, kind) in FIELDS {
         let field = Field::declare(name, kind).expect("a field");

@@ -10,7 +10,7 @@ use sendoff::infra::i18n::Lang;
 use sendoff::privacy::erasure::Erased;
 use tokio::sync::Notify;
 
-use super::fixture::{count, counts, file, find, furnish, import, import_into, key, people, request};
+use super::fixture::{count, counts, file, find, import, import_into, key, people, request, set_up};
 use crate::erasure::erase;
 use crate::fixture::{Fixture, NOW, both};
 
@@ -25,7 +25,7 @@ fn many_people(fixture: &Fixture, count: u64) -> PathBuf {
 }
 
 both!(an_import_killed_half_way_and_run_again_equals_one_complete_run, |fixture| {
-    furnish(fixture, fixture.workspace.id).await;
+    set_up(fixture, fixture.workspace.id).await;
     let request = request(many_people(fixture, 20_000));
     for stop in [Phase::Reading, Phase::Merging] {
         let reached = Arc::new(Notify::new());
@@ -54,7 +54,7 @@ both!(an_import_killed_half_way_and_run_again_equals_one_complete_run, |fixture|
     assert_eq!(outcome.new + outcome.unchanged, 20_000);
     assert!(outcome.unchanged >= half);
     let twin = workspace::ensure(&fixture.installation, "twin").await.expect("a workspace").id;
-    furnish(fixture, twin).await;
+    set_up(fixture, twin).await;
     assert_eq!(counts(&import_into(fixture, twin, &request).await.expect("imported")), [20_000, 0, 0, 0, 0, 0]);
     let people = people(fixture).await;
     let (main, twin) = people.split_at(20_000);
@@ -67,7 +67,7 @@ both!(an_import_killed_half_way_and_run_again_equals_one_complete_run, |fixture|
 });
 
 both!(an_import_stops_when_its_list_is_closed, |fixture| {
-    furnish(fixture, fixture.workspace.id).await;
+    set_up(fixture, fixture.workspace.id).await;
     let news = list::add(&fixture.installation, fixture.workspace.id, "Новости").await.expect("the list").id;
     let (installation, runtime) = (fixture.installation.clone(), tokio::runtime::Handle::current());
     let mut closed = false;
@@ -94,7 +94,7 @@ both!(an_import_stops_when_its_list_is_closed, |fixture| {
 });
 
 both!(concurrent_imports_equal_consecutive_ones, |fixture| {
-    furnish(fixture, fixture.workspace.id).await;
+    set_up(fixture, fixture.workspace.id).await;
     list::add(&fixture.installation, fixture.workspace.id, "Акции").await.expect("a list");
     let one = request(many_people(fixture, 6_000));
     let two = Request { list: "Акции".to_owned(), ..one.clone() };
@@ -110,7 +110,7 @@ both!(concurrent_imports_equal_consecutive_ones, |fixture| {
 });
 
 both!(an_address_erased_during_an_import_is_not_imported, |fixture| {
-    furnish(fixture, fixture.workspace.id).await;
+    set_up(fixture, fixture.workspace.id).await;
     let request = request(many_people(fixture, 16_000));
     let erased: Vec<String> = (0..16_000).step_by(160).map(|n| format!("person{n}@example.org")).collect();
     let (read, workspace) = (Notify::new(), fixture.workspace.id);
@@ -132,7 +132,7 @@ both!(an_address_erased_during_an_import_is_not_imported, |fixture| {
     let outcome = outcome.expect("imported");
     assert_eq!(outcome.new + outcome.tombstoned, 16_000, "{outcome:?}");
     for address in &erased {
-        assert!(find(fixture, address).await.is_none(), "{address} came in");
+        assert!(find(fixture, address).await.is_none(), "{address} was imported");
     }
     assert_eq!(count(fixture, "select count(*) from contact").await, 16_000 - erased.len() as i64);
 });
@@ -142,7 +142,7 @@ both!(evidence_is_kept_while_a_new_receipt_refers_to_it, |fixture| {
         return;
     }
     let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
-    furnish(fixture, workspace).await;
+    set_up(fixture, workspace).await;
     let news = list::add(installation, workspace, "Новости").await.expect("the list").id;
     import(fixture, &request(file(fixture, "one.csv", "email\nanna@example.org\n"))).await.expect("imported");
     let anna = find(fixture, "anna@example.org").await.expect("known");
@@ -154,7 +154,7 @@ both!(evidence_is_kept_while_a_new_receipt_refers_to_it, |fixture| {
     let mut tx = installation.db.write().await.expect("a transaction");
     let key = consent::ensure_evidence(&mut tx, &installation.ids, workspace, &evidence).await.expect("known");
     let erased = tokio::time::timeout(Duration::from_secs(20), erase(fixture, "anna@example.org")).await;
-    assert_eq!(erased, Ok(Erased::Contact), "a goodbye waits for no receipt");
+    assert_eq!(erased, Ok(Erased::Contact), "an erasure does not wait for a receipt");
     consent::record(&mut tx, &installation.ids, workspace, news, &[installation.ids.next()], key, NOW)
         .await
         .expect("written");

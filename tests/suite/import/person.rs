@@ -1,4 +1,4 @@
-//! What becomes of the people in a file.
+//! Imported rows as contacts, subscriptions and receipts.
 
 use sendoff::audience::address::Address;
 use sendoff::audience::consent::{self, Basis};
@@ -10,11 +10,11 @@ use sendoff::infra::db::Sql;
 use serde_json::{Value, json};
 use sqlx::Row;
 
-use super::fixture::{corpus, count, counts, dump, file, find, furnish, import, request};
+use super::fixture::{corpus, count, counts, dump, file, find, import, request, set_up};
 use crate::fixture::{NOW, both};
 
-both!(the_same_file_twice_changes_nothing, |fixture| {
-    furnish(fixture, fixture.workspace.id).await;
+both!(importing_a_file_again_changes_nothing, |fixture| {
+    set_up(fixture, fixture.workspace.id).await;
     let request = request(corpus("utf-8.csv"));
     import(fixture, &request).await.expect("imported");
     let before = dump(fixture).await;
@@ -27,8 +27,8 @@ both!(the_same_file_twice_changes_nothing, |fixture| {
     assert!(before.len() > 12);
 });
 
-both!(a_receipt_stands_behind_every_subscription, |fixture| {
-    furnish(fixture, fixture.workspace.id).await;
+both!(every_imported_subscription_has_a_consent_receipt, |fixture| {
+    set_up(fixture, fixture.workspace.id).await;
     let request = Request { basis: Basis::Contract, date: "01.02.2020".to_owned(), ..request(corpus("utf-8.csv")) };
 
     import(fixture, &request).await.expect("imported");
@@ -49,7 +49,7 @@ both!(a_receipt_stands_behind_every_subscription, |fixture| {
 });
 
 both!(a_dry_run_counts_the_same_and_writes_nothing, |fixture| {
-    furnish(fixture, fixture.workspace.id).await;
+    set_up(fixture, fixture.workspace.id).await;
     let first = file(fixture, "first.csv", "email,имя\na@example.org,Анна\nb@example.org,Борис\n");
     import(fixture, &request(first)).await.expect("imported");
     let path = file(
@@ -59,16 +59,16 @@ both!(a_dry_run_counts_the_same_and_writes_nothing, |fixture| {
     );
     let before = dump(fixture).await;
 
-    let rehearsed = import(fixture, &Request { dry_run: true, ..request(&path) }).await.expect("rehearsed");
+    let counted = import(fixture, &Request { dry_run: true, ..request(&path) }).await.expect("counted");
 
     assert_eq!(dump(fixture).await, before);
-    assert_eq!(counts(&rehearsed), [1, 1, 1, 1, 0, 1]);
+    assert_eq!(counts(&counted), [1, 1, 1, 1, 0, 1]);
     let done = import(fixture, &request(&path)).await.expect("imported");
-    assert_eq!(Summary { dry_run: false, ..rehearsed }, done);
+    assert_eq!(Summary { dry_run: false, ..counted }, done);
 });
 
-both!(empty_cells_and_missing_columns_leave_what_is_there, |fixture| {
-    furnish(fixture, fixture.workspace.id).await;
+both!(empty_cells_and_missing_columns_keep_existing_values, |fixture| {
+    set_up(fixture, fixture.workspace.id).await;
     let first = "email,имя,город,возраст,vip,тариф\nAnna@example.org,Анна,Москва,31,да,pro\n";
     import(fixture, &request(file(fixture, "first.csv", first))).await.expect("imported");
     fixture.installation.clock.advance(1_000);
@@ -81,20 +81,20 @@ both!(empty_cells_and_missing_columns_leave_what_is_there, |fixture| {
     let expected = json!({"имя": "Анна", "город": "Москва", "возраст": 32, "vip": 1, "тариф": "Pro"});
     assert_eq!(Value::from(anna.values), expected);
     assert_eq!((anna.created_at, anna.updated_at), (NOW, NOW + 1_000));
-    assert_eq!(anna.address.expose(), "Anna@example.org", "the spelling is the person's");
+    assert_eq!(anna.address.expose(), "Anna@example.org", "the spelling of the last file");
 });
 
-both!(who_left_stays_away, |fixture| {
+both!(a_tombstoned_address_is_not_imported, |fixture| {
     let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
-    furnish(fixture, workspace).await;
+    set_up(fixture, workspace).await;
     let news = list::add(installation, workspace, "Новости").await.expect("the list").id;
-    let mark =
+    let digest =
         |text: &str| tombstone::digest(&installation.keys.tombstone, workspace, &Address::parse(text).expect(text));
     let mut tx = installation.db.write().await.expect("a transaction");
     let everywhere = tombstone::EVERY_LIST;
-    tombstone::set(&mut tx, workspace, everywhere, mark("gone@почта.пример"), "erased", 1).await.expect("set");
-    tombstone::set(&mut tx, workspace, news, mark("left@example.org"), "left", 1).await.expect("set");
-    tombstone::set(&mut tx, workspace, news + 1, mark("other@example.org"), "left", 1).await.expect("set");
+    tombstone::set(&mut tx, workspace, everywhere, digest("gone@почта.пример"), "erased", 1).await.expect("set");
+    tombstone::set(&mut tx, workspace, news, digest("left@example.org"), "left", 1).await.expect("set");
+    tombstone::set(&mut tx, workspace, news + 1, digest("other@example.org"), "left", 1).await.expect("set");
     tx.commit().await.expect("committed");
     let text = "email\nGone@xn--80a1acny.xn--e1afmkfd\nLEFT@example.org\nother@example.org\n";
 
@@ -106,9 +106,9 @@ both!(who_left_stays_away, |fixture| {
     assert!(find(fixture, "other@example.org").await.is_some());
 });
 
-both!(import_raises_no_pending_and_frees_no_restricted_subscription, |fixture| {
+both!(an_import_neither_confirms_a_pending_nor_lifts_a_restricted_subscription, |fixture| {
     let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
-    furnish(fixture, workspace).await;
+    set_up(fixture, workspace).await;
     let news = list::add(installation, workspace, "Новости").await.expect("the list").id;
     let other = list::add(installation, workspace, "Акции").await.expect("a list").id;
     let mut tx = installation.db.write().await.expect("a transaction");
@@ -137,7 +137,7 @@ both!(import_raises_no_pending_and_frees_no_restricted_subscription, |fixture| {
 
 both!(indexed_columns_of_new_contacts_match_their_values, |fixture| {
     let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
-    furnish(fixture, workspace).await;
+    set_up(fixture, workspace).await;
     for field in field::all(&mut installation.db.read().await.expect("a connection"), workspace).await.expect("read") {
         assert!(indexed_field::pin(installation, workspace, &field, true).await.expect("asked"), "{}", field.name);
     }
@@ -149,20 +149,20 @@ both!(indexed_columns_of_new_contacts_match_their_values, |fixture| {
 
     import(fixture, &request(file(fixture, "people.csv", text))).await.expect("imported");
 
-    let facets = async || {
-        let columns = indexed_field::TEXT_COLUMNS.map(|text| format!("coalesce({text}, '-')"));
+    let columns = async || {
+        let texts = indexed_field::TEXT_COLUMNS.map(|text| format!("coalesce({text}, '-')"));
         let numbers = indexed_field::NUMBER_COLUMNS.map(|number| format!("coalesce(cast({number} as text), '-')"));
-        let columns = columns.into_iter().chain(numbers).collect::<Vec<_>>().join(", ");
+        let columns = texts.into_iter().chain(numbers).collect::<Vec<_>>().join(", ");
         let mut sql = Sql::new(&format!("select {columns} from contact order by canonical"));
         let rows = sql.all(&mut installation.db.read().await.expect("a connection")).await.expect("read");
         rows.iter().map(|row| (0..16).map(|index| row.get(index)).collect()).collect::<Vec<Vec<String>>>()
     };
-    let loaded = facets().await;
+    let loaded = columns().await;
     assert_eq!(loaded[0].iter().filter(|cell| *cell != "-").count(), 7, "{loaded:?}");
     let all =
         indexed_field::all(&mut installation.db.read().await.expect("a connection"), workspace).await.expect("read");
     let mut tx = installation.db.write().await.expect("a transaction");
-    contact::backfill(&mut tx, workspace, &all, true, 0).await.expect("told anew").expect("three people");
+    contact::backfill(&mut tx, workspace, &all, true, 0).await.expect("backfilled").expect("three contacts");
     tx.commit().await.expect("committed");
-    assert_eq!(facets().await, loaded);
+    assert_eq!(columns().await, loaded);
 });

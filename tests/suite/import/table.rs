@@ -1,4 +1,4 @@
-//! What a file may be like, and what it is refused for.
+//! Files in every encoding and delimiter, rejected rows, and refused files.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +12,7 @@ use sendoff::audience::{list, workspace};
 use sendoff::infra::i18n::Lang;
 use serde_json::{Value, json};
 
-use super::fixture::{corpus, count, counts, file, find, furnish, import, import_into, key, request};
+use super::fixture::{corpus, count, counts, file, find, import, import_into, key, request, set_up};
 use crate::fixture::both;
 
 both!(every_encoding_and_delimiter_gives_the_same_contacts, |fixture| {
@@ -29,7 +29,7 @@ both!(every_encoding_and_delimiter_gives_the_same_contacts, |fixture| {
         ("sep-line.csv", "windows-1251", Semicolon),
     ] {
         let workspace = workspace::ensure(&fixture.installation, name).await.expect("a workspace").id;
-        furnish(fixture, workspace).await;
+        set_up(fixture, workspace).await;
 
         let outcome = import_into(fixture, workspace, &request(corpus(name))).await.expect(name);
 
@@ -67,7 +67,7 @@ both!(every_encoding_and_delimiter_gives_the_same_contacts, |fixture| {
 });
 
 both!(every_row_is_counted_once_and_every_rejected_row_is_listed, |fixture| {
-    furnish(fixture, fixture.workspace.id).await;
+    set_up(fixture, fixture.workspace.id).await;
     let rejects = fixture.folder.path().join("rejects.csv");
     let request = Request { rejects: Some(rejects.clone()), ..request(corpus("messy.csv")) };
 
@@ -113,7 +113,7 @@ both!(every_row_is_counted_once_and_every_rejected_row_is_listed, |fixture| {
 });
 
 both!(line_breaks_and_quotes_inside_cells_are_imported, |fixture| {
-    furnish(fixture, fixture.workspace.id).await;
+    set_up(fixture, fixture.workspace.id).await;
 
     import(fixture, &request(corpus("windows-1251.csv"))).await.expect("imported");
 
@@ -123,7 +123,7 @@ both!(line_breaks_and_quotes_inside_cells_are_imported, |fixture| {
 });
 
 both!(a_file_that_is_no_table_is_refused, |fixture| {
-    furnish(fixture, fixture.workspace.id).await;
+    set_up(fixture, fixture.workspace.id).await;
     for (name, expected) in [
         ("empty.csv", "import-empty"),
         ("blank.csv", "import-empty"),
@@ -147,7 +147,7 @@ both!(a_file_that_is_no_table_is_refused, |fixture| {
 });
 
 both!(an_undeclared_column_is_refused_with_the_command_that_declares_it, |fixture| {
-    furnish(fixture, fixture.workspace.id).await;
+    set_up(fixture, fixture.workspace.id).await;
     let request = request(corpus("undeclared.csv"));
 
     let refusal = import(fixture, &request).await.expect_err("refused").message();
@@ -166,7 +166,7 @@ both!(an_undeclared_column_is_refused_with_the_command_that_declares_it, |fixtur
 
 #[cfg(target_os = "linux")]
 both!(an_endless_line_is_refused_quickly, |fixture| {
-    furnish(fixture, fixture.workspace.id).await;
+    set_up(fixture, fixture.workspace.id).await;
     let huge = file(fixture, "huge.csv", "email,имя\n");
     std::fs::File::options().write(true).open(&huge).expect("opens").set_len(2 << 30).expect("a sparse file");
     let long = file(fixture, "long.csv", "x".repeat(3 << 20));
