@@ -35,7 +35,7 @@ use crate::privacy::physical_erasure::{self, BackgroundEraser};
 use crate::privacy::trace_search;
 use crate::report::export::{self, Export};
 use crate::report::summary;
-use crate::web::received_message::ReceivedMessage;
+use crate::usecase::received_message::ReceivedMessage;
 use crate::web::state::WebState;
 use crate::web::{client, router};
 
@@ -123,7 +123,7 @@ struct Guide<'a> {
 }
 
 impl Guide<'_> {
-    async fn tell(&self, app: &Arc<WebState>, public: SocketAddr) -> Result<Story> {
+    async fn tell(&self, app: &WebState, public: SocketAddr) -> Result<Story> {
         let mut story = Story::default();
         let file = self.files.join("contacts.csv");
         fs::write(&file, CONTACTS).map_err(Error::io(file.display()))?;
@@ -214,7 +214,7 @@ impl Guide<'_> {
         let folder = EmlStore::of_capture(self.installation);
         let mut leaver = None;
         for (index, entry) in folder.list(usize::MAX)?.iter().enumerate() {
-            let letter = ReceivedMessage::read(&folder.read(&entry.file)?).ok_or_else(odd)?;
+            let letter = ReceivedMessage::parse(&folder.read(&entry.file)?).ok_or_else(odd)?;
             let turn = index % 100;
             if turn < OPENERS {
                 client::get(&letter.pixel().ok_or_else(odd)?).await?;

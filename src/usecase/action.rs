@@ -95,6 +95,10 @@ crate::text_enum! {
         ChangeLane = "change_lane",
         /// List the lanes.
         ListLanes = "list_lanes",
+        /// Read the overview of the desk.
+        ReadOverview = "read_overview",
+        /// Read the messages of the capture inbox.
+        ReadCapturedMessage = "read_captured_message",
         /// Unsubscribe from the list of a message, or from another list.
         Unsubscribe = "unsubscribe",
         /// Be erased from every list of the workspace.
@@ -136,7 +140,9 @@ impl Action {
             | Self::RotateTokenKey
             | Self::SearchTraces
             | Self::MigrateStore
-            | Self::SendMail => (Installation, OPERATOR),
+            | Self::SendMail
+            | Self::ReadOverview
+            | Self::ReadCapturedMessage => (Installation, OPERATOR),
             Self::CloseList | Self::ChangeBrand | Self::ChangeRelay | Self::TestRelay | Self::ChangeLane => {
                 (Workspace, OWNER)
             }
@@ -236,6 +242,8 @@ mod tests {
         test_relay OO-----
         change_lane OO-----
         list_lanes OOMAAS-
+        read_overview O------
+        read_captured_message O------
         unsubscribe ------R
         erase_self ------R
         read_self ------R

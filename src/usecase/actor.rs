@@ -61,6 +61,11 @@ impl Actor {
         Self { workspace, role: Role::Operator, channel: Channel::CommandLine }
     }
 
+    /// The operator at the desk, which answers on loopback only and has no login.
+    pub const fn desk() -> Self {
+        Self { workspace: NO_WORKSPACE, role: Role::Operator, channel: Channel::Desk }
+    }
+
     /// The recipient of a message, identified by its token.
     pub const fn recipient() -> Self {
         Self { workspace: NO_WORKSPACE, role: Role::Recipient, channel: Channel::Recipient }
@@ -97,6 +102,9 @@ impl Permit {
     pub fn audit(&self, subject: impl Into<Option<Id>>) {
         audit::record(&self.actor, self.action, subject.into());
     }
+
+    /// Writes no audit entry, for a read that pages repeat by themselves or that shows nothing personal.
+    pub const fn skip_audit(&self) {}
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The two files that pages load, inside the program and under names that change with their content.
+//! Stylesheet and icon, compiled in and served under names that change with their content.
 
 use std::sync::OnceLock;
 
@@ -12,25 +12,25 @@ use super::page::Refusal;
 const STYLE: &str = include_str!("../../static/style.css");
 const ICON: &str = include_str!("../../static/icon.svg");
 
-/// Path of the stylesheet.
+/// The path of the stylesheet.
 pub fn style() -> &'static str {
     static PATH: OnceLock<String> = OnceLock::new();
-    PATH.get_or_init(|| name(STYLE, "css"))
+    PATH.get_or_init(|| path(STYLE, "css"))
 }
 
-/// Path of the icon.
+/// The path of the icon.
 pub fn icon() -> &'static str {
     static PATH: OnceLock<String> = OnceLock::new();
-    PATH.get_or_init(|| name(ICON, "svg"))
+    PATH.get_or_init(|| path(ICON, "svg"))
 }
 
-fn name(content: &str, ending: &str) -> String {
+fn path(content: &str, extension: &str) -> String {
     let digest = Sha256::digest(content);
     let hash: String = digest[..6].iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("/static/{hash}.{ending}")
+    format!("/static/{hash}.{extension}")
 }
 
-/// `GET /static/{name}`: kept by browsers for ever, since another content has another name.
+/// `GET /static/{name}`: cached by browsers without end, since other content has another name.
 pub async fn show(Path(name): Path<String>) -> Result<Response, Refusal> {
     let path = format!("/static/{name}");
     let (kind, content) = match path {

@@ -1,5 +1,5 @@
-//! A small HTTP client for our own doors: the inbox button and the demo ask them as mail programs and
-//! mailbox providers do. Each request has a connection of its own, no cookie, and follows no redirect.
+//! HTTP client for requests to our own listeners, as mail programs and mailbox providers send them; used by the inbox and
+//! the demo. Each request has its own connection; cookies and redirects are ignored.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -14,11 +14,11 @@ use crate::infra::error::{Error, Message, Result};
 /// The body of a one-click request (RFC 8058 §3.2).
 pub const ONE_CLICK: &str = "List-Unsubscribe=One-Click";
 
-const PATIENCE: Duration = Duration::from_secs(20);
-/// Bytes of an answer that are read.
-const ANSWER: u64 = 64 * 1024;
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
+/// Bytes of a response that are read.
+const RESPONSE_LIMIT: u64 = 64 * 1024;
 
-/// What a door answered.
+/// A response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The status line, e.g. `HTTP/1.1 200 OK`.
@@ -41,9 +41,8 @@ pub async fn post(url: &str, form: &str) -> Result<Answer> {
     post_to(&authority(&url), &url, target(&url), form).await
 }
 
-/// `POST` of a form to the path that `url` has below `public_url`, at our own listener: whatever
-/// proxy stands before it in the world is left out.
-pub async fn post_home(listener: SocketAddr, public_url: &str, url: &Url, form: &str) -> Result<Answer> {
+/// `POST` of a form to the path of `url` below `public_url`, directly at our listener instead of through a reverse proxy.
+pub async fn post_to_listener(listener: SocketAddr, public_url: &str, url: &Url, form: &str) -> Result<Answer> {
     let path = url.as_str().strip_prefix(public_url).unwrap_or(url.path());
     post_to(&reachable(listener).to_string(), url, path, form).await
 }
@@ -58,15 +57,15 @@ async fn post_to(address: &str, url: &Url, path: &str, form: &str) -> Result<Ans
 }
 
 async fn exchange(address: &str, request: &str) -> Result<Answer> {
-    let talk = async {
+    let exchange = async {
         let mut stream = TcpStream::connect(address).await?;
         stream.write_all(request.as_bytes()).await?;
         let mut answer = Vec::new();
-        stream.take(ANSWER).read_to_end(&mut answer).await?;
+        stream.take(RESPONSE_LIMIT).read_to_end(&mut answer).await?;
         Ok(answer)
     };
-    let late = || Err(std::io::Error::from(std::io::ErrorKind::TimedOut));
-    let answer = timeout(PATIENCE, talk).await.unwrap_or_else(|_| late());
+    let timed_out = || Err(std::io::Error::from(std::io::ErrorKind::TimedOut));
+    let answer = timeout(REQUEST_TIMEOUT, exchange).await.unwrap_or_else(|_| timed_out());
     Ok(read(&answer.map_err(Error::io(address))?))
 }
 
@@ -94,7 +93,7 @@ fn read(answer: &[u8]) -> Answer {
     Answer { status: status.to_owned(), headers: headers.replace('\r', ""), size: body.len() }
 }
 
-/// A listener on every address is reached through loopback.
+/// The address of a listener; loopback for one on all addresses.
 fn reachable(listener: SocketAddr) -> SocketAddr {
     let ip = match listener {
         SocketAddr::V4(v4) if v4.ip().is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -109,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_names_host_and_path_as_they_stand() {
+    fn request_has_host_and_path_of_the_url() {
         let url = parse("http://127.0.0.1:8080/c/abc/0?x=%20#part").expect("a URL");
 
         assert_eq!(authority(&url), "127.0.0.1:8080");
@@ -119,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_taken_apart() {
+    fn response_is_parsed() {
         let answer = read(b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nx: y\r\n\r\n<p>done");
 
         assert_eq!(answer.status, "HTTP/1.1 200 OK");

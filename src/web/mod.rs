@@ -1,19 +1,11 @@
-//! The doors over HTTP: what recipients touch, and the desk on loopback.
+//! HTTP interface: the pages and endpoints of recipients, the desk on loopback, health and metrics.
 
 pub mod asset;
-pub mod campaign_cache;
 pub mod client;
 pub mod desk;
 pub mod health;
-pub mod health_snapshot;
-pub mod inbox;
-pub mod metrics;
 pub mod page;
-pub mod personal_data;
-pub mod preferences;
-pub mod received_message;
+pub mod public;
 pub mod router;
+pub mod settings;
 pub mod state;
-pub mod track;
-pub mod unsubscribe;
-pub mod view;

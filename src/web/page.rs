@@ -1,12 +1,11 @@
-//! How every answer leaves the house: in the reader's language, with the same protective headers,
-//! and errors as one page with a sentence and a next step.
+//! Pages: the reader's language, security headers on every response, and errors as a page with a message and a next step.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 
 use askama::Template;
 use axum::body::Body;
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{FromRef, FromRequestParts, Request, State};
 use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, Uri};
@@ -14,79 +13,84 @@ use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 
 use super::asset;
-use super::state::WebState;
+use super::settings::SettingsCache;
+use crate::infra::clock::Millis;
 use crate::infra::error::{Error, Message};
 use crate::infra::i18n::Lang;
 use crate::infra::metric;
 
-/// What may load and run on a page of ours: our stylesheet and icon.
+/// The content security policy of our pages: only our stylesheet and icon are loaded.
 pub const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
                           frame-ancestors 'none'; base-uri 'none'";
 
-/// Seconds after which a page that needs the database may be asked for again.
+/// Seconds after which a client may repeat a request that needs the database.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("10");
 
-/// What each page needs beside its content.
+/// What every page needs besides its content.
 #[derive(Debug, Clone, Copy)]
 pub struct Frame {
     /// The reader's language.
     pub lang: Lang,
-    /// How many folders the page lies below the root.
+    /// The number of folders of the path, for relative links.
     depth: usize,
 }
 
 impl Frame {
-    fn of(headers: &HeaderMap, uri: &Uri, app: &WebState) -> Self {
+    fn of(headers: &HeaderMap, uri: &Uri, settings: &SettingsCache) -> Self {
         let depth = uri.path().matches('/').count().saturating_sub(1);
         let asked = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-        Self { lang: asked.and_then(Lang::from_accept_language).unwrap_or_else(|| app.told().language), depth }
+        Self { lang: asked.and_then(Lang::from_accept_language).unwrap_or_else(|| settings.language()), depth }
     }
 
-    /// A sentence of the catalogue.
+    /// A message of the catalogue.
     pub fn tr(&self, key: &'static str) -> String {
         self.lang.tr(key)
     }
 
-    /// A sentence about a list.
+    /// A message about a list.
     pub fn about(&self, key: &'static str, list: &str) -> String {
         self.lang.translate(&Message::new(key).with("list", list))
     }
 
-    /// A path of ours as seen from the page: the web server in front may serve us below a folder.
+    /// A path relative to the page, since a reverse proxy may serve us below a folder.
     pub fn at(&self, path: &str) -> String {
         format!("{}{}", "../".repeat(self.depth), path.trim_start_matches('/'))
     }
 
-    /// Where the stylesheet is.
+    /// The path of the stylesheet.
     pub fn style(&self) -> String {
         self.at(asset::style())
     }
 
-    /// Where the icon is.
+    /// The path of the icon.
     pub fn icon(&self) -> String {
         self.at(asset::icon())
     }
 }
 
-impl FromRequestParts<Arc<WebState>> for Frame {
+impl<S> FromRequestParts<S> for Frame
+where
+    S: Send + Sync,
+    Arc<SettingsCache>: FromRef<S>,
+{
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<WebState>) -> Result<Self, Infallible> {
-        Ok(Self::of(&parts.headers, &parts.uri, app))
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(&parts.headers, &parts.uri, &Arc::from_ref(state)))
     }
 }
 
-/// A page that says one thing.
+/// A page with a heading and a message.
 #[derive(Template)]
 #[template(path = "public/notice.html")]
 pub struct Notice {
-    /// Language and assets.
+    /// The language and paths.
     pub frame: Frame,
     /// The heading.
     pub title: String,
-    /// A paragraph each.
+    /// The paragraphs.
     pub lines: Vec<String>,
-    /// Where to go next, as seen from the page, and its label.
+    /// Path and label of a link to the next step.
     pub link: Option<(String, String)>,
 }
 
@@ -97,18 +101,18 @@ impl Notice {
     }
 }
 
-/// A page with status 200.
+/// Renders a page with status 200.
 pub fn show(page: &impl Template) -> Response {
     match page.render() {
         Ok(text) => Html(text).into_response(),
         Err(error) => {
-            tracing::error!(%error, "a page cannot be rendered");
+            tracing::error!(%error, "a page could not be rendered");
             Refusal::broken().into_response()
         }
     }
 }
 
-/// An answer that is not what was asked for. It becomes a page on its way out, in [`dress`].
+/// An error response. [`finish_response`] turns it into a page.
 #[derive(Debug, Clone)]
 pub struct Refusal {
     status: StatusCode,
@@ -116,22 +120,22 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// A status with a sentence of its own.
+    /// A status with a message of its own.
     pub fn new(status: StatusCode, key: &'static str) -> Self {
         Self { status, message: Message::new(key) }
     }
 
-    /// The token in the link is cut off, forged, or made for another door.
+    /// The token of the link is cut off, forged, or made for another purpose.
     pub fn link() -> Self {
         Self::new(StatusCode::BAD_REQUEST, "refusal-link")
     }
 
-    /// There is nothing at this address.
+    /// There is no page at this address.
     pub fn unknown() -> Self {
         Self::new(StatusCode::NOT_FOUND, "refusal-unknown")
     }
 
-    /// Something failed that should not.
+    /// An internal error.
     pub fn broken() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "refusal-broken")
     }
@@ -139,7 +143,7 @@ impl Refusal {
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
-        tracing::warn!(error = error.message().key, "a request could not be served");
+        tracing::warn!(error = error.message().key, "a request failed");
         match error {
             Error::Invalid { message, .. }
             | Error::NotFound(message)
@@ -161,26 +165,26 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// On an answer for a program: its body stays as it is, whatever the status.
+/// Marks a response for programs: its body is kept, whatever the status.
 #[derive(Debug, Clone, Copy)]
 pub struct ForPrograms;
 
-/// Turns refusals, also those of the framework, into pages, and puts the headers on every answer.
-pub async fn dress(State(app): State<Arc<WebState>>, request: Request, next: Next) -> Response {
-    let frame = Frame::of(request.headers(), request.uri(), &app);
+/// Middleware: turns error responses, also those of the framework, into pages, and adds the security headers.
+pub async fn finish_response(State(settings): State<Arc<SettingsCache>>, request: Request, next: Next) -> Response {
+    let frame = Frame::of(request.headers(), request.uri(), &settings);
     let is_head = request.method() == Method::HEAD;
     let path = request.uri().path().to_owned();
     let mut response = next.run(request).await;
     let status = response.status();
-    metric::count_request(door(&path), status.as_str());
-    let ours = response.extensions().get::<ForPrograms>().is_none();
-    if ours && (status.is_client_error() || status.is_server_error()) {
+    metric::count_request(endpoint(&path), status.as_str());
+    let is_page = response.extensions().get::<ForPrograms>().is_none();
+    if is_page && (status.is_client_error() || status.is_server_error()) {
         let message = match response.extensions_mut().remove::<Refusal>() {
             Some(refusal) => refusal.message,
-            None => Message::new(sentence(status)),
+            None => Message::new(text_key(status)),
         };
         let allow = response.headers_mut().remove(header::ALLOW);
-        let page = Notice::new(frame, frame.tr(title(status)), frame.lang.translate(&message));
+        let page = Notice::new(frame, frame.tr(title_key(status)), frame.lang.translate(&message));
         response = (status, show(&page)).into_response();
         if let Some(allow) = allow {
             response.headers_mut().insert(header::ALLOW, allow);
@@ -192,12 +196,12 @@ pub async fn dress(State(app): State<Arc<WebState>>, request: Request, next: Nex
             *response.body_mut() = Body::empty();
         }
     }
-    protect(response.headers_mut(), app.told().is_https());
+    add_security_headers(response.headers_mut(), settings.is_https());
     response
 }
 
-/// The room behind a path; tokens and names are left out.
-fn door(path: &str) -> &'static str {
+/// The endpoint of a path, without tokens and names, for metrics.
+fn endpoint(path: &str) -> &'static str {
     match path.split('/').nth(1).unwrap_or_default() {
         "" => "home",
         "o" => "open",
@@ -209,11 +213,11 @@ fn door(path: &str) -> &'static str {
         "static" => "static",
         "healthz" => "health",
         "metrics" => "metrics",
-        _ => "elsewhere",
+        _ => "other",
     }
 }
 
-fn title(status: StatusCode) -> &'static str {
+fn title_key(status: StatusCode) -> &'static str {
     match status {
         StatusCode::NOT_FOUND => "refusal-title-unknown",
         StatusCode::SERVICE_UNAVAILABLE => "refusal-title-away",
@@ -222,7 +226,7 @@ fn title(status: StatusCode) -> &'static str {
     }
 }
 
-fn sentence(status: StatusCode) -> &'static str {
+fn text_key(status: StatusCode) -> &'static str {
     match status {
         StatusCode::NOT_FOUND => "refusal-unknown",
         StatusCode::METHOD_NOT_ALLOWED => "refusal-method",
@@ -233,8 +237,22 @@ fn sentence(status: StatusCode) -> &'static str {
     }
 }
 
-/// Puts on the headers that every answer has. Those that a handler has set itself stay as they are.
-pub(super) fn protect(headers: &mut HeaderMap, https: bool) {
+/// A day in UTC as `2026-12-31`.
+pub fn day(at: Millis) -> String {
+    format_utc(at, "%Y-%m-%d")
+}
+
+/// A minute in UTC as `2026-12-31 10:00`.
+pub fn minute(at: Millis) -> String {
+    format_utc(at, "%Y-%m-%d %H:%M")
+}
+
+fn format_utc(at: Millis, format: &str) -> String {
+    jiff::Timestamp::from_millisecond(at).map_or_else(|_| "-".to_owned(), |at| at.strftime(format).to_string())
+}
+
+/// Adds the security headers of every response. Headers that a handler has set are kept.
+pub(super) fn add_security_headers(headers: &mut HeaderMap, https: bool) {
     let mut set = |name: HeaderName, value: &'static str| {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     };

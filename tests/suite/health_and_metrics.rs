@@ -26,11 +26,11 @@ use crate::public::fixture::{Reply, Stage, send};
 const HERE: (&str, &str) = ("host", "127.0.0.1:8025");
 
 /// An app that has not looked around yet.
-async fn app(fixture: &Fixture) -> Arc<WebState> {
+async fn app(fixture: &Fixture) -> WebState {
     WebState::open(fixture.installation.clone(), Arc::new(Notify::new())).await.expect("opens")
 }
 
-async fn ask(app: &Arc<WebState>, path: &str) -> Reply {
+async fn ask(app: &WebState, path: &str) -> Reply {
     send(router::metrics_router(app.clone()), Method::GET, path, &[], Body::empty()).await
 }
 
@@ -41,7 +41,7 @@ async fn on_a_server() -> Option<Fixture> {
 }
 
 /// The status, and the words of the reasons.
-async fn health(app: &Arc<WebState>) -> (StatusCode, Vec<String>) {
+async fn health(app: &WebState) -> (StatusCode, Vec<String>) {
     let reply = ask(app, "/healthz/ready").await;
     let told: Value = serde_json::from_str(&reply.body).expect("JSON");
     assert_eq!(told["ready"], reply.status == StatusCode::OK, "{told}");
@@ -109,8 +109,8 @@ async fn goodbyes_that_wait_are_counted_and_those_who_leave_do_not_wait() {
     sqlx::raw_sql("rollback").execute(&mut other).await.expect("unlocked");
 
     let (status, reasons) = health(&stage.app).await;
-    assert_eq!((status, reasons), (StatusCode::OK, vec!["goodbyes-waiting".to_owned()]));
-    assert_eq!(sample(&ask(&stage.app, "/metrics").await.body, "sendoff_goodbyes_waiting"), Some(1.0));
+    assert_eq!((status, reasons), (StatusCode::OK, vec!["unsubscribes-pending".to_owned()]));
+    assert_eq!(sample(&ask(&stage.app, "/metrics").await.body, "sendoff_unsubscribes_pending"), Some(1.0));
     stage.app.journal.replay().await.expect("carried out");
     assert!(!stage.is_here(1).await);
     drop(other);
@@ -142,7 +142,7 @@ both!(a_halted_campaign_is_told_without_what_the_relay_said, |fixture| {
     house_with(fixture, 2).await;
     let running = start(fixture, LETTER).await;
     fixture.installation.clock.advance(60_000);
-    assert_eq!(health(&app(fixture).await).await.1, ["mailers-away"], "letters are due and nobody sends");
+    assert_eq!(health(&app(fixture).await).await.1, ["no-mailer"], "letters are due and nobody sends");
 
     let said = Message::new("relay-denies").with("reply", "550 <person1@example.org> is unknown").pack();
     let mut tx = fixture.installation.db.write().await.expect("a transaction");

@@ -142,7 +142,7 @@ fn pages_stay_open_while_sending_is_kept_from_its_folder_and_goes_on_by_itself()
     let mut serve = Process::start(&folder, &["serve", "--listen", "127.0.0.1:0"]);
     let public = serve.told()["public"].as_str().expect("an address").to_owned();
 
-    await_reasons(&public, &["mailer-ended"]);
+    await_reasons(&public, &["mailer-exited"]);
     holder.signal("-TERM");
     assert!(holder.end().0.success());
     await_reasons(&public, &[]);

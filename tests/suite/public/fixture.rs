@@ -32,7 +32,7 @@ use crate::fixture::{Fixture, NOW};
 pub const SHOP: &str = "https://shop.example.org/catalog?utm_source=letter&a=%20b#top";
 
 pub struct Stage {
-    pub app: Arc<WebState>,
+    pub app: WebState,
     pub erased: Arc<Notify>,
     pub news: List,
     pub offers: List,

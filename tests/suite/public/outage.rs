@@ -181,7 +181,7 @@ async fn a_server_that_comes_back_finds_everything_carried_out() {
     let stage = Stage::new(&fixture).await;
     let keeper = tokio::spawn({
         let app = stage.app.clone();
-        async move { app.keep().await }
+        async move { app.run_maintenance().await }
     });
     let mut admin = AnyConnection::connect(&url).await.expect("the server answers");
     let name = fixture.installation.config.database.as_deref().and_then(|url| url.rsplit('/').next()).expect("a name");

@@ -7,8 +7,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::RngExt;
 use sendoff::feedback::event;
 use sendoff::infra::token::{DeliveryRef, TokenPurpose};
+use sendoff::web::public::track::PIXEL;
 use sendoff::web::router;
-use sendoff::web::track::PIXEL;
 use sqlx::Row;
 
 use super::fixture::{SHOP, Stage, launch, send};

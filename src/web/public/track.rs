@@ -1,8 +1,8 @@
-//! The pixel and the redirect of every link. Both answer first and record after; neither keeps
-//! anything of the request but the token.
+//! Open pixel and click redirects. Both answer first and record the event after; neither stores anything of the request
+//! but the token.
 //!
-//! The pixel answers the same bytes to everything, so that nobody can try out tokens on it. The
-//! redirect leads only to what was fixed at launch, or to what our own tag vouches for.
+//! The pixel answers the same bytes to everything, so that it does not reveal which tokens are valid. A redirect leads
+//! only to destinations fixed at launch, or to those with a valid tag.
 
 use std::sync::{Arc, LazyLock};
 
@@ -13,68 +13,69 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use url::Url;
 
-use super::page::{Refusal, protect};
-use super::state::WebState;
+use super::state::TrackingState;
 use crate::content::link;
 use crate::feedback::event::{EventKind, NewEvent};
 use crate::infra::metric;
 use crate::infra::token::{DeliveryRef, TokenPurpose};
+use crate::usecase::recipient::TEST_DELIVERY;
+use crate::web::page::{Refusal, add_security_headers};
 
 /// A transparent GIF of one by one pixel.
 pub const PIXEL: &[u8; 43] =
     b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff\x21\xf9\x04\x01\x00\x00\x00\x00\
                                \x2c\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02\x44\x01\x00\x3b";
 
-/// Answers what needs nothing but memory: the pixel, and links of campaigns that were met. What it
-/// leaves alone goes the long way, on which the answers would be the same.
-pub fn at_once(app: &WebState, request: &Request) -> Option<Response> {
+/// Answers requests that need only memory, without the router: the pixel, and links of cached campaigns. `None` for all
+/// others; the router answers all of them in the same way.
+pub fn answer_from_memory(state: &TrackingState, request: &Request) -> Option<Response> {
     if request.method() != Method::GET {
         return None;
     }
     let path = request.uri().path();
-    let (door, response) = match path.strip_prefix("/c/") {
+    let (endpoint, response) = match path.strip_prefix("/c/") {
         Some(link) => {
             let (token, position) = link.split_once('/')?;
-            let (claim, position) = claimed(app, token, position)?;
-            let campaign = app.recall(claim.campaign)?;
+            let (delivery, position) = verify_click(state, token, position)?;
+            let campaign = state.campaigns.get(delivery.campaign)?;
             let to = campaign.destination(position)?.clone();
-            record(app, request.method(), request.headers(), claim, EventKind::Click, position);
+            record(state, request.method(), request.headers(), delivery, EventKind::Click, position);
             let mut response = redirect(to);
-            protect(response.headers_mut(), app.told().is_https());
+            add_security_headers(response.headers_mut(), state.settings.is_https());
             ("click", response)
         }
         None => {
             let file = path.strip_prefix("/o/").filter(|file| !file.is_empty())?;
-            note_open(app, request.method(), request.headers(), file);
+            record_open(state, request.method(), request.headers(), file);
             let mut response = Response::new(Body::from(PIXEL.as_slice()));
-            *response.headers_mut() = AROUND_PIXEL[usize::from(app.told().is_https())].clone();
+            *response.headers_mut() = PIXEL_HEADERS[usize::from(state.settings.is_https())].clone();
             ("open", response)
         }
     };
-    metric::count_request(door, response.status().as_str());
+    metric::count_request(endpoint, response.status().as_str());
     Some(response)
 }
 
-/// What stands around every pixel, over plain HTTP and over HTTPS; put together once.
-static AROUND_PIXEL: LazyLock<[HeaderMap; 2]> = LazyLock::new(|| {
+/// The headers of the pixel, over HTTP and over HTTPS.
+static PIXEL_HEADERS: LazyLock<[HeaderMap; 2]> = LazyLock::new(|| {
     [false, true].map(|https| {
         let mut headers = std::mem::take(pixel().headers_mut());
-        protect(&mut headers, https);
+        add_security_headers(&mut headers, https);
         headers
     })
 });
 
 /// `GET /o/{token}.gif`
-pub async fn open(State(app): State<Arc<WebState>>, method: Method, headers: HeaderMap, uri: Uri) -> Response {
-    note_open(&app, &method, &headers, uri.path().strip_prefix("/o/").unwrap_or_default());
+pub async fn open(State(state): State<Arc<TrackingState>>, method: Method, headers: HeaderMap, uri: Uri) -> Response {
+    record_open(&state, &method, &headers, uri.path().strip_prefix("/o/").unwrap_or_default());
     pixel()
 }
 
-/// Records an open if the name of the file is a token.
-fn note_open(app: &WebState, method: &Method, headers: &HeaderMap, file: &str) {
+/// Records an open if the name of the file is a valid token.
+fn record_open(state: &TrackingState, method: &Method, headers: &HeaderMap, file: &str) {
     let token = file.strip_suffix(".gif");
-    if let Some(claim) = token.and_then(|token| app.installation.signer.verify(TokenPurpose::Open, token)) {
-        record(app, method, headers, claim, EventKind::Open, 0);
+    if let Some(delivery) = token.and_then(|token| state.installation.signer.verify(TokenPurpose::Open, token)) {
+        record(state, method, headers, delivery, EventKind::Open, 0);
     }
 }
 
@@ -84,41 +85,43 @@ fn pixel() -> Response {
 
 /// `GET /c/{token}/{position}`
 pub async fn click(
-    State(app): State<Arc<WebState>>,
+    State(state): State<Arc<TrackingState>>,
     method: Method,
     headers: HeaderMap,
     Path((token, position)): Path<(String, String)>,
 ) -> Result<Response, Refusal> {
-    let (claim, position) = claimed(&app, &token, &position).ok_or_else(Refusal::unknown)?;
-    let campaign = app.campaign(claim.campaign).await?.ok_or_else(Refusal::unknown)?;
+    let (delivery, position) = verify_click(&state, &token, &position).ok_or_else(Refusal::unknown)?;
+    let campaign = state.campaign(delivery.campaign).await?.ok_or_else(Refusal::unknown)?;
     let to = campaign.destination(position).ok_or_else(Refusal::unknown)?.clone();
-    record(&app, &method, &headers, claim, EventKind::Click, position);
+    record(&state, &method, &headers, delivery, EventKind::Click, position);
     Ok(redirect(to))
 }
 
-/// `GET /c/{token}/{position}/{destination}/{tag}`: a link that differs from person to person.
-pub async fn personal(
-    State(app): State<Arc<WebState>>,
+/// `GET /c/{token}/{position}/{destination}/{tag}`: a link that differs from recipient to recipient.
+pub async fn click_personal(
+    State(state): State<Arc<TrackingState>>,
     method: Method,
     headers: HeaderMap,
     Path((token, position, destination, tag)): Path<(String, String, String, String)>,
 ) -> Result<Response, Refusal> {
-    let (claim, position) = claimed(&app, &token, &position).ok_or_else(Refusal::unknown)?;
+    let (delivery, position) = verify_click(&state, &token, &position).ok_or_else(Refusal::unknown)?;
+    let is_tagged = |to: &String| {
+        let signer = &state.installation.signer;
+        usize::try_from(position).is_ok_and(|position| signer.verify_destination(delivery, position, to, &tag))
+    };
     let to = link::decode_destination(&destination)
-        .filter(|to| {
-            usize::try_from(position)
-                .is_ok_and(|position| app.installation.signer.verify_destination(claim, position, to, &tag))
-        })
+        .filter(is_tagged)
         .and_then(|to| location(&to))
         .ok_or_else(Refusal::unknown)?;
-    record(&app, &method, &headers, claim, EventKind::Click, position);
+    record(&state, &method, &headers, delivery, EventKind::Click, position);
     Ok(redirect(to))
 }
 
-fn claimed(app: &WebState, token: &str, position: &str) -> Option<(DeliveryRef, i32)> {
-    let claim = app.installation.signer.verify(TokenPurpose::Click, token)?;
+/// The delivery and the link position of a click; `None` for an invalid token or a position not written as a number is.
+fn verify_click(state: &TrackingState, token: &str, position: &str) -> Option<(DeliveryRef, i32)> {
+    let delivery = state.installation.signer.verify(TokenPurpose::Click, token)?;
     let plain = position.bytes().all(|byte| byte.is_ascii_digit()) && (position == "0" || !position.starts_with('0'));
-    Some((claim, position.parse().ok().filter(|_| plain)?))
+    Some((delivery, position.parse().ok().filter(|_| plain)?))
 }
 
 fn redirect(to: HeaderValue) -> Response {
@@ -130,17 +133,25 @@ fn redirect(to: HeaderValue) -> Response {
     (StatusCode::FOUND, headers).into_response()
 }
 
-/// The destination as it stands, or in ASCII where it is not; only `http` and `https`.
+/// The destination as a header: unchanged if it is ASCII, encoded otherwise. `None` unless it is `http` or `https`.
 pub(super) fn location(destination: &str) -> Option<HeaderValue> {
     let url = Url::parse(destination).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())?;
     let plain = destination.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
     HeaderValue::from_str(if plain { destination } else { url.as_str() }).ok()
 }
 
-/// A test letter records nothing, nor does a request that only looks ahead.
-fn record(app: &WebState, method: &Method, headers: &HeaderMap, claim: DeliveryRef, kind: EventKind, position: i32) {
-    if claim.delivery != 0 && method == Method::GET && !is_prefetch(headers) {
-        app.recorder.record(NewEvent { delivery: claim.delivery, kind, position, at: app.installation.clock.now() });
+/// Records an event, except for test messages, for other methods than GET and for prefetches.
+fn record(
+    state: &TrackingState,
+    method: &Method,
+    headers: &HeaderMap,
+    delivery: DeliveryRef,
+    kind: EventKind,
+    position: i32,
+) {
+    if delivery.delivery != TEST_DELIVERY && method == Method::GET && !is_prefetch(headers) {
+        let at = state.installation.clock.now();
+        state.recorder.record(NewEvent { delivery: delivery.delivery, kind, position, at });
     }
 }
 
@@ -157,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_destination_goes_out_as_it_stands() {
+    fn ascii_destination_is_sent_unchanged() {
         for plain in ["https://shop.example", "https://shop.example/?a=1&b=%2F#c", "http://x.example:8080/a//b"] {
             assert_eq!(location(plain).expect(plain), plain);
         }
@@ -168,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_web_is_a_destination() {
+    fn other_schemes_than_http_are_refused() {
         for bad in [
             "javascript:alert(1)",
             "data:text/html,x",

@@ -1,35 +1,34 @@
-//! A letter as it was received, taken apart the way a mail program does: for the inbox that shows it
-//! and for the demo that answers it.
+//! A received message, parsed as a mail program does (RFC 5322, MIME), for the capture inbox and the demo.
 
 use mail_parser::{Message as Parsed, MessageParser, MimeHeaders};
 
-/// Bytes of the source that are kept for showing.
-const SHOWN: usize = 1024 * 1024;
+/// Bytes of the source that are kept.
+const MAX_SOURCE: usize = 1024 * 1024;
 
-/// A letter on this side of the wire.
+/// A parsed message.
 #[derive(Debug, Clone)]
 pub struct ReceivedMessage {
-    /// Sender as written in the header.
+    /// The sender, with the name.
     pub from: String,
     /// The address of the recipient.
     pub to: String,
-    /// What it is about.
+    /// The subject.
     pub subject: String,
-    /// Its size in bytes.
+    /// The size in bytes.
     pub size: usize,
     /// The HTML part.
     pub html: Option<String>,
     /// The text part.
     pub text: Option<String>,
-    /// Names and values of the header, unfolded.
+    /// Names and values of the header fields, unfolded.
     pub headers: Vec<(String, String)>,
-    /// The bytes as they came, as far as they can be shown.
+    /// The source as text, up to a mebibyte.
     pub source: String,
 }
 
 impl ReceivedMessage {
-    /// Takes a letter apart; `None` when the bytes are no letter.
-    pub fn read(bytes: &[u8]) -> Option<Self> {
+    /// Parses a message; `None` when the bytes are none.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
         let parsed = MessageParser::default().parse(bytes)?;
         let (from, to, subject) = envelope(&parsed);
         Some(Self {
@@ -40,7 +39,7 @@ impl ReceivedMessage {
             html: part(&parsed, "html"),
             text: part(&parsed, "plain"),
             headers: parsed.headers_raw().map(|(name, value)| (name.to_owned(), unfold(value))).collect(),
-            source: String::from_utf8_lossy(&bytes[..bytes.len().min(SHOWN)]).into_owned(),
+            source: String::from_utf8_lossy(&bytes[..bytes.len().min(MAX_SOURCE)]).into_owned(),
         })
     }
 
@@ -49,17 +48,17 @@ impl ReceivedMessage {
         self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// The URL of the pixel, if the letter has one.
+    /// The URL of the tracking pixel, if the message has one.
     pub fn pixel(&self) -> Option<String> {
         self.urls().find(|url| url.contains("/o/") && url.ends_with(".gif")).map(str::to_owned)
     }
 
-    /// The measured links in the order of the letter.
+    /// The tracked links in the order of the message.
     pub fn links(&self) -> Vec<String> {
         self.urls().filter(|url| url.contains("/c/")).map(str::to_owned).collect()
     }
 
-    /// The URL that takes a one-click request (RFC 8058), if the letter offers one.
+    /// The URL for one-click unsubscribe requests (RFC 8058), if the message offers one.
     pub fn one_click(&self) -> Option<String> {
         let offered = self.header("List-Unsubscribe-Post")? == "List-Unsubscribe=One-Click";
         let flat: String = self.header("List-Unsubscribe")?.split_whitespace().collect();
@@ -74,13 +73,13 @@ impl ReceivedMessage {
     }
 }
 
-/// Sender, recipient and subject of a letter, for a list of them.
-pub fn glance(bytes: &[u8]) -> Option<(String, String, String)> {
+/// Sender, recipient and subject of a message.
+pub fn read_envelope(bytes: &[u8]) -> Option<(String, String, String)> {
     MessageParser::default().parse_headers(bytes).as_ref().map(envelope)
 }
 
-/// An address as its owner reads it: the domain in its own script.
-pub fn spell(address: &str) -> String {
+/// An address with its domain in Unicode.
+pub fn unicode_address(address: &str) -> String {
     match address.rsplit_once('@') {
         Some((local, domain)) => format!("{local}@{}", idna::domain_to_unicode(domain).0),
         None => address.to_owned(),
@@ -114,34 +113,34 @@ fn unfold(value: &str) -> String {
 mod tests {
     use super::*;
 
-    const LETTER: &str = "From: =?utf-8?B?0JzQsNCz0LDQt9C40L0=?= <news@example.org>\r\nTo: anna@example.org\r\n\
+    const MESSAGE: &str = "From: =?utf-8?B?0JzQsNCz0LDQt9C40L0=?= <news@example.org>\r\nTo: anna@example.org\r\n\
         Subject: News\r\nList-Unsubscribe: <mailto:leave@example.org>,\r\n <https://news.example.org/u/abc>\r\n\
         List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\nMIME-Version: 1.0\r\n\
         Content-Type: text/html; charset=utf-8\r\n\r\n<a href=\"https://news.example.org/c/abc/0\">one</a>\
         <a href='https://news.example.org/p/abc'>two</a><img src=\"https://news.example.org/o/abc.gif\">";
 
     #[test]
-    fn a_letter_is_taken_apart() {
-        let letter = ReceivedMessage::read(LETTER.as_bytes()).expect("a letter");
+    fn message_is_parsed() {
+        let message = ReceivedMessage::parse(MESSAGE.as_bytes()).expect("a message");
 
-        assert_eq!(letter.from, "Магазин <news@example.org>");
-        assert_eq!((letter.to.as_str(), letter.subject.as_str()), ("anna@example.org", "News"));
-        assert_eq!(letter.pixel().as_deref(), Some("https://news.example.org/o/abc.gif"));
-        assert_eq!(letter.links(), ["https://news.example.org/c/abc/0"]);
-        assert_eq!(letter.one_click().as_deref(), Some("https://news.example.org/u/abc"));
-        assert_eq!(letter.text, None);
+        assert_eq!(message.from, "Магазин <news@example.org>");
+        assert_eq!((message.to.as_str(), message.subject.as_str()), ("anna@example.org", "News"));
+        assert_eq!(message.pixel().as_deref(), Some("https://news.example.org/o/abc.gif"));
+        assert_eq!(message.links(), ["https://news.example.org/c/abc/0"]);
+        assert_eq!(message.one_click().as_deref(), Some("https://news.example.org/u/abc"));
+        assert_eq!(message.text, None);
     }
 
     #[test]
-    fn a_domain_is_read_in_its_own_script() {
-        assert_eq!(spell("иван@xn--80a1acny.xn--p1ai"), "иван@почта.рф");
-        assert_eq!(spell("-"), "-");
+    fn address_is_shown_with_unicode_domain() {
+        assert_eq!(unicode_address("иван@xn--80a1acny.xn--p1ai"), "иван@почта.рф");
+        assert_eq!(unicode_address("-"), "-");
     }
 
     #[test]
-    fn without_the_post_header_there_is_no_one_click() {
-        let letter = LETTER.replace("List-Unsubscribe-Post", "X-Other");
+    fn message_without_post_header_offers_no_one_click() {
+        let message = MESSAGE.replace("List-Unsubscribe-Post", "X-Other");
 
-        assert_eq!(ReceivedMessage::read(letter.as_bytes()).expect("a letter").one_click(), None);
+        assert_eq!(ReceivedMessage::parse(message.as_bytes()).expect("a message").one_click(), None);
     }
 }

@@ -1,0 +1,117 @@
+//! Health of the installation and of this process: a snapshot of database and disk, and the problems it shows.
+
+use std::time::Duration;
+
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, timeout};
+
+use crate::feedback::recorder::Recorder;
+use crate::infra::disk::{self, DiskSpace};
+use crate::infra::error::Message;
+use crate::infra::installation::Installation;
+use crate::privacy::request_journal::RequestJournal;
+use crate::report::stats::{self, Stats};
+
+/// How long the database and the disk may take to answer.
+const READ_TIMEOUT: Duration = Duration::from_secs(2);
+
+const MIB: u64 = 1 << 20;
+/// With less free space than this, a database or a journal may fail to write.
+const DISK_FULL: u64 = 64 * MIB;
+/// With less free space than this, the operator should act.
+const DISK_SCARCE: u64 = 1_024 * MIB;
+
+/// The state of database and disk at one moment.
+#[derive(Debug)]
+pub struct HealthSnapshot {
+    /// When it was taken.
+    pub taken_at: Instant,
+    /// Stats of the database; `None` while it does not answer.
+    pub stats: Option<Stats>,
+    /// State of the data folder; `None` while the disk does not answer.
+    pub disk: Option<DiskStatus>,
+}
+
+/// The state of the data folder.
+#[derive(Debug)]
+pub struct DiskStatus {
+    /// Unsubscribe requests that wait on disk for the database.
+    pub pending_requests: u64,
+    /// Opens and clicks that wait on disk for the database.
+    pub spilled_events: u64,
+    /// Free space and size, where the system reports them.
+    pub space: Option<DiskSpace>,
+}
+
+/// A problem of this process or of the installation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The message; its key without `health-` is the reason for programs.
+    pub message: Message,
+    /// Whether this process cannot do its work.
+    pub blocks: bool,
+}
+
+impl HealthSnapshot {
+    /// Takes a snapshot, within two seconds.
+    pub async fn take(installation: &Installation, journal: &RequestJournal, recorder: &Recorder) -> Self {
+        let reading_stats = async {
+            let mut conn = installation.db.read().await?;
+            stats::read(&mut conn, &installation.db, installation.clock.now()).await
+        };
+        let (journal, recorder, data) = (journal.clone(), recorder.clone(), installation.config.data.clone());
+        let reading_disk = spawn_blocking(move || DiskStatus {
+            pending_requests: journal.count_pending(),
+            spilled_events: recorder.spilled(),
+            space: disk::space(&data),
+        });
+        let (stats, disk) = tokio::join!(timeout(READ_TIMEOUT, reading_stats), timeout(READ_TIMEOUT, reading_disk));
+        Self { taken_at: Instant::now(), stats: stats.ok().and_then(Result::ok), disk: disk.ok().and_then(Result::ok) }
+    }
+
+    /// All problems, those that block first.
+    pub fn problems(&self, installation: &Installation, recorder: &Recorder) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let mut add = |blocks, message| problems.push(Problem { message, blocks });
+        match &self.stats {
+            None => add(true, Message::new("health-database-unreachable")),
+            Some(stats) if stats.newer => add(true, Message::new("health-database-newer")),
+            Some(_) => {}
+        }
+        let status = &installation.mailer_status;
+        if let Some(cause) = status.exit_reason() {
+            add(true, Message::new("health-mailer-exited").with("cause", cause));
+        } else if status.mailers.get() > 0 && status.leases.get() == 0 {
+            add(true, Message::new("health-lease-lost"));
+        }
+        match self.disk.as_ref().map(|disk| disk.space.map(|space| space.free)) {
+            None => add(true, Message::new("health-disk-unreachable")),
+            Some(Some(free)) if free < DISK_FULL => add(true, Message::new("health-disk-full").with("mib", free / MIB)),
+            Some(Some(free)) if free < DISK_SCARCE => {
+                add(false, Message::new("health-disk-scarce").with("mib", free / MIB));
+            }
+            Some(_) => {}
+        }
+        if let Some(disk) = &self.disk {
+            if disk.pending_requests > 0 {
+                add(false, Message::new("health-unsubscribes-pending").with("count", disk.pending_requests));
+            }
+            if disk.spilled_events > 0 {
+                add(false, Message::new("health-events-pending").with("count", disk.spilled_events));
+            }
+        }
+        if recorder.lost() > 0 {
+            add(false, Message::new("health-events-lost").with("count", recorder.lost()));
+        }
+        if let Some(stats) = &self.stats {
+            if stats.halted > 0 {
+                let message = Message::new("health-campaigns-halted");
+                add(false, message.with("count", stats.halted).with("causes", stats.halts.join(", ")));
+            }
+            if stats.mailers == 0 && stats.queues.values().any(|queue| queue.age > 0) {
+                add(false, Message::new("health-no-mailer"));
+            }
+        }
+        problems
+    }
+}

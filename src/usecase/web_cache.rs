@@ -1,0 +1,90 @@
+//! Reads for the caches of the web role: page settings, and launched campaigns with their links, so that redirects and
+//! unsubscribe requests work while the database does not answer.
+
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use crate::infra::db::query::{Fragment, Query};
+use crate::infra::error::Result;
+use crate::infra::i18n::Lang;
+use crate::infra::id::Id;
+use crate::infra::installation::Installation;
+use crate::infra::setting::{self, Setting};
+
+/// The settings that every page needs.
+#[derive(Debug, Clone)]
+pub struct PageSettings {
+    /// The base URL of links in messages, without a slash at the end.
+    pub public_url: String,
+    /// The language of readers whose browser asks for none of ours.
+    pub language: Lang,
+}
+
+/// A campaign as its recipients need it.
+#[derive(Debug, Clone)]
+pub struct PublicCampaign {
+    /// The campaign.
+    pub id: Id,
+    /// The name of its list.
+    pub list_name: String,
+    /// Whether it was launched: then list and links do not change any more.
+    pub is_launched: bool,
+    /// Position and destination of the links that are the same for every recipient.
+    pub links: Vec<(i32, String)>,
+}
+
+/// Reads the page settings.
+pub async fn read_settings(installation: &Installation) -> Result<PageSettings> {
+    let mut conn = installation.db.read().await?;
+    Ok(PageSettings {
+        public_url: setting::get(&mut conn, Setting::PublicUrl).await?,
+        language: setting::get(&mut conn, Setting::Language).await?.parse()?,
+    })
+}
+
+/// Lists all campaigns that were ever launched.
+pub async fn list_launched(installation: &Installation) -> Result<Vec<PublicCampaign>> {
+    list(installation, "k.launched_at is not null").await
+}
+
+/// Lists the campaigns that run, which another process may have launched.
+pub async fn list_running(installation: &Installation) -> Result<Vec<PublicCampaign>> {
+    list(installation, "k.state = 'running'").await
+}
+
+/// Finds a campaign, launched or not.
+pub async fn find(installation: &Installation, campaign: Id) -> Result<Option<PublicCampaign>> {
+    let found = list(installation, Query::new("k.id = :campaign").bind("campaign", campaign)).await?;
+    Ok(found.into_iter().next())
+}
+
+async fn list(installation: &Installation, condition: impl Into<Fragment>) -> Result<Vec<PublicCampaign>> {
+    let rows = Query::new(
+        "select k.id, l.name, k.launched_at, n.position, n.destination
+           from campaign k
+           join list l on l.id = k.list_id
+           left join link n on n.campaign_id = k.id
+                           and n.personal = 0
+          where {condition}
+          order by k.id",
+    )
+    .fragment("condition", condition)
+    .fetch_all(&mut *installation.db.read().await?)
+    .await?;
+    let mut campaigns: Vec<PublicCampaign> = Vec::new();
+    for row in &rows {
+        let id: Id = row.get(0);
+        if campaigns.last().is_none_or(|last| last.id != id) {
+            let is_launched = row.get::<Option<i64>, _>(2).is_some();
+            campaigns.push(PublicCampaign { id, list_name: row.get(1), is_launched, links: Vec::new() });
+        }
+        if let (Some(campaign), Some(link)) = (campaigns.last_mut(), link(row)) {
+            campaign.links.push(link);
+        }
+    }
+    Ok(campaigns)
+}
+
+fn link(row: &AnyRow) -> Option<(i32, String)> {
+    Some((row.try_get::<Option<i32>, _>(3).ok()??, row.try_get::<Option<String>, _>(4).ok()??))
+}

@@ -1,0 +1,44 @@
+//! The desk: pages of the staff on loopback, without a login.
+
+pub mod inbox;
+pub mod overview;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use crate::infra::id::Id;
+use crate::infra::installation::Installation;
+use crate::report::progress::{Progress, ProgressSnapshot, RateEstimator};
+
+/// State of the handlers of the desk.
+pub struct DeskState {
+    /// Database, keys, clock.
+    pub installation: Installation,
+    public_address: OnceLock<SocketAddr>,
+    rates: Mutex<HashMap<Id, RateEstimator>>,
+}
+
+impl DeskState {
+    /// The state at start.
+    pub fn new(installation: Installation) -> Self {
+        Self { installation, public_address: OnceLock::new(), rates: Mutex::default() }
+    }
+
+    /// The address of the public listener, where the one-click button of the inbox posts to.
+    pub fn public_address(&self) -> Option<SocketAddr> {
+        self.public_address.get().copied()
+    }
+
+    /// Sets the address of the public listener, of which a process has one.
+    pub fn set_public_address(&self, address: SocketAddr) {
+        // A second call keeps the first address.
+        let _ = self.public_address.set(address);
+    }
+
+    /// The progress of a campaign, with its rate since earlier calls.
+    pub fn with_rate(&self, campaign: Id, snapshot: ProgressSnapshot) -> Progress {
+        let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
+        snapshot.with_rate(rates.entry(campaign).or_default(), self.installation.clock.now())
+    }
+}

@@ -1,0 +1,89 @@
+//! Overview page of the desk: campaigns with their counts, lists with their sizes. Read-only. While a campaign runs, the
+//! page reloads itself, so that progress, rate and end time stay current without scripts.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+
+use super::DeskState;
+use crate::campaign::model::State as CampaignState;
+use crate::infra::clock::Millis;
+use crate::report::progress::Progress;
+use crate::usecase::Actor;
+use crate::usecase::desk::{self, CampaignOverview, WorkspaceOverview};
+use crate::usecase::localize::StoredMessage;
+use crate::web::page::{Frame, Refusal, show};
+
+/// Seconds between reloads while a campaign runs; ten times the time of one page, where that is longer.
+const RELOAD_INTERVAL: u64 = 5;
+
+#[derive(Template)]
+#[template(path = "desk/overview.html")]
+struct OverviewPage {
+    frame: Frame,
+    title: String,
+    workspaces: Vec<WorkspaceView>,
+    /// Seconds until the page reloads itself.
+    refresh: Option<u64>,
+}
+
+/// A workspace on the page.
+struct WorkspaceView {
+    name: String,
+    campaigns: Vec<CampaignView>,
+    /// Why lanes are paused.
+    lanes: Vec<String>,
+    lists: Vec<(String, i64)>,
+}
+
+/// A campaign on the page.
+struct CampaignView {
+    name: String,
+    state: String,
+    progress: Progress,
+    /// Rate, end time and reasons.
+    notes: Vec<String>,
+}
+
+/// `GET /` of the desk.
+pub async fn read(State(state): State<Arc<DeskState>>, frame: Frame) -> Result<Response, Refusal> {
+    let began = Instant::now();
+    let overview = desk::overview(&state.installation, &Actor::desk()).await?;
+    let campaigns = || overview.iter().flat_map(|workspace| &workspace.campaigns);
+    let is_running = campaigns().any(|campaign| campaign.state == CampaignState::Running);
+    let workspaces = overview.into_iter().map(|workspace| workspace_view(&state, frame, workspace)).collect();
+    let refresh = is_running.then(|| RELOAD_INTERVAL.max(began.elapsed().as_secs() * 10));
+    Ok(show(&OverviewPage { frame, title: frame.tr("desk-title"), workspaces, refresh }))
+}
+
+fn workspace_view(state: &DeskState, frame: Frame, workspace: WorkspaceOverview) -> WorkspaceView {
+    let lane = |(lane, reason): (String, StoredMessage)| format!("{lane}: {}", reason.translate(frame.lang));
+    WorkspaceView {
+        name: workspace.name,
+        campaigns: workspace.campaigns.into_iter().map(|campaign| campaign_view(state, frame, campaign)).collect(),
+        lanes: workspace.lanes.into_iter().map(lane).collect(),
+        lists: workspace.lists,
+    }
+}
+
+fn campaign_view(state: &DeskState, frame: Frame, campaign: CampaignOverview) -> CampaignView {
+    let progress = state.with_rate(campaign.id, campaign.progress);
+    let now = state.installation.clock.now();
+    CampaignView {
+        name: campaign.name,
+        state: frame.tr(campaign.state.key()),
+        notes: notes(frame, campaign.reason.as_ref(), &progress, now),
+        progress,
+    }
+}
+
+fn notes(frame: Frame, reason: Option<&StoredMessage>, progress: &Progress, now: Millis) -> Vec<String> {
+    let messages = [progress.speed(now), progress.uncertain_note()].into_iter().flatten();
+    let mut notes: Vec<String> = messages.map(|message| frame.lang.translate(&message)).collect();
+    notes.extend(progress.by_lane(now, frame.lang));
+    notes.extend(reason.map(|reason| reason.translate(frame.lang)));
+    notes
+}

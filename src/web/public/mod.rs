@@ -1,0 +1,10 @@
+//! Pages and endpoints of recipients, each identified by a token of a message: open, click, unsubscribe, preferences, view
+//! in browser.
+
+pub mod campaign_cache;
+pub mod preferences;
+pub mod state;
+pub mod stored_data;
+pub mod track;
+pub mod unsubscribe;
+pub mod view;

@@ -1,0 +1,150 @@
+//! Preferences page: shows a recipient the data stored about it, unsubscribes from one list, or erases everything. Only the
+//! POST changes anything; erasing needs a confirmation on a second page.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Form, Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::state::RecipientState;
+use super::stored_data::StoredDataView;
+use super::unsubscribe;
+use crate::infra::error::Message;
+use crate::infra::id::Id;
+use crate::infra::token::{DeliveryRef, TokenPurpose};
+use crate::privacy::erasure::Erased;
+use crate::privacy::request_journal::{RecipientRequest, RequestStatus};
+use crate::usecase::Actor;
+use crate::usecase::recipient::{self, Requested, TEST_DELIVERY};
+use crate::web::page::{Frame, Notice, Refusal, show};
+use crate::web::state::within;
+
+#[derive(Template)]
+#[template(path = "public/preferences.html")]
+struct PreferencesPage {
+    frame: Frame,
+    title: String,
+    intro: String,
+    done: Option<String>,
+    data: StoredDataView,
+    /// Where the buttons post to; `None` when no delivery with a token is stored.
+    action: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "public/erase.html")]
+struct ConfirmErasePage {
+    frame: Frame,
+    title: String,
+    action: String,
+}
+
+/// The form of a button of the page.
+#[derive(Debug, Deserialize)]
+pub struct PreferencesForm {
+    action: String,
+    list: Option<Id>,
+    #[serde(alias = "sure")]
+    confirmed: Option<String>,
+}
+
+/// `GET /p/{token}`: shows, and changes nothing.
+pub async fn read(
+    State(state): State<Arc<RecipientState>>,
+    frame: Frame,
+    Path(token): Path<String>,
+) -> Result<Response, Refusal> {
+    let delivery = state.verify(TokenPurpose::Preferences, &token).ok_or_else(Refusal::link)?;
+    if delivery.delivery == TEST_DELIVERY {
+        return Ok(unsubscribe::test_message(frame, &state.list_name(frame, delivery).await));
+    }
+    match within(recipient::find(&state.installation, &Actor::recipient(), delivery)).await? {
+        Some(contact) => preferences_page(&state, frame, delivery, contact, None).await,
+        None => Ok(no_data(frame)),
+    }
+}
+
+/// `POST /p/{token}`: unsubscribes from a list, or erases after the confirmation.
+pub async fn change(
+    State(state): State<Arc<RecipientState>>,
+    frame: Frame,
+    Path(token): Path<String>,
+    Form(form): Form<PreferencesForm>,
+) -> Result<Response, Refusal> {
+    let delivery = state.verify(TokenPurpose::Preferences, &token).ok_or_else(Refusal::link)?;
+    if delivery.delivery == TEST_DELIVERY {
+        return Ok(unsubscribe::test_message(frame, &state.list_name(frame, delivery).await));
+    }
+    match (form.action.as_str(), form.list) {
+        // Pages of earlier versions post "leave".
+        ("unsubscribe" | "leave", Some(list)) => unsubscribe_from(&state, frame, delivery, list).await,
+        ("erase", _) if form.confirmed.is_some() => {
+            let requested = state.submit(delivery, RecipientRequest::Erase).await?;
+            Ok(erased(frame, requested.status))
+        }
+        ("erase", _) => {
+            let (title, action) = (frame.tr("erase-title"), frame.at(&format!("/p/{token}")));
+            Ok(show(&ConfirmErasePage { frame, title, action }))
+        }
+        _ => Err(Refusal::new(StatusCode::BAD_REQUEST, "refusal-request")),
+    }
+}
+
+async fn unsubscribe_from(
+    state: &Arc<RecipientState>,
+    frame: Frame,
+    delivery: DeliveryRef,
+    list: Id,
+) -> Result<Response, Refusal> {
+    let Requested { status, contact } = state.submit(delivery, RecipientRequest::UnsubscribeFrom(list)).await?;
+    match (status, contact) {
+        (RequestStatus::Done(erased), Some(contact)) => {
+            let name = within(recipient::list_name(&state.installation, &Actor::recipient(), list)).await?;
+            let done = name.filter(|_| erased != Erased::Nothing).map(|name| frame.about("left-title", &name));
+            preferences_page(state, frame, delivery, contact, done).await
+        }
+        (RequestStatus::Done(_), None) => Ok(no_data(frame)),
+        (RequestStatus::Recorded, _) => Ok(show(&Notice::new(frame, frame.tr("noted-title"), frame.tr("noted-text")))),
+    }
+}
+
+/// The page of a contact. Its buttons use the given delivery or, when that was deleted with its list, another one.
+async fn preferences_page(
+    state: &RecipientState,
+    frame: Frame,
+    delivery: DeliveryRef,
+    contact: Id,
+    done: Option<String>,
+) -> Result<Response, Refusal> {
+    let actor = Actor::recipient();
+    let reading = recipient::stored_data(&state.installation, &actor, contact, delivery);
+    let Some(stored) = within(reading).await? else {
+        let last_list = |title| show(&Notice::new(frame, title, frame.tr("held-last")));
+        return Ok(done.map_or_else(|| no_data(frame), last_list));
+    };
+    let data = StoredDataView::new(frame, &stored);
+    let intro = Message::new("held-intro").with("address", &data.address).with("day", &data.since);
+    Ok(show(&PreferencesPage {
+        frame,
+        title: frame.tr("held-title"),
+        intro: frame.lang.translate(&intro),
+        done,
+        data,
+        action: stored.delivery.map(|delivery| state.preferences_path(frame, delivery)),
+    }))
+}
+
+fn erased(frame: Frame, status: RequestStatus) -> Response {
+    let text = match status {
+        RequestStatus::Done(_) => "erased-done",
+        RequestStatus::Recorded => "erased-noted",
+    };
+    show(&Notice::new(frame, frame.tr("erased-title"), frame.tr(text)))
+}
+
+fn no_data(frame: Frame) -> Response {
+    show(&Notice::new(frame, frame.tr("held-nothing-title"), frame.tr("held-nothing")))
+}
