@@ -1,6 +1,7 @@
-//! Table `relay`: where the messages of a workspace are handed to. The whole target is sealed with
-//! a key that lies outside the database, since it may hold a password. A workspace that set none
-//! has the capture: its first campaign is seen, not sent by mistake.
+//! Table `relay`: the relays of a workspace, which take its messages.
+//!
+//! The endpoint is encrypted with a key outside the database, because it may contain a password. A workspace without relays uses
+//! the capture: its first campaign is shown in the inbox and not sent by mistake.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -12,55 +13,55 @@ use super::smtp::endpoint::{Endpoint, is_helo};
 use crate::audience::address::Address;
 use crate::campaign::lane::check_name;
 use crate::campaign::rate_limit::RateLimit;
-use crate::infra::db::{Conn, Sql};
+use crate::infra::db::{Conn, Query, Sql};
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 use crate::infra::setting::{self, Setting};
 
-/// The relay that is meant when none is named.
+/// The name of the default relay.
 pub const MAIN: &str = "main";
 
-/// Connections to a relay that was not told otherwise.
+/// Connections of a relay by default.
 pub const CONNECTIONS: u32 = 4;
 
-const MOST_CONNECTIONS: u32 = 1_000;
+const MAX_CONNECTIONS: u32 = 1_000;
 
-const MOST_AHEAD: u32 = 100;
+const MAX_AHEAD: u32 = 100;
 
-const MOST_WEIGHT: u32 = 1_000;
+const MAX_WEIGHT: u32 = 1_000;
 
-/// What a relay is.
+/// The kind of a relay and where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RelayKind {
-    /// Somebody's SMTP server.
+    /// An SMTP server.
     Smtp(Box<Endpoint>),
     /// The inbox of this installation.
     Capture,
-    /// Files in a folder, one a message.
+    /// A folder that gets one file per message.
     Folder(PathBuf),
 }
 
-/// Where messages go, and how fast.
+/// A relay and its limits.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Relay {
-    /// Its number, which deliveries remember; 0 until it is written.
+    /// Its id, which deliveries store; 0 until it is saved.
     pub id: Id,
     /// Its name in the workspace.
     pub name: String,
-    /// What it is.
+    /// Its kind.
     pub kind: RelayKind,
-    /// Connections at a time, 1 to 1,000, of each mailer.
+    /// Connections of each mailer, 1 to 1,000.
     pub connections: u32,
-    /// What may leave through it, over all mailers.
+    /// The limit for all mailers together.
     pub rate_limit: RateLimit,
-    /// Its share among the relays that may carry a letter, 1 to 1,000.
+    /// Its share among eligible relays, 1 to 1,000.
     pub weight: u32,
-    /// True when it carries only while no other can.
+    /// True if it is used only while no other relay is available.
     pub spare: bool,
-    /// Marked deliveries that a connection may hold, 1 to 100.
+    /// The most marked deliveries that a connection may hold, 1 to 100.
     pub ahead: u32,
-    /// Addresses (canonical) and domains whose letters go through it, and through no unbound relay.
+    /// Addresses (canonical) and domains whose campaigns use this relay, and no relay without senders.
     pub senders: Vec<String>,
 }
 
@@ -80,17 +81,18 @@ impl RelayKind {
         }
     }
 
+    /// The endpoint or path with its credentials, to be encrypted.
     fn expose(&self) -> String {
         match self {
-            Self::Smtp(target) => target.expose(),
+            Self::Smtp(endpoint) => endpoint.expose(),
             Self::Capture => String::new(),
             Self::Folder(path) => path.to_string_lossy().into_owned(),
         }
     }
 
-    fn read(kind: &str, target: String) -> Option<Self> {
+    fn parse(kind: &str, target: String) -> Option<Self> {
         match kind {
-            "smtp" => Endpoint::parse(&target).ok().map(|target| Self::Smtp(Box::new(target))),
+            "smtp" => Endpoint::parse(&target).ok().map(|endpoint| Self::Smtp(Box::new(endpoint))),
             "capture" => Some(Self::Capture),
             "file" => Some(Self::Folder(PathBuf::from(target))),
             _ => None,
@@ -98,11 +100,11 @@ impl RelayKind {
     }
 }
 
-/// The target without its secrets.
+/// Prints the endpoint or path without credentials.
 impl fmt::Display for RelayKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Smtp(target) => fmt::Display::fmt(target, f),
+            Self::Smtp(endpoint) => fmt::Display::fmt(endpoint, f),
             Self::Capture => f.write_str("capture"),
             Self::Folder(path) => write!(f, "{}", path.display()),
         }
@@ -110,7 +112,7 @@ impl fmt::Display for RelayKind {
 }
 
 impl Relay {
-    /// The main relay, to some end, with nothing else set.
+    /// The main relay, with defaults except for its kind.
     pub fn to(kind: RelayKind) -> Self {
         Self {
             id: 0,
@@ -125,7 +127,7 @@ impl Relay {
         }
     }
 
-    /// What may be shown of it, as a sentence.
+    /// A sentence about the relay, without credentials.
     pub fn describe(&self) -> Message {
         let key = match (&self.kind, self.rate_limit.rate) {
             (RelayKind::Capture, None) => "relay-capture",
@@ -143,9 +145,9 @@ impl Relay {
     fn check(&self) -> Result<()> {
         check_name(&self.name)?;
         for (key, value, most) in [
-            ("relay-connections", self.connections, MOST_CONNECTIONS),
-            ("relay-weight", self.weight, MOST_WEIGHT),
-            ("relay-ahead", self.ahead, MOST_AHEAD),
+            ("relay-connections", self.connections, MAX_CONNECTIONS),
+            ("relay-weight", self.weight, MAX_WEIGHT),
+            ("relay-ahead", self.ahead, MAX_AHEAD),
         ] {
             if !(1..=most).contains(&value) {
                 return Err(Message::new(key).with("most", most).invalid());
@@ -155,7 +157,7 @@ impl Relay {
     }
 }
 
-/// Reads a sender that is bound to a relay: an address or a domain.
+/// Parses a sender that is bound to a relay: an address or a domain.
 pub fn parse_sender(text: &str) -> Result<String> {
     let bad = || Message::new("relay-for").with("text", text).invalid_field("for");
     if text.contains('@') {
@@ -164,20 +166,25 @@ pub fn parse_sender(text: &str) -> Result<String> {
     idna::domain_to_ascii_strict(text).ok().filter(|domain| domain.contains('.')).ok_or_else(bad)
 }
 
-const SELECT: &str = "select id, name, kind, target, connections, rate, daily, ramp_start, ramp_growth, weight, spare, \
-                      ahead, senders from relay where workspace_id = ";
-
-/// The relays of a workspace by name. A workspace that set none has the capture.
+/// The relays of a workspace by name; the capture if it has none.
 pub async fn list(installation: &Installation, conn: &mut Conn, workspace: Id) -> Result<Vec<Relay>> {
-    let rows = Sql::new(SELECT).bind(workspace).push(" order by name").all(&mut *conn).await?;
+    let rows = Query::new(
+        "select id, name, kind, target, connections, rate, daily, warm_up_start, warm_up_growth, weight, spare, ahead, senders
+           from relay
+          where workspace_id = :workspace
+          order by name",
+    )
+    .bind("workspace", workspace)
+    .fetch_all(conn)
+    .await?;
     if rows.is_empty() {
         return Ok(vec![Relay { id: workspace, ..Relay::default() }]);
     }
-    let name = setting::get(conn, Setting::EhloName).await?;
-    rows.iter().map(|row| read(installation, row, &name)).collect()
+    let ehlo_name = setting::get(conn, Setting::EhloName).await?;
+    rows.iter().map(|row| read(installation, row, &ehlo_name)).collect()
 }
 
-/// A relay by its name, or a refusal that names those there are.
+/// A relay by its name; the error lists the relays of the workspace.
 pub async fn require(installation: &Installation, conn: &mut Conn, workspace: Id, name: &str) -> Result<Relay> {
     let all = list(installation, conn, workspace).await?;
     let known: Vec<_> = all.iter().map(|relay| relay.name.clone()).collect();
@@ -193,61 +200,75 @@ pub async fn main(installation: &Installation, conn: &mut Conn, workspace: Id) -
     Ok(all.swap_remove(at))
 }
 
-/// Writes a relay under its name. An SMTP target read back comes with the name to give in EHLO: the
-/// one in its URL, else the setting `ehlo-name`, else the machine's own when it is a full one.
+/// Inserts or updates the relay of this name. An SMTP endpoint that is read back has an EHLO name: the one of its URL, else the
+/// setting `ehlo-name`, else the machine's own if that is fully qualified.
 pub async fn save(installation: &Installation, conn: &mut Conn, workspace: Id, relay: &Relay) -> Result<()> {
     relay.check()?;
-    // The main relay bears the number of its workspace, as the one that needs no row does.
+    // The main relay has the id of its workspace, like the capture of a workspace without relays.
     let id = if relay.name == MAIN { workspace } else { installation.ids.next() };
-    let whole = |number: u32| i32::try_from(number).expect("checked to be at most 1,000");
-    let mut sql = Sql::new(
-        "insert into relay (id, workspace_id, name, kind, target, connections, rate, daily, ramp_start, ramp_growth, weight, \
-         spare, ahead, senders) values (",
-    );
-    sql.bind(id).push(", ").bind(workspace).push(", ").bind(relay.name.clone()).push(", ");
-    sql.bind(relay.kind.as_str().to_owned()).push(", ").bind(installation.keys.seal(&relay.kind.expose())).push(", ");
-    sql.bind(whole(relay.connections)).push(", ");
-    relay.rate_limit.write(&mut sql);
-    sql.push(", ").bind_all([whole(relay.weight), i32::from(relay.spare), whole(relay.ahead)]).push(", ");
-    sql.bind(relay.senders.join(" ")).push(") on conflict (workspace_id, name) do update set kind = excluded.kind, ");
-    sql.push("target = excluded.target, connections = excluded.connections, rate = excluded.rate, ");
-    sql.push("daily = excluded.daily, ramp_start = excluded.ramp_start, ramp_growth = excluded.ramp_growth, ");
-    sql.push("weight = excluded.weight, spare = excluded.spare, ahead = excluded.ahead, senders = excluded.senders");
-    sql.run(conn).await?;
+    let mut rate_limit = Sql::default();
+    relay.rate_limit.write(&mut rate_limit);
+    Query::new(
+        "insert into relay (id, workspace_id, name, kind, target, connections, rate, daily, warm_up_start, warm_up_growth,
+                            weight, spare, ahead, senders)
+         values (:id, :workspace, :name, :kind, :target, :connections, {rate_limit}, :weight, :spare, :ahead, :senders)
+         on conflict (workspace_id, name) do update
+            set kind = excluded.kind, target = excluded.target, connections = excluded.connections,
+                rate = excluded.rate, daily = excluded.daily,
+                warm_up_start = excluded.warm_up_start, warm_up_growth = excluded.warm_up_growth,
+                weight = excluded.weight, spare = excluded.spare, ahead = excluded.ahead, senders = excluded.senders",
+    )
+    .bind("id", id)
+    .bind("workspace", workspace)
+    .bind("name", relay.name.clone())
+    .bind("kind", relay.kind.as_str())
+    .bind("target", installation.keys.seal(&relay.kind.expose()))
+    .bind("connections", small(relay.connections))
+    .fragment("rate_limit", rate_limit)
+    .bind("weight", small(relay.weight))
+    .bind("spare", i32::from(relay.spare))
+    .bind("ahead", small(relay.ahead))
+    .bind("senders", serde_json::Value::from(relay.senders.clone()).to_string())
+    .execute(conn)
+    .await?;
     Ok(())
 }
 
-/// Removes a relay. Letters that wait go through those that are left.
+fn small(number: u32) -> i32 {
+    i32::try_from(number).expect("checked to be at most 1,000")
+}
+
+/// Deletes a relay. Its pending deliveries go through the other relays.
 pub async fn delete(conn: &mut Conn, relay: &Relay) -> Result<()> {
-    sqlx::query("delete from relay where id = $1").bind(relay.id).execute(conn).await?;
+    Query::new("delete from relay where id = :id").bind("id", relay.id).execute(conn).await?;
     Ok(())
 }
 
-fn read(installation: &Installation, row: &AnyRow, name: &str) -> Result<Relay> {
+fn read(installation: &Installation, row: &AnyRow, ehlo_name: &str) -> Result<Relay> {
     let sealed = || Message::new("relay-sealed").internal();
-    let opened = installation.keys.open(&row.get::<Vec<u8>, _>(3)).ok_or_else(sealed)?;
-    let mut kind = RelayKind::read(row.get(2), opened).ok_or_else(sealed)?;
-    if let RelayKind::Smtp(target) = &mut kind
-        && target.helo.is_empty()
+    let target = installation.keys.open(&row.get::<Vec<u8>, _>(3)).ok_or_else(sealed)?;
+    let mut kind = RelayKind::parse(row.get(2), target).ok_or_else(sealed)?;
+    if let RelayKind::Smtp(endpoint) = &mut kind
+        && endpoint.helo.is_empty()
     {
-        target.helo = own_name(name);
+        endpoint.helo = default_helo(ehlo_name);
     }
-    let whole = |at: usize| u32::try_from(row.get::<i32, _>(at)).unwrap_or(1);
+    let number = |at: usize| u32::try_from(row.get::<i32, _>(at)).unwrap_or(1);
     Ok(Relay {
         id: row.get(0),
         name: row.get(1),
         kind,
-        connections: whole(4),
+        connections: number(4),
         rate_limit: RateLimit::read(row, 5),
-        weight: whole(9),
-        spare: whole(10) == 1,
-        ahead: whole(11),
-        senders: row.get::<String, _>(12).split_whitespace().map(str::to_owned).collect(),
+        weight: number(9),
+        spare: number(10) == 1,
+        ahead: number(11),
+        senders: serde_json::from_str(row.get(12)).unwrap_or_default(),
     })
 }
 
-/// Empty when there is no name fit for EHLO; the session then gives its address.
-fn own_name(setting: &str) -> String {
+/// The setting, or the machine's host name; empty if neither is a valid EHLO name. The session then gives its IP address.
+fn default_helo(setting: &str) -> String {
     let machine = || std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = if setting.is_empty() { machine() } else { setting.to_owned() };
     Some(name.trim().to_ascii_lowercase()).filter(|name| is_helo(name)).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! Table `beat`: detects that the database was replaced by an older copy.
+//! Table `restore_guard`: detects that the database was replaced by an older copy.
 //!
 //! Mailers increase a counter in the database and, after the commit, in a file of their data folder. If the database counts less
 //! than the file, it has lost changes, perhaps of messages that were sent: its campaigns are paused until an operator has looked.
@@ -31,7 +31,7 @@ impl RestoreGuard {
             (Some(folder), Some(count)) => (folder, count),
             _ => (installation.ids.next(), 0),
         };
-        let row = Query::new("select count from beat where folder = :folder")
+        let row = Query::new("select count from restore_guard where folder_id = :folder")
             .bind("folder", folder)
             .fetch_optional(conn)
             .await?;
@@ -46,9 +46,9 @@ impl RestoreGuard {
     pub async fn increase(&mut self, conn: &mut Conn) -> Result<()> {
         self.count += 1;
         Query::new(
-            "insert into beat (folder, count)
+            "insert into restore_guard (folder_id, count)
              values (:folder, :count)
-             on conflict (folder) do update set count = excluded.count",
+             on conflict (folder_id) do update set count = excluded.count",
         )
         .bind("folder", self.folder)
         .bind("count", self.count)

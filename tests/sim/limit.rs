@@ -14,8 +14,8 @@ impl World {
         if cap.is_open() {
             return Ok(());
         }
-        let row = sqlx::query("select day, spent from allowance where gate = $1")
-            .bind(format!("lane {LANE}"))
+        let row = sqlx::query("select day, used from rate_account where lane = $1")
+            .bind(LANE)
             .fetch_optional(&mut *self.site.installation.db.read().await?)
             .await?;
         let Some(row) = row else { return Ok(()) };

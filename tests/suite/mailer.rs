@@ -1,7 +1,9 @@
-//! Campaigns against a server that answers, delays, refuses and hangs up as it is told.
+//! Mailer: campaigns sent to a scripted SMTP server.
 
 mod failures;
 pub mod fixture;
 mod in_flight;
 mod message;
+mod modules;
 mod shutdown;
+mod upgrade;

@@ -1,4 +1,4 @@
-//! Table `reception`: back-off of lanes, kept so that a restart does not repeat what a provider has refused.
+//! Table `lane_backoff`: back-off of lanes, kept so that a restart does not repeat what a provider has refused.
 //!
 //! After a reply that asks for a lower rate the lane sends at half its rate, which then rises step by step. After many replies
 //! that name a sender fault the lane is paused until an operator resumes it; its deliveries wait, and no recipient is affected.
@@ -83,8 +83,8 @@ impl LaneBackoff {
 /// The back-offs of a workspace, by lane; lanes without one are left out.
 pub async fn list(conn: &mut Conn, workspace: Id) -> Result<Vec<(String, LaneBackoff)>> {
     let rows = Query::new(
-        "select lane, pace, goal, slowed_at, strikes, struck_on, reason
-           from reception
+        "select lane, reduced_rate, normal_rate, slowed_at, sender_faults, faults_day, reason
+           from lane_backoff
           where workspace_id = :workspace
           order by lane",
     )
@@ -115,7 +115,7 @@ pub async fn record_sender_fault(
 
 /// Removes the back-off of a lane. False if it had none.
 pub async fn reset(conn: &mut Conn, workspace: Id, lane: &str) -> Result<bool> {
-    let deleted = Query::new("delete from reception where workspace_id = :workspace and lane = :lane")
+    let deleted = Query::new("delete from lane_backoff where workspace_id = :workspace and lane = :lane")
         .bind("workspace", workspace)
         .bind("lane", lane)
         .execute(conn)
@@ -138,7 +138,7 @@ async fn update(db: &Db, workspace: Id, lane: &str, change: impl FnOnce(&mut Lan
     let mut tx = db.write().await?;
     // Only a row that exists can be locked.
     Query::new(
-        "insert into reception (workspace_id, lane, pace, goal, slowed_at, strikes, struck_on)
+        "insert into lane_backoff (workspace_id, lane, reduced_rate, normal_rate, slowed_at, sender_faults, faults_day)
          values (:workspace, :lane, 0, 0, 0, 0, 0)
          on conflict do nothing",
     )
@@ -147,8 +147,8 @@ async fn update(db: &Db, workspace: Id, lane: &str, change: impl FnOnce(&mut Lan
     .execute(&mut tx)
     .await?;
     let row = Query::new(
-        "select lane, pace, goal, slowed_at, strikes, struck_on, reason
-           from reception
+        "select lane, reduced_rate, normal_rate, slowed_at, sender_faults, faults_day, reason
+           from lane_backoff
           where workspace_id = :workspace and lane = :lane
          {for_update}",
     )
@@ -163,9 +163,9 @@ async fn update(db: &Db, workspace: Id, lane: &str, change: impl FnOnce(&mut Lan
         return Ok(backoff);
     }
     Query::new(
-        "update reception
-            set pace = :reduced_rate, goal = :normal_rate, slowed_at = :slowed_at,
-                strikes = :sender_faults, struck_on = :faults_day, reason = :reason
+        "update lane_backoff
+            set reduced_rate = :reduced_rate, normal_rate = :normal_rate, slowed_at = :slowed_at,
+                sender_faults = :sender_faults, faults_day = :faults_day, reason = :reason
           where workspace_id = :workspace and lane = :lane",
     )
     .bind("reduced_rate", backoff.reduced_rate)

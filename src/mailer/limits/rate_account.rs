@@ -1,4 +1,4 @@
-//! Table `allowance`: the tokens drawn from each rate limit, by all mailers together.
+//! Table `rate_account`: the tokens drawn from each rate limit, by all mailers together.
 //!
 //! Tokens are drawn before deliveries are claimed, and unused ones are refunded: a mailer that dies leaves too few tokens, never
 //! too many. A restart causes no burst, and mailers that share a database share each limit. Their clocks must agree within a
@@ -28,11 +28,11 @@ pub enum LimitKey {
 }
 
 impl LimitKey {
-    /// The key in the table.
-    fn text(&self) -> String {
+    /// The columns `lane` and `relay_id`.
+    fn columns(&self) -> (&str, Id) {
         match self {
-            Self::Lane(name) => format!("lane {name}"),
-            Self::Relay(id) => format!("relay {id}"),
+            Self::Lane(name) => (name, 0),
+            Self::Relay(id) => ("", *id),
         }
     }
 }
@@ -140,15 +140,17 @@ pub async fn refund(db: &Db, workspace: Id, key: &LimitKey, limit: &RateLimit, c
 }
 
 async fn update(db: &Db, workspace: Id, key: &LimitKey, change: impl FnOnce(&mut RateAccount)) -> Result<()> {
+    let (lane, relay) = key.columns();
     let mut tx = db.write().await?;
     // Only a row that exists can be locked.
     Query::new(
-        "insert into allowance (workspace_id, gate, free_at, day, spent, days)
-         values (:workspace, :key, 0, 0, 0, 0)
+        "insert into rate_account (workspace_id, lane, relay_id, next_free_us, day, used, sending_days)
+         values (:workspace, :lane, :relay, 0, 0, 0, 0)
          on conflict do nothing",
     )
     .bind("workspace", workspace)
-    .bind("key", key.text())
+    .bind("lane", lane)
+    .bind("relay", relay)
     .execute(&mut tx)
     .await?;
     let before = find(&mut tx, workspace, key, "{for_update}").await?;
@@ -158,30 +160,33 @@ async fn update(db: &Db, workspace: Id, key: &LimitKey, change: impl FnOnce(&mut
         return Ok(());
     }
     Query::new(
-        "update allowance
-            set free_at = :next_free, day = :day, spent = :used, days = :sending_days
-          where workspace_id = :workspace and gate = :key",
+        "update rate_account
+            set next_free_us = :next_free, day = :day, used = :used, sending_days = :sending_days
+          where workspace_id = :workspace and lane = :lane and relay_id = :relay",
     )
     .bind("next_free", account.next_free_us)
     .bind("day", account.day)
     .bind("used", account.used)
     .bind("sending_days", account.sending_days)
     .bind("workspace", workspace)
-    .bind("key", key.text())
+    .bind("lane", lane)
+    .bind("relay", relay)
     .execute(&mut tx)
     .await?;
     tx.commit().await
 }
 
 async fn find(conn: &mut Conn, workspace: Id, key: &LimitKey, lock: &'static str) -> Result<RateAccount> {
+    let (lane, relay) = key.columns();
     let row = Query::new(
-        "select free_at, day, spent, days
-           from allowance
-          where workspace_id = :workspace and gate = :key
+        "select next_free_us, day, used, sending_days
+           from rate_account
+          where workspace_id = :workspace and lane = :lane and relay_id = :relay
          {lock}",
     )
     .bind("workspace", workspace)
-    .bind("key", key.text())
+    .bind("lane", lane)
+    .bind("relay", relay)
     .fragment("lock", lock)
     .fetch_optional(conn)
     .await?;
