@@ -13,9 +13,9 @@ setting-smtp-timers = per cent of the standard SMTP timers
 setting-relay-patience = seconds a relay may fail before campaigns pause
 key-rotated = Key { $id } signs new letters from the next start on; links of letters already sent stay valid.
 lock-held = Another Sendoff (process { $pid }) is using this folder: { $file } is locked. Stop it first, or choose another --data folder.
-serve-open = Recipients:  http://{ $public }
-    Desk:        http://{ $desk }
-    Inbox:       http://{ $desk }/inbox
+serve-open = Recipients:  { $public }
+    Desk:        { $desk }
+    Inbox:       { $desk }/inbox
     Stop with Ctrl-C.
 serve-mail = Sending. Stop with Ctrl-C.
 stop-overdue = The time to end was over before everything was written down. What is open is taken up by the next start; letters whose answer is not on disk will be listed as uncertain.

@@ -23,7 +23,7 @@ health-campaigns-halted = { $count ->
    *[other] { $count } campaigns are
 } paused by an error ({ $causes }). The full reason: sendoff campaign ls
 health-no-mailer = Messages are due and no mailer is running. Start one: sendoff serve --role mail
-serve-metrics = Metrics and health: http://{ $address }/metrics
+serve-metrics = Metrics and health: { $url }
 workspace-unknown = There is no workspace “{ $name }”. There are: { $known }. Check --workspace and SENDOFF_WORKSPACE, or make one: sendoff workspace add NAME
 workspace-taken = There is a workspace “{ $name }” already. Choose another name, or use it: --workspace { $name }
 workspace-added = The workspace “{ $name }” is there. Work in it: sendoff --workspace { $name } …

@@ -19,7 +19,7 @@ health-campaigns-halted = { $count ->
    *[many] Стоят { $count } рассылок
 } ({ $causes }). Причина целиком: sendoff campaign ls
 health-no-mailer = Письма ждут отправки, а ни один отправитель не работает. Запустите: sendoff serve --role mail
-serve-metrics = Метрики и здоровье: http://{ $address }/metrics
+serve-metrics = Метрики и здоровье: { $url }
 workspace-unknown = Рабочей области «{ $name }» нет. Есть: { $known }. Проверьте --workspace и SENDOFF_WORKSPACE или создайте её: sendoff workspace add ИМЯ
 workspace-taken = Рабочая область «{ $name }» уже есть. Выберите другое имя или работайте в ней: --workspace { $name }
 workspace-added = Рабочая область «{ $name }» создана. Работайте в ней: sendoff --workspace { $name } …

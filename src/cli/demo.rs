@@ -1,6 +1,6 @@
-//! `sendoff demo`: the whole river on an installation of its own. People come in from a file, a
-//! segment is cut, a campaign goes out over SMTP, opens and clicks come back, one person leaves and
-//! is gone, and the numbers are exported. Everything it reports is read from the running system.
+//! `sendoff demo`: an end-to-end demonstration on an installation of its own. It imports contacts from a file, saves a
+//! segment, sends a campaign over SMTP, records opens and clicks, unsubscribes and erases one contact, and exports the
+//! results. Every number it prints is read from the running system.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -12,30 +12,25 @@ use rand::RngExt;
 use serde_json::json;
 use tokio::sync::watch;
 
-use super::campaign;
 use super::print::{self, Output};
-use super::serve::{Doors, asked, stop_signal};
-use crate::audience::address::Address;
+use super::serve::Listeners;
+use super::shutdown;
 use crate::audience::consent::Basis;
-use crate::audience::field::{self, Field};
-use crate::audience::import;
-use crate::audience::workspace::Workspace;
-use crate::audience::{list, segment, workspace};
-use crate::campaign::model;
-use crate::content::brand;
-use crate::infra::clock::Clock;
+use crate::audience::import::Request as Import;
+use crate::content::brand::BrandChange;
+use crate::content::email::Format as EmailFormat;
 use crate::infra::config::Config;
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::i18n::Lang;
 use crate::infra::installation::Installation;
-use crate::infra::setting::{self, Setting};
 use crate::mailer::scheduler::{self, Mode};
 use crate::mailer::transport::eml_store::EmlStore;
-use crate::privacy::physical_erasure::{self, BackgroundEraser};
-use crate::privacy::trace_search;
-use crate::report::export::{self, Export};
-use crate::report::summary;
+use crate::privacy::physical_erasure::BackgroundEraser;
+use crate::report::export::{Format, Kind};
+use crate::report::summary::Summary;
+use crate::usecase::campaign::{self, Source, StartOptions};
 use crate::usecase::received_message::ReceivedMessage;
+use crate::usecase::{Actor, brand, export, field, import, list, segment, setting, startup, trace_search};
 use crate::web::state::WebState;
 use crate::web::{client, router};
 
@@ -50,13 +45,13 @@ pub struct Args {
 const CONTACTS: &str = include_str!("../../examples/contacts.csv");
 const AUTUMN: &str = include_str!("../../examples/autumn.md");
 
-/// People who open, and of those the ones who click, among every hundred letters.
-const OPENERS: usize = 40;
-const CLICKERS: usize = 15;
+/// Of every hundred messages, how many are opened, and how many of those have a link clicked.
+const OPENS_PERCENT: usize = 40;
+const CLICKS_PERCENT: usize = 15;
 
 /// What the demo did, as it is printed with `--json`.
 #[derive(Debug, Default, serde::Serialize)]
-struct Story {
+struct DemoReport {
     imported: i64,
     rejected: i64,
     segment: i64,
@@ -65,79 +60,81 @@ struct Story {
     opens: i64,
     clicks: i64,
     unsubscribed: i64,
+    trace_hits: u64,
+    /// The same under its older name.
     residue_hits: u64,
     reimport_refused: i64,
     exported_rows: u64,
     seconds: f64,
 }
 
-/// Carries the command out. Without a data folder of its own it works in a temporary one, which goes
-/// however the demo ends.
+/// Runs the demo. Without a data folder of its own it works in a temporary one, which is removed however the demo ends.
 pub async fn run(args: Args, config: Option<Config>, lang: Lang, json: bool) -> Result<Output> {
-    let stop = stop_signal();
-    let files = Temporary::make()?;
-    let open = if config.is_some() { "demo-open-kept" } else { "demo-open" };
+    let stop = shutdown::signal();
+    let files = TemporaryFolder::create()?;
+    let open_key = if config.is_some() { "demo-open-kept" } else { "demo-open" };
     let config = config.unwrap_or_else(|| Config { data: files.0.join("data"), database: None });
     let began = Instant::now();
-    let installation = Installation::open(config, Clock::system()).await?;
-    if list::is_any(&mut *installation.db.read().await?).await? {
-        return Err(Message::new("demo-used").with("data", installation.config.data.display()).conflict());
-    }
-    let workspace = workspace::ensure(&installation, "main").await?;
-    let guide = Guide { installation: &installation, files: &files.0, workspace, lang, quiet: json };
-    let doors = Doors::open(([127, 0, 0, 1], 0).into(), ([127, 0, 0, 1], 0).into()).await?;
-    let (public, desk) = doors.addresses()?;
-    let (halt, halted) = watch::channel(false);
+    let installation = startup::open(config).await?;
+    let workspace = startup::require_unused(&installation).await?;
+    let demo =
+        Demo { installation: &installation, files: &files.0, actor: Actor::operator(workspace), lang, quiet: json };
+    let listeners = Listeners::bind(([127, 0, 0, 1], 0).into(), ([127, 0, 0, 1], 0).into()).await?;
+    let (public, desk) = listeners.addresses()?;
+    let (end, ended) = watch::channel(false);
     let eraser = BackgroundEraser::start(installation.clone());
-    let app = WebState::open(installation.clone(), eraser.notifier()).await?;
-    let pages = tokio::spawn(router::serve(app.clone(), doors.public, doors.desk, asked(halted)));
+    let web = WebState::open(installation.clone(), eraser.notifier()).await?;
+    let served = router::serve(web.clone(), listeners.public, listeners.desk, shutdown::requested(ended));
+    let pages = tokio::spawn(served);
 
-    let told = tokio::select! {
-        told = guide.tell(&app, public) => told,
-        () = asked(stop.clone()) => Err(Message::new("demo-stopped").unavailable()),
+    let outcome = tokio::select! {
+        outcome = demo.run(&web, public) => outcome,
+        () = shutdown::requested(stop.clone()) => Err(Message::new("demo-stopped").unavailable()),
     };
-    let told = told.map(|mut story| {
-        story.seconds = (began.elapsed().as_secs_f64() * 1_000.0).round() / 1_000.0;
-        Output { json: json!(story), text: guide.ending(&story), failed: story.residue_hits > 0 }
+    let outcome = outcome.map(|mut report| {
+        report.seconds = (began.elapsed().as_secs_f64() * 1_000.0).round() / 1_000.0;
+        let text = lang.translate(&Message::new("demo-done").with("seconds", report.seconds));
+        Output { json: json!(report), text, failed: report.trace_hits > 0 }
     });
-    if let (Ok(report), false) = (&told, args.once) {
-        print::output(report, json);
-        guide.say(Message::new(open).with("desk", desk).with("data", installation.config.data.display()));
-        asked(stop).await;
+    if let (Ok(output), false) = (&outcome, args.once) {
+        print::output(output, json);
+        demo.say(Message::new(open_key).with("desk", desk).with("data", installation.config.data.display()));
+        shutdown::requested(stop).await;
     }
-    let _ = halt.send(true);
+    let _ = end.send(true);
     let _ = pages.await;
     drop(eraser);
     installation.db.close().await;
-    if args.once { told } else { told.map(|_| Output::default()) }
+    if args.once { outcome } else { outcome.map(|_| Output::default()) }
 }
 
-/// Leads through the river and says what happens.
-struct Guide<'a> {
+/// Runs the steps of the demo and prints what each did.
+struct Demo<'a> {
     installation: &'a Installation,
-    /// Where the example files are put for as long as the demo runs.
+    /// Holds the example files while the demo runs.
     files: &'a Path,
-    workspace: Workspace,
+    actor: Actor,
     lang: Lang,
     quiet: bool,
 }
 
-impl Guide<'_> {
-    async fn tell(&self, app: &WebState, public: SocketAddr) -> Result<Story> {
-        let mut story = Story::default();
-        let file = self.files.join("contacts.csv");
-        fs::write(&file, CONTACTS).map_err(Error::io(file.display()))?;
-        self.prepare(&url(public)).await?;
-        self.import(&file, &mut story).await?;
-        self.cut(&mut story).await?;
-        self.send(&mut story).await?;
-        let leaver = self.answer(app).await?;
-        self.leave(&leaver, &file, &mut story).await?;
-        self.count(&mut story).await?;
-        Ok(story)
+impl Demo<'_> {
+    async fn run(&self, web: &WebState, public: SocketAddr) -> Result<DemoReport> {
+        let mut report = DemoReport::default();
+        let contacts = self.files.join("contacts.csv");
+        fs::write(&contacts, CONTACTS).map_err(Error::io(contacts.display()))?;
+        self.prepare(&format!("http://{public}")).await?;
+        self.import(&contacts, &mut report).await?;
+        self.save_segment(&mut report).await?;
+        self.send(&mut report).await?;
+        let message = self.open_and_click(web).await?;
+        self.unsubscribe(&message, &contacts, &mut report).await?;
+        self.export(&mut report).await?;
+        Ok(report)
     }
 
-    async fn prepare(&self, public: &str) -> Result<()> {
+    async fn prepare(&self, public_url: &str) -> Result<()> {
+        let (installation, actor) = (self.installation, &self.actor);
         for (name, kind) in [
             ("first_name", "text"),
             ("last_name", "text"),
@@ -146,123 +143,97 @@ impl Guide<'_> {
             ("birthday", "date"),
             ("vip", "flag"),
         ] {
-            field::add(self.installation, self.workspace.id, &Field::declare(name, kind)?).await?;
+            field::add(installation, actor, name, kind).await?;
         }
-        list::add(self.installation, self.workspace.id, "News").await?;
-        let mut tx = self.installation.db.write().await?;
-        setting::set(&mut tx, Setting::PublicUrl, public).await?;
-        setting::set(&mut tx, Setting::Language, "ru").await?;
-        let change = brand::BrandChange {
+        list::add(installation, actor, "News").await?;
+        setting::set(installation, actor, "public-url", public_url).await?;
+        setting::set(installation, actor, "language", "ru").await?;
+        let change = BrandChange {
             name: Some("Магазин «Осень»".to_owned()),
             address: Some("420111, Казань, ул. Баумана, 1".to_owned()),
             color: Some("#b4532a".to_owned()),
             logo: None,
         };
-        brand::set(&mut tx, self.workspace.id, &change).await?;
-        tx.commit().await
+        brand::set(installation, actor, &change).await.map(drop)
     }
 
-    async fn import(&self, file: &Path, story: &mut Story) -> Result<()> {
-        let outcome =
-            import::run(self.installation, self.workspace.id, &self.request(file), self.lang, &mut |_| {}).await?;
-        story.imported = outcome.new + outcome.updated;
-        story.rejected = outcome.duplicates + outcome.invalid.values().sum::<i64>();
-        self.say(Message::new("demo-imported").with("count", story.imported).with("rejected", story.rejected));
+    async fn import(&self, file: &Path, report: &mut DemoReport) -> Result<()> {
+        let imported = import::run(self.installation, &self.actor, &request(file), self.lang, &mut |_| {}).await?.0;
+        report.imported = imported.new + imported.updated;
+        report.rejected = imported.duplicates + imported.invalid_total();
+        self.say(Message::new("demo-imported").with("count", report.imported).with("rejected", report.rejected));
         Ok(())
     }
 
-    fn request(&self, file: &Path) -> import::Request {
-        import::Request {
-            path: file.to_owned(),
-            list: "News".to_owned(),
-            source: "checkout form of shop.example".to_owned(),
-            basis: Basis::Consent,
-            proof: "export of form answers, file 17".to_owned(),
-            date: "2026-10-01".to_owned(),
-            map: Vec::new(),
-            encoding: None,
-            dry_run: false,
-            rejects: None,
-        }
-    }
-
-    async fn cut(&self, story: &mut Story) -> Result<()> {
+    async fn save_segment(&self, report: &mut DemoReport) -> Result<()> {
         let expression = r#"age >= 18 and city in ("Москва", "Казань", "Санкт-Петербург") and on("News")"#;
-        segment::save(self.installation, self.workspace.id, "adults", expression).await?;
-        story.segment = segment::count(self.installation, self.workspace.id, "adults").await?;
-        self.say(Message::new("demo-segment").with("expression", expression).with("count", story.segment));
+        segment::save(self.installation, &self.actor, "adults", expression, |_, _| {}).await?;
+        report.segment = segment::count(self.installation, &self.actor, "adults").await?.count;
+        self.say(Message::new("demo-segment").with("expression", expression).with("count", report.segment));
         Ok(())
     }
 
-    async fn send(&self, story: &mut Story) -> Result<()> {
-        let file = self.files.join("autumn.md");
-        fs::write(&file, AUTUMN).map_err(Error::io(file.display()))?;
-        campaign::add(self.installation, self.workspace.id, &file, self.lang).await?;
-        let allowed = campaign::Allowed { local: true, ..campaign::Allowed::default() };
-        campaign::start(self.installation, self.workspace.id, "autumn", &allowed, self.lang).await?;
+    async fn send(&self, report: &mut DemoReport) -> Result<()> {
+        let source = Source { text: AUTUMN.to_owned(), format: EmailFormat::Md };
+        campaign::add(self.installation, &self.actor, &source).await?;
+        let options = StartOptions { local: true, ..StartOptions::default() };
+        campaign::start(self.installation, &self.actor, "autumn", &options, |_, _| {}).await?;
         let (_keep, stop) = watch::channel(false);
         scheduler::run(self.installation, Mode::UntilIdle, Arc::new(|| true), stop).await?;
         let summary = self.summary().await?;
-        (story.planned, story.accepted) = (summary.planned, summary.accepted);
-        self.say(Message::new("demo-sent").with("planned", story.planned).with("accepted", story.accepted));
+        (report.planned, report.accepted) = (summary.planned, summary.accepted);
+        self.say(Message::new("demo-sent").with("planned", report.planned).with("accepted", report.accepted));
         Ok(())
     }
 
-    /// Some recipients load the pixel, some of them follow a link. Returns the letter of one who is
-    /// about to leave.
-    async fn answer(&self, app: &WebState) -> Result<ReceivedMessage> {
-        let folder = EmlStore::of_capture(self.installation);
-        let mut leaver = None;
-        for (index, entry) in folder.list(usize::MAX)?.iter().enumerate() {
-            let letter = ReceivedMessage::parse(&folder.read(&entry.file)?).ok_or_else(odd)?;
-            let turn = index % 100;
-            if turn < OPENERS {
-                client::get(&letter.pixel().ok_or_else(odd)?).await?;
+    /// Loads the pixel of some messages and follows a link of some of those. Returns the first message.
+    async fn open_and_click(&self, web: &WebState) -> Result<ReceivedMessage> {
+        let store = EmlStore::of_capture(self.installation);
+        let mut first = None;
+        for (index, entry) in store.list(usize::MAX)?.iter().enumerate() {
+            let message = ReceivedMessage::parse(&store.read(&entry.file)?).ok_or_else(malformed)?;
+            let percent = index % 100;
+            if percent < OPENS_PERCENT {
+                client::get(&message.pixel().ok_or_else(malformed)?).await?;
             }
-            if turn < CLICKERS {
-                client::get(letter.links().first().ok_or_else(odd)?).await?;
+            if percent < CLICKS_PERCENT {
+                client::get(message.links().first().ok_or_else(malformed)?).await?;
             }
-            leaver.get_or_insert(letter);
+            first.get_or_insert(message);
         }
-        app.recorder.flush().await;
+        web.recorder.flush().await;
         let summary = self.summary().await?;
         self.say(Message::new("demo-answered").with("opens", summary.opens).with("clicks", summary.clicks));
-        leaver.ok_or_else(odd)
+        first.ok_or_else(malformed)
     }
 
-    /// One person leaves as their mail program would, and is gone; the same file does not bring them back.
-    async fn leave(&self, leaver: &ReceivedMessage, file: &Path, story: &mut Story) -> Result<()> {
-        let address = Address::parse(&leaver.to).map_err(|_| odd())?;
-        client::post(&leaver.one_click().ok_or_else(odd)?, client::ONE_CLICK).await?;
-        physical_erasure::run(self.installation).await?;
-        story.residue_hits = trace_search::search(self.installation, &leaver.to, &address, |_, _| {}).await?.hits;
-        self.say(Message::new("demo-left").with("address", &address).with("hits", story.residue_hits));
-        let again =
-            import::run(self.installation, self.workspace.id, &self.request(file), self.lang, &mut |_| {}).await?;
-        story.reimport_refused = again.tombstoned;
-        self.say(Message::new("demo-refused").with("count", story.reimport_refused));
+    /// Unsubscribes the recipient as a mail client would (RFC 8058), searches for traces, and shows that the same file
+    /// does not bring the address back.
+    async fn unsubscribe(&self, message: &ReceivedMessage, file: &Path, report: &mut DemoReport) -> Result<()> {
+        client::post(&message.one_click().ok_or_else(malformed)?, client::ONE_CLICK).await?;
+        let searched = trace_search::search(self.installation, &self.actor, &message.to, |_, _| {}).await?;
+        (report.trace_hits, report.residue_hits) = (searched.report.hits, searched.report.hits);
+        self.say(Message::new("demo-left").with("address", &searched.address).with("hits", report.trace_hits));
+        let again = import::run(self.installation, &self.actor, &request(file), self.lang, &mut |_| {}).await?.0;
+        report.reimport_refused = again.tombstoned;
+        self.say(Message::new("demo-refused").with("count", report.reimport_refused));
         Ok(())
     }
 
-    async fn count(&self, story: &mut Story) -> Result<()> {
+    async fn export(&self, report: &mut DemoReport) -> Result<()> {
         let summary = self.summary().await?;
-        (story.opens, story.clicks, story.unsubscribed) = (summary.opens, summary.clicks, summary.unsubscribed);
-        let out = self.installation.config.export_dir().join("deliveries.csv");
-        let order = Export {
-            kind: export::Kind::Deliveries,
-            format: export::Format::Csv,
-            workspace: self.workspace.id,
-            campaign: None,
-        };
-        story.exported_rows = export::to_file(&self.installation.db, &order, &out, &mut |_, _| {}).await?;
-        self.say(Message::new("demo-exported").with("rows", story.exported_rows).with("file", out.display()));
+        (report.opens, report.clicks, report.unsubscribed) = (summary.opens, summary.clicks, summary.unsubscribed);
+        let file = self.installation.config.export_dir().join("deliveries.csv");
+        let request =
+            export::Request { kind: Kind::Deliveries, format: Format::Csv, campaign: None, file: Some(file.clone()) };
+        let exported = export::run(self.installation, &self.actor, &request, &mut |_, _| {}).await?;
+        report.exported_rows = exported.map_or(0, |exported| exported.rows);
+        self.say(Message::new("demo-exported").with("rows", report.exported_rows).with("file", file.display()));
         Ok(())
     }
 
-    async fn summary(&self) -> Result<summary::Summary> {
-        let mut conn = self.installation.db.read().await?;
-        let campaign = model::find_by_name(&mut conn, self.workspace.id, "autumn").await?;
-        summary::read(&mut conn, &campaign).await
+    async fn summary(&self) -> Result<Summary> {
+        Ok(campaign::show(self.installation, &self.actor, "autumn").await?.summary)
     }
 
     fn say(&self, message: Message) {
@@ -270,32 +241,39 @@ impl Guide<'_> {
             print::line(&self.lang.translate(&message));
         }
     }
+}
 
-    fn ending(&self, story: &Story) -> String {
-        self.lang.translate(&Message::new("demo-done").with("seconds", story.seconds))
+fn request(file: &Path) -> Import {
+    Import {
+        path: file.to_owned(),
+        list: "News".to_owned(),
+        source: "checkout form of shop.example".to_owned(),
+        basis: Basis::Consent,
+        proof: "export of form answers, file 17".to_owned(),
+        date: "2026-10-01".to_owned(),
+        map: Vec::new(),
+        encoding: None,
+        dry_run: false,
+        rejects: None,
     }
 }
 
-fn url(address: SocketAddr) -> String {
-    format!("http://{address}")
-}
-
-fn odd() -> Error {
+fn malformed() -> Error {
     Message::new("demo-letter").internal()
 }
 
-/// A folder that goes when the demo ends.
-struct Temporary(PathBuf);
+/// A folder that is removed when the demo ends.
+struct TemporaryFolder(PathBuf);
 
-impl Temporary {
-    fn make() -> Result<Self> {
+impl TemporaryFolder {
+    fn create() -> Result<Self> {
         let path = std::env::temp_dir().join(format!("sendoff-demo-{:016x}", rand::rng().random::<u64>()));
         fs::create_dir(&path).map_err(Error::io(path.display()))?;
         Ok(Self(path))
     }
 }
 
-impl Drop for Temporary {
+impl Drop for TemporaryFolder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }

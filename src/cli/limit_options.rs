@@ -1,13 +1,13 @@
-//! Options that lanes and relays have in common: their limits. `none` takes a limit back.
+//! Options that lanes and relays share: their limits. `none` removes a limit.
 
 use std::str::FromStr;
 
 use clap::Args;
-use serde_json::{Value, json};
 
 use crate::campaign::rate_limit::{RateLimit, WarmUp};
 use crate::infra::error::{Error, Message};
 use crate::infra::i18n::Lang;
+use crate::usecase::limits::{Change, LimitChange, Today};
 
 /// A value, or the word `none`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,50 +27,48 @@ impl<T: FromStr> FromStr for OrNone<T> {
     }
 }
 
-/// What may leave. What is not named stays as it is.
+/// The limits of a lane or relay; options left out keep their value.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Limits {
-    /// Letters a second, or `none`
+    /// Messages a second, or `none`
     #[arg(long, value_name = "N")]
     pub rate: Option<OrNone<f64>>,
-    /// Letters a day (UTC), or `none`; the rest goes on the next day
+    /// Messages a day (UTC), or `none`; the rest is sent on the next day
     #[arg(long, value_name = "N")]
     pub daily: Option<OrNone<i64>>,
-    /// Letters on the first day and by how much each day of sending exceeds the one before, e.g. `200:1.5`, or `none`
+    /// Messages on the first day and the factor from one day of sending to the next, e.g. `200:1.5`, or `none`
     #[arg(long, value_name = "START:GROWTH")]
     pub warm_up: Option<OrNone<WarmUp>>,
 }
 
 impl Limits {
-    /// The cap with what is named here.
-    pub fn apply(&self, mut cap: RateLimit) -> RateLimit {
-        cap.rate = self.rate.map_or(cap.rate, |rate| rate.0);
-        cap.daily = self.daily.map_or(cap.daily, |daily| daily.0);
-        cap.warm_up = self.warm_up.map_or(cap.warm_up, |ramp| ramp.0);
-        cap
+    /// The change that the options name.
+    pub fn change(&self) -> LimitChange {
+        LimitChange { rate: change(self.rate), daily: change(self.daily), warm_up: change(self.warm_up) }
     }
 }
 
-/// A cap for programs.
-pub fn json(cap: &RateLimit) -> Value {
-    json!({
-        "rate": cap.rate,
-        "daily": cap.daily,
-        "warm_up": cap.warm_up.map(|ramp| json!({ "start": ramp.start, "growth": ramp.growth })),
-    })
+/// The change that an option names.
+pub fn change<T>(option: Option<OrNone<T>>) -> Change<T> {
+    match option {
+        None => Change::Keep,
+        Some(OrNone(None)) => Change::Remove,
+        Some(OrNone(Some(value))) => Change::Set(value),
+    }
 }
 
-/// A cap in words; empty when nothing is limited. `today` is what was sent and may be sent today.
-pub fn text(cap: &RateLimit, (sent, quota): (i64, Option<i64>), lang: Lang) -> String {
-    let rate = cap.rate.map(|rate| lang.translate(&Message::new("cap-rate").with("rate", round(rate))));
-    let today = quota.map(|quota| lang.translate(&Message::new("cap-today").with("sent", sent).with("quota", quota)));
-    let ramp = cap
+/// A limit in words; `None` when nothing is limited.
+pub fn text(limit: &RateLimit, today: Today, lang: Lang) -> Option<String> {
+    let rate = limit.rate.map(|rate| Message::new("cap-rate").with("rate", round(rate)));
+    let today = today.quota.map(|quota| Message::new("cap-today").with("sent", today.sent).with("quota", quota));
+    let warm_up = limit
         .warm_up
-        .map(|ramp| lang.translate(&Message::new("cap-warm-up").with("start", ramp.start).with("growth", ramp.growth)));
-    [rate, today, ramp].into_iter().flatten().collect::<Vec<_>>().join(", ")
+        .map(|warm_up| Message::new("cap-warm-up").with("start", warm_up.start).with("growth", warm_up.growth));
+    let parts: Vec<_> = [rate, today, warm_up].into_iter().flatten().map(|message| lang.translate(&message)).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-/// Two places are enough for a pace.
+/// A rate to two places.
 pub fn round(rate: f64) -> f64 {
     (rate * 100.0).round() / 100.0
 }

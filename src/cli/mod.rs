@@ -21,6 +21,7 @@ pub mod segment;
 pub mod series;
 pub mod serve;
 pub mod setting;
+pub mod shutdown;
 pub mod store_migration;
 pub mod trace_search;
 pub mod uncertain;
@@ -34,7 +35,7 @@ use args::{Cli, Command};
 use print::Output;
 
 use crate::infra::config::Config;
-use crate::infra::error::{Error, Message, Result};
+use crate::infra::error::{Message, Result};
 use crate::infra::i18n::Lang;
 use crate::infra::installation::Installation;
 use crate::usecase::startup::{self, Opened};
@@ -49,7 +50,7 @@ pub async fn run(cli: Cli) -> ExitCode {
             ExitCode::from(u8::from(output.failed))
         }
         Err(error) => {
-            log_causes(&error);
+            error.log_causes();
             print::error(&error.message(), lang, json);
             ExitCode::from(error.exit_code())
         }
@@ -62,7 +63,7 @@ async fn run_command_line(cli: Cli, lang: Lang) -> Result<Output> {
         return demo::run(args, cli.data_given().then_some(config), lang, cli.json).await;
     }
     if let Command::Move(args) = cli.command {
-        return store_migration::run(config, args, lang).await;
+        return store_migration::run(config, &Actor::operator(NO_WORKSPACE), args, lang).await;
     }
     let installation = startup::open(config).await?;
     let must_end = matches!(cli.command, Command::Serve(_) | Command::Mail(_));
@@ -77,7 +78,7 @@ async fn run_command_line(cli: Cli, lang: Lang) -> Result<Output> {
     };
     tokio::select! {
         ended = work => ended,
-        () = serve::shutdown_overdue(), if must_end => Err(Message::new("stop-overdue").unavailable()),
+        () = shutdown::overdue(), if must_end => Err(Message::new("stop-overdue").unavailable()),
     }
 }
 
@@ -89,7 +90,7 @@ async fn run_command(installation: &Installation, cli: Cli, lang: Lang) -> Resul
         Command::Init => Ok(init(&startup::describe(installation), lang)),
         Command::Workspace { command } => workspace::run(installation, &machine, command, lang).await,
         Command::Serve(args) => serve::run(installation, args, lang, cli.json).await,
-        Command::Mail(args) => mail::run(installation, args, lang).await,
+        Command::Mail(args) => mail::run(installation, &machine, args, lang).await,
         Command::Field { command } => field::run(installation, &actor?, command, lang).await,
         Command::List { command } => list::run(installation, &actor?, command, lang).await,
         Command::Import(args) => import::run(installation, &actor?, args, lang, cli.json).await,
@@ -114,18 +115,4 @@ async fn run_command(installation: &Installation, cli: Cli, lang: Lang) -> Resul
 
 fn init(opened: &Opened, lang: Lang) -> Output {
     Output::new(opened, lang, lang.translate(&Message::new("init-done").with("data", &opened.data)))
-}
-
-/// Logs the causes of an error, once, where it is shown; the user sees the sentence.
-fn log_causes(error: &Error) {
-    use std::error::Error as _;
-    let mut cause = error.source();
-    let is_unexplained = error.message().key == "database-refused";
-    while let Some(inner) = cause {
-        match is_unexplained {
-            true => tracing::warn!(cause = %inner, "cause of the error"),
-            false => tracing::debug!(cause = %inner, "cause of the error"),
-        }
-        cause = inner.source();
-    }
 }

@@ -1,115 +1,88 @@
-//! `sendoff move`: carry the installation to another store, and remove the one it was in.
+//! `sendoff move`: moves the data of the installation to another store, and wipes the previous one.
 
 use clap::ValueEnum;
-use serde_json::json;
 
 use super::print::{Bar, Output};
-use crate::infra::clock::Clock;
 use crate::infra::config::Config;
-use crate::infra::error::{Error, Message, Result};
+use crate::infra::error::{Message, Result};
 use crate::infra::i18n::Lang;
-use crate::store_migration::{self, MigrationReport, Step, wipe};
+use crate::store_migration::Step;
+use crate::usecase::Actor;
+use crate::usecase::store_migration::{self, Migrated, Moved, Request};
 
-/// Where to, and what becomes of the old store.
+/// Where to move the data, and what becomes of the previous store.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// postgres://… or a folder; the variable keeps a password out of the list of processes
     #[arg(long, value_name = "PLACE", env = "SENDOFF_MOVE_TO", hide_env_values = true)]
     to: Option<String>,
-    /// What becomes of the store that the data are in now
+    /// What becomes of the store that holds the data now
     #[arg(long, value_enum)]
     old: Option<Old>,
-    /// Give up a move that was begun; with --to, remove what had come there
+    /// Cancel a move that was begun; with --to, remove what was copied there
     #[arg(long, conflicts_with = "old")]
     cancel: bool,
 }
 
-/// What becomes of an old store.
+/// What becomes of the previous store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Old {
-    /// It stays, closed for good, until it is wiped
+    /// It is kept, closed for good, until it is wiped
     Keep,
-    /// It is removed
+    /// It is wiped
     Wipe,
 }
 
-/// Carries the command out.
-pub async fn run(config: Config, args: Args, lang: Lang) -> Result<Output> {
+/// Runs the command.
+pub async fn run(config: Config, actor: &Actor, args: Args, lang: Lang) -> Result<Output> {
     if args.cancel {
-        let place = store_migration::cancel(config, Clock::system(), args.to.as_deref()).await?;
+        let cancelled = store_migration::cancel(config, actor, args.to.as_deref()).await?;
         let key = if args.to.is_some() { "move-cancelled-wiped" } else { "move-cancelled" };
-        let text = lang.translate(&Message::new(key).with("place", &place));
-        return Ok(Output { json: json!({ "cancelled": true, "place": place }), text, failed: false });
+        let message = Message::new(key).with("place", &cancelled.place);
+        return Ok(Output::new(&cancelled, lang, lang.translate(&message)));
     }
-    let data = config.data.clone();
-    let outcome = match (&args.to, args.old) {
-        (Some(to), _) => Some(carry_over(config, to, lang).await?),
-        (None, Some(Old::Wipe)) => None,
-        (None, _) => return Err(Message::new("move-nowhere").invalid_field("to")),
-    };
-    let (mut json, mut lines) = (json!({}), Vec::new());
-    if let Some(outcome) = &outcome {
-        json = described(outcome);
-        lines = sentences(outcome, lang);
-    }
-    if args.old == Some(Old::Wipe) {
-        let (place, clean) = wipe::previous_stores(&data).await?;
-        json["old"] = json!({ "place": place, "wiped": true, "clean": clean });
-        lines.push(lang.translate(&Message::new("move-wiped").with("place", place)));
-        if !clean {
+    let request = Request { to: args.to, wipe_old: args.old == Some(Old::Wipe) };
+    let mut bars = Bars { lang, bar: None, total: 0, done: 0 };
+    let migrated = store_migration::run(config, actor, &request, &mut |step| bars.show(&step)).await;
+    bars.finish();
+    let migrated = migrated?;
+    Ok(Output::new(&migrated, lang, describe(&migrated, lang)))
+}
+
+fn describe(migrated: &Migrated, lang: Lang) -> String {
+    let mut lines = migrated.moved.as_ref().map(|moved| moved_lines(moved, lang)).unwrap_or_default();
+    if let Some(old) = &migrated.old {
+        match &old.place {
+            Some(place) => lines.push(lang.translate(&Message::new("move-wiped").with("place", place))),
+            None => lines.push(lang.tr("move-kept")),
+        }
+        if old.clean == Some(false) {
             lines.push(lang.tr("scrub-incomplete"));
         }
-    } else if outcome.is_some_and(|outcome| !outcome.tables.is_empty()) {
-        json["old"] = json!({ "wiped": false });
-        lines.push(lang.tr("move-kept"));
     }
-    Ok(Output { json, text: lines.join("\n"), failed: false })
+    lines.join("\n")
 }
 
-async fn carry_over(config: Config, to: &str, lang: Lang) -> Result<MigrationReport> {
-    let mut bars = Bars { lang, bar: None, begun: false, total: 0, done: 0 };
-    let outcome = store_migration::migrate(config, Clock::system(), to, &mut |step| bars.show(&step)).await;
-    let begun = bars.begun;
-    bars.end();
-    match outcome {
-        Err(error) if begun => Err(cut_off(&error, lang)),
-        outcome => outcome,
-    }
-}
-
-/// Why it stands still, and the two ways on.
-fn cut_off(error: &Error, lang: Lang) -> Error {
-    super::log_causes(error);
-    Message::new("move-cut").with("why", lang.translate(&error.message())).unavailable()
-}
-
-fn described(outcome: &MigrationReport) -> serde_json::Value {
-    let tables =
-        outcome.tables.iter().map(|sum| (sum.table.clone(), json!({ "rows": sum.rows, "checksum": sum.checksum })));
-    json!({ "place": outcome.place, "left": outcome.erasures, "tables": tables.collect::<serde_json::Map<_, _>>() })
-}
-
-fn sentences(outcome: &MigrationReport, lang: Lang) -> Vec<String> {
-    let place = &outcome.place;
-    if outcome.tables.is_empty() {
+fn moved_lines(moved: &Moved, lang: Lang) -> Vec<String> {
+    let place = &moved.place;
+    if moved.tables.is_empty() {
         return vec![lang.translate(&Message::new("move-there").with("place", place))];
     }
     let mut lines = vec![lang.tr("move-compared")];
-    for sum in &outcome.tables {
-        lines.push(format!("  {:<24} {:>12}  {}", sum.table, sum.rows, &sum.checksum[..16]));
+    for (table, sum) in &moved.tables {
+        lines.push(format!("  {table:<24} {:>12}  {}", sum.rows, &sum.checksum[..16]));
     }
-    if outcome.erasures > 0 {
-        lines.push(lang.translate(&Message::new("move-left").with("count", outcome.erasures)));
+    if moved.left > 0 {
+        lines.push(lang.translate(&Message::new("move-left").with("count", moved.left)));
     }
     lines.push(lang.translate(&Message::new("move-done").with("place", place)));
     lines
 }
 
-/// One bar while rows are carried, and one while they are compared.
+/// One progress bar while rows are copied, and one while they are compared.
 struct Bars {
     lang: Lang,
     bar: Option<(&'static str, Bar)>,
-    begun: bool,
     total: u64,
     done: u64,
 }
@@ -117,7 +90,7 @@ struct Bars {
 impl Bars {
     fn show(&mut self, step: &Step) {
         match step {
-            Step::Started => self.begun = true,
+            Step::Started => {}
             Step::WaitingForMailers => self.draw("move-waiting", 0),
             Step::Counted { rows } => self.total = *rows,
             Step::Copying { rows, .. } => self.draw("move-carrying", *rows),
@@ -127,7 +100,7 @@ impl Bars {
 
     fn draw(&mut self, key: &'static str, rows: u64) {
         if self.bar.as_ref().is_none_or(|(shown, _)| *shown != key) {
-            self.end();
+            self.finish();
             self.done = 0;
             self.bar = Some((key, Bar::new(&self.lang.tr(key), self.total)));
         }
@@ -137,7 +110,7 @@ impl Bars {
         }
     }
 
-    fn end(&mut self) {
+    fn finish(&mut self) {
         if let Some((_, bar)) = self.bar.take() {
             bar.finish();
         }

@@ -36,7 +36,13 @@ impl Message {
         self
     }
 
-    /// The message as text that can be stored and shown later in any language; see `Lang::recall`.
+    /// The same sentence with a list of sentences as one more value.
+    pub fn with_list(self, name: &'static str, values: &[Self]) -> Self {
+        let packed: Vec<_> = values.iter().map(|value| (value.key, &value.args)).collect();
+        self.with(name, serde_json::json!(packed))
+    }
+
+    /// The message as text that can be stored and shown later in any language; see `Lang::translate_packed`.
     pub fn pack(&self) -> String {
         serde_json::json!([self.key, self.args]).to_string()
     }
@@ -222,6 +228,20 @@ impl Error {
     /// The exit code of the command line: 2 when the user can mend the request, otherwise 1.
     pub fn exit_code(&self) -> u8 {
         self.kind().exit_code()
+    }
+
+    /// Logs the causes of the error. The interface that shows an error calls this, once.
+    pub fn log_causes(&self) {
+        use std::error::Error as _;
+        let mut cause = self.source();
+        let is_unexplained = self.message().key == "database-refused";
+        while let Some(inner) = cause {
+            match is_unexplained {
+                true => tracing::warn!(cause = %inner, "cause of the error"),
+                false => tracing::debug!(cause = %inner, "cause of the error"),
+            }
+            cause = inner.source();
+        }
     }
 }
 

@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
-use crate::audience::workspace;
+use crate::audience::{list, workspace};
 use crate::infra::clock::Clock;
 use crate::infra::config::Config;
 use crate::infra::error::{Message, Result};
+use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 use crate::privacy::erasure_log;
 
@@ -25,6 +26,14 @@ pub async fn open(config: Config) -> Result<Installation> {
     erasure_log::replay(&installation).await?;
     workspace::ensure_first(&installation).await?;
     Ok(installation)
+}
+
+/// Refuses an installation that has lists already, and returns its workspace.
+pub async fn require_unused(installation: &Installation) -> Result<Id> {
+    if list::is_any(&mut *installation.db.read().await?).await? {
+        return Err(Message::new("demo-used").with("data", installation.config.data.display()).conflict());
+    }
+    Ok(workspace::ensure(installation, "main").await?.id)
 }
 
 /// Returns where the installation keeps its data.

@@ -126,7 +126,7 @@ async fn truth(args: Truth) -> Result<(), String> {
     }
     let relay = Relay::start(&args.listen, &args.ledger, manner).await.map_err(|error| error.to_string())?;
     println!("{}", relay.address());
-    sendoff::cli::serve::asked(sendoff::cli::serve::stop_signal()).await;
+    sendoff::cli::shutdown::requested(sendoff::cli::shutdown::signal()).await;
     let seen = relay.seen();
     let number = |count: &std::sync::atomic::AtomicU64| count.load(std::sync::atomic::Ordering::SeqCst);
     println!(

@@ -55,7 +55,7 @@ impl Catalogues {
         let Some((bundle, pattern)) = find(language).or_else(|| find(self.default)) else { return key.to_owned() };
         let mut args = FluentArgs::new();
         for (name, value) in values {
-            match value.starts_with("[\"") {
+            match value.starts_with("[\"") || value.starts_with("[[\"") {
                 true => args.set(name.to_owned(), self.translate_packed(language, value)),
                 false => args.set(name.to_owned(), argument(value)),
             }
@@ -63,12 +63,18 @@ impl Catalogues {
         bundle.format_pattern(pattern, Some(&args), &mut Vec::new()).into_owned()
     }
 
-    /// The sentence of a packed message (`Message::pack`); any other text is returned as it is.
+    /// The sentence of a packed message (`Message::pack`), or the sentences of a list of them
+    /// (`Message::with_list`); any other text is returned as it is.
     pub fn translate_packed(&self, language: usize, packed: &str) -> String {
-        match serde_json::from_str::<(String, Vec<(String, String)>)>(packed) {
-            Ok((key, args)) => {
-                self.translate(language, &key, args.iter().map(|(name, value)| (name.as_str(), value.as_str())))
-            }
+        type Packed = (String, Vec<(String, String)>);
+        let sentence = |(key, args): Packed| {
+            self.translate(language, &key, args.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+        };
+        if let Ok(message) = serde_json::from_str(packed) {
+            return sentence(message);
+        }
+        match serde_json::from_str::<Vec<Packed>>(packed) {
+            Ok(messages) => messages.into_iter().map(sentence).collect::<Vec<_>>().join(" "),
             Err(_) => packed.to_owned(),
         }
     }

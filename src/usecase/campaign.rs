@@ -1,0 +1,395 @@
+//! Campaigns: add, preflight, test, start, pause, resume, recall, cancel, show, list.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::campaign_view::{CampaignRow, CampaignView, ProgressView};
+use super::output::optional_time;
+use super::schedule::{first_start, read_until};
+use super::{Action, Actor};
+use crate::audience::address::Address;
+use crate::audience::{list, segment};
+use crate::campaign::composer::Composer;
+use crate::campaign::file::{self, File};
+use crate::campaign::model::{self, Campaign, NewCampaign, State, deadline};
+use crate::campaign::preflight::{self, Preflight};
+use crate::campaign::{launch, test_message};
+use crate::content::email::Format;
+use crate::infra::clock::Millis;
+use crate::infra::error::{Error, Message, Result};
+use crate::infra::installation::Installation;
+use crate::mailer::{relay, relay_selection, test_send};
+use crate::report::progress::RateEstimator;
+
+/// The problems that `--skip-missing` accepts: recipients without a message are counted as skipped.
+const SKIPPABLE: [&str; 2] = ["preflight-missing", "preflight-broken"];
+
+/// The text of a campaign file.
+#[derive(Debug)]
+pub struct Source {
+    /// The text.
+    pub text: String,
+    /// Markdown or HTML.
+    pub format: Format,
+}
+
+impl Source {
+    /// Reads a campaign file; its ending names the format.
+    pub fn read(path: &Path) -> Result<Self> {
+        let format = match path.extension().and_then(|ending| ending.to_str()).map(str::to_lowercase).as_deref() {
+            Some("md" | "markdown") => Format::Md,
+            Some("html" | "htm") => Format::Html,
+            _ => return Err(Message::new("campaign-file-ending").invalid_field("file")),
+        };
+        let mut bytes = Vec::new();
+        let file = fs::File::open(path).map_err(Error::io(path.display()))?;
+        file.take(file::LONGEST as u64 + 1).read_to_end(&mut bytes).map_err(Error::io(path.display()))?;
+        if bytes.len() > file::LONGEST {
+            return Err(Message::new("campaign-file-long").invalid_field("file"));
+        }
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let at = error.utf8_error().valid_up_to() + 1;
+            Message::new("campaign-file-encoding").with("at", at).invalid_field("file")
+        })?;
+        Ok(Self { text, format })
+    }
+}
+
+/// A draft that was added or replaced.
+#[derive(Debug, Serialize)]
+pub struct Added {
+    /// Its name.
+    pub name: String,
+    /// Always draft.
+    pub state: &'static str,
+    /// Its list.
+    pub list: String,
+    /// Its segment.
+    pub segment: Option<String>,
+    /// When it would start, as far as the file says.
+    #[serde(serialize_with = "optional_time")]
+    pub at: Option<Millis>,
+    /// How many links the email has.
+    pub links: usize,
+}
+
+/// What a preflight found.
+#[derive(Debug, Serialize)]
+pub struct PreflightView {
+    /// How many recipients.
+    pub recipients: i64,
+    /// How many subscribers are excluded, by the key of the reason.
+    pub excluded: BTreeMap<&'static str, i64>,
+    /// How many recipients lack the value of a field that the email needs.
+    pub missing: BTreeMap<String, i64>,
+    /// The size of the largest message.
+    pub largest_bytes: usize,
+    /// Some messages.
+    pub samples: Vec<SampleView>,
+    /// What may go wrong.
+    pub warnings: Vec<Message>,
+    /// What must be mended first.
+    pub problems: Vec<Message>,
+    /// True when there is no problem.
+    pub ready: bool,
+    /// The campaign.
+    #[serde(skip)]
+    pub name: String,
+}
+
+/// A message of a preflight.
+#[derive(Debug, Serialize)]
+pub struct SampleView {
+    /// The recipient, masked.
+    pub to: String,
+    /// The subject.
+    pub subject: String,
+    /// The preheader.
+    pub preheader: String,
+    /// The plain text.
+    pub text: String,
+    /// The size.
+    pub bytes: usize,
+}
+
+/// A test message that was sent.
+#[derive(Debug, Serialize)]
+pub struct TestSent {
+    /// The recipient, masked.
+    pub to: String,
+    /// The subject.
+    pub subject: String,
+    /// The size.
+    pub bytes: usize,
+    /// The reply of the server.
+    pub answer: String,
+}
+
+/// What a start allows.
+#[derive(Debug, Default)]
+pub struct StartOptions {
+    /// Links that lead to this machine, for the demo.
+    pub local: bool,
+    /// Recipients for whom no message can be made; they are counted as skipped.
+    pub skip_missing: bool,
+    /// The time from which nothing is sent; that of the file by default.
+    pub until: Option<String>,
+}
+
+/// A campaign that was started.
+#[derive(Debug, Serialize)]
+pub struct Started {
+    /// The campaign.
+    #[serde(flatten)]
+    pub campaign: CampaignView,
+    /// How many deliveries were planned; `None` when another process has started it.
+    #[serde(skip)]
+    pub launched: Option<u64>,
+}
+
+/// Reads a campaign file and saves the draft; a draft of the same name is replaced. The email must compile.
+pub async fn add(installation: &Installation, actor: &Actor, source: &Source) -> Result<Added> {
+    let permit = actor.permit(Action::AddCampaign)?;
+    let now = installation.clock.now();
+    let file = File::parse(&source.text, source.format)?;
+    let mut tx = installation.db.write().await?;
+    let list = list::need(&mut tx, permit.workspace, &file.list).await?;
+    let segment = match &file.segment {
+        Some(name) => Some(segment::need(&mut tx, permit.workspace, name).await?.id),
+        None => None,
+    };
+    let new = NewCampaign {
+        id: installation.ids.next(),
+        name: &file.name,
+        format: if source.format == Format::Html { "html" } else { "md" },
+        source: &source.text,
+        list: list.id,
+        segment,
+    };
+    let id = model::save_draft(&mut tx, permit.workspace, &new, now).await?;
+    let campaign = model::find(&mut tx, id).await?.ok_or_else(|| Message::new("campaign-gone").internal())?;
+    let composer = Composer::compile(installation, launch::current_content(&mut tx, &campaign).await?)?;
+    tx.commit().await?;
+    permit.audit(id);
+    Ok(Added {
+        at: first_start(&file.schedule, now),
+        name: file.name,
+        state: State::Draft.as_str(),
+        list: list.name,
+        segment: file.segment,
+        links: composer.letter().links().len(),
+    })
+}
+
+/// Composes every message of a campaign without sending it. `progress` is called with the recipients checked so far
+/// and all of them.
+pub async fn preflight(
+    installation: &Installation,
+    actor: &Actor,
+    name: &str,
+    progress: impl FnMut(u64, u64),
+) -> Result<PreflightView> {
+    let permit = actor.permit(Action::PreflightCampaign)?;
+    let campaign = model::find_by_name(&mut *installation.db.read().await?, permit.workspace, name).await?;
+    let found = check(installation, &campaign, false, progress).await?;
+    permit.audit(campaign.id);
+    let samples = found.samples.into_iter().map(|sample| SampleView {
+        to: sample.to,
+        subject: sample.subject,
+        preheader: sample.preheader,
+        text: sample.text,
+        bytes: sample.bytes,
+    });
+    Ok(PreflightView {
+        recipients: found.recipients,
+        excluded: found.excluded,
+        missing: found.missing,
+        largest_bytes: found.largest,
+        samples: samples.collect(),
+        ready: found.problems.is_empty(),
+        warnings: found.warnings,
+        problems: found.problems,
+        name: campaign.name,
+    })
+}
+
+/// Sends a test message of a campaign to one address, with the values of `persona` where one is named. Its links
+/// measure nothing.
+pub async fn test(
+    installation: &Installation,
+    actor: &Actor,
+    name: &str,
+    to: &str,
+    persona: Option<&str>,
+) -> Result<TestSent> {
+    let permit = actor.permit(Action::TestCampaign)?;
+    let address = |text: &str, field: &str| {
+        Address::parse(text).map_err(|fault| {
+            Message::new("address-wrong").with("why", Message::new(fault.key()).pack()).invalid_field(field)
+        })
+    };
+    let to = address(to, "to")?;
+    let persona = persona.map(|text| address(text, "as")).transpose()?;
+    let campaign = model::find_by_name(&mut *installation.db.read().await?, permit.workspace, name).await?;
+    let message = test_message::compose(installation, &campaign, &to, persona.as_ref()).await?;
+    let relays = relay::list(installation, &mut *installation.db.read().await?, permit.workspace).await?;
+    let eligible = relay_selection::eligible_relays(&relays, message.relay.as_deref(), &message.from);
+    let relay = eligible.first().map(|at| &relays[*at]).ok_or_else(|| Message::new("relay-for-others").conflict())?;
+    let answer = test_send::send(installation, relay, &message.sender, &to, &message.bytes).await?;
+    permit.audit(campaign.id);
+    Ok(TestSent { to: to.to_string(), subject: message.subject, bytes: message.bytes.len(), answer })
+}
+
+/// Runs the preflight, freezes the audience and starts the campaign. `progress` is called with the recipients
+/// checked so far and all of them.
+///
+/// # Errors
+///
+/// `Conflict` with every problem of the preflight, or when the campaign is in another state.
+pub async fn start(
+    installation: &Installation,
+    actor: &Actor,
+    name: &str,
+    options: &StartOptions,
+    progress: impl FnMut(u64, u64),
+) -> Result<Started> {
+    let permit = actor.permit(Action::StartCampaign)?;
+    let mut campaign = model::find_by_name(&mut *installation.db.read().await?, permit.workspace, name).await?;
+    let is_startable = matches!(campaign.state, State::Draft | State::Scheduled);
+    if let Some(until) = &options.until {
+        if !is_startable {
+            return Err(model::refusal(&campaign, "start"));
+        }
+        campaign.until_at = Some(read_until(until, &campaign, installation.clock.now())?);
+    }
+    if is_startable {
+        let found = check(installation, &campaign, options.local, progress).await?;
+        refuse_problems(&found, options.skip_missing)?;
+    }
+    let launched = launch::start(installation, &campaign).await?;
+    permit.audit(campaign.id);
+    Ok(Started { campaign: view(installation, campaign.id).await?, launched })
+}
+
+/// Pauses a campaign; messages in flight are completed.
+pub async fn pause(installation: &Installation, actor: &Actor, name: &str) -> Result<CampaignView> {
+    let permit = actor.permit(Action::PauseCampaign)?;
+    let mut tx = installation.db.write().await?;
+    let campaign = model::find_by_name(&mut tx, permit.workspace, name).await?;
+    model::pause(&mut tx, &campaign, &Message::new(PAUSED_BY_USER).pack()).await?;
+    tx.commit().await?;
+    permit.audit(campaign.id);
+    view(installation, campaign.id).await
+}
+
+/// The reason of a pause that a user asked for.
+pub const PAUSED_BY_USER: &str = "paused-by-hand";
+
+/// Resumes a campaign. `until` replaces its deadline; `never` removes it.
+///
+/// # Errors
+///
+/// `Conflict` when its deadline has passed and no other is named.
+pub async fn resume(
+    installation: &Installation,
+    actor: &Actor,
+    name: &str,
+    until: Option<&str>,
+) -> Result<CampaignView> {
+    let permit = actor.permit(Action::ResumeCampaign)?;
+    let now = installation.clock.now();
+    let mut tx = installation.db.write().await?;
+    let campaign = model::find_by_name(&mut tx, permit.workspace, name).await?;
+    match until {
+        Some("never") => deadline::set_until(&mut tx, campaign.id, None).await?,
+        Some(text) => {
+            let until = read_until(text, &campaign, now)?;
+            deadline::set_until(&mut tx, campaign.id, Some(until)).await?;
+        }
+        None if campaign.state == State::Paused && campaign.is_late(now) => {
+            return Err(Message::new("campaign-late").with("name", name).conflict());
+        }
+        None => {}
+    }
+    model::resume(&mut tx, &campaign).await?;
+    tx.commit().await?;
+    permit.audit(campaign.id);
+    view(installation, campaign.id).await
+}
+
+/// Cancels a campaign; deliveries not sent are skipped.
+pub async fn cancel(installation: &Installation, actor: &Actor, name: &str) -> Result<CampaignView> {
+    let permit = actor.permit(Action::CancelCampaign)?;
+    let mut tx = installation.db.write().await?;
+    let campaign = model::find_by_name(&mut tx, permit.workspace, name).await?;
+    model::cancel(&mut tx, &campaign, installation.clock.now()).await?;
+    tx.commit().await?;
+    permit.audit(campaign.id);
+    view(installation, campaign.id).await
+}
+
+/// Shows the numbers, times and lanes of a campaign.
+pub async fn show(installation: &Installation, actor: &Actor, name: &str) -> Result<CampaignView> {
+    let permit = actor.permit(Action::ShowCampaign)?;
+    let campaign = model::find_by_name(&mut *installation.db.read().await?, permit.workspace, name).await?;
+    permit.audit(campaign.id);
+    view(installation, campaign.id).await
+}
+
+/// Lists the campaigns.
+pub async fn list(installation: &Installation, actor: &Actor) -> Result<Vec<CampaignRow>> {
+    let permit = actor.permit(Action::ShowCampaign)?;
+    let mut conn = installation.db.read().await?;
+    let mut rows = Vec::new();
+    for campaign in model::list(&mut conn, permit.workspace).await? {
+        rows.push(CampaignRow::read(&mut conn, campaign).await?);
+    }
+    permit.audit(None);
+    Ok(rows)
+}
+
+/// Reads how far a campaign is, for a view that is refreshed; `rate` estimates its speed from one call to the next.
+/// The calls are not audited.
+pub async fn progress(
+    installation: &Installation,
+    actor: &Actor,
+    name: &str,
+    rate: &mut RateEstimator,
+) -> Result<ProgressView> {
+    let permit = actor.permit(Action::ShowCampaign)?;
+    let mut conn = installation.db.read().await?;
+    let campaign = model::find_by_name(&mut conn, permit.workspace, name).await?;
+    permit.skip_audit();
+    ProgressView::read(&mut conn, campaign, rate, installation.clock.now()).await
+}
+
+async fn view(installation: &Installation, id: crate::infra::id::Id) -> Result<CampaignView> {
+    let mut conn = installation.db.read().await?;
+    let campaign = model::find(&mut conn, id).await?.ok_or_else(|| Message::new("campaign-gone").internal())?;
+    CampaignView::read(&mut conn, campaign, installation.clock.now()).await
+}
+
+/// The preflight of a campaign.
+pub(super) async fn check(
+    installation: &Installation,
+    campaign: &Campaign,
+    local: bool,
+    mut progress: impl FnMut(u64, u64),
+) -> Result<Preflight> {
+    let report = |done: i64, total: i64| progress(done.unsigned_abs(), total.unsigned_abs());
+    preflight::check(installation, campaign, local, report).await
+}
+
+/// Refuses with the problems of a preflight, without those that `skip_missing` accepts.
+pub(super) fn refuse_problems(found: &Preflight, skip_missing: bool) -> Result<()> {
+    let is_accepted = |problem: &&Message| skip_missing && SKIPPABLE.contains(&problem.key);
+    let problems: Vec<Message> = found.problems.iter().filter(|problem| !is_accepted(problem)).cloned().collect();
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(Message::new("preflight-refused").with_list("problems", &problems).conflict())
+}
