@@ -1,5 +1,4 @@
-//! Uncertain deliveries beside the log of the relay: which were accepted after all, which were not,
-//! and of which the log cannot know.
+//! Reconciles uncertain deliveries with a relay's log: accepted, rejected, missing, or outside the period of the log.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -14,14 +13,14 @@ use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 
-/// What a log says of uncertain deliveries.
+/// The result of a comparison with a log.
 #[derive(Debug, Default)]
 pub struct Findings {
-    /// Those whose fate it tells.
+    /// Deliveries that the log shows as accepted or rejected.
     pub answers: Vec<Resolution>,
-    /// Those that it would name, and does not.
+    /// Deliveries that the log should contain and does not.
     pub missing: Vec<Id>,
-    /// Those that were sent before it begins or lost after it ends.
+    /// Deliveries from before the log begins or after it ends.
     pub outside: Vec<Id>,
 }
 
@@ -29,41 +28,41 @@ pub struct Findings {
 pub async fn message_ids(
     installation: &Installation,
     conn: &mut Conn,
-    doubts: &[UncertainDelivery],
+    deliveries: &[UncertainDelivery],
 ) -> Result<HashMap<String, Id>> {
     let mut composers: HashMap<Id, Composer> = HashMap::new();
-    let mut ids = HashMap::with_capacity(doubts.len());
-    for doubt in doubts {
-        let composer = match composers.entry(doubt.campaign) {
+    let mut ids = HashMap::with_capacity(deliveries.len());
+    for delivery in deliveries {
+        let composer = match composers.entry(delivery.campaign) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
-                let campaign = model::find(conn, doubt.campaign).await?;
+                let campaign = model::find(conn, delivery.campaign).await?;
                 let campaign = campaign.ok_or_else(|| Message::new("campaign-gone").internal())?;
                 new.insert(Composer::open(installation, &campaign)?)
             }
         };
-        ids.insert(composer.message_id(doubt.id), doubt.id);
+        ids.insert(composer.message_id(delivery.id), delivery.id);
     }
     Ok(ids)
 }
 
-/// Weighs each delivery against the log. One is missing when the log begins before its message was
-/// made and goes on for `margin` ms after the answer was lost: so long may a relay take to finish
-/// with a letter whose sender is gone.
-pub fn compare(doubts: &[UncertainDelivery], search: &LogSearch, margin: Millis) -> Findings {
+/// Compares deliveries with the log. A delivery is missing if the log begins before its message was made and ends at least
+/// `margin` ms after the reply was lost: a relay may take that long to finish a message whose connection is gone.
+pub fn compare(deliveries: &[UncertainDelivery], search: &LogSearch, margin: Millis) -> Findings {
     let mut findings = Findings::default();
-    for doubt in doubts {
-        let (accepted, reply) = match search.trace(doubt.id) {
+    for delivery in deliveries {
+        let (accepted, reply) = match search.outcome(delivery.id) {
             Some(LogOutcome::Accepted(reply)) => (true, reply),
             Some(LogOutcome::Rejected(reply)) => (false, reply),
             Some(LogOutcome::Begun) | None => {
-                let covered =
-                    search.span().is_some_and(|(first, last)| first <= doubt.dated_at && last >= doubt.since + margin);
-                if covered { &mut findings.missing } else { &mut findings.outside }.push(doubt.id);
+                let covered = search
+                    .span()
+                    .is_some_and(|(first, last)| first <= delivery.dated_at && last >= delivery.since + margin);
+                if covered { &mut findings.missing } else { &mut findings.outside }.push(delivery.id);
                 continue;
             }
         };
-        findings.answers.push(Resolution { id: doubt.id, accepted, reply: reply.clone() });
+        findings.answers.push(Resolution { id: delivery.id, accepted, reply: reply.clone() });
     }
     findings
 }

@@ -141,7 +141,7 @@ async fn a_dot_that_arrives_in_pieces_ends_the_text() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.expect("read");
 
-    assert!(answer.ends_with("221 2.0.0 goodbye\r\n"), "{answer}");
+    assert!(answer.ends_with("221 2.0.0 closing connection\r\n"), "{answer}");
     assert_eq!(inbox.folder.list(10).expect("listed")[0].size, 0);
     fixture.close().await;
 }
@@ -151,8 +151,8 @@ async fn a_text_above_the_limit_is_refused_and_the_next_one_is_taken() {
     let fixture = fixture().await;
     let inbox = inbox(&fixture).await;
     let mut session = Session::open(&Endpoint::local(inbox.address), &Timeouts::default()).await.expect("open");
-    assert_eq!(session.extensions().size, u64::try_from(capture::SIZE).ok());
-    let large = format!("{}\r\n", "text".repeat(200)).repeat(capture::SIZE / 802 + 1).into_bytes();
+    assert_eq!(session.extensions().size, u64::try_from(capture::MAX_SIZE).ok());
+    let large = format!("{}\r\n", "text".repeat(200)).repeat(capture::MAX_SIZE / 802 + 1).into_bytes();
     for (text, code) in [(&large[..], 552), (b"x\r\n", 250)] {
         assert_eq!(session.envelope(FROM, "a@example.org", false).await.expect("asked"), EnvelopeReply::Accepted);
         assert_eq!(session.send_message(text).await.expect("an answer").code, code);

@@ -1,7 +1,8 @@
-//! Letters as files of a folder: what the capture received and what the `file` relay wrote. A name
-//! is `<person>-<time>-<number>.eml`; `person` is a keyed digest of the recipient's address, so that
-//! a person's letters can be found and removed, and nobody without the key can read who they were.
-//! A letter is written aside, synced and renamed: there is a whole file or none.
+//! Folder of `.eml` files: the messages that the capture received or a `file` relay wrote.
+//!
+//! A file name is `<recipient>-<time>-<number>.eml`. `recipient` is a keyed digest of the address, so that an erasure finds the
+//! messages of a contact, and the name does not reveal the address. A message is written to a temporary file, synced and
+//! renamed: there is a complete file or none.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -15,7 +16,7 @@ use crate::infra::id::Ids;
 use crate::infra::installation::Installation;
 use crate::infra::secret::Key;
 
-/// A folder of letters.
+/// A folder of messages.
 #[derive(Debug, Clone)]
 pub struct EmlStore {
     path: PathBuf,
@@ -24,19 +25,19 @@ pub struct EmlStore {
     ids: Arc<Ids>,
 }
 
-/// A letter in the folder.
+/// A message in the folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredMessage {
     /// Its file name.
     pub file: String,
-    /// When it came.
+    /// When it was stored.
     pub at: Millis,
-    /// Its length in bytes.
+    /// Its size in bytes.
     pub size: u64,
 }
 
 impl EmlStore {
-    /// The folder at `path`, with the keys and the clock of an installation.
+    /// The folder at `path`, with the key and the clock of an installation.
     pub fn new(installation: &Installation, path: PathBuf) -> Self {
         Self {
             path,
@@ -51,32 +52,32 @@ impl EmlStore {
         Self::new(installation, installation.config.capture_dir())
     }
 
-    /// Keeps a letter and returns its file name once it is durable.
-    pub fn store(&self, to: &Address, letter: &[u8]) -> Result<String> {
-        let file = format!("{}-{:013}-{:016x}.eml", self.person(to), self.clock.now(), self.ids.next());
-        let aside = self.path.join(format!(".{file}.part"));
+    /// Stores a message and returns its file name once it is durable.
+    pub fn store(&self, to: &Address, message: &[u8]) -> Result<String> {
+        let file = format!("{}-{:013}-{:016x}.eml", self.digest(to), self.clock.now(), self.ids.next());
+        let temporary = self.path.join(format!(".{file}.part"));
         let write = || -> std::io::Result<()> {
             fs::create_dir_all(&self.path)?;
-            let mut part = private(&aside)?;
-            part.write_all(letter)?;
+            let mut part = create_private(&temporary)?;
+            part.write_all(message)?;
             part.sync_all()?;
-            fs::rename(&aside, self.path.join(&file))?;
+            fs::rename(&temporary, self.path.join(&file))?;
             File::open(&self.path)?.sync_all()
         };
         write().map_err(|error| {
-            // A half-written part is no letter; if it cannot go now, it names nobody.
-            let _ = fs::remove_file(&aside);
+            // An incomplete file is not listed; if it cannot be deleted now, an erasure finds it by its name.
+            let _ = fs::remove_file(&temporary);
             Error::io(self.path.display())(error)
         })?;
         Ok(file)
     }
 
-    /// The newest letters first, at most `limit`. Only those are looked at; the rest are names.
+    /// The newest messages first, at most `limit`. Only their files are opened.
     pub fn list(&self, limit: usize) -> Result<Vec<StoredMessage>> {
-        let mut found: Vec<_> = self.names()?.into_iter().filter_map(|file| Some((moment(&file)?, file))).collect();
+        let mut found: Vec<_> = self.names()?.into_iter().filter_map(|file| Some((parse_name(&file)?, file))).collect();
         found.sort_unstable_by(|one, two| two.cmp(one));
         found.truncate(limit);
-        // One that vanishes meanwhile was erased meanwhile.
+        // A file that is gone meanwhile was erased.
         let entry = |((at, _), file): ((Millis, u64), String)| {
             let size = fs::metadata(self.path.join(&file)).ok()?.len();
             Some(StoredMessage { file, at, size })
@@ -84,10 +85,10 @@ impl EmlStore {
         Ok(found.into_iter().filter_map(entry).collect())
     }
 
-    /// The bytes of a letter. A name that is not of our making names no letter, wherever it points.
+    /// The bytes of a message. Names that this store would not give are refused, wherever they point.
     pub fn read(&self, file: &str) -> Result<Vec<u8>> {
         let missing = || Message::new("folder-letter-missing").not_found();
-        if moment(file).is_none() {
+        if parse_name(file).is_none() {
             return Err(missing());
         }
         let path = self.path.join(file);
@@ -97,9 +98,9 @@ impl EmlStore {
         })
     }
 
-    /// Removes every letter to a person, finished or not, and returns how many there were.
-    pub fn delete_for(&self, person: &Address) -> Result<u64> {
-        let prefix = self.person(person);
+    /// Deletes every message to a recipient, also incomplete ones, and returns their number.
+    pub fn delete_for(&self, recipient: &Address) -> Result<u64> {
+        let prefix = self.digest(recipient);
         let mut count = 0;
         for file in self.names()?.iter().filter(|file| file.trim_start_matches('.').starts_with(&prefix)) {
             let path = self.path.join(file);
@@ -117,7 +118,7 @@ impl EmlStore {
         Ok(count)
     }
 
-    fn person(&self, address: &Address) -> String {
+    fn digest(&self, address: &Address) -> String {
         let digest = self.key.mac(&[b"folder", address.canonical().as_bytes()]);
         digest[..12].iter().map(|byte| format!("{byte:02x}")).collect()
     }
@@ -135,17 +136,18 @@ impl EmlStore {
     }
 }
 
-/// When a letter came and its number, from its name; `None` for every other name.
-fn moment(file: &str) -> Option<(Millis, u64)> {
+/// Time and number of a message from its file name; `None` for any other name.
+fn parse_name(file: &str) -> Option<(Millis, u64)> {
     let mut parts = file.strip_suffix(".eml")?.split('-');
-    let (person, at, number) = (parts.next()?, parts.next()?, parts.next()?);
+    let (recipient, at, number) = (parts.next()?, parts.next()?, parts.next()?);
     let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let ours = parts.next().is_none() && person.len() == 24 && is_hex(person) && number.len() == 16 && is_hex(number);
-    let at = if ours && at.bytes().all(|byte| byte.is_ascii_digit()) { at.parse().ok()? } else { return None };
+    let is_valid =
+        parts.next().is_none() && recipient.len() == 24 && is_hex(recipient) && number.len() == 16 && is_hex(number);
+    let at = if is_valid && at.bytes().all(|byte| byte.is_ascii_digit()) { at.parse().ok()? } else { return None };
     Some((at, u64::from_str_radix(number, 16).ok()?))
 }
 
-fn private(path: &Path) -> std::io::Result<File> {
+fn create_private(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -169,14 +171,14 @@ mod tests {
     }
 
     #[test]
-    fn letters_are_listed_newest_first_and_read_back_to_the_byte() {
-        let place = tempfile::tempdir().expect("a folder");
-        let folder = folder(place.path());
+    fn messages_are_listed_newest_first_and_read_back_unchanged() {
+        let temporary = tempfile::tempdir().expect("a folder");
+        let folder = folder(temporary.path());
 
-        let first = folder.store(&address("anna@example.org"), b"one\r\n").expect("kept");
-        let second = folder.store(&address("anna@example.org"), b"second\r\n").expect("kept");
+        let first = folder.store(&address("anna@example.org"), b"one\r\n").expect("stored");
+        let second = folder.store(&address("anna@example.org"), b"second\r\n").expect("stored");
         folder.clock.advance(1);
-        let third = folder.store(&address("boris@example.org"), b"\x00\xff").expect("kept");
+        let third = folder.store(&address("boris@example.org"), b"\x00\xff").expect("stored");
 
         let files: Vec<_> = folder.list(10).expect("listed").into_iter().map(|entry| entry.file).collect();
         assert_eq!(files, [third.clone(), second.clone(), first]);
@@ -186,44 +188,50 @@ mod tests {
     }
 
     #[test]
-    fn forgetting_takes_every_spelling_and_leaves_the_others() {
-        let place = tempfile::tempdir().expect("a folder");
-        let folder = folder(place.path());
-        folder.store(&address("Иван@ПОЧТА.рф"), b"one").expect("kept");
-        folder.store(&address("иван@xn--80a1acny.xn--p1ai"), b"two").expect("kept");
-        let half = folder.store(&address("иван@почта.рф"), b"half").expect("kept");
-        fs::rename(place.path().join(&half), place.path().join(format!(".{half}.part"))).expect("moved");
-        let other = folder.store(&address("olga@почта.рф"), b"three").expect("kept");
+    fn delete_for_removes_every_spelling_of_an_address_and_no_other() {
+        let temporary = tempfile::tempdir().expect("a folder");
+        let folder = folder(temporary.path());
+        folder.store(&address("Иван@ПОЧТА.рф"), b"one").expect("stored");
+        folder.store(&address("иван@xn--80a1acny.xn--p1ai"), b"two").expect("stored");
+        let half = folder.store(&address("иван@почта.рф"), b"half").expect("stored");
+        fs::rename(temporary.path().join(&half), temporary.path().join(format!(".{half}.part"))).expect("moved");
+        let other = folder.store(&address("olga@почта.рф"), b"three").expect("stored");
 
-        assert_eq!(folder.delete_for(&address("иван@почта.рф")).expect("forgotten"), 3);
+        assert_eq!(folder.delete_for(&address("иван@почта.рф")).expect("deleted"), 3);
 
         let left: Vec<_> =
-            fs::read_dir(place.path()).expect("a folder").map(|e| e.expect("an entry").file_name()).collect();
+            fs::read_dir(temporary.path()).expect("a folder").map(|e| e.expect("an entry").file_name()).collect();
         assert_eq!(left, [other.as_str()]);
         assert_eq!(folder.delete_for(&address("иван@почта.рф")).expect("nothing left"), 0);
     }
 
     #[test]
-    fn a_name_that_is_not_ours_opens_nothing() {
-        let place = tempfile::tempdir().expect("a folder");
-        let folder = folder(&place.path().join("letters"));
-        fs::write(place.path().join("secret.eml"), "x").expect("written");
-        let kept = folder.store(&address("anna@example.org"), b"x").expect("kept");
+    fn other_file_names_are_refused() {
+        let temporary = tempfile::tempdir().expect("a folder");
+        let folder = folder(&temporary.path().join("messages"));
+        fs::write(temporary.path().join("secret.eml"), "x").expect("written");
+        let stored = folder.store(&address("anna@example.org"), b"x").expect("stored");
 
-        for file in
-            ["../secret.eml", "/etc/passwd", "", ".", "a-1-2.eml", &format!("../letters/{kept}"), &format!("{kept}\0")]
-        {
+        for file in [
+            "../secret.eml",
+            "/etc/passwd",
+            "",
+            ".",
+            "a-1-2.eml",
+            &format!("../messages/{stored}"),
+            &format!("{stored}\0"),
+        ] {
             assert_eq!(folder.read(file).expect_err(file).message().key, "folder-letter-missing", "{file}");
         }
-        assert!(folder.read(&kept).is_ok());
+        assert!(folder.read(&stored).is_ok());
     }
 
     #[test]
-    fn a_folder_that_is_not_there_holds_no_letters() {
-        let place = tempfile::tempdir().expect("a folder");
-        let folder = folder(&place.path().join("none"));
+    fn missing_folder_has_no_messages() {
+        let temporary = tempfile::tempdir().expect("a folder");
+        let folder = folder(&temporary.path().join("none"));
 
         assert_eq!(folder.list(10).expect("listed"), []);
-        assert_eq!(folder.delete_for(&address("anna@example.org")).expect("forgotten"), 0);
+        assert_eq!(folder.delete_for(&address("anna@example.org")).expect("deleted"), 0);
     }
 }
