@@ -83,7 +83,7 @@ both!(a_lane_is_set_shown_and_taken_back, |fixture| {
     );
     assert_eq!((&gmail["today"]["quota"], &gmail["domains"][0]), (&100.into(), &"gmail.com".into()));
     assert!(
-        listed.text.contains("today 0 of 100 letters") && listed.text.contains("2 letters at a time"),
+        listed.text.contains("today 0 of 100 messages") && listed.text.contains("2 messages at a time"),
         "{}",
         listed.text
     );
