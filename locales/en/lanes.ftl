@@ -4,7 +4,7 @@ lane-domain = “{ $domain }” is not a domain. Write domains separated by comm
 lane-domains-fixed = The lane “{ $name }” has no domains of its own. Give them to another lane.
 lane-unknown = There is no lane “{ $name }”. To create it, name its domains: sendoff lane set { $name } --domains example.org
 lane-not-set = The lane “{ $name }” has no settings. List the lanes with: sendoff lane ls
-lane-at-ease = The lane “{ $name }” is neither paused nor slowed down. List the lanes with: sendoff lane ls
+lane-not-limited = The lane “{ $name }” is neither paused nor slowed down. List the lanes with: sendoff lane ls
 lane-removed = The settings of the lane “{ $name }” are removed.
 lane-resumed = The lane “{ $name }” is resumed. Its messages leave within seconds, refused ones at their next attempt.
 lane-moved = { $count ->
@@ -17,16 +17,16 @@ lane-slowed = slowed down by the provider: { $pace } messages per second now, ri
 lane-paused = Paused: { $count } replies of one day ({ $reply }) report a fault in the sender's setup. { $why } No recipient is affected; their messages wait. After the fault is corrected: sendoff lane resume { $lane }
 lane-spent = the daily quota is used up; continues at { $time }
 lane-waiting = { $lane }: { $count } waiting
-cap-rate = { $rate } messages per second
-cap-today = today { $sent } of { $quota } messages
-cap-warm-up = warm-up from { $start } messages, × { $growth } each day of sending
-cap-connections = { $connections ->
+limit-rate = { $rate } messages per second
+limit-today = today { $sent } of { $quota } messages
+limit-warm-up = warm-up from { $start } messages, × { $growth } each day of sending
+limit-connections = { $connections ->
     [one] { $connections } message at a time
    *[other] { $connections } messages at a time
 }
-cap-daily = The daily quota must be a number from 1 on, or none.
-cap-ramp = “{ $text }” is not a warm-up. Write the messages of the first day and the growth per day, at least 1: 200:1.5
-cap-value = “{ $text }” is neither a number nor the word none.
+limit-daily-invalid = The daily quota must be a number from 1 on, or none.
+limit-warm-up-invalid = “{ $text }” is not a warm-up. Write the messages of the first day and the growth per day, at least 1: 200:1.5
+limit-value-invalid = “{ $text }” is neither a number nor the word none.
 
 # Faults in the sender's setup that providers report.
 policy-pointer = The provider finds no PTR record: the sending IP address must have a host name in the DNS that resolves to the same address. Ask the owner of the address (your hosting company) to set it.
@@ -42,7 +42,7 @@ breaker-bounces = More than { $most } of the first { $first } results were addre
 
 # Relays of a workspace.
 relay-unknown = There is no relay “{ $name }”. Relays: { $known }.
-relay-word = “{ $name }” cannot be the name of a relay, because it is a kind of relay. Write sendoff relay set smtp URL, relay set capture, relay set file DIR, or choose another name.
+relay-name-reserved = “{ $name }” cannot be the name of a relay, because it is a kind of relay. Write sendoff relay set smtp URL, relay set capture, relay set file DIR, or choose another name.
 relay-for = “{ $text }” is neither an address nor a domain. Write --for news@example.org or --for example.org
 relay-weight = The weight must be from 1 to { $most }.
 relay-ahead = A connection can hold 1 to { $most } marked messages.
@@ -50,6 +50,6 @@ relay-gone = The campaign names the relay “{ $name }”, which does not exist.
 relay-for-others = Every relay is bound to other senders. Bind one to the sender of this campaign with sendoff relay set NAME --for ADDRESS, or add a relay without senders; then resume the campaign.
 relay-removed = The relay “{ $name }” is removed. Messages go through: { $left }.
 relay-spare = spare
-relay-share = weight { $weight }
-relay-holds = up to { $ahead } marked messages per connection
-relay-bound = for { $senders }
+relay-weight-shown = weight { $weight }
+relay-ahead-shown = up to { $ahead } marked messages per connection
+relay-senders = for { $senders }

@@ -15,7 +15,7 @@ relay-ready = Messages can be stored there.
 relay-answered-tls = { $target } accepts connections. The connection is encrypted and the certificate is valid. Extensions: { $offers }.
 relay-answered-clear = { $target } accepts connections. The connection is not encrypted. Extensions: { $offers }.
 capture-loopback = The capture server accepts messages from this machine only, and other machines can reach { $address }. Choose an address such as 127.0.0.1:2525.
-folder-letter-missing = There is no such message. It may have been erased.
+folder-message-missing = There is no such message. It may have been erased.
 # Errors of SMTP sessions.
 smtp-lookup = The host name of the relay cannot be resolved. Check it with `sendoff relay show`, and check the DNS settings of this machine.
 smtp-unreachable = No server accepts connections at the address of the relay ({ $why }). Check host and port with `sendoff relay show`, and that the server runs.
@@ -64,5 +64,5 @@ relay-sender = The relay refuses the sender address (reply { $code }). Use a sen
 relay-folder = A message could not be stored in the folder. Check its permissions and free space, then resume the campaign.
 relay-denies = The relay refuses every recipient for policy reasons (reply { $reply }, { $count } in a row). Check that it may send for this sender and from this machine, then resume the campaign.
 relay-locked = The relay requires authentication or encryption (reply { $code }). Add user, password and tls=required to its URL, then resume the campaign.
-post-smtputf8 = The relay cannot send to this address: it does not offer SMTPUTF8.
-post-refused = The relay refused the message: { $code } { $reply }
+test-send-smtputf8 = The relay cannot send to this address: it does not offer SMTPUTF8.
+test-send-refused = The relay refused the message: { $code } { $reply }

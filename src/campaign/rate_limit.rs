@@ -60,7 +60,7 @@ impl RateLimit {
             return Err(Message::new("relay-rate").invalid_field("rate"));
         }
         if self.daily.is_some_and(|daily| daily < 1) {
-            return Err(Message::new("cap-daily").invalid_field("daily"));
+            return Err(Message::new("limit-daily-invalid").invalid_field("daily"));
         }
         Ok(())
     }
@@ -91,7 +91,9 @@ impl FromStr for WarmUp {
             Some(Self { start: start.trim().parse().ok()?, growth: growth.trim().parse().ok()? })
         };
         let sound = |ramp: &Self| ramp.start >= 1 && ramp.growth.is_finite() && ramp.growth >= 1.0;
-        read().filter(sound).ok_or_else(|| Message::new("cap-ramp").with("text", text).invalid_field("warm_up"))
+        read()
+            .filter(sound)
+            .ok_or_else(|| Message::new("limit-warm-up-invalid").with("text", text).invalid_field("warm_up"))
     }
 }
 
@@ -115,7 +117,7 @@ mod tests {
     fn what_is_no_ramp_is_refused() {
         for text in ["", "200", "200:", ":2", "0:2", "200:0.5", "200:NaN", "200:inf", "-1:2", "a:b"] {
             let error = text.parse::<WarmUp>().expect_err(text);
-            assert_eq!((error.message().key, error.exit_code()), ("cap-ramp", 2), "{text}");
+            assert_eq!((error.message().key, error.exit_code()), ("limit-warm-up-invalid", 2), "{text}");
         }
     }
 

@@ -80,7 +80,7 @@ fn describe(view: &LaneView, lang: Lang) -> String {
     };
     let connections = view
         .connections
-        .map(|connections| lang.translate(&Message::new("cap-connections").with("connections", connections)));
+        .map(|connections| lang.translate(&Message::new("limit-connections").with("connections", connections)));
     let limits = limit_options::text(&view.lane.rate_limit, view.today, lang);
     let limits: Vec<_> = [limits, connections].into_iter().flatten().collect();
     let limits = (!limits.is_empty()).then(|| limits.join(", "));

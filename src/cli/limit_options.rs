@@ -21,7 +21,7 @@ impl<T: FromStr> FromStr for OrNone<T> {
             "none" => Ok(Self(None)),
             other => match other.parse() {
                 Ok(value) => Ok(Self(Some(value))),
-                Err(_) => Err(Message::new("cap-value").with("text", text).invalid()),
+                Err(_) => Err(Message::new("limit-value-invalid").with("text", text).invalid()),
             },
         }
     }
@@ -59,11 +59,11 @@ pub fn change<T>(option: Option<OrNone<T>>) -> Change<T> {
 
 /// A limit in words; `None` when nothing is limited.
 pub fn text(limit: &RateLimit, today: Today, lang: Lang) -> Option<String> {
-    let rate = limit.rate.map(|rate| Message::new("cap-rate").with("rate", round(rate)));
-    let today = today.quota.map(|quota| Message::new("cap-today").with("sent", today.sent).with("quota", quota));
+    let rate = limit.rate.map(|rate| Message::new("limit-rate").with("rate", round(rate)));
+    let today = today.quota.map(|quota| Message::new("limit-today").with("sent", today.sent).with("quota", quota));
     let warm_up = limit
         .warm_up
-        .map(|warm_up| Message::new("cap-warm-up").with("start", warm_up.start).with("growth", warm_up.growth));
+        .map(|warm_up| Message::new("limit-warm-up").with("start", warm_up.start).with("growth", warm_up.growth));
     let parts: Vec<_> = [rate, today, warm_up].into_iter().flatten().map(|message| lang.translate(&message)).collect();
     (!parts.is_empty()).then(|| parts.join(", "))
 }

@@ -151,10 +151,10 @@ fn describe(relay: &RelayView, lang: Lang) -> String {
     let limit = RateLimit { rate: None, ..relay.rate_limit };
     let limits = limit_options::text(&limit, relay.today, lang);
     let spare = relay.spare.then(|| Message::new("relay-spare"));
-    let weight = (relay.weight != 1).then(|| Message::new("relay-share").with("weight", relay.weight));
-    let ahead = (relay.ahead != 1).then(|| Message::new("relay-holds").with("ahead", relay.ahead));
+    let weight = (relay.weight != 1).then(|| Message::new("relay-weight-shown").with("weight", relay.weight));
+    let ahead = (relay.ahead != 1).then(|| Message::new("relay-ahead-shown").with("ahead", relay.ahead));
     let bound =
-        (!relay.senders.is_empty()).then(|| Message::new("relay-bound").with("senders", relay.senders.join(", ")));
+        (!relay.senders.is_empty()).then(|| Message::new("relay-senders").with("senders", relay.senders.join(", ")));
     let more = [spare, weight, ahead, bound].into_iter().flatten().map(|message| lang.translate(&message));
     let more: Vec<_> = limits.into_iter().chain(more).collect();
     let first = format!("{}: {}", relay.name, lang.translate(&relay.description));

@@ -31,7 +31,7 @@ pub async fn send(
     let envelope = Envelope { from, to: to.envelope(), utf8: to.needs_smtputf8() };
     match channel.exchange(None, Some(&envelope)).await.next.unwrap_or_else(no_reply).map_err(failed)? {
         EnvelopeReply::Accepted => {}
-        EnvelopeReply::NeedsSmtpUtf8 => return Err(Message::new("post-smtputf8").internal()),
+        EnvelopeReply::NeedsSmtpUtf8 => return Err(Message::new("test-send-smtputf8").internal()),
         EnvelopeReply::RecipientRefused(reply)
         | EnvelopeReply::SenderRefused(reply)
         | EnvelopeReply::DataRefused(reply) => return Err(refused(&reply)),
@@ -48,5 +48,5 @@ fn no_reply<T>() -> std::result::Result<T, SmtpError> {
 }
 
 fn refused(reply: &Reply) -> Error {
-    Message::new("post-refused").with("code", reply.code).with("reply", &reply.text).unavailable()
+    Message::new("test-send-refused").with("code", reply.code).with("reply", &reply.text).unavailable()
 }

@@ -192,7 +192,7 @@ pub async fn resume(installation: &Installation, actor: &Actor, name: &str) -> R
     let permit = actor.permit(Action::ChangeLane)?;
     let mut tx = installation.db.write().await?;
     if !lane_backoff::reset(&mut tx, permit.workspace, name).await? {
-        return Err(Message::new("lane-at-ease").with("name", name).conflict());
+        return Err(Message::new("lane-not-limited").with("name", name).conflict());
     }
     tx.commit().await?;
     permit.audit(None);

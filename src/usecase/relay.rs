@@ -254,7 +254,7 @@ async fn read(installation: &Installation, workspace: Id, change: &RelayChange) 
         ("capture", None) => (MAIN, RelayKind::Capture),
         ("file", Some(dir)) => (MAIN, RelayKind::Folder(make_folder(Path::new(dir))?)),
         (name @ ("smtp" | "capture" | "file"), _) => {
-            return Err(Message::new("relay-word").with("name", name).invalid_field("name"));
+            return Err(Message::new("relay-name-reserved").with("name", name).invalid_field("name"));
         }
         (name, None) => return change.apply(find(installation, workspace, Some(name)).await?),
         (name, Some("capture")) => (name, RelayKind::Capture),

@@ -190,7 +190,7 @@ async fn search_log(
             .with("to", utc(to + margin))
             .invalid_field("from_maillog"));
     }
-    if !search.is_ours() {
+    if !search.has_own_messages() {
         return Err(refused("maillog-foreign").invalid_field("from_maillog"));
     }
     Ok(findings)

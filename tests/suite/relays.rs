@@ -258,7 +258,7 @@ both!(the_command_keeps_several_relays, |fixture| {
 
     for (command, key) in [
         (set("third", None, plain()), "relay-unknown"),
-        (set("capture", Some("smtp://x.example.org"), plain()), "relay-word"),
+        (set("capture", Some("smtp://x.example.org"), plain()), "relay-name-reserved"),
         (set("second", None, Traits { senders: vec!["nobody".to_owned()], ..plain() }), "relay-for"),
         (set("second", None, Traits { weight: Some(0), ..plain() }), "relay-weight"),
         (set("second", None, Traits { ahead: Some(0), ..plain() }), "relay-ahead"),

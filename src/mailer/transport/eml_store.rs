@@ -87,7 +87,7 @@ impl EmlStore {
 
     /// The bytes of a message. Names that this store would not give are refused, wherever they point.
     pub fn read(&self, file: &str) -> Result<Vec<u8>> {
-        let missing = || Message::new("folder-letter-missing").not_found();
+        let missing = || Message::new("folder-message-missing").not_found();
         if parse_name(file).is_none() {
             return Err(missing());
         }
@@ -221,7 +221,7 @@ mod tests {
             &format!("../messages/{stored}"),
             &format!("{stored}\0"),
         ] {
-            assert_eq!(folder.read(file).expect_err(file).message().key, "folder-letter-missing", "{file}");
+            assert_eq!(folder.read(file).expect_err(file).message().key, "folder-message-missing", "{file}");
         }
         assert!(folder.read(&stored).is_ok());
     }

@@ -91,11 +91,11 @@ both!(a_lane_is_set_shown_and_taken_back, |fixture| {
     run(Command::Rm { name: "gmail".to_owned() }).await.expect("taken back");
     for (command, key) in [
         (Command::Rm { name: "gmail".to_owned() }, "lane-not-set"),
-        (Command::Resume { name: "gmail".to_owned() }, "lane-at-ease"),
+        (Command::Resume { name: "gmail".to_owned() }, "lane-not-limited"),
         (set("neu", Limits::default()), "lane-unknown"),
         (set("a b", Limits::default()), "lane-unknown"),
         (set("rest", Limits { rate: Some(OrNone(Some(-1.0))), ..Limits::default() }), "relay-rate"),
-        (set("all", Limits { daily: Some(OrNone(Some(0))), ..Limits::default() }), "cap-daily"),
+        (set("all", Limits { daily: Some(OrNone(Some(0))), ..Limits::default() }), "limit-daily-invalid"),
     ] {
         let refused = run(command).await.expect_err(key);
         assert_eq!((refused.message().key, refused.exit_code()), (key, 2));
