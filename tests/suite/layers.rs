@@ -24,7 +24,6 @@ const OWNERS: &[(&str, &str)] = &[
     ("setting", "infra/setting"),
     ("field", "audience/field"),
     ("contact", "audience/contact"),
-    ("facet", "audience/indexed_field"),
     ("indexed_field", "audience/indexed_field"),
     ("list", "audience/list"),
     ("subscription", "audience/subscription"),
