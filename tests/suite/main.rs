@@ -1,5 +1,5 @@
-//! The whole suite is one program. It runs on SQLite, and on PostgreSQL as well when
-//! `TEST_DATABASE_URL` names a server where databases may be made.
+//! The suite: behaviour of the whole engine on SQLite and PostgreSQL, as one test program. `tests/run` starts the
+//! PostgreSQL that `TEST_DATABASE_URL` names.
 
 mod ahead;
 mod canary;
@@ -9,6 +9,7 @@ mod certificate;
 mod compiled_email;
 mod corrupt_rows;
 mod data;
+mod dependencies;
 mod disk;
 mod eligibility;
 mod email;
@@ -44,3 +45,4 @@ mod time;
 mod tls_auth;
 mod trace_search;
 mod uncertain;
+mod vocabulary;
