@@ -25,6 +25,7 @@ use store_status::WritePurpose;
 
 pub mod bulk_insert;
 mod checkpoint;
+mod fixed_width;
 pub mod index;
 pub mod json_rows;
 mod lock;

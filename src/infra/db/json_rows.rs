@@ -1,12 +1,13 @@
-//! Many values as one: they travel as the text of a JSON array, and the statement reads it as a
-//! table. A statement with a placeholder for each value would be parsed anew for every slice, which
-//! costs more than to write the rows.
+//! Sets of rows as one parameter: a JSON array that the statement reads as a table. With a placeholder per value the
+//! database would parse a new statement for each batch size, which costs more than writing the rows.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
+pub use super::fixed_width::{bytes, number, words, words_after};
+use crate::infra::db::fixed_width::FixedWidthRows;
 use crate::infra::db::{Conn, Dialect, Query, Script, Sql};
 use crate::infra::error::Result;
 
@@ -33,7 +34,8 @@ impl Sql {
 
     /// PostgreSQL searches an index for an array; a select it may join with, whole tables at a time.
     fn any(&mut self, conn: &Conn, select: &str, values: String) -> &mut Self {
-        let [before, after] = if conn.backend_name() == "SQLite" { [" in (", ")"] } else { [" = any(array(", "))"] };
+        let [before, after] =
+            if Dialect::of(conn) == Dialect::Sqlite { [" in (", ")"] } else { [" = any(array(", "))"] };
         self.push(before).push(select).values(conn, values).push(after)
     }
 
@@ -52,9 +54,11 @@ impl Sql {
     /// Runs this select and returns these columns of its rows as one text, a JSON array for each row
     /// and nothing between them, and the greatest of column `key`; `None` when there are no rows.
     pub async fn strung(&mut self, conn: &mut Conn, columns: &str, key: &str) -> Result<Option<(String, i64)>> {
-        self.wrap(&match conn.backend_name() {
-            "SQLite" => format!("select group_concat(json_array({columns}), ''), max({key}) from "),
-            _ => format!("select string_agg(cast(json_build_array({columns}) as text), ''), max({key}) from "),
+        self.wrap(&match Dialect::of(conn) {
+            Dialect::Sqlite => format!("select group_concat(json_array({columns}), ''), max({key}) from "),
+            Dialect::Postgres => {
+                format!("select string_agg(cast(json_build_array({columns}) as text), ''), max({key}) from ")
+            }
         });
         let row = self.first(conn).await?;
         Ok(row.and_then(|row| row.get::<Option<String>, _>(0).map(|text| (text, row.get(1)))))
@@ -63,7 +67,7 @@ impl Sql {
     /// Makes the update just written one that returns these columns of its rows as one text, for [`read`].
     /// False on SQLite, which could return them only one by one: there they must be read again.
     pub fn tell(&mut self, conn: &Conn, columns: &str) -> bool {
-        let can = conn.backend_name() != "SQLite";
+        let can = Dialect::of(conn) != Dialect::Sqlite;
         if can {
             self.text.insert_str(self.start, "with told as (");
             self.push(&format!(" returning {columns}) {}told", gathering(Dialect::of(conn), columns)));
@@ -85,7 +89,10 @@ impl Sql {
         conn: &Conn,
         rows: impl Iterator<Item = ([i64; N], &'t str)>,
     ) -> &mut Self {
-        self.push(STRIP_TABLE[0]).values(conn, strip_text(rows)).push(STRIP_TABLE[1]).push(" as given")
+        self.push(STRIP_TABLE[0])
+            .values(conn, FixedWidthRows::encode(rows).into_json())
+            .push(STRIP_TABLE[1])
+            .push(" as given")
     }
 
     fn values(&mut self, conn: &Conn, text: String) -> &mut Self {
@@ -93,13 +100,13 @@ impl Sql {
     }
 
     fn unfold(&mut self, conn: &Conn, text: String, sqlite: [&str; 2], postgres: [&str; 2]) -> &mut Self {
-        let [before, after] = if conn.backend_name() == "SQLite" { sqlite } else { postgres };
+        let [before, after] = if Dialect::of(conn) == Dialect::Sqlite { sqlite } else { postgres };
         self.push(before).bind(text).push(after)
     }
 }
 
-/// Deletes rows of a table and returns these columns of them. `narrow` appends which; the caller's
-/// transaction is one that means to write.
+/// Deletes rows of a table and returns these columns of them. `narrow` appends the condition; the caller's
+/// transaction must be a write transaction.
 pub async fn take<T: DeserializeOwned>(
     conn: &mut Conn,
     table: &str,
@@ -107,8 +114,8 @@ pub async fn take<T: DeserializeOwned>(
     narrow: impl Fn(&mut Sql, &Conn),
 ) -> Result<Vec<T>> {
     let mut script = Script::new(conn);
-    if conn.backend_name() == "SQLite" {
-        // Nobody else writes meanwhile, so both find the same rows.
+    if Dialect::of(conn) == Dialect::Sqlite {
+        // No other transaction writes meanwhile, so both statements find the same rows.
         let sql = script.add(&format!("select {columns} from {table} where "));
         narrow(sql, conn);
         sql.gather(conn, columns);
@@ -123,7 +130,7 @@ pub async fn take<T: DeserializeOwned>(
 }
 
 /// Deletes the rows of a table that meet a condition and returns these columns of them; the caller's
-/// transaction is one that means to write.
+/// transaction must be a write transaction.
 pub async fn delete_returning<T: DeserializeOwned>(
     conn: &mut Conn,
     table: &'static str,
@@ -133,7 +140,7 @@ pub async fn delete_returning<T: DeserializeOwned>(
     take(conn, table, columns, |sql, conn| condition.write(Dialect::of(conn), sql)).await
 }
 
-/// The beginning of a select that returns these columns of all rows as one text.
+/// The start of a select that returns these columns of all rows as one text.
 pub(super) fn gathering(dialect: Dialect, columns: &str) -> String {
     match dialect {
         Dialect::Sqlite => format!("select json_group_array(json_array({columns})) from "),
@@ -141,70 +148,21 @@ pub(super) fn gathering(dialect: Dialect, columns: &str) -> String {
     }
 }
 
-/// The rows of a select that was gathered.
+/// The rows of a select that returned them as one text.
 pub fn read<T: DeserializeOwned>(row: Option<&AnyRow>) -> Vec<T> {
     let text: Option<String> = row.and_then(|row| row.get(0));
     serde_json::from_str(text.as_deref().unwrap_or("[]")).expect("the database writes JSON of these columns")
 }
 
-/// The text around the values of strips, which makes them a table of the column `value`.
+/// The text around the values of fixed-width rows, which makes them a table with the column `value`.
 pub(super) const STRIP_TABLE: [&str; 2] = ["(select value from ", ")"];
-
-/// Rows of whole numbers and a text as a JSON array of fixed-width texts.
-pub(super) fn strip_text<'t, const N: usize>(rows: impl Iterator<Item = ([i64; N], &'t str)>) -> String {
-    let mut strips = String::with_capacity(rows.size_hint().0 * (N * WIDTH + 16));
-    for (numbers, words) in rows {
-        strips.push_str(if strips.is_empty() { "[\"" } else { ",\"" });
-        numbers.iter().for_each(|number| write_digits(&mut strips, *number));
-        strips.push_str(&text(words)[1..]);
-    }
-    strips.push_str(if strips.is_empty() { "[]" } else { "]" });
-    strips
-}
-
-/// The digits of a number in a strip.
-const WIDTH: usize = 20;
-
-/// Appends the digits of a number, with zeros before them.
-fn write_digits(strip: &mut String, number: i64) {
-    let (mut digits, mut rest) = ([b'0'; WIDTH], number.unsigned_abs());
-    for digit in digits.iter_mut().rev() {
-        *digit += (rest % 10) as u8;
-        rest /= 10;
-    }
-    strip.push_str(str::from_utf8(&digits).expect("digits are ASCII"));
-}
-
-/// A number of a strip of the table `given`.
-pub fn number(index: usize) -> String {
-    format!("cast(substr(given.value, {}, {WIDTH}) as bigint)", index * WIDTH + 1)
-}
-
-/// The text behind so many numbers of a strip of the table `given`.
-pub fn words(numbers: usize) -> String {
-    words_after(numbers, 0)
-}
-
-/// The same without its first characters.
-pub fn words_after(numbers: usize, characters: usize) -> String {
-    format!("substr(given.value, {})", numbers * WIDTH + characters + 1)
-}
-
-/// So many bytes, which stand as hexadecimal digits behind the numbers of a strip of the table `given`.
-pub fn bytes(conn: &Conn, numbers: usize, count: usize) -> String {
-    let digits = format!("substr(given.value, {}, {})", numbers * WIDTH + 1, 2 * count);
-    match conn.backend_name() {
-        "SQLite" => format!("unhex({digits})"),
-        _ => format!("decode({digits}, 'hex')"),
-    }
-}
 
 /// A column of the table `given` as text.
 pub fn column(index: usize) -> String {
     format!("given.value ->> {index}")
 }
 
-/// The same as a whole number.
+/// A column of the table `given` as a whole number.
 pub fn whole(index: usize) -> String {
     format!("cast(given.value ->> {index} as bigint)")
 }

@@ -32,7 +32,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::any::AnyRow;
 
-use super::json_rows::{self, STRIP_TABLE, strip_text};
+use super::fixed_width::FixedWidthRows;
+use super::json_rows::{self, STRIP_TABLE};
 use super::sql::{Binding, Sql};
 use super::{Conn, Db, Dialect};
 use crate::infra::error::Result;
@@ -105,7 +106,7 @@ impl Query {
         name: &'static str,
         rows: impl Iterator<Item = ([i64; N], &'t str)>,
     ) -> Self {
-        self.with(name, Parameter::Strips(strip_text(rows)))
+        self.with(name, Parameter::Strips(FixedWidthRows::encode(rows).into_json()))
     }
 
     /// Gives `{name}` a piece of SQL: text of the source, another query, or a built condition.
