@@ -4,7 +4,7 @@
 use sqlx::Row;
 use url::Url;
 
-use crate::infra::db::{Conn, Sql};
+use crate::infra::db::{Conn, Query};
 use crate::infra::error::{Message, Result};
 use crate::infra::i18n::Lang;
 
@@ -135,19 +135,23 @@ impl Setting {
 
 /// The value, or the default of a key that is not set.
 pub async fn get(conn: &mut Conn, setting: Setting) -> Result<String> {
-    let row =
-        sqlx::query("select value from setting where name = $1").bind(setting.name()).fetch_optional(conn).await?;
+    let select = Query::new("select value from setting where name = :name").bind("name", setting.name());
+    let row = select.fetch_optional(conn).await?;
     Ok(row.map_or_else(|| setting.default().to_owned(), |row| row.get(0)))
 }
 
 /// Validates and stores a value.
 pub async fn set(conn: &mut Conn, setting: Setting, value: &str) -> Result<()> {
     let value = setting.check(value)?;
-    Sql::new("insert into setting (name, value) values (")
-        .bind_all([setting.name().to_owned(), value])
-        .push(") on conflict (name) do update set value = excluded.value")
-        .run(conn)
-        .await?;
+    Query::new(
+        "insert into setting (name, value)
+         values (:name, :value)
+         on conflict (name) do update set value = excluded.value",
+    )
+    .bind("name", setting.name())
+    .bind("value", value)
+    .execute(conn)
+    .await?;
     Ok(())
 }
 

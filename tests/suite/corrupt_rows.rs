@@ -1,5 +1,5 @@
-//! Rows that no program of ours leaves so: leases and deliveries changed by hand while letters go out,
-//! and tables of a newer version. A clear sentence, and nothing lost.
+//! Corrupt rows: leases and deliveries changed by hand while a mailer sends, and tables of a newer version. The mailer
+//! reports a clear error and loses or repeats no message.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,8 +29,8 @@ async fn count(fixture: &Fixture, sql: &'static str) -> i64 {
     sqlx::query(sql).fetch_one(&mut *conn).await.expect("counted").get(0)
 }
 
-/// A campaign to so many people, and a relay that takes a moment for each.
-async fn stage(fixture: &Fixture, people: usize) -> Sink {
+/// A campaign to so many contacts, and a relay that answers slowly.
+async fn start_slow_campaign(fixture: &Fixture, people: usize) -> Sink {
     house_with(fixture, people).await;
     let sink = Plan::new().at(".", Act::late(20)).start().await;
     use_relay(fixture, sink.target(), CONNECTIONS as u32).await;
@@ -41,12 +41,12 @@ async fn stage(fixture: &Fixture, people: usize) -> Sink {
     sink
 }
 
-/// Sends until the campaign has ended, and changes rows after each so many letters.
-async fn meddle(fixture: &Fixture, sink: &Sink, changes: &[(usize, &str)]) {
+/// Sends until the campaign has ended; runs each change after so many messages.
+async fn send_with_changes(fixture: &Fixture, sink: &Sink, changes: &[(usize, &str)]) {
     let (stop, stopped) = watch::channel(false);
-    let meddling = async {
-        for (letters, sql) in changes {
-            while sink.log().letters.len() < *letters {
+    let changing = async {
+        for (messages, sql) in changes {
+            while sink.log().letters.len() < *messages {
                 sleep(Duration::from_millis(5)).await;
             }
             tamper(fixture, sql).await;
@@ -57,12 +57,12 @@ async fn meddle(fixture: &Fixture, sink: &Sink, changes: &[(usize, &str)]) {
         stop.send(true).expect("someone listens");
     };
     let work = scheduler::run(&fixture.installation, Mode::Forever, Arc::new(|| true), stopped);
-    let (ended, ()) = timeout(Duration::from_secs(60), async { tokio::join!(work, meddling) }).await.expect("an end");
+    let (ended, ()) = timeout(Duration::from_secs(60), async { tokio::join!(work, changing) }).await.expect("an end");
     ended.expect("a clean end");
 }
 
-both!(a_mailer_whose_own_lease_is_changed_by_hand_begins_anew_and_repeats_nothing, |fixture| {
-    let sink = stage(fixture, 150).await;
+both!(mailer_with_a_changed_lease_restarts_and_repeats_nothing, |fixture| {
+    let sink = start_slow_campaign(fixture, 150).await;
     let changes = [
         (15, "update lease set until = 9000000000000000000"),
         (40, "update lease set until = -9000000000000000000"),
@@ -70,17 +70,17 @@ both!(a_mailer_whose_own_lease_is_changed_by_hand_begins_anew_and_repeats_nothin
         (90, "update lease set until = 0"),
     ];
 
-    meddle(fixture, &sink, &changes).await;
+    send_with_changes(fixture, &sink, &changes).await;
 
     assert_eq!(campaign(fixture).await.state, State::Finished);
     let (states, got) = (states(fixture).await, recipients(&sink));
-    let unsure = states.get("uncertain").copied().unwrap_or(0);
-    assert!(unsure <= CONNECTIONS * changes.len() as i64 && states["accepted"] + unsure == 150, "{states:?}");
+    let uncertain = states.get("uncertain").copied().unwrap_or(0);
+    assert!(uncertain <= CONNECTIONS * changes.len() as i64 && states["accepted"] + uncertain == 150, "{states:?}");
     assert!(got.values().all(|count| *count == 1) && got.len() as i64 >= states["accepted"], "{states:?}");
 });
 
-both!(what_a_mailer_that_never_was_holds_is_settled, |fixture| {
-    let sink = stage(fixture, 8).await;
+both!(deliveries_of_an_unknown_mailer_are_released_or_uncertain, |fixture| {
+    let sink = start_slow_campaign(fixture, 8).await;
     tamper(fixture, "insert into lease (id, until) values (5, 9000000000000000000)").await;
     for (nth, change) in [
         (0, "state = 'leased', mailer_id = 5"),
@@ -95,7 +95,7 @@ both!(what_a_mailer_that_never_was_holds_is_settled, |fixture| {
     }
 
     mail(fixture).await;
-    // What nobody holds is taken in before the campaign is called finished.
+    // Deliveries without a mailer are repaired before the campaign finishes.
     mail(fixture).await;
 
     assert_eq!(states(fixture).await, [("accepted", 5), ("uncertain", 3)].into());
@@ -104,8 +104,8 @@ both!(what_a_mailer_that_never_was_holds_is_settled, |fixture| {
     assert_eq!(count(fixture, "select count(*) from delivery where mailer_id is not null").await, 0);
 });
 
-both!(a_pending_row_that_someone_seems_to_hold_goes_out_once, |fixture| {
-    let sink = stage(fixture, 4).await;
+both!(pending_delivery_with_a_mailer_id_is_sent_once, |fixture| {
+    let sink = start_slow_campaign(fixture, 4).await;
     tamper(fixture, "update delivery set mailer_id = 99 where id = (select min(id) from delivery)").await;
 
     mail(fixture).await;
@@ -116,8 +116,8 @@ both!(a_pending_row_that_someone_seems_to_hold_goes_out_once, |fixture| {
     assert!(recipients(&sink).values().all(|count| *count == 1));
 });
 
-both!(a_shift_at_tables_of_a_newer_version_ends_with_a_sentence_and_sends_nothing, |fixture| {
-    let sink = stage(fixture, 3).await;
+both!(mailer_on_a_newer_database_ends_with_an_error_and_sends_nothing, |fixture| {
+    let sink = start_slow_campaign(fixture, 3).await;
     let newer = "insert into _sqlx_migrations (version, description, success, checksum, execution_time) \
                  select 9999, description, success, checksum, execution_time from _sqlx_migrations where version = 1";
     tamper(fixture, newer).await;

@@ -1,5 +1,4 @@
-//! Large audiences: what stands beside the truth to make it fast says the same as the truth, and the
-//! database uses it.
+//! Derived columns and indexes of contacts: they agree with the data they are derived from, and the database uses them.
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -35,8 +34,8 @@ async fn count(fixture: &Fixture, name: &str) -> i64 {
     segment::count(&fixture.installation, fixture.workspace.id, name).await.expect("counted")
 }
 
-/// People with a city and an age by number, on one list.
-async fn crowd(fixture: &Fixture, people: usize) {
+/// Subscribes contacts with a city and an age to one list.
+async fn add_contacts(fixture: &Fixture, people: usize) {
     let list = canary::list(fixture, "News").await;
     let of = |number: usize| {
         let values: Values =
@@ -50,7 +49,7 @@ async fn crowd(fixture: &Fixture, people: usize) {
     canary::join(fixture, &list, &all).await;
 }
 
-/// How the database would count these people. On PostgreSQL a scan of a small table is no choice.
+/// The query plan of counting these contacts. On PostgreSQL sequential scans are switched off.
 async fn plan(fixture: &Fixture, expression: &str) -> String {
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
     let condition = segment::resolve(&mut tx, fixture.workspace.id, expression).await.expect(expression);
@@ -67,9 +66,9 @@ async fn plan(fixture: &Fixture, expression: &str) -> String {
     rows.iter().map(|row| row.get::<String, _>(column) + "\n").collect()
 }
 
-both!(what_segments_name_is_found_by_index, |fixture| {
+both!(segment_conditions_use_indexes, |fixture| {
     declare(fixture, &[("city", "text"), ("age", "number"), ("birthday", "date")]).await;
-    crowd(fixture, 300).await;
+    add_contacts(fixture, 300).await;
     save(fixture, "two", "city = \"казань\" and age > 40").await;
     save(fixture, "seen", "not opened(any, 90 days) or birthday < 2000-01-01").await;
 
@@ -82,7 +81,7 @@ both!(what_segments_name_is_found_by_index, |fixture| {
         ("not opened(any, 90 days)", "contact_seen"),
     ] {
         let plan = plan(fixture, expression).await;
-        // On PostgreSQL statistics decide, and those of 300 people may speak for another index.
+        // On PostgreSQL the statistics of 300 contacts may favour another index.
         assert!(fixture.kind == Kind::Postgres || plan.contains(index), "{expression}: {plan}");
         assert!(fixture.kind == Kind::Postgres || plan.contains("COVERING"), "{expression}: {plan}");
     }
@@ -91,9 +90,9 @@ both!(what_segments_name_is_found_by_index, |fixture| {
     assert_eq!(count(fixture, "seen").await, 300);
 });
 
-both!(a_facet_comes_with_its_segment_and_goes_an_hour_after_the_last, |fixture| {
+both!(indexed_field_is_dropped_an_hour_after_its_last_segment, |fixture| {
     declare(fixture, &[("city", "text"), ("age", "number")]).await;
-    crowd(fixture, 40).await;
+    add_contacts(fixture, 40).await;
     let states = async || {
         let mut conn = fixture.installation.db.read().await.expect("a connection");
         let all = indexed_field::all(&mut conn, fixture.workspace.id).await.expect("read");
@@ -106,7 +105,7 @@ both!(a_facet_comes_with_its_segment_and_goes_an_hour_after_the_last, |fixture| 
     save(fixture, "one", "city = \"казань\"").await;
     assert_eq!(states().await, [("age".to_owned(), State::Retiring), ("city".to_owned(), State::Ready)]);
     assert_eq!(canary::number(fixture, kept).await, 40);
-    // Needed again before it is gone.
+    // Used again before it is dropped.
     save(fixture, "other", "age > 50").await;
     assert_eq!(states().await, [("age".to_owned(), State::Ready), ("city".to_owned(), State::Ready)]);
 
@@ -121,7 +120,7 @@ both!(a_facet_comes_with_its_segment_and_goes_an_hour_after_the_last, |fixture| 
     assert_eq!(count(fixture, "one").await, 10);
 });
 
-both!(a_pinned_facet_stays_and_a_ninth_text_has_no_place, |fixture| {
+both!(pinned_field_stays_and_a_ninth_text_field_is_not_indexed, |fixture| {
     let names: Vec<String> = (1..=9).map(|number| format!("text{number}")).collect();
     for name in &names {
         declare(fixture, &[(name, "text")]).await;
@@ -137,13 +136,13 @@ both!(a_pinned_facet_stays_and_a_ninth_text_has_no_place, |fixture| {
 
     let mut conn = fixture.installation.db.read().await.expect("a connection");
     assert_eq!(indexed_field::list_readable(&mut conn, fixture.workspace.id).await.expect("read").len(), 8);
-    // A segment that names the ninth is read from the JSON.
-    crowd(fixture, 4).await;
+    // A segment over the ninth field reads the JSON.
+    add_contacts(fixture, 4).await;
     save(fixture, "ninth", "text9 is not set").await;
     assert_eq!(count(fixture, "ninth").await, 4);
 });
 
-both!(who_can_be_reached_is_written_down_as_it_is, |fixture| {
+both!(reachable_column_equals_subscriptions, |fixture| {
     let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
     let lists = [canary::list(fixture, "News").await, canary::list(fixture, "Offers").await];
     let mut rng = StdRng::seed_from_u64(5);
@@ -179,7 +178,7 @@ both!(who_can_be_reached_is_written_down_as_it_is, |fixture| {
     assert!(canary::number(fixture, "select count(*) from contact where reachable = 1").await > 0);
 });
 
-both!(the_last_open_and_click_are_known_and_forgotten_with_their_list, |fixture| {
+both!(last_open_and_click_are_erased_with_their_list, |fixture| {
     let (news, offers) = (canary::list(fixture, "News").await, canary::list(fixture, "Offers").await);
     let person = canary::person(fixture, &news, "anna@example.org").await;
     canary::person(fixture, &offers, "anna@example.org").await;
@@ -203,13 +202,13 @@ both!(the_last_open_and_click_are_known_and_forgotten_with_their_list, |fixture|
     assert_eq!(canary::number(fixture, known).await, 0);
 });
 
-both!(an_estimate_comes_near_the_count, |fixture| {
+both!(estimate_is_near_the_count, |fixture| {
     declare(fixture, &[("city", "text"), ("age", "number")]).await;
-    crowd(fixture, 4).await;
+    add_contacts(fixture, 4).await;
     save(fixture, "kazan", "city = \"казань\"").await;
     let estimate =
         async || segment::estimate(&fixture.installation, fixture.workspace.id, "kazan").await.expect("estimated");
-    assert_eq!(estimate().await, None, "few people are counted as fast");
+    assert_eq!(estimate().await, None, "few contacts are counted instead");
 
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
     let new = |number: usize| NewContact {
@@ -225,7 +224,7 @@ both!(an_estimate_comes_near_the_count, |fixture| {
     sqlx::query("update contact set reachable = 1").execute(&mut *tx).await.expect("reachable");
     tx.commit().await.expect("committed");
 
-    let about = estimate().await.expect("many people");
+    let about = estimate().await.expect("many contacts");
     assert!((9_000..11_000).contains(&about), "{about}");
 });
 

@@ -1,10 +1,10 @@
-//! Fail points are for the harness alone.
+//! Fail points exist only in a program built with the feature `failpoints`.
 
 #[test]
-fn a_program_built_as_it_is_shipped_has_no_fail_points() {
+fn shipped_program_has_no_fail_points() {
     let program = std::fs::read(env!("CARGO_BIN_EXE_sendoff")).expect("the program");
     let holds = |word: &[u8]| program.windows(word.len()).any(|window| window == word);
 
-    assert!(holds(b"SENDOFF_DATABASE"), "the names of variables can be found in it");
+    assert!(holds(b"SENDOFF_DATABASE"), "variable names are found in the binary");
     assert_eq!(holds(b"SENDOFF_FAILPOINT") || holds(b"SENDOFF_BUG"), cfg!(feature = "failpoints"));
 }
