@@ -6,9 +6,10 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use sendoff::audience::address::Address;
-use sendoff::campaign::composer::{Composer, FrozenContent};
+use sendoff::campaign::composer::Composer;
 use sendoff::campaign::delivery::Recipient;
 use sendoff::campaign::file::Sender;
+use sendoff::campaign::frozen_content::FrozenContent;
 use sendoff::content::brand::Brand;
 use sendoff::content::email::{EmailContext, EmailSource, Format, Layout, Tracking};
 use sendoff::infra::clock::Clock;

@@ -77,3 +77,4 @@ test-sent = The test letter to { $to } was handed over: { $answer }
 address-wrong = This is no address to write to: { $why }.
 mail-waiting = Letters that wait for their time leave from { $time } on; run sendoff mail then, or leave sendoff serve running.
 mail-nothing = Nothing to send. Start a campaign: sendoff campaign start NAME
+lane-damaged = The domains of a lane in the database are no JSON array of texts. Set them again: sendoff lane set NAME --domains DOMAINS

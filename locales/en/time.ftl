@@ -46,7 +46,7 @@ series-start = “{ $name }” comes again and again and has no single start. Le
 series-begun = “{ $name }” becomes a campaign of its own at each slot, made from this draft as it is then. The first: { $next }. A running `sendoff serve` or `sendoff mail` sends it.
 series-unknown = “{ $name }” is not the draft of a series. See which there are: sendoff campaign series ls
 series-draft-gone = The draft of this series is no longer there. Add its file again under another name and schedule it.
-series-no-rhythm = The draft “{ $name }” no longer says every = "…". Add the file with it, then: sendoff campaign series resume { $name }
+series-no-recurrence = The draft “{ $name }” no longer says every = "…". Add the file with it, then: sendoff campaign series resume { $name }
 series-name-taken = There is a campaign “{ $name }” that no series made, so the slot could not get its name. Add the file again under another name and schedule it.
 series-missed = The slot of { $day } was missed. Send it now: sendoff campaign series resume { $name } --send-missed. Leave it out: sendoff campaign series resume { $name }
 series-next = next at { $next }

@@ -75,3 +75,4 @@ test-sent = Пробное письмо для { $to } передано: { $answ
 address-wrong = По такому адресу не написать: { $why }.
 mail-waiting = Письма, которые ждут своего времени, пойдут с { $time }; запустите тогда sendoff mail или оставьте работать sendoff serve.
 mail-nothing = Отправлять нечего. Начните рассылку: sendoff campaign start ИМЯ
+lane-damaged = Домены полосы в базе данных — не JSON-массив строк. Задайте их снова: sendoff lane set ИМЯ --domains ДОМЕНЫ

@@ -48,7 +48,7 @@ series-start = «{ $name }» выходит снова и снова, у неё 
 series-begun = «{ $name }» в каждый свой срок становится отдельной рассылкой из этого черновика, каким он тогда будет. Первая: { $next }. Отправит работающий `sendoff serve` или `sendoff mail`.
 series-unknown = «{ $name }» — не черновик серии. Какие есть: sendoff campaign series ls
 series-draft-gone = Черновика этой серии больше нет. Добавьте файл под другим именем и назначьте время.
-series-no-rhythm = В черновике «{ $name }» больше нет every = "…". Добавьте файл с ним, затем: sendoff campaign series resume { $name }
+series-no-recurrence = В черновике «{ $name }» больше нет every = "…". Добавьте файл с ним, затем: sendoff campaign series resume { $name }
 series-name-taken = Рассылка «{ $name }» уже есть, и сделала её не серия: выпуску не досталось имени. Добавьте файл под другим именем и назначьте время.
 series-missed = Выпуск за { $day } пропущен. Отправить сейчас: sendoff campaign series resume { $name } --send-missed. Пропустить: sendoff campaign series resume { $name }
 series-next = следующая { $next }

@@ -1,26 +1,26 @@
 //! Table `delivery`: one campaign to one contact, the row that makes sending exact.
 //!
 //! ```text
-//!            claim            mark (durable, before the envelope)    answer
+//!            claim            mark (durable, before the body)        reply
 //! pending ─────────► leased ──────────────────────► sending ─────────────────► accepted | rejected
-//!    ▲                 │                               │ crash, lost answer
+//!    ▲                 │                               │ crash, reply lost
 //!    └─── released ────┘                               └──────────────────────► uncertain
 //! ```
 //!
-//! Marking asks, in the statement that moves the row, whether the person is still on the list with
-//! a confirmed subscription; who is not becomes `suppressed`. `skipped` are those to whom no letter
-//! could be made. A deferred delivery is `pending` again with a later `due_at`.
+//! The mark contains the final eligibility check; a contact that may no longer be mailed makes its delivery `suppressed`.
+//! `skipped` deliveries are those for which no message could be made. A deferred delivery is `pending` again with a later
+//! `due_at`.
 //!
-//! Where one process alone sends, what it has claimed stays `pending` on disk and is known to it
-//! alone ([`claim::InFlight`]); `leased` is for databases in which several are at work.
+//! A mailer that is alone on its database keeps its claims in memory ([`in_flight::InFlight`]): the rows stay `pending`.
+//! `leased` is used where several mailers share a database.
 
 pub mod claim;
+pub mod counts;
 pub mod forget;
 pub mod freeze;
 pub mod in_flight;
 pub mod mark;
 pub mod orphan_repair;
-pub mod progress;
 pub mod reassign_lanes;
 pub mod record;
 pub mod uncertain;
@@ -29,7 +29,7 @@ use sqlx::Row;
 
 use crate::audience::eligibility;
 use crate::infra::clock::Millis;
-use crate::infra::db::{Conn, Sql};
+use crate::infra::db::{Conn, Query};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 
@@ -41,98 +41,114 @@ pub use reassign_lanes::reassign_lanes;
 pub use record::{DeliveryResult, ResultBatch, record, recover, skip_pending};
 
 crate::text_enum! {
-    /// Where a delivery stands.
+    /// State of a delivery.
     State {
-        /// To be sent, or to be tried again at `due_at`.
+        /// To be sent, or to be tried again, at `due_at`.
         Pending = "pending",
-        /// Taken by a mailer; not a byte of the message is out.
+        /// Claimed by a mailer; nothing was sent.
         Leased = "leased",
-        /// Marked on disk; the message may be out.
+        /// Marked on disk; the message may be on the wire.
         Sending = "sending",
         /// The relay took responsibility.
         Accepted = "accepted",
-        /// The relay refused for good.
+        /// The relay refused permanently.
         Rejected = "rejected",
-        /// The message may have been accepted; the answer is lost. Never repeated by itself.
+        /// The relay may have accepted the message; its reply is lost. Resent only by decision.
         Uncertain = "uncertain",
-        /// The person may not be written to any more.
+        /// The contact may no longer be mailed.
         Suppressed = "suppressed",
-        /// No letter could be made, or the campaign was cancelled first.
+        /// No message could be made, or the campaign was cancelled first.
         Skipped = "skipped",
     }
 }
 
 impl State {
-    /// True for an end: nothing more happens by itself.
+    /// True for a final state: nothing more happens without a decision.
     pub const fn is_final(self) -> bool {
         !matches!(self, Self::Pending | Self::Leased | Self::Sending)
     }
 }
 
 /// The condition that the contact of a row of `delivery` may be mailed on the campaign's list now.
-fn subscribed() -> String {
+fn is_eligible() -> String {
     eligibility::mailable_on(
         "delivery.contact_id",
         "(select k.list_id from campaign k where k.id = delivery.campaign_id)",
     )
 }
 
-/// True when every delivery of the campaign has an end. Asked of the rows, not of the counts.
+/// True when every delivery of the campaign is final. Reads the rows, not the stored counts.
 pub async fn is_settled(conn: &mut Conn, campaign: Id) -> Result<bool> {
-    let row = sqlx::query(
-        "select (select count(*) from (select 1 from delivery where campaign_id = $1 and state = 'pending' limit 1) due) \
-         + (select count(*) from (select 1 from delivery where campaign_id = $1 and mailer_id is not null limit 1) held)",
+    let open = Query::new(
+        "select 1 from (select 1 from delivery where campaign_id = :campaign and state = 'pending' limit 1) waiting
+         union all
+         select 1 from (select 1 from delivery where campaign_id = :campaign and mailer_id is not null limit 1) held",
     )
-    .bind(campaign)
-    .fetch_one(conn)
+    .bind("campaign", campaign)
+    .fetch_optional(conn)
     .await?;
-    Ok(row.get::<i64, _>(0) == 0)
+    Ok(open.is_none())
 }
 
-/// True when some delivery of the campaign may be claimed now.
+/// True when a delivery of the campaign can be claimed now.
 pub async fn is_due(conn: &mut Conn, campaign: Id, now: Millis) -> Result<bool> {
     Ok(next_due(conn, campaign).await?.is_some_and(|due| due <= now))
 }
 
-/// True when another mailer holds deliveries of the campaign: they end with it, or come back once
-/// its lease has run out.
+/// True when another mailer holds deliveries of the campaign. It finishes them, or they are recovered once its lease has
+/// expired.
 pub async fn is_held(conn: &mut Conn, campaign: Id, mailer: Id) -> Result<bool> {
-    let mut sql = Sql::new("select 1 from delivery where mailer_id is not null and campaign_id = ");
-    sql.bind(campaign).push(" and mailer_id <> ").bind(mailer);
-    Ok(sql.push(" limit 1").first(conn).await?.is_some())
+    let held = Query::new(
+        "select 1
+           from delivery
+          where mailer_id is not null and campaign_id = :campaign and mailer_id <> :mailer
+          limit 1",
+    )
+    .bind("campaign", campaign)
+    .bind("mailer", mailer)
+    .fetch_optional(conn)
+    .await?;
+    Ok(held.is_some())
 }
 
-/// When the next delivery of the campaign that waits for its time is due.
+/// When the next pending delivery of the campaign is due.
 pub async fn next_due(conn: &mut Conn, campaign: Id) -> Result<Option<Millis>> {
     let mut next = None;
-    for lane in lanes_due(conn, campaign).await? {
-        next = [next, next_due_in(conn, campaign, &lane).await?].into_iter().flatten().min();
+    for lane in list_due_lanes(conn, campaign).await? {
+        next = [next, next_due_in_lane(conn, campaign, &lane).await?].into_iter().flatten().min();
     }
     Ok(next)
 }
 
-/// The same for one lane of the campaign.
-pub async fn next_due_in(conn: &mut Conn, campaign: Id, lane: &str) -> Result<Option<Millis>> {
-    let row = sqlx::query(
-        "select due_at from delivery where campaign_id = $1 and lane = $2 and state = 'pending' order by due_at, id limit 1",
+/// When the next pending delivery of the campaign in this lane is due.
+pub async fn next_due_in_lane(conn: &mut Conn, campaign: Id, lane: &str) -> Result<Option<Millis>> {
+    let row = Query::new(
+        "select due_at
+           from delivery
+          where campaign_id = :campaign and lane = :lane and state = 'pending'
+          order by due_at, id
+          limit 1",
     )
-    .bind(campaign)
-    .bind(lane)
+    .bind("campaign", campaign)
+    .bind("lane", lane)
     .fetch_optional(conn)
     .await?;
     Ok(row.map(|row| row.get(0)))
 }
 
-/// The lanes in which deliveries of the campaign wait. One look into the index for each.
-pub async fn lanes_due(conn: &mut Conn, campaign: Id) -> Result<Vec<String>> {
+/// Lanes with pending deliveries of the campaign. One index lookup per lane.
+pub async fn list_due_lanes(conn: &mut Conn, campaign: Id) -> Result<Vec<String>> {
     let mut lanes: Vec<String> = Vec::new();
     loop {
-        let last = lanes.last().cloned().unwrap_or_default();
-        let row = sqlx::query(
-            "select lane from delivery where campaign_id = $1 and lane > $2 and state = 'pending' order by lane limit 1",
+        let row = Query::new(
+            "select lane
+               from delivery
+              where campaign_id = :campaign and lane > :last and state = 'pending'
+              order by lane
+              limit 1",
         )
-        .bind(campaign)
-        .bind(last)
+        .bind("campaign", campaign)
+        .bind("last", lanes.last().map_or("", String::as_str))
         .fetch_optional(&mut *conn)
         .await?;
         match row {
@@ -142,39 +158,45 @@ pub async fn lanes_due(conn: &mut Conn, campaign: Id) -> Result<Vec<String>> {
     }
 }
 
-/// Deliveries of a campaign that were refused for now and wait to be tried again.
-pub async fn deferred(conn: &mut Conn, campaign: Id) -> Result<i64> {
-    let row =
-        sqlx::query("select count(*) from delivery where campaign_id = $1 and state = 'pending' and attempts > 0")
-            .bind(campaign)
-            .fetch_one(conn)
-            .await?;
-    Ok(row.get(0))
+/// Number of deliveries of a campaign that the relay deferred and that wait to be tried again.
+pub async fn count_deferred(conn: &mut Conn, campaign: Id) -> Result<i64> {
+    let row = Query::new(
+        "select count(*) from delivery where campaign_id = :campaign and state = 'pending' and attempts > 0",
+    )
+    .bind("campaign", campaign)
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map_or(0, |row| row.get(0)))
 }
 
-/// Rows of a campaign by state, from the kept counts and the few rows that are held.
+/// Deliveries of a campaign by state, from the stored counts and the few rows that mailers hold.
 pub async fn count(conn: &mut Conn, campaign: Id) -> Result<Vec<(State, i64)>> {
-    let mut counts = progress::of(conn, campaign).await?;
-    let held = sqlx::query(
-        "select state, count(*) from delivery where mailer_id is not null and campaign_id = $1 group by state",
+    let mut counts = counts::read(conn, campaign).await?;
+    let held = Query::new(
+        "select state, count(*) from delivery where mailer_id is not null and campaign_id = :campaign group by state",
     )
-    .bind(campaign)
+    .bind("campaign", campaign)
     .fetch_all(conn)
     .await?;
     for row in held {
-        counts.hold(row.get::<String, _>(0).parse()?, row.get(1));
+        counts.add_open(row.get::<String, _>(0).parse()?, row.get(1));
     }
-    Ok(counts.all())
+    Ok(counts.by_state())
 }
 
-/// Whom letters were sent to, each as delivery and contact.
+/// The contacts of these deliveries, as pairs of delivery and contact; deliveries that no longer exist are left out.
 pub async fn contacts_of(conn: &mut Conn, ids: &[Id]) -> Result<Vec<(Id, Id)>> {
-    Sql::new("select id, contact_id from delivery where id").among(conn, ids).gathered(conn, "id, contact_id").await
+    Query::new("select id, contact_id from delivery where id in :ids")
+        .bind_ids("ids", ids)
+        .fetch_json(conn, "id, contact_id")
+        .await
 }
 
-/// Whom a delivery goes to, while the row is there.
+/// Contact and campaign of a delivery; `None` when the delivery does not exist.
 pub async fn contact_of(conn: &mut Conn, id: Id) -> Result<Option<(Id, Id)>> {
-    let row =
-        sqlx::query("select contact_id, campaign_id from delivery where id = $1").bind(id).fetch_optional(conn).await?;
+    let row = Query::new("select contact_id, campaign_id from delivery where id = :id")
+        .bind("id", id)
+        .fetch_optional(conn)
+        .await?;
     Ok(row.map(|row| (row.get(0), row.get(1))))
 }

@@ -1,5 +1,5 @@
-//! Table `tally`: what remains of people who are gone, as numbers that link to no one. A report is
-//! the count of the rows that are there plus the tally of those that were.
+//! Table `erased_count`: numbers of erased contacts, which identify no one. A report adds them to the counts of the rows
+//! that exist.
 
 use std::collections::BTreeMap;
 
@@ -7,56 +7,67 @@ use serde_json::json;
 use sqlx::Row;
 
 use crate::infra::db::json_rows::{column, whole};
-use crate::infra::db::{Conn, Sql};
+use crate::infra::db::{Conn, Query};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 
-/// Messages that were opened at least once.
+/// Messages opened at least once.
 pub const OPEN: &str = "open";
 /// Messages in which the link at `position` was clicked at least once.
 pub const CLICK: &str = "click";
 /// Messages in which any link was clicked at least once.
 pub const CLICKED: &str = "clicked";
-/// People who left through a letter of the campaign.
+/// Messages that at least one complaint was about.
+pub const COMPLAINT: &str = "complaint";
+/// Contacts that unsubscribed through a message of the campaign.
 pub const UNSUBSCRIBED: &str = "unsubscribed";
 
-/// Adds to a number; negative to take back.
+/// Adds to one number; a negative `count` subtracts.
 pub async fn add(conn: &mut Conn, campaign: Id, kind: &str, position: i32, count: i64) -> Result<()> {
-    sqlx::query(
-        "insert into tally (campaign_id, kind, position, count) values ($1, $2, $3, $4) \
-         on conflict (campaign_id, kind, position) do update set count = tally.count + excluded.count",
+    Query::new(
+        "insert into erased_count (campaign_id, kind, position, count)
+         values (:campaign, :kind, :position, :count)
+         on conflict (campaign_id, kind, position) do update set count = erased_count.count + excluded.count",
     )
-    .bind(campaign)
-    .bind(kind)
-    .bind(position)
-    .bind(count)
+    .bind("campaign", campaign)
+    .bind("kind", kind)
+    .bind("position", position)
+    .bind("count", count)
     .execute(conn)
     .await?;
     Ok(())
 }
 
-/// Numbers that are on their way into the tally, by campaign, kind and position.
+/// Numbers to be added, by campaign, kind and position.
 pub type ErasedCounts = BTreeMap<(Id, &'static str, i32), i64>;
 
-/// Adds many numbers at once, always in the same order.
+/// Adds many numbers in one statement, always in the same order.
 pub async fn add_all(conn: &mut Conn, counts: &ErasedCounts) -> Result<()> {
     if counts.is_empty() {
         return Ok(());
     }
     let rows: Vec<_> = counts.iter().map(|((campaign, kind, at), count)| json!([campaign, kind, at, count])).collect();
-    let mut sql = Sql::new("insert into tally (campaign_id, kind, position, count) select ");
-    sql.push(&whole(0)).push(", ").push(&column(1)).push(", cast(").push(&column(2)).push(" as integer), ");
-    sql.push(&whole(3)).push(" from ").table(conn, &rows).push(
-        " where true on conflict (campaign_id, kind, position) do update set count = tally.count + excluded.count",
-    );
-    sql.run(conn).await?;
+    Query::new(
+        "insert into erased_count (campaign_id, kind, position, count)
+         select {campaign}, {kind}, cast({position} as integer), {count}
+           from :counts as given
+          where true
+         on conflict (campaign_id, kind, position) do update set count = erased_count.count + excluded.count",
+    )
+    .fragment("campaign", whole(0))
+    .fragment("kind", column(1))
+    .fragment("position", column(2))
+    .fragment("count", whole(3))
+    .bind_rows("counts", &rows)
+    .execute(conn)
+    .await?;
     Ok(())
 }
 
 /// The numbers of a campaign by kind and position.
 pub async fn list(conn: &mut Conn, campaign: Id) -> Result<BTreeMap<(String, i32), i64>> {
-    let rows = sqlx::query("select kind, position, count from tally where campaign_id = $1")
-        .bind(campaign)
+    let rows = Query::new("select kind, position, count from erased_count where campaign_id = :campaign")
+        .bind("campaign", campaign)
         .fetch_all(conn)
         .await?;
     Ok(rows.iter().map(|row| ((row.get(0), row.get(1)), row.get(2))).collect())

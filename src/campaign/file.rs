@@ -1,43 +1,43 @@
-//! A campaign as a file: TOML between two `+++` lines, then the letter in Markdown or HTML. The file
-//! is the campaign: it can be read, compared and kept beside code.
+//! Parses campaign files: TOML settings between two `+++` lines, then the email in Markdown or HTML. The file holds the
+//! whole campaign, so that it can be compared and kept in version control.
 
 use serde::{Deserialize, Serialize};
 
-use super::delivery::uncertain::UncertainPolicy;
 use super::schedule::{Schedule, ScheduleText};
+use super::uncertain_policy::UncertainPolicy;
 use crate::audience::address::{Address, is_hidden};
 use crate::content::email::{EmailSource, Format, Layout, Tracking};
 use crate::infra::error::{Message, Result};
 
-/// What a campaign file says.
+/// A parsed campaign file.
 #[derive(Debug, Clone)]
-pub struct File {
-    /// The campaign's name.
+pub struct CampaignFile {
+    /// Name of the campaign.
     pub name: String,
-    /// The list it is sent to.
+    /// Name of the list.
     pub list: String,
-    /// The segment that narrows the list.
+    /// Name of the segment that narrows the list.
     pub segment: Option<String>,
-    /// Who writes.
+    /// Mailbox of header From.
     pub from: Sender,
-    /// The relay that is to carry it, where it must be this one.
+    /// Name of the only relay that may send the campaign.
     pub relay: Option<String>,
-    /// Where answers go, when not to the sender.
+    /// Mailbox of header Reply-To.
     pub reply_to: Option<Sender>,
-    /// The letter.
+    /// The email.
     pub draft: EmailSource,
-    /// When it is sent.
+    /// Start, latest time, hold and recurrence.
     pub schedule: Schedule,
-    /// What becomes of letters whose answer was lost.
-    pub fate: UncertainPolicy,
+    /// What happens to deliveries whose reply was lost.
+    pub uncertain_policy: UncertainPolicy,
 }
 
 /// A mailbox with a name, as in `Shop <news@example.org>`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sender {
-    /// The displayed name; may be empty.
+    /// Display name; may be empty.
     pub name: String,
-    /// The address as its owner spells it.
+    /// Address in the owner's spelling.
     pub address: String,
 }
 
@@ -48,7 +48,7 @@ impl std::fmt::Debug for Sender {
 }
 
 impl Sender {
-    /// Reads `Name <address>` or a bare address.
+    /// Parses `Name <address>` or a bare address.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let (name, address) = match text.strip_suffix('>').and_then(|rest| rest.rsplit_once('<')) {
@@ -60,7 +60,7 @@ impl Sender {
             .then(|| Self { name: name.to_owned(), address: address.expose() })
     }
 
-    /// The address, which was checked when it was read.
+    /// The address, which was checked when it was parsed.
     pub fn mailbox(&self) -> Address {
         Address::parse(&self.address).expect("a sender is only ever made from a parsed address")
     }
@@ -92,13 +92,16 @@ struct Front {
     uncertain: Option<String>,
 }
 
-/// Longest campaign file, in bytes; a letter is clipped by mail programs long before.
-pub const LONGEST: usize = 1 << 20;
+/// Maximum length of a campaign file in bytes. Mail programs clip a message long before.
+pub const MAX_BYTES: usize = 1 << 20;
 
-impl File {
-    /// Reads a campaign file. `format` follows from the ending of its name.
+impl CampaignFile {
+    /// Parses a campaign file. `format` follows from the extension of its name.
+    ///
+    /// # Errors
+    /// Invalid, with the line where a setting is wrong.
     pub fn parse(text: &str, format: Format) -> Result<Self> {
-        if text.len() > LONGEST {
+        if text.len() > MAX_BYTES {
             return Err(Message::new("campaign-file-long").invalid());
         }
         if text.contains('\0') {
@@ -116,15 +119,15 @@ impl File {
                 Message::new("campaign-sender").with("field", field).with("text", text).invalid_field("from")
             })
         };
-        let schedule = Schedule::read(ScheduleText {
-            at: front.at.map(plain),
-            at_local: front.at_local.map(plain),
+        let schedule = Schedule::parse(ScheduleText {
+            at: front.at.map(text_of),
+            at_local: front.at_local.map(text_of),
             zone: front.zone,
             zone_field: front.zone_field,
-            until: front.until.map(plain),
-            hold: front.hold.map(plain),
+            until: front.until.map(text_of),
+            hold: front.hold.map(text_of),
             every: front.every,
-            on: front.on.map(plain),
+            on: front.on.map(text_of),
             late: front.late,
         })?;
         Ok(Self {
@@ -143,13 +146,13 @@ impl File {
                 tracking: front.tracking.as_deref().unwrap_or("none").parse::<Tracking>()?,
             },
             schedule,
-            fate: front.uncertain.as_deref().unwrap_or("hold").parse()?,
+            uncertain_policy: front.uncertain.as_deref().unwrap_or("hold").parse()?,
         })
     }
 }
 
-/// The settings and the letter. Each is preceded by as many empty lines as there are lines before it
-/// in the file, so that a mistake in it is named by the line of the file.
+/// Splits a file into settings and email. Each is preceded by as many empty lines as there are lines before it in the
+/// file, so that errors name the line of the file.
 fn split(text: &str) -> Result<(String, String)> {
     let missing = || Message::new("campaign-front").invalid();
     let mut end = 0;
@@ -190,7 +193,7 @@ const KEYS: &[&str] = &[
     "uncertain",
 ];
 
-/// Names the line of the file, the key and, for a misspelt key, the one that was meant.
+/// Error of the settings: line of the file, key, and for a misspelt key the nearest known one.
 fn front_error(front: &str, error: &toml::de::Error) -> crate::infra::error::Error {
     let text = error.message();
     let start = error.span().map_or(0, |span| span.start.min(front.len()));
@@ -212,8 +215,8 @@ fn front_error(front: &str, error: &toml::de::Error) -> crate::infra::error::Err
     message.with("line", above + 1).invalid()
 }
 
-/// A time or a number as it is written, with quotes or without.
-fn plain(value: toml::Value) -> String {
+/// A time or a number as text, written with quotes or without.
+fn text_of(value: toml::Value) -> String {
     match value {
         toml::Value::String(text) => text,
         other => other.to_string(),
@@ -226,10 +229,10 @@ mod tests {
     use crate::campaign::schedule::Start;
     use crate::campaign::zoned_time::ZonedTime;
 
-    const LETTER: &str = "+++\nname = \"autumn\"\nlist = \"News\"\nfrom = \"Магазин <news@example.org>\"\nsubject = \"Осень\"\n+++\n# Привет\n";
+    const FILE: &str = "+++\nname = \"autumn\"\nlist = \"News\"\nfrom = \"Магазин <news@example.org>\"\nsubject = \"Осень\"\n+++\n# Привет\n";
 
     fn refusal(text: &str) -> Message {
-        File::parse(text, Format::Md).expect_err("a refusal").message()
+        CampaignFile::parse(text, Format::Md).expect_err("a refusal").message()
     }
 
     fn arg<'a>(message: &'a Message, name: &str) -> &'a str {
@@ -237,77 +240,80 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_read_whole() {
-        let file = File::parse(LETTER, Format::Md).expect("reads");
+    fn all_parts_of_a_file_are_parsed() {
+        let file = CampaignFile::parse(FILE, Format::Md).expect("reads");
 
         assert_eq!((file.name.as_str(), file.list.as_str()), ("autumn", "News"));
         assert_eq!(file.from.name, "Магазин");
         assert_eq!(file.from.address, "news@example.org");
         assert_eq!(file.draft.body, format!("{}# Привет\n", "\n".repeat(6)));
         assert_eq!(file.draft.tracking, Tracking::None);
-        assert_eq!(file.fate, UncertainPolicy::Hold);
+        assert_eq!(file.uncertain_policy, UncertainPolicy::Hold);
     }
 
     #[test]
-    fn a_campaign_chooses_what_becomes_of_lost_answers() {
-        let with = |line: &str| LETTER.replace("+++\n#", &format!("{line}\n+++\n#"));
+    fn uncertain_policy_is_parsed_hold_by_default() {
+        let with = |line: &str| FILE.replace("+++\n#", &format!("{line}\n+++\n#"));
 
-        let resend = File::parse(&with("uncertain = \"resend\""), Format::Md).expect("reads");
-        assert_eq!(resend.fate, UncertainPolicy::Resend);
+        let resend = CampaignFile::parse(&with("uncertain = \"resend\""), Format::Md).expect("reads");
+        assert_eq!(resend.uncertain_policy, UncertainPolicy::Resend);
         assert_eq!(refusal(&with("uncertain = \"perhaps\"")).key, "unknown-word");
     }
 
     #[test]
-    fn windows_line_ends_and_a_byte_order_mark_change_nothing() {
-        let text = format!("\u{feff}{}", LETTER.replace('\n', "\r\n"));
+    fn windows_line_ends_and_a_byte_order_mark_are_ignored() {
+        let text = format!("\u{feff}{}", FILE.replace('\n', "\r\n"));
 
-        assert_eq!(File::parse(&text, Format::Md).expect("reads").draft.body.trim(), "# Привет");
+        assert_eq!(CampaignFile::parse(&text, Format::Md).expect("reads").draft.body.trim(), "# Привет");
     }
 
     #[test]
-    fn mistakes_are_named_with_their_line() {
-        let unknown = refusal(&LETTER.replace("list =", "lisst ="));
+    fn errors_name_the_line() {
+        let unknown = refusal(&FILE.replace("list =", "lisst ="));
         assert_eq!(unknown.key, "campaign-key-unknown");
         assert_eq!((arg(&unknown, "line"), arg(&unknown, "near")), ("3", "list"));
 
-        assert_eq!(arg(&refusal(&LETTER.replace("subject = \"Осень\"\n", "")), "key"), "subject");
+        assert_eq!(arg(&refusal(&FILE.replace("subject = \"Осень\"\n", "")), "key"), "subject");
         assert_eq!(refusal("# Привет").key, "campaign-front");
-        assert_eq!(refusal(&LETTER.replace("news@example.org", "nobody")).key, "campaign-sender");
-        assert_eq!(arg(&refusal(&LETTER.replace("\"Осень\"", "Осень")), "line"), "5");
-        assert_eq!(refusal(&LETTER.replace("+++\n#", "layout = \"fancy\"\n+++\n#")).key, "unknown-word");
+        assert_eq!(refusal(&FILE.replace("news@example.org", "nobody")).key, "campaign-sender");
+        assert_eq!(arg(&refusal(&FILE.replace("\"Осень\"", "Осень")), "line"), "5");
+        assert_eq!(refusal(&FILE.replace("+++\n#", "layout = \"fancy\"\n+++\n#")).key, "unknown-word");
     }
 
     #[test]
-    fn lines_are_counted_from_the_top_of_the_file() {
-        let lower = format!("\n \n{}", LETTER.replace("+++\n", "+++ \t\n"));
+    fn lines_are_counted_from_the_start_of_the_file() {
+        let lower = format!("\n \n{}", FILE.replace("+++\n", "+++ \t\n"));
 
-        assert_eq!(File::parse(&lower, Format::Md).expect("reads").draft.body, format!("{}# Привет\n", "\n".repeat(8)));
+        assert_eq!(
+            CampaignFile::parse(&lower, Format::Md).expect("reads").draft.body,
+            format!("{}# Привет\n", "\n".repeat(8))
+        );
         assert_eq!(arg(&refusal(&lower.replace("list =", "lisst =")), "line"), "5");
-        let old_mac = File::parse(&LETTER.replace('\n', "\r"), Format::Md).expect("reads");
+        let old_mac = CampaignFile::parse(&FILE.replace('\n', "\r"), Format::Md).expect("reads");
         assert_eq!(old_mac.draft.body.trim(), "# Привет");
     }
 
     #[test]
-    fn a_setting_that_is_no_text_or_stands_twice_is_named() {
+    fn a_setting_of_a_wrong_type_or_given_twice_is_refused() {
         for (wrong, key, setting) in [
             ("name = 5", "campaign-key-text", "name"),
             ("name = [\"autumn\"]", "campaign-key-text", "name"),
             ("name = \"autumn\"\nname = \"winter\"", "campaign-key-twice", "name"),
             ("name = autumn", "campaign-toml", ""),
         ] {
-            let message = refusal(&LETTER.replace("name = \"autumn\"", wrong));
+            let message = refusal(&FILE.replace("name = \"autumn\"", wrong));
             assert_eq!((message.key, arg(&message, "key")), (key, setting), "{wrong}");
         }
-        assert_eq!(refusal(&LETTER.replace("+++\n#", "zone = \"Mars\"\n+++\n#")).key, "campaign-zone");
+        assert_eq!(refusal(&FILE.replace("+++\n#", "zone = \"Mars\"\n+++\n#")).key, "campaign-zone");
     }
 
     #[test]
-    fn times_are_read_with_quotes_and_without() {
-        let with = |line: &str| LETTER.replace("+++\n#", &format!("{line}\n+++\n#"));
+    fn times_are_parsed_with_and_without_quotes() {
+        let with = |line: &str| FILE.replace("+++\n#", &format!("{line}\n+++\n#"));
         let moscow = with("at = 2026-12-01 10:00:00\nzone = \"Europe/Moscow\"\nhold = 30");
-        let schedule = File::parse(&moscow, Format::Md).expect("reads").schedule;
-        let Some(Start::At(moment)) = schedule.start else { panic!("a moment") };
-        assert_eq!(moment.at, ZonedTime::parse("2026-12-01T07:00:00Z", None).expect("a time").at);
+        let schedule = CampaignFile::parse(&moscow, Format::Md).expect("reads").schedule;
+        let Some(Start::At(start)) = schedule.start else { panic!("a time") };
+        assert_eq!(start.at, ZonedTime::parse("2026-12-01T07:00:00Z", None).expect("a time").at);
         assert_eq!(schedule.hold, Some(30));
 
         assert_eq!(refusal(&with("at = \"tomorrow\"")).key, "campaign-time");

@@ -1,24 +1,25 @@
-//! Table `lane`: groups of recipient domains that share limits, because behind them stand the same
-//! servers with one opinion of us. The large families are known; a workspace changes their limits,
-//! moves domains and adds lanes of its own. A letter's lane is fixed when its audience is.
+//! Table `lane`: groups of recipient domains that share limits, because the same mailbox provider serves them. The lanes
+//! of large providers are built in; a workspace can change their limits, move domains and add lanes. The lane of a
+//! delivery is fixed when the audience is frozen.
 
 use std::collections::BTreeMap;
 
+use serde_json::json;
 use sqlx::Row;
 
 use super::rate_limit::RateLimit;
-use crate::infra::db::{Conn, Sql};
+use crate::infra::db::{Conn, Query, Sql};
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 
-/// The lane of every domain that no other lane names.
+/// Lane of every domain that no other lane names.
 pub const REST: &str = "rest";
 
-/// The limits under this name hold for all letters of the workspace together.
+/// Name of the limits that apply to all messages of a workspace together.
 pub const ALL: &str = "all";
 
-/// The families known without being told. `x.*` is the name under any ending.
-const FAMILIES: &[(&str, &str)] = &[
+/// Built-in lanes of large mailbox providers. `x.*` is the name under any top-level domain.
+const BUILT_IN: &[(&str, &str)] = &[
     ("gmail", "gmail.com googlemail.com"),
     ("icloud", "icloud.com me.com mac.com"),
     ("mail.ru", "mail.ru bk.ru list.ru inbox.ru internet.ru"),
@@ -28,26 +29,27 @@ const FAMILIES: &[(&str, &str)] = &[
     (REST, ""),
 ];
 
-/// Longest name of a lane or a relay, in characters.
-pub const LONGEST_NAME: usize = 40;
+/// Maximum length of the name of a lane or a relay, in characters.
+pub const MAX_NAME: usize = 40;
 
-const MOST_CONNECTIONS: u32 = 1_000;
+/// Maximum number of connections of a lane.
+const MAX_CONNECTIONS: u32 = 1_000;
 
 /// A group of recipient domains and its limits.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lane {
-    /// Its name on the command line.
+    /// Name, unique in the workspace.
     pub name: String,
-    /// Domains as lower-case A-labels, or `x.*` for a name under any ending.
+    /// Domains as lower-case A-labels, or `x.*` for a name under any top-level domain.
     pub domains: Vec<String>,
-    /// Letters of the lane on the wire at a time, over all relays of a mailer.
+    /// Messages of the lane on the wire at the same time, over all relays of a mailer.
     pub connections: Option<u32>,
-    /// Its limits.
+    /// Rate, daily limit and warm-up.
     pub rate_limit: RateLimit,
 }
 
 impl Lane {
-    /// A lane without limits.
+    /// A lane without limits; `domains` are separated by spaces.
     pub fn new(name: &str, domains: &str) -> Self {
         let domains = domains.split_whitespace().map(str::to_owned).collect();
         Self { name: name.to_owned(), domains, connections: None, rate_limit: RateLimit::default() }
@@ -58,23 +60,23 @@ impl Lane {
         if matches!(self.name.as_str(), REST | ALL) && !self.domains.is_empty() {
             return Err(Message::new("lane-domains-fixed").with("name", &self.name).invalid_field("domains"));
         }
-        if self.connections.is_some_and(|connections| !(1..=MOST_CONNECTIONS).contains(&connections)) {
-            return Err(Message::new("relay-connections").with("most", MOST_CONNECTIONS).invalid_field("connections"));
+        if self.connections.is_some_and(|connections| !(1..=MAX_CONNECTIONS).contains(&connections)) {
+            return Err(Message::new("relay-connections").with("most", MAX_CONNECTIONS).invalid_field("connections"));
         }
         self.rate_limit.check()
     }
 }
 
-/// A name of a lane or relay: letters, digits, dots, hyphens.
+/// Checks the name of a lane or relay: letters, digits, dots, hyphens, underscores.
 pub fn check_name(name: &str) -> Result<()> {
-    let sound = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
-    match !name.is_empty() && name.chars().count() <= LONGEST_NAME && name.chars().all(sound) {
+    let is_valid = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
+    match !name.is_empty() && name.chars().count() <= MAX_NAME && name.chars().all(is_valid) {
         true => Ok(()),
-        false => Err(Message::new("lane-name").with("name", name).with("most", LONGEST_NAME).invalid_field("name")),
+        false => Err(Message::new("lane-name").with("name", name).with("most", MAX_NAME).invalid_field("name")),
     }
 }
 
-/// Reads domains as a user writes them, separated by commas or spaces.
+/// Parses domains as a user writes them, separated by commas or spaces.
 pub fn parse_domains(text: &str) -> Result<Vec<String>> {
     let words = text.split([',', ' ']).map(str::trim).filter(|word| !word.is_empty());
     words
@@ -89,31 +91,32 @@ pub fn parse_domains(text: &str) -> Result<Vec<String>> {
         .collect()
 }
 
-/// The lanes of a workspace with their limits: the known families as it changed them, its own, and
-/// `rest`. A domain that one of its own names belongs to that one. `all` is among them when it is limited.
+/// The lanes of a workspace with their limits: the built-in ones as the workspace changed them, its own, and `rest`. A
+/// domain that a lane of the workspace names belongs to that lane. `all` is among them when it has limits.
 pub async fn list(conn: &mut Conn, workspace: Id) -> Result<Vec<Lane>> {
-    let rows = sqlx::query(
-        "select name, domains, connections, rate, daily, ramp_start, ramp_growth from lane where workspace_id = $1 order by name",
+    let rows = Query::new(
+        "select name, domains, connections, rate, daily, warm_up_start, warm_up_growth
+           from lane
+          where workspace_id = :workspace
+          order by name",
     )
-    .bind(workspace)
+    .bind("workspace", workspace)
     .fetch_all(conn)
     .await?;
-    let mut lanes: Vec<Lane> = FAMILIES.iter().map(|(name, domains)| Lane::new(name, domains)).collect();
+    let mut lanes: Vec<Lane> = BUILT_IN.iter().map(|(name, domains)| Lane::new(name, domains)).collect();
     let mut own = Vec::new();
     for row in rows {
         let (name, domains): (String, Option<String>) = (row.get(0), row.get(1));
+        let domains = domains.map(|domains| domains_from_json(&domains)).transpose()?;
         let known = lanes.iter().position(|lane| lane.name == name).map(|at| lanes.remove(at));
         let connections = row.get::<Option<i32>, _>(2).and_then(|connections| u32::try_from(connections).ok());
-        let mut lane = Lane {
-            connections,
-            rate_limit: RateLimit::read(&row, 3),
-            ..Lane::new(&name, domains.as_deref().unwrap_or(""))
-        };
+        let lane = Lane { connections, rate_limit: RateLimit::from_row(&row, 3), ..Lane::new(&name, "") };
         match (domains, known) {
             (None, Some(known)) => lanes.push(Lane { domains: known.domains, ..lane }),
-            _ => {
-                lane.domains.sort();
-                own.push(lane);
+            (domains, _) => {
+                let mut domains = domains.unwrap_or_default();
+                domains.sort();
+                own.push(Lane { domains, ..lane });
             }
         }
     }
@@ -126,63 +129,73 @@ pub async fn list(conn: &mut Conn, workspace: Id) -> Result<Vec<Lane>> {
     Ok(lanes)
 }
 
-/// Writes a lane of a workspace. Letters that wait are not moved: see `delivery::reassign_lanes`.
+/// Saves a lane of a workspace. Pending deliveries stay where they are: see `delivery::reassign_lanes`.
 pub async fn set(conn: &mut Conn, workspace: Id, lane: &Lane) -> Result<()> {
     lane.check()?;
-    let known = FAMILIES.iter().find(|(name, _)| *name == lane.name);
-    let as_known = known.is_some_and(|(name, domains)| Lane::new(name, domains).domains == lane.domains);
-    let domains = (!as_known && lane.name != ALL).then(|| lane.domains.join(" "));
-    let mut sql = Sql::new(
-        "insert into lane (workspace_id, name, domains, connections, rate, daily, ramp_start, ramp_growth) values (",
-    );
-    sql.bind(workspace).push(", ").bind(lane.name.clone()).push(", ").bind(domains).push(", ");
-    sql.bind(lane.connections.and_then(|connections| i32::try_from(connections).ok())).push(", ");
-    lane.rate_limit.write(&mut sql);
-    sql.push(") on conflict (workspace_id, name) do update set domains = excluded.domains, ");
-    sql.push("connections = excluded.connections, rate = excluded.rate, daily = excluded.daily, ");
-    sql.push("ramp_start = excluded.ramp_start, ramp_growth = excluded.ramp_growth").run(conn).await?;
+    let known = BUILT_IN.iter().find(|(name, _)| *name == lane.name);
+    let is_unchanged = known.is_some_and(|(name, domains)| Lane::new(name, domains).domains == lane.domains);
+    let domains = (!is_unchanged && lane.name != ALL).then(|| json!(lane.domains).to_string());
+    Query::new(
+        "insert into lane
+                (workspace_id, name, domains, connections, rate, daily, warm_up_start, warm_up_growth)
+         values (:workspace, :name, :domains, :connections, {rate_limit})
+         on conflict (workspace_id, name) do update
+            set domains = excluded.domains, connections = excluded.connections, rate = excluded.rate,
+                daily = excluded.daily, warm_up_start = excluded.warm_up_start,
+                warm_up_growth = excluded.warm_up_growth",
+    )
+    .bind("workspace", workspace)
+    .bind("name", &lane.name)
+    .bind("domains", domains)
+    .bind("connections", lane.connections.and_then(|connections| i32::try_from(connections).ok()))
+    .fragment("rate_limit", lane.rate_limit.values())
+    .execute(conn)
+    .await?;
     Ok(())
 }
 
-/// Takes back what a workspace set for a lane: a known family is as it was, another one is gone.
-/// False when nothing was set.
-pub async fn reset(conn: &mut Conn, workspace: Id, name: &str) -> Result<bool> {
-    let gone = sqlx::query("delete from lane where workspace_id = $1 and name = $2")
-        .bind(workspace)
-        .bind(name)
-        .execute(conn)
-        .await?;
-    Ok(gone.rows_affected() > 0)
+fn domains_from_json(text: &str) -> Result<Vec<String>> {
+    serde_json::from_str(text).map_err(|_| Message::new("lane-damaged").internal())
 }
 
-/// The expression for the domain of a canonical address, given as a column. `position` is the
-/// database's word for the place of a text in another ([`Db::position`]).
+/// Removes the settings of a lane: a built-in lane gets its defaults back, another one is deleted. Returns false when the
+/// workspace had no settings for it.
+pub async fn reset(conn: &mut Conn, workspace: Id, name: &str) -> Result<bool> {
+    let deleted = Query::new("delete from lane where workspace_id = :workspace and name = :name")
+        .bind("workspace", workspace)
+        .bind("name", name)
+        .execute(conn)
+        .await?;
+    Ok(deleted > 0)
+}
+
+/// SQL expression for the domain of a canonical address, given as a column. `position` is the database's function that
+/// finds a text in a text ([`Db::position`]).
 ///
-/// What stands behind the first `@` is taken for the domain, which is quick, where no quotes can
-/// hide another.
+/// The text after the first `@` is the domain, which is fast, unless a quoted local part can contain another `@`.
 ///
 /// [`Db::position`]: crate::infra::db::Db::position
-pub fn domain(canonical: &str, position: &str) -> String {
+pub fn domain_of(canonical: &str, position: &str) -> String {
     let last = format!("replace({canonical}, rtrim({canonical}, replace({canonical}, '@', '')), '')");
     let first = format!("substr({canonical}, {position}({canonical}, '@') + 1)");
     format!("case substr({canonical}, 1, 1) when '\"' then {last} else {first} end")
 }
 
-/// Appends an expression that names the lane of a domain, given as an expression: those that are named
-/// in full first, then names under any ending by their first label, then those with more labels.
+/// Appends an expression that returns the lane of a domain, given as an expression: full names first, then names under any
+/// top-level domain by their first label, then those with more labels.
 ///
-/// It is asked of every person of a campaign, and numbers are compared in no time: a domain meets
-/// only names of its own length.
-pub fn classify(sql: &mut Sql, lanes: &[Lane], domain: &str, position: &str) {
+/// It runs for every member of an audience. A domain is compared only with names of its own length, because comparing
+/// numbers is much faster than comparing texts.
+pub fn write_classifier(sql: &mut Sql, lanes: &[Lane], domain: &str, position: &str) {
     let all = lanes.iter().flat_map(|lane| lane.domains.iter().map(move |domain| (domain.as_str(), &*lane.name)));
     let (patterns, full): (Vec<_>, Vec<_>) = all.partition(|(name, _)| name.ends_with(".*"));
     let patterns = patterns.into_iter().map(|(name, lane)| (name.trim_end_matches('*'), lane));
     let (deep, shallow): (Vec<_>, Vec<_>) = patterns.partition(|(name, _)| name.matches('.').count() > 1);
     let label = format!("{position}({domain}, '.')");
     sql.push("coalesce(");
-    choose(sql, &full, &format!("length({domain})"), domain);
+    write_choice(sql, &full, &format!("length({domain})"), domain);
     sql.push(", ");
-    choose(sql, &shallow, &label, &format!("substr({domain}, 1, {label})"));
+    write_choice(sql, &shallow, &label, &format!("substr({domain}, 1, {label})"));
     sql.push(", case when 1 = 0 then null");
     for (name, lane) in deep {
         sql.push(" when ").push(domain).push(" like ").bind(format!("{name}%")).push(" then ").bind(lane.to_owned());
@@ -190,13 +203,13 @@ pub fn classify(sql: &mut Sql, lanes: &[Lane], domain: &str, position: &str) {
     sql.push(" end, 'rest')");
 }
 
-/// Appends the lane of the name that `text` is, if it is one; `length` is the expression for its length.
-fn choose(sql: &mut Sql, names: &[(&str, &str)], length: &str, text: &str) {
+/// Appends the lane of the name that equals `text`, or null; `length` is the expression for the length of `text`.
+fn write_choice(sql: &mut Sql, names: &[(&str, &str)], length: &str, text: &str) {
     let mut lengths: BTreeMap<usize, Vec<_>> = BTreeMap::new();
     for (name, lane) in names {
         lengths.entry(name.len()).or_default().push((*name, *lane));
     }
-    // A case needs a branch: no name is that short.
+    // A case needs at least one branch; no name has length 0.
     sql.push("case ").push(length).push(" when 0 then null");
     for (length, names) in lengths {
         sql.push(" when ").push(&length.to_string()).push(" then case ").push(text);
@@ -213,7 +226,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn domains_are_read_as_users_write_them() {
+    fn domains_are_parsed_as_users_write_them() {
         let read = |text: &str| parse_domains(text).map_err(|error| error.message().key);
 
         assert_eq!(
@@ -226,11 +239,11 @@ mod tests {
     }
 
     #[test]
-    fn names_go_into_commands_and_logs() {
+    fn names_of_lanes_are_checked() {
         for name in ["gmail", "mail.ru", "большие-2"] {
             assert!(check_name(name).is_ok(), "{name}");
         }
-        for name in ["", "a b", "a\n", "a/b", &"x".repeat(LONGEST_NAME + 1)] {
+        for name in ["", "a b", "a\n", "a/b", &"x".repeat(MAX_NAME + 1)] {
             assert_eq!(check_name(name).expect_err("a refusal").message().key, "lane-name", "{name:?}");
         }
     }

@@ -1,43 +1,50 @@
-//! Table `link`: where the links of a campaign's letters lead, fixed at launch. A redirect never
-//! takes a destination from a request, unless our own tag vouches for it.
+//! Table `link`: destinations of the links in a campaign's email, fixed at launch. A redirect never takes a destination
+//! from a request unless our own tag authenticates it.
 
+use serde_json::json;
 use sqlx::Row;
 
-use crate::infra::db::{Conn, Sql};
+use crate::infra::db::json_rows::column;
+use crate::infra::db::{Conn, Query};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 
 /// A link of a campaign.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
-    /// Its place among the links of the letter, from 0.
+    /// Position among the links of the email, from 0.
     pub position: i32,
-    /// Where it leads; the template of it when it differs from person to person.
+    /// URL of the link; its template when it differs from contact to contact.
     pub destination: String,
-    /// True when it differs from person to person: then the letter carries the destination itself.
+    /// True when the destination differs from contact to contact; the message then carries it.
     pub personal: bool,
 }
 
-/// Writes the links of a campaign at launch.
-pub async fn add(conn: &mut Conn, campaign: Id, links: &[Link]) -> Result<()> {
-    for some in links.chunks(500) {
-        let mut sql = Sql::new("insert into link (campaign_id, position, destination, personal) values ");
-        for (index, link) in some.iter().enumerate() {
-            sql.push(if index == 0 { "(" } else { ", (" });
-            sql.bind(campaign).push(", ").bind(link.position).push(", ").bind(link.destination.clone()).push(", ");
-            sql.bind(i32::from(link.personal)).push(")");
-        }
-        sql.run(conn).await?;
-    }
+/// Inserts the links of a campaign at launch.
+pub async fn insert(conn: &mut Conn, campaign: Id, links: &[Link]) -> Result<()> {
+    let row = |link: &Link| json!([link.position, link.destination, i32::from(link.personal)]);
+    Query::new(
+        "insert into link (campaign_id, position, destination, personal)
+         select cast(:campaign as bigint), cast({position} as integer), {destination}, cast({personal} as integer)
+           from :links as given",
+    )
+    .bind("campaign", campaign)
+    .fragment("position", column(0))
+    .fragment("destination", column(1))
+    .fragment("personal", column(2))
+    .bind_rows("links", &links.iter().map(row).collect::<Vec<_>>())
+    .execute(conn)
+    .await?;
     Ok(())
 }
 
-/// The links of a campaign in the order of the letter.
-pub async fn of(conn: &mut Conn, campaign: Id) -> Result<Vec<Link>> {
-    let rows = sqlx::query("select position, destination, personal from link where campaign_id = $1 order by position")
-        .bind(campaign)
-        .fetch_all(conn)
-        .await?;
+/// The links of a campaign in the order of the email.
+pub async fn list(conn: &mut Conn, campaign: Id) -> Result<Vec<Link>> {
+    let rows =
+        Query::new("select position, destination, personal from link where campaign_id = :campaign order by position")
+            .bind("campaign", campaign)
+            .fetch_all(conn)
+            .await?;
     Ok(rows
         .iter()
         .map(|row| Link { position: row.get(0), destination: row.get(1), personal: row.get::<i32, _>(2) != 0 })

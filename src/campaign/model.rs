@@ -1,49 +1,48 @@
-//! Table `campaign`: content, audience and schedule, and the states a campaign goes through.
+//! Table `campaign`: a campaign's name, list, segment, times and state, as a light row. The campaign file and the
+//! frozen content are in table `campaign_content` ([`content`]).
 //!
 //! ```text
 //! draft ─► scheduled ─► running ⇄ paused ─► finished
 //!   └──────────┴───────────┴─────────┴────► cancelled
 //! ```
 //!
-//! "Finished" is derived from the delivery rows (`delivery::is_settled`), never from a cursor.
+//! Functions here change one row and refuse a transition that the state does not allow. What a transition means for
+//! deliveries is in `campaign::lifecycle`, `campaign::recall` and `campaign::deadline`.
 
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::delivery::{self, orphan_repair::Stray, uncertain::UncertainPolicy};
-use super::file::File;
 use super::schedule::StartTime;
-use crate::content::email::Format;
+use super::uncertain_policy::UncertainPolicy;
 use crate::infra::clock::Millis;
-use crate::infra::db::{Conn, Sql};
+use crate::infra::db::{Conn, Query};
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::id::Id;
 
-pub mod deadline;
+pub mod content;
 pub mod delivery_range;
 pub mod occurrence;
-pub mod recall;
 
 crate::text_enum! {
-    /// Where a campaign stands.
+    /// State of a campaign.
     State {
-        /// Written, changeable.
+        /// Can still be changed.
         Draft = "draft",
-        /// Waits for its time.
+        /// Starts at `starts_at`.
         Scheduled = "scheduled",
-        /// Audience frozen, letters go out.
+        /// The audience is frozen; messages are being sent.
         Running = "running",
-        /// Stands still, with a reason; nothing is lost.
+        /// Stopped with a reason; can be resumed.
         Paused = "paused",
-        /// Every delivery has an end.
+        /// Every delivery is in a final state.
         Finished = "finished",
-        /// Stopped for good; what was not sent is skipped.
+        /// Stopped for good; unsent deliveries are skipped.
         Cancelled = "cancelled",
     }
 }
 
 impl State {
-    /// The key of the word that readers know it by.
+    /// Catalogue key of the state's name.
     pub const fn key(self) -> &'static str {
         match self {
             Self::Draft => "desk-draft",
@@ -56,123 +55,144 @@ impl State {
     }
 }
 
-/// A campaign as it lies in the database.
+/// A row of table `campaign`.
 #[derive(Debug, Clone)]
 pub struct Campaign {
-    /// Its key; part of every token of its letters.
+    /// Key of the campaign; part of every token in its messages.
     pub id: Id,
-    /// The customer it belongs to.
+    /// Workspace of the campaign.
     pub workspace: Id,
-    /// Its name on the command line.
+    /// Name, unique in the workspace.
     pub name: String,
-    /// `md` or `html`.
-    pub format: String,
-    /// The campaign file as it came.
-    pub source: String,
-    /// The list it is sent to.
+    /// List the campaign is sent to.
     pub list: Id,
-    /// The segment that narrows the list.
+    /// Segment that narrows the list.
     pub segment: Option<Id>,
-    /// Where it stands.
+    /// Current state.
     pub state: State,
-    /// Why it was paused: a catalogue key, or what an operator said.
+    /// Why the campaign is paused or went back to draft: a packed message.
     pub reason: Option<String>,
-    /// When it is to start.
+    /// Time of the start.
     pub starts_at: Option<Millis>,
-    /// The wall-clock time that was asked for when that was set.
+    /// The wall-clock time in `zone` from which `starts_at` was computed.
     pub starts_local: Option<String>,
-    /// The zone of its times.
+    /// IANA time zone of the campaign's times.
     pub zone: Option<String>,
-    /// From then on nothing leaves.
+    /// No message is sent from this time on.
     pub until_at: Option<Millis>,
-    /// Nothing leaves before.
+    /// No message is sent before this time.
     pub holds_until: Option<Millis>,
-    /// The series that made it.
+    /// Series that created the campaign.
     pub series: Option<Id>,
-    /// Its day in that series.
-    pub slot: Option<String>,
-    /// Everything its letters are made from, fixed at launch (JSON of `file::FrozenContent`).
-    pub frozen: Option<String>,
-    /// When its audience was frozen.
+    /// Day of the occurrence in that series, `2026-12-01`.
+    pub occurrence: Option<String>,
+    /// When the audience was frozen.
     pub launched_at: Option<Millis>,
-    /// When its last delivery ended.
+    /// When the last delivery reached a final state.
     pub finished_at: Option<Millis>,
 }
 
 impl Campaign {
-    /// Its file, read.
-    pub fn file(&self) -> Result<File> {
-        let format = if self.format == "html" { Format::Html } else { Format::Md };
-        File::parse(&self.source, format)
+    /// Time zone of the campaign's times; UTC without one.
+    pub fn zone(&self) -> &str {
+        self.zone.as_deref().unwrap_or("UTC")
+    }
+
+    /// True from `until_at` on.
+    pub fn is_late(&self, now: Millis) -> bool {
+        self.until_at.is_some_and(|until| until <= now)
+    }
+
+    /// Milliseconds until the hold of a running or paused campaign ends; `None` when it does not hold.
+    pub fn held_for(&self, now: Millis) -> Option<Millis> {
+        let running = matches!(self.state, State::Running | State::Paused);
+        self.holds_until.map(|until| until - now).filter(|left| running && *left > 0)
     }
 }
 
-/// A campaign to be written.
+/// A draft to be saved.
 #[derive(Debug, Clone)]
 pub struct NewCampaign<'a> {
-    /// A fresh key, used when the name is new.
+    /// Key to use when the name is new.
     pub id: Id,
-    /// Its name.
+    /// Name of the campaign.
     pub name: &'a str,
     /// `md` or `html`.
     pub format: &'a str,
-    /// The campaign file.
+    /// Text of the campaign file.
     pub source: &'a str,
-    /// The list it is sent to.
+    /// List the campaign is sent to.
     pub list: Id,
-    /// The segment that narrows the list.
+    /// Segment that narrows the list.
     pub segment: Option<Id>,
 }
 
-const SELECT: &str = "select id, workspace_id, name, format, source, list_id, segment_id, state, reason, starts_at, frozen, \
-                      launched_at, finished_at, starts_local, zone, until_at, holds_until, series_id, slot from campaign";
+/// A select of light rows; `{which}` begins with `where`.
+const SELECT: &str = "
+    select id, workspace_id, name, list_id, segment_id, state, reason, starts_at, starts_local, zone,
+           until_at, holds_until, series_id, occurrence, launched_at, finished_at
+      from campaign
+    {which}";
 
-fn read(row: &AnyRow) -> Result<Campaign> {
+fn from_row(row: &AnyRow) -> Result<Campaign> {
     Ok(Campaign {
         id: row.get(0),
         workspace: row.get(1),
         name: row.get(2),
-        format: row.get(3),
-        source: row.get(4),
-        list: row.get(5),
-        segment: row.get(6),
-        state: row.get::<String, _>(7).parse()?,
-        reason: row.get(8),
-        starts_at: row.get(9),
-        frozen: row.get(10),
-        launched_at: row.get(11),
-        finished_at: row.get(12),
-        starts_local: row.get(13),
-        zone: row.get(14),
-        until_at: row.get(15),
-        holds_until: row.get(16),
-        series: row.get(17),
-        slot: row.get(18),
+        list: row.get(3),
+        segment: row.get(4),
+        state: row.get::<String, _>(5).parse()?,
+        reason: row.get(6),
+        starts_at: row.get(7),
+        starts_local: row.get(8),
+        zone: row.get(9),
+        until_at: row.get(10),
+        holds_until: row.get(11),
+        series: row.get(12),
+        occurrence: row.get(13),
+        launched_at: row.get(14),
+        finished_at: row.get(15),
     })
 }
 
-/// Writes a draft; a draft of the same name is replaced, anything further along is refused.
-pub async fn save_draft(conn: &mut Conn, workspace: Id, new: &NewCampaign<'_>, now: Millis) -> Result<Id> {
-    let written = sqlx::query(
-        "insert into campaign (id, workspace_id, name, format, source, list_id, segment_id, state, created_at) \
-         values ($1, $2, $3, $4, $5, $6, $7, 'draft', $8) on conflict (workspace_id, name) do update \
-         set format = excluded.format, source = excluded.source, list_id = excluded.list_id, segment_id = excluded.segment_id, \
-         until_at = null where campaign.state = 'draft' returning id",
-    )
-    .bind(new.id)
-    .bind(workspace)
-    .bind(new.name)
-    .bind(new.format)
-    .bind(new.source)
-    .bind(new.list)
-    .bind(new.segment)
-    .bind(now)
-    .fetch_optional(conn)
-    .await?;
-    written.map(|row| row.get(0)).ok_or_else(|| Message::new("campaign-not-draft").with("name", new.name).conflict())
+async fn select(conn: &mut Conn, which: Query) -> Result<Vec<Campaign>> {
+    let rows = Query::new(SELECT).fragment("which", which).fetch_all(conn).await?;
+    rows.iter().map(from_row).collect()
 }
 
-/// A campaign by name, or a refusal that names those there are.
+/// Saves a draft and its file. Replaces a draft of the same name.
+///
+/// # Errors
+/// A conflict when the campaign of this name is no draft any more.
+pub async fn save_draft(conn: &mut Conn, workspace: Id, new: &NewCampaign<'_>, now: Millis) -> Result<Id> {
+    let saved = Query::new(
+        "insert into campaign (id, workspace_id, name, format, list_id, segment_id, state, created_at)
+         values (:id, :workspace, :name, :format, :list, :segment, 'draft', :now)
+         on conflict (workspace_id, name) do update
+            set format = excluded.format, list_id = excluded.list_id, segment_id = excluded.segment_id,
+                until_at = null
+          where campaign.state = 'draft'
+         returning id",
+    )
+    .bind("id", new.id)
+    .bind("workspace", workspace)
+    .bind("name", new.name)
+    .bind("format", new.format)
+    .bind("list", new.list)
+    .bind("segment", new.segment)
+    .bind("now", now)
+    .fetch_optional(conn)
+    .await?;
+    let conflict = || Message::new("campaign-not-draft").with("name", new.name).conflict();
+    let id = saved.map(|row| row.get(0)).ok_or_else(conflict)?;
+    content::save_source(conn, id, new.source).await?;
+    Ok(id)
+}
+
+/// The campaign of a name.
+///
+/// # Errors
+/// Not found, with the names that exist.
 pub async fn find_by_name(conn: &mut Conn, workspace: Id, name: &str) -> Result<Campaign> {
     let all = list(conn, workspace).await?;
     let known: Vec<_> = all.iter().map(|campaign| campaign.name.clone()).collect();
@@ -182,159 +202,220 @@ pub async fn find_by_name(conn: &mut Conn, workspace: Id, name: &str) -> Result<
     })
 }
 
-/// A campaign by key.
+/// The campaign of a key.
 pub async fn find(conn: &mut Conn, id: Id) -> Result<Option<Campaign>> {
-    let row = crate::infra::db::Sql::new(SELECT).push(" where id = ").bind(id).first(conn).await?;
-    row.as_ref().map(read).transpose()
+    Ok(select(conn, Query::new("where id = :id").bind("id", id)).await?.pop())
 }
 
 /// All campaigns of a workspace, newest first.
 pub async fn list(conn: &mut Conn, workspace: Id) -> Result<Vec<Campaign>> {
-    let mut sql = crate::infra::db::Sql::new(SELECT);
-    sql.push(" where workspace_id = ").bind(workspace).push(" order by id desc");
-    sql.all(conn).await?.iter().map(read).collect()
+    select(conn, Query::new("where workspace_id = :workspace order by id desc").bind("workspace", workspace)).await
 }
 
 /// Campaigns of all workspaces in a state, oldest first.
 pub async fn list_in_state(conn: &mut Conn, state: State) -> Result<Vec<Campaign>> {
-    let mut sql = crate::infra::db::Sql::new(SELECT);
-    sql.push(" where state = ").bind(state.to_string()).push(" order by id");
-    sql.all(conn).await?.iter().map(read).collect()
+    select(conn, Query::new("where state = :state order by id").bind("state", state.as_str())).await
 }
 
-/// Appends, behind a condition on people, that a row is of a campaign to this list.
-pub fn push_list_filter(sql: &mut Sql, list: Option<Id>) {
-    if let Some(list) = list {
-        // `+ 0` keeps SQLite from walking whole campaigns instead of looking up the people.
-        sql.push(" and campaign_id + 0 in (select id from campaign where list_id = ").bind(list).push(")");
+/// Running campaigns whose latest time has passed.
+pub async fn list_late(conn: &mut Conn, now: Millis) -> Result<Vec<Campaign>> {
+    select(conn, Query::new("where state = 'running' and until_at <= :now").bind("now", now)).await
+}
+
+/// Condition over a row with column `campaign_id`: its campaign goes to this list; true for all without a list.
+pub fn is_of_list(list: Option<Id>) -> Query {
+    match list {
+        // `+ 0` stops SQLite from walking all rows of the campaigns: the contacts are few.
+        Some(list) => {
+            Query::new("campaign_id + 0 in (select id from campaign where list_id = :list)").bind("list", list)
+        }
+        None => Query::new("1 = 1"),
     }
 }
 
-/// Gives a draft its time, or another time to one that waits.
-pub async fn schedule(conn: &mut Conn, campaign: &Campaign, beginning: &StartTime) -> Result<()> {
-    let moved = sqlx::query(
-        "update campaign set state = 'scheduled', starts_at = $1, starts_local = $2, zone = $3, reason = null \
-         where id = $4 and state in ('draft', 'scheduled')",
+/// Schedules a draft, or moves the start of a scheduled campaign.
+pub async fn schedule(conn: &mut Conn, campaign: &Campaign, start: &StartTime) -> Result<()> {
+    let moved = Query::new(
+        "update campaign
+            set state = 'scheduled', starts_at = :at, starts_local = :local, zone = :zone, reason = null
+          where id = :id and state in ('draft', 'scheduled')",
     )
-    .bind(beginning.at)
-    .bind(&beginning.local)
-    .bind(&beginning.zone)
-    .bind(campaign.id)
+    .bind("at", start.at)
+    .bind("local", &start.local)
+    .bind("zone", &start.zone)
+    .bind("id", campaign.id)
     .execute(conn)
     .await?;
-    changed(moved.rows_affected(), campaign, "schedule")
+    expect_changed(moved, campaign, "schedule")
 }
 
-/// Fixes what letters are made from and lets the campaign run. False when it runs already, or was
-/// given another time meanwhile: two starts at once are one start, and none is before its time.
+/// Stores the frozen content (JSON) and sets the campaign running. Returns false when the campaign runs already or its
+/// start was moved meanwhile: two concurrent starts are one start.
 pub async fn set_running(conn: &mut Conn, campaign: &Campaign, frozen: &str, now: Millis) -> Result<bool> {
-    let moved = sqlx::query(
-        "update campaign set state = 'running', frozen = $1, launched_at = $2, reason = null \
-         where id = $3 and state in ('draft', 'scheduled') and coalesce(starts_at, -1) = $4",
+    let moved = Query::new(
+        "update campaign
+            set state = 'running', launched_at = :now, reason = null
+          where id = :id and state in ('draft', 'scheduled') and coalesce(starts_at, -1) = :starts_at",
     )
-    .bind(frozen)
-    .bind(now)
-    .bind(campaign.id)
-    .bind(campaign.starts_at.unwrap_or(-1))
-    .execute(&mut *conn)
+    .bind("now", now)
+    .bind("id", campaign.id)
+    .bind("starts_at", campaign.starts_at.unwrap_or(-1))
+    .execute(conn)
     .await?;
-    if moved.rows_affected() == 1 {
+    if moved == 1 {
+        content::save_frozen(conn, campaign.id, frozen).await?;
         return Ok(true);
     }
-    let current = find(conn, campaign.id).await?.ok_or_else(|| Error::Internal(Message::new("campaign-gone")))?;
-    let elsewhere = current.state == State::Running || current.starts_at != campaign.starts_at;
-    if elsewhere { Ok(false) } else { Err(refusal(&current, "start")) }
+    let current = find(conn, campaign.id).await?.ok_or_else(|| Message::new("campaign-gone").internal())?;
+    let meanwhile = current.state == State::Running || current.starts_at != campaign.starts_at;
+    if meanwhile { Ok(false) } else { Err(refusal(&current, "start")) }
 }
 
-/// Fixes what becomes of its letters whose answer is lost.
-pub async fn set_uncertain_policy(conn: &mut Conn, campaign: Id, fate: UncertainPolicy) -> Result<()> {
-    sqlx::query("update campaign set fate = $1 where id = $2").bind(fate.as_str()).bind(campaign).execute(conn).await?;
-    Ok(())
-}
-
-/// Lets a finished campaign run again, because letters of it are to be repeated.
-pub async fn reopen(conn: &mut Conn, campaign: Id) -> Result<()> {
-    sqlx::query("update campaign set state = 'running', finished_at = null where id = $1 and state = 'finished'")
-        .bind(campaign)
+/// Sets what happens to deliveries whose reply was lost.
+pub async fn set_uncertain_policy(conn: &mut Conn, campaign: Id, policy: UncertainPolicy) -> Result<()> {
+    Query::new("update campaign set uncertain_policy = :policy where id = :id")
+        .bind("policy", policy.as_str())
+        .bind("id", campaign)
         .execute(conn)
         .await?;
     Ok(())
 }
 
-/// Lets a running campaign stand still. What is in flight ends; nothing new starts.
-pub async fn pause(conn: &mut Conn, campaign: &Campaign, reason: &str) -> Result<()> {
-    let moved = sqlx::query("update campaign set state = 'paused', reason = $1 where id = $2 and state = 'running'")
-        .bind(reason)
-        .bind(campaign.id)
+/// Sets or removes the latest time.
+pub async fn set_until(conn: &mut Conn, campaign: Id, until: Option<Millis>) -> Result<()> {
+    Query::new("update campaign set until_at = :until where id = :id")
+        .bind("until", until)
+        .bind("id", campaign)
         .execute(conn)
         .await?;
-    changed(moved.rows_affected(), campaign, "pause")
+    Ok(())
 }
 
-/// Takes a scheduled campaign that cannot begin out of the queue: a draft again, with the reason.
-pub async fn return_to_draft(conn: &mut Conn, campaign: &Campaign, reason: &str) -> Result<()> {
-    let moved = sqlx::query("update campaign set state = 'draft', reason = $1 where id = $2 and state = 'scheduled'")
-        .bind(reason)
-        .bind(campaign.id)
-        .execute(conn)
-        .await?;
-    changed(moved.rows_affected(), campaign, "start")
+/// The times that bound a running campaign, fixed at launch.
+pub struct TimeBounds<'a> {
+    /// No message is sent from this time on.
+    pub until: Option<Millis>,
+    /// No message is sent before this time.
+    pub hold: Option<Millis>,
+    /// Zone of the campaign file, used when the campaign has none.
+    pub zone: &'a str,
 }
 
-/// Lets a paused campaign go on.
-pub async fn resume(conn: &mut Conn, campaign: &Campaign) -> Result<()> {
-    let moved = sqlx::query("update campaign set state = 'running', reason = null where id = $1 and state = 'paused'")
-        .bind(campaign.id)
-        .execute(conn)
-        .await?;
-    changed(moved.rows_affected(), campaign, "resume")
-}
-
-/// Stops a campaign for good; what was not sent is skipped, so that the numbers still add up.
-pub async fn cancel(conn: &mut Conn, campaign: &Campaign, now: Millis) -> Result<u64> {
-    let moved = sqlx::query(
-        "update campaign set state = 'cancelled', finished_at = $1 where id = $2 \
-         and state in ('draft', 'scheduled', 'running', 'paused')",
+/// Stores the time bounds of a campaign.
+pub async fn set_time_bounds(conn: &mut Conn, campaign: Id, bounds: &TimeBounds<'_>) -> Result<()> {
+    Query::new(
+        "update campaign
+            set until_at = :until, holds_until = :hold, zone = coalesce(zone, :zone)
+          where id = :id",
     )
-    .bind(now)
-    .bind(campaign.id)
-    .execute(&mut *conn)
+    .bind("until", bounds.until)
+    .bind("hold", bounds.hold)
+    .bind("zone", bounds.zone)
+    .bind("id", campaign)
+    .execute(conn)
     .await?;
-    changed(moved.rows_affected(), campaign, "cancel")?;
-    delivery::skip_pending(conn, campaign.id, "cancelled", now).await
+    Ok(())
 }
 
-/// Ends a running campaign whose deliveries have all ended. Returns whether it has. What is
-/// uncertain has ended when the campaign holds it, or was repeated as often as it may be.
-pub async fn finish(conn: &mut Conn, id: Id, now: Millis) -> Result<bool> {
-    if delivery::uncertain::resend_due(conn, Some(id), now).await? > 0 || !delivery::is_settled(conn, id).await? {
-        return Ok(false);
-    }
-    match delivery::orphan_repair::take_in(conn, id, now).await? {
-        Stray::None => {}
-        Stray::TakenIn if delivery::is_settled(conn, id).await? => {}
-        Stray::TakenIn => return Ok(false),
-        Stray::Unknown(word) => {
-            let reason = Message::new("paused-stray").with("word", word);
-            if let Some(campaign) = find(conn, id).await?.filter(|campaign| campaign.state == State::Running) {
-                pause(conn, &campaign, &reason.pack()).await?;
-            }
-            return Ok(true);
-        }
-    }
-    sqlx::query("update campaign set state = 'finished', finished_at = $1 where id = $2 and state = 'running'")
-        .bind(now)
-        .bind(id)
+/// Sets a finished campaign running again, because deliveries of it are to be resent.
+pub async fn reopen(conn: &mut Conn, campaign: Id) -> Result<()> {
+    Query::new("update campaign set state = 'running', finished_at = null where id = :id and state = 'finished'")
+        .bind("id", campaign)
         .execute(conn)
         .await?;
-    Ok(true)
+    Ok(())
 }
 
-fn changed(rows: u64, campaign: &Campaign, verb: &'static str) -> Result<()> {
+/// Pauses a running campaign. Messages in flight are finished; no new one is sent.
+pub async fn pause(conn: &mut Conn, campaign: &Campaign, reason: &str) -> Result<()> {
+    let moved =
+        Query::new("update campaign set state = 'paused', reason = :reason where id = :id and state = 'running'")
+            .bind("reason", reason)
+            .bind("id", campaign.id)
+            .execute(conn)
+            .await?;
+    expect_changed(moved, campaign, "pause")
+}
+
+/// Pauses a running campaign whose latest time has passed; returns false when that time was changed meanwhile.
+pub async fn pause_late(conn: &mut Conn, campaign: Id, reason: &str, now: Millis) -> Result<bool> {
+    let moved = Query::new(
+        "update campaign
+            set state = 'paused', reason = :reason
+          where id = :id and state = 'running' and until_at <= :now",
+    )
+    .bind("reason", reason)
+    .bind("id", campaign)
+    .bind("now", now)
+    .execute(conn)
+    .await?;
+    Ok(moved == 1)
+}
+
+/// Makes a scheduled campaign that cannot start a draft again, with the reason.
+pub async fn return_to_draft(conn: &mut Conn, campaign: &Campaign, reason: &str) -> Result<()> {
+    let moved =
+        Query::new("update campaign set state = 'draft', reason = :reason where id = :id and state = 'scheduled'")
+            .bind("reason", reason)
+            .bind("id", campaign.id)
+            .execute(conn)
+            .await?;
+    expect_changed(moved, campaign, "start")
+}
+
+/// Resumes a paused campaign.
+pub async fn resume(conn: &mut Conn, campaign: &Campaign) -> Result<()> {
+    let moved = Query::new("update campaign set state = 'running', reason = null where id = :id and state = 'paused'")
+        .bind("id", campaign.id)
+        .execute(conn)
+        .await?;
+    expect_changed(moved, campaign, "resume")
+}
+
+/// Sets a campaign cancelled. The caller skips its deliveries.
+pub async fn set_cancelled(conn: &mut Conn, campaign: &Campaign, now: Millis) -> Result<()> {
+    let moved = Query::new(
+        "update campaign
+            set state = 'cancelled', finished_at = :now
+          where id = :id and state in ('draft', 'scheduled', 'running', 'paused')",
+    )
+    .bind("now", now)
+    .bind("id", campaign.id)
+    .execute(conn)
+    .await?;
+    expect_changed(moved, campaign, "cancel")
+}
+
+/// Sets a campaign that was started or scheduled cancelled with a reason; returns false in any other state.
+pub async fn set_recalled(conn: &mut Conn, campaign: Id, reason: &str, now: Millis) -> Result<bool> {
+    let moved = Query::new(
+        "update campaign
+            set state = 'cancelled', reason = :reason, finished_at = :now
+          where id = :id and state in ('scheduled', 'running', 'paused')",
+    )
+    .bind("reason", reason)
+    .bind("now", now)
+    .bind("id", campaign)
+    .execute(conn)
+    .await?;
+    Ok(moved == 1)
+}
+
+/// Sets a running campaign finished.
+pub async fn set_finished(conn: &mut Conn, campaign: Id, now: Millis) -> Result<()> {
+    Query::new("update campaign set state = 'finished', finished_at = :now where id = :id and state = 'running'")
+        .bind("now", now)
+        .bind("id", campaign)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+fn expect_changed(rows: u64, campaign: &Campaign, verb: &'static str) -> Result<()> {
     if rows == 1 { Ok(()) } else { Err(refusal(campaign, verb)) }
 }
 
-/// Why a campaign in its state cannot do what the verb asks.
+/// The conflict of a campaign whose state does not allow an action.
 pub fn refusal(campaign: &Campaign, verb: &'static str) -> Error {
     Message::new("campaign-state")
         .with("name", &campaign.name)

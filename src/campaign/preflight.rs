@@ -1,7 +1,6 @@
-//! What a marketer looks at before "start": how many people, who is left out and why, five letters
-//! as they will be, and everything that would go wrong. Every letter is looked at, so that a missing
-//! value is found with the number of people it concerns; only what its compiled form cannot tell is
-//! made and thrown away.
+//! Preflight of a campaign: counts the audience and who is excluded, previews messages, and reports every problem before the
+//! start. It checks the message of every recipient, so that a missing value is reported with the number of contacts; a
+//! message is rendered only when its compiled form cannot answer.
 
 use std::collections::BTreeMap;
 use std::net::ToSocketAddrs;
@@ -12,148 +11,188 @@ use url::{Host, Url};
 
 use super::composer::Composer;
 use super::delivery::Recipient;
-use super::launch;
 use super::model::Campaign;
-use super::recipient_time;
+use super::{audience, frozen_content, recipient_time};
 use crate::audience::address::Address;
-use crate::audience::eligibility;
 use crate::audience::segment::Expression;
 use crate::audience::subscription;
 use crate::content::lint;
 use crate::content::mime::message::RenderedEmail;
-use crate::infra::db::{Conn, Db, Sql};
+use crate::infra::db::{Conn, Query};
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 
-/// The sheet.
+/// Result of a preflight.
 #[derive(Debug, Default)]
 pub struct Preflight {
-    /// People who will be written to.
+    /// Number of recipients.
     pub recipients: i64,
-    /// People on the list who will not, by catalogue key of the reason.
+    /// Contacts on the list that are no recipients, by catalogue key of the reason.
     pub excluded: BTreeMap<&'static str, i64>,
-    /// Up to five letters as they will be.
+    /// Previews of up to five messages.
     pub samples: Vec<Sample>,
-    /// The letter with the most HTML, for a closer look.
+    /// The message with the most HTML, for the checks of the email.
     pub heaviest: Option<RenderedEmail>,
-    /// Bytes of the largest message.
+    /// Size of the largest message in bytes.
     pub largest: usize,
-    /// Fields that some letter prints and some people lack, with the number of people.
+    /// Fields that a message prints and contacts lack, with the number of contacts.
     pub missing: BTreeMap<String, i64>,
-    /// People for whom no letter can be made, by packed reason.
+    /// Number of contacts for which no message can be made, by packed reason.
     pub broken: BTreeMap<String, i64>,
-    /// What is worth a look.
+    /// What should be looked at.
     pub warnings: Vec<Message>,
-    /// What must be mended first.
+    /// What must be fixed before the start.
     pub problems: Vec<Message>,
 }
 
-/// One letter as it will be.
+/// Preview of one message.
 #[derive(Debug)]
 pub struct Sample {
-    /// To whom, masked.
+    /// Masked address of the recipient.
     pub to: String,
-    /// Its subject.
+    /// Subject.
     pub subject: String,
-    /// Its preheader.
+    /// Preheader.
     pub preheader: String,
-    /// Its text part.
+    /// Text part.
     pub text: String,
-    /// Its size in bytes, all parts and headers.
+    /// Size in bytes, all parts and headers.
     pub bytes: usize,
 }
 
 const SAMPLES: usize = 5;
+/// Recipients per page.
 const PAGE: i64 = 2_000;
+/// Timeout of a TCP connection to the public URL.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Timeout of name resolution and connection together.
+const REACH_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Looks at every letter of the campaign and says what would happen. `progress` hears how many of the
-/// recipients are done. With `local`, links to this machine are in order, as in the demo.
+/// Checks the message of every recipient. Calls `progress` with the number of checked recipients and their total. With
+/// `local`, links to this machine are allowed, as in the demo.
 pub async fn check(
     installation: &Installation,
     campaign: &Campaign,
     local: bool,
     mut progress: impl FnMut(i64, i64),
 ) -> Result<Preflight> {
-    let (frozen, condition) = {
+    let (content, condition) = {
         let mut conn = installation.db.read().await?;
-        (launch::current_content(&mut conn, campaign).await?, launch::condition(&mut conn, campaign).await?)
+        (frozen_content::current(&mut conn, campaign).await?, audience::segment_condition(&mut conn, campaign).await?)
     };
-    let composer = Composer::compile(installation, frozen)?;
-    let mut sheet =
-        Preflight { recipients: count(installation, campaign, condition.as_ref()).await?, ..Preflight::default() };
-    exclusions(&mut *installation.db.read().await?, campaign, &mut sheet).await?;
+    let composer = Composer::compile(installation, content)?;
+    let condition = condition.as_ref();
+    let recipients = count(installation, campaign, condition).await?;
+    let mut preflight = Preflight { recipients, ..Preflight::default() };
     let now = installation.clock.now();
-    recipient_time::examine(
-        &mut *installation.db.read().await?,
-        &installation.db,
-        campaign,
-        condition.as_ref(),
-        now,
-        &mut sheet,
-    )
-    .await?;
-    reach(&composer.frozen().frame.public_url, local, &mut sheet).await;
+    {
+        let mut conn = installation.db.read().await?;
+        preflight.count_excluded(&mut conn, campaign).await?;
+        let times = recipient_time::check(&mut conn, &installation.db, campaign, condition, now).await?;
+        preflight.problems.extend(times.problems);
+        preflight.warnings.extend(times.warnings);
+    }
+    preflight.check_public_url(&composer.content().frame.public_url, local).await;
     let mut scratch = Vec::new();
-    let (mut done, stride) = (0, (sheet.recipients / SAMPLES as i64).max(1));
-    let mut people = page(installation, campaign, condition.as_ref(), 0).await?;
-    while let Some((last, _)) = people.last() {
+    let (mut done, stride) = (0, (recipients / SAMPLES as i64).max(1));
+    let mut page = read_page(installation, campaign, condition, 0).await?;
+    while let Some((last, _)) = page.last() {
         let last = *last;
-        let look_at_all = async {
+        let check_page = async {
             tokio::task::block_in_place(|| {
-                for (_, person) in &people {
-                    look(&composer, person, done % stride == 0, &mut scratch, &mut sheet);
+                for (_, recipient) in &page {
+                    preflight.check_message(&composer, recipient, done % stride == 0, &mut scratch);
                     done += 1;
                 }
             });
         };
-        // The database looks up the next page meanwhile.
-        let (next, ()) = tokio::join!(page(installation, campaign, condition.as_ref(), last), look_at_all);
-        progress(done, sheet.recipients);
-        people = next?;
+        // The next page is read meanwhile.
+        let (next, ()) = tokio::join!(read_page(installation, campaign, condition, last), check_page);
+        progress(done, recipients);
+        page = next?;
     }
-    judge(campaign, &composer, &mut sheet);
-    Ok(sheet)
+    preflight.add_findings(campaign, &composer);
+    Ok(preflight)
 }
 
-/// Looks at one letter, and makes it where it is one to show: a sample, or the heaviest so far. Its
-/// tokens name no delivery: every door they open is inert.
-fn look(composer: &Composer, person: &Recipient, keep: bool, scratch: &mut Vec<u8>, sheet: &mut Preflight) {
-    let Ok(address) = Address::parse(&person.address) else {
-        return sheet.leave_out(&Message::new("skipped-address"));
-    };
-    let keep = keep && sheet.samples.len() < SAMPLES;
-    let weight = composer.weigh(person, scratch);
-    if let Some(weight) = weight.filter(|weight| !keep && !sheet.is_heaviest(weight.html)) {
-        return sheet.lack(weight.missing);
-    }
-    let rendered = match composer.sketch(person) {
-        Ok(rendered) => rendered,
-        Err(reason) => return sheet.leave_out(&reason),
-    };
-    sheet.lack(rendered.missing.iter().cloned());
-    let bytes = || composer.write(person, &address, &rendered, 0).len();
-    if keep {
-        sheet.samples.push(Sample {
-            to: address.to_string(),
-            subject: rendered.subject.to_string(),
-            preheader: rendered.preheader.to_string(),
-            text: rendered.text.clone(),
-            bytes: bytes(),
-        });
-    }
-    if sheet.is_heaviest(rendered.html.len()) {
-        sheet.largest = bytes();
-        sheet.heaviest = Some(rendered);
-    }
+async fn count(installation: &Installation, campaign: &Campaign, condition: Option<&Expression>) -> Result<i64> {
+    let row = Query::new(
+        "select count(*)
+           from subscription s
+           join contact c on c.id = s.contact_id
+          where {is_member}",
+    )
+    .fragment("is_member", audience::is_member(&installation.db, campaign, condition, installation.clock.now()))
+    .fetch_optional(&mut *installation.db.read().await?)
+    .await?;
+    Ok(row.map_or(0, |row| row.get(0)))
+}
+
+/// The next page of recipients with their keys. It is ordered by the contact of the subscription, the order of its index,
+/// so that each page begins where the last one ended.
+async fn read_page(
+    installation: &Installation,
+    campaign: &Campaign,
+    condition: Option<&Expression>,
+    after: Id,
+) -> Result<Vec<(Id, Recipient)>> {
+    let rows: Vec<(Id, String, String)> = Query::new(
+        "select c.id, c.address, c.fields
+           from subscription s
+           join contact c on c.id = s.contact_id
+          where s.contact_id > :after
+            and {is_member}
+          order by s.contact_id
+          limit :page",
+    )
+    .bind("after", after)
+    .fragment("is_member", audience::is_member(&installation.db, campaign, condition, installation.clock.now()))
+    .bind("page", PAGE)
+    .fetch_json(&mut *installation.db.read().await?, "id, address, fields")
+    .await?;
+    let recipient = |(id, address, fields)| (id, Recipient { delivery: 0, address, fields });
+    Ok(rows.into_iter().map(recipient).collect())
 }
 
 impl Preflight {
-    fn leave_out(&mut self, reason: &Message) {
+    /// Checks one message, and renders it when it is a sample or the heaviest so far. Its tokens name no delivery, so that
+    /// its links change nothing.
+    fn check_message(&mut self, composer: &Composer, recipient: &Recipient, is_sample: bool, scratch: &mut Vec<u8>) {
+        let Ok(address) = Address::parse(&recipient.address) else {
+            return self.add_broken(&Message::new("skipped-address"));
+        };
+        let is_sample = is_sample && self.samples.len() < SAMPLES;
+        let weight = composer.measure(recipient, scratch);
+        if let Some(weight) = weight.filter(|weight| !is_sample && !self.is_heaviest(weight.html)) {
+            return self.add_missing(weight.missing);
+        }
+        let rendered = match composer.preview(recipient) {
+            Ok(rendered) => rendered,
+            Err(reason) => return self.add_broken(&reason),
+        };
+        self.add_missing(rendered.missing.iter().cloned());
+        let bytes = || composer.write(recipient, &address, &rendered, 0).len();
+        if is_sample {
+            self.samples.push(Sample {
+                to: address.to_string(),
+                subject: rendered.subject.to_string(),
+                preheader: rendered.preheader.to_string(),
+                text: rendered.text.clone(),
+                bytes: bytes(),
+            });
+        }
+        if self.is_heaviest(rendered.html.len()) {
+            self.largest = bytes();
+            self.heaviest = Some(rendered);
+        }
+    }
+
+    fn add_broken(&mut self, reason: &Message) {
         *self.broken.entry(reason.pack()).or_default() += 1;
     }
 
-    fn lack(&mut self, fields: impl IntoIterator<Item = String>) {
+    fn add_missing(&mut self, fields: impl IntoIterator<Item = String>) {
         for field in fields {
             *self.missing.entry(field).or_default() += 1;
         }
@@ -162,117 +201,75 @@ impl Preflight {
     fn is_heaviest(&self, html: usize) -> bool {
         self.heaviest.as_ref().is_none_or(|heaviest| heaviest.html.len() < html)
     }
-}
 
-async fn count(installation: &Installation, campaign: &Campaign, condition: Option<&Expression>) -> Result<i64> {
-    let mut sql = Sql::new("select count(*) from subscription s join contact c on c.id = s.contact_id where ");
-    audience(&mut sql, &installation.db, campaign, condition, installation.clock.now());
-    let row = sql.first(&mut *installation.db.read().await?).await?;
-    Ok(row.map_or(0, |row| row.get(0)))
-}
-
-async fn page(
-    installation: &Installation,
-    campaign: &Campaign,
-    condition: Option<&Expression>,
-    after: Id,
-) -> Result<Vec<(Id, Recipient)>> {
-    // The key of the subscription, by which its index is ordered: each page begins where the last one ended.
-    let mut sql = Sql::new(
-        "select c.id, c.address, c.fields from subscription s join contact c on c.id = s.contact_id where s.contact_id > ",
-    );
-    sql.bind(after).push(" and ");
-    audience(&mut sql, &installation.db, campaign, condition, installation.clock.now());
-    sql.push(" order by s.contact_id limit ").bind(PAGE);
-    let rows: Vec<(Id, String, String)> =
-        sql.gathered(&mut *installation.db.read().await?, "id, address, fields").await?;
-    let person = |(id, address, fields)| (id, Recipient { delivery: 0, address, fields });
-    Ok(rows.into_iter().map(person).collect())
-}
-
-/// Appends the condition that subscription `s` and contact `c` are of the campaign's audience.
-pub fn audience(sql: &mut Sql, db: &Db, campaign: &Campaign, condition: Option<&Expression>, now: i64) {
-    sql.push("s.list_id = ")
-        .bind(campaign.list)
-        .push(" and ")
-        .push(&eligibility::mailable("s"))
-        .push(" and c.workspace_id = ")
-        .bind(campaign.workspace);
-    if let Some(condition) = condition {
-        sql.push(" and (");
-        condition.compile(sql, db, now);
-        sql.push(")");
-    }
-}
-
-async fn exclusions(conn: &mut Conn, campaign: &Campaign, sheet: &mut Preflight) -> Result<()> {
-    let mut outside = -sheet.recipients;
-    for (state, count) in subscription::count(conn, campaign.list).await? {
-        match state {
-            subscription::State::Confirmed => outside += count,
-            subscription::State::Pending => drop(sheet.excluded.insert("excluded-pending", count)),
-            subscription::State::Restricted => drop(sheet.excluded.insert("excluded-restricted", count)),
-        }
-    }
-    if outside > 0 {
-        sheet.excluded.insert("excluded-segment", outside);
-    }
-    Ok(())
-}
-
-/// Links must lead somewhere from the recipient's side.
-async fn reach(public_url: &str, local: bool, sheet: &mut Preflight) {
-    let Ok(url) = Url::parse(public_url) else {
-        return sheet.problems.push(Message::new("preflight-url").with("url", public_url));
-    };
-    if local {
-        return;
-    }
-    match url.host() {
-        Some(Host::Domain(name)) if name == "localhost" || name.ends_with(".localhost") => {
-            sheet.problems.push(Message::new("preflight-localhost").with("url", public_url));
-        }
-        Some(Host::Ipv4(ip)) if ip.is_loopback() || ip.is_private() => {
-            sheet.warnings.push(Message::new("preflight-private").with("url", public_url));
-        }
-        Some(Host::Ipv6(ip)) if ip.is_loopback() => {
-            sheet.warnings.push(Message::new("preflight-private").with("url", public_url));
-        }
-        _ => {
-            let port = url.port_or_known_default().unwrap_or(443);
-            let host = url.host_str().unwrap_or_default().to_owned();
-            let connect = tokio::task::spawn_blocking(move || {
-                let mut addresses = (host.as_str(), port).to_socket_addrs()?;
-                let first = addresses.next().ok_or(std::io::ErrorKind::NotFound)?;
-                std::net::TcpStream::connect_timeout(&first, Duration::from_secs(2))
-            });
-            let answer = tokio::time::timeout(Duration::from_secs(4), connect).await;
-            if !matches!(answer, Ok(Ok(Ok(_)))) {
-                sheet.warnings.push(Message::new("preflight-unreachable").with("url", public_url));
+    async fn count_excluded(&mut self, conn: &mut Conn, campaign: &Campaign) -> Result<()> {
+        let mut outside = -self.recipients;
+        for (state, count) in subscription::count(conn, campaign.list).await? {
+            match state {
+                subscription::State::Confirmed => outside += count,
+                subscription::State::Pending => drop(self.excluded.insert("excluded-pending", count)),
+                subscription::State::Restricted => drop(self.excluded.insert("excluded-restricted", count)),
             }
         }
+        if outside > 0 {
+            self.excluded.insert("excluded-segment", outside);
+        }
+        Ok(())
+    }
+
+    /// Checks that recipients can reach the public URL.
+    async fn check_public_url(&mut self, public_url: &str, local: bool) {
+        let Ok(url) = Url::parse(public_url) else {
+            return self.problems.push(Message::new("preflight-url").with("url", public_url));
+        };
+        if local {
+            return;
+        }
+        match url.host() {
+            Some(Host::Domain(name)) if name == "localhost" || name.ends_with(".localhost") => {
+                self.problems.push(Message::new("preflight-localhost").with("url", public_url));
+            }
+            Some(Host::Ipv4(ip)) if ip.is_loopback() || ip.is_private() => {
+                self.warnings.push(Message::new("preflight-private").with("url", public_url));
+            }
+            Some(Host::Ipv6(ip)) if ip.is_loopback() => {
+                self.warnings.push(Message::new("preflight-private").with("url", public_url));
+            }
+            _ if !is_reachable(&url).await => {
+                self.warnings.push(Message::new("preflight-unreachable").with("url", public_url));
+            }
+            _ => {}
+        }
+    }
+
+    fn add_findings(&mut self, campaign: &Campaign, composer: &Composer) {
+        if self.recipients == 0 {
+            self.problems.push(Message::new("preflight-empty").with("name", &campaign.name));
+        }
+        for (field, count) in &self.missing {
+            self.problems.push(Message::new("preflight-missing").with("field", field).with("count", count));
+        }
+        for (reason, count) in &self.broken {
+            self.problems.push(Message::new("preflight-broken").with("reason", reason).with("count", count));
+        }
+        if !composer.email().is_pre_encoded() {
+            self.warnings.push(Message::new("preflight-irregular"));
+        }
+        if let Some(heaviest) = &self.heaviest {
+            let content = composer.content();
+            self.warnings.extend(lint::check(&content.draft, &content.frame, composer.email(), heaviest));
+        }
     }
 }
 
-fn judge(campaign: &Campaign, composer: &Composer, sheet: &mut Preflight) {
-    if sheet.recipients == 0 {
-        sheet.problems.push(Message::new("preflight-empty").with("name", &campaign.name));
-    }
-    for (field, people) in &sheet.missing {
-        sheet.problems.push(Message::new("preflight-missing").with("field", field).with("count", people));
-    }
-    for (reason, people) in &sheet.broken {
-        sheet.problems.push(Message::new("preflight-broken").with("reason", reason).with("count", people));
-    }
-    if !composer.letter().is_pre_encoded() {
-        sheet.warnings.push(Message::new("preflight-irregular"));
-    }
-    if let Some(heaviest) = &sheet.heaviest {
-        sheet.warnings.extend(lint::check(
-            &composer.frozen().draft,
-            &composer.frozen().frame,
-            composer.letter(),
-            heaviest,
-        ));
-    }
+/// True when a TCP connection to the host of a URL can be opened.
+async fn is_reachable(url: &Url) -> bool {
+    let port = url.port_or_known_default().unwrap_or(443);
+    let host = url.host_str().unwrap_or_default().to_owned();
+    let connect = tokio::task::spawn_blocking(move || {
+        let mut addresses = (host.as_str(), port).to_socket_addrs()?;
+        let first = addresses.next().ok_or(std::io::ErrorKind::NotFound)?;
+        std::net::TcpStream::connect_timeout(&first, CONNECT_TIMEOUT)
+    });
+    matches!(tokio::time::timeout(REACH_TIMEOUT, connect).await, Ok(Ok(Ok(_))))
 }

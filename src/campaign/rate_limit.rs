@@ -1,60 +1,60 @@
-//! How much may leave: letters a second, letters a day, and the ramp by which a new sender comes to
-//! be known. Lanes and relays each have a cap; what is drawn under it is kept elsewhere.
+//! Rate limits of lanes and relays: messages per second, messages per day, and the warm-up of a new sender. `mailer::limits`
+//! stores how much of a limit is used.
 
 use std::str::FromStr;
 
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use crate::infra::db::Sql;
+use crate::infra::db::Query;
 use crate::infra::error::{Error, Message, Result};
 
-/// A limit. Without any part of it letters leave as fast as they are taken.
+/// A rate limit. Every part is optional; without any, messages are sent as fast as relays take them.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct RateLimit {
-    /// Letters a second.
+    /// Messages per second.
     pub rate: Option<f64>,
-    /// Letters a day (UTC).
+    /// Messages per day (UTC).
     pub daily: Option<i64>,
-    /// How the day's letters grow until they reach `daily`.
+    /// Growth of the daily quota until it reaches `daily`.
     pub warm_up: Option<WarmUp>,
 }
 
-/// A warm-up. Only days on which something was sent count.
+/// A warm-up of a new sender: the daily quota grows with each day on which something was sent.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct WarmUp {
-    /// Letters on the first day.
+    /// Messages on the first day.
     pub start: i64,
-    /// By how much each day's letters exceed those of the day before.
+    /// Factor from one day of sending to the next; at least 1.
     pub growth: f64,
 }
 
 impl RateLimit {
     /// True when nothing is limited.
-    pub fn is_open(&self) -> bool {
+    pub fn is_unlimited(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Letters that may leave on a day that has `days` days of sending before it.
+    /// Messages allowed on a day after `days` earlier days of sending; `None` without a daily limit.
     pub fn quota(&self, days: i64) -> Option<i64> {
-        let ramped = self.warm_up.map(|ramp| {
-            let grown = ramp.start as f64 * ramp.growth.powf(days as f64);
-            // A cast of a float too large gives the largest number.
+        let warm_up = self.warm_up.map(|warm_up| {
+            let grown = warm_up.start as f64 * warm_up.growth.powf(days as f64);
+            // A cast of too large a float saturates.
             grown as i64
         });
-        [self.daily, ramped].into_iter().flatten().min()
+        [self.daily, warm_up].into_iter().flatten().min()
     }
 
-    /// The same cap with a rate that is not above `pace`.
-    pub fn at_most(mut self, pace: Option<f64>) -> Self {
-        self.rate = match (self.rate, pace) {
-            (Some(rate), Some(pace)) => Some(rate.min(pace)),
-            (rate, pace) => rate.or(pace),
+    /// The same limit with a rate of at most `rate` messages per second.
+    pub fn at_most(mut self, rate: Option<f64>) -> Self {
+        self.rate = match (self.rate, rate) {
+            (Some(own), Some(rate)) => Some(own.min(rate)),
+            (own, rate) => own.or(rate),
         };
         self
     }
 
-    /// Refuses numbers that mean nothing.
+    /// Refuses numbers out of range.
     pub fn check(&self) -> Result<()> {
         if self.rate.is_some_and(|rate| !(rate.is_finite() && rate > 0.0)) {
             return Err(Message::new("relay-rate").invalid_field("rate"));
@@ -65,23 +65,25 @@ impl RateLimit {
         Ok(())
     }
 
-    /// Reads the columns `rate`, `daily`, `ramp_start` and `ramp_growth` from column `at` on.
-    pub fn read(row: &AnyRow, at: usize) -> Self {
+    /// Reads rate, daily limit, start and growth of the warm-up from column `at` on.
+    pub fn from_row(row: &AnyRow, at: usize) -> Self {
         let (start, growth): (Option<i64>, Option<f64>) = (row.get(at + 2), row.get(at + 3));
         let warm_up = start.zip(growth).map(|(start, growth)| WarmUp { start, growth });
         Self { rate: row.get(at), daily: row.get(at + 1), warm_up }
     }
 
-    /// Appends the values of these four columns.
-    pub fn write(&self, sql: &mut Sql) {
-        // sqlx 0.9 binds an absent f64 as float4, which PostgreSQL then expects for ever: 0 is none.
-        sql.push("nullif(").bind(self.rate.unwrap_or(0.0)).push(", 0), ").bind(self.daily).push(", ");
-        sql.bind(self.warm_up.map(|ramp| ramp.start)).push(", nullif(");
-        sql.bind(self.warm_up.map_or(0.0, |ramp| ramp.growth)).push(", 0)");
+    /// The values of these four columns as a list of SQL expressions.
+    pub fn values(&self) -> Query {
+        // sqlx 0.9 binds an absent f64 as float4, which PostgreSQL then expects in every later execution: 0 stands for none.
+        Query::new("nullif(:rate, 0), :daily, :warm_up_start, nullif(:warm_up_growth, 0)")
+            .bind("rate", self.rate.unwrap_or(0.0))
+            .bind("daily", self.daily)
+            .bind("warm_up_start", self.warm_up.map(|warm_up| warm_up.start))
+            .bind("warm_up_growth", self.warm_up.map_or(0.0, |warm_up| warm_up.growth))
     }
 }
 
-/// `START:GROWTH`, as in `200:1.5`.
+/// Parses `START:GROWTH`, as in `200:1.5`.
 impl FromStr for WarmUp {
     type Err = Error;
 
@@ -90,9 +92,9 @@ impl FromStr for WarmUp {
             let (start, growth) = text.split_once([':', 'x', '×'])?;
             Some(Self { start: start.trim().parse().ok()?, growth: growth.trim().parse().ok()? })
         };
-        let sound = |ramp: &Self| ramp.start >= 1 && ramp.growth.is_finite() && ramp.growth >= 1.0;
+        let is_valid = |warm_up: &Self| warm_up.start >= 1 && warm_up.growth.is_finite() && warm_up.growth >= 1.0;
         read()
-            .filter(sound)
+            .filter(is_valid)
             .ok_or_else(|| Message::new("limit-warm-up-invalid").with("text", text).invalid_field("warm_up"))
     }
 }
@@ -102,19 +104,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ramp_grows_by_days_of_sending_and_ends_at_the_quota() {
-        let cap = RateLimit { daily: Some(1_000), warm_up: Some("200:1.5".parse().expect("a ramp")), rate: None };
+    fn a_warm_up_grows_by_days_of_sending_up_to_the_daily_limit() {
+        let limit = RateLimit { daily: Some(1_000), warm_up: Some("200:1.5".parse().expect("a warm-up")), rate: None };
 
-        let quotas: Vec<_> = (0..6).map(|days| cap.quota(days)).collect();
+        let quotas: Vec<_> = (0..6).map(|days| limit.quota(days)).collect();
 
         assert_eq!(quotas, [200, 300, 450, 675, 1_000, 1_000].map(Some));
-        assert_eq!(cap.quota(100_000), Some(1_000));
-        assert_eq!(RateLimit { daily: None, ..cap }.quota(2), Some(450));
+        assert_eq!(limit.quota(100_000), Some(1_000));
+        assert_eq!(RateLimit { daily: None, ..limit }.quota(2), Some(450));
         assert_eq!(RateLimit::default().quota(0), None);
     }
 
     #[test]
-    fn what_is_no_ramp_is_refused() {
+    fn an_invalid_warm_up_is_refused() {
         for text in ["", "200", "200:", ":2", "0:2", "200:0.5", "200:NaN", "200:inf", "-1:2", "a:b"] {
             let error = text.parse::<WarmUp>().expect_err(text);
             assert_eq!((error.message().key, error.exit_code()), ("limit-warm-up-invalid", 2), "{text}");
@@ -122,12 +124,12 @@ mod tests {
     }
 
     #[test]
-    fn the_lower_rate_holds() {
-        let cap = |rate| RateLimit { rate, ..RateLimit::default() };
+    fn the_lower_rate_applies() {
+        let limit = |rate| RateLimit { rate, ..RateLimit::default() };
 
-        assert_eq!(cap(Some(5.0)).at_most(Some(2.0)).rate, Some(2.0));
-        assert_eq!(cap(Some(1.0)).at_most(Some(2.0)).rate, Some(1.0));
-        assert_eq!(cap(None).at_most(Some(2.0)).rate, Some(2.0));
-        assert_eq!(cap(None).at_most(None).rate, None);
+        assert_eq!(limit(Some(5.0)).at_most(Some(2.0)).rate, Some(2.0));
+        assert_eq!(limit(Some(1.0)).at_most(Some(2.0)).rate, Some(1.0));
+        assert_eq!(limit(None).at_most(Some(2.0)).rate, Some(2.0));
+        assert_eq!(limit(None).at_most(None).rate, None);
     }
 }

@@ -1,133 +1,150 @@
-//! When each letter may leave: at once, after a hold, or when the clock of its recipient shows the
-//! hour. The zones that an audience lives in are few, so they are asked for once, and one expression
-//! in the statement that freezes the audience gives everyone their moment.
+//! Send times of an audience: at once, after a hold, or at the same wall-clock time in each recipient's own zone. The zones
+//! of an audience are few: one query reads them, and one SQL expression in the freeze gives every delivery its time.
 
 use futures_util::StreamExt;
 use sqlx::Row;
 
-use super::model::Campaign;
-use super::preflight::{self, Preflight};
+use super::audience;
+use super::model::{Campaign, content};
 use super::schedule::LocalStart;
 use super::zoned_time::ZonedTime;
 use crate::audience::field;
 use crate::audience::segment::Expression;
 use crate::infra::clock::Millis;
-use crate::infra::db::{Conn, Db, Sql};
+use crate::infra::db::{Conn, Db, Query, Sql};
 use crate::infra::error::{Message, Result};
 
-/// When the letters of a campaign may leave.
+/// When the messages of a campaign may be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Due {
-    /// Nothing leaves before it; 0 when nothing has to wait.
+pub struct SendTimes {
+    /// No message is sent before it, in ms; 0 without a hold.
     pub earliest: Millis,
-    /// The moments by the recipients' own clocks.
-    pub mornings: Option<RecipientTimes>,
+    /// Times in the recipients' own zones.
+    pub by_zone: Option<ZoneTimes>,
 }
 
-/// The moments at which the clocks of an audience show the same time.
+/// The point in time of one wall-clock time in each zone of an audience.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RecipientTimes {
+pub struct ZoneTimes {
+    /// Contact field that names the zone.
     field: String,
-    /// Zones in lower case, each with its moment and the people who live there.
-    zones: Vec<(String, Millis, i64)>,
-    /// By the campaign's own zone.
-    otherwise: Millis,
-    /// People without a value.
+    zones: Vec<Zone>,
+    /// Time of recipients without a known zone, in the campaign's zone.
+    fallback: Millis,
+    /// Recipients without a value in the field.
     missing: i64,
-    /// People whose value names no zone.
+    /// Recipients whose value is no zone.
     unknown: i64,
 }
 
-impl Due {
-    /// Appends the moment for contact alias `c`.
-    pub fn write(&self, sql: &mut Sql) {
-        let Some(mornings) = self.mornings.as_ref().filter(|mornings| !mornings.zones.is_empty()) else {
-            let at = self.mornings.as_ref().map_or(self.earliest, |mornings| mornings.otherwise.max(self.earliest));
-            sql.push("cast(").bind(at).push(" as bigint)");
-            return;
-        };
-        sql.push("case (json(c.folded) ->> ").bind(mornings.field.clone()).push(")");
-        for (zone, at, _) in &mornings.zones {
-            sql.push(" when ")
-                .bind(zone.clone())
-                .push(" then cast(")
-                .bind((*at).max(self.earliest))
-                .push(" as bigint)");
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Zone {
+    /// Lower-case name.
+    name: String,
+    at: Millis,
+    recipients: i64,
+}
+
+impl SendTimes {
+    /// The SQL expression for the send time of contact `c`. It is built: one branch per zone.
+    pub fn expression(&self) -> Sql {
+        let mut sql = Sql::default();
+        match self.by_zone.as_ref().filter(|by_zone| !by_zone.zones.is_empty()) {
+            None => {
+                let at = self.by_zone.as_ref().map_or(self.earliest, |by_zone| by_zone.fallback.max(self.earliest));
+                sql.push("cast(").bind(at).push(" as bigint)");
+            }
+            Some(by_zone) => {
+                sql.push("case (json(c.folded) ->> ").bind(&by_zone.field).push(")");
+                for zone in &by_zone.zones {
+                    sql.push(" when ").bind(&zone.name);
+                    sql.push(" then cast(").bind(zone.at.max(self.earliest)).push(" as bigint)");
+                }
+                sql.push(" else cast(").bind(by_zone.fallback.max(self.earliest)).push(" as bigint) end");
+            }
         }
-        sql.push(" else cast(").bind(mornings.otherwise.max(self.earliest)).push(" as bigint) end");
+        sql
     }
 }
 
-impl RecipientTimes {
-    /// Asks where the audience lives. `zone` is where people live whose own zone is not known.
-    pub async fn ask(
+impl ZoneTimes {
+    /// Reads the zones of an audience. `fallback_zone` applies to recipients without a known zone.
+    pub async fn read(
         conn: &mut Conn,
         db: &Db,
         campaign: &Campaign,
         condition: Option<&Expression>,
         local: &LocalStart,
-        zone: &str,
+        fallback_zone: &str,
         now: Millis,
     ) -> Result<Self> {
-        let otherwise = ZonedTime::from_local(local.time, zone)?.at;
-        let mut mornings = Self { field: local.field.clone(), zones: Vec::new(), otherwise, missing: 0, unknown: 0 };
-        let mut sql = Sql::new("select coalesce(json(c.folded) ->> ");
-        sql.bind(local.field.clone()).push(", ''), count(*) ");
-        sql.push("from subscription s join contact c on c.id = s.contact_id where ");
-        preflight::audience(&mut sql, db, campaign, condition, now);
-        sql.push(" group by 1");
-        let mut rows = sql.stream(conn);
+        let fallback = ZonedTime::from_local(local.time, fallback_zone)?.at;
+        let mut times = Self { field: local.field.clone(), zones: Vec::new(), fallback, missing: 0, unknown: 0 };
+        let mut rows = Query::new(
+            "select coalesce(json(c.folded) ->> :field, ''), count(*)
+               from subscription s
+               join contact c on c.id = s.contact_id
+              where {is_member}
+              group by 1",
+        )
+        .bind("field", &local.field)
+        .fragment("is_member", audience::is_member(db, campaign, condition, now))
+        .fetch(conn);
         while let Some(row) = rows.next().await {
             let row = row?;
-            let (zone, people): (String, i64) = (row.get(0), row.get(1));
-            match ZonedTime::from_local(local.time, &zone) {
-                _ if zone.trim().is_empty() => mornings.missing += people,
-                Ok(moment) => mornings.zones.push((zone, moment.at, people)),
-                Err(_) => mornings.unknown += people,
+            let (name, recipients): (String, i64) = (row.get(0), row.get(1));
+            match ZonedTime::from_local(local.time, &name) {
+                _ if name.trim().is_empty() => times.missing += recipients,
+                Ok(time) => times.zones.push(Zone { name, at: time.at, recipients }),
+                Err(_) => times.unknown += recipients,
             }
         }
-        Ok(mornings)
+        Ok(times)
     }
 
-    /// Puts on the sheet whose zone is not known, and who cannot be written to at the hour.
-    pub fn judge(&self, now: Millis, until: Option<Millis>, sheet: &mut Preflight) {
-        let everyone = || {
-            self.zones
-                .iter()
-                .map(|(_, at, people)| (*at, *people))
-                .chain([(self.otherwise, self.missing + self.unknown)])
+    /// Warnings of a preflight: recipients without a known zone, and recipients whose time has passed or comes too late.
+    fn warnings(&self, now: Millis, until: Option<Millis>) -> Vec<Message> {
+        let recipients = |is_wrong: &dyn Fn(Millis) -> bool| {
+            let known = self.zones.iter().map(|zone| (zone.at, zone.recipients));
+            let all = known.chain([(self.fallback, self.missing + self.unknown)]);
+            all.filter(|(at, _)| is_wrong(*at)).map(|(_, recipients)| recipients).sum::<i64>()
         };
-        let people = |wrong: &dyn Fn(Millis) -> bool| {
-            everyone().filter(|(at, _)| wrong(*at)).map(|(_, people)| people).sum::<i64>()
-        };
-        let notes = [
+        let warnings = [
             ("preflight-zone-missing", self.missing),
             ("preflight-zone-unknown", self.unknown),
-            ("preflight-zone-past", people(&|at| at <= now)),
-            ("preflight-zone-late", people(&|at| until.is_some_and(|until| until <= at))),
+            ("preflight-zone-past", recipients(&|at| at <= now)),
+            ("preflight-zone-late", recipients(&|at| until.is_some_and(|until| until <= at))),
         ];
-        for (key, count) in notes.into_iter().filter(|(_, count)| *count > 0) {
-            sheet.warnings.push(Message::new(key).with("field", &self.field).with("count", count));
-        }
+        let counted = warnings.into_iter().filter(|(_, count)| *count > 0);
+        counted.map(|(key, count)| Message::new(key).with("field", &self.field).with("count", count)).collect()
     }
 }
 
-/// Looks at the recipients' clocks before the start.
-pub async fn examine(
+/// Findings of a preflight about send times.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// What must be fixed before the start.
+    pub problems: Vec<Message>,
+    /// What should be looked at.
+    pub warnings: Vec<Message>,
+}
+
+/// Checks the send times of a campaign that starts by the recipients' own zones.
+pub async fn check(
     conn: &mut Conn,
     db: &Db,
     campaign: &Campaign,
     condition: Option<&Expression>,
     now: Millis,
-    sheet: &mut Preflight,
-) -> Result<()> {
-    let schedule = campaign.file()?.schedule;
-    let Some(local) = schedule.local() else { return Ok(()) };
+) -> Result<Findings> {
+    let schedule = content::read_file(conn, campaign.id).await?.schedule;
+    let mut findings = Findings::default();
+    let Some(local) = schedule.local() else { return Ok(findings) };
     if !field::all(conn, campaign.workspace).await?.iter().any(|field| field.name == local.field) {
-        sheet.problems.push(Message::new("preflight-zone-field").with("field", &local.field));
-        return Ok(());
+        findings.problems.push(Message::new("preflight-zone-field").with("field", &local.field));
+        return Ok(findings);
     }
-    let mornings = RecipientTimes::ask(conn, db, campaign, condition, local, schedule.zone(), now).await?;
-    mornings.judge(now, campaign.until_at.or(schedule.until()), sheet);
-    Ok(())
+    let times = ZoneTimes::read(conn, db, campaign, condition, local, schedule.zone(), now).await?;
+    findings.warnings = times.warnings(now, campaign.until_at.or(schedule.until()));
+    Ok(findings)
 }

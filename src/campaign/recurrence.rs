@@ -1,5 +1,5 @@
-//! The recurrence of a series: every day, week or month at a wall-clock time in a zone. A slot is a day
-//! of the calendar; what its clocks do that day moves the hour and never the number of slots.
+//! Recurrence of a series: every day, week or month at a wall-clock time in a zone. An occurrence is a calendar day; a
+//! clock change moves its hour and never changes the number of occurrences.
 
 use jiff::civil::{Date, Time, Weekday};
 use jiff::{Timestamp, ToSpan};
@@ -9,53 +9,53 @@ use crate::infra::clock::Millis;
 use crate::infra::error::{Message, Result};
 
 crate::text_enum! {
-    /// What becomes of slots that passed while nothing ran.
+    /// What happens to occurrences that passed while no mailer ran. `late` in a campaign file.
     MissedPolicy {
-        /// The latest one is sent, the others are left out.
+        /// The latest one is sent, the others are skipped.
         SendLatest = "send-latest",
-        /// All are left out.
+        /// All are skipped.
         Skip = "skip",
-        /// The series stands still until someone decides.
+        /// The series waits for a decision.
         Ask = "ask",
     }
 }
 
-/// How often.
+/// Days of a recurrence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Every {
-    /// On each day.
+    /// Every day.
     Day,
-    /// On one day of the week.
+    /// One day of the week.
     Week(Weekday),
-    /// On one day of the month, 1 to 31; the last day of a month that is shorter.
+    /// One day of the month, 1 to 31; the last day of a shorter month.
     Month(i8),
 }
 
 /// When a series sends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recurrence {
-    /// How often.
+    /// Its days.
     pub every: Every,
-    /// At which time of the day.
+    /// Time of day.
     pub time: Time,
-    /// The zone of that time.
+    /// Zone of that time.
     pub zone: String,
-    /// What becomes of slots that were missed.
-    pub late: MissedPolicy,
+    /// Policy for missed occurrences.
+    pub missed: MissedPolicy,
 }
 
-/// One turn of a series.
+/// One occurrence of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Occurrence {
-    /// Its day, which names it.
+    /// Its day, which identifies it.
     pub day: Date,
-    /// The moment it is due.
+    /// When it is due, in ms.
     pub at: Millis,
 }
 
 impl Every {
-    /// Reads `every` and `on` of a campaign file.
-    pub fn read(every: &str, on: Option<&str>) -> Result<Self> {
+    /// Parses `every` and `on` of a campaign file.
+    pub fn parse(every: &str, on: Option<&str>) -> Result<Self> {
         let wrong = || Message::new("series-on").with("every", every).with("on", on.unwrap_or("—")).invalid_field("on");
         match (every, on) {
             ("day", None) => Ok(Self::Day),
@@ -68,8 +68,8 @@ impl Every {
         }
     }
 
-    /// Whether a day is one of its own.
-    fn takes(self, day: Date) -> bool {
+    /// True for a day of the recurrence.
+    fn contains(self, day: Date) -> bool {
         match self {
             Self::Day => true,
             Self::Week(weekday) => day.weekday() == weekday,
@@ -79,41 +79,41 @@ impl Every {
 }
 
 impl Recurrence {
-    /// The latest slot whose time has come.
+    /// The latest occurrence that is due.
     pub fn latest(&self, now: Millis) -> Result<Occurrence> {
-        // A day ahead for the zones that change their date.
-        let mut day = self.today(now)?.checked_add(1.day()).map_err(|_| beyond())?;
+        // Starts a day ahead: a zone can skip a date.
+        let mut day = self.today(now)?.checked_add(1.day()).map_err(|_| out_of_range())?;
         loop {
-            if self.every.takes(day) {
-                let slot = self.slot(day)?;
-                if slot.at <= now {
-                    return Ok(slot);
+            if self.every.contains(day) {
+                let occurrence = self.occurrence(day)?;
+                if occurrence.at <= now {
+                    return Ok(occurrence);
                 }
             }
-            day = day.yesterday().map_err(|_| beyond())?;
+            day = day.yesterday().map_err(|_| out_of_range())?;
         }
     }
 
-    /// The first slot after a moment.
+    /// The first occurrence after a time.
     pub fn next(&self, now: Millis) -> Result<Occurrence> {
-        let mut day = self.today(now)?.checked_sub(1.day()).map_err(|_| beyond())?;
+        let mut day = self.today(now)?.checked_sub(1.day()).map_err(|_| out_of_range())?;
         loop {
-            if self.every.takes(day) {
-                let slot = self.slot(day)?;
-                if slot.at > now {
-                    return Ok(slot);
+            if self.every.contains(day) {
+                let occurrence = self.occurrence(day)?;
+                if occurrence.at > now {
+                    return Ok(occurrence);
                 }
             }
-            day = day.tomorrow().map_err(|_| beyond())?;
+            day = day.tomorrow().map_err(|_| out_of_range())?;
         }
     }
 
-    fn slot(&self, day: Date) -> Result<Occurrence> {
+    fn occurrence(&self, day: Date) -> Result<Occurrence> {
         Ok(Occurrence { day, at: ZonedTime::from_local(day.to_datetime(self.time), &self.zone)?.at })
     }
 
     fn today(&self, now: Millis) -> Result<Date> {
-        let now = Timestamp::from_millisecond(now).map_err(|_| beyond())?;
+        let now = Timestamp::from_millisecond(now).map_err(|_| out_of_range())?;
         Ok(time_zone(&self.zone)?.to_datetime(now).date())
     }
 }
@@ -131,8 +131,8 @@ fn weekday(text: &str) -> Option<Weekday> {
     })
 }
 
-/// The clock of the machine stands thousands of years away.
-fn beyond() -> crate::infra::error::Error {
+/// The machine's clock is thousands of years off.
+fn out_of_range() -> crate::infra::error::Error {
     Message::new("series-clock").internal()
 }
 
@@ -142,85 +142,94 @@ mod tests {
     use crate::infra::clock::DAY;
 
     fn recurrence(every: &str, on: Option<&str>, time: &str, zone: &str) -> Recurrence {
-        let every = Every::read(every, on).expect("a recurrence");
-        Recurrence { every, time: time.parse().expect("a time"), zone: zone.to_owned(), late: MissedPolicy::SendLatest }
+        let every = Every::parse(every, on).expect("a recurrence");
+        Recurrence {
+            every,
+            time: time.parse().expect("a time"),
+            zone: zone.to_owned(),
+            missed: MissedPolicy::SendLatest,
+        }
     }
 
     fn at(text: &str) -> Millis {
-        text.parse::<Timestamp>().expect("a moment").as_millisecond()
+        text.parse::<Timestamp>().expect("a time").as_millisecond()
     }
 
-    fn slots(recurrence: &Recurrence, from: &str, count: usize) -> Vec<String> {
+    fn occurrences(recurrence: &Recurrence, from: &str, count: usize) -> Vec<String> {
         let mut now = at(from);
         (0..count)
             .map(|_| {
-                let slot = recurrence.next(now).expect("a slot");
-                assert_eq!(recurrence.latest(slot.at).expect("a slot"), slot);
-                assert!(recurrence.latest(slot.at - 1).expect("a slot").day < slot.day);
-                now = slot.at;
-                Timestamp::from_millisecond(slot.at).expect("in range").to_string()
+                let occurrence = recurrence.next(now).expect("an occurrence");
+                assert_eq!(recurrence.latest(occurrence.at).expect("an occurrence"), occurrence);
+                assert!(recurrence.latest(occurrence.at - 1).expect("an occurrence").day < occurrence.day);
+                now = occurrence.at;
+                Timestamp::from_millisecond(occurrence.at).expect("in range").to_string()
             })
             .collect()
     }
 
     #[test]
-    fn a_daily_slot_keeps_its_hour_when_the_clocks_change() {
+    fn a_daily_occurrence_keeps_its_hour_when_the_clocks_change() {
         let daily = recurrence("day", None, "09:00", "Europe/Berlin");
         let spring = ["2026-03-28T08:00:00Z", "2026-03-29T07:00:00Z", "2026-03-30T07:00:00Z"];
-        assert_eq!(slots(&daily, "2026-03-28T00:00:00Z", 3), spring);
+        assert_eq!(occurrences(&daily, "2026-03-28T00:00:00Z", 3), spring);
         let autumn = ["2026-10-24T07:00:00Z", "2026-10-25T08:00:00Z", "2026-10-26T08:00:00Z"];
-        assert_eq!(slots(&daily, "2026-10-24T00:00:00Z", 3), autumn);
+        assert_eq!(occurrences(&daily, "2026-10-24T00:00:00Z", 3), autumn);
     }
 
     #[test]
-    fn a_slot_in_the_gap_or_in_the_fold_is_one_slot() {
+    fn an_occurrence_in_a_gap_or_fold_is_one_occurrence() {
         let night = recurrence("day", None, "02:30", "Europe/Berlin");
         let spring = ["2026-03-28T01:30:00Z", "2026-03-29T01:30:00Z", "2026-03-30T00:30:00Z"];
-        assert_eq!(slots(&night, "2026-03-28T00:00:00Z", 3), spring);
+        assert_eq!(occurrences(&night, "2026-03-28T00:00:00Z", 3), spring);
         let autumn = ["2026-10-24T00:30:00Z", "2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z"];
-        assert_eq!(slots(&night, "2026-10-24T00:00:00Z", 3), autumn);
+        assert_eq!(occurrences(&night, "2026-10-24T00:00:00Z", 3), autumn);
         let york = recurrence("day", None, "01:30", "America/New_York");
         let folded = ["2026-11-01T05:30:00Z", "2026-11-02T06:30:00Z"];
-        assert_eq!(slots(&york, "2026-11-01T04:00:00Z", 2), folded);
+        assert_eq!(occurrences(&york, "2026-11-01T04:00:00Z", 2), folded);
     }
 
     #[test]
-    fn a_month_that_is_shorter_sends_on_its_last_day() {
+    fn a_shorter_month_sends_on_its_last_day() {
         let monthly = recurrence("month", Some("31"), "09:00", "Europe/Moscow");
         let days = ["2027-01-31T06:00:00Z", "2027-02-28T06:00:00Z", "2027-03-31T06:00:00Z", "2027-04-30T06:00:00Z"];
-        assert_eq!(slots(&monthly, "2027-01-15T00:00:00Z", 4), days);
-        assert_eq!(slots(&monthly, "2028-02-01T00:00:00Z", 1), ["2028-02-29T06:00:00Z"]);
+        assert_eq!(occurrences(&monthly, "2027-01-15T00:00:00Z", 4), days);
+        assert_eq!(occurrences(&monthly, "2028-02-01T00:00:00Z", 1), ["2028-02-29T06:00:00Z"]);
         let first = recurrence("month", Some("1"), "00:00", "Europe/Moscow");
-        assert_eq!(slots(&first, "2027-01-15T00:00:00Z", 1), ["2027-01-31T21:00:00Z"]);
+        assert_eq!(occurrences(&first, "2027-01-15T00:00:00Z", 1), ["2027-01-31T21:00:00Z"]);
     }
 
     #[test]
-    fn a_week_has_one_slot() {
+    fn a_week_has_one_occurrence() {
         let weekly = recurrence("week", Some("Monday"), "09:00", "Europe/Moscow");
-        assert_eq!(slots(&weekly, "2026-11-21T10:00:00Z", 2), ["2026-11-23T06:00:00Z", "2026-11-30T06:00:00Z"]);
+        assert_eq!(occurrences(&weekly, "2026-11-21T10:00:00Z", 2), ["2026-11-23T06:00:00Z", "2026-11-30T06:00:00Z"]);
     }
 
     #[test]
-    fn no_day_of_four_years_is_left_out_or_taken_twice() {
+    fn every_day_of_four_years_occurs_once() {
         for zone in ["Europe/Berlin", "America/New_York", "Europe/Moscow", "Pacific/Kiritimati", "Africa/Casablanca"] {
             let daily = recurrence("day", None, "02:30", zone);
             let (mut now, mut day) = (at("2026-01-01T12:00:00Z"), None::<Date>);
             for _ in 0..4 * 365 {
-                let slot = daily.next(now).expect("a slot");
-                assert!(day.is_none_or(|day| day.tomorrow().expect("in range") == slot.day), "{zone} {}", slot.day);
-                assert!(slot.at > now && slot.at <= now + 2 * DAY);
-                (now, day) = (slot.at, Some(slot.day));
+                let occurrence = daily.next(now).expect("an occurrence");
+                assert!(
+                    day.is_none_or(|day| day.tomorrow().expect("in range") == occurrence.day),
+                    "{zone} {}",
+                    occurrence.day
+                );
+                assert!(occurrence.at > now && occurrence.at <= now + 2 * DAY);
+                (now, day) = (occurrence.at, Some(occurrence.day));
             }
         }
     }
 
     #[test]
-    fn a_rhythm_that_says_no_day_is_refused() {
+    fn a_recurrence_without_a_valid_day_is_refused() {
         for (every, on) in
             [("week", None), ("week", Some("31")), ("month", Some("32")), ("month", None), ("day", Some("1"))]
         {
-            assert_eq!(Every::read(every, on).expect_err("refused").message().key, "series-on", "{every} {on:?}");
+            assert_eq!(Every::parse(every, on).expect_err("refused").message().key, "series-on", "{every} {on:?}");
         }
-        assert_eq!(Every::read("hour", None).expect_err("refused").message().key, "series-every");
+        assert_eq!(Every::parse("hour", None).expect_err("refused").message().key, "series-every");
     }
 }

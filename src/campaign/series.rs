@@ -1,236 +1,274 @@
-//! Table `series`: a draft that becomes a campaign again and again, one a slot.
+//! Table `series`: a draft from which every occurrence of a recurrence becomes a campaign.
 //!
-//! That a slot has one campaign is the index's doing (`model::slot`), not the clock's: mailers may
-//! look twice, machines may disagree on the hour, clocks may go back. `seen` only says up to where
-//! slots were looked at, so that those missed while nothing ran are known, and it follows the clock
-//! both ways: one that was a year ahead for a moment does not silence a series for a year.
+//! A unique index gives each occurrence one campaign (`model::occurrence`), not the clock: several mailers may look, their
+//! clocks may disagree or go back. `checked_day` only detects occurrences missed while no mailer ran. It follows the clock
+//! in both directions, so that a clock that was a year ahead for a moment does not stop a series for a year.
 
 use jiff::civil::Date;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
+use super::model::content::{self, CampaignSource};
 use super::model::occurrence::{self, NewOccurrence};
 use super::model::{self, Campaign};
 use super::recurrence::{MissedPolicy, Occurrence, Recurrence};
 use crate::infra::clock::Millis;
-use crate::infra::db::{Conn, Sql};
+use crate::infra::db::{Conn, Query};
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 
 crate::text_enum! {
-    /// Where a series stands.
+    /// State of a series.
     State {
-        /// Each slot becomes a campaign.
+        /// Each occurrence becomes a campaign.
         Running = "running",
-        /// A slot was missed; someone has to decide.
+        /// An occurrence was missed; an operator has to decide.
         Asking = "asking",
-        /// No slot becomes a campaign.
+        /// No occurrence becomes a campaign.
         Stopped = "stopped",
     }
 }
 
-/// A series as it lies in the database.
+/// A row of table `series`.
 #[derive(Debug, Clone)]
 pub struct Series {
-    /// Its key.
+    /// Key of the series.
     pub id: Id,
-    /// The draft that its campaigns are copies of.
+    /// Draft that the campaigns are copies of.
     pub draft: Id,
-    /// Where it stands.
+    /// Current state.
     pub state: State,
-    /// Why it does not run, as a packed message.
+    /// Why the series does not run: a packed message.
     pub reason: Option<String>,
-    /// Slots up to then are none of its own.
+    /// Occurrences up to this time do not belong to the series.
     pub began_at: Millis,
-    /// The last slot that was looked at.
-    pub seen: Date,
+    /// Day of the last occurrence that was checked.
+    pub checked_day: Date,
 }
 
-/// A slot that began less than this many ms ago is not late: a restart of the mailer is no miss.
-pub const PATIENCE: Millis = 300_000;
+/// An occurrence is missed when it is older than this, in ms. A restart of the mailer takes less.
+pub const LATE_AFTER: Millis = 300_000;
 
-const SELECT: &str = "select id, campaign_id, state, reason, began_at, seen from series";
+/// A select of series; `{which}` begins with `where`.
+const SELECT: &str = "select id, campaign_id, state, reason, began_at, checked_day from series {which}";
 
-fn read(row: &AnyRow) -> Result<Series> {
-    let seen: String = row.get(5);
+fn from_row(row: &AnyRow) -> Result<Series> {
+    let checked_day: String = row.get(5);
     Ok(Series {
         id: row.get(0),
         draft: row.get(1),
         state: row.get::<String, _>(2).parse()?,
         reason: row.get(3),
         began_at: row.get(4),
-        seen: seen.parse().map_err(|_| Message::new("series-clock").internal())?,
+        checked_day: checked_day.parse().map_err(|_| Message::new("series-clock").internal())?,
     })
 }
 
-/// The series of a workspace, oldest first.
+async fn select(conn: &mut Conn, which: Query) -> Result<Vec<AnyRow>> {
+    Query::new(SELECT).fragment("which", which).fetch_all(conn).await
+}
+
+/// All series of a workspace, oldest first.
 pub async fn list(conn: &mut Conn, workspace: Id) -> Result<Vec<Series>> {
-    let mut sql = Sql::new(SELECT);
-    sql.push(" where workspace_id = ").bind(workspace).push(" order by id");
-    sql.all(conn).await?.iter().map(read).collect()
+    let which = Query::new("where workspace_id = :workspace order by id").bind("workspace", workspace);
+    select(conn, which).await?.iter().map(from_row).collect()
 }
 
-/// The series that a campaign is the draft of.
-pub async fn find(conn: &mut Conn, pattern: &Campaign) -> Result<Series> {
-    let row = Sql::new(SELECT).push(" where campaign_id = ").bind(pattern.id).first(conn).await?;
-    let none = || Message::new("series-unknown").with("name", &pattern.name).not_found();
-    row.as_ref().map(read).transpose()?.ok_or_else(none)
+/// The series of a draft.
+///
+/// # Errors
+/// Not found when the draft has none.
+pub async fn find(conn: &mut Conn, draft: &Campaign) -> Result<Series> {
+    let rows = select(conn, Query::new("where campaign_id = :draft").bind("draft", draft.id)).await?;
+    let none = || Message::new("series-unknown").with("name", &draft.name).not_found();
+    rows.first().map(from_row).transpose()?.ok_or_else(none)
 }
 
-/// Lets a draft become a campaign at each slot from now on. Returns the first.
+/// Starts a series, or starts a stopped one again. Returns its first occurrence.
 pub async fn start(
     conn: &mut Conn,
-    pattern: &Campaign,
+    draft: &Campaign,
     recurrence: &Recurrence,
     id: Id,
     now: Millis,
 ) -> Result<Occurrence> {
-    if pattern.state != model::State::Draft || pattern.series.is_some() {
-        return Err(model::refusal(pattern, "schedule"));
+    if draft.state != model::State::Draft || draft.series.is_some() {
+        return Err(model::refusal(draft, "schedule"));
     }
-    sqlx::query(
-        "insert into series (id, workspace_id, campaign_id, state, began_at, seen) values ($1, $2, $3, 'running', $4, $5) \
-         on conflict (campaign_id) do update set state = 'running', reason = null, began_at = excluded.began_at, \
-         seen = excluded.seen where series.state <> 'running'",
+    Query::new(
+        "insert into series (id, workspace_id, campaign_id, state, began_at, checked_day)
+         values (:id, :workspace, :draft, 'running', :now, :day)
+         on conflict (campaign_id) do update
+            set state = 'running', reason = null, began_at = excluded.began_at, checked_day = excluded.checked_day
+          where series.state <> 'running'",
     )
-    .bind(id)
-    .bind(pattern.workspace)
-    .bind(pattern.id)
-    .bind(now)
-    .bind(recurrence.latest(now)?.day.to_string())
+    .bind("id", id)
+    .bind("workspace", draft.workspace)
+    .bind("draft", draft.id)
+    .bind("now", now)
+    .bind("day", recurrence.latest(now)?.day.to_string())
     .execute(conn)
     .await?;
     recurrence.next(now)
 }
 
-/// Makes no more campaigns. Those that were made go on.
+/// Stops a series, or lets it ask. Campaigns that it created go on.
 pub async fn stop(conn: &mut Conn, series: Id, state: State, reason: Option<&Message>) -> Result<()> {
-    sqlx::query("update series set state = $1, reason = $2 where id = $3")
-        .bind(state.as_str())
-        .bind(reason.map(Message::pack))
-        .bind(series)
+    Query::new("update series set state = :state, reason = :reason where id = :series")
+        .bind("state", state.as_str())
+        .bind("reason", reason.map(Message::pack))
+        .bind("series", series)
         .execute(conn)
         .await?;
     Ok(())
 }
 
-/// Lets a series go on from its next slot. With `missed`, one that asks sends its latest slot first.
-pub async fn resume(installation: &Installation, conn: &mut Conn, series: &Series, missed: bool) -> Result<Occurrence> {
+/// Resumes a series from its next occurrence. With `send_missed`, a series that asks first sends its latest occurrence.
+pub async fn resume(
+    installation: &Installation,
+    conn: &mut Conn,
+    series: &Series,
+    send_missed: bool,
+) -> Result<Occurrence> {
     let now = installation.clock.now();
-    let (pattern, recurrence) = recurrence_of(conn, series).await?;
-    let latest = recurrence.latest(now)?;
-    if missed && series.state == State::Asking {
-        make(installation, conn, series, &pattern, &recurrence, latest).await?;
+    let template = Template::read(conn, series).await?;
+    let latest = template.recurrence.latest(now)?;
+    if send_missed && series.state == State::Asking {
+        create_campaign(installation, conn, series, &template, latest).await?;
     }
-    sqlx::query("update series set state = 'running', reason = null, began_at = $1, seen = $2 where id = $3")
-        .bind(now)
-        .bind(latest.day.to_string())
-        .bind(series.id)
-        .execute(conn)
-        .await?;
-    recurrence.next(now)
+    Query::new(
+        "update series
+            set state = 'running', reason = null, began_at = :now, checked_day = :day
+          where id = :series",
+    )
+    .bind("now", now)
+    .bind("day", latest.day.to_string())
+    .bind("series", series.id)
+    .execute(conn)
+    .await?;
+    template.recurrence.next(now)
 }
 
-/// The next slot of a series that runs.
+/// The next occurrence of a series.
 pub async fn next(conn: &mut Conn, series: &Series, now: Millis) -> Result<Occurrence> {
-    recurrence_of(conn, series).await?.1.next(now)
+    Template::read(conn, series).await?.recurrence.next(now)
 }
 
-/// Makes the campaigns of the slots whose time has come. A series that cannot go on is stopped with
-/// its reason, so that it does not stand in the way of others.
+/// Creates the campaigns of the occurrences that are due. A series that cannot go on is stopped with its reason, so that
+/// it does not block the others.
 pub async fn run_due(installation: &Installation) -> Result<()> {
-    let mut sql = Sql::new(SELECT);
-    sql.push(" where state = ").bind(State::Running.to_string()).push(" order by id");
-    let running = sql.all(&mut *installation.db.read().await?).await?;
+    let running = Query::new("where state = 'running' order by id");
+    let running = select(&mut *installation.db.read().await?, running).await?;
     for row in &running {
-        let looked = match read(row) {
-            Ok(series) => look(installation, &series).await,
+        let checked = match from_row(row) {
+            Ok(series) => check(installation, &series).await,
             Err(error) => Err(error),
         };
-        match looked {
+        match checked {
             Ok(()) => {}
             Err(error) if error.is_outage() => return Err(error),
             Err(error) => {
                 let mut tx = installation.db.write().await?;
-                give_up(&mut tx, row.get(0), &error.message()).await?;
+                stop_broken(&mut tx, row.get(0), &error.message()).await?;
                 tx.commit().await?;
-                tracing::warn!(series.id = row.get::<Id, _>(0), why = error.message().key, "a series could not go on");
+                tracing::warn!(series.id = row.get::<Id, _>(0), why = error.message().key, "series stopped");
             }
         }
     }
     Ok(())
 }
 
-/// Stops a series that cannot go on. What was seen of it becomes readable again where it was not, so that
-/// it is listed with its reason and can be resumed.
-async fn give_up(conn: &mut Conn, series: Id, why: &Message) -> Result<()> {
+/// Stops a series that cannot go on. Replaces an unreadable `checked_day`, so that the series is listed with its reason
+/// and can be resumed.
+async fn stop_broken(conn: &mut Conn, series: Id, why: &Message) -> Result<()> {
     stop(conn, series, State::Stopped, Some(why)).await?;
-    let row = Sql::new(SELECT).push(" where id = ").bind(series).first(&mut *conn).await?;
-    if row.is_some_and(|row| read(&row).is_err()) {
-        let never = Date::ZERO.to_string();
-        sqlx::query("update series set seen = $1 where id = $2").bind(never).bind(series).execute(conn).await?;
+    let rows = select(conn, Query::new("where id = :series").bind("series", series)).await?;
+    if rows.first().is_some_and(|row| from_row(row).is_err()) {
+        Query::new("update series set checked_day = :never where id = :series")
+            .bind("never", Date::ZERO.to_string())
+            .bind("series", series)
+            .execute(conn)
+            .await?;
     }
     Ok(())
 }
 
-async fn look(installation: &Installation, series: &Series) -> Result<()> {
-    let (pattern, recurrence) = recurrence_of(&mut *installation.db.read().await?, series).await?;
+/// Checks the latest occurrence of a running series: creates its campaign, asks, or skips it.
+async fn check(installation: &Installation, series: &Series) -> Result<()> {
+    let template = Template::read(&mut *installation.db.read().await?, series).await?;
+    let recurrence = &template.recurrence;
     let now = installation.clock.now();
-    let slot = recurrence.latest(now)?;
-    if slot.day == series.seen || slot.at <= series.began_at {
+    let latest = recurrence.latest(now)?;
+    if latest.day == series.checked_day || latest.at <= series.began_at {
         return Ok(());
     }
     let mut tx = installation.db.write().await?;
-    if !see(&mut tx, series, slot).await? {
+    if !set_checked(&mut tx, series, latest).await? {
         return Ok(());
     }
-    let (is_on_time, is_new) = (now - slot.at < PATIENCE, slot.day > series.seen);
-    if is_on_time || (is_new && recurrence.late == MissedPolicy::SendLatest) {
-        make(installation, &mut tx, series, &pattern, &recurrence, slot).await?;
-    } else if is_new && recurrence.late == MissedPolicy::Ask && !occurrence::exists(&mut tx, series.id, slot).await? {
-        let missed = Message::new("series-missed").with("name", &pattern.name).with("day", slot.day);
+    let (is_on_time, is_new) = (now - latest.at < LATE_AFTER, latest.day > series.checked_day);
+    if is_on_time || (is_new && recurrence.missed == MissedPolicy::SendLatest) {
+        create_campaign(installation, &mut tx, series, &template, latest).await?;
+    } else if is_new
+        && recurrence.missed == MissedPolicy::Ask
+        && !occurrence::exists(&mut tx, series.id, latest).await?
+    {
+        let missed = Message::new("series-missed").with("name", &template.draft.name).with("day", latest.day);
         stop(&mut tx, series.id, State::Asking, Some(&missed)).await?;
     }
     tx.commit().await
 }
 
-/// Notes that a slot is being looked at. False when someone else was faster, or stopped the series.
-async fn see(conn: &mut Conn, series: &Series, slot: Occurrence) -> Result<bool> {
-    let moved = sqlx::query("update series set seen = $1 where id = $2 and seen = $3 and state = 'running'")
-        .bind(slot.day.to_string())
-        .bind(series.id)
-        .bind(series.seen.to_string())
-        .execute(conn)
-        .await?;
-    Ok(moved.rows_affected() == 1)
+/// Stores that an occurrence is checked. Returns false when another mailer was faster, or the series was stopped.
+async fn set_checked(conn: &mut Conn, series: &Series, occurrence: Occurrence) -> Result<bool> {
+    let moved = Query::new(
+        "update series
+            set checked_day = :day
+          where id = :series and checked_day = :before and state = 'running'",
+    )
+    .bind("day", occurrence.day.to_string())
+    .bind("series", series.id)
+    .bind("before", series.checked_day.to_string())
+    .execute(conn)
+    .await?;
+    Ok(moved == 1)
 }
 
-async fn make(
+async fn create_campaign(
     installation: &Installation,
     conn: &mut Conn,
     series: &Series,
-    pattern: &Campaign,
-    recurrence: &Recurrence,
-    slot: Occurrence,
+    template: &Template,
+    occurrence: Occurrence,
 ) -> Result<()> {
-    let until = pattern.file()?.schedule.until_of(recurrence, slot)?;
-    let new =
-        NewOccurrence { id: installation.ids.next(), series: series.id, pattern, slot, zone: &recurrence.zone, until };
-    if occurrence::add(conn, &new, installation.clock.now()).await? {
-        tracing::info!(series.id = series.id, campaign.id = new.id, "a slot of a series became a campaign");
-    } else if !occurrence::exists(conn, series.id, slot).await? {
+    let Template { draft, source, recurrence } = template;
+    let until = source.parse()?.schedule.until_of(recurrence, occurrence)?;
+    let (id, zone) = (installation.ids.next(), &recurrence.zone);
+    let new = NewOccurrence { id, series: series.id, draft, source, occurrence, zone, until };
+    if occurrence::insert(conn, &new, installation.clock.now()).await? {
+        tracing::info!(series.id = series.id, campaign.id = new.id, "campaign of an occurrence created");
+    } else if !occurrence::exists(conn, series.id, occurrence).await? {
         return Err(Message::new("series-name-taken").with("name", new.name()).conflict());
     }
     Ok(())
 }
 
-/// The draft of a series and what its file says of the recurrence, as they are now.
-async fn recurrence_of(conn: &mut Conn, series: &Series) -> Result<(Campaign, Recurrence)> {
-    let pattern = model::find(conn, series.draft).await?.filter(|pattern| pattern.state == model::State::Draft);
-    let pattern = pattern.ok_or_else(|| Message::new("series-draft-gone").conflict())?;
-    let recurrence = pattern.file()?.schedule.recurrence().cloned();
-    let recurrence =
-        recurrence.ok_or_else(|| Message::new("series-no-recurrence").with("name", &pattern.name).conflict())?;
-    Ok((pattern, recurrence))
+/// What the campaigns of a series are made from, as it is now.
+struct Template {
+    draft: Campaign,
+    source: CampaignSource,
+    recurrence: Recurrence,
+}
+
+impl Template {
+    async fn read(conn: &mut Conn, series: &Series) -> Result<Self> {
+        let draft = model::find(conn, series.draft).await?.filter(|draft| draft.state == model::State::Draft);
+        let draft = draft.ok_or_else(|| Message::new("series-draft-gone").conflict())?;
+        let source = content::read_source(conn, draft.id).await?;
+        let recurrence = source.parse()?.schedule.recurrence().cloned();
+        let recurrence =
+            recurrence.ok_or_else(|| Message::new("series-no-recurrence").with("name", &draft.name).conflict())?;
+        Ok(Self { draft, source, recurrence })
+    }
 }

@@ -1,125 +1,216 @@
-//! Table `event`: what came back from people. Rows are added in batches and only while the delivery
-//! they belong to exists; when the person goes, their numbers move into the tally.
+//! Table `event`: what recipients did with messages, such as opens and clicks. A row is inserted only while its delivery
+//! exists; when the contact is erased, its events move into the erased counts.
+//!
+//! What the engine does with each kind stands in one place, [`EventKind::properties`]. A row can have a kind that this
+//! program does not know, when a newer one wrote it: it is kept, exported under its own name, left out of the summary, and
+//! at erasure counted as `event:KIND`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use sqlx::Row;
 
-use crate::audience::contact;
+use crate::audience::{contact, eligibility};
 use crate::campaign::{erased_counts, model};
 use crate::infra::clock::Millis;
-use crate::infra::db::json_rows::{number, take, words};
-use crate::infra::db::{Conn, Sql};
+use crate::infra::db::json_rows::{delete_returning, number, words};
+use crate::infra::db::{Conn, Query};
 use crate::infra::error::Result;
 use crate::infra::id::{Id, Ids, STEP};
 
-/// Hits a statement.
+/// Events per statement.
 const ROWS: usize = 1_000;
 
 crate::text_enum! {
-    /// What happened.
+    /// Kind of an event, as in column `kind`.
     EventKind {
-        /// The pixel was loaded.
+        /// The tracking pixel was loaded.
         Open = "open",
         /// A link was followed.
         Click = "click",
+        /// The recipient reported the message as spam.
+        Complaint = "complaint",
     }
 }
 
-/// Something that came back, before it is written.
+/// How reports count the events of a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
+    /// Messages with at least one event.
+    PerMessage,
+    /// Messages with at least one event for each link.
+    PerLink,
+}
+
+/// What the engine does with the events of a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventProperties {
+    /// True when column `position` names a link of the email; else it is 0.
+    pub has_link: bool,
+    /// Erased counts that the events of an erased contact add to, and how. A report adds them to the counts of the rows.
+    pub erased_as: &'static [(&'static str, Counted)],
+}
+
+impl EventKind {
+    /// The properties of the kind.
+    pub const fn properties(self) -> EventProperties {
+        match self {
+            Self::Open => EventProperties { has_link: false, erased_as: &[(erased_counts::OPEN, Counted::PerMessage)] },
+            Self::Click => EventProperties {
+                has_link: true,
+                erased_as: &[(erased_counts::CLICK, Counted::PerLink), (erased_counts::CLICKED, Counted::PerMessage)],
+            },
+            Self::Complaint => {
+                EventProperties { has_link: false, erased_as: &[(erased_counts::COMPLAINT, Counted::PerMessage)] }
+            }
+        }
+    }
+}
+
+/// Kind of an event as a row names it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RecordedKind {
+    /// A kind that this program knows.
+    Known(EventKind),
+    /// The name of a kind that it does not know.
+    Unknown(String),
+}
+
+impl fmt::Display for RecordedKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Known(kind) => kind.fmt(f),
+            Self::Unknown(name) => f.write_str(name),
+        }
+    }
+}
+
+impl From<String> for RecordedKind {
+    fn from(name: String) -> Self {
+        name.parse().map_or(Self::Unknown(name), Self::Known)
+    }
+}
+
+/// An event to be inserted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NewEvent {
-    /// The delivery whose token came.
+    /// The delivery, from the token.
     pub delivery: Id,
     /// What happened.
     pub kind: EventKind,
-    /// Which link; 0 for opens.
+    /// Position of the link; 0 without one.
     pub position: i32,
-    /// When.
+    /// When it happened, in ms.
     pub at: Millis,
 }
 
-/// Writes what came back. Hits of people who are gone, or restricted, are dropped. Returns how many
-/// were written.
-pub async fn insert(conn: &mut Conn, ids: &Ids, hits: &[NewEvent]) -> Result<u64> {
-    let mut written = 0;
-    // In the order of the indexes, so that each of their pages is met once.
-    let mut hits = hits.to_vec();
-    hits.sort_unstable_by_key(|hit| (hit.delivery, hit.at, hit.kind, hit.position));
-    for some in hits.chunks(ROWS) {
+/// Inserts events. Events of erased or restricted contacts are dropped. Returns the number of inserted rows.
+pub async fn insert(conn: &mut Conn, ids: &Ids, events: &[NewEvent]) -> Result<u64> {
+    let mut inserted = 0;
+    // In the order of the indexes, so that each of their pages is written once.
+    let mut events = events.to_vec();
+    events.sort_unstable_by_key(|event| (event.delivery, event.at, event.kind, event.position));
+    for some in events.chunks(ROWS) {
         let count = some.len() as i64;
         let first = ids.reserve(count);
         let keys = (first..).step_by(STEP as usize);
-        let row =
-            |(key, hit): (Id, &NewEvent)| ([key, hit.delivery, i64::from(hit.position), hit.at], hit.kind.as_str());
-        let mut sql = Sql::new(
-            "insert into event (id, workspace_id, campaign_id, delivery_id, contact_id, kind, position, at) select ",
-        );
-        sql.push(&number(0)).push(", d.workspace_id, d.campaign_id, d.id, d.contact_id, ").push(&words(4));
-        sql.push(", cast(").push(&number(2)).push(" as integer), ").push(&number(3));
-        sql.push(" from ").strips(conn, keys.zip(some).map(row)).push(" join delivery d on d.id = ");
-        sql.push(&number(1)).push(
-            " where not exists \
-             (select 1 from subscription s where s.contact_id = d.contact_id and s.state = 'restricted')",
-        );
-        match sql.run(conn).await? {
-            0 => {}
-            some => {
-                written += some;
-                contact::record_activity(conn, first, first + (count - 1) * STEP).await?;
-            }
+        let row = |(key, event): (Id, &NewEvent)| {
+            ([key, event.delivery, i64::from(event.position), event.at], event.kind.as_str())
+        };
+        let rows = Query::new(
+            "insert into event (id, workspace_id, campaign_id, delivery_id, contact_id, kind, position, at)
+             select {id}, d.workspace_id, d.campaign_id, d.id, d.contact_id, {kind}, cast({position} as integer), {at}
+               from :events as given
+               join delivery d on d.id = {delivery}
+              where not {restricted}",
+        )
+        .fragment("id", number(0))
+        .fragment("kind", words(4))
+        .fragment("position", number(2))
+        .fragment("at", number(3))
+        .bind_strips("events", keys.zip(some).map(row))
+        .fragment("delivery", number(1))
+        .fragment("restricted", eligibility::restricted("d.contact_id"))
+        .execute(conn)
+        .await?;
+        if rows > 0 {
+            inserted += rows;
+            contact::record_activity(conn, first, first + (count - 1) * STEP).await?;
         }
     }
-    Ok(written)
+    Ok(inserted)
 }
 
-/// Messages of a campaign by kind and link position: how many had at least one such event.
-pub async fn count(conn: &mut Conn, campaign: Id) -> Result<Vec<(EventKind, i32, i64)>> {
-    let rows = sqlx::query(
-        "select kind, position, count(distinct delivery_id) from event where campaign_id = $1 group by kind, position order by kind, position",
+/// Number of messages of a campaign with at least one event, by kind and position.
+pub async fn count(conn: &mut Conn, campaign: Id) -> Result<Vec<(RecordedKind, i32, i64)>> {
+    let rows = Query::new(
+        "select kind, position, count(distinct delivery_id)
+           from event
+          where campaign_id = :campaign
+          group by kind, position
+          order by kind, position",
     )
-    .bind(campaign)
+    .bind("campaign", campaign)
     .fetch_all(conn)
     .await?;
-    rows.iter().map(|row| Ok((row.get::<String, _>(0).parse()?, row.get(1), row.get(2)))).collect()
+    Ok(rows.iter().map(|row| (row.get::<String, _>(0).into(), row.get(1), row.get(2))).collect())
 }
 
-/// Messages of a campaign in which any link was followed.
-pub async fn count_clicked(conn: &mut Conn, campaign: Id) -> Result<i64> {
-    let row = sqlx::query("select count(distinct delivery_id) from event where campaign_id = $1 and kind = 'click'")
-        .bind(campaign)
-        .fetch_one(conn)
-        .await?;
-    Ok(row.get(0))
-}
-
-/// Moves the events of people, for one list or all, into the tally and removes the rows.
-pub async fn forget(conn: &mut Conn, people: &[Id], list: Option<Id>) -> Result<()> {
+/// Deletes the events of contacts, for one list or all, and adds them to the erased counts.
+pub async fn forget(conn: &mut Conn, contacts: &[Id], list: Option<Id>) -> Result<()> {
+    let condition = Query::new("contact_id in :contacts and {of_list}")
+        .bind_ids("contacts", contacts)
+        .fragment("of_list", model::is_of_list(list));
     let rows: Vec<(Id, Id, String, i32)> =
-        take(conn, "event", "campaign_id, delivery_id, kind, position", |sql, conn| {
-            sql.push("contact_id").among(conn, people);
-            model::push_list_filter(sql, list);
-        })
-        .await?;
-    let mut seen = BTreeSet::new();
+        delete_returning(conn, "event", "campaign_id, delivery_id, kind, position", condition).await?;
+    let (mut known, mut unknown) = (BTreeSet::new(), BTreeSet::new());
     for (campaign, delivery, kind, position) in rows {
-        match kind.parse()? {
-            EventKind::Open => {
-                seen.insert((campaign, delivery, erased_counts::OPEN, 0));
+        match RecordedKind::from(kind) {
+            RecordedKind::Known(kind) => {
+                for (erased_as, counted) in kind.properties().erased_as {
+                    let position = if *counted == Counted::PerLink { position } else { 0 };
+                    known.insert((campaign, delivery, *erased_as, position));
+                }
             }
-            EventKind::Click => {
-                seen.insert((campaign, delivery, erased_counts::CLICK, position));
-                seen.insert((campaign, delivery, erased_counts::CLICKED, 0));
-            }
+            RecordedKind::Unknown(kind) => drop(unknown.insert((campaign, delivery, kind, position))),
         }
     }
-    let mut counts = erased_counts::ErasedCounts::new();
-    for (campaign, _, kind, position) in seen {
-        *counts.entry((campaign, kind, position)).or_default() += 1;
+    let mut erased = erased_counts::ErasedCounts::new();
+    for (campaign, _, erased_as, position) in known {
+        *erased.entry((campaign, erased_as, position)).or_default() += 1;
     }
-    erased_counts::add_all(conn, &counts).await?;
+    erased_counts::add_all(conn, &erased).await?;
+    let mut others: BTreeMap<(Id, String, i32), i64> = BTreeMap::new();
+    for (campaign, _, kind, position) in unknown {
+        *others.entry((campaign, kind, position)).or_default() += 1;
+    }
+    for ((campaign, kind, position), count) in others {
+        erased_counts::add(conn, campaign, &format!("event:{kind}"), position, count).await?;
+    }
     match list {
-        Some(_) => contact::recompute_activity(conn, people).await,
+        Some(_) => contact::recompute_activity(conn, contacts).await,
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_with_a_link_are_counted_per_link() {
+        for kind in EventKind::ALL {
+            let properties = kind.properties();
+            let per_link = properties.erased_as.iter().any(|(_, counted)| *counted == Counted::PerLink);
+
+            assert_eq!(per_link, properties.has_link, "{kind}");
+            assert!(!properties.erased_as.is_empty(), "{kind} is lost at erasure");
+        }
+    }
+
+    #[test]
+    fn an_unknown_kind_keeps_its_name() {
+        assert_eq!(RecordedKind::from("click".to_owned()), RecordedKind::Known(EventKind::Click));
+        assert_eq!(RecordedKind::from("future".to_owned()), RecordedKind::Unknown("future".to_owned()));
     }
 }

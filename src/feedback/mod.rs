@@ -1,4 +1,5 @@
-//! What comes back: opens and clicks.
+//! Feedback of recipients: opens and clicks.
 
 pub mod event;
 pub mod recorder;
+mod spool_line;

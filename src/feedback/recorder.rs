@@ -1,9 +1,8 @@
-//! Opens and clicks on their way into the table. A door hands over a hit and goes on at once; hits
-//! are written in batches. While the database is away they wait in `journal/events.log`, as numbers
-//! that name no one, and are written when it answers again.
+//! Records events (opens, clicks) in batches, without blocking the page that reports them. While the database is
+//! unavailable events are spooled to `journal/events.log` and inserted when it is back.
 //!
-//! After a crash between the writing and the removal of that file its hits are written twice, which
-//! no report shows: messages are counted, not hits.
+//! After a crash between the insert and the removal of that file its events are inserted twice. No report shows it: reports
+//! count messages, not events.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,23 +12,26 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::event::{self, NewEvent};
+use super::spool_line;
 use crate::infra::error::{Error, Result};
 use crate::infra::failpoint;
 use crate::infra::installation::Installation;
 use crate::infra::spool::Spool;
 
-/// Hits that may wait in memory; beyond it they are counted as lost.
-const QUEUE: usize = 100_000;
-/// Hits a transaction: what comes while one is written goes into the next.
+/// Capacity of the queue in memory; events beyond it are lost and counted.
+const QUEUE_CAPACITY: usize = 100_000;
+/// Events per transaction.
 const ROWS: usize = 10_000;
-/// How long a hit waits for company.
-const PAUSE: Duration = Duration::from_millis(50);
-/// How long the database may take to give a transaction, and then to carry it out.
-const PATIENCE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(30));
-/// How often a database that was away is asked again.
-const RETRY: Duration = Duration::from_secs(1);
+/// How long the writer waits for more events before it commits a batch.
+const BATCH_DELAY: Duration = Duration::from_millis(50);
+/// Timeout for the start of a transaction.
+const BEGIN_TIMEOUT: Duration = Duration::from_secs(2);
+/// Timeout for the statements of a transaction.
+const INSERT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often an unavailable database is tried again.
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Takes hits without ever making a door wait. Cheap to clone; ends with its last clone.
+/// Queue of events to be recorded. Cheap to clone; the writer ends with the last clone.
 #[derive(Debug, Clone)]
 pub struct Recorder {
     queue: mpsc::Sender<Order>,
@@ -44,9 +46,9 @@ enum Order {
 }
 
 impl Recorder {
-    /// Starts writing for an installation.
+    /// Starts the writer of an installation.
     pub fn start(installation: &Installation) -> Self {
-        let (queue, orders) = mpsc::channel(QUEUE);
+        let (queue, orders) = mpsc::channel(QUEUE_CAPACITY);
         let lost = Arc::new(AtomicU64::new(0));
         let spool = Spool::new(installation.config.journal_dir().join("events.log"));
         let writer = Writer {
@@ -60,33 +62,33 @@ impl Recorder {
         Self { queue, spool, lost }
     }
 
-    /// Hands over a hit; returns at once.
-    pub fn record(&self, hit: NewEvent) {
-        if self.queue.try_send(Order::Keep(hit)).is_err() {
+    /// Queues an event; returns at once.
+    pub fn record(&self, event: NewEvent) {
+        if self.queue.try_send(Order::Keep(event)).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Waits until everything handed over so far is in the database or on disk.
+    /// Waits until every event queued so far is in the database or in the spool.
     pub async fn flush(&self) {
         let (done, wait) = oneshot::channel();
         if self.queue.send(Order::Flush(done)).await.is_ok() {
-            // An error means that the writer has ended, and it ends with an empty queue.
+            // An error means that the writer ended, which it does with an empty queue.
             let _ = wait.await;
         }
     }
 
-    /// Hits that wait in memory.
+    /// Number of events in memory.
     pub fn queued(&self) -> usize {
         self.queue.max_capacity() - self.queue.capacity()
     }
 
-    /// Hits that wait on disk. Walks the file.
+    /// Number of events in the spool. Reads the file.
     pub fn spilled(&self) -> u64 {
         self.spool.count()
     }
 
-    /// Hits that could be kept nowhere: the queue was full, or the disk.
+    /// Number of events that were lost because the queue or the disk was full.
     pub fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
     }
@@ -95,9 +97,9 @@ impl Recorder {
 struct Writer {
     installation: Installation,
     spool: Spool,
-    /// Whether hits wait in the spool.
+    /// True while the spool is not empty.
     spilled: bool,
-    /// When a database that was away is asked again.
+    /// When an unavailable database is tried again.
     retry_at: Option<Instant>,
     lost: Arc<AtomicU64>,
 }
@@ -106,7 +108,7 @@ impl Writer {
     async fn run(mut self, mut orders: mpsc::Receiver<Order>) {
         let mut batch = Vec::with_capacity(ROWS);
         loop {
-            match timeout(RETRY, orders.recv_many(&mut batch, ROWS)).await {
+            match timeout(RETRY_INTERVAL, orders.recv_many(&mut batch, ROWS)).await {
                 Ok(0) => return,
                 Ok(_) => gather(&mut orders, &mut batch).await,
                 Err(_) => {}
@@ -116,125 +118,96 @@ impl Writer {
     }
 
     async fn keep(&mut self, batch: &mut Vec<Order>) {
-        let (mut hits, mut waiting) = (Vec::with_capacity(batch.len()), Vec::new());
+        let (mut events, mut waiting) = (Vec::with_capacity(batch.len()), Vec::new());
         for order in batch.drain(..) {
             match order {
-                Order::Keep(hit) => hits.push(hit),
+                Order::Keep(event) => events.push(event),
                 Order::Flush(done) => waiting.push(done),
             }
         }
-        if !self.is_resting() {
-            let written = self.write(&hits).await;
-            if let Err(error) = written {
-                tracing::warn!(error = ?error.message().key, hits = hits.len(), "hits wait on disk");
-                self.retry_at = Some(Instant::now() + RETRY);
-                self.spill(&hits).await;
+        if !self.is_backing_off() {
+            let inserted = self.write(&events).await;
+            if let Err(error) = inserted {
+                tracing::warn!(error = ?error.message().key, events = events.len(), "events are spooled: the database is unavailable");
+                self.retry_at = Some(Instant::now() + RETRY_INTERVAL);
+                self.spill(&events).await;
             }
         } else {
-            self.spill(&hits).await;
+            self.spill(&events).await;
         }
         for done in waiting {
-            // Who asked may have gone; the hits are kept all the same.
+            // The caller may have gone; the events are kept all the same.
             let _ = done.send(());
         }
     }
 
-    fn is_resting(&self) -> bool {
+    fn is_backing_off(&self) -> bool {
         self.retry_at.is_some_and(|at| Instant::now() < at)
     }
 
-    /// Writes hits, after those that waited on disk.
-    async fn write(&mut self, hits: &[NewEvent]) -> Result<()> {
+    /// Inserts events, after those in the spool.
+    async fn write(&mut self, events: &[NewEvent]) -> Result<()> {
         if self.spilled {
             self.replay().await?;
         }
         self.retry_at = None;
-        if hits.is_empty() { Ok(()) } else { self.insert(hits.iter().copied().map(Ok)).await.map(drop) }
+        if events.is_empty() { Ok(()) } else { self.insert(events.iter().copied().map(Ok)).await.map(drop) }
     }
 
     async fn replay(&mut self) -> Result<()> {
         while let Some(lines) = self.spool.take().await? {
-            let written = self.insert(lines.filter_map(|line| line.map(|line| parse(&line)).transpose())).await?;
+            let inserted =
+                self.insert(lines.filter_map(|line| line.map(|line| spool_line::parse(&line)).transpose())).await?;
             self.spool.remove_taken().await?;
-            tracing::info!(hits = written, "hits that waited on disk are written");
+            tracing::info!(events = inserted, "spooled events inserted");
         }
         self.spilled = false;
         Ok(())
     }
 
-    /// All hits in one transaction.
-    async fn insert(&self, mut hits: impl Iterator<Item = Result<NewEvent>>) -> Result<u64> {
+    /// Inserts events in one transaction.
+    async fn insert(&self, mut events: impl Iterator<Item = Result<NewEvent>>) -> Result<u64> {
         let away = |_| Error::Db(sqlx::Error::PoolTimedOut);
-        let mut tx = timeout(PATIENCE.0, self.installation.db.write()).await.map_err(away)??;
+        let mut tx = timeout(BEGIN_TIMEOUT, self.installation.db.write()).await.map_err(away)??;
         let work = async {
-            let mut written = 0;
+            let mut inserted = 0;
             loop {
-                let some = hits.by_ref().take(ROWS).collect::<Result<Vec<NewEvent>>>()?;
+                let some = events.by_ref().take(ROWS).collect::<Result<Vec<NewEvent>>>()?;
                 if some.is_empty() {
                     tx.commit().await?;
-                    return Ok(written);
+                    return Ok(inserted);
                 }
-                written += event::insert(&mut tx, &self.installation.ids, &some).await?;
+                inserted += event::insert(&mut tx, &self.installation.ids, &some).await?;
             }
         };
-        timeout(PATIENCE.1, work).await.map_err(away)?
+        timeout(INSERT_TIMEOUT, work).await.map_err(away)?
     }
 
-    async fn spill(&mut self, hits: &[NewEvent]) {
-        if hits.is_empty() {
+    async fn spill(&mut self, events: &[NewEvent]) {
+        if events.is_empty() {
             return;
         }
-        match self.spool.append(hits.iter().map(line).collect()).await {
+        match self.spool.append(events.iter().map(spool_line::format).collect()).await {
             Ok(()) => {
                 failpoint::hit("after-spool-write");
                 self.spilled = true;
             }
             Err(error) => {
-                self.lost.fetch_add(hits.len() as u64, Ordering::Relaxed);
-                tracing::error!(error = ?error.message().key, hits = hits.len(), "hits are lost: neither database nor disk takes them");
+                self.lost.fetch_add(events.len() as u64, Ordering::Relaxed);
+                tracing::error!(error = ?error.message().key, events = events.len(), "events are lost: database and spool are unavailable");
             }
         }
     }
 }
 
-/// Lets a batch grow for a moment, so that a commit is shared.
+/// Lets a batch grow for a moment, so that events share a commit.
 async fn gather(orders: &mut mpsc::Receiver<Order>, batch: &mut Vec<Order>) {
     if batch.len() < ROWS && !matches!(batch.last(), Some(Order::Flush(_))) {
-        sleep(PAUSE).await;
+        sleep(BATCH_DELAY).await;
         while batch.len() < ROWS
             && let Ok(order) = orders.try_recv()
         {
             batch.push(order);
         }
-    }
-}
-
-fn line(hit: &NewEvent) -> String {
-    format!("{} {} {} {}", hit.delivery, hit.kind, hit.position, hit.at)
-}
-
-fn parse(line: &str) -> Option<NewEvent> {
-    let mut words = line.split(' ');
-    let mut next = || words.next();
-    Some(NewEvent {
-        delivery: next()?.parse().ok()?,
-        kind: next()?.parse().ok()?,
-        position: next()?.parse().ok()?,
-        at: next()?.parse().ok()?,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::feedback::event::EventKind;
-
-    #[test]
-    fn a_hit_survives_the_way_over_disk() {
-        let hit = NewEvent { delivery: 7_000_000_000_001, kind: EventKind::Click, position: 3, at: 1_795_255_200_000 };
-
-        assert_eq!(parse(&line(&hit)), Some(hit));
-        assert_eq!(parse("7 click"), None);
-        assert_eq!(parse("7 tap 1 2"), None);
     }
 }

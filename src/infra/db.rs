@@ -58,6 +58,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (10, "relocation", include_str!("../../migrations/0010_relocation.sql")),
     (11, "blocks", include_str!("../../migrations/0011_blocks.sql")),
     (20, "audience", include_str!("../../migrations/0020_audience.sql")),
+    (21, "campaign", include_str!("../../migrations/0021_campaign.sql")),
     (22, "mailer", include_str!("../../migrations/0022_mailer.sql")),
     (23, "store status", include_str!("../../migrations/0023_store_status.sql")),
     (24, "store migration", include_str!("../../migrations/0024_store_migration.sql")),

@@ -152,7 +152,7 @@ impl Limits {
         let class = reply_class::class(reply);
         if class != Class::Soft
             && let Some(rule) = locked(&self.stop_rules).get_mut(&claimed.campaign)
-            && rule.result(class == Class::Hard)
+            && rule.count_result(class == Class::Hard)
         {
             locked(&self.tripped).insert(claimed.campaign);
             self.alarm.notify_one();

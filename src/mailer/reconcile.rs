@@ -38,7 +38,7 @@ pub async fn message_ids(
             Entry::Vacant(new) => {
                 let campaign = model::find(conn, delivery.campaign).await?;
                 let campaign = campaign.ok_or_else(|| Message::new("campaign-gone").internal())?;
-                new.insert(Composer::open(installation, &campaign)?)
+                new.insert(Composer::load(installation, conn, &campaign).await?)
             }
         };
         ids.insert(composer.message_id(delivery.id), delivery.id);

@@ -13,7 +13,7 @@ use super::smtp::endpoint::{Endpoint, is_helo};
 use crate::audience::address::Address;
 use crate::campaign::lane::check_name;
 use crate::campaign::rate_limit::RateLimit;
-use crate::infra::db::{Conn, Query, Sql};
+use crate::infra::db::{Conn, Query};
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
@@ -206,8 +206,6 @@ pub async fn save(installation: &Installation, conn: &mut Conn, workspace: Id, r
     relay.check()?;
     // The main relay has the id of its workspace, like the capture of a workspace without relays.
     let id = if relay.name == MAIN { workspace } else { installation.ids.next() };
-    let mut rate_limit = Sql::default();
-    relay.rate_limit.write(&mut rate_limit);
     Query::new(
         "insert into relay (id, workspace_id, name, kind, target, connections, rate, daily, warm_up_start, warm_up_growth,
                             weight, spare, ahead, senders)
@@ -224,7 +222,7 @@ pub async fn save(installation: &Installation, conn: &mut Conn, workspace: Id, r
     .bind("kind", relay.kind.as_str())
     .bind("target", installation.keys.seal(&relay.kind.expose()))
     .bind("connections", small(relay.connections))
-    .fragment("rate_limit", rate_limit)
+    .fragment("rate_limit", relay.rate_limit.values())
     .bind("weight", small(relay.weight))
     .bind("spare", i32::from(relay.spare))
     .bind("ahead", small(relay.ahead))
@@ -259,7 +257,7 @@ fn read(installation: &Installation, row: &AnyRow, ehlo_name: &str) -> Result<Re
         name: row.get(1),
         kind,
         connections: number(4),
-        rate_limit: RateLimit::read(row, 5),
+        rate_limit: RateLimit::from_row(row, 5),
         weight: number(9),
         spare: number(10) == 1,
         ahead: number(11),

@@ -18,6 +18,7 @@ use super::queue::group_commit::GroupCommit;
 use super::send_round;
 use super::shutdown::stopped;
 use crate::campaign::delivery::claim::InFlight;
+use crate::campaign::lifecycle;
 use crate::campaign::model::{self, State};
 use crate::campaign::{delivery, launch};
 use crate::infra::clock::Millis;
@@ -222,7 +223,7 @@ async fn tick(
         }
         if !due && !rounds.has(&campaign.workspace) {
             let mut tx = installation.db.write().await?;
-            let finished = model::finish(&mut tx, campaign.id, installation.clock.now()).await?;
+            let finished = lifecycle::finish(&mut tx, campaign.id, installation.clock.now()).await?;
             tx.commit().await?;
             held |=
                 !finished && delivery::is_held(&mut *installation.db.read().await?, campaign.id, context.lease).await?;
@@ -246,8 +247,8 @@ async fn next_due(mailer: &MailerContext) -> Result<Option<Millis>> {
     let mut next: Option<Millis> = None;
     for campaign in model::list_in_state(&mut conn, State::Running).await? {
         let until = mailer.waits_until(campaign.id);
-        for lane in delivery::lanes_due(&mut conn, campaign.id).await? {
-            let due = delivery::next_due_in(&mut conn, campaign.id, &lane).await?;
+        for lane in delivery::list_due_lanes(&mut conn, campaign.id).await? {
+            let due = delivery::next_due_in_lane(&mut conn, campaign.id, &lane).await?;
             let due = due.filter(|due| *due > now || until.is_none()).or(until.flatten());
             // The due time of a delivery that is due at once may be long past.
             next = [next, due.map(|due| due.max(now))].into_iter().flatten().min();

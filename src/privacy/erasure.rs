@@ -17,6 +17,7 @@ use crate::audience::address::Address;
 use crate::audience::subscription::Subscriber;
 use crate::audience::tombstone::{self, Digest, EVERY_LIST};
 use crate::audience::{consent, contact, list, subscription};
+use crate::campaign::lifecycle;
 use crate::campaign::{delivery, erased_counts, model};
 use crate::feedback::event;
 use crate::infra::db::query::Query;
@@ -211,7 +212,7 @@ pub async fn close_list(
     list::close(&mut tx, list, installation.clock.now()).await?;
     for campaign in model::list(&mut tx, workspace).await?.into_iter().filter(|campaign| campaign.list == list) {
         if !matches!(campaign.state, model::State::Finished | model::State::Cancelled) {
-            model::cancel(&mut tx, &campaign, installation.clock.now()).await?;
+            lifecycle::cancel(&mut tx, &campaign, installation.clock.now()).await?;
         }
     }
     tx.commit().await?;

@@ -1,5 +1,5 @@
-//! Numbers and rows for other tools: deliveries, events, links, subscriptions and the summary of
-//! campaigns, of one workspace, streamed in flat memory.
+//! Exports deliveries, events, links, subscriptions and campaign summaries of a workspace as CSV or NDJSON, streamed in
+//! constant memory.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -22,35 +22,35 @@ pub mod page;
 pub mod table_writer;
 
 crate::text_enum! {
-    /// What is exported.
+    /// Rows of an export.
     Kind {
-        /// One row a letter: how it ended.
+        /// One row per delivery with its result.
         Deliveries = "deliveries",
-        /// One row an open, click or bounce.
+        /// One row per open, click or bounce.
         Events = "events",
-        /// One row a link of a campaign: how many followed it.
+        /// One row per link of a campaign with its clicks.
         Links = "links",
-        /// One row a person on a list: since when, on what ground, what came back.
+        /// One row per subscription with its consent and last activity.
         Subscriptions = "subscriptions",
-        /// One row a campaign: its numbers.
+        /// One row per campaign with its numbers.
         Summary = "summary",
     }
 }
 
-/// What to export.
+/// Options of an export.
 pub struct Export<'a> {
     /// Which rows.
     pub kind: Kind,
-    /// How they are written.
+    /// File format.
     pub format: Format,
-    /// Whose.
+    /// Workspace of the rows.
     pub workspace: Id,
-    /// Of one campaign, or of all. Subscriptions of a campaign are those of its list.
+    /// One campaign, or all. The subscriptions of a campaign are those of its list.
     pub campaign: Option<&'a Campaign>,
 }
 
-/// Told how many rows are written and how many there are.
-pub type Progress<'a> = &'a mut (dyn FnMut(u64, u64) + Send);
+/// Called with the number of rows written and their total.
+pub type OnProgress<'a> = &'a mut (dyn FnMut(u64, u64) + Send);
 
 const SUMMARY: &[&str] = &[
     "campaign",
@@ -72,16 +72,15 @@ const SUMMARY: &[&str] = &[
 ];
 const LINK: &[&str] = &["campaign", "position", "destination", "clicks"];
 
-/// Bytes that are handed to a pipe or device at a time.
-const BUFFER: usize = 1 << 16;
+/// Size of the buffer for a pipe or device, in bytes.
+const BUFFER_SIZE: usize = 1 << 16;
 
-/// Exports to a file, which appears when it is whole; an older one of this name is replaced. Returns
-/// the number of rows.
-pub async fn to_file(db: &Db, export: &Export<'_>, path: &Path, progress: Progress<'_>) -> Result<u64> {
-    // A pipe or a device has no name that could be taken by another file.
+/// Exports to a file. It appears when it is complete and replaces an older one. Returns the number of rows.
+pub async fn to_file(db: &Db, export: &Export<'_>, path: &Path, progress: OnProgress<'_>) -> Result<u64> {
+    // A pipe or a device cannot be replaced by renaming a file.
     if fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
         let device = OpenOptions::new().write(true).open(path).map_err(Error::io(path.display()))?;
-        return Ok(to(db, export, io::BufWriter::with_capacity(BUFFER, device), path, progress).await?.1);
+        return Ok(to(db, export, io::BufWriter::with_capacity(BUFFER_SIZE, device), path, progress).await?.1);
     }
     let aside = AtomicFile::create(path).map_err(Error::io(path.display()))?;
     let (aside, rows) = to(db, export, aside, path, progress).await?;
@@ -90,8 +89,8 @@ pub async fn to_file(db: &Db, export: &Export<'_>, path: &Path, progress: Progre
 }
 
 /// Exports to standard output. Returns the number of rows.
-pub async fn to_stdout(db: &Db, export: &Export<'_>, progress: Progress<'_>) -> Result<u64> {
-    let out = io::BufWriter::with_capacity(BUFFER, io::stdout());
+pub async fn to_stdout(db: &Db, export: &Export<'_>, progress: OnProgress<'_>) -> Result<u64> {
+    let out = io::BufWriter::with_capacity(BUFFER_SIZE, io::stdout());
     Ok(to(db, export, out, Path::new("-"), progress).await?.1)
 }
 
@@ -100,21 +99,21 @@ async fn to<W: Write + Send>(
     export: &Export<'_>,
     out: W,
     path: &Path,
-    progress: Progress<'_>,
+    progress: OnProgress<'_>,
 ) -> Result<(W, u64)> {
     let fields = match export.kind {
         Kind::Subscriptions => field::all(&mut *db.read().await?, export.workspace).await?,
         _ => Vec::new(),
     };
-    let sheet = TableWriter::new(export.format, export.columns(&fields), out).map_err(Error::io(path.display()))?;
-    let mut writing = Writing { db, export, fields, path, sheet, done: 0, progress };
+    let writer = TableWriter::new(export.format, export.columns(&fields), out).map_err(Error::io(path.display()))?;
+    let mut writing = Writing { db, export, fields, path, writer, done: 0, progress };
     match export.kind {
-        Kind::Deliveries => writing.walk(&[DELIVERIES]).await?,
-        Kind::Events => writing.walk(&[EVENTS, BOUNCES]).await?,
-        Kind::Subscriptions => writing.walk(&[SUBSCRIPTIONS]).await?,
-        Kind::Links | Kind::Summary => writing.campaigns().await?,
+        Kind::Deliveries => writing.write_scans(&[DELIVERIES]).await?,
+        Kind::Events => writing.write_scans(&[EVENTS, BOUNCES]).await?,
+        Kind::Subscriptions => writing.write_scans(&[SUBSCRIPTIONS]).await?,
+        Kind::Links | Kind::Summary => writing.write_campaigns().await?,
     }
-    let out = writing.sheet.finish().map_err(Error::io(path.display()))?;
+    let out = writing.writer.finish().map_err(Error::io(path.display()))?;
     Ok((out, writing.done))
 }
 
@@ -127,7 +126,7 @@ impl Export<'_> {
             Kind::Subscriptions => page::SUBSCRIPTION,
             Kind::Summary => SUMMARY,
         };
-        // A field may bear the name of a column of ours.
+        // A field can have the name of one of our columns.
         let named = |field: &Field| match own.contains(&field.name.as_str()) {
             true => format!("field_{}", field.name),
             false => field.name.clone(),
@@ -136,51 +135,51 @@ impl Export<'_> {
     }
 }
 
-/// An export under way.
+/// An export in progress.
 struct Writing<'a, W: Write> {
     db: &'a Db,
     export: &'a Export<'a>,
     fields: Vec<Field>,
     path: &'a Path,
-    sheet: TableWriter<W>,
+    writer: TableWriter<W>,
     done: u64,
-    progress: Progress<'a>,
+    progress: OnProgress<'a>,
 }
 
 impl<W: Write> Writing<'_, W> {
-    /// One page is written while the next is read.
-    async fn walk(&mut self, walks: &'static [TableScan]) -> Result<()> {
+    /// Writes one page while the next is read.
+    async fn write_scans(&mut self, scans: &'static [TableScan]) -> Result<()> {
         let campaign = self.export.campaign.map(|campaign| (campaign.id, campaign.list));
         let scope = Scope { workspace: self.export.workspace, campaign };
         let mut conn = self.db.read().await?;
         let mut total = 0;
-        for walk in walks {
-            total += walk.count(&mut conn, scope).await?;
+        for scan in scans {
+            total += scan.count(&mut conn, scope).await?;
         }
         let (pages, mut read) = mpsc::channel(2);
         let reading = tokio::spawn(async move {
-            for walk in walks {
-                let (mut after, last) = walk.range(&mut conn, scope).await?;
-                while let Some((page, next)) = walk.page(&mut conn, scope, (after, last)).await? {
+            for scan in scans {
+                let (mut after, last) = scan.range(&mut conn, scope).await?;
+                while let Some((page, next)) = scan.page(&mut conn, scope, (after, last)).await? {
                     after = next;
-                    if pages.send((walk, page)).await.is_err() {
+                    if pages.send((scan, page)).await.is_err() {
                         return Ok(());
                     }
                 }
             }
             Ok(())
         });
-        while let Some((walk, page)) = read.recv().await {
-            let (sheet, done) = (&mut self.sheet, &mut self.done);
-            let row = |cells: &[Cell<'_>]| sheet.row(cells).map(|()| *done += 1);
-            walk.rows(&page, &self.fields, row).map_err(Error::io(self.path.display()))?;
+        while let Some((scan, page)) = read.recv().await {
+            let (writer, done) = (&mut self.writer, &mut self.done);
+            let row = |cells: &[Cell<'_>]| writer.row(cells).map(|()| *done += 1);
+            scan.rows(&page, &self.fields, row).map_err(Error::io(self.path.display()))?;
             (self.progress)(self.done, total.max(self.done));
         }
         (self.progress)(self.done, self.done);
         reading.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
     }
 
-    async fn campaigns(&mut self) -> Result<()> {
+    async fn write_campaigns(&mut self) -> Result<()> {
         let mut conn = self.db.read().await?;
         let campaigns = match self.export.campaign {
             Some(campaign) => vec![campaign.clone()],
@@ -199,7 +198,7 @@ impl<W: Write> Writing<'_, W> {
 
     fn rows(&mut self, rows: &[Vec<Cell<'_>>], total: u64) -> Result<()> {
         for row in rows {
-            self.sheet.row(row).map_err(Error::io(self.path.display()))?;
+            self.writer.row(row).map_err(Error::io(self.path.display()))?;
             self.done += 1;
         }
         (self.progress)(self.done, total.max(self.done));

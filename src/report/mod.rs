@@ -1,4 +1,5 @@
-//! Numbers that stay true after the people in them are gone.
+//! Reports: summary, progress and lanes of a campaign, stats of the installation, exports. Their numbers stay the same when
+//! contacts are erased.
 
 pub mod export;
 pub mod lanes;

@@ -1,4 +1,4 @@
-//! How far a campaign is, how fast it goes, and when it will be done at that speed.
+//! Progress of a campaign: final deliveries, rate, and estimated end.
 
 use std::collections::VecDeque;
 
@@ -11,54 +11,54 @@ use crate::infra::db::Conn;
 use crate::infra::error::{Message, Result};
 use crate::infra::i18n::Lang;
 
-/// Over how many ms the rate is smoothed.
+/// Window over which the rate is averaged, in ms.
 const WINDOW: Millis = 15_000;
 
-/// Seconds that must lie between two looks: letters come in bursts.
-const LEAST: f64 = 3.0;
+/// Minimum time between two samples for a rate, in seconds: messages are sent in bursts.
+const MIN_SECONDS: f64 = 3.0;
 
-/// How fast letters came to their end lately.
+/// Estimates the rate of final deliveries from samples.
 #[derive(Debug, Clone, Default)]
 pub struct RateEstimator {
-    looks: VecDeque<(Millis, i64)>,
+    samples: VecDeque<(Millis, i64)>,
 }
 
 impl RateEstimator {
-    /// Writes down how many letters had an end at a moment.
-    pub fn note(&mut self, at: Millis, settled: i64) {
-        self.looks.push_back((at, settled));
-        // Two looks are kept however far apart they are: who looks seldom has a rate, too.
-        while self.looks.len() > 2 && self.looks[1].0 <= at - WINDOW {
-            self.looks.pop_front();
+    /// Adds a sample: the number of final deliveries at a time.
+    pub fn add_sample(&mut self, at: Millis, settled: i64) {
+        self.samples.push_back((at, settled));
+        // Two samples are kept however far apart they are, so that rare samples give a rate too.
+        while self.samples.len() > 2 && self.samples[1].0 <= at - WINDOW {
+            self.samples.pop_front();
         }
     }
 
-    /// Letters a second; `None` until it was watched long enough to mean something.
+    /// Final deliveries per second; `None` until the samples span enough time.
     pub fn rate(&self) -> Option<f64> {
-        let ((began, before), (at, settled)) = (self.looks.front()?, self.looks.back()?);
+        let ((began, before), (at, settled)) = (self.samples.front()?, self.samples.back()?);
         let seconds = (at - began) as f64 / 1e3;
-        (seconds >= LEAST).then(|| (settled - before).max(0) as f64 / seconds)
+        (seconds >= MIN_SECONDS).then(|| (settled - before).max(0) as f64 / seconds)
     }
 }
 
-/// How far a campaign is.
+/// Progress of a campaign.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Progress {
     /// The numbers.
     pub numbers: Summary,
-    /// Letters that have an end.
+    /// Number of final deliveries.
     pub settled: i64,
-    /// Letters a second over the last seconds; `None` while it does not run or nothing is known.
+    /// Final deliveries per second; `None` while the campaign does not run or the rate is unknown.
     pub rate: Option<f64>,
-    /// When the last letter that does not wait for another try is through, at this rate.
+    /// Estimated end of the deliveries that are not deferred, at this rate.
     pub ends_at: Option<Millis>,
-    /// When the next letter is tried again, where all that is left waits for that.
+    /// Next attempt, when every open delivery is deferred.
     pub next_at: Option<Millis>,
-    /// The lanes in which letters wait, while it runs or is paused.
+    /// Lanes with pending deliveries, while the campaign runs or is paused.
     pub lanes: Vec<LaneStatus>,
 }
 
-/// What has to be asked of the database.
+/// What the database knows of the progress.
 #[derive(Debug, Clone)]
 pub struct ProgressSnapshot {
     numbers: Summary,
@@ -67,28 +67,28 @@ pub struct ProgressSnapshot {
     lanes: Vec<LaneStatus>,
 }
 
-/// Asks how far a campaign is.
+/// Reads the progress of a campaign.
 pub async fn read(conn: &mut Conn, campaign: &Campaign, now: Millis) -> Result<ProgressSnapshot> {
     let numbers = summary::read(conn, campaign).await?;
-    let all_wait = numbers.deferred > 0 && numbers.deferred == numbers.pending;
-    let next_due = if all_wait { delivery::next_due(conn, campaign.id).await? } else { None };
+    let all_deferred = numbers.deferred > 0 && numbers.deferred == numbers.pending;
+    let next_due = if all_deferred { delivery::next_due(conn, campaign.id).await? } else { None };
     let lanes = match campaign.state {
-        State::Running | State::Paused => lanes::waiting(conn, campaign, now).await?,
+        State::Running | State::Paused => lanes::list(conn, campaign, now).await?,
         _ => Vec::new(),
     };
     Ok(ProgressSnapshot { numbers, running: campaign.state == State::Running, next_due, lanes })
 }
 
 impl ProgressSnapshot {
-    /// Puts it beside what was seen before.
-    pub fn with_rate(self, pace: &mut RateEstimator, now: Millis) -> Progress {
+    /// Adds the sample to an estimator and returns the progress with its rate.
+    pub fn with_rate(self, estimator: &mut RateEstimator, now: Millis) -> Progress {
         let numbers = self.numbers;
         let settled = numbers.planned - numbers.pending - numbers.sending;
         match self.running {
-            true => pace.note(now, settled),
-            false => *pace = RateEstimator::default(),
+            true => estimator.add_sample(now, settled),
+            false => *estimator = RateEstimator::default(),
         }
-        let rate = pace.rate();
+        let rate = estimator.rate();
         let left = numbers.pending - numbers.deferred + numbers.sending;
         let ends_at = rate
             .filter(|rate| *rate > 0.0 && left > 0)
@@ -99,17 +99,17 @@ impl ProgressSnapshot {
 }
 
 impl Progress {
-    /// Per cent that have an end, rounded down: 100 means all.
+    /// Final deliveries in percent, rounded down: 100 means all.
     pub fn percent(&self) -> i64 {
         if self.numbers.planned == 0 { 0 } else { self.settled * 100 / self.numbers.planned }
     }
 
-    /// The rate as it is read: one digit after the point below ten.
+    /// The rate as text, with one decimal below ten.
     fn rate_text(&self) -> Option<String> {
         self.rate.map(|rate| if rate < 10.0 { format!("{rate:.1}") } else { format!("{rate:.0}") })
     }
 
-    /// Rate and end, or what is waited for; `None` where there is nothing to say.
+    /// Rate and estimated end, or the next attempt; `None` when neither is known.
     pub fn speed(&self, now: Millis) -> Option<Message> {
         if let Some(at) = self.next_at {
             return Some(Message::new("watch-again").with("time", format_local(at, now)));
@@ -121,12 +121,12 @@ impl Progress {
         })
     }
 
-    /// That letters are uncertain, if any are.
+    /// Note on uncertain deliveries, if there are any.
     pub fn uncertain_note(&self) -> Option<Message> {
         (self.uncertain() > 0).then(|| Message::new("watch-uncertain").with("count", self.uncertain()))
     }
 
-    /// A line for each lane, where it tells more than the whole does: several, or one that is held up.
+    /// One line per lane; none when a single open lane would repeat the total.
     pub fn by_lane(&self, now: Millis, lang: Lang) -> Vec<String> {
         match self.lanes.as_slice() {
             [only] if only.state() == "open" => Vec::new(),
@@ -134,7 +134,7 @@ impl Progress {
         }
     }
 
-    /// Letters whose fate the relay alone knows, without those that are on the wire.
+    /// Uncertain deliveries without those on the wire.
     pub fn uncertain(&self) -> i64 {
         self.numbers.uncertain - self.numbers.sending
     }
@@ -144,7 +144,7 @@ impl Progress {
 mod tests {
     use super::*;
 
-    fn asked(pending: i64, deferred: i64, running: bool) -> ProgressSnapshot {
+    fn snapshot(pending: i64, deferred: i64, running: bool) -> ProgressSnapshot {
         let numbers = Summary {
             name: "autumn".to_owned(),
             state: if running { "running" } else { "paused" },
@@ -166,41 +166,41 @@ mod tests {
     }
 
     #[test]
-    fn the_rate_is_that_of_the_last_seconds_and_tells_the_end() {
-        let mut pace = RateEstimator::default();
-        assert_eq!(asked(1_000, 0, true).with_rate(&mut pace, 0).rate, None);
+    fn the_rate_of_the_last_seconds_gives_the_estimated_end() {
+        let mut estimator = RateEstimator::default();
+        assert_eq!(snapshot(1_000, 0, true).with_rate(&mut estimator, 0).rate, None);
         for second in 1..=60 {
-            asked(1_000 - second, 0, true).with_rate(&mut pace, second * 1_000);
+            snapshot(1_000 - second, 0, true).with_rate(&mut estimator, second * 1_000);
         }
         // Ten times as fast from here on.
         let mut last = None;
         for second in 61..=90 {
-            last = Some(asked(940 - (second - 60) * 10, 40, true).with_rate(&mut pace, second * 1_000));
+            last = Some(snapshot(940 - (second - 60) * 10, 40, true).with_rate(&mut estimator, second * 1_000));
         }
 
         let last = last.expect("looked");
         assert_eq!((last.rate_text().as_deref(), last.percent()), (Some("10"), 36));
-        assert_eq!(last.ends_at, Some(90_000 + 60_000), "600 letters at 10 a second; 40 wait for another try");
+        assert_eq!(last.ends_at, Some(90_000 + 60_000), "600 deliveries at 10 a second; 40 are deferred");
     }
 
     #[test]
-    fn who_looks_once_a_minute_has_a_rate_too() {
-        let mut pace = RateEstimator::default();
+    fn one_sample_per_minute_gives_a_rate() {
+        let mut estimator = RateEstimator::default();
         for minute in 0..5 {
-            asked(1_000 - 120 * minute, 0, true).with_rate(&mut pace, 60_000 * minute);
+            snapshot(1_000 - 120 * minute, 0, true).with_rate(&mut estimator, 60_000 * minute);
         }
 
-        assert_eq!(pace.rate(), Some(2.0));
+        assert_eq!(estimator.rate(), Some(2.0));
     }
 
     #[test]
-    fn a_pause_has_no_rate_and_the_time_after_it_begins_anew() {
-        let mut pace = RateEstimator::default();
-        asked(900, 0, true).with_rate(&mut pace, 1_000);
-        asked(800, 0, true).with_rate(&mut pace, 2_000);
+    fn a_pause_resets_the_rate() {
+        let mut estimator = RateEstimator::default();
+        snapshot(900, 0, true).with_rate(&mut estimator, 1_000);
+        snapshot(800, 0, true).with_rate(&mut estimator, 2_000);
 
-        let paused = asked(800, 0, false).with_rate(&mut pace, 3_000);
-        let resumed = asked(800, 0, true).with_rate(&mut pace, 900_000);
+        let paused = snapshot(800, 0, false).with_rate(&mut estimator, 3_000);
+        let resumed = snapshot(800, 0, true).with_rate(&mut estimator, 900_000);
 
         assert_eq!((paused.rate, paused.ends_at, resumed.rate), (None, None, None));
     }

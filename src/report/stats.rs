@@ -1,7 +1,6 @@
-//! How the installation stands, as the database tells it: what is asked by those who watch from
-//! outside, every few seconds. Each question walks an index over campaigns, never the deliveries
-//! that have their end, so it stays cheap with any number of people. Workspaces have numbers here,
-//! no names.
+//! Stats of the installation for health checks and metrics, read every few seconds. Every query uses an index over campaigns
+//! and never reads final deliveries, so that its cost does not grow with the number of contacts. Workspaces are numbers,
+//! without names.
 
 use std::collections::BTreeMap;
 
@@ -9,88 +8,92 @@ use sqlx::Row;
 
 use crate::campaign::model::State;
 use crate::infra::clock::Millis;
-use crate::infra::db::{Conn, Db};
+use crate::infra::db::{Conn, Db, Query};
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 
-/// How the installation stands at one moment.
+/// Stats of the installation at one time.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Stats {
-    /// A newer program has changed the tables while this one runs.
+    /// True when a newer program has migrated the database.
     pub newer: bool,
-    /// Mailers whose lease holds, on all machines.
+    /// Mailers with a valid lease, on all machines.
     pub mailers: i64,
-    /// Campaigns by state.
+    /// Number of campaigns by state.
     pub campaigns: BTreeMap<String, i64>,
-    /// Why campaigns stand still that nobody paused by hand: the key of each reason, once.
-    pub halts: Vec<String>,
-    /// How many campaigns those are.
-    pub halted: i64,
-    /// What waits, by workspace.
-    pub queues: BTreeMap<Id, Backlog>,
+    /// Reasons of the campaigns that the engine paused: each catalogue key once.
+    pub pause_reasons: Vec<String>,
+    /// Number of campaigns that the engine paused.
+    pub paused_by_engine: i64,
+    /// Backlog by workspace.
+    pub backlogs: BTreeMap<Id, Backlog>,
 }
 
-/// What waits in a workspace.
+/// Backlog of a workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Backlog {
-    /// How long the oldest letter of a running campaign has been due, or a scheduled campaign should
-    /// have begun, in ms.
+    /// How long the oldest pending delivery of a running campaign is due, or a scheduled campaign is late, in ms.
     pub age: Millis,
-    /// How long ago the oldest campaign was launched of which letters are unsent, also those that
-    /// wait for another try or stand still, in ms.
+    /// How long ago the oldest campaign with unsent deliveries was launched, paused and deferred ones included, in ms.
     pub oldest: Millis,
-    /// Deliveries whose fate the relay alone knows.
+    /// Uncertain deliveries.
     pub uncertain: i64,
     /// Deliveries on the wire.
     pub sending: i64,
 }
 
-/// The due time is the first entry of an index; so are the few rows that are on the wire.
-const OPEN: &str = "select c.workspace_id, c.state, c.reason, coalesce(c.launched_at, c.starts_at), \
-                    (select min(d.due_at) from delivery d where d.campaign_id = c.id and d.state = 'pending'), \
-                    (select count(*) from delivery d where d.mailer_id is not null and d.campaign_id = c.id and d.state = 'sending') \
-                    from campaign c where c.state in ('running', 'paused', 'scheduled')";
+/// The due time is the first entry of an index, and few rows are on the wire.
+const OPEN_CAMPAIGNS: &str = "
+    select k.workspace_id, k.state, k.reason, coalesce(k.launched_at, k.starts_at),
+           (select min(d.due_at) from delivery d where d.campaign_id = k.id and d.state = 'pending'),
+           (select count(*)
+              from delivery d
+             where d.mailer_id is not null and d.campaign_id = k.id and d.state = 'sending')
+      from campaign k
+     where k.state in ('running', 'paused', 'scheduled')";
 
-const UNCERTAIN: &str = "select c.workspace_id, cast(sum((select count(*) from delivery d \
-                         where d.campaign_id = c.id and d.state = 'uncertain')) as bigint) \
-                         from campaign c group by c.workspace_id";
+const UNCERTAIN: &str = "
+    select k.workspace_id,
+           cast(sum((select count(*) from delivery d where d.campaign_id = k.id and d.state = 'uncertain')) as bigint)
+      from campaign k
+     group by k.workspace_id";
 
-/// How the installation stands now.
+/// Reads the current stats.
 pub async fn read(conn: &mut Conn, db: &Db, now: Millis) -> Result<Stats> {
-    let mut standing = Stats { newer: db.is_schema_newer(conn).await?, ..Stats::default() };
-    let row = sqlx::query("select count(*) from lease where until > $1").bind(now).fetch_one(&mut *conn).await?;
-    standing.mailers = row.get(0);
-    for row in sqlx::query("select state, count(*) from campaign group by state").fetch_all(&mut *conn).await? {
-        standing.campaigns.insert(row.get(0), row.get(1));
+    let mut stats = Stats { newer: db.is_schema_newer(conn).await?, ..Stats::default() };
+    let leases = Query::new("select count(*) from lease where until > :now").bind("now", now);
+    stats.mailers = leases.fetch_optional(&mut *conn).await?.map_or(0, |row| row.get(0));
+    for row in Query::new("select state, count(*) from campaign group by state").fetch_all(&mut *conn).await? {
+        stats.campaigns.insert(row.get(0), row.get(1));
     }
-    for row in sqlx::query(UNCERTAIN).fetch_all(&mut *conn).await? {
-        standing.queues.entry(row.get(0)).or_default().uncertain = row.get(1);
+    for row in Query::new(UNCERTAIN).fetch_all(&mut *conn).await? {
+        stats.backlogs.entry(row.get(0)).or_default().uncertain = row.get(1);
     }
-    for row in sqlx::query(OPEN).fetch_all(&mut *conn).await? {
+    for row in Query::new(OPEN_CAMPAIGNS).fetch_all(&mut *conn).await? {
         let state: State = row.get::<String, _>(1).parse()?;
         let (began, due): (Option<Millis>, Option<Millis>) = (row.get(3), row.get(4));
         if state == State::Paused {
-            standing.halt(row.get(2));
+            stats.add_pause(row.get(2));
         }
-        let queue = standing.queues.entry(row.get(0)).or_default();
+        let backlog = stats.backlogs.entry(row.get(0)).or_default();
         let since = |at: Option<Millis>| at.map_or(0, |at| (now - at).max(0));
-        queue.sending += row.get::<i64, _>(5);
+        backlog.sending += row.get::<i64, _>(5);
         match state {
-            // What may go at once waits since the start.
-            State::Running => queue.age = queue.age.max(since(due.max(due.and(began)))),
-            State::Scheduled => queue.age = queue.age.max(since(began)),
+            // A delivery that was due from the start waits since the start.
+            State::Running => backlog.age = backlog.age.max(since(due.max(due.and(began)))),
+            State::Scheduled => backlog.age = backlog.age.max(since(began)),
             _ => {}
         }
         if due.is_some() {
-            queue.oldest = queue.oldest.max(since(began));
+            backlog.oldest = backlog.oldest.max(since(began));
         }
     }
-    Ok(standing)
+    Ok(stats)
 }
 
 impl Stats {
-    /// A reason is shown by its key alone: the sentence may hold what a relay said.
-    fn halt(&mut self, reason: Option<String>) {
+    /// Adds a paused campaign. Only the key of its reason is kept: the sentence can contain an SMTP reply.
+    fn add_pause(&mut self, reason: Option<String>) {
         let packed = reason.unwrap_or_default();
         if packed == Message::new("paused-by-hand").pack() {
             return;
@@ -98,9 +101,9 @@ impl Stats {
         let key = serde_json::from_str::<(String, serde_json::Value)>(&packed).map_or(packed, |(key, _)| key);
         let is_key = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
         let key = if is_key { key } else { "other".to_owned() };
-        self.halted += 1;
-        if !self.halts.contains(&key) {
-            self.halts.push(key);
+        self.paused_by_engine += 1;
+        if !self.pause_reasons.contains(&key) {
+            self.pause_reasons.push(key);
         }
     }
 }
@@ -110,14 +113,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reason_is_told_by_its_key_and_never_by_what_the_relay_said() {
-        let mut standing = Stats::default();
-        let said = Message::new("relay-denies").with("reply", "550 <anna@example.org> is unknown").pack();
-        for reason in [Some(said.clone()), Some(said), Some("Anna asked me to".to_owned()), None] {
-            standing.halt(reason);
+    fn pause_reasons_contain_keys_and_no_smtp_replies() {
+        let mut stats = Stats::default();
+        let with_reply = Message::new("relay-denies").with("reply", "550 <anna@example.org> is unknown").pack();
+        for reason in [Some(with_reply.clone()), Some(with_reply), Some("Anna asked me to".to_owned()), None] {
+            stats.add_pause(reason);
         }
-        standing.halt(Some(Message::new("paused-by-hand").pack()));
+        stats.add_pause(Some(Message::new("paused-by-hand").pack()));
 
-        assert_eq!((standing.halted, standing.halts), (4, vec!["relay-denies".to_owned(), "other".to_owned()]));
+        assert_eq!(
+            (stats.paused_by_engine, stats.pause_reasons),
+            (4, vec!["relay-denies".to_owned(), "other".to_owned()])
+        );
     }
 }

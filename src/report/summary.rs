@@ -1,6 +1,5 @@
-//! The numbers of a campaign: the rows that are there plus the tally of those that were. Planned is
-//! the sum of the six ends a delivery can have, so that the numbers always add up; that it is also
-//! the number frozen at launch is what the tests show.
+//! Summary of a campaign: counts of its rows plus the erased counts. `planned` is the sum of the six states that a delivery
+//! can end in or wait in, so that the numbers always reconcile; tests show that it equals the number frozen at launch.
 
 use std::collections::HashMap;
 
@@ -8,89 +7,109 @@ use serde::Serialize;
 use sqlx::Row;
 
 use crate::campaign::delivery::State;
-use crate::campaign::delivery::progress::PLANNED;
+use crate::campaign::delivery::counts::PLANNED;
+use crate::campaign::erased_counts::CLICKED;
 use crate::campaign::model::Campaign;
 use crate::campaign::{erased_counts, link};
-use crate::infra::db::Conn;
+use crate::feedback::event::EventKind;
+use crate::infra::db::{Conn, Query};
 use crate::infra::error::Result;
 
-/// The numbers of a campaign. All count deliveries, that is people, except `links`.
+/// The numbers of a campaign. All count deliveries, one per contact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Summary {
-    /// Its name.
+    /// Name of the campaign.
     pub name: String,
-    /// Where it stands.
+    /// State of the campaign.
     pub state: &'static str,
-    /// Frozen at launch: accepted + rejected + uncertain + suppressed + skipped + pending.
+    /// Number frozen at launch: accepted + rejected + uncertain + suppressed + skipped + pending.
     pub planned: i64,
-    /// The relay took responsibility.
+    /// Accepted by a relay.
     pub accepted: i64,
-    /// The relay refused for good.
+    /// Permanently refused by a relay.
     pub rejected: i64,
-    /// The message may be out and the answer is not known; those on the wire at this moment too.
+    /// Possibly accepted: the reply is lost. Includes those on the wire now.
     pub uncertain: i64,
-    /// The person left before their letter was sent.
+    /// Not sent because the contact could no longer be mailed.
     pub suppressed: i64,
-    /// No letter could be made, or the campaign was cancelled first.
+    /// Not sent because no message could be made or the campaign was cancelled.
     pub skipped: i64,
-    /// Still to be sent.
+    /// To be sent.
     pub pending: i64,
-    /// Of the uncertain, those on the wire at this moment.
+    /// Of the uncertain ones, those on the wire now.
     pub sending: i64,
-    /// Of the pending, those that were refused for now and wait to be tried again.
+    /// Of the pending ones, those that a relay deferred.
     pub deferred: i64,
     /// Messages opened at least once.
     pub opens: i64,
-    /// Messages in which any link was followed at least once.
+    /// Messages with at least one followed link.
     pub clicks: i64,
-    /// People who left through a letter of the campaign.
+    /// Contacts that unsubscribed through a message of the campaign.
     pub unsubscribed: i64,
-    /// Messages in which each link was followed at least once.
+    /// Clicks of each link.
     pub links: Vec<LinkCount>,
 }
 
-/// How often one link was followed.
+/// Clicks of one link.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LinkCount {
-    /// Its place in the letter, from 0.
+    /// Position of the link in the email, from 0.
     pub position: i32,
-    /// Where it leads.
+    /// URL of the link.
     pub destination: String,
-    /// Messages in which it was followed at least once.
+    /// Messages in which the link was followed at least once.
     pub clicks: i64,
 }
 
-/// One statement, so that a person who leaves at this moment is counted once: as a row or as a tally.
-const COUNTS: &str = "select state, 0, cast(sum(count) as bigint), 'kept' from progress where campaign_id = $1 group by state \
-                      union all select state, 0, count(*), 'held' from delivery \
-                      where mailer_id is not null and campaign_id = $1 group by state \
-                      union all select 'deferred', 0, count(*), 'held' from delivery \
-                      where campaign_id = $1 and state = 'pending' and attempts > 0 \
-                      union all select kind, position, count(distinct delivery_id), 'event' from event \
-                      where campaign_id = $1 group by kind, position \
-                      union all select 'clicked', 0, count(distinct delivery_id), 'event' from event \
-                      where campaign_id = $1 and kind = 'click' \
-                      union all select kind, position, count, 'tally' from tally where campaign_id = $1";
+/// One statement, so that a contact that is erased at this moment is counted once: as a row or as an erased count.
+const COUNTS: &str = "
+    select state, 0, cast(sum(count) as bigint), 'stored'
+      from delivery_count
+     where campaign_id = :campaign
+     group by state
+    union all
+    select state, 0, count(*), 'held'
+      from delivery
+     where mailer_id is not null and campaign_id = :campaign
+     group by state
+    union all
+    select 'deferred', 0, count(*), 'held'
+      from delivery
+     where campaign_id = :campaign and state = 'pending' and attempts > 0
+    union all
+    select kind, position, count(distinct delivery_id), 'event'
+      from event
+     where campaign_id = :campaign
+     group by kind, position
+    union all
+    select 'clicked', 0, count(distinct delivery_id), 'event'
+      from event
+     where campaign_id = :campaign and kind = 'click'
+    union all
+    select kind, position, count, 'erased'
+      from erased_count
+     where campaign_id = :campaign";
 
-/// The numbers of a campaign as they are now.
+/// The current numbers of a campaign. Events of a kind that this program does not know are left out.
 pub async fn read(conn: &mut Conn, campaign: &Campaign) -> Result<Summary> {
     let mut counts: HashMap<(String, i32), i64> = HashMap::new();
-    // Rows that are planned and have no end yet.
+    // Planned deliveries without a final state.
     let mut open = 0;
-    for row in sqlx::query(COUNTS).bind(campaign.id).fetch_all(&mut *conn).await? {
-        let (word, position, count): (String, i32, i64) = (row.get(0), row.get(1), row.get(2));
+    for row in Query::new(COUNTS).bind("campaign", campaign.id).fetch_all(&mut *conn).await? {
+        let (name, position, count): (String, i32, i64) = (row.get(0), row.get(1), row.get(2));
         match row.get::<String, _>(3).as_str() {
-            "kept" if word == PLANNED => open += count,
-            "kept" => {
+            "stored" if name == PLANNED => open += count,
+            "stored" => {
                 open -= count;
-                *counts.entry((word, 0)).or_default() += count;
+                *counts.entry((name, 0)).or_default() += count;
             }
-            _ => *counts.entry((word, position)).or_default() += count,
+            "event" if name != CLICKED && name.parse::<EventKind>().is_err() => {}
+            _ => *counts.entry((name, position)).or_default() += count,
         }
     }
-    let number = |word: &str, position| counts.get(&(word.to_owned(), position)).copied().unwrap_or(0);
+    let number = |name: &str, position| counts.get(&(name.to_owned(), position)).copied().unwrap_or(0);
     let state = |state: State| number(state.as_str(), 0);
-    let links = link::of(conn, campaign.id).await?.into_iter();
+    let links = link::list(conn, campaign.id).await?.into_iter();
     let mut summary = Summary {
         name: campaign.name.clone(),
         state: campaign.state.as_str(),

@@ -14,8 +14,10 @@ use super::{Action, Actor};
 use crate::audience::address::Address;
 use crate::audience::{list, segment};
 use crate::campaign::composer::Composer;
-use crate::campaign::file::{self, File};
-use crate::campaign::model::{self, Campaign, NewCampaign, State, deadline};
+use crate::campaign::deadline;
+use crate::campaign::file::{self, CampaignFile};
+use crate::campaign::lifecycle;
+use crate::campaign::model::{self, Campaign, NewCampaign, State};
 use crate::campaign::preflight::{self, Preflight};
 use crate::campaign::{launch, test_message};
 use crate::content::email::Format;
@@ -47,8 +49,8 @@ impl Source {
         };
         let mut bytes = Vec::new();
         let file = fs::File::open(path).map_err(Error::io(path.display()))?;
-        file.take(file::LONGEST as u64 + 1).read_to_end(&mut bytes).map_err(Error::io(path.display()))?;
-        if bytes.len() > file::LONGEST {
+        file.take(file::MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(Error::io(path.display()))?;
+        if bytes.len() > file::MAX_BYTES {
             return Err(Message::new("campaign-file-long").invalid_field("file"));
         }
         let text = String::from_utf8(bytes).map_err(|error| {
@@ -155,7 +157,7 @@ pub struct Started {
 pub async fn add(installation: &Installation, actor: &Actor, source: &Source) -> Result<Added> {
     let permit = actor.permit(Action::AddCampaign)?;
     let now = installation.clock.now();
-    let file = File::parse(&source.text, source.format)?;
+    let file = CampaignFile::parse(&source.text, source.format)?;
     let mut tx = installation.db.write().await?;
     let list = list::need(&mut tx, permit.workspace, &file.list).await?;
     let segment = match &file.segment {
@@ -181,7 +183,7 @@ pub async fn add(installation: &Installation, actor: &Actor, source: &Source) ->
         state: State::Draft.as_str(),
         list: list.name,
         segment: file.segment,
-        links: composer.letter().links().len(),
+        links: composer.email().links().len(),
     })
 }
 
@@ -264,7 +266,8 @@ pub async fn start(
         if !is_startable {
             return Err(model::refusal(&campaign, "start"));
         }
-        campaign.until_at = Some(read_until(until, &campaign, installation.clock.now())?);
+        let mut conn = installation.db.read().await?;
+        campaign.until_at = Some(read_until(&mut conn, until, &campaign, installation.clock.now()).await?);
     }
     if is_startable {
         let found = check(installation, &campaign, options.local, progress).await?;
@@ -307,7 +310,7 @@ pub async fn resume(
     match until {
         Some("never") => deadline::set_until(&mut tx, campaign.id, None).await?,
         Some(text) => {
-            let until = read_until(text, &campaign, now)?;
+            let until = read_until(&mut tx, text, &campaign, now).await?;
             deadline::set_until(&mut tx, campaign.id, Some(until)).await?;
         }
         None if campaign.state == State::Paused && campaign.is_late(now) => {
@@ -326,7 +329,7 @@ pub async fn cancel(installation: &Installation, actor: &Actor, name: &str) -> R
     let permit = actor.permit(Action::CancelCampaign)?;
     let mut tx = installation.db.write().await?;
     let campaign = model::find_by_name(&mut tx, permit.workspace, name).await?;
-    model::cancel(&mut tx, &campaign, installation.clock.now()).await?;
+    lifecycle::cancel(&mut tx, &campaign, installation.clock.now()).await?;
     tx.commit().await?;
     permit.audit(campaign.id);
     view(installation, campaign.id).await

@@ -90,14 +90,14 @@ pub struct CampaignView {
 impl CampaignView {
     pub(super) async fn read(conn: &mut Conn, campaign: Campaign, now: Millis) -> Result<Self> {
         let summary = summary::read(conn, &campaign).await?;
-        let lane_status = lanes::waiting(conn, &campaign, now).await?;
+        let lane_status = lanes::list(conn, &campaign, now).await?;
         Ok(Self {
             starts_at: campaign.starts_at,
             starts_local: campaign.starts_local.clone(),
             zone: campaign.zone.clone(),
             until: campaign.until_at,
             held_seconds: campaign.held_for(now).map(whole_seconds),
-            slot: campaign.slot.clone(),
+            slot: campaign.occurrence.clone(),
             reason: campaign.reason.clone().map(StoredMessage),
             launched_at: campaign.launched_at,
             finished_at: campaign.finished_at,

@@ -9,7 +9,7 @@ use crate::campaign::model;
 use crate::infra::error::Result;
 use crate::infra::installation::Installation;
 use crate::privacy::{erasure_log, file_erasure};
-use crate::report::export::{self, Export, Format, Kind, Progress};
+use crate::report::export::{self, Export, Format, Kind, OnProgress};
 
 /// What to export, and where to.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ pub async fn run(
     installation: &Installation,
     actor: &Actor,
     request: &Request,
-    progress: Progress<'_>,
+    progress: OnProgress<'_>,
 ) -> Result<Option<Exported>> {
     let permit = actor.permit(Action::Export)?;
     let campaign = match &request.campaign {

@@ -104,11 +104,14 @@ impl HealthSnapshot {
             add(false, Message::new("health-events-lost").with("count", recorder.lost()));
         }
         if let Some(stats) = &self.stats {
-            if stats.halted > 0 {
+            if stats.paused_by_engine > 0 {
                 let message = Message::new("health-campaigns-halted");
-                add(false, message.with("count", stats.halted).with("causes", stats.halts.join(", ")));
+                add(
+                    false,
+                    message.with("count", stats.paused_by_engine).with("causes", stats.pause_reasons.join(", ")),
+                );
             }
-            if stats.mailers == 0 && stats.queues.values().any(|queue| queue.age > 0) {
+            if stats.mailers == 0 && stats.backlogs.values().any(|queue| queue.age > 0) {
                 add(false, Message::new("health-no-mailer"));
             }
         }

@@ -106,7 +106,7 @@ impl From<&LaneStatus> for LaneWaiting {
             lane: status.lane.clone(),
             pending: status.pending,
             state: status.state(),
-            pace: status.pace,
+            pace: status.rate,
             opens_at: status.opens_at,
             reason: status.paused.clone().map(StoredMessage),
         }

@@ -5,11 +5,13 @@ use serde::Serialize;
 use super::campaign::{check, refuse_problems};
 use super::output::{time, utc};
 use super::{Action, Actor};
-use crate::campaign::model::{self, Campaign, recall};
+use crate::campaign::model::{self, Campaign, content};
+use crate::campaign::recall;
 use crate::campaign::schedule::{LocalStart, Schedule, Start, StartTime, Until};
 use crate::campaign::series;
 use crate::campaign::zoned_time::{self, ZonedTime, format_local};
 use crate::infra::clock::Millis;
+use crate::infra::db::Conn;
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::installation::Installation;
 use crate::report::summary;
@@ -74,7 +76,7 @@ pub async fn set(
 ) -> Result<Scheduled> {
     let permit = actor.permit(Action::ScheduleCampaign)?;
     let campaign = model::find_by_name(&mut *installation.db.read().await?, permit.workspace, name).await?;
-    let schedule = campaign.file()?.schedule;
+    let schedule = content::read_file(&mut *installation.db.read().await?, campaign.id).await?.schedule;
     let start = match at {
         Some(text) => Start::At(ZonedTime::parse(text, zone.or(schedule.zone.as_deref()))?),
         None => schedule.start.clone().ok_or_else(|| Message::new("campaign-no-time").invalid_field("at"))?,
@@ -141,11 +143,11 @@ pub(super) fn first_start(schedule: &Schedule, now: Millis) -> Option<Millis> {
 }
 
 /// Parses a deadline in the zone of the campaign; refuses one that has passed.
-pub(super) fn read_until(text: &str, campaign: &Campaign, now: Millis) -> Result<Millis> {
-    let schedule = campaign.file()?.schedule;
+pub(super) async fn read_until(conn: &mut Conn, text: &str, campaign: &Campaign, now: Millis) -> Result<Millis> {
+    let schedule = content::read_file(conn, campaign.id).await?.schedule;
     let until = ZonedTime::parse(text, campaign.zone.as_deref().or(schedule.zone.as_deref()))?;
     if until.at <= now {
-        let message = Message::new("campaign-until-past").with("until", StartTime::from(&until).say());
+        let message = Message::new("campaign-until-past").with("until", StartTime::from(&until).format());
         return Err(message.with("name", &campaign.name).invalid_field("until"));
     }
     Ok(until.at)
@@ -164,7 +166,7 @@ fn is_past(start: &StartTime, name: &str) -> Error {
 fn describe(start: &Start, start_time: &StartTime, name: &str) -> Message {
     let message = match start {
         Start::Local(local) => Message::new("campaign-scheduled-local").with("field", &local.field),
-        _ => Message::new("campaign-scheduled").with("said", start_time.say()),
+        _ => Message::new("campaign-scheduled").with("said", start_time.format()),
     };
     message
         .with("name", name)
@@ -175,7 +177,7 @@ fn describe(start: &Start, start_time: &StartTime, name: &str) -> Message {
 
 /// Notes on a start or a deadline that a change of clocks affects.
 fn notes(start: &Start, schedule: &Schedule) -> Vec<Message> {
-    let start = if let Start::At(at) = start { at.note() } else { None };
-    let until = if let Some(Until::At(until)) = &schedule.until { until.note() } else { None };
+    let start = if let Start::At(at) = start { at.warning() } else { None };
+    let until = if let Some(Until::At(until)) = &schedule.until { until.warning() } else { None };
     start.into_iter().chain(until).collect()
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::localize::StoredMessage;
 use super::output::optional_time;
 use super::{Action, Actor};
-use crate::campaign::model;
+use crate::campaign::model::{self, content};
 use crate::campaign::series::{self, State};
 use crate::infra::clock::Millis;
 use crate::infra::error::Result;
@@ -81,8 +81,9 @@ async fn read(installation: &Installation, workspace: Id) -> Result<Vec<SeriesRo
             State::Running => series::next(&mut conn, &series, now).await.ok().map(|occurrence| occurrence.at),
             _ => None,
         };
+        let file = content::read_file(&mut conn, draft.id).await;
         rows.push(SeriesRow {
-            zone: draft.file().map_or_else(|_| "UTC".to_owned(), |file| file.schedule.zone().to_owned()),
+            zone: file.map_or_else(|_| "UTC".to_owned(), |file| file.schedule.zone().to_owned()),
             name: draft.name,
             state: series.state,
             next,

@@ -6,7 +6,7 @@ pub mod rate_limit {
     pub struct RateLimit(pub Option<i64>);
 
     impl RateLimit {
-        pub fn is_open(&self) -> bool {
+        pub fn is_unlimited(&self) -> bool {
             self.0.is_none()
         }
     }

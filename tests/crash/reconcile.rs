@@ -120,7 +120,7 @@ pub async fn compare(site: &Site, relay: &Relay, goodbyes: &[Goodbye]) -> Result
     verdict.blame(still.count(), "still here after their goodbye was confirmed");
 
     let tally = site
-        .rows("select kind, cast(sum(count) as bigint) from tally where kind in ('accepted', 'rejected', 'uncertain', 'suppressed', 'skipped') group by kind")
+        .rows("select kind, cast(sum(count) as bigint) from erased_count where kind in ('accepted', 'rejected', 'uncertain', 'suppressed', 'skipped') group by kind")
         .await?;
     let gone: i64 = tally.iter().map(|row| row.get::<i64, _>(1)).sum();
     let sum = i64::try_from(said.len()).unwrap_or(i64::MAX) + gone;

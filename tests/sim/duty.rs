@@ -7,6 +7,7 @@ use std::sync::Arc;
 use sendoff::campaign::delivery::claim::{self, InFlight};
 use sendoff::campaign::delivery::{self, Claim, DeliveryResult, Mark, Marked};
 use sendoff::campaign::launch;
+use sendoff::campaign::lifecycle;
 use sendoff::campaign::model::{self, State};
 use sendoff::infra::clock::Millis;
 use sendoff::infra::error::Error;
@@ -136,7 +137,7 @@ impl World {
                     .execute(&mut *tx)
                     .await?;
             } else {
-                model::finish(&mut tx, campaign.id, now).await?;
+                lifecycle::finish(&mut tx, campaign.id, now).await?;
             }
             tx.commit().await?;
         }
@@ -163,7 +164,9 @@ impl World {
         }
         if self.breach == Some(Breach::MadeAfresh) {
             let mut tx = installation.db.write().await?;
-            sqlx::query("update delivery set snapshot = null where state = 'pending'").execute(&mut *tx).await?;
+            sqlx::query("update delivery set snapshot_address = null, snapshot_fields = null where state = 'pending'")
+                .execute(&mut *tx)
+                .await?;
             tx.commit().await?;
         }
         let wanted = Claim { mailer: self.mailers[m].id, campaign, lane: LANE, limit: drawn, now };
@@ -181,7 +184,7 @@ impl World {
                 }
                 Err(error) => return Err(error.into()),
             }
-            let claimed = claim::lease(&mut tx, &installation.db, look, &wanted).await?;
+            let claimed = claim::lease(&mut tx, look, &wanted).await?;
             tx.commit().await?;
             self.bury(m, revived).await?;
             claimed

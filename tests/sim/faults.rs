@@ -3,7 +3,8 @@
 use sendoff::audience::contact::{self, NewContact, Values};
 use sendoff::audience::subscription;
 use sendoff::campaign::delivery::uncertain::{self, Resolution, Scope};
-use sendoff::campaign::model::{self, recall};
+use sendoff::campaign::lifecycle;
+use sendoff::campaign::{model, recall};
 use sendoff::infra::clock::Millis;
 use sendoff::infra::id::Id;
 use sendoff::privacy::erasure::{self, Reason};
@@ -186,7 +187,7 @@ impl World {
             Blow::Pause => ("paused", model::pause(&mut tx, campaign, "enough").await),
             Blow::Resume => ("resumed", model::resume(&mut tx, campaign).await),
             _ if self.dice.chance(50) => ("recalled", recall::recall(&mut tx, campaign, now).await),
-            _ => ("cancelled", model::cancel(&mut tx, campaign, now).await.map(drop)),
+            _ => ("cancelled", lifecycle::cancel(&mut tx, campaign, now).await.map(drop)),
         };
         match done {
             Ok(()) => tx.commit().await?,

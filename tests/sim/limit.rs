@@ -11,7 +11,7 @@ impl World {
     /// Weighs what was drawn so far. To be asked before the clock moves on.
     pub async fn weigh_limit(&mut self) -> Kept {
         let cap = self.plan.cap;
-        if cap.is_open() {
+        if cap.is_unlimited() {
             return Ok(());
         }
         let row = sqlx::query("select day, used from rate_account where lane = $1")

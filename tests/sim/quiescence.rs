@@ -1,6 +1,7 @@
 //! After the storm: nothing breaks any more, and everything must come to its end.
 
-use sendoff::campaign::model::{self, Campaign, State, deadline};
+use sendoff::campaign::deadline;
+use sendoff::campaign::model::{self, Campaign, State};
 use sendoff::campaign::series;
 use sendoff::infra::clock::DAY;
 

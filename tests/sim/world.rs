@@ -3,7 +3,7 @@
 
 use sendoff::audience::list;
 use sendoff::campaign::delivery::uncertain::UncertainPolicy;
-use sendoff::campaign::model::{self, Campaign, NewCampaign, State};
+use sendoff::campaign::model::{self, Campaign, NewCampaign, State, content};
 use sendoff::campaign::recurrence::Recurrence;
 use sendoff::campaign::schedule::StartTime;
 use sendoff::campaign::{launch, series};
@@ -90,7 +90,7 @@ impl World {
         let mut tx = installation.db.write().await?;
         let id = model::save_draft(&mut tx, self.site.workspace, &new, now).await?;
         let draft = model::find(&mut tx, id).await?.ok_or_else(|| Broken("a draft vanished".to_owned()))?;
-        let schedule = draft.file()?.schedule;
+        let schedule = content::read_file(&mut tx, draft.id).await?.schedule;
         match self.plan.start {
             Start::Scheduled => {
                 let at = now + 60_000;

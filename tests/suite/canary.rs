@@ -9,8 +9,9 @@ use sendoff::audience::consent::{self, Basis, Evidence};
 use sendoff::audience::contact::{self, NewContact, Values};
 use sendoff::audience::list::{self, List};
 use sendoff::audience::subscription::{self, NewSubscription};
+use sendoff::campaign::audience;
 use sendoff::campaign::delivery::claim::InFlight;
-use sendoff::campaign::delivery::freeze::Audience;
+use sendoff::campaign::delivery::freeze::NewDeliveries;
 use sendoff::campaign::delivery::{self, Claim, Claimed, DeliveryResult, Mark, Marked, State};
 use sendoff::campaign::link::{self, Link};
 use sendoff::campaign::model::{self, Campaign, NewCampaign};
@@ -98,19 +99,23 @@ pub async fn launch(fixture: &Fixture, list: &List, name: &str) -> (Campaign, i6
     let new = NewCampaign { id: installation.ids.next(), name, format: "md", source: "", list: list.id, segment: None };
     let id = model::save_draft(&mut tx, fixture.workspace.id, &new, NOW).await.expect("added");
     let link = |position, destination: &str| Link { position, destination: destination.to_owned(), personal: false };
-    link::add(&mut tx, id, &[link(0, "https://shop.example/a"), link(1, "=https://shop.example/b")])
+    link::insert(&mut tx, id, &[link(0, "https://shop.example/a"), link(1, "=https://shop.example/b")])
         .await
         .expect("links");
     let campaign = model::find(&mut tx, id).await.expect("asked").expect("there");
     assert!(model::set_running(&mut tx, &campaign, "{}", NOW).await.expect("runs"));
     let first = installation.ids.reserve(100_000);
-    let everyone = |sql: &mut Sql| {
-        sql.push("1 = 1");
+    let deliveries = NewDeliveries {
+        workspace: fixture.workspace.id,
+        campaign: id,
+        first,
+        now: NOW,
+        is_member: audience::is_member(&installation.db, &campaign, None, NOW),
+        domain: "''".to_owned(),
+        lane: Sql::new("'rest'"),
+        due_at: Sql::new("0"),
     };
-    let audience = Audience { workspace: fixture.workspace.id, campaign: id, list: list.id, first, now: NOW };
-    let rest = |sql: &mut Sql| sql.end_with("'rest'");
-    let planned =
-        delivery::freeze(&mut tx, &audience, "''", rest, |sql| sql.end_with("0"), everyone).await.expect("frozen");
+    let planned = delivery::freeze(&mut tx, deliveries).await.expect("frozen");
     let campaign = model::find(&mut tx, id).await.expect("asked").expect("there");
     tx.commit().await.expect("committed");
     (campaign, planned as i64)
@@ -137,7 +142,7 @@ pub async fn claim_in_memory(fixture: &Fixture, hand: &InFlight, wanted: &Claim<
 pub async fn claim_in_rows(fixture: &Fixture, hand: &InFlight, wanted: &Claim<'_>) -> Vec<Claimed> {
     let look = hand.begin_scan().await;
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
-    let claimed = delivery::claim::lease(&mut tx, &fixture.installation.db, look, wanted).await.expect("claimed");
+    let claimed = delivery::claim::lease(&mut tx, look, wanted).await.expect("claimed");
     tx.commit().await.expect("committed");
     claimed
 }

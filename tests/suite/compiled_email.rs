@@ -8,9 +8,10 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::TestRunner;
 use sendoff::audience::address::Address;
-use sendoff::campaign::composer::{Composer, FrozenContent};
+use sendoff::campaign::composer::Composer;
 use sendoff::campaign::delivery::Recipient;
 use sendoff::campaign::file::Sender;
+use sendoff::campaign::frozen_content::FrozenContent;
 use sendoff::content::brand::Brand;
 use sendoff::content::email::{EmailContext, EmailSource, Format, Layout, Tracking};
 use sendoff::content::mime::message::RenderedEmail;
@@ -197,10 +198,10 @@ fn compare(composer: &Composer, (address, fields): &(String, String), count: &mu
     let to = Address::parse(address).expect("an address");
     let mut out = b"from an earlier message".to_vec();
     let composed = composer.compose(&recipient, &to, NOW, &mut out);
-    if composer.letter().is_pre_encoded()
-        && let Ok(sketch) = composer.sketch(&recipient)
+    if composer.email().is_pre_encoded()
+        && let Ok(sketch) = composer.preview(&recipient)
     {
-        let summary = composer.weigh(&recipient, &mut Vec::new()).expect("a summary");
+        let summary = composer.measure(&recipient, &mut Vec::new()).expect("a summary");
         assert_eq!(summary.missing.into_iter().collect::<Vec<_>>(), sketch.missing);
         assert_eq!(summary.html, sketch.html.len());
     }
@@ -261,7 +262,7 @@ async fn irregular_email_is_rendered_for_each_recipient() {
         let mut count = Count::default();
         compare(&composer, &("anna@example.org".to_owned(), "{}".to_owned()), &mut count);
 
-        assert!(!composer.letter().is_pre_encoded());
+        assert!(!composer.email().is_pre_encoded());
         assert_eq!((count.made, count.spliced), (1, 0));
     }
     fixture.close().await;

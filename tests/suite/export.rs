@@ -227,7 +227,7 @@ both!(a_person_sees_corrects_and_erases_what_is_held, |fixture| {
     let run = |command| cli::contact::run(&fixture.installation, &fixture.actor, command, Lang::RU);
     use cli::contact::Command;
     let address = || "A@example.org".to_owned();
-    erasure::erase(&fixture.installation, fixture.workspace.id, &canary::address("gone@x.org"), Reason::Erased, None)
+    erasure::erase(&fixture.installation, fixture.workspace.id, &canary::address("erased@x.org"), Reason::Erased, None)
         .await
         .expect("kept out");
 

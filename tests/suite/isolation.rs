@@ -5,7 +5,7 @@ use sendoff::audience::address::Address;
 use sendoff::audience::contact::{self, NewContact, Values};
 use sendoff::audience::subscription::{self, NewSubscription};
 use sendoff::audience::{list, workspace};
-use sendoff::campaign::model::{self, Campaign, NewCampaign, State};
+use sendoff::campaign::model::{self, Campaign, NewCampaign, State, content};
 use sendoff::campaign::recurrence::Recurrence;
 use sendoff::campaign::series::{self, State as Stand};
 use sendoff::campaign::{delivery, launch};
@@ -119,14 +119,14 @@ both!(a_series_that_cannot_be_read_stops_alone_and_can_go_on, |fixture| {
     use_relay(fixture, sink.target(), 2).await;
     let daily = LETTER.replace("list =", "every = \"day\"\nat = \"09:00\"\nzone = \"UTC\"\nlist =");
     let pattern = draft(fixture, fixture.workspace.id, list, &daily).await;
-    let schedule = pattern.file().expect("a file").schedule;
-    let recurrence: &Recurrence = schedule.recurrence().expect("a rhythm");
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
+    let schedule = content::read_file(&mut tx, pattern.id).await.expect("a file").schedule;
+    let recurrence: &Recurrence = schedule.recurrence().expect("a recurrence");
     let now = fixture.installation.clock.now();
     series::start(&mut tx, &pattern, recurrence, fixture.installation.ids.next(), now).await.expect("begun");
     tx.commit().await.expect("committed");
     start(fixture, LETTER).await;
-    tamper(fixture, sqlx::query("update series set seen = 'soon'")).await;
+    tamper(fixture, sqlx::query("update series set checked_day = 'soon'")).await;
 
     mail(fixture).await;
 

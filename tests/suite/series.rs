@@ -215,7 +215,7 @@ both!(a_series_that_cannot_go_on_stops_and_says_why, |fixture| {
     let refused =
         call(fixture, Command::Series { command: Series::Resume { name: "autumn".to_owned(), send_missed: false } })
             .await;
-    assert_eq!(refused.expect_err("no rhythm").message().key, "series-no-rhythm");
+    assert_eq!(refused.expect_err("no recurrence").message().key, "series-no-recurrence");
 });
 
 both!(each_slot_has_its_own_latest_time, |fixture| {

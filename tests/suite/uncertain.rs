@@ -177,7 +177,9 @@ both!(the_list_says_since_when_and_why_and_masks_the_address, |fixture| {
 
 /// The Message-IDs of the uncertain letters, in the order of the list.
 async fn message_ids(fixture: &Fixture) -> Vec<String> {
-    let composer = Composer::open(&fixture.installation, &campaign(fixture).await).expect("opens");
+    let mut conn = fixture.installation.db.read().await.expect("a connection");
+    let composer = Composer::load(&fixture.installation, &mut conn, &campaign(fixture).await).await.expect("compiles");
+    drop(conn);
     doubts(fixture).await.iter().map(|doubt| composer.message_id(doubt.id)).collect()
 }
 
@@ -262,7 +264,10 @@ both!(a_log_of_another_host_or_time_changes_nothing, |fixture| {
 both!(a_message_whose_bytes_are_gone_is_not_made_anew, |fixture| {
     let _sink = lose(fixture, 2, 1).await;
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
-    let done = sqlx::query("update delivery set snapshot = null where state = 'uncertain'").execute(&mut *tx).await;
+    let done =
+        sqlx::query("update delivery set snapshot_address = null, snapshot_fields = null where state = 'uncertain'")
+            .execute(&mut *tx)
+            .await;
     assert_eq!(done.expect("changed").rows_affected(), 1);
     tx.commit().await.expect("committed");
 

@@ -1,37 +1,36 @@
-//! The deliveries of people who leave go; the numbers stay.
+//! Erasure of deliveries: the rows of erased contacts are deleted, their numbers stay.
 
 use super::State;
-use super::progress::{self, Changes, PLANNED};
+use super::counts::{self, Changes, PLANNED};
 use crate::campaign::{erased_counts, model};
-use crate::infra::db::Conn;
-use crate::infra::db::json_rows::take;
+use crate::infra::db::json_rows::delete_returning;
+use crate::infra::db::{Conn, Query};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 
-/// Moves the deliveries of people, for one list or all, into the tally and removes the rows. What was
-/// still to be sent counts as suppressed; what is on the wire at this moment counts as uncertain.
-pub async fn forget(conn: &mut Conn, people: &[Id], list: Option<Id>) -> Result<()> {
-    let rows: Vec<(Id, String)> = take(conn, "delivery", "campaign_id, state", |sql, conn| {
-        sql.push("contact_id").among(conn, people);
-        model::push_list_filter(sql, list);
-    })
-    .await?;
-    let mut counts = erased_counts::ErasedCounts::new();
+/// Deletes the deliveries of contacts, for one list or all, and adds them to the erased counts. Unsent deliveries count as
+/// suppressed, those on the wire as uncertain.
+pub async fn forget(conn: &mut Conn, contacts: &[Id], list: Option<Id>) -> Result<()> {
+    let condition = Query::new("contact_id in :contacts and {of_list}")
+        .bind_ids("contacts", contacts)
+        .fragment("of_list", model::is_of_list(list));
+    let rows: Vec<(Id, String)> = delete_returning(conn, "delivery", "campaign_id, state", condition).await?;
+    let mut erased = erased_counts::ErasedCounts::new();
     let mut changes = Changes::new();
-    for (campaign, was) in rows {
-        // A row in a state that does not exist must not keep a person here.
-        let was: Option<State> = was.parse().ok();
-        let state = match was {
+    for (campaign, state) in rows {
+        // A row in an unknown state must not prevent the erasure.
+        let was: Option<State> = state.parse().ok();
+        let counted = match was {
             Some(State::Pending | State::Leased) => State::Suppressed,
             Some(State::Sending) | None => State::Uncertain,
             Some(state) => state,
         };
-        *counts.entry((campaign, state.as_str(), 0)).or_default() += 1;
+        *erased.entry((campaign, counted.as_str(), 0)).or_default() += 1;
         *changes.entry((campaign, PLANNED)).or_default() -= 1;
         if let Some(was) = was.filter(|was| was.is_final()) {
             *changes.entry((campaign, was.as_str())).or_default() -= 1;
         }
     }
-    progress::absorb(conn, 0, &changes).await?;
-    erased_counts::add_all(conn, &counts).await
+    counts::add_all(conn, 0, &changes).await?;
+    erased_counts::add_all(conn, &erased).await
 }

@@ -1,58 +1,63 @@
-//! The audience of a campaign becomes rows, in one statement.
+//! Freezes the audience of a campaign: one statement inserts its delivery rows.
 
-use super::progress::{self, PLANNED};
-use crate::audience::eligibility;
+use super::counts::{self, PLANNED};
 use crate::campaign::model::delivery_range;
 use crate::infra::clock::Millis;
-use crate::infra::db::{Conn, Sql};
+use crate::infra::db::{Conn, Query, Sql};
 use crate::infra::error::Result;
 use crate::infra::id::{Id, STEP};
 
-/// What all rows of a campaign have in common.
-#[derive(Debug, Clone, Copy)]
-pub struct Audience {
-    /// The customer.
+/// What all deliveries of a campaign have in common, and the SQL expressions by which they differ.
+pub struct NewDeliveries {
+    /// Workspace of the campaign.
     pub workspace: Id,
     /// The campaign.
     pub campaign: Id,
-    /// The list it goes to.
-    pub list: Id,
-    /// The first of as many keys as there can be people.
+    /// First of a reserved range of keys that is as long as the audience can be.
     pub first: Id,
-    /// When it is frozen.
+    /// Time of the freeze.
     pub now: Millis,
+    /// Condition over subscription `s` and contact `c`: they belong to the audience.
+    pub is_member: Query,
+    /// Domain of the address of contact `c`.
+    pub domain: String,
+    /// Lane of the domain `member.domain`.
+    pub lane: Sql,
+    /// Time from which the message to contact `c` may be sent.
+    pub due_at: Sql,
 }
 
-/// Writes one row for every person of the audience. `domain` is the expression for the domain of
-/// contact alias `c`, `lane` appends the one that names the lane of `p.domain`, `due` when the letter
-/// may leave, `narrow` the condition of the segment over `c`. Returns how many there are.
-pub async fn freeze(
-    conn: &mut Conn,
-    audience: &Audience,
-    domain: &str,
-    lane: impl FnOnce(&mut Sql),
-    due: impl FnOnce(&mut Sql),
-    narrow: impl FnOnce(&mut Sql),
-) -> Result<u64> {
-    let Audience { workspace, campaign, list, first, now } = *audience;
-    // What numbers rows is worked out by itself, so that the domain is cut out of an address once. By the key of the
-    // subscription, in whose order its index lies: by that of the contact, everybody would be sorted in memory first.
-    let mut sql = Sql::new(
-        "insert into delivery (id, workspace_id, campaign_id, contact_id, lane, state, attempts, due_at, changed_at) \
-         select cast(",
-    );
-    sql.bind(first).push(" as bigint) + p.place * ").push(&STEP.to_string());
-    sql.push(", cast(").bind(workspace).push(" as bigint), cast(").bind(campaign).push(" as bigint), p.person, ");
-    lane(&mut sql);
-    sql.push(", 'pending', 0, p.due_at, cast(").bind(now).push(" as bigint) from (select c.id as person, ");
-    sql.push("row_number() over (order by s.contact_id) - 1 as place, ").push(domain).push(" as domain, ");
-    due(&mut sql);
-    sql.push(" as due_at from subscription s join contact c on c.id = s.contact_id where s.list_id = ").bind(list);
-    sql.push(" and ").push(&eligibility::mailable("s")).push(" and c.workspace_id = ").bind(workspace).push(" and (");
-    narrow(&mut sql);
-    let planned = sql.push(")) p").run(&mut *conn).await?;
+/// Inserts one delivery for every member of the audience. Returns their number.
+pub async fn freeze(conn: &mut Conn, new: NewDeliveries) -> Result<u64> {
+    let (campaign, first) = (new.campaign, new.first);
+    // The subselect computes the domain once per row. It numbers rows by the key of the subscription, the order of its
+    // index; by that of the contact, the database would first sort the whole audience in memory.
+    let planned = Query::new(
+        "insert into delivery
+                (id, workspace_id, campaign_id, contact_id, lane, state, attempts, due_at, changed_at)
+         select cast(:first as bigint) + member.place * {step}, cast(:workspace as bigint), cast(:campaign as bigint),
+                member.contact_id, {lane}, 'pending', 0, member.due_at, cast(:now as bigint)
+           from (select c.id as contact_id,
+                        row_number() over (order by s.contact_id) - 1 as place,
+                        {domain} as domain,
+                        {due_at} as due_at
+                   from subscription s
+                   join contact c on c.id = s.contact_id
+                  where {is_member}) member",
+    )
+    .bind("first", first)
+    .fragment("step", STEP.to_string())
+    .bind("workspace", new.workspace)
+    .bind("campaign", campaign)
+    .fragment("lane", new.lane)
+    .bind("now", new.now)
+    .fragment("domain", new.domain)
+    .fragment("due_at", new.due_at)
+    .fragment("is_member", new.is_member)
+    .execute(&mut *conn)
+    .await?;
     let count = i64::try_from(planned).unwrap_or(i64::MAX);
     delivery_range::set(conn, campaign, first, first + (count - 1) * STEP).await?;
-    progress::add(conn, campaign, first, PLANNED, count).await?;
+    counts::add(conn, campaign, first, PLANNED, count).await?;
     Ok(planned)
 }

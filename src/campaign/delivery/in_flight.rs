@@ -1,28 +1,27 @@
-//! What a mailer has in hand and not marked yet. While it is alone that stays pending on disk, so that
-//! who looks for due deliveries finds it there; it may not be given to two connections.
+//! Deliveries in flight: claimed by this mailer in memory and not marked yet. Their rows are still `pending`, so a scan for
+//! due deliveries finds them again; this set keeps two connections from getting the same delivery.
 
 use std::collections::HashSet;
 
 use crate::infra::id::Id;
 use crate::infra::sync_shim::{Mutex, MutexGuard, PoisonError};
 
-/// Deliveries in hand.
+/// The set of deliveries in flight.
 #[derive(Debug, Default)]
 pub struct InFlight {
-    held: Mutex<State>,
-    /// One looks at a time.
-    turn: tokio::sync::Mutex<()>,
+    state: Mutex<State>,
+    /// One scan at a time.
+    scanning: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     ids: HashSet<Id>,
-    /// Put down since someone began to look, who may see them as they were before; `None` while
-    /// nobody looks.
-    stale: Option<HashSet<Id>>,
+    /// Removed since the current scan began, whose result can show them as they were before; `None` between scans.
+    removed: Option<HashSet<Id>>,
 }
 
-/// A look at what is due, from before the database is asked.
+/// A scan for due deliveries. Begins before the database is read.
 pub struct Scan<'a> {
     in_flight: &'a InFlight,
     held: usize,
@@ -30,48 +29,48 @@ pub struct Scan<'a> {
 }
 
 impl InFlight {
-    /// Begins to look.
+    /// Begins a scan; waits for the end of the current one.
     pub async fn begin_scan(&self) -> Scan<'_> {
-        let turn = self.turn.lock().await;
-        let mut held = self.lock();
-        held.stale = Some(HashSet::new());
-        Scan { in_flight: self, held: held.ids.len(), _turn: turn }
+        let turn = self.scanning.lock().await;
+        let mut state = self.lock();
+        state.removed = Some(HashSet::new());
+        Scan { in_flight: self, held: state.ids.len(), _turn: turn }
     }
 
-    /// Forgets deliveries that were marked or given back.
+    /// Removes deliveries that were marked or released.
     pub fn remove(&self, ids: &[Id]) {
-        let mut held = self.lock();
+        let mut state = self.lock();
         for id in ids {
-            held.ids.remove(id);
+            state.ids.remove(id);
         }
-        if let Some(stale) = &mut held.stale {
-            stale.extend(ids);
+        if let Some(removed) = &mut state.removed {
+            removed.extend(ids);
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Scan<'_> {
-    /// How many were in hand when it began: as many of those found may be taken already.
+    /// How many deliveries were in flight when the scan began: so many of those found can be taken already.
     pub fn held(&self) -> usize {
         self.held
     }
 
-    /// Of what was found those that nobody holds, at most `limit`; they are held from now on.
+    /// Puts at most `limit` of the found deliveries that are not in flight into the set, and returns them.
     pub fn take<T>(self, found: impl IntoIterator<Item = T>, id: impl Fn(&T) -> Id, limit: usize) -> Vec<T> {
-        let mut held = self.in_flight.lock();
-        let State { ids, stale } = &mut *held;
-        let is_stale = |id: &Id| stale.as_ref().is_some_and(|stale| stale.contains(id));
-        let is_free = |one: &T| !is_stale(&id(one)) && ids.insert(id(one));
+        let mut state = self.in_flight.lock();
+        let State { ids, removed } = &mut *state;
+        let was_removed = |id: &Id| removed.as_ref().is_some_and(|removed| removed.contains(id));
+        let is_free = |one: &T| !was_removed(&id(one)) && ids.insert(id(one));
         found.into_iter().filter(is_free).take(limit).collect()
     }
 }
 
 impl Drop for Scan<'_> {
     fn drop(&mut self) {
-        self.in_flight.lock().stale = None;
+        self.in_flight.lock().removed = None;
     }
 }

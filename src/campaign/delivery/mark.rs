@@ -1,22 +1,22 @@
-//! The last word, and taking it back.
+//! Marks deliveries `sending` after the final eligibility check; releases the rest.
 
 use std::collections::{BTreeMap, HashMap};
 
 use sqlx::Row;
 
-use super::progress::{self, Changes};
-use super::{State, subscribed};
+use super::counts::{self, Changes};
+use super::{State, is_eligible};
 use crate::audience::eligibility;
 use crate::infra::clock::Millis;
-use crate::infra::db::{Conn, Script, Sql, StatementResult, json_rows};
-use crate::infra::error::{Error, Result};
+use crate::infra::db::{Conn, Query, Script, StatementResult};
+use crate::infra::error::Result;
 use crate::infra::id::Id;
 
-/// Stands between address and field values in a snapshot.
-const BREAK: &str = "\n";
+/// What a mark returns of each row.
+const MARKED_COLUMNS: &str = "id, dated_at, attempts, snapshot_address, snapshot_fields";
 
-/// What a mark tells.
-const TOLD: &str = "id, dated_at, attempts, snapshot";
+/// Deliveries per statement of a release.
+const ROWS: usize = 1_000;
 
 /// A delivery to be marked.
 #[derive(Debug, Clone, Copy)]
@@ -29,82 +29,87 @@ pub struct Mark {
     pub relay: Id,
 }
 
-/// What the last word allows.
+/// A delivery that was marked.
 #[derive(Debug, Clone)]
 pub struct Marked {
-    /// The date that the message bears, the same at every try.
+    /// Date header of the message, the same at every attempt.
     pub date: Millis,
-    /// How often it was tried before.
+    /// Number of earlier attempts.
     pub attempts: i32,
-    /// To whom.
+    /// Recipient of the message.
     pub recipient: Recipient,
 }
 
-/// Whom a message is made for. Kept with the mark, so that a message that has to be repeated is the
-/// same to the byte.
+/// The contact that a message is made for, as a snapshot. It is stored with the mark, so that a message that must be
+/// repeated has the same bytes.
 #[derive(Debug, Clone)]
 pub struct Recipient {
-    /// The delivery; 0 for a message that is only looked at.
+    /// The delivery; 0 for a preview.
     pub delivery: Id,
-    /// The address as its owner spells it.
+    /// Address in the contact's spelling.
     pub address: String,
     /// Field values as JSON.
     pub fields: String,
 }
 
-/// The last word. Marks those deliveries of running campaigns in time that may be sent now and
-/// returns each with what its message is made from. The rest are given back ([`release`]). The
-/// envelope may be opened and the message written once this is committed.
+/// Marks those deliveries that may be sent now, and returns each with what its message is made from: the contact is
+/// eligible, the campaign runs and its latest time has not passed. Releases the rest ([`release`]). The envelope may be
+/// sent once this is committed.
 pub async fn mark(conn: &mut Conn, mailer: Id, marks: &[Mark], now: Millis) -> Result<HashMap<Id, Marked>> {
     let mut script = Script::new(conn);
-    prepare_mark(&mut script, conn, mailer, marks, now);
+    prepare_mark(&mut script, mailer, marks, now);
     let done = script.run(conn).await?;
     collect_marked(conn, mailer, marks, &done, now).await
 }
 
-/// Appends the last word on deliveries; what comes of it is for [`collect_marked`].
-pub fn prepare_mark(script: &mut Script, conn: &Conn, mailer: Id, marks: &[Mark], now: Millis) {
+/// Appends the statements that mark deliveries; [`collect_marked`] reads their results.
+pub fn prepare_mark(script: &mut Script, mailer: Id, marks: &[Mark], now: Millis) {
     let mut groups: BTreeMap<(Id, Id), Vec<Id>> = BTreeMap::new();
     for mark in marks {
         groups.entry((mark.campaign, mark.relay)).or_default().push(mark.id);
     }
     for ((campaign, relay), ids) in groups {
-        if !write(script, conn, mailer, campaign, relay, &ids, now).tell(conn, TOLD) {
-            // Written so that the search stays on the key.
-            let sql = script.add(&format!("select {TOLD} from delivery where id"));
-            sql.among(conn, &ids).push(" and state = 'sending' and coalesce(mailer_id, 0) = ").bind(mailer);
-            sql.gather(conn, TOLD);
-        }
+        let running_list = "(select list_id
+                               from campaign
+                              where id = :campaign and state = 'running' and (until_at is null or until_at > :now))";
+        let may_send = Query::new(eligibility::mailable_on("delivery.contact_id", running_list))
+            .bind("campaign", campaign)
+            .bind("now", now);
+        let update = Query::new(
+            "update delivery
+                set state = 'sending', mailer_id = :mailer, relay_id = :relay, changed_at = :now,
+                    dated_at = coalesce(dated_at, cast(:now as bigint)),
+                    (snapshot_address, snapshot_fields) =
+                      (select coalesce(delivery.snapshot_address, c.address), coalesce(delivery.snapshot_fields, c.fields)
+                         from contact c
+                        where c.id = delivery.contact_id)
+              where id in :ids
+                and (state = 'pending' and due_at <= :now
+                     or state = 'leased' and coalesce(mailer_id, 0) = :mailer)
+                and {may_send}",
+        )
+        .bind("mailer", mailer)
+        .bind("relay", relay)
+        .bind("now", now)
+        .bind_ids("ids", &ids)
+        .fragment("may_send", may_send);
+        // `coalesce` keeps the search on the key and off the index of `mailer_id`.
+        let marked = Query::new(
+            "select id, dated_at, attempts, snapshot_address, snapshot_fields
+               from delivery
+              where id in :ids and state = 'sending' and coalesce(mailer_id, 0) = :mailer",
+        )
+        .bind_ids("ids", &ids)
+        .bind("mailer", mailer);
+        script.push_returning(&update, MARKED_COLUMNS, &marked);
     }
 }
 
-fn write<'s>(
-    script: &'s mut Script,
-    conn: &Conn,
-    mailer: Id,
-    campaign: Id,
-    relay: Id,
-    ids: &[Id],
-    now: Millis,
-) -> &'s mut Sql {
-    let sql = script.add("update delivery set state = 'sending', mailer_id = ");
-    sql.bind(mailer).push(", relay_id = ").bind(relay).push(", changed_at = ").bind(now);
-    sql.push(", dated_at = coalesce(dated_at, cast(").bind(now).push(" as bigint)), snapshot = coalesce(snapshot, ");
-    sql.push("(select c.address || ").bind(BREAK.to_owned()).push(" || c.fields from contact c ");
-    sql.push("where c.id = delivery.contact_id)) where id").among(conn, ids);
-    sql.push(" and (state = 'pending' and due_at <= ").bind(now);
-    // Asked as a value, so that a planner which knows nothing of the tables yet makes no join of it.
-    sql.push(" or state = 'leased' and coalesce(mailer_id, 0) = ")
-        .bind(mailer)
-        .push(") and 1 = (select 1 from subscription s ");
-    sql.push("where s.contact_id = delivery.contact_id and ")
-        .push(&eligibility::mailable("s"))
-        .push(" and s.list_id = ");
-    sql.push("(select list_id from campaign where id = ").bind(campaign).push(" and state = 'running' ");
-    sql.push("and (until_at is null or until_at > ").bind(now).push(")))")
-}
-
-/// What was allowed of `marks`; `done` is what the statements of [`prepare_mark`] did.
+/// Returns the deliveries that were marked and releases the other `marks`; `done` is the result of the statements of
+/// [`prepare_mark`].
+///
+/// # Errors
+/// When a delivery was marked before and is asked for again: it is on the wire.
 pub async fn collect_marked(
     conn: &mut Conn,
     mailer: Id,
@@ -113,18 +118,9 @@ pub async fn collect_marked(
     now: Millis,
 ) -> Result<HashMap<Id, Marked>> {
     let mut marked = HashMap::with_capacity(marks.len());
-    let is_read_again = conn.backend_name() == "SQLite";
-    for done in done.chunks(if is_read_again { 2 } else { 1 }) {
-        let rows: Vec<(Id, Millis, i32, String)> = json_rows::read(done.last().and_then(|found| found.rows.first()));
-        // A row that was marked before and is asked for again is on the wire.
-        if is_read_again && rows.len() as u64 != done[0].rows_affected {
-            return Err(Error::Db(sqlx::Error::RowNotFound));
-        }
-        for (delivery, date, attempts, mut address) in rows {
-            let fields = match address.find(BREAK) {
-                Some(at) => address.split_off(at).split_off(BREAK.len()),
-                None => "{}".to_owned(),
-            };
+    for done in done {
+        let rows: Vec<(Id, Millis, i32, String, String)> = done.json_rows()?;
+        for (delivery, date, attempts, address, fields) in rows {
             marked.insert(delivery, Marked { date, attempts, recipient: Recipient { delivery, address, fields } });
         }
     }
@@ -133,43 +129,70 @@ pub async fn collect_marked(
     Ok(marked)
 }
 
-/// What a mark would tell, without one: only for where that promise is broken on purpose.
+/// What a mark would return, without marking. Only for deliberate bugs in tests.
 pub async fn peek(conn: &mut Conn, id: Id, now: Millis) -> Result<Option<Marked>> {
-    let mut sql = Sql::new("select coalesce(d.dated_at, ");
-    sql.bind(now).push("), d.attempts, c.address, c.fields from delivery d join contact c on c.id = d.contact_id ");
-    let row = sql.push("where d.id = ").bind(id).first(conn).await?;
+    let row = Query::new(
+        "select coalesce(d.dated_at, :now), d.attempts, c.address, c.fields
+           from delivery d
+           join contact c on c.id = d.contact_id
+          where d.id = :id",
+    )
+    .bind("now", now)
+    .bind("id", id)
+    .fetch_optional(conn)
+    .await?;
     Ok(row.map(|row| {
         let recipient = Recipient { delivery: id, address: row.get(2), fields: row.get(3) };
         Marked { date: row.get(0), attempts: row.get(1), recipient }
     }))
 }
 
-/// Gives deliveries back that were claimed and not marked: pending, or suppressed when the person
-/// may no longer be written to.
+/// Releases deliveries that were claimed and not marked: they become pending, or suppressed when the contact may no longer
+/// be mailed.
 pub async fn release(conn: &mut Conn, mailer: Id, ids: &[Id], now: Millis) -> Result<()> {
     let mut changes = Changes::new();
-    for some in ids.chunks(1_000) {
-        let mut sql = Sql::new("update delivery set state = case when ");
-        sql.push(&subscribed())
-            .push(" then 'pending' else 'suppressed' end, mailer_id = null, changed_at = ")
-            .bind(now);
-        sql.push(" where (state = 'leased' and mailer_id = ").bind(mailer).push(" or state = 'pending') and id");
-        sql.among(conn, some).push(" returning campaign_id, state");
-        for row in sql.all(conn).await? {
+    for some in ids.chunks(ROWS) {
+        let released = Query::new(
+            "update delivery
+                set state = case when {is_eligible} then 'pending' else 'suppressed' end,
+                    mailer_id = null, changed_at = :now
+              where (state = 'leased' and mailer_id = :mailer or state = 'pending')
+                and id in :ids
+             returning campaign_id, state",
+        )
+        .fragment("is_eligible", is_eligible())
+        .bind("now", now)
+        .bind("mailer", mailer)
+        .bind_ids("ids", some)
+        .fetch_all(conn)
+        .await?;
+        for row in released {
             if row.get::<String, _>(1) == State::Suppressed.as_str() {
                 *changes.entry((row.get(0), State::Suppressed.as_str())).or_default() += 1;
             }
         }
     }
-    progress::absorb(conn, mailer, &changes).await
+    counts::add_all(conn, mailer, &changes).await
 }
 
-/// Whether a marked delivery may still go out: the person is on the list, the campaign runs, and its
-/// latest time has not come.
+/// True when a marked delivery may still be sent: the contact is eligible, the campaign runs and its latest time has not
+/// passed.
 pub async fn may_send(conn: &mut Conn, mailer: Id, id: Id, now: Millis) -> Result<bool> {
-    let mut sql = Sql::new("select 1 from delivery where id = ");
-    sql.bind(id).push(" and mailer_id = ").bind(mailer).push(" and state = 'sending' and ").push(&subscribed());
-    sql.push(" and exists (select 1 from campaign r where r.id = delivery.campaign_id and r.state = 'running'");
-    sql.push(" and (r.until_at is null or r.until_at > ").bind(now).push("))");
-    Ok(sql.first(conn).await?.is_some())
+    let row = Query::new(
+        "select 1
+           from delivery
+          where id = :id and mailer_id = :mailer and state = 'sending'
+            and {is_eligible}
+            and exists (select 1
+                          from campaign k
+                         where k.id = delivery.campaign_id and k.state = 'running'
+                           and (k.until_at is null or k.until_at > :now))",
+    )
+    .bind("id", id)
+    .bind("mailer", mailer)
+    .fragment("is_eligible", is_eligible())
+    .bind("now", now)
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.is_some())
 }

@@ -1,45 +1,53 @@
-//! Rows in a state that no program of ours leaves them in: changed by hand, or damaged.
+//! Repairs delivery rows in a state that no run of this program leaves: edited by hand, or damaged.
 
 use sqlx::Row;
 
 use super::State;
-use super::progress;
+use super::counts;
 use crate::campaign::model::delivery_range;
 use crate::infra::clock::Millis;
-use crate::infra::db::{Conn, Sql};
+use crate::infra::db::{Conn, Query};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 
-/// What was found among the rows of a campaign that seems to have ended.
+/// Result of a repair.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stray {
-    /// Every row has an end.
-    None,
-    /// Some were on their way with nobody who holds them, and have been taken in.
-    TakenIn,
-    /// One is in a state of this name, which there is not.
-    Unknown(String),
+pub enum Repair {
+    /// Every row is in a final state.
+    NotNeeded,
+    /// Rows that no mailer held were settled.
+    Done,
+    /// A row is in this state, which does not exist.
+    UnknownState(String),
 }
 
-/// Looks at every row of a campaign, once, before it is called finished. What is on its way without
-/// a mailer is settled like what a dead one left; what nobody can read is named.
-pub async fn take_in(conn: &mut Conn, campaign: Id, now: Millis) -> Result<Stray> {
-    let mut sql = Sql::new("select state, count(*) from delivery where ");
-    delivery_range::within(&mut sql, campaign).push(" and state not in (");
-    sql.bind_all(State::ALL.iter().filter(|state| state.is_final()).map(State::to_string)).push(") group by state");
-    let rows = sql.all(conn).await?;
+/// Checks every row of a campaign once before it is called finished. Rows that are leased or sending without a mailer are
+/// settled like those of a dead mailer.
+pub async fn repair(conn: &mut Conn, campaign: Id, now: Millis) -> Result<Repair> {
+    let is_final: Vec<&str> = State::ALL.iter().filter(|state| state.is_final()).map(|state| state.as_str()).collect();
+    let rows = Query::new("select distinct state from delivery where {of_campaign} and not (state in :final_states)")
+        .fragment("of_campaign", delivery_range::within(campaign))
+        .bind_texts("final_states", &is_final)
+        .fetch_all(conn)
+        .await?;
     if rows.is_empty() {
-        return Ok(Stray::None);
+        return Ok(Repair::NotNeeded);
     }
-    let words = rows.iter().map(|row| row.get::<String, _>(0));
-    if let Some(word) = words.into_iter().find(|word| word.parse::<State>().is_err()) {
-        return Ok(Stray::Unknown(word));
+    let states = rows.iter().map(|row| row.get::<String, _>(0));
+    if let Some(unknown) = states.into_iter().find(|state| state.parse::<State>().is_err()) {
+        return Ok(Repair::UnknownState(unknown));
     }
-    let mut sql =
-        Sql::new("update delivery set state = case when state = 'sending' then 'uncertain' else 'pending' end, ");
-    sql.push("changed_at = ").bind(now).push(" where mailer_id is null and state in ('leased', 'sending') and ");
-    let rows = delivery_range::within(&mut sql, campaign).push(" returning state").all(conn).await?;
+    let rows = Query::new(
+        "update delivery
+            set state = case when state = 'sending' then 'uncertain' else 'pending' end, changed_at = :now
+          where mailer_id is null and state in ('leased', 'sending') and {of_campaign}
+         returning state",
+    )
+    .bind("now", now)
+    .fragment("of_campaign", delivery_range::within(campaign))
+    .fetch_all(conn)
+    .await?;
     let uncertain = rows.iter().filter(|row| row.get::<String, _>(0) == State::Uncertain.as_str()).count();
-    progress::add(conn, campaign, 0, State::Uncertain.as_str(), i64::try_from(uncertain).unwrap_or(i64::MAX)).await?;
-    Ok(Stray::TakenIn)
+    counts::add(conn, campaign, 0, State::Uncertain.as_str(), i64::try_from(uncertain).unwrap_or(i64::MAX)).await?;
+    Ok(Repair::Done)
 }

@@ -1,101 +1,100 @@
-//! How tries ended, and what dead mailers left.
+//! Records the results of attempts, and recovers the deliveries of dead mailers.
 
 use std::collections::{BTreeMap, HashSet};
 
 use sqlx::Row;
 
 use super::State;
-use super::progress::{self, Changes};
+use super::counts::{self, Changes};
 use crate::campaign::erased_counts;
 use crate::campaign::model::delivery_range;
 use crate::infra::clock::Millis;
 use crate::infra::db::json_rows::{number, words};
-use crate::infra::db::{Conn, Script, Sql, StatementResult};
+use crate::infra::db::{Conn, Query, Script, StatementResult};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 
-/// How a try ended.
+/// Result of an attempt to deliver.
 #[derive(Debug, Clone)]
 pub struct DeliveryResult {
     /// The delivery.
     pub id: Id,
     /// Its campaign.
     pub campaign: Id,
-    /// True when it was marked as `sending`: then it may have been named to the relay.
+    /// True when the delivery was marked `sending`: the relay may know its recipient.
     pub marked: bool,
     /// Accepted, rejected, uncertain, skipped, or pending to be tried again.
     pub state: State,
-    /// Why, as a catalogue key or word; `None` when there is nothing to explain.
+    /// Reason as a catalogue key or word; `None` when there is nothing to explain.
     pub reason: Option<String>,
-    /// The reply code of the relay, 0 when it gave none.
+    /// SMTP reply code, 0 without one.
     pub code: i32,
-    /// What the relay said; may name the person and goes with them.
+    /// SMTP reply text. It can name the recipient and is erased with the contact.
     pub reply: String,
-    /// When to try again; meaningful for pending.
+    /// When to try again; used for `pending`.
     pub due_at: Millis,
-    /// False when the relay failed and the person had no part in it: the try does not count.
+    /// False when the relay failed for a reason that has nothing to do with the recipient: the attempt does not count.
     pub tried: bool,
 }
 
-/// Outcomes that differ in nothing but person, time and the words of the relay are written together.
+/// Results that differ only in recipient, time and reply text are written by one statement.
 type Kind<'o> = (Id, State, Option<&'o str>, i32, bool);
 
-/// Writes down how tries ended. What a message was made from is kept only while it may have to be
-/// repeated. Where the person was erased meanwhile, the tally that counted the message as uncertain
-/// is set right instead.
-pub async fn record(conn: &mut Conn, mailer: Id, outcomes: &[DeliveryResult], now: Millis) -> Result<()> {
+/// Records results. The snapshot of a message is kept only while the message may have to be repeated. When the contact was
+/// erased meanwhile, the erased count that took the message as uncertain is corrected instead.
+pub async fn record(conn: &mut Conn, mailer: Id, results: &[DeliveryResult], now: Millis) -> Result<()> {
     let mut script = Script::new(conn);
-    let ends = ResultBatch::of(outcomes);
-    ends.write(&mut script, conn, mailer, now);
+    let batch = ResultBatch::of(results);
+    batch.push_statements(&mut script, mailer, now);
     let done = script.run(conn).await?;
-    ends.check(conn, mailer, &done).await
+    batch.correct(conn, mailer, &done).await
 }
 
-/// Tries that ended, by kind.
+/// Results grouped by kind.
 pub struct ResultBatch<'o>(BTreeMap<Kind<'o>, Vec<&'o DeliveryResult>>);
 
 impl<'o> ResultBatch<'o> {
-    /// Sorts outcomes by kind.
-    pub fn of(outcomes: &'o [DeliveryResult]) -> Self {
+    /// Groups results by kind.
+    pub fn of(results: &'o [DeliveryResult]) -> Self {
         let mut kinds: BTreeMap<Kind, Vec<&DeliveryResult>> = BTreeMap::new();
-        for outcome in outcomes {
-            let DeliveryResult { campaign, state, reason, code, tried, .. } = outcome;
-            kinds.entry((*campaign, *state, reason.as_deref(), *code, *tried)).or_default().push(outcome);
+        for result in results {
+            let DeliveryResult { campaign, state, reason, code, tried, .. } = result;
+            kinds.entry((*campaign, *state, reason.as_deref(), *code, *tried)).or_default().push(result);
         }
         Self(kinds)
     }
 
-    /// Appends the statements that write them down: one for each kind, then the counts, as if every
-    /// row were there. Returns how many statements.
-    pub fn write(&self, script: &mut Script, conn: &Conn, mailer: Id, now: Millis) -> usize {
+    /// Appends the statements that record the results: one for each kind, then the counts, as if every row existed.
+    /// Returns the number of statements.
+    pub fn push_statements(&self, script: &mut Script, mailer: Id, now: Millis) -> usize {
         let before = script.len();
         let mut changes = Changes::new();
-        for (kind, some) in &self.0 {
-            update(script, conn, mailer, *kind, some, now);
+        for (kind, results) in &self.0 {
+            script.push(&update(mailer, *kind, results, now));
             let (campaign, state, ..) = *kind;
             if state.is_final() {
-                *changes.entry((campaign, state.as_str())).or_default() += count(some.len() as u64);
+                *changes.entry((campaign, state.as_str())).or_default() += count(results.len() as u64);
             }
         }
-        progress::write(script, mailer, &changes);
+        counts::push_changes(script, mailer, &changes);
         script.len() - before
     }
 
-    /// Sets right what those rows change that were not there; `done` is what the statements of
-    /// [`ResultBatch::write`] did.
-    pub async fn check(&self, conn: &mut Conn, mailer: Id, done: &[StatementResult]) -> Result<()> {
+    /// Corrects the counts by the rows that no longer existed; `done` is the result of the statements of
+    /// [`ResultBatch::push_statements`].
+    pub async fn correct(&self, conn: &mut Conn, mailer: Id, done: &[StatementResult]) -> Result<()> {
         let mut changes = Changes::new();
-        for (((campaign, state, ..), some), done) in self.0.iter().zip(done) {
-            let missing = some.len() as u64 - done.rows_affected;
+        for (((campaign, state, ..), results), done) in self.0.iter().zip(done) {
+            let missing = results.len() as u64 - done.rows_affected;
             if missing == 0 {
                 continue;
             }
-            correct_erased(conn, some).await?;
+            correct_erased(conn, results).await?;
             if state.is_final() {
                 *changes.entry((*campaign, state.as_str())).or_default() -= count(missing);
             }
         }
-        progress::absorb(conn, mailer, &changes).await
+        counts::add_all(conn, mailer, &changes).await
     }
 }
 
@@ -103,51 +102,70 @@ fn count(rows: u64) -> i64 {
     i64::try_from(rows).unwrap_or(i64::MAX)
 }
 
-fn update(script: &mut Script, conn: &Conn, mailer: Id, kind: Kind<'_>, outcomes: &[&DeliveryResult], now: Millis) {
+fn update(mailer: Id, kind: Kind<'_>, results: &[&DeliveryResult], now: Millis) -> Query {
     let (_, state, reason, code, tried) = kind;
-    let sql = script.add("update delivery set state = ");
-    sql.bind(state.to_string()).push(", reason = ").bind(reason.map(str::to_owned)).push(", code = ").bind(code);
-    sql.push(", reply = ").push(&words(2)).push(", due_at = ").push(&number(1)).push(", mailer_id = null");
-    sql.push(", changed_at = ").bind(now).push(match (state, tried) {
-        // A message that the relay certainly has nothing of, and never had, is made afresh next time.
+    let attempt = match (state, tried) {
+        // The relay certainly has nothing of the message and never had: the next attempt makes it from current data.
         (State::Pending, false) => {
-            ", snapshot = case when attempts = 0 then null else snapshot end, \
-             dated_at = case when attempts = 0 then null else dated_at end"
+            ", snapshot_address = case when attempts = 0 then null else snapshot_address end,
+               snapshot_fields = case when attempts = 0 then null else snapshot_fields end,
+               dated_at = case when attempts = 0 then null else dated_at end"
         }
         (State::Pending | State::Uncertain, true) => ", attempts = attempts + 1",
-        (_, true) => ", attempts = attempts + 1, snapshot = null",
+        (_, true) => ", attempts = attempts + 1, snapshot_address = null, snapshot_fields = null",
         (State::Uncertain, false) => "",
-        (_, false) => ", snapshot = null",
-    });
-    sql.push(" from ").strips(conn, outcomes.iter().map(|outcome| ([outcome.id, outcome.due_at], &*outcome.reply)));
-    // Written so that the search stays on the key: the index of who holds what finds all at once.
-    sql.push(" where delivery.id = ").push(&number(0)).push(" and coalesce(delivery.mailer_id, 0) = ").bind(mailer);
+        (_, false) => ", snapshot_address = null, snapshot_fields = null",
+    };
+    // `coalesce` keeps the search on the key and off the index of `mailer_id`.
+    Query::new(
+        "update delivery
+            set state = :state, reason = :reason, code = :code, reply = {reply}, due_at = {due_at},
+                mailer_id = null, changed_at = :now{attempt}
+           from :results as given
+          where delivery.id = {id} and coalesce(delivery.mailer_id, 0) = :mailer",
+    )
+    .bind("state", state.as_str())
+    .bind("reason", reason)
+    .bind("code", code)
+    .fragment("reply", words(2))
+    .fragment("due_at", number(1))
+    .bind("now", now)
+    .fragment("attempt", attempt)
+    .bind_strips("results", results.iter().map(|result| ([result.id, result.due_at], &*result.reply)))
+    .fragment("id", number(0))
+    .bind("mailer", mailer)
 }
 
-/// Sets the tally right for those who were erased while their message was on the wire.
-async fn correct_erased(conn: &mut Conn, outcomes: &[&DeliveryResult]) -> Result<()> {
-    let ids: Vec<Id> = outcomes.iter().map(|outcome| outcome.id).collect();
-    let there: HashSet<Id> = super::contacts_of(conn, &ids).await?.into_iter().map(|(id, _)| id).collect();
-    for outcome in outcomes.iter().filter(|outcome| outcome.marked && !there.contains(&outcome.id)) {
-        let state = if outcome.state == State::Pending { State::Suppressed } else { outcome.state };
+/// Corrects the erased counts of contacts that were erased while their message was on the wire.
+async fn correct_erased(conn: &mut Conn, results: &[&DeliveryResult]) -> Result<()> {
+    let ids: Vec<Id> = results.iter().map(|result| result.id).collect();
+    let existing: HashSet<Id> = super::contacts_of(conn, &ids).await?.into_iter().map(|(id, _)| id).collect();
+    for result in results.iter().filter(|result| result.marked && !existing.contains(&result.id)) {
+        let state = if result.state == State::Pending { State::Suppressed } else { result.state };
         if state != State::Uncertain {
-            erased_counts::add(conn, outcome.campaign, State::Uncertain.as_str(), 0, -1).await?;
-            erased_counts::add(conn, outcome.campaign, state.as_str(), 0, 1).await?;
+            erased_counts::add(conn, result.campaign, State::Uncertain.as_str(), 0, -1).await?;
+            erased_counts::add(conn, result.campaign, state.as_str(), 0, 1).await?;
         }
     }
     Ok(())
 }
 
-/// Settles what dead mailers left: taken but unsent goes back, marked becomes uncertain. Returns
-/// (given back, uncertain).
+/// Settles the deliveries of dead mailers: leased ones become pending, marked ones uncertain. Returns both numbers.
 pub async fn recover(conn: &mut Conn, dead: &[Id], now: Millis) -> Result<(u64, u64)> {
     if dead.is_empty() {
         return Ok((0, 0));
     }
-    let mut sql =
-        Sql::new("update delivery set state = case when state = 'leased' then 'pending' else 'uncertain' end, ");
-    sql.push("mailer_id = null, changed_at = ").bind(now).push(" where mailer_id in (");
-    let rows = sql.bind_all(dead.iter().copied()).push(") returning campaign_id, state").all(conn).await?;
+    let rows = Query::new(
+        "update delivery
+            set state = case when state = 'leased' then 'pending' else 'uncertain' end,
+                mailer_id = null, changed_at = :now
+          where mailer_id in :dead
+         returning campaign_id, state",
+    )
+    .bind("now", now)
+    .bind_ids("dead", dead)
+    .fetch_all(conn)
+    .await?;
     let mut changes = Changes::new();
     let mut uncertain = 0;
     for row in &rows {
@@ -156,16 +174,24 @@ pub async fn recover(conn: &mut Conn, dead: &[Id], now: Millis) -> Result<(u64, 
             *changes.entry((row.get(0), State::Uncertain.as_str())).or_default() += 1;
         }
     }
-    progress::absorb(conn, 0, &changes).await?;
+    counts::add_all(conn, 0, &changes).await?;
     Ok((rows.len() as u64 - uncertain, uncertain))
 }
 
-/// Skips everything of a campaign that is not on the wire.
+/// Skips the deliveries of a campaign that are not on the wire. Returns how many.
 pub async fn skip_pending(conn: &mut Conn, campaign: Id, reason: &str, now: Millis) -> Result<u64> {
-    let mut sql = Sql::new("update delivery set state = 'skipped', mailer_id = null, snapshot = null, reason = ");
-    sql.bind(reason.to_owned()).push(", changed_at = ").bind(now).push(" where state in ('pending', 'leased') and ");
-    let skipped = delivery_range::within(&mut sql, campaign).run(&mut *conn).await?;
+    let skipped = Query::new(
+        "update delivery
+            set state = 'skipped', mailer_id = null, snapshot_address = null, snapshot_fields = null,
+                reason = :reason, changed_at = :now
+          where state in ('pending', 'leased') and {of_campaign}",
+    )
+    .bind("reason", reason)
+    .bind("now", now)
+    .fragment("of_campaign", delivery_range::within(campaign))
+    .execute(&mut *conn)
+    .await?;
     let count = i64::try_from(skipped).unwrap_or(i64::MAX);
-    progress::add(conn, campaign, 0, State::Skipped.as_str(), count).await?;
+    counts::add(conn, campaign, 0, State::Skipped.as_str(), count).await?;
     Ok(skipped)
 }

@@ -1,93 +1,101 @@
-//! Deliveries whose fate the relay alone knows: the last dot may be out and the answer is lost, with
-//! the connection or with the process. They stay as they are until someone decides, or until the
-//! campaign has them repeated: the same bytes, the same Message-ID, and not without end.
+//! Uncertain deliveries: the final dot may have been sent and the reply is lost, with the connection or with the process.
+//! They stay uncertain until an operator decides, or until the campaign's policy resends them: with the same bytes and the
+//! same Message-ID, and a limited number of times.
 
 use std::collections::BTreeMap;
 
+use serde_json::json;
 use sqlx::Row;
 
 use super::State;
-use super::progress::{self, Changes};
+use super::counts::{self, Changes};
+pub use crate::campaign::uncertain_policy::UncertainPolicy;
 use crate::infra::clock::Millis;
-use crate::infra::db::{Conn, Sql};
+use crate::infra::db::json_rows::{column, whole};
+use crate::infra::db::{Conn, Query};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 
-crate::text_enum! {
-    /// What a campaign does with letters whose answer was lost.
-    UncertainPolicy {
-        /// They stay uncertain: at most one letter to anyone.
-        Hold = "hold",
-        /// They are sent again: at least one letter to everyone.
-        Resend = "resend",
-    }
-}
-
-/// How often a letter is repeated by itself because its answer was lost. After that it is held: a
-/// relay that loses four answers to one letter has a quarrel with that letter.
+/// How often the policy resends a message whose reply was lost; after that the delivery is held. A relay that loses four
+/// replies to one message has a problem with that message.
 pub const REPEATS: i32 = 3;
 
-/// Distance of a repeat from the loss, in ms: a relay that is restarting takes that long.
-const PAUSE: Millis = 2_000;
+/// Delay of a resend after the loss, in ms: time for a relay to restart.
+const RESEND_DELAY: Millis = 2_000;
 
-/// Why a delivery is uncertain, as a word of the column `reason`.
+/// Why a delivery is uncertain, in column `reason`.
 pub const ANSWER_LOST: &str = "answer-lost";
 
-/// Decided by hand: it stays as it is, whatever the campaign says.
+/// In column `reason`: an operator decided that it stays uncertain, whatever the policy of the campaign.
 pub const HELD: &str = "held";
 
-/// Keys a statement takes at a time.
+/// Rows per statement.
 const ROWS: usize = 1_000;
 
 /// Which uncertain deliveries are meant.
 #[derive(Debug, Clone, Copy)]
 pub struct Scope {
-    /// Those of one customer.
+    /// Workspace of the deliveries.
     pub workspace: Id,
-    /// Those of one campaign only.
+    /// One campaign only.
     pub campaign: Option<Id>,
 }
 
-/// A delivery whose fate the relay alone knows.
+impl Scope {
+    /// Condition over a row `d` of `delivery`.
+    fn condition(self) -> Query {
+        let uncertain = "d.state = 'uncertain' and d.workspace_id = :workspace";
+        match self.campaign {
+            Some(campaign) => {
+                Query::new(format!("{uncertain} and d.campaign_id = :campaign")).bind("campaign", campaign)
+            }
+            None => Query::new(uncertain),
+        }
+        .bind("workspace", self.workspace)
+    }
+}
+
+/// An uncertain delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UncertainDelivery {
     /// The delivery.
     pub id: Id,
     /// Its campaign.
     pub campaign: Id,
-    /// Why: [`ANSWER_LOST`], [`HELD`], or whatever stood there when the mailer died.
+    /// [`ANSWER_LOST`], [`HELD`], or the reason that was stored when the mailer died.
     pub reason: Option<String>,
-    /// The date its message bears; it was not handed over before.
+    /// Date header of the message; it was not sent before.
     pub dated_at: Millis,
-    /// When it became uncertain.
+    /// When the delivery became uncertain.
     pub since: Millis,
-    /// The address as its owner spells it, while the person is known.
+    /// Address in the contact's spelling; `None` when the contact does not exist any more.
     pub address: Option<String>,
 }
 
-/// What became of a delivery after all.
+/// What became of an uncertain delivery, as a log of the relay shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolution {
     /// The delivery.
     pub id: Id,
-    /// True when the relay took responsibility and had not to give the message up.
+    /// True when the relay took responsibility and did not bounce the message.
     pub accepted: bool,
-    /// What the relay wrote about it; goes with the person.
+    /// The log's text; erased with the contact.
     pub reply: String,
 }
 
 /// The uncertain deliveries, oldest first.
 pub async fn list(conn: &mut Conn, scope: Scope) -> Result<Vec<UncertainDelivery>> {
-    let mut sql = Sql::new(
-        "select d.id, d.campaign_id, d.reason, coalesce(d.dated_at, d.changed_at), d.changed_at, c.address \
-         from delivery d left join contact c on c.id = d.contact_id where d.state = 'uncertain' and d.workspace_id = ",
-    );
-    sql.bind(scope.workspace);
-    if let Some(campaign) = scope.campaign {
-        sql.push(" and d.campaign_id = ").bind(campaign);
-    }
-    let rows = sql.push(" order by d.changed_at, d.id").all(conn).await?;
-    let doubt = |row: &sqlx::any::AnyRow| UncertainDelivery {
+    let rows = Query::new(
+        "select d.id, d.campaign_id, d.reason, coalesce(d.dated_at, d.changed_at), d.changed_at, c.address
+           from delivery d
+           left join contact c on c.id = d.contact_id
+          where {in_scope}
+          order by d.changed_at, d.id",
+    )
+    .fragment("in_scope", scope.condition())
+    .fetch_all(conn)
+    .await?;
+    let delivery = |row: &sqlx::any::AnyRow| UncertainDelivery {
         id: row.get(0),
         campaign: row.get(1),
         reason: row.get(2),
@@ -95,62 +103,81 @@ pub async fn list(conn: &mut Conn, scope: Scope) -> Result<Vec<UncertainDelivery
         since: row.get(4),
         address: row.get(5),
     };
-    Ok(rows.iter().map(doubt).collect())
+    Ok(rows.iter().map(delivery).collect())
 }
 
-/// How many there are.
+/// Number of uncertain deliveries.
 pub async fn count(conn: &mut Conn, scope: Scope) -> Result<i64> {
-    let mut sql = Sql::new("select count(*) from delivery where state = 'uncertain' and workspace_id = ");
-    sql.bind(scope.workspace);
-    if let Some(campaign) = scope.campaign {
-        sql.push(" and campaign_id = ").bind(campaign);
-    }
-    Ok(sql.first(conn).await?.map_or(0, |row| row.get(0)))
+    let row = Query::new("select count(*) from delivery d where {in_scope}")
+        .fragment("in_scope", scope.condition())
+        .fetch_optional(conn)
+        .await?;
+    Ok(row.map_or(0, |row| row.get(0)))
 }
 
-/// Decides that these stay uncertain. Returns how many they are.
+/// Decides that deliveries stay uncertain. Returns how many.
 pub async fn hold(conn: &mut Conn, ids: &[Id]) -> Result<u64> {
     let mut held = 0;
     for some in ids.chunks(ROWS) {
-        let mut sql = Sql::new("update delivery set reason = ");
-        sql.bind(HELD.to_owned()).push(" where state = 'uncertain' and id in (").bind_all(some.iter().copied());
-        held += sql.push(")").run(conn).await?;
+        held += Query::new("update delivery set reason = :held where state = 'uncertain' and id in :ids")
+            .bind("held", HELD)
+            .bind_ids("ids", some)
+            .execute(conn)
+            .await?;
     }
     Ok(held)
 }
 
-/// Lets these be sent again, with the bytes they had. Left alone are those of a cancelled campaign
-/// and those whose bytes cannot be made again. Returns how many go, by campaign.
+/// Makes uncertain deliveries pending again, to be sent with the same bytes. Without a snapshot other bytes would go out
+/// under the same Message-ID (RFC 5322 §3.6.4), so such a delivery stays uncertain. The attempt counts, so the snapshot is
+/// kept whatever the next attempt brings.
+const RESEND: &str = "
+    update delivery
+       set state = 'pending', reason = 'resent', resent = resent + 1, attempts = attempts + 1,
+           due_at = :due_at, changed_at = :due_at
+     where state = 'uncertain' and snapshot_address is not null
+       and {which}
+    returning campaign_id";
+
+/// Resends deliveries by decision of an operator. Deliveries of a cancelled campaign, and those without a snapshot, are
+/// left alone. Returns the numbers by campaign.
 pub async fn resend(conn: &mut Conn, ids: &[Id], now: Millis) -> Result<BTreeMap<Id, u64>> {
     let mut campaigns = BTreeMap::new();
     for some in ids.chunks(ROWS) {
-        let mut sql = again(now);
-        sql.push(" and campaign_id in (select id from campaign where state <> 'cancelled') and id in (");
-        let rows = sql.bind_all(some.iter().copied()).push(") returning campaign_id").all(conn).await?;
+        let which = Query::new("campaign_id in (select id from campaign where state <> 'cancelled') and id in :ids")
+            .bind_ids("ids", some);
+        let rows = Query::new(RESEND).bind("due_at", now).fragment("which", which).fetch_all(conn).await?;
         for row in rows {
             *campaigns.entry(row.get(0)).or_default() += 1;
         }
     }
-    settled(conn, campaigns.iter().map(|(campaign, count)| (*campaign, None, *count))).await?;
+    count_moves(conn, campaigns.iter().map(|(campaign, count)| (*campaign, None, *count))).await?;
     Ok(campaigns)
 }
 
-/// Lets those be sent again whose campaign says so and that were not repeated too often. Returns
-/// how many they are.
+/// Resends the deliveries whose campaign has policy `resend` and that were not resent [`REPEATS`] times. Returns how many.
 pub async fn resend_due(conn: &mut Conn, campaign: Option<Id>, now: Millis) -> Result<u64> {
-    let mut sql = again(now + PAUSE);
-    sql.push(" and resent < ").bind(REPEATS).push(" and coalesce(reason, '') <> ").bind(HELD.to_owned());
-    sql.push(" and campaign_id in (select id from campaign where fate = 'resend' and state in ('running', 'paused')");
-    if let Some(campaign) = campaign {
-        sql.push(" and id = ").bind(campaign);
-    }
-    let rows = sql.push(") returning campaign_id").all(conn).await?;
-    settled(conn, rows.iter().map(|row| (row.get(0), None, 1))).await?;
+    let only = match campaign {
+        Some(campaign) => Query::new("id = :campaign").bind("campaign", campaign),
+        None => Query::new("1 = 1"),
+    };
+    let which = Query::new(
+        "resent < :repeats
+         and coalesce(reason, '') <> :held
+         and campaign_id in (select id
+                               from campaign
+                              where uncertain_policy = 'resend' and state in ('running', 'paused') and {only})",
+    )
+    .bind("repeats", REPEATS)
+    .bind("held", HELD)
+    .fragment("only", only);
+    let rows = Query::new(RESEND).bind("due_at", now + RESEND_DELAY).fragment("which", which).fetch_all(conn).await?;
+    count_moves(conn, rows.iter().map(|row| (row.get(0), None, 1))).await?;
     Ok(rows.len() as u64)
 }
 
-/// Counts the deliveries of campaigns that are uncertain no more.
-async fn settled(conn: &mut Conn, moves: impl Iterator<Item = (Id, Option<State>, u64)>) -> Result<()> {
+/// Counts deliveries that are no longer uncertain; `None` stands for pending.
+async fn count_moves(conn: &mut Conn, moves: impl Iterator<Item = (Id, Option<State>, u64)>) -> Result<()> {
     let mut changes = Changes::new();
     for (campaign, to, count) in moves {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
@@ -159,39 +186,38 @@ async fn settled(conn: &mut Conn, moves: impl Iterator<Item = (Id, Option<State>
             *changes.entry((campaign, to.as_str())).or_default() += count;
         }
     }
-    progress::absorb(conn, 0, &changes).await
+    counts::add_all(conn, 0, &changes).await
 }
 
-/// Back to pending. Without what the message was made from, other bytes would go out under its
-/// Message-ID (RFC 5322 §3.6.4): such a delivery stays.
-fn again(due_at: Millis) -> Sql {
-    let mut sql = Sql::new("update delivery set state = 'pending', reason = 'resent', resent = resent + 1, ");
-    // A try that counts: what it was made from is kept, whatever becomes of the next one.
-    sql.push("attempts = attempts + 1, due_at = ");
-    sql.bind(due_at).push(", changed_at = ").bind(due_at);
-    sql.push(" where state = 'uncertain' and snapshot is not null");
-    sql
-}
-
-/// Writes down what became of some. Returns how many were (accepted, rejected).
-pub async fn resolve(conn: &mut Conn, answers: &[Resolution], now: Millis) -> Result<(u64, u64)> {
+/// Stores what became of uncertain deliveries. Returns how many were accepted and how many rejected.
+pub async fn resolve(conn: &mut Conn, resolutions: &[Resolution], now: Millis) -> Result<(u64, u64)> {
     let mut counts = (0, 0);
-    for some in answers.chunks(ROWS / 2) {
-        let mut sql = Sql::new("update delivery set state = v.column2, reason = v.column3, reply = v.column4, ");
-        sql.push("mailer_id = null, snapshot = null, attempts = attempts + 1, changed_at = ").bind(now);
-        sql.push(" from (values ");
-        for (index, answer) in some.iter().enumerate() {
-            let (state, reason) = match answer.accepted {
+    for some in resolutions.chunks(ROWS) {
+        let row = |resolution: &Resolution| {
+            let (state, reason) = match resolution.accepted {
                 true => (State::Accepted, None),
-                false => (State::Rejected, Some("bounce".to_owned())),
+                false => (State::Rejected, Some("bounce")),
             };
-            sql.push(if index == 0 { "(cast(" } else { ", (cast(" }).bind(answer.id).push(" as bigint), cast(");
-            sql.bind(state.to_string()).push(" as text), cast(").bind(reason).push(" as text), cast(");
-            sql.bind(answer.reply.clone()).push(" as text))");
-        }
-        sql.push(") as v where delivery.id = v.column1 and delivery.state = 'uncertain' ");
+            json!([resolution.id, state.as_str(), reason, resolution.reply])
+        };
+        let rows = Query::new(
+            "update delivery
+                set state = {state}, reason = {reason}, reply = {reply}, mailer_id = null,
+                    snapshot_address = null, snapshot_fields = null, attempts = attempts + 1, changed_at = :now
+               from :resolutions as given
+              where delivery.id = {id} and delivery.state = 'uncertain'
+             returning delivery.campaign_id, delivery.state",
+        )
+        .fragment("state", column(1))
+        .fragment("reason", column(2))
+        .fragment("reply", column(3))
+        .bind("now", now)
+        .bind_rows("resolutions", &some.iter().map(row).collect::<Vec<_>>())
+        .fragment("id", whole(0))
+        .fetch_all(conn)
+        .await?;
         let mut moves = Vec::with_capacity(some.len());
-        for row in sql.push("returning delivery.campaign_id, delivery.state").all(conn).await? {
+        for row in rows {
             let accepted = row.get::<String, _>(1) == State::Accepted.as_str();
             let (count, to) = match accepted {
                 true => (&mut counts.0, State::Accepted),
@@ -200,7 +226,7 @@ pub async fn resolve(conn: &mut Conn, answers: &[Resolution], now: Millis) -> Re
             *count += 1;
             moves.push((row.get(0), Some(to), 1));
         }
-        settled(conn, moves.into_iter()).await?;
+        count_moves(conn, moves.into_iter()).await?;
     }
     Ok(counts)
 }

@@ -1,21 +1,28 @@
-//! The keys of a campaign's deliveries: one block, given when its audience is frozen. Others may have
-//! keys in between, when several processes freeze at a time.
+//! Key range of a campaign's deliveries, stored in the campaign row when its audience is frozen. Deliveries of other
+//! campaigns can have keys in between when several processes freeze at the same time.
 
-use crate::infra::db::{Conn, Sql};
+use crate::infra::db::{Conn, Query};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 
-/// Writes down the first key and the last.
+/// Stores the first and the last key.
 pub async fn set(conn: &mut Conn, campaign: Id, first: Id, last: Id) -> Result<()> {
-    let mut sql = Sql::new("update campaign set first_delivery = ");
-    sql.bind(first).push(", last_delivery = ").bind(last).push(" where id = ").bind(campaign).run(conn).await?;
+    Query::new("update campaign set first_delivery = :first, last_delivery = :last where id = :campaign")
+        .bind("first", first)
+        .bind("last", last)
+        .bind("campaign", campaign)
+        .execute(conn)
+        .await?;
     Ok(())
 }
 
-/// Appends the condition that a row of `delivery` is of this campaign, so that they are met in the
-/// order in which they lie. For what no narrower index finds.
-pub fn within(sql: &mut Sql, campaign: Id) -> &mut Sql {
-    sql.push("campaign_id = ").bind(campaign);
-    sql.push(" and id >= (select first_delivery from campaign where id = ").bind(campaign);
-    sql.push(") and id <= (select last_delivery from campaign where id = ").bind(campaign).push(")")
+/// Condition over a row of `delivery`: it belongs to this campaign. Reads the rows in the order of the key; use it where
+/// no narrower index finds them.
+pub fn within(campaign: Id) -> Query {
+    Query::new(
+        "campaign_id = :campaign
+         and id >= (select first_delivery from campaign where id = :campaign)
+         and id <= (select last_delivery from campaign where id = :campaign)",
+    )
+    .bind("campaign", campaign)
 }

@@ -1,73 +1,79 @@
-//! The campaign of one slot of a series.
+//! Campaigns that a series creates: one per occurrence.
 
-use sqlx::Row;
-
+use super::content::{self, CampaignSource};
 use crate::campaign::model::Campaign;
 use crate::campaign::recurrence::Occurrence;
 use crate::campaign::zoned_time;
 use crate::infra::clock::Millis;
-use crate::infra::db::Conn;
+use crate::infra::db::{Conn, Query};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 
-/// A slot that is to become a campaign.
+/// An occurrence that becomes a campaign.
 #[derive(Debug, Clone, Copy)]
 pub struct NewOccurrence<'a> {
-    /// A fresh key.
+    /// Key of the new campaign.
     pub id: Id,
-    /// The series.
+    /// Series of the occurrence.
     pub series: Id,
-    /// The draft that it is a copy of.
-    pub pattern: &'a Campaign,
-    /// The day and the moment.
-    pub slot: Occurrence,
-    /// The zone of the series.
+    /// Draft of the series; the new campaign is a copy of it.
+    pub draft: &'a Campaign,
+    /// File of the draft.
+    pub source: &'a CampaignSource,
+    /// Day and time.
+    pub occurrence: Occurrence,
+    /// Zone of the series.
     pub zone: &'a str,
-    /// From when on nothing may leave.
+    /// No message is sent from this time on.
     pub until: Option<Millis>,
 }
 
 impl NewOccurrence<'_> {
-    /// The campaign's name: that of the series and the day.
+    /// Name of the campaign: name of the series and the day.
     pub fn name(&self) -> String {
-        format!("{}-{}", self.pattern.name, self.slot.day)
+        format!("{}-{}", self.draft.name, self.occurrence.day)
     }
 }
 
-/// Makes the campaign of a slot, scheduled for its moment. False when the slot has one, or the name
-/// is taken: see [`exists`].
-pub async fn add(conn: &mut Conn, new: &NewOccurrence<'_>, now: Millis) -> Result<bool> {
-    let local = zoned_time::format_in_zone(new.slot.at, new.zone);
-    let written = sqlx::query(
-        "insert into campaign (id, workspace_id, name, format, source, list_id, segment_id, state, created_at, \
-         starts_at, starts_local, zone, until_at, series_id, slot) \
-         values ($1, $2, $3, $4, $5, $6, $7, 'scheduled', $8, $9, $10, $11, $12, $13, $14) on conflict do nothing",
+/// Inserts the campaign of an occurrence, scheduled for its time. Returns false when the occurrence has a campaign or the
+/// name is taken: see [`exists`].
+pub async fn insert(conn: &mut Conn, new: &NewOccurrence<'_>, now: Millis) -> Result<bool> {
+    let local = zoned_time::format_in_zone(new.occurrence.at, new.zone);
+    let inserted = Query::new(
+        "insert into campaign
+                (id, workspace_id, name, format, list_id, segment_id, state, created_at,
+                 starts_at, starts_local, zone, until_at, series_id, occurrence)
+         values (:id, :workspace, :name, :format, :list, :segment, 'scheduled', :now,
+                 :starts_at, :starts_local, :zone, :until, :series, :day)
+         on conflict do nothing",
     )
-    .bind(new.id)
-    .bind(new.pattern.workspace)
-    .bind(new.name())
-    .bind(&new.pattern.format)
-    .bind(&new.pattern.source)
-    .bind(new.pattern.list)
-    .bind(new.pattern.segment)
-    .bind(now)
-    .bind(new.slot.at)
-    .bind(local.strip_suffix(new.zone).unwrap_or(&local).trim_end())
-    .bind(new.zone)
-    .bind(new.until)
-    .bind(new.series)
-    .bind(new.slot.day.to_string())
+    .bind("id", new.id)
+    .bind("workspace", new.draft.workspace)
+    .bind("name", new.name())
+    .bind("format", &new.source.format)
+    .bind("list", new.draft.list)
+    .bind("segment", new.draft.segment)
+    .bind("now", now)
+    .bind("starts_at", new.occurrence.at)
+    .bind("starts_local", local.strip_suffix(new.zone).unwrap_or(&local).trim_end())
+    .bind("zone", new.zone)
+    .bind("until", new.until)
+    .bind("series", new.series)
+    .bind("day", new.occurrence.day.to_string())
     .execute(conn)
     .await?;
-    Ok(written.rows_affected() == 1)
+    if inserted == 1 {
+        content::save_source(conn, new.id, &new.source.text).await?;
+    }
+    Ok(inserted == 1)
 }
 
-/// Whether a slot has its campaign.
-pub async fn exists(conn: &mut Conn, series: Id, slot: Occurrence) -> Result<bool> {
-    let row = sqlx::query("select count(*) from campaign where series_id = $1 and slot = $2")
-        .bind(series)
-        .bind(slot.day.to_string())
-        .fetch_one(conn)
+/// True when an occurrence has its campaign.
+pub async fn exists(conn: &mut Conn, series: Id, occurrence: Occurrence) -> Result<bool> {
+    let row = Query::new("select 1 from campaign where series_id = :series and occurrence = :day")
+        .bind("series", series)
+        .bind("day", occurrence.day.to_string())
+        .fetch_optional(conn)
         .await?;
-    Ok(row.get::<i64, _>(0) > 0)
+    Ok(row.is_some())
 }

@@ -39,7 +39,8 @@ pub(super) const NO_SAMPLES: &[&str] = &[
      alter column number_4 set statistics 0, alter column number_5 set statistics 0, \
      alter column number_6 set statistics 0, alter column number_7 set statistics 0, \
      alter column number_8 set statistics 0",
-    "alter table delivery alter column reply set statistics 0, alter column snapshot set statistics 0",
+    "alter table delivery alter column reply set statistics 0, alter column snapshot_address set statistics 0, \
+     alter column snapshot_fields set statistics 0",
 ];
 
 /// Gives every text column the collation "C", which compares bytes as SQLite and Rust do. Without it the default

@@ -59,7 +59,7 @@ impl TokenReserve {
     pub async fn draw(&self, want: i64) -> Result<i64> {
         let (limit, mut available) = (self.rate_limit(), self.available.lock().await);
         let refunded = self.refunded.swap(0, Ordering::Relaxed);
-        if limit.is_open() {
+        if limit.is_unlimited() {
             *available = 0;
             return Ok(want);
         }
@@ -91,7 +91,7 @@ impl TokenReserve {
         let mut available = self.available.lock().await;
         let left = std::mem::take(&mut *available) + self.refunded.swap(0, Ordering::Relaxed);
         let limit = self.rate_limit();
-        if left == 0 || limit.is_open() {
+        if left == 0 || limit.is_unlimited() {
             return Ok(());
         }
         let (db, now) = (&self.installation.db, self.installation.clock.now());

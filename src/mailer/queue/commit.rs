@@ -28,15 +28,15 @@ pub async fn commit(
 ) -> Result<HashMap<Id, Marked>> {
     let (now, began) = (installation.clock.now(), Instant::now());
     let (ends, mut written) = (ResultBatch::of(results), 0);
-    let write = |script: &mut Script, conn: &Conn| {
+    let write = |script: &mut Script, _: &Conn| {
         lease::push_lock(script, &installation.db, mailer, marks.is_empty());
-        written = ends.write(script, conn, mailer, now);
-        delivery::prepare_mark(script, conn, mailer, marks, now);
+        written = ends.push_statements(script, mailer, now);
+        delivery::prepare_mark(script, mailer, marks, now);
     };
     let (mut tx, mut done) = installation.db.write_with(WritePurpose::Regular, write).await?;
     lease::check_lock(&done.remove(0))?;
     let (recorded, asked) = done.split_at(written);
-    ends.check(&mut tx, mailer, recorded).await?;
+    ends.correct(&mut tx, mailer, recorded).await?;
     delivery::release(&mut tx, mailer, releases, now).await?;
     let marked = delivery::collect_marked(&mut tx, mailer, marks, asked, now).await?;
     if !marked.is_empty() {

@@ -70,7 +70,7 @@ impl Feeder {
                 let scan = mailer.in_flight.begin_scan().await;
                 let mut tx = db.write().await?;
                 lease::lock_row(&mut tx, db, mailer.lease).await?;
-                let claimed = delivery::claim::lease(&mut tx, db, scan, &wanted).await?;
+                let claimed = delivery::claim::lease(&mut tx, scan, &wanted).await?;
                 tx.commit().await?;
                 claimed
             }

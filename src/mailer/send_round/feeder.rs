@@ -161,7 +161,11 @@ impl Feeder {
         let started = self.mailer.newly_running(self.workspace, ids);
         for campaign in campaigns {
             let known = before.iter().find(|active| active.campaign.id == campaign.id);
-            let composer = match known.map_or_else(|| self.compile(&campaign), |known| Ok(known.composer.clone())) {
+            let composer = match known {
+                Some(known) => Ok(known.composer.clone()),
+                None => self.compile(&campaign).await,
+            };
+            let composer = match composer {
                 Ok(composer) => composer,
                 Err(error) => {
                     self.pause(campaign.id, &error.message()).await?;
@@ -185,8 +189,9 @@ impl Feeder {
         Ok(())
     }
 
-    fn compile(&self, campaign: &Campaign) -> Result<Arc<CampaignComposer>> {
-        let composer = Composer::open(&self.mailer.installation, campaign)?;
+    async fn compile(&self, campaign: &Campaign) -> Result<Arc<CampaignComposer>> {
+        let mut conn = self.mailer.installation.db.read().await?;
+        let composer = Composer::load(&self.mailer.installation, &mut conn, campaign).await?;
         Ok(Arc::new(CampaignComposer::new(composer, self.mailer.compose_pool.clone())))
     }
 
@@ -245,8 +250,8 @@ impl Feeder {
         for campaign in self.active().iter() {
             let id = campaign.campaign.id;
             let (mut free, mut until) = (false, Vec::new());
-            for lane in delivery::lanes_due(&mut conn, id).await? {
-                if delivery::next_due_in(&mut conn, id, &lane).await?.is_none_or(|at| at > self.now()) {
+            for lane in delivery::list_due_lanes(&mut conn, id).await? {
+                if delivery::next_due_in_lane(&mut conn, id, &lane).await?.is_none_or(|at| at > self.now()) {
                     continue;
                 }
                 match self.blocked(&self.limits.lane(&lane), campaign) {
@@ -280,7 +285,7 @@ impl Feeder {
 
     async fn is_due(&self, campaign: &ActiveCampaign, lane: &str) -> Result<bool> {
         let mut conn = self.mailer.installation.db.read().await?;
-        let next = delivery::next_due_in(&mut conn, campaign.campaign.id, lane).await?;
+        let next = delivery::next_due_in_lane(&mut conn, campaign.campaign.id, lane).await?;
         Ok(next.is_some_and(|at| at <= self.now()))
     }
 }

@@ -1,54 +1,60 @@
-//! What stands in the rows of each export, read page by page in the order of the key, so that memory
-//! stays flat and nothing waits. People who are restricted on some list are left out: their data is
-//! kept and not used.
+//! The rows of each export: a scan of a table by its key, page by page, so that memory stays constant and nothing is
+//! locked. Contacts that are restricted on a list are left out: their data is stored and not used.
 
 use serde_json::Deserializer;
 use sqlx::Row;
 
 use super::table_writer::Cell;
 use crate::audience::contact::Values;
+use crate::audience::eligibility;
 use crate::audience::field::Field;
 use crate::campaign::model::delivery_range;
-use crate::infra::db::{Conn, Sql};
+use crate::infra::db::{Conn, Query};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 
-/// Rows a page.
-const ROWS: i64 = 2_000;
+/// Rows per page.
+const PAGE: i64 = 2_000;
 
-/// Whose rows: a workspace, narrowed to one of its campaigns.
+/// Which rows: those of a workspace, or of one of its campaigns.
 #[derive(Debug, Clone, Copy)]
 pub struct Scope {
     /// The workspace.
     pub workspace: Id,
-    /// One campaign of it, and the list that one goes to.
+    /// One campaign, and the list it goes to.
     pub campaign: Option<(Id, Id)>,
 }
 
-/// One kind of rows: a table that is walked by its key `id`.
+/// A scan of one table.
 pub struct TableScan {
-    /// The table that is walked; it has alias `w`.
+    /// The table; its alias is `w`.
     table: &'static str,
-    /// What is looked up for a row.
+    /// Select of one page. Parameters: `:after`, `:last`, `:page`, `{in_scope}`.
     select: &'static str,
-    /// The cells that are made of it.
+    /// Cells of a row, as expressions over the columns of the select.
     cells: &'static str,
-    /// Which of them are points in time.
+    /// Indexes of the cells that are times.
     times: &'static [usize],
-    /// Whether the last is the fields of the person.
-    fields: bool,
-    joins: &'static str,
-    only: &'static str,
+    /// True when the last cell is the fields of the contact.
+    has_fields: bool,
+    /// Column that the scope of one campaign narrows.
+    scope: ScopeColumn,
     counted: Counted,
-    by_list: bool,
 }
 
-/// Where the number of rows is known without a look at them.
+/// Column that the scope of one campaign narrows.
+#[derive(Clone, Copy, PartialEq)]
+enum ScopeColumn {
+    Campaign,
+    List,
+}
+
+/// How the number of rows is known without a scan.
 enum Counted {
-    /// An index begins with the key of this table of the workspace.
-    By(&'static str),
-    /// They were counted when they came into this state; people who are gone are among them.
-    As(&'static str),
+    /// By an index that begins with the scope column.
+    ByIndex,
+    /// By the stored delivery counts of this state; they contain erased contacts.
+    ByDeliveryCount(&'static str),
 }
 
 /// Columns of the deliveries.
@@ -74,139 +80,179 @@ pub const SUBSCRIPTION: &[&str] = &[
     "reachable",
 ];
 
-/// Letters and how each ended.
+/// Deliveries with their results.
 pub const DELIVERIES: TableScan = TableScan {
     table: "delivery",
-    select: "k.name, c.address, w.state, w.reason, w.code, w.reply, w.attempts, w.dated_at, w.changed_at",
+    select: "
+        select w.id, k.name, c.address, w.state, w.reason, w.code, w.reply, w.attempts, w.dated_at, w.changed_at
+          from delivery w
+          join campaign k on k.id = w.campaign_id
+          join contact c on c.id = w.contact_id
+         where {in_scope} and w.id > :after and w.id <= :last
+         order by w.id
+         limit :page",
     cells: "name, address, state, reason, code, reply, attempts, dated_at, changed_at",
     times: &[7, 8],
-    fields: false,
-    joins: "join campaign k on k.id = w.campaign_id join contact c on c.id = w.contact_id",
-    only: "",
-    counted: Counted::As("planned"),
-    by_list: false,
+    has_fields: false,
+    scope: ScopeColumn::Campaign,
+    counted: Counted::ByDeliveryCount("planned"),
 };
 
-/// Opens and clicks.
+/// Events; a kind that this program does not know keeps its name.
 pub const EVENTS: TableScan = TableScan {
     table: "event",
-    select: "k.name, c.address, w.kind, w.position, l.destination, w.at",
+    select: "
+        select w.id, k.name, c.address, w.kind, w.position, l.destination, w.at
+          from event w
+          join campaign k on k.id = w.campaign_id
+          join contact c on c.id = w.contact_id
+          left join link l on l.campaign_id = w.campaign_id and l.position = w.position and w.kind = 'click'
+         where {in_scope} and w.id > :after and w.id <= :last
+         order by w.id
+         limit :page",
     cells: "name, address, kind, position, destination, at, null, null",
     times: &[5],
-    fields: false,
-    joins: "join campaign k on k.id = w.campaign_id join contact c on c.id = w.contact_id \
-            left join link l on l.campaign_id = w.campaign_id and l.position = w.position and w.kind = 'click'",
-    only: "",
-    counted: Counted::By("campaign"),
-    by_list: false,
+    has_fields: false,
+    scope: ScopeColumn::Campaign,
+    counted: Counted::ByIndex,
 };
 
-/// Letters that were refused for good, as events.
+/// Rejected deliveries, as events.
 pub const BOUNCES: TableScan = TableScan {
     table: "delivery",
-    select: "k.name, c.address, w.changed_at, w.code, w.reply",
+    select: "
+        select w.id, k.name, c.address, w.changed_at, w.code, w.reply
+          from delivery w
+          join campaign k on k.id = w.campaign_id
+          join contact c on c.id = w.contact_id
+         where {in_scope} and w.state = 'rejected' and w.id > :after and w.id <= :last
+         order by w.id
+         limit :page",
     cells: "name, address, 'bounce', null, null, changed_at, code, reply",
     times: &[5],
-    fields: false,
-    joins: "join campaign k on k.id = w.campaign_id join contact c on c.id = w.contact_id",
-    only: " and w.state = 'rejected'",
-    counted: Counted::As("rejected"),
-    by_list: false,
+    has_fields: false,
+    scope: ScopeColumn::Campaign,
+    counted: Counted::ByDeliveryCount("rejected"),
 };
 
-/// People on lists: since when and on what ground, whether and when they last opened and clicked a
-/// letter of the list, whether the last one that ended reached them, and their fields.
+/// Subscriptions: their consent, last open and last click of a message of the list, whether the last final delivery was
+/// accepted, and the fields of the contact.
 pub const SUBSCRIPTIONS: TableScan = TableScan {
     table: "subscription",
-    select: "l.name, c.address, w.state, e.basis, e.channel, e.source, e.proof, w.joined_at, e.given_at, \
-             (select max(o.at) from event o join campaign k on k.id = o.campaign_id \
-              where o.contact_id = w.contact_id and o.kind = 'open' and k.list_id = w.list_id) as opened_at, \
-             (select max(o.at) from event o join campaign k on k.id = o.campaign_id \
-              where o.contact_id = w.contact_id and o.kind = 'click' and k.list_id = w.list_id) as clicked_at, \
-             (select d.state from delivery d join campaign k on k.id = d.campaign_id \
-              where d.contact_id = w.contact_id and k.list_id = w.list_id and d.state in ('accepted', 'rejected') \
-              order by d.changed_at desc, d.id desc limit 1) as ended, c.fields",
-    cells: "name, address, state, joined_at, basis, channel, source, proof, given_at, \
-            case when opened_at is null then 0 else 1 end, opened_at, \
-            case when clicked_at is null then 0 else 1 end, clicked_at, \
-            case ended when 'accepted' then 'yes' when 'rejected' then 'no' end, fields",
+    select: "
+        select w.id, l.name, c.address, w.state, e.basis, e.channel, e.source, e.proof, w.joined_at, e.given_at,
+               (select max(o.at)
+                  from event o
+                  join campaign k on k.id = o.campaign_id
+                 where o.contact_id = w.contact_id and o.kind = 'open' and k.list_id = w.list_id) as opened_at,
+               (select max(o.at)
+                  from event o
+                  join campaign k on k.id = o.campaign_id
+                 where o.contact_id = w.contact_id and o.kind = 'click' and k.list_id = w.list_id) as clicked_at,
+               (select d.state
+                  from delivery d
+                  join campaign k on k.id = d.campaign_id
+                 where d.contact_id = w.contact_id and k.list_id = w.list_id and d.state in ('accepted', 'rejected')
+                 order by d.changed_at desc, d.id desc
+                 limit 1) as result,
+               c.fields
+          from subscription w
+          join list l on l.id = w.list_id
+          join contact c on c.id = w.contact_id
+          left join consent n on n.id = (select max(x.id)
+                                           from consent x
+                                          where x.contact_id = w.contact_id and x.list_id = w.list_id)
+          left join evidence e on e.id = n.evidence_id
+         where {in_scope} and w.id > :after and w.id <= :last
+         order by w.id
+         limit :page",
+    cells: "name, address, state, joined_at, basis, channel, source, proof, given_at,
+            case when opened_at is null then 0 else 1 end, opened_at,
+            case when clicked_at is null then 0 else 1 end, clicked_at,
+            case result when 'accepted' then 'yes' when 'rejected' then 'no' end, fields",
     times: &[3, 8, 10, 12],
-    fields: true,
-    joins: "join list l on l.id = w.list_id join contact c on c.id = w.contact_id \
-            left join consent n on n.id = (select max(x.id) from consent x where x.contact_id = w.contact_id and x.list_id = w.list_id) \
-            left join evidence e on e.id = n.evidence_id",
-    only: "",
-    counted: Counted::By("list"),
-    by_list: true,
+    has_fields: true,
+    scope: ScopeColumn::List,
+    counted: Counted::ByIndex,
 };
 
 impl TableScan {
-    /// About how many rows there are, for the bar: restricted people are among them.
+    /// Approximate number of rows, for a progress bar: it contains restricted contacts.
     pub async fn count(&self, conn: &mut Conn, scope: Scope) -> Result<u64> {
-        let mut sql = Sql::new("select cast(coalesce(");
-        match self.counted {
-            Counted::By(owner) => {
-                sql.push("count(*), 0) as bigint) from ").push(self.table).push(" w where w.");
-                match self.narrowed(scope) {
-                    Some((column, narrow)) => sql.push(column).push(" = ").bind(narrow),
-                    None => {
-                        sql.push(owner).push("_id in (select id from ").push(owner).push(" where workspace_id = ");
-                        sql.bind(scope.workspace).push(")")
-                    }
-                };
+        let query = match self.counted {
+            Counted::ByIndex => {
+                Query::new("select count(*) from {table} w where {in_scope}").fragment("table", self.table).fragment(
+                    "in_scope",
+                    match (self.scope, scope.campaign) {
+                        (ScopeColumn::Campaign, Some((campaign, _))) => {
+                            Query::new("w.campaign_id = :campaign").bind("campaign", campaign)
+                        }
+                        (ScopeColumn::Campaign, None) => {
+                            Query::new("w.campaign_id in (select id from campaign where workspace_id = :workspace)")
+                                .bind("workspace", scope.workspace)
+                        }
+                        (ScopeColumn::List, Some((_, list))) => Query::new("w.list_id = :list").bind("list", list),
+                        (ScopeColumn::List, None) => {
+                            Query::new("w.list_id in (select id from list where workspace_id = :workspace)")
+                                .bind("workspace", scope.workspace)
+                        }
+                    },
+                )
             }
-            Counted::As(state) => {
-                sql.push("sum(w.count), 0) as bigint) from progress w join campaign k on k.id = w.campaign_id");
-                sql.push(" where k.workspace_id = ").bind(scope.workspace);
-                sql.push(" and w.state = ").bind(state.to_owned());
-                if let Some((column, narrow)) = self.narrowed(scope) {
-                    sql.push(" and w.").push(column).push(" = ").bind(narrow);
-                }
-            }
-        }
-        let row = sql.first(conn).await?.expect("an aggregate is always a row");
+            Counted::ByDeliveryCount(state) => Query::new(
+                "select cast(coalesce(sum(w.count), 0) as bigint)
+                   from delivery_count w
+                   join campaign k on k.id = w.campaign_id
+                  where k.workspace_id = :workspace and w.state = :state and {narrowed}",
+            )
+            .bind("workspace", scope.workspace)
+            .bind("state", state)
+            .fragment("narrowed", self.narrowed(scope, "w.")),
+        };
+        let row = query.fetch_optional(conn).await?.expect("an aggregate is always a row");
         Ok(row.get::<i64, _>(0).unsigned_abs())
     }
 
-    /// The keys just before the first row and of the last, so that a walk neither begins too early
-    /// nor follows what is added meanwhile.
+    /// The key before the first row and that of the last row. The scan begins there, and does not follow rows that are
+    /// added meanwhile.
     pub async fn range(&self, conn: &mut Conn, scope: Scope) -> Result<(Id, Id)> {
-        let mut sql = Sql::new("select coalesce(");
-        self.end_of_range(&mut sql, scope, "min");
-        sql.push(", 1) - 1, coalesce(");
-        self.end_of_range(&mut sql, scope, "max");
-        let row = sql.push(", 0)").first(conn).await?.expect("two values are always a row");
+        let in_scope = match (scope.campaign, &self.counted) {
+            (Some((campaign, _)), Counted::ByDeliveryCount(_)) => delivery_range::within(campaign),
+            (Some(_), Counted::ByIndex) => self.narrowed(scope, ""),
+            (None, _) => Query::new("workspace_id = :workspace").bind("workspace", scope.workspace),
+        };
+        // One select for each end: for both together the databases would scan all rows.
+        let row = Query::new(
+            "select coalesce((select min(id) from {table} where {in_scope}), 1) - 1,
+                    coalesce((select max(id) from {table} where {in_scope}), 0)",
+        )
+        .fragment("table", self.table)
+        .fragment("in_scope", in_scope)
+        .fetch_optional(conn)
+        .await?
+        .expect("two values are always a row");
         Ok((row.get(0), row.get(1)))
     }
 
-    /// One end a select: two in one would be looked for among all rows.
-    fn end_of_range(&self, sql: &mut Sql, scope: Scope, end: &str) {
-        sql.push("(select ").push(end).push("(id) from ").push(self.table).push(" where ");
-        match (self.narrowed(scope), &self.counted) {
-            (Some((_, campaign)), Counted::As(_)) => delivery_range::within(sql, campaign),
-            (Some((column, narrow)), Counted::By(_)) => sql.push(column).push(" = ").bind(narrow),
-            (None, _) => sql.push("workspace_id = ").bind(scope.workspace),
-        };
-        sql.push(")");
-    }
-
-    /// The text of the rows after key `after` up to `last`, and the key to go on from; `None` at
-    /// the end.
+    /// The rows after key `after` up to `last` as text, and the key of the last one; `None` at the end.
     pub async fn page(&self, conn: &mut Conn, scope: Scope, (after, last): (Id, Id)) -> Result<Option<(String, Id)>> {
-        let mut sql = Sql::new("select w.id, ");
-        sql.push(self.select).push(" from ").push(self.table).push(" w ").push(self.joins);
-        // The plus signs keep the planner from the indexes of these columns: the walk is by the key.
-        sql.push(" where +w.workspace_id = ").bind(scope.workspace).push(self.only);
-        if let Some((column, narrow)) = self.narrowed(scope) {
-            sql.push(" and +w.").push(column).push(" = ").bind(narrow);
-        }
-        // Who is reachable is restricted nowhere.
-        sql.push(" and (c.reachable = 1 or not exists (select 1 from subscription r where r.contact_id = w.contact_id and r.state = 'restricted'))");
-        sql.push(" and w.id > ").bind(after).push(" and w.id <= ").bind(last);
-        sql.push(" order by w.id limit ").bind(ROWS).strung(conn, self.cells, "id").await
+        // The plus signs keep the planner off the indexes of these columns: the scan follows the key. A reachable contact is
+        // restricted nowhere.
+        let in_scope =
+            Query::new("+w.workspace_id = :workspace and {narrowed} and (c.reachable = 1 or not {restricted})")
+                .bind("workspace", scope.workspace)
+                .fragment("narrowed", self.narrowed(scope, "+w."))
+                .fragment("restricted", eligibility::restricted("w.contact_id"));
+        Query::new(self.select)
+            .fragment("in_scope", in_scope)
+            .bind("after", after)
+            .bind("last", last)
+            .bind("page", PAGE)
+            .fetch_json_lines(conn, self.cells, "id")
+            .await
     }
 
-    /// Hands each row of a page to `take`, with the values of these fields where they belong to it.
+    /// Calls `take` with the cells of each row of a page, followed by the values of these fields where the scan has them.
     pub fn rows<E>(
         &self,
         page: &str,
@@ -215,8 +261,8 @@ impl TableScan {
     ) -> std::result::Result<(), E> {
         for row in Deserializer::from_str(page).into_iter::<Vec<Cell<'_>>>() {
             let mut cells = row.expect("the database writes JSON of these columns");
-            self.times.iter().for_each(|index| cells[*index].date());
-            if self.fields {
+            self.times.iter().for_each(|index| cells[*index].convert_to_time());
+            if self.has_fields {
                 let values = cells.pop();
                 let values = values.as_ref().and_then(Cell::text).and_then(|text| serde_json::from_str(text).ok());
                 let mut values: Values = values.unwrap_or_default();
@@ -227,7 +273,16 @@ impl TableScan {
         Ok(())
     }
 
-    fn narrowed(&self, scope: Scope) -> Option<(&'static str, Id)> {
-        scope.campaign.map(|(campaign, list)| if self.by_list { ("list_id", list) } else { ("campaign_id", campaign) })
+    /// Condition that the scope column, written behind `prefix`, is of the scope's campaign; true for a whole workspace.
+    fn narrowed(&self, scope: Scope, prefix: &'static str) -> Query {
+        match (self.scope, scope.campaign) {
+            (_, None) => Query::new("1 = 1"),
+            (ScopeColumn::Campaign, Some((campaign, _))) => {
+                Query::new("{prefix}campaign_id = :campaign").bind("campaign", campaign).fragment("prefix", prefix)
+            }
+            (ScopeColumn::List, Some((_, list))) => {
+                Query::new("{prefix}list_id = :list").bind("list", list).fragment("prefix", prefix)
+            }
+        }
     }
 }

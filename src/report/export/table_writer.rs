@@ -1,8 +1,8 @@
-//! Rows of cells as CSV or NDJSON.
+//! Table writer: rows of cells as CSV or NDJSON.
 //!
-//! CSV is UTF-8 without a byte order mark, every cell quoted, lines ended by CR LF (RFC 4180). A text
-//! that a spreadsheet would take for a formula gets an apostrophe in front; numbers stay numbers, also
-//! negative ones. NDJSON holds the values as they are, one object a line.
+//! CSV is UTF-8 without a byte order mark, every cell is quoted, lines end with CR LF (RFC 4180). A text that a spreadsheet
+//! would take for a formula gets a leading apostrophe; numbers, also negative ones, stay numbers. NDJSON holds the values
+//! unchanged, one object per line.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -16,32 +16,32 @@ use serde_json::Value;
 use crate::infra::clock::Millis;
 
 crate::text_enum! {
-    /// How rows are written.
+    /// File format.
     Format {
-        /// For spreadsheets and other tools.
+        /// Comma-separated values (RFC 4180).
         Csv = "csv",
-        /// One JSON object a line.
+        /// One JSON object per line.
         Ndjson = "ndjson",
     }
 }
 
-/// What stands in a row under a column.
+/// A value in a row.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Cell<'a> {
-    /// Nothing.
+    /// No value.
     Null,
-    /// A text.
+    /// Text.
     Text(Cow<'a, str>),
     /// A whole number.
     Whole(i64),
-    /// A point in time, written as ISO 8601 in UTC.
+    /// A time in ms, written as ISO 8601 in UTC.
     At(Millis),
-    /// The value of a field.
+    /// Value of a contact field.
     Json(Value),
 }
 
 impl Cell<'_> {
-    /// The text, if it is one.
+    /// The text of a text cell.
     pub fn text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
@@ -49,15 +49,15 @@ impl Cell<'_> {
         }
     }
 
-    /// Makes a whole number the point in time that it stands for.
-    pub fn date(&mut self) {
+    /// Converts a whole number, a time in ms, into a time cell.
+    pub fn convert_to_time(&mut self) {
         if let Self::Whole(at) = *self {
             *self = Self::At(at);
         }
     }
 }
 
-/// A point in time, or nothing.
+/// A time cell, or no value.
 pub fn time(at: Option<Millis>) -> Cell<'static> {
     at.map_or(Cell::Null, Cell::At)
 }
@@ -74,7 +74,7 @@ impl From<i64> for Cell<'_> {
     }
 }
 
-/// Reads texts where they stand, unless something in them is escaped.
+/// Borrows texts from the input unless they contain an escape.
 impl<'de: 'a, 'a> Deserialize<'de> for Cell<'a> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         struct Any;
@@ -103,24 +103,24 @@ impl<'de: 'a, 'a> Deserialize<'de> for Cell<'a> {
     }
 }
 
-/// A file of rows under named columns.
+/// Writes rows under named columns.
 pub struct TableWriter<W: Write> {
-    form: Layout,
-    /// The row that is being written.
+    layout: Layout,
+    /// Buffer for the current row.
     line: Vec<u8>,
     out: W,
 }
 
 enum Layout {
     Csv,
-    /// The keys as JSON, each with the index of its cell, in the order of the object.
+    /// Keys as JSON with the index of their cell, in the order of the object.
     Ndjson(Vec<(String, usize)>),
 }
 
 impl<W: Write> TableWriter<W> {
-    /// Begins a sheet; CSV gets its header.
+    /// Begins a table; writes the header of CSV.
     pub fn new(format: Format, columns: Vec<String>, out: W) -> io::Result<Self> {
-        let form = match format {
+        let layout = match format {
             Format::Csv => Layout::Csv,
             Format::Ndjson => {
                 let places: BTreeMap<_, _> = columns.iter().zip(0..).collect();
@@ -128,33 +128,33 @@ impl<W: Write> TableWriter<W> {
                 Layout::Ndjson(places.into_iter().map(key).collect::<io::Result<_>>()?)
             }
         };
-        let mut sheet = Self { form, line: Vec::new(), out };
-        if matches!(sheet.form, Layout::Csv) {
-            sheet.row(&columns.iter().map(|name| name.as_str().into()).collect::<Vec<_>>())?;
+        let mut writer = Self { layout, line: Vec::new(), out };
+        if matches!(writer.layout, Layout::Csv) {
+            writer.row(&columns.iter().map(|name| name.as_str().into()).collect::<Vec<_>>())?;
         }
-        Ok(sheet)
+        Ok(writer)
     }
 
-    /// Adds a row; it has a cell for every column.
+    /// Writes a row, which has a cell for every column.
     pub fn row(&mut self, cells: &[Cell<'_>]) -> io::Result<()> {
         self.line.clear();
-        match &self.form {
+        match &self.layout {
             Layout::Csv => {
                 for (index, cell) in cells.iter().enumerate() {
                     self.line.extend_from_slice(if index > 0 { b",\"" } else { b"\"" });
-                    quoted(cell, &mut self.line)?;
+                    write_csv(cell, &mut self.line)?;
                     self.line.push(b'"');
                 }
                 self.line.extend_from_slice(b"\r\n");
             }
             Layout::Ndjson(keys) => {
-                let mut sign = b'{';
+                let mut separator = b'{';
                 for (key, index) in keys {
-                    self.line.push(sign);
+                    self.line.push(separator);
                     self.line.extend_from_slice(key.as_bytes());
                     self.line.push(b':');
-                    json(&cells[*index], &mut self.line)?;
-                    sign = b',';
+                    write_json(&cells[*index], &mut self.line)?;
+                    separator = b',';
                 }
                 self.line.extend_from_slice(b"}\n");
             }
@@ -162,26 +162,26 @@ impl<W: Write> TableWriter<W> {
         self.out.write_all(&self.line)
     }
 
-    /// Hands everything over.
+    /// Flushes the output and returns it.
     pub fn finish(mut self) -> io::Result<W> {
         self.out.flush().map(|()| self.out)
     }
 }
 
-/// The cell as it stands between quotes.
-fn quoted(cell: &Cell<'_>, line: &mut Vec<u8>) -> io::Result<()> {
+/// Writes a cell between the quotes of CSV.
+fn write_csv(cell: &Cell<'_>, line: &mut Vec<u8>) -> io::Result<()> {
     match cell {
         Cell::Null | Cell::Json(Value::Null) => {}
-        Cell::Text(text) => guarded(text, line),
-        Cell::Json(Value::String(text)) => guarded(text, line),
+        Cell::Text(text) => write_guarded(text, line),
+        Cell::Json(Value::String(text)) => write_guarded(text, line),
         Cell::Whole(number) => write!(line, "{number}")?,
-        Cell::At(at) => date(*at, line)?,
+        Cell::At(at) => write_time(*at, line)?,
         Cell::Json(value) => write!(line, "{value}")?,
     }
     Ok(())
 }
 
-fn json(cell: &Cell<'_>, line: &mut Vec<u8>) -> io::Result<()> {
+fn write_json(cell: &Cell<'_>, line: &mut Vec<u8>) -> io::Result<()> {
     match cell {
         Cell::Null => line.extend_from_slice(b"null"),
         Cell::Text(text) => serde_json::to_writer(line, text)?,
@@ -189,7 +189,7 @@ fn json(cell: &Cell<'_>, line: &mut Vec<u8>) -> io::Result<()> {
         Cell::At(at) if Timestamp::from_millisecond(*at).is_err() => line.extend_from_slice(b"null"),
         Cell::At(at) => {
             line.push(b'"');
-            date(*at, line)?;
+            write_time(*at, line)?;
             line.push(b'"');
         }
         Cell::Json(value) => serde_json::to_writer(line, value)?,
@@ -197,13 +197,13 @@ fn json(cell: &Cell<'_>, line: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
-/// What lies outside the calendar is nothing.
-fn date(at: Millis, line: &mut Vec<u8>) -> io::Result<()> {
+/// Writes a time as ISO 8601; nothing for one outside the calendar.
+fn write_time(at: Millis, line: &mut Vec<u8>) -> io::Result<()> {
     Timestamp::from_millisecond(at).map_or(Ok(()), |at| write!(line, "{at}"))
 }
 
-/// The text, harmless in a spreadsheet: ASCII and full-width forms of the signs that begin a formula.
-fn guarded(text: &str, line: &mut Vec<u8>) {
+/// Writes a text that no spreadsheet takes for a formula. Formulas begin with these ASCII or full-width signs.
+fn write_guarded(text: &str, line: &mut Vec<u8>) {
     let risky = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
     if text.starts_with(risky) {
         line.push(b'\'');
@@ -223,13 +223,13 @@ mod tests {
 
     fn written(format: Format, cells: &[Cell<'_>]) -> String {
         let columns = (0..cells.len()).map(|index| format!("c{index}")).collect();
-        let mut sheet = TableWriter::new(format, columns, Vec::new()).expect("begun");
-        sheet.row(cells).expect("written");
-        String::from_utf8(sheet.finish().expect("finished")).expect("UTF-8")
+        let mut writer = TableWriter::new(format, columns, Vec::new()).expect("begun");
+        writer.row(cells).expect("written");
+        String::from_utf8(writer.finish().expect("finished")).expect("UTF-8")
     }
 
     #[test]
-    fn texts_that_look_like_formulas_are_texts() {
+    fn formulas_in_texts_are_disarmed() {
         for text in ["=1+1", "+7 900", "-1", "@SUM(A1)", "\t=1", "\r=1", "＝1", "＋1", "－1", "＠x"] {
             let csv = written(Format::Csv, &[text.into()]);
             assert_eq!(csv, format!("\"c0\"\r\n\"'{text}\"\r\n"));
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_stay_numbers() {
+    fn numbers_are_not_disarmed() {
         let cells = [Cell::Whole(-5), Cell::Json(Value::from(-1.5)), Cell::Null, Cell::from("a\"b,\nc")];
 
         assert_eq!(
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_told_as_one() {
+    fn a_full_disk_is_reported() {
         struct FullDisk;
         impl Write for FullDisk {
             fn write(&mut self, _: &[u8]) -> io::Result<usize> {
@@ -262,15 +262,15 @@ mod tests {
         }
         for format in [Format::Csv, Format::Ndjson] {
             let mut written = TableWriter::new(format, vec!["a".to_owned()], FullDisk).map(|_| ());
-            if let Ok(mut sheet) = TableWriter::new(format, vec!["a".to_owned()], FullDisk) {
-                written = sheet.row(&[Cell::from("x".repeat(1 << 16).as_str())]);
+            if let Ok(mut writer) = TableWriter::new(format, vec!["a".to_owned()], FullDisk) {
+                written = writer.row(&[Cell::from("x".repeat(1 << 16).as_str())]);
             }
             assert_eq!(written.expect_err("a full disk").kind(), io::ErrorKind::StorageFull, "{format}");
         }
     }
 
     #[test]
-    fn times_are_utc() {
+    fn times_are_written_in_utc() {
         let cells = [time(Some(1_795_255_200_000)), time(Some(1_795_255_200_120)), time(None), time(Some(i64::MAX))];
         assert_eq!(
             written(Format::Csv, &cells),
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_database_strings_together_is_read_as_it_was() {
+    fn rows_of_the_database_are_read_unchanged() {
         let row: Vec<Cell<'_>> = serde_json::from_str(r#"["plain","a\"b\u001f\\",-7,null,""]"#).expect("a row");
         let borrowed = |text| Cell::Text(Cow::Borrowed(text));
         assert_eq!(row, [borrowed("plain"), borrowed("a\"b\u{1f}\\"), Cell::Whole(-7), Cell::Null, borrowed("")]);

@@ -67,14 +67,14 @@ fn write_disk(out: &mut Exposition, disk: &DiskStatus) {
 
 fn write_stats(out: &mut Exposition, stats: &Stats) {
     gauge(out, "mailers_alive", "Mailers with a valid lease, on all machines.", stats.mailers as f64);
-    gauge(out, "campaigns_halted", "Campaigns paused by an error.", stats.halted as f64);
+    gauge(out, "campaigns_halted", "Campaigns paused by an error.", stats.paused_by_engine as f64);
     out.gauge("campaigns", "Campaigns by state.");
     for (state, count) in &stats.campaigns {
         out.sample("campaigns", &[("state", state)], *count as f64);
     }
     for (name, help, value) in WORKSPACE_GAUGES {
         out.gauge(name, help);
-        for (workspace, backlog) in &stats.queues {
+        for (workspace, backlog) in &stats.backlogs {
             out.sample(name, &[("workspace", &workspace.to_string())], value(backlog));
         }
     }

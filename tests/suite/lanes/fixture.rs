@@ -43,7 +43,7 @@ pub fn rate(rate: f64) -> RateLimit {
 pub async fn waiting(fixture: &Fixture) -> BTreeMap<String, i64> {
     let id = campaign(fixture).await.id;
     let mut conn = fixture.installation.db.read().await.expect("a connection");
-    reassign_lanes::waiting(&mut conn, id).await.expect("counted").into_iter().collect()
+    reassign_lanes::count_pending(&mut conn, id).await.expect("counted").into_iter().collect()
 }
 
 pub fn counts<const N: usize>(counts: [(&str, i64); N]) -> BTreeMap<String, i64> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sendoff::campaign::lifecycle;
 use sendoff::campaign::model::{self, State};
 use sendoff::infra::clock::DAY;
 use sendoff::infra::error::Error;
@@ -99,7 +100,7 @@ both!(cancelling_skips_what_was_not_sent, |fixture| {
     house_with(fixture, 6).await;
     let running = start(fixture, LETTER).await;
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
-    model::cancel(&mut tx, &running, fixture.installation.clock.now()).await.expect("cancelled");
+    lifecycle::cancel(&mut tx, &running, fixture.installation.clock.now()).await.expect("cancelled");
     tx.commit().await.expect("committed");
 
     assert_eq!(states(fixture).await, [("skipped", 6)].into());

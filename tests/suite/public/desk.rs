@@ -3,7 +3,8 @@
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
 use sendoff::audience::address::Address;
-use sendoff::campaign::{delivery, model};
+use sendoff::campaign::delivery;
+use sendoff::campaign::lifecycle;
 use sendoff::infra::setting::{self, Setting};
 use sendoff::infra::token::TokenPurpose;
 use sendoff::mailer::transport::eml_store::EmlStore;
@@ -84,7 +85,7 @@ both!(a_running_campaign_shows_its_rate_and_end_and_asks_for_itself_again, |fixt
 
     end(&on_the_wire[50..], delivery::State::Accepted).await;
     let mut tx = installation.db.write().await.expect("a transaction");
-    assert!(model::finish(&mut tx, campaign.id, installation.clock.now()).await.expect("asked"));
+    assert!(lifecycle::finish(&mut tx, campaign.id, installation.clock.now()).await.expect("asked"));
     tx.commit().await.expect("committed");
     let last = desk().await;
     assert!(last.contains("100 / 100 · 100 %") && !last.contains("refresh") && !last.contains("a second"), "{last}");

@@ -1,8 +1,9 @@
 //! From the latest time on nothing leaves.
 
+use sendoff::campaign::deadline;
 use sendoff::campaign::delivery::{self, Mark};
 use sendoff::campaign::launch;
-use sendoff::campaign::model::{State, deadline};
+use sendoff::campaign::model::State;
 use sendoff::cli::campaign::Command;
 use sendoff::infra::i18n::Lang;
 

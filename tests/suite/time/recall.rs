@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sendoff::campaign::delivery::{self, Claimed, Mark};
 use sendoff::campaign::launch;
-use sendoff::campaign::model::{self, recall};
+use sendoff::campaign::{model, recall};
 use sendoff::cli::campaign::Command;
 use sendoff::infra::clock::Millis;
 use sendoff::infra::setting::{self, Setting};

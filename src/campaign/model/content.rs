@@ -1,0 +1,80 @@
+//! Table `campaign_content`: the campaign file and the frozen content of a campaign, megabytes that are read only where
+//! they are needed.
+
+use sqlx::Row;
+
+use crate::campaign::file::CampaignFile;
+use crate::content::email::Format;
+use crate::infra::db::{Conn, Query};
+use crate::infra::error::{Message, Result};
+use crate::infra::id::Id;
+
+/// The campaign file as it was added.
+#[derive(Debug, Clone)]
+pub struct CampaignSource {
+    /// `md` or `html`.
+    pub format: String,
+    /// Text of the file.
+    pub text: String,
+}
+
+impl CampaignSource {
+    /// Parses the file.
+    pub fn parse(&self) -> Result<CampaignFile> {
+        let format = if self.format == "html" { Format::Html } else { Format::Md };
+        CampaignFile::parse(&self.text, format)
+    }
+}
+
+/// Reads the campaign file.
+pub async fn read_source(conn: &mut Conn, campaign: Id) -> Result<CampaignSource> {
+    let row = Query::new(
+        "select k.format, t.source
+           from campaign k
+           join campaign_content t on t.campaign_id = k.id
+          where k.id = :campaign",
+    )
+    .bind("campaign", campaign)
+    .fetch_optional(conn)
+    .await?;
+    let row = row.ok_or_else(|| Message::new("campaign-gone").internal())?;
+    Ok(CampaignSource { format: row.get(0), text: row.get(1) })
+}
+
+/// Reads and parses the campaign file.
+pub async fn read_file(conn: &mut Conn, campaign: Id) -> Result<CampaignFile> {
+    read_source(conn, campaign).await?.parse()
+}
+
+/// Reads the frozen content as JSON; `None` before the launch.
+pub async fn read_frozen(conn: &mut Conn, campaign: Id) -> Result<Option<String>> {
+    let row = Query::new("select frozen from campaign_content where campaign_id = :campaign")
+        .bind("campaign", campaign)
+        .fetch_optional(conn)
+        .await?;
+    Ok(row.and_then(|row| row.get(0)))
+}
+
+/// Stores the file of a draft.
+pub(super) async fn save_source(conn: &mut Conn, campaign: Id, source: &str) -> Result<()> {
+    Query::new(
+        "insert into campaign_content (campaign_id, source)
+         values (:campaign, :source)
+         on conflict (campaign_id) do update set source = excluded.source",
+    )
+    .bind("campaign", campaign)
+    .bind("source", source)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Stores the frozen content at launch.
+pub(super) async fn save_frozen(conn: &mut Conn, campaign: Id, frozen: &str) -> Result<()> {
+    Query::new("update campaign_content set frozen = :frozen where campaign_id = :campaign")
+        .bind("frozen", frozen)
+        .bind("campaign", campaign)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
