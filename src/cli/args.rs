@@ -35,7 +35,7 @@ pub struct Cli {
     /// What the log holds: error, warn, info, debug or trace
     #[arg(long, global = true, env = "SENDOFF_LOG_LEVEL", value_enum, value_name = "LEVEL", default_value_t = log::Level::Warn)]
     pub log_level: log::Level,
-    /// Language of messages: en or ru; follows the locale by default
+    /// Language of the output, such as en; follows the locale by default
     #[arg(long, global = true, env = "SENDOFF_LANG", value_name = "LANG")]
     pub lang: Option<String>,
     /// The locale of the environment, consulted when no language is named

@@ -147,7 +147,7 @@ impl Demo<'_> {
         }
         list::add(installation, actor, "News").await?;
         setting::set(installation, actor, "public-url", public_url).await?;
-        setting::set(installation, actor, "language", "ru").await?;
+        setting::set(installation, actor, "language", Lang::RU.as_str()).await?;
         let change = BrandChange {
             name: Some("Магазин «Осень»".to_owned()),
             address: Some("420111, Казань, ул. Баумана, 1".to_owned()),

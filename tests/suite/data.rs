@@ -230,7 +230,7 @@ both!(estimate_is_near_the_count, |fixture| {
 
 both!(second_import_finds_contacts_in_byte_order_under_any_collation, |fixture| {
     import::set_up(fixture, fixture.workspace.id).await;
-    // ICU and `en_US` sort a digit before the @ of a shorter address, bytes after it.
+    // ICU and `en_US` sort `@` before a digit; bytes sort it after.
     let text = "email\nanna@x.org\nanna1@x.org\nanna-b@x.org\nAnna.c@x.org\nanna_d@x.org\nann@x.org\n";
     let request = import::request(import::file(fixture, "people.csv", text));
 

@@ -254,8 +254,8 @@ both!(requests_are_counted_by_door_and_never_by_token, |fixture| {
     stage.get("/nowhere/anna@example.org").await;
 
     let text = ask(&stage.app, "/metrics").await.body;
-    assert!(text.contains("sendoff_http_requests_total{door=\"view\",status=\"200\"}"), "{text}");
-    assert!(text.contains("sendoff_http_requests_total{door=\"elsewhere\",status=\"404\"}"), "{text}");
+    assert!(text.contains("sendoff_http_requests_total{endpoint=\"view\",status=\"200\"}"), "{text}");
+    assert!(text.contains("sendoff_http_requests_total{endpoint=\"elsewhere\",status=\"404\"}"), "{text}");
     assert!(!text.contains(&token) && !text.contains("anna"));
 });
 
