@@ -46,7 +46,7 @@ impl CompiledEmail {
         self.parts.as_ref()?.summarize(&self.renderer, address, fields, secret, scratch)
     }
 
-    /// The secret whose tokens stand in the encoded parts until a delivery's own replace them.
+    /// The secret of the placeholder tokens in the encoded parts.
     pub fn placeholder_secret(&self) -> &MessageSecret {
         &self.renderer.placeholder_secret
     }

@@ -1,4 +1,4 @@
-//! The parts of an email prepared for all recipients: text that everybody gets is encoded once, values stand in slots.
+//! The parts of an email prepared for all recipients: text that all get is encoded once, values go into slots.
 //!
 //! A part with conditions or calculations is run by the template engine, but its template holds the tags alone: each
 //! text between them is replaced by the number of its encoded run. So such a text costs nothing but a copy either.

@@ -1,4 +1,4 @@
-//! Converts Markdown with tags to HTML. Conditions may stand on lines of their own around conditions, or around the
+//! Converts Markdown with tags to HTML. Conditions may be on lines of their own around blocks, or around the
 //! text of a paragraph.
 
 use pulldown_cmark::{Options, Parser, html};

@@ -43,7 +43,7 @@ struct Writer<'m> {
     tables: Vec<bool>,
     /// True if the block is a headline.
     is_headline: bool,
-    /// The last closed link: as it stands in the block, and as a block of its own.
+    /// The last closed link: its text in the block, and its text as a block of its own.
     closed_link: Option<(String, String)>,
     /// True if only statements were written since the last empty line.
     after_empty_line: bool,
@@ -80,7 +80,7 @@ impl<'m> Writer<'m> {
         1
     }
 
-    /// Skips an invisible element. Statements in it are kept, because their `endif` may stand outside.
+    /// Skips an invisible element. Statements in it are kept, because their `endif` may be outside.
     fn skip(&mut self, nodes: &[Node], at: usize, name: &str) -> usize {
         let mut depth = 0_usize;
         for (taken, node) in nodes[at..].iter().enumerate() {

@@ -50,7 +50,7 @@ impl<'f> TagChecker<'f> {
         }
     }
 
-    /// True outside of every `if`: all recipients get what stands here.
+    /// True outside of every `if`, where text goes to all recipients.
     pub fn is_unconditional(&self) -> bool {
         self.open_ifs.is_empty()
     }

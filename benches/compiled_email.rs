@@ -1,6 +1,6 @@
-//! What a message costs: put together from encoded parts, rendered and written, and copied. One
-//! letter of 30 KB with fifteen measured links, once plain and once with conditions. Run it with
-//! `cargo bench --bench splice`.
+//! The cost of composing a message: from encoded parts, by rendering and encoding it, and of copying its bytes. The
+//! email has 30 KB and fifteen measured links, once without and once with conditions. Run it with `cargo bench --bench
+//! compiled_email`.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -17,14 +17,16 @@ use sendoff::infra::config::Config;
 use sendoff::infra::i18n::Lang;
 use sendoff::infra::installation::Installation;
 
-/// Rounds of each measurement, taken in turn; the median is told. They are short, so that a busy
-/// machine spoils few of them.
+/// Rounds of each measurement, alternating; the median is printed. They are short, so that other load disturbs few of
+/// them.
 const ROUNDS: usize = 201;
-/// Messages of a round.
+/// Messages in a round.
 const MESSAGES: usize = 100;
 
+/// The beginning of a body without conditions.
 const PLAIN: &str = "Привет, {{ first_name | default('друг') }}!\n\n";
-const DECIDING: &str = "{% if vip %}Дорогая {{ first_name | upper | default('друг') }}{% else %}Привет{% endif %}!\n\n\
+/// The beginning of a body with conditions.
+const CONDITIONAL: &str = "{% if vip %}Дорогая {{ first_name | upper | default('друг') }}{% else %}Привет{% endif %}!\n\n\
                         {% if city == 'Казань' %}Ждём на Баумана, 1.{% elif city %}Доставим в {{ city }}.{% endif %}\n\n";
 
 fn body(opening: &str) -> String {
@@ -63,25 +65,25 @@ fn composer(installation: &Installation, opening: &str) -> Composer {
         campaign: 11,
         mailbox: String::new(),
     };
-    Composer::compile(installation, frozen).expect("a letter that compiles")
+    Composer::compile(installation, frozen).expect("an email that compiles")
 }
 
-fn people() -> Vec<(Recipient, Address)> {
-    let person = |id: i64| {
+fn recipients() -> Vec<(Recipient, Address)> {
+    let recipient = |id: i64| {
         let address = format!("reader{id}@example{}.org", id % 97);
         let fields =
             format!("{{\"first_name\":\"Анна\",\"city\":\"Казань\",\"vip\":{},\"age\":{}}}", id % 2 == 0, id % 80);
         let to = Address::parse(&address).expect("an address");
         (Recipient { delivery: id, address, fields }, to)
     };
-    (1..=MESSAGES as i64).map(person).collect()
+    (1..=MESSAGES as i64).map(recipient).collect()
 }
 
-/// Microseconds a message, in one round.
-fn timed(people: &[(Recipient, Address)], mut make: impl FnMut(&Recipient, &Address)) -> f64 {
+/// Microseconds per message, in one round.
+fn timed(recipients: &[(Recipient, Address)], mut make: impl FnMut(&Recipient, &Address)) -> f64 {
     let begin = Instant::now();
-    people.iter().for_each(|(claimed, to)| make(claimed, to));
-    begin.elapsed().as_secs_f64() * 1e6 / people.len() as f64
+    recipients.iter().for_each(|(recipient, to)| make(recipient, to));
+    begin.elapsed().as_secs_f64() * 1e6 / recipients.len() as f64
 }
 
 fn median(mut times: Vec<f64>) -> f64 {
@@ -90,39 +92,40 @@ fn median(mut times: Vec<f64>) -> f64 {
 }
 
 fn measure(name: &str, composer: &Composer) {
-    let people = people();
+    let recipients = recipients();
     let mut out = Vec::new();
-    composer.compose(&people[0].0, &people[0].1, 0, &mut out).expect("a message");
+    composer.compose(&recipients[0].0, &recipients[0].1, 0, &mut out).expect("a message");
     let (message, mut copy) = (out.clone(), Vec::with_capacity(out.len()));
     let mut times = [const { Vec::new() }; 3];
     for _ in 0..ROUNDS {
-        times[0].push(timed(&people, |claimed, to| assert!(composer.splice(claimed, to, 0, black_box(&mut out)))));
-        times[1].push(timed(&people[..MESSAGES / 50], |claimed, to| {
-            let rendered = composer.render(claimed).expect("a letter");
-            black_box(composer.write(claimed, to, &rendered, 0));
+        times[0]
+            .push(timed(&recipients, |recipient, to| assert!(composer.splice(recipient, to, 0, black_box(&mut out)))));
+        times[1].push(timed(&recipients[..MESSAGES / 50], |recipient, to| {
+            let rendered = composer.render(recipient).expect("an email");
+            black_box(composer.write(recipient, to, &rendered, 0));
         }));
-        times[2].push(timed(&people, |_, _| {
+        times[2].push(timed(&recipients, |_, _| {
             copy.clear();
             copy.extend_from_slice(black_box(&message));
             black_box(&mut copy);
         }));
     }
-    let [splice, plain, memcpy] = times.map(median);
+    let [compose, render, copy] = times.map(median);
     println!(
-        "{name:<10} {:>7} bytes   splice {splice:>6.2} µs   plain {plain:>7.1} µs   memcpy {memcpy:>5.2} µs   \
-         splice/memcpy {:.2}   plain/splice {:.0}",
+        "{name:<11} {:>7} bytes   compose {compose:>6.2} µs   render {render:>7.1} µs   copy {copy:>5.2} µs   \
+         compose/copy {:.2}   render/compose {:.0}",
         message.len(),
-        splice / memcpy,
-        plain / splice
+        compose / copy,
+        render / compose
     );
 }
 
-/// Nothing but spliced messages, for a tool that counts instructions (`-- only 2000`).
-fn only(composer: &Composer, count: usize) {
+/// Composes messages and nothing else, for a tool that counts instructions (`-- only 2000`).
+fn compose_only(composer: &Composer, count: usize) {
     let mut out = Vec::new();
-    let people = people();
-    for (claimed, to) in people.iter().cycle().take(count) {
-        assert!(composer.splice(claimed, to, 0, black_box(&mut out)));
+    let recipients = recipients();
+    for (recipient, to) in recipients.iter().cycle().take(count) {
+        assert!(composer.splice(recipient, to, 0, black_box(&mut out)));
     }
 }
 
@@ -132,13 +135,13 @@ async fn main() {
     let config = Config { data: folder.path().join("data"), database: None };
     sqlx::any::install_default_drivers();
     let installation = Installation::open(config, Clock::system()).await.expect("the installation opens");
-    let (plain, deciding) = (composer(&installation, PLAIN), composer(&installation, DECIDING));
-    let mut words = std::env::args().skip_while(|word| word != "only").skip(1);
-    if let Some(count) = words.next().and_then(|count| count.parse().ok()) {
-        only(&plain, count);
+    let (plain, conditional) = (composer(&installation, PLAIN), composer(&installation, CONDITIONAL));
+    let mut args = std::env::args().skip_while(|arg| arg != "only").skip(1);
+    if let Some(count) = args.next().and_then(|count| count.parse().ok()) {
+        compose_only(&plain, count);
     } else {
         measure("plain", &plain);
-        measure("deciding", &deciding);
+        measure("conditional", &conditional);
     }
     installation.db.close().await;
 }
