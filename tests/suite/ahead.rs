@@ -9,8 +9,8 @@ use sqlx::Row;
 use tokio::sync::Semaphore;
 
 use crate::fixture::{Fixture, both};
-use crate::mail_sink::{Act, Plan, Sink};
-use crate::mailer::fixture::{LETTER, house_with, mail, recipients, start, states};
+use crate::mail_sink::{Action, Plan, Sink};
+use crate::mailer::fixture::{EMAIL, mail, recipients, start, states, subscribe_many};
 
 /// How many letters of the fixture are marked.
 async fn marked(fixture: &Fixture) -> i64 {
@@ -34,20 +34,20 @@ async fn leave_meanwhile(fixture: &Fixture, sink: &Sink, word: &Semaphore) {
     word.add_permits(1);
 }
 
-both!(who_leaves_while_an_earlier_letter_is_on_the_wire_is_not_named_to_the_relay, |fixture| {
-    house_with(fixture, 3).await;
+both!(unsubscribe_during_an_earlier_message_stops_the_envelope, |fixture| {
+    subscribe_many(fixture, 3).await;
     let word = Arc::new(Semaphore::new(0));
     let given = word.clone();
     let slow = move |at: &crate::mail_sink::At| match (at.verb, at.count) {
-        (".", 1) => Act::Until(given.clone(), Box::new(Act::Usual)),
-        _ => Act::Usual,
+        (".", 1) => Action::Until(given.clone(), Box::new(Action::Usual)),
+        _ => Action::Usual,
     };
     let sink = Plan::new().on(slow).start().await;
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
     let relay = Relay { connections: 1, ahead: 3, ..Relay::to(RelayKind::Smtp(Box::new(sink.target()))) };
     relay::save(&fixture.installation, &mut tx, fixture.workspace.id, &relay).await.expect("a relay");
     tx.commit().await.expect("committed");
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
 
     tokio::join!(mail(fixture), leave_meanwhile(fixture, &sink, &word));
 

@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::fixture::{Fixture, Kind as Database, both};
-use crate::mail_sink::{Act, Plan};
+use crate::mail_sink::{Action, Plan};
 
 const FROM: &str = "news@example.org";
 
@@ -60,7 +60,7 @@ fn address(text: &str) -> Address {
 }
 
 #[tokio::test]
-async fn a_letter_is_kept_to_the_byte_and_forgotten_with_its_reader() {
+async fn message_is_stored_unchanged_and_deleted_with_its_recipient() {
     let fixture = fixture().await;
     let inbox = inbox(&fixture).await;
     let mut session = Session::open(&Endpoint::local(inbox.address), &Timeouts::default()).await.expect("open");
@@ -81,7 +81,7 @@ async fn a_letter_is_kept_to_the_byte_and_forgotten_with_its_reader() {
 }
 
 #[tokio::test]
-async fn a_group_of_commands_gets_a_reply_each_and_two_letters_two_files() {
+async fn pipelined_commands_get_a_reply_each_and_two_messages_two_files() {
     let fixture = fixture().await;
     let inbox = inbox(&fixture).await;
     let letter = "MAIL FROM:<> SIZE=100 BODY=8BITMIME\r\nRCPT TO:<a@example.org>\r\nDATA\r\nx\r\n.\r\n";
@@ -96,7 +96,7 @@ async fn a_group_of_commands_gets_a_reply_each_and_two_letters_two_files() {
 }
 
 #[tokio::test]
-async fn what_a_strict_server_refuses_is_refused() {
+async fn invalid_commands_are_refused() {
     let fixture = fixture().await;
     let inbox = inbox(&fixture).await;
     let long = "x".repeat(999);
@@ -129,7 +129,7 @@ async fn what_a_strict_server_refuses_is_refused() {
 }
 
 #[tokio::test]
-async fn a_dot_that_arrives_in_pieces_ends_the_text() {
+async fn final_dot_in_pieces_ends_the_message() {
     let fixture = fixture().await;
     let inbox = inbox(&fixture).await;
     let mut stream = TcpStream::connect(inbox.address).await.expect("connects");
@@ -147,7 +147,7 @@ async fn a_dot_that_arrives_in_pieces_ends_the_text() {
 }
 
 #[tokio::test]
-async fn a_text_above_the_limit_is_refused_and_the_next_one_is_taken() {
+async fn message_above_the_size_limit_is_refused_and_the_next_one_accepted() {
     let fixture = fixture().await;
     let inbox = inbox(&fixture).await;
     let mut session = Session::open(&Endpoint::local(inbox.address), &Timeouts::default()).await.expect("open");
@@ -162,7 +162,7 @@ async fn a_text_above_the_limit_is_refused_and_the_next_one_is_taken() {
 }
 
 #[tokio::test]
-async fn the_capture_stays_on_this_machine_and_stops_when_told() {
+async fn capture_listens_on_loopback_only_and_stops_at_shutdown() {
     let refused = capture::bind("0.0.0.0:0".parse().expect("an address")).await.expect_err("not loopback");
     assert_eq!((refused.message().key, refused.exit_code()), ("capture-loopback", 2));
 
@@ -175,7 +175,7 @@ async fn the_capture_stays_on_this_machine_and_stops_when_told() {
 }
 
 #[tokio::test]
-async fn a_letter_that_cannot_be_kept_is_not_acknowledged() {
+async fn message_that_cannot_be_stored_is_not_accepted() {
     let fixture = fixture().await;
     let inbox = inbox(&fixture).await;
     let place = fixture.installation.config.capture_dir();
@@ -192,7 +192,7 @@ fn rate(rate: f64) -> RateLimit {
     RateLimit { rate: Some(rate), ..RateLimit::default() }
 }
 
-both!(a_relay_is_kept_sealed_and_read_back, |fixture| {
+both!(relay_is_stored_encrypted_and_read_back, |fixture| {
     let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
     let mut tx = installation.db.write().await.expect("a transaction");
     assert_eq!(
@@ -234,7 +234,7 @@ both!(a_relay_is_kept_sealed_and_read_back, |fixture| {
     }
 });
 
-both!(the_command_sets_shows_and_tries_a_relay, |fixture| {
+both!(command_sets_shows_and_tests_a_relay, |fixture| {
     let installation = &fixture.installation;
     let traits = || Traits { connections: Some(7), ..Traits::default() };
     let sink = Plan::new().start().await;
@@ -259,7 +259,7 @@ both!(the_command_sets_shows_and_tries_a_relay, |fixture| {
     let tried = door::run(installation, &fixture.actor, test(), Lang::EN).await.expect("answers");
     assert_eq!((&tried.json["pipelining"], &tried.json["encrypted"]), (&true.into(), &false.into()));
 
-    let busy = Plan::new().at("CONNECT", Act::Say("421 4.3.2 busy")).start().await;
+    let busy = Plan::new().at("CONNECT", Action::Say("421 4.3.2 busy")).start().await;
     door::run(installation, &fixture.actor, smtp(format!("smtp://{}", busy.address)), Lang::EN).await.expect("set");
     let failed = door::run(installation, &fixture.actor, test(), Lang::EN).await.expect_err("busy");
     assert_eq!((failed.message().key, failed.exit_code()), ("smtp-answer", 1));

@@ -12,8 +12,8 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use crate::fixture::{Fixture, both};
-use crate::mail_sink::{Act, Plan, Sink};
-use crate::mailer::fixture::{LETTER, campaign, house_with, mail, recipients, start, states, use_relay};
+use crate::mail_sink::{Action, Plan, Sink};
+use crate::mailer::fixture::{EMAIL, campaign, subscribe_many, mail, recipients, start, states, use_relay};
 
 /// Connections of the mailer.
 const CONNECTIONS: i64 = 2;
@@ -31,13 +31,13 @@ async fn count(fixture: &Fixture, sql: &'static str) -> i64 {
 
 /// A campaign to so many contacts, and a relay that answers slowly.
 async fn start_slow_campaign(fixture: &Fixture, people: usize) -> Sink {
-    house_with(fixture, people).await;
-    let sink = Plan::new().at(".", Act::late(20)).start().await;
+    subscribe_many(fixture, people).await;
+    let sink = Plan::new().at(".", Action::late(20)).start().await;
     use_relay(fixture, sink.target(), CONNECTIONS as u32).await;
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
     setting::set(&mut tx, Setting::LeaseTerm, "2").await.expect("a setting");
     tx.commit().await.expect("committed");
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
     sink
 }
 
@@ -46,7 +46,7 @@ async fn send_with_changes(fixture: &Fixture, sink: &Sink, changes: &[(usize, &s
     let (stop, stopped) = watch::channel(false);
     let changing = async {
         for (messages, sql) in changes {
-            while sink.log().letters.len() < *messages {
+            while sink.log().messages.len() < *messages {
                 sleep(Duration::from_millis(5)).await;
             }
             tamper(fixture, sql).await;
@@ -128,7 +128,7 @@ both!(mailer_on_a_newer_database_ends_with_an_error_and_sends_nothing, |fixture|
 
     assert_eq!(refused.message().key, "database-newer");
     assert_eq!(states(fixture).await, [("pending", 3)].into());
-    assert!(sink.log().letters.is_empty());
+    assert!(sink.log().messages.is_empty());
     tamper(fixture, "delete from _sqlx_migrations where version = 9999").await;
     mail(fixture).await;
     assert_eq!(states(fixture).await, [("accepted", 3)].into());

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use crate::fixture::{Fixture, Kind, both};
 use crate::mail_sink::{Plan, Sink};
-use crate::mailer::fixture::{LETTER, campaign, house_with, mail, recipients, start, states, use_relay};
+use crate::mailer::fixture::{EMAIL, campaign, subscribe_many, mail, recipients, start, states, use_relay};
 
 const MESSAGES: usize = 150;
 const CONNECTIONS: u32 = 4;
@@ -26,7 +26,7 @@ async fn lock_repeatedly(fixture: &Fixture, sink: &Sink, times: &mut usize) -> I
     };
     loop {
         holder.execute(sqlx::raw_sql(lock)).await.expect("locked");
-        let before = sink.log().letters.len();
+        let before = sink.log().messages.len();
         sleep(LOCK_TIME).await;
         let seen = recipients(sink);
         let unmarked = "select c.address from delivery d join contact c on c.id = d.contact_id \
@@ -35,21 +35,21 @@ async fn lock_repeatedly(fixture: &Fixture, sink: &Sink, times: &mut usize) -> I
             let person = format!("<{}>", row.get::<&str, _>(0));
             assert!(!seen.keys().any(|line| line.contains(&person)), "{person} got a message without a mark");
         }
-        let sent = sink.log().letters.len() - before;
+        let sent = sink.log().messages.len() - before;
         assert!(sent <= CONNECTIONS as usize, "{sent} messages left while nothing could be marked");
         holder.execute("rollback").await.expect("released");
         *times += 1;
-        while sink.log().letters.len() <= before + sent {
+        while sink.log().messages.len() <= before + sent {
             sleep(Duration::from_millis(2)).await;
         }
     }
 }
 
 both!(slow_disk_slows_sending_and_loses_no_mark, |fixture| {
-    house_with(fixture, MESSAGES).await;
+    subscribe_many(fixture, MESSAGES).await;
     let sink = Plan::new().start().await;
     use_relay(fixture, sink.target(), CONNECTIONS).await;
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
 
     let mut times = 0;
     tokio::select! {

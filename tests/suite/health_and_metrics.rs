@@ -19,8 +19,8 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use crate::fixture::{Fixture, Kind, both, postgres_url};
-use crate::mail_sink::{Act, Plan};
-use crate::mailer::fixture::{LETTER, campaign, house_with, mail, start, use_relay};
+use crate::mail_sink::{Action, Plan};
+use crate::mailer::fixture::{EMAIL, campaign, mail, start, subscribe_many, use_relay};
 use crate::public::fixture::{Reply, Stage, send};
 
 const HERE: (&str, &str) = ("host", "127.0.0.1:8025");
@@ -139,8 +139,8 @@ both!(a_mailer_without_its_lease_is_not_ready, |fixture| {
 });
 
 both!(a_halted_campaign_is_told_without_what_the_relay_said, |fixture| {
-    house_with(fixture, 2).await;
-    let running = start(fixture, LETTER).await;
+    subscribe_many(fixture, 2).await;
+    let running = start(fixture, EMAIL).await;
     fixture.installation.clock.advance(60_000);
     assert_eq!(health(&app(fixture).await).await.1, ["no-mailer"], "letters are due and nobody sends");
 
@@ -156,15 +156,15 @@ both!(a_halted_campaign_is_told_without_what_the_relay_said, |fixture| {
 });
 
 both!(every_try_is_counted_by_what_became_of_it, |fixture| {
-    house_with(fixture, 30).await;
+    subscribe_many(fixture, 30).await;
     let greylist = |at: &crate::mail_sink::At| match (at.verb, at.count) {
-        ("RCPT", 1..=3) => Act::Say("450 4.7.1 later"),
-        ("RCPT", 4..=5) => Act::Say("550 5.1.1 nobody"),
-        _ => Act::Usual,
+        ("RCPT", 1..=3) => Action::Say("450 4.7.1 later"),
+        ("RCPT", 4..=5) => Action::Say("550 5.1.1 nobody"),
+        _ => Action::Usual,
     };
     let sink = Plan::new().on(greylist).start().await;
     use_relay(fixture, sink.target(), 1).await;
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
     let workspace = fixture.workspace.id;
     let count = async |result: &str| {
         let text = ask(&app(fixture).await, "/metrics").await.body;
@@ -186,8 +186,8 @@ both!(every_try_is_counted_by_what_became_of_it, |fixture| {
 });
 
 both!(what_waits_is_measured_by_workspace_and_names_nobody, |fixture| {
-    house_with(fixture, 4).await;
-    let running = start(fixture, LETTER).await;
+    subscribe_many(fixture, 4).await;
+    let running = start(fixture, EMAIL).await;
     let workspace = format!("{{workspace=\"{}\"}}", fixture.workspace.id);
     fixture.installation.clock.advance(90_000);
     let (lease, _) = Lease::acquire(&fixture.installation).await.expect("a lease");

@@ -14,7 +14,7 @@ use sendoff::mailer::relay::{self, Relay, RelayKind};
 
 use crate::fixture::{Fixture, both};
 use crate::mail_sink::{Plan, Sink};
-use crate::mailer::fixture::{LETTER, campaign, house_with, mail, recipients, start, states, use_relay};
+use crate::mailer::fixture::{EMAIL, campaign, subscribe_many, mail, recipients, start, states, use_relay};
 
 /// A workspace beside the first, with one person on a list.
 async fn settle(fixture: &Fixture) -> (Id, Id) {
@@ -66,14 +66,14 @@ async fn resume(fixture: &Fixture, campaign: &Campaign) {
 }
 
 both!(a_relay_that_cannot_be_read_stops_its_own_workspace_alone, |fixture| {
-    house_with(fixture, 20).await;
+    subscribe_many(fixture, 20).await;
     let sink = Plan::new().start().await;
     use_relay(fixture, sink.target(), 2).await;
     let (other, list) = settle(fixture).await;
     tell(fixture, other, &sink).await;
-    let winter = draft(fixture, other, list, LETTER).await;
+    let winter = draft(fixture, other, list, EMAIL).await;
     launch::start(&fixture.installation, &winter).await.expect("launched");
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
     tamper(fixture, sqlx::query("update relay set target = $1 where workspace_id = $2").bind(vec![0_u8]).bind(other))
         .await;
 
@@ -92,13 +92,13 @@ both!(a_relay_that_cannot_be_read_stops_its_own_workspace_alone, |fixture| {
 });
 
 both!(letters_that_cannot_be_made_again_stop_their_own_campaign_alone, |fixture| {
-    house_with(fixture, 20).await;
+    subscribe_many(fixture, 20).await;
     let list = fixture.subscribe("Others", &["neighbour@example.org"]).await;
     let sink = Plan::new().start().await;
     use_relay(fixture, sink.target(), 2).await;
-    let winter = draft(fixture, fixture.workspace.id, list, LETTER).await;
+    let winter = draft(fixture, fixture.workspace.id, list, EMAIL).await;
     launch::start(&fixture.installation, &winter).await.expect("launched");
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
     tamper(fixture, sqlx::query("update campaign set frozen = '{' where id = $1").bind(winter.id)).await;
 
     mail(fixture).await;
@@ -113,11 +113,11 @@ both!(letters_that_cannot_be_made_again_stop_their_own_campaign_alone, |fixture|
 });
 
 both!(a_series_that_cannot_be_read_stops_alone_and_can_go_on, |fixture| {
-    house_with(fixture, 20).await;
+    subscribe_many(fixture, 20).await;
     let list = fixture.subscribe("Others", &["neighbour@example.org"]).await;
     let sink = Plan::new().start().await;
     use_relay(fixture, sink.target(), 2).await;
-    let daily = LETTER.replace("list =", "every = \"day\"\nat = \"09:00\"\nzone = \"UTC\"\nlist =");
+    let daily = EMAIL.replace("list =", "every = \"day\"\nat = \"09:00\"\nzone = \"UTC\"\nlist =");
     let pattern = draft(fixture, fixture.workspace.id, list, &daily).await;
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
     let schedule = content::read_file(&mut tx, pattern.id).await.expect("a file").schedule;
@@ -125,7 +125,7 @@ both!(a_series_that_cannot_be_read_stops_alone_and_can_go_on, |fixture| {
     let now = fixture.installation.clock.now();
     series::start(&mut tx, &pattern, recurrence, fixture.installation.ids.next(), now).await.expect("begun");
     tx.commit().await.expect("committed");
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
     tamper(fixture, sqlx::query("update series set checked_day = 'soon'")).await;
 
     mail(fixture).await;

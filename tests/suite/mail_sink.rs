@@ -26,7 +26,7 @@ pub struct At<'a> {
 
 /// What the server does then.
 #[derive(Clone)]
-pub enum Act {
+pub enum Action {
     /// What a good server does.
     Usual,
     /// This reply instead.
@@ -36,18 +36,18 @@ pub enum Act {
     /// These bytes, one each time.
     Drip(&'static str, Duration),
     /// First nothing for a while.
-    Wait(Duration, Box<Act>),
+    Wait(Duration, Box<Action>),
     /// First nothing until the word is given.
-    Until(Arc<Semaphore>, Box<Act>),
+    Until(Arc<Semaphore>, Box<Action>),
     /// Nothing more, with the line held open.
-    Silence,
+    Silent,
     /// This reply, then hang up.
     SayAndDrop(&'static str),
     /// Hang up.
     Drop,
 }
 
-impl Act {
+impl Action {
     pub fn late(millis: u64) -> Self {
         Self::Wait(Duration::from_millis(millis), Box::new(Self::Usual))
     }
@@ -55,7 +55,7 @@ impl Act {
 
 /// A letter that the server accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Letter {
+pub struct ReceivedMessage {
     /// The line of MAIL.
     pub from: String,
     /// The lines of RCPT.
@@ -74,14 +74,14 @@ pub struct Log {
     /// Commands and the lines after AUTH.
     pub commands: Vec<String>,
     /// Accepted letters.
-    pub letters: Vec<Letter>,
+    pub messages: Vec<ReceivedMessage>,
     /// Connections so far.
     pub connections: usize,
     /// Commands that were sent before the reply to the one before them.
     pub early: usize,
 }
 
-type Script = Arc<dyn Fn(&At) -> Act + Send + Sync>;
+type Script = Arc<dyn Fn(&At) -> Action + Send + Sync>;
 
 /// A server to be.
 #[derive(Clone)]
@@ -97,7 +97,7 @@ impl Plan {
     /// A good server.
     pub fn new() -> Self {
         let extensions = ["PIPELINING", "8BITMIME", "SMTPUTF8", "SIZE 1000000"].map(str::to_owned).to_vec();
-        Self { extensions, lenient: false, implicit: false, tls: None, script: Arc::new(|_| Act::Usual) }
+        Self { extensions, lenient: false, implicit: false, tls: None, script: Arc::new(|_| Action::Usual) }
     }
 
     /// Offers exactly these extensions.
@@ -120,14 +120,14 @@ impl Plan {
     }
 
     /// Asks the script at every step.
-    pub fn on(mut self, script: impl Fn(&At) -> Act + Send + Sync + 'static) -> Self {
+    pub fn on(mut self, script: impl Fn(&At) -> Action + Send + Sync + 'static) -> Self {
         self.script = Arc::new(script);
         self
     }
 
     /// Does `act` at one verb.
-    pub fn at(self, verb: &'static str, act: Act) -> Self {
-        self.on(move |at| if at.verb == verb { act.clone() } else { Act::Usual })
+    pub fn at(self, verb: &'static str, act: Action) -> Self {
+        self.on(move |at| if at.verb == verb { act.clone() } else { Action::Usual })
     }
 
     pub async fn start(self) -> Sink {
@@ -136,13 +136,13 @@ impl Plan {
         let log = Arc::new(Mutex::new(Log::default()));
         let seen = log.clone();
         let task = tokio::spawn(async move {
-            let mut visits = JoinSet::new();
+            let mut sessions = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 stream.set_nodelay(true).expect("no delay");
-                look(&seen).connections += 1;
-                let visit =
-                    Visit { plan: self.clone(), log: seen.clone(), input: Vec::new(), from: None, to: Vec::new() };
-                visits.spawn(visit.run(stream));
+                lock(&seen).connections += 1;
+                let session =
+                    Session { plan: self.clone(), log: seen.clone(), input: Vec::new(), from: None, to: Vec::new() };
+                sessions.spawn(session.run(stream));
             }
         });
         Sink { address, log, task }
@@ -158,7 +158,7 @@ pub struct Sink {
 
 impl Sink {
     pub fn log(&self) -> MutexGuard<'_, Log> {
-        look(&self.log)
+        lock(&self.log)
     }
 
     /// The server without TLS or credentials.
@@ -167,7 +167,7 @@ impl Sink {
     }
 
     /// True when these bytes came, in clear or not.
-    pub fn heard(&self, words: &str) -> bool {
+    pub fn has_received(&self, words: &str) -> bool {
         self.log().bytes.windows(words.len()).any(|window| window == words.as_bytes())
     }
 }
@@ -178,7 +178,7 @@ impl Drop for Sink {
     }
 }
 
-fn look(log: &Mutex<Log>) -> MutexGuard<'_, Log> {
+fn lock(log: &Mutex<Log>) -> MutexGuard<'_, Log> {
     log.lock().expect("no test panics while it looks")
 }
 
@@ -186,7 +186,7 @@ trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 type Line = Box<dyn Stream>;
 
-struct Visit {
+struct Session {
     plan: Plan,
     log: Arc<Mutex<Log>>,
     input: Vec<u8>,
@@ -194,7 +194,7 @@ struct Visit {
     to: Vec<String>,
 }
 
-impl Visit {
+impl Session {
     /// `None` anywhere below means that the conversation is over.
     async fn run(mut self, stream: TcpStream) -> Option<()> {
         let mut stream: Line = Box::new(stream);
@@ -203,13 +203,13 @@ impl Visit {
             stream = Box::new(tls.accept(stream).await.ok()?);
             clear = false;
         }
-        self.act(&mut stream, "CONNECT", "", "220 sink.example.org ESMTP").await?;
+        self.perform(&mut stream, "CONNECT", "", "220 sink.example.org ESMTP").await?;
         loop {
             let line = self.line(&mut stream, clear).await?;
             if !self.plan.extensions.iter().any(|name| name == "PIPELINING") {
                 // Whoever does not wait for replies shows it now.
                 let _ = timeout(Duration::from_millis(2), self.fill(&mut stream, clear)).await;
-                look(&self.log).early += usize::from(!self.input.is_empty());
+                lock(&self.log).early += usize::from(!self.input.is_empty());
             }
             let verb = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
             match verb.as_str() {
@@ -220,10 +220,10 @@ impl Visit {
                     let last = names.pop().expect("a name");
                     let mut reply: String = names.iter().map(|name| format!("250-{name}\r\n")).collect();
                     reply.push_str(&format!("250 {last}"));
-                    self.act(&mut stream, &verb, &line, &reply).await?;
+                    self.perform(&mut stream, &verb, &line, &reply).await?;
                 }
                 "STARTTLS" => {
-                    let go = self.act(&mut stream, &verb, &line, "220 go").await?;
+                    let go = self.perform(&mut stream, &verb, &line, "220 go").await?;
                     if go && let Some(tls) = self.plan.tls.clone() {
                         stream = Box::new(tls.accept(stream).await.ok()?);
                         clear = false;
@@ -231,26 +231,26 @@ impl Visit {
                 }
                 "AUTH" => self.auth(&mut stream, &line, clear).await?,
                 "MAIL" => {
-                    if self.act(&mut stream, &verb, &line, "250 2.1.0 ok").await? {
+                    if self.perform(&mut stream, &verb, &line, "250 2.1.0 ok").await? {
                         self.from = Some(line);
                     }
                 }
                 "RCPT" => {
-                    if self.act(&mut stream, &verb, &line, "250 2.1.5 ok").await? {
+                    if self.perform(&mut stream, &verb, &line, "250 2.1.5 ok").await? {
                         self.to.push(line);
                     }
                 }
                 "DATA" => self.data(&mut stream, &line, clear).await?,
                 "RSET" => {
                     (self.from, self.to) = (None, Vec::new());
-                    self.act(&mut stream, &verb, &line, "250 2.0.0 ok").await?;
+                    self.perform(&mut stream, &verb, &line, "250 2.0.0 ok").await?;
                 }
                 "QUIT" => {
-                    self.act(&mut stream, &verb, &line, "221 bye").await?;
+                    self.perform(&mut stream, &verb, &line, "221 bye").await?;
                     return None;
                 }
-                "HELO" | "NOOP" => drop(self.act(&mut stream, &verb, &line, "250 ok").await?),
-                _ => drop(self.act(&mut stream, &verb, &line, "500 what?").await?),
+                "HELO" | "NOOP" => drop(self.perform(&mut stream, &verb, &line, "250 ok").await?),
+                _ => drop(self.perform(&mut stream, &verb, &line, "500 what?").await?),
             }
         }
     }
@@ -260,23 +260,23 @@ impl Visit {
         let mut line = line.to_owned();
         let mut verb = "AUTH";
         for question in questions {
-            if !self.act(stream, verb, &line, question).await? {
+            if !self.perform(stream, verb, &line, question).await? {
                 return Some(());
             }
             line = self.line(stream, clear).await?;
             verb = "*";
         }
-        self.act(stream, verb, &line, "235 2.7.0 welcome").await.map(drop)
+        self.perform(stream, verb, &line, "235 2.7.0 welcome").await.map(drop)
     }
 
     async fn data(&mut self, stream: &mut Line, line: &str, clear: bool) -> Option<()> {
         if self.to.is_empty() {
-            return self.act(stream, "DATA", line, "503 no recipient").await.map(drop);
+            return self.perform(stream, "DATA", line, "503 no recipient").await.map(drop);
         }
-        if !self.act(stream, "DATA", line, "354 go").await? {
+        if !self.perform(stream, "DATA", line, "354 go").await? {
             return Some(());
         }
-        self.act(stream, "TEXT", "", "").await?;
+        self.perform(stream, "TEXT", "", "").await?;
         let mut end = self.end();
         while end.is_none() {
             self.fill(stream, clear).await?;
@@ -286,9 +286,10 @@ impl Visit {
         let rest = self.input.split_off(next);
         let mut text = std::mem::replace(&mut self.input, rest);
         text.truncate(stop);
-        let letter = Letter { from: self.from.take()?, to: std::mem::take(&mut self.to), text: unstuff(&text) };
-        if self.act(stream, ".", "", "250 2.0.0 ok: queued as 4F2C91A").await? {
-            look(&self.log).letters.push(letter);
+        let message =
+            ReceivedMessage { from: self.from.take()?, to: std::mem::take(&mut self.to), text: unstuff(&text) };
+        if self.perform(stream, ".", "", "250 2.0.0 ok: queued as 4F2C91A").await? {
+            lock(&self.log).messages.push(message);
         }
         Some(())
     }
@@ -306,9 +307,9 @@ impl Visit {
     }
 
     /// Does what the script says; true when the reply was positive or asked for more.
-    async fn act(&mut self, stream: &mut Line, verb: &str, line: &str, usual: &str) -> Option<bool> {
+    async fn perform(&mut self, stream: &mut Line, verb: &str, line: &str, usual: &str) -> Option<bool> {
         let count = {
-            let mut log = look(&self.log);
+            let mut log = lock(&self.log);
             log.commands.push(if line.is_empty() { verb.to_owned() } else { line.to_owned() });
             let is_verb = |command: &&String| command.split([' ', ':']).next() == Some(verb);
             log.commands.iter().filter(is_verb).count()
@@ -316,11 +317,11 @@ impl Visit {
         let mut act = (self.plan.script)(&At { verb, count, line });
         let act = loop {
             act = match act {
-                Act::Wait(time, then) => {
+                Action::Wait(time, then) => {
                     sleep(time).await;
                     *then
                 }
-                Act::Until(word, then) => {
+                Action::Until(word, then) => {
                     drop(word.acquire().await);
                     *then
                 }
@@ -328,23 +329,23 @@ impl Visit {
             }
         };
         let (bytes, goes_on) = match act {
-            Act::Usual if usual.is_empty() => (Vec::new(), true),
-            Act::Usual => (format!("{usual}\r\n").into_bytes(), true),
-            Act::Say(reply) => (format!("{reply}\r\n").into_bytes(), true),
-            Act::SayAndDrop(reply) => (format!("{reply}\r\n").into_bytes(), false),
-            Act::Raw(bytes) => (bytes, true),
-            Act::Drip(bytes, pause) => {
+            Action::Usual if usual.is_empty() => (Vec::new(), true),
+            Action::Usual => (format!("{usual}\r\n").into_bytes(), true),
+            Action::Say(reply) => (format!("{reply}\r\n").into_bytes(), true),
+            Action::SayAndDrop(reply) => (format!("{reply}\r\n").into_bytes(), false),
+            Action::Raw(bytes) => (bytes, true),
+            Action::Drip(bytes, pause) => {
                 for byte in bytes.bytes() {
                     stream.write_all(&[byte]).await.ok()?;
                     sleep(pause).await;
                 }
                 (Vec::new(), true)
             }
-            Act::Silence => {
+            Action::Silent => {
                 sleep(Duration::from_secs(600)).await;
                 return None;
             }
-            Act::Drop | Act::Wait(..) | Act::Until(..) => return None,
+            Action::Drop | Action::Wait(..) | Action::Until(..) => return None,
         };
         stream.write_all(&bytes).await.ok()?;
         stream.flush().await.ok()?;
@@ -365,7 +366,7 @@ impl Visit {
     async fn fill(&mut self, stream: &mut Line, clear: bool) -> Option<()> {
         let before = self.input.len();
         let read = stream.read_buf(&mut self.input).await.ok()?;
-        let mut log = look(&self.log);
+        let mut log = lock(&self.log);
         log.bytes.extend_from_slice(&self.input[before..]);
         if clear {
             log.clear.extend_from_slice(&self.input[before..]);

@@ -34,7 +34,7 @@ mod people_upgrade;
 mod pipeline;
 mod preflight;
 mod public;
-mod relay_trouble;
+mod relay_breaker;
 mod relays;
 mod segment;
 mod series;

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::canary::word;
 use crate::fixture::{Fixture, Kind, postgres_url};
-use crate::mail_sink::{Act, Plan};
+use crate::mail_sink::{Action, Plan};
 
 struct Place {
     folder: tempfile::TempDir,
@@ -78,7 +78,7 @@ fn is_clean(log: &[u8], canary: &str) -> usize {
 /// A relay that repeats to whom it was to deliver, whatever happens.
 async fn talkative(canary: &str) -> crate::mail_sink::Sink {
     let reply: &'static str = Box::leak(format!("550 5.7.1 <{canary}1@example.org> is not for you").into_boxed_str());
-    Plan::new().on(move |at| if at.verb == "RCPT" { Act::Say(reply) } else { Act::Usual }).start().await
+    Plan::new().on(move |at| if at.verb == "RCPT" { Action::Say(reply) } else { Action::Usual }).start().await
 }
 
 async fn river(database: Option<String>) {
@@ -256,10 +256,10 @@ async fn two_relays_and_three_lanes_are_told_apart_while_one_lane_has_used_up_it
         let metrics = fetch(told["metrics"].as_str().expect("an address"), "/metrics");
         for (name, sink) in &sinks {
             for (lane, domain) in lanes {
-                let got = sink.log().letters.iter().filter(|letter| letter.to[0].contains(domain)).count();
+                let got = sink.log().messages.iter().filter(|letter| letter.to[0].contains(domain)).count();
                 assert_eq!(accepted(&metrics, name, lane), got, "{name} {lane}: {metrics}");
             }
-            assert!(!sink.log().letters.is_empty(), "both relays carry their share");
+            assert!(!sink.log().messages.is_empty(), "both relays carry their share");
         }
         assert!(mailer.interrupt());
     })

@@ -7,7 +7,7 @@ use sendoff::mailer::smtp::session::pipeline::{Envelope, PipelineReplies};
 use sendoff::mailer::smtp::session::{EnvelopeReply, Session};
 use sendoff::mailer::smtp::timeouts::Timeouts;
 
-use crate::mail_sink::{Act, Plan, Sink};
+use crate::mail_sink::{Action, Plan, Sink};
 
 fn to(name: &str) -> Envelope<'static> {
     Envelope { from: "news@shop.example", to: format!("{name}@example.org"), utf8: false }
@@ -18,8 +18,8 @@ fn text(word: &str) -> Vec<u8> {
 }
 
 async fn open(sink: &Sink) -> Session {
-    let timers = Timeouts::scaled(0.02);
-    Session::open(&sink.target(), &timers).await.expect("a session")
+    let timeouts = Timeouts::scaled(0.02);
+    Session::open(&sink.target(), &timeouts).await.expect("a session")
 }
 
 async fn first(session: &mut Session, name: &str) -> EnvelopeReply {
@@ -33,7 +33,7 @@ fn code(replies: &PipelineReplies) -> u16 {
 }
 
 #[tokio::test]
-async fn five_letters_in_a_row_arrive_to_the_byte() {
+async fn five_messages_in_a_row_arrive_unchanged() {
     let sink = Plan::new().start().await;
     let mut session = open(&sink).await;
 
@@ -46,17 +46,17 @@ async fn five_letters_in_a_row_arrive_to_the_byte() {
     }
 
     let log = sink.log();
-    assert_eq!(log.letters.len(), 5);
-    for (index, letter) in log.letters.iter().enumerate() {
+    assert_eq!(log.messages.len(), 5);
+    for (index, letter) in log.messages.iter().enumerate() {
         assert_eq!(letter.to, [format!("RCPT TO:<p{index}@example.org>")]);
         assert_eq!(letter.text, format!("Subject: n{index}\r\n\r\n.n{index}\r\n").into_bytes());
     }
 }
 
 #[tokio::test]
-async fn a_refused_recipient_gets_no_text_and_the_next_one_gets_his() {
+async fn refused_recipient_gets_no_message_and_the_next_one_does() {
     let sink = Plan::new()
-        .on(|at| if at.line.contains("<p1@") { Act::Say("550 5.1.1 no such user") } else { Act::Usual })
+        .on(|at| if at.line.contains("<p1@") { Action::Say("550 5.1.1 no such user") } else { Action::Usual })
         .start()
         .await;
     let mut session = open(&sink).await;
@@ -68,18 +68,18 @@ async fn a_refused_recipient_gets_no_text_and_the_next_one_gets_his() {
     assert!(matches!(replies.next, Some(Ok(EnvelopeReply::RecipientRefused(reply))) if reply.code == 550));
     assert_eq!(first(&mut session, "p2").await, EnvelopeReply::Accepted);
     assert_eq!(code(&session.pipeline(Some(&mut text("n2")), None).await), 250);
-    let texts: Vec<_> = sink.log().letters.iter().map(|letter| letter.to[0].clone()).collect();
+    let texts: Vec<_> = sink.log().messages.iter().map(|letter| letter.to[0].clone()).collect();
     assert_eq!(texts, ["RCPT TO:<p0@example.org>", "RCPT TO:<p2@example.org>"]);
 }
 
 #[tokio::test]
-async fn data_granted_for_nobody_is_ended_by_a_lone_dot() {
+async fn data_accepted_without_recipient_is_ended_by_a_lone_dot() {
     let sink = Plan::new()
         .on(|at| match at.verb {
-            "RCPT" if at.line.contains("<p0@") => Act::Say("550 5.1.1 no such user"),
+            "RCPT" if at.line.contains("<p0@") => Action::Say("550 5.1.1 no such user"),
             // As servers do that look at the recipients only when the text has come.
-            "DATA" if at.count == 1 => Act::Say("354 go on"),
-            _ => Act::Usual,
+            "DATA" if at.count == 1 => Action::Say("354 go on"),
+            _ => Action::Usual,
         })
         .start()
         .await;
@@ -93,9 +93,9 @@ async fn data_granted_for_nobody_is_ended_by_a_lone_dot() {
 }
 
 #[tokio::test]
-async fn a_refused_text_leaves_the_next_envelope_alone() {
+async fn refused_message_does_not_affect_the_next_envelope() {
     let sink = Plan::new()
-        .on(|at| if at.verb == "." && at.count == 1 { Act::Say("552 5.3.4 too big") } else { Act::Usual })
+        .on(|at| if at.verb == "." && at.count == 1 { Action::Say("552 5.3.4 too big") } else { Action::Usual })
         .start()
         .await;
     let mut session = open(&sink).await;
@@ -106,28 +106,30 @@ async fn a_refused_text_leaves_the_next_envelope_alone() {
     assert_eq!(code(&replies), 552);
     assert_eq!(replies.next.expect("weighed").expect("answered"), EnvelopeReply::Accepted);
     assert_eq!(code(&session.pipeline(Some(&mut text("n1")), None).await), 250);
-    assert_eq!(sink.log().letters.len(), 1);
+    assert_eq!(sink.log().messages.len(), 1);
 }
 
 #[tokio::test]
-async fn when_the_line_breaks_after_the_text_only_that_one_is_uncertain() {
-    let sink = Plan::new().at(".", Act::Drop).start().await;
+async fn failure_after_a_message_makes_only_that_one_uncertain() {
+    let sink = Plan::new().at(".", Action::Drop).start().await;
     let mut session = open(&sink).await;
     first(&mut session, "p0").await;
 
     let replies = session.pipeline(Some(&mut text("n0")), Some(&to("p1"))).await;
 
-    let fault = replies.message.expect("sent").expect_err("no answer");
-    assert!(fault.is_uncertain(), "{fault}");
+    let error = replies.message.expect("sent").expect_err("no answer");
+    assert!(error.is_uncertain(), "{error}");
     let behind = replies.next.expect("sent").expect_err("no answer");
     assert_eq!((behind.phase, behind.is_uncertain()), (Phase::Envelope, false));
     assert!(!session.is_open());
 }
 
 #[tokio::test]
-async fn when_the_line_breaks_at_the_envelope_the_text_before_it_is_known() {
-    let sink =
-        Plan::new().on(|at| if at.verb == "RCPT" && at.count == 2 { Act::Drop } else { Act::Usual }).start().await;
+async fn failure_at_the_envelope_keeps_the_reply_to_the_message_before() {
+    let sink = Plan::new()
+        .on(|at| if at.verb == "RCPT" && at.count == 2 { Action::Drop } else { Action::Usual })
+        .start()
+        .await;
     let mut session = open(&sink).await;
     first(&mut session, "p0").await;
 
@@ -138,8 +140,8 @@ async fn when_the_line_breaks_at_the_envelope_the_text_before_it_is_known() {
 }
 
 #[tokio::test]
-async fn a_421_to_the_text_is_its_answer_and_the_end() {
-    let sink = Plan::new().at(".", Act::SayAndDrop("421 4.3.2 closing")).start().await;
+async fn reply_421_in_a_pipeline_is_the_reply_and_the_end() {
+    let sink = Plan::new().at(".", Action::SayAndDrop("421 4.3.2 closing")).start().await;
     let mut session = open(&sink).await;
     first(&mut session, "p0").await;
 
@@ -151,7 +153,7 @@ async fn a_421_to_the_text_is_its_answer_and_the_end() {
 }
 
 #[tokio::test]
-async fn a_text_without_a_granted_envelope_is_not_sent() {
+async fn message_without_accepted_envelope_is_not_sent() {
     let sink = Plan::new().start().await;
     let mut session = open(&sink).await;
 
@@ -163,9 +165,11 @@ async fn a_text_without_a_granted_envelope_is_not_sent() {
 }
 
 #[tokio::test]
-async fn a_server_that_loses_what_stands_behind_a_text_is_not_waited_for_long() {
-    let sink =
-        Plan::new().on(|at| if at.verb == "MAIL" && at.count == 2 { Act::Silence } else { Act::Usual }).start().await;
+async fn server_that_loses_pipelined_commands_times_out_early() {
+    let sink = Plan::new()
+        .on(|at| if at.verb == "MAIL" && at.count == 2 { Action::Silent } else { Action::Usual })
+        .start()
+        .await;
     let mut session = open(&sink).await;
     first(&mut session, "p0").await;
 

@@ -15,8 +15,8 @@ use sendoff::mailer::relay::{self, Relay, RelayKind};
 use tokio::time::{sleep, timeout};
 
 use crate::fixture::{Fixture, both};
-use crate::mail_sink::{Act, Plan, Sink};
-use crate::mailer::fixture::{LETTER, campaign, house_with, mail, recipients, start, states};
+use crate::mail_sink::{Action, Plan, Sink};
+use crate::mailer::fixture::{EMAIL, campaign, mail, recipients, start, states, subscribe_many};
 
 fn to(sink: &Sink, name: &str) -> Relay {
     Relay { name: name.to_owned(), ..Relay::to(RelayKind::Smtp(Box::new(sink.target()))) }
@@ -42,19 +42,19 @@ async fn sickly(sick: &Arc<AtomicBool>) -> Sink {
     let sick = sick.clone();
     Plan::new()
         .on(move |at| match at.verb {
-            "CONNECT" | "MAIL" if sick.load(Ordering::SeqCst) => Act::Drop,
-            _ => Act::Usual,
+            "CONNECT" | "MAIL" if sick.load(Ordering::SeqCst) => Action::Drop,
+            _ => Action::Usual,
         })
         .start()
         .await
 }
 
-both!(letters_are_shared_out_by_weight, |fixture| {
-    house_with(fixture, 1_000).await;
+both!(messages_are_spread_over_relays_by_weight, |fixture| {
+    subscribe_many(fixture, 1_000).await;
     let (one, two, three) = (Plan::new().start().await, Plan::new().start().await, Plan::new().start().await);
     let relays = [(&one, "main", 5), (&two, "b", 3), (&three, "c", 2)];
     set(fixture, &relays.map(|(sink, name, weight)| Relay { weight, ..to(sink, name) })).await;
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
 
     mail(fixture).await;
 
@@ -65,13 +65,13 @@ both!(letters_are_shared_out_by_weight, |fixture| {
     }
 });
 
-both!(a_sick_relay_hands_its_share_over_and_comes_back, |fixture| {
-    house_with(fixture, 400).await;
+both!(failing_relay_loses_its_share_and_gets_it_back, |fixture| {
+    subscribe_many(fixture, 400).await;
     let sick = Arc::new(AtomicBool::new(true));
     let weak = sickly(&sick).await;
-    let strong = Plan::new().at(".", Act::late(25)).start().await;
+    let strong = Plan::new().at(".", Action::late(25)).start().await;
     set(fixture, &[to(&weak, "main"), Relay { connections: 2, ..to(&strong, "other") }]).await;
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
 
     let recovering = async {
         while recipients(&strong).len() < 100 {
@@ -88,12 +88,12 @@ both!(a_sick_relay_hands_its_share_over_and_comes_back, |fixture| {
     assert!(first.keys().all(|person| !second.contains_key(person)), "nobody has two");
 });
 
-both!(a_campaign_is_paused_only_when_every_relay_fails, |fixture| {
-    house_with(fixture, 30).await;
+both!(campaign_is_paused_only_when_every_relay_fails, |fixture| {
+    subscribe_many(fixture, 30).await;
     let (sick, well) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicBool::new(true)));
     let (one, two) = (sickly(&sick).await, sickly(&well).await);
     set(fixture, &[to(&one, "main"), to(&two, "other")]).await;
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
 
     timeout(Duration::from_secs(120), mail(fixture)).await.expect("an end");
     assert_eq!(campaign(fixture).await.state, State::Paused);
@@ -107,18 +107,18 @@ both!(a_campaign_is_paused_only_when_every_relay_fails, |fixture| {
     assert_eq!((recipients(&one).len(), recipients(&two).len()), (0, 30));
 });
 
-both!(a_spare_carries_only_while_no_other_can, |fixture| {
-    house_with(fixture, 40).await;
+both!(spare_relay_is_used_only_while_no_other_is_available, |fixture| {
+    subscribe_many(fixture, 40).await;
     let sick = Arc::new(AtomicBool::default());
     let (one, two) = (sickly(&sick).await, Plan::new().start().await);
     set(fixture, &[to(&one, "main"), Relay { spare: true, weight: 100, ..to(&two, "spare") }]).await;
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
 
     mail(fixture).await;
     assert_eq!((recipients(&one).len(), recipients(&two).len()), (40, 0));
 
     sick.store(true, Ordering::SeqCst);
-    let again = LETTER.replace("autumn", "winter");
+    let again = EMAIL.replace("autumn", "winter");
     let second = start_as(fixture, &again, "winter").await;
     timeout(Duration::from_secs(120), mail(fixture)).await.expect("an end");
     assert_eq!(second, 40);
@@ -143,20 +143,20 @@ pub async fn start_as(fixture: &Fixture, letter: &str, name: &str) -> u64 {
     launch::start(installation, &draft).await.expect("launched").expect("begun")
 }
 
-both!(what_is_bound_goes_through_its_relay_or_waits, |fixture| {
-    house_with(fixture, 10).await;
+both!(bound_campaign_uses_its_relay_or_waits, |fixture| {
+    subscribe_many(fixture, 10).await;
     let sick = Arc::new(AtomicBool::new(true));
     let (general, bound, named) = (Plan::new().start().await, Plan::new().start().await, sickly(&sick).await);
     let senders = vec!["shop.example".to_owned()];
     set(fixture, &[to(&general, "main"), Relay { senders, ..to(&bound, "shop") }, to(&named, "third")]).await;
 
     // By its sender, news@shop.example.
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
     mail(fixture).await;
     assert_eq!((recipients(&general).len(), recipients(&bound).len(), recipients(&named).len()), (0, 10, 0));
 
     // By its name, and no other takes over.
-    let letter = LETTER.replace("autumn", "winter").replace("subject", "relay = \"third\"\nsubject");
+    let letter = EMAIL.replace("autumn", "winter").replace("subject", "relay = \"third\"\nsubject");
     start_as(fixture, &letter, "winter").await;
     timeout(Duration::from_secs(120), mail(fixture)).await.expect("an end");
     assert_eq!((recipients(&general).len(), recipients(&bound).len(), recipients(&named).len()), (0, 10, 0));
@@ -170,7 +170,7 @@ both!(what_is_bound_goes_through_its_relay_or_waits, |fixture| {
     assert_eq!(recipients(&named).len(), 10);
 
     // A name that no relay bears says so.
-    let letter = LETTER.replace("autumn", "spring").replace("subject", "relay = \"fourth\"\nsubject");
+    let letter = EMAIL.replace("autumn", "spring").replace("subject", "relay = \"fourth\"\nsubject");
     start_as(fixture, &letter, "spring").await;
     mail(fixture).await;
     let mut conn = fixture.installation.db.read().await.expect("a connection");
@@ -179,14 +179,14 @@ both!(what_is_bound_goes_through_its_relay_or_waits, |fixture| {
     assert!(paused.state == State::Paused && reason.contains("“fourth”"), "{reason}");
 });
 
-both!(a_relay_that_hangs_does_not_hold_up_the_others, |fixture| {
-    house_with(fixture, 1_400).await;
-    let (hangs, goes) = (Plan::new().at("MAIL", Act::Silence).start().await, Plan::new().start().await);
+both!(hanging_relay_does_not_delay_the_others, |fixture| {
+    subscribe_many(fixture, 1_400).await;
+    let (hangs, goes) = (Plan::new().at("MAIL", Action::Silent).start().await, Plan::new().start().await);
     set(fixture, &[Relay { connections: 1, ..to(&hangs, "main") }, to(&goes, "other")]).await;
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
     setting::set(&mut tx, Setting::SmtpTimers, "1").await.expect("a setting");
     tx.commit().await.expect("committed");
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
 
     timeout(Duration::from_secs(240), mail(fixture)).await.expect("an end");
 
@@ -194,8 +194,8 @@ both!(a_relay_that_hangs_does_not_hold_up_the_others, |fixture| {
     assert_eq!(recipients(&goes).len(), 1_400);
 });
 
-both!(a_relay_used_up_for_today_leaves_the_rest_to_others, |fixture| {
-    house_with(fixture, 50).await;
+both!(relay_with_exhausted_quota_leaves_the_rest_to_others, |fixture| {
+    subscribe_many(fixture, 50).await;
     let (one, two) = (Plan::new().start().await, Plan::new().start().await);
     let cap = |daily| RateLimit { daily: Some(daily), ..RateLimit::default() };
     set(
@@ -203,7 +203,7 @@ both!(a_relay_used_up_for_today_leaves_the_rest_to_others, |fixture| {
         &[Relay { rate_limit: cap(10), ..to(&one, "main") }, Relay { rate_limit: cap(25), ..to(&two, "other") }],
     )
     .await;
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
 
     let next = mail(fixture).await;
 
@@ -211,7 +211,7 @@ both!(a_relay_used_up_for_today_leaves_the_rest_to_others, |fixture| {
     assert!(next.is_some_and(|next| next > fixture.installation.clock.now()));
 });
 
-both!(the_command_keeps_several_relays, |fixture| {
+both!(command_manages_several_relays, |fixture| {
     let run = async |command| door::run(&fixture.installation, &fixture.actor, command, Lang::EN).await;
     let set = |name: &str, target: Option<&str>, traits: Traits| Command::Set {
         name: name.to_owned(),

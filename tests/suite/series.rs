@@ -12,14 +12,14 @@ use tokio::task::JoinSet;
 
 use crate::fixture::{Fixture, Kind, both};
 use crate::mail_sink::Plan;
-use crate::mailer::fixture::{house_with, mail, recipients, use_relay};
+use crate::mailer::fixture::{mail, recipients, subscribe_many, use_relay};
 use crate::time::fixture::{at, call, letter, publish, set_clock};
 
 const DAILY: &str = "every = \"day\"\nat = \"09:00\"\nzone = \"Europe/Berlin\"";
 
 /// Adds the file and lets its series begin.
 async fn begin(fixture: &Fixture, lines: &str) {
-    house_with(fixture, 2).await;
+    subscribe_many(fixture, 2).await;
     publish(fixture).await;
     add(fixture, lines).await;
     let schedule = Command::Schedule { name: "autumn".to_owned(), at: None, zone: None };

@@ -9,14 +9,14 @@ use sendoff::mailer::smtp::session::{EnvelopeReply, Session};
 use sendoff::mailer::smtp::timeouts::Timeouts;
 
 use crate::certificate::Authority;
-use crate::mail_sink::{Act, Plan, Sink};
+use crate::mail_sink::{Action, Plan, Sink};
 
 const HERE: &str = "127.0.0.1";
 
 /// `user:secret` in the two forms in which it would travel.
 const SECRETS: [&str; 3] = ["AUTH", "AHVzZXIAc2VjcmV0", "c2VjcmV0"];
 
-fn timers() -> Timeouts {
+fn timeouts() -> Timeouts {
     Timeouts::scaled(0.1)
 }
 
@@ -27,21 +27,21 @@ fn target(sink: &Sink, authority: &Authority, scheme: &str, tls: &str) -> Endpoi
 }
 
 async fn refusal(sink: &Sink, target: &Endpoint) -> SmtpError {
-    let fault = Session::open(target, &timers()).await.err().expect("refused");
+    let error = Session::open(target, &timeouts()).await.err().expect("refused");
     for secret in SECRETS {
-        assert!(!sink.heard(secret), "{secret} was sent although {fault}");
+        assert!(!sink.has_received(secret), "{secret} was sent although {error}");
     }
-    fault
+    error
 }
 
 #[tokio::test]
-async fn after_starttls_everything_is_encrypted_and_credentials_follow() {
+async fn credentials_are_sent_after_starttls() {
     let authority = Authority::new();
     let plan = Plan::new().offering(&["AUTH LOGIN PLAIN", "PIPELINING"]);
     let sink = plan.encrypted(authority.vouch(HERE), false).start().await;
 
     let mut session =
-        Session::open(&target(&sink, &authority, "smtp", "&tls=required"), &timers()).await.expect("open");
+        Session::open(&target(&sink, &authority, "smtp", "&tls=required"), &timeouts()).await.expect("open");
     assert!(session.is_encrypted());
     assert_eq!(
         session.envelope("a@example.org", "b@example.org", false).await.expect("asked"),
@@ -54,22 +54,22 @@ async fn after_starttls_everything_is_encrypted_and_credentials_follow() {
     assert!(log.clear.starts_with(b"EHLO [127.0.0.1]\r\nSTARTTLS\r\n"));
     assert!(!log.clear.windows(4).any(|window| window == b"AUTH" || window == b"MAIL"));
     assert_eq!(log.commands[1..5], ["EHLO [127.0.0.1]", "STARTTLS", "EHLO [127.0.0.1]", "AUTH PLAIN AHVzZXIAc2VjcmV0"]);
-    assert_eq!(log.letters.len(), 1);
+    assert_eq!(log.messages.len(), 1);
 }
 
 #[tokio::test]
-async fn implicit_tls_speaks_no_word_in_clear() {
+async fn implicit_tls_sends_nothing_in_clear_text() {
     let authority = Authority::new();
     let sink = Plan::new().offering(&["AUTH PLAIN"]).encrypted(authority.vouch(HERE), true).start().await;
 
-    let session = Session::open(&target(&sink, &authority, "smtps", ""), &timers()).await.expect("open");
+    let session = Session::open(&target(&sink, &authority, "smtps", ""), &timeouts()).await.expect("open");
 
-    assert!(session.is_encrypted() && sink.heard("AUTH PLAIN"));
+    assert!(session.is_encrypted() && sink.has_received("AUTH PLAIN"));
     assert!(sink.log().clear.is_empty());
 }
 
 #[tokio::test]
-async fn a_certificate_that_does_not_convince_ends_the_conversation() {
+async fn untrusted_certificate_ends_the_session() {
     let (authority, stranger) = (Authority::new(), Authority::new());
     let cases: [(Arc<ServerConfig>, CertificateProblem); 3] = [
         (authority.vouch("mail.example.org"), CertificateProblem::Name),
@@ -82,27 +82,27 @@ async fn a_certificate_that_does_not_convince_ends_the_conversation() {
             let plan = Plan::new().offering(&["AUTH PLAIN"]).encrypted(config.clone(), implicit);
             let sink = plan.start().await;
 
-            let fault = refusal(&sink, &target(&sink, &authority, scheme, tls)).await;
+            let error = refusal(&sink, &target(&sink, &authority, scheme, tls)).await;
 
-            assert_eq!(fault, Cause::Certificate(distrust).at(Phase::Tls), "{scheme} {tls}");
-            assert!(fault.is_configuration());
+            assert_eq!(error, Cause::Certificate(distrust).at(Phase::Tls), "{scheme} {tls}");
+            assert!(error.is_configuration());
         }
     }
 }
 
 #[tokio::test]
-async fn a_certificate_that_only_its_owner_signed_is_not_trusted_by_the_system() {
+async fn self_signed_certificate_is_not_trusted() {
     let authority = Authority::new();
     let sink = Plan::new().offering(&["AUTH PLAIN"]).encrypted(authority.vouch(HERE), false).start().await;
     let url = format!("smtp://user:secret@{}?tls=required", sink.address);
 
-    let fault = refusal(&sink, &Endpoint::parse(&url).expect("a URL")).await;
+    let error = refusal(&sink, &Endpoint::parse(&url).expect("a URL")).await;
 
-    assert_eq!(fault, Cause::Certificate(CertificateProblem::Issuer).at(Phase::Tls));
+    assert_eq!(error, Cause::Certificate(CertificateProblem::Issuer).at(Phase::Tls));
 }
 
 #[tokio::test]
-async fn without_starttls_nothing_secret_is_sent() {
+async fn nothing_secret_is_sent_without_starttls() {
     let authority = Authority::new();
     let sink = Plan::new().offering(&["AUTH PLAIN LOGIN"]).start().await;
 
@@ -115,83 +115,83 @@ async fn without_starttls_nothing_secret_is_sent() {
 }
 
 #[tokio::test]
-async fn mail_without_credentials_may_go_in_clear_when_tls_is_only_wished_for() {
+async fn opportunistic_tls_allows_clear_text_without_credentials() {
     let sink = Plan::new().start().await;
     let url = format!("smtp://{}?tls=opportunistic", sink.address);
 
-    let session = Session::open(&Endpoint::parse(&url).expect("a URL"), &timers()).await.expect("open");
+    let session = Session::open(&Endpoint::parse(&url).expect("a URL"), &timeouts()).await.expect("open");
 
     assert!(!session.is_encrypted());
 }
 
 #[tokio::test]
-async fn words_slipped_in_before_the_handshake_are_never_heard() {
+async fn bytes_injected_before_the_tls_handshake_are_refused() {
     let authority = Authority::new();
-    let slipped = Act::Raw(b"220 go\r\n250-mitm.example.org\r\n250 AUTH PLAIN\r\n".to_vec());
+    let slipped = Action::Raw(b"220 go\r\n250-mitm.example.org\r\n250 AUTH PLAIN\r\n".to_vec());
     let plan = Plan::new().encrypted(authority.vouch(HERE), false).at("STARTTLS", slipped);
     let sink = plan.start().await;
 
-    let fault = refusal(&sink, &target(&sink, &authority, "smtp", "&tls=required")).await;
+    let error = refusal(&sink, &target(&sink, &authority, "smtp", "&tls=required")).await;
 
-    assert_eq!(fault, Cause::ProtocolViolation.at(Phase::Tls));
+    assert_eq!(error, Cause::ProtocolViolation.at(Phase::Tls));
 }
 
 #[tokio::test]
-async fn a_starttls_that_is_refused_for_now_is_no_fault_of_the_settings() {
+async fn temporarily_refused_starttls_is_not_a_configuration_error() {
     let authority = Authority::new();
-    let plan = Plan::new().encrypted(authority.vouch(HERE), false).at("STARTTLS", Act::Say("454 4.7.0 later"));
+    let plan = Plan::new().encrypted(authority.vouch(HERE), false).at("STARTTLS", Action::Say("454 4.7.0 later"));
     let sink = plan.start().await;
 
-    let fault = refusal(&sink, &target(&sink, &authority, "smtp", "&tls=opportunistic")).await;
+    let error = refusal(&sink, &target(&sink, &authority, "smtp", "&tls=opportunistic")).await;
 
     assert!(
-        matches!(&fault, SmtpError { phase: Phase::Tls, cause: Cause::UnexpectedReply(reply) } if reply.code == 454)
+        matches!(&error, SmtpError { phase: Phase::Tls, cause: Cause::UnexpectedReply(reply) } if reply.code == 454)
     );
-    assert!(!fault.is_configuration());
+    assert!(!error.is_configuration());
 }
 
 #[tokio::test]
-async fn login_is_spoken_where_plain_is_not_offered() {
+async fn login_is_used_without_plain() {
     let sink = Plan::new().offering(&["AUTH LOGIN CRAM-MD5"]).start().await;
     let url = format!("smtp://user:secret@{}", sink.address);
 
-    Session::open(&Endpoint::parse(&url).expect("a URL"), &timers()).await.expect("open");
+    Session::open(&Endpoint::parse(&url).expect("a URL"), &timeouts()).await.expect("open");
 
     assert_eq!(sink.log().commands[2..], ["AUTH LOGIN", "dXNlcg==", "c2VjcmV0"]);
 }
 
 #[tokio::test]
-async fn a_server_that_speaks_no_mechanism_of_ours_is_told_no_password() {
+async fn server_without_a_known_mechanism_gets_no_password() {
     for extensions in [&["AUTH CRAM-MD5 XOAUTH2"][..], &[]] {
         let sink = Plan::new().offering(extensions).start().await;
         let url = format!("smtp://user:secret@{}", sink.address);
 
-        let fault = refusal(&sink, &Endpoint::parse(&url).expect("a URL")).await;
+        let error = refusal(&sink, &Endpoint::parse(&url).expect("a URL")).await;
 
-        assert_eq!(fault, Cause::NoAuth.at(Phase::Auth));
+        assert_eq!(error, Cause::NoAuth.at(Phase::Auth));
     }
 }
 
 #[tokio::test]
-async fn a_refused_password_says_so_and_a_busy_server_is_tried_again() {
+async fn refused_password_is_reported_and_busy_server_is_retried() {
     for (verb, reply, configuration) in [
         ("AUTH", "535 5.7.8 no", true),
         ("AUTH", "454 4.7.0 later", false),
         ("AUTH", "334 more", false),
         ("AUTH", "421 4.3.2 bye", false),
     ] {
-        let sink = Plan::new().offering(&["AUTH PLAIN"]).at(verb, Act::Say(reply)).start().await;
+        let sink = Plan::new().offering(&["AUTH PLAIN"]).at(verb, Action::Say(reply)).start().await;
         let url = format!("smtp://user:secret@{}", sink.address);
 
-        let fault = Session::open(&Endpoint::parse(&url).expect("a URL"), &timers()).await.err().expect("refused");
+        let error = Session::open(&Endpoint::parse(&url).expect("a URL"), &timeouts()).await.err().expect("refused");
 
-        assert_eq!((fault.phase, fault.is_configuration()), (Phase::Auth, configuration), "{reply}");
-        assert!(!format!("{fault:?} {fault}").contains("secret"));
+        assert_eq!((error.phase, error.is_configuration()), (Phase::Auth, configuration), "{reply}");
+        assert!(!format!("{error:?} {error}").contains("secret"));
     }
 }
 
 #[tokio::test]
-async fn a_file_without_certificates_is_named_as_the_reason() {
+async fn ca_file_without_certificates_is_reported() {
     let authority = Authority::new();
     let sink = Plan::new().encrypted(authority.vouch(HERE), true).start().await;
     for content in [None, Some(""), Some("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")] {
@@ -199,7 +199,7 @@ async fn a_file_without_certificates_is_named_as_the_reason() {
             Some(text) => std::fs::write(&authority.file, text).expect("written"),
             None => std::fs::remove_file(&authority.file).expect("removed"),
         }
-        let fault = refusal(&sink, &target(&sink, &authority, "smtps", "")).await;
-        assert_eq!(fault, Cause::CaFile.at(Phase::Tls));
+        let error = refusal(&sink, &target(&sink, &authority, "smtps", "")).await;
+        assert_eq!(error, Cause::CaFile.at(Phase::Tls));
     }
 }

@@ -11,17 +11,20 @@ use sendoff::mailer::scheduler;
 use sqlx::Row;
 
 use crate::fixture::{Fixture, NOW, both};
-use crate::mail_sink::{Act, At, Plan, Sink};
-use crate::mailer::fixture::{LETTER, campaign, house_with, mail, start, states, use_relay};
+use crate::mail_sink::{Action, At, Plan, Sink};
+use crate::mailer::fixture::{EMAIL, campaign, mail, start, states, subscribe_many, use_relay};
 
 /// The letter of a campaign that repeats what is uncertain.
 fn resending() -> String {
-    LETTER.replace("+++\n#", "uncertain = \"resend\"\n+++\n#")
+    EMAIL.replace("+++\n#", "uncertain = \"resend\"\n+++\n#")
 }
 
 /// A relay that takes the first `lost` letters and hangs up instead of saying so.
 async fn forgetful(lost: usize) -> Sink {
-    Plan::new().on(move |at| if at.verb == "." && at.count <= lost { Act::Drop } else { Act::Usual }).start().await
+    Plan::new()
+        .on(move |at| if at.verb == "." && at.count <= lost { Action::Drop } else { Action::Usual })
+        .start()
+        .await
 }
 
 fn scope(fixture: &Fixture) -> Scope {
@@ -58,10 +61,10 @@ async fn told(fixture: &Fixture, words: &[&str]) -> (Output, serde_json::Value) 
 }
 
 async fn lose(fixture: &Fixture, people: usize, lost: usize) -> Sink {
-    house_with(fixture, people).await;
+    subscribe_many(fixture, people).await;
     let sink = forgetful(lost).await;
     use_relay(fixture, sink.target(), 1).await;
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
     mail(fixture).await;
     assert_eq!(states(fixture).await.get("uncertain"), Some(&(lost as i64)));
     sink
@@ -76,15 +79,15 @@ both!(held_letters_are_never_repeated_and_the_campaign_ends, |fixture| {
 
     assert_eq!((held["held"].as_i64(), held["uncertain"].as_i64()), (Some(1), Some(1)));
     assert_eq!(campaign(fixture).await.state, State::Finished);
-    assert_eq!(sink.log().letters.len(), 4);
+    assert_eq!(sink.log().messages.len(), 4);
     assert_eq!(doubts(fixture).await[0].reason.as_deref(), Some(uncertain::HELD));
 });
 
 both!(a_campaign_that_resends_repeats_by_itself_and_then_ends, |fixture| {
-    house_with(fixture, 5).await;
+    subscribe_many(fixture, 5).await;
     // Two in a row would be a reason to pause.
     let forgets = |at: &At| matches!((at.verb, at.count), (".", 1 | 3));
-    let sink = Plan::new().on(move |at| if forgets(at) { Act::Drop } else { Act::Usual }).start().await;
+    let sink = Plan::new().on(move |at| if forgets(at) { Action::Drop } else { Action::Usual }).start().await;
     use_relay(fixture, sink.target(), 1).await;
     start(fixture, &resending()).await;
 
@@ -92,12 +95,12 @@ both!(a_campaign_that_resends_repeats_by_itself_and_then_ends, |fixture| {
 
     assert_eq!(states(fixture).await, [("accepted", 5)].into());
     assert_eq!(campaign(fixture).await.state, State::Finished);
-    assert_eq!(sink.log().letters.len(), 5);
+    assert_eq!(sink.log().messages.len(), 5);
 });
 
 both!(a_relay_that_loses_every_answer_to_a_letter_gets_it_four_times, |fixture| {
-    house_with(fixture, 1).await;
-    let sink = Plan::new().at(".", Act::Drop).start().await;
+    subscribe_many(fixture, 1).await;
+    let sink = Plan::new().at(".", Action::Drop).start().await;
     use_relay(fixture, sink.target(), 1).await;
     start(fixture, &resending()).await;
 
@@ -116,21 +119,21 @@ both!(a_relay_that_loses_every_answer_to_a_letter_gets_it_four_times, |fixture| 
 });
 
 both!(a_repeated_letter_is_the_same_to_the_byte_though_the_person_changed, |fixture| {
-    house_with(fixture, 1).await;
+    subscribe_many(fixture, 1).await;
     // It takes the letter and says something that is no answer.
     let babbles = |at: &At| at.verb == "." && at.count == 1;
-    let raw = || Act::Raw(b"2oo thank you\r\n".to_vec());
-    let sink = Plan::new().on(move |at| if babbles(at) { raw() } else { Act::Usual }).start().await;
+    let raw = || Action::Raw(b"2oo thank you\r\n".to_vec());
+    let sink = Plan::new().on(move |at| if babbles(at) { raw() } else { Action::Usual }).start().await;
     use_relay(fixture, sink.target(), 1).await;
     start(fixture, &resending().replace("# Hello", "# Hello {{ email }}")).await;
     mail(fixture).await;
-    assert_eq!(sink.log().letters.len(), 1);
+    assert_eq!(sink.log().messages.len(), 1);
     respell(fixture).await;
 
     fixture.installation.clock.advance(DAY);
     send_all(fixture).await;
 
-    let letters = sink.log().letters.clone();
+    let letters = sink.log().messages.clone();
     assert_eq!(letters.len(), 2);
     assert_eq!(letters[0], letters[1]);
     assert_eq!(states(fixture).await, [("accepted", 1)].into());
@@ -159,7 +162,7 @@ both!(resending_by_hand_opens_a_finished_campaign_again, |fixture| {
     fixture.installation.clock.advance(365 * DAY);
     mail(fixture).await;
     assert_eq!(states(fixture).await, [("accepted", 3)].into());
-    assert_eq!((campaign(fixture).await.state, sink.log().letters.len()), (State::Finished, 3));
+    assert_eq!((campaign(fixture).await.state, sink.log().messages.len()), (State::Finished, 3));
 });
 
 both!(the_list_says_since_when_and_why_and_masks_the_address, |fixture| {
@@ -199,10 +202,10 @@ fn text(of: &str) -> String {
 }
 
 both!(a_log_settles_what_it_knows_and_leaves_what_it_does_not, |fixture| {
-    house_with(fixture, 6).await;
+    subscribe_many(fixture, 6).await;
     let sink = forgetful(4).await;
     use_relay(fixture, sink.target(), 4).await;
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
     mail(fixture).await;
     let ids = message_ids(fixture).await;
     assert_eq!(ids.len(), 4);
@@ -287,16 +290,16 @@ async fn tamper(fixture: &Fixture, sql: &'static str) {
 }
 
 both!(a_row_in_a_state_that_does_not_exist_is_named_and_the_others_go_out, |fixture| {
-    house_with(fixture, 4).await;
+    subscribe_many(fixture, 4).await;
     let sink = Plan::new().start().await;
     use_relay(fixture, sink.target(), 1).await;
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
     tamper(fixture, "update delivery set state = 'flying' where id = (select min(id) from delivery)").await;
 
     mail(fixture).await;
 
     let paused = campaign(fixture).await;
-    assert_eq!((paused.state, sink.log().letters.len()), (State::Paused, 3));
+    assert_eq!((paused.state, sink.log().messages.len()), (State::Paused, 3));
     let reason = paused.reason.expect("a reason");
     assert!(reason.contains("paused-stray") && reason.contains("flying"), "{reason}");
     tamper(fixture, "update delivery set state = 'sending' where state = 'flying'").await;
@@ -309,15 +312,15 @@ both!(a_row_in_a_state_that_does_not_exist_is_named_and_the_others_go_out, |fixt
 });
 
 both!(a_lease_table_changed_by_hand_costs_a_shift_and_no_letter, |fixture| {
-    house_with(fixture, 60).await;
-    let sink = Plan::new().at(".", Act::late(20)).start().await;
+    subscribe_many(fixture, 60).await;
+    let sink = Plan::new().at(".", Action::late(20)).start().await;
     use_relay(fixture, sink.target(), 2).await;
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
     tamper(fixture, "insert into lease (id, until) values (5, 9000000000000000000), (6, -1)").await;
     let (stop, stopped) = tokio::sync::watch::channel(false);
 
     let meddling = async {
-        while sink.log().letters.len() < 10 {
+        while sink.log().messages.len() < 10 {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
         tamper(fixture, "delete from lease").await;
@@ -338,10 +341,10 @@ both!(a_lease_table_changed_by_hand_costs_a_shift_and_no_letter, |fixture| {
 });
 
 both!(a_relay_that_accepts_and_then_hangs_up_is_believed, |fixture| {
-    house_with(fixture, 20).await;
-    let sink = Plan::new().at(".", Act::SayAndDrop("250 2.0.0 ok")).start().await;
+    subscribe_many(fixture, 20).await;
+    let sink = Plan::new().at(".", Action::SayAndDrop("250 2.0.0 ok")).start().await;
     use_relay(fixture, sink.target(), 2).await;
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
 
     mail(fixture).await;
 

@@ -55,10 +55,10 @@ pub fn to(sink: &Sink, domain: &str) -> usize {
     recipients(sink).keys().filter(|to| to.contains(domain)).count()
 }
 
-pub async fn reception_of(fixture: &Fixture, lane: &str) -> Option<lane_backoff::LaneBackoff> {
+pub async fn backoff_of(fixture: &Fixture, lane: &str) -> Option<lane_backoff::LaneBackoff> {
     let mut conn = fixture.installation.db.read().await.expect("a connection");
     let all = lane_backoff::list(&mut conn, fixture.workspace.id).await.expect("read");
-    all.into_iter().find(|(name, _)| name == lane).map(|(_, reception)| reception)
+    all.into_iter().find(|(name, _)| name == lane).map(|(_, backoff)| backoff)
 }
 
 /// Sends for a moment, then stops.

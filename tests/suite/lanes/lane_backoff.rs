@@ -11,52 +11,52 @@ use sendoff::cli::lane::{self as door, Command};
 use sendoff::infra::i18n::Lang;
 use sendoff::mailer::limits::lane_backoff::MAX_SENDER_FAULTS;
 
-use super::fixture::{at, mail_for, reception_of, to};
+use super::fixture::{at, backoff_of, mail_for, to};
 use crate::canary;
 use crate::fixture::{Fixture, NOW, both};
-use crate::mail_sink::{Act, Plan};
-use crate::mailer::fixture::{LETTER, campaign, house_with, mail, start, states, use_relay};
+use crate::mail_sink::{Action, Plan};
+use crate::mailer::fixture::{EMAIL, campaign, mail, start, states, subscribe_many, use_relay};
 
-both!(a_greylisting_lane_holds_up_no_other_and_is_not_slowed, |fixture| {
+both!(greylisting_neither_slows_a_lane_nor_delays_others, |fixture| {
     at(fixture, "gmail.com", 60).await;
     at(fixture, "example.org", 60).await;
     let sink = Plan::new()
         .on(|at| match at.verb {
-            "RCPT" if at.line.contains("gmail") => Act::Say("451 4.7.1 Greylisted, come back in 5 minutes"),
-            _ => Act::Usual,
+            "RCPT" if at.line.contains("gmail") => Action::Say("451 4.7.1 Greylisted, come back in 5 minutes"),
+            _ => Action::Usual,
         })
         .start()
         .await;
     use_relay(fixture, sink.target(), 2).await;
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
 
     mail(fixture).await;
 
     assert_eq!(states(fixture).await, [("accepted", 60), ("pending", 60)].into());
     assert_eq!(campaign(fixture).await.state, State::Running);
-    assert_eq!(reception_of(fixture, "gmail").await, None);
+    assert_eq!(backoff_of(fixture, "gmail").await, None);
 });
 
-both!(a_lane_that_is_told_too_fast_is_slowed_alone, |fixture| {
+both!(too_fast_reply_slows_only_its_lane, |fixture| {
     at(fixture, "yandex.ru", 200).await;
     at(fixture, "example.org", 100).await;
     let sink = Plan::new()
         .on(|at| match at.verb {
-            "RCPT" if at.line.contains("yandex") => Act::SayAndDrop("421 4.7.0 Try again later, too many messages"),
-            _ => Act::Usual,
+            "RCPT" if at.line.contains("yandex") => Action::SayAndDrop("421 4.7.0 Try again later, too many messages"),
+            _ => Action::Usual,
         })
         .start()
         .await;
     use_relay(fixture, sink.target(), 4).await;
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
 
     mail_for(fixture, Duration::from_secs(3)).await;
 
     assert_eq!(to(&sink, "example.org"), 100);
-    let pace = reception_of(fixture, "yandex").await.and_then(|reception| reception.rate(NOW)).expect("a pace");
+    let pace = backoff_of(fixture, "yandex").await.and_then(|backoff| backoff.rate(NOW)).expect("a pace");
     assert!(pace >= 0.1, "{pace}");
-    assert_eq!(reception_of(fixture, "rest").await, None);
-    let tried = 200 - waiting_untried(fixture).await;
+    assert_eq!(backoff_of(fixture, "rest").await, None);
+    let tried = 200 - untried(fixture).await;
     assert!(tried < 150, "{tried} were tried although the server wants fewer");
     assert_eq!(campaign(fixture).await.state, State::Running, "the relay is not in trouble");
     assert_eq!(states(fixture).await, [("accepted", 100), ("pending", 200)].into());
@@ -67,13 +67,13 @@ both!(a_lane_that_is_told_too_fast_is_slowed_alone, |fixture| {
     assert!(sink.log().connections - before <= 2 + pace.ceil() as usize);
 });
 
-async fn waiting_untried(fixture: &Fixture) -> i64 {
+async fn untried(fixture: &Fixture) -> i64 {
     let mut conn = fixture.installation.db.read().await.expect("a connection");
     let row = sqlx::query("select count(*) from delivery where state = 'pending' and attempts = 0 and lane = 'yandex'");
     sqlx::Row::get(&row.fetch_one(&mut *conn).await.expect("counted"), 0)
 }
 
-both!(a_fault_of_ours_pauses_the_lane_and_touches_nobody, |fixture| {
+both!(sender_faults_pause_the_lane_and_affect_no_recipient, |fixture| {
     at(fixture, "gmail.com", 50).await;
     at(fixture, "example.org", 30).await;
     let mended = Arc::new(AtomicBool::default());
@@ -81,14 +81,14 @@ both!(a_fault_of_ours_pauses_the_lane_and_touches_nobody, |fixture| {
     let sink = Plan::new()
         .on(move |at| match at.verb {
             "RCPT" if at.line.contains("gmail") && !is_mended.load(Ordering::SeqCst) => {
-                Act::Say("550 5.7.25 The IP address sending this message does not have a PTR record")
+                Action::Say("550 5.7.25 The IP address sending this message does not have a PTR record")
             }
-            _ => Act::Usual,
+            _ => Action::Usual,
         })
         .start()
         .await;
     use_relay(fixture, sink.target(), 3).await;
-    let list = start(fixture, LETTER).await.list;
+    let list = start(fixture, EMAIL).await.list;
 
     let next = mail(fixture).await;
 
@@ -103,7 +103,7 @@ both!(a_fault_of_ours_pauses_the_lane_and_touches_nobody, |fixture| {
         .await
         .expect("counted");
     assert_eq!(people.iter().map(|(_, count)| count).sum::<i64>(), 80);
-    let reason = reception_of(fixture, "gmail").await.expect("known").reason.expect("paused");
+    let reason = backoff_of(fixture, "gmail").await.expect("known").reason.expect("paused");
     for (lang, words) in [(Lang::EN, "PTR record"), (Lang::RU, "записи PTR")] {
         let told = lang.translate_packed(&reason);
         assert!(
@@ -126,11 +126,11 @@ both!(a_fault_of_ours_pauses_the_lane_and_touches_nobody, |fixture| {
     assert_eq!(campaign(fixture).await.state, State::Finished);
 });
 
-both!(too_many_unknown_addresses_stop_a_campaign_once, |fixture| {
-    house_with(fixture, 120).await;
-    let sink = Plan::new().at("RCPT", Act::Say("550 5.1.1 no such user")).start().await;
+both!(many_unknown_addresses_pause_a_campaign_once, |fixture| {
+    subscribe_many(fixture, 120).await;
+    let sink = Plan::new().at("RCPT", Action::Say("550 5.1.1 no such user")).start().await;
     use_relay(fixture, sink.target(), 3).await;
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
 
     mail(fixture).await;
 
@@ -152,9 +152,9 @@ both!(too_many_unknown_addresses_stop_a_campaign_once, |fixture| {
     assert_eq!(counts.expect("counted").len(), 1);
 });
 
-both!(a_letter_put_off_is_not_marked_before_its_time, |fixture| {
-    house_with(fixture, 1).await;
-    let running = start(fixture, LETTER).await;
+both!(deferred_delivery_is_not_marked_before_its_time, |fixture| {
+    subscribe_many(fixture, 1).await;
+    let running = start(fixture, EMAIL).await;
     let [claimed] = canary::claim(fixture, canary::MAILER, running.id, 1).await.try_into().expect("one letter");
     let mark = async || {
         let mark = Mark { id: claimed.id, campaign: running.id, relay: 1 };

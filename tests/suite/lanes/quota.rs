@@ -12,10 +12,10 @@ use tokio::time::timeout;
 
 use super::fixture::{all, at, daily, limit, mail_for, rate, to, until};
 use crate::fixture::{Fixture, Kind, NOW, both};
-use crate::mail_sink::{Act, Plan};
-use crate::mailer::fixture::{LETTER, campaign, house_with, mail, recipients, start, states, use_relay};
+use crate::mail_sink::{Action, Plan};
+use crate::mailer::fixture::{EMAIL, campaign, mail, recipients, start, states, subscribe_many, use_relay};
 
-both!(a_lane_has_only_so_many_letters_on_the_wire, |fixture| {
+both!(lane_limits_messages_on_the_wire, |fixture| {
     at(fixture, "gmail.com", 30).await;
     let (now, most) = (Arc::<AtomicI64>::default(), Arc::<AtomicI64>::default());
     let (on_wire, seen) = (now.clone(), most.clone());
@@ -23,18 +23,18 @@ both!(a_lane_has_only_so_many_letters_on_the_wire, |fixture| {
         .on(move |at| {
             if at.verb == "RCPT" {
                 seen.fetch_max(on_wire.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-                return Act::late(5);
+                return Action::late(5);
             }
             if at.verb == "." {
                 on_wire.fetch_sub(1, Ordering::SeqCst);
             }
-            Act::Usual
+            Action::Usual
         })
         .start()
         .await;
     use_relay(fixture, sink.target(), 6).await;
     limit(fixture, Lane { connections: Some(2), ..Lane::new("gmail", "gmail.com googlemail.com") }).await;
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
 
     mail(fixture).await;
 
@@ -42,12 +42,12 @@ both!(a_lane_has_only_so_many_letters_on_the_wire, |fixture| {
     assert!((1..=2).contains(&most.load(Ordering::SeqCst)), "{most:?}");
 });
 
-both!(a_quota_goes_on_the_next_day, |fixture| {
-    house_with(fixture, 25).await;
+both!(quota_continues_on_the_next_day, |fixture| {
+    subscribe_many(fixture, 25).await;
     let sink = Plan::new().start().await;
     use_relay(fixture, sink.target(), 4).await;
     limit(fixture, all(daily(10))).await;
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
     let midnight = (NOW / DAY + 1) * DAY;
 
     assert_eq!(mail(fixture).await, Some(midnight));
@@ -64,14 +64,14 @@ both!(a_quota_goes_on_the_next_day, |fixture| {
     assert_eq!(campaign(fixture).await.state, State::Finished);
 });
 
-both!(a_warm_up_grows_only_by_days_of_sending, |fixture| {
+both!(warm_up_grows_only_by_days_of_sending, |fixture| {
     at(fixture, "gmail.com", 40).await;
     at(fixture, "example.org", 5).await;
     let sink = Plan::new().start().await;
     use_relay(fixture, sink.target(), 4).await;
     let cap = RateLimit { daily: Some(12), warm_up: Some("4:2".parse().expect("a ramp")), rate: None };
     limit(fixture, Lane { rate_limit: cap, ..Lane::new("gmail", "gmail.com googlemail.com") }).await;
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
 
     let mut sent = Vec::new();
     for days in [0, 1, 5, 1] {
@@ -84,12 +84,12 @@ both!(a_warm_up_grows_only_by_days_of_sending, |fixture| {
     assert_eq!(to(&sink, "example.org"), 5, "another lane has no ramp");
 });
 
-both!(a_restart_does_not_burst, |fixture| {
-    house_with(fixture, 60).await;
+both!(restart_does_not_burst, |fixture| {
+    subscribe_many(fixture, 60).await;
     let sink = Plan::new().start().await;
     use_relay(fixture, sink.target(), 4).await;
     limit(fixture, all(rate(5.0))).await;
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
 
     // The clock stands: one second's worth is all there is, however often we begin.
     for _ in 0..4 {
@@ -101,15 +101,15 @@ both!(a_restart_does_not_burst, |fixture| {
     assert_eq!(recipients(&sink).len(), 10);
 });
 
-both!(a_limit_changes_while_letters_go_out, |fixture| {
-    house_with(fixture, 80).await;
+both!(limit_can_change_during_sending, |fixture| {
+    subscribe_many(fixture, 80).await;
     let sink = Plan::new().start().await;
     use_relay(fixture, sink.target(), 4).await;
     limit(fixture, Lane { rate_limit: rate(3.0), ..Lane::new("rest", "") }).await;
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
 
     let lifting = async {
-        until(|| sink.log().letters.len() == 3).await;
+        until(|| sink.log().messages.len() == 3).await;
         limit(fixture, Lane::new("rest", "")).await;
     };
     timeout(Duration::from_secs(20), async { tokio::join!(mail(fixture), lifting) }).await.expect("an end");
@@ -117,21 +117,21 @@ both!(a_limit_changes_while_letters_go_out, |fixture| {
     assert_eq!(states(fixture).await, [("accepted", 80)].into());
 });
 
-both!(a_paused_campaign_gives_back_what_it_had_drawn, |fixture| {
-    house_with(fixture, 40).await;
-    let sink = Plan::new().at(".", Act::late(20)).start().await;
+both!(paused_campaign_refunds_its_tokens, |fixture| {
+    subscribe_many(fixture, 40).await;
+    let sink = Plan::new().at(".", Action::late(20)).start().await;
     use_relay(fixture, sink.target(), 2).await;
     limit(fixture, all(daily(40))).await;
-    let running = start(fixture, LETTER).await;
+    let running = start(fixture, EMAIL).await;
 
     let pausing = async {
-        until(|| sink.log().letters.len() >= 3).await;
+        until(|| sink.log().messages.len() >= 3).await;
         let mut tx = fixture.installation.db.write().await.expect("a transaction");
         model::pause(&mut tx, &running, "by hand").await.expect("paused");
         tx.commit().await.expect("committed");
     };
     tokio::join!(mail(fixture), pausing);
-    assert!(sink.log().letters.len() < 40);
+    assert!(sink.log().messages.len() < 40);
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
     model::resume(&mut tx, &campaign(fixture).await).await.expect("resumed");
     tx.commit().await.expect("committed");
@@ -146,12 +146,12 @@ async fn two_mailers_share_one_limit() {
         return;
     }
     let fixture = Fixture::new(Kind::Postgres).await;
-    house_with(&fixture, 120).await;
-    let sink = Plan::new().at(".", Act::late(5)).start().await;
+    subscribe_many(&fixture, 120).await;
+    let sink = Plan::new().at(".", Action::late(5)).start().await;
     use_relay(&fixture, sink.target(), 3).await;
     limit(&fixture, all(daily(50))).await;
     limit(&fixture, Lane { rate_limit: rate(20.0), ..Lane::new("rest", "") }).await;
-    start(&fixture, LETTER).await;
+    start(&fixture, EMAIL).await;
 
     // The clock stands: a second's worth of the rate for both together.
     tokio::join!(mail_for(&fixture, Duration::from_secs(2)), mail_for(&fixture, Duration::from_secs(2)));

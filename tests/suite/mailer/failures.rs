@@ -8,14 +8,15 @@ use sendoff::mailer::smtp::endpoint::Endpoint;
 use sendoff::privacy::erasure::{self, Reason};
 
 use crate::fixture::both;
-use crate::mail_sink::{Act, Plan};
-use crate::mailer::fixture::{LETTER, campaign, house_with, mail, recipients, start, states, use_relay};
+use crate::mail_sink::{Action, Plan};
+use crate::mailer::fixture::{EMAIL, campaign, mail, recipients, start, states, subscribe_many, use_relay};
 
-both!(a_lost_answer_is_uncertain_and_never_repeated, |fixture| {
-    house_with(fixture, 3).await;
-    let sink = Plan::new().on(|at| if at.verb == "." && at.count == 2 { Act::Drop } else { Act::Usual }).start().await;
+both!(lost_reply_is_uncertain_and_not_repeated, |fixture| {
+    subscribe_many(fixture, 3).await;
+    let sink =
+        Plan::new().on(|at| if at.verb == "." && at.count == 2 { Action::Drop } else { Action::Usual }).start().await;
     use_relay(fixture, sink.target(), 1).await;
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
 
     mail(fixture).await;
     mail(fixture).await;
@@ -24,18 +25,18 @@ both!(a_lost_answer_is_uncertain_and_never_repeated, |fixture| {
     assert_eq!(campaign(fixture).await.state, State::Finished);
 });
 
-both!(who_leaves_between_envelope_and_mark_gets_nothing, |fixture| {
-    house_with(fixture, 2).await;
+both!(unsubscribe_before_the_mark_suppresses_the_delivery, |fixture| {
+    subscribe_many(fixture, 2).await;
     let sink = Plan::new()
-        .on(|at| if at.verb == "RCPT" && at.line.contains("person1@") { Act::late(400) } else { Act::Usual })
+        .on(|at| if at.verb == "RCPT" && at.line.contains("person1@") { Action::late(400) } else { Action::Usual })
         .start()
         .await;
     use_relay(fixture, sink.target(), 1).await;
-    let list = start(fixture, LETTER).await.list;
+    let list = start(fixture, EMAIL).await.list;
     let person = fixture.contact_id("person1@example.org").await.expect("there");
 
     let leaving = async {
-        while !sink.heard("person1@") {
+        while !sink.has_received("person1@") {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         erasure::unsubscribe(&fixture.installation, fixture.workspace.id, person, list, Reason::Unsubscribed, None)
@@ -49,11 +50,11 @@ both!(who_leaves_between_envelope_and_mark_gets_nothing, |fixture| {
     assert_eq!(campaign(fixture).await.state, State::Finished);
 });
 
-both!(the_restricted_are_suppressed_at_send_time, |fixture| {
-    house_with(fixture, 2).await;
+both!(restricted_contact_is_suppressed_at_send_time, |fixture| {
+    subscribe_many(fixture, 2).await;
     let sink = Plan::new().start().await;
     use_relay(fixture, sink.target(), 1).await;
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
     let person = fixture.contact_id("person0@example.org").await.expect("there");
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
     subscription::restrict(&mut tx, person).await.expect("restricted");
@@ -64,10 +65,10 @@ both!(the_restricted_are_suppressed_at_send_time, |fixture| {
     assert_eq!(states(fixture).await, [("accepted", 1), ("suppressed", 1)].into());
 });
 
-both!(a_dead_relay_pauses_and_blames_nobody, |fixture| {
-    house_with(fixture, 40).await;
+both!(unreachable_relay_pauses_and_affects_no_recipient, |fixture| {
+    subscribe_many(fixture, 40).await;
     use_relay(fixture, Endpoint::local(([127, 0, 0, 1], 1).into()), 3).await;
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
 
     mail(fixture).await;
 
@@ -85,11 +86,11 @@ both!(a_dead_relay_pauses_and_blames_nobody, |fixture| {
     assert_eq!(states(fixture).await, [("accepted", 40)].into());
 });
 
-both!(a_refused_sender_pauses_and_blames_nobody, |fixture| {
-    house_with(fixture, 5).await;
-    let sink = Plan::new().at("MAIL", Act::Say("553 5.7.1 not your domain")).start().await;
+both!(refused_sender_pauses_and_affects_no_recipient, |fixture| {
+    subscribe_many(fixture, 5).await;
+    let sink = Plan::new().at("MAIL", Action::Say("553 5.7.1 not your domain")).start().await;
     use_relay(fixture, sink.target(), 2).await;
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
 
     mail(fixture).await;
 
@@ -97,19 +98,19 @@ both!(a_refused_sender_pauses_and_blames_nobody, |fixture| {
     assert_eq!(states(fixture).await, [("pending", 5)].into());
 });
 
-both!(connections_that_break_lose_nobody, |fixture| {
-    house_with(fixture, 60).await;
+both!(failing_connections_lose_no_delivery, |fixture| {
+    subscribe_many(fixture, 60).await;
     let sink = Plan::new()
         .on(|at| match (at.verb, at.count % 7) {
-            ("MAIL", 3) => Act::SayAndDrop("421 4.3.2 closing"),
-            ("RCPT", 5) => Act::Drop,
-            ("DATA", 6) => Act::Drop,
-            _ => Act::Usual,
+            ("MAIL", 3) => Action::SayAndDrop("421 4.3.2 closing"),
+            ("RCPT", 5) => Action::Drop,
+            ("DATA", 6) => Action::Drop,
+            _ => Action::Usual,
         })
         .start()
         .await;
     use_relay(fixture, sink.target(), 4).await;
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
 
     mail(fixture).await;
 
@@ -117,11 +118,11 @@ both!(connections_that_break_lose_nobody, |fixture| {
     assert!(recipients(&sink).values().all(|count| *count == 1));
 });
 
-both!(without_smtputf8_a_cyrillic_mailbox_is_skipped_and_a_cyrillic_domain_is_not, |fixture| {
+both!(without_smtputf8_cyrillic_mailbox_is_skipped_and_cyrillic_domain_is_sent, |fixture| {
     fixture.subscribe("News", &["иван@почта.example", "user@почта.example"]).await;
     let sink = Plan::new().offering(&["PIPELINING"]).start().await;
     use_relay(fixture, sink.target(), 1).await;
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
 
     mail(fixture).await;
 

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use crate::fixture::Fixture;
 use crate::mail_sink::Sink;
 
-pub const LETTER: &str = "+++\nname = \"autumn\"\nlist = \"News\"\nfrom = \"Shop <news@shop.example>\"\nsubject = \"Autumn\"\n+++\n# Hello\n\n[Look](https://shop.example/)\n";
+pub const EMAIL: &str = "+++\nname = \"autumn\"\nlist = \"News\"\nfrom = \"Shop <news@shop.example>\"\nsubject = \"Autumn\"\n+++\n# Hello\n\n[Look](https://shop.example/)\n";
 
 pub async fn use_relay(fixture: &Fixture, target: Endpoint, connections: u32) {
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
@@ -65,18 +65,18 @@ pub async fn states(fixture: &Fixture) -> BTreeMap<&'static str, i64> {
     counts.into_iter().map(|(state, count)| (state.as_str(), count)).collect()
 }
 
-pub fn crowd(count: usize) -> Vec<String> {
+pub fn addresses(count: usize) -> Vec<String> {
     (0..count).map(|n| format!("person{n}@example.org")).collect()
 }
 
-pub async fn house_with(fixture: &Fixture, count: usize) {
-    let crowd = crowd(count);
-    fixture.subscribe("News", &crowd.iter().map(String::as_str).collect::<Vec<_>>()).await;
+pub async fn subscribe_many(fixture: &Fixture, count: usize) {
+    let addresses = addresses(count);
+    fixture.subscribe("News", &addresses.iter().map(String::as_str).collect::<Vec<_>>()).await;
 }
 
 pub fn recipients(sink: &Sink) -> BTreeMap<String, usize> {
     let mut seen = BTreeMap::new();
-    for letter in &sink.log().letters {
+    for letter in &sink.log().messages {
         *seen.entry(letter.to[0].clone()).or_default() += 1;
     }
     seen

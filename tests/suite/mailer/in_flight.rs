@@ -4,7 +4,7 @@ use sendoff::campaign::delivery::claim::InFlight;
 use sendoff::campaign::delivery::{Claim, Claimed};
 use sendoff::infra::id::Id;
 
-use super::fixture::{LETTER, house_with, start, states};
+use super::fixture::{EMAIL, start, states, subscribe_many};
 use crate::canary;
 use crate::fixture::{Fixture, both};
 
@@ -35,9 +35,9 @@ async fn mark(fixture: &Fixture, mailer: Id, campaign: Id, ids: &[Id]) -> Vec<Id
     marked
 }
 
-both!(of_two_who_claim_one_letter_the_first_to_have_it_in_the_rows_sends_it, |fixture| {
-    house_with(fixture, 4).await;
-    let campaign = start(fixture, LETTER).await.id;
+both!(delivery_claimed_twice_is_sent_by_the_first_mark, |fixture| {
+    subscribe_many(fixture, 4).await;
+    let campaign = start(fixture, EMAIL).await.id;
     let (alone, other) = (InFlight::default(), InFlight::default());
 
     let held = in_memory(fixture, &alone, &wanted(fixture, ALONE, campaign, 2)).await;
@@ -50,9 +50,9 @@ both!(of_two_who_claim_one_letter_the_first_to_have_it_in_the_rows_sends_it, |fi
     assert_eq!(states(fixture).await, [("pending", 2), ("sending", 2)].into());
 });
 
-both!(what_is_in_memory_is_not_claimed_again_in_the_rows, |fixture| {
-    house_with(fixture, 3).await;
-    let (campaign, hand) = (start(fixture, LETTER).await.id, InFlight::default());
+both!(delivery_in_flight_is_not_claimed_again_in_the_rows, |fixture| {
+    subscribe_many(fixture, 3).await;
+    let (campaign, hand) = (start(fixture, EMAIL).await.id, InFlight::default());
     let held = in_memory(fixture, &hand, &wanted(fixture, ALONE, campaign, 2)).await;
 
     let more = in_rows(fixture, &hand, &wanted(fixture, ALONE, campaign, 3)).await;

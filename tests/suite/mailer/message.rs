@@ -9,14 +9,14 @@ use sendoff::infra::clock::DAY;
 use tokio::task::JoinSet;
 
 use crate::fixture::both;
-use crate::mail_sink::{Act, Plan, Sink};
-use crate::mailer::fixture::{LETTER, campaign, draft, house_with, mail, recipients, start, states, use_relay};
+use crate::mail_sink::{Action, Plan, Sink};
+use crate::mailer::fixture::{EMAIL, campaign, draft, mail, recipients, start, states, subscribe_many, use_relay};
 
-both!(everyone_gets_one_letter_and_the_campaign_ends, |fixture| {
-    house_with(fixture, 120).await;
+both!(every_recipient_gets_one_message_and_the_campaign_finishes, |fixture| {
+    subscribe_many(fixture, 120).await;
     let sink = Plan::new().start().await;
     use_relay(fixture, sink.target(), 5).await;
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
 
     mail(fixture).await;
 
@@ -28,8 +28,8 @@ both!(everyone_gets_one_letter_and_the_campaign_ends, |fixture| {
 });
 
 both!(starting_twice_freezes_one_audience, |fixture| {
-    house_with(fixture, 3).await;
-    let campaign = draft(fixture, LETTER).await;
+    subscribe_many(fixture, 3).await;
+    let campaign = draft(fixture, EMAIL).await;
 
     let mut starts = JoinSet::new();
     for _ in 0..20 {
@@ -42,14 +42,14 @@ both!(starting_twice_freezes_one_audience, |fixture| {
     assert_eq!(states(fixture).await, [("pending", 3)].into());
 });
 
-both!(the_mark_is_on_disk_before_the_message_is_written, |fixture| {
-    house_with(fixture, 1).await;
-    let sink = Plan::new().at("DATA", Act::late(400)).start().await;
+both!(mark_is_durable_before_the_message_is_sent, |fixture| {
+    subscribe_many(fixture, 1).await;
+    let sink = Plan::new().at("DATA", Action::late(400)).start().await;
     use_relay(fixture, sink.target(), 1).await;
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
 
     let sending = async {
-        while !sink.heard("DATA") {
+        while !sink.has_received("DATA") {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         states(fixture).await
@@ -60,14 +60,14 @@ both!(the_mark_is_on_disk_before_the_message_is_written, |fixture| {
     assert_eq!(states(fixture).await, [("accepted", 1)].into());
 });
 
-both!(a_refused_recipient_is_a_bounce_and_nothing_else, |fixture| {
-    house_with(fixture, 3).await;
+both!(refused_recipient_is_a_bounce, |fixture| {
+    subscribe_many(fixture, 3).await;
     let sink = Plan::new()
-        .on(|at| if at.line.contains("person1@") { Act::Say("550 5.1.1 no such user") } else { Act::Usual })
+        .on(|at| if at.line.contains("person1@") { Action::Say("550 5.1.1 no such user") } else { Action::Usual })
         .start()
         .await;
     use_relay(fixture, sink.target(), 1).await;
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
 
     mail(fixture).await;
 
@@ -75,14 +75,14 @@ both!(a_refused_recipient_is_a_bounce_and_nothing_else, |fixture| {
     assert_eq!(campaign(fixture).await.state, State::Finished);
 });
 
-both!(a_deferred_letter_comes_again_with_the_same_bytes, |fixture| {
-    house_with(fixture, 1).await;
+both!(deferred_message_is_retried_with_the_same_bytes, |fixture| {
+    subscribe_many(fixture, 1).await;
     let sink = Plan::new()
-        .on(|at| if at.verb == "." && at.count == 1 { Act::Say("451 4.7.1 later") } else { Act::Usual })
+        .on(|at| if at.verb == "." && at.count == 1 { Action::Say("451 4.7.1 later") } else { Action::Usual })
         .start()
         .await;
     use_relay(fixture, sink.target(), 1).await;
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
 
     let next = mail(fixture).await.expect("a time for the second try");
     assert_eq!(next - fixture.installation.clock.now(), 900_000);
@@ -120,11 +120,11 @@ fn texts_of(sink: &Sink) -> Vec<Vec<u8>> {
         .collect()
 }
 
-both!(who_defers_for_five_days_is_given_up, |fixture| {
-    house_with(fixture, 1).await;
-    let sink = Plan::new().at("RCPT", Act::Say("450 4.2.1 greylisted")).start().await;
+both!(delivery_deferred_for_five_days_is_given_up, |fixture| {
+    subscribe_many(fixture, 1).await;
+    let sink = Plan::new().at("RCPT", Action::Say("450 4.2.1 greylisted")).start().await;
     use_relay(fixture, sink.target(), 1).await;
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
 
     for _ in 0..60 {
         mail(fixture).await;

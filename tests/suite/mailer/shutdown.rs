@@ -13,26 +13,26 @@ use tokio::sync::watch;
 
 use crate::canary;
 use crate::fixture::{Fixture, both};
-use crate::mail_sink::{Act, Plan};
-use crate::mailer::fixture::{LETTER, campaign, house_with, mail, start, states, use_relay};
+use crate::mail_sink::{Action, Plan};
+use crate::mailer::fixture::{EMAIL, campaign, mail, start, states, subscribe_many, use_relay};
 
-both!(pause_holds_what_is_left_and_resume_sends_it, |fixture| {
-    house_with(fixture, 30).await;
-    let sink = Plan::new().at(".", Act::late(30)).start().await;
+both!(pause_holds_pending_deliveries_and_resume_sends_them, |fixture| {
+    subscribe_many(fixture, 30).await;
+    let sink = Plan::new().at(".", Action::late(30)).start().await;
     use_relay(fixture, sink.target(), 1).await;
-    let running = start(fixture, LETTER).await;
+    let running = start(fixture, EMAIL).await;
 
     let pausing = async {
-        while sink.log().letters.len() < 3 {
+        while sink.log().messages.len() < 3 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         let mut tx = fixture.installation.db.write().await.expect("a transaction");
         model::pause(&mut tx, &running, "by hand").await.expect("paused");
         tx.commit().await.expect("committed");
-        sink.log().letters.len()
+        sink.log().messages.len()
     };
     let (_, when_paused) = tokio::join!(mail(fixture), pausing);
-    let sent = sink.log().letters.len();
+    let sent = sink.log().messages.len();
     assert!(sent <= when_paused + 2, "{sent} letters, {when_paused} when paused");
     assert_eq!(states(fixture).await["pending"], 30 - sent as i64);
 
@@ -43,11 +43,11 @@ both!(pause_holds_what_is_left_and_resume_sends_it, |fixture| {
     assert_eq!(states(fixture).await, [("accepted", 30)].into());
 });
 
-both!(a_mailer_that_died_leaves_pending_and_uncertain_rows, |fixture| {
-    house_with(fixture, 4).await;
+both!(dead_mailer_leaves_pending_and_uncertain_deliveries, |fixture| {
+    subscribe_many(fixture, 4).await;
     let sink = Plan::new().start().await;
     use_relay(fixture, sink.target(), 1).await;
-    let running = start(fixture, LETTER).await;
+    let running = start(fixture, EMAIL).await;
     let installation = &fixture.installation;
     let (lease, _) = Lease::acquire(installation).await.expect("a lease");
     let claimed = canary::claim(fixture, lease.id, running.id, 3).await;
@@ -60,15 +60,15 @@ both!(a_mailer_that_died_leaves_pending_and_uncertain_rows, |fixture| {
     assert_eq!(states(fixture).await, [("accepted", 3), ("uncertain", 1)].into());
 });
 
-both!(a_stop_drains_and_gives_the_rest_back, |fixture| {
-    house_with(fixture, 50).await;
-    let sink = Plan::new().at(".", Act::late(40)).start().await;
+both!(shutdown_drains_and_releases_the_rest, |fixture| {
+    subscribe_many(fixture, 50).await;
+    let sink = Plan::new().at(".", Action::late(40)).start().await;
     use_relay(fixture, sink.target(), 2).await;
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
     let (stop, stopped) = watch::channel(false);
 
     let stopping = async {
-        while sink.log().letters.len() < 4 {
+        while sink.log().messages.len() < 4 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         stop.send(true).expect("someone listens");
@@ -77,14 +77,14 @@ both!(a_stop_drains_and_gives_the_rest_back, |fixture| {
         tokio::join!(scheduler::run(&fixture.installation, Mode::Forever, Arc::new(|| true), stopped), stopping);
 
     ended.expect("a clean end");
-    let sent = sink.log().letters.len() as i64;
+    let sent = sink.log().messages.len() as i64;
     let states = states(fixture).await;
     assert!(sent < 50);
     assert_eq!(states, [("accepted", sent), ("pending", 50 - sent)].into());
 });
 
 #[tokio::test]
-async fn a_second_mailer_on_one_folder_hears_who_holds_it() {
+async fn second_mailer_on_one_folder_is_refused_with_the_process_id() {
     let fixture = Fixture::new(crate::fixture::Kind::Sqlite).await;
     let (_lease, _) = Lease::acquire(&fixture.installation).await.expect("a lease");
 
@@ -96,9 +96,9 @@ async fn a_second_mailer_on_one_folder_hears_who_holds_it() {
     assert!(refusal.args.contains(&("pid", std::process::id().to_string())));
 }
 
-both!(cancelling_skips_what_was_not_sent, |fixture| {
-    house_with(fixture, 6).await;
-    let running = start(fixture, LETTER).await;
+both!(cancel_skips_pending_deliveries, |fixture| {
+    subscribe_many(fixture, 6).await;
+    let running = start(fixture, EMAIL).await;
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
     lifecycle::cancel(&mut tx, &running, fixture.installation.clock.now()).await.expect("cancelled");
     tx.commit().await.expect("committed");

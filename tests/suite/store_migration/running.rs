@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use super::fixture::{Way, found, program, serve, with_database};
 use crate::fixture::both;
-use crate::mail_sink::{Act, Plan};
-use crate::mailer::fixture::{LETTER, house_with, recipients, start, use_relay};
+use crate::mail_sink::{Action, Plan};
+use crate::mailer::fixture::{EMAIL, recipients, start, subscribe_many, use_relay};
 
 /// Posts a one-click goodbye and returns the status; `None` when nobody answers any more.
 fn leave_by_click(public: &str, token: &str) -> Option<u16> {
@@ -32,10 +32,10 @@ fn leave_by_click(public: &str, token: &str) -> Option<u16> {
 
 both!(a_campaign_that_runs_stands_still_and_goes_on_in_the_new_store, |fixture| {
     let Some(way) = Way::of(fixture).await else { return };
-    house_with(fixture, 400).await;
-    let sink = Plan::new().on(|at| if at.verb == "." { Act::late(15) } else { Act::Usual }).start().await;
+    subscribe_many(fixture, 400).await;
+    let sink = Plan::new().on(|at| if at.verb == "." { Action::late(15) } else { Action::Usual }).start().await;
     use_relay(fixture, sink.target(), 2).await;
-    let campaign = start(fixture, LETTER).await;
+    let campaign = start(fixture, EMAIL).await;
     let mut conn = fixture.installation.db.read().await.expect("a connection");
     let rows = sqlx::query("select id from delivery order by id").fetch_all(&mut *conn).await.expect("asked");
     drop(conn);
@@ -50,7 +50,7 @@ both!(a_campaign_that_runs_stands_still_and_goes_on_in_the_new_store, |fixture| 
     said.read_line(&mut line).expect("its addresses");
     let opened: Value = serde_json::from_str(&line).expect("JSON");
     let public = opened["public"].as_str().expect("an address").trim_start_matches("http://").to_owned();
-    while sink.log().letters.len() < 20 {
+    while sink.log().messages.len() < 20 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 
@@ -69,7 +69,7 @@ both!(a_campaign_that_runs_stands_still_and_goes_on_in_the_new_store, |fixture| 
     assert!(moved.status.success(), "{}", String::from_utf8_lossy(&moved.stderr));
     assert_eq!(serving.wait().expect("ends").code(), Some(1));
     assert!(confirmed > 0);
-    let sent = sink.log().letters.len();
+    let sent = sink.log().messages.len();
     assert!(sent < 400, "the campaign was over before it could be carried");
 
     let rest = program(fixture, &["mail", "--until-idle"]).output().expect("runs");

@@ -9,23 +9,23 @@ use sendoff::infra::i18n::Lang;
 
 use super::fixture::{at, call, claim, letter, letters, mark_of, named, publish, resume, schedule, set_clock};
 use crate::fixture::both;
-use crate::mail_sink::{Act, Plan};
-use crate::mailer::fixture::{LETTER, campaign, draft, house_with, mail, start, states, use_relay};
+use crate::mail_sink::{Action, Plan};
+use crate::mailer::fixture::{EMAIL, campaign, draft, mail, start, states, subscribe_many, use_relay};
 
 both!(from_its_latest_time_on_nothing_leaves_and_the_campaign_asks, |fixture| {
-    house_with(fixture, 200).await;
-    let sink = Plan::new().at(".", Act::late(5)).start().await;
+    subscribe_many(fixture, 200).await;
+    let sink = Plan::new().at(".", Action::late(5)).start().await;
     use_relay(fixture, sink.target(), 4).await;
     start(fixture, &letter("until = \"2026-11-21 12:00\"\nzone = \"UTC\"")).await;
 
     let passing = async {
         letters(&sink, 20).await;
         set_clock(fixture, "2026-11-21T12:00:00Z");
-        sink.log().letters.len()
+        sink.log().messages.len()
     };
     let (_, when_passed) = tokio::join!(mail(fixture), passing);
 
-    let sent = sink.log().letters.len();
+    let sent = sink.log().messages.len();
     assert!(sent <= when_passed + 8, "{sent} letters, {when_passed} when the time passed");
     let late = campaign(fixture).await;
     assert_eq!(late.state, State::Paused);
@@ -44,7 +44,7 @@ both!(from_its_latest_time_on_nothing_leaves_and_the_campaign_asks, |fixture| {
 });
 
 both!(a_campaign_whose_time_passed_while_all_was_down_sends_nothing_until_it_may, |fixture| {
-    house_with(fixture, 5).await;
+    subscribe_many(fixture, 5).await;
     publish(fixture).await;
     draft(fixture, &letter("at = \"2026-11-21 12:00\"\nuntil = \"2026-11-21 13:00\"")).await;
     schedule(fixture).await.expect("scheduled");
@@ -54,14 +54,14 @@ both!(a_campaign_whose_time_passed_while_all_was_down_sends_nothing_until_it_may
     set_clock(fixture, "2026-11-23T12:00:00Z");
     mail(fixture).await;
 
-    assert_eq!((campaign(fixture).await.state, sink.log().letters.len()), (State::Paused, 0));
+    assert_eq!((campaign(fixture).await.state, sink.log().messages.len()), (State::Paused, 0));
     resume(fixture, Some("never")).await.expect("goes on");
     mail(fixture).await;
     assert_eq!(states(fixture).await, [("accepted", 5)].into());
 });
 
 both!(who_starts_by_hand_after_the_latest_time_is_told_at_once, |fixture| {
-    house_with(fixture, 1).await;
+    subscribe_many(fixture, 1).await;
     let late = draft(fixture, &letter("until = \"2026-11-21 09:00\"")).await;
 
     let refused = launch::start(&fixture.installation, &late).await.expect_err("too late");
@@ -75,7 +75,7 @@ both!(who_starts_by_hand_after_the_latest_time_is_told_at_once, |fixture| {
 });
 
 both!(the_question_that_an_aged_mark_is_asked_again_knows_the_latest_time, |fixture| {
-    house_with(fixture, 1).await;
+    subscribe_many(fixture, 1).await;
     let running = start(fixture, &letter("until = \"2026-11-21 12:00\"")).await;
     let marks: Vec<Mark> = claim(fixture, running.id, 1).await.iter().map(mark_of).collect();
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
@@ -90,7 +90,7 @@ both!(the_question_that_an_aged_mark_is_asked_again_knows_the_latest_time, |fixt
 });
 
 both!(the_last_word_before_a_letter_knows_the_latest_time, |fixture| {
-    house_with(fixture, 1).await;
+    subscribe_many(fixture, 1).await;
     let running = start(fixture, &letter("until = \"2026-11-21 12:00\"")).await;
     let marks: Vec<Mark> = claim(fixture, running.id, 1).await.iter().map(mark_of).collect();
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
@@ -100,21 +100,21 @@ both!(the_last_word_before_a_letter_knows_the_latest_time, |fixture| {
 });
 
 both!(a_latest_time_that_is_set_while_letters_leave_holds_at_once, |fixture| {
-    house_with(fixture, 300).await;
-    let sink = Plan::new().at(".", Act::late(3)).start().await;
+    subscribe_many(fixture, 300).await;
+    let sink = Plan::new().at(".", Action::late(3)).start().await;
     use_relay(fixture, sink.target(), 3).await;
-    let running = start(fixture, LETTER).await;
+    let running = start(fixture, EMAIL).await;
 
     let bounding = async {
         letters(&sink, 10).await;
         let mut tx = fixture.installation.db.write().await.expect("a transaction");
         deadline::set_until(&mut tx, running.id, Some(fixture.installation.clock.now())).await.expect("set");
         tx.commit().await.expect("committed");
-        sink.log().letters.len()
+        sink.log().messages.len()
     };
     let (_, when_set) = tokio::join!(mail(fixture), bounding);
 
-    let sent = sink.log().letters.len();
+    let sent = sink.log().messages.len();
     assert!(sent <= when_set + 3, "{sent} letters, {when_set} when it was set");
     assert_eq!(campaign(fixture).await.state, State::Paused);
 });

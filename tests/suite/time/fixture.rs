@@ -18,13 +18,13 @@ use serde_json::Value;
 use crate::canary;
 use crate::fixture::Fixture;
 use crate::mail_sink::Sink;
-use crate::mailer::fixture::{LETTER, campaign};
+use crate::mailer::fixture::{EMAIL, campaign};
 
 pub const HOUR: Millis = 3_600_000;
 
 /// The letter with more lines in its front matter.
 pub fn letter(lines: &str) -> String {
-    LETTER.replacen("\n+++\n", &format!("\n{lines}\n+++\n"), 1)
+    EMAIL.replacen("\n+++\n", &format!("\n{lines}\n+++\n"), 1)
 }
 
 /// Sets the clock of the fixture.
@@ -68,7 +68,7 @@ pub async fn now_runs(fixture: &Fixture) -> State {
 
 /// Waits until so many letters have come.
 pub async fn letters(sink: &Sink, count: usize) {
-    while sink.log().letters.len() < count {
+    while sink.log().messages.len() < count {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }

@@ -14,11 +14,11 @@ use tokio::sync::{Semaphore, watch};
 
 use super::fixture::{HOUR, call, claim, letter, letters, mark_of, named, pause, publish, schedule, set_clock};
 use crate::fixture::{Fixture, both};
-use crate::mail_sink::{Act, Plan};
-use crate::mailer::fixture::{LETTER, campaign, draft, house_with, mail, start, states, use_relay};
+use crate::mail_sink::{Action, Plan};
+use crate::mailer::fixture::{EMAIL, campaign, draft, mail, start, states, subscribe_many, use_relay};
 
 both!(while_a_campaign_holds_nothing_leaves_and_all_can_be_taken_back, |fixture| {
-    house_with(fixture, 4).await;
+    subscribe_many(fixture, 4).await;
     publish(fixture).await;
     let sink = Plan::new().start().await;
     use_relay(fixture, sink.target(), 2).await;
@@ -36,12 +36,12 @@ both!(while_a_campaign_holds_nothing_leaves_and_all_can_be_taken_back, |fixture|
     assert_eq!((&numbers["recalled"], &numbers["accepted"]), (&4.into(), &0.into()));
     fixture.installation.clock.advance(HOUR);
     mail(fixture).await;
-    assert_eq!(sink.log().letters.len(), 0);
+    assert_eq!(sink.log().messages.len(), 0);
     assert_eq!(states(fixture).await, [("skipped", 4)].into());
 });
 
 both!(after_the_hold_the_letters_leave_and_a_campaign_that_waited_has_none, |fixture| {
-    house_with(fixture, 2).await;
+    subscribe_many(fixture, 2).await;
     publish(fixture).await;
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
     setting::set(&mut tx, Setting::Hold, "20").await.expect("set");
@@ -53,7 +53,7 @@ both!(after_the_hold_the_letters_leave_and_a_campaign_that_waited_has_none, |fix
     schedule(fixture).await.expect("scheduled");
     set_clock(fixture, "2026-11-21T12:00:00Z");
     mail(fixture).await;
-    assert_eq!(sink.log().letters.len(), 2);
+    assert_eq!(sink.log().messages.len(), 2);
 
     let other = letter("hold = 0").replace("autumn", "winter");
     assert_eq!(held(fixture, &other, "winter").await, None);
@@ -61,7 +61,7 @@ both!(after_the_hold_the_letters_leave_and_a_campaign_that_waited_has_none, |fix
     assert_eq!(held(fixture, &third, "third").await, Some(fixture.installation.clock.now() + 20_000));
     fixture.installation.clock.advance(20_000);
     mail(fixture).await;
-    assert_eq!(sink.log().letters.len(), 6);
+    assert_eq!(sink.log().messages.len(), 6);
 });
 
 async fn held(fixture: &Fixture, text: &str, name: &str) -> Option<Millis> {
@@ -75,19 +75,19 @@ async fn held(fixture: &Fixture, text: &str, name: &str) -> Option<Millis> {
 }
 
 both!(a_recall_in_full_flight_counts_every_letter, |fixture| {
-    house_with(fixture, 60).await;
+    subscribe_many(fixture, 60).await;
     // The letter that is on the wire while the rest is recalled comes back to be tried again.
     let word = Arc::new(Semaphore::new(0));
     let given = word.clone();
     let sink = Plan::new()
         .on(move |at| match (at.verb, at.count) {
-            (".", 11) => Act::Until(given.clone(), Box::new(Act::Say("451 4.3.0 later"))),
-            _ => Act::Usual,
+            (".", 11) => Action::Until(given.clone(), Box::new(Action::Say("451 4.3.0 later"))),
+            _ => Action::Usual,
         })
         .start()
         .await;
     use_relay(fixture, sink.target(), 1).await;
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
 
     let recalling = async {
         while states(fixture).await.get("accepted") != Some(&10) || states(fixture).await.get("sending") != Some(&1) {
@@ -108,7 +108,7 @@ both!(a_recall_in_full_flight_counts_every_letter, |fixture| {
     assert_eq!((&numbers["accepted"], &numbers["sending"]), (&10.into(), &1.into()));
     fixture.installation.clock.advance(6 * HOUR);
     mail(fixture).await;
-    assert_eq!(sink.log().letters.len(), 10);
+    assert_eq!(sink.log().messages.len(), 10);
     assert_eq!(states(fixture).await, [("accepted", 10), ("skipped", 50)].into());
 
     let (again, _) = call(fixture, Command::Recall { name: named() }).await.expect("recalled again");
@@ -116,8 +116,8 @@ both!(a_recall_in_full_flight_counts_every_letter, |fixture| {
 });
 
 both!(what_a_connection_had_taken_and_not_begun_is_recalled_too, |fixture| {
-    house_with(fixture, 2).await;
-    let running = start(fixture, LETTER).await;
+    subscribe_many(fixture, 2).await;
+    let running = start(fixture, EMAIL).await;
     let claimed = claim(fixture, running.id, 7).await;
     let (installation, ids) = (&fixture.installation, claimed.iter().map(|claimed| claimed.id).collect::<Vec<_>>());
     let mut tx = installation.db.write().await.expect("a transaction");
@@ -149,8 +149,8 @@ fn deferred(claimed: &Claimed, now: Millis) -> delivery::DeliveryResult {
 }
 
 both!(a_draft_has_nothing_to_recall_and_a_finished_campaign_keeps_its_end, |fixture| {
-    house_with(fixture, 2).await;
-    draft(fixture, LETTER).await;
+    subscribe_many(fixture, 2).await;
+    draft(fixture, EMAIL).await;
     let refused = call(fixture, Command::Recall { name: named() }).await.expect_err("nothing left");
     assert_eq!(refused.message().key, "campaign-state");
     let sink = Plan::new().start().await;
@@ -164,18 +164,18 @@ both!(a_draft_has_nothing_to_recall_and_a_finished_campaign_keeps_its_end, |fixt
 });
 
 both!(at_full_speed_a_pause_stops_all_connections, |fixture| {
-    house_with(fixture, 4_000).await;
+    subscribe_many(fixture, 4_000).await;
     let sink = Plan::new().start().await;
     use_relay(fixture, sink.target(), 20).await;
-    let running = start(fixture, LETTER).await;
+    let running = start(fixture, EMAIL).await;
     let (stop, stopped) = watch::channel(false);
 
     let pausing = async {
         letters(&sink, 200).await;
         pause(fixture, &running).await;
-        let when_paused = sink.log().letters.len();
+        let when_paused = sink.log().messages.len();
         tokio::time::sleep(Duration::from_secs(2)).await;
-        let two_seconds_later = sink.log().letters.len();
+        let two_seconds_later = sink.log().messages.len();
         tokio::time::sleep(Duration::from_secs(2)).await;
         stop.send(true).expect("someone listens");
         (when_paused, two_seconds_later)
@@ -184,7 +184,7 @@ both!(at_full_speed_a_pause_stops_all_connections, |fixture| {
     let (ended, (when_paused, later)) = tokio::join!(work, pausing);
 
     ended.expect("a clean end");
-    let sent = sink.log().letters.len();
+    let sent = sink.log().messages.len();
     assert!(when_paused < 4_000 && later <= when_paused + 20, "{when_paused} when paused, {later} two seconds later");
     assert_eq!(sent, later);
     assert_eq!(states(fixture).await, [("accepted", sent as i64), ("pending", 4_000 - sent as i64)].into());

@@ -12,10 +12,10 @@ use sendoff::cli::campaign::Command;
 use super::fixture::{HOUR, at, call, letter, named, now_runs, publish, schedule, set_clock};
 use crate::fixture::{Fixture, both};
 use crate::mail_sink::Plan;
-use crate::mailer::fixture::{LETTER, campaign, draft, house_with, mail, recipients, use_relay};
+use crate::mailer::fixture::{EMAIL, campaign, draft, mail, recipients, subscribe_many, use_relay};
 
 both!(a_time_in_the_gap_is_said_kept_and_begun_once, |fixture| {
-    house_with(fixture, 3).await;
+    subscribe_many(fixture, 3).await;
     publish(fixture).await;
     draft(fixture, &letter("at = \"2027-03-28 02:30\"\nzone = \"Europe/Berlin\"")).await;
     let sink = Plan::new().start().await;
@@ -45,13 +45,13 @@ both!(a_time_in_the_gap_is_said_kept_and_begun_once, |fixture| {
 });
 
 both!(a_time_that_happens_twice_is_its_first, |fixture| {
-    house_with(fixture, 1).await;
+    subscribe_many(fixture, 1).await;
     publish(fixture).await;
     for (time, zone, first) in [
         ("2027-10-31 02:30", "Europe/Berlin", "2027-10-31T00:30:00Z"),
         ("2027-11-07 01:30", "America/New_York", "2027-11-07T05:30:00Z"),
     ] {
-        draft(fixture, LETTER).await;
+        draft(fixture, EMAIL).await;
         let command = Command::Schedule { name: named(), at: Some(time.to_owned()), zone: Some(zone.to_owned()) };
         let (json, text) = call(fixture, command).await.expect("scheduled");
         assert!(text.contains("happens twice that day: the first time is meant"), "{text}");
@@ -66,8 +66,8 @@ both!(a_time_that_happens_twice_is_its_first, |fixture| {
 });
 
 both!(a_campaign_that_got_another_time_does_not_begin_at_the_old_one, |fixture| {
-    house_with(fixture, 1).await;
-    draft(fixture, LETTER).await;
+    subscribe_many(fixture, 1).await;
+    draft(fixture, EMAIL).await;
     let beginning = |at| StartTime { at, local: String::new(), zone: "UTC".to_owned() };
     let now = fixture.installation.clock.now();
     for at in [now + HOUR, now + 2 * HOUR] {

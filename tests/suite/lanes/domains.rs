@@ -6,9 +6,9 @@ use sendoff::infra::i18n::Lang;
 
 use super::fixture::{counts, waiting};
 use crate::fixture::both;
-use crate::mailer::fixture::{LETTER, start};
+use crate::mailer::fixture::{EMAIL, start};
 
-both!(letters_are_grouped_by_the_servers_behind_their_domains, |fixture| {
+both!(deliveries_are_grouped_by_domain, |fixture| {
     let people = [
         "a@gmail.com",
         "b@googlemail.com",
@@ -30,16 +30,16 @@ both!(letters_are_grouped_by_the_servers_behind_their_domains, |fixture| {
         "q@outlook-x.org",
     ];
     fixture.subscribe("News", &people).await;
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
 
     let expected =
         [("gmail", 2), ("icloud", 1), ("mail.ru", 2), ("outlook", 3), ("rest", 6), ("yahoo", 2), ("yandex", 2)];
     assert_eq!(waiting(fixture).await, counts(expected));
 });
 
-both!(changed_domains_regroup_what_waits, |fixture| {
+both!(changed_domains_reassign_pending_deliveries, |fixture| {
     fixture.subscribe("News", &["a@gmail.com", "b@почта.рф", "c@example.org", "d@sub.example.org"]).await;
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
     let set = |name: &str, domains: &str| Command::Set {
         name: name.to_owned(),
         domains: Some(domains.to_owned()),
@@ -58,7 +58,7 @@ both!(changed_domains_regroup_what_waits, |fixture| {
     assert_eq!(waiting(fixture).await, counts([("gmail", 1), ("rest", 3)]));
 });
 
-both!(a_lane_is_set_shown_and_taken_back, |fixture| {
+both!(lane_is_set_shown_and_reset, |fixture| {
     let run = async |command| door::run(&fixture.installation, &fixture.actor, command, Lang::EN).await;
     let set = |name: &str, limits: Limits| Command::Set {
         name: name.to_owned(),

@@ -13,8 +13,8 @@ use tokio::time::timeout;
 
 use crate::canary;
 use crate::fixture::both;
-use crate::mail_sink::{Act, Plan, Sink};
-use crate::mailer::fixture::{LETTER, campaign, house_with, mail, recipients, start, states, use_relay};
+use crate::mail_sink::{Action, Plan, Sink};
+use crate::mailer::fixture::{EMAIL, campaign, mail, recipients, start, states, subscribe_many, use_relay};
 
 async fn until(met: impl Fn() -> bool) {
     while !met() {
@@ -26,11 +26,11 @@ fn named(sink: &Sink) -> usize {
     sink.log().commands.iter().filter(|line| line.starts_with("RCPT")).count()
 }
 
-both!(a_dead_relay_pauses_a_campaign_of_one, |fixture| {
-    house_with(fixture, 1).await;
-    let sink = Plan::new().at("CONNECT", Act::Drop).start().await;
+both!(unreachable_relay_pauses_a_campaign_of_one_delivery, |fixture| {
+    subscribe_many(fixture, 1).await;
+    let sink = Plan::new().at("CONNECT", Action::Drop).start().await;
     use_relay(fixture, sink.target(), 4).await;
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
 
     timeout(Duration::from_secs(20), mail(fixture)).await.expect("an end");
 
@@ -38,11 +38,11 @@ both!(a_dead_relay_pauses_a_campaign_of_one, |fixture| {
     assert_eq!(states(fixture).await, [("pending", 1)].into());
 });
 
-both!(a_relay_that_loses_every_answer_costs_a_letter_a_connection, |fixture| {
-    house_with(fixture, 60).await;
-    let sink = Plan::new().at(".", Act::Drop).start().await;
+both!(relay_that_loses_every_reply_costs_one_message_per_connection, |fixture| {
+    subscribe_many(fixture, 60).await;
+    let sink = Plan::new().at(".", Action::Drop).start().await;
     use_relay(fixture, sink.target(), 3).await;
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
 
     mail(fixture).await;
 
@@ -51,11 +51,11 @@ both!(a_relay_that_loses_every_answer_costs_a_letter_a_connection, |fixture| {
     assert!(states["uncertain"] <= 6, "{states:?}");
 });
 
-both!(too_many_recipients_by_the_book_of_old_is_for_now, |fixture| {
-    house_with(fixture, 2).await;
-    let sink = Plan::new().at("RCPT", Act::Say("552 5.5.3 too many recipients")).start().await;
+both!(reply_552_to_a_recipient_is_temporary, |fixture| {
+    subscribe_many(fixture, 2).await;
+    let sink = Plan::new().at("RCPT", Action::Say("552 5.5.3 too many recipients")).start().await;
     use_relay(fixture, sink.target(), 1).await;
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
 
     let next = mail(fixture).await;
 
@@ -63,13 +63,13 @@ both!(too_many_recipients_by_the_book_of_old_is_for_now, |fixture| {
     assert_eq!(states(fixture).await, [("pending", 2)].into());
 });
 
-both!(a_relay_that_carries_nothing_for_us_pauses, |fixture| {
-    house_with(fixture, 60).await;
+both!(relay_that_denies_every_recipient_pauses_the_campaign, |fixture| {
+    subscribe_many(fixture, 60).await;
     for (reply, most) in [("530 5.7.0 Must issue a STARTTLS command first", 0), ("554 5.7.1 Relay access denied", 25)] {
-        let sink = Plan::new().at("RCPT", Act::Say(reply)).start().await;
+        let sink = Plan::new().at("RCPT", Action::Say(reply)).start().await;
         use_relay(fixture, sink.target(), 2).await;
         if most == 0 {
-            start(fixture, LETTER).await;
+            start(fixture, EMAIL).await;
         } else {
             let mut tx = fixture.installation.db.write().await.expect("a transaction");
             model::resume(&mut tx, &campaign(fixture).await).await.expect("resumed");
@@ -84,14 +84,14 @@ both!(a_relay_that_carries_nothing_for_us_pauses, |fixture| {
     }
 });
 
-both!(a_changed_relay_takes_over_within_seconds, |fixture| {
-    house_with(fixture, 200).await;
-    let (slow, quick) = (Plan::new().at("RCPT", Act::late(200)).start().await, Plan::new().start().await);
+both!(changed_relay_is_used_within_seconds, |fixture| {
+    subscribe_many(fixture, 200).await;
+    let (slow, quick) = (Plan::new().at("RCPT", Action::late(200)).start().await, Plan::new().start().await);
     use_relay(fixture, slow.target(), 1).await;
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
 
     let changing = async {
-        until(|| slow.log().letters.len() >= 2).await;
+        until(|| slow.log().messages.len() >= 2).await;
         use_relay(fixture, quick.target(), 2).await;
     };
     timeout(Duration::from_secs(20), async { tokio::join!(mail(fixture), changing) }).await.expect("an end");
@@ -102,14 +102,14 @@ both!(a_changed_relay_takes_over_within_seconds, |fixture| {
     assert_eq!(first.len() + then.len(), 200);
 });
 
-both!(once_paused_nobody_more_is_named_to_the_relay, |fixture| {
-    house_with(fixture, 60).await;
-    let sink = Plan::new().at("RCPT", Act::late(100)).start().await;
+both!(no_envelope_is_sent_after_a_pause, |fixture| {
+    subscribe_many(fixture, 60).await;
+    let sink = Plan::new().at("RCPT", Action::late(100)).start().await;
     use_relay(fixture, sink.target(), 1).await;
-    let running = start(fixture, LETTER).await;
+    let running = start(fixture, EMAIL).await;
 
     let pausing = async {
-        until(|| sink.log().letters.len() >= 2).await;
+        until(|| sink.log().messages.len() >= 2).await;
         let mut tx = fixture.installation.db.write().await.expect("a transaction");
         model::pause(&mut tx, &running, "by hand").await.expect("paused");
         tx.commit().await.expect("committed");
@@ -120,34 +120,34 @@ both!(once_paused_nobody_more_is_named_to_the_relay, |fixture| {
     assert!(named(&sink) <= before + 1, "{} named, {before} when paused", named(&sink));
 });
 
-both!(who_left_is_not_named_to_the_relay, |fixture| {
-    house_with(fixture, 20).await;
-    let sink = Plan::new().at("RCPT", Act::late(50)).start().await;
+both!(no_envelope_is_sent_for_an_unsubscribed_recipient, |fixture| {
+    subscribe_many(fixture, 20).await;
+    let sink = Plan::new().at("RCPT", Action::late(50)).start().await;
     use_relay(fixture, sink.target(), 1).await;
-    let list = start(fixture, LETTER).await.list;
+    let list = start(fixture, EMAIL).await.list;
     let person = fixture.contact_id("person19@example.org").await.expect("there");
 
     let leaving = async {
-        until(|| sink.heard("RCPT")).await;
+        until(|| sink.has_received("RCPT")).await;
         erasure::unsubscribe(&fixture.installation, fixture.workspace.id, person, list, Reason::Unsubscribed, None)
             .await
             .expect("left");
     };
     tokio::join!(mail(fixture), leaving);
 
-    assert!(!sink.heard("person19@"));
+    assert!(!sink.has_received("person19@"));
     assert_eq!(states(fixture).await, [("accepted", 19)].into());
 });
 
-both!(a_stop_does_not_wait_for_a_silent_relay, |fixture| {
-    house_with(fixture, 5).await;
-    let sink = Plan::new().at("RCPT", Act::Silence).start().await;
+both!(shutdown_does_not_wait_for_a_silent_relay, |fixture| {
+    subscribe_many(fixture, 5).await;
+    let sink = Plan::new().at("RCPT", Action::Silent).start().await;
     use_relay(fixture, sink.target(), 2).await;
-    start(fixture, LETTER).await;
+    start(fixture, EMAIL).await;
     let (stop, stopped) = watch::channel(false);
 
     let stopping = async {
-        until(|| sink.heard("RCPT")).await;
+        until(|| sink.has_received("RCPT")).await;
         stop.send(true).expect("someone listens");
     };
     let work = Box::pin(scheduler::run(&fixture.installation, Mode::Forever, Arc::new(|| true), stopped));
@@ -158,11 +158,11 @@ both!(a_stop_does_not_wait_for_a_silent_relay, |fixture| {
     assert_eq!(states(fixture).await, [("pending", 5)].into());
 });
 
-both!(the_next_mailer_of_a_folder_takes_over_at_once, |fixture| {
-    house_with(fixture, 4).await;
+both!(next_mailer_of_a_folder_recovers_at_once, |fixture| {
+    subscribe_many(fixture, 4).await;
     let sink = Plan::new().start().await;
     use_relay(fixture, sink.target(), 1).await;
-    let running = start(fixture, LETTER).await;
+    let running = start(fixture, EMAIL).await;
     let installation = &fixture.installation;
     let (lease, _) = Lease::acquire(installation).await.expect("a lease");
     let claimed = canary::claim(fixture, lease.id, running.id, 3).await;
