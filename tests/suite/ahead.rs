@@ -1,4 +1,4 @@
-//! Letters that are marked ahead wait in memory while the relay takes its time for another.
+//! Deliveries marked ahead (`ahead` above 1) that wait in memory during another message.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,14 +12,14 @@ use crate::fixture::{Fixture, both};
 use crate::mail_sink::{Action, Plan, Sink};
 use crate::mailer::fixture::{EMAIL, mail, recipients, start, states, subscribe_many};
 
-/// How many letters of the fixture are marked.
+/// The number of marked deliveries.
 async fn marked(fixture: &Fixture) -> i64 {
     let mut conn = fixture.installation.db.read().await.expect("a connection");
     let row = sqlx::query("select count(*) from delivery where state = 'sending'").fetch_one(&mut *conn).await;
     row.expect("counted").get(0)
 }
 
-/// Lets someone leave while the first letter is on the wire, and the relay answer only then.
+/// Unsubscribes a contact during the first message, and lets the relay reply only then.
 async fn leave_meanwhile(fixture: &Fixture, sink: &Sink, word: &Semaphore) {
     while marked(fixture).await < 3 || sink.log().commands.iter().filter(|line| line.starts_with("DATA")).count() < 1 {
         tokio::time::sleep(Duration::from_millis(2)).await;
@@ -28,8 +28,8 @@ async fn leave_meanwhile(fixture: &Fixture, sink: &Sink, word: &Semaphore) {
         (fixture.subscribe("News", &[]).await, fixture.contact_id("person2@example.org").await.expect("there"));
     erasure::unsubscribe(&fixture.installation, fixture.workspace.id, person, list, Reason::Unsubscribed, None)
         .await
-        .expect("left");
-    // Longer than a mark is good for.
+        .expect("unsubscribed");
+    // Longer than a mark is valid.
     tokio::time::sleep(Duration::from_millis(300)).await;
     word.add_permits(1);
 }

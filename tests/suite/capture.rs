@@ -1,4 +1,4 @@
-//! The capture, its folder, and the relay that a workspace sends through.
+//! Capture server, its folder, and the `relay` command.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -45,7 +45,7 @@ async fn fixture() -> Fixture {
     Fixture::new(Database::Sqlite).await
 }
 
-/// Says everything at once and returns all that the server answers until it hangs up.
+/// Sends everything at once and returns all replies until the server closes the connection.
 async fn say(address: SocketAddr, words: &[u8]) -> String {
     let mut stream = TcpStream::connect(address).await.expect("connects");
     stream.write_all(words).await.expect("written");
@@ -72,11 +72,11 @@ async fn message_is_stored_unchanged_and_deleted_with_its_recipient() {
     }
     session.quit().await;
 
-    let letters = inbox.folder.list(10).expect("listed");
-    assert_eq!(letters.len(), 2);
-    assert_eq!(inbox.folder.read(&letters[0].file).expect("read"), text);
+    let messages = inbox.folder.list(10).expect("listed");
+    assert_eq!(messages.len(), 2);
+    assert_eq!(inbox.folder.read(&messages[0].file).expect("read"), text);
     assert_eq!(inbox.folder.delete_for(&address("Иван@ПОЧТА.РФ")).expect("forgotten"), 1);
-    assert_eq!(inbox.folder.list(10).expect("listed"), letters[..1]);
+    assert_eq!(inbox.folder.list(10).expect("listed"), messages[..1]);
     fixture.close().await;
 }
 
@@ -84,8 +84,8 @@ async fn message_is_stored_unchanged_and_deleted_with_its_recipient() {
 async fn pipelined_commands_get_a_reply_each_and_two_messages_two_files() {
     let fixture = fixture().await;
     let inbox = inbox(&fixture).await;
-    let letter = "MAIL FROM:<> SIZE=100 BODY=8BITMIME\r\nRCPT TO:<a@example.org>\r\nDATA\r\nx\r\n.\r\n";
-    let words = format!("EHLO test.example.org\r\n{letter}{letter}RSET\r\nNOOP\r\nQUIT\r\n");
+    let message = "MAIL FROM:<> SIZE=100 BODY=8BITMIME\r\nRCPT TO:<a@example.org>\r\nDATA\r\nx\r\n.\r\n";
+    let words = format!("EHLO test.example.org\r\n{message}{message}RSET\r\nNOOP\r\nQUIT\r\n");
 
     let answer = say(inbox.address, words.as_bytes()).await;
 

@@ -1,4 +1,4 @@
-//! Certificates for tests: an authority of our own, and servers that it vouches for, or not.
+//! TLS certificates for tests: an authority, and server certificates that are valid or not.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use tempfile::TempDir;
 
-/// An authority whose certificate lies in a file.
+/// An authority and the file with its certificate.
 pub struct Authority {
     pub file: PathBuf,
     issuer: Issuer<'static, KeyPair>,
@@ -26,12 +26,12 @@ impl Authority {
         Self { file, issuer: Issuer::new(params, key), _folder: folder }
     }
 
-    /// A server with a certificate for `name` that is good.
+    /// A server with a valid certificate for `name`.
     pub fn vouch(&self, name: &str) -> Arc<ServerConfig> {
         self.sign(CertificateParams::new([name.to_owned()]).expect("a name"))
     }
 
-    /// A server whose certificate was good once.
+    /// A server with an expired certificate.
     pub fn expired(&self, name: &str) -> Arc<ServerConfig> {
         let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
         (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1));

@@ -1,4 +1,4 @@
-//! Servers that mean harm, and letters that would do it through us.
+//! SMTP session against hostile servers, and messages made for SMTP smuggling.
 
 use std::time::Duration;
 
@@ -94,8 +94,8 @@ proptest! {
             let sink = Plan::new().at(verb, Action::Wait(Duration::ZERO, Box::new(Action::Raw(bytes)))).start().await;
             let timeouts = Timeouts::scaled(0.0005);
             let target = sink.target();
-            let talk = send_in_new_session(&target, &timeouts, MESSAGE);
-            let outcome = tokio::time::timeout(Duration::from_secs(20), talk).await;
+            let session = send_in_new_session(&target, &timeouts, MESSAGE);
+            let outcome = tokio::time::timeout(Duration::from_secs(20), session).await;
             assert!(outcome.is_ok(), "hangs at {verb}");
         });
     }

@@ -1,5 +1,4 @@
-//! Groups of recipient domains: one that is slowed, paused or used up for today holds up no other,
-//! and no limit is exceeded by restarting or by sending from two machines.
+//! Lanes: a slow, paused or exhausted lane delays no other, and limits hold across restarts and machines.
 
 mod domains;
 pub mod fixture;

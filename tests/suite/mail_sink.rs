@@ -1,5 +1,5 @@
-//! An SMTP server that does what a test tells it: answers, delays, drips, lies, hangs up. It
-//! records every byte, command and letter.
+//! Scripted SMTP server for tests: replies, delays, sends wrong replies, closes connections, and records every byte, command and
+//! message.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -13,37 +13,37 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-/// Where a conversation is when the script is asked.
+/// The step of a session at which the script is called.
 pub struct At<'a> {
-    /// `CONNECT`, a verb in capitals, `TEXT` after 354, `.` after the text, or `*` for the lines
+    /// `CONNECT`, a verb in capitals, `TEXT` after 354, `.` after the message, or `*` for the lines
     /// that follow AUTH.
     pub verb: &'a str,
-    /// How often this verb was met on this server, from 1.
+    /// How often this server has received the verb, from 1.
     pub count: usize,
     /// The whole line.
     pub line: &'a str,
 }
 
-/// What the server does then.
+/// What the server does at a step.
 #[derive(Clone)]
 pub enum Action {
-    /// What a good server does.
+    /// The default of a correct server.
     Usual,
-    /// This reply instead.
+    /// Sends this reply instead.
     Say(&'static str),
-    /// These bytes instead, as they are.
+    /// Sends these bytes instead.
     Raw(Vec<u8>),
-    /// These bytes, one each time.
+    /// Sends these bytes one at a time, with a pause after each.
     Drip(&'static str, Duration),
-    /// First nothing for a while.
+    /// Waits first.
     Wait(Duration, Box<Action>),
-    /// First nothing until the word is given.
+    /// Waits for a permit first.
     Until(Arc<Semaphore>, Box<Action>),
-    /// Nothing more, with the line held open.
+    /// Sends nothing more and keeps the connection open.
     Silent,
-    /// This reply, then hang up.
+    /// Sends this reply, then closes the connection.
     SayAndDrop(&'static str),
-    /// Hang up.
+    /// Closes the connection.
     Drop,
 }
 
@@ -53,37 +53,37 @@ impl Action {
     }
 }
 
-/// A letter that the server accepted.
+/// A message that the server accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceivedMessage {
     /// The line of MAIL.
     pub from: String,
     /// The lines of RCPT.
     pub to: Vec<String>,
-    /// The text without doubled dots.
+    /// The message without doubled dots.
     pub text: Vec<u8>,
 }
 
-/// What was seen.
+/// What the server has received.
 #[derive(Default)]
 pub struct Log {
-    /// Bytes that came in clear.
+    /// Bytes received in clear text.
     pub clear: Vec<u8>,
-    /// All bytes, those that were encrypted too.
+    /// All bytes, decrypted.
     pub bytes: Vec<u8>,
     /// Commands and the lines after AUTH.
     pub commands: Vec<String>,
-    /// Accepted letters.
+    /// Accepted messages.
     pub messages: Vec<ReceivedMessage>,
     /// Connections so far.
     pub connections: usize,
-    /// Commands that were sent before the reply to the one before them.
+    /// Commands that the client sent before the reply to the previous one.
     pub early: usize,
 }
 
 type Script = Arc<dyn Fn(&At) -> Action + Send + Sync>;
 
-/// A server to be.
+/// The configuration of a server.
 #[derive(Clone)]
 pub struct Plan {
     extensions: Vec<String>,
@@ -94,7 +94,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// A good server.
+    /// A correct server.
     pub fn new() -> Self {
         let extensions = ["PIPELINING", "8BITMIME", "SMTPUTF8", "SIZE 1000000"].map(str::to_owned).to_vec();
         Self { extensions, lenient: false, implicit: false, tls: None, script: Arc::new(|_| Action::Usual) }
@@ -106,7 +106,7 @@ impl Plan {
         self
     }
 
-    /// Takes every kind of line end for one, as the servers do that letters are smuggled through.
+    /// Accepts every kind of line end, like servers that are open to SMTP smuggling.
     pub fn lenient(mut self) -> Self {
         self.lenient = true;
         self
@@ -119,7 +119,7 @@ impl Plan {
         self
     }
 
-    /// Asks the script at every step.
+    /// Calls the script at every step.
     pub fn on(mut self, script: impl Fn(&At) -> Action + Send + Sync + 'static) -> Self {
         self.script = Arc::new(script);
         self
@@ -166,7 +166,7 @@ impl Sink {
         Endpoint::local(self.address)
     }
 
-    /// True when these bytes came, in clear or not.
+    /// True when the server has received these bytes, encrypted or not.
     pub fn has_received(&self, words: &str) -> bool {
         self.log().bytes.windows(words.len()).any(|window| window == words.as_bytes())
     }
@@ -195,7 +195,7 @@ struct Session {
 }
 
 impl Session {
-    /// `None` anywhere below means that the conversation is over.
+    /// Runs one session; `None` anywhere below ends it.
     async fn run(mut self, stream: TcpStream) -> Option<()> {
         let mut stream: Line = Box::new(stream);
         let mut clear = true;
@@ -207,7 +207,7 @@ impl Session {
         loop {
             let line = self.line(&mut stream, clear).await?;
             if !self.plan.extensions.iter().any(|name| name == "PIPELINING") {
-                // Whoever does not wait for replies shows it now.
+                // A client that does not wait for replies has sent more by now.
                 let _ = timeout(Duration::from_millis(2), self.fill(&mut stream, clear)).await;
                 lock(&self.log).early += usize::from(!self.input.is_empty());
             }

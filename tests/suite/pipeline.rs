@@ -1,4 +1,4 @@
-//! One round trip a message: the text of one and the envelope of the next in one write.
+//! SMTP pipelining: one message and the envelope of the next in one write.
 
 use std::time::Duration;
 
@@ -25,11 +25,11 @@ async fn open(sink: &Sink) -> Session {
 async fn first(session: &mut Session, name: &str) -> EnvelopeReply {
     let replies = session.pipeline(None, Some(&to(name))).await;
     assert!(replies.message.is_none());
-    replies.next.expect("weighed").expect("answered")
+    replies.next.expect("an envelope was sent").expect("a reply")
 }
 
 fn code(replies: &PipelineReplies) -> u16 {
-    replies.message.as_ref().expect("a text was sent").as_ref().expect("it was answered").code
+    replies.message.as_ref().expect("a message was sent").as_ref().expect("a reply").code
 }
 
 #[tokio::test]
@@ -42,14 +42,14 @@ async fn five_messages_in_a_row_arrive_unchanged() {
         let next = (index < 4).then(|| to(&format!("p{}", index + 1)));
         let replies = session.pipeline(Some(&mut text(&format!("n{index}"))), next.as_ref()).await;
         assert_eq!(code(&replies), 250);
-        assert_eq!(replies.next.map(|next| next.expect("answered")), next.map(|_| EnvelopeReply::Accepted));
+        assert_eq!(replies.next.map(|next| next.expect("a reply")), next.map(|_| EnvelopeReply::Accepted));
     }
 
     let log = sink.log();
     assert_eq!(log.messages.len(), 5);
-    for (index, letter) in log.messages.iter().enumerate() {
-        assert_eq!(letter.to, [format!("RCPT TO:<p{index}@example.org>")]);
-        assert_eq!(letter.text, format!("Subject: n{index}\r\n\r\n.n{index}\r\n").into_bytes());
+    for (index, message) in log.messages.iter().enumerate() {
+        assert_eq!(message.to, [format!("RCPT TO:<p{index}@example.org>")]);
+        assert_eq!(message.text, format!("Subject: n{index}\r\n\r\n.n{index}\r\n").into_bytes());
     }
 }
 
@@ -68,7 +68,7 @@ async fn refused_recipient_gets_no_message_and_the_next_one_does() {
     assert!(matches!(replies.next, Some(Ok(EnvelopeReply::RecipientRefused(reply))) if reply.code == 550));
     assert_eq!(first(&mut session, "p2").await, EnvelopeReply::Accepted);
     assert_eq!(code(&session.pipeline(Some(&mut text("n2")), None).await), 250);
-    let texts: Vec<_> = sink.log().messages.iter().map(|letter| letter.to[0].clone()).collect();
+    let texts: Vec<_> = sink.log().messages.iter().map(|message| message.to[0].clone()).collect();
     assert_eq!(texts, ["RCPT TO:<p0@example.org>", "RCPT TO:<p2@example.org>"]);
 }
 
@@ -77,7 +77,7 @@ async fn data_accepted_without_recipient_is_ended_by_a_lone_dot() {
     let sink = Plan::new()
         .on(|at| match at.verb {
             "RCPT" if at.line.contains("<p0@") => Action::Say("550 5.1.1 no such user"),
-            // As servers do that look at the recipients only when the text has come.
+            // Like servers that check recipients only after the message.
             "DATA" if at.count == 1 => Action::Say("354 go on"),
             _ => Action::Usual,
         })
@@ -86,10 +86,10 @@ async fn data_accepted_without_recipient_is_ended_by_a_lone_dot() {
     let mut session = open(&sink).await;
 
     assert!(matches!(first(&mut session, "p0").await, EnvelopeReply::RecipientRefused(_)));
-    let told = session.pipeline(None, Some(&to("p1"))).await;
+    let replies = session.pipeline(None, Some(&to("p1"))).await;
 
     assert!(sink.log().bytes.windows(5).any(|some| some == b"\r\n.\r\n"), "a lone dot was sent");
-    drop(told);
+    drop(replies);
 }
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn refused_message_does_not_affect_the_next_envelope() {
     let replies = session.pipeline(Some(&mut text("n0")), Some(&to("p1"))).await;
 
     assert_eq!(code(&replies), 552);
-    assert_eq!(replies.next.expect("weighed").expect("answered"), EnvelopeReply::Accepted);
+    assert_eq!(replies.next.expect("an envelope was sent").expect("a reply"), EnvelopeReply::Accepted);
     assert_eq!(code(&session.pipeline(Some(&mut text("n1")), None).await), 250);
     assert_eq!(sink.log().messages.len(), 1);
 }

@@ -1,5 +1,5 @@
-//! Relays that fail, deny, hang or are changed under way: campaigns stand still with a reason,
-//! nobody is blamed, and nobody who left is so much as named.
+//! Relays that fail, deny, hang or change during sending: campaigns are paused with a reason, no recipient is blamed, and no envelope
+//! is sent for an unsubscribed one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -131,7 +131,7 @@ both!(no_envelope_is_sent_for_an_unsubscribed_recipient, |fixture| {
         until(|| sink.has_received("RCPT")).await;
         erasure::unsubscribe(&fixture.installation, fixture.workspace.id, person, list, Reason::Unsubscribed, None)
             .await
-            .expect("left");
+            .expect("unsubscribed");
     };
     tokio::join!(mail(fixture), leaving);
 

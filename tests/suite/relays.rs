@@ -1,5 +1,4 @@
-//! Several relays: letters are shared out by weight, a relay that fails hands its share over and
-//! comes back, and what is bound to a relay goes through it or waits.
+//! Several relays: weights, failing relays, spare relays, and campaigns bound to a relay.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -37,7 +36,7 @@ async fn resume(fixture: &Fixture) {
     tx.commit().await.expect("committed");
 }
 
-/// A server that refuses conversations while it is sick.
+/// A server that refuses sessions while it is failing.
 async fn sickly(sick: &Arc<AtomicBool>) -> Sink {
     let sick = sick.clone();
     Plan::new()
@@ -85,7 +84,7 @@ both!(failing_relay_loses_its_share_and_gets_it_back, |fixture| {
     assert_eq!(campaign(fixture).await.state, State::Finished);
     let (first, second) = (recipients(&weak), recipients(&strong));
     assert!(!first.is_empty() && second.len() >= 100, "{} and {}", first.len(), second.len());
-    assert!(first.keys().all(|person| !second.contains_key(person)), "nobody has two");
+    assert!(first.keys().all(|person| !second.contains_key(person)), "no recipient gets two");
 });
 
 both!(campaign_is_paused_only_when_every_relay_fails, |fixture| {
@@ -99,7 +98,7 @@ both!(campaign_is_paused_only_when_every_relay_fails, |fixture| {
     assert_eq!(campaign(fixture).await.state, State::Paused);
     assert_eq!(states(fixture).await, [("pending", 30)].into());
 
-    // Who resumes wants them to be tried now, and one is enough.
+    // A resume resets the breakers, and one relay is enough.
     well.store(false, Ordering::SeqCst);
     resume(fixture).await;
     timeout(Duration::from_secs(120), mail(fixture)).await.expect("an end");
@@ -125,8 +124,8 @@ both!(spare_relay_is_used_only_while_no_other_is_available, |fixture| {
     assert_eq!((recipients(&one).len(), recipients(&two).len()), (40, 40));
 });
 
-/// Launches a letter under another name; returns how many letters were planned.
-pub async fn start_as(fixture: &Fixture, letter: &str, name: &str) -> u64 {
+/// Launches an email under another name; returns the number of deliveries.
+pub async fn start_as(fixture: &Fixture, email: &str, name: &str) -> u64 {
     use sendoff::audience::list;
     use sendoff::campaign::launch;
     use sendoff::campaign::model::NewCampaign;
@@ -134,7 +133,7 @@ pub async fn start_as(fixture: &Fixture, letter: &str, name: &str) -> u64 {
     let mut tx = installation.db.write().await.expect("a transaction");
     let list = list::need(&mut tx, workspace, "News").await.expect("a list");
     let new =
-        NewCampaign { id: installation.ids.next(), name, format: "md", source: letter, list: list.id, segment: None };
+        NewCampaign { id: installation.ids.next(), name, format: "md", source: email, list: list.id, segment: None };
     model::save_draft(&mut tx, workspace, &new, installation.clock.now()).await.expect("a draft");
     tx.commit().await.expect("committed");
     let mut conn = installation.db.read().await.expect("a connection");
@@ -155,9 +154,9 @@ both!(bound_campaign_uses_its_relay_or_waits, |fixture| {
     mail(fixture).await;
     assert_eq!((recipients(&general).len(), recipients(&bound).len(), recipients(&named).len()), (0, 10, 0));
 
-    // By its name, and no other takes over.
-    let letter = EMAIL.replace("autumn", "winter").replace("subject", "relay = \"third\"\nsubject");
-    start_as(fixture, &letter, "winter").await;
+    // By its name; no other relay is used.
+    let email = EMAIL.replace("autumn", "winter").replace("subject", "relay = \"third\"\nsubject");
+    start_as(fixture, &email, "winter").await;
     timeout(Duration::from_secs(120), mail(fixture)).await.expect("an end");
     assert_eq!((recipients(&general).len(), recipients(&bound).len(), recipients(&named).len()), (0, 10, 0));
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
@@ -169,9 +168,9 @@ both!(bound_campaign_uses_its_relay_or_waits, |fixture| {
     mail(fixture).await;
     assert_eq!(recipients(&named).len(), 10);
 
-    // A name that no relay bears says so.
-    let letter = EMAIL.replace("autumn", "spring").replace("subject", "relay = \"fourth\"\nsubject");
-    start_as(fixture, &letter, "spring").await;
+    // An unknown relay is the reason of the pause.
+    let email = EMAIL.replace("autumn", "spring").replace("subject", "relay = \"fourth\"\nsubject");
+    start_as(fixture, &email, "spring").await;
     mail(fixture).await;
     let mut conn = fixture.installation.db.read().await.expect("a connection");
     let paused = model::find_by_name(&mut conn, fixture.workspace.id, "spring").await.expect("there");

@@ -1,4 +1,4 @@
-//! Conversations with good, slow and broken servers.
+//! SMTP session against correct, slow and broken servers.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ pub fn timeouts() -> Timeouts {
     Timeouts::scaled(0.01)
 }
 
-/// Opens a session, offers an envelope and sends a text.
+/// Opens a session and sends an envelope and a message.
 pub async fn send_in_new_session(target: &Endpoint, timeouts: &Timeouts, text: &[u8]) -> Result<Reply, SmtpError> {
     let mut session = Session::open(target, timeouts).await?;
     send(&mut session, TO, text).await
@@ -54,7 +54,7 @@ async fn messages_arrive_unchanged_one_after_the_other_without_delay() {
     send(&mut session, TO, &large).await.expect("sent");
     session.quit().await;
 
-    // Nagle's algorithm would cost 40 ms a letter.
+    // Nagle's algorithm would cost 40 ms per message.
     assert!(took < Duration::from_millis(1_500), "{took:?}");
     let log = sink.log();
     assert_eq!((log.connections, log.messages.len()), (1, 51));
@@ -69,7 +69,7 @@ async fn commands_are_sent_one_at_a_time_without_pipelining() {
     let mut session = open(&sink).await;
     for _ in 0..3 {
         send(&mut session, TO, MESSAGE).await.expect("sent");
-        // An envelope given up needs RSET before the next.
+        // An envelope without message needs RSET before the next.
         assert_eq!(session.envelope(FROM, TO, false).await.expect("asked"), EnvelopeReply::Accepted);
     }
 
@@ -150,7 +150,7 @@ async fn failed_session_reports_its_phase() {
         let plan = Plan::new().offering(&["PIPELINING", "AUTH PLAIN"]);
         let text = if verb == "MESSAGE" { &large[..] } else { MESSAGE };
         for (act, codes) in [(Action::Drop, false), (Action::SayAndDrop("421 4.3.2 bye"), true)] {
-            // A 421 to the last dot is an answer, and in the middle of the text nobody listens.
+            // A 421 to the final dot is a reply; in the middle of a message the client does not read.
             if codes && matches!(verb, "." | "MESSAGE") {
                 continue;
             }
@@ -161,8 +161,8 @@ async fn failed_session_reports_its_phase() {
             assert!(sink.log().messages.is_empty());
         }
     }
-    let nobody = Endpoint::parse("smtp://127.0.0.1:1").expect("a URL");
-    let error = send_in_new_session(&nobody, &timeouts(), MESSAGE).await.expect_err("refused");
+    let refusing = Endpoint::parse("smtp://127.0.0.1:1").expect("a URL");
+    let error = send_in_new_session(&refusing, &timeouts(), MESSAGE).await.expect_err("refused");
     assert_eq!((error.phase, error.message().key), (Phase::Connect, "smtp-unreachable"));
     let unknown = Endpoint::parse("smtp://sendoff.invalid").expect("a URL");
     assert_eq!(send_in_new_session(&unknown, &timeouts(), MESSAGE).await, Err(Cause::Lookup.at(Phase::Connect)));
@@ -228,7 +228,7 @@ async fn extra_reply_is_not_taken_for_the_next_one() {
     }
 }
 
-/// The timers of RFC 5321 §4.5.3.2, one after the other set to a second.
+/// The timeouts of RFC 5321 §4.5.3.2, one after the other set to a second.
 #[tokio::test]
 async fn each_phase_has_its_own_timeout() {
     let second = Duration::from_secs(1);
@@ -279,14 +279,14 @@ async fn dropped_call_closes_the_session() {
 
 #[tokio::test]
 async fn cyrillic_local_part_needs_smtputf8() {
-    let letters = |text: &str| Address::parse(text).expect("an address").envelope();
+    let wire_form = |text: &str| Address::parse(text).expect("an address").envelope();
     for (extensions, verdict) in
         [(&["SMTPUTF8", "8BITMIME"][..], EnvelopeReply::Accepted), (&["8BITMIME"], EnvelopeReply::NeedsSmtpUtf8)]
     {
         let sink = Plan::new().offering(extensions).start().await;
         let mut session = open(&sink).await;
 
-        assert_eq!(session.envelope(FROM, &letters("иван@почта.рф"), false).await.expect("asked"), verdict);
+        assert_eq!(session.envelope(FROM, &wire_form("иван@почта.рф"), false).await.expect("asked"), verdict);
         assert_eq!(sink.has_received("MAIL"), verdict == EnvelopeReply::Accepted);
         if verdict == EnvelopeReply::Accepted {
             assert!(
@@ -296,7 +296,7 @@ async fn cyrillic_local_part_needs_smtputf8() {
             assert!(sink.has_received("RCPT TO:<иван@xn--80a1acny.xn--p1ai>\r\n"));
         }
         assert_eq!(
-            session.envelope(FROM, &letters("user@почта.рф"), false).await.expect("asked"),
+            session.envelope(FROM, &wire_form("user@почта.рф"), false).await.expect("asked"),
             EnvelopeReply::Accepted
         );
         assert!(sink.has_received("MAIL FROM:<news@example.org>\r\n"));

@@ -1,4 +1,4 @@
-//! TLS and signing in: nothing secret leaves before the server has shown who it is.
+//! TLS and AUTH: no credentials are sent before the certificate is verified.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::mail_sink::{Action, Plan, Sink};
 
 const HERE: &str = "127.0.0.1";
 
-/// `user:secret` in the two forms in which it would travel.
+/// `user:secret` in the two forms in which AUTH sends it.
 const SECRETS: [&str; 3] = ["AUTH", "AHVzZXIAc2VjcmV0", "c2VjcmV0"];
 
 fn timeouts() -> Timeouts {

@@ -1,4 +1,4 @@
-//! Which letters belong to a lane.
+//! Lanes by recipient domain.
 
 use sendoff::cli::lane::{self as door, Command};
 use sendoff::cli::limit_options::{Limits, OrNone};

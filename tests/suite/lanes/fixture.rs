@@ -1,4 +1,4 @@
-//! Lanes, their limits, and what waits in them.
+//! Lanes, their limits, and their waiting deliveries.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::fixture::Fixture;
 use crate::mail_sink::Sink;
 use crate::mailer::fixture::{campaign, recipients};
 
-/// Puts `count` people at a domain on the list.
+/// Subscribes `count` contacts at a domain.
 pub async fn at(fixture: &Fixture, domain: &str, count: usize) {
     let people: Vec<_> = (0..count).map(|n| format!("person{n}@{domain}")).collect();
     fixture.subscribe("News", &people.iter().map(String::as_str).collect::<Vec<_>>()).await;
@@ -50,7 +50,7 @@ pub fn counts<const N: usize>(counts: [(&str, i64); N]) -> BTreeMap<String, i64>
     counts.into_iter().map(|(name, count)| (name.to_owned(), count)).collect()
 }
 
-/// Letters to a domain that the server accepted.
+/// Messages to a domain that the server accepted.
 pub fn to(sink: &Sink, domain: &str) -> usize {
     recipients(sink).keys().filter(|to| to.contains(domain)).count()
 }
@@ -61,7 +61,7 @@ pub async fn backoff_of(fixture: &Fixture, lane: &str) -> Option<lane_backoff::L
     all.into_iter().find(|(name, _)| name == lane).map(|(_, backoff)| backoff)
 }
 
-/// Sends for a moment, then stops.
+/// Sends for `time`, then stops.
 pub async fn mail_for(fixture: &Fixture, time: Duration) {
     let (stop, stopped) = watch::channel(false);
     let stopping = async {

@@ -1,4 +1,4 @@
-//! What the servers of a lane say to our pace and to ourselves.
+//! Lane back-off: replies that ask for a lower rate or name a sender fault.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -61,7 +61,7 @@ both!(too_fast_reply_slows_only_its_lane, |fixture| {
     assert_eq!(campaign(fixture).await.state, State::Running, "the relay is not in trouble");
     assert_eq!(states(fixture).await, [("accepted", 100), ("pending", 200)].into());
 
-    // A restart begins at the pace that was learnt.
+    // After a restart the reduced rate holds.
     let before = sink.log().connections;
     mail_for(fixture, Duration::from_secs(1)).await;
     assert!(sink.log().connections - before <= 2 + pace.ceil() as usize);
@@ -105,15 +105,15 @@ both!(sender_faults_pause_the_lane_and_affect_no_recipient, |fixture| {
     assert_eq!(people.iter().map(|(_, count)| count).sum::<i64>(), 80);
     let reason = backoff_of(fixture, "gmail").await.expect("known").reason.expect("paused");
     for (lang, words) in [(Lang::EN, "PTR record"), (Lang::RU, "записи PTR")] {
-        let told = lang.translate_packed(&reason);
+        let text = lang.translate_packed(&reason);
         assert!(
-            told.contains(words) && told.contains("sendoff lane resume gmail") && !told.contains("person"),
-            "{told}"
+            text.contains(words) && text.contains("sendoff lane resume gmail") && !text.contains("person"),
+            "{text}"
         );
     }
     assert!(next.is_none_or(|next| next > NOW), "{next:?}");
 
-    // Nothing moves until someone says that it is mended.
+    // The lane stays paused until an operator resumes it.
     mail(fixture).await;
     assert_eq!(to(&sink, "gmail"), 0);
     mended.store(true, Ordering::SeqCst);
@@ -140,7 +140,7 @@ both!(many_unknown_addresses_pause_a_campaign_once, |fixture| {
     let rejected = states(fixture).await["rejected"];
     assert!((26..26 + 6).contains(&rejected), "{rejected}");
 
-    // Whoever resumes it has decided.
+    // After a resume the stop rule does not trip again.
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
     model::resume(&mut tx, &campaign(fixture).await).await.expect("resumed");
     tx.commit().await.expect("committed");
@@ -155,7 +155,7 @@ both!(many_unknown_addresses_pause_a_campaign_once, |fixture| {
 both!(deferred_delivery_is_not_marked_before_its_time, |fixture| {
     subscribe_many(fixture, 1).await;
     let running = start(fixture, EMAIL).await;
-    let [claimed] = canary::claim(fixture, canary::MAILER, running.id, 1).await.try_into().expect("one letter");
+    let [claimed] = canary::claim(fixture, canary::MAILER, running.id, 1).await.try_into().expect("one delivery");
     let mark = async || {
         let mark = Mark { id: claimed.id, campaign: running.id, relay: 1 };
         let mut tx = fixture.installation.db.write().await.expect("a transaction");

@@ -1,4 +1,4 @@
-//! How many letters may leave through a lane, and how fast.
+//! Rate limits, quotas and warm-ups of lanes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -91,7 +91,7 @@ both!(restart_does_not_burst, |fixture| {
     limit(fixture, all(rate(5.0))).await;
     start(fixture, EMAIL).await;
 
-    // The clock stands: one second's worth is all there is, however often we begin.
+    // The clock is fixed: only the tokens of one second exist, however often sending starts.
     for _ in 0..4 {
         mail_for(fixture, Duration::from_millis(1_200)).await;
     }
@@ -153,13 +153,13 @@ async fn two_mailers_share_one_limit() {
     limit(&fixture, Lane { rate_limit: rate(20.0), ..Lane::new("rest", "") }).await;
     start(&fixture, EMAIL).await;
 
-    // The clock stands: a second's worth of the rate for both together.
+    // The clock is fixed: both mailers share the tokens of one second.
     tokio::join!(mail_for(&fixture, Duration::from_secs(2)), mail_for(&fixture, Duration::from_secs(2)));
     assert_eq!(recipients(&sink).len(), 20);
 
     limit(&fixture, Lane::new("rest", "")).await;
     tokio::join!(mail(&fixture), mail(&fixture));
-    assert_eq!(recipients(&sink).len(), 50, "the day's letters for both together");
+    assert_eq!(recipients(&sink).len(), 50, "the daily quota for both together");
     assert_eq!(states(&fixture).await, [("accepted", 50), ("pending", 70)].into());
     fixture.close().await;
 }

@@ -1,4 +1,4 @@
-//! Lost answers, broken relays and people who may not be written to: nobody is lost, repeated or blamed.
+//! Lost replies, failing relays and unsubscribed contacts: no delivery is lost or repeated.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ both!(unsubscribe_before_the_mark_suppresses_the_delivery, |fixture| {
         }
         erasure::unsubscribe(&fixture.installation, fixture.workspace.id, person, list, Reason::Unsubscribed, None)
             .await
-            .expect("left");
+            .expect("unsubscribed");
     };
     tokio::join!(mail(fixture), leaving);
 

@@ -1,4 +1,4 @@
-//! A campaign, its people and a relay, and what became of them.
+//! A campaign, its contacts and a relay, and the states of its deliveries.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,13 +25,13 @@ pub async fn use_relay(fixture: &Fixture, target: Endpoint, connections: u32) {
     tx.commit().await.expect("committed");
 }
 
-pub async fn start(fixture: &Fixture, letter: &str) -> Campaign {
-    let draft = draft(fixture, letter).await;
+pub async fn start(fixture: &Fixture, email: &str) -> Campaign {
+    let draft = draft(fixture, email).await;
     launch::start(&fixture.installation, &draft).await.expect("launched");
     campaign(fixture).await
 }
 
-pub async fn draft(fixture: &Fixture, letter: &str) -> Campaign {
+pub async fn draft(fixture: &Fixture, email: &str) -> Campaign {
     let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
     let mut tx = installation.db.write().await.expect("a transaction");
     let list = list::need(&mut tx, workspace, "News").await.expect("a list");
@@ -39,7 +39,7 @@ pub async fn draft(fixture: &Fixture, letter: &str) -> Campaign {
         id: installation.ids.next(),
         name: "autumn",
         format: "md",
-        source: letter,
+        source: email,
         list: list.id,
         segment: None,
     };
@@ -55,7 +55,7 @@ pub async fn campaign(fixture: &Fixture) -> Campaign {
 
 pub async fn mail(fixture: &Fixture) -> Option<i64> {
     let (_keep, stop) = watch::channel(false);
-    scheduler::run(&fixture.installation, Mode::UntilIdle, Arc::new(|| true), stop).await.expect("a shift")
+    scheduler::run(&fixture.installation, Mode::UntilIdle, Arc::new(|| true), stop).await.expect("a clean end")
 }
 
 pub async fn states(fixture: &Fixture) -> BTreeMap<&'static str, i64> {
@@ -76,8 +76,8 @@ pub async fn subscribe_many(fixture: &Fixture, count: usize) {
 
 pub fn recipients(sink: &Sink) -> BTreeMap<String, usize> {
     let mut seen = BTreeMap::new();
-    for letter in &sink.log().messages {
-        *seen.entry(letter.to[0].clone()).or_default() += 1;
+    for message in &sink.log().messages {
+        *seen.entry(message.to[0].clone()).or_default() += 1;
     }
     seen
 }

@@ -1,4 +1,4 @@
-//! What mailers claim in memory and in the rows, when one that was alone is joined by another.
+//! Claims in memory and in rows, when a second mailer starts beside the only one.
 
 use sendoff::campaign::delivery::claim::InFlight;
 use sendoff::campaign::delivery::{Claim, Claimed};

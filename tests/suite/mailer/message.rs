@@ -1,4 +1,4 @@
-//! What becomes of one letter: accepted, refused, deferred, made again to the byte.
+//! Results of one delivery: accepted, refused, deferred, and retried with the same bytes.
 
 use std::time::Duration;
 
@@ -89,7 +89,7 @@ both!(deferred_message_is_retried_with_the_same_bytes, |fixture| {
     assert_eq!(states(fixture).await, [("pending", 1)].into());
     let first = texts_of(&sink);
 
-    // The person's data changes meanwhile: the message does not.
+    // The contact changes meanwhile; the message does not.
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
     let person = fixture.contact_id("person0@example.org").await.expect("there");
     let mut found = contact::get(&mut tx, person).await.expect("asked").expect("there");
@@ -109,7 +109,7 @@ both!(deferred_message_is_retried_with_the_same_bytes, |fixture| {
     assert_eq!(first[0], texts[0]);
 });
 
-/// What was written between DATA and the last dot, accepted or not.
+/// The bytes between DATA and the final dot, accepted or not.
 fn texts_of(sink: &Sink) -> Vec<Vec<u8>> {
     let log = sink.log();
     let text = String::from_utf8_lossy(&log.clear).into_owned();

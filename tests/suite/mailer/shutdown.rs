@@ -1,4 +1,4 @@
-//! Pauses, stops, deaths and cancelled campaigns.
+//! Pause, shutdown, crash and cancel during sending.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,7 +33,7 @@ both!(pause_holds_pending_deliveries_and_resume_sends_them, |fixture| {
     };
     let (_, when_paused) = tokio::join!(mail(fixture), pausing);
     let sent = sink.log().messages.len();
-    assert!(sent <= when_paused + 2, "{sent} letters, {when_paused} when paused");
+    assert!(sent <= when_paused + 2, "{sent} messages, {when_paused} when paused");
     assert_eq!(states(fixture).await["pending"], 30 - sent as i64);
 
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
