@@ -36,27 +36,50 @@ impl Default for ComposePool {
 pub struct CampaignComposer {
     composer: Arc<Composer>,
     pool: ComposePool,
+    cost: CostMeter,
+}
+
+/// The cost of the first messages of a campaign.
+struct CostMeter {
     measured: AtomicU64,
-    /// The cost of the fastest measured message, in ns.
-    cost: AtomicU64,
+    /// The cost of the fastest message, in ns.
+    lowest: AtomicU64,
+}
+
+impl CostMeter {
+    fn new() -> Self {
+        Self { measured: AtomicU64::new(0), lowest: AtomicU64::new(u64::MAX) }
+    }
+
+    /// A meter whose decision is made.
+    fn decided(expensive: bool) -> Self {
+        let lowest = AtomicU64::new(if expensive { u64::MAX } else { 0 });
+        Self { measured: AtomicU64::new(MEASURED_MESSAGES), lowest }
+    }
+
+    fn is_decided(&self) -> bool {
+        self.measured.load(Ordering::Relaxed) >= MEASURED_MESSAGES
+    }
+
+    fn is_expensive(&self) -> bool {
+        self.is_decided() && u128::from(self.lowest.load(Ordering::Relaxed)) > INLINE_LIMIT.as_nanos()
+    }
+
+    fn record(&self, cost: Duration) {
+        self.lowest.fetch_min(u64::try_from(cost.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.measured.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 impl CampaignComposer {
     /// A composer whose cost is still to be measured.
     pub fn new(composer: Composer, pool: ComposePool) -> Self {
-        let (measured, cost) = (AtomicU64::new(0), AtomicU64::new(u64::MAX));
-        Self { composer: Arc::new(composer), pool, measured, cost }
+        Self { composer: Arc::new(composer), pool, cost: CostMeter::new() }
     }
 
     /// A composer that always, or never, uses the pool.
     pub fn fixed(composer: Composer, pool: ComposePool, pooled: bool) -> Self {
-        let cost = if pooled { u64::MAX } else { 0 };
-        Self {
-            composer: Arc::new(composer),
-            pool,
-            measured: AtomicU64::new(MEASURED_MESSAGES),
-            cost: AtomicU64::new(cost),
-        }
+        Self { composer: Arc::new(composer), pool, cost: CostMeter::decided(pooled) }
     }
 
     /// The composer itself.
@@ -66,24 +89,21 @@ impl CampaignComposer {
 
     /// True when messages are composed on the pool.
     pub fn uses_pool(&self) -> bool {
-        self.measured.load(Ordering::Relaxed) >= MEASURED_MESSAGES
-            && u128::from(self.cost.load(Ordering::Relaxed)) > INLINE_LIMIT.as_nanos()
+        self.cost.is_expensive()
     }
 
     /// Composes the message of a delivery in `buffer`, ready to be sent: dot-stuffed, with its final dot. The error is the
     /// reason why no message can be made.
     pub async fn compose(&self, marked: &Marked, to: &Address, buffer: Vec<u8>) -> Result<Vec<u8>, Message> {
-        if self.uses_pool() {
+        if self.cost.is_expensive() {
             return self.compose_on_pool(marked, to, buffer).await;
         }
-        if self.measured.load(Ordering::Relaxed) >= MEASURED_MESSAGES {
+        if self.cost.is_decided() {
             return compose(&self.composer, marked, to, buffer);
         }
         let began = Instant::now();
         let message = compose(&self.composer, marked, to, buffer);
-        let cost = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        self.cost.fetch_min(cost, Ordering::Relaxed);
-        self.measured.fetch_add(1, Ordering::Relaxed);
+        self.cost.record(began.elapsed());
         message
     }
 
@@ -109,4 +129,27 @@ fn compose(composer: &Composer, marked: &Marked, to: &Address, mut buffer: Vec<u
     composer.compose(&marked.recipient, to, marked.date, &mut buffer)?;
     buffer.extend_from_slice(b".\r\n");
     Ok(buffer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_expensive(costs: impl IntoIterator<Item = u64>) -> bool {
+        let meter = CostMeter::new();
+        for cost in costs {
+            meter.record(Duration::from_micros(cost));
+        }
+        meter.is_expensive()
+    }
+
+    #[test]
+    fn fastest_of_the_first_messages_decides() {
+        let count = MEASURED_MESSAGES as usize;
+
+        assert!(is_expensive(vec![500; count]));
+        assert!(!is_expensive(vec![500; count - 1]), "not decided yet");
+        assert!(!is_expensive([vec![500; count - 1], vec![20]].concat()), "one message was not interrupted");
+        assert!(!is_expensive(vec![20; count]));
+    }
 }
