@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::fixture::{Fixture, both};
 use crate::mail_sink::{Action, Plan, Sink};
-use crate::mailer::fixture::{EMAIL, campaign, subscribe_many, mail, recipients, start, states, use_relay};
+use crate::mailer::fixture::{EMAIL, campaign, mail, recipients, start, states, subscribe_many, use_relay};
 
 /// Connections of the mailer.
 const CONNECTIONS: i64 = 2;

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use crate::fixture::{Fixture, Kind, both};
 use crate::mail_sink::{Plan, Sink};
-use crate::mailer::fixture::{EMAIL, campaign, subscribe_many, mail, recipients, start, states, use_relay};
+use crate::mailer::fixture::{EMAIL, campaign, mail, recipients, start, states, subscribe_many, use_relay};
 
 const MESSAGES: usize = 150;
 const CONNECTIONS: u32 = 4;

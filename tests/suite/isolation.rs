@@ -14,7 +14,7 @@ use sendoff::mailer::relay::{self, Relay, RelayKind};
 
 use crate::fixture::{Fixture, both};
 use crate::mail_sink::{Plan, Sink};
-use crate::mailer::fixture::{EMAIL, campaign, subscribe_many, mail, recipients, start, states, use_relay};
+use crate::mailer::fixture::{EMAIL, campaign, mail, recipients, start, states, subscribe_many, use_relay};
 
 /// A workspace beside the first, with one person on a list.
 async fn settle(fixture: &Fixture) -> (Id, Id) {

@@ -28,9 +28,13 @@ async fn marked(fixture: &Fixture, campaign: i64) -> Vec<Marked> {
 both!(pool_and_connection_thread_compose_the_same_bytes, |fixture| {
     subscribe_many(fixture, 20).await;
     let campaign = start(fixture, EMAIL).await;
-    let composer = || Composer::open(&fixture.installation, &campaign).expect("a composer");
-    let inline = CampaignComposer::fixed(composer(), ComposePool::default(), false);
-    let pooled = CampaignComposer::fixed(composer(), ComposePool::default(), true);
+    let (inline, pooled) = {
+        let mut conn = fixture.installation.db.read().await.expect("a connection");
+        let one = Composer::load(&fixture.installation, &mut conn, &campaign).await.expect("a composer");
+        let other = Composer::load(&fixture.installation, &mut conn, &campaign).await.expect("a composer");
+        let pool = ComposePool::default();
+        (CampaignComposer::fixed(one, pool.clone(), false), CampaignComposer::fixed(other, pool, true))
+    };
     assert!(!inline.uses_pool() && pooled.uses_pool());
 
     for marked in marked(fixture, campaign.id).await {
