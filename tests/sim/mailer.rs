@@ -1,179 +1,165 @@
-//! A mailer as it is in memory: its queue, its connections, and what its writer has not committed.
-//! All of this is gone when it dies.
+//! Mailers: the real scheduler, feeder and connections as tasks of the simulation's runtime, each on a machine of its
+//! own. A mailer dies when its task is dropped, whatever it is doing.
 
-use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use sendoff::campaign::delivery::claim::InFlight;
-use sendoff::campaign::delivery::{Claimed, DeliveryResult, Mark, Marked, State};
 use sendoff::infra::clock::Millis;
+use sendoff::infra::error::Result;
 use sendoff::infra::id::Id;
-use sendoff::mailer::lease::Lease;
-use sendoff::mailer::limits::token_reserve::TokenReserve;
+use sendoff::infra::installation::Installation;
+use sendoff::mailer::lease;
+use sendoff::mailer::scheduler::{self, Mode};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, yield_now};
+use tokio::time::timeout;
 
-/// A mailer between two steps.
+use crate::installation::LEASE_TERM;
+use crate::observations::{Checked, Violation, ensure};
+use crate::plan::Mistake;
+use crate::simulation::Simulation;
+
+/// The longest time for which a mailer that is told to stop may go on.
+const SHUTDOWN: Duration = Duration::from_secs(180);
+
+/// A mailer that runs.
 pub struct Mailer {
-    /// The lease of the one mailer of a folder.
-    pub lease: Option<Lease>,
-    /// Its number in the rows it holds.
-    pub id: Id,
-    /// Whether it believes that its lease holds: the pulse runs out before the lease does.
-    pub fresh: bool,
-    /// True while the process is stopped.
-    pub asleep: bool,
-    /// Its writer could not commit: nothing is begun any more.
-    pub halted: bool,
-    /// What it has claimed and not marked.
-    pub hand: Arc<InFlight>,
-    /// Claimed and not yet with a connection.
-    pub queue: VecDeque<Claimed>,
-    /// What the writer was told and has not committed.
-    pub notes: VecDeque<Note>,
-    /// Its connections.
-    pub lines: Vec<Line>,
-    /// The relay it sends through.
-    pub relay: Id,
-    /// What it has drawn from the limit and not used.
-    pub purse: TokenReserve,
+    machine: Installation,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<Result<Option<Millis>>>,
 }
 
-/// What a connection tells the writer.
-#[derive(Debug, Clone)]
-pub enum Note {
-    /// May this one go out?
-    Mark(Mark),
-    /// This one is not begun.
-    Release(Id),
-    /// So a try ended.
-    Result(DeliveryResult),
+/// Where a mailer on this machine writes the id of its lease.
+pub fn lease_file(machine: &Installation) -> PathBuf {
+    machine.config.data.join("mailer.lease")
 }
 
-/// A connection.
-#[derive(Debug, Default)]
-pub struct Line {
-    /// Letters whose mark was asked for, oldest first.
-    pub asked: VecDeque<Asked>,
-    /// The letter whose envelope was granted.
-    pub current: Option<Letter>,
-    /// What the relay has been told and not answered yet.
-    pub wire: Option<Wire>,
-}
-
-/// A letter whose mark was asked for.
-#[derive(Debug)]
-pub struct Asked {
-    /// The letter.
-    pub claimed: Claimed,
-    /// When it was asked for, by the uptime.
-    pub since: Millis,
-    /// What its message is made from, or that it must not go out; `None` while there is no answer.
-    pub answer: Option<Option<Marked>>,
-    /// True when it goes back whatever the answer is.
-    pub returns: bool,
-}
-
-/// A letter that is marked.
-#[derive(Debug)]
-pub struct Letter {
-    /// The letter.
-    pub claimed: Claimed,
-    /// What its message is made from.
-    pub made: Marked,
-    /// How old its mark is at most, as a moment of the uptime.
-    pub marked: Millis,
-}
-
-/// One exchange with the relay.
-#[derive(Debug)]
-pub struct Wire {
-    /// The text, and what becomes of it.
-    pub text: Option<(Letter, Said)>,
-    /// The envelope behind it, and what becomes of that.
-    pub next: Option<(Letter, Verdict)>,
-}
-
-/// What a connection will know of a text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Said {
-    /// 250.
-    Accepted,
-    /// 4xx.
-    Later,
-    /// 5xx.
-    Never,
-    /// The last dot may be out, and there was no answer.
-    Lost,
-    /// It broke before the last dot.
-    Cut,
-}
-
-/// What a connection will know of an envelope.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// Go on with the text.
-    Ready,
-    /// 4xx.
-    Later,
-    /// 5xx.
-    Never,
-    /// The connection is gone.
-    Broken,
-}
-
-impl Letter {
-    /// What its message is made from: the same bytes if and only if this is the same.
-    pub fn made_from(&self) -> String {
-        let Marked { date, recipient, .. } = &self.made;
-        format!("{} {} at {date}", recipient.address, recipient.fields)
-    }
-}
-
-impl Line {
-    /// True when it has nothing in hand.
-    pub fn is_idle(&self) -> bool {
-        self.asked.is_empty() && self.current.is_none() && self.wire.is_none()
-    }
+/// The id of a lease, from its file.
+pub fn read_lease(file: &Path) -> Option<Id> {
+    std::fs::read_to_string(file).ok()?.trim().parse().ok()
 }
 
 impl Mailer {
-    /// True when nothing of it would be lost if it ended.
-    pub fn is_idle(&self) -> bool {
-        self.queue.is_empty() && self.notes.is_empty() && self.lines.iter().all(Line::is_idle)
-    }
-}
-
-impl Mailer {
-    /// Letters that may be marked on disk without an end there.
-    pub fn marked(&self) -> Vec<Id> {
-        let mut ids = Vec::new();
-        for line in &self.lines {
-            ids.extend(line.asked.iter().map(|asked| asked.claimed.id));
-            ids.extend(line.current.iter().map(|letter| letter.claimed.id));
-            if let Some(wire) = &line.wire {
-                ids.extend(wire.text.iter().map(|(letter, _)| letter.claimed.id));
-                ids.extend(wire.next.iter().map(|(letter, _)| letter.claimed.id));
-            }
-        }
-        let ends = self.notes.iter().filter_map(|note| match note {
-            Note::Result(outcome) => Some(outcome.id),
-            Note::Mark(_) | Note::Release(_) => None,
+    /// Starts a mailer on its machine.
+    pub fn start(machine: Installation) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let installation = machine.clone();
+        let task = tokio::spawn(async move {
+            Box::pin(scheduler::run(&installation, Mode::Forever, Arc::new(|| true), stopped)).await
         });
-        ids.extend(ends);
-        ids
+        Self { machine, stop, task }
+    }
+
+    /// The lease of a mailer that shares its database, from its data folder.
+    fn lease(&self) -> Option<Id> {
+        read_lease(&lease_file(&self.machine))
+    }
+
+    /// Ends every task of the mailer at once.
+    async fn abort(&mut self) -> Checked {
+        self.task.abort();
+        match (&mut self.task).await {
+            Err(error) if error.is_cancelled() => {}
+            ended => return Err(Violation(format!("a mailer ended by itself: {ended:?}"))),
+        }
+        // Tasks that it had started end at their next turn.
+        for _ in 0..16 {
+            yield_now().await;
+        }
+        Ok(())
     }
 }
 
-/// How a try ended, where nothing more is to be said.
-pub fn outcome(claimed: &Claimed, state: State, reason: Option<&str>, due_at: Millis, tried: bool) -> DeliveryResult {
-    DeliveryResult {
-        id: claimed.id,
-        campaign: claimed.campaign,
-        marked: true,
-        state,
-        reason: reason.map(str::to_owned),
-        code: 0,
-        reply: String::new(),
-        due_at,
-        tried,
+impl Simulation {
+    /// A mailer dies, and another starts on its machine.
+    pub async fn kill(&mut self, m: usize) -> Checked {
+        {
+            let mut observations = self.observations.lock();
+            observations.note(format!("mailer {m} dies"));
+            observations.deaths += 1;
+        }
+        self.mailers[m].abort().await?;
+        self.forget_marks(m).await?;
+        self.mailers[m] = Mailer::start(self.mailers[m].machine.clone());
+        Ok(())
+    }
+
+    /// All mailers die in the middle of a commit.
+    pub async fn kill_all(&mut self) -> Checked {
+        for m in 0..self.mailers.len() {
+            self.kill(m).await?;
+        }
+        Ok(())
+    }
+
+    /// A mailer ends in order, and another starts on its machine.
+    pub async fn restart(&mut self, m: usize) -> Checked {
+        self.observations.lock().note(format!("mailer {m} is stopped"));
+        self.stop(m).await?;
+        self.observations.lock().note(format!("mailer {m} starts again"));
+        self.mailers[m] = Mailer::start(self.mailers[m].machine.clone());
+        Ok(())
+    }
+
+    /// Stops a mailer and waits for its end.
+    pub async fn stop(&mut self, m: usize) -> Checked {
+        let mailer = &mut self.mailers[m];
+        mailer.stop.send_replace(true);
+        match timeout(SHUTDOWN, &mut mailer.task).await {
+            Ok(Ok(Ok(_))) => Ok(()),
+            Ok(ended) => Err(Violation(format!("mailer {m} ends with an error: {ended:?}"))),
+            Err(_) => Err(Violation(format!("mailer {m} does not stop"))),
+        }
+    }
+
+    /// The machine of a mailer is suspended for longer than its lease; the others' time goes on by as much. Mostly
+    /// another mailer recovers what it held before it wakes up.
+    pub async fn expire_lease(&mut self, m: usize) -> Checked {
+        let Some(id) = self.mailers[m].lease() else { return Ok(()) };
+        if !self.plan.shared {
+            return Ok(());
+        }
+        let db = &self.seed.installation.db;
+        let mut tx = db.write().await?;
+        sqlx::query("update lease set until = 0 where id = $1").bind(id).execute(&mut *tx).await?;
+        if self.rng.chance(70) {
+            lease::recover_expired(&mut tx, &self.seed.installation).await?;
+        }
+        tx.commit().await?;
+        self.mailers[m].machine.clock.suspend(2_000 * LEASE_TERM);
+        let mut observations = self.observations.lock();
+        observations.note(format!("the lease of mailer {m} expires"));
+        let now = observations.uptime();
+        observations.expired_leases.insert(m, (now, id));
+        observations.deaths += 1;
+        Ok(())
+    }
+
+    /// Makes marked deliveries of a dead mailer pending, where that is the mistake.
+    async fn forget_marks(&self, m: usize) -> Checked {
+        if self.mistake != Some(Mistake::MarksForgotten) {
+            return Ok(());
+        }
+        let mut tx = self.seed.installation.db.write().await?;
+        let lease = self.mailers[m].lease().unwrap_or_default();
+        sqlx::query(
+            "update delivery set state = 'pending', mailer_id = null
+             where state = 'sending' and (mailer_id = $1 or $2)",
+        )
+        .bind(lease)
+        .bind(!self.plan.shared)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// No mailer ends by itself, and no task of one panics.
+    pub fn check_mailers(&self) -> Checked {
+        for (m, mailer) in self.mailers.iter().enumerate() {
+            ensure(!mailer.task.is_finished(), || format!("mailer {m} ended by itself"))?;
+        }
+        ensure(!crate::runner::has_panicked(), || "a task of a mailer panicked".to_owned())
     }
 }

@@ -2,40 +2,40 @@
 
 use sendoff::campaign::delivery::uncertain::UncertainPolicy;
 use sendoff::campaign::rate_limit::RateLimit;
+use sendoff::infra::failpoint::Bug;
 
-use crate::rng::Dice;
+use crate::installation::LIST_SIZES;
+use crate::rng::Rng;
 
-/// A promise that is broken on purpose, to see that the simulation finds it.
+/// A deliberate mistake, to prove that the simulation finds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Breach {
-    /// A letter is marked after its text instead of before.
-    MarkLate,
-    /// A mark that is refused is taken for one that was given.
-    NoGate,
-    /// After a crash marked letters are pending again instead of uncertain.
+pub enum Mistake {
+    /// A bug of the program.
+    Of(Bug),
+    /// After a crash marked deliveries become pending again instead of uncertain.
     MarksForgotten,
-    /// A lost answer is taken for a text that was not sent.
-    LostIsUntried,
-    /// The age of a mark counts from when its connection looks at it.
-    FreshWhenSeen,
-    /// A mailer goes on with a lease that others have taken away.
-    NoFence,
-    /// A campaign is called finished when nothing of it is due at the moment.
+    /// A campaign is finished when nothing of it is due at the moment.
     FinishedEarly,
-    /// Now and then an answer is heard and not written down.
-    ResultForgotten,
-    /// A repeated letter is made from what the person is now.
-    MadeAfresh,
-    /// Letters are claimed that were not drawn from the limit.
-    NotDrawn,
+    /// A repeated message is made from the contact as it is now.
+    SnapshotForgotten,
 }
 
-/// What the campaign of a seed is like.
+impl Mistake {
+    /// The bug that the program has with it.
+    pub fn bug(self) -> Option<Bug> {
+        match self {
+            Self::Of(bug) => Some(bug),
+            Self::MarksForgotten | Self::FinishedEarly | Self::SnapshotForgotten => None,
+        }
+    }
+}
+
+/// How the campaign of a seed starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
-    /// "Send", now.
+    /// At once.
     Now,
-    /// "Send", with a hold before the first letter.
+    /// At once, with a hold before the first message.
     Hold,
     /// At a time.
     Scheduled,
@@ -43,87 +43,102 @@ pub enum Start {
     Daily,
 }
 
-/// How often in a hundred turns a relay does what.
-#[derive(Debug, Clone, Copy)]
-pub struct Manner {
-    /// Puts a letter or a recipient off.
-    pub later: usize,
-    /// Refuses one.
-    pub never: usize,
-    /// Takes a text, and its answer is lost.
-    pub swallowed: usize,
-    /// Hangs up after the last dot and has taken nothing.
+/// Faults of the relay, in a hundred messages.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RelayFaults {
+    /// A message or a recipient is deferred (4xx).
+    pub deferred: usize,
+    /// It is rejected (5xx).
+    pub rejected: usize,
+    /// A body is accepted, and the reply is lost.
+    pub reply_lost: usize,
+    /// The relay hangs up after the final dot and has accepted nothing.
     pub dropped: usize,
-    /// Hangs up before the last dot.
+    /// It hangs up before the final dot.
     pub cut: usize,
+    /// A reply takes its time.
+    pub slow: usize,
 }
 
 /// What a seed decides.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// Several mailers under leases, which claim in the rows mostly; otherwise one, which claims in memory.
+    /// Several mailers under leases, as with PostgreSQL; otherwise one, which claims in memory.
     pub shared: bool,
-    /// How many mailers.
+    /// Number of mailers.
     pub mailers: usize,
     /// Connections of each.
-    pub lines: usize,
+    pub connections: u32,
     /// Marked deliveries that a connection may hold.
-    pub ahead: usize,
-    /// People on the list, one of [`crate::site::SIZES`].
-    pub size: usize,
-    /// What becomes of letters whose answer is lost.
-    pub fate: UncertainPolicy,
-    /// How it begins.
+    pub ahead: u32,
+    /// Whether the relay offers PIPELINING.
+    pub pipelining: bool,
+    /// The list, one of [`LIST_SIZES`].
+    pub list: usize,
+    /// What becomes of uncertain deliveries.
+    pub uncertain: UncertainPolicy,
+    /// How it starts.
     pub start: Start,
-    /// What may leave.
-    pub cap: RateLimit,
-    /// Whether it has a latest time.
+    /// The rate limit of the lane.
+    pub limit: RateLimit,
+    /// Whether it has a deadline.
     pub until: bool,
     /// The relay.
-    pub manner: Manner,
+    pub relay: RelayFaults,
     /// Faults in a hundred steps.
-    pub storm: usize,
-    /// Steps before the weather clears.
+    pub faults: usize,
+    /// Steps before the faults end.
     pub steps: usize,
 }
 
 /// Mostly no limit; else so many a day, or a second.
-fn cap(dice: &mut Dice) -> RateLimit {
-    let (daily, rate) = (dice.between(3, 9), dice.between(1, 20));
-    match dice.below(8) {
+fn limit(rng: &mut Rng) -> RateLimit {
+    let (daily, rate) = (rng.between(3, 9), rng.between(1, 20));
+    match rng.below(8) {
         0 => RateLimit { daily: i64::try_from(daily).ok(), ..RateLimit::default() },
         1 => RateLimit { rate: Some(rate as f64 / 4.0), ..RateLimit::default() },
         _ => RateLimit::default(),
     }
 }
 
+fn count(number: usize) -> u32 {
+    u32::try_from(number).expect("a few")
+}
+
 impl Plan {
     /// The plan of a seed.
-    pub fn of(dice: &mut Dice) -> Self {
-        let shared = dice.chance(60);
-        let rough = dice.chance(70);
-        let mut often = |most: usize| if rough && dice.chance(60) { dice.below(most + 1) } else { 0 };
-        let manner =
-            Manner { later: often(20), never: often(15), swallowed: often(15), dropped: often(15), cut: often(15) };
+    pub fn new(rng: &mut Rng) -> Self {
+        let shared = rng.chance(60);
+        let faulty = rng.chance(70);
+        let mut percent = |most: usize| if faulty && rng.chance(60) { rng.below(most + 1) } else { 0 };
+        let relay = RelayFaults {
+            deferred: percent(20),
+            rejected: percent(15),
+            reply_lost: percent(15),
+            dropped: percent(15),
+            cut: percent(15),
+            slow: percent(60),
+        };
         Self {
             shared,
-            mailers: if shared { dice.between(1, 3) } else { 1 },
-            lines: dice.between(1, 3),
-            ahead: dice.between(1, 4),
-            size: dice.below(crate::site::SIZES.len()),
-            fate: if dice.chance(50) { UncertainPolicy::Hold } else { UncertainPolicy::Resend },
-            start: dice.weighed(&[(6, Start::Now), (2, Start::Hold), (2, Start::Scheduled), (1, Start::Daily)]),
-            cap: cap(dice),
-            until: dice.chance(15),
-            manner,
-            storm: dice.weighed(&[(1, 0), (3, 10), (3, 25), (1, 45)]),
-            steps: dice.between(60, 220),
+            mailers: if shared { rng.between(1, 3) } else { 1 },
+            connections: count(rng.between(1, 3)),
+            ahead: count(rng.between(1, 4)),
+            pipelining: rng.chance(80),
+            list: rng.below(LIST_SIZES.len()),
+            uncertain: if rng.chance(50) { UncertainPolicy::Hold } else { UncertainPolicy::Resend },
+            start: rng.weighted(&[(6, Start::Now), (2, Start::Hold), (2, Start::Scheduled), (1, Start::Daily)]),
+            limit: limit(rng),
+            until: rng.chance(15),
+            relay,
+            faults: rng.weighted(&[(1, 0), (3, 10), (3, 25), (1, 45)]),
+            steps: rng.between(20, 50),
         }
     }
 
-    /// Letters that one mailer may have marked and unanswered at most.
+    /// Deliveries that one mailer may have marked without a result on disk, at most.
     pub fn exposed(&self) -> i64 {
-        i64::try_from(self.lines * self.ahead).expect("a few")
+        i64::from(self.connections * if self.pipelining { self.ahead } else { 1 })
     }
 
     /// The campaign file.
@@ -138,12 +153,12 @@ impl Plan {
         if self.until && matches!(self.start, Start::Now | Start::Hold) {
             lines.push_str("until = \"2026-11-21 10:10\"\nzone = \"UTC\"\n");
         }
-        if self.fate == UncertainPolicy::Resend {
+        if self.uncertain == UncertainPolicy::Resend {
             lines.push_str("uncertain = \"resend\"\n");
         }
-        let list = crate::site::SIZES[self.size];
+        let list = LIST_SIZES[self.list];
         format!(
-            "+++\nname = \"news\"\nlist = \"of {list}\"\nfrom = \"Shop <news@shop.example>\"\nsubject = \"News\"\n{lines}+++\nHello\n"
+            "+++\nname = \"news\"\nlist = \"of {list}\"\nfrom = \"Shop <news@shop.example>\"\nsubject = \"News\"\n{lines}+++\nHello from {{{{ city | d('nowhere') }}}}\n"
         )
     }
 }

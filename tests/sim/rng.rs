@@ -1,20 +1,25 @@
-//! Chance that depends on a seed alone: on every machine, with every version of every library. A
-//! seed that failed once must fail in ten years.
+//! Random numbers that depend on a seed alone, on every machine and with every version of every library: a seed that
+//! failed once must fail in ten years.
 
-/// A sequence of numbers.
+/// SplitMix64.
 #[derive(Debug, Clone)]
-pub struct Dice(u64);
+pub struct Rng(u64);
 
-impl Dice {
+impl Rng {
     /// The sequence of a seed.
     pub fn new(seed: u64) -> Self {
-        // Neighbours among seeds must not be neighbours in the sequence.
-        let mut dice = Self(seed ^ 0x9e37_79b9_7f4a_7c15);
-        dice.roll();
-        dice
+        // Seeds that follow each other must not give similar sequences.
+        let mut rng = Self(seed ^ 0x9e37_79b9_7f4a_7c15);
+        rng.next();
+        rng
     }
 
-    fn roll(&mut self) -> u64 {
+    /// A second sequence, independent of how many numbers are drawn from this one afterwards.
+    pub fn fork(&mut self) -> Self {
+        Self::new(self.next())
+    }
+
+    fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -24,7 +29,7 @@ impl Dice {
 
     /// A number from 0 up to, not including, `end`.
     pub fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.roll() % end.max(1) as u64).expect("below a usize")
+        usize::try_from(self.next() % end.max(1) as u64).expect("below a usize")
     }
 
     /// A number of a range, both ends included.
@@ -37,13 +42,8 @@ impl Dice {
         self.below(100) < percent
     }
 
-    /// One of some.
-    pub fn pick<T: Copy>(&mut self, among: &[T]) -> Option<T> {
-        if among.is_empty() { None } else { Some(among[self.below(among.len())]) }
-    }
-
-    /// One of some by weight.
-    pub fn weighed<T: Copy>(&mut self, among: &[(usize, T)]) -> T {
+    /// One of several by weight.
+    pub fn weighted<T: Copy>(&mut self, among: &[(usize, T)]) -> T {
         let mut left = self.below(among.iter().map(|(weight, _)| weight).sum());
         for (weight, one) in among {
             match left.checked_sub(*weight) {

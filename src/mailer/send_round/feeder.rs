@@ -24,7 +24,7 @@ use crate::mailer::mailer_context::MailerContext;
 use crate::mailer::queue::compose::CampaignComposer;
 use crate::mailer::relay::Relay;
 use crate::mailer::relay_selection::{self, WeightedRoundRobin};
-use crate::mailer::shutdown::stopped;
+use crate::mailer::shutdown::{or_stopped, stopped};
 
 /// How often a round reads campaigns, limits and settings again.
 pub const REFRESH_INTERVAL: Duration = Duration::from_millis(500);
@@ -78,7 +78,12 @@ pub(super) async fn run(feeder: Arc<Feeder>) -> Result<()> {
             () = sleep(pause) => {}
             () = stopped(feeder.round_over.clone()) => {}
             () = feeder.limits.alarm.notified() => {}
-            Some((_, result)) = lanes.join_next() => result?,
+            Some((_, result)) = lanes.join_next() => {
+                result?;
+                // A delivery that a connection holds looks due until it is marked: without a pause its lane would be
+                // started again and again.
+                let _ = or_stopped(&feeder.round_over, sleep(FEED_INTERVAL / 4)).await;
+            }
         }
     }
     while let Some((_, result)) = lanes.join_next().await {
