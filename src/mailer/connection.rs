@@ -1,8 +1,9 @@
 //! Connection loop: one connection of a relay takes jobs, has them marked, sends them, and records the results.
 //!
-//! A delivery is marked before its envelope is sent. If the relay has pipelining and the connection may hold several marked
-//! deliveries (`ahead`), a message and the envelope of the next go out together: one round trip per message. With `ahead` 1
-//! at most one delivery per connection can become uncertain, at the price of a second round trip and a wait for the commit.
+//! A delivery is marked before its envelope is sent. If the relay has pipelining and the connection may hold several
+//! marked deliveries (`ahead`), a message and the envelope of the next go out together: one round trip per message.
+//! With `ahead` 1 at most one delivery per connection can become uncertain, at the price of a second round trip and a
+//! wait for the commit.
 
 mod marked_message;
 mod outcome;
@@ -91,8 +92,8 @@ enum Work {
 }
 
 impl Connection {
-    /// Sends one message after another until something fails; returns how long to pause then. `None` when there is no more
-    /// work.
+    /// Sends one message after another until something fails; returns how long to pause then. `None` when there is no
+    /// more work.
     async fn send(&mut self) -> Option<Duration> {
         let mut current: Option<MarkedMessage> = None;
         loop {
@@ -183,8 +184,8 @@ impl Connection {
         None
     }
 
-    /// Takes jobs and requests their marks, up to as many as the connection may hold. If it holds none it waits for a job and
-    /// connects first.
+    /// Takes jobs and requests their marks, up to as many as the connection may hold. If it holds none it waits for a
+    /// job and connects first.
     async fn request_marks(&mut self, under_way: bool) -> Result<(), Work> {
         let most = if self.has_pipelining() { self.context.ahead } else { 1 };
         while self.pending.len() + usize::from(under_way) < most {

@@ -34,8 +34,8 @@ impl<K: PartialEq> KeyedTasks<K> {
         self.keys.insert(self.tasks.spawn(task).id(), key);
     }
 
-    /// Waits for the next task that ends and returns its key and result; `None` when no task runs. Cancel safe. A task that
-    /// panicked counts as a database error: the mailer starts again.
+    /// Waits for the next task that ends and returns its key and result; `None` when no task runs. Cancel safe. A task
+    /// that panicked counts as a database error: the mailer starts again.
     pub async fn join_next(&mut self) -> Option<(K, Result<()>)> {
         let (task, result) = match self.tasks.join_next_with_id().await? {
             Ok(ended) => ended,

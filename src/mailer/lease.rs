@@ -1,15 +1,15 @@
 //! Table `lease`: the mailers that are alive.
 //!
-//! A mailer renews its lease while it works. When a lease has expired by the database's clock, the deliveries that its mailer held
-//! are released, or become uncertain.
+//! A mailer renews its lease while it works. When a lease has expired by the database's clock, the deliveries that its
+//! mailer held are released, or become uncertain.
 //!
 //! A lease is also the fence. Every transaction that claims, marks or records first locks the row of its lease
-//! ([`lock_row`]); deliveries are recovered only by a transaction that could delete that row. One or the other comes first: a
-//! mailer that was suspended for longer than its term finds the row gone and writes nothing. A message is begun only while the
-//! lease is fresh ([`LeaseFreshness`]).
+//! ([`lock_row`]); deliveries are recovered only by a transaction that could delete that row. One or the other comes
+//! first: a mailer that was suspended for longer than its term finds the row gone and writes nothing. A message is
+//! begun only while the lease is fresh ([`LeaseFreshness`]).
 //!
-//! On SQLite a file lock keeps a second mailer out of the data folder, so every other lease is of a dead mailer. On PostgreSQL
-//! the same lock tells a mailer that the last one of its own folder is dead.
+//! On SQLite a file lock keeps a second mailer out of the data folder, so every other lease is of a dead mailer. On
+//! PostgreSQL the same lock tells a mailer that the last one of its own folder is dead.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -94,8 +94,8 @@ impl Lease {
         self.freshness.clone()
     }
 
-    /// Renews the lease for another term. False when it had expired: other mailers may have recovered the deliveries, and this
-    /// one must stop at once.
+    /// Renews the lease for another term. False when it had expired: other mailers may have recovered the deliveries,
+    /// and this one must stop at once.
     pub async fn renew(&mut self, installation: &Installation) -> Result<bool> {
         let requested = installation.clock.uptime();
         let mut tx = installation.db.write().await?;
@@ -150,8 +150,8 @@ pub async fn is_only_mailer(conn: &mut Conn, mailer: Id) -> Result<bool> {
     Ok(other.fetch_optional(conn).await?.is_none())
 }
 
-/// Appends the statement that [`lock_row`] runs, for [`check_lock`]. With `even_expired` the lease only needs to exist: that is
-/// enough to record results, so that a database that was away for a while makes no delivery uncertain.
+/// Appends the statement that [`lock_row`] runs, for [`check_lock`]. With `even_expired` the lease only needs to
+/// exist: that is enough to record results, so that a database that was away for a while makes no delivery uncertain.
 pub fn push_lock(script: &mut Script, db: &Db, mailer: Id, even_expired: bool) {
     let (select, _) = db.pin();
     let lock = Query::new(
@@ -188,8 +188,8 @@ pub async fn recover(installation: &Installation) -> Result<Recovered> {
     Ok(recovered)
 }
 
-/// Deletes expired leases and recovers the deliveries of mailers without a lease. A lease of more than a day was made by hand, or
-/// before the database's clock was set back.
+/// Deletes expired leases and recovers the deliveries of mailers without a lease. A lease of more than a day was made
+/// by hand, or before the database's clock was set back.
 pub async fn recover_expired(conn: &mut Conn, installation: &Installation) -> Result<Recovered> {
     let expired = Query::new(
         "select id

@@ -24,8 +24,8 @@ impl LeaseFreshness {
         self.term
     }
 
-    /// True for four fifths of the term after the last renewal was requested, by a clock that goes on while the process is
-    /// suspended. The last fifth is for the way to the relay.
+    /// True for four fifths of the term after the last renewal was requested, by a clock that goes on while the
+    /// process is suspended. The last fifth is for the way to the relay.
     pub fn is_fresh(&self) -> bool {
         self.is_fresh_at(self.clock.uptime())
     }
@@ -44,8 +44,8 @@ impl LeaseFreshness {
         self.renewed.load(Ordering::Acquire) + self.term / 5 * 4 - now
     }
 
-    /// Records a renewal that was requested at `requested`: the moment before the query, because its result may have been
-    /// long on the way.
+    /// Records a renewal that was requested at `requested`: the moment before the query, because its result may have
+    /// been long on the way.
     pub fn renew(&self, requested: Millis) {
         self.renewed.store(requested, Ordering::Release);
     }

@@ -1,4 +1,5 @@
-//! Limits of a send round: rate limits, quotas and connections of lanes and of the workspace, lane back-off, stop rules.
+//! Limits of a send round: rate limits, quotas and connections of lanes and of the workspace, lane back-off, stop
+//! rules.
 //!
 //! A connection asks before it begins a message and records the reply; everything else follows from that.
 

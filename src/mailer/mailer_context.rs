@@ -77,7 +77,7 @@ impl DrainingConnections {
 /// Every due delivery of a campaign waits: for the next day's quota, or for a paused lane.
 struct Wait {
     noted: Instant,
-    /// When the wait ends; `None` until someone acts.
+    /// When the wait ends; `None` until an operator acts.
     until: Option<Millis>,
 }
 
@@ -97,8 +97,8 @@ impl MailerContext {
         }
     }
 
-    /// The circuit breaker of a relay. It outlives a send round, because a round that ends for lack of deliveries does not
-    /// mean that the relay works. A relay that was changed gets a new breaker.
+    /// The circuit breaker of a relay. It outlives a send round, because a round that ends for lack of deliveries does
+    /// not mean that the relay works. A relay that was changed gets a new breaker.
     pub fn breaker(&self, relay: &Relay) -> Arc<RelayBreaker> {
         let mut breakers = locked(&self.breakers);
         match breakers.get(&relay.id) {
@@ -144,7 +144,7 @@ impl MailerContext {
         Ok(())
     }
 
-    /// Records that every due delivery of a campaign waits: until a time, or until someone acts.
+    /// Records that every due delivery of a campaign waits: until a time, or until an operator acts.
     pub fn set_waiting(&self, campaign: Id, until: Option<Millis>) {
         locked(&self.waits).insert(campaign, Wait { noted: Instant::now(), until });
     }
@@ -159,7 +159,7 @@ impl MailerContext {
         locked(&self.waits).get(&campaign).is_some_and(|wait| wait.noted.elapsed() < WAIT_TTL)
     }
 
-    /// The end of a campaign's wait: `None` if it does not wait, `Some(None)` if it waits until someone acts.
+    /// The end of a campaign's wait: `None` if it does not wait, `Some(None)` if it waits until an operator acts.
     pub fn waits_until(&self, campaign: Id) -> Option<Option<Millis>> {
         locked(&self.waits).get(&campaign).map(|wait| wait.until)
     }

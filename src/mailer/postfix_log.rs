@@ -1,8 +1,8 @@
 //! Parses Postfix logs and finds the messages of uncertain deliveries by Message-ID.
 //!
 //! `cleanup` logs the Message-ID with the queue id, and every later line with that queue id belongs to the message. A Message-ID
-//! alone proves nothing, because Postfix logs it while the message is still coming in. Postfix has accepted a message when it is
-//! active in the queue, held, delivered or removed.
+//! alone proves nothing, because Postfix logs it while the message is still coming in. Postfix has accepted a message
+//! when it is active in the queue, held, delivered or removed.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, BufRead, Read};
@@ -32,7 +32,8 @@ pub enum LogOutcome {
 }
 
 impl LogOutcome {
-    /// True if it replaces an earlier outcome. A message that passes a filter is in the queue twice: a bounced one stays bounced.
+    /// True if it replaces an earlier outcome. A message that passes a filter is in the queue twice: a bounced one
+    /// stays bounced.
     fn outweighs(&self, known: &Self) -> bool {
         match (self, known) {
             (Self::Accepted(_), Self::Rejected(_)) => false,
@@ -56,7 +57,8 @@ pub struct LogSearch {
 }
 
 impl LogSearch {
-    /// Searches for messages by Message-ID, without brackets. Times without year and zone are taken as the latest before `now` in
+    /// Searches for messages by Message-ID, without brackets. Times without year and zone are taken as the latest
+    /// before `now` in
     /// `zone`.
     pub fn new(wanted: HashMap<String, Id>, zone: TimeZone, now: Millis) -> Self {
         let domains = wanted.keys().filter_map(|id| Some(id.split_once('@')?.1.to_owned())).collect();
@@ -91,8 +93,8 @@ impl LogSearch {
         self.span
     }
 
-    /// True if the log has any message of these sender domains with a Message-ID of Sendoff. Otherwise it is the log of another
-    /// host.
+    /// True if the log has any message of these sender domains with a Message-ID of Sendoff. Otherwise it is the log
+    /// of another host.
     pub fn has_own_messages(&self) -> bool {
         self.has_own
     }
@@ -197,7 +199,8 @@ fn time_of(line: &str, zone: &TimeZone, now: Millis) -> Option<Millis> {
     })
 }
 
-/// The time of the first line with a time in the reader's buffer. Consumes nothing, so that a pipe can be read afterwards.
+/// The time of the first line with a time in the reader's buffer. Consumes nothing, so that a pipe can be read
+/// afterwards.
 pub fn first_time(input: &mut impl BufRead, zone: &TimeZone, now: Millis) -> io::Result<Option<Millis>> {
     let start = String::from_utf8_lossy(input.fill_buf()?).into_owned();
     Ok(start.lines().find_map(|line| time_of(line, zone, now)))

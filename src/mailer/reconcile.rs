@@ -46,7 +46,8 @@ pub async fn message_ids(
     Ok(ids)
 }
 
-/// Compares deliveries with the log. A delivery is missing if the log begins before its message was made and ends at least
+/// Compares deliveries with the log. A delivery is missing if the log begins before its message was made and ends at
+/// least
 /// `margin` ms after the reply was lost: a relay may take that long to finish a message whose connection is gone.
 pub fn compare(deliveries: &[UncertainDelivery], search: &LogSearch, margin: Millis) -> Findings {
     let mut findings = Findings::default();

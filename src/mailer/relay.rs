@@ -1,7 +1,7 @@
 //! Table `relay`: the relays of a workspace, which take its messages.
 //!
-//! The endpoint is encrypted with a key outside the database, because it may contain a password. A workspace without relays uses
-//! the capture: its first campaign is shown in the inbox and not sent by mistake.
+//! The endpoint is encrypted with a key outside the database, because it may contain a password. A workspace without
+//! relays uses the capture: its first campaign is shown in the inbox and not sent by mistake.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -200,8 +200,8 @@ pub async fn main(installation: &Installation, conn: &mut Conn, workspace: Id) -
     Ok(all.swap_remove(at))
 }
 
-/// Inserts or updates the relay of this name. An SMTP endpoint that is read back has an EHLO name: the one of its URL, else the
-/// setting `ehlo-name`, else the machine's own if that is fully qualified.
+/// Inserts or updates the relay of this name. An SMTP endpoint that is read back has an EHLO name: the one of its URL,
+/// else the setting `ehlo-name`, else the machine's own if that is fully qualified.
 pub async fn save(installation: &Installation, conn: &mut Conn, workspace: Id, relay: &Relay) -> Result<()> {
     relay.check()?;
     // The main relay has the id of its workspace, like the capture of a workspace without relays.
@@ -265,7 +265,8 @@ fn read(installation: &Installation, row: &AnyRow, ehlo_name: &str) -> Result<Re
     })
 }
 
-/// The setting, or the machine's host name; empty if neither is a valid EHLO name. The session then gives its IP address.
+/// The setting, or the machine's host name; empty if neither is a valid EHLO name. The session then gives its IP
+/// address.
 fn default_helo(setting: &str) -> String {
     let machine = || std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = if setting.is_empty() { machine() } else { setting.to_owned() };

@@ -1,13 +1,13 @@
 //! Relay selection: the relays that may carry a campaign, and weighted round robin among them.
 //!
-//! Eligible is the relay that the campaign names; otherwise the relays that are bound to its sender; otherwise those without
-//! senders.
+//! Eligible is the relay that the campaign names; otherwise the relays that are bound to its sender; otherwise those
+//! without senders.
 
 use super::relay::Relay;
 use crate::audience::address::Address;
 
-/// The positions of the relays that may carry a campaign. `bound` is the relay that the campaign names. Empty if no relay has this
-/// name, or all are bound to other senders.
+/// The positions of the relays that may carry a campaign. `bound` is the relay that the campaign names. Empty if no
+/// relay has this name, or all are bound to other senders.
 pub fn eligible_relays(relays: &[Relay], bound: Option<&str>, from: &Address) -> Vec<usize> {
     let positions = |is_eligible: &dyn Fn(&Relay) -> bool| -> Vec<usize> {
         relays.iter().enumerate().filter(|(_, relay)| is_eligible(relay)).map(|(at, _)| at).collect()

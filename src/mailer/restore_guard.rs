@@ -1,7 +1,8 @@
 //! Table `restore_guard`: detects that the database was replaced by an older copy.
 //!
-//! Mailers increase a counter in the database and, after the commit, in a file of their data folder. If the database counts less
-//! than the file, it has lost changes, perhaps of messages that were sent: its campaigns are paused until an operator has looked.
+//! Mailers increase a counter in the database and, after the commit, in a file of their data folder. If the database
+//! counts less than the file, it has lost changes, perhaps of messages that were sent: its campaigns are paused until
+//! an operator has looked.
 
 use std::fs;
 use std::path::PathBuf;
@@ -22,8 +23,8 @@ pub struct RestoreGuard {
 }
 
 impl RestoreGuard {
-    /// Compares the file with the database and increases the counter. Also returns how many campaigns were halted because the
-    /// database is older.
+    /// Compares the file with the database and increases the counter. Also returns how many campaigns were halted
+    /// because the database is older.
     pub async fn open(installation: &Installation, conn: &mut Conn) -> Result<(Self, u64)> {
         let text = fs::read_to_string(path(installation)).unwrap_or_default();
         let mut numbers = text.split_ascii_whitespace().map_while(|word| word.parse::<i64>().ok());

@@ -1,7 +1,8 @@
 //! Scheduler: the main loop of a mailer, from acquiring its lease to releasing it.
 //!
-//! It starts due campaigns, runs a send round for each workspace with due deliveries, and finishes campaigns that are done. When
-//! the database or the lease fails the loop ends; the next one first recovers the deliveries that were left.
+//! It starts due campaigns, runs a send round for each workspace with due deliveries, and finishes campaigns that are
+//! done. When the database or the lease fails the loop ends; the next one first recovers the deliveries that were
+//! left.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -106,8 +107,8 @@ async fn run_under_lease(
     if committed { next } else { Err(crashed()) }
 }
 
-/// Renews the lease for as long as a message is on the wire, also during shutdown. Returns when the lease is lost, with `halt`
-/// set: from then on other mailers may recover the deliveries.
+/// Renews the lease for as long as a message is on the wire, also during shutdown. Returns when the lease is lost,
+/// with `halt` set: from then on other mailers may recover the deliveries.
 async fn keep_lease(
     installation: &Installation,
     lease: &mut Lease,
@@ -194,8 +195,8 @@ async fn schedule(mailer: Mailer, mode: Mode, mut halt: watch::Receiver<bool>) -
     }
 }
 
-/// Starts due campaigns, starts a send round for each workspace with due deliveries, and finishes campaigns. True when there was
-/// nothing to do.
+/// Starts due campaigns, starts a send round for each workspace with due deliveries, and finishes campaigns. True when
+/// there was nothing to do.
 async fn tick(
     mailer: &Mailer,
     rounds: &mut KeyedTasks<Id>,
@@ -232,8 +233,8 @@ async fn tick(
     Ok(!held && rounds.is_empty())
 }
 
-/// Handles the result of a workspace's send round. An error other than an outage pauses the campaigns of the workspace, with
-/// the error as the reason.
+/// Handles the result of a workspace's send round. An error other than an outage pauses the campaigns of the
+/// workspace, with the error as the reason.
 async fn round_ended(mailer: &MailerContext, (workspace, result): (Id, Result<()>)) -> Result<()> {
     match result {
         Err(error) if !error.is_outage() => mailer.pause_all(workspace, &error.message()).await,

@@ -1,7 +1,7 @@
 //! Send round of one workspace: opens the connections of its relays and feeds them with due deliveries.
 //!
-//! The round ends when nothing can be sent, when the mailer stops, or when a relay or setting has changed; the next round then
-//! starts with the new values.
+//! The round ends when nothing can be sent, when the mailer stops, or when a relay or setting has changed; the next
+//! round then starts with the new values.
 
 mod claim;
 pub mod feeder;
@@ -37,7 +37,7 @@ const END_TIMEOUT: Duration = Duration::from_secs(2);
 struct RoundSettings {
     relays: Vec<Relay>,
     /// How long a relay may fail before its breaker opens.
-    relay_patience: Duration,
+    max_failure_time: Duration,
     /// The delay before the first retry, in ms.
     retry_base: Millis,
     /// SMTP time limits, in per cent of the standard ones.
@@ -47,11 +47,11 @@ struct RoundSettings {
 impl RoundSettings {
     async fn load(mailer: &MailerContext, workspace: Id) -> Result<Self> {
         let mut conn = mailer.installation.db.read().await?;
-        let patience = setting::get(&mut conn, Setting::RelayPatience).await?;
+        let seconds = setting::get(&mut conn, Setting::RelayPatience).await?;
         let base: Millis = setting::get(&mut conn, Setting::RetryAfter).await?.parse().unwrap_or(900);
         Ok(Self {
             relays: relay::list(&mailer.installation, &mut conn, workspace).await?,
-            relay_patience: Duration::from_secs(patience.parse().unwrap_or(30)),
+            max_failure_time: Duration::from_secs(seconds.parse().unwrap_or(30)),
             retry_base: base * 1_000,
             timeouts_percent: setting::get(&mut conn, Setting::SmtpTimers).await?.parse().unwrap_or(100.0),
         })
@@ -79,7 +79,7 @@ pub async fn run(mailer: &Mailer, workspace: Id, stop: &watch::Receiver<bool>) -
         let (timeouts, retry_base) = (settings.timeouts(), settings.retry_base);
         let context = RelayContext::open(mailer, group_commit, relay, (timeouts, retry_base), limits.clone());
         let context = Arc::new(context.await?);
-        context.breaker.configure(settings.relay_patience, relay.connections);
+        context.breaker.configure(settings.max_failure_time, relay.connections);
         let (sender, receiver) = mpsc::channel(queue_length(relay));
         let receiver = Arc::new(Mutex::new(receiver));
         for _ in 0..relay.connections {
@@ -106,7 +106,7 @@ pub async fn run(mailer: &Mailer, workspace: Id, stop: &watch::Receiver<bool>) -
     fed
 }
 
-/// Runs the feeder, then waits for the connections. As soon as `round_ends` returns, all of them are told to stop.
+/// Runs the feeder, then waits for the connections. As soon as `round_ends` returns, all of them stop.
 async fn run_connections<T>(
     mut feed: impl Future<Output = T> + Unpin,
     mut round_ends: impl Future<Output = ()> + Unpin,
@@ -140,8 +140,8 @@ async fn release_queued(context: &RelayContext, receiver: &mut mpsc::Receiver<Jo
     }
 }
 
-/// Returns when no message may be begun any more: the mailer stops, a relay or setting has changed, or no campaign of the
-/// workspace runs.
+/// Returns when no message may be begun any more: the mailer stops, a relay or setting has changed, or no campaign of
+/// the workspace runs.
 async fn until_over(mailer: &MailerContext, workspace: Id, settings: &RoundSettings, mut stop: watch::Receiver<bool>) {
     loop {
         tokio::select! {
@@ -158,8 +158,8 @@ async fn until_over(mailer: &MailerContext, workspace: Id, settings: &RoundSetti
     }
 }
 
-/// Jobs that wait for the connections of a relay at most: about what they send while the next are claimed. A short queue makes
-/// pauses and unsubscribes take effect early.
+/// Jobs that wait for the connections of a relay at most: about what they send while the next are claimed. A short
+/// queue makes pauses and unsubscribes take effect early.
 fn queue_length(relay: &Relay) -> usize {
     let most = (16 * relay.connections as usize).clamp(64, 500).max(relay.connections as usize);
     relay.rate_limit.rate.map_or(most, |rate| ((rate * 2.0) as usize).clamp(1, most))

@@ -1,9 +1,13 @@
 //! Transport of a relay: hands messages to an SMTP server, to the capture server, or to a folder of `.eml` files.
 //!
-//! A connection loop sees one interface: [`Transport::connect`] opens a [`Channel`], [`Channel::exchange`] sends one message
-//! and the envelope of the next. A new kind of relay is a variant here and in [`RelayKind`]. A DKIM signer belongs between
-//! `Job::compose` and `exchange`: it gets the finished bytes of one message, before they are dot-stuffed for good. A new way
-//! to sign in (XOAUTH2) belongs in [`auth`]. A simulation passes its own [`Network`] and plays the SMTP server.
+//! A connection loop sees one interface: [`Transport::connect`] opens a [`Channel`], [`Channel::exchange`] sends one
+//! message and the envelope of the next. Extension points:
+//!
+//! - A new kind of relay is a variant here, in [`RelayKind`] and in the channel.
+//! - A DKIM signer belongs at the end of `compose` in `queue/compose.rs`: there the message is complete, has no final
+//!   dot yet, and may be on the pool of threads.
+//! - Another SASL mechanism, such as XOAUTH2, belongs in [`auth`].
+//! - A simulation passes its own [`Network`] and plays the SMTP server.
 //!
 //! [`auth`]: crate::mailer::smtp::auth
 

@@ -1,4 +1,5 @@
-//! A database as group commit sees it: changes of a transaction are durable once it is committed, and one commit may fail.
+//! A database as group commit sees it: changes of a transaction are durable once it is committed, and one commit may
+//! fail.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! Group commit with several connections that request marks, record results and release deliveries, on a database whose commit
-//! may fail once.
+//! Group commit with several connections that request marks, record results and release deliveries, on a database
+//! whose commit may fail once.
 
 use std::collections::BTreeSet;
 

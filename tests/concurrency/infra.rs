@@ -1,5 +1,5 @@
-//! Replaces `infra` for the included files: primitives of `shuttle`, a clock that a scenario advances, and a database of one rate
-//! account and some delivery rows.
+//! Replaces `infra` for the included files: primitives of `shuttle`, a clock that a scenario advances, and a database
+//! of one rate account and some delivery rows.
 
 pub mod sync_shim {
     pub use crate::time::{Instant, sleep, timeout_at};

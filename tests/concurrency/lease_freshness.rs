@@ -1,4 +1,5 @@
-//! Lease freshness, with a task that renews the lease, connections that ask, and another mailer that deletes the expired lease.
+//! Lease freshness, with a task that renews the lease, connections that ask, and another mailer that deletes the
+//! expired lease.
 
 use shuttle::thread;
 

@@ -1,8 +1,8 @@
-//! Concurrency tests of the mailer under `shuttle`, a scheduler that decides every step of threads and tasks and explores
-//! thousands of interleavings.
+//! Concurrency tests of the mailer under `shuttle`, a scheduler that decides every step of threads and tasks and
+//! explores thousands of interleavings.
 //!
-//! The source files are those of the product, included with `#[path]`. They take their primitives from `infra::sync_shim`, which
-//! is replaced here. A failing interleaving is printed; `shuttle::replay` runs it again.
+//! The source files are those of the product, included with `#[path]`. They take their primitives from
+//! `infra::sync_shim`, which is replaced here. A failing interleaving is printed; `shuttle::replay` runs it again.
 
 mod campaign;
 mod disk;

@@ -1,5 +1,5 @@
-//! Scripted SMTP server for tests: replies, delays, sends wrong replies, closes connections, and records every byte, command and
-//! message.
+//! Scripted SMTP server for tests: replies, delays, sends wrong replies, closes connections, and records every byte,
+//! command and message.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};

@@ -1,5 +1,5 @@
-//! Relays that fail, deny, hang or change during sending: campaigns are paused with a reason, no recipient is blamed, and no envelope
-//! is sent for an unsubscribed one.
+//! Relays that fail, deny, hang or change during sending: campaigns are paused with a reason, no recipient is blamed,
+//! and no envelope is sent for an unsubscribed one.
 
 use std::sync::Arc;
 use std::time::Duration;

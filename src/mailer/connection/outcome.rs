@@ -66,7 +66,8 @@ impl Connection {
                 context.breaker.record_refused(reply);
                 (message.replied(reply, RepliedTo::Message, &context), None)
             }
-            // The recipient is not to blame for a refused sender: a temporary refusal means a retry, a permanent one stops.
+            // The recipient is not to blame for a refused sender: a temporary refusal means a retry, a permanent one
+            // stops.
             EnvelopeReply::SenderRefused(reply)
                 if reply.is_transient() || reply_class::sender_fault(reply).is_some() =>
             {
@@ -88,8 +89,9 @@ impl Connection {
         pause
     }
 
-    /// Records an envelope whose session failed: its message was not written, so the relay has nothing of it. Returns how long
-    /// to pause. A server that closes the connection because of the rate or the sender's setup is not failing.
+    /// Records an envelope whose session failed: its message was not written, so the relay has nothing of it. Returns
+    /// how long to pause. A server that closes the connection because of the rate or the sender's setup is not
+    /// failing.
     pub(super) async fn record_envelope_error(&mut self, message: MarkedMessage, error: &SmtpError) -> Duration {
         match &error.cause {
             Cause::UnexpectedReply(reply)

@@ -1,7 +1,8 @@
 //! Table `lane_backoff`: back-off of lanes, kept so that a restart does not repeat what a provider has refused.
 //!
-//! After a reply that asks for a lower rate the lane sends at half its rate, which then rises step by step. After many replies
-//! that name a sender fault the lane is paused until an operator resumes it; its deliveries wait, and no recipient is affected.
+//! After a reply that asks for a lower rate the lane sends at half its rate, which then rises step by step. After many
+//! replies that name a sender fault the lane is paused until an operator resumes it; its deliveries wait, and no
+//! recipient is affected.
 
 use sqlx::Row;
 use sqlx::any::AnyRow;

@@ -1,8 +1,8 @@
 //! Table `rate_account`: the tokens drawn from each rate limit, by all mailers together.
 //!
-//! Tokens are drawn before deliveries are claimed, and unused ones are refunded: a mailer that dies leaves too few tokens, never
-//! too many. A restart causes no burst, and mailers that share a database share each limit. Their clocks must agree within a
-//! minute.
+//! Tokens are drawn before deliveries are claimed, and unused ones are refunded: a mailer that dies leaves too few
+//! tokens, never too many. A restart causes no burst, and mailers that share a database share each limit. Their clocks
+//! must agree within a minute.
 
 use sqlx::Row;
 

@@ -1,9 +1,9 @@
 //! Circuit breaker of a relay: stops sending through a relay that fails, and probes it after a cooldown.
 //!
-//! The breaker opens when failures last longer than the configured patience, when message after message is lost or denied, or
-//! when only a changed setting can help. Other relays then take the share. After a cooldown, which doubles each time, the
-//! relay is probed; if it answers the breaker is half open, and its next failure opens it again. Campaigns without another relay
-//! are paused. Recipients are never blamed.
+//! The breaker opens when failures last longer than the setting `relay-patience` allows, when message after message is
+//! lost or denied, or when only a changed setting can help. Other relays then take the share. After a cooldown, which
+//! doubles each time, the relay is probed; if it answers the breaker is half open, and its next failure opens it
+//! again. Campaigns without another relay are paused. Recipients are never blamed.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -33,7 +33,7 @@ pub struct RelayBreaker {
 #[derive(Default)]
 struct State {
     /// How long failures may last before the breaker opens.
-    patience: Duration,
+    max_failure_time: Duration,
     connections: u32,
     /// Recipients denied in a row.
     denials: u32,
@@ -61,9 +61,9 @@ struct Failing {
 
 impl RelayBreaker {
     /// Sets, at the start of a send round, how long failures may last and how many connections the relay has.
-    pub fn configure(&self, patience: Duration, connections: u32) {
+    pub fn configure(&self, max_failure_time: Duration, connections: u32) {
         let mut state = self.lock();
-        (state.patience, state.connections) = (patience, connections);
+        (state.max_failure_time, state.connections) = (max_failure_time, connections);
         if state.failing.as_ref().is_some_and(|failing| !failing.open && failing.latest.elapsed() > FAILURE_TTL) {
             state.close();
         }
@@ -74,7 +74,8 @@ impl RelayBreaker {
         self.lock().close();
     }
 
-    /// True when the cooldown is over and the caller is to probe the relay. Starts the next cooldown, for a probe that fails.
+    /// True when the cooldown is over and the caller is to probe the relay. Starts the next cooldown, for a probe that
+    /// fails.
     pub fn start_probe(&self) -> bool {
         let mut state = self.lock();
         let is_over = |failing: &Failing| failing.cooldown_until.is_some_and(|until| until <= Instant::now());
@@ -101,8 +102,8 @@ impl RelayBreaker {
         state.forget_failures();
     }
 
-    /// The relay has refused a recipient. One refusal is a bounce; many in a row for policy reasons (RFC 3463 §3.8) mean that the
-    /// relay carries nothing. Sender faults concern the lane, not the relay.
+    /// The relay has refused a recipient. One refusal is a bounce; many in a row for policy reasons (RFC 3463 §3.8)
+    /// mean that the relay carries nothing. Sender faults concern the lane, not the relay.
     pub fn record_refused(&self, reply: &Reply) {
         let is_sender_fault = reply_class::sender_fault(reply).is_some();
         let is_policy = reply.is_permanent() && reply.enhanced.is_some_and(|code| code.1 == 7);
@@ -131,10 +132,11 @@ impl RelayBreaker {
         self.record_failure(error.message(), costly || error.is_configuration())
     }
 
-    /// The relay has failed for another reason; `permanent` opens the breaker at once. Returns how long the connection pauses.
+    /// The relay has failed for another reason; `permanent` opens the breaker at once. Returns how long the connection
+    /// pauses.
     pub fn record_failure(&self, reason: Message, permanent: bool) -> Duration {
         let mut state = self.lock();
-        let (now, patience, half_open) = (Instant::now(), state.patience, state.half_open);
+        let (now, max_failure_time, half_open) = (Instant::now(), state.max_failure_time, state.half_open);
         let failing = state.failing.get_or_insert_with(|| Failing {
             since: now,
             latest: now,
@@ -146,7 +148,7 @@ impl RelayBreaker {
         failing.failures += 1;
         failing.latest = now;
         failing.reason = reason.pack();
-        failing.open |= permanent || half_open || now - failing.since >= patience;
+        failing.open |= permanent || half_open || now - failing.since >= max_failure_time;
         if !failing.open {
             return backoff(failing.failures);
         }
@@ -183,9 +185,9 @@ impl State {
         }
     }
 
-    /// Starts a cooldown: as long as the patience, then twice as long each time.
+    /// Starts a cooldown: as long as `max_failure_time`, then twice as long each time.
     fn start_cooldown(&mut self) {
-        let cooldown = self.patience.saturating_mul(1 << self.cooldowns.min(16)).min(MAX_COOLDOWN);
+        let cooldown = self.max_failure_time.saturating_mul(1 << self.cooldowns.min(16)).min(MAX_COOLDOWN);
         self.cooldowns += 1;
         if let Some(failing) = &mut self.failing {
             failing.cooldown_until = Some(Instant::now() + cooldown);

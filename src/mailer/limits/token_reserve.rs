@@ -1,7 +1,7 @@
 //! Token reserve: tokens of one limit that were drawn from the database and not used yet.
 //!
-//! One database read serves many messages. Tokens that are left go back when the send round ends; a mailer that dies loses
-//! them, which means that less is sent, never more.
+//! One database read serves many messages. Tokens that are left go back when the send round ends; a mailer that dies
+//! loses them, which means that less is sent, never more.
 
 use crate::campaign::rate_limit::RateLimit;
 use crate::infra::clock::Millis;

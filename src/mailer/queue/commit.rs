@@ -1,4 +1,5 @@
-//! One transaction of a mailer: records results, releases deliveries, runs the final eligibility check and marks deliveries.
+//! One transaction of a mailer: records results, releases deliveries, runs the final eligibility check and marks
+//! deliveries.
 
 use std::collections::HashMap;
 
@@ -14,11 +15,11 @@ use crate::infra::installation::Installation;
 use crate::infra::metric;
 use crate::mailer::lease;
 
-/// Commits results, releases and marks in one transaction under the mailer's lease. Returns, for each delivery that may be sent,
-/// what its message is made from.
+/// Commits results, releases and marks in one transaction under the mailer's lease. Returns, for each delivery that
+/// may be sent, what its message is made from.
 ///
-/// Results come before marks: a connection that requests its next mark has recorded its last result, and both are committed
-/// together.
+/// Results come before marks: a connection that requests its next mark has recorded its last result, and both are
+/// committed together.
 pub async fn commit(
     installation: &Installation,
     mailer: Id,
@@ -27,18 +28,18 @@ pub async fn commit(
     results: &[DeliveryResult],
 ) -> Result<HashMap<Id, Marked>> {
     let (now, began) = (installation.clock.now(), Instant::now());
-    let (ends, mut written) = (ResultBatch::of(results), 0);
+    let (batch, mut written) = (ResultBatch::of(results), 0);
     let write = |script: &mut Script, _: &Conn| {
         lease::push_lock(script, &installation.db, mailer, marks.is_empty());
-        written = ends.push_statements(script, mailer, now);
+        written = batch.push_statements(script, mailer, now);
         delivery::prepare_mark(script, mailer, marks, now);
     };
     let (mut tx, mut done) = installation.db.write_with(WritePurpose::Regular, write).await?;
     lease::check_lock(&done.remove(0))?;
-    let (recorded, asked) = done.split_at(written);
-    ends.correct(&mut tx, mailer, recorded).await?;
+    let (recorded, marked_rows) = done.split_at(written);
+    batch.correct(&mut tx, mailer, recorded).await?;
     delivery::release(&mut tx, mailer, releases, now).await?;
-    let marked = delivery::collect_marked(&mut tx, mailer, marks, asked, now).await?;
+    let marked = delivery::collect_marked(&mut tx, mailer, marks, marked_rows, now).await?;
     if !marked.is_empty() {
         failpoint::hit("before-mark-commit");
     }

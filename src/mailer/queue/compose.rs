@@ -1,7 +1,8 @@
 //! Composes the messages of one campaign: inline when that is cheap, on a bounded pool of threads when it is not.
 //!
-//! A connection loop that composes for longer than [`INLINE_LIMIT`] delays the other connections of its thread. The cost of
-//! the first messages decides for the whole campaign, so that cheap campaigns never pay for a change of threads.
+//! A connection loop that composes for longer than [`INLINE_LIMIT`] delays the other connections of its thread. The
+//! cost of the first messages decides for the whole campaign, so that cheap campaigns never pay for a change of
+//! threads.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -92,8 +93,8 @@ impl CampaignComposer {
         self.cost.is_expensive()
     }
 
-    /// Composes the message of a delivery in `buffer`, ready to be sent: dot-stuffed, with its final dot. The error is the
-    /// reason why no message can be made.
+    /// Composes the message of a delivery in `buffer`, ready to be sent: dot-stuffed, with its final dot. The error is
+    /// the reason why no message can be made.
     pub async fn compose(&self, marked: &Marked, to: &Address, buffer: Vec<u8>) -> Result<Vec<u8>, Message> {
         if self.cost.is_expensive() {
             return self.compose_on_pool(marked, to, buffer).await;

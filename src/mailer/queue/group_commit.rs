@@ -90,8 +90,8 @@ impl Drop for MessageGuard {
 }
 
 impl GroupCommit {
-    /// Starts the task of a mailer. It ends when every handle is dropped and everything is committed, and returns false if a
-    /// commit has failed; in that case it sets `halt` at once.
+    /// Starts the task of a mailer. It ends when every handle is dropped and everything is committed, and returns
+    /// false if a commit has failed; in that case it sets `halt` at once.
     pub fn start(
         installation: Installation,
         mailer: Id,
@@ -110,8 +110,9 @@ impl GroupCommit {
         MessageGuard { counts: self.counts.clone(), sending: false }
     }
 
-    /// Requests the final eligibility check and the mark of a delivery. Once the receiver yields what the message is made from,
-    /// the mark is committed and the message may be sent. `None`, or a closed receiver, means that it must not be sent.
+    /// Requests the final eligibility check and the mark of a delivery. Once the receiver yields what the message is
+    /// made from, the mark is committed and the message may be sent. `None`, or a closed receiver, means that it must
+    /// not be sent.
     pub async fn mark(&self, mark: Mark) -> oneshot::Receiver<Option<Marked>> {
         let (marked, receiver) = oneshot::channel();
         // If the task has ended the request is dropped, which closes the receiver.
@@ -202,10 +203,10 @@ impl CommitTask {
 
     /// Waits a little for connections that are about to request marks.
     ///
-    /// With few deliveries, or slow commits, it waits for all of them, for half as long as the last commit took; otherwise they
-    /// would split into groups that wait for each other's commits in turn. Above [`GOOD_BATCH`] deliveries it waits for half of
-    /// those that request marks at this moment: each connection has others to send meanwhile, and a commit costs the same for
-    /// one as for many.
+    /// With few deliveries, or slow commits, it waits for all of them, for half as long as the last commit took;
+    /// otherwise they would split into groups that wait for each other's commits in turn. Above [`GOOD_BATCH`]
+    /// deliveries it waits for half of those that request marks at this moment: each connection has others to send
+    /// meanwhile, and a commit costs the same for one as for many.
     async fn fill_batch(&self, requests: &mut mpsc::Receiver<Request>, batch: &mut Vec<Request>, last: Duration) {
         let (marking, all) = self.counts.load();
         let for_all = all <= GOOD_BATCH || last > FAST_COMMIT;
@@ -221,8 +222,8 @@ impl CommitTask {
         }
     }
 
-    /// Tries for a minute to record known results. What fails even then becomes uncertain, unless another mailer has recovered it
-    /// meanwhile.
+    /// Tries for a minute to record known results. What fails even then becomes uncertain, unless another mailer has
+    /// recovered it meanwhile.
     async fn retry_results(&self, results: &[DeliveryResult]) {
         if results.is_empty() {
             return;

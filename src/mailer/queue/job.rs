@@ -81,8 +81,8 @@ impl Job {
         self.result(State::Skipped, Some(reason))
     }
 
-    /// The result that a reply means: 2xx accepted, 4xx a retry, 5xx rejected. A reply that names a sender fault makes the
-    /// delivery pending again, and the attempt does not count.
+    /// The result that a reply means: 2xx accepted, 4xx a retry, 5xx rejected. A reply that names a sender fault makes
+    /// the delivery pending again, and the attempt does not count.
     ///
     /// 552 to a recipient means "too many recipients" and is temporary (RFC 5321 §4.5.3.1.10).
     pub fn replied(&self, reply: &Reply, to: RepliedTo, plan: RetryPlan) -> DeliveryResult {
@@ -113,8 +113,8 @@ impl Job {
         result
     }
 
-    /// The result of a session that failed after the mark: uncertain if the final dot may have been written, otherwise the
-    /// delivery is pending as before. The caller gives back its tokens in the second case.
+    /// The result of a session that failed after the mark: uncertain if the final dot may have been written, otherwise
+    /// the delivery is pending as before. The caller gives back its tokens in the second case.
     pub fn interrupted(&self, error: &SmtpError, now: Millis) -> DeliveryResult {
         if error.is_uncertain() && !failpoint::has_bug(Bug::LostReplyIsUntried) {
             return self.result(State::Uncertain, Some("answer-lost"));

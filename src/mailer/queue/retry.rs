@@ -1,4 +1,5 @@
-//! Retry schedule (RFC 5321 §4.5.4.1): two retries within the first hour by default, then growing delays, for five days at most.
+//! Retry schedule (RFC 5321 §4.5.4.1): two retries within the first hour by default, then growing delays, for five
+//! days at most.
 
 use crate::infra::clock::{DAY, Millis};
 
@@ -8,7 +9,8 @@ pub const MAX_AGE: Millis = 5 * DAY;
 /// The longest delay between two attempts, in ms.
 const MAX_DELAY: Millis = 6 * 3_600_000;
 
-/// The delay after `attempts` attempts (1 = after the first), in ms, starting with `base`; `None` when the delivery is given up.
+/// The delay after `attempts` attempts (1 = after the first), in ms, starting with `base`; `None` when the delivery is
+/// given up.
 pub fn delay(base: Millis, attempts: i32) -> Option<Millis> {
     let step = |n: i32| base.saturating_mul(1 << n.clamp(0, 20)).min(MAX_DELAY.max(base));
     let waited: Millis = (0..attempts - 1).map(step).fold(0, Millis::saturating_add);

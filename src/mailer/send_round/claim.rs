@@ -1,5 +1,5 @@
-//! Claims deliveries for relays: draws tokens of every limit and picks a relay first, so that nothing is claimed that may not
-//! be sent.
+//! Claims deliveries for relays: draws tokens of every limit and picks a relay first, so that nothing is claimed that
+//! may not be sent.
 
 use std::sync::PoisonError;
 
@@ -42,8 +42,8 @@ impl Feeder {
         Ok(drawn)
     }
 
-    /// The relays that may carry a campaign now, with their weights: spare relays only if no other is available, and stuck ones
-    /// only if all are.
+    /// The relays that may carry a campaign now, with their weights: spare relays only if no other is available, and
+    /// stuck ones only if all are.
     fn available_relays(&self, campaign: &ActiveCampaign) -> Vec<(usize, u32)> {
         let mut available: Vec<usize> = campaign.eligible.clone();
         let exclusions: [fn(&RelayQueue) -> bool; 3] =
@@ -87,8 +87,8 @@ impl Feeder {
         }
     }
 
-    /// Hands claimed deliveries to the relays that were drawn for them, at the rate of the lane. When the round ends, the lane
-    /// is paused or its rate changes, the rest is released.
+    /// Hands claimed deliveries to the relays that were drawn for them, at the rate of the lane. When the round ends,
+    /// the lane is paused or its rate changes, the rest is released.
     pub(super) async fn hand_over(
         &self,
         lane: &LaneLimit,

@@ -1,7 +1,7 @@
 //! Feeder of a send round: claims due deliveries and hands them to the queues of relays.
 //!
-//! Each lane has its own task, so that a slow lane does not hold up another. A task draws tokens of every limit, claims as many
-//! deliveries, and spreads them over the relays by weight.
+//! Each lane has its own task, so that a slow lane does not hold up another. A task draws tokens of every limit,
+//! claims as many deliveries, and spreads them over the relays by weight.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};

@@ -50,8 +50,8 @@ impl RelayQueue {
         self.sender.capacity() == self.sender.max_capacity() && self.context.is_idle()
     }
 
-    /// Puts a job into the queue. Returns the job when the round ends first, or when the relay takes no jobs; the `only` relay
-    /// of a campaign is waited for.
+    /// Puts a job into the queue. Returns the job when the round ends first, or when the relay takes no jobs; the
+    /// `only` relay of a campaign is waited for.
     pub(super) async fn push(&self, job: Job, only: bool, round_over: &watch::Receiver<bool>) -> Result<(), Job> {
         if !only && self.is_stuck() {
             return Err(job);

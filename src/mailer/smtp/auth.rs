@@ -1,7 +1,7 @@
 //! SMTP AUTH (RFC 4954): picks a SASL mechanism that the server offers and lists the lines of the exchange.
 //!
-//! Supported are PLAIN and LOGIN. To add XOAUTH2: a kind of credentials in [`Endpoint`] that yields an access token, its
-//! keyword in [`Extensions`], and an arm in [`exchange`]; `session` sends whatever lines it gets.
+//! Supported are PLAIN and LOGIN. To add XOAUTH2: a kind of credentials in [`Endpoint`] that yields an access token,
+//! its keyword in [`Extensions`], and an arm in [`exchange`]; `session` sends whatever lines it gets.
 //!
 //! [`Endpoint`]: crate::mailer::smtp::endpoint::Endpoint
 

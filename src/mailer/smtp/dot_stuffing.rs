@@ -1,7 +1,7 @@
 //! Dot-stuffing (RFC 5321 §4.5.2) and canonical line ends (§2.3.8) of messages.
 //!
-//! If two servers disagree about the end of a line, a third party can smuggle a message (SMTP smuggling). Session and capture
-//! server therefore refuse messages that are not canonical, and never repair them.
+//! If two servers disagree about the end of a line, a third party can smuggle a message (SMTP smuggling). Session and
+//! capture server therefore refuse messages that are not canonical, and never repair them.
 
 use memchr::{memchr_iter, memchr3_iter, memmem};
 
@@ -44,8 +44,8 @@ pub fn stuff(text: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Finds the final dot in the bytes that have arrived: where the message ends and where the next command begins. An earlier
-/// search has covered the bytes before `from`.
+/// Finds the final dot in the bytes that have arrived: where the message ends and where the next command begins. An
+/// earlier search has covered the bytes before `from`.
 pub fn find_end(arrived: &[u8], from: usize) -> Option<(usize, usize)> {
     if from < 3 && arrived.starts_with(b".\r\n") {
         return Some((0, 3));

@@ -1,8 +1,8 @@
 //! Endpoint of a relay: an SMTP server and its URL.
 //!
-//! Examples: `smtp://host:25`, `smtp://user:password@host?tls=required`, `smtps://user:password@host`. Ports default to 25, to
-//! 587 with `tls=` and to 465 with `smtps`. The path may give the EHLO name; `ca=` names a PEM file with the authority that
-//! signed the server's certificate. `Display` and `Debug` print neither user nor password.
+//! Examples: `smtp://host:25`, `smtp://user:password@host?tls=required`, `smtps://user:password@host`. Ports default
+//! to 25, to 587 with `tls=` and to 465 with `smtps`. The path may give the EHLO name; `ca=` names a PEM file with the
+//! authority that signed the server's certificate. `Display` and `Debug` print neither user nor password.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};

@@ -1,7 +1,7 @@
 //! SMTP errors: the phase in which a session failed and the cause.
 //!
-//! The phase decides what happens to the delivery: only after the final dot was written may the server have accepted the
-//! message without this side knowing.
+//! The phase decides what happens to the delivery: only after the final dot was written may the server have accepted
+//! the message without this side knowing.
 
 use std::fmt;
 use std::io::ErrorKind;

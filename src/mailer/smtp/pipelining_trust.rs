@@ -1,7 +1,7 @@
 //! Whether the PIPELINING (RFC 2920) of a relay works.
 //!
-//! Some servers lose commands that arrive early, close the connection or report an error. After two sessions in a row that
-//! broke over a group of commands, the relay gets one command at a time.
+//! Some servers lose commands that arrive early, close the connection or report an error. After two sessions in a row
+//! that broke over a group of commands, the relay gets one command at a time.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

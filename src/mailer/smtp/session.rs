@@ -1,8 +1,8 @@
 //! SMTP client session (RFC 5321, 2920, 6531): one connection, one recipient per message, a time limit for each step.
 //!
-//! Envelope and message are two calls, so that a caller can commit its mark between them. Every failure names its phase.
-//! After a failure, or when a call is dropped before it ends, the session is closed and nothing of it reaches the next
-//! message.
+//! Envelope and message are two calls, so that a caller can commit its mark between them. Every failure names its
+//! phase. After a failure, or when a call is dropped before it ends, the session is closed and nothing of it reaches
+//! the next message.
 
 mod handshake;
 pub mod pipeline;
@@ -82,8 +82,8 @@ impl Session {
         self.state != State::Closed
     }
 
-    /// Sends MAIL and RCPT. Sender and recipient are in wire form ([`envelope`] of an address). `utf8` says that the message
-    /// has header fields in UTF-8; non-ASCII addresses are recognised here.
+    /// Sends MAIL and RCPT. Sender and recipient are in wire form ([`envelope`] of an address). `utf8` says that the
+    /// message has header fields in UTF-8; non-ASCII addresses are recognised here.
     ///
     /// [`envelope`]: crate::audience::address::Address::envelope
     pub async fn envelope(&mut self, from: &str, to: &str, utf8: bool) -> Result<EnvelopeReply, SmtpError> {
@@ -160,8 +160,8 @@ impl Session {
         Ok(if refused { EnvelopeReply::RecipientRefused(recipient) } else { EnvelopeReply::Accepted })
     }
 
-    /// Sends the message whose envelope was accepted and returns the server's reply: 2xx, 4xx or 5xx. The message must have
-    /// no lone CR or LF and no NUL; leading dots are doubled here.
+    /// Sends the message whose envelope was accepted and returns the server's reply: 2xx, 4xx or 5xx. The message must
+    /// have no lone CR or LF and no NUL; leading dots are doubled here.
     pub async fn send_message(&mut self, message: &[u8]) -> Result<Reply, SmtpError> {
         if !dot_stuffing::is_canonical(message) {
             return Err(Cause::UnsafeText.at(Phase::Data));
@@ -182,7 +182,8 @@ impl Session {
         expect_code(go_ahead, 354, Phase::Data)?;
         failpoint::hit("after-data-reply");
 
-        // The end of the text and its dot go in one write: a second small one would wait for the acknowledgement of the first.
+        // The end of the text and its dot go in one write: a second small one would wait for the acknowledgement of
+        // the first.
         let (head, tail) = text.split_at(text.len().saturating_sub(CHUNK));
         for block in head.chunks(CHUNK) {
             self.wire.send(block, self.timeouts.block).await.map_err(at(Phase::Body))?;
@@ -202,8 +203,8 @@ impl Session {
         Ok(reply)
     }
 
-    /// Fail points inside a message: writes a part of the text and ends the process, when this is the last passage of the
-    /// point. Otherwise nothing is written here.
+    /// Fail points inside a message: writes a part of the text and ends the process, when this is the last passage of
+    /// the point. Otherwise nothing is written here.
     async fn die_within(&mut self, text: &[u8]) {
         if text.is_empty() {
             return;

@@ -1,6 +1,7 @@
 //! Time limits of an SMTP session, one per phase (RFC 5321 §4.5.3.2).
 //!
-//! A single limit would either give up on a message that the server is about to accept, or wait ten minutes for a greeting.
+//! A single limit would either give up on a message that the server is about to accept, or wait ten minutes for a
+//! greeting.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! TLS to a relay: verifies the certificate against the host name in the relay's URL.
 //!
-//! Trusted are the system's authorities (`SSL_CERT_FILE` is honoured), Mozilla's where the system has none, or only the CA
-//! file that the URL names with `ca=`. Sessions are not resumed.
+//! Trusted are the system's authorities (`SSL_CERT_FILE` is honoured), Mozilla's where the system has none, or only
+//! the CA file that the URL names with `ca=`. Sessions are not resumed.
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};

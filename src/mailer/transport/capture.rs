@@ -1,8 +1,8 @@
 //! Capture server: an SMTP server on loopback that stores every message in a folder and delivers none.
 //!
-//! It is the relay of a new installation and of the demo. It is stricter than most servers: it refuses a lone CR, LF or NUL, lines
-//! longer than the standard allows and invalid addresses, so that a message that it accepts is accepted elsewhere. A message is
-//! durable before its 250.
+//! It is the relay of a new installation and of the demo. It is stricter than most servers: it refuses a lone CR, LF
+//! or NUL, lines longer than the standard allows and invalid addresses, so that a message that it accepts is accepted
+//! elsewhere. A message is durable before its 250.
 
 use std::future::Future;
 use std::io;
@@ -216,8 +216,8 @@ impl Session {
         }
     }
 
-    /// Reads the message up to its final dot, dots still doubled: `Some(None)` if it was too large, `None` if the client closed the
-    /// connection.
+    /// Reads the message up to its final dot, dots still doubled: `Some(None)` if it was too large, `None` if the
+    /// client closed the connection.
     async fn read_message(&mut self) -> io::Result<Option<Option<Vec<u8>>>> {
         let (mut searched, mut overflowed) = (0, false);
         loop {

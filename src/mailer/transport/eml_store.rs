@@ -1,8 +1,8 @@
 //! Folder of `.eml` files: the messages that the capture received or a `file` relay wrote.
 //!
-//! A file name is `<recipient>-<time>-<number>.eml`. `recipient` is a keyed digest of the address, so that an erasure finds the
-//! messages of a contact, and the name does not reveal the address. A message is written to a temporary file, synced and
-//! renamed: there is a complete file or none.
+//! A file name is `<recipient>-<time>-<number>.eml`. `recipient` is a keyed digest of the address, so that an erasure
+//! finds the messages of a contact, and the name does not reveal the address. A message is written to a temporary
+//! file, synced and renamed: there is a complete file or none.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};

@@ -1,4 +1,5 @@
-//! Modules of `src/mailer` import their siblings in one direction: no circles other than between a parent and its children.
+//! Modules of `src/mailer` import their siblings in one direction: no circles other than between a parent and its
+//! children.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

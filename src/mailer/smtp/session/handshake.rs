@@ -74,7 +74,8 @@ impl Session {
         expect_code(reply, 250, phase)
     }
 
-    /// Starts TLS. Bytes that arrived before it in clear may be injected by a third party: any of them ends the session.
+    /// Starts TLS. Bytes that arrived before it in clear may be injected by a third party: any of them ends the
+    /// session.
     async fn encrypt(mut self, endpoint: &Endpoint) -> Result<Self, SmtpError> {
         if !self.wire.is_drained() {
             return Err(Cause::ProtocolViolation.at(Phase::Tls));

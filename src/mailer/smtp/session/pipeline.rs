@@ -1,7 +1,8 @@
-//! SMTP pipelining (RFC 2920 §3.1): sends one message together with the envelope of the next, one round trip per message.
+//! SMTP pipelining (RFC 2920 §3.1): sends one message together with the envelope of the next, one round trip per
+//! message.
 //!
-//! Each command gets its own reply, in order; a reply to one message never affects the other. When a connection breaks, at
-//! most one message has an unknown result: the next one has not been written.
+//! Each command gets its own reply, in order; a reply to one message never affects the other. When a connection
+//! breaks, at most one message has an unknown result: the next one has not been written.
 
 use super::{CHUNK, EnvelopeReply, Session, State, at, check_envelope_reply, expect_code, rcpt_command};
 use crate::infra::failpoint;
@@ -88,7 +89,8 @@ impl Session {
         replies
     }
 
-    /// Appends the commands of an envelope, up to DATA, to a group. The error is the result of an envelope that is not sent.
+    /// Appends the commands of an envelope, up to DATA, to a group. The error is the result of an envelope that is not
+    /// sent.
     fn push_commands(
         &self,
         group: &mut Vec<u8>,
@@ -115,8 +117,8 @@ impl Session {
         Ok(())
     }
 
-    /// Writes a group whose message ends at `end`. Until its final dot was handed to the system the server certainly has no
-    /// message.
+    /// Writes a group whose message ends at `end`. Until its final dot was handed to the system the server certainly
+    /// has no message.
     async fn write_group(&mut self, group: &[u8], end: usize) -> Result<(), SmtpError> {
         let limit = self.timeouts.block;
         self.die_within(&group[..end]).await;
