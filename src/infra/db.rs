@@ -8,6 +8,7 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
@@ -320,7 +321,17 @@ impl Db {
 
 /// Installs the drivers of both databases, unless a test has installed its own.
 fn install_drivers() {
-    let _ = sqlx::any::install_drivers(&[sqlx::sqlite::any::DRIVER, sqlx::postgres::any::DRIVER]);
+    if !OWN_DRIVERS.load(Ordering::SeqCst) {
+        sqlx::any::install_default_drivers();
+    }
+}
+
+/// True once a test has installed drivers of its own.
+static OWN_DRIVERS: AtomicBool = AtomicBool::new(false);
+
+/// Keeps the drivers that a test has installed with [`sqlx::any::install_drivers`], instead of installing the usual ones.
+pub fn keep_installed_drivers() {
+    OWN_DRIVERS.store(true, Ordering::SeqCst);
 }
 
 /// True when SQLite could not sync its WAL or its folder (`SQLITE_IOERR_FSYNC`, `SQLITE_IOERR_DIR_FSYNC`).

@@ -59,7 +59,7 @@ pub async fn run(site: &Site, relay: &Relay, seed: u64) -> Result<Run, String> {
     let early = site.rows("select count(*) from campaign where name = 'winter' and state <> 'scheduled'").await?;
     verdict.blame(usize::from(early[0].get::<i64, _>(0) > 0), "a campaign began before its time");
     // Where the lease goes by the same clock, a leap of an hour ends it.
-    let missed = site.kind == Kind::Sqlite && !site.said_all().contains("the shift ended early");
+    let missed = site.kind == Kind::Sqlite && !site.said_all().contains("scheduler ended early");
     Ok(Run { verdict, bound: 0, again: Vec::new(), missed })
 }
 

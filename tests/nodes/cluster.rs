@@ -25,14 +25,14 @@ impl Server {
         give_away(folder.parent().expect("a folder in a folder"));
         run(&format!("initdb -D {} -A trust -U postgres -E UTF8 --locale=C", folder.display()));
         server.set("listen_addresses = '*'\nmax_connections = 200\nwal_recycle = off\nmax_wal_senders = 4");
-        server.check_in_use("host all all 10.213.0.0/16 trust");
+        server.allow_clients("host all all 10.213.0.0/16 trust");
         server.up();
         server
     }
 
     /// Copies this server into one that follows it, and lets no commit end before both have it.
     pub fn follow(&self, folder: &Path) -> Self {
-        self.check_in_use("host replication all 127.0.0.1/32 trust");
+        self.allow_clients("host replication all 127.0.0.1/32 trust");
         self.ctl("reload");
         run(&format!(
             "pg_basebackup -h 127.0.0.1 -p {} -U postgres -D {} -R -X stream 2>/dev/null",
@@ -91,7 +91,7 @@ impl Server {
         self.append("postgresql.auto.conf", lines);
     }
 
-    fn admit(&self, line: &str) {
+    fn allow_clients(&self, line: &str) {
         self.append("pg_hba.conf", line);
     }
 

@@ -73,6 +73,7 @@ pub fn install() {
     const DRIVER: sqlx_core::any::driver::AnyDriver = sqlx_core::any::driver::AnyDriver::without_migrate::<Simulated>();
     // Every test of this binary installs the same one.
     let _ = sqlx::any::install_drivers(&[DRIVER]);
+    sendoff::infra::db::keep_installed_drivers();
 }
 
 /// A connection to SQLite.
