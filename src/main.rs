@@ -14,7 +14,7 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return ExitCode::from(cli::usage_error::refuse(&error, &args)),
+        Err(error) => return ExitCode::from(cli::usage_error::report(&error, &args)),
     };
     cli::log::start(cli.log, cli.log_level);
     let runtime = match tokio::runtime::Builder::new_multi_thread()

@@ -1,16 +1,16 @@
-# Команды.
+# Команды, настройки, демонстрация и ошибки командной строки.
 workspace-name = Рабочей области нужно имя от 1 до 64 видимых знаков.
 init-done = Готово: { $data }. Дальше: sendoff field add first_name text, затем sendoff list add Новости
 field-added = Поле «{ $name }» ({ $kind }) объявлено.
 field-none = Полей пока нет. Объявите: sendoff field add first_name text
 setting-set = { $name } = { $value }
-setting-public-url = адрес, по которому вас найдут получатели, например https://news.example.org
+setting-public-url = основной адрес ссылок в письмах, например https://news.example.org
 setting-language = { $languages }
 setting-ehlo-name = имя для EHLO, например mail.example.org
 setting-unsubscribe-mailbox = ящик для писем об отписке, например leave@example.org
 setting-retry-after = секунд до первого повтора отложенного письма
-setting-smtp-timers = процентов от стандартных таймеров SMTP
-setting-relay-patience = секунд, которые сервер отправки может сбоить до паузы рассылок
+setting-smtp-timers = тайм-ауты SMTP, в процентах от стандартных
+setting-relay-patience = через сколько секунд сбоев сервера отправки рассылки ставятся на паузу
 key-rotated = Ключ { $id } подписывает новые письма со следующего запуска; ссылки в уже отправленных письмах действуют.
 lock-held = Эту папку уже использует другой Sendoff (процесс { $pid }): файл { $file } занят. Остановите его или выберите другую папку через --data.
 serve-open = Получателям:  { $public }
@@ -18,9 +18,9 @@ serve-open = Получателям:  { $public }
     Ящик:         { $desk }/inbox
     Остановка: Ctrl-C.
 serve-mail = Отправка идёт. Остановка: Ctrl-C.
-stop-overdue = Время на остановку вышло раньше, чем всё было записано. Незаконченное подхватит следующий запуск; письма, ответ на которые не попал на диск, будут в списке неизвестных.
-serve-stopped = Остановлено; всё на диске.
-demo-imported = 1  Из examples/contacts.csv загружено людей: { $count }; отклонено строк: { $rejected }, каждая с причиной.
+stop-overdue = Остановка заняла слишком много времени и была прервана. Следующий запуск продолжит работу; письма, ответ на которые не успел записаться, попадут в список неопределённых.
+serve-stopped = Остановлено. Все данные на диске.
+demo-imported = 1  Из examples/contacts.csv загружено контактов: { $count }; отклонено строк: { $rejected }, каждая с причиной.
 demo-segment = 2  В сегмент { $expression } вошли { $count } из них.
 demo-sent = 3  Рассылка запланировала писем: { $planned }; SMTP-сервер принял: { $accepted }.
 demo-answered = 4  Открыто писем: { $opens }, с переходами по ссылкам: { $clicks }.
@@ -30,15 +30,15 @@ demo-exported = 7  Выгружено доставок: { $rows }, файл { $f
 demo-done = Готово за { $seconds } с.
 demo-open = Рабочий стол открыт на http://{ $desk }, ящик — http://{ $desk }/inbox. Ctrl-C — остановить и всё удалить.
 demo-open-kept = Рабочий стол открыт на http://{ $desk }, ящик — http://{ $desk }/inbox. Ctrl-C — остановить; всё созданное останется в { $data }.
-demo-used = { $data } уже используется, и демонстрация смешала бы своих людей с вашими. Уберите --data и --database или укажите новую папку и пустую базу.
-demo-stopped = Демонстрация остановлена до конца.
-demo-letter = В письме из ящика нет того, что есть в каждом письме. Сообщите об этом, пожалуйста.
+demo-used = { $data } уже используется, и демонстрация смешала бы свои контакты с вашими. Уберите --data и --database или укажите новую папку и пустую базу.
+demo-stopped = Демонстрация прервана.
+demo-letter = Письмо в ящике демонстрации не такое, как ожидалось. Пожалуйста, сообщите об этом.
 count-planned = запланировано
 count-accepted = принято сервером отправки
 count-rejected = отклонено (возвраты)
-count-uncertain = неизвестно: знает только сервер отправки
-count-suppressed = не отправлено: отписались или приостановлены раньше
-count-skipped = пропущено: письмо не сделать или отменено
+count-uncertain = не определено: знает только сервер отправки
+count-suppressed = не отправлено: получатель отписался или ограничен раньше
+count-skipped = пропущено: отменено или письмо не составить
 count-pending = ожидает
 count-opens = открыли хотя бы раз
 count-clicks = перешли по ссылке
@@ -46,7 +46,7 @@ count-unsubscribed = отписались через эту рассылку
 usage-hint = { $hint ->
     [no] {""}
    *[yes] {" "}Может быть, { $near }?
-} Пишется так:
+} Как писать:
     { $usage }
 usage-missing = Не хватает: { $what }.{ usage-hint }
 usage-unknown = Здесь нет { $what }.{ usage-hint }
@@ -54,5 +54,5 @@ usage-command = Команды { $what } нет.{ usage-hint }
 usage-conflict = { $what } здесь стоять не может или стоит дважды.{ usage-hint }
 usage-no-value = { $what } требует значения.{ usage-hint }
 usage-value = «{ $value }» не подходит для { $what }.{ usage-hint }
-usage-unreadable = Это не прочесть.{ usage-hint }
-forbidden = Роли { $role } это действие не разрешено ({ $action }). Обратитесь к владельцу рабочего пространства.
+usage-unreadable = Команду не удалось разобрать.{ usage-hint }
+forbidden = Роли { $role } это действие не разрешено ({ $action }). Обратитесь к владельцу рабочей области.

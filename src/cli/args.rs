@@ -1,4 +1,4 @@
-//! The command line as typed.
+//! The command line: global options and command groups, parsed by clap.
 
 use std::path::PathBuf;
 
@@ -13,114 +13,114 @@ use crate::infra::i18n::Lang;
 /// The data folder when none is named.
 const DATA: &str = "sendoff-data";
 
-/// An e-mail campaign and subscription engine that forgets.
+/// An email campaign and subscription engine that erases contacts when they unsubscribe.
 #[derive(Debug, Parser)]
 #[command(name = "sendoff", version, about, propagate_version = true)]
 pub struct Cli {
-    /// Folder for keys, journals, captured letters and, by default, the database
+    /// Folder for keys, journals, captured messages and, by default, the database
     #[arg(long, global = true, env = "SENDOFF_DATA", value_name = "DIR", default_value = DATA)]
     pub data: PathBuf,
     /// postgres://… instead of SQLite in the data folder
     #[arg(long, global = true, env = "SENDOFF_DATABASE", value_name = "URL", hide_env_values = true)]
     pub database: Option<String>,
-    /// The customer to work for
+    /// The workspace to work in
     #[arg(long, global = true, env = "SENDOFF_WORKSPACE", value_name = "NAME", default_value = "main")]
     pub workspace: String,
     /// Print one JSON value instead of text
     #[arg(long, global = true)]
     pub json: bool,
-    /// The log on standard error: text, or a JSON object a line
-    #[arg(long, global = true, env = "SENDOFF_LOG", value_enum, value_name = "FORM", default_value_t = log::Form::Text)]
-    pub log: log::Form,
-    /// What the log holds: error, warn, info, debug or trace
+    /// Format of the log on standard error: text, or one JSON object a line
+    #[arg(long, global = true, env = "SENDOFF_LOG", value_enum, value_name = "FORMAT", default_value_t = log::Format::Text)]
+    pub log: log::Format,
+    /// Lowest level that is logged: error, warn, info, debug or trace
     #[arg(long, global = true, env = "SENDOFF_LOG_LEVEL", value_enum, value_name = "LEVEL", default_value_t = log::Level::Warn)]
     pub log_level: log::Level,
     /// Language of the output, such as en; follows the locale by default
     #[arg(long, global = true, env = "SENDOFF_LANG", value_name = "LANG")]
     pub lang: Option<String>,
-    /// The locale of the environment, consulted when no language is named
+    /// The locale of the environment, used without --lang
     #[arg(long, global = true, env = "LC_ALL", hide = true)]
     locale: Option<String>,
-    /// The same, weaker
+    /// The locale used without LC_ALL
     #[arg(long, global = true, env = "LANG", hide = true)]
-    weak_locale: Option<String>,
-    /// What to do
+    fallback_locale: Option<String>,
+    /// The command
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What to do.
+/// A command.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make the data folder, keys and tables
+    /// Create the data folder, keys and tables
     Init,
-    /// Make and list the customers of this installation
+    /// Add and list workspaces
     Workspace {
-        /// What to do
+        /// The command
         #[command(subcommand)]
         command: workspace::Command,
     },
-    /// Serve what recipients touch, the desk, and send campaigns
+    /// Serve the public pages and the desk, and send campaigns
     Serve(serve::Args),
-    /// Show the whole river on a temporary installation
+    /// Run an end-to-end demonstration on a temporary installation
     Demo(demo::Args),
-    /// Declare and list the attributes of contacts
+    /// Declare, list and index the fields of contacts
     Field {
-        /// What to do
+        /// The command
         #[command(subcommand)]
         command: field::Command,
     },
-    /// Make, close and list newsletters
+    /// Add, close and show lists
     List {
-        /// What to do
+        /// The command
         #[command(subcommand)]
         command: list::Command,
     },
-    /// Bring people in from a CSV file
+    /// Import contacts from a CSV file
     Import(import::Args),
     /// Save, count and explain segments
     Segment {
-        /// What to do
+        /// The command
         #[command(subcommand)]
         command: segment::Command,
     },
-    /// Choose where messages are handed in, and how they are shared out
+    /// Set the servers and folders that take messages
     Relay {
-        /// What to do
+        /// The command
         #[command(subcommand)]
         command: relay::Command,
     },
-    /// Group recipient domains, limit what leaves to them, and see how they take it
+    /// Group recipient domains, limit what is sent to them, and show their state
     Lane {
-        /// What to do
+        /// The command
         #[command(subcommand)]
         command: lane::Command,
     },
-    /// Choose how letters look and who signs them
+    /// Set the sender, colour and logo of emails
     Brand {
-        /// What to do
+        /// The command
         #[command(subcommand)]
         command: brand::Command,
     },
     /// Add, check and run campaigns
     Campaign {
-        /// What to do
+        /// The command
         #[command(subcommand)]
         command: campaign::Command,
     },
-    /// Send what is due
+    /// Send the messages that are due
     Mail(mail::Args),
-    /// List and settle the letters whose fate the relay alone knows
+    /// List and settle uncertain deliveries
     Uncertain {
-        /// What to do
+        /// The command
         #[command(subcommand)]
         command: uncertain::Command,
     },
-    /// Carry the installation to PostgreSQL, or back to a folder
+    /// Move the data to PostgreSQL, or back to a folder
     Move(store_migration::Args),
-    /// Show, correct, restrict and erase a person
+    /// Show, correct, restrict and erase a contact
     Contact {
-        /// What to do
+        /// The command
         #[command(subcommand)]
         command: contact::Command,
     },
@@ -128,16 +128,16 @@ pub enum Command {
     Export(export::Command),
     /// Search for what is still stored of an address
     Trace {
-        /// What to do
+        /// The command
         #[command(subcommand)]
         command: trace_search::Trace,
     },
     /// Search every table and file for an address; the older name of `trace search`
     #[command(hide = true)]
     Residue(trace_search::Command),
-    /// What the installation needs to know
+    /// Show and change the settings of the installation
     Settings {
-        /// What to do
+        /// The command
         #[command(subcommand)]
         command: setting::Command,
     },
@@ -146,7 +146,7 @@ pub enum Command {
 impl Cli {
     /// The language of messages.
     pub fn lang(&self) -> Lang {
-        let named = self.lang.as_deref().or(self.locale.as_deref()).or(self.weak_locale.as_deref());
+        let named = self.lang.as_deref().or(self.locale.as_deref()).or(self.fallback_locale.as_deref());
         Lang::from_locale(named.unwrap_or_default())
     }
 

@@ -1,6 +1,6 @@
-//! What the program writes on standard error while it works: a line for a reader, or a JSON object
-//! for a program. Events hold no addresses by their making; should a driver or a relay put one into
-//! its words, it is blanked here, on the last step out.
+//! The log on standard error: one line or one JSON object an event.
+//!
+//! Our events hold no addresses. The text of a driver or a relay may, so addresses are replaced here, before output.
 
 use std::fmt::{Debug, Write as _};
 use std::io::Write as _;
@@ -15,25 +15,25 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::infra::clock::{Clock, Millis};
 
-/// What a line looks like.
+/// Format of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Form {
-    /// For a reader.
+pub enum Format {
+    /// A line of text for each event.
     Text,
-    /// One JSON object a line.
+    /// A JSON object for each event.
     Json,
 }
 
-/// What is worth a line; each takes in those before it.
+/// Log level; each includes those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Level {
-    /// Someone must act.
+    /// The operator must act.
     Error,
-    /// Something failed and was dealt with.
+    /// A failure that was handled.
     Warn,
-    /// What was done.
+    /// Actions and state changes.
     Info,
-    /// Why.
+    /// Causes and decisions.
     Debug,
     /// Every step.
     Trace,
@@ -51,21 +51,20 @@ impl Level {
     }
 }
 
-/// What stands in the place of an address.
+/// The replacement of an address.
 const HIDDEN: &str = "[hidden]";
 
-/// Begins to write the log of this process. Of the libraries, whose words are not ours, only
-/// warnings are written.
-pub fn start(form: Form, level: Level) {
-    let wanted =
+/// Starts the log of this process. Libraries are logged from level `warn` only.
+pub fn start(format: Format, level: Level) {
+    let targets =
         Targets::new().with_target("sendoff", level.filter()).with_default(level.filter().min(LevelFilter::WARN));
-    let log = Log { form, clock: Clock::system() };
-    // An earlier subscriber stays: there is one in a process.
-    let _ = tracing_subscriber::registry().with(log.with_filter(wanted)).try_init();
+    let log = Log { format, clock: Clock::system() };
+    // A process has one subscriber; an earlier one stays.
+    let _ = tracing_subscriber::registry().with(log.with_filter(targets)).try_init();
 }
 
 struct Log {
-    form: Form,
+    format: Format,
     clock: Clock,
 }
 
@@ -73,22 +72,22 @@ impl<S: Subscriber> Layer<S> for Log {
     fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
-        let (time, level) = (moment(self.clock.now()), event.metadata().level().as_str());
-        let line = match self.form {
-            Form::Text => text(&time, level, &fields),
-            Form::Json => json(&time, level, event.metadata().target(), fields),
+        let (time, level) = (timestamp(self.clock.now()), event.metadata().level().as_str());
+        let line = match self.format {
+            Format::Text => text(&time, level, &fields),
+            Format::Json => json(&time, level, event.metadata().target(), fields),
         };
-        // Where standard error is closed there is nobody to tell.
+        // A closed standard error is ignored.
         let _ = std::io::stderr().lock().write_all(line.as_bytes());
     }
 }
 
-/// ISO 8601 in UTC, each as long as the others.
-fn moment(at: Millis) -> String {
+/// A time as ISO 8601 in UTC, with milliseconds.
+fn timestamp(at: Millis) -> String {
     jiff::Timestamp::from_millisecond(at).map(|at| format!("{at:.3}")).unwrap_or_default()
 }
 
-/// The message and the other fields of an event, with addresses blanked.
+/// The message and the fields of an event, without addresses.
 #[derive(Debug, Default)]
 struct Fields {
     message: String,
@@ -96,39 +95,39 @@ struct Fields {
 }
 
 impl Fields {
-    fn keep(&mut self, field: &Field, value: Value) {
+    fn add(&mut self, field: &Field, value: Value) {
         self.others.push((field.name(), value));
     }
 
-    fn keep_text(&mut self, field: &Field, text: &str) {
+    fn add_text(&mut self, field: &Field, text: &str) {
         let text = hide(text);
-        if field.name() == "message" { self.message = text } else { self.keep(field, text.into()) }
+        if field.name() == "message" { self.message = text } else { self.add(field, text.into()) }
     }
 }
 
 impl Visit for Fields {
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.keep(field, value.into());
+        self.add(field, value.into());
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.keep(field, value.into());
+        self.add(field, value.into());
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.keep(field, value.into());
+        self.add(field, value.into());
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.keep(field, value.into());
+        self.add(field, value.into());
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.keep_text(field, value);
+        self.add_text(field, value);
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.keep_text(field, &format!("{value:?}"));
+        self.add_text(field, &format!("{value:?}"));
     }
 }
 
@@ -156,7 +155,7 @@ fn json(time: &str, level: &str, target: &str, fields: Fields) -> String {
     format!("{}\n", Value::Object(object))
 }
 
-/// The text without the words that could be an address, spelt out or as in a URL.
+/// The text with every word replaced that may be an address, plain or percent-encoded.
 fn hide(text: &str) -> String {
     let is_edge = |c: char| c.is_whitespace() || "<>()[]{}\"'`,;=".contains(c);
     let mut hidden = String::with_capacity(text.len());
@@ -174,8 +173,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_blanked_wherever_it_stands() {
-        for (text, left) in [
+    fn addresses_are_replaced_in_any_position() {
+        for (text, expected) in [
             ("550 5.1.1 <anna@example.org>: unknown", "550 5.1.1 <[hidden]>: unknown"),
             ("key (canonical)=(1, anna@example.org) exists", "key (canonical)=(1, [hidden]) exists"),
             ("smtp://user:secret@host:25 is away", "[hidden] is away"),
@@ -184,18 +183,18 @@ mod tests {
             ("hits wait on disk", "hits wait on disk"),
             ("", ""),
         ] {
-            assert_eq!(hide(text), left);
+            assert_eq!(hide(text), expected);
         }
     }
 
     #[test]
-    fn every_moment_is_written_to_the_millisecond() {
-        assert_eq!(moment(1_795_255_200_000), "2026-11-21T10:00:00.000Z");
-        assert_eq!(moment(1_795_255_200_150), "2026-11-21T10:00:00.150Z");
+    fn times_have_milliseconds() {
+        assert_eq!(timestamp(1_795_255_200_000), "2026-11-21T10:00:00.000Z");
+        assert_eq!(timestamp(1_795_255_200_150), "2026-11-21T10:00:00.150Z");
     }
 
     #[test]
-    fn a_line_is_one_line_for_both_readers() {
+    fn an_event_is_one_line_in_both_formats() {
         let fields = || Fields {
             message: "the relay failed".to_owned(),
             others: vec![("phase", "dot".into()), ("campaign.id", 7.into()), ("why", "it\nhung up".into())],

@@ -1,5 +1,5 @@
-//! What is said to a command line that cannot be read: a sentence in the reader's language, and JSON
-//! for programs, as for every other refusal.
+//! Errors of a command line that cannot be parsed: a sentence in the user's language, and JSON for programs, as for
+//! every other error.
 
 use clap::error::{ContextKind, ErrorKind};
 use clap::{ArgMatches, CommandFactory};
@@ -9,8 +9,8 @@ use super::print;
 use crate::infra::error::Message;
 use crate::infra::i18n::Lang;
 
-/// Prints help as it is, and anything else as a refusal. The exit code is 0 for help that was asked for, else 2.
-pub fn refuse(error: &clap::Error, words: &[String]) -> u8 {
+/// Prints help as it is, and anything else as an error. The exit code is 0 for help that was requested, otherwise 2.
+pub fn report(error: &clap::Error, words: &[String]) -> u8 {
     let help = matches!(
         error.kind(),
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
@@ -24,42 +24,42 @@ pub fn refuse(error: &clap::Error, words: &[String]) -> u8 {
     if error.use_stderr() { 2 } else { 0 }
 }
 
-/// The language that the readable part of the line, or else the environment, names.
+/// The language named by the part of the line that can be parsed, or by the environment.
 fn lang(words: &[String]) -> Lang {
     let matches = Cli::command().ignore_errors(true).try_get_matches_from(words).ok();
     let named = |id: &str| deepest(matches.as_ref()?, id);
-    let named = named("lang").or_else(|| named("locale")).or_else(|| named("weak_locale"));
+    let named = named("lang").or_else(|| named("locale")).or_else(|| named("fallback_locale"));
     Lang::from_locale(&named.unwrap_or_default())
 }
 
-/// A word may stand behind any of the subcommands.
+/// The value of an option, which may follow any of the subcommands.
 fn deepest(matches: &ArgMatches, id: &str) -> Option<String> {
     let inner = matches.subcommand().and_then(|(_, matches)| deepest(matches, id));
     inner.or_else(|| matches.try_get_one::<String>(id).ok().flatten().cloned())
 }
 
 fn message(error: &clap::Error) -> Message {
-    let said = |kind| error.get(kind).map(ToString::to_string).unwrap_or_default();
-    let usage = said(ContextKind::Usage).trim().trim_start_matches("Usage:").trim().to_owned();
+    let context = |kind| error.get(kind).map(ToString::to_string).unwrap_or_default();
+    let usage = context(ContextKind::Usage).trim().trim_start_matches("Usage:").trim().to_owned();
     let near = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue]
         .into_iter()
-        .map(said)
+        .map(context)
         .find(|near| !near.is_empty())
         .unwrap_or_default();
     let (key, what) = match error.kind() {
-        ErrorKind::MissingRequiredArgument => ("usage-missing", said(ContextKind::InvalidArg)),
-        ErrorKind::UnknownArgument => ("usage-unknown", said(ContextKind::InvalidArg)),
-        ErrorKind::InvalidSubcommand => ("usage-command", said(ContextKind::InvalidSubcommand)),
-        ErrorKind::ArgumentConflict => ("usage-conflict", said(ContextKind::InvalidArg)),
-        ErrorKind::InvalidValue | ErrorKind::ValueValidation if said(ContextKind::InvalidValue).is_empty() => {
-            ("usage-no-value", said(ContextKind::InvalidArg))
+        ErrorKind::MissingRequiredArgument => ("usage-missing", context(ContextKind::InvalidArg)),
+        ErrorKind::UnknownArgument => ("usage-unknown", context(ContextKind::InvalidArg)),
+        ErrorKind::InvalidSubcommand => ("usage-command", context(ContextKind::InvalidSubcommand)),
+        ErrorKind::ArgumentConflict => ("usage-conflict", context(ContextKind::InvalidArg)),
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation if context(ContextKind::InvalidValue).is_empty() => {
+            ("usage-no-value", context(ContextKind::InvalidArg))
         }
-        ErrorKind::InvalidValue | ErrorKind::ValueValidation => ("usage-value", said(ContextKind::InvalidArg)),
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => ("usage-value", context(ContextKind::InvalidArg)),
         _ => ("usage-unreadable", String::new()),
     };
     Message::new(key)
         .with("what", what)
-        .with("value", said(ContextKind::InvalidValue))
+        .with("value", context(ContextKind::InvalidValue))
         .with("hint", if near.is_empty() { "no" } else { "yes" })
         .with("near", near)
         .with("usage", if usage.is_empty() { "sendoff --help" } else { &usage })
@@ -71,14 +71,14 @@ mod tests {
 
     use super::*;
 
-    fn said(line: &str, lang: Lang) -> String {
+    fn sentence(line: &str, lang: Lang) -> String {
         let words: Vec<_> = line.split(' ').collect();
         lang.translate(&message(&Cli::try_parse_from(words).expect_err(line)))
     }
 
     #[test]
-    fn a_line_that_cannot_be_read_is_told_in_one_sentence() {
-        for (line, sentence) in [
+    fn a_wrong_command_line_is_explained_in_one_sentence() {
+        for (line, expected) in [
             ("sendoff import", "Missing: <FILE>."),
             ("sendoff mail --untl-idle", "--untl-idle is not known here. Did you mean --until-idle?"),
             ("sendoff campain ls", "There is no command campain. Did you mean campaign?"),
@@ -86,14 +86,14 @@ mod tests {
             ("sendoff import a --date 1 --date 2", "--date <DATE> cannot stand there, or not twice."),
             ("sendoff relay set capture --connections x", "“x” does not fit --connections <N>."),
         ] {
-            let said = said(line, Lang::EN);
-            assert!(said.starts_with(sentence) && said.contains("\nsendoff"), "{line}: {said}");
+            let found = sentence(line, Lang::EN);
+            assert!(found.starts_with(expected) && found.contains("\nsendoff"), "{line}: {found}");
         }
-        assert!(said("sendoff import", Lang::RU).starts_with("Не хватает: <FILE>."));
+        assert!(sentence("sendoff import", Lang::RU).starts_with("Не хватает: <FILE>."));
     }
 
     #[test]
-    fn the_language_is_found_in_a_line_that_cannot_be_read() {
+    fn the_language_of_a_wrong_command_line_is_found() {
         let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
 
         for line in ["sendoff --lang ru import", "sendoff import --lang ru", "sendoff --lang=ru mail --nonsense"] {

@@ -195,7 +195,7 @@ impl Action {
 mod tests {
     use super::*;
 
-    /// One line an action: the initials of the roles that may perform it, in the order of `Role::ALL`.
+    /// One line for each action: the initials of the roles that may perform it, in the order of `Role::ALL`.
     const TABLE: &str = "
         add_workspace O------
         list_workspaces O------
@@ -252,11 +252,11 @@ mod tests {
     #[test]
     fn every_action_is_permitted_to_the_roles_of_the_table() {
         let row = |action: &Action| {
-            let letter = |role: &Role| {
+            let mark = |role: &Role| {
                 let initial = role.as_str()[..1].to_uppercase();
                 if action.is_permitted_to(*role) { initial } else { "-".to_owned() }
             };
-            format!("{action} {}", Role::ALL.iter().map(letter).collect::<String>())
+            format!("{action} {}", Role::ALL.iter().map(mark).collect::<String>())
         };
 
         let found: Vec<String> = Action::ALL.iter().map(row).collect();

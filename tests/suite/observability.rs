@@ -1,5 +1,4 @@
-//! The program watched from outside: its log under canaries, its numbers at an address of their own,
-//! a campaign watched to its end, and a workspace misspelt.
+//! Observability of the program: no address in its log, metrics without pages, a watched campaign, an unknown workspace.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -8,15 +7,16 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::Value;
 
 use crate::canary::word;
-use crate::fixture::{Fixture, Kind, postgres_url};
-use crate::mail_sink::{Action, Plan};
+use crate::fixture::{Fixture, Kind};
+use crate::mail_sink::{Act, Plan};
 
-struct Place {
+/// An installation that is used by processes.
+struct Installed {
     folder: tempfile::TempDir,
     database: Option<String>,
 }
 
-impl Place {
+impl Installed {
     fn new(database: Option<String>) -> Self {
         Self { folder: tempfile::tempdir().expect("a folder"), database }
     }
@@ -48,8 +48,8 @@ impl Place {
         serde_json::from_slice(&output.stdout).expect("JSON")
     }
 
-    /// A campaign that has begun, to people at these addresses.
-    fn begin(&self, people: &[String]) {
+    /// Starts a campaign to these addresses.
+    fn start_campaign(&self, people: &[String]) {
         self.ok(&["init"]);
         self.ok(&["list", "add", "News"]);
         let file = self.write("people.csv", &format!("email\n{}\n", people.join("\n")));
@@ -57,14 +57,14 @@ impl Place {
         self.ok(&[&["import", &file, "--list", "News"], &proof[..]].concat());
         self.ok(&["brand", "set", "--name", "Shop", "--address", "1 Main Street"]);
         self.ok(&["settings", "set", "public-url", "http://127.0.0.1:9"]);
-        let letter = "+++\nname = \"c\"\nlist = \"News\"\nfrom = \"a@shop.example\"\nsubject = \"s\"\n+++\nHello";
-        self.ok(&["campaign", "add", &self.write("c.md", letter)]);
+        let email = "+++\nname = \"c\"\nlist = \"News\"\nfrom = \"a@shop.example\"\nsubject = \"s\"\n+++\nHello";
+        self.ok(&["campaign", "add", &self.write("c.md", email)]);
         self.ok(&["campaign", "start", "c"]);
     }
 }
 
-/// The lines of a log are objects that name nobody. Returns how many there were.
-fn is_clean(log: &[u8], canary: &str) -> usize {
+/// Asserts that the lines of a log are JSON objects without the canary. Returns how many there are.
+fn check_log(log: &[u8], canary: &str) -> usize {
     let text = String::from_utf8_lossy(log);
     let lines = text.lines().filter(|line| line.starts_with('{'));
     for line in lines.clone() {
@@ -75,23 +75,24 @@ fn is_clean(log: &[u8], canary: &str) -> usize {
     lines.count()
 }
 
-/// A relay that repeats to whom it was to deliver, whatever happens.
-async fn talkative(canary: &str) -> crate::mail_sink::Sink {
+/// A relay whose replies repeat the address of the recipient.
+async fn relay_that_names_recipients(canary: &str) -> crate::mail_sink::Sink {
     let reply: &'static str = Box::leak(format!("550 5.7.1 <{canary}1@example.org> is not for you").into_boxed_str());
-    Plan::new().on(move |at| if at.verb == "RCPT" { Action::Say(reply) } else { Action::Usual }).start().await
+    Plan::new().on(move |at| if at.verb == "RCPT" { Act::Say(reply) } else { Act::Usual }).start().await
 }
 
-async fn river(database: Option<String>) {
+/// Runs import, sending, restriction and erasure, and checks the log of every command.
+async fn run_end_to_end(database: Option<String>) {
     let canary = word();
-    let sink = talkative(&canary).await;
+    let sink = relay_that_names_recipients(&canary).await;
     tokio::task::spawn_blocking(move || {
-        let place = Place::new(database);
+        let installed = Installed::new(database);
         let mut people: Vec<String> = (0..40).map(|number| format!("{canary}{number}@example.org")).collect();
         people.push(format!("{canary}@broken@example.org"));
         let relay = format!("smtp://{}", sink.address);
-        place.ok(&["init"]);
-        place.ok(&["relay", "set", "smtp", &relay]);
-        place.begin(&people);
+        installed.ok(&["init"]);
+        installed.ok(&["relay", "set", "smtp", &relay]);
+        installed.start_campaign(&people);
         let someone = format!("{canary}3@example.org");
         let mut lines = 0;
         for (words, code) in [
@@ -107,9 +108,9 @@ async fn river(database: Option<String>) {
             (vec!["contact", "erase", &someone], 0),
             (vec!["contact", "show", &someone], 2),
         ] {
-            let done = place.call(&words);
+            let done = installed.call(&words);
             assert_eq!(done.status.code(), Some(code), "{words:?}: {}", String::from_utf8_lossy(&done.stderr));
-            // What a person at the keyboard reads may repeat what they typed; the log may not.
+            // The error that the user reads may repeat the address typed; the log may not.
             let log: Vec<u8> = done
                 .stderr
                 .split_inclusive(|byte| *byte == b'\n')
@@ -117,36 +118,33 @@ async fn river(database: Option<String>) {
                 .flatten()
                 .copied()
                 .collect();
-            lines += is_clean(&log, &canary);
+            lines += check_log(&log, &canary);
         }
-        assert!(lines > 5, "there was something to look at: {lines}");
+        assert!(lines > 5, "the log has lines: {lines}");
     })
     .await
-    .expect("the river was sailed");
+    .expect("all commands ran");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_log_line_of_the_whole_river_names_anyone_on_sqlite() {
-    river(None).await;
+async fn no_log_line_of_an_end_to_end_run_has_an_address_on_sqlite() {
+    run_end_to_end(None).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_log_line_of_the_whole_river_names_anyone_on_postgres() {
-    if postgres_url().is_none() {
-        return;
-    }
+async fn no_log_line_of_an_end_to_end_run_has_an_address_on_postgres() {
     let fixture = Fixture::new(Kind::Postgres).await;
-    river(fixture.installation.config.database.clone()).await;
+    run_end_to_end(fixture.installation.config.database.clone()).await;
     fixture.close().await;
 }
 
-/// A program that runs until it is dropped.
+/// A process that is killed when it is dropped.
 struct Running(Child);
 
 impl Running {
     /// Starts it and waits for its first line.
-    fn start(place: &Place, words: &[&str]) -> (Self, String, BufReader<impl Read>) {
-        let mut child = place.command(words).stderr(Stdio::null()).spawn().expect("the program runs");
+    fn start(installed: &Installed, words: &[&str]) -> (Self, String, BufReader<impl Read>) {
+        let mut child = installed.command(words).stderr(Stdio::null()).spawn().expect("the program runs");
         let mut out = BufReader::new(child.stdout.take().expect("a pipe"));
         let mut line = String::new();
         out.read_line(&mut line).expect("a line");
@@ -178,11 +176,11 @@ fn fetch(url: &str, path: &str) -> String {
 }
 
 #[test]
-fn a_mailer_without_pages_shows_its_numbers_at_an_address_of_their_own() {
-    let place = Place::new(None);
-    let (mut mailer, line, _out) = Running::start(&place, &["serve", "--role", "mail", "--metrics", "127.0.0.1:0"]);
-    let told: Value = serde_json::from_str(&line).expect("JSON");
-    let url = told["metrics"].as_str().expect("an address").to_owned();
+fn the_mail_role_serves_metrics_and_health_without_pages() {
+    let installed = Installed::new(None);
+    let (mut mailer, line, _out) = Running::start(&installed, &["serve", "--role", "mail", "--metrics", "127.0.0.1:0"]);
+    let announcement: Value = serde_json::from_str(&line).expect("JSON");
+    let url = announcement["metrics"].as_str().expect("an address").to_owned();
 
     let metrics = fetch(&url, "/metrics");
     assert!(metrics.starts_with("HTTP/1.1 200") && metrics.contains("text/plain; version=0.0.4"), "{metrics}");
@@ -193,14 +191,14 @@ fn a_mailer_without_pages_shows_its_numbers_at_an_address_of_their_own() {
 }
 
 #[test]
-fn a_watched_campaign_is_shown_to_its_end() {
-    let place = Place::new(None);
-    place.begin(&["a@example.org".to_owned(), "b@example.org".to_owned()]);
-    let (mut watch, first, mut out) = Running::start(&place, &["campaign", "show", "c", "--watch"]);
+fn watch_shows_a_campaign_until_it_is_finished() {
+    let installed = Installed::new(None);
+    installed.start_campaign(&["a@example.org".to_owned(), "b@example.org".to_owned()]);
+    let (mut watch, first, mut out) = Running::start(&installed, &["campaign", "show", "c", "--watch"]);
     let first: Value = serde_json::from_str(&first).expect("JSON");
     assert_eq!((&first["state"], &first["planned"], &first["settled"]), (&"running".into(), &2.into(), &0.into()));
 
-    place.ok(&["mail", "--until-idle"]);
+    installed.ok(&["mail", "--until-idle"]);
 
     let mut rest = String::new();
     out.read_to_string(&mut rest).expect("lines to the end");
@@ -209,57 +207,58 @@ fn a_watched_campaign_is_shown_to_its_end() {
     assert!(watch.0.wait().expect("ends").success());
 }
 
-/// How many letters a process says that a relay has accepted in a lane.
+/// The messages accepted by a relay in a lane, as the metrics count them.
 fn accepted(metrics: &str, relay: &str, lane: &str) -> usize {
     let labels = format!("relay=\"{relay}\",lane=\"{lane}\",result=\"accepted\"}} ");
-    let is_meant = |line: &&str| line.starts_with("sendoff_messages_total{workspace=\"") && line.contains(&labels);
-    let count = metrics.lines().find(is_meant).and_then(|line| line.rsplit_once(' ')?.1.parse().ok());
+    let is_counter = |line: &&str| line.starts_with("sendoff_messages_total{workspace=\"") && line.contains(&labels);
+    let count = metrics.lines().find(is_counter).and_then(|line| line.rsplit_once(' ')?.1.parse().ok());
     count.unwrap_or(0)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_relays_and_three_lanes_are_told_apart_while_one_lane_has_used_up_its_day() {
+async fn metrics_and_lanes_distinguish_relays_and_a_spent_quota() {
     let sinks = [("main", Plan::new().start().await), ("second", Plan::new().start().await)];
     tokio::task::spawn_blocking(move || {
-        let place = Place::new(None);
-        place.ok(&["init"]);
+        let installed = Installed::new(None);
+        installed.ok(&["init"]);
         for (name, sink) in &sinks {
-            place.ok(&["relay", "set", name, &format!("smtp://{}", sink.address)]);
+            installed.ok(&["relay", "set", name, &format!("smtp://{}", sink.address)]);
         }
-        place.ok(&["lane", "set", "yahoo", "--daily", "5"]);
+        installed.ok(&["lane", "set", "yahoo", "--daily", "5"]);
         let lanes = [("gmail", "gmail.com"), ("rest", "example.org"), ("yahoo", "yahoo.com")];
         let at = |domain: &'static str| (0..20).map(move |number| format!("p{number}@{domain}"));
-        place.begin(&lanes.iter().flat_map(|(_, domain)| at(domain)).collect::<Vec<_>>());
-        let (mut mailer, line, _out) = Running::start(&place, &["serve", "--role", "mail", "--metrics", "127.0.0.1:0"]);
-        let told: Value = serde_json::from_str(&line).expect("JSON");
+        installed.start_campaign(&lanes.iter().flat_map(|(_, domain)| at(domain)).collect::<Vec<_>>());
+        let (mut mailer, line, _out) =
+            Running::start(&installed, &["serve", "--role", "mail", "--metrics", "127.0.0.1:0"]);
+        let announcement: Value = serde_json::from_str(&line).expect("JSON");
         let mut shown = Value::Null;
         for _ in 0..200 {
-            shown = place.ok(&["campaign", "show", "c"]);
+            shown = installed.ok(&["campaign", "show", "c"]);
             if shown["accepted"] == 45 {
                 break;
             }
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
 
-        let waits = &shown["lanes"][0];
+        let waiting = &shown["lanes"][0];
         assert_eq!((&shown["accepted"], &shown["state"]), (&45.into(), &"running".into()), "{shown}");
         assert_eq!(
-            (&waits["lane"], &waits["pending"], &waits["state"]),
+            (&waiting["lane"], &waiting["pending"], &waiting["state"]),
             (&"yahoo".into(), &15.into(), &"spent".into())
         );
-        assert!(waits["opens_at"].as_str().is_some_and(|at| at.ends_with("T00:00:00Z")), "{shown}");
-        let (mut watch, first, _rest) = Running::start(&place, &["campaign", "show", "c", "--watch"]);
+        assert!(waiting["opens_at"].as_str().is_some_and(|at| at.ends_with("T00:00:00Z")), "{shown}");
+        let (mut watch, first, _rest) = Running::start(&installed, &["campaign", "show", "c", "--watch"]);
         let first: Value = serde_json::from_str(&first).expect("JSON");
         assert_eq!(first["lanes"], shown["lanes"]);
         assert!(watch.interrupt());
 
-        let metrics = fetch(told["metrics"].as_str().expect("an address"), "/metrics");
+        let metrics = fetch(announcement["metrics"].as_str().expect("an address"), "/metrics");
         for (name, sink) in &sinks {
             for (lane, domain) in lanes {
-                let got = sink.log().messages.iter().filter(|letter| letter.to[0].contains(domain)).count();
+                let got = sink.log().letters.iter().filter(|letter| letter.to[0].contains(domain)).count();
                 assert_eq!(accepted(&metrics, name, lane), got, "{name} {lane}: {metrics}");
             }
-            assert!(!sink.log().messages.is_empty(), "both relays carry their share");
+            assert!(!sink.log().letters.is_empty(), "both relays are used");
         }
         assert!(mailer.interrupt());
     })
@@ -268,29 +267,29 @@ async fn two_relays_and_three_lanes_are_told_apart_while_one_lane_has_used_up_it
 }
 
 #[test]
-fn who_stops_watching_leaves_the_campaign_alone() {
-    let place = Place::new(None);
-    place.begin(&["a@example.org".to_owned()]);
-    let (mut watch, _, _out) = Running::start(&place, &["campaign", "show", "c", "--watch"]);
+fn stopping_watch_does_not_change_the_campaign() {
+    let installed = Installed::new(None);
+    installed.start_campaign(&["a@example.org".to_owned()]);
+    let (mut watch, _, _out) = Running::start(&installed, &["campaign", "show", "c", "--watch"]);
 
     assert!(watch.interrupt());
-    assert_eq!(place.ok(&["campaign", "show", "c"])["state"], "running");
-    assert_eq!(place.call(&["campaign", "show", "nothing", "--watch"]).status.code(), Some(2));
+    assert_eq!(installed.ok(&["campaign", "show", "c"])["state"], "running");
+    assert_eq!(installed.call(&["campaign", "show", "nothing", "--watch"]).status.code(), Some(2));
 }
 
 #[test]
-fn a_workspace_misspelt_is_refused_and_none_is_made() {
-    let place = Place::new(None);
-    place.ok(&["list", "add", "News"]);
-    place.ok(&["workspace", "add", "acme"]);
+fn an_unknown_workspace_is_refused_and_not_created() {
+    let installed = Installed::new(None);
+    installed.ok(&["list", "add", "News"]);
+    installed.ok(&["workspace", "add", "acme"]);
 
-    let refused = place.call(&["--workspace", "amce", "list", "ls"]);
-    let said = String::from_utf8_lossy(&refused.stderr);
+    let refused = installed.call(&["--workspace", "amce", "list", "ls"]);
+    let stderr = String::from_utf8_lossy(&refused.stderr);
     assert_eq!(refused.status.code(), Some(2));
-    assert!(said.contains("“amce”") && said.contains("acme, main") && said.contains("workspace add"), "{said}");
-    assert_eq!(place.ok(&["workspace", "ls"])["workspaces"], serde_json::json!(["acme", "main"]));
-    assert_eq!(place.ok(&["--workspace", "acme", "list", "ls"])["lists"], serde_json::json!([]));
+    assert!(stderr.contains("“amce”") && stderr.contains("acme, main") && stderr.contains("workspace add"), "{stderr}");
+    assert_eq!(installed.ok(&["workspace", "ls"])["workspaces"], serde_json::json!(["acme", "main"]));
+    assert_eq!(installed.ok(&["--workspace", "acme", "list", "ls"])["lists"], serde_json::json!([]));
     for name in ["acme", "", "a\u{200b}b"] {
-        assert_eq!(place.call(&["workspace", "add", name]).status.code(), Some(2), "{name}");
+        assert_eq!(installed.call(&["workspace", "add", name]).status.code(), Some(2), "{name}");
     }
 }

@@ -1,4 +1,4 @@
-//! `serve` and `mail` as real processes that want the same folder.
+//! `serve` and `mail` as processes that use the same data folder.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Longer than anything here takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The limit of every wait, for a busy machine.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A process, killed when it is dropped.
 struct Process {
@@ -24,23 +24,23 @@ impl Process {
         Self { child, out }
     }
 
-    /// The next object that it prints.
-    fn told(&mut self) -> Value {
+    /// The next JSON object on standard output.
+    fn next_json(&mut self) -> Value {
         let mut line = String::new();
         self.out.read_line(&mut line).expect("a line");
         serde_json::from_str(&line).expect("JSON")
     }
 
-    /// Its end, and what it said besides.
-    fn end(mut self) -> (ExitStatus, String) {
-        let until = Instant::now() + PATIENCE;
+    /// Waits for its end. Returns the status and standard error.
+    fn wait(mut self) -> (ExitStatus, String) {
+        let until = Instant::now() + TIMEOUT;
         while self.child.try_wait().expect("asked").is_none() {
-            assert!(Instant::now() < until, "it does not end");
+            assert!(Instant::now() < until, "the process does not end");
             std::thread::sleep(Duration::from_millis(10));
         }
-        let mut said = String::new();
-        self.child.stderr.take().expect("a pipe").read_to_string(&mut said).expect("text");
-        (self.child.wait().expect("ended"), said)
+        let mut stderr = String::new();
+        self.child.stderr.take().expect("a pipe").read_to_string(&mut stderr).expect("text");
+        (self.child.wait().expect("ended"), stderr)
     }
 
     fn signal(&self, name: &str) {
@@ -59,10 +59,10 @@ impl Drop for Process {
     }
 }
 
-/// Asserts that this is the refusal which names the holder of the folder.
-fn assert_names(told: &Value, holder: &Process) {
-    assert_eq!(told["error"], "lock-held", "{told}");
-    assert!(told["message"].as_str().expect("a sentence").contains(&holder.id()), "{told}");
+/// Asserts that the error names the process that holds the folder.
+fn assert_lock_held(error: &Value, holder: &Process) {
+    assert_eq!(error["error"], "lock-held", "{error}");
+    assert!(error["message"].as_str().expect("a sentence").contains(&holder.id()), "{error}");
 }
 
 fn command(folder: &TempDir, words: &[&str]) -> Command {
@@ -79,76 +79,76 @@ fn folder() -> TempDir {
     folder
 }
 
-/// A mailer that has begun: it holds the folder.
+/// A running mailer, which holds the folder.
 fn mailer(folder: &TempDir) -> Process {
     let mailer = Process::start(folder, &["mail"]);
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + TIMEOUT;
     let lock = folder.path().join("mailer.lock");
     while std::fs::read_to_string(&lock).unwrap_or_default().trim() != mailer.id() {
-        assert!(Instant::now() < until, "the mailer does not begin");
+        assert!(Instant::now() < until, "the mailer does not start");
         std::thread::sleep(Duration::from_millis(10));
     }
     mailer
 }
 
-/// Waits until `/healthz` names these reasons, and no others that block.
-fn await_reasons(address: &str, wanted: &[&str]) {
-    let until = Instant::now() + PATIENCE;
+/// Waits until `/healthz` names exactly these blocking reasons.
+fn wait_for_reasons(address: &str, expected: &[&str]) {
+    let until = Instant::now() + TIMEOUT;
     loop {
         let mut stream = TcpStream::connect(address.trim_start_matches("http://")).expect("a listener");
         stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n").expect("asked");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("answered");
-        let told: Value = serde_json::from_str(answer.split("\r\n\r\n").nth(1).expect("a body")).expect("JSON");
+        let health: Value = serde_json::from_str(answer.split("\r\n\r\n").nth(1).expect("a body")).expect("JSON");
         let blocks = |reason: &&Value| reason["blocks"] == true;
-        let reasons = told["reasons"].as_array().expect("a list");
+        let reasons = health["reasons"].as_array().expect("a list");
         let reasons: Vec<&str> = reasons.iter().filter(blocks).filter_map(|reason| reason["reason"].as_str()).collect();
-        if reasons == wanted {
+        if reasons == expected {
             return;
         }
-        assert!(Instant::now() < until, "{told}");
+        assert!(Instant::now() < until, "{health}");
         std::thread::sleep(Duration::from_millis(50));
     }
 }
 
 #[test]
-fn a_second_serve_that_only_sends_hears_who_holds_the_folder() {
+fn a_second_mail_role_is_refused_with_the_process_that_holds_the_folder() {
     let folder = folder();
     let mut first = Process::start(&folder, &["serve", "--role", "mail"]);
-    assert_eq!(first.told()["role"], "mail");
+    assert_eq!(first.next_json()["role"], "mail");
 
     let mut second = Process::start(&folder, &["serve", "--role", "mail"]);
 
-    assert_names(&second.told(), &first);
-    assert_eq!(second.end().0.code(), Some(1));
+    assert_lock_held(&second.next_json(), &first);
+    assert_eq!(second.wait().0.code(), Some(1));
 }
 
 #[test]
-fn a_process_that_only_sends_ends_with_its_mailer_even_where_it_is_watched() {
+fn the_mail_role_with_metrics_ends_with_its_mailer() {
     let folder = folder();
     let holder = mailer(&folder);
 
     let mut second = Process::start(&folder, &["serve", "--role", "mail", "--metrics", "127.0.0.1:0"]);
 
-    assert_eq!(second.told()["role"], "mail");
-    assert_names(&second.told(), &holder);
-    assert_eq!(second.end().0.code(), Some(1));
+    assert_eq!(second.next_json()["role"], "mail");
+    assert_lock_held(&second.next_json(), &holder);
+    assert_eq!(second.wait().0.code(), Some(1));
 }
 
 #[test]
-fn pages_stay_open_while_sending_is_kept_from_its_folder_and_goes_on_by_itself() {
+fn pages_stay_open_while_the_folder_is_locked_and_sending_resumes_afterwards() {
     let folder = folder();
     let holder = mailer(&folder);
     let mut serve = Process::start(&folder, &["serve", "--listen", "127.0.0.1:0"]);
-    let public = serve.told()["public"].as_str().expect("an address").to_owned();
+    let public = serve.next_json()["public"].as_str().expect("an address").to_owned();
 
-    await_reasons(&public, &["mailer-exited"]);
+    wait_for_reasons(&public, &["mailer-exited"]);
     holder.signal("-TERM");
-    assert!(holder.end().0.success());
-    await_reasons(&public, &[]);
+    assert!(holder.wait().0.success());
+    wait_for_reasons(&public, &[]);
 
     serve.signal("-TERM");
-    let (status, said) = serve.end();
-    assert!(status.success(), "{said}");
-    assert!(said.contains("sending has ended; it is tried again error=lock-held"), "{said}");
+    let (status, stderr) = serve.wait();
+    assert!(status.success(), "{stderr}");
+    assert!(stderr.contains("the mailer has ended and will be restarted error=lock-held"), "{stderr}");
 }

@@ -1,4 +1,4 @@
-# Files, the database, words of the command line.
+# Files, the database, settings.
 people = { $count ->
     [one] { $count } person
    *[other] { $count } people
@@ -11,20 +11,20 @@ database-busy = Another process is writing to the database and did not finish in
 database-damaged = The database file is damaged or is not a database. Restore it from a backup.
 database-unopenable = The database file cannot be opened. Check that the data folder exists and that you may write to it.
 database-login = The database server does not let this user in. Check the user and password in --database.
-database-missing = The database server has no such database. Make it there first, or correct the name in --database.
-database-disk = The disk under the database does not take what is written: it is full, away or damaged. Look after it and repeat; everything confirmed so far is safe.
-database-refused = The database refused the request; nothing was changed. The log says more.
+database-missing = The database server has no such database. Create it there first, or correct the name in --database.
+database-disk = The disk of the database cannot be written to: it is full, disconnected or damaged. Check it and repeat; everything confirmed so far is safe.
+database-refused = The database refused the request; nothing was changed. See the log.
 database-newer = This database was written by a newer Sendoff. Install that version or a later one; nothing was changed.
-database-altered = Step { $version } of the tables differs from the one in this program. Use the program that made this database.
-database-migration = The tables could not be brought up to date; nothing was changed. The log says more.
+database-altered = Migration { $version } of this database differs from the one in this program. Use the program that created the database.
+database-migration = The migrations of the database failed; nothing was changed. See the log.
 io-not-found = { $what } does not exist. Check the path.
 io-denied = You may not open { $what }. Check its permissions.
-io-readonly = { $what } lies on a read-only disk. Choose another place.
+io-readonly = { $what } is on a read-only disk. Choose another place.
 io-full = No space is left for { $what }. Free some space and repeat.
-io-address-in-use = The address { $what } is taken by another program. Choose another with --listen.
-io-is-directory = { $what } is a folder; a file is wanted.
+io-address-in-use = The address { $what } is used by another program. Choose another with --listen.
+io-is-directory = { $what } is a folder, not a file.
 io-failed = { $what }: { $why }.
-key-damaged = The key file { $file } is damaged. Restore it from your copy: without it old links and tombstones cannot be read.
+key-damaged = The key file { $file } is damaged. Restore it from a backup: without it links in old messages and tombstones are lost.
 unknown-word = “{ $word }” is not one of: { $known }.
 setting-unknown = There is no setting “{ $name }”. There are: { $known }.
 setting-value = “{ $value }” is not a value for { $name }. Run `sendoff settings ls` to see an example.

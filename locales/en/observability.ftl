@@ -1,4 +1,4 @@
-# Seen from outside: health, logs, watching.
+# Health, metrics, workspaces, watching a campaign.
 health-database-unreachable = The database does not answer. Unsubscribe requests are kept on disk; nothing is sent. Check that it runs and can be reached from here.
 health-database-newer = A newer Sendoff has changed the tables. Start that version here, too.
 health-lease-lost = This mailer holds no lease and sends nothing. It tries again every second; if this lasts, look at the database and at the clock.
@@ -17,22 +17,22 @@ health-events-pending = { $count ->
 health-events-lost = { $count ->
     [one] { $count } open or click was
    *[other] { $count } opens and clicks were
-} lost since the start: the database was away and the disk full.
+} lost since the start: the database did not answer and the disk was full.
 health-campaigns-halted = { $count ->
     [one] { $count } campaign is
    *[other] { $count } campaigns are
 } paused by an error ({ $causes }). The full reason: sendoff campaign ls
 health-no-mailer = Messages are due and no mailer is running. Start one: sendoff serve --role mail
 serve-metrics = Metrics and health: { $url }
-workspace-unknown = There is no workspace “{ $name }”. There are: { $known }. Check --workspace and SENDOFF_WORKSPACE, or make one: sendoff workspace add NAME
+workspace-unknown = There is no workspace “{ $name }”. There are: { $known }. Check --workspace and SENDOFF_WORKSPACE, or add one: sendoff workspace add NAME
 workspace-taken = There is a workspace “{ $name }” already. Choose another name, or use it: --workspace { $name }
-workspace-added = The workspace “{ $name }” is there. Work in it: sendoff --workspace { $name } …
-watch-left = The watching has ended; the campaign goes on.
-watch-numbers = accepted { $accepted } · rejected { $rejected } · on the wire { $sending } · to be tried again { $deferred }
+workspace-added = The workspace “{ $name }” was added. Work in it: sendoff --workspace { $name } …
+watch-left = The display has ended; the campaign continues.
+watch-numbers = accepted { $accepted } · rejected { $rejected } · in flight { $sending } · to be retried { $deferred }
 watch-uncertain = { $count ->
-    [one] { $count } letter is
-   *[other] { $count } letters are
-} uncertain: the relay alone knows.
-watch-rate = { $rate } letters a second
-watch-ends = { $rate } letters a second, through at about { $time }
-watch-again = What is left was refused for now; the next try is at { $time }.
+    [one] { $count } message is
+   *[other] { $count } messages are
+} uncertain: only the relay knows.
+watch-rate = { $rate } messages a second
+watch-ends = { $rate } messages a second, finished at about { $time }
+watch-again = The rest was deferred; the next retry is at { $time }.
