@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::canary::word;
 use crate::fixture::{Fixture, Kind};
-use crate::mail_sink::{Act, Plan};
+use crate::mail_sink::{Action, Plan};
 
 /// An installation that is used by processes.
 struct Installed {
@@ -78,7 +78,7 @@ fn check_log(log: &[u8], canary: &str) -> usize {
 /// A relay whose replies repeat the address of the recipient.
 async fn relay_that_names_recipients(canary: &str) -> crate::mail_sink::Sink {
     let reply: &'static str = Box::leak(format!("550 5.7.1 <{canary}1@example.org> is not for you").into_boxed_str());
-    Plan::new().on(move |at| if at.verb == "RCPT" { Act::Say(reply) } else { Act::Usual }).start().await
+    Plan::new().on(move |at| if at.verb == "RCPT" { Action::Say(reply) } else { Action::Usual }).start().await
 }
 
 /// Runs import, sending, restriction and erasure, and checks the log of every command.
@@ -255,10 +255,10 @@ async fn metrics_and_lanes_distinguish_relays_and_a_spent_quota() {
         let metrics = fetch(announcement["metrics"].as_str().expect("an address"), "/metrics");
         for (name, sink) in &sinks {
             for (lane, domain) in lanes {
-                let got = sink.log().letters.iter().filter(|letter| letter.to[0].contains(domain)).count();
+                let got = sink.log().messages.iter().filter(|message| message.to[0].contains(domain)).count();
                 assert_eq!(accepted(&metrics, name, lane), got, "{name} {lane}: {metrics}");
             }
-            assert!(!sink.log().letters.is_empty(), "both relays are used");
+            assert!(!sink.log().messages.is_empty(), "both relays are used");
         }
         assert!(mailer.interrupt());
     })
