@@ -1,5 +1,4 @@
-//! People whose traces are looked for: a list, a campaign that went to it, and what came back, made
-//! by the owners of the tables.
+//! Contacts with unique names for trace searches: a list, a campaign and its events, written by the owners of the tables.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -23,7 +22,7 @@ use sqlx::Row;
 
 use crate::fixture::{Fixture, NOW};
 
-/// A word that stands nowhere else, not even in what other runs left on a shared server.
+/// A unique word, also on a server shared with other runs.
 pub fn word() -> String {
     let letters: String = (0..12).map(|_| char::from(rand::rng().random_range(b'a'..=b'z'))).collect();
     format!("zq{letters}")
@@ -37,7 +36,7 @@ pub async fn list(fixture: &Fixture, name: &str) -> List {
     list::add(&fixture.installation, fixture.workspace.id, name).await.expect("a list")
 }
 
-/// Puts people on a list, each with a receipt; those who are here already join it too.
+/// Subscribes contacts to a list, new and existing ones, each with a consent receipt.
 pub async fn join(fixture: &Fixture, list: &List, people: &[(Address, Values)]) {
     let installation = &fixture.installation;
     let mut tx = installation.db.write().await.expect("a transaction");
@@ -81,7 +80,7 @@ pub async fn join(fixture: &Fixture, list: &List, people: &[(Address, Values)]) 
     tx.commit().await.expect("committed");
 }
 
-/// One person without fields on a list.
+/// Subscribes one contact without fields.
 pub async fn person(fixture: &Fixture, list: &List, text: &str) -> i64 {
     join(fixture, list, &[(address(text), Values::new())]).await;
     id(fixture, text).await.expect("joined")
@@ -92,7 +91,7 @@ pub async fn id(fixture: &Fixture, text: &str) -> Option<i64> {
     contact::find(&mut conn, fixture.workspace.id, &address(text)).await.expect("asked").map(|found| found.id)
 }
 
-/// A running campaign to everyone on the list, with two links. Returns how many were planned.
+/// A running campaign to the whole list, with two links. Returns it and the planned count.
 pub async fn launch(fixture: &Fixture, list: &List, name: &str) -> (Campaign, i64) {
     let installation = &fixture.installation;
     let mut tx = installation.db.write().await.expect("a transaction");
@@ -123,7 +122,7 @@ pub async fn launch(fixture: &Fixture, list: &List, name: &str) -> (Campaign, i6
 
 pub const MAILER: i64 = 77;
 
-/// Takes deliveries of a campaign in hand.
+/// Claims deliveries of a campaign.
 pub async fn claim(fixture: &Fixture, mailer: i64, campaign: i64, limit: usize) -> Vec<Claimed> {
     let wanted = Claim { mailer, campaign, lane: "rest", limit, now: fixture.installation.clock.now() };
     match fixture.installation.db.is_shared() {
@@ -132,22 +131,22 @@ pub async fn claim(fixture: &Fixture, mailer: i64, campaign: i64, limit: usize) 
     }
 }
 
-/// Takes deliveries in hand as a mailer that is alone.
-pub async fn claim_in_memory(fixture: &Fixture, hand: &InFlight, wanted: &Claim<'_>) -> Vec<Claimed> {
+/// Claims deliveries in memory, as the only mailer.
+pub async fn claim_in_memory(fixture: &Fixture, in_flight: &InFlight, wanted: &Claim<'_>) -> Vec<Claimed> {
     let mut conn = fixture.installation.db.read().await.expect("a connection");
-    delivery::claim(&mut conn, hand, wanted).await.expect("claimed")
+    delivery::claim(&mut conn, in_flight, wanted).await.expect("claimed")
 }
 
-/// The same as one among several.
-pub async fn claim_in_rows(fixture: &Fixture, hand: &InFlight, wanted: &Claim<'_>) -> Vec<Claimed> {
-    let look = hand.begin_scan().await;
+/// Claims deliveries in rows, as one of several mailers.
+pub async fn claim_in_rows(fixture: &Fixture, in_flight: &InFlight, wanted: &Claim<'_>) -> Vec<Claimed> {
+    let scan = in_flight.begin_scan().await;
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
-    let claimed = delivery::claim::lease(&mut tx, look, wanted).await.expect("claimed");
+    let claimed = delivery::claim::lease(&mut tx, scan, wanted).await.expect("claimed");
     tx.commit().await.expect("committed");
     claimed
 }
 
-/// Marks deliveries as on the wire.
+/// Marks claimed deliveries `sending`.
 pub async fn mark(fixture: &Fixture, mailer: i64, claimed: &[Claimed]) -> HashMap<i64, Marked> {
     let mark = |one: &Claimed| Mark { id: one.id, campaign: one.campaign, relay: 1 };
     let marks: Vec<Mark> = claimed.iter().map(mark).collect();
@@ -157,14 +156,14 @@ pub async fn mark(fixture: &Fixture, mailer: i64, claimed: &[Claimed]) -> HashMa
     marked
 }
 
-/// Takes all deliveries that are due and marks them as on the wire. Returns them by address.
+/// Claims all due deliveries and marks them `sending`. Returns them by address.
 pub async fn take(fixture: &Fixture, campaign: &Campaign) -> BTreeMap<String, i64> {
     let claimed = claim(fixture, MAILER, campaign.id, 100_000).await;
     let marked = mark(fixture, MAILER, &claimed).await;
     marked.into_iter().map(|(id, marked)| (marked.recipient.address, id)).collect()
 }
 
-/// Writes down how deliveries on the wire ended.
+/// Records the results of deliveries on the wire.
 pub async fn end(fixture: &Fixture, campaign: &Campaign, ends: &[(i64, State)]) {
     let outcomes: Vec<DeliveryResult> = ends
         .iter()
@@ -175,7 +174,7 @@ pub async fn end(fixture: &Fixture, campaign: &Campaign, ends: &[(i64, State)]) 
             state: *state,
             reason: None,
             code: if *state == State::Rejected { 550 } else { 250 },
-            reply: "said something".to_owned(),
+            reply: "a reply".to_owned(),
             due_at: NOW + 1,
             tried: true,
         })
@@ -185,7 +184,7 @@ pub async fn end(fixture: &Fixture, campaign: &Campaign, ends: &[(i64, State)]) 
     tx.commit().await.expect("committed");
 }
 
-/// Opens, and follows both links, the second twice.
+/// Records an open, a click on the first link and two on the second.
 pub async fn react(fixture: &Fixture, delivery: i64) {
     let hit = |kind, position| NewEvent { delivery, kind, position, at: NOW };
     let hits = [hit(EventKind::Open, 0), hit(EventKind::Click, 0), hit(EventKind::Click, 1), hit(EventKind::Click, 1)];

@@ -1,4 +1,4 @@
-//! Leaving, erasing, closing: what goes, what stays, and that the numbers still add up.
+//! Tests of erasure: unsubscribe, erase, close a list; counts reconcile afterwards.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,10 +15,10 @@ use sendoff::report::summary::Summary;
 use crate::canary;
 use crate::fixture::{Fixture, both};
 
-pub async fn leave(fixture: &Fixture, person: i64, list: i64, through: Option<i64>) -> Erased {
+pub async fn unsubscribe(fixture: &Fixture, person: i64, list: i64, through: Option<i64>) -> Erased {
     erasure::unsubscribe(&fixture.installation, fixture.workspace.id, person, list, Reason::Unsubscribed, through)
         .await
-        .expect("left")
+        .expect("unsubscribed")
 }
 
 pub async fn erase(fixture: &Fixture, text: &str) -> Erased {
@@ -26,31 +26,31 @@ pub async fn erase(fixture: &Fixture, text: &str) -> Erased {
     erasure::erase(&fixture.installation, fixture.workspace.id, &address, Reason::Erased, None).await.expect("erased")
 }
 
-pub async fn is_kept_out(fixture: &Fixture, text: &str, list: i64) -> bool {
+pub async fn is_blocked(fixture: &Fixture, text: &str, list: i64) -> bool {
     let mark = tombstone::digest(&fixture.installation.keys.tombstone, fixture.workspace.id, &canary::address(text));
     let mut conn = fixture.installation.db.read().await.expect("a connection");
     let standing = tombstone::find_blocking(&mut conn, fixture.workspace.id, list, &[mark]).await.expect("asked");
     standing.contains(&mark)
 }
 
-both!(leaving_one_list_keeps_the_other_and_leaving_the_last_removes_the_person, |fixture| {
+both!(unsubscribing_from_the_last_list_erases_the_contact, |fixture| {
     let (news, sales) = (canary::list(fixture, "News").await, canary::list(fixture, "Sales").await);
     let person = canary::person(fixture, &news, "anna@example.org").await;
     canary::person(fixture, &sales, "anna@example.org").await;
 
-    assert_eq!(leave(fixture, person, news.id, None).await, Erased::Subscription);
-    assert!(is_kept_out(fixture, "anna@example.org", news.id).await);
-    assert!(!is_kept_out(fixture, "anna@example.org", sales.id).await);
+    assert_eq!(unsubscribe(fixture, person, news.id, None).await, Erased::Subscription);
+    assert!(is_blocked(fixture, "anna@example.org", news.id).await);
+    assert!(!is_blocked(fixture, "anna@example.org", sales.id).await);
     assert_eq!(canary::number(fixture, "select count(*) from consent").await, 1);
 
-    assert_eq!(leave(fixture, person, sales.id, None).await, Erased::Contact);
+    assert_eq!(unsubscribe(fixture, person, sales.id, None).await, Erased::Contact);
     for query in ["select count(*) from contact", "select count(*) from consent", "select count(*) from evidence"] {
         assert_eq!(canary::number(fixture, query).await, 0, "{query}");
     }
-    assert_eq!(leave(fixture, person, sales.id, None).await, Erased::Nothing);
+    assert_eq!(unsubscribe(fixture, person, sales.id, None).await, Erased::Nothing);
 });
 
-both!(the_erased_stay_away_from_every_list_and_erasing_twice_is_no_error, |fixture| {
+both!(erased_address_is_blocked_on_every_list_and_erasing_twice_succeeds, |fixture| {
     let list = canary::list(fixture, "News").await;
     canary::person(fixture, &list, "иван@почта.рф").await;
 
@@ -58,12 +58,12 @@ both!(the_erased_stay_away_from_every_list_and_erasing_twice_is_no_error, |fixtu
     assert_eq!(erase(fixture, "иван@почта.рф").await, Erased::Nothing);
     assert_eq!(erase(fixture, "nobody@example.org").await, Erased::Nothing);
 
-    assert!(is_kept_out(fixture, "иван@xn--80a1acny.xn--p1ai", EVERY_LIST).await);
-    assert!(is_kept_out(fixture, "nobody@example.org", list.id).await);
+    assert!(is_blocked(fixture, "иван@xn--80a1acny.xn--p1ai", EVERY_LIST).await);
+    assert!(is_blocked(fixture, "nobody@example.org", list.id).await);
     assert_eq!(canary::number(fixture, "select count(*) from tombstone").await, 2);
 });
 
-/// A campaign to nine people, one in each state and one who did nothing.
+/// A campaign to nine contacts, one in each delivery state and one without events.
 async fn every_state(fixture: &Fixture) -> (sendoff::campaign::model::Campaign, i64, Vec<String>) {
     let list = canary::list(fixture, "News").await;
     let people: Vec<String> = (0..9).map(|index| format!("p{index}@example.org")).collect();
@@ -76,7 +76,7 @@ async fn every_state(fixture: &Fixture) -> (sendoff::campaign::model::Campaign, 
     let ends = [(of(0), State::Accepted), (of(1), State::Rejected), (of(2), State::Uncertain), (of(3), State::Skipped)];
     canary::end(fixture, &campaign, &ends).await;
     canary::end(fixture, &campaign, &[(of(4), State::Pending), (of(5), State::Suppressed)]).await;
-    // 6 stays on the wire; 7 was taken and 8 waits.
+    // 6 stays on the wire; 7 is claimed and 8 is pending.
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
     for (state, index) in [("leased", 7), ("pending", 8)] {
         let mut sql = Sql::new("update delivery set state = ");
@@ -93,7 +93,7 @@ fn ends(summary: &Summary) -> [i64; 6] {
     [*accepted, *rejected, *uncertain, *suppressed, *skipped, *pending]
 }
 
-both!(numbers_are_what_was_frozen_before_and_after_erasures_in_every_state, |fixture| {
+both!(counts_reconcile_before_and_after_erasures_in_every_state, |fixture| {
     let (campaign, planned, people) = every_state(fixture).await;
     let before = canary::summary(fixture, &campaign).await;
     assert_eq!((planned, before.planned), (9, 9));
@@ -109,13 +109,13 @@ both!(numbers_are_what_was_frozen_before_and_after_erasures_in_every_state, |fix
         assert_eq!(after.planned, planned, "{text}");
         assert_eq!((after.opens, after.clicks, &after.links), (before.opens, before.clicks, &before.links), "{text}");
     }
-    // Who waited will get no letter; who was on the wire may have got it.
+    // Pending deliveries are suppressed; those on the wire are uncertain.
     assert_eq!(ends(&canary::summary(fixture, &campaign).await), [1, 1, 2, 4, 1, 0]);
     assert_eq!(canary::number(fixture, "select count(*) from delivery").await, 0);
     assert_eq!(canary::number(fixture, "select count(*) from event").await, 0);
 });
 
-both!(a_person_erased_while_their_letter_is_on_the_wire_is_counted_as_it_ended, |fixture| {
+both!(delivery_erased_on_the_wire_is_counted_by_its_result, |fixture| {
     let list = canary::list(fixture, "News").await;
     let ways = [State::Accepted, State::Rejected, State::Uncertain, State::Pending, State::Skipped];
     let people: Vec<String> = (0..ways.len()).map(|index| format!("p{index}@example.org")).collect();
@@ -127,7 +127,7 @@ both!(a_person_erased_while_their_letter_is_on_the_wire_is_counted_as_it_ended, 
 
     for text in &people {
         let person = canary::id(fixture, text).await.expect("there");
-        assert_eq!(leave(fixture, person, list.id, Some(campaign.id)).await, Erased::Contact);
+        assert_eq!(unsubscribe(fixture, person, list.id, Some(campaign.id)).await, Erased::Contact);
     }
     assert_eq!(ends(&canary::summary(fixture, &campaign).await), [0, 0, 5, 0, 0, 0]);
     for (text, state) in people.iter().zip(ways) {
@@ -139,7 +139,7 @@ both!(a_person_erased_while_their_letter_is_on_the_wire_is_counted_as_it_ended, 
     assert_eq!((after.planned, after.unsubscribed), (planned, 5));
 });
 
-both!(a_hundred_goodbyes_at_once_are_one, |fixture| {
+both!(hundred_concurrent_unsubscribes_count_once, |fixture| {
     let list = canary::list(fixture, "News").await;
     let person = canary::person(fixture, &list, "anna@example.org").await;
     let (campaign, _) = canary::launch(fixture, &list, "autumn").await;
@@ -169,7 +169,7 @@ both!(a_hundred_goodbyes_at_once_are_one, |fixture| {
     assert_eq!((after.unsubscribed, after.suppressed, after.planned), (1, 1, 1));
 });
 
-both!(who_leaves_together_leaves_as_if_alone, |fixture| {
+both!(batch_unsubscribes_like_single_requests, |fixture| {
     let (news, sales) = (canary::list(fixture, "News").await, canary::list(fixture, "Sales").await);
     let mut people = Vec::new();
     for text in ["anna@example.org", "boris@example.org", "vera@example.org", "stays@example.org"] {
@@ -182,28 +182,30 @@ both!(who_leaves_together_leaves_as_if_alone, |fixture| {
     canary::react(fixture, taken["anna@example.org"]).await;
     canary::react(fixture, taken["boris@example.org"]).await;
     let before = canary::summary(fixture, &campaign).await;
-    let leaver = |person, list: i64| Unsubscription {
+    let unsubscription = |person, list: i64| Unsubscription {
         workspace: fixture.workspace.id,
         contact: person,
         list,
         campaign: Some(campaign.id),
     };
-    let leavers = [
-        leaver(people[0], news.id),
-        leaver(people[1], news.id),
-        leaver(people[0], news.id),
-        leaver(people[2], news.id),
-        leaver(outsider, news.id),
-        leaver(people[1] + 1, news.id),
-        leaver(people[2], sales.id),
+    let unsubscriptions = [
+        unsubscription(people[0], news.id),
+        unsubscription(people[1], news.id),
+        unsubscription(people[0], news.id),
+        unsubscription(people[2], news.id),
+        unsubscription(outsider, news.id),
+        unsubscription(people[1] + 1, news.id),
+        unsubscription(people[2], sales.id),
     ];
 
-    let gone = erasure::unsubscribe_many(&fixture.installation, &leavers, Reason::Unsubscribed).await.expect("left");
+    let erased_many = erasure::unsubscribe_many(&fixture.installation, &unsubscriptions, Reason::Unsubscribed)
+        .await
+        .expect("unsubscribed");
 
     use Erased::{Contact, Nothing, Subscription};
-    assert_eq!(gone, [Contact, Subscription, Nothing, Contact, Nothing, Nothing, Nothing]);
+    assert_eq!(erased_many, [Contact, Subscription, Nothing, Contact, Nothing, Nothing, Nothing]);
     for (text, kept_out) in [("anna", true), ("boris", true), ("vera", true), ("stays", false), ("gleb", false)] {
-        assert_eq!(is_kept_out(fixture, &format!("{text}@example.org"), news.id).await, kept_out, "{text}");
+        assert_eq!(is_blocked(fixture, &format!("{text}@example.org"), news.id).await, kept_out, "{text}");
     }
     let after = canary::summary(fixture, &campaign).await;
     assert_eq!((after.planned, after.unsubscribed), (planned, 3));
@@ -216,21 +218,22 @@ both!(who_leaves_together_leaves_as_if_alone, |fixture| {
     assert_eq!(erasure_log::read_from(&fixture.installation, 0).expect("read").0.len(), 3);
 });
 
-both!(two_last_lists_left_at_the_same_moment_remove_the_person, |fixture| {
+both!(concurrent_unsubscribes_from_both_lists_erase_the_contact, |fixture| {
     let (news, sales) = (canary::list(fixture, "News").await, canary::list(fixture, "Sales").await);
     for round in 0..20 {
         let text = format!("p{round}@example.org");
         let person = canary::person(fixture, &news, &text).await;
         canary::person(fixture, &sales, &text).await;
 
-        let (one, other) = tokio::join!(leave(fixture, person, news.id, None), leave(fixture, person, sales.id, None));
+        let (one, other) =
+            tokio::join!(unsubscribe(fixture, person, news.id, None), unsubscribe(fixture, person, sales.id, None));
 
         assert!([one, other].contains(&Erased::Contact), "{round}: {one:?} {other:?}");
     }
     assert_eq!(canary::number(fixture, "select count(*) from contact").await, 0);
 });
 
-both!(closing_a_list_lets_everyone_on_it_leave, |fixture| {
+both!(closing_a_list_unsubscribes_all_its_contacts, |fixture| {
     let (news, sales) = (canary::list(fixture, "News").await, canary::list(fixture, "Sales").await);
     let people: Vec<_> =
         (0..450).map(|index| (canary::address(&format!("p{index}@example.org")), Values::new())).collect();
@@ -242,7 +245,7 @@ both!(closing_a_list_lets_everyone_on_it_leave, |fixture| {
 
     assert_eq!(left, 450);
     assert_eq!(canary::number(fixture, "select count(*) from contact").await, 10);
-    assert!(is_kept_out(fixture, "p449@example.org", news.id).await);
+    assert!(is_blocked(fixture, "p449@example.org", news.id).await);
     let after = canary::summary(fixture, &campaign).await;
     assert_eq!((after.planned, after.skipped), (planned, 450));
     assert_eq!(erasure_log::read_from(&fixture.installation, 0).expect("read").0.len(), 450);
@@ -252,7 +255,7 @@ both!(closing_a_list_lets_everyone_on_it_leave, |fixture| {
     );
 });
 
-/// Tables of the migrations with their columns and types, as the last one that makes them says.
+/// Tables of the migrations with their columns and types, after the last migration that creates them.
 fn schema() -> Vec<(String, Vec<(String, String)>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
     let mut files: Vec<_> =
@@ -281,7 +284,7 @@ fn schema() -> Vec<(String, Vec<(String, String)>)> {
     tables.into_iter().collect()
 }
 
-both!(every_table_that_names_a_person_is_emptied_by_an_erasure, |fixture| {
+both!(erasure_empties_every_table_with_a_contact_column, |fixture| {
     let list = canary::list(fixture, "News").await;
     let person = canary::person(fixture, &list, "anna@example.org").await;
     let with_people: Vec<_> =
@@ -319,7 +322,7 @@ both!(every_table_that_names_a_person_is_emptied_by_an_erasure, |fixture| {
     }
 });
 
-both!(papers_in_the_folders_go_with_the_person_and_others_stay, |fixture| {
+both!(file_erasure_removes_the_contact_and_keeps_others, |fixture| {
     let list = canary::list(fixture, "News").await;
     for text in ["анна@почта.рф", "жанна@почта.рф"] {
         canary::person(fixture, &list, text).await;
@@ -332,7 +335,7 @@ both!(papers_in_the_folders_go_with_the_person_and_others_stay, |fixture| {
         path
     };
     let csv = file(config.export_dir(), "a.csv", "\"address\"\r\n\"анна@почта.рф\"\r\n\"жанна@почта.рф\"\r\n");
-    let letter = file(
+    let message = file(
         config.capture_dir(),
         "x/1.eml",
         "From: news@shop.example\r\nTo:\r\n Anna <АННА@xn--80a1acny.xn--p1ai>\r\n\r\nhi",
@@ -342,17 +345,17 @@ both!(papers_in_the_folders_go_with_the_person_and_others_stay, |fixture| {
     let half = file(config.export_dir(), ".aside-1-b.csv", "анна@почта.рф");
 
     erase(fixture, "анна@почта.рф").await;
-    assert!(letter.exists(), "nobody who leaves waits for folders to be searched");
-    file_erasure::erase_pending(&fixture.installation).await.expect("swept");
+    assert!(message.exists(), "the erasure does not wait for the folders");
+    file_erasure::erase_pending(&fixture.installation).await.expect("erased");
 
     assert_eq!(std::fs::read_to_string(&csv).expect("read"), "\"address\"\r\n\"жанна@почта.рф\"\r\n");
     assert!(other.exists());
-    for path in [letter, run, half] {
+    for path in [message, run, half] {
         assert!(!path.exists(), "{}", path.display());
     }
 });
 
-both!(a_restriction_ends_where_it_began, |fixture| {
+both!(lifting_a_restriction_restores_the_subscriptions, |fixture| {
     let list = canary::list(fixture, "News").await;
     let person = canary::person(fixture, &list, "anna@example.org").await;
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
@@ -366,15 +369,15 @@ both!(a_restriction_ends_where_it_began, |fixture| {
     assert_eq!(lists[0].state, subscription::State::Confirmed);
 });
 
-both!(sweeps_at_the_same_time_leave_each_other_alone, |fixture| {
+both!(concurrent_file_erasures_do_not_corrupt_files, |fixture| {
     let list = canary::list(fixture, "News").await;
     let export = fixture.installation.config.export_dir().join("people.csv");
-    let addresses: Vec<String> = (0..40).map(|n| format!("sweep{n}@example.org")).collect();
+    let addresses: Vec<String> = (0..40).map(|n| format!("contact{n}@example.org")).collect();
     for text in &addresses {
         canary::person(fixture, &list, text).await;
-        let letter = format!("To: {text}\r\n\r\nhello\r\n");
-        std::fs::write(fixture.installation.config.capture_dir().join(format!("{text}.eml")), letter)
-            .expect("a letter");
+        let message = format!("To: {text}\r\n\r\nhello\r\n");
+        std::fs::write(fixture.installation.config.capture_dir().join(format!("{text}.eml")), message)
+            .expect("a message");
     }
     std::fs::write(&export, format!("email\n{}\nstays@example.org\n", addresses.join("\n"))).expect("an export");
 
@@ -388,8 +391,8 @@ both!(sweeps_at_the_same_time_leave_each_other_alone, |fixture| {
             file_erasure::erase_pending(&installation).await
         });
     }
-    for swept in leaving.join_all().await {
-        swept.expect("a sweep beside others is no error");
+    for erased in leaving.join_all().await {
+        erased.expect("concurrent file erasures succeed");
     }
 
     assert_eq!(std::fs::read_to_string(&export).expect("the export"), "email\nstays@example.org\n");

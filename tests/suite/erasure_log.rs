@@ -1,4 +1,4 @@
-//! What a crash, a restored backup or an unlucky moment left undone is made up for.
+//! Tests of the erasure log: erasures are repeated after a crash or a restored backup.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use sendoff::privacy::physical_erasure::{self, BackgroundEraser};
 use sendoff::privacy::{erasure_log, file_erasure};
 
 use crate::canary;
-use crate::erasure::{erase, is_kept_out, leave};
+use crate::erasure::{erase, is_blocked, unsubscribe};
 use crate::fixture::{Fixture, Kind, NOW, both};
 
-both!(an_older_database_is_brought_up_to_date_from_the_log, |fixture| {
+both!(erasure_log_is_replayed_in_an_older_database, |fixture| {
     let (news, sales) = (canary::list(fixture, "News").await, canary::list(fixture, "Sales").await);
     for text in ["gone@example.org", "stays@example.org", "left@example.org"] {
         canary::person(fixture, &news, text).await;
@@ -22,34 +22,31 @@ both!(an_older_database_is_brought_up_to_date_from_the_log, |fixture| {
     }
     let left = canary::id(fixture, "left@example.org").await.expect("there");
     erase(fixture, "gone@example.org").await;
-    leave(fixture, left, news.id, None).await;
+    unsubscribe(fixture, left, news.id, None).await;
     assert_eq!(erasure_log::replay(&fixture.installation).await.expect("nothing is missing"), 0);
-    // What an older copy looks like: the tombstones are not there yet, the people are.
+    // Like an older copy: the contacts are there, the tombstones are not.
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
     sqlx::query("delete from tombstone").execute(&mut *tx).await.expect("deleted");
     tx.commit().await.expect("committed");
     canary::person(fixture, &news, "gone@example.org").await;
     canary::person(fixture, &news, "left@example.org").await;
 
-    assert_eq!(erasure_log::replay(&fixture.installation).await.expect("carried out"), 1);
+    assert_eq!(erasure_log::replay(&fixture.installation).await.expect("executed"), 1);
 
     assert_eq!(canary::id(fixture, "gone@example.org").await, None);
-    assert!(is_kept_out(fixture, "gone@example.org", EVERY_LIST).await);
-    assert!(is_kept_out(fixture, "left@example.org", news.id).await);
+    assert!(is_blocked(fixture, "gone@example.org", EVERY_LIST).await);
+    assert!(is_blocked(fixture, "left@example.org", news.id).await);
     let mut conn = fixture.installation.db.read().await.expect("a connection");
     let lists = subscription::of_contact(&mut conn, left).await.expect("asked");
     assert_eq!(lists.iter().map(|one| one.list_name.as_str()).collect::<Vec<_>>(), ["Sales"]);
     assert_eq!(canary::number(fixture, "select count(*) from subscription").await, 3);
     drop(conn);
     assert_eq!(erasure_log::replay(&fixture.installation).await.expect("again"), 0);
-    assert!(
-        physical_erasure::is_pending(&fixture.installation),
-        "what the older copy holds is to be swept and scrubbed"
-    );
+    assert!(physical_erasure::is_pending(&fixture.installation), "the bytes of the older copy are pending");
 });
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_sqlite_file_put_back_from_a_backup_forgets_again() {
+async fn restored_sqlite_file_repeats_erasures() {
     let fixture = Fixture::new(Kind::Sqlite).await;
     let list = canary::list(&fixture, "News").await;
     canary::person(&fixture, &list, "gone@example.org").await;
@@ -61,10 +58,10 @@ async fn a_sqlite_file_put_back_from_a_backup_forgets_again() {
     erase(&fixture, "gone@example.org").await;
     let config = fixture.installation.config.clone();
     fixture.installation.db.clone().close().await;
-    std::fs::copy(&copy, &data).expect("put back");
+    std::fs::copy(&copy, &data).expect("restored");
 
     let installation = Installation::open(config, Clock::fixed(NOW)).await.expect("opens");
-    assert_eq!(erasure_log::replay(&installation).await.expect("carried out"), 1);
+    assert_eq!(erasure_log::replay(&installation).await.expect("executed"), 1);
 
     let mut conn = installation.db.read().await.expect("a connection");
     let find = |text| canary::address(text);
@@ -74,7 +71,7 @@ async fn a_sqlite_file_put_back_from_a_backup_forgets_again() {
     assert_eq!(numbers.get(&("suppressed".to_owned(), 0)), Some(&1));
 }
 
-both!(a_log_of_twenty_thousand_erasures_is_compared_quickly, |fixture| {
+both!(log_of_twenty_thousand_erasures_is_compared_quickly, |fixture| {
     let entries: Vec<_> = (0_u32..20_000)
         .map(|index| {
             let mut mark = [7; 32];
@@ -89,7 +86,7 @@ both!(a_log_of_twenty_thousand_erasures_is_compared_quickly, |fixture| {
         })
         .collect();
     erasure_log::append(&fixture.installation, entries).await.expect("noted");
-    assert_eq!(erasure_log::replay(&fixture.installation).await.expect("carried out"), 0);
+    assert_eq!(erasure_log::replay(&fixture.installation).await.expect("executed"), 0);
     assert_eq!(canary::number(fixture, "select count(*) from tombstone").await, 20_000);
 
     let began = std::time::Instant::now();
@@ -97,13 +94,13 @@ both!(a_log_of_twenty_thousand_erasures_is_compared_quickly, |fixture| {
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 });
 
-both!(a_line_cut_off_by_a_crash_does_not_swallow_the_next, |fixture| {
+both!(line_after_a_truncated_line_is_read, |fixture| {
     let entry =
         |day| erasure_log::ErasureRecord { workspace: 7, list: 0, digest: [7; 32], day, reason: "left".to_owned() };
     erasure_log::append(&fixture.installation, vec![entry(1)]).await.expect("noted");
     let log = fixture.installation.config.journal_dir().join("erasures.log");
     let text = std::fs::read_to_string(&log).expect("read");
-    std::fs::write(&log, format!("{text}{}", &text[..40])).expect("cut off");
+    std::fs::write(&log, format!("{text}{}", &text[..40])).expect("interrupted");
 
     erasure_log::append(&fixture.installation, vec![entry(2)]).await.expect("noted");
 
@@ -112,7 +109,7 @@ both!(a_line_cut_off_by_a_crash_does_not_swallow_the_next, |fixture| {
     assert_eq!(days, [1, 2]);
 });
 
-both!(a_sweep_that_a_crash_prevented_is_made_up_for, |fixture| {
+both!(file_erasure_prevented_by_a_crash_is_repeated, |fixture| {
     let list = canary::list(fixture, "News").await;
     canary::person(fixture, &list, "anna@example.org").await;
     erase(fixture, "anna@example.org").await;
@@ -120,14 +117,14 @@ both!(a_sweep_that_a_crash_prevented_is_made_up_for, |fixture| {
     std::fs::write(&late, "{\"address\":\"Anna@example.org\"}\n{\"address\":\"b@example.org\"}\n").expect("written");
 
     assert!(physical_erasure::is_pending(&fixture.installation));
-    assert!(physical_erasure::run(&fixture.installation).await.expect("scrubbed"));
+    assert!(physical_erasure::run(&fixture.installation).await.expect("rewritten"));
 
     assert!(!physical_erasure::is_pending(&fixture.installation));
     assert_eq!(std::fs::read_to_string(&late).expect("read"), "{\"address\":\"b@example.org\"}\n");
-    file_erasure::erase_pending(&fixture.installation).await.expect("nothing is owed");
+    file_erasure::erase_pending(&fixture.installation).await.expect("nothing is pending");
 });
 
-both!(the_sweeper_scrubs_in_the_background, |fixture| {
+both!(background_eraser_rewrites_the_database, |fixture| {
     let list = canary::list(fixture, "News").await;
     let word = canary::word();
     let text = format!("{word}@example.org");
@@ -135,8 +132,8 @@ both!(the_sweeper_scrubs_in_the_background, |fixture| {
     assert!(canary::search(fixture, &text).await.hits > 0);
     let eraser = BackgroundEraser::start(fixture.installation.clone());
 
-    let letter = fixture.installation.config.capture_dir().join("1.eml");
-    std::fs::write(&letter, format!("To: {text}\r\n\r\nhi")).expect("written");
+    let message = fixture.installation.config.capture_dir().join("1.eml");
+    std::fs::write(&message, format!("To: {text}\r\n\r\nhi")).expect("written");
     erase(fixture, &text).await;
     eraser.notify();
 
@@ -147,10 +144,10 @@ both!(the_sweeper_scrubs_in_the_background, |fixture| {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     assert_eq!(canary::search(fixture, &text).await.traces, []);
-    assert!(!letter.exists());
+    assert!(!message.exists());
 });
 
-both!(whoever_reads_for_long_keeps_nobody_from_writing, |fixture| {
+both!(truncating_the_wal_does_not_wait_for_readers, |fixture| {
     let list = canary::list(fixture, "News").await;
     let mut reader = fixture.installation.db.read().await.expect("a connection");
     sqlx::raw_sql("begin; select count(*) from contact").execute(&mut *reader).await.expect("a snapshot");
@@ -158,9 +155,9 @@ both!(whoever_reads_for_long_keeps_nobody_from_writing, |fixture| {
 
     let settling = async {
         let settled = fixture.installation.db.truncate_wal().await.expect("looked");
-        assert_eq!(settled, fixture.kind == Kind::Postgres, "a journal that is read from is not empty");
+        assert_eq!(settled, fixture.kind == Kind::Postgres, "a WAL with a reader cannot be truncated");
     };
-    tokio::time::timeout(Duration::from_secs(15), settling).await.expect("it does not wait for readers");
+    tokio::time::timeout(Duration::from_secs(15), settling).await.expect("does not wait for readers");
 
     sqlx::raw_sql("rollback").execute(&mut *reader).await.expect("ended");
     assert!(fixture.installation.db.truncate_wal().await.expect("emptied"));

@@ -1,5 +1,4 @@
-//! What is wrong with one campaign, one series or the relay of one workspace is said where it is wrong, and
-//! everything else goes on.
+//! Tests of isolation: a damaged campaign, series or relay stops only itself, with a reason.
 
 use sendoff::audience::address::Address;
 use sendoff::audience::contact::{self, NewContact, Values};
@@ -16,12 +15,12 @@ use crate::fixture::{Fixture, both};
 use crate::mail_sink::{Plan, Sink};
 use crate::mailer::fixture::{EMAIL, campaign, mail, recipients, start, states, subscribe_many, use_relay};
 
-/// A workspace beside the first, with one person on a list.
-async fn settle(fixture: &Fixture) -> (Id, Id) {
+/// A second workspace with one contact on a list.
+async fn second_workspace(fixture: &Fixture) -> (Id, Id) {
     let installation = &fixture.installation;
     let other = workspace::ensure(installation, "other").await.expect("a workspace").id;
     let list = list::add(installation, other, "News").await.expect("a list").id;
-    let address = Address::parse("neighbour@example.org").expect("an address");
+    let address = Address::parse("other@example.org").expect("an address");
     let person = NewContact { id: installation.ids.next(), address, values: Values::new() };
     let joining =
         NewSubscription { id: installation.ids.next(), contact: person.id, state: subscription::State::Confirmed };
@@ -46,7 +45,7 @@ async fn found(fixture: &Fixture, id: Id) -> Campaign {
     model::find(&mut conn, id).await.expect("asked").expect("a campaign")
 }
 
-async fn tell(fixture: &Fixture, workspace: Id, sink: &Sink) {
+async fn set_relay(fixture: &Fixture, workspace: Id, sink: &Sink) {
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
     let relay = Relay::to(RelayKind::Smtp(Box::new(sink.target())));
     relay::save(&fixture.installation, &mut tx, workspace, &relay).await.expect("a relay");
@@ -65,12 +64,12 @@ async fn resume(fixture: &Fixture, campaign: &Campaign) {
     tx.commit().await.expect("committed");
 }
 
-both!(a_relay_that_cannot_be_read_stops_its_own_workspace_alone, |fixture| {
+both!(unreadable_relay_stops_only_its_workspace, |fixture| {
     subscribe_many(fixture, 20).await;
     let sink = Plan::new().start().await;
     use_relay(fixture, sink.target(), 2).await;
-    let (other, list) = settle(fixture).await;
-    tell(fixture, other, &sink).await;
+    let (other, list) = second_workspace(fixture).await;
+    set_relay(fixture, other, &sink).await;
     let winter = draft(fixture, other, list, EMAIL).await;
     launch::start(&fixture.installation, &winter).await.expect("launched");
     start(fixture, EMAIL).await;
@@ -84,16 +83,16 @@ both!(a_relay_that_cannot_be_read_stops_its_own_workspace_alone, |fixture| {
     assert_eq!(stopped.state, State::Paused);
     assert!(stopped.reason.as_deref().is_some_and(|reason| reason.contains("relay-sealed")), "{:?}", stopped.reason);
 
-    tell(fixture, other, &sink).await;
+    set_relay(fixture, other, &sink).await;
     resume(fixture, &stopped).await;
     mail(fixture).await;
     assert_eq!(found(fixture, winter.id).await.state, State::Finished);
     assert_eq!(recipients(&sink).values().sum::<usize>(), 21);
 });
 
-both!(letters_that_cannot_be_made_again_stop_their_own_campaign_alone, |fixture| {
+both!(uncomposable_messages_stop_only_their_campaign, |fixture| {
     subscribe_many(fixture, 20).await;
-    let list = fixture.subscribe("Others", &["neighbour@example.org"]).await;
+    let list = fixture.subscribe("Others", &["other@example.org"]).await;
     let sink = Plan::new().start().await;
     use_relay(fixture, sink.target(), 2).await;
     let winter = draft(fixture, fixture.workspace.id, list, EMAIL).await;
@@ -112,9 +111,9 @@ both!(letters_that_cannot_be_made_again_stop_their_own_campaign_alone, |fixture|
     assert_eq!(left, [(delivery::State::Pending, 1)]);
 });
 
-both!(a_series_that_cannot_be_read_stops_alone_and_can_go_on, |fixture| {
+both!(unreadable_series_stops_alone_and_can_resume, |fixture| {
     subscribe_many(fixture, 20).await;
-    let list = fixture.subscribe("Others", &["neighbour@example.org"]).await;
+    let list = fixture.subscribe("Others", &["other@example.org"]).await;
     let sink = Plan::new().start().await;
     use_relay(fixture, sink.target(), 2).await;
     let daily = EMAIL.replace("list =", "every = \"day\"\nat = \"09:00\"\nzone = \"UTC\"\nlist =");

@@ -1,4 +1,4 @@
-//! What recipients touch, and the desk: over the real router, on both databases.
+//! Tests of the web pages and the desk through the real router, on both databases.
 
 mod desk;
 pub mod fixture;

@@ -1,5 +1,4 @@
-//! An installation is carried to the other database and back: nothing is lost, nothing is changed,
-//! people can leave all the while, and whatever is killed goes on.
+//! Tests of store migration: to the other database and back, under load, interrupted and refused.
 
 mod copy;
 pub mod fixture;

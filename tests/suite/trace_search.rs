@@ -1,4 +1,4 @@
-//! That nothing is left after an erasure, that what is left would be found, and where.
+//! Tests of trace search: nothing is left after an erasure, and what is left is found.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ async fn files(fixture: &Fixture) -> Vec<PathBuf> {
     files
 }
 
-/// Counts a word in the bytes of all files, without the code that is under test.
+/// Counts a word in the bytes of all files, without the code under test.
 async fn bytes_with(fixture: &Fixture, word: &str) -> Vec<(PathBuf, usize)> {
     let count = |path: &Path| {
         let bytes = std::fs::read(path).unwrap_or_default();
@@ -51,13 +51,13 @@ async fn bytes_with(fixture: &Fixture, word: &str) -> Vec<(PathBuf, usize)> {
 }
 
 fn with_fields(word: &str) -> Values {
-    Values::from_iter([("note".to_owned(), format!("{word} likes {}", "long letters ".repeat(20)).into())])
+    Values::from_iter([("note".to_owned(), format!("{word} likes {}", "long emails ".repeat(20)).into())])
 }
 
-both!(thousands_are_erased_and_not_a_byte_of_theirs_is_left, |fixture| {
+both!(erasing_thousands_leaves_no_byte_of_them, |fixture| {
     let (ceases, goes_on) = (canary::list(fixture, "Ceases").await, canary::list(fixture, "Goes on").await);
     let (gone, stays) = (canary::word(), canary::word());
-    // In no order, so that pages of the index are split and rebuilt.
+    // In random order, so that index pages are split and rebuilt.
     let person = |word: &str, index: u32| {
         (canary::address(&format!("{:05}{word}@example.org", index * 7_919 % 10_007)), Values::new())
     };
@@ -91,16 +91,15 @@ both!(thousands_are_erased_and_not_a_byte_of_theirs_is_left, |fixture| {
             .expect("left");
     }
     erasure::close_list(installation, workspace, ceases.id, |_| {}).await.expect("closed");
-    assert!(physical_erasure::run(installation).await.expect("scrubbed"));
+    assert!(physical_erasure::run(installation).await.expect("rewritten"));
 
     assert_eq!(bytes_with(fixture, &gone).await, []);
-    assert!(!bytes_with(fixture, &stays).await.is_empty(), "who stays is still there");
+    assert!(!bytes_with(fixture, &stays).await.is_empty(), "the other contact is still stored");
     let after = canary::summary(fixture, &campaign).await;
     assert_eq!((after.planned, after.accepted, after.unsubscribed), (planned, 4_500, 30));
 });
 
-/// Gives everyone a note of another length: rows that grow are what leaves copies in the slack of
-/// pages.
+/// Gives every contact a note of another length: growing rows leave copies in the slack of pages.
 async fn grow(fixture: &Fixture) {
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
     let rows = Sql::new("select id, address from contact order by id").all(&mut tx).await.expect("asked");
@@ -117,12 +116,12 @@ async fn grow(fixture: &Fixture) {
     tx.commit().await.expect("committed");
 }
 
-both!(a_person_in_every_table_and_folder_is_found_and_gone_after_each_way_to_leave, |fixture| {
+both!(contact_in_every_table_and_folder_is_found_and_then_erased_by_every_action, |fixture| {
     for (round, way) in ["leave", "erase", "close"].into_iter().enumerate() {
         let list = canary::list(fixture, way).await;
         let word = canary::word();
         let text = format!("{word}.иванов@почта.рф");
-        let neighbour = format!("{word}.ивановский@почта.рф");
+        let longer = format!("{word}.ивановский@почта.рф");
         canary::join(fixture, &list, &[(canary::address(&text), with_fields(&word))]).await;
         let person = canary::id(fixture, &text).await.expect("joined");
         let (campaign, planned) = canary::launch(fixture, &list, way).await;
@@ -158,10 +157,10 @@ both!(a_person_in_every_table_and_folder_is_found_and_gone_after_each_way_to_lea
             "erase" => drop(erasure::erase(installation, workspace, &address, Reason::Erased, None).await.expect(way)),
             _ => drop(erasure::close_list(installation, workspace, list.id, |_| {}).await.expect(way)),
         }
-        assert!(physical_erasure::run(installation).await.expect("scrubbed"));
+        assert!(physical_erasure::run(installation).await.expect("rewritten"));
 
         assert_eq!(canary::search(fixture, &text).await.traces, [], "{way}");
-        assert_eq!(canary::search(fixture, &neighbour).await.traces, [], "{way}");
+        assert_eq!(canary::search(fixture, &longer).await.traces, [], "{way}");
         assert_eq!(bytes_with(fixture, &word).await, [], "{way}");
         let after = canary::summary(fixture, &campaign).await;
         assert_eq!((after.planned, after.rejected), (planned, person_row.rejected), "{way}");
@@ -183,7 +182,7 @@ fn folded(text: &str) -> String {
     lines.join("\r\n")
 }
 
-both!(every_form_is_found_in_a_file_and_in_a_table, |fixture| {
+both!(every_encoding_is_found_in_a_file_and_in_a_table, |fixture| {
     let given = format!("{}.Ёлкин@Почта.рф", canary::word());
     let forms = encodings::all(&given, &canary::address(&given));
     let names: BTreeSet<_> = forms.iter().map(|form| form.name).collect();
@@ -221,7 +220,7 @@ async fn plant(fixture: &Fixture, bytes: &[u8]) {
     tx.commit().await.expect("committed");
 }
 
-both!(a_living_person_with_a_longer_address_is_no_residue, |fixture| {
+both!(contact_with_a_longer_address_is_not_a_trace, |fixture| {
     let list = canary::list(fixture, "News").await;
     let word = canary::word();
     for text in [format!("jo{word}@example.org"), format!("{word}@example.org.uk"), format!("{word}@example.org")] {
@@ -233,13 +232,13 @@ both!(a_living_person_with_a_longer_address_is_no_residue, |fixture| {
     erasure::erase(&fixture.installation, fixture.workspace.id, &canary::address(&text), Reason::Erased, None)
         .await
         .expect("erased");
-    assert!(physical_erasure::run(&fixture.installation).await.expect("scrubbed"));
+    assert!(physical_erasure::run(&fixture.installation).await.expect("rewritten"));
 
     assert_eq!(canary::search(fixture, &text).await.traces, []);
     assert!(canary::search(fixture, &format!("jo{word}@example.org")).await.hits >= 2);
 });
 
-both!(the_command_pays_what_is_owed_first_and_fails_on_hits, |fixture| {
+both!(command_finishes_pending_erasure_first_and_fails_on_hits, |fixture| {
     let list = canary::list(fixture, "News").await;
     let text = format!("{}@example.org", canary::word());
     canary::person(fixture, &list, &text).await;
@@ -267,7 +266,7 @@ both!(the_command_pays_what_is_owed_first_and_fails_on_hits, |fixture| {
     );
 });
 
-both!(an_old_snapshot_is_outlasted_and_does_not_save_the_erased, |fixture| {
+both!(physical_erasure_waits_for_an_old_snapshot, |fixture| {
     let list = canary::list(fixture, "News").await;
     let text = format!("{}@example.org", canary::word());
     canary::person(fixture, &list, &text).await;
@@ -290,6 +289,6 @@ both!(an_old_snapshot_is_outlasted_and_does_not_save_the_erased, |fixture| {
     };
     let (clean, ()) = tokio::join!(scrubbing, ending);
 
-    assert!(clean.expect("scrubbed"));
+    assert!(clean.expect("rewritten"));
     assert_eq!(canary::search(fixture, &text).await.traces, []);
 });

@@ -1,4 +1,4 @@
-//! The desk and the capture inbox.
+//! Tests of the desk and the capture inbox.
 
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
@@ -12,18 +12,18 @@ use sendoff::web::router;
 use sendoff::web::state::WebState;
 use tokio::net::TcpListener;
 
-use super::fixture::{Reply, Stage, send};
+use super::fixture::{Reply, WebFixture, send};
 use crate::canary;
 use crate::fixture::{Fixture, both};
 
 const HERE: (&str, &str) = ("host", "127.0.0.1:8081");
 
-async fn look(stage: &Stage, path: &str) -> Reply {
-    send(router::desk(stage.app.clone()), Method::GET, path, &[HERE], Body::empty()).await
+async fn look(site: &WebFixture, path: &str) -> Reply {
+    send(router::desk(site.state.clone()), Method::GET, path, &[HERE], Body::empty()).await
 }
 
 fn capture(fixture: &Fixture, public_url: &str, token: &str) -> String {
-    let letter = format!(
+    let message = format!(
         "From: Shop <news@example.org>\r\nTo: anna@example.org\r\nSubject: =?utf-8?B?0J/RgNC40LLQtdGC?=\r\n\
          List-Unsubscribe: <mailto:leave@example.org>,\r\n <{public_url}/u/{token}>\r\n\
          List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\nMIME-Version: 1.0\r\n\
@@ -31,16 +31,16 @@ fn capture(fixture: &Fixture, public_url: &str, token: &str) -> String {
          Привет, Анна\r\n--b\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<p>Привет, <b>Анна</b><script>1</script>\r\n--b--\r\n"
     );
     let to = Address::parse("anna@example.org").expect("an address");
-    EmlStore::of_capture(&fixture.installation).store(&to, letter.as_bytes()).expect("captured")
+    EmlStore::of_capture(&fixture.installation).store(&to, message.as_bytes()).expect("captured")
 }
 
-both!(the_desk_shows_campaigns_and_lists_with_their_numbers, |fixture| {
-    let stage = Stage::new(fixture).await;
-    stage.get(&format!("/o/{}.gif", stage.token(1, TokenPurpose::Open))).await;
-    stage.app.recorder.flush().await;
-    let before = look(&stage, "/").await.body;
-    stage.post(&format!("/u/{}", stage.token(1, TokenPurpose::Unsubscribe)), "").await;
-    let after = look(&stage, "/").await.body;
+both!(desk_shows_campaigns_and_lists_with_counts, |fixture| {
+    let site = WebFixture::new(fixture).await;
+    site.get(&format!("/o/{}.gif", site.token(1, TokenPurpose::Open))).await;
+    site.state.recorder.flush().await;
+    let before = look(&site, "/").await.body;
+    site.post(&format!("/u/{}", site.token(1, TokenPurpose::Unsubscribe)), "").await;
+    let after = look(&site, "/").await.body;
 
     for (page, left, people) in [(&before, 0, 3), (&after, 1, 2)] {
         for shown in [
@@ -57,15 +57,15 @@ both!(the_desk_shows_campaigns_and_lists_with_their_numbers, |fixture| {
     }
 });
 
-both!(a_running_campaign_shows_its_rate_and_end_and_asks_for_itself_again, |fixture| {
+both!(running_campaign_shows_rate_and_end_time_and_reloads, |fixture| {
     let installation = &fixture.installation;
     let list = canary::list(fixture, "News").await;
     let people: Vec<_> =
         (0..100).map(|n| (canary::address(&format!("p{n}@example.org")), Default::default())).collect();
     canary::join(fixture, &list, &people).await;
     let (campaign, _) = canary::launch(fixture, &list, "autumn").await;
-    let app = WebState::open(installation.clone(), std::sync::Arc::default()).await.expect("opens");
-    let desk = async || send(router::desk(app.clone()), Method::GET, "/", &[HERE], Body::empty()).await.body;
+    let state = WebState::open(installation.clone(), std::sync::Arc::default()).await.expect("opens");
+    let desk = async || send(router::desk(state.clone()), Method::GET, "/", &[HERE], Body::empty()).await.body;
     let on_the_wire: Vec<i64> = canary::take(fixture, &campaign).await.into_values().collect();
     let end = async |ids: &[i64], state| {
         canary::end(fixture, &campaign, &ids.iter().map(|id| (*id, state)).collect::<Vec<_>>()).await;
@@ -73,7 +73,7 @@ both!(a_running_campaign_shows_its_rate_and_end_and_asks_for_itself_again, |fixt
 
     let first = desk().await;
     assert!(first.contains("<meta http-equiv=\"refresh\" content=\"5\">") && first.contains("0 / 100"), "{first}");
-    assert!(!first.contains("a second"), "one look tells no rate: {first}");
+    assert!(!first.contains("a second"), "one reading gives no rate: {first}");
 
     end(&on_the_wire[..49], delivery::State::Accepted).await;
     end(&on_the_wire[49..50], delivery::State::Uncertain).await;
@@ -91,24 +91,24 @@ both!(a_running_campaign_shows_its_rate_and_end_and_asks_for_itself_again, |fixt
     assert!(last.contains("100 / 100 · 100 %") && !last.contains("refresh") && !last.contains("a second"), "{last}");
 });
 
-both!(an_empty_desk_says_what_to_do, |fixture| {
-    let app = WebState::open(fixture.installation.clone(), std::sync::Arc::default()).await.expect("opens");
+both!(empty_desk_shows_next_step, |fixture| {
+    let state = WebState::open(fixture.installation.clone(), std::sync::Arc::default()).await.expect("opens");
     for (path, command) in [("/", "sendoff list add"), ("/inbox", "sendoff relay set capture")] {
-        let page = send(router::desk(app.clone()), Method::GET, path, &[HERE], Body::empty()).await;
+        let page = send(router::desk(state.clone()), Method::GET, path, &[HERE], Body::empty()).await;
         assert_eq!(page.status, StatusCode::OK);
         assert!(page.body.contains(command), "{}", page.body);
     }
 });
 
-both!(a_captured_letter_is_read_part_by_part, |fixture| {
-    let stage = Stage::new(fixture).await;
-    let file = capture(fixture, "http://localhost:8080", &stage.token(0, TokenPurpose::Unsubscribe));
+both!(captured_message_is_shown_by_part, |fixture| {
+    let site = WebFixture::new(fixture).await;
+    let file = capture(fixture, "http://localhost:8080", &site.token(0, TokenPurpose::Unsubscribe));
 
-    assert!(look(&stage, "/inbox").await.body.contains("Привет"));
-    let page = look(&stage, &format!("/inbox/{file}")).await;
+    assert!(look(&site, "/inbox").await.body.contains("Привет"));
+    let page = look(&site, &format!("/inbox/{file}")).await;
     assert!(page.body.contains("<iframe sandbox=\"allow-popups "), "{}", page.body);
     assert!(page.header("content-security-policy").is_some_and(|policy| policy.contains("frame-src 'self'")));
-    let html = look(&stage, &format!("/inbox/{file}/html")).await;
+    let html = look(&site, &format!("/inbox/{file}/html")).await;
     assert!(html.body.contains("<b>Анна</b>"));
     let policy = html.header("content-security-policy").expect("a policy");
     assert!(
@@ -117,23 +117,23 @@ both!(a_captured_letter_is_read_part_by_part, |fixture| {
             && policy.contains("img-src data: http://localhost:8080;"),
         "{policy}"
     );
-    assert!(look(&stage, &format!("/inbox/{file}?part=text")).await.body.contains("Привет, Анна"));
-    assert!(look(&stage, &format!("/inbox/{file}?part=headers")).await.body.contains("List-Unsubscribe=One-Click"));
-    assert!(look(&stage, &format!("/inbox/{file}?part=source")).await.body.contains("--b--"));
+    assert!(look(&site, &format!("/inbox/{file}?part=text")).await.body.contains("Привет, Анна"));
+    assert!(look(&site, &format!("/inbox/{file}?part=headers")).await.body.contains("List-Unsubscribe=One-Click"));
+    assert!(look(&site, &format!("/inbox/{file}?part=source")).await.body.contains("--b--"));
 });
 
-both!(only_captured_letters_can_be_opened, |fixture| {
-    let stage = Stage::new(fixture).await;
+both!(other_files_than_captured_messages_are_not_found, |fixture| {
+    let site = WebFixture::new(fixture).await;
     for path in ["/inbox/2.eml", "/inbox/..%2Fkeys%2Ftoken.key", "/inbox/..%2F..%2Fx.eml", "/inbox/%00.eml"] {
-        assert_eq!(look(&stage, path).await.status, StatusCode::NOT_FOUND, "{path}");
+        assert_eq!(look(&site, path).await.status, StatusCode::NOT_FOUND, "{path}");
     }
 });
 
-both!(the_desk_answers_no_other_site, |fixture| {
-    let stage = Stage::new(fixture).await;
-    let file = capture(fixture, "http://localhost:8080", &stage.token(0, TokenPurpose::Unsubscribe));
+both!(desk_refuses_requests_of_other_sites, |fixture| {
+    let site = WebFixture::new(fixture).await;
+    let file = capture(fixture, "http://localhost:8080", &site.token(0, TokenPurpose::Unsubscribe));
     let path = format!("/inbox/{file}/unsubscribe");
-    let desk = || router::desk(stage.app.clone());
+    let desk = || router::desk(site.state.clone());
     for host in ["evil.example", "127.0.0.1.evil.example:8081", ""] {
         let reply = send(desk(), Method::GET, "/inbox", &[("host", host)], Body::empty()).await;
         assert_eq!(reply.status, StatusCode::FORBIDDEN, "{host}");
@@ -143,37 +143,37 @@ both!(the_desk_answers_no_other_site, |fixture| {
         let reply = send(desk(), Method::POST, &path, &[HERE, header], Body::empty()).await;
         assert_eq!(reply.status, StatusCode::FORBIDDEN, "{header:?}");
     }
-    assert!(stage.is_here(0).await);
+    assert!(site.is_here(0).await);
 });
 
-both!(the_button_unsubscribes_as_a_mailbox_provider_does, |fixture| {
-    let stage = Stage::new(fixture).await;
+both!(inbox_button_sends_one_click_request, |fixture| {
+    let site = WebFixture::new(fixture).await;
     let public = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let door = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let desk_listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let public_url = format!("http://{}", public.local_addr().expect("an address"));
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
     setting::set(&mut tx, Setting::PublicUrl, &public_url).await.expect("set");
     tx.commit().await.expect("committed");
-    let app = WebState::open(fixture.installation.clone(), stage.erased.clone()).await.expect("opens");
-    let serving = tokio::spawn(router::serve(app.clone(), public, door, std::future::pending()));
-    while !stage_is_served(&public_url).await {}
-    let press = async |file: String| {
+    let state = WebState::open(fixture.installation.clone(), site.erased.clone()).await.expect("opens");
+    let serving = tokio::spawn(router::serve(state.clone(), public, desk_listener, std::future::pending()));
+    while !is_served(&public_url).await {}
+    let press_button = async |file: String| {
         let path = format!("/inbox/{file}/unsubscribe");
-        send(router::desk(app.clone()), Method::POST, &path, &[HERE], Body::empty()).await
+        send(router::desk(state.clone()), Method::POST, &path, &[HERE], Body::empty()).await
     };
 
-    let elsewhere = capture(fixture, "https://elsewhere.example", &stage.token(1, TokenPurpose::Unsubscribe));
-    assert_eq!(press(elsewhere).await.status, StatusCode::BAD_REQUEST);
-    assert!(stage.is_here(1).await);
+    let elsewhere = capture(fixture, "https://elsewhere.example", &site.token(1, TokenPurpose::Unsubscribe));
+    assert_eq!(press_button(elsewhere).await.status, StatusCode::BAD_REQUEST);
+    assert!(site.is_here(1).await);
 
-    let reply = press(capture(fixture, &public_url, &stage.token(1, TokenPurpose::Unsubscribe))).await;
+    let reply = press_button(capture(fixture, &public_url, &site.token(1, TokenPurpose::Unsubscribe))).await;
     assert_eq!(reply.status, StatusCode::OK);
     assert!(reply.body.contains("HTTP/1.1 200 OK"), "{}", reply.body);
-    assert!(!stage.is_here(1).await);
+    assert!(!site.is_here(1).await);
     serving.abort();
 });
 
-async fn stage_is_served(public_url: &str) -> bool {
+async fn is_served(public_url: &str) -> bool {
     let address = public_url.strip_prefix("http://").expect("a URL");
     tokio::net::TcpStream::connect(address).await.is_ok()
 }

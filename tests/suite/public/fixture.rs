@@ -1,4 +1,4 @@
-//! A running campaign with people, and a browser, a mailbox provider and a scanner in one hand.
+//! Fixture: a running campaign with contacts, and a client for the router.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -31,8 +31,8 @@ use crate::fixture::{Fixture, NOW};
 /// The destination of link 0.
 pub const SHOP: &str = "https://shop.example.org/catalog?utm_source=letter&a=%20b#top";
 
-pub struct Stage {
-    pub app: WebState,
+pub struct WebFixture {
+    pub state: WebState,
     pub erased: Arc<Notify>,
     pub news: List,
     pub offers: List,
@@ -53,7 +53,7 @@ impl Reply {
     }
 }
 
-impl Stage {
+impl WebFixture {
     pub async fn new(fixture: &Fixture) -> Self {
         let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
         field::add(installation, workspace, &Field::declare("city", "text").expect("a field")).await.expect("declared");
@@ -67,20 +67,20 @@ impl Stage {
             people.push((contact, delivery_of(fixture, campaign, contact).await));
         }
         let erased = Arc::new(Notify::new());
-        let app = WebState::open(installation.clone(), erased.clone()).await.expect("opens");
-        Self { app, erased, news, offers, campaign, people }
+        let state = WebState::open(installation.clone(), erased.clone()).await.expect("opens");
+        Self { state, erased, news, offers, campaign, people }
     }
 
     pub fn public(&self) -> Router {
-        router::public(self.app.clone())
+        router::public(self.state.clone())
     }
 
-    pub fn claim(&self, person: usize) -> DeliveryRef {
+    pub fn delivery(&self, person: usize) -> DeliveryRef {
         DeliveryRef { campaign: self.campaign, delivery: self.people[person].1 }
     }
 
-    pub fn token(&self, person: usize, door: TokenPurpose) -> String {
-        self.app.installation.signer.message_secret(self.claim(person)).token(door)
+    pub fn token(&self, person: usize, purpose: TokenPurpose) -> String {
+        self.state.installation.signer.message_secret(self.delivery(person)).token(purpose)
     }
 
     pub async fn get(&self, path: &str) -> Reply {
@@ -97,19 +97,19 @@ impl Stage {
     }
 
     pub async fn is_here(&self, person: usize) -> bool {
-        let mut conn = self.app.installation.db.read().await.expect("a connection");
+        let mut conn = self.state.installation.db.read().await.expect("a connection");
         contact::get(&mut conn, self.people[person].0).await.expect("asked").is_some()
     }
 
     pub async fn unsubscribed(&self) -> i64 {
-        let mut conn = self.app.installation.db.read().await.expect("a connection");
+        let mut conn = self.state.installation.db.read().await.expect("a connection");
         let numbers = erased_counts::list(&mut conn, self.campaign).await.expect("asked");
         numbers.get(&(erased_counts::UNSUBSCRIBED.to_owned(), 0)).copied().unwrap_or(0)
     }
 }
 
 pub async fn send(
-    doors: impl Service<Request<Body>, Response = Response, Error = Infallible>,
+    service: impl Service<Request<Body>, Response = Response, Error = Infallible>,
     method: Method,
     path: &str,
     headers: &[(&str, &str)],
@@ -119,7 +119,7 @@ pub async fn send(
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let response = doors.oneshot(request.body(body).expect("a request")).await.expect("always answers");
+    let response = service.oneshot(request.body(body).expect("a request")).await.expect("always answers");
     let (head, body) = response.into_parts();
     let body = to_bytes(body, 1 << 20).await.expect("a body");
     Reply { status: head.status, headers: head.headers, body: String::from_utf8_lossy(&body).into_owned() }
@@ -149,7 +149,7 @@ pub async fn dump(fixture: &Fixture) -> String {
     text
 }
 
-/// Puts new people on a list with proof of consent.
+/// Subscribes new contacts to a list, with consent receipts.
 pub async fn join(fixture: &Fixture, list: &List, addresses: &[&str]) -> Vec<Id> {
     let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
     let mut tx = installation.db.write().await.expect("a transaction");
@@ -186,8 +186,7 @@ pub async fn join_again(fixture: &Fixture, list: &List, contact: Id) {
     tx.commit().await.expect("committed");
 }
 
-/// A campaign whose letters have all been accepted: link 0 leads to the shop, link 1 differs from
-/// person to person.
+/// A campaign whose messages are all accepted: link 0 leads to the shop, link 1 differs from recipient to recipient.
 pub async fn launch(fixture: &Fixture, name: &str, list: &List) -> Id {
     let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
     let source = format!(

@@ -1,4 +1,4 @@
-//! The database is away: links lead on, goodbyes are kept, and all of it is carried out later.
+//! Tests of an unreachable database: links redirect, requests are recorded and executed later.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use sendoff::infra::token::{DeliveryRef, TokenPurpose};
 use sendoff::web::state::WebState;
 use sqlx::{AnyConnection, Connection, Executor};
 
-use super::fixture::{SHOP, Stage};
+use super::fixture::{SHOP, WebFixture};
 use crate::fixture::{Fixture, Kind as Base, NOW, both, postgres_url};
 
 /// The same installation after a restart.
@@ -27,35 +27,34 @@ async fn opens(installation: &Installation, campaign: Id) -> i64 {
     event::count(&mut conn, campaign).await.expect("counted").iter().map(|(_, _, count)| count).sum()
 }
 
-both!(what_comes_in_without_a_database_is_carried_out_after_a_restart, |fixture| {
-    let stage = Stage::new(fixture).await;
+both!(requests_and_events_without_a_database_are_executed_after_restart, |fixture| {
+    let site = WebFixture::new(fixture).await;
     fixture.installation.db.clone().close().await;
 
-    let click = stage.get(&format!("/c/{}/0", stage.token(2, TokenPurpose::Click))).await;
+    let click = site.get(&format!("/c/{}/0", site.token(2, TokenPurpose::Click))).await;
     assert_eq!(click.header("location"), Some(SHOP));
-    assert_eq!(stage.get(&format!("/o/{}.gif", stage.token(2, TokenPurpose::Open))).await.status, StatusCode::OK);
-    let page = stage.get(&format!("/u/{}", stage.token(1, TokenPurpose::Unsubscribe))).await;
+    assert_eq!(site.get(&format!("/o/{}.gif", site.token(2, TokenPurpose::Open))).await.status, StatusCode::OK);
+    let page = site.get(&format!("/u/{}", site.token(1, TokenPurpose::Unsubscribe))).await;
     assert_eq!(page.status, StatusCode::OK);
     assert!(page.body.contains("Новости") && page.body.contains("<button"), "{}", page.body);
-    assert!(stage.app.journal.is_empty());
+    assert!(site.state.journal.is_empty());
     let left =
-        stage.post(&format!("/u/{}", stage.token(1, TokenPurpose::Unsubscribe)), "List-Unsubscribe=One-Click").await;
+        site.post(&format!("/u/{}", site.token(1, TokenPurpose::Unsubscribe)), "List-Unsubscribe=One-Click").await;
     assert_eq!(left.status, StatusCode::OK);
-    let erased =
-        stage.post(&format!("/p/{}", stage.token(0, TokenPurpose::Preferences)), "action=erase&sure=yes").await;
+    let erased = site.post(&format!("/p/{}", site.token(0, TokenPurpose::Preferences)), "action=erase&sure=yes").await;
     assert_eq!(erased.status, StatusCode::OK);
-    assert!(erased.body.contains("recorded"), "it does not claim what is not done yet: {}", erased.body);
-    stage.app.recorder.flush().await;
-    assert!(!stage.app.journal.is_empty(), "nothing may be sent now");
+    assert!(erased.body.contains("recorded"), "the page does not claim what is not done yet: {}", erased.body);
+    site.state.recorder.flush().await;
+    assert!(!site.state.journal.is_empty(), "nothing may be sent now");
     let waiting =
         std::fs::read_to_string(fixture.installation.config.journal_dir().join("unsubscribe.log")).expect("a journal");
     assert!(!waiting.contains('@') && waiting.contains("erase"), "{waiting}");
 
     let installation = reopen(fixture).await;
-    let app = WebState::open(installation.clone(), stage.erased.clone()).await.expect("opens");
+    let state = WebState::open(installation.clone(), site.erased.clone()).await.expect("opens");
 
-    assert!(app.journal.is_empty());
-    let after = Stage { app, people: stage.people.clone(), campaign: stage.campaign, ..stage };
+    assert!(state.journal.is_empty());
+    let after = WebFixture { state, people: site.people.clone(), campaign: site.campaign, ..site };
     assert!(!after.is_here(0).await && !after.is_here(1).await && after.is_here(2).await);
     assert_eq!(after.unsubscribed().await, 2);
     tokio::time::timeout(Duration::from_secs(10), async {
@@ -65,30 +64,30 @@ both!(what_comes_in_without_a_database_is_carried_out_after_a_restart, |fixture|
         }
     })
     .await
-    .expect("the open and the click are written, and the files that kept them are gone");
+    .expect("the open and the click are written, and their spool files are removed");
     installation.db.close().await;
 });
 
-// As it is for a while when a large one is rewritten.
-both!(nobody_waits_for_a_database_that_is_busy, |fixture| {
-    let stage = Stage::new(fixture).await;
+// Like a large database that is being rewritten.
+both!(requests_are_recorded_while_the_database_is_busy, |fixture| {
+    let site = WebFixture::new(fixture).await;
     let mut busy = fixture.installation.db.write().await.expect("a transaction");
-    sendoff::audience::contact::lock_existing(&mut busy, &[stage.people[1].0]).await.expect("held");
+    sendoff::audience::contact::lock_existing(&mut busy, &[site.people[1].0]).await.expect("held");
 
-    let path = format!("/u/{}", stage.token(1, TokenPurpose::Unsubscribe));
-    let left = tokio::time::timeout(Duration::from_secs(5), stage.post(&path, "List-Unsubscribe=One-Click")).await;
+    let path = format!("/u/{}", site.token(1, TokenPurpose::Unsubscribe));
+    let left = tokio::time::timeout(Duration::from_secs(5), site.post(&path, "List-Unsubscribe=One-Click")).await;
 
     assert_eq!(left.expect("an answer").status, StatusCode::OK);
-    assert!(!stage.app.journal.is_empty(), "nothing may be sent now");
+    assert!(!site.state.journal.is_empty(), "nothing may be sent now");
     drop(busy);
-    stage.app.journal.replay().await.expect("carried out");
-    assert!(!stage.is_here(1).await);
-    assert_eq!(stage.unsubscribed().await, 1);
+    site.state.journal.replay().await.expect("executed");
+    assert!(!site.is_here(1).await);
+    assert_eq!(site.unsubscribed().await, 1);
 });
 
-// The rewriting takes as long as another holds what it needs.
-both!(who_leaves_while_tables_are_rewritten_waits_for_no_end_of_it, |fixture| {
-    let stage = Stage::new(fixture).await;
+// Rewriting waits while another connection holds a lock.
+both!(unsubscribe_is_answered_while_tables_are_rewritten, |fixture| {
+    let site = WebFixture::new(fixture).await;
     let mut holder = AnyConnection::connect(&fixture.installation.config.database_url()).await.expect("a connection");
     let take = match fixture.kind {
         Base::Sqlite => "begin immediate",
@@ -100,53 +99,53 @@ both!(who_leaves_while_tables_are_rewritten_waits_for_no_end_of_it, |fixture| {
     while !fixture.installation.db.is_vacuuming() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    // The plain vacuum before it asks for nothing that the holder keeps.
+    // The plain vacuum before it needs no lock that the other connection holds.
     tokio::time::sleep(Duration::from_millis(300)).await;
 
     let left =
-        stage.post(&format!("/u/{}", stage.token(1, TokenPurpose::Unsubscribe)), "List-Unsubscribe=One-Click").await;
+        site.post(&format!("/u/{}", site.token(1, TokenPurpose::Unsubscribe)), "List-Unsubscribe=One-Click").await;
 
     assert_eq!(left.status, StatusCode::OK);
-    assert!(fixture.installation.db.is_vacuuming() && !stage.app.journal.is_empty(), "nothing may be sent now");
-    holder.execute("rollback").await.expect("given back");
+    assert!(fixture.installation.db.is_vacuuming() && !site.state.journal.is_empty(), "nothing may be sent now");
+    holder.execute("rollback").await.expect("released");
     rewriting.await.expect("no panic").expect("rewritten");
-    stage.app.journal.replay().await.expect("carried out");
-    assert!(!fixture.installation.db.is_vacuuming() && !stage.is_here(1).await);
+    site.state.journal.replay().await.expect("executed");
+    assert!(!fixture.installation.db.is_vacuuming() && !site.is_here(1).await);
 });
 
-both!(what_only_the_database_knows_waits_for_it, |fixture| {
-    let stage = Stage::new(fixture).await;
+both!(pages_that_need_the_database_answer_503_while_it_is_down, |fixture| {
+    let site = WebFixture::new(fixture).await;
     let unknown = DeliveryRef { campaign: 77, delivery: 1 };
     fixture.installation.db.clone().close().await;
 
     for path in [
         format!("/c/{}/0", fixture.installation.signer.message_secret(unknown).token(TokenPurpose::Click)),
-        format!("/p/{}", stage.token(0, TokenPurpose::Preferences)),
+        format!("/p/{}", site.token(0, TokenPurpose::Preferences)),
     ] {
-        let reply = stage.get(&path).await;
+        let reply = site.get(&path).await;
         assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
         assert!(reply.header("retry-after").is_some() && reply.header("location").is_none(), "{path}");
         assert!(reply.body.contains("One moment"), "{path}");
     }
 });
 
-both!(a_goodbye_that_can_be_kept_nowhere_is_not_acknowledged, |fixture| {
-    let stage = Stage::new(fixture).await;
+both!(unsubscribe_that_cannot_be_recorded_is_not_acknowledged, |fixture| {
+    let site = WebFixture::new(fixture).await;
     fixture.installation.db.clone().close().await;
     std::fs::remove_dir_all(fixture.installation.config.journal_dir()).expect("the disk is gone");
 
-    let reply = stage.post(&format!("/u/{}", stage.token(1, TokenPurpose::Unsubscribe)), "").await;
+    let reply = site.post(&format!("/u/{}", site.token(1, TokenPurpose::Unsubscribe)), "").await;
 
     assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
     std::fs::create_dir(fixture.installation.config.journal_dir()).expect("the disk is back");
-    assert!(stage.app.journal.is_empty());
+    assert!(site.state.journal.is_empty());
 });
 
-both!(hits_are_written_in_batches_and_those_of_the_gone_are_dropped, |fixture| {
-    let stage = Stage::new(fixture).await;
+both!(events_are_written_in_batches_and_dropped_for_erased_contacts, |fixture| {
+    let site = WebFixture::new(fixture).await;
     let recorder = Recorder::start(&fixture.installation);
     for round in 0..2_000 {
-        let delivery = if round % 2 == 0 { stage.people[round % 3].1 } else { 12_345 };
+        let delivery = if round % 2 == 0 { site.people[round % 3].1 } else { 12_345 };
         recorder.record(NewEvent { delivery, kind: EventKind::Open, position: 0, at: NOW });
     }
     recorder.flush().await;
@@ -158,30 +157,30 @@ both!(hits_are_written_in_batches_and_those_of_the_gone_are_dropped, |fixture| {
 });
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_database_that_is_busy_too_long_does_not_keep_a_leaver_waiting() {
+async fn unsubscribe_is_recorded_when_the_database_is_busy_too_long() {
     let fixture = Fixture::new(Base::Sqlite).await;
-    let stage = Stage::new(&fixture).await;
+    let site = WebFixture::new(&fixture).await;
     let busy = fixture.installation.db.write().await.expect("a transaction that takes its time");
 
-    let left = stage.post(&format!("/u/{}", stage.token(1, TokenPurpose::Unsubscribe)), "").await;
+    let left = site.post(&format!("/u/{}", site.token(1, TokenPurpose::Unsubscribe)), "").await;
     assert_eq!(left.status, StatusCode::OK);
-    assert!(!stage.app.journal.is_empty() && stage.is_here(1).await);
+    assert!(!site.state.journal.is_empty() && site.is_here(1).await);
 
     drop(busy);
-    stage.app.journal.replay().await.expect("carried out");
-    assert!(stage.app.journal.is_empty() && !stage.is_here(1).await);
-    assert_eq!(stage.unsubscribed().await, 1);
+    site.state.journal.replay().await.expect("executed");
+    assert!(site.state.journal.is_empty() && !site.is_here(1).await);
+    assert_eq!(site.unsubscribed().await, 1);
     fixture.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_comes_back_finds_everything_carried_out() {
+async fn pending_requests_are_executed_when_the_server_returns() {
     let Some(url) = postgres_url() else { return };
     let fixture = Fixture::new(Base::Postgres).await;
-    let stage = Stage::new(&fixture).await;
+    let site = WebFixture::new(&fixture).await;
     let keeper = tokio::spawn({
-        let app = stage.app.clone();
-        async move { app.run_maintenance().await }
+        let state = site.state.clone();
+        async move { state.run_maintenance().await }
     });
     let mut admin = AnyConnection::connect(&url).await.expect("the server answers");
     let name = fixture.installation.config.database.as_deref().and_then(|url| url.rsplit('/').next()).expect("a name");
@@ -191,28 +190,28 @@ async fn a_server_that_comes_back_finds_everything_carried_out() {
     );
     sqlx::raw_sql(sqlx::AssertSqlSafe(away)).execute(&mut admin).await.expect("away");
 
-    let left = stage.post(&format!("/u/{}", stage.token(1, TokenPurpose::Unsubscribe)), "").await;
-    stage.get(&format!("/o/{}.gif", stage.token(2, TokenPurpose::Open))).await;
-    stage.app.recorder.flush().await;
+    let left = site.post(&format!("/u/{}", site.token(1, TokenPurpose::Unsubscribe)), "").await;
+    site.get(&format!("/o/{}.gif", site.token(2, TokenPurpose::Open))).await;
+    site.state.recorder.flush().await;
     assert_eq!(left.status, StatusCode::OK);
-    assert!(!stage.app.journal.is_empty());
+    assert!(!site.state.journal.is_empty());
     assert!(!fixture.installation.config.journal_dir().join("events.log").metadata().expect("spilled").is_dir());
 
     let back = format!("alter database {name} with allow_connections true");
     sqlx::raw_sql(sqlx::AssertSqlSafe(back)).execute(&mut admin).await.expect("back");
     tokio::time::timeout(Duration::from_secs(20), async {
-        while !stage.app.journal.is_empty() || opens(&fixture.installation, stage.campaign).await == 0 {
+        while !site.state.journal.is_empty() || opens(&fixture.installation, site.campaign).await == 0 {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     })
     .await
-    .expect("carried out by itself");
+    .expect("executed in the background");
 
-    assert!(!stage.is_here(1).await);
-    assert_eq!(stage.unsubscribed().await, 1);
+    assert!(!site.is_here(1).await);
+    assert_eq!(site.unsubscribed().await, 1);
     let mut conn = fixture.installation.db.read().await.expect("a connection");
     assert!(
-        erased_counts::list(&mut conn, stage.campaign).await.expect("asked").contains_key(&("accepted".to_owned(), 0))
+        erased_counts::list(&mut conn, site.campaign).await.expect("asked").contains_key(&("accepted".to_owned(), 0))
     );
     drop(conn);
     keeper.abort();

@@ -1,4 +1,4 @@
-//! Pixel and redirect.
+//! Tests of opens and clicks.
 
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
@@ -11,27 +11,27 @@ use sendoff::web::public::track::PIXEL;
 use sendoff::web::router;
 use sqlx::Row;
 
-use super::fixture::{SHOP, Stage, launch, send};
+use super::fixture::{SHOP, WebFixture, launch, send};
 use crate::fixture::both;
 
-async fn counts(stage: &Stage) -> Vec<(String, i32, i64)> {
-    stage.app.recorder.flush().await;
-    let mut conn = stage.app.installation.db.read().await.expect("a connection");
-    let counts = event::count(&mut conn, stage.campaign).await.expect("counted");
+async fn counts(site: &WebFixture) -> Vec<(String, i32, i64)> {
+    site.state.recorder.flush().await;
+    let mut conn = site.state.installation.db.read().await.expect("a connection");
+    let counts = event::count(&mut conn, site.campaign).await.expect("counted");
     counts.into_iter().map(|(kind, position, count)| (kind.to_string(), position, count)).collect()
 }
 
-both!(the_pixel_answers_everything_alike, |fixture| {
-    let stage = Stage::new(fixture).await;
-    let good = format!("/o/{}.gif", stage.token(0, TokenPurpose::Open));
+both!(pixel_answers_every_request_the_same, |fixture| {
+    let site = WebFixture::new(fixture).await;
+    let good = format!("/o/{}.gif", site.token(0, TokenPurpose::Open));
     let bad = [
-        format!("/o/{}.gif", stage.token(0, TokenPurpose::Click)),
+        format!("/o/{}.gif", site.token(0, TokenPurpose::Click)),
         "/o/x.gif".to_owned(),
         "/o/%ff%fe.gif".to_owned(),
         "/o/a/b/c".to_owned(),
         format!("/o/{}", "y".repeat(3_000)),
     ];
-    let first = stage.get(&good).await;
+    let first = site.get(&good).await;
 
     assert_eq!(first.status, StatusCode::OK);
     assert_eq!(first.header("content-type"), Some("image/gif"));
@@ -40,57 +40,57 @@ both!(the_pixel_answers_everything_alike, |fixture| {
     assert!(first.header("set-cookie").is_none());
     assert_eq!(PIXEL.len(), 43);
     for path in bad {
-        let reply = stage.get(&path).await;
+        let reply = site.get(&path).await;
         assert_eq!((reply.status, &reply.headers, &reply.body), (first.status, &first.headers, &first.body), "{path}");
     }
-    assert_eq!(counts(&stage).await, [("open".to_owned(), 0, 1)]);
+    assert_eq!(counts(&site).await, [("open".to_owned(), 0, 1)]);
 });
 
-both!(a_link_leads_where_it_led_at_launch_and_is_counted, |fixture| {
-    let stage = Stage::new(fixture).await;
+both!(click_redirects_to_the_destination_at_launch_and_is_counted, |fixture| {
+    let site = WebFixture::new(fixture).await;
 
-    let reply = stage.get(&format!("/c/{}/0", stage.token(0, TokenPurpose::Click))).await;
+    let reply = site.get(&format!("/c/{}/0", site.token(0, TokenPurpose::Click))).await;
 
     assert_eq!(reply.status, StatusCode::FOUND);
     assert_eq!(reply.header("location"), Some(SHOP));
     assert_eq!(reply.header("cache-control"), Some("no-store"));
     assert_eq!(reply.header("referrer-policy"), Some("no-referrer"));
     assert!(reply.header("set-cookie").is_none());
-    assert_eq!(counts(&stage).await, [("click".to_owned(), 0, 1)]);
+    assert_eq!(counts(&site).await, [("click".to_owned(), 0, 1)]);
 });
 
-both!(looking_ahead_is_not_counted, |fixture| {
-    let stage = Stage::new(fixture).await;
-    let click = format!("/c/{}/0", stage.token(0, TokenPurpose::Click));
-    let open = format!("/o/{}.gif", stage.token(0, TokenPurpose::Open));
+both!(prefetch_and_head_are_not_counted, |fixture| {
+    let site = WebFixture::new(fixture).await;
+    let click = format!("/c/{}/0", site.token(0, TokenPurpose::Click));
+    let open = format!("/o/{}.gif", site.token(0, TokenPurpose::Open));
     for (method, header) in [
         (Method::HEAD, ("accept", "*/*")),
         (Method::GET, ("purpose", "prefetch")),
         (Method::GET, ("sec-purpose", "prefetch;prerender")),
         (Method::GET, ("x-moz", "prefetch")),
     ] {
-        let reply = stage.send(method.clone(), &click, &[header], Body::empty()).await;
+        let reply = site.send(method.clone(), &click, &[header], Body::empty()).await;
         assert_eq!(reply.header("location"), Some(SHOP));
-        stage.send(method, &open, &[header], Body::empty()).await;
+        site.send(method, &open, &[header], Body::empty()).await;
     }
 
-    assert_eq!(counts(&stage).await, []);
+    assert_eq!(counts(&site).await, []);
 });
 
-both!(a_link_works_for_people_who_are_gone, |fixture| {
-    let stage = Stage::new(fixture).await;
-    let click = format!("/c/{}/0", stage.token(1, TokenPurpose::Click));
-    stage.post(&format!("/u/{}", stage.token(1, TokenPurpose::Unsubscribe)), "").await;
-    assert!(!stage.is_here(1).await);
+both!(click_of_an_erased_contact_redirects, |fixture| {
+    let site = WebFixture::new(fixture).await;
+    let click = format!("/c/{}/0", site.token(1, TokenPurpose::Click));
+    site.post(&format!("/u/{}", site.token(1, TokenPurpose::Unsubscribe)), "").await;
+    assert!(!site.is_here(1).await);
 
-    assert_eq!(stage.get(&click).await.header("location"), Some(SHOP));
-    assert_eq!(counts(&stage).await, []);
+    assert_eq!(site.get(&click).await.header("location"), Some(SHOP));
+    assert_eq!(counts(&site).await, []);
 });
 
-both!(what_the_letter_does_not_have_leads_nowhere, |fixture| {
-    let stage = Stage::new(fixture).await;
-    let token = stage.token(0, TokenPurpose::Click);
-    let forged = stage.token(0, TokenPurpose::Open);
+both!(unknown_link_positions_are_not_found, |fixture| {
+    let site = WebFixture::new(fixture).await;
+    let token = site.token(0, TokenPurpose::Click);
+    let forged = site.token(0, TokenPurpose::Open);
     for path in [
         format!("/c/{token}/1"),
         format!("/c/{token}/2"),
@@ -104,36 +104,36 @@ both!(what_the_letter_does_not_have_leads_nowhere, |fixture| {
         format!("/c/{}/0", &token[..40]),
         "/c//0".to_owned(),
     ] {
-        let reply = stage.get(&path).await;
+        let reply = site.get(&path).await;
         assert_eq!(reply.status, StatusCode::NOT_FOUND, "{path}");
         assert!(reply.header("location").is_none(), "{path}");
     }
-    assert_eq!(counts(&stage).await, []);
+    assert_eq!(counts(&site).await, []);
 });
 
-both!(a_campaign_launched_later_is_met_on_its_first_click, |fixture| {
-    let stage = Stage::new(fixture).await;
-    let campaign = launch(fixture, "later", &stage.news).await;
+both!(campaign_launched_later_is_read_on_its_first_click, |fixture| {
+    let site = WebFixture::new(fixture).await;
+    let campaign = launch(fixture, "later", &site.news).await;
     let token =
         fixture.installation.signer.message_secret(DeliveryRef { campaign, delivery: 1 }).token(TokenPurpose::Click);
 
-    assert_eq!(stage.get(&format!("/c/{token}/0")).await.header("location"), Some(SHOP));
+    assert_eq!(site.get(&format!("/c/{token}/0")).await.header("location"), Some(SHOP));
 });
 
-both!(a_link_of_ones_own_needs_our_tag, |fixture| {
-    let stage = Stage::new(fixture).await;
-    let stem = fixture.installation.signer.message_secret(stage.claim(0));
+both!(personal_link_needs_a_valid_tag, |fixture| {
+    let site = WebFixture::new(fixture).await;
+    let stem = fixture.installation.signer.message_secret(site.delivery(0));
     let token = stem.token(TokenPurpose::Click);
     let path = |position: usize, to: &str, tag: &str| {
         format!("/c/{token}/{position}/{}/{tag}", URL_SAFE_NO_PAD.encode(to.as_bytes()))
     };
     let to = "https://shop.example.org/Казань?x=1";
 
-    let reply = stage.get(&path(1, to, &stem.destination_tag(1, to))).await;
+    let reply = site.get(&path(1, to, &stem.destination_tag(1, to))).await;
     assert_eq!(reply.status, StatusCode::FOUND);
     assert_eq!(reply.header("location"), Some("https://shop.example.org/%D0%9A%D0%B0%D0%B7%D0%B0%D0%BD%D1%8C?x=1"));
 
-    let other = fixture.installation.signer.message_secret(stage.claim(2)).destination_tag(1, to);
+    let other = fixture.installation.signer.message_secret(site.delivery(2)).destination_tag(1, to);
     for (position, to, tag) in [
         (0, to, stem.destination_tag(1, to)),
         (1, "https://evil.example", stem.destination_tag(1, to)),
@@ -142,15 +142,15 @@ both!(a_link_of_ones_own_needs_our_tag, |fixture| {
         (1, "javascript:alert(1)", stem.destination_tag(1, "javascript:alert(1)")),
         (1, "//evil.example", stem.destination_tag(1, "//evil.example")),
     ] {
-        let reply = stage.get(&path(position, to, &tag)).await;
+        let reply = site.get(&path(position, to, &tag)).await;
         assert_eq!((reply.status, reply.header("location")), (StatusCode::NOT_FOUND, None), "{to}");
     }
-    assert_eq!(counts(&stage).await, [("click".to_owned(), 1, 1)]);
+    assert_eq!(counts(&site).await, [("click".to_owned(), 1, 1)]);
 });
 
-both!(no_request_makes_up_a_destination, |fixture| {
-    let stage = Stage::new(fixture).await;
-    let good = stage.token(0, TokenPurpose::Click);
+both!(random_requests_never_redirect_elsewhere, |fixture| {
+    let site = WebFixture::new(fixture).await;
+    let good = site.token(0, TokenPurpose::Click);
     let alphabet: Vec<char> = "ABCxyz012-_%/\\.@:?&=#".chars().collect();
     let mut redirected = 0;
     for round in 0..3_000 {
@@ -174,7 +174,7 @@ both!(no_request_makes_up_a_destination, |fixture| {
         if path.parse::<axum::http::Uri>().is_err() {
             continue;
         }
-        let reply = stage.get(&path).await;
+        let reply = site.get(&path).await;
         if let Some(location) = reply.header("location") {
             assert_eq!(location, SHOP, "{path}");
             redirected += 1;
@@ -183,9 +183,9 @@ both!(no_request_makes_up_a_destination, |fixture| {
     assert!(redirected > 0, "the untouched tokens among them still lead to the shop");
 });
 
-both!(the_short_way_answers_as_the_long_one, |fixture| {
-    let stage = Stage::new(fixture).await;
-    let (open, click) = (stage.token(0, TokenPurpose::Open), stage.token(1, TokenPurpose::Click));
+both!(answers_from_memory_equal_those_of_the_router, |fixture| {
+    let site = WebFixture::new(fixture).await;
+    let (open, click) = (site.token(0, TokenPurpose::Open), site.token(1, TokenPurpose::Click));
     let paths = [
         format!("/o/{open}.gif"),
         "/o/x.gif".to_owned(),
@@ -200,11 +200,11 @@ both!(the_short_way_answers_as_the_long_one, |fixture| {
     ];
     for method in [Method::GET, Method::HEAD, Method::POST] {
         for path in &paths {
-            let long = stage.send(method.clone(), path, &[], Body::empty()).await;
-            let doors = router::public_service(stage.app.clone());
-            let mut short = send(doors, method.clone(), path, &[], Body::empty()).await;
+            let long = site.send(method.clone(), path, &[], Body::empty()).await;
+            let service = router::public_service(site.state.clone());
+            let mut short = send(service, method.clone(), path, &[], Body::empty()).await;
 
-            // The server knows the length of a body and says so by itself.
+            // The server adds the length of a body itself.
             if let Some(length) = long.headers.get("content-length") {
                 short.headers.entry("content-length").or_insert(length.clone());
             }
@@ -215,9 +215,9 @@ both!(the_short_way_answers_as_the_long_one, |fixture| {
             );
         }
     }
-    stage.app.recorder.flush().await;
-    let mut conn = stage.app.installation.db.read().await.expect("a connection");
+    site.state.recorder.flush().await;
+    let mut conn = site.state.installation.db.read().await.expect("a connection");
     let rows = sqlx::query("select kind, count(*) from event group by kind order by kind").fetch_all(&mut *conn).await;
     let kinds: Vec<(String, i64)> = rows.expect("counted").iter().map(|row| (row.get(0), row.get(1))).collect();
-    assert_eq!(kinds, [("click".to_owned(), 2), ("open".to_owned(), 2)], "each way once");
+    assert_eq!(kinds, [("click".to_owned(), 2), ("open".to_owned(), 2)], "once from memory, once by the router");
 });

@@ -1,4 +1,4 @@
-//! A full store, the way it is carried, and what is there afterwards.
+//! Fixture: a filled store, its migration target, and the contents afterwards.
 
 use std::process::{Child, Command, Stdio};
 
@@ -18,16 +18,16 @@ use sendoff::store_migration::{self, MigrationReport, Step};
 use sha2::{Digest, Sha256};
 
 use crate::canary;
-use crate::erasure::{erase, leave};
+use crate::erasure::{erase, unsubscribe};
 use crate::fixture::{self, Fixture, Kind, NOW};
 
 /// Where a fixture moves to: the other kind of database.
-pub struct Way {
+pub struct Target {
     pub to: String,
     pub database: Option<String>,
 }
 
-impl Way {
+impl Target {
     pub async fn of(fixture: &Fixture) -> Option<Self> {
         fixture::postgres_url()?;
         Some(match fixture.kind {
@@ -46,17 +46,17 @@ impl Way {
     }
 }
 
-pub async fn carry(fixture: &Fixture, to: &str, told: &mut dyn FnMut(Step)) -> Result<MigrationReport> {
-    store_migration::migrate(fixture.installation.config.clone(), Clock::fixed(NOW), to, told).await
+pub async fn migrate(fixture: &Fixture, to: &str, report: &mut dyn FnMut(Step)) -> Result<MigrationReport> {
+    store_migration::migrate(fixture.installation.config.clone(), Clock::fixed(NOW), to, report).await
 }
 
-/// The installation as its folder alone says where it is.
+/// Opens the installation by its data folder alone.
 pub async fn found(fixture: &Fixture) -> Installation {
     let config = Config { data: fixture.installation.config.data.clone(), database: None };
-    Installation::open(config, Clock::fixed(NOW)).await.expect("opens where its data are")
+    Installation::open(config, Clock::fixed(NOW)).await.expect("opens the new store")
 }
 
-/// Rows and checksum of every table but those that say where a store stands.
+/// Rows and checksum of every table except those about the store itself.
 pub async fn sums(db: &Db) -> Vec<(String, u64, Vec<u8>)> {
     let mut conn = db.read().await.expect("a connection");
     let mut sums = Vec::new();
@@ -70,8 +70,7 @@ pub async fn sums(db: &Db) -> Vec<(String, u64, Vec<u8>)> {
     sums
 }
 
-/// A campaign that was sent to 40 people of whom some opened, some bounced and some have left, and
-/// as many more events as are asked for.
+/// A campaign sent to 40 contacts with opens, bounces and unsubscribes, and `events` further events.
 pub async fn fill(fixture: &Fixture, events: i64) -> Campaign {
     let news = canary::list(fixture, "News").await;
     let people: Vec<_> = (0..40)
@@ -112,11 +111,12 @@ pub async fn fill(fixture: &Fixture, events: i64) -> Campaign {
         ..Relay::default()
     };
     relay::save(&fixture.installation, &mut tx, fixture.workspace.id, &relay).await.expect("a relay");
-    // Made while the installation is in use, as those of segments are.
+    // Created at run time, like the indexes of segments.
     sendoff::audience::contact::create_index(&mut tx, "text_1").await.expect("an index");
     tx.commit().await.expect("committed");
     erase(fixture, "person7@example.org").await;
-    leave(fixture, canary::id(fixture, "person8@example.org").await.expect("there"), news.id, Some(campaign.id)).await;
+    unsubscribe(fixture, canary::id(fixture, "person8@example.org").await.expect("there"), news.id, Some(campaign.id))
+        .await;
     campaign
 }
 

@@ -1,4 +1,4 @@
-//! Moves that are cut off or killed go on.
+//! Tests of interrupted moves: they resume.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -10,27 +10,27 @@ use sendoff::store_migration;
 use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
-use super::fixture::{Way, carry, fill, found, indexes, key, program, sums, with_database};
+use super::fixture::{Target, fill, found, indexes, key, migrate, program, sums, with_database};
 use crate::fixture::{NOW, both};
 
-both!(a_move_cut_off_at_any_step_goes_on, |fixture| {
-    let Some(way) = Way::of(fixture).await else { return };
+both!(move_interrupted_at_any_step_resumes, |fixture| {
+    let Some(target) = Target::of(fixture).await else { return };
     fill(fixture, 25_000).await;
     let before = sums(&fixture.installation.db).await;
 
     let mut cuts = 0;
     let outcome = loop {
-        let (config, to) = (fixture.installation.config.clone(), way.to.clone());
-        // One step further each time, until none is left to be cut off at.
+        let (config, to) = (fixture.installation.config.clone(), target.to.clone());
+        // Interrupts one step later each time, until the move completes.
         let mut left = cuts;
         let mut cut = move |_| {
             left -= 1;
-            assert!(left >= 0, "cut off");
+            assert!(left >= 0, "interrupted");
         };
         let run = store_migration::migrate(config, Clock::fixed(NOW), &to, &mut cut);
         match AssertUnwindSafe(run).catch_unwind().await {
             Ok(Ok(outcome)) => break outcome,
-            // The server has not noticed yet that the last one is gone.
+            // The server may still hold the lock of the last try.
             Ok(Err(error)) if key(&error) == "move-twice" => tokio::time::sleep(Duration::from_millis(20)).await,
             Ok(Err(error)) => panic!("{error:?}"),
             Err(_) => cuts += 1,
@@ -43,33 +43,33 @@ both!(a_move_cut_off_at_any_step_goes_on, |fixture| {
     assert_eq!(indexes(&there.db).await, indexes(&fixture.installation.db).await);
     assert_eq!(sums(&there.db).await, before);
     there.db.close().await;
-    way.end().await;
+    target.end().await;
 });
 
-both!(a_move_that_is_killed_at_any_moment_goes_on, |fixture| {
-    let Some(way) = Way::of(fixture).await else { return };
+both!(move_killed_at_any_moment_resumes, |fixture| {
+    let Some(target) = Target::of(fixture).await else { return };
     fill(fixture, 25_000).await;
     let before = sums(&fixture.installation.db).await;
 
     let mut killed = 0;
     for _ in 0..12 {
-        let mut child = with_database(fixture, program(fixture, &["move", "--to", &way.to])).spawn().expect("runs");
+        let mut child = with_database(fixture, program(fixture, &["move", "--to", &target.to])).spawn().expect("runs");
         tokio::time::sleep(Duration::from_millis(rand::rng().random_range(50..1_500))).await;
         child.kill().expect("killed or gone");
         killed += u32::from(!child.wait().expect("ended").success());
     }
-    // The folder knows by now, or the variable still names the store that the data are in.
-    let mut ended = with_database(fixture, program(fixture, &["move", "--to", &way.to])).output().expect("runs");
+    // The folder names the new store by now, or the variable still names the current one.
+    let mut ended = with_database(fixture, program(fixture, &["move", "--to", &target.to])).output().expect("runs");
     for _ in 0..50 {
-        let said = String::from_utf8_lossy(&ended.stdout).into_owned();
-        if !said.contains("\"move-twice\"") {
+        let output = String::from_utf8_lossy(&ended.stdout).into_owned();
+        if !output.contains("\"move-twice\"") {
             break;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
-        ended = with_database(fixture, program(fixture, &["move", "--to", &way.to])).output().expect("runs");
+        ended = with_database(fixture, program(fixture, &["move", "--to", &target.to])).output().expect("runs");
     }
-    let said = String::from_utf8_lossy(&ended.stdout);
-    assert!(ended.status.success() || said.contains("\"store-elsewhere\""), "{said}");
+    let output = String::from_utf8_lossy(&ended.stdout);
+    assert!(ended.status.success() || output.contains("\"store-elsewhere\""), "{output}");
 
     assert!(killed > 0);
     let there = found(fixture).await;
@@ -77,7 +77,7 @@ both!(a_move_that_is_killed_at_any_moment_goes_on, |fixture| {
     assert_ne!(there.db.is_shared(), fixture.installation.db.is_shared());
     assert_eq!(sums(&there.db).await, before);
     there.db.close().await;
-    way.end().await;
+    target.end().await;
 });
 
 /// Runs the migrations of the first release alone, as a process that was killed between two of them.
@@ -102,14 +102,14 @@ async fn migrate_partly(url: &str) {
 }
 
 both!(empty_tables_of_a_killed_process_do_not_occupy_the_target, |fixture| {
-    let Some(way) = Way::of(fixture).await else { return };
+    let Some(target) = Target::of(fixture).await else { return };
     fill(fixture, 0).await;
-    let url = match &way.database {
-        Some(_) => way.to.clone(),
+    let url = match &target.database {
+        Some(_) => target.to.clone(),
         None => format!("sqlite://{}?mode=rwc", fixture.installation.config.data.join("sendoff.db").display()),
     };
     migrate_partly(&url).await;
 
-    carry(fixture, &way.to, &mut |_| {}).await.expect("migrated");
-    way.end().await;
+    migrate(fixture, &target.to, &mut |_| {}).await.expect("migrated");
+    target.end().await;
 });

@@ -1,4 +1,4 @@
-//! Places that are not fit, moves that meet, and programs on a store that was left.
+//! Tests of refused moves: unsuitable targets, concurrent moves, processes on the old store.
 
 use std::panic::AssertUnwindSafe;
 use std::process::Command;
@@ -11,18 +11,18 @@ use sendoff::infra::db::Db;
 use sendoff::infra::installation::Installation;
 use sendoff::store_migration::{self, Step};
 
-use super::fixture::{Way, carry, fill, key, program, serve, sums, with_database};
+use super::fixture::{Target, fill, key, migrate, program, serve, sums, with_database};
 use crate::fixture::{self, Fixture, NOW, both};
 
-both!(a_place_that_is_not_fit_is_refused_and_nothing_changes, |fixture| {
-    let Some(way) = Way::of(fixture).await else { return };
+both!(unsuitable_target_is_refused_and_nothing_changes, |fixture| {
+    let Some(target) = Target::of(fixture).await else { return };
     fill(fixture, 0).await;
     let before = sums(&fixture.installation.db).await;
     let base = fixture::postgres_url().expect("a server");
     let (base, _) = base.rsplit_once('/').expect("a name");
     let (foreign_name, foreign) = fixture::create().await;
     let mut other = <sqlx::AnyConnection as sqlx::Connection>::connect(&foreign).await.expect("connects");
-    sqlx::raw_sql("create table guest (name text)").execute(&mut other).await.expect("a table of others");
+    sqlx::raw_sql("create table guest (name text)").execute(&mut other).await.expect("a foreign table");
     let full = Fixture::new(fixture.kind).await;
     let full_place = match &full.installation.config.database {
         Some(url) => url.clone(),
@@ -36,7 +36,7 @@ both!(a_place_that_is_not_fit_is_refused_and_nothing_changes, |fixture| {
         (&format!("{base}/there_is_none_of_this_name"), "move-target-missing"),
         ("mysql://host/name", "move-to"),
     ] {
-        let error = carry(fixture, to, &mut |_| {}).await.expect_err(to);
+        let error = migrate(fixture, to, &mut |_| {}).await.expect_err(to);
         assert_eq!(key(&error), expected, "{to}");
         assert_eq!(fixture.installation.db.store_status().await.expect("asked"), None, "{to}");
     }
@@ -46,53 +46,53 @@ both!(a_place_that_is_not_fit_is_refused_and_nothing_changes, |fixture| {
     drop(other);
     full.close().await;
     fixture::remove(&foreign_name).await;
-    way.end().await;
+    target.end().await;
 });
 
-both!(one_move_at_a_time_and_one_place_until_it_is_given_up, |fixture| {
-    let Some(way) = Way::of(fixture).await else { return };
+both!(second_move_is_refused_until_the_first_is_cancelled, |fixture| {
+    let Some(target) = Target::of(fixture).await else { return };
     fill(fixture, 0).await;
     let elsewhere = fixture.folder.path().join("elsewhere").display().to_string();
     let mut second = None;
-    let mut told = |step| {
+    let mut report = |step| {
         if matches!(step, Step::Counted { .. }) {
-            let run = async { carry(fixture, &way.to, &mut |_| {}).await.map(drop) };
+            let run = async { migrate(fixture, &target.to, &mut |_| {}).await.map(drop) };
             second = Some(tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(run)));
-            panic!("cut off");
+            panic!("interrupted");
         }
     };
     let config = fixture.installation.config.clone();
-    let cut = AssertUnwindSafe(store_migration::migrate(config, Clock::fixed(NOW), &way.to, &mut told));
+    let cut = AssertUnwindSafe(store_migration::migrate(config, Clock::fixed(NOW), &target.to, &mut report));
     assert!(cut.catch_unwind().await.is_err());
     assert_eq!(key(&second.expect("tried").expect_err("refused")), "move-twice");
 
     tokio::time::sleep(Duration::from_millis(200)).await;
-    assert_eq!(key(&carry(fixture, &elsewhere, &mut |_| {}).await.expect_err("another place")), "move-elsewhere");
+    assert_eq!(key(&migrate(fixture, &elsewhere, &mut |_| {}).await.expect_err("another place")), "move-elsewhere");
     assert_eq!(key(&fixture.installation.db.write().await.map(drop).expect_err("moving")), "store-moving");
-    let half = Config { data: fixture.folder.path().join("third"), database: Some(way.to.clone()) };
-    if way.database.is_some() {
+    let half = Config { data: fixture.folder.path().join("third"), database: Some(target.to.clone()) };
+    if target.database.is_some() {
         assert_eq!(
             key(&Installation::open(half, Clock::fixed(NOW)).await.map(drop).expect_err("half")),
             "store-arriving"
         );
     }
 
-    store_migration::cancel(fixture.installation.config.clone(), Clock::fixed(NOW), Some(&way.to))
+    store_migration::cancel(fixture.installation.config.clone(), Clock::fixed(NOW), Some(&target.to))
         .await
-        .expect("given up");
+        .expect("cancelled");
 
     drop(fixture.installation.db.write().await.expect("in use again"));
-    carry(fixture, &way.to, &mut |_| {}).await.expect("nothing is left of the half");
-    way.end().await;
+    migrate(fixture, &target.to, &mut |_| {}).await.expect("the partial target was wiped");
+    target.end().await;
 });
 
-both!(a_program_on_the_old_store_ends_with_a_sentence_and_nobody_reopens_it, |fixture| {
-    let Some(way) = Way::of(fixture).await else { return };
+both!(process_on_the_old_store_ends_with_a_message, |fixture| {
+    let Some(target) = Target::of(fixture).await else { return };
     fill(fixture, 0).await;
     let serving = serve(fixture);
     tokio::time::sleep(Duration::from_secs(2)).await;
 
-    let moved = with_database(fixture, program(fixture, &["move", "--to", &way.to])).output().expect("runs");
+    let moved = with_database(fixture, program(fixture, &["move", "--to", &target.to])).output().expect("runs");
     assert!(moved.status.success(), "{}", String::from_utf8_lossy(&moved.stderr));
 
     let ended = tokio::task::spawn_blocking(|| serving.wait_with_output().expect("ends")).await.expect("ends");
@@ -129,5 +129,5 @@ both!(a_program_on_the_old_store_ends_with_a_sentence_and_nobody_reopens_it, |fi
     }
     let lists = program(fixture, &["list", "ls"]).output().expect("runs");
     assert!(lists.status.success(), "{}", String::from_utf8_lossy(&lists.stderr));
-    way.end().await;
+    target.end().await;
 });

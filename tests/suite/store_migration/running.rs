@@ -1,4 +1,4 @@
-//! The installation lives while it is carried: `serve` sends, people leave through it.
+//! Tests of a move under load: `serve` sends and takes unsubscribe requests.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -9,12 +9,12 @@ use sendoff::infra::token::{DeliveryRef, TokenPurpose};
 use sendoff::report::summary;
 use serde_json::Value;
 
-use super::fixture::{Way, found, program, serve, with_database};
+use super::fixture::{Target, found, program, serve, with_database};
 use crate::fixture::both;
 use crate::mail_sink::{Action, Plan};
 use crate::mailer::fixture::{EMAIL, recipients, start, subscribe_many, use_relay};
 
-/// Posts a one-click goodbye and returns the status; `None` when nobody answers any more.
+/// Posts a one-click request and returns the status; `None` when nothing answers.
 fn leave_by_click(public: &str, token: &str) -> Option<u16> {
     let mut stream = TcpStream::connect(public).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(20))).ok()?;
@@ -30,8 +30,8 @@ fn leave_by_click(public: &str, token: &str) -> Option<u16> {
     answer.split(' ').nth(1)?.parse().ok()
 }
 
-both!(a_campaign_that_runs_stands_still_and_goes_on_in_the_new_store, |fixture| {
-    let Some(way) = Way::of(fixture).await else { return };
+both!(running_campaign_continues_in_the_new_store, |fixture| {
+    let Some(target) = Target::of(fixture).await else { return };
     subscribe_many(fixture, 400).await;
     let sink = Plan::new().on(|at| if at.verb == "." { Action::late(15) } else { Action::Usual }).start().await;
     use_relay(fixture, sink.target(), 2).await;
@@ -45,22 +45,22 @@ both!(a_campaign_that_runs_stands_still_and_goes_on_in_the_new_store, |fixture| 
         .map(|claim| fixture.installation.signer.message_secret(claim).token(TokenPurpose::Unsubscribe))
         .collect();
     let mut serving = serve(fixture);
-    let mut said = BufReader::new(serving.stdout.take().expect("its output"));
+    let mut output = BufReader::new(serving.stdout.take().expect("its output"));
     let mut line = String::new();
-    said.read_line(&mut line).expect("its addresses");
+    output.read_line(&mut line).expect("its addresses");
     let opened: Value = serde_json::from_str(&line).expect("JSON");
     let public = opened["public"].as_str().expect("an address").trim_start_matches("http://").to_owned();
     while sink.log().messages.len() < 20 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 
-    let moving = with_database(fixture, program(fixture, &["move", "--to", &way.to])).spawn().expect("runs");
+    let moving = with_database(fixture, program(fixture, &["move", "--to", &target.to])).spawn().expect("runs");
     let mut confirmed = 0;
     for token in tokens.iter().rev() {
         match leave_by_click(&public, token) {
             Some(200) => confirmed += 1,
-            Some(other) => panic!("a goodbye was answered {other}"),
-            // The program has ended; nobody was told that their goodbye is taken.
+            Some(other) => panic!("an unsubscribe was answered {other}"),
+            // The process has ended; this request was not acknowledged.
             None => break,
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -69,8 +69,8 @@ both!(a_campaign_that_runs_stands_still_and_goes_on_in_the_new_store, |fixture| 
     assert!(moved.status.success(), "{}", String::from_utf8_lossy(&moved.stderr));
     assert_eq!(serving.wait().expect("ends").code(), Some(1));
     assert!(confirmed > 0);
-    let sent = sink.log().messages.len();
-    assert!(sent < 400, "the campaign was over before it could be carried");
+    let sent = sink.log().letters.len();
+    assert!(sent < 400, "the campaign finished before the move");
 
     let rest = program(fixture, &["mail", "--until-idle"]).output().expect("runs");
 
@@ -79,15 +79,15 @@ both!(a_campaign_that_runs_stands_still_and_goes_on_in_the_new_store, |fixture| 
     let mut conn = there.db.read().await.expect("a connection");
     let numbers = summary::read(&mut conn, &campaign).await.expect("counted");
     assert_eq!((numbers.planned, numbers.pending, numbers.uncertain), (400, 0, 0), "{numbers:?}");
-    assert_eq!(numbers.unsubscribed, confirmed, "each goodbye that was taken was carried out once");
+    assert_eq!(numbers.unsubscribed, confirmed, "each acknowledged unsubscribe happened once");
     let people = sqlx::query("select address from contact").fetch_all(&mut *conn).await.expect("asked");
     assert_eq!(people.len() as i64, 400 - confirmed);
     let stayed: BTreeSet<String> = people.iter().map(|row| sqlx::Row::get(row, 0)).collect();
     let seen = recipients(&sink);
-    assert!(seen.values().all(|letters| *letters == 1), "nobody got two letters");
+    assert!(seen.values().all(|letters| *letters == 1), "no recipient got two messages");
     let missed: Vec<_> = stayed.iter().filter(|one| !seen.keys().any(|to| to.contains(&format!("<{one}>")))).collect();
-    assert!(missed.is_empty(), "who stayed and got none: {missed:?} of {:?}", seen.keys().next());
+    assert!(missed.is_empty(), "subscribed without a message: {missed:?} of {:?}", seen.keys().next());
     drop(conn);
     there.db.close().await;
-    way.end().await;
+    target.end().await;
 });
