@@ -70,7 +70,7 @@ both!(unreachable_database_is_a_reason, |fixture| {
     let state = web_state(fixture).await;
     fixture.installation.db.clone().close().await;
 
-    assert_eq!(health(&state).await, (StatusCode::SERVICE_UNAVAILABLE, vec!["database-away".to_owned()]));
+    assert_eq!(health(&state).await, (StatusCode::SERVICE_UNAVAILABLE, vec!["database-unreachable".to_owned()]));
     assert_eq!(ask(&state, "/healthz/live").await.status, StatusCode::OK, "the process is alive");
     let metrics = ask(&state, "/metrics").await;
     assert_eq!(metrics.status, StatusCode::OK);
@@ -88,7 +88,7 @@ async fn hanging_database_does_not_hang_the_health_check() {
 
     let (status, reasons) = timeout(Duration::from_secs(8), health(&state)).await.expect("an answer");
 
-    assert_eq!((status, reasons), (StatusCode::SERVICE_UNAVAILABLE, vec!["database-away".to_owned()]));
+    assert_eq!((status, reasons), (StatusCode::SERVICE_UNAVAILABLE, vec!["database-unreachable".to_owned()]));
     sqlx::raw_sql("rollback").execute(&mut other).await.expect("unlocked");
     drop(other);
     fixture.close().await;

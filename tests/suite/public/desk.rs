@@ -49,7 +49,7 @@ both!(desk_shows_campaigns_and_lists_with_counts, |fixture| {
             "max=\"3\" value=\"3\"".to_owned(),
             "<dt>accepted</dt><dd>3</dd>".to_owned(),
             "<dt>opened</dt><dd>1</dd>".to_owned(),
-            format!("<dt>left</dt><dd>{left}</dd>"),
+            format!("<dt>unsubscribed</dt><dd>{left}</dd>"),
             format!("<dt>Новости</dt><dd>{people}</dd>"),
         ] {
             assert!(page.contains(&shown), "{shown} is missing: {page}");

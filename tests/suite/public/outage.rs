@@ -125,7 +125,7 @@ both!(pages_that_need_the_database_answer_503_while_it_is_down, |fixture| {
         let reply = site.get(&path).await;
         assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
         assert!(reply.header("retry-after").is_some() && reply.header("location").is_none(), "{path}");
-        assert!(reply.body.contains("One moment"), "{path}");
+        assert!(reply.body.contains("try again in a minute"), "{path}");
     }
 });
 

@@ -80,7 +80,7 @@ both!(https_installation_sends_hsts, |fixture| {
     let reply = send(router::public(state), Method::GET, "/", &[("accept-language", "de")], Body::empty()).await;
 
     assert!(reply.header("strict-transport-security").is_some());
-    assert!(reply.body.contains("lang=\"ru\"") && reply.body.contains("Отсюда отправляются письма"));
+    assert!(reply.body.contains("lang=\"ru\"") && reply.body.contains("Этот сервер отправляет письма"));
 });
 
 both!(errors_are_pages_with_a_next_step, |fixture| {
@@ -94,7 +94,7 @@ both!(errors_are_pages_with_a_next_step, |fixture| {
         (Method::POST, "/c/x/0", String::new(), StatusCode::METHOD_NOT_ALLOWED),
         (Method::POST, preferences.as_str(), "x".repeat(200_000), StatusCode::PAYLOAD_TOO_LARGE),
         (Method::POST, preferences.as_str(), "action=dance".to_owned(), StatusCode::BAD_REQUEST),
-        (Method::POST, preferences.as_str(), "action=leave&list=me".to_owned(), StatusCode::UNPROCESSABLE_ENTITY),
+        (Method::POST, preferences.as_str(), "action=unsubscribe&list=me".to_owned(), StatusCode::UNPROCESSABLE_ENTITY),
     ] {
         let headers = [form, ("accept-language", "ru-RU,ru;q=0.9")];
         let reply = site.send(method, path, &headers, Body::from(body)).await;
@@ -146,12 +146,12 @@ both!(preferences_show_all_stored_data_with_its_basis, |fixture| {
         "Offers",
         "city",
         "Казань",
-        "You agreed to it",
+        "Your consent",
         "export 17",
         "checkout &#60;form&#62;",
         "2026-11-19",
         "1 email to you",
-        "0 openings",
+        "0 opens",
         "1 click.",
     ] {
         assert!(page.contains(shown), "{shown} is missing: {page}");
@@ -164,7 +164,7 @@ both!(preferences_unsubscribe_from_one_list_and_then_the_last, |fixture| {
     launch(fixture, "offers", &site.offers).await;
     let path = format!("/p/{}", site.token(0, TokenPurpose::Preferences));
 
-    let page = site.post(&path, &format!("action=leave&list={}", site.news.id)).await;
+    let page = site.post(&path, &format!("action=unsubscribe&list={}", site.news.id)).await;
     assert_eq!(page.status, StatusCode::OK);
     assert!(page.body.contains("You are unsubscribed from “Новости”") && page.body.contains("Offers"), "{}", page.body);
     assert!(site.is_here(0).await);
@@ -172,14 +172,14 @@ both!(preferences_unsubscribe_from_one_list_and_then_the_last, |fixture| {
     let start = page.body.find("action=\"../p/").expect("a form") + 10;
     let next = &page.body[start..start + 3 + 44];
     assert_ne!(next, path, "the delivery of the list was deleted");
-    let last = site.post(next, &format!("action=leave&list={}", site.offers.id)).await;
+    let last = site.post(next, &format!("action=unsubscribe&list={}", site.offers.id)).await;
     assert!(last.body.contains("That was your last list"), "{}", last.body);
     assert!(!site.is_here(0).await);
 
     let after = site.get(&path).await;
     assert_eq!(after.status, StatusCode::OK);
-    assert!(after.body.contains("Nothing is held here"));
-    let again = site.post(next, &format!("action=leave&list={}", site.offers.id)).await;
+    assert!(after.body.contains("We hold no data about you"));
+    let again = site.post(next, &format!("action=unsubscribe&list={}", site.offers.id)).await;
     assert_eq!(again.status, StatusCode::OK);
 });
 
@@ -188,10 +188,10 @@ both!(request_for_a_list_of_another_contact_changes_nothing, |fixture| {
     let before = dump(fixture).await;
 
     let path = format!("/p/{}", site.token(1, TokenPurpose::Preferences));
-    let page = site.post(&path, &format!("action=leave&list={}", site.offers.id)).await;
+    let page = site.post(&path, &format!("action=unsubscribe&list={}", site.offers.id)).await;
 
     assert_eq!(page.status, StatusCode::OK);
-    assert!(!page.body.contains("You have left"), "{}", page.body);
+    assert!(!page.body.contains("You are unsubscribed"), "{}", page.body);
     assert_eq!(dump(fixture).await, before);
 });
 
@@ -201,13 +201,13 @@ both!(erasing_needs_confirmation_and_happens_once, |fixture| {
     let before = dump(fixture).await;
 
     let asked = site.post(&path, "action=erase").await;
-    assert!(asked.body.contains("name=\"sure\""));
+    assert!(asked.body.contains("name=\"confirmed\""));
     assert_eq!(dump(fixture).await, before);
 
     for _ in 0..3 {
-        let done = site.post(&path, "action=erase&sure=yes").await;
+        let done = site.post(&path, "action=erase&confirmed=yes").await;
         assert_eq!(done.status, StatusCode::OK);
-        assert!(done.body.contains("You are erased"));
+        assert!(done.body.contains("Your data is erased"));
     }
     assert!(!site.is_here(0).await);
     assert_eq!(site.unsubscribed().await, 1);
@@ -220,7 +220,7 @@ both!(concurrent_erasures_count_once, |fixture| {
     let requests: Vec<_> = (0..20)
         .map(|_| {
             let (site, path) = (site.clone(), path.clone());
-            tokio::spawn(async move { site.post(&path, "action=erase&sure=yes").await.status })
+            tokio::spawn(async move { site.post(&path, "action=erase&confirmed=yes").await.status })
         })
         .collect();
     for request in requests {

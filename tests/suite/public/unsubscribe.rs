@@ -146,7 +146,7 @@ both!(repeated_unsubscribe_answers_the_same, |fixture| {
     assert_eq!(site.unsubscribed().await, 1);
     let page = site.get(&format!("/u/{token}")).await;
     assert_eq!(page.status, StatusCode::OK);
-    assert!(page.body.contains("You are not on") && !page.body.contains("<form"));
+    assert!(page.body.contains("You are not subscribed") && !page.body.contains("<form"));
 });
 
 both!(hundred_concurrent_requests_are_one_erasure, |fixture| {
