@@ -1,7 +1,7 @@
 # Lists, rights of data subjects, erasure, trace search.
 list-added = The list “{ $name }” is added. Import contacts: sendoff import FILE --list "{ $name }" …
-list-bar = Unsubscribing contacts
-list-ceased = { $count ->
+list-close-progress = Unsubscribing contacts
+list-close-done = { $count ->
     [0] The list “{ $name }” is closed. It had no subscribers.
     [one] The list “{ $name }” is closed. { $count } contact was unsubscribed; imports cannot add it again.
    *[other] The list “{ $name }” is closed. { $count } contacts were unsubscribed; imports cannot add them again.
@@ -9,7 +9,7 @@ list-ceased = { $count ->
 list-line = { $name }: { $confirmed } confirmed, { $pending } pending, { $restricted } restricted
 list-line-closed = { $name }: closed
 list-none = There are no lists yet. Add one: sendoff list add NAME
-contact-held = This is all the data held:
+contact-stored = This is all the data held:
 contact-correct-nothing = Say what to correct: --set FIELD=VALUE, or --address NEW.
 contact-correct-pair = “{ $pair }” is not FIELD=VALUE.
 contact-correct-field = There is no field “{ $name }”. There are: { $known }. Declare it: sendoff field add { $name } TYPE
@@ -34,12 +34,12 @@ contact-erased = { $address } is erased: { $subscriptions ->
 }. A keyed digest stays, so that no import adds the address again; the counts of past campaigns stay too. Check: sendoff residue ADDRESS
 contact-erased-nobody = { $address } is not a contact here. The address is blocked from now on all the same.
 scrub-incomplete = Old WAL files of the database may still hold bytes of erased contacts: the role may not remove them, or an archive, a replica or a long transaction keeps them. docs/privacy.md lists the rights it needs; then repeat the command.
-residue-address = This is not an address: { $why }. Nothing was done.
-residue-bar = Searching
-residue-none = No trace of { $address }: not in a table, not in the files and journals of the database, not in the data folder.
-residue-some = { $hits ->
+trace-address = This is not an address: { $why }. Nothing was done.
+trace-progress = Searching
+trace-none = No trace of { $address }: not in a table, not in the files and journals of the database, not in the data folder.
+trace-some = { $hits ->
     [one] { $address } was found { $hits } time:
    *[other] { $address } was found { $hits } times:
 }
-residue-next = To erase this contact: sendoff contact erase ADDRESS. Remove matches in other files of the data folder yourself.
-residue-unreachable = Not searched, because it cannot be read from here: { $place }
+trace-next = To erase this contact: sendoff contact erase ADDRESS. Remove matches in other files of the data folder yourself.
+trace-unreachable = Not searched, because it cannot be read from here: { $place }

@@ -1,7 +1,7 @@
 # Списки, права субъектов данных, удаление, поиск следов.
 list-added = Список «{ $name }» добавлен. Импортировать людей: sendoff import ФАЙЛ --list "{ $name }" …
-list-bar = Отписываем людей
-list-ceased = { $count ->
+list-close-progress = Отписываем людей
+list-close-done = { $count ->
     [0] Список «{ $name }» закрыт. В нём никого не было.
     [one] Список «{ $name }» закрыт. Отписан { $count } человек, вернуть его импортом нельзя.
     [few] Список «{ $name }» закрыт. Отписано { $count } человека, вернуть их импортом нельзя.
@@ -10,7 +10,7 @@ list-ceased = { $count ->
 list-line = { $name }: подтверждены { $confirmed }, не подтверждены { $pending }, ограничены { $restricted }
 list-line-closed = { $name }: закрыт
 list-none = Списков пока нет. Создать: sendoff list add ИМЯ
-contact-held = Все хранимые данные:
+contact-stored = Все хранимые данные:
 contact-correct-nothing = Скажите, что исправить: --set ПОЛЕ=ЗНАЧЕНИЕ или --address НОВЫЙ.
 contact-correct-pair = «{ $pair }» — не ПОЛЕ=ЗНАЧЕНИЕ.
 contact-correct-field = Поля «{ $name }» нет. Есть: { $known }. Объявить: sendoff field add { $name } ТИП
@@ -39,13 +39,13 @@ contact-erased = Удалено всё о { $address }: { $subscriptions ->
 }. Остаются хеш адреса с секретным ключом, чтобы адрес не вернулся с импортом, и итоги прошлых кампаний. Проверить: sendoff residue АДРЕС
 contact-erased-nobody = Адреса { $address } здесь нет. Впредь он всё равно не будет принят.
 scrub-incomplete = В старых журналах базы ещё могут быть байты удалённых людей: у роли нет права их удалить, или их держат архив, реплика либо долгая транзакция. Нужные права перечислены в docs/privacy.md; затем повторите команду.
-residue-address = Это не адрес: { $why }. Ничего не сделано.
-residue-bar = Поиск
-residue-none = Следов { $address } нет: ни в таблицах, ни в файлах и журналах базы, ни в папке данных.
-residue-some = { $hits ->
+trace-address = Это не адрес: { $why }. Ничего не сделано.
+trace-progress = Поиск
+trace-none = Следов { $address } нет: ни в таблицах, ни в файлах и журналах базы, ни в папке данных.
+trace-some = { $hits ->
     [one] { $address } найден { $hits } раз:
     [few] { $address } найден { $hits } раза:
    *[many] { $address } найден { $hits } раз:
 }
-residue-next = Удалить этого человека: sendoff contact erase АДРЕС. Найденное в других файлах папки данных удалите сами.
-residue-unreachable = Не проверено, потому что отсюда не читается: { $place }
+trace-next = Удалить этого человека: sendoff contact erase АДРЕС. Найденное в других файлах папки данных удалите сами.
+trace-unreachable = Не проверено, потому что отсюда не читается: { $place }

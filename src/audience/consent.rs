@@ -10,7 +10,7 @@ use sqlx::Row;
 
 use super::contact::NewContactIds;
 use crate::infra::clock::Millis;
-use crate::infra::db::json_rows::{delete_returning, whole};
+use crate::infra::db::json_rows::{AnyInteger, delete_returning, whole};
 use crate::infra::db::pg_copy::{CopyRows, CopyTransaction};
 use crate::infra::db::value::Value::{Bytes, Integer, Text};
 use crate::infra::db::{Conn, Query, for_update};
@@ -221,8 +221,9 @@ pub async fn forget(conn: &mut Conn, contacts: &[Id], list: Option<Id>) -> Resul
         None => Query::new("contact_id in :contacts"),
     };
     let condition = condition.bind_ids("contacts", contacts);
-    let deleted: Vec<(Id,)> = delete_returning(conn, "consent", "evidence_id", condition).await?;
-    let unreferenced = lock_unreferenced(conn, deleted.into_iter().map(|(evidence,)| evidence).collect()).await?;
+    let deleted: Vec<(AnyInteger,)> = delete_returning(conn, "consent", "evidence_id", condition).await?;
+    let unreferenced =
+        lock_unreferenced(conn, deleted.into_iter().map(|(AnyInteger(evidence),)| evidence).collect()).await?;
     if unreferenced.is_empty() {
         return Ok(());
     }

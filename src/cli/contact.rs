@@ -49,7 +49,7 @@ pub async fn run(installation: &Installation, actor: &Actor, command: Command, l
     match command {
         Command::Show { address } => {
             let stored = contact::show(installation, actor, &address).await?;
-            let mut lines = vec![lang.tr("contact-held")];
+            let mut lines = vec![lang.tr("contact-stored")];
             outline(&stored, 0, &mut lines);
             Ok(Output::new(&stored, lang, lines.join("\n")))
         }

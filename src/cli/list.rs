@@ -35,11 +35,11 @@ pub async fn run(installation: &Installation, actor: &Actor, command: Command, l
             Ok(Output::new(&added, lang, lang.translate(&message)))
         }
         Command::Close { name } => {
-            let mut bar = Bar::new(&lang.tr("list-bar"), 0);
+            let mut bar = Bar::new(&lang.tr("list-close-progress"), 0);
             let closed = list::close(installation, actor, &name, |done, total| bar.set(done, total)).await;
             bar.finish();
             let closed = closed?;
-            let message = Message::new("list-ceased").with("name", &closed.list).with("count", closed.left);
+            let message = Message::new("list-close-done").with("name", &closed.list).with("count", closed.left);
             Ok(Output::new(&closed, lang, lang.translate(&message)))
         }
         Command::Ls => {

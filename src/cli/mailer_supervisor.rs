@@ -127,7 +127,7 @@ async fn watch_store(
                 continue;
             }
             // The old store was wiped before its new state was read here.
-            Err(Error::Db(error)) if is_missing_table(&error) => Message::new("store-gone"),
+            Err(Error::Db(error)) if is_missing_table(&error) => Message::new("store-wiped"),
             // A database that is away is reported by the mailer and the health check.
             Err(_) => continue,
         };

@@ -66,14 +66,14 @@ fn describe(migrated: &Migrated, lang: Lang) -> String {
 fn moved_lines(moved: &Moved, lang: Lang) -> Vec<String> {
     let place = &moved.place;
     if moved.tables.is_empty() {
-        return vec![lang.translate(&Message::new("move-there").with("place", place))];
+        return vec![lang.translate(&Message::new("move-already-there").with("place", place))];
     }
     let mut lines = vec![lang.tr("move-compared")];
     for (table, sum) in &moved.tables {
         lines.push(format!("  {table:<24} {:>12}  {}", sum.rows, &sum.checksum[..16]));
     }
     if moved.left > 0 {
-        lines.push(lang.translate(&Message::new("move-left").with("count", moved.left)));
+        lines.push(lang.translate(&Message::new("move-erased").with("count", moved.left)));
     }
     lines.push(lang.translate(&Message::new("move-done").with("place", place)));
     lines
@@ -93,7 +93,7 @@ impl Bars {
             Step::Started => {}
             Step::WaitingForMailers => self.draw("move-waiting", 0),
             Step::Counted { rows } => self.total = *rows,
-            Step::Copying { rows, .. } => self.draw("move-carrying", *rows),
+            Step::Copying { rows, .. } => self.draw("move-copying", *rows),
             Step::Comparing { rows, .. } => self.draw("move-comparing", *rows),
         }
     }

@@ -27,7 +27,7 @@ pub struct Command {
 
 /// Runs the search. `failed` is set when anything was found.
 pub async fn run(installation: &Installation, actor: &Actor, command: Command, lang: Lang) -> Result<Output> {
-    let bar = Arc::new(Mutex::new(Bar::new(&lang.tr("residue-bar"), 0)));
+    let bar = Arc::new(Mutex::new(Bar::new(&lang.tr("trace-progress"), 0)));
     let shown = bar.clone();
     let progress = move |done, total| {
         if let Ok(mut bar) = shown.lock() {
@@ -45,7 +45,7 @@ pub async fn run(installation: &Installation, actor: &Actor, command: Command, l
 
 fn describe(searched: &Searched, lang: Lang) -> String {
     let report = &searched.report;
-    let message = Message::new(if report.hits == 0 { "residue-none" } else { "residue-some" })
+    let message = Message::new(if report.hits == 0 { "trace-none" } else { "trace-some" })
         .with("address", &searched.address)
         .with("hits", report.hits);
     let mut lines = vec![lang.translate(&message)];
@@ -53,10 +53,10 @@ fn describe(searched: &Searched, lang: Lang) -> String {
         lines.push(format!("  {:>6} × {}  {}", trace.count, trace.form, trace.place));
     }
     if report.hits > 0 {
-        lines.push(lang.tr("residue-next"));
+        lines.push(lang.tr("trace-next"));
     }
     for place in &report.unreachable {
-        lines.push(lang.translate(&Message::new("residue-unreachable").with("place", place)));
+        lines.push(lang.translate(&Message::new("trace-unreachable").with("place", place)));
     }
     lines.join("\n")
 }

@@ -13,7 +13,7 @@ use sqlx::Row;
 use crate::audience::{contact, eligibility};
 use crate::campaign::{erased_counts, model};
 use crate::infra::clock::Millis;
-use crate::infra::db::json_rows::{delete_returning, number, words};
+use crate::infra::db::json_rows::{AnyInteger, AnyText, delete_returning, number, words};
 use crate::infra::db::{Conn, Query};
 use crate::infra::error::Result;
 use crate::infra::id::{Id, Ids, STEP};
@@ -161,10 +161,11 @@ pub async fn forget(conn: &mut Conn, contacts: &[Id], list: Option<Id>) -> Resul
     let condition = Query::new("contact_id in :contacts and {of_list}")
         .bind_ids("contacts", contacts)
         .fragment("of_list", model::is_of_list(list));
-    let rows: Vec<(Id, Id, String, i32)> =
+    let rows: Vec<(AnyInteger, AnyInteger, AnyText, AnyInteger)> =
         delete_returning(conn, "event", "campaign_id, delivery_id, kind, position", condition).await?;
     let (mut known, mut unknown) = (BTreeSet::new(), BTreeSet::new());
-    for (campaign, delivery, kind, position) in rows {
+    for (AnyInteger(campaign), AnyInteger(delivery), AnyText(kind), AnyInteger(position)) in rows {
+        let position = i32::try_from(position).unwrap_or(0);
         match RecordedKind::from(kind) {
             RecordedKind::Known(kind) => {
                 for (erased_as, counted) in kind.properties().erased_as {

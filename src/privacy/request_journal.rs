@@ -11,7 +11,6 @@ use tokio::time::timeout;
 use super::erasure::{self, Erased, Reason};
 use super::unsubscribe_batch::{self, MAX_BATCH, UnsubscribeBatcher, UnsubscribeRequest, Unsubscribed};
 use crate::campaign::delivery;
-use crate::campaign::model::{self, Campaign};
 use crate::infra::error::{Error, Result};
 use crate::infra::failpoint;
 use crate::infra::id::Id;
@@ -154,11 +153,12 @@ async fn erase(installation: &Installation, delivery: DeliveryRef) -> Result<Uns
         Some(contact) => erasure::canonical_of(&mut conn, contact).await?,
         None => None,
     };
-    let campaign = model::find(&mut conn, delivery.campaign).await?;
+    let mut campaigns = unsubscribe_batch::workspaces_and_lists(&mut conn, &[delivery.campaign]).await?;
     drop(conn);
-    let erased = match (canonical, campaign) {
-        (Some(canonical), Some(Campaign { workspace, id, .. })) => {
-            erasure::erase_canonical(installation, workspace, &canonical, Reason::Erased, Some(id)).await?
+    let erased = match (canonical, campaigns.remove(&delivery.campaign)) {
+        (Some(canonical), Some((workspace, _))) => {
+            let campaign = Some(delivery.campaign);
+            erasure::erase_canonical(installation, workspace, &canonical, Reason::Erased, campaign).await?
         }
         _ => Erased::Nothing,
     };

@@ -2,15 +2,16 @@
 //! transaction runs, the next batch gathers, so no request waits for others to come.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 
+use sqlx::Row;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::erasure::{self, Erased, Reason, Unsubscription};
 use super::request_journal::CONNECTION_TIMEOUT;
-use crate::campaign::model::Campaign;
-use crate::campaign::{delivery, model};
+use crate::campaign::delivery;
+use crate::infra::db::Conn;
+use crate::infra::db::query::Query;
 use crate::infra::error::{Error, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
@@ -99,18 +100,13 @@ pub async fn unsubscribe_batch(
     let mut conn = timeout(CONNECTION_TIMEOUT, installation.db.read()).await.map_err(timed_out)??;
     let deliveries: Vec<Id> = requests.iter().map(|request| request.delivery.delivery).collect();
     let contacts: HashMap<Id, Id> = delivery::contacts_of(&mut conn, &deliveries).await?.into_iter().collect();
-    let mut campaigns: HashMap<Id, Option<Campaign>> = HashMap::new();
-    for UnsubscribeRequest { delivery, .. } in requests {
-        if let Entry::Vacant(unread) = campaigns.entry(delivery.campaign) {
-            unread.insert(model::find(&mut conn, delivery.campaign).await?);
-        }
-    }
+    let campaigns: Vec<Id> = requests.iter().map(|request| request.delivery.campaign).collect();
+    let lists = workspaces_and_lists(&mut conn, &campaigns).await?;
     drop(conn);
     let contact_of = |request: &UnsubscribeRequest| contacts.get(&request.delivery.delivery).copied();
     let unsubscription = |request: &UnsubscribeRequest| {
-        let campaign = campaigns.get(&request.delivery.campaign)?.as_ref()?;
-        let list = request.list.unwrap_or(campaign.list);
-        let (workspace, campaign) = (campaign.workspace, Some(campaign.id));
+        let (workspace, list) = *lists.get(&request.delivery.campaign)?;
+        let (list, campaign) = (request.list.unwrap_or(list), Some(request.delivery.campaign));
         Some(Unsubscription { workspace, contact: contact_of(request)?, list, campaign })
     };
     let unsubscriptions: Vec<Option<Unsubscription>> = requests.iter().map(unsubscription).collect();
@@ -121,4 +117,17 @@ pub async fn unsubscribe_batch(
         Unsubscribed { erased, contact: contact_of(request) }
     };
     Ok(requests.iter().zip(&unsubscriptions).map(result).collect())
+}
+
+/// Workspace and list of campaigns. No other column is read, so that a damaged campaign cannot prevent an erasure.
+pub(super) async fn workspaces_and_lists(conn: &mut Conn, campaigns: &[Id]) -> Result<HashMap<Id, (Id, Id)>> {
+    let rows = Query::new(
+        "select id, workspace_id, list_id
+           from campaign
+          where id in :campaigns",
+    )
+    .bind_ids("campaigns", campaigns)
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.iter().map(|row| (row.get(0), (row.get(1), row.get(2)))).collect())
 }

@@ -214,10 +214,10 @@ async fn check_target(
     match target.db.store_status().await? {
         Some(found) if found.state == StoreState::Arriving && Some(found.migration) == migration => return Ok(true),
         Some(found) if found.state == StoreState::Arriving => {
-            let message = Message::new("move-half").with("place", to.redacted()).with("from", found.location);
+            let message = Message::new("move-partial").with("place", to.redacted()).with("from", found.location);
             return Err(message.conflict());
         }
-        Some(_) => return Err(Message::new("move-old").with("place", to.redacted()).conflict()),
+        Some(_) => return Err(Message::new("move-previous").with("place", to.redacted()).conflict()),
         // The cutover is done, and the target is in use.
         None if source.is_some_and(|status| status.state == StoreState::Moved) => return Ok(true),
         None => {}
@@ -246,5 +246,5 @@ async fn lock_database(db: &Db) -> Result<Conn> {
 }
 
 fn locked() -> Error {
-    Message::new("move-twice").internal()
+    Message::new("move-locked").internal()
 }

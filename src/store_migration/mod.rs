@@ -120,7 +120,7 @@ pub async fn cancel(config: Config, clock: Clock, to: Option<&str>) -> Result<St
     let found = match source.db.store_status().await? {
         Some(found) if matches!(found.state, StoreState::Ending | StoreState::Moving | StoreState::Closing) => found,
         Some(other) => return Err(other.refusal()),
-        None => return Err(Message::new("move-none").conflict()),
+        None => return Err(Message::new("move-not-started").conflict()),
     };
     if let Some(to) = to {
         wipe::partial_target(&to, &source.config.data, found.migration).await?;

@@ -22,7 +22,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(250);
 /// (see `Db::vacuum_full`).
 pub async fn previous_stores(data: &Path) -> Result<(String, bool)> {
     let Some(StorePointer { now, was }) = StorePointer::read(data)?.filter(|pointer| !pointer.was.is_empty()) else {
-        return Err(Message::new("move-no-old").conflict());
+        return Err(Message::new("move-no-previous").conflict());
     };
     wait_until_unused(data).await?;
     let mut is_clean = true;
@@ -43,7 +43,7 @@ pub async fn previous_stores(data: &Path) -> Result<(String, bool)> {
 pub async fn partial_target(location: &StoreLocation, data: &Path, number: Id) -> Result<bool> {
     let check_partial = async |db: &Db| match db.store_status().await? {
         Some(StoreStatus { state: StoreState::Arriving, migration: found, .. }) if found == number => Ok(()),
-        _ => Err(Message::new("move-not-half").with("place", location.redacted()).conflict()),
+        _ => Err(Message::new("move-not-partial").with("place", location.redacted()).conflict()),
     };
     remove_store(location, data, check_partial).await
 }
@@ -85,7 +85,7 @@ async fn remove_store(location: &StoreLocation, data: &Path, check: impl AsyncFn
 async fn check_moved(db: &Db) -> Result<()> {
     match db.store_status().await? {
         Some(status) if status.state == StoreState::Moved => Ok(()),
-        _ => Err(Message::new("move-old-in-use").unavailable()),
+        _ => Err(Message::new("move-previous-in-use").unavailable()),
     }
 }
 

@@ -172,7 +172,7 @@ pub async fn erase(installation: &Installation, actor: &Actor, address: &str) ->
 
 fn parse(text: &str) -> Result<Address> {
     Address::parse(text).map_err(|fault| {
-        Message::new("residue-address").with("why", Message::new(fault.key()).pack()).invalid_field("address")
+        Message::new("trace-address").with("why", Message::new(fault.key()).pack()).invalid_field("address")
     })
 }
 

@@ -53,5 +53,5 @@ pub async fn read(installation: &Installation, actor: &Actor, file: &str) -> Res
 }
 
 async fn run_blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    spawn_blocking(work).await.unwrap_or_else(|_| Err(Message::new("refusal-broken").internal()))
+    spawn_blocking(work).await.unwrap_or_else(|_| Err(Message::new("refusal-internal").internal()))
 }

@@ -84,7 +84,7 @@ pub async fn run(config: Config, actor: &Actor, request: &Request, progress: &mu
     let moved = match &request.to {
         Some(to) => Some(migrate(config, to, progress).await?),
         None if request.wipe_old => None,
-        None => return Err(Message::new("move-nowhere").invalid_field("to")),
+        None => return Err(Message::new("move-no-target").invalid_field("to")),
     };
     let old = if request.wipe_old {
         let (place, clean) = wipe::previous_stores(&data).await?;
@@ -120,7 +120,7 @@ async fn migrate(config: Config, to: &str, progress: &mut dyn FnMut(Step)) -> Re
         }
         Err(error) if has_begun => {
             error.log_causes();
-            Err(Message::new("move-cut").with("why", error.message().pack()).unavailable())
+            Err(Message::new("move-interrupted").with("why", error.message().pack()).unavailable())
         }
         Err(error) => Err(error),
     }

@@ -30,7 +30,7 @@ pub async fn search(
 ) -> Result<Searched> {
     let permit = actor.permit(Action::SearchTraces)?;
     let parsed = Address::parse(address).map_err(|fault| {
-        Message::new("residue-address").with("why", Message::new(fault.key()).pack()).invalid_field("address")
+        Message::new("trace-address").with("why", Message::new(fault.key()).pack()).invalid_field("address")
     })?;
     physical_erasure::run_if_pending(installation).await?;
     let report = trace_search::search(installation, address, &parsed, progress).await?;

@@ -137,7 +137,7 @@ impl Refusal {
 
     /// An internal error.
     pub fn broken() -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "refusal-broken")
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "refusal-internal")
     }
 }
 
@@ -151,7 +151,7 @@ impl From<Error> for Refusal {
             | Error::Forbidden(message) => Self { status: StatusCode::BAD_REQUEST, message },
             Error::Internal(_) | Error::Unavailable(_) => Self::broken(),
             Error::StoreClosed(_) | Error::Db(_) | Error::Fenced | Error::Io { .. } => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "refusal-away")
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "refusal-unavailable")
             }
         }
     }
@@ -220,8 +220,8 @@ fn endpoint(path: &str) -> &'static str {
 fn title_key(status: StatusCode) -> &'static str {
     match status {
         StatusCode::NOT_FOUND => "refusal-title-unknown",
-        StatusCode::SERVICE_UNAVAILABLE => "refusal-title-away",
-        status if status.is_server_error() => "refusal-title-broken",
+        StatusCode::SERVICE_UNAVAILABLE => "refusal-title-unavailable",
+        status if status.is_server_error() => "refusal-title-internal",
         _ => "refusal-title",
     }
 }
@@ -231,8 +231,8 @@ fn text_key(status: StatusCode) -> &'static str {
         StatusCode::NOT_FOUND => "refusal-unknown",
         StatusCode::METHOD_NOT_ALLOWED => "refusal-method",
         StatusCode::PAYLOAD_TOO_LARGE => "refusal-large",
-        StatusCode::FORBIDDEN => "refusal-foreign",
-        status if status.is_server_error() => "refusal-broken",
+        StatusCode::FORBIDDEN => "refusal-cross-site",
+        status if status.is_server_error() => "refusal-internal",
         _ => "refusal-request",
     }
 }

@@ -8,12 +8,14 @@ use sendoff::audience::subscription;
 use sendoff::audience::tombstone::{self, EVERY_LIST};
 use sendoff::campaign::delivery::State;
 use sendoff::infra::db::Sql;
+use sendoff::infra::token::DeliveryRef;
 use sendoff::privacy::erasure::{self, Erased, PERSONAL_TABLES, Reason, Unsubscription};
+use sendoff::privacy::request_journal::{RecipientRequest, RequestJournal, RequestStatus};
 use sendoff::privacy::{erasure_log, file_erasure};
 use sendoff::report::summary::Summary;
 
 use crate::canary;
-use crate::fixture::{Fixture, both};
+use crate::fixture::{Fixture, Kind, both};
 
 pub async fn unsubscribe(fixture: &Fixture, person: i64, list: i64, through: Option<i64>) -> Erased {
     erasure::unsubscribe(&fixture.installation, fixture.workspace.id, person, list, Reason::Unsubscribed, through)
@@ -397,4 +399,35 @@ both!(concurrent_file_erasures_do_not_corrupt_files, |fixture| {
 
     assert_eq!(std::fs::read_to_string(&export).expect("the export"), "email\nstays@example.org\n");
     assert_eq!(std::fs::read_dir(fixture.installation.config.capture_dir()).expect("the folder").count(), 0);
+});
+
+both!(damaged_rows_do_not_prevent_an_erasure, |fixture| {
+    let (campaign, _, people) = every_state(fixture).await;
+    let delivery = canary::number(fixture, "select max(delivery_id) from event").await;
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
+    let mut damages = vec![
+        "update event set kind = 'from a later version'",
+        "update delivery set state = 'from a later version'",
+        "update campaign set state = 'from a later version'",
+        "update contact set fields = '{'",
+    ];
+    if fixture.kind == Kind::Sqlite {
+        damages.extend(["update event set kind = x'00ff'", "update event set position = 'first'"]);
+    }
+    for damage in damages {
+        sqlx::query(damage).execute(&mut *tx).await.expect(damage);
+    }
+    tx.commit().await.expect("committed");
+    let before = canary::number(fixture, "select count(*) from contact").await;
+
+    let journal = RequestJournal::new(&fixture.installation);
+    let reference = DeliveryRef { campaign: campaign.id, delivery };
+    let (status, _) = journal.submit(reference, RecipientRequest::Erase).await.expect("erased");
+    assert_eq!(status, RequestStatus::Done(Erased::Contact));
+    for text in &people {
+        erase(fixture, text).await;
+    }
+
+    assert_eq!((before, canary::number(fixture, "select count(*) from contact").await), (9, 0));
+    assert_eq!(canary::number(fixture, "select count(*) from event").await, 0);
 });

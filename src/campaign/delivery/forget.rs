@@ -3,7 +3,7 @@
 use super::State;
 use super::counts::{self, Changes, PLANNED};
 use crate::campaign::{erased_counts, model};
-use crate::infra::db::json_rows::delete_returning;
+use crate::infra::db::json_rows::{AnyInteger, AnyText, delete_returning};
 use crate::infra::db::{Conn, Query};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
@@ -14,10 +14,10 @@ pub async fn forget(conn: &mut Conn, contacts: &[Id], list: Option<Id>) -> Resul
     let condition = Query::new("contact_id in :contacts and {of_list}")
         .bind_ids("contacts", contacts)
         .fragment("of_list", model::is_of_list(list));
-    let rows: Vec<(Id, String)> = delete_returning(conn, "delivery", "campaign_id, state", condition).await?;
+    let rows: Vec<(AnyInteger, AnyText)> = delete_returning(conn, "delivery", "campaign_id, state", condition).await?;
     let mut erased = erased_counts::ErasedCounts::new();
     let mut changes = Changes::new();
-    for (campaign, state) in rows {
+    for (AnyInteger(campaign), AnyText(state)) in rows {
         // A row in an unknown state must not prevent the erasure.
         let was: Option<State> = state.parse().ok();
         let counted = match was {

@@ -1,8 +1,8 @@
 //! Sets of rows as one parameter: a JSON array that the statement reads as a table. With a placeholder per value the
 //! database would parse a new statement for each batch size, which costs more than writing the rows.
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
@@ -116,7 +116,12 @@ pub async fn take<T: DeserializeOwned>(
     let mut script = Script::new(conn);
     if Dialect::of(conn) == Dialect::Sqlite {
         // No other transaction writes meanwhile, so both statements find the same rows.
-        let sql = script.add(&format!("select {columns} from {table} where "));
+        // SQLite stores values of any type in any column, and JSON cannot hold bytes.
+        let readable = |column: &str| {
+            format!("case typeof({column}) when 'blob' then hex({column}) else {column} end as {column}")
+        };
+        let readable: Vec<String> = columns.split(", ").map(readable).collect();
+        let sql = script.add(&format!("select {} from {table} where ", readable.join(", ")));
         narrow(sql, conn);
         sql.gather(conn, columns);
         narrow(script.add(&format!("delete from {table} where ")), conn);
@@ -152,6 +157,31 @@ pub(super) fn gathering(dialect: Dialect, columns: &str) -> String {
 pub fn read<T: DeserializeOwned>(row: Option<&AnyRow>) -> Vec<T> {
     let text: Option<String> = row.and_then(|row| row.get(0));
     serde_json::from_str(text.as_deref().unwrap_or("[]")).expect("the database writes JSON of these columns")
+}
+
+/// A text in a row of [`take`]; a value of another type as its JSON text.
+#[derive(Debug, Deserialize)]
+#[serde(from = "serde_json::Value")]
+pub struct AnyText(pub String);
+
+impl From<serde_json::Value> for AnyText {
+    fn from(value: serde_json::Value) -> Self {
+        match value {
+            serde_json::Value::String(text) => Self(text),
+            other => Self(other.to_string()),
+        }
+    }
+}
+
+/// A whole number in a row of [`take`]; 0 for a value of another type.
+#[derive(Debug, Deserialize)]
+#[serde(from = "serde_json::Value")]
+pub struct AnyInteger(pub i64);
+
+impl From<serde_json::Value> for AnyInteger {
+    fn from(value: serde_json::Value) -> Self {
+        Self(value.as_i64().unwrap_or(0))
+    }
 }
 
 /// The text around the values of fixed-width rows, which makes them a table with the column `value`.

@@ -170,5 +170,5 @@ fn one_click_url(message: &ReceivedMessage, public_url: &str) -> Option<Url> {
 
 async fn find(state: &DeskState, file: &str) -> Result<ReceivedMessage, Refusal> {
     let found = inbox::read(&state.installation, &Actor::desk(), file).await?;
-    found.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "inbox-gone"))
+    found.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "inbox-missing"))
 }

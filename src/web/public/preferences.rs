@@ -103,11 +103,13 @@ async fn unsubscribe_from(
     match (status, contact) {
         (RequestStatus::Done(erased), Some(contact)) => {
             let name = within(recipient::list_name(&state.installation, &Actor::recipient(), list)).await?;
-            let done = name.filter(|_| erased != Erased::Nothing).map(|name| frame.about("left-title", &name));
+            let done = name.filter(|_| erased != Erased::Nothing).map(|name| frame.about("unsubscribed-title", &name));
             preferences_page(state, frame, delivery, contact, done).await
         }
         (RequestStatus::Done(_), None) => Ok(no_data(frame)),
-        (RequestStatus::Recorded, _) => Ok(show(&Notice::new(frame, frame.tr("noted-title"), frame.tr("noted-text")))),
+        (RequestStatus::Recorded, _) => {
+            Ok(show(&Notice::new(frame, frame.tr("recorded-title"), frame.tr("recorded-text"))))
+        }
     }
 }
 
@@ -122,14 +124,14 @@ async fn preferences_page(
     let actor = Actor::recipient();
     let reading = recipient::stored_data(&state.installation, &actor, contact, delivery);
     let Some(stored) = within(reading).await? else {
-        let last_list = |title| show(&Notice::new(frame, title, frame.tr("held-last")));
+        let last_list = |title| show(&Notice::new(frame, title, frame.tr("data-last-list")));
         return Ok(done.map_or_else(|| no_data(frame), last_list));
     };
     let data = StoredDataView::new(frame, &stored);
-    let intro = Message::new("held-intro").with("address", &data.address).with("day", &data.since);
+    let intro = Message::new("data-intro").with("address", &data.address).with("day", &data.since);
     Ok(show(&PreferencesPage {
         frame,
-        title: frame.tr("held-title"),
+        title: frame.tr("data-title"),
         intro: frame.lang.translate(&intro),
         done,
         data,
@@ -140,11 +142,11 @@ async fn preferences_page(
 fn erased(frame: Frame, status: RequestStatus) -> Response {
     let text = match status {
         RequestStatus::Done(_) => "erased-done",
-        RequestStatus::Recorded => "erased-noted",
+        RequestStatus::Recorded => "erased-recorded",
     };
     show(&Notice::new(frame, frame.tr("erased-title"), frame.tr(text)))
 }
 
 fn no_data(frame: Frame) -> Response {
-    show(&Notice::new(frame, frame.tr("held-nothing-title"), frame.tr("held-nothing")))
+    show(&Notice::new(frame, frame.tr("data-none-title"), frame.tr("data-none")))
 }

@@ -67,7 +67,7 @@ impl StoredDataView {
 
 fn counts(frame: Frame, data: &SubjectData) -> String {
     let count = |kind: EventKind| data.events.iter().filter(|event| event.kind == kind.as_str()).count();
-    let message = Message::new("held-traces")
+    let message = Message::new("data-counts")
         .with("emails", data.deliveries.len())
         .with("opens", count(EventKind::Open))
         .with("clicks", count(EventKind::Click));
@@ -77,7 +77,7 @@ fn counts(frame: Frame, data: &SubjectData) -> String {
 /// The declared fields in their order, then values of fields that are not declared any more.
 fn fields(frame: Frame, declared: &[Field], values: &Values) -> Vec<(String, String)> {
     let shown = |kind: Kind, value: &Value| match (kind, value) {
-        (Kind::Flag, value) => frame.tr(if value.as_i64() == Some(0) { "held-no" } else { "held-yes" }),
+        (Kind::Flag, value) => frame.tr(if value.as_i64() == Some(0) { "data-no" } else { "data-yes" }),
         (_, Value::String(text)) => text.clone(),
         (_, other) => other.to_string(),
     };
@@ -89,16 +89,16 @@ fn fields(frame: Frame, declared: &[Field], values: &Values) -> Vec<(String, Str
 
 fn receipt(frame: Frame, consent: &ConsentData) -> Vec<(String, String)> {
     let basis = match consent.basis {
-        Basis::Consent => "held-basis-consent",
-        Basis::Contract => "held-basis-contract",
-        Basis::Interest => "held-basis-interest",
+        Basis::Consent => "data-basis-consent",
+        Basis::Contract => "data-basis-contract",
+        Basis::Interest => "data-basis-interest",
     };
     [
-        ("held-basis", frame.tr(basis)),
-        ("held-given", day(consent.given_at)),
-        ("held-source", consent.source.clone()),
-        ("held-wording", consent.wording.clone()),
-        ("held-proof", consent.proof.clone()),
+        ("data-basis", frame.tr(basis)),
+        ("data-given", day(consent.given_at)),
+        ("data-source", consent.source.clone()),
+        ("data-wording", consent.wording.clone()),
+        ("data-proof", consent.proof.clone()),
     ]
     .into_iter()
     .filter(|(_, text)| !text.is_empty())
@@ -108,9 +108,9 @@ fn receipt(frame: Frame, consent: &ConsentData) -> Vec<(String, String)> {
 
 fn state(frame: Frame, state: State, day: &str) -> String {
     let key = match state {
-        State::Pending => "held-pending",
-        State::Confirmed => "held-confirmed",
-        State::Restricted => "held-restricted",
+        State::Pending => "data-pending",
+        State::Confirmed => "data-confirmed",
+        State::Restricted => "data-restricted",
     };
     frame.lang.translate(&Message::new(key).with("day", day))
 }

@@ -82,8 +82,8 @@ pub async fn unsubscribe(
     };
     let mut page = unsubscribed(frame, &list, status);
     if let Some(other) = other {
-        page.lines.push(frame.tr("left-others"));
-        page.link = Some((state.preferences_path(frame, other), frame.tr("left-see-others")));
+        page.lines.push(frame.tr("unsubscribed-other-lists"));
+        page.link = Some((state.preferences_path(frame, other), frame.tr("unsubscribed-see-data")));
     }
     Ok(show(&page))
 }
@@ -109,17 +109,17 @@ async fn execute(
 
 fn unsubscribed(frame: Frame, list: &str, status: RequestStatus) -> Notice {
     let text = match status {
-        RequestStatus::Done(_) => "left-done",
-        RequestStatus::Recorded => "left-noted",
+        RequestStatus::Done(_) => "unsubscribed-done",
+        RequestStatus::Recorded => "unsubscribed-recorded",
     };
-    Notice::new(frame, frame.about("left-title", list), frame.tr(text))
+    Notice::new(frame, frame.about("unsubscribed-title", list), frame.tr(text))
 }
 
 fn not_subscribed(frame: Frame, list: &str) -> Notice {
-    Notice::new(frame, frame.about("gone-title", list), frame.tr("gone-text"))
+    Notice::new(frame, frame.about("not-subscribed-title", list), frame.tr("not-subscribed-text"))
 }
 
 /// The page behind every token of a test message.
 pub fn test_message(frame: Frame, list: &str) -> Response {
-    show(&Notice::new(frame, frame.tr("test-letter-title"), frame.about("test-letter-text", list)))
+    show(&Notice::new(frame, frame.tr("test-message-title"), frame.about("test-message-text", list)))
 }

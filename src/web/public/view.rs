@@ -31,6 +31,6 @@ pub async fn read(
     let html = within(recipient::view_message(&state.installation, &Actor::recipient(), delivery)).await?;
     Ok(match html {
         Some(html) => ([(CONTENT_SECURITY_POLICY, POLICY)], Html(html)).into_response(),
-        None => show(&Notice::new(frame, frame.tr("view-gone-title"), frame.tr("view-gone"))),
+        None => show(&Notice::new(frame, frame.tr("view-missing-title"), frame.tr("view-missing"))),
     })
 }

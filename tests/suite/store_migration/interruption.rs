@@ -31,7 +31,7 @@ both!(move_interrupted_at_any_step_resumes, |fixture| {
         match AssertUnwindSafe(run).catch_unwind().await {
             Ok(Ok(outcome)) => break outcome,
             // The server may still hold the lock of the last try.
-            Ok(Err(error)) if key(&error) == "move-twice" => tokio::time::sleep(Duration::from_millis(20)).await,
+            Ok(Err(error)) if key(&error) == "move-locked" => tokio::time::sleep(Duration::from_millis(20)).await,
             Ok(Err(error)) => panic!("{error:?}"),
             Err(_) => cuts += 1,
         }
@@ -62,7 +62,7 @@ both!(move_killed_at_any_moment_resumes, |fixture| {
     let mut ended = with_database(fixture, program(fixture, &["move", "--to", &target.to])).output().expect("runs");
     for _ in 0..50 {
         let output = String::from_utf8_lossy(&ended.stdout).into_owned();
-        if !output.contains("\"move-twice\"") {
+        if !output.contains("\"move-locked\"") {
             break;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;

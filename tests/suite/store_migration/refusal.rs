@@ -64,7 +64,7 @@ both!(second_move_is_refused_until_the_first_is_cancelled, |fixture| {
     let config = fixture.installation.config.clone();
     let cut = AssertUnwindSafe(store_migration::migrate(config, Clock::fixed(NOW), &target.to, &mut report));
     assert!(cut.catch_unwind().await.is_err());
-    assert_eq!(key(&second.expect("tried").expect_err("refused")), "move-twice");
+    assert_eq!(key(&second.expect("tried").expect_err("refused")), "move-locked");
 
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(key(&migrate(fixture, &elsewhere, &mut |_| {}).await.expect_err("another place")), "move-elsewhere");
