@@ -322,7 +322,7 @@ mod tests {
     #[test]
     fn path_ends_at_the_bracket_outside_quotes() {
         assert_eq!(path("FROM:<>", "FROM:"), Some(("", "")));
-        assert_eq!(path("from: <a@b.org> MAX_SIZE=1", "FROM:"), Some(("a@b.org", " SIZE=1")));
+        assert_eq!(path("from: <a@b.org> SIZE=1", "FROM:"), Some(("a@b.org", " SIZE=1")));
         assert_eq!(path("TO:<\"a>\\\"b\"@c.org>", "TO:"), Some(("\"a>\\\"b\"@c.org", "")));
         for text in ["FROM:a@b.org", "TO:<a@b.org>", "FROM:<a@b.org", "FRO", "", "FROM:<\"a>@b.org>", "ФРОМ:<a>"] {
             assert_eq!(path(text, "FROM:"), None, "{text}");
