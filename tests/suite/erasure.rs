@@ -272,6 +272,8 @@ fn schema() -> Vec<(String, Vec<(String, String)>)> {
                 tables.insert(rest.trim_end_matches(" (").to_owned(), Vec::new());
             } else if line.starts_with(')') {
                 current = None;
+            } else if let Some(change) = line.strip_prefix("alter table ") {
+                alter(&mut tables, change.trim_end_matches(';'));
             } else if let (Some(table), Some((name, kind))) =
                 (&current, line.strip_prefix("  ").and_then(|line| line.split_once(' ')))
                 && !name.contains('(')
@@ -284,6 +286,26 @@ fn schema() -> Vec<(String, Vec<(String, String)>)> {
         }
     }
     tables.into_iter().collect()
+}
+
+/// Applies what follows `alter table ` in a migration.
+fn alter(tables: &mut BTreeMap<String, Vec<(String, String)>>, change: &str) {
+    let words: Vec<&str> = change.split(' ').collect();
+    match words[..] {
+        [table, "rename", "to", new] => {
+            let columns = tables.remove(table).expect("a table");
+            tables.insert(new.to_owned(), columns);
+        }
+        [table, "rename", "column", old, "to", new] => {
+            let columns = tables.get_mut(table).expect("a table");
+            columns.iter_mut().filter(|(name, _)| name == old).for_each(|(name, _)| new.clone_into(name));
+        }
+        [table, "drop", "column", old] => tables.get_mut(table).expect("a table").retain(|(name, _)| name != old),
+        [table, "add", "column", name, kind, ..] => {
+            tables.get_mut(table).expect("a table").push((name.to_owned(), kind.to_owned()));
+        }
+        _ => panic!("alter table {change}"),
+    }
 }
 
 both!(erasure_empties_every_table_with_a_contact_column, |fixture| {

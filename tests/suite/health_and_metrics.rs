@@ -19,7 +19,7 @@ use tokio::time::timeout;
 
 use crate::fixture::{Fixture, Kind, both, postgres_url};
 use crate::mail_sink::{Action, Plan};
-use crate::mailer::fixture::{EMAIL, campaign, subscribe_many, mail, start, use_relay};
+use crate::mailer::fixture::{EMAIL, campaign, mail, start, subscribe_many, use_relay};
 use crate::public::fixture::{Reply, WebFixture, send};
 
 const HERE: (&str, &str) = ("host", "127.0.0.1:8025");

@@ -69,7 +69,7 @@ both!(running_campaign_continues_in_the_new_store, |fixture| {
     assert!(moved.status.success(), "{}", String::from_utf8_lossy(&moved.stderr));
     assert_eq!(serving.wait().expect("ends").code(), Some(1));
     assert!(confirmed > 0);
-    let sent = sink.log().letters.len();
+    let sent = sink.log().messages.len();
     assert!(sent < 400, "the campaign finished before the move");
 
     let rest = program(fixture, &["mail", "--until-idle"]).output().expect("runs");
