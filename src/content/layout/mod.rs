@@ -17,7 +17,7 @@ use crate::infra::i18n::Lang;
 crate::text_enum! {
     /// The layout around the body.
     Layout {
-        /// Like a personal letter.
+        /// Like a personal message.
         Plain = "plain",
         /// A card with the brand at its top.
         Newsletter = "newsletter",

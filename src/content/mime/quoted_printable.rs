@@ -2,7 +2,7 @@
 //!
 //! A piece is what a template writes in one go: the text between two tags, or the value of one tag. Each piece begins
 //! and ends on lines of its own: a piece that does not end with a line break is closed by a soft line break. So the
-//! encoding of a piece does not depend on its neighbours, and pieces that all messages share are encoded once
+//! encoding of a piece does not depend on the pieces beside it, and pieces that all messages share are encoded once
 //! (`content::encoded_parts`).
 
 use std::borrow::Cow;
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn piece_encodes_alike_beside_any_neighbour() {
+    fn piece_encodes_alike_in_any_place() {
         assert_eq!(body(&["Hi ", "Анна", "", ",\n", ".b", "\n\n", "c\n"]), {
             "Hi=20=\r\n=D0=90=D0=BD=D0=BD=D0=B0=\r\n,\r\n=2Eb=\r\n\r\n\r\nc\r\n"
         });

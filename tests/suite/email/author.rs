@@ -15,7 +15,7 @@ fn example_of_the_manual_renders_in_both_parts() {
     let email = compile(&draft(
         "# Привет, {{ first_name | default('друг') }}!\n\
          {% if city == \"Казань\" %}Ждём вас на Баумана, 1.{% endif %}\n\
-         [Смотреть каталог](https://shop.example.org/catalog?utm_source=letter)\n",
+         [Смотреть каталог](https://shop.example.org/catalog?utm_source=news)\n",
     ));
     let secret = secret();
     let there = render_at(&email, json!({"first_name": "Анна", "city": "Казань"}), &secret);
@@ -42,8 +42,8 @@ fn example_of_the_manual_renders_in_both_parts() {
         email.links(),
         [Link {
             position: 0,
-            destination: "https://shop.example.org/catalog?utm_source=letter".to_owned(),
-            shown: "https://shop.example.org/catalog?utm_source=letter".to_owned(),
+            destination: "https://shop.example.org/catalog?utm_source=news".to_owned(),
+            shown: "https://shop.example.org/catalog?utm_source=news".to_owned(),
             is_personal: false
         }]
     );
