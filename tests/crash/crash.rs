@@ -1,26 +1,27 @@
-//! The harness that hunts for losses: `tests/run crash` builds it beside a program with fail points.
+//! Crash tests: `tests/run crash` builds this harness and a program with fail points, and checks that no message is lost or
+//! sent twice, whatever fails.
 //!
 //! ```text
-//! crash all --program FILE --work DIR [--server URL]   everything that can be tried here, one table
-//! crash truth --ledger FILE                            the relay alone, until it is told to stop
+//! crash all --program FILE --work DIR [--server URL]   all faults that this system allows, in one table
+//! crash truth --ledger FILE                            the relay alone, until it gets a stop signal
 //! ```
 
+mod accepted_log;
 mod clock;
-mod disk;
+mod database_crash;
+mod disk_faults;
 mod event_spool;
-mod goodbye;
 mod installation;
 mod kill;
 mod launch;
-mod ledger;
 mod plan;
-mod power;
+mod power_loss;
 mod reconcile;
 mod relay;
 mod resource_limits;
 mod runner;
-mod server;
 mod table;
+mod unsubscribe;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -28,47 +29,47 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
-use relay::{Act, Manner, Relay};
+use relay::{Act, Behaviour, Relay};
 
 #[derive(Debug, Parser)]
-#[command(about = "Hunts for letters that are lost or repeated")]
-struct Line {
+#[command(about = "Looks for messages that are lost or sent twice")]
+struct Cli {
     #[command(subcommand)]
-    what: What,
+    what: Command,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum Command {
     /// Try every fault and print one table
     All(runner::Args),
-    /// A relay that tells the truth
-    Truth(Truth),
+    /// Run the relay alone, with a log of what it accepted
+    Truth(RelayArgs),
 }
 
 #[derive(Debug, clap::Args)]
-struct Truth {
+struct RelayArgs {
     /// Where to listen
     #[arg(long, default_value = "127.0.0.1:2525")]
     listen: String,
-    /// The file of accepted letters
+    /// Log of accepted messages
     #[arg(long)]
     ledger: PathBuf,
-    /// Accept letters that only the page cache holds
+    /// Accept messages that only the page cache holds
     #[arg(long)]
     no_sync: bool,
-    /// Take lone line feeds for line ends
+    /// Accept lone line feeds as line ends
     #[arg(long)]
     lenient: bool,
-    /// Milliseconds before each answer
+    /// Milliseconds before each reply
     #[arg(long, default_value_t = 0)]
     delay: u64,
-    /// Close the connection instead of accepting every n-th letter
+    /// Close the connection instead of accepting every n-th message
     #[arg(long)]
     drop: Option<u64>,
-    /// Accept every n-th letter and close the connection without saying so
+    /// Accept every n-th message and close the connection without a reply
     #[arg(long)]
     drop_answer: Option<u64>,
-    /// Give this reply to every n-th letter instead, as in "10 451 later"
+    /// Give this reply to every n-th message instead, as in "10 451 later"
     #[arg(long)]
     refuse: Option<String>,
     /// Give this reply to every n-th recipient, as in "10 550 no such user"
@@ -83,12 +84,12 @@ struct Truth {
 }
 
 fn main() -> ExitCode {
-    let line = Line::parse();
+    let line = Cli::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let done = runtime.block_on(async {
         match line.what {
-            What::All(args) => runner::run(args).await,
-            What::Truth(args) => truth(args).await.map(|()| true),
+            Command::All(args) => runner::run(args).await,
+            Command::Truth(args) => truth(args).await.map(|()| true),
         }
     });
     match done {
@@ -101,30 +102,30 @@ fn main() -> ExitCode {
     }
 }
 
-async fn truth(args: Truth) -> Result<(), String> {
+async fn truth(args: RelayArgs) -> Result<(), String> {
     let counted = |text: Option<String>| {
         let (every, reply) = text.as_deref()?.split_once(' ')?;
-        Some((every.parse().ok()?, Act::Say(reply.to_owned())))
+        Some((every.parse().ok()?, Act::Reply(reply.to_owned())))
     };
-    let mut manner = Manner {
+    let mut behaviour = Behaviour {
         delay: Duration::from_millis(args.delay),
         lenient: args.lenient,
         sync: !args.no_sync,
         connections: args.connections,
         at_rcpt: counted(args.refuse_recipient),
         at_dot: counted(args.refuse),
-        ..Manner::default()
+        ..Behaviour::default()
     };
     if let Some(every) = args.drop {
-        manner.at_dot = Some((every, Act::Drop));
+        behaviour.at_dot = Some((every, Act::HangUp));
     }
     if let Some(every) = args.drop_answer {
-        manner.at_dot = Some((every, Act::DropAnswer));
+        behaviour.at_dot = Some((every, Act::AcceptAndHangUp));
     }
     if args.plain {
-        manner.extensions.retain(|name| name != "PIPELINING");
+        behaviour.extensions.retain(|name| name != "PIPELINING");
     }
-    let relay = Relay::start(&args.listen, &args.ledger, manner).await.map_err(|error| error.to_string())?;
+    let relay = Relay::start(&args.listen, &args.ledger, behaviour).await.map_err(|error| error.to_string())?;
     println!("{}", relay.address());
     sendoff::cli::shutdown::requested(sendoff::cli::shutdown::signal()).await;
     let seen = relay.seen();

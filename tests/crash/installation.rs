@@ -1,4 +1,4 @@
-//! An installation under test: a data folder, a database, and the program that is killed in it.
+//! An installation under test: a data folder, a database, and the processes that run in it.
 
 use std::fs::{self, File};
 use std::io;
@@ -15,12 +15,12 @@ const CAMPAIGN: &str = "autumn";
 
 /// Which database an installation stands on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub enum Store {
     Sqlite,
     Postgres,
 }
 
-impl std::fmt::Display for Kind {
+impl std::fmt::Display for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(match self {
             Self::Sqlite => "SQLite",
@@ -31,30 +31,30 @@ impl std::fmt::Display for Kind {
 
 /// What all installations of a run of the harness have in common.
 #[derive(Debug, Clone)]
-pub struct Ground {
+pub struct Environment {
     /// The program with fail points.
     pub program: PathBuf,
     /// Folder for everything that is made.
     pub work: PathBuf,
-    /// Server where databases may be made, as `postgres://…/postgres`.
+    /// PostgreSQL server where databases may be made, as `postgres://…/postgres`.
     pub server: Option<String>,
 }
 
 /// To how many the campaign of an installation goes, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Terms {
+pub struct CampaignSettings {
     /// Recipients of the campaign.
-    pub people: usize,
+    pub recipients: usize,
     /// Connections of the relay.
     pub connections: usize,
     /// Marked deliveries that one connection may hold.
     pub ahead: usize,
-    /// Whether letters whose fate is unknown are sent again.
+    /// Whether messages whose fate is unknown are sent again.
     pub resend: bool,
 }
 
-impl Terms {
-    /// Letters whose fate may be unknown after one death.
+impl CampaignSettings {
+    /// Messages whose fate may be unknown after one death.
     pub fn bound(&self) -> usize {
         self.connections * self.ahead
     }
@@ -62,18 +62,18 @@ impl Terms {
 
 /// One installation.
 #[derive(Debug, Clone)]
-pub struct Site {
-    pub kind: Kind,
+pub struct Installation {
+    pub kind: Store,
     pub folder: PathBuf,
     /// Database name and URL on PostgreSQL.
     pub database: Option<(String, String)>,
-    pub terms: Terms,
-    ground: Ground,
+    pub settings: CampaignSettings,
+    environment: Environment,
 }
 
 /// What makes a process of this installation fail.
 #[derive(Debug, Clone, Default)]
-pub struct Harm {
+pub struct ProcessFaults {
     /// `name:N`, the fail point at which it dies.
     pub point: Option<String>,
     /// The promise that it breaks.
@@ -84,64 +84,64 @@ pub struct Harm {
     pub environment: Vec<(String, String)>,
 }
 
-impl Site {
+impl Installation {
     /// Makes an installation with everyone on the list and the campaign as a draft.
-    pub async fn found(
-        ground: &Ground,
-        kind: Kind,
+    pub async fn create(
+        environment: &Environment,
+        kind: Store,
         name: &str,
         relay: SocketAddr,
-        terms: Terms,
+        settings: CampaignSettings,
     ) -> Result<Self, String> {
-        let site = Self::at(ground, kind, name, terms);
-        site.make_database(None).await?;
-        fs::create_dir_all(&site.folder).map_err(|error| error.to_string())?;
-        let mut people = String::from("email\n");
-        for number in 0..terms.people {
-            people.push_str(&format!("{}\n", address(number)));
+        let installation = Self::at(environment, kind, name, settings);
+        installation.make_database(None).await?;
+        fs::create_dir_all(&installation.folder).map_err(|error| error.to_string())?;
+        let mut recipients = String::from("email\n");
+        for number in 0..settings.recipients {
+            recipients.push_str(&format!("{}\n", address(number)));
         }
-        let letter = format!(
+        let message = format!(
             "+++\nname = \"{CAMPAIGN}\"\nlist = \"News\"\nfrom = \"Shop <news@shop.example>\"\nsubject = \"Autumn is here\"\n\
              tracking = \"individual\"\nuncertain = \"{}\"\n+++\n# Hello\n\n[Look](https://shop.example/catalog)\n\n{}\n",
-            if terms.resend { "resend" } else { "hold" },
-            "A line of the letter that says little.\n".repeat(60)
+            if settings.resend { "resend" } else { "hold" },
+            "A line of the message that says little.\n".repeat(60)
         );
-        site.write("people.csv", &people)?;
-        site.write("autumn.md", &letter)?;
-        site.call(&["init"])?;
-        site.call(&["settings", "set", "public-url", "https://news.example.org"])?;
-        site.call(&["settings", "set", "retry-after", "1"])?;
-        site.call(&["brand", "set", "--name", "Shop", "--address", "1 Harbour Street, Haven"])?;
-        site.call(&["list", "add", "News"])?;
-        let file = site.folder.join("people.csv").display().to_string();
+        installation.write("people.csv", &recipients)?;
+        installation.write("autumn.md", &message)?;
+        installation.call(&["init"])?;
+        installation.call(&["settings", "set", "public-url", "https://news.example.org"])?;
+        installation.call(&["settings", "set", "retry-after", "1"])?;
+        installation.call(&["brand", "set", "--name", "Shop", "--address", "1 Harbour Street, Haven"])?;
+        installation.call(&["list", "add", "News"])?;
+        let file = installation.folder.join("people.csv").display().to_string();
         let basis = ["--source", "form", "--basis", "consent", "--proof", "row", "--date", "2026-10-31"];
-        site.call(&[&["import", &file, "--list", "News"], &basis[..]].concat())?;
-        let (connections, ahead) = (terms.connections.to_string(), terms.ahead.to_string());
+        installation.call(&[&["import", &file, "--list", "News"], &basis[..]].concat())?;
+        let (connections, ahead) = (settings.connections.to_string(), settings.ahead.to_string());
         let ways = ["--connections", &connections, "--ahead", &ahead];
-        site.call(&[&["relay", "set", "smtp", &format!("smtp://{relay}")], &ways[..]].concat())?;
-        site.call(&["campaign", "add", &site.folder.join("autumn.md").display().to_string()])?;
-        Ok(site)
+        installation.call(&[&["relay", "set", "smtp", &format!("smtp://{relay}")], &ways[..]].concat())?;
+        installation.call(&["campaign", "add", &installation.folder.join("autumn.md").display().to_string()])?;
+        Ok(installation)
     }
 
-    fn at(ground: &Ground, kind: Kind, name: &str, terms: Terms) -> Self {
-        let database = ground.server.as_ref().filter(|_| kind == Kind::Postgres).map(|server| {
+    fn at(environment: &Environment, kind: Store, name: &str, settings: CampaignSettings) -> Self {
+        let database = environment.server.as_ref().filter(|_| kind == Store::Postgres).map(|server| {
             let (base, _) = server.rsplit_once('/').unwrap_or((server, ""));
             let name = format!("crash_{}_{}", std::process::id(), name.replace('-', "_"));
             (name.clone(), format!("{base}/{name}"))
         });
-        Self { kind, folder: ground.work.join(name), database, terms, ground: ground.clone() }
+        Self { kind, folder: environment.work.join(name), database, settings, environment: environment.clone() }
     }
 
     /// A copy of this installation, which must be at rest.
     pub async fn copy(&self, name: &str) -> Result<Self, String> {
-        let copy = Self::at(&self.ground, self.kind, name, self.terms);
+        let copy = Self::at(&self.environment, self.kind, name, self.settings);
         copy_folder(&self.folder, &copy.folder).map_err(|error| format!("copying: {error}"))?;
         copy.make_database(self.database.as_ref().map(|(name, _)| name.as_str())).await?;
         Ok(copy)
     }
 
     /// Removes folder and database.
-    pub async fn raze(self) {
+    pub async fn delete(self) {
         let _ = fs::remove_dir_all(&self.folder);
         if let Some((name, _)) = &self.database {
             let _ = self.admin(&format!("drop database if exists {name} with (force)")).await;
@@ -155,7 +155,7 @@ impl Site {
     }
 
     async fn admin(&self, statement: &str) -> Result<(), String> {
-        let server = self.ground.server.as_ref().ok_or("no PostgreSQL server is named")?;
+        let server = self.environment.server.as_ref().ok_or("no PostgreSQL server is named")?;
         let mut conn = AnyConnection::connect(server).await.map_err(|error| error.to_string())?;
         let done = sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut conn).await;
         done.map(drop).map_err(|error| format!("{statement}: {error}"))
@@ -188,8 +188,8 @@ impl Site {
         self.folder.join("data")
     }
 
-    pub fn ledger(&self) -> PathBuf {
-        self.folder.join("ledger")
+    pub fn accepted_log(&self) -> PathBuf {
+        self.folder.join("accepted.log")
     }
 
     /// Puts a file into the folder.
@@ -197,19 +197,19 @@ impl Site {
         fs::write(self.folder.join(name), text).map_err(|error| format!("{name}: {error}"))
     }
 
-    fn command(&self, words: &[&str], harm: &Harm) -> Command {
-        let mut line = harm.wrapper.clone();
-        line.push(self.ground.program.display().to_string());
+    fn command(&self, words: &[&str], faults: &ProcessFaults) -> Command {
+        let mut line = faults.wrapper.clone();
+        line.push(self.environment.program.display().to_string());
         let mut command = Command::new(&line[0]);
         command.args(&line[1..]).args(["--lang", "en", "--data"]).arg(self.data());
         if let Some((_, url)) = &self.database {
             command.args(["--database", url]);
         }
-        command.args(words).envs(harm.environment.iter().cloned()).env_remove("SENDOFF_DATA");
-        if let Some(point) = &harm.point {
+        command.args(words).envs(faults.environment.iter().cloned()).env_remove("SENDOFF_DATA");
+        if let Some(point) = &faults.point {
             command.env("SENDOFF_FAILPOINT", point);
         }
-        if let Some(bug) = harm.bug {
+        if let Some(bug) = faults.bug {
             command.env("SENDOFF_BUG", bug);
         }
         command
@@ -217,37 +217,37 @@ impl Site {
 
     /// Runs a command that must succeed.
     pub fn call(&self, words: &[&str]) -> Result<String, String> {
-        let output = self.command(words, &Harm::default()).output().map_err(|error| error.to_string())?;
+        let output = self.command(words, &ProcessFaults::default()).output().map_err(|error| error.to_string())?;
         let told = String::from_utf8_lossy(if output.status.success() { &output.stdout } else { &output.stderr });
         if output.status.success() { Ok(told.into_owned()) } else { Err(format!("{words:?}: {told}")) }
     }
 
     /// Starts a command; what it says goes to `out` and `err` in the folder.
-    pub fn start(&self, words: &[&str], harm: &Harm) -> Result<Running, String> {
+    pub fn start(&self, words: &[&str], faults: &ProcessFaults) -> Result<Running, String> {
         let file = |name: &str| {
             let open = File::options().create(true).append(true).open(self.folder.join(name));
             open.map_err(|error| format!("{name}: {error}"))
         };
-        // Each start has an `out` of its own: the address of its doors is read there.
+        // Each start has an `out` of its own: the address of its pages is read there.
         let _ = fs::remove_file(self.folder.join("out"));
-        let child = self.command(words, harm).stdin(Stdio::null()).stdout(file("out")?).stderr(file("err")?).spawn();
+        let child = self.command(words, faults).stdin(Stdio::null()).stdout(file("out")?).stderr(file("err")?).spawn();
         Ok(Running { child: child.map_err(|error| error.to_string())? })
     }
 
     /// Everything that the program has complained about.
-    pub fn said_all(&self) -> String {
+    pub fn log(&self) -> String {
         fs::read_to_string(self.folder.join("err")).unwrap_or_default()
     }
 
     /// Its last words, for a report.
-    pub fn said(&self) -> String {
-        let text = self.said_all();
+    pub fn last_log_lines(&self) -> String {
+        let text = self.log();
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(4)..].join(" | ")
     }
 
     /// The address of the pages of a running `serve --json`.
-    pub async fn doors(&self) -> Result<String, String> {
+    pub async fn public_address(&self) -> Result<String, String> {
         let until = Instant::now() + Duration::from_secs(20);
         while Instant::now() < until {
             let text = fs::read_to_string(self.folder.join("out")).unwrap_or_default();
@@ -258,7 +258,7 @@ impl Site {
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        Err(format!("serve did not open its doors: {}", self.said()))
+        Err(format!("serve did not open its pages: {}", self.last_log_lines()))
     }
 }
 
@@ -269,7 +269,7 @@ pub struct Running {
 
 impl Running {
     /// Its number.
-    pub fn number(&self) -> u32 {
+    pub fn process_id(&self) -> u32 {
         self.child.id()
     }
 

@@ -1,5 +1,5 @@
-//! A relay that tells the truth: an SMTP server whose ledger is on disk before it says 250. How it
-//! behaves can be changed while it runs.
+//! SMTP server of the crash tests: every accepted message is in its log on disk before the reply 250. Its behaviour can be
+//! changed while it runs.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,30 +10,30 @@ use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 
-use crate::ledger::Ledger;
-use smtp_dialogue::Talk;
+use crate::accepted_log::AcceptedLog;
+use smtp_dialogue::Dialogue;
 
 mod smtp_dialogue;
 
-/// What happens to every so-many-th letter or recipient.
+/// What happens to every so-many-th message or recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Act {
-    /// The connection ends before the letter is in the ledger.
-    Drop,
-    /// The letter is in the ledger; the connection ends without an answer.
-    DropAnswer,
-    /// This reply instead, and no line in the ledger.
-    Say(String),
+    /// The connection ends before the message is in the log of accepted messages.
+    HangUp,
+    /// The message is in the log of accepted messages; the connection ends without an answer.
+    AcceptAndHangUp,
+    /// This reply instead, and no line in the log of accepted messages.
+    Reply(String),
 }
 
 /// How the relay behaves.
 #[derive(Debug, Clone)]
-pub struct Manner {
+pub struct Behaviour {
     /// Before the answer to each command and to the dot.
     pub delay: Duration,
     /// Takes lone line feeds for line ends.
     pub lenient: bool,
-    /// What EHLO offers.
+    /// Command EHLO offers.
     pub extensions: Vec<String>,
     /// What becomes of every n-th text.
     pub at_dot: Option<(u64, Act)>,
@@ -41,11 +41,11 @@ pub struct Manner {
     pub at_rcpt: Option<(u64, Act)>,
     /// Connections at a time; one more is told 421.
     pub connections: usize,
-    /// Whether the ledger is synced before a letter is accepted.
+    /// Whether the log of accepted messages is synced before a message is accepted.
     pub sync: bool,
 }
 
-impl Default for Manner {
+impl Default for Behaviour {
     fn default() -> Self {
         Self {
             delay: Duration::ZERO,
@@ -61,7 +61,7 @@ impl Default for Manner {
 
 /// What was met since [`Relay::begin`].
 #[derive(Default)]
-pub struct Seen {
+pub struct Counters {
     pub connections: AtomicU64,
     pub open: AtomicUsize,
     pub peak: AtomicUsize,
@@ -70,15 +70,15 @@ pub struct Seen {
     pub recipients: AtomicU64,
     pub texts: AtomicU64,
     pub accepted: AtomicU64,
-    /// Times that something else than the usual was done, as the manner said.
+    /// Times that something else than the usual was done, as the behaviour said.
     pub acts: AtomicU64,
     /// Texts whose connection was dropped on purpose after they were heard.
     pub dropped: AtomicU64,
 }
 
-impl Seen {
+impl Counters {
     /// Counts a MAIL that has come in and returns its number.
-    fn begin(&self) -> u64 {
+    fn count_mail(&self) -> u64 {
         let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
         times.push(Instant::now());
         self.mails.fetch_add(1, Ordering::SeqCst) + 1
@@ -91,11 +91,11 @@ impl Seen {
     }
 }
 
-struct Book {
-    manner: Arc<Manner>,
-    ledger: Arc<Ledger>,
-    seen: Arc<Seen>,
-    /// Since when somebody waits for a MAIL, and when it came. What connections that were open before
+struct RelayState {
+    behaviour: Arc<Behaviour>,
+    accepted_log: Arc<AcceptedLog>,
+    seen: Arc<Counters>,
+    /// Since when the harness waits for a MAIL, and when it came. What connections that were open before
     /// still bring is from a process that is dead.
     awaited: (Instant, Option<Instant>),
 }
@@ -104,20 +104,20 @@ struct Book {
 #[derive(Clone)]
 pub struct Relay {
     address: SocketAddr,
-    book: Arc<Mutex<Book>>,
+    book: Arc<Mutex<RelayState>>,
 }
 
 impl Relay {
-    /// Listens, with a ledger to begin with.
-    pub async fn start(listen: &str, path: &Path, manner: Manner) -> io::Result<Self> {
+    /// Listens, with a log of accepted messages to begin with.
+    pub async fn start(listen: &str, path: &Path, behaviour: Behaviour) -> io::Result<Self> {
         let listener = TcpListener::bind(listen).await?;
         let address = listener.local_addr()?;
-        let book = Mutex::new(Book::open(path, manner)?);
+        let book = Mutex::new(RelayState::open(path, behaviour)?);
         let relay = Self { address, book: Arc::new(book) };
         let serving = relay.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let talk = Talk::with(stream, serving.clone());
+                let talk = Dialogue::with(stream, serving.clone());
                 // A client that vanishes is what this is all about.
                 tokio::spawn(async move { drop(talk.hold().await) });
             }
@@ -129,23 +129,23 @@ impl Relay {
         self.address
     }
 
-    /// An empty ledger at this path, new numbers, and this manner for connections to come.
-    pub fn begin(&self, path: &Path, manner: Manner) -> io::Result<()> {
-        *self.lock() = Book::open(path, manner)?;
+    /// An empty log of accepted messages at this path, new numbers, and this behaviour for connections to come.
+    pub fn reset(&self, path: &Path, behaviour: Behaviour) -> io::Result<()> {
+        *self.lock() = RelayState::open(path, behaviour)?;
         Ok(())
     }
 
-    /// Another manner for connections to come.
-    pub fn behave(&self, manner: Manner) {
-        self.lock().manner = Arc::new(manner);
+    /// Another behaviour for connections to come.
+    pub fn set_behaviour(&self, behaviour: Behaviour) {
+        self.lock().behaviour = Arc::new(behaviour);
     }
 
-    pub fn seen(&self) -> Arc<Seen> {
+    pub fn seen(&self) -> Arc<Counters> {
         self.lock().seen.clone()
     }
 
-    pub fn ledger(&self) -> Arc<Ledger> {
-        self.lock().ledger.clone()
+    pub fn accepted_log(&self) -> Arc<AcceptedLog> {
+        self.lock().accepted_log.clone()
     }
 
     /// Begins to wait for a MAIL on a new connection.
@@ -158,43 +158,43 @@ impl Relay {
         self.lock().awaited.1
     }
 
-    /// Waits until nobody is connected: what was on the wire has been heard.
-    pub async fn quiet(&self) {
+    /// Waits until no connection is open: what was on the wire has been heard.
+    pub async fn wait_until_idle(&self) {
         while self.seen().open.load(Ordering::SeqCst) > 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 
     /// A MAIL has come on a connection that was opened then.
-    fn heard_mail(&self, opened: Instant) {
+    fn mail_received(&self, opened: Instant) {
         let (since, came) = &mut self.lock().awaited;
         if opened > *since {
             came.get_or_insert_with(Instant::now);
         }
     }
 
-    fn now(&self) -> (Arc<Manner>, Arc<Ledger>, Arc<Seen>) {
+    fn now(&self) -> (Arc<Behaviour>, Arc<AcceptedLog>, Arc<Counters>) {
         let book = self.lock();
-        (book.manner.clone(), book.ledger.clone(), book.seen.clone())
+        (book.behaviour.clone(), book.accepted_log.clone(), book.seen.clone())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Book> {
+    fn lock(&self) -> MutexGuard<'_, RelayState> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Book {
-    fn open(path: &Path, manner: Manner) -> io::Result<Self> {
-        let ledger = Arc::new(Ledger::begin(path, manner.sync)?);
-        Ok(Self { manner: Arc::new(manner), ledger, seen: Arc::default(), awaited: (Instant::now(), None) })
+impl RelayState {
+    fn open(path: &Path, behaviour: Behaviour) -> io::Result<Self> {
+        let accepted_log = Arc::new(AcceptedLog::create(path, behaviour.sync)?);
+        Ok(Self { behaviour: Arc::new(behaviour), accepted_log, seen: Arc::default(), awaited: (Instant::now(), None) })
     }
 }
 
 /// An open connection, counted until it is dropped.
-struct Open(Arc<Seen>);
+struct Open(Arc<Counters>);
 
 impl Open {
-    fn count(seen: &Arc<Seen>) -> Self {
+    fn count(seen: &Arc<Counters>) -> Self {
         seen.connections.fetch_add(1, Ordering::SeqCst);
         let open = seen.open.fetch_add(1, Ordering::SeqCst) + 1;
         seen.peak.fetch_max(open, Ordering::SeqCst);

@@ -1,26 +1,26 @@
-//! Means that run out under a process that is sending: files, and memory. It says what it lacks, lets
-//! people leave as long as it lives, and nothing is lost. Files it gets back while it runs.
+//! Resource limits of a running process: open files and memory. The process reports what is missing, answers unsubscribe
+//! requests for as long as it runs, and loses nothing. The limit of files is lifted while it runs.
 
 use std::fs;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::goodbye::{insist, leavers, open, settled, wait_for_letters};
-use crate::installation::{Harm, Running, Site};
+use crate::installation::{Installation, ProcessFaults, Running};
 use crate::reconcile::compare;
-use crate::relay::{Act, Manner, Relay};
+use crate::relay::{Act, Behaviour, Relay};
 use crate::table::Run;
+use crate::unsubscribe::{open, retry_unconfirmed, subscribers, wait_for_messages, wait_until_finished};
 
 /// What runs out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lack {
+pub enum ResourceLimit {
     /// No more files than some of those that are open (`RLIMIT_NOFILE`).
     Files,
     /// Little more memory than is in use (`RLIMIT_AS`).
     Memory,
 }
 
-impl Lack {
+impl ResourceLimit {
     pub const ALL: &'static [Self] = &[Self::Files, Self::Memory];
 
     pub const fn name(self) -> &'static str {
@@ -64,52 +64,54 @@ fn limits(process: u32, limit: &str) -> Result<(), String> {
 
 /// Carries out one run in a fresh copy of an installation whose campaign has begun. The relay closes
 /// many connections, so that new ones are needed.
-pub async fn run(site: &Site, relay: &Relay, lack: Lack, seed: u64) -> Result<Run, String> {
-    let closing = Act::Say("421 4.3.0 closing".to_owned());
-    let slow = Manner { delay: Duration::from_millis(25), at_dot: Some((5, closing)), ..Manner::default() };
-    relay.begin(&site.ledger(), slow).map_err(|error| format!("the ledger: {error}"))?;
-    let leavers = leavers(site, seed).await?;
-    let mut serve = open(site, &Harm::default())?;
-    let doors = site.doors().await?;
-    wait_for_letters(relay, 30).await?;
-    lack.impose(serve.number(), seed)?;
-    let mut goodbyes = Vec::new();
-    for leaver in &leavers {
-        goodbyes.push(leaver.leave(&doors).await);
+pub async fn run(installation: &Installation, relay: &Relay, lack: ResourceLimit, seed: u64) -> Result<Run, String> {
+    let closing = Act::Reply("421 4.3.0 closing".to_owned());
+    let slow = Behaviour { delay: Duration::from_millis(25), at_dot: Some((5, closing)), ..Behaviour::default() };
+    relay
+        .reset(&installation.accepted_log(), slow)
+        .map_err(|error| format!("the log of accepted messages: {error}"))?;
+    let subscribers = subscribers(installation, seed).await?;
+    let mut serve = open(installation, &ProcessFaults::default())?;
+    let pages = installation.public_address().await?;
+    wait_for_messages(relay, 30).await?;
+    lack.impose(serve.process_id(), seed)?;
+    let mut requests = Vec::new();
+    for subscriber in &subscribers {
+        requests.push(subscriber.unsubscribe(&pages).await);
         tokio::time::sleep(Duration::from_millis(30)).await;
     }
     let mut ended = serve.ended(Duration::from_secs(1)).await.is_some();
-    let left = goodbyes.iter().filter(|goodbye| goodbye.confirmed.is_some()).count();
+    let left = requests.iter().filter(|request| request.confirmed.is_some()).count();
     let lacked = Instant::now();
-    relay.behave(Manner::default());
+    relay.set_behaviour(Behaviour::default());
     relay.expect_mail();
-    if lack == Lack::Files && !ended {
-        limits(serve.number(), "--nofile=1024:1024")?;
-        settled(site, Duration::from_secs(30)).await?;
-        ended = site.state().await? != "finished";
+    if lack == ResourceLimit::Files && !ended {
+        limits(serve.process_id(), "--nofile=1024:1024")?;
+        wait_until_finished(installation, Duration::from_secs(30)).await?;
+        ended = installation.state().await? != "finished";
     }
-    let doors = if lack == Lack::Files && !ended { doors } else { again(site, &mut serve).await? };
-    let unheard = insist(&doors, &leavers, &mut goodbyes).await;
-    settled(site, Duration::from_secs(60)).await?;
+    let pages = if lack == ResourceLimit::Files && !ended { pages } else { again(installation, &mut serve).await? };
+    let unconfirmed = retry_unconfirmed(&pages, &subscribers, &mut requests).await;
+    wait_until_finished(installation, Duration::from_secs(60)).await?;
     serve.stop().await.ok_or("serve does not stop")?;
     let again = relay.first_mail().map(|mail| mail.saturating_duration_since(lacked)).into_iter().collect();
-    let mut verdict = compare(site, relay, &goodbyes).await?;
-    verdict.blame(unheard, "goodbyes were not confirmed when the means were back");
-    if lack == Lack::Files {
-        verdict.blame(usize::from(left == 0), "nobody could leave while files were short");
-        verdict.blame(usize::from(ended), "it did not go on by itself when there were files again");
+    let mut findings = compare(installation, relay, &requests).await?;
+    findings.add_wrong(unconfirmed, "unsubscribe requests were not confirmed when the limit was lifted");
+    if lack == ResourceLimit::Files {
+        findings.add_wrong(usize::from(left == 0), "no unsubscribe request succeeded while files were short");
+        findings.add_wrong(usize::from(ended), "it did not go on by itself when there were files again");
     }
-    verdict.blame(usize::from(site.said_all().contains("panicked")), "the process panicked");
+    findings.add_wrong(usize::from(installation.log().contains("panicked")), "the process panicked");
     let missed = match lack {
-        Lack::Files => !site.said_all().contains("smtp-files"),
-        Lack::Memory => site.said_all().is_empty(),
+        ResourceLimit::Files => !installation.log().contains("smtp-files"),
+        ResourceLimit::Memory => installation.log().is_empty(),
     };
-    Ok(Run { verdict, bound: site.terms.bound(), again, missed })
+    Ok(Run { findings, bound: installation.settings.bound(), again, missed })
 }
 
 /// Another process in the place of this one, with all it needs.
-async fn again(site: &Site, serve: &mut Running) -> Result<String, String> {
+async fn again(installation: &Installation, serve: &mut Running) -> Result<String, String> {
     serve.kill();
-    *serve = open(site, &Harm::default())?;
-    site.doors().await
+    *serve = open(installation, &ProcessFaults::default())?;
+    installation.public_address().await
 }

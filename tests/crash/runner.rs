@@ -1,17 +1,17 @@
-//! Runs that were planned go on some at a time, each in an installation of its own.
+//! Executes the planned runs, several at a time, each in its own installation.
 
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use crate::installation::{Ground, Kind, Site, Terms};
-use crate::plan::{Job, Work, plan};
-use crate::relay::{Manner, Relay};
-use crate::table::{Hope, Run, Table};
-use crate::{clock, disk, event_spool, goodbye, kill, launch, resource_limits, server};
+use crate::installation::{CampaignSettings, Environment, Installation, Store};
+use crate::plan::{Job, Scenario, plan};
+use crate::relay::{Behaviour, Relay};
+use crate::table::{Expectation, Run, Table};
+use crate::{clock, database_crash, disk_faults, event_spool, kill, launch, resource_limits, unsubscribe};
 
-/// What to hunt with.
+/// Options of `crash all`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The program, built with the feature `failpoints`
@@ -42,15 +42,15 @@ pub struct Args {
     #[arg(long)]
     pub quick: bool,
     /// Recipients of a campaign
-    #[arg(long, default_value_t = 300)]
-    people: usize,
+    #[arg(long, alias = "people", default_value_t = 300)]
+    recipients: usize,
     /// Connections of the relay
     #[arg(long, default_value_t = 20)]
     connections: usize,
     /// Marked deliveries that one connection may hold
     #[arg(long, default_value_t = 1)]
     ahead: usize,
-    /// Keep the folders of runs that went well, too
+    /// Keep the folders of successful runs too
     #[arg(long)]
     keep: bool,
     /// Runs at a time
@@ -59,9 +59,14 @@ pub struct Args {
 }
 
 impl Args {
-    /// The terms of a run that asks for no others.
-    pub fn terms(&self) -> Terms {
-        Terms { people: self.people, connections: self.connections, ahead: self.ahead, resend: false }
+    /// The default campaign settings of a run.
+    pub fn settings(&self) -> CampaignSettings {
+        CampaignSettings {
+            recipients: self.recipients,
+            connections: self.connections,
+            ahead: self.ahead,
+            resend: false,
+        }
     }
 }
 
@@ -70,17 +75,19 @@ pub async fn run(args: Args) -> Result<bool, String> {
     sqlx::any::install_default_drivers();
     let began = Instant::now();
     let mut table = Table::default();
-    let ground = Ground { program: args.program.clone(), work: args.work.clone(), server: args.server.clone() };
+    let environment =
+        Environment { program: args.program.clone(), work: args.work.clone(), server: args.server.clone() };
     let jobs = plan(&args, &mut table);
     println!("{} runs, {} at a time", jobs.len(), args.slots);
     let table = Arc::new(Mutex::new(table));
-    // A server that dies takes all runs with it: those go alone.
-    let (alone, together): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| matches!(job.work, Work::Server(..)));
+    // A crash of the server would disturb other runs: these run alone.
+    let (alone, together): (Vec<_>, Vec<_>) =
+        jobs.into_iter().partition(|job| matches!(job.work, Scenario::PostgresServer(..)));
     for (count, jobs) in [(args.slots, together), (1, alone)] {
         let queue = Arc::new(Mutex::new(VecDeque::from(jobs)));
         let mut slots = tokio::task::JoinSet::new();
         for number in 0..count {
-            let slot = Slot::open(number, ground.clone(), args.keep).await?;
+            let slot = Worker::open(number, environment.clone(), args.keep).await?;
             slots.spawn(slot.work(queue.clone(), table.clone()));
         }
         while let Some(ended) = slots.join_next().await {
@@ -93,21 +100,22 @@ pub async fn run(args: Args) -> Result<bool, String> {
     Ok(good)
 }
 
-/// A place where one run at a time goes on, with a relay of its own.
-struct Slot {
+/// Executes one run at a time, with its own relay.
+struct Worker {
     number: usize,
-    ground: Ground,
+    environment: Environment,
     relay: Relay,
     keep: bool,
     /// Installations before the start of the campaign and after it.
-    models: HashMap<(Kind, Terms), (Site, Site)>,
+    models: HashMap<(Store, CampaignSettings), (Installation, Installation)>,
 }
 
-impl Slot {
-    async fn open(number: usize, ground: Ground, keep: bool) -> Result<Self, String> {
-        let path = ground.work.join(format!("ledger-{number}"));
-        let relay = Relay::start("127.0.0.1:0", &path, Manner::default()).await.map_err(|error| error.to_string())?;
-        Ok(Self { number, ground, relay, keep, models: HashMap::new() })
+impl Worker {
+    async fn open(number: usize, environment: Environment, keep: bool) -> Result<Self, String> {
+        let path = environment.work.join(format!("accepted-{number}.log"));
+        let relay =
+            Relay::start("127.0.0.1:0", &path, Behaviour::default()).await.map_err(|error| error.to_string())?;
+        Ok(Self { number, environment, relay, keep, models: HashMap::new() })
     }
 
     async fn work(mut self, queue: Arc<Mutex<VecDeque<Job>>>, table: Arc<Mutex<Table>>) {
@@ -119,54 +127,57 @@ impl Slot {
             let mut table = table.lock().unwrap_or_else(PoisonError::into_inner);
             match done {
                 Ok(run) => {
-                    if !run.verdict.notes.is_empty() && job.hope != Hope::Damage {
-                        println!("{} on {}, seed {}: {}", job.name, job.kind, job.seed, run.verdict.notes.join("; "));
+                    if !run.findings.notes.is_empty() && job.expectation != Expectation::Detected {
+                        println!("{} on {}, seed {}: {}", job.name, job.kind, job.seed, run.findings.notes.join("; "));
                     }
-                    table.add(&job.name, job.kind, job.hope, &run);
+                    table.add(&job.name, job.kind, job.expectation, &run);
                 }
                 Err(why) => {
                     println!("{} on {}, seed {}: {why}", job.name, job.kind, job.seed);
-                    table.fail(&job.name, job.kind, job.hope);
+                    table.fail(&job.name, job.kind, job.expectation);
                 }
             }
         }
         for (_, (draft, started)) in self.models {
-            draft.raze().await;
-            started.raze().await;
+            draft.delete().await;
+            started.delete().await;
         }
     }
 
     async fn carry_out(&mut self, job: &Job, name: &str) -> Result<Run, String> {
-        let (draft, started) = self.model(job.kind, job.terms).await?;
-        let model = if matches!(job.work, Work::Launch(_)) { draft } else { started };
-        let (site, relay, seed) = (model.copy(name).await?, &self.relay, job.seed);
+        let (draft, started) = self.model(job.kind, job.settings).await?;
+        let model = if matches!(job.work, Scenario::Launch(_)) { draft } else { started };
+        let (installation, relay, seed) = (model.copy(name).await?, &self.relay, job.seed);
         let run = match &job.work {
-            Work::Kill(fault) => kill::run(&site, relay, fault, seed).await,
-            Work::Launch(point) => launch::run(&site, relay, point).await,
-            Work::Goodbye(trial) => goodbye::run(&site, relay, *trial, seed).await,
-            Work::Lack(lack) => resource_limits::run(&site, relay, *lack, seed).await,
-            Work::Hits => event_spool::run(&site, relay, seed).await,
-            Work::Clock => clock::run(&site, relay, seed).await,
-            Work::Server(server, bug) => server::run(&site, relay, server, *bug, seed).await,
-            Work::Ill(ill) => disk::run(&site, relay, *ill, seed).await,
+            Scenario::Kill(fault) => kill::run(&installation, relay, fault, seed).await,
+            Scenario::Launch(point) => launch::run(&installation, relay, point).await,
+            Scenario::UnsubscribeRequest(trial) => unsubscribe::run(&installation, relay, *trial, seed).await,
+            Scenario::ResourceLimit(lack) => resource_limits::run(&installation, relay, *lack, seed).await,
+            Scenario::Hits => event_spool::run(&installation, relay, seed).await,
+            Scenario::Clock => clock::run(&installation, relay, seed).await,
+            Scenario::PostgresServer(server, bug) => {
+                database_crash::run(&installation, relay, server, *bug, seed).await
+            }
+            Scenario::DiskFault(ill) => disk_faults::run(&installation, relay, *ill, seed).await,
         };
         // What failed stays for a look.
-        let is_good = |run: &Run| job.hope == Hope::Damage || run.verdict.lost + run.verdict.wrong == 0;
+        let is_good =
+            |run: &Run| job.expectation == Expectation::Detected || run.findings.lost + run.findings.wrong == 0;
         if !self.keep && run.as_ref().is_ok_and(is_good) {
-            site.raze().await;
+            installation.delete().await;
         }
         run
     }
 
-    async fn model(&mut self, kind: Kind, terms: Terms) -> Result<(Site, Site), String> {
-        if let Some(models) = self.models.get(&(kind, terms)) {
+    async fn model(&mut self, kind: Store, settings: CampaignSettings) -> Result<(Installation, Installation), String> {
+        if let Some(models) = self.models.get(&(kind, settings)) {
             return Ok(models.clone());
         }
         let name = format!("model-{kind}-{}-{}", self.number, self.models.len()).to_lowercase();
-        let draft = Site::found(&self.ground, kind, &name, self.relay.address(), terms).await?;
+        let draft = Installation::create(&self.environment, kind, &name, self.relay.address(), settings).await?;
         let started = draft.copy(&format!("{name}-started")).await?;
         started.call(&["campaign", "start", "autumn"])?;
-        self.models.insert((kind, terms), (draft.clone(), started.clone()));
+        self.models.insert((kind, settings), (draft.clone(), started.clone()));
         Ok((draft, started))
     }
 }

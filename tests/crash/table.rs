@@ -1,24 +1,24 @@
-//! The one table that a run of the harness prints.
+//! The table of results: one row for each fault and database.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::installation::Kind;
-use crate::reconcile::Verdict;
+use crate::installation::Store;
+use crate::reconcile::Findings;
 
-/// What is expected of a class of faults.
+/// The expected result of a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hope {
-    /// Nothing lost, nothing repeated, uncertain within the bound.
-    Clean,
-    /// Nothing lost; what was uncertain is sent again: repeated within the bound.
+pub enum Expectation {
+    /// Nothing lost, nothing sent twice, uncertain within the bound.
+    NothingLost,
+    /// Nothing lost; uncertain messages are sent again, within the bound.
     Resent,
-    /// A promise was broken on purpose: the harness must see it.
-    Damage,
+    /// The program has a deliberate bug, which the harness must detect.
+    Detected,
 }
 
 #[derive(Debug, Default)]
-struct Line {
+struct Row {
     runs: usize,
     lost: usize,
     repeated: usize,
@@ -37,63 +37,63 @@ struct Line {
 /// Results by fault and database.
 #[derive(Default)]
 pub struct Table {
-    lines: BTreeMap<(usize, String, Kind), (Option<Hope>, Line)>,
+    lines: BTreeMap<(usize, String, Store), (Option<Expectation>, Row)>,
     order: Vec<String>,
     skipped: Vec<String>,
 }
 
-/// What one run came to.
+/// The result of one run.
 pub struct Run {
-    pub verdict: Verdict,
-    /// Letters whose fate may be unknown after this run.
+    pub findings: Findings,
+    /// Messages that may be uncertain after this run.
     pub bound: usize,
     /// From the end of a process to the next MAIL.
     pub again: Vec<Duration>,
-    /// True when the fault did not come to pass.
+    /// True when the fault did not happen.
     pub missed: bool,
 }
 
 impl Table {
-    fn line(&mut self, fault: &str, kind: Kind, hope: Hope) -> &mut Line {
+    fn line(&mut self, fault: &str, kind: Store, expectation: Expectation) -> &mut Row {
         let place = self.order.iter().position(|known| known == fault).unwrap_or_else(|| {
             self.order.push(fault.to_owned());
             self.order.len() - 1
         });
         let (kept, line) = self.lines.entry((place, fault.to_owned(), kind)).or_default();
-        *kept = Some(hope);
+        *kept = Some(expectation);
         line
     }
 
     /// Makes room for a fault; the table has the order of these calls.
-    pub fn expect(&mut self, fault: &str, kind: Kind, hope: Hope) {
-        self.line(fault, kind, hope);
+    pub fn expect(&mut self, fault: &str, kind: Store, expectation: Expectation) {
+        self.line(fault, kind, expectation);
     }
 
     /// Adds a run.
-    pub fn add(&mut self, fault: &str, kind: Kind, hope: Hope, run: &Run) {
-        let line = self.line(fault, kind, hope);
-        let verdict = &run.verdict;
+    pub fn add(&mut self, fault: &str, kind: Store, expectation: Expectation, run: &Run) {
+        let line = self.line(fault, kind, expectation);
+        let findings = &run.findings;
         line.runs += 1;
-        line.lost += verdict.lost;
-        line.repeated = line.repeated.max(verdict.repeated);
-        line.wrong += verdict.wrong;
-        line.uncertain = line.uncertain.max(verdict.uncertain);
-        line.beyond += usize::from(verdict.uncertain > run.bound);
-        line.beyond += usize::from(hope == Hope::Resent && verdict.repeated > run.bound);
-        line.damaged += usize::from(!verdict.is_clean());
+        line.lost += findings.lost;
+        line.repeated = line.repeated.max(findings.repeated);
+        line.wrong += findings.wrong;
+        line.uncertain = line.uncertain.max(findings.uncertain);
+        line.beyond += usize::from(findings.uncertain > run.bound);
+        line.beyond += usize::from(expectation == Expectation::Resent && findings.repeated > run.bound);
+        line.damaged += usize::from(!findings.is_clean());
         line.bound = line.bound.max(run.bound);
         line.again.extend(&run.again);
         line.missed += usize::from(run.missed);
     }
 
-    /// Adds a run that could not be judged.
-    pub fn fail(&mut self, fault: &str, kind: Kind, hope: Hope) {
-        let line = self.line(fault, kind, hope);
+    /// Adds a run that ended with an error.
+    pub fn fail(&mut self, fault: &str, kind: Store, expectation: Expectation) {
+        let line = self.line(fault, kind, expectation);
         line.runs += 1;
         line.errors += 1;
     }
 
-    /// Says what could not be tried here, and why.
+    /// Records what could not be tried here, and why.
     pub fn skip(&mut self, sentence: impl Into<String>) {
         self.skipped.push(sentence.into());
     }
@@ -105,9 +105,9 @@ impl Table {
             "\n{:<34} {:<10} {:>5} {:>5} {:>8} {:>6} {:>9} {:>6} {:>13}  ",
             "fault", "database", "runs", "lost", "repeated", "wrong", "uncertain", "bound", "again, s"
         );
-        for ((_, fault, kind), (hope, line)) in &self.lines {
-            let verdict = line.judge(hope.unwrap_or(Hope::Clean));
-            good &= verdict.is_ok();
+        for ((_, fault, kind), (expectation, line)) in &self.lines {
+            let findings = line.judge(expectation.unwrap_or(Expectation::NothingLost));
+            good &= findings.is_ok();
             println!(
                 "{fault:<34} {kind:<10} {:>5} {:>5} {:>8} {:>6} {:>9} {:>6} {:>13}  {}",
                 line.runs,
@@ -117,7 +117,7 @@ impl Table {
                 line.uncertain,
                 line.bound,
                 seconds(&line.again),
-                verdict.unwrap_or_else(|why| why)
+                findings.unwrap_or_else(|why| why)
             );
         }
         for sentence in &self.skipped {
@@ -126,31 +126,31 @@ impl Table {
         println!(
             "\n`again` is the median and the longest time from the end of a process to the next MAIL of its successor.\n\
              `repeated` and `uncertain` are the most of any run, `bound` what may be uncertain, or be repeated by \
-             `resend`.\nLines with a control must show damage in every run."
+             `resend`.\nLines with a control must detect the bug in every run."
         );
         good
     }
 }
 
-impl Line {
-    fn judge(&self, hope: Hope) -> Result<String, String> {
+impl Row {
+    fn judge(&self, expectation: Expectation) -> Result<String, String> {
         if self.errors > 0 {
-            return Err(format!("FAILED: {} runs could not be judged", self.errors));
+            return Err(format!("FAILED: {} runs ended with an error", self.errors));
         }
         if self.missed == self.runs {
-            return Err("FAILED: the fault never came to pass".to_owned());
+            return Err("FAILED: the fault never happened".to_owned());
         }
-        if hope != Hope::Damage && self.beyond > 0 {
+        if expectation != Expectation::Detected && self.beyond > 0 {
             return Err("FAILED: more than the bound".to_owned());
         }
-        match hope {
-            Hope::Damage if self.damaged < self.runs => {
-                Err(format!("FAILED: the harness saw the damage in {} of {}", self.damaged, self.runs))
+        match expectation {
+            Expectation::Detected if self.damaged < self.runs => {
+                Err(format!("FAILED: the bug was detected in {} of {}", self.damaged, self.runs))
             }
-            Hope::Damage => Ok(format!("caught in {} of {}", self.damaged, self.runs)),
-            Hope::Clean if self.damaged > 0 => Err("FAILED".to_owned()),
-            Hope::Resent if self.lost + self.wrong > 0 => Err("FAILED".to_owned()),
-            Hope::Clean | Hope::Resent => Ok("ok".to_owned()),
+            Expectation::Detected => Ok(format!("detected in {} of {}", self.damaged, self.runs)),
+            Expectation::NothingLost if self.damaged > 0 => Err("FAILED".to_owned()),
+            Expectation::Resent if self.lost + self.wrong > 0 => Err("FAILED".to_owned()),
+            Expectation::NothingLost | Expectation::Resent => Ok("ok".to_owned()),
         }
     }
 }

@@ -1,5 +1,4 @@
-//! A PostgreSQL of our own in a temporary folder, with a replica when one is asked for, and a door
-//! before it that can be led elsewhere.
+//! PostgreSQL servers in a temporary folder, with a synchronous replica, and a TCP proxy that can be redirected to it.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -10,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::effort;
+use crate::cpu_time;
 
 /// One server.
 pub struct Server {
@@ -22,7 +21,7 @@ impl Server {
     /// Makes a server and starts it.
     pub fn start(folder: &Path) -> Self {
         let server = Self { folder: folder.to_owned(), port: free_port() };
-        give_away(folder.parent().expect("a folder in a folder"));
+        chown_to_postgres(folder.parent().expect("a folder in a folder"));
         run(&format!("initdb -D {} -A trust -U postgres -E UTF8 --locale=C", folder.display()));
         server.set("listen_addresses = '*'\nmax_connections = 200\nwal_recycle = off\nmax_wal_senders = 4");
         server.allow_clients("host all all 10.213.0.0/16 trust");
@@ -68,14 +67,14 @@ impl Server {
     pub fn processes(&self) -> Vec<u32> {
         let text = fs::read_to_string(self.folder.join("postmaster.pid")).unwrap_or_default();
         let first = text.lines().next().and_then(|line| line.trim().parse().ok());
-        first.into_iter().flat_map(|first| [vec![first], effort::children(first)].concat()).collect()
+        first.into_iter().flat_map(|first| [vec![first], cpu_time::children(first)].concat()).collect()
     }
 
     /// Stops it in the middle of everything: connections stay open, and nothing answers.
-    pub fn freeze(&self) -> Frozen {
+    pub fn suspend(&self) -> SuspendedServer {
         let processes = self.processes();
         signal("STOP", &processes);
-        Frozen(processes)
+        SuspendedServer(processes)
     }
 
     /// The address of a database.
@@ -127,7 +126,7 @@ pub fn is_root() -> bool {
     Command::new("id").arg("-u").output().is_ok_and(|told| told.stdout == b"0\n")
 }
 
-fn give_away(folder: &Path) {
+fn chown_to_postgres(folder: &Path) {
     if is_root() {
         let done = Command::new("chown").arg("postgres").arg(folder).status().expect("chown");
         assert!(done.success());
@@ -139,10 +138,10 @@ fn run(words: &str) {
     assert!(done.success(), "{words}");
 }
 
-/// A server that stands still until this is dropped.
-pub struct Frozen(Vec<u32>);
+/// A server that is suspended until this is dropped.
+pub struct SuspendedServer(Vec<u32>);
 
-impl Drop for Frozen {
+impl Drop for SuspendedServer {
     fn drop(&mut self) {
         // The first process last: it would take a silent child for dead.
         self.0.reverse();
@@ -161,18 +160,18 @@ pub fn free_port() -> u16 {
     Probe::bind("127.0.0.1:0").and_then(|probe| probe.local_addr()).expect("a port").port()
 }
 
-/// A door that can be led to another server. Who is inside when it is led away is cut off.
+/// A TCP proxy that can be redirected to another server; connections to the one before are closed.
 #[derive(Clone)]
-pub struct Door {
+pub struct Proxy {
     pub address: SocketAddr,
     target: Arc<Mutex<u16>>,
 }
 
-impl Door {
+impl Proxy {
     pub async fn open(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let door = Self { address: listener.local_addr().expect("an address"), target: Arc::new(Mutex::new(port)) };
-        let target = door.target.clone();
+        let proxy = Self { address: listener.local_addr().expect("an address"), target: Arc::new(Mutex::new(port)) };
+        let target = proxy.target.clone();
         tokio::spawn(async move {
             while let Ok((mut client, _)) = listener.accept().await {
                 let port = *target.lock().unwrap_or_else(PoisonError::into_inner);
@@ -183,10 +182,10 @@ impl Door {
                 });
             }
         });
-        door
+        proxy
     }
 
-    pub fn lead_to(&self, port: u16) {
+    pub fn redirect_to(&self, port: u16) {
         *self.target.lock().unwrap_or_else(PoisonError::into_inner) = port;
     }
 }

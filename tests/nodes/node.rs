@@ -1,4 +1,4 @@
-//! One mailer as a process of its own, and what can be done to it.
+//! A node: one mailer process with its data folder.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -9,21 +9,21 @@ use tokio::time::{Instant, sleep};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_sendoff");
 
-/// What a node starts under.
+/// The clock and network of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Air {
-    Plain,
+pub enum Surroundings {
+    Normal,
     /// With a clock an hour ahead.
-    Ahead,
+    ClockAhead,
     /// In a network of its own that can be cut off.
-    Apart,
+    OwnNetwork,
 }
 
 /// A data folder with what it takes to work in it.
 pub struct Node {
     pub folder: PathBuf,
     database: Option<String>,
-    air: Air,
+    surroundings: Surroundings,
     child: Option<Child>,
 }
 
@@ -37,25 +37,25 @@ impl Node {
                 fs::copy(key.path(), keys.join(key.file_name())).expect("a copy");
             }
         }
-        Self { folder, database, air: Air::Plain, child: None }
+        Self { folder, database, surroundings: Surroundings::Normal, child: None }
     }
 
-    pub fn under(mut self, air: Air) -> Self {
-        self.air = air;
+    pub fn with_surroundings(mut self, surroundings: Surroundings) -> Self {
+        self.surroundings = surroundings;
         self
     }
 
     fn command(&self, words: &[&str]) -> Command {
-        let mut command = match self.air {
-            Air::Plain => Command::new(PROGRAM),
-            Air::Ahead => {
+        let mut command = match self.surroundings {
+            Surroundings::Normal => Command::new(PROGRAM),
+            Surroundings::ClockAhead => {
                 let mut command = Command::new(PROGRAM);
                 command.env("FAKETIME", "+1h").env("LD_PRELOAD", faketime().expect("asked before"));
                 command
             }
-            Air::Apart => {
+            Surroundings::OwnNetwork => {
                 let mut command = Command::new("ip");
-                command.args(["netns", "exec", Wire::NAME, PROGRAM]);
+                command.args(["netns", "exec", NetworkLink::NAME, PROGRAM]);
                 command
             }
         };
@@ -67,7 +67,7 @@ impl Node {
     }
 
     /// Runs a command to its end. Returns what it printed.
-    pub fn tell(&self, words: &[&str]) -> serde_json::Value {
+    pub fn run(&self, words: &[&str]) -> serde_json::Value {
         let output = self.command(words).output().expect("the program runs");
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "{words:?}: {said}{}", String::from_utf8_lossy(&output.stderr));
@@ -138,16 +138,16 @@ impl Drop for Node {
     }
 }
 
-/// A network of its own for one node, and the wire to it.
-pub struct Wire;
+/// A network of its own for one node, and the link to it.
+pub struct NetworkLink;
 
-impl Wire {
+impl NetworkLink {
     pub const NAME: &str = "sendoff-apart";
     /// This end, which servers listen on.
     pub const HERE: &str = "10.213.0.1";
 
     /// `None` where the system does not let us.
-    pub fn lay() -> Option<Self> {
+    pub fn create() -> Option<Self> {
         let steps = [
             format!("netns add {}", Self::NAME),
             format!("link add sendoff-a type veth peer name sendoff-b netns {}", Self::NAME),
@@ -157,20 +157,20 @@ impl Wire {
             format!("-n {} link set sendoff-b up", Self::NAME),
             format!("-n {} link set lo up", Self::NAME),
         ];
-        let wire = Self;
-        steps.iter().all(|step| ip(step)).then_some(wire)
+        let link = Self;
+        steps.iter().all(|step| ip(step)).then_some(link)
     }
 
     pub fn cut(&self) {
         assert!(ip("link set sendoff-a down"));
     }
 
-    pub fn mend(&self) {
+    pub fn restore(&self) {
         assert!(ip("link set sendoff-a up"));
     }
 }
 
-impl Drop for Wire {
+impl Drop for NetworkLink {
     fn drop(&mut self) {
         ip(&format!("netns del {}", Self::NAME));
         ip("link del sendoff-a");
@@ -181,7 +181,7 @@ fn ip(words: &str) -> bool {
     Command::new("ip").args(words.split(' ')).output().is_ok_and(|done| done.status.success())
 }
 
-/// The library that lies about the time, where it is installed.
+/// The library that changes the time of a process (libfaketime), if it is installed.
 pub fn faketime() -> Option<PathBuf> {
     let machine = std::env::consts::ARCH;
     let path = PathBuf::from(format!("/usr/lib/{machine}-linux-gnu/faketime/libfaketimeMT.so.1"));

@@ -1,4 +1,4 @@
-//! A real Postfix: a node is killed with letters on the wire, and the log of Postfix says what became
+//! A real Postfix: a node is killed with messages on the wire, and the log of Postfix says what became
 //! of them.
 
 use std::collections::HashMap;
@@ -8,8 +8,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::cluster::{Server, free_port, is_root};
-use crate::node::{Air, has};
-use crate::scene::{CONNECTIONS, Scene, Verdict};
+use crate::node::{Surroundings, has};
+use crate::scenario::{CONNECTIONS, Findings, Scenario};
 
 /// An instance of its own, which throws away what it accepts.
 struct Postfix {
@@ -45,7 +45,7 @@ impl Postfix {
             "compatibility_level = 3.6\nqueue_directory = {}\ndata_directory = {}\nmaillog_file = {}\n\
              maillog_file_prefixes = /tmp, /var\nmyhostname = mx.example.org\nmydestination =\n\
              inet_interfaces = 127.0.0.1\ninet_protocols = ipv4\nmynetworks = 127.0.0.0/8\n\
-             smtpd_relay_restrictions = permit_mynetworks, reject\ndefault_transport = discard:taken\n\
+             smtpd_relay_restrictions = permit_mynetworks, reject\ndefault_transport = discard:accepted\n\
              alias_maps =\nalias_database =\nlocal_recipient_maps =\nsmtpd_client_connection_count_limit = 0\n",
             queue.display(),
             data.display(),
@@ -66,16 +66,16 @@ impl Postfix {
         done.is_ok_and(|done| done.status.success())
     }
 
-    /// How many letters each recipient got.
-    fn taken(&self) -> HashMap<String, usize> {
-        let mut taken = HashMap::new();
+    /// How many messages each recipient got.
+    fn accepted_messages(&self) -> HashMap<String, usize> {
+        let mut accepted_messages = HashMap::new();
         for line in
             fs::read_to_string(&self.log).unwrap_or_default().lines().filter(|line| line.contains("status=sent"))
         {
             let to = line.split("to=<").nth(1).and_then(|rest| rest.split('>').next()).unwrap_or_default();
-            *taken.entry(to.to_owned()).or_default() += 1;
+            *accepted_messages.entry(to.to_owned()).or_default() += 1;
         }
-        taken
+        accepted_messages
     }
 }
 
@@ -85,32 +85,32 @@ impl Drop for Postfix {
     }
 }
 
-/// Killed, settled from the log, sent what the log does not know: nobody is left in doubt.
-pub async fn settles(home: PathBuf, server: &Server) -> Option<Verdict> {
+/// A node is killed three times; uncertain deliveries are resolved by the log of Postfix, the missing ones sent again.
+pub async fn run_with_postfix(home: PathBuf, server: &Server) -> Option<Findings> {
     if !has("postfix") || !is_root() {
         return None;
     }
-    let mut scene = Scene::new(home, server, 1_500).await;
-    let postfix = Postfix::start(&scene.home);
-    scene.relay(&format!("smtp://127.0.0.1:{}", postfix.port), CONNECTIONS);
-    let mut nodes = scene.nodes(1, Air::Plain);
-    scene.launch(&mut nodes).await;
+    let mut scenario = Scenario::new(home, server, 1_500).await;
+    let postfix = Postfix::start(&scenario.home);
+    scenario.relay(&format!("smtp://127.0.0.1:{}", postfix.port), CONNECTIONS);
+    let mut nodes = scenario.nodes(1, Surroundings::Normal);
+    scenario.launch(&mut nodes).await;
     for stage in [200, 500, 800] {
-        let reached = async || postfix.taken().len() >= stage;
-        scene.until(Duration::from_secs(60), "Postfix has its letters", reached).await;
+        let reached = async || postfix.accepted_messages().len() >= stage;
+        scenario.until(Duration::from_secs(60), "Postfix has its messages", reached).await;
         nodes[0].kill();
         nodes[0].start();
     }
-    scene.finished(Duration::from_secs(90)).await;
+    scenario.finished(Duration::from_secs(90)).await;
     let log = postfix.log.display().to_string();
-    let doubts = scene.office.tell(&["uncertain", "ls"]).as_array().map_or(0, Vec::len);
-    // What the log must still show before a letter counts as missing.
+    let doubts = scenario.first_node.run(&["uncertain", "ls"]).as_array().map_or(0, Vec::len);
+    // What the log must still show before a message counts as missing.
     tokio::time::sleep(Duration::from_secs(1)).await;
     drop(tokio::net::TcpStream::connect(("127.0.0.1", postfix.port)).await);
     let words = ["uncertain", "settle", "--resend-missing", "--margin", "0", "--from-maillog", &log];
-    let settled = scene.office.tell(&words);
-    scene.finished(Duration::from_secs(60)).await;
-    println!("           of {doubts} uncertain letters the log of Postfix settled: {settled}");
+    let settled = scenario.first_node.run(&words);
+    scenario.finished(Duration::from_secs(60)).await;
+    println!("           of {doubts} uncertain messages the log of Postfix settled: {settled}");
     tokio::time::sleep(Duration::from_secs(1)).await;
-    Some(scene.verdict_of(&postfix.taken(), 0).await)
+    Some(scenario.findings_of(&postfix.accepted_messages(), 0).await)
 }

@@ -1,4 +1,4 @@
-//! An SMTP server that counts: a letter counts as taken from the moment its last dot is read, whether
+//! Counting SMTP server: a message counts as accepted from the moment its last dot is read, whether
 //! or not anyone still waits for the answer.
 
 use std::collections::HashMap;
@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 #[derive(Clone)]
 pub struct Sink {
     pub address: SocketAddr,
-    taken: Arc<Mutex<HashMap<String, usize>>>,
+    accepted_messages: Arc<Mutex<HashMap<String, usize>>>,
 }
 
 impl Sink {
@@ -21,28 +21,28 @@ impl Sink {
     pub async fn start(delay: Duration) -> Self {
         let listener = TcpListener::bind("0.0.0.0:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let sink = Self { address, taken: Arc::default() };
+        let sink = Self { address, accepted_messages: Arc::default() };
         let at_work = sink.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let sink = at_work.clone();
-                tokio::spawn(async move { drop(sink.visit(stream, delay).await) });
+                tokio::spawn(async move { drop(sink.serve(stream, delay).await) });
             }
         });
         sink
     }
 
-    /// How many letters were taken.
+    /// How many messages were accepted.
     pub fn count(&self) -> usize {
-        self.taken().values().sum()
+        self.accepted_messages().values().sum()
     }
 
-    /// How many letters each recipient got.
-    pub fn taken(&self) -> HashMap<String, usize> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// How many messages each recipient got.
+    pub fn accepted_messages(&self) -> HashMap<String, usize> {
+        self.accepted_messages.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    async fn visit(&self, stream: TcpStream, delay: Duration) -> std::io::Result<()> {
+    async fn serve(&self, stream: TcpStream, delay: Duration) -> std::io::Result<()> {
         stream.set_nodelay(true)?;
         let (input, mut output) = stream.into_split();
         let mut lines = BufReader::new(input).split(b'\n');
@@ -67,8 +67,8 @@ impl Sink {
                             None => return Ok(()),
                         }
                     }
-                    let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-                    *taken.entry(std::mem::take(&mut to)).or_default() += 1;
+                    let mut accepted_messages = self.accepted_messages.lock().unwrap_or_else(PoisonError::into_inner);
+                    *accepted_messages.entry(std::mem::take(&mut to)).or_default() += 1;
                     b"250 ok\r\n"
                 }
                 "QUIT" => b"221 bye\r\n",

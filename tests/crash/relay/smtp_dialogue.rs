@@ -1,4 +1,4 @@
-//! One conversation: the commands of a client, and the answers that the manner of the relay gives.
+//! SMTP session of the relay: reads the commands of one client and replies as the relay's behaviour says.
 
 use std::io;
 use std::sync::Arc;
@@ -9,41 +9,41 @@ use memchr::memmem;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::{Act, Manner, Open, Relay, Seen};
-use crate::ledger::{Entry, Ledger};
+use super::{Act, Behaviour, Counters, Open, Relay};
+use crate::accepted_log::{AcceptedLog, Entry};
 
-/// One conversation.
-pub struct Talk {
+/// One SMTP session.
+pub struct Dialogue {
     stream: TcpStream,
     input: Vec<u8>,
     output: Vec<u8>,
     relay: Relay,
-    manner: Arc<Manner>,
-    ledger: Arc<Ledger>,
-    seen: Arc<Seen>,
+    behaviour: Arc<Behaviour>,
+    accepted_log: Arc<AcceptedLog>,
+    seen: Arc<Counters>,
 }
 
-/// The conversation is over, by either side.
-pub struct Over;
+/// The connection was closed by either side.
+pub struct Closed;
 
-impl From<io::Error> for Over {
+impl From<io::Error> for Closed {
     fn from(_: io::Error) -> Self {
         Self
     }
 }
 
-impl Talk {
-    /// A conversation with who has come to a relay.
+impl Dialogue {
+    /// A session on a new connection.
     pub fn with(stream: TcpStream, relay: Relay) -> Self {
-        let (manner, ledger, seen) = relay.now();
-        Self { stream, input: Vec::new(), output: Vec::new(), relay, manner, ledger, seen }
+        let (behaviour, accepted_log, seen) = relay.now();
+        Self { stream, input: Vec::new(), output: Vec::new(), relay, behaviour, accepted_log, seen }
     }
 
     /// Holds it until one side hangs up.
-    pub async fn hold(mut self) -> Result<(), Over> {
+    pub async fn hold(mut self) -> Result<(), Closed> {
         let _open = Open::count(&self.seen);
         self.stream.set_nodelay(true)?;
-        if self.seen.open.load(Ordering::SeqCst) > self.manner.connections {
+        if self.seen.open.load(Ordering::SeqCst) > self.behaviour.connections {
             self.say("421 4.7.0 too many connections");
             return self.flush().await;
         }
@@ -54,8 +54,8 @@ impl Talk {
             let line = self.line().await?;
             let verb = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
             if verb == "MAIL" {
-                began = self.seen.begin();
-                self.relay.heard_mail(opened);
+                began = self.seen.count_mail();
+                self.relay.mail_received(opened);
             }
             self.delay().await;
             match verb.as_str() {
@@ -72,9 +72,9 @@ impl Talk {
                 "RCPT" if from.is_none() => self.say("503 MAIL first"),
                 "RCPT" => {
                     let count = self.seen.recipients.fetch_add(1, Ordering::SeqCst) + 1;
-                    match self.due(&self.manner.at_rcpt, count) {
-                        Some(Act::Say(reply)) => self.say(&reply),
-                        Some(_) => return Err(Over),
+                    match self.due(&self.behaviour.at_rcpt, count) {
+                        Some(Act::Reply(reply)) => self.say(&reply),
+                        Some(_) => return Err(Closed),
                         None => {
                             to = path_of(&line);
                             self.say("250 ok");
@@ -105,41 +105,41 @@ impl Talk {
 
     fn greet(&mut self) {
         let mut lines = vec!["truth.example".to_owned()];
-        lines.extend(self.manner.extensions.iter().cloned());
+        lines.extend(self.behaviour.extensions.iter().cloned());
         let last = lines.len() - 1;
         for (index, line) in lines.iter().enumerate() {
             self.say(&format!("250{}{line}", if index == last { ' ' } else { '-' }));
         }
     }
 
-    /// The end of a text: into the ledger and 250, or what the manner says.
-    async fn end(&mut self, entry: Entry) -> Result<(), Over> {
+    /// The end of a text: into the log of accepted messages and 250, or what the behaviour says.
+    async fn end(&mut self, entry: Entry) -> Result<(), Closed> {
         let count = self.seen.texts.fetch_add(1, Ordering::SeqCst) + 1;
         self.delay().await;
-        let act = self.due(&self.manner.at_dot, count);
+        let act = self.due(&self.behaviour.at_dot, count);
         match act {
-            Some(Act::Say(reply)) => {
-                self.ledger.refuse(entry);
+            Some(Act::Reply(reply)) => {
+                self.accepted_log.refuse(entry);
                 self.say(&reply);
                 return Ok(());
             }
-            Some(Act::Drop) => {
-                self.ledger.refuse(entry);
+            Some(Act::HangUp) => {
+                self.accepted_log.refuse(entry);
                 self.seen.dropped.fetch_add(1, Ordering::SeqCst);
-                return Err(Over);
+                return Err(Closed);
             }
-            Some(Act::DropAnswer) | None => {}
+            Some(Act::AcceptAndHangUp) | None => {}
         }
-        if !self.ledger.accept(entry).await {
-            self.say("451 4.3.0 the ledger is broken");
+        if !self.accepted_log.accept(entry).await {
+            self.say("451 4.3.0 the log cannot be written");
             return Ok(());
         }
         self.seen.accepted.fetch_add(1, Ordering::SeqCst);
-        if act == Some(Act::DropAnswer) {
+        if act == Some(Act::AcceptAndHangUp) {
             self.seen.dropped.fetch_add(1, Ordering::SeqCst);
-            return Err(Over);
+            return Err(Closed);
         }
-        self.say("250 2.0.0 in the ledger");
+        self.say("250 2.0.0 queued");
         Ok(())
     }
 
@@ -151,8 +151,8 @@ impl Talk {
     }
 
     async fn delay(&self) {
-        if !self.manner.delay.is_zero() {
-            tokio::time::sleep(self.manner.delay).await;
+        if !self.behaviour.delay.is_zero() {
+            tokio::time::sleep(self.behaviour.delay).await;
         }
     }
 
@@ -161,14 +161,14 @@ impl Talk {
         self.output.extend_from_slice(b"\r\n");
     }
 
-    async fn flush(&mut self) -> Result<(), Over> {
+    async fn flush(&mut self) -> Result<(), Closed> {
         self.stream.write_all(&self.output).await?;
         self.output.clear();
         Ok(())
     }
 
     /// The next command; answers go out when nothing more has come in.
-    async fn line(&mut self) -> Result<String, Over> {
+    async fn line(&mut self) -> Result<String, Closed> {
         loop {
             if let Some(end) = memchr::memchr(b'\n', &self.input) {
                 let line: Vec<u8> = self.input.drain(..=end).collect();
@@ -178,16 +178,16 @@ impl Talk {
         }
     }
 
-    async fn read(&mut self) -> Result<(), Over> {
+    async fn read(&mut self) -> Result<(), Closed> {
         self.flush().await?;
         self.input.reserve(64 * 1024);
-        if self.stream.read_buf(&mut self.input).await? == 0 { Err(Over) } else { Ok(()) }
+        if self.stream.read_buf(&mut self.input).await? == 0 { Err(Closed) } else { Ok(()) }
     }
 
     /// The text up to its dot, dots still doubled, with the line end before the dot.
-    async fn text(&mut self) -> Result<Vec<u8>, Over> {
+    async fn text(&mut self) -> Result<Vec<u8>, Closed> {
         let ends: &[&[u8]] =
-            if self.manner.lenient { &[b"\r\n.\r\n", b"\n.\n", b"\n.\r\n", b"\r\n.\n"] } else { &[b"\r\n.\r\n"] };
+            if self.behaviour.lenient { &[b"\r\n.\r\n", b"\n.\n", b"\n.\r\n", b"\r\n.\n"] } else { &[b"\r\n.\r\n"] };
         // An empty text begins with its dot.
         self.input.splice(0..0, *b"\r\n");
         let mut searched = 0;

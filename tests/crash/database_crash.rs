@@ -1,5 +1,5 @@
-//! Deaths of the database server: PostgreSQL is stopped at once, as by a power cut it survives by its
-//! own log, while letters go out. What it confirmed is there when it is back.
+//! Crashes of the database server: PostgreSQL is stopped immediately during sending and recovers from its log. What it has
+//! confirmed is there afterwards.
 
 use std::process::Command;
 use std::sync::atomic::Ordering;
@@ -9,23 +9,23 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use sqlx::Row;
 
-use crate::goodbye::{open, settled};
-use crate::installation::{Harm, Site};
+use crate::installation::{Installation, ProcessFaults};
 use crate::reconcile::compare;
-use crate::relay::{Manner, Relay};
+use crate::relay::{Behaviour, Relay};
 use crate::table::Run;
+use crate::unsubscribe::{open, wait_until_finished};
 
 /// A PostgreSQL that may be killed.
 #[derive(Debug, Clone)]
-pub struct Server {
+pub struct PostgresServer {
     /// Its `pg_ctl`.
     pub control: String,
     /// Its data folder.
     pub data: String,
 }
 
-impl Server {
-    /// Stops it without a word to anyone, and starts it again.
+impl PostgresServer {
+    /// Stops it without warning, and starts it again.
     fn crash(&self) -> Result<(), String> {
         let Self { control, data } = self;
         let line = format!("{control} -D {data} -m immediate -w stop && {control} -D {data} -l {data}.log -w start");
@@ -39,8 +39,8 @@ impl Server {
 
 /// Stops the processes that write the log behind the back of those who do not wait for it: what is not
 /// synced on purpose is then lost for certain. They die with the server, which gives them five seconds.
-async fn freeze_log(site: &Site) -> Result<(), String> {
-    let rows = site
+async fn stop_wal_writers(installation: &Installation) -> Result<(), String> {
+    let rows = installation
         .rows(
             "select cast(pid as text) from pg_stat_activity \
              where backend_type in ('walwriter', 'background writer', 'autovacuum launcher')",
@@ -53,37 +53,43 @@ async fn freeze_log(site: &Site) -> Result<(), String> {
 
 /// A database that has forgotten what its folder remembers pauses its campaigns. The operator of this
 /// run does not listen: what was forgotten shall show.
-async fn go_on(site: &Site) -> Result<(), String> {
+async fn resume_if_paused(installation: &Installation) -> Result<(), String> {
     let until = Instant::now() + Duration::from_secs(10);
-    while site.state().await? == "running" && Instant::now() < until {
+    while installation.state().await? == "running" && Instant::now() < until {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    if site.state().await? == "paused" { site.call(&["campaign", "resume", "autumn"]).map(drop) } else { Ok(()) }
+    if installation.state().await? == "paused" {
+        installation.call(&["campaign", "resume", "autumn"]).map(drop)
+    } else {
+        Ok(())
+    }
 }
 
 /// Carries out one run in a fresh copy of an installation whose campaign has begun. With a `bug`
 /// the process dies with the server, so that nothing it remembers hides what the server forgot.
 pub async fn run(
-    site: &Site,
+    installation: &Installation,
     relay: &Relay,
-    server: &Server,
+    server: &PostgresServer,
     bug: Option<&'static str>,
     seed: u64,
 ) -> Result<Run, String> {
     let mut random = StdRng::seed_from_u64(seed);
-    let slow = Manner { delay: Duration::from_millis(8), ..Manner::default() };
-    relay.begin(&site.ledger(), slow).map_err(|error| format!("the ledger: {error}"))?;
+    let slow = Behaviour { delay: Duration::from_millis(8), ..Behaviour::default() };
+    relay
+        .reset(&installation.accepted_log(), slow)
+        .map_err(|error| format!("the log of accepted messages: {error}"))?;
     if bug.is_some() {
-        freeze_log(site).await?;
+        stop_wal_writers(installation).await?;
     }
-    let mut serve = open(site, &Harm { bug, ..Harm::default() })?;
-    site.doors().await?;
-    let letters = random.random_range(40..site.terms.people as u64 / 2);
+    let mut serve = open(installation, &ProcessFaults { bug, ..ProcessFaults::default() })?;
+    installation.public_address().await?;
+    let messages = random.random_range(40..installation.settings.recipients as u64 / 2);
     let until = Instant::now() + Duration::from_secs(30);
-    while relay.seen().accepted.load(Ordering::SeqCst) < letters && Instant::now() < until {
+    while relay.seen().accepted.load(Ordering::SeqCst) < messages && Instant::now() < until {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    let missed = relay.seen().accepted.load(Ordering::SeqCst) as usize >= site.terms.people;
+    let missed = relay.seen().accepted.load(Ordering::SeqCst) as usize >= installation.settings.recipients;
     if bug.is_some() {
         serve.kill();
     }
@@ -91,13 +97,13 @@ pub async fn run(
     let back = Instant::now();
     relay.expect_mail();
     if bug.is_some() {
-        serve = open(site, &Harm::default())?;
-        site.doors().await?;
-        go_on(site).await?;
+        serve = open(installation, &ProcessFaults::default())?;
+        installation.public_address().await?;
+        resume_if_paused(installation).await?;
     }
-    settled(site, Duration::from_secs(90)).await?;
+    wait_until_finished(installation, Duration::from_secs(90)).await?;
     let again = relay.first_mail().map(|mail| mail.saturating_duration_since(back)).into_iter().collect();
     serve.stop().await.ok_or("serve does not stop")?;
-    let verdict = compare(site, relay, &[]).await?;
-    Ok(Run { verdict, bound: site.terms.bound(), again, missed })
+    let findings = compare(installation, relay, &[]).await?;
+    Ok(Run { findings, bound: installation.settings.bound(), again, missed })
 }

@@ -1,12 +1,11 @@
-//! Power loss: the process runs with a library between itself and the system (`power.c`) that keeps
-//! a second copy of the data folder with only what was synced. When the process is dead, that copy
-//! is what the disk holds.
+//! Power loss: the process runs with a preloaded library (`power.c`) that keeps a second copy of the data folder with only what
+//! was synced. When the process is dead, that copy replaces the data folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::installation::{Site, copy_folder};
+use crate::installation::{Installation, copy_folder};
 
 const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/crash/power.c");
 
@@ -39,12 +38,12 @@ pub struct Disk {
 impl Disk {
     /// A disk on which the data folder lies as it is now. Of what is not synced a random part, told
     /// by the seed, reaches it all the same, in any order; with an even seed nothing does.
-    pub fn under(site: &Site, seed: u64) -> Result<Self, String> {
-        let held = site.folder.join("disk");
+    pub fn under(installation: &Installation, seed: u64) -> Result<Self, String> {
+        let held = installation.folder.join("disk");
         let _ = fs::remove_dir_all(&held);
-        copy_folder(&site.data(), &held).map_err(|error| format!("the disk: {error}"))?;
-        let library = library(site.folder.parent().unwrap_or(Path::new(".")));
-        Ok(Self { live: site.data(), held, library, seed })
+        copy_folder(&installation.data(), &held).map_err(|error| format!("the disk: {error}"))?;
+        let library = library(installation.folder.parent().unwrap_or(Path::new(".")));
+        Ok(Self { live: installation.data(), held, library, seed })
     }
 
     /// What the process must be told.

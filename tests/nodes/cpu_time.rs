@@ -1,4 +1,4 @@
-//! What the system tells of processes: whose children they are, and the processor time they have spent.
+//! CPU time and child processes, from `/proc`.
 
 use std::fs;
 

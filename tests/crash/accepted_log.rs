@@ -1,4 +1,4 @@
-//! The truth: what the relay took responsibility for, on disk before it says so.
+//! Log of the messages that the relay accepted, on disk before it replies 250.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 /// Lines that share a sync at most.
 const GROUP: usize = 1_000;
 
-/// One accepted letter.
+/// One accepted message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     pub from: String,
@@ -20,7 +20,7 @@ pub struct Entry {
     pub message_id: String,
     /// SHA-256 of the text without doubled dots, in hex.
     pub digest: String,
-    /// How many MAIL commands the relay had met when this letter's came, itself included.
+    /// How many MAIL commands the relay had met when this message's came, itself included.
     pub began: u64,
 }
 
@@ -37,25 +37,25 @@ impl Entry {
     }
 }
 
-type Order = (Entry, oneshot::Sender<()>);
+type Append = (Entry, oneshot::Sender<()>);
 
-/// A file of accepted letters, and what is known of texts that were not accepted.
-pub struct Ledger {
-    orders: Mutex<Sender<Order>>,
-    /// Digests of whole texts that met another end than the ledger, by Message-ID.
+/// A file of accepted messages, and what is known of texts that were not accepted.
+pub struct AcceptedLog {
+    orders: Mutex<Sender<Append>>,
+    /// Digests of whole texts that met another end than the log of accepted messages, by Message-ID.
     refused: Mutex<HashMap<String, String>>,
 }
 
-impl Ledger {
-    /// Begins an empty ledger. Without `sync` lines may wait in the page cache.
-    pub fn begin(path: &Path, sync: bool) -> io::Result<Self> {
+impl AcceptedLog {
+    /// Begins an empty log of accepted messages. Without `sync` lines may wait in the page cache.
+    pub fn create(path: &Path, sync: bool) -> io::Result<Self> {
         let file = File::create(path)?;
         let (orders, inbox) = mpsc::channel();
         std::thread::spawn(move || write(file, &inbox, sync));
         Ok(Self { orders: Mutex::new(orders), refused: Mutex::default() })
     }
 
-    /// Returns once the letter is in the ledger; false when the disk refused.
+    /// Returns once the message is in the log of accepted messages; false when the disk refused.
     pub async fn accept(&self, entry: Entry) -> bool {
         let (done, wait) = oneshot::channel();
         let sent = self.orders.lock().unwrap_or_else(PoisonError::into_inner).send((entry, done));
@@ -74,12 +74,12 @@ impl Ledger {
     }
 }
 
-/// Every letter in a ledger.
+/// Every message in a log of accepted messages.
 pub fn read(path: &Path) -> io::Result<Vec<Entry>> {
     Ok(std::fs::read_to_string(path)?.lines().filter_map(Entry::parse).collect())
 }
 
-fn write(mut file: File, inbox: &Receiver<Order>, sync: bool) {
+fn write(mut file: File, inbox: &Receiver<Append>, sync: bool) {
     let mut sequence = 0;
     while let Ok(first) = inbox.recv() {
         let (mut text, mut waiting) = (String::new(), Vec::new());
@@ -90,7 +90,7 @@ fn write(mut file: File, inbox: &Receiver<Order>, sync: bool) {
         }
         let written = file.write_all(text.as_bytes()).and_then(|()| if sync { file.sync_data() } else { Ok(()) });
         if let Err(error) = written {
-            eprintln!("the ledger cannot be written: {error}");
+            eprintln!("the log of accepted messages cannot be written: {error}");
             return;
         }
         for done in waiting {

@@ -1,19 +1,19 @@
-//! Sick disks and scarce means: syncs and writes that fail, a disk that is full, too few files, too
-//! little memory. Sending and goodbyes go on as long as they can; after the repair all is finished.
+//! Disk faults and limits from the start: failing syncs and writes, a full disk, too few files, too little memory. Sending and
+//! unsubscribing go on as long as possible; after the repair everything is finished.
 
 use std::fs;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::goodbye::{insist, leavers, open, settled};
-use crate::installation::{Harm, Site, copy_folder};
-use crate::reconcile::{Goodbye, compare};
-use crate::relay::{Manner, Relay};
+use crate::installation::{Installation, ProcessFaults, copy_folder};
+use crate::reconcile::{UnsubscribeRequest, compare};
+use crate::relay::{Behaviour, Relay};
 use crate::table::Run;
+use crate::unsubscribe::{open, retry_unconfirmed, subscribers, wait_until_finished};
 
-/// What is wrong with the machine.
+/// A fault of the disk, or a limit from the start of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ill {
+pub enum DiskFault {
     /// A sync fails now and then (libfiu).
     Sync,
     /// A write fails now and then (libfiu).
@@ -26,7 +26,7 @@ pub enum Ill {
     Memory,
 }
 
-impl Ill {
+impl DiskFault {
     pub const ALL: &'static [Self] = &[Self::Sync, Self::Write, Self::Full, Self::Files, Self::Memory];
 
     pub const fn name(self) -> &'static str {
@@ -54,7 +54,7 @@ impl Ill {
         }
     }
 
-    fn harm(self, seed: u64) -> Harm {
+    fn faults(self, seed: u64) -> ProcessFaults {
         let fiu = |name: &str, chance: f64| {
             let command = format!("enable_random name={name},probability={chance},failinfo=5");
             ["fiu-run", "-x", "-f", "", "-c", &command].map(str::to_owned).to_vec()
@@ -68,29 +68,31 @@ impl Ill {
             Self::Files => limit(&format!("-n {}", 26 + seed % 8)),
             Self::Memory => limit(&format!("-v {}", 190_000 + seed % 5 * 8_000)),
         };
-        Harm { wrapper, ..Harm::default() }
+        ProcessFaults { wrapper, ..ProcessFaults::default() }
     }
 }
 
 /// Carries out one run in a fresh copy of an installation whose campaign has begun.
-pub async fn run(site: &Site, relay: &Relay, ill: Ill, seed: u64) -> Result<Run, String> {
-    let slow = Manner { delay: Duration::from_millis(15), ..Manner::default() };
-    relay.begin(&site.ledger(), slow).map_err(|error| format!("the ledger: {error}"))?;
-    let leavers = leavers(site, seed).await?;
-    let small = if ill == Ill::Full { Some(Small::under(site)?) } else { None };
-    let mut serve = open(site, &ill.harm(seed))?;
-    let doors = site.doors().await.ok();
-    let mut goodbyes = Vec::new();
-    for leaver in &leavers {
-        goodbyes.push(match &doors {
-            Some(doors) => leaver.leave(doors).await,
-            None => Goodbye { address: leaver.address.clone(), confirmed: None },
+pub async fn run(installation: &Installation, relay: &Relay, ill: DiskFault, seed: u64) -> Result<Run, String> {
+    let slow = Behaviour { delay: Duration::from_millis(15), ..Behaviour::default() };
+    relay
+        .reset(&installation.accepted_log(), slow)
+        .map_err(|error| format!("the log of accepted messages: {error}"))?;
+    let subscribers = subscribers(installation, seed).await?;
+    let small = if ill == DiskFault::Full { Some(SmallDisk::under(installation)?) } else { None };
+    let mut serve = open(installation, &ill.faults(seed))?;
+    let pages = installation.public_address().await.ok();
+    let mut requests = Vec::new();
+    for subscriber in &subscribers {
+        requests.push(match &pages {
+            Some(pages) => subscriber.unsubscribe(pages).await,
+            None => UnsubscribeRequest { address: subscriber.address.clone(), confirmed: None },
         });
         tokio::time::sleep(Duration::from_millis(40)).await;
     }
     let mut ended = serve.ended(Duration::from_millis(500)).await;
     let dead = Instant::now();
-    relay.behave(Manner::default());
+    relay.set_behaviour(Behaviour::default());
     relay.expect_mail();
     let mut stuck = false;
     match &small {
@@ -98,44 +100,47 @@ pub async fn run(site: &Site, relay: &Relay, ill: Ill, seed: u64) -> Result<Run,
         Some(small) => {
             small.make_room()?;
             if ended.is_none() {
-                settled(site, Duration::from_secs(30)).await?;
-                stuck = site.state().await? != "finished";
+                wait_until_finished(installation, Duration::from_secs(30)).await?;
+                stuck = installation.state().await? != "finished";
                 ended = serve.stop().await;
             }
         }
         None => serve.kill(),
     }
-    let said = site.said_all();
-    let left = goodbyes.iter().filter(|goodbye| goodbye.confirmed.is_some()).count();
-    let mut serve = open(site, &Harm::default())?;
-    let unheard = insist(&site.doors().await?, &leavers, &mut goodbyes).await;
-    settled(site, Duration::from_secs(60)).await?;
+    let said = installation.log();
+    let left = requests.iter().filter(|request| request.confirmed.is_some()).count();
+    let mut serve = open(installation, &ProcessFaults::default())?;
+    let unconfirmed = retry_unconfirmed(&installation.public_address().await?, &subscribers, &mut requests).await;
+    wait_until_finished(installation, Duration::from_secs(60)).await?;
     serve.stop().await.ok_or("serve does not stop")?;
     let again = relay.first_mail().map(|mail| mail.saturating_duration_since(dead)).into_iter().collect();
-    let mut verdict = compare(site, relay, &goodbyes).await?;
-    verdict.blame(unheard, "goodbyes were not confirmed after the repair");
-    verdict.blame(usize::from(ill == Ill::Write && left == 0), "nobody could leave while writes failed");
-    verdict.blame(usize::from(stuck), "it did not go on by itself when the disk had room again");
+    let mut findings = compare(installation, relay, &requests).await?;
+    findings.add_wrong(unconfirmed, "unsubscribe requests were not confirmed after the repair");
+    findings.add_wrong(
+        usize::from(ill == DiskFault::Write && left == 0),
+        "no unsubscribe request succeeded while writes failed",
+    );
+    findings.add_wrong(usize::from(stuck), "it did not go on by itself when the disk had room again");
     if said.contains("panicked") {
-        verdict.blame(1, "the process panicked");
+        findings.add_wrong(1, "the process panicked");
     }
-    if ill == Ill::Sync && said.contains("fsync") && ended.is_none_or(|status| status.success()) {
-        verdict.blame(1, "the process went on after a sync had failed");
+    if ill == DiskFault::Sync && said.contains("fsync") && ended.is_none_or(|status| status.success()) {
+        findings.add_wrong(1, "the process went on after a sync had failed");
     }
-    let missed = said.is_empty() || (ill == Ill::Sync && !said.contains("fsync"));
-    Ok(Run { verdict, bound: 2 * site.terms.bound(), again, missed })
+    let missed = said.is_empty() || (ill == DiskFault::Sync && !said.contains("fsync"));
+    Ok(Run { findings, bound: 2 * installation.settings.bound(), again, missed })
 }
 
 /// A data folder on a small disk that is full.
-struct Small {
+struct SmallDisk {
     ballast: std::path::PathBuf,
     folder: std::path::PathBuf,
 }
 
-impl Small {
+impl SmallDisk {
     /// Moves the data folder to a disk with room for a few hundred pages more.
-    fn under(site: &Site) -> Result<Self, String> {
-        let (data, was) = (site.data(), site.folder.join("data.was"));
+    fn under(installation: &Installation) -> Result<Self, String> {
+        let (data, was) = (installation.data(), installation.folder.join("data.was"));
         let text = |error: std::io::Error| format!("the small disk: {error}");
         fs::rename(&data, &was).map_err(text)?;
         fs::create_dir(&data).map_err(text)?;
@@ -159,7 +164,7 @@ impl Small {
     }
 }
 
-impl Drop for Small {
+impl Drop for SmallDisk {
     fn drop(&mut self) {
         let _ = Command::new("umount").args(["-l"]).arg(&self.folder).status();
     }
