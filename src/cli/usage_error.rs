@@ -80,11 +80,11 @@ mod tests {
     fn a_wrong_command_line_is_explained_in_one_sentence() {
         for (line, expected) in [
             ("sendoff import", "Missing: <FILE>."),
-            ("sendoff mail --untl-idle", "--untl-idle is not known here. Did you mean --until-idle?"),
+            ("sendoff mail --untl-idle", "--untl-idle is unknown here. Did you mean --until-idle?"),
             ("sendoff campain ls", "There is no command campain. Did you mean campaign?"),
             ("sendoff serve --listen", "--listen <ADDR> needs a value."),
-            ("sendoff import a --date 1 --date 2", "--date <DATE> cannot stand there, or not twice."),
-            ("sendoff relay set capture --connections x", "“x” does not fit --connections <N>."),
+            ("sendoff import a --date 1 --date 2", "--date <DATE> cannot be used there, or not twice."),
+            ("sendoff relay set capture --connections x", "“x” is not a value for --connections <N>."),
         ] {
             let found = sentence(line, Lang::EN);
             assert!(found.starts_with(expected) && found.contains("\nsendoff"), "{line}: {found}");
