@@ -41,7 +41,7 @@ pub struct Cli {
     /// The locale of the environment, used without --lang
     #[arg(long, global = true, env = "LC_ALL", hide = true)]
     locale: Option<String>,
-    /// The locale used without LC_ALL
+    /// The locale used without `LC_ALL`
     #[arg(long, global = true, env = "LANG", hide = true)]
     fallback_locale: Option<String>,
     /// The command

@@ -1,7 +1,7 @@
 //! Random numbers that depend on a seed alone, on every machine and with every version of every library: a seed that
 //! failed once must fail in ten years.
 
-/// SplitMix64.
+/// `SplitMix64`.
 #[derive(Debug, Clone)]
 pub struct Rng(u64);
 

@@ -8,7 +8,7 @@ use super::delimiter::Delimiter;
 use super::first_pass::{self, FirstPass};
 use super::merge::SliceCounts;
 
-/// SliceCounts and settings of an import. Every row is counted once: `rows` is the sum of the six counts.
+/// Counts and settings of an import. Every row is counted once: `rows` is the sum of the six counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
     /// New contacts.
