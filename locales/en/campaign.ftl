@@ -1,10 +1,10 @@
 # Campaigns.
 campaign-not-draft = The campaign “{ $name }” is no longer a draft and stays as it is. Choose another name in the file.
 campaign-unknown = There is no campaign “{ $name }”. There are: { $known }.
-campaign-gone = The campaign is no longer there.
+campaign-gone = The campaign does not exist any more.
 campaign-state = The campaign “{ $name }” { $state ->
     [draft] is still a draft
-    [scheduled] waits for its time
+    [scheduled] is scheduled
     [running] is running
     [paused] is paused
     [finished] is finished
@@ -17,64 +17,64 @@ campaign-state = The campaign “{ $name }” { $state ->
     [recall] there is nothing to recall
    *[cancel] it cannot be cancelled
 }.
-campaign-list-gone = The list of this campaign is closed or gone. Choose another list in the campaign file.
-campaign-segment-gone = The segment of this campaign is gone. Save it again: sendoff segment save NAME EXPR
-campaign-frozen = What the letters of “{ $name }” are made from cannot be read. Add the campaign again under another name.
-campaign-file-long = The campaign file is longer than 1 MiB. Put pictures on a web server and link them.
+campaign-list-gone = The list of this campaign is closed or deleted. Choose another list in the campaign file.
+campaign-segment-gone = The segment of this campaign does not exist any more. Save it again: sendoff segment save NAME EXPR
+campaign-frozen = The content of “{ $name }” cannot be read. Add the campaign again under another name.
+campaign-file-long = The campaign file is longer than 1 MiB. Put images on a web server and link them.
 campaign-file-binary = The campaign file holds a NUL byte: it is not a text file. Save it as UTF-8.
 campaign-file-ending = The file must end in .md (Markdown) or .html (HTML).
 campaign-file-encoding = The campaign file is not UTF-8 (byte { $at }). Save it as UTF-8.
-campaign-front = The file must begin with a line “+++”, then settings such as name = "autumn", then a second line “+++”, then the letter.
+campaign-front = The file must begin with a line “+++”, then settings such as name = "autumn", then a second line “+++”, then the email.
 campaign-key-unknown = Line { $line }: there is no setting “{ $key }”; did you mean “{ $near }”?
 campaign-key-missing = The setting “{ $key }” is missing between the +++ lines.
-campaign-key-twice = Line { $line }: the setting “{ $key }” stands there a second time. Keep one.
-campaign-key-text = Line { $line }: the setting “{ $key }” wants a text in double quotes: { $key } = "…"
+campaign-key-twice = Line { $line }: the setting “{ $key }” is given twice. Keep one.
+campaign-key-text = Line { $line }: the setting “{ $key }” must be a text in double quotes: { $key } = "…"
 campaign-toml = Line { $line } cannot be read as a setting. A setting is a name, an equals sign and a text in double quotes: name = "autumn"
 campaign-name = A campaign needs a name of 1 to 100 visible characters.
 campaign-sender = “{ $text }” in { $field } is not a sender. Write: Shop <news@example.org>
 campaign-zone = “{ $zone }” is not a time zone. Write for example Europe/Moscow.
 campaign-time = “{ $text }” is not a time. Write 2026-12-01 10:00, with zone = "Europe/Moscow" beside it.
 campaign-past = { $time } is in the past. Choose a later time, or start at once: sendoff campaign start { $name }
-campaign-no-time = The file gives no time. Add --at "2026-12-01 10:00", or at = "…" in the file.
-skipped-address = the address cannot be written to
+campaign-no-time = The file has no start time. Add --at "2026-12-01 10:00", or at = "…" in the file.
+skipped-address = the address is not valid
 skipped-fields = the field values cannot be read
-skipped-missing = a value the letter needs is missing
-skipped-smtputf8 = the relay cannot carry addresses outside ASCII (no SMTPUTF8)
+skipped-missing = a value that the message needs is missing
+skipped-smtputf8 = the relay does not accept addresses outside ASCII (no SMTPUTF8)
 
 excluded-pending = not confirmed yet
-excluded-restricted = restricted: kept, never mailed
+excluded-restricted = restricted: stored, not mailed
 excluded-segment = on the list, outside the segment
 paused-by-hand = paused by hand
 bar-preflight = Checking
-campaign-added = Draft “{ $name }” for the list “{ $list }” is kept. Next: sendoff campaign preflight { $name }
-campaign-started = “{ $name }” has begun: { $count ->
-    [one] { $count } letter is
-   *[other] { $count } letters are
+campaign-added = Draft “{ $name }” for the list “{ $list }” is saved. Next: sendoff campaign preflight { $name }
+campaign-started = “{ $name }” has started: { $count ->
+    [one] { $count } message is
+   *[other] { $count } messages are
 } planned. A running `sendoff serve` or `sendoff mail` sends them.
-campaign-none = No campaigns yet. Write one as a file and add it: sendoff campaign add letter.md
+campaign-none = No campaigns yet. Write one as a file and add it: sendoff campaign add email.md
 preflight-recipients = “{ $name }” goes to { $count ->
-    [one] { $count } person
-   *[other] { $count } people
+    [one] { $count } recipient
+   *[other] { $count } recipients
 }.
 preflight-ready = Ready. Next: sendoff campaign start { $name }
-preflight-not-ready = Not ready: mend what is marked ✗, then add the file again.
+preflight-not-ready = Not ready: fix what is marked ✗, then add the file again.
 preflight-refused = Not started. { $problems }
-preflight-url = The public address { $url } cannot be read. Set it: sendoff settings set public-url https://news.example.org
+preflight-url = The public address { $url } is not a URL. Set it: sendoff settings set public-url https://news.example.org
 preflight-localhost = Links would lead to { $url }, which no recipient can open. Set the public address: sendoff settings set public-url https://news.example.org
 preflight-private = Links lead to { $url }, which opens on this machine or network only.
 preflight-unreachable = { $url } did not answer from here. Check that recipients can reach it.
-preflight-empty = Nobody would get “{ $name }”. Check the list and the segment.
+preflight-empty = “{ $name }” has no recipients. Check the list and the segment.
 preflight-missing = { $count ->
-    [one] { $count } person has
-   *[other] { $count } people have
+    [one] { $count } contact has
+   *[other] { $count } contacts have
 } no value for “{ $field }”. Write {"{{"} { $field } | default("…") {"}}"}, or start with --skip-missing.
 preflight-broken = For { $count ->
-    [one] { $count } person
-   *[other] { $count } people
-} no letter can be made ({ $reason }). Start with --skip-missing to leave them out.
-preflight-irregular = This letter cannot be prepared ahead: it spells characters by number in a tag (such as {"\\u00e9"}), or has very many tags. Every copy is made from scratch, at about a fiftieth of the usual speed: a few thousand letters a second at most. Write the characters themselves, or fewer tags.
-test-sent = The test letter to { $to } was handed over: { $answer }
-address-wrong = This is no address to write to: { $why }.
-mail-waiting = Letters that wait for their time leave from { $time } on; run sendoff mail then, or leave sendoff serve running.
+    [one] { $count } contact
+   *[other] { $count } contacts
+} no message can be made ({ $reason }). Start with --skip-missing to skip them.
+preflight-irregular = This email cannot be compiled: a tag spells characters by number (such as {"\\u00e9"}), or it has very many tags. Every message is rendered from scratch, about fifty times slower: a few thousand messages per second at most. Write the characters themselves, or use fewer tags.
+test-sent = The test message to { $to } was sent: { $answer }
+address-wrong = This is not a valid address: { $why }.
+mail-waiting = The next message is due at { $time }. Run sendoff mail then, or keep sendoff serve running.
 mail-nothing = Nothing to send. Start a campaign: sendoff campaign start NAME
-lane-damaged = The domains of a lane in the database are no JSON array of texts. Set them again: sendoff lane set NAME --domains DOMAINS
+lane-damaged = The domains of a lane in the database are not a JSON array of texts. Set them again: sendoff lane set NAME --domains DOMAINS

@@ -1,6 +1,6 @@
-# Время: когда рассылки начинаются, ждут, кончаются и повторяются.
-campaign-scheduled = «{ $name }» начнётся { $said }, то есть { $time }. Хранится именно этот момент: если правила часового пояса изменят, задайте время заново. Отправит работающий `sendoff serve` или `sendoff mail`.
-campaign-scheduled-local = «{ $name }» придёт каждому, когда на его часах будет { $local }: по полю «{ $field }», а где оно пусто — по { $zone }. Получатели зафиксируются { $time }, когда это время наступит на самых восточных часах; дальше письма ждут своего часа.
+# Время: начало, ожидание, крайний срок и повторение рассылок.
+campaign-scheduled = «{ $name }» начнётся { $said }, то есть { $time }. Хранится этот момент: если правила часового пояса изменятся, задайте время заново. Отправит работающий `sendoff serve` или `sendoff mail`.
+campaign-scheduled-local = «{ $name }» уйдёт каждому в { $local } по его часовому поясу: по полю «{ $field }», а где оно пусто — по { $zone }. Список получателей фиксируется { $time }, когда это время наступит в самом восточном поясе; дальше каждое письмо ждёт своего времени.
 time-gap = Часы в { $zone } переводят вперёд, и { $asked } в этот день не бывает: имеется в виду { $meant }.
 time-fold = Часы в { $zone } переводят назад, и { $asked } в этот день бывает дважды: имеется в виду первый раз, { $meant }.
 campaign-hold = «{ $text }» — не время ожидания. Пишите целые секунды, не больше { $most }: hold = 30
@@ -11,18 +11,18 @@ paused-late = Крайний срок { $until } прошёл, { $count ->
     [few] не отправлено { $count } письма
    *[many] не отправлено { $count } писем
 }. Всё же отправить: sendoff campaign resume { $name } --until "2026-12-01 12:00" или --until never. Отказаться: sendoff campaign recall { $name }
-recalled = отозвана: всё, что не ушло, возвращено
-campaign-recalled = «{ $name }»: из { $planned } писем { $accepted } принято раньше, { $recalled } отозвано, { $uncertain } под вопросом, { $sending } в этот миг в пути, их уже не вернуть.
+recalled = отозвана: неотправленные письма пропущены
+campaign-recalled = «{ $name }»: из { $planned } писем { $accepted } принято раньше, { $recalled } отозвано, { $uncertain } под вопросом, { $sending } сейчас отправляются, их уже не отозвать.
 show-starts = начнётся { $at } ({ $utc })
-show-until = с { $at } ничего не уходит
+show-until = с { $at } письма не отправляются
 show-held = Первое письмо уйдёт через { $count ->
     [one] { $count } секунду
     [few] { $count } секунды
    *[many] { $count } секунд
 }. Отозвать всё: sendoff campaign recall { $name }
 setting-hold = секунды между «начать» и первым письмом, когда всё можно отозвать
-schedule-clash = «{ $one }» и «{ $other }» не могут стоять в одном файле. Оставьте то, что нужно.
-schedule-alone = Рядом с «{ $one }» нужно «{ $other }». Добавьте его или уберите «{ $one }».
+schedule-clash = «{ $one }» и «{ $other }» исключают друг друга. Оставьте одно.
+schedule-alone = Для «{ $one }» нужно «{ $other }». Добавьте его или уберите «{ $one }».
 preflight-zone-field = Поле «{ $field }» из zone-field не объявлено. Объявите его: sendoff field add { $field } text
 preflight-zone-missing = { $count ->
     [one] У { $count } человека
@@ -35,21 +35,21 @@ preflight-zone-unknown = { $count ->
 preflight-zone-past = { $count ->
     [one] У { $count } человека
    *[other] У { $count } человек
-} этот час уже прошёл: письмо уйдёт сразу.
+} это время уже прошло: письмо уйдёт сразу.
 preflight-zone-late = { $count ->
     [one] У { $count } человека
    *[other] У { $count } человек
-} этот час наступит после крайнего срока (until): письмо не уйдёт.
+} это время наступит после крайнего срока (until): письмо не уйдёт.
 series-every = «{ $text }» — не период. Пишите every = "day", "week" или "month".
 series-on = on = { $on } не подходит к every = "{ $every }". Пишите on = "monday" для недели, on = 31 для месяца, а для дня — ничего.
 series-time = «{ $text }» — не время суток. Для серии нужно { $key } = "09:00".
-series-clock = Часы этой машины показывают время вне всех календарей. Поставьте их верно.
-series-start = «{ $name }» выходит снова и снова, у неё нет одного начала. Запустите её: sendoff campaign schedule { $name }
-series-begun = «{ $name }» в каждый свой срок становится отдельной рассылкой из этого черновика, каким он тогда будет. Первая: { $next }. Отправит работающий `sendoff serve` или `sendoff mail`.
+series-clock = Часы этой машины показывают время вне календаря. Установите их.
+series-start = «{ $name }» — серия, её нельзя начать один раз. Назначьте время: sendoff campaign schedule { $name }
+series-begun = Для каждого выпуска «{ $name }» создаётся рассылка из этого черновика, каким он тогда будет. Первая: { $next }. Отправит работающий `sendoff serve` или `sendoff mail`.
 series-unknown = «{ $name }» — не черновик серии. Какие есть: sendoff campaign series ls
 series-draft-gone = Черновика этой серии больше нет. Добавьте файл под другим именем и назначьте время.
 series-no-recurrence = В черновике «{ $name }» больше нет every = "…". Добавьте файл с ним, затем: sendoff campaign series resume { $name }
-series-name-taken = Рассылка «{ $name }» уже есть, и сделала её не серия: выпуску не досталось имени. Добавьте файл под другим именем и назначьте время.
+series-name-taken = Рассылка «{ $name }» уже есть и не относится к серии: выпуск не может получить это имя. Добавьте файл под другим именем и назначьте время.
 series-missed = Выпуск за { $day } пропущен. Отправить сейчас: sendoff campaign series resume { $name } --send-missed. Пропустить: sendoff campaign series resume { $name }
 series-next = следующая { $next }
 series-asking = ждёт решения

@@ -1,4 +1,4 @@
-//! Exports: every row once, no formula, nobody's rows but ours, and numbers that reconcile.
+//! Exports: every row once, no formulas, only the rows of the workspace, numbers that reconcile.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -7,6 +7,7 @@ use sendoff::audience::contact::Values;
 use sendoff::audience::field::{self, Field};
 use sendoff::audience::{subscription, workspace};
 use sendoff::campaign::delivery::State;
+use sendoff::campaign::erased_counts;
 use sendoff::campaign::model::Campaign;
 use sendoff::cli;
 use sendoff::infra::i18n::Lang;
@@ -40,8 +41,8 @@ fn with<'a>(rows: &'a [Value], name: &str, value: &str) -> Vec<&'a Value> {
     rows.iter().filter(|row| row[name] == value).collect()
 }
 
-/// Three people with letters that were accepted, refused and are still to be sent; the first reacted.
-async fn three(fixture: &Fixture) -> (sendoff::audience::list::List, Campaign) {
+/// Three deliveries: accepted with events, rejected and pending.
+async fn three_deliveries(fixture: &Fixture) -> (sendoff::audience::list::List, Campaign) {
     let list = canary::list(fixture, "News").await;
     for text in ["a@example.org", "б@почта.рф", "c@example.org"] {
         canary::person(fixture, &list, text).await;
@@ -54,8 +55,8 @@ async fn three(fixture: &Fixture) -> (sendoff::audience::list::List, Campaign) {
     (list, campaign)
 }
 
-both!(rows_and_numbers_reconcile_before_and_after_an_erasure, |fixture| {
-    let (_, campaign) = three(fixture).await;
+both!(exports_reconcile_before_and_after_an_erasure, |fixture| {
+    let (_, campaign) = three_deliveries(fixture).await;
     let before = rows(fixture, Kind::Summary, Some(&campaign)).await;
     let deliveries = rows(fixture, Kind::Deliveries, Some(&campaign)).await;
     for state in ["accepted", "rejected", "pending"] {
@@ -81,8 +82,36 @@ both!(rows_and_numbers_reconcile_before_and_after_an_erasure, |fixture| {
     assert_eq!(rows(fixture, Kind::Events, None).await.len(), 1);
 });
 
-both!(a_subscription_tells_its_date_opens_clicks_and_whether_it_is_reachable, |fixture| {
-    let (list, campaign) = three(fixture).await;
+both!(an_event_of_an_unknown_kind_is_exported_and_never_stops_an_erasure, |fixture| {
+    let (_, campaign) = three_deliveries(fixture).await;
+    let before = rows(fixture, Kind::Summary, Some(&campaign)).await;
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
+    sqlx::query(
+        "insert into event (id, workspace_id, campaign_id, delivery_id, contact_id, kind, position, at) \
+         select id + 1, workspace_id, campaign_id, id, contact_id, 'future', 0, 1795255200000 from delivery \
+         where state = 'accepted'",
+    )
+    .execute(&mut *tx)
+    .await
+    .expect("inserted");
+    tx.commit().await.expect("committed");
+
+    let events = rows(fixture, Kind::Events, None).await;
+    assert_eq!(with(&events, "kind", "future")[0]["address"], "a@example.org");
+    assert_eq!(rows(fixture, Kind::Summary, Some(&campaign)).await, before);
+
+    let address = canary::address("a@example.org");
+    erasure::erase(&fixture.installation, fixture.workspace.id, &address, Reason::Erased, None).await.expect("erased");
+
+    assert_eq!(rows(fixture, Kind::Summary, Some(&campaign)).await, before);
+    assert!(with(&rows(fixture, Kind::Events, None).await, "kind", "future").is_empty());
+    let mut conn = fixture.installation.db.read().await.expect("a connection");
+    let erased = erased_counts::list(&mut conn, campaign.id).await.expect("listed");
+    assert_eq!(erased.get(&("event:future".to_owned(), 0)), Some(&1));
+});
+
+both!(subscriptions_show_consent_activity_and_reachability, |fixture| {
+    let (list, campaign) = three_deliveries(fixture).await;
     let other = canary::list(fixture, "Sales").await;
     canary::person(fixture, &other, "a@example.org").await;
 
@@ -90,21 +119,21 @@ both!(a_subscription_tells_its_date_opens_clicks_and_whether_it_is_reachable, |f
     let of_campaign = rows(fixture, Kind::Subscriptions, Some(&campaign)).await;
 
     assert_eq!((all.len(), of_campaign.len()), (4, 3));
-    let facts = |row: &Value| {
-        let fact = |name: &str| row[name].clone();
-        (fact("opened"), fact("opened_at"), fact("clicked"), fact("reachable"))
+    let cells = |row: &Value| {
+        let cell = |name: &str| row[name].clone();
+        (cell("opened"), cell("opened_at"), cell("clicked"), cell("reachable"))
     };
     let at = Value::from("2026-11-21T10:00:00Z");
     let first = with(&of_campaign, "address", "a@example.org")[0];
-    assert_eq!(facts(first), (1.into(), at.clone(), 1.into(), "yes".into()));
+    assert_eq!(cells(first), (1.into(), at.clone(), 1.into(), "yes".into()));
     assert_eq!((&first["joined_at"], &first["given_at"]), (&at, &at));
     assert_eq!((first["list"].as_str(), first["basis"].as_str()), (Some(list.name.as_str()), Some("consent")));
     let elsewhere = with(&all, "list", "Sales")[0];
-    assert_eq!(facts(elsewhere), (0.into(), Value::Null, 0.into(), Value::Null));
+    assert_eq!(cells(elsewhere), (0.into(), Value::Null, 0.into(), Value::Null));
     assert_eq!(with(&all, "address", "б@почта.рф")[0]["reachable"], "no");
 });
 
-both!(no_cell_is_a_formula_and_numbers_are_numbers, |fixture| {
+both!(formulas_are_disarmed_and_numbers_kept, |fixture| {
     let list = canary::list(fixture, "=cmd").await;
     for (name, kind) in [("note", "text"), ("balance", "number"), ("state", "text")] {
         let field = Field::declare(name, kind).expect("a field");
@@ -125,8 +154,8 @@ both!(no_cell_is_a_formula_and_numbers_are_numbers, |fixture| {
     assert_eq!(rows(fixture, Kind::Subscriptions, None).await[0]["note"], "＝1+1");
 });
 
-both!(restricted_people_and_other_workspaces_are_left_out, |fixture| {
-    let (_, campaign) = three(fixture).await;
+both!(restricted_contacts_and_other_workspaces_are_left_out, |fixture| {
+    let (_, campaign) = three_deliveries(fixture).await;
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
     let person = canary::id(fixture, "a@example.org").await.expect("there");
     subscription::restrict(&mut tx, person).await.expect("restricted");
@@ -146,7 +175,7 @@ both!(restricted_people_and_other_workspaces_are_left_out, |fixture| {
     }
 });
 
-both!(thousands_of_rows_come_once_each, |fixture| {
+both!(each_of_many_rows_is_exported_once, |fixture| {
     let (list, other) = (canary::list(fixture, "News").await, canary::list(fixture, "Sales").await);
     let people: Vec<_> =
         (0..2_500).map(|index| (canary::address(&format!("p{index}@example.org")), Values::new())).collect();
@@ -164,8 +193,8 @@ both!(thousands_of_rows_come_once_each, |fixture| {
     assert_eq!(rows(fixture, Kind::Deliveries, None).await.len(), 2_700);
 });
 
-both!(the_command_writes_a_whole_file_or_says_why_not, |fixture| {
-    three(fixture).await;
+both!(the_command_writes_a_complete_file_or_reports_why_not, |fixture| {
+    three_deliveries(fixture).await;
     let folder = fixture.installation.config.export_dir();
     let run = |out: &Path, what: &str, campaign: Option<&str>| {
         let command = cli::export::Command {
@@ -195,8 +224,8 @@ both!(the_command_writes_a_whole_file_or_says_why_not, |fixture| {
     assert_eq!(left, ["a.csv"]);
 });
 
-both!(who_is_erased_while_a_file_is_written_is_not_in_it, |fixture| {
-    let (_, campaign) = three(fixture).await;
+both!(a_contact_erased_during_an_export_is_removed_from_the_file, |fixture| {
+    let (_, campaign) = three_deliveries(fixture).await;
     let path = fixture.installation.config.export_dir().join("a.csv");
     let wanted = Export {
         kind: Kind::Deliveries,
@@ -206,20 +235,20 @@ both!(who_is_erased_while_a_file_is_written_is_not_in_it, |fixture| {
     };
     let log = sendoff::privacy::erasure_log::length(&fixture.installation);
     export::to_file(&fixture.installation.db, &wanted, &path, &mut |_, _| {}).await.expect("exported");
-    let late = fixture.folder.path().join("late.csv");
+    let late = fixture.folder.path().join("moved.csv");
     std::fs::rename(&path, &late).expect("moved");
     let address = canary::address("б@почта.рф");
     erasure::erase(&fixture.installation, fixture.workspace.id, &address, Reason::Erased, None).await.expect("erased");
 
-    sendoff::privacy::file_erasure::erase_from_file(&fixture.installation, &late, log).await.expect("swept");
+    sendoff::privacy::file_erasure::erase_from_file(&fixture.installation, &late, log).await.expect("erased");
 
     let text = std::fs::read_to_string(&late).expect("read");
     assert!(!text.contains("б@почта.рф") && text.contains("a@example.org") && text.contains("c@example.org"));
     assert_eq!(text.lines().count(), 3);
 });
 
-both!(a_person_sees_corrects_and_erases_what_is_held, |fixture| {
-    let (list, _) = three(fixture).await;
+both!(a_contact_is_shown_corrected_and_erased, |fixture| {
+    let (list, _) = three_deliveries(fixture).await;
     let old = format!("{}@example.org", canary::word());
     canary::person(fixture, &list, &old).await;
     let age = Field::declare("age", "number").expect("a field");

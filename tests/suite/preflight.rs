@@ -1,5 +1,4 @@
-//! What the look before "start" says about people and letters, whether a letter can be weighed or must
-//! be made.
+//! Preflight: counts of recipients, missing values and broken messages, for compiled and for rendered emails.
 
 use sendoff::audience::address::Address;
 use sendoff::audience::contact::{self, NewContact};
@@ -12,8 +11,8 @@ use serde_json::{Value, json};
 
 use crate::fixture::{Fixture, both};
 
-/// Puts people with these values on a list, in this order.
-async fn join(fixture: &Fixture, values: &[Value]) {
+/// Subscribes contacts with these values to a list, in this order.
+async fn subscribe(fixture: &Fixture, values: &[Value]) {
     let (installation, workspace, now) =
         (&fixture.installation, fixture.workspace.id, fixture.installation.clock.now());
     for name in ["first_name", "city"] {
@@ -53,14 +52,14 @@ async fn check(fixture: &Fixture, name: &str, body: &str) -> Preflight {
     let campaign = model::find_by_name(&mut installation.db.read().await.expect("a connection"), workspace, name)
         .await
         .expect("there");
-    preflight::check(installation, &campaign, true, |_, _| {}).await.expect("a sheet")
+    preflight::check(installation, &campaign, true, |_, _| {}).await.expect("checked")
 }
 
-fn keys(sheet: &Preflight) -> Vec<&'static str> {
-    sheet.warnings.iter().map(|warning| warning.key).collect()
+fn keys(preflight: &Preflight) -> Vec<&'static str> {
+    preflight.warnings.iter().map(|warning| warning.key).collect()
 }
 
-both!(what_is_missing_is_counted_alike_for_letters_weighed_and_letters_made, |fixture| {
+both!(missing_values_are_counted_for_compiled_and_rendered_emails, |fixture| {
     let values: Vec<_> = (0..40)
         .map(|number| match number % 4 {
             0 => json!({"first_name": "Anna"}),
@@ -68,7 +67,7 @@ both!(what_is_missing_is_counted_alike_for_letters_weighed_and_letters_made, |fi
             _ => json!({"first_name": "x".repeat(number), "city": "Perm"}),
         })
         .collect();
-    join(fixture, &values).await;
+    subscribe(fixture, &values).await;
     let prints = "Hello {{ first_name }} of {{ city }}";
     let bodies = [
         ("filled", prints.to_owned()),
@@ -77,33 +76,33 @@ both!(what_is_missing_is_counted_alike_for_letters_weighed_and_letters_made, |fi
     ];
 
     for (name, body) in bodies {
-        let sheet = check(fixture, name, &body).await;
+        let preflight = check(fixture, name, &body).await;
 
-        assert_eq!(sheet.recipients, 40);
-        assert_eq!(sheet.missing, [("first_name".to_owned(), 10), ("city".to_owned(), 10)].into(), "{name}");
-        assert!(sheet.broken.is_empty());
-        assert_eq!(sheet.samples.len(), 5, "{name}");
-        let heaviest = sheet.heaviest.as_ref().expect("a letter");
-        assert!(heaviest.html.contains(&"x".repeat(39)) && sheet.largest > heaviest.html.len(), "{name}");
-        assert_eq!(keys(&sheet).contains(&"preflight-irregular"), name == "irregular");
+        assert_eq!(preflight.recipients, 40);
+        assert_eq!(preflight.missing, [("first_name".to_owned(), 10), ("city".to_owned(), 10)].into(), "{name}");
+        assert!(preflight.broken.is_empty());
+        assert_eq!(preflight.samples.len(), 5, "{name}");
+        let heaviest = preflight.heaviest.as_ref().expect("a message");
+        assert!(heaviest.html.contains(&"x".repeat(39)) && preflight.largest > heaviest.html.len(), "{name}");
+        assert_eq!(keys(&preflight).contains(&"preflight-irregular"), name == "irregular");
     }
 });
 
-both!(a_calculation_that_cannot_be_done_is_counted, |fixture| {
-    join(fixture, &[json!({"city": "Perm"}), json!({"city": "Perm", "first_name": 1})]).await;
+both!(messages_that_cannot_be_made_are_counted, |fixture| {
+    subscribe(fixture, &[json!({"city": "Perm"}), json!({"city": "Perm", "first_name": 1})]).await;
 
-    let sheet = check(fixture, "sum", "{{ first_name + 1 }}").await;
+    let preflight = check(fixture, "sum", "{{ first_name + 1 }}").await;
 
-    assert_eq!(sheet.broken.values().sum::<i64>(), 1);
-    assert_eq!(sheet.broken.keys().filter(|reason| reason.contains("email-missing")).count(), 1);
+    assert_eq!(preflight.broken.values().sum::<i64>(), 1);
+    assert_eq!(preflight.broken.keys().filter(|reason| reason.contains("email-missing")).count(), 1);
 });
 
-both!(everyone_is_looked_at_over_many_pages, |fixture| {
+both!(recipients_of_all_pages_are_checked, |fixture| {
     let values: Vec<_> =
         (0..5_000).map(|number| if number % 5 == 0 { json!({"city": "Perm"}) } else { json!({}) }).collect();
-    join(fixture, &values).await;
+    subscribe(fixture, &values).await;
 
-    let sheet = check(fixture, "many", "You live in {{ city }}.").await;
+    let preflight = check(fixture, "many", "You live in {{ city }}.").await;
 
-    assert_eq!((sheet.recipients, sheet.missing.get("city")), (5_000, Some(&4_000)));
+    assert_eq!((preflight.recipients, preflight.missing.get("city")), (5_000, Some(&4_000)));
 });

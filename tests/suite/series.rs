@@ -1,8 +1,8 @@
-//! Campaigns that come again and again: one for each slot, whatever clocks and mailers do.
+//! Series: each occurrence becomes one campaign, whatever clocks and mailers do.
 
 use sendoff::campaign::launch;
 use sendoff::campaign::model::{self, Campaign, State};
-use sendoff::campaign::series::{self, State as Stand};
+use sendoff::campaign::series::{self, State as SeriesState};
 use sendoff::cli::campaign::Command;
 use sendoff::cli::series::Command as Series;
 use sendoff::infra::clock::{Clock, DAY};
@@ -12,23 +12,23 @@ use tokio::task::JoinSet;
 
 use crate::fixture::{Fixture, Kind, both};
 use crate::mail_sink::Plan;
-use crate::mailer::fixture::{mail, recipients, subscribe_many, use_relay};
-use crate::time::fixture::{at, call, letter, publish, set_clock};
+use crate::mailer::fixture::{subscribe_many, mail, recipients, use_relay};
+use crate::time::fixture::{at, call, email_with, publish, set_clock};
 
 const DAILY: &str = "every = \"day\"\nat = \"09:00\"\nzone = \"Europe/Berlin\"";
 
-/// Adds the file and lets its series begin.
-async fn begin(fixture: &Fixture, lines: &str) {
+/// Adds the file and starts its series.
+async fn start_series(fixture: &Fixture, lines: &str) {
     subscribe_many(fixture, 2).await;
     publish(fixture).await;
     add(fixture, lines).await;
     let schedule = Command::Schedule { name: "autumn".to_owned(), at: None, zone: None };
-    call(fixture, schedule).await.expect("begun");
+    call(fixture, schedule).await.expect("started");
 }
 
 async fn add(fixture: &Fixture, lines: &str) {
-    let path = fixture.folder.path().join("letter.md");
-    std::fs::write(&path, letter(lines)).expect("a file");
+    let path = fixture.folder.path().join("email.md");
+    std::fs::write(&path, email_with(lines)).expect("a file");
     call(fixture, Command::Add { file: path }).await.expect("added");
 }
 
@@ -36,8 +36,8 @@ async fn command(fixture: &Fixture, command: Series) -> (serde_json::Value, Stri
     call(fixture, Command::Series { command }).await.expect("carried out")
 }
 
-/// The campaigns that slots became, oldest first, without the name of the series.
-async fn made(fixture: &Fixture) -> Vec<String> {
+/// Days of the campaigns of occurrences, oldest first.
+async fn occurrences(fixture: &Fixture) -> Vec<String> {
     let all = campaigns(fixture).await.into_iter().rev();
     all.filter_map(|campaign| campaign.name.strip_prefix("autumn-").map(str::to_owned)).collect()
 }
@@ -47,33 +47,33 @@ async fn campaigns(fixture: &Fixture) -> Vec<Campaign> {
     model::list(&mut conn, fixture.workspace.id).await.expect("listed")
 }
 
-async fn stand(fixture: &Fixture) -> (Stand, Option<String>) {
+async fn series_state(fixture: &Fixture) -> (SeriesState, Option<String>) {
     let mut conn = fixture.installation.db.read().await.expect("a connection");
     let all = series::list(&mut conn, fixture.workspace.id).await.expect("listed");
     (all[0].state, all[0].reason.as_deref().map(|reason| Lang::EN.translate_packed(reason)))
 }
 
-async fn look(fixture: &Fixture, time: &str) {
+async fn run_due_at(fixture: &Fixture, time: &str) {
     set_clock(fixture, time);
-    launch::run_due(&fixture.installation).await.expect("looked at the clock");
+    launch::run_due(&fixture.installation).await.expect("run");
 }
 
-both!(a_slot_is_one_campaign_for_twenty_mailers, |fixture| {
-    begin(fixture, DAILY).await;
-    look(fixture, "2026-11-22T07:59:59.999Z").await;
-    assert!(made(fixture).await.is_empty());
+both!(concurrent_mailers_create_one_campaign_per_occurrence, |fixture| {
+    start_series(fixture, DAILY).await;
+    run_due_at(fixture, "2026-11-22T07:59:59.999Z").await;
+    assert!(occurrences(fixture).await.is_empty());
     set_clock(fixture, "2026-11-22T08:00:00Z");
 
-    let mut looks = JoinSet::new();
+    let mut runs = JoinSet::new();
     for _ in 0..20 {
         let installation = fixture.installation.clone();
-        looks.spawn(async move { launch::run_due(&installation).await });
+        runs.spawn(async move { launch::run_due(&installation).await });
     }
-    for look in looks.join_all().await {
-        look.expect("looked");
+    for run in runs.join_all().await {
+        run.expect("run");
     }
 
-    assert_eq!(made(fixture).await, ["2026-11-22"]);
+    assert_eq!(occurrences(fixture).await, ["2026-11-22"]);
     let sink = Plan::new().start().await;
     use_relay(fixture, sink.target(), 2).await;
     mail(fixture).await;
@@ -81,86 +81,86 @@ both!(a_slot_is_one_campaign_for_twenty_mailers, |fixture| {
     assert_eq!(recipients(&sink).values().copied().collect::<Vec<_>>(), [1, 1]);
 });
 
-both!(a_mailer_that_died_between_slot_and_launch_is_made_up_for, |fixture| {
-    begin(fixture, DAILY).await;
+both!(a_campaign_created_by_a_dead_mailer_is_started_by_another, |fixture| {
+    start_series(fixture, DAILY).await;
     set_clock(fixture, "2026-11-22T08:00:00Z");
-    series::run_due(&fixture.installation).await.expect("a slot is written");
+    series::run_due(&fixture.installation).await.expect("created");
     assert_eq!(campaigns(fixture).await[0].state, State::Scheduled);
 
     // Another process opens the same database an hour later.
     let later = Clock::fixed(at("2026-11-22T09:00:00Z"));
     let installation = Installation::open(fixture.installation.config.clone(), later).await.expect("opens");
-    launch::run_due(&installation).await.expect("looked");
+    launch::run_due(&installation).await.expect("run");
 
-    assert_eq!(made(fixture).await, ["2026-11-22"]);
+    assert_eq!(occurrences(fixture).await, ["2026-11-22"]);
     let campaign = &campaigns(fixture).await[0];
     assert_eq!((campaign.state, campaign.starts_at), (State::Running, Some(at("2026-11-22T08:00:00Z"))));
     assert_eq!(campaign.starts_local.as_deref(), Some("2026-11-22 09:00"));
     installation.db.close().await;
 });
 
-both!(slots_keep_their_hour_when_the_clocks_change, |fixture| {
+both!(occurrences_keep_their_hour_when_the_clocks_change, |fixture| {
     set_clock(fixture, "2027-03-26T12:00:00Z");
-    begin(fixture, DAILY).await;
+    start_series(fixture, DAILY).await;
     for time in ["2027-03-27T07:59", "2027-03-27T08:00", "2027-03-28T06:59", "2027-03-28T07:00", "2027-03-29T07:00"] {
-        look(fixture, &format!("{time}:00Z")).await;
+        run_due_at(fixture, &format!("{time}:00Z")).await;
     }
-    assert_eq!(made(fixture).await, ["2027-03-27", "2027-03-28", "2027-03-29"]);
+    assert_eq!(occurrences(fixture).await, ["2027-03-27", "2027-03-28", "2027-03-29"]);
 
     set_clock(fixture, "2027-10-30T06:59:00Z");
     command(fixture, Series::Resume { name: "autumn".to_owned(), send_missed: false }).await;
     for time in ["2027-10-30T07:00", "2027-10-31T07:59", "2027-10-31T08:00", "2027-10-31T09:00"] {
-        look(fixture, &format!("{time}:00Z")).await;
+        run_due_at(fixture, &format!("{time}:00Z")).await;
     }
-    assert_eq!(made(fixture).await[3..], ["2027-10-30", "2027-10-31"]);
+    assert_eq!(occurrences(fixture).await[3..], ["2027-10-30", "2027-10-31"]);
 });
 
-both!(the_thirty_first_of_february_is_its_last_day, |fixture| {
+both!(day_31_is_the_last_day_of_a_shorter_month, |fixture| {
     set_clock(fixture, "2027-01-31T12:00:00Z");
-    begin(fixture, "every = \"month\"\non = 31\nat = \"09:00\"\nzone = \"Europe/Moscow\"").await;
+    start_series(fixture, "every = \"month\"\non = 31\nat = \"09:00\"\nzone = \"Europe/Moscow\"").await;
     for day in ["02-27", "02-28", "03-01", "03-28", "03-31", "04-30"] {
-        look(fixture, &format!("2027-{day}T06:00:30Z")).await;
+        run_due_at(fixture, &format!("2027-{day}T06:00:30Z")).await;
     }
-    assert_eq!(made(fixture).await, ["2027-02-28", "2027-03-31", "2027-04-30"]);
+    assert_eq!(occurrences(fixture).await, ["2027-02-28", "2027-03-31", "2027-04-30"]);
 });
 
-both!(slots_missed_while_all_was_down_are_never_a_burst, |fixture| {
-    begin(fixture, DAILY).await;
-    look(fixture, "2026-11-22T08:00:00Z").await;
+both!(missed_occurrences_are_sent_once_or_skipped, |fixture| {
+    start_series(fixture, DAILY).await;
+    run_due_at(fixture, "2026-11-22T08:00:00Z").await;
 
-    look(fixture, "2026-11-27T20:00:00Z").await;
+    run_due_at(fixture, "2026-11-27T20:00:00Z").await;
 
-    assert_eq!(made(fixture).await, ["2026-11-22", "2026-11-27"]);
+    assert_eq!(occurrences(fixture).await, ["2026-11-22", "2026-11-27"]);
     add(fixture, &format!("{DAILY}\nlate = \"skip\"")).await;
-    look(fixture, "2026-11-29T20:00:00Z").await;
-    look(fixture, "2026-11-30T08:04:00Z").await;
-    assert_eq!(made(fixture).await, ["2026-11-22", "2026-11-27", "2026-11-30"]);
+    run_due_at(fixture, "2026-11-29T20:00:00Z").await;
+    run_due_at(fixture, "2026-11-30T08:04:00Z").await;
+    assert_eq!(occurrences(fixture).await, ["2026-11-22", "2026-11-27", "2026-11-30"]);
 });
 
-both!(a_series_that_asks_waits_for_an_answer, |fixture| {
-    begin(fixture, &format!("{DAILY}\nlate = \"ask\"")).await;
-    look(fixture, "2026-11-24T12:00:00Z").await;
-    let (stand_now, reason) = stand(fixture).await;
-    assert_eq!(stand_now, Stand::Asking);
-    assert!(reason.expect("a reason").contains("The slot of 2026-11-24 was missed"));
-    look(fixture, "2026-11-25T08:00:00Z").await;
-    assert!(made(fixture).await.is_empty());
+both!(an_asking_series_waits_for_a_decision, |fixture| {
+    start_series(fixture, &format!("{DAILY}\nlate = \"ask\"")).await;
+    run_due_at(fixture, "2026-11-24T12:00:00Z").await;
+    let (state, reason) = series_state(fixture).await;
+    assert_eq!(state, SeriesState::Asking);
+    assert!(reason.expect("a reason").contains("The occurrence of 2026-11-24 was missed"));
+    run_due_at(fixture, "2026-11-25T08:00:00Z").await;
+    assert!(occurrences(fixture).await.is_empty());
 
     set_clock(fixture, "2026-11-25T12:00:00Z");
     command(fixture, Series::Resume { name: "autumn".to_owned(), send_missed: true }).await;
-    look(fixture, "2026-11-25T12:00:01Z").await;
-    assert_eq!(made(fixture).await, ["2026-11-25"]);
-    assert_eq!(stand(fixture).await.0, Stand::Running);
+    run_due_at(fixture, "2026-11-25T12:00:01Z").await;
+    assert_eq!(occurrences(fixture).await, ["2026-11-25"]);
+    assert_eq!(series_state(fixture).await.0, SeriesState::Running);
 
-    look(fixture, "2026-11-27T12:00:00Z").await;
+    run_due_at(fixture, "2026-11-27T12:00:00Z").await;
     command(fixture, Series::Resume { name: "autumn".to_owned(), send_missed: false }).await;
-    look(fixture, "2026-11-27T12:00:01Z").await;
-    look(fixture, "2026-11-28T08:00:00Z").await;
-    assert_eq!(made(fixture).await, ["2026-11-25", "2026-11-28"]);
+    run_due_at(fixture, "2026-11-27T12:00:01Z").await;
+    run_due_at(fixture, "2026-11-28T08:00:00Z").await;
+    assert_eq!(occurrences(fixture).await, ["2026-11-25", "2026-11-28"]);
 });
 
-both!(a_clock_that_jumps_makes_no_slot_twice_and_silences_none, |fixture| {
-    begin(fixture, DAILY).await;
+both!(a_jumping_clock_repeats_and_skips_no_occurrence, |fixture| {
+    start_series(fixture, DAILY).await;
     for time in [
         "2026-11-22T08:00:00Z",
         "2026-11-23T08:00:00Z",
@@ -170,46 +170,48 @@ both!(a_clock_that_jumps_makes_no_slot_twice_and_silences_none, |fixture| {
         "2026-11-23T08:00:30Z",
         "2026-11-23T12:00:00Z",
     ] {
-        look(fixture, time).await;
+        run_due_at(fixture, time).await;
     }
-    assert_eq!(made(fixture).await, ["2026-11-22", "2026-11-23"]);
+    assert_eq!(occurrences(fixture).await, ["2026-11-22", "2026-11-23"]);
 
     // A year ahead for a moment, and back: the series goes on with its next day.
-    look(fixture, "2027-11-23T12:00:00Z").await;
-    look(fixture, "2026-11-23T13:00:00Z").await;
-    look(fixture, "2026-11-24T08:00:00Z").await;
-    look(fixture, "2026-11-25T20:00:00Z").await;
-    let all = made(fixture).await;
+    run_due_at(fixture, "2027-11-23T12:00:00Z").await;
+    run_due_at(fixture, "2026-11-23T13:00:00Z").await;
+    run_due_at(fixture, "2026-11-24T08:00:00Z").await;
+    run_due_at(fixture, "2026-11-25T20:00:00Z").await;
+    let all = occurrences(fixture).await;
     assert_eq!(all, ["2026-11-22", "2026-11-23", "2027-11-23", "2026-11-24", "2026-11-25"]);
 });
 
-both!(a_series_that_was_stopped_sends_nothing_of_the_time_between, |fixture| {
-    begin(fixture, DAILY).await;
+both!(a_stopped_series_skips_the_time_until_its_resume, |fixture| {
+    start_series(fixture, DAILY).await;
     let (json, text) = command(fixture, Series::Ls).await;
     assert_eq!(json[0]["next"], "2026-11-22T08:00:00Z");
     assert!(text.contains("next at 2026-11-22 09:00 Europe/Berlin"), "{text}");
     command(fixture, Series::Stop { name: "autumn".to_owned() }).await;
-    look(fixture, "2026-11-22T08:00:00Z").await;
-    look(fixture, "2026-11-23T08:00:00Z").await;
+    run_due_at(fixture, "2026-11-22T08:00:00Z").await;
+    run_due_at(fixture, "2026-11-23T08:00:00Z").await;
     command(fixture, Series::Resume { name: "autumn".to_owned(), send_missed: true }).await;
-    look(fixture, "2026-11-23T08:00:01Z").await;
-    assert!(made(fixture).await.is_empty());
-    look(fixture, "2026-11-24T08:00:00Z").await;
-    assert_eq!(made(fixture).await, ["2026-11-24"]);
+    run_due_at(fixture, "2026-11-23T08:00:01Z").await;
+    assert!(occurrences(fixture).await.is_empty());
+    run_due_at(fixture, "2026-11-24T08:00:00Z").await;
+    assert_eq!(occurrences(fixture).await, ["2026-11-24"]);
 });
 
-both!(a_series_that_cannot_go_on_stops_and_says_why, |fixture| {
-    begin(fixture, DAILY).await;
+both!(a_broken_series_stops_with_its_reason, |fixture| {
+    start_series(fixture, DAILY).await;
     add(fixture, DAILY).await;
     let path = fixture.folder.path().join("other.md");
-    std::fs::write(&path, letter("").replace("\"autumn\"", "\"autumn-2026-11-22\"")).expect("a file");
+    std::fs::write(&path, email_with("").replace("\"autumn\"", "\"autumn-2026-11-22\"")).expect("a file");
     call(fixture, Command::Add { file: path }).await.expect("added");
 
-    look(fixture, "2026-11-22T08:00:00Z").await;
+    run_due_at(fixture, "2026-11-22T08:00:00Z").await;
 
-    let (stand_now, reason) = stand(fixture).await;
-    assert_eq!(stand_now, Stand::Stopped);
-    assert!(reason.expect("a reason").contains("There is a campaign “autumn-2026-11-22” that no series made"));
+    let (state, reason) = series_state(fixture).await;
+    assert_eq!(state, SeriesState::Stopped);
+    assert!(
+        reason.expect("a reason").contains("A campaign “autumn-2026-11-22” that does not belong to the series exists")
+    );
 
     add(fixture, "hold = 5").await;
     let refused =
@@ -218,14 +220,14 @@ both!(a_series_that_cannot_go_on_stops_and_says_why, |fixture| {
     assert_eq!(refused.expect_err("no recurrence").message().key, "series-no-recurrence");
 });
 
-both!(each_slot_has_its_own_latest_time, |fixture| {
-    begin(fixture, &format!("{DAILY}\nuntil = \"08:00\"")).await;
-    look(fixture, "2026-11-22T08:00:00Z").await;
+both!(each_occurrence_has_its_own_latest_time, |fixture| {
+    start_series(fixture, &format!("{DAILY}\nuntil = \"08:00\"")).await;
+    run_due_at(fixture, "2026-11-22T08:00:00Z").await;
     assert_eq!(campaigns(fixture).await[0].until_at, Some(at("2026-11-22T08:00:00Z") + 23 * DAY / 24));
 });
 
-both!(the_draft_of_a_series_has_no_single_start, |fixture| {
-    begin(fixture, DAILY).await;
+both!(the_draft_of_a_series_cannot_be_started, |fixture| {
+    start_series(fixture, DAILY).await;
     let start = Command::Start { name: "autumn".to_owned(), skip_missing: false, until: None };
     assert_eq!(call(fixture, start).await.expect_err("refused").message().key, "series-start");
     let (list, _) = command(fixture, Series::Ls).await;
@@ -233,17 +235,17 @@ both!(the_draft_of_a_series_has_no_single_start, |fixture| {
 });
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_series_whose_list_is_closed_stops() {
+async fn closing_the_list_stops_its_series() {
     let fixture = Fixture::new(Kind::Sqlite).await;
-    begin(&fixture, DAILY).await;
+    start_series(&fixture, DAILY).await;
     let list = campaigns(&fixture).await[0].list;
     sendoff::privacy::erasure::close_list(&fixture.installation, fixture.workspace.id, list, |_| {})
         .await
         .expect("closed");
 
-    look(&fixture, "2026-11-22T08:00:00Z").await;
+    run_due_at(&fixture, "2026-11-22T08:00:00Z").await;
 
-    assert_eq!(stand(&fixture).await.0, Stand::Stopped);
-    assert!(made(&fixture).await.is_empty());
+    assert_eq!(series_state(&fixture).await.0, SeriesState::Stopped);
+    assert!(occurrences(&fixture).await.is_empty());
     fixture.close().await;
 }

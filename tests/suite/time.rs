@@ -1,5 +1,4 @@
-//! Campaigns and the clock: times in zones, by the recipients' own clocks, latest times, holds,
-//! recalls, and clocks that jump.
+//! Campaigns and time: start in a zone or in the recipients' own zones, latest time, hold, recall, jumping clocks.
 
 mod deadline;
 pub mod fixture;

@@ -1,4 +1,4 @@
-//! Letters whose fate the relay alone knows: held, repeated to the byte, settled from a log.
+//! Uncertain deliveries: held, resent with the same bytes, settled from a log of the relay.
 
 use std::path::Path;
 use std::process::Output;
@@ -14,29 +14,26 @@ use crate::fixture::{Fixture, NOW, both};
 use crate::mail_sink::{Action, At, Plan, Sink};
 use crate::mailer::fixture::{EMAIL, campaign, mail, start, states, subscribe_many, use_relay};
 
-/// The letter of a campaign that repeats what is uncertain.
+/// A campaign file with policy `resend`.
 fn resending() -> String {
     EMAIL.replace("+++\n#", "uncertain = \"resend\"\n+++\n#")
 }
 
-/// A relay that takes the first `lost` letters and hangs up instead of saying so.
-async fn forgetful(lost: usize) -> Sink {
-    Plan::new()
-        .on(move |at| if at.verb == "." && at.count <= lost { Action::Drop } else { Action::Usual })
-        .start()
-        .await
+/// A relay that closes the connection instead of its reply to the first `lost` messages.
+async fn lossy_relay(lost: usize) -> Sink {
+    Plan::new().on(move |at| if at.verb == "." && at.count <= lost { Action::Drop } else { Action::Usual }).start().await
 }
 
 fn scope(fixture: &Fixture) -> Scope {
     Scope { workspace: fixture.workspace.id, campaign: None }
 }
 
-async fn doubts(fixture: &Fixture) -> Vec<uncertain::UncertainDelivery> {
+async fn uncertain_deliveries(fixture: &Fixture) -> Vec<uncertain::UncertainDelivery> {
     let mut conn = fixture.installation.db.read().await.expect("a connection");
     uncertain::list(&mut conn, scope(fixture)).await.expect("listed")
 }
 
-/// Sends until the campaign has ended, as often as a repeat is due.
+/// Sends until the campaign ends, resends included.
 async fn send_all(fixture: &Fixture) {
     for _ in 0..20 {
         mail(fixture).await;
@@ -48,7 +45,7 @@ async fn send_all(fixture: &Fixture) {
 }
 
 /// Runs the program on the installation of a fixture.
-async fn told(fixture: &Fixture, words: &[&str]) -> (Output, serde_json::Value) {
+async fn run_program(fixture: &Fixture, words: &[&str]) -> (Output, serde_json::Value) {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_sendoff"));
     command.arg("--data").arg(&fixture.installation.config.data).args(["--json", "--lang", "en"]).env("TZ", "UTC");
     if let Some(url) = &fixture.installation.config.database {
@@ -60,9 +57,9 @@ async fn told(fixture: &Fixture, words: &[&str]) -> (Output, serde_json::Value) 
     (output, json)
 }
 
-async fn lose(fixture: &Fixture, people: usize, lost: usize) -> Sink {
+async fn send_with_lost_replies(fixture: &Fixture, people: usize, lost: usize) -> Sink {
     subscribe_many(fixture, people).await;
-    let sink = forgetful(lost).await;
+    let sink = lossy_relay(lost).await;
     use_relay(fixture, sink.target(), 1).await;
     start(fixture, EMAIL).await;
     mail(fixture).await;
@@ -70,24 +67,24 @@ async fn lose(fixture: &Fixture, people: usize, lost: usize) -> Sink {
     sink
 }
 
-both!(held_letters_are_never_repeated_and_the_campaign_ends, |fixture| {
-    let sink = lose(fixture, 5, 1).await;
+both!(held_deliveries_are_not_resent_and_the_campaign_finishes, |fixture| {
+    let sink = send_with_lost_replies(fixture, 5, 1).await;
 
-    let (_, held) = told(fixture, &["uncertain", "settle", "--hold"]).await;
+    let (_, held) = run_program(fixture, &["uncertain", "settle", "--hold"]).await;
     fixture.installation.clock.advance(DAY);
     mail(fixture).await;
 
     assert_eq!((held["held"].as_i64(), held["uncertain"].as_i64()), (Some(1), Some(1)));
     assert_eq!(campaign(fixture).await.state, State::Finished);
-    assert_eq!(sink.log().messages.len(), 4);
-    assert_eq!(doubts(fixture).await[0].reason.as_deref(), Some(uncertain::HELD));
+    assert_eq!(sink.log().letters.len(), 4);
+    assert_eq!(uncertain_deliveries(fixture).await[0].reason.as_deref(), Some(uncertain::HELD));
 });
 
-both!(a_campaign_that_resends_repeats_by_itself_and_then_ends, |fixture| {
+both!(policy_resend_resends_and_the_campaign_finishes, |fixture| {
     subscribe_many(fixture, 5).await;
-    // Two in a row would be a reason to pause.
-    let forgets = |at: &At| matches!((at.verb, at.count), (".", 1 | 3));
-    let sink = Plan::new().on(move |at| if forgets(at) { Action::Drop } else { Action::Usual }).start().await;
+    // Two in a row would pause the campaign.
+    let loses = |at: &At| matches!((at.verb, at.count), (".", 1 | 3));
+    let sink = Plan::new().on(move |at| if loses(at) { Action::Drop } else { Action::Usual }).start().await;
     use_relay(fixture, sink.target(), 1).await;
     start(fixture, &resending()).await;
 
@@ -98,7 +95,7 @@ both!(a_campaign_that_resends_repeats_by_itself_and_then_ends, |fixture| {
     assert_eq!(sink.log().messages.len(), 5);
 });
 
-both!(a_relay_that_loses_every_answer_to_a_letter_gets_it_four_times, |fixture| {
+both!(a_message_whose_replies_are_all_lost_is_sent_four_times, |fixture| {
     subscribe_many(fixture, 1).await;
     let sink = Plan::new().at(".", Action::Drop).start().await;
     use_relay(fixture, sink.target(), 1).await;
@@ -108,7 +105,7 @@ both!(a_relay_that_loses_every_answer_to_a_letter_gets_it_four_times, |fixture| 
         mail(fixture).await;
         fixture.installation.clock.advance(60_000);
         let mut tx = fixture.installation.db.write().await.expect("a transaction");
-        // A relay that loses answers pauses its campaigns.
+        // A relay that loses replies pauses its campaigns.
         let _ = model::resume(&mut tx, &campaign(fixture).await).await;
         tx.commit().await.expect("committed");
     }
@@ -118,17 +115,17 @@ both!(a_relay_that_loses_every_answer_to_a_letter_gets_it_four_times, |fixture| 
     assert_eq!(campaign(fixture).await.state, State::Finished);
 });
 
-both!(a_repeated_letter_is_the_same_to_the_byte_though_the_person_changed, |fixture| {
+both!(a_resent_message_has_the_same_bytes_after_the_contact_changed, |fixture| {
     subscribe_many(fixture, 1).await;
-    // It takes the letter and says something that is no answer.
-    let babbles = |at: &At| at.verb == "." && at.count == 1;
+    // It takes the message and sends an invalid reply.
+    let is_invalid = |at: &At| at.verb == "." && at.count == 1;
     let raw = || Action::Raw(b"2oo thank you\r\n".to_vec());
-    let sink = Plan::new().on(move |at| if babbles(at) { raw() } else { Action::Usual }).start().await;
+    let sink = Plan::new().on(move |at| if is_invalid(at) { raw() } else { Action::Usual }).start().await;
     use_relay(fixture, sink.target(), 1).await;
     start(fixture, &resending().replace("# Hello", "# Hello {{ email }}")).await;
     mail(fixture).await;
-    assert_eq!(sink.log().messages.len(), 1);
-    respell(fixture).await;
+    assert_eq!(sink.log().letters.len(), 1);
+    change_contacts(fixture).await;
 
     fixture.installation.clock.advance(DAY);
     send_all(fixture).await;
@@ -139,8 +136,8 @@ both!(a_repeated_letter_is_the_same_to_the_byte_though_the_person_changed, |fixt
     assert_eq!(states(fixture).await, [("accepted", 1)].into());
 });
 
-/// What an import does that brings the same people in another spelling.
-async fn respell(fixture: &Fixture) {
+/// Changes spelling and fields of the contacts, as an import does.
+async fn change_contacts(fixture: &Fixture) {
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
     sqlx::query("update contact set address = $1, fields = $2")
         .bind("Person0@Example.org")
@@ -151,11 +148,11 @@ async fn respell(fixture: &Fixture) {
     tx.commit().await.expect("committed");
 }
 
-both!(resending_by_hand_opens_a_finished_campaign_again, |fixture| {
-    let sink = lose(fixture, 3, 1).await;
+both!(resending_reopens_a_finished_campaign, |fixture| {
+    let sink = send_with_lost_replies(fixture, 3, 1).await;
     assert_eq!(campaign(fixture).await.state, State::Finished);
 
-    let (_, resent) = told(fixture, &["uncertain", "settle", "--resend", "--campaign", "autumn"]).await;
+    let (_, resent) = run_program(fixture, &["uncertain", "settle", "--resend", "--campaign", "autumn"]).await;
 
     assert_eq!((resent["resent"].as_i64(), resent["uncertain"].as_i64()), (Some(1), Some(0)));
     assert_eq!(campaign(fixture).await.state, State::Running);
@@ -165,11 +162,11 @@ both!(resending_by_hand_opens_a_finished_campaign_again, |fixture| {
     assert_eq!((campaign(fixture).await.state, sink.log().messages.len()), (State::Finished, 3));
 });
 
-both!(the_list_says_since_when_and_why_and_masks_the_address, |fixture| {
-    let _sink = lose(fixture, 2, 1).await;
+both!(the_list_shows_reason_and_time_and_masks_the_address, |fixture| {
+    let _sink = send_with_lost_replies(fixture, 2, 1).await;
 
-    let (_, rows) = told(fixture, &["uncertain", "ls"]).await;
-    let (output, _) = told(fixture, &["uncertain", "ls", "--campaign", "spring"]).await;
+    let (_, rows) = run_program(fixture, &["uncertain", "ls"]).await;
+    let (output, _) = run_program(fixture, &["uncertain", "ls", "--campaign", "spring"]).await;
 
     let row = &rows[0];
     assert_eq!((row["campaign"].as_str(), row["why"].as_str()), (Some("autumn"), Some("uncertain-answer-lost")));
@@ -178,12 +175,12 @@ both!(the_list_says_since_when_and_why_and_masks_the_address, |fixture| {
     assert_eq!(output.status.code(), Some(2));
 });
 
-/// The Message-IDs of the uncertain letters, in the order of the list.
+/// The Message-IDs of the uncertain deliveries, in the order of the list.
 async fn message_ids(fixture: &Fixture) -> Vec<String> {
     let mut conn = fixture.installation.db.read().await.expect("a connection");
     let composer = Composer::load(&fixture.installation, &mut conn, &campaign(fixture).await).await.expect("compiles");
     drop(conn);
-    doubts(fixture).await.iter().map(|doubt| composer.message_id(doubt.id)).collect()
+    uncertain_deliveries(fixture).await.iter().map(|delivery| composer.message_id(delivery.id)).collect()
 }
 
 /// A log with a line at each of these seconds around 10:00.
@@ -201,9 +198,9 @@ fn text(of: &str) -> String {
     of.to_owned()
 }
 
-both!(a_log_settles_what_it_knows_and_leaves_what_it_does_not, |fixture| {
+both!(a_log_settles_only_the_deliveries_it_names, |fixture| {
     subscribe_many(fixture, 6).await;
-    let sink = forgetful(4).await;
+    let sink = lossy_relay(4).await;
     use_relay(fixture, sink.target(), 4).await;
     start(fixture, EMAIL).await;
     mail(fixture).await;
@@ -224,8 +221,8 @@ both!(a_log_settles_what_it_knows_and_leaves_what_it_does_not, |fixture| {
         ],
     );
 
-    // Newest first, as a shell may name them.
-    let (output, settled) = told(fixture, &["uncertain", "settle", "--from-maillog", &log, &early]).await;
+    // Newest first, as a shell can expand the names.
+    let (output, settled) = run_program(fixture, &["uncertain", "settle", "--from-maillog", &log, &early]).await;
 
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let number = |key: &str| settled[key].as_i64().unwrap_or(-1);
@@ -234,16 +231,16 @@ both!(a_log_settles_what_it_knows_and_leaves_what_it_does_not, |fixture| {
     assert_eq!(states(fixture).await, [("accepted", 3), ("rejected", 1), ("uncertain", 2)].into());
 
     let words = ["uncertain", "settle", "--resend-missing", "--from-maillog", &log, &early];
-    let (_, settled) = told(fixture, &words).await;
+    let (_, settled) = run_program(fixture, &words).await;
     assert_eq!((settled["resent"].as_i64(), settled["missing"].as_i64()), (Some(2), Some(0)));
     fixture.installation.clock.advance(365 * DAY);
     mail(fixture).await;
     assert_eq!(states(fixture).await, [("accepted", 5), ("rejected", 1)].into());
 });
 
-both!(a_log_of_another_host_or_time_changes_nothing, |fixture| {
-    let _sink = lose(fixture, 2, 1).await;
-    let before = doubts(fixture).await;
+both!(a_log_of_another_host_or_time_is_refused, |fixture| {
+    let _sink = send_with_lost_replies(fixture, 2, 1).await;
+    let before = uncertain_deliveries(fixture).await;
     let foreign = write_log(fixture, "foreign", &[(-90, text("AAAAA1: removed")), (900, text("AAAAA2: removed"))]);
     let late = write_log(fixture, "late", &[(60, text("AAAAA1: removed")), (900, text("AAAAA2: removed"))]);
     let short = write_log(fixture, "short", &[(-90, text("AAAAA1: removed")), (100, text("AAAAA2: removed"))]);
@@ -255,17 +252,20 @@ both!(a_log_of_another_host_or_time_changes_nothing, |fixture| {
         [(&foreign, "maillog-foreign"), (&late, "maillog-span"), (&short, "maillog-span"), (&other, "maillog-none")]
     {
         let words = ["uncertain", "settle", "--resend-missing", "--from-maillog", file];
-        let (output, refusal) = told(fixture, &words).await;
+        let (output, refusal) = run_program(fixture, &words).await;
         assert_eq!((output.status.code(), refusal["error"].as_str()), (Some(2), Some(key)), "{file}");
     }
     let missing = Path::new("/nowhere/mail.log").display().to_string();
-    assert_eq!(told(fixture, &["uncertain", "settle", "--from-maillog", &missing]).await.0.status.code(), Some(1));
+    assert_eq!(
+        run_program(fixture, &["uncertain", "settle", "--from-maillog", &missing]).await.0.status.code(),
+        Some(1)
+    );
 
-    assert_eq!(doubts(fixture).await, before);
+    assert_eq!(uncertain_deliveries(fixture).await, before);
 });
 
-both!(a_message_whose_bytes_are_gone_is_not_made_anew, |fixture| {
-    let _sink = lose(fixture, 2, 1).await;
+both!(a_delivery_without_snapshot_is_not_resent, |fixture| {
+    let _sink = send_with_lost_replies(fixture, 2, 1).await;
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
     let done =
         sqlx::query("update delivery set snapshot_address = null, snapshot_fields = null where state = 'uncertain'")
@@ -274,7 +274,7 @@ both!(a_message_whose_bytes_are_gone_is_not_made_anew, |fixture| {
     assert_eq!(done.expect("changed").rows_affected(), 1);
     tx.commit().await.expect("committed");
 
-    let (_, settled) = told(fixture, &["uncertain", "settle", "--resend"]).await;
+    let (_, settled) = run_program(fixture, &["uncertain", "settle", "--resend"]).await;
 
     assert_eq!((settled["resent"].as_i64(), settled["uncertain"].as_i64()), (Some(0), Some(1)));
     let mut conn = fixture.installation.db.read().await.expect("a connection");
@@ -282,14 +282,14 @@ both!(a_message_whose_bytes_are_gone_is_not_made_anew, |fixture| {
     assert_eq!(row.expect("counted").get::<i64, _>(0), 0);
 });
 
-/// Changes the row of one person by hand.
+/// Runs a statement on the database, as an operator could.
 async fn tamper(fixture: &Fixture, sql: &'static str) {
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
     sqlx::raw_sql(sql).execute(&mut *tx).await.expect("changed");
     tx.commit().await.expect("committed");
 }
 
-both!(a_row_in_a_state_that_does_not_exist_is_named_and_the_others_go_out, |fixture| {
+both!(a_row_in_an_unknown_state_pauses_the_campaign_after_the_others, |fixture| {
     subscribe_many(fixture, 4).await;
     let sink = Plan::new().start().await;
     use_relay(fixture, sink.target(), 1).await;
@@ -308,10 +308,10 @@ both!(a_row_in_a_state_that_does_not_exist_is_named_and_the_others_go_out, |fixt
     tx.commit().await.expect("committed");
     mail(fixture).await;
     assert_eq!(campaign(fixture).await.state, State::Finished);
-    assert_eq!(doubts(fixture).await.len(), 1);
+    assert_eq!(uncertain_deliveries(fixture).await.len(), 1);
 });
 
-both!(a_lease_table_changed_by_hand_costs_a_shift_and_no_letter, |fixture| {
+both!(a_tampered_lease_table_loses_no_delivery, |fixture| {
     subscribe_many(fixture, 60).await;
     let sink = Plan::new().at(".", Action::late(20)).start().await;
     use_relay(fixture, sink.target(), 2).await;
@@ -319,8 +319,8 @@ both!(a_lease_table_changed_by_hand_costs_a_shift_and_no_letter, |fixture| {
     tamper(fixture, "insert into lease (id, until) values (5, 9000000000000000000), (6, -1)").await;
     let (stop, stopped) = tokio::sync::watch::channel(false);
 
-    let meddling = async {
-        while sink.log().messages.len() < 10 {
+    let tampering = async {
+        while sink.log().letters.len() < 10 {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
         tamper(fixture, "delete from lease").await;
@@ -331,16 +331,16 @@ both!(a_lease_table_changed_by_hand_costs_a_shift_and_no_letter, |fixture| {
     };
     let gate: scheduler::SendGate = std::sync::Arc::new(|| true);
     let (ended, ()) =
-        tokio::join!(scheduler::run(&fixture.installation, scheduler::Mode::Forever, gate, stopped), meddling);
+        tokio::join!(scheduler::run(&fixture.installation, scheduler::Mode::Forever, gate, stopped), tampering);
 
     ended.expect("a clean end");
     let states = states(fixture).await;
-    let unsure = states.get("uncertain").copied().unwrap_or(0);
-    assert!(unsure <= 2 && states["accepted"] + unsure == 60, "{states:?}");
+    let uncertain = states.get("uncertain").copied().unwrap_or(0);
+    assert!(uncertain <= 2 && states["accepted"] + uncertain == 60, "{states:?}");
     assert!(crate::mailer::fixture::recipients(&sink).values().all(|count| *count == 1));
 });
 
-both!(a_relay_that_accepts_and_then_hangs_up_is_believed, |fixture| {
+both!(an_accepted_reply_before_a_closed_connection_counts, |fixture| {
     subscribe_many(fixture, 20).await;
     let sink = Plan::new().at(".", Action::SayAndDrop("250 2.0.0 ok")).start().await;
     use_relay(fixture, sink.target(), 2).await;
@@ -349,5 +349,5 @@ both!(a_relay_that_accepts_and_then_hangs_up_is_believed, |fixture| {
     mail(fixture).await;
 
     assert_eq!(states(fixture).await, [("accepted", 20)].into());
-    assert!(doubts(fixture).await.is_empty());
+    assert!(uncertain_deliveries(fixture).await.is_empty());
 });

@@ -1,4 +1,4 @@
-//! From the latest time on nothing leaves.
+//! Latest time of a campaign: no message is sent from it on.
 
 use sendoff::campaign::deadline;
 use sendoff::campaign::delivery::{self, Mark};
@@ -7,30 +7,32 @@ use sendoff::campaign::model::State;
 use sendoff::cli::campaign::Command;
 use sendoff::infra::i18n::Lang;
 
-use super::fixture::{at, call, claim, letter, letters, mark_of, named, publish, resume, schedule, set_clock};
+use super::fixture::{
+    at, call, claim, email_with, mark_of, name, publish, resume, schedule, set_clock, wait_for_messages,
+};
 use crate::fixture::both;
 use crate::mail_sink::{Action, Plan};
 use crate::mailer::fixture::{EMAIL, campaign, draft, mail, start, states, subscribe_many, use_relay};
 
-both!(from_its_latest_time_on_nothing_leaves_and_the_campaign_asks, |fixture| {
+both!(the_latest_time_pauses_the_campaign, |fixture| {
     subscribe_many(fixture, 200).await;
     let sink = Plan::new().at(".", Action::late(5)).start().await;
     use_relay(fixture, sink.target(), 4).await;
-    start(fixture, &letter("until = \"2026-11-21 12:00\"\nzone = \"UTC\"")).await;
+    start(fixture, &email_with("until = \"2026-11-21 12:00\"\nzone = \"UTC\"")).await;
 
     let passing = async {
-        letters(&sink, 20).await;
+        wait_for_messages(&sink, 20).await;
         set_clock(fixture, "2026-11-21T12:00:00Z");
         sink.log().messages.len()
     };
     let (_, when_passed) = tokio::join!(mail(fixture), passing);
 
-    let sent = sink.log().messages.len();
-    assert!(sent <= when_passed + 8, "{sent} letters, {when_passed} when the time passed");
+    let sent = sink.log().letters.len();
+    assert!(sent <= when_passed + 8, "{sent} messages, {when_passed} when the time passed");
     let late = campaign(fixture).await;
     assert_eq!(late.state, State::Paused);
     let reason = Lang::EN.translate_packed(&late.reason.expect("a reason"));
-    assert!(reason.contains(&format!("2026-11-21 12:00 UTC, passed with {} letters unsent", 200 - sent)), "{reason}");
+    assert!(reason.contains(&format!("2026-11-21 12:00 UTC, passed with {} messages unsent", 200 - sent)), "{reason}");
 
     assert_eq!(resume(fixture, None).await.expect_err("asks").message().key, "campaign-late");
     let past = resume(fixture, Some("2026-11-21 11:00")).await.expect_err("that has passed too");
@@ -43,10 +45,10 @@ both!(from_its_latest_time_on_nothing_leaves_and_the_campaign_asks, |fixture| {
     assert_eq!(campaign(fixture).await.state, State::Finished);
 });
 
-both!(a_campaign_whose_time_passed_while_all_was_down_sends_nothing_until_it_may, |fixture| {
+both!(a_campaign_scheduled_before_its_latest_time_and_started_after_it_is_paused, |fixture| {
     subscribe_many(fixture, 5).await;
     publish(fixture).await;
-    draft(fixture, &letter("at = \"2026-11-21 12:00\"\nuntil = \"2026-11-21 13:00\"")).await;
+    draft(fixture, &email_with("at = \"2026-11-21 12:00\"\nuntil = \"2026-11-21 13:00\"")).await;
     schedule(fixture).await.expect("scheduled");
     let sink = Plan::new().start().await;
     use_relay(fixture, sink.target(), 1).await;
@@ -60,9 +62,9 @@ both!(a_campaign_whose_time_passed_while_all_was_down_sends_nothing_until_it_may
     assert_eq!(states(fixture).await, [("accepted", 5)].into());
 });
 
-both!(who_starts_by_hand_after_the_latest_time_is_told_at_once, |fixture| {
+both!(a_manual_start_after_the_latest_time_is_refused, |fixture| {
     subscribe_many(fixture, 1).await;
-    let late = draft(fixture, &letter("until = \"2026-11-21 09:00\"")).await;
+    let late = draft(fixture, &email_with("until = \"2026-11-21 09:00\"")).await;
 
     let refused = launch::start(&fixture.installation, &late).await.expect_err("too late");
 
@@ -70,13 +72,13 @@ both!(who_starts_by_hand_after_the_latest_time_is_told_at_once, |fixture| {
     assert_eq!(campaign(fixture).await.state, State::Draft);
     let until = Some("2026-11-21 11:00".to_owned());
     publish(fixture).await;
-    call(fixture, Command::Start { name: named(), skip_missing: false, until }).await.expect("started");
+    call(fixture, Command::Start { name: name(), skip_missing: false, until }).await.expect("started");
     assert_eq!(campaign(fixture).await.until_at, Some(at("2026-11-21T11:00:00Z")));
 });
 
-both!(the_question_that_an_aged_mark_is_asked_again_knows_the_latest_time, |fixture| {
+both!(may_send_respects_the_latest_time, |fixture| {
     subscribe_many(fixture, 1).await;
-    let running = start(fixture, &letter("until = \"2026-11-21 12:00\"")).await;
+    let running = start(fixture, &email_with("until = \"2026-11-21 12:00\"")).await;
     let marks: Vec<Mark> = claim(fixture, running.id, 1).await.iter().map(mark_of).collect();
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
     assert_eq!(delivery::mark(&mut tx, 1, &marks, at("2026-11-21T11:59:59Z")).await.expect("asked").len(), 1);
@@ -89,9 +91,9 @@ both!(the_question_that_an_aged_mark_is_asked_again_knows_the_latest_time, |fixt
     assert!(!delivery::may_send(&mut tx, 2, id, at("2026-11-21T12:00:00Z")).await.expect("asked"), "another's");
 });
 
-both!(the_last_word_before_a_letter_knows_the_latest_time, |fixture| {
+both!(mark_respects_the_latest_time, |fixture| {
     subscribe_many(fixture, 1).await;
-    let running = start(fixture, &letter("until = \"2026-11-21 12:00\"")).await;
+    let running = start(fixture, &email_with("until = \"2026-11-21 12:00\"")).await;
     let marks: Vec<Mark> = claim(fixture, running.id, 1).await.iter().map(mark_of).collect();
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
 
@@ -99,14 +101,14 @@ both!(the_last_word_before_a_letter_knows_the_latest_time, |fixture| {
     assert_eq!(delivery::mark(&mut tx, 1, &marks, at("2026-11-21T11:59:59Z")).await.expect("asked").len(), 1);
 });
 
-both!(a_latest_time_that_is_set_while_letters_leave_holds_at_once, |fixture| {
+both!(a_latest_time_set_during_a_send_applies_at_once, |fixture| {
     subscribe_many(fixture, 300).await;
     let sink = Plan::new().at(".", Action::late(3)).start().await;
     use_relay(fixture, sink.target(), 3).await;
     let running = start(fixture, EMAIL).await;
 
     let bounding = async {
-        letters(&sink, 10).await;
+        wait_for_messages(&sink, 10).await;
         let mut tx = fixture.installation.db.write().await.expect("a transaction");
         deadline::set_until(&mut tx, running.id, Some(fixture.installation.clock.now())).await.expect("set");
         tx.commit().await.expect("committed");
@@ -114,7 +116,7 @@ both!(a_latest_time_that_is_set_while_letters_leave_holds_at_once, |fixture| {
     };
     let (_, when_set) = tokio::join!(mail(fixture), bounding);
 
-    let sent = sink.log().messages.len();
-    assert!(sent <= when_set + 3, "{sent} letters, {when_set} when it was set");
+    let sent = sink.log().letters.len();
+    assert!(sent <= when_set + 3, "{sent} messages, {when_set} when it was set");
     assert_eq!(campaign(fixture).await.state, State::Paused);
 });

@@ -1,4 +1,4 @@
-//! A clock that is set, and the commands that concern time.
+//! Fixture of the tests about time: sets the clock, runs the commands that concern time.
 
 use std::time::Duration;
 
@@ -22,8 +22,8 @@ use crate::mailer::fixture::{EMAIL, campaign};
 
 pub const HOUR: Millis = 3_600_000;
 
-/// The letter with more lines in its front matter.
-pub fn letter(lines: &str) -> String {
+/// The campaign file with more settings.
+pub fn email_with(lines: &str) -> String {
     EMAIL.replacen("\n+++\n", &format!("\n{lines}\n+++\n"), 1)
 }
 
@@ -34,10 +34,10 @@ pub fn set_clock(fixture: &Fixture, to: &str) {
 }
 
 pub fn at(text: &str) -> Millis {
-    ZonedTime::parse(text, None).expect("a moment").at
+    ZonedTime::parse(text, None).expect("a time").at
 }
 
-/// A public address that needs no network to be looked at.
+/// Sets a public URL that is checked without a network.
 pub async fn publish(fixture: &Fixture) {
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
     setting::set(&mut tx, Setting::PublicUrl, "http://10.0.0.1").await.expect("set");
@@ -53,27 +53,27 @@ pub async fn schedule(fixture: &Fixture) -> Result<(Value, String), Error> {
     call(fixture, Command::Schedule { name: "autumn".to_owned(), at: None, zone: None }).await
 }
 
-pub fn named() -> String {
+pub fn name() -> String {
     "autumn".to_owned()
 }
 
 pub async fn resume(fixture: &Fixture, until: Option<&str>) -> Result<(Value, String), Error> {
-    call(fixture, Command::Resume { name: named(), until: until.map(str::to_owned) }).await
+    call(fixture, Command::Resume { name: name(), until: until.map(str::to_owned) }).await
 }
 
-pub async fn now_runs(fixture: &Fixture) -> State {
-    launch::run_due(&fixture.installation).await.expect("looked at the clock");
+pub async fn state_after_run_due(fixture: &Fixture) -> State {
+    launch::run_due(&fixture.installation).await.expect("run");
     campaign(fixture).await.state
 }
 
-/// Waits until so many letters have come.
-pub async fn letters(sink: &Sink, count: usize) {
-    while sink.log().messages.len() < count {
+/// Waits until the sink has received so many messages.
+pub async fn wait_for_messages(sink: &Sink, count: usize) {
+    while sink.log().letters.len() < count {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }
 
-/// Takes the due deliveries of a campaign in hand.
+/// Claims the due deliveries of a campaign.
 pub async fn claim(fixture: &Fixture, campaign: Id, mailer: Id) -> Vec<Claimed> {
     let wanted = Claim { mailer, campaign, lane: "rest", limit: 10, now: fixture.installation.clock.now() };
     canary::claim_in_memory(fixture, &InFlight::default(), &wanted).await

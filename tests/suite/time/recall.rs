@@ -1,4 +1,4 @@
-//! What can be held, paused and taken back while letters leave.
+//! Hold, pause and recall of a campaign while messages are sent.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,27 +12,29 @@ use sendoff::infra::setting::{self, Setting};
 use sendoff::mailer::scheduler::{self, Mode};
 use tokio::sync::{Semaphore, watch};
 
-use super::fixture::{HOUR, call, claim, letter, letters, mark_of, named, pause, publish, schedule, set_clock};
+use super::fixture::{
+    HOUR, call, claim, email_with, mark_of, name, pause, publish, schedule, set_clock, wait_for_messages,
+};
 use crate::fixture::{Fixture, both};
 use crate::mail_sink::{Action, Plan};
 use crate::mailer::fixture::{EMAIL, campaign, draft, mail, start, states, subscribe_many, use_relay};
 
-both!(while_a_campaign_holds_nothing_leaves_and_all_can_be_taken_back, |fixture| {
+both!(during_the_hold_no_message_is_sent_and_all_can_be_recalled, |fixture| {
     subscribe_many(fixture, 4).await;
     publish(fixture).await;
     let sink = Plan::new().start().await;
     use_relay(fixture, sink.target(), 2).await;
-    draft(fixture, &letter("hold = 30")).await;
-    let command = Command::Start { name: named(), skip_missing: false, until: None };
+    draft(fixture, &email_with("hold = 30")).await;
+    let command = Command::Start { name: name(), skip_missing: false, until: None };
     let (_, text) = call(fixture, command).await.expect("started");
-    assert!(text.contains("30 seconds until the first letter leaves"), "{text}");
+    assert!(text.contains("30 seconds until the first message is sent"), "{text}");
 
     fixture.installation.clock.advance(28_500);
     assert_eq!(mail(fixture).await, Some(fixture.installation.clock.now() + 1_500));
-    let (shown, _) = call(fixture, Command::Show { name: named(), watch: false }).await.expect("shown");
+    let (shown, _) = call(fixture, Command::Show { name: name(), watch: false }).await.expect("shown");
     assert_eq!((&shown["held_seconds"], &shown["accepted"]), (&2.into(), &0.into()));
 
-    let (numbers, _) = call(fixture, Command::Recall { name: named() }).await.expect("recalled");
+    let (numbers, _) = call(fixture, Command::Recall { name: name() }).await.expect("recalled");
     assert_eq!((&numbers["recalled"], &numbers["accepted"]), (&4.into(), &0.into()));
     fixture.installation.clock.advance(HOUR);
     mail(fixture).await;
@@ -40,7 +42,7 @@ both!(while_a_campaign_holds_nothing_leaves_and_all_can_be_taken_back, |fixture|
     assert_eq!(states(fixture).await, [("skipped", 4)].into());
 });
 
-both!(after_the_hold_the_letters_leave_and_a_campaign_that_waited_has_none, |fixture| {
+both!(a_scheduled_campaign_has_no_hold_and_others_send_after_it, |fixture| {
     subscribe_many(fixture, 2).await;
     publish(fixture).await;
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
@@ -49,15 +51,15 @@ both!(after_the_hold_the_letters_leave_and_a_campaign_that_waited_has_none, |fix
     let sink = Plan::new().start().await;
     use_relay(fixture, sink.target(), 1).await;
 
-    draft(fixture, &letter("at = \"2026-11-21 12:00\"")).await;
+    draft(fixture, &email_with("at = \"2026-11-21 12:00\"")).await;
     schedule(fixture).await.expect("scheduled");
     set_clock(fixture, "2026-11-21T12:00:00Z");
     mail(fixture).await;
     assert_eq!(sink.log().messages.len(), 2);
 
-    let other = letter("hold = 0").replace("autumn", "winter");
+    let other = email_with("hold = 0").replace("autumn", "winter");
     assert_eq!(held(fixture, &other, "winter").await, None);
-    let third = letter("").replace("autumn", "third");
+    let third = email_with("").replace("autumn", "third");
     assert_eq!(held(fixture, &third, "third").await, Some(fixture.installation.clock.now() + 20_000));
     fixture.installation.clock.advance(20_000);
     mail(fixture).await;
@@ -74,14 +76,14 @@ async fn held(fixture: &Fixture, text: &str, name: &str) -> Option<Millis> {
     model::find_by_name(&mut conn, fixture.workspace.id, name).await.expect("there").holds_until
 }
 
-both!(a_recall_in_full_flight_counts_every_letter, |fixture| {
+both!(a_recall_during_a_send_counts_every_delivery, |fixture| {
     subscribe_many(fixture, 60).await;
-    // The letter that is on the wire while the rest is recalled comes back to be tried again.
-    let word = Arc::new(Semaphore::new(0));
-    let given = word.clone();
+    // The message on the wire during the recall is deferred.
+    let signal = Arc::new(Semaphore::new(0));
+    let waiting = signal.clone();
     let sink = Plan::new()
         .on(move |at| match (at.verb, at.count) {
-            (".", 11) => Action::Until(given.clone(), Box::new(Action::Say("451 4.3.0 later"))),
+            (".", 11) => Action::Until(waiting.clone(), Box::new(Action::Say("451 4.3.0 later"))),
             _ => Action::Usual,
         })
         .start()
@@ -93,8 +95,8 @@ both!(a_recall_in_full_flight_counts_every_letter, |fixture| {
         while states(fixture).await.get("accepted") != Some(&10) || states(fixture).await.get("sending") != Some(&1) {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
-        let (numbers, _) = call(fixture, Command::Recall { name: named() }).await.expect("recalled");
-        word.add_permits(1);
+        let (numbers, _) = call(fixture, Command::Recall { name: name() }).await.expect("recalled");
+        signal.add_permits(1);
         numbers
     };
     let (_, numbers) = tokio::join!(mail(fixture), recalling);
@@ -111,11 +113,11 @@ both!(a_recall_in_full_flight_counts_every_letter, |fixture| {
     assert_eq!(sink.log().messages.len(), 10);
     assert_eq!(states(fixture).await, [("accepted", 10), ("skipped", 50)].into());
 
-    let (again, _) = call(fixture, Command::Recall { name: named() }).await.expect("recalled again");
+    let (again, _) = call(fixture, Command::Recall { name: name() }).await.expect("recalled again");
     assert_eq!((&again["recalled"], &again["accepted"], &again["sending"]), (&50.into(), &10.into(), &0.into()));
 });
 
-both!(what_a_connection_had_taken_and_not_begun_is_recalled_too, |fixture| {
+both!(claimed_deliveries_are_recalled, |fixture| {
     subscribe_many(fixture, 2).await;
     let running = start(fixture, EMAIL).await;
     let claimed = claim(fixture, running.id, 7).await;
@@ -125,9 +127,9 @@ both!(what_a_connection_had_taken_and_not_begun_is_recalled_too, |fixture| {
 
     let marks: Vec<Mark> = claimed.iter().map(mark_of).collect();
     assert!(delivery::mark(&mut tx, 7, &marks, installation.clock.now()).await.expect("asked").is_empty());
-    delivery::release(&mut tx, 7, &ids, installation.clock.now()).await.expect("given back");
-    let outcomes: Vec<_> = claimed.iter().map(|claimed| deferred(claimed, installation.clock.now())).collect();
-    delivery::record(&mut tx, 7, &outcomes, installation.clock.now()).await.expect("recorded");
+    delivery::release(&mut tx, 7, &ids, installation.clock.now()).await.expect("released");
+    let results: Vec<_> = claimed.iter().map(|claimed| deferred(claimed, installation.clock.now())).collect();
+    delivery::record(&mut tx, 7, &results, installation.clock.now()).await.expect("recorded");
 
     assert_eq!(recall::count_recalled(&mut tx, &running).await.expect("counted"), 2);
     tx.commit().await.expect("committed");
@@ -148,22 +150,22 @@ fn deferred(claimed: &Claimed, now: Millis) -> delivery::DeliveryResult {
     }
 }
 
-both!(a_draft_has_nothing_to_recall_and_a_finished_campaign_keeps_its_end, |fixture| {
+both!(recalling_a_draft_is_refused_and_a_finished_campaign_stays_finished, |fixture| {
     subscribe_many(fixture, 2).await;
     draft(fixture, EMAIL).await;
-    let refused = call(fixture, Command::Recall { name: named() }).await.expect_err("nothing left");
+    let refused = call(fixture, Command::Recall { name: name() }).await.expect_err("nothing left");
     assert_eq!(refused.message().key, "campaign-state");
     let sink = Plan::new().start().await;
     use_relay(fixture, sink.target(), 1).await;
     launch::start(&fixture.installation, &campaign(fixture).await).await.expect("started");
     mail(fixture).await;
 
-    let (numbers, _) = call(fixture, Command::Recall { name: named() }).await.expect("told");
+    let (numbers, _) = call(fixture, Command::Recall { name: name() }).await.expect("told");
 
     assert_eq!((&numbers["state"], &numbers["recalled"]), (&"finished".into(), &0.into()));
 });
 
-both!(at_full_speed_a_pause_stops_all_connections, |fixture| {
+both!(a_pause_stops_all_connections, |fixture| {
     subscribe_many(fixture, 4_000).await;
     let sink = Plan::new().start().await;
     use_relay(fixture, sink.target(), 20).await;
@@ -171,7 +173,7 @@ both!(at_full_speed_a_pause_stops_all_connections, |fixture| {
     let (stop, stopped) = watch::channel(false);
 
     let pausing = async {
-        letters(&sink, 200).await;
+        wait_for_messages(&sink, 200).await;
         pause(fixture, &running).await;
         let when_paused = sink.log().messages.len();
         tokio::time::sleep(Duration::from_secs(2)).await;

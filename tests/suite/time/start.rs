@@ -1,4 +1,4 @@
-//! When a campaign begins: wall-clock times, and the clocks of the recipients.
+//! Start of a campaign at a wall-clock time, and at a time in the recipients' own zones.
 
 use std::collections::BTreeMap;
 
@@ -9,15 +9,15 @@ use sendoff::campaign::model::{self, State};
 use sendoff::campaign::{launch, schedule::StartTime};
 use sendoff::cli::campaign::Command;
 
-use super::fixture::{HOUR, at, call, letter, named, now_runs, publish, schedule, set_clock};
+use super::fixture::{HOUR, at, call, email_with, name, publish, schedule, set_clock, state_after_run_due};
 use crate::fixture::{Fixture, both};
 use crate::mail_sink::Plan;
 use crate::mailer::fixture::{EMAIL, campaign, draft, mail, recipients, subscribe_many, use_relay};
 
-both!(a_time_in_the_gap_is_said_kept_and_begun_once, |fixture| {
+both!(a_time_in_a_gap_is_reported_and_starts_once, |fixture| {
     subscribe_many(fixture, 3).await;
     publish(fixture).await;
-    draft(fixture, &letter("at = \"2027-03-28 02:30\"\nzone = \"Europe/Berlin\"")).await;
+    draft(fixture, &email_with("at = \"2027-03-28 02:30\"\nzone = \"Europe/Berlin\"")).await;
     let sink = Plan::new().start().await;
     use_relay(fixture, sink.target(), 1).await;
 
@@ -31,9 +31,9 @@ both!(a_time_in_the_gap_is_said_kept_and_begun_once, |fixture| {
     assert_eq!(kept.starts_local.as_deref(), Some("2027-03-28 02:30"));
 
     set_clock(fixture, "2027-03-28T01:29:59.999Z");
-    assert_eq!(now_runs(fixture).await, State::Scheduled);
+    assert_eq!(state_after_run_due(fixture).await, State::Scheduled);
     fixture.installation.clock.advance(1);
-    assert_eq!(now_runs(fixture).await, State::Running);
+    assert_eq!(state_after_run_due(fixture).await, State::Running);
     let launched = campaign(fixture).await.launched_at;
 
     fixture.installation.clock.advance(-HOUR);
@@ -44,7 +44,7 @@ both!(a_time_in_the_gap_is_said_kept_and_begun_once, |fixture| {
     assert_eq!(campaign(fixture).await.launched_at, launched);
 });
 
-both!(a_time_that_happens_twice_is_its_first, |fixture| {
+both!(a_time_in_a_fold_is_the_first_one, |fixture| {
     subscribe_many(fixture, 1).await;
     publish(fixture).await;
     for (time, zone, first) in [
@@ -52,42 +52,42 @@ both!(a_time_that_happens_twice_is_its_first, |fixture| {
         ("2027-11-07 01:30", "America/New_York", "2027-11-07T05:30:00Z"),
     ] {
         draft(fixture, EMAIL).await;
-        let command = Command::Schedule { name: named(), at: Some(time.to_owned()), zone: Some(zone.to_owned()) };
+        let command = Command::Schedule { name: name(), at: Some(time.to_owned()), zone: Some(zone.to_owned()) };
         let (json, text) = call(fixture, command).await.expect("scheduled");
-        assert!(text.contains("happens twice that day: the first time is meant"), "{text}");
+        assert!(text.contains("happens twice that day: the first one is used"), "{text}");
         assert_eq!(json["at"], first);
         let mut tx = fixture.installation.db.write().await.expect("a transaction");
         model::return_to_draft(&mut tx, &campaign(fixture).await, "").await.expect("a draft again");
         tx.commit().await.expect("committed");
     }
-    draft(fixture, &letter("at = \"2027-10-31 02:30\"\nzone = \"Europe/Moscow\"")).await;
+    draft(fixture, &email_with("at = \"2027-10-31 02:30\"\nzone = \"Europe/Moscow\"")).await;
     let (json, _) = schedule(fixture).await.expect("scheduled");
     assert_eq!((&json["at"], &json["notes"]), (&"2027-10-30T23:30:00Z".into(), &serde_json::json!([])));
 });
 
-both!(a_campaign_that_got_another_time_does_not_begin_at_the_old_one, |fixture| {
+both!(a_rescheduled_campaign_does_not_start_at_its_old_time, |fixture| {
     subscribe_many(fixture, 1).await;
     draft(fixture, EMAIL).await;
-    let beginning = |at| StartTime { at, local: String::new(), zone: "UTC".to_owned() };
+    let start_time = |at| StartTime { at, local: String::new(), zone: "UTC".to_owned() };
     let now = fixture.installation.clock.now();
     for at in [now + HOUR, now + 2 * HOUR] {
         let before = campaign(fixture).await;
         let mut tx = fixture.installation.db.write().await.expect("a transaction");
-        model::schedule(&mut tx, &before, &beginning(at)).await.expect("scheduled");
+        model::schedule(&mut tx, &before, &start_time(at)).await.expect("scheduled");
         tx.commit().await.expect("committed");
         if before.state == State::Scheduled {
             fixture.installation.clock.advance(HOUR);
             // A mailer had read the campaign before it was given its second time.
             assert_eq!(launch::start(&fixture.installation, &before).await.expect("asked"), None);
-            assert_eq!(now_runs(fixture).await, State::Scheduled);
+            assert_eq!(state_after_run_due(fixture).await, State::Scheduled);
         }
     }
     fixture.installation.clock.advance(HOUR);
-    assert_eq!(now_runs(fixture).await, State::Running);
+    assert_eq!(state_after_run_due(fixture).await, State::Running);
 });
 
-/// People with a time zone each, two of whom say none that is known.
-async fn people_of_the_world(fixture: &Fixture) {
+/// Contacts in several time zones; two have no known one.
+async fn contacts_in_time_zones(fixture: &Fixture) {
     fixture
         .subscribe(
             "News",
@@ -114,20 +114,20 @@ async fn people_of_the_world(fixture: &Fixture) {
     }
 }
 
-both!(everyone_is_written_to_when_their_own_clock_shows_the_hour, |fixture| {
-    people_of_the_world(fixture).await;
+both!(messages_are_sent_at_the_local_time_of_each_recipient, |fixture| {
+    contacts_in_time_zones(fixture).await;
     publish(fixture).await;
     let local = "at-local = \"2026-12-01 09:00\"\nzone = \"Europe/Moscow\"\nzone-field = \"timezone\"";
-    draft(fixture, &letter(local)).await;
+    draft(fixture, &email_with(local)).await;
     let sink = Plan::new().start().await;
     use_relay(fixture, sink.target(), 2).await;
 
-    let (sheet, _) = call(fixture, Command::Preflight { name: named() }).await.expect("looked");
-    let warnings = sheet["warnings"].to_string();
-    assert!(warnings.contains("1 person has no value for “timezone”"), "{warnings}");
-    assert!(warnings.contains("“timezone” names no time zone for 1 person"), "{warnings}");
+    let (preflight, _) = call(fixture, Command::Preflight { name: name() }).await.expect("looked");
+    let warnings = preflight["warnings"].to_string();
+    assert!(warnings.contains("1 contact has no value for “timezone”"), "{warnings}");
+    assert!(warnings.contains("“timezone” is not a time zone for 1 contact"), "{warnings}");
     schedule(fixture).await.expect("scheduled");
-    // The first clock on earth shows nine at 19:00 UTC of the day before.
+    // The first time zone on earth reaches 09:00 at 19:00 UTC of the day before.
     assert_eq!(campaign(fixture).await.starts_at, Some(at("2026-11-30T19:00:00Z")));
 
     let mut came = BTreeMap::new();
@@ -149,20 +149,20 @@ both!(everyone_is_written_to_when_their_own_clock_shows_the_hour, |fixture| {
     assert_eq!(campaign(fixture).await.state, State::Finished);
 });
 
-both!(who_asks_for_a_local_time_too_late_hears_how_many_missed_it, |fixture| {
-    people_of_the_world(fixture).await;
+both!(preflight_counts_the_recipients_whose_local_time_has_passed, |fixture| {
+    contacts_in_time_zones(fixture).await;
     publish(fixture).await;
-    draft(fixture, &letter("at-local = \"2026-11-21 09:00\"\nzone-field = \"timezone\"\nzone = \"Europe/Moscow\""))
+    draft(fixture, &email_with("at-local = \"2026-11-21 09:00\"\nzone-field = \"timezone\"\nzone = \"Europe/Moscow\""))
         .await;
-    let (sheet, _) = call(fixture, Command::Preflight { name: named() }).await.expect("looked");
+    let (preflight, _) = call(fixture, Command::Preflight { name: name() }).await.expect("looked");
     // It is 10:00 UTC: nine has passed in Moscow and Berlin, not in New York.
-    assert!(sheet["warnings"].to_string().contains("passed already where 4 people live"), "{sheet}");
+    assert!(preflight["warnings"].to_string().contains("already passed in the time zone of 4 contacts"), "{preflight}");
 
-    draft(fixture, &letter("at-local = \"2026-12-01 09:00\"\nzone-field = \"town\"")).await;
-    let (sheet, _) = call(fixture, Command::Preflight { name: named() }).await.expect("looked");
-    assert!(sheet["problems"].to_string().contains("sendoff field add town text"), "{sheet}");
+    draft(fixture, &email_with("at-local = \"2026-12-01 09:00\"\nzone-field = \"town\"")).await;
+    let (preflight, _) = call(fixture, Command::Preflight { name: name() }).await.expect("looked");
+    assert!(preflight["problems"].to_string().contains("sendoff field add town text"), "{preflight}");
 
-    draft(fixture, &letter("at-local = \"2026-11-20 20:00\"\nzone-field = \"timezone\"")).await;
+    draft(fixture, &email_with("at-local = \"2026-11-20 20:00\"\nzone-field = \"timezone\"")).await;
     let refused = schedule(fixture).await.expect_err("everyone's hour has passed");
     assert_eq!(refused.message().key, "campaign-past");
 });
