@@ -24,8 +24,8 @@ use crate::fixture::{Fixture, NOW};
 
 /// A unique word, also on a server shared with other runs.
 pub fn word() -> String {
-    let letters: String = (0..12).map(|_| char::from(rand::rng().random_range(b'a'..=b'z'))).collect();
-    format!("zq{letters}")
+    let random: String = (0..12).map(|_| char::from(rand::rng().random_range(b'a'..=b'z'))).collect();
+    format!("zq{random}")
 }
 
 pub fn address(text: &str) -> Address {

@@ -130,8 +130,8 @@ both!(contact_in_every_table_and_folder_is_found_and_then_erased_by_every_action
         reply(fixture, taken[&text], &format!("550 <{text}> unknown")).await;
         let person_row = canary::summary(fixture, &campaign).await;
         let config = &fixture.installation.config;
-        let letter = format!("To: <{text}>\r\nContent-Transfer-Encoding: base64\r\n\r\n{}", folded(&text));
-        std::fs::write(config.capture_dir().join("1.eml"), letter).expect("written");
+        let message = format!("To: <{text}>\r\nContent-Transfer-Encoding: base64\r\n\r\n{}", folded(&text));
+        std::fs::write(config.capture_dir().join("1.eml"), message).expect("written");
         for (kind, format) in [(export::Kind::Deliveries, Format::Csv), (export::Kind::Subscriptions, Format::Ndjson)] {
             let wanted = Export { kind, format, workspace: fixture.workspace.id, campaign: None };
             let path = config.export_dir().join(format!("{kind}.{format}"));

@@ -13,7 +13,7 @@ pub struct Form {
     pub name: &'static str,
     /// The bytes.
     pub bytes: Vec<u8>,
-    /// Whether ASCII letters match only in the same case: in base64 the case is part of the value.
+    /// Whether `A` to `Z` match only in the same case: in base64 the case is part of the value.
     pub exact: bool,
 }
 

@@ -1,5 +1,5 @@
 //! Multi-pattern search in a byte stream of any length, in constant memory. Text is searched in three views: as it
-//! is; with line breaks removed, because mail folds base64 and quoted-printable; and in lower case, because letters
+//! is; with line breaks removed, because mail folds base64 and quoted-printable; and in lower case, because characters
 //! outside ASCII have case too.
 
 use std::collections::BTreeMap;

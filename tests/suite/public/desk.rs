@@ -79,7 +79,7 @@ both!(running_campaign_shows_rate_and_end_time_and_reloads, |fixture| {
     end(&on_the_wire[49..50], delivery::State::Uncertain).await;
     installation.clock.advance(5_000);
     let second = desk().await;
-    for shown in ["50 / 100 · 50 %", "10 letters a second, through at about", "1 letter is uncertain"] {
+    for shown in ["50 / 100 · 50 %", "10 messages a second, finished at about", "1 message is uncertain"] {
         assert!(second.contains(shown), "{shown} is missing: {second}");
     }
 

@@ -29,7 +29,7 @@ use crate::canary;
 use crate::fixture::{Fixture, NOW};
 
 /// The destination of link 0.
-pub const SHOP: &str = "https://shop.example.org/catalog?utm_source=letter&a=%20b#top";
+pub const SHOP: &str = "https://shop.example.org/catalog?utm_source=email&a=%20b#top";
 
 pub struct WebFixture {
     pub state: WebState,

@@ -44,9 +44,9 @@ both!(every_response_has_security_headers_and_no_cookie, |fixture| {
         assert!(reply.header("set-cookie").is_none(), "{path}");
         assert!(reply.header("strict-transport-security").is_none(), "{path} is not https");
         assert!(!reply.body.contains("<script"), "{path}");
-        let is_letter = path.starts_with("/v/");
-        let asks_nobody = !reply.body.contains("http://") && !reply.body.contains("https://");
-        assert!(is_letter || (asks_nobody && !reply.body.contains("style=\"")), "{path}");
+        let is_message = path.starts_with("/v/");
+        let loads_nothing = !reply.body.contains("http://") && !reply.body.contains("https://");
+        assert!(is_message || (loads_nothing && !reply.body.contains("style=\"")), "{path}");
     }
 });
 

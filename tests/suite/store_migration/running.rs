@@ -15,7 +15,7 @@ use crate::mail_sink::{Action, Plan};
 use crate::mailer::fixture::{EMAIL, recipients, start, subscribe_many, use_relay};
 
 /// Posts a one-click request and returns the status; `None` when nothing answers.
-fn leave_by_click(public: &str, token: &str) -> Option<u16> {
+fn unsubscribe_by_post(public: &str, token: &str) -> Option<u16> {
     let mut stream = TcpStream::connect(public).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(20))).ok()?;
     let body = "List-Unsubscribe=One-Click";
@@ -57,7 +57,7 @@ both!(running_campaign_continues_in_the_new_store, |fixture| {
     let moving = with_database(fixture, program(fixture, &["move", "--to", &target.to])).spawn().expect("runs");
     let mut confirmed = 0;
     for token in tokens.iter().rev() {
-        match leave_by_click(&public, token) {
+        match unsubscribe_by_post(&public, token) {
             Some(200) => confirmed += 1,
             Some(other) => panic!("an unsubscribe was answered {other}"),
             // The process has ended; this request was not acknowledged.
@@ -84,7 +84,7 @@ both!(running_campaign_continues_in_the_new_store, |fixture| {
     assert_eq!(people.len() as i64, 400 - confirmed);
     let stayed: BTreeSet<String> = people.iter().map(|row| sqlx::Row::get(row, 0)).collect();
     let seen = recipients(&sink);
-    assert!(seen.values().all(|letters| *letters == 1), "no recipient got two messages");
+    assert!(seen.values().all(|messages| *messages == 1), "no recipient got two messages");
     let missed: Vec<_> = stayed.iter().filter(|one| !seen.keys().any(|to| to.contains(&format!("<{one}>")))).collect();
     assert!(missed.is_empty(), "subscribed without a message: {missed:?} of {:?}", seen.keys().next());
     drop(conn);
