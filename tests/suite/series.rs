@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::fixture::{Fixture, Kind, both};
 use crate::mail_sink::Plan;
-use crate::mailer::fixture::{subscribe_many, mail, recipients, use_relay};
+use crate::mailer::fixture::{mail, recipients, subscribe_many, use_relay};
 use crate::time::fixture::{at, call, email_with, publish, set_clock};
 
 const DAILY: &str = "every = \"day\"\nat = \"09:00\"\nzone = \"Europe/Berlin\"";

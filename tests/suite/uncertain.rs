@@ -21,7 +21,10 @@ fn resending() -> String {
 
 /// A relay that closes the connection instead of its reply to the first `lost` messages.
 async fn lossy_relay(lost: usize) -> Sink {
-    Plan::new().on(move |at| if at.verb == "." && at.count <= lost { Action::Drop } else { Action::Usual }).start().await
+    Plan::new()
+        .on(move |at| if at.verb == "." && at.count <= lost { Action::Drop } else { Action::Usual })
+        .start()
+        .await
 }
 
 fn scope(fixture: &Fixture) -> Scope {
@@ -76,7 +79,7 @@ both!(held_deliveries_are_not_resent_and_the_campaign_finishes, |fixture| {
 
     assert_eq!((held["held"].as_i64(), held["uncertain"].as_i64()), (Some(1), Some(1)));
     assert_eq!(campaign(fixture).await.state, State::Finished);
-    assert_eq!(sink.log().letters.len(), 4);
+    assert_eq!(sink.log().messages.len(), 4);
     assert_eq!(uncertain_deliveries(fixture).await[0].reason.as_deref(), Some(uncertain::HELD));
 });
 
@@ -124,7 +127,7 @@ both!(a_resent_message_has_the_same_bytes_after_the_contact_changed, |fixture| {
     use_relay(fixture, sink.target(), 1).await;
     start(fixture, &resending().replace("# Hello", "# Hello {{ email }}")).await;
     mail(fixture).await;
-    assert_eq!(sink.log().letters.len(), 1);
+    assert_eq!(sink.log().messages.len(), 1);
     change_contacts(fixture).await;
 
     fixture.installation.clock.advance(DAY);
@@ -320,7 +323,7 @@ both!(a_tampered_lease_table_loses_no_delivery, |fixture| {
     let (stop, stopped) = tokio::sync::watch::channel(false);
 
     let tampering = async {
-        while sink.log().letters.len() < 10 {
+        while sink.log().messages.len() < 10 {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
         tamper(fixture, "delete from lease").await;

@@ -27,7 +27,7 @@ both!(the_latest_time_pauses_the_campaign, |fixture| {
     };
     let (_, when_passed) = tokio::join!(mail(fixture), passing);
 
-    let sent = sink.log().letters.len();
+    let sent = sink.log().messages.len();
     assert!(sent <= when_passed + 8, "{sent} messages, {when_passed} when the time passed");
     let late = campaign(fixture).await;
     assert_eq!(late.state, State::Paused);
@@ -116,7 +116,7 @@ both!(a_latest_time_set_during_a_send_applies_at_once, |fixture| {
     };
     let (_, when_set) = tokio::join!(mail(fixture), bounding);
 
-    let sent = sink.log().letters.len();
+    let sent = sink.log().messages.len();
     assert!(sent <= when_set + 3, "{sent} messages, {when_set} when it was set");
     assert_eq!(campaign(fixture).await.state, State::Paused);
 });

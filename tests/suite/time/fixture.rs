@@ -68,7 +68,7 @@ pub async fn state_after_run_due(fixture: &Fixture) -> State {
 
 /// Waits until the sink has received so many messages.
 pub async fn wait_for_messages(sink: &Sink, count: usize) {
-    while sink.log().letters.len() < count {
+    while sink.log().messages.len() < count {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }
