@@ -2,7 +2,7 @@
 field-name = “{ $name }” cannot be a field name. Use letters, digits and underscores, beginning with a letter.
 field-reserved = “{ $name }” is reserved. Choose another field name.
 field-choices = A choice needs its values, and other types have none: sendoff field add { $name } choice:one,two
-field-twin = “{ $name }” differs from the field “{ $twin }” only in letter case. Use that one, or choose another name.
+field-twin = “{ $name }” differs from the field “{ $twin }” only in upper and lower case. Use that one, or choose another name.
 field-exists = The field “{ $name }” is already declared with another type. Choose another name.
 list-name = A list needs a name of 1 to 100 visible characters.
 list-closed = The list “{ $name }” is closed. Choose another list, or make a new one: sendoff list add NAME

@@ -93,7 +93,7 @@ pub fn format_local(local: DateTime) -> String {
     local.strftime(format).to_string()
 }
 
-/// A zone of the IANA time zone database by name, in any letter case.
+/// A zone of the IANA time zone database by name, in upper or lower case.
 pub fn time_zone(name: &str) -> Result<TimeZone> {
     TimeZone::get(name.trim()).map_err(|_| Message::new("campaign-zone").with("zone", name).invalid_field("zone"))
 }

@@ -259,7 +259,7 @@ fn request(file: &Path) -> Import {
 }
 
 fn malformed() -> Error {
-    Message::new("demo-letter").internal()
+    Message::new("demo-message").internal()
 }
 
 /// A folder that is removed when the demo ends.

@@ -82,9 +82,9 @@ pub async fn to_file(db: &Db, export: &Export<'_>, path: &Path, progress: OnProg
         let device = OpenOptions::new().write(true).open(path).map_err(Error::io(path.display()))?;
         return Ok(to(db, export, io::BufWriter::with_capacity(BUFFER_SIZE, device), path, progress).await?.1);
     }
-    let aside = AtomicFile::create(path).map_err(Error::io(path.display()))?;
-    let (aside, rows) = to(db, export, aside, path, progress).await?;
-    aside.persist().map_err(Error::io(path.display()))?;
+    let file = AtomicFile::create(path).map_err(Error::io(path.display()))?;
+    let (file, rows) = to(db, export, file, path, progress).await?;
+    file.persist().map_err(Error::io(path.display()))?;
     Ok(rows)
 }
 

@@ -239,7 +239,7 @@ impl Installation {
         fs::read_to_string(self.folder.join("err")).unwrap_or_default()
     }
 
-    /// Its last words, for a report.
+    /// The end of its log, for a report.
     pub fn last_log_lines(&self) -> String {
         let text = self.log();
         let lines: Vec<&str> = text.lines().collect();

@@ -127,16 +127,16 @@ pub async fn compare(
         requests.iter().filter(|request| request.confirmed.is_some() && known.contains(request.address.as_str()));
     findings.add_wrong(still.count(), "still here after their request was confirmed");
 
-    let tally = installation
+    let erased = installation
         .rows("select kind, cast(sum(count) as bigint) from erased_count where kind in ('accepted', 'rejected', 'uncertain', 'suppressed', 'skipped') group by kind")
         .await?;
-    let gone: i64 = tally.iter().map(|row| row.get::<i64, _>(1)).sum();
+    let gone: i64 = erased.iter().map(|row| row.get::<i64, _>(1)).sum();
     let sum = i64::try_from(said.len()).unwrap_or(i64::MAX) + gone;
     if !said.is_empty() && sum != i64::try_from(recipients).unwrap_or(0) {
         findings.add_wrong(1, &format!("the numbers add up to {sum} of {recipients}"));
     }
     let doubts: i64 =
-        tally.iter().filter(|row| row.get::<String, _>(0) == "uncertain").map(|row| row.get::<i64, _>(1)).sum();
+        erased.iter().filter(|row| row.get::<String, _>(0) == "uncertain").map(|row| row.get::<i64, _>(1)).sum();
     findings.uncertain = count(&|_, state| state == "uncertain") + usize::try_from(doubts).unwrap_or(0);
     Ok(findings)
 }

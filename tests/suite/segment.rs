@@ -202,7 +202,7 @@ both!(an_expression_at_the_limits_runs_and_one_beyond_is_refused, |fixture| {
     let chain = |count: usize, word: &str| vec!["age = 7"; count].join(word);
     let several =
         |count: usize| format!("age in ({})", (1..=count).map(|n| n.to_string()).collect::<Vec<_>>().join(","));
-    let letters = vec!["not (opened(\"autumn\", 9 days) or on(\"News\", 9 days))"; MAX_CONDITIONS / 2].join(" and ");
+    let long = vec!["not (opened(\"autumn\", 9 days) or on(\"News\", 9 days))"; MAX_CONDITIONS / 2].join(" and ");
     // Groups of ten, each in the one before: the deepest statement that the limits allow.
     let deepest = (1..100).fold("age = 7".to_owned(), |inner, level| {
         let (word, other) = if level % 2 == 0 { (" and ", "age = 7") } else { (" or ", "age = 8") };
@@ -215,7 +215,7 @@ both!(an_expression_at_the_limits_runs_and_one_beyond_is_refused, |fixture| {
         format!("{}{}{}", "(".repeat(100), "age = 7", ")".repeat(100)),
         format!("{}{}", "not ".repeat(100), "age = 7"),
         format!("{} and {}", several(MAX_VALUES), vec!["on(\"News\") or age = 7"; 499].join(" and ")),
-        letters,
+        long,
         deepest,
     ] {
         assert_eq!(selected(fixture, &expression).await, [id], "{}", segment::shorten(&expression, 60));

@@ -133,9 +133,9 @@ both!(a_resent_message_has_the_same_bytes_after_the_contact_changed, |fixture| {
     fixture.installation.clock.advance(DAY);
     send_all(fixture).await;
 
-    let letters = sink.log().messages.clone();
-    assert_eq!(letters.len(), 2);
-    assert_eq!(letters[0], letters[1]);
+    let messages = sink.log().messages.clone();
+    assert_eq!(messages.len(), 2);
+    assert_eq!(messages[0], messages[1]);
     assert_eq!(states(fixture).await, [("accepted", 1)].into());
 });
 

@@ -23,7 +23,7 @@ pub enum Tree<T> {
 crate::text_enum! {
     /// A comparison operator.
     Op {
-        /// Equal; texts in any letter case.
+        /// Equal; texts regardless of case.
         Equal = "=",
         /// Has a value, and it is another.
         Unequal = "!=",

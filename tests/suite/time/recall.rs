@@ -67,7 +67,7 @@ both!(a_scheduled_campaign_has_no_hold_and_others_send_after_it, |fixture| {
 });
 
 async fn held(fixture: &Fixture, text: &str, name: &str) -> Option<Millis> {
-    let path = fixture.folder.path().join("letter.md");
+    let path = fixture.folder.path().join("email.md");
     std::fs::write(&path, text).expect("a file");
     call(fixture, Command::Add { file: path }).await.expect("added");
     let command = Command::Start { name: name.to_owned(), skip_missing: false, until: None };
