@@ -13,7 +13,7 @@ use crate::infra::clock::Millis;
 use crate::infra::db::json_rows::{AnyInteger, delete_returning, whole};
 use crate::infra::db::pg_copy::{CopyRows, CopyTransaction};
 use crate::infra::db::value::Value::{Bytes, Integer, Text};
-use crate::infra::db::{Conn, Query, for_update};
+use crate::infra::db::{Conn, Query, has_row_locks};
 use crate::infra::error::Result;
 use crate::infra::id::{Id, Ids, STEP};
 
@@ -236,7 +236,7 @@ const UNREFERENCED: &str = "not exists (select 1 from consent c where c.evidence
 /// Those of this evidence that no receipt refers to and no other transaction is about to use. PostgreSQL locks them
 /// before the final look, since a receipt may have been written since the first.
 async fn lock_unreferenced(conn: &mut Conn, ids: Vec<Id>) -> Result<Vec<Id>> {
-    if for_update(conn).is_empty() || ids.is_empty() {
+    if !has_row_locks(conn) || ids.is_empty() {
         return Ok(ids);
     }
     let query = Query::new(

@@ -17,7 +17,7 @@ use sqlx::Row;
 use super::contact;
 use super::field::{self, Field, Kind};
 use crate::infra::clock::Millis;
-use crate::infra::db::{Conn, Query, Tx, for_share, for_update};
+use crate::infra::db::{Conn, Query, Tx, has_row_locks};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
@@ -104,7 +104,7 @@ pub async fn all(conn: &mut Conn, workspace: Id) -> Result<Vec<IndexedField>> {
 /// The indexed fields whose columns a writer of contacts fills. No column is assigned or cleared until the
 /// transaction ends.
 pub async fn list_writable(conn: &mut Conn, workspace: Id) -> Result<Vec<IndexedField>> {
-    if !for_share(conn).is_empty() {
+    if has_row_locks(conn) {
         let lock = Query::new("select 1 from workspace where id = :workspace{for_share}");
         lock.bind("workspace", workspace).fetch_optional(conn).await?;
     }
@@ -128,7 +128,7 @@ async fn list_in_state(conn: &mut Conn, workspace: Id, state: State) -> Result<V
 /// the row of the workspace: otherwise a contact written by an older transaction would miss a new column.
 async fn begin_exclusive(installation: &Installation, workspace: Id) -> Result<Tx> {
     let mut tx = installation.db.write().await?;
-    if !for_update(&tx).is_empty() {
+    if has_row_locks(&tx) {
         let lock = Query::new("select 1 from workspace where id = :workspace{for_update}");
         lock.bind("workspace", workspace).fetch_optional(&mut tx).await?;
     }

@@ -40,7 +40,7 @@ pub mod table;
 mod vacuum;
 pub mod value;
 
-pub use lock::{for_share, for_update, lock_addresses_exclusive, lock_addresses_shared};
+pub use lock::{has_row_locks, lock_addresses_exclusive, lock_addresses_shared};
 pub use query::Query;
 pub use script::{Script, StatementResult};
 use session::{BYTEWISE_COLLATION, NO_SAMPLES, session};
@@ -255,23 +255,12 @@ impl Db {
         Ok(row.map_or(0, |row| sqlx::Row::get(&row, 0)))
     }
 
-    /// What stands around the condition that a row holds, so that it goes on to hold until the
-    /// transaction ends, and what the select returns. A process that is stopped half-way must not
-    /// keep others from its rows for ever: the server ends its transaction after ten idle seconds.
-    pub fn pin(&self) -> (&'static str, &'static str) {
+    /// The start of a select that locks a row for long. On PostgreSQL it also limits idle time in this transaction to ten
+    /// seconds: a stopped process must not keep the lock.
+    pub fn select_with_idle_timeout(&self) -> &'static str {
         match self.dialect {
-            Dialect::Sqlite => ("select '' ", ""),
-            Dialect::Postgres => {
-                ("select set_config('idle_in_transaction_session_timeout', '10000', true) ", " for share")
-            }
-        }
-    }
-
-    /// What ends a select of rows of which those are left out that another transaction holds.
-    pub fn skip_held(&self) -> &'static str {
-        match self.dialect {
-            Dialect::Sqlite => "",
-            Dialect::Postgres => " for update skip locked",
+            Dialect::Sqlite => "select ''",
+            Dialect::Postgres => "select set_config('idle_in_transaction_session_timeout', '10000', true)",
         }
     }
 

@@ -153,14 +153,13 @@ pub async fn is_only_mailer(conn: &mut Conn, mailer: Id) -> Result<bool> {
 /// Appends the statement that [`lock_row`] runs, for [`check_lock`]. With `even_expired` the lease only needs to
 /// exist: that is enough to record results, so that a database that was away for a while makes no delivery uncertain.
 pub fn push_lock(script: &mut Script, db: &Db, mailer: Id, even_expired: bool) {
-    let (select, _) = db.pin();
     let lock = Query::new(
         "{select}
            from lease
           where id = :mailer {not_expired}
          {for_share}",
     )
-    .fragment("select", select)
+    .fragment("select", db.select_with_idle_timeout())
     .bind("mailer", mailer)
     .fragment("not_expired", if even_expired { "" } else { "and until > {now_ms}" });
     script.push(&lock);

@@ -7,7 +7,7 @@ use super::Values;
 use crate::audience::eligibility;
 use crate::audience::indexed_field::{INDEXED_CHARS, IndexedField, NUMBER_COLUMNS, TEXT_COLUMNS};
 use crate::infra::db::value::Value;
-use crate::infra::db::{Binding, Conn, Query, for_update};
+use crate::infra::db::{Binding, Conn, Query, has_row_locks};
 use crate::infra::error::Result;
 use crate::infra::id::{Id, STEP};
 
@@ -39,7 +39,7 @@ pub async fn recompute_reachable(conn: &mut Conn, ids: &[Id]) -> Result<()> {
 
 /// Locks these contacts against change until the transaction ends. SQLite needs no lock: it has one writer.
 pub async fn lock(conn: &mut Conn, ids: &[Id]) -> Result<()> {
-    if !for_update(conn).is_empty() {
+    if has_row_locks(conn) {
         let query = Query::new("select 1 from contact where id in :ids order by id{for_update}");
         query.bind_ids("ids", ids).fetch_all(conn).await?;
     }
@@ -56,7 +56,7 @@ pub async fn record_activity(conn: &mut Conn, first: Id, last: Id) -> Result<()>
             .bind("last", last)
             .bind("remainder", first % STEP)
     };
-    if !for_update(conn).is_empty() {
+    if has_row_locks(conn) {
         let query = Query::new(
             "select 1
                from contact

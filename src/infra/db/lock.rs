@@ -1,34 +1,11 @@
 //! Row locks, and the advisory lock between imports and erasures. SQLite has one writer and needs neither.
 
-use crate::infra::db::{Conn, Db, Dialect};
+use crate::infra::db::{Conn, Dialect};
 use crate::infra::error::Result;
 
-impl Db {
-    /// The text around a select of ids, after `where id`, so that it takes rows which no other worker has locked.
-    pub fn claim(&self) -> (&'static str, &'static str) {
-        match self.dialect {
-            Dialect::Sqlite => ("in (", ")"),
-            Dialect::Postgres => ("= any(array(", " for update skip locked))"),
-        }
-    }
-
-    /// The clause that locks the rows of a select for update until the transaction ends.
-    pub fn hold(&self) -> &'static str {
-        match self.dialect {
-            Dialect::Sqlite => "",
-            Dialect::Postgres => " for update",
-        }
-    }
-}
-
-/// The clause that locks the rows of a select against changes until the transaction ends.
-pub fn for_share(conn: &Conn) -> &'static str {
-    if conn.backend_name() == "SQLite" { "" } else { " for share" }
-}
-
-/// The clause that locks the rows of a select for an update in this transaction.
-pub fn for_update(conn: &Conn) -> &'static str {
-    if conn.backend_name() == "SQLite" { "" } else { " for update" }
+/// True where rows must be locked explicitly: several writers at a time (PostgreSQL).
+pub fn has_row_locks(conn: &Conn) -> bool {
+    Dialect::of(conn) == Dialect::Postgres
 }
 
 /// Takes the shared lock of imports until the transaction ends: no erasure can tombstone an address between the
@@ -44,7 +21,7 @@ pub async fn lock_addresses_exclusive(conn: &mut Conn) -> Result<()> {
 }
 
 async fn advisory_lock(conn: &mut Conn, lock: &'static str) -> Result<()> {
-    if conn.backend_name() != "SQLite" {
+    if has_row_locks(conn) {
         sqlx::raw_sql(lock).execute(conn).await?;
     }
     Ok(())

@@ -151,13 +151,13 @@ impl Query {
     /// Runs this select and returns these columns of all its rows, which travel as one JSON text: the
     /// driver of SQLite wakes another thread for each row.
     pub async fn fetch_json<T: DeserializeOwned>(self, conn: &mut Conn, columns: &str) -> Result<Vec<T>> {
-        self.render(conn).gathered(conn, columns).await
+        self.render(conn).fetch_json(conn, columns).await
     }
 
     /// Runs this select and returns these columns of its rows as one text, a JSON array for each row and
     /// nothing between them, with the greatest value of column `key`; `None` without rows.
     pub async fn fetch_json_lines(self, conn: &mut Conn, columns: &str, key: &str) -> Result<Option<(String, i64)>> {
-        self.render(conn).strung(conn, columns, key).await
+        self.render(conn).fetch_json_lines(conn, columns, key).await
     }
 
     /// The statement for this connection, for tests that look at it.
