@@ -272,6 +272,8 @@ fn schema() -> Vec<(String, Vec<(String, String)>)> {
                 tables.insert(rest.trim_end_matches(" (").to_owned(), Vec::new());
             } else if line.starts_with(')') {
                 current = None;
+            } else if let Some(table) = line.strip_prefix("drop table ") {
+                tables.remove(table.trim_end_matches(';')).expect("a table");
             } else if let Some(change) = line.strip_prefix("alter table ") {
                 alter(&mut tables, change.trim_end_matches(';'));
             } else if let (Some(table), Some((name, kind))) =
