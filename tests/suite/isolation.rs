@@ -98,7 +98,8 @@ both!(uncomposable_messages_stop_only_their_campaign, |fixture| {
     let winter = draft(fixture, fixture.workspace.id, list, EMAIL).await;
     launch::start(&fixture.installation, &winter).await.expect("launched");
     start(fixture, EMAIL).await;
-    tamper(fixture, sqlx::query("update campaign_content set frozen = '{' where campaign_id = $1").bind(winter.id)).await;
+    tamper(fixture, sqlx::query("update campaign_content set frozen = '{' where campaign_id = $1").bind(winter.id))
+        .await;
 
     mail(fixture).await;
 

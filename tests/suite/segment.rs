@@ -39,8 +39,8 @@ async fn set_up(fixture: &Fixture) -> (Vec<Id>, Vec<Id>) {
     let mut tx = installation.db.write().await.expect("a transaction");
     for (id, name) in campaigns.iter().zip(CAMPAIGNS) {
         sqlx::query(
-            "insert into campaign (id, workspace_id, name, format, source, list_id, state, created_at, first_delivery, \
-             last_delivery) values ($1, $2, $3, 'md', '', $4, 'finished', $5, $1, $1 + 1000000000000)",
+            "insert into campaign (id, workspace_id, name, format, list_id, state, created_at, first_delivery, \
+             last_delivery) values ($1, $2, $3, 'md', $4, 'finished', $5, $1, $1 + 1000000000000)",
         )
         .bind(*id)
         .bind(workspace)

@@ -144,14 +144,14 @@ async fn failed_session_reports_its_phase() {
         ("MAIL", Phase::Envelope),
         ("RCPT", Phase::Envelope),
         ("DATA", Phase::Data),
-        ("MESSAGE", Phase::Body),
+        ("TEXT", Phase::Body),
         (".", Phase::Dot),
     ] {
         let plan = Plan::new().offering(&["PIPELINING", "AUTH PLAIN"]);
-        let text = if verb == "MESSAGE" { &large[..] } else { MESSAGE };
+        let text = if verb == "TEXT" { &large[..] } else { MESSAGE };
         for (act, codes) in [(Action::Drop, false), (Action::SayAndDrop("421 4.3.2 bye"), true)] {
             // A 421 to the final dot is a reply; in the middle of a message the client does not read.
-            if codes && matches!(verb, "." | "MESSAGE") {
+            if codes && matches!(verb, "." | "TEXT") {
                 continue;
             }
             let sink = plan.clone().at(verb, act).start().await;
