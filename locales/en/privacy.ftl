@@ -31,7 +31,7 @@ contact-erased = { $address } is erased: { $subscriptions ->
 }, { $events ->
     [one] { $events } event
    *[other] { $events } events
-}. A keyed digest stays, so that no import adds the address again; the counts of past campaigns stay too. Check: sendoff residue ADDRESS
+}. A keyed digest stays, so that no import adds the address again; the counts of past campaigns stay too. Check: sendoff trace search ADDRESS
 contact-erased-nobody = { $address } is not a contact here. The address is blocked from now on all the same.
 scrub-incomplete = Old WAL files of the database may still hold bytes of erased contacts: the role may not remove them, or an archive, a replica or a long transaction keeps them. docs/privacy.md lists the rights it needs; then repeat the command.
 trace-address = This is not an address: { $why }. Nothing was done.
