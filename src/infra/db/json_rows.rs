@@ -51,8 +51,11 @@ pub async fn delete_returning<T: DeserializeOwned>(
     columns: &str,
     condition: Query,
 ) -> Result<Vec<T>> {
+    // SQLite stores values of any type in any column, and JSON cannot hold bytes.
+    let readable =
+        |column: &str| format!("case typeof({column}) when 'blob' then hex({column}) else {column} end as {column}");
     let select = Query::new("select {columns} from {table} where {condition}")
-        .fragment("columns", columns.to_owned())
+        .fragment("columns", columns.split(", ").map(readable).collect::<Vec<_>>().join(", "))
         .fragment("table", table)
         .fragment("condition", condition.clone());
     let delete =
@@ -83,7 +86,7 @@ pub fn read<T: DeserializeOwned>(row: Option<&AnyRow>) -> Vec<T> {
     serde_json::from_str(text.as_deref().unwrap_or("[]")).expect("the database writes JSON of these columns")
 }
 
-/// A text in a row of [`take`]; a value of another type as its JSON text.
+/// A text in a row of [`delete_returning`]; a value of another type as its JSON text.
 #[derive(Debug, Deserialize)]
 #[serde(from = "serde_json::Value")]
 pub struct AnyText(pub String);
@@ -97,7 +100,7 @@ impl From<serde_json::Value> for AnyText {
     }
 }
 
-/// A whole number in a row of [`take`]; 0 for a value of another type.
+/// A whole number in a row of [`delete_returning`]; 0 for a value of another type.
 #[derive(Debug, Deserialize)]
 #[serde(from = "serde_json::Value")]
 pub struct AnyInteger(pub i64);
