@@ -1,7 +1,7 @@
 //! Table `contact`: a person in a workspace, with address and field values.
 //!
 //! Values are stored twice: as given (`fields`) and with texts in lower case (`folded`), so that both
-//! databases compare them alike. Segments read further, derived columns ([`derived_columns`]).
+//! databases compare them alike. Segments read further, derived columns (`derived_columns`).
 
 use serde_json::{Map, Value, json};
 use sqlx::Row;

@@ -1,5 +1,5 @@
 //! A compiled email: checked and prepared once for a campaign, then rendered for each recipient. Compiling finds every
-//! mistake of the marketer (see [`compile`](super::compile)).
+//! mistake of the marketer (see `content::compile`).
 
 use super::encoded_parts::EncodedParts;
 pub use super::encoded_parts::RenderSummary;

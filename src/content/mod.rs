@@ -1,7 +1,7 @@
 //! The content of an email: templates, links, HTML, plain text, layouts and MIME.
 //!
-//! [`email`] is what the marketer writes, [`compiled_email`] what [`compile`] makes of it, [`renderer`] renders it for
-//! one recipient, and [`mime_template`] writes the message from parts that were encoded once ([`encoded_parts`]).
+//! [`email`] is what the marketer writes, [`compiled_email`] what `compile` makes of it, [`renderer`] renders it for
+//! one recipient, and [`mime_template`] writes the message from parts that were encoded once (`encoded_parts`).
 
 pub mod brand;
 mod compile;

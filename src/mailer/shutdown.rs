@@ -29,7 +29,7 @@ pub async fn or_stopped<T>(signal: &watch::Receiver<bool>, work: impl Future<Out
     }
 }
 
-/// Waits for the signal and then for [`DRAIN_TIMEOUT`].
+/// Waits for the signal and then for `DRAIN_TIMEOUT`.
 pub async fn drain_expired(signal: watch::Receiver<bool>) {
     stopped(signal).await;
     tokio::time::sleep(DRAIN_TIMEOUT).await;

@@ -1,9 +1,9 @@
 //! Table `segment`: saved expressions over contacts, such as
 //! `city in ("Москва", "Казань") and age >= 18 and not opened(any, 90 days)`.
 //!
-//! The text is split into tokens ([`lexer`]), parsed to a tree ([`parse`]), its names are looked up among the fields,
-//! lists and campaigns of the workspace ([`resolve`]), and the typed tree is compiled to an SQL condition with bound
-//! values ([`compile`]). The expression is stored as text and resolved again at every use.
+//! The text is split into tokens (`lexer`), parsed to a tree (`parse`), its names are looked up among the fields,
+//! lists and campaigns of the workspace (`resolve`), and the typed tree is compiled to an SQL condition with bound
+//! values (`compile`). The expression is stored as text and resolved again at every use.
 
 mod ast;
 mod compile;
