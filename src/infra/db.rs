@@ -45,6 +45,7 @@ pub use query::Query;
 pub use script::{Script, StatementResult};
 use session::{BYTEWISE_COLLATION, NO_SAMPLES, session};
 pub use sql::{Binding, Sql};
+pub use vacuum::PhysicalErasure;
 
 /// A connection to either database.
 pub type Conn = sqlx::AnyConnection;

@@ -1,5 +1,5 @@
 //! Physical erasure: removes the bytes of erased contacts from files (`file_erasure`), from the pages of the database and
-//! from its WAL, where deleted rows stay until the tables are rewritten.
+//! from its WAL, where deleted rows stay. Each database has its own way: `sqlite_pages` and `postgres`.
 //!
 //! Pending work is known from two lengths: that of the erasure log, and its length when the last complete physical
 //! erasure began (`journal/erasures.scrubbed`). So a crash loses nothing.
@@ -11,26 +11,19 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::Instant;
 
-use super::erasure::PERSONAL_TABLES;
 use super::{erasure_log, file_erasure};
 use crate::infra::atomic_file::AtomicFile;
+use crate::infra::db::PhysicalErasure;
 use crate::infra::error::{Error, Result};
 use crate::infra::installation::Installation;
 
-/// Tables are rewritten this long after the last erasure, because nothing else can be written meanwhile.
-const QUIET_TIME: Duration = Duration::from_secs(1);
-/// Under constant erasures, tables are rewritten after this long all the same.
-const MAX_DELAY: Duration = Duration::from_secs(60);
-/// Rewriting takes at most one part in this many of the time.
-const REWRITE_SHARE: u32 = 100;
-/// Files are erased and the WAL is truncated at most this often, and for at most one part in `FILES_SHARE` of the time.
-const FILES_INTERVAL: Duration = Duration::from_secs(1);
-const FILES_SHARE: u32 = 10;
+mod postgres;
+mod sqlite_pages;
 
-/// Erases in files, rewrites the tables of personal data and removes old WAL files. Returns false while the database
-/// keeps old WAL files (see `Db::vacuum_full`) or is being moved to another store; the work stays pending then.
+/// Erases in files, in the pages of the database and in its WAL. Returns false while old bytes remain (a reader or an
+/// archive keeps them) or the database is being moved to another store; the work stays pending then.
 pub async fn run(installation: &Installation) -> Result<bool> {
     // A store that is being moved is not rewritten; the pending work moves with it.
     if installation.db.store_status().await?.is_some() {
@@ -38,7 +31,10 @@ pub async fn run(installation: &Installation) -> Result<bool> {
     }
     let length = erasure_log::length(installation);
     file_erasure::erase_pending(installation).await?;
-    let is_complete = installation.db.vacuum_full(PERSONAL_TABLES).await?;
+    let is_complete = match installation.db.physical_erasure() {
+        PhysicalErasure::Pages => sqlite_pages::remove_bytes(installation).await?,
+        PhysicalErasure::Tables => postgres::remove_bytes(installation).await?,
+    };
     if is_complete {
         write_completed_length(installation, length)?;
     }
@@ -80,8 +76,7 @@ fn path(installation: &Installation) -> PathBuf {
     installation.config.journal_dir().join("erasures.scrubbed")
 }
 
-/// The background task of physical erasure: files and WAL soon after an erasure, tables as soon as allowed, so that
-/// rewriting takes at most one part in a hundred of the time.
+/// The background task of physical erasure: files and WAL soon after an erasure, the database as its module says.
 pub struct BackgroundEraser {
     erased: Arc<Notify>,
     task: JoinHandle<()>,
@@ -94,7 +89,10 @@ impl BackgroundEraser {
         if is_pending(&installation) {
             erased.notify_one();
         }
-        let task = tokio::spawn(run_in_background(installation, erased.clone()));
+        let task = match installation.db.physical_erasure() {
+            PhysicalErasure::Pages => tokio::spawn(sqlite_pages::run_in_background(installation, erased.clone())),
+            PhysicalErasure::Tables => tokio::spawn(postgres::run_in_background(installation, erased.clone())),
+        };
         Self { erased, task }
     }
 
@@ -113,36 +111,6 @@ impl Drop for BackgroundEraser {
     /// Pending work is found by the next start.
     fn drop(&mut self) {
         self.task.abort();
-    }
-}
-
-async fn run_in_background(installation: Installation, erased: Arc<Notify>) {
-    let mut allowed_at = Instant::now();
-    loop {
-        erased.notified().await;
-        erase_files(&installation).await;
-        let latest = allowed_at.max(Instant::now() + MAX_DELAY);
-        let mut due = allowed_at.max(Instant::now() + QUIET_TIME);
-        loop {
-            tokio::select! {
-                () = sleep_until(due) => break,
-                () = erased.notified() => {
-                    let spent = erase_files(&installation).await;
-                    sleep(FILES_INTERVAL.max(spent * FILES_SHARE)).await;
-                    due = latest.min(due.max(Instant::now() + QUIET_TIME));
-                }
-            }
-        }
-        let began = Instant::now();
-        match run(&installation).await {
-            Ok(true) => {}
-            Ok(false) if matches!(installation.db.store_status().await, Ok(Some(_))) => {}
-            Ok(false) => {
-                tracing::warn!("the database keeps old WAL files; docs/privacy.md lists the rights to remove them")
-            }
-            Err(error) => tracing::error!(error = %error, "physical erasure failed and stays pending"),
-        }
-        allowed_at = Instant::now() + began.elapsed() * REWRITE_SHARE;
     }
 }
 

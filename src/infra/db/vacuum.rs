@@ -23,7 +23,24 @@ const SNAPSHOT_POLLS: u32 = 200;
 /// Number of plain vacuums of a table while deleted rows must be kept for a snapshot.
 const VACUUM_TRIES: u32 = 40;
 
+/// How bytes of deleted rows are removed from the files of a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PhysicalErasure {
+    /// The unused bytes of pages are overwritten (SQLite).
+    Pages,
+    /// Tables are rewritten (PostgreSQL).
+    Tables,
+}
+
 impl Db {
+    /// How bytes of deleted rows are removed.
+    pub fn physical_erasure(&self) -> PhysicalErasure {
+        match self.dialect {
+            Dialect::Sqlite => PhysicalErasure::Pages,
+            Dialect::Postgres => PhysicalErasure::Tables,
+        }
+    }
+
     /// Rewrites tables that held personal data, so that no page keeps old bytes, and replaces the old WAL. SQLite:
     /// `vacuum`. PostgreSQL: `vacuum full` of `tables`, then a switch of the WAL. Returns false when old bytes remain: a
     /// transaction still sees them, the role may not switch the WAL, or it is kept for an archive or a replica.
