@@ -5,6 +5,7 @@ pub mod consent;
 pub mod contact;
 pub mod eligibility;
 pub mod field;
+pub mod field_indexing;
 pub mod import;
 pub mod indexed_field;
 pub mod list;

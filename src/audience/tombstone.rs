@@ -9,7 +9,7 @@ use std::fmt::Write;
 use sqlx::Row;
 
 use super::address::Address;
-use crate::infra::db::json_rows::{bytes, number, words_after};
+use crate::infra::db::fixed_width::{bytes, number, words_after};
 use crate::infra::db::{Conn, Query, Sql};
 use crate::infra::error::Result;
 use crate::infra::id::Id;

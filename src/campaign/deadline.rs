@@ -1,6 +1,7 @@
 //! Latest time of a campaign: pauses a running campaign that has unsent deliveries when its `until_at` has passed.
 
 use super::delivery;
+use super::model::transition;
 use super::model::{self, Campaign};
 use super::zoned_time;
 use crate::infra::db::Conn;
@@ -8,7 +9,7 @@ use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 
-pub use super::model::set_until;
+pub use super::model::transition::set_until;
 
 /// Pauses running campaigns whose latest time has passed with deliveries unsent.
 pub async fn pause_late_campaigns(installation: &Installation) -> Result<()> {
@@ -20,7 +21,7 @@ pub async fn pause_late_campaigns(installation: &Installation) -> Result<()> {
         if unsent == 0 {
             continue;
         }
-        let paused = model::pause_late(&mut tx, campaign.id, &reason(&campaign, unsent).pack(), now).await?;
+        let paused = transition::pause_late(&mut tx, campaign.id, &reason(&campaign, unsent).pack(), now).await?;
         tx.commit().await?;
         if paused {
             tracing::warn!(campaign.id = campaign.id, unsent, "campaign paused: its latest time has passed");

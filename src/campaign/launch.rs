@@ -4,7 +4,9 @@
 use super::audience;
 use super::composer::Composer;
 use super::delivery::{self, freeze::NewDeliveries};
-use super::model::{self, Campaign, State, TimeBounds, content};
+use super::model::transition;
+use super::model::transition::TimeBounds;
+use super::model::{self, Campaign, State, content};
 use super::recipient_time::{SendTimes, ZoneTimes};
 use super::schedule::Schedule;
 use super::{deadline, frozen_content, lane, link, link::Link, recall, series, zoned_time};
@@ -46,10 +48,10 @@ pub async fn start(installation: &Installation, campaign: &Campaign) -> Result<O
     let until = until(campaign, &schedule, now)?;
     let first = installation.ids.reserve(size + KEY_MARGIN);
     let mut tx = installation.db.write().await?;
-    if !model::set_running(&mut tx, campaign, &frozen, now).await? {
+    if !transition::set_running(&mut tx, campaign, &frozen, now).await? {
         return Ok(None);
     }
-    model::set_uncertain_policy(&mut tx, campaign.id, file.uncertain_policy).await?;
+    transition::set_uncertain_policy(&mut tx, campaign.id, file.uncertain_policy).await?;
     link::insert(&mut tx, campaign.id, &links).await?;
     let db = installation.db.clone();
     let earliest = match hold(&mut tx, campaign, &schedule, now).await? {
@@ -57,7 +59,7 @@ pub async fn start(installation: &Installation, campaign: &Campaign) -> Result<O
         hold => now + hold,
     };
     let bounds = TimeBounds { until, hold: Some(earliest).filter(|at| *at > 0), zone: schedule.zone() };
-    model::set_time_bounds(&mut tx, campaign.id, &bounds).await?;
+    transition::set_time_bounds(&mut tx, campaign.id, &bounds).await?;
     let by_zone = match schedule.local() {
         Some(local) => {
             Some(ZoneTimes::read(&mut tx, &db, campaign, condition.as_ref(), local, schedule.zone(), now).await?)
@@ -149,7 +151,7 @@ async fn start_scheduled(installation: &Installation) -> Result<()> {
             Err(error) if error.is_outage() => return Err(error),
             Err(error) => {
                 let mut tx = installation.db.write().await?;
-                match model::return_to_draft(&mut tx, &campaign, &error.message().pack()).await {
+                match transition::return_to_draft(&mut tx, &campaign, &error.message().pack()).await {
                     Ok(()) => tx.commit().await?,
                     // It was cancelled meanwhile.
                     Err(error) if error.is_user_error() => continue,

@@ -2,6 +2,7 @@
 
 use super::delivery;
 use super::delivery::orphan_repair::{self, Repair};
+use super::model::transition;
 use super::model::{self, Campaign, State};
 use crate::infra::clock::Millis;
 use crate::infra::db::Conn;
@@ -10,7 +11,7 @@ use crate::infra::id::Id;
 
 /// Cancels a campaign and skips its unsent deliveries. Returns how many were skipped.
 pub async fn cancel(conn: &mut Conn, campaign: &Campaign, now: Millis) -> Result<u64> {
-    model::set_cancelled(conn, campaign, now).await?;
+    transition::set_cancelled(conn, campaign, now).await?;
     delivery::skip_pending(conn, campaign.id, "cancelled", now).await
 }
 
@@ -29,11 +30,11 @@ pub async fn finish(conn: &mut Conn, id: Id, now: Millis) -> Result<bool> {
         Repair::UnknownState(state) => {
             let reason = Message::new("paused-stray").with("word", state);
             if let Some(campaign) = model::find(conn, id).await?.filter(|campaign| campaign.state == State::Running) {
-                model::pause(conn, &campaign, &reason.pack()).await?;
+                transition::pause(conn, &campaign, &reason.pack()).await?;
             }
             return Ok(true);
         }
     }
-    model::set_finished(conn, id, now).await?;
+    transition::set_finished(conn, id, now).await?;
     Ok(true)
 }

@@ -4,6 +4,7 @@
 use sqlx::Row;
 
 use super::delivery;
+use super::model::transition;
 use super::model::{self, Campaign, State, delivery_range};
 use crate::infra::clock::{DAY, Millis};
 use crate::infra::db::{Conn, Query};
@@ -22,11 +23,11 @@ const WATCH_PERIOD: Millis = 30 * DAY;
 /// # Errors
 /// A conflict for a draft.
 pub async fn recall(conn: &mut Conn, campaign: &Campaign, now: Millis) -> Result<()> {
-    if model::set_recalled(conn, campaign.id, &Message::new(RECALLED).pack(), now).await? {
+    if transition::set_recalled(conn, campaign.id, &Message::new(RECALLED).pack(), now).await? {
         return delivery::skip_pending(conn, campaign.id, RECALLED, now).await.map(drop);
     }
     match model::find(conn, campaign.id).await? {
-        Some(current) if current.state == State::Draft => Err(model::refusal(&current, "recall")),
+        Some(current) if current.state == State::Draft => Err(transition::refusal(&current, "recall")),
         _ => Ok(()),
     }
 }

@@ -10,6 +10,7 @@ use sqlx::any::AnyRow;
 
 use super::model::content::{self, CampaignSource};
 use super::model::occurrence::{self, NewOccurrence};
+use super::model::transition;
 use super::model::{self, Campaign};
 use super::recurrence::{MissedPolicy, Occurrence, Recurrence};
 use crate::infra::clock::Millis;
@@ -94,7 +95,7 @@ pub async fn start(
     now: Millis,
 ) -> Result<Occurrence> {
     if draft.state != model::State::Draft || draft.series.is_some() {
-        return Err(model::refusal(draft, "schedule"));
+        return Err(transition::refusal(draft, "schedule"));
     }
     Query::new(
         "insert into series (id, workspace_id, campaign_id, state, began_at, checked_day)

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use super::print::{Bar, Output};
+use super::preflight_bar::PreflightBar;
+use super::print::Output;
 use super::{schedule, series};
 use crate::campaign::model::Campaign;
 use crate::infra::error::{Message, Result};
@@ -12,8 +13,9 @@ use crate::infra::i18n::Lang;
 use crate::infra::installation::Installation;
 use crate::report::summary::Summary;
 use crate::usecase::Actor;
-use crate::usecase::campaign::{self, PreflightView, Source, StartOptions, Started};
+use crate::usecase::campaign::{self, Source, StartOptions, Started};
 use crate::usecase::campaign_view::CampaignView;
+use crate::usecase::preflight::{self, PreflightView};
 
 /// Commands for campaigns.
 #[derive(Debug, Subcommand)]
@@ -113,7 +115,7 @@ pub async fn run(installation: &Installation, actor: &Actor, command: Command, l
         }
         Command::Preflight { name } => {
             let mut bar = PreflightBar::new(lang);
-            let found = campaign::preflight(installation, actor, &name, bar.progress()).await;
+            let found = preflight::preflight(installation, actor, &name, bar.progress()).await;
             bar.finish();
             let found = found?;
             Ok(Output { failed: !found.ready, ..Output::new(&found, lang, preflight_text(&found, lang)) })
@@ -154,34 +156,6 @@ pub async fn run(installation: &Installation, actor: &Actor, command: Command, l
 /// Shows the numbers, times and lanes of a campaign.
 pub async fn show(installation: &Installation, actor: &Actor, name: &str, lang: Lang) -> Result<Output> {
     Ok(view(&campaign::show(installation, actor, name).await?, lang))
-}
-
-/// The progress bar of a preflight, drawn once the number of recipients is known.
-pub struct PreflightBar {
-    lang: Lang,
-    bar: Option<Bar>,
-}
-
-impl PreflightBar {
-    /// A bar that is not drawn yet.
-    pub fn new(lang: Lang) -> Self {
-        Self { lang, bar: None }
-    }
-
-    /// The callback that draws it.
-    pub fn progress(&mut self) -> impl FnMut(u64, u64) {
-        |done, total| {
-            let lang = self.lang;
-            self.bar.get_or_insert_with(|| Bar::new(&lang.tr("bar-preflight"), total)).set(done, total);
-        }
-    }
-
-    /// Clears it.
-    pub fn finish(self) {
-        if let Some(bar) = self.bar {
-            bar.finish();
-        }
-    }
 }
 
 fn preflight_text(found: &PreflightView, lang: Lang) -> String {

@@ -14,6 +14,7 @@ pub mod list;
 pub mod log;
 pub mod mail;
 pub mod mailer_supervisor;
+pub mod preflight_bar;
 pub mod print;
 pub mod relay;
 pub mod schedule;

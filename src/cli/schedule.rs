@@ -1,6 +1,6 @@
 //! `sendoff campaign schedule | recall`, and the lines that show the times of a campaign.
 
-use super::campaign::PreflightBar;
+use super::preflight_bar::PreflightBar;
 use super::print::Output;
 use crate::campaign::model::State;
 use crate::campaign::zoned_time::format_in_zone;

@@ -28,11 +28,32 @@ impl Config {
         }
     }
 
+    /// The configuration of an installation with this store; with a database server all other files stay in
+    /// `data`.
+    pub fn with_store(location: &StoreLocation, data: &Path) -> Self {
+        match location {
+            StoreLocation::Folder(folder) => Self { data: folder.clone(), database: None },
+            StoreLocation::Url(url) => Self { data: data.to_owned(), database: Some(url.clone()) },
+        }
+    }
+
+    /// The location of the store.
+    pub fn store_location(&self) -> Result<StoreLocation> {
+        match &self.database {
+            Some(url) => Ok(StoreLocation::Url(url.clone())),
+            None => self.own_folder(),
+        }
+    }
+
+    fn own_folder(&self) -> Result<StoreLocation> {
+        std::path::absolute(&self.data).map(StoreLocation::Folder).map_err(Error::io(self.data.display()))
+    }
+
     /// Follows the file `store` to the current location of the data after a store migration. Returns an error
     /// when the options name a database or folder that the data have left.
     pub fn resolve(self) -> Result<Self> {
         let Some(StorePointer { now, .. }) = StorePointer::read(&self.data)? else { return Ok(self) };
-        let own = std::path::absolute(&self.data).map(StoreLocation::Folder).map_err(Error::io(self.data.display()))?;
+        let own = self.own_folder()?;
         let given = self.database.clone().map(StoreLocation::Url);
         let (key, is_wrong) = match &now {
             StoreLocation::Folder(_) if !now.is_same(&own) => ("store-other-folder", true),
@@ -45,7 +66,7 @@ impl Config {
         match given {
             // The same database, perhaps with a newer password.
             Some(_) => Ok(self),
-            None => Ok(now.config(&self.data)),
+            None => Ok(Self::with_store(&now, &self.data)),
         }
     }
 

@@ -5,6 +5,7 @@
 //! Functions of other modules take a [`Conn`]; the caller of [`Db::read`] or [`Db::write`] decides what is one
 //! transaction.
 
+use dialect::Dialect;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -26,7 +27,8 @@ use store_status::WritePurpose;
 
 pub mod bulk_insert;
 mod checkpoint;
-mod fixed_width;
+mod dialect;
+pub mod fixed_width;
 pub mod index;
 pub mod json_rows;
 mod lock;
@@ -65,23 +67,6 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (23, "store status", include_str!("../../migrations/0023_store_status.sql")),
     (24, "store migration", include_str!("../../migrations/0024_store_migration.sql")),
 ];
-
-/// The SQL dialect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Dialect {
-    Sqlite,
-    Postgres,
-}
-
-impl Dialect {
-    /// The expression for the database's own clock in ms since 1970 UTC.
-    fn now_ms(self) -> &'static str {
-        match self {
-            Self::Sqlite => "cast((julianday('now') - 2440587.5) * 86400000.0 as bigint)",
-            Self::Postgres => "cast(extract(epoch from clock_timestamp()) * 1000 as bigint)",
-        }
-    }
-}
 
 /// A database, SQLite or PostgreSQL. Cheap to clone.
 #[derive(Debug, Clone)]

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use url::Url;
 
 use crate::infra::atomic_file::AtomicFile;
-use crate::infra::config::Config;
 use crate::infra::error::{Error, Message, Result};
 
 /// Location of a store.
@@ -31,14 +30,6 @@ impl StoreLocation {
             return Err(Message::new("move-to").with("given", hide(text)).invalid_field("to"));
         }
         std::path::absolute(text).map(Self::Folder).map_err(Error::io(text))
-    }
-
-    /// The store of a configuration.
-    pub fn from_config(config: &Config) -> Result<Self> {
-        match &config.database {
-            Some(url) => Ok(Self::Url(url.clone())),
-            None => std::path::absolute(&config.data).map(Self::Folder).map_err(Error::io(config.data.display())),
-        }
     }
 
     /// The location without user and password, for messages.
@@ -66,15 +57,6 @@ impl StoreLocation {
         // The file need not exist; its folder may be reached through symbolic links.
         let real = path.parent().and_then(|folder| folder.canonicalize().ok()).zip(path.file_name());
         Some(real.map_or(path.clone(), |(folder, name)| folder.join(name)))
-    }
-
-    /// The configuration of an installation with this store; with a database server all other files stay in
-    /// `data`.
-    pub fn config(&self, data: &Path) -> Config {
-        match self {
-            Self::Folder(folder) => Config { data: folder.clone(), database: None },
-            Self::Url(url) => Config { data: data.to_owned(), database: Some(url.clone()) },
-        }
     }
 
     fn write(&self, data: &Path) -> String {
@@ -151,6 +133,7 @@ impl StorePointer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::infra::config::Config;
 
     #[test]
     fn locations_are_compared_in_any_spelling_and_redacted() {
@@ -177,7 +160,10 @@ mod tests {
 
         let read = StorePointer::read(folder.path()).expect("read").expect("there");
         assert!(read.now.is_same(&now));
-        assert_eq!(read.now.config(folder.path()).database.as_deref(), Some("postgres://anna:secret@db/mail"));
+        assert_eq!(
+            Config::with_store(&read.now, folder.path()).database.as_deref(),
+            Some("postgres://anna:secret@db/mail")
+        );
         let was: Vec<String> = read.was.iter().map(StoreLocation::redacted).collect();
         assert_eq!(was, ["/var/lib/my mail".to_owned(), folder.path().display().to_string()]);
     }

@@ -14,6 +14,7 @@ use super::queue::compose::ComposePool;
 use super::queue::group_commit::GroupCommit;
 use super::relay::Relay;
 use crate::campaign::delivery::claim::InFlight;
+use crate::campaign::model::transition;
 use crate::campaign::model::{self, Campaign, State};
 use crate::infra::clock::Millis;
 use crate::infra::error::{Message, Result};
@@ -128,7 +129,7 @@ impl MailerContext {
     pub async fn pause(&self, campaign: Id, reason: &str) -> Result<()> {
         let mut tx = self.installation.db.write().await?;
         match model::find(&mut tx, campaign).await? {
-            Some(found) if found.state == State::Running => model::pause(&mut tx, &found, reason).await?,
+            Some(found) if found.state == State::Running => transition::pause(&mut tx, &found, reason).await?,
             _ => return Ok(()),
         }
         tx.commit().await?;

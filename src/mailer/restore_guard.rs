@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use sqlx::Row;
 
+use crate::campaign::model::transition;
 use crate::campaign::model::{self, State};
 use crate::infra::db::{Conn, Query};
 use crate::infra::error::{Error, Message, Result};
@@ -71,12 +72,12 @@ pub async fn halt_campaigns(installation: &Installation, conn: &mut Conn) -> Res
     let reason = Message::new("paused-restored").pack();
     let mut halted = 0;
     for campaign in model::list_in_state(conn, State::Running).await? {
-        model::pause(conn, &campaign, &reason).await?;
+        transition::pause(conn, &campaign, &reason).await?;
         halted += 1;
     }
     for campaign in model::list_in_state(conn, State::Scheduled).await? {
         if campaign.starts_at.is_some_and(|at| at <= installation.clock.now()) {
-            model::return_to_draft(conn, &campaign, &reason).await?;
+            transition::return_to_draft(conn, &campaign, &reason).await?;
             halted += 1;
         }
     }

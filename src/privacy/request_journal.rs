@@ -18,8 +18,6 @@ use crate::infra::installation::Installation;
 use crate::infra::spool::Spool;
 use crate::infra::token::DeliveryRef;
 
-/// How long a request waits for a connection of the database.
-pub(super) const CONNECTION_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a request may take before it is kept on disk instead: a large database is away for seconds while it is
 /// rewritten after an erasure.
 pub const EXECUTION_TIMEOUT: Duration = Duration::from_millis(600);
@@ -147,7 +145,8 @@ fn unsubscribe_request(delivery: DeliveryRef, request: RecipientRequest) -> Opti
 /// Erases the recipient of a delivery. Does nothing when it was erased before.
 async fn erase(installation: &Installation, delivery: DeliveryRef) -> Result<Unsubscribed> {
     let timed_out = |_| Error::Db(sqlx::Error::PoolTimedOut);
-    let mut conn = timeout(CONNECTION_TIMEOUT, installation.db.read()).await.map_err(timed_out)??;
+    let mut conn =
+        timeout(unsubscribe_batch::CONNECTION_TIMEOUT, installation.db.read()).await.map_err(timed_out)??;
     let recipient = delivery::contact_of(&mut conn, delivery.delivery).await?.map(|(contact, _)| contact);
     let canonical = match recipient {
         Some(contact) => erasure::canonical_of(&mut conn, contact).await?,

@@ -2,13 +2,13 @@
 //! transaction runs, the next batch gathers, so no request waits for others to come.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use sqlx::Row;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::erasure::{self, Erased, Reason, Unsubscription};
-use super::request_journal::CONNECTION_TIMEOUT;
 use crate::campaign::delivery;
 use crate::infra::db::Conn;
 use crate::infra::db::query::Query;
@@ -16,6 +16,9 @@ use crate::infra::error::{Error, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 use crate::infra::token::DeliveryRef;
+
+/// How long a request waits for a connection of the database.
+pub(super) const CONNECTION_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Requests in one transaction: it takes about ten milliseconds, during which a mailer waits too.
 pub const MAX_BATCH: usize = 500;

@@ -50,7 +50,7 @@ impl Endpoints {
         if let Some(status) = &source_status {
             check_same_move(status, &to)?;
         }
-        let config = to.config(data);
+        let config = Config::with_store(&to, data);
         let is_other_folder = !is_same_folder(&config.data, data);
         if is_other_folder {
             // The whole folder moves: no process may write into the old one meanwhile.

@@ -87,7 +87,7 @@ pub struct MigrationReport {
 pub async fn migrate(config: Config, clock: Clock, to: &str, report: &mut dyn FnMut(Step)) -> Result<MigrationReport> {
     let to = StoreLocation::parse(to)?;
     let config = config.resolve()?;
-    let from = StoreLocation::from_config(&config)?;
+    let from = config.store_location()?;
     if from.is_same(&to) {
         return Ok(MigrationReport { place: to.redacted(), ..MigrationReport::default() });
     }

@@ -54,7 +54,7 @@ async fn remove_store(location: &StoreLocation, data: &Path, check: impl AsyncFn
     if file.as_ref().is_some_and(|file| !file.exists()) {
         return Ok(true);
     }
-    let db = Db::connect_unmigrated(&location.config(data).database_url()).await?;
+    let db = Db::connect_unmigrated(&Config::with_store(location, data).database_url()).await?;
     let mut tables = db.table_names().await?;
     // The store of an earlier version keeps its status in a table of another name.
     if tables.iter().any(|table| table == "standing") {

@@ -1,6 +1,6 @@
 //! Permissions: the actions of users, and the one table of the roles that may perform them.
 
-use super::actor::Role;
+use super::role::Role;
 
 crate::text_enum! {
     /// An action of a user; each has one use case, or a few that are permitted together.

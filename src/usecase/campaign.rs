@@ -1,6 +1,5 @@
-//! Campaigns: add, preflight, test, start, pause, resume, recall, cancel, show, list.
+//! Campaigns: add, test, start, pause, resume, recall, cancel, show, list.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
 use std::path::Path;
@@ -9,6 +8,7 @@ use serde::Serialize;
 
 use super::campaign_view::{CampaignRow, CampaignView, ProgressView};
 use super::output::optional_time;
+use super::preflight::{check, refuse_problems};
 use super::schedule::{first_start, read_until};
 use super::{Action, Actor};
 use crate::audience::address::Address;
@@ -17,8 +17,8 @@ use crate::campaign::composer::Composer;
 use crate::campaign::deadline;
 use crate::campaign::file::{self, CampaignFile};
 use crate::campaign::lifecycle;
-use crate::campaign::model::{self, Campaign, NewCampaign, State};
-use crate::campaign::preflight::{self, Preflight};
+use crate::campaign::model::transition;
+use crate::campaign::model::{self, NewCampaign, State};
 use crate::campaign::{launch, test_message};
 use crate::content::email::Format;
 use crate::infra::clock::Millis;
@@ -26,9 +26,6 @@ use crate::infra::error::{Error, Message, Result};
 use crate::infra::installation::Installation;
 use crate::mailer::{relay, relay_selection, test_send};
 use crate::report::progress::RateEstimator;
-
-/// The problems that `--skip-missing` accepts: recipients without a message are counted as skipped.
-const SKIPPABLE: [&str; 2] = ["preflight-missing", "preflight-broken"];
 
 /// The text of a campaign file.
 #[derive(Debug)]
@@ -77,45 +74,6 @@ pub struct Added {
     pub at: Option<Millis>,
     /// How many links the email has.
     pub links: usize,
-}
-
-/// What a preflight found.
-#[derive(Debug, Serialize)]
-pub struct PreflightView {
-    /// How many recipients.
-    pub recipients: i64,
-    /// How many subscribers are excluded, by the key of the reason.
-    pub excluded: BTreeMap<&'static str, i64>,
-    /// How many recipients lack the value of a field that the email needs.
-    pub missing: BTreeMap<String, i64>,
-    /// The size of the largest message.
-    pub largest_bytes: usize,
-    /// Some messages.
-    pub samples: Vec<SampleView>,
-    /// What may go wrong.
-    pub warnings: Vec<Message>,
-    /// What must be mended first.
-    pub problems: Vec<Message>,
-    /// True when there is no problem.
-    pub ready: bool,
-    /// The campaign.
-    #[serde(skip)]
-    pub name: String,
-}
-
-/// A message of a preflight.
-#[derive(Debug, Serialize)]
-pub struct SampleView {
-    /// The recipient, masked.
-    pub to: String,
-    /// The subject.
-    pub subject: String,
-    /// The preheader.
-    pub preheader: String,
-    /// The plain text.
-    pub text: String,
-    /// The size.
-    pub bytes: usize,
 }
 
 /// A test message that was sent.
@@ -187,38 +145,6 @@ pub async fn add(installation: &Installation, actor: &Actor, source: &Source) ->
     })
 }
 
-/// Composes every message of a campaign without sending it. `progress` is called with the recipients checked so far
-/// and all of them.
-pub async fn preflight(
-    installation: &Installation,
-    actor: &Actor,
-    name: &str,
-    progress: impl FnMut(u64, u64),
-) -> Result<PreflightView> {
-    let permit = actor.permit(Action::PreflightCampaign)?;
-    let campaign = model::find_by_name(&mut *installation.db.read().await?, permit.workspace, name).await?;
-    let found = check(installation, &campaign, false, progress).await?;
-    permit.audit(campaign.id);
-    let samples = found.samples.into_iter().map(|sample| SampleView {
-        to: sample.to,
-        subject: sample.subject,
-        preheader: sample.preheader,
-        text: sample.text,
-        bytes: sample.bytes,
-    });
-    Ok(PreflightView {
-        recipients: found.recipients,
-        excluded: found.excluded,
-        missing: found.missing,
-        largest_bytes: found.largest,
-        samples: samples.collect(),
-        ready: found.problems.is_empty(),
-        warnings: found.warnings,
-        problems: found.problems,
-        name: campaign.name,
-    })
-}
-
 /// Sends a test message of a campaign to one address, with the values of `persona` where one is named. Its links
 /// measure nothing.
 pub async fn test(
@@ -264,7 +190,7 @@ pub async fn start(
     let is_startable = matches!(campaign.state, State::Draft | State::Scheduled);
     if let Some(until) = &options.until {
         if !is_startable {
-            return Err(model::refusal(&campaign, "start"));
+            return Err(transition::refusal(&campaign, "start"));
         }
         let mut conn = installation.db.read().await?;
         campaign.until_at = Some(read_until(&mut conn, until, &campaign, installation.clock.now()).await?);
@@ -283,7 +209,7 @@ pub async fn pause(installation: &Installation, actor: &Actor, name: &str) -> Re
     let permit = actor.permit(Action::PauseCampaign)?;
     let mut tx = installation.db.write().await?;
     let campaign = model::find_by_name(&mut tx, permit.workspace, name).await?;
-    model::pause(&mut tx, &campaign, &Message::new(PAUSED_BY_USER).pack()).await?;
+    transition::pause(&mut tx, &campaign, &Message::new(PAUSED_BY_USER).pack()).await?;
     tx.commit().await?;
     permit.audit(campaign.id);
     view(installation, campaign.id).await
@@ -318,7 +244,7 @@ pub async fn resume(
         }
         None => {}
     }
-    model::resume(&mut tx, &campaign).await?;
+    transition::resume(&mut tx, &campaign).await?;
     tx.commit().await?;
     permit.audit(campaign.id);
     view(installation, campaign.id).await
@@ -374,25 +300,4 @@ async fn view(installation: &Installation, id: crate::infra::id::Id) -> Result<C
     let mut conn = installation.db.read().await?;
     let campaign = model::find(&mut conn, id).await?.ok_or_else(|| Message::new("campaign-gone").internal())?;
     CampaignView::read(&mut conn, campaign, installation.clock.now()).await
-}
-
-/// The preflight of a campaign.
-pub(super) async fn check(
-    installation: &Installation,
-    campaign: &Campaign,
-    local: bool,
-    mut progress: impl FnMut(u64, u64),
-) -> Result<Preflight> {
-    let report = |done: i64, total: i64| progress(done.unsigned_abs(), total.unsigned_abs());
-    preflight::check(installation, campaign, local, report).await
-}
-
-/// Refuses with the problems of a preflight, without those that `skip_missing` accepts.
-pub(super) fn refuse_problems(found: &Preflight, skip_missing: bool) -> Result<()> {
-    let is_accepted = |problem: &&Message| skip_missing && SKIPPABLE.contains(&problem.key);
-    let problems: Vec<Message> = found.problems.iter().filter(|problem| !is_accepted(problem)).cloned().collect();
-    if problems.is_empty() {
-        return Ok(());
-    }
-    Err(Message::new("preflight-refused").with_list("problems", &problems).conflict())
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{Action, Actor};
 use crate::audience::field::{self, Field};
-use crate::audience::{contact, indexed_field, segment};
+use crate::audience::{contact, field_indexing, segment};
 use crate::infra::error::{Message, Result};
 use crate::infra::installation::Installation;
 
@@ -67,7 +67,7 @@ pub async fn index(
         let known: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
         Message::new("field-unknown").with("name", name).with("known", known.join(", ")).not_found()
     })?;
-    if !indexed_field::pin(installation, permit.workspace, field, indexed).await? {
+    if !field_indexing::pin(installation, permit.workspace, field, indexed).await? {
         return Err(Message::new("field-index-full").with("name", name).conflict());
     }
     let total = contact::count(&mut *installation.db.read().await?, permit.workspace).await?.unsigned_abs();

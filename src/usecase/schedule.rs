@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use super::campaign::{check, refuse_problems};
 use super::output::{time, utc};
+use super::preflight::{check, refuse_problems};
 use super::{Action, Actor};
+use crate::campaign::model::transition;
 use crate::campaign::model::{self, Campaign, content};
 use crate::campaign::recall;
 use crate::campaign::schedule::{LocalStart, Schedule, Start, StartTime, Until};
@@ -97,7 +98,7 @@ pub async fn set(
             (Message::new("series-begun").with("name", name).with("next", next), occurrence.at)
         }
         (_, Some(start_time)) => {
-            model::schedule(&mut tx, &campaign, start_time).await?;
+            transition::schedule(&mut tx, &campaign, start_time).await?;
             (describe(&start, start_time, name), start_time.at)
         }
         (_, None) => return Err(Message::new("campaign-no-time").invalid_field("at")),

@@ -13,6 +13,7 @@ use super::{Action, Actor};
 use crate::audience::address::Address;
 use crate::campaign::delivery::uncertain::{self, ANSWER_LOST, HELD, Scope, UncertainDelivery};
 use crate::campaign::model;
+use crate::campaign::model::transition;
 use crate::infra::clock::Millis;
 use crate::infra::db::Conn;
 use crate::infra::error::{Error, Message, Result};
@@ -153,7 +154,7 @@ async fn scope(conn: &mut Conn, workspace: Id, campaign: Option<&str>) -> Result
 async fn resend(installation: &Installation, conn: &mut Conn, ids: &[Id]) -> Result<u64> {
     let resent = uncertain::resend(conn, ids, installation.clock.now()).await?;
     for campaign in resent.keys() {
-        model::reopen(conn, *campaign).await?;
+        transition::reopen(conn, *campaign).await?;
     }
     Ok(resent.values().sum())
 }

@@ -7,7 +7,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 
-use super::page::Refusal;
+use super::refusal::Refusal;
 
 const STYLE: &str = include_str!("../../static/style.css");
 const ICON: &str = include_str!("../../static/icon.svg");

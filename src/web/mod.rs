@@ -6,6 +6,7 @@ pub mod desk;
 pub mod health;
 pub mod page;
 pub mod public;
+pub mod refusal;
 pub mod router;
 pub mod settings;
 pub mod state;

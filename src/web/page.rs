@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use askama::Template;
 use axum::body::Body;
@@ -13,16 +14,20 @@ use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 
 use super::asset;
+use super::refusal::Refusal;
 use super::settings::SettingsCache;
 use crate::infra::clock::Millis;
-use crate::infra::error::{Error, Message};
+use crate::infra::error::{self, Error, Message};
 use crate::infra::i18n::Lang;
 use crate::infra::metric;
+use tokio::time::timeout;
 
 /// The content security policy of our pages: only our stylesheet and icon are loaded.
 pub const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
                           frame-ancestors 'none'; base-uri 'none'";
 
+/// How long a page waits for the database.
+const READ_TIMEOUT: Duration = Duration::from_secs(2);
 /// Seconds after which a client may repeat a request that needs the database.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("10");
 
@@ -101,6 +106,11 @@ impl Notice {
     }
 }
 
+/// Waits for the database for as long as a reader would wait for a page.
+pub async fn within<T>(answer: impl Future<Output = error::Result<T>>) -> error::Result<T> {
+    timeout(READ_TIMEOUT, answer).await.unwrap_or(Err(Error::Db(sqlx::Error::PoolTimedOut)))
+}
+
 /// Renders a page with status 200.
 pub fn show(page: &impl Template) -> Response {
     match page.render() {
@@ -109,59 +119,6 @@ pub fn show(page: &impl Template) -> Response {
             tracing::error!(%error, "a page could not be rendered");
             Refusal::broken().into_response()
         }
-    }
-}
-
-/// An error response. [`finish_response`] turns it into a page.
-#[derive(Debug, Clone)]
-pub struct Refusal {
-    status: StatusCode,
-    message: Message,
-}
-
-impl Refusal {
-    /// A status with a message of its own.
-    pub fn new(status: StatusCode, key: &'static str) -> Self {
-        Self { status, message: Message::new(key) }
-    }
-
-    /// The token of the link is cut off, forged, or made for another purpose.
-    pub fn link() -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "refusal-link")
-    }
-
-    /// There is no page at this address.
-    pub fn unknown() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "refusal-unknown")
-    }
-
-    /// An internal error.
-    pub fn broken() -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "refusal-internal")
-    }
-}
-
-impl From<Error> for Refusal {
-    fn from(error: Error) -> Self {
-        tracing::warn!(error = error.message().key, "a request failed");
-        match error {
-            Error::Invalid { message, .. }
-            | Error::NotFound(message)
-            | Error::Conflict(message)
-            | Error::Forbidden(message) => Self { status: StatusCode::BAD_REQUEST, message },
-            Error::Internal(_) | Error::Unavailable(_) => Self::broken(),
-            Error::StoreClosed(_) | Error::Db(_) | Error::Fenced | Error::Io { .. } => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "refusal-unavailable")
-            }
-        }
-    }
-}
-
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        let mut response = self.status.into_response();
-        response.extensions_mut().insert(self);
-        response
     }
 }
 

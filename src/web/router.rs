@@ -20,8 +20,9 @@ use tower::{Service, ServiceExt as _, service_fn};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::CsrfLayer;
 
-use super::page::{self, Frame, Notice, Refusal, show};
+use super::page::{self, Frame, Notice, show};
 use super::public::{preferences, track, unsubscribe, view};
+use super::refusal::Refusal;
 use super::state::WebState;
 use super::{asset, desk, health};
 use crate::infra::error::{Error, Result};

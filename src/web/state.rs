@@ -5,21 +5,20 @@ use std::time::Duration;
 
 use axum::extract::FromRef;
 use tokio::sync::Notify;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval};
 
 use super::desk::DeskState;
 use super::health::HealthState;
+use super::page::within;
 use super::public::campaign_cache::CampaignCache;
 use super::public::state::{RecipientState, TrackingState};
 use super::settings::SettingsCache;
 use crate::feedback::recorder::Recorder;
-use crate::infra::error::{Error, Result};
+use crate::infra::error::Result;
 use crate::infra::installation::Installation;
 use crate::privacy::request_journal::RequestJournal;
 use crate::usecase::web_cache;
 
-/// How long a page waits for the database.
-const READ_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often pending requests are executed, and how many times between two refreshes of the caches.
 const REPLAY_INTERVAL: Duration = Duration::from_secs(1);
 const REPLAYS_PER_REFRESH: u32 = 5;
@@ -129,9 +128,4 @@ impl WebState {
             Err(error) => tracing::warn!(error = error.message().key, "unsubscribe requests stay pending on disk"),
         }
     }
-}
-
-/// Waits for the database for as long as a reader would wait for a page.
-pub async fn within<T>(answer: impl Future<Output = Result<T>>) -> Result<T> {
-    timeout(READ_TIMEOUT, answer).await.unwrap_or(Err(Error::Db(sqlx::Error::PoolTimedOut)))
 }

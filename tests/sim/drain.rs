@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use sendoff::campaign::deadline;
-use sendoff::campaign::model::{self, Campaign, State};
+use sendoff::campaign::model::transition;
+use sendoff::campaign::model::{Campaign, State};
 use sendoff::campaign::series;
 use sendoff::infra::clock::DAY;
 use sqlx::Row;
@@ -71,7 +72,7 @@ impl Simulation {
         for campaign in self.campaigns().await?.iter().filter(|campaign| campaign.state == State::Paused) {
             let mut tx = self.seed.installation.db.write().await?;
             deadline::set_until(&mut tx, campaign.id, None).await?;
-            model::resume(&mut tx, campaign).await?;
+            transition::resume(&mut tx, campaign).await?;
             tx.commit().await?;
         }
         Ok(())

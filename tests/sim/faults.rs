@@ -6,7 +6,8 @@ use std::time::Duration;
 use sendoff::audience::contact::{self, NewContact, Values};
 use sendoff::audience::subscription;
 use sendoff::campaign::delivery::uncertain::{self, Resolution, Scope};
-use sendoff::campaign::{lifecycle, model, recall};
+use sendoff::campaign::model::transition;
+use sendoff::campaign::{lifecycle, recall};
 use sendoff::infra::clock::Millis;
 use sendoff::infra::id::Id;
 use sendoff::mailer::lease;
@@ -205,8 +206,8 @@ impl Simulation {
         let now = self.seed.installation.clock.now();
         let mut tx = self.seed.installation.db.write().await?;
         let (word, done) = match event {
-            Event::Pause => ("paused", model::pause(&mut tx, campaign, "enough").await),
-            Event::Resume => ("resumed", model::resume(&mut tx, campaign).await),
+            Event::Pause => ("paused", transition::pause(&mut tx, campaign, "enough").await),
+            Event::Resume => ("resumed", transition::resume(&mut tx, campaign).await),
             _ if self.rng.chance(50) => ("recalled", recall::recall(&mut tx, campaign, now).await),
             _ => ("cancelled", lifecycle::cancel(&mut tx, campaign, now).await.map(drop)),
         };
@@ -256,7 +257,7 @@ impl Simulation {
             0 => drop(uncertain::hold(&mut tx, &ids).await?),
             1 => {
                 for campaign in uncertain::resend(&mut tx, &ids, now).await?.into_keys() {
-                    model::reopen(&mut tx, campaign).await?;
+                    transition::reopen(&mut tx, campaign).await?;
                     if let Some(seen) = self.observations.lock().campaigns.get_mut(&campaign) {
                         seen.repeats = true;
                     }

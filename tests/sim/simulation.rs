@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sendoff::audience::list;
 use sendoff::campaign::delivery::uncertain::UncertainPolicy;
 use sendoff::campaign::lane::{self, Lane};
+use sendoff::campaign::model::transition;
 use sendoff::campaign::model::{self, Campaign, NewCampaign, State, content};
 use sendoff::campaign::recurrence::Recurrence;
 use sendoff::campaign::schedule::StartTime;
@@ -127,7 +128,7 @@ impl Simulation {
             Start::Scheduled => {
                 let at = now + 60_000;
                 let start = StartTime { at, local: "2026-11-21 10:01".to_owned(), zone: "UTC".to_owned() };
-                model::schedule(&mut tx, &draft, &start).await?;
+                transition::schedule(&mut tx, &draft, &start).await?;
             }
             Start::Daily => {
                 let recurrence: Option<&Recurrence> = schedule.recurrence();

@@ -13,6 +13,7 @@ use sendoff::campaign::delivery::claim::InFlight;
 use sendoff::campaign::delivery::freeze::NewDeliveries;
 use sendoff::campaign::delivery::{self, Claim, Claimed, DeliveryResult, Mark, Marked, State};
 use sendoff::campaign::link::{self, Link};
+use sendoff::campaign::model::transition;
 use sendoff::campaign::model::{self, Campaign, NewCampaign};
 use sendoff::feedback::event::{self, EventKind, NewEvent};
 use sendoff::infra::db::Sql;
@@ -102,7 +103,7 @@ pub async fn launch(fixture: &Fixture, list: &List, name: &str) -> (Campaign, i6
         .await
         .expect("links");
     let campaign = model::find(&mut tx, id).await.expect("asked").expect("there");
-    assert!(model::set_running(&mut tx, &campaign, "{}", NOW).await.expect("runs"));
+    assert!(transition::set_running(&mut tx, &campaign, "{}", NOW).await.expect("runs"));
     let first = installation.ids.reserve(100_000);
     let deliveries = NewDeliveries {
         workspace: fixture.workspace.id,

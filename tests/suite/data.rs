@@ -4,6 +4,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use sendoff::audience::contact::{self, NewContact, Values};
 use sendoff::audience::field::{self, Field};
+use sendoff::audience::field_indexing;
 use sendoff::audience::indexed_field::{self, State};
 use sendoff::audience::{segment, subscription};
 use sendoff::infra::clock::DAY;
@@ -129,7 +130,8 @@ both!(pinned_field_stays_and_a_ninth_text_field_is_not_indexed, |fixture| {
         field::all(&mut fixture.installation.db.read().await.expect("a connection"), fixture.workspace.id).await;
     let fields = fields.expect("read");
     for (number, field) in fields.iter().enumerate() {
-        let placed = indexed_field::pin(&fixture.installation, fixture.workspace.id, field, true).await.expect("asked");
+        let placed =
+            field_indexing::pin(&fixture.installation, fixture.workspace.id, field, true).await.expect("asked");
         assert_eq!(placed, number < 8, "{}", field.name);
     }
     segment::reconcile_indexes(&fixture.installation, fixture.workspace.id, |_| {}).await.expect("settled");

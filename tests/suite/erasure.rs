@@ -1,15 +1,12 @@
 //! Tests of erasure: unsubscribe, erase, close a list; counts reconcile afterwards.
 
-use std::collections::BTreeMap;
-use std::path::Path;
-
 use sendoff::audience::contact::Values;
 use sendoff::audience::subscription;
 use sendoff::audience::tombstone::{self, EVERY_LIST};
 use sendoff::campaign::delivery::State;
 use sendoff::infra::db::Sql;
 use sendoff::infra::token::DeliveryRef;
-use sendoff::privacy::erasure::{self, Erased, PERSONAL_TABLES, Reason, Unsubscription};
+use sendoff::privacy::erasure::{self, Erased, Reason, Unsubscription};
 use sendoff::privacy::request_journal::{RecipientRequest, RequestJournal, RequestStatus};
 use sendoff::privacy::{erasure_log, file_erasure};
 use sendoff::report::summary::Summary;
@@ -255,97 +252,6 @@ both!(closing_a_list_unsubscribes_all_its_contacts, |fixture| {
         erasure::close_list(&fixture.installation, fixture.workspace.id, news.id, |_| {}).await.expect("again"),
         0
     );
-});
-
-/// Tables of the migrations with their columns and types, after the last migration that creates them.
-fn schema() -> Vec<(String, Vec<(String, String)>)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
-    let mut files: Vec<_> =
-        std::fs::read_dir(folder).expect("migrations").map(|entry| entry.expect("a file").path()).collect();
-    files.sort();
-    let mut tables: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
-    let mut current = None;
-    for text in files.iter().map(|file| std::fs::read_to_string(file).expect("read")) {
-        for line in text.lines() {
-            if let Some(rest) = line.strip_prefix("create table ") {
-                current = Some(rest.trim_end_matches(" (").to_owned());
-                tables.insert(rest.trim_end_matches(" (").to_owned(), Vec::new());
-            } else if line.starts_with(')') {
-                current = None;
-            } else if let Some(table) = line.strip_prefix("drop table ") {
-                tables.remove(table.trim_end_matches(';')).expect("a table");
-            } else if let Some(change) = line.strip_prefix("alter table ") {
-                alter(&mut tables, change.trim_end_matches(';'));
-            } else if let (Some(table), Some((name, kind))) =
-                (&current, line.strip_prefix("  ").and_then(|line| line.split_once(' ')))
-                && !name.contains('(')
-                && name != "primary"
-            {
-                let kind = kind.trim_start_matches("double ").replace("{key}", "bigint");
-                let kind = kind.split([' ', ',']).next().unwrap_or_default().to_owned();
-                tables.get_mut(table).expect("it was begun").push((name.to_owned(), kind));
-            }
-        }
-    }
-    tables.into_iter().collect()
-}
-
-/// Applies what follows `alter table ` in a migration.
-fn alter(tables: &mut BTreeMap<String, Vec<(String, String)>>, change: &str) {
-    let words: Vec<&str> = change.split(' ').collect();
-    match words[..] {
-        [table, "rename", "to", new] => {
-            let columns = tables.remove(table).expect("a table");
-            tables.insert(new.to_owned(), columns);
-        }
-        [table, "rename", "column", old, "to", new] => {
-            let columns = tables.get_mut(table).expect("a table");
-            columns.iter_mut().filter(|(name, _)| name == old).for_each(|(name, _)| new.clone_into(name));
-        }
-        [table, "drop", "column", old] => tables.get_mut(table).expect("a table").retain(|(name, _)| name != old),
-        [table, "add", "column", name, kind, ..] => {
-            tables.get_mut(table).expect("a table").push((name.to_owned(), kind.to_owned()));
-        }
-        _ => panic!("alter table {change}"),
-    }
-}
-
-both!(erasure_empties_every_table_with_a_contact_column, |fixture| {
-    let list = canary::list(fixture, "News").await;
-    let person = canary::person(fixture, &list, "anna@example.org").await;
-    let with_people: Vec<_> =
-        schema().into_iter().filter(|(_, columns)| columns.iter().any(|(name, _)| name == "contact_id")).collect();
-    assert_eq!(with_people.len(), 4, "delivery, event, consent, subscription: {with_people:?}");
-    for (table, columns) in &with_people {
-        assert!(PERSONAL_TABLES.contains(&table.as_str()), "{table} is not rewritten after an erasure");
-        let mut sql = Sql::new("insert into ");
-        let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
-        sql.push(table).push(" (").push(&names.join(", ")).push(") values (");
-        for (index, (name, kind)) in columns.iter().enumerate() {
-            sql.push(if index == 0 { "" } else { ", " });
-            match (name.as_str(), kind.as_str()) {
-                ("contact_id", _) => drop(sql.bind(person)),
-                ("state", _) => drop(sql.bind("accepted".to_owned())),
-                ("kind", _) => drop(sql.bind("open".to_owned())),
-                (_, "integer") => drop(sql.bind(7)),
-                (_, "bigint") => drop(sql.bind(7_i64)),
-                (_, "text") => drop(sql.bind("planted".to_owned())),
-                other => panic!("{table}: {other:?}"),
-            }
-        }
-        let mut tx = fixture.installation.db.write().await.expect("a transaction");
-        sql.push(")").run(&mut tx).await.expect(table);
-        tx.commit().await.expect("committed");
-    }
-
-    assert_eq!(erase(fixture, "anna@example.org").await, Erased::Contact);
-
-    for (table, _) in &with_people {
-        let mut sql = Sql::new("select 1 from ");
-        sql.push(table).push(" where contact_id = ").bind(person);
-        let mut conn = fixture.installation.db.read().await.expect("a connection");
-        assert!(sql.first(&mut conn).await.expect(table).is_none(), "{table} still names the person");
-    }
 });
 
 both!(file_erasure_removes_the_contact_and_keeps_others, |fixture| {

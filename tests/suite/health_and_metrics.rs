@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
-use sendoff::campaign::model;
+use sendoff::campaign::model::transition;
 use sendoff::infra::error::Message;
 use sendoff::infra::i18n::Lang;
 use sendoff::mailer::lease::Lease;
@@ -149,7 +149,7 @@ both!(halted_campaign_is_reported_without_the_reply, |fixture| {
 
     let said = Message::new("relay-denies").with("reply", "550 <person1@example.org> is unknown").pack();
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
-    model::pause(&mut tx, &running, &said).await.expect("paused");
+    transition::pause(&mut tx, &running, &said).await.expect("paused");
     tx.commit().await.expect("committed");
 
     let reply = ask(&web_state(fixture).await, "/healthz").await;

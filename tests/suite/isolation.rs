@@ -4,6 +4,7 @@ use sendoff::audience::address::Address;
 use sendoff::audience::contact::{self, NewContact, Values};
 use sendoff::audience::subscription::{self, NewSubscription};
 use sendoff::audience::{list, workspace};
+use sendoff::campaign::model::transition;
 use sendoff::campaign::model::{self, Campaign, NewCampaign, State, content};
 use sendoff::campaign::recurrence::Recurrence;
 use sendoff::campaign::series::{self, State as Stand};
@@ -60,7 +61,7 @@ async fn tamper(fixture: &Fixture, query: sqlx::query::Query<'_, sqlx::Any, sqlx
 
 async fn resume(fixture: &Fixture, campaign: &Campaign) {
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
-    model::resume(&mut tx, campaign).await.expect("resumed");
+    transition::resume(&mut tx, campaign).await.expect("resumed");
     tx.commit().await.expect("committed");
 }
 

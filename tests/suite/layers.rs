@@ -24,7 +24,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("setting", "infra/setting"),
     ("field", "audience/field"),
     ("contact", "audience/contact"),
-    ("indexed_field", "audience/indexed_field"),
+    ("indexed_field", "audience/field_indexing"),
     ("list", "audience/list"),
     ("subscription", "audience/subscription"),
     ("evidence", "audience/consent"),

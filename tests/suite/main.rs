@@ -7,6 +7,7 @@ mod capture;
 mod catalogue;
 mod certificate;
 mod compiled_email;
+mod contact_columns;
 mod corrupt_rows;
 mod data;
 mod dependencies;

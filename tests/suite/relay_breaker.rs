@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sendoff::campaign::model::{self, State};
+use sendoff::campaign::model::State;
+use sendoff::campaign::model::transition;
 use sendoff::mailer::lease::Lease;
 use sendoff::mailer::scheduler::{self, Mode};
 use sendoff::privacy::erasure::{self, Reason};
@@ -72,7 +73,7 @@ both!(relay_that_denies_every_recipient_pauses_the_campaign, |fixture| {
             start(fixture, EMAIL).await;
         } else {
             let mut tx = fixture.installation.db.write().await.expect("a transaction");
-            model::resume(&mut tx, &campaign(fixture).await).await.expect("resumed");
+            transition::resume(&mut tx, &campaign(fixture).await).await.expect("resumed");
             tx.commit().await.expect("committed");
         }
 
@@ -111,7 +112,7 @@ both!(no_envelope_is_sent_after_a_pause, |fixture| {
     let pausing = async {
         until(|| sink.log().messages.len() >= 2).await;
         let mut tx = fixture.installation.db.write().await.expect("a transaction");
-        model::pause(&mut tx, &running, "by hand").await.expect("paused");
+        transition::pause(&mut tx, &running, "by hand").await.expect("paused");
         tx.commit().await.expect("committed");
         named(&sink)
     };

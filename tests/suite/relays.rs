@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use sendoff::campaign::model::transition;
 use sendoff::campaign::model::{self, State};
 use sendoff::campaign::rate_limit::RateLimit;
 use sendoff::cli::relay::{self as door, Command, Traits};
@@ -32,7 +33,7 @@ async fn set(fixture: &Fixture, relays: &[Relay]) {
 
 async fn resume(fixture: &Fixture) {
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
-    model::resume(&mut tx, &campaign(fixture).await).await.expect("resumed");
+    transition::resume(&mut tx, &campaign(fixture).await).await.expect("resumed");
     tx.commit().await.expect("committed");
 }
 
@@ -163,7 +164,7 @@ both!(bound_campaign_uses_its_relay_or_waits, |fixture| {
     let paused = model::find_by_name(&mut tx, fixture.workspace.id, "winter").await.expect("there");
     assert_eq!(paused.state, State::Paused);
     sick.store(false, Ordering::SeqCst);
-    model::resume(&mut tx, &paused).await.expect("resumed");
+    transition::resume(&mut tx, &paused).await.expect("resumed");
     tx.commit().await.expect("committed");
     mail(fixture).await;
     assert_eq!(recipients(&named).len(), 10);

@@ -12,7 +12,7 @@ use sendoff::audience::contact::{self, NewContact, Values};
 use sendoff::audience::field::{self, Field};
 use sendoff::audience::segment::{self, MAX_CONDITIONS, MAX_VALUES, Reachability, Tree};
 use sendoff::audience::subscription::{self, NewSubscription, State};
-use sendoff::audience::{indexed_field, list, workspace};
+use sendoff::audience::{field_indexing, indexed_field, list, workspace};
 use sendoff::cli::segment::{self as cli, Command};
 use sendoff::infra::clock::DAY;
 use sendoff::infra::db::Sql;
@@ -136,7 +136,7 @@ async fn compare(fixture: &Fixture, indexed: &[&str]) {
     let indexed: BTreeSet<String> = indexed.iter().map(|name| (*name).to_owned()).collect();
     for number in 0..60 {
         if number == 30 {
-            indexed_field::reconcile(&fixture.installation, fixture.workspace.id, &indexed, |_| {})
+            field_indexing::reconcile(&fixture.installation, fixture.workspace.id, &indexed, |_| {})
                 .await
                 .expect("settled");
             let mut conn = fixture.installation.db.read().await.expect("a connection");

@@ -5,7 +5,8 @@ use std::process::Output;
 
 use sendoff::campaign::composer::Composer;
 use sendoff::campaign::delivery::uncertain::{self, REPEATS, Scope};
-use sendoff::campaign::model::{self, State};
+use sendoff::campaign::model::State;
+use sendoff::campaign::model::transition;
 use sendoff::infra::clock::DAY;
 use sendoff::mailer::scheduler;
 use sqlx::Row;
@@ -109,7 +110,7 @@ both!(a_message_whose_replies_are_all_lost_is_sent_four_times, |fixture| {
         fixture.installation.clock.advance(60_000);
         let mut tx = fixture.installation.db.write().await.expect("a transaction");
         // A relay that loses replies pauses its campaigns.
-        let _ = model::resume(&mut tx, &campaign(fixture).await).await;
+        let _ = transition::resume(&mut tx, &campaign(fixture).await).await;
         tx.commit().await.expect("committed");
     }
 
@@ -307,7 +308,7 @@ both!(a_row_in_an_unknown_state_pauses_the_campaign_after_the_others, |fixture| 
     assert!(reason.contains("paused-stray") && reason.contains("flying"), "{reason}");
     tamper(fixture, "update delivery set state = 'sending' where state = 'flying'").await;
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
-    model::resume(&mut tx, &campaign(fixture).await).await.expect("resumed");
+    transition::resume(&mut tx, &campaign(fixture).await).await.expect("resumed");
     tx.commit().await.expect("committed");
     mail(fixture).await;
     assert_eq!(campaign(fixture).await.state, State::Finished);

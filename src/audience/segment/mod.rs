@@ -28,6 +28,7 @@ pub use typed_expr::Tree;
 
 use super::address::is_hidden;
 use super::contact;
+use super::field_indexing;
 use super::indexed_field::{self, IndexedField};
 use compile::Compiler;
 use parse_error::{listed, nearest};
@@ -184,7 +185,7 @@ pub async fn need(conn: &mut Conn, workspace: Id, name: &str) -> Result<Segment>
 }
 
 /// Creates the indexes that the segments of a workspace can use and retires those that none uses. To be called after
-/// [`save`]; `progress` as in [`indexed_field::reconcile`].
+/// [`save`]; `progress` as in [`field_indexing::reconcile`].
 pub async fn reconcile_indexes(installation: &Installation, workspace: Id, progress: impl FnMut(u64)) -> Result<()> {
     let (mut named, mut any_activity) = (BTreeSet::new(), false);
     let mut conn = installation.db.read().await?;
@@ -201,7 +202,7 @@ pub async fn reconcile_indexes(installation: &Installation, workspace: Id, progr
         contact::create_activity_index(&mut tx).await?;
         tx.commit().await?;
     }
-    indexed_field::reconcile(installation, workspace, &named, progress).await
+    field_indexing::reconcile(installation, workspace, &named, progress).await
 }
 
 /// Number of contacts in a saved segment now.

@@ -9,7 +9,7 @@ use super::counts::{self, Changes};
 use crate::campaign::erased_counts;
 use crate::campaign::model::delivery_range;
 use crate::infra::clock::Millis;
-use crate::infra::db::json_rows::{number, words};
+use crate::infra::db::fixed_width::{number, words};
 use crate::infra::db::{Conn, Query, Script, StatementResult};
 use crate::infra::error::Result;
 use crate::infra::id::Id;

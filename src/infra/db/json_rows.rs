@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-pub use super::fixed_width::{bytes, number, words, words_after};
 use crate::infra::db::{Conn, Dialect, Query, Script, Sql};
 use crate::infra::error::Result;
 

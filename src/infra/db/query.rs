@@ -99,7 +99,7 @@ impl Query {
     }
 
     /// Gives `from :name as given` rows of some whole numbers, not negative, and a text;
-    /// [`json_rows::number`] and [`json_rows::words`] read from it.
+    /// [`number`](super::fixed_width::number) and [`words`](super::fixed_width::words) read from it.
     #[must_use]
     pub fn bind_strips<'t, const N: usize>(
         self,
@@ -294,60 +294,6 @@ impl From<Sql> for Fragment {
 fn name(text: &str) -> &str {
     let end = text.find(|c: char| !c.is_ascii_lowercase() && c != '_').unwrap_or(text.len());
     &text[..end]
-}
-
-impl Dialect {
-    /// The dialect that a connection speaks.
-    pub(super) fn of(conn: &Conn) -> Self {
-        if conn.backend_name() == "SQLite" { Self::Sqlite } else { Self::Postgres }
-    }
-
-    fn built_in(self, name: &str) -> Option<&'static str> {
-        Some(match (name, self) {
-            ("for_update" | "for_share" | "for_update_skip_locked" | "skip_locked", Self::Sqlite) => "",
-            ("for_update", Self::Postgres) => " for update",
-            ("for_share", Self::Postgres) => " for share",
-            ("for_update_skip_locked", Self::Postgres) => " for update skip locked",
-            ("skip_locked", Self::Postgres) => " skip locked",
-            ("now_ms", _) => self.now_ms(),
-            ("position", Self::Sqlite) => "instr",
-            ("position", Self::Postgres) => "strpos",
-            ("bytewise", Self::Sqlite) => " collate binary",
-            ("bytewise", Self::Postgres) => " collate \"C\"",
-            _ => return None,
-        })
-    }
-
-    /// PostgreSQL searches an index for an array; a select it may join with, whole tables at a time.
-    fn set_open(self) -> &'static str {
-        match self {
-            Self::Sqlite => "in (",
-            Self::Postgres => "= any(array(",
-        }
-    }
-
-    fn set_close(self) -> &'static str {
-        match self {
-            Self::Sqlite => ")",
-            Self::Postgres => "))",
-        }
-    }
-
-    /// A table function over a JSON array of scalars; its column is `value`.
-    fn unfold_texts(self, json: &str, sql: &mut Sql) {
-        match self {
-            Self::Sqlite => sql.push("json_each(").bind(json).push(")"),
-            Self::Postgres => sql.push("jsonb_array_elements_text(cast(").bind(json).push(" as jsonb)) as value"),
-        };
-    }
-
-    /// A table function over a JSON array of arrays.
-    fn unfold_rows(self, json: &str, sql: &mut Sql) {
-        match self {
-            Self::Sqlite => sql.push("json_each(").bind(json).push(")"),
-            Self::Postgres => sql.push("jsonb_array_elements(cast(").bind(json).push(" as jsonb))"),
-        };
-    }
 }
 
 #[cfg(test)]

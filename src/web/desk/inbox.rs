@@ -16,7 +16,8 @@ use crate::usecase::Actor;
 use crate::usecase::inbox;
 use crate::usecase::received_message::{ReceivedMessage, unicode_address};
 use crate::web::client::{self, Answer, ONE_CLICK};
-use crate::web::page::{Frame, POLICY, Refusal, minute, show};
+use crate::web::page::{Frame, POLICY, minute, show};
+use crate::web::refusal::Refusal;
 use crate::web::settings::SettingsCache;
 
 /// Messages on the list page.

@@ -15,7 +15,8 @@ use crate::report::progress::Progress;
 use crate::usecase::Actor;
 use crate::usecase::desk::{self, CampaignOverview, WorkspaceOverview};
 use crate::usecase::localize::StoredMessage;
-use crate::web::page::{Frame, Refusal, show};
+use crate::web::page::{Frame, show};
+use crate::web::refusal::Refusal;
 
 /// Seconds between reloads while a campaign runs; ten times the time of one page, where that is longer.
 const RELOAD_INTERVAL: u64 = 5;

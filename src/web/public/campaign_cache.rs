@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::http::HeaderValue;
+use url::Url;
 
-use super::track::location;
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
@@ -73,4 +73,11 @@ impl CampaignCache {
             draft => Ok(draft.map(|campaign| Arc::new(campaign.into()))),
         }
     }
+}
+
+/// The destination as a header: unchanged if it is ASCII, encoded otherwise. `None` unless it is `http` or `https`.
+pub(super) fn location(destination: &str) -> Option<HeaderValue> {
+    let url = Url::parse(destination).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())?;
+    let plain = destination.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    HeaderValue::from_str(if plain { destination } else { url.as_str() }).ok()
 }

@@ -19,8 +19,9 @@ use crate::privacy::erasure::Erased;
 use crate::privacy::request_journal::{RecipientRequest, RequestStatus};
 use crate::usecase::Actor;
 use crate::usecase::recipient::{self, Requested, TEST_DELIVERY};
-use crate::web::page::{Frame, Notice, Refusal, show};
-use crate::web::state::within;
+use crate::web::page::within;
+use crate::web::page::{Frame, Notice, show};
+use crate::web::refusal::Refusal;
 
 #[derive(Template)]
 #[template(path = "public/preferences.html")]

@@ -16,8 +16,8 @@ use crate::privacy::request_journal::{self, RecipientRequest, RequestJournal, Re
 use crate::usecase::Actor;
 use crate::usecase::recipient::{self, Requested};
 use crate::web::page::Frame;
+use crate::web::page::within;
 use crate::web::settings::SettingsCache;
-use crate::web::state::within;
 
 /// How long an unsubscribe request waits for the name of its list.
 const NAME_TIMEOUT: Duration = Duration::from_millis(300);

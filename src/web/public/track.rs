@@ -11,15 +11,16 @@ use axum::extract::{Path, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, REFERRER_POLICY};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use url::Url;
 
+use super::campaign_cache::location;
 use super::state::TrackingState;
 use crate::content::link;
 use crate::feedback::event::{EventKind, NewEvent};
 use crate::infra::metric;
 use crate::infra::token::{DeliveryRef, TokenPurpose};
 use crate::usecase::recipient::TEST_DELIVERY;
-use crate::web::page::{Refusal, add_security_headers};
+use crate::web::page::add_security_headers;
+use crate::web::refusal::Refusal;
 
 /// A transparent GIF of one by one pixel.
 pub const PIXEL: &[u8; 43] =
@@ -131,13 +132,6 @@ fn redirect(to: HeaderValue) -> Response {
         (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     ];
     (StatusCode::FOUND, headers).into_response()
-}
-
-/// The destination as a header: unchanged if it is ASCII, encoded otherwise. `None` unless it is `http` or `https`.
-pub(super) fn location(destination: &str) -> Option<HeaderValue> {
-    let url = Url::parse(destination).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())?;
-    let plain = destination.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
-    HeaderValue::from_str(if plain { destination } else { url.as_str() }).ok()
 }
 
 /// Records an event, except for test messages, for other methods than GET and for prefetches.

@@ -12,8 +12,9 @@ use super::unsubscribe;
 use crate::infra::token::TokenPurpose;
 use crate::usecase::Actor;
 use crate::usecase::recipient::{self, TEST_DELIVERY};
-use crate::web::page::{Frame, Notice, Refusal, show};
-use crate::web::state::within;
+use crate::web::page::within;
+use crate::web::page::{Frame, Notice, show};
+use crate::web::refusal::Refusal;
 
 const POLICY: &str = "sandbox; default-src 'none'; img-src * data:; style-src 'unsafe-inline'; form-action 'none'; \
                       frame-ancestors 'none'; base-uri 'none'";

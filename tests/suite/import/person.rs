@@ -5,7 +5,7 @@ use sendoff::audience::consent::{self, Basis};
 use sendoff::audience::contact::{self, NewContact, Values};
 use sendoff::audience::import::{Request, Summary};
 use sendoff::audience::subscription::{self, NewSubscription, State};
-use sendoff::audience::{field, indexed_field, list, tombstone};
+use sendoff::audience::{field, field_indexing, indexed_field, list, tombstone};
 use sendoff::infra::db::Sql;
 use serde_json::{Value, json};
 use sqlx::Row;
@@ -139,7 +139,7 @@ both!(indexed_columns_of_new_contacts_match_their_values, |fixture| {
     let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
     set_up(fixture, workspace).await;
     for field in field::all(&mut installation.db.read().await.expect("a connection"), workspace).await.expect("read") {
-        assert!(indexed_field::pin(installation, workspace, &field, true).await.expect("asked"), "{}", field.name);
+        assert!(field_indexing::pin(installation, workspace, &field, true).await.expect("asked"), "{}", field.name);
     }
     let long = "Ё".repeat(100);
     let text = format!(

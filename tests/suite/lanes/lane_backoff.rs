@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use sendoff::audience::subscription;
 use sendoff::campaign::delivery::{self, Mark};
-use sendoff::campaign::model::{self, State};
+use sendoff::campaign::model::State;
+use sendoff::campaign::model::transition;
 use sendoff::cli::lane::{self as door, Command};
 use sendoff::infra::i18n::Lang;
 use sendoff::mailer::limits::lane_backoff::MAX_SENDER_FAULTS;
@@ -142,7 +143,7 @@ both!(many_unknown_addresses_pause_a_campaign_once, |fixture| {
 
     // After a resume the stop rule does not trip again.
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
-    model::resume(&mut tx, &campaign(fixture).await).await.expect("resumed");
+    transition::resume(&mut tx, &campaign(fixture).await).await.expect("resumed");
     tx.commit().await.expect("committed");
     mail(fixture).await;
     assert_eq!(states(fixture).await, [("rejected", 120)].into());

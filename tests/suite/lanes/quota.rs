@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use sendoff::campaign::lane::Lane;
-use sendoff::campaign::model::{self, State};
+use sendoff::campaign::model::State;
+use sendoff::campaign::model::transition;
 use sendoff::campaign::rate_limit::RateLimit;
 use sendoff::infra::clock::DAY;
 use tokio::time::timeout;
@@ -127,13 +128,13 @@ both!(paused_campaign_refunds_its_tokens, |fixture| {
     let pausing = async {
         until(|| sink.log().messages.len() >= 3).await;
         let mut tx = fixture.installation.db.write().await.expect("a transaction");
-        model::pause(&mut tx, &running, "by hand").await.expect("paused");
+        transition::pause(&mut tx, &running, "by hand").await.expect("paused");
         tx.commit().await.expect("committed");
     };
     tokio::join!(mail(fixture), pausing);
     assert!(sink.log().messages.len() < 40);
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
-    model::resume(&mut tx, &campaign(fixture).await).await.expect("resumed");
+    transition::resume(&mut tx, &campaign(fixture).await).await.expect("resumed");
     tx.commit().await.expect("committed");
     mail(fixture).await;
 

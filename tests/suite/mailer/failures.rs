@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use sendoff::audience::subscription;
-use sendoff::campaign::model::{self, State};
+use sendoff::campaign::model::State;
+use sendoff::campaign::model::transition;
 use sendoff::mailer::smtp::endpoint::Endpoint;
 use sendoff::privacy::erasure::{self, Reason};
 
@@ -80,7 +81,7 @@ both!(unreachable_relay_pauses_and_affects_no_recipient, |fixture| {
     let sink = Plan::new().start().await;
     use_relay(fixture, sink.target(), 3).await;
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
-    model::resume(&mut tx, &campaign(fixture).await).await.expect("resumed");
+    transition::resume(&mut tx, &campaign(fixture).await).await.expect("resumed");
     tx.commit().await.expect("committed");
     mail(fixture).await;
     assert_eq!(states(fixture).await, [("accepted", 40)].into());

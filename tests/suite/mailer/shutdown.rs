@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sendoff::campaign::lifecycle;
-use sendoff::campaign::model::{self, State};
+use sendoff::campaign::model::State;
+use sendoff::campaign::model::transition;
 use sendoff::infra::clock::DAY;
 use sendoff::infra::error::Error;
 use sendoff::mailer::lease::Lease;
@@ -27,7 +28,7 @@ both!(pause_holds_pending_deliveries_and_resume_sends_them, |fixture| {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         let mut tx = fixture.installation.db.write().await.expect("a transaction");
-        model::pause(&mut tx, &running, "by hand").await.expect("paused");
+        transition::pause(&mut tx, &running, "by hand").await.expect("paused");
         tx.commit().await.expect("committed");
         sink.log().messages.len()
     };
@@ -37,7 +38,7 @@ both!(pause_holds_pending_deliveries_and_resume_sends_them, |fixture| {
     assert_eq!(states(fixture).await["pending"], 30 - sent as i64);
 
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
-    model::resume(&mut tx, &campaign(fixture).await).await.expect("resumed");
+    transition::resume(&mut tx, &campaign(fixture).await).await.expect("resumed");
     tx.commit().await.expect("committed");
     mail(fixture).await;
     assert_eq!(states(fixture).await, [("accepted", 30)].into());

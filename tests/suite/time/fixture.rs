@@ -5,7 +5,8 @@ use std::time::Duration;
 use sendoff::campaign::delivery::claim::InFlight;
 use sendoff::campaign::delivery::{Claim, Claimed, Mark};
 use sendoff::campaign::launch;
-use sendoff::campaign::model::{self, Campaign, State};
+use sendoff::campaign::model::transition;
+use sendoff::campaign::model::{Campaign, State};
 use sendoff::campaign::zoned_time::ZonedTime;
 use sendoff::cli::campaign::{self as cli, Command};
 use sendoff::infra::clock::Millis;
@@ -85,6 +86,6 @@ pub fn mark_of(claimed: &Claimed) -> Mark {
 
 pub async fn pause(fixture: &Fixture, running: &Campaign) {
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
-    model::pause(&mut tx, running, "by hand").await.expect("paused");
+    transition::pause(&mut tx, running, "by hand").await.expect("paused");
     tx.commit().await.expect("committed");
 }

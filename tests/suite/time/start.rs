@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use sendoff::audience::address::Address;
 use sendoff::audience::contact;
 use sendoff::audience::field::{self, Field};
-use sendoff::campaign::model::{self, State};
+use sendoff::campaign::model::State;
+use sendoff::campaign::model::transition;
 use sendoff::campaign::{launch, schedule::StartTime};
 use sendoff::cli::campaign::Command;
 
@@ -57,7 +58,7 @@ both!(a_time_in_a_fold_is_the_first_one, |fixture| {
         assert!(text.contains("happens twice that day: the first one is used"), "{text}");
         assert_eq!(json["at"], first);
         let mut tx = fixture.installation.db.write().await.expect("a transaction");
-        model::return_to_draft(&mut tx, &campaign(fixture).await, "").await.expect("a draft again");
+        transition::return_to_draft(&mut tx, &campaign(fixture).await, "").await.expect("a draft again");
         tx.commit().await.expect("committed");
     }
     draft(fixture, &email_with("at = \"2027-10-31 02:30\"\nzone = \"Europe/Moscow\"")).await;
@@ -73,7 +74,7 @@ both!(a_rescheduled_campaign_does_not_start_at_its_old_time, |fixture| {
     for at in [now + HOUR, now + 2 * HOUR] {
         let before = campaign(fixture).await;
         let mut tx = fixture.installation.db.write().await.expect("a transaction");
-        model::schedule(&mut tx, &before, &start_time(at)).await.expect("scheduled");
+        transition::schedule(&mut tx, &before, &start_time(at)).await.expect("scheduled");
         tx.commit().await.expect("committed");
         if before.state == State::Scheduled {
             fixture.installation.clock.advance(HOUR);

@@ -1,0 +1,207 @@
+//! Assigns, fills, retires and clears the columns of [indexed fields](super::indexed_field).
+
+use std::collections::BTreeSet;
+
+use super::contact;
+use super::field::{self, Field, Kind};
+use super::indexed_field::{IndexedField, NUMBER_COLUMNS, State, TEXT_COLUMNS, all, list_in_state};
+use crate::infra::clock::Millis;
+use crate::infra::db::{Conn, Query, Tx, has_row_locks};
+use crate::infra::error::Result;
+use crate::infra::id::Id;
+use crate::infra::installation::Installation;
+
+/// How long, in ms, the column of a field that no segment names any more is kept for statements that still read it.
+const GRACE: Millis = 3_600_000;
+
+/// The columns that fit a field of this kind.
+fn columns_for(kind: Kind) -> &'static [&'static str; 8] {
+    match kind {
+        Kind::Text | Kind::Choice | Kind::Date => &TEXT_COLUMNS,
+        Kind::Number | Kind::Flag => &NUMBER_COLUMNS,
+    }
+}
+
+/// Begins a transaction that alone may assign or clear columns of the workspace. Writers of contacts share
+/// the row of the workspace: otherwise a contact written by an older transaction would miss a new column.
+async fn begin_exclusive(installation: &Installation, workspace: Id) -> Result<Tx> {
+    let mut tx = installation.db.write().await?;
+    if has_row_locks(&tx) {
+        let lock = Query::new("select 1 from workspace where id = :workspace{for_update}");
+        lock.bind("workspace", workspace).fetch_optional(&mut tx).await?;
+    }
+    Ok(tx)
+}
+
+/// Keeps the column of a field whether or not a segment names the field, or stops doing so. Returns false when all
+/// columns for the field's kind are taken.
+pub async fn pin(installation: &Installation, workspace: Id, field: &Field, pinned: bool) -> Result<bool> {
+    let mut tx = begin_exclusive(installation, workspace).await?;
+    let assigned = !pinned || assign_column(installation, &mut tx, workspace, field).await?;
+    let query = Query::new(
+        "update indexed_field
+            set pinned = :pinned
+          where workspace_id = :workspace and field = :field",
+    );
+    query
+        .bind("pinned", i32::from(pinned))
+        .bind("workspace", workspace)
+        .bind("field", &field.name)
+        .execute(&mut tx)
+        .await?;
+    tx.commit().await?;
+    Ok(assigned)
+}
+
+/// Indexes the fields that segments name, as far as columns are free, and retires those that no segment
+/// names. Continues what a killed process began. Contacts get their values some thousands at a time, so
+/// that sending goes on; `progress` is called with the number of contacts done.
+pub async fn reconcile(
+    installation: &Installation,
+    workspace: Id,
+    named: &BTreeSet<String>,
+    mut progress: impl FnMut(u64),
+) -> Result<()> {
+    let fields = field::all(&mut *installation.db.read().await?, workspace).await?;
+    let mut tx = begin_exclusive(installation, workspace).await?;
+    retire_unnamed(installation, &mut tx, workspace, named).await?;
+    tx.commit().await?;
+    clear(installation, workspace).await?;
+    let mut tx = begin_exclusive(installation, workspace).await?;
+    for field in fields.iter().filter(|field| named.contains(&field.name)) {
+        assign_column(installation, &mut tx, workspace, field).await?;
+    }
+    tx.commit().await?;
+    create_indexes(installation, workspace).await?;
+    fill(installation, workspace, &mut progress).await
+}
+
+/// Assigns a column to a field that has none. Returns false when none is free.
+async fn assign_column(installation: &Installation, conn: &mut Conn, workspace: Id, field: &Field) -> Result<bool> {
+    let known = all(conn, workspace).await?;
+    match known.iter().find(|indexed| indexed.field == field.name) {
+        Some(indexed) if indexed.state == State::Clearing => return Ok(false),
+        // It may have been retired before every contact had it.
+        Some(indexed) if indexed.state == State::Retiring => {
+            set_state(conn, workspace, indexed, State::Filling, installation.clock.now()).await?;
+            return Ok(true);
+        }
+        Some(_) => return Ok(true),
+        None => {}
+    }
+    let is_free = |column: &&&str| !known.iter().any(|indexed| indexed.column == **column);
+    let Some(column) = columns_for(field.kind).iter().find(is_free) else { return Ok(false) };
+    let query = Query::new(
+        "insert into indexed_field (workspace_id, column_name, field, state, pinned, changed_at)
+         values (:workspace, :column, :field, 'filling', 0, :now)
+             on conflict do nothing",
+    );
+    let inserted = query
+        .bind("workspace", workspace)
+        .bind("column", *column)
+        .bind("field", &field.name)
+        .bind("now", installation.clock.now())
+        .execute(conn)
+        .await?;
+    Ok(inserted == 1)
+}
+
+/// Moves fields that no segment names one state on.
+async fn retire_unnamed(
+    installation: &Installation,
+    conn: &mut Conn,
+    workspace: Id,
+    named: &BTreeSet<String>,
+) -> Result<()> {
+    let now = installation.clock.now();
+    for indexed in all(conn, workspace).await? {
+        let needed = indexed.pinned || named.contains(&indexed.field);
+        match indexed.state {
+            State::Filling | State::Ready if !needed => {
+                set_state(conn, workspace, &indexed, State::Retiring, now).await?;
+            }
+            State::Retiring if !needed && indexed.changed_at + GRACE <= now => {
+                set_state(conn, workspace, &indexed, State::Clearing, now).await?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Changes the state, unless another process has changed it since it was read.
+async fn set_state(conn: &mut Conn, workspace: Id, indexed: &IndexedField, state: State, now: Millis) -> Result<()> {
+    let query = Query::new(
+        "update indexed_field
+            set state = :state, changed_at = :now
+          where workspace_id = :workspace and column_name = :column and state = :known_state",
+    );
+    query
+        .bind("state", state.as_str())
+        .bind("now", now)
+        .bind("workspace", workspace)
+        .bind("column", indexed.column)
+        .bind("known_state", indexed.state.as_str())
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Creates each index while its column is empty, which takes a moment; it grows with the column. A
+/// store that the installation was moved to has the columns already and lacks the indexes.
+async fn create_indexes(installation: &Installation, workspace: Id) -> Result<()> {
+    for indexed in all(&mut *installation.db.read().await?, workspace).await? {
+        if matches!(indexed.state, State::Filling | State::Ready) {
+            let mut tx = installation.db.write().await?;
+            contact::create_index(&mut tx, indexed.column).await?;
+            tx.commit().await?;
+        }
+    }
+    Ok(())
+}
+
+async fn fill(installation: &Installation, workspace: Id, progress: &mut impl FnMut(u64)) -> Result<()> {
+    let filling = list_in_state(&mut *installation.db.read().await?, workspace, State::Filling).await?;
+    backfill(installation, workspace, &filling, true, progress).await?;
+    let mut tx = installation.db.write().await?;
+    for indexed in &filling {
+        set_state(&mut tx, workspace, indexed, State::Ready, installation.clock.now()).await?;
+    }
+    tx.commit().await
+}
+
+async fn clear(installation: &Installation, workspace: Id) -> Result<()> {
+    let clearing = list_in_state(&mut *installation.db.read().await?, workspace, State::Clearing).await?;
+    backfill(installation, workspace, &clearing, false, &mut |_| {}).await?;
+    let mut tx = installation.db.write().await?;
+    for IndexedField { column, .. } in clearing {
+        let delete = Query::new("delete from indexed_field where workspace_id = :workspace and column_name = :column");
+        delete.bind("workspace", workspace).bind("column", column).execute(&mut tx).await?;
+        let in_use = Query::new("select 1 from indexed_field where column_name = :column limit 1");
+        if in_use.bind("column", column).fetch_optional(&mut tx).await?.is_none() {
+            contact::drop_index(&mut tx, column).await?;
+        }
+    }
+    tx.commit().await
+}
+
+async fn backfill(
+    installation: &Installation,
+    workspace: Id,
+    indexed: &[IndexedField],
+    filled: bool,
+    progress: &mut impl FnMut(u64),
+) -> Result<()> {
+    let (mut after, mut done) = (0, 0);
+    while !indexed.is_empty() {
+        let mut tx = installation.db.write().await?;
+        let Some((last, contacts)) = contact::backfill(&mut tx, workspace, indexed, filled, after).await? else {
+            break;
+        };
+        tx.commit().await?;
+        after = last;
+        done += contacts;
+        progress(done);
+    }
+    Ok(())
+}
