@@ -51,6 +51,7 @@ const RESERVED: &[&str] = &[
     "set",
     "contains",
     "starts",
+    "ends",
     "with",
     "on",
     "joined",

@@ -191,6 +191,38 @@ fn interfaces_hold_no_sql_and_open_no_transaction() {
 }
 
 #[test]
+fn each_use_case_checks_the_permission_and_writes_an_audit_entry() {
+    let mut found = 0;
+    let mut wrong = Vec::new();
+    for (name, text) in sources() {
+        if !name.starts_with("usecase/") || name == "usecase/audit.rs" {
+            continue;
+        }
+        for function in text.split("\npub async fn ").chain(text.split("\npub fn ")).skip(1) {
+            let function = function.split("\n}\n").next().unwrap_or_default();
+            let Some((head, body)) = function.split_once("{\n") else { continue };
+            // What a public function hands on to one private function is checked there.
+            let body = match text
+                .split(&format!("\nasync fn {}(", body.trim().split('(').next().unwrap_or_default()))
+                .nth(1)
+            {
+                Some(private) => private.split("\n}\n").next().unwrap_or_default(),
+                None => body,
+            };
+            if head.contains("actor: &Actor") {
+                found += 1;
+                let is_audited = body.contains(".audit(") || body.contains(".skip_audit()");
+                if !body.contains("actor.permit(") || !is_audited {
+                    wrong.push(format!("{name}: {}", head.split('(').next().unwrap_or_default()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(found > 40, "{found} use cases found");
+}
+
+#[test]
 fn the_dialect_is_asked_in_the_database_module_only() {
     let found: Vec<String> = sources()
         .into_iter()

@@ -304,6 +304,10 @@ both!(an_address_is_matched_in_every_spelling, |fixture| {
         ("email starts with \"Иван@почта\"", vec![ivan]),
         ("email starts with \"Иван@поч\"", vec![]),
         ("email starts with \"ИВ\"", vec![ivan]),
+        ("email ends with \"@Почта.рф\"", vec![ivan]),
+        ("email ends with \"MAIL.ru\"", vec![anna]),
+        ("email ends with \"mail.r\"", vec![]),
+        ("email ends with \"far-longer-than-any-address@mail.ru\"", vec![]),
         ("email in (\"anna@mail.ru\", \"x@y.org\")", vec![anna]),
         ("email is not set", vec![]),
     ] {

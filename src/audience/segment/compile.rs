@@ -63,7 +63,7 @@ impl<'a> Compiler<'a> {
             Condition::Compare(Subject::Field(name, kind), op, values) => {
                 self.compare(*op, &self.field(name, *kind, *op, values), values)
             }
-            Condition::Compare(Subject::Email, op @ (Op::Contains | Op::StartsWith), values) => {
+            Condition::Compare(Subject::Email, op, values) if op.is_part() => {
                 self.compare(*op, &Query::new("c.canonical"), &with_ascii_domains(values))
             }
             Condition::Compare(Subject::Email, op, values) => self.compare(*op, &Query::new("c.canonical"), values),
@@ -124,6 +124,7 @@ impl<'a> Compiler<'a> {
             Op::Unset => return Query::new("{operand} is null").fragment("operand", operand.clone()),
             Op::Contains => self.any_of(operand, "{position}({operand}, :value) > 0", values),
             Op::StartsWith => self.any_of(operand, "{position}({operand}, :value) = 1", values),
+            Op::EndsWith => self.any_of(operand, ENDS_WITH, values),
             Op::In => Query::new("{operand} in ({values})").fragment("values", self.list(values)),
             Op::NotIn => Query::new("{operand} not in ({values})").fragment("values", self.list(values)),
             Op::Equal => Query::new("{operand} = {values}").fragment("values", self.list(values)),
@@ -134,7 +135,7 @@ impl<'a> Compiler<'a> {
             Op::AtLeast => Query::new("{operand} >= {values}").fragment("values", self.list(values)),
         };
         self.never_null(match op {
-            Op::Contains | Op::StartsWith => comparison,
+            op if op.is_part() => comparison,
             _ => comparison.fragment("operand", operand.clone()),
         })
     }
@@ -165,7 +166,7 @@ impl<'a> Compiler<'a> {
     /// The value of a field: its indexed column, if the column keeps enough of it for this comparison, or the JSON.
     fn field(self, name: &str, kind: Kind, op: Op, values: &[Literal]) -> Query {
         let is_long = |value: &Literal| matches!(value, Literal::Text(text) if text.to_lowercase().chars().count() > COMPARABLE_CHARS);
-        let fits = !matches!(op, Op::Contains | Op::StartsWith) && !values.iter().any(is_long);
+        let fits = !op.is_part() && !values.iter().any(is_long);
         let indexed = self.indexed.iter().find(|indexed| fits && indexed.field == name);
         match (indexed, kind) {
             (Some(indexed), _) => Query::new(format!("c.{}", indexed.column)),
@@ -275,6 +276,10 @@ fn with_ascii_domains(values: &[Literal]) -> Vec<Literal> {
     }
     texts
 }
+
+/// `substr` from a position before the first character means something else on each database.
+const ENDS_WITH: &str = "(length({operand}) >= length(:value)
+                  and substr({operand}, length({operand}) - length(:value) + 1) = :value)";
 
 /// The day of a moment, by UTC.
 pub fn day_of(at: Millis) -> Date {

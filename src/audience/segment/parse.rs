@@ -214,6 +214,9 @@ impl Parser {
         } else if self.tokens.take_word(&["starts"]) {
             self.tokens.expect_word("with")?;
             Op::StartsWith
+        } else if self.tokens.take_word(&["ends"]) {
+            self.tokens.expect_word("with")?;
+            Op::EndsWith
         } else if self.tokens.take_word(&["is"]) {
             let op = if self.tokens.take_word(NOT) { Op::Unset } else { Op::Set };
             self.tokens.expect_word("set")?;
@@ -374,7 +377,7 @@ mod tests {
 
         #[test]
         fn any_order_of_tokens_is_parsed_or_refused(words in prop::collection::vec(prop::sample::select(vec![
-            "a", "имя", "`x`", "and", "or", "not", "in", "is", "set", "starts", "with", "contains", "on", "joined",
+            "a", "имя", "`x`", "and", "or", "not", "in", "is", "set", "starts", "ends", "with", "contains", "on", "joined",
             "opened", "any", "days", "ago", "today", "yes", "(", ")", ",", "=", "<>", ">=", "1", "-2.5", "2026-01-31",
             "\"t\"", "«т»", "\n",
         ]), 0..24)) {

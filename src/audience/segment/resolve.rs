@@ -119,14 +119,14 @@ impl Names {
                 Err(ParseError::new(span, "segment-empty").with("subject", subject))
             }
             (Subject::Email, Literal::Text(text)) => match op {
-                Op::Contains | Op::StartsWith => Ok(Literal::Text(text)),
+                op if op.is_part() => Ok(Literal::Text(text)),
                 _ => match Address::parse(&text) {
                     Ok(address) => Ok(Literal::Text(address.canonical())),
                     Err(_) => Err(ParseError::new(span, "segment-no-address")),
                 },
             },
             (Subject::Field(name, Kind::Choice), Literal::Text(text)) => match op {
-                Op::Contains | Op::StartsWith => Ok(Literal::Text(text)),
+                op if op.is_part() => Ok(Literal::Text(text)),
                 _ => self.choice(name, &text, span),
             },
             (Subject::Field(_, Kind::Text), literal @ Literal::Text(_))
@@ -173,7 +173,7 @@ fn kind(subject: &Subject) -> &'static str {
 }
 
 const TEXT_OPERATORS: &[Op] =
-    &[Op::Equal, Op::Unequal, Op::In, Op::NotIn, Op::Contains, Op::StartsWith, Op::Set, Op::Unset];
+    &[Op::Equal, Op::Unequal, Op::In, Op::NotIn, Op::Contains, Op::StartsWith, Op::EndsWith, Op::Set, Op::Unset];
 const ORDER_OPERATORS: &[Op] = &[Op::Equal, Op::Unequal, Op::Less, Op::AtMost, Op::Greater, Op::AtLeast];
 const SCALE_OPERATORS: &[Op] =
     &[Op::Equal, Op::Unequal, Op::Less, Op::AtMost, Op::Greater, Op::AtLeast, Op::In, Op::NotIn, Op::Set, Op::Unset];
@@ -234,7 +234,7 @@ mod tests {
             r#"(vip = yes or not (age < -1.5 and plan = "Pro")) and not not `не` is not set"#,
             r#"birthday > 30 days ago or birthday not in (2026-01-31, today) or joined("News") != 2026-01-01"#,
             r#"on("Скидки \"до\"", 7 days) or clicked("autumn") or received("autumn", 1 days)"#,
-            r#"email contains "@mail.ru" or email = "иван@xn--80a1acny.xn--p1ai" or city starts with "К\\""#,
+            r#"email contains "@mail.ru" or email = "иван@xn--80a1acny.xn--p1ai" or city starts with "К\\" or city ends with "нь""#,
         ] {
             let tree = resolve(expression).expect(expression);
 

@@ -43,10 +43,19 @@ crate::text_enum! {
         Contains = "contains",
         /// The value begins with the text.
         StartsWith = "starts with",
+        /// The value ends with the text.
+        EndsWith = "ends with",
         /// Has a value.
         Set = "is set",
         /// Has no value.
         Unset = "is not set",
+    }
+}
+
+impl Op {
+    /// Whether the operator compares with a part of a text.
+    pub const fn is_part(self) -> bool {
+        matches!(self, Self::Contains | Self::StartsWith | Self::EndsWith)
     }
 }
 

@@ -120,7 +120,11 @@ impl ExpectedCondition {
                 let op = pick(rng, &SAME);
                 Self::Text("plan", op, (0..several(op, rng)).map(|_| pick(rng, &WORDS)).collect())
             }
-            5 => Self::Part("city", pick(rng, &["contains", "starts with"]), pick(rng, &["каз", "'", "%", "\\", "К"])),
+            5 => Self::Part(
+                "city",
+                pick(rng, &["contains", "starts with", "ends with"]),
+                pick(rng, &["каз", "'", "%", "\\", "К", "нь"]),
+            ),
             6 => {
                 let op = pick(rng, &ORDER);
                 Self::Number(op, (0..several(op, rng)).map(|_| pick(rng, &NUMBERS)).collect())
@@ -181,6 +185,9 @@ impl ExpectedCondition {
                 meets(text(field), op, &texts.iter().map(|text| text.to_lowercase()).collect::<Vec<_>>())
             }
             Self::Part(field, "contains", part) => text(field).is_some_and(|text| text.contains(&part.to_lowercase())),
+            Self::Part(field, "ends with", part) => {
+                text(field).is_some_and(|text| text.ends_with(&part.to_lowercase()))
+            }
             Self::Part(field, _, part) => text(field).is_some_and(|text| text.starts_with(&part.to_lowercase())),
             Self::Number(op, numbers) => meets(person.values.get("age").and_then(|age| age.as_f64()), op, numbers),
             Self::Day(op, days) => meets(text("birthday"), op, &days.iter().map(|at| day(*at)).collect::<Vec<_>>()),
