@@ -102,7 +102,7 @@ fn measure(name: &str, composer: &Composer) {
             .push(timed(&recipients, |recipient, to| assert!(composer.splice(recipient, to, 0, black_box(&mut out)))));
         times[1].push(timed(&recipients[..MESSAGES / 50], |recipient, to| {
             let rendered = composer.render(recipient).expect("an email");
-            black_box(composer.write(recipient, to, &rendered, 0));
+            black_box(composer.write(recipient, to, &rendered, 0).expect("written"));
         }));
         times[2].push(timed(&recipients, |_, _| {
             copy.clear();

@@ -32,13 +32,19 @@ campaign-key-text = Line { $line }: the setting “{ $key }” must be a text in
 campaign-toml = Line { $line } cannot be read as a setting. A setting is a name, an equals sign and a text in double quotes: name = "autumn"
 campaign-name = A campaign needs a name of 1 to 100 visible characters.
 campaign-sender = “{ $text }” in { $field } is not a sender. Write: Shop <news@example.org>
+campaign-sender-invalid = An earlier version accepted the sender of this campaign, and it cannot be written into a message. Correct “from” and “reply-to” in its file.
 campaign-zone = “{ $zone }” is not a time zone. Write for example Europe/Moscow.
 campaign-time = “{ $text }” is not a time. Write 2026-12-01 10:00, with zone = "Europe/Moscow" beside it.
 campaign-past = { $time } is in the past. Choose a later time, or start at once: sendoff campaign start { $name }
 campaign-no-time = The file has no start time. Add --at "2026-12-01 10:00", or at = "…" in the file.
 skipped-address = the address is not valid
+skipped-panic = the message could not be made because of a bug in Sendoff
 skipped-fields = the field values cannot be read
 skipped-missing = a value that the message needs is missing
+skipped-limit = the message takes too many steps to render, or becomes too long
+skipped-link = a link of the message is not valid for this contact
+skipped-template = a tag of the message does something impossible with the values of this contact
+count-skip-reason = Skipped { $count }:
 skipped-smtputf8 = the relay does not accept addresses outside ASCII (no SMTPUTF8)
 
 excluded-pending = not confirmed yet
@@ -72,6 +78,10 @@ preflight-broken = For { $count ->
     [one] { $count } contact
    *[other] { $count } contacts
 } no message can be made ({ $reason }). Start with --skip-missing to skip them.
+preflight-unwritable = { $count ->
+    [one] { $count } contact has an address
+   *[other] { $count } contacts have addresses
+} that no message can be sent to. An earlier version accepted it; it is skipped. Correct it with: sendoff contact correct
 preflight-irregular = This email cannot be compiled: a tag spells characters by number (such as {"\\u00e9"}), or it has very many tags. Every message is rendered from scratch, about fifty times slower: a few thousand messages per second at most. Write the characters themselves, or use fewer tags.
 test-sent = The test message to { $to } was sent: { $answer }
 address-wrong = This is not a valid address: { $why }.

@@ -14,6 +14,21 @@ health-events-pending = { $count ->
     [one] { $count } open or click waits
    *[other] { $count } opens and clicks wait
 } on disk for the database.
+panicked = This failed because of a bug in Sendoff. The log says where; everything else goes on. Please report it.
+health-panics = A bug in Sendoff was contained: { $count ->
+    [one] { $count } failure
+   *[other] { $count } failures
+} since the start, the last in { $part ->
+    [composer] composing a message
+    [connection] a connection to a relay
+    [round] the sending of a workspace
+    [scheduler] the scheduler
+    [start] the start of a campaign
+   *[page] a page
+    [journal] the execution of unsubscribe requests
+    [recorder] the recording of opens and clicks
+    [eraser] the erasure of files
+}. What it met has a reason of its own, the rest goes on; the log says where.
 health-events-lost = { $count ->
     [one] { $count } open or click was
    *[other] { $count } opens and clicks were

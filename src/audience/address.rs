@@ -12,7 +12,7 @@ use unicode_normalization::UnicodeNormalization;
 pub enum AddressError {
     /// Empty.
     Empty,
-    /// CR, LF, NUL, another control character, or an invisible direction mark.
+    /// CR, LF, NUL, another control character, or an invisible character: with it one mailbox would look like another.
     Control,
     /// A name, brackets or quotes around the address.
     Wrapped,
@@ -54,6 +54,8 @@ impl AddressError {
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Address {
     local: String,
+    /// The local part with as few quotes and backslashes as it can have, where that is another text.
+    plain: Option<Box<str>>,
     spelled: String,
     domain: String,
 }
@@ -65,7 +67,7 @@ impl Address {
         if text.is_empty() {
             return Err(AddressError::Empty);
         }
-        if has_hidden(text) {
+        if has_invisible(text) {
             return Err(AddressError::Control);
         }
         if text.ends_with(['>', '"', '\'', ')']) || text.starts_with('<') || text.starts_with("mailto:") {
@@ -73,14 +75,25 @@ impl Address {
         }
         let text = nfc(text);
         let (local, domain) = split(&text)?;
-        if local.len() > 64 || !(is_dot_atom(local) || is_quoted(local)) {
+        if local.len() > 64 || !(is_dot_atom(local) || unquoted(local).is_some()) {
             return Err(AddressError::Local);
         }
         let ascii = to_ascii(domain).ok_or(AddressError::Domain)?;
         if local.len() + 1 + ascii.len() > 254 {
             return Err(AddressError::Domain);
         }
-        Ok(Self { local: local.to_owned(), spelled: domain.to_owned(), domain: ascii })
+        Ok(Self { plain: plain(local), local: local.to_owned(), spelled: domain.to_owned(), domain: ascii })
+    }
+
+    /// The address of a stored row. Earlier versions accepted addresses that [`Address::parse`] refuses; they are kept,
+    /// so that their owner can be found, shown and erased, and get no message.
+    pub fn parse_stored(text: &str) -> Self {
+        Self::parse(text).unwrap_or_else(|_| {
+            let text = nfc(text);
+            let (local, domain) = text.rsplit_once('@').unwrap_or((&text, ""));
+            let ascii = to_ascii(domain).unwrap_or_else(|| domain.to_lowercase());
+            Self { plain: plain(local), local: local.to_owned(), spelled: domain.to_owned(), domain: ascii }
+        })
     }
 
     /// The full address as its owner spells it.
@@ -90,17 +103,20 @@ impl Address {
 
     /// The full address for SMTP commands: the domain as A-label (RFC 6531 §3.2).
     pub fn envelope(&self) -> String {
-        format!("{}@{}", self.local, self.domain)
+        format!("{}@{}", self.local(), self.domain)
     }
 
-    /// The form by which addresses are compared: local part in lower case and without unnecessary quotes, domain as
-    /// lower-case A-label. All spellings of a mailbox have one canonical form. In rare cases two mailboxes share
-    /// it; then one message too few is sent.
+    /// The form by which addresses are compared: local part in lower case, quoted and escaped only where it must be
+    /// (RFC 5321 §4.1.2: `"\anna"`, `"anna"` and `anna` are one mailbox), domain as lower-case A-label. All spellings of
+    /// a mailbox have one canonical form. In rare cases two mailboxes share it; then one message too few is sent.
     pub fn canonical(&self) -> String {
-        let bare =
-            self.local.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).filter(|rest| is_dot_atom(rest));
-        let local = bare.unwrap_or(&self.local).to_lowercase();
-        format!("{}@{}", nfc(&local), self.domain)
+        format!("{}@{}", nfc(&self.local().to_lowercase()), self.domain)
+    }
+
+    /// The canonical form of earlier versions, which kept the backslashes of a quoted local part; `None` where both are
+    /// the same. Tombstones may have been set with it.
+    pub fn earlier_canonical(&self) -> Option<String> {
+        self.local.contains('\\').then(|| format!("{}@{}", nfc(&self.local.to_lowercase()), self.domain))
     }
 
     /// Whether only a server with SMTPUTF8 accepts it (RFC 6531): the local part is not ASCII.
@@ -113,9 +129,10 @@ impl Address {
         &self.domain
     }
 
-    /// The part before `@`.
+    /// The part before `@` as messages and envelopes have it: quoted and escaped only where it must be, since not every
+    /// program reads a needless backslash.
     pub fn local(&self) -> &str {
-        &self.local
+        self.plain.as_deref().unwrap_or(&self.local)
     }
 }
 
@@ -142,8 +159,20 @@ pub fn is_hidden(c: char) -> bool {
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{fffd}' | '\u{61c}' | '\u{ad}')
 }
 
-fn has_hidden(text: &str) -> bool {
-    if text.is_ascii() { text.bytes().any(|byte| byte.is_ascii_control()) } else { text.chars().any(is_hidden) }
+/// Whether a character of an address cannot be seen: [`is_hidden`], the other code points that Unicode ignores by
+/// default (`Default_Ignorable_Code_Point`: joiners, fillers, variation selectors, tags), blank symbols, annotations and
+/// noncharacters. Text may need them, a mailbox does not, and with them an address looks like that of someone else.
+fn is_invisible(c: char) -> bool {
+    is_hidden(c)
+        || matches!(c, '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}')
+        || matches!(c, '\u{206a}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}')
+        || matches!(c, '\u{fdd0}'..='\u{fdef}' | '\u{fff0}'..='\u{fffc}' | '\u{1bca0}'..='\u{1bca3}')
+        || matches!(c, '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+        || u32::from(c) & 0xfffe == 0xfffe
+}
+
+fn has_invisible(text: &str) -> bool {
+    if text.is_ascii() { text.bytes().any(|byte| byte.is_ascii_control()) } else { text.chars().any(is_invisible) }
 }
 
 /// The text in NFC. ASCII is in NFC already.
@@ -173,19 +202,31 @@ fn is_atext(c: char) -> bool {
     }
 }
 
-fn is_quoted(local: &str) -> bool {
-    let Some(inner) = local.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
-        return false;
-    };
+/// The content of a quoted local part without quotes and backslashes; `None` for one that is not quoted or not valid.
+/// White space outside ASCII is refused in it: it looks like a space and is another mailbox.
+fn unquoted(local: &str) -> Option<String> {
+    let inner = local.strip_prefix('"')?.strip_suffix('"')?;
+    let mut content = String::with_capacity(inner.len());
     let mut chars = inner.chars();
     while let Some(c) = chars.next() {
-        match c {
-            '"' => return false,
-            '\\' if !chars.next().is_some_and(|c| c.is_ascii_graphic() || c == ' ') => return false,
-            _ => {}
-        }
+        content.push(match c {
+            '"' => return None,
+            '\\' => chars.next().filter(|c| c.is_ascii_graphic() || *c == ' ')?,
+            c if c != ' ' && c.is_whitespace() => return None,
+            c => c,
+        });
     }
-    local.len() > 2
+    Some(content).filter(|content| !content.is_empty())
+}
+
+/// A quoted local part with as few quotes and backslashes as it can have; `None` if it has no more already.
+fn plain(local: &str) -> Option<Box<str>> {
+    let content = unquoted(local)?;
+    let plain = match is_dot_atom(&content) {
+        true => content,
+        false => format!("\"{}\"", content.replace('\\', "\\\\").replace('"', "\\\"")),
+    };
+    (plain != local).then(|| plain.into())
 }
 
 /// The A-label form by the strict rules of UTS 46. A name needs a dot unless it is `localhost`.
@@ -208,7 +249,13 @@ mod tests {
     fn all_spellings_of_a_mailbox_have_one_canonical_form() {
         assert_eq!(canonical("Иван@ПОЧТА.РФ"), canonical("иван@xn--80a1acny.xn--p1ai"));
         assert_eq!(canonical("андрей@почта.рф"), canonical("андреи\u{306}@почта.рф"));
-        assert_eq!(canonical("\"Anna\"@Example.org"), "anna@example.org");
+        for anna in ["\"Anna\"@Example.org", r#""\anna"@example.org"#, r#""\A\n\n\a"@example.org"#] {
+            assert_eq!(canonical(anna), "anna@example.org", "{anna}");
+        }
+        assert_eq!(canonical(r#""x\ t\wo\"\\"@example.org"#), r#""x two\"\\"@example.org"#);
+        assert_eq!(canonical(r#""x two\"\\"@example.org"#), r#""x two\"\\"@example.org"#);
+        assert_eq!(canonical(r#""a\.b"@example.org"#), "a.b@example.org");
+        assert_ne!(canonical(r#""a..b"@example.org"#), canonical("a.b@example.org"));
         assert_eq!(canonical("  anna@example.org\t"), "anna@example.org");
         assert_ne!(canonical("anna+news@example.org"), canonical("anna@example.org"));
         assert_ne!(canonical("a@straße.de"), canonical("a@strasse.de"));
@@ -230,6 +277,11 @@ mod tests {
 
         assert_eq!(address.domain(), "example.org");
         assert_eq!(address.local(), "\"very.unusual@strange\"");
+        let escaped = Address::parse(r#""\A\<b"@Example.org"#).expect("parses");
+        assert_eq!(
+            (escaped.expose(), escaped.envelope()),
+            (r#""\A\<b"@Example.org"#.into(), r#""A<b"@example.org"#.into())
+        );
     }
 
     #[test]
@@ -260,6 +312,62 @@ mod tests {
         ] {
             assert_eq!(Address::parse(text).map(|a| a.expose()), Err(error), "{text:?}");
         }
+    }
+
+    #[test]
+    fn an_address_with_a_character_that_cannot_be_seen_is_refused() {
+        for hidden in [
+            '\u{ad}',
+            '\u{34f}',
+            '\u{61c}',
+            '\u{115f}',
+            '\u{180e}',
+            '\u{200b}',
+            '\u{200d}',
+            '\u{202e}',
+            '\u{2060}',
+            '\u{2069}',
+            '\u{206a}',
+            '\u{2800}',
+            '\u{3164}',
+            '\u{fe0f}',
+            '\u{feff}',
+            '\u{ffa0}',
+            '\u{fffc}',
+            '\u{fffe}',
+            '\u{1d173}',
+            '\u{e0001}',
+            '\u{e0061}',
+            '\u{e0100}',
+            '\u{1fffe}',
+        ] {
+            for text in [format!("an{hidden}na@example.org"), format!("\"an{hidden}na\"@example.org")] {
+                assert_eq!(Address::parse(&text).map(|a| a.expose()), Err(AddressError::Control), "{text:?}");
+            }
+        }
+        for space in ['\u{a0}', '\u{2003}', '\u{3000}', '\u{1680}'] {
+            for text in [format!("an{space}na@example.org"), format!("\"an{space}na\"@example.org")] {
+                assert_eq!(Address::parse(&text).map(|a| a.expose()), Err(AddressError::Local), "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_stored_address_of_an_earlier_version_is_read_whatever_it_is() {
+        for (text, canonical) in [
+            ("Anna@Example.org", "anna@example.org"),
+            ("an\u{34f}na@Почта.рф", "an\u{34f}na@xn--80a1acny.xn--p1ai"),
+            ("<anna@example.org>", "<anna@example.org>"),
+            ("no at", "no at@"),
+            ("", "@"),
+        ] {
+            let address = Address::parse_stored(text);
+            assert_eq!(address.canonical(), canonical, "{text:?}");
+            assert!(address.to_string().contains("***@"), "{address}");
+        }
+        let earlier = Address::parse(r#""\Anna"@example.org"#).expect("an address").earlier_canonical();
+        assert_eq!(earlier.as_deref(), Some(r#""\anna"@example.org"#));
+        assert_eq!(Address::parse("anna@example.org").expect("an address").earlier_canonical(), None);
     }
 
     #[test]

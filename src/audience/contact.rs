@@ -17,9 +17,11 @@ use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 
 mod bulk_insert;
+mod canonical_form;
 mod derived_columns;
 
 pub use bulk_insert::{ContactRow, NewContactIds, copy_in, insert_subscribed};
+pub use canonical_form::{Outdated, find_outdated, set_canonical};
 pub use derived_columns::{
     backfill, create_activity_index, create_index, drop_index, lock, recompute_activity, recompute_reachable,
     record_activity,
@@ -54,7 +56,8 @@ pub struct NewContact {
     pub values: Values,
 }
 
-/// Reads a contact from columns `id, address, fields, created_at, updated_at`.
+/// Reads a contact from columns `id, address, fields, created_at, updated_at`. An address that only an earlier version
+/// accepted is no error: one such row must not stop an import or a page.
 pub fn read(row: &AnyRow) -> Result<Contact> {
     let id = row.get(0);
     let broken = |column: &str| {
@@ -62,7 +65,7 @@ pub fn read(row: &AnyRow) -> Result<Contact> {
     };
     Ok(Contact {
         id,
-        address: Address::parse(row.get(1)).map_err(|_| broken("address"))?,
+        address: Address::parse_stored(row.get(1)),
         values: serde_json::from_str(row.get(2)).map_err(|_| broken("fields"))?,
         created_at: row.get(3),
         updated_at: row.get(4),

@@ -29,6 +29,13 @@ pub fn digest(key: &Key, workspace: Id, address: &Address) -> Digest {
     digest_canonical(key, workspace, &address.canonical())
 }
 
+/// Every digest under which a tombstone of this address may be stored: [`digest`] and, where it differs, that of the form
+/// of earlier versions.
+pub fn digests(key: &Key, workspace: Id, address: &Address) -> Vec<Digest> {
+    let earlier = address.earlier_canonical().map(|earlier| digest_canonical(key, workspace, &earlier));
+    [digest(key, workspace, address)].into_iter().chain(earlier).collect()
+}
+
 /// The same for an address whose canonical form is at hand.
 pub fn digest_canonical(key: &Key, workspace: Id, canonical: &str) -> Digest {
     key.mac(&[b"tombstone", &workspace.to_be_bytes(), canonical.as_bytes()])

@@ -38,13 +38,11 @@ impl Composer {
     /// Compiles content.
     pub fn compile(installation: &Installation, content: FrozenContent) -> Result<Self> {
         let email = CompiledEmail::compile(&content.draft, &content.frame)?;
-        let from = content.from.mailbox();
+        let from = content.from.mailbox()?;
         let (signer, sender) = (installation.signer.clone(), from.envelope());
         let mut composer = Self { content, email, mime_template: None, signer, from, sender };
-        composer.mime_template = MimeTemplate::new(
-            &composer.email,
-            &composer.heading(composer.email.placeholder_secret(), &composer.from, 0),
-        );
+        let heading = composer.heading(composer.email.placeholder_secret(), &composer.from, 0);
+        composer.mime_template = MimeTemplate::new(&composer.email, &heading.map_err(Message::invalid)?);
         Ok(composer)
     }
 
@@ -103,8 +101,17 @@ impl Composer {
     }
 
     /// Bytes of the message. `date` is that of the first attempt, in ms.
-    pub fn write(&self, recipient: &Recipient, to: &Address, rendered: &RenderedEmail, date: Millis) -> Vec<u8> {
-        message::write(&self.heading(&self.secret(recipient.delivery), to, date), rendered)
+    ///
+    /// # Errors
+    /// An address that cannot be written into a header.
+    pub fn write(
+        &self,
+        recipient: &Recipient,
+        to: &Address,
+        rendered: &RenderedEmail,
+        date: Millis,
+    ) -> Result<Vec<u8>, Message> {
+        Ok(message::write(&self.heading(&self.secret(recipient.delivery), to, date)?, rendered))
     }
 
     /// Writes the message of a delivery to `out` in wire form, dated as its first attempt. Overwrites `out`. Dots at the
@@ -118,7 +125,7 @@ impl Composer {
             let rendered = self.render(recipient)?;
             out.clear();
             // None of our lines begins with a dot, so there is none to double.
-            out.extend_from_slice(&self.write(recipient, to, &rendered, date));
+            out.extend_from_slice(&self.write(recipient, to, &rendered, date)?);
         }
         Ok(())
     }
@@ -146,14 +153,18 @@ impl Composer {
         self.signer.message_secret(DeliveryRef { campaign: self.content.campaign, delivery })
     }
 
-    fn heading(&self, secret: &MessageSecret, to: &Address, date: Millis) -> MessageHeader {
+    fn heading(&self, secret: &MessageSecret, to: &Address, date: Millis) -> Result<MessageHeader, Message> {
         let from = &self.from;
         let token = secret.token(TokenPurpose::Unsubscribe);
         let mailto = self.content.mailbox.split_once('@').map(|(local, domain)| format!("{local}+{token}@{domain}"));
-        MessageHeader {
-            from: mailbox(&self.content.from.name, from),
-            reply_to: self.content.reply_to.as_ref().map(|to| mailbox(&to.name, &to.mailbox())),
-            to: mailbox("", to),
+        let reply_to = match &self.content.reply_to {
+            Some(to) => Some(mailbox(&to.name, &to.mailbox().map_err(|error| error.message())?)?),
+            None => None,
+        };
+        Ok(MessageHeader {
+            from: mailbox(&self.content.from.name, from)?,
+            reply_to,
+            to: mailbox("", to).map_err(|_| Message::new("skipped-address"))?,
             message_id: format!("{}@{}", secret.message_id(), from.domain()),
             date,
             list: Some(ListHeaders {
@@ -167,12 +178,13 @@ impl Composer {
                 unsubscribe_url: link::page_url(&self.content.frame.public_url, secret, TokenPurpose::Unsubscribe),
                 unsubscribe_mailbox: mailto,
             }),
-        }
+        })
     }
 }
 
-fn mailbox(name: &str, address: &Address) -> Mailbox {
-    Mailbox::new(HeaderText::clean(name), address.local(), address.domain()).expect("a parsed address makes a mailbox")
+fn mailbox(name: &str, address: &Address) -> Result<Mailbox, Message> {
+    let mailbox = Mailbox::new(HeaderText::clean(name), address.local(), address.domain());
+    mailbox.map_err(|error| error.message())
 }
 
 /// A name reduced to ASCII letters and digits, for a header.

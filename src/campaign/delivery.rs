@@ -23,6 +23,7 @@ pub mod mark;
 pub mod orphan_repair;
 pub mod reassign_lanes;
 pub mod record;
+mod skip_reason;
 pub mod uncertain;
 
 use sqlx::Row;
@@ -39,6 +40,7 @@ pub use freeze::freeze;
 pub use mark::{Mark, Marked, Recipient, collect_marked, mark, may_send, peek, prepare_mark, release};
 pub use reassign_lanes::reassign_lanes;
 pub use record::{DeliveryResult, ResultBatch, record, recover, skip_pending};
+pub use skip_reason::{count_by_reason, skip_reason};
 
 crate::text_enum! {
     /// State of a delivery.

@@ -60,9 +60,12 @@ impl Sender {
             .then(|| Self { name: name.to_owned(), address: address.expose() })
     }
 
-    /// The address, which was checked when it was parsed.
-    pub fn mailbox(&self) -> Address {
-        Address::parse(&self.address).expect("a sender is only ever made from a parsed address")
+    /// The address.
+    ///
+    /// # Errors
+    /// Invalid if an earlier version, whose rules were laxer, accepted and stored the sender.
+    pub fn mailbox(&self) -> Result<Address> {
+        Address::parse(&self.address).map_err(|_| Message::new("campaign-sender-invalid").invalid_field("from"))
     }
 }
 

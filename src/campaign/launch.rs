@@ -17,6 +17,7 @@ use crate::infra::error::{Message, Result};
 use crate::infra::failpoint;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
+use crate::infra::panic;
 use crate::infra::setting::{self, Setting};
 
 pub use super::frozen_content::current as current_content;
@@ -146,7 +147,11 @@ async fn start_scheduled(installation: &Installation) -> Result<()> {
     for campaign in
         scheduled.into_iter().filter(|campaign| campaign.starts_at.is_some_and(|at| at <= installation.clock.now()))
     {
-        match start(installation, &campaign).await {
+        let started = panic::catch_async(start(installation, &campaign)).await.flatten();
+        if started.as_ref().is_err_and(panic::is_panic) {
+            installation.panics.record("start");
+        }
+        match started {
             Ok(planned) => tracing::info!(campaign.id = campaign.id, planned, "scheduled campaign started"),
             Err(error) if error.is_outage() => return Err(error),
             Err(error) => {

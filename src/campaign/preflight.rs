@@ -40,6 +40,9 @@ pub struct Preflight {
     pub missing: BTreeMap<String, i64>,
     /// Number of contacts for which no message can be made, by packed reason.
     pub broken: BTreeMap<String, i64>,
+    /// Number of contacts with an address that no message can be sent to. Only an earlier version accepted these; they
+    /// are skipped.
+    pub unwritable: i64,
     /// What should be looked at.
     pub warnings: Vec<Message>,
     /// What must be fixed before the start.
@@ -160,7 +163,8 @@ impl Preflight {
     /// its links change nothing.
     fn check_message(&mut self, composer: &Composer, recipient: &Recipient, is_sample: bool, scratch: &mut Vec<u8>) {
         let Ok(address) = Address::parse(&recipient.address) else {
-            return self.add_broken(&Message::new("skipped-address"));
+            self.unwritable += 1;
+            return;
         };
         let is_sample = is_sample && self.samples.len() < SAMPLES;
         let weight = composer.measure(recipient, scratch);
@@ -172,18 +176,21 @@ impl Preflight {
             Err(reason) => return self.add_broken(&reason),
         };
         self.add_missing(rendered.missing.iter().cloned());
-        let bytes = || composer.write(recipient, &address, &rendered, 0).len();
+        let bytes = match composer.write(recipient, &address, &rendered, 0) {
+            Ok(message) => message.len(),
+            Err(reason) => return self.add_broken(&reason),
+        };
         if is_sample {
             self.samples.push(Sample {
                 to: address.to_string(),
                 subject: rendered.subject.to_string(),
                 preheader: rendered.preheader.to_string(),
                 text: rendered.text.clone(),
-                bytes: bytes(),
+                bytes,
             });
         }
         if self.is_heaviest(rendered.html.len()) {
-            self.largest = bytes();
+            self.largest = bytes;
             self.heaviest = Some(rendered);
         }
     }
@@ -251,6 +258,9 @@ impl Preflight {
         }
         for (reason, count) in &self.broken {
             self.problems.push(Message::new("preflight-broken").with("reason", reason).with("count", count));
+        }
+        if self.unwritable > 0 {
+            self.warnings.push(Message::new("preflight-unwritable").with("count", self.unwritable));
         }
         if !composer.email().is_pre_encoded() {
             self.warnings.push(Message::new("preflight-irregular"));

@@ -51,7 +51,7 @@ pub async fn compose(
     let fields = serde_json::to_string(&values).map_err(|_| Message::new("skipped-fields").internal())?;
     let recipient = Recipient { delivery: 0, address: to.expose(), fields };
     let rendered = composer.render(&recipient).map_err(Message::invalid)?;
-    let bytes = composer.write(&recipient, to, &rendered, installation.clock.now());
+    let bytes = composer.write(&recipient, to, &rendered, installation.clock.now()).map_err(Message::invalid)?;
     let (from, relay) = (composer.from().clone(), composer.relay().map(str::to_owned));
     Ok(TestMessage { sender: composer.sender().to_owned(), from, relay, subject: rendered.subject.to_string(), bytes })
 }

@@ -193,6 +193,10 @@ fn view_text(view: &CampaignView, lang: Lang) -> String {
     let mut lines = vec![line(&view.campaign, &view.summary, lang)];
     lines.extend(schedule::lines(view, lang));
     lines.push(numbers(&view.summary, lang));
+    for (reason, count) in &view.skip_reasons {
+        let message = Message::new("count-skip-reason").with("count", count);
+        lines.push(format!("  {} {}", lang.translate(&message), lang.tr(reason)));
+    }
     lines.extend(view.lane_status.iter().map(|lane| lane.line(view.now, lang)));
     lines.join("\n")
 }

@@ -14,6 +14,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::infra::clock::{Clock, Millis};
+use crate::infra::panic;
 
 /// Format of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -61,6 +62,7 @@ pub fn start(format: Format, level: Level) {
     let log = Log { format, clock: Clock::system() };
     // A process has one subscriber; an earlier one stays.
     let _ = tracing_subscriber::registry().with(log.with_filter(targets)).try_init();
+    panic::set_hook();
 }
 
 struct Log {

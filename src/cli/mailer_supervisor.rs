@@ -14,6 +14,7 @@ use crate::infra::db::is_missing_table;
 use crate::infra::db::store_status::StoreState;
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::installation::Installation;
+use crate::infra::panic;
 use crate::mailer::scheduler::{self, Mode, SendGate};
 
 /// How often the state of the store is read.
@@ -78,7 +79,8 @@ impl MailerSupervisor {
         let mut delay = MIN_RESTART_DELAY;
         loop {
             let began = Instant::now();
-            let error = match self.send(installation, Mode::Forever, gate.clone()).await {
+            let sent = panic::catch_async(self.send(installation, Mode::Forever, gate.clone())).await.flatten();
+            let error = match sent {
                 Ok(next_due) => return Ok(next_due),
                 Err(error) => error,
             };

@@ -39,13 +39,14 @@ use crate::infra::config::Config;
 use crate::infra::error::{Message, Result};
 use crate::infra::i18n::Lang;
 use crate::infra::installation::Installation;
+use crate::infra::panic;
 use crate::usecase::startup::{self, Opened};
 use crate::usecase::{Actor, NO_WORKSPACE, workspace as workspaces};
 
 /// Runs one command line and prints its output. The exit code is 0, 1 for a failure, 2 for what the user can mend.
 pub async fn run(cli: Cli) -> ExitCode {
     let (lang, json) = (cli.lang(), cli.json);
-    match run_command_line(cli, lang).await {
+    match panic::catch_async(Box::pin(run_command_line(cli, lang))).await.flatten() {
         Ok(output) => {
             print::output(&output, json);
             ExitCode::from(u8::from(output.failed))

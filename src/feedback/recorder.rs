@@ -16,6 +16,7 @@ use super::spool_line;
 use crate::infra::error::{Error, Result};
 use crate::infra::failpoint;
 use crate::infra::installation::Installation;
+use crate::infra::panic;
 use crate::infra::spool::Spool;
 
 /// Capacity of the queue in memory; events beyond it are lost and counted.
@@ -126,7 +127,10 @@ impl Writer {
             }
         }
         if !self.is_backing_off() {
-            let inserted = self.write(&events).await;
+            let inserted = panic::catch_async(self.write(&events)).await.flatten();
+            if inserted.as_ref().is_err_and(panic::is_panic) {
+                self.installation.panics.record("recorder");
+            }
             if let Err(error) = inserted {
                 tracing::warn!(error = ?error.message().key, events = events.len(), "events are spooled: the database is unavailable");
                 self.retry_at = Some(Instant::now() + RETRY_INTERVAL);

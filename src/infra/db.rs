@@ -66,6 +66,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (22, "mailer", include_str!("../../migrations/0022_mailer.sql")),
     (23, "store status", include_str!("../../migrations/0023_store_status.sql")),
     (24, "store migration", include_str!("../../migrations/0024_store_migration.sql")),
+    (25, "skip reasons", include_str!("../../migrations/0025_skip_reasons.sql")),
 ];
 
 /// A database, SQLite or PostgreSQL. Cheap to clone.

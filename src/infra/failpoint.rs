@@ -38,7 +38,18 @@ pub enum Bug {
     DropResult,
     /// Deliveries are claimed without drawing tokens from the rate limit.
     SkipTokenDraw,
+    /// Composing the message to [`PANICKING`] panics.
+    PanicInComposer,
+    /// A connection panics before the envelope to [`PANICKING`].
+    PanicBeforeEnvelope,
+    /// A connection panics when the body to [`PANICKING`] is due.
+    PanicBeforeBody,
+    /// The task of the lane [`PANICKING`] panics.
+    PanicInLane,
 }
+
+/// The local part of the recipients, and the lane, that the panics of [`Bug`] are for.
+pub const PANICKING: &str = "panic";
 
 impl Bug {
     const fn name(self) -> &'static str {
@@ -51,6 +62,10 @@ impl Bug {
             Self::SendWithoutLease => "send-without-lease",
             Self::DropResult => "drop-result",
             Self::SkipTokenDraw => "skip-token-draw",
+            Self::PanicInComposer => "panic-in-composer",
+            Self::PanicBeforeEnvelope => "panic-before-envelope",
+            Self::PanicBeforeBody => "panic-before-body",
+            Self::PanicInLane => "panic-in-lane",
         }
     }
 }
@@ -70,6 +85,11 @@ pub fn inject(bug: Option<Bug>) {
 pub fn has_bug(bug: Bug) -> bool {
     cfg!(debug_assertions) && INJECTED.get() == Some(bug)
         || ENABLED && read("SENDOFF_BUG").is_some_and(|name| name == bug.name())
+}
+
+/// Panics when the program is to have this bug and the local part or lane is [`PANICKING`].
+pub fn panic_if(bug: Bug, name: &str) {
+    assert!(name != PANICKING || !has_bug(bug), "the bug {} was asked for", bug.name());
 }
 
 /// Passes a fail point; ends the process when this is the passage asked for.

@@ -9,6 +9,7 @@ use crate::infra::error::Result;
 use crate::infra::id::Ids;
 use crate::infra::metric::Gauge;
 use crate::infra::network::Network;
+use crate::infra::panic::PanicCounter;
 use crate::infra::secret::Keyring;
 use crate::infra::token::Signer;
 
@@ -31,6 +32,8 @@ pub struct Installation {
     pub signer: Signer,
     /// State of the mailers of this process.
     pub mailer_status: MailerStatus,
+    /// The panics that this process has caught.
+    pub panics: PanicCounter,
 }
 
 /// State of the mailers of this process, for health checks and metrics.
@@ -79,6 +82,7 @@ impl Installation {
     pub fn from_parts(config: Config, clock: Clock, keys: Keyring, db: Db) -> Self {
         let signer = Signer::new(&keys);
         let (ids, keys) = (Arc::new(Ids::new(clock.clone())), Arc::new(keys));
-        Self { config, db, network: Network::tcp(), ids, clock, keys, signer, mailer_status: MailerStatus::default() }
+        let (mailer_status, panics) = (MailerStatus::default(), PanicCounter::default());
+        Self { config, db, network: Network::tcp(), ids, clock, keys, signer, mailer_status, panics }
     }
 }

@@ -14,6 +14,7 @@ pub mod id;
 pub mod installation;
 pub mod metric;
 pub mod network;
+pub mod panic;
 pub mod secret;
 pub mod setting;
 pub mod spool;

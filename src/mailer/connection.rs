@@ -5,6 +5,7 @@
 //! With `ahead` 1 at most one delivery per connection can become uncertain, at the price of a second round trip and a
 //! wait for the commit.
 
+mod at_work;
 mod marked_message;
 mod outcome;
 
@@ -26,9 +27,11 @@ use super::smtp::error::{Cause, Phase};
 use super::smtp::session::EnvelopeReply;
 use super::smtp::session::pipeline::{Envelope, PipelineReplies};
 use super::transport::{Channel, OutgoingMessage};
-use crate::campaign::delivery::{self, DeliveryResult, Marked, State};
+use crate::campaign::delivery::{self, Claimed, DeliveryResult, Marked, State};
 use crate::infra::failpoint::{self, Bug};
 use crate::infra::id::STEP;
+use crate::infra::panic;
+use at_work::{AtWork, Stage};
 use marked_message::{MarkedMessage, PendingMark};
 
 /// A mark older than this is checked again before the message is sent: the recipient may have unsubscribed meanwhile.
@@ -52,8 +55,14 @@ pub async fn run(
         channel: None,
         buffer: Vec::new(),
         failures: 0,
+        at_work: AtWork::default(),
     };
-    while let Some(pause) = connection.send().await {
+    loop {
+        let pause = match panic::catch_async(connection.send()).await {
+            Ok(Some(pause)) => pause,
+            Ok(None) => break,
+            Err(_) => connection.replace_after_panic().await,
+        };
         connection.return_pending().await;
         connection.pause(pause).await;
     }
@@ -77,6 +86,8 @@ struct Connection {
     buffer: Vec<u8>,
     /// Failures in a row of this connection.
     failures: u32,
+    /// The deliveries that it holds beside `pending`, for the case of a panic.
+    at_work: AtWork,
 }
 
 /// What a connection finds when it looks for work.
@@ -114,7 +125,11 @@ impl Connection {
                 self.record_untried(next).await;
                 return Some(if expired { MARK_TTL } else { Duration::ZERO });
             }
+            self.panic_if_asked(current.as_ref(), next.as_ref());
             let envelope = next.as_ref().map(MarkedMessage::envelope);
+            if let Some(message) = &current {
+                self.at_work.set(&message.job.claimed, Stage::Body);
+            }
             let replies = self.exchange(current.as_mut(), envelope.as_ref()).await;
             let mut failure = None;
             if let (Some(message), Some(reply)) = (current.take(), replies.message) {
@@ -153,6 +168,8 @@ impl Connection {
             };
             let Some(pending) = self.pending.pop_front() else { return Work::Nothing };
             failpoint::hit("after-mark");
+            let stage = if marked.is_some() { Stage::Marked } else { Stage::Dropped };
+            self.at_work.set(&pending.job.claimed, stage);
             match marked.or_else(|| pending.job.unchecked.clone()) {
                 Some(marked) => {
                     if let Some(message) = self.compose(pending, &marked).await {
@@ -198,6 +215,7 @@ impl Connection {
                 },
             };
             self.context.held.fetch_add(1, Ordering::Relaxed);
+            self.at_work.set(&job.claimed, Stage::Taken);
             let open = or_stopped(&self.round_over, self.context.wait_for_turn(&job.claimed)).await;
             if open != Some(true) || self.is_over() {
                 self.release(&job).await;
@@ -222,6 +240,7 @@ impl Connection {
                 Some(marked) => ready(marked),
                 None => self.context.group_commit.mark(job.mark(self.context.relay)).await,
             };
+            self.at_work.remove(job.claimed.id);
             self.pending.push_back(PendingMark { job, marked, requested, guard });
         }
         Ok(())
@@ -320,25 +339,26 @@ impl Connection {
     async fn record(&self, job: &Job, result: DeliveryResult) {
         let is_dropped = result.state == State::Accepted && result.id / STEP % 8 == 0;
         if failpoint::has_bug(Bug::DropResult) && is_dropped {
-            return self.let_go();
+            return self.let_go(&job.claimed);
         }
         self.context.count_ended(&job.claimed, &result);
         self.context.group_commit.record(result).await;
-        self.let_go();
+        self.let_go(&job.claimed);
     }
 
     /// The final eligibility check refused the delivery.
     fn drop_unmarked(&self, job: &Job) {
         self.context.refund(&job.claimed);
-        self.let_go();
+        self.let_go(&job.claimed);
     }
 
     async fn release(&self, job: &Job) {
-        self.context.release(job).await;
-        self.let_go();
+        self.context.release(&job.claimed).await;
+        self.let_go(&job.claimed);
     }
 
-    fn let_go(&self) {
+    fn let_go(&self, claimed: &Claimed) {
+        self.at_work.remove(claimed.id);
         self.context.held.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use tokio::task::{Id as TaskId, JoinSet};
 
-use crate::infra::error::{Error, Result};
+use crate::infra::error::Result;
+use crate::infra::panic;
 
 /// Tasks by key. Dropping the set aborts them.
 pub struct KeyedTasks<K> {
@@ -35,11 +36,11 @@ impl<K: PartialEq> KeyedTasks<K> {
     }
 
     /// Waits for the next task that ends and returns its key and result; `None` when no task runs. Cancel safe. A task
-    /// that panicked counts as a database error: the mailer starts again.
+    /// that panicked has the error of a panic.
     pub async fn join_next(&mut self) -> Option<(K, Result<()>)> {
         let (task, result) = match self.tasks.join_next_with_id().await? {
             Ok(ended) => ended,
-            Err(panicked) => (panicked.id(), Err(Error::Db(sqlx::Error::WorkerCrashed))),
+            Err(panicked) => (panicked.id(), Err(panic::error())),
         };
         self.keys.remove(&task).map(|key| (key, result))
     }
@@ -59,7 +60,7 @@ mod tests {
         assert!(matches!(tasks.join_next().await, Some(("a", Ok(())))));
 
         tasks.spawn("b", async { panic!("a bug") });
-        assert!(matches!(tasks.join_next().await, Some(("b", Err(_)))));
+        assert!(matches!(tasks.join_next().await, Some(("b", Err(error))) if panic::is_panic(&error)));
         assert!(tasks.is_empty());
     }
 }

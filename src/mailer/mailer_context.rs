@@ -25,6 +25,11 @@ use crate::infra::installation::Installation;
 /// Tells whether messages may be sent at this moment; false while unsubscribe requests wait to be applied.
 pub type SendGate = Arc<dyn Fn() -> bool + Send + Sync>;
 
+/// How long a workspace waits after a send round that panicked, and the rounds in a row after which its campaigns are
+/// paused.
+const PANIC_COOLDOWN: Duration = Duration::from_secs(2);
+const MAX_PANICS: u32 = 3;
+
 /// How long a campaign counts as waiting before it is looked at again: limits may change at any time.
 const WAIT_TTL: Duration = Duration::from_secs(2);
 
@@ -46,6 +51,8 @@ pub struct MailerContext {
     /// The campaigns that were running at the last look, by workspace.
     running: Mutex<HashMap<Id, HashSet<Id>>>,
     waits: Mutex<HashMap<Id, Wait>>,
+    /// Send rounds of a workspace that panicked in a row, and when the last one did.
+    panics: Mutex<HashMap<Id, (u32, Instant)>>,
 }
 
 /// What the scheduler of a mailer gives to its send rounds. While a clone lives the group commit goes on.
@@ -91,10 +98,11 @@ impl MailerContext {
             in_flight,
             lease: lease.id,
             freshness: lease.freshness(),
-            compose_pool: ComposePool::default(),
+            compose_pool: ComposePool::new(installation.panics.clone()),
             breakers: Mutex::default(),
             running: Mutex::default(),
             waits: Mutex::default(),
+            panics: Mutex::default(),
         }
     }
 
@@ -143,6 +151,29 @@ impl MailerContext {
             self.pause(campaign.id, &reason.pack()).await?;
         }
         Ok(())
+    }
+
+    /// Counts a panic of a workspace's send round, or ends the count when it ended otherwise. True while the round is to be
+    /// started again.
+    pub fn count_panic(&self, workspace: Id, is_panic: bool) -> bool {
+        let mut panics = locked(&self.panics);
+        if !is_panic {
+            panics.remove(&workspace);
+            return false;
+        }
+        let (count, at) = panics.entry(workspace).or_insert_with(|| (0, Instant::now()));
+        (*count, *at) = (*count + 1, Instant::now());
+        *count < MAX_PANICS
+    }
+
+    /// True for a moment after the send round of a workspace has panicked.
+    pub fn is_cooling_down(&self, workspace: Id) -> bool {
+        locked(&self.panics).get(&workspace).is_some_and(|(_, at)| at.elapsed() < PANIC_COOLDOWN)
+    }
+
+    /// True while any workspace cools down after a panic.
+    pub fn is_any_cooling_down(&self) -> bool {
+        locked(&self.panics).values().any(|(_, at)| at.elapsed() < PANIC_COOLDOWN)
     }
 
     /// Records that every due delivery of a campaign waits: until a time, or until an operator acts.

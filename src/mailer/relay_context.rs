@@ -12,7 +12,6 @@ use super::limits::throttle::Throttle;
 use super::limits::token_reserve::TokenReserve;
 use super::mailer_context::MailerContext;
 use super::queue::group_commit::GroupCommit;
-use super::queue::job::Job;
 use super::relay::Relay;
 use super::smtp::error::SmtpError;
 use super::smtp::pipelining_trust::PipeliningTrust;
@@ -138,9 +137,9 @@ impl RelayContext {
     }
 
     /// Releases a claimed delivery that was not marked: returns its tokens and gives it back to the queue.
-    pub async fn release(&self, job: &Job) {
-        self.refund(&job.claimed);
-        self.group_commit.release(job.claimed.id).await;
+    pub async fn release(&self, claimed: &Claimed) {
+        self.refund(claimed);
+        self.group_commit.release(claimed.id).await;
     }
 
     /// Opens a channel if `slot` has none.

@@ -27,6 +27,7 @@ use crate::infra::error::{Error, Result};
 use crate::infra::failpoint::{self, Bug};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
+use crate::infra::panic;
 
 /// When the scheduler returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +50,11 @@ pub async fn run(
 ) -> Result<Option<Millis>> {
     let _counted = installation.mailer_status.mailers.increment();
     loop {
-        let ended = Box::pin(run_under_lease(installation, mode, send_gate.clone(), stop.clone())).await;
+        let ended = Box::pin(run_under_lease(installation, mode, send_gate.clone(), stop.clone()));
+        let ended = panic::catch_async(ended).await.flatten();
+        if ended.as_ref().is_err_and(panic::is_panic) {
+            installation.panics.record("scheduler");
+        }
         match ended {
             Ok(next) if mode == Mode::UntilIdle || *stop.borrow() => return Ok(next),
             // Another mailer holds the data folder: waiting would hide that.
@@ -216,13 +221,14 @@ async fn tick(
     let mut held = false;
     for campaign in running {
         let now = installation.clock.now();
-        let due = !context.is_waiting(campaign.id)
+        let due = !context.is_cooling_down(campaign.workspace)
+            && !context.is_waiting(campaign.id)
             && delivery::is_due(&mut *installation.db.read().await?, campaign.id, now).await?;
         if due && !rounds.has(&campaign.workspace) {
             let (mailer, halt) = (mailer.clone(), halt.clone());
             rounds.spawn(campaign.workspace, async move { send_round::run(&mailer, campaign.workspace, &halt).await });
         }
-        if !due && !rounds.has(&campaign.workspace) {
+        if !due && !rounds.has(&campaign.workspace) && !context.is_cooling_down(campaign.workspace) {
             let mut tx = installation.db.write().await?;
             let finished = lifecycle::finish(&mut tx, campaign.id, installation.clock.now()).await?;
             tx.commit().await?;
@@ -230,13 +236,18 @@ async fn tick(
                 !finished && delivery::is_held(&mut *installation.db.read().await?, campaign.id, context.lease).await?;
         }
     }
-    Ok(!held && rounds.is_empty())
+    Ok(!held && rounds.is_empty() && !context.is_any_cooling_down())
 }
 
 /// Handles the result of a workspace's send round. An error other than an outage pauses the campaigns of the
-/// workspace, with the error as the reason.
+/// workspace, with the error as the reason. After a panic the next round waits a little; the third in a row pauses.
 async fn round_ended(mailer: &MailerContext, (workspace, result): (Id, Result<()>)) -> Result<()> {
+    let is_panic = result.as_ref().is_err_and(panic::is_panic);
+    if is_panic {
+        mailer.installation.panics.record("round");
+    }
     match result {
+        Err(_) if mailer.count_panic(workspace, is_panic) => Ok(()),
         Err(error) if !error.is_outage() => mailer.pause_all(workspace, &error.message()).await,
         result => result,
     }

@@ -136,7 +136,7 @@ async fn join_all(connections: &mut JoinSet<()>) {
 
 async fn release_queued(context: &RelayContext, receiver: &mut mpsc::Receiver<Job>) {
     while let Ok(job) = receiver.try_recv() {
-        context.release(&job).await;
+        context.release(&job.claimed).await;
     }
 }
 

@@ -15,6 +15,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::{erasure, physical_erasure};
+use crate::audience::address::Address;
 use crate::audience::contact;
 use crate::audience::tombstone::{self, Digest};
 use crate::infra::db::query::Query;
@@ -185,7 +186,7 @@ async fn erase_matching(installation: &Installation, workspace: Id, lists: &Hash
     loop {
         let mut tx = installation.db.write_for(WritePurpose::Removal).await?;
         let rows = Query::new(
-            "select id, canonical
+            "select id, canonical, address
                from contact
               where workspace_id = :workspace
                 and id > :after
@@ -201,11 +202,25 @@ async fn erase_matching(installation: &Installation, workspace: Id, lists: &Hash
         after = last.get(0);
         for row in &rows {
             let contact: Id = row.get(0);
-            let Ok(canonical) = row.try_get(1) else { continue };
-            let digest = tombstone::digest_canonical(&installation.keys.tombstone, workspace, canonical);
-            let Some(lists) = lists.get(&digest) else { continue };
+            let Ok(canonical) = row.try_get::<&str, _>(1) else { continue };
+            let key = &installation.keys.tombstone;
+            let digest = tombstone::digest_canonical(key, workspace, canonical);
+            // An earlier version has logged the digest of another form.
+            let earlier = row.try_get::<&str, _>(2).ok().filter(|address| address.contains('\\'));
+            let earlier = earlier.and_then(|address| Address::parse_stored(address).earlier_canonical());
+            let earlier = earlier.map(|canonical| tombstone::digest_canonical(key, workspace, &canonical));
+            let lists: Vec<Id> = [Some(digest), earlier]
+                .into_iter()
+                .flatten()
+                .filter_map(|digest| lists.get(&digest))
+                .flatten()
+                .copied()
+                .collect();
+            if lists.is_empty() {
+                continue;
+            }
             for list in lists {
-                erasure::reapply(&mut tx, contact, *list).await?;
+                erasure::reapply(&mut tx, contact, list).await?;
             }
             if contact::get(&mut tx, contact).await?.is_none() {
                 erased += 1;

@@ -81,7 +81,7 @@ impl ErasedSince {
 
     fn contains(&self, address: &Address) -> bool {
         let is_in = |(workspace, digests): (&Id, &HashSet<Digest>)| {
-            digests.contains(&tombstone::digest(&self.key, *workspace, address))
+            tombstone::digests(&self.key, *workspace, address).iter().any(|digest| digests.contains(digest))
         };
         self.digests.iter().any(is_in)
     }

@@ -1,5 +1,6 @@
 //! Privacy: unsubscribe requests, erasure with tombstones, physical erasure, subject access and trace search.
 
+pub mod canonical_upgrade;
 pub mod erasure;
 pub mod erasure_log;
 pub mod file_erasure;

@@ -11,16 +11,20 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::{erasure_log, file_erasure};
 use crate::infra::atomic_file::AtomicFile;
 use crate::infra::db::PhysicalErasure;
 use crate::infra::error::{Error, Result};
 use crate::infra::installation::Installation;
+use crate::infra::panic;
 
 mod postgres;
 mod sqlite_pages;
+
+/// How long the background task waits after a panic.
+const PANIC_DELAY: Duration = Duration::from_secs(60);
 
 /// Erases in files, in the pages of the database and in its WAL. Returns false while old bytes remain (a reader or an
 /// archive keeps them) or the database is being moved to another store; the work stays pending then.
@@ -89,10 +93,14 @@ impl BackgroundEraser {
         if is_pending(&installation) {
             erased.notify_one();
         }
-        let task = match installation.db.physical_erasure() {
-            PhysicalErasure::Pages => tokio::spawn(sqlite_pages::run_in_background(installation, erased.clone())),
-            PhysicalErasure::Tables => tokio::spawn(postgres::run_in_background(installation, erased.clone())),
-        };
+        let notified = erased.clone();
+        let task = tokio::spawn(async move {
+            while panic::catch_async(run_in_background(&installation, &notified)).await.is_err() {
+                installation.panics.record("eraser");
+                sleep(PANIC_DELAY).await;
+                notified.notify_one();
+            }
+        });
         Self { erased, task }
     }
 
@@ -104,6 +112,14 @@ impl BackgroundEraser {
     /// Reports an erasure. Never waits.
     pub fn notify(&self) {
         self.erased.notify_one();
+    }
+}
+
+async fn run_in_background(installation: &Installation, erased: &Arc<Notify>) {
+    let (installation, erased) = (installation.clone(), erased.clone());
+    match installation.db.physical_erasure() {
+        PhysicalErasure::Pages => sqlite_pages::run_in_background(installation, erased).await,
+        PhysicalErasure::Tables => postgres::run_in_background(installation, erased).await,
     }
 }
 

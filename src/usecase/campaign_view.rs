@@ -1,10 +1,13 @@
 //! Campaigns as use cases return them: a row of a list, one with its numbers, and one with its progress.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::lane::LaneWaiting;
 use super::localize::StoredMessage;
 use super::output::{optional_time, time};
+use crate::campaign::delivery;
 use crate::campaign::model::Campaign;
 use crate::infra::clock::Millis;
 use crate::infra::db::Conn;
@@ -74,6 +77,9 @@ pub struct CampaignView {
     /// Its numbers.
     #[serde(flatten)]
     pub summary: Summary,
+    /// The number of deliveries without a message for each reason; the other skipped ones are of a cancelled or recalled
+    /// campaign.
+    pub skip_reasons: BTreeMap<&'static str, i64>,
     /// The lanes in which its deliveries wait.
     pub lanes: Vec<LaneWaiting>,
     /// The campaign as stored.
@@ -91,6 +97,10 @@ impl CampaignView {
     pub(super) async fn read(conn: &mut Conn, campaign: Campaign, now: Millis) -> Result<Self> {
         let summary = summary::read(conn, &campaign).await?;
         let lane_status = lanes::list(conn, &campaign, now).await?;
+        let skip_reasons = match summary.skipped {
+            0 => BTreeMap::new(),
+            _ => delivery::count_by_reason(conn, campaign.id).await?,
+        };
         Ok(Self {
             starts_at: campaign.starts_at,
             starts_local: campaign.starts_local.clone(),
@@ -102,6 +112,7 @@ impl CampaignView {
             launched_at: campaign.launched_at,
             finished_at: campaign.finished_at,
             summary,
+            skip_reasons,
             lanes: lane_status.iter().map(LaneWaiting::from).collect(),
             campaign,
             lane_status,

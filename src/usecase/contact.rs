@@ -67,7 +67,7 @@ pub struct ErasedContact {
 /// Shows everything that is stored about a contact, as one JSON object (the right of access, GDPR article 15).
 pub async fn show(installation: &Installation, actor: &Actor, address: &str) -> Result<Value> {
     let permit = actor.permit(Action::ShowContact)?;
-    let address = parse(address)?;
+    let address = parse_known(installation, permit.workspace, address).await?;
     let mut conn = installation.db.read().await?;
     let contact = find(&mut conn, permit.workspace, &address).await?;
     let mut stored = serde_json::json!(subject_access::collect(&mut conn, &contact).await?);
@@ -92,7 +92,8 @@ pub async fn correct(
     correction: &Correction,
 ) -> Result<Corrected> {
     let permit = actor.permit(Action::CorrectContact)?;
-    let (address, new) = (parse(address)?, correction.address.as_deref().map(parse).transpose()?);
+    let address = parse_known(installation, permit.workspace, address).await?;
+    let new = correction.address.as_deref().map(parse).transpose()?;
     if correction.set.is_empty() && new.is_none() {
         return Err(Message::new("contact-correct-nothing").invalid());
     }
@@ -140,7 +141,7 @@ async fn set_restriction(
 ) -> Result<Restricted> {
     let action = if restricted { Action::RestrictContact } else { Action::UnrestrictContact };
     let permit = actor.permit(action)?;
-    let address = parse(address)?;
+    let address = parse_known(installation, permit.workspace, address).await?;
     let mut tx = installation.db.write().await?;
     let contact = find(&mut tx, permit.workspace, &address).await?;
     let subscriptions = match restricted {
@@ -156,7 +157,7 @@ async fn set_restriction(
 /// contact existed or not.
 pub async fn erase(installation: &Installation, actor: &Actor, address: &str) -> Result<ErasedContact> {
     let permit = actor.permit(Action::EraseContact)?;
-    let address = parse(address)?;
+    let address = parse_known(installation, permit.workspace, address).await?;
     let began = installation.clock.now();
     let (mut id, mut removed) = (None, BTreeMap::new());
     if let Some(contact) = contact::find(&mut *installation.db.read().await?, permit.workspace, &address).await? {
@@ -168,6 +169,18 @@ pub async fn erase(installation: &Installation, actor: &Actor, address: &str) ->
     tracing::info!(milliseconds = installation.clock.now() - began, "a contact was erased");
     permit.audit(id);
     Ok(ErasedContact { erased: erased == Erased::Contact, removed, kept_out: true, scrubbed, address })
+}
+
+/// The address of a contact that may have been stored by an earlier version, whose rules were laxer.
+async fn parse_known(installation: &Installation, workspace: Id, text: &str) -> Result<Address> {
+    match parse(text) {
+        Ok(address) => Ok(address),
+        Err(refused) => {
+            let stored = Address::parse_stored(text.trim());
+            let found = contact::find(&mut *installation.db.read().await?, workspace, &stored).await?;
+            found.map(|contact| contact.address).ok_or(refused)
+        }
+    }
 }
 
 fn parse(text: &str) -> Result<Address> {
@@ -214,11 +227,11 @@ async fn ensure_not_erased(
     address: &Address,
     contact: Id,
 ) -> Result<()> {
-    let digest = tombstone::digest(&installation.keys.tombstone, workspace, address);
+    let digests = tombstone::digests(&installation.keys.tombstone, workspace, address);
     let mut lists: Vec<_> = subscription::of_contact(conn, contact).await?.iter().map(|one| one.list).collect();
     lists.push(tombstone::EVERY_LIST);
     for list in lists {
-        if tombstone::find_blocking(conn, workspace, list, &[digest]).await?.contains(&digest) {
+        if !tombstone::find_blocking(conn, workspace, list, &digests).await?.is_empty() {
             return Err(Message::new("contact-erased-before").with("address", address).conflict());
         }
     }

@@ -84,6 +84,9 @@ impl HealthSnapshot {
         } else if status.mailers.get() > 0 && status.leases.get() == 0 {
             add(true, Message::new("health-lease-lost"));
         }
+        if let Some((count, part)) = installation.panics.recent() {
+            add(false, Message::new("health-panics").with("count", count).with("part", part));
+        }
         match self.disk.as_ref().map(|disk| disk.space.map(|space| space.free)) {
             None => add(true, Message::new("health-disk-unreachable")),
             Some(Some(free)) if free < DISK_FULL => add(true, Message::new("health-disk-full").with("mib", free / MIB)),

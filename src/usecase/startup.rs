@@ -8,7 +8,7 @@ use crate::infra::config::Config;
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
-use crate::privacy::erasure_log;
+use crate::privacy::{canonical_upgrade, erasure_log};
 
 /// Where an installation keeps its data.
 #[derive(Debug, Serialize)]
@@ -19,10 +19,11 @@ pub struct Opened {
     pub shared: bool,
 }
 
-/// Opens the installation, repeats erasures that a restored database has missed, and ensures that it has a
+/// Opens the installation, updates addresses that an earlier version stored in another form, repeats erasures that a restored database has missed, and ensures that it has a
 /// workspace.
 pub async fn open(config: Config) -> Result<Installation> {
     let installation = Installation::open(config, Clock::system()).await?;
+    canonical_upgrade::run(&installation).await?;
     erasure_log::replay(&installation).await?;
     workspace::ensure_first(&installation).await?;
     Ok(installation)

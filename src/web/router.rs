@@ -1,6 +1,7 @@
 //! Routers and listeners. The public listener is for recipients; the desk shows personal data and has no login, so it is
 //! for the machine itself; a third listener serves health and metrics.
 
+use std::any::Any;
 use std::convert::Infallible;
 use std::future::ready;
 use std::time::Duration;
@@ -83,10 +84,15 @@ fn health_routes() -> Router<WebState> {
 }
 
 fn finish(routes: Router<WebState>, state: WebState) -> Router {
+    let panics = state.installation.panics.clone();
+    let answer_panic = move |_: Box<dyn Any + Send>| {
+        panics.record("page");
+        Refusal::broken().into_response()
+    };
     routes
         .fallback(async || Refusal::unknown())
         .layer(DefaultBodyLimit::max(FORM_LIMIT))
-        .layer(CatchPanicLayer::new())
+        .layer(CatchPanicLayer::custom(answer_panic))
         .layer(from_fn_with_state(state.settings.clone(), page::finish_response))
         .with_state(state)
 }

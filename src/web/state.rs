@@ -16,6 +16,7 @@ use super::settings::SettingsCache;
 use crate::feedback::recorder::Recorder;
 use crate::infra::error::Result;
 use crate::infra::installation::Installation;
+use crate::infra::panic;
 use crate::privacy::request_journal::RequestJournal;
 use crate::usecase::web_cache;
 
@@ -103,7 +104,7 @@ impl WebState {
             ticks.tick().await;
             self.replay_requests().await;
             if count % REPLAYS_PER_REFRESH == 0
-                && let Err(error) = self.refresh().await
+                && let Err(error) = panic::catch_async(self.refresh()).await.flatten()
             {
                 tracing::warn!(error = error.message().key, "settings and campaigns could not be refreshed");
             }
@@ -120,7 +121,11 @@ impl WebState {
         if self.journal.is_empty() {
             return;
         }
-        match self.journal.replay().await {
+        let replayed = panic::catch_async(self.journal.replay()).await.flatten();
+        if replayed.as_ref().is_err_and(panic::is_panic) {
+            self.installation.panics.record("journal");
+        }
+        match replayed {
             Ok(requests) => {
                 tracing::info!(requests, "pending unsubscribe requests were executed");
                 self.erased.notify_one();

@@ -210,7 +210,7 @@ fn compare(composer: &Composer, (address, fields): &(String, String), count: &mu
         Err(reason) => return assert_eq!(composed.map_err(|error| error.key), Err(reason.key)),
     };
     assert_eq!(composed, Ok(()));
-    let written = composer.write(&recipient, &to, &rendered, NOW);
+    let written = composer.write(&recipient, &to, &rendered, NOW).expect("written");
     assert_reads_back(&written, &rendered);
 
     let wire = dot_stuffing::stuff(&written);

@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::import_row::ImportRow;
+use crate::audience::address::Address;
 use crate::audience::consent::{self, Evidence};
 use crate::audience::contact::{self, Contact, ContactRow, NewContact, NewContactIds, Values};
 use crate::audience::indexed_field;
@@ -103,7 +104,7 @@ async fn plan<'a>(
     let canonical: Vec<_> = rows.iter().map(|row| row.canonical()).collect();
     // Contacts before tombstones: a contact erased in between is then known and tombstoned, never new.
     let known = contact::find_many(conn, destination.workspace, &canonical).await?;
-    let tombstoned = tombstoned(conn, installation, destination, &canonical).await?;
+    let tombstoned = tombstoned(conn, installation, destination, rows).await?;
     let ids: Vec<_> = known.iter().map(|contact| contact.id).collect();
     let on_list: HashSet<Id> =
         subscription::states(conn, destination.list.id, &ids).await?.into_iter().map(|(contact, _)| contact).collect();
@@ -123,19 +124,27 @@ async fn plan<'a>(
     Ok(plan)
 }
 
-/// Those of these addresses that a tombstone blocks.
+/// The canonical addresses of those of these rows that a tombstone blocks, also one of an earlier version.
 async fn tombstoned<'a>(
     conn: &mut Conn,
     installation: &Installation,
     destination: &Destination,
-    canonical: &[&'a str],
+    rows: &'a [ImportRow],
 ) -> Result<HashSet<&'a str>> {
     let Destination { workspace, list, .. } = destination;
     if !tombstone::is_any(conn, *workspace).await? {
         return Ok(HashSet::new());
     }
-    let digest = |canonical: &&str| tombstone::digest_canonical(&installation.keys.tombstone, *workspace, canonical);
-    let digests: Vec<_> = canonical.iter().map(digest).collect();
+    let key = &installation.keys.tombstone;
+    let earlier = |row: &ImportRow| {
+        let escaped = row.address().contains('\\').then(|| Address::parse_stored(row.address()))?;
+        Some(tombstone::digest_canonical(key, *workspace, &escaped.earlier_canonical()?))
+    };
+    let digests = rows.iter().flat_map(|row| {
+        let digest = tombstone::digest_canonical(key, *workspace, row.canonical());
+        [Some(digest), earlier(row)].into_iter().flatten().map(|digest| (row.canonical(), digest))
+    });
+    let (canonical, digests): (Vec<_>, Vec<_>) = digests.unzip();
     let blocking = tombstone::find_blocking(conn, *workspace, list.id, &digests).await?;
     Ok(canonical.iter().zip(&digests).filter(|(_, digest)| blocking.contains(*digest)).map(|(one, _)| *one).collect())
 }

@@ -75,9 +75,8 @@ impl Mailbox {
     /// Invalid if either side cannot be written into a header.
     pub fn new(name: HeaderText, local: &str, domain: &str) -> Result<Self> {
         let refused = || Message::new("header-mailbox").invalid();
-        let is_forbidden = |c: char| is_hidden(c) || matches!(c, '<' | '>');
-        let quoted = local.starts_with('"');
-        if local.is_empty() || local.chars().any(is_forbidden) || (!quoted && local.contains([' ', '"', ',', ';'])) {
+        let is_writable = if local.starts_with('"') { is_quoted_string(local) } else { !local.contains(SPECIALS) };
+        if local.is_empty() || local.chars().any(is_hidden) || !is_writable {
             return Err(refused());
         }
         let domain = idna::domain_to_ascii(domain).ok().filter(|domain| !domain.is_empty()).ok_or_else(refused)?;
@@ -93,6 +92,21 @@ impl Mailbox {
     pub fn domain(&self) -> &str {
         &self.domain
     }
+}
+
+/// Characters that end a local part that is not quoted (RFC 5322 §3.2.3).
+const SPECIALS: &[char] = &[' ', '"', '(', ')', ',', ':', ';', '<', '>', '@', '[', '\\', ']'];
+
+/// True for one quoted string and nothing after it (RFC 5322 §3.2.4).
+fn is_quoted_string(text: &str) -> bool {
+    let Some(inner) = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else { return false };
+    let mut escaped = false;
+    let is_closed = inner.chars().all(|c| {
+        let ends = c == '"' && !escaped;
+        escaped = c == '\\' && !escaped;
+        !ends
+    });
+    is_closed && !escaped
 }
 
 /// Collects the header fields of a message.
@@ -259,8 +273,21 @@ mod tests {
         assert_eq!(mailbox.domain(), "xn--80a1acny.xn--p1ai");
         assert!(!mailbox.needs_smtputf8());
         assert!(Mailbox::new(HeaderText::default(), "иван", "почта.рф").expect("a mailbox").needs_smtputf8());
-        for local in ["", "a>b", "a\r\nb", "a b"] {
+        for local in [
+            "", "a>b", "a\r\nb", "a b", "a@b", "a(b", "a:b", "a\\b", "\"", "\"a", "\"a\"b\"", "\"a\\\"", "\"a\nb\"",
+            "\"a\"x",
+        ] {
             assert!(Mailbox::new(HeaderText::default(), local, "example.org").is_err(), "{local:?}");
+        }
+    }
+
+    #[test]
+    fn a_quoted_local_part_is_written_as_it_is() {
+        for local in [r#""x<y""#, r#""x two""#, r#""a\"b""#, r#""a\\""#, r#""a,b;c:d>e@f""#] {
+            let mailbox = Mailbox::new(HeaderText::EMPTY, local, "example.org").expect(local);
+            let mut headers = HeaderBlock::default();
+            headers.mailbox("To", &mailbox);
+            assert_eq!(String::from_utf8_lossy(&headers.into_bytes()), format!("To: {local}@example.org\r\n"));
         }
     }
 }

@@ -15,6 +15,8 @@ use crate::audience::address::Address;
 use crate::campaign::composer::Composer;
 use crate::campaign::delivery::Marked;
 use crate::infra::error::Message;
+use crate::infra::failpoint::{self, Bug};
+use crate::infra::panic::{self, PanicCounter};
 
 /// The longest time that composing one message may take on the thread of a connection.
 pub const INLINE_LIMIT: Duration = Duration::from_micros(100);
@@ -24,12 +26,22 @@ const MEASURED_MESSAGES: u64 = 8;
 
 /// Threads that compose messages: one per CPU, shared by the connections of a mailer.
 #[derive(Debug, Clone)]
-pub struct ComposePool(Arc<Semaphore>);
+pub struct ComposePool {
+    threads: Arc<Semaphore>,
+    panics: PanicCounter,
+}
 
 impl Default for ComposePool {
     fn default() -> Self {
+        Self::new(PanicCounter::default())
+    }
+}
+
+impl ComposePool {
+    /// A pool that counts its panics there.
+    pub fn new(panics: PanicCounter) -> Self {
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self(Arc::new(Semaphore::new(threads)))
+        Self { threads: Arc::new(Semaphore::new(threads)), panics }
     }
 }
 
@@ -94,42 +106,55 @@ impl CampaignComposer {
     }
 
     /// Composes the message of a delivery in `buffer`, ready to be sent: dot-stuffed, with its final dot. The error is
-    /// the reason why no message can be made.
+    /// the reason why no message can be made; a panic is one.
     pub async fn compose(&self, marked: &Marked, to: &Address, buffer: Vec<u8>) -> Result<Vec<u8>, Message> {
         if self.cost.is_expensive() {
             return self.compose_on_pool(marked, to, buffer).await;
         }
         if self.cost.is_decided() {
-            return compose(&self.composer, marked, to, buffer);
+            return self.counted(compose(&self.composer, marked, to, buffer));
         }
         let began = Instant::now();
         let message = compose(&self.composer, marked, to, buffer);
         self.cost.record(began.elapsed());
+        self.counted(message)
+    }
+
+    /// Counts a message that was not made because of a panic.
+    fn counted(&self, message: Result<Vec<u8>, Message>) -> Result<Vec<u8>, Message> {
+        if message.as_ref().is_err_and(|reason| reason.key == PANICKED) {
+            self.pool.panics.record("composer");
+        }
         message
     }
 
     async fn compose_on_pool(&self, marked: &Marked, to: &Address, buffer: Vec<u8>) -> Result<Vec<u8>, Message> {
-        let permit = self.pool.0.clone().acquire_owned().await;
+        let permit = self.pool.threads.clone().acquire_owned().await;
         let (composer, marked, to) = (self.composer.clone(), marked.clone(), to.clone());
         let task = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             compose(&composer, &marked, &to, buffer)
         });
         match task.await {
-            Ok(message) => message,
-            Err(stopped) => match stopped.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                // The runtime is shutting down; this task goes with it.
-                Err(_) => std::future::pending().await,
-            },
+            Ok(message) => self.counted(message),
+            // The runtime is shutting down; this task goes with it.
+            Err(_) => std::future::pending().await,
         }
     }
 }
 
+/// The reason of a delivery whose message could not be made because of a bug.
+pub const PANICKED: &str = "skipped-panic";
+
+/// The buffer is lost with a panic.
 fn compose(composer: &Composer, marked: &Marked, to: &Address, mut buffer: Vec<u8>) -> Result<Vec<u8>, Message> {
-    composer.compose(&marked.recipient, to, marked.date, &mut buffer)?;
-    buffer.extend_from_slice(b".\r\n");
-    Ok(buffer)
+    let work = || {
+        failpoint::panic_if(Bug::PanicInComposer, to.local());
+        composer.compose(&marked.recipient, to, marked.date, &mut buffer)?;
+        buffer.extend_from_slice(b".\r\n");
+        Ok(buffer)
+    };
+    panic::catch(work).unwrap_or_else(|_| Err(Message::new(PANICKED)))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::audience::address::Address;
-use crate::campaign::delivery::{Claimed, DeliveryResult, Mark, Marked, State};
+use crate::campaign::delivery::{Claimed, DeliveryResult, Mark, Marked, State, skip_reason};
 use crate::infra::clock::Millis;
 use crate::infra::failpoint::{self, Bug};
 use crate::infra::id::Id;
@@ -47,6 +47,21 @@ pub struct RetryPlan {
     pub attempts: i32,
 }
 
+/// A result of a marked delivery without a reply.
+pub fn result(claimed: &Claimed, state: State, reason: Option<&str>) -> DeliveryResult {
+    DeliveryResult {
+        id: claimed.id,
+        campaign: claimed.campaign,
+        marked: true,
+        state,
+        reason: reason.map(str::to_owned),
+        code: 0,
+        reply: String::new(),
+        due_at: 0,
+        tried: true,
+    }
+}
+
 impl Job {
     /// The mark that the delivery needs before its envelope is sent.
     pub fn mark(&self, relay: Id) -> Mark {
@@ -57,23 +72,14 @@ impl Job {
     /// Composes the message in `buffer`. The error is the result of a delivery for which no message can be made.
     pub async fn compose(&self, marked: &Marked, buffer: Vec<u8>) -> Result<(Address, Vec<u8>), DeliveryResult> {
         let to = Address::parse(&marked.recipient.address).map_err(|_| self.skipped("skipped-address"))?;
-        let message = self.composer.compose(marked, &to, buffer).await.map_err(|reason| self.skipped(reason.key))?;
+        let message =
+            self.composer.compose(marked, &to, buffer).await.map_err(|why| self.skipped(skip_reason(why.key)))?;
         Ok((to, message))
     }
 
     /// A result of the marked delivery without a reply.
     pub fn result(&self, state: State, reason: Option<&str>) -> DeliveryResult {
-        DeliveryResult {
-            id: self.claimed.id,
-            campaign: self.claimed.campaign,
-            marked: true,
-            state,
-            reason: reason.map(str::to_owned),
-            code: 0,
-            reply: String::new(),
-            due_at: 0,
-            tried: true,
-        }
+        result(&self.claimed, state, reason)
     }
 
     /// No message can be made for this recipient, or the relay cannot carry it. This is not a bounce.

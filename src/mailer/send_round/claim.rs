@@ -113,7 +113,7 @@ impl Feeder {
                 false => Err(job),
             };
             if let Err(job) = pushed {
-                queue.context.release(&job).await;
+                queue.context.release(&job.claimed).await;
             }
         }
     }

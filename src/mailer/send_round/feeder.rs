@@ -17,6 +17,7 @@ use crate::campaign::model::Campaign;
 use crate::campaign::{delivery, stop_rule};
 use crate::infra::clock::Millis;
 use crate::infra::error::{Message, Result};
+use crate::infra::failpoint::{self, Bug};
 use crate::infra::id::Id;
 use crate::mailer::keyed_tasks::KeyedTasks;
 use crate::mailer::limits::{LaneLimit, Limits};
@@ -94,6 +95,7 @@ pub(super) async fn run(feeder: Arc<Feeder>) -> Result<()> {
 
 /// Feeds the deliveries of one lane until none is due, or none may be sent for longer than a moment.
 async fn feed_lane(feeder: Arc<Feeder>, lane: String) -> Result<()> {
+    failpoint::panic_if(Bug::PanicInLane, &lane);
     let limit = feeder.limits.lane(&lane);
     loop {
         let active = feeder.active();

@@ -32,13 +32,14 @@ pub fn all(given: &str, address: &Address) -> Vec<Form> {
 /// A-label, composed and decomposed (NFC, NFD).
 pub fn spellings(given: &str, address: &Address) -> Vec<String> {
     let spelled = address.expose();
-    let domain = spelled.rsplit('@').next().unwrap_or_default().to_owned();
+    let (local, domain) = spelled.rsplit_once('@').unwrap_or_default();
     let (decoded, _) = idna::domain_to_unicode(address.domain());
-    let mut domains = cases(&domain);
+    let mut domains = cases(domain);
     domains.extend(cases(&decoded));
     domains.extend([address.domain().to_owned(), address.domain().to_uppercase()]);
     let canonical = address.canonical();
     let mut locals = cases(address.local());
+    locals.extend(cases(local));
     locals.extend(canonical.rsplit_once('@').map(|(local, _)| local.to_owned()));
     let mut texts = vec![given.trim().to_owned()];
     for local in &locals {

@@ -1,0 +1,45 @@
+//! Why no message could be made for a delivery. The reason is stored with the skipped delivery, is a key of the
+//! catalogues, and is shown by the summary of the campaign and by exports.
+
+use std::collections::BTreeMap;
+
+use sqlx::Row;
+
+use crate::infra::db::{Conn, Query};
+use crate::infra::error::Result;
+use crate::infra::id::Id;
+
+/// The reason to store, from the key of the message that tells why a message could not be made. Also turns the keys that
+/// earlier versions stored into today's.
+pub fn skip_reason(key: &str) -> &'static str {
+    match key {
+        "skipped-address" => "skipped-address",
+        "skipped-fields" => "skipped-fields",
+        "skipped-smtputf8" => "skipped-smtputf8",
+        "skipped-panic" => "skipped-panic",
+        "template-limit" | "skipped-limit" => "skipped-limit",
+        _ if key.ends_with("-missing") => "skipped-missing",
+        _ if key == "skipped-link" || key.starts_with("link-") => "skipped-link",
+        _ => "skipped-template",
+    }
+}
+
+/// How many deliveries of a campaign were skipped for each reason, without those of a cancelled or recalled campaign and
+/// of erased contacts.
+pub async fn count_by_reason(conn: &mut Conn, campaign: Id) -> Result<BTreeMap<&'static str, i64>> {
+    let rows = Query::new(
+        "select reason, count(*)
+           from delivery
+          where campaign_id = :campaign
+            and state = 'skipped' and reason <> 'cancelled' and reason <> 'recalled'
+          group by reason",
+    )
+    .bind("campaign", campaign)
+    .fetch_all(conn)
+    .await?;
+    let mut counts = BTreeMap::new();
+    for row in rows {
+        *counts.entry(skip_reason(row.try_get(0).unwrap_or_default())).or_default() += row.get::<i64, _>(1);
+    }
+    Ok(counts)
+}
