@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use sendoff::cli::{self, args::Cli};
+use sendoff::infra::{open_files, private_file};
 
 /// How long an idle blocking thread is kept. While one exists, file operations queue for it when the system has
 /// no memory for another thread; without any they would fail.
@@ -17,6 +18,8 @@ fn main() -> ExitCode {
         Err(error) => return ExitCode::from(cli::usage_error::report(&error, &args)),
     };
     cli::log::start(cli.log, cli.log_level);
+    private_file::restrict_new_files();
+    open_files::raise_limit();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_keep_alive(BLOCKING_THREAD_LIFETIME)

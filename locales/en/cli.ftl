@@ -12,6 +12,8 @@ setting-retry-after = seconds until the first retry of a deferred message
 setting-smtp-timers = SMTP timeouts, in per cent of the standard ones
 setting-relay-patience = seconds for which a relay may fail before campaigns are paused
 key-rotated = Key { $id } signs new messages from the next start on; links in messages already sent stay valid.
+no-installation = There is no installation in { $data }, and nothing was created. Name its folder with --data, or make a new one: sendoff init --data { $data }
+desk-not-loopback = { $address } can be reached from other machines, but the desk shows personal data and has no sign-in yet. Keep it on 127.0.0.1 and reach it through SSH: ssh -L 8025:127.0.0.1:8025 HOST
 lock-held = Another Sendoff (process { $pid }) is using this folder: { $file } is locked. Stop it first, or choose another --data folder.
 serve-open = Recipients:  { $public }
     Desk:        { $desk }

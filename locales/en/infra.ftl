@@ -24,6 +24,7 @@ io-full = No space is left for { $what }. Free some space and repeat.
 io-address-in-use = The address { $what } is used by another program. Choose another with --listen.
 io-is-directory = { $what } is a folder, not a file.
 io-failed = { $what }: { $why }.
+key-open-to-others = Other users of this machine can read the key file { $file }, and with it forge links of messages. Take that right away, then repeat: chmod 600 { $file }
 key-damaged = The key file { $file } is damaged. Restore it from a backup: without it links in old messages and tombstones are lost.
 unknown-word = “{ $word }” is not one of: { $known }.
 setting-unknown = There is no setting “{ $name }”. There are: { $known }.

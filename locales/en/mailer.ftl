@@ -1,8 +1,9 @@
 # Relays.
 relay-url = This is not the URL of an SMTP server. Write smtp://HOST:25, smtp://USER:PASSWORD@HOST:587?tls=required or smtps://USER:PASSWORD@HOST, with @ : / # % in user and password written as %40 %3A %2F %23 %25.
 relay-url-option = The URL of the relay has the unknown option “{ $option }”, or a wrong value for it. Options: tls=required, tls=opportunistic, ca=FILE.
-relay-url-credentials = The URL of the relay must have both a user and a password, or neither: smtps://USER:PASSWORD@HOST
+relay-url-credentials = The URL of the relay must have both a user and a password, or neither: smtps://USER:PASSWORD@HOST, or smtps://USER@HOST with --password-file FILE
 relay-url-helo = The name after the host is used in EHLO and must be a full ASCII host name such as news.example.org, not localhost.
+relay-password-user = There is no user for this password. Name one in the URL: smtps://USER@HOST
 relay-url-clear = This connection would send the password in clear text. Add ?tls=required, or use smtps://.
 relay-connections = The number of connections must be from 1 to { $most }.
 relay-rate = The rate must be a number of messages per second greater than 0.

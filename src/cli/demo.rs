@@ -75,7 +75,7 @@ pub async fn run(args: Args, config: Option<Config>, lang: Lang, json: bool) -> 
     let open_key = if config.is_some() { "demo-open-kept" } else { "demo-open" };
     let config = config.unwrap_or_else(|| Config { data: files.0.join("data"), database: None });
     let began = Instant::now();
-    let installation = startup::open(config).await?;
+    let installation = startup::create(config).await?;
     let workspace = startup::require_unused(&installation).await?;
     let demo =
         Demo { installation: &installation, files: &files.0, actor: Actor::operator(workspace), lang, quiet: json };

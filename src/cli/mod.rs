@@ -67,7 +67,10 @@ async fn run_command_line(cli: Cli, lang: Lang) -> Result<Output> {
     if let Command::Move(args) = cli.command {
         return store_migration::run(config, &Actor::operator(NO_WORKSPACE), args, lang).await;
     }
-    let installation = startup::open(config).await?;
+    let installation = match cli.command {
+        Command::Init => startup::create(config).await?,
+        _ => startup::open(config).await?,
+    };
     let must_end = matches!(cli.command, Command::Serve(_) | Command::Mail(_));
     let work = async {
         let output = run_command(&installation, cli, lang).await;

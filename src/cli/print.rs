@@ -39,11 +39,22 @@ pub fn output(output: &Output, json: bool) {
 
 /// Prints an error on standard error, and as JSON on standard output when asked for.
 pub fn error(message: &Message, lang: Lang, json: bool) {
-    let sentence = lang.translate(message);
+    let sentence = without_credentials(&lang.translate(message));
     if json {
         line(&serde_json::json!({ "error": message.key, "message": sentence }).to_string());
     }
     let _ = writeln!(std::io::stderr(), "sendoff: {sentence}");
+}
+
+/// The text without the user and password of any URL in it, as one that was typed in the wrong place.
+fn without_credentials(text: &str) -> String {
+    let hide = |word: &str| {
+        let Some((before, rest)) = word.split_once(':') else { return word.to_owned() };
+        let start = if rest.starts_with("//") { before.len() + 3 } else { 0 };
+        let end = word.rfind('@').filter(|end| *end > start && (start > 0 || rest.contains('@')));
+        end.map_or_else(|| word.to_owned(), |end| format!("{}***{}", &word[..start], &word[end..]))
+    };
+    text.split_inclusive(char::is_whitespace).map(hide).collect()
 }
 
 /// A time as ISO 8601 in UTC.
@@ -129,5 +140,25 @@ impl Bar {
             "·".repeat(30 - filled),
             share * 100.0
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_in_an_error_are_hidden() {
+        for (text, shown) in [
+            (
+                "There is no command smtp://user:pa@ss@mail.example.org:25.",
+                "There is no command smtp://***@mail.example.org:25.",
+            ),
+            ("no relay “postgres://u:p@h/x”\nrelay ls", "no relay “postgres://***@h/x”\nrelay ls"),
+            ("user:secret@host is unknown", "***@host is unknown"),
+            ("a***@example.org: https://example.org/a b", "a***@example.org: https://example.org/a b"),
+        ] {
+            assert_eq!(without_credentials(text), shown);
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! `sendoff relay set | smtp | capture | file | ls | show | rm | test`: the servers and folders that take messages.
 
+use std::fs;
+use std::io::read_to_string;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -7,11 +9,14 @@ use clap::{Args, Subcommand};
 use super::limit_options::{self, Limits};
 use super::print::Output;
 use crate::campaign::rate_limit::RateLimit;
-use crate::infra::error::{Message, Result};
+use crate::infra::error::{Error, Message, Result};
 use crate::infra::i18n::Lang;
 use crate::infra::installation::Installation;
 use crate::usecase::Actor;
 use crate::usecase::relay::{self, RelayChange, RelayView, Tested};
+
+/// The variable of the environment that holds the password of a relay.
+const PASSWORD_VARIABLE: &str = "SENDOFF_RELAY_PASSWORD";
 
 /// Commands for relays.
 #[derive(Debug, Subcommand)]
@@ -98,11 +103,29 @@ pub struct Traits {
     /// A sender address or domain that only relays bound to it may take; `none` unbinds
     #[arg(long = "for", value_name = "SENDER")]
     pub senders: Vec<String>,
+    /// A file with the password, so that it stands in no command line; `-` reads standard input. The variable
+    /// `SENDOFF_RELAY_PASSWORD` serves too
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
 }
 
 impl Traits {
-    fn change(self, name: String, target: Option<String>) -> RelayChange {
-        RelayChange {
+    /// The password of the file, or of the environment for a target that names a user without one.
+    fn password(&self, target: Option<&str>) -> Result<Option<String>> {
+        let text = match &self.password_file {
+            Some(file) if file.as_os_str() == "-" => read_to_string(std::io::stdin()).map_err(Error::io("-"))?,
+            Some(file) => fs::read_to_string(file).map_err(Error::io(file.display()))?,
+            None => match std::env::var(PASSWORD_VARIABLE) {
+                Ok(password) if target.is_some_and(|target| target.contains('@')) => password,
+                _ => return Ok(None),
+            },
+        };
+        Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
+    }
+
+    fn change(self, name: String, target: Option<String>) -> Result<RelayChange> {
+        Ok(RelayChange {
+            password: self.password(target.as_deref())?,
             name,
             target,
             connections: self.connections,
@@ -111,21 +134,21 @@ impl Traits {
             spare: self.spare,
             ahead: self.ahead,
             senders: self.senders,
-        }
+        })
     }
 }
 
 /// Runs the command.
 pub async fn run(installation: &Installation, actor: &Actor, command: Command, lang: Lang) -> Result<Output> {
     let view = match command {
-        Command::Set { name, target, traits } => relay::set(installation, actor, &traits.change(name, target)).await?,
+        Command::Set { name, target, traits } => relay::set(installation, actor, &traits.change(name, target)?).await?,
         Command::Choice(choice) => {
             let (name, target, traits) = match choice {
                 Choice::Smtp { url, traits } => ("smtp", Some(url), traits),
                 Choice::Capture { traits } => ("capture", None, traits),
                 Choice::File { dir, traits } => ("file", Some(dir.to_string_lossy().into_owned()), traits),
             };
-            relay::set(installation, actor, &traits.change(name.to_owned(), target)).await?
+            relay::set(installation, actor, &traits.change(name.to_owned(), target)?).await?
         }
         Command::Show { name } => relay::show(installation, actor, name.as_deref()).await?,
         Command::Ls => {

@@ -78,6 +78,9 @@ fn local_address(listener: &TcpListener) -> Result<SocketAddr> {
 
 /// Serves until the process is asked to stop.
 pub async fn run(installation: &Installation, args: Args, lang: Lang, json: bool) -> Result<Output> {
+    if args.role != Role::Mail && !args.desk.ip().is_loopback() {
+        return Err(Message::new("desk-not-loopback").with("address", args.desk).invalid_field("desk"));
+    }
     // One `serve` for each data folder: its journals have one reader. Machines that share a PostgreSQL have a folder
     // each.
     let _lock = lease::lock_file(&installation.config.data.join("serve.lock"))?;
@@ -127,12 +130,12 @@ pub async fn run(installation: &Installation, args: Args, lang: Lang, json: bool
         };
         match metrics {
             Some(listener) => router::serve_metrics(web.clone(), listener, ended).await,
-            None => Ok(()),
+            None => {}
         }
     };
-    let (sent, served, measured) = tokio::join!(mailer, serve_pages, serve_metrics);
+    let (sent, served, ()) = tokio::join!(mailer, serve_pages, serve_metrics);
     drop(eraser);
-    served.and(measured)?;
+    served?;
     supervisor.exit_error()?;
     sent?;
     Ok(Output { json: json!({ "stopped": true }), text: lang.tr("serve-stopped"), failed: false })

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::infra::error::{Error, Message, Result};
+use crate::infra::private_file;
 use crate::infra::store_location::{StoreLocation, StorePointer};
 
 /// The data folder and the database of one installation.
@@ -70,7 +71,12 @@ impl Config {
         }
     }
 
-    /// Creates the data folder and its subfolders, mode 0700.
+    /// True when the data folder holds an installation: its keys.
+    pub fn is_initialized(&self) -> bool {
+        self.keys_dir().join("token.key").exists()
+    }
+
+    /// Creates the data folder and its subfolders, mode 0700, and the file of a SQLite database, mode 0600.
     pub fn prepare(&self) -> Result<()> {
         for folder in [
             self.data.clone(),
@@ -81,7 +87,17 @@ impl Config {
             self.staging_dir(),
         ] {
             std::fs::create_dir_all(&folder).map_err(Error::io(folder.display()))?;
-            restrict(&folder)?;
+            private_file::restrict(&folder, 0o700).map_err(Error::io(folder.display()))?;
+        }
+        for file in std::fs::read_dir(self.journal_dir()).map_err(Error::io(self.journal_dir().display()))?.flatten() {
+            private_file::restrict(&file.path(), 0o600).map_err(Error::io(file.path().display()))?;
+        }
+        if let Some(database) = self.store_location()?.file() {
+            // SQLite gives its journal the mode of the database.
+            private_file::ensure(&database).map_err(Error::io(database.display()))?;
+            for journal in ["-wal", "-shm"].map(|suffix| with_suffix(&database, suffix)) {
+                private_file::restrict(&journal, 0o600).map_err(Error::io(journal.display()))?;
+            }
         }
         Ok(())
     }
@@ -112,19 +128,10 @@ impl Config {
     }
 }
 
-#[cfg(unix)]
-fn restrict(folder: &Path) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    let mode = std::fs::metadata(folder).map_err(Error::io(folder.display()))?.permissions().mode();
-    if mode & 0o077 == 0 {
-        return Ok(());
-    }
-    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700)).map_err(Error::io(folder.display()))
-}
-
-#[cfg(not(unix))]
-fn restrict(_folder: &Path) -> Result<()> {
-    Ok(())
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }
 
 fn percent(path: &str) -> String {

@@ -7,7 +7,7 @@
 
 use std::fmt;
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 
 use base64::Engine;
@@ -18,6 +18,7 @@ use ring::aead;
 use sha2::Sha256;
 
 use crate::infra::error::{Error, Message, Result};
+use crate::infra::private_file;
 
 /// A 256-bit key. `Debug` does not print it.
 #[derive(Clone)]
@@ -111,7 +112,12 @@ fn read_or_create(path: &Path) -> Result<Vec<(u8, Key)>> {
     if !path.exists() {
         create(path)?;
     }
-    let text = fs::read_to_string(path).map_err(Error::io(path.display()))?;
+    let mut file = fs::File::open(path).map_err(Error::io(path.display()))?;
+    if private_file::is_open_to_others(&file).map_err(Error::io(path.display()))? {
+        return Err(Message::new("key-open-to-others").with("file", path.display()).conflict());
+    }
+    let mut text = String::new();
+    file.read_to_string(&mut text).map_err(Error::io(path.display()))?;
     let keys: Option<Vec<_>> = text.lines().filter(|line| !line.trim().is_empty()).map(parse).collect();
     keys.filter(|keys| !keys.is_empty()).ok_or_else(|| damaged(&path.display().to_string()))
 }
@@ -167,6 +173,23 @@ mod tests {
         assert_eq!(ring.open(&sealed).as_deref(), Some("smtp://user:pass@host"));
         assert_eq!(Keyring::ephemeral().open(&sealed), None);
         assert!(!sealed.windows(4).any(|window| window == b"pass"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn key_that_others_can_read_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        Keyring::load(folder.path()).expect("keys are made");
+
+        for mode in [0o640, 0o604, 0o620] {
+            let file = folder.path().join("seal.key");
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("changed");
+            let refused = Keyring::load(folder.path()).expect_err("others can read it");
+            assert_eq!(refused.message().key, "key-open-to-others", "{mode:o}");
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("changed");
+        }
+        Keyring::load(folder.path()).expect("keys are read");
     }
 
     #[test]

@@ -40,6 +40,9 @@ pub struct RelayChange {
     pub ahead: Option<u32>,
     /// Sender addresses and domains it is bound to; `none` unbinds. Empty keeps them.
     pub senders: Vec<String>,
+    /// The password of the user that the target names without one, or the new password of a relay that keeps its
+    /// target.
+    pub password: Option<String>,
 }
 
 impl RelayChange {
@@ -250,24 +253,40 @@ async fn connect(endpoint: &Endpoint, timeouts: &Timeouts) -> Result<Tested> {
 /// The relay after the change.
 async fn read(installation: &Installation, workspace: Id, change: &RelayChange) -> Result<Relay> {
     let (name, kind) = match (change.name.as_str(), change.target.as_deref()) {
-        ("smtp", Some(url)) => (MAIN, smtp(url)?),
+        ("smtp", Some(url)) => (MAIN, smtp(url, change.password.as_deref())?),
         ("capture", None) => (MAIN, RelayKind::Capture),
         ("file", Some(dir)) => (MAIN, RelayKind::Folder(make_folder(Path::new(dir))?)),
         (name @ ("smtp" | "capture" | "file"), _) => {
             return Err(Message::new("relay-name-reserved").with("name", name).invalid_field("name"));
         }
-        (name, None) => return change.apply(find(installation, workspace, Some(name)).await?),
+        (name, None) => return change.apply(with_password(find(installation, workspace, Some(name)).await?, change)?),
         (name, Some("capture")) => (name, RelayKind::Capture),
         (name, Some(target)) => match target.strip_prefix("file:") {
             Some(dir) => (name, RelayKind::Folder(make_folder(Path::new(dir))?)),
-            None => (name, smtp(target)?),
+            None => (name, smtp(target, change.password.as_deref())?),
         },
     };
     change.apply(Relay { name: name.to_owned(), ..Relay::to(kind) })
 }
 
-fn smtp(url: &str) -> Result<RelayKind> {
-    Ok(RelayKind::Smtp(Box::new(Endpoint::parse(url)?)))
+fn smtp(url: &str, password: Option<&str>) -> Result<RelayKind> {
+    let endpoint = match password {
+        Some(password) => Endpoint::parse_with_password(url, password)?,
+        None => Endpoint::parse(url)?,
+    };
+    Ok(RelayKind::Smtp(Box::new(endpoint)))
+}
+
+/// The relay with the new password, if one is given.
+fn with_password(mut relay: Relay, change: &RelayChange) -> Result<Relay> {
+    let Some(password) = &change.password else { return Ok(relay) };
+    if let RelayKind::Smtp(endpoint) = &mut relay.kind
+        && let Some((_, known)) = &mut endpoint.credentials
+    {
+        password.clone_into(known);
+        return Ok(relay);
+    }
+    Err(Message::new("relay-password-user").invalid_field("password"))
 }
 
 /// The relay of this name, or the main one.

@@ -19,9 +19,26 @@ pub struct Opened {
     pub shared: bool,
 }
 
-/// Opens the installation, updates addresses that an earlier version stored in another form, repeats erasures that a restored database has missed, and ensures that it has a
-/// workspace.
+/// Creates an installation, or opens the one that is there.
+pub async fn create(config: Config) -> Result<Installation> {
+    open_or_create(config).await
+}
+
+/// Opens an installation.
+///
+/// # Errors
+///
+/// `NotFound` when the data folder holds none: nothing is created in a folder that was named by mistake.
 pub async fn open(config: Config) -> Result<Installation> {
+    let config = config.resolve()?;
+    if !config.is_initialized() {
+        return Err(Message::new("no-installation").with("data", config.data.display()).not_found());
+    }
+    open_or_create(config).await
+}
+
+/// Updates addresses that an earlier version stored in another form, repeats erasures that a restored database has missed, and ensures that there is a workspace.
+async fn open_or_create(config: Config) -> Result<Installation> {
     let installation = Installation::open(config, Clock::system()).await?;
     canonical_upgrade::run(&installation).await?;
     erasure_log::replay(&installation).await?;

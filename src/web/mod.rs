@@ -4,6 +4,8 @@ pub mod asset;
 pub mod client;
 pub mod desk;
 pub mod health;
+pub mod listener;
+pub mod open_connections;
 pub mod page;
 pub mod public;
 pub mod refusal;

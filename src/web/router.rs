@@ -6,21 +6,22 @@ use std::convert::Infallible;
 use std::future::ready;
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::header::HOST;
 use axum::http::{StatusCode, uri::Authority};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::serve::ListenerExt;
-use axum::{Router, ServiceExt};
 use futures_util::future::Either;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tower::{Service, ServiceExt as _, service_fn};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::CsrfLayer;
+use tower_http::timeout::TimeoutLayer;
 
+use super::listener::{self, Limits};
 use super::page::{self, Frame, Notice, show};
 use super::public::{preferences, track, unsubscribe, view};
 use super::refusal::Refusal;
@@ -30,6 +31,8 @@ use crate::infra::error::{Error, Result};
 
 /// The largest form, in bytes.
 const FORM_LIMIT: usize = 64 * 1024;
+/// How long a request of a recipient may take, with the form that is sent.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long open requests may take after the shutdown signal.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -50,7 +53,8 @@ pub fn public(state: WebState) -> Router {
         .route("/p/{token}", preferences())
         .route("/p/{token}/", preferences())
         .route("/v/{token}", get(view::read))
-        .route("/v/{token}/", get(view::read));
+        .route("/v/{token}/", get(view::read))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT));
     finish(routes, state)
 }
 
@@ -108,11 +112,10 @@ pub async fn serve(
     state.desk.set_public_address(address);
     let (stop_sender, stop) = watch::channel(());
     let listeners = async {
-        tokio::try_join!(
-            listen(public_listener, public_service(state.clone()), stop.clone()),
-            listen(desk_listener, desk(state.clone()), stop.clone()),
-        )
-        .map(drop)
+        tokio::join!(
+            listener::serve(public_listener, public_service(state.clone()), Limits::public(), stop.clone()),
+            listener::serve(desk_listener, desk(state.clone()), Limits::desk(), stop.clone()),
+        );
     };
     // Clients that still wait after the timeout are disconnected; their requests run to the end all the same.
     let timed_out = async {
@@ -120,21 +123,21 @@ pub async fn serve(
         drop(stop_sender);
         tokio::time::sleep(SHUTDOWN_TIMEOUT).await;
     };
-    let served = tokio::select! {
-        served = listeners => served,
-        () = timed_out => Ok(()),
-        () = state.run_maintenance() => Ok(()),
-    };
+    tokio::select! {
+        () = listeners => {}
+        () = timed_out => {}
+        () = state.run_maintenance() => {}
+    }
     state.recorder.flush().await;
-    served.map_err(Error::io(address))
+    Ok(())
 }
 
 /// Serves health and metrics on a listener of their own until `shutdown`.
-pub async fn serve_metrics(state: WebState, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<()> {
-    let address = listener.local_addr().map_err(Error::io("metrics listener"))?;
+pub async fn serve_metrics(state: WebState, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+    let (_stop_sender, stop) = watch::channel(());
     tokio::select! {
-        served = axum::serve(listener, metrics_router(state)).into_future() => served.map_err(Error::io(address)),
-        () = shutdown => Ok(()),
+        () = listener::serve(listener, metrics_router(state), Limits::desk(), stop) => {}
+        () = shutdown => {}
     }
 }
 
@@ -148,21 +151,6 @@ pub fn public_service(
         Some(response) => Either::Left(ready(Ok(response))),
         None => Either::Right(router.clone().oneshot(request)),
     })
-}
-
-async fn listen<S>(listener: TcpListener, service: S, mut stop: watch::Receiver<()>) -> std::io::Result<()>
-where
-    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
-{
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY could not be set on a connection");
-        }
-    });
-    // Nothing is ever sent on the channel; dropping its sender is the signal to stop.
-    axum::serve(listener, ServiceExt::<Request>::into_make_service(service))
-        .with_graceful_shutdown(async move { drop(stop.changed().await) })
-        .await
 }
 
 /// Middleware: accepts only an IP address or `localhost` as `Host`, which foreign DNS records cannot point here.

@@ -251,6 +251,7 @@ fn the_demo_changes_no_existing_files() {
 #[test]
 fn an_invalid_request_exits_with_two_and_a_next_step() {
     let cli = CommandLine::new(None);
+    cli.ok(&["init"]);
 
     let (code, sentence) = cli.refused(&["import", &cli.path("none.csv"), "--list", "News"]);
     assert_eq!(code, 2, "{sentence}");

@@ -38,6 +38,7 @@ mod preflight;
 mod public;
 mod relay_breaker;
 mod relays;
+mod secrets;
 mod segment;
 mod series;
 mod serve;

@@ -178,6 +178,7 @@ fn fetch(url: &str, path: &str) -> String {
 #[test]
 fn the_mail_role_serves_metrics_and_health_without_pages() {
     let installed = Installed::new(None);
+    installed.ok(&["init"]);
     let (mut mailer, line, _out) = Running::start(&installed, &["serve", "--role", "mail", "--metrics", "127.0.0.1:0"]);
     let announcement: Value = serde_json::from_str(&line).expect("JSON");
     let url = announcement["metrics"].as_str().expect("an address").to_owned();
@@ -280,6 +281,7 @@ fn stopping_watch_does_not_change_the_campaign() {
 #[test]
 fn an_unknown_workspace_is_refused_and_not_created() {
     let installed = Installed::new(None);
+    installed.ok(&["init"]);
     installed.ok(&["list", "add", "News"]);
     installed.ok(&["workspace", "add", "acme"]);
 

@@ -96,10 +96,11 @@ fn wait_for_reasons(address: &str, expected: &[&str]) {
     let until = Instant::now() + TIMEOUT;
     loop {
         let mut stream = TcpStream::connect(address.trim_start_matches("http://")).expect("a listener");
-        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n").expect("asked");
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").expect("asked");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("answered");
-        let health: Value = serde_json::from_str(answer.split("\r\n\r\n").nth(1).expect("a body")).expect("JSON");
+        let body = answer.split("\r\n\r\n").nth(1).unwrap_or_else(|| panic!("no body: {answer:?}"));
+        let health: Value = serde_json::from_str(body).unwrap_or_else(|_| panic!("no JSON: {answer}"));
         let blocks = |reason: &&Value| reason["blocks"] == true;
         let reasons = health["reasons"].as_array().expect("a list");
         let reasons: Vec<&str> = reasons.iter().filter(blocks).filter_map(|reason| reason["reason"].as_str()).collect();
@@ -109,6 +110,29 @@ fn wait_for_reasons(address: &str, expected: &[&str]) {
         assert!(Instant::now() < until, "{health}");
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+#[test]
+fn idle_connections_to_the_public_address_cost_neither_pages_nor_database() {
+    let folder = folder();
+    let program = command(&folder, &["serve", "--listen", "127.0.0.1:0"]);
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -n 256; exec \"$0\" \"$@\""]).arg(program.get_program()).args(program.get_args());
+    let mut child = limited.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    let out = BufReader::new(child.stdout.take().expect("a pipe"));
+    let mut serve = Process { child, out };
+    let opened = serve.next_json();
+    let public = opened["public"].as_str().expect("an address").to_owned();
+
+    let idle: Vec<_> = (0..400)
+        .map(|_| TcpStream::connect(public.trim_start_matches("http://")).expect("the listener takes it"))
+        .collect();
+
+    wait_for_reasons(&public, &[]);
+    wait_for_reasons(opened["desk"].as_str().expect("an address"), &[]);
+    let lists = command(&folder, &["list", "add", "News"]).output().expect("the program runs");
+    assert!(lists.status.success(), "{}", String::from_utf8_lossy(&lists.stderr));
+    drop(idle);
 }
 
 #[test]

@@ -58,6 +58,15 @@ impl Endpoint {
 
     /// Parses a URL. Refuses credentials that would be sent in clear text.
     pub fn parse(text: &str) -> Result<Self> {
+        Self::read(text, None)
+    }
+
+    /// Parses a URL that names a user, whose password is given apart.
+    pub fn parse_with_password(text: &str, password: &str) -> Result<Self> {
+        Self::read(text, Some(password))
+    }
+
+    fn read(text: &str, password: Option<&str>) -> Result<Self> {
         let bad = || Message::new("relay-url").invalid_field("target");
         let url = Url::parse(text).map_err(|_| bad())?;
         let host = host(&url).ok_or_else(bad)?;
@@ -84,7 +93,7 @@ impl Endpoint {
             }
         }
         let credentials =
-            credentials(&url).ok_or_else(|| Message::new("relay-url-credentials").invalid_field("target"))?;
+            credentials(&url, password).ok_or_else(|| Message::new("relay-url-credentials").invalid_field("target"))?;
         let helo = decode(url.path().trim_matches('/')).ok_or_else(bad)?;
         if !helo.is_empty() && !is_helo(&helo) {
             return Err(Message::new("relay-url-helo").invalid_field("target"));
@@ -164,8 +173,13 @@ fn host(url: &Url) -> Option<String> {
 }
 
 /// `None` when user or password is missing or has a control character.
-fn credentials(url: &Url) -> Option<Option<(String, String)>> {
-    let (user, password) = (decode(url.username())?, decode(url.password().unwrap_or_default())?);
+fn credentials(url: &Url, apart: Option<&str>) -> Option<Option<(String, String)>> {
+    let user = decode(url.username())?;
+    let password = match (url.password(), apart) {
+        (Some(password), None) => decode(password)?,
+        (None, apart) => apart.unwrap_or_default().to_owned(),
+        (Some(_), Some(_)) => return None,
+    };
     if user.is_empty() && password.is_empty() {
         return Some(None);
     }
@@ -240,6 +254,21 @@ mod tests {
         assert_eq!(endpoint.credentials, Some(("anna@shop.example".to_owned(), "p@ss/я+%".to_owned())));
         assert_eq!(endpoint.to_string(), "smtp://***@mail.example.org:587?tls=required");
         assert_eq!(format!("{endpoint:?}"), endpoint.to_string());
+    }
+
+    #[test]
+    fn password_may_come_apart_from_the_url() {
+        let whole = Endpoint::parse_with_password("smtps://anna@mail.example.org", "p@ss/я").expect("a user");
+
+        assert_eq!(whole.credentials, Some(("anna".to_owned(), "p@ss/я".to_owned())));
+        for (url, password) in [
+            ("smtps://mail.example.org", "secret"),
+            ("smtps://anna:other@mail.example.org", "secret"),
+            ("smtps://anna@mail.example.org", ""),
+            ("smtp://anna@mail.example.org", "secret"),
+        ] {
+            assert!(Endpoint::parse_with_password(url, password).is_err(), "{url}");
+        }
     }
 
     #[test]

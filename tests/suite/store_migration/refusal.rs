@@ -107,7 +107,7 @@ both!(process_on_the_old_store_ends_with_a_message, |fixture| {
     assert!(String::from_utf8_lossy(&old.stdout).contains("store-elsewhere"), "{old:?}");
     let other = fixture.folder.path().join("other").display().to_string();
     let by_another_folder = Command::new(env!("CARGO_BIN_EXE_sendoff"))
-        .args(["--data", &other, "--database", &named, "--lang", "en", "list", "ls"])
+        .args(["--data", &other, "--database", &named, "--lang", "en", "init"])
         .output()
         .expect("runs");
     let sentence = String::from_utf8_lossy(&by_another_folder.stderr).into_owned();
