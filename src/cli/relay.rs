@@ -15,9 +15,6 @@ use crate::infra::installation::Installation;
 use crate::usecase::Actor;
 use crate::usecase::relay::{self, RelayChange, RelayView, Tested};
 
-/// The variable of the environment that holds the password of a relay.
-const PASSWORD_VARIABLE: &str = "SENDOFF_RELAY_PASSWORD";
-
 /// Commands for relays.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -107,6 +104,9 @@ pub struct Traits {
     /// `SENDOFF_RELAY_PASSWORD` serves too
     #[arg(long, value_name = "FILE")]
     pub password_file: Option<PathBuf>,
+    /// The password from the environment; an option of the command line could be seen in the list of processes
+    #[arg(long = "password-from-environment", env = "SENDOFF_RELAY_PASSWORD", hide = true, hide_env_values = true)]
+    pub password: Option<String>,
 }
 
 impl Traits {
@@ -115,8 +115,8 @@ impl Traits {
         let text = match &self.password_file {
             Some(file) if file.as_os_str() == "-" => read_to_string(std::io::stdin()).map_err(Error::io("-"))?,
             Some(file) => fs::read_to_string(file).map_err(Error::io(file.display()))?,
-            None => match std::env::var(PASSWORD_VARIABLE) {
-                Ok(password) if target.is_some_and(|target| target.contains('@')) => password,
+            None => match &self.password {
+                Some(password) if target.is_some_and(|target| target.contains('@')) => password.clone(),
                 _ => return Ok(None),
             },
         };

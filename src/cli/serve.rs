@@ -128,9 +128,8 @@ pub async fn run(installation: &Installation, args: Args, lang: Lang, json: bool
                 () = mailer_ended.notified() => {}
             }
         };
-        match metrics {
-            Some(listener) => router::serve_metrics(web.clone(), listener, ended).await,
-            None => {}
+        if let Some(listener) = metrics {
+            router::serve_metrics(web.clone(), listener, ended).await;
         }
     };
     let (sent, served, ()) = tokio::join!(mailer, serve_pages, serve_metrics);
