@@ -6,6 +6,7 @@ health-mailer-exited = Отправка прервалась ({ $cause }); по�
 health-disk-unreachable = Папка данных не отвечает. Проверьте её диск.
 health-disk-full = На диске с папкой данных осталось { $mib } МиБ. Освободите место: скоро будет некуда записать даже отписку.
 health-disk-scarce = На диске с папкой данных осталось { $mib } МиБ. Освободите место, пока он не заполнился.
+health-pages-unavailable = SQLite собрана без таблицы страниц (sqlite_dbpage): каждое удаление переписывает всю базу, и ничего другого в это время не записывается. Соберите Sendoff с настройками из .cargo/config.toml.
 health-unsubscribes-pending = { $count ->
     [one] { $count } просьба об отписке ждёт
     [few] { $count } просьбы об отписке ждут

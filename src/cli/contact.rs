@@ -57,7 +57,9 @@ pub async fn run(installation: &Installation, actor: &Actor, command: Command, l
             let set = set.iter().map(|pair| read_pair(pair)).collect::<Result<_>>()?;
             let corrected = contact::correct(installation, actor, &address, &Correction { set, address: new }).await?;
             let message = Message::new("contact-corrected").with("address", &corrected.address);
-            Ok(Output::new(&corrected, lang, lang.translate(&message)))
+            let mut lines = vec![lang.translate(&message)];
+            lines.extend(corrected.pending.as_ref().map(|pending| lang.translate(pending)));
+            Ok(Output::new(&corrected, lang, lines.join("\n")))
         }
         Command::Restrict { address, lift } => {
             let (key, restricted) = match lift {
@@ -86,9 +88,7 @@ async fn erase(installation: &Installation, actor: &Actor, address: &str, lang: 
         message = message.with(name, count);
     }
     let mut lines = vec![lang.translate(&message)];
-    if !erased.scrubbed {
-        lines.push(lang.tr("scrub-incomplete"));
-    }
+    lines.extend(erased.pending.as_ref().map(|pending| lang.translate(pending)));
     Ok(Output::new(&erased, lang, lines.join("\n")))
 }
 

@@ -103,7 +103,7 @@ pub async fn run(args: Args, config: Option<Config>, lang: Lang, json: bool) -> 
     }
     let _ = end.send(true);
     let _ = pages.await;
-    drop(eraser);
+    eraser.stop().await;
     installation.db.close().await;
     if args.once { outcome } else { outcome.map(|_| Output::default()) }
 }

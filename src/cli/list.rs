@@ -40,7 +40,9 @@ pub async fn run(installation: &Installation, actor: &Actor, command: Command, l
             bar.finish();
             let closed = closed?;
             let message = Message::new("list-close-done").with("name", &closed.list).with("count", closed.left);
-            Ok(Output::new(&closed, lang, lang.translate(&message)))
+            let mut lines = vec![lang.translate(&message)];
+            lines.extend(closed.pending.as_ref().map(|pending| lang.translate(pending)));
+            Ok(Output::new(&closed, lang, lines.join("\n")))
         }
         Command::Ls => {
             let lists = list::list(installation, actor).await?;

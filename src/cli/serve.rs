@@ -133,7 +133,7 @@ pub async fn run(installation: &Installation, args: Args, lang: Lang, json: bool
         }
     };
     let (sent, served, ()) = tokio::join!(mailer, serve_pages, serve_metrics);
-    drop(eraser);
+    eraser.stop().await;
     served?;
     supervisor.exit_error()?;
     sent?;

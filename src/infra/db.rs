@@ -23,6 +23,7 @@ use crate::infra::error::{Message, Result};
 use crate::infra::fsync;
 use crate::infra::metric::Gauge;
 use checkpoint::Checkpointer;
+use pages::WrittenPages;
 use store_status::WritePurpose;
 
 pub mod bulk_insert;
@@ -32,6 +33,7 @@ pub mod fixed_width;
 pub mod index;
 pub mod json_rows;
 mod lock;
+mod pages;
 pub mod pg_copy;
 pub mod query;
 mod script;
@@ -43,6 +45,7 @@ mod vacuum;
 pub mod value;
 
 pub use lock::{has_row_locks, lock_addresses_exclusive, lock_addresses_shared};
+pub use pages::PageCleaner;
 pub use query::Query;
 pub use script::{Script, StatementResult};
 use session::{BYTEWISE_COLLATION, NO_SAMPLES, session};
@@ -69,6 +72,9 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (25, "skip reasons", include_str!("../../migrations/0025_skip_reasons.sql")),
 ];
 
+/// How long a connection to PostgreSQL is kept.
+const CONNECTION_LIFETIME: Duration = Duration::from_secs(10 * 60);
+
 /// A database, SQLite or PostgreSQL. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Db {
@@ -82,6 +88,10 @@ pub struct Db {
     /// SQLite: the turn to write. Waiting for it is fair; waiting for SQLite's own lock is polling.
     write_turn: Arc<Mutex<()>>,
     checkpointer: Checkpointer,
+    /// SQLite: the written pages of the database file; `None` for a database in memory.
+    pages: Option<WrittenPages>,
+    /// SQLite: whether it was built with the table of pages.
+    can_clean: bool,
     vacuums: Gauge,
     address: Address,
 }
@@ -110,8 +120,7 @@ impl Tx {
             committed => committed?,
         }
         if let Some((turn, checkpointer)) = self.turn {
-            drop(turn);
-            checkpointer.count_commit();
+            checkpointer.end_commit(turn).await;
         }
         Ok(())
     }
@@ -150,16 +159,23 @@ impl Db {
         let options: AnyConnectOptions =
             url.parse().map_err(|_| Message::new("database-url").invalid_field("database"))?;
         let options = options.disable_statement_logging();
+        let (mut first, mut pages, mut can_clean) = (None, None, false);
         if dialect == Dialect::Sqlite {
             // The pool would retry on a read-only file until it times out, and hide the cause.
-            let mut first = options.connect().await?;
-            first.execute(session(dialect)).await?;
-            first.close().await?;
+            let mut conn = options.connect().await?;
+            conn.execute(session(dialect)).await?;
+            pages = pages::find(&mut conn).await?;
+            can_clean = pages.is_some() && pages::can_clean(&mut conn).await?;
+            first = Some(conn);
         }
+        // Closing the last connection to a SQLite file empties the WAL, so one is always open.
+        let lifetime = (dialect == Dialect::Postgres).then_some(CONNECTION_LIFETIME);
         let pool = |connections| {
             let options = options.clone();
             AnyPoolOptions::new()
                 .max_connections(connections)
+                .max_lifetime(lifetime)
+                .idle_timeout(lifetime)
                 .acquire_timeout(Duration::from_secs(10))
                 .test_before_acquire(dialect == Dialect::Postgres)
                 // SQLite rolls back by itself when the disk is full; the driver would still count the transaction
@@ -170,13 +186,18 @@ impl Db {
         };
         let readers = pool(16).await?;
         let writers = if dialect == Dialect::Sqlite { pool(1).await? } else { readers.clone() };
+        if let Some(first) = first {
+            first.close().await?;
+        }
         Ok(Self {
-            checkpointer: Checkpointer::new(&readers),
+            checkpointer: Checkpointer::new(&readers, &writers, pages.clone()),
             pool: readers,
             writers,
             dialect,
             shared: dialect == Dialect::Postgres,
             write_turn: Arc::default(),
+            pages,
+            can_clean,
             vacuums: Gauge::default(),
             address: Address(url.into()),
         })
@@ -273,6 +294,12 @@ impl Db {
         Self { shared: true, ..self }
     }
 
+    /// The same database, as if SQLite had been built without its table of pages.
+    #[must_use]
+    pub fn without_page_table(self) -> Self {
+        Self { can_clean: false, ..self }
+    }
+
     /// Position of `needle` in `hay`, 1-based, 0 when absent: two names for one function.
     pub fn position(&self) -> &'static str {
         match self.dialect {
@@ -290,8 +317,16 @@ impl Db {
 
     /// Closes all connections; on SQLite this also empties the WAL.
     pub async fn close(self) {
+        let turn = self.write_turn.lock().await;
+        if let Err(error) = self.checkpointer.end().await {
+            tracing::warn!(error = error.message().key, "all pages of the database will be checked again");
+        }
         self.writers.close().await;
         self.pool.close().await;
+        drop(turn);
+        if let Some(pages) = self.pages.clone() {
+            let _ = tokio::task::spawn_blocking(move || pages.note_closed()).await;
+        }
     }
 }
 

@@ -51,7 +51,11 @@ pub async fn append(installation: &Installation, records: Vec<ErasureRecord>) ->
     if records.is_empty() {
         return Ok(());
     }
-    let path = path(installation);
+    append_to(path(installation), records).await
+}
+
+/// Appends lines to a log of this format. Durable when this returns.
+pub(super) async fn append_to(path: PathBuf, records: Vec<ErasureRecord>) -> Result<()> {
     let writing = tokio::task::spawn_blocking(move || write(&path, &records).map_err(Error::io(path.display())));
     writing.await.unwrap_or_else(|_| Err(Message::new("spool-stopped").unavailable()))
 }
@@ -76,10 +80,14 @@ fn write(path: &Path, records: &[ErasureRecord]) -> std::io::Result<()> {
 
 /// Reads the erasures behind byte `from` of the log. Returns them and the length of the log.
 pub fn read_from(installation: &Installation, from: u64) -> Result<(Vec<ErasureRecord>, u64)> {
-    let path = path(installation);
+    read_file(&path(installation), from)
+}
+
+/// Reads the lines behind byte `from` of a log of this format. Returns them and the length of the log.
+pub(super) fn read_file(path: &Path, from: u64) -> Result<(Vec<ErasureRecord>, u64)> {
     let mut bytes = Vec::new();
     let mut read = || -> std::io::Result<()> {
-        let mut file = fs::File::open(&path)?;
+        let mut file = fs::File::open(path)?;
         file.seek(SeekFrom::Start(from))?;
         file.read_to_end(&mut bytes).map(|_| ())
     };

@@ -10,7 +10,9 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::{erasure_log, physical_erasure};
+use super::correction_log;
+use super::erasure_log::{self, ErasureRecord};
+use super::physical_erasure::LogLengths;
 use crate::audience::address::Address;
 use crate::audience::tombstone::{self, Digest};
 use crate::infra::atomic_file::{self, AtomicFile};
@@ -19,17 +21,12 @@ use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 use crate::infra::secret::Key;
 
-/// Removes an address that no contact has any more. An error is logged and not returned, since the tables are correct.
-pub async fn erase_address(installation: &Installation, address: &Address) {
-    let canonical = address.canonical();
-    if let Err(error) = erase_in_folders(installation, move |found| found.canonical() == canonical).await {
-        tracing::error!(error = %error, "files still hold an address that was corrected");
-    }
-}
-
-/// Removes all contacts erased since the last physical erasure.
+/// Removes all contacts erased since the last physical erasure, and the addresses that contacts had before they were
+/// corrected.
 pub async fn erase_pending(installation: &Installation) -> Result<()> {
-    let erased = ErasedSince::read(installation, physical_erasure::completed_length(installation))?;
+    let completed = LogLengths::completed(installation);
+    let mut erased = ErasedSince::read(installation, completed.erasures)?;
+    erased.add(correction_log::read_from(installation, completed.corrections)?);
     if erased.digests.is_empty() {
         return Ok(());
     }
@@ -70,13 +67,17 @@ struct ErasedSince {
 
 impl ErasedSince {
     fn read(installation: &Installation, from: u64) -> Result<Self> {
-        let mut digests: HashMap<Id, HashSet<Digest>> = HashMap::new();
-        for record in erasure_log::read_from(installation, from)?.0 {
+        let mut erased = Self { key: installation.keys.tombstone.clone(), digests: HashMap::new() };
+        erased.add(erasure_log::read_from(installation, from)?.0);
+        Ok(erased)
+    }
+
+    fn add(&mut self, records: Vec<ErasureRecord>) {
+        for record in records {
             if record.reason != erasure_log::LIFTED {
-                digests.entry(record.workspace).or_default().insert(record.digest);
+                self.digests.entry(record.workspace).or_default().insert(record.digest);
             }
         }
-        Ok(Self { key: installation.keys.tombstone.clone(), digests })
     }
 
     fn contains(&self, address: &Address) -> bool {

@@ -1,6 +1,7 @@
 //! Privacy: unsubscribe requests, erasure with tombstones, physical erasure, subject access and trace search.
 
 pub mod canonical_upgrade;
+pub mod correction_log;
 pub mod erasure;
 pub mod erasure_log;
 pub mod file_erasure;

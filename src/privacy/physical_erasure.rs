@@ -1,8 +1,10 @@
-//! Physical erasure: removes the bytes of erased contacts from files (`file_erasure`), from the pages of the database and
-//! from its WAL, where deleted rows stay. Each database has its own way: `sqlite_pages` and `postgres`.
+//! Physical erasure: removes the bytes of erased contacts and of corrected values from files (`file_erasure`), from the
+//! pages of the database and from its WAL, where deleted rows stay. Each database has its own way: `sqlite_pages` and
+//! `postgres`.
 //!
-//! Pending work is known from two lengths: that of the erasure log, and its length when the last complete physical
-//! erasure began (`journal/erasures.scrubbed`). So a crash loses nothing.
+//! Pending work is known from the lengths of two logs, of erasures and of corrections, and from their lengths when the
+//! last complete physical erasure began (`journal/erasures.scrubbed`). So a crash loses nothing, and any number of
+//! erasures is one piece of work.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -13,36 +15,33 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
-use super::{erasure_log, file_erasure};
+use super::{correction_log, erasure_log, file_erasure};
 use crate::infra::atomic_file::AtomicFile;
 use crate::infra::db::PhysicalErasure;
-use crate::infra::error::{Error, Result};
+use crate::infra::error::{Error, Message, Result};
 use crate::infra::installation::Installation;
 use crate::infra::panic;
 
 mod postgres;
+mod sqlite_file;
 mod sqlite_pages;
 
 /// How long the background task waits after a panic.
 const PANIC_DELAY: Duration = Duration::from_secs(60);
 
-/// Erases in files, in the pages of the database and in its WAL. Returns false while old bytes remain (a reader or an
-/// archive keeps them) or the database is being moved to another store; the work stays pending then.
+/// How long a command that erases or corrects waits for the removal of the bytes, when no other process does it.
+const COMMAND_LIMIT: Duration = Duration::from_secs(10);
+
+/// Erases in files, in the pages of the database and in its WAL, however long it takes. Returns false while old bytes
+/// remain: see [`pending_notice`].
 pub async fn run(installation: &Installation) -> Result<bool> {
-    // A store that is being moved is not rewritten; the pending work moves with it.
-    if installation.db.store_status().await?.is_some() {
-        return Ok(false);
-    }
-    let length = erasure_log::length(installation);
-    file_erasure::erase_pending(installation).await?;
-    let is_complete = match installation.db.physical_erasure() {
-        PhysicalErasure::Pages => sqlite_pages::remove_bytes(installation).await?,
-        PhysicalErasure::Tables => postgres::remove_bytes(installation).await?,
-    };
-    if is_complete {
-        write_completed_length(installation, length)?;
-    }
-    Ok(is_complete)
+    run_until(installation, None).await
+}
+
+/// [`run`] for a command that erases or corrects. Leaves the work at once to a `serve` that runs, and after a while to
+/// the next physical erasure.
+pub async fn run_for_command(installation: &Installation) -> Result<bool> {
+    run_until(installation, Some(Instant::now() + COMMAND_LIMIT)).await
 }
 
 /// [`run`], if an erasure is pending. Returns whether nothing is pending afterwards.
@@ -50,30 +49,77 @@ pub async fn run_if_pending(installation: &Installation) -> Result<bool> {
     if is_pending(installation) { run(installation).await } else { Ok(true) }
 }
 
-/// Whether contacts were erased whose bytes may still be stored.
+async fn run_until(installation: &Installation, deadline: Option<Instant>) -> Result<bool> {
+    // A store that is being moved is not rewritten; the pending work moves with it.
+    if installation.db.store_status().await?.is_some() {
+        return Ok(false);
+    }
+    match installation.db.physical_erasure() {
+        PhysicalErasure::Pages => sqlite_pages::run(installation, deadline).await,
+        PhysicalErasure::File | PhysicalErasure::Tables => {
+            let recorded = LogLengths::recorded(installation);
+            file_erasure::erase_pending(installation).await?;
+            let is_complete = postgres::remove_bytes(installation).await?;
+            if is_complete {
+                recorded.write_completed(installation)?;
+            }
+            Ok(is_complete)
+        }
+    }
+}
+
+/// Why [`run`] left bytes, and what removes them.
+pub fn pending_notice(installation: &Installation) -> Message {
+    Message::new(match installation.db.physical_erasure() {
+        PhysicalErasure::Tables => "scrub-incomplete",
+        PhysicalErasure::File => "scrub-unfinished",
+        PhysicalErasure::Pages if installation.db.is_cleaner_busy() => "scrub-in-background",
+        PhysicalErasure::Pages => "scrub-unfinished",
+    })
+}
+
+/// Whether contacts were erased, or values corrected, whose bytes may still be stored.
 pub fn is_pending(installation: &Installation) -> bool {
-    completed_length(installation) < erasure_log::length(installation)
+    let (recorded, completed) = (LogLengths::recorded(installation), LogLengths::completed(installation));
+    completed.erasures < recorded.erasures || completed.corrections < recorded.corrections
 }
 
 /// Marks every erasure of the log as pending, because older data was restored.
 pub fn mark_all_pending(installation: &Installation) -> Result<()> {
-    write_completed_length(installation, 0)
+    LogLengths::default().write_completed(installation)
 }
 
-/// The length of the erasure log up to which nothing is pending.
-pub(super) fn completed_length(installation: &Installation) -> u64 {
-    let text = std::fs::read_to_string(path(installation)).unwrap_or_default();
-    text.trim().parse().ok().filter(|length| *length <= erasure_log::length(installation)).unwrap_or(0)
+/// Lengths of the two logs in bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct LogLengths {
+    pub(super) erasures: u64,
+    pub(super) corrections: u64,
 }
 
-fn write_completed_length(installation: &Installation, length: u64) -> Result<()> {
-    let path = path(installation);
-    let write = || {
-        let mut file = AtomicFile::create(&path)?;
-        writeln!(file, "{length}")?;
-        file.persist()
-    };
-    write().map_err(Error::io(path.display()))
+impl LogLengths {
+    /// The lengths now.
+    fn recorded(installation: &Installation) -> Self {
+        Self { erasures: erasure_log::length(installation), corrections: correction_log::length(installation) }
+    }
+
+    /// The lengths up to which nothing is pending.
+    pub(super) fn completed(installation: &Installation) -> Self {
+        let text = std::fs::read_to_string(path(installation)).unwrap_or_default();
+        let mut numbers = text.split_whitespace().map(|number| number.parse().unwrap_or(0));
+        let mut next = |recorded| numbers.next().filter(|length| *length <= recorded).unwrap_or(0);
+        let recorded = Self::recorded(installation);
+        Self { erasures: next(recorded.erasures), corrections: next(recorded.corrections) }
+    }
+
+    fn write_completed(self, installation: &Installation) -> Result<()> {
+        let path = path(installation);
+        let write = || {
+            let mut file = AtomicFile::create(&path)?;
+            writeln!(file, "{} {}", self.erasures, self.corrections)?;
+            file.persist()
+        };
+        write().map_err(Error::io(path.display()))
+    }
 }
 
 fn path(installation: &Installation) -> PathBuf {
@@ -109,6 +155,13 @@ impl BackgroundEraser {
         self.erased.clone()
     }
 
+    /// Ends the task and waits until it has ended. Pending work is found by the next start.
+    pub async fn stop(mut self) {
+        self.task.abort();
+        // The error says that the task was aborted.
+        let _ = (&mut self.task).await;
+    }
+
     /// Reports an erasure. Never waits.
     pub fn notify(&self) {
         self.erased.notify_one();
@@ -119,6 +172,7 @@ async fn run_in_background(installation: &Installation, erased: &Arc<Notify>) {
     let (installation, erased) = (installation.clone(), erased.clone());
     match installation.db.physical_erasure() {
         PhysicalErasure::Pages => sqlite_pages::run_in_background(installation, erased).await,
+        PhysicalErasure::File => sqlite_file::run_in_background(installation, erased).await,
         PhysicalErasure::Tables => postgres::run_in_background(installation, erased).await,
     }
 }

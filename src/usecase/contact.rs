@@ -15,7 +15,7 @@ use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 use crate::privacy::erasure::{self, Erased, Reason};
-use crate::privacy::{file_erasure, physical_erasure, subject_access};
+use crate::privacy::{correction_log, physical_erasure, subject_access};
 
 /// What to change of a contact.
 #[derive(Debug, Default)]
@@ -31,6 +31,11 @@ pub struct Correction {
 pub struct Corrected {
     /// Always true.
     pub corrected: bool,
+    /// False when the old bytes may still be in free pages or files.
+    pub scrubbed: bool,
+    /// What is to be said about them.
+    #[serde(skip)]
+    pub pending: Option<Message>,
     /// The address afterwards; prints masked.
     #[serde(skip)]
     pub address: Address,
@@ -59,6 +64,9 @@ pub struct ErasedContact {
     pub kept_out: bool,
     /// False when bytes of the contact may still be in free pages or files; the next run removes them.
     pub scrubbed: bool,
+    /// What is to be said about them.
+    #[serde(skip)]
+    pub pending: Option<Message>,
     /// The address; prints masked.
     #[serde(skip)]
     pub address: Address,
@@ -113,14 +121,13 @@ pub async fn correct(
         changed.address = new.clone();
     }
     contact::update(&mut tx, permit.workspace, std::slice::from_ref(&changed), installation.clock.now()).await?;
+    // A later erasure searches files for the new address alone.
+    let old = Some(&contact.address).filter(|old| old.canonical() != changed.address.canonical());
+    correction_log::append(installation, permit.workspace, old).await?;
     tx.commit().await?;
-    if changed.address.canonical() != contact.address.canonical() {
-        // A later erasure searches files for the new address alone.
-        file_erasure::erase_address(installation, &contact.address).await;
-    }
-    physical_erasure::run(installation).await?;
+    let pending = remove_bytes(installation).await;
     permit.audit(contact.id);
-    Ok(Corrected { corrected: true, address: changed.address })
+    Ok(Corrected { corrected: true, scrubbed: pending.is_none(), pending, address: changed.address })
 }
 
 /// Restricts the processing of a contact (GDPR article 18): the data stay and are used for nothing.
@@ -165,10 +172,24 @@ pub async fn erase(installation: &Installation, actor: &Actor, address: &str) ->
         removed.extend(subject_access::count_rows(&mut *installation.db.read().await?, contact.id).await?);
     }
     let erased = erasure::erase(installation, permit.workspace, &address, Reason::Erased, None).await?;
-    let scrubbed = physical_erasure::run(installation).await?;
+    let pending = remove_bytes(installation).await;
     tracing::info!(milliseconds = installation.clock.now() - began, "a contact was erased");
     permit.audit(id);
-    Ok(ErasedContact { erased: erased == Erased::Contact, removed, kept_out: true, scrubbed, address })
+    let scrubbed = pending.is_none();
+    Ok(ErasedContact { erased: erased == Erased::Contact, removed, kept_out: true, scrubbed, pending, address })
+}
+
+/// Removes the bytes of what was deleted. Returns what is to be said when some remain. An error is logged: the contact is
+/// erased or corrected all the same, and the bytes stay pending.
+async fn remove_bytes(installation: &Installation) -> Option<Message> {
+    match physical_erasure::run_for_command(installation).await {
+        Ok(true) => None,
+        Ok(false) => Some(physical_erasure::pending_notice(installation)),
+        Err(error) => {
+            tracing::error!(error = %error, "physical erasure failed and stays pending");
+            Some(Message::new("scrub-unfinished"))
+        }
+    }
 }
 
 /// The address of a contact that may have been stored by an earlier version, whose rules were laxer.

@@ -6,6 +6,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 
 use crate::feedback::recorder::Recorder;
+use crate::infra::db::PhysicalErasure;
 use crate::infra::disk::{self, DiskSpace};
 use crate::infra::error::Message;
 use crate::infra::installation::Installation;
@@ -105,6 +106,9 @@ impl HealthSnapshot {
         }
         if recorder.lost() > 0 {
             add(false, Message::new("health-events-lost").with("count", recorder.lost()));
+        }
+        if installation.db.physical_erasure() == PhysicalErasure::File {
+            add(false, Message::new("health-pages-unavailable"));
         }
         if let Some(stats) = &self.stats {
             if stats.paused_by_engine > 0 {

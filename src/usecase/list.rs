@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{Action, Actor};
 use crate::audience::list;
 use crate::audience::subscription::{self, State};
-use crate::infra::error::Result;
+use crate::infra::error::{Message, Result};
 use crate::infra::installation::Installation;
 use crate::privacy::{erasure, physical_erasure};
 
@@ -25,6 +25,11 @@ pub struct Closed {
     pub closed: bool,
     /// How many subscribers were unsubscribed.
     pub left: u64,
+    /// False when bytes of the contacts may still be in free pages or files.
+    pub scrubbed: bool,
+    /// What is to be said about them.
+    #[serde(skip)]
+    pub pending: Option<Message>,
 }
 
 /// A list and its numbers.
@@ -77,9 +82,10 @@ pub async fn close(
         progress(done, total.unsigned_abs());
     })
     .await?;
-    physical_erasure::run(installation).await?;
+    let is_complete = physical_erasure::run_for_command(installation).await?;
+    let pending = (!is_complete).then(|| physical_erasure::pending_notice(installation));
     permit.audit(list.id);
-    Ok(Closed { list: list.name, closed: true, left })
+    Ok(Closed { list: list.name, closed: true, left, scrubbed: is_complete, pending })
 }
 
 /// Lists the lists with their numbers.

@@ -30,6 +30,7 @@ mod mail_sink;
 mod mailer;
 mod messages;
 mod observability;
+mod page_cleaning;
 mod panics;
 mod people;
 mod people_upgrade;

@@ -6,9 +6,8 @@ use crate::infra::failpoint::{self, Bug};
 /// Statements run on each new connection.
 ///
 /// SQLite: `synchronous = full` makes a commit survive a power cut; `secure_delete` overwrites deleted rows with
-/// zeros; temporary tables stay in memory; `cache_size` is the page cache of a connection in KiB; a commit runs a
-/// checkpoint itself from `wal_autocheckpoint` pages on (32 MiB, reached only by commits of thousands of rows; see
-/// `checkpoint`).
+/// zeros; temporary tables stay in memory; `cache_size` is the page cache of a connection in KiB; commits run no
+/// checkpoint of their own (see `checkpoint`); a WAL that begins again keeps at most `journal_size_limit` bytes.
 pub(super) fn session(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Sqlite if failpoint::has_bug(Bug::SkipSync) => {
@@ -18,7 +17,7 @@ pub(super) fn session(dialect: Dialect) -> &'static str {
         Dialect::Sqlite => {
             "pragma busy_timeout = 30000; pragma journal_mode = wal; pragma synchronous = full; \
              pragma secure_delete = on; pragma temp_store = memory; pragma foreign_keys = off; \
-             pragma cache_size = -1500; pragma wal_autocheckpoint = 8192"
+             pragma cache_size = -1500; pragma wal_autocheckpoint = 0; pragma journal_size_limit = 33554432"
         }
         Dialect::Postgres => {
             "set client_min_messages = warning; set standard_conforming_strings = on; set synchronous_commit = on"

@@ -28,6 +28,8 @@ const VACUUM_TRIES: u32 = 40;
 pub enum PhysicalErasure {
     /// The unused bytes of pages are overwritten (SQLite).
     Pages,
+    /// The whole file is rewritten: SQLite was built without its table of pages.
+    File,
     /// Tables are rewritten (PostgreSQL).
     Tables,
 }
@@ -36,7 +38,8 @@ impl Db {
     /// How bytes of deleted rows are removed.
     pub fn physical_erasure(&self) -> PhysicalErasure {
         match self.dialect {
-            Dialect::Sqlite => PhysicalErasure::Pages,
+            Dialect::Sqlite if self.can_clean => PhysicalErasure::Pages,
+            Dialect::Sqlite => PhysicalErasure::File,
             Dialect::Postgres => PhysicalErasure::Tables,
         }
     }
