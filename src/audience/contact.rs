@@ -8,7 +8,6 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::address::Address;
-use super::eligibility;
 use super::indexed_field;
 use crate::infra::clock::Millis;
 use crate::infra::db::json_rows::{column, whole};
@@ -94,20 +93,6 @@ pub async fn get(conn: &mut Conn, id: Id) -> Result<Option<Contact>> {
     let query = Query::new("select id, address, fields, created_at, updated_at from contact where id = :id");
     let row = query.bind("id", id).fetch_optional(conn).await?;
     row.as_ref().map(read).transpose()
-}
-
-/// The oldest contact of a list who may be mailed.
-pub async fn first_subscriber(conn: &mut Conn, list: Id) -> Result<Option<Contact>> {
-    let query = Query::new(
-        "select c.id, c.address, c.fields, c.created_at, c.updated_at
-           from subscription s
-           join contact c on c.id = s.contact_id
-          where s.list_id = :list and {mailable}
-          order by s.contact_id
-          limit 1",
-    );
-    let query = query.bind("list", list).fragment("mailable", eligibility::mailable("s"));
-    query.fetch_optional(conn).await?.as_ref().map(read).transpose()
 }
 
 /// Number of contacts of a workspace.

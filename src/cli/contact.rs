@@ -89,6 +89,10 @@ async fn erase(installation: &Installation, actor: &Actor, address: &str, lang: 
     }
     let mut lines = vec![lang.translate(&message)];
     lines.extend(erased.pending.as_ref().map(|pending| lang.translate(pending)));
+    if !erased.unsearchable_files.is_empty() {
+        let files = erased.unsearchable_files.join(", ");
+        lines.push(lang.translate(&Message::new("contact-erased-unsearchable").with("files", files)));
+    }
     Ok(Output::new(&erased, lang, lines.join("\n")))
 }
 

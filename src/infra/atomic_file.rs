@@ -65,11 +65,11 @@ pub fn is_unfinished(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX))
 }
 
-/// Removes a temporary file unless a process is writing it.
-pub fn remove_abandoned(path: &Path) -> io::Result<()> {
+/// Removes a temporary file unless a process is writing it. Returns whether it is gone.
+pub fn remove_abandoned(path: &Path) -> io::Result<bool> {
     match File::open(path)?.try_lock() {
-        Err(TryLockError::WouldBlock) => Ok(()),
-        _ => fs::remove_file(path),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        _ => fs::remove_file(path).map(|()| true),
     }
 }
 
@@ -106,10 +106,9 @@ mod tests {
         fs::write(&left, "anna@example.org").expect("written");
         let locked = AtomicFile::create(&folder.path().join("b.csv")).expect("begun");
 
-        for path in [&left, &locked.temporary] {
-            assert!(is_unfinished(path));
-            remove_abandoned(path).expect("checked");
-        }
+        assert!(is_unfinished(&left) && is_unfinished(&locked.temporary));
+        assert!(remove_abandoned(&left).expect("removed"));
+        assert!(!remove_abandoned(&locked.temporary).expect("checked"));
 
         assert!(!left.exists());
         assert!(locked.temporary.exists());

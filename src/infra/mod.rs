@@ -7,6 +7,7 @@ pub mod config;
 pub mod db;
 pub mod disk;
 pub mod error;
+pub mod export_register;
 pub mod failpoint;
 pub mod fsync;
 pub mod i18n;

@@ -1,36 +1,49 @@
 //! File erasure: removes erased contacts from the files of the data folder: captured messages, exports, rejected import
-//! rows, and folders of killed imports. Records of other contacts keep every byte.
+//! rows, folders of `file` relays, whatever else was put there, and folders of killed imports. Records of other contacts
+//! keep every byte.
 //!
 //! Addresses in files are compared by the digests of the erasure log, so a failed or interrupted run is repeated without
-//! knowing any address.
+//! knowing any address. A file that another process is writing is searched again later.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::ops::Range;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use super::correction_log;
 use super::erasure_log::{self, ErasureRecord};
 use super::physical_erasure::LogLengths;
 use crate::audience::address::Address;
+use crate::audience::import::staging;
 use crate::audience::tombstone::{self, Digest};
-use crate::infra::atomic_file::{self, AtomicFile};
-use crate::infra::error::{Error, Result, of_csv};
+use crate::campaign::test_message::CONTACT_HEADER;
+use crate::infra::atomic_file;
+use crate::infra::config::Config;
+use crate::infra::error::{Error, Result};
+use crate::infra::export_register;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 use crate::infra::secret::Key;
 
+mod mention;
+mod records;
+
 /// Removes all contacts erased since the last physical erasure, and the addresses that contacts had before they were
-/// corrected.
-pub async fn erase_pending(installation: &Installation) -> Result<()> {
+/// corrected. Returns false while another process writes a file that may name one of them.
+pub async fn erase_pending(installation: &Installation) -> Result<bool> {
     let completed = LogLengths::completed(installation);
     let mut erased = ErasedSince::read(installation, completed.erasures)?;
     erased.add(correction_log::read_from(installation, completed.corrections)?);
     if erased.digests.is_empty() {
-        return Ok(());
+        return Ok(true);
     }
-    erase_in_folders(installation, move |found| erased.contains(found)).await
+    let (lock, config) = (lock_path(installation), installation.config.clone());
+    run_blocking(move || {
+        let _locked = acquire(&lock)?;
+        let (owners, capture) = (export_register::read(&config), config.capture_dir());
+        Sweep { erased, owners, capture, is_complete: true }.run(&config)
+    })
+    .await
 }
 
 /// Removes from one file, in any folder, the contacts erased since the erasure log was `from` bytes long, as contacts
@@ -40,12 +53,22 @@ pub async fn erase_from_file(installation: &Installation, path: &Path, from: u64
     if erased.digests.is_empty() {
         return Ok(());
     }
-    let (lock, path) = (lock_path(installation), path.to_owned());
+    let (lock, path, config) = (lock_path(installation), path.to_owned(), installation.config.clone());
     run_blocking(move || {
         let _locked = acquire(&lock)?;
-        erase_records(&path, &|found: &Address| erased.contains(found)).map_err(Error::io(path.display()))
+        let owner = export_register::read(&config).get(&export_register::key(&path)).copied();
+        let is_erased = |found: &Address| erased.contains(found, owner);
+        ignore_missing(records::erase(&path, &is_erased)).map(drop).map_err(Error::io(path.display()))
     })
     .await
+}
+
+/// The files of the data folder that cannot be searched, such as archives: names relative to the folder.
+pub fn list_unsearchable(installation: &Installation) -> Vec<String> {
+    let data = &installation.config.data;
+    let files = files(&installation.config).unwrap_or_default().into_iter();
+    let unsearchable = files.filter(|path| records::is_unsearchable(path).unwrap_or(false));
+    unsearchable.map(|path| path.strip_prefix(data).unwrap_or(&path).display().to_string()).collect()
 }
 
 fn lock_path(installation: &Installation) -> PathBuf {
@@ -57,6 +80,10 @@ fn acquire(lock: &Path) -> Result<File> {
     let file = File::options().create(true).append(true).open(lock).map_err(Error::io(lock.display()))?;
     file.lock().map_err(Error::io(lock.display()))?;
     Ok(file)
+}
+
+async fn run_blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| Error::io("file erasure")(io::Error::other(error)))?
 }
 
 /// The digests of contacts erased since a position of the erasure log.
@@ -80,47 +107,159 @@ impl ErasedSince {
         }
     }
 
-    fn contains(&self, address: &Address) -> bool {
-        let is_in = |(workspace, digests): (&Id, &HashSet<Digest>)| {
-            tombstone::digests(&self.key, *workspace, address).iter().any(|digest| digests.contains(digest))
+    /// Whether the address was erased in the workspace; in any, when it is not known whose file it is.
+    fn contains(&self, address: &Address, workspace: Option<Id>) -> bool {
+        let is_in = |(id, digests): (&Id, &HashSet<Digest>)| {
+            workspace.is_none_or(|workspace| workspace == *id)
+                && tombstone::digests(&self.key, *id, address).iter().any(|digest| digests.contains(digest))
         };
         self.digests.iter().any(is_in)
     }
+
+    /// Whether a digest, in hexadecimal digits, is that of an erased contact.
+    fn contains_hex(&self, hex: &str) -> bool {
+        self.digests.values().flatten().any(|digest| tombstone::hex(digest) == hex)
+    }
 }
 
-async fn erase_in_folders(
-    installation: &Installation,
-    is_erased: impl Fn(&Address) -> bool + Send + 'static,
-) -> Result<()> {
-    let (lock, config) = (lock_path(installation), installation.config.clone());
-    run_blocking(move || {
-        let _locked = acquire(&lock)?;
-        for path in files(&config.capture_dir())? {
-            erase_message(&path, &is_erased).map_err(Error::io(path.display()))?;
-        }
-        for path in files(&config.export_dir())? {
-            erase_records(&path, &is_erased).map_err(Error::io(path.display()))?;
+/// One search of the data folder.
+struct Sweep {
+    erased: ErasedSince,
+    /// The workspaces of exports.
+    owners: HashMap<PathBuf, Id>,
+    /// The folder of the capture relay.
+    capture: PathBuf,
+    /// False once a file was met that another process is writing.
+    is_complete: bool,
+}
+
+impl Sweep {
+    fn run(mut self, config: &Config) -> Result<bool> {
+        for path in files(config)? {
+            self.erase(&path).map_err(Error::io(path.display()))?;
         }
         let staging = config.staging_dir();
-        remove_abandoned_imports(&staging).map_err(Error::io(staging.display()))
-    })
-    .await
+        self.is_complete &= staging::remove_abandoned(&staging).map_err(Error::io(staging.display()))?;
+        Ok(self.is_complete)
+    }
+
+    fn erase(&mut self, path: &Path) -> io::Result<()> {
+        if atomic_file::is_unfinished(path) {
+            self.is_complete &= ignore_missing(atomic_file::remove_abandoned(path))?.unwrap_or(true);
+            return Ok(());
+        }
+        if is_being_written(path)? {
+            self.is_complete = false;
+            return Ok(());
+        }
+        let owner = self.owners.get(&export_register::key(path)).copied();
+        let is_erased = |found: &Address| self.erased.contains(found, owner);
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        if mention::is_named_after(&name, &is_erased) {
+            return ignore_missing(fs::remove_file(path)).map(drop);
+        }
+        if path.starts_with(&self.capture) || is_stored_message(&name) {
+            return self.erase_message(path);
+        }
+        if name.to_lowercase().ends_with(".eml") {
+            let is_about = ignore_missing(records::mentions(path, &is_erased))?.unwrap_or(false);
+            return if is_about { ignore_missing(fs::remove_file(path)).map(drop) } else { Ok(()) };
+        }
+        ignore_missing(records::erase(path, &is_erased)).map(drop)
+    }
+
+    /// Removes a stored message whose recipient was erased, or that was made with the values of an erased contact.
+    fn erase_message(&self, path: &Path) -> io::Result<()> {
+        let Some(file) = ignore_missing(File::open(path))? else { return Ok(()) };
+        let headers = Headers::read(BufReader::new(file))?;
+        let is_erased = |found: &Address| self.erased.contains(found, None);
+        if mention::mentions(&headers.recipients, &is_erased) || self.erased.contains_hex(&headers.contact) {
+            ignore_missing(fs::remove_file(path))?;
+        }
+        Ok(())
+    }
 }
 
-async fn run_blocking(work: impl FnOnce() -> Result<()> + Send + 'static) -> Result<()> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| Error::io("file erasure")(io::Error::other(error)))?
+/// The header fields of a stored message that name people.
+#[derive(Debug, Default)]
+struct Headers {
+    recipients: String,
+    /// The digest of the contact with whose values a test message was made.
+    contact: String,
 }
 
-/// All files in a folder and its subfolders.
-fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+impl Headers {
+    fn read(file: impl BufRead) -> io::Result<Self> {
+        let (mut headers, mut name) = (Self::default(), String::new());
+        for line in file.take(1 << 16).split(b'\n') {
+            let line = line?;
+            let line = String::from_utf8_lossy(&line);
+            if line.trim().is_empty() {
+                break;
+            }
+            if !line.starts_with([' ', '\t']) {
+                name = line.split(':').next().unwrap_or_default().to_ascii_lowercase();
+            }
+            match name.as_str() {
+                "to" | "cc" | "delivered-to" | "envelope-to" | "x-original-to" => {
+                    headers.recipients.push_str(&line);
+                    headers.recipients.push('\n');
+                }
+                name if name.eq_ignore_ascii_case(CONTACT_HEADER) => {
+                    line.split_once(':').unwrap_or_default().1.trim().clone_into(&mut headers.contact);
+                }
+                _ => {}
+            }
+        }
+        Ok(headers)
+    }
+}
+
+/// Whether the name is that of a message in a folder of ours (`mailer::transport::eml_store`): it begins with a digest.
+fn is_stored_message(name: &str) -> bool {
+    let name = name.trim_start_matches('.').trim_end_matches(".part");
+    let digest = name.strip_suffix(".eml").and_then(|stem| stem.split('-').next()).unwrap_or_default();
+    digest.len() >= 16 && digest.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// A file that its writer has locked, as the rejected rows of an import that runs: replaced now, it would lose what
+/// comes.
+fn is_being_written(path: &Path) -> io::Result<bool> {
+    let Some(file) = ignore_missing(File::open(path))? else { return Ok(false) };
+    Ok(matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
+fn ignore_missing<T>(done: io::Result<T>) -> io::Result<Option<T>> {
+    match done {
+        Ok(done) => Ok(Some(done)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The files of the data folder that may name people: all but keys, journals, the database, and the runs of imports.
+/// Links to other folders are not followed.
+fn files(config: &Config) -> Result<Vec<PathBuf>> {
+    let skipped = [config.keys_dir(), config.journal_dir(), config.staging_dir()];
+    let database = config.store_location()?.file().unwrap_or_default();
+    let is_database = |path: &Path| {
+        let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let (name, database) = (name(path), name(&database));
+        !database.is_empty() && ["", "-wal", "-shm", "-journal"].iter().any(|end| name == format!("{database}{end}"))
+    };
     let mut found = Vec::new();
-    let mut folders = vec![folder.to_owned()];
+    // Each of these may be a link to a folder elsewhere.
+    let roots = [config.data.clone(), config.capture_dir(), config.export_dir()];
+    let mut folders = roots.to_vec();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).map_err(Error::io(folder.display()))? {
-            let path = entry.map_err(Error::io(folder.display()))?.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
+            let entry = entry.map_err(Error::io(folder.display()))?;
+            let (path, kind) = (entry.path(), entry.file_type().map_err(Error::io(folder.display()))?);
+            if kind.is_dir() {
+                if !skipped.contains(&path) && !roots.contains(&path) {
+                    folders.push(path);
+                }
+            } else if kind.is_file() && !(folder == config.data && (is_database(&path) || is_of_ours(&path))) {
                 found.push(path);
             }
         }
@@ -128,205 +267,8 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Removes a captured message whose recipient was erased.
-fn erase_message(path: &Path, is_erased: &impl Fn(&Address) -> bool) -> io::Result<()> {
-    let fields = match File::open(path) {
-        Ok(file) => recipient_fields(BufReader::new(file))?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    if !mentions(&fields, is_erased) {
-        return Ok(());
-    }
-    match fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
-}
-
-/// The header fields that name the recipient.
-fn recipient_fields(file: impl BufRead) -> io::Result<String> {
-    let (mut fields, mut is_wanted) = (String::new(), false);
-    for line in file.take(1 << 16).split(b'\n') {
-        let line = line?;
-        let line = String::from_utf8_lossy(&line);
-        if line.trim().is_empty() {
-            break;
-        }
-        if !line.starts_with([' ', '\t']) {
-            let name = line.split(':').next().unwrap_or_default().to_ascii_lowercase();
-            is_wanted = matches!(name.as_str(), "to" | "cc" | "delivered-to" | "envelope-to" | "x-original-to");
-        }
-        if is_wanted {
-            fields.push_str(&line);
-            fields.push('\n');
-        }
-    }
-    Ok(fields)
-}
-
-/// Rewrites a file without the records that mention an erased contact. A file without such a record is not written.
-fn erase_records(path: &Path, is_erased: &impl Fn(&Address) -> bool) -> io::Result<()> {
-    if atomic_file::is_unfinished(path) {
-        return atomic_file::remove_abandoned(path);
-    }
-    let is_csv = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
-    let found = if is_csv { csv_matches(path, is_erased) } else { line_matches(path, is_erased) };
-    match found {
-        Ok(matches) if matches.is_empty() => Ok(()),
-        Ok(matches) => remove_ranges(path, &matches),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-    }
-}
-
-fn csv_matches(path: &Path, is_erased: &impl Fn(&Address) -> bool) -> io::Result<Vec<Range<u64>>> {
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_path(path).map_err(of_csv)?;
-    let mut record = csv::ByteRecord::new();
-    let mut matches = Vec::new();
-    while reader.read_byte_record(&mut record).map_err(of_csv)? {
-        let start = record.position().map_or(0, csv::Position::byte);
-        if record.iter().any(|cell| mentions(&String::from_utf8_lossy(cell), is_erased)) {
-            matches.push(start..reader.position().byte());
-        }
-    }
-    Ok(matches)
-}
-
-fn line_matches(path: &Path, is_erased: &impl Fn(&Address) -> bool) -> io::Result<Vec<Range<u64>>> {
-    let (mut matches, mut start) = (Vec::new(), 0);
-    for line in BufReader::new(File::open(path)?).split(b'\n') {
-        let line = line?;
-        let end = start + line.len() as u64 + 1;
-        let text = String::from_utf8_lossy(&line);
-        let is_match = match serde_json::from_str(&text) {
-            Ok(value) => json_mentions(&value, is_erased),
-            Err(_) => mentions(&text, is_erased),
-        };
-        if is_match {
-            matches.push(start..end);
-        }
-        start = end;
-    }
-    Ok(matches)
-}
-
-fn json_mentions(value: &serde_json::Value, is_erased: &impl Fn(&Address) -> bool) -> bool {
-    match value {
-        serde_json::Value::String(text) => mentions(text, is_erased),
-        serde_json::Value::Array(values) => values.iter().any(|value| json_mentions(value, is_erased)),
-        serde_json::Value::Object(fields) => fields.values().any(|value| json_mentions(value, is_erased)),
-        _ => false,
-    }
-}
-
-/// Rewrites the file without the byte ranges, which are in order.
-fn remove_ranges(path: &Path, ranges: &[Range<u64>]) -> io::Result<()> {
-    let mut from = BufReader::with_capacity(1 << 16, File::open(path)?);
-    let mut to = AtomicFile::create(path)?;
-    let mut at = 0;
-    for range in ranges {
-        io::copy(&mut from.by_ref().take(range.start - at), &mut to)?;
-        io::copy(&mut from.by_ref().take(range.end - range.start), &mut io::sink())?;
-        at = range.end;
-    }
-    io::copy(&mut from, &mut to)?;
-    to.flush()?;
-    to.persist()
-}
-
-/// Whether the text is or contains the address of an erased contact.
-fn mentions(text: &str, is_erased: &impl Fn(&Address) -> bool) -> bool {
-    if !text.contains('@') && !text.contains("%40") {
-        return false;
-    }
-    let plain = percent_decoded(text);
-    let outer = |c: char| c.is_whitespace() || "<>(),;:\"[]\\".contains(c);
-    let inner = |c: char| "=&?/'`|{}!#*".contains(c);
-    let is_erased_address =
-        |word: &str| Address::parse(word.trim_end_matches('.')).is_ok_and(|address| is_erased(&address));
-    [text, &plain].into_iter().any(|text| {
-        is_erased_address(text)
-            || text.split(outer).filter(|word| word.contains('@')).any(|word| {
-                is_erased_address(word) || word.split(inner).any(|part| part.contains('@') && is_erased_address(part))
-            })
-    })
-}
-
-fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, tail)) = rest.split_first() {
-        let decoded = tail
-            .get(..2)
-            .filter(|_| *first == b'%')
-            .and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
-        bytes.push(decoded.unwrap_or(*first));
-        rest = if decoded.is_some() { &tail[2..] } else { tail };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// Removes the folders of imports that have ended; a running import holds its `lock` file.
-fn remove_abandoned_imports(staging: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(staging)? {
-        let folder = entry?.path();
-        let lock = File::open(folder.join("lock"));
-        let is_running = lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(fs::TryLockError::WouldBlock)));
-        if folder.is_dir() && !is_running {
-            fs::remove_dir_all(&folder)?;
-        }
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn is_match(text: &str) -> bool {
-        mentions(text, &|found: &Address| found.canonical() == "анна@xn--80a1acny.xn--p1ai")
-    }
-
-    #[test]
-    fn address_is_found_in_any_spelling_and_context() {
-        for text in [
-            "анна@почта.рф",
-            "АННА@ПОЧТА.РФ",
-            "Anna <анна@почта.рф>",
-            "550 5.1.1 <Анна@xn--80a1acny.xn--p1ai>: unknown",
-            "https://x.org/?a=1&m=%D0%B0%D0%BD%D0%BD%D0%B0%40%D0%BF%D0%BE%D1%87%D1%82%D0%B0.%D1%80%D1%84",
-            "2;анна@почта.рф;Казань",
-            "write to анна@почта.рф.",
-            "'анна@почта.рф",
-        ] {
-            assert!(is_match(text), "{text}");
-        }
-        for text in ["жанна@почта.рф", "анна@почта.рф.org", "anna@example.org", "почта.рф"]
-        {
-            assert!(!is_match(text), "{text}");
-        }
-    }
-
-    #[test]
-    fn records_of_other_contacts_keep_every_byte() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let is_erased = |found: &Address| found.canonical() == "b@x.org";
-        for (name, before, after) in [
-            (
-                "a.csv",
-                "\"n\",\"a\"\r\n1,a@x.org\r\n\"2\n2\",B@x.org\r\n3,c@x.org\r\n",
-                "\"n\",\"a\"\r\n1,a@x.org\r\n3,c@x.org\r\n",
-            ),
-            ("b.csv", "b@x.org,1\nc@x.org,2", "c@x.org,2"),
-            ("c.ndjson", "{\"a\":\"a@x.org\"}\n{\"a\":\"\\u0062@x.org\"}\n", "{\"a\":\"a@x.org\"}\n"),
-            ("d.txt", "a@x.org\nb@x.org", "a@x.org\n"),
-            ("e.csv", "joe b@x.organ\n", "joe b@x.organ\n"),
-        ] {
-            let path = folder.path().join(name);
-            fs::write(&path, before).expect("written");
-            erase_records(&path, &is_erased).expect("erased");
-            assert_eq!(fs::read_to_string(&path).expect("read"), after, "{name}");
-        }
-    }
+/// Locks and marks that processes keep beside the database.
+fn is_of_ours(path: &Path) -> bool {
+    let is_lock = path.extension().is_some_and(|ending| ["lock", "id", "beat"].iter().any(|own| ending == *own));
+    is_lock || path.file_name().is_some_and(|name| name == "store")
 }

@@ -58,8 +58,8 @@ async fn run_until(installation: &Installation, deadline: Option<Instant>) -> Re
         PhysicalErasure::Pages => sqlite_pages::run(installation, deadline).await,
         PhysicalErasure::File | PhysicalErasure::Tables => {
             let recorded = LogLengths::recorded(installation);
-            file_erasure::erase_pending(installation).await?;
-            let is_complete = postgres::remove_bytes(installation).await?;
+            let are_files_done = file_erasure::erase_pending(installation).await?;
+            let is_complete = postgres::remove_bytes(installation).await? && are_files_done;
             if is_complete {
                 recorded.write_completed(installation)?;
             }

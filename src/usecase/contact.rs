@@ -10,12 +10,13 @@ use crate::audience::address::Address;
 use crate::audience::contact::{self, Contact, NewContact};
 use crate::audience::field::{self, Field};
 use crate::audience::{subscription, tombstone};
+use crate::campaign::delivery;
 use crate::infra::db::Conn;
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 use crate::privacy::erasure::{self, Erased, Reason};
-use crate::privacy::{correction_log, physical_erasure, subject_access};
+use crate::privacy::{correction_log, file_erasure, physical_erasure, subject_access};
 
 /// What to change of a contact.
 #[derive(Debug, Default)]
@@ -62,6 +63,8 @@ pub struct ErasedContact {
     pub removed: BTreeMap<&'static str, i64>,
     /// Always true: a tombstone keeps the address out.
     pub kept_out: bool,
+    /// Files of the data folder that cannot be searched for the address, such as archives.
+    pub unsearchable_files: Vec<String>,
     /// False when bytes of the contact may still be in free pages or files; the next run removes them.
     pub scrubbed: bool,
     /// What is to be said about them.
@@ -121,6 +124,7 @@ pub async fn correct(
         changed.address = new.clone();
     }
     contact::update(&mut tx, permit.workspace, std::slice::from_ref(&changed), installation.clock.now()).await?;
+    delivery::forget::forget_snapshots(&mut tx, contact.id).await?;
     // A later erasure searches files for the new address alone.
     let old = Some(&contact.address).filter(|old| old.canonical() != changed.address.canonical());
     correction_log::append(installation, permit.workspace, old).await?;
@@ -176,7 +180,9 @@ pub async fn erase(installation: &Installation, actor: &Actor, address: &str) ->
     tracing::info!(milliseconds = installation.clock.now() - began, "a contact was erased");
     permit.audit(id);
     let scrubbed = pending.is_none();
-    Ok(ErasedContact { erased: erased == Erased::Contact, removed, kept_out: true, scrubbed, pending, address })
+    let unsearchable_files = file_erasure::list_unsearchable(installation);
+    let erased = erased == Erased::Contact;
+    Ok(ErasedContact { erased, removed, kept_out: true, unsearchable_files, scrubbed, pending, address })
 }
 
 /// Removes the bytes of what was deleted. Returns what is to be said when some remain. An error is logged: the contact is

@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 use super::{Action, Actor};
 use crate::campaign::model;
 use crate::infra::error::Result;
+use crate::infra::export_register;
 use crate::infra::installation::Installation;
 use crate::privacy::{erasure_log, file_erasure};
 use crate::report::export::{self, Export, Format, Kind, OnProgress};
@@ -61,8 +62,10 @@ pub async fn run(
         return Ok(None);
     };
     let log = erasure_log::length(installation);
+    export_register::forget(&installation.config, path)?;
     let rows = export::to_file(&installation.db, &export, path, progress).await?;
     if path.is_file() {
+        export_register::record(&installation.config, path, permit.workspace)?;
         // The file may hold contacts erased since its rows were read.
         file_erasure::erase_from_file(installation, path, log).await?;
     }

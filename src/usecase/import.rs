@@ -7,6 +7,7 @@ use crate::audience::import::{self, ImportProgress, Request, Summary};
 use crate::infra::error::Result;
 use crate::infra::i18n::Lang;
 use crate::infra::installation::Installation;
+use crate::privacy::{erasure_log, file_erasure};
 
 /// What an import did.
 #[derive(Debug)]
@@ -28,7 +29,13 @@ pub async fn run(
     progress: &mut (dyn FnMut(ImportProgress) + Send),
 ) -> Result<Imported> {
     let permit = actor.permit(Action::ImportContacts)?;
-    let summary = import::run(installation, permit.workspace, request, lang, progress).await?;
+    let log = erasure_log::length(installation);
+    let summary = import::run(installation, permit.workspace, request, lang, progress).await;
+    if let Some(rejects) = request.rejects.as_ref().filter(|rejects| rejects.is_file()) {
+        // It may hold contacts erased since the import began.
+        file_erasure::erase_from_file(installation, rejects, log).await?;
+    }
+    let summary = summary?;
     permit.audit(None);
     Ok(Imported(summary))
 }

@@ -7,8 +7,8 @@ use sendoff::campaign::delivery::State;
 use sendoff::infra::db::Sql;
 use sendoff::infra::token::DeliveryRef;
 use sendoff::privacy::erasure::{self, Erased, Reason, Unsubscription};
+use sendoff::privacy::erasure_log;
 use sendoff::privacy::request_journal::{RecipientRequest, RequestJournal, RequestStatus};
-use sendoff::privacy::{erasure_log, file_erasure};
 use sendoff::report::summary::Summary;
 
 use crate::canary;
@@ -254,39 +254,6 @@ both!(closing_a_list_unsubscribes_all_its_contacts, |fixture| {
     );
 });
 
-both!(file_erasure_removes_the_contact_and_keeps_others, |fixture| {
-    let list = canary::list(fixture, "News").await;
-    for text in ["анна@почта.рф", "жанна@почта.рф"] {
-        canary::person(fixture, &list, text).await;
-    }
-    let config = &fixture.installation.config;
-    let file = |folder: std::path::PathBuf, name: &str, text: &str| {
-        let path = folder.join(name);
-        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
-        std::fs::write(&path, text).expect("written");
-        path
-    };
-    let csv = file(config.export_dir(), "a.csv", "\"address\"\r\n\"анна@почта.рф\"\r\n\"жанна@почта.рф\"\r\n");
-    let message = file(
-        config.capture_dir(),
-        "x/1.eml",
-        "From: news@shop.example\r\nTo:\r\n Anna <АННА@xn--80a1acny.xn--p1ai>\r\n\r\nhi",
-    );
-    let other = file(config.capture_dir(), "x/2.eml", "To: жанна@почта.рф\r\n\r\nanna");
-    let run = file(config.staging_dir(), "import-1/run-0", "анна@почта.рф");
-    let half = file(config.export_dir(), ".aside-1-b.csv", "анна@почта.рф");
-
-    erase(fixture, "анна@почта.рф").await;
-    assert!(message.exists(), "the erasure does not wait for the folders");
-    file_erasure::erase_pending(&fixture.installation).await.expect("erased");
-
-    assert_eq!(std::fs::read_to_string(&csv).expect("read"), "\"address\"\r\n\"жанна@почта.рф\"\r\n");
-    assert!(other.exists());
-    for path in [message, run, half] {
-        assert!(!path.exists(), "{}", path.display());
-    }
-});
-
 both!(lifting_a_restriction_restores_the_subscriptions, |fixture| {
     let list = canary::list(fixture, "News").await;
     let person = canary::person(fixture, &list, "anna@example.org").await;
@@ -299,36 +266,6 @@ both!(lifting_a_restriction_restores_the_subscriptions, |fixture| {
 
     let lists = subscription::of_contact(&mut tx, person).await.expect("asked");
     assert_eq!(lists[0].state, subscription::State::Confirmed);
-});
-
-both!(concurrent_file_erasures_do_not_corrupt_files, |fixture| {
-    let list = canary::list(fixture, "News").await;
-    let export = fixture.installation.config.export_dir().join("people.csv");
-    let addresses: Vec<String> = (0..40).map(|n| format!("contact{n}@example.org")).collect();
-    for text in &addresses {
-        canary::person(fixture, &list, text).await;
-        let message = format!("To: {text}\r\n\r\nhello\r\n");
-        std::fs::write(fixture.installation.config.capture_dir().join(format!("{text}.eml")), message)
-            .expect("a message");
-    }
-    std::fs::write(&export, format!("email\n{}\nstays@example.org\n", addresses.join("\n"))).expect("an export");
-
-    let mut leaving = tokio::task::JoinSet::new();
-    for text in addresses {
-        let (installation, workspace) = (fixture.installation.clone(), fixture.workspace.id);
-        leaving.spawn(async move {
-            erasure::erase(&installation, workspace, &canary::address(&text), Reason::Erased, None)
-                .await
-                .expect("erased");
-            file_erasure::erase_pending(&installation).await
-        });
-    }
-    for erased in leaving.join_all().await {
-        erased.expect("concurrent file erasures succeed");
-    }
-
-    assert_eq!(std::fs::read_to_string(&export).expect("the export"), "email\nstays@example.org\n");
-    assert_eq!(std::fs::read_dir(fixture.installation.config.capture_dir()).expect("the folder").count(), 0);
 });
 
 both!(damaged_rows_do_not_prevent_an_erasure, |fixture| {

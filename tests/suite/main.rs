@@ -19,6 +19,7 @@ mod erasure;
 mod erasure_log;
 mod export;
 mod failpoint;
+mod file_erasure;
 mod fixture;
 mod health_and_metrics;
 mod hostile;

@@ -22,7 +22,7 @@ mod merge;
 mod record;
 mod rejects;
 mod row;
-mod staging;
+pub mod staging;
 mod summary;
 mod type_inference;
 

@@ -23,6 +23,8 @@ impl Rejects {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(path).map_err(Error::io(path.display()))?;
+        // Held until the import ends: a file erasure that replaced the file meanwhile would lose the rows to come.
+        let _ = file.try_lock();
         let mut rejects = Self(Some((csv::Writer::from_writer(file), path.to_owned())));
         rejects.write(["line", "reason", "explanation", "row"])?;
         rejects.flush()?;

@@ -19,11 +19,9 @@ pub struct Staging {
 impl Staging {
     /// Removes abandoned folders and creates a new one under `root`.
     pub fn claim(root: &Path) -> Result<Self> {
-        // Held meanwhile, so that no other import removes a folder that is not locked yet.
-        let lock = root.join("import.lock");
-        let lock = File::create(&lock).map_err(Error::io(lock.display()))?;
-        lock.lock().map_err(Error::io(root.display()))?;
-        remove_abandoned(root).map_err(Error::io(root.display()))?;
+        // Held meanwhile, so that no other process removes a folder that is not locked yet.
+        let _lock = lock(root).map_err(Error::io(root.display()))?;
+        remove_unlocked(root).map_err(Error::io(root.display()))?;
         let folder = root.join(format!("{PREFIX}{:016x}", rand::rng().random::<u64>()));
         fs::create_dir(&folder).map_err(Error::io(folder.display()))?;
         let folder_lock = File::create(lock_of(&folder)).map_err(Error::io(folder.display()))?;
@@ -48,20 +46,36 @@ fn lock_of(folder: &Path) -> PathBuf {
     folder.join("lock")
 }
 
-fn remove_abandoned(root: &Path) -> std::io::Result<()> {
+/// Removes the folders of imports that were killed. Returns false while an import runs.
+pub fn remove_abandoned(root: &Path) -> std::io::Result<bool> {
+    let _lock = lock(root)?;
+    remove_unlocked(root)
+}
+
+/// The lock under which folders come and go.
+fn lock(root: &Path) -> std::io::Result<File> {
+    let lock = File::create(root.join("import.lock"))?;
+    lock.lock()?;
+    Ok(lock)
+}
+
+fn remove_unlocked(root: &Path) -> std::io::Result<bool> {
+    let mut is_clear = true;
     for entry in fs::read_dir(root)? {
         let entry = entry?;
         if entry.file_name().to_string_lossy().starts_with(PREFIX) && entry.file_type()?.is_dir() {
-            let alive = match File::open(lock_of(&entry.path())).map(|lock| lock.try_lock()) {
+            let is_running = match File::open(lock_of(&entry.path())).map(|lock| lock.try_lock()) {
                 Ok(Err(TryLockError::WouldBlock)) => true,
                 Ok(Ok(()) | Err(TryLockError::Error(_))) | Err(_) => false,
             };
-            if !alive {
+            if is_running {
+                is_clear = false;
+            } else {
                 fs::remove_dir_all(entry.path())?;
             }
         }
     }
-    Ok(())
+    Ok(is_clear)
 }
 
 #[cfg(test)]

@@ -8,6 +8,18 @@ use crate::infra::db::{Conn, Query};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 
+/// Makes deliveries of a contact that may be sent again forget the address and values of the last attempt, which were
+/// corrected since. An uncertain delivery without them stays uncertain: other bytes must not go out under its Message-ID.
+pub async fn forget_snapshots(conn: &mut Conn, contact: Id) -> Result<()> {
+    let query = Query::new(
+        "update delivery
+            set snapshot_address = null, snapshot_fields = null
+          where contact_id = :contact and state <> 'sending' and snapshot_address is not null",
+    );
+    query.bind("contact", contact).execute(conn).await?;
+    Ok(())
+}
+
 /// Deletes the deliveries of contacts, for one list or all, and adds them to the erased counts. Unsent deliveries count as
 /// suppressed, those on the wire as uncertain.
 pub async fn forget(conn: &mut Conn, contacts: &[Id], list: Option<Id>) -> Result<()> {

@@ -129,13 +129,14 @@ pub async fn hold(conn: &mut Conn, ids: &[Id]) -> Result<u64> {
 }
 
 /// Makes uncertain deliveries pending again, to be sent with the same bytes. Without a snapshot other bytes would go out
-/// under the same Message-ID (RFC 5322 §3.6.4), so such a delivery stays uncertain. The attempt counts, so the snapshot is
+/// under the same Message-ID (RFC 5322 §3.6.4), and the address may have been corrected since: such deliveries stay uncertain. The attempt counts, so the snapshot is
 /// kept whatever the next attempt brings.
 const RESEND: &str = "
     update delivery
        set state = 'pending', reason = 'resent', resent = resent + 1, attempts = attempts + 1,
            due_at = :due_at, changed_at = :due_at
-     where state = 'uncertain' and snapshot_address is not null
+     where state = 'uncertain'
+       and snapshot_address = (select address from contact where contact.id = delivery.contact_id)
        and {which}
     returning campaign_id";
 

@@ -43,7 +43,7 @@ pub(super) async fn run(installation: &Installation, deadline: Option<Instant>) 
 
 async fn complete(installation: &Installation, cleaner: &mut PageCleaner, deadline: Option<Instant>) -> Result<bool> {
     let recorded = LogLengths::recorded(installation);
-    file_erasure::erase_pending(installation).await?;
+    let are_files_done = file_erasure::erase_pending(installation).await?;
     cleaner.take().await?;
     let mut saved = Instant::now();
     while cleaner.clean_some().await? > 0 {
@@ -58,10 +58,10 @@ async fn complete(installation: &Installation, cleaner: &mut PageCleaner, deadli
     }
     cleaner.save().await?;
     let is_truncated = installation.db.truncate_wal().await?;
-    if is_truncated {
+    if is_truncated && are_files_done {
         recorded.write_completed(installation)?;
     }
-    Ok(is_truncated)
+    Ok(is_truncated && are_files_done)
 }
 
 /// The loop of the background task.
@@ -97,7 +97,9 @@ async fn work(installation: &Installation, mut cleaner: PageCleaner, erased: &No
             let began = Instant::now();
             let is_complete = complete(installation, &mut cleaner, None).await?;
             if !is_complete && !was_told {
-                tracing::warn!("a reader keeps the WAL of the database in use; bytes of erased contacts stay in it");
+                tracing::warn!(
+                    "a reader of the database or a process that writes a file keeps bytes of erased contacts for now"
+                );
             }
             was_told = !is_complete;
             sleep(MAX_REST.min(began.elapsed() * REST_SHARE)).await;
