@@ -70,6 +70,11 @@ preflight-localhost = Links would lead to { $url }, which no recipient can open.
 preflight-private = Links lead to { $url }, which opens on this machine or network only.
 preflight-unreachable = { $url } did not answer from here. Check that recipients can reach it.
 preflight-empty = “{ $name }” has no recipients. Check the list and the segment.
+preflight-relay-unknown = The campaign file names the relay “{ $relay }”, which does not exist. Relays: { $known }. Correct the line relay = …, or add the relay: sendoff relay set { $relay } …
+preflight-relay-none = Every relay is bound to other senders. Bind one to the sender of this campaign with sendoff relay set NAME --for ADDRESS, or add a relay without senders.
+preflight-relay-silent = The relay “{ $relay }” could not be asked which messages it takes. { $why }
+preflight-capture = The relay “{ $relay }” is the inbox of this installation: messages are shown there and none is delivered. Set a server: sendoff relay set smtp URL
+preflight-folder = The relay “{ $relay }” is a folder: messages are stored as files and none is delivered.
 preflight-missing = { $count ->
     [one] { $count } contact has
    *[other] { $count } contacts have

@@ -63,7 +63,19 @@ smtp-unsafe = A message or an address has a lone line end or a NUL and was not s
 # Why a relay cannot be used.
 relay-sender = The relay refuses the sender address (reply { $code }). Use a sender that this relay accepts, then resume the campaign.
 relay-folder = A message could not be stored in the folder. Check its permissions and free space, then resume the campaign.
-relay-denies = The relay refuses every recipient for policy reasons (reply { $reply }, { $count } in a row). Check that it may send for this sender and from this machine, then resume the campaign.
+relay-denies = The relay refuses one message after another for a reason that is not the recipients' (reply { $reply }, { $count } in a row). Check that it may send for this sender and from this machine. Then send to the rest and to those who were refused: sendoff campaign resume NAME --refused
 relay-locked = The relay requires authentication or encryption (reply { $code }). Add user, password and tls=required to its URL, then resume the campaign.
+relay-refuses = The relay refuses every message (reply { $code }). See its log for the reason, then resume the campaign.
+relay-too-large = A message of this email has { $size } bytes, and the relay “{ $relay }” takes { $limit } at most. Nothing of it was sent and no recipient is affected. Make the email smaller, or raise the limit on the relay (message_size_limit in Postfix, message_size_limit in Exim); then start or resume the campaign.
+relay-refuses-size = The relay “{ $relay }” refuses a message of { $size } bytes as too large (reply { $reply }). No recipient is affected. Make the email smaller, or raise the limit on the relay; then resume the campaign.
+relay-sender-smtputf8 = The address in From has characters outside ASCII before the @, and the relay “{ $relay }” does not offer SMTPUTF8. No recipient is affected. Use a sender address in ASCII or a relay with SMTPUTF8; then start or resume the campaign.
+campaign-refused = { $count } messages in a row were refused { $class ->
+    [message] because of the content of the message
+    [too-large] because of the size of the message
+    [sender] because of the sender's setup
+    [relay] because of a fault of the relay
+    [mailbox] by mailboxes that exist
+   *[policy] by a rule of the relay or of the recipients' servers
+} (last reply { $reply }). No recipient is counted as bounced. Find the reason in the log of the relay and correct it; then send to the rest and to those who were refused: sendoff campaign resume NAME --refused
 test-send-smtputf8 = The relay cannot send to this address: it does not offer SMTPUTF8.
 test-send-refused = The relay refused the message: { $code } { $reply }

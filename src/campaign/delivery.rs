@@ -64,6 +64,12 @@ crate::text_enum! {
     }
 }
 
+/// In column `reason` of a rejected delivery: the mailbox or domain does not exist (hard bounce).
+pub const BOUNCE: &str = "bounce";
+
+/// In column `reason` of a rejected delivery: refused for another reason than that of a hard bounce.
+pub const REFUSED: &str = "refused";
+
 impl State {
     /// True for a final state: nothing more happens without a decision.
     pub const fn is_final(self) -> bool {

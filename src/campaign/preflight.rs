@@ -43,6 +43,10 @@ pub struct Preflight {
     /// Number of contacts with an address that no message can be sent to. Only an earlier version accepted these; they
     /// are skipped.
     pub unwritable: i64,
+    /// Address of header From.
+    pub from: Option<Address>,
+    /// Relay that the campaign names.
+    pub relay: Option<String>,
     /// What should be looked at.
     pub warnings: Vec<Message>,
     /// What must be fixed before the start.
@@ -87,7 +91,8 @@ pub async fn check(
     let composer = Composer::compile(installation, content)?;
     let condition = condition.as_ref();
     let recipients = count(installation, campaign, condition).await?;
-    let mut preflight = Preflight { recipients, ..Preflight::default() };
+    let (from, relay) = (Some(composer.from().clone()), composer.relay().map(str::to_owned));
+    let mut preflight = Preflight { recipients, from, relay, ..Preflight::default() };
     let now = installation.clock.now();
     {
         let mut conn = installation.db.read().await?;

@@ -1,5 +1,6 @@
 //! Stop rules of a campaign: it stops when too many of its first deliveries bounce or too many recipients complain, which
-//! mailbox providers hold against the sender.
+//! mailbox providers hold against the sender, and when one message after another is refused for a reason that is not the
+//! recipients'.
 
 use sqlx::Row;
 
@@ -15,6 +16,12 @@ pub const WATCHED_RESULTS: i64 = 500;
 /// Hard bounces allowed among them: 5 %.
 pub const MAX_HARD_BOUNCES: i64 = WATCHED_RESULTS / 20;
 
+/// Refusals in a row that no person is to blame for.
+const MAX_REFUSALS: i64 = 20;
+
+/// The same, while no message of the campaign was accepted.
+const MAX_FIRST_REFUSALS: i64 = 10;
+
 /// With fewer accepted messages complaints are ignored: one recipient would decide.
 const MIN_ACCEPTED: i64 = 1_000;
 
@@ -24,31 +31,58 @@ const WARN_RATE: f64 = 1.0;
 /// Complaints per thousand messages at which the campaign must stop.
 const STOP_RATE: f64 = 3.0;
 
-/// Counts the first results of a campaign.
+/// Counts the results of a campaign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StopRule {
     results: i64,
+    accepted: i64,
     hard: i64,
+    /// Refusals since the last accepted message.
+    refused: i64,
+}
+
+/// Why a campaign must stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// More than [`MAX_HARD_BOUNCES`] of the first [`WATCHED_RESULTS`] results were hard bounces.
+    Bounces,
+    /// So many messages in a row were refused for a reason that is not the recipients'.
+    Refusals(i64),
 }
 
 impl StopRule {
     /// Loads the counts of a campaign. A campaign that was stopped for its bounces and resumed is past the limit and is not
-    /// stopped again.
+    /// stopped again for them.
     pub async fn load(conn: &mut Conn, campaign: Id) -> Result<Self> {
         let counts = counts::read(conn, campaign).await?.by_state();
-        let results = counts
-            .iter()
-            .filter(|(state, _)| matches!(state, State::Accepted | State::Rejected))
-            .map(|(_, count)| count)
-            .sum();
-        Ok(Self { results, hard: count_bounces(conn, campaign, MAX_HARD_BOUNCES + 1).await? })
+        let of = |wanted| counts.iter().find(|(state, _)| *state == wanted).map_or(0, |(_, count)| *count);
+        let (accepted, rejected) = (of(State::Accepted), of(State::Rejected));
+        let hard = count_bounces(conn, campaign, MAX_HARD_BOUNCES + 1).await?;
+        Ok(Self { results: accepted + rejected, accepted, hard, refused: 0 })
     }
 
-    /// Counts a result; true when it exceeds the limit.
-    pub fn count_result(&mut self, is_hard: bool) -> bool {
-        self.results += 1;
-        self.hard += i64::from(is_hard);
-        is_hard && self.hard == MAX_HARD_BOUNCES + 1 && self.results <= WATCHED_RESULTS
+    /// True when a message of the campaign was accepted.
+    pub fn has_accepted(&self) -> bool {
+        self.accepted > 0
+    }
+
+    /// Counts an accepted message.
+    pub fn count_accepted(&mut self) -> Option<Stop> {
+        (self.results, self.accepted, self.refused) = (self.results + 1, self.accepted + 1, 0);
+        None
+    }
+
+    /// Counts a hard bounce.
+    pub fn count_bounce(&mut self) -> Option<Stop> {
+        (self.results, self.hard) = (self.results + 1, self.hard + 1);
+        (self.hard == MAX_HARD_BOUNCES + 1 && self.results <= WATCHED_RESULTS).then_some(Stop::Bounces)
+    }
+
+    /// Counts a permanent refusal that is no hard bounce.
+    pub fn count_refusal(&mut self) -> Option<Stop> {
+        (self.results, self.refused) = (self.results + 1, self.refused + 1);
+        let most = if self.has_accepted() { MAX_REFUSALS } else { MAX_FIRST_REFUSALS };
+        (self.refused == most).then_some(Stop::Refusals(most))
     }
 }
 
@@ -116,7 +150,7 @@ mod tests {
     /// Counts results, one in `every` a hard bounce; returns after how many the rule stops the campaign.
     fn stops_after(every: i64, results: i64) -> Option<i64> {
         let mut rule = StopRule::default();
-        (1..=results).find(|n| rule.count_result(n % every == 0))
+        (1..=results).find(|n| if n % every == 0 { rule.count_bounce() } else { rule.count_accepted() }.is_some())
     }
 
     #[test]
@@ -129,11 +163,23 @@ mod tests {
 
     #[test]
     fn later_bounces_and_bounces_after_a_resume_do_not_stop() {
-        let mut rule = StopRule { results: WATCHED_RESULTS, hard: 0 };
-        assert!((0..100).all(|_| !rule.count_result(true)));
+        let mut rule = StopRule { results: WATCHED_RESULTS, ..StopRule::default() };
+        assert!((0..100).all(|_| rule.count_bounce().is_none()));
 
-        let mut resumed = StopRule { results: 40, hard: MAX_HARD_BOUNCES + 1 };
-        assert!((0..100).all(|_| !resumed.count_result(true)));
+        let mut resumed = StopRule { results: 40, hard: MAX_HARD_BOUNCES + 1, ..StopRule::default() };
+        assert!((0..100).all(|_| resumed.count_bounce().is_none()));
+    }
+
+    #[test]
+    fn refusals_in_a_row_stop_the_campaign_and_an_accepted_message_ends_the_row() {
+        let mut rule = StopRule::default();
+        assert_eq!((1..=50).find(|_| rule.count_refusal().is_some()), Some(10));
+
+        let mut rule = StopRule::default();
+        rule.count_accepted();
+        assert!((1..20).all(|_| rule.count_refusal().is_none() && rule.count_bounce().is_none()));
+        rule.count_accepted();
+        assert_eq!((1..=50).find(|_| rule.count_refusal().is_some()), Some(20));
     }
 
     #[test]

@@ -75,6 +75,10 @@ pub enum Command {
         /// Another deadline, or "never"
         #[arg(long, value_name = "TIME")]
         until: Option<String>,
+        /// Send again to those whose message was refused for another reason than a missing mailbox; also for a
+        /// finished campaign
+        #[arg(long)]
+        refused: bool,
     },
     /// Recall the messages that are not sent yet, with exact numbers
     Recall {
@@ -137,8 +141,8 @@ pub async fn run(installation: &Installation, actor: &Actor, command: Command, l
             Ok(Output::new(&started, lang, started_text(&started, lang)))
         }
         Command::Pause { name } => Ok(view(&campaign::pause(installation, actor, &name).await?, lang)),
-        Command::Resume { name, until } => {
-            Ok(view(&campaign::resume(installation, actor, &name, until.as_deref()).await?, lang))
+        Command::Resume { name, until, refused } => {
+            Ok(view(&campaign::resume(installation, actor, &name, until.as_deref(), refused).await?, lang))
         }
         Command::Recall { name } => schedule::recall(installation, actor, &name, lang).await,
         Command::Series { command } => series::run(installation, actor, command, lang).await,

@@ -10,7 +10,7 @@ pub mod relay_breaker;
 pub mod throttle;
 pub mod token_reserve;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -20,9 +20,9 @@ use super::smtp::reply::Reply;
 use super::smtp::reply_class::{self, Class};
 use crate::campaign::delivery::Claimed;
 use crate::campaign::lane::{self, ALL, Lane};
-use crate::campaign::stop_rule::StopRule;
+use crate::campaign::stop_rule::{self, Stop, StopRule};
 use crate::infra::db::Conn;
-use crate::infra::error::Result;
+use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 use lane_backoff::LaneBackoff;
@@ -39,7 +39,8 @@ pub struct Limits {
     pub all: TokenReserve,
     lanes: Mutex<BTreeMap<String, Arc<LaneLimit>>>,
     stop_rules: Mutex<HashMap<Id, StopRule>>,
-    tripped: Mutex<BTreeSet<Id>>,
+    /// Campaigns to be paused, with the reason.
+    tripped: Mutex<BTreeMap<Id, Message>>,
     /// Notified when a stop rule has tripped or a lane was closed.
     pub alarm: Notify,
 }
@@ -110,22 +111,33 @@ impl Limits {
 
     /// True when neither the lane nor the campaign of a delivery is stopped.
     pub fn is_open(&self, claimed: &Claimed) -> bool {
-        !self.lane(&claimed.lane).is_closed() && !locked(&self.tripped).contains(&claimed.campaign)
+        !self.lane(&claimed.lane).is_closed() && !locked(&self.tripped).contains_key(&claimed.campaign)
     }
 
-    /// The campaigns whose stop rule has tripped.
-    pub fn tripped(&self) -> Vec<Id> {
-        locked(&self.tripped).iter().copied().collect()
+    /// The campaigns that are to be paused, with the reason.
+    pub fn tripped(&self) -> Vec<(Id, Message)> {
+        locked(&self.tripped).iter().map(|(campaign, reason)| (*campaign, reason.clone())).collect()
     }
 
-    /// Stops watching a campaign that was paused because its stop rule had tripped.
+    /// Stops a campaign: none of its messages is begun until it is paused.
+    pub fn stop(&self, campaign: Id, reason: Message) {
+        locked(&self.tripped).entry(campaign).or_insert(reason);
+        self.alarm.notify_one();
+    }
+
+    /// True when a relay has accepted a message of a campaign that is watched.
+    pub fn has_accepted(&self, campaign: Id) -> bool {
+        locked(&self.stop_rules).get(&campaign).is_some_and(StopRule::has_accepted)
+    }
+
+    /// Stops watching a campaign that was paused.
     pub fn forget_tripped(&self, campaign: Id) {
         locked(&self.tripped).remove(&campaign);
         locked(&self.stop_rules).remove(&campaign);
     }
 
     /// Records a reply to a message: it may slow down or pause the lane, or trip the campaign's stop rule.
-    pub async fn record_reply(&self, claimed: &Claimed, reply: &Reply) {
+    pub async fn record_reply(&self, claimed: &Claimed, reply: &Reply, class: Class) {
         let lane = self.lane(&claimed.lane);
         let measured = lane.count_reply();
         let (db, now) = (&self.installation.db, self.installation.clock.now());
@@ -150,14 +162,24 @@ impl Limits {
                 Err(error) => tracing::warn!(error = %error, "lane could not be slowed down"),
             }
         }
-        let class = reply_class::class(reply);
-        if class != Class::Soft
-            && let Some(rule) = locked(&self.stop_rules).get_mut(&claimed.campaign)
-            && rule.count_result(class == Class::Hard)
-        {
-            locked(&self.tripped).insert(claimed.campaign);
-            self.alarm.notify_one();
+        if reply.is_transient() {
+            return;
         }
+        let stopped = locked(&self.stop_rules).get_mut(&claimed.campaign).and_then(|rule| match class {
+            Class::Accepted => rule.count_accepted(),
+            Class::NoMailbox => rule.count_bounce(),
+            _ => rule.count_refusal(),
+        });
+        let reason = match stopped {
+            None => return,
+            Some(Stop::Bounces) => Message::new("breaker-bounces")
+                .with("most", stop_rule::MAX_HARD_BOUNCES)
+                .with("first", stop_rule::WATCHED_RESULTS),
+            Some(Stop::Refusals(count)) => {
+                Message::new("campaign-refused").with("class", class).with("reply", reply).with("count", count)
+            }
+        };
+        self.stop(claimed.campaign, reason);
     }
 
     /// Returns the tokens of the lane and the workspace for messages that were not sent.

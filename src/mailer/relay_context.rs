@@ -35,6 +35,8 @@ pub struct RelayContext {
     pub group_commit: GroupCommit,
     /// The relay's id.
     pub relay: Id,
+    /// The relay's name.
+    pub name: String,
     /// Where messages go.
     pub transport: Transport,
     /// Time limits of SMTP.
@@ -73,6 +75,7 @@ impl RelayContext {
             mailer: mailer.clone(),
             group_commit: group_commit.clone(),
             relay: relay.id,
+            name: relay.name.clone(),
             transport: Transport::open(&mailer.installation, relay).await?,
             timeouts,
             retry_base,

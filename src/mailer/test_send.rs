@@ -28,10 +28,14 @@ pub async fn send(
     let transport = Transport::open(installation, relay).await?;
     let mut channel = transport.connect(&timeouts).await.map_err(failed)?;
 
-    let envelope = Envelope { from, to: to.envelope(), utf8: to.needs_smtputf8() };
+    let size = message.len() as u64;
+    let envelope = Envelope { from, to: to.envelope(), utf8: to.needs_smtputf8(), size };
     match channel.exchange(None, Some(&envelope)).await.next.unwrap_or_else(no_reply).map_err(failed)? {
         EnvelopeReply::Accepted => {}
-        EnvelopeReply::NeedsSmtpUtf8 => return Err(Message::new("test-send-smtputf8").internal()),
+        EnvelopeReply::NeedsSmtpUtf8 => return Err(Message::new("test-send-smtputf8").unavailable()),
+        EnvelopeReply::TooLarge { limit } => {
+            return Err(too_large(&relay.name, size, limit).unavailable());
+        }
         EnvelopeReply::RecipientRefused(reply)
         | EnvelopeReply::SenderRefused(reply)
         | EnvelopeReply::DataRefused(reply) => return Err(refused(&reply)),
@@ -41,6 +45,11 @@ pub async fn send(
     let reply = channel.exchange(Some(message), None).await.message.unwrap_or_else(no_reply).map_err(failed)?;
     channel.close().await;
     if reply.is_positive() { Ok(format!("{} {}", reply.code, reply.text)) } else { Err(refused(&reply)) }
+}
+
+/// The message about an email that is larger than a relay takes.
+pub fn too_large(relay: &str, size: u64, limit: u64) -> Message {
+    Message::new("relay-too-large").with("relay", relay).with("size", size).with("limit", limit)
 }
 
 fn no_reply<T>() -> std::result::Result<T, SmtpError> {

@@ -15,6 +15,7 @@ use crate::audience::address::Address;
 use crate::audience::{list, segment};
 use crate::campaign::composer::Composer;
 use crate::campaign::deadline;
+use crate::campaign::delivery;
 use crate::campaign::file::{self, CampaignFile};
 use crate::campaign::lifecycle;
 use crate::campaign::model::transition;
@@ -218,7 +219,8 @@ pub async fn pause(installation: &Installation, actor: &Actor, name: &str) -> Re
 /// The reason of a pause that a user asked for.
 pub const PAUSED_BY_USER: &str = "paused-by-hand";
 
-/// Resumes a campaign. `until` replaces its deadline; `never` removes it.
+/// Resumes a campaign. `until` replaces its deadline; `never` removes it. With `refused` the deliveries that were refused,
+/// and not because the mailbox does not exist, are sent again; then the campaign may be finished or running as well.
 ///
 /// # Errors
 ///
@@ -228,6 +230,7 @@ pub async fn resume(
     actor: &Actor,
     name: &str,
     until: Option<&str>,
+    refused: bool,
 ) -> Result<CampaignView> {
     let permit = actor.permit(Action::ResumeCampaign)?;
     let now = installation.clock.now();
@@ -239,12 +242,19 @@ pub async fn resume(
             let until = read_until(&mut tx, text, &campaign, now).await?;
             deadline::set_until(&mut tx, campaign.id, Some(until)).await?;
         }
-        None if campaign.state == State::Paused && campaign.is_late(now) => {
+        None if (campaign.state == State::Paused || refused) && campaign.is_late(now) => {
             return Err(Message::new("campaign-late").with("name", name).conflict());
         }
         None => {}
     }
-    transition::resume(&mut tx, &campaign).await?;
+    match campaign.state {
+        State::Running if refused => {}
+        State::Finished if refused => transition::reopen(&mut tx, campaign.id).await?,
+        _ => transition::resume(&mut tx, &campaign).await?,
+    }
+    if refused {
+        delivery::record::resend_refused(&mut tx, campaign.id, now).await?;
+    }
     tx.commit().await?;
     permit.audit(campaign.id);
     view(installation, campaign.id).await

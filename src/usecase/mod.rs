@@ -31,6 +31,7 @@ pub mod preflight;
 pub mod received_message;
 pub mod recipient;
 pub mod relay;
+mod relay_check;
 pub mod role;
 pub mod schedule;
 pub mod segment;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Action, Actor};
+use super::{Action, Actor, relay_check};
 use crate::campaign::model::{self, Campaign};
 use crate::campaign::preflight::{self, Preflight};
 use crate::infra::error::{Message, Result};
@@ -92,7 +92,9 @@ pub(super) async fn check(
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Preflight> {
     let report = |done: i64, total: i64| progress(done.unsigned_abs(), total.unsigned_abs());
-    preflight::check(installation, campaign, local, report).await
+    let mut found = preflight::check(installation, campaign, local, report).await?;
+    relay_check::add_findings(installation, campaign.workspace, &mut found).await?;
+    Ok(found)
 }
 
 /// Refuses with the problems of a preflight, without those that `skip_missing` accepts.

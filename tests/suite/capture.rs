@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 
 use crate::fixture::{Fixture, Kind as Database, both};
 use crate::mail_sink::{Action, Plan};
+use crate::session::envelope;
 
 const FROM: &str = "news@example.org";
 
@@ -66,7 +67,7 @@ async fn message_is_stored_unchanged_and_deleted_with_its_recipient() {
     let mut session = Session::open(&Endpoint::local(inbox.address), &Timeouts::default()).await.expect("open");
     let text = "Subject: привет\r\n\r\n.\r\n..\r\nдо встречи\r\n".as_bytes();
     for to in ["иван@почта.рф", "olga@почта.рф"] {
-        let verdict = session.envelope(FROM, &address(to).envelope(), true).await.expect("asked");
+        let verdict = session.envelope(&envelope(FROM, &address(to).envelope(), true)).await.expect("asked");
         assert_eq!(verdict, EnvelopeReply::Accepted);
         assert_eq!(session.send_message(text).await.expect("sent").code, 250);
     }
@@ -154,7 +155,10 @@ async fn message_above_the_size_limit_is_refused_and_the_next_one_accepted() {
     assert_eq!(session.extensions().size, u64::try_from(capture::MAX_SIZE).ok());
     let large = format!("{}\r\n", "text".repeat(200)).repeat(capture::MAX_SIZE / 802 + 1).into_bytes();
     for (text, code) in [(&large[..], 552), (b"x\r\n", 250)] {
-        assert_eq!(session.envelope(FROM, "a@example.org", false).await.expect("asked"), EnvelopeReply::Accepted);
+        assert_eq!(
+            session.envelope(&envelope(FROM, "a@example.org", false)).await.expect("asked"),
+            EnvelopeReply::Accepted
+        );
         assert_eq!(session.send_message(text).await.expect("an answer").code, code);
     }
     assert_eq!(inbox.folder.list(10).expect("listed").len(), 1);
@@ -183,7 +187,7 @@ async fn message_that_cannot_be_stored_is_not_accepted() {
     std::fs::write(&place, "in the way").expect("written");
 
     let mut session = Session::open(&Endpoint::local(inbox.address), &Timeouts::default()).await.expect("open");
-    session.envelope(FROM, "a@example.org", false).await.expect("asked");
+    session.envelope(&envelope(FROM, "a@example.org", false)).await.expect("asked");
     assert_eq!(session.send_message(b"x\r\n").await.expect("an answer").code, 452);
     fixture.close().await;
 }

@@ -8,7 +8,7 @@ use sendoff::mailer::smtp::extension::Extensions;
 use sendoff::mailer::smtp::timeouts::Timeouts;
 
 use crate::mail_sink::{Action, Plan};
-use crate::session::{FROM, MESSAGE, TO, open, send, send_in_new_session, timeouts};
+use crate::session::{FROM, MESSAGE, TO, envelope, open, send, send_in_new_session, timeouts};
 
 #[tokio::test]
 async fn message_that_could_smuggle_another_is_not_sent() {
@@ -16,7 +16,7 @@ async fn message_that_could_smuggle_another_is_not_sent() {
     for end in ["\n.\n", "\n.\r\n", "\r.\r", "\r\n.\n", "\r\n\0.\r\n", "\r.\r\n", "\r\n.\r", "\n\n.\r\n"] {
         let sink = Plan::new().lenient().start().await;
         let mut session = open(&sink).await;
-        session.envelope(FROM, TO, false).await.expect("asked");
+        session.envelope(&envelope(FROM, TO, false)).await.expect("asked");
         let text = format!("Subject: x\r\n\r\nhi{end}{evil}");
         let error = session.send_message(text.as_bytes()).await.expect_err("refused");
         assert_eq!(error, Cause::UnsafeText.at(Phase::Data), "{end:?}");
@@ -40,7 +40,7 @@ async fn address_with_a_line_end_is_not_sent() {
     let sink = Plan::new().start().await;
     let mut session = open(&sink).await;
     for (from, to) in [(FROM, "a@b.org>\r\nRCPT TO:<x@y.org"), ("a@b.org>\nX", TO), (FROM, "a\0@b.org")] {
-        assert_eq!(session.envelope(from, to, false).await, Err(Cause::UnsafeText.at(Phase::Envelope)));
+        assert_eq!(session.envelope(&envelope(from, to, false)).await, Err(Cause::UnsafeText.at(Phase::Envelope)));
     }
     assert!(!sink.has_received("MAIL"));
 }

@@ -6,5 +6,6 @@ pub mod fixture;
 mod in_flight;
 mod message;
 mod modules;
+mod refusals;
 mod shutdown;
 mod upgrade;

@@ -6,6 +6,7 @@ use sendoff::audience::address::Address;
 use sendoff::mailer::smtp::endpoint::Endpoint;
 use sendoff::mailer::smtp::error::{Cause, Phase, SmtpError};
 use sendoff::mailer::smtp::reply::Reply;
+use sendoff::mailer::smtp::session::pipeline::Envelope;
 use sendoff::mailer::smtp::session::{EnvelopeReply, Session};
 use sendoff::mailer::smtp::timeouts::Timeouts;
 
@@ -19,6 +20,11 @@ pub fn timeouts() -> Timeouts {
     Timeouts::scaled(0.01)
 }
 
+/// An envelope for a message of unknown size.
+pub fn envelope<'e>(from: &'e str, to: &str, utf8: bool) -> Envelope<'e> {
+    Envelope { from, to: to.to_owned(), utf8, size: 0 }
+}
+
 /// Opens a session and sends an envelope and a message.
 pub async fn send_in_new_session(target: &Endpoint, timeouts: &Timeouts, text: &[u8]) -> Result<Reply, SmtpError> {
     let mut session = Session::open(target, timeouts).await?;
@@ -26,12 +32,14 @@ pub async fn send_in_new_session(target: &Endpoint, timeouts: &Timeouts, text: &
 }
 
 pub async fn send(session: &mut Session, to: &str, text: &[u8]) -> Result<Reply, SmtpError> {
-    match session.envelope(FROM, to, false).await? {
+    match session.envelope(&envelope(FROM, to, false)).await? {
         EnvelopeReply::Accepted => session.send_message(text).await,
         EnvelopeReply::RecipientRefused(reply)
         | EnvelopeReply::SenderRefused(reply)
         | EnvelopeReply::DataRefused(reply) => Ok(reply),
-        EnvelopeReply::NeedsSmtpUtf8 => panic!("the envelope is ASCII"),
+        EnvelopeReply::NeedsSmtpUtf8 | EnvelopeReply::TooLarge { .. } => {
+            panic!("the envelope is ASCII and names no size")
+        }
     }
 }
 
@@ -70,7 +78,7 @@ async fn commands_are_sent_one_at_a_time_without_pipelining() {
     for _ in 0..3 {
         send(&mut session, TO, MESSAGE).await.expect("sent");
         // An envelope without message needs RSET before the next.
-        assert_eq!(session.envelope(FROM, TO, false).await.expect("asked"), EnvelopeReply::Accepted);
+        assert_eq!(session.envelope(&envelope(FROM, TO, false)).await.expect("asked"), EnvelopeReply::Accepted);
     }
 
     let log = sink.log();
@@ -88,7 +96,7 @@ async fn refused_recipient_in_a_group_gets_no_message_and_the_next_one_does() {
         let sink = Plan::new().offering(extensions).on(refuse).start().await;
         let mut session = open(&sink).await;
 
-        let verdict = session.envelope(FROM, "boris@example.org", false).await.expect("asked");
+        let verdict = session.envelope(&envelope(FROM, "boris@example.org", false)).await.expect("asked");
         assert!(matches!(verdict, EnvelopeReply::RecipientRefused(reply) if reply.to_string() == "550 5.1.1"));
         assert!(!sink.has_received("DATA") && !sink.has_received("Subject"));
         assert_eq!(session.send_message(MESSAGE).await.map_err(|error| error.phase), Err(Phase::Data));
@@ -108,7 +116,7 @@ async fn refused_recipient_in_a_group_gets_no_message_and_the_next_one_does() {
 async fn refused_sender_is_not_a_refused_recipient() {
     for extensions in [&["PIPELINING"][..], &[]] {
         let sink = Plan::new().offering(extensions).at("MAIL", Action::Say("550 5.7.1 not you")).start().await;
-        let verdict = open(&sink).await.envelope(FROM, TO, false).await.expect("asked");
+        let verdict = open(&sink).await.envelope(&envelope(FROM, TO, false)).await.expect("asked");
 
         assert!(matches!(verdict, EnvelopeReply::SenderRefused(reply) if reply.code == 550));
     }
@@ -176,7 +184,7 @@ async fn reply_421_to_a_message_is_its_reply_and_ends_the_session() {
     assert_eq!(send(&mut session, TO, MESSAGE).await.expect("an answer").code, 421);
 
     assert!(!session.is_open());
-    assert_eq!(session.envelope(FROM, TO, false).await, Err(Cause::Closed.at(Phase::Envelope)));
+    assert_eq!(session.envelope(&envelope(FROM, TO, false)).await, Err(Cause::Closed.at(Phase::Envelope)));
 }
 
 #[tokio::test]
@@ -269,12 +277,12 @@ async fn each_phase_has_its_own_timeout() {
 async fn dropped_call_closes_the_session() {
     let sink = Plan::new().at(".", Action::Silent).start().await;
     let mut session = open(&sink).await;
-    session.envelope(FROM, TO, false).await.expect("asked");
+    session.envelope(&envelope(FROM, TO, false)).await.expect("asked");
 
     let given_up = tokio::time::timeout(Duration::from_millis(100), session.send_message(MESSAGE)).await;
 
     assert!(given_up.is_err() && !session.is_open());
-    assert!(session.envelope(FROM, TO, false).await.is_err());
+    assert!(session.envelope(&envelope(FROM, TO, false)).await.is_err());
 }
 
 #[tokio::test]
@@ -286,7 +294,10 @@ async fn cyrillic_local_part_needs_smtputf8() {
         let sink = Plan::new().offering(extensions).start().await;
         let mut session = open(&sink).await;
 
-        assert_eq!(session.envelope(FROM, &wire_form("иван@почта.рф"), false).await.expect("asked"), verdict);
+        assert_eq!(
+            session.envelope(&envelope(FROM, &wire_form("иван@почта.рф"), false)).await.expect("asked"),
+            verdict
+        );
         assert_eq!(sink.has_received("MAIL"), verdict == EnvelopeReply::Accepted);
         if verdict == EnvelopeReply::Accepted {
             assert!(
@@ -296,7 +307,7 @@ async fn cyrillic_local_part_needs_smtputf8() {
             assert!(sink.has_received("RCPT TO:<иван@xn--80a1acny.xn--p1ai>\r\n"));
         }
         assert_eq!(
-            session.envelope(FROM, &wire_form("user@почта.рф"), false).await.expect("asked"),
+            session.envelope(&envelope(FROM, &wire_form("user@почта.рф"), false)).await.expect("asked"),
             EnvelopeReply::Accepted
         );
         assert!(sink.has_received("MAIL FROM:<news@example.org>\r\n"));
@@ -329,4 +340,24 @@ async fn server_without_ehlo_gets_helo() {
         assert!(!session.extensions().pipelining);
         assert_eq!(send(&mut session, TO, MESSAGE).await.expect("sent").code, 250);
     }
+}
+
+#[tokio::test]
+async fn size_is_declared_and_compared_before_the_envelope() {
+    for (offered, size, declared) in [
+        ("SIZE 1000", 1_000, " SIZE=1000"),
+        ("SIZE 0", 1_000_000, " SIZE=1000000"),
+        ("SIZE", 5, " SIZE=5"),
+        ("8BITMIME", 5, ""),
+    ] {
+        let sink = Plan::new().offering(&[offered]).start().await;
+        let wanted = Envelope { size, ..envelope(FROM, TO, false) };
+        assert_eq!(open(&sink).await.envelope(&wanted).await.expect("asked"), EnvelopeReply::Accepted, "{offered}");
+        assert!(sink.log().commands.contains(&format!("MAIL FROM:<{FROM}>{declared}")), "{offered}");
+    }
+    let sink = Plan::new().offering(&["SIZE 1000"]).start().await;
+    let wanted = Envelope { size: 1_001, ..envelope(FROM, TO, false) };
+    let reply = open(&sink).await.envelope(&wanted).await.expect("asked");
+    assert_eq!(reply, EnvelopeReply::TooLarge { limit: 1_000 });
+    assert!(!sink.has_received("MAIL"));
 }

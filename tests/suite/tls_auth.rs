@@ -10,6 +10,7 @@ use sendoff::mailer::smtp::timeouts::Timeouts;
 
 use crate::certificate::Authority;
 use crate::mail_sink::{Action, Plan, Sink};
+use crate::session::envelope;
 
 const HERE: &str = "127.0.0.1";
 
@@ -44,7 +45,7 @@ async fn credentials_are_sent_after_starttls() {
         Session::open(&target(&sink, &authority, "smtp", "&tls=required"), &timeouts()).await.expect("open");
     assert!(session.is_encrypted());
     assert_eq!(
-        session.envelope("a@example.org", "b@example.org", false).await.expect("asked"),
+        session.envelope(&envelope("a@example.org", "b@example.org", false)).await.expect("asked"),
         EnvelopeReply::Accepted
     );
     assert_eq!(session.send_message(b"Subject: x\r\n\r\nx\r\n").await.expect("sent").code, 250);

@@ -178,6 +178,24 @@ pub async fn recover(conn: &mut Conn, dead: &[Id], now: Millis) -> Result<(u64, 
     Ok((rows.len() as u64 - uncertain, uncertain))
 }
 
+/// Makes the rejected deliveries of a campaign pending again that were refused for another reason than that of a hard
+/// bounce. Their attempts start again. Returns how many.
+pub async fn resend_refused(conn: &mut Conn, campaign: Id, now: Millis) -> Result<u64> {
+    let resent = Query::new(
+        "update delivery
+            set state = 'pending', reason = null, code = 0, reply = '', attempts = 0, dated_at = null,
+                due_at = :now, changed_at = :now
+          where state = 'rejected' and reason = :refused and {of_campaign}",
+    )
+    .bind("now", now)
+    .bind("refused", super::REFUSED)
+    .fragment("of_campaign", delivery_range::within(campaign))
+    .execute(&mut *conn)
+    .await?;
+    counts::add(conn, campaign, 0, State::Rejected.as_str(), -count(resent)).await?;
+    Ok(resent)
+}
+
 /// Skips the deliveries of a campaign that are not on the wire. Returns how many.
 pub async fn skip_pending(conn: &mut Conn, campaign: Id, reason: &str, now: Millis) -> Result<u64> {
     let skipped = Query::new(

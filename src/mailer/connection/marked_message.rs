@@ -6,9 +6,10 @@ use tokio::time::Instant;
 use crate::audience::address::Address;
 use crate::campaign::delivery::{DeliveryResult, Marked};
 use crate::mailer::queue::group_commit::MessageGuard;
-use crate::mailer::queue::job::{Job, RepliedTo, RetryPlan};
+use crate::mailer::queue::job::{Job, RetryPlan};
 use crate::mailer::relay_context::RelayContext;
 use crate::mailer::smtp::reply::Reply;
+use crate::mailer::smtp::reply_class::RepliedTo;
 use crate::mailer::smtp::session::pipeline::Envelope;
 
 /// A delivery whose mark was requested.
@@ -38,7 +39,13 @@ impl MarkedMessage {
     /// Its envelope.
     pub(super) fn envelope(&self) -> Envelope<'_> {
         let composer = self.job.composer.composer();
-        Envelope { from: composer.sender(), to: self.to.envelope(), utf8: composer.needs_smtputf8(&self.to) }
+        let utf8 = composer.needs_smtputf8(&self.to);
+        Envelope { from: composer.sender(), to: self.to.envelope(), utf8, size: self.size() }
+    }
+
+    /// Its size in octets without its final dot. None of its lines begins with a dot, so none is doubled.
+    pub(super) fn size(&self) -> u64 {
+        self.text.len().saturating_sub(".\r\n".len()) as u64
     }
 
     /// The result that a reply means.

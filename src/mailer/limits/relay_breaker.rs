@@ -13,9 +13,9 @@ use tokio::time::Instant;
 use crate::infra::error::Message;
 use crate::mailer::smtp::error::SmtpError;
 use crate::mailer::smtp::reply::Reply;
-use crate::mailer::smtp::reply_class;
+use crate::mailer::smtp::reply_class::{self, Class};
 
-/// Recipients in a row denied for policy reasons, after which the relay is the reason.
+/// Refusals in a row for which no person is to blame, after which the relay is the reason.
 const MAX_DENIALS: u32 = 20;
 
 /// After this time without another failure the count of failures starts again.
@@ -102,18 +102,19 @@ impl RelayBreaker {
         state.forget_failures();
     }
 
-    /// The relay has refused a recipient. One refusal is a bounce; many in a row for policy reasons (RFC 3463 §3.8)
-    /// mean that the relay carries nothing. Sender faults concern the lane, not the relay.
-    pub fn record_refused(&self, reply: &Reply) {
-        let is_sender_fault = reply_class::sender_fault(reply).is_some();
-        let is_policy = reply.is_permanent() && reply.enhanced.is_some_and(|code| code.1 == 7);
+    /// The relay has refused a recipient or a message. One refusal is a bounce; many in a row for which no person is to
+    /// blame mean that the relay carries nothing. Sender faults concern the lane, and content the campaign.
+    pub fn record_refused(&self, reply: &Reply, class: Class) {
+        let is_elsewhere =
+            reply_class::sender_fault(reply).is_some() || matches!(class, Class::Message | Class::TooLarge);
+        let is_denial = reply.is_permanent() && matches!(class, Class::Policy | Class::Sender | Class::Relay);
         let denied = {
             let mut state = self.lock();
             state.forget_failures();
-            if !is_sender_fault {
-                state.denials = if is_policy { state.denials + 1 } else { 0 };
+            if !is_elsewhere {
+                state.denials = if is_denial { state.denials + 1 } else { 0 };
             }
-            !is_sender_fault && state.denials >= MAX_DENIALS
+            !is_elsewhere && state.denials >= MAX_DENIALS
         };
         if denied {
             self.record_failure(Message::new("relay-denies").with("reply", reply).with("count", MAX_DENIALS), true);

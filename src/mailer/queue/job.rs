@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::audience::address::Address;
-use crate::campaign::delivery::{Claimed, DeliveryResult, Mark, Marked, State, skip_reason};
+use crate::campaign::delivery::{self, Claimed, DeliveryResult, Mark, Marked, State, skip_reason};
 use crate::infra::clock::Millis;
 use crate::infra::failpoint::{self, Bug};
 use crate::infra::id::Id;
@@ -13,7 +13,7 @@ use crate::mailer::queue::compose::CampaignComposer;
 use crate::mailer::queue::retry;
 use crate::mailer::smtp::error::SmtpError;
 use crate::mailer::smtp::reply::Reply;
-use crate::mailer::smtp::reply_class::{self, Class};
+use crate::mailer::smtp::reply_class::{self, Class, RepliedTo};
 
 /// A claimed delivery on its way to a connection.
 pub struct Job {
@@ -25,15 +25,6 @@ pub struct Job {
     pub lane_slot: Option<OwnedSemaphorePermit>,
     /// What its message is made from, read without a mark: only with the bug `SkipFinalCheck`.
     pub unchecked: Option<Marked>,
-}
-
-/// The command that a reply answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RepliedTo {
-    /// MAIL or RCPT.
-    Envelope,
-    /// DATA or the message.
-    Message,
 }
 
 /// When a delivery is tried again.
@@ -102,7 +93,7 @@ impl Job {
         }
         match reply.code {
             200..=299 => {}
-            code if reply.is_transient() || (code == 552 && to == RepliedTo::Envelope) => {
+            code if reply.is_transient() || (code == 552 && to != RepliedTo::Message) => {
                 match retry::delay(plan.base, plan.attempts + 1) {
                     Some(delay) => {
                         (result.state, result.due_at) = (State::Pending, plan.now + delay);
@@ -112,7 +103,8 @@ impl Job {
                 }
             }
             _ => {
-                let reason = if reply_class::class(reply) == Class::Hard { "bounce" } else { "refused" };
+                let is_bounce = reply_class::class(reply, to) == Class::NoMailbox;
+                let reason = if is_bounce { delivery::BOUNCE } else { delivery::REFUSED };
                 (result.state, result.reason) = (State::Rejected, Some(reason.to_owned()));
             }
         }

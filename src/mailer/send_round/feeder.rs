@@ -13,8 +13,8 @@ use tokio::time::{Instant, sleep};
 
 use super::relay_queue::RelayQueue;
 use crate::campaign::composer::Composer;
+use crate::campaign::delivery;
 use crate::campaign::model::Campaign;
-use crate::campaign::{delivery, stop_rule};
 use crate::infra::clock::Millis;
 use crate::infra::error::{Message, Result};
 use crate::infra::failpoint::{self, Bug};
@@ -154,11 +154,10 @@ impl Feeder {
         self.mailer.installation.clock.now()
     }
 
-    /// Reads campaigns and limits again. Pauses campaigns that their stop rule has tripped.
+    /// Reads campaigns and limits again. Pauses the campaigns that were stopped.
     async fn refresh(&self) -> Result<()> {
-        for campaign in self.limits.tripped() {
-            let reason = Message::new("breaker-bounces").with("most", stop_rule::MAX_HARD_BOUNCES);
-            self.pause(campaign, &reason.with("first", stop_rule::WATCHED_RESULTS)).await?;
+        for (campaign, reason) in self.limits.tripped() {
+            self.pause(campaign, &reason).await?;
             self.limits.forget_tripped(campaign);
         }
         let before = self.active();

@@ -11,7 +11,9 @@ pub struct Extensions {
     pub eightbitmime: bool,
     /// STARTTLS (RFC 3207).
     pub starttls: bool,
-    /// SIZE (RFC 1870): the largest message in octets, if the server named one.
+    /// SIZE (RFC 1870): MAIL may declare the size of the message.
+    pub declares_size: bool,
+    /// The largest message in octets, if the server named one with SIZE.
     pub size: Option<u64>,
     /// AUTH PLAIN.
     pub plain: bool,
@@ -30,7 +32,10 @@ impl Extensions {
                 Some("SMTPUTF8") => found.smtputf8 = true,
                 Some("8BITMIME") => found.eightbitmime = true,
                 Some("STARTTLS") => found.starttls = true,
-                Some("SIZE") => found.size = words.next().and_then(|size| size.parse().ok()).filter(|size| *size > 0),
+                Some("SIZE") => {
+                    found.declares_size = true;
+                    found.size = words.next().and_then(|size| size.parse().ok()).filter(|size| *size > 0);
+                }
                 Some("AUTH") => words.for_each(|mechanism| match mechanism.as_str() {
                     "PLAIN" => found.plain = true,
                     "LOGIN" => found.login = true,
@@ -55,9 +60,15 @@ mod tests {
     fn keywords_are_parsed_in_any_case_and_the_greeting_is_skipped() {
         let found = read(&["STARTTLS", "pipelining", "SmtpUtf8", "SIZE 1000", "AUTH=LOGIN", "AUTH CRAM-MD5 PLAIN"]);
 
-        let size = Some(1000);
-        let expected =
-            Extensions { pipelining: true, smtputf8: true, size, plain: true, login: true, ..Extensions::default() };
+        let expected = Extensions {
+            pipelining: true,
+            smtputf8: true,
+            declares_size: true,
+            size: Some(1000),
+            plain: true,
+            login: true,
+            ..Extensions::default()
+        };
         assert_eq!(found, expected);
     }
 
@@ -66,6 +77,6 @@ mod tests {
         let found =
             read(&["hi", "", "   ", "=", "SIZE", "SIZE 99999999999999999999999", "SIZE 0", "SIZE x", "\u{fffd}"]);
 
-        assert_eq!(found, Extensions::default());
+        assert_eq!(found, Extensions { declares_size: true, ..Extensions::default() });
     }
 }

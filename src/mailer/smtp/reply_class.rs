@@ -1,23 +1,42 @@
-//! Reply classes: what an SMTP reply says about the recipient, the sender's setup and the sending rate (RFC 3463).
+//! Reply classes: whose fault an SMTP refusal is, which sender fault it names, and whether it asks for a lower rate
+//! (RFC 3463, RFC 5248, RFC 7372). The table is in `docs/operations.md`.
 //!
 //! Only this module interprets reply codes.
 
 use crate::infra::error::Message;
 use crate::mailer::smtp::reply::{EnhancedCode, Reply};
 
-/// The class of a reply to a message.
+/// The command that a reply answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Class {
-    /// Accepted.
-    Positive,
-    /// Hard bounce: the mailbox or domain does not exist.
-    Hard,
-    /// Temporary, or only for this message: the mailbox is full, the server is busy.
-    Soft,
-    /// Refused because of the sender or the content; says nothing about the mailbox.
-    Policy,
-    /// Refused permanently for an unknown reason.
-    Other,
+pub enum RepliedTo {
+    /// MAIL.
+    Sender,
+    /// RCPT.
+    Recipient,
+    /// DATA or the message.
+    Message,
+}
+
+crate::text_enum! {
+    /// What a reply says, and whose fault a refusal is.
+    Class {
+        /// Accepted.
+        Accepted = "accepted",
+        /// The person: the mailbox or its domain does not exist (hard bounce).
+        NoMailbox = "no-mailbox",
+        /// The person: the mailbox exists and does not take the message, because it is full for example.
+        Mailbox = "mailbox",
+        /// The message: it is larger than the relay takes.
+        TooLarge = "too-large",
+        /// The message: its content or form.
+        Message = "message",
+        /// The sender's setup: address, SPF, DKIM, DMARC, PTR, credentials.
+        Sender = "sender",
+        /// The relay: it is full, wrongly configured, or cannot reach anybody.
+        Relay = "relay",
+        /// A rule of the relay or of the recipient's server; also every refusal without a known reason.
+        Policy = "policy",
+    }
 }
 
 /// A fault in the sender's setup that providers name by a code of their own. The recipient is not to blame.
@@ -54,17 +73,86 @@ impl SenderFault {
     }
 }
 
-/// The class of a reply. Hard codes are 5.1.1, 5.1.2, 5.1.3, 5.1.6, 5.1.10 (RFC 7505) and 5.2.1, and 550, 551 and 553
-/// without an enhanced code (RFC 5321 §4.2.3).
-pub fn class(reply: &Reply) -> Class {
-    match (reply.code, reply.enhanced) {
-        (200..=299, _) => Class::Positive,
-        (400..=499, _) => Class::Soft,
-        (_, Some(EnhancedCode(5, 1, 1 | 2 | 3 | 6 | 10) | EnhancedCode(5, 2, 1))) => Class::Hard,
-        (_, Some(EnhancedCode(5, 2, 2) | EnhancedCode(5, 3, 4))) => Class::Soft,
-        (_, Some(EnhancedCode(5, 7, _))) => Class::Policy,
-        (550 | 551 | 553, None) => Class::Hard,
-        _ => Class::Other,
+/// The class of a reply. A temporary refusal has the class of the permanent one, but is never a hard bounce.
+pub fn class(reply: &Reply, to: RepliedTo) -> Class {
+    if reply.is_positive() {
+        return Class::Accepted;
+    }
+    let found = match reply.enhanced {
+        Some(EnhancedCode(_, subject, detail)) if (subject, detail) != (0, 0) => by_enhanced_code(subject, detail),
+        _ => by_code(reply, to),
+    };
+    match (to, found) {
+        (_, Class::NoMailbox) if reply.is_transient() => Class::Mailbox,
+        // No recipient was named yet.
+        (RepliedTo::Sender, Class::NoMailbox | Class::Mailbox | Class::Policy) => Class::Sender,
+        (_, found) => found,
+    }
+}
+
+/// The class of an enhanced status code (RFC 3463; registry of RFC 5248).
+fn by_enhanced_code(subject: u16, detail: u16) -> Class {
+    match (subject, detail) {
+        // Unknown mailbox, unknown domain, bad syntax, moved, null MX, disabled, new owner of mailbox or domain (RFC 7293).
+        (1, 1 | 2 | 3 | 6 | 10) | (2, 1) | (7, 17 | 18) => Class::NoMailbox,
+        // The sender's address: bad syntax, unknown domain, null MX (RFC 7505).
+        (1, 7 | 8) => Class::Sender,
+        (3, 4) => Class::TooLarge,
+        // The limit of one mailbox; content that cannot be converted or is not supported.
+        (2, 3) | (3, 3) | (6, _) | (7, 16) => Class::Message,
+        (1 | 2, _) | (7, 2 | 19) => Class::Mailbox,
+        // Routes, storage, protocol.
+        (3..=5, _) => Class::Relay,
+        // Credentials and encryption between this program and the relay (RFC 4954, RFC 5248).
+        (7, 8..=14) => Class::Sender,
+        // DKIM, SPF, PTR, alignment (RFC 7372) and the codes of Gmail and Outlook.
+        (7, 20..=27 | 29..=32 | 515) => Class::Sender,
+        _ => Class::Policy,
+    }
+}
+
+/// Words of a refusal that blames the size of the message.
+const SIZE_WORDS: &[&str] = &["size", "too large", "too big", "too long"];
+
+/// Words of a refusal that blames the sender.
+const SENDER_WORDS: &[&str] = &["sender", "spf", "dkim", "dmarc", "ptr", "reverse dns", "authenticat"];
+
+/// Words of a refusal by a rule.
+const POLICY_WORDS: &[&str] = &[
+    "relay",
+    "spam",
+    "block",
+    "black",
+    "denied",
+    "policy",
+    "prohibit",
+    "permitted",
+    "allowed",
+    "banned",
+    "reputation",
+    "dnsbl",
+    "rbl",
+    "listed",
+    "content",
+];
+
+/// The class of a reply without an enhanced status code (RFC 5321 §4.2.3). Only what no word explains otherwise is a hard
+/// bounce, and only in reply to RCPT: a server that refuses a message by its content often replies 550 as well.
+fn by_code(reply: &Reply, to: RepliedTo) -> Class {
+    let text = reply.text.to_ascii_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| has_word(&text, word));
+    match reply.code % 100 {
+        52 | 54 if says(SIZE_WORDS) || reply.code == 552 && to == RepliedTo::Sender => Class::TooLarge,
+        50 | 51 | 53 | 54 if says(SENDER_WORDS) => Class::Sender,
+        50 | 51 | 53 | 54 if says(POLICY_WORDS) => Class::Policy,
+        50 | 51 | 53 if to == RepliedTo::Recipient => Class::NoMailbox,
+        // The host or the domain takes no mail (RFC 7504).
+        21 | 56 if reply.is_permanent() && to == RepliedTo::Recipient => Class::NoMailbox,
+        1 if to == RepliedTo::Recipient => Class::Mailbox,
+        52 => Class::Mailbox,
+        30 | 34 | 35 | 38 => Class::Sender,
+        0..=5 | 21 | 55 => Class::Relay,
+        _ => Class::Policy,
     }
 }
 
@@ -123,27 +211,65 @@ mod tests {
     }
 
     #[test]
-    fn reply_codes_map_to_classes() {
+    fn enhanced_codes_say_whose_fault_a_refusal_is() {
         for (line, expected) in [
-            ("250 2.0.0 ok", Class::Positive),
-            ("550 5.1.1 no such user", Class::Hard),
-            ("550 5.1.2 no such domain", Class::Hard),
-            ("553 5.1.3 bad address", Class::Hard),
-            ("551 5.1.6 moved", Class::Hard),
-            ("556 5.1.10 null MX", Class::Hard),
-            ("550 5.2.1 disabled", Class::Hard),
-            ("550 no such user", Class::Hard),
-            ("450 4.2.0 greylisted", Class::Soft),
-            ("421 4.7.0 slow", Class::Soft),
-            ("552 5.2.2 mailbox full", Class::Soft),
-            ("552 5.3.4 too large", Class::Soft),
+            ("250 2.0.0 ok", Class::Accepted),
+            ("550 5.1.1 no such user", Class::NoMailbox),
+            ("550 5.1.2 no such domain", Class::NoMailbox),
+            ("553 5.1.3 bad address", Class::NoMailbox),
+            ("551 5.1.6 moved", Class::NoMailbox),
+            ("556 5.1.10 null MX", Class::NoMailbox),
+            ("550 5.2.1 disabled", Class::NoMailbox),
+            ("550 5.7.17 new owner", Class::NoMailbox),
+            ("550 5.1.4 ambiguous", Class::Mailbox),
+            ("552 5.2.2 mailbox full", Class::Mailbox),
+            ("452 4.2.2 mailbox full", Class::Mailbox),
+            ("552 5.2.3 too long for this mailbox", Class::Message),
+            ("552 5.3.4 too large", Class::TooLarge),
+            ("554 5.6.0 bad content", Class::Message),
+            ("553 5.1.8 bad sender domain", Class::Sender),
+            ("530 5.7.0 authentication required", Class::Policy),
+            ("535 5.7.8 bad credentials", Class::Sender),
+            ("554 5.7.26 unauthenticated", Class::Sender),
+            ("550 5.7.515 access denied", Class::Sender),
+            ("554 5.3.2 not accepting mail", Class::Relay),
+            ("550 5.4.1 no route", Class::Relay),
+            ("503 5.5.1 bad sequence", Class::Relay),
             ("550 5.7.1 denied", Class::Policy),
-            ("554 5.7.26 unauthenticated", Class::Policy),
-            ("554 5.0.0 no", Class::Other),
-            ("550 5.4.1 no route", Class::Other),
-            ("554 no", Class::Other),
+            ("554 5.0.0 no", Class::Policy),
         ] {
-            assert_eq!(class(&reply(line)), expected, "{line}");
+            assert_eq!(class(&reply(line), RepliedTo::Recipient), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn replies_without_an_enhanced_code_depend_on_the_command_and_the_words() {
+        use RepliedTo::{Message, Recipient, Sender};
+        for (to, line, expected) in [
+            (Recipient, "550 no such user", Class::NoMailbox),
+            (Recipient, "550 Unrouteable address", Class::NoMailbox),
+            (Recipient, "553 mailbox name is wrong", Class::NoMailbox),
+            (Recipient, "556 no mail here", Class::NoMailbox),
+            (Recipient, "550 relay not permitted", Class::Policy),
+            (Recipient, "550 Administrative prohibition", Class::Policy),
+            (Recipient, "550 listed at dnsbl.example.org", Class::Policy),
+            (Recipient, "550 Sender verify failed", Class::Sender),
+            (Recipient, "554 no", Class::Policy),
+            (Recipient, "530 sign in first", Class::Sender),
+            (Recipient, "501 syntax", Class::Mailbox),
+            (Message, "550 no", Class::Policy),
+            (Message, "554 this looks like spam", Class::Policy),
+            (Message, "552 Message size exceeds maximum permitted", Class::TooLarge),
+            (Message, "552 over quota", Class::Mailbox),
+            (Message, "550 5.1.1 no such user", Class::NoMailbox),
+            (Sender, "552 too much", Class::TooLarge),
+            (Sender, "552 5.3.4 too large", Class::TooLarge),
+            (Sender, "553 5.1.8 bad sender domain", Class::Sender),
+            (Sender, "550 5.7.1 not your domain", Class::Sender),
+            (Sender, "550 5.1.1 unknown", Class::Sender),
+            (Sender, "555 SIZE=1 is not known", Class::Relay),
+        ] {
+            assert_eq!(class(&reply(line), to), expected, "{line}");
         }
     }
 

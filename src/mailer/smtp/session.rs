@@ -20,6 +20,7 @@ use crate::mailer::smtp::extension::Extensions;
 use crate::mailer::smtp::reply::{Reply, ReplyParser};
 use crate::mailer::smtp::timeouts::Timeouts;
 use crate::mailer::smtp::wire::Wire;
+use pipeline::Envelope;
 
 /// Octets per write.
 const CHUNK: usize = 64 * 1024;
@@ -37,6 +38,11 @@ pub enum EnvelopeReply {
     DataRefused(Reply),
     /// The message needs SMTPUTF8 and the server lacks it. Nothing was sent.
     NeedsSmtpUtf8,
+    /// The message is larger than the server takes (RFC 1870). Nothing was sent.
+    TooLarge {
+        /// The largest message in octets that the server takes.
+        limit: u64,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,19 +88,13 @@ impl Session {
         self.state != State::Closed
     }
 
-    /// Sends MAIL and RCPT. Sender and recipient are in wire form ([`envelope`] of an address). `utf8` says that the
-    /// message has header fields in UTF-8; non-ASCII addresses are recognised here.
-    ///
-    /// [`envelope`]: crate::audience::address::Address::envelope
-    pub async fn envelope(&mut self, from: &str, to: &str, utf8: bool) -> Result<EnvelopeReply, SmtpError> {
-        let utf8 = utf8 || !from.is_ascii() || !to.is_ascii();
-        if utf8 && !self.extensions.smtputf8 {
-            return Ok(EnvelopeReply::NeedsSmtpUtf8);
+    /// Sends MAIL and RCPT.
+    pub async fn envelope(&mut self, envelope: &Envelope<'_>) -> Result<EnvelopeReply, SmtpError> {
+        self.check_envelope(envelope)?;
+        if let Some(refusal) = self.refuse(envelope) {
+            return Ok(refusal);
         }
-        if from.contains(char::is_control) || to.contains(char::is_control) {
-            return Err(Cause::UnsafeText.at(Phase::Envelope));
-        }
-        let (mail, rcpt) = (self.mail_command(from, utf8).concat(), rcpt_command(to).concat());
+        let (mail, rcpt) = (self.mail_command(envelope), rcpt_command(&envelope.to).concat());
         let before = self.begin(Phase::Envelope)?;
         let reply = if self.extensions.pipelining {
             self.send_envelope_pipelined(before, &mail, &rcpt).await?
@@ -105,14 +105,32 @@ impl Session {
         Ok(reply)
     }
 
-    /// The pieces of MAIL.
-    fn mail_command<'e>(&self, from: &'e str, utf8: bool) -> [&'e str; 3] {
-        let rest = match (utf8, self.extensions.eightbitmime) {
-            (true, true) => "> SMTPUTF8 BODY=8BITMIME\r\n",
-            (true, false) => "> SMTPUTF8\r\n",
-            (false, _) => ">\r\n",
-        };
-        ["MAIL FROM:<", from, rest]
+    /// What the server's extensions rule out, so that the envelope need not be sent.
+    fn refuse(&self, envelope: &Envelope<'_>) -> Option<EnvelopeReply> {
+        if envelope.needs_smtputf8() && !self.extensions.smtputf8 {
+            return Some(EnvelopeReply::NeedsSmtpUtf8);
+        }
+        let limit = self.extensions.size.filter(|limit| envelope.size > *limit)?;
+        Some(EnvelopeReply::TooLarge { limit })
+    }
+
+    fn check_envelope(&self, envelope: &Envelope<'_>) -> Result<(), SmtpError> {
+        let is_unsafe = envelope.from.contains(char::is_control) || envelope.to.contains(char::is_control);
+        if is_unsafe { Err(Cause::UnsafeText.at(Phase::Envelope)) } else { Ok(()) }
+    }
+
+    /// MAIL with the parameters that the server's extensions allow.
+    fn mail_command(&self, envelope: &Envelope<'_>) -> String {
+        let mut command = format!("MAIL FROM:<{}>", envelope.from);
+        if self.extensions.declares_size && envelope.size > 0 {
+            command.push_str(&format!(" SIZE={}", envelope.size));
+        }
+        command.push_str(match (envelope.needs_smtputf8(), self.extensions.eightbitmime) {
+            (true, true) => " SMTPUTF8 BODY=8BITMIME\r\n",
+            (true, false) => " SMTPUTF8\r\n",
+            (false, _) => "\r\n",
+        });
+        command
     }
 
     /// One write, then one reply for each command in it.

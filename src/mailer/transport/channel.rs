@@ -3,6 +3,7 @@
 use crate::audience::address::Address;
 use crate::mailer::smtp::dot_stuffing;
 use crate::mailer::smtp::error::{Cause, Phase, SmtpError};
+use crate::mailer::smtp::extension::Extensions;
 use crate::mailer::smtp::reply::{EnhancedCode, Reply};
 use crate::mailer::smtp::session::pipeline::{Envelope, PipelineReplies};
 use crate::mailer::smtp::session::{EnvelopeReply, Session};
@@ -58,7 +59,7 @@ impl Channel {
                 PipelineReplies { message: Some(session.send_stuffed(message.text).await), next: None }
             }
             (Kind::Smtp(session), None, Some(next)) if !session.has_pipelining() => {
-                PipelineReplies { message: None, next: Some(session.envelope(next.from, &next.to, next.utf8).await) }
+                PipelineReplies { message: None, next: Some(session.envelope(next).await) }
             }
             (Kind::Smtp(session), message, next) => session.pipeline(message.map(|message| message.text), next).await,
             (Kind::Folder(store), message, next) => {
@@ -68,6 +69,14 @@ impl Channel {
                 };
                 PipelineReplies { message, next: next.map(|_| Ok(EnvelopeReply::Accepted)) }
             }
+        }
+    }
+
+    /// The extensions that the SMTP server offered; `None` for a folder.
+    pub fn extensions(&self) -> Option<Extensions> {
+        match &self.0 {
+            Kind::Smtp(session) => Some(session.extensions()),
+            Kind::Folder(_) => None,
         }
     }
 

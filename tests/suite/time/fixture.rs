@@ -59,7 +59,7 @@ pub fn name() -> String {
 }
 
 pub async fn resume(fixture: &Fixture, until: Option<&str>) -> Result<(Value, String), Error> {
-    call(fixture, Command::Resume { name: name(), until: until.map(str::to_owned) }).await
+    call(fixture, Command::Resume { name: name(), until: until.map(str::to_owned), refused: false }).await
 }
 
 pub async fn state_after_run_due(fixture: &Fixture) -> State {

@@ -21,6 +21,15 @@ pub struct Envelope<'e> {
     pub to: String,
     /// Whether the message needs SMTPUTF8 even if both addresses are ASCII.
     pub utf8: bool,
+    /// The size of the message in octets, without doubled dots and without its final dot (RFC 1870 §3); 0 if unknown.
+    pub size: u64,
+}
+
+impl Envelope<'_> {
+    /// True when only a server with SMTPUTF8 (RFC 6531) can take the message.
+    pub fn needs_smtputf8(&self) -> bool {
+        self.utf8 || !self.from.is_ascii() || !self.to.is_ascii()
+    }
 }
 
 /// The replies to one exchange.
@@ -97,21 +106,18 @@ impl Session {
         before: State,
         next: &Envelope<'_>,
     ) -> Result<(), Result<EnvelopeReply, SmtpError>> {
-        let utf8 = next.utf8 || !next.from.is_ascii() || !next.to.is_ascii();
-        if utf8 && !self.extensions.smtputf8 {
-            return Err(Ok(EnvelopeReply::NeedsSmtpUtf8));
+        if let Some(refusal) = self.refuse(next) {
+            return Err(Ok(refusal));
         }
-        if next.from.contains(char::is_control) || next.to.contains(char::is_control) {
-            return Err(Err(Cause::UnsafeText.at(Phase::Envelope)));
-        }
+        self.check_envelope(next).map_err(Err)?;
         let first = match before {
             State::Idle | State::DataAccepted => "",
             // RFC 2920 §3.1: DATA was accepted without a valid recipient.
             State::DataWithoutRecipient => ".\r\n",
             State::EnvelopeAccepted | State::NeedsReset | State::Closed => "RSET\r\n",
         };
-        let commands = self.mail_command(next.from, utf8).into_iter().chain(rcpt_command(&next.to));
-        for piece in [first].into_iter().chain(commands).chain(["DATA\r\n"]) {
+        let mail = self.mail_command(next);
+        for piece in [first, &*mail].into_iter().chain(rcpt_command(&next.to)).chain(["DATA\r\n"]) {
             group.extend_from_slice(piece.as_bytes());
         }
         Ok(())
