@@ -14,10 +14,12 @@ use super::html::{markdown, sanitize, to_text};
 use super::layout::Page;
 use super::layout::element_style::{ElementStyle, split_headline};
 use super::link::{self, Link};
+use super::mime::body::{BodyEncodings, TransferEncoding};
 use super::renderer::{EmailRenderer, MergeData, RenderError, link_template};
 use super::template::engine::{EngineError, Templates};
 use super::template::error::{EmailPart, TemplateError};
 use super::template::lexer::{self, SourcePiece, TagKind};
+use super::template::pieces::{self, TemplatePiece};
 use super::template::placeholder::Placeholders;
 use super::template::tag_check::{INTERNAL, TagChecker};
 use crate::infra::error::{Message, Result};
@@ -73,6 +75,10 @@ impl CompiledEmail {
             tracking: source.tracking,
             placeholder_secret: Signer::new(&Keyring::ephemeral())
                 .message_secret(DeliveryRef { campaign: 0, delivery: 0 }),
+            encodings: BodyEncodings {
+                html: shorter_encoding(&placeholders, &html),
+                text: shorter_encoding(&placeholders, &text),
+            },
         };
         check_limits(&renderer)?;
         let sources = PartSources {
@@ -85,6 +91,16 @@ impl CompiledEmail {
         let parts = encoded_parts::encode(&mut renderer, &sources);
         Ok(Self { renderer, parts })
     }
+}
+
+/// The encoding in which the text between the tags takes fewer bytes: the values that tags print are short.
+fn shorter_encoding(placeholders: &Placeholders, body: &str) -> TransferEncoding {
+    let pieces = pieces::split(placeholders, body);
+    let texts = pieces.iter().filter_map(|piece| match piece {
+        TemplatePiece::Text(text) => Some(text.as_str()),
+        TemplatePiece::Tag(_) => None,
+    });
+    TransferEncoding::shorter(texts)
 }
 
 /// Renders the email once without any values, so that an email that exceeds a limit is refused before it is launched.

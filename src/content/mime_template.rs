@@ -41,7 +41,7 @@ impl MimeTemplate {
     /// the tokens of [`CompiledEmail::placeholder_secret`].
     pub fn new(email: &CompiledEmail, header: &MessageHeader) -> Option<Self> {
         let parts = email.parts.as_ref()?;
-        let secret = email.placeholder_secret();
+        let (secret, encodings) = (email.placeholder_secret(), email.renderer.encodings);
         let encoded = |bytes| EncodedRun::raw(bytes, secret);
         let subject = |text: &HeaderText| {
             let mut out = Vec::new();
@@ -49,9 +49,9 @@ impl MimeTemplate {
             encoded(out)
         };
         let mut header_end = message::header_end(header);
-        header_end.extend_from_slice(&message::part_header(header, "plain"));
+        header_end.extend_from_slice(&message::part_header(header, "plain", encodings.text));
         let (header_start, header_end) = (encoded(message::header_start(header)), encoded(header_end));
-        let between_bodies = encoded(message::part_header(header, "html"));
+        let between_bodies = encoded(message::part_header(header, "html", encodings.html));
         let closing_boundary = encoded(message::closing_boundary(header));
         let runs = [&header_start, &header_end, &between_bodies, &closing_boundary];
         let tokens = runs.into_iter().map(EncodedRun::tokens).fold(parts.tokens(), TokenSet::union);

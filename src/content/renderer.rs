@@ -8,9 +8,9 @@ use serde_json::Map;
 use super::brand::Brand;
 use super::email::Tracking;
 use super::link::{self, Link};
+use super::mime::body::{BlankLines, BodyEncodings};
 use super::mime::header::HeaderText;
 use super::mime::message::{PieceEnds, RenderedEmail};
-use super::mime::quoted_printable::BlankLines;
 use super::template::engine::{EngineError, LinkTarget, PageUrls, RenderContext, RenderedPart, Templates, field_value};
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::token::{MessageSecret, TokenPurpose};
@@ -65,6 +65,8 @@ pub struct EmailRenderer {
     pub(super) tracking: Tracking,
     /// Makes the placeholder tokens in parts that are encoded before any delivery is known.
     pub(super) placeholder_secret: MessageSecret,
+    /// How the bodies of all messages are encoded.
+    pub(super) encodings: BodyEncodings,
 }
 
 impl EmailRenderer {
@@ -87,7 +89,8 @@ impl EmailRenderer {
         let text = collapse_blank_lines(&render("text")?);
         let piece_ends = PieceEnds { html: html.ends, text: text.ends };
         let missing = missing.into_iter().collect();
-        Ok(RenderedEmail { subject, preheader, html: html.text, text: text.text, missing, piece_ends })
+        let encodings = self.encodings;
+        Ok(RenderedEmail { subject, preheader, html: html.text, text: text.text, missing, piece_ends, encodings })
     }
 
     /// Sets where the links lead for this recipient. Links that `is_printed` excludes stay empty.

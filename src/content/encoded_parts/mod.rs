@@ -3,6 +3,7 @@
 //! A part with conditions or calculations is run by the template engine, but its template holds the tags alone: each
 //! text between them is replaced by the number of its encoded run. So such a text costs nothing but a copy either.
 
+mod base64_run;
 mod part_encoder;
 pub mod run;
 pub mod slot_values;
@@ -14,8 +15,8 @@ use std::sync::Arc;
 
 use self::run::{DeliveryTokens, EncodedRun, TokenSet};
 use self::slot_values::{Slot, SlotValues, pick_values};
+use super::mime::body::{BlankLines, BodyWriter};
 use super::mime::header::HeaderText;
-use super::mime::quoted_printable::{BlankLines, BodyWriter};
 use super::renderer::{EmailRenderer, MergeData};
 use super::template::engine::{MAX_OUTPUT, escape_html};
 use crate::infra::token::MessageSecret;
@@ -132,7 +133,7 @@ impl EncodedParts {
         tokens: &DeliveryTokens,
         out: &mut Vec<u8>,
     ) -> Option<usize> {
-        let body = BodyWriter::collapsing(out, BlankLines::default());
+        let body = BodyWriter::collapsing(out, renderer.encodings.text, BlankLines::default());
         self.text.write(renderer, values, tokens, body, false)
     }
 
@@ -144,7 +145,7 @@ impl EncodedParts {
         tokens: &DeliveryTokens,
         out: &mut Vec<u8>,
     ) -> Option<usize> {
-        self.html.write(renderer, values, tokens, BodyWriter::new(out), true)
+        self.html.write(renderer, values, tokens, BodyWriter::new(out, renderer.encodings.html), true)
     }
 
     /// The size and missing fields of a message; `None` if the email cannot be rendered. `scratch` is overwritten.

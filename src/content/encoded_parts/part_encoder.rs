@@ -126,7 +126,9 @@ impl PartEncoder<'_> {
         for stretch in stretches {
             if self.is_fixed(&stretch[0]) {
                 let texts: Vec<_> = stretch.iter().filter_map(|piece| self.written(piece, is_html)).collect();
-                let run = EncodedRun::encode(&texts, &self.renderer.placeholder_secret, !is_html);
+                let encodings = self.renderer.encodings;
+                let encoding = if is_html { encodings.html } else { encodings.text };
+                let run = EncodedRun::encode(&texts, &self.renderer.placeholder_secret, !is_html, encoding);
                 match is_filled {
                     true => prepared.push(Piece::Fixed(run)),
                     false => {

@@ -7,11 +7,13 @@
 
 use memchr::memmem;
 
-use crate::content::mime::quoted_printable::{BlankLines, BodyWriter, EdgeBreaks};
+use super::base64_run::Base64Run;
+use crate::content::mime::base64_lines;
+use crate::content::mime::body::{BlankLines, BodyWriter, EdgeBreaks, TransferEncoding};
 use crate::infra::token::{MESSAGE_ID_LENGTH, MessageSecret, TOKEN_LENGTH, TokenPurpose, message_id_of};
 
 /// The tokens of a message: one for each purpose, and the Message-ID.
-const TOKENS: usize = TokenPurpose::ALL.len() + 1;
+pub(super) const TOKENS: usize = TokenPurpose::ALL.len() + 1;
 
 /// A set of the tokens of a message, as bits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -49,7 +51,8 @@ impl DeliveryTokens {
         Self(tokens)
     }
 
-    fn text(&self, token: usize) -> &[u8] {
+    /// The text of a token.
+    pub(super) fn text(&self, token: usize) -> &[u8] {
         &self.0[token][..if token < TokenPurpose::ALL.len() { TOKEN_LENGTH } else { MESSAGE_ID_LENGTH }]
     }
 }
@@ -74,15 +77,22 @@ pub struct EncodedRun {
     /// Bytes before encoding.
     length: usize,
     breaks: EdgeBreaks,
+    /// The run in base64; then `bytes` is empty.
+    base64: Option<Base64Run>,
 }
 
 impl EncodedRun {
     /// Encodes pieces of a body that hold tokens of `placeholder`. In plain text, blank lines are collapsed.
-    pub fn encode(pieces: &[String], placeholder: &MessageSecret, is_plain_text: bool) -> Self {
+    pub fn encode(
+        pieces: &[String],
+        placeholder: &MessageSecret,
+        is_plain_text: bool,
+        encoding: TransferEncoding,
+    ) -> Self {
         let mut bytes = Vec::new();
         let mut body = match is_plain_text {
-            true => BodyWriter::collapsing(&mut bytes, BlankLines(0)),
-            false => BodyWriter::new(&mut bytes),
+            true => BodyWriter::collapsing(&mut bytes, TransferEncoding::QuotedPrintable, BlankLines(0)),
+            false => BodyWriter::new(&mut bytes, TransferEncoding::QuotedPrintable),
         };
         pieces.iter().for_each(|piece| body.push(piece));
         let (length, BlankLines(trailing)) = (body.length(), body.blank_lines());
@@ -90,13 +100,24 @@ impl EncodedRun {
         let leading = pieces.iter().flat_map(|piece| piece.chars()).take_while(is_break).count();
         let trailing = (leading < length).then_some(trailing);
         let breaks = EdgeBreaks { leading: if is_plain_text { leading.min(2) } else { 0 }, trailing };
+        if encoding == TransferEncoding::Base64 {
+            let mut text = Vec::new();
+            let mut blank_lines = BlankLines(0);
+            for piece in pieces {
+                let piece = if is_plain_text { blank_lines.collapse(piece) } else { piece.into() };
+                base64_lines::push_with_crlf(&mut text, &piece);
+            }
+            let placeholders = DeliveryTokens::new(placeholder, TokenSet::ALL);
+            let base64 = Some(Base64Run::encode(text, breaks.leading, &placeholders));
+            return Self { length, breaks, base64, ..Self::raw(Vec::new(), placeholder) };
+        }
         Self { length, breaks, ..Self::raw(bytes, placeholder) }
     }
 
     /// A run of bytes that need no encoding.
     pub fn raw(bytes: Vec<u8>, placeholder: &MessageSecret) -> Self {
         let breaks = EdgeBreaks { leading: 0, trailing: Some(0) };
-        Self { places: find_tokens(&bytes, placeholder), length: bytes.len(), breaks, bytes }
+        Self { places: find_tokens(&bytes, placeholder), length: bytes.len(), breaks, bytes, base64: None }
     }
 
     /// Bytes before encoding.
@@ -106,16 +127,21 @@ impl EncodedRun {
 
     /// The tokens that occur in the run.
     pub fn tokens(&self) -> TokenSet {
-        self.places.iter().fold(TokenSet::default(), |set, place| set.union(TokenSet(1 << place.token)))
+        let quoted = self.places.iter().map(|place| place.token);
+        let all = quoted.chain(self.base64.iter().flat_map(Base64Run::tokens));
+        all.fold(TokenSet::default(), |set, token| set.union(TokenSet(1 << token)))
     }
 
     /// Appends the run to a body with the tokens of a delivery.
     pub fn push_to(&self, body: &mut BodyWriter<'_>, tokens: &DeliveryTokens) {
-        let (out, dropped) = body.push_encoded(self.length, self.breaks);
-        self.write(out, tokens, dropped);
+        match (&self.base64, body.push_encoded(self.length, self.breaks)) {
+            (Some(run), (out, Some(lines), dropped)) => run.write(out, lines, tokens, dropped),
+            (_, (out, _, dropped)) => self.write(out, tokens, dropped),
+        }
     }
 
-    /// Appends the run with the tokens of a delivery, without its first `dropped` line breaks.
+    /// Appends a run in quoted-printable, or one that needs no encoding, with the tokens of a delivery, without its first
+    /// `dropped` line breaks.
     pub fn write(&self, out: &mut Vec<u8>, tokens: &DeliveryTokens, dropped: usize) {
         let skipped = 2 * dropped;
         let start = out.len();
@@ -180,22 +206,21 @@ mod tests {
         [1, 2].map(|delivery| signer.message_secret(DeliveryRef { campaign: 1, delivery }))
     }
 
-    /// The pieces with a token at the end of each, encoded afresh.
-    fn encoded(pieces: &[String], is_plain_text: bool) -> String {
-        let mut out = Vec::new();
-        let mut body = match is_plain_text {
-            true => BodyWriter::collapsing(&mut out, BlankLines(0)),
-            false => BodyWriter::new(&mut out),
-        };
-        pieces.iter().for_each(|piece| body.push(piece));
-        String::from_utf8(out).expect("ASCII")
+    fn body(out: &mut Vec<u8>, is_plain_text: bool, encoding: TransferEncoding) -> BodyWriter<'_> {
+        match is_plain_text {
+            true => BodyWriter::collapsing(out, encoding, BlankLines(0)),
+            false => BodyWriter::new(out, encoding),
+        }
     }
 
     proptest! {
         #[test]
         fn run_equals_a_fresh_encoding_with_other_tokens(
             texts in prop::collection::vec(("(?s)([ -~\n]|я|\n\n){0,90}", 0..TOKENS), 1..12),
+            before in "(?s)[a-zя\n]{0,80}",
+            after in "(?s)[a-z\n]{0,5}",
             is_plain_text: bool,
+            encoding in proptest::sample::select(TransferEncoding::ALL),
         ) {
             let [placeholder, delivery] = secrets();
             let pieces = |secret: &MessageSecret| -> Vec<String> {
@@ -205,11 +230,20 @@ mod tests {
                 };
                 texts.iter().map(|(text, number)| format!("{text}{}", token(*number))).collect()
             };
-            let run = EncodedRun::encode(&pieces(&placeholder), &placeholder, is_plain_text);
-            let mut spliced = Vec::new();
-            run.write(&mut spliced, &DeliveryTokens::new(&delivery, run.tokens()), 0);
+            let run = EncodedRun::encode(&pieces(&placeholder), &placeholder, is_plain_text, encoding);
+            let (mut spliced, mut fresh) = (Vec::new(), Vec::new());
+            let mut writer = body(&mut spliced, is_plain_text, encoding);
+            writer.push(&before);
+            run.push_to(&mut writer, &DeliveryTokens::new(&delivery, run.tokens()));
+            writer.push(&after);
+            writer.finish();
+            let mut writer = body(&mut fresh, is_plain_text, encoding);
+            writer.push(&before);
+            pieces(&delivery).iter().for_each(|piece| writer.push(piece));
+            writer.push(&after);
+            writer.finish();
 
-            prop_assert_eq!(String::from_utf8(spliced).expect("ASCII"), encoded(&pieces(&delivery), is_plain_text));
+            prop_assert_eq!(String::from_utf8(spliced).expect("ASCII"), String::from_utf8(fresh).expect("ASCII"));
         }
     }
 
@@ -218,7 +252,8 @@ mod tests {
         let [placeholder, _] = secrets();
         let edges = |pieces: &[&str]| {
             let pieces: Vec<_> = pieces.iter().map(|piece| (*piece).to_owned()).collect();
-            let EdgeBreaks { leading, trailing } = EncodedRun::encode(&pieces, &placeholder, true).breaks;
+            let EdgeBreaks { leading, trailing } =
+                EncodedRun::encode(&pieces, &placeholder, true, TransferEncoding::QuotedPrintable).breaks;
             (leading, trailing)
         };
         assert_eq!(edges(&["\n\n\na\n"]), (2, Some(1)));

@@ -1,5 +1,5 @@
 //! Writes the bytes of a message (RFC 5322, MIME): header fields in a fixed order, then the plain text and the HTML of
-//! an email, both in UTF-8 and quoted-printable. The same header and email always give the same bytes.
+//! an email, both in UTF-8, each in the shorter transfer encoding. The same header and email always give the same bytes.
 //!
 //! No mail library is used, because these hold whatever the input is: no line exceeds 998 octets, only ASCII is written
 //! unless an address needs UTF-8, and no text can end a header or a body.
@@ -7,8 +7,8 @@
 use jiff::Timestamp;
 use jiff::tz::Offset;
 
+use super::body::{BodyEncodings, BodyWriter, TransferEncoding};
 use super::header::{HeaderBlock, HeaderText, Mailbox, phrase};
-use super::quoted_printable::BodyWriter;
 use crate::infra::clock::Millis;
 
 /// An email rendered for one recipient. Line ends are `\n`.
@@ -26,10 +26,12 @@ pub struct RenderedEmail {
     pub missing: Vec<String>,
     /// Where the pieces of both bodies end.
     pub piece_ends: PieceEnds,
+    /// How both bodies are encoded.
+    pub encodings: BodyEncodings,
 }
 
 /// The ends of the pieces of both bodies, as byte offsets, ascending. Each piece is encoded on lines of its own (see
-/// [`quoted_printable`](super::quoted_printable)).
+/// [`body`](super::body)).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PieceEnds {
     /// Of the HTML.
@@ -96,11 +98,12 @@ pub fn write(header: &MessageHeader, email: &RenderedEmail) -> Vec<u8> {
     push_subject(&mut out, &email.subject);
     push_date(&mut out, header.date);
     out.extend_from_slice(&header_end(header));
-    for (kind, text, ends) in
-        [("plain", &email.text, &email.piece_ends.text), ("html", &email.html, &email.piece_ends.html)]
-    {
-        out.extend_from_slice(&part_header(header, kind));
-        let mut body = BodyWriter::new(&mut out);
+    for (kind, text, ends, encoding) in [
+        ("plain", &email.text, &email.piece_ends.text, email.encodings.text),
+        ("html", &email.html, &email.piece_ends.html, email.encodings.html),
+    ] {
+        out.extend_from_slice(&part_header(header, kind, encoding));
+        let mut body = BodyWriter::new(&mut out, encoding);
         let mut start = 0;
         for end in ends.iter().copied().chain([text.len()]) {
             body.push(&text[start..end]);
@@ -184,11 +187,11 @@ pub fn header_end(header: &MessageHeader) -> Vec<u8> {
 }
 
 /// The boundary and header of a body part, `plain` or `html`.
-pub fn part_header(header: &MessageHeader, kind: &str) -> Vec<u8> {
+pub fn part_header(header: &MessageHeader, kind: &str, encoding: TransferEncoding) -> Vec<u8> {
     let boundary = boundary(&header.message_id);
     format!(
         "--{boundary}\r\nContent-Type: text/{kind}; charset=utf-8\r\n\
-         Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+         Content-Transfer-Encoding: {encoding}\r\n\r\n"
     )
     .into_bytes()
 }
@@ -245,7 +248,7 @@ fn to_word(text: &str, limit: usize) -> String {
     if word.is_empty() { "-".to_owned() } else { word }
 }
 
-/// The MIME boundary. It begins with `=_`, which quoted-printable never produces (RFC 2045 §6.7).
+/// The MIME boundary. It begins with `=_`, which neither transfer encoding produces (RFC 2045 §6.7, §6.8).
 fn boundary(message_id: &str) -> String {
     let left = message_id.split('@').next().unwrap_or_default();
     format!("=_{}", to_word(left, 60))

@@ -4,6 +4,7 @@ use mail_parser::{HeaderName, MessageParser, MimeHeaders, PartType};
 use proptest::prelude::*;
 use sendoff::content::compiled_email::CompiledEmail;
 use sendoff::content::email::{EmailSource, Format, Tracking};
+use sendoff::content::mime::body::BodyEncodings;
 use sendoff::content::mime::header::{HeaderText, Mailbox};
 use sendoff::content::mime::message::{self, ListHeaders, MessageHeader, PieceEnds, RenderedEmail};
 use sendoff::content::renderer::MergeData;
@@ -231,6 +232,7 @@ proptest! {
             text: format!("{body} {word}."),
             missing: Vec::new(),
             piece_ends: PieceEnds::default(),
+            encodings: BodyEncodings::default(),
         };
         let mut heading = heading();
         heading.from = Mailbox::new(HeaderText::clean(&name), "news", "example.org").expect("a mailbox");
