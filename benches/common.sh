@@ -93,15 +93,19 @@ sink_rate() {
   calc "($texts - 1) * 1e6 / ($last - $first)"
 }
 
-# email KB LINKS: a campaign file of about that size.
+# email KB LINKS: a campaign file of about that size; with EMAIL_LANGUAGE=ru in Russian, and then KB is the size of the file.
 email() {
-  awk -v kb="$1" -v links="$2" 'BEGIN {
+  LC_ALL=C awk -v kb="$1" -v links="$2" -v language="${EMAIL_LANGUAGE:-en}" 'BEGIN {
     print "+++\nname = \"bench\"\nlist = \"News\"\nfrom = \"Shop <news@shop.example>\""
     print "subject = \"The autumn collection\"\nlayout = \"newsletter\"\ntracking = \"individual\"\n+++"
     print "Dear {{ name | default(\"friend\") }},\n\nit is autumn in {{ city | default(\"town\") }}.\n"
     words = "The autumn collection has arrived, and with it come warm coats, soft scarves and boots for the rain. "
     # The text occurs in the HTML part and in the text part.
     each = int((kb * 1024 - 3000) / links / length(words) / 2)
+    if (language == "ru") {
+      words = "Осенняя коллекция уже в магазине: тёплые пальто, мягкие шарфы и сапоги для дождливых дней. "
+      each = int(kb * 1024 / links / length(words))
+    }
     for (i = 1; i <= links; i++) {
       printf "## Part %d\n\n", i
       for (j = 0; j < each; j++) printf "%s", words
@@ -120,7 +124,7 @@ people() {
 # installation KB LINKS PEOPLE: an installation whose campaign has not been started; sets INSTALLATION,
 # beside which stands the size of a message. Made once.
 installation() {
-  INSTALLATION=$WORK/installation.$1.$3
+  INSTALLATION=$WORK/installation.$1.$3${EMAIL_LANGUAGE:+.$EMAIL_LANGUAGE}
   [ -d "$INSTALLATION" ] && return
   say "an installation with $3 people"
   local our=("$SENDOFF" --data "$INSTALLATION" ${STORE:+--database "$STORE"})

@@ -1,5 +1,5 @@
 //! The cost of composing a message: from encoded parts, by rendering and encoding it, and of copying its bytes. The
-//! email has 30 KB and fifteen measured links, once without and once with conditions. Run it with `cargo bench --bench
+//! email has 30 KB and fifteen measured links, once without and once with conditions, and once in Russian. Run it with `cargo bench --bench
 //! compiled_email`.
 
 use std::hint::black_box;
@@ -25,12 +25,19 @@ const MESSAGES: usize = 100;
 
 /// The beginning of a body without conditions.
 const PLAIN: &str = "Привет, {{ first_name | default('друг') }}!\n\n";
+/// The beginning of a body in Russian.
+const RUSSIAN: &str = "Здравствуйте, {{ first_name | default('друг') }}!\n\n";
 /// The beginning of a body with conditions.
 const CONDITIONAL: &str = "{% if vip %}Дорогая {{ first_name | upper | default('друг') }}{% else %}Привет{% endif %}!\n\n\
                         {% if city == 'Казань' %}Ждём на Баумана, 1.{% elif city %}Доставим в {{ city }}.{% endif %}\n\n";
 
 fn body(opening: &str) -> String {
     let words = "The autumn collection has arrived, and with it come warm coats, soft scarves and boots for the rain. ";
+    let words = if opening == RUSSIAN {
+        "Осенняя коллекция уже в магазине: тёплые пальто и мягкие шарфы. "
+    } else {
+        words
+    };
     let block = |at: usize| {
         format!(
             "## Part {at}\n\n{}\n\n[See part {at}](https://shop.example.org/part/{at}?utm_source=news)\n\n",
@@ -142,6 +149,7 @@ async fn main() {
     } else {
         measure("plain", &plain);
         measure("conditional", &conditional);
+        measure("Russian", &composer(&installation, RUSSIAN));
     }
     installation.db.close().await;
 }

@@ -1,5 +1,5 @@
 # Campaigns.
-campaign-not-draft = The campaign “{ $name }” is no longer a draft and stays as it is. Choose another name in the file.
+campaign-not-draft = The campaign “{ $name }” has started and stays as it is. Choose another name in the file.
 campaign-unknown = There is no campaign “{ $name }”. There are: { $known }.
 campaign-gone = The campaign does not exist any more.
 campaign-state = The campaign “{ $name }” { $state ->
@@ -13,6 +13,7 @@ campaign-state = The campaign “{ $name }” { $state ->
     [schedule] its time cannot be set
     [start] it cannot be started
     [pause] it cannot be paused
+    [unschedule] it cannot be unscheduled
     [resume] it cannot be resumed
     [recall] there is nothing to recall
    *[cancel] it cannot be cancelled
@@ -49,10 +50,12 @@ skipped-smtputf8 = the relay does not accept addresses outside ASCII (no SMTPUTF
 
 excluded-pending = not confirmed yet
 excluded-restricted = restricted: stored, not mailed
+excluded-bounced = bounced: the mailbox does not exist, not mailed (lift: sendoff contact unsuppress ADDRESS)
 excluded-segment = on the list, outside the segment
 paused-by-hand = paused by hand
 bar-preflight = Checking
 campaign-added = Draft “{ $name }” for the list “{ $list }” is saved. Next: sendoff campaign preflight { $name }
+campaign-replaced = The file of “{ $name }” for the list “{ $list }” is replaced; its start stays { $at }. To move the start: sendoff campaign schedule { $name } --at "2026-12-01 10:00". Check it: sendoff campaign preflight { $name }
 campaign-started = “{ $name }” has started: { $count ->
     [one] { $count } message is
    *[other] { $count } messages are

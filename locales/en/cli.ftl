@@ -51,6 +51,7 @@ count-uncertain = uncertain: only the relay knows
 count-suppressed = suppressed: unsubscribed or restricted before they were sent
 count-skipped = skipped: cancelled, or no message could be made
 count-pending = pending
+count-sending = on the wire now
 count-opens = opened at least once
 count-clicks = clicked a link
 count-unsubscribed = unsubscribed through this campaign

@@ -6,7 +6,7 @@ list-close-done = { $count ->
     [one] The list “{ $name }” is closed. { $count } contact was unsubscribed; imports cannot add it again.
    *[other] The list “{ $name }” is closed. { $count } contacts were unsubscribed; imports cannot add them again.
 }
-list-line = { $name }: { $confirmed } confirmed, { $pending } pending, { $restricted } restricted
+list-line = { $name }: { $confirmed } confirmed, { $pending } pending, { $bounced } bounced, { $restricted } restricted
 list-line-closed = { $name }: closed
 list-none = There are no lists yet. Add one: sendoff list add NAME
 contact-stored = This is all the data held:
@@ -19,6 +19,8 @@ contact-corrected = Corrected: { $address }.
 contact-erased-before = { $address } was erased and can return only by a subscription of its owner. Nothing was changed.
 contact-restricted = { $address } is restricted: the data is kept and used for no message, segment or export. Lift it: sendoff contact restrict ADDRESS --lift
 contact-unrestricted = { $address } is no longer restricted. Inform the person before you send to them again.
+contact-unsuppressed = Messages are sent to { $address } again.
+contact-not-suppressed = { $address } is not suppressed; nothing was changed. See what is stored: sendoff contact show ADDRESS
 contact-erased = { $address } is erased: { $subscriptions ->
     [one] { $subscriptions } subscription
    *[other] { $subscriptions } subscriptions

@@ -23,6 +23,7 @@ data-lists = Your lists
 data-confirmed = You have received its emails since { $day }.
 data-pending = Requested on { $day } and not confirmed yet; no emails are sent.
 data-restricted = Subscribed since { $day }, processing restricted: the data is kept, no emails are sent.
+data-bounced = Subscribed since { $day }; no emails are sent, because a mail server replied that your mailbox does not exist.
 data-basis = Legal basis
 data-basis-consent = Your consent
 data-basis-contract = A contract with you

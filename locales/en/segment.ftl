@@ -102,6 +102,7 @@ segment-explain-in = { $address } is in “{ $name }”.
 segment-explain-out = { $address } is not in “{ $name }”.
 segment-explain-unknown = { $address } is not a contact of this workspace, and so not in “{ $name }”.
 segment-explain-restricted = { $address } is not in “{ $name }”: the contact is restricted, and so in no segment, whatever the conditions are.
+segment-explain-bounced = { $address } is not in “{ $name }”: a server replied that the mailbox does not exist, and so the contact is in no segment, whatever the conditions are. Lift it: sendoff contact unsuppress ADDRESS
 segment-explain-unlisted = { $address } is not in “{ $name }”: the contact has no confirmed subscription, whatever the conditions are.
 segment-all = all of
 segment-any = any of

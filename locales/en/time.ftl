@@ -6,6 +6,7 @@ time-fold = The clocks in { $zone } are set back and { $asked } happens twice th
 campaign-hold = “{ $text }” is not a hold. Write whole seconds up to { $most }: hold = 30
 campaign-until-past = The latest time of “{ $name }” is { $until } and has passed. Set a later one: --until "2026-12-01 12:00"
 campaign-late = The latest time of “{ $name }” has passed. Set until when it may be sent: sendoff campaign resume { $name } --until "2026-12-01 12:00", or --until never. To skip the rest: sendoff campaign recall { $name }
+campaign-start-passed = The start of “{ $name }” has passed while it was paused. Start it now: sendoff campaign start { $name }. Or set another time: sendoff campaign schedule { $name } --at "2026-12-01 12:00". Or make it a draft: sendoff campaign unschedule { $name }
 paused-late = The latest time, { $until }, passed with { $count ->
     [one] { $count } message
    *[other] { $count } messages

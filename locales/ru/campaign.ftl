@@ -1,5 +1,5 @@
 # Рассылки.
-campaign-not-draft = Рассылка «{ $name }» уже не черновик и не изменена. Дайте другое имя в файле.
+campaign-not-draft = Рассылка «{ $name }» уже началась и не изменена. Дайте другое имя в файле.
 campaign-unknown = Рассылки «{ $name }» нет. Есть: { $known }.
 campaign-gone = Рассылки больше нет.
 campaign-state = Рассылка «{ $name }» { $state ->
@@ -13,6 +13,7 @@ campaign-state = Рассылка «{ $name }» { $state ->
     [schedule] назначить ей время
     [start] начать её
     [pause] приостановить её
+    [unschedule] вернуть её в черновики
     [resume] продолжить её
     [recall] отозвать её
    *[cancel] отменить её
@@ -49,10 +50,12 @@ skipped-smtputf8 = сервер отправки не принимает адр�
 
 excluded-pending = подписка не подтверждена
 excluded-restricted = обработка приостановлена: хранится, не получает писем
+excluded-bounced = ящика не существует, писем не получает (вернуть: sendoff contact unsuppress АДРЕС)
 excluded-segment = в списке, но вне сегмента
 paused-by-hand = приостановлена вручную
 bar-preflight = Проверка
 campaign-added = Черновик «{ $name }» для списка «{ $list }» сохранён. Дальше: sendoff campaign preflight { $name }
+campaign-replaced = Файл рассылки «{ $name }» по списку «{ $list }» заменён; время начала прежнее: { $at }. Перенести: sendoff campaign schedule { $name } --at "2026-12-01 10:00". Проверить: sendoff campaign preflight { $name }
 campaign-started = «{ $name }» началась: { $count ->
     [one] запланировано { $count } письмо
     [few] запланировано { $count } письма

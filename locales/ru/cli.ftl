@@ -42,6 +42,7 @@ count-uncertain = не определено: знает только серве�
 count-suppressed = не отправлено: получатель отписался или ограничен раньше
 count-skipped = пропущено: отменено или письмо не составить
 count-pending = ожидает
+count-sending = передаются прямо сейчас
 count-opens = открыли хотя бы раз
 count-clicks = перешли по ссылке
 count-unsubscribed = отписались через эту рассылку

@@ -7,7 +7,7 @@ list-close-done = { $count ->
     [few] Список «{ $name }» закрыт. Отписано { $count } человека, вернуть их импортом нельзя.
    *[many] Список «{ $name }» закрыт. Отписано { $count } человек, вернуть их импортом нельзя.
 }
-list-line = { $name }: подтверждены { $confirmed }, не подтверждены { $pending }, ограничены { $restricted }
+list-line = { $name }: подтверждены { $confirmed }, не подтверждены { $pending }, нет ящика { $bounced }, ограничены { $restricted }
 list-line-closed = { $name }: закрыт
 list-none = Списков пока нет. Создать: sendoff list add ИМЯ
 contact-stored = Все хранимые данные:
@@ -20,6 +20,8 @@ contact-corrected = Исправлено: { $address }.
 contact-erased-before = Адрес { $address } был удалён; вернуться он может, только если владелец подпишется сам. Ничего не изменено.
 contact-restricted = Обработка ограничена: { $address } хранится, но не участвует в рассылках, сегментах и выгрузках. Снять: sendoff contact restrict АДРЕС --lift
 contact-unrestricted = Ограничение для { $address } снято. Предупредите человека, прежде чем снова ему писать.
+contact-unsuppressed = На { $address } снова уходят письма.
+contact-not-suppressed = Отправка на { $address } не остановлена; ничего не изменено. Что хранится: sendoff contact show АДРЕС
 contact-erased = Удалено всё о { $address }: { $subscriptions ->
     [one] { $subscriptions } подписка
     [few] { $subscriptions } подписки

@@ -102,6 +102,7 @@ segment-explain-in = { $address } входит в «{ $name }».
 segment-explain-out = { $address } не входит в «{ $name }».
 segment-explain-unknown = { $address } здесь не известен и потому не входит в «{ $name }».
 segment-explain-restricted = { $address } не входит в «{ $name }»: обработка приостановлена, а такие люди не входят ни в один сегмент, что бы ни говорили условия.
+segment-explain-bounced = { $address } не входит в «{ $name }»: почтовый сервер ответил, что такого ящика нет, а такие люди не входят ни в один сегмент, что бы ни говорили условия. Вернуть: sendoff contact unsuppress АДРЕС
 segment-explain-unlisted = { $address } не входит в «{ $name }»: человека нет ни в одном списке с подтверждением, что бы ни говорили условия.
 segment-all = все условия
 segment-any = хотя бы одно

@@ -6,6 +6,7 @@ time-fold = Часы в { $zone } переводят назад, и { $asked } �
 campaign-hold = «{ $text }» — не время ожидания. Пишите целые секунды, не больше { $most }: hold = 30
 campaign-until-past = Крайний срок «{ $name }» — { $until }, он уже прошёл. Назовите более поздний: --until "2026-12-01 12:00"
 campaign-late = Крайний срок «{ $name }» прошёл. Скажите, до какого времени её ещё можно отправлять: sendoff campaign resume { $name } --until "2026-12-01 12:00" или --until never. Отказаться от остатка: sendoff campaign recall { $name }
+campaign-start-passed = Пока рассылка «{ $name }» была приостановлена, время её начала прошло. Начать сейчас: sendoff campaign start { $name }. Назначить другое время: sendoff campaign schedule { $name } --at "2026-12-01 12:00". Вернуть в черновики: sendoff campaign unschedule { $name }
 paused-late = Крайний срок { $until } прошёл, { $count ->
     [one] не отправлено { $count } письмо
     [few] не отправлено { $count } письма

@@ -11,8 +11,9 @@
 //! `contact.reachable` where it changes ([`super::contact::recompute_reachable`]), and a migration must
 //! recompute it once.
 //!
-//! A restriction covers every list of a contact: `subscription::join` and `subscription::restrict` see to
-//! it. So a confirmed subscription implies that the contact is not restricted.
+//! A restriction covers every list of a contact, and so does a hard bounce: `subscription::join`,
+//! `subscription::restrict` and `subscription::set_bounced` see to it. So a confirmed subscription implies that the
+//! contact is neither restricted nor suppressed.
 
 /// Condition over a row `subscription` (an alias or the table name) of table `subscription`: its contact may be
 /// mailed on its list now.

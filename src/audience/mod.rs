@@ -6,6 +6,7 @@ pub mod contact;
 pub mod eligibility;
 pub mod field;
 pub mod field_indexing;
+pub mod hard_bounce;
 pub mod import;
 pub mod indexed_field;
 pub mod list;

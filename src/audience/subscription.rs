@@ -21,6 +21,8 @@ crate::text_enum! {
         Pending = "pending",
         /// The contact may be mailed.
         Confirmed = "confirmed",
+        /// Confirmed, but the contact's mailbox does not exist ([`hard_bounce`](super::hard_bounce)): not mailed.
+        Bounced = "bounced",
         /// Processing is restricted (GDPR Art. 18): kept, never mailed, never tracked, in no segment.
         Restricted = "restricted",
     }
@@ -51,7 +53,8 @@ pub struct NewSubscription {
 }
 
 /// Puts contacts on a list; existing subscriptions keep their state. A contact who is restricted on one list
-/// afterwards is restricted on all: restriction concerns the person, not the list.
+/// afterwards is restricted on all, and one whose mailbox does not exist is bounced on all: both concern the person, not
+/// the list.
 pub async fn join(
     conn: &mut Conn,
     workspace: Id,
@@ -90,9 +93,30 @@ pub async fn join(
     spread_restriction
         .bind_ids("contacts", &contacts)
         .fragment("restricted", eligibility::restricted("subscription.contact_id"))
-        .execute(conn)
+        .execute(&mut *conn)
         .await?;
-    contact::recompute_reachable(conn, &contacts).await
+    set_bounced(conn, &contacts).await
+}
+
+/// Suppresses the confirmed subscriptions of those of the locked contacts who have a hard bounce.
+pub async fn set_bounced(conn: &mut Conn, contacts: &[Id]) -> Result<()> {
+    let bounce = Query::new(
+        "update subscription
+            set state = 'bounced'
+          where contact_id in :contacts and state = 'confirmed'
+            and exists (select 1 from hard_bounce b where b.contact_id = subscription.contact_id)",
+    );
+    bounce.bind_ids("contacts", contacts).execute(&mut *conn).await?;
+    contact::recompute_reachable(conn, contacts).await
+}
+
+/// Ends the suppression of a locked contact.
+pub async fn unset_bounced(conn: &mut Conn, contact: Id) -> Result<()> {
+    Query::new("update subscription set state = 'confirmed' where contact_id = :contact and state = 'bounced'")
+        .bind("contact", contact)
+        .execute(&mut *conn)
+        .await?;
+    contact::recompute_reachable(conn, &[contact]).await
 }
 
 /// Inserts confirmed subscriptions of contacts that were inserted for this list in the same transaction.
@@ -170,8 +194,8 @@ pub async fn restrict(conn: &mut Conn, contact: Id) -> Result<u64> {
     Ok(changed)
 }
 
-/// Lifts the restriction: lists with a consent receipt are confirmed again, the others pending. Returns the
-/// number of subscriptions that changed.
+/// Lifts the restriction: lists with a consent receipt are confirmed again, the others pending; all are bounced when the
+/// mailbox does not exist. Returns the number of subscriptions that changed.
 pub async fn unrestrict(conn: &mut Conn, contact: Id) -> Result<u64> {
     contact::lock(conn, &[contact]).await?;
     let query = Query::new(
@@ -183,8 +207,8 @@ pub async fn unrestrict(conn: &mut Conn, contact: Id) -> Result<u64> {
                              then 'confirmed' else 'pending' end
           where contact_id = :contact and state = 'restricted'",
     );
-    let changed = query.bind("contact", contact).execute(conn).await?;
-    contact::recompute_reachable(conn, &[contact]).await?;
+    let changed = query.bind("contact", contact).execute(&mut *conn).await?;
+    set_bounced(conn, &[contact]).await?;
     Ok(changed)
 }
 

@@ -39,7 +39,7 @@ pub use forget::forget;
 pub use freeze::freeze;
 pub use mark::{Mark, Marked, Recipient, collect_marked, mark, may_send, peek, prepare_mark, release};
 pub use reassign_lanes::reassign_lanes;
-pub use record::{DeliveryResult, ResultBatch, record, recover, skip_pending};
+pub use record::{DeliveryResult, ResultBatch, list_sending, record, recover, return_unbegun, skip_pending};
 pub use skip_reason::{count_by_reason, skip_reason};
 
 crate::text_enum! {

@@ -31,7 +31,7 @@ const KEY_MARGIN: i64 = 100_000;
 /// # Errors
 /// A conflict when its list is closed or it is the draft of a series; invalid when its latest time has passed.
 pub async fn start(installation: &Installation, campaign: &Campaign) -> Result<Option<u64>> {
-    let (content, file, condition, size) = {
+    let (source, content, file, condition, size) = {
         let mut conn = installation.db.read().await?;
         let list = list::get(&mut conn, campaign.list).await?;
         if list.is_none_or(|list| list.closed) {
@@ -39,8 +39,9 @@ pub async fn start(installation: &Installation, campaign: &Campaign) -> Result<O
         }
         let size: i64 = subscription::count(&mut conn, campaign.list).await?.iter().map(|(_, count)| count).sum();
         let content = frozen_content::current(&mut conn, campaign).await?;
-        let file = content::read_file(&mut conn, campaign.id).await?;
-        (content, file, audience::segment_condition(&mut conn, campaign).await?, size)
+        let source = content::read_source(&mut conn, campaign.id).await?;
+        let file = source.parse()?;
+        (source, content, file, audience::segment_condition(&mut conn, campaign).await?, size)
     };
     let frozen = content.to_json(campaign)?;
     let links = links(&Composer::compile(installation, content)?);
@@ -51,6 +52,13 @@ pub async fn start(installation: &Installation, campaign: &Campaign) -> Result<O
     let mut tx = installation.db.write().await?;
     if !transition::set_running(&mut tx, campaign, &frozen, now).await? {
         return Ok(None);
+    }
+    if content::read_source(&mut tx, campaign.id).await? != source {
+        // The file was replaced after it was read, and cannot be any more.
+        drop(tx);
+        let current = model::find(&mut *installation.db.read().await?, campaign.id).await?;
+        let current = current.ok_or_else(|| Message::new("campaign-gone").internal())?;
+        return Box::pin(start(installation, &current)).await;
     }
     transition::set_uncertain_policy(&mut tx, campaign.id, file.uncertain_policy).await?;
     link::insert(&mut tx, campaign.id, &links).await?;

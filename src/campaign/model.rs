@@ -2,9 +2,11 @@
 //! frozen content are in table `campaign_content` ([`content`]).
 //!
 //! ```text
-//! draft ─► scheduled ─► running ⇄ paused ─► finished
+//! draft ⇄ scheduled ─► running ⇄ paused ─► finished
 //!   └──────────┴───────────┴─────────┴────► cancelled
 //! ```
+//!
+//! A scheduled campaign can be paused too; until it is resumed it does not start ([`Campaign::is_launched`]).
 //!
 //! Changes of state are in [`transition`].
 
@@ -91,6 +93,20 @@ pub struct Campaign {
 }
 
 impl Campaign {
+    /// True once the audience is frozen; false also for a scheduled campaign that is paused.
+    pub fn is_launched(&self) -> bool {
+        self.launched_at.is_some()
+    }
+
+    /// True while it can be edited, scheduled and started.
+    pub fn is_startable(&self) -> bool {
+        match self.state {
+            State::Draft | State::Scheduled => true,
+            State::Paused => !self.is_launched(),
+            State::Running | State::Finished | State::Cancelled => false,
+        }
+    }
+
     /// Time zone of the campaign's times; UTC without one.
     pub fn zone(&self) -> &str {
         self.zone.as_deref().unwrap_or("UTC")
@@ -125,6 +141,10 @@ pub struct NewCampaign<'a> {
     pub segment: Option<Id>,
 }
 
+/// Condition of [`Campaign::is_startable`] over a row of `campaign`.
+const IS_STARTABLE: &str =
+    "(campaign.state in ('draft', 'scheduled') or campaign.state = 'paused' and campaign.launched_at is null)";
+
 /// A select of light rows; `{which}` begins with `where`.
 const SELECT: &str = "
     select id, workspace_id, name, list_id, segment_id, state, reason, starts_at, starts_local, zone,
@@ -158,10 +178,11 @@ async fn select(conn: &mut Conn, which: Query) -> Result<Vec<Campaign>> {
     rows.iter().map(from_row).collect()
 }
 
-/// Saves a draft and its file. Replaces a draft of the same name.
+/// Saves a draft and its file. Replaces the file of a campaign of the same name that has not started; a scheduled one stays
+/// scheduled.
 ///
 /// # Errors
-/// A conflict when the campaign of this name is no draft any more.
+/// A conflict when the campaign of this name has started.
 pub async fn save_draft(conn: &mut Conn, workspace: Id, new: &NewCampaign<'_>, now: Millis) -> Result<Id> {
     let saved = Query::new(
         "insert into campaign (id, workspace_id, name, format, list_id, segment_id, state, created_at)
@@ -169,9 +190,10 @@ pub async fn save_draft(conn: &mut Conn, workspace: Id, new: &NewCampaign<'_>, n
          on conflict (workspace_id, name) do update
             set format = excluded.format, list_id = excluded.list_id, segment_id = excluded.segment_id,
                 until_at = null
-          where campaign.state = 'draft'
+          where {is_startable}
          returning id",
     )
+    .fragment("is_startable", IS_STARTABLE)
     .bind("id", new.id)
     .bind("workspace", workspace)
     .bind("name", new.name)

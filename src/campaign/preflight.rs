@@ -220,6 +220,7 @@ impl Preflight {
             match state {
                 subscription::State::Confirmed => outside += count,
                 subscription::State::Pending => drop(self.excluded.insert("excluded-pending", count)),
+                subscription::State::Bounced => drop(self.excluded.insert("excluded-bounced", count)),
                 subscription::State::Restricted => drop(self.excluded.insert("excluded-restricted", count)),
             }
         }

@@ -1,4 +1,4 @@
-//! `sendoff campaign add | preflight | test | schedule | start | pause | resume | recall | cancel | series | show | ls`
+//! `sendoff campaign add | preflight | test | schedule | unschedule | start | pause | resume | recall | cancel | series | show | ls`
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use clap::Subcommand;
 use super::preflight_bar::PreflightBar;
 use super::print::Output;
 use super::{schedule, series};
-use crate::campaign::model::Campaign;
+use crate::campaign::model::{Campaign, State};
 use crate::infra::error::{Message, Result};
 use crate::infra::i18n::Lang;
 use crate::infra::installation::Installation;
@@ -15,12 +15,14 @@ use crate::report::summary::Summary;
 use crate::usecase::Actor;
 use crate::usecase::campaign::{self, Source, StartOptions, Started};
 use crate::usecase::campaign_view::CampaignView;
+use crate::usecase::output::utc;
 use crate::usecase::preflight::{self, PreflightView};
+use crate::usecase::schedule as times;
 
 /// Commands for campaigns.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Read a campaign file (.md or .html); a draft of the same name is replaced
+    /// Read a campaign file (.md or .html); one of the same name that has not started is replaced
     Add {
         /// The file
         file: PathBuf,
@@ -63,7 +65,12 @@ pub enum Command {
         #[arg(long, value_name = "TIME")]
         until: Option<String>,
     },
-    /// Pause; messages in flight are completed
+    /// Make a scheduled campaign a draft again
+    Unschedule {
+        /// The campaign
+        name: String,
+    },
+    /// Pause; messages in flight are completed, and a scheduled campaign does not start
     Pause {
         /// The campaign
         name: String,
@@ -114,7 +121,9 @@ pub async fn run(installation: &Installation, actor: &Actor, command: Command, l
     match command {
         Command::Add { file } => {
             let added = campaign::add(installation, actor, &Source::read(&file)?).await?;
-            let message = Message::new("campaign-added").with("name", &added.name).with("list", &added.list);
+            let key = if added.state == State::Draft.as_str() { "campaign-added" } else { "campaign-replaced" };
+            let message = Message::new(key).with("name", &added.name).with("list", &added.list);
+            let message = message.with("at", added.at.map(utc).unwrap_or_default());
             Ok(Output::new(&added, lang, lang.translate(&message)))
         }
         Command::Preflight { name } => {
@@ -140,6 +149,7 @@ pub async fn run(installation: &Installation, actor: &Actor, command: Command, l
             let started = started?;
             Ok(Output::new(&started, lang, started_text(&started, lang)))
         }
+        Command::Unschedule { name } => Ok(view(&times::unschedule(installation, actor, &name).await?, lang)),
         Command::Pause { name } => Ok(view(&campaign::pause(installation, actor, &name).await?, lang)),
         Command::Resume { name, until, refused } => {
             Ok(view(&campaign::resume(installation, actor, &name, until.as_deref(), refused).await?, lang))
@@ -214,7 +224,8 @@ fn numbers(summary: &Summary, lang: Lang) -> String {
         ("count-uncertain", summary.uncertain),
         ("count-suppressed", summary.suppressed),
         ("count-skipped", summary.skipped),
-        ("count-pending", summary.pending),
+        ("count-pending", summary.pending - summary.sending),
+        ("count-sending", summary.sending),
         ("count-opens", summary.opens),
         ("count-clicks", summary.clicks),
         ("count-unsubscribed", summary.unsubscribed),

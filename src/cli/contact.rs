@@ -1,4 +1,4 @@
-//! `sendoff contact show | correct | restrict | erase`: the data of a contact and the contact's rights.
+//! `sendoff contact show | correct | restrict | unsuppress | erase`: the data of a contact and the contact's rights.
 
 use clap::Subcommand;
 use serde_json::Value;
@@ -37,6 +37,11 @@ pub enum Command {
         #[arg(long)]
         lift: bool,
     },
+    /// Send to a contact again whose mailbox did not exist
+    Unsuppress {
+        /// The contact's email address
+        address: String,
+    },
     /// Erase a contact from every list and keep the address out
     Erase {
         /// The contact's email address
@@ -68,6 +73,12 @@ pub async fn run(installation: &Installation, actor: &Actor, command: Command, l
             };
             let message = Message::new(key).with("address", &restricted.address);
             Ok(Output::new(&restricted, lang, lang.translate(&message)))
+        }
+        Command::Unsuppress { address } => {
+            let lifted = contact::unsuppress(installation, actor, &address).await?;
+            let key = if lifted.unsuppressed { "contact-unsuppressed" } else { "contact-not-suppressed" };
+            let message = Message::new(key).with("address", &lifted.address);
+            Ok(Output::new(&lifted, lang, lang.translate(&message)))
         }
         Command::Erase { address } => erase(installation, actor, &address, lang).await,
     }

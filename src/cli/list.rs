@@ -51,6 +51,7 @@ pub async fn run(installation: &Installation, actor: &Actor, command: Command, l
                     .with("name", &row.list)
                     .with("confirmed", row.confirmed)
                     .with("pending", row.pending)
+                    .with("bounced", row.bounced)
                     .with("restricted", row.restricted);
                 lang.translate(&message)
             };

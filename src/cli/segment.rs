@@ -89,6 +89,7 @@ async fn explain(installation: &Installation, actor: &Actor, name: &str, address
     let key = match found.reachability {
         Reachability::Unknown => "segment-explain-unknown",
         Reachability::Restricted => "segment-explain-restricted",
+        Reachability::Bounced => "segment-explain-bounced",
         Reachability::Unlisted => "segment-explain-unlisted",
         Reachability::Reachable if found.included => "segment-explain-in",
         Reachability::Reachable => "segment-explain-out",

@@ -36,6 +36,10 @@ pub enum Bug {
     SendWithoutLease,
     /// Some results are never recorded.
     DropResult,
+    /// No body is named when it begins, so that the next process takes every marked delivery for unsent.
+    NameNoBodies,
+    /// Every body is named when its delivery is marked, long before it begins.
+    NameEveryMark,
     /// Deliveries are claimed without drawing tokens from the rate limit.
     SkipTokenDraw,
     /// Composing the message to [`PANICKING`] panics.
@@ -61,6 +65,8 @@ impl Bug {
             Self::MarkAgeFromRead => "mark-age-from-read",
             Self::SendWithoutLease => "send-without-lease",
             Self::DropResult => "drop-result",
+            Self::NameNoBodies => "name-no-bodies",
+            Self::NameEveryMark => "name-every-mark",
             Self::SkipTokenDraw => "skip-token-draw",
             Self::PanicInComposer => "panic-in-composer",
             Self::PanicBeforeEnvelope => "panic-before-envelope",

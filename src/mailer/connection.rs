@@ -19,6 +19,7 @@ use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::Instant;
 
+use super::begun_bodies::Ring;
 use super::limits::relay_breaker;
 use super::queue::job::Job;
 use super::relay_context::RelayContext;
@@ -45,8 +46,10 @@ pub async fn run(
     stop: watch::Receiver<bool>,
 ) {
     let drain_expired = Box::pin(drain_expired(stop.clone()));
+    let ring = context.mailer.begun.as_ref().map(|begun| Arc::new(begun.ring(context.ahead)));
     let mut connection = Connection {
         context,
+        ring: ring.clone(),
         queue,
         round_over,
         stop,
@@ -69,11 +72,17 @@ pub async fn run(
     if let Some(channel) = connection.channel {
         channel.close().await;
     }
+    // All results are recorded.
+    if let Some(ring) = ring {
+        ring.release();
+    }
 }
 
 /// One connection and the deliveries that it holds.
 struct Connection {
     context: Arc<RelayContext>,
+    /// Names the deliveries whose body it has begun.
+    ring: Option<Arc<Ring>>,
     queue: Arc<Mutex<mpsc::Receiver<Job>>>,
     round_over: watch::Receiver<bool>,
     stop: watch::Receiver<bool>,
@@ -187,6 +196,11 @@ impl Connection {
             Ok((to, text)) => {
                 self.context.count_begun(&pending.job.claimed, marked.attempts);
                 pending.guard.set_sending();
+                if failpoint::has_bug(Bug::NameEveryMark)
+                    && let Some(ring) = &self.ring
+                {
+                    ring.mark(pending.job.claimed.id, marked.attempts).set();
+                }
                 let PendingMark { job, requested, guard, .. } = pending;
                 let requested = if failpoint::has_bug(Bug::MarkAgeFromRead) { Instant::now() } else { requested };
                 let message =
@@ -232,7 +246,11 @@ impl Connection {
                 Some(Err(error)) => {
                     self.channel = None;
                     self.release(&job).await;
-                    return Err(Work::Failed(self.context.breaker.record_error(&error)));
+                    let breaker = &self.context.breaker;
+                    return Err(Work::Failed(match error.is_busy() {
+                        true => breaker.record_busy(&error, self.failures),
+                        false => breaker.record_error(&error),
+                    }));
                 }
             }
             let requested = Instant::now();
@@ -261,7 +279,8 @@ impl Connection {
 
     /// True when no message may be begun.
     fn is_over(&self) -> bool {
-        *self.round_over.borrow() || self.context.breaker.is_open() || !self.context.may_send()
+        let breaker = &self.context.breaker;
+        *self.round_over.borrow() || breaker.is_open() || breaker.busy_for().is_some() || !self.context.may_send()
     }
 
     /// Whether a message may still be sent: checked again if its mark is older than [`MARK_TTL`].
@@ -286,7 +305,12 @@ impl Connection {
         };
         let Some(channel) = self.channel.as_mut() else { return failed(Cause::Closed, Phase::Envelope) };
         let pipelined = channel.has_pipelining();
-        let message = message.map(|message| OutgoingMessage { to: &message.to, text: &mut message.text });
+        let ring = self.ring.as_ref();
+        let message = message.map(|message| OutgoingMessage {
+            to: &message.to,
+            mark: ring.map(|ring| ring.mark(message.job.claimed.id, message.attempts)),
+            text: &mut message.text,
+        });
         let replies = tokio::select! {
             biased;
             replies = channel.exchange(message, next) => replies,

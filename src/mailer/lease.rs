@@ -8,15 +8,20 @@
 //! first: a mailer that was suspended for longer than its term finds the row gone and writes nothing. A message is
 //! begun only while the lease is fresh ([`LeaseFreshness`]).
 //!
+//! Of the marked deliveries of a dead mailer only those become uncertain whose body had begun, where its file in this data
+//! folder can tell ([`begun_bodies`]).
+//!
 //! On SQLite a file lock keeps a second mailer out of the data folder, so every other lease is of a dead mailer. On
 //! PostgreSQL the same lock tells a mailer that the last one of its own folder is dead.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use sqlx::Row;
 
+use super::begun_bodies::{self, Begun, BegunBodies};
 use super::lease_freshness::LeaseFreshness;
 use super::restore_guard::RestoreGuard;
 use crate::campaign::delivery::{self, uncertain};
@@ -32,6 +37,8 @@ use crate::infra::setting::{self, Setting};
 pub struct Lease {
     /// The id of the mailer in the rows that it holds.
     pub id: Id,
+    /// Names the deliveries whose body has begun; `None` if the file could not be made.
+    pub begun: Option<Arc<BegunBodies>>,
     freshness: LeaseFreshness,
     restore_guard: RestoreGuard,
     _lock: Option<File>,
@@ -79,14 +86,29 @@ impl Lease {
             .await?;
         follow_clock(installation, row.map(|row| row.get(0)), term);
         let (restore_guard, halted) = RestoreGuard::open(installation, &mut tx).await?;
-        let recovered = Recovered { halted, ..recover_expired(&mut tx, installation).await? };
+        // An older database holds marks of another time than the files.
+        let knowledge = if halted.is_some() { Knowledge::Nothing } else { Knowledge::Files };
+        let recovered = recover_with(&mut tx, installation, &knowledge).await?;
+        let recovered = Recovered { halted: halted.unwrap_or(0), ..recovered };
+        let alive = list_alive(&mut tx).await?;
         tx.commit().await?;
+        begun_bodies::remove_dead(&installation.config.data, &alive);
         restore_guard.save(installation)?;
         if installation.db.is_shared() && lock.is_some() {
             fs::write(&id_file, format!("{id}\n")).map_err(Error::io(id_file.display()))?;
         }
         let freshness = LeaseFreshness::new(installation.clock.clone(), term, requested);
-        Ok((Self { id, freshness, restore_guard, _lock: lock }, recovered))
+        let begun = match BegunBodies::create(&installation.config.data, id) {
+            Ok(begun) => Some(Arc::new(begun)),
+            Err(error) => {
+                tracing::warn!(
+                    error = error.message().key,
+                    "begun bodies cannot be named; a crash leaves more uncertain"
+                );
+                None
+            }
+        };
+        Ok((Self { id, begun, freshness, restore_guard, _lock: lock }, recovered))
     }
 
     /// The local view of whether the lease holds.
@@ -123,9 +145,13 @@ impl Lease {
     pub async fn release(mut self, installation: &Installation) -> Result<Recovered> {
         let mut tx = installation.db.write().await?;
         delete(&mut tx, self.id).await?;
-        let recovered = recover_expired(&mut tx, installation).await?;
+        let own = self.begun.as_deref().and_then(BegunBodies::begun);
+        let recovered = recover_with(&mut tx, installation, &Knowledge::Own(self.id, own)).await?;
         self.restore_guard.increase(&mut tx).await?;
         tx.commit().await?;
+        if let Some(begun) = &self.begun {
+            begun.remove();
+        }
         self.restore_guard.save(installation)?;
         Ok(recovered)
     }
@@ -187,9 +213,29 @@ pub async fn recover(installation: &Installation) -> Result<Recovered> {
     Ok(recovered)
 }
 
-/// Deletes expired leases and recovers the deliveries of mailers without a lease. A lease of more than a day was made
-/// by hand, or before the database's clock was set back.
+/// What is known about the bodies that dead mailers have begun.
+enum Knowledge {
+    /// Nothing: every marked delivery may have been sent.
+    Nothing,
+    /// What their files in the data folder say.
+    Files,
+    /// The same, and what this mailer itself says.
+    Own(Id, Option<Begun>),
+}
+
+async fn list_alive(conn: &mut Conn) -> Result<Vec<Id>> {
+    let rows = Query::new("select id from lease").fetch_all(conn).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// Deletes expired leases and recovers the deliveries of mailers without a lease: those that were claimed, and those that
+/// were marked and whose body has not begun, are pending again; the other marked ones are uncertain. A lease of more than
+/// a day was made by hand, or before the database's clock was set back.
 pub async fn recover_expired(conn: &mut Conn, installation: &Installation) -> Result<Recovered> {
+    recover_with(conn, installation, &Knowledge::Files).await
+}
+
+async fn recover_with(conn: &mut Conn, installation: &Installation, knowledge: &Knowledge) -> Result<Recovered> {
     let expired = Query::new(
         "select id
            from lease
@@ -209,7 +255,29 @@ pub async fn recover_expired(conn: &mut Conn, installation: &Installation) -> Re
     // By id: "every mailer without a lease" would also hit one that starts at this moment.
     let dead: Vec<Id> = rows.iter().map(|row| row.get(0)).collect();
     let now = installation.clock.now();
+    let mut unbegun = 0;
+    for mailer in &dead {
+        let from_file = || begun_bodies::read(&installation.config.data, *mailer);
+        let (file, own);
+        let begun = match knowledge {
+            Knowledge::Nothing => None,
+            Knowledge::Own(id, begun) if id == mailer => {
+                own = begun.as_ref();
+                own
+            }
+            Knowledge::Own(..) | Knowledge::Files => {
+                file = from_file();
+                file.as_ref()
+            }
+        };
+        let Some(begun) = begun else { continue };
+        let marked = delivery::list_sending(conn, *mailer).await?;
+        let ids: Vec<Id> =
+            marked.into_iter().filter(|(id, attempts)| !begun.contains(*id, *attempts)).map(|(id, _)| id).collect();
+        unbegun += delivery::return_unbegun(conn, *mailer, &ids, now).await?;
+    }
     let (released, uncertain) = delivery::recover(conn, &dead, now).await?;
+    let released = released + unbegun;
     let resent = uncertain::resend_due(conn, None, now).await?;
     Ok(Recovered { released, uncertain, resent, halted: 0 })
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::begun_bodies::BegunBodies;
 use super::lease::Lease;
 use super::lease_freshness::LeaseFreshness;
 use super::limits::relay_breaker::RelayBreaker;
@@ -43,6 +44,8 @@ pub struct MailerContext {
     pub in_flight: Arc<InFlight>,
     /// The id of the lease, under which the mailer holds rows.
     pub lease: Id,
+    /// Names the deliveries whose body has begun.
+    pub begun: Option<Arc<BegunBodies>>,
     /// Whether the lease still holds.
     pub freshness: LeaseFreshness,
     /// Threads that compose expensive messages.
@@ -97,6 +100,7 @@ impl MailerContext {
             send_gate: if failpoint::has_bug(Bug::SkipFinalCheck) { Arc::new(|| true) } else { send_gate },
             in_flight,
             lease: lease.id,
+            begun: lease.begun.clone(),
             freshness: lease.freshness(),
             compose_pool: ComposePool::new(installation.panics.clone()),
             breakers: Mutex::default(),

@@ -8,6 +8,7 @@
 //!
 //! The modules below depend on each other in one direction; `tests/suite/layers.rs` checks that.
 
+pub mod begun_bodies;
 pub mod connection;
 pub mod keyed_tasks;
 pub mod lease;

@@ -24,9 +24,9 @@ pub struct RestoreGuard {
 }
 
 impl RestoreGuard {
-    /// Compares the file with the database and increases the counter. Also returns how many campaigns were halted
-    /// because the database is older.
-    pub async fn open(installation: &Installation, conn: &mut Conn) -> Result<(Self, u64)> {
+    /// Compares the file with the database and increases the counter. Also returns how many campaigns were halted, if
+    /// the database is older.
+    pub async fn open(installation: &Installation, conn: &mut Conn) -> Result<(Self, Option<u64>)> {
         let text = fs::read_to_string(path(installation)).unwrap_or_default();
         let mut numbers = text.split_ascii_whitespace().map_while(|word| word.parse::<i64>().ok());
         let (folder, in_file) = match (numbers.next(), numbers.next()) {
@@ -38,7 +38,10 @@ impl RestoreGuard {
             .fetch_optional(conn)
             .await?;
         let in_database: i64 = row.map_or(0, |row| row.get(0));
-        let halted = if in_database < in_file { halt_campaigns(installation, conn).await? } else { 0 };
+        let halted = match in_database < in_file {
+            true => Some(halt_campaigns(installation, conn).await?),
+            false => None,
+        };
         let mut guard = Self { folder, count: in_database.max(in_file) };
         guard.increase(conn).await?;
         Ok((guard, halted))

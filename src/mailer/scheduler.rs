@@ -18,6 +18,7 @@ use super::mailer_context::{DrainingConnections, Mailer, MailerContext};
 use super::queue::group_commit::GroupCommit;
 use super::send_round;
 use super::shutdown::stopped;
+use crate::audience::hard_bounce;
 use crate::campaign::delivery::claim::InFlight;
 use crate::campaign::lifecycle;
 use crate::campaign::model::{self, State};
@@ -83,6 +84,8 @@ async fn run_under_lease(
         let Recovered { released, uncertain, resent, halted } = recovered;
         tracing::warn!(released, uncertain, resent, halted, "recovered deliveries of an earlier mailer");
     }
+    // Those whose mailer ended between the commit of the results and the suppression.
+    hard_bounce::apply(&installation.db).await?;
     let (halt, halted) = watch::channel(false);
     let in_flight = Arc::<InFlight>::default();
     let (group_commit, committing) =

@@ -41,7 +41,7 @@ pub async fn send(
         | EnvelopeReply::DataRefused(reply) => return Err(refused(&reply)),
     }
     let mut text = dot_stuffing::stuff(message);
-    let message = OutgoingMessage { to, text: &mut text };
+    let message = OutgoingMessage { to, mark: None, text: &mut text };
     let reply = channel.exchange(Some(message), None).await.message.unwrap_or_else(no_reply).map_err(failed)?;
     channel.close().await;
     if reply.is_positive() { Ok(format!("{} {}", reply.code, reply.text)) } else { Err(refused(&reply)) }

@@ -16,7 +16,7 @@ use sqlx::Row;
 use crate::audience::address::Address;
 use crate::audience::subscription::Subscriber;
 use crate::audience::tombstone::{self, Digest, EVERY_LIST};
-use crate::audience::{consent, contact, list, subscription};
+use crate::audience::{consent, contact, hard_bounce, list, subscription};
 use crate::campaign::lifecycle;
 use crate::campaign::{delivery, erased_counts, model};
 use crate::feedback::event;
@@ -302,7 +302,8 @@ pub(super) async fn reapply(conn: &mut Conn, contact: Id, list: Id) -> Result<()
 }
 
 /// Every table that holds personal data: `forget` deletes its rows, and physical erasure rewrites it.
-pub const PERSONAL_TABLES: &[&str] = &["event", "delivery", "consent", "evidence", "subscription", "contact"];
+pub const PERSONAL_TABLES: &[&str] =
+    &["event", "delivery", "hard_bounce", "consent", "evidence", "subscription", "contact"];
 
 /// Calls the `forget` of every owner of personal data, for one list or for all; for all lists the contacts themselves
 /// are deleted too. A new table of personal data is added here and to [`PERSONAL_TABLES`]; a test over the whole schema
@@ -317,6 +318,9 @@ async fn forget(conn: &mut Conn, contacts: &[Id], list: Option<Id>) -> Result<()
     subscription::forget(conn, contacts, list).await?;
     match list {
         Some(_) => Ok(()),
-        None => contact::forget(conn, contacts).await,
+        None => {
+            hard_bounce::forget(conn, contacts).await?;
+            contact::forget(conn, contacts).await
+        }
     }
 }

@@ -7,7 +7,7 @@ use sqlx::any::AnyRow;
 use crate::audience::consent::{self, Basis};
 use crate::audience::contact::{Contact, Values};
 use crate::audience::subscription::{self, State};
-use crate::audience::{address::Address, list};
+use crate::audience::{address::Address, hard_bounce, list};
 use crate::infra::clock::Millis;
 use crate::infra::db::Conn;
 use crate::infra::db::query::Query;
@@ -30,6 +30,9 @@ pub struct SubjectData {
     pub updated_at: Millis,
     /// The lists it is subscribed to.
     pub subscriptions: Vec<SubscriptionData>,
+    /// Why no messages are sent although it is subscribed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bounce: Option<BounceData>,
     /// Consent receipts with their evidence.
     pub consents: Vec<ConsentData>,
     /// Deliveries, and how each ended.
@@ -52,6 +55,16 @@ pub struct SubscriptionData {
     /// When the contact subscribed.
     #[serde(serialize_with = "timestamp")]
     pub joined_at: Millis,
+}
+
+/// The reply that the contact's mailbox does not exist.
+#[derive(Debug, Clone, Serialize)]
+pub struct BounceData {
+    /// Reply code and enhanced code.
+    pub status: String,
+    /// When it came.
+    #[serde(serialize_with = "timestamp")]
+    pub at: Millis,
 }
 
 /// A consent receipt of the contact.
@@ -129,6 +142,7 @@ pub async fn collect(conn: &mut Conn, contact: &Contact) -> Result<SubjectData> 
         created_at: contact.created_at,
         updated_at: contact.updated_at,
         subscriptions: subscriptions.into_iter().map(SubscriptionData::from).collect(),
+        bounce: hard_bounce::of_contact(conn, contact.id).await?.map(|(status, at)| BounceData { status, at }),
         consents: consents(conn, contact.id).await?,
         deliveries: deliveries(conn, contact.id).await?,
         events: events(conn, contact.id).await?,

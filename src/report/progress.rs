@@ -83,13 +83,13 @@ impl ProgressSnapshot {
     /// Adds the sample to an estimator and returns the progress with its rate.
     pub fn with_rate(self, estimator: &mut RateEstimator, now: Millis) -> Progress {
         let numbers = self.numbers;
-        let settled = numbers.planned - numbers.pending - numbers.sending;
+        let settled = numbers.planned - numbers.pending;
         match self.running {
             true => estimator.add_sample(now, settled),
             false => *estimator = RateEstimator::default(),
         }
         let rate = estimator.rate();
-        let left = numbers.pending - numbers.deferred + numbers.sending;
+        let left = numbers.pending - numbers.deferred;
         let ends_at = rate
             .filter(|rate| *rate > 0.0 && left > 0)
             .map(|rate| now.saturating_add((left as f64 / rate * 1e3) as Millis));
@@ -134,9 +134,9 @@ impl Progress {
         }
     }
 
-    /// Uncertain deliveries without those on the wire.
+    /// Uncertain deliveries.
     pub fn uncertain(&self) -> i64 {
-        self.numbers.uncertain - self.numbers.sending
+        self.numbers.uncertain
     }
 }
 

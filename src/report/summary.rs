@@ -28,15 +28,15 @@ pub struct Summary {
     pub accepted: i64,
     /// Permanently refused by a relay.
     pub rejected: i64,
-    /// Possibly accepted: the reply is lost. Includes those on the wire now.
+    /// Possibly accepted: the reply is lost.
     pub uncertain: i64,
     /// Not sent because the contact could no longer be mailed.
     pub suppressed: i64,
     /// Not sent because no message could be made or the campaign was cancelled.
     pub skipped: i64,
-    /// To be sent.
+    /// To be sent, or on the wire now.
     pub pending: i64,
-    /// Of the uncertain ones, those on the wire now.
+    /// Of the pending ones, those on the wire now.
     pub sending: i64,
     /// Of the pending ones, those that a relay deferred.
     pub deferred: i64,
@@ -116,10 +116,10 @@ pub async fn read(conn: &mut Conn, campaign: &Campaign) -> Result<Summary> {
         planned: 0,
         accepted: state(State::Accepted),
         rejected: state(State::Rejected),
-        uncertain: state(State::Uncertain) + state(State::Sending),
+        uncertain: state(State::Uncertain),
         suppressed: state(State::Suppressed),
         skipped: state(State::Skipped),
-        pending: open - state(State::Sending),
+        pending: open,
         sending: state(State::Sending),
         deferred: number("deferred", 0),
         opens: number(erased_counts::OPEN, 0),

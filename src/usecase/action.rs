@@ -43,6 +43,8 @@ crate::text_enum! {
         RestrictContact = "restrict_contact",
         /// End the restriction of a contact.
         UnrestrictContact = "unrestrict_contact",
+        /// Lift the suppression of a contact after a hard bounce.
+        UnsuppressContact = "unsuppress_contact",
         /// Erase a contact.
         EraseContact = "erase_contact",
         /// Save a segment.
@@ -164,9 +166,11 @@ impl Action {
             | Self::ResumeSeries
             | Self::SettleUncertain => (Workspace, MARKETER),
             Self::Export => (Workspace, ANALYST),
-            Self::CorrectContact | Self::RestrictContact | Self::UnrestrictContact | Self::EraseContact => {
-                (Workspace, SUPPORT)
-            }
+            Self::CorrectContact
+            | Self::RestrictContact
+            | Self::UnrestrictContact
+            | Self::UnsuppressContact
+            | Self::EraseContact => (Workspace, SUPPORT),
             Self::ShowContact | Self::ListUncertain => (Workspace, PERSONAL),
             Self::ListFields
             | Self::ListLists

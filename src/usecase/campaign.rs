@@ -64,7 +64,7 @@ impl Source {
 pub struct Added {
     /// Its name.
     pub name: String,
-    /// Always draft.
+    /// draft; scheduled or paused when the file of such a campaign was replaced.
     pub state: &'static str,
     /// Its list.
     pub list: String,
@@ -112,7 +112,8 @@ pub struct Started {
     pub launched: Option<u64>,
 }
 
-/// Reads a campaign file and saves the draft; a draft of the same name is replaced. The email must compile.
+/// Reads a campaign file and saves the draft; the file of a campaign of the same name that has not started is replaced, and
+/// a scheduled one keeps its time. The email must compile.
 pub async fn add(installation: &Installation, actor: &Actor, source: &Source) -> Result<Added> {
     let permit = actor.permit(Action::AddCampaign)?;
     let now = installation.clock.now();
@@ -137,9 +138,9 @@ pub async fn add(installation: &Installation, actor: &Actor, source: &Source) ->
     tx.commit().await?;
     permit.audit(id);
     Ok(Added {
-        at: first_start(&file.schedule, now),
+        at: campaign.starts_at.or_else(|| first_start(&file.schedule, now)),
         name: file.name,
-        state: State::Draft.as_str(),
+        state: campaign.state.as_str(),
         list: list.name,
         segment: file.segment,
         links: composer.email().links().len(),
@@ -188,7 +189,7 @@ pub async fn start(
 ) -> Result<Started> {
     let permit = actor.permit(Action::StartCampaign)?;
     let mut campaign = model::find_by_name(&mut *installation.db.read().await?, permit.workspace, name).await?;
-    let is_startable = matches!(campaign.state, State::Draft | State::Scheduled);
+    let is_startable = campaign.is_startable();
     if let Some(until) = &options.until {
         if !is_startable {
             return Err(transition::refusal(&campaign, "start"));
@@ -205,7 +206,7 @@ pub async fn start(
     Ok(Started { campaign: view(installation, campaign.id).await?, launched })
 }
 
-/// Pauses a campaign; messages in flight are completed.
+/// Pauses a campaign; messages in flight are completed. A scheduled campaign does not start while it is paused.
 pub async fn pause(installation: &Installation, actor: &Actor, name: &str) -> Result<CampaignView> {
     let permit = actor.permit(Action::PauseCampaign)?;
     let mut tx = installation.db.write().await?;
@@ -224,7 +225,7 @@ pub const PAUSED_BY_USER: &str = "paused-by-hand";
 ///
 /// # Errors
 ///
-/// `Conflict` when its deadline has passed and no other is named.
+/// `Conflict` when its deadline has passed and no other is named, or when it was scheduled and its start has passed.
 pub async fn resume(
     installation: &Installation,
     actor: &Actor,
@@ -246,6 +247,9 @@ pub async fn resume(
             return Err(Message::new("campaign-late").with("name", name).conflict());
         }
         None => {}
+    }
+    if !campaign.is_launched() && campaign.starts_at.is_some_and(|at| at <= now) {
+        return Err(Message::new("campaign-start-passed").with("name", name).conflict());
     }
     match campaign.state {
         State::Running if refused => {}
@@ -306,7 +310,7 @@ pub async fn progress(
     ProgressView::read(&mut conn, campaign, rate, installation.clock.now()).await
 }
 
-async fn view(installation: &Installation, id: crate::infra::id::Id) -> Result<CampaignView> {
+pub(super) async fn view(installation: &Installation, id: crate::infra::id::Id) -> Result<CampaignView> {
     let mut conn = installation.db.read().await?;
     let campaign = model::find(&mut conn, id).await?.ok_or_else(|| Message::new("campaign-gone").internal())?;
     CampaignView::read(&mut conn, campaign, installation.clock.now()).await

@@ -9,7 +9,7 @@ use super::{Action, Actor};
 use crate::audience::address::Address;
 use crate::audience::contact::{self, Contact, NewContact};
 use crate::audience::field::{self, Field};
-use crate::audience::{subscription, tombstone};
+use crate::audience::{hard_bounce, subscription, tombstone};
 use crate::campaign::delivery;
 use crate::infra::db::Conn;
 use crate::infra::error::{Message, Result};
@@ -49,6 +49,16 @@ pub struct Restricted {
     pub restricted: bool,
     /// How many subscriptions changed.
     pub subscriptions: u64,
+    /// The address; prints masked.
+    #[serde(skip)]
+    pub address: Address,
+}
+
+/// A contact whose suppression was lifted.
+#[derive(Debug, Serialize)]
+pub struct Unsuppressed {
+    /// False when the contact was not suppressed.
+    pub unsuppressed: bool,
     /// The address; prints masked.
     #[serde(skip)]
     pub address: Address,
@@ -125,8 +135,12 @@ pub async fn correct(
     }
     contact::update(&mut tx, permit.workspace, std::slice::from_ref(&changed), installation.clock.now()).await?;
     delivery::forget::forget_snapshots(&mut tx, contact.id).await?;
-    // A later erasure searches files for the new address alone.
     let old = Some(&contact.address).filter(|old| old.canonical() != changed.address.canonical());
+    if old.is_some() {
+        // The bounce was that of the old address.
+        hard_bounce::lift(&mut tx, contact.id).await?;
+    }
+    // A later erasure searches files for the new address alone.
     correction_log::append(installation, permit.workspace, old).await?;
     tx.commit().await?;
     let pending = remove_bytes(installation).await;
@@ -142,6 +156,18 @@ pub async fn restrict(installation: &Installation, actor: &Actor, address: &str)
 /// Ends the restriction of a contact.
 pub async fn unrestrict(installation: &Installation, actor: &Actor, address: &str) -> Result<Restricted> {
     set_restriction(installation, actor, address, false).await
+}
+
+/// Lifts the suppression of a contact whose mailbox did not exist. Nothing changes for a contact that is not suppressed.
+pub async fn unsuppress(installation: &Installation, actor: &Actor, address: &str) -> Result<Unsuppressed> {
+    let permit = actor.permit(Action::UnsuppressContact)?;
+    let address = parse(address)?;
+    let mut tx = installation.db.write().await?;
+    let contact = find(&mut tx, permit.workspace, &address).await?;
+    let unsuppressed = hard_bounce::lift(&mut tx, contact.id).await?;
+    tx.commit().await?;
+    permit.audit(contact.id);
+    Ok(Unsuppressed { unsuppressed, address })
 }
 
 async fn set_restriction(

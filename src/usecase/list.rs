@@ -43,6 +43,8 @@ pub struct ListRow {
     pub confirmed: i64,
     /// Subscriptions that wait for their confirmation.
     pub pending: i64,
+    /// Subscriptions of contacts whose mailbox does not exist.
+    pub bounced: i64,
     /// Restricted subscriptions.
     pub restricted: i64,
 }
@@ -100,6 +102,7 @@ pub async fn list(installation: &Installation, actor: &Actor) -> Result<Lists> {
             closed: list.closed,
             confirmed: number(State::Confirmed),
             pending: number(State::Pending),
+            bounced: number(State::Bounced),
             restricted: number(State::Restricted),
             list: list.name,
         });

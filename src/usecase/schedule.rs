@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::campaign::view;
+use super::campaign_view::CampaignView;
 use super::output::{time, utc};
 use super::preflight::{check, refuse_problems};
 use super::{Action, Actor};
@@ -110,6 +112,17 @@ pub async fn set(
     Ok(Scheduled { name: name.to_owned(), state, at, local, zone, notes: notes(&start, &schedule), message })
 }
 
+/// Makes a scheduled campaign a draft again.
+pub async fn unschedule(installation: &Installation, actor: &Actor, name: &str) -> Result<CampaignView> {
+    let permit = actor.permit(Action::ScheduleCampaign)?;
+    let mut tx = installation.db.write().await?;
+    let campaign = model::find_by_name(&mut tx, permit.workspace, name).await?;
+    transition::unschedule(&mut tx, &campaign).await?;
+    tx.commit().await?;
+    permit.audit(campaign.id);
+    view(installation, campaign.id).await
+}
+
 /// Recalls the deliveries of a campaign that are not sent yet, and counts what became of each.
 pub async fn recall(installation: &Installation, actor: &Actor, name: &str) -> Result<Recalled> {
     let permit = actor.permit(Action::RecallCampaign)?;
@@ -127,7 +140,7 @@ pub async fn recall(installation: &Installation, actor: &Actor, name: &str) -> R
         planned: summary.planned,
         accepted: summary.accepted,
         recalled,
-        uncertain: summary.uncertain - summary.sending,
+        uncertain: summary.uncertain,
         sending: summary.sending,
         rejected: summary.rejected,
         suppressed: summary.suppressed,

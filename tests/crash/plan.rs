@@ -207,6 +207,11 @@ impl Plan<'_> {
         );
         let late = Fault::new(ProcessEnd::At("after-body-reply", 250)).with_bug("mark-after-body");
         self.both("control: mark after the body", Expectation::Detected, 2, Scenario::Kill(late));
+        let unnamed = Fault::new(ProcessEnd::At("after-body-reply", 250)).with_bug("name-no-bodies");
+        self.both("control: begun bodies are not named", Expectation::Detected, 2, Scenario::Kill(unnamed));
+        let early = Fault::new(ProcessEnd::At("after-data-reply", 250)).with_delay(Duration::from_millis(4));
+        let early = early.with_bug("name-every-mark");
+        self.both("control: bodies are named at the mark", Expectation::Detected, 2, Scenario::Kill(early));
         let ungated = UnsubscribeRun { bug: Some("skip-final-check"), ..UnsubscribeRun::default() };
         self.both(
             "control: no final eligibility check",

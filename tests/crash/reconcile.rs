@@ -29,6 +29,8 @@ pub struct Findings {
     pub wrong: usize,
     /// Recipients listed as uncertain.
     pub uncertain: usize,
+    /// Of these, those of whose message the relay has had nothing.
+    pub unseen: usize,
     /// What was wrong, a line each, without addresses.
     pub notes: Vec<String>,
 }
@@ -137,6 +139,7 @@ pub async fn compare(
     }
     let doubts: i64 =
         erased.iter().filter(|row| row.get::<String, _>(0) == "uncertain").map(|row| row.get::<i64, _>(1)).sum();
+    findings.unseen = count(&|to, state| state == "uncertain" && !seen.has_begun(to));
     findings.uncertain = count(&|_, state| state == "uncertain") + usize::try_from(doubts).unwrap_or(0);
     Ok(findings)
 }

@@ -1,6 +1,7 @@
 //! SMTP server of the crash tests: every accepted message is in its log on disk before the reply 250. Its behaviour can be
 //! changed while it runs.
 
+use std::collections::HashSet;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -72,6 +73,8 @@ pub struct Counters {
     pub accepted: AtomicU64,
     /// Times that something else than the usual was done, as the behaviour said.
     pub acts: AtomicU64,
+    /// Recipients of whose message at least a part has come in.
+    begun: Mutex<HashSet<String>>,
     /// Texts whose connection was dropped on purpose after they were heard.
     pub dropped: AtomicU64,
 }
@@ -82,6 +85,16 @@ impl Counters {
         let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
         times.push(Instant::now());
         self.mails.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    /// Records that a part of a message has come in.
+    fn begin_text(&self, to: &str) {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner).insert(to.to_owned());
+    }
+
+    /// True when a part of a message to this recipient has come in.
+    pub fn has_begun(&self, to: &str) -> bool {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner).contains(to)
     }
 
     /// When the MAIL of this number came in.

@@ -27,6 +27,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("indexed_field", "audience/field_indexing"),
     ("list", "audience/list"),
     ("subscription", "audience/subscription"),
+    ("hard_bounce", "audience/hard_bounce"),
     ("evidence", "audience/consent"),
     ("consent", "audience/consent"),
     ("tombstone", "audience/tombstone"),

@@ -1,5 +1,6 @@
 //! Mailer: campaigns sent to a scripted SMTP server.
 
+mod busy;
 mod compose;
 mod failures;
 pub mod fixture;

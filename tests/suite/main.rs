@@ -21,6 +21,7 @@ mod export;
 mod failpoint;
 mod file_erasure;
 mod fixture;
+mod hard_bounce;
 mod health_and_metrics;
 mod hostile;
 mod import;

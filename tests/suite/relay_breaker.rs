@@ -167,7 +167,9 @@ both!(next_mailer_of_a_folder_recovers_at_once, |fixture| {
     let installation = &fixture.installation;
     let (lease, _) = Lease::acquire(installation).await.expect("a lease");
     let claimed = canary::claim(fixture, lease.id, running.id, 3).await;
-    canary::mark(fixture, lease.id, &claimed[..1]).await;
+    canary::mark(fixture, lease.id, &claimed[..2]).await;
+    let begun = lease.begun.as_ref().expect("a file");
+    Arc::new(begun.ring(1)).mark(claimed[0].id, 0).set();
     drop(lease);
 
     timeout(Duration::from_secs(10), mail(fixture)).await.expect("an end");

@@ -3,4 +3,5 @@
 mod deadline;
 pub mod fixture;
 mod recall;
+mod scheduled;
 mod start;

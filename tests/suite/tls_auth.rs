@@ -204,3 +204,36 @@ async fn ca_file_without_certificates_is_reported() {
         assert_eq!(error, Cause::CaFile.at(Phase::Tls));
     }
 }
+
+#[tokio::test]
+async fn login_is_tried_when_plain_is_refused() {
+    let authority = Authority::new();
+    for refusal in ["504 5.5.4 mechanism not supported", "535 5.7.8 not in this mechanism"] {
+        let sink = Plan::new()
+            .offering(&["AUTH PLAIN LOGIN"])
+            .encrypted(authority.vouch(HERE), true)
+            .on(move |at| if at.line.starts_with("AUTH PLAIN") { Action::Say(refusal) } else { Action::Usual })
+            .start()
+            .await;
+        let session = Session::open(&target(&sink, &authority, "smtps", ""), &timeouts()).await.expect(refusal);
+        assert!(session.is_encrypted());
+        let commands = sink.log().commands.clone();
+        let signed: Vec<_> = commands.iter().filter(|line| line.starts_with("AUTH")).collect();
+        assert!(signed.len() == 2 && signed[1].starts_with("AUTH LOGIN"), "{signed:?}");
+    }
+}
+
+#[tokio::test]
+async fn credentials_that_no_mechanism_accepts_are_a_configuration_error() {
+    let authority = Authority::new();
+    for act in [Action::Say("535 5.7.8 no"), Action::SayAndDrop("535 5.7.8 no")] {
+        let sink = Plan::new()
+            .offering(&["AUTH PLAIN LOGIN"])
+            .encrypted(authority.vouch(HERE), true)
+            .at("AUTH", act)
+            .start()
+            .await;
+        let error = refusal(&sink, &target(&sink, &authority, "smtps", "")).await;
+        assert!(error.is_configuration(), "{error}");
+    }
+}

@@ -67,6 +67,7 @@ impl<'a> Compiler<'a> {
                 self.compare(*op, &Query::new("c.canonical"), &with_ascii_domains(values))
             }
             Condition::Compare(Subject::Email, op, values) => self.compare(*op, &Query::new("c.canonical"), values),
+            Condition::Reachable => Query::new("c.reachable = 1"),
             Condition::OnList(list, within) => {
                 let recent =
                     self.since(*within).map(|since| Query::new("member.joined_at >= :since").bind("since", since));
@@ -103,7 +104,7 @@ impl<'a> Compiler<'a> {
             Condition::Activity(activity, campaign, _) => Query::new("(select max({time}) from {rows})")
                 .fragment("time", time_of(*activity))
                 .fragment("rows", rows_of(*activity, campaign.as_ref())),
-            Condition::Compare(..) => Query::new("cast(null as bigint)"),
+            Condition::Compare(..) | Condition::Reachable => Query::new("cast(null as bigint)"),
         }
     }
 

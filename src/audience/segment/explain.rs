@@ -25,6 +25,8 @@ crate::text_enum! {
         Unknown = "unknown",
         /// Restricted, and so in no segment.
         Restricted = "restricted",
+        /// Suppressed because its mailbox does not exist, and so in no segment.
+        Bounced = "bounced",
         /// On no list, or confirmed on none.
         Unlisted = "unlisted",
     }
@@ -109,6 +111,8 @@ async fn reachability(conn: &mut Conn, contact: Id) -> Result<Reachability> {
         Reachability::Restricted
     } else if lists.iter().any(|list| list.state == State::Confirmed) {
         Reachability::Reachable
+    } else if lists.iter().any(|list| list.state == State::Bounced) {
+        Reachability::Bounced
     } else {
         Reachability::Unlisted
     })
@@ -125,6 +129,7 @@ fn value(condition: &Condition, contact: &Contact, last_time: Option<Millis>) ->
                 (_, None) => value.to_string(),
             })
         }
+        Condition::Reachable => None,
         Condition::Compare(Subject::Joined(_), ..) | Condition::OnList(..) | Condition::Activity(..) => {
             last_time.map(|at| day_of(at).to_string())
         }

@@ -6,7 +6,7 @@ use sqlx::Row;
 use super::ast::{self, Name, Value};
 use super::lexer::day;
 use super::parse_error::{ParseError, Span};
-use super::typed_expr::{Condition, Literal, Op, Reference, Subject, Tree};
+use super::typed_expr::{Condition, Literal, Op, REACHABLE, Reference, Subject, Tree};
 use crate::audience::address::Address;
 use crate::audience::field::{self, Field, Kind};
 use crate::audience::list;
@@ -59,6 +59,11 @@ impl Names {
 
     fn condition(&self, condition: ast::Condition) -> Result<Condition, ParseError> {
         Ok(match condition {
+            ast::Condition::Flag(name)
+                if self.field(&name.text).is_none() && name.text.eq_ignore_ascii_case(REACHABLE) =>
+            {
+                Condition::Reachable
+            }
             ast::Condition::Flag(name) => {
                 let subject = self.subject(&name)?;
                 match subject {

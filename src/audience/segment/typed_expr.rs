@@ -115,7 +115,12 @@ pub enum Condition {
     OnList(Reference, Option<u32>),
     /// An activity in one campaign, or in any; within the last N days when given.
     Activity(Activity, Option<Reference>, Option<u32>),
+    /// May be mailed on at least one list: neither restricted nor suppressed after a hard bounce.
+    Reachable,
 }
+
+/// The word of [`Condition::Reachable`]. A declared field of this name takes precedence.
+pub const REACHABLE: &str = "reachable";
 
 /// Words of the language. A field with such a name is written in backticks.
 const KEYWORDS: &[&str] = &["и", "или", "не", "and", "or", "not", "on", "joined", "opened", "clicked", "received"];
@@ -199,6 +204,7 @@ impl fmt::Display for Condition {
                 write!(f, "{subject} {op}")?;
                 values.iter().try_for_each(|value| write!(f, " {value}"))
             }
+            Self::Reachable => f.write_str(REACHABLE),
             Self::OnList(list, within) => write!(f, "on({}{})", Quoted(&list.name), Within(*within)),
             Self::Activity(act, None, within) => write!(f, "{act}(any{})", Within(*within)),
             Self::Activity(act, Some(campaign), within) => {

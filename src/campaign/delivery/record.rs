@@ -150,6 +150,35 @@ async fn correct_erased(conn: &mut Conn, results: &[&DeliveryResult]) -> Result<
     Ok(())
 }
 
+/// The deliveries that a mailer has marked, each with the number of earlier attempts.
+pub async fn list_sending(conn: &mut Conn, mailer: Id) -> Result<Vec<(Id, i32)>> {
+    let rows = Query::new("select id, attempts from delivery where mailer_id = :mailer and state = 'sending'")
+        .bind("mailer", mailer)
+        .fetch_all(conn)
+        .await?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+/// Makes marked deliveries of a dead mailer pending again: the relay has nothing of this attempt. Returns how many.
+pub async fn return_unbegun(conn: &mut Conn, mailer: Id, ids: &[Id], now: Millis) -> Result<u64> {
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    Query::new(
+        "update delivery
+            set state = 'pending', mailer_id = null, changed_at = :now,
+                snapshot_address = case when attempts = 0 then null else snapshot_address end,
+                snapshot_fields = case when attempts = 0 then null else snapshot_fields end,
+                dated_at = case when attempts = 0 then null else dated_at end
+          where id in :ids and state = 'sending' and mailer_id = :mailer",
+    )
+    .bind("now", now)
+    .bind_ids("ids", ids)
+    .bind("mailer", mailer)
+    .execute(conn)
+    .await
+}
+
 /// Settles the deliveries of dead mailers: leased ones become pending, marked ones uncertain. Returns both numbers.
 pub async fn recover(conn: &mut Conn, dead: &[Id], now: Millis) -> Result<(u64, u64)> {
     if dead.is_empty() {

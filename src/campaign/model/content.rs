@@ -10,7 +10,7 @@ use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 
 /// The campaign file as it was added.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CampaignSource {
     /// `md` or `html`.
     pub format: String,
@@ -55,7 +55,7 @@ pub async fn read_frozen(conn: &mut Conn, campaign: Id) -> Result<Option<String>
     Ok(row.and_then(|row| row.get(0)))
 }
 
-/// Stores the file of a draft.
+/// Stores the file of a campaign that has not started.
 pub(super) async fn save_source(conn: &mut Conn, campaign: Id, source: &str) -> Result<()> {
     Query::new(
         "insert into campaign_content (campaign_id, source)

@@ -2,7 +2,7 @@
 //! does not allow. What a transition means for deliveries is in `campaign::lifecycle`, `campaign::recall` and
 //! `campaign::deadline`.
 
-use super::{Campaign, State, content, find};
+use super::{Campaign, IS_STARTABLE, State, content, find};
 use crate::campaign::schedule::StartTime;
 use crate::campaign::uncertain_policy::UncertainPolicy;
 use crate::infra::clock::Millis;
@@ -15,8 +15,9 @@ pub async fn schedule(conn: &mut Conn, campaign: &Campaign, start: &StartTime) -
     let moved = Query::new(
         "update campaign
             set state = 'scheduled', starts_at = :at, starts_local = :local, zone = :zone, reason = null
-          where id = :id and state in ('draft', 'scheduled')",
+          where id = :id and {is_startable}",
     )
+    .fragment("is_startable", IS_STARTABLE)
     .bind("at", start.at)
     .bind("local", &start.local)
     .bind("zone", &start.zone)
@@ -26,14 +27,30 @@ pub async fn schedule(conn: &mut Conn, campaign: &Campaign, start: &StartTime) -
     expect_changed(moved, campaign, "schedule")
 }
 
+/// Makes a scheduled campaign, paused or not, a draft without a time of start.
+pub async fn unschedule(conn: &mut Conn, campaign: &Campaign) -> Result<()> {
+    let moved = Query::new(
+        "update campaign
+            set state = 'draft', starts_at = null, starts_local = null, reason = null
+          where id = :id and state <> 'draft' and {is_startable}",
+    )
+    .fragment("is_startable", IS_STARTABLE)
+    .bind("id", campaign.id)
+    .execute(conn)
+    .await?;
+    expect_changed(moved, campaign, "unschedule")
+}
+
 /// Stores the frozen content (JSON) and sets the campaign running. Returns false when the campaign runs already or its
 /// start was moved meanwhile: two concurrent starts are one start.
 pub async fn set_running(conn: &mut Conn, campaign: &Campaign, frozen: &str, now: Millis) -> Result<bool> {
     let moved = Query::new(
         "update campaign
             set state = 'running', launched_at = :now, reason = null
-          where id = :id and state in ('draft', 'scheduled') and coalesce(starts_at, -1) = :starts_at",
+          where id = :id and state = :state and {is_startable} and coalesce(starts_at, -1) = :starts_at",
     )
+    .bind("state", campaign.state.as_str())
+    .fragment("is_startable", IS_STARTABLE)
     .bind("now", now)
     .bind("id", campaign.id)
     .bind("starts_at", campaign.starts_at.unwrap_or(-1))
@@ -44,7 +61,8 @@ pub async fn set_running(conn: &mut Conn, campaign: &Campaign, frozen: &str, now
         return Ok(true);
     }
     let current = find(conn, campaign.id).await?.ok_or_else(|| Message::new("campaign-gone").internal())?;
-    let meanwhile = current.state == State::Running || current.starts_at != campaign.starts_at;
+    let moved = current.is_startable() && (current.state, current.starts_at) != (campaign.state, campaign.starts_at);
+    let meanwhile = current.state == State::Running || moved;
     if meanwhile { Ok(false) } else { Err(refusal(&current, "start")) }
 }
 
@@ -103,14 +121,16 @@ pub async fn reopen(conn: &mut Conn, campaign: Id) -> Result<()> {
     Ok(())
 }
 
-/// Pauses a running campaign. Messages in flight are finished; no new one is sent.
+/// Pauses a running campaign: messages in flight are finished, no new one is sent. A scheduled campaign does not start
+/// while it is paused.
 pub async fn pause(conn: &mut Conn, campaign: &Campaign, reason: &str) -> Result<()> {
-    let moved =
-        Query::new("update campaign set state = 'paused', reason = :reason where id = :id and state = 'running'")
-            .bind("reason", reason)
-            .bind("id", campaign.id)
-            .execute(conn)
-            .await?;
+    let moved = Query::new(
+        "update campaign set state = 'paused', reason = :reason where id = :id and state in ('running', 'scheduled')",
+    )
+    .bind("reason", reason)
+    .bind("id", campaign.id)
+    .execute(conn)
+    .await?;
     expect_changed(moved, campaign, "pause")
 }
 
@@ -140,12 +160,16 @@ pub async fn return_to_draft(conn: &mut Conn, campaign: &Campaign, reason: &str)
     expect_changed(moved, campaign, "start")
 }
 
-/// Resumes a paused campaign.
+/// Resumes a paused campaign: one that was scheduled is scheduled again.
 pub async fn resume(conn: &mut Conn, campaign: &Campaign) -> Result<()> {
-    let moved = Query::new("update campaign set state = 'running', reason = null where id = :id and state = 'paused'")
-        .bind("id", campaign.id)
-        .execute(conn)
-        .await?;
+    let moved = Query::new(
+        "update campaign
+            set state = case when launched_at is null then 'scheduled' else 'running' end, reason = null
+          where id = :id and state = 'paused'",
+    )
+    .bind("id", campaign.id)
+    .execute(conn)
+    .await?;
     expect_changed(moved, campaign, "resume")
 }
 

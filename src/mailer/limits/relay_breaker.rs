@@ -21,6 +21,15 @@ const MAX_DENIALS: u32 = 20;
 /// After this time without another failure the count of failures starts again.
 const FAILURE_TTL: Duration = Duration::from_secs(60);
 
+/// A relay that has accepted a message within this time works: a refused connection is one too many.
+const WORKING_TIME: Duration = Duration::from_secs(60);
+
+/// The longest wait for a relay that takes no session at all.
+const MAX_BUSY_WAIT: Duration = Duration::from_secs(5 * 60);
+
+/// The longest pause of one connection that was one too many.
+const MAX_EXTRA_PAUSE: Duration = Duration::from_secs(60);
+
 /// The longest cooldown.
 const MAX_COOLDOWN: Duration = Duration::from_secs(15 * 60);
 
@@ -40,6 +49,9 @@ struct State {
     /// Messages in a row whose reply was lost.
     lost: u32,
     failing: Option<Failing>,
+    last_accepted: Option<Instant>,
+    /// Until when a relay that takes no session is left alone, and how often in a row it took none.
+    busy: Option<(Instant, u32)>,
     /// Cooldowns since the last accepted message.
     cooldowns: u32,
     /// Probed after a cooldown, and no message was accepted yet.
@@ -99,6 +111,7 @@ impl RelayBreaker {
     pub fn record_accepted(&self) {
         let mut state = self.lock();
         (state.denials, state.lost, state.cooldowns, state.half_open) = (0, 0, 0, false);
+        (state.last_accepted, state.busy) = (Some(Instant::now()), None);
         state.forget_failures();
     }
 
@@ -131,6 +144,35 @@ impl RelayBreaker {
             state.lost > state.connections
         };
         self.record_failure(error.message(), costly || error.is_configuration())
+    }
+
+    /// The relay takes no further session at the moment. If it works for other connections, this one pauses, longer with
+    /// each of its `failures` in a row; otherwise the whole relay is left alone for a while. Nothing is paused: sending
+    /// goes on by itself. Returns how long the connection pauses.
+    pub fn record_busy(&self, error: &SmtpError, failures: u32) -> Duration {
+        let mut state = self.lock();
+        if state.last_accepted.is_some_and(|at| at.elapsed() < WORKING_TIME) {
+            return Duration::from_secs(1 << failures.min(6)).min(MAX_EXTRA_PAUSE);
+        }
+        let (now, refused) = (Instant::now(), state.busy.map_or(0, |(_, refused)| refused));
+        // The connections of one attempt count once.
+        if state.busy.is_none_or(|(until, _)| until <= now) {
+            let first = (state.max_failure_time / 8).clamp(Duration::from_millis(250), Duration::from_secs(5));
+            let wait = first.saturating_mul(1 << refused.min(16)).min(MAX_BUSY_WAIT);
+            state.busy = Some((now + wait, refused + 1));
+            tracing::warn!(
+                cause = error.message().key,
+                seconds = wait.as_secs(),
+                "relay takes no session; trying again"
+            );
+        }
+        Duration::ZERO
+    }
+
+    /// How long the relay is still left alone because it takes no session.
+    pub fn busy_for(&self) -> Option<Duration> {
+        let (until, _) = self.lock().busy?;
+        Some(until.saturating_duration_since(Instant::now())).filter(|left| !left.is_zero())
     }
 
     /// The relay has failed for another reason; `permanent` opens the breaker at once. Returns how long the connection
@@ -176,7 +218,7 @@ impl RelayBreaker {
 
 impl State {
     fn close(&mut self) {
-        (self.failing, self.denials, self.lost) = (None, 0, 0);
+        (self.failing, self.busy, self.denials, self.lost) = (None, None, 0, 0);
     }
 
     /// The relay answers as it should. An open breaker stays open: only a probe closes it.

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 
 use tokio::time::Instant;
 
+use crate::audience::hard_bounce::{self, HardBounce};
 use crate::campaign::delivery::{self, DeliveryResult, Mark, Marked, ResultBatch};
+use crate::infra::clock::Millis;
 use crate::infra::db::store_status::WritePurpose;
 use crate::infra::db::{Conn, Script};
 use crate::infra::error::Result;
@@ -38,6 +40,7 @@ pub async fn commit(
     lease::check_lock(&done.remove(0))?;
     let (recorded, marked_rows) = done.split_at(written);
     batch.correct(&mut tx, mailer, recorded).await?;
+    let has_bounces = record_bounces(&mut tx, results, now).await?;
     delivery::release(&mut tx, mailer, releases, now).await?;
     let marked = delivery::collect_marked(&mut tx, mailer, marks, marked_rows, now).await?;
     if !marked.is_empty() {
@@ -48,5 +51,33 @@ pub async fn commit(
     if !results.is_empty() {
         failpoint::hit("after-result-commit");
     }
+    if has_bounces && let Err(error) = hard_bounce::apply(&installation.db).await {
+        tracing::warn!(error = error.message().key, "bounced contacts are suppressed later");
+    }
     Ok(marked)
+}
+
+/// Records the hard bounces among the results, in the transaction that records the results. True when there are any.
+async fn record_bounces(conn: &mut Conn, results: &[DeliveryResult], now: Millis) -> Result<bool> {
+    let is_bounce = |result: &&DeliveryResult| {
+        result.state == delivery::State::Rejected && result.reason.as_deref() == Some(delivery::BOUNCE)
+    };
+    let bounced: HashMap<Id, String> =
+        results.iter().filter(is_bounce).map(|result| (result.id, status(result))).collect();
+    if bounced.is_empty() {
+        return Ok(false);
+    }
+    let ids: Vec<Id> = bounced.keys().copied().collect();
+    let contacts = delivery::contacts_of(conn, &ids).await?;
+    let bounces: Vec<HardBounce> =
+        contacts.into_iter().map(|(id, contact)| HardBounce { contact, status: bounced[&id].clone() }).collect();
+    hard_bounce::record(conn, &bounces, now).await?;
+    Ok(true)
+}
+
+/// The code of a result's reply and its enhanced code, without the text, which may name the recipient.
+fn status(result: &DeliveryResult) -> String {
+    let enhanced = result.reply.split(' ').next().unwrap_or_default();
+    let is_enhanced = enhanced.starts_with("5.") && enhanced.bytes().all(|byte| byte == b'.' || byte.is_ascii_digit());
+    if is_enhanced { format!("{} {enhanced}", result.code) } else { result.code.to_string() }
 }

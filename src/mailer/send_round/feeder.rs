@@ -286,7 +286,17 @@ impl Feeder {
         let relays = campaign.eligible.iter().map(|at| &self.relays[*at]).filter(|queue| queue.is_available());
         let relays: Option<Vec<Millis>> = relays.map(|queue| queue.context.tokens.exhausted_until()).collect();
         let relays = relays.and_then(|until| until.into_iter().min());
-        [quota, relays].into_iter().flatten().max().map(Some)
+        [quota, relays, self.busy_until(campaign)].into_iter().flatten().max().map(Some)
+    }
+
+    /// When the first relay of a campaign takes sessions again, if none does now.
+    fn busy_until(&self, campaign: &ActiveCampaign) -> Option<Millis> {
+        let queues = || campaign.eligible.iter().map(|at| &self.relays[*at]);
+        if queues().any(RelayQueue::is_available) {
+            return None;
+        }
+        let wait = queues().filter_map(|queue| queue.context.breaker.busy_for()).min()?;
+        Some(self.now() + Millis::try_from(wait.as_millis()).unwrap_or(Millis::MAX / 2))
     }
 
     async fn is_due(&self, campaign: &ActiveCampaign, lane: &str) -> Result<bool> {

@@ -35,9 +35,9 @@ impl RelayQueue {
         self.sender.max_capacity()
     }
 
-    /// True while the breaker of the relay lets messages through.
+    /// True while the breaker of the relay lets messages through and the relay takes sessions.
     pub(super) fn is_available(&self) -> bool {
-        !self.context.breaker.is_open()
+        !self.context.breaker.is_open() && self.context.breaker.busy_for().is_none()
     }
 
     /// True when the relay has taken no job for a while.

@@ -106,6 +106,13 @@ impl SmtpError {
         }
     }
 
+    /// True when the server takes no further session at the moment: a temporary refusal instead of a greeting or of a
+    /// sign-in. That is how servers limit connections (421).
+    pub fn is_busy(&self) -> bool {
+        let is_early = matches!(self.phase, Phase::Connect | Phase::Greeting | Phase::Auth);
+        is_early && matches!(&self.cause, Cause::UnexpectedReply(reply) if reply.is_transient())
+    }
+
     /// The message for the operator. It has reply codes, never the text of a reply: that may repeat an address.
     pub fn message(&self) -> Message {
         let message = Message::new(self.key()).with("phase", self.phase);

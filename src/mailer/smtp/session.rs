@@ -14,6 +14,7 @@ use lettre::transport::smtp::commands::{Data, Noop, Quit, Rset};
 
 use crate::infra::failpoint;
 use crate::infra::metric::GaugeGuard;
+use crate::mailer::begun_bodies::BodyMark;
 use crate::mailer::smtp::dot_stuffing;
 use crate::mailer::smtp::error::{Cause, Phase, SmtpError};
 use crate::mailer::smtp::extension::Extensions;
@@ -69,6 +70,8 @@ pub struct Session {
     /// True once the server has replied to an envelope that was sent together with a message.
     pipelining_proven: bool,
     state: State,
+    /// Of the message that is sent next.
+    body_mark: Option<BodyMark>,
     _counted: GaugeGuard,
 }
 
@@ -178,6 +181,17 @@ impl Session {
         Ok(if refused { EnvelopeReply::RecipientRefused(recipient) } else { EnvelopeReply::Accepted })
     }
 
+    /// Gives the mark that is set before the first byte of the next message goes out.
+    pub fn set_body_mark(&mut self, mark: Option<BodyMark>) {
+        self.body_mark = mark;
+    }
+
+    fn mark_body(&mut self) {
+        if let Some(mark) = self.body_mark.take() {
+            mark.set();
+        }
+    }
+
     /// Sends the message whose envelope was accepted and returns the server's reply: 2xx, 4xx or 5xx. The message must
     /// have no lone CR or LF and no NUL; leading dots are doubled here.
     pub async fn send_message(&mut self, message: &[u8]) -> Result<Reply, SmtpError> {
@@ -199,6 +213,7 @@ impl Session {
         }
         expect_code(go_ahead, 354, Phase::Data)?;
         failpoint::hit("after-data-reply");
+        self.mark_body();
 
         // The end of the text and its dot go in one write: a second small one would wait for the acknowledgement of
         // the first.

@@ -1,6 +1,7 @@
 //! Channel: an open connection of a transport. Sends one message and the envelope of the next in one exchange.
 
 use crate::audience::address::Address;
+use crate::mailer::begun_bodies::BodyMark;
 use crate::mailer::smtp::dot_stuffing;
 use crate::mailer::smtp::error::{Cause, Phase, SmtpError};
 use crate::mailer::smtp::extension::Extensions;
@@ -21,6 +22,8 @@ enum Kind {
 pub struct OutgoingMessage<'m> {
     /// The recipient.
     pub to: &'m Address,
+    /// To be set before the first byte of the message goes out.
+    pub mark: Option<BodyMark>,
     /// The message: dot-stuffed, with its final dot. The buffer is used for the write; its content is lost.
     pub text: &'m mut Vec<u8>,
 }
@@ -56,12 +59,19 @@ impl Channel {
     ) -> PipelineReplies {
         match (&mut self.0, message, next) {
             (Kind::Smtp(session), Some(message), None) if !session.has_pipelining() => {
+                session.set_body_mark(message.mark);
                 PipelineReplies { message: Some(session.send_stuffed(message.text).await), next: None }
             }
             (Kind::Smtp(session), None, Some(next)) if !session.has_pipelining() => {
                 PipelineReplies { message: None, next: Some(session.envelope(next).await) }
             }
-            (Kind::Smtp(session), message, next) => session.pipeline(message.map(|message| message.text), next).await,
+            (Kind::Smtp(session), message, next) => {
+                let text = message.map(|message| {
+                    session.set_body_mark(message.mark);
+                    message.text
+                });
+                session.pipeline(text, next).await
+            }
             (Kind::Folder(store), message, next) => {
                 let message = match message {
                     Some(message) => Some(write_file(store.clone(), message).await),
@@ -98,6 +108,9 @@ impl Channel {
 
 /// Writes a message to a file. The last step renames the file into place, so that a failed write leaves no message.
 async fn write_file(store: EmlStore, message: OutgoingMessage<'_>) -> Result<Reply, SmtpError> {
+    if let Some(mark) = &message.mark {
+        mark.set();
+    }
     let bytes = dot_stuffing::unstuff(message.text.strip_suffix(b".\r\n").unwrap_or(message.text));
     let to = message.to.clone();
     match tokio::task::spawn_blocking(move || store.store(&to, &bytes)).await {

@@ -110,6 +110,7 @@ fn state(frame: Frame, state: State, day: &str) -> String {
     let key = match state {
         State::Pending => "data-pending",
         State::Confirmed => "data-confirmed",
+        State::Bounced => "data-bounced",
         State::Restricted => "data-restricted",
     };
     frame.lang.translate(&Message::new(key).with("day", day))

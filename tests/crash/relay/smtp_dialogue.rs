@@ -84,7 +84,7 @@ impl Dialogue {
                 "DATA" if to.is_empty() => self.say("554 no valid recipients"),
                 "DATA" => {
                     self.say("354 go on");
-                    let text = self.text().await?;
+                    let text = self.text(&to).await?;
                     let entry = Entry {
                         from: from.take().unwrap_or_default(),
                         to: std::mem::take(&mut to),
@@ -185,10 +185,14 @@ impl Dialogue {
     }
 
     /// The text up to its dot, dots still doubled, with the line end before the dot.
-    async fn text(&mut self) -> Result<Vec<u8>, Closed> {
+    async fn text(&mut self, to: &str) -> Result<Vec<u8>, Closed> {
         let ends: &[&[u8]] =
             if self.behaviour.lenient { &[b"\r\n.\r\n", b"\n.\n", b"\n.\r\n", b"\r\n.\n"] } else { &[b"\r\n.\r\n"] };
         // An empty text begins with its dot.
+        if self.input.is_empty() {
+            self.read().await?;
+        }
+        self.seen.begin_text(to);
         self.input.splice(0..0, *b"\r\n");
         let mut searched = 0;
         loop {

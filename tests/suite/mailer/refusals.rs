@@ -39,7 +39,7 @@ async fn reasons(fixture: &Fixture) -> Vec<String> {
         "select distinct reason from delivery where campaign_id = :campaign and state = 'rejected'",
     )
     .bind("campaign", id)
-    .fetch_all(&mut *fixture.installation.db.read().await.expect("a connection"))
+    .fetch_all(&mut fixture.installation.db.read().await.expect("a connection"))
     .await
     .expect("read");
     rows.iter().map(|row| row.get(0)).collect()
@@ -147,8 +147,7 @@ both!(preflight_asks_the_relays, |fixture| {
     use_relay(fixture, sink.target(), 2).await;
     let keys = async |email: &str| {
         draft(fixture, email).await;
-        let found =
-            preflight(&fixture.installation, &fixture.actor, "autumn", |_, _| {}).await.expect("checked");
+        let found = preflight(&fixture.installation, &fixture.actor, "autumn", |_, _| {}).await.expect("checked");
         let all = found.problems.iter().map(|found| ("problem", found.key));
         let all = all.chain(found.warnings.iter().map(|found| ("warning", found.key)));
         all.filter(|(_, key)| key.contains("relay") || key.contains("capture")).collect::<Vec<_>>()

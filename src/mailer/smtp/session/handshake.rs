@@ -8,9 +8,11 @@ use tokio::time::timeout;
 use super::{Session, State, at, expect_code};
 use crate::infra::metric;
 use crate::infra::network::{ConnectError, Link, Network};
+use crate::mailer::smtp::auth::Step;
 use crate::mailer::smtp::endpoint::{Endpoint, Security, is_helo};
 use crate::mailer::smtp::error::{Cause, Phase, SmtpError};
 use crate::mailer::smtp::extension::Extensions;
+use crate::mailer::smtp::reply::Reply;
 use crate::mailer::smtp::timeouts::Timeouts;
 use crate::mailer::smtp::wire::Wire;
 use crate::mailer::smtp::{auth, tls};
@@ -33,6 +35,7 @@ impl Session {
             encrypted: false,
             pipelining_proven: false,
             state: State::Closed,
+            body_mark: None,
             _counted: metric::connection_opened(),
         };
         if endpoint.security == Security::Implicit {
@@ -88,11 +91,34 @@ impl Session {
     }
 
     async fn authenticate(&mut self, user: &str, password: &str) -> Result<(), SmtpError> {
-        for step in auth::exchange(&self.extensions, user, password).map_err(at(Phase::Auth))? {
-            let reply = self.command(step.line, self.timeouts.command, Phase::Auth).await?;
-            expect_code(reply, step.expected, Phase::Auth)?;
+        let mut refused = None;
+        for steps in auth::exchanges(&self.extensions, user, password).map_err(at(Phase::Auth))? {
+            match self.sign_in(steps).await {
+                Ok(None) => return Ok(()),
+                Ok(Some(reply)) if auth::may_try_another(&reply) => {
+                    refused.get_or_insert(reply);
+                }
+                Ok(Some(reply)) => return Err(Cause::UnexpectedReply(reply).at(Phase::Auth)),
+                // A server that hangs up after a refusal has refused.
+                Err(error) if refused.is_none() => return Err(error),
+                Err(_) => break,
+            }
         }
-        Ok(())
+        match refused {
+            Some(reply) => Err(Cause::UnexpectedReply(reply).at(Phase::Auth)),
+            None => Err(Cause::NoAuth.at(Phase::Auth)),
+        }
+    }
+
+    /// One exchange. Returns the reply that refuses it.
+    async fn sign_in(&mut self, steps: Vec<Step>) -> Result<Option<Reply>, SmtpError> {
+        for step in steps {
+            let reply = self.command(step.line, self.timeouts.command, Phase::Auth).await?;
+            if reply.code != step.expected {
+                return Ok(Some(reply));
+            }
+        }
+        Ok(None)
     }
 }
 

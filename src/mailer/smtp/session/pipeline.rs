@@ -77,6 +77,9 @@ impl Session {
             self.state = before;
             return replies;
         }
+        if sends_text {
+            self.mark_body();
+        }
         if let Err(error) = self.write_group(group, end).await {
             return failed(replies, sends_text, sends_envelope, &error);
         }
