@@ -14,6 +14,7 @@ database-login = The database server does not let this user in. Check the user a
 database-missing = The database server has no such database. Create it there first, or correct the name in --database.
 database-disk = The disk of the database cannot be written to: it is full, disconnected or damaged. Check it and repeat; everything confirmed so far is safe.
 database-refused = The database refused the request; nothing was changed. See the log.
+database-value = The database refused a value, or holds one that cannot be read; nothing was changed. See the log.
 database-newer = This database was written by a newer Sendoff. Install that version or a later one; nothing was changed.
 database-altered = Migration { $version } of this database differs from the one in this program. Use the program that created the database.
 database-migration = The migrations of the database failed; nothing was changed. See the log.

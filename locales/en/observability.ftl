@@ -14,7 +14,11 @@ health-unsubscribes-pending = { $count ->
 health-events-pending = { $count ->
     [one] { $count } open or click waits
    *[other] { $count } opens and clicks wait
-} on disk for the database.
+} on disk: { $cause ->
+    [away] the database does not answer. They are written when it does.
+    [fast] they come faster than the database takes them. They are written as it catches up; reports lag until then.
+   *[backlog] they are being written to the database.
+}
 panicked = This failed because of a bug in Sendoff. The log says where; everything else goes on. Please report it.
 health-panics = A bug in Sendoff was contained: { $count ->
     [one] { $count } failure
@@ -33,7 +37,48 @@ health-panics = A bug in Sendoff was contained: { $count ->
 health-events-lost = { $count ->
     [one] { $count } open or click was
    *[other] { $count } opens and clicks were
-} lost since the start: the database did not answer and the disk was full.
+} lost since the start: { $cause ->
+    [slow] they came faster than the disk took them.
+   *[disk] the database did not take them and the disk refused them. Check its space and its rights.
+} The reports of their campaigns say by how much their numbers are low.
+health-requests-set-aside = { $count ->
+    [one] { $count } unsubscribe request
+   *[other] { $count } unsubscribe requests
+} could not be carried out and { $count ->
+    [one] is
+   *[other] are
+} set aside; nothing is sent to these people. See the reasons with: sendoff set-aside ls. Then: sendoff set-aside retry
+health-events-set-aside = { $count ->
+    [one] { $count } open or click
+   *[other] { $count } opens and clicks
+} could not be written and { $count ->
+    [one] is
+   *[other] are
+} set aside. See the reasons with: sendoff set-aside ls. Then: sendoff set-aside retry, or dismiss
+summary-lost = { $count ->
+    [one] { $count } open or click
+   *[other] { $count } opens and clicks
+} could not be stored: opens and clicks are low by up to this number.
+summary-set-aside = { $count ->
+    [one] { $count } open, click or request of the recipients is
+   *[other] { $count } opens, clicks or requests of the recipients are
+} set aside. See: sendoff set-aside ls
+set-aside-none = Nothing is set aside.
+set-aside-counts = { $events ->
+    [one] { $events } open or click
+   *[other] { $events } opens and clicks
+} and { $requests ->
+    [one] { $requests } request
+   *[other] { $requests } requests
+} of recipients are set aside.
+set-aside-ended = processed: { $processed }, dismissed: { $dismissed }, failed again: { $failed }
+set-aside-unknown = Nothing is set aside under the number { $id }. See: sendoff set-aside ls
+set-aside-damaged = The line is damaged and was not kept, so it cannot be processed again.
+spool-line-long = The line is longer than any that Sendoff writes.
+spool-line-cut = The line is cut off: it was being written when the process or the machine stopped.
+spool-line-bytes = The line holds bytes that are no text.
+spool-line-other = The line is none that Sendoff writes.
+spool-line-kind = The line names a kind of event that this version does not know. Install the newer version that wrote it, then retry.
 health-campaigns-halted = { $count ->
     [one] { $count } campaign is
    *[other] { $count } campaigns are

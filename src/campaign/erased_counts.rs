@@ -1,5 +1,5 @@
-//! Table `erased_count`: numbers of erased contacts, which identify no one. A report adds them to the counts of the rows
-//! that exist.
+//! Table `erased_count`: numbers of erased contacts, and of lost events, which identify no one. A report adds them to the
+//! counts of the rows that exist.
 
 use std::collections::BTreeMap;
 
@@ -21,6 +21,8 @@ pub const CLICKED: &str = "clicked";
 pub const COMPLAINT: &str = "complaint";
 /// Contacts that unsubscribed through a message of the campaign.
 pub const UNSUBSCRIBED: &str = "unsubscribed";
+/// Opens and clicks that could not be stored anywhere: the counts of the campaign may be low by up to so many.
+pub const LOST: &str = "lost";
 
 /// Adds to one number; a negative `count` subtracts.
 pub async fn add(conn: &mut Conn, campaign: Id, kind: &str, position: i32, count: i64) -> Result<()> {

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::{
-    brand, campaign, contact, demo, export, field, import, lane, list, log, mail, relay, segment, serve, setting,
-    store_migration, trace_search, uncertain, workspace,
+    brand, campaign, contact, demo, export, field, import, lane, list, log, mail, relay, segment, serve, set_aside,
+    setting, store_migration, trace_search, uncertain, workspace,
 };
 use crate::infra::i18n::Lang;
 
@@ -135,6 +135,12 @@ pub enum Command {
     /// Search every table and file for an address; the older name of `trace search`
     #[command(hide = true)]
     Residue(trace_search::Command),
+    /// List and settle opens, clicks and requests that could not be processed
+    SetAside {
+        /// The command
+        #[command(subcommand)]
+        command: set_aside::Command,
+    },
     /// Show and change the settings of the installation
     Settings {
         /// The command

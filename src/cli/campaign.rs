@@ -231,6 +231,7 @@ fn numbers(summary: &Summary, lang: Lang) -> String {
         ("count-unsubscribed", summary.unsubscribed),
     ];
     let mut lines: Vec<String> = counts.iter().map(|(key, count)| format!("  {count:>10}  {}", lang.tr(key))).collect();
+    lines.extend(summary.notes().iter().map(|note| format!("  ! {}", lang.translate(note))));
     lines.extend(summary.links.iter().map(|link| format!("  {:>10}  → {}", link.clicks, link.destination)));
     lines.join("\n")
 }

@@ -21,6 +21,7 @@ pub mod schedule;
 pub mod segment;
 pub mod series;
 pub mod serve;
+pub mod set_aside;
 pub mod setting;
 pub mod shutdown;
 pub mod store_migration;
@@ -94,7 +95,7 @@ async fn run_command(installation: &Installation, cli: Cli, lang: Lang) -> Resul
     match cli.command {
         Command::Init => Ok(init(&startup::describe(installation), lang)),
         Command::Workspace { command } => workspace::run(installation, &machine, command, lang).await,
-        Command::Serve(args) => serve::run(installation, args, lang, cli.json).await,
+        Command::Serve(args) => Box::pin(serve::run(installation, args, lang, cli.json)).await,
         Command::Mail(args) => mail::run(installation, &machine, args, lang).await,
         Command::Field { command } => field::run(installation, &actor?, command, lang).await,
         Command::List { command } => list::run(installation, &actor?, command, lang).await,
@@ -113,6 +114,7 @@ async fn run_command(installation: &Installation, cli: Cli, lang: Lang) -> Resul
         Command::Trace { command: trace_search::Trace::Search(args) } | Command::Residue(args) => {
             trace_search::run(installation, &machine, args, lang).await
         }
+        Command::SetAside { command } => set_aside::run(installation, &machine, command, lang).await,
         Command::Settings { command } => setting::run(installation, &machine, command, lang).await,
         Command::Demo(_) | Command::Move(_) => unreachable!("handled before an installation is opened"),
     }

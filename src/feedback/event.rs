@@ -15,7 +15,7 @@ use crate::campaign::{erased_counts, model};
 use crate::infra::clock::Millis;
 use crate::infra::db::fixed_width::{number, words};
 use crate::infra::db::json_rows::{AnyInteger, AnyText, delete_returning};
-use crate::infra::db::{Conn, Query};
+use crate::infra::db::{Conn, Query, has_row_locks};
 use crate::infra::error::Result;
 use crate::infra::id::{Id, Ids, STEP};
 
@@ -112,6 +112,7 @@ pub async fn insert(conn: &mut Conn, ids: &Ids, events: &[NewEvent]) -> Result<u
     let mut events = events.to_vec();
     events.sort_unstable_by_key(|event| (event.delivery, event.at, event.kind, event.position));
     for some in events.chunks(ROWS) {
+        lock_contacts(conn, some).await?;
         let count = some.len() as i64;
         let first = ids.reserve(count);
         let keys = (first..).step_by(STEP as usize);
@@ -140,6 +141,19 @@ pub async fn insert(conn: &mut Conn, ids: &Ids, events: &[NewEvent]) -> Result<u
         }
     }
     Ok(inserted)
+}
+
+/// Locks the contacts of events until the transaction ends: without it a contact that is erased between the look at its delivery
+/// and the commit would leave an event behind.
+async fn lock_contacts(conn: &mut Conn, events: &[NewEvent]) -> Result<()> {
+    if !has_row_locks(conn) {
+        return Ok(());
+    }
+    let deliveries: Vec<Id> = events.iter().map(|event| event.delivery).collect();
+    let contacts =
+        Query::new("select contact_id from delivery where id in :deliveries").bind_ids("deliveries", &deliveries);
+    let lock = Query::new("select 1 from contact where id in :contacts order by id{for_update}");
+    lock.bind_query("contacts", contacts).fetch_all(conn).await.map(drop)
 }
 
 /// Number of messages of a campaign with at least one event, by kind and position.

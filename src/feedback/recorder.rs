@@ -1,72 +1,114 @@
-//! Records events (opens, clicks) in batches, without blocking the page that reports them. While the database is
-//! unavailable events are spooled to `journal/events.log` and inserted when it is back.
-//!
-//! After a crash between the insert and the removal of that file its events are inserted twice. No report shows it: reports
-//! count messages, not events.
+//! Records events (opens, clicks) in batches, without blocking the page that reports them. Events that come faster than the
+//! database takes them, or while it is away, go to the spool `journal/events.log` and are inserted from there ([`replay`]).
+//! Events that find no place there either are counted by campaign ([`losses`](super::losses)).
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::event::{self, NewEvent};
+use super::losses::Losses;
+use super::replay::{self, BEGIN_TIMEOUT, INSERT_TIMEOUT, Replay, Replayed};
 use super::spool_line;
 use crate::infra::error::{Error, Result};
 use crate::infra::failpoint;
+use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 use crate::infra::panic;
 use crate::infra::spool::Spool;
+use crate::infra::waiting_hit::{WaitingHit, WaitingHits};
 
-/// Capacity of the queue in memory; events beyond it are lost and counted.
+/// Capacity of the queue in memory, from which the writer takes events while the disk is busy.
 const QUEUE_CAPACITY: usize = 100_000;
 /// Events per transaction.
 const ROWS: usize = 10_000;
+/// Events that wait in the writer while it inserts others; more go to the spool.
+const SPILL_AT: usize = 2 * ROWS;
 /// How long the writer waits for more events before it commits a batch.
 const BATCH_DELAY: Duration = Duration::from_millis(50);
-/// Timeout for the start of a transaction.
-const BEGIN_TIMEOUT: Duration = Duration::from_secs(2);
-/// Timeout for the statements of a transaction.
-const INSERT_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often an unavailable database is tried again.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+/// How long after the last event that came too fast it is told so.
+const FAST_TOLD: Duration = Duration::from_secs(60);
 
 /// Queue of events to be recorded. Cheap to clone; the writer ends with the last clone.
 #[derive(Debug, Clone)]
 pub struct Recorder {
     queue: mpsc::Sender<Order>,
     spool: Spool,
-    lost: Arc<AtomicU64>,
+    losses: Arc<Losses>,
+    state: Arc<SpoolState>,
+    waiting: WaitingHits,
 }
+
+/// Why events are in the spool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpoolCause {
+    /// The database does not answer, or refuses to write.
+    DatabaseAway,
+    /// They came faster than the database takes them.
+    TooFast,
+    /// One of the above has passed; they are being inserted.
+    Backlog,
+}
+
+/// What the writer did last, for health checks and metrics.
+#[derive(Debug, Default)]
+struct SpoolState {
+    is_away: Mutex<bool>,
+    too_fast_at: Mutex<Option<Instant>>,
+    spilled_away: AtomicI64,
+    spilled_fast: AtomicI64,
+    lost_in_memory: AtomicU64,
+}
+
+/// An event and its campaign.
+type Hit = (Id, NewEvent);
 
 #[derive(Debug)]
 enum Order {
-    Keep(NewEvent),
+    Keep(Hit),
     Flush(oneshot::Sender<()>),
+}
+
+/// The spool of events of an installation.
+pub(super) fn spool(installation: &Installation) -> Spool {
+    Spool::new(installation.config.journal_dir().join("events.log"))
 }
 
 impl Recorder {
     /// Starts the writer of an installation.
     pub fn start(installation: &Installation) -> Self {
         let (queue, orders) = mpsc::channel(QUEUE_CAPACITY);
-        let lost = Arc::new(AtomicU64::new(0));
-        let spool = Spool::new(installation.config.journal_dir().join("events.log"));
+        let (losses, state, spool) = (Arc::new(Losses::open(installation)), Arc::default(), spool(installation));
         let writer = Writer {
             installation: installation.clone(),
             spilled: !spool.is_empty(),
             spool: spool.clone(),
+            losses: losses.clone(),
+            state: Arc::clone(&state),
+            replay: Some(Replay::new(spool.clone())),
+            pending: Vec::new(),
+            flushes: Vec::new(),
+            work: None,
             retry_at: None,
-            lost: lost.clone(),
+            replay_next: false,
         };
         tokio::spawn(writer.run(orders));
-        Self { queue, spool, lost }
+        Self { queue, spool, losses, state, waiting: installation.waiting_hits.clone() }
     }
 
-    /// Queues an event; returns at once.
-    pub fn record(&self, event: NewEvent) {
-        if self.queue.try_send(Order::Keep(event)).is_err() {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+    /// Queues an event of a campaign; returns at once.
+    pub fn record(&self, campaign: Id, event: NewEvent) {
+        self.waiting.add(waiting(&event));
+        if self.queue.try_send(Order::Keep((campaign, event))).is_err() {
+            self.waiting.remove([waiting(&event)].into_iter());
+            self.losses.add(campaign, 1);
+            self.state.lost_in_memory.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -84,15 +126,47 @@ impl Recorder {
         self.queue.max_capacity() - self.queue.capacity()
     }
 
-    /// Number of events in the spool. Reads the file.
+    /// Number of events in the spool. Reads what was added to the file.
     pub fn spilled(&self) -> u64 {
         self.spool.count()
     }
 
-    /// Number of events that were lost because the queue or the disk was full.
-    pub fn lost(&self) -> u64 {
-        self.lost.load(Ordering::Relaxed)
+    /// Why events are in the spool.
+    pub fn cause(&self) -> SpoolCause {
+        let at = *self.state.too_fast_at.lock().unwrap_or_else(PoisonError::into_inner);
+        match *self.state.is_away.lock().unwrap_or_else(PoisonError::into_inner) {
+            true => SpoolCause::DatabaseAway,
+            false if at.is_some_and(|at| at.elapsed() < FAST_TOLD) => SpoolCause::TooFast,
+            false => SpoolCause::Backlog,
+        }
     }
+
+    /// Events that went to the spool since the start: while the database was away, and because they came too fast.
+    pub fn spilled_since_start(&self) -> (i64, i64) {
+        (self.state.spilled_away.load(Ordering::Relaxed), self.state.spilled_fast.load(Ordering::Relaxed))
+    }
+
+    /// Number of events lost since the start.
+    pub fn lost(&self) -> u64 {
+        self.losses.since_start()
+    }
+
+    /// Of those, the ones for which the disk was too slow; it refused the others.
+    pub fn lost_in_memory(&self) -> u64 {
+        self.state.lost_in_memory.load(Ordering::Relaxed)
+    }
+}
+
+/// What the writer works on in a task of its own, so that it goes on taking events.
+enum Work {
+    Insert(Arc<Vec<Hit>>, JoinHandle<Result<()>>),
+    Replay(JoinHandle<(Replay, Result<Replayed>)>),
+}
+
+/// How a piece of work ended; `None` for a task that panicked.
+enum Ended {
+    Insert(Arc<Vec<Hit>>, Option<Result<()>>),
+    Replay(Option<(Replay, Result<Replayed>)>),
 }
 
 struct Writer {
@@ -100,108 +174,239 @@ struct Writer {
     spool: Spool,
     /// True while the spool is not empty.
     spilled: bool,
+    losses: Arc<Losses>,
+    state: Arc<SpoolState>,
+    /// `None` while a task has it.
+    replay: Option<Replay>,
+    /// Events that are in neither database nor spool.
+    pending: Vec<Hit>,
+    flushes: Vec<oneshot::Sender<()>>,
+    work: Option<Work>,
     /// When an unavailable database is tried again.
     retry_at: Option<Instant>,
-    lost: Arc<AtomicU64>,
+    /// Whether it is the turn of the spool: it and new events take turns.
+    replay_next: bool,
 }
 
 impl Writer {
     async fn run(mut self, mut orders: mpsc::Receiver<Order>) {
         let mut batch = Vec::with_capacity(ROWS);
+        let mut is_open = true;
         loop {
-            match timeout(RETRY_INTERVAL, orders.recv_many(&mut batch, ROWS)).await {
-                Ok(0) => return,
-                Ok(_) => gather(&mut orders, &mut batch).await,
-                Err(_) => {}
+            let wake_at = self.wake_at();
+            tokio::select! {
+                biased;
+                ended = end(&mut self.work), if self.work.is_some() => self.work_ended(ended).await,
+                count = orders.recv_many(&mut batch, ROWS), if is_open => {
+                    is_open = count > 0;
+                    if self.work.is_none() {
+                        gather(&mut orders, &mut batch).await;
+                    }
+                    self.accept(&mut batch);
+                }
+                () = sleep_until(wake_at.unwrap_or_else(Instant::now)), if wake_at.is_some() => {}
             }
-            self.keep(&mut batch).await;
+            self.step().await;
+            if !is_open && self.work.is_none() && self.pending.is_empty() {
+                return;
+            }
         }
     }
 
-    async fn keep(&mut self, batch: &mut Vec<Order>) {
-        let (mut events, mut waiting) = (Vec::with_capacity(batch.len()), Vec::new());
+    /// When there is something to do although nothing happens: never while nothing waits.
+    fn wake_at(&self) -> Option<Instant> {
+        let waits = self.spilled || self.losses.is_pending();
+        (waits && self.work.is_none()).then(|| self.retry_at.unwrap_or_else(Instant::now))
+    }
+
+    fn accept(&mut self, batch: &mut Vec<Order>) {
         for order in batch.drain(..) {
             match order {
-                Order::Keep(event) => events.push(event),
-                Order::Flush(done) => waiting.push(done),
+                Order::Keep(hit) => self.pending.push(hit),
+                Order::Flush(done) => self.flushes.push(done),
             }
         }
-        if !self.is_backing_off() {
-            let inserted = panic::catch_async(self.write(&events)).await.flatten();
-            if inserted.as_ref().is_err_and(panic::is_panic) {
-                self.installation.panics.record("recorder");
+    }
+
+    /// Starts what is to be done next.
+    async fn step(&mut self) {
+        let is_away = self.retry_at.is_some_and(|at| Instant::now() < at);
+        if is_away && !self.pending.is_empty() || self.work.is_some() && self.pending.len() >= SPILL_AT {
+            let hits = std::mem::take(&mut self.pending);
+            if !is_away {
+                self.note_too_fast(hits.len());
             }
-            if let Err(error) = inserted {
-                tracing::warn!(error = ?error.message().key, events = events.len(), "events are spooled: the database is unavailable");
-                self.retry_at = Some(Instant::now() + RETRY_INTERVAL);
-                self.spill(&events).await;
+            self.spill(&hits).await;
+        }
+        if self.work.is_none() && !is_away {
+            self.keep_losses(true).await;
+            let is_turn_of_spool = self.spilled && (self.replay_next || self.pending.is_empty());
+            match self.replay.take_if(|_| is_turn_of_spool) {
+                Some(replay) => self.start_replay(replay),
+                None if self.pending.is_empty() => {}
+                None => self.start_insert(),
             }
         } else {
-            self.spill(&events).await;
+            self.keep_losses(false).await;
         }
-        for done in waiting {
-            // The caller may have gone; the events are kept all the same.
-            let _ = done.send(());
-        }
-    }
-
-    fn is_backing_off(&self) -> bool {
-        self.retry_at.is_some_and(|at| Instant::now() < at)
-    }
-
-    /// Inserts events, after those in the spool.
-    async fn write(&mut self, events: &[NewEvent]) -> Result<()> {
-        if self.spilled {
-            self.replay().await?;
-        }
-        self.retry_at = None;
-        if events.is_empty() { Ok(()) } else { self.insert(events.iter().copied().map(Ok)).await.map(drop) }
-    }
-
-    async fn replay(&mut self) -> Result<()> {
-        while let Some(lines) = self.spool.take().await? {
-            let inserted =
-                self.insert(lines.filter_map(|line| line.map(|line| spool_line::parse(&line)).transpose())).await?;
-            self.spool.remove_taken().await?;
-            tracing::info!(events = inserted, "spooled events inserted");
-        }
-        self.spilled = false;
-        Ok(())
-    }
-
-    /// Inserts events in one transaction.
-    async fn insert(&self, mut events: impl Iterator<Item = Result<NewEvent>>) -> Result<u64> {
-        let away = |_| Error::Db(sqlx::Error::PoolTimedOut);
-        let mut tx = timeout(BEGIN_TIMEOUT, self.installation.db.write()).await.map_err(away)??;
-        let work = async {
-            let mut inserted = 0;
-            loop {
-                let some = events.by_ref().take(ROWS).collect::<Result<Vec<NewEvent>>>()?;
-                if some.is_empty() {
-                    tx.commit().await?;
-                    return Ok(inserted);
-                }
-                inserted += event::insert(&mut tx, &self.installation.ids, &some).await?;
+        if self.pending.is_empty() && !matches!(self.work, Some(Work::Insert(..))) {
+            for done in self.flushes.drain(..) {
+                // The caller may have gone; the events are kept all the same.
+                let _ = done.send(());
             }
-        };
-        timeout(INSERT_TIMEOUT, work).await.map_err(away)?
+        }
     }
 
-    async fn spill(&mut self, events: &[NewEvent]) {
-        if events.is_empty() {
+    fn start_insert(&mut self) {
+        let hits = Arc::new(self.pending.drain(..self.pending.len().min(ROWS)).collect::<Vec<Hit>>());
+        let (installation, given) = (self.installation.clone(), hits.clone());
+        let task = tokio::spawn(async move {
+            let inserted = panic::catch_async(insert(&installation, &given)).await.flatten();
+            if inserted.as_ref().is_err_and(panic::is_panic) {
+                installation.panics.record("recorder");
+            }
+            inserted
+        });
+        self.work = Some(Work::Insert(hits, task));
+        self.replay_next = true;
+    }
+
+    fn start_replay(&mut self, mut replay: Replay) {
+        let installation = self.installation.clone();
+        let task = tokio::spawn(async move {
+            let replayed = replay.next(&installation).await;
+            (replay, replayed)
+        });
+        self.work = Some(Work::Replay(task));
+        self.replay_next = false;
+    }
+
+    async fn work_ended(&mut self, ended: Ended) {
+        self.work = None;
+        match ended {
+            Ended::Insert(hits, Some(Ok(()))) => {
+                self.database_answered();
+                self.installation.waiting_hits.remove(hits.iter().map(|(_, event)| waiting(event)));
+            }
+            Ended::Insert(hits, failed) => {
+                // From the spool a line that fails is set aside alone.
+                if let Some(Err(error)) = failed {
+                    self.failed(&error, hits.len());
+                }
+                self.spill(&hits).await;
+            }
+            Ended::Replay(Some((replay, replayed))) => {
+                self.replay = Some(replay);
+                match replayed {
+                    Ok(Replayed::Lines(_)) => self.database_answered(),
+                    Ok(Replayed::Nothing) => {
+                        self.database_answered();
+                        self.spilled = false;
+                        tracing::info!("all spooled events are inserted");
+                    }
+                    Err(error) => {
+                        self.failed(&error, 0);
+                        self.retry_at = Some(Instant::now() + RETRY_INTERVAL);
+                    }
+                }
+            }
+            Ended::Replay(None) => {
+                self.replay = Some(Replay::new(self.spool.clone()));
+                self.retry_at = Some(Instant::now() + RETRY_INTERVAL);
+            }
+        }
+    }
+
+    fn database_answered(&mut self) {
+        self.retry_at = None;
+        *self.state.is_away.lock().unwrap_or_else(PoisonError::into_inner) = false;
+    }
+
+    fn failed(&mut self, error: &Error, events: usize) {
+        if error.is_outage() {
+            tracing::warn!(error = ?error.message().key, events, "events are spooled: the database is unavailable");
+            *self.state.is_away.lock().unwrap_or_else(PoisonError::into_inner) = true;
+            self.retry_at = Some(Instant::now() + RETRY_INTERVAL);
+        } else {
+            tracing::warn!(error = ?error.message().key, events, "events are spooled: one of them cannot be inserted");
+        }
+    }
+
+    fn note_too_fast(&self, events: usize) {
+        let mut told = self.state.too_fast_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_none_or(|at| at.elapsed() >= FAST_TOLD) {
+            tracing::warn!(events, "events come faster than the database takes them; they go to the spool");
+        }
+        *told = Some(Instant::now());
+    }
+
+    async fn spill(&mut self, hits: &[Hit]) {
+        if hits.is_empty() {
             return;
         }
-        match self.spool.append(events.iter().map(spool_line::format).collect()).await {
+        match self.spool.append(hits.iter().map(|(_, event)| spool_line::format(event)).collect()).await {
             Ok(()) => {
                 failpoint::hit("after-spool-write");
                 self.spilled = true;
+                let is_away = self.retry_at.is_some();
+                let counter = if is_away { &self.state.spilled_away } else { &self.state.spilled_fast };
+                counter.fetch_add(i64::try_from(hits.len()).unwrap_or(0), Ordering::Relaxed);
             }
             Err(error) => {
-                self.lost.fetch_add(events.len() as u64, Ordering::Relaxed);
-                tracing::error!(error = ?error.message().key, events = events.len(), "events are lost: database and spool are unavailable");
+                for (campaign, _) in hits {
+                    self.losses.add(*campaign, 1);
+                }
+                tracing::error!(error = ?error.message().key, events = hits.len(), "events are lost: the spool cannot be written");
             }
         }
+        self.installation.waiting_hits.remove(hits.iter().map(|(_, event)| waiting(event)));
     }
+
+    /// Keeps the counts of lost events: on disk, and in the database while that answers.
+    async fn keep_losses(&mut self, database: bool) {
+        if !self.losses.is_pending() {
+            return;
+        }
+        let kept = match database {
+            true => {
+                let moving = self.losses.move_to_database(&self.installation);
+                timeout(BEGIN_TIMEOUT, moving).await.unwrap_or(Err(Error::Db(sqlx::Error::PoolTimedOut)))
+            }
+            false => self.losses.write_file().await,
+        };
+        if let Err(error) = kept {
+            tracing::error!(error = ?error.message().key, "the count of lost events could not be kept");
+            self.retry_at.get_or_insert(Instant::now() + RETRY_INTERVAL);
+        }
+    }
+}
+
+/// Waits for the work to end.
+async fn end(work: &mut Option<Work>) -> Ended {
+    match work {
+        Some(Work::Insert(hits, task)) => {
+            let result = task.await.ok();
+            Ended::Insert(hits.clone(), result)
+        }
+        Some(Work::Replay(task)) => Ended::Replay(task.await.ok()),
+        None => std::future::pending().await,
+    }
+}
+
+/// Inserts events in one transaction.
+async fn insert(installation: &Installation, hits: &[Hit]) -> Result<()> {
+    let mut tx = replay::begin(installation).await?;
+    let events: Vec<NewEvent> = hits.iter().map(|(_, event)| *event).collect();
+    let work = async {
+        event::insert(&mut tx, &installation.ids, &events).await?;
+        tx.commit().await
+    };
+    timeout(INSERT_TIMEOUT, work).await.map_err(|_| Error::Db(sqlx::Error::PoolTimedOut))?
+}
+
+fn waiting(event: &NewEvent) -> WaitingHit {
+    let NewEvent { delivery, kind, position, at } = *event;
+    WaitingHit { delivery, kind: kind.as_str(), position, at }
 }
 
 /// Lets a batch grow for a moment, so that events share a commit.

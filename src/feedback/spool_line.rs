@@ -3,23 +3,33 @@
 //! damaging the others.
 
 use super::event::NewEvent;
+use crate::infra::id::Id;
 
 /// The line of an event, without a line end.
 pub fn format(event: &NewEvent) -> String {
     format!("{} {} {} {}", event.delivery, event.kind, event.position, event.at)
 }
 
-/// The event of a line; `None` for a line that is damaged or names an unknown kind.
-pub fn parse(line: &str) -> Option<NewEvent> {
-    let mut words = line.split(' ');
-    let mut next = || words.next();
-    let event = NewEvent {
-        delivery: next()?.parse().ok()?,
-        kind: next()?.parse().ok()?,
-        position: next()?.parse().ok()?,
-        at: next()?.parse().ok()?,
-    };
-    next().is_none().then_some(event)
+/// The event of a line.
+///
+/// # Errors
+/// The catalogue key of the reason: a kind that this program does not know, or no line of an event.
+pub fn parse(line: &str) -> Result<NewEvent, &'static str> {
+    let words: Vec<&str> = line.split(' ').collect();
+    let [delivery, kind, position, at] = words[..] else { return Err("spool-line-other") };
+    let numbers = || Some((number(delivery)?, i32::try_from(number(position)?).ok()?, number(at)?));
+    let (delivery, position, at) = numbers().ok_or("spool-line-other")?;
+    Ok(NewEvent { delivery, kind: kind.parse().map_err(|_| "spool-line-kind")?, position, at })
+}
+
+/// The delivery that a line names, also one whose event cannot be recorded.
+pub fn delivery(line: &str) -> Option<Id> {
+    number(line.split(' ').next()?)
+}
+
+/// A number as [`format`] writes it: without a sign.
+fn number(word: &str) -> Option<i64> {
+    word.parse().ok().filter(|_| word.starts_with(|first: char| first.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -32,11 +42,14 @@ mod tests {
     proptest! {
         #[test]
         fn a_formatted_event_parses_to_the_same_event(
-            delivery: i64, kind in prop::sample::select(EventKind::ALL), position: i32, at: i64
+            delivery in 0..=i64::MAX,
+            kind in prop::sample::select(EventKind::ALL),
+            position in 0..=i32::MAX,
+            at in 0..=i64::MAX,
         ) {
             let event = NewEvent { delivery, kind, position, at };
 
-            prop_assert_eq!(parse(&format(&event)), Some(event));
+            prop_assert_eq!(parse(&format(&event)), Ok(event));
         }
 
         #[test]
@@ -47,8 +60,22 @@ mod tests {
 
     #[test]
     fn damaged_lines_are_refused() {
-        for line in ["", "7 click", "7 tap 1 2", "7 click 1 2 3", "x click 1 2"] {
-            assert_eq!(parse(line), None, "{line}");
+        let damaged = [
+            "",
+            "7 click",
+            "7 click 1 2 3",
+            "x click 1 2",
+            "-7 click 1 2",
+            "7 click -1 2",
+            "7 click 1 -2",
+            "7 click 9999999999 2",
+            "99999999999999999999 click 1 2",
+            "+7 click 1 2",
+        ];
+        for line in damaged {
+            assert_eq!(parse(line), Err("spool-line-other"), "{line}");
         }
+        assert_eq!(parse("7 tap 1 2"), Err("spool-line-kind"));
+        assert_eq!((delivery("7 tap 1 2"), delivery("x"), delivery("-7 open 0 1")), (Some(7), None, None));
     }
 }

@@ -70,6 +70,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (23, "store status", include_str!("../../migrations/0023_store_status.sql")),
     (24, "store migration", include_str!("../../migrations/0024_store_migration.sql")),
     (25, "skip reasons", include_str!("../../migrations/0025_skip_reasons.sql")),
+    (27, "spool", include_str!("../../migrations/0027_spool.sql")),
     (28, "hard bounce", include_str!("../../migrations/0028_hard_bounce.sql")),
 ];
 

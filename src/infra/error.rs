@@ -220,9 +220,14 @@ impl Error {
     }
 
     /// True when the database, the disk, the lease or the store failed, whatever was asked of it: work for
-    /// other campaigns would fail as well.
+    /// other campaigns would fail as well. False for a value that the database refuses or that cannot be read: only the
+    /// work for this value fails, and it would fail again.
     pub fn is_outage(&self) -> bool {
-        matches!(self, Self::StoreClosed(_) | Self::Db(_) | Self::Fenced | Self::Io { .. })
+        match self {
+            Self::StoreClosed(_) | Self::Fenced | Self::Io { .. } => true,
+            Self::Db(error) => !is_value_error(error),
+            _ => false,
+        }
     }
 
     /// The exit code of the command line: 2 when the user can mend the request, otherwise 1.
@@ -234,7 +239,7 @@ impl Error {
     pub fn log_causes(&self) {
         use std::error::Error as _;
         let mut cause = self.source();
-        let is_unexplained = self.message().key == "database-refused";
+        let is_unexplained = ["database-refused", "database-value"].contains(&self.message().key);
         while let Some(inner) = cause {
             match is_unexplained {
                 true => tracing::warn!(cause = %inner, "cause of the error"),
@@ -253,6 +258,33 @@ pub fn of_csv(error: csv::Error) -> std::io::Error {
     }
 }
 
+/// True when the database answers and refuses one value, or returned one that cannot be read.
+fn is_value_error(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::Encode(_) => true,
+        sqlx::Error::Database(refusal) => match refusal.code().as_deref() {
+            // SQLSTATE: data exception, integrity constraint, wrong type of an expression, error raised by a trigger.
+            Some(state) if state.len() == 5 => {
+                ["22", "23", "P0"].iter().any(|class| state.starts_with(class)) || state == "42804"
+            }
+            Some(code) => code.parse::<u32>().is_ok_and(|code| is_sqlite_value_error(code, refusal.message())),
+            None => false,
+        },
+        _ => false,
+    }
+}
+
+/// The lowest byte of a code of SQLite is the class of the error: too big, constraint, mismatch. Malformed JSON and numbers
+/// out of range are errors of the general class 1, as is a missing table, which concerns everything.
+fn is_sqlite_value_error(code: u32, message: &str) -> bool {
+    let of_statement = ["no such ", "syntax error", "SQL logic error"];
+    match code & 0xff {
+        18..=20 => true,
+        1 => !of_statement.iter().any(|words| message.contains(words)),
+        _ => false,
+    }
+}
+
 fn database_message(error: &sqlx::Error) -> Message {
     let text = error.to_string();
     let code = error.as_database_error().and_then(|error| error.code());
@@ -262,10 +294,11 @@ fn database_message(error: &sqlx::Error) -> Message {
         _ if text.contains("disk is full") || text.contains("No space left") => "database-full",
         _ if text.contains("readonly") || text.contains("read-only") => "database-readonly",
         _ if text.contains("is locked") => "database-busy",
-        _ if text.contains("malformed") || text.contains("not a database") => "database-damaged",
+        _ if text.contains("image is malformed") || text.contains("not a database") => "database-damaged",
         _ if text.contains("disk I/O error") => "database-disk",
         sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) | sqlx::Error::Configuration(_) => "database-away",
         _ if text.contains("unable to open database file") => "database-unopenable",
+        _ if is_value_error(error) => "database-value",
         _ => "database-refused",
     };
     Message::new(key)

@@ -12,6 +12,7 @@ use crate::infra::network::Network;
 use crate::infra::panic::PanicCounter;
 use crate::infra::secret::Keyring;
 use crate::infra::token::Signer;
+use crate::infra::waiting_hit::WaitingHits;
 
 /// What all modules share. Cheap to clone.
 #[derive(Clone)]
@@ -34,6 +35,8 @@ pub struct Installation {
     pub mailer_status: MailerStatus,
     /// The panics that this process has caught.
     pub panics: PanicCounter,
+    /// Opens and clicks of this process that are still in memory.
+    pub waiting_hits: WaitingHits,
 }
 
 /// State of the mailers of this process, for health checks and metrics.
@@ -82,7 +85,17 @@ impl Installation {
     pub fn from_parts(config: Config, clock: Clock, keys: Keyring, db: Db) -> Self {
         let signer = Signer::new(&keys);
         let (ids, keys) = (Arc::new(Ids::new(clock.clone())), Arc::new(keys));
-        let (mailer_status, panics) = (MailerStatus::default(), PanicCounter::default());
-        Self { config, db, network: Network::tcp(), ids, clock, keys, signer, mailer_status, panics }
+        Self {
+            config,
+            db,
+            network: Network::tcp(),
+            ids,
+            clock,
+            keys,
+            signer,
+            mailer_status: MailerStatus::default(),
+            panics: PanicCounter::default(),
+            waiting_hits: WaitingHits::default(),
+        }
     }
 }

@@ -21,6 +21,8 @@ pub mod private_file;
 pub mod secret;
 pub mod setting;
 pub mod spool;
+pub mod spool_position;
 pub mod store_location;
 pub mod sync_shim;
 pub mod token;
+pub mod waiting_hit;

@@ -19,7 +19,8 @@ use crate::audience::tombstone::{self, Digest, EVERY_LIST};
 use crate::audience::{consent, contact, hard_bounce, list, subscription};
 use crate::campaign::lifecycle;
 use crate::campaign::{delivery, erased_counts, model};
-use crate::feedback::event;
+use crate::feedback::event::{self, NewEvent};
+use crate::feedback::{set_aside, unwritten};
 use crate::infra::db::query::Query;
 use crate::infra::db::store_status::WritePurpose;
 use crate::infra::db::{Conn, lock_addresses_exclusive};
@@ -101,13 +102,35 @@ pub async fn unsubscribe_many(
     unsubscriptions: &[Unsubscription],
     reason: Reason,
 ) -> Result<Vec<Erased>> {
+    let contacts: BTreeSet<Id> = unsubscriptions.iter().map(|one| one.contact).collect();
+    let contacts: Vec<Id> = contacts.into_iter().collect();
+    let hits = unwritten::of_contacts(installation, &contacts).await?;
+    match unsubscribe_after_hits(installation, unsubscriptions, &contacts, reason, &hits).await {
+        // A hit that cannot be inserted must not prevent the erasure.
+        Err(error) if !hits.is_empty() && !error.is_outage() => {
+            unsubscribe_after_hits(installation, unsubscriptions, &contacts, reason, &[]).await
+        }
+        unsubscribed => unsubscribed,
+    }
+}
+
+async fn unsubscribe_after_hits(
+    installation: &Installation,
+    unsubscriptions: &[Unsubscription],
+    contacts: &[Id],
+    reason: Reason,
+    hits: &[NewEvent],
+) -> Result<Vec<Erased>> {
     let mut tx = installation.db.write_for(WritePurpose::Removal).await?;
     let mut lists: BTreeMap<(Id, Id), Vec<Id>> = BTreeMap::new();
     for one in unsubscriptions {
         lists.entry((one.workspace, one.list)).or_default().push(one.contact);
     }
-    let contacts: BTreeSet<Id> = unsubscriptions.iter().map(|one| one.contact).collect();
-    contact::lock(&mut tx, &contacts.into_iter().collect::<Vec<_>>()).await?;
+    contact::lock(&mut tx, contacts).await?;
+    for list in lists.keys().map(|(_, list)| *list).collect::<BTreeSet<Id>>() {
+        let hits = unwritten::of_list(&mut tx, hits, Some(list)).await?;
+        event::insert(&mut tx, &installation.ids, &hits).await?;
+    }
     let (mut erased, mut records) = (HashMap::new(), Vec::new());
     for ((workspace, list), contacts) in lists {
         let tombstones = Tombstones { workspace, list, reason };
@@ -151,6 +174,25 @@ pub(super) async fn erase_canonical(
     reason: Reason,
     campaign: Option<Id>,
 ) -> Result<Erased> {
+    let known = find_contact(&mut *installation.db.read().await?, workspace, canonical).await?;
+    let hits = unwritten::of_contacts(installation, known.as_slice()).await?;
+    match erase_after_hits(installation, workspace, canonical, reason, campaign, &hits).await {
+        // A hit that cannot be inserted must not prevent the erasure.
+        Err(error) if !hits.is_empty() && !error.is_outage() => {
+            erase_after_hits(installation, workspace, canonical, reason, campaign, &[]).await
+        }
+        erased => erased,
+    }
+}
+
+async fn erase_after_hits(
+    installation: &Installation,
+    workspace: Id,
+    canonical: &str,
+    reason: Reason,
+    campaign: Option<Id>,
+    hits: &[NewEvent],
+) -> Result<Erased> {
     let mut tx = installation.db.write_for(WritePurpose::Removal).await?;
     let mut found = find_contact(&mut tx, workspace, canonical).await?;
     if found.is_none() {
@@ -168,6 +210,7 @@ pub(super) async fn erase_canonical(
     tombstones.set(installation, &mut tx, &[canonical], &mut records).await?;
     erasure_log::append(installation, records).await?;
     if let Some(contact) = found {
+        event::insert(&mut tx, &installation.ids, hits).await?;
         forget(&mut tx, &[contact], None).await?;
         if let Some(campaign) = campaign {
             erased_counts::add(&mut tx, campaign, erased_counts::UNSUBSCRIBED, 0, 1).await?;
@@ -301,7 +344,8 @@ pub(super) async fn reapply(conn: &mut Conn, contact: Id, list: Id) -> Result<()
     delete_subscribers(conn, list, &subscribers).await.map(drop)
 }
 
-/// Every table that holds personal data: `forget` deletes its rows, and physical erasure rewrites it.
+/// Every table that holds personal data: `forget` deletes its rows, and physical erasure rewrites it. Table `set_aside` holds
+/// ids only.
 pub const PERSONAL_TABLES: &[&str] =
     &["event", "delivery", "hard_bounce", "consent", "evidence", "subscription", "contact"];
 
@@ -311,6 +355,9 @@ pub const PERSONAL_TABLES: &[&str] =
 async fn forget(conn: &mut Conn, contacts: &[Id], list: Option<Id>) -> Result<()> {
     if contacts.is_empty() {
         return Ok(());
+    }
+    if list.is_none() {
+        set_aside::forget(conn, contacts).await?;
     }
     event::forget(conn, contacts, list).await?;
     delivery::forget(conn, contacts, list).await?;

@@ -2,6 +2,9 @@
 //! request is written to `journal/unsubscribe.log`, durably before it is acknowledged, and executed when the database is
 //! back. Nothing may be sent while the journal holds requests.
 //!
+//! A request that fails although the database answers is set aside with its reason, and its contact is restricted: nothing is
+//! sent to this contact, and the others go on.
+//!
 //! A line holds two ids and an action, nothing personal. Executing a request twice changes nothing.
 
 use std::time::Duration;
@@ -9,13 +12,18 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::erasure::{self, Erased, Reason};
-use super::unsubscribe_batch::{self, MAX_BATCH, UnsubscribeBatcher, UnsubscribeRequest, Unsubscribed};
+use super::unsubscribe_batch::{self, MAX_BATCH, UnsubscribeBatcher, UnsubscribeRequest, Unsubscribed, guarded};
+use crate::audience::subscription;
 use crate::campaign::delivery;
-use crate::infra::error::{Error, Result};
+use crate::feedback::set_aside::{self, NewSetAside, Queue};
+use crate::infra::db::Tx;
+use crate::infra::db::store_status::WritePurpose;
+use crate::infra::error::{Error, Message, Result};
 use crate::infra::failpoint;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
-use crate::infra::spool::Spool;
+use crate::infra::spool::{Spool, SpoolLine};
+use crate::infra::spool_position;
 use crate::infra::token::DeliveryRef;
 
 /// How long a request may take before it is kept on disk instead: a large database is away for seconds while it is
@@ -80,7 +88,7 @@ impl RequestJournal {
         let limit = if self.installation.db.is_vacuuming() { REWRITING_TIMEOUT } else { EXECUTION_TIMEOUT };
         match timeout(limit, self.execute(delivery, request)).await {
             Ok(Ok(result)) => Ok((RequestStatus::Done(result.erased), result.contact)),
-            Ok(Err(error)) if !error.is_outage() => Err(error),
+            // One that fails for another reason than an outage is set aside from the journal.
             Ok(Err(error)) => {
                 tracing::warn!(error = ?error.message().key, "an unsubscribe request is kept on disk");
                 Ok((self.record(delivery, request).await?, None))
@@ -92,37 +100,127 @@ impl RequestJournal {
     async fn execute(&self, delivery: DeliveryRef, request: RecipientRequest) -> Result<Unsubscribed> {
         match unsubscribe_request(delivery, request) {
             Some(request) => self.batcher.unsubscribe(request).await,
-            // In a task of its own: a caller that stops waiting does not cancel it.
-            None => {
-                let installation = self.installation.clone();
-                let erasing = tokio::spawn(async move { erase(&installation, delivery).await });
-                erasing.await.map_err(|_| Error::Db(sqlx::Error::WorkerCrashed))?
-            }
+            None => erase_guarded(&self.installation, delivery).await,
         }
     }
 
-    /// Executes all pending requests. Stops at the first error; the next call starts again with all of them. Returns the
+    /// Executes all pending requests, in chunks. Those that fail although the database answers are set aside. Returns the
     /// number of requests.
+    ///
+    /// # Errors
+    /// When the database or the disk fails; the next call goes on with the chunk that failed.
     pub async fn replay(&self) -> Result<u64> {
         let mut done = 0;
-        while let Some(lines) = self.spool.take().await? {
-            let mut batch = Vec::with_capacity(MAX_BATCH);
-            for line in lines {
-                let Some((delivery, request)) = parse(&line?) else { continue };
-                match unsubscribe_request(delivery, request) {
-                    Some(request) => batch.push(request),
-                    None => drop(erase(&self.installation, delivery).await?),
+        let installation = &self.installation;
+        while let Some(file) = self.spool.take(installation.ids.next()).await? {
+            let timed_out = |_| Error::Db(sqlx::Error::PoolTimedOut);
+            let mut conn =
+                timeout(unsubscribe_batch::CONNECTION_TIMEOUT, installation.db.read()).await.map_err(timed_out)??;
+            let mut position = spool_position::get(&mut conn, file.id).await?;
+            drop(conn);
+            loop {
+                let chunk = file.read(position, MAX_BATCH).await?;
+                let failed = self.execute_lines(&chunk.lines).await?;
+                for (line, _) in &failed {
+                    self.restrict(line.and_then(parse)).await?;
                 }
-                if batch.len() == MAX_BATCH {
-                    unsubscribe_batch::unsubscribe_batch(&self.installation, &batch).await?;
-                    batch.clear();
+                let mut tx = installation.db.write_for(WritePurpose::Removal).await?;
+                for (line, reason) in failed {
+                    self.set_aside(&mut tx, line, reason).await?;
                 }
-                done += 1;
+                spool_position::set(&mut tx, file.id, chunk.end).await?;
+                tx.commit().await?;
+                failpoint::hit("after-request-chunk");
+                position = chunk.end;
+                file.set_processed(position, chunk.lines.len());
+                done += chunk.lines.len() as u64;
+                if chunk.is_last {
+                    break;
+                }
             }
-            unsubscribe_batch::unsubscribe_batch(&self.installation, &batch).await?;
-            self.spool.remove_taken().await?;
+            let id = file.id;
+            file.remove().await?;
+            let mut tx = installation.db.write_for(WritePurpose::Removal).await?;
+            spool_position::remove(&mut tx, id).await?;
+            tx.commit().await?;
         }
         Ok(done)
+    }
+
+    /// Executes the requests of lines. Returns the lines that cannot be executed, with the reason.
+    async fn execute_lines<'l>(&self, lines: &'l [SpoolLine]) -> Result<Vec<(Option<&'l str>, Message)>> {
+        let (mut batch, mut failed) = (Vec::with_capacity(lines.len()), Vec::new());
+        for line in lines {
+            let text = match line {
+                SpoolLine::Text(text) => text.as_str(),
+                SpoolLine::Damaged(reason) => {
+                    failed.push((None, Message::new(reason)));
+                    continue;
+                }
+            };
+            match parse(text).map(|(delivery, request)| (delivery, unsubscribe_request(delivery, request))) {
+                None => failed.push((Some(text), Message::new("spool-line-other"))),
+                Some((_, Some(request))) => batch.push((text, request)),
+                Some((delivery, None)) => match erase_guarded(&self.installation, delivery).await {
+                    Err(error) if error.is_outage() => return Err(error),
+                    Err(error) => failed.push((Some(text), error.message())),
+                    Ok(_) => {}
+                },
+            }
+        }
+        let requests = |batch: &[(&str, UnsubscribeRequest)]| batch.iter().map(|(_, request)| *request).collect();
+        match unsubscribe_batch::unsubscribe_guarded(&self.installation, requests(&batch)).await {
+            Err(error) if error.is_outage() => return Err(error),
+            Err(_) => {
+                for one in &batch {
+                    match unsubscribe_batch::unsubscribe_guarded(&self.installation, vec![one.1]).await {
+                        Err(error) if error.is_outage() => return Err(error),
+                        Err(error) => failed.push((Some(one.0), error.message())),
+                        Ok(_) => {}
+                    }
+                }
+            }
+            Ok(_) => {}
+        }
+        Ok(failed)
+    }
+
+    /// Restricts the contact of a request that cannot be executed. A contact that cannot be changed at all is logged.
+    async fn restrict(&self, request: Option<(DeliveryRef, RecipientRequest)>) -> Result<()> {
+        let Some((DeliveryRef { delivery, .. }, _)) = request else { return Ok(()) };
+        let installation = self.installation.clone();
+        let restricting = guarded(&self.installation.panics, async move {
+            let mut tx = installation.db.write_for(WritePurpose::Removal).await?;
+            if let Some((contact, _)) = delivery::contact_of(&mut tx, delivery).await? {
+                subscription::restrict(&mut tx, contact).await?;
+            }
+            tx.commit().await
+        });
+        match restricting.await {
+            Err(error) if error.is_outage() => Err(error),
+            Err(error) => {
+                tracing::error!(
+                    error = error.message().key,
+                    delivery.id = delivery,
+                    "a contact could not be restricted"
+                );
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    async fn set_aside(&self, tx: &mut Tx, line: Option<&str>, reason: Message) -> Result<()> {
+        tracing::error!(reason = reason.key, "a request of a recipient cannot be executed and is set aside");
+        let new = NewSetAside {
+            id: self.installation.ids.next(),
+            queue: Queue::Request,
+            line,
+            reason,
+            delivery: line.and_then(parse).map(|(reference, _)| reference.delivery),
+            at: self.installation.clock.now(),
+        };
+        set_aside::insert(tx, &new).await
     }
 
     /// Writes a request to disk, for when the database is back. Durable when this returns.
@@ -140,6 +238,23 @@ fn unsubscribe_request(delivery: DeliveryRef, request: RecipientRequest) -> Opti
         RecipientRequest::UnsubscribeFrom(list) => Some(UnsubscribeRequest { delivery, list: Some(list) }),
         RecipientRequest::Erase => None,
     }
+}
+
+/// Executes the request of a line that was set aside.
+///
+/// # Errors
+/// Invalid when the line names no request; otherwise why it failed again.
+pub async fn execute_line(installation: &Installation, line: &str) -> Result<()> {
+    let (delivery, request) = parse(line).ok_or_else(|| Message::new("spool-line-other").invalid())?;
+    match unsubscribe_request(delivery, request) {
+        Some(request) => unsubscribe_batch::unsubscribe_guarded(installation, vec![request]).await.map(drop),
+        None => erase_guarded(installation, delivery).await.map(drop),
+    }
+}
+
+async fn erase_guarded(installation: &Installation, delivery: DeliveryRef) -> Result<Unsubscribed> {
+    let (installation, panics) = (installation.clone(), installation.panics.clone());
+    guarded(&panics, async move { erase(&installation, delivery).await }).await
 }
 
 /// Erases the recipient of a delivery. Does nothing when it was erased before.

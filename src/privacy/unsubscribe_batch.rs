@@ -15,6 +15,7 @@ use crate::infra::db::query::Query;
 use crate::infra::error::{Error, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
+use crate::infra::panic::{self, PanicCounter};
 use crate::infra::token::DeliveryRef;
 
 /// How long a request waits for a connection of the database.
@@ -75,14 +76,14 @@ async fn run(installation: Installation, mut queue: mpsc::Receiver<PendingReques
     let mut batch = Vec::new();
     while queue.recv_many(&mut batch, MAX_BATCH).await > 0 {
         let requests: Vec<UnsubscribeRequest> = batch.iter().map(|pending| pending.request).collect();
-        match unsubscribe_batch(&installation, &requests).await {
+        match unsubscribe_guarded(&installation, requests.clone()).await {
             Ok(results) => batch.drain(..).zip(results).for_each(|(pending, result)| answer(pending, Ok(result))),
             Err(error) if requests.len() == 1 => drop(batch.pop().map(|pending| answer(pending, Err(error)))),
             // One request may have made the batch fail. Requests whose caller gave up are in the journal by now.
             Err(_) => {
                 for pending in batch.drain(..).filter(|pending| !pending.answer.is_closed()) {
-                    let result = unsubscribe_batch(&installation, &[pending.request]).await.map(|results| results[0]);
-                    answer(pending, result);
+                    let result = unsubscribe_guarded(&installation, vec![pending.request]).await;
+                    answer(pending, result.map(|results| results[0]));
                 }
             }
         }
@@ -92,6 +93,26 @@ async fn run(installation: Installation, mut queue: mpsc::Receiver<PendingReques
 fn answer(pending: PendingRequest, result: Result<Unsubscribed>) {
     // The caller may have stopped waiting.
     drop(pending.answer.send(result));
+}
+
+/// [`unsubscribe_batch`]; a panic becomes an error, so that it ends nothing but this batch.
+pub async fn unsubscribe_guarded(
+    installation: &Installation,
+    requests: Vec<UnsubscribeRequest>,
+) -> Result<Vec<Unsubscribed>> {
+    let (installation, panics) = (installation.clone(), installation.panics.clone());
+    guarded(&panics, async move { unsubscribe_batch(&installation, &requests).await }).await
+}
+
+/// Runs work in a task of its own, which a caller that stops waiting does not cancel; a panic becomes an error.
+pub(super) async fn guarded<T: Send + 'static>(
+    panics: &PanicCounter,
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    tokio::spawn(work).await.unwrap_or_else(|_| {
+        panics.record("journal");
+        Err(panic::error())
+    })
 }
 
 /// Executes requests in one transaction. Those of erased contacts delete nothing.

@@ -67,6 +67,7 @@ const SUMMARY: &[&str] = &[
     "opens",
     "clicks",
     "unsubscribed",
+    "lost",
     "launched_at",
     "finished_at",
 ];
@@ -229,6 +230,7 @@ fn summary_row<'a>(campaign: &Campaign, summary: &'a Summary) -> Vec<Cell<'a>> {
         summary.opens,
         summary.clicks,
         summary.unsubscribed,
+        summary.lost,
     ];
     let mut cells: Vec<Cell<'_>> = vec![summary.name.as_str().into(), summary.state.into()];
     cells.extend(numbers.map(Cell::from));

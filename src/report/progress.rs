@@ -160,6 +160,8 @@ mod tests {
             opens: 0,
             clicks: 0,
             unsubscribed: 0,
+            lost: 0,
+            set_aside: 0,
             links: Vec::new(),
         };
         ProgressSnapshot { numbers, running, next_due: None, lanes: Vec::new() }

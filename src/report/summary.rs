@@ -13,7 +13,7 @@ use crate::campaign::model::Campaign;
 use crate::campaign::{erased_counts, link};
 use crate::feedback::event::EventKind;
 use crate::infra::db::{Conn, Query};
-use crate::infra::error::Result;
+use crate::infra::error::{Message, Result};
 
 /// The numbers of a campaign. All count deliveries, one per contact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -46,6 +46,10 @@ pub struct Summary {
     pub clicks: i64,
     /// Contacts that unsubscribed through a message of the campaign.
     pub unsubscribed: i64,
+    /// Opens and clicks that could not be stored: the numbers of both may be low by up to so many.
+    pub lost: i64,
+    /// Opens, clicks and requests of its recipients that are set aside.
+    pub set_aside: i64,
     /// Clicks of each link.
     pub links: Vec<LinkCount>,
 }
@@ -86,6 +90,10 @@ const COUNTS: &str = "
       from event
      where campaign_id = :campaign and kind = 'click'
     union all
+    select 'set_aside', 0, count(*), 'held'
+      from set_aside a
+     where exists (select 1 from delivery d where d.id = a.delivery_id and d.campaign_id = :campaign)
+    union all
     select kind, position, count, 'erased'
       from erased_count
      where campaign_id = :campaign";
@@ -125,6 +133,8 @@ pub async fn read(conn: &mut Conn, campaign: &Campaign) -> Result<Summary> {
         opens: number(erased_counts::OPEN, 0),
         clicks: number(erased_counts::CLICKED, 0),
         unsubscribed: number(erased_counts::UNSUBSCRIBED, 0),
+        lost: number(erased_counts::LOST, 0),
+        set_aside: number("set_aside", 0),
         links: links
             .map(|link| LinkCount {
                 clicks: number(erased_counts::CLICK, link.position),
@@ -138,4 +148,13 @@ pub async fn read(conn: &mut Conn, campaign: &Campaign) -> Result<Summary> {
             .iter()
             .sum();
     Ok(summary)
+}
+
+impl Summary {
+    /// What makes the numbers less than they are.
+    pub fn notes(&self) -> Vec<Message> {
+        let lost = (self.lost > 0).then(|| Message::new("summary-lost").with("count", self.lost));
+        let set_aside = (self.set_aside > 0).then(|| Message::new("summary-set-aside").with("count", self.set_aside));
+        lost.into_iter().chain(set_aside).collect()
+    }
 }

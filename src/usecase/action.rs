@@ -19,6 +19,10 @@ crate::text_enum! {
         SearchTraces = "search_traces",
         /// Move the data to another store, cancel that, or wipe the old store.
         MigrateStore = "migrate_store",
+        /// List the lines that are set aside.
+        ListSetAside = "list_set_aside",
+        /// Process lines that are set aside again, or dismiss them.
+        SettleSetAside = "settle_set_aside",
         /// Send what is due.
         SendMail = "send_mail",
         /// Declare a field.
@@ -142,6 +146,8 @@ impl Action {
             | Self::RotateTokenKey
             | Self::SearchTraces
             | Self::MigrateStore
+            | Self::ListSetAside
+            | Self::SettleSetAside
             | Self::SendMail
             | Self::ReadOverview
             | Self::ReadCapturedMessage => (Installation, OPERATOR),
@@ -208,6 +214,8 @@ mod tests {
         rotate_token_key O------
         search_traces O------
         migrate_store O------
+        list_set_aside O------
+        settle_set_aside O------
         send_mail O------
         add_field OOM----
         index_field OOM----

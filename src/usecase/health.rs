@@ -5,10 +5,11 @@ use std::time::Duration;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 
-use crate::feedback::recorder::Recorder;
+use crate::feedback::recorder::{Recorder, SpoolCause};
+use crate::feedback::set_aside::{self, Queue};
 use crate::infra::db::PhysicalErasure;
 use crate::infra::disk::{self, DiskSpace};
-use crate::infra::error::Message;
+use crate::infra::error::{Error, Message};
 use crate::infra::installation::Installation;
 use crate::privacy::request_journal::RequestJournal;
 use crate::report::stats::{self, Stats};
@@ -29,6 +30,8 @@ pub struct HealthSnapshot {
     pub taken_at: Instant,
     /// Stats of the database; `None` while it does not answer.
     pub stats: Option<Stats>,
+    /// Lines that are set aside: of opens and clicks, and of requests.
+    pub set_aside: (u64, u64),
     /// State of the data folder; `None` while the disk does not answer.
     pub disk: Option<DiskStatus>,
 }
@@ -40,6 +43,8 @@ pub struct DiskStatus {
     pub pending_requests: u64,
     /// Opens and clicks that wait on disk for the database.
     pub spilled_events: u64,
+    /// Why they wait.
+    pub cause: SpoolCause,
     /// Free space and size, where the system reports them.
     pub space: Option<DiskSpace>,
 }
@@ -58,16 +63,26 @@ impl HealthSnapshot {
     pub async fn take(installation: &Installation, journal: &RequestJournal, recorder: &Recorder) -> Self {
         let reading_stats = async {
             let mut conn = installation.db.read().await?;
-            stats::read(&mut conn, &installation.db, installation.clock.now()).await
+            let events = set_aside::count(&mut conn, Queue::Event).await?;
+            let requests = set_aside::count(&mut conn, Queue::Request).await?;
+            let stats = stats::read(&mut conn, &installation.db, installation.clock.now()).await?;
+            Ok::<_, Error>((stats, (events, requests)))
         };
         let (journal, recorder, data) = (journal.clone(), recorder.clone(), installation.config.data.clone());
         let reading_disk = spawn_blocking(move || DiskStatus {
             pending_requests: journal.count_pending(),
             spilled_events: recorder.spilled(),
+            cause: recorder.cause(),
             space: disk::space(&data),
         });
         let (stats, disk) = tokio::join!(timeout(READ_TIMEOUT, reading_stats), timeout(READ_TIMEOUT, reading_disk));
-        Self { taken_at: Instant::now(), stats: stats.ok().and_then(Result::ok), disk: disk.ok().and_then(Result::ok) }
+        let (stats, set_aside) = stats.ok().and_then(Result::ok).unzip();
+        Self {
+            taken_at: Instant::now(),
+            stats,
+            set_aside: set_aside.unwrap_or_default(),
+            disk: disk.ok().and_then(Result::ok),
+        }
     }
 
     /// All problems, those that block first.
@@ -101,11 +116,25 @@ impl HealthSnapshot {
                 add(false, Message::new("health-unsubscribes-pending").with("count", disk.pending_requests));
             }
             if disk.spilled_events > 0 {
-                add(false, Message::new("health-events-pending").with("count", disk.spilled_events));
+                let message = Message::new("health-events-pending").with("count", disk.spilled_events);
+                let cause = match disk.cause {
+                    SpoolCause::DatabaseAway => "away",
+                    SpoolCause::TooFast => "fast",
+                    SpoolCause::Backlog => "backlog",
+                };
+                add(false, message.with("cause", cause));
             }
         }
         if recorder.lost() > 0 {
-            add(false, Message::new("health-events-lost").with("count", recorder.lost()));
+            let cause = if 2 * recorder.lost_in_memory() > recorder.lost() { "slow" } else { "disk" };
+            add(false, Message::new("health-events-lost").with("count", recorder.lost()).with("cause", cause));
+        }
+        let (events, requests) = self.set_aside;
+        if requests > 0 {
+            add(false, Message::new("health-requests-set-aside").with("count", requests));
+        }
+        if events > 0 {
+            add(false, Message::new("health-events-set-aside").with("count", events));
         }
         if installation.db.physical_erasure() == PhysicalErasure::File {
             add(false, Message::new("health-pages-unavailable"));

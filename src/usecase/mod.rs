@@ -36,6 +36,7 @@ pub mod role;
 pub mod schedule;
 pub mod segment;
 pub mod series;
+pub mod set_aside;
 pub mod setting;
 pub mod startup;
 pub mod store_migration;

@@ -47,6 +47,8 @@ const OWNERS: &[(&str, &str)] = &[
     ("lease", "mailer/lease"),
     ("restore_guard", "mailer/restore_guard"),
     ("event", "feedback/event"),
+    ("set_aside", "feedback/set_aside"),
+    ("spool_position", "infra/spool_position"),
     ("store_status", "infra/db/store_status"),
     ("store_migration_progress", "store_migration/progress"),
 ];

@@ -46,6 +46,7 @@ mod segment;
 mod series;
 mod serve;
 mod session;
+mod spools;
 mod store_migration;
 mod time;
 mod tls_auth;

@@ -31,7 +31,6 @@ const RETIRED: &[(&str, &str)] = &[
     ("reception", "lane back-off"),
     ("last word", "final eligibility check"),
     ("house", "installation"),
-    ("aside", "temporary file, taken lines"),
     ("errand", "purpose"),
 ];
 
@@ -48,11 +47,7 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     // A key in stored rows, and a property of CSS.
     ("letter", "locales/en/content.ftl"),
     ("letter", "templates/layout/announcement.html"),
-    // Upper-case spelling in HTML attributes and RFC names.
-    ("aside", "src/content/html"),
     // Files, tables and columns of earlier versions.
-    ("aside", "src/infra/atomic_file.rs"),
-    ("aside", "tests/suite/erasure.rs"),
     ("reception", "tests/suite/mailer/upgrade.rs"),
     ("facet", "tests/suite/people_upgrade.rs"),
     ("letter", "CHANGELOG.md"),

@@ -84,6 +84,7 @@ fn campaign_view(state: &DeskState, frame: Frame, campaign: CampaignOverview) ->
 fn notes(frame: Frame, reason: Option<&StoredMessage>, progress: &Progress, now: Millis) -> Vec<String> {
     let messages = [progress.speed(now), progress.uncertain_note()].into_iter().flatten();
     let mut notes: Vec<String> = messages.map(|message| frame.lang.translate(&message)).collect();
+    notes.extend(progress.numbers.notes().iter().map(|message| frame.lang.translate(message)));
     notes.extend(progress.by_lane(now, frame.lang));
     notes.extend(reason.map(|reason| reason.translate(frame.lang)));
     notes

@@ -46,6 +46,14 @@ fn text(state: &HealthState, snapshot: &HealthSnapshot) -> String {
     gauge(&mut out, "events_queued", "Opens and clicks that wait in memory.", state.recorder.queued() as f64);
     out.counter("events_lost_total", "Opens and clicks that could not be stored.");
     out.sample("events_lost_total", &[], state.recorder.lost() as f64);
+    let (away, fast) = state.recorder.spilled_since_start();
+    out.counter("events_spilled_total", "Opens and clicks that went to disk first, by reason.");
+    out.sample("events_spilled_total", &[("reason", "database_away")], away as f64);
+    out.sample("events_spilled_total", &[("reason", "too_fast")], fast as f64);
+    let (events, requests) = snapshot.set_aside;
+    out.gauge("set_aside", "Lines of the journals that cannot be processed.");
+    out.sample("set_aside", &[("queue", "event")], events as f64);
+    out.sample("set_aside", &[("queue", "request")], requests as f64);
     if let Some(disk) = &snapshot.disk {
         write_disk(&mut out, disk);
     }

@@ -49,6 +49,12 @@ impl HealthState {
         }
     }
 
+    /// The reasons of `/healthz`, read now.
+    pub async fn reasons(&self) -> Vec<String> {
+        let taken = HealthSnapshot::take(&self.installation, &self.journal, &self.recorder).await;
+        self.problems(&taken).iter().map(|problem| reason(problem).to_owned()).collect()
+    }
+
     fn problems(&self, snapshot: &HealthSnapshot) -> Vec<Problem> {
         snapshot.problems(&self.installation, &self.recorder)
     }
@@ -63,13 +69,14 @@ pub async fn live() -> Response {
 pub async fn ready(State(state): State<Arc<HealthState>>, frame: Frame) -> Response {
     let problems = state.problems(&*state.snapshot().await);
     let is_ready = !problems.iter().any(|problem| problem.blocks);
-    let reason = |problem: &Problem| {
-        let reason = problem.message.key.trim_start_matches("health-");
-        json!({ "reason": reason, "blocks": problem.blocks, "message": frame.lang.translate(&problem.message) })
-    };
-    let body = Json(json!({ "ready": is_ready, "reasons": problems.iter().map(reason).collect::<Vec<_>>() }));
+    let described = |problem: &Problem| json!({ "reason": reason(problem), "blocks": problem.blocks, "message": frame.lang.translate(&problem.message) });
+    let body = Json(json!({ "ready": is_ready, "reasons": problems.iter().map(described).collect::<Vec<_>>() }));
     match is_ready {
         true => (Extension(ForPrograms), body).into_response(),
         false => (StatusCode::SERVICE_UNAVAILABLE, Extension(ForPrograms), [(RETRY_AFTER, "10")], body).into_response(),
     }
+}
+
+fn reason(problem: &Problem) -> &'static str {
+    problem.message.key.trim_start_matches("health-")
 }

@@ -145,7 +145,7 @@ fn record(
 ) {
     if delivery.delivery != TEST_DELIVERY && method == Method::GET && !is_prefetch(headers) {
         let at = state.installation.clock.now();
-        state.recorder.record(NewEvent { delivery: delivery.delivery, kind, position, at });
+        state.recorder.record(delivery.campaign, NewEvent { delivery: delivery.delivery, kind, position, at });
     }
 }
 

@@ -146,7 +146,7 @@ both!(events_are_written_in_batches_and_dropped_for_erased_contacts, |fixture| {
     let recorder = Recorder::start(&fixture.installation);
     for round in 0..2_000 {
         let delivery = if round % 2 == 0 { site.people[round % 3].1 } else { 12_345 };
-        recorder.record(NewEvent { delivery, kind: EventKind::Open, position: 0, at: NOW });
+        recorder.record(site.campaign, NewEvent { delivery, kind: EventKind::Open, position: 0, at: NOW });
     }
     recorder.flush().await;
 
