@@ -35,6 +35,18 @@ tag-field = { tag-place }: no field `{ $name }`.{ tag-hint }
 tag-filter = { tag-place }: no filter `{ $name }`.{ tag-hint }
 tag-test = { tag-place }: no test `{ $name }`.{ tag-hint }
 tag-call = { tag-place }: `{ $name }(…)` cannot be called. Tags may use fields and filters only.
+tag-many = { tag-place }: more than { $limit } tags. Use fewer.
+tag-nesting = { tag-place }: more than { $limit } `if`s inside each other. Write simpler conditions.
+tag-branches = { tag-place }: more than { $limit } `elif`s and `else`s of one `if` and of those around it. Split the condition, or put the texts into a field.
+template-bound = { tag-part }, line { $line }: { $bound ->
+    [steps] the tags take more than { $limit } steps to render
+    [value] a value becomes longer than { $limit } bytes
+    [values] the values of the tags come to more than { $limit } bytes
+   *[output] the rendered text becomes longer than { $limit } bytes
+}. Simplify the tags.
+html-elements = Line { $line }: the body has more than { $limit } HTML elements. Shorten it.
+html-nesting = Line { $line }: more than { $limit } HTML elements are inside each other. Close those that are open.
+html-attributes = Line { $line }: an HTML element has more than { $limit } attributes. Check that its tag is closed.
 template-line = { tag-part }, line { $line }: a tag cannot be parsed. Check its brackets, commas and operators.
 template-unreadable = The tags of the { $part ->
     [subject] subject

@@ -35,6 +35,18 @@ tag-field = { tag-place }: поля `{ $name }` нет.{ tag-hint }
 tag-filter = { tag-place }: фильтра `{ $name }` нет.{ tag-hint }
 tag-test = { tag-place }: проверки `{ $name }` нет.{ tag-hint }
 tag-call = { tag-place }: `{ $name }(…)` вызвать нельзя: в тегах есть только поля и фильтры.
+tag-many = { tag-place }: тегов больше { $limit }. Сократите их число.
+tag-nesting = { tag-place }: друг в друга вложено больше { $limit } `if`. Упростите условия.
+tag-branches = { tag-place }: у `if` вместе с внешними больше { $limit } ветвей `elif` и `else`. Разделите условие или вынесите тексты в поле.
+template-bound = { tag-part }, строка { $line }: { $bound ->
+    [steps] теги собираются больше чем за { $limit } шагов
+    [value] значение становится длиннее { $limit } байт
+    [values] значения тегов вместе занимают больше { $limit } байт
+   *[output] собранный текст становится длиннее { $limit } байт
+}. Упростите теги.
+html-elements = Строка { $line }: в тексте больше { $limit } элементов HTML. Сократите его.
+html-nesting = Строка { $line }: друг в друга вложено больше { $limit } элементов HTML. Закройте открытые.
+html-attributes = Строка { $line }: у элемента HTML больше { $limit } атрибутов. Проверьте, закрыт ли его тег.
 template-line = { tag-part }, строка { $line }: не удалось разобрать тег. Проверьте скобки, запятые и знаки.
 template-unreadable = Не удалось разобрать теги { $part ->
     [subject] темы

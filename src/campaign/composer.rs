@@ -16,6 +16,7 @@ use crate::infra::db::Conn;
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
+use crate::infra::panic;
 use crate::infra::token::{DeliveryRef, MessageSecret, Signer, TokenPurpose};
 
 /// A compiled campaign.
@@ -37,7 +38,11 @@ impl Composer {
 
     /// Compiles content.
     pub fn compile(installation: &Installation, content: FrozenContent) -> Result<Self> {
-        let email = CompiledEmail::compile(&content.draft, &content.frame)?;
+        let email = CompiledEmail::compile(&content.draft, &content.frame).inspect_err(|error| {
+            if panic::is_panic(error) {
+                installation.panics.record("composer");
+            }
+        })?;
         let from = content.from.mailbox()?;
         let (signer, sender) = (installation.signer.clone(), from.envelope());
         let mut composer = Self { content, email, mime_template: None, signer, from, sender };

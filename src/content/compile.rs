@@ -9,20 +9,23 @@ use serde_json::Map;
 use super::compiled_email::CompiledEmail;
 use super::email::{EmailContext, EmailSource, Format, Layout};
 use super::encoded_parts::{self, PartSources};
+use super::html::bounds::Exceeded;
 use super::html::node::{self, Node};
-use super::html::{markdown, sanitize, to_text};
+use super::html::{bounds, markdown, sanitize, to_text};
 use super::layout::Page;
 use super::layout::element_style::{ElementStyle, split_headline};
 use super::link::{self, Link};
 use super::mime::body::{BodyEncodings, TransferEncoding};
 use super::renderer::{EmailRenderer, MergeData, RenderError, link_template};
+use super::template::bounds::{RenderLimit, STACK};
 use super::template::engine::{EngineError, Templates};
 use super::template::error::{EmailPart, TemplateError};
 use super::template::lexer::{self, SourcePiece, TagKind};
 use super::template::pieces::{self, TemplatePiece};
 use super::template::placeholder::Placeholders;
 use super::template::tag_check::{INTERNAL, TagChecker};
-use crate::infra::error::{Message, Result};
+use crate::infra::error::{Error, Message, Result};
+use crate::infra::panic;
 use crate::infra::secret::Keyring;
 use crate::infra::token::{DeliveryRef, Signer};
 
@@ -40,6 +43,16 @@ impl CompiledEmail {
     /// Invalid if a part is missing or too long, a tag or link is wrong, or rendering exceeds a limit.
     pub fn compile(source: &EmailSource, context: &EmailContext) -> Result<Self> {
         check_sizes(source, context)?;
+        // Parsers recurse; a thread of the runtime has little stack. A panic of one of them is the error of this email.
+        std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().name("compile".to_owned()).stack_size(STACK);
+            let thread =
+                thread.spawn_scoped(scope, || Self::compile_here(source, context)).map_err(Error::io("thread"))?;
+            thread.join().unwrap_or_else(|_| Err(panic::error()))
+        })
+    }
+
+    fn compile_here(source: &EmailSource, context: &EmailContext) -> Result<Self> {
         let texts = [&source.subject, &source.preheader, &source.body, &context.list_name, &brand_texts(context)];
         let mut compiler = Compiler {
             source,
@@ -134,6 +147,12 @@ fn brand_texts(context: &EmailContext) -> String {
     format!("{} {} {}", context.brand.name, context.brand.address, context.brand.logo)
 }
 
+/// The error of a part that exceeds a limit while it is rendered.
+fn bound(part: EmailPart, limit: RenderLimit, line: usize) -> Error {
+    let message = Message::new("template-bound").with("part", part).with("line", line);
+    message.with("bound", limit.as_str()).with("limit", limit.number()).invalid()
+}
+
 struct Compiler<'a> {
     source: &'a EmailSource,
     context: &'a EmailContext,
@@ -151,10 +170,16 @@ impl<'a> Compiler<'a> {
         let replaced = self.hold_tags(&mut checker, source).map_err(|error| error.located(part, source))?;
         self.used_names.append(&mut checker.used_names);
         // Parsed before anything is moved, so that the line of an error is the marketer's.
-        match Templates::new().add(part.to_string(), self.placeholders.to_template(&replaced)) {
+        let mut templates = Templates::new();
+        match templates.add(part.to_string(), self.placeholders.to_template(&replaced)) {
             Err(EngineError::Invalid(line)) => {
-                Err(Message::new("template-line").with("part", part).with("line", line).invalid())
+                return Err(Message::new("template-line").with("part", part).with("line", line).invalid());
             }
+            Err(EngineError::Limit(limit, line)) => return Err(bound(part, limit, line)),
+            Ok(()) => {}
+        }
+        match templates.render(&part.to_string(), &Arc::default()) {
+            Err(EngineError::Limit(limit, line)) => Err(bound(part, limit, line)),
             _ => Ok(replaced),
         }
     }
@@ -182,10 +207,25 @@ impl<'a> Compiler<'a> {
     /// The HTML and the plain text, with placeholders, and the measured links.
     fn bodies(&mut self, body: &str) -> Result<(String, String, Vec<Link>)> {
         let is_page = self.source.format == Format::Html && is_page(body);
+        let refuse = |exceeded: Exceeded, at: usize| {
+            let line = body[..at].matches('\n').count() + 1;
+            Message::new(exceeded.key).with("limit", exceeded.limit).with("line", line).invalid()
+        };
         let html = match self.source.format {
-            Format::Md => markdown::to_html(body, &self.placeholders),
+            Format::Md => {
+                bounds::check_markdown(body).map_err(|exceeded| {
+                    let at = exceeded.at;
+                    refuse(exceeded, at)
+                })?;
+                markdown::to_html(body, &self.placeholders)
+            }
             Format::Html => body.to_owned(),
         };
+        bounds::check(&html).map_err(|exceeded| {
+            let start = html[exceeded.at..].chars().take(20).collect::<String>();
+            let at = if self.source.format == Format::Html { Some(exceeded.at) } else { body.find(&start) };
+            refuse(exceeded, at.unwrap_or(0))
+        })?;
         let mut nodes = sanitize::sanitize(node::parse(&html), &self.placeholders);
         let links = link::number_links(&mut nodes, &mut self.placeholders).map_err(|(message, shown)| {
             let body = &self.source.body;

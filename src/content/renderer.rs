@@ -1,6 +1,7 @@
 //! Renders an email for one recipient: runs its templates with the recipient's merge data.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use serde_json::Map;
@@ -126,6 +127,7 @@ impl EmailRenderer {
             headers: OnceLock::new(),
             links: OnceLock::new(),
             missing: Mutex::default(),
+            value_bytes: AtomicUsize::default(),
         }
     }
 

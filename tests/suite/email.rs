@@ -1,6 +1,7 @@
 //! Emails from the source to the bytes of a message: templates, layouts, links, MIME, and the brand.
 
 mod author;
+mod bounds;
 mod bytes;
 mod layout;
 mod link;

@@ -32,6 +32,7 @@ mod mail_sink;
 mod mailer;
 mod messages;
 mod observability;
+mod old_rows;
 mod page_cleaning;
 mod panics;
 mod people;

@@ -18,7 +18,8 @@ use self::slot_values::{Slot, SlotValues, pick_values};
 use super::mime::body::{BlankLines, BodyWriter};
 use super::mime::header::HeaderText;
 use super::renderer::{EmailRenderer, MergeData};
-use super::template::engine::{MAX_OUTPUT, escape_html};
+use super::template::bounds::MAX_OUTPUT;
+use super::template::engine::escape_html;
 use crate::infra::token::MessageSecret;
 
 pub use part_encoder::{PartSources, encode};

@@ -3,22 +3,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use minijinja::value::{Object, Value};
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State};
+use minijinja::{AutoEscape, Environment, Error, Output, State};
 
 use crate::content::brand::Brand;
+use crate::content::template::bounds::{MAX_OUTPUT, MAX_STEPS, MAX_VALUES, RenderLimit};
 use crate::content::template::filter;
 use crate::content::template::tag_check::INTERNAL;
 use crate::infra::error::Message;
 
-/// Instructions that one template may run.
-pub const MAX_STEPS: u64 = 50_000;
-/// Nesting of one template.
+/// Nesting of calls while a template runs.
 const MAX_DEPTH: usize = 50;
-/// Bytes of one rendered part.
-pub const MAX_OUTPUT: usize = 1 << 20;
 
 /// The templates of one email, by name. A name that begins with `html` escapes values for HTML, one with `link` for
 /// URLs, any other prints them as they are.
@@ -27,8 +25,8 @@ pub struct Templates(Environment<'static>);
 /// Why a template cannot be parsed or rendered.
 #[derive(Debug)]
 pub enum EngineError {
-    /// It exceeds a limit.
-    Limit,
+    /// It exceeds a limit on this line.
+    Limit(RenderLimit, usize),
     /// It does something impossible on this line.
     Invalid(usize),
 }
@@ -37,7 +35,7 @@ impl EngineError {
     /// The message for the marketer, without a place.
     pub fn message(&self) -> Message {
         match self {
-            Self::Limit => Message::new("template-limit"),
+            Self::Limit(..) => Message::new("template-limit"),
             Self::Invalid(_) => Message::new("template-broken"),
         }
     }
@@ -45,10 +43,8 @@ impl EngineError {
 
 impl From<Error> for EngineError {
     fn from(error: Error) -> Self {
-        match error.kind() {
-            ErrorKind::OutOfFuel | ErrorKind::WriteFailure => Self::Limit,
-            _ => Self::Invalid(error.line().unwrap_or(1)),
-        }
+        let line = error.line().unwrap_or(1);
+        RenderLimit::of(&error).map_or(Self::Invalid(line), |limit| Self::Limit(limit, line))
     }
 }
 
@@ -58,6 +54,7 @@ impl Templates {
         let mut engine = Environment::empty();
         filter::register(&mut engine);
         engine.add_filter("needed", needed);
+        engine.add_filter("counted", counted);
         engine.set_fuel(Some(MAX_STEPS));
         engine.set_recursion_limit(MAX_DEPTH);
         engine.set_auto_escape_callback(|name| match name {
@@ -86,8 +83,10 @@ impl Templates {
     /// Renders a template into a writer. Each call of `write` gets the text between two tags or the value of one tag.
     pub fn render_to(&self, name: &str, context: &Arc<RenderContext>, out: impl Write) -> Result<(), EngineError> {
         let names = Value::from_object(TopLevelNames(context.clone()));
+        context.value_bytes.store(0, Ordering::Relaxed);
         self.0.get_template(name)?.render_captured_to(names, out)?;
-        Ok(())
+        // A condition reads values and prints nothing.
+        if context.has_spent() { Err(RenderLimit::Values.error().into()) } else { Ok(()) }
     }
 }
 
@@ -114,6 +113,8 @@ pub struct RenderContext {
     pub links: OnceLock<Vec<LinkTarget>>,
     /// Fields printed without a value since the last [`RenderContext::take_missing`].
     pub missing: Mutex<BTreeSet<String>>,
+    /// Bytes of the values that the tags of the part have read and made.
+    pub value_bytes: AtomicUsize,
 }
 
 /// The URLs of the pages of one delivery.
@@ -139,6 +140,16 @@ pub struct LinkTarget {
 }
 
 impl RenderContext {
+    /// Counts the bytes of a value that a tag reads or makes.
+    pub fn spend(&self, bytes: usize) -> Result<(), Error> {
+        self.value_bytes.fetch_add(bytes, Ordering::Relaxed);
+        if self.has_spent() { Err(RenderLimit::Values.error()) } else { Ok(()) }
+    }
+
+    fn has_spent(&self) -> bool {
+        self.value_bytes.load(Ordering::Relaxed) > MAX_VALUES
+    }
+
     /// Records that a field was printed without a value.
     pub fn record_missing(&self, name: &str) {
         self.missing.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
@@ -190,7 +201,11 @@ impl Object for TopLevelNames {
                 ("color", brand.color.as_str()),
                 ("logo", brand.logo.as_str()),
             ])),
-            name => context.values.get(name).cloned(),
+            name => {
+                let value = context.values.get(name)?;
+                context.spend(value.as_str().map_or(0, str::len)).ok()?;
+                Some(value.clone())
+            }
         }
     }
 }
@@ -216,11 +231,32 @@ fn needed(state: &State<'_, '_>, value: &Value, name: &str) -> Value {
     value.clone()
 }
 
+/// Filter around every variable that is read: counts the bytes of its value.
+fn counted(state: &State<'_, '_>, value: &Value) -> Result<Value, Error> {
+    spend(state, value.as_str().map_or(0, str::len))?;
+    Ok(value.clone())
+}
+
+/// Counts the bytes of a value that a filter has made.
+pub fn spend(state: &State<'_, '_>, bytes: usize) -> Result<(), Error> {
+    match state.lookup(INTERNAL) {
+        Some(internal) => match internal.downcast_object_ref::<InternalValues>() {
+            Some(internal) => internal.0.spend(bytes),
+            None => Ok(()),
+        },
+        None => Ok(()),
+    }
+}
+
 /// Prints a value, escaped for its place. A missing value prints nothing.
 fn print_value(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
     if filter::is_missing(value) {
         return Ok(());
     }
+    if filter::weight(value) > MAX_OUTPUT {
+        return Err(RenderLimit::Output.error());
+    }
+    spend(state, 0)?;
     let text = value.to_string();
     let text = match state.auto_escape() {
         _ if value.is_safe() => text,

@@ -1,9 +1,13 @@
 //! The filters and tests that a template may use. A filter returns a missing value for a missing value, so that the
-//! fallback of `{{ city | upper | default("…") }}` applies. No filter can make a text much longer.
+//! fallback of `{{ city | upper | default("…") }}` applies. No filter takes or makes a text of more than [`MAX_VALUE`]
+//! bytes.
 
 use jiff::civil::Date;
 use minijinja::value::{Rest, ValueKind};
-use minijinja::{Environment, Error, ErrorKind, Value, filters, tests};
+use minijinja::{Environment, Error, ErrorKind, State, Value, filters, tests};
+
+use crate::content::template::bounds::{MAX_VALUE, RenderLimit};
+use crate::content::template::engine::spend;
 
 /// The names of the filters.
 pub const FILTERS: &[&str] = &[
@@ -30,31 +34,24 @@ pub const FILTERS: &[&str] = &[
 /// The names of the tests.
 pub const TESTS: &[&str] = &["defined", "undefined", "none", "odd", "even", "number", "string", "in"];
 
-/// Bytes of a variable or of a filter's result.
-const MAX_BYTES: usize = 100_000;
-
 /// Adds the filters and tests to an engine.
 pub fn register(engine: &mut Environment<'_>) {
     engine.add_filter("default", filters::default);
     engine.add_filter("d", filters::default);
-    engine.add_filter("upper", |value: &Value| text(value, |text| text.to_uppercase()));
-    engine.add_filter("lower", |value: &Value| text(value, |text| text.to_lowercase()));
-    engine.add_filter("title", |value: &Value| text(value, title));
-    engine.add_filter("capitalize", |value: &Value| text(value, capitalize));
-    engine.add_filter("trim", |value: &Value| text(value, |text| text.trim().to_owned()));
+    for (name, change) in CHANGES {
+        engine.add_filter(*name, move |state: &State<'_, '_>, value: &Value| text(state, value, change));
+    }
     engine.add_filter("replace", replace);
     engine.add_filter("round", round);
     engine.add_filter("int", |value: &Value| number(value, |number| Value::from(number.trunc() as i64)));
     engine.add_filter("float", |value: &Value| number(value, Value::from));
     engine.add_filter("length", length);
     engine.add_filter("join", join);
-    engine.add_filter("first", |value: &Value| text(value, |text| text.chars().take(1).collect()));
-    engine.add_filter("last", |value: &Value| text(value, |text| text.chars().next_back().into_iter().collect()));
     engine.add_filter("date", date);
     engine.add_filter("plural", plural);
-    engine.add_filter("urlencode", |value: &Value| match is_missing(value) {
-        true => Value::UNDEFINED,
-        false => Value::from_safe_string(percent_encode(&value.to_string())),
+    engine.add_filter("urlencode", |state: &State<'_, '_>, value: &Value| {
+        let encoded = text(state, value, percent_encode)?;
+        Ok::<_, Error>(encoded.as_str().map_or(Value::UNDEFINED, |text| Value::from_safe_string(text.to_owned())))
     });
     engine.add_filter("bounded", bounded);
     engine.add_filter("missing_last", missing_last);
@@ -67,6 +64,17 @@ pub fn register(engine: &mut Environment<'_>) {
     engine.add_test("string", tests::is_string);
     engine.add_test("in", tests::is_in);
 }
+
+/// The filters that change a text on their own.
+const CHANGES: &[(&str, fn(&str) -> String)] = &[
+    ("upper", str::to_uppercase),
+    ("lower", str::to_lowercase),
+    ("title", title),
+    ("capitalize", capitalize),
+    ("trim", |text| text.trim().to_owned()),
+    ("first", |text| text.chars().take(1).collect()),
+    ("last", |text| text.chars().next_back().into_iter().collect()),
+];
 
 /// True for a missing value.
 pub fn is_missing(value: &Value) -> bool {
@@ -84,14 +92,40 @@ pub fn percent_encode(text: &str) -> String {
     })
 }
 
-fn text(value: &Value, change: impl Fn(&str) -> String) -> Value {
+/// Bytes that a value takes as text, about: those of its texts, and a few for any other value in it.
+pub fn weight(value: &Value) -> usize {
+    const OTHER: usize = 24;
+    match value.kind() {
+        ValueKind::String => value.as_str().map_or(OTHER, str::len),
+        ValueKind::Seq | ValueKind::Iterable => {
+            value.try_iter().map_or(OTHER, |items| items.map(|item| weight(&item)).sum())
+        }
+        _ => OTHER,
+    }
+}
+
+/// Changes a text; its length is checked before and after.
+fn text(state: &State<'_, '_>, value: &Value, change: impl Fn(&str) -> String) -> Result<Value, Error> {
     if is_missing(value) {
-        return Value::UNDEFINED;
+        return Ok(Value::UNDEFINED);
     }
-    match value.as_str() {
-        Some(text) => Value::from(change(text)),
-        None => Value::from(change(&value.to_string())),
+    if weight(value) > MAX_VALUE {
+        return Err(RenderLimit::Value.error());
     }
+    let changed = match value.as_str() {
+        Some(text) => change(text),
+        None => change(&value.to_string()),
+    };
+    made(state, changed)
+}
+
+/// A text that a filter has made, if it is not too long.
+fn made(state: &State<'_, '_>, text: String) -> Result<Value, Error> {
+    if text.len() > MAX_VALUE {
+        return Err(RenderLimit::Value.error());
+    }
+    spend(state, text.len())?;
+    Ok(Value::from(text))
 }
 
 fn number(value: &Value, change: impl Fn(f64) -> Value) -> Value {
@@ -120,10 +154,13 @@ fn capitalize(text: &str) -> String {
         .map_or_else(String::new, |first| first.to_uppercase().chain(chars.as_str().to_lowercase().chars()).collect())
 }
 
-fn replace(value: &Value, from: &str, to: &str) -> Result<Value, Error> {
-    let whole = text(value, str::to_owned);
+fn replace(state: &State<'_, '_>, value: &Value, from: &str, to: &str) -> Result<Value, Error> {
+    let whole = text(state, value, str::to_owned)?;
     let length = whole.as_str().map_or(0, |text| text.len() + text.matches(from).count() * to.len());
-    if length > MAX_BYTES { Err(too_long()) } else { Ok(text(&whole, |text| text.replace(from, to))) }
+    if length > MAX_VALUE {
+        return Err(RenderLimit::Value.error());
+    }
+    text(state, &whole, |text| text.replace(from, to))
 }
 
 fn round(value: &Value, places: Option<u32>) -> Value {
@@ -135,7 +172,15 @@ fn round(value: &Value, places: Option<u32>) -> Value {
     })
 }
 
-fn length(value: &Value) -> Value {
+fn length(value: &Value) -> Result<Value, Error> {
+    let is_text = value.kind() != ValueKind::Seq && !is_missing(value);
+    if is_text && weight(value) > MAX_VALUE {
+        return Err(RenderLimit::Value.error());
+    }
+    Ok(length_of(value))
+}
+
+fn length_of(value: &Value) -> Value {
     match value.kind() {
         _ if is_missing(value) => Value::UNDEFINED,
         ValueKind::Seq => Value::from(value.len().unwrap_or(0)),
@@ -143,16 +188,31 @@ fn length(value: &Value) -> Value {
     }
 }
 
-fn join(value: &Value, separator: Option<&str>) -> Result<Value, Error> {
-    let parts: Vec<Value> = value.try_iter()?.filter(|part| !is_missing(part)).collect();
-    let texts = parts.iter().map(|part| bounded(part).map(|part| part.to_string())).collect::<Result<Vec<_>, _>>()?;
-    Ok(Value::from(texts.join(separator.unwrap_or_default())))
+/// Joins the parts of a list, or the characters of a text.
+fn join(state: &State<'_, '_>, value: &Value, separator: Option<&str>) -> Result<Value, Error> {
+    let separator = separator.unwrap_or_default();
+    let (mut joined, mut is_first) = (String::new(), true);
+    for part in value.try_iter()?.filter(|part| !is_missing(part)) {
+        let part = bounded(&part)?.to_string();
+        if joined.len() + separator.len() + part.len() > MAX_VALUE {
+            return Err(RenderLimit::Value.error());
+        }
+        if !std::mem::take(&mut is_first) {
+            joined.push_str(separator);
+        }
+        joined.push_str(&part);
+    }
+    made(state, joined)
 }
 
 /// Formats a date `YYYY-MM-DD`: `d m Y` are two, two and four digits, `j n y` the same without leading zeros or
 /// century, any other character is itself.
-fn date(value: &Value, form: Option<&str>) -> Value {
-    text(value, |day| {
+fn date(state: &State<'_, '_>, value: &Value, form: Option<&str>) -> Result<Value, Error> {
+    // A year takes four times the room of its letter.
+    if form.is_some_and(|form| form.len() > MAX_VALUE / 4) {
+        return Err(RenderLimit::Value.error());
+    }
+    text(state, value, |day| {
         let Some(day) = day.get(..10).and_then(|day| day.parse::<Date>().ok()) else {
             return day.to_owned();
         };
@@ -188,10 +248,12 @@ fn plural(value: &Value, forms: Rest<String>) -> Result<Value, Error> {
     .and_then(|value| if matches!(forms.len(), 2 | 3) { Ok(value) } else { Err(wanted()) })
 }
 
-/// Filter around the value of a variable: passes one text or number of at most [`MAX_BYTES`].
+/// Filter around the value of a variable: passes one text or number of at most [`MAX_VALUE`].
 fn bounded(value: &Value) -> Result<Value, Error> {
     match value.kind() {
-        ValueKind::String if value.as_str().is_some_and(|text| text.len() > MAX_BYTES) => Err(too_long()),
+        ValueKind::String if value.as_str().is_some_and(|text| text.len() > MAX_VALUE) => {
+            Err(RenderLimit::Value.error())
+        }
         ValueKind::String | ValueKind::Number | ValueKind::Bool | ValueKind::Undefined | ValueKind::None => {
             Ok(value.clone())
         }
@@ -203,10 +265,6 @@ fn bounded(value: &Value) -> Result<Value, Error> {
 /// number.
 fn missing_last(value: &Value) -> Value {
     if is_missing(value) { Value::from_pairs(std::iter::empty::<(&str, Value)>()) } else { value.clone() }
-}
-
-fn too_long() -> Error {
-    Error::new(ErrorKind::WriteFailure, "the text grows too long")
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Templates: the merge-tag language of an email ([`lexer`], [`tag_check`]) and the sandbox that renders it
 //! ([`engine`], [`filter`]).
 
+pub mod bounds;
 pub mod engine;
 pub mod error;
 pub mod filter;

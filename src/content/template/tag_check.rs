@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::content::template::bounds::{MAX_BRANCHES, MAX_NESTING, MAX_TAGS};
 use crate::content::template::error::{TemplateError, nearest};
 use crate::content::template::filter::{FILTERS, TESTS};
 use crate::content::template::lexer::{Tag, TagKind, Token, TokenKind};
@@ -23,13 +24,24 @@ const FALLBACKS: &[&str] = &["default", "d"];
 /// Operators whose operands are compared, not printed.
 const COMPARISONS: &[&str] = &["==", "!=", ">=", "<=", "<", ">", "in", "is", "and", "or", "not"];
 
+/// An `if` without its `endif` so far.
+#[derive(Debug)]
+struct OpenIf {
+    /// Byte offset of its tag.
+    at: usize,
+    /// Its `elif`s and `else`s.
+    branches: usize,
+}
+
 /// Checks the tags of one source in order.
 #[derive(Debug)]
 pub struct TagChecker<'f> {
     fields: &'f [String],
-    variables: Vec<String>,
-    /// Byte offsets of the `if`s that are still open.
-    open_ifs: Vec<usize>,
+    variables: BTreeSet<String>,
+    /// The `if`s that are still open.
+    open_ifs: Vec<OpenIf>,
+    /// The number of tags so far.
+    tags: usize,
     /// Names that the source uses.
     pub used_names: BTreeSet<String>,
 }
@@ -37,11 +49,15 @@ pub struct TagChecker<'f> {
 impl<'f> TagChecker<'f> {
     /// A checker for a workspace with these fields.
     pub fn new(fields: &'f [String]) -> Self {
-        Self { fields, variables: Vec::new(), open_ifs: Vec::new(), used_names: BTreeSet::new() }
+        Self { fields, variables: BTreeSet::new(), open_ifs: Vec::new(), tags: 0, used_names: BTreeSet::new() }
     }
 
     /// Checks a tag and returns it in the form that the engine runs.
     pub fn check(&mut self, tag: &Tag<'_>) -> Result<String, TemplateError> {
+        self.tags += 1;
+        if self.tags > MAX_TAGS {
+            return Err(TemplateError::new("tag-many", tag.at).with("limit", MAX_TAGS));
+        }
         match tag.kind {
             TagKind::Comment => Ok(String::new()),
             TagKind::Print if tag.tokens.is_empty() => Err(TemplateError::new("tag-empty", tag.at)),
@@ -57,7 +73,7 @@ impl<'f> TagChecker<'f> {
 
     /// Checks at the end of the source that every `if` has its `endif`.
     pub fn finish(&self) -> Result<(), TemplateError> {
-        self.open_ifs.last().map_or(Ok(()), |at| Err(TemplateError::new("tag-if-open", *at)))
+        self.open_ifs.last().map_or(Ok(()), |open| Err(TemplateError::new("tag-if-open", open.at)))
     }
 
     fn check_statement(&mut self, tag: &Tag<'_>) -> Result<String, TemplateError> {
@@ -66,12 +82,15 @@ impl<'f> TagChecker<'f> {
         };
         let alone = matches!(first.text, "else" | "endif");
         match first.text {
-            "if" => self.open_ifs.push(tag.at),
+            "if" if self.open_ifs.len() == MAX_NESTING => {
+                return Err(TemplateError::new("tag-nesting", tag.at).with("limit", MAX_NESTING));
+            }
+            "if" => self.open_ifs.push(OpenIf { at: tag.at, branches: 0 }),
             "elif" | "else" | "endif" if self.open_ifs.is_empty() => {
                 return Err(TemplateError::new("tag-no-if", tag.at).with("word", first.text));
             }
             "endif" => drop(self.open_ifs.pop()),
-            "elif" | "else" => {}
+            "elif" | "else" => self.count_branch(tag)?,
             "set" => return self.check_set(tag, rest),
             other => {
                 let known = STATEMENTS.join(", ");
@@ -82,6 +101,16 @@ impl<'f> TagChecker<'f> {
             return Err(TemplateError::new("tag-unreadable", tag.at).with("tag", tag.source));
         }
         self.check_expression(rest, false).map(|insertions| apply(tag, insertions))
+    }
+
+    fn count_branch(&mut self, tag: &Tag<'_>) -> Result<(), TemplateError> {
+        if let Some(open) = self.open_ifs.last_mut() {
+            open.branches += 1;
+        }
+        match self.open_ifs.iter().map(|open| open.branches).sum::<usize>() > MAX_BRANCHES {
+            true => Err(TemplateError::new("tag-branches", tag.at).with("limit", MAX_BRANCHES)),
+            false => Ok(()),
+        }
     }
 
     /// `set name = value`. The value must stay one short text or number.
@@ -99,7 +128,7 @@ impl<'f> TagChecker<'f> {
         let end = value.last().map_or(tag.at, |token| token.at + token.text.len());
         insertions.insert(0, (value[0].at, "(".to_owned()));
         insertions.push((end, ")|bounded".to_owned()));
-        self.variables.push(name.text.to_owned());
+        self.variables.insert(name.text.to_owned());
         Ok(apply(tag, insertions))
     }
 
@@ -124,6 +153,10 @@ impl<'f> TagChecker<'f> {
                 continue;
             }
             if !self.check_name(tokens, index)? {
+                if self.is_variable(tokens, index) {
+                    insertions.push((token.at, "(".to_owned()));
+                    insertions.push((token.at + token.text.len(), "|counted)".to_owned()));
+                }
                 continue;
             }
             let end = value_end(tokens, index);
@@ -136,6 +169,15 @@ impl<'f> TagChecker<'f> {
             }
         }
         Ok(insertions)
+    }
+
+    /// Whether the name at an index, which was checked, reads a variable. A filter, a test, a field of the brand and a
+    /// keyword argument can have the same name.
+    fn is_variable(&self, tokens: &[Token<'_>], index: usize) -> bool {
+        let before = |steps: usize| index.checked_sub(steps).map_or("", |at| tokens[at].text);
+        let after = tokens.get(index + 1).map_or("", |token| token.text);
+        let is_test = before(1) == "is" || (before(1) == "not" && before(2) == "is");
+        self.variables.contains(tokens[index].text) && !is_test && !matches!(before(1), "|" | ".") && after != "="
     }
 
     /// Checks the name at an index; true if it is a field.
@@ -169,9 +211,7 @@ impl<'f> TagChecker<'f> {
             let error = TemplateError::new("tag-field", token.at).with("name", "brand");
             return Err(error.with("hint", "yes").with("near", "brand.name"));
         }
-        if token.text == INTERNAL
-            || !(self.is_taken(token.text) || self.variables.iter().any(|name| name == token.text))
-        {
+        if token.text == INTERNAL || !(self.is_taken(token.text) || self.variables.contains(token.text)) {
             let known = self.fields.iter().map(String::as_str).chain(BUILT_IN.iter().copied());
             return Err(unknown("tag-field", token, known));
         }
@@ -273,13 +313,35 @@ mod tests {
             ("{{ email }}", "{{ email }}"),
             ("{{ brand.logo }}", "{{ brand.logo }}"),
             ("{% if city %}{% endif %}", "{% if city %}{% endif %}"),
-            ("{% set a = city %}{{ a }}", "{% set a = ((city|needed(\"city\")))|bounded %}{{ a }}"),
+            ("{% set a = city %}{{ a }}", "{% set a = ((city|needed(\"city\")))|bounded %}{{ (a|counted) }}"),
+            ("{% set d = 1 %}{{ d | d(d) }}", "{% set d = (1)|bounded %}{{ (d|counted) | d((d|counted)) }}"),
             ("{% if age < 18 %}{% endif %}", "{% if (age|missing_last) < 18 %}{% endif %}"),
             ("{% if 18 >= age | int %}{% endif %}", "{% if 18 >= (age | int|missing_last) %}{% endif %}"),
             ("{% if age > 18 %}{% endif %}", "{% if age > 18 %}{% endif %}"),
             ("{# note #}", ""),
         ] {
             assert_eq!(read(source).as_deref(), Ok(run), "{source}");
+        }
+    }
+
+    #[test]
+    fn tags_beyond_a_limit_are_refused() {
+        let nested = |depth: usize| format!("{}{}", "{% if city %}".repeat(depth), "{% endif %}".repeat(depth));
+        let chain = |count: usize| format!("{{% if city %}}{}{{% endif %}}", "{% elif age %}x".repeat(count));
+        let spread = format!("{}{}", "{% if city %}{% elif age %}{% elif age %}{% elif age %}{% elif age %}{% elif age %}{% elif age %}{% else %}".repeat(29), "{% endif %}".repeat(29));
+        for (source, key) in [
+            (nested(MAX_NESTING), None),
+            (nested(MAX_NESTING + 1), Some("tag-nesting")),
+            (chain(MAX_BRANCHES), None),
+            (chain(MAX_BRANCHES + 1), Some("tag-branches")),
+            (chain(6_000), Some("tag-branches")),
+            (chain(MAX_BRANCHES).repeat(5), None),
+            (spread, Some("tag-branches")),
+            ("{{ city }}".repeat(MAX_TAGS), None),
+            ("{{ city }}".repeat(MAX_TAGS + 1), Some("tag-many")),
+            ("{# a #}".repeat(MAX_TAGS + 1), Some("tag-many")),
+        ] {
+            assert_eq!(read(&source).err(), key, "{:.60}", source);
         }
     }
 
