@@ -167,7 +167,7 @@ fn templates_that_grow_without_limit_are_refused() {
         ("{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}".to_owned(), "there is no tag"),
         (doubled, "longer than"),
         (squared, "longer than"),
-        (deep, "nested"),
+        (deep, "inside each other"),
         (many, "more than"),
         (steps, "more than"),
         (brackets, ""),
