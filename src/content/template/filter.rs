@@ -65,8 +65,10 @@ pub fn register(engine: &mut Environment<'_>) {
     engine.add_test("in", tests::is_in);
 }
 
-/// The filters that change a text on their own.
-const CHANGES: &[(&str, fn(&str) -> String)] = &[
+/// A filter that changes a text on its own, with its name.
+type Change = (&'static str, fn(&str) -> String);
+
+const CHANGES: &[Change] = &[
     ("upper", str::to_uppercase),
     ("lower", str::to_lowercase),
     ("title", title),
