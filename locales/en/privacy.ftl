@@ -48,3 +48,5 @@ trace-some = { $hits ->
 }
 trace-next = To erase this contact: sendoff contact erase ADDRESS. Remove matches in other files of the data folder yourself.
 trace-unreachable = Not searched, because it cannot be read from here: { $place }
+trace-pending = Bytes of contacts that were erased are still being removed. Remove them now and search again: sendoff trace search ADDRESS --clean
+trace-again = After their removal:

@@ -54,3 +54,5 @@ trace-some = { $hits ->
 }
 trace-next = Удалить этого человека: sendoff contact erase АДРЕС. Найденное в других файлах папки данных удалите сами.
 trace-unreachable = Не проверено, потому что отсюда не читается: { $place }
+trace-pending = Байты удалённых людей ещё убираются. Убрать их сейчас и поискать снова: sendoff trace search АДРЕС --clean
+trace-again = После уборки:

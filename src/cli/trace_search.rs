@@ -23,10 +23,32 @@ pub enum Trace {
 pub struct Command {
     /// The email address, known here or not
     pub address: String,
+    /// Then remove the bytes of erased contacts that are still stored, and search again
+    #[arg(long)]
+    pub clean: bool,
 }
 
-/// Runs the search. `failed` is set when anything was found.
+/// Runs the search. `failed` is set when anything was found, with `--clean` by the second search.
 pub async fn run(installation: &Installation, actor: &Actor, command: Command, lang: Lang) -> Result<Output> {
+    let searched = search(installation, actor, &command.address, lang).await?;
+    let mut lines = describe(&searched, lang);
+    let mut output = Output::new(&searched, lang, String::new());
+    output.failed = searched.report.hits > 0;
+    if command.clean {
+        let pending = trace_search::clean(installation, actor).await?;
+        let again = search(installation, actor, &command.address, lang).await?;
+        lines.push(lang.tr("trace-again"));
+        lines.extend(pending.map(|pending| lang.translate(&pending)));
+        lines.extend(describe(&again, lang));
+        output.failed = again.report.hits > 0;
+        output.json["after"] = Output::new(&again, lang, String::new()).json;
+    } else if searched.pending {
+        lines.push(lang.tr("trace-pending"));
+    }
+    Ok(Output { text: lines.join("\n"), ..output })
+}
+
+async fn search(installation: &Installation, actor: &Actor, address: &str, lang: Lang) -> Result<Searched> {
     let bar = Arc::new(Mutex::new(Bar::new(&lang.tr("trace-progress"), 0)));
     let shown = bar.clone();
     let progress = move |done, total| {
@@ -34,16 +56,14 @@ pub async fn run(installation: &Installation, actor: &Actor, command: Command, l
             bar.set(done, total);
         }
     };
-    let searched = trace_search::search(installation, actor, &command.address, progress).await;
+    let searched = trace_search::search(installation, actor, address, progress).await;
     if let Some(bar) = Arc::into_inner(bar).and_then(|bar| bar.into_inner().ok()) {
         bar.finish();
     }
-    let searched = searched?;
-    let failed = searched.report.hits > 0;
-    Ok(Output { failed, ..Output::new(&searched, lang, describe(&searched, lang)) })
+    searched
 }
 
-fn describe(searched: &Searched, lang: Lang) -> String {
+fn describe(searched: &Searched, lang: Lang) -> Vec<String> {
     let report = &searched.report;
     let message = Message::new(if report.hits == 0 { "trace-none" } else { "trace-some" })
         .with("address", &searched.address)
@@ -58,5 +78,5 @@ fn describe(searched: &Searched, lang: Lang) -> String {
     for place in &report.unreachable {
         lines.push(lang.translate(&Message::new("trace-unreachable").with("place", place)));
     }
-    lines.join("\n")
+    lines
 }

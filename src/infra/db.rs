@@ -28,6 +28,7 @@ use store_status::WritePurpose;
 
 pub mod bulk_insert;
 mod checkpoint;
+pub mod column_scan;
 mod dialect;
 pub mod fixed_width;
 pub mod index;

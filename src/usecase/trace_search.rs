@@ -15,13 +15,15 @@ pub struct Searched {
     /// The places.
     #[serde(flatten)]
     pub report: TraceReport,
+    /// True while bytes of contacts that were erased, or of values that were corrected, may still be stored.
+    pub pending: bool,
     /// The address; prints masked.
     #[serde(skip)]
     pub address: Address,
 }
 
-/// Searches every table and file of the installation for an address. Physical erasures that are pending are carried
-/// out first. `progress` is called with the bytes of files read so far and all of them.
+/// Searches every table and file of the installation for an address, and changes nothing. `progress` is called with the
+/// bytes read so far and all of them.
 pub async fn search(
     installation: &Installation,
     actor: &Actor,
@@ -32,8 +34,17 @@ pub async fn search(
     let parsed = Address::parse(address).map_err(|fault| {
         Message::new("trace-address").with("why", Message::new(fault.key()).pack()).invalid_field("address")
     })?;
-    physical_erasure::run_if_pending(installation).await?;
     let report = trace_search::search(installation, address, &parsed, progress).await?;
+    let pending = physical_erasure::is_pending(installation);
     permit.audit(None);
-    Ok(Searched { report, address: parsed })
+    Ok(Searched { report, pending, address: parsed })
+}
+
+/// Removes the bytes of contacts that were erased and of values that were corrected, where any are pending. Returns what
+/// is to be said when some remain.
+pub async fn clean(installation: &Installation, actor: &Actor) -> Result<Option<Message>> {
+    let permit = actor.permit(Action::SearchTraces)?;
+    let is_complete = physical_erasure::run_if_pending(installation).await?;
+    permit.audit(None);
+    Ok((!is_complete).then(|| physical_erasure::pending_notice(installation)))
 }

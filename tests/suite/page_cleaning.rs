@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::time::Duration;
 
 use aho_corasick::AhoCorasick;
 use proptest::prelude::*;
 use sendoff::infra::db::{Conn, PageCleaner, PhysicalErasure};
+use sendoff::infra::installation::Installation;
 use sendoff::privacy::physical_erasure::{self, BackgroundEraser};
 use sendoff::usecase::contact::{self, Correction};
 use sendoff::usecase::health::HealthSnapshot;
@@ -244,9 +246,7 @@ async fn only_pages_written_since_are_looked_at() {
     assert_eq!(history.leftovers(&fixture), 0);
     let config = fixture.installation.config.clone();
     fixture.installation.db.clone().close().await;
-    let installation = sendoff::infra::installation::Installation::open(config, fixture.installation.clock.clone())
-        .await
-        .expect("opens again");
+    let installation = Installation::open(config, fixture.installation.clock.clone()).await.expect("opens again");
     let mut cleaner = installation.db.page_cleaner().await.expect("no error").expect("the only one");
     cleaner.take().await.expect("taken");
     assert!(cleaner.left() < 30, "{} pages after a restart", cleaner.left());
@@ -371,5 +371,48 @@ async fn sqlite_without_its_table_of_pages_rewrites_the_file_and_says_so() {
     let snapshot = HealthSnapshot::take(&fixture.installation, &site.state.journal, &site.state.recorder).await;
     let problems = snapshot.problems(&fixture.installation, &site.state.recorder);
     assert!(problems.iter().any(|problem| problem.message.key == "health-pages-unavailable" && !problem.blocks));
+    fixture.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_process_leaves_a_valid_database_and_its_work_pending() {
+    let mut fixture = Fixture::new(Kind::Sqlite).await;
+    let history = rebuilt_pages(&fixture).await;
+    let list = canary::list(&fixture, "News").await;
+    canary::person(&fixture, &list, "a@example.org").await;
+    erase(&fixture, "a@example.org").await;
+    let config = fixture.installation.config.clone();
+    let mut kills = 0;
+    for delay in [0, 5, 10, 15, 20, 25, 30, 40, 50, 70, 90, 120] {
+        fixture.installation.db.clone().close().await;
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_sendoff"));
+        command.args(["trace", "search", "b@example.org", "--clean", "--data"]).arg(&config.data);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started");
+        // Until its files say that it works on the pages.
+        let busy = config.data.join("sendoff.db-cleaner.lock");
+        std::fs::remove_file(&busy).ok();
+        for _ in 0..2_000 {
+            if busy.exists() || child.try_wait().expect("asked").is_some() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::thread::sleep(Duration::from_millis(delay));
+        kills += usize::from(child.try_wait().expect("asked").is_none());
+        child.kill().expect("killed");
+        child.wait().expect("ended");
+        let clock = fixture.installation.clock.clone();
+        fixture.installation = Installation::open(config.clone(), clock).await.expect("opens");
+        history.check_living(&fixture).await;
+        if !physical_erasure::is_pending(&fixture.installation) {
+            break;
+        }
+    }
+    assert!(kills > 0, "no process was killed at its work");
+
+    assert!(physical_erasure::run(&fixture.installation).await.expect("cleaned"));
+
+    assert_eq!(history.leftovers(&fixture), 0);
+    history.check_living(&fixture).await;
     fixture.close().await;
 }

@@ -238,25 +238,37 @@ both!(contact_with_a_longer_address_is_not_a_trace, |fixture| {
     assert!(canary::search(fixture, &format!("jo{word}@example.org")).await.hits >= 2);
 });
 
-both!(command_finishes_pending_erasure_first_and_fails_on_hits, |fixture| {
+both!(command_looks_first_and_cleans_and_looks_again_when_asked, |fixture| {
     let list = canary::list(fixture, "News").await;
     let text = format!("{}@example.org", canary::word());
     canary::person(fixture, &list, &text).await;
-    let ask = || cli::trace_search::Command { address: text.to_uppercase() };
+    let ask = |clean| cli::trace_search::Command { address: text.to_uppercase(), clean };
+    let run = async |clean, lang| {
+        cli::trace_search::run(&fixture.installation, &fixture.actor, ask(clean), lang).await.expect("searched")
+    };
 
-    let before =
-        cli::trace_search::run(&fixture.installation, &fixture.actor, ask(), Lang::EN).await.expect("searched");
+    let before = run(false, Lang::EN).await;
     erasure::erase(&fixture.installation, fixture.workspace.id, &canary::address(&text), Reason::Erased, None)
         .await
         .expect("erased");
-    let after = cli::trace_search::run(&fixture.installation, &fixture.actor, ask(), Lang::EN).await.expect("searched");
+    let pending = run(false, Lang::EN).await;
+    let cleaned = run(true, Lang::RU).await;
+    let after = run(false, Lang::EN).await;
 
     assert!(before.failed && before.json["hits"].as_u64().is_some_and(|hits| hits > 0));
     assert!(before.json["where"].as_array().is_some_and(|places| !places.is_empty()));
+    assert_eq!(before.json["pending"], false);
     assert!(!before.text.contains(&text), "the address is masked");
-    assert!(!after.failed);
+    assert_eq!(pending.json["pending"], true, "a search alone removes nothing");
+    assert!(pending.text.contains("--clean"));
+    // Where the files of the database can be read, its WAL still has the rows.
+    if fixture.kind == Kind::Sqlite {
+        assert!(pending.failed && cleaned.json["hits"].as_u64().is_some_and(|hits| hits > 0));
+    }
+    assert_eq!((cleaned.failed, cleaned.json["after"]["hits"].as_u64()), (false, Some(0)));
+    assert!(!after.failed && after.json["after"].is_null());
     assert_eq!((after.json["hits"].as_u64(), after.json["where"].as_array().map(Vec::len)), (Some(0), Some(0)));
-    let refusal = cli::trace_search::Command { address: "nonsense".to_owned() };
+    let refusal = cli::trace_search::Command { address: "nonsense".to_owned(), clean: true };
     assert_eq!(
         cli::trace_search::run(&fixture.installation, &fixture.actor, refusal, Lang::RU)
             .await

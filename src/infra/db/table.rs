@@ -127,6 +127,16 @@ impl Db {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
+    /// The bytes of the database.
+    pub async fn size(&self) -> Result<u64> {
+        let query = match self.dialect {
+            Dialect::Sqlite => "select page_count * page_size from pragma_page_count, pragma_page_size",
+            Dialect::Postgres => "select pg_database_size(current_database())",
+        };
+        let row = sqlx::query(query).fetch_one(&mut *self.read().await?).await?;
+        Ok(row.get::<i64, _>(0).unsigned_abs())
+    }
+
     /// Updates the planner's statistics (PostgreSQL).
     pub async fn analyze(&self) -> Result<()> {
         if self.dialect == Dialect::Postgres {

@@ -13,7 +13,8 @@ pub struct Form {
     pub name: &'static str,
     /// The bytes.
     pub bytes: Vec<u8>,
-    /// Whether `A` to `Z` match only in the same case: in base64 the case is part of the value.
+    /// Whether `A` to `Z` match only in the same case: in base64 the case is part of the value. In all other forms
+    /// hexadecimal digits and the rest match in either case, also mixed.
     pub exact: bool,
 }
 
@@ -79,14 +80,26 @@ fn encodings(text: &str) -> Vec<Form> {
     for keep in ["@.-_+", ".-_~", ".-_~+", "@.-_~!$&'()*+,;=", ""] {
         forms.push(any_case("percent", escaped(text, '%', keep)));
     }
+    forms.push(any_case("percent", hexadecimal(text, "%")));
     for keep in ["@.-_+!#$%&'*/?^`{|}~\"", ".-_+!*/", "!*+-/", ""] {
         forms.push(any_case("quoted-printable", escaped(text, '=', keep)));
     }
+    forms.push(any_case("quoted-printable", hexadecimal(text, "=")));
     for at in ["@", "\\u0040"] {
         forms.push(any_case("json", json(text).replace('@', at).into_bytes()));
     }
+    let units = text.encode_utf16().map(|unit| format!("\\u{unit:04x}"));
+    forms.push(any_case("json", units.collect::<String>().into_bytes()));
     for at in ["&#64;", "&#x40;", "&commat;"] {
         forms.push(any_case("html", text.replace('@', at).into_bytes()));
+    }
+    for entity in [|c| format!("&#{};", u32::from(c)), |c| format!("&#x{:x};", u32::from(c))] as [fn(char) -> String; 2]
+    {
+        let kept = |c: char| if c.is_ascii() { c.to_string() } else { entity(c) };
+        let with_at = |c: char| if c.is_ascii() && c != '@' { c.to_string() } else { entity(c) };
+        forms.push(any_case("html", text.chars().map(kept).collect::<String>().into_bytes()));
+        forms.push(any_case("html", text.chars().map(with_at).collect::<String>().into_bytes()));
+        forms.push(any_case("html", text.chars().map(entity).collect::<String>().into_bytes()));
     }
     for (name, charset) in [("windows-1251", encoding_rs::WINDOWS_1251), ("koi8-r", encoding_rs::KOI8_R)] {
         let (bytes, _, unmappable) = charset.encode(text);
@@ -112,6 +125,11 @@ fn escaped(text: &str, mark: char, keep: &str) -> Vec<u8> {
         }
     }
     bytes
+}
+
+/// The text with every byte replaced by `mark` and two hexadecimal digits.
+fn hexadecimal(text: &str, mark: &str) -> Vec<u8> {
+    text.bytes().flat_map(|byte| format!("{mark}{byte:02X}").into_bytes()).collect()
 }
 
 fn json(text: &str) -> String {
@@ -146,6 +164,29 @@ mod tests {
             let encoded = STANDARD.encode(format!("{before}anna@example.org, more"));
             let form = String::from_utf8(base64(&STANDARD, "anna@example.org", offset)).expect("ASCII");
             assert!(encoded.contains(&form), "{before:?}: {form} in {encoded}");
+        }
+    }
+
+    #[test]
+    fn forms_include_what_editors_and_mailers_write() {
+        let address = Address::parse("анна.b@почта.рф").expect("an address");
+        let forms = all("анна.b@почта.рф", &address);
+
+        for (name, text) in [
+            ("html", "&#1072;&#1085;&#1085;&#1072;.b@&#1087;&#1086;&#1095;&#1090;&#1072;.&#1088;&#1092;"),
+            ("html", "&#x430;&#x43D;&#x43d;&#x430;.b&#x40;&#x43f;&#x43e;&#x447;&#x442;&#x430;.&#x440;&#x444;"),
+            (
+                "html",
+                "&#1072;&#1085;&#1085;&#1072;&#46;&#98;&#64;&#1087;&#1086;&#1095;&#1090;&#1072;&#46;&#1088;&#1092;",
+            ),
+            ("quoted-printable", "=D0=b0=d0=BD=d0=bd=D0=B0=2E=62=40=D0=BF=D0=BE=D1=87=D1=82=D0=B0=2E=D1=80=D1=84"),
+            ("percent", "%d0%B0%D0%bd%D0%BD%d0%b0.b%40%d0%bf%d0%be%d1%87%d1%82%d0%b0.%d1%80%d1%84"),
+            ("json", "\\u0430\\u043D\\u043d\\u0430.b@\\u043f\\u043e\\u0447\\u0442\\u0430.\\u0440\\u0444"),
+            ("plain", "анна.b@XN--80A1ACNY.xn--P1AI"),
+        ] {
+            let is_form =
+                |form: &Form| form.name == name && !form.exact && form.bytes.eq_ignore_ascii_case(text.as_bytes());
+            assert!(forms.iter().any(is_form), "{name} {text}");
         }
     }
 

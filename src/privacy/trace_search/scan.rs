@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, Match, MatchKind};
 
 use crate::infra::error::{Error, Result};
 use crate::privacy::trace_search::encodings::Form;
@@ -17,8 +17,7 @@ pub type Counts = BTreeMap<&'static str, u64>;
 
 /// The compiled patterns of a search.
 pub struct Patterns {
-    any_case: PatternSet,
-    exact: PatternSet,
+    all: PatternSet,
     lower: Option<PatternSet>,
 }
 
@@ -26,29 +25,45 @@ pub struct Patterns {
 /// is not taken for `anna@…`.
 struct PatternSet {
     finder: AhoCorasick,
-    names: Vec<Option<&'static str>>,
+    patterns: Vec<Pattern>,
     longest: usize,
 }
 
+struct Pattern {
+    name: Option<&'static str>,
+    bytes: Vec<u8>,
+    /// The finder ignores case; this pattern does not.
+    exact: bool,
+}
+
 impl PatternSet {
-    fn new(forms: Vec<(Option<&'static str>, Vec<u8>)>, any_case: bool) -> Result<Self> {
+    fn new(patterns: Vec<Pattern>, any_case: bool) -> Result<Self> {
         let finder = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostLongest)
             .ascii_case_insensitive(any_case)
-            .build(forms.iter().map(|(_, bytes)| bytes))
+            .build(patterns.iter().map(|pattern| &pattern.bytes))
             .map_err(|error| Error::io("trace search")(std::io::Error::other(error)))?;
-        let longest = forms.iter().map(|(_, bytes)| bytes.len()).max().unwrap_or(1);
-        Ok(Self { finder, names: forms.into_iter().map(|(name, _)| name).collect(), longest })
+        let longest = patterns.iter().map(|pattern| pattern.bytes.len()).max().unwrap_or(1);
+        Ok(Self { finder, patterns, longest })
+    }
+
+    /// The encoding that a match is counted for.
+    fn name(&self, found: &Match, bytes: &[u8]) -> Option<&'static str> {
+        let pattern = &self.patterns[found.pattern().as_usize()];
+        pattern.name.filter(|_| !pattern.exact || bytes[found.range()] == pattern.bytes[..])
     }
 }
 
 impl Patterns {
+    /// The longest match; a piece of a file must be read this much further for matches that begin at its end.
+    pub fn longest(&self) -> usize {
+        self.all.longest
+    }
+
     /// Patterns that match `forms` and skip `others`.
     pub fn new(forms: &[Form], others: &[Form]) -> Result<Self> {
         let all: Vec<_> = forms.iter().map(|f| (Some(f.name), f)).chain(others.iter().map(|f| (None, f))).collect();
-        let pick = |exact| {
-            all.iter().filter(|(_, form)| form.exact == exact).map(|(name, form)| (*name, form.bytes.clone())).collect()
-        };
+        let pattern = |(name, form): &(_, &Form)| Pattern { name: *name, bytes: form.bytes.clone(), exact: form.exact };
         let mut lower: Vec<_> = all
             .iter()
             .filter(|(_, form)| form.name == "plain")
@@ -58,12 +73,13 @@ impl Patterns {
             .collect();
         lower.sort();
         lower.dedup();
+        let lower = lower.into_iter().map(|(name, bytes)| Pattern { name, bytes, exact: false }).collect();
         let lower = if forms.iter().any(|form| form.name == "plain" && !form.bytes.is_ascii()) {
             Some(PatternSet::new(lower, false)?)
         } else {
             None
         };
-        Ok(Self { any_case: PatternSet::new(pick(false), true)?, exact: PatternSet::new(pick(true), false)?, lower })
+        Ok(Self { all: PatternSet::new(all.iter().map(pattern).collect(), true)?, lower })
     }
 }
 
@@ -81,8 +97,8 @@ pub struct Scan<'a> {
     patterns: &'a Patterns,
     kind: StreamKind,
     pending: Vec<u8>,
-    raw: [MatchBuffer; 2],
-    joined: [MatchBuffer; 2],
+    raw: MatchBuffer,
+    joined: MatchBuffer,
     lower: MatchBuffer,
     /// The end of the last chunk where it may be part of a line break.
     break_tail: Vec<u8>,
@@ -99,11 +115,16 @@ struct MatchBuffer {
 
 impl MatchBuffer {
     fn search(&mut self, set: &PatternSet, bytes: &[u8], last: bool) {
+        let length = self.tail.len() + bytes.len();
+        self.search_until(set, bytes, if last { length } else { length.saturating_sub(set.longest) });
+    }
+
+    /// Counts the matches that begin before `limit`.
+    fn search_until(&mut self, set: &PatternSet, bytes: &[u8], limit: usize) {
         self.tail.extend_from_slice(bytes);
-        let limit = if last { self.tail.len() } else { self.tail.len().saturating_sub(set.longest) };
         let mut done = limit;
         for found in set.finder.find_iter(&self.tail).take_while(|found| found.start() < limit) {
-            if let Some(name) = set.names[found.pattern().as_usize()] {
+            if let Some(name) = set.name(&found, &self.tail) {
                 *self.counts.entry(name).or_default() += 1;
             }
             done = done.max(found.end());
@@ -119,12 +140,21 @@ impl<'a> Scan<'a> {
             patterns,
             kind,
             pending: Vec::with_capacity(CHUNK),
-            raw: Default::default(),
-            joined: Default::default(),
+            raw: MatchBuffer::default(),
+            joined: MatchBuffer::default(),
             lower: MatchBuffer::default(),
             break_tail: Vec::new(),
             character_tail: Vec::new(),
         }
+    }
+
+    /// Searches the last bytes, and `ahead`, the bytes behind them, in which no match begins.
+    pub fn finish_before(mut self, ahead: &[u8]) -> Counts {
+        let mut bytes = std::mem::take(&mut self.pending);
+        let limit = self.raw.tail.len() + bytes.len();
+        bytes.extend_from_slice(ahead);
+        self.raw.search_until(&self.patterns.all, &bytes, limit);
+        self.raw.counts
     }
 
     /// Searches the next bytes.
@@ -138,36 +168,22 @@ impl<'a> Scan<'a> {
     /// Ends the stream. Returns for each encoding the largest count of the three views.
     pub fn finish(mut self) -> Counts {
         self.search_pending(true);
-        let mut counts = Counts::new();
-        let sums = [
-            self.raw.into_iter().map(|buffer| buffer.counts).collect(),
-            self.joined.into_iter().map(|buffer| buffer.counts).collect(),
-            vec![self.lower.counts],
-        ];
-        for view in sums.into_iter().map(Vec::into_iter) {
-            let mut sum = Counts::new();
-            view.flatten().for_each(|(name, count)| *sum.entry(name).or_default() += count);
-            for (name, count) in sum {
-                let most = counts.entry(name).or_default();
-                *most = count.max(*most);
-            }
+        let mut counts = self.raw.counts;
+        for (name, count) in self.joined.counts.into_iter().chain(self.lower.counts) {
+            let most = counts.entry(name).or_default();
+            *most = count.max(*most);
         }
         counts
     }
 
     fn search_pending(&mut self, last: bool) {
         let bytes = std::mem::take(&mut self.pending);
-        let sets = [&self.patterns.any_case, &self.patterns.exact];
-        for (buffer, set) in self.raw.iter_mut().zip(sets) {
-            buffer.search(set, &bytes, last);
-        }
+        self.raw.search(&self.patterns.all, &bytes, last);
         if self.kind == StreamKind::Pages {
             return;
         }
         let joined = self.without_breaks(&bytes, last);
-        for (buffer, set) in self.joined.iter_mut().zip(sets) {
-            buffer.search(set, &joined, last);
-        }
+        self.joined.search(&self.patterns.all, &joined, last);
         if let Some(set) = &self.patterns.lower {
             let text = lower_case(&mut self.character_tail, &bytes);
             self.lower.search(set, text.as_bytes(), last);
