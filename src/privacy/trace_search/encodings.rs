@@ -24,6 +24,8 @@ pub fn all(given: &str, address: &Address) -> Vec<Form> {
     for text in spellings(given, address) {
         forms.extend(encodings(&text));
     }
+    // Forms that match in either case need be searched once.
+    forms.iter_mut().filter(|form| !form.exact).for_each(|form| form.bytes.make_ascii_lowercase());
     forms.sort_by(|a, b| (a.exact, &a.bytes).cmp(&(b.exact, &b.bytes)));
     forms.dedup_by(|a, b| a.exact == b.exact && a.bytes == b.bytes);
     forms

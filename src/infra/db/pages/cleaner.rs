@@ -26,6 +26,8 @@ const READ_PAGES: usize = 256;
 /// A write transaction ends after this many pages or this time.
 const WRITE_PAGES: usize = 64;
 const WRITE_TIME: Duration = Duration::from_millis(10);
+/// Pages between two looks at the time.
+const WRITE_STEP: usize = 8;
 /// Overflow pages read at a time.
 const CHAIN_PAGES: u32 = 256;
 
@@ -39,6 +41,8 @@ pub struct PageCleaner {
     left: PageSet,
     next: u32,
     written: u64,
+    /// How many of them are on disk.
+    synced: u64,
     /// The trunks of the list of free pages when it was read last.
     trunks: Vec<u32>,
     _lock: File,
@@ -60,12 +64,25 @@ impl Db {
         let options: AnyConnectOptions = self.address.0.parse()?;
         let mut conn = options.disable_statement_logging().connect().await?;
         conn.execute(session(Dialect::Sqlite)).await?;
+        // Others would wait for the disk; see `PageCleaner::save`.
+        sqlx::raw_sql("pragma synchronous = normal").execute(&mut conn).await?;
         let size = number(&mut conn, "pragma page_size").await?;
         let first = read(&mut conn, &[1]).await?;
         let reserved = first.first().and_then(|(_, bytes)| bytes.get(20)).copied().unwrap_or(0);
         let layout = Layout { page: size as usize, usable: size as usize - usize::from(reserved) };
         let (db, left) = (self.clone(), PageSet::default());
-        Ok(Some(PageCleaner { db, pages, conn, layout, left, next: 1, written: 0, trunks: Vec::new(), _lock: lock }))
+        Ok(Some(PageCleaner {
+            db,
+            pages,
+            conn,
+            layout,
+            left,
+            next: 1,
+            written: 0,
+            synced: 0,
+            trunks: Vec::new(),
+            _lock: lock,
+        }))
     }
 }
 
@@ -141,8 +158,12 @@ impl PageCleaner {
         Ok(self.conn.close().await?)
     }
 
-    /// Keeps what is left, so that another cleaner goes on from here.
+    /// Keeps what is left, so that another cleaner goes on from here. The transactions of this one are on disk before.
     pub async fn save(&mut self) -> Result<()> {
+        if self.synced < self.written {
+            self.db.touch().await?;
+            self.synced = self.written;
+        }
         let (pages, left) = (self.pages.clone(), self.left.clone());
         run(move || {
             let locked = pages.lock()?;
@@ -165,7 +186,7 @@ impl PageCleaner {
             let began = Instant::now();
             let mut tx = self.conn.begin_with("begin immediate").await?;
             while at < owners.len() && began.elapsed() < WRITE_TIME {
-                let some = &owners[at..owners.len().min(at + WRITE_PAGES / 4)];
+                let some = &owners[at..owners.len().min(at + WRITE_STEP)];
                 for unclean in examine(&mut tx, self.layout, some, &mut self.trunks).await? {
                     sqlx::query("update sqlite_dbpage set data = $1 where pgno = $2")
                         .bind(unclean.cleaned)
