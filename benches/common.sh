@@ -104,7 +104,7 @@ email() {
     each = int((kb * 1024 - 3000) / links / length(words) / 2)
     if (language == "ru") {
       words = "Осенняя коллекция уже в магазине: тёплые пальто, мягкие шарфы и сапоги для дождливых дней. "
-      each = int(kb * 1024 / links / length(words))
+      each = int((kb * 1024 - 1500) / links / length(words))
     }
     for (i = 1; i <= links; i++) {
       printf "## Part %d\n\n", i
