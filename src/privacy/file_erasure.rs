@@ -245,7 +245,8 @@ fn files(config: &Config) -> Result<Vec<PathBuf>> {
     let is_database = |path: &Path| {
         let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let (name, database) = (name(path), name(&database));
-        !database.is_empty() && ["", "-wal", "-shm", "-journal"].iter().any(|end| name == format!("{database}{end}"))
+        let ends = ["", "-wal", "-shm", "-journal", "-pages"];
+        !database.is_empty() && ends.iter().any(|end| name == format!("{database}{end}"))
     };
     let mut found = Vec::new();
     // Each of these may be a link to a folder elsewhere.

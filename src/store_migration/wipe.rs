@@ -89,10 +89,11 @@ async fn check_moved(db: &Db) -> Result<()> {
     }
 }
 
-/// Removes a SQLite file with its journals.
+/// Removes a SQLite file with its journals and the numbers of its written pages.
 fn remove_database_files(file: &Path) -> Result<()> {
     let with_suffix = |suffix: &str| PathBuf::from(format!("{}{suffix}", file.display()));
-    for path in [with_suffix("-wal"), with_suffix("-shm"), with_suffix("-journal"), file.to_owned()] {
+    let beside = ["-wal", "-shm", "-journal", "-pages", "-pages.lock", "-cleaner.lock"].map(with_suffix);
+    for path in beside.into_iter().chain([file.to_owned()]) {
         match fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Error::io(path.display())(error)),
             _ => {}
