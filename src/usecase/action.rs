@@ -228,6 +228,7 @@ mod tests {
         correct_contact OO---S-
         restrict_contact OO---S-
         unrestrict_contact OO---S-
+        unsuppress_contact OO---S-
         erase_contact OO---S-
         save_segment OOM----
         read_segment OOMAAS-
