@@ -231,7 +231,9 @@ impl Connection {
             self.context.held.fetch_add(1, Ordering::Relaxed);
             self.at_work.set(&job.claimed, Stage::Taken);
             let open = or_stopped(&self.round_over, self.context.wait_for_turn(&job.claimed)).await;
-            if open != Some(true) || self.is_over() {
+            // A relay that takes no session is left alone; the sessions that it has taken go on.
+            let waits = self.channel.is_none() && self.context.breaker.busy_for().is_some();
+            if open != Some(true) || waits || self.is_over() {
                 self.release(&job).await;
                 continue;
             }
@@ -279,8 +281,7 @@ impl Connection {
 
     /// True when no message may be begun.
     fn is_over(&self) -> bool {
-        let breaker = &self.context.breaker;
-        *self.round_over.borrow() || breaker.is_open() || breaker.busy_for().is_some() || !self.context.may_send()
+        *self.round_over.borrow() || self.context.breaker.is_open() || !self.context.may_send()
     }
 
     /// Whether a message may still be sent: checked again if its mark is older than [`MARK_TTL`].

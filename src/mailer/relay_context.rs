@@ -148,7 +148,7 @@ impl RelayContext {
     /// Opens a channel if `slot` has none.
     pub async fn connect(&self, slot: &mut Option<Channel>) -> std::result::Result<(), SmtpError> {
         if slot.is_none() {
-            let channel = self.transport.connect(&self.timeouts).await?;
+            let channel = self.transport.connect(&self.timeouts).await?.counted(self.breaker.record_session());
             *slot = Some(if self.pipelining_trust.is_trusted() { channel } else { channel.without_pipelining() });
         }
         failpoint::hit("after-connect");

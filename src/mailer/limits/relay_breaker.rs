@@ -5,7 +5,7 @@
 //! doubles each time, the relay is probed; if it answers the breaker is half open, and its next failure opens it
 //! again. Campaigns without another relay are paused. Recipients are never blamed.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -37,6 +37,8 @@ const MAX_COOLDOWN: Duration = Duration::from_secs(15 * 60);
 #[derive(Default)]
 pub struct RelayBreaker {
     state: Mutex<State>,
+    /// A clone is held by each open session.
+    sessions: Arc<()>,
 }
 
 #[derive(Default)]
@@ -146,12 +148,19 @@ impl RelayBreaker {
         self.record_failure(error.message(), costly || error.is_configuration())
     }
 
-    /// The relay takes no further session at the moment. If it works for other connections, this one pauses, longer with
-    /// each of its `failures` in a row; otherwise the whole relay is left alone for a while. Nothing is paused: sending
+    /// The relay has taken a session. It counts as open for as long as the value lives.
+    pub fn record_session(&self) -> Arc<()> {
+        self.lock().busy = None;
+        self.sessions.clone()
+    }
+
+    /// The relay takes no further session at the moment. If it has taken others, this connection pauses, longer with each
+    /// of its `failures` in a row; otherwise the whole relay is left alone for a while. Nothing is paused: sending
     /// goes on by itself. Returns how long the connection pauses.
     pub fn record_busy(&self, error: &SmtpError, failures: u32) -> Duration {
         let mut state = self.lock();
-        if state.last_accepted.is_some_and(|at| at.elapsed() < WORKING_TIME) {
+        let has_sessions = Arc::strong_count(&self.sessions) > 1;
+        if has_sessions || state.last_accepted.is_some_and(|at| at.elapsed() < WORKING_TIME) {
             return Duration::from_secs(1 << failures.min(6)).min(MAX_EXTRA_PAUSE);
         }
         let (now, refused) = (Instant::now(), state.busy.map_or(0, |(_, refused)| refused));

@@ -1,5 +1,7 @@
 //! Channel: an open connection of a transport. Sends one message and the envelope of the next in one exchange.
 
+use std::sync::Arc;
+
 use crate::audience::address::Address;
 use crate::mailer::begun_bodies::BodyMark;
 use crate::mailer::smtp::dot_stuffing;
@@ -11,7 +13,11 @@ use crate::mailer::smtp::session::{EnvelopeReply, Session};
 use crate::mailer::transport::eml_store::EmlStore;
 
 /// An open connection of a transport.
-pub struct Channel(Kind);
+pub struct Channel {
+    kind: Kind,
+    /// Counts the channel as open for as long as it lives.
+    _counted: Option<Arc<()>>,
+}
 
 enum Kind {
     Smtp(Box<Session>),
@@ -30,24 +36,30 @@ pub struct OutgoingMessage<'m> {
 
 impl Channel {
     pub(super) fn smtp(session: Session) -> Self {
-        Self(Kind::Smtp(Box::new(session)))
+        Self { kind: Kind::Smtp(Box::new(session)), _counted: None }
     }
 
     pub(super) fn folder(store: EmlStore) -> Self {
-        Self(Kind::Folder(store))
+        Self { kind: Kind::Folder(store), _counted: None }
     }
 
     /// True when a message and the envelope of the next may go in one exchange.
     pub fn has_pipelining(&self) -> bool {
-        matches!(&self.0, Kind::Smtp(session) if session.has_pipelining())
+        matches!(&self.kind, Kind::Smtp(session) if session.has_pipelining())
+    }
+
+    /// The same channel, counted as open by a value that it holds.
+    pub fn counted(self, by: Arc<()>) -> Self {
+        Self { _counted: Some(by), ..self }
     }
 
     /// The same channel, which sends one command at a time.
     pub fn without_pipelining(self) -> Self {
-        match self.0 {
-            Kind::Smtp(session) => Self::smtp(session.without_pipelining()),
-            folder => Self(folder),
-        }
+        let kind = match self.kind {
+            Kind::Smtp(session) => Kind::Smtp(Box::new(session.without_pipelining())),
+            folder => folder,
+        };
+        Self { kind, ..self }
     }
 
     /// Sends a message, the envelope of the next one, or both if the channel has pipelining. The message belongs to the
@@ -57,7 +69,7 @@ impl Channel {
         message: Option<OutgoingMessage<'_>>,
         next: Option<&Envelope<'_>>,
     ) -> PipelineReplies {
-        match (&mut self.0, message, next) {
+        match (&mut self.kind, message, next) {
             (Kind::Smtp(session), Some(message), None) if !session.has_pipelining() => {
                 session.set_body_mark(message.mark);
                 PipelineReplies { message: Some(session.send_stuffed(message.text).await), next: None }
@@ -84,7 +96,7 @@ impl Channel {
 
     /// The extensions that the SMTP server offered; `None` for a folder.
     pub fn extensions(&self) -> Option<Extensions> {
-        match &self.0 {
+        match &self.kind {
             Kind::Smtp(session) => Some(session.extensions()),
             Kind::Folder(_) => None,
         }
@@ -92,7 +104,7 @@ impl Channel {
 
     /// True when the other side still replies.
     pub async fn is_alive(&mut self) -> bool {
-        match &mut self.0 {
+        match &mut self.kind {
             Kind::Smtp(session) => session.noop().await.is_ok(),
             Kind::Folder(_) => true,
         }
@@ -100,7 +112,7 @@ impl Channel {
 
     /// Closes the channel in order.
     pub async fn close(self) {
-        if let Kind::Smtp(session) = self.0 {
+        if let Kind::Smtp(session) = self.kind {
             session.quit().await;
         }
     }
