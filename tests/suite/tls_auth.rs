@@ -233,7 +233,8 @@ async fn credentials_that_no_mechanism_accepts_are_a_configuration_error() {
             .at("AUTH", act)
             .start()
             .await;
-        let error = refusal(&sink, &target(&sink, &authority, "smtps", "")).await;
+        let target = target(&sink, &authority, "smtps", "");
+        let error = Session::open(&target, &timeouts()).await.err().expect("refused");
         assert!(error.is_configuration(), "{error}");
     }
 }
