@@ -55,7 +55,6 @@ excluded-segment = on the list, outside the segment
 paused-by-hand = paused by hand
 bar-preflight = Checking
 campaign-added = Draft “{ $name }” for the list “{ $list }” is saved. Next: sendoff campaign preflight { $name }
-campaign-replaced = The file of “{ $name }” for the list “{ $list }” is replaced; its start stays { $at }. To move the start: sendoff campaign schedule { $name } --at "2026-12-01 10:00". Check it: sendoff campaign preflight { $name }
 campaign-started = “{ $name }” has started: { $count ->
     [one] { $count } message is
    *[other] { $count } messages are

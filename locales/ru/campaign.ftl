@@ -55,7 +55,6 @@ excluded-segment = в списке, но вне сегмента
 paused-by-hand = приостановлена вручную
 bar-preflight = Проверка
 campaign-added = Черновик «{ $name }» для списка «{ $list }» сохранён. Дальше: sendoff campaign preflight { $name }
-campaign-replaced = Файл рассылки «{ $name }» по списку «{ $list }» заменён; время начала прежнее: { $at }. Перенести: sendoff campaign schedule { $name } --at "2026-12-01 10:00". Проверить: sendoff campaign preflight { $name }
 campaign-started = «{ $name }» началась: { $count ->
     [one] запланировано { $count } письмо
     [few] запланировано { $count } письма

@@ -71,7 +71,7 @@ pub async fn ensure_evidence(conn: &mut Conn, ids: &Ids, workspace: Id, evidence
                  on conflict (workspace_id, digest) do nothing",
         );
         insert
-            .bind("id", ids.next())
+            .bind("id", ids.next()?)
             .bind("workspace", workspace)
             .bind("digest", digest(evidence))
             .bind("basis", evidence.basis.as_str())
@@ -113,7 +113,7 @@ pub async fn record(
     if contacts.is_empty() {
         return Ok(());
     }
-    let rows: Vec<_> = contacts.iter().map(|contact| json!([ids.next(), contact])).collect();
+    let rows: Vec<_> = contacts.iter().map(|contact| Ok(json!([ids.next()?, contact]))).collect::<Result<_>>()?;
     let query = Query::new(
         "insert into consent (id, workspace_id, contact_id, list_id, purpose, evidence_id, recorded_at)
          select {id}, :workspace, {contact}, :list, :purpose, :evidence, :now
@@ -162,7 +162,7 @@ pub async fn copy_in_evidence(
     workspace: Id,
     evidence: &Evidence,
 ) -> Result<Id> {
-    let id = ids.next();
+    let id = ids.next()?;
     let Evidence { basis, channel, source, wording, proof, given_at } = evidence;
     let mut row = vec![Integer(id), Integer(workspace), Bytes(digest(evidence))];
     row.extend([basis.as_str(), channel, source, wording, proof].map(|text| Text(text.to_owned())));

@@ -5,7 +5,7 @@ use memchr::memchr2;
 use serde_json::Value;
 use sqlx::Row;
 
-use crate::infra::db::{Conn, Query, is_unique_violation};
+use crate::infra::db::{Conn, Query, is_unique_violation, lock_configuration};
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
@@ -166,6 +166,7 @@ fn read_flag(cell: &str) -> Option<i64> {
 /// case, so two names that differ only in case are refused.
 pub async fn add(installation: &Installation, workspace: Id, field: &Field) -> Result<()> {
     let mut tx = installation.db.write().await?;
+    lock_configuration(&mut tx).await?;
     let lower = field.name.to_lowercase();
     let known = all(&mut tx, workspace).await?;
     if let Some(twin) = known.iter().find(|known| known.name != field.name && known.name.to_lowercase() == lower) {
@@ -176,7 +177,7 @@ pub async fn add(installation: &Installation, workspace: Id, field: &Field) -> R
          values (:id, :workspace, :name, :kind, :choices, :now)",
     );
     let inserted = insert
-        .bind("id", installation.ids.next())
+        .bind("id", installation.ids.next()?)
         .bind("workspace", workspace)
         .bind("name", &field.name)
         .bind("kind", field.kind.as_str())

@@ -40,7 +40,7 @@ pub async fn add(installation: &Installation, workspace: Id, name: &str) -> Resu
     if let Some(list) = find(&mut tx, workspace, name).await? {
         return if list.closed { Err(Message::new("list-closed").with("name", name).conflict()) } else { Ok(list) };
     }
-    let id = installation.ids.next();
+    let id = installation.ids.next()?;
     let insert = Query::new(
         "insert into list (id, workspace_id, name, created_at)
          values (:id, :workspace, :name, :now)",
@@ -81,6 +81,16 @@ pub async fn need(conn: &mut Conn, workspace: Id, name: &str) -> Result<List> {
             let known = if known.is_empty() { "-".to_owned() } else { known.join(", ") };
             Err(Message::new("list-unknown").with("name", name).with("known", known).not_found())
         }
+    }
+}
+
+/// [`need`], and keeps the list open until the transaction ends.
+pub async fn need_open(conn: &mut Conn, workspace: Id, name: &str) -> Result<List> {
+    let list = need(conn, workspace, name).await?;
+    let query = Query::new("select 1 from list where id = :id and closed_at is null{for_share}");
+    match query.bind("id", list.id).fetch_optional(conn).await? {
+        Some(_) => Ok(list),
+        None => Err(Message::new("list-closed").with("name", name).conflict()),
     }
 }
 

@@ -53,10 +53,13 @@ pub async fn add(installation: &Installation, name: &str) -> Result<Workspace> {
     if name.trim().is_empty() || name.chars().count() > MAX_NAME_CHARS || name.chars().any(is_hidden) {
         return Err(Message::new("workspace-name").invalid_field("name"));
     }
-    if find(&mut *installation.db.read().await?, name).await?.is_some() {
+    let mut tx = installation.db.write().await?;
+    if insert(installation, &mut tx, name).await? == 0 {
         return Err(Message::new("workspace-taken").with("name", name).conflict());
     }
-    ensure(installation, name).await
+    let found = find(&mut tx, name).await?;
+    tx.commit().await?;
+    Ok(found.expect("inserted"))
 }
 
 /// Finds a workspace by name and adds it when it is new.
@@ -65,20 +68,21 @@ pub async fn ensure(installation: &Installation, name: &str) -> Result<Workspace
         return Ok(found);
     }
     let mut tx = installation.db.write().await?;
+    insert(installation, &mut tx, name).await?;
+    let found = find(&mut tx, name).await?;
+    tx.commit().await?;
+    Ok(found.expect("inserted or already there"))
+}
+
+/// Inserts a workspace; returns 0 when the name is taken.
+async fn insert(installation: &Installation, conn: &mut Conn, name: &str) -> Result<u64> {
     let insert = Query::new(
         "insert into workspace (id, name, created_at)
          values (:id, :name, :now)
              on conflict (name) do nothing",
     );
-    insert
-        .bind("id", installation.ids.next())
-        .bind("name", name)
-        .bind("now", installation.clock.now())
-        .execute(&mut tx)
-        .await?;
-    let found = find(&mut tx, name).await?;
-    tx.commit().await?;
-    Ok(found.expect("inserted or already there"))
+    let id = installation.ids.next()?;
+    insert.bind("id", id).bind("name", name).bind("now", installation.clock.now()).execute(conn).await
 }
 
 /// All workspaces, by name.

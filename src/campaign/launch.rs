@@ -48,12 +48,15 @@ pub async fn start(installation: &Installation, campaign: &Campaign) -> Result<O
     let now = installation.clock.now();
     let schedule = file.schedule;
     let until = until(campaign, &schedule, now)?;
-    let first = installation.ids.reserve(size + KEY_MARGIN);
+    let first = installation.ids.reserve_many(size + KEY_MARGIN).await?;
     let mut tx = installation.db.write().await?;
     if !transition::set_running(&mut tx, campaign, &frozen, now).await? {
         return Ok(None);
     }
-    if content::read_source(&mut tx, campaign.id).await? != source {
+    // The row is locked now.
+    let locked = model::find(&mut tx, campaign.id).await?;
+    let is_same = locked.is_some_and(|now| (now.list, now.segment) == (campaign.list, campaign.segment));
+    if !is_same || content::read_source(&mut tx, campaign.id).await? != source {
         // The file was replaced after it was read, and cannot be any more.
         drop(tx);
         let current = model::find(&mut *installation.db.read().await?, campaign.id).await?;

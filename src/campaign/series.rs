@@ -245,7 +245,7 @@ async fn create_campaign(
 ) -> Result<()> {
     let Template { draft, source, recurrence } = template;
     let until = source.parse()?.schedule.until_of(recurrence, occurrence)?;
-    let (id, zone) = (installation.ids.next(), &recurrence.zone);
+    let (id, zone) = (installation.ids.next()?, &recurrence.zone);
     let new = NewOccurrence { id, series: series.id, draft, source, occurrence, zone, until };
     if occurrence::insert(conn, &new, installation.clock.now()).await? {
         tracing::info!(series.id = series.id, campaign.id = new.id, "campaign of an occurrence created");

@@ -114,7 +114,7 @@ pub async fn insert(conn: &mut Conn, ids: &Ids, events: &[NewEvent]) -> Result<u
     for some in events.chunks(ROWS) {
         lock_contacts(conn, some).await?;
         let count = some.len() as i64;
-        let first = ids.reserve(count);
+        let first = ids.reserve(count)?;
         let keys = (first..).step_by(STEP as usize);
         let row = |(key, event): (Id, &NewEvent)| {
             ([key, event.delivery, i64::from(event.position), event.at], event.kind.as_str())

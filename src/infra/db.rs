@@ -45,7 +45,7 @@ pub mod table;
 mod vacuum;
 pub mod value;
 
-pub use lock::{has_row_locks, lock_addresses_exclusive, lock_addresses_shared};
+pub use lock::{has_row_locks, lock_addresses_exclusive, lock_addresses_shared, lock_configuration};
 pub use pages::PageCleaner;
 pub use query::Query;
 pub use script::{Script, StatementResult};
@@ -73,6 +73,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (25, "skip reasons", include_str!("../../migrations/0025_skip_reasons.sql")),
     (27, "spool", include_str!("../../migrations/0027_spool.sql")),
     (28, "hard bounce", include_str!("../../migrations/0028_hard_bounce.sql")),
+    (30, "node numbers", include_str!("../../migrations/0030_id_node.sql")),
 ];
 
 /// How long a connection to PostgreSQL is kept.

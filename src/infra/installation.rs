@@ -26,7 +26,7 @@ pub struct Installation {
     /// Outgoing connections.
     pub network: Network,
     /// Generator of row ids.
-    pub ids: Arc<Ids>,
+    pub ids: Ids,
     /// Secret keys, which are never in the database.
     pub keys: Arc<Keyring>,
     /// Signs and verifies the tokens in messages.
@@ -78,13 +78,14 @@ impl Installation {
                 "the machine's clock differs from the database's; using the database's"
             );
         }
-        Ok(Self::from_parts(config, clock, keys, db))
+        let ids = Ids::claim(clock.clone(), db.clone()).await;
+        Ok(Self { ids, ..Self::from_parts(config, clock, keys, db) })
     }
 
-    /// The installation of an open database.
+    /// The installation of an open database. Its ids differ from each other, but are not claimed in the database.
     pub fn from_parts(config: Config, clock: Clock, keys: Keyring, db: Db) -> Self {
         let signer = Signer::new(&keys);
-        let (ids, keys) = (Arc::new(Ids::new(clock.clone())), Arc::new(keys));
+        let (ids, keys) = (Ids::new(clock.clone()), Arc::new(keys));
         Self {
             config,
             db,

@@ -12,6 +12,7 @@ pub mod failpoint;
 pub mod fsync;
 pub mod i18n;
 pub mod id;
+pub mod id_range;
 pub mod installation;
 pub mod metric;
 pub mod network;

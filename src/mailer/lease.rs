@@ -67,7 +67,7 @@ impl Lease {
             Err(error) => return Err(error),
         };
         let id_file = installation.config.data.join("mailer.lease");
-        let id = installation.ids.next();
+        let id = installation.ids.next()?;
         let requested = installation.clock.uptime();
         let mut tx = installation.db.write().await?;
         installation.db.check_schema_version(&mut tx).await?;

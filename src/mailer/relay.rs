@@ -205,7 +205,7 @@ pub async fn main(installation: &Installation, conn: &mut Conn, workspace: Id) -
 pub async fn save(installation: &Installation, conn: &mut Conn, workspace: Id, relay: &Relay) -> Result<()> {
     relay.check()?;
     // The main relay has the id of its workspace, like the capture of a workspace without relays.
-    let id = if relay.name == MAIN { workspace } else { installation.ids.next() };
+    let id = if relay.name == MAIN { workspace } else { installation.ids.next()? };
     Query::new(
         "insert into relay (id, workspace_id, name, kind, target, connections, rate, daily, warm_up_start, warm_up_growth,
                             weight, spare, ahead, senders)

@@ -31,7 +31,7 @@ impl RestoreGuard {
         let mut numbers = text.split_ascii_whitespace().map_while(|word| word.parse::<i64>().ok());
         let (folder, in_file) = match (numbers.next(), numbers.next()) {
             (Some(folder), Some(count)) => (folder, count),
-            _ => (installation.ids.next(), 0),
+            _ => (installation.ids.next()?, 0),
         };
         let row = Query::new("select count from restore_guard where folder_id = :folder")
             .bind("folder", folder)

@@ -205,9 +205,14 @@ async fn erase_after_hits(
     {
         found = None;
     }
+    let mut blocked = vec![canonical.to_owned()];
+    if let Some(contact) = found {
+        // The address may have been corrected before the contact was locked.
+        blocked.extend(canonical_of(&mut tx, contact).await?.filter(|now| now != canonical));
+    }
     let mut records = Vec::new();
     let tombstones = Tombstones { workspace, list: EVERY_LIST, reason };
-    tombstones.set(installation, &mut tx, &[canonical], &mut records).await?;
+    tombstones.set(installation, &mut tx, &blocked, &mut records).await?;
     erasure_log::append(installation, records).await?;
     if let Some(contact) = found {
         event::insert(&mut tx, &installation.ids, hits).await?;

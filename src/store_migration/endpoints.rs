@@ -70,7 +70,7 @@ impl Endpoints {
         let is_resumed = check_target(&target, &to, &from, source_status.as_ref()).await?;
         let status = match source_status {
             Some(status) => status,
-            None => StoreStatus { state: StoreState::Ending, location: to.redacted(), migration: source.ids.next() },
+            None => StoreStatus { state: StoreState::Ending, location: to.redacted(), migration: source.ids.next()? },
         };
         let endpoints = Self { source, target, from, to, status, _locks: locks };
         if endpoints.status.state != StoreState::Moved {

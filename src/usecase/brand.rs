@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::{Action, Actor};
 use crate::content::brand::{self, Brand, BrandChange};
+use crate::infra::db::lock_configuration;
 use crate::infra::error::Result;
 use crate::infra::installation::Installation;
 
@@ -38,6 +39,7 @@ pub async fn show(installation: &Installation, actor: &Actor) -> Result<BrandVie
 pub async fn set(installation: &Installation, actor: &Actor, change: &BrandChange) -> Result<BrandView> {
     let permit = actor.permit(Action::ChangeBrand)?;
     let mut tx = installation.db.write().await?;
+    lock_configuration(&mut tx).await?;
     let brand = brand::set(&mut tx, permit.workspace, change).await?;
     tx.commit().await?;
     permit.audit(None);

@@ -119,13 +119,13 @@ pub async fn add(installation: &Installation, actor: &Actor, source: &Source) ->
     let now = installation.clock.now();
     let file = CampaignFile::parse(&source.text, source.format)?;
     let mut tx = installation.db.write().await?;
-    let list = list::need(&mut tx, permit.workspace, &file.list).await?;
+    let list = list::need_open(&mut tx, permit.workspace, &file.list).await?;
     let segment = match &file.segment {
         Some(name) => Some(segment::need(&mut tx, permit.workspace, name).await?.id),
         None => None,
     };
     let new = NewCampaign {
-        id: installation.ids.next(),
+        id: installation.ids.next()?,
         name: &file.name,
         format: if source.format == Format::Html { "html" } else { "md" },
         source: &source.text,

@@ -11,8 +11,8 @@ use crate::audience::contact::{self, Contact, NewContact};
 use crate::audience::field::{self, Field};
 use crate::audience::{hard_bounce, subscription, tombstone};
 use crate::campaign::delivery;
-use crate::infra::db::Conn;
-use crate::infra::error::{Message, Result};
+use crate::infra::db::{Conn, is_unique_violation, lock_addresses_shared};
+use crate::infra::error::{Error, Message, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 use crate::privacy::erasure::{self, Erased, Reason};
@@ -119,7 +119,9 @@ pub async fn correct(
         return Err(Message::new("contact-correct-nothing").invalid());
     }
     let mut tx = installation.db.write().await?;
-    let contact = find(&mut tx, permit.workspace, &address).await?;
+    // Before the rows: an erasure of the new address waits until the contact has it.
+    lock_addresses_shared(&mut tx).await?;
+    let contact = find_locked(&mut tx, permit.workspace, &address).await?;
     let mut changed = NewContact { id: contact.id, address: contact.address.clone(), values: contact.values };
     let fields = field::all(&mut tx, permit.workspace).await?;
     for (name, value) in &correction.set {
@@ -133,7 +135,15 @@ pub async fn correct(
         ensure_not_erased(installation, &mut tx, permit.workspace, new, contact.id).await?;
         changed.address = new.clone();
     }
-    contact::update(&mut tx, permit.workspace, std::slice::from_ref(&changed), installation.clock.now()).await?;
+    let updated =
+        contact::update(&mut tx, permit.workspace, std::slice::from_ref(&changed), installation.clock.now()).await;
+    match updated {
+        // An import has added the address at the same moment.
+        Err(Error::Db(error)) if is_unique_violation(&error) => {
+            return Err(Message::new("contact-exists").with("address", &changed.address).conflict());
+        }
+        updated => updated?,
+    }
     delivery::forget::forget_snapshots(&mut tx, contact.id).await?;
     let old = Some(&contact.address).filter(|old| old.canonical() != changed.address.canonical());
     if old.is_some() {
@@ -180,7 +190,7 @@ async fn set_restriction(
     let permit = actor.permit(action)?;
     let address = parse_known(installation, permit.workspace, address).await?;
     let mut tx = installation.db.write().await?;
-    let contact = find(&mut tx, permit.workspace, &address).await?;
+    let contact = find_locked(&mut tx, permit.workspace, &address).await?;
     let subscriptions = match restricted {
         true => subscription::restrict(&mut tx, contact.id).await?,
         false => subscription::unrestrict(&mut tx, contact.id).await?,
@@ -245,6 +255,13 @@ fn parse(text: &str) -> Result<Address> {
 async fn find(conn: &mut Conn, workspace: Id, address: &Address) -> Result<Contact> {
     let found = contact::find(conn, workspace, address).await?;
     found.ok_or_else(|| Message::new("contact-unknown").with("address", address).not_found())
+}
+
+/// [`find`], and locks the contact before it is read.
+async fn find_locked(conn: &mut Conn, workspace: Id, address: &Address) -> Result<Contact> {
+    let found = find(conn, workspace, address).await?;
+    contact::lock_existing(conn, &[found.id]).await?;
+    find(conn, workspace, address).await
 }
 
 fn read_value(fields: &[Field], name: &str, value: &str) -> Result<Option<Value>> {

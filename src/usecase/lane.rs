@@ -9,7 +9,7 @@ use super::{Action, Actor};
 use crate::campaign::delivery;
 use crate::campaign::lane::{self, ALL, Lane};
 use crate::infra::clock::Millis;
-use crate::infra::db::Conn;
+use crate::infra::db::{Conn, lock_configuration};
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
@@ -151,6 +151,7 @@ pub async fn list(installation: &Installation, actor: &Actor) -> Result<Vec<Lane
 pub async fn set(installation: &Installation, actor: &Actor, name: &str, change: &LaneChange) -> Result<LaneView> {
     let permit = actor.permit(Action::ChangeLane)?;
     let mut tx = installation.db.write().await?;
+    lock_configuration(&mut tx).await?;
     let before = lane::list(&mut tx, permit.workspace).await?.into_iter().find(|lane| lane.name == name);
     if before.is_none() && change.domains.is_none() && name != ALL {
         return Err(Message::new("lane-unknown").with("name", name).not_found());
@@ -178,6 +179,7 @@ pub async fn set(installation: &Installation, actor: &Actor, name: &str, change:
 pub async fn reset(installation: &Installation, actor: &Actor, name: &str) -> Result<Reset> {
     let permit = actor.permit(Action::ChangeLane)?;
     let mut tx = installation.db.write().await?;
+    lock_configuration(&mut tx).await?;
     if !lane::reset(&mut tx, permit.workspace, name).await? {
         return Err(Message::new("lane-not-set").with("name", name).not_found());
     }

@@ -8,7 +8,7 @@ use super::limits::{LimitChange, LimitView, Today};
 use super::{Action, Actor};
 use crate::audience::address::Address;
 use crate::campaign::rate_limit::RateLimit;
-use crate::infra::db::Conn;
+use crate::infra::db::{Conn, lock_configuration};
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
@@ -167,8 +167,9 @@ pub enum Tested {
 /// Adds a relay or changes one.
 pub async fn set(installation: &Installation, actor: &Actor, change: &RelayChange) -> Result<RelayView> {
     let permit = actor.permit(Action::ChangeRelay)?;
-    let relay = read(installation, permit.workspace, change).await?;
     let mut tx = installation.db.write().await?;
+    lock_configuration(&mut tx).await?;
+    let relay = read(installation, &mut tx, permit.workspace, change).await?;
     relay::save(installation, &mut tx, permit.workspace, &relay).await?;
     tx.commit().await?;
     let saved = find(installation, permit.workspace, Some(&relay.name)).await?;
@@ -199,8 +200,9 @@ pub async fn show(installation: &Installation, actor: &Actor, name: Option<&str>
 /// Removes a relay.
 pub async fn remove(installation: &Installation, actor: &Actor, name: &str) -> Result<Removed> {
     let permit = actor.permit(Action::ChangeRelay)?;
-    let relay = find(installation, permit.workspace, Some(name)).await?;
     let mut tx = installation.db.write().await?;
+    lock_configuration(&mut tx).await?;
+    let relay = relay::require(installation, &mut tx, permit.workspace, name).await?;
     relay::delete(&mut tx, &relay).await?;
     let left = relay::list(installation, &mut tx, permit.workspace).await?;
     tx.commit().await?;
@@ -251,7 +253,7 @@ async fn connect(endpoint: &Endpoint, timeouts: &Timeouts) -> Result<Tested> {
 }
 
 /// The relay after the change.
-async fn read(installation: &Installation, workspace: Id, change: &RelayChange) -> Result<Relay> {
+async fn read(installation: &Installation, conn: &mut Conn, workspace: Id, change: &RelayChange) -> Result<Relay> {
     let (name, kind) = match (change.name.as_str(), change.target.as_deref()) {
         ("smtp", Some(url)) => (MAIN, smtp(url, change.password.as_deref())?),
         ("capture", None) => (MAIN, RelayKind::Capture),
@@ -259,7 +261,10 @@ async fn read(installation: &Installation, workspace: Id, change: &RelayChange) 
         (name @ ("smtp" | "capture" | "file"), _) => {
             return Err(Message::new("relay-name-reserved").with("name", name).invalid_field("name"));
         }
-        (name, None) => return change.apply(with_password(find(installation, workspace, Some(name)).await?, change)?),
+        (name, None) => {
+            let known = relay::require(installation, conn, workspace, name).await?;
+            return change.apply(with_password(known, change)?);
+        }
         (name, Some("capture")) => (name, RelayKind::Capture),
         (name, Some(target)) => match target.strip_prefix("file:") {
             Some(dir) => (name, RelayKind::Folder(make_folder(Path::new(dir))?)),

@@ -95,7 +95,7 @@ pub async fn set(
     let mut tx = installation.db.write().await?;
     let (message, at) = match (&start, &start_time) {
         (Start::Every(recurrence), _) => {
-            let occurrence = series::start(&mut tx, &campaign, recurrence, installation.ids.next(), now).await?;
+            let occurrence = series::start(&mut tx, &campaign, recurrence, installation.ids.next()?, now).await?;
             let next = zoned_time::format_in_zone(occurrence.at, &recurrence.zone);
             (Message::new("series-begun").with("name", name).with("next", next), occurrence.at)
         }

@@ -128,7 +128,7 @@ async fn populate(installation: &Installation) {
     let now = installation.clock.now();
     let contacts: Vec<NewContact> = (0..LIST_SIZES[LIST_SIZES.len() - 1])
         .map(|number| NewContact {
-            id: installation.ids.next(),
+            id: installation.ids.next().expect("an id"),
             address: Address::parse(&format!("contact{number}@example.org")).expect("an address"),
             values: Values::new(),
         })
@@ -145,7 +145,7 @@ async fn populate(installation: &Installation) {
     contact::insert(&mut tx, workspace, &contacts, now).await.expect("contacts");
     for (size, list) in lists {
         let subscription = |contact: &NewContact| NewSubscription {
-            id: installation.ids.next(),
+            id: installation.ids.next().expect("an id"),
             contact: contact.id,
             state: State::Confirmed,
         };

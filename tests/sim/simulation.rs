@@ -113,7 +113,7 @@ impl Simulation {
         let installation = self.seed.installation.clone();
         let (source, now) = (self.plan.file(), installation.clock.now());
         let new = NewCampaign {
-            id: installation.ids.next(),
+            id: installation.ids.next().expect("an id"),
             name: "news",
             format: "md",
             source: &source,
@@ -133,7 +133,7 @@ impl Simulation {
             Start::Daily => {
                 let recurrence: Option<&Recurrence> = schedule.recurrence();
                 let recurrence = recurrence.ok_or_else(|| Violation("a series has no recurrence".to_owned()))?;
-                series::start(&mut tx, &draft, recurrence, installation.ids.next(), now).await?;
+                series::start(&mut tx, &draft, recurrence, installation.ids.next().expect("an id"), now).await?;
             }
             Start::Now | Start::Hold => {}
         }

@@ -48,7 +48,7 @@ pub async fn join(fixture: &Fixture, list: &List, people: &[(Address, Values)]) 
             .iter()
             .filter(|(address, _)| !there.iter().any(|one| one.address.canonical() == address.canonical()))
             .map(|(address, values)| NewContact {
-                id: installation.ids.next(),
+                id: installation.ids.next().expect("an id"),
                 address: address.clone(),
                 values: values.clone(),
             })
@@ -58,7 +58,7 @@ pub async fn join(fixture: &Fixture, list: &List, people: &[(Address, Values)]) 
         let joining: Vec<NewSubscription> = ids
             .iter()
             .map(|id| NewSubscription {
-                id: installation.ids.next(),
+                id: installation.ids.next().expect("an id"),
                 contact: *id,
                 state: subscription::State::Confirmed,
             })
@@ -96,7 +96,14 @@ pub async fn id(fixture: &Fixture, text: &str) -> Option<i64> {
 pub async fn launch(fixture: &Fixture, list: &List, name: &str) -> (Campaign, i64) {
     let installation = &fixture.installation;
     let mut tx = installation.db.write().await.expect("a transaction");
-    let new = NewCampaign { id: installation.ids.next(), name, format: "md", source: "", list: list.id, segment: None };
+    let new = NewCampaign {
+        id: installation.ids.next().expect("an id"),
+        name,
+        format: "md",
+        source: "",
+        list: list.id,
+        segment: None,
+    };
     let id = model::save_draft(&mut tx, fixture.workspace.id, &new, NOW).await.expect("added");
     let link = |position, destination: &str| Link { position, destination: destination.to_owned(), personal: false };
     link::insert(&mut tx, id, &[link(0, "https://shop.example/a"), link(1, "=https://shop.example/b")])
@@ -104,7 +111,7 @@ pub async fn launch(fixture: &Fixture, list: &List, name: &str) -> (Campaign, i6
         .expect("links");
     let campaign = model::find(&mut tx, id).await.expect("asked").expect("there");
     assert!(transition::set_running(&mut tx, &campaign, "{}", NOW).await.expect("runs"));
-    let first = installation.ids.reserve(100_000);
+    let first = installation.ids.reserve(100_000).expect("ids");
     let deliveries = NewDeliveries {
         workspace: fixture.workspace.id,
         campaign: id,

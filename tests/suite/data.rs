@@ -214,7 +214,7 @@ both!(estimate_is_near_the_count, |fixture| {
 
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
     let new = |number: usize| NewContact {
-        id: fixture.installation.ids.next(),
+        id: fixture.installation.ids.next().expect("an id"),
         address: canary::address(&format!("q{number}@example.org")),
         values: json!({ "city": if number.is_multiple_of(3) { "Казань" } else { "Самара" } })
             .as_object()

@@ -43,7 +43,7 @@ async fn set_state(fixture: &Fixture, list: &List, contact: Id, state: State) {
 /// Subscribes a contact to the other list in this state.
 async fn join(fixture: &Fixture, list: &List, contact: Id, state: State) {
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
-    let one = NewSubscription { id: fixture.installation.ids.next(), contact, state };
+    let one = NewSubscription { id: fixture.installation.ids.next().expect("an id"), contact, state };
     subscription::join(&mut tx, fixture.workspace.id, list.id, &[one], NOW).await.expect("joined");
     tx.commit().await.expect("committed");
 }
@@ -91,8 +91,14 @@ async fn announced(fixture: &Fixture, list: &List) -> i64 {
     let installation = &fixture.installation;
     let source =
         "+++\nname = \"draft\"\nlist = \"News\"\nfrom = \"Shop <news@shop.example>\"\nsubject = \"Hi\"\n+++\nHello\n";
-    let new =
-        NewCampaign { id: installation.ids.next(), name: "draft", format: "md", source, list: list.id, segment: None };
+    let new = NewCampaign {
+        id: installation.ids.next().expect("an id"),
+        name: "draft",
+        format: "md",
+        source,
+        list: list.id,
+        segment: None,
+    };
     let mut tx = installation.db.write().await.expect("a transaction");
     let id = model::save_draft(&mut tx, fixture.workspace.id, &new, NOW).await.expect("a draft");
     let campaign = model::find(&mut tx, id).await.expect("asked").expect("there");

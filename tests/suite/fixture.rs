@@ -65,7 +65,7 @@ impl Fixture {
         let installation = Installation::open(config, Clock::fixed(NOW)).await.expect("the installation opens");
         // Metrics are labelled by workspace id. With the same fixed clock two fixtures could get the same id.
         static FIXTURES: AtomicI64 = AtomicI64::new(1);
-        installation.ids.reserve(FIXTURES.fetch_add(1, Ordering::SeqCst));
+        installation.ids.reserve(FIXTURES.fetch_add(1, Ordering::SeqCst)).expect("ids");
         let workspace = workspace::ensure(&installation, "main").await.expect("a workspace");
         Self { actor: Actor::operator(workspace.id), installation, workspace, kind, folder, database }
     }
@@ -81,12 +81,17 @@ impl Fixture {
             let person = match contact::find(&mut tx, workspace, &address).await.expect("asked") {
                 Some(found) => found.id,
                 None => {
-                    let new = NewContact { id: installation.ids.next(), address, values: Values::new() };
+                    let new =
+                        NewContact { id: installation.ids.next().expect("an id"), address, values: Values::new() };
                     contact::insert(&mut tx, workspace, std::slice::from_ref(&new), now).await.expect("added");
                     new.id
                 }
             };
-            let joining = NewSubscription { id: installation.ids.next(), contact: person, state: State::Confirmed };
+            let joining = NewSubscription {
+                id: installation.ids.next().expect("an id"),
+                contact: person,
+                state: State::Confirmed,
+            };
             subscription::join(&mut tx, workspace, list.id, &[joining], now).await.expect("joined");
         }
         tx.commit().await.expect("committed");

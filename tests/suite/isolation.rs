@@ -22,9 +22,12 @@ async fn second_workspace(fixture: &Fixture) -> (Id, Id) {
     let other = workspace::ensure(installation, "other").await.expect("a workspace").id;
     let list = list::add(installation, other, "News").await.expect("a list").id;
     let address = Address::parse("other@example.org").expect("an address");
-    let person = NewContact { id: installation.ids.next(), address, values: Values::new() };
-    let joining =
-        NewSubscription { id: installation.ids.next(), contact: person.id, state: subscription::State::Confirmed };
+    let person = NewContact { id: installation.ids.next().expect("an id"), address, values: Values::new() };
+    let joining = NewSubscription {
+        id: installation.ids.next().expect("an id"),
+        contact: person.id,
+        state: subscription::State::Confirmed,
+    };
     let mut tx = installation.db.write().await.expect("a transaction");
     contact::insert(&mut tx, other, &[person], installation.clock.now()).await.expect("added");
     subscription::join(&mut tx, other, list, &[joining], installation.clock.now()).await.expect("joined");
@@ -34,7 +37,14 @@ async fn second_workspace(fixture: &Fixture) -> (Id, Id) {
 
 async fn draft(fixture: &Fixture, workspace: Id, list: Id, source: &str) -> Campaign {
     let installation = &fixture.installation;
-    let new = NewCampaign { id: installation.ids.next(), name: "winter", format: "md", source, list, segment: None };
+    let new = NewCampaign {
+        id: installation.ids.next().expect("an id"),
+        name: "winter",
+        format: "md",
+        source,
+        list,
+        segment: None,
+    };
     let mut tx = installation.db.write().await.expect("a transaction");
     let id = model::save_draft(&mut tx, workspace, &new, installation.clock.now()).await.expect("a draft");
     tx.commit().await.expect("committed");
@@ -124,7 +134,9 @@ both!(unreadable_series_stops_alone_and_can_resume, |fixture| {
     let schedule = content::read_file(&mut tx, pattern.id).await.expect("a file").schedule;
     let recurrence: &Recurrence = schedule.recurrence().expect("a recurrence");
     let now = fixture.installation.clock.now();
-    series::start(&mut tx, &pattern, recurrence, fixture.installation.ids.next(), now).await.expect("begun");
+    series::start(&mut tx, &pattern, recurrence, fixture.installation.ids.next().expect("an id"), now)
+        .await
+        .expect("begun");
     tx.commit().await.expect("committed");
     start(fixture, EMAIL).await;
     tamper(fixture, sqlx::query("update series set checked_day = 'soon'")).await;

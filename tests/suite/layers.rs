@@ -49,6 +49,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("event", "feedback/event"),
     ("set_aside", "feedback/set_aside"),
     ("spool_position", "infra/spool_position"),
+    ("id_node", "infra/id_range"),
     ("store_status", "infra/db/store_status"),
     ("store_migration_progress", "store_migration/progress"),
 ];

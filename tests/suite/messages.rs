@@ -94,9 +94,14 @@ both!(flag_is_shown_as_true_or_false_and_the_address_is_not_a_field, |fixture| {
     let values = json!({"vip": 1, "loud": 0}).as_object().expect("an object").clone();
     let address = Address::parse("anna@example.org").expect("an address");
     let mut tx = installation.db.write().await.expect("a transaction");
-    contact::insert(&mut tx, workspace, &[NewContact { id: installation.ids.next(), address, values }], NOW)
-        .await
-        .expect("added");
+    contact::insert(
+        &mut tx,
+        workspace,
+        &[NewContact { id: installation.ids.next().expect("an id"), address, values }],
+        NOW,
+    )
+    .await
+    .expect("added");
     tx.commit().await.expect("committed");
     let anna = || "anna@example.org".to_owned();
 

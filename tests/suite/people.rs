@@ -25,11 +25,13 @@ both!(a_contact_joins_with_a_receipt_and_is_deleted_completely, |fixture| {
     let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
     let list = list::add(installation, workspace, "Новости").await.expect("a list");
     let address = Address::parse("Иван@почта.рф").expect("an address");
-    let person = NewContact { id: installation.ids.next(), address: address.clone(), values: Values::new() };
+    let person =
+        NewContact { id: installation.ids.next().expect("an id"), address: address.clone(), values: Values::new() };
     let mut tx = installation.db.write().await.expect("a transaction");
 
     contact::insert(&mut tx, workspace, std::slice::from_ref(&person), NOW).await.expect("added");
-    let joining = NewSubscription { id: installation.ids.next(), contact: person.id, state: State::Confirmed };
+    let joining =
+        NewSubscription { id: installation.ids.next().expect("an id"), contact: person.id, state: State::Confirmed };
     for _ in 0..2 {
         subscription::join(&mut tx, workspace, list.id, &[joining], NOW).await.expect("joined");
         let proof = consent::ensure_evidence(&mut tx, &installation.ids, workspace, &evidence("form 17"))

@@ -21,13 +21,13 @@ async fn subscribe(fixture: &Fixture, values: &[Value]) {
     }
     let list = list::add(installation, workspace, "News").await.expect("a list");
     let person = |(number, values): (usize, &Value)| NewContact {
-        id: installation.ids.next(),
+        id: installation.ids.next().expect("an id"),
         address: Address::parse(&format!("person{number}@example.org")).expect("an address"),
         values: values.as_object().expect("an object").clone(),
     };
     let people: Vec<_> = values.iter().enumerate().map(person).collect();
     let joining = |person: &NewContact| NewSubscription {
-        id: installation.ids.next(),
+        id: installation.ids.next().expect("an id"),
         contact: person.id,
         state: State::Confirmed,
     };
@@ -45,8 +45,14 @@ async fn check(fixture: &Fixture, name: &str, body: &str) -> Preflight {
     );
     let mut tx = installation.db.write().await.expect("a transaction");
     let list = list::need(&mut tx, workspace, "News").await.expect("a list");
-    let new =
-        NewCampaign { id: installation.ids.next(), name, format: "md", source: &source, list: list.id, segment: None };
+    let new = NewCampaign {
+        id: installation.ids.next().expect("an id"),
+        name,
+        format: "md",
+        source: &source,
+        list: list.id,
+        segment: None,
+    };
     model::save_draft(&mut tx, workspace, &new, installation.clock.now()).await.expect("a draft");
     tx.commit().await.expect("committed");
     let campaign = model::find_by_name(&mut installation.db.read().await.expect("a connection"), workspace, name)

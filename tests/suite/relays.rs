@@ -133,8 +133,14 @@ pub async fn start_as(fixture: &Fixture, email: &str, name: &str) -> u64 {
     let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
     let mut tx = installation.db.write().await.expect("a transaction");
     let list = list::need(&mut tx, workspace, "News").await.expect("a list");
-    let new =
-        NewCampaign { id: installation.ids.next(), name, format: "md", source: email, list: list.id, segment: None };
+    let new = NewCampaign {
+        id: installation.ids.next().expect("an id"),
+        name,
+        format: "md",
+        source: email,
+        list: list.id,
+        segment: None,
+    };
     model::save_draft(&mut tx, workspace, &new, installation.clock.now()).await.expect("a draft");
     tx.commit().await.expect("committed");
     let mut conn = installation.db.read().await.expect("a connection");

@@ -35,7 +35,7 @@ async fn set_up(fixture: &Fixture) -> (Vec<Id>, Vec<Id>) {
     for name in LISTS {
         lists.push(list::add(installation, workspace, name).await.expect("a list").id);
     }
-    let campaigns: Vec<Id> = CAMPAIGNS.iter().map(|_| installation.ids.next()).collect();
+    let campaigns: Vec<Id> = CAMPAIGNS.iter().map(|_| installation.ids.next().expect("an id")).collect();
     let mut tx = installation.db.write().await.expect("a transaction");
     for (id, name) in campaigns.iter().zip(CAMPAIGNS) {
         sqlx::query(
@@ -58,12 +58,12 @@ async fn set_up(fixture: &Fixture) -> (Vec<Id>, Vec<Id>) {
 /// Adds a contact with values and subscriptions to the given workspace.
 async fn add_contact(fixture: &Fixture, workspace: Id, email: &str, values: Values, lists: &[(Id, State, i64)]) -> Id {
     let installation = &fixture.installation;
-    let id = installation.ids.next();
+    let id = installation.ids.next().expect("an id");
     let person = NewContact { id, address: Address::parse(email).expect(email), values };
     let mut tx = installation.db.write().await.expect("a transaction");
     contact::insert(&mut tx, workspace, &[person], NOW).await.expect("added");
     for (list, state, at) in lists {
-        let one = NewSubscription { id: installation.ids.next(), contact: id, state: *state };
+        let one = NewSubscription { id: installation.ids.next().expect("an id"), contact: id, state: *state };
         subscription::join(&mut tx, workspace, *list, &[one], *at).await.expect("joined");
     }
     tx.commit().await.expect("committed");
@@ -87,7 +87,7 @@ async fn record_activity(fixture: &Fixture, contact: Id, what: &str, campaign: I
         sql.push(kind).push(", 0, 0, ");
         sql
     };
-    sql.bind_all([fixture.workspace.id, installation.ids.next(), contact, campaign, at]).push(")");
+    sql.bind_all([fixture.workspace.id, installation.ids.next().expect("an id"), contact, campaign, at]).push(")");
     sql.run(&mut tx).await.expect("noted");
     contact::recompute_activity(&mut tx, &[contact]).await.expect("looked");
     tx.commit().await.expect("committed");

@@ -40,10 +40,10 @@ const KEYS: i64 = 3;
 
 impl NewContactIds {
     /// Reserves keys for `count` contacts, at least one.
-    pub fn reserve(ids: &Ids, workspace: Id, count: usize) -> Self {
+    pub fn reserve(ids: &Ids, workspace: Id, count: usize) -> Result<Self> {
         let count = count as i64;
-        let first = ids.reserve(KEYS * count);
-        Self { workspace, first, last: first + (KEYS * count - 1) * STEP }
+        let first = ids.reserve(KEYS * count)?;
+        Ok(Self { workspace, first, last: first + (KEYS * count - 1) * STEP })
     }
 
     /// The key of each contact.

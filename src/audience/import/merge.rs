@@ -79,6 +79,7 @@ pub async fn apply(
     for _ in 0..MAX_ATTEMPTS {
         let mut tx = installation.db.write().await?;
         lock_addresses_shared(&mut tx).await?;
+        list::need_open(&mut tx, destination.workspace, &destination.list.name).await?;
         let plan = plan(&mut tx, installation, destination, rows).await?;
         match execute(&mut tx, installation, destination, &plan, copy).await {
             Ok(true) => {
@@ -116,7 +117,7 @@ async fn plan<'a>(
             _ if tombstoned.contains(row.canonical()) => plan.counts.tombstoned += 1,
             Some(contact) => {
                 let values = serde_json::from_str(row.values()).expect("written by the first pass");
-                plan.add_known(contact, values, on_list.contains(&contact.id), &installation.ids);
+                plan.add_known(contact, values, on_list.contains(&contact.id), &installation.ids)?;
             }
             None => plan.add_new(row),
         }
@@ -161,11 +162,11 @@ impl<'a> Plan<'a> {
     }
 
     /// Values of the file replace those of the contact; cells that are empty in the file change nothing.
-    fn add_known(&mut self, contact: &Contact, values: Values, on_list: bool, ids: &Ids) {
+    fn add_known(&mut self, contact: &Contact, values: Values, on_list: bool, ids: &Ids) -> Result<()> {
         let changed = values.iter().any(|(name, value)| contact.values.get(name) != Some(value));
         if on_list && !changed {
             self.counts.unchanged += 1;
-            return;
+            return Ok(());
         }
         self.counts.updated += 1;
         self.versions.push((contact.id, contact.updated_at));
@@ -175,8 +176,9 @@ impl<'a> Plan<'a> {
             self.changed.push(NewContact { id: contact.id, address: contact.address.clone(), values: merged });
         }
         if !on_list {
-            self.joining.push(NewSubscription { id: ids.next(), contact: contact.id, state: State::Confirmed });
+            self.joining.push(NewSubscription { id: ids.next()?, contact: contact.id, state: State::Confirmed });
         }
+        Ok(())
     }
 }
 
@@ -222,7 +224,7 @@ async fn insert_new(
     now: Millis,
 ) -> Result<()> {
     let Destination { workspace, list, evidence } = destination;
-    let ids = NewContactIds::reserve(&installation.ids, *workspace, contacts.len());
+    let ids = NewContactIds::reserve(&installation.ids, *workspace, contacts.len())?;
     let evidence = consent::ensure_evidence(tx, &installation.ids, *workspace, evidence).await?;
     contact::insert_subscribed(tx, ids, contacts, now).await?;
     subscription::insert_new(tx, list.id, ids, now).await?;
@@ -240,7 +242,7 @@ async fn copy_in_new(
     now: Millis,
 ) -> Result<()> {
     let Destination { workspace, list, evidence } = destination;
-    let ids = NewContactIds::reserve(&installation.ids, *workspace, contacts.len());
+    let ids = NewContactIds::reserve(&installation.ids, *workspace, contacts.len())?;
     let indexed = indexed_field::list_writable(tx, *workspace).await?;
     let known_evidence = consent::find_evidence(tx, *workspace, evidence).await?;
     let mut copy = copy.begin().await?;

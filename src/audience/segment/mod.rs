@@ -132,7 +132,7 @@ pub async fn save(installation: &Installation, workspace: Id, name: &str, expres
          returning id, name, expression",
     );
     let rows = upsert
-        .bind("id", installation.ids.next())
+        .bind("id", installation.ids.next()?)
         .bind("workspace", workspace)
         .bind("name", name)
         .bind("expression", expression)

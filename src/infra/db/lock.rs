@@ -1,4 +1,4 @@
-//! Row locks, and the advisory lock between imports and erasures. SQLite has one writer and needs neither.
+//! Row locks, and the advisory locks between imports and erasures and of the configuration. SQLite has one writer and needs neither.
 
 use crate::infra::db::{Conn, Dialect};
 use crate::infra::error::Result;
@@ -9,7 +9,7 @@ pub fn has_row_locks(conn: &Conn) -> bool {
 }
 
 /// Takes the shared lock of imports until the transaction ends: no erasure can tombstone an address between the
-/// import's lookup and its insert.
+/// import's lookup and its insert. A correction of an address takes it too.
 pub async fn lock_addresses_shared(conn: &mut Conn) -> Result<()> {
     advisory_lock(conn, "select pg_advisory_xact_lock_shared(7315303)").await
 }
@@ -18,6 +18,12 @@ pub async fn lock_addresses_shared(conn: &mut Conn) -> Result<()> {
 /// for the imports that hold the shared lock, not for later ones.
 pub async fn lock_addresses_exclusive(conn: &mut Conn) -> Result<()> {
     advisory_lock(conn, "select pg_advisory_xact_lock(7315303)").await
+}
+
+/// Takes the lock of changes to the configuration until the transaction ends: what such a transaction has read, no other
+/// changes before it is written.
+pub async fn lock_configuration(conn: &mut Conn) -> Result<()> {
+    advisory_lock(conn, "select pg_advisory_xact_lock(7315305)").await
 }
 
 async fn advisory_lock(conn: &mut Conn, lock: &'static str) -> Result<()> {

@@ -7,7 +7,6 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use crate::audience::address::Address;
 use crate::infra::clock::{Clock, Millis};
@@ -22,7 +21,7 @@ pub struct EmlStore {
     path: PathBuf,
     key: Key,
     clock: Clock,
-    ids: Arc<Ids>,
+    ids: Ids,
 }
 
 /// A message in the folder.
@@ -54,7 +53,7 @@ impl EmlStore {
 
     /// Stores a message and returns its file name once it is durable.
     pub fn store(&self, to: &Address, message: &[u8]) -> Result<String> {
-        let file = format!("{}-{:013}-{:016x}.eml", self.digest(to), self.clock.now(), self.ids.next());
+        let file = format!("{}-{:013}-{:016x}.eml", self.digest(to), self.clock.now(), self.ids.next()?);
         let temporary = self.path.join(format!(".{file}.part"));
         let write = || -> std::io::Result<()> {
             fs::create_dir_all(&self.path)?;
@@ -163,7 +162,7 @@ mod tests {
 
     fn folder(path: &Path) -> EmlStore {
         let clock = Clock::fixed(NOW);
-        EmlStore { path: path.to_owned(), key: Key::generate(), ids: Arc::new(Ids::new(clock.clone())), clock }
+        EmlStore { path: path.to_owned(), key: Key::generate(), ids: Ids::new(clock.clone()), clock }
     }
 
     fn address(text: &str) -> Address {

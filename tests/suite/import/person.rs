@@ -117,9 +117,9 @@ both!(an_import_neither_confirms_a_pending_nor_lifts_a_restricted_subscription, 
         [("pending@example.org", news, State::Pending), ("paused@example.org", other, State::Restricted)]
     {
         let address = Address::parse(text).expect(text);
-        let person = NewContact { id: installation.ids.next(), address, values: Values::new() };
+        let person = NewContact { id: installation.ids.next().expect("an id"), address, values: Values::new() };
         contact::insert(&mut tx, workspace, std::slice::from_ref(&person), NOW).await.expect("added");
-        let joining = NewSubscription { id: installation.ids.next(), contact: person.id, state };
+        let joining = NewSubscription { id: installation.ids.next().expect("an id"), contact: person.id, state };
         subscription::join(&mut tx, workspace, list, &[joining], NOW).await.expect("joined");
         ids.push(person.id);
     }

@@ -36,7 +36,7 @@ pub async fn draft(fixture: &Fixture, email: &str) -> Campaign {
     let mut tx = installation.db.write().await.expect("a transaction");
     let list = list::need(&mut tx, workspace, "News").await.expect("a list");
     let new = NewCampaign {
-        id: installation.ids.next(),
+        id: installation.ids.next().expect("an id"),
         name: "autumn",
         format: "md",
         source: email,

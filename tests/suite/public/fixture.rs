@@ -158,7 +158,7 @@ pub async fn join(fixture: &Fixture, list: &List, addresses: &[&str]) -> Vec<Id>
         let mut values = Values::new();
         values.insert("city".to_owned(), "Казань".into());
         let address = Address::parse(address).expect("an address");
-        people.push(NewContact { id: installation.ids.next(), address, values });
+        people.push(NewContact { id: installation.ids.next().expect("an id"), address, values });
     }
     contact::insert(&mut tx, workspace, &people, NOW - DAY).await.expect("added");
     tx.commit().await.expect("committed");
@@ -171,7 +171,7 @@ pub async fn join(fixture: &Fixture, list: &List, addresses: &[&str]) -> Vec<Id>
 pub async fn join_again(fixture: &Fixture, list: &List, contact: Id) {
     let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
     let mut tx = installation.db.write().await.expect("a transaction");
-    let one = NewSubscription { id: installation.ids.next(), contact, state: State::Confirmed };
+    let one = NewSubscription { id: installation.ids.next().expect("an id"), contact, state: State::Confirmed };
     subscription::join(&mut tx, workspace, list.id, &[one], NOW - DAY).await.expect("joined");
     let evidence = Evidence {
         basis: Basis::Consent,
@@ -195,8 +195,14 @@ pub async fn launch(fixture: &Fixture, name: &str, list: &List) -> Id {
         list.name
     );
     let mut tx = installation.db.write().await.expect("a transaction");
-    let new =
-        NewCampaign { id: installation.ids.next(), name, format: "md", source: &source, list: list.id, segment: None };
+    let new = NewCampaign {
+        id: installation.ids.next().expect("an id"),
+        name,
+        format: "md",
+        source: &source,
+        list: list.id,
+        segment: None,
+    };
     let id = model::save_draft(&mut tx, workspace, &new, NOW).await.expect("added");
     let campaign = model::find(&mut tx, id).await.expect("asked").expect("there");
     tx.commit().await.expect("committed");
