@@ -1,5 +1,6 @@
 # Health, metrics, workspaces, watching a campaign.
 health-database-unreachable = The database does not answer. Unsubscribe requests are kept on disk; nothing is sent. Check that it runs and can be reached from here.
+health-restore-awaited = An older copy of the database was put back; nothing is sent until these machines have repeated their erasures: { $machines }. For one that does not come back: sendoff machine forget NAME
 health-database-newer = A newer Sendoff has changed the tables. Start that version here, too.
 health-lease-lost = This mailer holds no lease and sends nothing. It tries again every second; if this lasts, look at the database and at the clock.
 health-mailer-exited = Sending has stopped ({ $cause }) and is retried with back-off, at least once a minute. The log has the reason.

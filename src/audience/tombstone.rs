@@ -105,6 +105,13 @@ pub async fn is_any(conn: &mut Conn, workspace: Id) -> Result<bool> {
     Ok(query.bind("workspace", workspace).fetch_optional(conn).await?.is_some())
 }
 
+/// Number of tombstones that were set on `day` (since 1970 UTC) or later, in all workspaces.
+pub async fn count_since(conn: &mut Conn, day: i64) -> Result<i64> {
+    let row =
+        Query::new("select count(*) from tombstone where day >= :day").bind("day", day).fetch_optional(conn).await?;
+    Ok(row.map_or(0, |row| row.get(0)))
+}
+
 /// Number of tombstones of a workspace.
 pub async fn count(conn: &mut Conn, workspace: Id) -> Result<i64> {
     let query = Query::new("select count(*) from tombstone where workspace_id = :workspace");

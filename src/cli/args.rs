@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::{
-    brand, campaign, contact, demo, export, field, import, lane, list, log, mail, relay, segment, serve, set_aside,
-    setting, store_migration, trace_search, uncertain, workspace,
+    brand, campaign, contact, demo, export, field, import, lane, list, log, machine, mail, relay, segment, serve,
+    set_aside, setting, store_migration, trace_search, uncertain, workspace,
 };
 use crate::infra::i18n::Lang;
 
@@ -59,6 +59,12 @@ pub enum Command {
         /// The command
         #[command(subcommand)]
         command: workspace::Command,
+    },
+    /// List the machines that share the database, and forget one
+    Machine {
+        /// The command
+        #[command(subcommand)]
+        command: machine::Command,
     },
     /// Serve the public pages and the desk, and send campaigns
     Serve(serve::Args),

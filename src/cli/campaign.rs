@@ -207,6 +207,10 @@ fn view_text(view: &CampaignView, lang: Lang) -> String {
     let mut lines = vec![line(&view.campaign, &view.summary, lang)];
     lines.extend(schedule::lines(view, lang));
     lines.push(numbers(&view.summary, lang));
+    if !view.awaited.is_empty() {
+        let message = Message::new("restore-awaited").with("machines", view.awaited.join(", "));
+        lines.push(format!("  {}", lang.translate(&message)));
+    }
     for (reason, count) in &view.skip_reasons {
         let message = Message::new("count-skip-reason").with("count", count);
         lines.push(format!("  {} {}", lang.translate(&message), lang.tr(reason)));

@@ -12,6 +12,7 @@ pub mod lane;
 pub mod limit_options;
 pub mod list;
 pub mod log;
+pub mod machine;
 pub mod mail;
 pub mod mailer_supervisor;
 pub mod preflight_bar;
@@ -91,12 +92,13 @@ async fn run_command_line(cli: Cli, lang: Lang) -> Result<Output> {
 async fn run_command(installation: &Installation, cli: Cli, lang: Lang) -> Result<Output> {
     let found = workspaces::find(installation, &cli.workspace).await;
     let actor = found.map(|workspace| Actor::operator(workspace.id));
-    let machine = Actor::operator(NO_WORKSPACE);
+    let operator = Actor::operator(NO_WORKSPACE);
     match cli.command {
         Command::Init => Ok(init(&startup::describe(installation), lang)),
-        Command::Workspace { command } => workspace::run(installation, &machine, command, lang).await,
+        Command::Workspace { command } => workspace::run(installation, &operator, command, lang).await,
+        Command::Machine { command } => machine::run(installation, &operator, command, lang).await,
         Command::Serve(args) => Box::pin(serve::run(installation, args, lang, cli.json)).await,
-        Command::Mail(args) => mail::run(installation, &machine, args, lang).await,
+        Command::Mail(args) => mail::run(installation, &operator, args, lang).await,
         Command::Field { command } => field::run(installation, &actor?, command, lang).await,
         Command::List { command } => list::run(installation, &actor?, command, lang).await,
         Command::Import(args) => import::run(installation, &actor?, args, lang, cli.json).await,
@@ -112,10 +114,10 @@ async fn run_command(installation: &Installation, cli: Cli, lang: Lang) -> Resul
         Command::Contact { command } => contact::run(installation, &actor?, command, lang).await,
         Command::Export(args) => export::run(installation, &actor?, args, lang).await,
         Command::Trace { command: trace_search::Trace::Search(args) } | Command::Residue(args) => {
-            trace_search::run(installation, &machine, args, lang).await
+            trace_search::run(installation, &operator, args, lang).await
         }
-        Command::SetAside { command } => set_aside::run(installation, &machine, command, lang).await,
-        Command::Settings { command } => setting::run(installation, &machine, command, lang).await,
+        Command::SetAside { command } => set_aside::run(installation, &operator, command, lang).await,
+        Command::Settings { command } => setting::run(installation, &operator, command, lang).await,
         Command::Demo(_) | Command::Move(_) => unreachable!("handled before an installation is opened"),
     }
 }

@@ -40,7 +40,7 @@ struct State {
     new: Counts,
     /// Counts in the file.
     in_file: Counts,
-    /// Id of the counts in the file; the database remembers it, so that it adds them once.
+    /// Id of the counts in the file, 0 without one yet; the database remembers it, so that it adds them once.
     id: Id,
     /// Number of the last write; its lowest bit tells the half.
     sequence: u64,
@@ -53,7 +53,8 @@ impl Losses {
         let mut bytes = Vec::new();
         let _ = File::open(&path).and_then(|mut file| file.read_to_end(&mut bytes));
         let read = bytes.chunks(HALF).filter_map(parse).max_by_key(|state| state.sequence);
-        let state = read.unwrap_or_else(|| State { id: installation.ids.next(), ..State::default() });
+        let state =
+            read.unwrap_or_else(|| State { id: installation.ids.next().unwrap_or_default(), ..State::default() });
         if bytes.len() < 2 * HALF
             && let Err(error) = allocate(&path)
         {
@@ -97,6 +98,16 @@ impl Losses {
     /// Moves the counts into the database, once, however often this is interrupted.
     pub async fn move_to_database(&self, installation: &Installation) -> Result<()> {
         self.write_file().await?;
+        let next_id = installation.ids.next()?;
+        if self.locked().id == 0 {
+            // No id could be claimed at the start.
+            let (text, at) = {
+                let mut state = self.locked();
+                state.id = installation.ids.next()?;
+                state.next_write()
+            };
+            self.write(text, at).await?;
+        }
         let (id, counts) = {
             let state = self.locked();
             (state.id, state.in_file.clone())
@@ -114,7 +125,7 @@ impl Losses {
         let (text, at) = {
             let mut state = self.locked();
             state.in_file.clear();
-            state.id = installation.ids.next();
+            state.id = next_id;
             state.next_write()
         };
         self.write(text, at).await?;

@@ -68,7 +68,7 @@ impl Replay {
     }
 
     async fn try_next(&self, installation: &Installation) -> Result<Replayed> {
-        let Some(file) = self.spool.take(installation.ids.next()).await? else { return Ok(Replayed::Nothing) };
+        let Some(file) = self.spool.take(installation.ids.next()?).await? else { return Ok(Replayed::Nothing) };
         let position = spool_position::get(&mut *installation.db.read().await?, file.id).await?;
         let chunk = file.read(position, self.limit).await?;
         let mut events = Vec::with_capacity(chunk.lines.len());
@@ -127,7 +127,7 @@ impl Replay {
 async fn set_aside_line(installation: &Installation, tx: &mut Tx, line: Option<&str>, reason: Message) -> Result<()> {
     tracing::warn!(reason = reason.key, "a line of the spool of events is set aside");
     let new = NewSetAside {
-        id: installation.ids.next(),
+        id: installation.ids.next()?,
         queue: Queue::Event,
         line,
         reason,

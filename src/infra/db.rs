@@ -74,6 +74,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (27, "spool", include_str!("../../migrations/0027_spool.sql")),
     (28, "hard bounce", include_str!("../../migrations/0028_hard_bounce.sql")),
     (30, "node numbers", include_str!("../../migrations/0030_id_node.sql")),
+    (31, "machines", include_str!("../../migrations/0031_machine.sql")),
 ];
 
 /// How long a connection to PostgreSQL is kept.
@@ -238,8 +239,8 @@ impl Db {
             }
         }
         if self.dialect == Dialect::Postgres {
-            for statement in [BYTEWISE_COLLATION].iter().chain(NO_SAMPLES) {
-                sqlx::raw_sql(*statement).execute(&self.pool).await?;
+            for statement in [BYTEWISE_COLLATION, NO_SAMPLES] {
+                sqlx::raw_sql(statement).execute(&self.pool).await?;
             }
         }
         Ok(())

@@ -23,6 +23,7 @@ use sqlx::Row;
 
 use super::begun_bodies::{self, Begun, BegunBodies};
 use super::lease_freshness::LeaseFreshness;
+use super::machine;
 use super::restore_guard::RestoreGuard;
 use crate::campaign::delivery::{self, uncertain};
 use crate::infra::clock::{DAY, Millis};
@@ -59,6 +60,9 @@ pub struct Recovered {
 
 impl Lease {
     /// Registers a mailer and recovers the deliveries of mailers that are gone.
+    ///
+    /// # Errors
+    /// Unavailable while machines are awaited after an older copy of the database was put back.
     pub async fn acquire(installation: &Installation) -> Result<(Self, Recovered)> {
         let lock = match lock_file(&installation.config.data.join("mailer.lock")) {
             Ok(lock) => Some(lock),
@@ -90,10 +94,18 @@ impl Lease {
         let knowledge = if halted.is_some() { Knowledge::Nothing } else { Knowledge::Files };
         let recovered = recover_with(&mut tx, installation, &knowledge).await?;
         let recovered = Recovered { halted: halted.unwrap_or(0), ..recovered };
+        let awaited = machine::list_awaited(&mut tx).await?;
+        let must_wait = installation.db.is_shared() && !awaited.is_empty();
+        if must_wait {
+            delete(&mut tx, id).await?;
+        }
         let alive = list_alive(&mut tx).await?;
         tx.commit().await?;
         begun_bodies::remove_dead(&installation.config.data, &alive);
         restore_guard.save(installation)?;
+        if must_wait {
+            return Err(machine::refusal(&awaited));
+        }
         if installation.db.is_shared() && lock.is_some() {
             fs::write(&id_file, format!("{id}\n")).map_err(Error::io(id_file.display()))?;
         }
@@ -117,7 +129,7 @@ impl Lease {
     }
 
     /// Renews the lease for another term. False when it had expired: other mailers may have recovered the deliveries,
-    /// and this one must stop at once.
+    /// and this one must stop at once. False also while machines are awaited after a restore.
     pub async fn renew(&mut self, installation: &Installation) -> Result<bool> {
         let requested = installation.clock.uptime();
         let mut tx = installation.db.write().await?;
@@ -133,6 +145,9 @@ impl Lease {
         .fetch_optional(&mut tx)
         .await?;
         let Some(until) = row.map(|row| row.get(0)) else { return Ok(false) };
+        if installation.db.is_shared() && !machine::list_awaited(&mut tx).await?.is_empty() {
+            return Ok(false);
+        }
         self.restore_guard.increase(&mut tx).await?;
         tx.commit().await?;
         self.freshness.renew(requested);

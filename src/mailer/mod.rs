@@ -14,6 +14,7 @@ pub mod keyed_tasks;
 pub mod lease;
 pub mod lease_freshness;
 pub mod limits;
+pub mod machine;
 pub mod mailer_context;
 pub mod postfix_log;
 pub mod queue;

@@ -2,13 +2,15 @@
 //!
 //! Mailers increase a counter in the database and, after the commit, in a file of their data folder. If the database
 //! counts less than the file, it has lost changes, perhaps of messages that were sent: its campaigns are paused until
-//! an operator has looked.
+//! an operator has looked. Where several machines share the database, nobody sends until each has repeated the erasures
+//! of its log ([`machine`]).
 
 use std::fs;
 use std::path::PathBuf;
 
 use sqlx::Row;
 
+use super::machine;
 use crate::campaign::model::transition;
 use crate::campaign::model::{self, State};
 use crate::infra::db::{Conn, Query};
@@ -27,19 +29,13 @@ impl RestoreGuard {
     /// Compares the file with the database and increases the counter. Also returns how many campaigns were halted, if
     /// the database is older.
     pub async fn open(installation: &Installation, conn: &mut Conn) -> Result<(Self, Option<u64>)> {
-        let text = fs::read_to_string(path(installation)).unwrap_or_default();
-        let mut numbers = text.split_ascii_whitespace().map_while(|word| word.parse::<i64>().ok());
-        let (folder, in_file) = match (numbers.next(), numbers.next()) {
-            (Some(folder), Some(count)) => (folder, count),
-            _ => (installation.ids.next()?, 0),
+        let (folder, in_file) = match read_file(installation) {
+            Some(found) => found,
+            None => (installation.ids.next()?, 0),
         };
-        let row = Query::new("select count from restore_guard where folder_id = :folder")
-            .bind("folder", folder)
-            .fetch_optional(conn)
-            .await?;
-        let in_database: i64 = row.map_or(0, |row| row.get(0));
+        let in_database = count_of(conn, folder).await?;
         let halted = match in_database < in_file {
-            true => Some(halt_campaigns(installation, conn).await?),
+            true => Some(halt(installation, conn, (folder, in_file)).await?),
             false => None,
         };
         let mut guard = Self { folder, count: in_database.max(in_file) };
@@ -64,10 +60,57 @@ impl RestoreGuard {
 
     /// Writes the counter to the file, once it is committed in the database.
     pub fn save(&self, installation: &Installation) -> Result<()> {
-        let (path, part) = (path(installation), installation.config.data.join("mailer.beat.part"));
-        let text = format!("{} {}\n", self.folder, self.count);
-        fs::write(&part, text).and_then(|()| fs::rename(&part, &path)).map_err(Error::io(path.display()))
+        write_file(installation, self.folder, self.count)
     }
+}
+
+/// The id of the data folder, which is created where there is none.
+pub fn ensure_folder_id(installation: &Installation) -> Result<Id> {
+    if let Some((folder, _)) = read_file(installation) {
+        return Ok(folder);
+    }
+    let folder = installation.ids.next()?;
+    write_file(installation, folder, 0)?;
+    Ok(folder)
+}
+
+/// Compares the file with the database, without a mailer. In an older database campaigns are halted and all machines are
+/// awaited, once; the next mailer of this folder still finds that it is older.
+pub async fn check(installation: &Installation) -> Result<()> {
+    let Some((folder, in_file)) = read_file(installation) else { return Ok(()) };
+    let in_database = count_of(&mut *installation.db.read().await?, folder).await?;
+    if in_database >= in_file || is_noticed(installation, in_file) {
+        return Ok(());
+    }
+    let mut tx = installation.db.write().await?;
+    let halted = halt(installation, &mut tx, (folder, in_file)).await?;
+    tx.commit().await?;
+    let path = noticed_path(installation);
+    fs::write(&path, format!("{in_file}\n")).map_err(Error::io(path.display()))?;
+    tracing::warn!(halted, "the database is older than what this machine has seen; all machines are awaited");
+    Ok(())
+}
+
+/// Whether [`check`] has found a database that is older than this counter.
+fn is_noticed(installation: &Installation, in_file: i64) -> bool {
+    let text = fs::read_to_string(noticed_path(installation)).unwrap_or_default();
+    text.trim().parse() == Ok(in_file)
+}
+
+fn noticed_path(installation: &Installation) -> PathBuf {
+    installation.config.data.join("mailer.restored")
+}
+
+async fn count_of(conn: &mut Conn, folder: Id) -> Result<i64> {
+    let query = Query::new("select count from restore_guard where folder_id = :folder");
+    Ok(query.bind("folder", folder).fetch_optional(conn).await?.map_or(0, |row| row.get(0)))
+}
+
+async fn halt(installation: &Installation, conn: &mut Conn, (folder, in_file): (Id, i64)) -> Result<u64> {
+    if installation.db.is_shared() && !is_noticed(installation, in_file) {
+        machine::await_all(installation, conn, folder).await?;
+    }
+    halt_campaigns(installation, conn).await
 }
 
 /// Pauses running campaigns and returns scheduled ones whose time has come to drafts. Returns how many.
@@ -85,6 +128,19 @@ pub async fn halt_campaigns(installation: &Installation, conn: &mut Conn) -> Res
         }
     }
     Ok(halted)
+}
+
+/// The id of the data folder and its counter.
+fn read_file(installation: &Installation) -> Option<(Id, i64)> {
+    let text = fs::read_to_string(path(installation)).unwrap_or_default();
+    let mut numbers = text.split_ascii_whitespace().map_while(|word| word.parse::<i64>().ok());
+    Some((numbers.next()?, numbers.next()?))
+}
+
+fn write_file(installation: &Installation, folder: Id, count: i64) -> Result<()> {
+    let (path, part) = (path(installation), installation.config.data.join("mailer.beat.part"));
+    let text = format!("{folder} {count}\n");
+    fs::write(&part, text).and_then(|()| fs::rename(&part, &path)).map_err(Error::io(path.display()))
 }
 
 /// The file keeps its old name: an installation made by an earlier version has it.

@@ -46,6 +46,14 @@ pub struct ErasureRecord {
     pub reason: String,
 }
 
+impl ErasureRecord {
+    /// The line of the log.
+    pub(super) fn line(&self) -> String {
+        let Self { workspace, list, digest, day, reason } = self;
+        format!("{workspace} {list} {} {day} {reason}\n", tombstone::hex(digest))
+    }
+}
+
 /// Appends erasures to the log. Durable when this returns.
 pub async fn append(installation: &Installation, records: Vec<ErasureRecord>) -> Result<()> {
     if records.is_empty() {
@@ -66,8 +74,7 @@ fn write(path: &Path, records: &[ErasureRecord]) -> std::io::Result<()> {
     // A line that a crash cut off ends here, so that the next one is read.
     let mut text = if ends_with_newline(&mut file)? { String::new() } else { "\n".to_owned() };
     for record in records {
-        let ErasureRecord { workspace, list, digest, day, reason } = record;
-        text.push_str(&format!("{workspace} {list} {} {day} {reason}\n", tombstone::hex(digest)));
+        text.push_str(&record.line());
     }
     file.write_all(text.as_bytes())?;
     fsync::or_exit(path.display(), file.sync_data());

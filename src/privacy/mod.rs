@@ -5,6 +5,7 @@ pub mod correction_log;
 pub mod erasure;
 pub mod erasure_log;
 pub mod file_erasure;
+pub mod machine_reconciliation;
 pub mod physical_erasure;
 pub mod request_journal;
 pub mod subject_access;

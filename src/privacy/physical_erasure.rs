@@ -15,12 +15,13 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
-use super::{correction_log, erasure_log, file_erasure};
+use super::{correction_log, erasure_log, file_erasure, machine_reconciliation};
 use crate::infra::atomic_file::AtomicFile;
 use crate::infra::db::PhysicalErasure;
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::installation::Installation;
 use crate::infra::panic;
+use crate::privacy::erasure_log::ErasureRecord;
 
 mod postgres;
 mod sqlite_file;
@@ -89,6 +90,21 @@ pub fn mark_all_pending(installation: &Installation) -> Result<()> {
     LogLengths::default().write_completed(installation)
 }
 
+/// Appends erasures of other machines to the erasure log and removes the erased from the files of this machine. Their
+/// bytes in the database are the business of the machine that erased them.
+pub(super) async fn append_and_erase_files(installation: &Installation, records: Vec<ErasureRecord>) -> Result<()> {
+    let (before, was_pending) = (LogLengths::recorded(installation), is_pending(installation));
+    let appended: u64 = records.iter().map(|record| record.line().len() as u64).sum();
+    erasure_log::append(installation, records).await?;
+    file_erasure::erase_pending(installation).await?;
+    let after = LogLengths { erasures: before.erasures + appended, ..before };
+    // Otherwise an erasure of this machine is pending too.
+    if !was_pending && LogLengths::recorded(installation) == after {
+        after.write_completed(installation)?;
+    }
+    Ok(())
+}
+
 /// Lengths of the two logs in bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct LogLengths {
@@ -130,6 +146,8 @@ fn path(installation: &Installation) -> PathBuf {
 pub struct BackgroundEraser {
     erased: Arc<Notify>,
     task: JoinHandle<()>,
+    /// Copies the erasures of other machines.
+    reconciliation: Option<JoinHandle<()>>,
 }
 
 impl BackgroundEraser {
@@ -139,6 +157,10 @@ impl BackgroundEraser {
         if is_pending(&installation) {
             erased.notify_one();
         }
+        let reconciliation = installation
+            .db
+            .is_shared()
+            .then(|| tokio::spawn(machine_reconciliation::run_in_background(installation.clone())));
         let notified = erased.clone();
         let task = tokio::spawn(async move {
             while panic::catch_async(run_in_background(&installation, &notified)).await.is_err() {
@@ -147,7 +169,7 @@ impl BackgroundEraser {
                 notified.notify_one();
             }
         });
-        Self { erased, task }
+        Self { erased, task, reconciliation }
     }
 
     /// The notification to send after each erasure.
@@ -160,6 +182,10 @@ impl BackgroundEraser {
         self.task.abort();
         // The error says that the task was aborted.
         let _ = (&mut self.task).await;
+        if let Some(task) = self.reconciliation.take() {
+            task.abort();
+            let _ = task.await;
+        }
     }
 
     /// Reports an erasure. Never waits.
@@ -181,6 +207,9 @@ impl Drop for BackgroundEraser {
     /// Pending work is found by the next start.
     fn drop(&mut self) {
         self.task.abort();
+        if let Some(task) = &self.reconciliation {
+            task.abort();
+        }
     }
 }
 

@@ -112,7 +112,7 @@ impl RequestJournal {
     pub async fn replay(&self) -> Result<u64> {
         let mut done = 0;
         let installation = &self.installation;
-        while let Some(file) = self.spool.take(installation.ids.next()).await? {
+        while let Some(file) = self.spool.take(installation.ids.next()?).await? {
             let timed_out = |_| Error::Db(sqlx::Error::PoolTimedOut);
             let mut conn =
                 timeout(unsubscribe_batch::CONNECTION_TIMEOUT, installation.db.read()).await.map_err(timed_out)??;
@@ -213,7 +213,7 @@ impl RequestJournal {
     async fn set_aside(&self, tx: &mut Tx, line: Option<&str>, reason: Message) -> Result<()> {
         tracing::error!(reason = reason.key, "a request of a recipient cannot be executed and is set aside");
         let new = NewSetAside {
-            id: self.installation.ids.next(),
+            id: self.installation.ids.next()?,
             queue: Queue::Request,
             line,
             reason,

@@ -9,6 +9,10 @@ crate::text_enum! {
         AddWorkspace = "add_workspace",
         /// List the workspaces.
         ListWorkspaces = "list_workspaces",
+        /// List the machines that share the database.
+        ListMachines = "list_machines",
+        /// Forget a machine that does not come back.
+        ForgetMachine = "forget_machine",
         /// Change a setting of the installation.
         ChangeSetting = "change_setting",
         /// List the settings of the installation.
@@ -141,6 +145,8 @@ impl Action {
         match self {
             Self::AddWorkspace
             | Self::ListWorkspaces
+            | Self::ListMachines
+            | Self::ForgetMachine
             | Self::ChangeSetting
             | Self::ListSettings
             | Self::RotateTokenKey

@@ -12,6 +12,7 @@ use crate::campaign::model::Campaign;
 use crate::infra::clock::Millis;
 use crate::infra::db::Conn;
 use crate::infra::error::Result;
+use crate::mailer::machine;
 use crate::report::lanes::{self, LaneStatus};
 use crate::report::progress::{self, Progress, RateEstimator};
 use crate::report::summary::{self, Summary};
@@ -80,6 +81,9 @@ pub struct CampaignView {
     /// The number of deliveries without a message for each reason; the other skipped ones are of a cancelled or recalled
     /// campaign.
     pub skip_reasons: BTreeMap<&'static str, i64>,
+    /// The machines that sending waits for after an older copy of the database was put back.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub awaited: Vec<String>,
     /// The lanes in which its deliveries wait.
     pub lanes: Vec<LaneWaiting>,
     /// The campaign as stored.
@@ -113,6 +117,7 @@ impl CampaignView {
             finished_at: campaign.finished_at,
             summary,
             skip_reasons,
+            awaited: machine::list_awaited(conn).await?.into_iter().map(|machine| machine.name).collect(),
             lanes: lane_status.iter().map(LaneWaiting::from).collect(),
             campaign,
             lane_status,

@@ -11,6 +11,7 @@ use crate::infra::db::PhysicalErasure;
 use crate::infra::disk::{self, DiskSpace};
 use crate::infra::error::{Error, Message};
 use crate::infra::installation::Installation;
+use crate::mailer::machine::{self, Machine};
 use crate::privacy::request_journal::RequestJournal;
 use crate::report::stats::{self, Stats};
 
@@ -32,6 +33,8 @@ pub struct HealthSnapshot {
     pub stats: Option<Stats>,
     /// Lines that are set aside: of opens and clicks, and of requests.
     pub set_aside: (u64, u64),
+    /// The machines that sending waits for after an older copy of the database was put back.
+    pub awaited: Vec<Machine>,
     /// State of the data folder; `None` while the disk does not answer.
     pub disk: Option<DiskStatus>,
 }
@@ -66,7 +69,11 @@ impl HealthSnapshot {
             let events = set_aside::count(&mut conn, Queue::Event).await?;
             let requests = set_aside::count(&mut conn, Queue::Request).await?;
             let stats = stats::read(&mut conn, &installation.db, installation.clock.now()).await?;
-            Ok::<_, Error>((stats, (events, requests)))
+            let awaited = match installation.db.is_shared() {
+                true => machine::list_awaited(&mut conn).await?,
+                false => Vec::new(),
+            };
+            Ok::<_, Error>((stats, ((events, requests), awaited)))
         };
         let (journal, recorder, data) = (journal.clone(), recorder.clone(), installation.config.data.clone());
         let reading_disk = spawn_blocking(move || DiskStatus {
@@ -76,13 +83,9 @@ impl HealthSnapshot {
             space: disk::space(&data),
         });
         let (stats, disk) = tokio::join!(timeout(READ_TIMEOUT, reading_stats), timeout(READ_TIMEOUT, reading_disk));
-        let (stats, set_aside) = stats.ok().and_then(Result::ok).unzip();
-        Self {
-            taken_at: Instant::now(),
-            stats,
-            set_aside: set_aside.unwrap_or_default(),
-            disk: disk.ok().and_then(Result::ok),
-        }
+        let (stats, others) = stats.ok().and_then(Result::ok).unzip();
+        let (set_aside, awaited) = others.unwrap_or_default();
+        Self { taken_at: Instant::now(), stats, set_aside, awaited, disk: disk.ok().and_then(Result::ok) }
     }
 
     /// All problems, those that block first.
@@ -93,6 +96,9 @@ impl HealthSnapshot {
             None => add(true, Message::new("health-database-unreachable")),
             Some(stats) if stats.newer => add(true, Message::new("health-database-newer")),
             Some(_) => {}
+        }
+        if !self.awaited.is_empty() {
+            add(true, Message::new("health-restore-awaited").with("machines", machine::names(&self.awaited)));
         }
         let status = &installation.mailer_status;
         if let Some(cause) = status.exit_reason() {

@@ -24,6 +24,7 @@ pub mod lane;
 pub mod limits;
 pub mod list;
 pub mod localize;
+pub mod machine;
 pub mod mail;
 pub mod output;
 pub mod permit;

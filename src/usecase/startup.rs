@@ -8,7 +8,7 @@ use crate::infra::config::Config;
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
-use crate::privacy::{canonical_upgrade, erasure_log};
+use crate::privacy::{canonical_upgrade, erasure_log, machine_reconciliation};
 
 /// Where an installation keeps its data.
 #[derive(Debug, Serialize)]
@@ -42,6 +42,7 @@ async fn open_or_create(config: Config) -> Result<Installation> {
     let installation = Installation::open(config, Clock::system()).await?;
     canonical_upgrade::run(&installation).await?;
     erasure_log::replay(&installation).await?;
+    machine_reconciliation::run(&installation).await?;
     workspace::ensure_first(&installation).await?;
     Ok(installation)
 }

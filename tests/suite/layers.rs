@@ -50,6 +50,8 @@ const OWNERS: &[(&str, &str)] = &[
     ("set_aside", "feedback/set_aside"),
     ("spool_position", "infra/spool_position"),
     ("id_node", "infra/id_range"),
+    ("machine", "mailer/machine"),
+    ("awaited_report", "mailer/machine"),
     ("store_status", "infra/db/store_status"),
     ("store_migration_progress", "store_migration/progress"),
 ];

@@ -34,7 +34,7 @@ async fn launch_campaign(fixture: &Fixture, name: &str) {
     let source = EMAIL.replace("autumn", name);
     let mut tx = installation.db.write().await.expect("a transaction");
     let list = list::need(&mut tx, workspace, "News").await.expect("a list").id;
-    let id = installation.ids.next();
+    let id = installation.ids.next().expect("an id");
     let new = NewCampaign { id, name, format: "md", source: &source, list, segment: None };
     model::save_draft(&mut tx, workspace, &new, installation.clock.now()).await.expect("a draft");
     tx.commit().await.expect("committed");

@@ -46,7 +46,8 @@ impl Db {
 
     /// Rewrites tables that held personal data, so that no page keeps old bytes, and replaces the old WAL. SQLite:
     /// `vacuum`. PostgreSQL: `vacuum full` of `tables`, then a switch of the WAL. Returns false when old bytes remain: a
-    /// transaction still sees them, the role may not switch the WAL, or it is kept for an archive or a replica.
+    /// transaction still sees them, a file belongs to no table, the role may not switch the WAL, or it is kept for an
+    /// archive or a replica.
     pub async fn vacuum_full(&self, tables: &[&str]) -> Result<bool> {
         let mut conn = self.read().await?;
         match self.dialect {
@@ -71,6 +72,12 @@ impl Db {
                 let rewritten = rewrite(&mut conn, tables).await;
                 sqlx::raw_sql("set lock_timeout = 0").execute(&mut *conn).await?;
                 rewritten?;
+                let orphans = orphan_files(&mut conn).await;
+                if !orphans.is_empty() {
+                    let files = orphans.join(" ");
+                    tracing::warn!(files, "these files belong to no table and may hold deleted rows; remove them");
+                    return Ok(false);
+                }
                 Ok(switch_wal(&mut conn).await.unwrap_or_else(|error| {
                     tracing::warn!(error = ?error, "the WAL could not be switched");
                     false
@@ -143,6 +150,33 @@ async fn wait_for_snapshots(conn: &mut Conn) -> Result<bool> {
         tokio::time::sleep(POLL_INTERVAL).await;
     }
     Ok(false)
+}
+
+/// Files in the folder of the database that belong to no table, relative to the data directory: a server that dies while
+/// it rewrites a table leaves the copy, and nothing removes it. None where the role may not look. A file that was written
+/// just now can be of a table that is being created.
+async fn orphan_files(conn: &mut Conn) -> Vec<String> {
+    let found = sqlx::query(
+        "select 'base/' || cast(d.oid as text) || '/' || file.name
+           from pg_database d, lateral pg_ls_dir('base/' || cast(d.oid as text)) as file (name)
+          where d.datname = current_database()
+            and file.name ~ '^[0-9]+([._][a-z0-9]+)?$'
+            and not exists (select 1
+                              from pg_class
+                             where pg_relation_filenode(oid) = cast(substring(file.name from '^[0-9]+') as oid))
+            and (pg_stat_file('base/' || cast(d.oid as text) || '/' || file.name, true)).modification
+                < now() - interval '10 minutes'
+          order by 1",
+    )
+    .fetch_all(conn)
+    .await;
+    match found {
+        Ok(rows) => rows.iter().map(|row| row.get(0)).collect(),
+        Err(error) => {
+            tracing::debug!(error = %error, "the files of the database could not be listed");
+            Vec::new()
+        }
+    }
 }
 
 async fn rewrite(conn: &mut Conn, tables: &[&str]) -> Result<()> {

@@ -1,0 +1,109 @@
+//! Reconciliation of machines that share a database: each copies the erasures of the others into its own erasure log and
+//! removes the erased from its own files, since the last copy. After an older database was put back, each repeats the
+//! erasures of its log and reports it; until all have, nobody sends ([`machine`]).
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::erasure_log::{self, ErasureRecord, LIFTED};
+use super::physical_erasure;
+use crate::audience::tombstone;
+use crate::infra::atomic_file::AtomicFile;
+use crate::infra::error::{Error, Result};
+use crate::infra::id::Id;
+use crate::infra::installation::Installation;
+use crate::mailer::{machine, restore_guard};
+
+/// How often a running process looks for erasures of other machines.
+pub const INTERVAL: Duration = Duration::from_secs(10);
+
+/// Reconciles this machine with the others, if the database is shared. Fast when nothing is new.
+pub async fn run(installation: &Installation) -> Result<()> {
+    if !installation.db.is_shared() || installation.db.store_status().await?.is_some() {
+        return Ok(());
+    }
+    let folder = restore_guard::ensure_folder_id(installation)?;
+    restore_guard::check(installation).await?;
+    machine::register(installation, folder).await?;
+    let awaited = machine::list_awaited(&mut *installation.db.read().await?).await?;
+    if awaited.iter().any(|machine| machine.folder == folder) {
+        erasure_log::replay(installation).await?;
+        let mut tx = installation.db.write().await?;
+        machine::report(&mut tx, folder).await?;
+        tx.commit().await?;
+    }
+    copy_erasures(installation).await
+}
+
+/// [`run`], again and again.
+pub(super) async fn run_in_background(installation: Installation) {
+    loop {
+        sleep(INTERVAL).await;
+        if let Err(error) = run(&installation).await {
+            tracing::warn!(error = %error, "the erasures of other machines could not be read");
+        }
+    }
+}
+
+/// Copies the tombstones that this machine's erasure log lacks, and removes the erased from its files.
+async fn copy_erasures(installation: &Installation) -> Result<()> {
+    let mark = Mark::read(installation);
+    // Transactions that began before midnight may set tombstones of the day before.
+    let day = installation.clock.today() - 1;
+    let count = tombstone::count_since(&mut *installation.db.read().await?, mark.day).await?;
+    if count == mark.count && mark.day == day {
+        return Ok(());
+    }
+    let tombstones = erasure_log::tombstones_since(installation, mark.day).await?;
+    let next = Mark { day, count: tombstones.iter().filter(|record| record.day >= day).count() as i64 };
+    let key = |record: &ErasureRecord| (record.workspace, record.list, record.digest);
+    let logged: HashMap<(Id, Id, tombstone::Digest), bool> = erasure_log::read_from(installation, 0)?
+        .0
+        .iter()
+        .map(|record| (key(record), record.reason != LIFTED))
+        .collect();
+    let missing: Vec<_> = tombstones.into_iter().filter(|record| logged.get(&key(record)) != Some(&true)).collect();
+    if !missing.is_empty() {
+        let count = missing.len();
+        physical_erasure::append_and_erase_files(installation, missing).await?;
+        tracing::info!(count, "erasures of other machines were copied");
+    }
+    next.write(installation)
+}
+
+/// Up to which tombstones the erasure log is complete: `count` of them have `day` or a later one.
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    day: i64,
+    count: i64,
+}
+
+impl Mark {
+    fn read(installation: &Installation) -> Self {
+        let text = fs::read_to_string(Self::path(installation)).unwrap_or_default();
+        let mut numbers = text.split_whitespace().map_while(|word| word.parse().ok());
+        match (numbers.next(), numbers.next()) {
+            (Some(day), Some(count)) => Self { day, count },
+            _ => Self { day: 0, count: -1 },
+        }
+    }
+
+    fn write(self, installation: &Installation) -> Result<()> {
+        let path = Self::path(installation);
+        let write = || {
+            let mut file = AtomicFile::create(&path)?;
+            writeln!(file, "{} {}", self.day, self.count)?;
+            file.persist()
+        };
+        write().map_err(Error::io(path.display()))
+    }
+
+    fn path(installation: &Installation) -> PathBuf {
+        installation.config.journal_dir().join("erasures.copied")
+    }
+}
