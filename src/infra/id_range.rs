@@ -56,8 +56,8 @@ pub async fn claim(db: &Db, current: Range, now: i64, size: i64) -> Result<Range
         .await?;
     }
     let row = found.ok_or_else(|| Message::new("ids-used-up").internal())?;
-    let last = row.get::<i64, _>(1).max(now).max(current.last);
-    let range = Range { node: row.get(0), last, end: last + size };
+    let last = row.try_get::<i64, _>(1)?.max(now).max(current.last);
+    let range = Range { node: row.try_get(0)?, last, end: last + size };
     Query::new("update id_node set last = :end where node = :node")
         .bind("end", range.end)
         .bind("node", range.node)

@@ -12,6 +12,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use sqlx::Row;
+use sqlx::any::AnyRow;
 
 use crate::infra::atomic_file::AtomicFile;
 use crate::infra::db::{Conn, Query};
@@ -59,13 +60,18 @@ pub async fn register(installation: &Installation, folder: Id) -> Result<()> {
 /// All machines, in the order of their ids.
 pub async fn list(conn: &mut Conn) -> Result<Vec<Machine>> {
     let rows = Query::new("select folder_id, name from machine order by folder_id").fetch_all(conn).await?;
-    Ok(rows.iter().map(|row| Machine { folder: row.get(0), name: row.get(1) }).collect())
+    Ok(rows.iter().filter_map(read).collect())
 }
 
 /// The machines whose erasure log is awaited.
 pub async fn list_awaited(conn: &mut Conn) -> Result<Vec<Machine>> {
     let rows = Query::new("select folder_id, name from awaited_report order by folder_id").fetch_all(conn).await?;
-    Ok(rows.iter().map(|row| Machine { folder: row.get(0), name: row.get(1) }).collect())
+    Ok(rows.iter().filter_map(read).collect())
+}
+
+/// A machine; `None` for a row with a value of a wrong type.
+fn read(row: &AnyRow) -> Option<Machine> {
+    Some(Machine { folder: row.try_get(0).ok()?, name: row.try_get(1).ok()? })
 }
 
 /// Awaits every machine that the database or the data folder knows, this one too.

@@ -215,6 +215,8 @@ mod tests {
     const TABLE: &str = "
         add_workspace O------
         list_workspaces O------
+        list_machines O------
+        forget_machine O------
         change_setting O------
         list_settings O------
         rotate_token_key O------

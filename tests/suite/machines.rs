@@ -205,6 +205,7 @@ const SAMPLED: &[&str] = &[
     "event.kind",
     "evidence.basis",
     "evidence.channel",
+    "hard_bounce.status",
     "subscription.state",
 ];
 

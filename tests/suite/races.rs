@@ -239,7 +239,7 @@ async fn draft_that_is_replaced_during_its_start_goes_to_its_new_list() {
     canary::list(&fixture, "Other").await;
     let list = canary::list(&fixture, "News").await;
     canary::person(&fixture, &list, "anna@example.org").await;
-    let source = "---\nname: spring\nlist: News\nfrom: News <news@example.org>\nsubject: Spring\n---\n\nHello.\n";
+    let source = crate::mailer::fixture::EMAIL;
     let source = campaign::Source { text: source.to_owned(), format: sendoff::content::email::Format::Md };
     campaign::add(&fixture.installation, &fixture.actor, &source).await.expect("a draft");
     // What `campaign add` does with another file, up to its commit.
@@ -248,7 +248,7 @@ async fn draft_that_is_replaced_during_its_start_goes_to_its_new_list() {
     let (installation, name) = (fixture.installation.clone(), fixture.workspace.id);
     let starting = tokio::spawn(async move {
         let mut conn = installation.db.read().await?;
-        let campaign = sendoff::campaign::model::find_by_name(&mut conn, name, "spring").await?;
+        let campaign = sendoff::campaign::model::find_by_name(&mut conn, name, "autumn").await?;
         drop(conn);
         sendoff::campaign::launch::start(&installation, &campaign).await
     });
