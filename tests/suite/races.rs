@@ -44,7 +44,7 @@ async fn blocked<T>(fixture: &Fixture, number: i64, task: &JoinHandle<T>) {
 }
 
 fn correct(fixture: &Fixture, address: &'static str, new: &'static str) -> JoinHandle<Result<contact::Corrected>> {
-    let (installation, actor) = (fixture.installation.clone(), fixture.actor.clone());
+    let (installation, actor) = (fixture.installation.clone(), fixture.actor);
     let correction = Correction { set: Vec::new(), address: Some(new.to_owned()) };
     tokio::spawn(async move { contact::correct(&installation, &actor, address, &correction).await })
 }
@@ -126,7 +126,7 @@ async fn corrections_of_two_fields_at_a_time_are_both_kept() {
     let held = hold(&fixture, "select 1 from contact for update").await;
 
     let set = |name: &str| {
-        let (installation, actor) = (fixture.installation.clone(), fixture.actor.clone());
+        let (installation, actor) = (fixture.installation.clone(), fixture.actor);
         let correction = Correction { set: vec![(name.to_owned(), "x".to_owned())], address: None };
         tokio::spawn(async move { contact::correct(&installation, &actor, "anna@example.org", &correction).await })
     };
@@ -152,7 +152,7 @@ async fn import_puts_nobody_on_a_list_that_is_closed_meanwhile() {
     let path = imports::file(&fixture, "people.csv", "email\nanna@example.org\n");
     let held = hold(&fixture, "select 1 from contact for update").await;
 
-    let (installation, workspace, actor) = (fixture.installation.clone(), fixture.workspace.id, fixture.actor.clone());
+    let (installation, workspace, actor) = (fixture.installation.clone(), fixture.workspace.id, fixture.actor);
     let importing = tokio::spawn(async move {
         let lang = sendoff::infra::i18n::Lang::EN;
         let request = imports::request(path);
@@ -178,14 +178,14 @@ async fn changes_of_one_lane_and_of_one_relay_at_a_time_are_both_kept() {
     let rate = LimitChange { rate: Change::Set(5.0), ..LimitChange::default() };
     let daily = LimitChange { daily: Change::Set(700), ..LimitChange::default() };
     let set_lane = |limits: &LimitChange| {
-        let (installation, actor) = (fixture.installation.clone(), fixture.actor.clone());
-        let change = LaneChange { limits: limits.clone(), ..LaneChange::default() };
+        let (installation, actor) = (fixture.installation.clone(), fixture.actor);
+        let change = LaneChange { limits: *limits, ..LaneChange::default() };
         tokio::spawn(async move { lane::set(&installation, &actor, "all", &change).await.map(drop) })
     };
     let set_relay = |limits: &LimitChange, target: Option<&str>| {
-        let (installation, actor) = (fixture.installation.clone(), fixture.actor.clone());
+        let (installation, actor) = (fixture.installation.clone(), fixture.actor);
         let (name, target) = ("second".to_owned(), target.map(str::to_owned));
-        let change = RelayChange { name, target, limits: limits.clone(), ..RelayChange::default() };
+        let change = RelayChange { name, target, limits: *limits, ..RelayChange::default() };
         tokio::spawn(async move { relay::set(&installation, &actor, &change).await.map(drop) })
     };
     set_relay(&LimitChange::default(), Some("capture")).await.expect("ran").expect("a relay");
