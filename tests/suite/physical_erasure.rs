@@ -24,7 +24,7 @@ async fn file_that_belongs_to_no_table_keeps_the_erasure_pending() {
     // As a server leaves it that dies during `vacuum full`.
     let orphan = data.join("base").join(folder).join("999999");
     fs::write(&orphan, "anna@example.org").expect("written");
-    let long_ago = SystemTime::now() - Duration::from_secs(3_600);
+    let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
     fs::File::options().write(true).open(&orphan).and_then(|file| file.set_modified(long_ago)).expect("an old file");
 
     assert!(!physical_erasure::run(&fixture.installation).await.expect("ran"));
