@@ -6,11 +6,13 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use std::time::Instant;
 
 use rand::RngExt;
 use serde_json::json;
 use tokio::sync::watch;
+use tokio::time::sleep;
 
 use super::print::{self, Output};
 use super::serve::Listeners;
@@ -33,6 +35,10 @@ use crate::usecase::received_message::ReceivedMessage;
 use crate::usecase::{Actor, brand, export, field, import, list, segment, setting, startup, trace_search};
 use crate::web::state::WebState;
 use crate::web::{client, router};
+
+/// How often and how many times the demo looks whether the bytes of an erased contact are gone: ten seconds in all.
+const ERASURE_INTERVAL: Duration = Duration::from_millis(50);
+const ERASURE_LOOKS: u32 = 200;
 
 /// How the demo ends.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -211,6 +217,13 @@ impl Demo<'_> {
     /// does not bring the address back.
     async fn unsubscribe(&self, message: &ReceivedMessage, file: &Path, report: &mut DemoReport) -> Result<()> {
         client::post(&message.one_click().ok_or_else(malformed)?, client::ONE_CLICK).await?;
+        // The eraser of the demo works in the background.
+        for _ in 0..ERASURE_LOOKS {
+            if trace_search::clean(self.installation, &self.actor).await?.is_none() {
+                break;
+            }
+            sleep(ERASURE_INTERVAL).await;
+        }
         let searched = trace_search::search(self.installation, &self.actor, &message.to, |_, _| {}).await?;
         (report.trace_hits, report.residue_hits) = (searched.report.hits, searched.report.hits);
         self.say(Message::new("demo-left").with("address", &searched.address).with("hits", report.trace_hits));
