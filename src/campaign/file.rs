@@ -239,7 +239,7 @@ mod tests {
     }
 
     fn arg<'a>(message: &'a Message, name: &str) -> &'a str {
-        message.args.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value)
+        message.text(name)
     }
 
     #[test]

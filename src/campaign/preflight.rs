@@ -39,7 +39,7 @@ pub struct Preflight {
     /// Fields that a message prints and contacts lack, with the number of contacts.
     pub missing: BTreeMap<String, i64>,
     /// Number of contacts for which no message can be made, by packed reason.
-    pub broken: BTreeMap<String, i64>,
+    pub broken: BTreeMap<Message, i64>,
     /// Number of contacts with an address that no message can be sent to. Only an earlier version accepted these; they
     /// are skipped.
     pub unwritable: i64,
@@ -201,7 +201,7 @@ impl Preflight {
     }
 
     fn add_broken(&mut self, reason: &Message) {
-        *self.broken.entry(reason.pack()).or_default() += 1;
+        *self.broken.entry(reason.clone()).or_default() += 1;
     }
 
     fn add_missing(&mut self, fields: impl IntoIterator<Item = String>) {
@@ -263,7 +263,8 @@ impl Preflight {
             self.problems.push(Message::new("preflight-missing").with("field", field).with("count", count));
         }
         for (reason, count) in &self.broken {
-            self.problems.push(Message::new("preflight-broken").with("reason", reason).with("count", count));
+            self.problems
+                .push(Message::new("preflight-broken").with_message("reason", reason.clone()).with("count", count));
         }
         if self.unwritable > 0 {
             self.warnings.push(Message::new("preflight-unwritable").with("count", self.unwritable));

@@ -142,8 +142,8 @@ mod tests {
         let note = |text| ZonedTime::parse(text, Some("europe/berlin")).expect("a time").warning().expect("a note");
         let gap = note("2026-03-29 02:30");
         assert_eq!(gap.key, "time-gap");
-        assert!(gap.args.contains(&("asked", "02:30".to_owned())));
-        assert!(gap.args.contains(&("meant", "2026-03-29 03:30 Europe/Berlin".to_owned())));
+        assert_eq!(gap.text("asked"), "02:30");
+        assert_eq!(gap.text("meant"), "2026-03-29 03:30 Europe/Berlin");
         assert_eq!(note("2026-10-25 02:30").key, "time-fold");
         assert_eq!(ZonedTime::parse("2026-03-29 04:30", Some("Europe/Berlin")).expect("a time").warning(), None);
     }

@@ -4,92 +4,10 @@
 
 use std::fmt;
 
-use serde::ser::SerializeStruct;
-use serde::{Serialize, Serializer};
+pub use crate::infra::message::Message;
 
 /// What fallible functions of the library return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
-
-/// A sentence of the catalogues, not yet in any language.
-///
-/// It serialises as [`MESSAGE`]: an object that `i18n::localize` replaces with the sentence.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
-    /// The key in `locales/*/*.ftl`.
-    pub key: &'static str,
-    /// Values for the placeables of the sentence.
-    pub args: Vec<(&'static str, String)>,
-}
-
-/// The only key of a serialised message. Its value is what [`Message::pack`] returns.
-pub const MESSAGE: &str = "$message";
-
-impl Message {
-    /// A sentence without values.
-    pub fn new(key: &'static str) -> Self {
-        Self { key, args: Vec::new() }
-    }
-
-    /// The same sentence with one more value.
-    pub fn with(mut self, name: &'static str, value: impl fmt::Display) -> Self {
-        self.args.push((name, value.to_string()));
-        self
-    }
-
-    /// The same sentence with a list of sentences as one more value.
-    pub fn with_list(self, name: &'static str, values: &[Self]) -> Self {
-        let packed: Vec<_> = values.iter().map(|value| (value.key, &value.args)).collect();
-        self.with(name, serde_json::json!(packed))
-    }
-
-    /// The message as text that can be stored and shown later in any language; see `Lang::translate_packed`.
-    pub fn pack(&self) -> String {
-        serde_json::json!([self.key, self.args]).to_string()
-    }
-
-    /// Refuses a request that is wrong in itself.
-    pub fn invalid(self) -> Error {
-        Error::Invalid { message: self, field: None }
-    }
-
-    /// Refuses a request because of the value of one of its fields.
-    pub fn invalid_field(self, field: impl Into<String>) -> Error {
-        Error::Invalid { message: self, field: Some(field.into()) }
-    }
-
-    /// Refuses a request that names a thing that does not exist.
-    pub fn not_found(self) -> Error {
-        Error::NotFound(self)
-    }
-
-    /// Refuses a request that does not fit the present state.
-    pub fn conflict(self) -> Error {
-        Error::Conflict(self)
-    }
-
-    /// Refuses a request that this actor may not make.
-    pub fn forbidden(self) -> Error {
-        Error::Forbidden(self)
-    }
-
-    /// Reports that the request cannot be carried out now and may succeed later.
-    pub fn unavailable(self) -> Error {
-        Error::Unavailable(self)
-    }
-
-    /// Reports a failure that no change of the request would mend.
-    pub fn internal(self) -> Error {
-        Error::Internal(self)
-    }
-}
-
-impl Serialize for Message {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_struct("Message", 1)?;
-        object.serialize_field(MESSAGE, &self.pack())?;
-        object.end()
-    }
-}
 
 /// What sort of error it is, for an interface that maps errors to exit codes or HTTP statuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

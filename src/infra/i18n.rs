@@ -50,7 +50,7 @@ impl Lang {
 
     /// The message in this language, or in the default language where the translation is missing.
     pub fn translate(self, message: &Message) -> String {
-        catalogues().translate(self.0, message.key, message.args.iter().map(|(name, value)| (*name, value.as_str())))
+        catalogues().translate(self.0, message)
     }
 
     /// A message stored by `Message::pack`, in this language; any other text is returned as it is.

@@ -14,6 +14,7 @@ pub mod i18n;
 pub mod id;
 pub mod id_range;
 pub mod installation;
+pub mod message;
 pub mod metric;
 pub mod network;
 pub mod open_files;

@@ -159,7 +159,7 @@ pub async fn test(
     let permit = actor.permit(Action::TestCampaign)?;
     let address = |text: &str, field: &str| {
         Address::parse(text).map_err(|fault| {
-            Message::new("address-wrong").with("why", Message::new(fault.key()).pack()).invalid_field(field)
+            Message::new("address-wrong").with_message("why", Message::new(fault.key())).invalid_field(field)
         })
     };
     let to = address(to, "to")?;

@@ -248,7 +248,7 @@ async fn parse_known(installation: &Installation, workspace: Id, text: &str) -> 
 
 fn parse(text: &str) -> Result<Address> {
     Address::parse(text).map_err(|fault| {
-        Message::new("trace-address").with("why", Message::new(fault.key()).pack()).invalid_field("address")
+        Message::new("trace-address").with_message("why", Message::new(fault.key())).invalid_field("address")
     })
 }
 
@@ -273,8 +273,8 @@ fn read_value(fields: &[Field], name: &str, value: &str) -> Result<Option<Value>
         Message::new("contact-correct-field").with("name", name).with("known", known.join(", ")).invalid_field(name)
     })?;
     field.read(value).map_err(|reason| {
-        let why = Message::new(value_error_key(reason)).pack();
-        Message::new("contact-correct-value").with("name", name).with("why", why).invalid_field(name)
+        let why = Message::new(value_error_key(reason));
+        Message::new("contact-correct-value").with("name", name).with_message("why", why).invalid_field(name)
     })
 }
 

@@ -1,10 +1,18 @@
-//! Localisation of outputs: turns the messages in a serialised output into sentences of the user's language.
+//! Localisation of outputs: serialises an output with its messages as sentences of the user's language. The type of a
+//! value says whether it is a message; no text and no object in an output is ever read as one.
+
+use std::cell::Cell;
 
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use crate::infra::error::MESSAGE;
+use crate::infra::error::Message;
 use crate::infra::i18n::Lang;
+
+thread_local! {
+    /// The language of the output that this thread serialises now.
+    static LANGUAGE: Cell<Option<Lang>> = const { Cell::new(None) };
+}
 
 /// A message as `Message::pack` stored it in a table, e.g. the reason of a pause. It serialises like a
 /// `Message`; text that is no packed message is shown as it is.
@@ -20,26 +28,23 @@ impl StoredMessage {
 
 impl Serialize for StoredMessage {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map([(MESSAGE, &self.0)])
+        serializer.serialize_str(&self.translate(LANGUAGE.get().unwrap_or_default()))
+    }
+}
+
+impl Serialize for Message {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&LANGUAGE.get().unwrap_or_default().translate(self))
     }
 }
 
 /// The output as JSON in which every message is a sentence of this language.
 pub fn to_json(output: &impl Serialize, lang: Lang) -> Value {
+    let outer = LANGUAGE.replace(Some(lang));
+    let value = serde_json::to_value(output);
+    LANGUAGE.set(outer);
     // Outputs have string keys and derived implementations alone, which cannot fail.
-    localize(serde_json::to_value(output).unwrap_or_default(), lang)
-}
-
-/// Replaces every serialised message in the value with the sentence of this language.
-pub fn localize(value: Value, lang: Lang) -> Value {
-    match value {
-        Value::Object(object) => match object.get(MESSAGE) {
-            Some(Value::String(packed)) if object.len() == 1 => lang.translate_packed(packed).into(),
-            _ => Value::Object(object.into_iter().map(|(key, value)| (key, localize(value, lang))).collect()),
-        },
-        Value::Array(values) => values.into_iter().map(|value| localize(value, lang)).collect(),
-        other => other,
-    }
+    value.unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -47,7 +52,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::infra::error::Message;
 
     #[derive(Serialize)]
     struct Output {
@@ -93,9 +97,12 @@ mod tests {
     }
 
     #[test]
-    fn data_that_looks_like_a_message_among_other_keys_is_kept() {
-        let value = json!({ MESSAGE: "[\"people\",[]]", "city": "Казань" });
+    fn data_that_looks_like_a_message_is_kept() {
+        let packed = r#"["people",[]]"#;
+        let data = json!({ "$message": packed, "fields": { "$message": packed }, "values": [packed] });
 
-        assert_eq!(localize(value.clone(), Lang::EN), value);
+        assert_eq!(to_json(&data, Lang::EN), data);
+        let said = to_json(&Message::new("list-unknown").with("name", packed), Lang::EN);
+        assert!(said.as_str().is_some_and(|said| said.contains(packed)), "{said}");
     }
 }

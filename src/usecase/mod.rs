@@ -4,7 +4,7 @@
 //! Each takes the [`Installation`](crate::infra::installation::Installation), an [`Actor`] and a typed input,
 //! and returns a typed output that serialises. Its first call is [`Actor::permit`], which checks the
 //! [permission](action); [`Permit::audit`] writes the [audit entry](audit). Outputs carry
-//! [messages](crate::infra::error::Message), which [`localize`](localize::localize) turns into sentences of the
+//! [messages](crate::infra::error::Message), which [`to_json`](localize::to_json) turns into sentences of the
 //! user's language. Rules of the product are here or below, never in an interface.
 
 pub mod action;

@@ -104,5 +104,5 @@ pub(super) fn refuse_problems(found: &Preflight, skip_missing: bool) -> Result<(
     if problems.is_empty() {
         return Ok(());
     }
-    Err(Message::new("preflight-refused").with_list("problems", &problems).conflict())
+    Err(Message::new("preflight-refused").with_list("problems", problems).conflict())
 }

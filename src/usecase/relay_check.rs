@@ -67,8 +67,10 @@ pub(super) async fn add_findings(installation: &Installation, workspace: Id, fou
                 }
             }
             Err(error) => {
-                let why = error.message().pack();
-                found.warnings.push(Message::new("preflight-relay-silent").with("relay", &name).with("why", why));
+                let why = error.message();
+                found
+                    .warnings
+                    .push(Message::new("preflight-relay-silent").with("relay", &name).with_message("why", why));
             }
         }
     }

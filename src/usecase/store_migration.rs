@@ -120,7 +120,7 @@ async fn migrate(config: Config, to: &str, progress: &mut dyn FnMut(Step)) -> Re
         }
         Err(error) if has_begun => {
             error.log_causes();
-            Err(Message::new("move-interrupted").with("why", error.message().pack()).unavailable())
+            Err(Message::new("move-interrupted").with_message("why", error.message()).unavailable())
         }
         Err(error) => Err(error),
     }

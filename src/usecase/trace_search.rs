@@ -32,7 +32,7 @@ pub async fn search(
 ) -> Result<Searched> {
     let permit = actor.permit(Action::SearchTraces)?;
     let parsed = Address::parse(address).map_err(|fault| {
-        Message::new("trace-address").with("why", Message::new(fault.key()).pack()).invalid_field("address")
+        Message::new("trace-address").with_message("why", Message::new(fault.key())).invalid_field("address")
     })?;
     let report = trace_search::search(installation, address, &parsed, progress).await?;
     let pending = physical_erasure::is_pending(installation);

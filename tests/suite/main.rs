@@ -29,6 +29,7 @@ mod import;
 mod isolation;
 mod lanes;
 mod layers;
+mod literal_values;
 mod machines;
 mod mail_sink;
 mod mailer;

@@ -264,11 +264,11 @@ mod tests {
 
         assert_eq!(header.undeclared(), [1, 2, 3, 4]);
         assert_eq!(
-            message.args[1].1,
+            message.text("commands"),
             "  sendoff field add last_visit date\n  sendoff field add любимый_цвет text\n  \
              sendoff field add field_4 text   --map '1st=field_4'\n  \
              sendoff field add field_5 text   --map 'set=field_5'"
         );
-        assert_eq!(message.args[2].1, "'Last Visit=-'");
+        assert_eq!(message.text("column"), "'Last Visit=-'");
     }
 }

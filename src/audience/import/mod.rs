@@ -293,7 +293,7 @@ mod tests {
         let message =
             refuse_blank(&[("--list", "News"), ("--source", " "), ("--proof", "")]).expect_err("two").message();
 
-        assert_eq!(message.args[0].1, "--source, --proof");
+        assert_eq!(message.text("flags"), "--source, --proof");
         assert!(refuse_blank(&[("--list", "News")]).is_ok());
     }
 }

@@ -302,7 +302,7 @@ mod tests {
         let message = read_in(text.into(), UTF_8).expect_err("refused").message();
 
         assert_eq!(message.key, "import-line-endless");
-        assert!(message.args.contains(&("line", "2".to_owned())));
+        assert_eq!(message.text("line"), "2");
     }
 
     fn quoted(cell: &str) -> String {

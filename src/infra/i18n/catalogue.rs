@@ -5,6 +5,8 @@ use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 use unic_langid::LanguageIdentifier;
 
+use crate::infra::message::{Argument, Message, StoredArgument, StoredMessage};
+
 /// Key of the language's own name; its attribute `.status` is `default`, `complete` or absent (a translation in
 /// progress).
 const NAME: &str = "language-name";
@@ -37,53 +39,62 @@ impl Catalogues {
 
     /// The language's own name, such as `English`.
     pub fn name(&self, language: usize) -> String {
-        self.translate(language, NAME, [].into_iter())
+        self.translate(language, &Message::new(NAME))
     }
 
-    /// The sentence of a key with these arguments. A value that is a packed message is translated as well. A key
-    /// that no catalogue has is returned as it is.
-    pub fn translate<'a>(
-        &self,
-        language: usize,
-        key: &str,
-        values: impl Iterator<Item = (&'a str, &'a str)>,
-    ) -> String {
+    /// The sentence of a message. A key that no catalogue has is returned as it is.
+    pub fn translate(&self, language: usize, message: &Message) -> String {
+        let args = message.args.iter().map(|(name, value)| {
+            let value = match value {
+                Argument::Text(text) => argument(text),
+                Argument::Messages(messages) => joined(messages.iter().map(|inner| self.translate(language, inner))),
+            };
+            (*name, value)
+        });
+        self.format(language, message.key, args.collect())
+    }
+
+    /// The sentence of a packed message (`Message::pack`); any other text is returned as it is.
+    pub fn translate_packed(&self, language: usize, packed: &str) -> String {
+        let stored = StoredMessage::parse(packed);
+        stored.map_or_else(|| packed.to_owned(), |message| self.translate_stored(language, &message))
+    }
+
+    fn translate_stored(&self, language: usize, message: &StoredMessage) -> String {
+        let args = message.args.iter().map(|(name, value)| {
+            let value = match value {
+                StoredArgument::Text(text) => argument(text),
+                StoredArgument::Messages(messages) => {
+                    joined(messages.iter().map(|inner| self.translate_stored(language, inner)))
+                }
+            };
+            (name.as_str(), value)
+        });
+        self.format(language, &message.key, args.collect())
+    }
+
+    fn format(&self, language: usize, key: &str, args: FluentArgs<'_>) -> String {
         let find = |language: usize| {
             let bundle = &self.bundles.get(language)?.1;
             Some((bundle, bundle.get_message(key)?.value()?))
         };
-        let Some((bundle, pattern)) = find(language).or_else(|| find(self.default)) else { return key.to_owned() };
-        let mut args = FluentArgs::new();
-        for (name, value) in values {
-            match value.starts_with("[\"") || value.starts_with("[[\"") {
-                true => args.set(name.to_owned(), self.translate_packed(language, value)),
-                false => args.set(name.to_owned(), argument(value)),
-            }
-        }
-        bundle.format_pattern(pattern, Some(&args), &mut Vec::new()).into_owned()
-    }
-
-    /// The sentence of a packed message (`Message::pack`), or the sentences of a list of them
-    /// (`Message::with_list`); any other text is returned as it is.
-    pub fn translate_packed(&self, language: usize, packed: &str) -> String {
-        type Packed = (String, Vec<(String, String)>);
-        let sentence = |(key, args): Packed| {
-            self.translate(language, &key, args.iter().map(|(name, value)| (name.as_str(), value.as_str())))
-        };
-        if let Ok(message) = serde_json::from_str(packed) {
-            return sentence(message);
-        }
-        match serde_json::from_str::<Vec<Packed>>(packed) {
-            Ok(messages) => messages.into_iter().map(sentence).collect::<Vec<_>>().join(" "),
-            Err(_) => packed.to_owned(),
+        match find(language).or_else(|| find(self.default)) {
+            Some((bundle, pattern)) => bundle.format_pattern(pattern, Some(&args), &mut Vec::new()).into_owned(),
+            None => key.to_owned(),
         }
     }
 }
 
-/// Passes whole numbers as numbers, so that plural rules apply.
+/// Sentences as one value.
+fn joined(sentences: impl Iterator<Item = String>) -> FluentValue<'static> {
+    FluentValue::from(sentences.collect::<Vec<_>>().join(" "))
+}
+
+/// Passes whole numbers as numbers, so that plural rules apply. Text that a number would be shown differently from, such as
+/// `007` or `+5`, stays text.
 fn argument(value: &str) -> FluentValue<'_> {
     match value.parse::<i64>() {
-        Ok(_) if value.len() < 16 && !value.starts_with('0') || value == "0" => FluentValue::try_number(value),
+        Ok(number) if value.len() < 16 && number.to_string() == value => FluentValue::try_number(value),
         _ => FluentValue::from(value),
     }
 }

@@ -75,7 +75,7 @@ impl LaneBackoff {
         self.faults_day = today;
         if self.sender_faults >= MAX_SENDER_FAULTS && self.reason.is_none() {
             let reason = Message::new("lane-paused").with("lane", lane).with("reply", reply);
-            let reason = reason.with("count", MAX_SENDER_FAULTS).with("why", fault.message().pack());
+            let reason = reason.with("count", MAX_SENDER_FAULTS).with_message("why", fault.message());
             self.reason = Some(reason.pack());
         }
     }
