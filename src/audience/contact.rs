@@ -22,8 +22,8 @@ mod derived_columns;
 pub use bulk_insert::{ContactRow, NewContactIds, copy_in, insert_subscribed};
 pub use canonical_form::{Outdated, find_outdated, set_canonical};
 pub use derived_columns::{
-    backfill, create_activity_index, create_index, drop_index, lock, recompute_activity, recompute_reachable,
-    record_activity,
+    backfill, create_activity_index, create_index, create_index_of_name, drop_index, lock, recompute_activity,
+    recompute_reachable, record_activity,
 };
 
 /// Field values by field name.

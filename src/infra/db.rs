@@ -210,21 +210,9 @@ impl Db {
 
     /// Runs the migrations that are missing.
     pub async fn migrate(&self) -> Result<()> {
-        let steps = MIGRATIONS.iter().map(|(version, name, text)| {
-            let step = Migration::new(*version, (*name).into(), MigrationType::Simple, text.into_sql_str(), false);
-            match self.dialect {
-                // Only `integer primary key` is the rowid itself; any other spelling adds an index. The checksum stays
-                // that of the unchanged text.
-                Dialect::Sqlite => {
-                    let sql = text.replace("bigint primary key", "integer primary key");
-                    Migration { sql: sqlx::AssertSqlSafe(sql).into_sql_str(), ..step }
-                }
-                Dialect::Postgres => step,
-            }
-        });
         // SQLite has no advisory lock: take the turn to write in this process; another process waits at the file lock.
         let _turn = self.write_turn.clone().lock_owned().await;
-        match Migrator::with_migrations(steps.collect()).run(&self.pool).await {
+        match Migrator::with_migrations(migrations(self.dialect)).run(&self.pool).await {
             Ok(()) => {}
             Err(sqlx::migrate::MigrateError::VersionMissing(_) | sqlx::migrate::MigrateError::VersionTooNew(..)) => {
                 return Err(Message::new("database-newer").internal());
@@ -333,6 +321,23 @@ impl Db {
             let _ = tokio::task::spawn_blocking(move || pages.note_closed()).await;
         }
     }
+}
+
+/// The migrations in the words of a database.
+fn migrations(dialect: Dialect) -> Vec<Migration> {
+    let steps = MIGRATIONS.iter().map(|(version, name, text)| {
+        let step = Migration::new(*version, (*name).into(), MigrationType::Simple, text.into_sql_str(), false);
+        match dialect {
+            // Only `integer primary key` is the rowid itself; any other spelling adds an index. The checksum stays
+            // that of the unchanged text.
+            Dialect::Sqlite => {
+                let sql = text.replace("bigint primary key", "integer primary key");
+                Migration { sql: sqlx::AssertSqlSafe(sql).into_sql_str(), ..step }
+            }
+            Dialect::Postgres => step,
+        }
+    });
+    steps.collect()
 }
 
 /// Installs the drivers of both databases, unless a test has installed its own.

@@ -26,8 +26,8 @@ impl StoreLocation {
             Url::parse(text).map_err(|_| Message::new("database-url").invalid_field("database"))?;
             return Ok(Self::Url(text.to_owned()));
         }
-        if text.is_empty() || text.contains("://") {
-            return Err(Message::new("move-to").with("given", hide(text)).invalid_field("to"));
+        if !is_folder(text) {
+            return Err(Message::new("move-to").with("given", without_login(text)).invalid_field("to"));
         }
         std::path::absolute(text).map(Self::Folder).map_err(Error::io(text))
     }
@@ -74,6 +74,24 @@ impl StoreLocation {
             None if text == "here" => Self::Folder(std::path::absolute(data).unwrap_or(data.to_owned())),
             None => Self::Url(text.to_owned()),
         }
+    }
+}
+
+/// Whether text can only mean a folder. A mistyped address is none: with a colon, an at sign or two slashes a folder needs
+/// `./` or its full path.
+fn is_folder(text: &str) -> bool {
+    let is_plain = !text.is_empty() && !text.contains([':', '@']) && !text.contains("//");
+    is_plain || !text.contains("://") && !text.starts_with("//") && text.starts_with(['/', '.'])
+}
+
+/// What can be shown of a mistyped address: neither a user nor a password, nor the values behind a question mark.
+fn without_login(text: &str) -> String {
+    let (place, options) = text.split_once('?').unwrap_or((text, ""));
+    match place.rsplit_once('@') {
+        // The password itself has a question mark.
+        _ if options.contains('@') => "…".to_owned(),
+        Some((_, host)) => format!("…@{host}"),
+        None => place.to_owned(),
     }
 }
 

@@ -1,8 +1,9 @@
 //! Copying of a move: table by table and page by page in key order. While one page is written, the next is read. The
 //! indexes of a large table are created after its rows.
 
+use crate::audience::contact;
 use crate::infra::db::bulk_insert::BulkInsert;
-use crate::infra::db::index;
+use crate::infra::db::index::{self, Index};
 use crate::infra::db::store_status::WritePurpose;
 use crate::infra::db::table::{Page, Table};
 use crate::infra::db::value::Value;
@@ -25,6 +26,7 @@ type KeyRange = (Option<Vec<Value>>, Option<Vec<Value>>);
 /// Copies all tables, each from where an earlier try stopped.
 pub async fn copy_tables(source: &mut Conn, tables: &[Table], target: &Db, report: &mut dyn FnMut(Step)) -> Result<()> {
     let done = progress::list(target).await?;
+    let defined = index::of_migrations().await?;
     let mut bulk_insert = BulkInsert::open(target).await?;
     for table in tables {
         let after = match done.get(&table.name) {
@@ -32,7 +34,7 @@ pub async fn copy_tables(source: &mut Conn, tables: &[Table], target: &Db, repor
             Some(TableProgress::UpTo(key)) => Some(key.clone()),
             None => {
                 if table.count(source).await? > DEFERRED_INDEX_ROWS {
-                    drop_indexes(target, table).await?;
+                    drop_indexes(target, table, &defined).await?;
                 }
                 None
             }
@@ -40,7 +42,7 @@ pub async fn copy_tables(source: &mut Conn, tables: &[Table], target: &Db, repor
         // Rows behind the recorded progress are copied again.
         delete_range(target, table, after.as_deref(), None).await?;
         copy_range(source, table, (after, None), target, &mut bulk_insert, true, report).await?;
-        create_indexes(source, table, target).await?;
+        create_indexes(source, table, target, &defined).await?;
         progress::record(target, &table.name, &TableProgress::Complete).await?;
     }
     bulk_insert.close().await
@@ -54,26 +56,35 @@ pub async fn copy_range_again(source: &mut Conn, table: &Table, range: KeyRange,
     bulk_insert.close().await
 }
 
-async fn drop_indexes(target: &Db, table: &Table) -> Result<()> {
+async fn drop_indexes(target: &Db, table: &Table, defined: &[Index]) -> Result<()> {
     let mut tx = target.write_for(WritePurpose::Migration).await?;
-    for index in index::of(&mut tx, &table.name).await? {
+    let existing = index::names(&mut tx, &table.name).await?;
+    for index in defined.iter().filter(|index| index.table == table.name && existing.contains(&index.name)) {
         index.drop(&mut tx).await?;
     }
     tx.commit().await
 }
 
-/// Creates the indexes that the source has and the target lacks, also those that the source created for segments.
-async fn create_indexes(source: &mut Conn, table: &Table, target: &Db) -> Result<()> {
-    let existing = index::of(&mut *target.read().await?, &table.name).await?;
-    let mut missing = index::of(source, &table.name).await?;
-    missing.retain(|index| !existing.iter().any(|other| other.name == index.name));
-    if missing.is_empty() {
+/// Creates the indexes of the migrations that the target lacks, and those that the source has created for segments. Any other
+/// index of the source is not ours, and is left out.
+async fn create_indexes(source: &mut Conn, table: &Table, target: &Db, defined: &[Index]) -> Result<()> {
+    let existing = index::names(&mut *target.read().await?, &table.name).await?;
+    let is_missing = |name: &String| !existing.contains(name);
+    let missing: Vec<_> = defined.iter().filter(|index| index.table == table.name && is_missing(&index.name)).collect();
+    let mut others = index::names(source, &table.name).await?;
+    others.retain(|name| is_missing(name) && !defined.iter().any(|index| index.name == *name));
+    if missing.is_empty() && others.is_empty() {
         return Ok(());
     }
     target
         .build_indexes(async |conn| {
-            for index in &missing {
+            for index in missing {
                 index.create(conn).await?;
+            }
+            for name in &others {
+                if !contact::create_index_of_name(conn, name).await? {
+                    tracing::warn!(index = name, table = table.name, "index of another program is not copied");
+                }
             }
             Ok(())
         })

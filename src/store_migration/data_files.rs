@@ -8,7 +8,13 @@ use crate::infra::config::Config;
 use crate::infra::error::{Error, Result};
 
 /// The counter file of `mailer::restore_guard`; without it a database restored later is not detected.
-const RESTORE_GUARD: &str = "mailer.beat";
+pub const RESTORE_GUARD: &str = "mailer.beat";
+
+/// Whether a folder holds files that a move would replace.
+pub fn exist(config: &Config) -> bool {
+    let folders = [config.keys_dir(), config.journal_dir(), config.capture_dir(), config.export_dir()];
+    folders.iter().any(|folder| fs::read_dir(folder).is_ok_and(|mut files| files.next().is_some()))
+}
 
 /// Copies everything but databases and locks into the new folder; existing files are replaced.
 pub fn copy_all(old: &Config, new: &Config) -> Result<()> {

@@ -17,6 +17,7 @@ use crate::infra::installation::Installation;
 use crate::infra::secret::Keyring;
 use crate::infra::store_location::StoreLocation;
 use crate::mailer::lease;
+use crate::store_migration::data_files;
 
 /// Tables about the store itself, which are not copied.
 const STORE_TABLES: &[&str] = &["store_status", "store_migration_progress"];
@@ -55,6 +56,9 @@ impl Endpoints {
         if is_other_folder {
             // The whole folder moves: no process may write into the old one meanwhile.
             locks.0.push(lease::lock_file(&data.join("serve.lock"))?);
+            if source_status.is_none() && data_files::exist(&config) {
+                return Err(Message::new("move-occupied").with("place", to.redacted()).conflict());
+            }
             config.prepare()?;
         }
         let db = connect_target(&config, &to).await?;
@@ -188,6 +192,17 @@ async fn connect_target(config: &Config, to: &StoreLocation) -> Result<Db> {
     Ok(db)
 }
 
+/// Whether the database holds nothing but empty tables of Sendoff, or no tables.
+pub async fn is_unused(db: &Db) -> Result<bool> {
+    let has_workspaces = db.table_names().await?.iter().any(|name| name == "workspace");
+    Ok(!is_occupied(db).await? && (!has_workspaces || !has_rows(db).await?))
+}
+
+async fn has_rows(db: &Db) -> Result<bool> {
+    let row = Query::new("select count(*) from workspace").fetch_optional(&mut *db.read().await?).await?;
+    Ok(row.is_some_and(|row| row.get::<i64, _>(0) > 0))
+}
+
 /// Whether the database holds tables of another program, or data of a Sendoff that cannot be moved to. Empty tables that a
 /// killed process left are not occupied.
 async fn is_occupied(db: &Db) -> Result<bool> {
@@ -199,8 +214,7 @@ async fn is_occupied(db: &Db) -> Result<bool> {
     if !has("workspace") {
         return Ok(true);
     }
-    let row = Query::new("select count(*) from workspace").fetch_optional(&mut *db.read().await?).await?;
-    Ok(row.is_some_and(|row| row.get::<i64, _>(0) > 0))
+    has_rows(db).await
 }
 
 /// Fails unless the target is empty, or this move has started to fill it. Returns true for the latter.

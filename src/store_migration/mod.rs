@@ -123,7 +123,7 @@ pub async fn cancel(config: Config, clock: Clock, to: Option<&str>) -> Result<St
         None => return Err(Message::new("move-not-started").conflict()),
     };
     if let Some(to) = to {
-        wipe::partial_target(&to, &source.config.data, found.migration).await?;
+        wipe::partial_target(&to, &source.config.data, &found).await?;
     }
     let mut tx = source.db.write_exclusively().await?;
     store_status::clear(&mut tx).await?;

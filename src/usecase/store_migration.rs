@@ -81,6 +81,10 @@ pub struct Cancelled {
 pub async fn run(config: Config, actor: &Actor, request: &Request, progress: &mut dyn FnMut(Step)) -> Result<Migrated> {
     let permit = actor.permit(Action::MigrateStore)?;
     let data = config.data.clone();
+    if request.wipe_old {
+        // Before anything is moved: a process on the old store would create its files again.
+        drop(wipe::lock_unused(&data)?);
+    }
     let moved = match &request.to {
         Some(to) => Some(migrate(config, to, progress).await?),
         None if request.wipe_old => None,

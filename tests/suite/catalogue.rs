@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use sendoff::infra::error::Message;
 use sendoff::infra::i18n::Catalogues;
 
 #[path = "../../build/catalogues.rs"]
@@ -117,13 +118,13 @@ fn a_third_language_is_one_file_and_falls_back_to_the_default() {
         "{source}"
     );
     let pl = parsed.find("pl-PL").expect("Polish");
-    let people = |count| parsed.translate(pl, "people", [("count", count)].into_iter());
+    let people = |count| parsed.translate(pl, &Message::new("people").with("count", count));
     assert_eq!(parsed.name(pl), "Polski");
-    assert_eq!([people("1"), people("3"), people("5")], ["1 osoba", "3 osoby", "5 osób"]);
+    assert_eq!([people(1), people(3), people(5)], ["1 osoba", "3 osoby", "5 osób"]);
     let english = parsed.default_language();
     assert_eq!(
-        parsed.translate(pl, "unsubscribe-button", [].into_iter()),
-        parsed.translate(english, "unsubscribe-button", [].into_iter())
+        parsed.translate(pl, &Message::new("unsubscribe-button")),
+        parsed.translate(english, &Message::new("unsubscribe-button"))
     );
     assert_ne!(english, pl);
 }

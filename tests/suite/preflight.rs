@@ -100,7 +100,7 @@ both!(messages_that_cannot_be_made_are_counted, |fixture| {
     let preflight = check(fixture, "sum", "{{ first_name + 1 }}").await;
 
     assert_eq!(preflight.broken.values().sum::<i64>(), 1);
-    assert_eq!(preflight.broken.keys().filter(|reason| reason.contains("email-missing")).count(), 1);
+    assert_eq!(preflight.broken.keys().filter(|reason| reason.key.contains("email-missing")).count(), 1);
 });
 
 both!(recipients_of_all_pages_are_checked, |fixture| {

@@ -3,5 +3,6 @@
 mod copy;
 pub mod fixture;
 mod interruption;
+mod large;
 mod refusal;
 mod running;

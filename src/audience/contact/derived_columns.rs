@@ -200,6 +200,17 @@ pub async fn create_index(conn: &mut Conn, column: &str) -> Result<()> {
     Ok(())
 }
 
+/// Creates the index of this name, if it is one that this module creates at run time. Returns false for any other name.
+pub async fn create_index_of_name(conn: &mut Conn, name: &str) -> Result<bool> {
+    let is_column = |column: &&str| NUMBER_COLUMNS.contains(column) || TEXT_COLUMNS.contains(column);
+    match name.strip_prefix("contact_") {
+        Some("seen") => create_activity_index(conn).await?,
+        Some(column) if is_column(&column) => create_index(conn, column).await?,
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
 /// Drops the index of an indexed field.
 pub async fn drop_index(conn: &mut Conn, column: &str) -> Result<()> {
     Query::new("drop index if exists contact_{column}").fragment("column", column.to_owned()).execute(conn).await?;

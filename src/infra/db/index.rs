@@ -1,32 +1,49 @@
-//! Indexes of a table as statements, so that a bulk load can drop them first and create them afterwards: maintaining
-//! them row by row costs several times as much.
+//! Indexes of a table, so that a bulk load can drop them first and create them afterwards: maintaining them row by row costs
+//! several times as much. They are created by the statements of our own migrations, which both databases read; what a
+//! database says about its indexes is its own spelling, which only it reads.
 
-use sqlx::{Connection, Row};
+use sqlx::migrate::Migrator;
+use sqlx::{AnyConnection, Connection, Row};
 
-use crate::infra::db::{Conn, Db, Dialect, Sql};
+use crate::infra::db::{Conn, Db, Dialect, Sql, install_drivers, migrations};
 use crate::infra::error::Result;
 
-/// An index that does not belong to a constraint.
+/// An index of the migrations that does not belong to a constraint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Index {
     /// Its name.
     pub name: String,
-    /// The `create index` statement.
+    /// Its table.
+    pub table: String,
+    /// The `create index` statement, for both databases.
     pub statement: String,
 }
 
-/// The indexes of a table. Their statements run on both databases.
-pub async fn of(conn: &mut Conn, table: &str) -> Result<Vec<Index>> {
+/// The indexes that a store has after all migrations, as a SQLite database in memory keeps them: later migrations have dropped
+/// and renewed some of the earlier ones.
+pub async fn of_migrations() -> Result<Vec<Index>> {
+    install_drivers();
+    let mut conn = AnyConnection::connect("sqlite::memory:").await?;
+    let migrated = Migrator::with_migrations(migrations(Dialect::Sqlite)).run(&mut conn).await;
+    migrated.map_err(|error| sqlx::Error::Migrate(Box::new(error)))?;
+    let query = "select name, tbl_name, sql from sqlite_master where type = 'index' and sql is not null order by 1";
+    let rows = sqlx::query(query).fetch_all(&mut conn).await?;
+    conn.close().await?;
+    Ok(rows.iter().map(|row| Index { name: row.get(0), table: row.get(1), statement: row.get(2) }).collect())
+}
+
+/// The names of the indexes of a table, without those of constraints.
+pub async fn names(conn: &mut Conn, table: &str) -> Result<Vec<String>> {
     let query = if conn.backend_name() == "SQLite" {
-        "select name, sql from sqlite_master where type = 'index' and tbl_name = $1 and sql is not null order by 1"
+        "select name from sqlite_master where type = 'index' and tbl_name = $1 and sql is not null order by 1"
     } else {
-        "select cast(c.relname as text), \
-         replace(replace(pg_get_indexdef(i.indexrelid), ' USING btree', ''), ' ON ' || quote_ident(current_schema()) || '.', ' ON ') \
-         from pg_index i join pg_class c on c.oid = i.indexrelid where i.indrelid = cast(cast($1 as text) as regclass) \
-         and not exists (select 1 from pg_constraint k where k.conindid = i.indexrelid) order by 1"
+        "select cast(c.relname as text) from pg_index i join pg_class c on c.oid = i.indexrelid \
+         where i.indrelid = cast(cast($1 as text) as regclass) \
+         and not exists (select 1 from pg_constraint k where k.conindid = i.indexrelid) \
+         order by cast(c.relname as text) collate \"C\""
     };
     let rows = sqlx::query(query).bind(table).fetch_all(conn).await?;
-    Ok(rows.iter().map(|row| Index { name: row.get(0), statement: row.get(1) }).collect())
+    Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
 impl Db {

@@ -125,7 +125,7 @@ pub async fn indexes(db: &Db) -> Vec<String> {
     let mut conn = db.read().await.expect("a connection");
     let mut names = Vec::new();
     for table in db.table_names().await.expect("asked") {
-        names.extend(index::of(&mut conn, &table).await.expect("asked").into_iter().map(|index| index.name));
+        names.extend(index::names(&mut conn, &table).await.expect("asked"));
     }
     names
 }

@@ -9,7 +9,7 @@ use sendoff::infra::clock::Clock;
 use sendoff::infra::config::Config;
 use sendoff::infra::db::Db;
 use sendoff::infra::installation::Installation;
-use sendoff::store_migration::{self, Step};
+use sendoff::store_migration::{self, Step, data_files};
 
 use super::fixture::{Target, fill, key, migrate, program, serve, sums, with_database};
 use crate::fixture::{self, Fixture, NOW, both};
@@ -35,9 +35,17 @@ both!(unsuitable_target_is_refused_and_nothing_changes, |fixture| {
         ("postgres://postgres@127.0.0.1:1/none", "move-target-away"),
         (&format!("{base}/there_is_none_of_this_name"), "move-target-missing"),
         ("mysql://host/name", "move-to"),
+        ("postgres//u:hidden@h/x", "move-to"),
+        ("postgres:/u:hidden@h/x", "move-to"),
+        ("Postgres://u:hidden@h/x", "move-to"),
+        ("postgres:u:hid?den@h/x", "move-to"),
+        ("u:hidden@h/x?password=hidden", "move-to"),
+        ("//u:hidden@h/x", "move-to"),
+        ("http://u:hidden@h/x", "move-to"),
     ] {
         let error = migrate(fixture, to, &mut |_| {}).await.expect_err(to);
         assert_eq!(key(&error), expected, "{to}");
+        assert!(!format!("{:?}", error.message()).contains("hid"), "{error:?}");
         assert_eq!(fixture.installation.db.store_status().await.expect("asked"), None, "{to}");
     }
 
@@ -47,6 +55,65 @@ both!(unsuitable_target_is_refused_and_nothing_changes, |fixture| {
     full.close().await;
     fixture::remove(&foreign_name).await;
     target.end().await;
+});
+
+/// The tables of the target, or its database files.
+async fn left_in(fixture: &Fixture, target: &Target) -> Vec<String> {
+    if target.database.is_some() {
+        let db = Db::connect_unmigrated(&target.to).await.expect("reached");
+        let tables = db.table_names().await.expect("asked");
+        db.close().await;
+        return tables;
+    }
+    let names = ["sendoff.db", "sendoff.db-wal", "sendoff.db-shm", "sendoff.db-journal"];
+    let mut left = names.map(str::to_owned).to_vec();
+    left.retain(|name| fixture.installation.config.data.join(name).exists());
+    left
+}
+
+both!(cancelled_move_to_another_folder_leaves_no_file_there, |fixture| {
+    fill(fixture, 0).await;
+    let config = &fixture.installation.config;
+    let elsewhere = fixture.folder.path().join("elsewhere");
+    let to = elsewhere.display().to_string();
+    let cancel = async |to: &str| loop {
+        match store_migration::cancel(config.clone(), Clock::fixed(NOW), Some(to)).await {
+            // The server may still hold the lock of the move.
+            Err(error) if key(&error) == "move-locked" => tokio::time::sleep(Duration::from_millis(20)).await,
+            ended => return ended,
+        }
+    };
+    // The first move ends before any row is copied, the last one after the keys were.
+    for stop_at in ["started", "comparing", "keys"] {
+        let mut report = |step: Step| {
+            let is_there = match stop_at {
+                "started" => matches!(step, Step::Started),
+                _ => matches!(step, Step::Comparing { .. }),
+            };
+            assert!(!is_there, "interrupted");
+        };
+        let cut = AssertUnwindSafe(store_migration::migrate(config.clone(), Clock::fixed(NOW), &to, &mut report));
+        assert!(cut.catch_unwind().await.is_err());
+        if stop_at == "keys" {
+            let new = Config { data: elsewhere.clone(), database: None };
+            data_files::copy_all(config, &new).expect("copied");
+            assert!(new.keys_dir().join("token.key").exists());
+        }
+
+        assert_eq!(
+            key(&cancel(&fixture.folder.path().display().to_string()).await.expect_err("another folder")),
+            "move-not-partial"
+        );
+        assert!(config.keys_dir().join("token.key").exists());
+        cancel(&to).await.expect("cancelled");
+        assert!(!elsewhere.exists(), "{stop_at}: {:?}", std::fs::read_dir(&elsewhere).map(|files| files.count()));
+        drop(fixture.installation.db.write().await.expect("in use again"));
+    }
+
+    std::fs::create_dir_all(elsewhere.join("keys")).expect("made");
+    std::fs::write(elsewhere.join("keys/token.key"), "of another installation").expect("written");
+    assert_eq!(key(&migrate(fixture, &to, &mut |_| {}).await.expect_err("keys are there")), "move-occupied");
+    assert_eq!(std::fs::read_to_string(elsewhere.join("keys/token.key")).expect("kept"), "of another installation");
 });
 
 both!(second_move_is_refused_until_the_first_is_cancelled, |fixture| {
@@ -82,6 +149,7 @@ both!(second_move_is_refused_until_the_first_is_cancelled, |fixture| {
         .expect("cancelled");
 
     drop(fixture.installation.db.write().await.expect("in use again"));
+    assert_eq!(left_in(fixture, &target).await, Vec::<String>::new());
     migrate(fixture, &target.to, &mut |_| {}).await.expect("the partial target was wiped");
     target.end().await;
 });
@@ -91,6 +159,14 @@ both!(process_on_the_old_store_ends_with_a_message, |fixture| {
     fill(fixture, 0).await;
     let serving = serve(fixture);
     tokio::time::sleep(Duration::from_secs(2)).await;
+
+    let held = serving.id().to_string();
+    for words in [&["move", "--old", "wipe"][..], &["move", "--to", &target.to, "--old", "wipe"]] {
+        let refused = with_database(fixture, program(fixture, words)).output().expect("runs");
+        let said = String::from_utf8_lossy(&refused.stdout).into_owned();
+        assert!(said.contains("move-old-in-use") && said.contains(&held), "{said}");
+        assert_eq!(fixture.installation.db.store_status().await.expect("asked"), None, "nothing has begun");
+    }
 
     let moved = with_database(fixture, program(fixture, &["move", "--to", &target.to])).output().expect("runs");
     assert!(moved.status.success(), "{}", String::from_utf8_lossy(&moved.stderr));
