@@ -24,7 +24,8 @@ async fn of_new_store(kind: Kind) -> (Vec<String>, Vec<String>) {
 async fn assert_complete(db: &Db, new: &(Vec<String>, Vec<String>)) {
     let (mut expected, mut actual) = (new.1.clone(), indexes(db).await);
     expected.extend(["contact_seen", "contact_text_1"].map(str::to_owned));
-    (expected.sort(), actual.sort());
+    expected.sort();
+    actual.sort();
     assert_eq!(actual, expected);
     assert_eq!(db.table_names().await.expect("tables"), new.0);
 }
