@@ -1,7 +1,7 @@
 //! Errors of a command line that cannot be parsed: a sentence in the user's language, and JSON for programs, as for
 //! every other error.
 
-use clap::error::{ContextKind, ErrorKind};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, CommandFactory};
 
 use super::args::Cli;
@@ -43,8 +43,7 @@ fn message(error: &clap::Error) -> Message {
     let usage = context(ContextKind::Usage).trim().trim_start_matches("Usage:").trim().to_owned();
     let near = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue]
         .into_iter()
-        .map(context)
-        .find(|near| !near.is_empty())
+        .find_map(|kind| nearest(error.get(kind)?))
         .unwrap_or_default();
     let (key, what) = match error.kind() {
         ErrorKind::MissingRequiredArgument => ("usage-missing", context(ContextKind::InvalidArg)),
@@ -63,6 +62,14 @@ fn message(error: &clap::Error) -> Message {
         .with("hint", if near.is_empty() { "no" } else { "yes" })
         .with("near", near)
         .with("usage", if usage.is_empty() { "sendoff --help" } else { &usage })
+}
+
+/// The best of the suggestions, which clap sorts with the best one last.
+fn nearest(suggestions: &ContextValue) -> Option<String> {
+    match suggestions {
+        ContextValue::Strings(words) => words.last().cloned(),
+        other => Some(other.to_string()),
+    }
 }
 
 #[cfg(test)]
