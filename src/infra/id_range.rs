@@ -19,6 +19,13 @@ pub struct Range {
     pub end: i64,
 }
 
+/// Deletes the rows that the migrations write into a new store, before those of another store are copied into it.
+pub async fn clear(db: &Db) -> Result<()> {
+    let mut tx = db.write().await?;
+    Query::new("delete from id_node").execute(&mut tx).await?;
+    tx.commit().await
+}
+
 /// Claims `size` counts that are greater than `now` and than those in use: behind the end of `current` while no other
 /// process has claimed these, and of another node otherwise.
 pub async fn claim(db: &Db, current: Range, now: i64, size: i64) -> Result<Range> {
