@@ -31,7 +31,8 @@ both!(migration_and_return_keep_every_byte, |fixture| {
     assert_eq!(sums(&there.db).await, before);
     assert!(indexes(&there.db).await.len() > 10);
     assert_eq!(indexes(&there.db).await, indexes(&fixture.installation.db).await);
-    let report: Vec<_> = outcome.tables.iter().map(|sum| (sum.table.clone(), sum.rows)).collect();
+    let report = outcome.tables.iter().filter(|sum| sum.table != "id_node");
+    let report: Vec<_> = report.map(|sum| (sum.table.clone(), sum.rows)).collect();
     assert_eq!(report, before.iter().map(|(name, rows, _)| (name.clone(), *rows)).collect::<Vec<_>>());
     assert_eq!(there.signer.verify(TokenPurpose::Unsubscribe, &token), Some(claim));
     let mut conn = there.db.read().await.expect("a connection");
