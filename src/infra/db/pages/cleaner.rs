@@ -57,7 +57,8 @@ struct Unclean {
 }
 
 impl Db {
-    /// The cleaner of pages. `None` while another process or task has it, and where [`Db::can_clean_pages`] is false.
+    /// The cleaner of pages. `None` while another process or task has it, and where this SQLite has no table of
+    /// pages.
     pub async fn page_cleaner(&self) -> Result<Option<PageCleaner>> {
         let Some(pages) = self.pages.clone().filter(|_| self.can_clean) else { return Ok(None) };
         let Some(lock) = pages.lock_cleaner().map_err(Error::io("page cleaner"))? else { return Ok(None) };
