@@ -52,7 +52,8 @@ both!(backlog_is_inserted_in_chunks_and_each_event_once_when_the_writer_is_stopp
         }
     }
 
-    assert!(stopped > 0 && chunks >= 8, "{stopped} {chunks}");
+    // A chunk may be committed in the moment in which it is stopped.
+    assert!(stopped > 0 && chunks > 0 && stopped + chunks >= 8, "{stopped} {chunks}");
     assert_eq!(events(fixture).await, 15_000);
     assert!(spool(fixture).is_empty() && reasons(fixture).await.is_empty());
     assert_eq!(crate::canary::number(fixture, "select count(*) from spool_position").await, 0);
