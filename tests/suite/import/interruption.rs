@@ -47,7 +47,7 @@ both!(an_import_killed_half_way_and_run_again_equals_one_complete_run, |fixture|
         }
     }
     let half = count(fixture, "select count(*) from contact").await;
-    // Progress is told by time: a slow machine may be at the end by then.
+    // On PostgreSQL slices are merged at the same time, and all may be committed by then.
     assert!((8_000..=20_000).contains(&half), "{half}");
 
     let outcome = import(fixture, &request).await.expect("imported");
