@@ -133,12 +133,11 @@ impl Plan<'_> {
     fn add(&mut self, name: &str, kinds: &[Store], expectation: Expectation, runs: u64, work: Scenario) {
         let Args { only, first, quick, .. } = self.args;
         // The short way passes each point once on SQLite, and sees every promise broken.
-        let is_short =
-            expectation == Expectation::Detected || work.is_at_point() && self.settings == self.args.settings();
+        let is_short = expectation.is_control() || work.is_at_point() && self.settings == self.args.settings();
         if only.as_ref().is_some_and(|only| !name.contains(only.as_str())) || *quick && !is_short {
             return;
         }
-        let kinds = if *quick && expectation != Expectation::Detected { &[Store::Sqlite] } else { kinds };
+        let kinds = if *quick && !expectation.is_control() { &[Store::Sqlite] } else { kinds };
         for kind in kinds {
             for seed in *first..first + runs {
                 let (name, work) = (name.to_owned(), work.clone());
@@ -211,7 +210,7 @@ impl Plan<'_> {
         self.both("control: begun bodies are not named", Expectation::Detected, 2, Scenario::Kill(unnamed));
         let early = Fault::new(ProcessEnd::At("after-data-reply", 250)).with_delay(Duration::from_millis(4));
         let early = early.with_bug("name-every-mark");
-        self.both("control: bodies are named at the mark", Expectation::Detected, 2, Scenario::Kill(early));
+        self.both("control: bodies are named at the mark", Expectation::DetectedOnce, 3, Scenario::Kill(early));
         let ungated = UnsubscribeRun { bug: Some("skip-final-check"), ..UnsubscribeRun::default() };
         self.both(
             "control: no final eligibility check",

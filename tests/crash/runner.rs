@@ -8,7 +8,7 @@ use std::time::Instant;
 use crate::installation::{CampaignSettings, Environment, Installation, Store};
 use crate::plan::{Job, Scenario, plan};
 use crate::relay::{Behaviour, Relay};
-use crate::table::{Expectation, Run, Table};
+use crate::table::{Run, Table};
 use crate::{clock, database_crash, disk_faults, event_spool, kill, launch, resource_limits, unsubscribe};
 
 /// Options of `crash all`.
@@ -127,7 +127,7 @@ impl Worker {
             let mut table = table.lock().unwrap_or_else(PoisonError::into_inner);
             match done {
                 Ok(run) => {
-                    if !run.findings.notes.is_empty() && job.expectation != Expectation::Detected {
+                    if !run.findings.notes.is_empty() && !job.expectation.is_control() {
                         println!("{} on {}, seed {}: {}", job.name, job.kind, job.seed, run.findings.notes.join("; "));
                     }
                     table.add(&job.name, job.kind, job.expectation, &run);
@@ -161,8 +161,7 @@ impl Worker {
             Scenario::DiskFault(ill) => disk_faults::run(&installation, relay, *ill, seed).await,
         };
         // What failed stays for a look.
-        let is_good =
-            |run: &Run| job.expectation == Expectation::Detected || run.findings.lost + run.findings.wrong == 0;
+        let is_good = |run: &Run| job.expectation.is_control() || run.findings.lost + run.findings.wrong == 0;
         if !self.keep && run.as_ref().is_ok_and(is_good) {
             installation.delete().await;
         }
