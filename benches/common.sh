@@ -65,7 +65,7 @@ await_port() {
 
 # built NAME: the path of a helper of benches/.
 built() {
-  cargo bench --locked --no-run --bench "$1" --message-format=json 2>/dev/null |
+  cargo bench --locked --profile "${BENCH_PROFILE:-bench}" --no-run --bench "$1" --message-format=json 2>/dev/null |
     sed -n "s/.*\"name\":\"$1\".*\"executable\":\"\([^\"]*\)\".*/\1/p" | tail -1
 }
 
