@@ -2,9 +2,11 @@
 //! leaves the old file or the new one, never a part. The temporary file is locked while it is written; an
 //! unlocked one is left over from a crash, may hold personal data, and is removed.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+
+use crate::infra::private_file;
 
 /// How names of temporary files begin.
 const PREFIX: &str = ".aside-";
@@ -24,11 +26,7 @@ impl AtomicFile {
             return Err(io::ErrorKind::IsADirectory.into());
         }
         let temporary = folder_of(target).join(format!("{PREFIX}{}-{}", std::process::id(), name.to_string_lossy()));
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&temporary)?;
+        let file = private_file::options().write(true).create(true).truncate(true).open(&temporary)?;
         // A file system without locks gives a lock to no other process either.
         let _ = file.try_lock();
         Ok(Self { file: io::BufWriter::with_capacity(1 << 16, file), temporary, target: target.to_owned() })

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::private_file;
-use crate::infra::store_location::{StoreLocation, StorePointer};
+use crate::infra::store_location::{StoreLocation, StorePointer, beside};
 
 /// The data folder and the database of one installation.
 #[derive(Debug, Clone)]
@@ -95,7 +95,7 @@ impl Config {
         if let Some(database) = self.store_location()?.file() {
             // SQLite gives its journal the mode of the database.
             private_file::ensure(&database).map_err(Error::io(database.display()))?;
-            for journal in ["-wal", "-shm"].map(|suffix| with_suffix(&database, suffix)) {
+            for journal in ["-wal", "-shm"].map(|suffix| beside(&database, suffix)) {
                 private_file::restrict(&journal, 0o600).map_err(Error::io(journal.display()))?;
             }
         }
@@ -126,12 +126,6 @@ impl Config {
     pub fn staging_dir(&self) -> PathBuf {
         self.data.join("staging")
     }
-}
-
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }
 
 fn percent(path: &str) -> String {

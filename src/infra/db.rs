@@ -5,7 +5,6 @@
 //! Functions of other modules take a [`Conn`]; the caller of [`Db::read`] or [`Db::write`] decides what is one
 //! transaction.
 
-use dialect::Dialect;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -23,6 +22,7 @@ use crate::infra::error::{Message, Result};
 use crate::infra::fsync;
 use crate::infra::metric::Gauge;
 use checkpoint::Checkpointer;
+use dialect::Dialect;
 use pages::WrittenPages;
 use store_status::WritePurpose;
 

@@ -10,13 +10,17 @@ pub fn restrict_new_files() {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
 }
 
-/// Creates an empty file with mode 0600 where there is none, and takes other users' rights from one that exists.
-pub fn ensure(path: &Path) -> io::Result<()> {
+/// Options that create a file with mode 0600. What it is opened for is left to the caller.
+pub fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)?;
+    options
+}
+
+/// Creates an empty file with mode 0600 where there is none, and takes other users' rights from one that exists.
+pub fn ensure(path: &Path) -> io::Result<()> {
+    options().write(true).create(true).truncate(false).open(path)?;
     restrict(path, 0o600)
 }
 

@@ -126,7 +126,7 @@ fn read_or_create(path: &Path) -> Result<Vec<(u8, Key)>> {
 fn create(path: &Path) -> Result<()> {
     let temporary = path.with_extension(format!("new-{}", std::process::id()));
     let write = || -> std::io::Result<()> {
-        let mut file = private(&temporary)?;
+        let mut file = private_file::options().write(true).create(true).truncate(true).open(&temporary)?;
         write_key(&mut file, 1, &Key::generate())?;
         match fs::hard_link(&temporary, path) {
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
@@ -136,14 +136,6 @@ fn create(path: &Path) -> Result<()> {
         fs::File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
     };
     write().map_err(Error::io(path.display()))
-}
-
-fn private(path: &Path) -> std::io::Result<fs::File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
 }
 
 fn write_key(file: &mut fs::File, id: u8, key: &Key) -> std::io::Result<()> {

@@ -10,6 +10,13 @@ use url::Url;
 use crate::infra::atomic_file::AtomicFile;
 use crate::infra::error::{Error, Message, Result};
 
+/// The file beside that of a SQLite database whose name has this further suffix, such as `-wal`.
+pub fn beside(database: &Path, suffix: &str) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
 /// Location of a store.
 #[derive(Clone)]
 pub enum StoreLocation {

@@ -10,9 +10,9 @@
 //! delivery is safe. The files name deliveries by number only.
 
 use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::Read;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,6 +23,7 @@ use sha2::{Digest, Sha256};
 use crate::infra::error::{Error, Result};
 use crate::infra::failpoint::{self, Bug};
 use crate::infra::id::Id;
+use crate::infra::private_file;
 
 /// Bytes of the header: magic, and a digest of what the file belongs to.
 const HEADER: usize = 40;
@@ -77,7 +78,7 @@ impl BegunBodies {
     pub fn create(folder: &Path, mailer: Id) -> Result<Self> {
         let path = path(folder, mailer);
         let make = || {
-            let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
+            let file = private_file::options().read(true).write(true).create_new(true).open(&path)?;
             file.try_lock().map_err(|error| match error {
                 TryLockError::Error(error) => error,
                 TryLockError::WouldBlock => std::io::ErrorKind::WouldBlock.into(),

@@ -67,7 +67,10 @@ pub async fn erase_from_file(installation: &Installation, path: &Path, from: u64
 pub fn list_unsearchable(installation: &Installation) -> Vec<String> {
     let data = &installation.config.data;
     let files = files(&installation.config).unwrap_or_default().into_iter();
-    let unsearchable = files.filter(|path| records::is_unsearchable(path).unwrap_or(false));
+    // Messages can be searched, and there may be millions.
+    let is_message = |path: &PathBuf| path.file_name().is_some_and(|name| is_stored_message(&name.to_string_lossy()));
+    let others = files.filter(|path| !is_message(path));
+    let unsearchable = others.filter(|path| records::is_unsearchable(path).unwrap_or(false));
     unsearchable.map(|path| path.strip_prefix(data).unwrap_or(&path).display().to_string()).collect()
 }
 
@@ -118,7 +121,7 @@ impl ErasedSince {
 
     /// Whether a digest, in hexadecimal digits, is that of an erased contact.
     fn contains_hex(&self, hex: &str) -> bool {
-        self.digests.values().flatten().any(|digest| tombstone::hex(digest) == hex)
+        !hex.is_empty() && self.digests.values().flatten().any(|digest| tombstone::hex(digest) == hex)
     }
 }
 
@@ -148,17 +151,21 @@ impl Sweep {
             self.is_complete &= ignore_missing(atomic_file::remove_abandoned(path))?.unwrap_or(true);
             return Ok(());
         }
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        // There may be millions of these, complete and with nobody's name.
+        if is_stored_message(&name) {
+            return self.erase_message(path);
+        }
         if is_being_written(path)? {
             self.is_complete = false;
             return Ok(());
         }
         let owner = self.owners.get(&export_register::key(path)).copied();
         let is_erased = |found: &Address| self.erased.contains(found, owner);
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         if mention::is_named_after(&name, &is_erased) {
             return ignore_missing(fs::remove_file(path)).map(drop);
         }
-        if path.starts_with(&self.capture) || is_stored_message(&name) {
+        if path.starts_with(&self.capture) {
             return self.erase_message(path);
         }
         if name.to_lowercase().ends_with(".eml") {

@@ -1,14 +1,14 @@
 //! Wipes a store whose data has moved to another one: tables, database files and data files.
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::infra::config::Config;
 use crate::infra::db::Db;
 use crate::infra::db::query::Query;
 use crate::infra::db::store_status::{StoreState, StoreStatus};
 use crate::infra::error::{Error, Message, Result};
-use crate::infra::store_location::{StoreLocation, StorePointer};
+use crate::infra::store_location::{self, StoreLocation, StorePointer};
 use crate::mailer::lease;
 use crate::store_migration::data_files::RESTORE_GUARD;
 use crate::store_migration::endpoints::{is_same_folder, is_unused};
@@ -107,8 +107,8 @@ async fn check_moved(db: &Db) -> Result<()> {
 
 /// Removes a SQLite file with its journals and the numbers of its written pages.
 fn remove_database_files(file: &Path) -> Result<()> {
-    let with_suffix = |suffix: &str| PathBuf::from(format!("{}{suffix}", file.display()));
-    let beside = ["-wal", "-shm", "-journal", "-pages", "-pages.lock", "-cleaner.lock"].map(with_suffix);
+    let suffixes = ["-wal", "-shm", "-journal", "-pages", "-pages.lock", "-cleaner.lock"];
+    let beside = suffixes.map(|suffix| store_location::beside(file, suffix));
     // The database first: without its journals it could be read as something older.
     for path in [file.to_owned()].into_iter().chain(beside) {
         remove_if_there(&path)?;

@@ -19,11 +19,6 @@ pub struct Opened {
     pub shared: bool,
 }
 
-/// Creates an installation, or opens the one that is there.
-pub async fn create(config: Config) -> Result<Installation> {
-    open_or_create(config).await
-}
-
 /// Opens an installation.
 ///
 /// # Errors
@@ -34,11 +29,12 @@ pub async fn open(config: Config) -> Result<Installation> {
     if !config.is_initialized() {
         return Err(Message::new("no-installation").with("data", config.data.display()).not_found());
     }
-    open_or_create(config).await
+    create(config).await
 }
 
-/// Updates addresses that an earlier version stored in another form, repeats erasures that a restored database has missed, and ensures that there is a workspace.
-async fn open_or_create(config: Config) -> Result<Installation> {
+/// Creates an installation, or opens the one that is there. Updates addresses that an earlier version stored in another
+/// form, repeats erasures that a restored database has missed, and ensures that there is a workspace.
+pub async fn create(config: Config) -> Result<Installation> {
     let installation = Installation::open(config, Clock::system()).await?;
     canonical_upgrade::run(&installation).await?;
     erasure_log::replay(&installation).await?;

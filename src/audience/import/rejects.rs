@@ -1,10 +1,11 @@
 //! The rejects file: rows that were not imported, with line, reason word, explanation and raw text. It is created
 //! before anything is imported.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use crate::infra::error::{Error, Message, Result, of_csv};
+use crate::infra::private_file;
 
 /// Writes rejected rows, if the user asked for a file.
 pub struct Rejects(Option<(csv::Writer<File>, PathBuf)>);
@@ -18,11 +19,8 @@ impl Rejects {
         {
             return Err(Message::new("import-rejects-same").with("file", path.display()).invalid_field("rejects"));
         }
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(path).map_err(Error::io(path.display()))?;
+        let mut options = private_file::options();
+        let file = options.write(true).create(true).truncate(true).open(path).map_err(Error::io(path.display()))?;
         // Held until the import ends: a file erasure that replaced the file meanwhile would lose the rows to come.
         let _ = file.try_lock();
         let mut rejects = Self(Some((csv::Writer::from_writer(file), path.to_owned())));

@@ -4,15 +4,16 @@
 //! finds the messages of a contact, and the name does not reveal the address. A message is written to a temporary
 //! file, synced and renamed: there is a complete file or none.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::audience::address::Address;
 use crate::infra::clock::{Clock, Millis};
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::id::Ids;
 use crate::infra::installation::Installation;
+use crate::infra::private_file;
 use crate::infra::secret::Key;
 
 /// A folder of messages.
@@ -57,7 +58,7 @@ impl EmlStore {
         let temporary = self.path.join(format!(".{file}.part"));
         let write = || -> std::io::Result<()> {
             fs::create_dir_all(&self.path)?;
-            let mut part = create_private(&temporary)?;
+            let mut part = private_file::options().write(true).create_new(true).open(&temporary)?;
             part.write_all(message)?;
             part.sync_all()?;
             fs::rename(&temporary, self.path.join(&file))?;
@@ -146,16 +147,10 @@ fn parse_name(file: &str) -> Option<(Millis, u64)> {
     Some((at, u64::from_str_radix(number, 16).ok()?))
 }
 
-fn create_private(path: &Path) -> std::io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     const NOW: Millis = 1_795_255_200_000;

@@ -39,8 +39,7 @@ enum Format {
 
 /// Rewrites a file without the records that mention a wanted address. A file without such a record is not written.
 pub fn erase(path: &Path, is_wanted: &impl Fn(&Address) -> bool) -> io::Result<Outcome> {
-    let mut head = Vec::new();
-    File::open(path)?.take(4_096).read_to_end(&mut head)?;
+    let head = head(File::open(path)?)?;
     if is_opaque(&head) {
         return Ok(Outcome::Opaque);
     }
@@ -74,9 +73,14 @@ pub fn mentions(path: &Path, is_wanted: &impl Fn(&Address) -> bool) -> io::Resul
 
 /// Whether a file is of a format that cannot be searched.
 pub fn is_unsearchable(path: &Path) -> io::Result<bool> {
+    Ok(is_opaque(&head(File::open(path)?)?))
+}
+
+/// The first bytes of a file, by which its format is told.
+fn head(from: impl Read) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
-    File::open(path)?.take(4_096).read_to_end(&mut head)?;
-    Ok(is_opaque(&head))
+    from.take(4_096).read_to_end(&mut head)?;
+    Ok(head)
 }
 
 /// Archives, databases and documents.
@@ -111,8 +115,8 @@ fn format_of(name: &str, head: &[u8]) -> Format {
 
 fn erase_compressed(path: &Path, name: &str, is_wanted: &impl Fn(&Address) -> bool) -> io::Result<Outcome> {
     let open = || File::open(path).map(|file| BufReader::new(MultiGzDecoder::new(BufReader::new(file))));
-    let mut head = Vec::new();
-    if open()?.take(4_096).read_to_end(&mut head).is_err() || is_opaque(&head) || Encoding::for_bom(&head).is_some() {
+    let Ok(head) = head(open()?) else { return Ok(Outcome::Opaque) };
+    if is_opaque(&head) || Encoding::for_bom(&head).is_some() {
         return Ok(Outcome::Opaque);
     }
     let format = match format_of(name, &head) {

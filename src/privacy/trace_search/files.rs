@@ -13,6 +13,7 @@ use super::TraceReport;
 use super::scan::{Counts, Patterns, Scan, StreamKind};
 use crate::infra::error::Result;
 use crate::infra::installation::Installation;
+use crate::infra::store_location;
 
 /// Bytes of a piece of a file of pages.
 const PIECE: u64 = 16 << 20;
@@ -59,7 +60,7 @@ impl SearchedFiles {
             return;
         }
         for suffix in ["", "-wal", "-shm", "-journal"] {
-            let path = PathBuf::from(format!("{}{suffix}", file.display()));
+            let path = store_location::beside(file, suffix);
             if path.exists() {
                 let name = path.display().to_string();
                 self.files.push(File { path, name, kind: StreamKind::Pages });

@@ -5,13 +5,14 @@
 //! (`sendoff.db-pages`). When it cannot be certain that no frame was missed (another program emptied the WAL, another
 //! copy of the database was put in place, the file is lost), all pages count as written.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use super::page_set::PageSet;
 use crate::infra::atomic_file::AtomicFile;
+use crate::infra::{private_file, store_location};
 
 /// First line of the file.
 const MAGIC: &[u8] = b"sendoff pages 1\n";
@@ -144,18 +145,12 @@ impl WrittenPages {
     }
 
     fn beside(&self, suffix: &str) -> PathBuf {
-        let mut name = self.database.clone().into_os_string();
-        name.push(suffix);
-        PathBuf::from(name)
+        store_location::beside(&self.database, suffix)
     }
 }
 
 fn open_lock(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.create(true).append(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    private_file::options().create(true).append(true).open(path)
 }
 
 impl Record {
