@@ -8,7 +8,7 @@ use sendoff::audience::list::List;
 use sendoff::audience::segment;
 use sendoff::audience::subscription::{self, NewSubscription, State};
 use sendoff::campaign::delivery;
-use sendoff::campaign::model::{self, Campaign, NewCampaign};
+use sendoff::campaign::model::Campaign;
 use sendoff::campaign::preflight;
 use sendoff::infra::id::Id;
 use sqlx::Row;
@@ -91,18 +91,7 @@ async fn announced(fixture: &Fixture, list: &List) -> i64 {
     let installation = &fixture.installation;
     let source =
         "+++\nname = \"draft\"\nlist = \"News\"\nfrom = \"Shop <news@shop.example>\"\nsubject = \"Hi\"\n+++\nHello\n";
-    let new = NewCampaign {
-        id: installation.ids.next().expect("an id"),
-        name: "draft",
-        format: "md",
-        source,
-        list: list.id,
-        segment: None,
-    };
-    let mut tx = installation.db.write().await.expect("a transaction");
-    let id = model::save_draft(&mut tx, fixture.workspace.id, &new, NOW).await.expect("a draft");
-    let campaign = model::find(&mut tx, id).await.expect("asked").expect("there");
-    tx.commit().await.expect("committed");
+    let campaign = fixture.save_draft(fixture.workspace.id, list.id, "draft", source).await;
     preflight::check(installation, &campaign, true, |_, _| {}).await.expect("checked").recipients
 }
 

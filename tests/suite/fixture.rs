@@ -8,6 +8,7 @@ use sendoff::audience::contact::{self, NewContact, Values};
 use sendoff::audience::list;
 use sendoff::audience::subscription::{self, NewSubscription, State};
 use sendoff::audience::workspace::{self, Workspace};
+use sendoff::campaign::model::{self, Campaign, NewCampaign};
 use sendoff::infra::clock::Clock;
 use sendoff::infra::config::Config;
 use sendoff::infra::id::Id;
@@ -96,6 +97,26 @@ impl Fixture {
         }
         tx.commit().await.expect("committed");
         list.id
+    }
+
+    /// Saves the source of an email as a draft to a list of a workspace.
+    pub async fn save_draft(&self, workspace: Id, list: Id, name: &str, source: &str) -> Campaign {
+        let installation = &self.installation;
+        let id = installation.ids.next().expect("an id");
+        let new = NewCampaign { id, name, format: "md", source, list, segment: None };
+        let mut tx = installation.db.write().await.expect("a transaction");
+        let id = model::save_draft(&mut tx, workspace, &new, installation.clock.now()).await.expect("a draft");
+        let campaign = model::find(&mut tx, id).await.expect("asked").expect("there");
+        tx.commit().await.expect("committed");
+        campaign
+    }
+
+    /// [`Fixture::save_draft`] to the list `News` of the workspace.
+    pub async fn draft_to_news(&self, name: &str, source: &str) -> Campaign {
+        let mut conn = self.installation.db.read().await.expect("a connection");
+        let list = list::need(&mut conn, self.workspace.id, "News").await.expect("a list").id;
+        drop(conn);
+        self.save_draft(self.workspace.id, list, name, source).await
     }
 
     /// The id of a contact.

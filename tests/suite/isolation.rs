@@ -5,7 +5,7 @@ use sendoff::audience::contact::{self, NewContact, Values};
 use sendoff::audience::subscription::{self, NewSubscription};
 use sendoff::audience::{list, workspace};
 use sendoff::campaign::model::transition;
-use sendoff::campaign::model::{self, Campaign, NewCampaign, State, content};
+use sendoff::campaign::model::{self, Campaign, State, content};
 use sendoff::campaign::recurrence::Recurrence;
 use sendoff::campaign::series::{self, State as Stand};
 use sendoff::campaign::{delivery, launch};
@@ -36,19 +36,7 @@ async fn second_workspace(fixture: &Fixture) -> (Id, Id) {
 }
 
 async fn draft(fixture: &Fixture, workspace: Id, list: Id, source: &str) -> Campaign {
-    let installation = &fixture.installation;
-    let new = NewCampaign {
-        id: installation.ids.next().expect("an id"),
-        name: "winter",
-        format: "md",
-        source,
-        list,
-        segment: None,
-    };
-    let mut tx = installation.db.write().await.expect("a transaction");
-    let id = model::save_draft(&mut tx, workspace, &new, installation.clock.now()).await.expect("a draft");
-    tx.commit().await.expect("committed");
-    found(fixture, id).await
+    fixture.save_draft(workspace, list, "winter", source).await
 }
 
 async fn found(fixture: &Fixture, id: Id) -> Campaign {

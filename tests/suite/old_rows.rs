@@ -5,8 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use sendoff::audience::list;
-use sendoff::campaign::model::{self, Campaign, NewCampaign, State, content};
+use sendoff::campaign::model::{self, Campaign, State, content};
 use sendoff::campaign::{delivery, launch};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Executor};
@@ -30,15 +29,8 @@ impl Drop for Serve {
 }
 
 async fn launch_campaign(fixture: &Fixture, name: &str) {
-    let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
-    let source = EMAIL.replace("autumn", name);
-    let mut tx = installation.db.write().await.expect("a transaction");
-    let list = list::need(&mut tx, workspace, "News").await.expect("a list").id;
-    let id = installation.ids.next().expect("an id");
-    let new = NewCampaign { id, name, format: "md", source: &source, list, segment: None };
-    model::save_draft(&mut tx, workspace, &new, installation.clock.now()).await.expect("a draft");
-    tx.commit().await.expect("committed");
-    launch::start(installation, &find(fixture, name).await).await.expect("launched");
+    let draft = fixture.draft_to_news(name, &EMAIL.replace("autumn", name)).await;
+    launch::start(&fixture.installation, &draft).await.expect("launched");
 }
 
 async fn find(fixture: &Fixture, name: &str) -> Campaign {

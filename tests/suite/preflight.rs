@@ -5,7 +5,6 @@ use sendoff::audience::contact::{self, NewContact};
 use sendoff::audience::field::{self, Field};
 use sendoff::audience::list;
 use sendoff::audience::subscription::{self, NewSubscription, State};
-use sendoff::campaign::model::{self, NewCampaign};
 use sendoff::campaign::preflight::{self, Preflight};
 use serde_json::{Value, json};
 
@@ -39,25 +38,11 @@ async fn subscribe(fixture: &Fixture, values: &[Value]) {
 }
 
 async fn check(fixture: &Fixture, name: &str, body: &str) -> Preflight {
-    let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
+    let (installation, _workspace) = (&fixture.installation, fixture.workspace.id);
     let source = format!(
         "+++\nname = \"{name}\"\nlist = \"News\"\nfrom = \"Shop <news@shop.example>\"\nsubject = \"Autumn\"\n+++\n{body}\n"
     );
-    let mut tx = installation.db.write().await.expect("a transaction");
-    let list = list::need(&mut tx, workspace, "News").await.expect("a list");
-    let new = NewCampaign {
-        id: installation.ids.next().expect("an id"),
-        name,
-        format: "md",
-        source: &source,
-        list: list.id,
-        segment: None,
-    };
-    model::save_draft(&mut tx, workspace, &new, installation.clock.now()).await.expect("a draft");
-    tx.commit().await.expect("committed");
-    let campaign = model::find_by_name(&mut installation.db.read().await.expect("a connection"), workspace, name)
-        .await
-        .expect("there");
+    let campaign = fixture.draft_to_news(name, &source).await;
     preflight::check(installation, &campaign, true, |_, _| {}).await.expect("checked")
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use sendoff::campaign::launch;
 use sendoff::campaign::model::transition;
 use sendoff::campaign::model::{self, State};
 use sendoff::campaign::rate_limit::RateLimit;
@@ -127,26 +128,8 @@ both!(spare_relay_is_used_only_while_no_other_is_available, |fixture| {
 
 /// Launches an email under another name; returns the number of deliveries.
 pub async fn start_as(fixture: &Fixture, email: &str, name: &str) -> u64 {
-    use sendoff::audience::list;
-    use sendoff::campaign::launch;
-    use sendoff::campaign::model::NewCampaign;
-    let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
-    let mut tx = installation.db.write().await.expect("a transaction");
-    let list = list::need(&mut tx, workspace, "News").await.expect("a list");
-    let new = NewCampaign {
-        id: installation.ids.next().expect("an id"),
-        name,
-        format: "md",
-        source: email,
-        list: list.id,
-        segment: None,
-    };
-    model::save_draft(&mut tx, workspace, &new, installation.clock.now()).await.expect("a draft");
-    tx.commit().await.expect("committed");
-    let mut conn = installation.db.read().await.expect("a connection");
-    let draft = model::find_by_name(&mut conn, workspace, name).await.expect("the campaign");
-    drop(conn);
-    launch::start(installation, &draft).await.expect("launched").expect("begun")
+    let draft = fixture.draft_to_news(name, email).await;
+    launch::start(&fixture.installation, &draft).await.expect("launched").expect("begun")
 }
 
 both!(bound_campaign_uses_its_relay_or_waits, |fixture| {

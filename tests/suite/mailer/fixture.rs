@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sendoff::audience::list;
-use sendoff::campaign::model::{self, Campaign, NewCampaign};
+use sendoff::campaign::model::{self, Campaign};
 use sendoff::campaign::{delivery, launch};
 use sendoff::infra::setting::{self, Setting};
 use sendoff::mailer::relay::{self, Relay, RelayKind};
@@ -32,20 +31,7 @@ pub async fn start(fixture: &Fixture, email: &str) -> Campaign {
 }
 
 pub async fn draft(fixture: &Fixture, email: &str) -> Campaign {
-    let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
-    let mut tx = installation.db.write().await.expect("a transaction");
-    let list = list::need(&mut tx, workspace, "News").await.expect("a list");
-    let new = NewCampaign {
-        id: installation.ids.next().expect("an id"),
-        name: "autumn",
-        format: "md",
-        source: email,
-        list: list.id,
-        segment: None,
-    };
-    model::save_draft(&mut tx, workspace, &new, installation.clock.now()).await.expect("a draft");
-    tx.commit().await.expect("committed");
-    campaign(fixture).await
+    fixture.draft_to_news("autumn", email).await
 }
 
 pub async fn campaign(fixture: &Fixture) -> Campaign {

@@ -14,7 +14,6 @@ use sendoff::audience::field::{self, Field};
 use sendoff::audience::list::{self, List};
 use sendoff::audience::subscription::{self, NewSubscription, State};
 use sendoff::campaign::erased_counts;
-use sendoff::campaign::model::{self, NewCampaign};
 use sendoff::campaign::{delivery, launch};
 use sendoff::infra::clock::DAY;
 use sendoff::infra::id::Id;
@@ -194,18 +193,8 @@ pub async fn launch(fixture: &Fixture, name: &str, list: &List) -> Id {
          # Hello\n\n[Look]({SHOP})\n\n[Near you](https://shop.example.org/{{{{ city }}}})\n",
         list.name
     );
-    let mut tx = installation.db.write().await.expect("a transaction");
-    let new = NewCampaign {
-        id: installation.ids.next().expect("an id"),
-        name,
-        format: "md",
-        source: &source,
-        list: list.id,
-        segment: None,
-    };
-    let id = model::save_draft(&mut tx, workspace, &new, NOW).await.expect("added");
-    let campaign = model::find(&mut tx, id).await.expect("asked").expect("there");
-    tx.commit().await.expect("committed");
+    let campaign = fixture.save_draft(workspace, list.id, name, &source).await;
+    let id = campaign.id;
     launch::start(installation, &campaign).await.expect("launched");
     let taken = canary::take(fixture, &campaign).await;
     let ends: Vec<_> = taken.into_values().map(|delivery| (delivery, delivery::State::Accepted)).collect();
