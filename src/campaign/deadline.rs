@@ -16,6 +16,9 @@ pub async fn pause_late_campaigns(installation: &Installation) -> Result<()> {
     let now = installation.clock.now();
     let late = model::list_late(&mut *installation.db.read().await?, now).await?;
     for campaign in late {
+        if count_unsent(&mut *installation.db.read().await?, campaign.id).await? == 0 {
+            continue;
+        }
         let mut tx = installation.db.write().await?;
         let unsent = count_unsent(&mut tx, campaign.id).await?;
         if unsent == 0 {

@@ -20,6 +20,7 @@ pub mod forget;
 pub mod freeze;
 pub mod in_flight;
 pub mod mark;
+pub mod open_lanes;
 pub mod orphan_repair;
 pub mod reassign_lanes;
 pub mod record;
@@ -38,6 +39,7 @@ pub use claim::{Claim, Claimed, claim};
 pub use forget::forget;
 pub use freeze::freeze;
 pub use mark::{Mark, Marked, Recipient, collect_marked, mark, may_send, peek, prepare_mark, release};
+pub use open_lanes::next_due;
 pub use reassign_lanes::reassign_lanes;
 pub use record::{DeliveryResult, ResultBatch, list_sending, record, recover, return_unbegun, skip_pending};
 pub use skip_reason::{count_by_reason, skip_reason};
@@ -98,36 +100,6 @@ pub async fn is_settled(conn: &mut Conn, campaign: Id) -> Result<bool> {
     Ok(open.is_none())
 }
 
-/// True when a delivery of the campaign can be claimed now.
-pub async fn is_due(conn: &mut Conn, campaign: Id, now: Millis) -> Result<bool> {
-    Ok(next_due(conn, campaign).await?.is_some_and(|due| due <= now))
-}
-
-/// True when another mailer holds deliveries of the campaign. It finishes them, or they are recovered once its lease has
-/// expired.
-pub async fn is_held(conn: &mut Conn, campaign: Id, mailer: Id) -> Result<bool> {
-    let held = Query::new(
-        "select 1
-           from delivery
-          where mailer_id is not null and campaign_id = :campaign and mailer_id <> :mailer
-          limit 1",
-    )
-    .bind("campaign", campaign)
-    .bind("mailer", mailer)
-    .fetch_optional(conn)
-    .await?;
-    Ok(held.is_some())
-}
-
-/// When the next pending delivery of the campaign is due.
-pub async fn next_due(conn: &mut Conn, campaign: Id) -> Result<Option<Millis>> {
-    let mut next = None;
-    for lane in list_due_lanes(conn, campaign).await? {
-        next = [next, next_due_in_lane(conn, campaign, &lane).await?].into_iter().flatten().min();
-    }
-    Ok(next)
-}
-
 /// When the next pending delivery of the campaign in this lane is due.
 pub async fn next_due_in_lane(conn: &mut Conn, campaign: Id, lane: &str) -> Result<Option<Millis>> {
     let row = Query::new(
@@ -142,28 +114,6 @@ pub async fn next_due_in_lane(conn: &mut Conn, campaign: Id, lane: &str) -> Resu
     .fetch_optional(conn)
     .await?;
     Ok(row.map(|row| row.get(0)))
-}
-
-/// Lanes with pending deliveries of the campaign. One index lookup per lane.
-pub async fn list_due_lanes(conn: &mut Conn, campaign: Id) -> Result<Vec<String>> {
-    let mut lanes: Vec<String> = Vec::new();
-    loop {
-        let row = Query::new(
-            "select lane
-               from delivery
-              where campaign_id = :campaign and lane > :last and state = 'pending'
-              order by lane
-              limit 1",
-        )
-        .bind("campaign", campaign)
-        .bind("last", lanes.last().map_or("", String::as_str))
-        .fetch_optional(&mut *conn)
-        .await?;
-        match row {
-            Some(row) => lanes.push(row.get(0)),
-            None => return Ok(lanes),
-        }
-    }
 }
 
 /// Number of deliveries of a campaign that the relay deferred and that wait to be tried again.

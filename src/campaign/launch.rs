@@ -3,6 +3,7 @@
 
 use super::audience;
 use super::composer::Composer;
+use super::composer_cache::ComposerCache;
 use super::delivery::{self, freeze::NewDeliveries};
 use super::model::transition;
 use super::model::transition::TimeBounds;
@@ -145,19 +146,31 @@ async fn hold(conn: &mut Conn, campaign: &Campaign, schedule: &Schedule, now: Mi
 /// Does everything that is due by the clock: creates campaigns of series, starts scheduled campaigns, pauses late ones,
 /// and skips deliveries that returned to a recalled campaign.
 pub async fn run_due(installation: &Installation) -> Result<()> {
-    series::run_due(installation).await?;
-    start_scheduled(installation).await?;
-    deadline::pause_late_campaigns(installation).await?;
-    recall::skip_returned(installation).await
+    DueWork::default().run(installation).await
+}
+
+/// The same again and again: remembers for a while when series recur, so that their files are not read each time.
+#[derive(Debug, Default)]
+pub struct DueWork {
+    recurrences: series::RecurrenceCache,
+}
+
+impl DueWork {
+    /// [`run_due`]. Writes nothing where nothing is due.
+    pub async fn run(&mut self, installation: &Installation) -> Result<()> {
+        series::run_due(installation, &mut self.recurrences).await?;
+        start_scheduled(installation).await?;
+        deadline::pause_late_campaigns(installation).await?;
+        recall::skip_returned(installation).await
+    }
 }
 
 /// Starts the scheduled campaigns whose time has come. One that cannot start becomes a draft with the reason, so that it
 /// does not block the others.
 async fn start_scheduled(installation: &Installation) -> Result<()> {
-    let scheduled = model::list_in_state(&mut *installation.db.read().await?, State::Scheduled).await?;
-    for campaign in
-        scheduled.into_iter().filter(|campaign| campaign.starts_at.is_some_and(|at| at <= installation.clock.now()))
-    {
+    let now = installation.clock.now();
+    let due = model::list_startable(&mut *installation.db.read().await?, now).await?;
+    for campaign in due {
         let started = panic::catch_async(start(installation, &campaign)).await.flatten();
         if started.as_ref().is_err_and(panic::is_panic) {
             installation.panics.record("start");
@@ -185,7 +198,12 @@ async fn start_scheduled(installation: &Installation) -> Result<()> {
 }
 
 /// The message of a delivery as HTML for the browser; `None` when the delivery or its contact does not exist any more.
-pub async fn view_in_browser(installation: &Installation, campaign: Id, delivery: Id) -> Result<Option<String>> {
+pub async fn view_in_browser(
+    installation: &Installation,
+    composers: &ComposerCache,
+    campaign: Id,
+    delivery: Id,
+) -> Result<Option<String>> {
     let mut conn = installation.db.read().await?;
     let Some((contact, of)) = delivery::contact_of(&mut conn, delivery).await? else { return Ok(None) };
     let (Some(contact), Some(campaign)) =
@@ -198,7 +216,7 @@ pub async fn view_in_browser(installation: &Installation, campaign: Id, delivery
     }
     let fields = serde_json::to_string(&contact.values).map_err(|_| Message::new("skipped-fields").internal())?;
     let recipient = delivery::Recipient { delivery, address: contact.address.expose(), fields };
-    match Composer::load(installation, &mut conn, &campaign).await {
+    match composers.get_or_load(installation, &mut conn, &campaign).await {
         Ok(composer) => Ok(composer.render(&recipient).ok().map(|rendered| rendered.html)),
         Err(error) => {
             tracing::error!(campaign.id = of, why = error.message().key, "frozen content cannot be compiled");

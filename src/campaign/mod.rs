@@ -2,6 +2,7 @@
 
 pub mod audience;
 pub mod composer;
+pub mod composer_cache;
 pub mod deadline;
 pub mod delivery;
 pub mod erased_counts;
@@ -17,6 +18,7 @@ pub mod rate_limit;
 pub mod recall;
 pub mod recipient_time;
 pub mod recurrence;
+pub mod running;
 pub mod schedule;
 pub mod series;
 pub mod stop_rule;

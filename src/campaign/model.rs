@@ -237,6 +237,11 @@ pub async fn list_in_state(conn: &mut Conn, state: State) -> Result<Vec<Campaign
     select(conn, Query::new("where state = :state order by id").bind("state", state.as_str())).await
 }
 
+/// Scheduled campaigns whose time has come, oldest first.
+pub async fn list_startable(conn: &mut Conn, now: Millis) -> Result<Vec<Campaign>> {
+    select(conn, Query::new("where state = 'scheduled' and starts_at <= :now order by id").bind("now", now)).await
+}
+
 /// Running campaigns whose latest time has passed.
 pub async fn list_late(conn: &mut Conn, now: Millis) -> Result<Vec<Campaign>> {
     select(conn, Query::new("where state = 'running' and until_at <= :now").bind("now", now)).await

@@ -4,9 +4,13 @@
 //! clocks may disagree or go back. `checked_day` only detects occurrences missed while no mailer ran. It follows the clock
 //! in both directions, so that a clock that was a year ahead for a moment does not stop a series for a year.
 
+use std::collections::HashMap;
+use std::time::Duration;
+
 use jiff::civil::Date;
 use sqlx::Row;
 use sqlx::any::AnyRow;
+use tokio::time::Instant;
 
 use super::model::content::{self, CampaignSource};
 use super::model::occurrence::{self, NewOccurrence};
@@ -156,14 +160,28 @@ pub async fn next(conn: &mut Conn, series: &Series, now: Millis) -> Result<Occur
     Template::read(conn, series).await?.recurrence.next(now)
 }
 
+/// How long a recurrence is taken as it was read: after this time a changed file counts.
+const RECURRENCE_TTL: Duration = Duration::from_secs(10);
+
+/// The recurrences of running series, by series, with the time when they were read.
+#[derive(Debug, Default)]
+pub struct RecurrenceCache(HashMap<Id, (Instant, Recurrence)>);
+
+impl RecurrenceCache {
+    fn get(&self, series: Id) -> Option<&Recurrence> {
+        let (read_at, recurrence) = self.0.get(&series)?;
+        (read_at.elapsed() < RECURRENCE_TTL).then_some(recurrence)
+    }
+}
+
 /// Creates the campaigns of the occurrences that are due. A series that cannot go on is stopped with its reason, so that
 /// it does not block the others.
-pub async fn run_due(installation: &Installation) -> Result<()> {
+pub async fn run_due(installation: &Installation, recurrences: &mut RecurrenceCache) -> Result<()> {
     let running = Query::new("where state = 'running' order by id");
     let running = select(&mut *installation.db.read().await?, running).await?;
     for row in &running {
         let checked = match from_row(row) {
-            Ok(series) => check(installation, &series).await,
+            Ok(series) => check(installation, &series, recurrences).await,
             Err(error) => Err(error),
         };
         match checked {
@@ -196,12 +214,19 @@ async fn stop_broken(conn: &mut Conn, series: Id, why: &Message) -> Result<()> {
 }
 
 /// Checks the latest occurrence of a running series: creates its campaign, asks, or skips it.
-async fn check(installation: &Installation, series: &Series) -> Result<()> {
+async fn check(installation: &Installation, series: &Series, recurrences: &mut RecurrenceCache) -> Result<()> {
+    let now = installation.clock.now();
+    let is_checked = |latest: Occurrence| latest.day == series.checked_day || latest.at <= series.began_at;
+    if let Some(known) = recurrences.get(series.id)
+        && is_checked(known.latest(now)?)
+    {
+        return Ok(());
+    }
     let template = Template::read(&mut *installation.db.read().await?, series).await?;
     let recurrence = &template.recurrence;
-    let now = installation.clock.now();
+    recurrences.0.insert(series.id, (Instant::now(), recurrence.clone()));
     let latest = recurrence.latest(now)?;
-    if latest.day == series.checked_day || latest.at <= series.began_at {
+    if is_checked(latest) {
         return Ok(());
     }
     let mut tx = installation.db.write().await?;

@@ -15,7 +15,7 @@ use super::shutdown;
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::i18n::Lang;
 use crate::infra::installation::Installation;
-use crate::mailer::lease;
+use crate::infra::lock_file;
 use crate::mailer::scheduler::Mode;
 use crate::privacy::physical_erasure::BackgroundEraser;
 use crate::web::router;
@@ -83,7 +83,7 @@ pub async fn run(installation: &Installation, args: Args, lang: Lang, json: bool
     }
     // One `serve` for each data folder: its journals have one reader. Machines that share a PostgreSQL have a folder
     // each.
-    let _lock = lease::lock_file(&installation.config.data.join("serve.lock"))?;
+    let _lock = lock_file::acquire(&installation.config.data.join("serve.lock"))?;
     let supervisor = MailerSupervisor::start(installation).await?;
     let stop = supervisor.stop.clone();
     let eraser = BackgroundEraser::start(installation.clone());

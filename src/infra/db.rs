@@ -26,6 +26,7 @@ use dialect::Dialect;
 use pages::WrittenPages;
 use store_status::WritePurpose;
 
+mod access_count;
 pub mod bulk_insert;
 mod checkpoint;
 pub mod column_scan;
@@ -45,6 +46,7 @@ pub mod table;
 mod vacuum;
 pub mod value;
 
+pub use access_count::AccessCount;
 pub use lock::{has_row_locks, lock_addresses_exclusive, lock_addresses_shared, lock_configuration};
 pub use pages::PageCleaner;
 pub use query::Query;
@@ -98,6 +100,7 @@ pub struct Db {
     /// SQLite: whether it was built with the table of pages.
     can_clean: bool,
     vacuums: Gauge,
+    accesses: AccessCount,
     address: Address,
 }
 
@@ -204,6 +207,7 @@ impl Db {
             pages,
             can_clean,
             vacuums: Gauge::default(),
+            accesses: AccessCount::default(),
             address: Address(url.into()),
         })
     }
@@ -236,7 +240,13 @@ impl Db {
 
     /// A connection for reading. Take one per request, not per query.
     pub async fn read(&self) -> Result<PoolConnection<Any>> {
+        self.accesses.add_read();
         Ok(self.pool.acquire().await?)
+    }
+
+    /// How often this process has used the database.
+    pub fn accesses(&self) -> &AccessCount {
+        &self.accesses
     }
 
     /// A write transaction. Refused while the store is carried elsewhere.

@@ -1,6 +1,9 @@
 //! The installation: data folder, database, clock, ids and keys, opened once and passed to every module.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Notify;
 
 use crate::infra::clock::Clock;
 use crate::infra::config::Config;
@@ -46,6 +49,12 @@ pub struct MailerStatus {
     pub mailers: Gauge,
     /// Mailers that hold a lease.
     pub leases: Gauge,
+    /// Looks of schedulers for work.
+    looks: Arc<AtomicU64>,
+    /// Group commits.
+    commits: Arc<AtomicU64>,
+    /// Notified when there may be work for a mailer that waits.
+    wake: Arc<Notify>,
     /// Catalogue key of why the last mailer exited.
     exit: Arc<Mutex<Option<&'static str>>>,
 }
@@ -55,6 +64,36 @@ impl MailerStatus {
     pub fn exit_reason(&self) -> Option<&'static str> {
         let exit = *self.exit.lock().unwrap_or_else(PoisonError::into_inner);
         exit.filter(|_| self.leases.get() == 0)
+    }
+
+    /// How many times schedulers of this process have looked for work.
+    pub fn looks(&self) -> u64 {
+        self.looks.load(Ordering::Relaxed)
+    }
+
+    /// Counts a look for work.
+    pub fn count_look(&self) {
+        self.looks.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many group commits mailers of this process have made.
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Acquire)
+    }
+
+    /// Counts a group commit.
+    pub fn count_commit(&self) {
+        self.commits.fetch_add(1, Ordering::Release);
+    }
+
+    /// Lets a mailer of this process look for work at once. Mailers of other processes look within a second.
+    pub fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Waits for [`MailerStatus::wake`].
+    pub async fn woken(&self) {
+        self.wake.notified().await;
     }
 
     /// Records that a mailer exited, with the catalogue key of the reason.

@@ -14,6 +14,7 @@ pub mod i18n;
 pub mod id;
 pub mod id_range;
 pub mod installation;
+pub mod lock_file;
 pub mod message;
 pub mod metric;
 pub mod network;

@@ -11,12 +11,12 @@
 //! Of the marked deliveries of a dead mailer only those become uncertain whose body had begun, where its file in this data
 //! folder can tell ([`begun_bodies`]).
 //!
-//! On SQLite a file lock keeps a second mailer out of the data folder, so every other lease is of a dead mailer. On
-//! PostgreSQL the same lock tells a mailer that the last one of its own folder is dead.
+//! On SQLite a lock file keeps a second mailer out of the data folder, so every other lease is of a dead mailer. Since the
+//! lock file tells whether the mailer is alive, its lease does not expire, and an idle mailer writes nothing. On PostgreSQL
+//! the same lock tells a mailer that the last one of its own folder is dead.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
-use std::path::Path;
+use std::fs::{self, File};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use sqlx::Row;
@@ -28,11 +28,16 @@ use super::restore_guard::RestoreGuard;
 use crate::campaign::delivery::{self, uncertain};
 use crate::infra::clock::{DAY, Millis};
 use crate::infra::db::{Conn, Db, Query, Script, StatementResult};
-use crate::infra::error::{Error, Message, Result};
+use crate::infra::error::{Error, Result};
 use crate::infra::failpoint::{self, Bug};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
+use crate::infra::lock_file;
 use crate::infra::setting::{self, Setting};
+
+/// Term of a lease whose mailer is alive while it holds the lock file, in ms. In a database that several machines share,
+/// where it may be moved to, a lease of more than a day is none.
+const HELD_BY_FILE: Millis = 36_500 * DAY;
 
 /// The lease of one mailer.
 pub struct Lease {
@@ -42,6 +47,8 @@ pub struct Lease {
     pub begun: Option<Arc<BegunBodies>>,
     freshness: LeaseFreshness,
     restore_guard: RestoreGuard,
+    /// Group commits of this process when the restore guard was increased last.
+    commits: u64,
     _lock: Option<File>,
 }
 
@@ -64,7 +71,7 @@ impl Lease {
     /// # Errors
     /// Unavailable while machines are awaited after an older copy of the database was put back.
     pub async fn acquire(installation: &Installation) -> Result<(Self, Recovered)> {
-        let lock = match lock_file(&installation.config.data.join("mailer.lock")) {
+        let lock = match lock_file::acquire(&lock_path(installation)) {
             Ok(lock) => Some(lock),
             // Several mailers may share the database, even with one data folder.
             Err(_) if installation.db.is_shared() => None,
@@ -85,7 +92,7 @@ impl Lease {
         }
         let row = Query::new("insert into lease (id, until) values (:id, {now_ms} + :term) returning until")
             .bind("id", id)
-            .bind("term", term)
+            .bind("term", if installation.db.is_shared() { term } else { HELD_BY_FILE })
             .fetch_optional(&mut tx)
             .await?;
         follow_clock(installation, row.map(|row| row.get(0)), term);
@@ -120,7 +127,8 @@ impl Lease {
                 None
             }
         };
-        Ok((Self { id, begun, freshness, restore_guard, _lock: lock }, recovered))
+        let commits = installation.mailer_status.commits();
+        Ok((Self { id, begun, freshness, restore_guard, commits, _lock: lock }, recovered))
     }
 
     /// The local view of whether the lease holds.
@@ -131,6 +139,32 @@ impl Lease {
     /// Renews the lease for another term. False when it had expired: other mailers may have recovered the deliveries,
     /// and this one must stop at once. False also while machines are awaited after a restore.
     pub async fn renew(&mut self, installation: &Installation) -> Result<bool> {
+        if installation.db.is_shared() { self.renew_row(installation).await } else { self.confirm(installation).await }
+    }
+
+    /// Renews a lease that the lock file holds. Writes only after something was sent.
+    async fn confirm(&mut self, installation: &Installation) -> Result<bool> {
+        let (requested, commits) = (installation.clock.uptime(), installation.mailer_status.commits());
+        let mut conn = installation.db.read().await?;
+        installation.db.check_schema_version(&mut conn).await?;
+        let row =
+            Query::new("select 1 from lease where id = :id").bind("id", self.id).fetch_optional(&mut conn).await?;
+        if row.is_none() {
+            return Ok(false);
+        }
+        drop(conn);
+        if commits != self.commits {
+            let mut tx = installation.db.write().await?;
+            self.restore_guard.increase(&mut tx).await?;
+            tx.commit().await?;
+            self.restore_guard.save(installation)?;
+            self.commits = commits;
+        }
+        self.freshness.renew(requested);
+        Ok(true)
+    }
+
+    async fn renew_row(&mut self, installation: &Installation) -> Result<bool> {
         let requested = installation.clock.uptime();
         let mut tx = installation.db.write().await?;
         installation.db.check_schema_version(&mut tx).await?;
@@ -145,7 +179,7 @@ impl Lease {
         .fetch_optional(&mut tx)
         .await?;
         let Some(until) = row.map(|row| row.get(0)) else { return Ok(false) };
-        if installation.db.is_shared() && !machine::list_awaited(&mut tx).await?.is_empty() {
+        if !machine::list_awaited(&mut tx).await?.is_empty() {
             return Ok(false);
         }
         self.restore_guard.increase(&mut tx).await?;
@@ -220,12 +254,56 @@ fn follow_clock(installation: &Installation, until: Option<Millis>, term: Millis
     }
 }
 
-/// Recovers deliveries in a transaction of its own, apart from the renewal: that must not wait for it.
+/// The mailers that are alive, on all machines.
+pub async fn count_alive(conn: &mut Conn, installation: &Installation) -> Result<i64> {
+    if !installation.db.is_shared() && !lock_file::is_held(&lock_path(installation)) {
+        return Ok(0);
+    }
+    let row = Query::new("select count(*) from lease where until > {now_ms}").fetch_optional(conn).await?;
+    Ok(row.map_or(0, |row| row.get(0)))
+}
+
+fn lock_path(installation: &Installation) -> PathBuf {
+    installation.config.data.join("mailer.lock")
+}
+
+/// Recovers deliveries in a transaction of its own, apart from the renewal: that must not wait for it. Writes nothing where
+/// there is nothing to recover.
 pub async fn recover(installation: &Installation) -> Result<Recovered> {
+    let mut conn = installation.db.read().await?;
+    if !is_recovery_due(&mut conn, installation.db.is_shared()).await? {
+        return Ok(Recovered::default());
+    }
+    drop(conn);
     let mut tx = installation.db.write().await?;
     let recovered = recover_expired(&mut tx, installation).await?;
     tx.commit().await?;
     Ok(recovered)
+}
+
+/// True when [`recover_expired`] would change something.
+async fn is_recovery_due(conn: &mut Conn, is_shared: bool) -> Result<bool> {
+    let due = Query::new(
+        "select 1
+          where exists (select 1 from lease where {is_expired})
+             or exists (select 1
+                          from delivery d
+                         where d.mailer_id is not null
+                           and not exists (select 1 from lease l where l.id = d.mailer_id))",
+    )
+    .fragment("is_expired", is_expired(is_shared))
+    .fetch_optional(conn)
+    .await?;
+    Ok(due.is_some() || uncertain::is_resend_due(conn, None).await?)
+}
+
+/// The condition that a lease has expired. One of more than a day was made by hand, before the database's clock was set
+/// back, or on a database that one machine used. Where a lock file tells, none expires.
+fn is_expired(is_shared: bool) -> Query {
+    match is_shared {
+        true => Query::new("(until <= {now_ms} or until > {now_ms} + :day)").bind("day", DAY),
+        false => Query::new("1 = 0"),
+    }
 }
 
 /// What is known about the bodies that dead mailers have begun.
@@ -244,20 +322,14 @@ async fn list_alive(conn: &mut Conn) -> Result<Vec<Id>> {
 }
 
 /// Deletes expired leases and recovers the deliveries of mailers without a lease: those that were claimed, and those that
-/// were marked and whose body has not begun, are pending again; the other marked ones are uncertain. A lease of more than
-/// a day was made by hand, or before the database's clock was set back.
+/// were marked and whose body has not begun, are pending again; the other marked ones are uncertain.
 pub async fn recover_expired(conn: &mut Conn, installation: &Installation) -> Result<Recovered> {
     recover_with(conn, installation, &Knowledge::Files).await
 }
 
 async fn recover_with(conn: &mut Conn, installation: &Installation, knowledge: &Knowledge) -> Result<Recovered> {
-    let expired = Query::new(
-        "select id
-           from lease
-          where until <= {now_ms} or until > {now_ms} + :day
-         {for_update_skip_locked}",
-    )
-    .bind("day", DAY);
+    let expired = Query::new("select id from lease where {is_expired}{for_update_skip_locked}")
+        .fragment("is_expired", is_expired(installation.db.is_shared()));
     Query::new("delete from lease where id in :expired").bind_query("expired", expired).execute(conn).await?;
     let rows = Query::new(
         "select distinct d.mailer_id
@@ -295,31 +367,6 @@ async fn recover_with(conn: &mut Conn, installation: &Installation, knowledge: &
     let released = released + unbegun;
     let resent = uncertain::resend_due(conn, None, now).await?;
     Ok(Recovered { released, uncertain, resent, halted: 0 })
-}
-
-/// Locks a file for this process and writes its process id into it. The system releases the lock when the process ends.
-pub fn lock_file(path: &Path) -> Result<File> {
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
-        .map_err(Error::io(path.display()))?;
-    match file.try_lock() {
-        Ok(()) => {
-            let mine = format!("{}\n", std::process::id());
-            let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(mine.as_bytes()));
-            written.map_err(Error::io(path.display()))?;
-            Ok(file)
-        }
-        Err(TryLockError::WouldBlock) => {
-            let mut holder = String::new();
-            let _ = file.read_to_string(&mut holder);
-            Err(Message::new("lock-held").with("file", path.display()).with("pid", holder.trim()).unavailable())
-        }
-        Err(TryLockError::Error(error)) => Err(Error::io(path.display())(error)),
-    }
 }
 
 #[cfg(test)]

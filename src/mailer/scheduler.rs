@@ -20,9 +20,11 @@ use super::send_round;
 use super::shutdown::stopped;
 use crate::audience::hard_bounce;
 use crate::campaign::delivery::claim::InFlight;
+use crate::campaign::delivery::{open_lanes, uncertain};
+use crate::campaign::launch::DueWork;
 use crate::campaign::lifecycle;
 use crate::campaign::model::{self, State};
-use crate::campaign::{delivery, launch};
+use crate::campaign::running::{self, RunningCampaign};
 use crate::infra::clock::Millis;
 use crate::infra::error::{Error, Result};
 use crate::infra::failpoint::{self, Bug};
@@ -39,8 +41,11 @@ pub enum Mode {
     UntilIdle,
 }
 
-/// The interval between two looks at the database, and between attempts while it does not answer.
+/// The interval between two looks at the database while something is sent, and between attempts while it does not answer.
 const TICK_INTERVAL: Duration = Duration::from_millis(250);
+
+/// The interval while nothing is sent: a campaign that another process starts begins within it.
+const IDLE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Sends until the shutdown signal, or until nothing is due. Returns when the next delivery that waits is due, if any.
 pub async fn run(
@@ -183,63 +188,102 @@ impl Drop for AbortOnDrop {
 
 /// Ticks until `halt`, or until nothing is due. Returns when the next waiting delivery is due.
 async fn schedule(mailer: Mailer, mode: Mode, mut halt: watch::Receiver<bool>) -> Result<Option<Millis>> {
-    let (mut rounds, mut ended) = (KeyedTasks::default(), None);
+    let (mut rounds, mut ended, mut due_work) = (KeyedTasks::default(), None, DueWork::default());
+    let status = mailer.context.installation.mailer_status.clone();
     loop {
-        let idle = tick(&mailer, &mut rounds, ended.take(), &halt).await;
-        let over = *halt.borrow() || !matches!(idle, Ok(false)) && (mode == Mode::UntilIdle || idle.is_err());
+        let outlook = tick(&mailer, &mut rounds, &mut due_work, ended.take(), &halt).await;
+        status.count_look();
+        let is_idle = matches!(outlook, Ok(Outlook::Idle { .. }));
+        let over = *halt.borrow() || is_idle && mode == Mode::UntilIdle || outlook.is_err();
         if over {
             while let Some(ended) = rounds.join_next().await {
                 round_ended(&mailer.context, ended).await?;
             }
-            idle?;
+            outlook?;
             return next_due(&mailer.context).await;
         }
+        let pause = match outlook? {
+            Outlook::Busy => TICK_INTERVAL,
+            Outlook::Idle { due_in } => due_in.unwrap_or(IDLE_INTERVAL).clamp(TICK_INTERVAL, IDLE_INTERVAL),
+        };
         tokio::select! {
             biased;
             _ = halt.wait_for(|halt| *halt) => {}
             one = rounds.join_next(), if !rounds.is_empty() => ended = one,
-            () = tokio::time::sleep(TICK_INTERVAL) => {}
+            () = status.woken() => {}
+            () = tokio::time::sleep(pause) => {}
         }
     }
 }
 
-/// Starts due campaigns, starts a send round for each workspace with due deliveries, and finishes campaigns. True when
-/// there was nothing to do.
+/// What a look at the database has found.
+enum Outlook {
+    /// Something is being sent, or will be in a moment.
+    Busy,
+    /// There was nothing to do.
+    Idle {
+        /// When the next delivery that waits is due.
+        due_in: Option<Duration>,
+    },
+}
+
+/// Starts due campaigns, starts a send round for each workspace with due deliveries, and finishes campaigns. Writes nothing
+/// where there is nothing to do.
 async fn tick(
     mailer: &Mailer,
     rounds: &mut KeyedTasks<Id>,
+    due_work: &mut DueWork,
     ended: Option<(Id, Result<()>)>,
     halt: &watch::Receiver<bool>,
-) -> Result<bool> {
+) -> Result<Outlook> {
     if let Some(ended) = ended {
         round_ended(&mailer.context, ended).await?;
         mailer.group_commit.flush().await;
     }
     if *halt.borrow() || !(mailer.context.send_gate)() {
-        return Ok(false);
+        return Ok(Outlook::Busy);
     }
     let (context, installation) = (&mailer.context, &mailer.context.installation);
-    launch::run_due(installation).await?;
-    let running = model::list_in_state(&mut *installation.db.read().await?, State::Running).await?;
-    let mut held = false;
+    due_work.run(installation).await?;
+    let running = running::list(&mut *installation.db.read().await?, context.lease).await?;
+    let now = installation.clock.now();
+    let (mut held, mut due_in) = (false, None);
     for campaign in running {
-        let now = installation.clock.now();
-        let due = !context.is_cooling_down(campaign.workspace)
-            && !context.is_waiting(campaign.id)
-            && delivery::is_due(&mut *installation.db.read().await?, campaign.id, now).await?;
-        if due && !rounds.has(&campaign.workspace) {
+        let is_cooling_down = context.is_cooling_down(campaign.workspace);
+        let is_due = !is_cooling_down && !context.is_waiting(campaign.id) && campaign.is_due(now);
+        if is_due && !rounds.has(&campaign.workspace) {
             let (mailer, halt) = (mailer.clone(), halt.clone());
             rounds.spawn(campaign.workspace, async move { send_round::run(&mailer, campaign.workspace, &halt).await });
         }
-        if !due && !rounds.has(&campaign.workspace) && !context.is_cooling_down(campaign.workspace) {
-            let mut tx = installation.db.write().await?;
-            let finished = lifecycle::finish(&mut tx, campaign.id, installation.clock.now()).await?;
-            tx.commit().await?;
-            held |=
-                !finished && delivery::is_held(&mut *installation.db.read().await?, campaign.id, context.lease).await?;
+        if !is_due && !rounds.has(&campaign.workspace) && !is_cooling_down {
+            let is_finished = finish_settled(installation, &campaign).await?;
+            held |= !is_finished && campaign.is_held_by_other;
+            let later = campaign.next_due.filter(|due| *due > now);
+            due_in = [due_in, later.map(|due| Duration::from_millis((due - now).unsigned_abs()))]
+                .into_iter()
+                .flatten()
+                .min();
         }
     }
-    Ok(!held && rounds.is_empty() && !context.is_any_cooling_down())
+    Ok(match !held && rounds.is_empty() && !context.is_any_cooling_down() {
+        true => Outlook::Idle { due_in },
+        false => Outlook::Busy,
+    })
+}
+
+/// Finishes a campaign whose deliveries are all final, and resends uncertain ones where it says so. True when it is
+/// finished.
+async fn finish_settled(installation: &Installation, campaign: &RunningCampaign) -> Result<bool> {
+    let is_due = campaign.is_settled()
+        || campaign.may_resend
+            && uncertain::is_resend_due(&mut *installation.db.read().await?, Some(campaign.id)).await?;
+    if !is_due {
+        return Ok(false);
+    }
+    let mut tx = installation.db.write().await?;
+    let is_finished = lifecycle::finish(&mut tx, campaign.id, installation.clock.now()).await?;
+    tx.commit().await?;
+    Ok(is_finished)
 }
 
 /// Handles the result of a workspace's send round. An error other than an outage pauses the campaigns of the
@@ -262,9 +306,8 @@ async fn next_due(mailer: &MailerContext) -> Result<Option<Millis>> {
     let mut next: Option<Millis> = None;
     for campaign in model::list_in_state(&mut conn, State::Running).await? {
         let until = mailer.waits_until(campaign.id);
-        for lane in delivery::list_due_lanes(&mut conn, campaign.id).await? {
-            let due = delivery::next_due_in_lane(&mut conn, campaign.id, &lane).await?;
-            let due = due.filter(|due| *due > now || until.is_none()).or(until.flatten());
+        for lane in open_lanes::list(&mut conn, campaign.id).await? {
+            let due = Some(lane.next_due).filter(|due| *due > now || until.is_none()).or(until.flatten());
             // The due time of a delivery that is due at once may be long past.
             next = [next, due.map(|due| due.max(now))].into_iter().flatten().min();
         }

@@ -8,9 +8,11 @@ use sqlx::Row;
 
 use crate::campaign::model::State;
 use crate::infra::clock::Millis;
-use crate::infra::db::{Conn, Db, Query};
+use crate::infra::db::{Conn, Query};
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
+use crate::infra::installation::Installation;
+use crate::mailer::lease;
 
 /// Stats of the installation at one time.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -59,10 +61,13 @@ const UNCERTAIN: &str = "
      group by k.workspace_id";
 
 /// Reads the current stats.
-pub async fn read(conn: &mut Conn, db: &Db, now: Millis) -> Result<Stats> {
-    let mut stats = Stats { newer: db.is_schema_newer(conn).await?, ..Stats::default() };
-    let leases = Query::new("select count(*) from lease where until > :now").bind("now", now);
-    stats.mailers = leases.fetch_optional(&mut *conn).await?.map_or(0, |row| row.get(0));
+pub async fn read(conn: &mut Conn, installation: &Installation) -> Result<Stats> {
+    let now = installation.clock.now();
+    let mut stats = Stats {
+        newer: installation.db.is_schema_newer(conn).await?,
+        mailers: lease::count_alive(conn, installation).await?,
+        ..Stats::default()
+    };
     for row in Query::new("select state, count(*) from campaign group by state").fetch_all(&mut *conn).await? {
         stats.campaigns.insert(row.get(0), row.get(1));
     }

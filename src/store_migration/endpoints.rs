@@ -15,6 +15,7 @@ use crate::infra::error::{Error, Message, Result};
 use crate::infra::id::Id;
 use crate::infra::id_range;
 use crate::infra::installation::Installation;
+use crate::infra::lock_file;
 use crate::infra::secret::Keyring;
 use crate::infra::store_location::StoreLocation;
 use crate::mailer::lease;
@@ -56,7 +57,7 @@ impl Endpoints {
         let is_other_folder = !is_same_folder(&config.data, data);
         if is_other_folder {
             // The whole folder moves: no process may write into the old one meanwhile.
-            locks.0.push(lease::lock_file(&data.join("serve.lock"))?);
+            locks.0.push(lock_file::acquire(&data.join("serve.lock"))?);
             if source_status.is_none() && data_files::exist(&config) {
                 return Err(Message::new("move-occupied").with("place", to.redacted()).conflict());
             }
@@ -111,16 +112,9 @@ impl Endpoints {
         }
     }
 
-    /// Whether a mailer holds a lease on the source. A killed mailer counts until its lease expires.
+    /// Whether a mailer holds a lease on the source. A killed mailer of another machine counts until its lease expires.
     pub async fn is_sending(&self, conn: &mut Conn) -> Result<bool> {
-        let row = Query::new(
-            "select count(*)
-               from lease
-              where until > {now_ms}",
-        )
-        .fetch_optional(conn)
-        .await?;
-        Ok(row.is_some_and(|row| row.get::<i64, _>(0) > 0))
+        Ok(lease::count_alive(conn, &self.source).await? > 0)
     }
 
     /// The tables to copy. Both stores must have the same.
@@ -251,7 +245,7 @@ async fn check_target(
 
 /// Locks an installation for this process: its folder and, if it is shared, its database.
 pub async fn lock(installation: &Installation) -> Result<(File, Conn)> {
-    let folder = lease::lock_file(&installation.config.data.join("move.lock")).map_err(|_| locked())?;
+    let folder = lock_file::acquire(&installation.config.data.join("move.lock")).map_err(|_| locked())?;
     Ok((folder, lock_database(&installation.db).await?))
 }
 

@@ -8,8 +8,8 @@ use crate::infra::db::Db;
 use crate::infra::db::query::Query;
 use crate::infra::db::store_status::{StoreState, StoreStatus};
 use crate::infra::error::{Error, Message, Result};
+use crate::infra::lock_file;
 use crate::infra::store_location::{self, StoreLocation, StorePointer};
-use crate::mailer::lease;
 use crate::store_migration::data_files::RESTORE_GUARD;
 use crate::store_migration::endpoints::{is_same_folder, is_unused};
 
@@ -151,7 +151,7 @@ fn remove_data_files(data: &Path) -> Result<()> {
 pub fn lock_unused(data: &Path) -> Result<Vec<File>> {
     let lock = |name: &str| {
         let file = data.join(name);
-        lease::lock_file(&file).map_err(|error| match error.message() {
+        lock_file::acquire(&file).map_err(|error| match error.message() {
             held if held.key == "lock-held" => {
                 let message = Message::new("move-old-in-use").with("file", file.display());
                 message.with("pid", held.text("pid")).unavailable()

@@ -202,6 +202,7 @@ pub async fn start(
         refuse_problems(&found, options.skip_missing)?;
     }
     let launched = launch::start(installation, &campaign).await?;
+    installation.mailer_status.wake();
     permit.audit(campaign.id);
     Ok(Started { campaign: view(installation, campaign.id).await?, launched })
 }
@@ -260,6 +261,7 @@ pub async fn resume(
         delivery::record::resend_refused(&mut tx, campaign.id, now).await?;
     }
     tx.commit().await?;
+    installation.mailer_status.wake();
     permit.audit(campaign.id);
     view(installation, campaign.id).await
 }

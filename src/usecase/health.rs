@@ -68,7 +68,7 @@ impl HealthSnapshot {
             let mut conn = installation.db.read().await?;
             let events = set_aside::count(&mut conn, Queue::Event).await?;
             let requests = set_aside::count(&mut conn, Queue::Request).await?;
-            let stats = stats::read(&mut conn, &installation.db, installation.clock.now()).await?;
+            let stats = stats::read(&mut conn, installation).await?;
             let awaited = match installation.db.is_shared() {
                 true => machine::list_awaited(&mut conn).await?,
                 false => Vec::new(),

@@ -6,6 +6,7 @@ use sqlx::Row;
 use super::{Action, Actor};
 use crate::audience::field::{self, Field};
 use crate::audience::{contact, list};
+use crate::campaign::composer_cache::ComposerCache;
 use crate::campaign::{delivery, launch};
 use crate::infra::db::Conn;
 use crate::infra::db::query::Query;
@@ -118,10 +119,16 @@ pub async fn list_name(installation: &Installation, actor: &Actor, list: Id) -> 
     Ok(found.map(|list| list.name))
 }
 
-/// The message of a delivery as HTML, for reading in a browser; `None` when the contact was erased.
-pub async fn view_message(installation: &Installation, actor: &Actor, delivery: DeliveryRef) -> Result<Option<String>> {
+/// The message of a delivery as HTML, for reading in a browser; `None` when the contact was erased. Compiled campaigns are
+/// kept in `composers`.
+pub async fn view_message(
+    installation: &Installation,
+    actor: &Actor,
+    composers: &ComposerCache,
+    delivery: DeliveryRef,
+) -> Result<Option<String>> {
     let permit = actor.permit(Action::ReadSelf)?;
-    let html = launch::view_in_browser(installation, delivery.campaign, delivery.delivery).await?;
+    let html = launch::view_in_browser(installation, composers, delivery.campaign, delivery.delivery).await?;
     permit.audit(None);
     Ok(html)
 }

@@ -47,9 +47,19 @@ pub async fn list_launched(installation: &Installation) -> Result<Vec<PublicCamp
     list(installation, "k.launched_at is not null").await
 }
 
-/// Lists the campaigns that run, which another process may have launched.
-pub async fn list_running(installation: &Installation) -> Result<Vec<PublicCampaign>> {
-    list(installation, "k.state = 'running'").await
+/// Lists the campaigns that run, which another process may have launched, without those that are known.
+pub async fn list_new_running(
+    installation: &Installation,
+    is_known: impl Fn(Id) -> bool,
+) -> Result<Vec<PublicCampaign>> {
+    let rows = Query::new("select id from campaign where state = 'running'")
+        .fetch_all(&mut *installation.db.read().await?)
+        .await?;
+    let new: Vec<Id> = rows.iter().map(|row| row.get(0)).filter(|id| !is_known(*id)).collect();
+    match new.is_empty() {
+        true => Ok(Vec::new()),
+        false => list(installation, Query::new("k.id in :new").bind_ids("new", &new)).await,
+    }
 }
 
 /// Finds a campaign, launched or not.

@@ -112,7 +112,8 @@ impl WebState {
     }
 
     async fn refresh(&self) -> Result<()> {
-        self.campaigns.add(within(web_cache::list_running(&self.installation)).await?);
+        let is_known = |id| self.campaigns.get(id).is_some();
+        self.campaigns.add(within(web_cache::list_new_running(&self.installation, is_known)).await?);
         self.settings.set(within(web_cache::read_settings(&self.installation)).await?);
         Ok(())
     }

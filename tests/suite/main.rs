@@ -24,6 +24,7 @@ mod fixture;
 mod hard_bounce;
 mod health_and_metrics;
 mod hostile;
+mod idle;
 mod ids;
 mod import;
 mod isolation;

@@ -135,10 +135,13 @@ const RESEND: &str = "
     update delivery
        set state = 'pending', reason = 'resent', resent = resent + 1, attempts = attempts + 1,
            due_at = :due_at, changed_at = :due_at
-     where state = 'uncertain'
-       and snapshot_address = (select address from contact where contact.id = delivery.contact_id)
-       and {which}
+     where {is_repeatable} and {which}
     returning campaign_id";
+
+/// An uncertain delivery with the snapshot of an address that is still that of its contact.
+const IS_REPEATABLE: &str = "
+    state = 'uncertain'
+    and snapshot_address = (select address from contact where contact.id = delivery.contact_id)";
 
 /// Resends deliveries by decision of an operator. Deliveries of a cancelled campaign, and those without a snapshot, are
 /// left alone. Returns the numbers by campaign.
@@ -147,7 +150,12 @@ pub async fn resend(conn: &mut Conn, ids: &[Id], now: Millis) -> Result<BTreeMap
     for some in ids.chunks(ROWS) {
         let which = Query::new("campaign_id in (select id from campaign where state <> 'cancelled') and id in :ids")
             .bind_ids("ids", some);
-        let rows = Query::new(RESEND).bind("due_at", now).fragment("which", which).fetch_all(conn).await?;
+        let rows = Query::new(RESEND)
+            .bind("due_at", now)
+            .fragment("is_repeatable", IS_REPEATABLE)
+            .fragment("which", which)
+            .fetch_all(conn)
+            .await?;
         for row in rows {
             *campaigns.entry(row.get(0)).or_default() += 1;
         }
@@ -158,11 +166,32 @@ pub async fn resend(conn: &mut Conn, ids: &[Id], now: Millis) -> Result<BTreeMap
 
 /// Resends the deliveries whose campaign has policy `resend` and that were not resent [`REPEATS`] times. Returns how many.
 pub async fn resend_due(conn: &mut Conn, campaign: Option<Id>, now: Millis) -> Result<u64> {
+    let rows = Query::new(RESEND)
+        .bind("due_at", now + RESEND_DELAY)
+        .fragment("is_repeatable", IS_REPEATABLE)
+        .fragment("which", is_to_be_resent(campaign))
+        .fetch_all(conn)
+        .await?;
+    count_moves(conn, rows.iter().map(|row| (row.get(0), None, 1))).await?;
+    Ok(rows.len() as u64)
+}
+
+/// True when [`resend_due`] would resend a delivery.
+pub async fn is_resend_due(conn: &mut Conn, campaign: Option<Id>) -> Result<bool> {
+    let row = Query::new("select 1 from delivery where {is_repeatable} and {which} limit 1")
+        .fragment("is_repeatable", IS_REPEATABLE)
+        .fragment("which", is_to_be_resent(campaign))
+        .fetch_optional(conn)
+        .await?;
+    Ok(row.is_some())
+}
+
+fn is_to_be_resent(campaign: Option<Id>) -> Query {
     let only = match campaign {
         Some(campaign) => Query::new("id = :campaign").bind("campaign", campaign),
         None => Query::new("1 = 1"),
     };
-    let which = Query::new(
+    Query::new(
         "resent < :repeats
          and coalesce(reason, '') <> :held
          and campaign_id in (select id
@@ -171,10 +200,7 @@ pub async fn resend_due(conn: &mut Conn, campaign: Option<Id>, now: Millis) -> R
     )
     .bind("repeats", REPEATS)
     .bind("held", HELD)
-    .fragment("only", only);
-    let rows = Query::new(RESEND).bind("due_at", now + RESEND_DELAY).fragment("which", which).fetch_all(conn).await?;
-    count_moves(conn, rows.iter().map(|row| (row.get(0), None, 1))).await?;
-    Ok(rows.len() as u64)
+    .fragment("only", only)
 }
 
 /// Counts deliveries that are no longer uncertain; `None` stands for pending.

@@ -146,6 +146,7 @@ impl Db {
     /// SQLite takes the write lock at once: a deferred transaction that reads before it writes fails when another
     /// connection wrote in between.
     async fn begin(&self, postgres: &'static str) -> Result<Tx> {
+        self.accesses.add_write();
         match self.dialect {
             Dialect::Sqlite => {
                 let turn = self.write_turn.clone().lock_owned().await;

@@ -95,8 +95,13 @@ pub async fn list(conn: &mut Conn, workspace: Id) -> Result<Vec<(String, LaneBac
     Ok(rows.iter().map(|row| (row.get(0), read(row))).collect())
 }
 
-/// Slows a lane down; returns its new rate in messages per second, or `None` if the last slow-down is too recent.
+/// Slows a lane down; returns its new rate in messages per second, or `None` if the last slow-down is too recent. Then
+/// nothing is written: of many replies to messages on the wire one counts.
 pub async fn slow_down(db: &Db, workspace: Id, lane: &str, measured: f64, now: Millis) -> Result<Option<f64>> {
+    let known = find(&mut *db.read().await?, workspace, lane, "").await?;
+    if known.is_some_and(|mut known| !known.slow_down(measured, now)) {
+        return Ok(None);
+    }
     let mut slowed = false;
     let backoff = update(db, workspace, lane, |backoff| slowed = backoff.slow_down(measured, now)).await?;
     Ok(backoff.rate(now).filter(|_| slowed))
@@ -135,6 +140,21 @@ fn read(row: &AnyRow) -> LaneBackoff {
     }
 }
 
+/// The back-off of a lane; `lock` is a row lock or nothing.
+async fn find(conn: &mut Conn, workspace: Id, lane: &str, lock: &'static str) -> Result<Option<LaneBackoff>> {
+    let row = Query::new(
+        "select lane, reduced_rate, normal_rate, slowed_at, sender_faults, faults_day, reason
+           from lane_backoff
+          where workspace_id = :workspace and lane = :lane{lock}",
+    )
+    .bind("workspace", workspace)
+    .bind("lane", lane)
+    .fragment("lock", lock)
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.as_ref().map(read))
+}
+
 async fn update(db: &Db, workspace: Id, lane: &str, change: impl FnOnce(&mut LaneBackoff)) -> Result<LaneBackoff> {
     let mut tx = db.write().await?;
     // Only a row that exists can be locked.
@@ -147,17 +167,7 @@ async fn update(db: &Db, workspace: Id, lane: &str, change: impl FnOnce(&mut Lan
     .bind("lane", lane)
     .execute(&mut tx)
     .await?;
-    let row = Query::new(
-        "select lane, reduced_rate, normal_rate, slowed_at, sender_faults, faults_day, reason
-           from lane_backoff
-          where workspace_id = :workspace and lane = :lane
-         {for_update}",
-    )
-    .bind("workspace", workspace)
-    .bind("lane", lane)
-    .fetch_optional(&mut tx)
-    .await?;
-    let before = row.as_ref().map(read).unwrap_or_default();
+    let before = find(&mut tx, workspace, lane, "{for_update}").await?.unwrap_or_default();
     let mut backoff = before.clone();
     change(&mut backoff);
     if backoff == before {

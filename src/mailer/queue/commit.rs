@@ -47,6 +47,7 @@ pub async fn commit(
         failpoint::hit("before-mark-commit");
     }
     tx.commit().await?;
+    installation.mailer_status.count_commit();
     metric::observe_commit(began.elapsed());
     if !results.is_empty() {
         failpoint::hit("after-result-commit");

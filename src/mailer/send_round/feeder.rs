@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep};
 use super::relay_queue::RelayQueue;
 use crate::campaign::composer::Composer;
 use crate::campaign::delivery;
+use crate::campaign::delivery::open_lanes;
 use crate::campaign::model::Campaign;
 use crate::infra::clock::Millis;
 use crate::infra::error::{Message, Result};
@@ -256,14 +257,14 @@ impl Feeder {
         for campaign in self.active().iter() {
             let id = campaign.campaign.id;
             let (mut free, mut until) = (false, Vec::new());
-            for lane in delivery::list_due_lanes(&mut conn, id).await? {
-                if delivery::next_due_in_lane(&mut conn, id, &lane).await?.is_none_or(|at| at > self.now()) {
+            for lane in open_lanes::list(&mut conn, id).await? {
+                if lane.next_due > self.now() {
                     continue;
                 }
-                match self.blocked(&self.limits.lane(&lane), campaign) {
+                match self.blocked(&self.limits.lane(&lane.name), campaign) {
                     None => {
                         free = true;
-                        open.insert(lane);
+                        open.insert(lane.name);
                     }
                     Some(blocked) => until.push(blocked),
                 }

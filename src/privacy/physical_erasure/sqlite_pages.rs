@@ -83,13 +83,18 @@ pub(super) async fn run_in_background(installation: Installation, erased: Arc<No
 
 /// Does all physical erasure until it fails.
 async fn work(installation: &Installation, mut cleaner: PageCleaner, erased: &Notify) -> Result<()> {
+    let mut taken = installation.db.wal_state();
     cleaner.take().await?;
-    let (mut ticks, mut wal, mut was_told) = (0_u32, installation.db.wal_state(), false);
+    let (mut ticks, mut wal, mut was_told) = (0_u32, taken, false);
     loop {
         if timeout(TICK, erased.notified()).await.is_ok() {
             sleep(GATHER).await;
         }
         ticks = ticks.wrapping_add(1);
+        let is_take_due = ticks.is_multiple_of(TAKE_TICKS);
+        if !is_take_due && cleaner.left() == 0 && !is_pending(installation) {
+            continue;
+        }
         if installation.db.store_status().await?.is_some() {
             continue;
         }
@@ -105,13 +110,16 @@ async fn work(installation: &Installation, mut cleaner: PageCleaner, erased: &No
             sleep(MAX_REST.min(began.elapsed() * REST_SHARE)).await;
             continue;
         }
-        if ticks.is_multiple_of(TAKE_TICKS) {
+        if is_take_due {
             let now = installation.db.wal_state();
             if now.length > IDLE_WAL && now == wal {
                 installation.db.truncate_wal().await?;
             }
             wal = installation.db.wal_state();
-            cleaner.take().await?;
+            if wal != taken {
+                taken = wal;
+                cleaner.take().await?;
+            }
         }
         clean_slowly(&mut cleaner).await?;
     }

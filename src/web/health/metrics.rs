@@ -54,6 +54,10 @@ fn text(state: &HealthState, snapshot: &HealthSnapshot) -> String {
     out.gauge("set_aside", "Lines of the journals that cannot be processed.");
     out.sample("set_aside", &[("queue", "event")], events as f64);
     out.sample("set_aside", &[("queue", "request")], requests as f64);
+    let accesses = state.installation.db.accesses();
+    out.counter("database_accesses_total", "Uses of the database by this process.");
+    out.sample("database_accesses_total", &[("kind", "read")], accesses.reads() as f64);
+    out.sample("database_accesses_total", &[("kind", "write")], accesses.writes() as f64);
     if let Some(disk) = &snapshot.disk {
         write_disk(&mut out, disk);
     }

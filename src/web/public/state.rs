@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::campaign_cache::{CachedCampaign, CampaignCache};
+use crate::campaign::composer_cache::ComposerCache;
 use crate::feedback::recorder::Recorder;
 use crate::infra::error::Result;
 use crate::infra::id::Id;
@@ -28,6 +29,8 @@ const _: () = assert!(NAME_TIMEOUT.as_millis() + request_journal::EXECUTION_TIME
 pub struct RecipientState {
     /// Database, keys, clock.
     pub installation: Installation,
+    /// Compiled campaigns whose messages were viewed last.
+    pub composers: ComposerCache,
     journal: RequestJournal,
     campaigns: Arc<CampaignCache>,
     erased: Arc<Notify>,
@@ -47,13 +50,13 @@ pub struct TrackingState {
 
 impl RecipientState {
     /// State over these services. `erased` is notified after each erasure.
-    pub const fn new(
+    pub fn new(
         installation: Installation,
         journal: RequestJournal,
         campaigns: Arc<CampaignCache>,
         erased: Arc<Notify>,
     ) -> Self {
-        Self { installation, journal, campaigns, erased }
+        Self { installation, composers: ComposerCache::default(), journal, campaigns, erased }
     }
 
     /// The delivery that a token of this purpose names; `None` for an invalid token.

@@ -29,7 +29,8 @@ pub async fn read(
     if delivery.delivery == TEST_DELIVERY {
         return Ok(unsubscribe::test_message(frame, &state.list_name(frame, delivery).await));
     }
-    let html = within(recipient::view_message(&state.installation, &Actor::recipient(), delivery)).await?;
+    let html =
+        within(recipient::view_message(&state.installation, &Actor::recipient(), &state.composers, delivery)).await?;
     Ok(match html {
         Some(html) => ([(CONTENT_SECURITY_POLICY, POLICY)], Html(html)).into_response(),
         None => show(&Notice::new(frame, frame.tr("view-missing-title"), frame.tr("view-missing"))),
