@@ -54,7 +54,7 @@ start_serve() {
 stop_serve() { kill "$SERVING"; wait "$SERVING" 2>/dev/null || true; }
 
 tokens() {
-  : "${TOKENS_BIN:=$(built tokens)}"
+  : "${TOKENS_BIN:=$(built bench --no-run --bench tokens)}"
   "$TOKENS_BIN" "$1" "${2:-}" >"$WORK/tokens"
 }
 

@@ -3,7 +3,7 @@
 //! the first and the last in µs since 1970; `XRESET` sets the count to zero.
 //!
 //! ```text
-//! cargo bench --bench sink -- 127.0.0.1:2525 [DELAY]    milliseconds before each reply
+//! cargo run --release --package sink -- 127.0.0.1:2525 [DELAY]    milliseconds before each reply
 //! ```
 
 use std::cell::Cell;
