@@ -6,3 +6,13 @@ export-done = { $rows ->
     [few] В { $file } { $rows } строки.
    *[many] В { $file } { $rows } строк.
 }
+export-remainder = Ещё { $rows ->
+    [one] { $rows } строка считает
+    [few] { $rows } строки считают
+   *[many] { $rows } строк считают
+} удалённых или ограниченных людей, не называя их, чтобы строки сходились со сводкой.
+export-next = Чтобы в следующий раз выгрузить только новое: --since { $since }
+export-since = «{ $text }» — не время для --since. Укажите время, которое напечатала прошлая выгрузка, например 2026-12-01T09:30:00.000Z.
+export-since-kind = Для { $kind } ключ --since не подходит, он только для: { $kinds }. Выгрузите { $kind } целиком.
+export-excel-format = --excel — только для CSV, а не для { $format }. Уберите --excel или укажите --format csv.
+excel-separator = ;

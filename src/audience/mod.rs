@@ -10,6 +10,7 @@ pub mod hard_bounce;
 pub mod import;
 pub mod indexed_field;
 pub mod list;
+pub mod people_file;
 pub mod segment;
 pub mod subscription;
 pub mod tombstone;

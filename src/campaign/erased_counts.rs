@@ -17,6 +17,10 @@ pub const OPEN: &str = "open";
 pub const CLICK: &str = "click";
 /// Messages in which any link was clicked at least once.
 pub const CLICKED: &str = "clicked";
+/// All opens.
+pub const OPEN_TOTAL: &str = "open_total";
+/// All clicks of the link at `position`.
+pub const CLICK_TOTAL: &str = "click_total";
 /// Messages that at least one complaint was about.
 pub const COMPLAINT: &str = "complaint";
 /// Contacts that unsubscribed through a message of the campaign.

@@ -8,6 +8,7 @@ pub mod delivery;
 pub mod erased_counts;
 pub mod file;
 pub mod frozen_content;
+pub mod headline;
 pub mod lane;
 pub mod launch;
 pub mod lifecycle;

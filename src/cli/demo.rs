@@ -237,10 +237,15 @@ impl Demo<'_> {
         let summary = self.summary().await?;
         (report.opens, report.clicks, report.unsubscribed) = (summary.opens, summary.clicks, summary.unsubscribed);
         let file = self.installation.config.export_dir().join("deliveries.csv");
-        let request =
-            export::Request { kind: Kind::Deliveries, format: Format::Csv, campaign: None, file: Some(file.clone()) };
-        let exported = export::run(self.installation, &self.actor, &request, &mut |_, _| {}).await?;
-        report.exported_rows = exported.map_or(0, |exported| exported.rows);
+        let request = export::Request {
+            kind: Kind::Deliveries,
+            format: Format::Csv,
+            excel: None,
+            campaign: None,
+            since: None,
+            file: Some(file.clone()),
+        };
+        report.exported_rows = export::run(self.installation, &self.actor, &request, &mut |_, _| {}).await?.rows;
         self.say(Message::new("demo-exported").with("rows", report.exported_rows).with("file", file.display()));
         Ok(())
     }

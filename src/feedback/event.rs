@@ -50,20 +50,29 @@ pub struct EventProperties {
     pub has_link: bool,
     /// Erased counts that the events of an erased contact add to, and how. A report adds them to the counts of the rows.
     pub erased_as: &'static [(&'static str, Counted)],
+    /// Erased count of all events, repeated ones included.
+    pub total_as: Option<&'static str>,
 }
 
 impl EventKind {
     /// The properties of the kind.
     pub const fn properties(self) -> EventProperties {
         match self {
-            Self::Open => EventProperties { has_link: false, erased_as: &[(erased_counts::OPEN, Counted::PerMessage)] },
+            Self::Open => EventProperties {
+                has_link: false,
+                erased_as: &[(erased_counts::OPEN, Counted::PerMessage)],
+                total_as: Some(erased_counts::OPEN_TOTAL),
+            },
             Self::Click => EventProperties {
                 has_link: true,
                 erased_as: &[(erased_counts::CLICK, Counted::PerLink), (erased_counts::CLICKED, Counted::PerMessage)],
+                total_as: Some(erased_counts::CLICK_TOTAL),
             },
-            Self::Complaint => {
-                EventProperties { has_link: false, erased_as: &[(erased_counts::COMPLAINT, Counted::PerMessage)] }
-            }
+            Self::Complaint => EventProperties {
+                has_link: false,
+                erased_as: &[(erased_counts::COMPLAINT, Counted::PerMessage)],
+                total_as: None,
+            },
         }
     }
 }
@@ -179,11 +188,17 @@ pub async fn forget(conn: &mut Conn, contacts: &[Id], list: Option<Id>) -> Resul
     let rows: Vec<(AnyInteger, AnyInteger, AnyText, AnyInteger)> =
         delete_returning(conn, "event", "campaign_id, delivery_id, kind, position", condition).await?;
     let (mut known, mut unknown) = (BTreeSet::new(), BTreeSet::new());
+    let mut erased = erased_counts::ErasedCounts::new();
     for (AnyInteger(campaign), AnyInteger(delivery), AnyText(kind), AnyInteger(position)) in rows {
         let position = i32::try_from(position).unwrap_or(0);
         match RecordedKind::from(kind) {
             RecordedKind::Known(kind) => {
-                for (erased_as, counted) in kind.properties().erased_as {
+                let properties = kind.properties();
+                if let Some(total) = properties.total_as {
+                    let position = if properties.has_link { position } else { 0 };
+                    *erased.entry((campaign, total, position)).or_default() += 1;
+                }
+                for (erased_as, counted) in properties.erased_as {
                     let position = if *counted == Counted::PerLink { position } else { 0 };
                     known.insert((campaign, delivery, *erased_as, position));
                 }
@@ -191,7 +206,6 @@ pub async fn forget(conn: &mut Conn, contacts: &[Id], list: Option<Id>) -> Resul
             RecordedKind::Unknown(kind) => drop(unknown.insert((campaign, delivery, kind, position))),
         }
     }
-    let mut erased = erased_counts::ErasedCounts::new();
     for (campaign, _, erased_as, position) in known {
         *erased.entry((campaign, erased_as, position)).or_default() += 1;
     }

@@ -77,6 +77,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (28, "hard bounce", include_str!("../../migrations/0028_hard_bounce.sql")),
     (30, "node numbers", include_str!("../../migrations/0030_id_node.sql")),
     (31, "machines", include_str!("../../migrations/0031_machine.sql")),
+    (40, "event totals", include_str!("../../migrations/0040_event_totals.sql")),
 ];
 
 /// How long a connection to PostgreSQL is kept.

@@ -23,6 +23,11 @@ pub type Id = i64;
 /// Difference between two consecutive ids of one process.
 pub const STEP: Id = 1 << NODE_BITS;
 
+/// The least id that can be generated at a time (ms since 1970) or later.
+pub fn first_at(at: i64) -> Id {
+    (at - EPOCH).max(0) << (SEQUENCE_BITS + NODE_BITS)
+}
+
 /// Node number of the process that generated an id.
 pub fn node_of(id: Id) -> i32 {
     i32::try_from(id & (STEP - 1)).expect("ten bits fit")

@@ -4,5 +4,6 @@
 pub mod export;
 pub mod lanes;
 pub mod progress;
+pub mod rates;
 pub mod stats;
 pub mod summary;

@@ -159,6 +159,8 @@ mod tests {
             deferred,
             opens: 0,
             clicks: 0,
+            opens_total: 0,
+            clicks_total: 0,
             unsubscribed: 0,
             lost: 0,
             set_aside: 0,

@@ -44,6 +44,10 @@ pub struct Summary {
     pub opens: i64,
     /// Messages with at least one followed link.
     pub clicks: i64,
+    /// All opens, repeated ones included.
+    pub opens_total: i64,
+    /// All clicks, repeated ones included.
+    pub clicks_total: i64,
     /// Contacts that unsubscribed through a message of the campaign.
     pub unsubscribed: i64,
     /// Opens and clicks that could not be stored: the numbers of both may be low by up to so many.
@@ -63,6 +67,8 @@ pub struct LinkCount {
     pub destination: String,
     /// Messages in which the link was followed at least once.
     pub clicks: i64,
+    /// All clicks on the link, repeated ones included.
+    pub total: i64,
 }
 
 /// One statement, so that a contact that is erased at this moment is counted once: as a row or as an erased count.
@@ -82,6 +88,11 @@ const COUNTS: &str = "
      where campaign_id = :campaign and state = 'pending' and attempts > 0
     union all
     select kind, position, count(distinct delivery_id), 'event'
+      from event
+     where campaign_id = :campaign
+     group by kind, position
+    union all
+    select kind || '_total', position, count(*), 'total'
       from event
      where campaign_id = :campaign
      group by kind, position
@@ -117,6 +128,7 @@ pub async fn read(conn: &mut Conn, campaign: &Campaign) -> Result<Summary> {
     }
     let number = |name: &str, position| counts.get(&(name.to_owned(), position)).copied().unwrap_or(0);
     let state = |state: State| number(state.as_str(), 0);
+    let total = |name: &str| counts.iter().filter(|((kind, _), _)| kind == name).map(|(_, count)| count).sum();
     let links = link::list(conn, campaign.id).await?.into_iter();
     let mut summary = Summary {
         name: campaign.name.clone(),
@@ -132,12 +144,15 @@ pub async fn read(conn: &mut Conn, campaign: &Campaign) -> Result<Summary> {
         deferred: number("deferred", 0),
         opens: number(erased_counts::OPEN, 0),
         clicks: number(erased_counts::CLICKED, 0),
+        opens_total: total(erased_counts::OPEN_TOTAL),
+        clicks_total: total(erased_counts::CLICK_TOTAL),
         unsubscribed: number(erased_counts::UNSUBSCRIBED, 0),
         lost: number(erased_counts::LOST, 0),
         set_aside: number("set_aside", 0),
         links: links
             .map(|link| LinkCount {
                 clicks: number(erased_counts::CLICK, link.position),
+                total: number(erased_counts::CLICK_TOTAL, link.position),
                 position: link.position,
                 destination: link.destination,
             })

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use clap::Parser;
 use sendoff::audience::contact::Values;
 use sendoff::audience::field::{self, Field};
 use sendoff::audience::{subscription, workspace};
@@ -10,10 +11,11 @@ use sendoff::campaign::delivery::State;
 use sendoff::campaign::erased_counts;
 use sendoff::campaign::model::Campaign;
 use sendoff::cli;
+use sendoff::cli::args::{Cli, Command};
 use sendoff::infra::i18n::Lang;
 use sendoff::privacy::erasure::{self, Reason};
 use sendoff::report::export::table_writer::Format;
-use sendoff::report::export::{self, Export, Kind};
+use sendoff::report::export::{self, Excel, Export, Kind};
 use serde_json::Value;
 
 use crate::canary;
@@ -21,20 +23,25 @@ use crate::fixture::{Fixture, NOW, both};
 
 async fn rows(fixture: &Fixture, kind: Kind, campaign: Option<&Campaign>) -> Vec<Value> {
     let path = fixture.installation.config.export_dir().join(format!("{kind}.ndjson"));
-    let wanted = Export { kind, format: Format::Ndjson, workspace: fixture.workspace.id, campaign };
-    let written = export::to_file(&fixture.installation.db, &wanted, &path, &mut |_, _| {}).await.expect("exported");
+    let wanted = Export::new(kind, Format::Ndjson, fixture.workspace.id).of(campaign);
+    let written = export::to_file(&fixture.installation, &wanted, &path, &mut |_, _| {}).await.expect("exported");
     let text = std::fs::read_to_string(&path).expect("read");
     let rows: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    assert_eq!(rows.len() as u64, written);
+    assert_eq!(rows.len() as u64, written.rows + written.remainder);
     rows
 }
 
 async fn csv(fixture: &Fixture, kind: Kind) -> Vec<Vec<String>> {
     let path = fixture.installation.config.export_dir().join(format!("{kind}.csv"));
-    let wanted = Export { kind, format: Format::Csv, workspace: fixture.workspace.id, campaign: None };
-    export::to_file(&fixture.installation.db, &wanted, &path, &mut |_, _| {}).await.expect("exported");
+    let wanted = Export::new(kind, Format::Csv, fixture.workspace.id);
+    export::to_file(&fixture.installation, &wanted, &path, &mut |_, _| {}).await.expect("exported");
     let mut reader = csv::ReaderBuilder::new().has_headers(false).from_path(path).expect("opened");
     reader.records().map(|record| record.expect("CSV").iter().map(str::to_owned).collect()).collect()
+}
+
+/// Deliveries or events of a kind, those in remainder rows included.
+fn sum(rows: &[Value], name: &str, value: &str) -> i64 {
+    with(rows, name, value).iter().filter_map(|row| row["count"].as_i64()).sum()
 }
 
 fn with<'a>(rows: &'a [Value], name: &str, value: &str) -> Vec<&'a Value> {
@@ -64,7 +71,7 @@ both!(exports_reconcile_before_and_after_an_erasure, |fixture| {
     }
     assert_eq!(before[0]["planned"], deliveries.len());
     assert_eq!(with(&deliveries, "state", "rejected")[0]["code"], 550);
-    assert_eq!(with(&deliveries, "state", "accepted")[0]["dated_at"], "2026-11-21T10:00:00Z");
+    assert_eq!(with(&deliveries, "state", "accepted")[0]["dated_at"], "2026-11-21T10:00:00.000Z");
     let events = rows(fixture, Kind::Events, None).await;
     let count = |kind| with(&events, "kind", kind).len();
     assert_eq!((count("open"), count("click"), count("bounce")), (1, 3, 1));
@@ -78,8 +85,17 @@ both!(exports_reconcile_before_and_after_an_erasure, |fixture| {
 
     assert_eq!(rows(fixture, Kind::Summary, Some(&campaign)).await, before);
     assert_eq!(rows(fixture, Kind::Links, None).await, links);
-    assert_eq!(rows(fixture, Kind::Deliveries, None).await.len(), 2);
-    assert_eq!(rows(fixture, Kind::Events, None).await.len(), 1);
+    let (left, events) = (rows(fixture, Kind::Deliveries, None).await, rows(fixture, Kind::Events, None).await);
+    assert_eq!((left.len(), with(&left, "remainder", "erased").len()), (3, 1));
+    for state in ["accepted", "rejected", "pending"] {
+        assert_eq!(before[0][state], sum(&left, "state", state), "{state}");
+    }
+    assert_eq!(
+        (sum(&events, "kind", "open"), sum(&events, "kind", "click"), sum(&events, "kind", "bounce")),
+        (1, 3, 1)
+    );
+    assert_eq!((&before[0]["opens_total"], &before[0]["clicks_total"]), (&1.into(), &3.into()));
+    assert!(left.iter().chain(&events).all(|row| (row["remainder"] == Value::Null) == row["address"].is_string()));
 });
 
 both!(an_event_of_an_unknown_kind_is_exported_and_never_stops_an_erasure, |fixture| {
@@ -104,7 +120,11 @@ both!(an_event_of_an_unknown_kind_is_exported_and_never_stops_an_erasure, |fixtu
     erasure::erase(&fixture.installation, fixture.workspace.id, &address, Reason::Erased, None).await.expect("erased");
 
     assert_eq!(rows(fixture, Kind::Summary, Some(&campaign)).await, before);
-    assert!(with(&rows(fixture, Kind::Events, None).await, "kind", "future").is_empty());
+    let future = rows(fixture, Kind::Events, None).await;
+    assert!(
+        with(&future, "kind", "future").iter().all(|row| row["remainder"] == "erased" && row["address"] == Value::Null)
+    );
+    assert_eq!(sum(&future, "kind", "future"), 1);
     let mut conn = fixture.installation.db.read().await.expect("a connection");
     let erased = erased_counts::list(&mut conn, campaign.id).await.expect("listed");
     assert_eq!(erased.get(&("event:future".to_owned(), 0)), Some(&1));
@@ -123,7 +143,7 @@ both!(subscriptions_show_consent_activity_and_reachability, |fixture| {
         let cell = |name: &str| row[name].clone();
         (cell("opened"), cell("opened_at"), cell("clicked"), cell("reachable"))
     };
-    let at = Value::from("2026-11-21T10:00:00Z");
+    let at = Value::from("2026-11-21T10:00:00.000Z");
     let first = with(&of_campaign, "address", "a@example.org")[0];
     assert_eq!(cells(first), (1.into(), at.clone(), 1.into(), "yes".into()));
     assert_eq!((&first["joined_at"], &first["given_at"]), (&at, &at));
@@ -165,14 +185,98 @@ both!(restricted_contacts_and_other_workspaces_are_left_out, |fixture| {
     for kind in [Kind::Deliveries, Kind::Events, Kind::Subscriptions] {
         let rows = rows(fixture, kind, Some(&campaign)).await;
         assert!(!rows.is_empty() && with(&rows, "address", "a@example.org").is_empty(), "{kind}: {rows:?}");
+        let hidden: i64 = with(&rows, "remainder", "restricted").iter().filter_map(|row| row["count"].as_i64()).sum();
+        let expected = match kind {
+            Kind::Deliveries => 1,
+            Kind::Events => 4,
+            _ => 0,
+        };
+        assert_eq!(hidden, expected, "{kind}: {rows:?}");
     }
     for kind in Kind::ALL {
         let path = fixture.installation.config.export_dir().join("other.ndjson");
-        let wanted = Export { kind: *kind, format: Format::Ndjson, workspace: other.id, campaign: None };
-        let written =
-            export::to_file(&fixture.installation.db, &wanted, &path, &mut |_, _| {}).await.expect("exported");
-        assert_eq!(written, 0, "{kind}");
+        let wanted = Export::new(*kind, Format::Ndjson, other.id);
+        let written = export::to_file(&fixture.installation, &wanted, &path, &mut |_, _| {}).await.expect("exported");
+        assert_eq!(written, Default::default(), "{kind}");
     }
+});
+
+both!(a_delivery_has_ids_domain_relay_message_id_and_its_events, |fixture| {
+    let (_, campaign) = three_deliveries(fixture).await;
+    let deliveries = rows(fixture, Kind::Deliveries, Some(&campaign)).await;
+    let events = rows(fixture, Kind::Events, Some(&campaign)).await;
+    let people = rows(fixture, Kind::People, None).await;
+
+    let accepted = with(&deliveries, "state", "accepted")[0];
+    assert_eq!((&accepted["opens"], &accepted["clicks"]), (&1.into(), &3.into()));
+    assert_eq!(
+        (&accepted["opened_at"], &accepted["domain"]),
+        (&"2026-11-21T10:00:00.000Z".into(), &"example.org".into())
+    );
+    assert_eq!(with(&deliveries, "state", "rejected")[0]["domain"], "xn--80a1acny.xn--p1ai");
+    let person = with(&people, "address", "a@example.org")[0];
+    assert_eq!((&person["contact_id"], &person["lists"]), (&accepted["contact_id"], &"News".into()));
+    let open = with(&events, "kind", "open")[0];
+    for id in ["contact_id", "delivery_id", "campaign_id"] {
+        assert_eq!(open[id], accepted[id], "{id}");
+        assert!(accepted[id].as_str().is_some_and(|id| id.len() == 14), "{accepted}");
+    }
+    let ids: BTreeSet<_> = events.iter().filter_map(|row| row["event_id"].as_str()).collect();
+    assert_eq!(ids.len(), 4, "opens and clicks");
+    let links = rows(fixture, Kind::Links, None).await;
+    let counts = |row: &Value| (row["clicks"].as_i64(), row["clicks_total"].as_i64());
+    assert_eq!(links.iter().map(counts).collect::<Vec<_>>(), [(Some(1), Some(1)), (Some(1), Some(2))]);
+    assert_eq!(with(&events, "link_id", links[1]["link_id"].as_str().expect("an id")).len(), 2);
+});
+
+both!(people_are_exported_once_and_come_back_unchanged, |fixture| {
+    for (name, kind) in [("note", "text"), ("phone", "text"), ("zip", "text"), ("balance", "number"), ("state", "text")]
+    {
+        let field = Field::declare(name, kind).expect("a field");
+        field::add(&fixture.installation, fixture.workspace.id, &field).await.expect("declared");
+    }
+    let (news, sales) = (canary::list(fixture, "News").await, canary::list(fixture, "Sales").await);
+    let values = |note: &str| {
+        let all = [("note", note), ("phone", "+44 1"), ("zip", "007"), ("state", "-5a")];
+        let mut values = Values::from_iter(all.map(|(name, value)| (name.to_owned(), Value::from(value))));
+        values.insert("balance".to_owned(), Value::from(-1.5));
+        values
+    };
+    let notes = ["=x", "'=x", "''", "'tis", "＝1", "a\"b;c,d\ne", "@home"];
+    let addresses: Vec<_> = (0..notes.len()).map(|index| canary::address(&format!("+{index}@example.org"))).collect();
+    let people: Vec<_> = addresses.iter().cloned().zip(notes.map(values)).collect();
+    canary::join(fixture, &news, &people).await;
+    canary::join(fixture, &sales, &people[..2]).await;
+    let before = rows(fixture, Kind::People, None).await;
+    assert_eq!(before.len(), notes.len());
+    assert_eq!(with(&before, "address", "+0@example.org")[0]["lists"], "News; Sales");
+
+    for (kind, excel) in [
+        (Kind::People, None),
+        (Kind::Subscriptions, None),
+        (Kind::People, Some(Excel::of(Lang::EN))),
+        (Kind::People, Some(Excel::of(Lang::RU))),
+    ] {
+        let path = fixture.installation.config.export_dir().join("back.csv");
+        let wanted = Export { excel, ..Export::new(kind, Format::Csv, fixture.workspace.id) };
+        export::to_file(&fixture.installation, &wanted, &path, &mut |_, _| {}).await.expect("exported");
+        let bytes = std::fs::read(&path).expect("read");
+        assert_eq!(bytes.starts_with("\u{feff}".as_bytes()), excel.is_some());
+        let file = path.display().to_string();
+        let line = ["sendoff", "import", &file, "--list", "News", "--source", "our export", "--basis", "consent"];
+        let line = line.into_iter().chain(["--proof", "file 18", "--date", "2026-10-01"]);
+        let Ok(Command::Import(args)) = Cli::try_parse_from(line).map(|cli| cli.command) else { panic!("an import") };
+        let imported =
+            cli::import::run(&fixture.installation, &fixture.actor, args, Lang::EN, true).await.expect("imported").json;
+        let count = |name: &str| imported[name].as_i64();
+        assert_eq!(
+            (count("new"), count("updated"), count("invalid")),
+            (Some(0), Some(0), Some(0)),
+            "{kind}: {imported}"
+        );
+    }
+
+    assert_eq!(rows(fixture, Kind::People, None).await, before);
 });
 
 both!(each_of_many_rows_is_exported_once, |fixture| {
@@ -201,6 +305,8 @@ both!(the_command_writes_a_complete_file_or_reports_why_not, |fixture| {
             what: what.to_owned(),
             campaign: campaign.map(str::to_owned),
             format: "csv".to_owned(),
+            excel: false,
+            since: None,
             out: out.display().to_string(),
         };
         cli::export::run(&fixture.installation, &fixture.actor, command, Lang::EN)
@@ -227,14 +333,9 @@ both!(the_command_writes_a_complete_file_or_reports_why_not, |fixture| {
 both!(a_contact_erased_during_an_export_is_removed_from_the_file, |fixture| {
     let (_, campaign) = three_deliveries(fixture).await;
     let path = fixture.installation.config.export_dir().join("a.csv");
-    let wanted = Export {
-        kind: Kind::Deliveries,
-        format: Format::Csv,
-        workspace: fixture.workspace.id,
-        campaign: Some(&campaign),
-    };
+    let wanted = Export::new(Kind::Deliveries, Format::Csv, fixture.workspace.id).of(Some(&campaign));
     let log = sendoff::privacy::erasure_log::length(&fixture.installation);
-    export::to_file(&fixture.installation.db, &wanted, &path, &mut |_, _| {}).await.expect("exported");
+    export::to_file(&fixture.installation, &wanted, &path, &mut |_, _| {}).await.expect("exported");
     let late = fixture.folder.path().join("moved.csv");
     std::fs::rename(&path, &late).expect("moved");
     let address = canary::address("б@почта.рф");

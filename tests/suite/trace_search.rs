@@ -133,9 +133,9 @@ both!(contact_in_every_table_and_folder_is_found_and_then_erased_by_every_action
         let message = format!("To: <{text}>\r\nContent-Transfer-Encoding: base64\r\n\r\n{}", folded(&text));
         std::fs::write(config.capture_dir().join("1.eml"), message).expect("written");
         for (kind, format) in [(export::Kind::Deliveries, Format::Csv), (export::Kind::Subscriptions, Format::Ndjson)] {
-            let wanted = Export { kind, format, workspace: fixture.workspace.id, campaign: None };
+            let wanted = Export::new(kind, format, fixture.workspace.id);
             let path = config.export_dir().join(format!("{kind}.{format}"));
-            export::to_file(&fixture.installation.db, &wanted, &path, &mut |_, _| {}).await.expect("exported");
+            export::to_file(&fixture.installation, &wanted, &path, &mut |_, _| {}).await.expect("exported");
         }
 
         let found = canary::search(fixture, &text).await;

@@ -4,6 +4,7 @@
 use super::record::Record;
 use super::type_inference::TypeInference;
 use crate::audience::field::Field;
+use crate::audience::people_file::{ADDRESS_COLUMN, FIELD_PREFIX, OWN_COLUMNS, SCHEMA_COLUMN};
 use crate::infra::error::{Error, Message, Result};
 
 /// Columns that a file may have.
@@ -53,6 +54,8 @@ pub struct Header {
     pub names: Vec<String>,
     /// What each fills; `None` where no field of that name is declared.
     pub targets: Vec<Option<Target>>,
+    /// The column that marks rows of a file that the engine wrote.
+    pub schema: Option<usize>,
 }
 
 impl Header {
@@ -78,6 +81,10 @@ impl Header {
             })?;
             targets[index] = Some(target(field, fields)?);
         }
+        let schema = find(&names[..named], SCHEMA_COLUMN);
+        if schema.is_some() {
+            assign_own(&names, &mut targets, fields);
+        }
         if !targets.contains(&Some(Target::Email)) {
             let free = |index: &usize| targets[*index].is_none();
             let index = ADDRESS_NAMES.iter().find_map(|word| find(&names, word).filter(free));
@@ -93,7 +100,7 @@ impl Header {
         targets.resize(names.len(), Some(Target::Unnamed));
         names.iter_mut().for_each(|name| *name = printable(name));
         refuse_duplicates(&names, &targets)?;
-        Ok(Self { names, targets })
+        Ok(Self { names, targets, schema })
     }
 
     /// The names of the columns and what each fills: `email`, a field, or `-`.
@@ -142,6 +149,21 @@ impl Header {
 fn find(names: &[String], wanted: &str) -> Option<usize> {
     let wanted = wanted.trim().to_lowercase();
     names.iter().position(|name| name.to_lowercase() == wanted)
+}
+
+/// Assigns the columns of a file that the engine wrote: the address, and fields that share their name with another column;
+/// what the file says of each person beside them is left out.
+fn assign_own(names: &[String], targets: &mut [Option<Target>], fields: &[Field]) {
+    let has_address = targets.contains(&Some(Target::Email));
+    for (name, target) in names.iter().zip(targets).filter(|(_, target)| target.is_none()) {
+        let shared = name.strip_prefix(FIELD_PREFIX).filter(|field| OWN_COLUMNS.contains(field));
+        *target = match name.as_str() {
+            ADDRESS_COLUMN if !has_address => Some(Target::Email),
+            SCHEMA_COLUMN => Some(Target::Ignored),
+            own if OWN_COLUMNS.contains(&own) => Some(Target::Ignored),
+            _ => shared.and_then(|name| fields.iter().position(|field| field.name == name)).map(Target::Field),
+        };
+    }
 }
 
 fn target(field: &str, fields: &[Field]) -> Result<Target> {

@@ -9,6 +9,7 @@ use super::import_row::ImportRow;
 use super::record::Record;
 use crate::audience::address::Address;
 use crate::audience::field::Field;
+use crate::audience::people_file;
 use crate::infra::error::Message;
 use crate::infra::i18n::Lang;
 
@@ -68,8 +69,10 @@ pub fn parse(record: &Record<'_>, header: &Header, fields: &[Field], keep_raw: b
     }
     let mut address = None;
     let mut values = Vec::with_capacity(fields.len());
+    let is_own = header.schema.is_some_and(|schema| !record.cell(schema).is_empty());
     for (column, target) in header.targets.iter().enumerate() {
         let cell = record.cell(column);
+        let cell = if is_own { people_file::rearm(cell) } else { cell };
         let refuse = |reason| Refusal { reason, column: Some(column) };
         match target {
             Some(Target::Email) => address = Some(Address::parse(cell).map_err(|error| refuse(error.as_str()))?),

@@ -1,17 +1,18 @@
-//! The rows of each export: a scan of a table by its key, page by page, so that memory stays constant and nothing is
-//! locked. Contacts that are restricted on a list are left out: their data is stored and not used.
+//! Reads a table by its key, page by page, so that memory stays constant and nothing is locked.
 
 use serde_json::Deserializer;
 use sqlx::Row;
 
+use super::schema::Kind;
 use super::table_writer::Cell;
 use crate::audience::contact::Values;
 use crate::audience::eligibility;
 use crate::audience::field::Field;
 use crate::campaign::model::delivery_range;
+use crate::infra::clock::Millis;
 use crate::infra::db::{Conn, Query};
 use crate::infra::error::Result;
-use crate::infra::id::Id;
+use crate::infra::id::{self, Id};
 
 /// Rows per page.
 const PAGE: i64 = 2_000;
@@ -23,158 +24,46 @@ pub struct Scope {
     pub workspace: Id,
     /// One campaign, and the list it goes to.
     pub campaign: Option<(Id, Id)>,
+    /// Only rows that were added or changed at this time or later.
+    pub since: Option<Millis>,
 }
 
 /// A scan of one table.
 pub struct TableScan {
+    /// The export whose rows it reads.
+    pub kind: Kind,
     /// The table; its alias is `w`.
-    table: &'static str,
+    pub table: &'static str,
     /// Select of one page. Parameters: `:after`, `:last`, `:page`, `{in_scope}`.
-    select: &'static str,
-    /// Cells of a row, as expressions over the columns of the select.
-    cells: &'static str,
-    /// Indexes of the cells that are times.
-    times: &'static [usize],
-    /// True when the last cell is the fields of the contact.
-    has_fields: bool,
+    pub select: &'static str,
+    /// Cells of a row, as expressions over the columns of the select; the fields of the contact follow where the kind has
+    /// them.
+    pub cells: &'static str,
     /// Column that the scope of one campaign narrows.
-    scope: ScopeColumn,
-    counted: Counted,
+    pub scope: ScopeColumn,
+    /// How the number of rows is known.
+    pub counted: Counted,
 }
 
 /// Column that the scope of one campaign narrows.
-#[derive(Clone, Copy, PartialEq)]
-enum ScopeColumn {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScopeColumn {
+    /// The campaign.
     Campaign,
+    /// The list of the campaign.
     List,
+    /// The key, of contacts on the list of the campaign.
+    Contact,
 }
 
 /// How the number of rows is known without a scan.
-enum Counted {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
     /// By an index that begins with the scope column.
     ByIndex,
     /// By the stored delivery counts of this state; they contain erased contacts.
     ByDeliveryCount(&'static str),
 }
-
-/// Columns of the deliveries.
-pub const DELIVERY: &[&str] =
-    &["campaign", "address", "state", "reason", "code", "reply", "attempts", "dated_at", "changed_at"];
-/// Columns of the events and of the bounces among them.
-pub const EVENT: &[&str] = &["campaign", "address", "kind", "position", "destination", "at", "code", "reply"];
-/// Columns of the subscriptions; the fields of the workspace follow.
-pub const SUBSCRIPTION: &[&str] = &[
-    "list",
-    "address",
-    "state",
-    "joined_at",
-    "basis",
-    "channel",
-    "source",
-    "proof",
-    "given_at",
-    "opened",
-    "opened_at",
-    "clicked",
-    "clicked_at",
-    "reachable",
-];
-
-/// Deliveries with their results.
-pub const DELIVERIES: TableScan = TableScan {
-    table: "delivery",
-    select: "
-        select w.id, k.name, c.address, w.state, w.reason, w.code, w.reply, w.attempts, w.dated_at, w.changed_at
-          from delivery w
-          join campaign k on k.id = w.campaign_id
-          join contact c on c.id = w.contact_id
-         where {in_scope} and w.id > :after and w.id <= :last
-         order by w.id
-         limit :page",
-    cells: "name, address, state, reason, code, reply, attempts, dated_at, changed_at",
-    times: &[7, 8],
-    has_fields: false,
-    scope: ScopeColumn::Campaign,
-    counted: Counted::ByDeliveryCount("planned"),
-};
-
-/// Events; a kind that this program does not know keeps its name.
-pub const EVENTS: TableScan = TableScan {
-    table: "event",
-    select: "
-        select w.id, k.name, c.address, w.kind, w.position, l.destination, w.at
-          from event w
-          join campaign k on k.id = w.campaign_id
-          join contact c on c.id = w.contact_id
-          left join link l on l.campaign_id = w.campaign_id and l.position = w.position and w.kind = 'click'
-         where {in_scope} and w.id > :after and w.id <= :last
-         order by w.id
-         limit :page",
-    cells: "name, address, kind, position, destination, at, null, null",
-    times: &[5],
-    has_fields: false,
-    scope: ScopeColumn::Campaign,
-    counted: Counted::ByIndex,
-};
-
-/// Rejected deliveries, as events.
-pub const BOUNCES: TableScan = TableScan {
-    table: "delivery",
-    select: "
-        select w.id, k.name, c.address, w.changed_at, w.code, w.reply
-          from delivery w
-          join campaign k on k.id = w.campaign_id
-          join contact c on c.id = w.contact_id
-         where {in_scope} and w.state = 'rejected' and w.id > :after and w.id <= :last
-         order by w.id
-         limit :page",
-    cells: "name, address, 'bounce', null, null, changed_at, code, reply",
-    times: &[5],
-    has_fields: false,
-    scope: ScopeColumn::Campaign,
-    counted: Counted::ByDeliveryCount("rejected"),
-};
-
-/// Subscriptions: their consent, last open and last click of a message of the list, whether the last final delivery was
-/// accepted, and the fields of the contact.
-pub const SUBSCRIPTIONS: TableScan = TableScan {
-    table: "subscription",
-    select: "
-        select w.id, l.name, c.address, w.state, e.basis, e.channel, e.source, e.proof, w.joined_at, e.given_at,
-               (select max(o.at)
-                  from event o
-                  join campaign k on k.id = o.campaign_id
-                 where o.contact_id = w.contact_id and o.kind = 'open' and k.list_id = w.list_id) as opened_at,
-               (select max(o.at)
-                  from event o
-                  join campaign k on k.id = o.campaign_id
-                 where o.contact_id = w.contact_id and o.kind = 'click' and k.list_id = w.list_id) as clicked_at,
-               (select d.state
-                  from delivery d
-                  join campaign k on k.id = d.campaign_id
-                 where d.contact_id = w.contact_id and k.list_id = w.list_id and d.state in ('accepted', 'rejected')
-                 order by d.changed_at desc, d.id desc
-                 limit 1) as result,
-               c.fields
-          from subscription w
-          join list l on l.id = w.list_id
-          join contact c on c.id = w.contact_id
-          left join consent n on n.id = (select max(x.id)
-                                           from consent x
-                                          where x.contact_id = w.contact_id and x.list_id = w.list_id)
-          left join evidence e on e.id = n.evidence_id
-         where {in_scope} and w.id > :after and w.id <= :last
-         order by w.id
-         limit :page",
-    cells: "name, address, state, joined_at, basis, channel, source, proof, given_at,
-            case when opened_at is null then 0 else 1 end, opened_at,
-            case when clicked_at is null then 0 else 1 end, clicked_at,
-            case result when 'accepted' then 'yes' when 'rejected' then 'no' end, fields",
-    times: &[3, 8, 10, 12],
-    has_fields: true,
-    scope: ScopeColumn::List,
-    counted: Counted::ByIndex,
-};
 
 impl TableScan {
     /// Approximate number of rows, for a progress bar: it contains restricted contacts.
@@ -192,6 +81,9 @@ impl TableScan {
                                 .bind("workspace", scope.workspace)
                         }
                         (ScopeColumn::List, Some((_, list))) => Query::new("w.list_id = :list").bind("list", list),
+                        (ScopeColumn::Contact, _) => {
+                            Query::new("w.workspace_id = :workspace").bind("workspace", scope.workspace)
+                        }
                         (ScopeColumn::List, None) => {
                             Query::new("w.list_id in (select id from list where workspace_id = :workspace)")
                                 .bind("workspace", scope.workspace)
@@ -218,8 +110,8 @@ impl TableScan {
     pub async fn range(&self, conn: &mut Conn, scope: Scope) -> Result<(Id, Id)> {
         let in_scope = match (scope.campaign, &self.counted) {
             (Some((campaign, _)), Counted::ByDeliveryCount(_)) => delivery_range::within(campaign),
-            (Some(_), Counted::ByIndex) => self.narrowed(scope, ""),
-            (None, _) => Query::new("workspace_id = :workspace").bind("workspace", scope.workspace),
+            (Some(_), Counted::ByIndex) if self.scope != ScopeColumn::Contact => self.narrowed(scope, ""),
+            _ => Query::new("workspace_id = :workspace").bind("workspace", scope.workspace),
         };
         // One select for each end: for both together the databases would scan all rows.
         let row = Query::new(
@@ -238,11 +130,18 @@ impl TableScan {
     pub async fn page(&self, conn: &mut Conn, scope: Scope, (after, last): (Id, Id)) -> Result<Option<(String, Id)>> {
         // The plus signs keep the planner off the indexes of these columns: the scan follows the key. A reachable contact is
         // restricted nowhere.
-        let in_scope =
-            Query::new("+w.workspace_id = :workspace and {narrowed} and (c.reachable = 1 or not {restricted})")
-                .bind("workspace", scope.workspace)
-                .fragment("narrowed", self.narrowed(scope, "+w."))
-                .fragment("restricted", eligibility::restricted("w.contact_id"));
+        let (contact, key) = match self.scope {
+            ScopeColumn::Contact => ("w", "w.id"),
+            ScopeColumn::Campaign | ScopeColumn::List => ("c", "w.contact_id"),
+        };
+        let in_scope = Query::new(
+            "+w.workspace_id = :workspace and {narrowed} and {changed} and ({contact}.reachable = 1 or not {restricted})",
+        )
+        .bind("workspace", scope.workspace)
+        .fragment("narrowed", self.narrowed(scope, "+w."))
+        .fragment("changed", self.changed(scope.since))
+        .fragment("contact", contact)
+        .fragment("restricted", eligibility::restricted(key));
         Query::new(self.select)
             .fragment("in_scope", in_scope)
             .bind("after", after)
@@ -257,20 +156,36 @@ impl TableScan {
         &self,
         page: &str,
         fields: &[Field],
-        mut take: impl FnMut(&[Cell<'_>]) -> std::result::Result<(), E>,
+        mut take: impl FnMut(&mut Vec<Cell<'_>>) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
         for row in Deserializer::from_str(page).into_iter::<Vec<Cell<'_>>>() {
             let mut cells = row.expect("the database writes JSON of these columns");
-            self.times.iter().for_each(|index| cells[*index].convert_to_time());
-            if self.has_fields {
+            if self.kind.has_fields() {
                 let values = cells.pop();
                 let values = values.as_ref().and_then(Cell::text).and_then(|text| serde_json::from_str(text).ok());
                 let mut values: Values = values.unwrap_or_default();
                 cells.extend(fields.iter().map(|field| values.remove(&field.name).map_or(Cell::Null, Cell::Json)));
             }
-            take(&cells)?;
+            take(&mut cells)?;
         }
         Ok(())
+    }
+
+    /// Condition that a row was added or changed since.
+    fn changed(&self, since: Option<Millis>) -> Query {
+        let Some(since) = since else { return Query::new("1 = 1") };
+        let query = match self.table {
+            "event" => Query::new("w.id >= :first_id"),
+            _ => Query::new(
+                "(w.changed_at >= :since
+                  or exists (select 1
+                               from event n
+                              where n.contact_id = w.contact_id and n.campaign_id = w.campaign_id
+                                and n.id >= :first_id))",
+            )
+            .bind("since", since),
+        };
+        query.bind("first_id", id::first_at(since))
     }
 
     /// Condition that the scope column, written behind `prefix`, is of the scope's campaign; true for a whole workspace.
@@ -282,6 +197,10 @@ impl TableScan {
             }
             (ScopeColumn::List, Some((_, list))) => {
                 Query::new("{prefix}list_id = :list").bind("list", list).fragment("prefix", prefix)
+            }
+            (ScopeColumn::Contact, Some((_, list))) => {
+                Query::new("exists (select 1 from subscription o where o.contact_id = w.id and o.list_id = :list)")
+                    .bind("list", list)
             }
         }
     }
