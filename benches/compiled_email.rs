@@ -12,6 +12,7 @@ use sendoff::campaign::file::Sender;
 use sendoff::campaign::frozen_content::FrozenContent;
 use sendoff::content::brand::Brand;
 use sendoff::content::email::{EmailContext, EmailSource, Format, Layout, Tracking};
+use sendoff::content::link::LinkSettings;
 use sendoff::infra::clock::Clock;
 use sendoff::infra::config::Config;
 use sendoff::infra::i18n::Lang;
@@ -56,6 +57,7 @@ fn composer(installation: &Installation, opening: &str) -> Composer {
             format: Format::Md,
             body: body(opening),
             tracking: Tracking::Individual,
+            links: LinkSettings::default(),
         },
         frame: EmailContext {
             brand: Brand { name: "Shop".to_owned(), address: "Mira 1".to_owned(), ..Brand::default() },

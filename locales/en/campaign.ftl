@@ -95,3 +95,10 @@ address-wrong = This is not a valid address: { $why }.
 mail-waiting = The next message is due at { $time }. Run sendoff mail then, or keep sendoff serve running.
 mail-nothing = Nothing to send. Start a campaign: sendoff campaign start NAME
 lane-damaged = The domains of a lane in the database are not a JSON array of texts. Set them again: sendoff lane set NAME --domains DOMAINS
+campaign-sender-tag = “{ $tag }” in { $field } is a tag, and all recipients see the same sender. Write the name itself: Shop <news@example.org>
+campaign-problems = The settings have { $count } mistakes. { $problems }
+campaign-key-texts = Line { $line }: the setting “{ $key }” must be a list of texts: { $key } = ["…", "…"]
+campaign-language = Line { $line }: there is no language “{ $tag }”. There are: { $known }.
+campaign-link-host = Line { $line }: “{ $host }” in link-hosts is not a host. Write for example: link-hosts = ["shop.example", "*.shop.example"]
+campaign-utm = Line { $line }: “{ $name }” is no parameter of utm. Write utm = true, or utm = {"{"} source = "…", medium = "…", campaign = "…", term = "…", content = "…" {"}"}
+campaign-utm-tag = Line { $line }: “{ $text }” in utm is not literal text. All recipients get the same parameters.

@@ -75,7 +75,7 @@ link-hidden = Line { $line }: the link “{ $link }” contains a backslash, a l
 link-user = Line { $line }: the link “{ $link }” has a user name before the host. Remove everything up to the @.
 link-broken = Line { $line }: the link “{ $link }” cannot be parsed. Check the host name.
 link-long = Line { $line }: the link “{ $link }” is too long. The limit is 2,000 bytes.
-link-dynamic-host = Line { $line }: the host of the link “{ $link }” comes from a tag. Write the host literally; tags may follow after it.
+link-dynamic-host = Line { $line }: the host of the link “{ $link }” comes from a tag. Write the host literally, tags may follow after it; or name the hosts that such links may lead to: link-hosts = ["shop.example"]
 
 lint-address = The email has no postal address, which many laws require. Set it: sendoff brand set --address TEXT
 lint-preheader = The email has no preheader: mail programs will show its first words instead.
@@ -101,3 +101,33 @@ email-why = You receive this email because you are on the list “{ $list }”.
 email-unsubscribe = Unsubscribe
 email-preferences = Your data
 email-view = View in browser
+
+# What was left out of an email or changed in it.
+change-place = { $line ->
+    [0] {""}
+   *[other] Line { $line }:{" "}
+}
+change-times = { $count ->
+    [1] {""}
+   *[other] {" "}({ $count } times)
+}
+change-element = { change-place }the element <{ $what }> is left out with its content{ change-times }, because it runs code or no mail program shows it. Use a picture or a link instead.
+change-element-tag = The element “<{ $what }>” is left out, because its name comes from a tag. Write the name literally.
+change-tag = { change-place }<{ $what }> is left out{ change-times }, because mail programs remove it; its content stays.
+change-attribute = { change-place }the attribute “{ $what }” is left out{ change-times }, because it runs code or is not a valid name.
+change-css = { change-place }“{ $what }” is left out of a style{ change-times }, because it runs code in old mail programs. The rest of the style stays.
+change-comment = { change-place }HTML comments are left out{ change-times }. Conditional comments for Outlook stay.
+change-charset = { change-place }the character set “{ $what }” is changed to UTF-8, in which every message is sent.
+change-source-relative = { change-place }“{ $what }” is no full address, so that no mail program can load it{ change-times }. Put the file on a web server and write https://…
+change-source-scheme = { change-place }“{ $what }” is left out{ change-times }, because mail programs load files by https:// only. Put the file on a web server.
+change-source-https = { change-place }“{ $what }” is sent with https: before it{ change-times }.
+change-source-data = { change-place }a picture is inside the email itself (data:){ change-times }. Gmail and Outlook do not show such pictures. Put it on a web server and link it.
+change-source-cid = { change-place }the picture “{ $what }” is an attachment of another message{ change-times }, and Sendoff attaches no files. Put it on a web server and link it.
+email-problems = The email has { $count } mistakes. { $problems }
+list-item = {"\u000A"}✗ { $text }
+brand-tag = “{ $tag }” is a tag, and the brand is the same for all recipients. Write the text itself.
+tag-foreign = { tag-place }: “{ $tag }” is a tag of another tool. Here it is written { $ours }
+lint-foreign-tag = { tag-part }, line { $line }: “{ $tag }” looks like a tag of another tool ({ $tool }) and will be printed as it is. Here it is written { $ours }
+link-host-other = The link “{ $link }” leads to a host that link-hosts does not name.
+change-link-variable = { change-place }the link “{ $what }” is not measured, because it prints a variable{ change-times }. Links that print fields are measured.
+lint-link-words = The words of a link are “{ $words }”, but it leads to { $host }. Spam filters and mail programs take that for phishing. Give the link other words, or set tracking = "none" if it leads elsewhere only because it is measured.

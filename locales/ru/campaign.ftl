@@ -93,3 +93,10 @@ address-wrong = Неверный адрес: { $why }.
 mail-waiting = Следующее письмо должно уйти { $time }. Запустите тогда sendoff mail или оставьте работать sendoff serve.
 mail-nothing = Отправлять нечего. Начните рассылку: sendoff campaign start ИМЯ
 lane-damaged = Домены полосы в базе данных — не JSON-массив строк. Задайте их снова: sendoff lane set ИМЯ --domains ДОМЕНЫ
+campaign-sender-tag = «{ $tag }» в { $field } — тег, а отправителя все получатели видят одного. Напишите само имя: Магазин <news@example.org>
+campaign-problems = В настройках ошибок: { $count }. { $problems }
+campaign-key-texts = Строка { $line }: значение настройки «{ $key }» — список текстов: { $key } = ["…", "…"]
+campaign-language = Строка { $line }: языка «{ $tag }» нет. Есть: { $known }.
+campaign-link-host = Строка { $line }: «{ $host }» в link-hosts — не имя сервера. Напишите, например: link-hosts = ["shop.example", "*.shop.example"]
+campaign-utm = Строка { $line }: параметра «{ $name }» у utm нет. Напишите utm = true или utm = {"{"} source = "…", medium = "…", campaign = "…", term = "…", content = "…" {"}"}
+campaign-utm-tag = Строка { $line }: «{ $text }» в utm — не простой текст. Параметры у всех получателей одни.

@@ -1,13 +1,14 @@
 //! Parses campaign files: TOML settings between two `+++` lines, then the email in Markdown or HTML. The file holds the
 //! whole campaign, so that it can be compared and kept in version control.
 
-use serde::{Deserialize, Serialize};
-
+use super::front_matter::{FrontMatter, split};
 use super::schedule::{Schedule, ScheduleText};
+pub use super::sender::Sender;
 use super::uncertain_policy::UncertainPolicy;
-use crate::audience::address::{Address, is_hidden};
+use crate::audience::address::is_hidden;
 use crate::content::email::{EmailSource, Format, Layout, Tracking};
 use crate::infra::error::{Message, Result};
+use crate::infra::i18n::Lang;
 
 /// A parsed campaign file.
 #[derive(Debug, Clone)]
@@ -30,69 +31,8 @@ pub struct CampaignFile {
     pub schedule: Schedule,
     /// What happens to deliveries whose reply was lost.
     pub uncertain_policy: UncertainPolicy,
-}
-
-/// A mailbox with a name, as in `Shop <news@example.org>`.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sender {
-    /// Display name; may be empty.
-    pub name: String,
-    /// Address in the owner's spelling.
-    pub address: String,
-}
-
-impl std::fmt::Debug for Sender {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.name)
-    }
-}
-
-impl Sender {
-    /// Parses `Name <address>` or a bare address.
-    pub fn parse(text: &str) -> Option<Self> {
-        let text = text.trim();
-        let (name, address) = match text.strip_suffix('>').and_then(|rest| rest.rsplit_once('<')) {
-            Some((name, address)) => (name.trim().trim_matches('"').trim(), address),
-            None => ("", text),
-        };
-        let address = Address::parse(address).ok()?;
-        (!name.chars().any(is_hidden) && name.len() <= 200)
-            .then(|| Self { name: name.to_owned(), address: address.expose() })
-    }
-
-    /// The address.
-    ///
-    /// # Errors
-    /// Invalid if an earlier version, whose rules were laxer, accepted and stored the sender.
-    pub fn mailbox(&self) -> Result<Address> {
-        Address::parse(&self.address).map_err(|_| Message::new("campaign-sender-invalid").invalid_field("from"))
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Front {
-    name: String,
-    list: String,
-    segment: Option<String>,
-    from: String,
-    #[serde(alias = "reply_to")]
-    reply_to: Option<String>,
-    relay: Option<String>,
-    subject: String,
-    preheader: Option<String>,
-    layout: Option<String>,
-    tracking: Option<String>,
-    at: Option<toml::Value>,
-    at_local: Option<toml::Value>,
-    zone: Option<String>,
-    zone_field: Option<String>,
-    until: Option<toml::Value>,
-    hold: Option<toml::Value>,
-    every: Option<String>,
-    on: Option<toml::Value>,
-    late: Option<String>,
-    uncertain: Option<String>,
+    /// The language of the email; `None` for the installation's.
+    pub language: Option<Lang>,
 }
 
 /// Maximum length of a campaign file in bytes. Mail programs clip a message long before.
@@ -111,118 +51,44 @@ impl CampaignFile {
             return Err(Message::new("campaign-file-binary").invalid());
         }
         let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n").replace('\r', "\n");
-        let (front, body) = split(&text)?;
-        let front: Front = toml::from_str(&front).map_err(|error| front_error(&front, &error))?;
-        let name = front.name.trim();
-        if name.is_empty() || name.chars().count() > 100 || name.chars().any(is_hidden) {
-            return Err(Message::new("campaign-name").invalid_field("name"));
+        let (settings, body) = split(&text)?;
+        let mut front = FrontMatter::parse(&settings)?;
+        let name = front.needed("name").trim().to_owned();
+        if front.has("name") && (name.is_empty() || name.chars().count() > 100 || name.chars().any(is_hidden)) {
+            front.refuse("name", Message::new("campaign-name"));
         }
-        let sender = |field: &'static str, text: &str| {
-            Sender::parse(text).ok_or_else(|| {
-                Message::new("campaign-sender").with("field", field).with("text", text).invalid_field("from")
-            })
+        let list = front.needed("list");
+        let segment = front.text("segment").filter(|segment| !segment.trim().is_empty());
+        let from = front.needed("from");
+        let from = if from.is_empty() { None } else { front.check(Sender::parse_setting("from", &from)) };
+        let reply_to = front.text("reply-to").map(|text| Sender::parse_setting("reply-to", &text));
+        let reply_to = reply_to.and_then(|parsed| front.check(parsed));
+        let relay = front.text("relay").filter(|relay| !relay.trim().is_empty());
+        let subject = front.needed("subject");
+        let preheader = front.text("preheader").unwrap_or_default();
+        let layout = front.word("layout", "plain").unwrap_or(Layout::Plain);
+        let tracking = front.word("tracking", "none").unwrap_or(Tracking::None);
+        let uncertain_policy = front.word("uncertain", "hold").unwrap_or(UncertainPolicy::Hold);
+        let language = front.text("language").and_then(|text| front.language(&text));
+        let links = front.links(&name);
+        let times = ScheduleText {
+            at: front.scalar("at"),
+            at_local: front.scalar("at-local"),
+            zone: front.text("zone"),
+            zone_field: front.text("zone-field"),
+            until: front.scalar("until"),
+            hold: front.scalar("hold"),
+            every: front.text("every"),
+            on: front.scalar("on"),
+            late: front.text("late"),
         };
-        let schedule = Schedule::parse(ScheduleText {
-            at: front.at.map(text_of),
-            at_local: front.at_local.map(text_of),
-            zone: front.zone,
-            zone_field: front.zone_field,
-            until: front.until.map(text_of),
-            hold: front.hold.map(text_of),
-            every: front.every,
-            on: front.on.map(text_of),
-            late: front.late,
-        })?;
-        Ok(Self {
-            name: name.to_owned(),
-            list: front.list,
-            segment: front.segment.filter(|segment| !segment.trim().is_empty()),
-            from: sender("from", &front.from)?,
-            relay: front.relay.filter(|relay| !relay.trim().is_empty()),
-            reply_to: front.reply_to.as_deref().map(|text| sender("reply-to", text)).transpose()?,
-            draft: EmailSource {
-                subject: front.subject,
-                preheader: front.preheader.unwrap_or_default(),
-                layout: front.layout.as_deref().unwrap_or("plain").parse::<Layout>()?,
-                format,
-                body,
-                tracking: front.tracking.as_deref().unwrap_or("none").parse::<Tracking>()?,
-            },
-            schedule,
-            uncertain_policy: front.uncertain.as_deref().unwrap_or("hold").parse()?,
-        })
-    }
-}
-
-/// Splits a file into settings and email. Each is preceded by as many empty lines as there are lines before it in the
-/// file, so that errors name the line of the file.
-fn split(text: &str) -> Result<(String, String)> {
-    let missing = || Message::new("campaign-front").invalid();
-    let mut end = 0;
-    let mut lines = text
-        .split_inclusive('\n')
-        .enumerate()
-        .map(|(number, line)| {
-            let start = end;
-            end += line.len();
-            (number + 1, line.trim_end(), start, end)
-        })
-        .skip_while(|(_, line, ..)| line.is_empty());
-    let (above, _, _, front) = lines.next().filter(|(_, line, ..)| line.trim() == "+++").ok_or_else(missing)?;
-    let (before, _, close, body) = lines.find(|(_, line, ..)| *line == "+++").ok_or_else(missing)?;
-    Ok(("\n".repeat(above) + &text[front..close], "\n".repeat(before) + &text[body..]))
-}
-
-const KEYS: &[&str] = &[
-    "name",
-    "list",
-    "segment",
-    "from",
-    "reply-to",
-    "subject",
-    "preheader",
-    "layout",
-    "tracking",
-    "at",
-    "at-local",
-    "zone",
-    "zone-field",
-    "until",
-    "hold",
-    "every",
-    "on",
-    "late",
-    "relay",
-    "uncertain",
-];
-
-/// Error of the settings: line of the file, key, and for a misspelt key the nearest known one.
-fn front_error(front: &str, error: &toml::de::Error) -> crate::infra::error::Error {
-    let text = error.message();
-    let start = error.span().map_or(0, |span| span.start.min(front.len()));
-    let above = front[..start].matches('\n').count();
-    let key = || front.lines().nth(above).and_then(|line| line.split('=').next()).unwrap_or_default().trim();
-    let quoted = text.split('`').nth(1).unwrap_or_default();
-    let message = if text.starts_with("unknown field") {
-        let near = KEYS.iter().max_by(|a, b| strsim::jaro(a, quoted).total_cmp(&strsim::jaro(b, quoted)));
-        Message::new("campaign-key-unknown").with("key", quoted).with("near", near.unwrap_or(&"name"))
-    } else if text.starts_with("missing field") {
-        return Message::new("campaign-key-missing").with("key", quoted).invalid();
-    } else if text.starts_with("duplicate key") {
-        Message::new("campaign-key-twice").with("key", key())
-    } else if text.starts_with("invalid type") {
-        Message::new("campaign-key-text").with("key", key())
-    } else {
-        Message::new("campaign-toml")
-    };
-    message.with("line", above + 1).invalid()
-}
-
-/// A time or a number as text, written with quotes or without.
-fn text_of(value: toml::Value) -> String {
-    match value {
-        toml::Value::String(text) => text,
-        other => other.to_string(),
+        let schedule = front.check(Schedule::parse(times).map_err(|error| error.message()));
+        front.finish()?;
+        let (Some(from), Some(schedule)) = (from, schedule) else {
+            return Err(Message::new("campaign-key-missing").with("key", "from").invalid());
+        };
+        let draft = EmailSource { subject, preheader, layout, format, body, tracking, links };
+        Ok(Self { name, list, segment, from, relay, reply_to, draft, schedule, uncertain_policy, language })
     }
 }
 
@@ -281,6 +147,46 @@ mod tests {
         assert_eq!(refusal(&FILE.replace("news@example.org", "nobody")).key, "campaign-sender");
         assert_eq!(arg(&refusal(&FILE.replace("\"Осень\"", "Осень")), "line"), "5");
         assert_eq!(refusal(&FILE.replace("+++\n#", "layout = \"fancy\"\n+++\n#")).key, "unknown-word");
+    }
+
+    #[test]
+    fn links_are_set_for_the_whole_campaign() {
+        let with = |line: &str| CampaignFile::parse(&FILE.replace("+++\n#", &format!("{line}\n+++\n#")), Format::Md);
+        let utm = |line: &str| -> Vec<String> {
+            let links = with(line).expect(line).draft.links;
+            links.parameters.into_iter().map(|(name, value)| format!("{name}={value}")).collect()
+        };
+        assert_eq!(utm(""), [""; 0]);
+        assert_eq!(utm("utm = false"), [""; 0]);
+        assert_eq!(utm("utm = true"), ["utm_source=newsletter", "utm_medium=email", "utm_campaign=autumn"]);
+        assert_eq!(utm("utm = \"x\""), ["utm_source=newsletter", "utm_medium=email", "utm_campaign=x"]);
+        assert_eq!(
+            utm("utm = { source = \"n\", medium = \"\", content = \"a\" }"),
+            ["utm_source=n", "utm_campaign=autumn", "utm_content=a"]
+        );
+        let hosts = with("link-hosts = [\"Shop.example\", \"*.cdn.example\"]").expect("reads").draft.links.hosts;
+        assert_eq!(hosts, ["shop.example", "*.cdn.example"]);
+        for (line, key) in [
+            ("utm = 5", "campaign-utm"),
+            ("utm = { sorce = \"x\" }", "campaign-utm"),
+            ("utm = \"{{ city }}\"", "campaign-utm-tag"),
+            ("link-hosts = [\"https://a.example\"]", "campaign-link-host"),
+            ("link-hosts = [1]", "campaign-key-texts"),
+        ] {
+            let refused = with(line).expect_err(line).message();
+            assert_eq!((refused.key, refused.text("line")), (key, "6"), "{line}");
+        }
+    }
+
+    #[test]
+    fn all_mistakes_are_named_at_once() {
+        let file = "+++\nname = \"a\"\nlisst = \"News\"\nfrom = \"nobody\"\nlayout = \"fancy\"\nhold = \"long\"\nlanguage = \"xx\"\n+++\nx";
+        let message = refusal(file);
+        assert_eq!((message.key, arg(&message, "count")), ("campaign-problems", "6"));
+        let sentence = Lang::EN.translate(&message);
+        for part in ["“lisst”", "“nobody”", "“subject” is missing", "fancy", "“xx”"] {
+            assert!(sentence.contains(part), "{part}: {sentence}");
+        }
     }
 
     #[test]

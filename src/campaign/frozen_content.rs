@@ -46,7 +46,7 @@ pub async fn current(conn: &mut Conn, campaign: &Campaign) -> Result<FrozenConte
         draft: file.draft,
         frame: EmailContext {
             brand: brand::get(conn, campaign.workspace).await?,
-            lang: language.parse()?,
+            lang: file.language.map_or_else(|| language.parse(), Ok)?,
             public_url: setting::get(conn, Setting::PublicUrl).await?,
             fields: field::all(conn, campaign.workspace).await?.into_iter().map(|field| field.name).collect(),
             list_name: list.name,

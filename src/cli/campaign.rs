@@ -124,7 +124,9 @@ pub async fn run(installation: &Installation, actor: &Actor, command: Command, l
             let key = if added.state == State::Draft.as_str() { "campaign-added" } else { "campaign-replaced" };
             let message = Message::new(key).with("name", &added.name).with("list", &added.list);
             let message = message.with("at", added.at.map(utc).unwrap_or_default());
-            Ok(Output::new(&added, lang, lang.translate(&message)))
+            let warnings = added.warnings.iter().map(|warning| format!("  ! {}", lang.translate(warning)));
+            let lines: Vec<_> = warnings.chain([lang.translate(&message)]).collect();
+            Ok(Output::new(&added, lang, lines.join("\n")))
         }
         Command::Preflight { name } => {
             let mut bar = PreflightBar::new(lang);

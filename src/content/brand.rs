@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use url::Url;
 
+use super::foreign_tag;
 use super::mime::header::is_hidden;
 use crate::infra::db::Conn;
 use crate::infra::db::query::Query;
@@ -97,15 +98,26 @@ impl Brand {
 
 fn check_name(name: &str) -> Result<String> {
     let name = name.trim();
+    refuse_tags(name, "name")?;
     if name.chars().count() > MAX_NAME || name.chars().any(is_hidden) {
         return Err(Message::new("brand-name").with("limit", MAX_NAME).invalid_field("name"));
     }
     Ok(name.to_owned())
 }
 
+/// Refuses tags: the brand is the same for all recipients.
+fn refuse_tags(text: &str, field: &'static str) -> Result<()> {
+    let ours = ["{{", "{%", "{#"].iter().find_map(|open| text.find(open)).map(|at| text[at..].to_owned());
+    match ours.or_else(|| foreign_tag::find(text, &[]).into_iter().next().map(|tag| tag.text)) {
+        Some(tag) => Err(Message::new("brand-tag").with("tag", tag).invalid_field(field)),
+        None => Ok(()),
+    }
+}
+
 fn check_address(address: &str) -> Result<String> {
     let lines: Vec<_> = address.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let address = lines.join("\n");
+    refuse_tags(&address, "address")?;
     if address.chars().count() > MAX_ADDRESS || lines.iter().any(|line| line.chars().any(is_hidden)) {
         return Err(Message::new("brand-address").with("limit", MAX_ADDRESS).invalid_field("address"));
     }
@@ -126,6 +138,7 @@ fn check_color(color: &str) -> Result<String> {
 
 fn check_logo(logo: &str) -> Result<String> {
     let logo = logo.trim();
+    refuse_tags(logo, "logo")?;
     if logo.is_empty() {
         return Ok(String::new());
     }
@@ -167,6 +180,9 @@ mod tests {
     fn hidden_characters_are_refused() {
         assert!(check_name("Shop\r\nBcc: x@y.example").is_err());
         assert!(check_name("Shop\u{202e}").is_err());
+        for tag in ["{{ first_name }} Shop", "*|LIST:COMPANY|*", "%%name%%"] {
+            assert!(check_name(tag).is_err() && check_address(tag).is_err(), "{tag}");
+        }
         assert!(check_address(&"я".repeat(301)).is_err());
         assert_eq!(check_address("Москва,\r\n ул. Мира, 1\n").expect("an address"), "Москва,\nул. Мира, 1");
     }

@@ -9,12 +9,15 @@ use serde_json::Map;
 use super::compiled_email::CompiledEmail;
 use super::email::{EmailContext, EmailSource, Format, Layout};
 use super::encoded_parts::{self, PartSources};
+use super::foreign_tag;
 use super::html::bounds::Exceeded;
+use super::html::changes::{Changes, line_of};
 use super::html::node::{self, Node};
-use super::html::{bounds, markdown, sanitize, to_text};
+use super::html::value_encoding::encode_values;
+use super::html::{bounds, markdown, page, sanitize, to_text};
 use super::layout::Page;
 use super::layout::element_style::{ElementStyle, split_headline};
-use super::link::{self, Link};
+use super::link::{Link, LinkNumbering};
 use super::mime::body::{BodyEncodings, TransferEncoding};
 use super::renderer::{EmailRenderer, MergeData, RenderError, link_template};
 use super::template::bounds::{RenderLimit, STACK};
@@ -33,6 +36,10 @@ use crate::infra::token::{DeliveryRef, Signer};
 const MAX_BODY: usize = 512 * 1024;
 /// Characters of a subject or preheader, tags included.
 const MAX_HEADER: usize = 1_000;
+/// Mistakes that one error names.
+const MAX_PROBLEMS: usize = 50;
+/// Mistakes after which reading a part ends.
+const LIMITS: [&str; 3] = ["tag-many", "tag-nesting", "tag-branches"];
 /// Bytes of the public URL: the links of a message must fit into header lines.
 const MAX_PUBLIC_URL: usize = 200;
 
@@ -60,12 +67,23 @@ impl CompiledEmail {
             placeholders: Placeholders::new(&texts.map(String::as_str)),
             used_names: BTreeSet::new(),
             unconditional_tags: BTreeSet::new(),
+            changes: Changes::default(),
+            problems: Vec::new(),
         };
-        let subject = compiler.replace_tags(EmailPart::Subject, &source.subject)?;
-        let preheader = compiler.replace_tags(EmailPart::Preheader, &source.preheader)?;
-        let body = compiler.replace_tags(EmailPart::Body, &source.body)?;
-        let (html, text, links) = compiler.bodies(&body)?;
-        let Compiler { placeholders, used_names, .. } = compiler;
+        let subject = compiler.replace_tags(EmailPart::Subject, &source.subject);
+        let preheader = compiler.replace_tags(EmailPart::Preheader, &source.preheader);
+        let body = compiler.replace_tags(EmailPart::Body, &source.body);
+        let bodies = compiler.bodies(&body);
+        let Compiler { placeholders, used_names, changes, mut problems, .. } = compiler;
+        let (html, text, links) = match bodies {
+            Ok(bodies) if problems.is_empty() => bodies,
+            Ok(_) => return Err(all(problems)),
+            Err(error) if !error.is_user_error() => return Err(error),
+            Err(error) => {
+                problems.push(error.message());
+                return Err(all(problems));
+            }
+        };
 
         let mut templates = Templates::new();
         let mut add = |part: EmailPart, name: String, source: String| {
@@ -86,6 +104,7 @@ impl CompiledEmail {
             brand: Arc::new(context.brand.clone()),
             public_url: context.public_url.trim_end_matches('/').to_owned(),
             tracking: source.tracking,
+            link_settings: source.links.clone(),
             placeholder_secret: Signer::new(&Keyring::ephemeral())
                 .message_secret(DeliveryRef { campaign: 0, delivery: 0 }),
             encodings: BodyEncodings {
@@ -102,7 +121,7 @@ impl CompiledEmail {
             text: &text,
         };
         let parts = encoded_parts::encode(&mut renderer, &sources);
-        Ok(Self { renderer, parts })
+        Ok(Self { renderer, parts, changes: changes.messages(&source.body) })
     }
 }
 
@@ -127,30 +146,39 @@ fn check_limits(renderer: &EmailRenderer) -> Result<()> {
 }
 
 fn check_sizes(source: &EmailSource, context: &EmailContext) -> Result<()> {
-    let too_long = |part: EmailPart, limit: usize| {
-        Err(Message::new("email-long").with("part", part).with("limit", limit).invalid())
-    };
-    match () {
-        () if source.subject.chars().count() > MAX_HEADER => too_long(EmailPart::Subject, MAX_HEADER),
-        () if source.preheader.chars().count() > MAX_HEADER => too_long(EmailPart::Preheader, MAX_HEADER),
-        () if source.body.len() > MAX_BODY => too_long(EmailPart::Body, MAX_BODY),
-        () if source.subject.trim().is_empty() => Err(Message::new("email-no-subject").invalid()),
-        () if source.body.trim().is_empty() => Err(Message::new("email-no-body").invalid()),
-        () if context.public_url.len() > MAX_PUBLIC_URL => {
-            Err(Message::new("email-public-url").with("limit", MAX_PUBLIC_URL).invalid())
-        }
-        () => Ok(()),
+    let too_long = |part: EmailPart, limit: usize| Message::new("email-long").with("part", part).with("limit", limit);
+    let found = [
+        (source.subject.chars().count() > MAX_HEADER).then(|| too_long(EmailPart::Subject, MAX_HEADER)),
+        (source.preheader.chars().count() > MAX_HEADER).then(|| too_long(EmailPart::Preheader, MAX_HEADER)),
+        (source.body.len() > MAX_BODY).then(|| too_long(EmailPart::Body, MAX_BODY)),
+        source.subject.trim().is_empty().then(|| Message::new("email-no-subject")),
+        source.body.trim().is_empty().then(|| Message::new("email-no-body")),
+        (context.public_url.len() > MAX_PUBLIC_URL)
+            .then(|| Message::new("email-public-url").with("limit", MAX_PUBLIC_URL)),
+    ];
+    let found: Vec<_> = found.into_iter().flatten().collect();
+    if found.is_empty() { Ok(()) } else { Err(all(found)) }
+}
+
+/// The error of an email with these mistakes: all are named at once.
+fn all(mut problems: Vec<Message>) -> Error {
+    if problems.len() == 1 {
+        return problems.remove(0).invalid();
     }
+    let count = problems.len();
+    let items = problems.into_iter().take(MAX_PROBLEMS);
+    let items = items.map(|problem| Message::new("list-item").with_message("text", problem));
+    Message::new("email-problems").with("count", count).with_list("problems", items.collect()).invalid()
 }
 
 fn brand_texts(context: &EmailContext) -> String {
     format!("{} {} {}", context.brand.name, context.brand.address, context.brand.logo)
 }
 
-/// The error of a part that exceeds a limit while it is rendered.
-fn bound(part: EmailPart, limit: RenderLimit, line: usize) -> Error {
+/// The mistake of a part that exceeds a limit while it is rendered.
+fn bound(part: EmailPart, limit: RenderLimit, line: usize) -> Message {
     let message = Message::new("template-bound").with("part", part).with("line", line);
-    message.with("bound", limit.as_str()).with("limit", limit.number()).invalid()
+    message.with("bound", limit.as_str()).with("limit", limit.number())
 }
 
 struct Compiler<'a> {
@@ -161,52 +189,83 @@ struct Compiler<'a> {
     used_names: BTreeSet<String>,
     /// Tags outside of every condition, as the engine runs them.
     unconditional_tags: BTreeSet<String>,
+    /// What was left out or changed.
+    changes: Changes,
+    /// The mistakes so far.
+    problems: Vec<Message>,
 }
 
 impl<'a> Compiler<'a> {
-    /// Checks the tags of a part and replaces them by placeholders.
-    fn replace_tags(&mut self, part: EmailPart, source: &str) -> Result<String> {
+    /// Checks the tags of a part and replaces them by placeholders. Records every mistake.
+    fn replace_tags(&mut self, part: EmailPart, source: &str) -> String {
         let mut checker = TagChecker::new(&self.context.fields);
-        let replaced = self.hold_tags(&mut checker, source).map_err(|error| error.located(part, source))?;
+        let mistakes = self.problems.len();
+        let replaced = self.hold_tags(&mut checker, part, source);
         self.used_names.append(&mut checker.used_names);
+        if self.problems.len() > mistakes {
+            return replaced;
+        }
         // Parsed before anything is moved, so that the line of an error is the marketer's.
         let mut templates = Templates::new();
         match templates.add(part.to_string(), self.placeholders.to_template(&replaced)) {
             Err(EngineError::Invalid(line)) => {
-                return Err(Message::new("template-line").with("part", part).with("line", line).invalid());
+                self.problems.push(Message::new("template-line").with("part", part).with("line", line));
             }
-            Err(EngineError::Limit(limit, line)) => return Err(bound(part, limit, line)),
-            Ok(()) => {}
-        }
-        match templates.render(&part.to_string(), &Arc::default()) {
-            Err(EngineError::Limit(limit, line)) => Err(bound(part, limit, line)),
-            _ => Ok(replaced),
-        }
-    }
-
-    fn hold_tags(&mut self, checker: &mut TagChecker<'_>, source: &str) -> Result<String, TemplateError> {
-        let mut out = String::with_capacity(source.len());
-        for piece in lexer::split(source)? {
-            match piece {
-                SourcePiece::Text(text) => out.push_str(text),
-                SourcePiece::Tag(tag) => {
-                    let template = checker.check(&tag)?;
-                    if tag.kind == TagKind::Print && checker.is_unconditional() {
-                        self.unconditional_tags.insert(template.clone());
-                    }
-                    if tag.kind != TagKind::Comment {
-                        out.push_str(&self.placeholders.hold_as(template, tag.source));
-                    }
+            Err(EngineError::Limit(limit, line)) => self.problems.push(bound(part, limit, line)),
+            Ok(()) => {
+                if let Err(EngineError::Limit(limit, line)) = templates.render(&part.to_string(), &Arc::default()) {
+                    self.problems.push(bound(part, limit, line));
                 }
             }
         }
-        checker.finish()?;
-        Ok(out)
+        replaced
+    }
+
+    fn hold_tags(&mut self, checker: &mut TagChecker<'_>, part: EmailPart, source: &str) -> String {
+        let mut out = String::with_capacity(source.len());
+        for piece in lexer::split(source) {
+            match piece {
+                SourcePiece::Text(text) => out.push_str(text),
+                SourcePiece::Unreadable(text, error) => {
+                    checker.skip_unreadable(text, error.at);
+                    self.refuse_tag(text, error, part, source);
+                }
+                SourcePiece::Tag(tag) => match checker.check(&tag) {
+                    Err(error) => self.refuse_tag(tag.source, error, part, source),
+                    Ok(_) if tag.kind == TagKind::Comment => {}
+                    Ok(template) => {
+                        if tag.kind == TagKind::Print && checker.is_unconditional() {
+                            self.unconditional_tags.insert(template.clone());
+                        }
+                        out.push_str(&self.placeholders.hold_as(template, tag.source));
+                    }
+                },
+            }
+            // Beyond a limit, or this many mistakes, the rest is not worth reading.
+            let is_limit = self.problems.last().is_some_and(|problem| LIMITS.contains(&problem.key));
+            if is_limit || self.problems.len() >= MAX_PROBLEMS {
+                return out;
+            }
+        }
+        if let Err(error) = checker.finish() {
+            self.problems.push(error.located(part, source));
+        }
+        out
+    }
+
+    /// Records the mistake of a tag. A tag of another tool is shown with the spelling that means the same here.
+    fn refuse_tag(&mut self, tag: &str, error: TemplateError, part: EmailPart, source: &str) {
+        let ours = foreign_tag::translate(tag, &self.context.fields);
+        let error = match ours.filter(|_| !LIMITS.contains(&error.message.key)) {
+            Some(ours) => TemplateError::new("tag-foreign", error.at).with("tag", tag).with("ours", ours),
+            None => error,
+        };
+        self.problems.push(error.located(part, source));
     }
 
     /// The HTML and the plain text, with placeholders, and the measured links.
     fn bodies(&mut self, body: &str) -> Result<(String, String, Vec<Link>)> {
-        let is_page = self.source.format == Format::Html && is_page(body);
+        let is_page = self.source.format == Format::Html && page::is_page(body);
         let refuse = |exceeded: Exceeded, at: usize| {
             let line = body[..at].matches('\n').count() + 1;
             Message::new(exceeded.key).with("limit", exceeded.limit).with("line", line).invalid()
@@ -226,20 +285,28 @@ impl<'a> Compiler<'a> {
             let at = if self.source.format == Format::Html { Some(exceeded.at) } else { body.find(&start) };
             refuse(exceeded, at.unwrap_or(0))
         })?;
-        let mut nodes = sanitize::sanitize(node::parse(&html), &self.placeholders);
-        let links = link::number_links(&mut nodes, &mut self.placeholders).map_err(|(message, shown)| {
-            let body = &self.source.body;
-            let at = body.find(&shown).or_else(|| body.find(&shown.replace('&', "&amp;")));
-            let line = at.map_or(1, |at| body[..at].matches('\n').count() + 1);
-            message.with("line", line).invalid()
-        })?;
+        let mut nodes = sanitize::sanitize(node::parse(&html), &self.placeholders, &mut self.changes);
+        encode_values(&mut nodes, &mut self.placeholders);
+        let mut numbering = LinkNumbering {
+            placeholders: &mut self.placeholders,
+            changes: &mut self.changes,
+            settings: &self.source.links,
+            links: Vec::new(),
+            refused: Vec::new(),
+        };
+        numbering.number(&mut nodes);
+        let LinkNumbering { links, refused, .. } = numbering;
+        let lower = self.source.body.to_ascii_lowercase();
+        for (message, shown) in refused {
+            self.problems.push(message.with("line", line_of(&lower, &shown).unwrap_or(1)));
+        }
         let text = to_text::to_text(&nodes, &self.placeholders);
-        if text.trim().is_empty() {
+        if text.trim().is_empty() && self.problems.is_empty() {
             return Err(Message::new("email-no-body").invalid());
         }
         let page = self.page();
         let (html, text) = match is_page {
-            true => self.complete_page(&page, &nodes, text),
+            true => self.complete_page(&page, nodes, text),
             false => {
                 let footer = page.text_footer(false, false);
                 (self.in_layout(page, nodes)?, text + &footer)
@@ -281,29 +348,19 @@ impl<'a> Compiler<'a> {
     }
 
     /// The marketer's own HTML page. What it lacks of unsubscribe link, postal address, preheader and pixel is added.
-    fn complete_page(&self, page: &Page<'_>, nodes: &[Node], text: String) -> (String, String) {
+    fn complete_page(&self, page: &Page<'_>, mut nodes: Vec<Node>, text: String) -> (String, String) {
         let shown = self.placeholders.to_source(&text);
         let has = |name: &str| self.unconditional_tags.iter().any(|tag| tag.contains(name)) && shown.contains(name);
         let has_unsubscribe = has("unsubscribe_url");
         let has_address = has("brand.address") || contains_address(&shown, &self.context.brand.address);
-        let footer = page.html_footer(has_unsubscribe, has_address) + &page.pixel;
-        let mut html = node::write(nodes);
-        let end = html.rfind("</body>").or_else(|| html.rfind("</html>")).unwrap_or(html.len());
-        html.insert_str(end, &footer);
-        if !page.preheader.is_empty()
-            && let Some(begin) = html.find("<body").and_then(|at| html[at..].find('>').map(|end| at + end + 1))
-        {
+        let background = page::background(&nodes).unwrap_or_else(|| "#ffffff".to_owned());
+        page::insert_last(&mut nodes, page.html_footer(has_unsubscribe, has_address, &background) + &page.pixel);
+        if !page.preheader.is_empty() {
             let style = "display:none;max-height:0;overflow:hidden;mso-hide:all";
-            html.insert_str(begin, &format!("<div style=\"{style}\">{}</div>", page.preheader));
+            page::insert_first(&mut nodes, format!("<div style=\"{style}\">{}</div>", page.preheader));
         }
-        (html, text + &page.text_footer(has_unsubscribe, has_address))
+        (node::write(&nodes), text + &page.text_footer(has_unsubscribe, has_address))
     }
-}
-
-/// True for a whole HTML page, which is not put into a layout.
-fn is_page(html: &str) -> bool {
-    let lower = html.to_lowercase();
-    lower.trim_start().starts_with("<!doctype") || lower.contains("<html") || lower.contains("<body")
 }
 
 /// Whether a text contains the postal address, however its lines are broken.

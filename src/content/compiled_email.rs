@@ -6,6 +6,7 @@ pub use super::encoded_parts::RenderSummary;
 use super::link::Link;
 use super::mime::message::RenderedEmail;
 use super::renderer::{EmailRenderer, MergeData, RenderError};
+use crate::infra::error::Message;
 use crate::infra::token::MessageSecret;
 
 /// A compiled email. Shared between threads.
@@ -13,12 +14,19 @@ pub struct CompiledEmail {
     pub(super) renderer: EmailRenderer,
     /// `None` if the email must be rendered for each recipient.
     pub(super) parts: Option<EncodedParts>,
+    /// What was left out or changed.
+    pub(super) changes: Vec<Message>,
 }
 
 impl CompiledEmail {
     /// The measured links in the order of the email.
     pub fn links(&self) -> &[Link] {
         &self.renderer.links
+    }
+
+    /// What was left out of the email or changed in it, for the preflight.
+    pub fn changes(&self) -> &[Message] {
+        &self.changes
     }
 
     /// The declared fields that any part of the email uses.

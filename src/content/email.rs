@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::brand::Brand;
 pub use super::layout::Layout;
+use super::link::LinkSettings;
 use crate::infra::i18n::Lang;
 
 crate::text_enum! {
@@ -45,6 +46,9 @@ pub struct EmailSource {
     /// What is measured.
     #[serde(with = "enum_as_text")]
     pub tracking: Tracking,
+    /// What is set for all links.
+    #[serde(default)]
+    pub links: LinkSettings,
 }
 
 /// The settings that an email is compiled with, the same for all messages of a campaign.

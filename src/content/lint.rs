@@ -7,12 +7,18 @@ use url::{Host, Url};
 
 use super::compiled_email::CompiledEmail;
 use super::email::{EmailContext, EmailSource};
+use super::foreign_tag;
 use super::html::node::{self, Node, attr};
 use super::mime::message::RenderedEmail;
+use super::template::error::EmailPart;
 use crate::infra::error::Message;
 
 /// Bytes of HTML. Gmail clips a message near 102 kB, and the footer with it.
 const MAX_HTML: usize = 90_000;
+/// Tags of other tools that are named.
+const MAX_FOREIGN_TAGS: usize = 20;
+/// Links with misleading words that are named.
+const MAX_LINK_WORDS: usize = 10;
 /// Characters of a subject; no mail program shows more.
 const MAX_SUBJECT: usize = 120;
 
@@ -23,7 +29,7 @@ pub fn check(
     email: &CompiledEmail,
     sample: &RenderedEmail,
 ) -> Vec<Message> {
-    let mut found = Vec::new();
+    let mut found = source_warnings(source, context, email);
     if context.brand.address.is_empty() {
         found.push(Message::new("lint-address"));
     }
@@ -42,9 +48,38 @@ pub fn check(
     }
     found.extend(image_warnings(&node::parse(&sample.html)));
     found.extend(empty_links(&node::parse(&sample.html)));
+    found.extend(misleading_words(&node::parse(&sample.html)));
     for link in email.links() {
         if is_private(&link.destination) {
             found.push(Message::new("lint-private").with("link", &link.destination));
+        }
+    }
+    found
+}
+
+/// The warnings about the text itself, for which no message is needed: tags of other tools, and what was left out or
+/// changed.
+pub fn source_warnings(source: &EmailSource, context: &EmailContext, email: &CompiledEmail) -> Vec<Message> {
+    let mut found = foreign_tags(source, &context.fields);
+    found.extend_from_slice(email.changes());
+    found
+}
+
+/// Tags of other tools, which would be printed as they are. Each is named once.
+fn foreign_tags(source: &EmailSource, fields: &[String]) -> Vec<Message> {
+    let mut found: Vec<Message> = Vec::new();
+    for (part, text) in [
+        (EmailPart::Subject, &source.subject),
+        (EmailPart::Preheader, &source.preheader),
+        (EmailPart::Body, &source.body),
+    ] {
+        for tag in foreign_tag::find(text, fields) {
+            let line = text[..tag.at].matches('\n').count() + 1;
+            let is_known = found.iter().any(|known| known.text("tag") == tag.text);
+            if !is_known && found.len() < MAX_FOREIGN_TAGS {
+                let message = Message::new("lint-foreign-tag").with("part", part).with("line", line);
+                found.push(message.with("tag", &tag.text).with("tool", tag.tool).with("ours", &tag.ours));
+            }
         }
     }
     found
@@ -112,6 +147,48 @@ fn empty_links(nodes: &[Node]) -> Option<Message> {
     (count > 0).then(|| Message::new("lint-empty-link").with("count", count))
 }
 
+/// Warnings about links whose words are another address than they lead to, which spam filters take for phishing.
+fn misleading_words(nodes: &[Node]) -> Vec<Message> {
+    let (mut found, mut open): (Vec<Message>, Option<(String, String)>) = (Vec::new(), None);
+    for node in nodes {
+        match node {
+            Node::Start { name, attrs } if name == "a" => {
+                open = Some((attr(attrs, "href").unwrap_or_default().to_owned(), String::new()));
+            }
+            Node::Text(text) => open = open.take().map(|(href, words)| (href, words + text)),
+            node if node.ends("a") => {
+                let Some((href, words)) = open.take() else { continue };
+                let leads = Url::parse(href.trim()).ok().and_then(|url| url.host_str().map(str::to_owned));
+                let (Some(leads), Some(shown)) = (leads, shown_host(words.trim())) else { continue };
+                let is_same = leads.trim_start_matches("www.") == shown.trim_start_matches("www.");
+                if !is_same && found.len() < MAX_LINK_WORDS {
+                    found.push(Message::new("lint-link-words").with("words", words.trim()).with("host", leads));
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The host of an address that the words of a link are.
+fn shown_host(words: &str) -> Option<String> {
+    const ENDINGS: &[&str] = &[
+        "com", "org", "net", "info", "biz", "io", "co", "me", "app", "dev", "shop", "store", "online", "site", "eu",
+        "uk", "de", "fr", "it", "es", "nl", "pl", "ru", "su", "рф", "by", "ua", "kz", "example", "test",
+    ];
+    if words.contains(char::is_whitespace) || words.contains('@') {
+        return None;
+    }
+    let lower = words.to_lowercase();
+    let is_full = lower.starts_with("http://") || lower.starts_with("https://");
+    let url = if is_full { Url::parse(words) } else { Url::parse(&format!("https://{words}")) };
+    let name = lower.split("//").last().unwrap_or_default().split(['/', '?', '#', ':']).next().unwrap_or_default();
+    let is_domain = name.rsplit_once('.').is_some_and(|(rest, end)| !rest.is_empty() && ENDINGS.contains(&end));
+    let is_address = is_full || name.starts_with("www.") || is_domain;
+    url.ok().filter(|_| is_address).and_then(|url| url.host_str().map(str::to_owned))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,6 +202,28 @@ mod tests {
         for url in ["https://shop.example.org/", "https://8.8.8.8/", "https://xn--80a1acny.xn--p1ai/"] {
             assert!(!is_private(url), "{url}");
         }
+    }
+
+    #[test]
+    fn words_that_are_another_address_are_found() {
+        let words = |href: &str, words: &str| {
+            let nodes = node::parse(&format!("<a href=\"{href}\"><b>{words}</b></a>"));
+            !misleading_words(&nodes).is_empty()
+        };
+        let measured = "https://news.example.org/c/x/0";
+        for shown in
+            ["https://shop.example/survey", "www.shop.example", "shop.example/sale", "shop.ru", "HTTPS://Shop.example"]
+        {
+            assert!(words(measured, shown), "{shown}");
+            assert!(
+                !words(&format!("https://{}", shown.to_lowercase().trim_start_matches("https://")), shown),
+                "{shown}"
+            );
+        }
+        for shown in ["Shop", "news.example.org", "price.txt", "v1.2", "info@shop.example", "see shop.ru now", ""] {
+            assert!(!words(measured, shown), "{shown}");
+        }
+        assert!(!words("https://www.shop.example/", "shop.example") && !words("mailto:a@shop.example", "shop.example"));
     }
 
     #[test]

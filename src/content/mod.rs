@@ -8,6 +8,7 @@ mod compile;
 pub mod compiled_email;
 pub mod email;
 mod encoded_parts;
+pub mod foreign_tag;
 mod html;
 mod layout;
 pub mod link;

@@ -8,7 +8,7 @@ use serde_json::Map;
 
 use super::brand::Brand;
 use super::email::Tracking;
-use super::link::{self, Link};
+use super::link::{self, Link, LinkSettings};
 use super::mime::body::{BlankLines, BodyEncodings};
 use super::mime::header::HeaderText;
 use super::mime::message::{PieceEnds, RenderedEmail};
@@ -64,6 +64,8 @@ pub struct EmailRenderer {
     pub(super) brand: Arc<Brand>,
     pub(super) public_url: String,
     pub(super) tracking: Tracking,
+    /// What is set for all links.
+    pub(super) link_settings: LinkSettings,
     /// Makes the placeholder tokens in parts that are encoded before any delivery is known.
     pub(super) placeholder_secret: MessageSecret,
     /// How the bodies of all messages are encoded.
@@ -146,7 +148,12 @@ impl EmailRenderer {
             true => {
                 let rendered = self.templates.render(&link_template(link.position), context);
                 let unset = context.take_missing();
-                (checked_destination(&rendered.map_err(|error| explain(&error, &unset))?.text)?, unset)
+                let rendered = rendered.map_err(|error| explain(&error, &unset))?;
+                match self.checked_destination(link, &rendered.text) {
+                    // A link that lacks a value is no link yet; the message is not sent.
+                    Err(_) if !unset.is_empty() => return Ok(LinkTarget { url: String::new(), missing: unset }),
+                    destination => (destination?, unset),
+                }
             }
         };
         let url = match (self.is_measured(data), link.is_personal) {
@@ -158,15 +165,23 @@ impl EmailRenderer {
     }
 }
 
+impl EmailRenderer {
+    /// A personal destination with its parameters. If its host comes from a value, the campaign must name the host.
+    fn checked_destination(&self, link: &Link, destination: &str) -> Result<String, RenderError> {
+        let refuse = |key| {
+            RenderError::Failed(Message::new(key).with("link", destination.chars().take(200).collect::<String>()))
+        };
+        let url = link::parse_destination(destination).map_err(refuse)?;
+        if link.has_open_host() && !self.link_settings.allows(&url) {
+            return Err(refuse("link-host-other"));
+        }
+        Ok(self.link_settings.with_parameters(url.as_str()))
+    }
+}
+
 /// The name of the template of a personal link's destination.
 pub(super) fn link_template(position: usize) -> String {
     format!("link-{position}")
-}
-
-fn checked_destination(destination: &str) -> Result<String, RenderError> {
-    let refuse =
-        |key| RenderError::Failed(Message::new(key).with("link", destination.chars().take(200).collect::<String>()));
-    link::parse_destination(destination).map(String::from).map_err(refuse)
 }
 
 /// A template that fails while a field has no value fails for want of that value.

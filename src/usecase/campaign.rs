@@ -22,6 +22,7 @@ use crate::campaign::model::transition;
 use crate::campaign::model::{self, NewCampaign, State};
 use crate::campaign::{launch, test_message};
 use crate::content::email::Format;
+use crate::content::lint;
 use crate::infra::clock::Millis;
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::installation::Installation;
@@ -75,6 +76,8 @@ pub struct Added {
     pub at: Option<Millis>,
     /// How many links the email has.
     pub links: usize,
+    /// What was left out of the email or changed in it, and tags of other tools.
+    pub warnings: Vec<Message>,
 }
 
 /// A test message that was sent.
@@ -144,6 +147,7 @@ pub async fn add(installation: &Installation, actor: &Actor, source: &Source) ->
         list: list.name,
         segment: file.segment,
         links: composer.email().links().len(),
+        warnings: lint::source_warnings(&composer.content().draft, &composer.content().frame, composer.email()),
     })
 }
 

@@ -14,6 +14,7 @@ use sendoff::campaign::file::Sender;
 use sendoff::campaign::frozen_content::FrozenContent;
 use sendoff::content::brand::Brand;
 use sendoff::content::email::{EmailContext, EmailSource, Format, Layout, Tracking};
+use sendoff::content::link::LinkSettings;
 use sendoff::content::mime::message::RenderedEmail;
 use sendoff::infra::i18n::Lang;
 use sendoff::mailer::smtp::dot_stuffing;
@@ -72,6 +73,9 @@ const PRINTS: &[&str] = &[
     "[leave]({{ unsubscribe_url }})",
     "<https://shop.example/.a>",
     "![picture](https://shop.example/p.png?{{ city | d('.') }})",
+    "[write](mailto:{{ email }}?subject=From {{ first_name | d('me') }})",
+    "<!--[if mso]><v:rect href=\"https://shop.example/{{ city | d('-') }}\"><![endif]-->",
+    "{% set path = city | d('.') %}[there](https://shop.example/{{ path }})",
 ];
 
 const CONDITIONS: &[&str] =
@@ -120,6 +124,7 @@ fn source() -> impl Strategy<Value = EmailSource> {
             format,
             body: if page == 0 && format == Format::Html { format!("<html><body>{body}</body></html>") } else { body },
             tracking,
+            links: LinkSettings::default(),
         }
     })
 }
@@ -257,6 +262,7 @@ async fn irregular_email_is_rendered_for_each_recipient() {
             format: Format::Md,
             body,
             tracking: Tracking::None,
+            links: LinkSettings::default(),
         };
         let composer = Composer::compile(&fixture.installation, frozen(source, false)).expect("compiles");
         let mut count = Count::default();

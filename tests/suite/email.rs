@@ -10,6 +10,7 @@ use sendoff::cli::brand::{self as command, Command};
 use sendoff::content::brand::{self, Brand, BrandChange};
 use sendoff::content::compiled_email::CompiledEmail;
 use sendoff::content::email::{EmailContext, EmailSource, Format, Layout, Tracking};
+use sendoff::content::link::LinkSettings;
 use sendoff::content::mime::message::RenderedEmail;
 use sendoff::content::renderer::MergeData;
 use sendoff::infra::i18n::Lang;
@@ -30,6 +31,7 @@ fn draft(body: &str) -> EmailSource {
         format: Format::Md,
         body: body.to_owned(),
         tracking: Tracking::Individual,
+        links: LinkSettings::default(),
     }
 }
 

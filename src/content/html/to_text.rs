@@ -75,7 +75,7 @@ impl<'m> Writer<'m> {
             Node::Start { name, attrs } => self.start(name, attrs, &nodes[at..]),
             Node::End(name) => self.end(name),
             Node::Text(text) => self.text(text),
-            Node::Raw(_) | Node::Comment(_) | Node::Generated(_) | Node::Doctype => {}
+            Node::Raw(_) | Node::Comment(_) | Node::OpenCondition(_) | Node::Generated(_) | Node::Doctype(_) => {}
         }
         1
     }
@@ -291,12 +291,11 @@ impl List {
     }
 }
 
-/// True for elements that are never shown: head, style, title, and hidden text such as a preheader.
+/// True for elements that are never shown: head, style, title, and hidden text such as a preheader. What only Outlook
+/// hides (`mso-hide`) is shown by all others.
 fn is_invisible(name: &str, attrs: &[(String, String)]) -> bool {
     let hidden = attr(attrs, "hidden").is_some()
-        || attr(attrs, "style")
-            .map(squeeze)
-            .is_some_and(|style| style.contains("display:none") || style.contains("mso-hide:all"));
+        || attr(attrs, "style").map(squeeze).is_some_and(|style| style.contains("display:none"));
     !is_void(name) && (hidden || matches!(name, "head" | "style" | "title"))
 }
 
@@ -320,12 +319,13 @@ fn is_data_table(rest: &[Node]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::content::html::changes::Changes;
     use crate::content::html::node;
     use crate::content::html::sanitize::sanitize;
 
     fn text(html: &str) -> String {
         let placeholders = Placeholders::new(&[html]);
-        to_text(&sanitize(node::parse(html), &placeholders), &placeholders)
+        to_text(&sanitize(node::parse(html), &placeholders, &mut Changes::default()), &placeholders)
     }
 
     #[test]

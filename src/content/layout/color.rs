@@ -61,6 +61,13 @@ impl Colors {
     }
 }
 
+/// A grey for secondary text that is readable on a background.
+pub fn muted_on(background: &str) -> String {
+    let background = parse(background);
+    let end = if contrast(background, WHITE) >= contrast(background, INK) { WHITE } else { [0.0; 3] };
+    to_hex(mix_until_readable([107.0, 114.0, 128.0], end, background))
+}
+
 /// Mixes a colour with `end` until it is readable on `background`.
 fn mix_until_readable(rgb: Rgb, end: Rgb, background: Rgb) -> Rgb {
     let mixed = (0..=20).map(|step| {
@@ -106,6 +113,9 @@ mod tests {
             assert!(contrast(parse(&colors.on_light), WHITE) >= MIN_CONTRAST, "{brand}: {colors:?}");
             assert!(contrast(parse(&colors.on_dark), parse(DARK_SHADES.card)) >= MIN_CONTRAST, "{brand}: {colors:?}");
             assert!(contrast(parse(&colors.brand), parse(&colors.on_brand)) >= 3.9, "{brand}: {colors:?}");
+        }
+        for background in ["#ffffff", "#000000", "#111827", "#777777", "#ffcc00", "#2d5be3"] {
+            assert!(contrast(parse(&muted_on(background)), parse(background)) >= 4.2, "{background}");
         }
         assert_eq!(Colors::of("#ffcc00").on_brand, "#111827");
         assert_eq!(Colors::of("#2d5be3").on_brand, "#ffffff");

@@ -8,7 +8,7 @@ pub mod element_style;
 
 use askama::Template;
 
-use self::color::{Colors, DARK_SHADES, Shades};
+use self::color::{Colors, DARK_SHADES, Shades, muted_on};
 use super::brand::Brand;
 use super::template::engine::escape_html;
 use crate::infra::error::{Message, Result};
@@ -156,11 +156,15 @@ impl Page<'_> {
         if lines.is_empty() { String::new() } else { format!("\n-- \n{}\n", lines.join("\n")) }
     }
 
-    /// The footer of an HTML page without a layout, without what the page already has.
-    pub fn html_footer(&self, has_unsubscribe: bool, has_address: bool) -> String {
+    /// The footer of an HTML page without a layout, without what the page already has. It stands on a colour of its own,
+    /// `#rrggbb`, so that it is readable on any page.
+    pub fn html_footer(&self, has_unsubscribe: bool, has_address: bool, background: &str) -> String {
+        let color = muted_on(background);
         let mut lines = Vec::new();
         if !has_unsubscribe {
-            let link = |key, url: &str| format!("<a href=\"{url}\" style=\"color:#4b5563\">{}</a>", self.lang.tr(key));
+            let link = |key, url: &str| {
+                format!("<a href=\"{url}\" style=\"color:{color};text-decoration:underline\">{}</a>", self.lang.tr(key))
+            };
             lines.push(escape_html(&reason(self.lang, self.list_name)));
             lines.push(format!(
                 "{} &nbsp;·&nbsp; {}",
@@ -175,8 +179,10 @@ impl Page<'_> {
             return String::new();
         }
         format!(
-            "<div style=\"padding:24px 16px;font-family:{FONT};font-size:13px;line-height:1.5;color:#5b6472;\
-             text-align:center\">{}</div>",
+            "<table role=\"presentation\" width=\"100%\" cellpadding=\"0\" cellspacing=\"0\" border=\"0\" \
+             bgcolor=\"{background}\" style=\"clear:both;background-color:{background}\"><tr><td align=\"center\" \
+             style=\"padding:24px 16px;font-family:{FONT};font-size:13px;line-height:1.5;color:{color};\
+             text-align:center\">{}</td></tr></table>",
             lines.join("<br>")
         )
     }

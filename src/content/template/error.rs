@@ -1,6 +1,6 @@
 //! A mistake in a template, with its place in the source.
 
-use crate::infra::error::{Error, Message};
+use crate::infra::error::Message;
 
 crate::text_enum! {
     /// A part of an email.
@@ -35,11 +35,11 @@ impl TemplateError {
     }
 
     /// Adds part, line and column to the message. Both are counted from 1, the column in characters.
-    pub fn located(self, part: EmailPart, source: &str) -> Error {
+    pub fn located(self, part: EmailPart, source: &str) -> Message {
         let before = &source[..self.at.min(source.len())];
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        self.message.with("part", part).with("line", line).with("column", column).invalid()
+        self.message.with("part", part).with("line", line).with("column", column)
     }
 }
 

@@ -2,12 +2,16 @@
 //! fallback of `{{ city | upper | default("…") }}` applies. No filter takes or makes a text of more than [`MAX_VALUE`]
 //! bytes.
 
+mod address;
+
 use jiff::civil::Date;
 use minijinja::value::{Rest, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State, Value, filters, tests};
 
 use crate::content::template::bounds::{MAX_VALUE, RenderLimit};
 use crate::content::template::engine::spend;
+
+pub use self::address::percent_encode;
 
 /// The names of the filters.
 pub const FILTERS: &[&str] = &[
@@ -49,10 +53,13 @@ pub fn register(engine: &mut Environment<'_>) {
     engine.add_filter("join", join);
     engine.add_filter("date", date);
     engine.add_filter("plural", plural);
-    engine.add_filter("urlencode", |state: &State<'_, '_>, value: &Value| {
-        let encoded = text(state, value, percent_encode)?;
-        Ok::<_, Error>(encoded.as_str().map_or(Value::UNDEFINED, |text| Value::from_safe_string(text.to_owned())))
-    });
+    for (name, encode) in address::ENCODINGS {
+        engine.add_filter(*name, move |state: &State<'_, '_>, value: &Value| {
+            let encoded = text(state, value, encode)?;
+            let Some(text) = encoded.as_str().filter(|_| *name != "address") else { return Ok::<_, Error>(encoded) };
+            Ok(Value::from_safe_string(text.to_owned()))
+        });
+    }
     engine.add_filter("bounded", bounded);
     engine.add_filter("missing_last", missing_last);
     engine.add_test("defined", |value: &Value| !is_missing(value));
@@ -81,17 +88,6 @@ const CHANGES: &[Change] = &[
 /// True for a missing value.
 pub fn is_missing(value: &Value) -> bool {
     value.is_undefined() || value.is_none()
-}
-
-/// Percent-encodes a value for a URL: all but ASCII letters, digits and `-._~` (RFC 3986 §2.3).
-pub fn percent_encode(text: &str) -> String {
-    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
-        match byte {
-            b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
-            other => out.push_str(&format!("%{other:02X}")),
-        }
-        out
-    })
 }
 
 /// Bytes that a value takes as text, about: those of its texts, and a few for any other value in it.

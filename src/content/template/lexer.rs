@@ -18,6 +18,16 @@ pub enum TagKind {
     Comment,
 }
 
+impl TagKind {
+    const fn close(self) -> &'static str {
+        match self {
+            Self::Print => "}}",
+            Self::Statement => "%}",
+            Self::Comment => "#}",
+        }
+    }
+}
+
 /// A tag of the source.
 #[derive(Debug)]
 pub struct Tag<'a> {
@@ -62,6 +72,8 @@ pub enum SourcePiece<'a> {
     Text(&'a str),
     /// A tag.
     Tag(Tag<'a>),
+    /// A tag that cannot be read: its text as far as it goes, and its mistake.
+    Unreadable(&'a str, TemplateError),
 }
 
 /// Tokens of one tag.
@@ -70,8 +82,8 @@ const MAX_TOKENS: usize = 100;
 const OPERATORS: &[&str] =
     &["==", "!=", ">=", "<=", "//", "|", ".", ",", "(", ")", "[", "]", "~", "+", "-", "/", "%", "<", ">", "="];
 
-/// Splits a source into its texts and tags.
-pub fn split(source: &str) -> Result<Vec<SourcePiece<'_>>, TemplateError> {
+/// Splits a source into its texts and tags. After a tag that cannot be read the rest is read all the same.
+pub fn split(source: &str) -> Vec<SourcePiece<'_>> {
     let mut pieces = Vec::new();
     let (mut start, mut at) = (0, 0);
     while let Some(found) = source[at..].find('{') {
@@ -83,15 +95,31 @@ pub fn split(source: &str) -> Result<Vec<SourcePiece<'_>>, TemplateError> {
         if start < at {
             pieces.push(SourcePiece::Text(&source[start..at]));
         }
-        let tag = read_tag(source, at, kind)?;
-        at += tag.source.len();
+        let piece = match read_tag(source, at, kind) {
+            Ok(tag) => {
+                at += tag.source.len();
+                SourcePiece::Tag(tag)
+            }
+            Err(error) => {
+                let begin = at;
+                at += unreadable_length(&source[at..], kind);
+                SourcePiece::Unreadable(&source[begin..at], error)
+            }
+        };
         start = at;
-        pieces.push(SourcePiece::Tag(tag));
+        pieces.push(piece);
     }
     if start < source.len() {
         pieces.push(SourcePiece::Text(&source[start..]));
     }
-    Ok(pieces)
+    pieces
+}
+
+/// Bytes of a tag that cannot be read: up to its end if that is on the same line, else the opening braces.
+fn unreadable_length(text: &str, kind: TagKind) -> usize {
+    let line = text.lines().next().unwrap_or_default();
+    let close = kind.close();
+    line.get(2..).and_then(|rest| rest.find(close)).map_or(2, |end| 2 + end + close.len())
 }
 
 /// The kind of tag that a text begins with. A comment needs white space after `{#`, because `{#id{…}` begins a rule of
@@ -107,11 +135,7 @@ fn tag_kind(text: &str) -> Option<TagKind> {
 }
 
 fn read_tag(source: &str, start: usize, kind: TagKind) -> Result<Tag<'_>, TemplateError> {
-    let close = match kind {
-        TagKind::Print => "}}",
-        TagKind::Statement => "%}",
-        TagKind::Comment => "#}",
-    };
+    let close = kind.close();
     let open = || TemplateError::new("tag-open", start).with("close", close);
     let tag = |tokens, end: usize| Tag { kind, source: &source[start..end], at: start, tokens };
     if kind == TagKind::Comment {
@@ -172,7 +196,7 @@ mod tests {
     use super::*;
 
     fn tags(source: &str) -> Vec<String> {
-        let pieces = split(source).expect(source);
+        let pieces = split(source);
         pieces
             .iter()
             .filter_map(|piece| if let SourcePiece::Tag(tag) = piece { Some(tag.source.to_owned()) } else { None })
@@ -189,6 +213,20 @@ mod tests {
         assert!(tags("@media{#outlook a{padding:0}} .a{b:c}").is_empty());
     }
 
+    fn errors(source: &str) -> Vec<(&'static str, usize)> {
+        let of = |piece| {
+            if let SourcePiece::Unreadable(_, error) = piece { Some((error.message.key, error.at)) } else { None }
+        };
+        split(source).into_iter().filter_map(of).collect()
+    }
+
+    #[test]
+    fn the_rest_is_read_after_a_mistake() {
+        let source = "{{ a * b }} x {{ ok }} {% if “y” %}{{ {} }}";
+        assert_eq!(errors(source), [("tag-sign", 5), ("tag-sign", 29), ("tag-sign", 42)]);
+        assert_eq!(tags(source), ["{{ ok }}"]);
+    }
+
     #[test]
     fn lexical_errors_have_a_place() {
         for (source, key, at) in [
@@ -200,9 +238,8 @@ mod tests {
             ("{{ a * 2 }}", "tag-sign", 5),
             ("{{ {} }}", "tag-sign", 3),
         ] {
-            let error = split(source).expect_err(source);
-            assert_eq!((error.message.key, error.at), (key, at), "{source}");
+            assert_eq!(errors(source).first(), Some(&(key, at)), "{source}");
         }
-        assert_eq!(split(&format!("{{{{ {} }}}}", "a ~ ".repeat(100))).expect_err("long").message.key, "tag-long");
+        assert_eq!(errors(&format!("{{{{ {} }}}}", "a ~ ".repeat(100))), [("tag-long", 0)]);
     }
 }

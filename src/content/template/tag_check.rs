@@ -66,6 +66,16 @@ impl<'f> TagChecker<'f> {
         }
     }
 
+    /// Takes note of a tag that cannot be read, so that its `if` or `endif` leads to no further mistakes.
+    pub fn skip_unreadable(&mut self, source: &str, at: usize) {
+        let Some(statement) = source.strip_prefix("{%") else { return };
+        match statement.trim_start_matches(['-', '+', ' ', '\t', '\n']) {
+            statement if statement.starts_with("if") => self.open_ifs.push(OpenIf { at, branches: 0 }),
+            statement if statement.starts_with("endif") => drop(self.open_ifs.pop()),
+            _ => {}
+        }
+    }
+
     /// True outside of every `if`, where text goes to all recipients.
     pub fn is_unconditional(&self) -> bool {
         self.open_ifs.is_empty()
@@ -287,9 +297,10 @@ mod tests {
         let fields = ["first_name".to_owned(), "city".to_owned(), "age".to_owned()];
         let mut checker = TagChecker::new(&fields);
         let mut out = String::new();
-        for piece in split(source).map_err(|error| error.message.key)? {
+        for piece in split(source) {
             match piece {
                 SourcePiece::Text(text) => out.push_str(text),
+                SourcePiece::Unreadable(_, error) => return Err(error.message.key),
                 SourcePiece::Tag(tag) => out.push_str(&checker.check(&tag).map_err(|error| error.message.key)?),
             }
         }

@@ -67,10 +67,26 @@ fn errors_name_part_line_and_a_suggestion() {
         ),
         (
             "x\n[a](https://{{city}}.example.org)",
-            "Line 2: the host of the link “https://{{city}}.example.org” comes from a tag. Write the host literally; tags may follow after it.",
+            "Line 2: the host of the link “https://{{city}}.example.org” comes from a tag. Write the host literally, tags may follow after it; or name the hosts that such links may lead to: link-hosts = [\"shop.example\"]",
         ),
     ] {
         assert_eq!(refusal(&draft(body)), sentence);
+    }
+    let all = refusal(&EmailSource {
+        subject: "{{ citi }} {{ contact.FIRSTNAME }}".to_owned(),
+        ..draft("{{ env }}\n{{ a * b }}\n{% if “x” %}y{% endif %}\n\n[a](/b)\n[c](javascript:x)\n{{ city }}")
+    });
+    assert!(all.starts_with("The email has 7 mistakes."), "{all}");
+    for part in [
+        "Subject, line 1, column 4: no field `citi`",
+        "“{{ contact.FIRSTNAME }}” is a tag of another tool. Here it is written {{ first_name }}",
+        "Body, line 1, column 4: no field `env`",
+        "Body, line 2, column 6: “*”",
+        "Body, line 3, column 7: ““”",
+        "Line 5: the link “/b”",
+        "Line 6: the link “javascript:x”",
+    ] {
+        assert!(all.contains(part), "{part}: {all}");
     }
     let subject = EmailSource { subject: "{{ citi }}".to_owned(), ..draft("a") };
     assert_eq!(refusal(&subject), "Subject, line 1, column 4: no field `citi`. Did you mean `city`?");

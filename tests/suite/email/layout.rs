@@ -55,9 +55,9 @@ fn html_page_gets_only_the_footer_parts_it_lacks() {
     let count = |part: &str, word: &str| part.split_whitespace().collect::<Vec<_>>().join(" ").matches(word).count();
 
     let (lacking, url) = page("<p>Привет</p>");
-    assert!(
-        lacking.html.starts_with("<!doctype html><html><head><style>@media{#a{b:c}}</style></head><body class=\"x\">")
-    );
+    assert!(lacking.html.starts_with(
+        "<!doctype html><html><head><meta charset=\"utf-8\"><style>@media{#a{b:c}}</style></head><body class=\"x\">"
+    ));
     assert!(lacking.html.ends_with("</body></html>"));
     for part in [&lacking.html, &lacking.text] {
         assert_eq!((count(part, &url), count(part, ADDRESS)), (1, 1), "{part}");

@@ -1,7 +1,7 @@
 //! Links of an email: numbering, tracking, personal destinations, and refused destinations.
 
 use sendoff::content::email::{EmailSource, Tracking};
-use sendoff::content::link;
+use sendoff::content::link::{self, LinkSettings};
 use sendoff::content::renderer::MergeData;
 use sendoff::infra::secret::Keyring;
 use sendoff::infra::token::{Signer, TokenPurpose};
@@ -90,6 +90,122 @@ fn personal_link_carries_its_signed_destination() {
     assert_eq!(signer.verify(TokenPurpose::Click, parts[0]), Some(DELIVERY));
     assert!(signer.verify_destination(DELIVERY, 0, &destination, parts[3]));
     assert!(rendered.text.contains(path));
+}
+
+#[test]
+fn values_are_encoded_where_they_stand() {
+    let email = compile(&html(
+        "<a href=\"mailto:t@x.example?subject=From {{ first_name }}&amp;body=Hi {{ city }}\">m</a>\
+         <img src=\"https://p.example/{{ city }}.png?n={{ first_name }}\" alt=\"p\"><img src=\"{{ имя }}\" alt=\"q\">\
+         <p style=\"background:url('https://p.example/{{ city }}')\">x</p><style>p{background:url({{ имя }})}</style>",
+    ));
+    let of = json!({"first_name": "R&D ü", "city": "a b'\"", "имя": "https://p.example/x y.png?a=1&b=2"});
+    let rendered = render_at(&email, of, &secret());
+    for part in [
+        "href=\"mailto:t@x.example?subject=From%20R%26D%20%C3%BC&amp;body=Hi%20a%20b%27%22\"",
+        "src=\"https://p.example/a%20b%27%22.png?n=R%26D%20%C3%BC\"",
+        "src=\"https://p.example/x%20y.png?a=1&amp;b=2\"",
+        "background:url(&#39;https://p.example/a%20b%27%22&#39;)",
+        "p{background:url(https://p.example/x%20y.png?a=1&b=2)}",
+    ] {
+        assert!(rendered.html.contains(part), "{part}: {}", rendered.html);
+    }
+    let hostile = render_at(&email, json!({"first_name": "", "city": "", "имя": "javascript:alert(1)"}), &secret());
+    assert!(!hostile.html.contains("javascript:"), "{}", hostile.html);
+}
+
+#[test]
+fn links_of_outlook_are_measured_like_others() {
+    let button = "<!--[if mso]><v:roundrect xmlns:v=\"urn:schemas-microsoft-com:vml\" href=\"https://a.example/?c={{ city }}&amp;x=1\" \
+                  arcsize=\"8%\"><w:anchorlock/><v:fill src=\"//p.example/b.png\"/></v:roundrect><![endif]-->\
+                  <a href=\"https://a.example/buy\" style=\"mso-hide:all\">Buy</a>";
+    let email = compile(&html(button));
+    let shown: Vec<_> = email.links().iter().map(|link| link.shown.as_str()).collect();
+    assert_eq!(shown, ["https://a.example/?c={{ city }}&x=1", "https://a.example/buy"]);
+    let secret = secret();
+    let rendered = render_at(&email, json!({"city": "a&b"}), &secret);
+    let click = link::page_url("https://news.example.org", &secret, TokenPurpose::Click);
+    assert!(
+        rendered.html.contains(&format!("<v:roundrect xmlns:v=\"urn:schemas-microsoft-com:vml\" href=\"{click}/0/"))
+    );
+    assert!(
+        rendered.html.contains("arcsize=\"8%\"><w:anchorlock/><v:fill src=\"https://p.example/b.png\"/></v:roundrect>")
+    );
+    assert!(rendered.html.contains(&format!("href=\"{click}/1\"")));
+    assert_eq!(email.changes().iter().map(|change| change.key).collect::<Vec<_>>(), ["change-source-https"]);
+
+    let plain = compile(&EmailSource { tracking: Tracking::None, ..html(button) });
+    let rendered = render_at(&plain, json!({"city": "a&b"}), &secret);
+    assert!(rendered.html.contains("href=\"https://a.example/?c=a%26b&amp;x=1\""), "{}", rendered.html);
+}
+
+#[test]
+fn whole_links_come_from_a_field_where_their_hosts_are_named() {
+    let links = LinkSettings { hosts: vec!["*.shop.example".to_owned()], ..LinkSettings::default() };
+    for tracking in [Tracking::None, Tracking::Individual] {
+        let source = EmailSource {
+            links: links.clone(),
+            tracking,
+            ..html("<a href=\"{{ city }}\">a</a> <a href=\"https://{{ имя }}.shop.example/x\">b</a>")
+        };
+        let email = compile(&source);
+        let render = |city: &str, host: &str| {
+            let (of, secret) = (values(json!({"city": city, "имя": host})), secret());
+            let data =
+                MergeData { address: "a@example.org", values: &of, secret: &secret, tracked: true, inert: false };
+            email.render(&data)
+        };
+        let rendered = render("https://my.shop.example/a?b=1&c=я", "de").expect("renders");
+        let wanted = "https://my.shop.example/a?b=1&c=%D1%8F";
+        match tracking {
+            Tracking::None => {
+                assert!(rendered.text.contains(wanted) && rendered.text.contains("https://de.shop.example/x"))
+            }
+            Tracking::Individual => {
+                let path =
+                    rendered.text.split("/c/").nth(1).expect("a link").split_whitespace().next().expect("a path");
+                let segment = path.split('/').nth(2).expect("a destination");
+                assert_eq!(link::decode_destination(segment).as_deref(), Some(wanted));
+            }
+        }
+        assert_eq!(render("", "de").expect("renders").missing, ["city"]);
+        for (city, host) in [
+            ("https://evil.example/", "de"),
+            ("https://shop.example/", "de"),
+            ("javascript:alert(1)", "de"),
+            ("https://my.shop.example@evil.example/", "de"),
+            ("https://my.shop.example/", "evil.example/"),
+        ] {
+            assert!(render(city, host).is_err(), "{city} {host}");
+        }
+    }
+}
+
+#[test]
+fn parameters_are_added_to_all_measured_links() {
+    let links =
+        LinkSettings { parameters: vec![("utm_source".to_owned(), "news".to_owned())], ..LinkSettings::default() };
+    let source = EmailSource {
+        links,
+        tracking: Tracking::None,
+        ..html(
+            "<a href=\"https://a.example/#x\">1</a> <a href=\"https://a.example/?utm_source=own\">2</a> <a href=\"https://a.example/?c={{ city }}\">3</a> \
+             <a href=\"mailto:a@b.example\">4</a> <a href=\"{{ view_url }}\">5</a>{% set v = city %} <a href=\"https://a.example/{{ v }}\">6</a>",
+        )
+    };
+    let email = compile(&source);
+    let text = render_at(&email, json!({"city": "a b"}), &secret()).text;
+    for part in [
+        "1 (https://a.example/?utm_source=news#x)",
+        "2 (https://a.example/?utm_source=own)",
+        "3 (https://a.example/?c=a%20b&utm_source=news)",
+        "4 (a@b.example)",
+        "6 (https://a.example/a%20b?utm_source=news)",
+    ] {
+        assert!(text.replace('\n', " ").contains(part), "{part}: {text}");
+    }
+    assert_eq!(text.matches("utm_source").count(), 4, "{text}");
+    assert_eq!(email.changes().iter().map(|change| change.key).collect::<Vec<_>>(), ["change-link-variable"]);
 }
 
 #[test]
