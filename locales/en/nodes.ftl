@@ -36,6 +36,7 @@ maillog-foreign = { $files } has no message of this installation: it is the log 
 maillog-span = { $files } covers { $first } to { $last } and has none of the uncertain messages. It would have to cover { $from } to { $to }; name the older or newer files too. Nothing was changed.
 # Leases and restored databases.
 setting-lease-term = seconds after which a mailer that does not renew its lease counts as dead, 2 to 600
+setting-erasure-hours = PostgreSQL: hours after an erasure within which the bytes leave the files of the database, 0 (at once) to 168; “sendoff serve” does it
 lease-lost = The lease of this mailer expired: it was suspended, or cut off from the database, for longer than `lease-term`. Other mailers may have recovered its deliveries, so it wrote nothing more. Start it again.
 paused-restored = The database is older than what was sent from this data folder: a backup was restored, or a replica without the latest changes took over. Messages may have been sent that the database does not contain. Compare with the log of the relay, then resume or cancel the campaign.
 paused-stray = A delivery of this campaign has the state “{ $word }”, which does not exist: the database was changed by hand or is damaged. The other messages were sent. Restore a backup, or set the state of that row to uncertain, then resume the campaign.

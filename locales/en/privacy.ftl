@@ -38,6 +38,7 @@ contact-erased-unsearchable = These files cannot be searched and may still name 
 contact-erased-nobody = { $address } is not a contact here. The address is blocked from now on all the same.
 scrub-incomplete = Old WAL files of the database, or files that belong to no table, may still hold bytes of erased contacts: the role may not remove them, an archive, a replica or a long transaction keeps them, or the server died while it rewrote a table (the log names the files). docs/privacy.md lists the rights it needs; then repeat the command.
 scrub-in-background = A running “sendoff serve” now removes their bytes from the files and the write-ahead log of the database, usually within ten seconds.
+scrub-scheduled = The rows are deleted. A running “sendoff serve” removes their bytes from the files of the database by { $time } at the latest (setting erasure-hours); with --now the command does it before it ends.
 scrub-unfinished = Bytes of them may still be in the files or the write-ahead log of the database. “sendoff serve”, the next erasure or “sendoff trace search ADDRESS --clean” goes on from here.
 trace-address = This is not an address: { $why }. Nothing was done.
 trace-progress = Searching

@@ -7,6 +7,7 @@ health-mailer-exited = Отправка прервалась ({ $cause }); по�
 health-disk-unreachable = Папка данных не отвечает. Проверьте её диск.
 health-disk-full = На диске с папкой данных осталось { $mib } МиБ. Освободите место: скоро будет некуда записать даже отписку.
 health-disk-scarce = На диске с папкой данных осталось { $mib } МиБ. Освободите место, пока он не заполнился.
+health-erasure-overdue = Байты удалённых людей должны были исчезнуть из файлов базы до { $time }. Что их держит, говорит журнал «sendoff serve»; нужные роли права перечислены в docs/privacy.md.
 health-pages-unavailable = SQLite собрана без таблицы страниц (sqlite_dbpage): каждое удаление переписывает всю базу, и ничего другого в это время не записывается. Соберите Sendoff с настройками из .cargo/config.toml.
 health-unsubscribes-pending = { $count ->
     [one] { $count } просьба об отписке ждёт

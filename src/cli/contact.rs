@@ -8,7 +8,7 @@ use crate::infra::error::{Message, Result};
 use crate::infra::i18n::Lang;
 use crate::infra::installation::Installation;
 use crate::usecase::Actor;
-use crate::usecase::contact::{self, Correction};
+use crate::usecase::contact::{self, Correction, Urgency};
 
 /// Commands for contacts.
 #[derive(Debug, Clone, Subcommand)]
@@ -46,6 +46,9 @@ pub enum Command {
     Erase {
         /// The contact's email address
         address: String,
+        /// Wait until the bytes have left the files of the database, where that is done later (PostgreSQL)
+        #[arg(long)]
+        now: bool,
     },
 }
 
@@ -80,7 +83,10 @@ pub async fn run(installation: &Installation, actor: &Actor, command: Command, l
             let message = Message::new(key).with("address", &lifted.address);
             Ok(Output::new(&lifted, lang, lang.translate(&message)))
         }
-        Command::Erase { address } => erase(installation, actor, &address, lang).await,
+        Command::Erase { address, now } => {
+            let urgency = if now { Urgency::Now } else { Urgency::Usual };
+            erase(installation, actor, &address, urgency, lang).await
+        }
     }
 }
 
@@ -91,8 +97,14 @@ fn read_pair(pair: &str) -> Result<(String, String)> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
-async fn erase(installation: &Installation, actor: &Actor, address: &str, lang: Lang) -> Result<Output> {
-    let erased = contact::erase(installation, actor, address).await?;
+async fn erase(
+    installation: &Installation,
+    actor: &Actor,
+    address: &str,
+    urgency: Urgency,
+    lang: Lang,
+) -> Result<Output> {
+    let erased = contact::erase(installation, actor, address, urgency).await?;
     let key = if erased.erased { "contact-erased" } else { "contact-erased-nobody" };
     let mut message = Message::new(key).with("address", &erased.address);
     for (name, count) in &erased.removed {

@@ -43,6 +43,7 @@ mod session;
 mod sql;
 pub mod store_status;
 pub mod table;
+mod table_rewrite;
 mod vacuum;
 pub mod value;
 

@@ -29,6 +29,8 @@ pub enum Setting {
     Hold,
     /// Term of a mailer's lease in seconds: a mailer that does not renew it in time has failed.
     LeaseTerm,
+    /// PostgreSQL: hours after an erasure within which its bytes leave the files of the database; 0 is at once.
+    ErasureHours,
 }
 
 impl Setting {
@@ -43,6 +45,7 @@ impl Setting {
         Self::RelayPatience,
         Self::Hold,
         Self::LeaseTerm,
+        Self::ErasureHours,
     ];
 
     /// Name of the key.
@@ -57,6 +60,7 @@ impl Setting {
             Self::RelayPatience => "relay-patience",
             Self::Hold => "hold",
             Self::LeaseTerm => "lease-term",
+            Self::ErasureHours => "erasure-hours",
         }
     }
 
@@ -72,6 +76,7 @@ impl Setting {
             Self::RelayPatience => "setting-relay-patience",
             Self::Hold => "setting-hold",
             Self::LeaseTerm => "setting-lease-term",
+            Self::ErasureHours => "setting-erasure-hours",
         });
         let languages = Lang::ALL.iter().map(|lang| format!("{lang} ({})", lang.name())).collect::<Vec<_>>();
         message.with("languages", languages.join(", "))
@@ -87,6 +92,7 @@ impl Setting {
             Self::SmtpTimers => "100",
             Self::RelayPatience | Self::LeaseTerm => "30",
             Self::Hold => "0",
+            Self::ErasureHours => "12",
         }
     }
 
@@ -122,6 +128,9 @@ impl Setting {
                 .ok()
                 .filter(|seconds| (2..=600).contains(seconds))
                 .map(|seconds| seconds.to_string()),
+            Self::ErasureHours => {
+                value.parse::<u32>().ok().filter(|hours| *hours <= 168).map(|hours| hours.to_string())
+            }
             Self::RetryAfter | Self::SmtpTimers | Self::RelayPatience => {
                 value.parse::<u32>().ok().filter(|seconds| *seconds > 0).map(|seconds| seconds.to_string())
             }

@@ -23,9 +23,12 @@ use crate::infra::installation::Installation;
 use crate::infra::panic;
 use crate::privacy::erasure_log::ErasureRecord;
 
+mod due;
 mod postgres;
 mod sqlite_file;
 mod sqlite_pages;
+
+pub use due::{Due, due};
 
 /// How long the background task waits after a panic.
 const PANIC_DELAY: Duration = Duration::from_secs(60);
@@ -39,10 +42,29 @@ pub async fn run(installation: &Installation) -> Result<bool> {
     run_until(installation, None).await
 }
 
-/// [`run`] for a command that erases or corrects. Leaves the work at once to a `serve` that runs, and after a while to
-/// the next physical erasure.
-pub async fn run_for_command(installation: &Installation) -> Result<bool> {
-    run_until(installation, Some(Instant::now() + COMMAND_LIMIT)).await
+/// How soon a command wants the bytes to be gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Urgency {
+    /// As the settings say.
+    Usual,
+    /// Before the command ends.
+    Now,
+}
+
+/// [`run`] for a command that erases or corrects. SQLite: leaves the work at once to a `serve` that runs, and after a
+/// while to the next physical erasure. PostgreSQL: erases in files, and leaves the database to `serve` until it is due.
+/// Returns what is to be said when bytes remain.
+pub async fn run_for_command(installation: &Installation, urgency: Urgency) -> Result<Option<Message>> {
+    if urgency == Urgency::Usual
+        && let Some(due) = due(installation).await?
+        && due.latest > due.since
+    {
+        file_erasure::erase_pending(installation).await?;
+        return Ok(Some(Message::new("scrub-scheduled").with("time", due.latest_text())));
+    }
+    let deadline = (urgency == Urgency::Usual).then(|| Instant::now() + COMMAND_LIMIT);
+    let is_complete = run_until(installation, deadline).await?;
+    Ok((!is_complete).then(|| pending_notice(installation)))
 }
 
 /// [`run`], if an erasure is pending. Returns whether nothing is pending afterwards.
@@ -57,15 +79,8 @@ async fn run_until(installation: &Installation, deadline: Option<Instant>) -> Re
     }
     match installation.db.physical_erasure() {
         PhysicalErasure::Pages => sqlite_pages::run(installation, deadline).await,
-        PhysicalErasure::File | PhysicalErasure::Tables => {
-            let recorded = LogLengths::recorded(installation);
-            let are_files_done = file_erasure::erase_pending(installation).await?;
-            let is_complete = postgres::remove_bytes(installation).await? && are_files_done;
-            if is_complete {
-                recorded.write_completed(installation)?;
-            }
-            Ok(is_complete)
-        }
+        PhysicalErasure::File => sqlite_file::remove_bytes(installation).await,
+        PhysicalErasure::Tables => postgres::remove_bytes(installation).await,
     }
 }
 

@@ -14,7 +14,7 @@ use crate::store_migration::data_files::RESTORE_GUARD;
 use crate::store_migration::endpoints::{is_same_folder, is_unused};
 
 /// Removes the previous stores of a data folder. Returns their locations, and whether the servers removed the old bytes too
-/// (see `Db::vacuum_full`).
+/// (see `Db::rewrite_tables`).
 pub async fn previous_stores(data: &Path) -> Result<(String, bool)> {
     let Some(StorePointer { now, was }) = StorePointer::read(data)?.filter(|pointer| !pointer.was.is_empty()) else {
         return Err(Message::new("move-no-previous").conflict());
@@ -92,7 +92,7 @@ async fn remove_store(location: &StoreLocation, data: &Path, check: impl AsyncFn
             .execute(&mut tx)
             .await?;
         tx.commit().await?;
-        is_clean = db.vacuum_full(&[]).await?;
+        is_clean = db.rewrite_tables(&[]).await?;
     }
     db.close().await;
     Ok(is_clean)

@@ -16,6 +16,7 @@ use crate::infra::error::{Error, Message, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 use crate::privacy::erasure::{self, Erased, Reason};
+pub use crate::privacy::physical_erasure::Urgency;
 use crate::privacy::{correction_log, file_erasure, physical_erasure, subject_access};
 
 /// What to change of a contact.
@@ -153,7 +154,7 @@ pub async fn correct(
     // A later erasure searches files for the new address alone.
     correction_log::append(installation, permit.workspace, old).await?;
     tx.commit().await?;
-    let pending = remove_bytes(installation).await;
+    let pending = remove_bytes(installation, Urgency::Usual).await;
     permit.audit(contact.id);
     Ok(Corrected { corrected: true, scrubbed: pending.is_none(), pending, address: changed.address })
 }
@@ -202,7 +203,12 @@ async fn set_restriction(
 
 /// Erases a contact from every list (GDPR article 17) and keeps the address out of the workspace, whether the
 /// contact existed or not.
-pub async fn erase(installation: &Installation, actor: &Actor, address: &str) -> Result<ErasedContact> {
+pub async fn erase(
+    installation: &Installation,
+    actor: &Actor,
+    address: &str,
+    urgency: Urgency,
+) -> Result<ErasedContact> {
     let permit = actor.permit(Action::EraseContact)?;
     let address = parse_known(installation, permit.workspace, address).await?;
     let began = installation.clock.now();
@@ -212,7 +218,7 @@ pub async fn erase(installation: &Installation, actor: &Actor, address: &str) ->
         removed.extend(subject_access::count_rows(&mut *installation.db.read().await?, contact.id).await?);
     }
     let erased = erasure::erase(installation, permit.workspace, &address, Reason::Erased, None).await?;
-    let pending = remove_bytes(installation).await;
+    let pending = remove_bytes(installation, urgency).await;
     tracing::info!(milliseconds = installation.clock.now() - began, "a contact was erased");
     permit.audit(id);
     let scrubbed = pending.is_none();
@@ -223,10 +229,9 @@ pub async fn erase(installation: &Installation, actor: &Actor, address: &str) ->
 
 /// Removes the bytes of what was deleted. Returns what is to be said when some remain. An error is logged: the contact is
 /// erased or corrected all the same, and the bytes stay pending.
-async fn remove_bytes(installation: &Installation) -> Option<Message> {
-    match physical_erasure::run_for_command(installation).await {
-        Ok(true) => None,
-        Ok(false) => Some(physical_erasure::pending_notice(installation)),
+async fn remove_bytes(installation: &Installation, urgency: Urgency) -> Option<Message> {
+    match physical_erasure::run_for_command(installation, urgency).await {
+        Ok(pending) => pending,
         Err(error) => {
             tracing::error!(error = %error, "physical erasure failed and stays pending");
             Some(Message::new("scrub-unfinished"))

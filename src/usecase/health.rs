@@ -12,6 +12,7 @@ use crate::infra::disk::{self, DiskSpace};
 use crate::infra::error::{Error, Message};
 use crate::infra::installation::Installation;
 use crate::mailer::machine::{self, Machine};
+use crate::privacy::physical_erasure::{self, Due};
 use crate::privacy::request_journal::RequestJournal;
 use crate::report::stats::{self, Stats};
 
@@ -35,6 +36,8 @@ pub struct HealthSnapshot {
     pub set_aside: (u64, u64),
     /// The machines that sending waits for after an older copy of the database was put back.
     pub awaited: Vec<Machine>,
+    /// Bytes of erased contacts that are still in the files of the database, and until when (PostgreSQL).
+    pub erasure: Option<Due>,
     /// State of the data folder; `None` while the disk does not answer.
     pub disk: Option<DiskStatus>,
 }
@@ -73,7 +76,8 @@ impl HealthSnapshot {
                 true => machine::list_awaited(&mut conn).await?,
                 false => Vec::new(),
             };
-            Ok::<_, Error>((stats, ((events, requests), awaited)))
+            let erasure = physical_erasure::due(installation).await?;
+            Ok::<_, Error>((stats, ((events, requests), awaited, erasure)))
         };
         let (journal, recorder, data) = (journal.clone(), recorder.clone(), installation.config.data.clone());
         let reading_disk = spawn_blocking(move || DiskStatus {
@@ -84,8 +88,8 @@ impl HealthSnapshot {
         });
         let (stats, disk) = tokio::join!(timeout(READ_TIMEOUT, reading_stats), timeout(READ_TIMEOUT, reading_disk));
         let (stats, others) = stats.ok().and_then(Result::ok).unzip();
-        let (set_aside, awaited) = others.unwrap_or_default();
-        Self { taken_at: Instant::now(), stats, set_aside, awaited, disk: disk.ok().and_then(Result::ok) }
+        let (set_aside, awaited, erasure) = others.unwrap_or_default();
+        Self { taken_at: Instant::now(), stats, set_aside, awaited, erasure, disk: disk.ok().and_then(Result::ok) }
     }
 
     /// All problems, those that block first.
@@ -144,6 +148,9 @@ impl HealthSnapshot {
         }
         if installation.db.physical_erasure() == PhysicalErasure::File {
             add(false, Message::new("health-pages-unavailable"));
+        }
+        if let Some(due) = self.erasure.filter(|due| due.latest < installation.clock.now() && due.latest > due.since) {
+            add(false, Message::new("health-erasure-overdue").with("time", due.latest_text()));
         }
         if let Some(stats) = &self.stats {
             if stats.paused_by_engine > 0 {

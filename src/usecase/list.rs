@@ -7,6 +7,7 @@ use crate::audience::list;
 use crate::audience::subscription::{self, State};
 use crate::infra::error::{Message, Result};
 use crate::infra::installation::Installation;
+use crate::privacy::physical_erasure::Urgency;
 use crate::privacy::{erasure, physical_erasure};
 
 /// A list that was added.
@@ -84,10 +85,9 @@ pub async fn close(
         progress(done, total.unsigned_abs());
     })
     .await?;
-    let is_complete = physical_erasure::run_for_command(installation).await?;
-    let pending = (!is_complete).then(|| physical_erasure::pending_notice(installation));
+    let pending = physical_erasure::run_for_command(installation, Urgency::Usual).await?;
     permit.audit(list.id);
-    Ok(Closed { list: list.name, closed: true, left, scrubbed: is_complete, pending })
+    Ok(Closed { list: list.name, closed: true, left, scrubbed: pending.is_none(), pending })
 }
 
 /// Lists the lists with their numbers.

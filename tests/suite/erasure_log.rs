@@ -7,6 +7,7 @@ use sendoff::audience::{contact, subscription};
 use sendoff::campaign::erased_counts;
 use sendoff::infra::clock::Clock;
 use sendoff::infra::installation::Installation;
+use sendoff::infra::setting::{self, Setting};
 use sendoff::privacy::physical_erasure::{self, BackgroundEraser};
 use sendoff::privacy::{erasure_log, file_erasure};
 
@@ -130,6 +131,9 @@ both!(background_eraser_rewrites_the_database, |fixture| {
     let text = format!("{word}@example.org");
     canary::person(fixture, &list, &text).await;
     assert!(canary::search(fixture, &text).await.hits > 0);
+    let mut conn = fixture.installation.db.read().await.expect("a connection");
+    setting::set(&mut conn, Setting::ErasureHours, "0").await.expect("set");
+    drop(conn);
     let eraser = BackgroundEraser::start(fixture.installation.clone());
 
     let message = fixture.installation.config.capture_dir().join("1.eml");

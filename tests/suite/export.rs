@@ -14,6 +14,7 @@ use sendoff::cli;
 use sendoff::cli::args::{Cli, Command};
 use sendoff::infra::i18n::Lang;
 use sendoff::privacy::erasure::{self, Reason};
+use sendoff::privacy::physical_erasure;
 use sendoff::report::export::table_writer::Format;
 use sendoff::report::export::{self, Excel, Export, Kind};
 use serde_json::Value;
@@ -384,9 +385,10 @@ both!(a_contact_is_shown_corrected_and_erased, |fixture| {
     assert_eq!(shown["consents"][0]["proof"], "file 17");
     let command = Command::Correct { address: old.clone(), set: vec![], new: Some("new@example.org".to_owned()) };
     run(command).await.expect("corrected");
+    physical_erasure::run(&fixture.installation).await.expect("removed");
     assert_eq!(canary::search(fixture, &old).await.traces, [], "nothing of the old address is left");
 
-    let erased = run(Command::Erase { address: "anna@example.org".to_owned() }).await.expect("erased");
+    let erased = run(Command::Erase { address: "anna@example.org".to_owned(), now: false }).await.expect("erased");
     assert_eq!((&erased.json["erased"], &erased.json["removed"]["events"]), (&true.into(), &4.into()));
     assert_eq!(run(Command::Show { address: "anna@example.org".to_owned() }).await.expect_err("gone").exit_code(), 2);
     assert!(erased.text.contains("a***@e***.org") && fixture.installation.clock.now() == NOW);

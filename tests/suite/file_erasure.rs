@@ -11,7 +11,7 @@ use sendoff::infra::export_register;
 use sendoff::infra::i18n::Lang;
 use sendoff::privacy::erasure::{self, Reason};
 use sendoff::privacy::{file_erasure, physical_erasure};
-use sendoff::usecase::contact::{self, Correction};
+use sendoff::usecase::contact::{self, Correction, Urgency};
 use sendoff::usecase::import;
 
 use crate::canary;
@@ -116,7 +116,8 @@ both!(erasure_reaches_every_file_of_the_data_folder, |fixture| {
     ];
     let archive = write(config.export_dir().join("people.zip"), "PK\u{3}\u{4}anna@example.org");
 
-    let erased = contact::erase(&fixture.installation, &fixture.actor, "anna@example.org").await.expect("erased");
+    let erased =
+        contact::erase(&fixture.installation, &fixture.actor, "anna@example.org", Urgency::Now).await.expect("erased");
     assert_eq!(erased.unsearchable_files, ["export/people.zip"]);
     fixture.installation.db.truncate_wal().await.expect("truncated");
     sweep(fixture).await;

@@ -3,7 +3,7 @@
 
 use sendoff::audience::hard_bounce::{self, HardBounce};
 use sendoff::audience::segment;
-use sendoff::usecase::contact::{self, Correction};
+use sendoff::usecase::contact::{self, Correction, Urgency};
 use sendoff::usecase::preflight;
 
 use crate::canary;
@@ -115,7 +115,7 @@ both!(erased_person_leaves_no_bounce, |fixture| {
     bounce(fixture).await;
     assert_eq!(canary::number(fixture, "select count(*) from hard_bounce").await, 1);
 
-    contact::erase(&fixture.installation, &fixture.actor, ADDRESS).await.expect("erased");
+    contact::erase(&fixture.installation, &fixture.actor, ADDRESS, Urgency::Now).await.expect("erased");
 
     assert_eq!(canary::number(fixture, "select count(*) from hard_bounce").await, 0);
 });

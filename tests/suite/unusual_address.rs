@@ -160,16 +160,22 @@ both!(an_address_of_an_earlier_version_is_skipped_with_its_reason, |fixture| {
 
     // Such a person can be seen and erased.
     contacts::show(installation, actor, hidden).await.expect("shown");
-    assert!(contacts::erase(installation, actor, hidden).await.expect("erased").erased);
+    assert!(contacts::erase(installation, actor, hidden, contacts::Urgency::Usual).await.expect("erased").erased);
     assert_eq!(count(fixture, "select count(*) from contact").await, 3);
-    assert!(contacts::erase(installation, actor, "nob\u{34f}ody@example.org").await.is_err());
+    assert!(contacts::erase(installation, actor, "nob\u{34f}ody@example.org", contacts::Urgency::Usual).await.is_err());
 });
 
 both!(every_spelling_of_an_erased_mailbox_stays_away, |fixture| {
     let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
     fixture.subscribe("News", &["anna@example.org", r#""x two"@example.org"#]).await;
     for address in ["anna@example.org", r#""x\ two"@example.org"#] {
-        assert!(contacts::erase(installation, &fixture.actor, address).await.expect("erased").erased, "{address}");
+        assert!(
+            contacts::erase(installation, &fixture.actor, address, contacts::Urgency::Usual)
+                .await
+                .expect("erased")
+                .erased,
+            "{address}"
+        );
     }
     // A tombstone of an earlier version, which kept the backslash.
     let earlier = tombstone::digest_canonical(&installation.keys.tombstone, workspace, r#""\vera"@example.org"#);

@@ -128,7 +128,7 @@ impl Checkpointer {
 }
 
 impl Db {
-    /// Truncates SQLite's WAL, which still holds deleted rows. Does nothing on PostgreSQL, see [`Db::vacuum_full`].
+    /// Truncates SQLite's WAL, which still holds deleted rows. Does nothing on PostgreSQL, see [`Db::rewrite_tables`].
     /// Returns false when a reader kept the WAL in use for a second.
     pub async fn truncate_wal(&self) -> Result<bool> {
         let Some(pages) = &self.pages else { return Ok(true) };

@@ -133,6 +133,12 @@ impl Sql {
         Ok(self.take(conn).execute(conn).await?.rows_affected())
     }
 
+    /// Runs statements without values, separated by semicolons. PostgreSQL runs several as one transaction.
+    pub(super) async fn run_script(&mut self, conn: &mut Conn) -> Result<()> {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(std::mem::take(&mut self.text))).execute(conn).await?;
+        Ok(())
+    }
+
     /// All rows.
     pub async fn all(&mut self, conn: &mut Conn) -> Result<Vec<AnyRow>> {
         Ok(self.take(conn).fetch_all(conn).await?)
@@ -161,7 +167,7 @@ impl Sql {
         conn.fetch_many(query)
     }
 
-    /// The one use of `AssertSqlSafe`: every value is bound, and text comes from the source alone.
+    /// `AssertSqlSafe` here and in [`Sql::run_script`] alone: every value is bound, and text comes from the source.
     fn take(&mut self, conn: &Conn) -> sqlx::query::Query<'static, Any, AnyArguments> {
         let built = std::mem::take(self);
         // SQLite compares each `$n` with all before it: seconds for thousands. Ours stand in order.

@@ -75,6 +75,8 @@ fn select() -> Query {
     Query::new("select state, location, migration_id from store_status")
 }
 
+/// Advisory lock of writers: each write transaction holds it shared.
+pub(super) const WRITERS_LOCK: i64 = 7_315_301;
 /// Begins a transaction with the advisory lock of writers, shared or exclusive (PostgreSQL).
 const BEGIN_SHARED: &str = "begin; select pg_advisory_xact_lock_shared(7315301)";
 const BEGIN_EXCLUSIVE: &str = "begin; select pg_advisory_xact_lock(7315301)";

@@ -7,6 +7,7 @@ use futures_util::TryStreamExt;
 use sha2::{Digest, Sha256};
 use sqlx::Row;
 
+use crate::infra::db::table_rewrite::TEMPORARY_TABLES;
 use crate::infra::db::value::{Kind, Value};
 use crate::infra::db::{Conn, Db, Dialect, Sql};
 use crate::infra::error::{Message, Result};
@@ -111,7 +112,8 @@ impl Db {
         Ok(tables)
     }
 
-    /// Names of all tables, also those of other programs, without the table of migrations.
+    /// Names of all tables, also those of other programs, without the table of migrations and the copies of tables that are
+    /// rewritten at this moment.
     pub async fn table_names(&self) -> Result<Vec<String>> {
         let query = match self.dialect {
             Dialect::Sqlite => {
@@ -124,7 +126,8 @@ impl Db {
             }
         };
         let rows = sqlx::query(query).fetch_all(&mut *self.read().await?).await?;
-        Ok(rows.iter().map(|row| row.get(0)).collect())
+        let names = rows.iter().map(|row| row.get::<String, _>(0));
+        Ok(names.filter(|name| !TEMPORARY_TABLES.iter().any(|suffix| name.ends_with(suffix))).collect())
     }
 
     /// The bytes of the database.

@@ -2,26 +2,17 @@
 //!
 //! A `delete` alone overwrites nothing. SQLite zeroes the rows (`secure_delete`), but the write-ahead log (WAL) still
 //! holds them, and rebuilt pages keep about two of 10,000 in unused space. PostgreSQL keeps dead rows, unused space, and
-//! WAL segments that it renames for later use.
+//! WAL segments that it renames for later use; its tables are rewritten (`table_rewrite`).
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use sqlx::Row;
+use sqlx::{Connection, Row};
 
-use crate::infra::db::{Conn, Db, Dialect, Sql};
+use crate::infra::db::{Conn, Db, Dialect, table_rewrite};
 use crate::infra::error::Result;
 
 /// Maximum of WAL segments that are overwritten: 4 GiB, four times what a server keeps by default.
 const MAX_SEGMENTS: i64 = 256;
-
-/// How long the start of a session can take.
-const SESSION_START: Duration = Duration::from_millis(400);
-/// Interval and number of polls for old snapshots before the vacuum is postponed.
-const POLL_INTERVAL: Duration = Duration::from_millis(50);
-const SNAPSHOT_POLLS: u32 = 200;
-/// Number of plain vacuums of a table while deleted rows must be kept for a snapshot.
-const VACUUM_TRIES: u32 = 40;
 
 /// How bytes of deleted rows are removed from the files of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,49 +35,44 @@ impl Db {
         }
     }
 
-    /// Rewrites tables that held personal data, so that no page keeps old bytes, and replaces the old WAL. SQLite:
-    /// `vacuum`. PostgreSQL: `vacuum full` of `tables`, then a switch of the WAL. Returns false when old bytes remain: a
-    /// transaction still sees them, a file belongs to no table, the role may not switch the WAL, or it is kept for an
-    /// archive or a replica.
-    pub async fn vacuum_full(&self, tables: &[&str]) -> Result<bool> {
+    /// SQLite: rewrites the whole file, so that no page keeps old bytes, and truncates the WAL. Nothing else is written
+    /// meanwhile. Returns false while a reader keeps the WAL in use.
+    pub async fn rewrite_file(&self) -> Result<bool> {
         let mut conn = self.read().await?;
-        match self.dialect {
-            Dialect::Sqlite => {
-                let turn = self.write_turn.clone().lock_owned().await;
-                let vacuuming = self.vacuums.increment();
-                // Otherwise the copy, as large as the database, is built in memory.
-                sqlx::raw_sql("pragma temp_store = file").execute(&mut *conn).await?;
-                let vacuumed = sqlx::raw_sql("vacuum").execute(&mut *conn).await;
-                sqlx::raw_sql("pragma temp_store = memory").execute(&mut *conn).await?;
-                vacuumed?;
-                drop((turn, vacuuming, conn));
-                self.truncate_wal().await
-            }
-            Dialect::Postgres => {
-                if !wait_for_snapshots(&mut conn).await? {
-                    return Ok(false);
-                }
-                let _vacuuming = self.vacuums.increment();
-                // Other sessions that need the table wait behind this one.
-                sqlx::raw_sql("set lock_timeout = '10s'").execute(&mut *conn).await?;
-                let rewritten = rewrite(&mut conn, tables).await;
-                sqlx::raw_sql("set lock_timeout = 0").execute(&mut *conn).await?;
-                rewritten?;
-                let orphans = orphan_files(&mut conn).await;
-                if !orphans.is_empty() {
-                    let files = orphans.join(" ");
-                    tracing::warn!(files, "these files belong to no table and may hold deleted rows; remove them");
-                    return Ok(false);
-                }
-                Ok(switch_wal(&mut conn).await.unwrap_or_else(|error| {
-                    tracing::warn!(error = ?error, "the WAL could not be switched");
-                    false
-                }))
-            }
-        }
+        let turn = self.write_turn.clone().lock_owned().await;
+        let vacuuming = self.vacuums.increment();
+        // Otherwise the copy, as large as the database, is built in memory.
+        sqlx::raw_sql("pragma temp_store = file").execute(&mut *conn).await?;
+        let vacuumed = sqlx::raw_sql("vacuum").execute(&mut *conn).await;
+        sqlx::raw_sql("pragma temp_store = memory").execute(&mut *conn).await?;
+        vacuumed?;
+        drop((turn, vacuuming, conn));
+        self.truncate_wal().await
     }
 
-    /// True while this process rewrites tables, which can take seconds and blocks writers.
+    /// PostgreSQL: rewrites tables while they are in use, so that their files hold living rows only, and replaces the WAL.
+    /// Returns false when old bytes may remain: another process rewrites, a session keeps an old view of a table, a file
+    /// belongs to no table, the role may not switch the WAL, or it is kept for an archive or a replica.
+    pub async fn rewrite_tables(&self, tables: &[&str]) -> Result<bool> {
+        // Its settings and locks end with the connection.
+        let mut conn = self.read().await?.detach();
+        let is_complete = rewrite_all(&mut conn, tables).await;
+        conn.close().await?;
+        is_complete
+    }
+
+    /// Drops what a process left that died while it rewrote tables.
+    pub async fn discard_interrupted_rewriting(&self, tables: &[&str]) -> Result<()> {
+        if self.dialect == Dialect::Postgres {
+            let mut conn = self.read().await?.detach();
+            let discarded = table_rewrite::discard_interrupted(&mut conn, tables).await;
+            conn.close().await?;
+            discarded?;
+        }
+        Ok(())
+    }
+
+    /// SQLite: true while this process rewrites the file, which can take seconds and blocks writers.
     pub fn is_vacuuming(&self) -> bool {
         self.vacuums.get() > 0
     }
@@ -128,28 +114,20 @@ impl Db {
     }
 }
 
-/// Waits until no session holds a snapshot older than now: `vacuum full` copies rows that an old snapshot can see,
-/// deleted or not, into the new table. Background workers take such snapshots for moments, and so does a starting session
-/// before it is listed: hence a pause first. Returns false when a session keeps one for longer.
-async fn wait_for_snapshots(conn: &mut Conn) -> Result<bool> {
-    let row = sqlx::query("select cast(cast(pg_current_xact_id() as xid) as text)").fetch_one(&mut *conn).await?;
-    let now: String = row.get(0);
-    tokio::time::sleep(SESSION_START).await;
-    for _ in 0..SNAPSHOT_POLLS {
-        let row = sqlx::query(
-            "select count(*) from pg_stat_activity where pid <> pg_backend_pid() \
-             and (datname = current_database() or datname is null) \
-             and (age(backend_xmin) > age(cast(cast($1 as text) as xid)) or age(backend_xid) > age(cast(cast($1 as text) as xid)))",
-        )
-        .bind(now.as_str())
-        .fetch_one(&mut *conn)
-        .await?;
-        if row.get::<i64, _>(0) == 0 {
-            return Ok(true);
-        }
-        tokio::time::sleep(POLL_INTERVAL).await;
+async fn rewrite_all(conn: &mut Conn, tables: &[&str]) -> Result<bool> {
+    if !table_rewrite::rewrite(conn, tables).await? {
+        return Ok(false);
     }
-    Ok(false)
+    let orphans = orphan_files(conn).await;
+    if !orphans.is_empty() {
+        let files = orphans.join(" ");
+        tracing::warn!(files, "these files belong to no table and may hold deleted rows; remove them");
+        return Ok(false);
+    }
+    Ok(switch_wal(conn).await.unwrap_or_else(|error| {
+        tracing::warn!(error = ?error, "the WAL could not be switched");
+        false
+    }))
 }
 
 /// Files in the folder of the database that belong to no table, relative to the data directory: a server that dies while
@@ -177,32 +155,6 @@ async fn orphan_files(conn: &mut Conn) -> Vec<String> {
             Vec::new()
         }
     }
-}
-
-async fn rewrite(conn: &mut Conn, tables: &[&str]) -> Result<()> {
-    for table in tables {
-        wait_for_starting_sessions(conn, table).await?;
-        Sql::new("vacuum full ").push(table).run(conn).await?;
-    }
-    Sql::new("vacuum full pg_statistic").run(conn).await?;
-    Ok(())
-}
-
-/// Waits until a plain vacuum keeps no deleted row of the table, the only sign of a starting session that takes its first
-/// snapshot. A table under constant writes always has such rows; there the pause of [`wait_for_snapshots`] must suffice.
-async fn wait_for_starting_sessions(conn: &mut Conn, table: &str) -> Result<()> {
-    for _ in 0..VACUUM_TRIES {
-        Sql::new("vacuum ").push(table).run(conn).await?;
-        let row = sqlx::query("select pg_stat_get_dead_tuples(cast(cast($1 as text) as regclass))")
-            .bind(table)
-            .fetch_one(&mut *conn)
-            .await?;
-        if row.get::<i64, _>(0) == 0 {
-            break;
-        }
-        tokio::time::sleep(POLL_INTERVAL).await;
-    }
-    Ok(())
 }
 
 /// Switches to a new WAL segment and lets a checkpoint remove the old one. Segments kept for later use (`wal_recycle`) are

@@ -7,13 +7,26 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
-use super::{erase_files, run};
+use super::{LogLengths, erase_files, run};
+use crate::infra::error::Result;
 use crate::infra::installation::Installation;
+use crate::privacy::file_erasure;
 
 /// Erasures within this time share one rewriting.
 const QUIET_TIME: Duration = Duration::from_secs(1);
 /// Rewriting takes at most one part in this many of the time.
 const REWRITE_SHARE: u32 = 100;
+
+/// Removes the bytes of deleted rows from files and database. Returns false when some remain.
+pub(super) async fn remove_bytes(installation: &Installation) -> Result<bool> {
+    let recorded = LogLengths::recorded(installation);
+    let are_files_done = file_erasure::erase_pending(installation).await?;
+    let is_complete = installation.db.rewrite_file().await? && are_files_done;
+    if is_complete {
+        recorded.write_completed(installation)?;
+    }
+    Ok(is_complete)
+}
 
 /// The loop of the background task.
 pub(super) async fn run_in_background(installation: Installation, erased: Arc<Notify>) {

@@ -58,6 +58,10 @@ fn text(state: &HealthState, snapshot: &HealthSnapshot) -> String {
     out.counter("database_accesses_total", "Uses of the database by this process.");
     out.sample("database_accesses_total", &[("kind", "read")], accesses.reads() as f64);
     out.sample("database_accesses_total", &[("kind", "write")], accesses.writes() as f64);
+    let left = snapshot.erasure.map_or(f64::INFINITY, |due| (due.latest - state.installation.clock.now()) as f64 / 1e3);
+    let help =
+        "Time until which the bytes of erased contacts must have left the files of the database; infinite without any.";
+    gauge(&mut out, "erasure_due_seconds", help, left);
     if let Some(disk) = &snapshot.disk {
         write_disk(&mut out, disk);
     }

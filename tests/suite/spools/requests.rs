@@ -2,6 +2,7 @@
 
 use sendoff::infra::token::DeliveryRef;
 use sendoff::privacy::request_journal::{RecipientRequest, RequestJournal, RequestStatus};
+use sendoff::usecase::contact::{Urgency, erase};
 use sendoff::usecase::set_aside::{self as settle, Which};
 
 use super::{allow, forbid, health, operator, reasons, wait_until, write_spool};
@@ -53,7 +54,7 @@ both!(request_that_fails_at_once_is_kept_and_not_refused, |fixture| {
 });
 
 async fn canary_erase(fixture: &crate::fixture::Fixture, address: &str) {
-    sendoff::usecase::contact::erase(&fixture.installation, &fixture.actor, address).await.expect("erased");
+    erase(&fixture.installation, &fixture.actor, address, Urgency::Usual).await.expect("erased");
 }
 
 both!(nothing_is_set_aside_while_the_database_is_away, |fixture| {
