@@ -102,3 +102,18 @@ campaign-language = Line { $line }: there is no language “{ $tag }”. There a
 campaign-link-host = Line { $line }: “{ $host }” in link-hosts is not a host. Write for example: link-hosts = ["shop.example", "*.shop.example"]
 campaign-utm = Line { $line }: “{ $name }” is no parameter of utm. Write utm = true, or utm = {"{"} source = "…", medium = "…", campaign = "…", term = "…", content = "…" {"}"}
 campaign-utm-tag = Line { $line }: “{ $text }” in utm is not literal text. All recipients get the same parameters.
+campaign-removed = The campaign “{ $name }” is removed.
+campaign-remove-launched = The campaign “{ $name }” was launched and stays: the links in its messages need it, and reports count it. To send no more of it: sendoff campaign cancel NAME
+campaign-remove-series = “{ $name }” is the draft of a series that is not stopped. Stop it first: sendoff campaign series stop NAME
+campaign-exists = There is a campaign “{ $name }” already. Choose another name for the copy.
+campaign-duplicated = “{ $new }” is a copy of “{ $name }”, with the same list, segment and times. Change it: sendoff campaign edit NAME
+campaign-unchanged = Nothing was changed in “{ $name }”.
+campaign-edit-started = The campaign “{ $name }” has started, so its file cannot be changed. Copy it to a new draft: sendoff campaign duplicate NAME NEW
+campaign-edit-left = { $file } holds an earlier edit of “{ $name }” that was not saved. Save it with sendoff campaign add FILE, or delete it; then edit again.
+campaign-edit-refused = The campaign was not changed, and your text is kept in { $file }. { $why } Mend it there, then: sendoff campaign add FILE
+campaign-edit-name = The name of “{ $name }” cannot be changed to “{ $new }” by editing. Keep the name, or make a copy: sendoff campaign duplicate NAME NEW
+campaign-editor = The editor “{ $editor }” ended with an error; the campaign was not changed. Your text is in { $file }. Name another editor with --editor.
+campaign-replaced = The file of the campaign “{ $name }” for the list “{ $list }” is replaced{ $at ->
+    [none] .
+   *[other] ; it still starts at { $at }.
+} Next: sendoff campaign preflight { $name }

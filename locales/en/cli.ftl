@@ -52,8 +52,11 @@ count-suppressed = suppressed: unsubscribed or restricted before they were sent
 count-skipped = skipped: cancelled, or no message could be made
 count-pending = pending
 count-sending = on the wire now
-count-opens = opened at least once
-count-clicks = clicked a link
+count-opens = opened at least once (unique opens)
+count-opens-total = opens in total, repeated ones included
+count-clicks = clicked a link at least once (unique clicks)
+count-clicks-total = clicks in total, repeated ones included
+count-unmeasured = opens and clicks are not measured (tracking in the campaign file)
 count-unsubscribed = unsubscribed through this campaign
 usage-hint = { $hint ->
     [no] {""}
@@ -62,7 +65,11 @@ usage-hint = { $hint ->
     { $usage }
 usage-missing = Missing: { $what }.{ usage-hint }
 usage-unknown = { $what } is unknown here.{ usage-hint }
-usage-command = There is no command { $what }.{ usage-hint }
+usage-command = There is no command { $what }.{ $hint ->
+    [no] {""}
+   *[yes] {" "}Did you mean { $near }?
+} There are: { $known }. Usage:
+    { $usage }
 usage-conflict = { $what } cannot be used there, or not twice.{ usage-hint }
 usage-no-value = { $what } needs a value.{ usage-hint }
 usage-value = “{ $value }” is not a value for { $what }.{ usage-hint }

@@ -15,3 +15,12 @@ export-since-kind = --since is not possible for { $kind }. It is for: { $kinds }
 export-excel-format = --excel is for CSV, not for { $format }. Leave out --excel, or use --format csv.
 # What Excel puts between the cells of a CSV file in this language: a semicolon where decimals have a comma.
 excel-separator = ,
+rate-decimal-sign = .
+rate-percent = { $number }%
+rate-accepted = accepted, of those planned
+rate-rejected = rejected (bounce rate), of accepted and rejected
+rate-opens = opened at least once, of those accepted
+rate-clicks = clicked at least once, of those accepted
+rate-clicks-of-opens = clicked at least once, of those opened
+rate-unsubscribed = unsubscribed, of those accepted
+compare-launched = launched (day, UTC)

@@ -100,3 +100,18 @@ campaign-language = Строка { $line }: языка «{ $tag }» нет. Ес
 campaign-link-host = Строка { $line }: «{ $host }» в link-hosts — не имя сервера. Напишите, например: link-hosts = ["shop.example", "*.shop.example"]
 campaign-utm = Строка { $line }: параметра «{ $name }» у utm нет. Напишите utm = true или utm = {"{"} source = "…", medium = "…", campaign = "…", term = "…", content = "…" {"}"}
 campaign-utm-tag = Строка { $line }: «{ $text }» в utm — не простой текст. Параметры у всех получателей одни.
+campaign-removed = Рассылка «{ $name }» удалена.
+campaign-remove-launched = Рассылка «{ $name }» уже запускалась и остаётся: она нужна ссылкам в её письмах, и отчёты её считают. Чтобы больше ничего не отправлять: sendoff campaign cancel ИМЯ
+campaign-remove-series = «{ $name }» — черновик серии, которая не остановлена. Сначала остановите её: sendoff campaign series stop ИМЯ
+campaign-exists = Рассылка «{ $name }» уже есть. Выберите для копии другое имя.
+campaign-duplicated = «{ $new }» — копия «{ $name }», с тем же списком, сегментом и временем. Изменить её: sendoff campaign edit ИМЯ
+campaign-unchanged = В «{ $name }» ничего не изменилось.
+campaign-edit-started = Рассылка «{ $name }» уже началась, её файл изменить нельзя. Сделайте копию: sendoff campaign duplicate ИМЯ НОВОЕ-ИМЯ
+campaign-edit-left = В { $file } лежит прежняя несохранённая правка «{ $name }». Сохраните её командой sendoff campaign add ФАЙЛ или удалите, затем правьте снова.
+campaign-edit-refused = Рассылка не изменена, ваш текст сохранён в { $file }. { $why } Исправьте его там, затем: sendoff campaign add ФАЙЛ
+campaign-edit-name = Правкой нельзя переименовать «{ $name }» в «{ $new }». Оставьте имя прежним или сделайте копию: sendoff campaign duplicate ИМЯ НОВОЕ-ИМЯ
+campaign-editor = Редактор «{ $editor }» завершился с ошибкой, рассылка не изменена. Ваш текст в { $file }. Укажите другой редактор: --editor.
+campaign-replaced = Файл рассылки «{ $name }» для списка «{ $list }» заменён{ $at ->
+    [none] .
+   *[other] ; начало прежнее: { $at }.
+} Дальше: sendoff campaign preflight { $name }

@@ -43,8 +43,11 @@ count-suppressed = не отправлено: получатель отписа�
 count-skipped = пропущено: отменено или письмо не составить
 count-pending = ожидает
 count-sending = передаются прямо сейчас
-count-opens = открыли хотя бы раз
-count-clicks = перешли по ссылке
+count-opens = открыли хотя бы раз (уникальные открытия)
+count-opens-total = всего открытий, с повторными
+count-clicks = перешли хотя бы раз (уникальные переходы)
+count-clicks-total = всего переходов, с повторными
+count-unmeasured = открытия и переходы не измеряются (tracking в файле рассылки)
 count-unsubscribed = отписались через эту рассылку
 usage-hint = { $hint ->
     [no] {""}
@@ -53,7 +56,11 @@ usage-hint = { $hint ->
     { $usage }
 usage-missing = Не хватает: { $what }.{ usage-hint }
 usage-unknown = Здесь нет { $what }.{ usage-hint }
-usage-command = Команды { $what } нет.{ usage-hint }
+usage-command = Команды { $what } нет.{ $hint ->
+    [no] {""}
+   *[yes] {" "}Может быть, { $near }?
+} Есть: { $known }. Как писать:
+    { $usage }
 usage-conflict = { $what } здесь стоять не может или стоит дважды.{ usage-hint }
 usage-no-value = { $what } требует значения.{ usage-hint }
 usage-value = «{ $value }» не подходит для { $what }.{ usage-hint }

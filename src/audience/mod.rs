@@ -3,6 +3,7 @@
 pub mod address;
 pub mod consent;
 pub mod contact;
+pub mod daily_count;
 pub mod eligibility;
 pub mod field;
 pub mod field_indexing;

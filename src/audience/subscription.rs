@@ -7,7 +7,7 @@ use sqlx::Row;
 use super::contact::{self, NewContactIds};
 use super::eligibility;
 use crate::infra::clock::Millis;
-use crate::infra::db::json_rows::{column, whole};
+use crate::infra::db::json_rows::{AnyInteger, column, delete_returning, whole};
 use crate::infra::db::pg_copy::{CopyRows, CopyTransaction};
 use crate::infra::db::value::Value::{Integer, Text};
 use crate::infra::db::{Conn, Query};
@@ -243,16 +243,42 @@ pub async fn subscribers(conn: &mut Conn, list: Id, contacts: &[Id]) -> Result<V
     query.fetch_json(conn, "contact_id, canonical, on_other_list").await
 }
 
-/// Deletes the subscriptions of contacts to one list, or to all when the contacts are erased as a whole.
-pub async fn forget(conn: &mut Conn, contacts: &[Id], list: Option<Id>) -> Result<()> {
-    let Some(list) = list else {
-        let query = Query::new("delete from subscription where contact_id in :contacts");
-        return query.bind_ids("contacts", contacts).execute(conn).await.map(drop);
+/// A subscription that was deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Departed {
+    /// The contact.
+    pub contact: Id,
+    /// The workspace.
+    pub workspace: Id,
+    /// The list.
+    pub list: Id,
+    /// When the contact had joined.
+    pub joined_at: Millis,
+}
+
+/// Deletes the subscriptions of contacts to one list, or to all when the contacts are erased as a whole. Returns them.
+pub async fn forget(conn: &mut Conn, contacts: &[Id], list: Option<Id>) -> Result<Vec<Departed>> {
+    let condition = Query::new("contact_id in :contacts and {of_list}").bind_ids("contacts", contacts);
+    let condition = condition.fragment(
+        "of_list",
+        match list {
+            // `+ 0` keeps SQLite from scanning the whole list instead of looking up the contacts.
+            Some(list) => Query::new("list_id + 0 = :list").bind("list", list),
+            None => Query::new("1 = 1"),
+        },
+    );
+    let columns = "contact_id, workspace_id, list_id, joined_at";
+    let rows: Vec<[AnyInteger; 4]> = delete_returning(conn, "subscription", columns, condition).await?;
+    if list.is_some() {
+        contact::recompute_reachable(conn, contacts).await?;
+    }
+    let departed = |[contact, workspace, list, joined_at]: [AnyInteger; 4]| Departed {
+        contact: contact.0,
+        workspace: workspace.0,
+        list: list.0,
+        joined_at: joined_at.0,
     };
-    // `+ 0` keeps SQLite from scanning the whole list instead of looking up the contacts.
-    let query = Query::new("delete from subscription where contact_id in :contacts and list_id + 0 = :list");
-    query.bind_ids("contacts", contacts).bind("list", list).execute(conn).await?;
-    contact::recompute_reachable(conn, contacts).await
+    Ok(rows.into_iter().map(departed).collect())
 }
 
 /// Number of contacts on a list, by state.

@@ -10,7 +10,7 @@ use super::model::transition::TimeBounds;
 use super::model::{self, Campaign, State, content};
 use super::recipient_time::{SendTimes, ZoneTimes};
 use super::schedule::Schedule;
-use super::{deadline, frozen_content, lane, link, link::Link, recall, series, zoned_time};
+use super::{deadline, frozen_content, lane, launch_count, link, link::Link, recall, series, zoned_time};
 use crate::audience::{contact, list, subscription};
 use crate::infra::clock::Millis;
 use crate::infra::db::{Conn, Sql};
@@ -92,6 +92,7 @@ pub async fn start(installation: &Installation, campaign: &Campaign) -> Result<O
         due_at: SendTimes { earliest, by_zone }.expression(),
     };
     let planned = delivery::freeze(&mut tx, deliveries).await?;
+    launch_count::record(&mut tx, campaign, planned).await?;
     failpoint::hit("before-freeze-commit");
     tx.commit().await?;
     failpoint::hit("after-freeze-commit");

@@ -209,6 +209,20 @@ pub async fn save_draft(conn: &mut Conn, workspace: Id, new: &NewCampaign<'_>, n
     Ok(id)
 }
 
+/// Removes a campaign that was never launched, with its file.
+///
+/// # Errors
+/// A conflict for one that was launched: the links in its messages need it.
+pub async fn remove(conn: &mut Conn, campaign: &Campaign) -> Result<()> {
+    let removed = Query::new(
+        "delete from campaign where id = :id and launched_at is null and state in ('draft', 'scheduled', 'paused', 'cancelled')",
+    );
+    if removed.bind("id", campaign.id).execute(&mut *conn).await? == 0 {
+        return Err(Message::new("campaign-remove-launched").with("name", &campaign.name).conflict());
+    }
+    content::remove(conn, campaign.id).await
+}
+
 /// The campaign of a name.
 ///
 /// # Errors

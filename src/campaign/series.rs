@@ -90,6 +90,19 @@ pub async fn find(conn: &mut Conn, draft: &Campaign) -> Result<Series> {
     rows.first().map(from_row).transpose()?.ok_or_else(none)
 }
 
+/// Removes the series of a draft that is removed, if it has one.
+///
+/// # Errors
+/// A conflict when the series is not stopped.
+pub async fn remove_stopped(conn: &mut Conn, draft: &Campaign) -> Result<()> {
+    let rows = select(conn, Query::new("where campaign_id = :draft").bind("draft", draft.id)).await?;
+    let Some(series) = rows.first().map(from_row).transpose()? else { return Ok(()) };
+    if series.state != State::Stopped {
+        return Err(Message::new("campaign-remove-series").with("name", &draft.name).conflict());
+    }
+    Query::new("delete from series where id = :id").bind("id", series.id).execute(conn).await.map(drop)
+}
+
 /// Starts a series, or starts a stopped one again. Returns its first occurrence.
 pub async fn start(
     conn: &mut Conn,

@@ -1,4 +1,5 @@
-//! `sendoff campaign add | preflight | test | schedule | unschedule | start | pause | resume | recall | cancel | series | show | ls`
+//! `sendoff campaign add | edit | duplicate | rm | preflight | test | schedule | unschedule | start | pause | resume | recall |
+//! cancel | series | show | compare | ls`
 
 use std::path::PathBuf;
 
@@ -6,7 +7,7 @@ use clap::Subcommand;
 
 use super::preflight_bar::PreflightBar;
 use super::print::Output;
-use super::{schedule, series};
+use super::{campaign_draft, comparison, schedule, series};
 use crate::campaign::model::{Campaign, State};
 use crate::infra::error::{Message, Result};
 use crate::infra::i18n::Lang;
@@ -26,6 +27,27 @@ pub enum Command {
     Add {
         /// The file
         file: PathBuf,
+    },
+    /// Change the file of a campaign that has not started, in an editor
+    Edit {
+        /// The campaign
+        name: String,
+        /// The editor
+        #[arg(long, env = "EDITOR", value_name = "COMMAND", default_value = "vi")]
+        editor: String,
+    },
+    /// Copy the file of a campaign to a new draft
+    Duplicate {
+        /// The campaign
+        name: String,
+        /// The name of the copy
+        new: String,
+    },
+    /// Remove a campaign that was never launched
+    #[command(visible_alias = "remove")]
+    Rm {
+        /// The campaign
+        name: String,
     },
     /// Compose every message without sending it: recipients, exclusions, five samples, problems
     Preflight {
@@ -111,6 +133,12 @@ pub enum Command {
         #[arg(long)]
         watch: bool,
     },
+    /// Show the numbers and rates of campaigns side by side
+    Compare {
+        /// The campaigns
+        #[arg(required = true, num_args = 2.., value_name = "NAME")]
+        names: Vec<String>,
+    },
     /// List all campaigns
     #[command(visible_alias = "list")]
     Ls,
@@ -123,11 +151,15 @@ pub async fn run(installation: &Installation, actor: &Actor, command: Command, l
             let added = campaign::add(installation, actor, &Source::read(&file)?).await?;
             let key = if added.state == State::Draft.as_str() { "campaign-added" } else { "campaign-replaced" };
             let message = Message::new(key).with("name", &added.name).with("list", &added.list);
-            let message = message.with("at", added.at.map(utc).unwrap_or_default());
+            let message = message.with("at", added.at.map_or_else(|| "none".to_owned(), utc));
             let warnings = added.warnings.iter().map(|warning| format!("  ! {}", lang.translate(warning)));
             let lines: Vec<_> = warnings.chain([lang.translate(&message)]).collect();
             Ok(Output::new(&added, lang, lines.join("\n")))
         }
+        Command::Edit { name, editor } => campaign_draft::edit(installation, actor, &name, &editor, lang).await,
+        Command::Duplicate { name, new } => campaign_draft::duplicate(installation, actor, &name, &new, lang).await,
+        Command::Rm { name } => campaign_draft::remove(installation, actor, &name, lang).await,
+        Command::Compare { names } => comparison::run(installation, actor, &names, lang).await,
         Command::Preflight { name } => {
             let mut bar = PreflightBar::new(lang);
             let found = preflight::preflight(installation, actor, &name, bar.progress()).await;
@@ -208,7 +240,7 @@ fn view(campaign: &CampaignView, lang: Lang) -> Output {
 fn view_text(view: &CampaignView, lang: Lang) -> String {
     let mut lines = vec![line(&view.campaign, &view.summary, lang)];
     lines.extend(schedule::lines(view, lang));
-    lines.push(numbers(&view.summary, lang));
+    lines.push(numbers(view, lang));
     if !view.awaited.is_empty() {
         let message = Message::new("restore-awaited").with("machines", view.awaited.join(", "));
         lines.push(format!("  {}", lang.translate(&message)));
@@ -222,7 +254,8 @@ fn view_text(view: &CampaignView, lang: Lang) -> String {
 }
 
 /// The numbers of a campaign, one a line, and its links.
-fn numbers(summary: &Summary, lang: Lang) -> String {
+fn numbers(view: &CampaignView, lang: Lang) -> String {
+    let summary = &view.summary;
     let counts = [
         ("count-planned", summary.planned),
         ("count-accepted", summary.accepted),
@@ -232,11 +265,24 @@ fn numbers(summary: &Summary, lang: Lang) -> String {
         ("count-skipped", summary.skipped),
         ("count-pending", summary.pending - summary.sending),
         ("count-sending", summary.sending),
-        ("count-opens", summary.opens),
-        ("count-clicks", summary.clicks),
-        ("count-unsubscribed", summary.unsubscribed),
     ];
-    let mut lines: Vec<String> = counts.iter().map(|(key, count)| format!("  {count:>10}  {}", lang.tr(key))).collect();
+    let measured = [
+        ("count-opens", summary.opens),
+        ("count-opens-total", summary.opens_total),
+        ("count-clicks", summary.clicks),
+        ("count-clicks-total", summary.clicks_total),
+    ];
+    let line = |(key, count): &(&'static str, i64)| format!("  {count:>10}  {}", lang.tr(key));
+    let mut lines: Vec<String> = counts.iter().map(line).collect();
+    match view.measured {
+        true => lines.extend(measured.iter().map(line)),
+        // What was not measured is not 0.
+        false => lines.push(format!("  {:>10}  {}", "—", lang.tr("count-unmeasured"))),
+    }
+    lines.push(line(&("count-unsubscribed", summary.unsubscribed)));
+    if summary.planned > 0 {
+        lines.extend(view.rates.iter().filter(|rate| rate.known).map(|rate| format!("  {}", rate.line(lang))));
+    }
     lines.extend(summary.notes().iter().map(|note| format!("  ! {}", lang.translate(note))));
     lines.extend(summary.links.iter().map(|link| format!("  {:>10}  → {}", link.clicks, link.destination)));
     lines.join("\n")

@@ -15,7 +15,8 @@ use crate::usecase::export::{self, Request};
 /// What to export, and where to.
 #[derive(Debug, Clone, Args)]
 pub struct Command {
-    /// deliveries, events, links, subscriptions, people or summary (docs/exports.md has their columns)
+    /// deliveries, events, links, subscriptions, people, summary, audience, changes or lists (docs/exports.md has their
+    /// columns)
     pub what: String,
     /// Only of this campaign; subscriptions and people are then those of its list
     #[arg(long, value_name = "NAME")]

@@ -3,6 +3,8 @@
 pub mod args;
 pub mod brand;
 pub mod campaign;
+pub mod campaign_draft;
+pub mod comparison;
 pub mod contact;
 pub mod demo;
 pub mod export;

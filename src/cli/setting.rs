@@ -1,4 +1,4 @@
-//! `sendoff settings set | ls | rotate-key`: settings of the installation and the key of its tokens.
+//! `sendoff settings set | get | ls | rotate-key`: settings of the installation and the key of its tokens.
 
 use clap::Subcommand;
 
@@ -19,6 +19,11 @@ pub enum Command {
         /// Its value
         value: String,
     },
+    /// Show one value
+    Get {
+        /// The setting
+        key: String,
+    },
     /// List all settings and their values
     #[command(visible_alias = "list")]
     Ls,
@@ -37,6 +42,11 @@ pub async fn run(installation: &Installation, actor: &Actor, command: Command, l
             };
             let text = set.0.iter().map(line).collect();
             Ok(Output::new(&set, lang, text))
+        }
+        Command::Get { key } => {
+            let found = setting::get(installation, actor, &key).await?;
+            let text = found.0.iter().map(|row| row.value.clone()).collect();
+            Ok(Output::new(&found, lang, text))
         }
         Command::Ls => {
             let settings = setting::list(installation, actor).await?;

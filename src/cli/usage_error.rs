@@ -19,7 +19,7 @@ pub fn report(error: &clap::Error, words: &[String]) -> u8 {
     if help && !(json && error.use_stderr()) {
         let _ = error.print();
     } else {
-        print::error(&message(error), lang(words), json);
+        print::error(&message(error, words), lang(words), json);
     }
     if error.use_stderr() { 2 } else { 0 }
 }
@@ -38,7 +38,18 @@ fn deepest(matches: &ArgMatches, id: &str) -> Option<String> {
     inner.or_else(|| matches.try_get_one::<String>(id).ok().flatten().cloned())
 }
 
-fn message(error: &clap::Error) -> Message {
+/// The commands at the place of the line where one is unknown.
+fn known_commands(words: &[String]) -> String {
+    let mut at = &Cli::command();
+    for word in words.iter().skip(1) {
+        let inner = at.find_subcommand(word);
+        at = inner.unwrap_or(at);
+    }
+    let names = at.get_subcommands().filter(|command| !command.is_hide_set()).map(clap::Command::get_name);
+    names.collect::<Vec<_>>().join(", ")
+}
+
+fn message(error: &clap::Error, words: &[String]) -> Message {
     let context = |kind| error.get(kind).map(ToString::to_string).unwrap_or_default();
     let usage = context(ContextKind::Usage).trim().trim_start_matches("Usage:").trim().to_owned();
     let near = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue]
@@ -59,6 +70,7 @@ fn message(error: &clap::Error) -> Message {
     Message::new(key)
         .with("what", what)
         .with("value", context(ContextKind::InvalidValue))
+        .with("known", known_commands(words))
         .with("hint", if near.is_empty() { "no" } else { "yes" })
         .with("near", near)
         .with("usage", if usage.is_empty() { "sendoff --help" } else { &usage })
@@ -79,8 +91,8 @@ mod tests {
     use super::*;
 
     fn sentence(line: &str, lang: Lang) -> String {
-        let words: Vec<_> = line.split(' ').collect();
-        lang.translate(&message(&Cli::try_parse_from(words).expect_err(line)))
+        let words: Vec<_> = line.split(' ').map(str::to_owned).collect();
+        lang.translate(&message(&Cli::try_parse_from(&words).expect_err(line), &words))
     }
 
     #[test]
@@ -88,7 +100,8 @@ mod tests {
         for (line, expected) in [
             ("sendoff import", "Missing: <FILE>."),
             ("sendoff mail --untl-idle", "--untl-idle is unknown here. Did you mean --until-idle?"),
-            ("sendoff campain ls", "There is no command campain. Did you mean campaign?"),
+            ("sendoff campain ls", "There is no command campain. Did you mean campaign? There are: init, workspace,"),
+            ("sendoff settings put x 1", "There is no command put. There are: set, get, ls, rotate-key."),
             ("sendoff serve --listen", "--listen <ADDR> needs a value."),
             ("sendoff import a --date 1 --date 2", "--date <DATE> cannot be used there, or not twice."),
             ("sendoff relay set capture --connections x", "“x” is not a value for --connections <N>."),

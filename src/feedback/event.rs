@@ -129,8 +129,9 @@ pub async fn insert(conn: &mut Conn, ids: &Ids, events: &[NewEvent]) -> Result<u
             ([key, event.delivery, i64::from(event.position), event.at], event.kind.as_str())
         };
         let rows = Query::new(
-            "insert into event (id, workspace_id, campaign_id, delivery_id, contact_id, kind, position, at)
-             select {id}, d.workspace_id, d.campaign_id, d.id, d.contact_id, {kind}, cast({position} as integer), {at}
+            "insert into event (id, workspace_id, campaign_id, delivery_id, contact_id, kind, position, at, recorded_at)
+             select {id}, d.workspace_id, d.campaign_id, d.id, d.contact_id, {kind}, cast({position} as integer), {at},
+                    cast(:now as bigint)
                from :events as given
                join delivery d on d.id = {delivery}
               where not {restricted}",
@@ -139,6 +140,7 @@ pub async fn insert(conn: &mut Conn, ids: &Ids, events: &[NewEvent]) -> Result<u
         .fragment("kind", words(4))
         .fragment("position", number(2))
         .fragment("at", number(3))
+        .bind("now", ids.now())
         .bind_strips("events", keys.zip(some).map(row))
         .fragment("delivery", number(1))
         .fragment("restricted", eligibility::restricted("d.contact_id"))

@@ -23,11 +23,6 @@ pub type Id = i64;
 /// Difference between two consecutive ids of one process.
 pub const STEP: Id = 1 << NODE_BITS;
 
-/// The least id that can be generated at a time (ms since 1970) or later.
-pub fn first_at(at: i64) -> Id {
-    (at - EPOCH).max(0) << (SEQUENCE_BITS + NODE_BITS)
-}
-
 /// Node number of the process that generated an id.
 pub fn node_of(id: Id) -> i32 {
     i32::try_from(id & (STEP - 1)).expect("ten bits fit")
@@ -78,6 +73,11 @@ impl Ids {
     fn from_range(clock: Clock, db: Option<Db>, range: Range) -> Self {
         let (range, claiming, is_renewing) = (Mutex::new(range), tokio::sync::Mutex::default(), AtomicBool::new(false));
         Self(Arc::new(Inner { clock, range, db, claiming, is_renewing }))
+    }
+
+    /// The time of the clock that the ids follow, in ms. An id itself can lie behind it.
+    pub fn now(&self) -> i64 {
+        self.0.clock.now()
     }
 
     /// The next id.

@@ -1,7 +1,8 @@
 //! Brings the canonical addresses of contacts that an earlier version stored to today's form: `"\anna"@example.org` was
 //! another contact than `anna@example.org`.
 
-use super::erasure;
+use super::departure::Departure;
+use super::erasure::{self, Reason};
 use crate::audience::tombstone::EVERY_LIST;
 use crate::audience::{contact, workspace};
 use crate::infra::db::lock_addresses_exclusive;
@@ -35,7 +36,8 @@ async fn update(installation: &Installation, workspace: Id, outdated: &[contact:
     let mut removed = 0;
     for one in outdated {
         if !contact::set_canonical(&mut tx, workspace, one).await? {
-            erasure::reapply(&mut tx, one.id, EVERY_LIST).await?;
+            let departure = Departure::of(Reason::Erased, installation.clock.today());
+            erasure::reapply(&mut tx, one.id, EVERY_LIST, &departure).await?;
             removed += 1;
         }
     }

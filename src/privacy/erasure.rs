@@ -29,6 +29,7 @@ use crate::infra::failpoint;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 
+use super::departure::Departure;
 use super::erasure_log::{self, ErasureRecord};
 
 /// Contacts unsubscribed in one transaction while a list is closed.
@@ -46,6 +47,12 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// The reason of a word in the erasure log; erased for one that this program does not know.
+    pub(super) fn parse(word: &str) -> Self {
+        let known = [Self::Unsubscribed, Self::ListClosed];
+        known.into_iter().find(|reason| reason.as_str() == word).unwrap_or(Self::Erased)
+    }
+
     /// The word in the tombstone and in the erasure log.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -134,7 +141,12 @@ async fn unsubscribe_after_hits(
     let (mut erased, mut records) = (HashMap::new(), Vec::new());
     for ((workspace, list), contacts) in lists {
         let tombstones = Tombstones { workspace, list, reason };
-        for (contact, what) in remove_from_list(installation, &mut tx, &tombstones, &contacts, &mut records).await? {
+        let of_list = unsubscriptions.iter().filter(|one| one.list == list);
+        let campaigns = of_list.filter_map(|one| Some((one.contact, one.campaign?))).collect();
+        let departure = Departure { reason, day: installation.clock.today(), campaigns };
+        for (contact, what) in
+            remove_from_list(installation, &mut tx, &tombstones, &departure, &contacts, &mut records).await?
+        {
             erased.insert((contact, list), what);
         }
     }
@@ -216,7 +228,9 @@ async fn erase_after_hits(
     erasure_log::append(installation, records).await?;
     if let Some(contact) = found {
         event::insert(&mut tx, &installation.ids, hits).await?;
-        forget(&mut tx, &[contact], None).await?;
+        let campaigns = campaign.map(|campaign| (contact, campaign)).into_iter().collect();
+        let departure = Departure { reason, day: installation.clock.today(), campaigns };
+        forget(&mut tx, &[contact], None, &departure).await?;
         if let Some(campaign) = campaign {
             erased_counts::add(&mut tx, campaign, erased_counts::UNSUBSCRIBED, 0, 1).await?;
         }
@@ -274,7 +288,8 @@ pub async fn close_list(
         contact::lock(&mut tx, &contacts).await?;
         let tombstones = Tombstones { workspace, list, reason: Reason::ListClosed };
         let mut records = Vec::new();
-        remove_from_list(installation, &mut tx, &tombstones, &contacts, &mut records).await?;
+        let departure = Departure::of(Reason::ListClosed, installation.clock.today());
+        remove_from_list(installation, &mut tx, &tombstones, &departure, &contacts, &mut records).await?;
         // A subscription without a contact needs no tombstone.
         subscription::forget(&mut tx, &contacts, Some(list)).await?;
         unsubscribed += contacts.len() as u64;
@@ -319,34 +334,40 @@ async fn remove_from_list(
     installation: &Installation,
     conn: &mut Conn,
     tombstones: &Tombstones,
+    departure: &Departure,
     contacts: &[Id],
     records: &mut Vec<ErasureRecord>,
 ) -> Result<Vec<(Id, Erased)>> {
     let subscribers = subscription::subscribers(conn, tombstones.list, contacts).await?;
     let canonical: Vec<&str> = subscribers.iter().map(|one| &*one.canonical).collect();
     tombstones.set(installation, conn, &canonical, records).await?;
-    delete_subscribers(conn, tombstones.list, &subscribers).await
+    delete_subscribers(conn, tombstones.list, &subscribers, departure).await
 }
 
 /// Deletes the data of one list of its subscribers, and all data of those on no other list.
-async fn delete_subscribers(conn: &mut Conn, list: Id, subscribers: &[Subscriber]) -> Result<Vec<(Id, Erased)>> {
+async fn delete_subscribers(
+    conn: &mut Conn,
+    list: Id,
+    subscribers: &[Subscriber],
+    departure: &Departure,
+) -> Result<Vec<(Id, Erased)>> {
     let (on_other, on_this): (Vec<&Subscriber>, Vec<&Subscriber>) =
         subscribers.iter().partition(|one| one.on_other_list == 1);
     let ids = |subscribers: &[&Subscriber]| subscribers.iter().map(|one| one.contact).collect::<Vec<Id>>();
-    forget(conn, &ids(&on_other), Some(list)).await?;
-    forget(conn, &ids(&on_this), None).await?;
+    forget(conn, &ids(&on_other), Some(list), departure).await?;
+    forget(conn, &ids(&on_this), None, departure).await?;
     let erased =
         |one: &Subscriber| (one.contact, if one.on_other_list == 1 { Erased::Subscription } else { Erased::Contact });
     Ok(subscribers.iter().map(erased).collect())
 }
 
 /// Repeats an erasure of the log in a database that lacks it.
-pub(super) async fn reapply(conn: &mut Conn, contact: Id, list: Id) -> Result<()> {
+pub(super) async fn reapply(conn: &mut Conn, contact: Id, list: Id, departure: &Departure) -> Result<()> {
     if list == EVERY_LIST {
-        return forget(conn, &[contact], None).await;
+        return forget(conn, &[contact], None, departure).await;
     }
     let subscribers = subscription::subscribers(conn, list, &[contact]).await?;
-    delete_subscribers(conn, list, &subscribers).await.map(drop)
+    delete_subscribers(conn, list, &subscribers, departure).await.map(drop)
 }
 
 /// Every table that holds personal data: `forget` deletes its rows, and physical erasure rewrites it. Table `set_aside` holds
@@ -357,7 +378,7 @@ pub const PERSONAL_TABLES: &[&str] =
 /// Calls the `forget` of every owner of personal data, for one list or for all; for all lists the contacts themselves
 /// are deleted too. A new table of personal data is added here and to [`PERSONAL_TABLES`]; a test over the whole schema
 /// finds omissions.
-async fn forget(conn: &mut Conn, contacts: &[Id], list: Option<Id>) -> Result<()> {
+async fn forget(conn: &mut Conn, contacts: &[Id], list: Option<Id>, departure: &Departure) -> Result<()> {
     if contacts.is_empty() {
         return Ok(());
     }
@@ -367,7 +388,8 @@ async fn forget(conn: &mut Conn, contacts: &[Id], list: Option<Id>) -> Result<()
     event::forget(conn, contacts, list).await?;
     delivery::forget(conn, contacts, list).await?;
     consent::forget(conn, contacts, list).await?;
-    subscription::forget(conn, contacts, list).await?;
+    let departed = subscription::forget(conn, contacts, list).await?;
+    departure.count(conn, &departed).await?;
     match list {
         Some(_) => Ok(()),
         None => {

@@ -14,6 +14,8 @@ use futures_util::TryStreamExt;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
+use super::departure::Departure;
+use super::erasure::Reason;
 use super::{erasure, physical_erasure};
 use crate::audience::address::Address;
 use crate::audience::contact;
@@ -133,9 +135,9 @@ pub async fn apply(installation: &Installation, missing: &[ErasureRecord]) -> Re
     tombstone::set_many(&mut tx, &rows).await?;
     tx.commit().await?;
     physical_erasure::mark_all_pending(installation)?;
-    let mut lists: BTreeMap<Id, HashMap<Digest, Vec<Id>>> = BTreeMap::new();
+    let mut lists: BTreeMap<Id, HashMap<Digest, Vec<&ErasureRecord>>> = BTreeMap::new();
     for record in missing {
-        lists.entry(record.workspace).or_default().entry(record.digest).or_default().push(record.list);
+        lists.entry(record.workspace).or_default().entry(record.digest).or_default().push(record);
     }
     let mut erased = 0;
     for (workspace, lists) in &lists {
@@ -196,7 +198,11 @@ fn read_tombstone(row: &AnyRow) -> Option<ErasureRecord> {
 
 /// Erases the contacts of a workspace whose digest has lists in `lists`, page by page. Returns the number of contacts
 /// that are gone altogether.
-async fn erase_matching(installation: &Installation, workspace: Id, lists: &HashMap<Digest, Vec<Id>>) -> Result<u64> {
+async fn erase_matching(
+    installation: &Installation,
+    workspace: Id,
+    lists: &HashMap<Digest, Vec<&ErasureRecord>>,
+) -> Result<u64> {
     let (mut after, mut erased): (Id, u64) = (0, 0);
     loop {
         let mut tx = installation.db.write_for(WritePurpose::Removal).await?;
@@ -224,18 +230,19 @@ async fn erase_matching(installation: &Installation, workspace: Id, lists: &Hash
             let earlier = row.try_get::<&str, _>(2).ok().filter(|address| address.contains('\\'));
             let earlier = earlier.and_then(|address| Address::parse_stored(address).earlier_canonical());
             let earlier = earlier.map(|canonical| tombstone::digest_canonical(key, workspace, &canonical));
-            let lists: Vec<Id> = [Some(digest), earlier]
+            let records: Vec<&ErasureRecord> = [Some(digest), earlier]
                 .into_iter()
                 .flatten()
                 .filter_map(|digest| lists.get(&digest))
                 .flatten()
                 .copied()
                 .collect();
-            if lists.is_empty() {
+            if records.is_empty() {
                 continue;
             }
-            for list in lists {
-                erasure::reapply(&mut tx, contact, list).await?;
+            for record in records {
+                let departure = Departure::of(Reason::parse(&record.reason), record.day);
+                erasure::reapply(&mut tx, contact, record.list, &departure).await?;
             }
             if contact::get(&mut tx, contact).await?.is_none() {
                 erased += 1;

@@ -2,6 +2,7 @@
 
 pub mod canonical_upgrade;
 pub mod correction_log;
+mod departure;
 pub mod erasure;
 pub mod erasure_log;
 pub mod file_erasure;

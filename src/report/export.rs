@@ -22,6 +22,7 @@ use crate::infra::error::{Error, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 
+mod by_day;
 mod campaigns;
 mod completion;
 pub mod page;
@@ -119,7 +120,8 @@ async fn to<W: Write + Send>(
         Kind::Events => writing.write_scans(&[EVENTS, BOUNCES]).await?,
         Kind::Subscriptions => writing.write_scans(&[SUBSCRIPTIONS]).await?,
         Kind::People => writing.write_scans(&[PEOPLE]).await?,
-        Kind::Links | Kind::Summary => writing.write_campaigns().await?,
+        Kind::Changes | Kind::Lists => writing.write_days().await?,
+        Kind::Links | Kind::Summary | Kind::Audience => writing.write_campaigns().await?,
     }
     let out = writing.writer.finish().map_err(Error::io(path.display()))?;
     Ok((out, writing.done))
@@ -213,10 +215,21 @@ impl<W: Write> Writing<'_, W> {
             let read = CampaignRows::read(&mut conn, campaign).await?;
             match self.export.kind {
                 Kind::Links => self.rows(read.links(), total)?,
+                Kind::Audience => self.rows(read.audience(), total)?,
                 _ => self.rows(vec![read.summary()], total)?,
             }
         }
         Ok(())
+    }
+
+    async fn write_days(&mut self) -> Result<()> {
+        let mut conn = self.installation.db.read().await?;
+        let rows = match self.export.kind {
+            Kind::Lists => by_day::lists(&mut conn, self.export.scope(), self.installation.clock.now()).await?,
+            _ => by_day::changes(&mut conn, self.export.scope()).await?,
+        };
+        let total = rows.len() as u64;
+        self.rows(rows, total)
     }
 
     fn rows(&mut self, rows: Vec<Vec<Cell<'_>>>, total: u64) -> Result<()> {

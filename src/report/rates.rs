@@ -5,6 +5,8 @@ use serde::Serialize;
 use serde::ser::SerializeMap;
 
 use super::summary::Summary;
+use crate::infra::error::Message;
+use crate::infra::i18n::Lang;
 
 /// A rate: `numerator` of `denominator`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,8 +31,15 @@ impl Rate {
     }
 
     /// The share in per cent with one decimal, for people; a dash when it is unknown.
-    pub fn percent(&self) -> String {
-        self.share().map_or_else(|| "—".to_owned(), |share| format!("{:.1} %", share * 100.0))
+    pub fn percent(&self, lang: Lang) -> String {
+        let Some(share) = self.share() else { return "—".to_owned() };
+        let number = format!("{:.1}", share * 100.0).replace('.', &lang.tr("rate-decimal-sign"));
+        lang.translate(&Message::new("rate-percent").with("number", number))
+    }
+
+    /// One line for people: the share, what it is, and the numbers it is made from.
+    pub fn line(&self, lang: Lang) -> String {
+        format!("{:>10}  {} ({} / {})", self.percent(lang), lang.tr(self.key), self.numerator, self.denominator)
     }
 }
 

@@ -83,6 +83,8 @@ crate::text_enum! {
         RecallCampaign = "recall_campaign",
         /// Cancel a campaign.
         CancelCampaign = "cancel_campaign",
+        /// Remove a campaign that was never launched.
+        RemoveCampaign = "remove_campaign",
         /// Show a campaign, or list the campaigns and series.
         ShowCampaign = "show_campaign",
         /// Stop a series.
@@ -174,6 +176,7 @@ impl Action {
             | Self::ResumeCampaign
             | Self::RecallCampaign
             | Self::CancelCampaign
+            | Self::RemoveCampaign
             | Self::StopSeries
             | Self::ResumeSeries
             | Self::SettleUncertain => (Workspace, MARKETER),
@@ -252,6 +255,7 @@ mod tests {
         resume_campaign OOM----
         recall_campaign OOM----
         cancel_campaign OOM----
+        remove_campaign OOM----
         show_campaign OOMAAS-
         stop_series OOM----
         resume_series OOM----

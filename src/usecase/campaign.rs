@@ -83,7 +83,7 @@ pub struct Added {
 /// A test message that was sent.
 #[derive(Debug, Serialize)]
 pub struct TestSent {
-    /// The recipient, masked.
+    /// The recipient as it was typed.
     pub to: String,
     /// The subject.
     pub subject: String,
@@ -175,7 +175,7 @@ pub async fn test(
     let relay = eligible.first().map(|at| &relays[*at]).ok_or_else(|| Message::new("relay-for-others").conflict())?;
     let answer = test_send::send(installation, relay, &message.sender, &to, &message.bytes).await?;
     permit.audit(campaign.id);
-    Ok(TestSent { to: to.to_string(), subject: message.subject, bytes: message.bytes.len(), answer })
+    Ok(TestSent { to: to.expose(), subject: message.subject, bytes: message.bytes.len(), answer })
 }
 
 /// Runs the preflight, freezes the audience and starts the campaign. `progress` is called with the recipients

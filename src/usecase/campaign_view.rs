@@ -8,6 +8,7 @@ use super::lane::LaneWaiting;
 use super::localize::StoredMessage;
 use super::output::{optional_time, time};
 use crate::campaign::delivery;
+use crate::campaign::headline;
 use crate::campaign::model::Campaign;
 use crate::infra::clock::Millis;
 use crate::infra::db::Conn;
@@ -15,6 +16,7 @@ use crate::infra::error::Result;
 use crate::mailer::machine;
 use crate::report::lanes::{self, LaneStatus};
 use crate::report::progress::{self, Progress, RateEstimator};
+use crate::report::rates::Rates;
 use crate::report::summary::{self, Summary};
 
 /// A campaign of a list.
@@ -78,6 +80,10 @@ pub struct CampaignView {
     /// Its numbers.
     #[serde(flatten)]
     pub summary: Summary,
+    /// Whether opens and clicks are measured.
+    pub measured: bool,
+    /// Its rates, each with the name of its denominator.
+    pub rates: Rates,
     /// The number of deliveries without a message for each reason; the other skipped ones are of a cancelled or recalled
     /// campaign.
     pub skip_reasons: BTreeMap<&'static str, i64>,
@@ -105,7 +111,10 @@ impl CampaignView {
             0 => BTreeMap::new(),
             _ => delivery::count_by_reason(conn, campaign.id).await?,
         };
+        let measured = headline::read(conn, &campaign).await?.is_some_and(|headline| headline.measured);
         Ok(Self {
+            rates: Rates::of(&summary, measured),
+            measured,
             starts_at: campaign.starts_at,
             starts_local: campaign.starts_local.clone(),
             zone: campaign.zone.clone(),

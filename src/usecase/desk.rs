@@ -3,6 +3,7 @@
 use super::localize::StoredMessage;
 use super::{Action, Actor};
 use crate::audience::{list, subscription, workspace};
+use crate::campaign::headline;
 use crate::campaign::model::{self, State};
 use crate::infra::db::Conn;
 use crate::infra::error::Result;
@@ -35,6 +36,8 @@ pub struct CampaignOverview {
     pub state: State,
     /// Its counts.
     pub progress: ProgressSnapshot,
+    /// Whether opens and clicks are measured.
+    pub measured: bool,
     /// Why it is paused or failed.
     pub reason: Option<StoredMessage>,
 }
@@ -62,6 +65,7 @@ async fn campaigns(conn: &mut Conn, installation: &Installation, workspace: Id) 
     for campaign in model::list(conn, workspace).await? {
         campaigns.push(CampaignOverview {
             progress: progress::read(conn, &campaign, now).await?,
+            measured: headline::read(conn, &campaign).await?.is_some_and(|headline| headline.measured),
             id: campaign.id,
             name: campaign.name,
             state: campaign.state,

@@ -48,6 +48,15 @@ pub async fn set(installation: &Installation, actor: &Actor, name: &str, value: 
     Ok(Settings(vec![SettingRow { setting, value }]))
 }
 
+/// Reads one setting.
+pub async fn get(installation: &Installation, actor: &Actor, name: &str) -> Result<Settings> {
+    let permit = actor.permit(Action::ListSettings)?;
+    let setting = Setting::find(name)?;
+    let value = setting::get(&mut *installation.db.read().await?, setting).await?;
+    permit.audit(None);
+    Ok(Settings(vec![SettingRow { setting, value }]))
+}
+
 /// Lists all settings.
 pub async fn list(installation: &Installation, actor: &Actor) -> Result<Settings> {
     let permit = actor.permit(Action::ListSettings)?;

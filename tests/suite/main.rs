@@ -2,6 +2,7 @@
 //! PostgreSQL that `TEST_DATABASE_URL` names.
 
 mod ahead;
+mod campaign_drafts;
 mod canary;
 mod capture;
 mod catalogue;
@@ -9,6 +10,7 @@ mod certificate;
 mod compiled_email;
 mod contact_columns;
 mod corrupt_rows;
+mod daily_counts;
 mod data;
 mod dependencies;
 mod disk;

@@ -1,7 +1,8 @@
 //! Erasure of deliveries: the rows of erased contacts are deleted, their numbers stay.
 
-use super::State;
 use super::counts::{self, Changes, PLANNED};
+use super::{BOUNCE, State};
+use crate::audience::daily_count::{self, DailyCounts, DailyKey, DailyKind, day_of};
 use crate::campaign::{erased_counts, model};
 use crate::infra::db::json_rows::{AnyInteger, AnyText, delete_returning};
 use crate::infra::db::{Conn, Query};
@@ -26,10 +27,13 @@ pub async fn forget(conn: &mut Conn, contacts: &[Id], list: Option<Id>) -> Resul
     let condition = Query::new("contact_id in :contacts and {of_list}")
         .bind_ids("contacts", contacts)
         .fragment("of_list", model::is_of_list(list));
-    let rows: Vec<(AnyInteger, AnyText)> = delete_returning(conn, "delivery", "campaign_id, state", condition).await?;
+    let columns = "campaign_id, state, workspace_id, reason, changed_at";
+    let rows: Vec<(AnyInteger, AnyText, AnyInteger, AnyText, AnyInteger)> =
+        delete_returning(conn, "delivery", columns, condition).await?;
+    let mut by_day = DailyCounts::new();
     let mut erased = erased_counts::ErasedCounts::new();
     let mut changes = Changes::new();
-    for (AnyInteger(campaign), AnyText(state)) in rows {
+    for (AnyInteger(campaign), AnyText(state), AnyInteger(workspace), AnyText(reason), AnyInteger(at)) in rows {
         // A row in an unknown state must not prevent the erasure.
         let was: Option<State> = state.parse().ok();
         let counted = match was {
@@ -37,6 +41,10 @@ pub async fn forget(conn: &mut Conn, contacts: &[Id], list: Option<Id>) -> Resul
             Some(State::Sending) | None => State::Uncertain,
             Some(state) => state,
         };
+        if counted == State::Rejected {
+            let kind = if reason == BOUNCE { DailyKind::Bounced } else { DailyKind::Refused };
+            *by_day.entry(DailyKey { workspace, list: 0, campaign, day: day_of(at), kind }).or_default() += 1;
+        }
         *erased.entry((campaign, counted.as_str(), 0)).or_default() += 1;
         *changes.entry((campaign, PLANNED)).or_default() -= 1;
         if let Some(was) = was.filter(|was| was.is_final()) {
@@ -44,5 +52,6 @@ pub async fn forget(conn: &mut Conn, contacts: &[Id], list: Option<Id>) -> Resul
         }
     }
     counts::add_all(conn, 0, &changes).await?;
+    daily_count::add_all(conn, &by_day).await?;
     erased_counts::add_all(conn, &erased).await
 }

@@ -69,6 +69,12 @@ pub(super) async fn save_source(conn: &mut Conn, campaign: Id, source: &str) -> 
     Ok(())
 }
 
+/// Removes the file of a campaign that is removed.
+pub(super) async fn remove(conn: &mut Conn, campaign: Id) -> Result<()> {
+    let query = Query::new("delete from campaign_content where campaign_id = :campaign");
+    query.bind("campaign", campaign).execute(conn).await.map(drop)
+}
+
 /// Stores the frozen content at launch.
 pub(super) async fn save_frozen(conn: &mut Conn, campaign: Id, frozen: &str) -> Result<()> {
     Query::new("update campaign_content set frozen = :frozen where campaign_id = :campaign")

@@ -5,6 +5,7 @@ use sqlx::Row;
 use super::schema::link_id;
 use super::table_writer::{Cell, time};
 use crate::campaign::headline::{self, Headline};
+use crate::campaign::launch_count::{self, LaunchCount};
 use crate::campaign::model::Campaign;
 use crate::infra::db::{Conn, Query};
 use crate::infra::error::Result;
@@ -18,6 +19,7 @@ pub struct CampaignRows<'a> {
     headline: Option<Headline>,
     list: String,
     segment: Option<String>,
+    audience: Vec<LaunchCount>,
 }
 
 impl<'a> CampaignRows<'a> {
@@ -33,7 +35,8 @@ impl<'a> CampaignRows<'a> {
         );
         let names = names.bind("segment", campaign.segment).bind("list", campaign.list).fetch_optional(conn).await?;
         let (list, segment) = names.map_or_else(Default::default, |row| (row.get(0), row.get(1)));
-        Ok(Self { campaign, summary, headline, list, segment })
+        let audience = launch_count::list(conn, campaign.id).await?;
+        Ok(Self { campaign, summary, headline, list, segment, audience })
     }
 
     /// One row per link.
@@ -52,6 +55,21 @@ impl<'a> CampaignRows<'a> {
             ]
         };
         self.summary.links.iter().map(row).collect()
+    }
+
+    /// One row per count of the audience at launch.
+    pub fn audience(&self) -> Vec<Vec<Cell<'_>>> {
+        let row = |count: &LaunchCount| {
+            vec![
+                Cell::Text(self.summary.name.clone().into()),
+                time(self.campaign.launched_at),
+                Cell::Text(count.kind.clone().into()),
+                Cell::Text(count.name.clone().into()),
+                count.count.into(),
+                Cell::Whole(self.campaign.id),
+            ]
+        };
+        self.audience.iter().map(row).collect()
     }
 
     /// The row of the summary.

@@ -12,7 +12,7 @@ use crate::campaign::model::delivery_range;
 use crate::infra::clock::Millis;
 use crate::infra::db::{Conn, Query};
 use crate::infra::error::Result;
-use crate::infra::id::{self, Id};
+use crate::infra::id::Id;
 
 /// Rows per page.
 const PAGE: i64 = 2_000;
@@ -175,17 +175,16 @@ impl TableScan {
     fn changed(&self, since: Option<Millis>) -> Query {
         let Some(since) = since else { return Query::new("1 = 1") };
         let query = match self.table {
-            "event" => Query::new("w.id >= :first_id"),
+            "event" => Query::new("coalesce(w.recorded_at, w.at) >= :since"),
             _ => Query::new(
                 "(w.changed_at >= :since
                   or exists (select 1
                                from event n
                               where n.contact_id = w.contact_id and n.campaign_id = w.campaign_id
-                                and n.id >= :first_id))",
-            )
-            .bind("since", since),
+                                and coalesce(n.recorded_at, n.at) >= :since))",
+            ),
         };
-        query.bind("first_id", id::first_at(since))
+        query.bind("since", since)
     }
 
     /// Condition that the scope column, written behind `prefix`, is of the scope's campaign; true for a whole workspace.

@@ -19,6 +19,12 @@ crate::text_enum! {
         People = "people",
         /// One row per campaign with its numbers.
         Summary = "summary",
+        /// One row per campaign, kind and name with a count of its audience at launch.
+        Audience = "audience",
+        /// One row per day, list, campaign and kind: joins, departures and bounces without identity.
+        Changes = "changes",
+        /// One row per list and day with its size.
+        Lists = "lists",
     }
 }
 
@@ -210,6 +216,30 @@ const SUMMARY: &[Column] = &[
     number("unsubscribed_per_accepted"),
 ];
 
+const AUDIENCE: &[Column] =
+    &[text("campaign"), time("launched_at"), text("kind"), text("name"), whole("count"), id("campaign_id", CAMPAIGN)];
+
+const CHANGES: &[Column] = &[
+    text("day"),
+    text("kind"),
+    text("list"),
+    text("campaign"),
+    whole("count"),
+    id("list_id", LIST),
+    id("campaign_id", CAMPAIGN),
+];
+
+const LISTS: &[Column] = &[
+    text("list"),
+    text("day"),
+    whole("joined"),
+    whole("unsubscribed"),
+    whole("erased"),
+    whole("closed"),
+    whole("size"),
+    id("list_id", LIST),
+];
+
 impl Kind {
     /// The columns in their order. The fields of the workspace follow where [`Kind::has_fields`], then
     /// [`SCHEMA_COLUMN`].
@@ -221,6 +251,9 @@ impl Kind {
             Self::Subscriptions => SUBSCRIPTIONS,
             Self::People => PEOPLE,
             Self::Summary => SUMMARY,
+            Self::Audience => AUDIENCE,
+            Self::Changes => CHANGES,
+            Self::Lists => LISTS,
         }
     }
 
@@ -238,6 +271,9 @@ impl Kind {
             Self::Subscriptions => "subscriptions.1",
             Self::People => "people.1",
             Self::Summary => "summary.1",
+            Self::Audience => "audience.1",
+            Self::Changes => "changes.1",
+            Self::Lists => "lists.1",
         }
     }
 

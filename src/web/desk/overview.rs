@@ -12,6 +12,7 @@ use super::DeskState;
 use crate::campaign::model::State as CampaignState;
 use crate::infra::clock::Millis;
 use crate::report::progress::Progress;
+use crate::report::rates::{Rate, Rates};
 use crate::usecase::Actor;
 use crate::usecase::desk::{self, CampaignOverview, WorkspaceOverview};
 use crate::usecase::localize::StoredMessage;
@@ -45,6 +46,8 @@ struct CampaignView {
     name: String,
     state: String,
     progress: Progress,
+    /// Each rate with its denominator, and its share.
+    rates: Vec<(String, String)>,
     /// Rate, end time and reasons.
     notes: Vec<String>,
 }
@@ -73,7 +76,10 @@ fn workspace_view(state: &DeskState, frame: Frame, workspace: WorkspaceOverview)
 fn campaign_view(state: &DeskState, frame: Frame, campaign: CampaignOverview) -> CampaignView {
     let progress = state.with_rate(campaign.id, campaign.progress);
     let now = state.installation.clock.now();
+    let rates = Rates::of(&progress.numbers, campaign.measured);
+    let row = |rate: &Rate| (frame.tr(rate.key), rate.percent(frame.lang));
     CampaignView {
+        rates: rates.iter().filter(|rate| rate.share().is_some()).map(row).collect(),
         name: campaign.name,
         state: frame.tr(campaign.state.key()),
         notes: notes(frame, campaign.reason.as_ref(), &progress, now),

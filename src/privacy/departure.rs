@@ -1,0 +1,45 @@
+//! Departure of contacts from lists: its reason and day, counted without anyone's identity ([`daily_count`]).
+
+use std::collections::HashMap;
+
+use super::erasure::Reason;
+use crate::audience::daily_count::{self, DailyCounts, DailyKey, DailyKind, day_of};
+use crate::audience::subscription::Departed;
+use crate::infra::db::Conn;
+use crate::infra::error::Result;
+use crate::infra::id::Id;
+
+/// Why and when contacts go, for the counts by day.
+pub struct Departure {
+    /// The reason.
+    pub reason: Reason,
+    /// Day since 1970 UTC.
+    pub day: i64,
+    /// The campaign whose message brought the request, by contact.
+    pub campaigns: HashMap<Id, Id>,
+}
+
+impl Departure {
+    /// A departure that no message of a campaign led to.
+    pub fn of(reason: Reason, day: i64) -> Self {
+        Self { reason, day, campaigns: HashMap::new() }
+    }
+
+    /// Adds subscriptions that were deleted to the counts by day.
+    pub async fn count(&self, conn: &mut Conn, departed: &[Departed]) -> Result<()> {
+        let mut counts = DailyCounts::new();
+        let kind = match self.reason {
+            Reason::Unsubscribed => DailyKind::Unsubscribed,
+            Reason::Erased => DailyKind::Erased,
+            Reason::ListClosed => DailyKind::Closed,
+        };
+        for one in departed {
+            let (workspace, list) = (one.workspace, one.list);
+            let campaign = self.campaigns.get(&one.contact).copied().unwrap_or(0);
+            *counts.entry(DailyKey { workspace, list, campaign, day: self.day, kind }).or_default() += 1;
+            let joined = DailyKey { workspace, list, campaign: 0, day: day_of(one.joined_at), kind: DailyKind::Joined };
+            *counts.entry(joined).or_default() += 1;
+        }
+        daily_count::add_all(conn, &counts).await
+    }
+}
