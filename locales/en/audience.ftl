@@ -21,3 +21,4 @@ invalid-value-number = not a number
 invalid-value-date = not a date; write 2026-12-31 or 31.12.2026
 invalid-value-flag = not yes or no
 invalid-value-choice = not one of the declared values
+invalid-value-number-unclear = a number that can be read in two ways; write 1200 or 1.2

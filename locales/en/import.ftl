@@ -2,23 +2,22 @@
 import-missing = An import needs the source of the contacts and the proof of their consent. Missing: { $flags }. Add it and repeat.
 import-date = “{ $date }” in --date is not a date; write 2026-12-31 or 31.12.2026.
 import-date-future = The date { $date } in --date is in the future. Give the day of the consent.
-import-encoding-unknown = Unknown encoding “{ $encoding }”. Use utf-8, utf-16le, utf-16be, windows-1251, koi8-r or another label of the WHATWG Encoding Standard.
+import-encoding-unknown = Unknown encoding “{ $encoding }”. Use utf-8, utf-16le, windows-1251, windows-1252, koi8-r, macintosh, cp850, shift_jis, gbk or another label of the WHATWG Encoding Standard.
 import-empty = { $file } is empty. Check that the export succeeded.
 import-no-rows = { $file } has a header and no rows below it; nothing was imported. Check that the export succeeded.
 import-binary = { $file } is not a text file. If it is a spreadsheet, save it as CSV first.
 import-line-endless = Line { $line } of { $file } does not end within 1 MiB: the file is not a table, or a quotation mark in this line is never closed. Correct the line and repeat; nothing was imported.
 import-header-encoding = The header of { $file } cannot be read as { $encoding }. Give the right encoding with --encoding, for example --encoding windows-1251.
-import-columns = The header has { $count } columns; at most { $limit } are allowed. Check that the first line is the header and that the delimiter is a comma, a semicolon or a tab.
-import-column-unnamed = Column { $number } has no name. Name it in the header of the file, or remove the column.
-import-column-twice = Two columns are named “{ $column }”. Rename one of them in the header of the file.
-import-field-twice = The columns “{ $first }” and “{ $second }” would fill the same field. Ignore one of them: --map 'COLUMN=-'
-import-no-address = No column of the file has a known name for e-mail addresses. The columns are: { $known }. Choose one: --map 'COLUMN=email'
+import-columns = The header has { $count } columns; at most { $limit } are allowed. Check that the first line is the header and that the delimiter is a comma, a semicolon, a tab or a vertical bar.
+import-column-twice = Columns { $first } and { $second } are both named “{ $column }” and hold different values. Leave one of them out by its number: --map '#{ $second }=-'
+import-field-twice = The columns “{ $first }” and “{ $second }” would fill the same field. Leave one of them out: --map { $map }
+import-no-address = No column of the file has a known name for e-mail addresses. The columns are: { $known }. Name it: --map { $map }. If the first line is a person, the file has no header: repeat with --no-header.
 import-map-shape = “{ $given }” in --map is not of the form COLUMN=FIELD.
 import-map-column = The file has no column “{ $column }”, which --map names. The columns are: { $known }.
 import-map-field = There is no field “{ $field }”, which --map names. Declare it: sendoff field add { $field } text
 import-undeclared = These columns are not declared as fields: { $columns }. Nothing was imported. Declare only the fields you need:
     { $commands }
-    or ignore a column: --map { $column }
+    or leave a column out: --map { $column }, or all of them: --map { $others }
 import-rejects-same = { $file } is the file to be imported; choose another file for --rejects.
 import-contention = Another process keeps changing the same contacts. Rows imported so far are kept; run the import again later.
 import-stopped = The import was stopped. Rows imported so far are kept; run it again to finish.
@@ -36,11 +35,51 @@ import-unchanged = unchanged
 import-duplicates = repeated in the file
 import-tombstoned = unsubscribed before, not imported
 import-invalid = invalid
-import-rejects-written = Rejected rows with line and reason: { $file }
-import-rejects-hint = To see the rejected rows, repeat with --rejects FILE
+import-rejects-written = Rows that were not imported or lost a value, with line and reason: { $file }. Mend them there and import that file.
+import-rejects-hint = To get these rows in a file with line and reason, repeat with --rejects FILE
 invalid-too-many-cells = more cells than the header has columns
 invalid-cell-long = a cell is longer than 64 KiB
 invalid-quote-open = an unclosed quotation mark
 invalid-encoding = bytes that are invalid in the encoding of the file
 invalid-nul = a NUL byte
 invalid-duplicate = the address is already in line { $line }
+import-separator = The first line of the file says that its cells are separated by “{ $separator }”, which is not read. Save the file with a comma, a semicolon, a tab or a vertical bar between the cells.
+import-map-others = “{ $given }” in --map: all other columns can only be left out. Write --map '*=-'
+import-no-header = Line { $line } of { $file } is a person already: the file has no header with the names of its columns. Add one, or name the { $columns } columns by their numbers, for example: { $command }
+import-dates-unclear = The dates in the column “{ $column }” can be read in two ways: { $values }. No value of the column tells which of day and month comes first. Nothing was imported. Repeat with { $first } or { $second }
+import-numbers-unclear = The numbers in the column “{ $column }” can be read in two ways: { $values }. No value of the column tells whether the comma or the point separates the decimals. Nothing was imported. Repeat with { $first } or { $second }
+import-statuses = { $file } says that not everyone in it may be mailed:
+    { $words }
+    Nothing was imported. Choose:
+      --follow-status   import the { $mailable } who may be mailed, keep out the { $left } who left or are blocked and the { $bounced } without a mailbox, and leave out the other { $unknown }
+      --suppress        import nobody; keep out everyone whom the file does not call mailable
+      --ignore-status   import everyone, whatever the file says
+import-file-of-left = By its name, { $file } holds people who must not be mailed ({ $meaning }). Nothing was imported. Repeat with --suppress to keep them out, or with --ignore-status if the name is wrong.
+import-standing-mailable = may be mailed
+import-standing-unknown = not known as mailable: not mailed
+import-standing-left = left elsewhere: kept out of the list
+import-standing-blocked = blocked elsewhere: kept out of every list
+import-standing-bounced = mailbox does not exist: suppressed
+import-titles = The lines above the header in line { $line } were left out.
+import-doubled = Left out, since an earlier column has the same name and values: { $columns }
+import-format = Column “{ $column }” was read as { $format }, which its values prove or you have named.
+import-person = Line { $line }: { $email } { $fields }
+import-pipe = vertical bar
+import-suppressed = kept out, as the file says that they left, are blocked or have no mailbox
+import-not-mailed = not imported, as their status does not say that they may be mailed
+import-incomplete = imported or known, but a value was left out
+import-first-line = (first in line { $line })
+import-mostly-wrong = Most rows were rejected or lost a value. Check encoding, columns and formats; the exit code is 1.
+import-suppression-done = { $file }: these people are kept out { $where }.
+import-suppression-rehearsed = { $file }: dry run, nothing was written. These people would be kept out { $where }.
+import-off-list = of “{ $list }”
+import-off-every-list = of every list
+import-suppressed-contacts = of them were contacts, and were unsubscribed or erased
+import-suppressed-mailable = may be mailed, as the file says; nothing was done with them
+invalid-status = the status does not say that the person may be mailed
+invalid-left-out = imported without a value: { $reasons }
+import-encoding-unclear = The encoding of { $file } is not certain: few letters tell it. Nothing was imported. Choose the reading whose letters are right. With --encoding { $first }:
+    { $first_rows }
+    With --encoding { $second }:
+    { $second_rows }
+    If neither is right, name another encoding.

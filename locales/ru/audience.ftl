@@ -21,3 +21,4 @@ invalid-value-number = не число
 invalid-value-date = не дата; пишите 2026-12-31 или 31.12.2026
 invalid-value-flag = не да и не нет
 invalid-value-choice = нет среди объявленных слов
+invalid-value-number-unclear = число читается двояко; пишите 1200 или 1.2

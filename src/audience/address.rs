@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 use unicode_normalization::UnicodeNormalization;
 
 /// Why a text is not a valid address.
@@ -61,9 +62,9 @@ pub struct Address {
 }
 
 impl Address {
-    /// Parses a mailbox. Removes surrounding white space and normalises to NFC; changes nothing else.
+    /// Parses a mailbox. Removes surrounding blanks ([`trim_blank`]) and normalises to NFC; changes nothing else.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
-        let text = text.trim_matches([' ', '\t', '\u{a0}']);
+        let text = trim_blank(text);
         if text.is_empty() {
             return Err(AddressError::Empty);
         }
@@ -159,6 +160,18 @@ pub fn is_hidden(c: char) -> bool {
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{fffd}' | '\u{61c}' | '\u{ad}')
 }
 
+/// Whether a character looks like nothing at the end of a text: white space, line breaks, zero-width characters,
+/// direction marks and the byte order mark.
+pub fn is_blank(c: char) -> bool {
+    c.is_whitespace()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{61c}')
+}
+
+/// The text without the blanks around it ([`is_blank`]).
+pub fn trim_blank(text: &str) -> &str {
+    text.trim_matches(is_blank)
+}
+
 /// Whether a character of an address cannot be seen: [`is_hidden`], the other code points that Unicode ignores by
 /// default (`Default_Ignorable_Code_Point`: joiners, fillers, variation selectors, tags), blank symbols, annotations and
 /// noncharacters. Text may need them, a mailbox does not, and with them an address looks like that of someone else.
@@ -229,9 +242,11 @@ fn plain(local: &str) -> Option<Box<str>> {
     (plain != local).then(|| plain.into())
 }
 
-/// The A-label form by the strict rules of UTS 46. A name needs a dot unless it is `localhost`.
+/// The A-label form by the strict rules of UTS 46, except that a label may have hyphens in its third and fourth place, as
+/// names that exist have (`r4---sn.example.org`). A name needs a dot unless it is `localhost`.
 fn to_ascii(domain: &str) -> Option<String> {
-    let ascii = idna::domain_to_ascii_strict(domain).ok()?;
+    let (list, hyphens, length) = (AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Verify);
+    let ascii = Uts46::new().to_ascii(domain.as_bytes(), list, hyphens, length).ok()?.into_owned();
     let named =
         ascii.contains('.') && !ascii.ends_with('.') && !ascii.rsplit('.').next()?.chars().all(|c| c.is_ascii_digit());
     (named || ascii == "localhost").then_some(ascii)
@@ -256,7 +271,19 @@ mod tests {
         assert_eq!(canonical(r#""x two\"\\"@example.org"#), r#""x two\"\\"@example.org"#);
         assert_eq!(canonical(r#""a\.b"@example.org"#), "a.b@example.org");
         assert_ne!(canonical(r#""a..b"@example.org"#), canonical("a.b@example.org"));
-        assert_eq!(canonical("  anna@example.org\t"), "anna@example.org");
+        for (before, after) in [
+            ("  ", "\t"),
+            ("", "\u{200b}"),
+            ("\u{feff}", "\u{202f}"),
+            ("\u{202a}", "\u{202c}"),
+            ("\u{200e}", "\r\n"),
+            ("\u{3000}", "\u{a0}"),
+        ] {
+            assert_eq!(canonical(&format!("{before}anna@example.org{after}")), "anna@example.org");
+        }
+        for hyphens in ["ab--cd.de", "r4---sn.example.org"] {
+            assert_eq!(canonical(&format!("x@{hyphens}")), format!("x@{hyphens}"));
+        }
         assert_ne!(canonical("anna+news@example.org"), canonical("anna@example.org"));
         assert_ne!(canonical("a@straße.de"), canonical("a@strasse.de"));
     }
@@ -302,6 +329,9 @@ mod tests {
             ("anna@", AddressError::Domain),
             ("anna@example", AddressError::Domain),
             ("anna@exam_ple.org", AddressError::Domain),
+            ("anna@-a.org", AddressError::Domain),
+            ("anna@a-.org", AddressError::Domain),
+            ("anna@xn--a.org", AddressError::Domain),
             ("anna@[127.0.0.1]", AddressError::Domain),
             ("anna@127.0.0.1", AddressError::Domain),
             ("anna@example.org.", AddressError::Domain),

@@ -5,6 +5,8 @@ use memchr::memchr2;
 use serde_json::Value;
 use sqlx::Row;
 
+use super::address::trim_blank;
+use super::cell_format::{self, CellFormat, read_number};
 use crate::infra::db::{Conn, Query, is_unique_violation, lock_configuration};
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::id::Id;
@@ -99,11 +101,15 @@ impl Field {
         Ok(Self { name: name.to_owned(), kind, choices })
     }
 
-    /// Parses one cell of a file. `Ok(None)` is an empty cell; `Err` is the reason word of a value that does
-    /// not fit. Numbers may have a decimal comma and spaces between thousands; dates may be written
-    /// `2026-12-31`, `31.12.2026` or `31/12/2026`; flags in English or Russian.
+    /// Parses a value as typed, or one cell of a file: [`Field::read_as`] in the usual spelling.
     pub fn read(&self, cell: &str) -> Result<Option<Value>, &'static str> {
-        let cell = cell.trim();
+        self.read_as(cell, CellFormat::default())
+    }
+
+    /// Parses a cell of a column in this format. `Ok(None)` is an empty cell; `Err` is the reason word of a value that does
+    /// not fit. Flags are in English or Russian.
+    pub fn read_as(&self, cell: &str, format: CellFormat) -> Result<Option<Value>, &'static str> {
+        let cell = trim_blank(cell);
         if cell.is_empty() {
             return Ok(None);
         }
@@ -111,8 +117,8 @@ impl Field {
             Kind::Text if cell.len() > 10_000 => return Err("value-long"),
             Kind::Text if memchr2(b'\r', b'\0', cell.as_bytes()).is_none() => Value::from(cell),
             Kind::Text => Value::from(cell.replace(['\r', '\0'], "")),
-            Kind::Number => read_number(cell).ok_or("value-number")?,
-            Kind::Date => Value::from(read_date(cell).ok_or("value-date")?),
+            Kind::Number => read_number(cell, format.numbers)?,
+            Kind::Date => Value::from(cell_format::read_date(cell, format.dates).ok_or("value-date")?),
             Kind::Flag => Value::from(read_flag(cell).ok_or("value-flag")?),
             Kind::Choice => {
                 let found = self.choices.iter().find(|choice| *choice == cell).or_else(|| {
@@ -126,35 +132,13 @@ impl Field {
     }
 }
 
-fn read_number(cell: &str) -> Option<Value> {
-    if let Ok(whole) = cell.parse::<i64>() {
-        return Some(Value::from(whole));
-    }
-    let plain: String = cell.chars().filter(|c| !matches!(c, ' ' | '\u{a0}' | '\u{202f}' | '_')).collect();
-    let plain = if plain.contains('.') { plain } else { plain.replace(',', ".") };
-    if let Ok(whole) = plain.parse::<i64>() {
-        return Some(Value::from(whole));
-    }
-    let number: f64 = plain.parse().ok()?;
-    number.is_finite().then(|| Value::from(number))
-}
-
-/// Parses a date in any accepted spelling and returns it as `YYYY-MM-DD`.
+/// Parses a date in any accepted spelling and returns it as `YYYY-MM-DD`; where both are possible the day is first.
 pub fn read_date(cell: &str) -> Option<String> {
-    let day = cell.split([' ', 'T']).next()?;
-    let mut parts = day.split(['-', '.', '/']);
-    let (a, b, c) = (parts.next()?, parts.next()?, parts.next()?);
-    if parts.next().is_some() {
-        return None;
-    }
-    let (year, month, day) = if a.len() == 4 { (a, b, c) } else { (c, b, a) };
-    if year.len() != 4 {
-        return None;
-    }
-    jiff::civil::Date::new(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?).ok().map(|date| date.to_string())
+    cell_format::read_date(cell, None)
 }
 
-fn read_flag(cell: &str) -> Option<i64> {
+/// Parses yes or no in English or Russian to 1 or 0.
+pub fn read_flag(cell: &str) -> Option<i64> {
     match cell.to_lowercase().as_str() {
         "1" | "true" | "yes" | "y" | "on" | "x" | "да" | "д" | "истина" | "вкл" | "+" => Some(1),
         "0" | "false" | "no" | "n" | "off" | "нет" | "н" | "ложь" | "выкл" | "-" => Some(0),
@@ -231,6 +215,7 @@ mod tests {
         assert_eq!(read("text", "  Казань "), Ok(Some("Казань".into())));
         assert_eq!(read("number", "1 234,5"), Ok(Some(1234.5.into())));
         assert_eq!(read("number", "42"), Ok(Some(42.into())));
+        assert_eq!(read("number", "1,200"), Err("value-number-unclear"));
         assert_eq!(read("number", "NaN"), Err("value-number"));
         assert_eq!(read("date", "31.12.2026"), Ok(Some("2026-12-31".into())));
         assert_eq!(read("date", "2026-12-31 10:00:00"), Ok(Some("2026-12-31".into())));

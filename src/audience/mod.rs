@@ -1,6 +1,7 @@
 //! Contacts of a workspace: addresses, fields, lists, subscriptions, consent, tombstones, segments and imports.
 
 pub mod address;
+pub mod cell_format;
 pub mod consent;
 pub mod contact;
 pub mod daily_count;

@@ -18,7 +18,7 @@ use super::print::{self, Output};
 use super::serve::Listeners;
 use super::shutdown;
 use crate::audience::consent::Basis;
-use crate::audience::import::Request as Import;
+use crate::audience::import::{Reading, Request as Import};
 use crate::content::brand::BrandChange;
 use crate::content::email::Format as EmailFormat;
 use crate::infra::config::Config;
@@ -271,6 +271,7 @@ fn request(file: &Path) -> Import {
         date: "2026-10-01".to_owned(),
         map: Vec::new(),
         encoding: None,
+        reading: Reading::default(),
         dry_run: false,
         rejects: None,
     }

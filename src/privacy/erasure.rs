@@ -44,6 +44,8 @@ pub enum Reason {
     Erased,
     /// The list was closed.
     ListClosed,
+    /// The mailbox does not exist, as another program has found.
+    Bounced,
 }
 
 impl Reason {
@@ -59,6 +61,7 @@ impl Reason {
             Self::Unsubscribed => "left",
             Self::Erased => "erased",
             Self::ListClosed => "closed",
+            Self::Bounced => "bounced",
         }
     }
 }
@@ -300,15 +303,15 @@ pub async fn close_list(
 }
 
 /// The list and the reason of tombstones to set.
-struct Tombstones {
-    workspace: Id,
-    list: Id,
-    reason: Reason,
+pub(super) struct Tombstones {
+    pub(super) workspace: Id,
+    pub(super) list: Id,
+    pub(super) reason: Reason,
 }
 
 impl Tombstones {
     /// Sets tombstones for canonical addresses and adds their records for the erasure log.
-    async fn set(
+    pub(super) async fn set(
         &self,
         installation: &Installation,
         conn: &mut Conn,

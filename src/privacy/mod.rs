@@ -10,5 +10,6 @@ pub mod machine_reconciliation;
 pub mod physical_erasure;
 pub mod request_journal;
 pub mod subject_access;
+pub mod suppression;
 pub mod trace_search;
 pub mod unsubscribe_batch;

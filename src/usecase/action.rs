@@ -43,6 +43,8 @@ crate::text_enum! {
         ListLists = "list_lists",
         /// Import contacts from a file.
         ImportContacts = "import_contacts",
+        /// Keep people out who left elsewhere.
+        SuppressContacts = "suppress_contacts",
         /// Show what is stored about a contact.
         ShowContact = "show_contact",
         /// Correct the data of a contact.
@@ -166,6 +168,7 @@ impl Action {
             | Self::IndexField
             | Self::AddList
             | Self::ImportContacts
+            | Self::SuppressContacts
             | Self::SaveSegment
             | Self::AddCampaign
             | Self::PreflightCampaign
@@ -235,6 +238,7 @@ mod tests {
         close_list OO-----
         list_lists OOMAAS-
         import_contacts OOM----
+        suppress_contacts OOM----
         show_contact OOM-AS-
         correct_contact OO---S-
         restrict_contact OO---S-

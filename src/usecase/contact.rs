@@ -288,6 +288,7 @@ fn value_error_key(reason: &str) -> &'static str {
     match reason {
         "value-long" => "invalid-value-long",
         "value-number" => "invalid-value-number",
+        "value-number-unclear" => "invalid-value-number-unclear",
         "value-date" => "invalid-value-date",
         "value-flag" => "invalid-value-flag",
         _ => "invalid-value-choice",

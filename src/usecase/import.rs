@@ -1,13 +1,15 @@
-//! Import of contacts from a file.
+//! Import of contacts from a file, and suppression of people who left elsewhere.
 
 use serde::{Serialize, Serializer};
 
 use super::{Action, Actor};
-use crate::audience::import::{self, ImportProgress, Request, Summary};
+use crate::audience::import::{self, ImportProgress, ImportRow, Phase, Purpose, Request, StatusRule, Summary};
+use crate::audience::list;
 use crate::infra::error::Result;
 use crate::infra::i18n::Lang;
+use crate::infra::id::Id;
 use crate::infra::installation::Installation;
-use crate::privacy::{erasure_log, file_erasure};
+use crate::privacy::{erasure_log, file_erasure, physical_erasure, suppression};
 
 /// What an import did.
 #[derive(Debug)]
@@ -19,8 +21,9 @@ impl Serialize for Imported {
     }
 }
 
-/// Imports the contacts of a file onto a list. Addresses under a tombstone are refused and counted. `lang` is the
-/// language of the reasons in the file of rejects.
+/// Imports the contacts of a file onto a list. Addresses under a tombstone are refused and counted. People who may not be
+/// mailed, as the file says, are suppressed where the request follows it. `lang` is the language of the reasons in the
+/// file of rejects.
 pub async fn run(
     installation: &Installation,
     actor: &Actor,
@@ -29,13 +32,65 @@ pub async fn run(
     progress: &mut (dyn FnMut(ImportProgress) + Send),
 ) -> Result<Imported> {
     let permit = actor.permit(Action::ImportContacts)?;
+    let follows = request.reading.statuses == StatusRule::Follow;
+    let suppressing = follows.then(|| actor.permit(Action::SuppressContacts)).transpose()?;
+    let workspace = permit.workspace;
     let log = erasure_log::length(installation);
-    let summary = import::run(installation, permit.workspace, request, lang, progress).await;
+    let list = list::find(&mut *installation.db.read().await?, workspace, &request.list).await?.map(|list| list.id);
+    let summary = import::run_with(installation, workspace, request, lang, progress, &mut |people: Vec<ImportRow>| {
+        Box::pin(async move { suppression::suppress(installation, workspace, list, &people).await })
+    })
+    .await;
     if let Some(rejects) = request.rejects.as_ref().filter(|rejects| rejects.is_file()) {
         // It may hold contacts erased since the import began.
         file_erasure::erase_from_file(installation, rejects, log).await?;
     }
     let summary = summary?;
+    if summary.suppressed.unsubscribed > 0 {
+        physical_erasure::run_for_command(installation).await?;
+    }
+    permit.audit(None);
+    if let Some(suppressing) = suppressing {
+        suppressing.audit(None);
+    }
+    Ok(Imported(summary))
+}
+
+/// Suppresses the people of a file, who left elsewhere: on the list of the request, or on every list when it names none.
+/// Those whose mailbox does not exist, as the file says, are suppressed on every list.
+pub async fn suppress(
+    installation: &Installation,
+    actor: &Actor,
+    request: &Request,
+    lang: Lang,
+    progress: &mut (dyn FnMut(ImportProgress) + Send),
+) -> Result<Imported> {
+    let permit = actor.permit(Action::SuppressContacts)?;
+    let list: Option<Id> = match request.list.trim() {
+        "" => None,
+        name => Some(list::need(&mut *installation.db.read().await?, permit.workspace, name).await?.id),
+    };
+    let (mut summary, mut rows) =
+        import::read_rows(installation, permit.workspace, Purpose::Suppress, request, lang, progress).await?;
+    let rows_total = rows.valid_rows;
+    loop {
+        let (rest, people) = import::next_rows(rows, suppression::SLICE).await?;
+        rows = rest;
+        if people.is_empty() {
+            break;
+        }
+        summary.suppressed.count(&people);
+        if !request.dry_run {
+            summary.suppressed.unsubscribed +=
+                suppression::suppress(installation, permit.workspace, list, &people).await?;
+        }
+        let done = summary.suppressed.total().unsigned_abs();
+        progress(ImportProgress { phase: Phase::Merging, bytes_read: 0, bytes_total: 0, rows: done, rows_total });
+    }
+    summary.duplicates = rows.duplicates;
+    if summary.suppressed.unsubscribed > 0 {
+        physical_erasure::run_for_command(installation).await?;
+    }
     permit.audit(None);
     Ok(Imported(summary))
 }

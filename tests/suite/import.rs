@@ -4,4 +4,6 @@ mod encodings_and_headers;
 pub mod fixture;
 mod interruption;
 mod person;
+mod shapes;
+mod statuses;
 mod table;

@@ -41,7 +41,8 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ("letter", "src/campaign/lane.rs"),
     ("letter", "locales/en/audience.ftl"),
     ("letter", "locales/en/lanes.ftl"),
-    ("letter", "src/audience/import/charset.rs"),
+    ("letter", "src/audience/import/"),
+    ("letter", "locales/en/import.ftl"),
     ("letter", "src/audience/segment/lexer.rs"),
     ("letter", "src/content/"),
     // A key in stored rows, and a property of CSS.

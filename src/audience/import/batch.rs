@@ -103,15 +103,13 @@ mod tests {
     use std::io::Cursor;
     use std::path::Path;
 
-    use encoding_rs::UTF_8;
-
     use super::*;
     use crate::audience::import::decoder::DecodedText;
 
     type ReadRow = (u64, String, Vec<String>, Option<&'static str>);
 
     fn records(text: &str) -> Records {
-        let text = DecodedText::new(Box::new(Cursor::new(text.to_owned())), UTF_8);
+        let text = DecodedText::utf_8(Box::new(Cursor::new(text.to_owned())));
         Records::new(text, Path::new("people.csv")).expect("a table")
     }
 

@@ -1,23 +1,27 @@
 //! Decodes a file to UTF-8, in a window that grows on demand and that the caller bounds.
 
-use std::fs::File;
-use std::io::{self, Cursor, Read, Seek, SeekFrom};
-use std::path::Path;
+use std::io::{self, Read};
 
 use encoding_rs::{CoderResult, Decoder, Encoding};
 
-use super::charset::{self, CharsetDetector};
-use crate::infra::error::{Error, Message, Result};
-
-/// Bytes at the beginning of a file by which it is judged first.
-const HEAD: usize = 1 << 20;
+use super::charset::{self, Charset};
+use super::charset_detection::{CharsetDetector, Detected};
+use super::charset_question;
+use super::source::Source;
+use crate::infra::error::{Error, Result};
 
 const CHUNK: usize = 64 << 10;
+
+/// Turns bytes of one encoding into UTF-8.
+enum Decoding {
+    Standard(Box<Decoder>),
+    Dos(&'static [char; 128]),
+}
 
 /// A window on the decoded text of a file. Bytes that cannot be decoded become U+FFFD.
 pub struct DecodedText {
     source: Box<dyn Read + Send>,
-    decoder: Decoder,
+    decoding: Decoding,
     input: Vec<u8>,
     window: Vec<u8>,
     start: usize,
@@ -27,16 +31,18 @@ pub struct DecodedText {
 
 impl DecodedText {
     /// Text decoded from a known encoding; a byte order mark is left out.
-    pub fn new(source: Box<dyn Read + Send>, encoding: &'static Encoding) -> Self {
-        Self {
-            source,
-            decoder: encoding.new_decoder_with_bom_removal(),
-            input: vec![0; CHUNK],
-            window: Vec::new(),
-            start: 0,
-            ended: false,
-            bytes_read: 0,
-        }
+    pub fn new(source: Box<dyn Read + Send>, charset: Charset) -> Self {
+        let decoding = match charset {
+            Charset::Standard(encoding) => Decoding::Standard(Box::new(encoding.new_decoder_with_bom_removal())),
+            Charset::Dos(_, table) => Decoding::Dos(table),
+        };
+        Self { source, decoding, input: vec![0; CHUNK], window: Vec::new(), start: 0, ended: false, bytes_read: 0 }
+    }
+
+    /// Text in UTF-8.
+    #[cfg(test)]
+    pub fn utf_8(source: Box<dyn Read + Send>) -> Self {
+        Self::new(source, Charset::Standard(encoding_rs::UTF_8))
     }
 
     /// The decoded text from the current position on.
@@ -73,13 +79,24 @@ impl DecodedText {
     }
 
     fn decode(&mut self, count: usize) {
-        let room = self.decoder.max_utf8_buffer_length(count).expect("a chunk is small");
         let end = self.window.len();
-        self.window.resize(end + room, 0);
-        let (result, _, written, _) =
-            self.decoder.decode_to_utf8(&self.input[..count], &mut self.window[end..], self.ended);
-        debug_assert_eq!(result, CoderResult::InputEmpty);
-        self.window.truncate(end + written);
+        match &mut self.decoding {
+            Decoding::Standard(decoder) => {
+                let room = decoder.max_utf8_buffer_length(count).expect("a chunk is small");
+                self.window.resize(end + room, 0);
+                let (result, _, written, _) =
+                    decoder.decode_to_utf8(&self.input[..count], &mut self.window[end..], self.ended);
+                debug_assert_eq!(result, CoderResult::InputEmpty);
+                self.window.truncate(end + written);
+            }
+            Decoding::Dos(table) => {
+                let mut letter = [0; 4];
+                for byte in &self.input[..count] {
+                    let c = if byte.is_ascii() { char::from(*byte) } else { table[usize::from(byte - 128)] };
+                    self.window.extend_from_slice(c.encode_utf8(&mut letter).as_bytes());
+                }
+            }
+        }
     }
 }
 
@@ -92,72 +109,41 @@ fn read_some(source: &mut dyn Read, into: &mut [u8]) -> io::Result<usize> {
     }
 }
 
-/// An open file with its size and encoding.
-pub struct OpenedFile {
-    /// The text from the beginning.
-    pub text: DecodedText,
-    /// Bytes in all; 0 for a pipe.
-    pub size: u64,
-    /// The encoding that the text is decoded from.
-    pub encoding: &'static Encoding,
+/// The decoded text of a file from its beginning.
+pub fn text(source: &Source, charset: Charset) -> Result<DecodedText> {
+    Ok(DecodedText::new(Box::new(source.reader()?), charset))
 }
 
-/// Opens a file and detects its encoding, unless `label` names one. A byte order mark overrides both. A regular
-/// file is read through once for that; of a pipe only the beginning is examined.
-pub fn open(path: &Path, label: Option<&str>) -> Result<OpenedFile> {
-    let named = label.map(charset::by_label).transpose()?;
-    let failed = || Error::io(path.display());
-    let mut file = File::open(path).map_err(failed())?;
-    let about = file.metadata().map_err(failed())?;
+/// Detects the encoding of a file, unless `label` names one. A byte order mark overrides both. The file is read through
+/// once for that.
+pub fn detect(source: &Source, label: Option<&str>) -> Result<Charset> {
+    let named = label.map(Charset::by_label).transpose()?;
+    let failed = || Error::io(source.name.display());
+    let mut file = source.reader()?;
     let mut head = Vec::new();
-    (&mut file).take(HEAD as u64).read_to_end(&mut head).map_err(failed())?;
-    refuse_unreadable(path, &head)?;
-    let bom = Encoding::for_bom(&head).map(|(encoding, _)| encoding);
-    let encoding = match bom.or(named).or_else(|| charset::detect_certain(&head)) {
-        Some(encoding) => encoding,
-        None => {
-            let mut detector = CharsetDetector::default();
-            if detector.feed(&head) && about.is_file() {
-                feed_rest(&mut file, &mut detector).map_err(failed())?;
-                file.seek(SeekFrom::Start(head.len() as u64)).map_err(failed())?;
-            }
-            detector.encoding()
-        }
-    };
-    let size = if about.is_file() { about.len() } else { 0 };
-    let text = DecodedText::new(Box::new(Cursor::new(head).chain(file)), encoding);
-    Ok(OpenedFile { text, size, encoding })
-}
-
-fn feed_rest(file: &mut File, detector: &mut CharsetDetector) -> io::Result<()> {
+    (&mut file).take(CHUNK as u64).read_to_end(&mut head).map_err(failed())?;
+    if let Some((encoding, _)) = Encoding::for_bom(&head) {
+        return Ok(Charset::Standard(encoding));
+    }
+    if let Some(charset) = named.or_else(|| charset::detect_certain(&head).map(Charset::Standard)) {
+        return Ok(charset);
+    }
+    let mut detector = CharsetDetector::default();
+    let mut more = detector.feed(&head);
     let mut chunk = vec![0; CHUNK];
-    loop {
-        let count = read_some(file, &mut chunk)?;
-        if count == 0 || !detector.feed(&chunk[..count]) {
-            return Ok(());
-        }
+    while more {
+        let count = read_some(&mut file, &mut chunk).map_err(failed())?;
+        more = count > 0 && detector.feed(&chunk[..count]);
     }
-}
-
-/// Refuses an empty file, and one that is no text in any encoding.
-fn refuse_unreadable(path: &Path, head: &[u8]) -> Result<()> {
-    let refuse = |key| Err(Message::new(key).with("file", path.display()).invalid());
-    if head.is_empty() {
-        return refuse("import-empty");
+    match detector.detect() {
+        Detected::Certain(charset) => Ok(charset),
+        Detected::Unclear(one, other) => Err(charset_question::ask(source, one, other)?),
     }
-    let line = head.split(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or_default();
-    if head.starts_with(b"PK\x03\x04") || (line.contains(&0) && charset::detect_certain(head).is_none()) {
-        return refuse("import-binary");
-    }
-    if line.len() == HEAD {
-        return Err(Message::new("import-line-endless").with("file", path.display()).with("line", 1).invalid());
-    }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use encoding_rs::UTF_8;
+    use std::io::Cursor;
 
     use super::*;
 
@@ -172,7 +158,7 @@ mod tests {
 
     #[test]
     fn characters_split_between_reads_are_decoded() {
-        let mut text = DecodedText::new(Box::new(OneByteReader(Cursor::new("\u{feff}Анна 🙂".into()))), UTF_8);
+        let mut text = DecodedText::utf_8(Box::new(OneByteReader(Cursor::new("\u{feff}Анна 🙂".into()))));
         while text.grow().expect("reads") {}
 
         assert_eq!(std::str::from_utf8(text.window()), Ok("Анна 🙂"));
@@ -181,7 +167,7 @@ mod tests {
 
     #[test]
     fn an_undecodable_byte_becomes_a_replacement_character() {
-        let mut text = DecodedText::new(Box::new(Cursor::new(b"a\xffb\xd0".to_vec())), UTF_8);
+        let mut text = DecodedText::utf_8(Box::new(Cursor::new(b"a\xffb\xd0".to_vec())));
         while text.grow().expect("reads") {}
 
         assert_eq!(std::str::from_utf8(text.window()), Ok("a\u{fffd}b\u{fffd}"));

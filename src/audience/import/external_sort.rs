@@ -197,11 +197,12 @@ impl Iterator for SortedRows {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::standing::Standing;
     use super::*;
 
     fn row(canonical: &str, line: u64) -> ImportRow {
         let values = format!("{{\"n\":{line}}}");
-        ImportRow::new(line, [canonical, &canonical.to_uppercase(), &values, "", &"я".repeat(9)])
+        ImportRow::new(line, Standing::Mailable, [canonical, &canonical.to_uppercase(), &values, "", &"я".repeat(9)])
     }
 
     proptest! {

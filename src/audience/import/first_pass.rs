@@ -4,34 +4,41 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use encoding_rs::Encoding;
+use serde_json::{Value, json};
 
 use super::batch::Batch;
+use super::charset::Charset;
 use super::decoder;
 use super::delimiter::Delimiter;
 use super::external_sort::{MEMORY_BYTES, SortedRows, Sorter};
-use super::header::Header;
 use super::import_row::ImportRow;
 use super::record::Records;
 use super::rejects::Rejects;
-use super::row::{self, Refusal};
+use super::row::{self, Columns, LeftOut};
+use super::source::Source;
 use super::staging::Staging;
-use super::type_inference::TypeInference;
+use super::standing::Standing;
+use super::survey::{self, Survey};
+use super::{Purpose, Reading, StatusRule};
 use crate::audience::field::Field;
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::i18n::Lang;
 
-/// Rows from which the type of an undeclared column is inferred.
-const SAMPLE: usize = 200;
+/// People shown as they were read.
+const PEOPLE_SHOWN: usize = 3;
 
 /// The file to read, and how to read it.
 pub struct Input {
     /// The file.
     pub path: PathBuf,
+    /// What becomes of the people.
+    pub purpose: Purpose,
     /// The encoding the user named.
     pub encoding: Option<String>,
     /// Columns and the fields they fill.
     pub map: Vec<(String, String)>,
+    /// What the user decided about columns.
+    pub reading: Reading,
     /// The declared fields.
     pub fields: Vec<Field>,
     /// The file for rejected rows.
@@ -42,62 +49,61 @@ pub struct Input {
     pub lang: Lang,
 }
 
+/// Values left out of a column for one reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeftOutCount {
+    /// Number of values.
+    pub values: i64,
+    /// The line of the first.
+    pub first_line: u64,
+}
+
+/// Counts of the first pass.
+#[derive(Debug, Clone, Default)]
+pub struct Counts {
+    /// Rows read.
+    pub rows: u64,
+    /// Rejected rows by reason word.
+    pub invalid: BTreeMap<&'static str, i64>,
+    /// Values left out, by column and reason word.
+    pub left_out: BTreeMap<(String, &'static str), LeftOutCount>,
+    /// Rows with a value that was left out.
+    pub incomplete: i64,
+    /// Rows by what the file says of their people, without those that are taken.
+    pub standings: BTreeMap<Standing, i64>,
+    /// Some people as they were read: first those with letters outside ASCII.
+    pub people: Vec<Value>,
+    /// How many of these have such letters.
+    telling: usize,
+}
+
 /// A file in its first pass.
 pub struct FirstPass {
     input: Input,
     records: Records,
-    header: Header,
+    survey: Survey,
     sorter: Sorter,
     rejects: Rejects,
     staging: Staging,
+    source: Source,
     /// The encoding of the file.
-    pub encoding: &'static Encoding,
-    /// Bytes of the file; 0 for a pipe.
-    pub size: u64,
-    /// Rows read so far.
-    pub rows: u64,
-    /// Rejected rows by reason word.
-    pub invalid: BTreeMap<&'static str, i64>,
+    pub charset: Charset,
+    /// Counts so far.
+    pub counts: Counts,
 }
 
 impl FirstPass {
-    /// Opens the file and parses its header; then creates the rejects file and the folder for runs.
+    /// Surveys the file; then creates the rejects file and the folder for runs.
     pub fn open(input: Input) -> Result<Self> {
-        let opened = decoder::open(&input.path, input.encoding.as_deref())?;
-        let refuse = |key| Message::new(key).with("file", input.path.display());
-        let mut records = Records::new(opened.text, &input.path)?;
-        let header = match records.next()? {
-            None => return Err(refuse("import-empty").invalid()),
-            Some(first) => match first.defect {
-                None | Some("cell-long") => Header::read(&first, &input.fields, &input.map)?,
-                Some("encoding") => {
-                    return Err(refuse("import-header-encoding")
-                        .with("encoding", encoding_name(opened.encoding))
-                        .invalid());
-                }
-                Some("nul") => return Err(refuse("import-binary").invalid()),
-                Some(_) => return Err(refuse("import-line-endless").with("line", first.line).invalid()),
-            },
-        };
-        let undeclared = header.undeclared();
-        if !undeclared.is_empty() {
-            return Err(header.refuse(&infer_types(&mut records, undeclared)?));
-        }
-        let rejects = Rejects::create(input.rejects.as_deref(), &input.path)?;
         let staging = Staging::claim(&input.staging)?;
+        let source = Source::open(&input.path, &staging)?;
+        let charset = decoder::detect(&source, input.encoding.as_deref())?;
+        let survey = survey::survey(&source, charset, &input)?;
+        let records = survey::rows(&source, charset, &survey)?;
+        let delimiter = records.delimiter();
+        let rejects = Rejects::create(input.rejects.as_deref(), &input.path, &survey.header, &input.fields, delimiter)?;
         let sorter = Sorter::new(staging.folder().to_owned(), MEMORY_BYTES);
-        Ok(Self {
-            records,
-            header,
-            sorter,
-            rejects,
-            staging,
-            encoding: opened.encoding,
-            size: opened.size,
-            rows: 0,
-            invalid: BTreeMap::new(),
-            input,
-        })
+        Ok(Self { records, survey, sorter, rejects, staging, source, charset, counts: Counts::default(), input })
     }
 
     /// The delimiter of cells.
@@ -110,27 +116,121 @@ impl FirstPass {
         self.records.bytes_read()
     }
 
+    /// Bytes of the file.
+    pub fn bytes_total(&self) -> u64 {
+        self.source.size
+    }
+
     /// The names of the columns and what each fills: `email`, a field, or `-`.
     pub fn columns(&self) -> Vec<(String, String)> {
-        self.header.describe(&self.input.fields)
+        self.survey.header.describe(&self.input.fields)
+    }
+
+    /// What is to be said about the shape of the file.
+    pub fn notices(&self) -> Vec<Message> {
+        let header = &self.survey.header;
+        let mut notices = Vec::new();
+        if self.survey.titles > 0 {
+            notices.push(Message::new("import-titles").with("line", self.survey.header_line));
+        }
+        if !header.doubled.is_empty() {
+            let names: Vec<String> = header.doubled.iter().map(|column| header.name(*column)).collect();
+            notices.push(Message::new("import-doubled").with("columns", names.join(", ")));
+        }
+        for (column, format) in self.survey.formats.iter().enumerate() {
+            let style = format.dates.map(|order| order.as_str()).or(format.numbers.map(|style| style.as_str()));
+            if let Some(style) = style {
+                notices.push(Message::new("import-format").with("column", header.name(column)).with("format", style));
+            }
+        }
+        notices
     }
 
     /// Reads up to `rows` rows. Returns false at the end of the file.
     pub fn read_rows(&mut self, rows: usize) -> Result<bool> {
         let batch = Batch::read(&mut self.records, rows)?;
-        self.rows += batch.len() as u64;
+        self.counts.rows += batch.len() as u64;
         let keep_raw = self.rejects.is_enabled();
-        let rows = batch.map(|record| row::parse(record, &self.header, &self.input.fields, keep_raw));
-        for (record, row) in batch.iter().zip(rows) {
-            match row {
-                Ok(row) => self.sorter.push(row).map_err(Error::io(self.staging.folder().display()))?,
+        let columns =
+            Columns { header: &self.survey.header, fields: &self.input.fields, formats: &self.survey.formats };
+        let parsed = batch.map(|record| row::parse(record, &columns, keep_raw));
+        for (record, parsed) in batch.iter().zip(parsed) {
+            match parsed {
+                Ok(parsed) => {
+                    self.note_left_out(record.line, &parsed.left_out, record.raw)?;
+                    self.take(parsed.row, row::standing(&record, &self.survey.header), record.raw)?;
+                }
                 Err(refusal) => {
-                    *self.invalid.entry(refusal.reason).or_default() += 1;
-                    reject(&mut self.rejects, record.line, refusal, record.raw, &self.header, self.input.lang)?;
+                    *self.counts.invalid.entry(refusal.reason).or_default() += 1;
+                    let explanation = refusal.explain(&self.survey.header, self.input.lang);
+                    self.rejects.add(record.line, &explanation, record.raw)?;
                 }
             }
         }
         Ok(!batch.is_empty())
+    }
+
+    /// Takes a row if its person's standing is one that this pass is for.
+    fn take(&mut self, mut row: ImportRow, said: Option<Standing>, raw: &str) -> Result<()> {
+        let standing = match (self.input.purpose, self.input.reading.statuses) {
+            (Purpose::Subscribe, StatusRule::Ignore) => Standing::Mailable,
+            (Purpose::Subscribe, _) => said.unwrap_or(Standing::Mailable),
+            (Purpose::Suppress, _) => match said {
+                None => self.survey.everyone,
+                Some(Standing::Unknown) => Standing::Left,
+                Some(standing) => standing,
+            },
+        };
+        let is_taken = match self.input.purpose {
+            Purpose::Subscribe => standing != Standing::Unknown,
+            Purpose::Suppress => standing > Standing::Unknown,
+        };
+        if !is_taken {
+            *self.counts.standings.entry(standing).or_default() += 1;
+            if self.input.purpose == Purpose::Subscribe {
+                let explanation = self.input.lang.tr("invalid-status");
+                self.rejects.add(row.line, &explanation, raw)?;
+            }
+            return Ok(());
+        }
+        if standing == Standing::Mailable || self.input.purpose == Purpose::Suppress {
+            self.show(&row, raw);
+        }
+        row.standing = standing;
+        self.sorter.push(row).map_err(Error::io(self.staging.folder().display()))
+    }
+
+    fn note_left_out(&mut self, line: u64, left_out: &[LeftOut], raw: &str) -> Result<()> {
+        if left_out.is_empty() || self.input.purpose != Purpose::Subscribe {
+            return Ok(());
+        }
+        self.counts.incomplete += 1;
+        let header = &self.survey.header;
+        for value in left_out {
+            let column = value.column.map_or_else(String::new, |column| header.name(column));
+            let count = LeftOutCount { values: 0, first_line: line };
+            self.counts.left_out.entry((column, value.reason)).or_insert(count).values += 1;
+        }
+        if !self.rejects.is_enabled() {
+            return Ok(());
+        }
+        let reasons: Vec<String> = left_out.iter().map(|value| value.explain(header, self.input.lang)).collect();
+        let explanation = Message::new("invalid-left-out").with("reasons", reasons.join("; "));
+        self.rejects.add(line, &self.input.lang.translate(&explanation), raw)
+    }
+
+    /// Keeps some people to show, those with letters outside ASCII first: they tell a wrong encoding.
+    fn show(&mut self, row: &ImportRow, raw: &str) {
+        let (people, telling) = (&mut self.counts.people, &mut self.counts.telling);
+        let is_telling = !raw.is_ascii();
+        if *telling == PEOPLE_SHOWN || (people.len() == PEOPLE_SHOWN && !is_telling) {
+            return;
+        }
+        let values: Value = serde_json::from_str(row.values()).unwrap_or_default();
+        let person = json!({ "line": row.line, "email": row.address(), "fields": values });
+        people.insert(if is_telling { *telling } else { people.len() }, person);
+        *telling += usize::from(is_telling);
+        people.truncate(PEOPLE_SHOWN);
     }
 
     /// The valid rows in order of their canonical addresses.
@@ -142,29 +242,6 @@ impl FirstPass {
         let (rejects, staging) = (self.rejects, self.staging);
         Ok(UniqueRows { sorted, rejects, staging, lang, last: None, valid_rows, duplicates: 0 })
     }
-}
-
-fn reject(rejects: &mut Rejects, line: u64, refusal: Refusal, raw: &str, header: &Header, lang: Lang) -> Result<()> {
-    if !rejects.is_enabled() {
-        return Ok(());
-    }
-    rejects.add(line, refusal.reason, &refusal.explain(header, lang), raw)
-}
-
-fn infer_types(records: &mut Records, undeclared: Vec<usize>) -> Result<Vec<(usize, TypeInference)>> {
-    let mut inferred: Vec<_> = undeclared.into_iter().map(|column| (column, TypeInference::default())).collect();
-    for _ in 0..SAMPLE {
-        let Some(record) = records.next()? else { break };
-        for (column, inference) in inferred.iter_mut().filter(|_| record.defect.is_none()) {
-            inference.observe(record.cell(*column));
-        }
-    }
-    Ok(inferred)
-}
-
-/// The name of an encoding in lower case.
-pub fn encoding_name(encoding: &'static Encoding) -> String {
-    encoding.name().to_lowercase()
 }
 
 /// The valid rows of a file in order of their canonical addresses, each address once.
@@ -193,7 +270,7 @@ impl UniqueRows {
                 Some((canonical, first)) if canonical == row.canonical() => {
                     let explanation = Message::new("invalid-duplicate").with("line", first);
                     self.duplicates += 1;
-                    self.rejects.add(row.line, "duplicate", &self.lang.translate(&explanation), row.raw())?;
+                    self.rejects.add(row.line, &self.lang.translate(&explanation), row.raw())?;
                 }
                 _ => {
                     self.last = Some((row.canonical().to_owned(), row.line));

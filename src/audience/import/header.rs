@@ -1,8 +1,12 @@
 //! Header of an import file: assigns each column to the address or a field, and refuses columns without a declared
 //! field. No column is ignored unless the user asks for it.
 
-use super::record::Record;
+use super::address_column::{find_address, no_address};
+use super::column_names::clean;
+use super::record::Shape;
+use super::standing::{StatusColumn, column_of};
 use super::type_inference::TypeInference;
+use crate::audience::address::trim_blank;
 use crate::audience::field::Field;
 use crate::audience::people_file::{ADDRESS_COLUMN, FIELD_PREFIX, OWN_COLUMNS, SCHEMA_COLUMN};
 use crate::infra::error::{Error, Message, Result};
@@ -13,27 +17,6 @@ const MAX_COLUMNS: usize = 500;
 /// Columns that a refusal names.
 const MAX_LISTED: usize = 30;
 
-/// Names of a column of addresses, the most certain first.
-const ADDRESS_NAMES: [&str; 17] = [
-    "email",
-    "e-mail",
-    "e_mail",
-    "email address",
-    "e-mail address",
-    "электронная почта",
-    "эл. почта",
-    "эл.почта",
-    "адрес электронной почты",
-    "электронный адрес",
-    "e-mail адрес",
-    "email адрес",
-    "емейл",
-    "имейл",
-    "mail",
-    "почта",
-    "адрес",
-];
-
 /// What a column fills.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
@@ -43,53 +26,64 @@ pub enum Target {
     Field(usize),
     /// Ignored on request.
     Ignored,
-    /// A column without a name at the end of the header; its cells must be empty.
+    /// A column without a name: left out.
     Unnamed,
+    /// A column that says whether people may be mailed.
+    Status(StatusColumn),
 }
 
 /// The columns of a file.
 #[derive(Debug)]
 pub struct Header {
-    /// Their names as in the file.
+    /// Their names as in the file; `#1` and so on in a file without a header.
     pub names: Vec<String>,
     /// What each fills; `None` where no field of that name is declared.
     pub targets: Vec<Option<Target>>,
+    /// Columns that say whether people may be mailed; some fill a field as well.
+    pub statuses: Vec<(usize, StatusColumn)>,
+    /// Columns left out because an earlier one has the same name and the same cells.
+    pub doubled: Vec<usize>,
     /// The column that marks rows of a file that the engine wrote.
     pub schema: Option<usize>,
 }
 
+/// Columns of reject files, which an import leaves out.
+pub const REJECT_COLUMNS: [&str; 2] = ["sendoff_line", "sendoff_reason"];
+
 impl Header {
-    /// Parses the first row and assigns its columns: by the user's `map` of column to field, then by the names of the
-    /// declared `fields`.
-    pub fn read(record: &Record<'_>, fields: &[Field], map: &[(String, String)]) -> Result<Self> {
-        if record.len() > MAX_COLUMNS {
-            return Err(Message::new("import-columns")
-                .with("count", record.len())
-                .with("limit", MAX_COLUMNS)
-                .invalid());
+    /// Assigns columns of these names: by the user's `map` of column to field, then by the names of the declared `fields`.
+    /// `sample` are some rows below: of several names that may mean an address the first column with one counts.
+    pub fn read(names: &[String], sample: &[Vec<String>], fields: &[Field], map: &[(String, String)]) -> Result<Self> {
+        if names.len() > MAX_COLUMNS {
+            return Err(Message::new("import-columns").with("count", names.len()).with("limit", MAX_COLUMNS).invalid());
         }
-        let mut names: Vec<String> = record.iter().map(|name| name.trim().to_owned()).collect();
-        let named = names.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1);
-        refuse_ambiguous(&names[..named])?;
-        let mut targets = vec![None; named];
-        for (column, field) in map {
-            let index = find(&names, column).ok_or_else(|| {
-                Message::new("import-map-column")
-                    .with("column", printable(column))
-                    .with("known", listed(&names[..named]))
-                    .invalid_field("map")
-            })?;
-            targets[index] = Some(target(field, fields)?);
+        let names: Vec<String> = names.iter().map(|name| clean(name)).collect();
+        let mut targets = vec![None; names.len()];
+        let mut mapped = vec![false; names.len()];
+        for (column, field) in map.iter().filter(|(column, _)| column.trim() != ALL_OTHERS) {
+            let target = target(field, fields)?;
+            for index in find_mapped(&names, column, target)? {
+                targets[index] = Some(target);
+                mapped[index] = true;
+            }
         }
-        let schema = find(&names[..named], SCHEMA_COLUMN);
-        if schema.is_some() {
+        for (name, target) in names.iter().zip(&mut targets).filter(|(_, target)| target.is_none()) {
+            *target = match name.as_str() {
+                "" => Some(Target::Unnamed),
+                own if REJECT_COLUMNS.contains(&own) => Some(Target::Ignored),
+                _ => None,
+            };
+        }
+        let schema = find(&names, SCHEMA_COLUMN);
+        let is_export = schema.is_some() && is_export(&names);
+        if let Some(schema) = schema {
+            targets[schema] = Some(Target::Ignored);
+        }
+        if is_export {
             assign_own(&names, &mut targets, fields);
         }
         if !targets.contains(&Some(Target::Email)) {
-            let free = |index: &usize| targets[*index].is_none();
-            let index = ADDRESS_NAMES.iter().find_map(|word| find(&names, word).filter(free));
-            let index = index
-                .ok_or_else(|| Message::new("import-no-address").with("known", listed(&names[..named])).invalid())?;
+            let index = find_address(&names, &targets, sample).ok_or_else(|| no_address(&names, sample))?;
             targets[index] = Some(Target::Email);
         }
         for (name, target) in names.iter().zip(&mut targets).filter(|(_, target)| target.is_none()) {
@@ -97,10 +91,102 @@ impl Header {
             let found = fields.iter().position(|field| wanted.contains(&field.name.to_lowercase()));
             *target = found.map(Target::Field);
         }
-        targets.resize(names.len(), Some(Target::Unnamed));
-        names.iter_mut().for_each(|name| *name = printable(name));
-        refuse_duplicates(&names, &targets)?;
-        Ok(Self { names, targets, schema })
+        let mut header = Self { names, targets, statuses: Vec::new(), doubled: Vec::new(), schema };
+        header.leave_out_doubled(&mapped, sample)?;
+        if !is_export {
+            header.find_statuses();
+        }
+        if map.iter().any(|(column, _)| column.trim() == ALL_OTHERS) {
+            for (column, field) in map.iter().filter(|(column, _)| column.trim() == ALL_OTHERS) {
+                if target(field, fields)? != Target::Ignored {
+                    return Err(Message::new("import-map-others")
+                        .with("given", format!("{column}={field}"))
+                        .invalid_field("map"));
+                }
+            }
+            header
+                .targets
+                .iter_mut()
+                .filter(|target| target.is_none())
+                .for_each(|target| *target = Some(Target::Ignored));
+        }
+        header.names.iter_mut().for_each(|name| *name = printable(name));
+        header.refuse_duplicates()?;
+        Ok(header)
+    }
+
+    /// What the rows below look like.
+    pub fn shape(&self) -> Shape {
+        let address = self.targets.iter().position(|target| *target == Some(Target::Email)).unwrap_or(0);
+        let named = self.targets.iter().rposition(|target| *target != Some(Target::Unnamed)).map_or(0, |last| last + 1);
+        Shape { columns: named.max(1), address }
+    }
+
+    /// Leaves out columns whose name and cells are those of an earlier column.
+    fn leave_out_doubled(&mut self, mapped: &[bool], sample: &[Vec<String>]) -> Result<()> {
+        let cell = |row: &Vec<String>, index: usize| row.get(index).map_or("", |cell| trim_blank(cell)).to_owned();
+        for index in 0..self.names.len() {
+            let name = self.names[index].to_lowercase();
+            let is_free = !mapped[index] && !matches!(self.targets[index], Some(Target::Unnamed | Target::Ignored));
+            let same = |other: &usize| {
+                self.names[*other].to_lowercase() == name && self.targets[*other] == self.targets[index]
+            };
+            let Some(first) = (0..index).find(same).filter(|_| is_free) else { continue };
+            let repeats = |row: &Vec<String>| ["", &cell(row, first)].contains(&&*cell(row, index));
+            if !sample.iter().all(repeats) {
+                return Err(Message::new("import-column-twice")
+                    .with("column", printable(&self.names[index]))
+                    .with("first", first + 1)
+                    .with("second", index + 1)
+                    .invalid());
+            }
+            self.targets[index] = Some(Target::Ignored);
+            self.doubled.push(index);
+        }
+        Ok(())
+    }
+
+    /// Finds the columns that say whether people may be mailed. Leaving such a column out is no decision about the people.
+    fn find_statuses(&mut self) {
+        for index in 0..self.names.len() {
+            let Some(kind) = column_of(&self.names[index]) else { continue };
+            if matches!(self.targets[index], Some(Target::Email)) || self.doubled.contains(&index) {
+                continue;
+            }
+            self.statuses.push((index, kind));
+            if self.targets[index].is_none() {
+                self.targets[index] = Some(Target::Status(kind));
+            }
+        }
+    }
+
+    fn refuse_duplicates(&self) -> Result<()> {
+        for (index, target) in self.targets.iter().enumerate() {
+            if matches!(target, Some(Target::Email | Target::Field(_)))
+                && let Some(first) = self.targets[..index].iter().position(|earlier| earlier == target)
+            {
+                return Err(Message::new("import-field-twice")
+                    .with("first", &self.names[first])
+                    .with("second", &self.names[index])
+                    .with("map", quoted(&format!("#{}=-", index + 1)))
+                    .invalid());
+            }
+        }
+        Ok(())
+    }
+
+    /// The name of a column, or its number where no other name tells it.
+    pub fn name(&self, column: usize) -> String {
+        match self.names[column].as_str() {
+            "" => format!("#{}", column + 1),
+            name if self.doubled.contains(&column) => format!("{name} (#{})", column + 1),
+            name => name.to_owned(),
+        }
+    }
+
+    /// Whether a column fills a field.
+    pub fn fills_field(&self, column: usize) -> bool {
+        matches!(self.targets[column], Some(Target::Field(_)))
     }
 
     /// The names of the columns and what each fills: `email`, a field, or `-`.
@@ -108,10 +194,10 @@ impl Header {
         let filled = |target: &Option<Target>| match target {
             Some(Target::Email) => "email".to_owned(),
             Some(Target::Field(index)) => fields[*index].name.clone(),
-            Some(Target::Ignored | Target::Unnamed) | None => "-".to_owned(),
+            Some(Target::Ignored | Target::Unnamed | Target::Status(_)) | None => "-".to_owned(),
         };
-        let named = self.names.iter().zip(&self.targets).filter(|(_, target)| **target != Some(Target::Unnamed));
-        named.map(|(name, target)| (name.clone(), filled(target))).collect()
+        let columns = self.targets.iter().enumerate().filter(|(_, target)| **target != Some(Target::Unnamed));
+        columns.map(|(index, target)| (self.name(index), filled(target))).collect()
     }
 
     /// Indexes of the columns without a declared field.
@@ -129,6 +215,7 @@ impl Header {
             .with("columns", names.join(", "))
             .with("commands", commands.join("\n"))
             .with("column", quoted(&format!("{}=-", names[0])))
+            .with("others", "'*=-'")
             .invalid()
     }
 
@@ -146,9 +233,38 @@ impl Header {
     }
 }
 
+/// The column of `--map` that stands for all that nothing else assigns.
+const ALL_OTHERS: &str = "*";
+
 fn find(names: &[String], wanted: &str) -> Option<usize> {
-    let wanted = wanted.trim().to_lowercase();
+    let wanted = clean(wanted).to_lowercase();
     names.iter().position(|name| name.to_lowercase() == wanted)
+}
+
+/// The columns that `--map` names: by name, by number (`#3`), or all without a name. What fills something is one column.
+fn find_mapped(names: &[String], column: &str, target: Target) -> Result<Vec<usize>> {
+    let wanted = clean(column).to_lowercase();
+    let mut found: Vec<usize> = (0..names.len()).filter(|index| names[*index].to_lowercase() == wanted).collect();
+    if found.is_empty() {
+        let number = wanted.strip_prefix('#').and_then(|number| number.parse::<usize>().ok());
+        found.extend(number.and_then(|number| number.checked_sub(1)).filter(|index| *index < names.len()));
+    }
+    if target != Target::Ignored {
+        found.truncate(1);
+    }
+    if found.is_empty() && !wanted.is_empty() {
+        return Err(Message::new("import-map-column")
+            .with("column", printable(column))
+            .with("known", listed(names))
+            .invalid_field("map"));
+    }
+    Ok(found)
+}
+
+/// Whether a file that the engine wrote is an export, or the rejects of one; other rejects have the columns of their file.
+fn is_export(names: &[String]) -> bool {
+    let has = |wanted: &str| names.iter().any(|name| name == wanted);
+    !has(REJECT_COLUMNS[0]) || has(ADDRESS_COLUMN) && (has("list") || has("lists") || has("state"))
 }
 
 /// Assigns the columns of a file that the engine wrote: the address, and fields that share their name with another column;
@@ -159,7 +275,6 @@ fn assign_own(names: &[String], targets: &mut [Option<Target>], fields: &[Field]
         let shared = name.strip_prefix(FIELD_PREFIX).filter(|field| OWN_COLUMNS.contains(field));
         *target = match name.as_str() {
             ADDRESS_COLUMN if !has_address => Some(Target::Email),
-            SCHEMA_COLUMN => Some(Target::Ignored),
             own if OWN_COLUMNS.contains(&own) => Some(Target::Ignored),
             _ => shared.and_then(|name| fields.iter().position(|field| field.name == name)).map(Target::Field),
         };
@@ -180,32 +295,6 @@ fn target(field: &str, fields: &[Field]) -> Result<Target> {
     }
 }
 
-fn refuse_ambiguous(names: &[String]) -> Result<()> {
-    for (index, name) in names.iter().enumerate() {
-        if name.is_empty() {
-            return Err(Message::new("import-column-unnamed").with("number", index + 1).invalid());
-        }
-        if find(&names[..index], name).is_some() {
-            return Err(Message::new("import-column-twice").with("column", printable(name)).invalid());
-        }
-    }
-    Ok(())
-}
-
-fn refuse_duplicates(names: &[String], targets: &[Option<Target>]) -> Result<()> {
-    for (index, target) in targets.iter().enumerate() {
-        if matches!(target, Some(Target::Email | Target::Field(_)))
-            && let Some(first) = targets[..index].iter().position(|earlier| earlier == target)
-        {
-            return Err(Message::new("import-field-twice")
-                .with("first", &names[first])
-                .with("second", &names[index])
-                .invalid());
-        }
-    }
-    Ok(())
-}
-
 /// A column's name as a field name: lower case, with underscores for other characters.
 fn field_name(column: &str) -> String {
     let plain: String = column.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
@@ -213,38 +302,35 @@ fn field_name(column: &str) -> String {
 }
 
 /// A name from a file for a message: without control characters, and cut to 60 characters.
-fn printable(name: &str) -> String {
+pub fn printable(name: &str) -> String {
     name.chars().filter(|c| !crate::audience::address::is_hidden(*c)).take(60).collect()
 }
 
-fn listed(names: &[String]) -> String {
+pub fn listed(names: &[String]) -> String {
     let more = if names.len() > MAX_LISTED { ", …" } else { "" };
     names.iter().take(MAX_LISTED).map(|name| printable(name)).collect::<Vec<_>>().join(", ") + more
 }
 
 /// A quoted word for a POSIX shell.
-fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::Cursor;
-    use std::path::Path;
-
-    use super::super::decoder::DecodedText;
-    use super::super::record::Records;
     use super::*;
 
-    fn header(line: &str, map: &[(&str, &str)]) -> Result<Header> {
+    fn read(line: &str, rows: &[&str], map: &[(&str, &str)]) -> Result<Header> {
         let fields: Vec<_> = [("city", "text"), ("first_name", "text"), ("возраст", "number")]
             .map(|(name, kind)| Field::declare(name, kind).expect("a field"))
             .to_vec();
         let map: Vec<_> = map.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
-        let text = DecodedText::new(Box::new(Cursor::new(line.as_bytes().to_vec())), encoding_rs::UTF_8);
-        let mut records = Records::new(text, Path::new("people.csv"))?;
-        let record = records.next()?.expect("a row");
-        Header::read(&record, &fields, &map)
+        let cells = |line: &&str| line.split([',', ';']).map(str::to_owned).collect::<Vec<_>>();
+        Header::read(&cells(&line), &rows.iter().map(cells).collect::<Vec<_>>(), &fields, &map)
+    }
+
+    fn header(line: &str, map: &[(&str, &str)]) -> Result<Header> {
+        read(line, &[], map)
     }
 
     fn refusal(line: &str, map: &[(&str, &str)]) -> &'static str {
@@ -256,28 +342,71 @@ mod tests {
         use Target::{Email, Field, Ignored, Unnamed};
         let targets = |line, map: &[_]| header(line, map).expect(line).targets;
 
-        assert_eq!(targets(" E-Mail ;City;First Name;Возраст\n", &[]), [Email, Field(0), Field(1), Field(2)].map(Some));
-        assert_eq!(targets("Почта,город,x\n", &[("город", "city"), ("X", "-")]), [Email, Field(0), Ignored].map(Some));
-        assert_eq!(targets("адрес,Почта\n", &[("адрес", "city")]), [Field(0), Email].map(Some));
-        assert_eq!(targets("who,email\n", &[("who", "email"), ("email", "-")]), [Email, Ignored].map(Some));
-        assert_eq!(targets("email;city;;\n", &[]), [Email, Field(0), Unnamed, Unnamed].map(Some));
-        assert_eq!(targets("email,street\n", &[]), [Some(Email), None]);
+        assert_eq!(targets(" E-Mail ;City;First Name;Возраст", &[]), [Email, Field(0), Field(1), Field(2)].map(Some));
+        assert_eq!(targets("Почта,город,x", &[("город", "city"), ("X", "-")]), [Email, Field(0), Ignored].map(Some));
+        assert_eq!(targets("адрес,Почта", &[("адрес", "city")]), [Field(0), Email].map(Some));
+        assert_eq!(targets("who,email", &[("who", "email"), ("email", "-")]), [Email, Ignored].map(Some));
+        assert_eq!(targets("email;city;;", &[]), [Email, Field(0), Unnamed, Unnamed].map(Some));
+        assert_eq!(targets(";email;;city", &[("", "-")]), [Ignored, Email, Ignored, Field(0)].map(Some));
+        assert_eq!(targets("em\u{200b}ail,\u{feff}city", &[]), [Email, Field(0)].map(Some));
+        assert_eq!(targets("email,street", &[]), [Some(Email), None]);
+        assert_eq!(targets("email,street,city,x", &[("*", "-")]), [Email, Ignored, Field(0), Ignored].map(Some));
+        assert_eq!(
+            targets("email,street,street", &[("#2", "city"), ("street", "-")]),
+            [Email, Ignored, Ignored].map(Some)
+        );
+        assert_eq!(targets("email,a,a", &[("a", "-"), ("#3", "city")]), [Email, Ignored, Field(0)].map(Some));
+        assert_eq!(
+            targets("sendoff_line,sendoff_reason,sendoff_schema,email,city", &[]),
+            [Ignored, Ignored, Ignored, Email, Field(0)].map(Some)
+        );
+    }
+
+    #[test]
+    fn the_column_of_addresses_is_the_one_that_has_some() {
+        let address = |line: &str, row: &str| {
+            let header = read(line, &[row], &[("*", "-")]).expect(line);
+            header.targets.iter().position(|target| *target == Some(Target::Email))
+        };
+        assert_eq!(address("Name,E-mail 1 - Label,E-mail 1 - Value", "Ann,Home,ann@x.test"), Some(2));
+        assert_eq!(address("Address,CustomerEmail", "1 Main Street,ann@x.test"), Some(1));
+        assert_eq!(address("Email,E-mail 2", "yes,ann@x.test"), Some(1));
+        assert_eq!(address("Email,Name", ",Ann"), Some(0));
+        let refused = read("Contact,Name", &["ann@x.test,Ann"], &[]).expect_err("no name").message();
+        assert_eq!((refused.key, refused.text("map")), ("import-no-address", "'Contact=email'"));
+    }
+
+    #[test]
+    fn a_doubled_column_is_left_out_if_it_says_nothing_new() {
+        let line = "email,city,City,notes,notes";
+        let header = read(line, &["a@x.test,Rome,Rome,x,", "b@x.test,Oslo,,,"], &[]).expect("a header");
+        assert_eq!((header.doubled.as_slice(), header.undeclared()), (&[2, 4][..], vec![3]));
+        let refused = read(line, &["a@x.test,Rome,Oslo"], &[]).expect_err("two cities").message();
+        assert_eq!((refused.key, refused.text("second")), ("import-column-twice", "3"));
+        assert!(read(line, &["a@x.test,Rome,Oslo"], &[("#3", "-"), ("notes", "-")]).is_ok());
+    }
+
+    #[test]
+    fn a_status_column_is_no_undeclared_one_and_stays_one_when_it_is_left_out() {
+        let statuses = |map: &[_]| header("email,Status,CLEAN_TIME,city", map).expect("a header").statuses.len();
+        assert_eq!((statuses(&[]), statuses(&[("Status", "-")]), statuses(&[("*", "-")])), (2, 2, 2));
+        assert!(header("email,Status", &[]).expect("a header").undeclared().is_empty());
     }
 
     #[test]
     fn an_ambiguous_header_is_refused() {
-        assert_eq!(refusal("name,city\n", &[]), "import-no-address");
-        assert_eq!(refusal("email,city,City\n", &[]), "import-column-twice");
-        assert_eq!(refusal("email,,city\n", &[]), "import-column-unnamed");
-        assert_eq!(refusal("email,city,town\n", &[("town", "city")]), "import-field-twice");
-        assert_eq!(refusal("email\n", &[("town", "city")]), "import-map-column");
-        assert_eq!(refusal("email,town\n", &[("town", "index")]), "import-map-field");
+        assert_eq!(refusal("name,city", &[]), "import-no-address");
+        assert_eq!(refusal("email,city,town", &[("town", "city")]), "import-field-twice");
+        assert_eq!(refusal("email", &[("town", "city")]), "import-map-column");
+        assert_eq!(refusal("email", &[("#2", "-")]), "import-map-column");
+        assert_eq!(refusal("email,town", &[("town", "index")]), "import-map-field");
+        assert_eq!(refusal("email,town", &[("*", "city")]), "import-map-others");
         assert_eq!(refusal(&vec!["a"; MAX_COLUMNS + 1].join(","), &[]), "import-columns");
     }
 
     #[test]
     fn an_undeclared_column_is_refused_with_the_command_that_declares_it() {
-        let header = header("email,Last Visit,Любимый цвет,1st,set\n", &[]).expect("a header");
+        let header = header("email,Last Visit,Любимый цвет,1st,set", &[]).expect("a header");
         let mut date = TypeInference::default();
         date.observe("31.12.2025");
         let inferred =

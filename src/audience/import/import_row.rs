@@ -4,12 +4,17 @@ use std::cmp::Ordering;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 
+use super::standing::Standing;
+
 /// A valid row. Its texts are stored in one string: allocating five strings for each of a million rows costs more
-/// than sorting them. Ordered by canonical address, then line.
+/// than sorting them. Ordered by canonical address, then the worst
+/// standing, then line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImportRow {
     /// The line of the file that the row begins on, from 1.
     pub line: u64,
+    /// What the file says of the person.
+    pub standing: Standing,
     text: String,
     /// Where each text ends.
     ends: [u32; TEXTS],
@@ -21,14 +26,14 @@ const TEXTS: usize = 5;
 impl ImportRow {
     /// A row of: canonical address, address as spelled, field values as JSON, text values in lower case as JSON, and
     /// the raw text of the row, which is empty when rejects are not written. The parser bounds rows, so lengths fit.
-    pub fn new(line: u64, texts: [&str; TEXTS]) -> Self {
+    pub fn new(line: u64, standing: Standing, texts: [&str; TEXTS]) -> Self {
         let mut ends = [0; TEXTS];
         let mut text = String::with_capacity(texts.iter().map(|text| text.len()).sum());
         for (end, part) in ends.iter_mut().zip(texts) {
             text.push_str(part);
             *end = u32::try_from(text.len()).unwrap_or(u32::MAX);
         }
-        Self { line, text, ends }
+        Self { line, standing, text, ends }
     }
 
     fn part(&self, index: usize) -> &str {
@@ -69,6 +74,7 @@ impl ImportRow {
     /// Writes it to a run.
     pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
         out.write_all(&self.line.to_le_bytes())?;
+        out.write_all(&[self.standing as u8])?;
         for end in self.ends {
             out.write_all(&end.to_le_bytes())?;
         }
@@ -77,9 +83,10 @@ impl ImportRow {
 
     /// Reads what [`ImportRow::write`] wrote.
     pub fn read(from: &mut BufReader<File>) -> io::Result<Self> {
-        let mut head = [0; 8 + 4 * TEXTS];
+        let mut head = [0; 8 + 1 + 4 * TEXTS];
         from.read_exact(&mut head)?;
         let (line, rest) = head.split_first_chunk().expect("eight of them");
+        let (standing, rest) = rest.split_first().expect("one more");
         let mut ends = [0; TEXTS];
         for (end, bytes) in ends.iter_mut().zip(rest.as_chunks().0) {
             *end = u32::from_le_bytes(*bytes);
@@ -87,13 +94,14 @@ impl ImportRow {
         let mut text = vec![0; ends[TEXTS - 1] as usize];
         from.read_exact(&mut text)?;
         let text = String::from_utf8(text).map_err(io::Error::other)?;
-        Ok(Self { line: u64::from_le_bytes(*line), text, ends })
+        Ok(Self { line: u64::from_le_bytes(*line), standing: Standing::of_number(*standing), text, ends })
     }
 }
 
 impl Ord for ImportRow {
     fn cmp(&self, other: &Self) -> Ordering {
-        (self.canonical(), self.line).cmp(&(other.canonical(), other.line))
+        let worst_first = || other.standing.cmp(&self.standing);
+        self.canonical().cmp(other.canonical()).then_with(worst_first).then(self.line.cmp(&other.line))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Import: turns a CSV file of people into contacts, subscriptions and consent receipts.
 //!
 //! ```text
+//! file ─ source ─ decoder ─ survey                            before: header, formats of columns, statuses
 //! file ─ decoder ─ record ─ batch ─ row ─ external_sort ─┐    first pass: read, validate, sort
 //!                                    └ rejects           │
 //!              contact, subscription, consent ─ merge ─ slices   second pass
@@ -10,36 +11,52 @@
 //! one transaction (on PostgreSQL new contacts are copied in by a second one). Merging a slice again changes nothing:
 //! an import that was killed and is run again ends as if it had not been killed.
 
+mod address_column;
 mod batch;
 mod charset;
+mod charset_detection;
+mod charset_question;
+mod column_names;
 mod decoder;
 mod delimiter;
+mod double_byte;
 mod external_sort;
 mod first_pass;
 mod header;
 mod import_row;
+mod letter_model;
 mod merge;
 mod record;
 mod rejects;
 mod row;
+mod scan;
+mod script;
+mod source;
 pub mod staging;
+mod standing;
 mod summary;
+mod survey;
 mod type_inference;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use tokio::task::{JoinError, JoinSet};
 
 pub use self::delimiter::Delimiter;
-use self::first_pass::{FirstPass, Input, UniqueRows};
-use self::import_row::ImportRow;
+pub use self::first_pass::UniqueRows;
+use self::first_pass::{FirstPass, Input};
+pub use self::import_row::ImportRow;
 use self::merge::{Destination, SliceCounts};
 pub use self::row::explain;
-pub use self::summary::Summary;
+pub use self::standing::Standing;
+pub use self::summary::{Summary, SuppressedCounts};
+pub use self::survey::standing_key;
+use super::cell_format::{DateOrder, NumberStyle};
 use super::consent::{Basis, Evidence};
 use super::{field, list};
 use crate::infra::clock::{DAY, Millis};
@@ -61,7 +78,7 @@ const CONCURRENT_SLICES: usize = 2;
 /// The file to import, the list to join, and the proof of consent.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// The file.
+    /// The file; `-` is standard input.
     pub path: PathBuf,
     /// The name of the list that the contacts join.
     pub list: String,
@@ -75,12 +92,48 @@ pub struct Request {
     pub date: String,
     /// Columns and the fields they fill; `email` is the address, `-` ignores a column.
     pub map: Vec<(String, String)>,
-    /// The encoding of the file; detected when not given.
+    /// The encoding of the file; detected when not given, or not proven.
     pub encoding: Option<String>,
+    /// What the user decided about columns.
+    pub reading: Reading,
     /// Count only, write nothing.
     pub dry_run: bool,
     /// The file for rejected rows.
     pub rejects: Option<PathBuf>,
+}
+
+/// What the user decided about the columns of a file, where the file leaves it open.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Reading {
+    /// The first line is a person.
+    pub no_header: bool,
+    /// The order of dates in columns whose values do not prove one.
+    pub dates: Option<DateOrder>,
+    /// The style of numbers in columns whose values do not prove one.
+    pub numbers: Option<NumberStyle>,
+    /// What becomes of people who may not be mailed, as the file says.
+    pub statuses: StatusRule,
+}
+
+/// What becomes of people who may not be mailed, as the file says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StatusRule {
+    /// The file is refused with their number.
+    #[default]
+    Ask,
+    /// They are suppressed or left out.
+    Follow,
+    /// Everyone is imported.
+    Ignore,
+}
+
+/// What becomes of the people in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// They join a list.
+    Subscribe,
+    /// All that the file does not call mailable are suppressed.
+    Suppress,
 }
 
 /// A pass of an import.
@@ -117,6 +170,9 @@ pub fn refuse_blank(given: &[(&str, &str)]) -> Result<()> {
     }
 }
 
+/// Suppresses people who may not be mailed, as the file says. Returns the number of contacts that were unsubscribed.
+pub type Suppress<'a> = dyn FnMut(Vec<ImportRow>) -> BoxFuture<'a, Result<i64>> + Send + 'a;
+
 /// Imports a file. Reasons in the rejects file are written in `lang`.
 pub async fn run(
     installation: &Installation,
@@ -125,23 +181,22 @@ pub async fn run(
     lang: Lang,
     progress: &mut (dyn FnMut(ImportProgress) + Send),
 ) -> Result<Summary> {
+    run_with(installation, workspace, request, lang, progress, &mut |_| Box::pin(async { Ok(0) })).await
+}
+
+/// [`run`], and calls `suppress` for people who may not be mailed, as the file says.
+pub async fn run_with(
+    installation: &Installation,
+    workspace: Id,
+    request: &Request,
+    lang: Lang,
+    progress: &mut (dyn FnMut(ImportProgress) + Send),
+    suppress: &mut Suppress<'_>,
+) -> Result<Summary> {
     let destination = Arc::new(destination(installation, workspace, request).await?);
-    let fields = field::all(&mut *installation.db.read().await?, workspace).await?;
-    let input = Input {
-        path: request.path.clone(),
-        encoding: request.encoding.clone(),
-        map: request.map.clone(),
-        fields,
-        rejects: request.rejects.clone(),
-        staging: installation.config.staging_dir(),
-        lang,
-    };
-    let first_pass = read(input, progress).await?;
-    if first_pass.rows == 0 {
-        return Err(Message::new("import-no-rows").with("file", request.path.display()).invalid());
-    }
+    let first_pass = read(installation, workspace, Purpose::Subscribe, request, lang, progress).await?;
     let mut summary = Summary::of_first_pass(&first_pass, request.dry_run);
-    let (bytes_read, bytes_total) = (first_pass.bytes_read(), first_pass.size);
+    let (bytes_read, bytes_total) = (first_pass.bytes_read(), first_pass.bytes_total());
     let rows = run_blocking(move || first_pass.finish()).await?;
     let rows_total = rows.valid_rows;
     let (mut merged, mut merges, mut connections) = (0, JoinSet::new(), Vec::new());
@@ -169,6 +224,12 @@ pub async fn run(
         }
         // The next slice is sorted while this one is merged.
         next = next_slice(rows);
+        let (slice, others): (Vec<_>, Vec<_>) = slice.into_iter().partition(|row| row.standing == Standing::Mailable);
+        if !others.is_empty() {
+            summary.suppressed.count(&others);
+            merged += others.len() as u64;
+            summary.suppressed.unsubscribed += if request.dry_run { 0 } else { suppress(others).await? };
+        }
         merges.spawn(merge(installation.clone(), destination.clone(), slice, request.dry_run, connections.pop()));
     }
 }
@@ -192,8 +253,42 @@ async fn merge(
     Ok((slice.len() as u64, counts, copy))
 }
 
+/// Reads the people of a file for this purpose, without writing anything but the rejects file. Returns the counts and the
+/// rows in order of addresses.
+pub async fn read_rows(
+    installation: &Installation,
+    workspace: Id,
+    purpose: Purpose,
+    request: &Request,
+    lang: Lang,
+    progress: &mut (dyn FnMut(ImportProgress) + Send),
+) -> Result<(Summary, UniqueRows)> {
+    let first_pass = read(installation, workspace, purpose, request, lang, progress).await?;
+    let summary = Summary::of_first_pass(&first_pass, request.dry_run);
+    Ok((summary, run_blocking(move || first_pass.finish()).await?))
+}
+
 /// Runs the first pass, some thousands of rows at a time.
-async fn read(input: Input, progress: &mut (dyn FnMut(ImportProgress) + Send)) -> Result<FirstPass> {
+async fn read(
+    installation: &Installation,
+    workspace: Id,
+    purpose: Purpose,
+    request: &Request,
+    lang: Lang,
+    progress: &mut (dyn FnMut(ImportProgress) + Send),
+) -> Result<FirstPass> {
+    let fields = field::all(&mut *installation.db.read().await?, workspace).await?;
+    let input = Input {
+        path: request.path.clone(),
+        purpose,
+        encoding: request.encoding.clone(),
+        map: request.map.clone(),
+        reading: request.reading,
+        fields,
+        rejects: request.rejects.clone(),
+        staging: installation.config.staging_dir(),
+        lang,
+    };
     let mut first_pass = run_blocking(move || FirstPass::open(input)).await?;
     let mut has_more = true;
     while has_more {
@@ -202,10 +297,13 @@ async fn read(input: Input, progress: &mut (dyn FnMut(ImportProgress) + Send)) -
         progress(ImportProgress {
             phase: Phase::Reading,
             bytes_read: first_pass.bytes_read(),
-            bytes_total: first_pass.size,
-            rows: first_pass.rows,
+            bytes_total: first_pass.bytes_total(),
+            rows: first_pass.counts.rows,
             rows_total: 0,
         });
+    }
+    if first_pass.counts.rows == 0 {
+        return Err(Message::new("import-no-rows").with("file", request.path.display()).invalid());
     }
     Ok(first_pass)
 }
@@ -241,6 +339,11 @@ fn given_at(date: &str, now: Millis, zone: &TimeZone) -> Result<Millis> {
     }
     let epoch = Date::constant(1970, 1, 1);
     Ok(day.since(epoch).map_or(0, |span| i64::from(span.get_days())) * DAY)
+}
+
+/// The next rows, at most `count`; none at the end.
+pub async fn next_rows(mut rows: UniqueRows, count: usize) -> Result<(UniqueRows, Vec<ImportRow>)> {
+    run_blocking(move || rows.next_slice(count).map(|slice| (rows, slice))).await
 }
 
 /// Starts to take the next slice of sorted rows.

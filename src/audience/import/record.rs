@@ -1,19 +1,23 @@
-//! CSV reader: splits the decoded text into rows and cells (quotes, doubled quotes, line breaks inside quotes), with
-//! the line of the file that each row begins on and its raw text. Lengths are bounded while reading, so that no
-//! file makes memory grow.
+//! CSV reader: splits the decoded text into rows and cells, with the line of the file that each row begins on and its
+//! raw text. Lengths are bounded while reading, so that no file makes memory grow.
+//!
+//! A quotation mark that is opened by mistake ends at the next one, perhaps many rows below. A row whose cell spans
+//! lines is therefore read as one only if those lines are not rows themselves: see [`Records::swallows_rows`].
 
 use std::path::{Path, PathBuf};
 
 use super::decoder::DecodedText;
 use super::delimiter::{self, Delimiter};
+use super::scan::{Cells, Scan, scan, split_plainly};
+use crate::audience::address::{Address, is_blank, trim_blank};
 use crate::infra::error::{Error, Message, Result};
 
 /// Bytes of decoded text that a row may have.
 pub const MAX_ROW_BYTES: usize = 1 << 20;
 /// Bytes of decoded text that a cell may have.
 pub const MAX_CELL_BYTES: usize = 64 << 10;
-/// Rows with an unclosed quotation mark that a file may have: each costs a search of [`MAX_ROW_BYTES`] bytes.
-const MAX_UNCLOSED: u32 = 1_000;
+/// Searches of [`MAX_ROW_BYTES`] bytes for a closing quotation mark that a file may cost.
+const MAX_SEARCHES: u32 = 1_000;
 
 /// A row of the file.
 pub struct Record<'a> {
@@ -21,7 +25,7 @@ pub struct Record<'a> {
     pub line: u64,
     /// Its text, quotes and all, without the line end.
     pub raw: &'a str,
-    /// The reason word, if the row cannot be read.
+    /// The reason word, if the row cannot be read; then its cells are the parts of its first line.
     pub defect: Option<&'static str>,
     /// The text of the cells, without quotes.
     pub(super) cells: &'a str,
@@ -48,48 +52,49 @@ impl<'a> Record<'a> {
     }
 }
 
+/// What the header tells of every row.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    /// Number of columns with a name.
+    pub columns: usize,
+    /// The column of addresses.
+    pub address: usize,
+}
+
 /// The rows of a file, one after another.
 pub struct Records {
     text: DecodedText,
     path: PathBuf,
     delimiter: Delimiter,
-    core: csv_core::Reader,
+    shape: Option<Shape>,
     line: u64,
     /// Length of the row returned last; the next call removes it from the window.
     row_length: usize,
-    unclosed: u32,
-    cells: Vec<u8>,
-    ends: Vec<usize>,
-}
-
-/// Result of scanning one row.
-enum Scan {
-    /// A complete row, with its length in bytes and number of cells.
-    Whole { length: usize, cells: usize },
-    /// A quotation mark is opened and never closed.
-    Unclosed,
-    /// The file is at its end.
-    End,
+    searches: u32,
+    cells: Cells,
 }
 
 impl Records {
-    /// A reader whose delimiter is detected from the first line. A first line `sep=;`, as Excel writes it, is obeyed.
+    /// A reader whose delimiter is detected from the first lines. A first line `sep=;`, as Excel writes it, is obeyed.
     pub fn new(mut text: DecodedText, path: &Path) -> Result<Self> {
         while text.window().len() < MAX_CELL_BYTES && text.grow().map_err(Error::io(path.display()))? {}
-        let (delimiter, first_line) = delimiter::detect(text.window());
-        text.consume(first_line);
-        let core = csv_core::ReaderBuilder::new().delimiter(delimiter.byte()).build();
+        let detected = delimiter::detect(text.window())?;
+        text.consume(detected.length);
         Ok(Self {
             text,
             path: path.to_owned(),
-            delimiter,
-            core,
-            line: if first_line == 0 { 1 } else { 2 },
+            delimiter: detected.delimiter,
+            shape: None,
+            line: if detected.length == 0 { 1 } else { 2 },
             row_length: 0,
-            unclosed: 0,
-            cells: Vec::new(),
-            ends: vec![0; 64],
+            searches: 0,
+            cells: Cells::default(),
         })
+    }
+
+    /// Tells the reader what the rows below the header look like.
+    pub fn set_shape(&mut self, shape: Shape) {
+        self.shape = Some(shape);
     }
 
     /// The delimiter of cells.
@@ -104,29 +109,31 @@ impl Records {
 
     /// The next row that is not blank.
     pub fn next(&mut self) -> Result<Option<Record<'_>>> {
-        let (defect, cells) = loop {
+        let defect = loop {
             self.release_row();
             self.skip_line_ends()?;
             match self.scan_row()? {
-                Scan::End => return Ok(None),
-                Scan::Unclosed => {
-                    self.row_length = self.skip_unclosed()?;
-                    break (Some("quote-open"), 0);
-                }
-                Scan::Whole { length, cells } => {
-                    self.row_length = trimmed(&self.text.window()[..length]);
-                    if self.ends[..cells].last().is_some_and(|filled| *filled > 0) {
-                        break (None, cells);
+                None => return Ok(None),
+                Some(Scan::Whole { length, spanning }) => {
+                    self.row_length = length;
+                    if spanning.is_some_and(|cell| self.swallows_rows(length, cell)) {
+                        self.take_first_line()?;
+                        break Some("quote-open");
                     }
+                    if !self.is_row_blank() {
+                        break None;
+                    }
+                }
+                Some(Scan::Open | Scan::More) => {
+                    self.take_first_line()?;
+                    break Some("quote-open");
                 }
             }
         };
-        let ends = &self.ends[..cells];
+        let ends = &self.cells.ends[..];
         let read = |bytes| std::str::from_utf8(bytes).expect("decoded text is UTF-8");
         let raw = read(&self.text.window()[..self.row_length]);
-        let cells = read(&self.cells[..ends.last().copied().unwrap_or(0)]);
-        let defect = defect.or_else(|| find_defect(cells, ends));
-        Ok(Some(Record { line: self.line, raw, defect, cells, ends }))
+        Ok(Some(Record { line: self.line, raw, defect, cells: read(&self.cells.text), ends }))
     }
 
     fn release_row(&mut self) {
@@ -153,72 +160,81 @@ impl Records {
         }
     }
 
-    /// Runs the CSV state machine to the end of one row.
-    fn scan_row(&mut self) -> Result<Scan> {
-        use csv_core::ReadRecordResult as Is;
-        let (mut length, mut filled, mut cells) = (0, 0, 0);
+    /// Scans one row; `None` at the end of the file, [`Scan::More`] for a row that is too long.
+    fn scan_row(&mut self) -> Result<Option<Scan>> {
         let mut ended = false;
         loop {
-            // At the end of the file a line end is added: it ends every row but an unclosed one.
-            let input = if ended { b"\n" } else { &self.text.window()[length..] };
-            if input.is_empty() {
-                if length > MAX_ROW_BYTES {
-                    return Ok(Scan::Unclosed);
-                }
+            let window = self.text.window();
+            if ended && window.is_empty() {
+                return Ok(None);
+            }
+            let scan = if window.is_empty() {
+                Scan::More
+            } else {
+                scan(window, self.delimiter.byte(), ended, &mut self.cells)
+            };
+            if scan != Scan::More || window.len() > MAX_ROW_BYTES {
+                return Ok(Some(scan));
+            }
+            // Twice the text, since the row is scanned again from its beginning.
+            let wanted = 2 * window.len();
+            while !ended && self.text.window().len() <= wanted {
                 ended = !self.text.grow().map_err(Error::io(self.path.display()))?;
-                if ended && length == 0 {
-                    return Ok(Scan::End);
-                }
-                continue;
-            }
-            if self.cells.len() < filled + input.len() + 1 {
-                self.cells.resize(filled + input.len() + 1, 0);
-            }
-            let (is, read, wrote, found) =
-                self.core.read_record(input, &mut self.cells[filled..], &mut self.ends[cells..]);
-            filled += wrote;
-            cells += found;
-            length += if ended { 0 } else { read };
-            match is {
-                Is::Record => return Ok(Scan::Whole { length, cells }),
-                Is::OutputEndsFull => self.ends.resize(self.ends.len() * 2, 0),
-                _ if ended => return Ok(Scan::Unclosed),
-                _ => {}
             }
         }
     }
 
-    /// Skips the first line of a row whose quotation mark is never closed. Returns the length of that line; fails
-    /// without a line end, and after too many such rows.
-    fn skip_unclosed(&mut self) -> Result<usize> {
-        self.core.reset();
-        self.unclosed += 1;
+    fn is_row_blank(&self) -> bool {
+        let text = &self.cells.text;
+        text.is_empty()
+            || (text[0] <= b' ' || !text.is_ascii())
+                && std::str::from_utf8(text).is_ok_and(|text| text.chars().all(is_blank))
+    }
+
+    /// Whether a row of this length, whose cell number `spanning` spans lines, has taken rows of other people into that
+    /// cell: most of its lines look like rows themselves, with an address in the column of addresses. The first line
+    /// counts if that column comes after the cell, the last if it comes before.
+    fn swallows_rows(&self, length: usize, spanning: usize) -> bool {
+        let Some(shape) = self.shape else { return false };
+        if self.cells.ends.len() > shape.columns && self.cells.ends[shape.columns - 1] < self.cells.text.len() {
+            return true;
+        }
+        let Ok(row) = std::str::from_utf8(&self.text.window()[..length]) else { return false };
+        let mut lines: Vec<_> = row.split(['\n', '\r']).filter(|line| !line.is_empty()).collect();
+        if spanning > shape.address {
+            lines.remove(0);
+        } else {
+            lines.pop();
+        }
+        let rows = lines.iter().filter(|line| self.looks_like_row(line, shape)).count();
+        rows > 0 && 2 * rows >= lines.len()
+    }
+
+    fn looks_like_row(&self, line: &str, shape: Shape) -> bool {
+        let mut cells = line.split(char::from(self.delimiter.byte()));
+        let has_enough = shape.columns == 1 || cells.clone().count() > 1;
+        let address = cells.nth(shape.address).map(|cell| trim_blank(cell.trim_matches('"')));
+        has_enough && address.is_some_and(|text| Address::parse(text).is_ok())
+    }
+
+    /// Takes the first line of a row whose quotation mark is never closed as the row. Fails without a line end, and
+    /// after too many long searches.
+    fn take_first_line(&mut self) -> Result<()> {
         let rest = self.text.window();
-        let end = rest.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
+        self.searches += u32::from(rest.len() > MAX_ROW_BYTES);
+        let end = memchr::memchr2(b'\r', b'\n', rest);
         match end.or((rest.len() <= MAX_ROW_BYTES).then_some(rest.len())) {
-            Some(end) if self.unclosed <= MAX_UNCLOSED => Ok(end),
+            Some(end) if self.searches <= MAX_SEARCHES => {
+                split_plainly(&rest[..end], self.delimiter.byte(), &mut self.cells);
+                self.row_length = end;
+                Ok(())
+            }
             _ => Err(Message::new("import-line-endless")
                 .with("file", self.path.display())
                 .with("line", self.line)
                 .invalid()),
         }
     }
-}
-
-/// The reason why a complete row cannot be read, if any.
-fn find_defect(cells: &str, ends: &[usize]) -> Option<&'static str> {
-    if cells.contains('\u{fffd}') {
-        return Some("encoding");
-    }
-    if cells.contains('\0') {
-        return Some("nul");
-    }
-    let starts = std::iter::once(&0).chain(ends);
-    ends.iter().zip(starts).any(|(end, start)| end - start > MAX_CELL_BYTES).then_some("cell-long")
-}
-
-fn trimmed(raw: &[u8]) -> usize {
-    raw.len() - raw.iter().rev().take_while(|byte| matches!(byte, b'\r' | b'\n')).count()
 }
 
 fn line_ends(raw: &[u8]) -> u64 {
@@ -237,12 +253,13 @@ mod tests {
     use encoding_rs::{Encoding, KOI8_R, UTF_8, UTF_16LE, WINDOWS_1251};
     use proptest::prelude::*;
 
+    use super::super::charset::Charset;
     use super::*;
 
     type ReadRow = (u64, String, Vec<String>, Option<&'static str>);
 
     fn read_in(bytes: Vec<u8>, encoding: &'static Encoding) -> Result<Vec<ReadRow>> {
-        let text = DecodedText::new(Box::new(Cursor::new(bytes)), encoding);
+        let text = DecodedText::new(Box::new(Cursor::new(bytes)), Charset::Standard(encoding));
         let mut records = Records::new(text, Path::new("people.csv"))?;
         let mut seen = Vec::new();
         while let Some(record) = records.next()? {
@@ -279,7 +296,8 @@ mod tests {
     fn an_unclosed_quotation_mark_loses_one_row() {
         let seen = read("email,name\na@b.c,\"Anna\nd@e.f,Ivan\n");
 
-        assert_eq!(seen[1], (2, "a@b.c,\"Anna".to_owned(), Vec::new(), Some("quote-open")));
+        let cells = vec!["a@b.c".to_owned(), "\"Anna".to_owned()];
+        assert_eq!(seen[1], (2, "a@b.c,\"Anna".to_owned(), cells, Some("quote-open")));
         assert_eq!(seen[2], whole(3, "d@e.f,Ivan", &["d@e.f", "Ivan"]));
 
         let long = format!("email,name\na@b.c,\"Anna\n{}", "d@e.f,Ivan\n".repeat(200_000));
@@ -289,11 +307,46 @@ mod tests {
     }
 
     #[test]
-    fn an_unreadable_row_has_its_reason() {
-        let text = [&b"email,name\na@b.c,\0\nb@b.c,\xff\nc@b.c,"[..], &[b'x'; MAX_CELL_BYTES + 1]].concat();
-        let defects: Vec<_> = read_in(text, UTF_8).expect("a table").iter().map(|seen| seen.3).collect();
+    fn an_open_quotation_mark_takes_no_rows_of_others() {
+        let read = |text: &str, address| {
+            let text = DecodedText::utf_8(Box::new(Cursor::new(text.to_owned())));
+            let mut records = Records::new(text, Path::new("people.csv")).expect("a table");
+            let columns = records.next().expect("read").expect("a header").len();
+            records.set_shape(Shape { columns, address });
+            let mut seen = Vec::new();
+            while let Some(record) = records.next().expect("read") {
+                seen.push((record.line, record.defect.is_some()));
+            }
+            seen
+        };
+        let open =
+            |lines: &[u64], bad: &[u64]| lines.iter().map(|line| (*line, bad.contains(line))).collect::<Vec<_>>();
 
-        assert_eq!(defects, [None, Some("nul"), Some("encoding"), Some("cell-long")]);
+        // Closed in the middle of a line, at the end of one, in the next row, and many rows below.
+        let eve = "email,name\na@x.test,\"Bob\nb@x.test,Eve\n";
+        assert_eq!(read(&format!("{eve}c@x.test,\"Joe\"\nd@x.test,Dan\n"), 0), open(&[2, 3, 4, 5], &[2]));
+        assert_eq!(read(&format!("{eve}c@x.test,Joe\"\nd@x.test,Dan\n"), 0), open(&[2, 3, 4, 5], &[2]));
+        assert_eq!(read("email,name\na@x.test,\"Bob\nb@x.test,Eve\"\n", 0), open(&[2, 3], &[2]));
+        let many: String = (0..390).map(|n| format!("p{n}@x.test,P{n}\n")).collect();
+        let far = read(&format!("email,name\na@x.test,\"Bob\n{many}z@x.test,Zed\"\n"), 0);
+        assert_eq!((far.len(), far.iter().filter(|row| row.1).count()), (392, 1));
+        assert_eq!(read("email\n\"a@x.test\nb@x.test\nc@x.test\"\n", 0), open(&[2, 3, 4], &[2]));
+        assert_eq!(read("name,email\n\"Bob,a@x.test\nEve,b@x.test\nJoe\",c@x.test\n", 1), open(&[2, 3, 4], &[2]));
+        assert_eq!(
+            read("name,email,city\nBob,a@x.test,\"Rome\nEve,b@x.test,Oslo\nJoe,c@x.test,\"\"\n", 1),
+            open(&[2, 3, 4], &[2])
+        );
+        // A cell of several lines that belongs to one person.
+        for note in ["one\ntwo", "Contacts:\njoe@x.test\nann@x.test", "\n", "a, b\nc, d", "x\n\"\"y\"\", z"] {
+            assert_eq!(read(&format!("email,note\na@x.test,\"{note}\"\n"), 0).len(), 1, "{note}");
+            assert_eq!(read(&format!("note,email\n\"{note}\",a@x.test\n"), 1).len(), 1, "{note}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_open_quotation_marks_is_read_in_linear_time() {
+        let text = format!("email,name\n{}", "a@b.cd,\"Anna\n".repeat(100_000));
+        assert_eq!(read(&text).iter().filter(|row| row.3 == Some("quote-open")).count(), 100_000);
     }
 
     #[test]
@@ -312,7 +365,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_table_in_any_encoding_and_delimiter_is_read_as_written(
-            rows in prop::collection::vec(prop::collection::vec("[а-яёА-Я a-z,;\t\"\n0-9]{0,12}", 3), 1..40),
+            rows in prop::collection::vec(prop::collection::vec("([а-яёА-Я a-z,;|\t\"\n0-9]{0,12}[а-яa-z0-9])?", 3), 1..40),
             encoding in prop::sample::select(vec![UTF_8, UTF_16LE, WINDOWS_1251, KOI8_R]),
             delimiter in prop::sample::select(Delimiter::ALL.to_vec()),
             ending in prop::sample::select(vec!["\n", "\r\n"]),

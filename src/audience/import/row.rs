@@ -1,4 +1,5 @@
-//! Parses one row of the file to an [`ImportRow`], or refuses it with a reason. A row is accepted or refused as a whole.
+//! Parses one row of the file to an [`ImportRow`], or refuses it with a reason. Only its address decides; another value
+//! that does not fit is left out.
 
 use std::borrow::Cow;
 
@@ -6,14 +7,16 @@ use serde::Serialize;
 
 use super::header::{Header, Target};
 use super::import_row::ImportRow;
-use super::record::Record;
-use crate::audience::address::Address;
+use super::record::{MAX_CELL_BYTES, Record};
+use super::standing::{Standing, StatusColumn};
+use crate::audience::address::{Address, trim_blank};
+use crate::audience::cell_format::CellFormat;
 use crate::audience::field::Field;
 use crate::audience::people_file;
 use crate::infra::error::Message;
 use crate::infra::i18n::Lang;
 
-/// Why a row is refused.
+/// Why a row is refused, or a value left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refusal {
     /// The reason word of reports and reject files.
@@ -30,7 +33,7 @@ impl Refusal {
     /// The reason as a sentence, with the name of the column.
     pub fn explain(&self, header: &Header, lang: Lang) -> String {
         let sentence = explain(self.reason, lang);
-        self.column.map_or_else(|| sentence.clone(), |column| format!("{}: {sentence}", header.names[column]))
+        self.column.map_or_else(|| sentence.clone(), |column| format!("{}: {sentence}", header.name(column)))
     }
 }
 
@@ -45,6 +48,7 @@ pub fn explain(reason: &str, lang: Lang) -> String {
         "address-domain" => "invalid-address-domain",
         "value-long" => "invalid-value-long",
         "value-number" => "invalid-value-number",
+        "value-number-unclear" => "invalid-value-number-unclear",
         "value-date" => "invalid-value-date",
         "value-flag" => "invalid-value-flag",
         "value-choice" => "invalid-value-choice",
@@ -53,37 +57,65 @@ pub fn explain(reason: &str, lang: Lang) -> String {
         "quote-open" => "invalid-quote-open",
         "encoding" => "invalid-encoding",
         "nul" => "invalid-nul",
+        "status" => "invalid-status",
         _ => return reason.to_owned(),
     };
     lang.translate(&Message::new(key))
 }
 
-/// Parses a row by its header. Empty cells, and cells missing at the end, give no value. The raw text of the row is
-/// kept when `keep_raw`.
-pub fn parse(record: &Record<'_>, header: &Header, fields: &[Field], keep_raw: bool) -> Result<ImportRow, Refusal> {
+/// A value of a row that does not fit its field and is left out.
+pub type LeftOut = Refusal;
+
+/// A row that was parsed.
+pub struct Parsed {
+    /// The row.
+    pub row: ImportRow,
+    /// The values that were left out.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// How the cells of a file are read.
+pub struct Columns<'a> {
+    /// The columns.
+    pub header: &'a Header,
+    /// The declared fields.
+    pub fields: &'a [Field],
+    /// The format of each column.
+    pub formats: &'a [CellFormat],
+}
+
+/// Parses a row. Empty cells, and cells missing at the end, give no value; a value that does not fit is left out. The raw
+/// text of the row is kept when `keep_raw`.
+pub fn parse(record: &Record<'_>, columns: &Columns<'_>, keep_raw: bool) -> Result<Parsed, Refusal> {
+    let Columns { header, fields, formats } = columns;
     if let Some(reason) = record.defect {
         return Err(Refusal::of_row(reason));
     }
-    if record.len() > header.targets.len() {
+    if (header.targets.len()..record.len()).any(|column| !trim_blank(record.cell(column)).is_empty()) {
         return Err(Refusal::of_row("too-many-cells"));
     }
-    let mut address = None;
+    let (mut address, mut left_out) = (None, Vec::new());
     let mut values = Vec::with_capacity(fields.len());
     let is_own = header.schema.is_some_and(|schema| !record.cell(schema).is_empty());
     for (column, target) in header.targets.iter().enumerate() {
+        let Some(Target::Email | Target::Field(_)) = target else { continue };
         let cell = record.cell(column);
         let cell = if is_own { people_file::rearm(cell) } else { cell };
         let refuse = |reason| Refusal { reason, column: Some(column) };
+        let defect = find_defect(cell);
         match target {
-            Some(Target::Email) => address = Some(Address::parse(cell).map_err(|error| refuse(error.as_str()))?),
             Some(Target::Field(index)) => {
                 let field = &fields[*index];
-                if let Some(value) = field.read(cell).map_err(refuse)? {
-                    values.push((field.name.as_str(), value));
+                match defect.map_or_else(|| field.read_as(cell, formats[column]), Err) {
+                    Ok(Some(value)) => values.push((field.name.as_str(), value)),
+                    Ok(None) => {}
+                    Err(reason) => left_out.push(refuse(reason)),
                 }
             }
-            Some(Target::Unnamed) if !cell.is_empty() => return Err(Refusal::of_row("too-many-cells")),
-            Some(Target::Unnamed | Target::Ignored) | None => {}
+            _ => match defect {
+                Some(reason) => return Err(refuse(reason)),
+                None => address = Some(Address::parse(cell).map_err(|error| refuse(error.as_str()))?),
+            },
         }
     }
     let address = address.ok_or(Refusal::of_row("address-empty"))?;
@@ -93,7 +125,34 @@ pub fn parse(record: &Record<'_>, header: &Header, fields: &[Field], keep_raw: b
     let folded = to_object(capacity, folded);
     let values = to_object(capacity, values.into_iter());
     let raw = if keep_raw { record.raw } else { "" };
-    Ok(ImportRow::new(record.line, [&address.canonical(), &address.expose(), &values, &folded, raw]))
+    let standing = standing(record, header).unwrap_or(Standing::Mailable);
+    let texts = [&address.canonical(), &address.expose(), &values, &folded, raw];
+    Ok(Parsed { row: ImportRow::new(record.line, standing, texts), left_out })
+}
+
+/// What a row says about its person; `None` where it says nothing.
+pub fn standing(record: &Record<'_>, header: &Header) -> Option<Standing> {
+    let read = |(column, kind): &(usize, StatusColumn)| {
+        let standing = kind.read(record.cell(*column))?;
+        // A field of this name may hold words of its own.
+        let is_own_word = *kind == StatusColumn::Words && header.fills_field(*column) && standing == Standing::Unknown;
+        (!is_own_word).then_some(standing)
+    };
+    header.statuses.iter().filter_map(read).max()
+}
+
+/// The reason why a cell cannot be read, if any.
+fn find_defect(cell: &str) -> Option<&'static str> {
+    if cell.len() > MAX_CELL_BYTES {
+        return Some("cell-long");
+    }
+    if cell.is_ascii() {
+        return memchr::memchr(0, cell.as_bytes()).map(|_| "nul");
+    }
+    if cell.contains('\u{fffd}') {
+        return Some("encoding");
+    }
+    cell.contains('\0').then_some("nul")
 }
 
 fn lower(text: &str) -> Cow<'_, str> {
@@ -130,33 +189,51 @@ mod tests {
     use super::super::record::Records;
     use super::*;
 
-    fn outcomes(text: &str) -> Vec<Result<String, (&'static str, Option<usize>)>> {
+    type Outcome = Result<(String, Vec<&'static str>), (&'static str, Option<usize>)>;
+
+    fn outcomes(text: &str) -> Vec<Outcome> {
         let fields = [Field::declare("age", "number").expect("a field"), Field::declare("city", "text").expect("one")];
-        let text = DecodedText::new(Box::new(Cursor::new(text.as_bytes().to_vec())), encoding_rs::UTF_8);
+        let text = DecodedText::utf_8(Box::new(Cursor::new(text.as_bytes().to_vec())));
         let mut records = Records::new(text, Path::new("people.csv")).expect("a table");
         let first = records.next().expect("reads").expect("a header");
-        let header = Header::read(&first, &fields, &[]).expect("a header");
+        let names: Vec<_> = first.iter().map(str::to_owned).collect();
+        let header = Header::read(&names, &[], &fields, &[("notes".to_owned(), "-".to_owned())]).expect("a header");
+        let formats = vec![CellFormat::default(); names.len()];
+        let columns = Columns { header: &header, fields: &fields, formats: &formats };
         let mut outcomes = Vec::new();
         while let Some(record) = records.next().expect("reads") {
-            let outcome = parse(&record, &header, &fields, false);
-            outcomes
-                .push(outcome.map(|row| row.values().to_owned()).map_err(|refusal| (refusal.reason, refusal.column)));
+            let outcome = parse(&record, &columns, false);
+            let read = |parsed: Parsed| {
+                (parsed.row.values().to_owned(), parsed.left_out.iter().map(|value| value.reason).collect())
+            };
+            outcomes.push(outcome.map(read).map_err(|refusal| (refusal.reason, refusal.column)));
         }
         outcomes
     }
 
     #[test]
-    fn a_row_is_accepted_or_refused_as_a_whole() {
+    fn a_row_is_refused_for_its_address_and_other_values_are_left_out() {
+        let long = "x".repeat(MAX_CELL_BYTES + 1);
+        let taken = |values: &str, left_out: &[&'static str]| Ok((values.to_owned(), left_out.to_vec()));
         assert_eq!(
-            outcomes("email,age,city,,\na@b.cd,30,Казань\nb@b.cd\nc@b.cd,many\nd@,1\ne@b.cd,1,x,,\nf@b.cd,1,x,y\n,7\n"),
+            outcomes(&format!(
+                "email,age,city,,notes\na@b.cd,30,Казань\nb@b.cd\nc@b.cd,many,x\nd@,1\ne@b.cd,1,x,,,,\n\
+                 f@b.cd,1,x,y,\ng@b.cd,,,,,z\n,7\nh@b.cd,1,a\0b\ni@b.cd,,\u{fffd}\nj\0@b.cd\nk@b.cd,,{long},,{long}\nl@b.cd,2,,,{long}\n"
+            )),
             [
-                Ok(r#"{"age":30,"city":"Казань"}"#.to_owned()),
-                Ok("{}".to_owned()),
-                Err(("value-number", Some(1))),
+                taken(r#"{"age":30,"city":"Казань"}"#, &[]),
+                taken("{}", &[]),
+                taken(r#"{"city":"x"}"#, &["value-number"]),
                 Err(("address-domain", Some(0))),
-                Ok(r#"{"age":1,"city":"x"}"#.to_owned()),
+                taken(r#"{"age":1,"city":"x"}"#, &[]),
+                taken(r#"{"age":1,"city":"x"}"#, &[]),
                 Err(("too-many-cells", None)),
                 Err(("address-empty", Some(0))),
+                taken(r#"{"age":1}"#, &["nul"]),
+                taken("{}", &["encoding"]),
+                Err(("nul", Some(0))),
+                taken("{}", &["cell-long"]),
+                taken(r#"{"age":2}"#, &[]),
             ]
         );
     }

@@ -1,5 +1,6 @@
 //! Infers the type of an undeclared column from its cells, for the command that would declare it.
 
+use crate::audience::cell_format::{CellFormat, DateOrder, NumberStyle};
 use crate::audience::field::{Field, Kind};
 
 /// The types that fit all cells observed so far.
@@ -23,7 +24,7 @@ impl TypeInference {
     pub fn observe(&mut self, cell: &str) {
         if !cell.trim().is_empty() {
             self.has_values = true;
-            self.fits.retain(|field| field.read(cell).is_ok() && !(field.kind == Kind::Number && is_code(cell.trim())));
+            self.fits.retain(|field| fits(field, cell) && !(field.kind == Kind::Number && is_code(cell.trim())));
         }
     }
 
@@ -31,6 +32,14 @@ impl TypeInference {
     pub fn kind(&self) -> Kind {
         self.fits.first().filter(|_| self.has_values).map_or(Kind::Text, |field| field.kind)
     }
+}
+
+/// Whether a cell fits in any format.
+fn fits(field: &Field, cell: &str) -> bool {
+    let fits_as = |order, style| field.read_as(cell, CellFormat { dates: order, numbers: style }).is_ok();
+    fits_as(None, None)
+        || fits_as(Some(DateOrder::DayFirst), Some(NumberStyle::Point))
+        || fits_as(Some(DateOrder::MonthFirst), Some(NumberStyle::Comma))
 }
 
 /// Whether it is a telephone number or a code: as a number it would lose its plus, zeros or last digits.
@@ -58,6 +67,8 @@ mod tests {
             assert_eq!(inference(&["25", code]), Kind::Text, "{code}");
         }
         assert_eq!(inference(&["2026-01-31", "31.01.2026"]), Kind::Date);
+        assert_eq!(inference(&["12/31/1990", "07/04/1985"]), Kind::Date);
+        assert_eq!(inference(&["1,200", "$1,200.50", "1.234,5"]), Kind::Number);
         assert_eq!(inference(&["1", "Казань"]), Kind::Text);
         assert_eq!(inference(&["", " "]), Kind::Text);
     }

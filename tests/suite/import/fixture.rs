@@ -6,7 +6,7 @@ use sendoff::audience::address::Address;
 use sendoff::audience::consent::Basis;
 use sendoff::audience::contact::{self, Contact};
 use sendoff::audience::field::{self, Field};
-use sendoff::audience::import::{self, Request, Summary};
+use sendoff::audience::import::{self, Reading, Request, Summary};
 use sendoff::audience::list;
 use sendoff::infra::error::Result;
 use sendoff::infra::i18n::Lang;
@@ -39,6 +39,7 @@ pub fn request(path: impl Into<PathBuf>) -> Request {
         date: "2026-10-31".to_owned(),
         map: Vec::new(),
         encoding: None,
+        reading: Reading::default(),
         dry_run: false,
         rejects: None,
     }
