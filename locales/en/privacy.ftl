@@ -51,3 +51,16 @@ trace-next = To erase this contact: sendoff contact erase ADDRESS. Remove matche
 trace-unreachable = Not searched, because it cannot be read from here: { $place }
 trace-pending = Bytes of contacts that were erased are still being removed. Remove them now and search again: sendoff trace search ADDRESS --clean
 trace-again = After their removal:
+list-close-ask = This erases { $count } people of “{ $name }” for good. Type their number to close the list:
+list-close-number = Closing “{ $name }” erases its { $count } people for good. Nothing was changed. To confirm, repeat with --people { $count }
+list-close-other-number = “{ $name }” has { $count } people, not the number that was given. Nothing was changed. Look at “sendoff list ls”, and repeat with --people { $count } if they shall be erased.
+invitation-not-erased = No erasure keeps this address off “{ $list }”, so nobody has to be invited back. Import the contact with its consent, or look at it: sendoff contact show ADDRESS
+invitation-subject = Do you want { $list } again?
+invitation-text = You were removed from “{ $list }” of { $sender } by mistake, and your data were erased.
+
+    If you want to get these emails again, open this page and press the button:
+
+    { $url }
+
+    If you do not, there is nothing to do: you get no further email. The link is valid for { $days } days.
+subscription-invited = An invitation to “{ $list }” was sent to { $address }. The address stays blocked until its owner presses the button behind the link, which is valid until { $until }.

@@ -119,6 +119,17 @@ pub async fn unset_bounced(conn: &mut Conn, contact: Id) -> Result<()> {
     contact::recompute_reachable(conn, &[contact]).await
 }
 
+/// Confirms a pending subscription of a locked contact, whose owner has agreed.
+pub async fn confirm(conn: &mut Conn, list: Id, contact: Id) -> Result<()> {
+    let query = Query::new(
+        "update subscription
+            set state = 'confirmed'
+          where contact_id = :contact and list_id = :list and state = 'pending'",
+    );
+    query.bind("contact", contact).bind("list", list).execute(&mut *conn).await?;
+    set_bounced(conn, &[contact]).await
+}
+
 /// Inserts confirmed subscriptions of contacts that were inserted for this list in the same transaction.
 pub async fn insert_new(conn: &mut Conn, list: Id, contacts: NewContactIds, now: Millis) -> Result<()> {
     let query = Query::new(

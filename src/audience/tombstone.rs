@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::fmt::Write;
 
 use sqlx::Row;
+use sqlx::any::AnyRow;
 
 use super::address::Address;
 use crate::infra::db::fixed_width::{bytes, number, words_after};
@@ -17,6 +18,9 @@ use crate::infra::secret::Key;
 
 /// The list number that stands for every list of the workspace.
 pub const EVERY_LIST: Id = 0;
+
+/// The reason of a tombstone that its owner's return has lifted: it blocks nothing.
+pub const LIFTED: &str = "lifted";
 
 /// Rows per statement.
 const ROWS: usize = 1_000;
@@ -41,7 +45,7 @@ pub fn digest_canonical(key: &Key, workspace: Id, canonical: &str) -> Digest {
     key.mac(&[b"tombstone", &workspace.to_be_bytes(), canonical.as_bytes()])
 }
 
-/// Sets a tombstone; one that exists is left as it is.
+/// Sets a tombstone; one that exists is left as it is unless it was lifted.
 pub async fn set(conn: &mut Conn, workspace: Id, list: Id, digest: Digest, reason: &str, day: i64) -> Result<()> {
     set_many(conn, &[(workspace, list, digest, reason, day)]).await
 }
@@ -66,7 +70,9 @@ pub async fn set_many(conn: &mut Conn, tombstones: &[(Id, Id, Digest, &str, i64)
              select {workspace}, {list}, {day}, {digest}, {reason}
                from :rows as given
               where true
-                 on conflict (workspace_id, digest, list_id) do nothing",
+                 on conflict (workspace_id, digest, list_id) do update
+                set day = excluded.day, reason = excluded.reason
+              where tombstone.reason = 'lifted'",
         );
         query
             .bind_strips("rows", rows)
@@ -92,11 +98,46 @@ pub async fn find_blocking(conn: &mut Conn, workspace: Id, list: Id, digests: &[
     let query = Query::new(
         "select digest
            from tombstone
-          where workspace_id = :workspace and list_id in (:every_list, :list) and digest in ({digests})",
+          where workspace_id = :workspace and list_id in (:every_list, :list) and digest in ({digests})
+            and reason <> 'lifted'",
     );
     let query = query.bind("workspace", workspace).bind("every_list", EVERY_LIST).bind("list", list);
     let rows = query.fragment("digests", set).fetch_all(conn).await?;
     Ok(rows.iter().filter_map(|row| row.get::<Vec<u8>, _>(0).try_into().ok()).collect())
+}
+
+/// The tombstones that keep an address off a list, as list, digest and day.
+pub async fn of_address(
+    conn: &mut Conn,
+    workspace: Id,
+    list: Id,
+    digests: &[Digest],
+) -> Result<Vec<(Id, Digest, i64)>> {
+    let mut set = Sql::default();
+    set.bind_all(digests.iter().map(|digest| digest.to_vec()));
+    let query = Query::new(
+        "select list_id, digest, day
+           from tombstone
+          where workspace_id = :workspace and list_id in (:every_list, :list) and digest in ({digests})
+            and reason <> 'lifted'",
+    );
+    let query = query.bind("workspace", workspace).bind("every_list", EVERY_LIST).bind("list", list);
+    let rows = query.fragment("digests", set).fetch_all(conn).await?;
+    let read = |row: &AnyRow| Some((row.get(0), row.get::<Vec<u8>, _>(1).try_into().ok()?, row.get(2)));
+    Ok(rows.iter().filter_map(read).collect())
+}
+
+/// Lifts the tombstones that keep an address off a list.
+pub async fn lift(conn: &mut Conn, workspace: Id, list: Id, digests: &[Digest]) -> Result<()> {
+    let mut set = Sql::default();
+    set.bind_all(digests.iter().map(|digest| digest.to_vec()));
+    let query = Query::new(
+        "update tombstone
+            set reason = 'lifted'
+          where workspace_id = :workspace and list_id in (:every_list, :list) and digest in ({digests})",
+    );
+    let query = query.bind("workspace", workspace).bind("every_list", EVERY_LIST).bind("list", list);
+    query.fragment("digests", set).execute(conn).await.map(drop)
 }
 
 /// Whether a workspace has any tombstone. Without one, no address needs to be looked up.
@@ -107,14 +148,16 @@ pub async fn is_any(conn: &mut Conn, workspace: Id) -> Result<bool> {
 
 /// Number of tombstones that were set on `day` (since 1970 UTC) or later, in all workspaces.
 pub async fn count_since(conn: &mut Conn, day: i64) -> Result<i64> {
-    let row =
-        Query::new("select count(*) from tombstone where day >= :day").bind("day", day).fetch_optional(conn).await?;
+    let row = Query::new("select count(*) from tombstone where day >= :day and reason <> 'lifted'")
+        .bind("day", day)
+        .fetch_optional(conn)
+        .await?;
     Ok(row.map_or(0, |row| row.get(0)))
 }
 
 /// Number of tombstones of a workspace.
 pub async fn count(conn: &mut Conn, workspace: Id) -> Result<i64> {
-    let query = Query::new("select count(*) from tombstone where workspace_id = :workspace");
+    let query = Query::new("select count(*) from tombstone where workspace_id = :workspace and reason <> 'lifted'");
     let row = query.bind("workspace", workspace).fetch_optional(conn).await?;
     Ok(row.map_or(0, |row| row.get(0)))
 }

@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use super::{
     brand, campaign, contact, demo, export, field, import, lane, list, log, machine, mail, relay, segment, serve,
-    set_aside, setting, store_migration, trace_search, uncertain, workspace,
+    set_aside, setting, store_migration, subscription, trace_search, uncertain, workspace,
 };
 use crate::infra::i18n::Lang;
 
@@ -129,6 +129,12 @@ pub enum Command {
         /// The command
         #[command(subcommand)]
         command: contact::Command,
+    },
+    /// Invite someone back who was erased by mistake
+    Subscription {
+        /// The command
+        #[command(subcommand)]
+        command: subscription::Command,
     },
     /// Write deliveries, events, links, subscriptions or the summary to a file
     Export(export::Command),

@@ -1,9 +1,11 @@
 //! `sendoff list add | close | ls`: the lists that contacts subscribe to.
 
+use std::io::IsTerminal;
+
 use clap::Subcommand;
 
-use super::print::{Bar, Output};
-use crate::infra::error::{Message, Result};
+use super::print::{self, Bar, Output};
+use crate::infra::error::{Error, Message, Result};
 use crate::infra::i18n::Lang;
 use crate::infra::installation::Installation;
 use crate::usecase::{Actor, list};
@@ -20,10 +22,26 @@ pub enum Command {
     Close {
         /// Its name
         name: String,
+        /// The number of people whom this erases, as `list ls` shows it; asked for on a terminal
+        #[arg(long, value_name = "N")]
+        people: Option<i64>,
     },
     /// Show the lists and their numbers of subscribers
     #[command(visible_alias = "list")]
     Ls,
+}
+
+/// Asks on a terminal for the number of people whom closing a list erases. `None` elsewhere.
+async fn ask_number(installation: &Installation, actor: &Actor, name: &str, lang: Lang) -> Result<Option<i64>> {
+    let people = list::count_to_close(installation, actor, name).await?;
+    if people == 0 || !std::io::stdin().is_terminal() {
+        return Ok(None);
+    }
+    let question = Message::new("list-close-ask").with("name", name).with("count", people);
+    print::line(&lang.translate(&question));
+    let mut typed = String::new();
+    std::io::stdin().read_line(&mut typed).map_err(Error::io("stdin"))?;
+    Ok(Some(typed.trim().parse().unwrap_or(-1)))
 }
 
 /// Runs the command.
@@ -34,9 +52,13 @@ pub async fn run(installation: &Installation, actor: &Actor, command: Command, l
             let message = Message::new("list-added").with("name", &added.list);
             Ok(Output::new(&added, lang, lang.translate(&message)))
         }
-        Command::Close { name } => {
+        Command::Close { name, people } => {
+            let people = match people {
+                None => ask_number(installation, actor, &name, lang).await?,
+                given => given,
+            };
             let mut bar = Bar::new(&lang.tr("list-close-progress"), 0);
-            let closed = list::close(installation, actor, &name, |done, total| bar.set(done, total)).await;
+            let closed = list::close(installation, actor, &name, people, |done, total| bar.set(done, total)).await;
             bar.finish();
             let closed = closed?;
             let message = Message::new("list-close-done").with("name", &closed.list).with("count", closed.left);

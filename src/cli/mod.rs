@@ -28,6 +28,7 @@ pub mod set_aside;
 pub mod setting;
 pub mod shutdown;
 pub mod store_migration;
+pub mod subscription;
 pub mod trace_search;
 pub mod uncertain;
 pub mod usage_error;
@@ -113,6 +114,7 @@ async fn run_command(installation: &Installation, cli: Cli, lang: Lang) -> Resul
         }
         Command::Campaign { command } => campaign::run(installation, &actor?, command, lang).await,
         Command::Uncertain { command } => uncertain::run(installation, &actor?, command, lang).await,
+        Command::Subscription { command } => subscription::run(installation, &actor?, command, lang).await,
         Command::Contact { command } => contact::run(installation, &actor?, command, lang).await,
         Command::Export(args) => export::run(installation, &actor?, args, lang).await,
         Command::Trace { command: trace_search::Trace::Search(args) } | Command::Residue(args) => {

@@ -27,8 +27,8 @@ use crate::infra::fsync;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 
-/// The reason of a line that removes a tombstone.
-pub const LIFTED: &str = "lifted";
+/// The reason of a line that lifts a tombstone.
+pub use crate::audience::tombstone::LIFTED;
 
 /// Contacts compared with the log in one transaction.
 const PAGE: i64 = 2_000;
@@ -177,7 +177,8 @@ pub async fn tombstones_since(installation: &Installation, day: i64) -> Result<V
     let rows = Query::new(
         "select workspace_id, list_id, digest, day, reason
            from tombstone
-          where day >= :day",
+          where day >= :day
+            and reason <> 'lifted'",
     )
     .bind("day", day)
     .fetch_all(&mut conn)

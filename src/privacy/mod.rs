@@ -6,6 +6,7 @@ mod departure;
 pub mod erasure;
 pub mod erasure_log;
 pub mod file_erasure;
+pub mod lifting;
 pub mod machine_reconciliation;
 pub mod physical_erasure;
 pub mod request_journal;

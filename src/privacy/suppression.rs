@@ -57,10 +57,12 @@ async fn set_tombstones(
     let known = contact::find_many(&mut tx, workspace, &canonical).await?;
     let is_known = |person: &ImportRow| known.iter().any(|contact| contact.address.canonical() == person.canonical());
     let mut records = Vec::new();
-    let everyone = Some(tombstone::EVERY_LIST);
-    for (list, reason) in [(list, Reason::Unsubscribed), (everyone, Reason::Unsubscribed), (everyone, Reason::Bounced)]
-    {
-        let Some(list) = list else { continue };
+    let everywhere = tombstone::EVERY_LIST;
+    for (scope, reason) in [
+        (list.unwrap_or(everywhere), Reason::Unsubscribed),
+        (everywhere, Reason::Unsubscribed),
+        (everywhere, Reason::Bounced),
+    ] {
         // A contact without a mailbox stays, suppressed: what its owner agreed to is not withdrawn.
         let is_meant = |person: &&ImportRow| match (person.standing == Standing::Bounced, reason == Reason::Bounced) {
             (true, true) => !is_known(person),

@@ -57,6 +57,8 @@ crate::text_enum! {
         UnsuppressContact = "unsuppress_contact",
         /// Erase a contact.
         EraseContact = "erase_contact",
+        /// Send an erased address an invitation to come back.
+        InviteContact = "invite_contact",
         /// Save a segment.
         SaveSegment = "save_segment",
         /// Count the contacts of a segment, or explain it for one contact.
@@ -117,6 +119,8 @@ crate::text_enum! {
         Unsubscribe = "unsubscribe",
         /// Be erased from every list of the workspace.
         EraseSelf = "erase_self",
+        /// Follow an invitation, and come back.
+        AcceptInvitation = "accept_invitation",
         /// Read what is stored about oneself.
         ReadSelf = "read_self",
     }
@@ -188,7 +192,8 @@ impl Action {
             | Self::RestrictContact
             | Self::UnrestrictContact
             | Self::UnsuppressContact
-            | Self::EraseContact => (Workspace, SUPPORT),
+            | Self::EraseContact
+            | Self::InviteContact => (Workspace, SUPPORT),
             Self::ShowContact | Self::ListUncertain => (Workspace, PERSONAL),
             Self::ListFields
             | Self::ListLists
@@ -198,7 +203,7 @@ impl Action {
             | Self::ShowCampaign
             | Self::ShowRelay
             | Self::ListLanes => (Workspace, STAFF),
-            Self::Unsubscribe | Self::EraseSelf | Self::ReadSelf => (Recipient, RECIPIENT),
+            Self::Unsubscribe | Self::EraseSelf | Self::AcceptInvitation | Self::ReadSelf => (Recipient, RECIPIENT),
         }
     }
 
@@ -245,6 +250,7 @@ mod tests {
         unrestrict_contact OO---S-
         unsuppress_contact OO---S-
         erase_contact OO---S-
+        invite_contact OO---S-
         save_segment OOM----
         read_segment OOMAAS-
         list_segments OOMAAS-
@@ -275,6 +281,7 @@ mod tests {
         read_captured_message O------
         unsubscribe ------R
         erase_self ------R
+        accept_invitation ------R
         read_self ------R
     ";
 

@@ -65,12 +65,31 @@ pub async fn add(installation: &Installation, actor: &Actor, name: &str) -> Resu
     Ok(Added { list: added.name })
 }
 
-/// Closes a list and unsubscribes everyone on it, or completes a closing that was interrupted. `progress` is
-/// called with the subscribers unsubscribed so far and all of them.
+/// Number of people whom closing a list would unsubscribe and erase; 0 for one whose closing was interrupted.
+pub async fn count_to_close(installation: &Installation, actor: &Actor, name: &str) -> Result<i64> {
+    let permit = actor.permit(Action::CloseList)?;
+    let mut conn = installation.db.read().await?;
+    let list = match list::find(&mut conn, permit.workspace, name).await? {
+        Some(list) if list.closed => return Ok(0),
+        Some(list) => list,
+        None => list::need(&mut conn, permit.workspace, name).await?,
+    };
+    let people = subscription::count(&mut conn, list.id).await?.iter().map(|(_, count)| count).sum();
+    permit.skip_audit();
+    Ok(people)
+}
+
+/// Closes a list and unsubscribes everyone on it, or completes a closing that was interrupted. `people` is their number as
+/// the user knows it. `progress` is called with the subscribers unsubscribed so far and all of them.
+///
+/// # Errors
+///
+/// `Conflict` when the list has another number of people, or some and none was given.
 pub async fn close(
     installation: &Installation,
     actor: &Actor,
     name: &str,
+    people: Option<i64>,
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Closed> {
     let permit = actor.permit(Action::CloseList)?;
@@ -81,6 +100,10 @@ pub async fn close(
     };
     let total: i64 = subscription::count(&mut conn, list.id).await?.iter().map(|(_, count)| count).sum();
     drop(conn);
+    if !list.closed && people.unwrap_or(0) != total {
+        let key = if people.is_some() { "list-close-other-number" } else { "list-close-number" };
+        return Err(Message::new(key).with("name", &list.name).with("count", total).conflict());
+    }
     let left = erasure::close_list(installation, permit.workspace, list.id, |done| {
         progress(done, total.unsigned_abs());
     })

@@ -22,6 +22,7 @@ pub mod field;
 pub mod health;
 pub mod import;
 pub mod inbox;
+pub mod invitation;
 pub mod lane;
 pub mod limits;
 pub mod list;

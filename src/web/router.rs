@@ -23,7 +23,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use super::listener::{self, Limits};
 use super::page::{self, Frame, Notice, show};
-use super::public::{preferences, track, unsubscribe, view};
+use super::public::{invitation, preferences, track, unsubscribe, view};
 use super::refusal::Refusal;
 use super::state::WebState;
 use super::{asset, desk, health};
@@ -52,6 +52,7 @@ pub fn public(state: WebState) -> Router {
         .route("/u/{token}/", unsubscribe())
         .route("/p/{token}", preferences())
         .route("/p/{token}/", preferences())
+        .route("/i/{token}", get(invitation::ask).post(invitation::accept))
         .route("/v/{token}", get(view::read))
         .route("/v/{token}/", get(view::read))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT));

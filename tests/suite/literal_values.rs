@@ -87,7 +87,9 @@ both!(names_and_values_are_shown_as_they_are, |fixture| {
             let show = campaign::Command::Show { name: unknown.clone(), watch: false };
             let refusals = [
                 campaign::run(installation, actor, show, lang).await.map(drop),
-                list::run(installation, actor, list::Command::Close { name: unknown.clone() }, lang).await.map(drop),
+                list::run(installation, actor, list::Command::Close { name: unknown.clone(), people: None }, lang)
+                    .await
+                    .map(drop),
                 relay::run(installation, actor, relay::Command::Rm { name: unknown.clone() }, lang).await.map(drop),
             ];
             for refused in refusals {

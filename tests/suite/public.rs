@@ -2,6 +2,7 @@
 
 mod desk;
 pub mod fixture;
+mod invitation;
 mod listener;
 mod outage;
 mod pages;

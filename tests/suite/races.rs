@@ -160,8 +160,9 @@ async fn import_puts_nobody_on_a_list_that_is_closed_meanwhile() {
     });
     blocked(&fixture, 1, &importing).await;
     let installation = fixture.installation.clone();
-    let closing =
-        tokio::spawn(async move { sendoff::usecase::list::close(&installation, &actor, "Новости", |_, _| {}).await });
+    let closing = tokio::spawn(async move {
+        sendoff::usecase::list::close(&installation, &actor, "Новости", None, |_, _| {}).await
+    });
     blocked(&fixture, 2, &closing).await;
     held.commit().await.expect("released");
     let _ = importing.await.expect("ran");

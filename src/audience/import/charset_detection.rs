@@ -73,7 +73,8 @@ fn letters(charset: Charset) -> [Letter; 256] {
             _ if byte.is_ascii() => char::from(byte),
             Charset::Dos(_, table) => table[usize::from(byte - 128)],
             Charset::Standard(encoding) => {
-                let text = encoding.decode_without_bom_handling(&[byte]).0;
+                let bytes = [byte];
+                let text = encoding.decode_without_bom_handling(&bytes).0;
                 text.chars().next().unwrap_or(char::REPLACEMENT_CHARACTER)
             }
         };

@@ -2,6 +2,7 @@
 //! in browser.
 
 pub mod campaign_cache;
+pub mod invitation;
 pub mod preferences;
 pub mod state;
 pub mod stored_data;
