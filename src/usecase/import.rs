@@ -9,6 +9,7 @@ use crate::infra::error::Result;
 use crate::infra::i18n::Lang;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
+use crate::privacy::physical_erasure::Urgency;
 use crate::privacy::{erasure_log, file_erasure, physical_erasure, suppression};
 
 /// What an import did.
@@ -45,9 +46,9 @@ pub async fn run(
         // It may hold contacts erased since the import began.
         file_erasure::erase_from_file(installation, rejects, log).await?;
     }
-    let summary = summary?;
+    let mut summary = summary?;
     if summary.suppressed.unsubscribed > 0 {
-        physical_erasure::run_for_command(installation).await?;
+        summary.notices.extend(physical_erasure::run_for_command(installation, Urgency::Usual).await?);
     }
     permit.audit(None);
     if let Some(suppressing) = suppressing {
@@ -89,7 +90,7 @@ pub async fn suppress(
     }
     summary.duplicates = rows.duplicates;
     if summary.suppressed.unsubscribed > 0 {
-        physical_erasure::run_for_command(installation).await?;
+        summary.notices.extend(physical_erasure::run_for_command(installation, Urgency::Usual).await?);
     }
     permit.audit(None);
     Ok(Imported(summary))

@@ -2,6 +2,7 @@
 //! field. No column is ignored unless the user asks for it.
 
 use super::address_column::{find_address, no_address};
+use super::column_map::{ALL_OTHERS, find, find_mapped, target};
 use super::column_names::clean;
 use super::record::Shape;
 use super::standing::{StatusColumn, column_of};
@@ -233,34 +234,6 @@ impl Header {
     }
 }
 
-/// The column of `--map` that stands for all that nothing else assigns.
-const ALL_OTHERS: &str = "*";
-
-fn find(names: &[String], wanted: &str) -> Option<usize> {
-    let wanted = clean(wanted).to_lowercase();
-    names.iter().position(|name| name.to_lowercase() == wanted)
-}
-
-/// The columns that `--map` names: by name, by number (`#3`), or all without a name. What fills something is one column.
-fn find_mapped(names: &[String], column: &str, target: Target) -> Result<Vec<usize>> {
-    let wanted = clean(column).to_lowercase();
-    let mut found: Vec<usize> = (0..names.len()).filter(|index| names[*index].to_lowercase() == wanted).collect();
-    if found.is_empty() {
-        let number = wanted.strip_prefix('#').and_then(|number| number.parse::<usize>().ok());
-        found.extend(number.and_then(|number| number.checked_sub(1)).filter(|index| *index < names.len()));
-    }
-    if target != Target::Ignored {
-        found.truncate(1);
-    }
-    if found.is_empty() && !wanted.is_empty() {
-        return Err(Message::new("import-map-column")
-            .with("column", printable(column))
-            .with("known", listed(names))
-            .invalid_field("map"));
-    }
-    Ok(found)
-}
-
 /// Whether a file that the engine wrote is an export, or the rejects of one; other rejects have the columns of their file.
 fn is_export(names: &[String]) -> bool {
     let has = |wanted: &str| names.iter().any(|name| name == wanted);
@@ -278,20 +251,6 @@ fn assign_own(names: &[String], targets: &mut [Option<Target>], fields: &[Field]
             own if OWN_COLUMNS.contains(&own) => Some(Target::Ignored),
             _ => shared.and_then(|name| fields.iter().position(|field| field.name == name)).map(Target::Field),
         };
-    }
-}
-
-fn target(field: &str, fields: &[Field]) -> Result<Target> {
-    let field = field.trim();
-    match field {
-        "-" => Ok(Target::Ignored),
-        _ if field.eq_ignore_ascii_case("email") => Ok(Target::Email),
-        _ => {
-            let index = fields.iter().position(|known| known.name.to_lowercase() == field.to_lowercase());
-            index
-                .map(Target::Field)
-                .ok_or_else(|| Message::new("import-map-field").with("field", printable(field)).invalid_field("map"))
-        }
     }
 }
 

@@ -16,6 +16,7 @@ mod batch;
 mod charset;
 mod charset_detection;
 mod charset_question;
+mod column_map;
 mod column_names;
 mod decoder;
 mod delimiter;

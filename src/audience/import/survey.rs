@@ -68,6 +68,7 @@ pub fn survey(source: &Source, charset: Charset, input: &Input) -> Result<Survey
     let mut columns = Vec::new();
     for (column, target) in survey.header.targets.iter().enumerate() {
         if let Some(Target::Field(index)) = target
+            && input.purpose == Purpose::Subscribe
             && matches!(input.fields[*index].kind, Kind::Date | Kind::Number)
         {
             columns.push((column, input.fields[*index].kind, Evidence::default()));
