@@ -30,7 +30,7 @@ impl Departure {
         let mut counts = DailyCounts::new();
         let kind = match self.reason {
             Reason::Unsubscribed => DailyKind::Unsubscribed,
-            Reason::Erased => DailyKind::Erased,
+            Reason::Erased | Reason::Bounced => DailyKind::Erased,
             Reason::ListClosed => DailyKind::Closed,
         };
         for one in departed {

@@ -15,7 +15,7 @@ use super::source::Source;
 use super::standing::{self, Standing};
 use super::type_inference::TypeInference;
 use super::{Purpose, StatusRule};
-use crate::audience::address::Address;
+use crate::audience::address::{Address, trim_blank};
 use crate::audience::cell_format::{CellFormat, DateOrder, Evidence, NumberStyle};
 use crate::audience::field::Kind;
 use crate::infra::error::{Error, Message, Result};
@@ -125,6 +125,9 @@ fn read_header(source: &Source, charset: Charset, input: &Input) -> Result<Surve
         _ if input.reading.no_header => None,
         (Some(named), person) if person.is_none_or(|person| named <= person) => Some(named),
         (_, Some(0)) => return Err(no_header(source, &head)),
+        (_, Some(person)) if person <= MAX_TITLE_LINES && is_bad_person(&head[person - 1].1, &head[person].1) => {
+            return Err(no_header(source, &head));
+        }
         (_, Some(person)) if person <= MAX_TITLE_LINES => Some(person - 1),
         _ => Some(0),
     };
@@ -146,6 +149,14 @@ fn read_header(source: &Source, charset: Charset, input: &Input) -> Result<Surve
         everyone: standing::of_file_name(&source.name).unwrap_or(Standing::Left),
         header,
     })
+}
+
+/// Whether a row holds no address but something like one, where the person below has an address: it is a person too, and
+/// no header.
+fn is_bad_person(row: &[String], person: &[String]) -> bool {
+    let column = person.iter().position(|cell| Address::parse(cell).is_ok());
+    let cell = column.and_then(|column| row.get(column)).map_or("", |cell| trim_blank(cell));
+    cell.contains('@') || (cell.contains('.') && !cell.contains(char::is_whitespace) && !cell.ends_with('.'))
 }
 
 fn refuse_unreadable_header(record: &Record<'_>, source: &Source, charset: Charset) -> Result<()> {

@@ -72,6 +72,8 @@ both!(files_of_any_shape_give_the_same_people, |fixture| {
 
 both!(a_file_without_a_header_never_loses_its_first_person, |fixture| {
     set_up(fixture, fixture.workspace.id).await;
+    let bad = file(fixture, "bad.csv", "a.x.test,Ann\nb@x.test,Bob\n");
+    assert_eq!(key(import(fixture, &request(bad)).await), "import-no-header");
     let plain = file(fixture, "plain.csv", "a@x.test\nb@x.test\n");
     let names = file(fixture, "names.csv", "Ann,a@x.test\nBob,b@x.test\n");
     for (path, line) in [(&plain, "#1=email"), (&names, "#2=email")] {
