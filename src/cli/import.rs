@@ -246,7 +246,7 @@ fn describe_reading(summary: &Summary, lang: Lang) -> String {
         let fields = person["fields"].as_object().into_iter().flatten();
         let fields: Vec<_> = fields.map(|(name, value)| format!("{name}: {}", shown(value))).collect();
         let line = Message::new("import-person")
-            .with("line", &shown(&person["line"]))
+            .with("line", shown(&person["line"]))
             .with("email", shown(&person["email"]))
             .with("fields", fields.join(", "));
         text += &(lang.translate(&line) + "\n");

@@ -126,9 +126,9 @@ impl Header {
     /// Leaves out columns whose name and cells are those of an earlier column.
     fn leave_out_doubled(&mut self, mapped: &[bool], sample: &[Vec<String>]) -> Result<()> {
         let cell = |row: &Vec<String>, index: usize| row.get(index).map_or("", |cell| trim_blank(cell)).to_owned();
-        for index in 0..self.names.len() {
+        for (index, mapped) in mapped.iter().enumerate() {
             let name = self.names[index].to_lowercase();
-            let is_free = !mapped[index] && !matches!(self.targets[index], Some(Target::Unnamed | Target::Ignored));
+            let is_free = !mapped && !matches!(self.targets[index], Some(Target::Unnamed | Target::Ignored));
             let same = |other: &usize| {
                 self.names[*other].to_lowercase() == name && self.targets[*other] == self.targets[index]
             };

@@ -48,11 +48,8 @@ pub fn records(source: &Source, charset: Charset) -> Result<Records> {
 /// The rows below the header.
 pub fn rows(source: &Source, charset: Charset, survey: &Survey) -> Result<Records> {
     let mut records = records(source, charset)?;
-    while survey.header_line > 0 {
-        match records.next()? {
-            Some(record) if record.line < survey.header_line => {}
-            _ => break,
-        }
+    if survey.header_line > 0 {
+        while records.next()?.is_some_and(|record| record.line < survey.header_line) {}
     }
     records.set_shape(survey.header.shape());
     Ok(records)
