@@ -32,6 +32,7 @@ mod checkpoint;
 pub mod column_scan;
 mod dialect;
 pub mod fixed_width;
+mod identity;
 pub mod index;
 pub mod json_rows;
 mod lock;
@@ -48,6 +49,7 @@ mod vacuum;
 pub mod value;
 
 pub use access_count::AccessCount;
+pub use identity::DatabaseIdentity;
 pub use lock::{has_row_locks, lock_addresses_exclusive, lock_addresses_shared, lock_configuration};
 pub use pages::PageCleaner;
 pub use query::Query;
@@ -81,6 +83,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (40, "event totals", include_str!("../../migrations/0040_event_totals.sql")),
     (41, "daily counts", include_str!("../../migrations/0041_daily_count.sql")),
     (42, "stored events", include_str!("../../migrations/0042_event_recorded.sql")),
+    (43, "correction", include_str!("../../migrations/0043_correction.sql")),
 ];
 
 /// How long a connection to PostgreSQL is kept.

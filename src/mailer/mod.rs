@@ -10,6 +10,7 @@
 
 pub mod begun_bodies;
 pub mod connection;
+pub mod database_identity;
 pub mod keyed_tasks;
 pub mod lease;
 pub mod lease_freshness;

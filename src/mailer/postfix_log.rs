@@ -27,8 +27,8 @@ pub enum LogOutcome {
     Begun,
     /// Postfix accepted it; with the last status line.
     Accepted(String),
-    /// Postfix bounced it; with the reason.
-    Rejected(String),
+    /// Postfix bounced it; with the reason, and with the enhanced status code (RFC 3463) that the `dsn=` of the line has.
+    Rejected(String, String),
 }
 
 impl LogOutcome {
@@ -36,7 +36,7 @@ impl LogOutcome {
     /// stays bounced.
     fn outweighs(&self, known: &Self) -> bool {
         match (self, known) {
-            (Self::Accepted(_), Self::Rejected(_)) => false,
+            (Self::Accepted(_), Self::Rejected(..)) => false,
             (Self::Accepted(status), Self::Accepted(_)) => !status.is_empty(),
             _ => true,
         }
@@ -172,11 +172,12 @@ impl<'a> LogLine<'a> {
             return None;
         }
         // The text behind the status comes from the next server and may contain anything.
-        let status = self.text.split_once(", status=")?.1;
+        let (before, status) = self.text.split_once(", status=")?;
+        let code = before.rsplit_once(", dsn=").map(|(_, rest)| rest.split(',').next().unwrap_or_default());
         let reply: String = status.chars().take(MAX_REPLY).collect();
         match status.split([' ', ',']).next()? {
             "sent" | "deferred" => Some(LogOutcome::Accepted(reply)),
-            "bounced" | "expired" => Some(LogOutcome::Rejected(reply)),
+            "bounced" | "expired" => Some(LogOutcome::Rejected(reply, code.unwrap_or_default().to_owned())),
             _ => None,
         }
     }
@@ -271,9 +272,11 @@ mod tests {
 
         let found = outcome(&[&begun, bounced, "removed"]);
 
-        assert_eq!(found, Some(LogOutcome::Rejected("bounced (host r said: 550 no)".to_owned())));
+        assert_eq!(found, Some(LogOutcome::Rejected("bounced (host r said: 550 no)".to_owned(), "5.1.1".to_owned())));
         let expired = "from=<a@b.example>, status=expired, returned to sender";
-        assert!(matches!(outcome(&[&begun, expired, "removed"]), Some(LogOutcome::Rejected(_))));
+        assert!(
+            matches!(outcome(&[&begun, expired, "removed"]), Some(LogOutcome::Rejected(_, code)) if code.is_empty())
+        );
     }
 
     #[test]

@@ -52,9 +52,9 @@ pub async fn message_ids(
 pub fn compare(deliveries: &[UncertainDelivery], search: &LogSearch, margin: Millis) -> Findings {
     let mut findings = Findings::default();
     for delivery in deliveries {
-        let (accepted, reply) = match search.outcome(delivery.id) {
-            Some(LogOutcome::Accepted(reply)) => (true, reply),
-            Some(LogOutcome::Rejected(reply)) => (false, reply),
+        let (accepted, reply, code) = match search.outcome(delivery.id) {
+            Some(LogOutcome::Accepted(reply)) => (true, reply, ""),
+            Some(LogOutcome::Rejected(reply, code)) => (false, reply, code.as_str()),
             Some(LogOutcome::Begun) | None => {
                 let covered = search
                     .span()
@@ -63,7 +63,7 @@ pub fn compare(deliveries: &[UncertainDelivery], search: &LogSearch, margin: Mil
                 continue;
             }
         };
-        findings.answers.push(Resolution { id: delivery.id, accepted, reply: reply.clone() });
+        findings.answers.push(Resolution { id: delivery.id, accepted, reply: reply.clone(), code: code.to_owned() });
     }
     findings
 }

@@ -2,7 +2,7 @@
 //!
 //! Mailers increase a counter in the database and, after the commit, in a file of their data folder. If the database
 //! counts less than the file, it has lost changes, perhaps of messages that were sent: its campaigns are paused until
-//! an operator has looked. Where several machines share the database, nobody sends until each has repeated the erasures
+//! an operator has looked. The same when PostgreSQL shows that it is another copy ([`database_identity`]). Where several machines share the database, nobody sends until each has repeated the erasures
 //! of its log ([`machine`]).
 
 use std::fs;
@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use sqlx::Row;
 
-use super::machine;
+use super::{database_identity, machine};
 use crate::campaign::model::transition;
 use crate::campaign::model::{self, State};
 use crate::infra::db::{Conn, Query};
@@ -74,21 +74,25 @@ pub fn ensure_folder_id(installation: &Installation) -> Result<Id> {
     Ok(folder)
 }
 
-/// Compares the file with the database, without a mailer. In an older database campaigns are halted and all machines are
-/// awaited, once; the next mailer of this folder still finds that it is older.
+/// Compares the files of this folder with the database, without a mailer. In an older database campaigns are halted and all
+/// machines are awaited, once; the next mailer of this folder still finds that it is older.
 pub async fn check(installation: &Installation) -> Result<()> {
     let Some((folder, in_file)) = read_file(installation) else { return Ok(()) };
     let in_database = count_of(&mut *installation.db.read().await?, folder).await?;
-    if in_database >= in_file || is_noticed(installation, in_file) {
-        return Ok(());
+    let lacks_changes = in_database < in_file && !is_noticed(installation, in_file);
+    if !lacks_changes && !database_identity::is_unnoticed_copy(installation).await? {
+        return database_identity::remember(installation).await;
     }
     let mut tx = installation.db.write().await?;
     let halted = halt(installation, &mut tx, (folder, in_file)).await?;
+    if let Some(copy) = database_identity::key(installation).await? {
+        insert_if_missing(&mut tx, copy).await?;
+    }
     tx.commit().await?;
     let path = noticed_path(installation);
     fs::write(&path, format!("{in_file}\n")).map_err(Error::io(path.display()))?;
     tracing::warn!(halted, "the database is older than what this machine has seen; all machines are awaited");
-    Ok(())
+    database_identity::remember(installation).await
 }
 
 /// Whether [`check`] has found a database that is older than this counter.
@@ -99,6 +103,20 @@ fn is_noticed(installation: &Installation, in_file: i64) -> bool {
 
 fn noticed_path(installation: &Installation) -> PathBuf {
     installation.config.data.join("mailer.restored")
+}
+
+/// Records that the machines know of a copy of the database: one row for each copy, with a negative key.
+async fn insert_if_missing(conn: &mut Conn, copy: Id) -> Result<()> {
+    Query::new("insert into restore_guard (folder_id, count) values (:copy, 1) on conflict (folder_id) do nothing")
+        .bind("copy", copy)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Whether the machines know of this copy of the database already.
+pub(super) async fn is_copy_known(conn: &mut Conn, copy: Id) -> Result<bool> {
+    Ok(count_of(conn, copy).await? > 0)
 }
 
 async fn count_of(conn: &mut Conn, folder: Id) -> Result<i64> {

@@ -1,5 +1,5 @@
-//! Reconciliation of machines that share a database: each copies the erasures of the others into its own erasure log and
-//! removes the erased from its own files, since the last copy. After an older database was put back, each repeats the
+//! Reconciliation of machines that share a database: each copies the erasures and corrections of the others into its own
+//! logs and removes their addresses from its own files. After an older database was put back, each repeats the
 //! erasures of its log and reports it; until all have, nobody sends ([`machine`]).
 
 use std::collections::HashMap;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::erasure_log::{self, ErasureRecord, LIFTED};
-use super::physical_erasure;
+use super::{correction_log, physical_erasure};
 use crate::audience::tombstone;
 use crate::infra::atomic_file::AtomicFile;
 use crate::infra::error::{Error, Result};
@@ -37,7 +37,8 @@ pub async fn run(installation: &Installation) -> Result<()> {
         machine::report(&mut tx, folder).await?;
         tx.commit().await?;
     }
-    copy_erasures(installation).await
+    copy_erasures(installation).await?;
+    copy_corrections(installation).await
 }
 
 /// [`run`], again and again.
@@ -70,10 +71,21 @@ async fn copy_erasures(installation: &Installation) -> Result<()> {
     let missing: Vec<_> = tombstones.into_iter().filter(|record| logged.get(&key(record)) != Some(&true)).collect();
     if !missing.is_empty() {
         let count = missing.len();
-        physical_erasure::append_and_erase_files(installation, missing).await?;
+        physical_erasure::append_and_erase_files(installation, missing, Vec::new()).await?;
         tracing::info!(count, "erasures of other machines were copied");
     }
     next.write(installation)
+}
+
+/// Copies the corrections that this machine's log lacks, and removes the old addresses from its files.
+async fn copy_corrections(installation: &Installation) -> Result<()> {
+    let missing = correction_log::list_missing(installation).await?;
+    if !missing.is_empty() {
+        let count = missing.len();
+        physical_erasure::append_and_erase_files(installation, Vec::new(), missing).await?;
+        tracing::info!(count, "corrections of other machines were copied");
+    }
+    Ok(())
 }
 
 /// Up to which tombstones the erasure log is complete: `count` of them have `day` or a later one.

@@ -105,14 +105,24 @@ pub fn mark_all_pending(installation: &Installation) -> Result<()> {
     LogLengths::default().write_completed(installation)
 }
 
-/// Appends erasures of other machines to the erasure log and removes the erased from the files of this machine. Their
-/// bytes in the database are the business of the machine that erased them.
-pub(super) async fn append_and_erase_files(installation: &Installation, records: Vec<ErasureRecord>) -> Result<()> {
+/// Appends erasures and corrections of other machines to the logs of this one and removes the addresses from its files. Their
+/// bytes in the database are the business of the machine that erased or corrected.
+pub(super) async fn append_and_erase_files(
+    installation: &Installation,
+    erasures: Vec<ErasureRecord>,
+    corrections: Vec<ErasureRecord>,
+) -> Result<()> {
     let (before, was_pending) = (LogLengths::recorded(installation), is_pending(installation));
-    let appended: u64 = records.iter().map(|record| record.line().len() as u64).sum();
-    erasure_log::append(installation, records).await?;
+    let length = |records: &[ErasureRecord]| records.iter().map(|record| record.line().len() as u64).sum::<u64>();
+    let after = LogLengths {
+        erasures: before.erasures + length(&erasures),
+        corrections: before.corrections + length(&corrections),
+    };
+    erasure_log::append(installation, erasures).await?;
+    if !corrections.is_empty() {
+        correction_log::append(installation, corrections).await?;
+    }
     file_erasure::erase_pending(installation).await?;
-    let after = LogLengths { erasures: before.erasures + appended, ..before };
     // Otherwise an erasure of this machine is pending too.
     if !was_pending && LogLengths::recorded(installation) == after {
         after.write_completed(installation)?;

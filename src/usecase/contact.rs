@@ -152,7 +152,7 @@ pub async fn correct(
         hard_bounce::lift(&mut tx, contact.id).await?;
     }
     // A later erasure searches files for the new address alone.
-    correction_log::append(installation, permit.workspace, old).await?;
+    correction_log::record(installation, &mut tx, permit.workspace, old).await?;
     tx.commit().await?;
     let pending = remove_bytes(installation, Urgency::Usual).await;
     permit.audit(contact.id);

@@ -11,7 +11,9 @@ use serde::Serialize;
 use super::output::{time, utc};
 use super::{Action, Actor};
 use crate::audience::address::Address;
-use crate::campaign::delivery::uncertain::{self, ANSWER_LOST, HELD, Scope, UncertainDelivery};
+use crate::audience::hard_bounce::{self, HardBounce};
+use crate::campaign::delivery;
+use crate::campaign::delivery::uncertain::{self, ANSWER_LOST, HELD, Resolution, Scope, UncertainDelivery};
 use crate::campaign::model;
 use crate::campaign::model::transition;
 use crate::infra::clock::Millis;
@@ -21,6 +23,7 @@ use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 use crate::mailer::postfix_log::{self, LogSearch};
 use crate::mailer::reconcile::{self, Findings};
+use crate::mailer::smtp::reply_class;
 
 /// An uncertain delivery: only the relay knows whether it took the message.
 #[derive(Debug, Serialize)]
@@ -129,6 +132,7 @@ pub async fn settle(
         Settlement::FromLog(log) => {
             (settled.accepted, settled.rejected) =
                 uncertain::resolve(&mut tx, &findings.answers, installation.clock.now()).await?;
+            record_bounces(&mut tx, &findings.answers, installation.clock.now()).await?;
             (settled.missing, settled.outside) = (findings.missing.len() as u64, findings.outside.len() as u64);
             if log.resend_missing {
                 settled.resent = resend(installation, &mut tx, &findings.missing).await?;
@@ -138,8 +142,23 @@ pub async fn settle(
     }
     settled.uncertain = uncertain::count(&mut tx, scope).await?;
     tx.commit().await?;
+    hard_bounce::apply(&installation.db).await?;
     permit.audit(scope.campaign);
     Ok(settled)
+}
+
+/// Suppresses the contacts whose mailbox does not exist, as the log says.
+async fn record_bounces(conn: &mut Conn, resolutions: &[Resolution], now: Millis) -> Result<()> {
+    let bounced: HashMap<Id, &str> = resolutions
+        .iter()
+        .filter(|resolution| !resolution.accepted && reply_class::names_no_mailbox(&resolution.code))
+        .map(|resolution| (resolution.id, resolution.code.as_str()))
+        .collect();
+    let ids: Vec<Id> = bounced.keys().copied().collect();
+    let contacts = delivery::contacts_of(conn, &ids).await?;
+    let bounces: Vec<_> =
+        contacts.iter().map(|(id, contact)| HardBounce { contact: *contact, status: bounced[id].to_owned() }).collect();
+    hard_bounce::record(conn, &bounces, now).await
 }
 
 async fn scope(conn: &mut Conn, workspace: Id, campaign: Option<&str>) -> Result<Scope> {

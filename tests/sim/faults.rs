@@ -266,7 +266,7 @@ impl Simulation {
             _ => {
                 let log = |id: &Id| {
                     let accepted = self.observations.lock().accepted.contains_key(id);
-                    Resolution { id: *id, accepted, reply: String::new() }
+                    Resolution { id: *id, accepted, reply: String::new(), code: String::new() }
                 };
                 let resolutions: Vec<Resolution> = ids.iter().map(log).collect();
                 let (accepted, rejected) = uncertain::resolve(&mut tx, &resolutions, now).await?;

@@ -54,6 +54,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("id_node", "infra/id_range"),
     ("machine", "mailer/machine"),
     ("awaited_report", "mailer/machine"),
+    ("correction", "privacy/correction_log"),
     ("store_status", "infra/db/store_status"),
     ("store_migration_progress", "store_migration/progress"),
 ];

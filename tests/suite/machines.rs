@@ -16,6 +16,7 @@ use sendoff::mailer::machine;
 use sendoff::mailer::transport::eml_store::EmlStore;
 use sendoff::privacy::erasure::{self, Erased, Reason};
 use sendoff::privacy::{machine_reconciliation, physical_erasure};
+use sendoff::usecase::contact::{Correction, correct};
 use sendoff::usecase::{Actor, NO_WORKSPACE};
 use sqlx::{AnyConnection, Connection};
 use tempfile::TempDir;
@@ -131,6 +132,57 @@ async fn files_of_one_machine_lose_who_was_erased_through_another() {
     assert_eq!(fs::read_to_string(&export).expect("read"), "{\"address\":\"boris@example.org\"}\n");
     assert!(physical_erasure::is_pending(&a), "the machine that erased removes the bytes from the database");
     assert!(!physical_erasure::is_pending(&b));
+    a.db.close().await;
+    b.db.close().await;
+    remove(&cluster.name).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_of_one_machine_lose_an_address_that_was_corrected_through_another() {
+    let Some(cluster) = Cluster::new().await else { return };
+    let (a, b) = (cluster.open("a").await, cluster.open("b").await);
+    let workspace = join(&a, "anna@example.org").await;
+    let export = b.config.export_dir().join("people.ndjson");
+    fs::write(&export, "{\"address\":\"anna@example.org\"}\n{\"address\":\"boris@example.org\"}\n").expect("written");
+    let correction = Correction { set: Vec::new(), address: Some("anna.new@example.org".to_owned()) };
+    correct(&a, &Actor::operator(workspace.id), "anna@example.org", &correction).await.expect("corrected");
+
+    machine_reconciliation::run(&b).await.expect("copied");
+
+    assert_eq!(fs::read_to_string(&export).expect("read"), "{\"address\":\"boris@example.org\"}\n");
+    assert!(!physical_erasure::is_pending(&b), "the bytes in the database are the business of the other machine");
+    // Once: a later export may name whoever has the address then.
+    fs::write(&export, "{\"address\":\"anna@example.org\"}\n").expect("written");
+    machine_reconciliation::run(&b).await.expect("nothing is new");
+    assert!(fs::read_to_string(&export).expect("read").contains("anna"));
+    a.db.close().await;
+    b.db.close().await;
+    remove(&cluster.name).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn machine_that_never_sent_finds_a_database_that_was_put_back() {
+    let Some(cluster) = Cluster::new().await else { return };
+    let a = cluster.open("a").await;
+    let workspace = join(&a, "anna@example.org").await;
+    cluster.open("b").await.db.close().await;
+    a.db.close().await;
+    cluster.dump().await;
+    let a = cluster.open("a").await;
+    erase(&a, &workspace, "anna@example.org").await;
+    a.db.close().await;
+    cluster.restore().await;
+
+    let b = cluster.open("b").await;
+
+    assert_eq!(refusal(&b).await.as_deref(), Some("restore-awaited"));
+    let a = cluster.open("a").await;
+    assert!(!exists(&a, &workspace, "anna@example.org").await, "repeated by the machine that knows");
+    machine_reconciliation::run(&b).await.expect("reported");
+    assert_eq!(refusal(&b).await, None);
+    b.db.close().await;
+    let b = cluster.open("b").await;
+    assert_eq!(refusal(&b).await, None, "found once");
     a.db.close().await;
     b.db.close().await;
     remove(&cluster.name).await;

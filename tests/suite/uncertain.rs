@@ -232,6 +232,9 @@ both!(a_log_settles_only_the_deliveries_it_names, |fixture| {
     let number = |key: &str| settled[key].as_i64().unwrap_or(-1);
     assert_eq!((number("accepted"), number("rejected"), number("missing")), (1, 1, 2));
     assert_eq!((number("resent"), number("uncertain")), (0, 2));
+    let bounced =
+        crate::canary::number(fixture, "select count(*) from hard_bounce where status = '5.1.1' and applied = 1").await;
+    assert_eq!(bounced, 1, "a mailbox that does not exist is not mailed again");
     assert_eq!(states(fixture).await, [("accepted", 3), ("rejected", 1), ("uncertain", 2)].into());
 
     let words = ["uncertain", "settle", "--resend-missing", "--from-maillog", &log, &early];

@@ -81,6 +81,8 @@ pub struct Resolution {
     pub accepted: bool,
     /// The log's text; erased with the contact.
     pub reply: String,
+    /// The enhanced status code (RFC 3463) of a bounce; empty if there is none.
+    pub code: String,
 }
 
 /// The uncertain deliveries, oldest first.

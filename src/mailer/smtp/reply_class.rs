@@ -90,6 +90,15 @@ pub fn class(reply: &Reply, to: RepliedTo) -> Class {
     }
 }
 
+/// Whether an enhanced status code such as `5.1.1` says that the mailbox or its domain does not exist.
+pub fn names_no_mailbox(code: &str) -> bool {
+    let mut numbers = code.split('.').map(|number| number.parse::<u16>().ok());
+    match (numbers.next().flatten(), numbers.next().flatten(), numbers.next().flatten(), numbers.next()) {
+        (Some(5), Some(subject), Some(detail), None) => by_enhanced_code(subject, detail) == Class::NoMailbox,
+        _ => false,
+    }
+}
+
 /// The class of an enhanced status code (RFC 3463; registry of RFC 5248).
 fn by_enhanced_code(subject: u16, detail: u16) -> Class {
     match (subject, detail) {

@@ -1,0 +1,71 @@
+//! The file `database` of a data folder: the PostgreSQL database as this machine saw it last. A database that was put back
+//! from a dump or from a copy of its files differs from it, also for a machine that has never sent.
+
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+
+use super::restore_guard;
+use crate::infra::atomic_file::AtomicFile;
+use crate::infra::db::DatabaseIdentity;
+use crate::infra::error::{Error, Result};
+use crate::infra::id::Id;
+use crate::infra::installation::Installation;
+
+/// The file is written again when the WAL has grown by this many bytes, so that an idle machine writes nothing.
+const STEP: i64 = 16 << 20;
+
+/// Whether the database is another copy than the one this machine saw last, and no other machine has noticed it. False for a
+/// machine that sees it for the first time, also after a move to it.
+pub(super) async fn is_unnoticed_copy(installation: &Installation) -> Result<bool> {
+    let Some(now) = installation.db.identity().await? else { return Ok(false) };
+    let Some(seen) = read(installation)? else { return Ok(false) };
+    if (seen.database, seen.table) == (now.database, now.table) {
+        return Ok(now.position < seen.position);
+    }
+    Ok(!restore_guard::is_copy_known(&mut *installation.db.read().await?, key_of(now)).await?)
+}
+
+/// The key of this copy of the database among the machines; `None` on SQLite.
+pub(super) async fn key(installation: &Installation) -> Result<Option<Id>> {
+    Ok(installation.db.identity().await?.map(key_of))
+}
+
+/// Negative, so that it is the id of no data folder.
+fn key_of(identity: DatabaseIdentity) -> Id {
+    -((identity.database << 32 | identity.table) & i64::MAX)
+}
+
+/// Remembers the database as it is now.
+pub(super) async fn remember(installation: &Installation) -> Result<()> {
+    let Some(now) = installation.db.identity().await? else { return Ok(()) };
+    let seen = read(installation)?;
+    let is_same = |seen: DatabaseIdentity| {
+        (seen.database, seen.table) == (now.database, now.table)
+            && (seen.position..seen.position + STEP).contains(&now.position)
+    };
+    if seen.is_some_and(is_same) {
+        return Ok(());
+    }
+    let (path, location) = (path(installation), installation.config.store_location()?.redacted());
+    let write = || {
+        let mut file = AtomicFile::create(&path)?;
+        writeln!(file, "{} {} {} {location}", now.database, now.table, now.position)?;
+        file.persist()
+    };
+    write().map_err(Error::io(path.display()))
+}
+
+/// What the file says about the database at the present location.
+fn read(installation: &Installation) -> Result<Option<DatabaseIdentity>> {
+    let text = fs::read_to_string(path(installation)).unwrap_or_default();
+    let location = installation.config.store_location()?.redacted();
+    let mut words = text.trim_end().splitn(4, ' ');
+    let mut number = || words.next().and_then(|word| word.parse().ok());
+    let (Some(database), Some(table), Some(position)) = (number(), number(), number()) else { return Ok(None) };
+    Ok((words.next() == Some(&*location)).then_some(DatabaseIdentity { database, table, position }))
+}
+
+fn path(installation: &Installation) -> PathBuf {
+    installation.config.data.join("database")
+}
