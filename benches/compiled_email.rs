@@ -65,6 +65,7 @@ fn composer(installation: &Installation, opening: &str) -> Composer {
             public_url: "https://news.example.org".to_owned(),
             fields: ["first_name", "city", "vip"].map(str::to_owned).to_vec(),
             list_name: "News".to_owned(),
+            today: "2026-11-21".to_owned(),
         },
         from: Sender { name: "Shop".to_owned(), address: "news@example.org".to_owned() },
         relay: None,

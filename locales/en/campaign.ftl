@@ -117,3 +117,7 @@ campaign-replaced = The file of the campaign “{ $name }” for the list “{ $
     [none] .
    *[other] ; it still starts at { $at }.
 } Next: sendoff campaign preflight { $name }
+preflight-tracking = { $tracking ->
+    [individual] Opens and clicks of each recipient are measured (tracking = "individual").
+   *[none] Opens and clicks are not measured (tracking = "none"). To measure them, write tracking = "individual" in the file.
+}

@@ -81,7 +81,7 @@ lint-address = The email has no postal address, which many laws require. Set it:
 lint-preheader = The email has no preheader: mail programs will show its first words instead.
 lint-subject-empty = The subject is empty for some recipients. Give its tags a default.
 lint-subject-long = The subject has { $length } characters; no mail program shows more than { $limit }.
-lint-heavy = The HTML has { $size } kB. Gmail clips messages near 102 kB, and the footer with them.
+lint-heavy = The HTML has { $size } kB, { $encoded } kB as it is sent. Gmail clips messages near 102 kB, and the footer with them. Google does not say which of the two it counts; the larger one decides here (docs/emails.md, Size).
 lint-alt = { $count ->
     [one] One image has no alternative text.
    *[other] { $count } images have no alternative text.
@@ -128,6 +128,23 @@ list-item = {"\u000A"}✗ { $text }
 brand-tag = “{ $tag }” is a tag, and the brand is the same for all recipients. Write the text itself.
 tag-foreign = { tag-place }: “{ $tag }” is a tag of another tool. Here it is written { $ours }
 lint-foreign-tag = { tag-part }, line { $line }: “{ $tag }” looks like a tag of another tool ({ $tool }) and will be printed as it is. Here it is written { $ours }
+link-foreign-tag = Line { $line }: “{ $tag }” in the link “{ $link }” is a tag of another tool. Here it is written { $ours }
 link-host-other = The link “{ $link }” leads to a host that link-hosts does not name.
 change-link-variable = { change-place }the link “{ $what }” is not measured, because it prints a variable{ change-times }. Links that print fields are measured.
 lint-link-words = The words of a link are “{ $words }”, but it leads to { $host }. Spam filters and mail programs take that for phishing. Give the link other words, or set tracking = "none" if it leads elsewhere only because it is measured.
+markdown-condition-table = Line { $line }: this condition begins among the rows of a table and ends after it. End it before the table ends, or put it around the whole table.
+tag-for-open = { tag-place }: this `for` has no `endfor`.
+tag-no-for = { tag-place }: “{ $word }” has no `for` before it.
+tag-loops = { tag-place }: more than { $limit } loops inside each other.
+
+# Dates, numbers and money in emails: words are separated by spaces; _ in the separator of thousands is a no-break space.
+email-months = January February March April May June July August September October November December
+email-months-alone = January February March April May June July August September October November December
+email-months-short = Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec
+email-weekdays = Monday Tuesday Wednesday Thursday Friday Saturday Sunday
+email-weekdays-short = Mon Tue Wed Thu Fri Sat Sun
+email-decimal = .
+email-group = ,
+# Where the sign of a currency stands: before or after the amount.
+email-money = before
+email-date-long = F j, Y

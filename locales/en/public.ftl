@@ -132,3 +132,22 @@ invited-title = You get { $list } again
 invited-text = Thank you. Every email has a link to unsubscribe.
 invitation-expired-title = This link is no longer valid
 invitation-expired-text = The invitation has expired or was withdrawn. Write to the sender if you want to subscribe again.
+
+# What usual fields are called on the pages of recipients.
+field-first-name = First name
+field-last-name = Last name
+field-middle-name = Middle name
+field-full-name = Full name
+field-phone = Phone
+field-city = City
+field-region = Region
+field-country = Country
+field-address = Address
+field-postcode = Postcode
+field-birthday = Date of birth
+field-age = Age
+field-gender = Gender
+field-company = Company
+field-job = Position
+field-language = Language
+field-zone = Time zone

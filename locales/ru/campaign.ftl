@@ -115,3 +115,7 @@ campaign-replaced = Файл рассылки «{ $name }» для списка 
     [none] .
    *[other] ; начало прежнее: { $at }.
 } Дальше: sendoff campaign preflight { $name }
+preflight-tracking = { $tracking ->
+    [individual] Открытия и переходы каждого получателя измеряются (tracking = "individual").
+   *[none] Открытия и переходы не измеряются (tracking = "none"). Чтобы измерять, напишите в файле tracking = "individual".
+}

@@ -136,3 +136,22 @@ invited-title = Вы снова получаете { $list }
 invited-text = Спасибо. В каждом письме есть ссылка, чтобы отписаться.
 invitation-expired-title = Ссылка больше не действует
 invitation-expired-text = Срок приглашения прошёл, или оно отменено. Если хотите подписаться снова, напишите отправителю.
+
+# Как на страницах получателей называются обычные поля.
+field-first-name = Имя
+field-last-name = Фамилия
+field-middle-name = Отчество
+field-full-name = Имя и фамилия
+field-phone = Телефон
+field-city = Город
+field-region = Регион
+field-country = Страна
+field-address = Адрес
+field-postcode = Почтовый индекс
+field-birthday = Дата рождения
+field-age = Возраст
+field-gender = Пол
+field-company = Компания
+field-job = Должность
+field-language = Язык
+field-zone = Часовой пояс

@@ -73,6 +73,7 @@ const RESERVED: &[&str] = &[
     "endfor",
     "loop",
     "brand",
+    "today",
     "sendoff",
 ];
 

@@ -2,12 +2,13 @@
 //! whole campaign, so that it can be compared and kept in version control.
 
 use super::front_matter::{FrontMatter, split};
+use super::mistakes;
 use super::schedule::{Schedule, ScheduleText};
 pub use super::sender::Sender;
 use super::uncertain_policy::UncertainPolicy;
 use crate::audience::address::is_hidden;
 use crate::content::email::{EmailSource, Format, Layout, Tracking};
-use crate::infra::error::{Message, Result};
+use crate::infra::error::{Error, Message, Result};
 use crate::infra::i18n::Lang;
 
 /// A parsed campaign file.
@@ -35,6 +36,15 @@ pub struct CampaignFile {
     pub language: Option<Lang>,
 }
 
+/// The mistakes of the settings of a file, and its email as far as it could be read.
+#[derive(Debug)]
+pub struct FileMistakes {
+    /// The mistakes; at least one.
+    pub problems: Vec<Message>,
+    /// The email; `None` if there are no settings.
+    pub draft: Option<EmailSource>,
+}
+
 /// Maximum length of a campaign file in bytes. Mail programs clip a message long before.
 pub const MAX_BYTES: usize = 1 << 20;
 
@@ -44,27 +54,38 @@ impl CampaignFile {
     /// # Errors
     /// Invalid, with the line where a setting is wrong.
     pub fn parse(text: &str, format: Format) -> Result<Self> {
+        Self::parse_all(text, format).map_err(|mistakes| mistakes::combined(mistakes.problems))
+    }
+
+    /// The same; with mistakes, what could be read of the email is returned as well.
+    ///
+    /// # Errors
+    /// The mistakes of the settings.
+    pub fn parse_all(text: &str, format: Format) -> Result<Self, FileMistakes> {
+        let unreadable = |error: Error| FileMistakes { problems: vec![error.message()], draft: None };
         if text.len() > MAX_BYTES {
-            return Err(Message::new("campaign-file-long").invalid());
+            return Err(unreadable(Message::new("campaign-file-long").invalid()));
         }
         if text.contains('\0') {
-            return Err(Message::new("campaign-file-binary").invalid());
+            return Err(unreadable(Message::new("campaign-file-binary").invalid()));
         }
         let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n").replace('\r', "\n");
-        let (settings, body) = split(&text)?;
-        let mut front = FrontMatter::parse(&settings)?;
-        let name = front.needed("name").trim().to_owned();
-        if front.has("name") && (name.is_empty() || name.chars().count() > 100 || name.chars().any(is_hidden)) {
+        let (settings, body) = split(&text).map_err(unreadable)?;
+        let mut front = FrontMatter::parse(&settings).map_err(unreadable)?;
+        let name = front.needed("name").map(|name| name.trim().to_owned());
+        let is_wrong = |name: &String| name.is_empty() || name.chars().count() > 100 || name.chars().any(is_hidden);
+        if name.as_ref().is_some_and(is_wrong) {
             front.refuse("name", Message::new("campaign-name"));
         }
-        let list = front.needed("list");
+        let name = name.unwrap_or_default();
+        let list = front.needed("list").unwrap_or_default();
         let segment = front.text("segment").filter(|segment| !segment.trim().is_empty());
-        let from = front.needed("from");
-        let from = if from.is_empty() { None } else { front.check(Sender::parse_setting("from", &from)) };
+        let from = front.needed("from").map(|text| Sender::parse_setting("from", &text));
+        let from = from.and_then(|parsed| front.check(parsed));
         let reply_to = front.text("reply-to").map(|text| Sender::parse_setting("reply-to", &text));
         let reply_to = reply_to.and_then(|parsed| front.check(parsed));
         let relay = front.text("relay").filter(|relay| !relay.trim().is_empty());
-        let subject = front.needed("subject");
+        let subject = front.needed("subject").unwrap_or_default();
         let preheader = front.text("preheader").unwrap_or_default();
         let layout = front.word("layout", "plain").unwrap_or(Layout::Plain);
         let tracking = front.word("tracking", "none").unwrap_or(Tracking::None);
@@ -83,11 +104,11 @@ impl CampaignFile {
             late: front.text("late"),
         };
         let schedule = front.check(Schedule::parse(times).map_err(|error| error.message()));
-        front.finish()?;
-        let (Some(from), Some(schedule)) = (from, schedule) else {
-            return Err(Message::new("campaign-key-missing").with("key", "from").invalid());
-        };
         let draft = EmailSource { subject, preheader, layout, format, body, tracking, links };
+        let problems = front.finish();
+        let (Some(from), Some(schedule), true) = (from, schedule, problems.is_empty()) else {
+            return Err(FileMistakes { problems, draft: Some(draft) });
+        };
         Ok(Self { name, list, segment, from, relay, reply_to, draft, schedule, uncertain_policy, language })
     }
 }
@@ -144,6 +165,7 @@ mod tests {
 
         assert_eq!(arg(&refusal(&FILE.replace("subject = \"Осень\"\n", "")), "key"), "subject");
         assert_eq!(refusal("# Привет").key, "campaign-front");
+        assert_eq!(refusal(&FILE.replace("Магазин <news@example.org>", "")).key, "campaign-sender");
         assert_eq!(refusal(&FILE.replace("news@example.org", "nobody")).key, "campaign-sender");
         assert_eq!(arg(&refusal(&FILE.replace("\"Осень\"", "Осень")), "line"), "5");
         assert_eq!(refusal(&FILE.replace("+++\n#", "layout = \"fancy\"\n+++\n#")).key, "unknown-word");

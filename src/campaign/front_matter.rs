@@ -70,18 +70,13 @@ impl<'t> FrontMatter<'t> {
         }
     }
 
-    /// A setting that is a text and must be there; empty with a mistake.
-    pub fn needed(&mut self, key: &'static str) -> String {
+    /// A setting that is a text and must be there; `None` with a mistake.
+    pub fn needed(&mut self, key: &'static str) -> Option<String> {
         let is_misspelt = self.problems.iter().any(|problem| problem.text("near") == key);
         if !self.table.contains_key(key) && !is_misspelt {
             self.problems.push(Message::new("campaign-key-missing").with("key", key));
         }
-        self.text(key).unwrap_or_default()
-    }
-
-    /// True unless a mistake about this setting was found.
-    pub fn has(&self, key: &str) -> bool {
-        self.problems.iter().all(|problem| problem.text("key") != key)
+        self.text(key)
     }
 
     /// A setting that is one of a few words.
@@ -186,20 +181,8 @@ impl<'t> FrontMatter<'t> {
     }
 
     /// The mistakes.
-    ///
-    /// # Errors
-    /// Invalid if there is any.
-    pub fn finish(mut self) -> Result<()> {
-        match self.problems.len() {
-            0 => Ok(()),
-            1 => Err(self.problems.remove(0).invalid()),
-            count => {
-                let items =
-                    self.problems.into_iter().map(|problem| Message::new("list-item").with_message("text", problem));
-                let list = Message::new("campaign-problems").with("count", count);
-                Err(list.with_list("problems", items.collect()).invalid())
-            }
-        }
+    pub fn finish(self) -> Vec<Message> {
+        self.problems
     }
 
     /// The line on which a setting stands.

@@ -5,11 +5,14 @@ use serde::{Deserialize, Serialize};
 
 use super::file::Sender;
 use super::model::{Campaign, content};
+use super::zoned_time;
 use crate::audience::{field, list, workspace};
 use crate::content::brand;
 use crate::content::email::{EmailContext, EmailSource};
+use crate::infra::clock::Millis;
 use crate::infra::db::Conn;
 use crate::infra::error::{Message, Result};
+use crate::infra::i18n::Lang;
 use crate::infra::id::Id;
 use crate::infra::setting::{self, Setting};
 
@@ -38,18 +41,14 @@ pub struct FrozenContent {
 }
 
 /// What a campaign would be made from if it were launched now.
-pub async fn current(conn: &mut Conn, campaign: &Campaign) -> Result<FrozenContent> {
+pub async fn current(conn: &mut Conn, campaign: &Campaign, now: Millis) -> Result<FrozenContent> {
     let file = content::read_file(conn, campaign.id).await?;
     let list = list::get(conn, campaign.list).await?.ok_or_else(|| Message::new("campaign-list-gone").internal())?;
-    let language = setting::get(conn, Setting::Language).await?;
     Ok(FrozenContent {
         draft: file.draft,
         frame: EmailContext {
-            brand: brand::get(conn, campaign.workspace).await?,
-            lang: file.language.map_or_else(|| language.parse(), Ok)?,
-            public_url: setting::get(conn, Setting::PublicUrl).await?,
-            fields: field::all(conn, campaign.workspace).await?.into_iter().map(|field| field.name).collect(),
-            list_name: list.name,
+            today: today(campaign, now),
+            ..email_context(conn, campaign.workspace, list.name, file.language).await?
         },
         from: file.from,
         relay: file.relay,
@@ -59,6 +58,34 @@ pub async fn current(conn: &mut Conn, campaign: &Campaign) -> Result<FrozenConte
         campaign: campaign.id,
         mailbox: setting::get(conn, Setting::UnsubscribeMailbox).await?,
     })
+}
+
+/// What surrounds an email of a workspace now.
+pub async fn email_context(
+    conn: &mut Conn,
+    workspace: Id,
+    list_name: String,
+    language: Option<Lang>,
+) -> Result<EmailContext> {
+    let lang = match language {
+        Some(lang) => lang,
+        None => setting::get(conn, Setting::Language).await?.parse()?,
+    };
+    Ok(EmailContext {
+        brand: brand::get(conn, workspace).await?,
+        lang,
+        public_url: setting::get(conn, Setting::PublicUrl).await?,
+        fields: field::all(conn, workspace).await?.into_iter().map(|field| field.name).collect(),
+        list_name,
+        today: String::new(),
+    })
+}
+
+/// The day in the zone of a campaign.
+fn today(campaign: &Campaign, now: Millis) -> String {
+    let zone = zoned_time::time_zone(campaign.zone()).unwrap_or(jiff::tz::TimeZone::UTC);
+    let at = jiff::Timestamp::from_millisecond(now).unwrap_or_default();
+    at.to_zoned(zone).date().to_string()
 }
 
 /// What a launched campaign is made from.

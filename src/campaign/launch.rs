@@ -39,19 +39,19 @@ pub async fn start(installation: &Installation, campaign: &Campaign) -> Result<O
             return Err(Message::new("campaign-list-gone").conflict());
         }
         let size: i64 = subscription::count(&mut conn, campaign.list).await?.iter().map(|(_, count)| count).sum();
-        let content = frozen_content::current(&mut conn, campaign).await?;
+        let content = frozen_content::current(&mut conn, campaign, installation.clock.now()).await?;
         let source = content::read_source(&mut conn, campaign.id).await?;
         let file = source.parse()?;
         (source, content, file, audience::segment_condition(&mut conn, campaign).await?, size)
     };
-    let frozen = content.to_json(campaign)?;
+    let (frozen, language) = (content.to_json(campaign)?, content.frame.lang);
     let links = links(&Composer::compile(installation, content)?);
     let now = installation.clock.now();
     let schedule = file.schedule;
     let until = until(campaign, &schedule, now)?;
     let first = installation.ids.reserve_many(size + KEY_MARGIN).await?;
     let mut tx = installation.db.write().await?;
-    if !transition::set_running(&mut tx, campaign, &frozen, now).await? {
+    if !transition::set_running(&mut tx, campaign, &frozen, language, now).await? {
         return Ok(None);
     }
     // The row is locked now.

@@ -16,6 +16,7 @@ pub mod launch;
 pub mod launch_count;
 pub mod lifecycle;
 pub mod link;
+pub mod mistakes;
 pub mod model;
 pub mod preflight;
 pub mod rate_limit;

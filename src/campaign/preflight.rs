@@ -12,10 +12,11 @@ use url::{Host, Url};
 use super::composer::Composer;
 use super::delivery::Recipient;
 use super::model::Campaign;
-use super::{audience, frozen_content, recipient_time};
+use super::{audience, frozen_content, mistakes, recipient_time};
 use crate::audience::address::Address;
 use crate::audience::segment::Expression;
 use crate::audience::subscription;
+use crate::content::email::Tracking;
 use crate::content::lint;
 use crate::content::mime::message::RenderedEmail;
 use crate::infra::db::{Conn, Query};
@@ -47,6 +48,8 @@ pub struct Preflight {
     pub from: Option<Address>,
     /// Relay that the campaign names.
     pub relay: Option<String>,
+    /// What is measured.
+    pub tracking: Option<Tracking>,
     /// What should be looked at.
     pub warnings: Vec<Message>,
     /// What must be fixed before the start.
@@ -86,13 +89,25 @@ pub async fn check(
 ) -> Result<Preflight> {
     let (content, condition) = {
         let mut conn = installation.db.read().await?;
-        (frozen_content::current(&mut conn, campaign).await?, audience::segment_condition(&mut conn, campaign).await?)
+        let content = frozen_content::current(&mut conn, campaign, installation.clock.now()).await?;
+        (content, audience::segment_condition(&mut conn, campaign).await?)
     };
-    let composer = Composer::compile(installation, content)?;
+    let tracking = content.draft.tracking;
+    let composer = Composer::compile(installation, content);
     let condition = condition.as_ref();
     let recipients = count(installation, campaign, condition).await?;
-    let (from, relay) = (Some(composer.from().clone()), composer.relay().map(str::to_owned));
-    let mut preflight = Preflight { recipients, from, relay, ..Preflight::default() };
+    let mut preflight = Preflight { recipients, tracking: Some(tracking), ..Preflight::default() };
+    let composer = match composer {
+        Ok(composer) => composer,
+        // An email that does not compile any more, as after a field was removed.
+        Err(error) if error.is_user_error() => {
+            preflight.problems = mistakes::each(error.message());
+            return Ok(preflight);
+        }
+        Err(error) => return Err(error),
+    };
+    preflight.from = Some(composer.from().clone());
+    preflight.relay = composer.relay().map(str::to_owned);
     let now = installation.clock.now();
     {
         let mut conn = installation.db.read().await?;

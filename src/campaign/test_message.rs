@@ -51,7 +51,7 @@ pub async fn compose(
         (None, Some(unknown)) => return Err(Message::new("contact-unknown").with("address", unknown).not_found()),
         (None, None) => invented_values(&field::all(&mut conn, campaign.workspace).await?),
     };
-    let mut frozen = frozen_content::current(&mut conn, campaign).await?;
+    let mut frozen = frozen_content::current(&mut conn, campaign, installation.clock.now()).await?;
     frozen.draft.tracking = Tracking::None;
     frozen.draft.subject.insert_str(0, "[Test] ");
     let composer = Composer::compile(installation, frozen)?;

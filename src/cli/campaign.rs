@@ -218,6 +218,7 @@ fn preflight_text(found: &PreflightView, lang: Lang) -> String {
         lines.extend(text.map(|line| format!("    │ {line}")));
     }
     lines.push(String::new());
+    lines.push(format!("  {}", lang.translate(&Message::new("preflight-tracking").with("tracking", found.tracking))));
     lines.extend(found.warnings.iter().map(|message| format!("  ! {}", lang.translate(message))));
     lines.extend(found.problems.iter().map(|message| format!("  ✗ {}", lang.translate(message))));
     let verdict = if found.ready { "preflight-ready" } else { "preflight-not-ready" };

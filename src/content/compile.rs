@@ -85,7 +85,7 @@ impl CompiledEmail {
             }
         };
 
-        let mut templates = Templates::new();
+        let mut templates = Templates::for_language(context.lang);
         let mut add = |part: EmailPart, name: String, source: String| {
             let unreadable = |_| Message::new("template-unreadable").with("part", part).invalid();
             templates.add(name, source).map_err(unreadable)
@@ -103,6 +103,7 @@ impl CompiledEmail {
             fields: context.fields.iter().filter(|field| used_names.contains(*field)).cloned().collect(),
             brand: Arc::new(context.brand.clone()),
             public_url: context.public_url.trim_end_matches('/').to_owned(),
+            today: context.today.clone(),
             tracking: source.tracking,
             link_settings: source.links.clone(),
             placeholder_secret: Signer::new(&Keyring::ephemeral())
@@ -277,6 +278,7 @@ impl<'a> Compiler<'a> {
                     refuse(exceeded, at)
                 })?;
                 markdown::to_html(body, &self.placeholders)
+                    .map_err(|found| Message::new("markdown-condition-table").with("line", found.line).invalid())?
             }
             Format::Html => body.to_owned(),
         };
@@ -298,6 +300,10 @@ impl<'a> Compiler<'a> {
         let LinkNumbering { links, refused, .. } = numbering;
         let lower = self.source.body.to_ascii_lowercase();
         for (message, shown) in refused {
+            let foreign = foreign_tag::find(&shown, &self.context.fields).into_iter().next();
+            let message = foreign.map_or(message, |tag| {
+                Message::new("link-foreign-tag").with("link", &shown).with("tag", tag.text).with("ours", tag.ours)
+            });
             self.problems.push(message.with("line", line_of(&lower, &shown).unwrap_or(1)));
         }
         let text = to_text::to_text(&nodes, &self.placeholders);

@@ -65,6 +65,9 @@ pub struct EmailContext {
     pub fields: Vec<String>,
     /// The name of the list that the email goes to.
     pub list_name: String,
+    /// `{{ today }}`: the day of the launch in the zone of the campaign, `YYYY-MM-DD`.
+    #[serde(default)]
+    pub today: String,
 }
 
 /// Serialises an enum as its text.

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use regex_lite::Regex;
 
-use self::dictionary::{is_known, meaning, spelling};
+use self::dictionary::{is_known, is_ordinary, meaning, spelling};
 use crate::content::template::lexer::{SourcePiece, split};
 
 /// A tag of another tool.
@@ -145,7 +145,12 @@ fn is_tag(text: &str, at: std::ops::Range<usize>, name: &str, spelling: &Spellin
     };
     match spelling.rule {
         Rule::Known => {
-            !is_word(before) && before != Some('-') && !is_word(after) && after != Some('-') && is_known(name, fields)
+            !is_word(before)
+                && before != Some('-')
+                && !is_word(after)
+                && after != Some('-')
+                && is_known(name, fields)
+                && !is_ordinary(name)
         }
         Rule::Bracket => {
             !is_word(before)
@@ -177,7 +182,7 @@ fn is_bracket_tag(name: &str, fields: &[String]) -> bool {
     let lower = name.trim().to_lowercase();
     lower.contains("fallback=")
         || PREFIXES.iter().any(|prefix| lower.starts_with(prefix))
-        || is_known(lower.split(['|', ',']).next().unwrap_or_default(), fields)
+        || (!is_ordinary(name.trim()) && is_known(lower.split(['|', ',']).next().unwrap_or_default(), fields))
 }
 
 /// The spelling here of a name of another tool.
@@ -276,6 +281,9 @@ mod tests {
             ("{contactfield=firstname}", "{contactfield=firstname}", "{{ first_name }}"),
             ("{unsubscribe_url}", "{unsubscribe_url}", "{{ unsubscribe_url }}"),
             ("Hi {first_name}.", "{first_name}", "{{ first_name }}"),
+            ("{SUBSCRIBER_FIRST_NAME}", "{SUBSCRIBER_FIRST_NAME}", "{{ first_name }}"),
+            ("{!firstname}", "{!firstname}", "{{ first_name }}"),
+            ("$[FNAME|Customer]$", "$[FNAME|Customer]$", "{{ first_name }}"),
             ("{$name}", "{$name}", "{{ first_name }}"),
             ("{FirstName}", "{FirstName}", "{{ first_name }}"),
             ("{bonusPoints}", "{bonusPoints}", "{{ bonus_points }}"),
@@ -316,6 +324,7 @@ mod tests {
             "{{ city }} {% if city %}{% endif %}",
             "# Title ## x ##",
             "$5 {5} {x}",
+            "mobile -first- design, [last] year, [archive]",
             "<!--[if mso]><table><![endif]-->",
             "{ \"a\": 1 }",
             "12::30::45",

@@ -9,12 +9,13 @@ use super::compiled_email::CompiledEmail;
 use super::email::{EmailContext, EmailSource};
 use super::foreign_tag;
 use super::html::node::{self, Node, attr};
-use super::mime::message::RenderedEmail;
+use super::mime::message::{self, RenderedEmail};
 use super::template::error::EmailPart;
 use crate::infra::error::Message;
 
-/// Bytes of HTML. Gmail clips a message near 102 kB, and the footer with it.
-const MAX_HTML: usize = 90_000;
+/// Bytes of HTML, decoded or as it is sent, whichever is more. Gmail clips a message near 102 kB, and the footer with it.
+/// Google publishes no rule; tests disagree on what is counted (docs/emails.md, Size).
+const MAX_HTML: usize = 100_000;
 /// Tags of other tools that are named.
 const MAX_FOREIGN_TAGS: usize = 20;
 /// Links with misleading words that are named.
@@ -43,8 +44,10 @@ pub fn check(
     if length > MAX_SUBJECT {
         found.push(Message::new("lint-subject-long").with("length", length).with("limit", MAX_SUBJECT));
     }
-    if sample.html.len() > MAX_HTML {
-        found.push(Message::new("lint-heavy").with("size", sample.html.len().div_ceil(1_000)));
+    let (size, encoded) = (sample.html.len(), message::encoded_html_length(sample));
+    if size.max(encoded) > MAX_HTML {
+        let kilobytes = |bytes: usize| bytes.div_ceil(1_000);
+        found.push(Message::new("lint-heavy").with("size", kilobytes(size)).with("encoded", kilobytes(encoded)));
     }
     found.extend(image_warnings(&node::parse(&sample.html)));
     found.extend(empty_links(&node::parse(&sample.html)));

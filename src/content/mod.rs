@@ -17,3 +17,5 @@ pub mod mime;
 pub mod mime_template;
 pub mod renderer;
 mod template;
+
+pub use self::template::filter::Locale;

@@ -63,6 +63,8 @@ pub struct EmailRenderer {
     pub(super) fields: Vec<String>,
     pub(super) brand: Arc<Brand>,
     pub(super) public_url: String,
+    /// The day of the launch, `YYYY-MM-DD`.
+    pub(super) today: String,
     pub(super) tracking: Tracking,
     /// What is set for all links.
     pub(super) link_settings: LinkSettings,
@@ -125,6 +127,7 @@ impl EmailRenderer {
             values: data.values.iter().filter_map(|(name, value)| Some((name.clone(), field_value(value)?))).collect(),
             address: data.address.to_owned(),
             brand: self.brand.clone(),
+            today: self.today.clone(),
             pages: if needs_pages { pages() } else { PageUrls::default() },
             headers: OnceLock::new(),
             links: OnceLock::new(),

@@ -16,15 +16,20 @@ use crate::audience::{list, segment};
 use crate::campaign::composer::Composer;
 use crate::campaign::deadline;
 use crate::campaign::delivery;
-use crate::campaign::file::{self, CampaignFile};
+use crate::campaign::file::{self, CampaignFile, FileMistakes};
+use crate::campaign::frozen_content;
 use crate::campaign::lifecycle;
+use crate::campaign::mistakes;
 use crate::campaign::model::transition;
 use crate::campaign::model::{self, NewCampaign, State};
 use crate::campaign::{launch, test_message};
-use crate::content::email::Format;
+use crate::content::compiled_email::CompiledEmail;
+use crate::content::email::{EmailSource, Format};
 use crate::content::lint;
 use crate::infra::clock::Millis;
+use crate::infra::db::Conn;
 use crate::infra::error::{Error, Message, Result};
+use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 use crate::mailer::{relay, relay_selection, test_send};
 use crate::report::progress::RateEstimator;
@@ -120,12 +125,30 @@ pub struct Started {
 pub async fn add(installation: &Installation, actor: &Actor, source: &Source) -> Result<Added> {
     let permit = actor.permit(Action::AddCampaign)?;
     let now = installation.clock.now();
-    let file = CampaignFile::parse(&source.text, source.format)?;
+    let parsed = CampaignFile::parse_all(&source.text, source.format);
     let mut tx = installation.db.write().await?;
-    let list = list::need_open(&mut tx, permit.workspace, &file.list).await?;
+    let file = match parsed {
+        Ok(file) => file,
+        Err(FileMistakes { problems, draft }) => {
+            return Err(mistakes::combined(with_email_mistakes(&mut tx, permit.workspace, problems, draft).await?));
+        }
+    };
+    let list = list::need_open(&mut tx, permit.workspace, &file.list).await;
     let segment = match &file.segment {
-        Some(name) => Some(segment::need(&mut tx, permit.workspace, name).await?.id),
-        None => None,
+        Some(name) => segment::need(&mut tx, permit.workspace, name).await.map(|segment| Some(segment.id)),
+        None => Ok(None),
+    };
+    let (list, segment) = match (list, segment) {
+        (Ok(list), Ok(segment)) => (list, segment),
+        (list, segment) => {
+            let mut errors: Vec<Error> = list.err().into_iter().chain(segment.err()).collect();
+            if let Some(at) = errors.iter().position(|error| !error.is_user_error()) {
+                return Err(errors.swap_remove(at));
+            }
+            let problems = errors.iter().map(Error::message).collect();
+            let problems = with_email_mistakes(&mut tx, permit.workspace, problems, Some(file.draft)).await?;
+            return Err(if problems.len() == 1 { errors.remove(0) } else { mistakes::combined(problems) });
+        }
     };
     let new = NewCampaign {
         id: installation.ids.next()?,
@@ -137,7 +160,7 @@ pub async fn add(installation: &Installation, actor: &Actor, source: &Source) ->
     };
     let id = model::save_draft(&mut tx, permit.workspace, &new, now).await?;
     let campaign = model::find(&mut tx, id).await?.ok_or_else(|| Message::new("campaign-gone").internal())?;
-    let composer = Composer::compile(installation, launch::current_content(&mut tx, &campaign).await?)?;
+    let composer = Composer::compile(installation, launch::current_content(&mut tx, &campaign, now).await?)?;
     tx.commit().await?;
     permit.audit(id);
     Ok(Added {
@@ -149,6 +172,23 @@ pub async fn add(installation: &Installation, actor: &Actor, source: &Source) ->
         links: composer.email().links().len(),
         warnings: lint::source_warnings(&composer.content().draft, &composer.content().frame, composer.email()),
     })
+}
+
+/// The mistakes of the settings and those of the email.
+async fn with_email_mistakes(
+    conn: &mut Conn,
+    workspace: Id,
+    mut problems: Vec<Message>,
+    draft: Option<EmailSource>,
+) -> Result<Vec<Message>> {
+    // A missing subject is a mistake of the settings already.
+    if let Some(draft) = draft.filter(|draft| !draft.subject.trim().is_empty()) {
+        let context = frozen_content::email_context(conn, workspace, String::new(), None).await?;
+        if let Err(error) = CompiledEmail::compile(&draft, &context) {
+            problems.extend(mistakes::each(error.message()));
+        }
+    }
+    Ok(problems)
 }
 
 /// Sends a test message of a campaign to one address, with the values of `persona` where one is named. Its links

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{Action, Actor, relay_check};
 use crate::campaign::model::{self, Campaign};
 use crate::campaign::preflight::{self, Preflight};
+use crate::content::email::Tracking;
 use crate::infra::error::{Message, Result};
 use crate::infra::installation::Installation;
 
@@ -26,6 +27,8 @@ pub struct PreflightView {
     pub largest_bytes: usize,
     /// Some messages.
     pub samples: Vec<SampleView>,
+    /// What is measured: `none` or `individual`.
+    pub tracking: &'static str,
     /// What may go wrong.
     pub warnings: Vec<Message>,
     /// What must be mended first.
@@ -78,6 +81,7 @@ pub async fn preflight(
         largest_bytes: found.largest,
         samples: samples.collect(),
         ready: found.problems.is_empty(),
+        tracking: found.tracking.unwrap_or(Tracking::None).as_str(),
         warnings: found.warnings,
         problems: found.problems,
         name: campaign.name,

@@ -27,6 +27,14 @@ pub struct PublicCampaign {
     pub id: Id,
     /// The name of its list.
     pub list_name: String,
+    /// The language of its email; `None` for a campaign of an earlier version.
+    pub language: Option<Lang>,
+    /// The name of the sender's brand.
+    pub brand_name: String,
+    /// The address of the brand's logo.
+    pub brand_logo: String,
+    /// The brand's colour, `#rrggbb`.
+    pub brand_color: String,
     /// Whether it was launched: then list and links do not change any more.
     pub is_launched: bool,
     /// Position and destination of the links that are the same for every recipient.
@@ -70,9 +78,10 @@ pub async fn find(installation: &Installation, campaign: Id) -> Result<Option<Pu
 
 async fn list(installation: &Installation, condition: impl Into<Fragment>) -> Result<Vec<PublicCampaign>> {
     let rows = Query::new(
-        "select k.id, l.name, k.launched_at, n.position, n.destination
+        "select k.id, l.name, k.launched_at, n.position, n.destination, k.language, b.name, b.logo, b.color
            from campaign k
            join list l on l.id = k.list_id
+           left join brand b on b.workspace_id = k.workspace_id
            left join link n on n.campaign_id = k.id
                            and n.personal = 0
           where {condition}
@@ -86,7 +95,17 @@ async fn list(installation: &Installation, condition: impl Into<Fragment>) -> Re
         let id: Id = row.get(0);
         if campaigns.last().is_none_or(|last| last.id != id) {
             let is_launched = row.get::<Option<i64>, _>(2).is_some();
-            campaigns.push(PublicCampaign { id, list_name: row.get(1), is_launched, links: Vec::new() });
+            let text = |at: usize| row.get::<Option<String>, _>(at).unwrap_or_default();
+            campaigns.push(PublicCampaign {
+                id,
+                list_name: row.get(1),
+                language: text(5).parse().ok(),
+                brand_name: text(6),
+                brand_logo: text(7),
+                brand_color: text(8),
+                is_launched,
+                links: Vec::new(),
+            });
         }
         if let (Some(campaign), Some(link)) = (campaigns.last_mut(), link(row)) {
             campaign.links.push(link);

@@ -20,7 +20,12 @@ use crate::infra::clock::Millis;
 use crate::infra::error::{self, Error, Message};
 use crate::infra::i18n::Lang;
 use crate::infra::metric;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use tokio::time::timeout;
+use url::Url;
+
+use crate::content::Locale;
 
 /// The content security policy of our pages: only our stylesheet and icon are loaded.
 pub const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
@@ -45,6 +50,11 @@ impl Frame {
         let depth = uri.path().matches('/').count().saturating_sub(1);
         let asked = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
         Self { lang: asked.and_then(Lang::from_accept_language).unwrap_or_else(|| settings.language()), depth }
+    }
+
+    /// The same page in the language of the email that led to it, where that is known.
+    pub fn in_language(self, lang: Option<Lang>) -> Self {
+        Self { lang: lang.unwrap_or(self.lang), ..self }
     }
 
     /// A message of the catalogue.
@@ -85,6 +95,31 @@ where
     }
 }
 
+/// Whose page it is, shown above its content; empty where that is unknown.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PageBrand {
+    /// The name of the sender.
+    pub name: String,
+    /// The web address of an image; may be empty.
+    pub logo: String,
+    /// `#rrggbb`.
+    pub color: String,
+}
+
+impl PageBrand {
+    /// Whether there is anything to show.
+    pub fn is_shown(&self) -> bool {
+        !self.name.is_empty() || !self.logo.is_empty()
+    }
+
+    /// The content security policy of a page with the logo.
+    fn policy(&self) -> Option<HeaderValue> {
+        let origin = Url::parse(&self.logo).ok()?.origin();
+        let sources = format!("img-src 'self' {}", origin.ascii_serialization());
+        HeaderValue::from_str(&POLICY.replace("img-src 'self'", &sources)).ok().filter(|_| origin.is_tuple())
+    }
+}
+
 /// A page with a heading and a message.
 #[derive(Template)]
 #[template(path = "public/notice.html")]
@@ -97,12 +132,19 @@ pub struct Notice {
     pub lines: Vec<String>,
     /// Path and label of a link to the next step.
     pub link: Option<(String, String)>,
+    /// Whose page it is.
+    pub brand: PageBrand,
 }
 
 impl Notice {
     /// A page with a heading and one paragraph.
     pub fn new(frame: Frame, title: String, line: String) -> Self {
-        Self { frame, title, lines: vec![line], link: None }
+        Self { frame, title, lines: vec![line], link: None, brand: PageBrand::default() }
+    }
+
+    /// The same page with a brand.
+    pub fn of(self, brand: &PageBrand) -> Self {
+        Self { brand: brand.clone(), ..self }
     }
 }
 
@@ -120,6 +162,15 @@ pub fn show(page: &impl Template) -> Response {
             Refusal::broken().into_response()
         }
     }
+}
+
+/// Renders a page of a brand with status 200.
+pub fn show_branded(page: &impl Template, brand: &PageBrand) -> Response {
+    let mut response = show(page);
+    if let Some(policy) = brand.policy() {
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    response
 }
 
 /// Marks a response for programs: its body is kept, whatever the status.
@@ -194,9 +245,15 @@ fn text_key(status: StatusCode) -> &'static str {
     }
 }
 
-/// A day in UTC as `2026-12-31`.
-pub fn day(at: Millis) -> String {
-    format_utc(at, "%Y-%m-%d")
+/// A day in UTC as people write it, such as `December 31, 2026`.
+pub fn day(lang: Lang, at: Millis) -> String {
+    jiff::Timestamp::from_millisecond(at)
+        .map_or_else(|_| "-".to_owned(), |at| long_date(lang, at.to_zoned(TimeZone::UTC).date()))
+}
+
+/// A date as people write it.
+pub fn long_date(lang: Lang, date: Date) -> String {
+    Locale::of(lang).date(date, &lang.tr("email-date-long"))
 }
 
 /// A minute in UTC as `2026-12-31 10:00`.

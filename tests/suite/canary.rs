@@ -110,7 +110,9 @@ pub async fn launch(fixture: &Fixture, list: &List, name: &str) -> (Campaign, i6
         .await
         .expect("links");
     let campaign = model::find(&mut tx, id).await.expect("asked").expect("there");
-    assert!(transition::set_running(&mut tx, &campaign, "{}", NOW).await.expect("runs"));
+    assert!(
+        transition::set_running(&mut tx, &campaign, "{}", sendoff::infra::i18n::Lang::EN, NOW).await.expect("runs")
+    );
     let first = installation.ids.reserve(100_000).expect("ids");
     let deliveries = NewDeliveries {
         workspace: fixture.workspace.id,

@@ -161,6 +161,7 @@ fn frozen(source: EmailSource, wide: bool) -> FrozenContent {
             public_url: format!("https://{}.example/a&b=c", if wide { "n".repeat(180) } else { "news".to_owned() }),
             fields: FIELDS.map(str::to_owned).to_vec(),
             list_name: "Новости".to_owned(),
+            today: "2026-11-21".to_owned(),
         },
         from: sender("Магазин"),
         relay: None,

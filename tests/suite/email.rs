@@ -46,6 +46,7 @@ fn frame() -> EmailContext {
         public_url: "https://news.example.org".to_owned(),
         fields: ["first_name", "city", "age", "vip", "имя"].map(str::to_owned).to_vec(),
         list_name: "Новости".to_owned(),
+        today: "2026-11-21".to_owned(),
     }
 }
 

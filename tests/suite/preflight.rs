@@ -6,6 +6,10 @@ use sendoff::audience::field::{self, Field};
 use sendoff::audience::list;
 use sendoff::audience::subscription::{self, NewSubscription, State};
 use sendoff::campaign::preflight::{self, Preflight};
+use sendoff::content::email::Format;
+use sendoff::infra::i18n::Lang;
+use sendoff::usecase;
+use sendoff::usecase::campaign::{self, Source};
 use serde_json::{Value, json};
 
 use crate::fixture::{Fixture, both};
@@ -42,8 +46,8 @@ async fn check(fixture: &Fixture, name: &str, body: &str) -> Preflight {
     let source = format!(
         "+++\nname = \"{name}\"\nlist = \"News\"\nfrom = \"Shop <news@shop.example>\"\nsubject = \"Autumn\"\n+++\n{body}\n"
     );
-    let campaign = fixture.draft_to_news(name, &source).await;
-    preflight::check(installation, &campaign, true, |_, _| {}).await.expect("checked")
+    let draft = fixture.draft_to_news(name, &source).await;
+    preflight::check(installation, &draft, true, |_, _| {}).await.expect("checked")
 }
 
 fn keys(preflight: &Preflight) -> Vec<&'static str> {
@@ -96,4 +100,63 @@ both!(recipients_of_all_pages_are_checked, |fixture| {
     let preflight = check(fixture, "many", "You live in {{ city }}.").await;
 
     assert_eq!((preflight.recipients, preflight.missing.get("city")), (5_000, Some(&4_000)));
+});
+
+both!(all_mistakes_of_a_file_are_named_when_it_is_added, |fixture| {
+    subscribe(fixture, &[]).await;
+    let add = async |text: &str| {
+        let source = Source { text: text.to_owned(), format: Format::Md };
+        campaign::add(&fixture.installation, &fixture.actor, &source).await
+    };
+    let file = "+++\nname = \"a\"\nlist = \"News\"\nfrom = \"Shop <news@shop.example>\"\nsubject = \"Hi {{ frist_name }}\"\n+++\n[a](/b) {{ city }}\n";
+    let refused = async |text: String| add(&text).await.expect_err("refused").message();
+
+    let both_parts = refused(file.replace("from = \"Shop", "lay = \"x\"\nfrom = \"*|FNAME|*")).await;
+    let sentence = Lang::EN.translate(&both_parts);
+    for part in ["“lay”", "*|FNAME|*", "Subject, line 1", "`first_name`", "“/b”"] {
+        assert!(sentence.contains(part), "{part}: {sentence}");
+    }
+    let unknown = refused(file.replace("\"News\"", "\"Nws\"")).await;
+    let sentence = Lang::EN.translate(&unknown);
+    assert!(sentence.contains("Nws") && sentence.contains("`first_name`") && sentence.contains("“/b”"), "{sentence}");
+    let list_alone =
+        refused(file.replace("frist", "first").replace("(/b)", "(https://b.example)").replace("News", "Nws")).await;
+    assert_eq!(list_alone.key, "list-unknown");
+});
+
+both!(preflight_lists_what_is_changed_and_foreign_tags, |fixture| {
+    subscribe(fixture, &[json!({"city": "Perm"})]).await;
+    let body = "Hi *|FNAME|*, {{ city }}!\n\n![Logo](images/logo.png) ![x](//cdn.example/x.png)\n\n<svg></svg>\n";
+    let added = Source {
+        text: format!(
+            "+++\nname = \"changed\"\nlist = \"News\"\nfrom = \"Shop <news@shop.example>\"\nsubject = \"%FIRSTNAME%\"\n+++\n{body}"
+        ),
+        format: Format::Md,
+    };
+    let added = campaign::add(&fixture.installation, &fixture.actor, &added).await.expect("added");
+    let expected = [
+        ("lint-foreign-tag", "%FIRSTNAME%", "1"),
+        ("lint-foreign-tag", "*|FNAME|*", "7"),
+        ("change-source-relative", "images/logo.png", "9"),
+        ("change-source-https", "//cdn.example/x.png", "9"),
+        ("change-element", "svg", "11"),
+    ];
+    let shown = |warnings: &[sendoff::infra::message::Message]| -> Vec<(&'static str, String, String)> {
+        warnings
+            .iter()
+            .filter(|message| message.key.starts_with("change-") || message.key == "lint-foreign-tag")
+            .map(|message| {
+                let what = [message.text("tag"), message.text("what")].concat();
+                (message.key, what, message.text("line").to_owned())
+            })
+            .collect()
+    };
+    let expected: Vec<_> =
+        expected.into_iter().map(|(key, what, line)| (key, what.to_owned(), line.to_owned())).collect();
+    assert_eq!(shown(&added.warnings), expected);
+
+    let found = usecase::preflight::preflight(&fixture.installation, &fixture.actor, "changed", |_, _| {}).await;
+    let found = found.expect("checked");
+    assert_eq!(shown(&found.warnings), expected);
+    assert_eq!(found.tracking, "none");
 });

@@ -8,6 +8,7 @@ use crate::campaign::uncertain_policy::UncertainPolicy;
 use crate::infra::clock::Millis;
 use crate::infra::db::{Conn, Query};
 use crate::infra::error::{Error, Message, Result};
+use crate::infra::i18n::Lang;
 use crate::infra::id::Id;
 
 /// Schedules a draft, or moves the start of a scheduled campaign.
@@ -43,15 +44,22 @@ pub async fn unschedule(conn: &mut Conn, campaign: &Campaign) -> Result<()> {
 
 /// Stores the frozen content (JSON) and sets the campaign running. Returns false when the campaign runs already or its
 /// start was moved meanwhile: two concurrent starts are one start.
-pub async fn set_running(conn: &mut Conn, campaign: &Campaign, frozen: &str, now: Millis) -> Result<bool> {
+pub async fn set_running(
+    conn: &mut Conn,
+    campaign: &Campaign,
+    frozen: &str,
+    language: Lang,
+    now: Millis,
+) -> Result<bool> {
     let moved = Query::new(
         "update campaign
-            set state = 'running', launched_at = :now, reason = null
+            set state = 'running', launched_at = :now, reason = null, language = :language
           where id = :id and state = :state and {is_startable} and coalesce(starts_at, -1) = :starts_at",
     )
     .bind("state", campaign.state.as_str())
     .fragment("is_startable", IS_STARTABLE)
     .bind("now", now)
+    .bind("language", language.as_str())
     .bind("id", campaign.id)
     .bind("starts_at", campaign.starts_at.unwrap_or(-1))
     .execute(conn)

@@ -168,6 +168,18 @@ const BUILT_IN: &[(&[&str], &str)] = &[
     (&["currentday", "currentdate", "todaysdate"], "{{ today | date }}"),
 ];
 
+/// What other tools write before the name of a value, without a sign between.
+const PREFIXES: &[&str] = &["subscriber", "contact", "recipient", "merge", "customer", "user", "lead"];
+
+/// Words that also stand in brackets in ordinary text.
+const ORDINARY: &[&str] =
+    &["first", "last", "archive", "mirror", "preferences", "mobile", "phone", "city", "company", "last name"];
+
+/// Whether a text in brackets or dashes may be ordinary text.
+pub fn is_ordinary(text: &str) -> bool {
+    ORDINARY.contains(&text)
+}
+
 /// A name in lower case without signs, as the tables hold it.
 fn plain(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
@@ -176,16 +188,21 @@ fn plain(name: &str) -> String {
 /// The tag that prints the value of this name here; `None` for a name that is unknown and no declared field.
 pub fn meaning(name: &str, fields: &[String]) -> Option<String> {
     let plain = plain(name);
+    let inner = PREFIXES.iter().find_map(|prefix| plain.strip_prefix(prefix)).filter(|inner| inner.len() > 2);
+    known(&plain, fields).or_else(|| known(inner?, fields))
+}
+
+fn known(plain: &str, fields: &[String]) -> Option<String> {
     if plain.is_empty() {
         return None;
     }
-    if let Some(field) = fields.iter().find(|field| self::plain(field) == plain) {
+    if let Some(field) = fields.iter().find(|field| self::plain(field) == *plain) {
         return Some(format!("{{{{ {field} }}}}"));
     }
-    if let Some((_, tag)) = BUILT_IN.iter().find(|(names, _)| names.contains(&plain.as_str())) {
+    if let Some((_, tag)) = BUILT_IN.iter().find(|(names, _)| names.contains(&plain)) {
         return Some((*tag).to_owned());
     }
-    let (_, candidates) = FIELDS.iter().find(|(names, _)| names.contains(&plain.as_str()))?;
+    let (_, candidates) = FIELDS.iter().find(|(names, _)| names.contains(&plain))?;
     let declared = candidates.iter().find(|candidate| fields.iter().any(|field| field == *candidate));
     Some(format!("{{{{ {} }}}}", declared.or(candidates.first())?))
 }

@@ -149,7 +149,7 @@ impl TokenSink for Sink {
 }
 
 fn is_open_condition(text: &str) -> bool {
-    (text.starts_with("[if") || text.starts_with("[endif")) && text.ends_with(']') && !text.contains(['<', '>'])
+    (text.starts_with("[if") || text.starts_with("[endif")) && !text.contains(['<', '>'])
 }
 
 /// The name and the identifiers of a document type, as they are written after `<!doctype`.

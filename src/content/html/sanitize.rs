@@ -239,6 +239,7 @@ mod tests {
             "<!--[if mso]><table><tr><td><![endif]--><img src=\"https://a.example/x.png\" alt=\"\">",
             "<!--[if !mso]><!--><b>x</b><!--<![endif]-->",
             "<![if !mso]><p>a</p><![endif]>",
+            "<!--[if !mso]><!-- --><p>a</p><![endif]-->",
             "<!--[if gte mso 9]>a<![endif]--><!--[if !mso]>-->b<!--<![endif]-->",
             "<!doctype html PUBLIC \"-//W3C//DTD XHTML 1.0 Transitional//EN\" \"http://www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd\"><p>a</p>",
             "<style>html{scroll-behavior:smooth}@font-face{src:url(https://f.example/a.woff)}</style>",

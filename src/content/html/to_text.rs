@@ -1,10 +1,16 @@
 //! Converts HTML to the plain-text part of an email, with the same words and links. Lines are wrapped at 72 columns; a
 //! URL is never broken.
 
-use crate::content::html::node::{Node, attr, is_block, is_void, squeeze};
+mod table;
+mod visibility;
+
+use self::visibility::{is_invisible, is_struck};
+use crate::content::html::node::{Node, attr, is_block, squeeze};
 use crate::content::html::text_wrap::{width, wrap};
 use crate::content::template::placeholder::{Piece, Placeholders};
 
+/// Stands around crossed-out text.
+const STRUCK: &str = "~~";
 /// Columns of a line.
 const MAX_COLUMNS: usize = 72;
 
@@ -39,8 +45,14 @@ struct Writer<'m> {
     preformatted: usize,
     /// The open link: where its text begins in the block, and its URL.
     link: Option<(usize, String)>,
-    /// For each open table: whether it holds data (see [`is_data_table`]).
+    /// For each open table: whether it holds data (see `table::is_data_table`).
     tables: Vec<bool>,
+    /// For each open row: whether its cells go on one line.
+    rows: Vec<bool>,
+    /// The struck elements, with the depth of elements of the same name.
+    struck: Vec<(String, usize)>,
+    /// True right after a link or a picture, which the next word must not touch.
+    after_object: bool,
     /// True if the block is a headline.
     is_headline: bool,
     /// The last closed link: its text in the block, and its text as a block of its own.
@@ -62,6 +74,9 @@ impl<'m> Writer<'m> {
             preformatted: 0,
             link: None,
             tables: Vec::new(),
+            rows: Vec::new(),
+            struck: Vec::new(),
+            after_object: false,
             is_headline: false,
             closed_link: None,
             after_empty_line: true,
@@ -108,10 +123,14 @@ impl<'m> Writer<'m> {
         match name {
             "br" => self.block.push('\n'),
             "a" => self.open_link(attr(attrs, "href").unwrap_or_default()),
-            "img" => self.text(attr(attrs, "alt").unwrap_or_default()),
-            "td" | "th" if self.tables.last() == Some(&true) && !self.block.trim().is_empty() => {
-                self.block.push_str(" | ");
+            "img" => self.picture(attr(attrs, "alt").unwrap_or_default()),
+            "td" | "th" if self.in_data_row() => {
+                if !self.block.trim().is_empty() {
+                    self.block.truncate(self.block.trim_end().len());
+                    self.block.push_str(" | ");
+                }
             }
+            "p" | "div" | "center" if self.in_data_row() => {}
             "li" => {
                 self.flush();
                 self.bullet = Some(self.lists.last_mut().map_or_else(|| "- ".to_owned(), List::bullet));
@@ -124,7 +143,8 @@ impl<'m> Writer<'m> {
             "ol" => self.lists.push(List { next: attr(attrs, "start").map_or(Some(1), |start| start.parse().ok()) }),
             "blockquote" => self.quotes += 1,
             "pre" => self.preformatted += 1,
-            "table" => self.tables.push(is_data_table(rest)),
+            "table" => self.tables.push(table::is_data_table(rest)),
+            "tr" => self.rows.push(self.tables.last() == Some(&true) || table::is_line(rest, self.placeholders)),
             "hr" => {
                 self.block.push_str("---");
                 self.flush();
@@ -132,12 +152,57 @@ impl<'m> Writer<'m> {
             "h1" | "h2" => self.is_headline = true,
             _ => {}
         }
+        match self.struck.last_mut() {
+            Some((open, depth)) if open == name => *depth += 1,
+            _ if is_struck(name, attrs) => {
+                self.struck.push((name.to_owned(), 1));
+                self.block.push_str(STRUCK);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether the cells of the current row go on one line.
+    fn in_data_row(&self) -> bool {
+        self.rows.last() == Some(&true)
+    }
+
+    /// Writes the alternative text of a picture, apart from what stands beside it.
+    fn picture(&mut self, alt: &str) {
+        if alt.trim().is_empty() {
+            return;
+        }
+        if !self.block.is_empty() && !self.block.ends_with([' ', '\n']) {
+            self.block.push(' ');
+        }
+        self.text(alt);
+        self.after_object = true;
+    }
+
+    /// Ends a struck element.
+    fn end_struck(&mut self, name: &str) {
+        if let Some((open, depth)) = self.struck.last_mut()
+            && open == name
+        {
+            *depth -= 1;
+            if *depth == 0 {
+                self.struck.pop();
+                let length = self.block.trim_end().len();
+                let space = self.block.split_off(length);
+                match self.block.strip_suffix(STRUCK).map(str::len) {
+                    Some(empty) => self.block.truncate(empty),
+                    None => self.block.push_str(STRUCK),
+                }
+                self.block.push_str(&space);
+            }
+        }
     }
 
     fn end(&mut self, name: &str) {
+        self.end_struck(name);
         match name {
             "a" => self.close_link(),
-            "td" | "th" if self.tables.last() == Some(&true) => {}
+            "td" | "th" | "p" | "div" | "center" if self.in_data_row() => {}
             _ if is_block(name) => self.flush(),
             _ => {}
         }
@@ -151,6 +216,7 @@ impl<'m> Writer<'m> {
             "li" => self.bullet = None,
             "blockquote" => self.quotes = self.quotes.saturating_sub(1),
             "pre" => self.preformatted = self.preformatted.saturating_sub(1),
+            "tr" => drop(self.rows.pop()),
             "table" => {
                 self.tables.pop();
                 self.empty_line();
@@ -178,6 +244,10 @@ impl<'m> Writer<'m> {
     }
 
     fn words(&mut self, text: &str) {
+        if text.starts_with(char::is_alphanumeric) && self.after_object {
+            self.block.push(' ');
+        }
+        self.after_object &= text.is_empty();
         for c in text.chars() {
             let space = c.is_whitespace() && c != '\u{a0}';
             match c {
@@ -191,6 +261,9 @@ impl<'m> Writer<'m> {
 
     fn open_link(&mut self, href: &str) {
         self.close_link();
+        if std::mem::take(&mut self.after_object) {
+            self.block.push(' ');
+        }
         if !href.trim().is_empty() && !href.starts_with('#') {
             self.link = Some((self.block.len(), href.trim().to_owned()));
         }
@@ -212,6 +285,7 @@ impl<'m> Writer<'m> {
                 self.closed_link = Some((format!("{text} ({address})"), format!("{text}: {address}")));
             }
         }
+        self.after_object = !words.ends_with(' ');
         if words.ends_with(' ') {
             self.block.push(' ');
         }
@@ -219,6 +293,7 @@ impl<'m> Writer<'m> {
 
     /// Ends the block: wraps its text and adds an empty line.
     fn flush(&mut self) {
+        self.after_object = false;
         let leading_statements = std::mem::take(&mut self.leading_statements);
         let mut block = std::mem::take(&mut self.block);
         // A link that is the whole block needs no brackets.
@@ -249,7 +324,7 @@ impl<'m> Writer<'m> {
             self.out.extend([&rest, &"-".repeat(width.clamp(3, MAX_COLUMNS)), "\n"]);
         }
         self.after_empty_line = false;
-        if self.lists.is_empty() && self.tables.last() != Some(&true) {
+        if self.lists.is_empty() && !self.in_data_row() {
             self.empty_line();
         }
     }
@@ -291,31 +366,6 @@ impl List {
     }
 }
 
-/// True for elements that are never shown: head, style, title, and hidden text such as a preheader. What only Outlook
-/// hides (`mso-hide`) is shown by all others.
-fn is_invisible(name: &str, attrs: &[(String, String)]) -> bool {
-    let hidden = attr(attrs, "hidden").is_some()
-        || attr(attrs, "style").map(squeeze).is_some_and(|style| style.contains("display:none"));
-    !is_void(name) && (hidden || matches!(name, "head" | "style" | "title"))
-}
-
-/// True for a table with header cells. A table without any arranges the page.
-fn is_data_table(rest: &[Node]) -> bool {
-    let mut depth = 0_usize;
-    for node in rest {
-        match node {
-            node if node.starts("table") => depth += 1,
-            node if node.ends("table") => depth -= 1,
-            node if depth == 1 && node.starts("th") => return true,
-            _ => {}
-        }
-        if depth == 0 {
-            break;
-        }
-    }
-    false
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -341,7 +391,27 @@ mod tests {
             ("<p>Write <a href=\"mailto:a@b.example\">us</a></p>", "Write us (a@b.example)\n"),
             ("<blockquote><p>a</p><p>b</p></blockquote>", "> a\n\n> b\n"),
             ("<table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td>2</td></tr></table>x", "a | b\n1 | 2\n\nx\n"),
-            ("<table><tr><td><p>a</p></td><td>b</td></tr></table>", "a\n\nb\n"),
+            ("<table><tr><td><p>a</p></td><td>b</td></tr></table>", "a | b\n"),
+            ("<table><tr><td><p>a</p><p>c</p></td><td>b</td></tr></table>", "a\n\nc\n\nb\n"),
+            (
+                "<table><tr><td>Cup</td><td align=right>100 ₽</td></tr><tr><td>Sum</td><td>100 ₽</td></tr></table>x",
+                "Cup | 100 ₽\nSum | 100 ₽\n\nx\n",
+            ),
+            (
+                "<a href=\"https://a.example/\" style=\"mso-hide:all\"><span>Buy</span> <span>now</span></a>",
+                "Buy now: https://a.example/\n",
+            ),
+            ("<p><s>1 000</s> 800</p>", "~~1 000~~ 800\n"),
+            ("<p><span style=\"text-decoration: line-through\">1 <span>000 </span></span>800</p>", "~~1 000~~ 800\n"),
+            ("<img src=x alt=\"A\"><img src=x alt=\"B\">text", "A B text\n"),
+            (
+                "<p><a href=\"https://a.example/\">A</a><a href=\"https://b.example/\">B</a>, c</p>",
+                "A (https://a.example/) B (https://b.example/), c\n",
+            ),
+            (
+                "<div style=\"max-height:0;overflow:hidden;mso-hide:all\">pre</div><div style=\"opacity:0.5\">b</div>",
+                "b\n",
+            ),
             ("<pre>a  b\n  c</pre>", "a  b\n  c\n"),
             ("<div style=\"display: none\">x<div>y</div></div><p>z</p>", "z\n"),
             ("a<hr>b", "a\n\n---\n\nb\n"),

@@ -22,13 +22,21 @@ impl ElementStyle {
 
     /// Adds the style of each element; the marketer's own style or class has priority.
     pub fn apply(&self, nodes: Vec<Node>) -> Vec<Node> {
-        let nodes = if self.layout == Layout::Announcement { self.buttons(nodes) } else { nodes };
+        let nodes = self.wrap_tables(self.buttons(nodes));
         let mut quotes = 0_usize;
         nodes
             .into_iter()
             .map(|node| match node {
                 Node::Start { name, mut attrs } => {
                     quotes += usize::from(name == "blockquote");
+                    if name == "a" && self.is_button(&attrs) && attr(&attrs, "style").is_none() {
+                        let Colors { brand, on_brand, .. } = &self.colors;
+                        let style = format!(
+                            "display:inline-block;padding:8px 18px;border-radius:8px;background-color:{brand};\
+                             color:{on_brand};font-weight:700;text-decoration:none"
+                        );
+                        attrs.push(("style".to_owned(), style));
+                    }
                     if attr(&attrs, "class").is_none()
                         && let Some(style) = self.style(&name, quotes > 0)
                     {
@@ -84,10 +92,14 @@ impl ElementStyle {
                 "border-collapse:collapse;width:100%;margin:0 0 16px;font-size:15px".to_owned()
             }
             "th" | "td" if self.is_markdown => {
-                "padding:8px 12px 8px 0;border-bottom:1px solid #e5e7eb;text-align:left;vertical-align:top".to_owned()
+                // Columns are as wide as their longest word; a table that is too wide scrolls.
+                "padding:8px 12px 8px 0;border-bottom:1px solid #e5e7eb;text-align:left;vertical-align:top;\
+                 overflow-wrap:break-word;word-break:normal"
+                    .to_owned()
             }
             "pre" if self.is_markdown => {
-                "margin:0 0 16px;padding:12px;background-color:#f3f4f6;border-radius:6px;white-space:pre-wrap"
+                "margin:0 0 16px;padding:12px;background-color:#f3f4f6;border-radius:6px;white-space:pre-wrap;\
+                 overflow-wrap:anywhere;word-break:break-word"
                     .to_owned()
             }
             "code" if self.is_markdown => {
@@ -97,12 +109,37 @@ impl ElementStyle {
         })
     }
 
-    /// Turns each paragraph that is a single link into a button that Outlook shows as well.
+    /// True for a link that Markdown marks as a button: `[Buy](https://…){.button}`.
+    fn is_button(&self, attrs: &[(String, String)]) -> bool {
+        self.is_markdown && attr(attrs, "class") == Some("button")
+    }
+
+    /// Puts each table of Markdown into a box that scrolls, so that a wide one does not widen the page on a phone.
+    fn wrap_tables(&self, nodes: Vec<Node>) -> Vec<Node> {
+        if !self.is_markdown {
+            return nodes;
+        }
+        let mut out = Vec::with_capacity(nodes.len());
+        for node in nodes {
+            let ends = node.ends("table");
+            if node.starts("table") {
+                out.push(Node::Generated("<div class=\"scroll\" style=\"max-width:100%;overflow-x:auto\">".to_owned()));
+            }
+            out.push(node);
+            if ends {
+                out.push(Node::Generated("</div>".to_owned()));
+            }
+        }
+        out
+    }
+
+    /// Turns each paragraph that is a single link into a button that Outlook shows as well: in an announcement any such
+    /// paragraph, in the other layouts one whose link is marked.
     fn buttons(&self, nodes: Vec<Node>) -> Vec<Node> {
         let mut out = Vec::with_capacity(nodes.len());
         let mut at = 0;
         while at < nodes.len() {
-            match button(&nodes[at..]) {
+            match button(&nodes[at..]).filter(|(link, _)| self.layout == Layout::Announcement || self.is_marked(link)) {
                 Some((link, length)) => {
                     self.push_button(&mut out, link);
                     at += length;
@@ -114,6 +151,10 @@ impl ElementStyle {
             }
         }
         out
+    }
+
+    fn is_marked(&self, link: &[Node]) -> bool {
+        matches!(link.first(), Some(Node::Start { attrs, .. }) if self.is_button(attrs))
     }
 
     fn push_button(&self, out: &mut Vec<Node>, link: &[Node]) {
@@ -146,7 +187,9 @@ fn button(nodes: &[Node]) -> Option<(&[Node], usize)> {
     let end = nodes.iter().position(|node| node.ends("p"))?;
     let inner = nodes.get(1..end)?;
     let links = inner.iter().filter(|node| node.starts("a")).count();
-    let single = paragraph.starts("p") && link.starts("a") && links == 1 && inner.last()?.ends("a");
+    // A picture that is a link is no button.
+    let is_picture = inner.iter().any(|node| node.starts("img"));
+    let single = paragraph.starts("p") && link.starts("a") && links == 1 && inner.last()?.ends("a") && !is_picture;
     single.then_some((inner, end + 1))
 }
 

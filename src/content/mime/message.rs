@@ -103,16 +103,27 @@ pub fn write(header: &MessageHeader, email: &RenderedEmail) -> Vec<u8> {
         ("html", &email.html, &email.piece_ends.html, email.encodings.html),
     ] {
         out.extend_from_slice(&part_header(header, kind, encoding));
-        let mut body = BodyWriter::new(&mut out, encoding);
-        let mut start = 0;
-        for end in ends.iter().copied().chain([text.len()]) {
-            body.push(&text[start..end]);
-            start = end;
-        }
-        body.finish();
+        push_body(&mut out, text, ends, encoding);
     }
     out.extend_from_slice(&closing_boundary(header));
     out
+}
+
+fn push_body(out: &mut Vec<u8>, text: &str, ends: &[usize], encoding: TransferEncoding) {
+    let mut body = BodyWriter::new(out, encoding);
+    let mut start = 0;
+    for end in ends.iter().copied().chain([text.len()]) {
+        body.push(&text[start..end]);
+        start = end;
+    }
+    body.finish();
+}
+
+/// Bytes of the HTML as it is sent, in its transfer encoding.
+pub fn encoded_html_length(email: &RenderedEmail) -> usize {
+    let mut out = Vec::new();
+    push_body(&mut out, &email.html, &email.piece_ends.html, email.encodings.html);
+    out.len()
 }
 
 /// The header fields before the recipient's own.

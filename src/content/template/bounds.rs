@@ -7,6 +7,8 @@ use minijinja::{Error, ErrorKind};
 pub const MAX_TAGS: usize = 5_000;
 /// `if`s inside each other.
 pub const MAX_NESTING: usize = 30;
+/// Loops inside each other.
+pub const MAX_LOOPS: usize = 2;
 /// `elif`s and `else`s of one `if`, together with those of the `if`s around it. The parser of the engine needs stack for
 /// each.
 pub const MAX_BRANCHES: usize = 200;

@@ -14,6 +14,7 @@ use crate::content::template::bounds::{MAX_OUTPUT, MAX_STEPS, MAX_VALUES, Render
 use crate::content::template::filter;
 use crate::content::template::tag_check::INTERNAL;
 use crate::infra::error::Message;
+use crate::infra::i18n::Lang;
 
 /// Nesting of calls while a template runs.
 const MAX_DEPTH: usize = 50;
@@ -49,10 +50,15 @@ impl From<Error> for EngineError {
 }
 
 impl Templates {
-    /// An engine without templates.
+    /// An engine without templates, in the default language.
     pub fn new() -> Self {
+        Self::for_language(Lang::default())
+    }
+
+    /// An engine without templates that writes dates and numbers in this language.
+    pub fn for_language(lang: Lang) -> Self {
         let mut engine = Environment::empty();
-        filter::register(&mut engine);
+        filter::register(&mut engine, filter::Locale::of(lang));
         engine.add_filter("needed", needed);
         engine.add_filter("counted", counted);
         engine.set_fuel(Some(MAX_STEPS));
@@ -105,6 +111,8 @@ pub struct RenderContext {
     pub address: String,
     /// The brand.
     pub brand: Arc<Brand>,
+    /// `{{ today }}`: the day of the launch, `YYYY-MM-DD`.
+    pub today: String,
     /// The pages of the delivery.
     pub pages: PageUrls,
     /// Subject and preheader, set once they are rendered.
@@ -201,6 +209,8 @@ impl Object for TopLevelNames {
                 ("color", brand.color.as_str()),
                 ("logo", brand.logo.as_str()),
             ])),
+            // A field of an earlier version may have this name.
+            "today" if !context.values.contains_key("today") => Some(Value::from(context.today.as_str())),
             name => {
                 let value = context.values.get(name)?;
                 context.spend(value.as_str().map_or(0, str::len)).ok()?;

@@ -3,6 +3,9 @@
 //! bytes.
 
 mod address;
+mod locale;
+
+use std::sync::Arc;
 
 use jiff::civil::Date;
 use minijinja::value::{Rest, ValueKind};
@@ -12,6 +15,10 @@ use crate::content::template::bounds::{MAX_VALUE, RenderLimit};
 use crate::content::template::engine::spend;
 
 pub use self::address::percent_encode;
+pub use self::locale::Locale;
+
+/// Items of a list that a loop goes through.
+const MAX_ITEMS: usize = 200;
 
 /// The names of the filters.
 pub const FILTERS: &[&str] = &[
@@ -33,13 +40,27 @@ pub const FILTERS: &[&str] = &[
     "date",
     "plural",
     "urlencode",
+    "thousands",
+    "money",
+    "split",
 ];
 
 /// The names of the tests.
 pub const TESTS: &[&str] = &["defined", "undefined", "none", "odd", "even", "number", "string", "in"];
 
 /// Adds the filters and tests to an engine.
-pub fn register(engine: &mut Environment<'_>) {
+pub fn register(engine: &mut Environment<'_>, locale: Arc<Locale>) {
+    let words = locale.clone();
+    engine.add_filter("date", move |state: &State<'_, '_>, value: &Value, form: Option<&str>| {
+        date(state, value, form, &words)
+    });
+    let signs = locale.clone();
+    engine.add_filter("thousands", move |value: &Value| number(value, |number| Value::from(signs.number(number))));
+    engine.add_filter("money", move |value: &Value, currency: Option<&str>| {
+        number(value, |number| Value::from(locale.money(number, currency.unwrap_or_default())))
+    });
+    engine.add_filter("split", split);
+    engine.add_filter("listed", listed);
     engine.add_filter("default", filters::default);
     engine.add_filter("d", filters::default);
     for (name, change) in CHANGES {
@@ -51,7 +72,6 @@ pub fn register(engine: &mut Environment<'_>) {
     engine.add_filter("float", |value: &Value| number(value, Value::from));
     engine.add_filter("length", length);
     engine.add_filter("join", join);
-    engine.add_filter("date", date);
     engine.add_filter("plural", plural);
     for (name, encode) in address::ENCODINGS {
         engine.add_filter(*name, move |state: &State<'_, '_>, value: &Value| {
@@ -128,7 +148,7 @@ fn made(state: &State<'_, '_>, text: String) -> Result<Value, Error> {
 
 fn number(value: &Value, change: impl Fn(f64) -> Value) -> Value {
     let number = match value.as_str() {
-        Some(text) => text.trim().replace(',', ".").parse().ok(),
+        Some(text) => text.split_whitespace().collect::<String>().replace(',', ".").parse().ok(),
         None => f64::try_from(value.clone()).ok(),
     };
     number.filter(|number: &f64| number.is_finite()).map_or(Value::UNDEFINED, change)
@@ -203,28 +223,44 @@ fn join(state: &State<'_, '_>, value: &Value, separator: Option<&str>) -> Result
     made(state, joined)
 }
 
-/// Formats a date `YYYY-MM-DD`: `d m Y` are two, two and four digits, `j n y` the same without leading zeros or
-/// century, any other character is itself.
-fn date(state: &State<'_, '_>, value: &Value, form: Option<&str>) -> Result<Value, Error> {
-    // A year takes four times the room of its letter.
-    if form.is_some_and(|form| form.len() > MAX_VALUE / 4) {
+/// Formats a date `YYYY-MM-DD` (see [`Locale::date`]).
+fn date(state: &State<'_, '_>, value: &Value, form: Option<&str>, locale: &Locale) -> Result<Value, Error> {
+    // The name of a month takes many times the room of its letter.
+    if form.is_some_and(|form| form.len() > MAX_VALUE / 20) {
         return Err(RenderLimit::Value.error());
     }
-    text(state, value, |day| {
-        let Some(day) = day.get(..10).and_then(|day| day.parse::<Date>().ok()) else {
-            return day.to_owned();
-        };
-        let component = |c: char| match c {
-            'd' => format!("{:02}", day.day()),
-            'm' => format!("{:02}", day.month()),
-            'Y' => format!("{:04}", day.year()),
-            'j' => day.day().to_string(),
-            'n' => day.month().to_string(),
-            'y' => format!("{:02}", day.year() % 100),
-            other => other.to_string(),
-        };
-        form.unwrap_or("d.m.Y").chars().map(component).collect()
+    text(state, value, |day| match day.get(..10).and_then(|day| day.parse::<Date>().ok()) {
+        Some(day) => locale.date(day, form.unwrap_or("d.m.Y")),
+        None => day.to_owned(),
     })
+}
+
+/// Splits a text into its parts, without blanks around them; without a separator at line breaks, else `;`, else `,`.
+fn split(value: &Value, separator: Option<&str>) -> Result<Value, Error> {
+    let Some(text) = value.as_str() else { return Ok(items(value)) };
+    let found = ["\n", ";", ","].into_iter().find(|separator| text.contains(separator)).unwrap_or(",");
+    let separator = separator.filter(|separator| !separator.is_empty()).unwrap_or(found);
+    let parts: Vec<Value> = text
+        .split(separator)
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .take(MAX_ITEMS + 1)
+        .map(Value::from)
+        .collect();
+    if parts.len() > MAX_ITEMS { Err(RenderLimit::Steps.error()) } else { Ok(Value::from(parts)) }
+}
+
+/// What a loop goes through: the parts of a list-like text, a list, or nothing for a missing value.
+fn listed(value: &Value) -> Result<Value, Error> {
+    if value.as_str().is_some() { split(value, None) } else { Ok(items(value)) }
+}
+
+fn items(value: &Value) -> Value {
+    match value.kind() {
+        _ if is_missing(value) => Value::from(Vec::<Value>::new()),
+        ValueKind::Seq => value.clone(),
+        _ => Value::from(vec![value.clone()]),
+    }
 }
 
 /// Chooses the plural form for a number: of two forms by the rule of English, of three by that of Russian (CLDR).
@@ -268,10 +304,11 @@ fn missing_last(value: &Value) -> Value {
 #[cfg(test)]
 mod unit_tests {
     use super::*;
+    use crate::infra::i18n::Lang;
 
     fn print(source: &str) -> String {
         let mut engine = Environment::empty();
-        register(&mut engine);
+        register(&mut engine, Locale::of(Lang::RU));
         let context = minijinja::context! { name => "иван ПЕТРОВ", born => "2001-02-03", price => 1234.5 };
         engine.render_str(source, context).expect(source)
     }
@@ -292,6 +329,11 @@ mod unit_tests {
             ("{{ name | length }}", "11"),
             ("{{ ['a', nothing, 1] | join(', ') }}", "a, 1"),
             ("{{ name | urlencode }}", "%D0%B8%D0%B2%D0%B0%D0%BD%20%D0%9F%D0%95%D0%A2%D0%A0%D0%9E%D0%92"),
+            ("{{ born | date('j F Y') }}", "3 февраля 2001"),
+            ("{{ price | money('RUB') }} {{ '1 500' | money('EUR') }}", "1\u{a0}234,50\u{a0}₽ 1\u{a0}500\u{a0}€"),
+            ("{{ '1234567' | thousands }}", "1\u{a0}234\u{a0}567"),
+            ("{{ 'a; b;; c' | split | join('+') }} {{ 'a-b' | split('-') | join }}", "a+b+c ab"),
+            ("{{ nothing | split | join }}{{ nothing | money('RUB') }}{{ nothing | thousands }}", ""),
             ("{{ nothing | upper | default('-') }}", "-"),
             ("{{ nothing | urlencode }}{{ nothing | round }}{{ nothing | date }}", ""),
         ] {

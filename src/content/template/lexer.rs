@@ -2,8 +2,8 @@
 //! #}`.
 //!
 //! Tags are read here before the engine sees them. So only the operators listed here ever run, and a mistake is
-//! reported with its line and a suggestion. There are no loops and no `*`, and a variable holds one short value: an
-//! email cannot grow far beyond its source.
+//! reported with its line and a suggestion. There is no `*`, a loop goes through a few items, and a variable holds one
+//! short value: an email cannot grow far beyond its source.
 
 use crate::content::template::error::TemplateError;
 

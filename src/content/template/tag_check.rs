@@ -1,15 +1,17 @@
 //! Checks merge tags: names are fields or built in, filters and tests are on a list, and every `if` is closed. A field
 //! that is printed without a fallback is wrapped, so that rendering records when a recipient has no value for it.
 
+mod statement;
+
 use std::collections::BTreeSet;
 
-use crate::content::template::bounds::{MAX_BRANCHES, MAX_NESTING, MAX_TAGS};
+use crate::content::template::bounds::MAX_TAGS;
 use crate::content::template::error::{TemplateError, nearest};
 use crate::content::template::filter::{FILTERS, TESTS};
 use crate::content::template::lexer::{Tag, TagKind, Token, TokenKind};
 
 /// Names that every email has besides the fields.
-const BUILT_IN: &[&str] = &["email", "unsubscribe_url", "preferences_url", "view_url", "brand"];
+const BUILT_IN: &[&str] = &["email", "unsubscribe_url", "preferences_url", "view_url", "brand", "today"];
 
 /// The name under which templates read values of the engine itself; refused in tags of the marketer.
 pub const INTERNAL: &str = "sendoff";
@@ -17,20 +19,24 @@ pub const INTERNAL: &str = "sendoff";
 /// The fields of `brand`.
 const BRAND_FIELDS: &[&str] = &["name", "address", "color", "logo"];
 
+/// What `loop` knows inside a loop.
+const LOOP_FIELDS: &[&str] = &["index", "index0", "first", "last", "length"];
+
 const KEYWORDS: &[&str] =
     &["and", "or", "not", "in", "is", "if", "else", "true", "false", "none", "True", "False", "None"];
-const STATEMENTS: &[&str] = &["if", "elif", "else", "endif", "set"];
 const FALLBACKS: &[&str] = &["default", "d"];
 /// Operators whose operands are compared, not printed.
 const COMPARISONS: &[&str] = &["==", "!=", ">=", "<=", "<", ">", "in", "is", "and", "or", "not"];
 
-/// An `if` without its `endif` so far.
+/// An `if` or `for` without its end so far.
 #[derive(Debug)]
-struct OpenIf {
+struct OpenBlock {
     /// Byte offset of its tag.
     at: usize,
     /// Its `elif`s and `else`s.
     branches: usize,
+    /// The variable of a loop; `None` for a condition.
+    variable: Option<String>,
 }
 
 /// Checks the tags of one source in order.
@@ -38,8 +44,8 @@ struct OpenIf {
 pub struct TagChecker<'f> {
     fields: &'f [String],
     variables: BTreeSet<String>,
-    /// The `if`s that are still open.
-    open_ifs: Vec<OpenIf>,
+    /// The `if`s and `for`s that are still open.
+    open_blocks: Vec<OpenBlock>,
     /// The number of tags so far.
     tags: usize,
     /// Names that the source uses.
@@ -49,7 +55,7 @@ pub struct TagChecker<'f> {
 impl<'f> TagChecker<'f> {
     /// A checker for a workspace with these fields.
     pub fn new(fields: &'f [String]) -> Self {
-        Self { fields, variables: BTreeSet::new(), open_ifs: Vec::new(), tags: 0, used_names: BTreeSet::new() }
+        Self { fields, variables: BTreeSet::new(), open_blocks: Vec::new(), tags: 0, used_names: BTreeSet::new() }
     }
 
     /// Checks a tag and returns it in the form that the engine runs.
@@ -70,76 +76,26 @@ impl<'f> TagChecker<'f> {
     pub fn skip_unreadable(&mut self, source: &str, at: usize) {
         let Some(statement) = source.strip_prefix("{%") else { return };
         match statement.trim_start_matches(['-', '+', ' ', '\t', '\n']) {
-            statement if statement.starts_with("if") => self.open_ifs.push(OpenIf { at, branches: 0 }),
-            statement if statement.starts_with("endif") => drop(self.open_ifs.pop()),
+            statement if statement.starts_with("if") || statement.starts_with("for") => {
+                self.open_blocks.push(OpenBlock { at, branches: 0, variable: None });
+            }
+            statement if statement.starts_with("endif") || statement.starts_with("endfor") => {
+                drop(self.open_blocks.pop());
+            }
             _ => {}
         }
     }
 
     /// True outside of every `if`, where text goes to all recipients.
     pub fn is_unconditional(&self) -> bool {
-        self.open_ifs.is_empty()
+        self.open_blocks.is_empty()
     }
 
     /// Checks at the end of the source that every `if` has its `endif`.
     pub fn finish(&self) -> Result<(), TemplateError> {
-        self.open_ifs.last().map_or(Ok(()), |open| Err(TemplateError::new("tag-if-open", open.at)))
-    }
-
-    fn check_statement(&mut self, tag: &Tag<'_>) -> Result<String, TemplateError> {
-        let Some((first, rest)) = tag.tokens.split_first() else {
-            return Err(TemplateError::new("tag-empty", tag.at));
-        };
-        let alone = matches!(first.text, "else" | "endif");
-        match first.text {
-            "if" if self.open_ifs.len() == MAX_NESTING => {
-                return Err(TemplateError::new("tag-nesting", tag.at).with("limit", MAX_NESTING));
-            }
-            "if" => self.open_ifs.push(OpenIf { at: tag.at, branches: 0 }),
-            "elif" | "else" | "endif" if self.open_ifs.is_empty() => {
-                return Err(TemplateError::new("tag-no-if", tag.at).with("word", first.text));
-            }
-            "endif" => drop(self.open_ifs.pop()),
-            "elif" | "else" => self.count_branch(tag)?,
-            "set" => return self.check_set(tag, rest),
-            other => {
-                let known = STATEMENTS.join(", ");
-                return Err(TemplateError::new("tag-statement", first.at).with("word", other).with("known", known));
-            }
-        }
-        if alone != rest.is_empty() {
-            return Err(TemplateError::new("tag-unreadable", tag.at).with("tag", tag.source));
-        }
-        self.check_expression(rest, false).map(|insertions| apply(tag, insertions))
-    }
-
-    fn count_branch(&mut self, tag: &Tag<'_>) -> Result<(), TemplateError> {
-        if let Some(open) = self.open_ifs.last_mut() {
-            open.branches += 1;
-        }
-        match self.open_ifs.iter().map(|open| open.branches).sum::<usize>() > MAX_BRANCHES {
-            true => Err(TemplateError::new("tag-branches", tag.at).with("limit", MAX_BRANCHES)),
-            false => Ok(()),
-        }
-    }
-
-    /// `set name = value`. The value must stay one short text or number.
-    fn check_set(&mut self, tag: &Tag<'_>, rest: &[Token<'_>]) -> Result<String, TemplateError> {
-        let [name, equals, value @ ..] = rest else {
-            return Err(TemplateError::new("tag-unreadable", tag.at).with("tag", tag.source));
-        };
-        if name.kind != TokenKind::Name || equals.text != "=" || value.is_empty() || KEYWORDS.contains(&name.text) {
-            return Err(TemplateError::new("tag-unreadable", tag.at).with("tag", tag.source));
-        }
-        if self.is_taken(name.text) || name.text == INTERNAL {
-            return Err(TemplateError::new("tag-set-taken", name.at).with("name", name.text));
-        }
-        let mut insertions = self.check_expression(value, true)?;
-        let end = value.last().map_or(tag.at, |token| token.at + token.text.len());
-        insertions.insert(0, (value[0].at, "(".to_owned()));
-        insertions.push((end, ")|bounded".to_owned()));
-        self.variables.insert(name.text.to_owned());
-        Ok(apply(tag, insertions))
+        self.open_blocks.last().map_or(Ok(()), |open| {
+            Err(TemplateError::new(if open.variable.is_some() { "tag-for-open" } else { "tag-if-open" }, open.at))
+        })
     }
 
     fn is_taken(&self, name: &str) -> bool {
@@ -207,6 +163,13 @@ impl<'f> TagChecker<'f> {
         }
         if after == "(" {
             return Err(TemplateError::new("tag-call", token.at).with("name", token.text));
+        }
+        let in_loop = self.open_blocks.iter().any(|open| open.variable.is_some());
+        if in_loop && (token.text == "loop" && after == ".") {
+            return Ok(false);
+        }
+        if before(1) == "." && before(2) == "loop" && in_loop {
+            return listed("tag-field", LOOP_FIELDS);
         }
         if before(1) == "." {
             return match before(2) == "brand" && before(3) != "." {
@@ -290,6 +253,7 @@ fn apply(tag: &Tag<'_>, mut insertions: Vec<(usize, String)>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::bounds::{MAX_BRANCHES, MAX_NESTING};
     use super::super::lexer::{SourcePiece, split};
     use super::*;
 
@@ -328,6 +292,10 @@ mod tests {
             ("{% set d = 1 %}{{ d | d(d) }}", "{% set d = (1)|bounded %}{{ (d|counted) | d((d|counted)) }}"),
             ("{% if age < 18 %}{% endif %}", "{% if (age|missing_last) < 18 %}{% endif %}"),
             ("{% if 18 >= age | int %}{% endif %}", "{% if 18 >= (age | int|missing_last) %}{% endif %}"),
+            (
+                "{% for a in city | split(';') %}{{ a }}{% if not loop.last %}, {% endif %}{% endfor %}",
+                "{% for a in (city | split(';'))|listed %}{{ (a|counted) }}{% if not loop.last %}, {% endif %}{% endfor %}",
+            ),
             ("{% if age > 18 %}{% endif %}", "{% if age > 18 %}{% endif %}"),
             ("{# note #}", ""),
         ] {
@@ -372,7 +340,19 @@ mod tests {
             ("{{ brand.name.x }}", "tag-sign"),
             ("{{ brand }}", "tag-field"),
             ("{{ brand['name'] }}", "tag-field"),
-            ("{% for a in [1] %}{% endfor %}", "tag-statement"),
+            ("{% for a in [1] %}", "tag-for-open"),
+            ("{% for a in [1] %}{% endif %}", "tag-no-if"),
+            ("{% if city %}{% endfor %}", "tag-no-for"),
+            ("{% for city in [1] %}{% endfor %}", "tag-set-taken"),
+            ("{% for a, b in city %}{% endfor %}", "tag-unreadable"),
+            ("{% for a in city if a %}{% endfor %}", "tag-unreadable"),
+            ("{% for a in city %}{% endfor %}{{ a }}", "tag-field"),
+            ("{% for a in city %}{{ loop.cycle }}{% endfor %}", "tag-field"),
+            ("{{ loop.index }}", "tag-field"),
+            (
+                "{% for a in city %}{% for b in city %}{% for c in city %}{% endfor %}{% endfor %}{% endfor %}",
+                "tag-loops",
+            ),
             ("{% macro a() %}{% endmacro %}", "tag-statement"),
             ("{% include 'x' %}", "tag-statement"),
             ("{% extends 'x' %}", "tag-statement"),

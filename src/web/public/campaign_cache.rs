@@ -8,15 +8,21 @@ use axum::http::HeaderValue;
 use url::Url;
 
 use crate::infra::error::Result;
+use crate::infra::i18n::Lang;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 use crate::usecase::web_cache::{self, PublicCampaign};
+use crate::web::page::PageBrand;
 
 /// A campaign as its recipients need it.
 #[derive(Debug, Clone)]
 pub struct CachedCampaign {
     /// The name of its list.
     pub list_name: String,
+    /// The language of its email; `None` for a campaign of an earlier version.
+    pub language: Option<Lang>,
+    /// The sender's brand.
+    pub brand: PageBrand,
     destinations: HashMap<i32, HeaderValue>,
 }
 
@@ -32,7 +38,8 @@ impl From<PublicCampaign> for CachedCampaign {
     fn from(campaign: PublicCampaign) -> Self {
         let links = campaign.links.into_iter();
         let destinations = links.filter_map(|(position, to)| Some((position, location(&to)?))).collect();
-        Self { list_name: campaign.list_name, destinations }
+        let brand = PageBrand { name: campaign.brand_name, logo: campaign.brand_logo, color: campaign.brand_color };
+        Self { list_name: campaign.list_name, language: campaign.language, brand, destinations }
     }
 }
 

@@ -16,8 +16,8 @@ use crate::infra::token::{DeliveryRef, TokenPurpose};
 use crate::privacy::request_journal::{self, RecipientRequest, RequestJournal, RequestStatus};
 use crate::usecase::Actor;
 use crate::usecase::recipient::{self, Requested};
-use crate::web::page::Frame;
 use crate::web::page::within;
+use crate::web::page::{Frame, PageBrand};
 use crate::web::settings::SettingsCache;
 
 /// How long an unsubscribe request waits for the name of its list.
@@ -48,6 +48,17 @@ pub struct TrackingState {
     pub settings: Arc<SettingsCache>,
 }
 
+/// What a page takes from the email that led to it.
+#[derive(Debug, Clone)]
+pub struct PageContext {
+    /// In the language of the email.
+    pub frame: Frame,
+    /// The name of the list.
+    pub list: String,
+    /// The sender's brand.
+    pub brand: PageBrand,
+}
+
 impl RecipientState {
     /// State over these services. `erased` is notified after each erasure.
     pub fn new(
@@ -70,11 +81,16 @@ impl RecipientState {
         frame.at(&format!("/p/{token}"))
     }
 
-    /// The name of the campaign's list, or a general word while the database does not answer.
-    pub async fn list_name(&self, frame: Frame, delivery: DeliveryRef) -> String {
+    /// Language, list and brand of the email that led to a page; a general word for the list, and no brand, while the
+    /// database does not answer.
+    pub async fn context(&self, frame: Frame, delivery: DeliveryRef) -> PageContext {
         match timeout(NAME_TIMEOUT, self.campaigns.get_or_read(&self.installation, delivery.campaign)).await {
-            Ok(Ok(Some(campaign))) => campaign.list_name.clone(),
-            _ => frame.tr("list-unnamed"),
+            Ok(Ok(Some(campaign))) => PageContext {
+                frame: frame.in_language(campaign.language),
+                list: campaign.list_name.clone(),
+                brand: campaign.brand.clone(),
+            },
+            _ => PageContext { frame, list: frame.tr("list-unnamed"), brand: PageBrand::default() },
         }
     }
 

@@ -1,6 +1,7 @@
 //! The data stored about a recipient, as text for the preferences page. The address is masked, since messages are
 //! forwarded; everything else is shown as it is stored.
 
+use jiff::civil::Date;
 use serde_json::Value;
 
 use crate::audience::consent::Basis;
@@ -12,7 +13,7 @@ use crate::infra::error::Message;
 use crate::infra::id::Id;
 use crate::privacy::subject_access::{ConsentData, SubjectData};
 use crate::usecase::recipient::StoredData;
-use crate::web::page::{Frame, day};
+use crate::web::page::{Frame, day, long_date};
 
 /// The data of one recipient.
 pub struct StoredDataView {
@@ -47,7 +48,7 @@ impl StoredDataView {
         let lists = data.subscriptions.iter().map(|subscription| SubscriptionView {
             id: subscription.list_id,
             name: subscription.list.clone(),
-            state: state(frame, subscription.state, &day(subscription.joined_at)),
+            state: state(frame, subscription.state, &day(frame.lang, subscription.joined_at)),
             receipts: data
                 .consents
                 .iter()
@@ -57,7 +58,7 @@ impl StoredDataView {
         });
         Self {
             address: data.address.to_string(),
-            since: day(data.created_at),
+            since: day(frame.lang, data.created_at),
             fields: fields(frame, &stored.fields, &data.fields),
             lists: lists.collect(),
             counts: counts(frame, data),
@@ -78,13 +79,49 @@ fn counts(frame: Frame, data: &SubjectData) -> String {
 fn fields(frame: Frame, declared: &[Field], values: &Values) -> Vec<(String, String)> {
     let shown = |kind: Kind, value: &Value| match (kind, value) {
         (Kind::Flag, value) => frame.tr(if value.as_i64() == Some(0) { "data-no" } else { "data-yes" }),
+        (Kind::Date, Value::String(text)) => {
+            text.parse::<Date>().map_or_else(|_| text.clone(), |date| long_date(frame.lang, date))
+        }
         (_, Value::String(text)) => text.clone(),
         (_, other) => other.to_string(),
     };
-    let known =
-        declared.iter().filter_map(|field| Some((field.name.clone(), shown(field.kind, values.get(&field.name)?))));
+    let known = declared
+        .iter()
+        .filter_map(|field| Some((label(frame, &field.name), shown(field.kind, values.get(&field.name)?))));
     let undeclared = values.iter().filter(|(name, _)| !declared.iter().any(|field| field.name == **name));
-    known.chain(undeclared.map(|(name, value)| (name.clone(), shown(Kind::Text, value)))).collect()
+    known.chain(undeclared.map(|(name, value)| (label(frame, name), shown(Kind::Text, value)))).collect()
+}
+
+/// The usual names of fields, without signs, and what they are called on pages.
+const LABELS: &[(&[&str], &str)] = &[
+    (&["firstname", "fname", "givenname", "имя", "name"], "field-first-name"),
+    (&["lastname", "lname", "surname", "familyname", "фамилия"], "field-last-name"),
+    (&["middlename", "patronymic", "отчество"], "field-middle-name"),
+    (&["fullname", "фио"], "field-full-name"),
+    (&["phone", "phonenumber", "mobile", "телефон"], "field-phone"),
+    (&["city", "town", "город"], "field-city"),
+    (&["region", "state", "регион", "область"], "field-region"),
+    (&["country", "страна"], "field-country"),
+    (&["address", "street", "адрес"], "field-address"),
+    (&["zip", "zipcode", "postcode", "postalcode", "индекс"], "field-postcode"),
+    (&["birthday", "birthdate", "dateofbirth", "dob", "born", "деньрождения", "датарождения"], "field-birthday"),
+    (&["age", "возраст"], "field-age"),
+    (&["gender", "sex", "пол"], "field-gender"),
+    (&["company", "organization", "компания", "организация"], "field-company"),
+    (&["jobtitle", "position", "должность"], "field-job"),
+    (&["language", "lang", "locale", "язык"], "field-language"),
+    (&["zone", "timezone", "tz", "часовойпояс"], "field-zone"),
+];
+
+/// What a field is called on a page: in the reader's language where its name is a usual one, else its name in words.
+fn label(frame: Frame, name: &str) -> String {
+    let plain: String = name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+    if let Some((_, key)) = LABELS.iter().find(|(names, _)| names.contains(&plain.as_str())) {
+        return frame.tr(key);
+    }
+    let words = name.replace(['_', '-'], " ");
+    let mut chars = words.trim().chars();
+    chars.next().map_or_else(|| name.to_owned(), |first| first.to_uppercase().chain(chars).collect())
 }
 
 fn receipt(frame: Frame, consent: &ConsentData) -> Vec<(String, String)> {
@@ -95,7 +132,7 @@ fn receipt(frame: Frame, consent: &ConsentData) -> Vec<(String, String)> {
     };
     [
         ("data-basis", frame.tr(basis)),
-        ("data-given", day(consent.given_at)),
+        ("data-given", day(frame.lang, consent.given_at)),
         ("data-source", consent.source.clone()),
         ("data-wording", consent.wording.clone()),
         ("data-proof", consent.proof.clone()),

@@ -11,7 +11,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use tokio::time::timeout;
 
-use super::state::RecipientState;
+use super::state::{PageContext, RecipientState};
 use crate::infra::error::{Message, Result as Outcome};
 use crate::infra::token::{DeliveryRef, TokenPurpose};
 use crate::privacy::erasure::Erased;
@@ -19,7 +19,7 @@ use crate::privacy::request_journal::{RecipientRequest, RequestStatus};
 use crate::usecase::Actor;
 use crate::usecase::recipient::{self, Requested, TEST_DELIVERY};
 use crate::web::page::within;
-use crate::web::page::{Frame, Notice, show};
+use crate::web::page::{Frame, Notice, PageBrand, show_branded};
 use crate::web::refusal::Refusal;
 
 /// Bytes of a body that are read, so that the client reads the answer; and how long they are waited for.
@@ -35,6 +35,7 @@ struct UnsubscribePage {
     promise: String,
     action: String,
     preferences: String,
+    brand: PageBrand,
 }
 
 /// `GET /u/{token}`: asks, and changes nothing.
@@ -44,27 +45,30 @@ pub async fn ask(
     Path(token): Path<String>,
 ) -> Result<Response, Refusal> {
     let delivery = state.verify(TokenPurpose::Unsubscribe, &token).ok_or_else(Refusal::link)?;
-    let list = state.list_name(frame, delivery).await;
+    let context = state.context(frame, delivery).await;
     if delivery.delivery == TEST_DELIVERY {
-        return Ok(test_message(frame, &list));
+        return Ok(test_message(&context));
     }
+    let PageContext { frame, list, brand } = context;
     let address = within(recipient::masked_address(&state.installation, &Actor::recipient(), delivery)).await;
     let question = match address {
         Ok(Some(address)) => {
             frame.lang.translate(&Message::new("unsubscribe-ask").with("list", &list).with("address", address))
         }
-        Ok(None) => return Ok(show(&not_subscribed(frame, &list))),
+        Ok(None) => return Ok(show_branded(&not_subscribed(frame, &list).of(&brand), &brand)),
         // The button works without the database, so the page must too.
         Err(_) => frame.about("unsubscribe-ask-anyone", &list),
     };
-    Ok(show(&UnsubscribePage {
+    let page = UnsubscribePage {
         frame,
         title: frame.about("unsubscribe-title", &list),
         question,
         promise: frame.tr("unsubscribe-promise"),
         action: frame.at(&format!("/u/{token}")),
         preferences: state.preferences_path(frame, delivery),
-    }))
+        brand: brand.clone(),
+    };
+    Ok(show_branded(&page, &brand))
 }
 
 /// `POST /u/{token}`: unsubscribes, and erases the data of the list.
@@ -77,16 +81,17 @@ pub async fn unsubscribe(
     let delivery = state.verify(TokenPurpose::Unsubscribe, &token).ok_or_else(Refusal::link)?;
     // A body that is too long or never ends does not fail the request.
     let reading = timeout(BODY_TIMEOUT, axum::body::to_bytes(body, BODY_LIMIT));
-    let (result, _, list) = tokio::join!(execute(&state, delivery), reading, state.list_name(frame, delivery));
+    let (result, _, context) = tokio::join!(execute(&state, delivery), reading, state.context(frame, delivery));
     let Some((status, other)) = result? else {
-        return Ok(test_message(frame, &list));
+        return Ok(test_message(&context));
     };
-    let mut page = unsubscribed(frame, &list, status);
+    let PageContext { frame, list, brand } = context;
+    let mut page = unsubscribed(frame, &list, status).of(&brand);
     if let Some(other) = other {
         page.lines.push(frame.tr("unsubscribed-other-lists"));
         page.link = Some((state.preferences_path(frame, other), frame.tr("unsubscribed-see-data")));
     }
-    Ok(show(&page))
+    Ok(show_branded(&page, &brand))
 }
 
 /// Unsubscribes. Returns the status, and a delivery of another list that the contact is still subscribed to; `None` for a
@@ -121,6 +126,8 @@ fn not_subscribed(frame: Frame, list: &str) -> Notice {
 }
 
 /// The page behind every token of a test message.
-pub fn test_message(frame: Frame, list: &str) -> Response {
-    show(&Notice::new(frame, frame.tr("test-message-title"), frame.about("test-message-text", list)))
+pub fn test_message(context: &PageContext) -> Response {
+    let PageContext { frame, list, brand } = context;
+    let notice = Notice::new(*frame, frame.tr("test-message-title"), frame.about("test-message-text", list));
+    show_branded(&notice.of(brand), brand)
 }

@@ -2,6 +2,7 @@
 
 use mail_parser::{HeaderName, MessageParser, MimeHeaders, PartType};
 use proptest::prelude::*;
+use sendoff::campaign::file::Sender;
 use sendoff::content::compiled_email::CompiledEmail;
 use sendoff::content::email::{EmailSource, Format, Tracking};
 use sendoff::content::mime::body::{BodyEncodings, TransferEncoding};
@@ -44,6 +45,27 @@ fn header_names(bytes: &[u8]) -> Vec<String> {
     let head = std::str::from_utf8(bytes).expect("UTF-8").split("\r\n\r\n").next().expect("a head").to_owned();
     let lines = head.split("\r\n").filter(|line| !line.starts_with(' '));
     lines.map(|line| line.split(':').next().expect("a name").to_owned()).collect()
+}
+
+#[test]
+fn names_of_senders_reach_the_reader_as_they_are_typed() {
+    let rendered = render(&compile(&draft("Привет")), json!({}));
+    for (typed, shown) in [
+        ("ООО \"Ромашка\"", "ООО \"Ромашка\""),
+        ("\"Best\" Shop", "\"Best\" Shop"),
+        ("Shop \"A\", Inc.", "Shop \"A\", Inc."),
+        ("Müller (GmbH), \"Shop\"", "Müller (GmbH), \"Shop\""),
+        ("\"Kock, Arne \\\"A\\\"\"", "Kock, Arne \"A\""),
+        ("A \\ B", "A \\ B"),
+        ("=?utf-8?q?x?=", "=?utf-8?q?x?="),
+    ] {
+        let sender = Sender::parse(&format!("{typed} <news@example.org>")).expect(typed);
+        let from = Mailbox::new(HeaderText::clean(&sender.name), "news", "example.org").expect("a mailbox");
+        let bytes = message::write(&MessageHeader { from, ..heading() }, &rendered);
+        let parsed = MessageParser::default().parse(&bytes).expect("parses");
+        let name = parsed.from().and_then(|from| from.first()).and_then(|from| from.name().map(str::to_owned));
+        assert_eq!(name.as_deref(), Some(shown), "{typed}");
+    }
 }
 
 /// No line too long, no bare CR or LF, no NUL, nothing but ASCII.

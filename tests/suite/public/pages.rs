@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
+use sendoff::content::brand::{self, BrandChange};
 use sendoff::infra::setting::{self, Setting};
 use sendoff::infra::token::TokenPurpose;
 use sendoff::web::router;
@@ -144,12 +145,12 @@ both!(preferences_show_all_stored_data_with_its_basis, |fixture| {
         "a***@e***.org",
         "Новости",
         "Offers",
-        "city",
+        "<dt>City</dt>",
         "Казань",
         "Your consent",
         "export 17",
         "checkout &#60;form&#62;",
-        "2026-11-19",
+        "November 19, 2026",
         "1 email to you",
         "0 opens",
         "1 click.",
@@ -244,5 +245,39 @@ both!(view_in_browser_is_sandboxed_and_ends_with_erasure, |fixture| {
     site.post(&format!("/u/{}", site.token(1, TokenPurpose::Unsubscribe)), "").await;
     let gone = site.send(Method::GET, &path, &[("accept-language", "ru")], Body::empty()).await;
     assert_eq!(gone.status, StatusCode::OK);
-    assert!(gone.body.contains("Этого письма здесь больше нет"), "{}", gone.body);
+    // The email was English.
+    assert!(gone.body.contains("This email is no longer here"), "{}", gone.body);
+});
+
+both!(pages_show_the_brand_and_speak_the_language_of_the_email, |fixture| {
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
+    setting::set(&mut tx, Setting::Language, "ru").await.expect("set");
+    let change = BrandChange {
+        name: Some("Цветы & Ко".to_owned()),
+        logo: Some("https://cdn.example.org/logo.png".to_owned()),
+        color: Some("ffcc00".to_owned()),
+        ..BrandChange::default()
+    };
+    brand::set(&mut tx, fixture.workspace.id, &change).await.expect("set");
+    tx.commit().await.expect("committed");
+    let site = WebFixture::new(fixture).await;
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
+    setting::set(&mut tx, Setting::Language, "en").await.expect("set");
+    tx.commit().await.expect("committed");
+
+    for purpose in [TokenPurpose::Unsubscribe, TokenPurpose::Preferences] {
+        let kind = if purpose == TokenPurpose::Unsubscribe { "u" } else { "p" };
+        let path = format!("/{kind}/{}", site.token(0, purpose));
+        let page = site.send(Method::GET, &path, &[("accept-language", "en")], Body::empty()).await;
+        assert!(page.body.contains("<html lang=\"ru\">"), "{}", page.body);
+        assert!(
+            page.body.contains("fill=\"#ffcc00\"") && page.body.contains("src=\"https://cdn.example.org/logo.png\"")
+        );
+        let name = page.body.contains("alt=\"Цветы &#38; Ко\"") || page.body.contains("alt=\"Цветы &amp; Ко\"");
+        assert!(name, "{}", page.body);
+        let policy = page.header("content-security-policy").expect("a policy");
+        assert!(policy.contains("img-src 'self' https://cdn.example.org;"), "{policy}");
+    }
+    let data = site.get(&format!("/p/{}", site.token(0, TokenPurpose::Preferences))).await.body;
+    assert!(data.contains("<dt>Город</dt>") && data.contains("19 ноября 2026 г."), "{data}");
 });
