@@ -150,4 +150,4 @@ email-decimal = ,
 email-group = _
 # Где стоит знак валюты: before — перед суммой, after — после неё.
 email-money = after
-email-date-long = j F Y г.
+email-date-long = j F Y года
