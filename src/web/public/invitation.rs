@@ -12,7 +12,7 @@ use crate::infra::error::Message;
 use crate::usecase::Actor;
 use crate::usecase::invitation::{self, Invitation};
 use crate::web::page::within;
-use crate::web::page::{Frame, Notice, show};
+use crate::web::page::{Frame, Notice, PageBrand, show};
 use crate::web::refusal::Refusal;
 
 #[derive(Template)]
@@ -22,6 +22,7 @@ struct InvitationPage {
     title: String,
     question: String,
     action: String,
+    brand: PageBrand,
 }
 
 /// `GET /i/{token}`: asks, and changes nothing.
@@ -37,6 +38,7 @@ pub async fn ask(
         title: frame.about("invitation-title", &invitation.list.name),
         question: question(frame, &invitation),
         action: frame.at(&format!("/i/{token}")),
+        brand: PageBrand::default(),
     }))
 }
 
