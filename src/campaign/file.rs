@@ -42,7 +42,7 @@ pub struct FileMistakes {
     /// The mistakes; at least one.
     pub problems: Vec<Message>,
     /// The email; `None` if there are no settings.
-    pub draft: Option<EmailSource>,
+    pub draft: Option<Box<EmailSource>>,
 }
 
 /// Maximum length of a campaign file in bytes. Mail programs clip a message long before.
@@ -107,7 +107,7 @@ impl CampaignFile {
         let draft = EmailSource { subject, preheader, layout, format, body, tracking, links };
         let problems = front.finish();
         let (Some(from), Some(schedule), true) = (from, schedule, problems.is_empty()) else {
-            return Err(FileMistakes { problems, draft: Some(draft) });
+            return Err(FileMistakes { problems, draft: Some(Box::new(draft)) });
         };
         Ok(Self { name, list, segment, from, relay, reply_to, draft, schedule, uncertain_policy, language })
     }

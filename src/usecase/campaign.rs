@@ -146,7 +146,7 @@ pub async fn add(installation: &Installation, actor: &Actor, source: &Source) ->
                 return Err(errors.swap_remove(at));
             }
             let problems = errors.iter().map(Error::message).collect();
-            let problems = with_email_mistakes(&mut tx, permit.workspace, problems, Some(file.draft)).await?;
+            let problems = with_email_mistakes(&mut tx, permit.workspace, problems, Some(Box::new(file.draft))).await?;
             return Err(if problems.len() == 1 { errors.remove(0) } else { mistakes::combined(problems) });
         }
     };
@@ -179,7 +179,7 @@ async fn with_email_mistakes(
     conn: &mut Conn,
     workspace: Id,
     mut problems: Vec<Message>,
-    draft: Option<EmailSource>,
+    draft: Option<Box<EmailSource>>,
 ) -> Result<Vec<Message>> {
     // A missing subject is a mistake of the settings already.
     if let Some(draft) = draft.filter(|draft| !draft.subject.trim().is_empty()) {

@@ -124,13 +124,11 @@ impl<'m> Writer<'m> {
             "br" => self.block.push('\n'),
             "a" => self.open_link(attr(attrs, "href").unwrap_or_default()),
             "img" => self.picture(attr(attrs, "alt").unwrap_or_default()),
-            "td" | "th" if self.in_data_row() => {
-                if !self.block.trim().is_empty() {
-                    self.block.truncate(self.block.trim_end().len());
-                    self.block.push_str(" | ");
-                }
+            "td" | "th" if self.in_data_row() && !self.block.trim().is_empty() => {
+                self.block.truncate(self.block.trim_end().len());
+                self.block.push_str(" | ");
             }
-            "p" | "div" | "center" if self.in_data_row() => {}
+            "td" | "th" | "p" | "div" | "center" if self.in_data_row() => {}
             "li" => {
                 self.flush();
                 self.bullet = Some(self.lists.last_mut().map_or_else(|| "- ".to_owned(), List::bullet));

@@ -106,7 +106,7 @@ impl Locale {
             out.push('−');
         }
         for (at, digit) in whole.chars().enumerate() {
-            if at > 0 && (whole.len() - at) % 3 == 0 {
+            if at > 0 && (whole.len() - at).is_multiple_of(3) {
                 out.push_str(&self.group);
             }
             out.push(digit);
