@@ -102,7 +102,8 @@ both!(an_idle_mailer_reads_little_and_writes_nothing, |fixture| {
         assert!(installation.mailer_status.looks() - before <= 3, "sent by the first looks after the start");
         stop.send(true).expect("someone listens");
     };
-    let (ended, ()) = timeout(Duration::from_secs(60), async { tokio::join!(work, watching) }).await.expect("an end");
+    let (ended, ()) =
+        Box::pin(timeout(Duration::from_secs(60), async { tokio::join!(work, watching) })).await.expect("an end");
     ended.expect("a clean end");
 });
 
