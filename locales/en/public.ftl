@@ -95,6 +95,7 @@ desk-opens = opened
 desk-clicks = clicked
 desk-unsubscribed = unsubscribed
 desk-lists = Lists
+desk-counting = being counted
 desk-no-lists = No list yet. Add one:
 desk-draft = draft
 desk-scheduled = scheduled

@@ -93,6 +93,9 @@ segment-value = { segment-at }: `{ $subject }` is { segment-kind }, and { $found
 segment-empty = { segment-at }: a value is never an empty text; write: { $subject } is not set
     { $excerpt }
 
+segment-saved-indexing =
+    Segment “{ $name }” is saved and can be used. Its fields are still being indexed: `sendoff serve` continues in the
+    background, or `sendoff segment save --wait` with a bar. Until then counts take longer.
 segment-saved = Segment “{ $name }” is saved. Next: sendoff segment count { $name }
 segment-count = Segment “{ $name }”: { people }.
 segment-none = There are no segments yet. Make one: sendoff segment save NAME EXPRESSION

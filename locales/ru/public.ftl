@@ -98,6 +98,7 @@ desk-opens = открыто
 desk-clicks = переходы
 desk-unsubscribed = отписались
 desk-lists = Списки
+desk-counting = подсчитывается
 desk-no-lists = Списков пока нет. Создайте первый:
 desk-draft = черновик
 desk-scheduled = запланирована

@@ -93,6 +93,9 @@ segment-value = { segment-at }: `{ $subject }` — { segment-kind }, а { $found
 segment-empty = { segment-at }: пустых текстов среди значений нет; напишите: { $subject } is not set
     { $excerpt }
 
+segment-saved-indexing =
+    Сегмент «{ $name }» сохранён, им можно пользоваться. Индекс его полей ещё строится: `sendoff serve` продолжит в фоне,
+    а `sendoff segment save --wait` покажет ход. До тех пор подсчёт идёт дольше.
 segment-saved = Сегмент «{ $name }» сохранён. Дальше: sendoff segment count { $name }
 segment-count = Сегмент «{ $name }»: { people }.
 segment-none = Сегментов пока нет. Создать: sendoff segment save ИМЯ ВЫРАЖЕНИЕ

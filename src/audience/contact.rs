@@ -164,6 +164,31 @@ pub async fn update(conn: &mut Conn, workspace: Id, contacts: &[NewContact], now
     Ok(())
 }
 
+/// Replaces the values of existing contacts. Their addresses are not written again, nor is the index of addresses.
+pub async fn update_values(conn: &mut Conn, workspace: Id, contacts: &[(Id, Values)], now: Millis) -> Result<()> {
+    if contacts.is_empty() {
+        return Ok(());
+    }
+    let indexed = indexed_field::list_writable(conn, workspace).await?;
+    let rows: Vec<_> = contacts.iter().map(|(id, values)| json!([id, text(values), text(&fold(values))])).collect();
+    let query = Query::new(
+        "update contact
+            set updated_at = :now, fields = {fields}, folded = {folded}{indexed_columns}
+           from :rows as given
+          where contact.id = {id}",
+    );
+    query
+        .bind("now", now)
+        .bind_rows("rows", &rows)
+        .fragment("id", whole(0))
+        .fragment("fields", column(1))
+        .fragment("folded", column(2))
+        .fragment("indexed_columns", derived_columns::assignments(", ", &indexed, &column(1), &column(2)))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// Key, address, canonical form, values and folded values, as the columns hold them.
 fn row(contact: &NewContact) -> Value {
     let address = &contact.address;

@@ -1,6 +1,10 @@
 //! Assigns, fills, retires and clears the columns of [indexed fields](super::indexed_field).
 
 use std::collections::BTreeSet;
+use std::time::Duration;
+
+use sqlx::Row;
+use tokio::time::Instant;
 
 use super::contact;
 use super::field::{self, Field, Kind};
@@ -13,6 +17,13 @@ use crate::infra::installation::Installation;
 
 /// How long, in ms, the column of a field that no segment names any more is kept for statements that still read it.
 const GRACE: Millis = 3_600_000;
+
+/// How long a transaction that fills or clears columns should take: others wait for it. The number of its contacts follows,
+/// since each index of the table makes it slower.
+const SLICE_TIME: Duration = Duration::from_millis(40);
+const FIRST_SLICE: i64 = 1_000;
+const MIN_SLICE: i64 = 100;
+const MAX_SLICE: i64 = 5_000;
 
 /// The columns that fit a field of this kind.
 fn columns_for(kind: Kind) -> &'static [&'static str; 8] {
@@ -54,26 +65,49 @@ pub async fn pin(installation: &Installation, workspace: Id, field: &Field, pinn
 }
 
 /// Indexes the fields that segments name, as far as columns are free, and retires those that no segment
-/// names. Continues what a killed process began. Contacts get their values some thousands at a time, so
-/// that sending goes on; `progress` is called with the number of contacts done.
+/// names. Contacts get their values some at a time, so that sending goes on; `progress` is called with the number of
+/// contacts done. Returns false when `limit` ended the work: [`work_off`] continues it.
 pub async fn reconcile(
     installation: &Installation,
     workspace: Id,
     named: &BTreeSet<String>,
+    limit: Option<Duration>,
     mut progress: impl FnMut(u64),
-) -> Result<()> {
+) -> Result<bool> {
+    let deadline = limit.map(|limit| Instant::now() + limit);
     let fields = field::all(&mut *installation.db.read().await?, workspace).await?;
     let mut tx = begin_exclusive(installation, workspace).await?;
     retire_unnamed(installation, &mut tx, workspace, named).await?;
     tx.commit().await?;
-    clear(installation, workspace).await?;
+    if !run(installation, workspace, State::Clearing, deadline, &mut |_| {}).await? {
+        return Ok(false);
+    }
     let mut tx = begin_exclusive(installation, workspace).await?;
     for field in fields.iter().filter(|field| named.contains(&field.name)) {
         assign_column(installation, &mut tx, workspace, field).await?;
     }
     tx.commit().await?;
     create_indexes(installation, workspace).await?;
-    fill(installation, workspace, &mut progress).await
+    run(installation, workspace, State::Filling, deadline, &mut progress).await
+}
+
+/// Fills and clears some columns of any workspace, for `limit` at most. Returns false when nothing was to be done.
+pub async fn work_off(installation: &Installation, limit: Duration) -> Result<bool> {
+    let unfinished = Query::new(
+        "select distinct workspace_id
+           from indexed_field
+          where state in ('filling', 'clearing')
+          order by workspace_id",
+    );
+    let workspaces = unfinished.fetch_all(&mut *installation.db.read().await?).await?;
+    let deadline = Instant::now() + limit;
+    for row in &workspaces {
+        let workspace = row.get(0);
+        run(installation, workspace, State::Clearing, Some(deadline), &mut |_| {}).await?;
+        create_indexes(installation, workspace).await?;
+        run(installation, workspace, State::Filling, Some(deadline), &mut |_| {}).await?;
+    }
+    Ok(!workspaces.is_empty())
 }
 
 /// Assigns a column to a field that has none. Returns false when none is free.
@@ -133,7 +167,7 @@ async fn retire_unnamed(
 async fn set_state(conn: &mut Conn, workspace: Id, indexed: &IndexedField, state: State, now: Millis) -> Result<()> {
     let query = Query::new(
         "update indexed_field
-            set state = :state, changed_at = :now
+            set state = :state, changed_at = :now, filled_to = 0
           where workspace_id = :workspace and column_name = :column and state = :known_state",
     );
     query
@@ -160,48 +194,100 @@ async fn create_indexes(installation: &Installation, workspace: Id) -> Result<()
     Ok(())
 }
 
-async fn fill(installation: &Installation, workspace: Id, progress: &mut impl FnMut(u64)) -> Result<()> {
-    let filling = list_in_state(&mut *installation.db.read().await?, workspace, State::Filling).await?;
-    backfill(installation, workspace, &filling, true, progress).await?;
-    let mut tx = installation.db.write().await?;
-    for indexed in &filling {
-        set_state(&mut tx, workspace, indexed, State::Ready, installation.clock.now()).await?;
-    }
-    tx.commit().await
-}
-
-async fn clear(installation: &Installation, workspace: Id) -> Result<()> {
-    let clearing = list_in_state(&mut *installation.db.read().await?, workspace, State::Clearing).await?;
-    backfill(installation, workspace, &clearing, false, &mut |_| {}).await?;
-    let mut tx = installation.db.write().await?;
-    for IndexedField { column, .. } in clearing {
-        let delete = Query::new("delete from indexed_field where workspace_id = :workspace and column_name = :column");
-        delete.bind("workspace", workspace).bind("column", column).execute(&mut tx).await?;
-        let in_use = Query::new("select 1 from indexed_field where column_name = :column limit 1");
-        if in_use.bind("column", column).fetch_optional(&mut tx).await?.is_none() {
-            contact::drop_index(&mut tx, column).await?;
-        }
-    }
-    tx.commit().await
-}
-
-async fn backfill(
+/// Fills or clears the columns in this state, from where an earlier run ended. Returns whether all is done.
+async fn run(
     installation: &Installation,
     workspace: Id,
-    indexed: &[IndexedField],
-    filled: bool,
+    state: State,
+    deadline: Option<Instant>,
     progress: &mut impl FnMut(u64),
-) -> Result<()> {
-    let (mut after, mut done) = (0, 0);
-    while !indexed.is_empty() {
+) -> Result<bool> {
+    let (mut done, mut slice) = (0, FIRST_SLICE);
+    loop {
+        let all = list_in_state(&mut *installation.db.read().await?, workspace, state).await?;
+        // Those that are further wait for the others.
+        let Some(after) = all.iter().map(|indexed| indexed.filled_to).min() else { return Ok(true) };
+        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return Ok(false);
+        }
+        let some: Vec<IndexedField> = all.into_iter().filter(|indexed| indexed.filled_to == after).collect();
         let mut tx = installation.db.write().await?;
-        let Some((last, contacts)) = contact::backfill(&mut tx, workspace, indexed, filled, after).await? else {
-            break;
+        let began = Instant::now();
+        let is_filled = state == State::Filling;
+        match contact::backfill(&mut tx, workspace, &some, is_filled, after, slice).await? {
+            Some((last, contacts)) => {
+                if !set_filled_to(&mut tx, workspace, &some, state, last).await? {
+                    // Another process has done the same.
+                    continue;
+                }
+                tx.commit().await?;
+                done += contacts;
+                progress(done);
+            }
+            None => {
+                complete(installation, &mut tx, workspace, &some, is_filled).await?;
+                tx.commit().await?;
+            }
+        }
+        slice = match began.elapsed() {
+            took if took > 2 * SLICE_TIME => (slice / 2).max(MIN_SLICE),
+            took if took < SLICE_TIME / 2 => (slice * 2).min(MAX_SLICE),
+            _ => slice,
         };
-        tx.commit().await?;
-        after = last;
-        done += contacts;
-        progress(done);
+        // Others that write have their turn.
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Ends filling or clearing: the columns can be read, or belong to no field any more.
+async fn complete(
+    installation: &Installation,
+    conn: &mut Conn,
+    workspace: Id,
+    indexed: &[IndexedField],
+    is_filled: bool,
+) -> Result<()> {
+    for one in indexed {
+        if is_filled {
+            set_state(conn, workspace, one, State::Ready, installation.clock.now()).await?;
+            continue;
+        }
+        let column = one.column;
+        let delete = Query::new(
+            "delete from indexed_field where workspace_id = :workspace and column_name = :column and state = 'clearing'",
+        );
+        delete.bind("workspace", workspace).bind("column", column).execute(conn).await?;
+        let in_use = Query::new("select 1 from indexed_field where column_name = :column limit 1");
+        if in_use.bind("column", column).fetch_optional(conn).await?.is_none() {
+            contact::drop_index(conn, column).await?;
+        }
     }
     Ok(())
+}
+
+/// Records up to which contact these columns are done. Returns false when another process has done so meanwhile.
+async fn set_filled_to(
+    conn: &mut Conn,
+    workspace: Id,
+    indexed: &[IndexedField],
+    state: State,
+    last: Id,
+) -> Result<bool> {
+    let mut moved = 0;
+    for one in indexed {
+        let query = Query::new(
+            "update indexed_field
+                set filled_to = :last
+              where workspace_id = :workspace and column_name = :column and state = :state and filled_to = :before",
+        );
+        moved += query
+            .bind("last", last)
+            .bind("workspace", workspace)
+            .bind("column", one.column)
+            .bind("state", state.as_str())
+            .bind("before", one.filled_to)
+            .execute(conn)
+            .await?;
+    }
+    Ok(moved == indexed.len() as u64)
 }

@@ -58,6 +58,8 @@ pub struct IndexedField {
     pub pinned: bool,
     /// When its state changed.
     pub changed_at: Millis,
+    /// The last contact whose column is filled, or cleared, as the state says; later ones may be.
+    pub filled_to: Id,
 }
 
 impl IndexedField {
@@ -70,7 +72,7 @@ impl IndexedField {
 /// The indexed fields of a workspace in every state, by column.
 pub async fn all(conn: &mut Conn, workspace: Id) -> Result<Vec<IndexedField>> {
     let query = Query::new(
-        "select column_name, field, state, pinned, changed_at
+        "select column_name, field, state, pinned, changed_at, filled_to
            from indexed_field
           where workspace_id = :workspace
           order by column_name{bytewise}",
@@ -80,7 +82,8 @@ pub async fn all(conn: &mut Conn, workspace: Id) -> Result<Vec<IndexedField>> {
         let name: String = row.get(0);
         if let Some(column) = TEXT_COLUMNS.iter().chain(&NUMBER_COLUMNS).copied().find(|column| *column == name) {
             let (state, pinned) = (row.get::<String, _>(2).parse()?, row.get::<i32, _>(3) == 1);
-            found.push(IndexedField { column, field: row.get(1), state, pinned, changed_at: row.get(4) });
+            let (changed_at, filled_to) = (row.get(4), row.get(5));
+            found.push(IndexedField { column, field: row.get(1), state, pinned, changed_at, filled_to });
         }
     }
     Ok(found)

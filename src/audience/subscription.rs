@@ -305,6 +305,16 @@ pub async fn count(conn: &mut Conn, list: Id) -> Result<Vec<(State, i64)>> {
     rows.iter().map(|row| Ok((row.get::<String, _>(0).parse()?, row.get(1)))).collect()
 }
 
+/// Number of contacts of a list, or `limit` where there are more.
+pub async fn count_up_to(conn: &mut Conn, list: Id, limit: i64) -> Result<i64> {
+    let query = Query::new(
+        "select count(*)
+           from (select 1 as one from subscription where list_id = :list limit :limit) some_rows",
+    );
+    let row = query.bind("list", list).bind("limit", limit).fetch_optional(conn).await?;
+    Ok(row.map_or(0, |row| row.get(0)))
+}
+
 /// Up to `limit` contacts of a list, for working through it while it shrinks.
 pub async fn list_contacts(conn: &mut Conn, list: Id, limit: i64) -> Result<Vec<Id>> {
     let query = Query::new(

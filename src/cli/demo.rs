@@ -173,7 +173,7 @@ impl Demo<'_> {
 
     async fn save_segment(&self, report: &mut DemoReport) -> Result<()> {
         let expression = r#"age >= 18 and city in ("Москва", "Казань", "Санкт-Петербург") and on("News")"#;
-        segment::save(self.installation, &self.actor, "adults", expression, |_, _| {}).await?;
+        segment::save(self.installation, &self.actor, "adults", expression, false, |_, _| {}).await?;
         report.segment = segment::count(self.installation, &self.actor, "adults").await?.count;
         self.say(Message::new("demo-segment").with("expression", expression).with("count", report.segment));
         Ok(())

@@ -19,6 +19,9 @@ pub enum Command {
         name: String,
         /// For example: city = "Казань" and age >= 18 and on("News")
         expression: String,
+        /// Wait until all contacts are indexed, instead of leaving the rest to `serve`
+        #[arg(long)]
+        wait: bool,
     },
     /// Count the contacts of a segment
     Count {
@@ -46,13 +49,14 @@ const MAX_CONDITION_CHARS: usize = 200;
 /// Runs the command.
 pub async fn run(installation: &Installation, actor: &Actor, command: Command, lang: Lang) -> Result<Output> {
     match command {
-        Command::Save { name, expression } => {
+        Command::Save { name, expression, wait } => {
             let mut bar = Bar::new(&lang.tr("field-indexing"), 0);
             let progress = |done, total| bar.set(done, total);
-            let saved = segment::save(installation, actor, &name, &expression, progress).await;
+            let saved = segment::save(installation, actor, &name, &expression, wait, progress).await;
             bar.finish();
             let saved = saved?;
-            let message = Message::new("segment-saved").with("name", &saved.segment);
+            let key = if saved.indexing { "segment-saved-indexing" } else { "segment-saved" };
+            let message = Message::new(key).with("name", &saved.segment.segment);
             Ok(Output::new(&saved, lang, lang.translate(&message)))
         }
         Command::Count { name, estimate } => count(installation, actor, &name, estimate, lang).await,

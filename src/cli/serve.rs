@@ -18,6 +18,7 @@ use crate::infra::installation::Installation;
 use crate::infra::lock_file;
 use crate::mailer::scheduler::Mode;
 use crate::privacy::physical_erasure::BackgroundEraser;
+use crate::usecase::segment;
 use crate::web::router;
 use crate::web::state::WebState;
 
@@ -87,6 +88,8 @@ pub async fn run(installation: &Installation, args: Args, lang: Lang, json: bool
     let supervisor = MailerSupervisor::start(installation).await?;
     let stop = supervisor.stop.clone();
     let eraser = BackgroundEraser::start(installation.clone());
+    let indexed = installation.clone();
+    let indexing = tokio::spawn(async move { segment::index_in_background(&indexed).await });
     let web = WebState::open(installation.clone(), eraser.notifier()).await?;
     let pages = if args.role == Role::Mail { None } else { Some(Listeners::bind(args.listen, args.desk).await?) };
     let metrics = match args.metrics {
@@ -133,6 +136,7 @@ pub async fn run(installation: &Installation, args: Args, lang: Lang, json: bool
         }
     };
     let (sent, served, ()) = tokio::join!(mailer, serve_pages, serve_metrics);
+    indexing.abort();
     eraser.stop().await;
     served?;
     supervisor.exit_error()?;

@@ -80,6 +80,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (28, "hard bounce", include_str!("../../migrations/0028_hard_bounce.sql")),
     (30, "node numbers", include_str!("../../migrations/0030_id_node.sql")),
     (31, "machines", include_str!("../../migrations/0031_machine.sql")),
+    (32, "sample", include_str!("../../migrations/0032_sample.sql")),
     (38, "campaign language", include_str!("../../migrations/0038_campaign_language.sql")),
     (40, "event totals", include_str!("../../migrations/0040_event_totals.sql")),
     (41, "daily counts", include_str!("../../migrations/0041_daily_count.sql")),

@@ -5,5 +5,6 @@ pub mod export;
 pub mod lanes;
 pub mod progress;
 pub mod rates;
+pub mod slow_counts;
 pub mod stats;
 pub mod summary;

@@ -70,12 +70,22 @@ pub struct ProgressSnapshot {
 /// Reads the progress of a campaign.
 pub async fn read(conn: &mut Conn, campaign: &Campaign, now: Millis) -> Result<ProgressSnapshot> {
     let numbers = summary::read(conn, campaign).await?;
-    let all_deferred = numbers.deferred > 0 && numbers.deferred == numbers.pending;
-    let next_due = if all_deferred { delivery::next_due(conn, campaign.id).await? } else { None };
     let lanes = match campaign.state {
         State::Running | State::Paused => lanes::list(conn, campaign, now).await?,
         _ => Vec::new(),
     };
+    with_lanes(conn, campaign, numbers, lanes).await
+}
+
+/// The progress of a campaign whose numbers and lanes are known.
+pub async fn with_lanes(
+    conn: &mut Conn,
+    campaign: &Campaign,
+    numbers: Summary,
+    lanes: Vec<LaneStatus>,
+) -> Result<ProgressSnapshot> {
+    let all_deferred = numbers.deferred > 0 && numbers.deferred == numbers.pending;
+    let next_due = if all_deferred { delivery::next_due(conn, campaign.id).await? } else { None };
     Ok(ProgressSnapshot { numbers, running: campaign.state == State::Running, next_due, lanes })
 }
 

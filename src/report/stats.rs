@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use sqlx::Row;
 
+use crate::campaign::delivery::open_lanes::{NEXT_DUE, OPEN_LANE};
 use crate::campaign::model::State;
 use crate::infra::clock::Millis;
 use crate::infra::db::{Conn, Query};
@@ -44,15 +45,17 @@ pub struct Backlog {
     pub sending: i64,
 }
 
-/// The due time is the first entry of an index, and few rows are on the wire.
+/// The due time is that of the first delivery of each lane, and few rows are on the wire.
 const OPEN_CAMPAIGNS: &str = "
+    with recursive {open_lane},
+         lane_due (campaign_id, due_at) as (select o.campaign_id, {next_due} from open_lane o where o.lane is not null)
     select k.workspace_id, k.state, k.reason, coalesce(k.launched_at, k.starts_at),
-           (select min(d.due_at) from delivery d where d.campaign_id = k.id and d.state = 'pending'),
+           (select min(l.due_at) from lane_due l where l.campaign_id = k.id),
            (select count(*)
               from delivery d
              where d.mailer_id is not null and d.campaign_id = k.id and d.state = 'sending')
       from campaign k
-     where k.state in ('running', 'paused', 'scheduled')";
+     where {which}";
 
 const UNCERTAIN: &str = "
     select k.workspace_id,
@@ -74,7 +77,12 @@ pub async fn read(conn: &mut Conn, installation: &Installation) -> Result<Stats>
     for row in Query::new(UNCERTAIN).fetch_all(&mut *conn).await? {
         stats.backlogs.entry(row.get(0)).or_default().uncertain = row.get(1);
     }
-    for row in Query::new(OPEN_CAMPAIGNS).fetch_all(&mut *conn).await? {
+    let which = "k.state in ('running', 'paused', 'scheduled')";
+    let open = Query::new(OPEN_CAMPAIGNS)
+        .fragment("open_lane", Query::new(OPEN_LANE).fragment("which", which))
+        .fragment("next_due", NEXT_DUE)
+        .fragment("which", which);
+    for row in open.fetch_all(&mut *conn).await? {
         let state: State = row.get::<String, _>(1).parse()?;
         let (began, due): (Option<Millis>, Option<Millis>) = (row.get(3), row.get(4));
         if state == State::Paused {

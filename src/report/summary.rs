@@ -5,15 +5,18 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 use sqlx::Row;
+use sqlx::any::AnyRow;
 
 use crate::campaign::delivery::State;
 use crate::campaign::delivery::counts::PLANNED;
 use crate::campaign::erased_counts::CLICKED;
+use crate::campaign::link::Link;
 use crate::campaign::model::Campaign;
 use crate::campaign::{erased_counts, link};
 use crate::feedback::event::EventKind;
 use crate::infra::db::{Conn, Query};
 use crate::infra::error::{Message, Result};
+use crate::infra::id::Id;
 
 /// The numbers of a campaign. All count deliveries, one per contact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -71,98 +74,145 @@ pub struct LinkCount {
     pub total: i64,
 }
 
-/// One statement, so that a contact that is erased at this moment is counted once: as a row or as an erased count.
-const COUNTS: &str = "
-    select state, 0, cast(sum(count) as bigint), 'stored'
+/// What is stored as counts, and the few rows that are not. `{of}` selects campaigns by column `campaign_id`.
+const STORED: &str = "
+    select campaign_id, state, 0, cast(sum(count) as bigint), 'stored'
       from delivery_count
-     where campaign_id = :campaign
-     group by state
+     where {of}
+     group by campaign_id, state
     union all
-    select state, 0, count(*), 'held'
+    select campaign_id, state, 0, count(*), 'held'
       from delivery
-     where mailer_id is not null and campaign_id = :campaign
-     group by state
+     where mailer_id is not null and {of}
+     group by campaign_id, state
     union all
-    select 'deferred', 0, count(*), 'held'
+    select campaign_id, 'deferred', 0, count(*), 'held'
       from delivery
-     where campaign_id = :campaign and state = 'pending' and attempts > 0
+     where {of} and state = 'pending' and attempts > 0
+     group by campaign_id
     union all
-    select kind, position, count(distinct delivery_id), 'event'
-      from event
-     where campaign_id = :campaign
-     group by kind, position
-    union all
-    select kind || '_total', position, count(*), 'total'
-      from event
-     where campaign_id = :campaign
-     group by kind, position
-    union all
-    select 'clicked', 0, count(distinct delivery_id), 'event'
-      from event
-     where campaign_id = :campaign and kind = 'click'
-    union all
-    select 'set_aside', 0, count(*), 'held'
+    select d.campaign_id, 'set_aside', 0, count(*), 'held'
       from set_aside a
-     where exists (select 1 from delivery d where d.id = a.delivery_id and d.campaign_id = :campaign)
+      join delivery d on d.id = a.delivery_id
+     where d.{of}
+     group by d.campaign_id
     union all
-    select kind, position, count, 'erased'
+    select campaign_id, kind, position, count, 'erased'
       from erased_count
-     where campaign_id = :campaign";
+     where {of}";
 
-/// The current numbers of a campaign. Events of a kind that this program does not know are left out.
-pub async fn read(conn: &mut Conn, campaign: &Campaign) -> Result<Summary> {
-    let mut counts: HashMap<(String, i32), i64> = HashMap::new();
-    // Planned deliveries without a final state.
-    let mut open = 0;
-    for row in Query::new(COUNTS).bind("campaign", campaign.id).fetch_all(&mut *conn).await? {
-        let (name, position, count): (String, i32, i64) = (row.get(0), row.get(1), row.get(2));
-        match row.get::<String, _>(3).as_str() {
-            "stored" if name == PLANNED => open += count,
+/// What is counted in the rows of events.
+const EVENTS: &str = "
+    select campaign_id, kind, position, count(distinct delivery_id), 'event'
+      from event
+     where {of}
+     group by campaign_id, kind, position
+    union all
+    select campaign_id, kind || '_total', position, count(*), 'total'
+      from event
+     where {of}
+     group by campaign_id, kind, position
+    union all
+    select campaign_id, 'clicked', 0, count(distinct delivery_id), 'event'
+      from event
+     where {of} and kind = 'click'
+     group by campaign_id";
+
+/// Counts by name and position, and how many planned deliveries have no final state.
+#[derive(Debug, Default)]
+struct Counts {
+    numbers: HashMap<(String, i32), i64>,
+    open: i64,
+}
+
+impl Counts {
+    fn add(&mut self, row: &AnyRow) {
+        let (name, position, count): (String, i32, i64) = (row.get(1), row.get(2), row.get(3));
+        match row.get::<String, _>(4).as_str() {
+            "stored" if name == PLANNED => self.open += count,
             "stored" => {
-                open -= count;
-                *counts.entry((name, 0)).or_default() += count;
+                self.open -= count;
+                *self.numbers.entry((name, 0)).or_default() += count;
             }
             "event" if name != CLICKED && name.parse::<EventKind>().is_err() => {}
-            _ => *counts.entry((name, position)).or_default() += count,
+            _ => *self.numbers.entry((name, position)).or_default() += count,
         }
     }
-    let number = |name: &str, position| counts.get(&(name.to_owned(), position)).copied().unwrap_or(0);
-    let state = |state: State| number(state.as_str(), 0);
-    let total = |name: &str| counts.iter().filter(|((kind, _), _)| kind == name).map(|(_, count)| count).sum();
-    let links = link::list(conn, campaign.id).await?.into_iter();
-    let mut summary = Summary {
-        name: campaign.name.clone(),
-        state: campaign.state.as_str(),
-        planned: 0,
-        accepted: state(State::Accepted),
-        rejected: state(State::Rejected),
-        uncertain: state(State::Uncertain),
-        suppressed: state(State::Suppressed),
-        skipped: state(State::Skipped),
-        pending: open,
-        sending: state(State::Sending),
-        deferred: number("deferred", 0),
-        opens: number(erased_counts::OPEN, 0),
-        clicks: number(erased_counts::CLICKED, 0),
-        opens_total: total(erased_counts::OPEN_TOTAL),
-        clicks_total: total(erased_counts::CLICK_TOTAL),
-        unsubscribed: number(erased_counts::UNSUBSCRIBED, 0),
-        lost: number(erased_counts::LOST, 0),
-        set_aside: number("set_aside", 0),
-        links: links
-            .map(|link| LinkCount {
-                clicks: number(erased_counts::CLICK, link.position),
-                total: number(erased_counts::CLICK_TOTAL, link.position),
-                position: link.position,
-                destination: link.destination,
-            })
-            .collect(),
-    };
-    summary.planned =
-        [summary.accepted, summary.rejected, summary.uncertain, summary.suppressed, summary.skipped, summary.pending]
-            .iter()
-            .sum();
-    Ok(summary)
+
+    fn into_summary(self, campaign: &Campaign, links: Vec<Link>) -> Summary {
+        let number = |name: &str, position| self.numbers.get(&(name.to_owned(), position)).copied().unwrap_or(0);
+        let state = |state: State| number(state.as_str(), 0);
+        let total =
+            |name: &str| self.numbers.iter().filter(|((kind, _), _)| kind == name).map(|(_, count)| count).sum();
+        let mut summary = Summary {
+            name: campaign.name.clone(),
+            state: campaign.state.as_str(),
+            planned: 0,
+            accepted: state(State::Accepted),
+            rejected: state(State::Rejected),
+            uncertain: state(State::Uncertain),
+            suppressed: state(State::Suppressed),
+            skipped: state(State::Skipped),
+            pending: self.open,
+            sending: state(State::Sending),
+            deferred: number("deferred", 0),
+            opens: number(erased_counts::OPEN, 0),
+            clicks: number(erased_counts::CLICKED, 0),
+            opens_total: total(erased_counts::OPEN_TOTAL),
+            clicks_total: total(erased_counts::CLICK_TOTAL),
+            unsubscribed: number(erased_counts::UNSUBSCRIBED, 0),
+            lost: number(erased_counts::LOST, 0),
+            set_aside: number("set_aside", 0),
+            links: links
+                .into_iter()
+                .map(|link| LinkCount {
+                    clicks: number(erased_counts::CLICK, link.position),
+                    total: number(erased_counts::CLICK_TOTAL, link.position),
+                    position: link.position,
+                    destination: link.destination,
+                })
+                .collect(),
+        };
+        summary.planned = [
+            summary.accepted,
+            summary.rejected,
+            summary.uncertain,
+            summary.suppressed,
+            summary.skipped,
+            summary.pending,
+        ]
+        .iter()
+        .sum();
+        summary
+    }
+}
+
+/// The current numbers of a campaign. Events of a kind that this program does not know are left out. One statement, so that
+/// a contact that is erased at this moment is counted once: as a row or as an erased count.
+pub async fn read(conn: &mut Conn, campaign: &Campaign) -> Result<Summary> {
+    let of = Query::new("campaign_id = :campaign").bind("campaign", campaign.id);
+    let rows = Query::new("{stored} union all {events}")
+        .fragment("stored", Query::new(STORED).fragment("of", of.clone()))
+        .fragment("events", Query::new(EVENTS).fragment("of", of))
+        .fetch_all(&mut *conn)
+        .await?;
+    let mut counts = Counts::default();
+    rows.iter().for_each(|row| counts.add(row));
+    Ok(counts.into_summary(campaign, link::list(conn, campaign.id).await?))
+}
+
+/// The numbers of many campaigns that need no count of events, in their order: opens and clicks are those of erased contacts
+/// alone, and links are left out.
+pub async fn read_stored(conn: &mut Conn, campaigns: &[Campaign]) -> Result<Vec<Summary>> {
+    let ids: Vec<Id> = campaigns.iter().map(|campaign| campaign.id).collect();
+    let of = Query::new("campaign_id in :campaigns").bind_ids("campaigns", &ids);
+    let mut counts: HashMap<Id, Counts> = HashMap::new();
+    for row in Query::new(STORED).fragment("of", of).fetch_all(conn).await? {
+        counts.entry(row.get(0)).or_default().add(&row);
+    }
+    let summary =
+        |campaign: &Campaign| counts.remove(&campaign.id).unwrap_or_default().into_summary(campaign, Vec::new());
+    Ok(campaigns.iter().map(summary).collect())
 }
 
 impl Summary {

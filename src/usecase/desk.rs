@@ -3,7 +3,6 @@
 use super::localize::StoredMessage;
 use super::{Action, Actor};
 use crate::audience::{list, subscription, workspace};
-use crate::campaign::headline;
 use crate::campaign::model::{self, State};
 use crate::infra::db::Conn;
 use crate::infra::error::Result;
@@ -11,6 +10,8 @@ use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 use crate::mailer::limits::lane_backoff;
 use crate::report::progress::{self, ProgressSnapshot};
+use crate::report::slow_counts::{self, EventCounts, SlowCounts};
+use crate::report::{lanes, summary};
 
 /// A workspace.
 #[derive(Debug)]
@@ -21,8 +22,8 @@ pub struct WorkspaceOverview {
     pub campaigns: Vec<CampaignOverview>,
     /// Lanes that are paused or slowed down, with the reason.
     pub lanes: Vec<(String, StoredMessage)>,
-    /// Names of its open lists, with the number of contacts.
-    pub lists: Vec<(String, i64)>,
+    /// Names of its open lists, with the number of contacts; `None` while a large one has not been counted.
+    pub lists: Vec<(String, Option<i64>)>,
 }
 
 /// A campaign.
@@ -34,24 +35,32 @@ pub struct CampaignOverview {
     pub name: String,
     /// Its state.
     pub state: State,
-    /// Its counts.
+    /// Its counts; opens and clicks are complete once `events` are known.
     pub progress: ProgressSnapshot,
-    /// Whether opens and clicks are measured.
-    pub measured: bool,
+    /// Opens and clicks without those of erased contacts; `None` while those of a large campaign have not been counted.
+    pub events: Option<EventCounts>,
     /// Why it is paused or failed.
     pub reason: Option<StoredMessage>,
 }
 
-/// Reads the overview of all workspaces.
-pub async fn overview(installation: &Installation, actor: &Actor) -> Result<Vec<WorkspaceOverview>> {
+/// Campaigns and lists with at most so many rows in all are counted at once, the newest first; the others in the background.
+const COUNTED_AT_ONCE: i64 = 20_000;
+
+/// Reads the overview of all workspaces. What takes long to count comes from `counts`.
+pub async fn overview(
+    installation: &Installation,
+    actor: &Actor,
+    counts: &SlowCounts,
+) -> Result<Vec<WorkspaceOverview>> {
     let permit = actor.permit(Action::ReadOverview)?;
     let mut conn = installation.db.read().await?;
     let mut workspaces = Vec::new();
+    let mut budget = COUNTED_AT_ONCE;
     for workspace in workspace::all(&mut conn).await? {
         workspaces.push(WorkspaceOverview {
-            campaigns: campaigns(&mut conn, installation, workspace.id).await?,
+            campaigns: campaigns(&mut conn, installation, workspace.id, counts, &mut budget).await?,
             lanes: paused_lanes(&mut conn, workspace.id).await?,
-            lists: list_sizes(&mut conn, workspace.id).await?,
+            lists: list_sizes(&mut conn, installation, workspace.id, counts, &mut budget).await?,
             name: workspace.name,
         });
     }
@@ -59,13 +68,41 @@ pub async fn overview(installation: &Installation, actor: &Actor) -> Result<Vec<
     Ok(workspaces)
 }
 
-async fn campaigns(conn: &mut Conn, installation: &Installation, workspace: Id) -> Result<Vec<CampaignOverview>> {
+async fn campaigns(
+    conn: &mut Conn,
+    installation: &Installation,
+    workspace: Id,
+    counts: &SlowCounts,
+    budget: &mut i64,
+) -> Result<Vec<CampaignOverview>> {
     let now = installation.clock.now();
-    let mut campaigns = Vec::new();
-    for campaign in model::list(conn, workspace).await? {
+    let all = model::list(conn, workspace).await?;
+    let summaries = summary::read_stored(conn, &all).await?;
+    let mut campaigns = Vec::with_capacity(all.len());
+    for (campaign, mut summary) in all.into_iter().zip(summaries) {
+        // The content of a campaign is read too, which costs as much as some hundred rows.
+        let rows = summary.planned.max(500);
+        let is_small = campaign.is_launched() && rows <= *budget;
+        let events = match campaign.is_launched() {
+            true if is_small => {
+                *budget -= rows;
+                Some(slow_counts::count_events(conn, &campaign).await?)
+            }
+            true => counts.events(installation, campaign.id),
+            false => Some(EventCounts::default()),
+        };
+        if let Some(events) = events {
+            summary.opens += events.opens;
+            summary.clicks += events.clicks;
+        }
+        let lanes = match campaign.state {
+            State::Running | State::Paused if is_small => lanes::list(conn, &campaign, now).await?,
+            State::Running | State::Paused => counts.lanes(installation, campaign.id),
+            _ => Vec::new(),
+        };
         campaigns.push(CampaignOverview {
-            progress: progress::read(conn, &campaign, now).await?,
-            measured: headline::read(conn, &campaign).await?.is_some_and(|headline| headline.measured),
+            progress: progress::with_lanes(conn, &campaign, summary, lanes).await?,
+            events,
             id: campaign.id,
             name: campaign.name,
             state: campaign.state,
@@ -80,11 +117,24 @@ async fn paused_lanes(conn: &mut Conn, workspace: Id) -> Result<Vec<(String, Sto
     Ok(lanes.filter_map(|(lane, backoff)| Some((lane, StoredMessage(backoff.reason?)))).collect())
 }
 
-async fn list_sizes(conn: &mut Conn, workspace: Id) -> Result<Vec<(String, i64)>> {
+async fn list_sizes(
+    conn: &mut Conn,
+    installation: &Installation,
+    workspace: Id,
+    counts: &SlowCounts,
+    budget: &mut i64,
+) -> Result<Vec<(String, Option<i64>)>> {
     let mut sizes = Vec::new();
     for list in list::all(conn, workspace).await?.into_iter().filter(|list| !list.closed) {
-        let contacts = subscription::count(conn, list.id).await?.into_iter().map(|(_, count)| count).sum();
-        sizes.push((list.name, contacts));
+        let counted = subscription::count_up_to(conn, list.id, *budget + 1).await?;
+        let size = match counted <= *budget {
+            true => {
+                *budget -= counted;
+                Some(counted)
+            }
+            false => counts.list(installation, list.id),
+        };
+        sizes.push((list.name, size));
     }
     Ok(sizes)
 }

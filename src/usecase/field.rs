@@ -71,7 +71,7 @@ pub async fn index(
         return Err(Message::new("field-index-full").with("name", name).conflict());
     }
     let total = contact::count(&mut *installation.db.read().await?, permit.workspace).await?.unsigned_abs();
-    segment::reconcile_indexes(installation, permit.workspace, |done| progress(done, total)).await?;
+    segment::reconcile_indexes(installation, permit.workspace, None, |done| progress(done, total)).await?;
     permit.audit(None);
     Ok(Indexed { name: name.to_owned(), indexed })
 }

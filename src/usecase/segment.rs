@@ -1,13 +1,23 @@
 //! Segments: save, count, estimate, explain, list.
 
+use std::time::Duration;
+
 use serde::{Serialize, Serializer};
+use tokio::time::sleep;
 
 use super::{Action, Actor};
 use crate::audience::address::Address;
-use crate::audience::contact;
 use crate::audience::segment::{self, ConditionResult, Reachability, Segment, Tree};
+use crate::audience::{contact, field_indexing};
 use crate::infra::error::{Message, Result};
 use crate::infra::installation::Installation;
+use crate::infra::panic;
+
+/// How long saving a segment indexes fields, unless it is asked to wait.
+const INDEXING_LIMIT: Duration = Duration::from_secs(5);
+/// How long indexing in the background works and rests in turn, and how often it looks for work.
+const INDEXING_TURN: Duration = Duration::from_millis(200);
+const INDEXING_INTERVAL: Duration = Duration::from_secs(5);
 
 /// A saved segment.
 #[derive(Debug, Serialize)]
@@ -133,21 +143,54 @@ fn top_level<S: Serializer>(root: &Option<Condition>, serializer: S) -> Result<S
     }
 }
 
-/// Saves an expression; a segment of this name is replaced. The fields it names are indexed: `progress` is called
-/// with the contacts indexed so far and all of them.
+/// A segment that was saved.
+#[derive(Debug, Serialize)]
+pub struct Saved {
+    /// The segment.
+    #[serde(flatten)]
+    pub segment: SegmentRow,
+    /// True while its fields are still being indexed; until then counting takes longer.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub indexing: bool,
+}
+
+/// Saves an expression; a segment of this name is replaced. The fields it names are indexed, for some seconds or, to the end,
+/// with `wait`; `serve` does what is left. `progress` is called with the contacts indexed so far and all of them.
 pub async fn save(
     installation: &Installation,
     actor: &Actor,
     name: &str,
     expression: &str,
+    wait: bool,
     mut progress: impl FnMut(u64, u64),
-) -> Result<SegmentRow> {
+) -> Result<Saved> {
     let permit = actor.permit(Action::SaveSegment)?;
     let saved = segment::save(installation, permit.workspace, name, expression).await?;
     let total = contact::count(&mut *installation.db.read().await?, permit.workspace).await?.unsigned_abs();
-    segment::reconcile_indexes(installation, permit.workspace, |done| progress(done, total)).await?;
+    let limit = (!wait).then_some(INDEXING_LIMIT);
+    let report = |done| progress(done, total);
+    let is_indexed = segment::reconcile_indexes(installation, permit.workspace, limit, report).await?;
     permit.audit(saved.id);
-    Ok(saved.into())
+    Ok(Saved { segment: saved.into(), indexing: !is_indexed })
+}
+
+/// Indexes what is left of the fields that segments name, without end, resting as long as it works. Reads one row while
+/// nothing is left.
+pub async fn index_in_background(installation: &Installation) {
+    loop {
+        let worked = panic::catch_async(field_indexing::work_off(installation, INDEXING_TURN)).await.flatten();
+        match worked {
+            Ok(true) => sleep(INDEXING_TURN).await,
+            Ok(false) => sleep(INDEXING_INTERVAL).await,
+            Err(error) => {
+                if panic::is_panic(&error) {
+                    installation.panics.record("indexing");
+                }
+                tracing::warn!(error = error.message().key, "fields could not be indexed; trying again");
+                sleep(12 * INDEXING_INTERVAL).await;
+            }
+        }
+    }
 }
 
 /// Lists the segments.

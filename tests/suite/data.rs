@@ -1,5 +1,7 @@
 //! Derived columns and indexes of contacts: they agree with the data they are derived from, and the database uses them.
 
+use std::time::Duration;
+
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use sendoff::audience::contact::{self, NewContact, Values};
@@ -27,8 +29,13 @@ async fn declare(fixture: &Fixture, fields: &[(&str, &str)]) {
 }
 
 async fn save(fixture: &Fixture, name: &str, expression: &str) {
+    save_only(fixture, name, expression).await;
+    segment::reconcile_indexes(&fixture.installation, fixture.workspace.id, None, |_| {}).await.expect("settled");
+}
+
+/// Saves a segment without indexing its fields.
+async fn save_only(fixture: &Fixture, name: &str, expression: &str) {
     segment::save(&fixture.installation, fixture.workspace.id, name, expression).await.expect("saved");
-    segment::reconcile_indexes(&fixture.installation, fixture.workspace.id, |_| {}).await.expect("settled");
 }
 
 async fn count(fixture: &Fixture, name: &str) -> i64 {
@@ -114,7 +121,7 @@ both!(indexed_field_is_dropped_an_hour_after_its_last_segment, |fixture| {
         save(fixture, name, "email contains \"@\"").await;
     }
     fixture.installation.clock.advance(HOUR);
-    segment::reconcile_indexes(&fixture.installation, fixture.workspace.id, |_| {}).await.expect("settled");
+    segment::reconcile_indexes(&fixture.installation, fixture.workspace.id, None, |_| {}).await.expect("settled");
     assert_eq!(states().await, []);
     assert_eq!(canary::number(fixture, kept).await, 0);
     save(fixture, "one", "city = \"казань\"").await;
@@ -134,7 +141,7 @@ both!(pinned_field_stays_and_a_ninth_text_field_is_not_indexed, |fixture| {
             field_indexing::pin(&fixture.installation, fixture.workspace.id, field, true).await.expect("asked");
         assert_eq!(placed, number < 8, "{}", field.name);
     }
-    segment::reconcile_indexes(&fixture.installation, fixture.workspace.id, |_| {}).await.expect("settled");
+    segment::reconcile_indexes(&fixture.installation, fixture.workspace.id, None, |_| {}).await.expect("settled");
 
     let mut conn = fixture.installation.db.read().await.expect("a connection");
     assert_eq!(indexed_field::list_readable(&mut conn, fixture.workspace.id).await.expect("read").len(), 8);
@@ -243,4 +250,41 @@ both!(second_import_finds_contacts_in_byte_order_under_any_collation, |fixture| 
     let sorted = "select canonical from contact order by canonical";
     let addresses = import::rows(fixture, sorted).await;
     assert!(addresses.is_sorted(), "{addresses:?}");
+});
+
+both!(what_saving_a_segment_leaves_is_indexed_in_the_background, |fixture| {
+    declare(fixture, &[("city", "text"), ("age", "number")]).await;
+    add_contacts(fixture, 3_000).await;
+    let (installation, workspace) = (&fixture.installation, fixture.workspace.id);
+    save_only(fixture, "two", "city = \"казань\" and age > 40").await;
+    let expected = count(fixture, "two").await;
+    let fields = async || {
+        let mut conn = installation.db.read().await.expect("a connection");
+        indexed_field::all(&mut conn, workspace).await.expect("read")
+    };
+
+    let none = Some(Duration::ZERO);
+    assert!(!segment::reconcile_indexes(installation, workspace, none, |_| {}).await.expect("saved"), "not all");
+    assert!(fields().await.iter().all(|one| one.state == State::Filling && one.filled_to == 0));
+    assert_eq!(count(fixture, "two").await, expected, "a segment counts before its fields are indexed");
+    assert!(field_indexing::work_off(installation, Duration::ZERO).await.expect("looked"), "there is work");
+    // A process that was stopped in between goes on where it was.
+    let first = fields().await;
+    let mut tx = installation.db.write().await.expect("a transaction");
+    let slice = contact::backfill(&mut tx, workspace, &first, true, 0, 1_000).await.expect("filled").expect("contacts");
+    sqlx::query("update indexed_field set filled_to = $1").bind(slice.0).execute(&mut *tx).await.expect("noted");
+    tx.commit().await.expect("committed");
+    let mut done = 0;
+    assert!(
+        segment::reconcile_indexes(installation, workspace, None, |contacts| done = contacts).await.expect("saved")
+    );
+    assert_eq!(done, 2_000, "the first thousand are not filled again");
+    assert!(fields().await.iter().all(|one| one.state == State::Ready));
+    assert!(!field_indexing::work_off(installation, Duration::ZERO).await.expect("looked"), "nothing is left");
+    assert_eq!(count(fixture, "two").await, expected);
+    // What a column cannot serve gets none.
+    save_only(fixture, "two", "city contains \"каз\" or age is set").await;
+    segment::reconcile_indexes(installation, workspace, None, |_| {}).await.expect("saved");
+    let states: Vec<_> = fields().await.into_iter().map(|one| (one.field, one.state)).collect();
+    assert_eq!(states, [("age".to_owned(), State::Ready), ("city".to_owned(), State::Retiring)]);
 });

@@ -79,7 +79,7 @@ both!(names_and_values_are_shown_as_they_are, |fixture| {
             assert_shown(shown, name);
 
             let expression = "city = \"Казань\"".to_owned();
-            let save = segment::Command::Save { name: name.to_owned(), expression };
+            let save = segment::Command::Save { name: name.to_owned(), expression, wait: false };
             assert_shown(segment::run(installation, actor, save, lang).await, name);
             assert_shown(segment::run(installation, actor, segment::Command::Ls, lang).await, name);
 

@@ -39,6 +39,7 @@ mod mailer;
 mod messages;
 mod observability;
 mod old_rows;
+mod overview;
 mod page_cleaning;
 mod panics;
 mod people;

@@ -136,7 +136,7 @@ async fn compare(fixture: &Fixture, indexed: &[&str]) {
     let indexed: BTreeSet<String> = indexed.iter().map(|name| (*name).to_owned()).collect();
     for number in 0..60 {
         if number == 30 {
-            field_indexing::reconcile(&fixture.installation, fixture.workspace.id, &indexed, |_| {})
+            field_indexing::reconcile(&fixture.installation, fixture.workspace.id, &indexed, None, |_| {})
                 .await
                 .expect("settled");
             let mut conn = fixture.installation.db.read().await.expect("a connection");
@@ -264,7 +264,11 @@ both!(an_explanation_shows_each_condition_with_the_contacts_value, |fixture| {
 both!(saving_again_replaces_and_an_invalid_expression_saves_nothing, |fixture| {
     set_up(fixture).await;
     let (installation, here) = (&fixture.installation, &fixture.workspace);
-    let save = |expression: &str| Command::Save { name: " adults ".to_owned(), expression: expression.to_owned() };
+    let save = |expression: &str| Command::Save {
+        name: " adults ".to_owned(),
+        expression: expression.to_owned(),
+        wait: false,
+    };
 
     let first = segment::save(installation, here.id, "adults", "age >= 18").await.expect("saved");
     cli::run(installation, &fixture.actor, save("age >= 21"), Lang::EN).await.expect("saved again");

@@ -14,9 +14,6 @@ use crate::infra::id::{Id, STEP};
 /// Contacts per statement.
 const ROWS: usize = 5_000;
 
-/// Contacts whose indexed columns one transaction fills: some tens of milliseconds.
-const SLICE: i64 = 5_000;
-
 /// Recomputes `reachable` of these contacts: whether they may be mailed on at least one list
 /// ([`eligibility`]). Locks them first, so that the later of two concurrent changes sees both.
 pub async fn recompute_reachable(conn: &mut Conn, ids: &[Id]) -> Result<()> {
@@ -147,7 +144,7 @@ fn with_expressions(text: String, indexed: &[IndexedField], fields: &str, folded
     indexed.iter().fold(Query::new(text), |query, one| query.fragment(one.column, expression(one, fields, folded)))
 }
 
-/// Fills (or empties, when not `filled`) the columns of indexed fields for the next slice of contacts after key
+/// Fills (or empties, when not `filled`) the columns of indexed fields for the next `slice` contacts after key
 /// `after`; there is at least one field. Returns the last key and the number of contacts; `None` at the end.
 pub async fn backfill(
     conn: &mut Conn,
@@ -155,12 +152,13 @@ pub async fn backfill(
     indexed: &[IndexedField],
     filled: bool,
     after: Id,
+    slice: i64,
 ) -> Result<Option<(Id, u64)>> {
-    let slice = Query::new(
+    let next = Query::new(
         "select max(id), count(*)
            from (select id from contact where id > :after order by id limit :slice) as slice",
     );
-    let Some(row) = slice.bind("after", after).bind("slice", SLICE).fetch_optional(conn).await? else {
+    let Some(row) = next.bind("after", after).bind("slice", slice).fetch_optional(conn).await? else {
         return Ok(None);
     };
     let Some(last) = row.get::<Option<Id>, _>(0) else { return Ok(None) };

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use super::import_row::ImportRow;
 use crate::audience::address::Address;
 use crate::audience::consent::{self, Evidence};
-use crate::audience::contact::{self, Contact, ContactRow, NewContact, NewContactIds, Values};
+use crate::audience::contact::{self, Contact, ContactRow, NewContactIds, Values};
 use crate::audience::indexed_field;
 use crate::audience::list::{self, List};
 use crate::audience::subscription::{self, NewSubscription, State};
@@ -51,7 +51,8 @@ pub struct SliceCounts {
 struct Plan<'a> {
     counts: SliceCounts,
     new: Vec<ContactRow<'a>>,
-    changed: Vec<NewContact>,
+    /// Known contacts with other values.
+    changed: Vec<(Id, Values)>,
     /// Known contacts that join the list.
     joining: Vec<NewSubscription>,
     /// Known contacts that change or join, and when each was last updated as the plan was made.
@@ -173,7 +174,7 @@ impl<'a> Plan<'a> {
         if changed {
             let mut merged = contact.values.clone();
             merged.extend(values);
-            self.changed.push(NewContact { id: contact.id, address: contact.address.clone(), values: merged });
+            self.changed.push((contact.id, merged));
         }
         if !on_list {
             self.joining.push(NewSubscription { id: ids.next()?, contact: contact.id, state: State::Confirmed });
@@ -200,7 +201,7 @@ async fn execute(
     }
     let now = installation.clock.now();
     let Destination { workspace, list, evidence } = destination;
-    contact::update(tx, *workspace, &plan.changed, now).await?;
+    contact::update_values(tx, *workspace, &plan.changed, now).await?;
     if !plan.new.is_empty() {
         match copy {
             Some(copy) => copy_in_new(tx, installation, destination, &plan.new, copy, now).await?,

@@ -166,8 +166,7 @@ impl<'a> Compiler<'a> {
 
     /// The value of a field: its indexed column, if the column keeps enough of it for this comparison, or the JSON.
     fn field(self, name: &str, kind: Kind, op: Op, values: &[Literal]) -> Query {
-        let is_long = |value: &Literal| matches!(value, Literal::Text(text) if text.to_lowercase().chars().count() > COMPARABLE_CHARS);
-        let fits = !op.is_part() && !values.iter().any(is_long);
+        let fits = can_use_column(op, values);
         let indexed = self.indexed.iter().find(|indexed| fits && indexed.field == name);
         match (indexed, kind) {
             (Some(indexed), _) => Query::new(format!("c.{}", indexed.column)),
@@ -200,6 +199,13 @@ impl<'a> Compiler<'a> {
     fn since(self, within: Option<u32>) -> Option<Millis> {
         within.map(|days| self.now - i64::from(days) * DAY)
     }
+}
+
+/// True when a comparison can be made with the column of an indexed field: not for a part of a text, nor for a text that the
+/// column cuts off.
+pub fn can_use_column(op: Op, values: &[Literal]) -> bool {
+    let is_long = |value: &Literal| matches!(value, Literal::Text(text) if text.to_lowercase().chars().count() > COMPARABLE_CHARS);
+    !op.is_part() && !values.iter().any(is_long)
 }
 
 /// The mailable subscription `member` of the contact to a list.

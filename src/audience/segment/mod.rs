@@ -17,6 +17,7 @@ mod typed_expr;
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::time::Duration;
 
 use sqlx::Row;
 use sqlx::any::AnyRow;
@@ -47,8 +48,15 @@ pub const MAX_BYTES: usize = 256 * 1024;
 /// Characters that a name may have.
 const MAX_NAME_CHARS: usize = 100;
 
-/// Contacts that an estimate looks at.
+/// Contacts that an estimate looks at, at most.
 const SAMPLE: i64 = 10_000;
+
+/// A pseudo-random number of contact `c`, as in index `contact_sample`: keys are consecutive, and values may repeat in the
+/// same rhythm. The index has the contacts whose number is below its limit.
+const SAMPLE_NUMBER: &str = "c.id / 1024 % 1000003 * 48271 % 65521";
+const SAMPLE_NUMBERS: i64 = 65_521;
+const SAMPLE_LIMIT: i64 = 8_192;
+const _: () = assert!(STEP == 1_024);
 
 /// A saved expression.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,10 +89,12 @@ impl Expression {
         Query::new("({condition})").fragment("condition", self.condition(now)).append_to(db, sql);
     }
 
-    /// The names of the fields that it compares.
+    /// The names of the fields that it compares in a way that a column can serve.
     fn fields(&self) -> Vec<String> {
         let field = |condition: &Condition| match condition {
-            Condition::Compare(Subject::Field(name, _), ..) => Some(name.clone()),
+            Condition::Compare(Subject::Field(name, _), op, values) if compile::can_use_column(*op, values) => {
+                Some(name.clone())
+            }
             _ => None,
         };
         self.tree.leaves().into_iter().filter_map(field).collect()
@@ -185,8 +195,13 @@ pub async fn need(conn: &mut Conn, workspace: Id, name: &str) -> Result<Segment>
 }
 
 /// Creates the indexes that the segments of a workspace can use and retires those that none uses. To be called after
-/// [`save`]; `progress` as in [`field_indexing::reconcile`].
-pub async fn reconcile_indexes(installation: &Installation, workspace: Id, progress: impl FnMut(u64)) -> Result<()> {
+/// [`save`]; `limit`, `progress` and the result as in [`field_indexing::reconcile`].
+pub async fn reconcile_indexes(
+    installation: &Installation,
+    workspace: Id,
+    limit: Option<Duration>,
+    progress: impl FnMut(u64),
+) -> Result<bool> {
     let (mut named, mut any_activity) = (BTreeSet::new(), false);
     let mut conn = installation.db.read().await?;
     for segment in all(&mut conn, workspace).await? {
@@ -202,7 +217,7 @@ pub async fn reconcile_indexes(installation: &Installation, workspace: Id, progr
         contact::create_activity_index(&mut tx).await?;
         tx.commit().await?;
     }
-    field_indexing::reconcile(installation, workspace, &named, progress).await
+    field_indexing::reconcile(installation, workspace, &named, limit, progress).await
 }
 
 /// Number of contacts in a saved segment now.
@@ -225,18 +240,20 @@ pub async fn estimate(installation: &Installation, workspace: Id, name: &str) ->
     if contacts < 2 * SAMPLE {
         return Ok(None);
     }
-    // Keys are consecutive, and values may repeat in the same rhythm: hence pseudo-random numbers from a
-    // multiplicative generator, of which those below a bound are sampled.
-    let bound = 65_521 * SAMPLE / contacts;
-    let sample = format!("c.id / {STEP} % 1000003 * 48271 % 65521 <= {bound}");
-    let sampled = Query::new("select count(*) from contact c where c.workspace_id = :workspace and {sample}");
-    let sampled = sampled.bind("workspace", workspace).fragment("sample", sample.clone());
-    let matching = Query::new("select count(*) from contact c where {members} and {sample}");
-    let matching = matching
+    // The limit stands in the statement as in the index, which is not used otherwise.
+    let bound = (SAMPLE_NUMBERS * SAMPLE / contacts).min(SAMPLE_LIMIT);
+    let sample = format!("{SAMPLE_NUMBER} < {SAMPLE_LIMIT} and {SAMPLE_NUMBER} < {bound}");
+    let query = Query::new(
+        "select count(*), coalesce(sum(case when {members} then 1 else 0 end), 0)
+           from contact c
+          where c.workspace_id = :workspace and {sample}",
+    );
+    let query = query
         .fragment("members", members(workspace, &expression, installation.clock.now()))
+        .bind("workspace", workspace)
         .fragment("sample", sample);
-    let sampled: i64 = sampled.fetch_optional(&mut conn).await?.map_or(0, |row| row.get(0));
-    let matching: i64 = matching.fetch_optional(&mut conn).await?.map_or(0, |row| row.get(0));
+    let Some(row) = query.fetch_optional(&mut conn).await? else { return Ok(None) };
+    let (sampled, matching): (i64, i64) = (row.get(0), row.get(1));
     Ok((sampled > 0).then(|| rounded(matching as f64 / sampled as f64 * contacts as f64)))
 }
 

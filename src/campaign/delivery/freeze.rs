@@ -33,7 +33,7 @@ pub async fn freeze(conn: &mut Conn, new: NewDeliveries) -> Result<u64> {
     // The subselect computes the domain once per row. It numbers rows by the key of the subscription, the order of its
     // index; by that of the contact, the database would first sort the whole audience in memory.
     let planned = Query::new(
-        "insert into delivery
+        "insert{or_rollback} into delivery
                 (id, workspace_id, campaign_id, contact_id, lane, state, attempts, due_at, changed_at)
          select cast(:first as bigint) + member.place * {step}, cast(:workspace as bigint), cast(:campaign as bigint),
                 member.contact_id, {lane}, 'pending', 0, member.due_at, cast(:now as bigint)

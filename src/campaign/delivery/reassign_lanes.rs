@@ -13,7 +13,7 @@ pub async fn reassign_lanes(conn: &mut Conn, workspace: Id, lanes: &[Lane]) -> R
     let mut lane = Sql::default();
     lane::write_classifier(&mut lane, lanes, &format!("({})", lane::domain_of("c.canonical", position)), position);
     Query::new(
-        "update delivery
+        "update{or_rollback} delivery
             set lane = {lane}
            from contact c
           where c.id = delivery.contact_id

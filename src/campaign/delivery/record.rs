@@ -211,7 +211,7 @@ pub async fn recover(conn: &mut Conn, dead: &[Id], now: Millis) -> Result<(u64, 
 /// bounce. Their attempts start again. Returns how many.
 pub async fn resend_refused(conn: &mut Conn, campaign: Id, now: Millis) -> Result<u64> {
     let resent = Query::new(
-        "update delivery
+        "update{or_rollback} delivery
             set state = 'pending', reason = null, code = 0, reply = '', attempts = 0, dated_at = null,
                 due_at = :now, changed_at = :now
           where state = 'rejected' and reason = :refused and {of_campaign}",
@@ -228,7 +228,7 @@ pub async fn resend_refused(conn: &mut Conn, campaign: Id, now: Millis) -> Resul
 /// Skips the deliveries of a campaign that are not on the wire. Returns how many.
 pub async fn skip_pending(conn: &mut Conn, campaign: Id, reason: &str, now: Millis) -> Result<u64> {
     let skipped = Query::new(
-        "update delivery
+        "update{or_rollback} delivery
             set state = 'skipped', mailer_id = null, snapshot_address = null, snapshot_fields = null,
                 reason = :reason, changed_at = :now
           where state in ('pending', 'leased') and {of_campaign}",

@@ -23,6 +23,8 @@ impl Dialect {
             ("for_share", Self::Postgres) => " for share",
             ("for_update_skip_locked", Self::Postgres) => " for update skip locked",
             ("skip_locked", Self::Postgres) => " skip locked",
+            ("or_rollback", Self::Sqlite) => " or rollback",
+            ("or_rollback", Self::Postgres) => "",
             ("now_ms", _) => self.now_ms(),
             ("position", Self::Sqlite) => "instr",
             ("position", Self::Postgres) => "strpos",

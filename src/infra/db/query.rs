@@ -21,6 +21,7 @@
 //! | `from :name as given` | [`Query::bind_rows`], [`Query::bind_strips`] | a table `given` whose column `value` is one row; `given.value ->> 0` reads a cell of a JSON row |
 //! | `{name}` | [`Query::fragment`] | SQL text of the source, with its own parameters |
 //! | `{for_update}`, `{for_share}`, `{for_update_skip_locked}`, `{skip_locked}` | built in | a row lock on PostgreSQL, nothing on SQLite, which has one writer |
+//! | `{or_rollback}` | built in | on SQLite a failure of the statement ends the transaction; otherwise SQLite keeps every page that the statement changes in memory, to undo it alone |
 //! | `{now_ms}`, `{position}`, `{bytewise}` | built in | the database's clock in ms; the function that finds a text in a text; the collation that compares bytes |
 //!
 //! Text must come from the source, never from a user: values are bound. A `:name` inside a quoted literal is left alone.

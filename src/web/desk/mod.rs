@@ -10,11 +10,14 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 use crate::report::progress::{Progress, ProgressSnapshot, RateEstimator};
+use crate::report::slow_counts::SlowCounts;
 
 /// State of the handlers of the desk.
 pub struct DeskState {
     /// Database, keys, clock.
     pub installation: Installation,
+    /// Counts of the overview that take long.
+    pub counts: SlowCounts,
     public_address: OnceLock<SocketAddr>,
     rates: Mutex<HashMap<Id, RateEstimator>>,
 }
@@ -22,7 +25,7 @@ pub struct DeskState {
 impl DeskState {
     /// The state at start.
     pub fn new(installation: Installation) -> Self {
-        Self { installation, public_address: OnceLock::new(), rates: Mutex::default() }
+        Self { installation, counts: SlowCounts::default(), public_address: OnceLock::new(), rates: Mutex::default() }
     }
 
     /// The address of the public listener, where the one-click button of the inbox posts to.

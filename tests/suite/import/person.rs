@@ -162,7 +162,7 @@ both!(indexed_columns_of_new_contacts_match_their_values, |fixture| {
     let all =
         indexed_field::all(&mut installation.db.read().await.expect("a connection"), workspace).await.expect("read");
     let mut tx = installation.db.write().await.expect("a transaction");
-    contact::backfill(&mut tx, workspace, &all, true, 0).await.expect("backfilled").expect("three contacts");
+    contact::backfill(&mut tx, workspace, &all, true, 0, 100).await.expect("backfilled").expect("three contacts");
     tx.commit().await.expect("committed");
     assert_eq!(columns().await, loaded);
 });
