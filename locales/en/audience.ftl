@@ -22,3 +22,18 @@ invalid-value-date = not a date; write 2026-12-31 or 31.12.2026
 invalid-value-flag = not yes or no
 invalid-value-choice = not one of the declared values
 invalid-value-number-unclear = a number that can be read in two ways; write 1200 or 1.2
+list-name-taken = There is a list “{ $name }” already. Choose another name.
+list-renamed = “{ $before }” is “{ $name }” now{ $segments ->
+    [0] { "" }.
+    [one] , also in one segment.
+   *[other] , also in { $segments } segments.
+}
+segment-removed = The segment “{ $name }” was removed.
+segment-remove-used = The segment “{ $name }” is the audience of these campaigns: { $campaigns }. Cancel them, or give them another segment, and repeat.
+contact-none = No contact was found.
+contact-more = There are more: repeat with --after { $id }
+contact-find-blank = Give a part of the address or of a field to find.
+contact-added = { $address } was added to “{ $list }”.
+contact-joined = { $address } was known already and is on “{ $list }” now.
+contact-add-erased = This address has left “{ $list }” or was erased, and stays blocked. Only its owner can lift that: sendoff subscription invite ADDRESS
+contact-add-known = This address is on “{ $list }” already. See: sendoff contact show ADDRESS

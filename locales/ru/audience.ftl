@@ -22,3 +22,18 @@ invalid-value-date = не дата; пишите 2026-12-31 или 31.12.2026
 invalid-value-flag = не да и не нет
 invalid-value-choice = нет среди объявленных слов
 invalid-value-number-unclear = число читается двояко; пишите 1200 или 1.2
+list-name-taken = Список «{ $name }» уже есть. Выберите другое имя.
+list-renamed = «{ $before }» теперь называется «{ $name }»{ $segments ->
+    [0] { "" }.
+    [one] , также в { $segments } сегменте.
+   *[other] , также в сегментах ({ $segments }).
+}
+segment-removed = Сегмент «{ $name }» удалён.
+segment-remove-used = По сегменту «{ $name }» идут кампании: { $campaigns }. Отмените их или назначьте им другой сегмент и повторите.
+contact-none = Никого не нашлось.
+contact-more = Есть ещё: повторите с --after { $id }
+contact-find-blank = Назовите часть адреса или значения поля.
+contact-added = { $address } теперь в списке «{ $list }».
+contact-joined = { $address } уже был известен и теперь в списке «{ $list }».
+contact-add-erased = Этот адрес ушёл из списка «{ $list }» или стёрт и остаётся закрытым. Снять это может только его владелец: sendoff subscription invite АДРЕС
+contact-add-known = Этот адрес уже в списке «{ $list }». Посмотрите: sendoff contact show АДРЕС

@@ -95,6 +95,43 @@ pub async fn get(conn: &mut Conn, id: Id) -> Result<Option<Contact>> {
     row.as_ref().map(read).transpose()
 }
 
+/// Up to `limit` contacts behind a key, of one list or of all, in the order of their keys.
+pub async fn list_page(
+    conn: &mut Conn,
+    workspace: Id,
+    list: Option<Id>,
+    after: Id,
+    limit: i64,
+) -> Result<Vec<Contact>> {
+    let query = Query::new(
+        "select c.id, c.address, c.fields, c.created_at, c.updated_at
+           from contact c
+          where c.workspace_id = :workspace and c.id > :after
+            and (:list = 0 or exists (select 1
+                                        from subscription s
+                                       where s.contact_id = c.id and s.list_id = :list))
+          order by c.id
+          limit :limit",
+    );
+    let query = query.bind("workspace", workspace).bind("list", list.unwrap_or(0)).bind("after", after);
+    query.bind("limit", limit).fetch_all(conn).await?.iter().map(read).collect()
+}
+
+/// Up to `limit` contacts whose address or a text value contains `text`, in any case.
+pub async fn search(conn: &mut Conn, workspace: Id, text: &str, limit: i64) -> Result<Vec<Contact>> {
+    let plain = text.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    let query = Query::new(
+        "select id, address, fields, created_at, updated_at
+           from contact
+          where workspace_id = :workspace
+            and (canonical like :pattern escape '\\' or folded like :pattern escape '\\')
+          order by id
+          limit :limit",
+    );
+    let query = query.bind("workspace", workspace).bind("pattern", format!("%{plain}%"));
+    query.bind("limit", limit).fetch_all(conn).await?.iter().map(read).collect()
+}
+
 /// Number of contacts of a workspace.
 pub async fn count(conn: &mut Conn, workspace: Id) -> Result<i64> {
     let query = Query::new("select count(*) from contact where workspace_id = :workspace");

@@ -32,10 +32,7 @@ fn read(row: &AnyRow) -> List {
 
 /// Adds a list; an open list of this name is returned as it is.
 pub async fn add(installation: &Installation, workspace: Id, name: &str) -> Result<List> {
-    let name = name.trim();
-    if name.is_empty() || name.chars().count() > MAX_NAME_CHARS || name.chars().any(super::address::is_hidden) {
-        return Err(Message::new("list-name").invalid_field("name"));
-    }
+    let name = check_name(name)?;
     let mut tx = installation.db.write().await?;
     if let Some(list) = find(&mut tx, workspace, name).await? {
         return if list.closed { Err(Message::new("list-closed").with("name", name).conflict()) } else { Ok(list) };
@@ -62,6 +59,36 @@ pub async fn add(installation: &Installation, workspace: Id, name: &str) -> Resu
         Err(error) => return Err(error),
     }
     Ok(List { id, name: name.to_owned(), closed: false })
+}
+
+/// Gives an open list another name.
+///
+/// # Errors
+///
+/// `Conflict` when another list, open or closed, has the name.
+pub async fn rename(conn: &mut Conn, workspace: Id, name: &str, new: &str) -> Result<List> {
+    let new = check_name(new)?;
+    let list = need_open(conn, workspace, name).await?;
+    if find(conn, workspace, new).await?.is_some_and(|other| other.id != list.id) {
+        return Err(Message::new("list-name-taken").with("name", new).conflict());
+    }
+    let renamed = Query::new("update list set name = :name where id = :id").bind("name", new).bind("id", list.id);
+    match renamed.execute(conn).await {
+        // Another process gave the name away at the same moment.
+        Err(Error::Db(error)) if is_unique_violation(&error) => {
+            Err(Message::new("list-name-taken").with("name", new).conflict())
+        }
+        renamed => renamed.map(|_| List { name: new.to_owned(), ..list }),
+    }
+}
+
+/// A name as typed, without the spaces around it.
+fn check_name(name: &str) -> Result<&str> {
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > MAX_NAME_CHARS || name.chars().any(super::address::is_hidden) {
+        return Err(Message::new("list-name").invalid_field("name"));
+    }
+    Ok(name)
 }
 
 /// Finds a list by name, open or closed.

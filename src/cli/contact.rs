@@ -1,4 +1,4 @@
-//! `sendoff contact show | correct | restrict | unsuppress | erase`: the data of a contact and the contact's rights.
+//! `sendoff contact ls | find | add | show | correct | restrict | unsuppress | erase`: the data of a contact and the contact's rights.
 
 use clap::Subcommand;
 use serde_json::Value;
@@ -9,10 +9,55 @@ use crate::infra::i18n::Lang;
 use crate::infra::installation::Installation;
 use crate::usecase::Actor;
 use crate::usecase::contact::{self, Correction, Urgency};
+use crate::usecase::contact_search::{self, Addition, ContactRow, Contacts, Membership};
 
 /// Commands for contacts.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Command {
+    /// List contacts with their lists
+    #[command(visible_alias = "list")]
+    Ls {
+        /// Only those on this list
+        #[arg(long, value_name = "NAME")]
+        list: Option<String>,
+        /// How many
+        #[arg(long, value_name = "N", default_value_t = contact_search::USUAL_LIMIT)]
+        limit: i64,
+        /// Continue behind this contact, as the last page says
+        #[arg(long, value_name = "ID", default_value_t = 0)]
+        after: i64,
+    },
+    /// Find contacts by a part of the address or of a field
+    Find {
+        /// The part, in any case
+        text: String,
+        /// How many
+        #[arg(long, value_name = "N", default_value_t = contact_search::USUAL_LIMIT)]
+        limit: i64,
+    },
+    /// Add one contact to a list, with the proof of its consent
+    Add {
+        /// The email address
+        address: String,
+        /// The list
+        #[arg(long, value_name = "NAME", default_value = "")]
+        list: String,
+        /// A field and its value
+        #[arg(long, value_name = "FIELD=VALUE")]
+        set: Vec<String>,
+        /// Where the data was collected
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        source: String,
+        /// The legal basis: consent, contract or interest
+        #[arg(long, value_name = "BASIS")]
+        basis: String,
+        /// What proves it
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        proof: String,
+        /// The day on which consent was given, such as 2026-10-31
+        #[arg(long, value_name = "DATE", default_value = "")]
+        date: String,
+    },
     /// Show everything that is stored about a contact
     Show {
         /// The contact's email address
@@ -52,9 +97,47 @@ pub enum Command {
     },
 }
 
+/// Contacts as lines: the address, its lists with states other than confirmed, and the fields.
+fn describe_contacts(found: &Contacts, lang: Lang) -> Output {
+    let line = |row: &ContactRow| {
+        let list = |one: &Membership| match one.state {
+            "confirmed" => one.list.clone(),
+            state => format!("{} ({state})", one.list),
+        };
+        let lists: Vec<_> = row.lists.iter().map(list).collect();
+        let shown = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let fields = row.fields.as_object().into_iter().flatten();
+        let fields: Vec<_> = fields.map(|(name, value)| format!("{name}: {}", shown(value))).collect();
+        format!("{:<32} {:<20} {}", row.email, lists.join(", "), fields.join(", ")).trim_end().to_owned()
+    };
+    let mut lines: Vec<_> = found.contacts.iter().map(line).collect();
+    if lines.is_empty() {
+        lines.push(lang.tr("contact-none"));
+    }
+    lines.extend(found.next.map(|id| lang.translate(&Message::new("contact-more").with("id", id))));
+    Output::new(found, lang, lines.join("\n"))
+}
+
 /// Runs the command.
 pub async fn run(installation: &Installation, actor: &Actor, command: Command, lang: Lang) -> Result<Output> {
     match command {
+        Command::Ls { list, limit, after } => {
+            let found = contact_search::list(installation, actor, list.as_deref(), after, limit).await?;
+            Ok(describe_contacts(&found, lang))
+        }
+        Command::Find { text, limit } => {
+            let found = contact_search::find(installation, actor, &text, limit).await?;
+            Ok(describe_contacts(&found, lang))
+        }
+        Command::Add { address, list, set, source, basis, proof, date } => {
+            let set = set.iter().map(|pair| read_pair(pair)).collect::<Result<_>>()?;
+            let basis = basis.parse()?;
+            let addition = Addition { address, list, set, source, basis, proof, date };
+            let added = contact_search::add(installation, actor, &addition).await?;
+            let key = if added.new { "contact-added" } else { "contact-joined" };
+            let message = Message::new(key).with("address", addition.address.trim()).with("list", &added.list);
+            Ok(Output::new(&added, lang, lang.translate(&message)))
+        }
         Command::Show { address } => {
             let stored = contact::show(installation, actor, &address).await?;
             let mut lines = vec![lang.tr("contact-stored")];

@@ -1,4 +1,4 @@
-//! `sendoff list add | close | ls`: the lists that contacts subscribe to.
+//! `sendoff list add | rename | close | ls`: the lists that contacts subscribe to.
 
 use std::io::IsTerminal;
 
@@ -17,6 +17,13 @@ pub enum Command {
     Add {
         /// Its name
         name: String,
+    },
+    /// Give a list another name, also in the segments that name it
+    Rename {
+        /// Its name
+        name: String,
+        /// Its new name
+        new: String,
     },
     /// Close a list for good: all its subscribers are unsubscribed and erased like anyone who unsubscribes
     Close {
@@ -51,6 +58,14 @@ pub async fn run(installation: &Installation, actor: &Actor, command: Command, l
             let added = list::add(installation, actor, &name).await?;
             let message = Message::new("list-added").with("name", &added.list);
             Ok(Output::new(&added, lang, lang.translate(&message)))
+        }
+        Command::Rename { name, new } => {
+            let renamed = list::rename(installation, actor, &name, &new).await?;
+            let message = Message::new("list-renamed")
+                .with("before", &renamed.before)
+                .with("name", &renamed.list)
+                .with("segments", renamed.segments.len());
+            Ok(Output::new(&renamed, lang, lang.translate(&message)))
         }
         Command::Close { name, people } => {
             let people = match people {

@@ -1,4 +1,4 @@
-//! `sendoff segment save | count | explain | ls`: saved expressions over contacts.
+//! `sendoff segment save | count | explain | rm | ls`: saved expressions over contacts.
 
 use clap::Subcommand;
 
@@ -38,6 +38,12 @@ pub enum Command {
         /// The contact's email address
         address: String,
     },
+    /// Remove a segment that no campaign needs any more
+    #[command(visible_alias = "remove")]
+    Rm {
+        /// The segment
+        name: String,
+    },
     /// List the segments
     #[command(visible_alias = "list")]
     Ls,
@@ -61,6 +67,11 @@ pub async fn run(installation: &Installation, actor: &Actor, command: Command, l
         }
         Command::Count { name, estimate } => count(installation, actor, &name, estimate, lang).await,
         Command::Explain { name, address } => explain(installation, actor, &name, &address, lang).await,
+        Command::Rm { name } => {
+            let removed = segment::remove(installation, actor, &name).await?;
+            let message = Message::new("segment-removed").with("name", &removed.segment);
+            Ok(Output::new(&removed, lang, lang.translate(&message)))
+        }
         Command::Ls => {
             let list = segment::list(installation, actor).await?;
             let line = |row: &segment::SegmentRow| {

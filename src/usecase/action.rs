@@ -37,6 +37,8 @@ crate::text_enum! {
         ListFields = "list_fields",
         /// Make a list.
         AddList = "add_list",
+        /// Rename a list.
+        RenameList = "rename_list",
         /// Close a list and unsubscribe its subscribers.
         CloseList = "close_list",
         /// List the lists.
@@ -45,6 +47,10 @@ crate::text_enum! {
         ImportContacts = "import_contacts",
         /// Keep people out who left elsewhere.
         SuppressContacts = "suppress_contacts",
+        /// List and find contacts.
+        ListContacts = "list_contacts",
+        /// Add one contact.
+        AddContact = "add_contact",
         /// Show what is stored about a contact.
         ShowContact = "show_contact",
         /// Correct the data of a contact.
@@ -61,6 +67,8 @@ crate::text_enum! {
         InviteContact = "invite_contact",
         /// Save a segment.
         SaveSegment = "save_segment",
+        /// Remove a segment.
+        RemoveSegment = "remove_segment",
         /// Count the contacts of a segment, or explain it for one contact.
         ReadSegment = "read_segment",
         /// List the segments.
@@ -173,6 +181,9 @@ impl Action {
             | Self::AddList
             | Self::ImportContacts
             | Self::SuppressContacts
+            | Self::AddContact
+            | Self::RenameList
+            | Self::RemoveSegment
             | Self::SaveSegment
             | Self::AddCampaign
             | Self::PreflightCampaign
@@ -194,7 +205,7 @@ impl Action {
             | Self::UnsuppressContact
             | Self::EraseContact
             | Self::InviteContact => (Workspace, SUPPORT),
-            Self::ShowContact | Self::ListUncertain => (Workspace, PERSONAL),
+            Self::ShowContact | Self::ListContacts | Self::ListUncertain => (Workspace, PERSONAL),
             Self::ListFields
             | Self::ListLists
             | Self::ListSegments
@@ -240,10 +251,13 @@ mod tests {
         index_field OOM----
         list_fields OOMAAS-
         add_list OOM----
+        rename_list OOM----
         close_list OO-----
         list_lists OOMAAS-
         import_contacts OOM----
         suppress_contacts OOM----
+        list_contacts OOM-AS-
+        add_contact OOM----
         show_contact OOM-AS-
         correct_contact OO---S-
         restrict_contact OO---S-
@@ -252,6 +266,7 @@ mod tests {
         erase_contact OO---S-
         invite_contact OO---S-
         save_segment OOM----
+        remove_segment OOM----
         read_segment OOMAAS-
         list_segments OOMAAS-
         change_brand OO-----

@@ -269,7 +269,8 @@ async fn find_locked(conn: &mut Conn, workspace: Id, address: &Address) -> Resul
     find(conn, workspace, address).await
 }
 
-fn read_value(fields: &[Field], name: &str, value: &str) -> Result<Option<Value>> {
+/// The value of a field as typed; `None` for a blank one.
+pub(super) fn read_value(fields: &[Field], name: &str, value: &str) -> Result<Option<Value>> {
     if name == "email" {
         return Err(Message::new("contact-correct-address").invalid_field(name));
     }

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::{Action, Actor};
-use crate::audience::list;
 use crate::audience::subscription::{self, State};
+use crate::audience::{list, segment};
 use crate::infra::error::{Message, Result};
 use crate::infra::installation::Installation;
 use crate::privacy::physical_erasure::Urgency;
@@ -63,6 +63,29 @@ pub async fn add(installation: &Installation, actor: &Actor, name: &str) -> Resu
     let added = list::add(installation, permit.workspace, name).await?;
     permit.audit(added.id);
     Ok(Added { list: added.name })
+}
+
+/// A list that was renamed.
+#[derive(Debug, Serialize)]
+pub struct Renamed {
+    /// Its name before.
+    pub before: String,
+    /// Its name now.
+    pub list: String,
+    /// Segments that name it.
+    pub segments: Vec<String>,
+}
+
+/// Renames a list, also in the segments that name it. Subscriptions, campaigns and links stay as they are.
+pub async fn rename(installation: &Installation, actor: &Actor, name: &str, new: &str) -> Result<Renamed> {
+    let permit = actor.permit(Action::RenameList)?;
+    let mut tx = installation.db.write().await?;
+    let list = list::need(&mut tx, permit.workspace, name).await?;
+    let segments = segment::rename_list(&mut tx, permit.workspace, list.id, new.trim()).await?;
+    let renamed = list::rename(&mut tx, permit.workspace, name, new).await?;
+    tx.commit().await?;
+    permit.audit(renamed.id);
+    Ok(Renamed { before: name.to_owned(), list: renamed.name, segments })
 }
 
 /// Number of people whom closing a list would unsubscribe and erase; 0 for one whose closing was interrupted.

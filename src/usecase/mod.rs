@@ -16,6 +16,7 @@ pub mod campaign_draft;
 pub mod campaign_view;
 pub mod comparison;
 pub mod contact;
+pub mod contact_search;
 pub mod desk;
 pub mod export;
 pub mod field;

@@ -9,6 +9,8 @@ use super::{Action, Actor};
 use crate::audience::address::Address;
 use crate::audience::segment::{self, ConditionResult, Reachability, Segment, Tree};
 use crate::audience::{contact, field_indexing};
+use crate::campaign::model::{self, State};
+use crate::infra::db::lock_configuration;
 use crate::infra::error::{Message, Result};
 use crate::infra::installation::Installation;
 use crate::infra::panic;
@@ -191,6 +193,39 @@ pub async fn index_in_background(installation: &Installation) {
             }
         }
     }
+}
+
+/// A segment that was removed.
+#[derive(Debug, Serialize)]
+pub struct Removed {
+    /// Its name.
+    pub segment: String,
+    /// Always true.
+    pub removed: bool,
+}
+
+/// Removes a segment.
+///
+/// # Errors
+///
+/// `Conflict` while a campaign that has not ended goes to it.
+pub async fn remove(installation: &Installation, actor: &Actor, name: &str) -> Result<Removed> {
+    let permit = actor.permit(Action::RemoveSegment)?;
+    let mut tx = installation.db.write().await?;
+    lock_configuration(&mut tx).await?;
+    let segment = segment::need(&mut tx, permit.workspace, name).await?;
+    let campaigns = model::list(&mut tx, permit.workspace).await?;
+    let is_open = |state| !matches!(state, State::Finished | State::Cancelled);
+    let users = campaigns.iter().filter(|campaign| campaign.segment == Some(segment.id) && is_open(campaign.state));
+    let users: Vec<&str> = users.map(|campaign| campaign.name.as_str()).collect();
+    if !users.is_empty() {
+        let message = Message::new("segment-remove-used").with("name", name).with("campaigns", users.join(", "));
+        return Err(message.conflict());
+    }
+    segment::remove(&mut tx, permit.workspace, name).await?;
+    tx.commit().await?;
+    permit.audit(segment.id);
+    Ok(Removed { segment: segment.name, removed: true })
 }
 
 /// Lists the segments.

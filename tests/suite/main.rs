@@ -9,6 +9,7 @@ mod catalogue;
 mod certificate;
 mod compiled_email;
 mod contact_columns;
+mod contacts;
 mod corrupt_rows;
 mod daily_counts;
 mod data;

@@ -101,7 +101,10 @@ impl FirstPass {
         let survey = survey::survey(&source, charset, &input)?;
         let records = survey::rows(&source, charset, &survey)?;
         let delimiter = records.delimiter();
-        let rejects = Rejects::create(input.rejects.as_deref(), &input.path, &survey.header, &input.fields, delimiter)?;
+        // Spreadsheets take reasons in Russian, and texts of a file that had a mark or was not in UTF-8, for UTF-8 by a mark.
+        let with_mark = source.has_mark || charset.name() != "utf-8" || !input.lang.tr("invalid-status").is_ascii();
+        let (file, header) = (input.rejects.as_deref(), &survey.header);
+        let rejects = Rejects::create(file, &input.path, header, &input.fields, delimiter, with_mark)?;
         let sorter = Sorter::new(staging.folder().to_owned(), MEMORY_BYTES);
         Ok(Self { records, survey, sorter, rejects, staging, source, charset, counts: Counts::default(), input })
     }

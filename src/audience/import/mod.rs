@@ -329,6 +329,11 @@ async fn destination(installation: &Installation, workspace: Id, request: &Reque
     Ok(Destination { workspace, list, evidence })
 }
 
+/// The day of a consent as entered, at 00:00 UTC; one after today, in the zone of this machine, is refused.
+pub fn consent_day(date: &str, now: Millis) -> Result<Millis> {
+    given_at(date, now, &TimeZone::system())
+}
+
 /// The day of the consent at 00:00 UTC. A day after today, in the user's time zone, is refused.
 fn given_at(date: &str, now: Millis, zone: &TimeZone) -> Result<Millis> {
     let refuse = |key| Message::new(key).with("date", date).invalid();

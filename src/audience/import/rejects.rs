@@ -31,13 +31,15 @@ struct OpenFile {
 }
 
 impl Rejects {
-    /// Creates the file with the columns of the imported one, readable by its owner only. It must not be that file.
+    /// Creates the file with the columns of the imported one, readable by its owner only. It must not be that file. It begins
+    /// with a byte order mark `with_mark`, and where the names of its columns need one.
     pub fn create(
         path: Option<&Path>,
         imported: &Path,
         header: &Header,
         fields: &[Field],
         delimiter: Delimiter,
+        with_mark: bool,
     ) -> Result<Self> {
         let Some(path) = path else { return Ok(Self(None)) };
         if let (Ok(one), Ok(other)) = (path.canonicalize(), imported.canonicalize())
@@ -51,7 +53,7 @@ impl Rejects {
         // Held until the import ends: a file erasure that replaced the file meanwhile would lose the rows to come.
         let _ = file.try_lock();
         let names = column_names(header, fields);
-        if !names.iter().all(|name| name.is_ascii()) {
+        if with_mark || !names.iter().all(|name| name.is_ascii()) {
             // Spreadsheets take a file for UTF-8 only if it begins with a byte order mark.
             file.write_all("\u{feff}".as_bytes()).map_err(failed())?;
         }

@@ -24,6 +24,8 @@ pub struct Source {
     path: PathBuf,
     /// Bytes in all.
     pub size: u64,
+    /// Whether it begins with a byte order mark.
+    pub has_mark: bool,
 }
 
 impl Source {
@@ -37,13 +39,14 @@ impl Source {
         let mut head = Vec::new();
         from.by_ref().take(HEAD as u64).read_to_end(&mut head).map_err(failed())?;
         refuse_unreadable(path, &head)?;
+        let has_mark = encoding_rs::Encoding::for_bom(&head).is_some();
         let about = std::fs::metadata(path).ok().filter(|about| about.is_file() && path.as_os_str() != STANDARD_INPUT);
         if let Some(about) = about {
-            return Ok(Self { name: path.to_owned(), path: path.to_owned(), size: about.len() });
+            return Ok(Self { name: path.to_owned(), path: path.to_owned(), size: about.len(), has_mark });
         }
         let copy = staging.folder().join("input");
         let size = write_copy(&copy, &head, &mut from).map_err(Error::io(copy.display()))?;
-        Ok(Self { name: path.to_owned(), path: copy, size })
+        Ok(Self { name: path.to_owned(), path: copy, size, has_mark })
     }
 
     /// Opens the file at its beginning.

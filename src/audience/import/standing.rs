@@ -126,20 +126,31 @@ const CONSENT: [&str; 15] = [
 /// The kind of status column that a name means.
 pub fn column_of(name: &str) -> Option<StatusColumn> {
     let name = fold(name);
-    if WORDS.contains(&&*name) {
+    if WORDS.contains(&&*name) || is_status_name(&name) {
         return Some(StatusColumn::Words);
     }
     if CONSENT.contains(&&*name) {
         return Some(StatusColumn::Consent);
     }
-    if name == "dnc" || name == "stop" {
+    if name.starts_with("dnc") || name == "stop" {
         return Some(StatusColumn::Mark(Standing::Blocked));
     }
     MARKS.iter().find(|(part, _)| name.contains(part)).map(|(_, standing)| StatusColumn::Mark(*standing))
 }
 
+/// Whether a name ends in “status” or begins with «статус», and is about mail or subscribing: not `Order status`.
+fn is_status_name(name: &str) -> bool {
+    let has = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
+    let english =
+        name.ends_with("status") && has(&["mail", "subscri", "member", "contact", "optin", "permission", "consent"]);
+    english || name.starts_with("статус") && has(&["почт", "адрес", "подпис", "рассыл", "контакт"])
+}
+
 /// Words for people who may be mailed.
-const MAILABLE: [&str; 22] = [
+const MAILABLE: [&str; 25] = [
+    "express",
+    "implied",
+    "explicit",
     "subscribed",
     "active",
     "confirmed",
@@ -304,6 +315,10 @@ mod tests {
             ("Unsubscribed from all email", "false", Some(Mailable)),
             ("DNC", "1", Some(Blocked)),
             ("Do Not Contact", "0", Some(Mailable)),
+            ("dnc_email", "1", Some(Blocked)),
+            ("Email permission status", "Unsubscribed", Some(Left)),
+            ("Email Marketing Consent", "NEVER_SUBSCRIBED", Some(Unknown)),
+            ("Статус адреса", "недоставлено", Some(Bounced)),
             ("Email hard bounce reason", "MAILBOX_FULL", Some(Bounced)),
             ("Accepts Email Marketing", "yes", Some(Mailable)),
             ("Accepts Email Marketing", "no", Some(Unknown)),
@@ -311,7 +326,8 @@ mod tests {
         ] {
             assert_eq!(column_of(column).expect(column).read(cell), standing, "{column}: {cell}");
         }
-        for other in ["city", "OPTIN_TIME", "CONFIRM_TIME", "Order status", "Notes", "LEID"] {
+        for other in ["city", "OPTIN_TIME", "CONFIRM_TIME", "Order status", "Статус заказа", "State", "Notes", "LEID"]
+        {
             assert_eq!(column_of(other), None, "{other}");
         }
     }

@@ -23,6 +23,9 @@ use crate::infra::error::{Error, Message, Result};
 /// Rows at the beginning of a file by which its columns are told apart.
 const SAMPLE: usize = 1_000;
 
+/// Bytes from which no more of these are kept.
+const SAMPLE_BYTES: usize = 4 << 20;
+
 /// Different words of status columns that are counted one by one.
 const MAX_WORDS: usize = 30;
 
@@ -104,8 +107,10 @@ pub fn survey(source: &Source, charset: Charset, input: &Input) -> Result<Survey
 fn read_header(source: &Source, charset: Charset, input: &Input) -> Result<Survey> {
     let mut records = records(source, charset)?;
     let mut head: Vec<(u64, Vec<String>)> = Vec::new();
-    while head.len() < SAMPLE {
+    let mut bytes = 0;
+    while head.len() < SAMPLE && bytes < SAMPLE_BYTES {
         let Some(record) = records.next()? else { break };
+        bytes += record.raw.len();
         if head.is_empty() {
             refuse_unreadable_header(&record, source, charset)?;
         }

@@ -13,6 +13,7 @@ mod lexer;
 mod parse;
 mod parse_error;
 mod resolve;
+mod rewrite;
 mod typed_expr;
 
 use std::collections::BTreeSet;
@@ -25,6 +26,7 @@ use sqlx::any::AnyRow;
 pub use explain::{ConditionResult, Explanation, Reachability, explain};
 pub use parse::{MAX_CONDITIONS, MAX_DEPTH, MAX_VALUES};
 pub use parse_error::shorten;
+pub use rewrite::{remove, rename_list};
 pub use typed_expr::Tree;
 
 use super::address::is_hidden;

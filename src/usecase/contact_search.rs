@@ -1,0 +1,214 @@
+//! Contacts one by one: list, find, add.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Action, Actor};
+use crate::audience::address::Address;
+use crate::audience::consent::{self, Basis, Evidence};
+use crate::audience::contact::{self, Contact, NewContact, Values};
+use crate::audience::subscription::{self, NewSubscription, State, Subscription};
+use crate::audience::{field, import, list, tombstone};
+use crate::infra::db::{Conn, is_unique_violation, lock_addresses_shared};
+use crate::infra::error::{Error, Message, Result};
+use crate::infra::id::Id;
+use crate::infra::installation::Installation;
+
+/// Contacts that are shown at once unless the user asks for another number.
+pub const USUAL_LIMIT: i64 = 50;
+
+/// The longest list that is shown at once.
+const MAX_LIMIT: i64 = 10_000;
+
+/// A contact with its lists.
+#[derive(Debug, Serialize)]
+pub struct ContactRow {
+    /// The contact, for the next page.
+    pub id: Id,
+    /// The address.
+    pub email: String,
+    /// The field values.
+    pub fields: Value,
+    /// The lists with the state of each subscription.
+    pub lists: Vec<Membership>,
+}
+
+/// A list that a contact is on.
+#[derive(Debug, Serialize)]
+pub struct Membership {
+    /// The list.
+    pub list: String,
+    /// How far the subscription is.
+    pub state: &'static str,
+}
+
+/// Some contacts.
+#[derive(Debug, Serialize)]
+pub struct Contacts {
+    /// The rows, the oldest contact first.
+    pub contacts: Vec<ContactRow>,
+    /// The id to continue behind; none when all are shown.
+    pub next: Option<Id>,
+}
+
+/// A contact to add.
+#[derive(Debug)]
+pub struct Addition {
+    /// The address, as typed.
+    pub address: String,
+    /// The list.
+    pub list: String,
+    /// Fields and their values.
+    pub set: Vec<(String, String)>,
+    /// Where the data was collected.
+    pub source: String,
+    /// The legal basis.
+    pub basis: Basis,
+    /// The proof of consent.
+    pub proof: String,
+    /// The day of the consent, as entered.
+    pub date: String,
+}
+
+/// A contact that was added to a list.
+#[derive(Debug, Serialize)]
+pub struct Added {
+    /// True when the contact was not known before.
+    pub new: bool,
+    /// The list.
+    pub list: String,
+}
+
+/// Lists contacts behind the id `after`, of one list or of all.
+pub async fn list(
+    installation: &Installation,
+    actor: &Actor,
+    on: Option<&str>,
+    after: Id,
+    limit: i64,
+) -> Result<Contacts> {
+    let permit = actor.permit(Action::ListContacts)?;
+    let mut conn = installation.db.read().await?;
+    let on = match on {
+        Some(name) => Some(list::need(&mut conn, permit.workspace, name).await?.id),
+        None => None,
+    };
+    let limit = limit.clamp(1, MAX_LIMIT);
+    let found = contact::list_page(&mut conn, permit.workspace, on, after, limit + 1).await?;
+    let contacts = page(&mut conn, found, limit).await?;
+    permit.audit(None);
+    Ok(contacts)
+}
+
+/// Finds contacts whose address or a text of whose fields contains `text`, in any case.
+pub async fn find(installation: &Installation, actor: &Actor, text: &str, limit: i64) -> Result<Contacts> {
+    let permit = actor.permit(Action::ListContacts)?;
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(Message::new("contact-find-blank").invalid_field("text"));
+    }
+    let limit = limit.clamp(1, MAX_LIMIT);
+    let mut conn = installation.db.read().await?;
+    let found = contact::search(&mut conn, permit.workspace, text, limit + 1).await?;
+    let contacts = page(&mut conn, found, limit).await?;
+    permit.audit(None);
+    Ok(contacts)
+}
+
+async fn page(conn: &mut Conn, mut found: Vec<Contact>, limit: i64) -> Result<Contacts> {
+    let has_more = found.len() as i64 > limit;
+    found.truncate(limit as usize);
+    let next = found.last().map(|contact| contact.id).filter(|_| has_more);
+    let mut contacts = Vec::with_capacity(found.len());
+    for contact in found {
+        let lists = subscription::of_contact(conn, contact.id).await?;
+        let membership = |one: Subscription| Membership { list: one.list_name, state: one.state.as_str() };
+        contacts.push(ContactRow {
+            id: contact.id,
+            email: contact.address.expose(),
+            fields: contact.values.into(),
+            lists: lists.into_iter().map(membership).collect(),
+        });
+    }
+    Ok(Contacts { contacts, next })
+}
+
+/// Adds a contact to a list with the proof of its consent, or puts a known one on the list.
+///
+/// # Errors
+///
+/// `Conflict` for an address under a tombstone, or one that is on the list.
+pub async fn add(installation: &Installation, actor: &Actor, addition: &Addition) -> Result<Added> {
+    let permit = actor.permit(Action::AddContact)?;
+    import::refuse_blank(&[
+        ("--list", &addition.list),
+        ("--source", &addition.source),
+        ("--proof", &addition.proof),
+        ("--date", &addition.date),
+    ])?;
+    let address = Address::parse(&addition.address).map_err(|fault| {
+        Message::new("address-wrong").with_message("why", Message::new(fault.key())).invalid_field("address")
+    })?;
+    let (workspace, now) = (permit.workspace, installation.clock.now());
+    let evidence = Evidence {
+        basis: addition.basis,
+        channel: "command".to_owned(),
+        source: addition.source.trim().to_owned(),
+        wording: String::new(),
+        proof: addition.proof.trim().to_owned(),
+        given_at: import::consent_day(&addition.date, now)?,
+    };
+    let mut tx = installation.db.write().await?;
+    lock_addresses_shared(&mut tx).await?;
+    let list = list::need_open(&mut tx, workspace, &addition.list).await?;
+    let digests = tombstone::digests(&installation.keys.tombstone, workspace, &address);
+    if !tombstone::find_blocking(&mut tx, workspace, list.id, &digests).await?.is_empty() {
+        return Err(Message::new("contact-add-erased").with("list", &list.name).conflict());
+    }
+    let values = values(&mut tx, workspace, &addition.set).await?;
+    let known = contact::find(&mut tx, workspace, &address).await?;
+    let new = known.is_none();
+    let id = match known {
+        None => {
+            let id = installation.ids.next()?;
+            let added = contact::insert(&mut tx, workspace, &[NewContact { id, address, values }], now).await;
+            match added {
+                // Another process added it at the same moment.
+                Err(Error::Db(error)) if is_unique_violation(&error) => {
+                    return Err(Message::new("import-contention").unavailable());
+                }
+                added => added?,
+            }
+            id
+        }
+        Some(known) => {
+            contact::lock_existing(&mut tx, &[known.id]).await?;
+            if !subscription::states(&mut tx, list.id, &[known.id]).await?.is_empty() {
+                return Err(Message::new("contact-add-known").with("list", &list.name).conflict());
+            }
+            let mut merged = known.values;
+            merged.extend(values);
+            let changed = NewContact { id: known.id, address: known.address, values: merged };
+            contact::update(&mut tx, workspace, &[changed], now).await?;
+            known.id
+        }
+    };
+    let joining = NewSubscription { id: installation.ids.next()?, contact: id, state: State::Confirmed };
+    subscription::join(&mut tx, workspace, list.id, &[joining], now).await?;
+    let evidence = consent::ensure_evidence(&mut tx, &installation.ids, workspace, &evidence).await?;
+    consent::record(&mut tx, &installation.ids, workspace, list.id, &[id], evidence, now).await?;
+    tx.commit().await?;
+    permit.audit(id);
+    Ok(Added { new, list: list.name })
+}
+
+async fn values(conn: &mut Conn, workspace: Id, set: &[(String, String)]) -> Result<Values> {
+    let fields = field::all(conn, workspace).await?;
+    let mut values = Values::new();
+    for (name, value) in set {
+        if let Some(value) = super::contact::read_value(&fields, name, value)? {
+            values.insert(name.clone(), value);
+        }
+    }
+    Ok(values)
+}
