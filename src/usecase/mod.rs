@@ -13,6 +13,7 @@ pub mod audit;
 pub mod brand;
 pub mod campaign;
 pub mod campaign_draft;
+pub mod campaign_report;
 pub mod campaign_view;
 pub mod comparison;
 pub mod contact;

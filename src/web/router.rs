@@ -65,6 +65,7 @@ pub fn desk(state: WebState) -> Router {
     let routes = Router::new()
         .route("/", get(desk::overview::read))
         .route("/static/{name}", get(asset::show))
+        .route("/campaigns/{id}", get(desk::campaign::read))
         .route("/inbox", get(desk::inbox::list))
         .route("/inbox/{file}", get(desk::inbox::read))
         .route("/inbox/{file}/html", get(desk::inbox::html))

@@ -104,6 +104,8 @@ try {
     headers: [`${DESK}${first.file}?part=headers`, 200],
     text: [`${DESK}${first.file}?part=text`, 200],
   };
+  const overview = await (await fetch(`${DESK}/`)).text();
+  pages.campaign = [`${DESK}/${overview.match(/href="[./]*(campaigns\/\d+)"/)[1]}`, 200];
   const before = await deskCounts();
   for (const { name, ...options } of PROFILES) {
     const context = await browser.newContext(options);

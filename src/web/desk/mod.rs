@@ -1,5 +1,6 @@
 //! The desk: pages of the staff on loopback, without a login.
 
+pub mod campaign;
 pub mod inbox;
 pub mod overview;
 
@@ -7,10 +8,13 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use crate::infra::clock::Millis;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 use crate::report::progress::{Progress, ProgressSnapshot, RateEstimator};
 use crate::report::slow_counts::SlowCounts;
+use crate::usecase::localize::StoredMessage;
+use crate::web::page::Frame;
 
 /// State of the handlers of the desk.
 pub struct DeskState {
@@ -44,4 +48,14 @@ impl DeskState {
         let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
         snapshot.with_rate(rates.entry(campaign).or_default(), self.installation.clock.now())
     }
+}
+
+/// Rate, end time and reasons of a campaign.
+fn notes(frame: Frame, reason: Option<&StoredMessage>, progress: &Progress, now: Millis) -> Vec<String> {
+    let messages = [progress.speed(now), progress.uncertain_note()].into_iter().flatten();
+    let mut notes: Vec<String> = messages.map(|message| frame.lang.translate(&message)).collect();
+    notes.extend(progress.numbers.notes().iter().map(|message| frame.lang.translate(message)));
+    notes.extend(progress.by_lane(now, frame.lang));
+    notes.extend(reason.map(|reason| reason.translate(frame.lang)));
+    notes
 }

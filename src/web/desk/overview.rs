@@ -8,9 +8,9 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 
-use super::DeskState;
+use super::{DeskState, notes};
 use crate::campaign::model::State as CampaignState;
-use crate::infra::clock::Millis;
+use crate::infra::id::Id;
 use crate::report::progress::Progress;
 use crate::report::rates::{Rate, Rates};
 use crate::usecase::Actor;
@@ -43,6 +43,7 @@ struct WorkspaceView {
 
 /// A campaign on the page.
 struct CampaignView {
+    id: Id,
     name: String,
     state: String,
     progress: Progress,
@@ -85,6 +86,7 @@ fn campaign_view(state: &DeskState, frame: Frame, campaign: CampaignOverview) ->
     let row = |rate: &Rate| (frame.tr(rate.key), rate.percent(frame.lang));
     CampaignView {
         rates: rates.iter().filter(|rate| rate.share().is_some()).map(row).collect(),
+        id: campaign.id,
         name: campaign.name,
         state: frame.tr(campaign.state.key()),
         opens: shown(frame, counted(progress.numbers.opens)),
@@ -97,13 +99,4 @@ fn campaign_view(state: &DeskState, frame: Frame, campaign: CampaignOverview) ->
 /// A number, or that it is being counted.
 fn shown(frame: Frame, count: Option<i64>) -> String {
     count.map_or_else(|| frame.tr("desk-counting"), |count| count.to_string())
-}
-
-fn notes(frame: Frame, reason: Option<&StoredMessage>, progress: &Progress, now: Millis) -> Vec<String> {
-    let messages = [progress.speed(now), progress.uncertain_note()].into_iter().flatten();
-    let mut notes: Vec<String> = messages.map(|message| frame.lang.translate(&message)).collect();
-    notes.extend(progress.numbers.notes().iter().map(|message| frame.lang.translate(message)));
-    notes.extend(progress.by_lane(now, frame.lang));
-    notes.extend(reason.map(|reason| reason.translate(frame.lang)));
-    notes
 }

@@ -57,6 +57,33 @@ both!(desk_shows_campaigns_and_lists_with_counts, |fixture| {
     }
 });
 
+both!(campaign_has_a_page_with_rates_and_their_denominators, |fixture| {
+    let site = WebFixture::new(fixture).await;
+    site.get(&format!("/o/{}.gif", site.token(1, TokenPurpose::Open))).await;
+    site.state.recorder.flush().await;
+    let overview = look(&site, "/").await.body;
+    let link = overview.split("href=\"").find(|part| part.contains("campaigns/")).expect("a link to the campaign");
+    let path = link.split('"').next().expect("a path").trim_start_matches(['.', '/']);
+
+    let page = look(&site, &format!("/{path}")).await;
+
+    assert_eq!(page.status, StatusCode::OK);
+    for shown in [
+        "opened at least once, of those accepted",
+        "1 / 3",
+        "100.0%",
+        "were not measured",
+        "sendoff export links --campaign autumn",
+    ] {
+        assert!(page.body.contains(shown), "{shown} is missing: {}", page.body);
+    }
+    assert!(!page.body.contains("anna"), "a page of numbers names no recipient");
+    for unknown in ["/campaigns/77", "/campaigns/autumn", "/campaigns/-1"] {
+        let status = look(&site, unknown).await.status;
+        assert!(matches!(status, StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST), "{unknown}: {status}");
+    }
+});
+
 both!(running_campaign_shows_rate_and_end_time_and_reloads, |fixture| {
     let installation = &fixture.installation;
     let list = canary::list(fixture, "News").await;
