@@ -1,7 +1,7 @@
 # Campaigns.
 campaign-not-draft = The campaign “{ $name }” has started and stays as it is. Choose another name in the file.
 campaign-unknown = There is no campaign “{ $name }”. There are: { $known }.
-campaign-gone = The campaign does not exist any more.
+campaign-gone = The campaign does not exist any more. See those there are: sendoff campaign ls
 campaign-state = The campaign “{ $name }” { $state ->
     [draft] is still a draft
     [scheduled] is scheduled
@@ -17,25 +17,40 @@ campaign-state = The campaign “{ $name }” { $state ->
     [resume] it cannot be resumed
     [recall] there is nothing to recall
    *[cancel] it cannot be cancelled
-}.
-campaign-list-gone = The list of this campaign is closed or deleted. Choose another list in the campaign file.
+}. { $state ->
+    [draft] Start it: sendoff campaign start { $name }
+    [scheduled] Make it a draft first: sendoff campaign unschedule { $name }
+    [running] Pause it first: sendoff campaign pause { $name }
+    [paused] Continue it: sendoff campaign resume { $name }
+   *[ended] To send it once more, copy it: sendoff campaign duplicate { $name } NEW
+}
+campaign-list-gone = The list of this campaign is closed or deleted. Write another one in its file (list = "…"), then: sendoff campaign add FILE
 campaign-segment-gone = The segment of this campaign does not exist any more. Save it again: sendoff segment save NAME EXPR
 campaign-frozen = The content of “{ $name }” cannot be read. Add the campaign again under another name.
 campaign-file-long = The campaign file is longer than 1 MiB. Put images on a web server and link them.
 campaign-file-binary = The campaign file holds a NUL byte: it is not a text file. Save it as UTF-8.
-campaign-file-ending = The file must end in .md (Markdown) or .html (HTML).
+campaign-file-ending = The name of the campaign file must end in .md (Markdown) or .html (HTML). Rename the file, then repeat.
 campaign-file-encoding = The campaign file is not UTF-8 (byte { $at }). Save it as UTF-8.
 campaign-front = The file must begin with a line “+++”, then settings such as name = "autumn", then a second line “+++”, then the email.
 campaign-key-unknown = Line { $line }: there is no setting “{ $key }”; did you mean “{ $near }”?
 campaign-key-missing = The setting “{ $key }” is missing between the +++ lines.
 campaign-key-twice = Line { $line }: the setting “{ $key }” is given twice. Keep one.
 campaign-key-text = Line { $line }: the setting “{ $key }” must be a text in double quotes: { $key } = "…"
-campaign-toml = Line { $line } cannot be read as a setting. A setting is a name, an equals sign and a text in double quotes: name = "autumn"
-campaign-name = A campaign needs a name of 1 to 100 visible characters.
+campaign-toml = Line { $line }: { $cause ->
+    [equals] “{ $key }” is no setting, because it has no equals sign. Write a name, an equals sign and a text in double quotes: name = "autumn"
+    [key] “{ $key }” cannot be the name of a setting, because of the space in it. Write for example reply-to = "…"
+    [empty] “{ $key }” has no value. Write { $key } = "…", or remove the line.
+    [curly] the value of “{ $key }” is in curly quotation marks. Write straight ones: { $key } = "…"
+    [backslash] the value of “{ $key }” has a backslash, or an open quotation mark. Write single quotes around it: { $key } = '…', and close them.
+    [quote] the quotation marks of “{ $key }” are not closed, or something follows them. Write { $key } = "…" and nothing behind it; write a quotation mark inside as \".
+   *[bare] the value of “{ $key }” is not in quotation marks. Write { $key } = "…"
+}
+campaign-key-word = Line { $line }: “{ $word }” is no value of “{ $key }”. Write one of: { $known }.
+campaign-name = name = "…" in the campaign file needs 1 to 100 visible characters. Write for example name = "autumn"
 campaign-sender = “{ $text }” in { $field } is not a sender. Write: Shop <news@example.org>
 campaign-sender-invalid = An earlier version accepted the sender of this campaign, and it cannot be written into a message. Correct “from” and “reply-to” in its file.
-campaign-zone = “{ $zone }” is not a time zone. Write for example Europe/Moscow.
-campaign-time = “{ $text }” is not a time. Write 2026-12-01 10:00, with zone = "Europe/Moscow" beside it.
+campaign-zone = zone: “{ $zone }” is not a time zone. Write its IANA name, for example zone = "Europe/Moscow"
+campaign-time = “{ $text }” in at, at-local, until, --at or --until is not a time. Write 2026-12-01 10:00, with zone = "Europe/Moscow" (or --zone Europe/Moscow) beside it.
 campaign-past = { $time } is in the past. Choose a later time, or start at once: sendoff campaign start { $name }
 campaign-no-time = The file has no start time. Add --at "2026-12-01 10:00", or at = "…" in the file.
 skipped-address = the address is not valid
@@ -71,7 +86,7 @@ preflight-url = The public address { $url } is not a URL. Set it: sendoff settin
 preflight-localhost = Links would lead to { $url }, which no recipient can open. Set the public address: sendoff settings set public-url https://news.example.org
 preflight-private = Links lead to { $url }, which opens on this machine or network only.
 preflight-unreachable = { $url } did not answer from here. Check that recipients can reach it.
-preflight-empty = “{ $name }” has no recipients. Check the list and the segment.
+preflight-empty = “{ $name }” has no recipients. See who is on the list: sendoff list ls. See whom the segment finds: sendoff segment count NAME
 preflight-relay-unknown = The campaign file names the relay “{ $relay }”, which does not exist. Relays: { $known }. Correct the line relay = …, or add the relay: sendoff relay set { $relay } …
 preflight-relay-none = Every relay is bound to other senders. Bind one to the sender of this campaign with sendoff relay set NAME --for ADDRESS, or add a relay without senders.
 preflight-relay-silent = The relay “{ $relay }” could not be asked which messages it takes. { $why }
@@ -91,7 +106,7 @@ preflight-unwritable = { $count ->
 } that no message can be sent to. An earlier version accepted it; it is skipped. Correct it with: sendoff contact correct
 preflight-irregular = This email cannot be compiled: a tag spells characters by number (such as {"\\u00e9"}), or it has very many tags. Every message is rendered from scratch, about fifty times slower: a few thousand messages per second at most. Write the characters themselves, or use fewer tags.
 test-sent = The test message to { $to } was sent: { $answer }
-address-wrong = This is not a valid address: { $why }.
+address-wrong = This is not a valid address: { $why }. Correct it and repeat; nothing was sent.
 mail-waiting = The next message is due at { $time }. Run sendoff mail then, or keep sendoff serve running.
 mail-nothing = Nothing to send. Start a campaign: sendoff campaign start NAME
 lane-damaged = The domains of a lane in the database are not a JSON array of texts. Set them again: sendoff lane set NAME --domains DOMAINS

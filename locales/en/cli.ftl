@@ -75,3 +75,4 @@ usage-no-value = { $what } needs a value.{ usage-hint }
 usage-value = “{ $value }” is not a value for { $what }.{ usage-hint }
 usage-unreadable = The command line cannot be parsed.{ usage-hint }
 forbidden = The role { $role } may not do this ({ $action }). Ask an owner of the workspace.
+unknown-option-word = “{ $word }” is no value of { $option }. Write one of: { $known }.

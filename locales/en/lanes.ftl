@@ -24,9 +24,9 @@ limit-connections = { $connections ->
     [one] { $connections } message at a time
    *[other] { $connections } messages at a time
 }
-limit-daily-invalid = The daily quota must be a number from 1 on, or none.
-limit-warm-up-invalid = “{ $text }” is not a warm-up. Write the messages of the first day and the growth per day, at least 1: 200:1.5
-limit-value-invalid = “{ $text }” is neither a number nor the word none.
+limit-daily-invalid = --daily must be a whole number of messages from 1 on, or none to remove the quota.
+limit-warm-up-invalid = --warm-up: “{ $text }” is not a warm-up. Write the messages of the first day and the growth per day, at least 1: --warm-up 200:1.5, or none
+limit-value-invalid = “{ $text }” is neither a number nor the word none, which removes the limit. Write for example --rate 50, --daily 10000 or --rate none
 
 # Faults in the sender's setup that providers report.
 policy-pointer = The provider finds no PTR record: the sending IP address must have a host name in the DNS that resolves to the same address. Ask the owner of the address (your hosting company) to set it.
@@ -44,8 +44,8 @@ breaker-bounces = More than { $most } of the first { $first } results were addre
 relay-unknown = There is no relay “{ $name }”. Relays: { $known }.
 relay-name-reserved = “{ $name }” cannot be the name of a relay, because it is a kind of relay. Write sendoff relay set smtp URL, relay set capture, relay set file DIR, or choose another name.
 relay-for = “{ $text }” is neither an address nor a domain. Write --for news@example.org or --for example.org
-relay-weight = The weight must be from 1 to { $most }.
-relay-ahead = A connection can hold 1 to { $most } marked messages.
+relay-weight = --weight, the share of a relay, must be a whole number from 1 to { $most }.
+relay-ahead = --ahead, the marked messages that a connection may hold, must be a whole number from 1 to { $most }.
 relay-gone = The campaign names the relay “{ $name }”, which does not exist. Add it with sendoff relay set { $name } …, then resume the campaign.
 relay-for-others = Every relay is bound to other senders. Bind one to the sender of this campaign with sendoff relay set NAME --for ADDRESS, or add a relay without senders; then resume the campaign.
 relay-removed = The relay “{ $name }” is removed. Messages go through: { $left }.

@@ -5,8 +5,8 @@ relay-url-credentials = The URL of the relay must have both a user and a passwor
 relay-url-helo = The name after the host is used in EHLO and must be a full ASCII host name such as news.example.org, not localhost.
 relay-password-user = There is no user for this password. Name one in the URL: smtps://USER@HOST
 relay-url-clear = This connection would send the password in clear text. Add ?tls=required, or use smtps://.
-relay-connections = The number of connections must be from 1 to { $most }.
-relay-rate = The rate must be a number of messages per second greater than 0.
+relay-connections = --connections must be a whole number from 1 to { $most }.
+relay-rate = --rate must be a number of messages per second greater than 0, such as 0.5 or 50, or none to remove it.
 relay-sealed = The relay of this workspace cannot be decrypted: keys/seal.key is not the key it was saved with. Restore that key, or set the relay again: sendoff relay set …
 relay-capture = Messages are stored in the inbox of this installation; none is delivered. Connections: { $connections }.
 relay-capture-rate = Messages are stored in the inbox of this installation; none is delivered. Connections: { $connections }, messages per second: { $rate }.
@@ -49,7 +49,7 @@ smtp-answer = The relay replied { $reply } { $phase ->
     [auth] to the sign-in
    *[envelope] where this ends the session
 }. See its log for the reason.
-smtp-auth = The relay refused user or password ({ $reply }). Set them again: sendoff relay set smtp …
+smtp-auth = The relay refused user or password ({ $reply }). Set the password again: sendoff relay set NAME --password-file FILE; see the user: sendoff relay show
 smtp-certificate-expired = The relay's certificate has expired or is not valid yet. Renew it on the relay; also check the clock of this machine.
 smtp-certificate-name = The relay's certificate is for another host name. Use the name in the certificate: sendoff relay set smtp …
 smtp-certificate-issuer = The relay's certificate is signed by an authority that this machine does not trust. If the authority is your own, name its file: smtps://…?ca=FILE

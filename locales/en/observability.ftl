@@ -75,7 +75,7 @@ set-aside-counts = { $events ->
 } of recipients are set aside.
 set-aside-ended = processed: { $processed }, dismissed: { $dismissed }, failed again: { $failed }
 set-aside-unknown = Nothing is set aside under the number { $id }. See: sendoff set-aside ls
-set-aside-damaged = The line is damaged and was not kept, so it cannot be processed again.
+set-aside-damaged = The line is damaged and was not kept, so it cannot be processed again. Remove it from the list: sendoff set-aside dismiss NUMBER
 spool-line-long = The line is longer than any that Sendoff writes.
 spool-line-cut = The line is cut off: it was being written when the process or the machine stopped.
 spool-line-bytes = The line holds bytes that are no text.

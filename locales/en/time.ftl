@@ -3,7 +3,7 @@ campaign-scheduled = “{ $name }” starts at { $said }, that is { $time }. Thi
 campaign-scheduled-local = “{ $name }” is sent at { $local } in each recipient's own time zone, by the field “{ $field }”, or in { $zone } where the field is empty. The audience is frozen at { $time }, when the first time zone on earth reaches that time; each message then waits for its time.
 time-gap = The clocks in { $zone } jump forward and { $asked } does not exist that day: { $meant } is used.
 time-fold = The clocks in { $zone } are set back and { $asked } happens twice that day: the first one is used, { $meant }.
-campaign-hold = “{ $text }” is not a hold. Write whole seconds up to { $most }: hold = 30
+campaign-hold = hold: “{ $text }” is not a hold. Write whole seconds up to { $most }: hold = 30
 campaign-until-past = The latest time of “{ $name }” is { $until } and has passed. Set a later one: --until "2026-12-01 12:00"
 campaign-late = The latest time of “{ $name }” has passed. Set until when it may be sent: sendoff campaign resume { $name } --until "2026-12-01 12:00", or --until never. To skip the rest: sendoff campaign recall { $name }
 campaign-start-passed = The start of “{ $name }” has passed while it was paused. Start it now: sendoff campaign start { $name }. Or set another time: sendoff campaign schedule { $name } --at "2026-12-01 12:00". Or make it a draft: sendoff campaign unschedule { $name }
@@ -39,10 +39,10 @@ preflight-zone-late = The time is after the latest time (until) in the time zone
     [one] { $count } contact: the message is
    *[other] { $count } contacts: their messages are
 } not sent.
-series-every = “{ $text }” is not a recurrence. Write every = "day", "week" or "month".
+series-every = every: “{ $text }” is not a recurrence. Write every = "day", "week" or "month".
 series-on = on = { $on } does not go with every = "{ $every }". Write on = "monday" for a week, on = 31 for a month, and nothing for a day.
 series-time = “{ $text }” is not a time of day. A series needs { $key } = "09:00".
-series-clock = The clock of this machine is outside the calendar. Set it.
+series-clock = The clock of this machine shows a time outside the years 1 to 9999. Set the clock, then start the series again: sendoff campaign series resume NAME
 series-start = “{ $name }” is a series and cannot be started once. Schedule it: sendoff campaign schedule { $name }
 series-begun = At each occurrence of “{ $name }” a campaign is created from this draft as it is then. The first: { $next }. A running `sendoff serve` or `sendoff mail` sends it.
 series-unknown = “{ $name }” is not the draft of a series. List the series: sendoff campaign series ls
@@ -54,3 +54,4 @@ series-next = next at { $next }
 series-asking = waits for a decision
 series-stopped = stopped
 series-none = No series yet. Write every = "week", on = "monday", at = "09:00" in a campaign file, add it, and schedule it.
+show-starts-local = is sent at { $local } in each recipient’s own time zone; the first one reaches it at { $utc }

@@ -1,7 +1,7 @@
 # Рассылки.
 campaign-not-draft = Рассылка «{ $name }» уже началась и не изменена. Дайте другое имя в файле.
 campaign-unknown = Рассылки «{ $name }» нет. Есть: { $known }.
-campaign-gone = Рассылки больше нет.
+campaign-gone = Рассылки больше нет. Какие есть: sendoff campaign ls
 campaign-state = Рассылка «{ $name }» { $state ->
     [draft] ещё черновик
     [scheduled] ждёт своего времени
@@ -17,25 +17,40 @@ campaign-state = Рассылка «{ $name }» { $state ->
     [resume] продолжить её
     [recall] отозвать её
    *[cancel] отменить её
-} нельзя.
-campaign-list-gone = Список этой рассылки закрыт или удалён. Укажите в файле другой список.
+} нельзя. { $state ->
+    [draft] Начать: sendoff campaign start { $name }
+    [scheduled] Сначала верните в черновики: sendoff campaign unschedule { $name }
+    [running] Сначала приостановите: sendoff campaign pause { $name }
+    [paused] Продолжить: sendoff campaign resume { $name }
+   *[ended] Чтобы отправить ещё раз, скопируйте: sendoff campaign duplicate { $name } НОВОЕ-ИМЯ
+}
+campaign-list-gone = Список этой рассылки закрыт или удалён. Укажите в её файле другой (list = "…"), затем: sendoff campaign add ФАЙЛ
 campaign-segment-gone = Сегмента этой рассылки больше нет. Сохраните его снова: sendoff segment save ИМЯ ВЫРАЖЕНИЕ
 campaign-frozen = Содержимое рассылки «{ $name }» не читается. Добавьте рассылку заново под другим именем.
 campaign-file-long = Файл рассылки длиннее 1 МиБ. Положите картинки на веб-сервер и дайте ссылки.
 campaign-file-binary = В файле рассылки есть нулевой байт: это не текст. Сохраните его в UTF-8.
-campaign-file-ending = Имя файла должно кончаться на .md (Markdown) или .html (HTML).
+campaign-file-ending = Имя файла рассылки должно кончаться на .md (Markdown) или .html (HTML). Переименуйте файл и повторите.
 campaign-file-encoding = Файл рассылки не в UTF-8 (байт { $at }). Сохраните его в UTF-8.
 campaign-front = Файл начинается строкой «+++», затем настройки, например name = "осень", затем вторая строка «+++» и письмо.
 campaign-key-unknown = Строка { $line }: настройки «{ $key }» нет; может быть, «{ $near }»?
 campaign-key-missing = Между строками +++ не хватает настройки «{ $key }».
 campaign-key-twice = Строка { $line }: настройка «{ $key }» задана дважды. Оставьте одну.
 campaign-key-text = Строка { $line }: настройке «{ $key }» нужен текст в двойных кавычках: { $key } = "…"
-campaign-toml = Строка { $line } не читается как настройка. Настройка — это имя, знак равенства и текст в двойных кавычках: name = "осень"
-campaign-name = Рассылке нужно имя от 1 до 100 видимых знаков.
+campaign-toml = Строка { $line }: { $cause ->
+    [equals] «{ $key }» — не настройка: в строке нет знака равенства. Пишите имя, знак равенства и текст в двойных кавычках: name = "осень"
+    [key] «{ $key }» — не имя настройки: в нём пробел. Например: reply-to = "…"
+    [empty] у «{ $key }» нет значения. Пишите { $key } = "…" или уберите строку.
+    [curly] значение «{ $key }» в фигурных кавычках. Нужны прямые: { $key } = "…"
+    [backslash] в значении «{ $key }» обратная косая черта или незакрытая кавычка. Возьмите его в одинарные кавычки и закройте их: { $key } = '…'
+    [quote] кавычки у «{ $key }» не закрыты, или за ними что-то стоит. Пишите { $key } = "…" и больше ничего; кавычку внутри пишите как \".
+   *[bare] значение «{ $key }» не в кавычках. Пишите { $key } = "…"
+}
+campaign-key-word = Строка { $line }: «{ $word }» не подходит для «{ $key }». Пишите одно из: { $known }.
+campaign-name = В файле рассылки name = "…" — от 1 до 100 видимых знаков. Например: name = "осень"
 campaign-sender = «{ $text }» в { $field } — не отправитель. Пишите так: Магазин <news@example.org>
 campaign-sender-invalid = Отправителя этой рассылки приняла прежняя версия, но записать его в письмо нельзя. Исправьте «from» и «reply-to» в файле рассылки.
-campaign-zone = «{ $zone }» — не часовой пояс. Например: Europe/Moscow.
-campaign-time = «{ $text }» — не время. Пишите 2026-12-01 10:00, а рядом zone = "Europe/Moscow".
+campaign-zone = zone: «{ $zone }» — не часовой пояс. Пишите его имя по IANA, например zone = "Europe/Moscow"
+campaign-time = «{ $text }» в at, at-local, until, --at или --until — не время. Пишите 2026-12-01 10:00, а рядом zone = "Europe/Moscow" (или --zone Europe/Moscow).
 campaign-past = { $time } уже прошло. Выберите время позже или начните сразу: sendoff campaign start { $name }
 campaign-no-time = В файле нет времени. Добавьте --at "2026-12-01 10:00" или at = "…" в файл.
 skipped-address = адрес неверен
@@ -69,7 +84,7 @@ preflight-url = Публичный адрес { $url } не читается. З
 preflight-localhost = Ссылки вели бы на { $url }, который не откроет ни один получатель. Задайте публичный адрес: sendoff settings set public-url https://news.example.org
 preflight-private = Ссылки ведут на { $url }: он открывается только на этой машине или в этой сети.
 preflight-unreachable = { $url } отсюда не отвечает. Проверьте, что он доступен получателям.
-preflight-empty = «{ $name }» никто не получит. Проверьте список и сегмент.
+preflight-empty = «{ $name }» никто не получит. Кто есть в списке: sendoff list ls. Кого находит сегмент: sendoff segment count ИМЯ
 preflight-relay-unknown = В файле рассылки назван сервер отправки «{ $relay }», такого нет. Есть: { $known }. Исправьте строку relay = … или добавьте сервер: sendoff relay set { $relay } …
 preflight-relay-none = Все серверы отправки закреплены за другими отправителями. Закрепите один за отправителем этой рассылки (sendoff relay set НАЗВАНИЕ --for АДРЕС) или добавьте сервер без отправителей.
 preflight-relay-silent = Не удалось узнать у сервера отправки «{ $relay }», какие письма он принимает. { $why }
@@ -89,7 +104,7 @@ preflight-unwritable = { $count ->
 }. Его приняла прежняя версия; такие люди пропускаются. Исправьте адрес: sendoff contact correct
 preflight-irregular = Это письмо нельзя скомпилировать: в теге знак записан номером (например, {"\\u00e9"}) или тегов очень много. Каждое письмо собирается с нуля, примерно в пятьдесят раз медленнее обычного: не больше нескольких тысяч писем в секунду. Напишите знаки как есть или уберите часть тегов.
 test-sent = Пробное письмо для { $to } отправлено: { $answer }
-address-wrong = Неверный адрес: { $why }.
+address-wrong = Неверный адрес: { $why }. Исправьте его и повторите; ничего не отправлено.
 mail-waiting = Следующее письмо должно уйти { $time }. Запустите тогда sendoff mail или оставьте работать sendoff serve.
 mail-nothing = Отправлять нечего. Начните рассылку: sendoff campaign start ИМЯ
 lane-damaged = Домены полосы в базе данных — не JSON-массив строк. Задайте их снова: sendoff lane set ИМЯ --domains ДОМЕНЫ

@@ -66,3 +66,4 @@ usage-no-value = { $what } требует значения.{ usage-hint }
 usage-value = «{ $value }» не подходит для { $what }.{ usage-hint }
 usage-unreadable = Команду не удалось разобрать.{ usage-hint }
 forbidden = Роли { $role } это действие не разрешено ({ $action }). Обратитесь к владельцу рабочей области.
+unknown-option-word = «{ $word }» не подходит для { $option }. Пишите одно из: { $known }.

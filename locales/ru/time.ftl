@@ -3,7 +3,7 @@ campaign-scheduled = «{ $name }» начнётся { $said }, то есть { $
 campaign-scheduled-local = «{ $name }» уйдёт каждому в { $local } по его часовому поясу: по полю «{ $field }», а где оно пусто — по { $zone }. Список получателей фиксируется { $time }, когда это время наступит в самом восточном поясе; дальше каждое письмо ждёт своего времени.
 time-gap = Часы в { $zone } переводят вперёд, и { $asked } в этот день не бывает: имеется в виду { $meant }.
 time-fold = Часы в { $zone } переводят назад, и { $asked } в этот день бывает дважды: имеется в виду первый раз, { $meant }.
-campaign-hold = «{ $text }» — не время ожидания. Пишите целые секунды, не больше { $most }: hold = 30
+campaign-hold = hold: «{ $text }» — не время ожидания. Пишите целые секунды, не больше { $most }: hold = 30
 campaign-until-past = Крайний срок «{ $name }» — { $until }, он уже прошёл. Назовите более поздний: --until "2026-12-01 12:00"
 campaign-late = Крайний срок «{ $name }» прошёл. Скажите, до какого времени её ещё можно отправлять: sendoff campaign resume { $name } --until "2026-12-01 12:00" или --until never. Отказаться от остатка: sendoff campaign recall { $name }
 campaign-start-passed = Пока рассылка «{ $name }» была приостановлена, время её начала прошло. Начать сейчас: sendoff campaign start { $name }. Назначить другое время: sendoff campaign schedule { $name } --at "2026-12-01 12:00". Вернуть в черновики: sendoff campaign unschedule { $name }
@@ -41,10 +41,10 @@ preflight-zone-late = { $count ->
     [one] У { $count } человека
    *[other] У { $count } человек
 } это время наступит после крайнего срока (until): письмо не уйдёт.
-series-every = «{ $text }» — не период. Пишите every = "day", "week" или "month".
+series-every = every: «{ $text }» — не период. Пишите every = "day", "week" или "month".
 series-on = on = { $on } не подходит к every = "{ $every }". Пишите on = "monday" для недели, on = 31 для месяца, а для дня — ничего.
 series-time = «{ $text }» — не время суток. Для серии нужно { $key } = "09:00".
-series-clock = Часы этой машины показывают время вне календаря. Установите их.
+series-clock = Часы этой машины показывают время вне 1–9999 годов. Установите часы и возобновите серию: sendoff campaign series resume ИМЯ
 series-start = «{ $name }» — серия, её нельзя начать один раз. Назначьте время: sendoff campaign schedule { $name }
 series-begun = Для каждого выпуска «{ $name }» создаётся рассылка из этого черновика, каким он тогда будет. Первая: { $next }. Отправит работающий `sendoff serve` или `sendoff mail`.
 series-unknown = «{ $name }» — не черновик серии. Какие есть: sendoff campaign series ls
@@ -56,3 +56,4 @@ series-next = следующая { $next }
 series-asking = ждёт решения
 series-stopped = остановлена
 series-none = Серий пока нет. Напишите в файле every = "week", on = "monday", at = "09:00", добавьте его и назначьте время.
+show-starts-local = уйдёт в { $local } по местному времени каждого получателя; в первом часовом поясе это { $utc }

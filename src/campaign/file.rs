@@ -147,7 +147,7 @@ mod tests {
 
         let resend = CampaignFile::parse(&with("uncertain = \"resend\""), Format::Md).expect("reads");
         assert_eq!(resend.uncertain_policy, UncertainPolicy::Resend);
-        assert_eq!(refusal(&with("uncertain = \"perhaps\"")).key, "unknown-word");
+        assert_eq!(refusal(&with("uncertain = \"perhaps\"")).key, "campaign-key-word");
     }
 
     #[test]
@@ -168,7 +168,7 @@ mod tests {
         assert_eq!(refusal(&FILE.replace("Магазин <news@example.org>", "")).key, "campaign-sender");
         assert_eq!(refusal(&FILE.replace("news@example.org", "nobody")).key, "campaign-sender");
         assert_eq!(arg(&refusal(&FILE.replace("\"Осень\"", "Осень")), "line"), "5");
-        assert_eq!(refusal(&FILE.replace("+++\n#", "layout = \"fancy\"\n+++\n#")).key, "unknown-word");
+        assert_eq!(refusal(&FILE.replace("+++\n#", "layout = \"fancy\"\n+++\n#")).key, "campaign-key-word");
     }
 
     #[test]
@@ -230,10 +230,26 @@ mod tests {
             ("name = 5", "campaign-key-text", "name"),
             ("name = [\"autumn\"]", "campaign-key-text", "name"),
             ("name = \"autumn\"\nname = \"winter\"", "campaign-key-twice", "name"),
-            ("name = autumn", "campaign-toml", ""),
+            ("name = autumn", "campaign-toml", "name"),
         ] {
             let message = refusal(&FILE.replace("name = \"autumn\"", wrong));
             assert_eq!((message.key, arg(&message, "key")), (key, setting), "{wrong}");
+        }
+        for (wrong, cause) in [
+            ("name = autumn", "bare"),
+            ("name autumn", "equals"),
+            ("reply to = \"x\"", "key"),
+            ("name =", "empty"),
+            ("name = “autumn”", "curly"),
+            ("name = \"autumn", "quote"),
+            ("name = \"a\\d\"", "backslash"),
+        ] {
+            let message = refusal(&FILE.replace("name = \"autumn\"", wrong));
+            assert_eq!(
+                (message.key, arg(&message, "cause"), arg(&message, "line")),
+                ("campaign-toml", cause, "2"),
+                "{wrong}"
+            );
         }
         assert_eq!(refusal(&FILE.replace("+++\n#", "zone = \"Mars\"\n+++\n#")).key, "campaign-zone");
     }

@@ -82,7 +82,11 @@ impl<'t> FrontMatter<'t> {
     /// A setting that is one of a few words.
     pub fn word<T: std::str::FromStr<Err = Error>>(&mut self, key: &str, default: &str) -> Option<T> {
         let text = self.text(key).unwrap_or_else(|| default.to_owned());
-        self.check(text.parse::<T>().map_err(|error| error.message()))
+        let line = self.line(key);
+        self.check(text.parse::<T>().map_err(|error| {
+            let message = Message::new("campaign-key-word").with("line", line).with("key", key).with("word", &text);
+            message.with("known", error.message().text("known"))
+        }))
     }
 
     /// A language of the catalogues.
@@ -219,6 +223,20 @@ pub fn split(text: &str) -> Result<(String, String)> {
     Ok(("\n".repeat(above) + &text[front..close], "\n".repeat(before) + &text[body..]))
 }
 
+/// What is wrong with a line that is not TOML, as a word of the message.
+fn syntax_mistake(line: &str) -> &'static str {
+    let Some((key, value)) = line.split_once('=') else { return "equals" };
+    let (key, value) = (key.trim(), value.trim());
+    match value.chars().next() {
+        _ if key.contains(' ') && !key.starts_with('"') => "key",
+        None => "empty",
+        Some('“' | '”' | '„' | '«' | '‘' | '’') => "curly",
+        Some('"') if value.contains('\\') => "backslash",
+        Some('"' | '\'') => "quote",
+        Some(_) => "bare",
+    }
+}
+
 /// Error of a text that is not TOML: line of the file and key.
 fn syntax_error(front: &str, error: &toml::de::Error) -> Error {
     let text = error.message();
@@ -227,7 +245,10 @@ fn syntax_error(front: &str, error: &toml::de::Error) -> Error {
     let key = || front.lines().nth(above).and_then(|line| line.split('=').next()).unwrap_or_default().trim();
     let message = match text.starts_with("duplicate key") {
         true => Message::new("campaign-key-twice").with("key", key()),
-        false => Message::new("campaign-toml"),
+        false => {
+            let line = front.lines().nth(above).unwrap_or_default();
+            Message::new("campaign-toml").with("key", key()).with("cause", syntax_mistake(line))
+        }
     };
     message.with("line", above + 1).invalid()
 }

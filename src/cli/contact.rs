@@ -146,8 +146,9 @@ pub async fn run(installation: &Installation, actor: &Actor, command: Command, l
         }
         Command::Correct { address, set, new } => {
             let set = set.iter().map(|pair| read_pair(pair)).collect::<Result<_>>()?;
+            let typed = new.clone().unwrap_or_else(|| address.clone());
             let corrected = contact::correct(installation, actor, &address, &Correction { set, address: new }).await?;
-            let message = Message::new("contact-corrected").with("address", &corrected.address);
+            let message = Message::new("contact-corrected").with("address", typed.trim());
             let mut lines = vec![lang.translate(&message)];
             lines.extend(corrected.pending.as_ref().map(|pending| lang.translate(pending)));
             Ok(Output::new(&corrected, lang, lines.join("\n")))
@@ -157,13 +158,13 @@ pub async fn run(installation: &Installation, actor: &Actor, command: Command, l
                 true => ("contact-unrestricted", contact::unrestrict(installation, actor, &address).await?),
                 false => ("contact-restricted", contact::restrict(installation, actor, &address).await?),
             };
-            let message = Message::new(key).with("address", &restricted.address);
+            let message = Message::new(key).with("address", address.trim());
             Ok(Output::new(&restricted, lang, lang.translate(&message)))
         }
         Command::Unsuppress { address } => {
             let lifted = contact::unsuppress(installation, actor, &address).await?;
             let key = if lifted.unsuppressed { "contact-unsuppressed" } else { "contact-not-suppressed" };
-            let message = Message::new(key).with("address", &lifted.address);
+            let message = Message::new(key).with("address", address.trim());
             Ok(Output::new(&lifted, lang, lang.translate(&message)))
         }
         Command::Erase { address, now } => {
@@ -189,7 +190,7 @@ async fn erase(
 ) -> Result<Output> {
     let erased = contact::erase(installation, actor, address, urgency).await?;
     let key = if erased.erased { "contact-erased" } else { "contact-erased-nobody" };
-    let mut message = Message::new(key).with("address", &erased.address);
+    let mut message = Message::new(key).with("address", address.trim());
     for (name, count) in &erased.removed {
         message = message.with(name, count);
     }

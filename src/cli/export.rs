@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::print::{self, Bar, Output};
+use super::usage_error::parse_word;
 use crate::infra::error::{Message, Result};
 use crate::infra::i18n::Lang;
 use crate::infra::installation::Installation;
@@ -17,6 +18,7 @@ use crate::usecase::export::{self, Request};
 pub struct Command {
     /// deliveries, events, links, subscriptions, people, summary, audience, changes or lists (docs/exports.md has their
     /// columns)
+    #[arg(value_name = "KIND")]
     pub what: String,
     /// Only of this campaign; subscriptions and people are then those of its list
     #[arg(long, value_name = "NAME")]
@@ -39,8 +41,8 @@ pub struct Command {
 /// empty, and the cursor goes to standard error.
 pub async fn run(installation: &Installation, actor: &Actor, command: Command, lang: Lang) -> Result<Output> {
     let request = Request {
-        kind: command.what.parse()?,
-        format: command.format.parse()?,
+        kind: parse_word("KIND", &command.what)?,
+        format: parse_word("--format", &command.format)?,
         excel: command.excel.then(|| Excel::of(lang)),
         campaign: command.campaign,
         since: command.since,

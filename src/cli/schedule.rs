@@ -47,7 +47,10 @@ pub fn lines(view: &CampaignView, lang: Lang) -> Vec<String> {
     let campaign = &view.campaign;
     let time = |key, at| Message::new(key).with("at", format_in_zone(at, campaign.zone()));
     let starts = campaign.starts_at.filter(|_| campaign.state == State::Scheduled);
-    let starts = starts.map(|at| time("show-starts", at).with("utc", utc(at)));
+    let starts = starts.map(|at| match &view.recipient_local {
+        Some(local) => Message::new("show-starts-local").with("local", local).with("utc", utc(at)),
+        None => time("show-starts", at).with("utc", utc(at)),
+    });
     let is_open = !matches!(campaign.state, State::Finished | State::Cancelled);
     let until = campaign.until_at.filter(|_| is_open).map(|at| time("show-until", at));
     let times = [starts, until].into_iter().flatten().map(|message| format!("  {}", lang.translate(&message)));

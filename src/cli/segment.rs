@@ -109,7 +109,7 @@ async fn explain(installation: &Installation, actor: &Actor, name: &str, address
         Reachability::Reachable if found.included => "segment-explain-in",
         Reachability::Reachable => "segment-explain-out",
     };
-    let message = Message::new(key).with("address", &found.address).with("name", name);
+    let message = Message::new(key).with("address", address.trim()).with("name", name);
     let mut lines = vec![lang.translate(&message)];
     if let Some(condition) = &found.conditions {
         describe(condition, 1, lang, &mut lines);

@@ -31,7 +31,7 @@ pub struct Command {
 /// Runs the search. `failed` is set when anything was found, with `--clean` by the second search.
 pub async fn run(installation: &Installation, actor: &Actor, command: Command, lang: Lang) -> Result<Output> {
     let searched = search(installation, actor, &command.address, lang).await?;
-    let mut lines = describe(&searched, lang);
+    let mut lines = describe(&searched, &command.address, lang);
     let mut output = Output::new(&searched, lang, String::new());
     output.failed = searched.report.hits > 0;
     if command.clean {
@@ -39,7 +39,7 @@ pub async fn run(installation: &Installation, actor: &Actor, command: Command, l
         let again = search(installation, actor, &command.address, lang).await?;
         lines.push(lang.tr("trace-again"));
         lines.extend(pending.map(|pending| lang.translate(&pending)));
-        lines.extend(describe(&again, lang));
+        lines.extend(describe(&again, &command.address, lang));
         output.failed = again.report.hits > 0;
         output.json["after"] = Output::new(&again, lang, String::new()).json;
     } else if searched.pending {
@@ -63,10 +63,10 @@ async fn search(installation: &Installation, actor: &Actor, address: &str, lang:
     searched
 }
 
-fn describe(searched: &Searched, lang: Lang) -> Vec<String> {
+fn describe(searched: &Searched, address: &str, lang: Lang) -> Vec<String> {
     let report = &searched.report;
     let message = Message::new(if report.hits == 0 { "trace-none" } else { "trace-some" })
-        .with("address", &searched.address)
+        .with("address", address.trim())
         .with("hits", report.hits);
     let mut lines = vec![lang.translate(&message)];
     for trace in &report.traces {

@@ -137,7 +137,8 @@ impl Setting {
             Self::Hold => value.parse::<u32>().ok().filter(|seconds| *seconds <= 3_600).map(|hold| hold.to_string()),
         };
         accepted.ok_or_else(|| {
-            Message::new("setting-value").with("name", self.name()).with("value", value).invalid_field("value")
+            let message = Message::new("setting-value").with("name", self.name()).with("value", value);
+            message.with_message("wanted", self.description()).invalid_field("value")
         })
     }
 }

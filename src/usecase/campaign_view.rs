@@ -9,7 +9,7 @@ use super::localize::StoredMessage;
 use super::output::{optional_time, time};
 use crate::campaign::delivery;
 use crate::campaign::headline;
-use crate::campaign::model::Campaign;
+use crate::campaign::model::{Campaign, content};
 use crate::infra::clock::Millis;
 use crate::infra::db::Conn;
 use crate::infra::error::Result;
@@ -60,6 +60,8 @@ pub struct CampaignView {
     pub starts_at: Option<Millis>,
     /// The same as the user wrote it.
     pub starts_local: Option<String>,
+    /// The time on each recipient's own clock, for a campaign that is sent by it.
+    pub recipient_local: Option<String>,
     /// The time zone of its times.
     pub zone: Option<String>,
     /// From when on nothing is sent.
@@ -111,12 +113,16 @@ impl CampaignView {
             0 => BTreeMap::new(),
             _ => delivery::count_by_reason(conn, campaign.id).await?,
         };
+        let file = content::read_file(conn, campaign.id).await.ok();
+        let recipient_local =
+            file.and_then(|file| Some(file.schedule.local()?.time.strftime("%Y-%m-%d %H:%M").to_string()));
         let measured = headline::read(conn, &campaign).await?.is_some_and(|headline| headline.measured);
         Ok(Self {
             rates: Rates::of(&summary, measured),
             measured,
             starts_at: campaign.starts_at,
             starts_local: campaign.starts_local.clone(),
+            recipient_local,
             zone: campaign.zone.clone(),
             until: campaign.until_at,
             held_seconds: campaign.held_for(now).map(whole_seconds),

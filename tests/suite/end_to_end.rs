@@ -184,17 +184,14 @@ fn the_numbers_of_the_demo_reconcile() {
     assert!(report["seconds"].as_f64().expect("a number") > 0.0);
 }
 
-/// The commands of the README, with the built-in inbox instead of a mail server and `mail --until-idle` instead of
-/// `serve`, which never ends.
+/// The commands of the README after the build.
 #[test]
 fn the_first_campaign_of_the_readme_works_word_by_word() {
     let cli = CommandLine::new(None);
     let readme = include_str!("../../README.md").split("## Your first campaign").nth(1).expect("a chapter");
     let commands = readme.split("```").nth(1).expect("commands").trim_start_matches("sh\n");
-    let kept = commands.lines().filter(|line| !line.starts_with("cargo") && !line.starts_with("sendoff relay"));
-    let kept = kept.collect::<Vec<_>>().join("\n").replace("sendoff serve ", "sendoff mail --until-idle ");
-    let real = kept.replace(" --dry-run", "");
-    assert!(real.contains("campaign start autumn") && real != kept, "{real}");
+    let real = commands.lines().filter(|line| !line.starts_with("cargo")).collect::<Vec<_>>().join("\n");
+    assert!(real.contains("campaign start autumn"), "{real}");
     std::os::unix::fs::symlink(concat!(env!("CARGO_MANIFEST_DIR"), "/examples"), cli.path("examples")).expect("linked");
 
     let program = env!("CARGO_BIN_EXE_sendoff");

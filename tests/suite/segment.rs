@@ -247,7 +247,7 @@ both!(an_explanation_shows_each_condition_with_the_contacts_value, |fixture| {
 
     assert_eq!(
         report.text,
-        "A***@m***.ru is not in “adults”.\n  all of → no\n    city = \"Казань\" [Самара] → no\n    any of → yes\n      \
+        "Anna@mail.ru is not in “adults”.\n  all of → no\n    city = \"Казань\" [Самара] → no\n    any of → yes\n      \
          age >= 18 [21] → yes\n      plan is set [nothing] → no\n    not → yes\n      \
          opened(any, 90 days) [2026-05-05] → no\n    on(\"News\") [2026-11-18] → yes\n    vip = yes [yes] → yes"
     );

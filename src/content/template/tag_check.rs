@@ -185,12 +185,26 @@ impl<'f> TagChecker<'f> {
             return Err(error.with("hint", "yes").with("near", "brand.name"));
         }
         if token.text == INTERNAL || !(self.is_taken(token.text) || self.variables.contains(token.text)) {
-            let known = self.fields.iter().map(String::as_str).chain(BUILT_IN.iter().copied());
-            return Err(unknown("tag-field", token, known));
+            let known = || self.fields.iter().map(String::as_str).chain(BUILT_IN.iter().copied());
+            // `first name` and `first-name` are meant to be one field.
+            let words = words_from(tokens, index);
+            if let Some(near) = nearest(&words.join("_"), known()).filter(|_| words.len() > 1) {
+                let error = TemplateError::new("tag-field", token.at).with("name", words.join(" "));
+                return Err(error.with("hint", "yes").with("near", near));
+            }
+            return Err(unknown("tag-field", token, known()));
         }
         self.used_names.insert(token.text.to_owned());
         Ok(self.fields.iter().any(|field| field == token.text))
     }
+}
+
+/// The names that stand side by side from `index` on, or with hyphens between them.
+fn words_from<'t>(tokens: &[Token<'t>], index: usize) -> Vec<&'t str> {
+    let rest = tokens[index..].iter().filter(|token| token.text != "-");
+    rest.take_while(|token| token.kind == TokenKind::Name && !KEYWORDS.contains(&token.text))
+        .map(|token| token.text)
+        .collect()
 }
 
 /// The index after the value that begins at `index` and its filters.
