@@ -8,7 +8,7 @@ use crate::usecase::Actor;
 use crate::usecase::comparison::{self, ComparedCampaign};
 
 /// Width of the first column, of the names of numbers.
-const LABEL: usize = 46;
+const LABEL: usize = 56;
 /// Least width of the column of a campaign.
 const COLUMN: usize = 12;
 

@@ -181,4 +181,16 @@ mod tests {
             assert_eq!(check(bad), None, "{bad}");
         }
     }
+
+    #[test]
+    fn every_setting_is_in_the_reference() {
+        let page = include_str!("../../docs/reference.md");
+        for setting in Setting::ALL {
+            let default = match setting.default() {
+                "" => "empty".to_owned(),
+                default => format!("`{default}`"),
+            };
+            assert!(page.contains(&format!("| `{}` | {default}", setting.name())), "{}", setting.name());
+        }
+    }
 }

@@ -10,7 +10,8 @@ pub const DELIVERIES: TableScan = TableScan {
     table: "delivery",
     select: "
         select w.id, k.name, c.address, w.state, w.reason, w.code, w.reply, w.attempts, w.dated_at, w.changed_at,
-               k.id as campaign_id, c.id as contact_id, c.canonical, w.lane, r.name as relay,
+               k.id as campaign_id, c.id as contact_id, c.canonical, w.lane,
+               case when r.id is null and w.relay_id = 0 then 'main' else r.name end as relay,
                (select cast(count(*) as text) || ' ' || coalesce(cast(min(e.at) as text), '')
                   from event e
                  where e.contact_id = w.contact_id and e.kind = 'open' and e.campaign_id = w.campaign_id) as opens,
