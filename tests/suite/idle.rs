@@ -81,7 +81,7 @@ both!(an_idle_mailer_reads_little_and_writes_nothing, |fixture| {
     fill(fixture).await;
     // On PostgreSQL the lease is renewed, by this setting not during the test.
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
-    setting::set(&mut tx, Setting::LeaseTerm, "36000").await.expect("set");
+    setting::set(&mut tx, Setting::LeaseTerm, "600").await.expect("set");
     tx.commit().await.expect("committed");
     let installation = &fixture.installation;
     let (stop, stopped) = watch::channel(false);
