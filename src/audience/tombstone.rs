@@ -61,7 +61,12 @@ pub fn hex(digest: &Digest) -> String {
 
 /// Sets many tombstones, each given as workspace, list, digest, reason and day (days since 1970 UTC).
 pub async fn set_many(conn: &mut Conn, tombstones: &[(Id, Id, Digest, &str, i64)]) -> Result<()> {
-    for some in tombstones.chunks(ROWS) {
+    // PostgreSQL refuses a statement that would write one row twice.
+    let mut seen = HashSet::new();
+    let is_first =
+        |(workspace, list, digest, ..): &&(Id, Id, Digest, &str, i64)| seen.insert((*workspace, *list, *digest));
+    let unique: Vec<_> = tombstones.iter().filter(is_first).collect();
+    for some in unique.chunks(ROWS) {
         let texts: Vec<String> = some.iter().map(|(_, _, digest, reason, _)| hex(digest) + reason).collect();
         let rows =
             some.iter().zip(&texts).map(|((workspace, list, _, _, day), text)| ([*workspace, *list, *day], &**text));

@@ -93,7 +93,8 @@ both!(a_tombstoned_address_is_not_imported, |fixture| {
     let mut tx = installation.db.write().await.expect("a transaction");
     let everywhere = tombstone::EVERY_LIST;
     tombstone::set(&mut tx, workspace, everywhere, digest("gone@почта.пример"), "erased", 1).await.expect("set");
-    tombstone::set(&mut tx, workspace, news, digest("left@example.org"), "left", 1).await.expect("set");
+    let twice = [(workspace, news, digest("left@example.org"), "left", 1); 2];
+    tombstone::set_many(&mut tx, &twice).await.expect("set");
     tombstone::set(&mut tx, workspace, news + 1, digest("other@example.org"), "left", 1).await.expect("set");
     tx.commit().await.expect("committed");
     let text = "email\nGone@xn--80a1acny.xn--e1afmkfd\nLEFT@example.org\nother@example.org\n";
