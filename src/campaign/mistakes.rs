@@ -1,7 +1,7 @@
 //! Mistakes of a campaign file, reported all at once: those of its settings and those of its email.
 
+use crate::infra::error::message::Argument;
 use crate::infra::error::{Error, Message};
-use crate::infra::message::Argument;
 
 /// The error that names all mistakes.
 ///

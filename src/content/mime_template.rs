@@ -2,7 +2,8 @@
 //! byte the one that [`super::mime::message::write`] would write from the rendered email, in a fiftieth of the time.
 
 use super::compiled_email::CompiledEmail;
-use super::encoded_parts::run::{DeliveryTokens, EncodedRun, TokenSet};
+use super::encoded_parts::delivery_tokens::{DeliveryTokens, TokenSet};
+use super::encoded_parts::run::EncodedRun;
 use super::mime::header::{HeaderText, Mailbox};
 use super::mime::message::{self, MessageHeader};
 use crate::infra::clock::Millis;

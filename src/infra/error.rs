@@ -4,7 +4,9 @@
 
 use std::fmt;
 
-pub use crate::infra::message::Message;
+pub use message::Message;
+
+pub mod message;
 
 /// What fallible functions of the library return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

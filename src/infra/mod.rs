@@ -15,7 +15,6 @@ pub mod id;
 pub mod id_range;
 pub mod installation;
 pub mod lock_file;
-pub mod message;
 pub mod metric;
 pub mod network;
 pub mod open_files;

@@ -5,7 +5,6 @@ use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 
-use super::restore_guard;
 use crate::infra::atomic_file::AtomicFile;
 use crate::infra::db::DatabaseIdentity;
 use crate::infra::error::{Error, Result};
@@ -15,20 +14,22 @@ use crate::infra::installation::Installation;
 /// The file is written again when the WAL has grown by this many bytes, so that an idle machine writes nothing.
 const STEP: i64 = 16 << 20;
 
-/// Whether the database is another copy than the one this machine saw last, and no other machine has noticed it. False for a
-/// machine that sees it for the first time, also after a move to it.
-pub(super) async fn is_unnoticed_copy(installation: &Installation) -> Result<bool> {
-    let Some(now) = installation.db.identity().await? else { return Ok(false) };
-    let Some(seen) = read(installation)? else { return Ok(false) };
-    if (seen.database, seen.table) == (now.database, now.table) {
-        return Ok(now.position < seen.position);
-    }
-    Ok(!restore_guard::is_copy_known(&mut *installation.db.read().await?, key_of(now)).await?)
+/// A copy of the database that this machine has not seen before.
+pub(super) struct OtherCopy {
+    /// Its key among the machines.
+    pub(super) key: Id,
+    /// True for a copy of the files from an earlier time, whose key is that of later ones.
+    pub(super) is_older: bool,
 }
 
-/// The key of this copy of the database among the machines; `None` on SQLite.
-pub(super) async fn key(installation: &Installation) -> Result<Option<Id>> {
-    Ok(installation.db.identity().await?.map(key_of))
+/// The database, if it is another copy than the one this machine saw last. `None` for a machine that sees it for the first
+/// time, also after a move to it.
+pub(super) async fn find_other_copy(installation: &Installation) -> Result<Option<OtherCopy>> {
+    let Some(now) = installation.db.identity().await? else { return Ok(None) };
+    let Some(seen) = read(installation)? else { return Ok(None) };
+    let is_older = (seen.database, seen.table) == (now.database, now.table);
+    let is_other = !is_older || now.position < seen.position;
+    Ok(is_other.then(|| OtherCopy { key: key_of(now), is_older }))
 }
 
 /// Negative, so that it is the id of no data folder.

@@ -80,12 +80,19 @@ pub async fn check(installation: &Installation) -> Result<()> {
     let Some((folder, in_file)) = read_file(installation) else { return Ok(()) };
     let in_database = count_of(&mut *installation.db.read().await?, folder).await?;
     let lacks_changes = in_database < in_file && !is_noticed(installation, in_file);
-    if !lacks_changes && !database_identity::is_unnoticed_copy(installation).await? {
+    let copy = match database_identity::find_other_copy(installation).await? {
+        Some(copy) if copy.is_older || !is_copy_known(installation, copy.key).await? => Some(copy.key),
+        _ => None,
+    };
+    if !lacks_changes && copy.is_none() {
         return database_identity::remember(installation).await;
     }
     let mut tx = installation.db.write().await?;
-    let halted = halt(installation, &mut tx, (folder, in_file)).await?;
-    if let Some(copy) = database_identity::key(installation).await? {
+    if installation.db.is_shared() {
+        machine::await_all(installation, &mut tx, folder).await?;
+    }
+    let halted = halt_campaigns(installation, &mut tx).await?;
+    if let Some(copy) = copy {
         insert_if_missing(&mut tx, copy).await?;
     }
     tx.commit().await?;
@@ -115,8 +122,8 @@ async fn insert_if_missing(conn: &mut Conn, copy: Id) -> Result<()> {
 }
 
 /// Whether the machines know of this copy of the database already.
-pub(super) async fn is_copy_known(conn: &mut Conn, copy: Id) -> Result<bool> {
-    Ok(count_of(conn, copy).await? > 0)
+async fn is_copy_known(installation: &Installation, copy: Id) -> Result<bool> {
+    Ok(count_of(&mut *installation.db.read().await?, copy).await? > 0)
 }
 
 async fn count_of(conn: &mut Conn, folder: Id) -> Result<i64> {

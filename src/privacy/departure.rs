@@ -2,12 +2,42 @@
 
 use std::collections::HashMap;
 
-use super::erasure::Reason;
 use crate::audience::daily_count::{self, DailyCounts, DailyKey, DailyKind, day_of};
 use crate::audience::subscription::Departed;
 use crate::infra::db::Conn;
 use crate::infra::error::Result;
 use crate::infra::id::Id;
+
+/// Why a contact was unsubscribed or erased; stored with the tombstone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// The contact unsubscribed from a list.
+    Unsubscribed,
+    /// The contact, or an operator for it, asked for erasure.
+    Erased,
+    /// The list was closed.
+    ListClosed,
+    /// The mailbox does not exist, as another program has found.
+    Bounced,
+}
+
+impl Reason {
+    /// The reason of a word in the erasure log; erased for one that this program does not know.
+    pub(super) fn parse(word: &str) -> Self {
+        let known = [Self::Unsubscribed, Self::ListClosed];
+        known.into_iter().find(|reason| reason.as_str() == word).unwrap_or(Self::Erased)
+    }
+
+    /// The word in the tombstone and in the erasure log.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unsubscribed => "left",
+            Self::Erased => "erased",
+            Self::ListClosed => "closed",
+            Self::Bounced => "bounced",
+        }
+    }
+}
 
 /// Why and when contacts go, for the counts by day.
 pub struct Departure {

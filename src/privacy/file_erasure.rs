@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use super::correction_log;
 use super::erasure_log::{self, ErasureRecord};
-use super::physical_erasure::LogLengths;
+use super::log_lengths::LogLengths;
 use crate::audience::address::Address;
 use crate::audience::import::staging;
 use crate::audience::tombstone::{self, Digest};

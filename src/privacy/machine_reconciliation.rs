@@ -11,7 +11,8 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::erasure_log::{self, ErasureRecord, LIFTED};
-use super::{correction_log, physical_erasure};
+use super::log_lengths::{LogLengths, is_pending};
+use super::{correction_log, erasure_replay, file_erasure};
 use crate::audience::tombstone;
 use crate::infra::atomic_file::AtomicFile;
 use crate::infra::error::{Error, Result};
@@ -32,7 +33,7 @@ pub async fn run(installation: &Installation) -> Result<()> {
     machine::register(installation, folder).await?;
     let awaited = machine::list_awaited(&mut *installation.db.read().await?).await?;
     if awaited.iter().any(|machine| machine.folder == folder) {
-        erasure_log::replay(installation).await?;
+        erasure_replay::replay(installation).await?;
         let mut tx = installation.db.write().await?;
         machine::report(&mut tx, folder).await?;
         tx.commit().await?;
@@ -60,7 +61,7 @@ async fn copy_erasures(installation: &Installation) -> Result<()> {
     if count == mark.count && mark.day == day {
         return Ok(());
     }
-    let tombstones = erasure_log::tombstones_since(installation, mark.day).await?;
+    let tombstones = erasure_replay::tombstones_since(installation, mark.day).await?;
     let next = Mark { day, count: tombstones.iter().filter(|record| record.day >= day).count() as i64 };
     let key = |record: &ErasureRecord| (record.workspace, record.list, record.digest);
     let logged: HashMap<(Id, Id, tombstone::Digest), bool> = erasure_log::read_from(installation, 0)?
@@ -71,7 +72,7 @@ async fn copy_erasures(installation: &Installation) -> Result<()> {
     let missing: Vec<_> = tombstones.into_iter().filter(|record| logged.get(&key(record)) != Some(&true)).collect();
     if !missing.is_empty() {
         let count = missing.len();
-        physical_erasure::append_and_erase_files(installation, missing, Vec::new()).await?;
+        append_and_erase_files(installation, missing, Vec::new()).await?;
         tracing::info!(count, "erasures of other machines were copied");
     }
     next.write(installation)
@@ -82,8 +83,33 @@ async fn copy_corrections(installation: &Installation) -> Result<()> {
     let missing = correction_log::list_missing(installation).await?;
     if !missing.is_empty() {
         let count = missing.len();
-        physical_erasure::append_and_erase_files(installation, Vec::new(), missing).await?;
+        append_and_erase_files(installation, Vec::new(), missing).await?;
         tracing::info!(count, "corrections of other machines were copied");
+    }
+    Ok(())
+}
+
+/// Appends erasures and corrections of other machines to the logs of this one and removes the addresses from its files. Their
+/// bytes in the database are the business of the machine that erased or corrected.
+async fn append_and_erase_files(
+    installation: &Installation,
+    erasures: Vec<ErasureRecord>,
+    corrections: Vec<ErasureRecord>,
+) -> Result<()> {
+    let (before, was_pending) = (LogLengths::recorded(installation), is_pending(installation));
+    let length = |records: &[ErasureRecord]| records.iter().map(|record| record.line().len() as u64).sum::<u64>();
+    let after = LogLengths {
+        erasures: before.erasures + length(&erasures),
+        corrections: before.corrections + length(&corrections),
+    };
+    erasure_log::append(installation, erasures).await?;
+    if !corrections.is_empty() {
+        correction_log::append(installation, corrections).await?;
+    }
+    file_erasure::erase_pending(installation).await?;
+    // Otherwise an erasure of this machine is pending too.
+    if !was_pending && LogLengths::recorded(installation) == after {
+        after.write_completed(installation)?;
     }
     Ok(())
 }

@@ -6,8 +6,6 @@
 //! last complete physical erasure began (`journal/erasures.scrubbed`). So a crash loses nothing, and any number of
 //! erasures is one piece of work.
 
-use std::io::Write;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,13 +13,13 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
-use super::{correction_log, erasure_log, file_erasure, machine_reconciliation};
-use crate::infra::atomic_file::AtomicFile;
+use super::log_lengths::LogLengths;
+pub use super::log_lengths::{is_pending, mark_all_pending};
+use super::{file_erasure, machine_reconciliation};
 use crate::infra::db::PhysicalErasure;
-use crate::infra::error::{Error, Message, Result};
+use crate::infra::error::{Message, Result};
 use crate::infra::installation::Installation;
 use crate::infra::panic;
-use crate::privacy::erasure_log::ErasureRecord;
 
 mod due;
 mod postgres;
@@ -92,79 +90,6 @@ pub fn pending_notice(installation: &Installation) -> Message {
         PhysicalErasure::Pages if installation.db.is_cleaner_busy() => "scrub-in-background",
         PhysicalErasure::Pages => "scrub-unfinished",
     })
-}
-
-/// Whether contacts were erased, or values corrected, whose bytes may still be stored.
-pub fn is_pending(installation: &Installation) -> bool {
-    let (recorded, completed) = (LogLengths::recorded(installation), LogLengths::completed(installation));
-    completed.erasures < recorded.erasures || completed.corrections < recorded.corrections
-}
-
-/// Marks every erasure of the log as pending, because older data was restored.
-pub fn mark_all_pending(installation: &Installation) -> Result<()> {
-    LogLengths::default().write_completed(installation)
-}
-
-/// Appends erasures and corrections of other machines to the logs of this one and removes the addresses from its files. Their
-/// bytes in the database are the business of the machine that erased or corrected.
-pub(super) async fn append_and_erase_files(
-    installation: &Installation,
-    erasures: Vec<ErasureRecord>,
-    corrections: Vec<ErasureRecord>,
-) -> Result<()> {
-    let (before, was_pending) = (LogLengths::recorded(installation), is_pending(installation));
-    let length = |records: &[ErasureRecord]| records.iter().map(|record| record.line().len() as u64).sum::<u64>();
-    let after = LogLengths {
-        erasures: before.erasures + length(&erasures),
-        corrections: before.corrections + length(&corrections),
-    };
-    erasure_log::append(installation, erasures).await?;
-    if !corrections.is_empty() {
-        correction_log::append(installation, corrections).await?;
-    }
-    file_erasure::erase_pending(installation).await?;
-    // Otherwise an erasure of this machine is pending too.
-    if !was_pending && LogLengths::recorded(installation) == after {
-        after.write_completed(installation)?;
-    }
-    Ok(())
-}
-
-/// Lengths of the two logs in bytes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct LogLengths {
-    pub(super) erasures: u64,
-    pub(super) corrections: u64,
-}
-
-impl LogLengths {
-    /// The lengths now.
-    fn recorded(installation: &Installation) -> Self {
-        Self { erasures: erasure_log::length(installation), corrections: correction_log::length(installation) }
-    }
-
-    /// The lengths up to which nothing is pending.
-    pub(super) fn completed(installation: &Installation) -> Self {
-        let text = std::fs::read_to_string(path(installation)).unwrap_or_default();
-        let mut numbers = text.split_whitespace().map(|number| number.parse().unwrap_or(0));
-        let mut next = |recorded| numbers.next().filter(|length| *length <= recorded).unwrap_or(0);
-        let recorded = Self::recorded(installation);
-        Self { erasures: next(recorded.erasures), corrections: next(recorded.corrections) }
-    }
-
-    fn write_completed(self, installation: &Installation) -> Result<()> {
-        let path = path(installation);
-        let write = || {
-            let mut file = AtomicFile::create(&path)?;
-            writeln!(file, "{} {}", self.erasures, self.corrections)?;
-            file.persist()
-        };
-        write().map_err(Error::io(path.display()))
-    }
-}
-
-fn path(installation: &Installation) -> PathBuf {
-    installation.config.journal_dir().join("erasures.scrubbed")
 }
 
 /// The background task of physical erasure: files and WAL soon after an erasure, the database as its module says.

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 
 use crate::infra::db::table::Table;
 use crate::infra::error::Result;
-use crate::privacy::erasure_log::{self, ErasureRecord};
+use crate::privacy::erasure_log::ErasureRecord;
+use crate::privacy::erasure_replay;
 use crate::store_migration::compare;
 use crate::store_migration::endpoints::Endpoints;
 
@@ -19,10 +20,10 @@ const CHECKSUM_ROWS: u64 = 20_000;
 pub async fn repeat_erasures(endpoints: &Endpoints, since: i64) -> Result<usize> {
     let since = since - CLOCK_MARGIN;
     let known: HashSet<_> =
-        erasure_log::tombstones_since(&endpoints.target, since).await?.iter().map(identity).collect();
-    let mut missing = erasure_log::tombstones_since(&endpoints.source, since).await?;
+        erasure_replay::tombstones_since(&endpoints.target, since).await?.iter().map(identity).collect();
+    let mut missing = erasure_replay::tombstones_since(&endpoints.source, since).await?;
     missing.retain(|record| !known.contains(&identity(record)));
-    Ok(erasure_log::apply(&endpoints.target, &missing).await?.map_or(0, |(erasures, _)| erasures))
+    Ok(erasure_replay::apply(&endpoints.target, &missing).await?.map_or(0, |(erasures, _)| erasures))
 }
 
 fn identity(record: &ErasureRecord) -> (i64, i64, [u8; 32]) {

@@ -248,7 +248,7 @@ pub async fn start(
     let launched = launch::start(installation, &campaign).await?;
     installation.mailer_status.wake();
     permit.audit(campaign.id);
-    Ok(Started { campaign: view(installation, campaign.id).await?, launched })
+    Ok(Started { campaign: CampaignView::of(installation, campaign.id).await?, launched })
 }
 
 /// Pauses a campaign; messages in flight are completed. A scheduled campaign does not start while it is paused.
@@ -259,7 +259,7 @@ pub async fn pause(installation: &Installation, actor: &Actor, name: &str) -> Re
     transition::pause(&mut tx, &campaign, &Message::new(PAUSED_BY_USER).pack()).await?;
     tx.commit().await?;
     permit.audit(campaign.id);
-    view(installation, campaign.id).await
+    CampaignView::of(installation, campaign.id).await
 }
 
 /// The reason of a pause that a user asked for.
@@ -307,7 +307,7 @@ pub async fn resume(
     tx.commit().await?;
     installation.mailer_status.wake();
     permit.audit(campaign.id);
-    view(installation, campaign.id).await
+    CampaignView::of(installation, campaign.id).await
 }
 
 /// Cancels a campaign; deliveries not sent are skipped.
@@ -318,7 +318,7 @@ pub async fn cancel(installation: &Installation, actor: &Actor, name: &str) -> R
     lifecycle::cancel(&mut tx, &campaign, installation.clock.now()).await?;
     tx.commit().await?;
     permit.audit(campaign.id);
-    view(installation, campaign.id).await
+    CampaignView::of(installation, campaign.id).await
 }
 
 /// Shows the numbers, times and lanes of a campaign.
@@ -326,7 +326,7 @@ pub async fn show(installation: &Installation, actor: &Actor, name: &str) -> Res
     let permit = actor.permit(Action::ShowCampaign)?;
     let campaign = model::find_by_name(&mut *installation.db.read().await?, permit.workspace, name).await?;
     permit.audit(campaign.id);
-    view(installation, campaign.id).await
+    CampaignView::of(installation, campaign.id).await
 }
 
 /// Lists the campaigns.
@@ -354,10 +354,4 @@ pub async fn progress(
     let campaign = model::find_by_name(&mut conn, permit.workspace, name).await?;
     permit.skip_audit();
     ProgressView::read(&mut conn, campaign, rate, installation.clock.now()).await
-}
-
-pub(super) async fn view(installation: &Installation, id: crate::infra::id::Id) -> Result<CampaignView> {
-    let mut conn = installation.db.read().await?;
-    let campaign = model::find(&mut conn, id).await?.ok_or_else(|| Message::new("campaign-gone").internal())?;
-    CampaignView::read(&mut conn, campaign, installation.clock.now()).await
 }

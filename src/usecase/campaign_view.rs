@@ -9,10 +9,12 @@ use super::localize::StoredMessage;
 use super::output::{optional_time, time};
 use crate::campaign::delivery;
 use crate::campaign::headline;
-use crate::campaign::model::{Campaign, content};
+use crate::campaign::model::{self, Campaign, content};
 use crate::infra::clock::Millis;
 use crate::infra::db::Conn;
-use crate::infra::error::Result;
+use crate::infra::error::{Message, Result};
+use crate::infra::id::Id;
+use crate::infra::installation::Installation;
 use crate::mailer::machine;
 use crate::report::lanes::{self, LaneStatus};
 use crate::report::progress::{self, Progress, RateEstimator};
@@ -106,6 +108,13 @@ pub struct CampaignView {
 }
 
 impl CampaignView {
+    /// Reads the campaign as it is now.
+    pub(super) async fn of(installation: &Installation, id: Id) -> Result<Self> {
+        let mut conn = installation.db.read().await?;
+        let campaign = model::find(&mut conn, id).await?.ok_or_else(|| Message::new("campaign-gone").internal())?;
+        Self::read(&mut conn, campaign, installation.clock.now()).await
+    }
+
     pub(super) async fn read(conn: &mut Conn, campaign: Campaign, now: Millis) -> Result<Self> {
         let summary = summary::read(conn, &campaign).await?;
         let lane_status = lanes::list(conn, &campaign, now).await?;

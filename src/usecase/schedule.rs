@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use super::campaign::view;
 use super::campaign_view::CampaignView;
 use super::output::{time, utc};
 use super::preflight::{check, refuse_problems};
@@ -120,7 +119,7 @@ pub async fn unschedule(installation: &Installation, actor: &Actor, name: &str) 
     transition::unschedule(&mut tx, &campaign).await?;
     tx.commit().await?;
     permit.audit(campaign.id);
-    view(installation, campaign.id).await
+    CampaignView::of(installation, campaign.id).await
 }
 
 /// Recalls the deliveries of a campaign that are not sent yet, and counts what became of each.

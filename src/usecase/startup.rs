@@ -8,7 +8,7 @@ use crate::infra::config::Config;
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
-use crate::privacy::{canonical_upgrade, erasure_log, machine_reconciliation};
+use crate::privacy::{canonical_upgrade, erasure_replay, machine_reconciliation};
 
 /// Where an installation keeps its data.
 #[derive(Debug, Serialize)]
@@ -37,7 +37,7 @@ pub async fn open(config: Config) -> Result<Installation> {
 pub async fn create(config: Config) -> Result<Installation> {
     let installation = Installation::open(config, Clock::system()).await?;
     canonical_upgrade::run(&installation).await?;
-    erasure_log::replay(&installation).await?;
+    erasure_replay::replay(&installation).await?;
     machine_reconciliation::run(&installation).await?;
     workspace::ensure_first(&installation).await?;
     Ok(installation)

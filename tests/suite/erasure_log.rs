@@ -9,7 +9,7 @@ use sendoff::infra::clock::Clock;
 use sendoff::infra::installation::Installation;
 use sendoff::infra::setting::{self, Setting};
 use sendoff::privacy::physical_erasure::{self, BackgroundEraser};
-use sendoff::privacy::{erasure_log, file_erasure};
+use sendoff::privacy::{erasure_log, erasure_replay, file_erasure};
 
 use crate::canary;
 use crate::erasure::{erase, is_blocked, unsubscribe};
@@ -24,7 +24,7 @@ both!(erasure_log_is_replayed_in_an_older_database, |fixture| {
     let left = canary::id(fixture, "left@example.org").await.expect("there");
     erase(fixture, "gone@example.org").await;
     unsubscribe(fixture, left, news.id, None).await;
-    assert_eq!(erasure_log::replay(&fixture.installation).await.expect("nothing is missing"), 0);
+    assert_eq!(erasure_replay::replay(&fixture.installation).await.expect("nothing is missing"), 0);
     // Like an older copy: the contacts are there, the tombstones are not.
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
     sqlx::query("delete from tombstone").execute(&mut *tx).await.expect("deleted");
@@ -32,7 +32,7 @@ both!(erasure_log_is_replayed_in_an_older_database, |fixture| {
     canary::person(fixture, &news, "gone@example.org").await;
     canary::person(fixture, &news, "left@example.org").await;
 
-    assert_eq!(erasure_log::replay(&fixture.installation).await.expect("executed"), 1);
+    assert_eq!(erasure_replay::replay(&fixture.installation).await.expect("executed"), 1);
 
     assert_eq!(canary::id(fixture, "gone@example.org").await, None);
     assert!(is_blocked(fixture, "gone@example.org", EVERY_LIST).await);
@@ -42,7 +42,7 @@ both!(erasure_log_is_replayed_in_an_older_database, |fixture| {
     assert_eq!(lists.iter().map(|one| one.list_name.as_str()).collect::<Vec<_>>(), ["Sales"]);
     assert_eq!(canary::number(fixture, "select count(*) from subscription").await, 3);
     drop(conn);
-    assert_eq!(erasure_log::replay(&fixture.installation).await.expect("again"), 0);
+    assert_eq!(erasure_replay::replay(&fixture.installation).await.expect("again"), 0);
     assert!(physical_erasure::is_pending(&fixture.installation), "the bytes of the older copy are pending");
 });
 
@@ -62,7 +62,7 @@ async fn restored_sqlite_file_repeats_erasures() {
     std::fs::copy(&copy, &data).expect("restored");
 
     let installation = Installation::open(config, Clock::fixed(NOW)).await.expect("opens");
-    assert_eq!(erasure_log::replay(&installation).await.expect("executed"), 1);
+    assert_eq!(erasure_replay::replay(&installation).await.expect("executed"), 1);
 
     let mut conn = installation.db.read().await.expect("a connection");
     let find = |text| canary::address(text);
@@ -87,11 +87,11 @@ both!(log_of_twenty_thousand_erasures_is_compared_quickly, |fixture| {
         })
         .collect();
     erasure_log::append(&fixture.installation, entries).await.expect("noted");
-    assert_eq!(erasure_log::replay(&fixture.installation).await.expect("executed"), 0);
+    assert_eq!(erasure_replay::replay(&fixture.installation).await.expect("executed"), 0);
     assert_eq!(canary::number(fixture, "select count(*) from tombstone").await, 20_000);
 
     let began = std::time::Instant::now();
-    assert_eq!(erasure_log::replay(&fixture.installation).await.expect("nothing is missing"), 0);
+    assert_eq!(erasure_replay::replay(&fixture.installation).await.expect("nothing is missing"), 0);
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 });
 

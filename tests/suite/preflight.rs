@@ -141,7 +141,7 @@ both!(preflight_lists_what_is_changed_and_foreign_tags, |fixture| {
         ("change-source-https", "//cdn.example/x.png", "9"),
         ("change-element", "svg", "11"),
     ];
-    let shown = |warnings: &[sendoff::infra::message::Message]| -> Vec<(&'static str, String, String)> {
+    let shown = |warnings: &[sendoff::infra::error::message::Message]| -> Vec<(&'static str, String, String)> {
         warnings
             .iter()
             .filter(|message| message.key.starts_with("change-") || message.key == "lint-foreign-tag")

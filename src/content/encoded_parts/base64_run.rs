@@ -4,7 +4,7 @@
 
 use memchr::memmem;
 
-use super::run::DeliveryTokens;
+use super::delivery_tokens::{DeliveryTokens, TOKENS};
 use crate::content::mime::base64_lines::{self, Base64Lines};
 
 /// Text that all recipients share, encoded in base64.
@@ -50,7 +50,7 @@ impl Base64Run {
             trailing += 1;
         }
         let mut tokens = Vec::new();
-        for token in 0..super::run::TOKENS {
+        for token in 0..TOKENS {
             let wanted = placeholders.text(token);
             tokens.extend(memmem::find_iter(&text, wanted).map(|at| TokenPlace { at, token, length: wanted.len() }));
         }

@@ -4,6 +4,7 @@
 //! text between them is replaced by the number of its encoded run. So such a text costs nothing but a copy either.
 
 mod base64_run;
+pub mod delivery_tokens;
 mod part_encoder;
 pub mod run;
 pub mod slot_values;
@@ -13,7 +14,8 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use self::run::{DeliveryTokens, EncodedRun, TokenSet};
+use self::delivery_tokens::{DeliveryTokens, TokenSet};
+use self::run::EncodedRun;
 use self::slot_values::{Slot, SlotValues, pick_values};
 use super::mime::body::{BlankLines, BodyWriter};
 use super::mime::header::HeaderText;

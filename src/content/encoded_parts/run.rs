@@ -8,54 +8,10 @@
 use memchr::memmem;
 
 use super::base64_run::Base64Run;
+use super::delivery_tokens::{DeliveryTokens, TOKENS, TokenSet};
 use crate::content::mime::base64_lines;
 use crate::content::mime::body::{BlankLines, BodyWriter, EdgeBreaks, TransferEncoding};
-use crate::infra::token::{MESSAGE_ID_LENGTH, MessageSecret, TOKEN_LENGTH, TokenPurpose, message_id_of};
-
-/// The tokens of a message: one for each purpose, and the Message-ID.
-pub(super) const TOKENS: usize = TokenPurpose::ALL.len() + 1;
-
-/// A set of the tokens of a message, as bits.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct TokenSet(u8);
-
-impl TokenSet {
-    const ALL: Self = Self((1 << TOKENS) - 1);
-
-    /// The tokens of both sets.
-    pub fn union(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    /// True if the set holds a token of this pair (see [`MessageSecret::tag_pair`]).
-    fn has_pair(self, pair: usize) -> bool {
-        self.0 >> (2 * pair) & 0b11 != 0
-    }
-}
-
-/// The tokens of one delivery.
-pub struct DeliveryTokens([[u8; TOKEN_LENGTH]; TOKENS]);
-
-impl DeliveryTokens {
-    /// Makes the tokens of a set.
-    pub fn new(secret: &MessageSecret, set: TokenSet) -> Self {
-        let mut tokens = [[0; TOKEN_LENGTH]; TOKENS];
-        for (pair, tokens) in tokens.chunks_mut(2).enumerate().filter(|(pair, _)| set.has_pair(*pair)) {
-            for (half, (token, tag)) in tokens.iter_mut().zip(secret.tag_pair(pair)).enumerate() {
-                match 2 * pair + half < TokenPurpose::ALL.len() {
-                    true => *token = secret.token_of(&tag),
-                    false => token[..MESSAGE_ID_LENGTH].copy_from_slice(&message_id_of(&tag)),
-                }
-            }
-        }
-        Self(tokens)
-    }
-
-    /// The text of a token.
-    pub(super) fn text(&self, token: usize) -> &[u8] {
-        &self.0[token][..if token < TokenPurpose::ALL.len() { TOKEN_LENGTH } else { MESSAGE_ID_LENGTH }]
-    }
-}
+use crate::infra::token::{MessageSecret, TOKEN_LENGTH};
 
 /// The place of a token in a run, or of a part of one that a soft line break divides.
 #[derive(Debug, Clone, Copy)]
@@ -129,7 +85,7 @@ impl EncodedRun {
     pub fn tokens(&self) -> TokenSet {
         let quoted = self.places.iter().map(|place| place.token);
         let all = quoted.chain(self.base64.iter().flat_map(Base64Run::tokens));
-        all.fold(TokenSet::default(), |set, token| set.union(TokenSet(1 << token)))
+        all.fold(TokenSet::default(), |set, token| set.union(TokenSet::of(token)))
     }
 
     /// Appends the run to a body with the tokens of a delivery.
@@ -150,9 +106,9 @@ impl EncodedRun {
             let target = &mut out[start + place.at - skipped..];
             // Nearly every token is whole, and copying a known length is faster.
             match target.first_chunk_mut::<TOKEN_LENGTH>().filter(|_| place.length == TOKEN_LENGTH) {
-                Some(target) => *target = tokens.0[place.token],
+                Some(target) => *target = *tokens.bytes(place.token),
                 None => {
-                    let part = &tokens.0[place.token][place.from..place.from + place.length];
+                    let part = &tokens.bytes(place.token)[place.from..place.from + place.length];
                     target[..place.length].copy_from_slice(part);
                 }
             }
@@ -199,6 +155,7 @@ mod tests {
 
     use super::*;
     use crate::infra::secret::Keyring;
+    use crate::infra::token::TokenPurpose;
     use crate::infra::token::{DeliveryRef, Signer};
 
     fn secrets() -> [MessageSecret; 2] {

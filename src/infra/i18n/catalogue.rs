@@ -5,7 +5,7 @@ use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 use unic_langid::LanguageIdentifier;
 
-use crate::infra::message::{Argument, Message, StoredArgument, StoredMessage};
+use crate::infra::error::message::{Argument, Message, StoredArgument, StoredMessage};
 
 /// Key of the language's own name; its attribute `.status` is `default`, `complete` or absent (a translation in
 /// progress).

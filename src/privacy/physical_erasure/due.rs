@@ -5,13 +5,13 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use super::{LogLengths, is_pending};
 use crate::infra::atomic_file::AtomicFile;
 use crate::infra::clock::Millis;
 use crate::infra::db::PhysicalErasure;
 use crate::infra::error::{Error, Result};
 use crate::infra::installation::Installation;
 use crate::infra::setting::{self, Setting};
+use crate::privacy::log_lengths::{LogLengths, is_pending};
 
 /// Milliseconds of an hour.
 const HOUR: i64 = 3_600_000;

@@ -9,11 +9,11 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{LogLengths, is_pending};
 use crate::infra::db::PageCleaner;
 use crate::infra::error::Result;
 use crate::infra::installation::Installation;
 use crate::privacy::file_erasure;
+use crate::privacy::log_lengths::{LogLengths, is_pending};
 
 /// How often the task looks for erasures by other processes, and cleans some pages.
 const TICK: Duration = Duration::from_secs(1);

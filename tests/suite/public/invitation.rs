@@ -6,7 +6,7 @@ use sendoff::audience::subscription::{self, State};
 use sendoff::audience::{consent, list};
 use sendoff::infra::clock::DAY;
 use sendoff::infra::error::Result;
-use sendoff::privacy::erasure_log;
+use sendoff::privacy::erasure_replay;
 use sendoff::usecase::invitation::{self, InvitationRequest, Invited};
 use sendoff::usecase::list as lists;
 
@@ -66,7 +66,7 @@ both!(only_the_owner_of_an_erased_address_brings_it_back, |fixture| {
     let receipts = consent::of_contact(&mut conn, back.id).await.expect("read");
     assert_eq!(receipts.iter().map(|one| one.evidence.channel.as_str()).collect::<Vec<_>>(), ["invitation"]);
     drop(conn);
-    assert_eq!(erasure_log::replay(&fixture.installation).await.expect("replayed"), 0);
+    assert_eq!(erasure_replay::replay(&fixture.installation).await.expect("replayed"), 0);
     assert!(find(fixture, address).await.is_some(), "the log does not repeat a lifted erasure");
 
     // Who leaves again is not brought back by the old link.
