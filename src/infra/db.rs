@@ -12,9 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::pool::PoolConnection;
-use sqlx::{Any, AnyPool, ConnectOptions, Connection, Executor, SqlSafeStr};
+use sqlx::{Any, AnyPool, ConnectOptions, Connection, Executor};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::infra::clock::Millis;
@@ -36,6 +35,7 @@ mod identity;
 pub mod index;
 pub mod json_rows;
 mod lock;
+mod migrations;
 mod pages;
 pub mod pg_copy;
 pub mod query;
@@ -54,39 +54,12 @@ pub use lock::{has_row_locks, lock_addresses_exclusive, lock_addresses_shared, l
 pub use pages::PageCleaner;
 pub use query::Query;
 pub use script::{Script, StatementResult};
-use session::{BYTEWISE_COLLATION, NO_SAMPLES, session};
+use session::session;
 pub use sql::{Binding, Sql};
 pub use vacuum::PhysicalErasure;
 
 /// A connection to either database.
 pub type Conn = sqlx::AnyConnection;
-
-const MIGRATIONS: &[(i64, &str, &str)] = &[
-    (1, "first tables", include_str!("../../migrations/0001_first_tables.sql")),
-    (2, "sending", include_str!("../../migrations/0002_sending.sql")),
-    (3, "time", include_str!("../../migrations/0003_time.sql")),
-    (4, "data", include_str!("../../migrations/0004_data.sql")),
-    (5, "lanes", include_str!("../../migrations/0005_lanes.sql")),
-    (6, "nodes", include_str!("../../migrations/0006_nodes.sql")),
-    (10, "relocation", include_str!("../../migrations/0010_relocation.sql")),
-    (11, "blocks", include_str!("../../migrations/0011_blocks.sql")),
-    (20, "audience", include_str!("../../migrations/0020_audience.sql")),
-    (21, "campaign", include_str!("../../migrations/0021_campaign.sql")),
-    (22, "mailer", include_str!("../../migrations/0022_mailer.sql")),
-    (23, "store status", include_str!("../../migrations/0023_store_status.sql")),
-    (24, "store migration", include_str!("../../migrations/0024_store_migration.sql")),
-    (25, "skip reasons", include_str!("../../migrations/0025_skip_reasons.sql")),
-    (27, "spool", include_str!("../../migrations/0027_spool.sql")),
-    (28, "hard bounce", include_str!("../../migrations/0028_hard_bounce.sql")),
-    (30, "node numbers", include_str!("../../migrations/0030_id_node.sql")),
-    (31, "machines", include_str!("../../migrations/0031_machine.sql")),
-    (32, "sample", include_str!("../../migrations/0032_sample.sql")),
-    (38, "campaign language", include_str!("../../migrations/0038_campaign_language.sql")),
-    (40, "event totals", include_str!("../../migrations/0040_event_totals.sql")),
-    (41, "daily counts", include_str!("../../migrations/0041_daily_count.sql")),
-    (42, "stored events", include_str!("../../migrations/0042_event_recorded.sql")),
-    (43, "correction", include_str!("../../migrations/0043_correction.sql")),
-];
 
 /// How long a connection to PostgreSQL is kept.
 const CONNECTION_LIFETIME: Duration = Duration::from_secs(10 * 60);
@@ -221,32 +194,6 @@ impl Db {
         })
     }
 
-    /// Runs the migrations that are missing.
-    pub async fn migrate(&self) -> Result<()> {
-        // SQLite has no advisory lock: take the turn to write in this process; another process waits at the file lock.
-        let _turn = self.write_turn.clone().lock_owned().await;
-        match Migrator::with_migrations(migrations(self.dialect)).run(&self.pool).await {
-            Ok(()) => {}
-            Err(sqlx::migrate::MigrateError::VersionMissing(_) | sqlx::migrate::MigrateError::VersionTooNew(..)) => {
-                return Err(Message::new("database-newer").internal());
-            }
-            Err(sqlx::migrate::MigrateError::VersionMismatch(version)) => {
-                return Err(Message::new("database-altered").with("version", version).internal());
-            }
-            Err(sqlx::migrate::MigrateError::Execute(error)) => return Err(error.into()),
-            Err(error) => {
-                tracing::error!(error = %error, "migration failed");
-                return Err(Message::new("database-migration").internal());
-            }
-        }
-        if self.dialect == Dialect::Postgres {
-            for statement in [BYTEWISE_COLLATION, NO_SAMPLES] {
-                sqlx::raw_sql(statement).execute(&self.pool).await?;
-            }
-        }
-        Ok(())
-    }
-
     /// A connection for reading. Take one per request, not per query.
     pub async fn read(&self) -> Result<PoolConnection<Any>> {
         self.accesses.add_read();
@@ -284,16 +231,6 @@ impl Db {
         }
     }
 
-    /// Returns an error when a newer program has migrated the database since this one connected.
-    pub async fn check_schema_version(&self, conn: &mut Conn) -> Result<()> {
-        let ours = MIGRATIONS.iter().map(|(version, ..)| *version).max().unwrap_or(0);
-        let row = sqlx::query("select max(version) from _sqlx_migrations").fetch_one(conn).await?;
-        match sqlx::Row::get::<Option<i64>, _>(&row, 0) {
-            Some(theirs) if theirs > ours => Err(Message::new("database-newer").internal()),
-            _ => Ok(()),
-        }
-    }
-
     /// True when several machines can share this database.
     pub fn is_shared(&self) -> bool {
         self.shared
@@ -320,13 +257,6 @@ impl Db {
         }
     }
 
-    /// True when a newer program has migrated the database.
-    pub async fn is_schema_newer(&self, conn: &mut Conn) -> Result<bool> {
-        let row = sqlx::query("select max(version) from _sqlx_migrations").fetch_one(conn).await?;
-        let known = MIGRATIONS.iter().map(|(version, ..)| *version).max();
-        Ok(sqlx::Row::get::<Option<i64>, _>(&row, 0) > known)
-    }
-
     /// Closes all connections; on SQLite this also empties the WAL.
     pub async fn close(self) {
         let turn = self.write_turn.lock().await;
@@ -340,23 +270,6 @@ impl Db {
             let _ = tokio::task::spawn_blocking(move || pages.note_closed()).await;
         }
     }
-}
-
-/// The migrations in the words of a database.
-fn migrations(dialect: Dialect) -> Vec<Migration> {
-    let steps = MIGRATIONS.iter().map(|(version, name, text)| {
-        let step = Migration::new(*version, (*name).into(), MigrationType::Simple, text.into_sql_str(), false);
-        match dialect {
-            // Only `integer primary key` is the rowid itself; any other spelling adds an index. The checksum stays
-            // that of the unchanged text.
-            Dialect::Sqlite => {
-                let sql = text.replace("bigint primary key", "integer primary key");
-                Migration { sql: sqlx::AssertSqlSafe(sql).into_sql_str(), ..step }
-            }
-            Dialect::Postgres => step,
-        }
-    });
-    steps.collect()
 }
 
 /// Installs the drivers of both databases, unless a test has installed its own.

@@ -5,7 +5,8 @@
 use sqlx::migrate::Migrator;
 use sqlx::{AnyConnection, Connection, Row};
 
-use crate::infra::db::{Conn, Db, Dialect, Sql, install_drivers, migrations};
+use crate::infra::db::migrations::migrations;
+use crate::infra::db::{Conn, Db, Dialect, Sql, install_drivers};
 use crate::infra::error::Result;
 
 /// An index of the migrations that does not belong to a constraint.
