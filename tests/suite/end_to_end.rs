@@ -133,7 +133,7 @@ fn first_campaign(cli: &CommandLine) {
         assert_eq!(shown[key], 0, "{key}");
     }
 
-    cli.ok(&["contact", "erase", &erased]);
+    cli.ok(&["contact", "erase", &erased, "--now"]);
     // A PostgreSQL that other tests write to at the same time removes its journals a little later.
     let attempts = if cli.database.is_some() { 40 } else { 1 };
     assert!((0..attempts).any(|_| cli.has_no_trace(&erased)), "traces: {:?}", cli.call(&["trace", "search", &erased]));

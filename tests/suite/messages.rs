@@ -30,7 +30,7 @@ both!(campaign_state_is_translated, |fixture| {
     campaign(fixture, campaign::Command::Add { file }).await.expect("added");
 
     let refused = campaign(fixture, campaign::Command::Pause { name: name() }).await.expect_err("a draft");
-    assert_eq!(refused, "Рассылка «осень» ещё черновик: приостановить её нельзя.");
+    assert_eq!(refused, "Рассылка «осень» ещё черновик: приостановить её нельзя. Начать: sendoff campaign start осень");
     assert!(
         campaign(fixture, campaign::Command::Show { name: name(), watch: false })
             .await
@@ -46,7 +46,9 @@ fn every_state_and_verb_is_translated() {
         for verb in ["schedule", "start", "pause", "resume", "cancel"] {
             let message = Message::new("campaign-state").with("name", "осень").with("state", state).with("verb", verb);
             let said = Lang::RU.translate(&message);
-            assert!(!said.contains(|c: char| c.is_ascii_alphabetic()), "{said}");
+            // A command that goes on from here is the same in every language.
+            let sentence = said.split("sendoff campaign").next().unwrap_or_default();
+            assert!(!sentence.contains(|c: char| c.is_ascii_alphabetic()), "{said}");
         }
     }
 }

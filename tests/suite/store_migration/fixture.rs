@@ -95,7 +95,7 @@ pub async fn fill(fixture: &Fixture, events: i64) -> Campaign {
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
     sqlx::query(
         "with recursive s(n) as (select 1 union all select n + 1 from s where n < $1) insert into event \
-         select 1000 + s.n, d.workspace_id, d.campaign_id, d.id, d.contact_id, 'open', 0, d.changed_at \
+         (id, workspace_id, campaign_id, delivery_id, contact_id, kind, position, at) select 1000 + s.n, d.workspace_id, d.campaign_id, d.id, d.contact_id, 'open', 0, d.changed_at \
          from s join delivery d on d.id = $2",
     )
     .bind(events)
