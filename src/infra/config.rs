@@ -7,6 +7,9 @@ use crate::infra::error::{Error, Message, Result};
 use crate::infra::private_file;
 use crate::infra::store_location::{StoreLocation, StorePointer, beside};
 
+/// Name of the SQLite file in a data folder.
+pub const SQLITE_FILE: &str = "sendoff.db";
+
 /// The data folder and the database of one installation.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -22,7 +25,7 @@ impl Config {
         match &self.database {
             Some(url) => url.clone(),
             None => {
-                let path = self.data.join("sendoff.db");
+                let path = self.data.join(SQLITE_FILE);
                 let text = path.to_string_lossy();
                 format!("sqlite://{}?mode=rwc", percent(&text))
             }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use url::Url;
 
 use crate::infra::atomic_file::AtomicFile;
+use crate::infra::config;
 use crate::infra::error::{Error, Message, Result};
 
 /// The file beside that of a SQLite database whose name has this further suffix, such as `-wal`.
@@ -55,7 +56,7 @@ impl StoreLocation {
     /// The file of a SQLite store.
     pub fn file(&self) -> Option<PathBuf> {
         let path = match self {
-            Self::Folder(folder) => folder.join("sendoff.db"),
+            Self::Folder(folder) => folder.join(config::SQLITE_FILE),
             Self::Url(url) => {
                 let path = url.strip_prefix("sqlite:")?.trim_start_matches("//");
                 std::path::absolute(path.split('?').next()?).ok()?

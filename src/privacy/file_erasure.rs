@@ -18,7 +18,7 @@ use crate::audience::import::staging;
 use crate::audience::tombstone::{self, Digest};
 use crate::campaign::test_message::CONTACT_HEADER;
 use crate::infra::atomic_file;
-use crate::infra::config::Config;
+use crate::infra::config::{self, Config};
 use crate::infra::error::{Error, Result};
 use crate::infra::export_register;
 use crate::infra::id::Id;
@@ -248,12 +248,14 @@ fn ignore_missing<T>(done: io::Result<T>) -> io::Result<Option<T>> {
 /// Links to other folders are not followed.
 fn files(config: &Config) -> Result<Vec<PathBuf>> {
     let skipped = [config.keys_dir(), config.journal_dir(), config.staging_dir()];
-    let database = config.store_location()?.file().unwrap_or_default();
+    // With a database server the file is that of a move to this folder, which another process writes.
+    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let databases = [config.store_location()?.file(), Some(PathBuf::from(config::SQLITE_FILE))];
+    let databases: Vec<String> = databases.iter().flatten().filter_map(|path| name(path)).collect();
     let is_database = |path: &Path| {
-        let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let (name, database) = (name(path), name(&database));
         let ends = ["", "-wal", "-shm", "-journal", "-pages"];
-        !database.is_empty() && ends.iter().any(|end| name == format!("{database}{end}"))
+        let name = name(path).unwrap_or_default();
+        databases.iter().any(|database| ends.iter().any(|end| name == format!("{database}{end}")))
     };
     let mut found = Vec::new();
     // Each of these may be a link to a folder elsewhere.
@@ -278,5 +280,5 @@ fn files(config: &Config) -> Result<Vec<PathBuf>> {
 /// Locks and marks that processes keep beside the database.
 fn is_of_ours(path: &Path) -> bool {
     let is_lock = path.extension().is_some_and(|ending| ["lock", "id", "beat"].iter().any(|own| ending == *own));
-    is_lock || path.file_name().is_some_and(|name| name == "store")
+    is_lock || path.file_name().is_some_and(|name| ["store", "database", "machines"].iter().any(|own| name == *own))
 }

@@ -16,7 +16,7 @@ use sendoff::usecase::import;
 
 use crate::canary;
 use crate::erasure::erase;
-use crate::fixture::{Fixture, both};
+use crate::fixture::{Fixture, Kind as Base, both, postgres_url};
 use crate::import::fixture::request;
 
 async fn sweep(fixture: &Fixture) -> bool {
@@ -31,6 +31,28 @@ fn write(path: PathBuf, text: &str) -> PathBuf {
 
 fn read(path: &Path) -> String {
     std::fs::read_to_string(path).expect("a file")
+}
+
+// The data folder of an installation on PostgreSQL can be the target of a move to SQLite, which another process writes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sqlite_file_in_the_data_folder_is_never_rewritten() {
+    if postgres_url().is_none() {
+        return;
+    }
+    let fixture = &Fixture::new(Base::Postgres).await;
+    let list = canary::list(fixture, "News").await;
+    canary::person(fixture, &list, "anna@example.org").await;
+    let data = &fixture.installation.config.data;
+    let files = ["", "-wal", "-shm", "-journal", "-pages"].map(|end| {
+        write(data.join(format!("sendoff.db{end}")), "SQLite format 3\n{\"address\":\"anna@example.org\"}\n")
+    });
+
+    erase(fixture, "anna@example.org").await;
+    assert!(sweep(fixture).await);
+
+    for path in files {
+        assert!(read(&path).contains("anna@example.org"), "{} belongs to a database", path.display());
+    }
 }
 
 both!(file_erasure_removes_the_contact_and_keeps_others, |fixture| {

@@ -22,7 +22,8 @@ const QUIET_TIME: Duration = Duration::from_secs(1);
 const RETRY_SHARE: u32 = 20;
 const MIN_RETRY: Duration = Duration::from_secs(10);
 const MAX_RETRY: Duration = Duration::from_secs(15 * 60);
-/// Files are erased for at most one part in this many of the time.
+/// Files are erased at most this often, and for at most one part in `FILES_SHARE` of the time.
+const FILES_INTERVAL: Duration = Duration::from_secs(1);
 const FILES_SHARE: u32 = 10;
 
 /// Removes the bytes of deleted rows from files and database. Returns false when some remain.
@@ -45,7 +46,8 @@ pub(super) async fn run_in_background(installation: Installation, erased: Arc<No
     loop {
         if timeout(TICK, erased.notified()).await.is_ok() {
             sleep_until(files_at).await;
-            files_at = Instant::now() + erase_files(&installation).await * FILES_SHARE;
+            let spent = erase_files(&installation).await;
+            files_at = Instant::now() + FILES_INTERVAL.max(spent * FILES_SHARE);
         }
         match is_due(&installation).await {
             Ok(true) if Instant::now() >= rewrite_at => {
