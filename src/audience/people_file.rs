@@ -11,14 +11,18 @@ pub const SCHEMA_COLUMN: &str = "sendoff_schema";
 /// The column of addresses.
 pub const ADDRESS_COLUMN: &str = "address";
 
+/// The column that says whether a person may be mailed: `confirmed` or `reachable`, `pending`, `bounced`.
+pub const STATE_COLUMN: &str = "state";
+
 /// Put before the name of a field that one of the other columns has.
 pub const FIELD_PREFIX: &str = "field_";
 
-/// What files of people say of each, beside the fields. An import leaves these columns out.
+/// What files of people say of each, beside the fields. An import stores none of these columns; it asks about
+/// people whose state is not that of people who may be mailed.
 pub const OWN_COLUMNS: &[&str] = &[
     "list",
     "lists",
-    "state",
+    STATE_COLUMN,
     "joined_at",
     "basis",
     "channel",

@@ -65,7 +65,7 @@ impl<'a> Export<'a> {
 pub struct Written {
     /// Rows of people, events or campaigns.
     pub rows: u64,
-    /// Rows of what has no row of its own ([`remainder`]).
+    /// Rows of what has no row of its own: erased and restricted contacts.
     pub remainder: u64,
 }
 

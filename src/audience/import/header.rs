@@ -9,7 +9,7 @@ use super::standing::{StatusColumn, column_of};
 use super::type_inference::TypeInference;
 use crate::audience::address::trim_blank;
 use crate::audience::field::Field;
-use crate::audience::people_file::{ADDRESS_COLUMN, FIELD_PREFIX, OWN_COLUMNS, SCHEMA_COLUMN};
+use crate::audience::people_file::{ADDRESS_COLUMN, FIELD_PREFIX, OWN_COLUMNS, SCHEMA_COLUMN, STATE_COLUMN};
 use crate::infra::error::{Error, Message, Result};
 
 /// Columns that a file may have.
@@ -94,8 +94,9 @@ impl Header {
         }
         let mut header = Self { names, targets, statuses: Vec::new(), doubled: Vec::new(), schema };
         header.leave_out_doubled(&mapped, sample)?;
-        if !is_export {
-            header.find_statuses();
+        match is_export {
+            true => header.find_own_status(),
+            false => header.find_statuses(),
         }
         if map.iter().any(|(column, _)| column.trim() == ALL_OTHERS) {
             for (column, field) in map.iter().filter(|(column, _)| column.trim() == ALL_OTHERS) {
@@ -145,6 +146,12 @@ impl Header {
             self.doubled.push(index);
         }
         Ok(())
+    }
+
+    /// Finds the state of people in a file that the engine wrote: who is pending or bounced there stays so elsewhere.
+    fn find_own_status(&mut self) {
+        let state = self.names.iter().position(|name| name == STATE_COLUMN);
+        self.statuses.extend(state.map(|index| (index, StatusColumn::Words)));
     }
 
     /// Finds the columns that say whether people may be mailed. Leaving such a column out is no decision about the people.
@@ -349,6 +356,8 @@ mod tests {
     fn a_status_column_is_no_undeclared_one_and_stays_one_when_it_is_left_out() {
         let statuses = |map: &[_]| header("email,Status,CLEAN_TIME,city", map).expect("a header").statuses.len();
         assert_eq!((statuses(&[]), statuses(&[("Status", "-")]), statuses(&[("*", "-")])), (2, 2, 2));
+        let own = header("list,address,state,field_state,sendoff_schema", &[("field_state", "-")]).expect("a header");
+        assert_eq!(own.statuses, [(2, StatusColumn::Words)], "our own exports say who is pending");
         assert!(header("email,Status", &[]).expect("a header").undeclared().is_empty());
     }
 

@@ -147,7 +147,8 @@ fn is_status_name(name: &str) -> bool {
 }
 
 /// Words for people who may be mailed.
-const MAILABLE: [&str; 25] = [
+const MAILABLE: [&str; 26] = [
+    "reachable",
     "express",
     "implied",
     "explicit",
@@ -301,6 +302,8 @@ mod tests {
             ("status", "soft bounced", Some(Unknown)),
             ("status", "junk", Some(Blocked)),
             ("status", "gold", Some(Unknown)),
+            ("status", "reachable", Some(Mailable)),
+            ("status", "pending", Some(Unknown)),
             ("status", "", Some(Unknown)),
             ("Статус", "Отписан", Some(Left)),
             ("Статус подписки", "Подписан", Some(Mailable)),
