@@ -33,7 +33,8 @@ pub mod trace_search;
 pub mod uncertain;
 pub mod usage_error;
 pub mod watch;
-pub mod workspace;
+mod word;
+mod workspace;
 
 use std::process::ExitCode;
 

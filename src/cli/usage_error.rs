@@ -1,14 +1,12 @@
 //! Errors of a command line that cannot be parsed: a sentence in the user's language, and JSON for programs, as for
 //! every other error.
 
-use std::str::FromStr;
-
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, CommandFactory};
 
 use super::args::Cli;
 use super::print;
-use crate::infra::error::{Error, Message, Result};
+use crate::infra::error::Message;
 use crate::infra::i18n::Lang;
 
 /// Prints help as it is, and anything else as an error. The exit code is 0 for help that was requested, otherwise 2.
@@ -24,15 +22,6 @@ pub fn report(error: &clap::Error, words: &[String]) -> u8 {
         print::error(&message(error, words), lang(words), json);
     }
     if error.use_stderr() { 2 } else { 0 }
-}
-
-/// Parses one of some words, and names the option where it is none of them.
-pub fn parse_word<T: FromStr<Err = Error>>(option: &'static str, text: &str) -> Result<T> {
-    text.parse().map_err(|error: Error| {
-        let message = error.message();
-        let known = message.text("known").to_owned();
-        Message::new("unknown-option-word").with("word", text).with("option", option).with("known", known).invalid()
-    })
 }
 
 /// The language named by the part of the line that can be parsed, or by the environment.

@@ -5,10 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::private_file;
-use crate::infra::store_location::{StoreLocation, StorePointer, beside};
-
-/// Name of the SQLite file in a data folder.
-pub const SQLITE_FILE: &str = "sendoff.db";
+use crate::infra::store_location::{SQLITE_FILE, StoreLocation, StorePointer, beside};
 
 /// The data folder and the database of one installation.
 #[derive(Debug, Clone)]

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use url::Url;
 
 use crate::infra::atomic_file::AtomicFile;
-use crate::infra::config;
 use crate::infra::error::{Error, Message, Result};
 
 /// The file beside that of a SQLite database whose name has this further suffix, such as `-wal`.
@@ -17,6 +16,9 @@ pub fn beside(database: &Path, suffix: &str) -> PathBuf {
     name.push(suffix);
     name.into()
 }
+
+/// Name of the SQLite file in a data folder.
+pub const SQLITE_FILE: &str = "sendoff.db";
 
 /// Location of a store.
 #[derive(Clone)]
@@ -56,7 +58,7 @@ impl StoreLocation {
     /// The file of a SQLite store.
     pub fn file(&self) -> Option<PathBuf> {
         let path = match self {
-            Self::Folder(folder) => folder.join(config::SQLITE_FILE),
+            Self::Folder(folder) => folder.join(SQLITE_FILE),
             Self::Url(url) => {
                 let path = url.strip_prefix("sqlite:")?.trim_start_matches("//");
                 std::path::absolute(path.split('?').next()?).ok()?

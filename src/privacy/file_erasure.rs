@@ -18,12 +18,13 @@ use crate::audience::import::staging;
 use crate::audience::tombstone::{self, Digest};
 use crate::campaign::test_message::CONTACT_HEADER;
 use crate::infra::atomic_file;
-use crate::infra::config::{self, Config};
+use crate::infra::config::Config;
 use crate::infra::error::{Error, Result};
 use crate::infra::export_register;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 use crate::infra::secret::Key;
+use crate::infra::store_location::SQLITE_FILE;
 
 mod mention;
 mod records;
@@ -250,7 +251,7 @@ fn files(config: &Config) -> Result<Vec<PathBuf>> {
     let skipped = [config.keys_dir(), config.journal_dir(), config.staging_dir()];
     // With a database server the file is that of a move to this folder, which another process writes.
     let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
-    let databases = [config.store_location()?.file(), Some(PathBuf::from(config::SQLITE_FILE))];
+    let databases = [config.store_location()?.file(), Some(PathBuf::from(SQLITE_FILE))];
     let databases: Vec<String> = databases.iter().flatten().filter_map(|path| name(path)).collect();
     let is_database = |path: &Path| {
         let ends = ["", "-wal", "-shm", "-journal", "-pages"];

@@ -123,25 +123,25 @@ try {
   }
   assert.equal(await deskCounts(), before, "reading the pages changed the counts");
 
-  // Unsubscribes by the button, without JavaScript.
+  // Unsubscribes by the button, without JavaScript. Pages speak the language of the email.
   const plain = await browser.newContext({ viewport: NARROW, locale: "en-GB", javaScriptEnabled: false });
   let page = await open(plain, "unsubscribing", `${PUBLIC}${second.unsubscribe}`, 200);
   await page.getByRole("button").click();
-  assert.match(await page.textContent("h1"), /You are unsubscribed/);
+  assert.match(await page.textContent("h1"), /You are unsubscribed|Вы отписались/);
   await page.screenshot({ path: join(screenshots, "unsubscribed.png"), fullPage: true });
   page = await open(plain, "unsubscribed-again", `${PUBLIC}${second.unsubscribe}`, 200);
   assert.equal(await page.getByRole("button").count(), 0);
 
   // Erases from the preferences page, which asks for a confirmation.
   page = await open(plain, "erasing", `${PUBLIC}${third.preferences}`, 200);
-  await page.getByRole("button", { name: /Erase everything/ }).click();
-  assert.match(await page.textContent("h1"), /Erase all data about you\?/);
+  await page.getByRole("button", { name: /Erase everything|Удалить всё/ }).click();
+  assert.match(await page.textContent("h1"), /Erase all data about you\?|Удалить все данные о вас\?/);
   await page.screenshot({ path: join(screenshots, "erase.png"), fullPage: true });
-  await page.getByRole("button", { name: /Yes/ }).click();
-  assert.match(await page.textContent("h1"), /Your data is erased/);
+  await page.getByRole("button", { name: /Yes|Да/ }).click();
+  assert.match(await page.textContent("h1"), /Your data is erased|Ваши данные удалены/);
   await page.screenshot({ path: join(screenshots, "erased.png"), fullPage: true });
   page = await open(plain, "no-data", `${PUBLIC}${third.preferences}`, 200);
-  assert.match(await page.textContent("h1"), /We hold no data about you/);
+  assert.match(await page.textContent("h1"), /We hold no data about you|Данных о вас здесь нет/);
   assert.notEqual(await deskCounts(), before, "the desk counts unsubscribes");
   await plain.close();
   console.log(`all pages pass; screenshots in ${screenshots}`);

@@ -1,7 +1,7 @@
 //! Finds the column of addresses, by the names of columns and by what stands in them.
 
-use super::column_names::{address_rank, clean, is_like_address};
-use super::header::{Target, listed, printable, quoted};
+use super::column_names::{address_rank, clean, is_like_address, listed, printable, quoted};
+use super::target::Target;
 use crate::audience::address::Address;
 use crate::audience::people_file::ADDRESS_COLUMN;
 use crate::infra::error::{Error, Message};

@@ -1,7 +1,7 @@
 //! The columns that `--map` names, and what they fill.
 
-use super::column_names::clean;
-use super::header::{Target, listed, printable};
+use super::column_names::{clean, listed, printable};
+use super::target::Target;
 use crate::audience::field::Field;
 use crate::infra::error::{Message, Result};
 

@@ -1,6 +1,9 @@
-//! Names of columns: how they are compared, and which of them mean an address.
+//! Names of columns: how they are compared and shown, and which of them mean an address.
 
 use crate::audience::address::is_hidden;
+
+/// Columns that a refusal names.
+const MAX_LISTED: usize = 30;
 
 /// Names of a column of addresses as [`fold`] gives them, the most certain first.
 const ADDRESS_NAMES: [&str; 23] = [
@@ -89,6 +92,27 @@ pub fn is_like_address(name: &str) -> bool {
     let is_named =
         ["email", "почт", "емейл", "имейл", "eposta"].iter().any(|part| name.contains(part)) || name.ends_with("mail");
     is_named && !OTHER_MEANINGS.iter().any(|part| name.contains(part))
+}
+
+/// A column's name as a field name: lower case, with underscores for other characters.
+pub fn field_name(column: &str) -> String {
+    let plain: String = column.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
+    plain.to_lowercase().trim_matches('_').to_owned()
+}
+
+/// A name from a file for a message: without control characters, and cut to 60 characters.
+pub fn printable(name: &str) -> String {
+    name.chars().filter(|c| !is_hidden(*c)).take(60).collect()
+}
+
+pub fn listed(names: &[String]) -> String {
+    let more = if names.len() > MAX_LISTED { ", …" } else { "" };
+    names.iter().take(MAX_LISTED).map(|name| printable(name)).collect::<Vec<_>>().join(", ") + more
+}
+
+/// A quoted word for a POSIX shell.
+pub fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 //! an unreadable file changes nothing.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
@@ -12,6 +11,7 @@ use super::decoder;
 use super::delimiter::Delimiter;
 use super::external_sort::{MEMORY_BYTES, SortedRows, Sorter};
 use super::import_row::ImportRow;
+use super::input::Input;
 use super::record::Records;
 use super::rejects::Rejects;
 use super::row::{self, Columns, LeftOut};
@@ -19,35 +19,12 @@ use super::source::Source;
 use super::staging::Staging;
 use super::standing::Standing;
 use super::survey::{self, Survey};
-use super::{Purpose, Reading, StatusRule};
-use crate::audience::field::Field;
+use super::{Purpose, StatusRule};
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::i18n::Lang;
 
 /// People shown as they were read.
 const PEOPLE_SHOWN: usize = 3;
-
-/// The file to read, and how to read it.
-pub struct Input {
-    /// The file.
-    pub path: PathBuf,
-    /// What becomes of the people.
-    pub purpose: Purpose,
-    /// The encoding the user named.
-    pub encoding: Option<String>,
-    /// Columns and the fields they fill.
-    pub map: Vec<(String, String)>,
-    /// What the user decided about columns.
-    pub reading: Reading,
-    /// The declared fields.
-    pub fields: Vec<Field>,
-    /// The file for rejected rows.
-    pub rejects: Option<PathBuf>,
-    /// The folder for sorted runs.
-    pub staging: PathBuf,
-    /// The language of the explanations in the rejects file.
-    pub lang: Lang,
-}
 
 /// Values left out of a column for one reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,8 +4,10 @@
 use super::address_column::{find_address, no_address};
 use super::column_map::{ALL_OTHERS, find, find_mapped, target};
 use super::column_names::clean;
+use super::column_names::{field_name, printable, quoted};
 use super::record::Shape;
 use super::standing::{StatusColumn, column_of};
+use super::target::Target;
 use super::type_inference::TypeInference;
 use crate::audience::address::trim_blank;
 use crate::audience::field::Field;
@@ -14,24 +16,6 @@ use crate::infra::error::{Error, Message, Result};
 
 /// Columns that a file may have.
 const MAX_COLUMNS: usize = 500;
-
-/// Columns that a refusal names.
-const MAX_LISTED: usize = 30;
-
-/// What a column fills.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Target {
-    /// The address.
-    Email,
-    /// A field, by its index among the declared ones.
-    Field(usize),
-    /// Ignored on request.
-    Ignored,
-    /// A column without a name: left out.
-    Unnamed,
-    /// A column that says whether people may be mailed.
-    Status(StatusColumn),
-}
 
 /// The columns of a file.
 #[derive(Debug)]
@@ -259,27 +243,6 @@ fn assign_own(names: &[String], targets: &mut [Option<Target>], fields: &[Field]
             _ => shared.and_then(|name| fields.iter().position(|field| field.name == name)).map(Target::Field),
         };
     }
-}
-
-/// A column's name as a field name: lower case, with underscores for other characters.
-fn field_name(column: &str) -> String {
-    let plain: String = column.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
-    plain.to_lowercase().trim_matches('_').to_owned()
-}
-
-/// A name from a file for a message: without control characters, and cut to 60 characters.
-pub fn printable(name: &str) -> String {
-    name.chars().filter(|c| !crate::audience::address::is_hidden(*c)).take(60).collect()
-}
-
-pub fn listed(names: &[String]) -> String {
-    let more = if names.len() > MAX_LISTED { ", …" } else { "" };
-    names.iter().take(MAX_LISTED).map(|name| printable(name)).collect::<Vec<_>>().join(", ") + more
-}
-
-/// A quoted word for a POSIX shell.
-pub fn quoted(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

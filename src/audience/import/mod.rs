@@ -25,6 +25,7 @@ mod external_sort;
 mod first_pass;
 mod header;
 mod import_row;
+mod input;
 mod letter_model;
 mod merge;
 mod record;
@@ -37,6 +38,7 @@ pub mod staging;
 mod standing;
 mod summary;
 mod survey;
+mod target;
 mod type_inference;
 
 use std::path::PathBuf;
@@ -49,9 +51,10 @@ use jiff::tz::TimeZone;
 use tokio::task::{JoinError, JoinSet};
 
 pub use self::delimiter::Delimiter;
+use self::first_pass::FirstPass;
 pub use self::first_pass::UniqueRows;
-use self::first_pass::{FirstPass, Input};
 pub use self::import_row::ImportRow;
+use self::input::Input;
 use self::merge::{Destination, SliceCounts};
 pub use self::row::explain;
 pub use self::standing::Standing;

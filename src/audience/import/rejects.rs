@@ -8,8 +8,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::delimiter::Delimiter;
-use super::header::{Header, REJECT_COLUMNS, Target};
+use super::header::{Header, REJECT_COLUMNS};
 use super::scan::{Cells, Scan, scan, split_plainly};
+use super::target::Target;
 use crate::audience::field::Field;
 use crate::audience::people_file::{SCHEMA_COLUMN, needs_apostrophe};
 use crate::infra::error::{Error, Message, Result, of_csv};

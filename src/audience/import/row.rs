@@ -5,10 +5,11 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use super::header::{Header, Target};
+use super::header::Header;
 use super::import_row::ImportRow;
 use super::record::{MAX_CELL_BYTES, Record};
 use super::standing::{Standing, StatusColumn};
+use super::target::Target;
 use crate::audience::address::{Address, trim_blank};
 use crate::audience::cell_format::CellFormat;
 use crate::audience::field::Field;

@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 
 use super::address_column::{has_address, has_address_name};
 use super::charset::Charset;
+use super::column_names::quoted;
 use super::decoder;
 use super::delimiter::MAX_TITLE_LINES;
-use super::first_pass::Input;
-use super::header::{Header, Target, quoted};
+use super::header::Header;
+use super::input::Input;
 use super::record::{Record, Records};
 use super::row;
 use super::source::Source;
 use super::standing::{self, Standing};
+use super::target::Target;
 use super::type_inference::TypeInference;
 use super::{Purpose, StatusRule};
 use crate::audience::address::{Address, trim_blank};

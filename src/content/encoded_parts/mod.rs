@@ -21,7 +21,7 @@ use super::mime::body::{BlankLines, BodyWriter};
 use super::mime::header::HeaderText;
 use super::renderer::{EmailRenderer, MergeData};
 use super::template::bounds::MAX_OUTPUT;
-use super::template::engine::escape_html;
+use super::template::escape::escape_html;
 use crate::infra::token::MessageSecret;
 
 pub use part_encoder::{PartSources, encode};

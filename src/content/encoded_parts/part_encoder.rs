@@ -10,7 +10,7 @@ use crate::content::link;
 use crate::content::mime::header::HeaderText;
 use crate::content::renderer::EmailRenderer;
 use crate::content::template::bounds::MAX_STEPS;
-use crate::content::template::engine::{escape_html, pixel_html};
+use crate::content::template::escape::{escape_html, pixel_html};
 use crate::content::template::pieces::{self, PrintTag, TemplatePiece};
 use crate::content::template::placeholder::Placeholders;
 use crate::infra::token::TokenPurpose;

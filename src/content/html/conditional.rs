@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::node::{Node, attr, parse};
-use crate::content::template::engine::escape_html;
+use crate::content::template::escape::escape_html;
 
 /// An address in a conditional comment.
 #[derive(Debug, PartialEq, Eq)]

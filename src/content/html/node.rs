@@ -7,7 +7,7 @@ use html5ever::tendril::StrTendril;
 use html5ever::tokenizer::states::RawKind;
 use html5ever::tokenizer::{BufferQueue, Doctype, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer};
 
-use crate::content::template::engine::escape_html;
+use crate::content::template::escape::escape_html;
 
 /// A node of HTML.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use askama::Template;
 
 use self::color::{Colors, DARK_SHADES, Shades, muted_on};
 use super::brand::Brand;
-use super::template::engine::escape_html;
+use super::template::escape::escape_html;
 use crate::infra::error::{Message, Result};
 use crate::infra::i18n::Lang;
 

@@ -12,7 +12,7 @@ use crate::content::html::node::{Node, squeeze};
 use crate::content::html::value_encoding::{encode_contact, encode_web, filtered, is_contact_link};
 use crate::content::mime::header::is_hidden;
 use crate::content::template::placeholder::{Piece, Placeholders};
-use crate::content::template::tag_check::INTERNAL;
+use crate::content::template::render_context::INTERNAL;
 use crate::infra::error::Message;
 
 /// Numbers links in the order of the email.

@@ -1,18 +1,18 @@
 //! The template sandbox: minijinja with the filters of [`filter`](super::filter) only, limits on steps, nesting and
 //! output, and plain data. A contact's value is data and is never parsed as a template.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use minijinja::value::{Object, Value};
 use minijinja::{AutoEscape, Environment, Error, Output, State};
 
-use crate::content::brand::Brand;
-use crate::content::template::bounds::{MAX_OUTPUT, MAX_STEPS, MAX_VALUES, RenderLimit};
+use crate::content::template::bounds::{MAX_OUTPUT, MAX_STEPS, RenderLimit};
+use crate::content::template::escape::escape_html;
 use crate::content::template::filter;
-use crate::content::template::tag_check::INTERNAL;
+use crate::content::template::render_context::{INTERNAL, InternalValues, spend};
+pub use crate::content::template::render_context::{LinkTarget, PageUrls, RenderContext};
 use crate::infra::error::Message;
 use crate::infra::i18n::Lang;
 
@@ -102,93 +102,6 @@ impl Default for Templates {
     }
 }
 
-/// The values that templates can read for one recipient.
-#[derive(Debug, Default)]
-pub struct RenderContext {
-    /// Field values; fields without a value are absent.
-    pub values: BTreeMap<String, Value>,
-    /// The address as the recipient spells it.
-    pub address: String,
-    /// The brand.
-    pub brand: Arc<Brand>,
-    /// `{{ today }}`: the day of the launch, `YYYY-MM-DD`.
-    pub today: String,
-    /// The pages of the delivery.
-    pub pages: PageUrls,
-    /// Subject and preheader, set once they are rendered.
-    pub headers: OnceLock<[String; 2]>,
-    /// Where each measured link leads, by position.
-    pub links: OnceLock<Vec<LinkTarget>>,
-    /// Fields printed without a value since the last [`RenderContext::take_missing`].
-    pub missing: Mutex<BTreeSet<String>>,
-    /// Bytes of the values that the tags of the part have read and made.
-    pub value_bytes: AtomicUsize,
-}
-
-/// The URLs of the pages of one delivery.
-#[derive(Debug, Default)]
-pub struct PageUrls {
-    /// `{{ unsubscribe_url }}`.
-    pub unsubscribe: String,
-    /// `{{ preferences_url }}`.
-    pub preferences: String,
-    /// `{{ view_url }}`.
-    pub view: String,
-    /// The tracking pixel; `None` if nothing is measured.
-    pub pixel: Option<String>,
-}
-
-/// Where a link leads for one recipient.
-#[derive(Debug, Clone, Default)]
-pub struct LinkTarget {
-    /// The URL in the message.
-    pub url: String,
-    /// Fields that the URL prints without a value.
-    pub missing: BTreeSet<String>,
-}
-
-impl RenderContext {
-    /// Counts the bytes of a value that a tag reads or makes.
-    pub fn spend(&self, bytes: usize) -> Result<(), Error> {
-        self.value_bytes.fetch_add(bytes, Ordering::Relaxed);
-        if self.has_spent() { Err(RenderLimit::Values.error()) } else { Ok(()) }
-    }
-
-    fn has_spent(&self) -> bool {
-        self.value_bytes.load(Ordering::Relaxed) > MAX_VALUES
-    }
-
-    /// Records that a field was printed without a value.
-    pub fn record_missing(&self, name: &str) {
-        self.missing.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
-    }
-
-    /// Takes the recorded fields.
-    pub fn take_missing(&self) -> BTreeSet<String> {
-        std::mem::take(&mut *self.missing.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// The URL of a link. Fields that it prints without a value are recorded.
-    pub fn link_url(&self, position: usize) -> Option<&str> {
-        let target = self.links.get()?.get(position)?;
-        target.missing.iter().for_each(|name| self.record_missing(name));
-        Some(&target.url)
-    }
-
-    fn internal_value(&self, name: &str) -> Option<Value> {
-        let header = |number: usize| self.headers.get().map(|headers| Value::from(headers[number].as_str()));
-        match name {
-            "subject" => header(0),
-            "preheader" => header(1),
-            "pixel" => self.pages.pixel.as_deref().map(|url| Value::from_safe_string(pixel_html(url))),
-            _ => {
-                let position: usize = name.strip_prefix("link_")?.parse().ok()?;
-                self.link_url(position).map(Value::from)
-            }
-        }
-    }
-}
-
 /// The names that a template can use.
 #[derive(Debug)]
 struct TopLevelNames(Arc<RenderContext>);
@@ -220,16 +133,6 @@ impl Object for TopLevelNames {
     }
 }
 
-/// The values under [`INTERNAL`].
-#[derive(Debug)]
-struct InternalValues(Arc<RenderContext>);
-
-impl Object for InternalValues {
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        self.0.internal_value(key.as_str()?)
-    }
-}
-
 /// Filter around every field that is printed without a fallback: records it if it has no value.
 fn needed(state: &State<'_, '_>, value: &Value, name: &str) -> Value {
     if filter::is_missing(value)
@@ -245,17 +148,6 @@ fn needed(state: &State<'_, '_>, value: &Value, name: &str) -> Value {
 fn counted(state: &State<'_, '_>, value: &Value) -> Result<Value, Error> {
     spend(state, value.as_str().map_or(0, str::len))?;
     Ok(value.clone())
-}
-
-/// Counts the bytes of a value that a filter has made.
-pub fn spend(state: &State<'_, '_>, bytes: usize) -> Result<(), Error> {
-    match state.lookup(INTERNAL) {
-        Some(internal) => match internal.downcast_object_ref::<InternalValues>() {
-            Some(internal) => internal.0.spend(bytes),
-            None => Ok(()),
-        },
-        None => Ok(()),
-    }
 }
 
 /// Prints a value, escaped for its place. A missing value prints nothing.
@@ -290,26 +182,6 @@ pub fn field_value(value: &serde_json::Value) -> Option<Value> {
         }
         _ => None,
     }
-}
-
-/// Escapes text for HTML, within elements and within double or single quotes.
-pub fn escape_html(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-        out
-    })
-}
-
-/// The tracking pixel as HTML.
-pub fn pixel_html(url: &str) -> String {
-    format!("<img src=\"{}\" width=\"1\" height=\"1\" alt=\"\" style=\"display:block;border:0\">", escape_html(url))
 }
 
 /// A rendered part, and where its pieces end: the text between two tags, or the value of one.

@@ -12,7 +12,7 @@ use minijinja::value::{Rest, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State, Value, filters, tests};
 
 use crate::content::template::bounds::{MAX_VALUE, RenderLimit};
-use crate::content::template::engine::spend;
+use crate::content::template::render_context::spend;
 
 pub use self::address::percent_encode;
 pub use self::locale::Locale;

@@ -4,8 +4,10 @@
 pub mod bounds;
 pub mod engine;
 pub mod error;
+pub mod escape;
 pub mod filter;
 pub mod lexer;
 pub mod pieces;
 pub mod placeholder;
+pub mod render_context;
 pub mod tag_check;

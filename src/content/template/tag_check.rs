@@ -9,12 +9,10 @@ use crate::content::template::bounds::MAX_TAGS;
 use crate::content::template::error::{TemplateError, nearest};
 use crate::content::template::filter::{FILTERS, TESTS};
 use crate::content::template::lexer::{Tag, TagKind, Token, TokenKind};
+use crate::content::template::render_context::INTERNAL;
 
 /// Names that every email has besides the fields.
 const BUILT_IN: &[&str] = &["email", "unsubscribe_url", "preferences_url", "view_url", "brand", "today"];
-
-/// The name under which templates read values of the engine itself; refused in tags of the marketer.
-pub const INTERNAL: &str = "sendoff";
 
 /// The fields of `brand`.
 const BRAND_FIELDS: &[&str] = &["name", "address", "color", "logo"];

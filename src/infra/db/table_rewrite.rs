@@ -57,6 +57,12 @@ pub(super) async fn rewrite(conn: &mut Conn, tables: &[&str]) -> Result<bool> {
     if !try_lock(conn).await? {
         return Ok(false);
     }
+    let is_complete = rewrite_all(conn, tables).await?;
+    unlock(conn).await?;
+    Ok(is_complete)
+}
+
+async fn rewrite_all(conn: &mut Conn, tables: &[&str]) -> Result<bool> {
     let writers_end =
         format!("select cast(pg_advisory_lock({WRITERS_LOCK}) as text); select pg_advisory_unlock({WRITERS_LOCK})");
     if !with_locks(conn, &writers_end).await? {
@@ -79,6 +85,7 @@ pub(super) async fn discard_interrupted(conn: &mut Conn, tables: &[&str]) -> Res
         for table in tables {
             discard(conn, table).await?;
         }
+        unlock(conn).await?;
     }
     Ok(())
 }
@@ -89,6 +96,11 @@ async fn try_lock(conn: &mut Conn) -> Result<bool> {
         .fetch_optional(conn)
         .await?;
     Ok(row.is_some_and(|row| row.get::<i64, _>(0) == 1))
+}
+
+/// Releases the lock at once: a session that is closed keeps it for a moment.
+async fn unlock(conn: &mut Conn) -> Result<()> {
+    run(conn, &format!("select cast(pg_advisory_unlock({REWRITE_LOCK}) as text)")).await
 }
 
 async fn rewrite_one(conn: &mut Conn, table: &str) -> Result<bool> {

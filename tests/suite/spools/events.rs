@@ -56,7 +56,8 @@ both!(backlog_is_inserted_in_chunks_and_each_event_once_when_the_writer_is_stopp
     assert!(stopped > 0 && chunks > 0 && stopped + chunks >= 8, "{stopped} {chunks}");
     assert_eq!(events(fixture).await, 15_000);
     assert!(spool(fixture).is_empty() && reasons(fixture).await.is_empty());
-    assert_eq!(crate::canary::number(fixture, "select count(*) from spool_position").await, 0);
+    // Stopped between the removal of the file and that of its row: the row names no later file.
+    assert!(crate::canary::number(fixture, "select count(*) from spool_position").await <= 1);
 });
 
 both!(lines_that_name_no_event_are_set_aside_and_the_others_are_inserted, |fixture| {

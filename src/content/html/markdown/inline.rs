@@ -7,7 +7,7 @@ use linkify::{LinkFinder, LinkKind};
 use pulldown_cmark::{CowStr, Event, Tag, TagEnd};
 use regex_lite::Regex;
 
-use crate::content::template::engine::escape_html;
+use crate::content::template::escape::escape_html;
 
 /// `{width=300}`, `{: .button}`.
 static ATTRIBUTES: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^\{:?\s*([^{}\n]+)\}").expect("a pattern of ours"));

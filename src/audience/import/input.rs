@@ -1,0 +1,29 @@
+//! The file of people to read, and how to read it.
+
+use std::path::PathBuf;
+
+use super::{Purpose, Reading};
+use crate::audience::field::Field;
+use crate::infra::i18n::Lang;
+
+/// The file to read, and how to read it.
+pub struct Input {
+    /// The file.
+    pub path: PathBuf,
+    /// What becomes of the people.
+    pub purpose: Purpose,
+    /// The encoding the user named.
+    pub encoding: Option<String>,
+    /// Columns and the fields they fill.
+    pub map: Vec<(String, String)>,
+    /// What the user decided about columns.
+    pub reading: Reading,
+    /// The declared fields.
+    pub fields: Vec<Field>,
+    /// The file for rejected rows.
+    pub rejects: Option<PathBuf>,
+    /// The folder for sorted runs.
+    pub staging: PathBuf,
+    /// The language of the explanations in the rejects file.
+    pub lang: Lang,
+}
