@@ -4,6 +4,7 @@
 use std::fs;
 use std::time::{Duration, SystemTime};
 
+use sendoff::infra::db::lock_configuration;
 use sendoff::infra::db::query::Query;
 use sendoff::infra::setting::{self, Setting};
 use sendoff::privacy::physical_erasure::{self, BackgroundEraser};
@@ -158,6 +159,10 @@ async fn session_with_an_old_view_never_finds_a_table_empty() {
     }
     // Others read and write meanwhile.
     canary::person(&fixture, &list, "boris@example.org").await;
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
+    sqlx::raw_sql("set local lock_timeout = '100ms'").execute(&mut *tx).await.expect("set");
+    lock_configuration(&mut tx).await.expect("settings can be changed");
+    tx.commit().await.expect("committed");
 
     let row = sqlx::query("select count(*) from contact").fetch_one(&mut dump).await.expect("asked");
 

@@ -1,7 +1,30 @@
 //! Row locks, and the advisory locks between imports and erasures and of the configuration. SQLite has one writer and needs neither.
 
-use crate::infra::db::{Conn, Dialect};
+use sqlx::Row;
+
+use crate::infra::db::{Conn, Dialect, Query};
 use crate::infra::error::Result;
+
+/// Keys of the advisory locks, each of which belongs to one purpose.
+pub(super) mod key {
+    /// Writers: each write transaction holds it shared.
+    pub const WRITERS: i64 = 7_315_301;
+    /// The process that moves the store.
+    pub const MIGRATION: i64 = 7_315_302;
+    // Texts of statements name three more: 7315303 imports and erasures, 7315304 settings of tables at the start, 7315305 the
+    // configuration.
+    /// The process that rewrites tables.
+    pub const REWRITING: i64 = 7_315_306;
+}
+
+/// Takes an advisory lock for the session, unless another session holds it.
+pub(super) async fn try_lock(conn: &mut Conn, key: i64) -> Result<bool> {
+    let row = Query::new("select cast(cast(pg_try_advisory_lock(:lock) as integer) as bigint)")
+        .bind("lock", key)
+        .fetch_optional(conn)
+        .await?;
+    Ok(row.is_some_and(|row| row.get::<i64, _>(0) == 1))
+}
 
 /// True where rows must be locked explicitly: several writers at a time (PostgreSQL).
 pub fn has_row_locks(conn: &Conn) -> bool {

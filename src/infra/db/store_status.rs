@@ -7,7 +7,7 @@
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use crate::infra::db::{Conn, Db, Dialect, Query, Script, StatementResult, Tx};
+use crate::infra::db::{Conn, Db, Dialect, Query, Script, StatementResult, Tx, lock};
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::id::Id;
 
@@ -75,13 +75,9 @@ fn select() -> Query {
     Query::new("select state, location, migration_id from store_status")
 }
 
-/// Advisory lock of writers: each write transaction holds it shared.
-pub(super) const WRITERS_LOCK: i64 = 7_315_301;
 /// Begins a transaction with the advisory lock of writers, shared or exclusive (PostgreSQL).
 const BEGIN_SHARED: &str = "begin; select pg_advisory_xact_lock_shared(7315301)";
 const BEGIN_EXCLUSIVE: &str = "begin; select pg_advisory_xact_lock(7315301)";
-/// Advisory lock of the process that moves the store.
-const MIGRATION_LOCK: i64 = 7_315_302;
 
 impl Db {
     /// The status of the store; `None` in normal use.
@@ -138,11 +134,8 @@ impl Db {
         if self.dialect == Dialect::Sqlite {
             return Ok((conn, true));
         }
-        let row = Query::new("select cast(cast(pg_try_advisory_lock(:lock) as integer) as bigint)")
-            .bind("lock", MIGRATION_LOCK)
-            .fetch_optional(&mut conn)
-            .await?;
-        Ok((conn, row.is_some_and(|row| row.get::<i64, _>(0) == 1)))
+        let is_locked = lock::try_lock(&mut conn, lock::key::MIGRATION).await?;
+        Ok((conn, is_locked))
     }
 
     /// SQLite takes the write lock at once: a deferred transaction that reads before it writes fails when another

@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use sqlx::Row;
 
-use crate::infra::db::store_status::WRITERS_LOCK;
+use crate::infra::db::lock::key::{REWRITING, WRITERS};
+use crate::infra::db::lock::try_lock;
 use crate::infra::db::{Conn, Query, Sql};
 use crate::infra::error::{Error, Result};
 
@@ -28,8 +29,6 @@ const CHANGES_PER_BATCH: i64 = 5_000;
 const LAST_CHANGES: i64 = 200;
 /// Batches of changed rows before the attempt ends: rows change faster than they are copied.
 const MAX_BATCHES: u32 = 2_000;
-/// Advisory lock of the process that rewrites.
-const REWRITE_LOCK: i64 = 7_315_305;
 
 /// SQLSTATE of a lock that was not available within `lock_timeout`; also raised by [`SWAP`].
 const LOCK_NOT_AVAILABLE: &str = "55P03";
@@ -37,7 +36,7 @@ const LOCK_NOT_AVAILABLE: &str = "55P03";
 const CHANGED: &str = "55000";
 
 /// The copy and its empty indexes, the list of changed rows, and the triggers that write it. `TABLE` stands for the table's
-/// name. Samples that the planner may not take, storage options, owner and rights are those of the table.
+/// name, `KEY` for its primary key. Samples that the planner may not take, storage options, owner and rights are those of the table.
 const PREPARE: &str = include_str!("table_rewrite/prepare.sql");
 /// Copies up to `LIMIT` changed rows again.
 const CATCH_UP: &str = include_str!("table_rewrite/catch_up.sql");
@@ -54,7 +53,7 @@ pub(super) const TEMPORARY_TABLES: [&str; 2] = ["_rewrite", "_rewrite_changes"];
 /// meanwhile. `conn` keeps settings and locks; close it afterwards.
 pub(super) async fn rewrite(conn: &mut Conn, tables: &[&str]) -> Result<bool> {
     run(conn, &format!("set lock_timeout = {LOCK_TIMEOUT}")).await?;
-    if !try_lock(conn).await? {
+    if !try_lock(conn, REWRITING).await? {
         return Ok(false);
     }
     let is_complete = rewrite_all(conn, tables).await?;
@@ -63,8 +62,7 @@ pub(super) async fn rewrite(conn: &mut Conn, tables: &[&str]) -> Result<bool> {
 }
 
 async fn rewrite_all(conn: &mut Conn, tables: &[&str]) -> Result<bool> {
-    let writers_end =
-        format!("select cast(pg_advisory_lock({WRITERS_LOCK}) as text); select pg_advisory_unlock({WRITERS_LOCK})");
+    let writers_end = format!("select cast(pg_advisory_lock({WRITERS}) as text); select pg_advisory_unlock({WRITERS})");
     if !with_locks(conn, &writers_end).await? {
         return Ok(false);
     }
@@ -81,7 +79,7 @@ async fn rewrite_all(conn: &mut Conn, tables: &[&str]) -> Result<bool> {
 /// Drops what an interrupted rewriting of tables left, unless one runs at this moment.
 pub(super) async fn discard_interrupted(conn: &mut Conn, tables: &[&str]) -> Result<()> {
     run(conn, &format!("set lock_timeout = {LOCK_TIMEOUT}")).await?;
-    if try_lock(conn).await? {
+    if try_lock(conn, REWRITING).await? {
         for table in tables {
             discard(conn, table).await?;
         }
@@ -90,28 +88,20 @@ pub(super) async fn discard_interrupted(conn: &mut Conn, tables: &[&str]) -> Res
     Ok(())
 }
 
-async fn try_lock(conn: &mut Conn) -> Result<bool> {
-    let row = Query::new("select cast(cast(pg_try_advisory_lock(:lock) as integer) as bigint)")
-        .bind("lock", REWRITE_LOCK)
-        .fetch_optional(conn)
-        .await?;
-    Ok(row.is_some_and(|row| row.get::<i64, _>(0) == 1))
-}
-
 /// Releases the lock at once: a session that is closed keeps it for a moment.
 async fn unlock(conn: &mut Conn) -> Result<()> {
-    run(conn, &format!("select cast(pg_advisory_unlock({REWRITE_LOCK}) as text)")).await
+    run(conn, &format!("select cast(pg_advisory_unlock({REWRITING}) as text)")).await
 }
 
 async fn rewrite_one(conn: &mut Conn, table: &str) -> Result<bool> {
     discard(conn, table).await?;
-    if !with_locks(conn, &PREPARE.replace("TABLE", table)).await? {
+    let (key, columns) = key_and_columns(conn, table).await?;
+    if !with_locks(conn, &PREPARE.replace("TABLE", table).replace("KEY", &key)).await? {
         return Ok(false);
     }
-    let columns = columns(conn, table).await?;
     run(conn, &format!("insert into {table}_rewrite ({columns}) select {columns} from {table}")).await?;
     run(conn, &format!("vacuum (analyze, truncate off) {table}_rewrite")).await?;
-    let catch_up = CATCH_UP.replace("TABLE", table).replace("COLUMNS", &columns);
+    let catch_up = CATCH_UP.replace("TABLE", table).replace("KEY", &key).replace("COLUMNS", &columns);
     for _ in 0..RETRIES {
         if !copy_changes(conn, table, &catch_up).await? {
             return Ok(false);
@@ -146,14 +136,14 @@ async fn count_changes(conn: &mut Conn, table: &str) -> Result<i64> {
 
 /// Lets writers wait, copies the last changes and puts the copy in the place of the table.
 async fn swap(conn: &mut Conn, table: &str, catch_up: &str) -> Result<()> {
-    run(conn, &format!("select cast(pg_advisory_lock({WRITERS_LOCK}) as text)")).await?;
+    run(conn, &format!("select cast(pg_advisory_lock({WRITERS}) as text)")).await?;
     let swapped = async {
         run(conn, &catch_up.replace("LIMIT", "all")).await?;
         run(conn, "select set_config('sendoff.writers_wait_since', cast(clock_timestamp() as text), false)").await?;
         run(conn, &SWAP.replace("TABLE", table)).await
     }
     .await;
-    run(conn, &format!("select cast(pg_advisory_unlock({WRITERS_LOCK}) as text)")).await?;
+    run(conn, &format!("select cast(pg_advisory_unlock({WRITERS}) as text)")).await?;
     swapped
 }
 
@@ -173,17 +163,20 @@ async fn discard(conn: &mut Conn, table: &str) -> Result<()> {
     with_locks(conn, &DISCARD.replace("TABLE", table)).await.map(drop)
 }
 
-/// The names of the columns, separated by commas.
-async fn columns(conn: &mut Conn, table: &str) -> Result<String> {
+/// The name of the column that is the primary key, and the names of all columns, separated by commas.
+async fn key_and_columns(conn: &mut Conn, table: &str) -> Result<(String, String)> {
     let row = Query::new(
-        "select string_agg(quote_ident(attname), ', ' order by attnum)
+        "select quote_ident(min(attname) filter (where attnum = (select indkey[0]
+                                                                   from pg_index
+                                                                  where indrelid = attrelid and indisprimary))),
+                string_agg(quote_ident(attname), ', ' order by attnum)
            from pg_attribute
           where attrelid = cast(cast(:table as text) as regclass) and attnum > 0 and not attisdropped",
     )
     .bind("table", table)
     .fetch_optional(conn)
     .await?;
-    Ok(row.map(|row| row.get(0)).unwrap_or_default())
+    Ok(row.map(|row| (row.get(0), row.get(1))).unwrap_or_default())
 }
 
 /// Runs statements, several of them in one transaction.

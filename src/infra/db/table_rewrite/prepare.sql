@@ -63,30 +63,18 @@ create unlogged table TABLE_rewrite_changes (
   id bigint not null
 );
 
-do $do$
-declare
-    key text;
-    event text;
-    rows text;
+create function TABLE_rewrite_note() returns trigger language plpgsql security definer set search_path from current as $body$
 begin
-    select a.attname into strict key
-      from pg_index i
-      join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
-     where i.indrelid = cast('TABLE' as regclass) and i.indisprimary and i.indnatts = 1;
-
-    execute format($create$
-        create function TABLE_rewrite_note() returns trigger language plpgsql security definer set search_path from current as $body$
-        begin
-            insert into TABLE_rewrite_changes (id) select %I from changed;
-            return null;
-        end
-        $body$
-        $create$, key);
-
-    foreach event in array array['insert', 'update', 'delete'] loop
-        rows := case event when 'delete' then 'old' else 'new' end;
-        execute format('create trigger TABLE_rewrite_%s after %s on TABLE referencing %s table as changed '
-                       'for each statement execute function TABLE_rewrite_note()', event, event, rows);
-    end loop;
+    insert into TABLE_rewrite_changes (id) select KEY from changed;
+    return null;
 end
-$do$;
+$body$;
+
+create trigger TABLE_rewrite_insert after insert on TABLE referencing new table as changed
+for each statement execute function TABLE_rewrite_note();
+
+create trigger TABLE_rewrite_update after update on TABLE referencing new table as changed
+for each statement execute function TABLE_rewrite_note();
+
+create trigger TABLE_rewrite_delete after delete on TABLE referencing old table as changed
+for each statement execute function TABLE_rewrite_note();
