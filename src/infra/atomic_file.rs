@@ -6,10 +6,21 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use crate::infra::error::{Error, Result};
 use crate::infra::private_file;
 
 /// How names of temporary files begin.
 const PREFIX: &str = ".aside-";
+
+/// Replaces the content of a small file, mode 0600.
+pub fn replace(path: &Path, content: &str) -> Result<()> {
+    let write = || {
+        let mut file = AtomicFile::create(path)?;
+        file.write_all(content.as_bytes())?;
+        file.persist()
+    };
+    write().map_err(Error::io(path.display()))
+}
 
 /// A file under construction. It is removed when dropped without [`AtomicFile::persist`].
 pub struct AtomicFile {

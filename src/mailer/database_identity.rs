@@ -2,17 +2,22 @@
 //! from a dump or from a copy of its files differs from it, also for a machine that has never sent.
 
 use std::fs;
-use std::io::Write;
 use std::path::PathBuf;
 
-use crate::infra::atomic_file::AtomicFile;
+use crate::infra::atomic_file;
 use crate::infra::db::DatabaseIdentity;
-use crate::infra::error::{Error, Result};
+use crate::infra::error::Result;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 
 /// The file is written again when the WAL has grown by this many bytes, so that an idle machine writes nothing.
 const STEP: i64 = 16 << 20;
+
+/// The database as it is, beside what this machine saw last.
+pub(super) struct Observation {
+    now: DatabaseIdentity,
+    seen: Option<DatabaseIdentity>,
+}
 
 /// A copy of the database that this machine has not seen before.
 pub(super) struct OtherCopy {
@@ -22,39 +27,41 @@ pub(super) struct OtherCopy {
     pub(super) is_older: bool,
 }
 
-/// The database, if it is another copy than the one this machine saw last. `None` for a machine that sees it for the first
-/// time, also after a move to it.
-pub(super) async fn find_other_copy(installation: &Installation) -> Result<Option<OtherCopy>> {
+/// Looks at the database; `None` on SQLite.
+pub(super) async fn observe(installation: &Installation) -> Result<Option<Observation>> {
     let Some(now) = installation.db.identity().await? else { return Ok(None) };
-    let Some(seen) = read(installation)? else { return Ok(None) };
-    let is_older = (seen.database, seen.table) == (now.database, now.table);
-    let is_other = !is_older || now.position < seen.position;
-    Ok(is_other.then(|| OtherCopy { key: key_of(now), is_older }))
+    Ok(Some(Observation { now, seen: read(installation)? }))
+}
+
+impl Observation {
+    /// The database, if it is another copy than the one this machine saw last. `None` for a machine that sees it for the
+    /// first time, also after a move to it.
+    pub(super) fn other_copy(&self) -> Option<OtherCopy> {
+        let (now, seen) = (self.now, self.seen?);
+        let is_older = (seen.database, seen.table) == (now.database, now.table);
+        let is_other = !is_older || now.position < seen.position;
+        is_other.then(|| OtherCopy { key: key_of(now), is_older })
+    }
+
+    /// Remembers the database as it was observed.
+    pub(super) fn remember(&self, installation: &Installation) -> Result<()> {
+        let now = self.now;
+        let is_same = |seen: DatabaseIdentity| {
+            (seen.database, seen.table) == (now.database, now.table)
+                && (seen.position..seen.position + STEP).contains(&now.position)
+        };
+        if self.seen.is_some_and(is_same) {
+            return Ok(());
+        }
+        let location = installation.config.store_location()?.redacted();
+        let line = format!("{} {} {} {location}\n", now.database, now.table, now.position);
+        atomic_file::replace(&path(installation), &line)
+    }
 }
 
 /// Negative, so that it is the id of no data folder.
 fn key_of(identity: DatabaseIdentity) -> Id {
     -((identity.database << 32 | identity.table) & i64::MAX)
-}
-
-/// Remembers the database as it is now.
-pub(super) async fn remember(installation: &Installation) -> Result<()> {
-    let Some(now) = installation.db.identity().await? else { return Ok(()) };
-    let seen = read(installation)?;
-    let is_same = |seen: DatabaseIdentity| {
-        (seen.database, seen.table) == (now.database, now.table)
-            && (seen.position..seen.position + STEP).contains(&now.position)
-    };
-    if seen.is_some_and(is_same) {
-        return Ok(());
-    }
-    let (path, location) = (path(installation), installation.config.store_location()?.redacted());
-    let write = || {
-        let mut file = AtomicFile::create(&path)?;
-        writeln!(file, "{} {} {} {location}", now.database, now.table, now.position)?;
-        file.persist()
-    };
-    write().map_err(Error::io(path.display()))
 }
 
 /// What the file says about the database at the present location.

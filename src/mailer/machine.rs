@@ -8,13 +8,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
 use std::path::PathBuf;
 
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use crate::infra::atomic_file::AtomicFile;
+use crate::infra::atomic_file;
 use crate::infra::db::{Conn, Query};
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::id::Id;
@@ -147,13 +146,6 @@ fn read_file(installation: &Installation) -> BTreeMap<Id, String> {
 }
 
 fn write_file(installation: &Installation, machines: &BTreeMap<Id, String>) -> Result<()> {
-    let path = path(installation);
-    let write = || {
-        let mut file = AtomicFile::create(&path)?;
-        for (folder, name) in machines {
-            writeln!(file, "{folder} {}", name.replace('\n', " "))?;
-        }
-        file.persist()
-    };
-    write().map_err(Error::io(path.display()))
+    let line = |(folder, name): (&Id, &String)| format!("{folder} {}\n", name.replace('\n', " "));
+    atomic_file::replace(&path(installation), &machines.iter().map(line).collect::<String>())
 }

@@ -10,7 +10,8 @@ use std::path::PathBuf;
 
 use sqlx::Row;
 
-use super::{database_identity, machine};
+use super::database_identity::{self, Observation};
+use super::machine;
 use crate::campaign::model::transition;
 use crate::campaign::model::{self, State};
 use crate::infra::db::{Conn, Query};
@@ -80,12 +81,14 @@ pub async fn check(installation: &Installation) -> Result<()> {
     let Some((folder, in_file)) = read_file(installation) else { return Ok(()) };
     let in_database = count_of(&mut *installation.db.read().await?, folder).await?;
     let lacks_changes = in_database < in_file && !is_noticed(installation, in_file);
-    let copy = match database_identity::find_other_copy(installation).await? {
+    let observed = database_identity::observe(installation).await?;
+    let remember = || observed.as_ref().map_or(Ok(()), |observed| observed.remember(installation));
+    let copy = match observed.as_ref().and_then(Observation::other_copy) {
         Some(copy) if copy.is_older || !is_copy_known(installation, copy.key).await? => Some(copy.key),
         _ => None,
     };
     if !lacks_changes && copy.is_none() {
-        return database_identity::remember(installation).await;
+        return remember();
     }
     let mut tx = installation.db.write().await?;
     if installation.db.is_shared() {
@@ -99,7 +102,7 @@ pub async fn check(installation: &Installation) -> Result<()> {
     let path = noticed_path(installation);
     fs::write(&path, format!("{in_file}\n")).map_err(Error::io(path.display()))?;
     tracing::warn!(halted, "the database is older than what this machine has seen; all machines are awaited");
-    database_identity::remember(installation).await
+    remember()
 }
 
 /// Whether [`check`] has found a database that is older than this counter.

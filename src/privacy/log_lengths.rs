@@ -1,12 +1,11 @@
 //! Lengths of the logs of erasures and corrections, now and when the last complete physical erasure began
 //! (`journal/erasures.scrubbed`): what was added since is pending.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use super::{correction_log, erasure_log};
-use crate::infra::atomic_file::AtomicFile;
-use crate::infra::error::{Error, Result};
+use crate::infra::atomic_file;
+use crate::infra::error::Result;
 use crate::infra::installation::Installation;
 
 /// Whether contacts were erased, or values corrected, whose bytes may still be stored.
@@ -43,13 +42,7 @@ impl LogLengths {
     }
 
     pub(super) fn write_completed(self, installation: &Installation) -> Result<()> {
-        let path = path(installation);
-        let write = || {
-            let mut file = AtomicFile::create(&path)?;
-            writeln!(file, "{} {}", self.erasures, self.corrections)?;
-            file.persist()
-        };
-        write().map_err(Error::io(path.display()))
+        atomic_file::replace(&path(installation), &format!("{} {}\n", self.erasures, self.corrections))
     }
 }
 

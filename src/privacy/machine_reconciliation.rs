@@ -4,7 +4,6 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,8 +13,8 @@ use super::erasure_log::{self, ErasureRecord, LIFTED};
 use super::log_lengths::{LogLengths, is_pending};
 use super::{correction_log, erasure_replay, file_erasure};
 use crate::audience::tombstone;
-use crate::infra::atomic_file::AtomicFile;
-use crate::infra::error::{Error, Result};
+use crate::infra::atomic_file;
+use crate::infra::error::Result;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 use crate::mailer::{machine, restore_guard};
@@ -132,13 +131,7 @@ impl Mark {
     }
 
     fn write(self, installation: &Installation) -> Result<()> {
-        let path = Self::path(installation);
-        let write = || {
-            let mut file = AtomicFile::create(&path)?;
-            writeln!(file, "{} {}", self.day, self.count)?;
-            file.persist()
-        };
-        write().map_err(Error::io(path.display()))
+        atomic_file::replace(&Self::path(installation), &format!("{} {}\n", self.day, self.count))
     }
 
     fn path(installation: &Installation) -> PathBuf {

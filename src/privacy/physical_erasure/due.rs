@@ -2,10 +2,9 @@
 //! `erasure-hours` (a setting) after the oldest erasure that is still pending, whose time stands in
 //! `journal/erasures.pending`.
 
-use std::io::Write;
 use std::path::PathBuf;
 
-use crate::infra::atomic_file::AtomicFile;
+use crate::infra::atomic_file;
 use crate::infra::clock::Millis;
 use crate::infra::db::PhysicalErasure;
 use crate::infra::error::{Error, Result};
@@ -74,13 +73,7 @@ fn read(installation: &Installation) -> Option<Millis> {
 }
 
 fn write(installation: &Installation, since: Millis) -> Result<()> {
-    let path = path(installation);
-    let write = || {
-        let mut file = AtomicFile::create(&path)?;
-        writeln!(file, "{since}")?;
-        file.persist()
-    };
-    write().map_err(Error::io(path.display()))
+    atomic_file::replace(&path(installation), &format!("{since}\n"))
 }
 
 fn path(installation: &Installation) -> PathBuf {
