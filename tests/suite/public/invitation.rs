@@ -52,7 +52,9 @@ both!(only_the_owner_of_an_erased_address_brings_it_back, |fixture| {
     let page = site.get(&path).await;
     assert!(page.status == StatusCode::OK && page.body.contains("a***@e***.org"), "{}", page.body);
     assert!(find(fixture, address).await.is_none(), "the page changes nothing");
-    let forged = format!("{}x", &path[..path.len() - 1]);
+    // Another first character is always another token; the last one may carry unused bits.
+    let first = if path[3..].starts_with('A') { 'B' } else { 'A' };
+    let forged = format!("/i/{first}{}", &path[4..]);
     site.post(&forged, "").await;
     assert!(find(fixture, address).await.is_none(), "a forged link changes nothing");
     for _ in 0..2 {
