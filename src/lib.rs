@@ -3,6 +3,7 @@
 //! The modules form layers; `tests/suite/layers.rs` lists them and checks that imports point to lower layers.
 //! `CONTRIBUTING.md` describes the layout of the tree.
 
+pub mod access;
 pub mod audience;
 pub mod campaign;
 pub mod cli;

@@ -345,8 +345,18 @@ pub(super) async fn reapply(conn: &mut Conn, contact: Id, list: Id, departure: &
 
 /// Every table that holds personal data: `forget` deletes its rows, and physical erasure rewrites it. Table `set_aside` holds
 /// ids only.
-pub const PERSONAL_TABLES: &[&str] =
-    &["event", "delivery", "hard_bounce", "consent", "evidence", "subscription", "contact"];
+pub const PERSONAL_TABLES: &[&str] = &[
+    "event",
+    "delivery",
+    "hard_bounce",
+    "consent",
+    "evidence",
+    "subscription",
+    "contact",
+    "staff_user",
+    "session",
+    "staff_invitation",
+];
 
 /// Calls the `forget` of every owner of personal data, for one list or for all; for all lists the contacts themselves
 /// are deleted too. A new table of personal data is added here and to [`PERSONAL_TABLES`]; a test over the whole schema

@@ -1,6 +1,6 @@
 //! Permissions: the actions of users, and the one table of the roles that may perform them.
 
-use super::role::Role;
+use crate::access::Role;
 
 crate::text_enum! {
     /// An action of a user; each has one use case, or a few that are permitted together.
@@ -131,6 +131,30 @@ crate::text_enum! {
         AcceptInvitation = "accept_invitation",
         /// Read what is stored about oneself.
         ReadSelf = "read_self",
+        /// List who may enter a workspace, and who is invited.
+        ListTeam = "list_team",
+        /// Invite people to a workspace, change their roles, end their access.
+        ChangeTeam = "change_team",
+        /// Add a user of the installation.
+        AddUser = "add_user",
+        /// List the users of the installation.
+        ListUsers = "list_users",
+        /// Remove a user from the installation.
+        RemoveUser = "remove_user",
+        /// Let a user choose a new password, or remove their second factor.
+        ResetUser = "reset_user",
+        /// List the sessions of a user, or end them.
+        ManageSessions = "manage_sessions",
+        /// Make the first administrator.
+        CompleteSetup = "complete_setup",
+        /// Sign in.
+        SignIn = "sign_in",
+        /// Choose a password by a link.
+        ChoosePassword = "choose_password",
+        /// Follow an invitation to a workspace.
+        JoinWorkspace = "join_workspace",
+        /// Change one's own account, and end one's own sessions.
+        ManageAccount = "manage_account",
     }
 }
 
@@ -143,21 +167,23 @@ pub enum Scope {
     Workspace,
     /// The recipient who performs it, identified by a token.
     Recipient,
+    /// The account of the user who performs it, or that they come to by a link.
+    Account,
 }
 
 const OPERATOR: &[Role] = &[Role::Operator];
 const OWNER: &[Role] = &[Role::Operator, Role::Owner];
 const MARKETER: &[Role] = &[Role::Operator, Role::Owner, Role::Marketer];
 const ANALYST: &[Role] = &[Role::Operator, Role::Owner, Role::Marketer, Role::Analyst];
-const SUPPORT: &[Role] = &[Role::Operator, Role::Owner, Role::Support];
 const PERSONAL: &[Role] = &[Role::Operator, Role::Owner, Role::Marketer, Role::Support, Role::Auditor];
 const STAFF: &[Role] = &[Role::Operator, Role::Owner, Role::Marketer, Role::Analyst, Role::Auditor, Role::Support];
 const RECIPIENT: &[Role] = &[Role::Recipient];
+const VISITOR: &[Role] = &[Role::Visitor];
 
 impl Action {
     /// What the action concerns, and the roles that may perform it.
     const fn rule(self) -> (Scope, &'static [Role]) {
-        use Scope::{Installation, Recipient, Workspace};
+        use Scope::{Account, Installation, Recipient, Workspace};
         match self {
             Self::AddWorkspace
             | Self::ListWorkspaces
@@ -172,10 +198,19 @@ impl Action {
             | Self::SettleSetAside
             | Self::SendMail
             | Self::ReadOverview
-            | Self::ReadCapturedMessage => (Installation, OPERATOR),
-            Self::CloseList | Self::ChangeBrand | Self::ChangeRelay | Self::TestRelay | Self::ChangeLane => {
-                (Workspace, OWNER)
-            }
+            | Self::ReadCapturedMessage
+            | Self::AddUser
+            | Self::ListUsers
+            | Self::RemoveUser
+            | Self::ResetUser
+            | Self::ManageSessions => (Installation, OPERATOR),
+            Self::CloseList
+            | Self::ChangeBrand
+            | Self::ChangeRelay
+            | Self::TestRelay
+            | Self::ChangeLane
+            | Self::ListTeam
+            | Self::ChangeTeam => (Workspace, OWNER),
             Self::AddField
             | Self::IndexField
             | Self::AddList
@@ -197,14 +232,14 @@ impl Action {
             | Self::RemoveCampaign
             | Self::StopSeries
             | Self::ResumeSeries
-            | Self::SettleUncertain => (Workspace, MARKETER),
-            Self::Export => (Workspace, ANALYST),
-            Self::CorrectContact
+            | Self::SettleUncertain
+            | Self::CorrectContact
             | Self::RestrictContact
             | Self::UnrestrictContact
             | Self::UnsuppressContact
             | Self::EraseContact
-            | Self::InviteContact => (Workspace, SUPPORT),
+            | Self::InviteContact => (Workspace, MARKETER),
+            Self::Export => (Workspace, ANALYST),
             Self::ShowContact | Self::ListContacts | Self::ListUncertain => (Workspace, PERSONAL),
             Self::ListFields
             | Self::ListLists
@@ -215,6 +250,9 @@ impl Action {
             | Self::ShowRelay
             | Self::ListLanes => (Workspace, STAFF),
             Self::Unsubscribe | Self::EraseSelf | Self::AcceptInvitation | Self::ReadSelf => (Recipient, RECIPIENT),
+            Self::CompleteSetup | Self::SignIn | Self::ChoosePassword | Self::JoinWorkspace | Self::ManageAccount => {
+                (Account, VISITOR)
+            }
         }
     }
 
@@ -233,7 +271,8 @@ impl Action {
 mod tests {
     use super::*;
 
-    /// One line for each action: the initials of the roles that may perform it, in the order of `Role::ALL`.
+    /// One line for each action: the initials of the roles that may perform it, in the order of `Role::ALL`; `V` stands only
+    /// where a visitor may.
     const TABLE: &str = "
         add_workspace O------
         list_workspaces O------
@@ -259,12 +298,12 @@ mod tests {
         list_contacts OOM-AS-
         add_contact OOM----
         show_contact OOM-AS-
-        correct_contact OO---S-
-        restrict_contact OO---S-
-        unrestrict_contact OO---S-
-        unsuppress_contact OO---S-
-        erase_contact OO---S-
-        invite_contact OO---S-
+        correct_contact OOM----
+        restrict_contact OOM----
+        unrestrict_contact OOM----
+        unsuppress_contact OOM----
+        erase_contact OOM----
+        invite_contact OOM----
         save_segment OOM----
         remove_segment OOM----
         read_segment OOMAAS-
@@ -298,6 +337,18 @@ mod tests {
         erase_self ------R
         accept_invitation ------R
         read_self ------R
+        list_team OO-----
+        change_team OO-----
+        add_user O------
+        list_users O------
+        remove_user O------
+        reset_user O------
+        manage_sessions O------
+        complete_setup -------V
+        sign_in -------V
+        choose_password -------V
+        join_workspace -------V
+        manage_account -------V
     ";
 
     #[test]
@@ -307,7 +358,8 @@ mod tests {
                 let initial = role.as_str()[..1].to_uppercase();
                 if action.is_permitted_to(*role) { initial } else { "-".to_owned() }
             };
-            format!("{action} {}", Role::ALL.iter().map(mark).collect::<String>())
+            let marks: String = Role::ALL.iter().map(mark).collect();
+            format!("{action} {}", marks.strip_suffix('-').unwrap_or(&marks))
         };
 
         let found: Vec<String> = Action::ALL.iter().map(row).collect();

@@ -1,5 +1,5 @@
-//! Audit entries of actions: a structured log event for each, with action, role, channel, workspace and the id
-//! of the subject. An entry never holds an address.
+//! Audit entries of actions: a structured log event for each, with action, role, channel, workspace, user
+//! and the id of the subject. An entry never holds an address.
 
 use super::action::Action;
 use super::actor::Actor;
@@ -13,6 +13,7 @@ pub fn record(actor: &Actor, action: Action, subject: Option<Id>) {
         role = actor.role.as_str(),
         channel = actor.channel.as_str(),
         workspace.id = actor.workspace,
+        user.id = actor.user,
         subject.id = subject,
         "an action was performed"
     );
@@ -26,6 +27,7 @@ pub fn record_refusal(actor: &Actor, action: Action) {
         role = actor.role.as_str(),
         channel = actor.channel.as_str(),
         workspace.id = actor.workspace,
+        user.id = actor.user,
         "an action was refused"
     );
 }

@@ -229,7 +229,7 @@ pub async fn erase(
 
 /// Removes the bytes of what was deleted. Returns what is to be said when some remain. An error is logged: the contact is
 /// erased or corrected all the same, and the bytes stay pending.
-async fn remove_bytes(installation: &Installation, urgency: Urgency) -> Option<Message> {
+pub(super) async fn remove_bytes(installation: &Installation, urgency: Urgency) -> Option<Message> {
     match physical_erasure::run_for_command(installation, urgency).await {
         Ok(pending) => pending,
         Err(error) => {

@@ -7,6 +7,7 @@
 //! [messages](crate::infra::error::Message), which [`to_json`](localize::to_json) turns into sentences of the
 //! user's language. Rules of the product are here or below, never in an interface.
 
+pub mod account;
 pub mod action;
 pub mod actor;
 pub mod audit;
@@ -38,20 +39,24 @@ pub mod received_message;
 pub mod recipient;
 pub mod relay;
 mod relay_check;
-pub mod role;
 pub mod schedule;
 pub mod segment;
 pub mod series;
+pub mod session;
 pub mod set_aside;
 pub mod setting;
+pub mod setup;
+pub mod signed_in;
 pub mod startup;
 pub mod store_migration;
+pub mod team;
 pub mod trace_search;
 pub mod uncertain;
+pub mod user;
 pub mod web_cache;
 pub mod workspace;
 
+pub use crate::access::Role;
 pub use action::Action;
 pub use actor::{Actor, Channel, NO_WORKSPACE};
 pub use permit::Permit;
-pub use role::Role;

@@ -16,7 +16,7 @@ impl Actor {
     pub fn permit(&self, action: Action) -> Result<Permit> {
         let has_workspace = self.workspace != NO_WORKSPACE || action.scope() != Scope::Workspace;
         if has_workspace && action.is_permitted_to(self.role) {
-            return Ok(Permit { workspace: self.workspace, actor: *self, action });
+            return Ok(Permit { workspace: self.workspace, user: self.user, actor: *self, action });
         }
         audit::record_refusal(self, action);
         Err(Message::new("forbidden").with("role", self.role).with("action", action).forbidden())
@@ -29,6 +29,8 @@ impl Actor {
 pub struct Permit {
     /// The workspace of the action; [`NO_WORKSPACE`] for one that concerns the installation.
     pub workspace: Id,
+    /// The user who acts, where one is signed in.
+    pub user: Option<Id>,
     actor: Actor,
     action: Action,
 }
@@ -49,10 +51,10 @@ mod tests {
     use crate::infra::error::Kind;
 
     #[test]
-    fn an_operator_may_do_everything_but_act_as_a_recipient() {
+    fn an_operator_may_do_everything_but_act_as_a_recipient_or_at_an_account() {
         for action in Action::ALL {
             let allowed = Actor::operator(7).permit(*action).is_ok();
-            assert_eq!(allowed, action.scope() != Scope::Recipient, "{action}");
+            assert_eq!(allowed, !matches!(action.scope(), Scope::Recipient | Scope::Account), "{action}");
         }
     }
 

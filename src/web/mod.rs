@@ -10,5 +10,6 @@ pub mod page;
 pub mod public;
 pub mod refusal;
 pub mod router;
+pub mod session_cookie;
 pub mod settings;
 pub mod state;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["infra"],
     &["audience", "content"],
+    &["access"],
     &["campaign"],
     &["mailer", "feedback"],
     &["privacy", "report"],
@@ -55,6 +56,12 @@ const OWNERS: &[(&str, &str)] = &[
     ("machine", "mailer/machine"),
     ("awaited_report", "mailer/machine"),
     ("correction", "privacy/correction_log"),
+    ("staff_user", "access/user"),
+    ("membership", "access/membership"),
+    ("session", "access/session"),
+    ("known_client", "access/known_client"),
+    ("staff_invitation", "access/staff_invitation"),
+    ("setup_link", "access/setup_link"),
     ("store_status", "infra/db/store_status"),
     ("store_migration_progress", "store_migration/progress"),
 ];

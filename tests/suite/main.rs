@@ -1,6 +1,7 @@
 //! The suite: behaviour of the whole engine on SQLite and PostgreSQL, as one test program. `tests/run` starts the
 //! PostgreSQL that `TEST_DATABASE_URL` names.
 
+mod access;
 mod ahead;
 mod campaign_drafts;
 mod canary;

@@ -32,6 +32,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (41, "daily counts", include_str!("../../../migrations/0041_daily_count.sql")),
     (42, "stored events", include_str!("../../../migrations/0042_event_recorded.sql")),
     (43, "correction", include_str!("../../../migrations/0043_correction.sql")),
+    (44, "access", include_str!("../../../migrations/0044_access.sql")),
 ];
 
 impl Db {

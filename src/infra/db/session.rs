@@ -57,7 +57,10 @@ begin
              or (c.relname = 'relay' and a.attname in ('target', 'senders'))
              or (c.relname = 'lane_backoff' and a.attname = 'reason')
              or (c.relname = 'series' and a.attname = 'reason')
-             or (c.relname = 'setting' and a.attname = 'value'))
+             or (c.relname = 'setting' and a.attname = 'value')
+             or (c.relname = 'staff_user' and a.attname in ('email', 'canonical', 'name', 'password', 'language', 'recovery_codes'))
+             or (c.relname = 'staff_invitation' and a.attname in ('email', 'canonical', 'role'))
+             or (c.relname = 'session' and a.attname = 'user_agent'))
     loop
         execute format('alter table %I alter column %I set statistics 0', one.relname, one.attname);
         if exists (select 1

@@ -1,0 +1,50 @@
+role-operator = Administrator
+role-owner = Owner
+role-marketer = Marketer
+role-analyst = Analyst
+role-auditor = Auditor
+role-support = Support
+role-recipient = Recipient
+role-visitor = Visitor
+role-unknown = There is no role “{ $role }”. Roles: { $known }.
+
+password-short = Use at least { $least } characters.
+password-long = Use at most { $most } characters.
+password-easy = This password is easy to guess: use several words, or more different characters.
+password-wrong = This is not your present password.
+password-link-invalid = This link has expired or was used already. Ask for a new one.
+
+user-name = Write a name of at most { $most } characters.
+user-email = This is not an e-mail address: { $why }
+user-exists = { $address } has an account already.
+user-unknown = No user has the address { $address }.
+user-damaged = The row of a user cannot be read. Is the file keys/seal.key that of this installation?
+user-last-administrator = This is the last administrator. Make another user one first.
+
+sign-in-wrong = The address or the password is wrong.
+sign-in-code-needed = Type the code from your authenticator app, or a recovery code.
+sign-in-code-wrong = This code is wrong, has expired or was used already.
+sign-in-throttled = Too many attempts. Try again in { $minutes ->
+    [one] { $minutes } minute
+   *[other] { $minutes } minutes
+}; a browser in which you have signed in before may try at once.
+signed-out = You are signed out. Sign in again.
+session-unknown = This session has ended already.
+login-link-invalid = This link was used already. Start the demo again for a new one.
+
+setup-link-invalid = This link has expired or was used already. Start Sendoff again: it prints a new link while there is no administrator.
+
+second-factor-expired = The secret of this page is not valid any more. Open the page again.
+second-factor-exists = The second factor is set up already.
+second-factor-none = The second factor is not set up.
+
+team-member-exists = { $address } is a member of this workspace already.
+team-member-unknown = This user is not a member of this workspace.
+team-last-owner = This is the last owner of the workspace. Make another member an owner first.
+team-invitation-unknown = This invitation was accepted or withdrawn already.
+team-invitation-invalid = This invitation has expired, was withdrawn or was used already. Ask for a new one.
+team-sign-in-first = This address has an account already. Sign in, then open the invitation again.
+team-other-address = This invitation is for { $address }. Sign out, and sign in with that address.
+team-grant-needed = Say until when the support may look.
+team-grant-term = Choose a day within the next { $days } days.
+team-grant-role = Only the support has an end date.

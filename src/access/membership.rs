@@ -1,0 +1,87 @@
+//! Table `membership`: what a user is in a workspace, and until when.
+
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use super::Role;
+use crate::infra::clock::Millis;
+use crate::infra::db::{Conn, Query};
+use crate::infra::error::Result;
+use crate::infra::id::Id;
+
+/// A user's role in a workspace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MembershipRow {
+    /// The user.
+    pub user: Id,
+    /// The workspace.
+    pub workspace: Id,
+    /// The role.
+    pub role: Role,
+    /// When a grant to the support ends.
+    pub granted_until: Option<Millis>,
+}
+
+impl MembershipRow {
+    /// False for a grant that has ended.
+    pub fn is_valid(&self, now: Millis) -> bool {
+        self.granted_until.is_none_or(|until| now < until)
+    }
+}
+
+/// Gives a user a role in a workspace, in place of the one they had.
+pub async fn set(conn: &mut Conn, membership: &MembershipRow, now: Millis) -> Result<()> {
+    Query::new(
+        "insert into membership (user_id, workspace_id, role, granted_until, created_at)
+         values (:user, :workspace, :role, :until, :now)
+             on conflict (user_id, workspace_id) do update
+            set role = excluded.role, granted_until = excluded.granted_until",
+    )
+    .bind("user", membership.user)
+    .bind("workspace", membership.workspace)
+    .bind("role", membership.role.as_str())
+    .bind("until", membership.granted_until)
+    .bind("now", now)
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
+/// The memberships of a user.
+pub async fn of_user(conn: &mut Conn, user: Id) -> Result<Vec<MembershipRow>> {
+    let query = Query::new(
+        "select user_id, workspace_id, role, granted_until
+           from membership
+          where user_id = :user
+          order by workspace_id",
+    );
+    Ok(query.bind("user", user).fetch_all(conn).await?.iter().filter_map(read).collect())
+}
+
+/// The memberships in a workspace.
+pub async fn of_workspace(conn: &mut Conn, workspace: Id) -> Result<Vec<MembershipRow>> {
+    let query = Query::new(
+        "select user_id, workspace_id, role, granted_until
+           from membership
+          where workspace_id = :workspace
+          order by user_id",
+    );
+    Ok(query.bind("workspace", workspace).fetch_all(conn).await?.iter().filter_map(read).collect())
+}
+
+/// Ends a user's membership in a workspace. Returns false when there was none.
+pub async fn end(conn: &mut Conn, user: Id, workspace: Id) -> Result<bool> {
+    let query = Query::new("delete from membership where user_id = :user and workspace_id = :workspace");
+    Ok(query.bind("user", user).bind("workspace", workspace).execute(conn).await? > 0)
+}
+
+/// Ends all memberships of a user.
+pub async fn forget(conn: &mut Conn, user: Id) -> Result<()> {
+    Query::new("delete from membership where user_id = :user").bind("user", user).execute(conn).await.map(drop)
+}
+
+/// A row; a role of a later version gives nothing.
+fn read(row: &AnyRow) -> Option<MembershipRow> {
+    let role = Role::parse_member(row.get(2)).ok()?;
+    Some(MembershipRow { user: row.get(0), workspace: row.get(1), role, granted_until: row.get(3) })
+}
