@@ -11,6 +11,7 @@ import-header-encoding = The header of { $file } cannot be read as { $encoding }
 import-columns = The header has { $count } columns; at most { $limit } are allowed. Check that the first line is the header and that the delimiter is a comma, a semicolon, a tab or a vertical bar.
 import-column-twice = Columns { $first } and { $second } are both named “{ $column }” and hold different values. Leave one of them out by its number: --map '#{ $second }=-'
 import-field-twice = The columns “{ $first }” and “{ $second }” would fill the same field. Leave one of them out: --map { $map }
+import-field-gone = The field “{ $name }” was renamed or removed while the file was imported. What was imported so far stays. Import the file again.
 import-no-address = No column of the file has a known name for e-mail addresses. The columns are: { $known }. Name it: --map { $map }. If the first line is a person, the file has no header: repeat with --no-header.
 import-map-shape = “{ $given }” in --map is not of the form COLUMN=FIELD.
 import-map-column = The file has no column “{ $column }”, which --map names. The columns are: { $known }.
@@ -48,6 +49,10 @@ import-map-others = “{ $given }” in --map: all other columns can only be lef
 import-no-header = Line { $line } of { $file } is a person already: the file has no header with the names of its columns. Add one, or name the { $columns } columns by their numbers, for example: { $command }
 import-dates-unclear = The dates in the column “{ $column }” can be read in two ways: { $values }. No value of the column tells which of day and month comes first. Nothing was imported. Repeat with { $first } or { $second }
 import-numbers-unclear = The numbers in the column “{ $column }” can be read in two ways: { $values }. No value of the column tells whether the comma or the point separates the decimals. Nothing was imported. Repeat with { $first } or { $second }
+import-dates-numbers = The column “{ $column }” is a date and holds numbers: { $values }. They may be days as Excel counts them (45000 is March 15, 2023). Nothing was imported. If they are, repeat with { $first }; if not, leave the column out: --map { $map }
+import-years-unclear = The dates in the column “{ $column }” have years of two digits: { $values }. Nothing was imported. Repeat with { $first } if they lie in { $past }, such as birthdays, with { $second } if they lie in { $around }, or with the first of another hundred years.
+import-dates-two = --dates names two orders of day and month. Give one of them; excel may stand beside it.
+import-years-wrong = --years is the first of a hundred years, in four digits between 1850 and 2100: --years 1930 reads 30 as 1930 and 29 as 2029.
 import-statuses = { $file } says that not everyone in it may be mailed:
     { $words }
     Nothing was imported. Choose:

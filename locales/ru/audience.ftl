@@ -18,7 +18,7 @@ invalid-address-local = часть до @ недопустима
 invalid-address-domain = часть после @ — не имя домена
 invalid-value-long = текст длиннее 10 000 байт
 invalid-value-number = не число
-invalid-value-date = не дата; пишите 2026-12-31 или 31.12.2026
+invalid-value-date = не дата; пишите 2026-12-31, 31.12.2026 или 31 декабря 2026
 invalid-value-flag = не да и не нет
 invalid-value-choice = нет среди объявленных слов
 invalid-value-number-unclear = число читается двояко; пишите 1200 или 1.2
@@ -29,7 +29,7 @@ list-renamed = «{ $before }» теперь называется «{ $name }»{ 
    *[other] , также в сегментах ({ $segments }).
 }
 segment-removed = Сегмент «{ $name }» удалён.
-segment-remove-used = По сегменту «{ $name }» идут кампании: { $campaigns }. Отмените их или назначьте им другой сегмент и повторите.
+segment-remove-used = По сегменту «{ $name }» идут рассылки: { $campaigns }. Отмените их или назначьте им другой сегмент и повторите.
 contact-none = Никого не нашлось.
 contact-more = Есть ещё: повторите с --after { $id }
 contact-find-blank = Назовите часть адреса или значения поля.

@@ -35,7 +35,7 @@ segment-expected-end = { segment-at }: здесь нужно `and`, `or` или 
     { $excerpt }
 segment-expected-list = { segment-at }: здесь нужно имя списка в кавычках, а стоит { segment-found }.
     { $excerpt }
-segment-expected-campaign = { segment-at }: здесь нужно `any` или имя кампании в кавычках, а стоит { segment-found }.
+segment-expected-campaign = { segment-at }: здесь нужно `any` или имя рассылки в кавычках, а стоит { segment-found }.
     { $excerpt }
 segment-expected-days = { segment-at }: здесь нужен срок, например 90 days, а стоит { segment-found }.
     { $excerpt }
@@ -56,9 +56,9 @@ segment-no-list = { segment-at }: нет списка { $found }; есть: { $k
     { $excerpt }
 segment-no-list-near = { segment-at }: нет списка { $found }; может быть, "{ $near }"?
     { $excerpt }
-segment-no-campaign = { segment-at }: нет кампании { $found }; есть: { $known }.
+segment-no-campaign = { segment-at }: нет рассылки { $found }; есть: { $known }.
     { $excerpt }
-segment-no-campaign-near = { segment-at }: нет кампании { $found }; может быть, "{ $near }"?
+segment-no-campaign-near = { segment-at }: нет рассылки { $found }; может быть, "{ $near }"?
     { $excerpt }
 segment-no-function = { segment-at }: нет функции `{ $found }`; есть: { $known }.
     { $excerpt }

@@ -1,10 +1,16 @@
-//! How a column of a file writes dates and numbers: which of day and month comes first, and which of point and comma is
-//! the decimal sign. One cell may leave that open (`07/04/1985`, `1,200`); the column as a whole is judged by all its
-//! cells ([`Evidence`]), and read in one format.
+//! How a column of a file writes dates and numbers: which of day and month comes first, in which hundred years a year of two
+//! digits lies, whether dates are day numbers of a spreadsheet, and which of point and comma is the decimal sign. One cell may
+//! leave that open (`07/04/1985`, `1,200`, `45000`); the column as a whole is judged by all its cells ([`Evidence`]), and read
+//! in one format.
 
 use serde_json::Value;
 
 use super::address::{is_blank, trim_blank};
+
+mod date;
+
+use date::WrittenDate;
+pub use date::read_date;
 
 crate::text_enum! {
     /// Which part of a date such as `07/04/1985` comes first.
@@ -31,8 +37,23 @@ crate::text_enum! {
 pub struct CellFormat {
     /// The order of dates.
     pub dates: Option<DateOrder>,
+    /// The first of the hundred years in which years of two digits lie.
+    pub years: Option<i16>,
+    /// Dates are day numbers of a spreadsheet.
+    pub day_numbers: bool,
     /// The style of numbers.
     pub numbers: Option<NumberStyle>,
+}
+
+/// What a user says about the dates of columns that do not prove how they are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DateReading {
+    /// The order of day and month.
+    pub order: Option<DateOrder>,
+    /// The first of the hundred years in which years of two digits lie.
+    pub years: Option<i16>,
+    /// A column of whole numbers has day numbers of a spreadsheet.
+    pub day_numbers: bool,
 }
 
 /// Signs of currencies, which may stand before or after a number.
@@ -108,70 +129,18 @@ fn join_groups(text: &str, separator: char) -> Option<String> {
     (fits && groups.iter().all(digits)).then(|| groups.concat())
 }
 
-/// A day as written: its parts in their order, and whether the year comes first.
-struct WrittenDate {
-    parts: [i16; 3],
-    separator: char,
-    year_first: bool,
-}
-
-impl WrittenDate {
-    fn parse(cell: &str) -> Option<Self> {
-        let day = trim_blank(cell).split([' ', 'T', '\u{a0}', '\u{202f}']).next()?.trim_end_matches(',');
-        let separator = day.chars().find(|c| !c.is_ascii_digit()).filter(|c| matches!(c, '-' | '.' | '/'))?;
-        let mut texts = day.split(separator);
-        let texts = [texts.next()?, texts.next()?, texts.next().filter(|_| texts.next().is_none())?];
-        let year_first = texts[0].len() == 4;
-        let is_year = |text: &str| text.len() == 4;
-        let is_part = |text: &str| (1..=2).contains(&text.len());
-        let fits = match year_first {
-            true => is_part(texts[1]) && is_part(texts[2]),
-            false => is_part(texts[0]) && is_part(texts[1]) && is_year(texts[2]),
-        };
-        let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?;
-        let parts = [number(texts[0])?, number(texts[1])?, number(texts[2])?];
-        fits.then_some(Self { parts, separator, year_first })
-    }
-
-    /// The order that only this date has; `None` where both or neither are possible.
-    fn order(&self) -> Option<DateOrder> {
-        let month = 1..=12;
-        match (month.contains(&self.parts[0]), month.contains(&self.parts[1])) {
-            _ if self.year_first => None,
-            (true, false) => Some(DateOrder::MonthFirst),
-            (false, true) => Some(DateOrder::DayFirst),
-            _ => None,
-        }
-    }
-
-    /// Whether both orders are possible and give different days.
-    fn is_unclear(&self) -> bool {
-        let [one, other, _] = self.parts;
-        !self.year_first && one != other && (1..=12).contains(&one) && (1..=12).contains(&other)
-    }
-
-    fn read(&self, order: DateOrder) -> Option<String> {
-        let [a, b, c] = self.parts;
-        let (year, month, day) = match order {
-            _ if self.year_first => (a, b, c),
-            DateOrder::DayFirst => (c, b, a),
-            DateOrder::MonthFirst => (c, a, b),
-        };
-        let date = jiff::civil::Date::new(year, month.try_into().ok()?, day.try_into().ok()?).ok()?;
-        Some(date.to_string())
-    }
-}
-
-/// Parses a date and returns it as `YYYY-MM-DD`; a time behind it is left out. Without an order the day is first unless
-/// only the other order is possible.
-pub fn read_date(cell: &str, order: Option<DateOrder>) -> Option<String> {
-    let written = WrittenDate::parse(cell)?;
-    written.read(order.or_else(|| written.order()).unwrap_or(DateOrder::DayFirst))
-}
-
-/// The cells of a column do not prove its format.
+/// Why the cells of a column do not prove its format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unclear;
+pub enum Unclear {
+    /// Which of day and month is first.
+    Order,
+    /// In which hundred years a year of two digits lies.
+    Years,
+    /// Whether whole numbers are days.
+    DayNumbers,
+    /// Which sign separates decimals.
+    Numbers,
+}
 
 /// Cells shown where a column leaves its format open.
 const SAMPLES: usize = 3;
@@ -185,22 +154,64 @@ pub struct Evidence {
     comma: u64,
     /// Dates with dots that may be read both ways; without other evidence their day is first.
     dotted: u64,
+    /// Dates of any form.
+    written: u64,
+    /// Dates with a year of two digits.
+    short_years: Cells,
+    /// Numbers that may be days.
+    day_numbers: Cells,
+    /// Other cells that are no date.
+    others: u64,
     /// Cells that mean two things.
-    unclear: u64,
-    /// The first of these.
-    pub samples: Vec<String>,
+    unclear: Cells,
+}
+
+/// A number of cells, with the first of them.
+#[derive(Debug, Clone, Default)]
+struct Cells {
+    count: u64,
+    samples: Vec<String>,
+}
+
+impl Cells {
+    fn add(&mut self, cell: &str) {
+        self.count += 1;
+        if self.samples.len() < SAMPLES {
+            self.samples.push(trim_blank(cell).chars().take(40).collect());
+        }
+    }
 }
 
 impl Evidence {
     /// Looks at a cell of a column of dates.
     pub fn observe_date(&mut self, cell: &str) {
-        let Some(written) = WrittenDate::parse(cell) else { return };
+        let Some(written) = WrittenDate::parse(cell) else {
+            match trim_blank(cell) {
+                "" => {}
+                cell if date::read_day_number(cell).is_some() => self.day_numbers.add(cell),
+                _ => self.others += 1,
+            }
+            return;
+        };
+        self.written += 1;
+        if written.has_short_year() {
+            self.short_years.add(cell);
+        }
         match written.order() {
             Some(DateOrder::DayFirst) => self.day_first += 1,
             Some(DateOrder::MonthFirst) => self.month_first += 1,
             None if written.is_unclear() && written.separator == '.' => self.dotted += 1,
-            None if written.is_unclear() => self.add_unclear(cell),
+            None if written.is_unclear() => self.unclear.add(cell),
             None => {}
+        }
+    }
+
+    /// The first cells that leave the format open in this way.
+    pub fn samples(&self, unclear: Unclear) -> &[String] {
+        match unclear {
+            Unclear::Years => &self.short_years.samples,
+            Unclear::DayNumbers => &self.day_numbers.samples,
+            Unclear::Order | Unclear::Numbers => &self.unclear.samples,
         }
     }
 
@@ -210,30 +221,33 @@ impl Evidence {
             return;
         }
         match (parse_number(cell, NumberStyle::Point), parse_number(cell, NumberStyle::Comma)) {
-            (Some(one), Some(other)) if one != other => self.add_unclear(cell),
+            (Some(one), Some(other)) if one != other => self.unclear.add(cell),
             (Some(_), None) => self.point += 1,
             (None, Some(_)) => self.comma += 1,
             _ => {}
         }
     }
 
-    fn add_unclear(&mut self, cell: &str) {
-        self.unclear += 1;
-        if self.samples.len() < SAMPLES {
-            self.samples.push(trim_blank(cell).chars().take(40).collect());
+    /// The format of a column of dates. What the cells do not prove is as `given`; `Err` when it has to be given. Whole numbers
+    /// are days only where the column has nothing else.
+    pub fn date_format(&self, given: DateReading) -> Result<CellFormat, Unclear> {
+        if self.day_numbers.count > 0 && self.written + self.others == 0 {
+            let format = CellFormat { day_numbers: true, ..CellFormat::default() };
+            return if given.day_numbers { Ok(format) } else { Err(Unclear::DayNumbers) };
         }
-    }
-
-    /// The order of the dates, `given` where the cells do not prove one; `Err` when it has to be given.
-    pub fn date_order(&self, given: Option<DateOrder>) -> Result<Option<DateOrder>, Unclear> {
-        match (self.day_first > 0, self.month_first > 0) {
-            (true, false) => Ok(Some(DateOrder::DayFirst)),
-            (false, true) => Ok(Some(DateOrder::MonthFirst)),
-            _ if given.is_some() => Ok(given),
-            (false, false) if self.unclear == 0 => Ok(None),
-            (true, true) if self.unclear + self.dotted == 0 => Ok(None),
-            _ => Err(Unclear),
+        if self.short_years.count > 0 && given.years.is_none() {
+            return Err(Unclear::Years);
         }
+        let (unclear, dotted) = (self.unclear.count, self.dotted);
+        let dates = match (self.day_first > 0, self.month_first > 0) {
+            (true, false) => Some(DateOrder::DayFirst),
+            (false, true) => Some(DateOrder::MonthFirst),
+            _ if given.order.is_some() => given.order,
+            (false, false) if unclear == 0 => None,
+            (true, true) if unclear + dotted == 0 => None,
+            _ => return Err(Unclear::Order),
+        };
+        Ok(CellFormat { dates, years: given.years, ..CellFormat::default() })
     }
 
     /// The style of the numbers, `given` where the cells do not prove one; `Err` when it has to be given.
@@ -242,8 +256,8 @@ impl Evidence {
             (true, false) => Ok(Some(NumberStyle::Point)),
             (false, true) => Ok(Some(NumberStyle::Comma)),
             _ if given.is_some() => Ok(given),
-            _ if self.unclear == 0 => Ok(None),
-            _ => Err(Unclear),
+            _ if self.unclear.count == 0 => Ok(None),
+            _ => Err(Unclear::Numbers),
         }
     }
 }
@@ -262,11 +276,11 @@ mod tests {
         Ok(cells.iter().map(|cell| read_number(cell, style).ok()).collect())
     }
 
-    fn dates(cells: &[&str], given: Option<DateOrder>) -> Result<Vec<Option<String>>, Unclear> {
+    fn dates(cells: &[&str], given: DateReading) -> Result<Vec<Option<String>>, Unclear> {
         let mut evidence = Evidence::default();
         cells.iter().for_each(|cell| evidence.observe_date(cell));
-        let order = evidence.date_order(given)?;
-        Ok(cells.iter().map(|cell| read_date(cell, order)).collect())
+        let format = evidence.date_format(given)?;
+        Ok(cells.iter().map(|cell| read_date(cell, format)).collect())
     }
 
     #[test]
@@ -308,10 +322,46 @@ mod tests {
                 json!(["1985-05-05", null, null, null, null, null]),
             ),
         ] {
-            assert_eq!(json!(dates(cells, None).expect("proven")), values, "{cells:?}");
+            assert_eq!(json!(dates(cells, DateReading::default()).expect("proven")), values, "{cells:?}");
         }
-        assert!(dates(&["07/04/1985"], None).is_err());
-        assert!(dates(&["07/04/1985", "12/31/1990", "31/12/1990"], None).is_err());
-        assert_eq!(dates(&["07/04/1985"], Some(DateOrder::MonthFirst)), Ok(vec![Some("1985-07-04".to_owned())]));
+        let (unknown, order) = (DateReading::default(), Some(DateOrder::MonthFirst));
+        assert_eq!(dates(&["07/04/1985"], unknown), Err(Unclear::Order));
+        assert_eq!(dates(&["07/04/1985", "12/31/1990", "31/12/1990"], unknown), Err(Unclear::Order));
+        let given = DateReading { order, ..unknown };
+        assert_eq!(dates(&["07/04/1985"], given), Ok(vec![Some("1985-07-04".to_owned())]));
+    }
+
+    #[test]
+    fn a_year_of_two_digits_is_read_as_the_user_says() {
+        let years = |years| DateReading { years: Some(years), ..DateReading::default() };
+        let cells = ["31/12/85", "07/04/26", "05-May-27", "1.2.1999", "May 5, 99"];
+        assert_eq!(dates(&cells, DateReading::default()), Err(Unclear::Years));
+        let expected = |years: [&str; 5]| json!(years);
+        assert_eq!(
+            json!(dates(&cells, years(1927)).expect("read")),
+            expected(["1985-12-31", "2026-04-07", "1927-05-05", "1999-02-01", "1999-05-05"])
+        );
+        assert_eq!(
+            json!(dates(&cells, years(1990)).expect("read")),
+            expected(["2085-12-31", "2026-04-07", "2027-05-05", "1999-02-01", "1999-05-05"])
+        );
+        // Which of day and month is first is another question, and one that begins with the year is no date.
+        assert_eq!(dates(&["07/04/85"], years(1927)), Err(Unclear::Order));
+        assert_eq!(dates(&["85-04-07", "31-12-85"], years(1927)), Ok(vec![None, Some("1985-12-31".to_owned())]));
+    }
+
+    #[test]
+    fn day_numbers_are_dates_in_a_column_of_nothing_else() {
+        let given = DateReading { day_numbers: true, ..DateReading::default() };
+        assert_eq!(dates(&["45000", "", "32874.5"], DateReading::default()), Err(Unclear::DayNumbers));
+        let read = dates(&["45000", "", "32874.5"], given).expect("read");
+        assert_eq!(json!(read), json!(["2023-03-15", null, "1990-01-01"]));
+        for others in [["45000", "1990-05-05"], ["45000", "12"], ["45000", "x"]] {
+            assert_eq!(dates(&others, given).expect("read")[0], None, "{others:?}");
+        }
+        assert_eq!(
+            json!(dates(&["1990-05-05", "3.4.1990"], given).expect("read")),
+            json!(["1990-05-05", "1990-04-03"])
+        );
     }
 }

@@ -18,6 +18,7 @@ use crate::infra::id::Id;
 mod bulk_insert;
 mod canonical_form;
 mod derived_columns;
+mod field_values;
 
 pub use bulk_insert::{ContactRow, NewContactIds, copy_in, insert_subscribed};
 pub use canonical_form::{Outdated, find_outdated, set_canonical};
@@ -25,6 +26,7 @@ pub use derived_columns::{
     backfill, create_activity_index, create_index, create_index_of_name, drop_index, lock, recompute_activity,
     recompute_reachable, record_activity,
 };
+pub use field_values::{copy_value, count_with_value, remove_value};
 
 /// Field values by field name.
 pub type Values = Map<String, Value>;

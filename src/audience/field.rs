@@ -1,16 +1,18 @@
-//! Table `field`: the attributes that contacts of a workspace may have. An undeclared attribute cannot be
-//! imported, used in a segment or merged into an email.
+//! Fields: the attributes that contacts of a workspace may have, and the values that fit them. An undeclared attribute
+//! cannot be imported, used in a segment or merged into an email. They are stored in table `field` (`field/table.rs`).
+
+use std::collections::BTreeMap;
 
 use memchr::memchr2;
 use serde_json::Value;
-use sqlx::Row;
 
 use super::address::trim_blank;
 use super::cell_format::{self, CellFormat, read_number};
-use crate::infra::db::{Conn, Query, is_unique_violation, lock_configuration};
-use crate::infra::error::{Error, Message, Result};
-use crate::infra::id::Id;
-use crate::infra::installation::Installation;
+use crate::infra::error::{Message, Result};
+
+mod table;
+
+pub use table::{add, all, all_locked, check_new_name, lock_all, need, remove, rename, set_labels};
 
 crate::text_enum! {
     /// The type of a field.
@@ -37,6 +39,8 @@ pub struct Field {
     pub kind: Kind,
     /// The allowed values of a choice; empty otherwise.
     pub choices: Vec<String>,
+    /// What recipients' pages call it, by tag of a language.
+    pub labels: BTreeMap<String, String>,
 }
 
 /// Names that emails and segments use for something else.
@@ -80,14 +84,7 @@ const RESERVED: &[&str] = &[
 impl Field {
     /// Reads `NAME` and `TYPE` as typed on the command line; a choice is `choice:one,two`.
     pub fn declare(name: &str, kind: &str) -> Result<Self> {
-        let name = name.trim();
-        let starts = name.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_');
-        if !starts || name.len() > 64 || !name.chars().all(|c| c.is_alphanumeric() || c == '_') {
-            return Err(Message::new("field-name").with("name", name).invalid_field("name"));
-        }
-        if RESERVED.contains(&name.to_lowercase().as_str()) {
-            return Err(Message::new("field-reserved").with("name", name).invalid_field("name"));
-        }
+        let name = check_name(name)?;
         let (word, words) = kind.split_once(':').unwrap_or((kind, ""));
         let kind: Kind = word.parse()?;
         let mut choices: Vec<String> = Vec::new();
@@ -99,7 +96,7 @@ impl Field {
         if (kind == Kind::Choice) == choices.is_empty() {
             return Err(Message::new("field-choices").with("name", name).invalid_field("type"));
         }
-        Ok(Self { name: name.to_owned(), kind, choices })
+        Ok(Self { name: name.to_owned(), kind, choices, labels: BTreeMap::new() })
     }
 
     /// Parses a value as typed, or one cell of a file: [`Field::read_as`] in the usual spelling.
@@ -119,7 +116,7 @@ impl Field {
             Kind::Text if memchr2(b'\r', b'\0', cell.as_bytes()).is_none() => Value::from(cell),
             Kind::Text => Value::from(cell.replace(['\r', '\0'], "")),
             Kind::Number => read_number(cell, format.numbers)?,
-            Kind::Date => Value::from(cell_format::read_date(cell, format.dates).ok_or("value-date")?),
+            Kind::Date => Value::from(cell_format::read_date(cell, format).ok_or("value-date")?),
             Kind::Flag => Value::from(read_flag(cell).ok_or("value-flag")?),
             Kind::Choice => {
                 let found = self.choices.iter().find(|choice| *choice == cell).or_else(|| {
@@ -133,9 +130,22 @@ impl Field {
     }
 }
 
+/// A name as typed, without the spaces around it.
+fn check_name(name: &str) -> Result<&str> {
+    let name = name.trim();
+    let starts = name.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_');
+    if !starts || name.len() > 64 || !name.chars().all(|c| c.is_alphanumeric() || c == '_') {
+        return Err(Message::new("field-name").with("name", name).invalid_field("name"));
+    }
+    if RESERVED.contains(&name.to_lowercase().as_str()) {
+        return Err(Message::new("field-reserved").with("name", name).invalid_field("name"));
+    }
+    Ok(name)
+}
+
 /// Parses a date in any accepted spelling and returns it as `YYYY-MM-DD`; where both are possible the day is first.
 pub fn read_date(cell: &str) -> Option<String> {
-    cell_format::read_date(cell, None)
+    cell_format::read_date(cell, CellFormat::default())
 }
 
 /// Parses yes or no in English or Russian to 1 or 0.
@@ -145,62 +155,6 @@ pub fn read_flag(cell: &str) -> Option<i64> {
         "0" | "false" | "no" | "n" | "off" | "нет" | "н" | "ложь" | "выкл" | "-" => Some(0),
         _ => None,
     }
-}
-
-/// Declares a field; the same declaration again changes nothing. Columns of a file match fields in any
-/// case, so two names that differ only in case are refused.
-pub async fn add(installation: &Installation, workspace: Id, field: &Field) -> Result<()> {
-    let mut tx = installation.db.write().await?;
-    lock_configuration(&mut tx).await?;
-    let lower = field.name.to_lowercase();
-    let known = all(&mut tx, workspace).await?;
-    if let Some(twin) = known.iter().find(|known| known.name != field.name && known.name.to_lowercase() == lower) {
-        return Err(Message::new("field-twin").with("name", &field.name).with("twin", &twin.name).conflict());
-    }
-    let insert = Query::new(
-        "insert into field (id, workspace_id, name, kind, choices, created_at)
-         values (:id, :workspace, :name, :kind, :choices, :now)",
-    );
-    let inserted = insert
-        .bind("id", installation.ids.next()?)
-        .bind("workspace", workspace)
-        .bind("name", &field.name)
-        .bind("kind", field.kind.as_str())
-        .bind("choices", serde_json::to_string(&field.choices).expect("texts always serialise"))
-        .bind("now", installation.clock.now())
-        .execute(&mut tx)
-        .await;
-    match inserted {
-        Ok(_) => tx.commit().await,
-        Err(Error::Db(error)) if is_unique_violation(&error) => {
-            drop(tx);
-            let known = all(&mut *installation.db.read().await?, workspace).await?;
-            if known.contains(field) {
-                return Ok(());
-            }
-            Err(Message::new("field-exists").with("name", &field.name).conflict())
-        }
-        Err(error) => Err(error),
-    }
-}
-
-/// The declared fields of a workspace in the order of declaration.
-pub async fn all(conn: &mut Conn, workspace: Id) -> Result<Vec<Field>> {
-    let query = Query::new(
-        "select id, name, kind, choices
-           from field
-          where workspace_id = :workspace
-          order by id",
-    );
-    let rows = query.bind("workspace", workspace).fetch_all(conn).await?;
-    rows.iter()
-        .map(|row| {
-            let broken = || Message::new("row-broken").with("table", "field").with("column", "choices");
-            let choices =
-                serde_json::from_str(row.get(3)).map_err(|_| broken().with("id", row.get::<Id, _>(0)).internal())?;
-            Ok(Field { name: row.get(1), kind: row.get::<String, _>(2).parse()?, choices })
-        })
-        .collect()
 }
 
 #[cfg(test)]

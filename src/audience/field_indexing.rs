@@ -37,11 +37,34 @@ fn columns_for(kind: Kind) -> &'static [&'static str; 8] {
 /// the row of the workspace: otherwise a contact written by an older transaction would miss a new column.
 async fn begin_exclusive(installation: &Installation, workspace: Id) -> Result<Tx> {
     let mut tx = installation.db.write().await?;
-    if has_row_locks(&tx) {
-        let lock = Query::new("select 1 from workspace where id = :workspace{for_update}");
-        lock.bind("workspace", workspace).fetch_optional(&mut tx).await?;
-    }
+    lock_exclusive(&mut tx, workspace).await?;
     Ok(tx)
+}
+
+/// Waits for the writers of contacts of a workspace, and lets none begin until the transaction ends.
+pub async fn lock_exclusive(conn: &mut Conn, workspace: Id) -> Result<()> {
+    if has_row_locks(conn) {
+        let lock = Query::new("select 1 from workspace where id = :workspace{for_update}");
+        lock.bind("workspace", workspace).fetch_optional(conn).await?;
+    }
+    Ok(())
+}
+
+/// Gives the column of a renamed field its new name. The caller has [locked](lock_exclusive) the columns.
+pub async fn rename(conn: &mut Conn, workspace: Id, field: &str, new: &str) -> Result<()> {
+    let query = Query::new("update indexed_field set field = :new where workspace_id = :workspace and field = :field");
+    query.bind("new", new).bind("workspace", workspace).bind("field", field).execute(conn).await.map(drop)
+}
+
+/// Gives up the column of a field that is removed: nobody writes it any more, and [`reconcile`] empties it. Statements that
+/// still read it find no value, as in the field. The caller has [locked](lock_exclusive) the columns.
+pub async fn give_up(conn: &mut Conn, workspace: Id, field: &str, now: Millis) -> Result<()> {
+    let query = Query::new(
+        "update indexed_field
+            set state = 'clearing', pinned = 0, changed_at = :now, filled_to = 0
+          where workspace_id = :workspace and field = :field and state <> 'clearing'",
+    );
+    query.bind("now", now).bind("workspace", workspace).bind("field", field).execute(conn).await.map(drop)
 }
 
 /// Keeps the column of a field whether or not a segment names the field, or stops doing so. Returns false when all

@@ -1,5 +1,5 @@
-//! Compiled campaigns in memory, for pages that show a message again: the content of a launched campaign never changes, and
-//! compiling it takes as long as composing a thousand messages.
+//! Compiled campaigns in memory, for pages that show a message again: the content of a launched campaign changes only when a
+//! field is renamed, and compiling it takes as long as composing a thousand messages.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,6 +35,11 @@ impl ComposerCache {
         let composer = Arc::new(Composer::load(installation, conn, campaign).await?);
         self.put(campaign.id, composer.clone());
         Ok(composer)
+    }
+
+    /// Forgets a campaign, so that it is compiled again.
+    pub fn forget(&self, id: Id) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|(known, _)| *known != id);
     }
 
     /// How many campaigns are in memory.

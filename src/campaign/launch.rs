@@ -217,11 +217,20 @@ pub async fn view_in_browser(
     }
     let fields = serde_json::to_string(&contact.values).map_err(|_| Message::new("skipped-fields").internal())?;
     let recipient = delivery::Recipient { delivery, address: contact.address.expose(), fields };
-    match composers.get_or_load(installation, &mut conn, &campaign).await {
-        Ok(composer) => Ok(composer.render(&recipient).ok().map(|rendered| rendered.html)),
-        Err(error) => {
-            tracing::error!(campaign.id = of, why = error.message().key, "frozen content cannot be compiled");
-            Ok(None)
+    // A field may have been renamed since the campaign was compiled: then it is compiled again.
+    for _ in 0..2 {
+        match composers
+            .get_or_load(installation, &mut conn, &campaign)
+            .await
+            .map(|composer| composer.render(&recipient))
+        {
+            Ok(Ok(rendered)) => return Ok(Some(rendered.html)),
+            Ok(Err(_)) => composers.forget(campaign.id),
+            Err(error) => {
+                tracing::error!(campaign.id = of, why = error.message().key, "frozen content cannot be compiled");
+                return Ok(None);
+            }
         }
     }
+    Ok(None)
 }

@@ -6,6 +6,7 @@ pub mod composer_cache;
 pub mod deadline;
 pub mod delivery;
 pub mod erased_counts;
+pub mod field_use;
 pub mod file;
 pub mod file_name;
 pub mod front_matter;

@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 
 use super::print::{Bar, Output};
+use crate::audience::cell_format::DateReading;
 use crate::audience::consent::Basis;
-use crate::audience::import::{self, ImportProgress, Phase, Reading, Request, Standing, StatusRule, Summary};
+use crate::audience::import::{
+    self, Delimiter, ImportProgress, Phase, Reading, Request, Standing, StatusRule, Summary,
+};
 use crate::infra::error::{Message, Result};
 use crate::infra::i18n::Lang;
 use crate::infra::installation::Installation;
@@ -41,9 +44,16 @@ pub struct Args {
     /// The first line is a person: the file has no header
     #[arg(long)]
     pub no_header: bool,
-    /// How dates are written where the file does not tell: day-first or month-first
+    /// How dates are written where the file does not tell: day-first or month-first; excel for columns of day numbers, and may
+    /// be given beside one of these
     #[arg(long, value_name = "ORDER")]
-    pub dates: Option<String>,
+    pub dates: Vec<String>,
+    /// The first of the hundred years in which years of two digits lie, such as 1930
+    #[arg(long, value_name = "YEAR")]
+    pub years: Option<i16>,
+    /// The sign between cells, when it is detected wrongly: , ; | or \t
+    #[arg(long, value_name = "SIGN")]
+    pub delimiter: Option<String>,
     /// How numbers are written where the file does not tell: 1,234.5 or 1.234,5
     #[arg(long, value_name = "STYLE")]
     pub numbers: Option<String>,
@@ -79,9 +89,10 @@ impl Args {
             ])?;
         }
         let map = self.map.iter().map(|pair| read_pair(pair)).collect::<Result<_>>()?;
-        let reading = Reading {
+        let mut reading = Reading {
             no_header: self.no_header,
-            dates: self.dates.as_deref().map(str::parse).transpose()?,
+            delimiter: self.delimiter.as_deref().map(Delimiter::parse).transpose()?,
+            dates: DateReading::default(),
             numbers: self.numbers.as_deref().map(str::parse).transpose()?,
             statuses: match (self.follow_status, self.ignore_status) {
                 (true, _) => StatusRule::Follow,
@@ -89,6 +100,8 @@ impl Args {
                 _ => StatusRule::Ask,
             },
         };
+        reading.set_dates(&self.dates)?;
+        reading.set_years(self.years)?;
         Ok(Request {
             path: self.file,
             list,
@@ -262,10 +275,10 @@ fn describe_invalid(summary: &Summary, lang: Lang) -> String {
 
 fn delimiter(summary: &Summary) -> &'static str {
     match summary.delimiter {
-        import::Delimiter::Comma => "import-comma",
-        import::Delimiter::Semicolon => "import-semicolon",
-        import::Delimiter::Tab => "import-tab",
-        import::Delimiter::Pipe => "import-pipe",
+        Delimiter::Comma => "import-comma",
+        Delimiter::Semicolon => "import-semicolon",
+        Delimiter::Tab => "import-tab",
+        Delimiter::Pipe => "import-pipe",
     }
 }
 

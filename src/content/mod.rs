@@ -18,4 +18,5 @@ pub mod mime_template;
 pub mod renderer;
 mod template;
 
+pub use self::template::field_tag;
 pub use self::template::filter::Locale;

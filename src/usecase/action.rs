@@ -33,6 +33,10 @@ crate::text_enum! {
         AddField = "add_field",
         /// Index a field, or remove the index.
         IndexField = "index_field",
+        /// Rename a field, or set what recipients' pages call it.
+        ChangeField = "change_field",
+        /// Remove a field and its values.
+        RemoveField = "remove_field",
         /// List the fields.
         ListFields = "list_fields",
         /// Make a list.
@@ -205,6 +209,7 @@ impl Action {
             | Self::ResetUser
             | Self::ManageSessions => (Installation, OPERATOR),
             Self::CloseList
+            | Self::RemoveField
             | Self::ChangeBrand
             | Self::ChangeRelay
             | Self::TestRelay
@@ -213,6 +218,7 @@ impl Action {
             | Self::ChangeTeam => (Workspace, OWNER),
             Self::AddField
             | Self::IndexField
+            | Self::ChangeField
             | Self::AddList
             | Self::ImportContacts
             | Self::SuppressContacts
@@ -288,6 +294,8 @@ mod tests {
         send_mail O------
         add_field OOM----
         index_field OOM----
+        change_field OOM----
+        remove_field OO-----
         list_fields OOMAAS-
         add_list OOM----
         rename_list OOM----

@@ -124,7 +124,7 @@ pub async fn correct(
     lock_addresses_shared(&mut tx).await?;
     let contact = find_locked(&mut tx, permit.workspace, &address).await?;
     let mut changed = NewContact { id: contact.id, address: contact.address.clone(), values: contact.values };
-    let fields = field::all(&mut tx, permit.workspace).await?;
+    let fields = field::all_locked(&mut tx, permit.workspace).await?;
     for (name, value) in &correction.set {
         match read_value(&fields, name, value)? {
             Some(value) => drop(changed.values.insert(name.clone(), value)),
@@ -145,7 +145,7 @@ pub async fn correct(
         }
         updated => updated?,
     }
-    delivery::forget::forget_snapshots(&mut tx, contact.id).await?;
+    delivery::forget::forget_snapshots(&mut tx, &[contact.id]).await?;
     let old = Some(&contact.address).filter(|old| old.canonical() != changed.address.canonical());
     if old.is_some() {
         // The bounce was that of the old address.

@@ -203,7 +203,7 @@ pub async fn add(installation: &Installation, actor: &Actor, addition: &Addition
 }
 
 async fn values(conn: &mut Conn, workspace: Id, set: &[(String, String)]) -> Result<Values> {
-    let fields = field::all(conn, workspace).await?;
+    let fields = field::all_locked(conn, workspace).await?;
     let mut values = Values::new();
     for (name, value) in set {
         if let Some(value) = super::contact::read_value(&fields, name, value)? {

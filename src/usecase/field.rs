@@ -1,4 +1,6 @@
-//! Fields of contacts: declare, list, index.
+//! Fields of contacts: declare, list, index, label.
+
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
@@ -6,6 +8,7 @@ use super::{Action, Actor};
 use crate::audience::field::{self, Field};
 use crate::audience::{contact, field_indexing, segment};
 use crate::infra::error::{Message, Result};
+use crate::infra::i18n::Lang;
 use crate::infra::installation::Installation;
 
 /// A declared field.
@@ -18,11 +21,13 @@ pub struct FieldRow {
     pub kind: &'static str,
     /// The values a choice may have.
     pub choices: Vec<String>,
+    /// What recipients' pages call it, by tag of a language.
+    pub labels: BTreeMap<String, String>,
 }
 
 impl From<Field> for FieldRow {
     fn from(field: Field) -> Self {
-        Self { name: field.name, kind: field.kind.as_str(), choices: field.choices }
+        Self { name: field.name, kind: field.kind.as_str(), choices: field.choices, labels: field.labels }
     }
 }
 
@@ -62,16 +67,31 @@ pub async fn index(
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Indexed> {
     let permit = actor.permit(Action::IndexField)?;
-    let fields = field::all(&mut *installation.db.read().await?, permit.workspace).await?;
-    let field = fields.iter().find(|field| field.name == name).ok_or_else(|| {
-        let known: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
-        Message::new("field-unknown").with("name", name).with("known", known.join(", ")).not_found()
-    })?;
-    if !field_indexing::pin(installation, permit.workspace, field, indexed).await? {
+    let field = field::need(&mut *installation.db.read().await?, permit.workspace, name).await?;
+    if !field_indexing::pin(installation, permit.workspace, &field, indexed).await? {
         return Err(Message::new("field-index-full").with("name", name).conflict());
     }
     let total = contact::count(&mut *installation.db.read().await?, permit.workspace).await?.unsigned_abs();
     segment::reconcile_indexes(installation, permit.workspace, None, |done| progress(done, total)).await?;
     permit.audit(None);
     Ok(Indexed { name: name.to_owned(), indexed })
+}
+
+/// Sets what recipients' pages call a field, in each of these languages; a blank text takes the label away.
+pub async fn label(
+    installation: &Installation,
+    actor: &Actor,
+    name: &str,
+    labels: &[(Lang, String)],
+) -> Result<FieldRow> {
+    let permit = actor.permit(Action::ChangeField)?;
+    if labels.is_empty() {
+        return Err(Message::new("field-label-nothing").with("name", name).invalid_field("label"));
+    }
+    let mut tx = installation.db.write().await?;
+    field::lock_all(&mut tx, permit.workspace).await?;
+    let field = field::set_labels(&mut tx, permit.workspace, name, labels).await?;
+    tx.commit().await?;
+    permit.audit(None);
+    Ok(field.into())
 }

@@ -22,6 +22,7 @@ pub mod contact_search;
 pub mod desk;
 pub mod export;
 pub mod field;
+pub mod field_change;
 pub mod health;
 pub mod import;
 pub mod inbox;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use sendoff::audience::field::{self, Field, Kind};
+use sendoff::audience::field::{self, Field};
 use sendoff::audience::import::Request;
 use sendoff::audience::workspace;
 use sendoff::campaign::delivery::{State, uncertain};
@@ -197,7 +197,7 @@ both!(rejects_of_an_import_lose_who_was_erased_meanwhile, |fixture| {
     let file =
         write(folder.join("in.csv"), "email,age\nivan@example.org,old\nanna@example.org,old\nkept@example.org,7\n");
     let rejects = folder.join("rejects.csv");
-    let age = Field { name: "age".to_owned(), kind: Kind::Number, choices: Vec::new() };
+    let age = Field::declare("age", "number").expect("a field");
     field::add(&fixture.installation, fixture.workspace.id, &age).await.expect("a field");
     let request = Request { list: "News".to_owned(), rejects: Some(rejects.clone()), ..request(&file) };
     let (installation, workspace) = (fixture.installation.clone(), fixture.workspace.id);

@@ -23,6 +23,7 @@ mod erasure;
 mod erasure_log;
 mod export;
 mod failpoint;
+mod fields;
 mod file_erasure;
 mod fixture;
 mod hard_bounce;

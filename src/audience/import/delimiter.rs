@@ -30,6 +30,17 @@ impl Delimiter {
         }
     }
 
+    /// A delimiter as typed: the sign, `\\t`, or its word.
+    pub fn parse(text: &str) -> Result<Self> {
+        let mut chars = text.chars();
+        match (text, chars.next(), chars.next()) {
+            ("\\t", ..) => Ok(Self::Tab),
+            (_, Some(sign), None) => Self::of_char(sign)
+                .ok_or_else(|| Message::new("import-separator").with("separator", sign).invalid_field("delimiter")),
+            _ => text.parse(),
+        }
+    }
+
     fn of_char(c: char) -> Option<Self> {
         Self::ALL.iter().copied().find(|one| char::from(one.byte()) == c)
     }
@@ -47,18 +58,21 @@ pub struct Detected {
     pub length: usize,
 }
 
-/// Detects the delimiter.
+/// Detects the delimiter, unless the user has named it.
 ///
 /// # Errors
 ///
 /// `Invalid` for a first line that names a delimiter which is not read.
-pub fn detect(text: &[u8]) -> Result<Detected> {
+pub fn detect(text: &[u8], given: Option<Delimiter>) -> Result<Detected> {
     if let Some((named, length)) = named_by_first_line(text) {
+        if let Some(delimiter) = given {
+            return Ok(Detected { delimiter, length });
+        }
         let delimiter = Delimiter::of_char(named)
             .ok_or_else(|| Message::new("import-separator").with("separator", named).invalid())?;
         return Ok(Detected { delimiter, length });
     }
-    let delimiter = header_delimiter(text).unwrap_or_else(|| most_frequent(text));
+    let delimiter = given.or_else(|| header_delimiter(text)).unwrap_or_else(|| most_frequent(text));
     Ok(Detected { delimiter, length: 0 })
 }
 
@@ -159,9 +173,17 @@ mod tests {
             ("sep=\\t\na,b", Tab, 7),
             ("sep=;", Semicolon, 0),
         ] {
-            assert_eq!(detect(text.as_bytes()).expect(text), Detected { delimiter, length }, "{text:?}");
+            assert_eq!(detect(text.as_bytes(), None).expect(text), Detected { delimiter, length }, "{text:?}");
         }
-        let refused = detect(b"sep=^\na^b\n").expect_err("not read").message();
+        let named = detect(b"sep=;\na,b;c", Some(Comma)).expect("named");
+        assert_eq!(named, Detected { delimiter: Comma, length: 6 });
+        for (text, delimiter) in
+            [(";", Semicolon), ("\\t", Tab), ("\t", Tab), ("pipe", Pipe), ("|", Pipe), ("tab", Tab)]
+        {
+            assert_eq!(Delimiter::parse(text).expect(text), delimiter);
+        }
+        assert!(Delimiter::parse("^").is_err() && Delimiter::parse("").is_err() && Delimiter::parse(";;").is_err());
+        let refused = detect(b"sep=^\na^b\n", None).expect_err("not read").message();
         assert_eq!((refused.key, refused.text("separator")), ("import-separator", "^"));
     }
 }

@@ -118,7 +118,9 @@ impl FirstPass {
             notices.push(Message::new("import-doubled").with("columns", names.join(", ")));
         }
         for (column, format) in self.survey.formats.iter().enumerate() {
-            let style = format.dates.map(|order| order.as_str()).or(format.numbers.map(|style| style.as_str()));
+            let days = format.day_numbers.then_some("excel");
+            let style =
+                format.dates.map(|order| order.as_str()).or(format.numbers.map(|style| style.as_str())).or(days);
             if let Some(style) = style {
                 notices.push(Message::new("import-format").with("column", header.name(column)).with("format", style));
             }

@@ -24,6 +24,8 @@ pub struct Input {
     pub rejects: Option<PathBuf>,
     /// The folder for sorted runs.
     pub staging: PathBuf,
+    /// The year, in which the hundred years of a date of two digits may end.
+    pub year: i16,
     /// The language of the explanations in the rejects file.
     pub lang: Lang,
 }

@@ -9,6 +9,7 @@ use super::import_row::ImportRow;
 use crate::audience::address::Address;
 use crate::audience::consent::{self, Evidence};
 use crate::audience::contact::{self, Contact, ContactRow, NewContactIds, Values};
+use crate::audience::field::{self, Field};
 use crate::audience::indexed_field;
 use crate::audience::list::{self, List};
 use crate::audience::subscription::{self, NewSubscription, State};
@@ -31,6 +32,21 @@ pub struct Destination {
     pub list: List,
     /// The evidence.
     pub evidence: Evidence,
+    /// The fields as the file is read.
+    pub fields: Vec<Field>,
+}
+
+impl Destination {
+    /// Refuses to go on when a field was renamed or removed since the file was read. None is until the transaction ends.
+    async fn ensure_fields(&self, conn: &mut Conn) -> Result<()> {
+        let declared = field::all_locked(conn, self.workspace).await?;
+        let is_gone =
+            |field: &&Field| !declared.iter().any(|known| (&known.name, known.kind) == (&field.name, field.kind));
+        match self.fields.iter().find(is_gone) {
+            Some(gone) => Err(Message::new("import-field-gone").with("name", &gone.name).conflict()),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Numbers of rows of a slice by what happens to them.
@@ -81,6 +97,7 @@ pub async fn apply(
         let mut tx = installation.db.write().await?;
         lock_addresses_shared(&mut tx).await?;
         list::need_open(&mut tx, destination.workspace, &destination.list.name).await?;
+        destination.ensure_fields(&mut tx).await?;
         let plan = plan(&mut tx, installation, destination, rows).await?;
         match execute(&mut tx, installation, destination, &plan, copy).await {
             Ok(true) => {
@@ -200,7 +217,7 @@ async fn execute(
         return Ok(false);
     }
     let now = installation.clock.now();
-    let Destination { workspace, list, evidence } = destination;
+    let Destination { workspace, list, evidence, .. } = destination;
     contact::update_values(tx, *workspace, &plan.changed, now).await?;
     if !plan.new.is_empty() {
         match copy {
@@ -224,7 +241,7 @@ async fn insert_new(
     contacts: &[ContactRow<'_>],
     now: Millis,
 ) -> Result<()> {
-    let Destination { workspace, list, evidence } = destination;
+    let Destination { workspace, list, evidence, .. } = destination;
     let ids = NewContactIds::reserve(&installation.ids, *workspace, contacts.len())?;
     let evidence = consent::ensure_evidence(tx, &installation.ids, *workspace, evidence).await?;
     contact::insert_subscribed(tx, ids, contacts, now).await?;
@@ -242,7 +259,7 @@ async fn copy_in_new(
     copy: &mut CopyConnection,
     now: Millis,
 ) -> Result<()> {
-    let Destination { workspace, list, evidence } = destination;
+    let Destination { workspace, list, evidence, .. } = destination;
     let ids = NewContactIds::reserve(&installation.ids, *workspace, contacts.len())?;
     let indexed = indexed_field::list_writable(tx, *workspace).await?;
     let known_evidence = consent::find_evidence(tx, *workspace, evidence).await?;

@@ -28,6 +28,8 @@ mod import_row;
 mod input;
 mod letter_model;
 mod merge;
+mod quote_history;
+mod reading;
 mod record;
 mod rejects;
 mod row;
@@ -56,11 +58,11 @@ pub use self::first_pass::UniqueRows;
 pub use self::import_row::ImportRow;
 use self::input::Input;
 use self::merge::{Destination, SliceCounts};
+pub use self::reading::{Purpose, Reading, StatusRule};
 pub use self::row::explain;
 pub use self::standing::Standing;
 pub use self::summary::{Summary, SuppressedCounts};
 pub use self::survey::standing_key;
-use super::cell_format::{DateOrder, NumberStyle};
 use super::consent::{Basis, Evidence};
 use super::{field, list};
 use crate::infra::clock::{DAY, Millis};
@@ -104,40 +106,6 @@ pub struct Request {
     pub dry_run: bool,
     /// The file for rejected rows.
     pub rejects: Option<PathBuf>,
-}
-
-/// What the user decided about the columns of a file, where the file leaves it open.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Reading {
-    /// The first line is a person.
-    pub no_header: bool,
-    /// The order of dates in columns whose values do not prove one.
-    pub dates: Option<DateOrder>,
-    /// The style of numbers in columns whose values do not prove one.
-    pub numbers: Option<NumberStyle>,
-    /// What becomes of people who may not be mailed, as the file says.
-    pub statuses: StatusRule,
-}
-
-/// What becomes of people who may not be mailed, as the file says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum StatusRule {
-    /// The file is refused with their number.
-    #[default]
-    Ask,
-    /// They are suppressed or left out.
-    Follow,
-    /// Everyone is imported.
-    Ignore,
-}
-
-/// What becomes of the people in a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// They join a list.
-    Subscribe,
-    /// All that the file does not call mailable are suppressed.
-    Suppress,
 }
 
 /// A pass of an import.
@@ -291,6 +259,8 @@ async fn read(
         fields,
         rejects: request.rejects.clone(),
         staging: installation.config.staging_dir(),
+        year: Timestamp::from_millisecond(installation.clock.now())
+            .map_or(2000, |now| now.to_zoned(TimeZone::UTC).year()),
         lang,
     };
     let mut first_pass = run_blocking(move || FirstPass::open(input)).await?;
@@ -328,8 +298,9 @@ async fn destination(installation: &Installation, workspace: Id, request: &Reque
         proof: request.proof.trim().to_owned(),
         given_at: given_at(&request.date, installation.clock.now(), &TimeZone::system())?,
     };
-    let list = list::need(&mut *installation.db.read().await?, workspace, &request.list).await?;
-    Ok(Destination { workspace, list, evidence })
+    let mut conn = installation.db.read().await?;
+    let list = list::need(&mut conn, workspace, &request.list).await?;
+    Ok(Destination { workspace, list, evidence, fields: field::all(&mut conn, workspace).await? })
 }
 
 /// The day of a consent as entered, at 00:00 UTC; one after today, in the zone of this machine, is refused.

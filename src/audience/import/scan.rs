@@ -29,6 +29,8 @@ pub struct Cells {
     pub text: Vec<u8>,
     /// The end of each cell in `text`.
     pub ends: Vec<usize>,
+    /// A bit for each of the first 64 cells that is quoted.
+    pub quoted: u64,
 }
 
 impl Cells {
@@ -36,6 +38,30 @@ impl Cells {
     pub fn clear(&mut self) {
         self.text.clear();
         self.ends.clear();
+        self.quoted = 0;
+    }
+
+    /// A bit for each of the first 64 cells that is neither quoted nor empty.
+    pub fn plain(&self) -> u64 {
+        let mut start = 0;
+        let is_empty = |end: &usize| std::mem::replace(&mut start, *end) == *end;
+        let filled = self.ends.iter().take(64).map(is_empty).enumerate();
+        filled.fold(0, |bits, (cell, is_empty)| bits | u64::from(!is_empty) << cell) & !self.quoted
+    }
+
+    /// Removes a quotation mark that ends a cell and is the only one in it.
+    pub fn remove_closing_quote(&mut self) {
+        let mut start = 0;
+        for cell in 0..self.ends.len() {
+            let end = self.ends[cell];
+            let text = &self.text[start..end];
+            if text.ends_with(b"\"") && text.iter().filter(|byte| **byte == b'"').count() == 1 {
+                self.text.remove(end - 1);
+                self.ends[cell..].iter_mut().for_each(|end| *end -= 1);
+                return;
+            }
+            start = end;
+        }
     }
 
     fn end_cell(&mut self) {
@@ -56,6 +82,7 @@ pub fn scan(text: &[u8], delimiter: u8, ended: bool, cells: &mut Cells) -> Scan 
             let Some(end) = scan_quoted(text, start + 1, ended, &mut cells.text) else {
                 return if ended { Scan::Open } else { Scan::More };
             };
+            cells.quoted |= 1_u64.checked_shl(u32::try_from(cells.ends.len()).unwrap_or(64)).unwrap_or(0);
             let spans = memchr2(b'\n', b'\r', &text[start..end]).is_some();
             let next = skip_blanks(text, end, delimiter);
             match text.get(next) {

@@ -36,8 +36,10 @@ impl Standing {
 pub enum StatusColumn {
     /// Words such as `unsubscribed`.
     Words,
-    /// Yes, or a time or reason: the person has this standing. No, or nothing: the column says nothing.
+    /// Yes, or any other word: the person has this standing. No, or nothing: not.
     Mark(Standing),
+    /// A time or a reason, whatever its words are: the person has this standing. Nothing: not.
+    Reason(Standing),
     /// Yes: the person may be mailed. No, or nothing: not.
     Consent,
 }
@@ -104,6 +106,22 @@ const MARKS: [(&str, Standing); 33] = [
     ("недоставлен", Standing::Bounced),
 ];
 
+/// Parts of names of marks that hold a time, a reason or a campaign.
+const REASONS: [&str; 12] = [
+    "reason",
+    "time",
+    "date",
+    "campaign",
+    "comment",
+    "причин",
+    "дата",
+    "время",
+    "когда",
+    "почему",
+    "рассылк",
+    "коммент",
+];
+
 /// Names of columns of consent.
 const CONSENT: [&str; 15] = [
     "subscribed",
@@ -135,7 +153,9 @@ pub fn column_of(name: &str) -> Option<StatusColumn> {
     if name.starts_with("dnc") || name == "stop" {
         return Some(StatusColumn::Mark(Standing::Blocked));
     }
-    MARKS.iter().find(|(part, _)| name.contains(part)).map(|(_, standing)| StatusColumn::Mark(*standing))
+    let (_, standing) = *MARKS.iter().find(|(part, _)| name.contains(part))?;
+    let is_reason = REASONS.iter().any(|part| name.contains(part));
+    Some(if is_reason { StatusColumn::Reason(standing) } else { StatusColumn::Mark(standing) })
 }
 
 /// Whether a name ends in “status” or begins with «статус», and is about mail or subscribing: not `Order status`.
@@ -224,14 +244,13 @@ impl StatusColumn {
                 Some(_) => Standing::Unknown,
                 None => read_word(cell),
             }),
-            Self::Mark(_) if cell.is_empty() => None,
+            Self::Mark(_) | Self::Reason(_) if cell.is_empty() => None,
+            Self::Mark(_) | Self::Reason(_) if is_nothing(cell) => Some(Standing::Mailable),
             Self::Mark(standing) => match field::read_flag(cell) {
                 Some(0) => Some(Standing::Mailable),
-                _ if matches!(fold(cell).as_str(), "null" | "none" | "nan" | "na" | "never") => {
-                    Some(Standing::Mailable)
-                }
                 _ => Some(standing),
             },
+            Self::Reason(standing) => Some(standing),
         }
     }
 }
@@ -240,13 +259,19 @@ impl StatusColumn {
     /// The word under which a cell is counted: as written, or for a mark whether it is set.
     pub fn word(self, cell: &str, standing: Standing) -> String {
         match self {
-            Self::Mark(marked) if marked == standing => "✓".to_owned(),
+            Self::Mark(marked) | Self::Reason(marked) if marked == standing => "✓".to_owned(),
             _ => match trim_blank(cell) {
                 "" => "—".to_owned(),
                 word => word.chars().filter(|c| !is_hidden(*c)).take(40).flat_map(char::to_lowercase).collect(),
             },
         }
     }
+}
+
+/// Whether a cell is how a program writes that there is nothing: no word, or a time of zeros.
+fn is_nothing(cell: &str) -> bool {
+    let is_zero_time = cell.starts_with("0000") && cell.chars().all(|c| matches!(c, '0' | '-' | ':' | ' ' | 'T' | '.'));
+    is_zero_time || matches!(fold(cell).as_str(), "null" | "none" | "nan" | "na" | "never")
 }
 
 fn read_word(cell: &str) -> Standing {
@@ -311,6 +336,15 @@ mod tests {
             ("UNSUB_TIME", "2024-05-01 10:00:00", Some(Left)),
             ("UNSUB_REASON", "N/A (Unsubscribed by admin)", Some(Left)),
             ("UNSUB_TIME", "", None),
+            ("UNSUB_REASON", "n", Some(Left)),
+            ("UNSUB_REASON", "0", Some(Left)),
+            ("UNSUB_REASON", "No longer interested", Some(Left)),
+            ("Причина отписки", "нет", Some(Left)),
+            ("Bounce reason", "-", Some(Bounced)),
+            ("UNSUB_TIME", "0000-00-00 00:00:00", Some(Mailable)),
+            ("unsubscribed_at", "null", Some(Mailable)),
+            ("Unsubscribed", "n", Some(Mailable)),
+            ("Unsubscribed", "perhaps", Some(Left)),
             ("CLEAN_TIME", "2024-05-01", Some(Bounced)),
             ("EMAIL_BLACKLISTED", "true", Some(Blocked)),
             ("Blocklisted", "No", Some(Mailable)),

@@ -7,7 +7,7 @@ use super::address_column::{has_address, has_address_name};
 use super::charset::Charset;
 use super::column_names::quoted;
 use super::decoder;
-use super::delimiter::MAX_TITLE_LINES;
+use super::delimiter::{Delimiter, MAX_TITLE_LINES};
 use super::header::Header;
 use super::input::Input;
 use super::record::{Record, Records};
@@ -18,7 +18,7 @@ use super::target::Target;
 use super::type_inference::TypeInference;
 use super::{Purpose, StatusRule};
 use crate::audience::address::{Address, trim_blank};
-use crate::audience::cell_format::{CellFormat, DateOrder, Evidence, NumberStyle};
+use crate::audience::cell_format::{CellFormat, DateOrder, Evidence, NumberStyle, Unclear};
 use crate::audience::field::Kind;
 use crate::infra::error::{Error, Message, Result};
 
@@ -43,16 +43,18 @@ pub struct Survey {
     pub formats: Vec<CellFormat>,
     /// What everyone in the file is who has no status of his own.
     pub everyone: Standing,
+    /// The delimiter that the user named.
+    pub delimiter: Option<Delimiter>,
 }
 
 /// The rows of a file from its beginning.
-pub fn records(source: &Source, charset: Charset) -> Result<Records> {
-    Records::new(decoder::text(source, charset)?, &source.name)
+fn records(source: &Source, charset: Charset, delimiter: Option<Delimiter>) -> Result<Records> {
+    Records::with_delimiter(decoder::text(source, charset)?, &source.name, delimiter)
 }
 
 /// The rows below the header.
 pub fn rows(source: &Source, charset: Charset, survey: &Survey) -> Result<Records> {
-    let mut records = records(source, charset)?;
+    let mut records = records(source, charset, survey.delimiter)?;
     if survey.header_line > 0 {
         while records.next()?.is_some_and(|record| record.line < survey.header_line) {}
     }
@@ -94,10 +96,13 @@ pub fn survey(source: &Source, charset: Charset, input: &Input) -> Result<Survey
     }
     for (column, kind, evidence) in columns {
         let asked = match kind {
-            Kind::Date => evidence.date_order(input.reading.dates).map(|order| survey.formats[column].dates = order),
-            _ => evidence.number_style(input.reading.numbers).map(|style| survey.formats[column].numbers = style),
+            Kind::Date => evidence.date_format(input.reading.dates),
+            _ => evidence
+                .number_style(input.reading.numbers)
+                .map(|numbers| CellFormat { numbers, ..CellFormat::default() }),
         };
-        asked.map_err(|_| ask_format(&survey.header.name(column), kind, &evidence))?;
+        let name = survey.header.name(column);
+        survey.formats[column] = asked.map_err(|unclear| ask_format(&name, &evidence, unclear, input.year))?;
     }
     if input.purpose == Purpose::Subscribe && input.reading.statuses == StatusRule::Ask {
         refuse_undecided(source, input, &survey.header, &words)?;
@@ -107,7 +112,7 @@ pub fn survey(source: &Source, charset: Charset, input: &Input) -> Result<Survey
 
 /// Finds the header among the first rows and assigns its columns.
 fn read_header(source: &Source, charset: Charset, input: &Input) -> Result<Survey> {
-    let mut records = records(source, charset)?;
+    let mut records = records(source, charset, input.reading.delimiter)?;
     let mut head: Vec<(u64, Vec<String>)> = Vec::new();
     let mut bytes = 0;
     while head.len() < SAMPLE && bytes < SAMPLE_BYTES {
@@ -148,6 +153,7 @@ fn read_header(source: &Source, charset: Charset, input: &Input) -> Result<Surve
     let header = Header::read(&names, &sample, &input.fields, &map)?;
     Ok(Survey {
         formats: vec![CellFormat::default(); header.targets.len()],
+        delimiter: input.reading.delimiter,
         header_line: place.map_or(0, |place| head[place].0),
         titles: place.unwrap_or(0),
         everyone: standing::of_file_name(&source.name).unwrap_or(Standing::Left),
@@ -196,20 +202,33 @@ fn no_header(source: &Source, head: &[(u64, Vec<String>)]) -> Error {
 }
 
 /// The refusal of a column whose cells leave its format open.
-fn ask_format(column: &str, kind: Kind, evidence: &Evidence) -> Error {
-    let (key, option, readings) = match kind {
-        Kind::Date => {
-            ("import-dates-unclear", "--dates", DateOrder::ALL.iter().map(|one| one.as_str()).collect::<Vec<_>>())
-        }
-        _ => ("import-numbers-unclear", "--numbers", NumberStyle::ALL.iter().map(|one| one.as_str()).collect()),
+fn ask_format(column: &str, evidence: &Evidence, unclear: Unclear, year: i16) -> Error {
+    let options = |option: &str, readings: &[&str]| -> Vec<String> {
+        readings.iter().map(|reading| format!("{option} {reading}")).collect()
     };
-    let options: Vec<String> = readings.iter().map(|reading| format!("{option} {reading}")).collect();
-    Message::new(key)
+    let orders: Vec<&str> = DateOrder::ALL.iter().map(|one| one.as_str()).collect();
+    let styles: Vec<&str> = NumberStyle::ALL.iter().map(|one| one.as_str()).collect();
+    // Birthdays lie in the past; other dates lie around this year.
+    let years = [year - 99, year - 50];
+    let (key, options) = match unclear {
+        Unclear::Order => ("import-dates-unclear", options("--dates", &orders)),
+        Unclear::Numbers => ("import-numbers-unclear", options("--numbers", &styles)),
+        Unclear::DayNumbers => ("import-dates-numbers", options("--dates", &["excel"])),
+        Unclear::Years => ("import-years-unclear", years.iter().map(|year| format!("--years {year}")).collect()),
+    };
+    let mut message = Message::new(key)
         .with("column", column)
-        .with("values", evidence.samples.join("; "))
-        .with("first", &options[0])
-        .with("second", &options[1])
-        .invalid()
+        .with("values", evidence.samples(unclear).join("; "))
+        .with("map", quoted(&format!("{column}=-")))
+        .with("first", &options[0]);
+    if let Some(second) = options.get(1) {
+        message = message.with("second", second);
+    }
+    if unclear == Unclear::Years {
+        let until = |year: i16| format!("{year}–{}", year + 99);
+        message = message.with("past", until(years[0])).with("around", until(years[1]));
+    }
+    message.invalid()
 }
 
 fn infer_types(mut records: Records, undeclared: Vec<usize>) -> Result<Vec<(usize, TypeInference)>> {

@@ -1,5 +1,7 @@
 //! Infers the type of an undeclared column from its cells, for the command that would declare it.
 
+use std::collections::BTreeMap;
+
 use crate::audience::cell_format::{CellFormat, DateOrder, NumberStyle};
 use crate::audience::field::{Field, Kind};
 
@@ -13,7 +15,7 @@ pub struct TypeInference {
 impl Default for TypeInference {
     fn default() -> Self {
         let fits = [Kind::Flag, Kind::Number, Kind::Date]
-            .map(|kind| Field { name: String::new(), kind, choices: Vec::new() })
+            .map(|kind| Field { name: String::new(), kind, choices: Vec::new(), labels: BTreeMap::new() })
             .to_vec();
         Self { fits, has_values: false }
     }
@@ -36,10 +38,13 @@ impl TypeInference {
 
 /// Whether a cell fits in any format.
 fn fits(field: &Field, cell: &str) -> bool {
-    let fits_as = |order, style| field.read_as(cell, CellFormat { dates: order, numbers: style }).is_ok();
-    fits_as(None, None)
-        || fits_as(Some(DateOrder::DayFirst), Some(NumberStyle::Point))
-        || fits_as(Some(DateOrder::MonthFirst), Some(NumberStyle::Comma))
+    let fits_as = |order, style| {
+        let format = CellFormat { dates: Some(order), years: Some(1930), numbers: Some(style), day_numbers: false };
+        field.read_as(cell, format).is_ok()
+    };
+    field.read(cell).is_ok()
+        || fits_as(DateOrder::DayFirst, NumberStyle::Point)
+        || fits_as(DateOrder::MonthFirst, NumberStyle::Comma)
 }
 
 /// Whether it is a telephone number or a code: as a number it would lose its plus, zeros or last digits.

@@ -9,15 +9,15 @@ use crate::infra::db::{Conn, Query};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 
-/// Makes deliveries of a contact that may be sent again forget the address and values of the last attempt, which were
-/// corrected since. An uncertain delivery without them stays uncertain: other bytes must not go out under its Message-ID.
-pub async fn forget_snapshots(conn: &mut Conn, contact: Id) -> Result<()> {
+/// Makes deliveries of contacts that may be sent again forget the addresses and values of the last attempt, which were
+/// changed since. An uncertain delivery without them stays uncertain: other bytes must not go out under its Message-ID.
+pub async fn forget_snapshots(conn: &mut Conn, contacts: &[Id]) -> Result<()> {
     let query = Query::new(
         "update delivery
             set snapshot_address = null, snapshot_fields = null
-          where contact_id = :contact and state <> 'sending' and snapshot_address is not null",
+          where contact_id in :contacts and state <> 'sending' and snapshot_address is not null",
     );
-    query.bind("contact", contact).execute(conn).await?;
+    query.bind_ids("contacts", contacts).execute(conn).await?;
     Ok(())
 }
 

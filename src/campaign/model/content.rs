@@ -56,7 +56,7 @@ pub async fn read_frozen(conn: &mut Conn, campaign: Id) -> Result<Option<String>
 }
 
 /// Stores the file of a campaign that has not started.
-pub(super) async fn save_source(conn: &mut Conn, campaign: Id, source: &str) -> Result<()> {
+pub(in crate::campaign) async fn save_source(conn: &mut Conn, campaign: Id, source: &str) -> Result<()> {
     Query::new(
         "insert into campaign_content (campaign_id, source)
          values (:campaign, :source)
@@ -76,7 +76,7 @@ pub(super) async fn remove(conn: &mut Conn, campaign: Id) -> Result<()> {
 }
 
 /// Stores the frozen content at launch.
-pub(super) async fn save_frozen(conn: &mut Conn, campaign: Id, frozen: &str) -> Result<()> {
+pub(in crate::campaign) async fn save_frozen(conn: &mut Conn, campaign: Id, frozen: &str) -> Result<()> {
     Query::new("update campaign_content set frozen = :frozen where campaign_id = :campaign")
         .bind("frozen", frozen)
         .bind("campaign", campaign)

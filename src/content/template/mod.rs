@@ -5,6 +5,7 @@ pub mod bounds;
 pub mod engine;
 pub mod error;
 pub mod escape;
+pub mod field_tag;
 pub mod filter;
 pub mod lexer;
 pub mod pieces;

@@ -33,6 +33,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (42, "stored events", include_str!("../../../migrations/0042_event_recorded.sql")),
     (43, "correction", include_str!("../../../migrations/0043_correction.sql")),
     (44, "access", include_str!("../../../migrations/0044_access.sql")),
+    (46, "field labels", include_str!("../../../migrations/0046_field_label.sql")),
 ];
 
 impl Db {

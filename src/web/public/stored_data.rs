@@ -85,9 +85,8 @@ fn fields(frame: Frame, declared: &[Field], values: &Values) -> Vec<(String, Str
         (_, Value::String(text)) => text.clone(),
         (_, other) => other.to_string(),
     };
-    let known = declared
-        .iter()
-        .filter_map(|field| Some((label(frame, &field.name), shown(field.kind, values.get(&field.name)?))));
+    let known =
+        declared.iter().filter_map(|field| Some((label_of(frame, field), shown(field.kind, values.get(&field.name)?))));
     let undeclared = values.iter().filter(|(name, _)| !declared.iter().any(|field| field.name == **name));
     known.chain(undeclared.map(|(name, value)| (label(frame, name), shown(Kind::Text, value)))).collect()
 }
@@ -113,7 +112,12 @@ const LABELS: &[(&[&str], &str)] = &[
     (&["zone", "timezone", "tz", "часовойпояс"], "field-zone"),
 ];
 
-/// What a field is called on a page: in the reader's language where its name is a usual one, else its name in words.
+/// What a field is called on a page: the label that was set for the reader's language; without one, [`label`].
+fn label_of(frame: Frame, field: &Field) -> String {
+    field.labels.get(frame.lang.as_str()).cloned().unwrap_or_else(|| label(frame, &field.name))
+}
+
+/// What a field without a label is called: in the reader's language where its name is a usual one, else its name in words.
 fn label(frame: Frame, name: &str) -> String {
     let plain: String = name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
     if let Some((_, key)) = LABELS.iter().find(|(names, _)| names.contains(&plain.as_str())) {

@@ -1,4 +1,4 @@
-//! Imports that are killed, run concurrently, meet an erasure, or whose list is closed.
+//! Imports that are killed, run concurrently, meet an erasure, or whose list is closed or field removed.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use sendoff::audience::import::{self, ImportProgress, Phase, Request};
 use sendoff::audience::{consent, list, workspace};
 use sendoff::infra::i18n::Lang;
 use sendoff::privacy::erasure::Erased;
+use sendoff::usecase::field_change::{self, Confirmation};
 use tokio::sync::Notify;
 
 use super::fixture::{count, counts, file, find, import, import_into, key, people, request, set_up};
@@ -92,6 +93,39 @@ both!(an_import_stops_when_its_list_is_closed, |fixture| {
     assert_eq!(key(outcome), "list-closed");
     let joined = count(fixture, "select count(*) from subscription").await;
     assert!(joined == 8_000 || fixture.installation.db.is_shared() && joined == 16_000, "{joined} joined");
+});
+
+both!(an_import_stops_when_a_field_is_removed, |fixture| {
+    set_up(fixture, fixture.workspace.id).await;
+    let (installation, actor) = (fixture.installation.clone(), fixture.actor);
+    let runtime = tokio::runtime::Handle::current();
+    let mut removed = false;
+    let mut watch = move |progress: ImportProgress| {
+        if progress.phase == Phase::Merging && !removed {
+            removed = true;
+            tokio::task::block_in_place(|| {
+                runtime.block_on(async {
+                    // On PostgreSQL another slice adds people meanwhile, and their number is asked for again.
+                    for _ in 0..10 {
+                        let people = field_change::usage(&installation, &actor, "имя").await.expect("used").people;
+                        let confirmed = Confirmation { people: Some(people), used: false };
+                        match field_change::remove(&installation, &actor, "имя", confirmed, |_, _| {}).await {
+                            Err(error) => assert_eq!(error.message().key, "field-remove-other-number"),
+                            Ok(_) => return,
+                        }
+                    }
+                    panic!("not removed");
+                });
+            });
+        }
+    };
+
+    let request = request(many_people(fixture, 40_000));
+    let outcome = import::run(&fixture.installation, fixture.workspace.id, &request, Lang::EN, &mut watch).await;
+
+    assert_eq!(key(outcome), "import-field-gone");
+    let holders = "select count(*) from contact where json(fields) ->> 'имя' is not null";
+    assert_eq!(count(fixture, holders).await, 0);
 });
 
 both!(concurrent_imports_equal_consecutive_ones, |fixture| {

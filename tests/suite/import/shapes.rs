@@ -1,7 +1,7 @@
 //! Shapes of files that Excel, pandas, Google and other programs write: what is read of each, and what is asked.
 
-use sendoff::audience::cell_format::{DateOrder, NumberStyle};
-use sendoff::audience::import::{Reading, Request};
+use sendoff::audience::cell_format::{DateOrder, DateReading, NumberStyle};
+use sendoff::audience::import::{Delimiter, Reading, Request};
 use sendoff::infra::i18n::Lang;
 use serde_json::{Value, json};
 
@@ -122,7 +122,10 @@ both!(dates_and_numbers_are_read_by_column, |fixture| {
     let dates = request(file(fixture, "dates.csv", "email,клиент_с\na@x.test,07/04/1985\n"));
     let message = import(fixture, &dates).await.expect_err("asked").message();
     assert_eq!((message.key, message.text("values")), ("import-dates-unclear", "07/04/1985"));
-    let reading = Reading { dates: Some(DateOrder::MonthFirst), ..Reading::default() };
+    let reading = Reading {
+        dates: DateReading { order: Some(DateOrder::MonthFirst), ..DateReading::default() },
+        ..Reading::default()
+    };
     import(fixture, &Request { reading, ..dates }).await.expect("imported");
     let numbers = request(file(fixture, "numbers.csv", "email,возраст\na@x.test,\"1,200\"\nb@x.test,\"12,345\"\n"));
     let message = import(fixture, &numbers).await.expect_err("asked").message();
@@ -130,6 +133,45 @@ both!(dates_and_numbers_are_read_by_column, |fixture| {
     let reading = Reading { numbers: Some(NumberStyle::Comma), ..Reading::default() };
     import(fixture, &Request { reading, ..numbers }).await.expect("imported");
     assert_eq!(values(fixture, "a@x.test").await, json!({"возраст": 1.2, "клиент_с": "1985-07-04"}));
+});
+
+both!(dates_of_months_by_name_short_years_and_day_numbers_are_read_or_asked_about, |fixture| {
+    set_up(fixture, fixture.workspace.id).await;
+    let named = "email,клиент_с\na@x.test,5 мая 1990\nb@x.test,\"May 5, 1990\"\nc@x.test,5 мая\n";
+    let outcome = import(fixture, &request(file(fixture, "named.csv", named))).await.expect("imported");
+    assert_eq!((counts(&outcome), outcome.left_out_total()), ([3, 0, 0, 0, 0, 0], 1));
+    for address in ["a@x.test", "b@x.test"] {
+        assert_eq!(values(fixture, address).await, json!({"клиент_с": "1990-05-05"}));
+    }
+
+    let short = request(file(fixture, "short.csv", "email,клиент_с\nd@x.test,05-May-90\ne@x.test,31/12/04\n"));
+    let message = import(fixture, &short).await.expect_err("asked").message();
+    assert_eq!((message.key, message.text("values")), ("import-years-unclear", "05-May-90; 31/12/04"));
+    let said = Lang::EN.translate(&message);
+    assert!(said.contains("--years 1927 if they lie in 1927–2026") && said.contains("--years 1976 if"), "{said}");
+    let dates = DateReading { years: Some(1927), ..DateReading::default() };
+    import(fixture, &Request { reading: Reading { dates, ..Reading::default() }, ..short }).await.expect("imported");
+    assert_eq!(values(fixture, "d@x.test").await, json!({"клиент_с": "1990-05-05"}));
+    assert_eq!(values(fixture, "e@x.test").await, json!({"клиент_с": "2004-12-31"}));
+
+    let numbers = request(file(fixture, "excel.csv", "email,клиент_с\nf@x.test,45000\ng@x.test,32874\n"));
+    let message = import(fixture, &numbers).await.expect_err("asked").message();
+    assert_eq!((message.key, message.text("first")), ("import-dates-numbers", "--dates excel"));
+    let dates = DateReading { day_numbers: true, ..DateReading::default() };
+    import(fixture, &Request { reading: Reading { dates, ..Reading::default() }, ..numbers }).await.expect("imported");
+    assert_eq!(values(fixture, "f@x.test").await, json!({"клиент_с": "2023-03-15"}));
+});
+
+both!(a_delimiter_that_is_named_is_used, |fixture| {
+    set_up(fixture, fixture.workspace.id).await;
+    let text = "email;имя,с запятой;x\na@x.test;Анна,Мария;1\n";
+    let semicolon = Reading { delimiter: Some(Delimiter::Semicolon), ..Reading::default() };
+    let pairs = map(&[("имя,с запятой", "имя"), ("x", "-")]);
+    let path = file(fixture, "named.csv", text);
+    import(fixture, &Request { reading: semicolon, map: pairs, ..request(path.clone()) }).await.expect("imported");
+    assert_eq!(values(fixture, "a@x.test").await, json!({"имя": "Анна,Мария"}));
+    let comma = Reading { delimiter: Some(Delimiter::Comma), ..Reading::default() };
+    assert!(import(fixture, &Request { reading: comma, ..request(path) }).await.is_err());
 });
 
 both!(a_rejects_file_that_is_mended_is_imported, |fixture| {
