@@ -76,7 +76,7 @@ once() {
   keep "$name, peak MB" "$(awk '{ print $4 / 1024 }' "$WORK/once.time")"
 }
 # looked URL: seconds until the whole page has arrived.
-looked() { curl -s -o /dev/null -w '%{time_total}' "$1"; }
+looked() { curl -s -m 60 -o /dev/null -w '%{time_total}' "$1"; }
 
 scale_size() {
   SIZE=$1
@@ -119,17 +119,33 @@ scale_restart() {
   ours campaign start bench >"$WORK/log" 2>&1
   WEB=$(free_port)
   serve_again
-  until [ "$(sink_command XCOUNT | cut -d' ' -f2)" -gt 20000 ]; do sleep 0.1; done
+  await 120 "20,000 messages from the process that is to be killed" sends_some || return 1
   kill -9 "$SERVING"; wait "$SERVING" 2>/dev/null || true
   local began; began=$(date +%s.%N)
   serve_again
-  until [ "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$WEB/healthz")" = 200 ]; do sleep 0.02; done
+  await 60 "a healthy answer after the kill" is_healthy || return 1
   keep "restart after a kill, s" "$(calc "$(date +%s.%N) - $began")"
   kill -9 "$SERVING"; wait "$SERVING" 2>/dev/null || true
 }
 serve_again() {
   "$SENDOFF" --data "$INSTALLATION" serve --listen "127.0.0.1:$WEB" --desk "127.0.0.1:$(free_port)" >"$WORK/serve.log" 2>&1 &
   SERVING=$!; SERVERS+=("$SERVING")
+}
+
+sends_some() { [ "$(sink_command XCOUNT | cut -d' ' -f2)" -gt $((SIZE < 40000 ? SIZE / 2 : 20000)) ]; }
+is_healthy() { [ "$(curl -s -m 5 -o /dev/null -w '%{http_code}' "http://127.0.0.1:$WEB/healthz")" = 200 ]; }
+# await SECONDS WHAT COMMAND…: repeats the command until it succeeds; says what is missing and how the log of `serve` ends when
+# it does not.
+await() {
+  local limit=$1 what=$2 deadline; deadline=$(($(date +%s) + $1)); shift 2
+  until "$@"; do
+    if [ "$(date +%s)" -ge "$deadline" ]; then
+      say "waited $limit s in vain for $what ($SIZE people); the log of serve ends with:"
+      tail -5 "$WORK/serve.log" >&2
+      return 1
+    fi
+    sleep 0.02
+  done
 }
 
 # The limits at a million people; at another size the figure is given without one.
