@@ -1,9 +1,9 @@
-//! Freezes the audience of a campaign: one statement inserts its delivery rows.
+//! Freezes the audience of a campaign: inserts its delivery rows, some thousands in a statement, all in one transaction.
 
 use super::counts::{self, PLANNED};
 use crate::campaign::model::delivery_range;
 use crate::infra::clock::Millis;
-use crate::infra::db::{Conn, Query, Sql};
+use crate::infra::db::{Cells, Conn, Query, Sql};
 use crate::infra::error::Result;
 use crate::infra::id::{Id, STEP};
 
@@ -27,37 +27,64 @@ pub struct NewDeliveries {
     pub due_at: Sql,
 }
 
+/// Deliveries per statement. SQLite keeps the pages that a statement changes in memory until it ends, to undo it alone, and an
+/// index of deliveries has those of all earlier campaigns on each page.
+const SLICE: i64 = 5_000;
+
 /// Inserts one delivery for every member of the audience. Returns their number.
 pub async fn freeze(conn: &mut Conn, new: NewDeliveries) -> Result<u64> {
     let (campaign, first) = (new.campaign, new.first);
-    // The subselect computes the domain once per row. It numbers rows by the key of the subscription, the order of its
+    let (mut count, mut after) = (0, Id::MIN);
+    loop {
+        let inserted = insert_slice(conn, &new, count, after).await?;
+        count += inserted;
+        if inserted < SLICE {
+            break;
+        }
+        after = contact_of(conn, first + (count - 1) * STEP).await?;
+    }
+    delivery_range::set(conn, campaign, first, first + (count - 1) * STEP).await?;
+    counts::add(conn, campaign, first, PLANNED, count).await?;
+    Ok(count.unsigned_abs())
+}
+
+/// Inserts the deliveries of the next members behind the contact `after`, the first of them in this place.
+async fn insert_slice(conn: &mut Conn, new: &NewDeliveries, place: i64, after: Id) -> Result<i64> {
+    // The inner subselect computes the domain once per row. It is ordered by the key of the subscription, the order of its
     // index; by that of the contact, the database would first sort the whole audience in memory.
-    let planned = Query::new(
+    let inserted = Query::new(
         "insert{or_rollback} into delivery
                 (id, workspace_id, campaign_id, contact_id, lane, state, attempts, due_at, changed_at)
          select cast(:first as bigint) + member.place * {step}, cast(:workspace as bigint), cast(:campaign as bigint),
                 member.contact_id, {lane}, 'pending', 0, member.due_at, cast(:now as bigint)
-           from (select c.id as contact_id,
-                        row_number() over (order by s.contact_id) - 1 as place,
-                        {domain} as domain,
-                        {due_at} as due_at
-                   from subscription s
-                   join contact c on c.id = s.contact_id
-                  where {is_member}) member",
+           from (select page.contact_id, page.domain, page.due_at,
+                        row_number() over (order by page.contact_id) - 1 as place
+                   from (select s.contact_id, {domain} as domain, {due_at} as due_at
+                           from subscription s
+                           join contact c on c.id = s.contact_id
+                          where s.contact_id > :after
+                            and {is_member}
+                          order by s.contact_id
+                          limit :slice) page) member",
     )
-    .bind("first", first)
+    .bind("first", new.first + place * STEP)
     .fragment("step", STEP.to_string())
     .bind("workspace", new.workspace)
-    .bind("campaign", campaign)
-    .fragment("lane", new.lane)
+    .bind("campaign", new.campaign)
+    .fragment("lane", new.lane.clone())
     .bind("now", new.now)
-    .fragment("domain", new.domain)
-    .fragment("due_at", new.due_at)
-    .fragment("is_member", new.is_member)
-    .execute(&mut *conn)
+    .fragment("domain", new.domain.clone())
+    .fragment("due_at", new.due_at.clone())
+    .bind("after", after)
+    .fragment("is_member", new.is_member.clone())
+    .bind("slice", SLICE)
+    .execute(conn)
     .await?;
-    let count = i64::try_from(planned).unwrap_or(i64::MAX);
-    delivery_range::set(conn, campaign, first, first + (count - 1) * STEP).await?;
-    counts::add(conn, campaign, first, PLANNED, count).await?;
-    Ok(planned)
+    Ok(i64::try_from(inserted).unwrap_or(i64::MAX))
+}
+
+async fn contact_of(conn: &mut Conn, delivery: Id) -> Result<Id> {
+    let row =
+        Query::new("select contact_id from delivery where id = :id").bind("id", delivery).fetch_optional(conn).await?;
+    row.map_or(Ok(Id::MAX), |row| row.cell(0))
 }
