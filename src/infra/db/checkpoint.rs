@@ -9,12 +9,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use sqlx::{AnyPool, Connection, Row};
+use sqlx::{AnyPool, Connection};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::spawn_blocking;
 
 use crate::infra::db::pages::{WalState, WrittenPages};
-use crate::infra::db::{Conn, Db, is_unsynced};
+use crate::infra::db::{Cells, Conn, Db, is_unsynced};
 use crate::infra::error::{Error, Result};
 use crate::infra::fsync;
 
@@ -50,7 +50,7 @@ impl Checkpointer {
     /// Counts a commit and starts a checkpoint when it is due; waits for it when the WAL has grown long.
     pub(super) async fn end_commit(&self, turn: OwnedMutexGuard<()>) {
         let Some(pages) = &self.pages else { return };
-        let length = pages.wal_length();
+        let length = pages.used_wal_length();
         if length < WAL_LENGTH.max(self.kept.load(Ordering::Relaxed) + WAL_GROWTH) {
             drop(turn);
             return self.count_commit();
@@ -175,7 +175,7 @@ async fn passive_checkpoint(conn: &mut Conn) -> Result<bool> {
         rows => {
             let rows = rows?;
             let Some(row) = rows.last() else { return Ok(true) };
-            let (busy, log, copied): (i32, i32, i32) = (row.get(0), row.get(1), row.get(2));
+            let (busy, log, copied): (i32, i32, i32) = (row.cell(0)?, row.cell(1)?, row.cell(2)?);
             Ok(busy == 0 && log == copied)
         }
     }

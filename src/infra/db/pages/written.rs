@@ -18,6 +18,8 @@ use crate::infra::{private_file, store_location};
 const MAGIC: &[u8] = b"sendoff pages 1\n";
 const WAL_HEADER: u64 = 32;
 const FRAME_HEADER: u64 = 24;
+/// Bytes of the index of the WAL up to and with the number of frames.
+const WAL_INDEX_HEADER: usize = 20;
 /// The first 31 bits of every WAL.
 const WAL_MAGIC: u32 = 0x377f_0682;
 
@@ -78,6 +80,24 @@ impl WrittenPages {
     /// The bytes of the WAL file, 0 without one.
     pub fn wal_length(&self) -> u64 {
         fs::metadata(self.beside("-wal")).map_or(0, |found| found.len())
+    }
+
+    /// The bytes of the WAL that are in use. A WAL that began again stays as long as it was, so the number of its frames is
+    /// read where SQLite keeps it (field `mxFrame` of the index of the WAL, `-shm`); the length of the file without one.
+    pub fn used_wal_length(&self) -> u64 {
+        let mut header = [0; WAL_INDEX_HEADER];
+        let length = self.wal_length();
+        let index = File::open(self.beside("-shm")).and_then(|mut index| read_whole(&mut index, &mut header));
+        if !index.unwrap_or(false) {
+            return length;
+        }
+        // In the byte order of this machine. A page of 65,536 bytes is stored as 1.
+        let page = match u16::from_ne_bytes([header[14], header[15]]) {
+            1 => 65_536,
+            page => u64::from(page),
+        };
+        let frames = u32::from_ne_bytes([header[16], header[17], header[18], header[19]]);
+        length.min(WAL_HEADER + u64::from(frames) * (FRAME_HEADER + page))
     }
 
     /// The two random numbers with which the WAL began; `None` while it is empty.
