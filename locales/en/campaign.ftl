@@ -55,6 +55,7 @@ campaign-past = { $time } is in the past. Choose a later time, or start at once:
 campaign-no-time = The file has no start time. Add --at "2026-12-01 10:00", or at = "…" in the file.
 skipped-address = the address is not valid
 skipped-panic = the message could not be made because of a bug in Sendoff
+skipped-row = the row of the delivery or of the contact holds a value that cannot be read
 skipped-fields = the field values cannot be read
 skipped-missing = a value that the message needs is missing
 skipped-limit = the message takes too many steps to render, or becomes too long

@@ -15,6 +15,7 @@ database-missing = The database server has no such database. Create it there fir
 database-disk = The disk of the database cannot be written to: it is full, disconnected or damaged. Check it and repeat; everything confirmed so far is safe.
 database-refused = The database refused the request; nothing was changed. The log on standard error says why (--log-level debug). Mend the cause and repeat.
 database-value = The database refused a value, or holds one that cannot be read; nothing was changed. See the log.
+value-unreadable = The database holds a value in column { $column } that cannot be read: it is missing or of another type. Nothing was changed; the log names the row where it is known.
 ids-used-up = No row numbers are left: the database has refused new ones for some time. Repeat this when it can be written again.
 database-newer = This database was written by a newer Sendoff. Install that version or a later one; nothing was changed.
 database-altered = Migration { $version } of this database differs from the one in this program. Use the program that created the database.

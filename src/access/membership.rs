@@ -1,11 +1,10 @@
 //! Table `membership`: what a user is in a workspace, and until when.
 
-use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::Role;
 use crate::infra::clock::Millis;
-use crate::infra::db::{Conn, Query};
+use crate::infra::db::{Cells, Conn, Query, read_each};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 
@@ -55,7 +54,7 @@ pub async fn of_user(conn: &mut Conn, user: Id) -> Result<Vec<MembershipRow>> {
           where user_id = :user
           order by workspace_id",
     );
-    Ok(query.bind("user", user).fetch_all(conn).await?.iter().filter_map(read).collect())
+    Ok(read_each("membership", &query.bind("user", user).fetch_all(conn).await?, read))
 }
 
 /// The memberships in a workspace.
@@ -66,7 +65,7 @@ pub async fn of_workspace(conn: &mut Conn, workspace: Id) -> Result<Vec<Membersh
           where workspace_id = :workspace
           order by user_id",
     );
-    Ok(query.bind("workspace", workspace).fetch_all(conn).await?.iter().filter_map(read).collect())
+    Ok(read_each("membership", &query.bind("workspace", workspace).fetch_all(conn).await?, read))
 }
 
 /// Ends a user's membership in a workspace. Returns false when there was none.
@@ -81,7 +80,7 @@ pub async fn forget(conn: &mut Conn, user: Id) -> Result<()> {
 }
 
 /// A row; a role of a later version gives nothing.
-fn read(row: &AnyRow) -> Option<MembershipRow> {
-    let role = Role::parse_member(row.get(2)).ok()?;
-    Some(MembershipRow { user: row.get(0), workspace: row.get(1), role, granted_until: row.get(3) })
+fn read(row: &AnyRow) -> Result<MembershipRow> {
+    let role = Role::parse_member(row.cell(2)?)?;
+    Ok(MembershipRow { user: row.cell(0)?, workspace: row.cell(1)?, role, granted_until: row.cell(3)? })
 }

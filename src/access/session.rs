@@ -1,12 +1,11 @@
 //! Table `session`: browsers that are signed in. A session ends some time after its last use, and at the latest when its
 //! whole term is over.
 
-use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::SecretToken;
 use crate::infra::clock::{DAY, Millis};
-use crate::infra::db::{Conn, Query};
+use crate::infra::db::{Cells, Conn, Query, read_each};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 
@@ -58,7 +57,7 @@ pub async fn find(conn: &mut Conn, token: &SecretToken, now: Millis) -> Result<O
           where digest = :digest and expires_at > :now",
     );
     let row = query.bind("digest", token.digest()).bind("now", now).fetch_optional(conn).await?;
-    Ok(row.as_ref().map(read))
+    row.as_ref().map(read).transpose()
 }
 
 /// Records the use of a session, which extends it.
@@ -76,7 +75,7 @@ pub async fn of_user(conn: &mut Conn, user: Id, now: Millis) -> Result<Vec<Sessi
           where user_id = :user and expires_at > :now
           order by last_used_at desc, id desc",
     );
-    Ok(query.bind("user", user).bind("now", now).fetch_all(conn).await?.iter().map(read).collect())
+    Ok(read_each("session", &query.bind("user", user).bind("now", now).fetch_all(conn).await?, read))
 }
 
 /// Ends the session of a token.
@@ -104,14 +103,14 @@ pub async fn remove_expired(conn: &mut Conn, now: Millis) -> Result<()> {
     Query::new("delete from session where expires_at <= :now").bind("now", now).execute(conn).await.map(drop)
 }
 
-fn read(row: &AnyRow) -> Session {
-    Session {
-        id: row.get(0),
-        user: row.get(1),
-        created_at: row.get(2),
-        last_used_at: row.get(3),
-        user_agent: row.get(4),
-    }
+fn read(row: &AnyRow) -> Result<Session> {
+    Ok(Session {
+        id: row.cell(0)?,
+        user: row.cell(1)?,
+        created_at: row.cell(2)?,
+        last_used_at: row.cell(3)?,
+        user_agent: row.cell(4)?,
+    })
 }
 
 /// Browser and system of a `User-Agent` header, by which a person recognises their own sessions; versions and the rest are

@@ -1,11 +1,9 @@
 //! Table `setup_link`: links that work once and for a while: to make the first administrator, to choose a password, to sign
 //! in to a demo.
 
-use sqlx::Row;
-
 use super::SecretToken;
 use crate::infra::clock::{DAY, Millis};
-use crate::infra::db::{Conn, Query};
+use crate::infra::db::{Cells, Conn, Query};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 
@@ -57,7 +55,7 @@ pub async fn find(conn: &mut Conn, purpose: LinkPurpose, token: &SecretToken, no
           where digest = :digest and purpose = :purpose and expires_at > :now",
     );
     let query = query.bind("digest", token.digest()).bind("purpose", purpose.as_str()).bind("now", now);
-    Ok(query.fetch_optional(conn).await?.map(|row| row.get(0)))
+    query.fetch_optional(conn).await?.map(|row| row.cell(0)).transpose()
 }
 
 /// [`find`], and uses the link up.
@@ -68,7 +66,7 @@ pub async fn spend(conn: &mut Conn, purpose: LinkPurpose, token: &SecretToken, n
          returning coalesce(user_id, 0)",
     );
     let query = query.bind("digest", token.digest()).bind("purpose", purpose.as_str()).bind("now", now);
-    Ok(query.fetch_optional(conn).await?.map(|row| row.get(0)))
+    query.fetch_optional(conn).await?.map(|row| row.cell(0)).transpose()
 }
 
 /// Deletes all links for setup.

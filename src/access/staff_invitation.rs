@@ -1,12 +1,11 @@
 //! Table `staff_invitation`: links by which a person joins a workspace. A link belongs to one address and works once.
 
-use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::{Role, SecretToken};
 use crate::audience::address::Address;
 use crate::infra::clock::{DAY, Millis};
-use crate::infra::db::{Conn, Query};
+use crate::infra::db::{Cells, Conn, Query};
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 
@@ -123,13 +122,13 @@ pub async fn remove_expired(conn: &mut Conn, now: Millis) -> Result<u64> {
 }
 
 fn read(row: &AnyRow) -> Result<StaffInvitation> {
-    let role = Role::parse_member(row.get(3)).map_err(|_| Message::new("user-damaged").internal())?;
+    let role = Role::parse_member(row.cell(3)?).map_err(|_| Message::new("user-damaged").internal())?;
     Ok(StaffInvitation {
-        id: row.get(0),
-        workspace: row.get(1),
-        email: Address::parse_stored(row.get(2)),
+        id: row.cell(0)?,
+        workspace: row.cell(1)?,
+        email: Address::parse_stored(row.cell(2)?),
         role,
-        granted_until: row.get(4),
-        expires_at: row.get(5),
+        granted_until: row.cell(4)?,
+        expires_at: row.cell(5)?,
     })
 }

@@ -1,12 +1,11 @@
 //! Table `staff_user`: the people of the staff. An address belongs to one user, however it is spelled.
 
-use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::totp::TotpSecret;
 use crate::audience::address::{Address, is_hidden};
 use crate::infra::clock::Millis;
-use crate::infra::db::{Conn, Query, is_unique_violation};
+use crate::infra::db::{Cells, Conn, Query, is_unique_violation};
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::i18n::Lang;
 use crate::infra::id::Id;
@@ -132,7 +131,7 @@ pub async fn insert(conn: &mut Conn, new: &NewUser<'_>, now: Millis) -> Result<(
 /// The key of the user with this address.
 pub async fn find_id(conn: &mut Conn, email: &Address) -> Result<Option<Id>> {
     let query = Query::new("select id from staff_user where canonical = :canonical");
-    Ok(query.bind("canonical", email.canonical()).fetch_optional(conn).await?.map(|row| row.get(0)))
+    query.bind("canonical", email.canonical()).fetch_optional(conn).await?.map(|row| row.cell(0)).transpose()
 }
 
 /// The user with this address in canonical form.
@@ -166,7 +165,7 @@ pub async fn all(installation: &Installation, conn: &mut Conn) -> Result<Vec<Use
 /// How many administrators there are who have chosen a password.
 pub async fn count_administrators(conn: &mut Conn) -> Result<i64> {
     let query = Query::new("select count(*) from staff_user where administrator = 1 and password <> ''");
-    Ok(query.fetch_optional(conn).await?.map_or(0, |row| row.get(0)))
+    query.fetch_optional(conn).await?.map_or(Ok(0), |row| row.cell(0))
 }
 
 /// Changes name and language.
@@ -247,24 +246,24 @@ pub async fn delete(conn: &mut Conn, id: Id) -> Result<()> {
 
 fn read(installation: &Installation, row: &AnyRow) -> Result<User> {
     let damaged = || Message::new("user-damaged").internal();
-    let sealed: Option<Vec<u8>> = row.get(6);
+    let sealed: Option<Vec<u8>> = row.cell(6)?;
     let second_factor = match sealed {
         None => None,
         Some(sealed) => Some(SecondFactor {
             secret: installation.keys.open(&sealed).and_then(|hex| TotpSecret::from_hex(&hex)).ok_or_else(damaged)?,
-            step: row.get(7),
-            recovery_codes: serde_json::from_str(row.get(8)).map_err(|_| damaged())?,
+            step: row.cell(7)?,
+            recovery_codes: serde_json::from_str(row.cell(8)?).map_err(|_| damaged())?,
         }),
     };
     Ok(User {
-        id: row.get(0),
-        email: Address::parse_stored(row.get(1)),
-        name: row.get(2),
-        password: row.get(3),
-        administrator: row.get::<i64, _>(4) != 0,
-        lang: row.get::<Option<String>, _>(5).and_then(|tag| tag.parse().ok()),
+        id: row.cell(0)?,
+        email: Address::parse_stored(row.cell(1)?),
+        name: row.cell(2)?,
+        password: row.cell(3)?,
+        administrator: row.cell::<i64>(4)? != 0,
+        lang: row.cell::<Option<String>>(5)?.and_then(|tag| tag.parse().ok()),
         second_factor,
-        created_at: row.get(9),
-        last_seen_at: row.get(10),
+        created_at: row.cell(9)?,
+        last_seen_at: row.cell(10)?,
     })
 }

@@ -6,14 +6,13 @@
 
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use sqlx::Row;
 
 use super::contact::NewContactIds;
 use crate::infra::clock::Millis;
 use crate::infra::db::json_rows::{AnyInteger, delete_returning, whole};
 use crate::infra::db::pg_copy::{CopyRows, CopyTransaction};
 use crate::infra::db::value::Value::{Bytes, Integer, Text};
-use crate::infra::db::{Conn, Query, has_row_locks};
+use crate::infra::db::{Cells, Conn, Query, has_row_locks};
 use crate::infra::error::Result;
 use crate::infra::id::{Id, Ids, STEP};
 
@@ -97,7 +96,7 @@ pub async fn find_evidence(conn: &mut Conn, workspace: Id, evidence: &Evidence) 
           where workspace_id = :workspace and digest = :digest{for_share}",
     );
     let row = query.bind("workspace", workspace).bind("digest", digest(evidence)).fetch_optional(conn).await?;
-    Ok(row.map(|row| row.get(0)))
+    row.map(|row| row.cell(0)).transpose()
 }
 
 /// Writes a receipt for each contact; a receipt that exists is left as it is.
@@ -201,14 +200,14 @@ pub async fn of_contact(conn: &mut Conn, contact: Id) -> Result<Vec<Receipt>> {
     rows.iter()
         .map(|row| {
             let evidence = Evidence {
-                basis: row.get::<String, _>(2).parse()?,
-                channel: row.get(3),
-                source: row.get(4),
-                wording: row.get(5),
-                proof: row.get(6),
-                given_at: row.get(7),
+                basis: row.cell::<String>(2)?.parse()?,
+                channel: row.cell(3)?,
+                source: row.cell(4)?,
+                wording: row.cell(5)?,
+                proof: row.cell(6)?,
+                given_at: row.cell(7)?,
             };
-            Ok(Receipt { list: row.get(0), purpose: row.get(1), evidence, recorded_at: row.get(8) })
+            Ok(Receipt { list: row.cell(0)?, purpose: row.cell(1)?, evidence, recorded_at: row.cell(8)? })
         })
         .collect()
 }
@@ -245,7 +244,7 @@ async fn lock_unreferenced(conn: &mut Conn, ids: Vec<Id>) -> Result<Vec<Id>> {
           where id in :ids and {unreferenced}{for_update_skip_locked}",
     );
     let rows = query.bind_ids("ids", &ids).fragment("unreferenced", UNREFERENCED).fetch_all(conn).await?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
+    rows.iter().map(|row| row.cell(0)).collect()
 }
 
 /// SHA-256 over all parts, each with its length before it.

@@ -4,14 +4,13 @@
 //! databases compare them alike. Segments read further, derived columns (`derived_columns`).
 
 use serde_json::{Map, Value, json};
-use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::address::Address;
 use super::indexed_field;
 use crate::infra::clock::Millis;
 use crate::infra::db::json_rows::{column, whole};
-use crate::infra::db::{Conn, Query};
+use crate::infra::db::{Cells, Conn, Query};
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 
@@ -60,16 +59,16 @@ pub struct NewContact {
 /// Reads a contact from columns `id, address, fields, created_at, updated_at`. An address that only an earlier version
 /// accepted is no error: one such row must not stop an import or a page.
 pub fn read(row: &AnyRow) -> Result<Contact> {
-    let id = row.get(0);
+    let id = row.cell(0)?;
     let broken = |column: &str| {
         Message::new("row-broken").with("table", "contact").with("column", column).with("id", id).internal()
     };
     Ok(Contact {
         id,
-        address: Address::parse_stored(row.get(1)),
-        values: serde_json::from_str(row.get(2)).map_err(|_| broken("fields"))?,
-        created_at: row.get(3),
-        updated_at: row.get(4),
+        address: Address::parse_stored(row.cell(1)?),
+        values: serde_json::from_str(row.cell(2)?).map_err(|_| broken("fields"))?,
+        created_at: row.cell(3)?,
+        updated_at: row.cell(4)?,
     })
 }
 
@@ -138,7 +137,7 @@ pub async fn search(conn: &mut Conn, workspace: Id, text: &str, limit: i64) -> R
 pub async fn count(conn: &mut Conn, workspace: Id) -> Result<i64> {
     let query = Query::new("select count(*) from contact where workspace_id = :workspace");
     let row = query.bind("workspace", workspace).fetch_optional(conn).await?;
-    Ok(row.map_or(0, |row| row.get(0)))
+    row.map_or(Ok(0), |row| row.cell(0))
 }
 
 /// Finds contacts by the canonical forms of their addresses; in no particular order.

@@ -5,11 +5,11 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use sqlx::Row;
+use sqlx::any::AnyRow;
 
 use crate::infra::clock::{DAY, Millis};
 use crate::infra::db::json_rows::{column, whole};
-use crate::infra::db::{Conn, Query};
+use crate::infra::db::{Cells, Conn, Query, read_each};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 
@@ -89,9 +89,9 @@ pub async fn list(conn: &mut Conn, workspace: Id) -> Result<DailyCounts> {
             .bind("workspace", workspace)
             .fetch_all(conn)
             .await?;
-    let read = |row: &sqlx::any::AnyRow| {
-        let kind = row.get::<String, _>(3).parse().ok()?;
-        Some((DailyKey { workspace, list: row.get(0), campaign: row.get(1), day: row.get(2), kind }, row.get(4)))
+    let read = |row: &AnyRow| {
+        let kind = row.cell::<String>(3)?.parse()?;
+        Ok((DailyKey { workspace, list: row.cell(0)?, campaign: row.cell(1)?, day: row.cell(2)?, kind }, row.cell(4)?))
     };
-    Ok(rows.iter().filter_map(read).collect())
+    Ok(read_each("daily_count", &rows, read).into_iter().collect())
 }

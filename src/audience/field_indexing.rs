@@ -3,14 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use sqlx::Row;
 use tokio::time::Instant;
 
 use super::contact;
 use super::field::{self, Field, Kind};
 use super::indexed_field::{IndexedField, NUMBER_COLUMNS, State, TEXT_COLUMNS, all, list_in_state};
 use crate::infra::clock::Millis;
-use crate::infra::db::{Conn, Query, Tx, has_row_locks};
+use crate::infra::db::{Cells, Conn, Query, Tx, has_row_locks};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
@@ -125,7 +124,7 @@ pub async fn work_off(installation: &Installation, limit: Duration) -> Result<bo
     let workspaces = unfinished.fetch_all(&mut *installation.db.read().await?).await?;
     let deadline = Instant::now() + limit;
     for row in &workspaces {
-        let workspace = row.get(0);
+        let workspace = row.cell(0)?;
         run(installation, workspace, State::Clearing, Some(deadline), &mut |_| {}).await?;
         create_indexes(installation, workspace).await?;
         run(installation, workspace, State::Filling, Some(deadline), &mut |_| {}).await?;

@@ -6,12 +6,11 @@
 //! contacts, which an erasure locks first; so another one changes the subscriptions ([`apply`]).
 
 use serde_json::json;
-use sqlx::Row;
 
 use super::{contact, subscription};
 use crate::infra::clock::Millis;
 use crate::infra::db::json_rows::{column, whole};
-use crate::infra::db::{Conn, Db, Query};
+use crate::infra::db::{Cells, Conn, Db, Query};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 
@@ -72,7 +71,7 @@ async fn list_new(conn: &mut Conn) -> Result<Vec<Id>> {
         .bind("slice", SLICE)
         .fetch_all(conn)
         .await?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
+    rows.iter().map(|row| row.cell(0)).collect()
 }
 
 /// Status and time of the bounce for which a contact is suppressed.
@@ -81,7 +80,7 @@ pub async fn of_contact(conn: &mut Conn, contact: Id) -> Result<Option<(String, 
         .bind("contact", contact)
         .fetch_optional(conn)
         .await?;
-    Ok(row.map(|row| (row.get(0), row.get(1))))
+    row.map(|row| Ok((row.cell(0)?, row.cell(1)?))).transpose()
 }
 
 /// Lifts the suppression of a contact. Returns false when it was not suppressed.

@@ -10,10 +10,8 @@
 //! Writers of contacts fill the columns in every state but `clearing`. So a reader that found an indexed
 //! field ready may use its column for an hour.
 
-use sqlx::Row;
-
 use crate::infra::clock::Millis;
-use crate::infra::db::{Conn, Query, has_row_locks};
+use crate::infra::db::{Cells, Conn, Query, has_row_locks};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 
@@ -79,11 +77,11 @@ pub async fn all(conn: &mut Conn, workspace: Id) -> Result<Vec<IndexedField>> {
     );
     let mut found = Vec::new();
     for row in query.bind("workspace", workspace).fetch_all(conn).await? {
-        let name: String = row.get(0);
+        let name: String = row.cell(0)?;
         if let Some(column) = TEXT_COLUMNS.iter().chain(&NUMBER_COLUMNS).copied().find(|column| *column == name) {
-            let (state, pinned) = (row.get::<String, _>(2).parse()?, row.get::<i32, _>(3) == 1);
-            let (changed_at, filled_to) = (row.get(4), row.get(5));
-            found.push(IndexedField { column, field: row.get(1), state, pinned, changed_at, filled_to });
+            let (state, pinned) = (row.cell::<String>(2)?.parse()?, row.cell::<i32>(3)? == 1);
+            let (changed_at, filled_to) = (row.cell(4)?, row.cell(5)?);
+            found.push(IndexedField { column, field: row.cell(1)?, state, pinned, changed_at, filled_to });
         }
     }
     Ok(found)

@@ -3,11 +3,10 @@
 //! Closing a list erases all its subscribers (`privacy::erasure`). The row stays as the name that past campaigns
 //! refer to.
 
-use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use crate::infra::clock::Millis;
-use crate::infra::db::{Conn, Query, is_unique_violation};
+use crate::infra::db::{Cells, Conn, Query, is_unique_violation, read_each};
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
@@ -26,8 +25,8 @@ pub struct List {
     pub closed: bool,
 }
 
-fn read(row: &AnyRow) -> List {
-    List { id: row.get(0), name: row.get(1), closed: row.get::<Option<i64>, _>(2).is_some() }
+fn read(row: &AnyRow) -> Result<List> {
+    Ok(List { id: row.cell(0)?, name: row.cell(1)?, closed: row.cell::<Option<i64>>(2)?.is_some() })
 }
 
 /// Adds a list; an open list of this name is returned as it is.
@@ -95,7 +94,7 @@ fn check_name(name: &str) -> Result<&str> {
 pub async fn find(conn: &mut Conn, workspace: Id, name: &str) -> Result<Option<List>> {
     let query = Query::new("select id, name, closed_at from list where workspace_id = :workspace and name = :name");
     let row = query.bind("workspace", workspace).bind("name", name).fetch_optional(conn).await?;
-    Ok(row.as_ref().map(read))
+    row.as_ref().map(read).transpose()
 }
 
 /// An open list by name; the error for an unknown name lists the known ones.
@@ -124,7 +123,7 @@ pub async fn need_open(conn: &mut Conn, workspace: Id, name: &str) -> Result<Lis
 /// Finds a list by key.
 pub async fn get(conn: &mut Conn, id: Id) -> Result<Option<List>> {
     let query = Query::new("select id, name, closed_at from list where id = :id");
-    Ok(query.bind("id", id).fetch_optional(conn).await?.as_ref().map(read))
+    query.bind("id", id).fetch_optional(conn).await?.as_ref().map(read).transpose()
 }
 
 /// All lists of a workspace, by name.
@@ -135,7 +134,7 @@ pub async fn all(conn: &mut Conn, workspace: Id) -> Result<Vec<List>> {
           where workspace_id = :workspace
           order by name{bytewise}",
     );
-    Ok(query.bind("workspace", workspace).fetch_all(conn).await?.iter().map(read).collect())
+    Ok(read_each("list", &query.bind("workspace", workspace).fetch_all(conn).await?, read))
 }
 
 /// Whether any workspace has a list, open or closed: then the installation is in use.

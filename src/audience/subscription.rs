@@ -2,7 +2,6 @@
 
 use serde::Deserialize;
 use serde_json::json;
-use sqlx::Row;
 
 use super::contact::{self, NewContactIds};
 use super::eligibility;
@@ -10,7 +9,7 @@ use crate::infra::clock::Millis;
 use crate::infra::db::json_rows::{AnyInteger, column, delete_returning, whole};
 use crate::infra::db::pg_copy::{CopyRows, CopyTransaction};
 use crate::infra::db::value::Value::{Integer, Text};
-use crate::infra::db::{Conn, Query};
+use crate::infra::db::{Cells, Conn, Query};
 use crate::infra::error::Result;
 use crate::infra::id::{Id, STEP};
 
@@ -170,8 +169,8 @@ pub async fn of_contact(conn: &mut Conn, contact: Id) -> Result<Vec<Subscription
     let rows = query.bind("contact", contact).fetch_all(conn).await?;
     rows.iter()
         .map(|row| {
-            let state: State = row.get::<String, _>(2).parse()?;
-            Ok(Subscription { list: row.get(0), list_name: row.get(1), state, joined_at: row.get(3) })
+            let state: State = row.cell::<String>(2)?.parse()?;
+            Ok(Subscription { list: row.cell(0)?, list_name: row.cell(1)?, state, joined_at: row.cell(3)? })
         })
         .collect()
 }
@@ -302,7 +301,7 @@ pub async fn count(conn: &mut Conn, list: Id) -> Result<Vec<(State, i64)>> {
           order by state",
     );
     let rows = query.bind("list", list).fetch_all(conn).await?;
-    rows.iter().map(|row| Ok((row.get::<String, _>(0).parse()?, row.get(1)))).collect()
+    rows.iter().map(|row| Ok((row.cell::<String>(0)?.parse()?, row.cell(1)?))).collect()
 }
 
 /// Number of contacts of a list, or `limit` where there are more.
@@ -312,7 +311,7 @@ pub async fn count_up_to(conn: &mut Conn, list: Id, limit: i64) -> Result<i64> {
            from (select 1 as one from subscription where list_id = :list limit :limit) some_rows",
     );
     let row = query.bind("list", list).bind("limit", limit).fetch_optional(conn).await?;
-    Ok(row.map_or(0, |row| row.get(0)))
+    row.map_or(Ok(0), |row| row.cell(0))
 }
 
 /// Up to `limit` contacts of a list, for working through it while it shrinks.
@@ -325,5 +324,5 @@ pub async fn list_contacts(conn: &mut Conn, list: Id, limit: i64) -> Result<Vec<
           limit :limit",
     );
     let rows = query.bind("list", list).bind("limit", limit).fetch_all(conn).await?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
+    rows.iter().map(|row| row.cell(0)).collect()
 }

@@ -6,12 +6,11 @@
 use std::collections::HashSet;
 use std::fmt::Write;
 
-use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::address::Address;
 use crate::infra::db::fixed_width::{bytes, number, words_after};
-use crate::infra::db::{Conn, Query, Sql};
+use crate::infra::db::{Cells, Conn, Query, Sql};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 use crate::infra::secret::Key;
@@ -108,7 +107,7 @@ pub async fn find_blocking(conn: &mut Conn, workspace: Id, list: Id, digests: &[
     );
     let query = query.bind("workspace", workspace).bind("every_list", EVERY_LIST).bind("list", list);
     let rows = query.fragment("digests", set).fetch_all(conn).await?;
-    Ok(rows.iter().filter_map(|row| row.get::<Vec<u8>, _>(0).try_into().ok()).collect())
+    Ok(rows.iter().filter_map(|row| row.cell::<Vec<u8>>(0).ok()?.try_into().ok()).collect())
 }
 
 /// The tombstones that keep an address off a list, as list, digest and day.
@@ -128,7 +127,8 @@ pub async fn of_address(
     );
     let query = query.bind("workspace", workspace).bind("every_list", EVERY_LIST).bind("list", list);
     let rows = query.fragment("digests", set).fetch_all(conn).await?;
-    let read = |row: &AnyRow| Some((row.get(0), row.get::<Vec<u8>, _>(1).try_into().ok()?, row.get(2)));
+    let read =
+        |row: &AnyRow| Some((row.cell(0).ok()?, row.cell::<Vec<u8>>(1).ok()?.try_into().ok()?, row.cell(2).ok()?));
     Ok(rows.iter().filter_map(read).collect())
 }
 
@@ -157,12 +157,12 @@ pub async fn count_since(conn: &mut Conn, day: i64) -> Result<i64> {
         .bind("day", day)
         .fetch_optional(conn)
         .await?;
-    Ok(row.map_or(0, |row| row.get(0)))
+    row.map_or(Ok(0), |row| row.cell(0))
 }
 
 /// Number of tombstones of a workspace.
 pub async fn count(conn: &mut Conn, workspace: Id) -> Result<i64> {
     let query = Query::new("select count(*) from tombstone where workspace_id = :workspace and reason <> 'lifted'");
     let row = query.bind("workspace", workspace).fetch_optional(conn).await?;
-    Ok(row.map_or(0, |row| row.get(0)))
+    row.map_or(Ok(0), |row| row.cell(0))
 }

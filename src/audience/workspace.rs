@@ -1,10 +1,8 @@
 //! Table `workspace`: one customer of the installation. Every other table carries its key; nothing is
 //! visible across workspaces.
 
-use sqlx::Row;
-
 use super::address::is_hidden;
-use crate::infra::db::{Conn, Query};
+use crate::infra::db::{Cells, Conn, Query};
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
@@ -28,7 +26,7 @@ pub struct Workspace {
 pub async fn find(conn: &mut Conn, name: &str) -> Result<Option<Workspace>> {
     let query = Query::new("select id from workspace where name = :name");
     let row = query.bind("name", name).fetch_optional(conn).await?;
-    Ok(row.map(|row| Workspace { id: row.get(0), name: name.to_owned() }))
+    row.map(|row| Ok(Workspace { id: row.cell(0)?, name: name.to_owned() })).transpose()
 }
 
 /// Adds the first workspace to an installation without any.
@@ -88,11 +86,11 @@ async fn insert(installation: &Installation, conn: &mut Conn, name: &str) -> Res
 /// All workspaces, by name.
 pub async fn all(conn: &mut Conn) -> Result<Vec<Workspace>> {
     let rows = Query::new("select id, name from workspace order by name{bytewise}").fetch_all(conn).await?;
-    Ok(rows.iter().map(|row| Workspace { id: row.get(0), name: row.get(1) }).collect())
+    rows.iter().map(|row| Ok(Workspace { id: row.cell(0)?, name: row.cell(1)? })).collect()
 }
 
 /// The name of a workspace; empty when the key is unknown.
 pub async fn name_of(conn: &mut Conn, id: Id) -> Result<String> {
     let row = Query::new("select name from workspace where id = :id").bind("id", id).fetch_optional(conn).await?;
-    Ok(row.map(|row| row.get(0)).unwrap_or_default())
+    row.map_or_else(|| Ok(Default::default()), |row| row.cell(0))
 }

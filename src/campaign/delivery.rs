@@ -27,22 +27,20 @@ pub mod record;
 mod skip_reason;
 pub mod uncertain;
 
-use sqlx::Row;
-
 use crate::audience::eligibility;
 use crate::infra::clock::Millis;
-use crate::infra::db::{Conn, Query};
+use crate::infra::db::{Cells, Conn, Query};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 
 pub use claim::{Claim, Claimed, claim};
 pub use forget::forget;
 pub use freeze::freeze;
-pub use mark::{Mark, Marked, Recipient, collect_marked, mark, may_send, peek, prepare_mark, release};
+pub use mark::{Mark, Marked, Recipient, collect_marked, mark, may_send, peek, prepare_mark, release, skip_unreadable};
 pub use open_lanes::next_due;
 pub use reassign_lanes::reassign_lanes;
 pub use record::{DeliveryResult, ResultBatch, list_sending, record, recover, return_unbegun, skip_pending};
-pub use skip_reason::{count_by_reason, skip_reason};
+pub use skip_reason::{SKIPPED_ROW, count_by_reason, skip_reason};
 
 crate::text_enum! {
     /// State of a delivery.
@@ -113,7 +111,8 @@ pub async fn next_due_in_lane(conn: &mut Conn, campaign: Id, lane: &str) -> Resu
     .bind("lane", lane)
     .fetch_optional(conn)
     .await?;
-    Ok(row.map(|row| row.get(0)))
+    // The send round skips deliveries whose time cannot be read.
+    Ok(row.and_then(|row| row.cell(0).ok()))
 }
 
 /// Number of deliveries of a campaign that the relay deferred and that wait to be tried again.
@@ -124,7 +123,7 @@ pub async fn count_deferred(conn: &mut Conn, campaign: Id) -> Result<i64> {
     .bind("campaign", campaign)
     .fetch_optional(conn)
     .await?;
-    Ok(row.map_or(0, |row| row.get(0)))
+    row.map_or(Ok(0), |row| row.cell(0))
 }
 
 /// Deliveries of a campaign by state, from the stored counts and the few rows that mailers hold.
@@ -137,7 +136,7 @@ pub async fn count(conn: &mut Conn, campaign: Id) -> Result<Vec<(State, i64)>> {
     .fetch_all(conn)
     .await?;
     for row in held {
-        counts.add_open(row.get::<String, _>(0).parse()?, row.get(1));
+        counts.add_open(row.cell::<String>(0)?.parse()?, row.cell(1)?);
     }
     Ok(counts.by_state())
 }
@@ -156,5 +155,5 @@ pub async fn contact_of(conn: &mut Conn, id: Id) -> Result<Option<(Id, Id)>> {
         .bind("id", id)
         .fetch_optional(conn)
         .await?;
-    Ok(row.map(|row| (row.get(0), row.get(1))))
+    row.map(|row| Ok((row.cell(0)?, row.cell(1)?))).transpose()
 }

@@ -4,10 +4,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use sqlx::Row;
 
 use crate::infra::db::json_rows::{column, whole};
-use crate::infra::db::{Conn, Query};
+use crate::infra::db::{Cells, Conn, Query};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 
@@ -76,5 +75,5 @@ pub async fn list(conn: &mut Conn, campaign: Id) -> Result<BTreeMap<(String, i32
         .bind("campaign", campaign)
         .fetch_all(conn)
         .await?;
-    Ok(rows.iter().map(|row| ((row.get(0), row.get(1)), row.get(2))).collect())
+    rows.iter().map(|row| Ok(((row.cell(0)?, row.cell(1)?), row.cell(2)?))).collect()
 }

@@ -5,10 +5,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use sqlx::Row;
 
 use super::rate_limit::RateLimit;
-use crate::infra::db::{Conn, Query, Sql};
+use crate::infra::db::{Cells, Conn, Query, Sql};
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 
@@ -106,11 +105,11 @@ pub async fn list(conn: &mut Conn, workspace: Id) -> Result<Vec<Lane>> {
     let mut lanes: Vec<Lane> = BUILT_IN.iter().map(|(name, domains)| Lane::new(name, domains)).collect();
     let mut own = Vec::new();
     for row in rows {
-        let (name, domains): (String, Option<String>) = (row.get(0), row.get(1));
+        let (name, domains): (String, Option<String>) = (row.cell(0)?, row.cell(1)?);
         let domains = domains.map(|domains| domains_from_json(&domains)).transpose()?;
         let known = lanes.iter().position(|lane| lane.name == name).map(|at| lanes.remove(at));
-        let connections = row.get::<Option<i32>, _>(2).and_then(|connections| u32::try_from(connections).ok());
-        let lane = Lane { connections, rate_limit: RateLimit::from_row(&row, 3), ..Lane::new(&name, "") };
+        let connections = row.cell::<Option<i32>>(2)?.and_then(|connections| u32::try_from(connections).ok());
+        let lane = Lane { connections, rate_limit: RateLimit::from_row(&row, 3)?, ..Lane::new(&name, "") };
         match (domains, known) {
             (None, Some(known)) => lanes.push(Lane { domains: known.domains, ..lane }),
             (domains, _) => {

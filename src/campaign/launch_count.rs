@@ -1,12 +1,11 @@
 //! Table `launch_count`: the audience of a campaign as it was at launch, as counts that stay when people go.
 
 use serde_json::json;
-use sqlx::Row;
 
 use crate::audience::subscription;
 use crate::campaign::model::Campaign;
 use crate::infra::db::json_rows::{column, whole};
-use crate::infra::db::{Conn, Query};
+use crate::infra::db::{Cells, Conn, Query};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 
@@ -36,7 +35,7 @@ pub async fn record(conn: &mut Conn, campaign: &Campaign, planned: u64) -> Resul
         "select lane, count(*) from delivery where campaign_id = :campaign and state = 'pending' group by lane order by lane",
     );
     for row in lanes.bind("campaign", campaign.id).fetch_all(&mut *conn).await? {
-        rows.push(json!(["lane", row.get::<String, _>(0), row.get::<i64, _>(1)]));
+        rows.push(json!(["lane", row.cell::<String>(0)?, row.cell::<i64>(1)?]));
     }
     Query::new(
         "insert into launch_count (campaign_id, kind, name, count)
@@ -61,7 +60,7 @@ pub async fn list(conn: &mut Conn, campaign: Id) -> Result<Vec<LaunchCount>> {
     .bind("campaign", campaign)
     .fetch_all(conn)
     .await?;
-    Ok(rows.iter().map(|row| LaunchCount { kind: row.get(0), name: row.get(1), count: row.get(2) }).collect())
+    rows.iter().map(|row| Ok(LaunchCount { kind: row.cell(0)?, name: row.cell(1)?, count: row.cell(2)? })).collect()
 }
 
 /// Removes the counts of a campaign that is removed.

@@ -2,10 +2,10 @@
 //! from a request unless our own tag authenticates it.
 
 use serde_json::json;
-use sqlx::Row;
+use sqlx::any::AnyRow;
 
 use crate::infra::db::json_rows::column;
-use crate::infra::db::{Conn, Query};
+use crate::infra::db::{Cells, Conn, Query, read_each};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 
@@ -45,8 +45,8 @@ pub async fn list(conn: &mut Conn, campaign: Id) -> Result<Vec<Link>> {
             .bind("campaign", campaign)
             .fetch_all(conn)
             .await?;
-    Ok(rows
-        .iter()
-        .map(|row| Link { position: row.get(0), destination: row.get(1), personal: row.get::<i32, _>(2) != 0 })
-        .collect())
+    let link = |row: &AnyRow| {
+        Ok(Link { position: row.cell(0)?, destination: row.cell(1)?, personal: row.cell::<i32>(2)? != 0 })
+    };
+    Ok(read_each("link", &rows, link))
 }

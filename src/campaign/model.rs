@@ -10,11 +10,10 @@
 //!
 //! Changes of state are in [`transition`].
 
-use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use crate::infra::clock::Millis;
-use crate::infra::db::{Conn, Query};
+use crate::infra::db::{Cells, Conn, Query, read_each};
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 
@@ -154,28 +153,28 @@ const SELECT: &str = "
 
 fn from_row(row: &AnyRow) -> Result<Campaign> {
     Ok(Campaign {
-        id: row.get(0),
-        workspace: row.get(1),
-        name: row.get(2),
-        list: row.get(3),
-        segment: row.get(4),
-        state: row.get::<String, _>(5).parse()?,
-        reason: row.get(6),
-        starts_at: row.get(7),
-        starts_local: row.get(8),
-        zone: row.get(9),
-        until_at: row.get(10),
-        holds_until: row.get(11),
-        series: row.get(12),
-        occurrence: row.get(13),
-        launched_at: row.get(14),
-        finished_at: row.get(15),
+        id: row.cell(0)?,
+        workspace: row.cell(1)?,
+        name: row.cell(2)?,
+        list: row.cell(3)?,
+        segment: row.cell(4)?,
+        state: row.cell::<String>(5)?.parse()?,
+        reason: row.cell(6)?,
+        starts_at: row.cell(7)?,
+        starts_local: row.cell(8)?,
+        zone: row.cell(9)?,
+        until_at: row.cell(10)?,
+        holds_until: row.cell(11)?,
+        series: row.cell(12)?,
+        occurrence: row.cell(13)?,
+        launched_at: row.cell(14)?,
+        finished_at: row.cell(15)?,
     })
 }
 
 async fn select(conn: &mut Conn, which: Query) -> Result<Vec<Campaign>> {
     let rows = Query::new(SELECT).fragment("which", which).fetch_all(conn).await?;
-    rows.iter().map(from_row).collect()
+    Ok(read_each("campaign", &rows, from_row))
 }
 
 /// Saves a draft and its file. Replaces the file of a campaign of the same name that has not started; a scheduled one stays
@@ -204,7 +203,7 @@ pub async fn save_draft(conn: &mut Conn, workspace: Id, new: &NewCampaign<'_>, n
     .fetch_optional(conn)
     .await?;
     let conflict = || Message::new("campaign-not-draft").with("name", new.name).conflict();
-    let id = saved.map(|row| row.get(0)).ok_or_else(conflict)?;
+    let id = saved.ok_or_else(conflict)?.cell(0)?;
     content::save_source(conn, id, new.source).await?;
     Ok(id)
 }
@@ -238,7 +237,9 @@ pub async fn find_by_name(conn: &mut Conn, workspace: Id, name: &str) -> Result<
 
 /// The campaign of a key.
 pub async fn find(conn: &mut Conn, id: Id) -> Result<Option<Campaign>> {
-    Ok(select(conn, Query::new("where id = :id").bind("id", id)).await?.pop())
+    let of_id = Query::new("where id = :id").bind("id", id);
+    let row = Query::new(SELECT).fragment("which", of_id).fetch_optional(conn).await?;
+    row.as_ref().map(from_row).transpose()
 }
 
 /// All campaigns of a workspace, newest first.

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::net::ToSocketAddrs;
 use std::time::Duration;
 
-use sqlx::Row;
 use url::{Host, Url};
 
 use super::composer::Composer;
@@ -19,7 +18,7 @@ use crate::audience::subscription;
 use crate::content::email::Tracking;
 use crate::content::lint;
 use crate::content::mime::message::RenderedEmail;
-use crate::infra::db::{Conn, Query};
+use crate::infra::db::{Cells, Conn, Query};
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
@@ -149,7 +148,7 @@ async fn count(installation: &Installation, campaign: &Campaign, condition: Opti
     .fragment("is_member", audience::is_member(&installation.db, campaign, condition, installation.clock.now()))
     .fetch_optional(&mut *installation.db.read().await?)
     .await?;
-    Ok(row.map_or(0, |row| row.get(0)))
+    row.map_or(Ok(0), |row| row.cell(0))
 }
 
 /// The next page of recipients with their keys. It is ordered by the contact of the subscription, the order of its index,

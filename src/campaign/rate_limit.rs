@@ -3,10 +3,9 @@
 
 use std::str::FromStr;
 
-use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use crate::infra::db::Query;
+use crate::infra::db::{Cells, Query};
 use crate::infra::error::{Error, Message, Result};
 
 /// A rate limit. Every part is optional; without any, messages are sent as fast as relays take them.
@@ -66,10 +65,10 @@ impl RateLimit {
     }
 
     /// Reads rate, daily limit, start and growth of the warm-up from column `at` on.
-    pub fn from_row(row: &AnyRow, at: usize) -> Self {
-        let (start, growth): (Option<i64>, Option<f64>) = (row.get(at + 2), row.get(at + 3));
+    pub fn from_row(row: &AnyRow, at: usize) -> Result<Self> {
+        let (start, growth): (Option<i64>, Option<f64>) = (row.cell(at + 2)?, row.cell(at + 3)?);
         let warm_up = start.zip(growth).map(|(start, growth)| WarmUp { start, growth });
-        Self { rate: row.get(at), daily: row.get(at + 1), warm_up }
+        Ok(Self { rate: row.cell(at)?, daily: row.cell(at + 1)?, warm_up })
     }
 
     /// The values of these four columns as a list of SQL expressions.

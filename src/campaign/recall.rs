@@ -1,13 +1,11 @@
 //! Recall of a campaign: unsent deliveries become `skipped` and the campaign is cancelled. A message on the wire cannot
 //! be recalled; if its relay defers it, the delivery is skipped then.
 
-use sqlx::Row;
-
 use super::delivery;
 use super::model::transition;
 use super::model::{self, Campaign, State, delivery_range};
 use crate::infra::clock::{DAY, Millis};
-use crate::infra::db::{Conn, Query};
+use crate::infra::db::{Cells, Conn, Query};
 use crate::infra::error::{Message, Result};
 use crate::infra::installation::Installation;
 
@@ -40,7 +38,7 @@ pub async fn count_recalled(conn: &mut Conn, campaign: &Campaign) -> Result<i64>
             .bind("recalled", RECALLED)
             .fetch_optional(conn)
             .await?;
-    Ok(row.map_or(0, |row| row.get(0)))
+    row.map_or(Ok(0), |row| row.cell(0))
 }
 
 /// Skips deliveries that became pending again after their campaign was cancelled: the relay deferred them, or the
@@ -59,7 +57,7 @@ pub async fn skip_returned(installation: &Installation) -> Result<()> {
     .await?;
     for row in rows {
         let mut tx = installation.db.write().await?;
-        delivery::skip_pending(&mut tx, row.get(0), RECALLED, now).await?;
+        delivery::skip_pending(&mut tx, row.cell(0)?, RECALLED, now).await?;
         tx.commit().await?;
     }
     Ok(())

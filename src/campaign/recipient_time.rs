@@ -2,7 +2,6 @@
 //! of an audience are few: one query reads them, and one SQL expression in the freeze gives every delivery its time.
 
 use futures_util::StreamExt;
-use sqlx::Row;
 
 use super::audience;
 use super::model::{Campaign, content};
@@ -11,7 +10,7 @@ use super::zoned_time::ZonedTime;
 use crate::audience::field;
 use crate::audience::segment::Expression;
 use crate::infra::clock::Millis;
-use crate::infra::db::{Conn, Db, Query, Sql};
+use crate::infra::db::{Cells, Conn, Db, Query, Sql};
 use crate::infra::error::{Message, Result};
 
 /// When the messages of a campaign may be sent.
@@ -92,7 +91,7 @@ impl ZoneTimes {
         .fetch(conn);
         while let Some(row) = rows.next().await {
             let row = row?;
-            let (name, recipients): (String, i64) = (row.get(0), row.get(1));
+            let (name, recipients): (String, i64) = (row.cell(0)?, row.cell(1)?);
             match ZonedTime::from_local(local.time, &name) {
                 _ if name.trim().is_empty() => times.missing += recipients,
                 Ok(time) => times.zones.push(Zone { name, at: time.at, recipients }),

@@ -1,12 +1,10 @@
 //! The running campaigns and what a mailer may have to do for them, by one statement that reads a few index entries of each.
 //! It reads no content and writes nothing, so that waiting campaigns cost a mailer next to nothing.
 
-use sqlx::Row;
-
 use super::delivery::open_lanes::{NEXT_DUE, OPEN_LANE};
 use crate::infra::clock::Millis;
-use crate::infra::db::{Conn, Query};
-use crate::infra::error::Result;
+use crate::infra::db::{Cells, Conn, Query, read_each};
+use crate::infra::error::{Error, Result};
 use crate::infra::id::Id;
 
 /// A running campaign.
@@ -63,16 +61,18 @@ pub async fn list(conn: &mut Conn, mailer: Id) -> Result<Vec<RunningCampaign>> {
     )
     .fetch_all(conn)
     .await?;
-    let flag = |row: &sqlx::any::AnyRow, at: usize| row.get::<i64, _>(at) == 1;
-    let campaign = |row: &sqlx::any::AnyRow| RunningCampaign {
-        id: row.get(0),
-        workspace: row.get(1),
-        next_due: row.get(2),
-        is_held: flag(row, 3),
-        is_held_by_other: flag(row, 4),
-        may_resend: flag(row, 5),
-    };
-    Ok(rows.iter().map(campaign).collect())
+    Ok(read_each("campaign", &rows, |row| {
+        let flag = |at: usize| Ok::<_, Error>(row.cell::<i64>(at)? == 1);
+        Ok(RunningCampaign {
+            id: row.cell(0)?,
+            workspace: row.cell(1)?,
+            // A time that cannot be read is due: the send round skips its delivery.
+            next_due: row.cell(2).unwrap_or(Some(0)),
+            is_held: flag(3)?,
+            is_held_by_other: flag(4)?,
+            may_resend: flag(5)?,
+        })
+    }))
 }
 
 /// 1 when such rows exist, otherwise 0.

@@ -8,7 +8,6 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::civil::Date;
-use sqlx::Row;
 use sqlx::any::AnyRow;
 use tokio::time::Instant;
 
@@ -18,7 +17,7 @@ use super::model::transition;
 use super::model::{self, Campaign};
 use super::recurrence::{MissedPolicy, Occurrence, Recurrence};
 use crate::infra::clock::Millis;
-use crate::infra::db::{Conn, Query};
+use crate::infra::db::{Cells, Conn, Query, read_each};
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
@@ -59,13 +58,13 @@ pub const LATE_AFTER: Millis = 300_000;
 const SELECT: &str = "select id, campaign_id, state, reason, began_at, checked_day from series {which}";
 
 fn from_row(row: &AnyRow) -> Result<Series> {
-    let checked_day: String = row.get(5);
+    let checked_day: String = row.cell(5)?;
     Ok(Series {
-        id: row.get(0),
-        draft: row.get(1),
-        state: row.get::<String, _>(2).parse()?,
-        reason: row.get(3),
-        began_at: row.get(4),
+        id: row.cell(0)?,
+        draft: row.cell(1)?,
+        state: row.cell::<String>(2)?.parse()?,
+        reason: row.cell(3)?,
+        began_at: row.cell(4)?,
         checked_day: checked_day.parse().map_err(|_| Message::new("series-clock").internal())?,
     })
 }
@@ -77,7 +76,7 @@ async fn select(conn: &mut Conn, which: Query) -> Result<Vec<AnyRow>> {
 /// All series of a workspace, oldest first.
 pub async fn list(conn: &mut Conn, workspace: Id) -> Result<Vec<Series>> {
     let which = Query::new("where workspace_id = :workspace order by id").bind("workspace", workspace);
-    select(conn, which).await?.iter().map(from_row).collect()
+    Ok(read_each("series", &select(conn, which).await?, from_row))
 }
 
 /// The series of a draft.
@@ -202,9 +201,10 @@ pub async fn run_due(installation: &Installation, recurrences: &mut RecurrenceCa
             Err(error) if error.is_outage() => return Err(error),
             Err(error) => {
                 let mut tx = installation.db.write().await?;
-                stop_broken(&mut tx, row.get(0), &error.message()).await?;
+                let series: Id = row.cell(0)?;
+                stop_broken(&mut tx, series, &error.message()).await?;
                 tx.commit().await?;
-                tracing::warn!(series.id = row.get::<Id, _>(0), why = error.message().key, "series stopped");
+                tracing::warn!(series.id = series, why = error.message().key, "series stopped");
             }
         }
     }

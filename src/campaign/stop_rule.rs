@@ -2,11 +2,9 @@
 //! mailbox providers hold against the sender, and when one message after another is refused for a reason that is not the
 //! recipients'.
 
-use sqlx::Row;
-
 use super::delivery::State;
 use super::delivery::counts;
-use crate::infra::db::{Conn, Query};
+use crate::infra::db::{Cells, Conn, Query};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 
@@ -99,7 +97,7 @@ async fn count_bounces(conn: &mut Conn, campaign: Id, limit: i64) -> Result<i64>
     .bind("limit", limit)
     .fetch_optional(conn)
     .await?;
-    Ok(row.map_or(0, |row| row.get(0)))
+    row.map_or(Ok(0), |row| row.cell(0))
 }
 
 /// Result of the complaint rule.
@@ -124,7 +122,7 @@ pub async fn check_complaints(conn: &mut Conn, campaign: Id) -> Result<Complaint
     .bind("campaign", campaign)
     .fetch_optional(&mut *conn)
     .await?;
-    let complaints: i64 = row.map_or(0, |row| row.get(0));
+    let complaints: i64 = row.map_or(Ok(0), |row| row.cell(0))?;
     if complaints == 0 {
         return Ok(Complaints::Few);
     }

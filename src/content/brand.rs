@@ -2,13 +2,12 @@
 //! the defaults.
 
 use serde::{Deserialize, Serialize};
-use sqlx::Row;
 use url::Url;
 
 use super::foreign_tag;
 use super::mime::header::is_hidden;
-use crate::infra::db::Conn;
 use crate::infra::db::query::Query;
+use crate::infra::db::{Cells, Conn};
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 
@@ -55,12 +54,8 @@ pub async fn get(conn: &mut Conn, workspace: Id) -> Result<Brand> {
         .bind("workspace", workspace)
         .fetch_optional(conn)
         .await?;
-    Ok(row.map_or_else(Brand::default, |row| Brand {
-        name: row.get(0),
-        address: row.get(1),
-        color: row.get(2),
-        logo: row.get(3),
-    }))
+    let Some(row) = row else { return Ok(Brand::default()) };
+    Ok(Brand { name: row.cell(0)?, address: row.cell(1)?, color: row.cell(2)?, logo: row.cell(3)? })
 }
 
 /// Checks the values, changes the brand, and returns it.

@@ -8,14 +8,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use sqlx::Row;
-
 use crate::audience::{contact, eligibility};
 use crate::campaign::{erased_counts, model};
 use crate::infra::clock::Millis;
 use crate::infra::db::fixed_width::{number, words};
 use crate::infra::db::json_rows::{AnyInteger, AnyText, delete_returning};
-use crate::infra::db::{Conn, Query, has_row_locks};
+use crate::infra::db::{Cells, Conn, Query, has_row_locks};
 use crate::infra::error::Result;
 use crate::infra::id::{Id, Ids, STEP};
 
@@ -179,7 +177,7 @@ pub async fn count(conn: &mut Conn, campaign: Id) -> Result<Vec<(RecordedKind, i
     .bind("campaign", campaign)
     .fetch_all(conn)
     .await?;
-    Ok(rows.iter().map(|row| (row.get::<String, _>(0).into(), row.get(1), row.get(2))).collect())
+    rows.iter().map(|row| Ok((row.cell::<String>(0)?.into(), row.cell(1)?, row.cell(2)?))).collect()
 }
 
 /// Deletes the events of contacts, for one list or all, and adds them to the erased counts.

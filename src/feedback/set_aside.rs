@@ -2,11 +2,10 @@
 //! operator lists them, and has them processed again or dismissed. A line names ids only; a damaged one is not kept, since it
 //! could hold anything. When a contact is erased, its lines go.
 
-use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use crate::infra::clock::Millis;
-use crate::infra::db::{Conn, Query};
+use crate::infra::db::{Cells, Conn, Query};
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 
@@ -95,13 +94,7 @@ pub async fn list(conn: &mut Conn, after: Id, limit: i64) -> Result<Vec<SetAside
 }
 
 fn from_row(row: &AnyRow) -> Result<SetAside> {
-    Ok(SetAside {
-        id: row.try_get(0)?,
-        queue: row.try_get(1)?,
-        line: row.try_get(2)?,
-        reason: row.try_get(3)?,
-        at: row.try_get(4)?,
-    })
+    Ok(SetAside { id: row.cell(0)?, queue: row.cell(1)?, line: row.cell(2)?, reason: row.cell(3)?, at: row.cell(4)? })
 }
 
 /// The number of lines of each spool.
@@ -110,7 +103,7 @@ pub async fn count(conn: &mut Conn, queue: Queue) -> Result<u64> {
         .bind("queue", queue.as_str())
         .fetch_optional(conn)
         .await?;
-    Ok(row.and_then(|row| row.try_get::<i64, _>(0).ok()).and_then(|count| count.try_into().ok()).unwrap_or(0))
+    Ok(row.and_then(|row| row.cell::<i64>(0).ok()).and_then(|count| count.try_into().ok()).unwrap_or(0))
 }
 
 /// Deletes a line that was processed or dismissed; false when it is gone already.

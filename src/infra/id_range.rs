@@ -3,9 +3,7 @@
 //! A claim moves the end of one node forward, in a transaction of its own, before an id of the range is used. A process
 //! that dies leaves a gap, nothing else.
 
-use sqlx::Row;
-
-use crate::infra::db::{Db, Query};
+use crate::infra::db::{Cells, Db, Query};
 use crate::infra::error::{Message, Result};
 
 /// The counts `last + 1` to `end` of a node, which belong to one process.
@@ -63,8 +61,8 @@ pub async fn claim(db: &Db, current: Range, now: i64, size: i64) -> Result<Range
         .await?;
     }
     let row = found.ok_or_else(|| Message::new("ids-used-up").internal())?;
-    let last = row.try_get::<i64, _>(1)?.max(now).max(current.last);
-    let range = Range { node: row.try_get(0)?, last, end: last + size };
+    let last = row.cell::<i64>(1)?.max(now).max(current.last);
+    let range = Range { node: row.cell(0)?, last, end: last + size };
     Query::new("update id_node set last = :end where node = :node")
         .bind("end", range.end)
         .bind("node", range.node)

@@ -1,10 +1,9 @@
 //! Table `setting`: configuration of the installation by key. Each key is declared here with its default and the
 //! validation of its value.
 
-use sqlx::Row;
 use url::Url;
 
-use crate::infra::db::{Conn, Query};
+use crate::infra::db::{Cells, Conn, Query};
 use crate::infra::error::{Message, Result};
 use crate::infra::i18n::Lang;
 
@@ -147,7 +146,7 @@ impl Setting {
 pub async fn get(conn: &mut Conn, setting: Setting) -> Result<String> {
     let select = Query::new("select value from setting where name = :name").bind("name", setting.name());
     let row = select.fetch_optional(conn).await?;
-    Ok(row.map_or_else(|| setting.default().to_owned(), |row| row.get(0)))
+    row.map_or_else(|| Ok(setting.default().to_owned()), |row| row.cell(0))
 }
 
 /// Validates and stores a value.

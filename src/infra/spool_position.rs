@@ -1,9 +1,7 @@
 //! Table `spool_position`: how many bytes of a spool file were processed, changed in the same transaction as their effect. A
 //! process that is killed goes on behind the last line that it committed.
 
-use sqlx::Row;
-
-use super::db::{Conn, Query};
+use super::db::{Cells, Conn, Query};
 use super::error::Result;
 use super::id::Id;
 
@@ -13,7 +11,7 @@ pub async fn get(conn: &mut Conn, file: Id) -> Result<u64> {
         .bind("file", file)
         .fetch_optional(conn)
         .await?;
-    let position = row.and_then(|row| row.try_get::<i64, _>(0).ok());
+    let position = row.and_then(|row| row.cell::<i64>(0).ok());
     Ok(position.and_then(|position| u64::try_from(position).ok()).unwrap_or(0))
 }
 

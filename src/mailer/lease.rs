@@ -19,15 +19,13 @@ use std::fs::{self, File};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use sqlx::Row;
-
 use super::begun_bodies::{self, Begun, BegunBodies};
 use super::lease_freshness::LeaseFreshness;
 use super::machine;
 use super::restore_guard::RestoreGuard;
 use crate::campaign::delivery::{self, uncertain};
 use crate::infra::clock::{DAY, Millis};
-use crate::infra::db::{Conn, Db, Query, Script, StatementResult};
+use crate::infra::db::{Cells, Conn, Db, Query, Script, StatementResult};
 use crate::infra::error::{Error, Result};
 use crate::infra::failpoint::{self, Bug};
 use crate::infra::id::Id;
@@ -95,7 +93,7 @@ impl Lease {
             .bind("term", if installation.db.is_shared() { term } else { HELD_BY_FILE })
             .fetch_optional(&mut tx)
             .await?;
-        follow_clock(installation, row.map(|row| row.get(0)), term);
+        follow_clock(installation, row.map(|row| row.cell(0)).transpose()?, term);
         let (restore_guard, halted) = RestoreGuard::open(installation, &mut tx).await?;
         // An older database holds marks of another time than the files.
         let knowledge = if halted.is_some() { Knowledge::Nothing } else { Knowledge::Files };
@@ -178,7 +176,7 @@ impl Lease {
         .bind("id", self.id)
         .fetch_optional(&mut tx)
         .await?;
-        let Some(until) = row.map(|row| row.get(0)) else { return Ok(false) };
+        let Some(until) = row.map(|row| row.cell(0)).transpose()? else { return Ok(false) };
         if !machine::list_awaited(&mut tx).await?.is_empty() {
             return Ok(false);
         }
@@ -260,7 +258,7 @@ pub async fn count_alive(conn: &mut Conn, installation: &Installation) -> Result
         return Ok(0);
     }
     let row = Query::new("select count(*) from lease where until > {now_ms}").fetch_optional(conn).await?;
-    Ok(row.map_or(0, |row| row.get(0)))
+    row.map_or(Ok(0), |row| row.cell(0))
 }
 
 fn lock_path(installation: &Installation) -> PathBuf {
@@ -318,7 +316,7 @@ enum Knowledge {
 
 async fn list_alive(conn: &mut Conn) -> Result<Vec<Id>> {
     let rows = Query::new("select id from lease").fetch_all(conn).await?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
+    rows.iter().map(|row| row.cell(0)).collect()
 }
 
 /// Deletes expired leases and recovers the deliveries of mailers without a lease: those that were claimed, and those that
@@ -340,7 +338,7 @@ async fn recover_with(conn: &mut Conn, installation: &Installation, knowledge: &
     .fetch_all(conn)
     .await?;
     // By id: "every mailer without a lease" would also hit one that starts at this moment.
-    let dead: Vec<Id> = rows.iter().map(|row| row.get(0)).collect();
+    let dead: Vec<Id> = rows.iter().filter_map(|row| row.cell(0).ok()).collect();
     let now = installation.clock.now();
     let mut unbegun = 0;
     for mailer in &dead {

@@ -10,11 +10,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use crate::infra::atomic_file;
-use crate::infra::db::{Conn, Query};
+use crate::infra::db::{Cells, Conn, Query};
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
@@ -70,7 +69,7 @@ pub async fn list_awaited(conn: &mut Conn) -> Result<Vec<Machine>> {
 
 /// A machine; `None` for a row with a value of a wrong type.
 fn read(row: &AnyRow) -> Option<Machine> {
-    Some(Machine { folder: row.try_get(0).ok()?, name: row.try_get(1).ok()? })
+    Some(Machine { folder: row.cell(0).ok()?, name: row.cell(1).ok()? })
 }
 
 /// Awaits every machine that the database or the data folder knows, this one too.

@@ -6,14 +6,13 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::smtp::endpoint::{Endpoint, is_helo};
 use crate::audience::address::Address;
 use crate::campaign::lane::check_name;
 use crate::campaign::rate_limit::RateLimit;
-use crate::infra::db::{Conn, Query};
+use crate::infra::db::{Cells, Conn, Query};
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
@@ -244,24 +243,24 @@ pub async fn delete(conn: &mut Conn, relay: &Relay) -> Result<()> {
 
 fn read(installation: &Installation, row: &AnyRow, ehlo_name: &str) -> Result<Relay> {
     let sealed = || Message::new("relay-sealed").internal();
-    let target = installation.keys.open(&row.get::<Vec<u8>, _>(3)).ok_or_else(sealed)?;
-    let mut kind = RelayKind::parse(row.get(2), target).ok_or_else(sealed)?;
+    let target = installation.keys.open(&row.cell::<Vec<u8>>(3)?).ok_or_else(sealed)?;
+    let mut kind = RelayKind::parse(row.cell(2)?, target).ok_or_else(sealed)?;
     if let RelayKind::Smtp(endpoint) = &mut kind
         && endpoint.helo.is_empty()
     {
         endpoint.helo = default_helo(ehlo_name);
     }
-    let number = |at: usize| u32::try_from(row.get::<i32, _>(at)).unwrap_or(1);
+    let number = |at: usize| row.cell::<i32>(at).map(|number| u32::try_from(number).unwrap_or(1));
     Ok(Relay {
-        id: row.get(0),
-        name: row.get(1),
+        id: row.cell(0)?,
+        name: row.cell(1)?,
         kind,
-        connections: number(4),
-        rate_limit: RateLimit::from_row(row, 5),
-        weight: number(9),
-        spare: number(10) == 1,
-        ahead: number(11),
-        senders: serde_json::from_str(row.get(12)).unwrap_or_default(),
+        connections: number(4)?,
+        rate_limit: RateLimit::from_row(row, 5)?,
+        weight: number(9)?,
+        spare: number(10)? == 1,
+        ahead: number(11)?,
+        senders: serde_json::from_str(row.cell(12)?).unwrap_or_default(),
     })
 }
 

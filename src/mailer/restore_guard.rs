@@ -8,13 +8,11 @@
 use std::fs;
 use std::path::PathBuf;
 
-use sqlx::Row;
-
 use super::database_identity::{self, Observation};
 use super::machine;
 use crate::campaign::model::transition;
 use crate::campaign::model::{self, State};
-use crate::infra::db::{Conn, Query};
+use crate::infra::db::{Cells, Conn, Query};
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
@@ -131,7 +129,7 @@ async fn is_copy_known(installation: &Installation, copy: Id) -> Result<bool> {
 
 async fn count_of(conn: &mut Conn, folder: Id) -> Result<i64> {
     let query = Query::new("select count from restore_guard where folder_id = :folder");
-    Ok(query.bind("folder", folder).fetch_optional(conn).await?.map_or(0, |row| row.get(0)))
+    query.bind("folder", folder).fetch_optional(conn).await?.map_or(Ok(0), |row| row.cell(0))
 }
 
 async fn halt(installation: &Installation, conn: &mut Conn, (folder, in_file): (Id, i64)) -> Result<u64> {

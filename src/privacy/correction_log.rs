@@ -8,13 +8,12 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::erasure_log::{self, ErasureRecord};
 use crate::audience::address::Address;
 use crate::audience::tombstone::{self, EVERY_LIST};
-use crate::infra::db::{Conn, Query};
+use crate::infra::db::{Cells, Conn, Query};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
@@ -73,10 +72,10 @@ pub(super) async fn list_missing(installation: &Installation) -> Result<Vec<Eras
     let logged: HashSet<_> = read_from(installation, 0)?.iter().map(key).collect();
     let record = |row: &AnyRow| {
         Some(ErasureRecord {
-            workspace: row.try_get(0).ok()?,
+            workspace: row.cell(0).ok()?,
             list: EVERY_LIST,
-            digest: row.try_get::<Vec<u8>, _>(1).ok()?.try_into().ok()?,
-            day: row.try_get(2).ok()?,
+            digest: row.cell::<Vec<u8>>(1).ok()?.try_into().ok()?,
+            day: row.cell(2).ok()?,
             reason: CORRECTED.to_owned(),
         })
     };

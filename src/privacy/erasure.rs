@@ -11,8 +11,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use sqlx::Row;
-
 use crate::audience::address::Address;
 use crate::audience::subscription::Subscriber;
 use crate::audience::tombstone::{self, Digest, EVERY_LIST};
@@ -23,7 +21,7 @@ use crate::feedback::event::{self, NewEvent};
 use crate::feedback::{set_aside, unwritten};
 use crate::infra::db::query::Query;
 use crate::infra::db::store_status::WritePurpose;
-use crate::infra::db::{Conn, lock_addresses_exclusive};
+use crate::infra::db::{Cells, Conn, lock_addresses_exclusive};
 use crate::infra::error::Result;
 use crate::infra::failpoint;
 use crate::infra::id::Id;
@@ -223,7 +221,7 @@ async fn find_contact(conn: &mut Conn, workspace: Id, canonical: &str) -> Result
     .bind("canonical", canonical)
     .fetch_optional(conn)
     .await?;
-    Ok(row.map(|row| row.get(0)))
+    row.map(|row| row.cell(0)).transpose()
 }
 
 /// The canonical address of a contact; `None` when the contact does not exist.
@@ -232,7 +230,7 @@ pub(super) async fn canonical_of(conn: &mut Conn, contact: Id) -> Result<Option<
         .bind("contact", contact)
         .fetch_optional(conn)
         .await?;
-    Ok(row.and_then(|row| row.try_get(0).ok()))
+    Ok(row.and_then(|row| row.cell(0).ok()))
 }
 
 /// Closes a list: cancels its campaigns and unsubscribes all its contacts, in batches, so that an interrupted call can

@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, HashMap};
 
 use futures_util::TryStreamExt;
-use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::departure::{Departure, Reason};
@@ -13,8 +12,8 @@ use super::{erasure, log_lengths};
 use crate::audience::address::Address;
 use crate::audience::contact;
 use crate::audience::tombstone::{self, Digest};
-use crate::infra::db::query::Query;
 use crate::infra::db::store_status::WritePurpose;
+use crate::infra::db::{Cells, Query};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
@@ -96,11 +95,11 @@ pub async fn tombstones_since(installation: &Installation, day: i64) -> Result<V
 /// A tombstone as a record; `None` for a row with a value of a wrong type.
 fn read_tombstone(row: &AnyRow) -> Option<ErasureRecord> {
     Some(ErasureRecord {
-        workspace: row.try_get(0).ok()?,
-        list: row.try_get(1).ok()?,
-        digest: row.try_get::<Vec<u8>, _>(2).ok()?.try_into().ok()?,
-        day: row.try_get(3).ok()?,
-        reason: row.try_get(4).ok()?,
+        workspace: row.cell(0).ok()?,
+        list: row.cell(1).ok()?,
+        digest: row.cell::<Vec<u8>>(2).ok()?.try_into().ok()?,
+        day: row.cell(3).ok()?,
+        reason: row.cell(4).ok()?,
     })
 }
 
@@ -128,14 +127,14 @@ async fn erase_matching(
         .fetch_all(&mut tx)
         .await?;
         let Some(last) = rows.last() else { return Ok(erased) };
-        after = last.get(0);
+        after = last.cell(0)?;
         for row in &rows {
-            let contact: Id = row.get(0);
-            let Ok(canonical) = row.try_get::<&str, _>(1) else { continue };
+            let contact: Id = row.cell(0)?;
+            let Ok(canonical) = row.cell::<&str>(1) else { continue };
             let key = &installation.keys.tombstone;
             let digest = tombstone::digest_canonical(key, workspace, canonical);
             // An earlier version has logged the digest of another form.
-            let earlier = row.try_get::<&str, _>(2).ok().filter(|address| address.contains('\\'));
+            let earlier = row.cell::<&str>(2).ok().filter(|address| address.contains('\\'));
             let earlier = earlier.and_then(|address| Address::parse_stored(address).earlier_canonical());
             let earlier = earlier.map(|canonical| tombstone::digest_canonical(key, workspace, &canonical));
             let records: Vec<&ErasureRecord> = [Some(digest), earlier]

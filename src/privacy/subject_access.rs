@@ -1,7 +1,6 @@
 //! Subject access: all data held on a contact (GDPR Art. 15), for the preferences page, the command line and an export.
 
 use serde::{Serialize, Serializer};
-use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use crate::audience::consent::{self, Basis};
@@ -9,8 +8,8 @@ use crate::audience::contact::{Contact, Values};
 use crate::audience::subscription::{self, State};
 use crate::audience::{address::Address, hard_bounce, list};
 use crate::infra::clock::Millis;
-use crate::infra::db::Conn;
 use crate::infra::db::query::Query;
+use crate::infra::db::{Cells, Conn};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 
@@ -160,8 +159,8 @@ pub async fn count_rows(conn: &mut Conn, contact: Id) -> Result<[(&'static str, 
     .bind("contact", contact)
     .fetch_optional(conn)
     .await?;
-    let count = |index: usize| row.as_ref().map_or(0, |row| row.get(index));
-    Ok([("subscriptions", count(0)), ("consents", count(1)), ("deliveries", count(2)), ("events", count(3))])
+    let count = |index: usize| row.as_ref().map_or(Ok(0), |row| row.cell(index));
+    Ok([("subscriptions", count(0)?), ("consents", count(1)?), ("deliveries", count(2)?), ("events", count(3)?)])
 }
 
 impl From<subscription::Subscription> for SubscriptionData {
@@ -203,14 +202,14 @@ async fn deliveries(conn: &mut Conn, contact: Id) -> Result<Vec<DeliveryData>> {
     .await?;
     let read = |row: &AnyRow| {
         Ok(DeliveryData {
-            campaign: row.try_get(0)?,
-            state: row.try_get(1)?,
-            reason: row.try_get(2)?,
-            attempts: row.try_get(3)?,
-            dated_at: row.try_get(4)?,
-            code: row.try_get(5)?,
-            reply: row.try_get(6)?,
-            changed_at: row.try_get(7)?,
+            campaign: row.cell(0)?,
+            state: row.cell(1)?,
+            reason: row.cell(2)?,
+            attempts: row.cell(3)?,
+            dated_at: row.cell(4)?,
+            code: row.cell(5)?,
+            reply: row.cell(6)?,
+            changed_at: row.cell(7)?,
         })
     };
     rows.iter().map(read).collect()
@@ -231,12 +230,7 @@ async fn events(conn: &mut Conn, contact: Id) -> Result<Vec<EventData>> {
     .fetch_all(conn)
     .await?;
     let read = |row: &AnyRow| {
-        Ok(EventData {
-            campaign: row.try_get(0)?,
-            kind: row.try_get(1)?,
-            destination: row.try_get(2)?,
-            at: row.try_get(3)?,
-        })
+        Ok(EventData { campaign: row.cell(0)?, kind: row.cell(1)?, destination: row.cell(2)?, at: row.cell(3)? })
     };
     rows.iter().map(read).collect()
 }

@@ -2,14 +2,13 @@
 //! the database, and in the data folder. It writes nothing.
 
 use serde::Serialize;
-use sqlx::Row;
 
 use self::encodings::Form;
 use self::files::SearchedFiles;
 use self::scan::{Counts, Patterns, Scan, StreamKind};
 use crate::audience::address::Address;
 use crate::infra::db::query::Query;
-use crate::infra::db::{Conn, column_scan};
+use crate::infra::db::{Cells, Conn, column_scan};
 use crate::infra::error::{Error, Result};
 use crate::infra::installation::Installation;
 
@@ -94,7 +93,7 @@ async fn longer_addresses(conn: &mut Conn, address: &Address) -> Result<Vec<Form
     .bind("limit", MAX_SKIPPED_CONTACTS)
     .fetch_all(conn)
     .await?;
-    let addresses = rows.iter().map(|row| row.get::<String, _>(0));
+    let addresses = rows.iter().filter_map(|row| row.cell::<String>(0).ok());
     Ok(addresses.filter_map(|text| Some(encodings::all(&text, &Address::parse(&text).ok()?))).flatten().collect())
 }
 

@@ -4,14 +4,13 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use sqlx::Row;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::erasure::{self, Erased, Reason, Unsubscription};
 use crate::campaign::delivery;
-use crate::infra::db::Conn;
 use crate::infra::db::query::Query;
+use crate::infra::db::{Cells, Conn};
 use crate::infra::error::{Error, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
@@ -153,5 +152,5 @@ pub(super) async fn workspaces_and_lists(conn: &mut Conn, campaigns: &[Id]) -> R
     .bind_ids("campaigns", campaigns)
     .fetch_all(conn)
     .await?;
-    Ok(rows.iter().map(|row| (row.get(0), (row.get(1), row.get(2)))).collect())
+    rows.iter().map(|row| Ok((row.cell(0)?, (row.cell(1)?, row.cell(2)?)))).collect()
 }

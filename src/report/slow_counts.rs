@@ -6,14 +6,13 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use sqlx::Row;
 use tokio::time::Instant;
 
 use super::lanes::{self, LaneStatus};
 use crate::audience::subscription;
 use crate::campaign::headline;
 use crate::campaign::model::{self, Campaign, State};
-use crate::infra::db::{Conn, Query};
+use crate::infra::db::{Cells, Conn, Query};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
@@ -173,5 +172,6 @@ pub async fn count_events(conn: &mut Conn, campaign: &Campaign) -> Result<EventC
     .fetch_optional(&mut *conn)
     .await?;
     let measured = headline::read(conn, campaign).await?.is_some_and(|headline| headline.measured);
-    Ok(row.map_or(EventCounts::default(), |row| EventCounts { opens: row.get(0), clicks: row.get(1), measured }))
+    let Some(row) = row else { return Ok(EventCounts::default()) };
+    Ok(EventCounts { opens: row.cell(0)?, clicks: row.cell(1)?, measured })
 }

@@ -4,12 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::Row;
-
 use crate::campaign::delivery::open_lanes::{NEXT_DUE, OPEN_LANE};
 use crate::campaign::model::State;
 use crate::infra::clock::Millis;
-use crate::infra::db::{Conn, Query};
+use crate::infra::db::{Cells, Conn, Query};
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
@@ -72,10 +70,10 @@ pub async fn read(conn: &mut Conn, installation: &Installation) -> Result<Stats>
         ..Stats::default()
     };
     for row in Query::new("select state, count(*) from campaign group by state").fetch_all(&mut *conn).await? {
-        stats.campaigns.insert(row.get(0), row.get(1));
+        stats.campaigns.insert(row.cell(0)?, row.cell(1)?);
     }
     for row in Query::new(UNCERTAIN).fetch_all(&mut *conn).await? {
-        stats.backlogs.entry(row.get(0)).or_default().uncertain = row.get(1);
+        stats.backlogs.entry(row.cell(0)?).or_default().uncertain = row.cell(1)?;
     }
     let which = "k.state in ('running', 'paused', 'scheduled')";
     let open = Query::new(OPEN_CAMPAIGNS)
@@ -83,14 +81,14 @@ pub async fn read(conn: &mut Conn, installation: &Installation) -> Result<Stats>
         .fragment("next_due", NEXT_DUE)
         .fragment("which", which);
     for row in open.fetch_all(&mut *conn).await? {
-        let state: State = row.get::<String, _>(1).parse()?;
-        let (began, due): (Option<Millis>, Option<Millis>) = (row.get(3), row.get(4));
+        let state: State = row.cell::<String>(1)?.parse()?;
+        let (began, due): (Option<Millis>, Option<Millis>) = (row.cell(3)?, row.cell(4)?);
         if state == State::Paused {
-            stats.add_pause(row.get(2));
+            stats.add_pause(row.cell(2)?);
         }
-        let backlog = stats.backlogs.entry(row.get(0)).or_default();
+        let backlog = stats.backlogs.entry(row.cell(0)?).or_default();
         let since = |at: Option<Millis>| at.map_or(0, |at| (now - at).max(0));
-        backlog.sending += row.get::<i64, _>(5);
+        backlog.sending += row.cell::<i64>(5)?;
         match state {
             // A delivery that was due from the start waits since the start.
             State::Running => backlog.age = backlog.age.max(since(due.max(due.and(began)))),

@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
-use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use crate::campaign::delivery::State;
@@ -14,7 +13,7 @@ use crate::campaign::link::Link;
 use crate::campaign::model::Campaign;
 use crate::campaign::{erased_counts, link};
 use crate::feedback::event::EventKind;
-use crate::infra::db::{Conn, Query};
+use crate::infra::db::{Cells, Conn, Query};
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 
@@ -126,9 +125,9 @@ struct Counts {
 }
 
 impl Counts {
-    fn add(&mut self, row: &AnyRow) {
-        let (name, position, count): (String, i32, i64) = (row.get(1), row.get(2), row.get(3));
-        match row.get::<String, _>(4).as_str() {
+    fn add(&mut self, row: &AnyRow) -> Result<()> {
+        let (name, position, count): (String, i32, i64) = (row.cell(1)?, row.cell(2)?, row.cell(3)?);
+        match row.cell::<String>(4)?.as_str() {
             "stored" if name == PLANNED => self.open += count,
             "stored" => {
                 self.open -= count;
@@ -137,6 +136,7 @@ impl Counts {
             "event" if name != CLICKED && name.parse::<EventKind>().is_err() => {}
             _ => *self.numbers.entry((name, position)).or_default() += count,
         }
+        Ok(())
     }
 
     fn into_summary(self, campaign: &Campaign, links: Vec<Link>) -> Summary {
@@ -197,7 +197,7 @@ pub async fn read(conn: &mut Conn, campaign: &Campaign) -> Result<Summary> {
         .fetch_all(&mut *conn)
         .await?;
     let mut counts = Counts::default();
-    rows.iter().for_each(|row| counts.add(row));
+    rows.iter().try_for_each(|row| counts.add(row))?;
     Ok(counts.into_summary(campaign, link::list(conn, campaign.id).await?))
 }
 
@@ -208,7 +208,7 @@ pub async fn read_stored(conn: &mut Conn, campaigns: &[Campaign]) -> Result<Vec<
     let of = Query::new("campaign_id in :campaigns").bind_ids("campaigns", &ids);
     let mut counts: HashMap<Id, Counts> = HashMap::new();
     for row in Query::new(STORED).fragment("of", of).fetch_all(conn).await? {
-        counts.entry(row.get(0)).or_default().add(&row);
+        counts.entry(row.cell(0)?).or_default().add(&row)?;
     }
     let summary =
         |campaign: &Campaign| counts.remove(&campaign.id).unwrap_or_default().into_summary(campaign, Vec::new());

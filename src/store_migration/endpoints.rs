@@ -3,14 +3,12 @@
 use std::fs::File;
 use std::path::Path;
 
-use sqlx::Row;
-
 use crate::infra::clock::Clock;
 use crate::infra::config::Config;
 use crate::infra::db::query::Query;
 use crate::infra::db::store_status::{self, StoreState, StoreStatus};
 use crate::infra::db::table::Table;
-use crate::infra::db::{Conn, Db};
+use crate::infra::db::{Cells, Conn, Db};
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::id::Id;
 use crate::infra::id_range;
@@ -196,7 +194,7 @@ pub async fn is_unused(db: &Db) -> Result<bool> {
 
 async fn has_rows(db: &Db) -> Result<bool> {
     let row = Query::new("select count(*) from workspace").fetch_optional(&mut *db.read().await?).await?;
-    Ok(row.is_some_and(|row| row.get::<i64, _>(0) > 0))
+    Ok(row.map_or(Ok(0), |row| row.cell::<i64>(0))? > 0)
 }
 
 /// Whether the database holds tables of another program, or data of a Sendoff that cannot be moved to. Empty tables that a

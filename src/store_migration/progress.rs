@@ -6,12 +6,11 @@ use std::collections::HashMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
-use sqlx::Row;
 
 use crate::infra::db::query::Query;
 use crate::infra::db::store_status::WritePurpose;
 use crate::infra::db::value::Value;
-use crate::infra::db::{Conn, Db};
+use crate::infra::db::{Cells, Conn, Db};
 use crate::infra::error::{Message, Result};
 
 /// How far the rows of a table are copied.
@@ -30,8 +29,8 @@ pub async fn list(db: &Db) -> Result<HashMap<String, TableProgress>> {
         .await?;
     rows.iter()
         .map(|row| {
-            let table: String = row.get(0);
-            let progress = row.try_get(1).ok().and_then(parse);
+            let table: String = row.cell(0)?;
+            let progress = row.cell(1).ok().and_then(parse);
             let unreadable = || Message::new("move-progress").with("table", &table).internal();
             let progress = progress.ok_or_else(unreadable)?;
             Ok((table, progress))

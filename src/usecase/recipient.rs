@@ -1,15 +1,13 @@
 //! Actions of recipients, identified by a token of their message: read stored data, view the message, unsubscribe, be
 //! erased.
 
-use sqlx::Row;
-
 use super::{Action, Actor};
 use crate::audience::field::{self, Field};
 use crate::audience::{contact, list};
 use crate::campaign::composer_cache::ComposerCache;
 use crate::campaign::{delivery, launch};
-use crate::infra::db::Conn;
 use crate::infra::db::query::Query;
+use crate::infra::db::{Cells, Conn};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
@@ -138,7 +136,7 @@ async fn workspace_of(conn: &mut Conn, contact: Id) -> Result<Id> {
         .bind("contact", contact)
         .fetch_optional(conn)
         .await?;
-    Ok(row.map_or(0, |row| row.get(0)))
+    row.map_or(Ok(0), |row| row.cell(0))
 }
 
 async fn latest_delivery(conn: &mut Conn, contact: Id) -> Result<Option<DeliveryRef>> {
@@ -152,5 +150,5 @@ async fn latest_delivery(conn: &mut Conn, contact: Id) -> Result<Option<Delivery
     .bind("contact", contact)
     .fetch_optional(conn)
     .await?;
-    Ok(row.map(|row| DeliveryRef { campaign: row.get(0), delivery: row.get(1) }))
+    row.map(|row| Ok(DeliveryRef { campaign: row.cell(0)?, delivery: row.cell(1)? })).transpose()
 }

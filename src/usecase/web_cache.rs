@@ -1,9 +1,9 @@
 //! Reads for the caches of the web role: page settings, and launched campaigns with their links, so that redirects and
 //! unsubscribe requests work while the database does not answer.
 
-use sqlx::Row;
 use sqlx::any::AnyRow;
 
+use crate::infra::db::Cells;
 use crate::infra::db::query::{Fragment, Query};
 use crate::infra::error::Result;
 use crate::infra::i18n::Lang;
@@ -63,7 +63,8 @@ pub async fn list_new_running(
     let rows = Query::new("select id from campaign where state = 'running'")
         .fetch_all(&mut *installation.db.read().await?)
         .await?;
-    let new: Vec<Id> = rows.iter().map(|row| row.get(0)).filter(|id| !is_known(*id)).collect();
+    let ids = rows.iter().filter_map(|row| row.cell(0).ok());
+    let new: Vec<Id> = ids.filter(|id| !is_known(*id)).collect();
     match new.is_empty() {
         true => Ok(Vec::new()),
         false => list(installation, Query::new("k.id in :new").bind_ids("new", &new)).await,
@@ -92,13 +93,14 @@ async fn list(installation: &Installation, condition: impl Into<Fragment>) -> Re
     .await?;
     let mut campaigns: Vec<PublicCampaign> = Vec::new();
     for row in &rows {
-        let id: Id = row.get(0);
+        let id: Id = row.cell(0)?;
         if campaigns.last().is_none_or(|last| last.id != id) {
-            let is_launched = row.get::<Option<i64>, _>(2).is_some();
-            let text = |at: usize| row.get::<Option<String>, _>(at).unwrap_or_default();
+            // One unreadable value must not hide the campaign: its links and its unsubscribe page go on.
+            let is_launched = row.cell::<Option<i64>>(2).is_ok_and(|at| at.is_some());
+            let text = |at: usize| row.cell::<Option<String>>(at).ok().flatten().unwrap_or_default();
             campaigns.push(PublicCampaign {
                 id,
-                list_name: row.get(1),
+                list_name: text(1),
                 language: text(5).parse().ok(),
                 brand_name: text(6),
                 brand_logo: text(7),
@@ -115,5 +117,5 @@ async fn list(installation: &Installation, condition: impl Into<Fragment>) -> Re
 }
 
 fn link(row: &AnyRow) -> Option<(i32, String)> {
-    Some((row.try_get::<Option<i32>, _>(3).ok()??, row.try_get::<Option<String>, _>(4).ok()??))
+    Some((row.cell::<Option<i32>>(3).ok()??, row.cell::<Option<String>>(4).ok()??))
 }

@@ -12,6 +12,7 @@ mod compiled_email;
 mod contact_columns;
 mod contacts;
 mod corrupt_rows;
+mod corrupt_values;
 mod daily_counts;
 mod data;
 mod dependencies;

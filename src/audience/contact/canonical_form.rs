@@ -1,10 +1,8 @@
 //! Canonical addresses of contacts that an earlier version stored in another form: it kept the backslashes of quoted
 //! local parts.
 
-use sqlx::Row;
-
 use crate::audience::address::Address;
-use crate::infra::db::{Conn, Query};
+use crate::infra::db::{Cells, Conn, Query};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 
@@ -38,15 +36,15 @@ pub async fn find_outdated(conn: &mut Conn, workspace: Id) -> Result<Vec<Outdate
         .fetch_all(&mut *conn)
         .await?;
         for row in &rows {
-            let (Ok(address), Ok(stored)) = (row.try_get::<String, _>(1), row.try_get::<String, _>(2)) else {
+            let (Ok(address), Ok(stored)) = (row.cell::<String>(1), row.cell::<String>(2)) else {
                 continue;
             };
             let canonical = Address::parse_stored(&address).canonical();
             if canonical != stored {
-                found.push(Outdated { id: row.get(0), canonical });
+                found.push(Outdated { id: row.cell(0)?, canonical });
             }
         }
-        match rows.last().map(|row| row.try_get(2)) {
+        match rows.last().map(|row| row.cell(2)) {
             Some(Ok(last)) if found.len() < PAGE => after = last,
             _ => return Ok(found),
         }

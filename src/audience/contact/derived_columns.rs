@@ -1,13 +1,11 @@
 //! Derived columns of `contact`, by which an index alone answers a segment: `reachable` (may be mailed on some
 //! list), `opened_at` and `clicked_at` (last activity), and the columns of indexed fields.
 
-use sqlx::Row;
-
 use super::Values;
 use crate::audience::eligibility;
 use crate::audience::indexed_field::{INDEXED_CHARS, IndexedField, NUMBER_COLUMNS, TEXT_COLUMNS};
 use crate::infra::db::value::Value;
-use crate::infra::db::{Binding, Conn, Query, has_row_locks};
+use crate::infra::db::{Binding, Cells, Conn, Query, has_row_locks};
 use crate::infra::error::Result;
 use crate::infra::id::{Id, STEP};
 
@@ -161,7 +159,7 @@ pub async fn backfill(
     let Some(row) = next.bind("after", after).bind("slice", slice).fetch_optional(conn).await? else {
         return Ok(None);
     };
-    let Some(last) = row.get::<Option<Id>, _>(0) else { return Ok(None) };
+    let Some(last) = row.cell::<Option<Id>>(0)? else { return Ok(None) };
     let columns = match filled {
         true => assignments("", indexed, "fields", "folded"),
         false => Query::new(indexed.iter().map(|one| format!("{} = null", one.column)).collect::<Vec<_>>().join(", ")),
@@ -179,7 +177,7 @@ pub async fn backfill(
         .bind("last", last)
         .execute(conn)
         .await?;
-    Ok(Some((last, row.get::<i64, _>(1).unsigned_abs())))
+    Ok(Some((last, row.cell::<i64>(1)?.unsigned_abs())))
 }
 
 /// Creates the index of an indexed field. It contains the columns of all others as well, so that one

@@ -1,11 +1,9 @@
 //! The values of one field in all contacts of a workspace: counted, copied under another name, and removed, some contacts
 //! at a time.
 
-use sqlx::Row;
-
 use super::{Values, update_values};
 use crate::infra::clock::Millis;
-use crate::infra::db::{Conn, Query};
+use crate::infra::db::{Cells, Conn, Query};
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 
@@ -17,7 +15,7 @@ pub async fn count_with_value(conn: &mut Conn, workspace: Id, name: &str) -> Res
           where workspace_id = :workspace and json(fields) ->> :name is not null",
     );
     let row = query.bind("workspace", workspace).bind("name", name).fetch_optional(conn).await?;
-    Ok(row.map_or(0, |row| row.get(0)))
+    row.map_or(Ok(0), |row| row.cell(0))
 }
 
 /// Copies the values of a field to another name for up to `limit` contacts behind a key that have not the same under both;
@@ -79,9 +77,9 @@ async fn change(
     let query = query.bind("workspace", workspace).bind("after", after).fragment("which", which);
     let mut changed = Vec::new();
     for row in query.bind("limit", limit).fetch_all(conn).await? {
-        let id: Id = row.get(0);
+        let id: Id = row.cell(0)?;
         let broken = || Message::new("row-broken").with("table", "contact").with("column", "fields").with("id", id);
-        let mut values: Values = serde_json::from_str(row.get(1)).map_err(|_| broken().internal())?;
+        let mut values: Values = serde_json::from_str(row.cell(1)?).map_err(|_| broken().internal())?;
         change(&mut values);
         changed.push((id, values));
     }

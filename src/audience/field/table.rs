@@ -1,10 +1,8 @@
 //! Table `field`: the declared fields of a workspace with their labels.
 
-use sqlx::Row;
-
 use super::{Field, check_name};
 use crate::audience::address::is_hidden;
-use crate::infra::db::{Conn, Query, is_unique_violation, lock_configuration};
+use crate::infra::db::{Cells, Conn, Query, is_unique_violation, lock_configuration};
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::i18n::Lang;
 use crate::infra::id::Id;
@@ -80,15 +78,16 @@ async fn select(conn: &mut Conn, which: Query) -> Result<Vec<Field>> {
     let rows = query.fragment("which", which).fetch_all(conn).await?;
     rows.iter()
         .map(|row| {
+            let id: Id = row.cell(0)?;
             let broken = |column: &'static str| {
                 let message = Message::new("row-broken").with("table", "field").with("column", column);
-                message.with("id", row.get::<Id, _>(0)).internal()
+                message.with("id", id).internal()
             };
             Ok(Field {
-                name: row.get(1),
-                kind: row.get::<String, _>(2).parse()?,
-                choices: serde_json::from_str(row.get(3)).map_err(|_| broken("choices"))?,
-                labels: serde_json::from_str(row.get(4)).map_err(|_| broken("labels"))?,
+                name: row.cell(1)?,
+                kind: row.cell::<String>(2)?.parse()?,
+                choices: serde_json::from_str(row.cell(3)?).map_err(|_| broken("choices"))?,
+                labels: serde_json::from_str(row.cell(4)?).map_err(|_| broken("labels"))?,
             })
         })
         .collect()

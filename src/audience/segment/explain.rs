@@ -1,8 +1,6 @@
 //! Explains why a contact is in a segment or not, condition by condition. Each condition is evaluated by the SQL
 //! that counts, narrowed to the contact, so that explanation and count cannot disagree.
 
-use sqlx::Row;
-
 use super::compile::{Compiler, day_of};
 use super::typed_expr::{Condition, Subject, Tree};
 use super::{Expression, members, need, resolve};
@@ -11,8 +9,8 @@ use crate::audience::contact::{self, Contact};
 use crate::audience::field::Kind;
 use crate::audience::subscription::{self, State};
 use crate::infra::clock::Millis;
-use crate::infra::db::{Conn, Query, Sql};
-use crate::infra::error::Result;
+use crate::infra::db::{Cells, Conn, Query, Sql};
+use crate::infra::error::{Error, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 
@@ -98,8 +96,10 @@ async fn evaluate(
         let query = Query::new("select {columns} from contact c where c.id = :contact");
         let query = query.fragment("columns", columns).bind("contact", contact);
         if let Some(row) = query.fetch_optional(conn).await? {
-            let result = |index| (row.get::<i64, _>(2 * index) == 1, row.get(2 * index + 1));
-            results.extend((0..conditions.len()).map(result));
+            let result = |index| Ok::<_, Error>((row.cell::<i64>(2 * index)? == 1, row.cell(2 * index + 1)?));
+            for index in 0..conditions.len() {
+                results.push(result(index)?);
+            }
         }
     }
     Ok(results)

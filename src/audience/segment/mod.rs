@@ -20,7 +20,6 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
-use sqlx::Row;
 use sqlx::any::AnyRow;
 
 pub use explain::{ConditionResult, Explanation, Reachability, explain};
@@ -39,7 +38,7 @@ use resolve::Names;
 use typed_expr::{Activity, Condition, Subject};
 
 use crate::infra::clock::Millis;
-use crate::infra::db::{Conn, Db, Query, Sql};
+use crate::infra::db::{Cells, Conn, Db, Query, Sql, read_each};
 use crate::infra::error::{Message, Result};
 use crate::infra::id::{Id, STEP};
 use crate::infra::installation::Installation;
@@ -152,23 +151,24 @@ pub async fn save(installation: &Installation, workspace: Id, name: &str, expres
         .fetch_all(&mut tx)
         .await?;
     tx.commit().await?;
-    Ok(read(&rows[0]))
+    read(&rows[0])
 }
 
-fn read(row: &AnyRow) -> Segment {
-    Segment { id: row.get(0), name: row.get(1), expression: row.get(2) }
+fn read(row: &AnyRow) -> Result<Segment> {
+    Ok(Segment { id: row.cell(0)?, name: row.cell(1)?, expression: row.cell(2)? })
 }
 
 /// Finds a segment by key.
 pub async fn get(conn: &mut Conn, id: Id) -> Result<Option<Segment>> {
     let query = Query::new("select id, name, expression from segment where id = :id");
-    Ok(query.bind("id", id).fetch_optional(conn).await?.as_ref().map(read))
+    query.bind("id", id).fetch_optional(conn).await?.as_ref().map(read).transpose()
 }
 
 /// Finds a segment by name.
 pub async fn find(conn: &mut Conn, workspace: Id, name: &str) -> Result<Option<Segment>> {
     let query = Query::new("select id, name, expression from segment where workspace_id = :workspace and name = :name");
-    Ok(query.bind("workspace", workspace).bind("name", name).fetch_optional(conn).await?.as_ref().map(read))
+    let row = query.bind("workspace", workspace).bind("name", name).fetch_optional(conn).await?;
+    row.as_ref().map(read).transpose()
 }
 
 /// All segments of a workspace, by name.
@@ -179,7 +179,7 @@ pub async fn all(conn: &mut Conn, workspace: Id) -> Result<Vec<Segment>> {
           where workspace_id = :workspace
           order by name{bytewise}",
     );
-    Ok(query.bind("workspace", workspace).fetch_all(conn).await?.iter().map(read).collect())
+    Ok(read_each("segment", &query.bind("workspace", workspace).fetch_all(conn).await?, read))
 }
 
 /// A segment by name; the error for an unknown name suggests a similar one or lists the known ones.
@@ -229,7 +229,7 @@ pub async fn count(installation: &Installation, workspace: Id, name: &str) -> Re
     let expression = resolve(&mut conn, workspace, &segment.expression).await?;
     let query = Query::new("select count(*) from contact c where {members}");
     let query = query.fragment("members", members(workspace, &expression, installation.clock.now()));
-    Ok(query.fetch_optional(&mut conn).await?.map_or(0, |row| row.get(0)))
+    query.fetch_optional(&mut conn).await?.map_or(Ok(0), |row| row.cell(0))
 }
 
 /// About how many contacts a saved segment has, from a sample of some thousands; `None` where the workspace has
@@ -255,7 +255,7 @@ pub async fn estimate(installation: &Installation, workspace: Id, name: &str) ->
         .bind("workspace", workspace)
         .fragment("sample", sample);
     let Some(row) = query.fetch_optional(&mut conn).await? else { return Ok(None) };
-    let (sampled, matching): (i64, i64) = (row.get(0), row.get(1));
+    let (sampled, matching): (i64, i64) = (row.cell(0)?, row.cell(1)?);
     Ok((sampled > 0).then(|| rounded(matching as f64 / sampled as f64 * contacts as f64)))
 }
 

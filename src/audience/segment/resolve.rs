@@ -1,8 +1,6 @@
 //! Resolves a parsed expression: looks up its names in the workspace and checks that operators and values fit the
 //! types.
 
-use sqlx::Row;
-
 use super::ast::{self, Name, Value};
 use super::lexer::day;
 use super::parse_error::{ParseError, Span};
@@ -10,7 +8,7 @@ use super::typed_expr::{Condition, Literal, Op, REACHABLE, Reference, Subject, T
 use crate::audience::address::Address;
 use crate::audience::field::{self, Field, Kind};
 use crate::audience::list;
-use crate::infra::db::{Conn, Query};
+use crate::infra::db::{Cells, Conn, Query, read_each};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 
@@ -40,7 +38,7 @@ impl Names {
         Ok(Self {
             fields,
             lists: lists.into_iter().map(|list| Reference { id: list.id, name: list.name }).collect(),
-            campaigns: rows.iter().map(|row| Reference { id: row.get(0), name: row.get(1) }).collect(),
+            campaigns: read_each("campaign", &rows, |row| Ok(Reference { id: row.cell(0)?, name: row.cell(1)? })),
         })
     }
 

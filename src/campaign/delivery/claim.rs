@@ -4,12 +4,10 @@
 
 use std::sync::Arc;
 
-use sqlx::Row;
-
 pub use super::in_flight::{InFlight, Scan};
 use super::mark::release;
 use crate::infra::clock::Millis;
-use crate::infra::db::{Conn, Query};
+use crate::infra::db::{Cells, Conn, Query};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 
@@ -84,7 +82,7 @@ pub async fn lease(conn: &mut Conn, scan: Scan<'_>, wanted: &Claim<'_>) -> Resul
     .bind_query("due", wanted.due(wanted.limit, "{for_update_skip_locked}"))
     .fetch_all(conn)
     .await?;
-    let mut leased: Vec<Id> = rows.iter().map(|row| row.get(0)).collect();
+    let mut leased: Vec<Id> = rows.iter().map(|row| row.cell(0)).collect::<Result<_>>()?;
     leased.sort_unstable();
     let taken = scan.take(leased.iter().copied(), |id| *id, wanted.limit);
     if taken.len() < leased.len() {

@@ -4,10 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::Row;
-
 use super::State;
-use crate::infra::db::{Conn, Query, Script};
+use crate::infra::db::{Cells, Conn, Query, Script};
 use crate::infra::error::Result;
 use crate::infra::id::{Id, node_of};
 
@@ -78,7 +76,7 @@ pub async fn read(conn: &mut Conn, campaign: Id) -> Result<DeliveryCounts> {
     .await?;
     let mut counts = DeliveryCounts::default();
     for row in rows {
-        let (state, count): (String, i64) = (row.get(0), row.get(1));
+        let (state, count): (String, i64) = (row.cell(0)?, row.cell(1)?);
         if state == PLANNED {
             counts.planned = count;
         } else {

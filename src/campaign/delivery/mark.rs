@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use sqlx::Row;
-
 use super::counts::{self, Changes};
+use super::skip_reason::SKIPPED_ROW;
 use super::{State, is_eligible};
 use crate::audience::eligibility;
 use crate::infra::clock::Millis;
-use crate::infra::db::{Conn, Query, Script, StatementResult};
+use crate::infra::db::{Cells, Conn, Query, Script, StatementResult};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 
@@ -141,10 +140,11 @@ pub async fn peek(conn: &mut Conn, id: Id, now: Millis) -> Result<Option<Marked>
     .bind("id", id)
     .fetch_optional(conn)
     .await?;
-    Ok(row.map(|row| {
-        let recipient = Recipient { delivery: id, address: row.get(2), fields: row.get(3) };
-        Marked { date: row.get(0), attempts: row.get(1), recipient }
-    }))
+    row.map(|row| {
+        let recipient = Recipient { delivery: id, address: row.cell(2)?, fields: row.cell(3)? };
+        Ok(Marked { date: row.cell(0)?, attempts: row.cell(1)?, recipient })
+    })
+    .transpose()
 }
 
 /// Releases deliveries that were claimed and not marked: they become pending, or suppressed when the contact may no longer
@@ -167,12 +167,31 @@ pub async fn release(conn: &mut Conn, mailer: Id, ids: &[Id], now: Millis) -> Re
         .fetch_all(conn)
         .await?;
         for row in released {
-            if row.get::<String, _>(1) == State::Suppressed.as_str() {
-                *changes.entry((row.get(0), State::Suppressed.as_str())).or_default() += 1;
+            if row.cell::<String>(1)? == State::Suppressed.as_str() {
+                *changes.entry((row.cell(0)?, State::Suppressed.as_str())).or_default() += 1;
             }
         }
     }
     counts::add_all(conn, mailer, &changes).await
+}
+
+/// Skips a delivery whose row or contact holds a value that cannot be read. Reads neither.
+pub async fn skip_unreadable(conn: &mut Conn, mailer: Id, mark: &Mark, now: Millis) -> Result<()> {
+    let skipped = Query::new(
+        "update delivery
+            set state = 'skipped', reason = :reason, mailer_id = null, snapshot_address = null, snapshot_fields = null,
+                changed_at = :now
+          where id = :id
+            and (state = 'pending' or state in ('leased', 'sending') and coalesce(mailer_id, 0) = :mailer)",
+    )
+    .bind("reason", SKIPPED_ROW)
+    .bind("now", now)
+    .bind("id", mark.id)
+    .bind("mailer", mailer)
+    .execute(&mut *conn)
+    .await?;
+    let count = i64::try_from(skipped).unwrap_or(i64::MAX);
+    counts::add(conn, mark.campaign, mailer, State::Skipped.as_str(), count).await
 }
 
 /// True when a marked delivery may still be sent: the contact is eligible, the campaign runs and its latest time has not

@@ -1,10 +1,8 @@
 //! Lanes with pending deliveries of a campaign, and when the next delivery of each is due: two index lookups a lane, in one
 //! statement, however many deliveries there are.
 
-use sqlx::Row;
-
 use crate::infra::clock::Millis;
-use crate::infra::db::{Conn, Query};
+use crate::infra::db::{Cells, Conn, Query};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 
@@ -59,7 +57,7 @@ pub async fn list(conn: &mut Conn, campaign: Id) -> Result<Vec<OpenLane>> {
     .fragment("next_due", NEXT_DUE)
     .fetch_all(conn)
     .await?;
-    Ok(rows.iter().map(|row| OpenLane { name: row.get(0), next_due: row.get(1) }).collect())
+    rows.iter().map(|row| Ok(OpenLane { name: row.cell(0)?, next_due: row.cell(1)? })).collect()
 }
 
 /// When the next pending delivery of the campaign is due.

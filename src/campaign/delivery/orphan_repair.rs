@@ -1,14 +1,36 @@
 //! Repairs delivery rows in a state that no run of this program leaves: edited by hand, or damaged.
 
-use sqlx::Row;
+use sqlx::any::AnyRow;
 
 use super::State;
 use super::counts;
+use super::skip_reason::SKIPPED_ROW;
+use crate::campaign::lane;
 use crate::campaign::model::delivery_range;
 use crate::infra::clock::Millis;
-use crate::infra::db::{Conn, Query};
+use crate::infra::db::{Cells, Conn, Query};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
+
+/// Skips the pending deliveries of a campaign whose lane, time or number of attempts is of another type: no send round finds
+/// them. Returns how many.
+pub async fn skip_unreadable_pending(conn: &mut Conn, campaign: Id, now: Millis) -> Result<u64> {
+    // A sum or joined text is of the right type, and equal to its column only if the column is.
+    let skipped = Query::new(
+        "update delivery
+            set state = 'skipped', reason = :reason, lane = :rest, due_at = :now, attempts = 0, changed_at = :now
+          where campaign_id = :campaign and state = 'pending'
+            and not (lane || '' = lane and due_at + 0 = due_at and attempts + 0 = attempts)",
+    )
+    .bind("reason", SKIPPED_ROW)
+    .bind("rest", lane::REST)
+    .bind("now", now)
+    .bind("campaign", campaign)
+    .execute(&mut *conn)
+    .await?;
+    counts::add(conn, campaign, 0, State::Skipped.as_str(), i64::try_from(skipped).unwrap_or(i64::MAX)).await?;
+    Ok(skipped)
+}
 
 /// Result of a repair.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,8 +55,8 @@ pub async fn repair(conn: &mut Conn, campaign: Id, now: Millis) -> Result<Repair
     if rows.is_empty() {
         return Ok(Repair::NotNeeded);
     }
-    let states = rows.iter().map(|row| row.get::<String, _>(0));
-    if let Some(unknown) = states.into_iter().find(|state| state.parse::<State>().is_err()) {
+    let state = |row: &AnyRow| row.cell::<String>(0).unwrap_or_else(|_| "?".to_owned());
+    if let Some(unknown) = rows.iter().map(state).find(|state| state.parse::<State>().is_err()) {
         return Ok(Repair::UnknownState(unknown));
     }
     let rows = Query::new(
@@ -47,7 +69,7 @@ pub async fn repair(conn: &mut Conn, campaign: Id, now: Millis) -> Result<Repair
     .fragment("of_campaign", delivery_range::within(campaign))
     .fetch_all(conn)
     .await?;
-    let uncertain = rows.iter().filter(|row| row.get::<String, _>(0) == State::Uncertain.as_str()).count();
+    let uncertain = rows.iter().map(state).filter(|state| state == State::Uncertain.as_str()).count();
     counts::add(conn, campaign, 0, State::Uncertain.as_str(), i64::try_from(uncertain).unwrap_or(i64::MAX)).await?;
     Ok(Repair::Done)
 }

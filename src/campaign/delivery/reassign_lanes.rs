@@ -1,9 +1,7 @@
 //! Moves pending deliveries into the lanes that their domains belong to after lanes were changed.
 
-use sqlx::Row;
-
 use crate::campaign::lane::{self, Lane};
-use crate::infra::db::{Conn, Query, Sql, position};
+use crate::infra::db::{Cells, Conn, Query, Sql, position};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 
@@ -41,5 +39,5 @@ pub async fn count_pending(conn: &mut Conn, campaign: Id) -> Result<Vec<(String,
     .bind("campaign", campaign)
     .fetch_all(conn)
     .await?;
-    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    rows.iter().map(|row| Ok((row.cell(0)?, row.cell(1)?))).collect()
 }

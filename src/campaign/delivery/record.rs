@@ -2,15 +2,13 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use sqlx::Row;
-
 use super::State;
 use super::counts::{self, Changes};
 use crate::campaign::erased_counts;
 use crate::campaign::model::delivery_range;
 use crate::infra::clock::Millis;
 use crate::infra::db::fixed_width::{number, words};
-use crate::infra::db::{Conn, Query, Script, StatementResult};
+use crate::infra::db::{Cells, Conn, Query, Script, StatementResult};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 
@@ -156,7 +154,7 @@ pub async fn list_sending(conn: &mut Conn, mailer: Id) -> Result<Vec<(Id, i32)>>
         .bind("mailer", mailer)
         .fetch_all(conn)
         .await?;
-    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    rows.iter().map(|row| Ok((row.cell(0)?, row.cell(1)?))).collect()
 }
 
 /// Makes marked deliveries of a dead mailer pending again: the relay has nothing of this attempt. Returns how many.
@@ -198,9 +196,9 @@ pub async fn recover(conn: &mut Conn, dead: &[Id], now: Millis) -> Result<(u64, 
     let mut changes = Changes::new();
     let mut uncertain = 0;
     for row in &rows {
-        if row.get::<String, _>(1) == State::Uncertain.as_str() {
+        if row.cell::<String>(1)? == State::Uncertain.as_str() {
             uncertain += 1;
-            *changes.entry((row.get(0), State::Uncertain.as_str())).or_default() += 1;
+            *changes.entry((row.cell(0)?, State::Uncertain.as_str())).or_default() += 1;
         }
     }
     counts::add_all(conn, 0, &changes).await?;

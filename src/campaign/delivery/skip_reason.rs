@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::Row;
-
-use crate::infra::db::{Conn, Query};
+use crate::infra::db::{Cells, Conn, Query};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
+
+/// The reason of a delivery whose row, or the row of its contact, holds a value that cannot be read.
+pub const SKIPPED_ROW: &str = "skipped-row";
 
 /// The reason to store, from the key of the message that tells why a message could not be made. Also turns the keys that
 /// earlier versions stored into today's.
@@ -17,6 +18,7 @@ pub fn skip_reason(key: &str) -> &'static str {
         "skipped-fields" => "skipped-fields",
         "skipped-smtputf8" => "skipped-smtputf8",
         "skipped-panic" => "skipped-panic",
+        SKIPPED_ROW => SKIPPED_ROW,
         "template-limit" | "skipped-limit" => "skipped-limit",
         _ if key.ends_with("-missing") => "skipped-missing",
         _ if key == "skipped-link" || key.starts_with("link-") => "skipped-link",
@@ -39,7 +41,7 @@ pub async fn count_by_reason(conn: &mut Conn, campaign: Id) -> Result<BTreeMap<&
     .await?;
     let mut counts = BTreeMap::new();
     for row in rows {
-        *counts.entry(skip_reason(row.try_get(0).unwrap_or_default())).or_default() += row.get::<i64, _>(1);
+        *counts.entry(skip_reason(row.cell(0).unwrap_or_default())).or_default() += row.cell::<i64>(1)?;
     }
     Ok(counts)
 }

@@ -5,14 +5,14 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use sqlx::Row;
+use sqlx::any::AnyRow;
 
 use super::State;
 use super::counts::{self, Changes};
 pub use crate::campaign::uncertain_policy::UncertainPolicy;
 use crate::infra::clock::Millis;
 use crate::infra::db::json_rows::{column, whole};
-use crate::infra::db::{Conn, Query};
+use crate::infra::db::{Cells, Conn, Query, read_each};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 
@@ -97,15 +97,17 @@ pub async fn list(conn: &mut Conn, scope: Scope) -> Result<Vec<UncertainDelivery
     .fragment("in_scope", scope.condition())
     .fetch_all(conn)
     .await?;
-    let delivery = |row: &sqlx::any::AnyRow| UncertainDelivery {
-        id: row.get(0),
-        campaign: row.get(1),
-        reason: row.get(2),
-        dated_at: row.get(3),
-        since: row.get(4),
-        address: row.get(5),
+    let delivery = |row: &AnyRow| {
+        Ok(UncertainDelivery {
+            id: row.cell(0)?,
+            campaign: row.cell(1)?,
+            reason: row.cell(2)?,
+            dated_at: row.cell(3)?,
+            since: row.cell(4)?,
+            address: row.cell(5)?,
+        })
     };
-    Ok(rows.iter().map(delivery).collect())
+    Ok(read_each("delivery", &rows, delivery))
 }
 
 /// Number of uncertain deliveries.
@@ -114,7 +116,7 @@ pub async fn count(conn: &mut Conn, scope: Scope) -> Result<i64> {
         .fragment("in_scope", scope.condition())
         .fetch_optional(conn)
         .await?;
-    Ok(row.map_or(0, |row| row.get(0)))
+    row.map_or(Ok(0), |row| row.cell(0))
 }
 
 /// Decides that deliveries stay uncertain. Returns how many.
@@ -159,7 +161,7 @@ pub async fn resend(conn: &mut Conn, ids: &[Id], now: Millis) -> Result<BTreeMap
             .fetch_all(conn)
             .await?;
         for row in rows {
-            *campaigns.entry(row.get(0)).or_default() += 1;
+            *campaigns.entry(row.cell(0)?).or_default() += 1;
         }
     }
     count_moves(conn, campaigns.iter().map(|(campaign, count)| (*campaign, None, *count))).await?;
@@ -174,7 +176,8 @@ pub async fn resend_due(conn: &mut Conn, campaign: Option<Id>, now: Millis) -> R
         .fragment("which", is_to_be_resent(campaign))
         .fetch_all(conn)
         .await?;
-    count_moves(conn, rows.iter().map(|row| (row.get(0), None, 1))).await?;
+    let moves: Vec<_> = rows.iter().map(|row| Ok((row.cell(0)?, None, 1))).collect::<Result<_>>()?;
+    count_moves(conn, moves.into_iter()).await?;
     Ok(rows.len() as u64)
 }
 
@@ -247,13 +250,13 @@ pub async fn resolve(conn: &mut Conn, resolutions: &[Resolution], now: Millis) -
         .await?;
         let mut moves = Vec::with_capacity(some.len());
         for row in rows {
-            let accepted = row.get::<String, _>(1) == State::Accepted.as_str();
+            let accepted = row.cell::<String>(1)? == State::Accepted.as_str();
             let (count, to) = match accepted {
                 true => (&mut counts.0, State::Accepted),
                 false => (&mut counts.1, State::Rejected),
             };
             *count += 1;
-            moves.push((row.get(0), Some(to), 1));
+            moves.push((row.cell(0)?, Some(to), 1));
         }
         count_moves(conn, moves.into_iter()).await?;
     }

@@ -1,11 +1,9 @@
 //! Table `campaign_content`: the campaign file and the frozen content of a campaign, megabytes that are read only where
 //! they are needed.
 
-use sqlx::Row;
-
 use crate::campaign::file::CampaignFile;
 use crate::content::email::Format;
-use crate::infra::db::{Conn, Query};
+use crate::infra::db::{Cells, Conn, Query};
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 
@@ -38,7 +36,7 @@ pub async fn read_source(conn: &mut Conn, campaign: Id) -> Result<CampaignSource
     .fetch_optional(conn)
     .await?;
     let row = row.ok_or_else(|| Message::new("campaign-gone").internal())?;
-    Ok(CampaignSource { format: row.get(0), text: row.get(1) })
+    Ok(CampaignSource { format: row.cell(0)?, text: row.cell(1)? })
 }
 
 /// Reads and parses the campaign file.
@@ -52,7 +50,7 @@ pub async fn read_frozen(conn: &mut Conn, campaign: Id) -> Result<Option<String>
         .bind("campaign", campaign)
         .fetch_optional(conn)
         .await?;
-    Ok(row.and_then(|row| row.get(0)))
+    row.map_or(Ok(None), |row| row.cell(0))
 }
 
 /// Stores the file of a campaign that has not started.

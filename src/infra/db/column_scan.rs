@@ -3,7 +3,7 @@
 use futures_util::TryStreamExt;
 use sqlx::Row;
 
-use crate::infra::db::{Conn, Dialect, Query};
+use crate::infra::db::{Cells, Conn, Dialect, Query};
 use crate::infra::error::Result;
 
 /// Rows of SQLite that are read at a time. They travel as one value for each column, because the driver wakes another
@@ -53,9 +53,9 @@ async fn scan_joined(
     let mut after = i64::MIN;
     loop {
         let Some(row) = query.clone().bind("after", after).fetch_optional(conn).await? else { return Ok(()) };
-        let Some(last) = row.get::<Option<i64>, _>(0) else { return Ok(()) };
+        let Some(last) = row.cell::<Option<i64>>(0)? else { return Ok(()) };
         for index in 0..columns.len() {
-            if let Some(values) = row.get::<Option<Vec<u8>>, _>(index + 1) {
+            if let Some(values) = row.cell::<Option<Vec<u8>>>(index + 1)? {
                 feed(index, &values);
             }
         }
@@ -69,5 +69,5 @@ async fn has_row_numbers(conn: &mut Conn, table: &str) -> Result<bool> {
         .bind(table)
         .fetch_one(conn)
         .await?;
-    Ok(row.get::<i64, _>(0) > 0)
+    Ok(row.cell::<i64>(0)? > 0)
 }

@@ -1,8 +1,6 @@
 //! Identity of a PostgreSQL database: which copy of the data it is, and how far its write-ahead log (WAL) has come.
 
-use sqlx::Row;
-
-use crate::infra::db::{Db, Dialect};
+use crate::infra::db::{Cells, Db, Dialect};
 use crate::infra::error::Result;
 
 /// What tells a database from an older copy of it that was put in its place.
@@ -30,6 +28,6 @@ impl Db {
         )
         .fetch_one(&mut *self.read().await?)
         .await?;
-        Ok(Some(DatabaseIdentity { database: row.get(0), table: row.get(1), position: row.get(2) }))
+        Ok(Some(DatabaseIdentity { database: row.cell(0)?, table: row.cell(1)?, position: row.cell(2)? }))
     }
 }

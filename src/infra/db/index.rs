@@ -3,10 +3,10 @@
 //! database says about its indexes is its own spelling, which only it reads.
 
 use sqlx::migrate::Migrator;
-use sqlx::{AnyConnection, Connection, Row};
+use sqlx::{AnyConnection, Connection};
 
 use crate::infra::db::migrations::migrations;
-use crate::infra::db::{Conn, Db, Dialect, Sql, install_drivers};
+use crate::infra::db::{Cells, Conn, Db, Dialect, Sql, install_drivers};
 use crate::infra::error::Result;
 
 /// An index of the migrations that does not belong to a constraint.
@@ -30,7 +30,7 @@ pub async fn of_migrations() -> Result<Vec<Index>> {
     let query = "select name, tbl_name, sql from sqlite_master where type = 'index' and sql is not null order by 1";
     let rows = sqlx::query(query).fetch_all(&mut conn).await?;
     conn.close().await?;
-    Ok(rows.iter().map(|row| Index { name: row.get(0), table: row.get(1), statement: row.get(2) }).collect())
+    rows.iter().map(|row| Ok(Index { name: row.cell(0)?, table: row.cell(1)?, statement: row.cell(2)? })).collect()
 }
 
 /// The names of the indexes of a table, without those of constraints.
@@ -44,7 +44,7 @@ pub async fn names(conn: &mut Conn, table: &str) -> Result<Vec<String>> {
          order by cast(c.relname as text) collate \"C\""
     };
     let rows = sqlx::query(query).bind(table).fetch_all(conn).await?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
+    rows.iter().map(|row| row.cell(0)).collect()
 }
 
 impl Db {

@@ -3,18 +3,17 @@
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use crate::infra::db::{Conn, Dialect, Query, Script, Sql};
-use crate::infra::error::Result;
+use crate::infra::db::{Cells, Conn, Dialect, Query, Script, Sql};
+use crate::infra::error::{Message, Result};
 
 impl Sql {
     /// Runs this select and returns its rows, read from these columns of it. They arrive as one text:
     /// the SQLite driver wakes another thread for each row.
     pub(super) async fn fetch_json<T: DeserializeOwned>(&mut self, conn: &mut Conn, columns: &str) -> Result<Vec<T>> {
         self.wrap(&gathering(Dialect::of(conn), columns));
-        Ok(read(self.first(conn).await?.as_ref()))
+        read(self.first(conn).await?.as_ref())
     }
 
     /// Runs this select and returns these columns of its rows as one text, a JSON array for each row
@@ -32,7 +31,9 @@ impl Sql {
             }
         });
         let row = self.first(conn).await?;
-        Ok(row.and_then(|row| row.get::<Option<String>, _>(0).map(|text| (text, row.get(1)))))
+        let Some(row) = row else { return Ok(None) };
+        let text: Option<String> = row.cell(0)?;
+        text.map(|text| Ok((text, row.cell(1)?))).transpose()
     }
 
     /// Puts a select around the one just written.
@@ -68,7 +69,7 @@ pub async fn delete_returning<T: DeserializeOwned>(
         }
         Dialect::Postgres => script.push_returning(&delete, columns, &select),
     }
-    Ok(read(script.run(conn).await?.first().and_then(|result| result.rows.first())))
+    read(script.run(conn).await?.first().and_then(|result| result.rows.first()))
 }
 
 /// The start of a select that returns these columns of all rows as one text.
@@ -80,9 +81,14 @@ pub(super) fn gathering(dialect: Dialect, columns: &str) -> String {
 }
 
 /// The rows of a select that returned them as one text.
-pub fn read<T: DeserializeOwned>(row: Option<&AnyRow>) -> Vec<T> {
-    let text: Option<String> = row.and_then(|row| row.get(0));
-    serde_json::from_str(text.as_deref().unwrap_or("[]")).expect("the database writes JSON of these columns")
+///
+/// # Errors
+/// Internal, when a row has a value of another type than `T` has.
+pub fn read<T: DeserializeOwned>(row: Option<&AnyRow>) -> Result<Vec<T>> {
+    let text: Option<String> = row.map_or(Ok(None), |row| row.cell(0))?;
+    // The error of the parser is not kept: it can hold the value.
+    let unreadable = |_| Message::new("value-unreadable").with("column", "json").internal();
+    serde_json::from_str(text.as_deref().unwrap_or("[]")).map_err(unreadable)
 }
 
 /// A text in a row of [`delete_returning`]; a value of another type as its JSON text.

@@ -1,8 +1,6 @@
 //! Row locks, and the advisory locks between imports and erasures and of the configuration. SQLite has one writer and needs neither.
 
-use sqlx::Row;
-
-use crate::infra::db::{Conn, Dialect, Query};
+use crate::infra::db::{Cells, Conn, Dialect, Query};
 use crate::infra::error::Result;
 
 /// Keys of the advisory locks, each of which belongs to one purpose.
@@ -23,7 +21,7 @@ pub(super) async fn try_lock(conn: &mut Conn, key: i64) -> Result<bool> {
         .bind("lock", key)
         .fetch_optional(conn)
         .await?;
-    Ok(row.is_some_and(|row| row.get::<i64, _>(0) == 1))
+    Ok(row.map_or(Ok(0), |row| row.cell::<i64>(0))? == 1)
 }
 
 /// True where rows must be locked explicitly: several writers at a time (PostgreSQL).

@@ -34,6 +34,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (43, "correction", include_str!("../../../migrations/0043_correction.sql")),
     (44, "access", include_str!("../../../migrations/0044_access.sql")),
     (46, "field labels", include_str!("../../../migrations/0046_field_label.sql")),
+    (49, "reachable", include_str!("../../../migrations/0049_reachable.sql")),
 ];
 
 impl Db {

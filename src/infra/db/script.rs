@@ -37,7 +37,7 @@ impl StatementResult {
     /// # Errors
     /// When a change and its second reading do not find the same number of rows.
     pub fn json_rows<T: DeserializeOwned>(&self) -> Result<Vec<T>> {
-        let rows: Vec<T> = json_rows::read(self.rows.first());
+        let rows: Vec<T> = json_rows::read(self.rows.first())?;
         if self.is_reread && rows.len() as u64 != self.rows_affected {
             return Err(Error::Db(sqlx::Error::RowNotFound));
         }

@@ -4,10 +4,9 @@
 //! Every write transaction reads the table first, inside the transaction: a change of the status waits for the
 //! writers before it, and the writers after it see the change.
 
-use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use crate::infra::db::{Conn, Db, Dialect, Query, Script, StatementResult, Tx, lock};
+use crate::infra::db::{Cells, Conn, Db, Dialect, Query, Script, StatementResult, Tx, lock};
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::id::Id;
 
@@ -160,8 +159,8 @@ pub async fn get(conn: &mut Conn) -> Result<Option<StoreStatus>> {
 
 fn parse(row: Option<&AnyRow>) -> Result<Option<StoreStatus>> {
     let status = |row: &AnyRow| {
-        let state = row.get::<String, _>(0).parse()?;
-        Ok(StoreStatus { state, location: row.get(1), migration: row.get(2) })
+        let state = row.cell::<String>(0)?.parse()?;
+        Ok(StoreStatus { state, location: row.cell(1)?, migration: row.cell(2)? })
     };
     row.map(status).transpose()
 }

@@ -5,11 +5,10 @@ use std::pin::pin;
 
 use futures_util::TryStreamExt;
 use sha2::{Digest, Sha256};
-use sqlx::Row;
 
 use crate::infra::db::table_rewrite::TEMPORARY_TABLES;
 use crate::infra::db::value::{Kind, Value};
-use crate::infra::db::{Conn, Db, Dialect, Sql};
+use crate::infra::db::{Cells, Conn, Db, Dialect, Sql};
 use crate::infra::error::{Message, Result};
 
 /// A column of a table.
@@ -61,7 +60,7 @@ impl Db {
         };
         let mut tables: Vec<(Table, Vec<(i64, usize)>)> = Vec::new();
         for row in sqlx::query(query).fetch_all(&mut *self.read().await?).await? {
-            let (name, column, declared): (String, String, String) = (row.get(0), row.get(1), row.get(2));
+            let (name, column, declared): (String, String, String) = (row.cell(0)?, row.cell(1)?, row.cell(2)?);
             if name == "_sqlx_migrations" {
                 continue;
             }
@@ -71,8 +70,8 @@ impl Db {
                 tables.push((Table { name, columns: Vec::new(), key: Vec::new() }, Vec::new()));
             }
             if let Some((table, key)) = tables.last_mut() {
-                if row.get::<i64, _>(3) > 0 {
-                    key.push((row.get(3), table.columns.len()));
+                if row.cell::<i64>(3)? > 0 {
+                    key.push((row.cell(3)?, table.columns.len()));
                 }
                 table.columns.push(Column { name: column, kind });
             }
@@ -103,7 +102,7 @@ impl Db {
         };
         let mut tables: Vec<(String, Vec<String>)> = Vec::new();
         for row in sqlx::query(query).fetch_all(&mut *conn).await? {
-            let (table, column): (String, String) = (row.get(0), row.get(1));
+            let (table, column): (String, String) = (row.cell(0)?, row.cell(1)?);
             match tables.last_mut() {
                 Some((name, columns)) if *name == table => columns.push(column),
                 _ => tables.push((table, vec![column])),
@@ -126,8 +125,8 @@ impl Db {
             }
         };
         let rows = sqlx::query(query).fetch_all(&mut *self.read().await?).await?;
-        let names = rows.iter().map(|row| row.get::<String, _>(0));
-        Ok(names.filter(|name| !TEMPORARY_TABLES.iter().any(|suffix| name.ends_with(suffix))).collect())
+        let names: Vec<String> = rows.iter().map(|row| row.cell(0)).collect::<Result<_>>()?;
+        Ok(names.into_iter().filter(|name| !TEMPORARY_TABLES.iter().any(|suffix| name.ends_with(suffix))).collect())
     }
 
     /// The bytes of the database.
@@ -137,7 +136,7 @@ impl Db {
             Dialect::Postgres => "select pg_database_size(current_database())",
         };
         let row = sqlx::query(query).fetch_one(&mut *self.read().await?).await?;
-        Ok(row.get::<i64, _>(0).unsigned_abs())
+        Ok(row.cell::<i64>(0)?.unsigned_abs())
     }
 
     /// Updates the planner's statistics (PostgreSQL).
@@ -169,7 +168,7 @@ impl Table {
     /// Number of rows.
     pub async fn count(&self, conn: &mut Conn) -> Result<u64> {
         let rows = Sql::new("select count(*) from ").push(&self.name).all(conn).await?;
-        Ok(rows.first().map_or(0, |row| row.get::<i64, _>(0).unsigned_abs()))
+        Ok(rows.first().map_or(Ok(0), |row| row.cell::<i64>(0))?.unsigned_abs())
     }
 
     /// Rows after one key up to another, limited to `most` rows or `bytes` bytes.

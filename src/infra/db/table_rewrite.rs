@@ -12,11 +12,9 @@
 
 use std::time::Duration;
 
-use sqlx::Row;
-
 use crate::infra::db::lock::key::{REWRITING, WRITERS};
 use crate::infra::db::lock::try_lock;
-use crate::infra::db::{Conn, Query, Sql};
+use crate::infra::db::{Cells, Conn, Query, Sql};
 use crate::infra::error::{Error, Result};
 
 /// How long a lock is waited for, in milliseconds. Whoever needs the table queues behind the wait.
@@ -131,7 +129,7 @@ async fn count_changes(conn: &mut Conn, table: &str) -> Result<i64> {
     let query = Query::new("select count(*) from (select 1 from {changes} limit :limit) as found")
         .fragment("changes", format!("{table}_rewrite_changes"))
         .bind("limit", LAST_CHANGES + 1);
-    Ok(query.fetch_optional(conn).await?.map_or(0, |row| row.get(0)))
+    query.fetch_optional(conn).await?.map_or(Ok(0), |row| row.cell(0))
 }
 
 /// Lets writers wait, copies the last changes and puts the copy in the place of the table.
@@ -176,7 +174,7 @@ async fn key_and_columns(conn: &mut Conn, table: &str) -> Result<(String, String
     .bind("table", table)
     .fetch_optional(conn)
     .await?;
-    Ok(row.map(|row| (row.get(0), row.get(1))).unwrap_or_default())
+    row.map_or_else(|| Ok(Default::default()), |row| Ok((row.cell(0)?, row.cell(1)?)))
 }
 
 /// Runs statements, several of them in one transaction.

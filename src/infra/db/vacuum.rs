@@ -6,10 +6,10 @@
 
 use std::path::{Path, PathBuf};
 
-use sqlx::{Connection, Row};
+use sqlx::Connection;
 
-use crate::infra::db::{Conn, Db, Dialect, table_rewrite};
-use crate::infra::error::Result;
+use crate::infra::db::{Cells, Conn, Db, Dialect, table_rewrite};
+use crate::infra::error::{Error, Result};
 
 /// Maximum of WAL segments that are overwritten: 4 GiB, four times what a server keeps by default.
 const MAX_SEGMENTS: i64 = 256;
@@ -84,7 +84,7 @@ impl Db {
         match self.dialect {
             Dialect::Sqlite => {
                 let row = sqlx::query("pragma database_list").fetch_one(&mut *conn).await?;
-                Ok(Some(PathBuf::from(row.get::<String, _>(2))).filter(|path| path.exists()))
+                Ok(Some(PathBuf::from(row.cell::<String>(2)?)).filter(|path| path.exists()))
             }
             Dialect::Postgres => {
                 let row = sqlx::query(
@@ -92,7 +92,8 @@ impl Db {
                 )
                 .fetch_optional(&mut *conn)
                 .await?;
-                let found: Option<(String, i64)> = row.map(|row| (row.get(0), row.get(1)));
+                let found: Option<(String, i64)> =
+                    row.map(|row| Ok::<_, Error>((row.cell(0)?, row.cell(1)?))).transpose()?;
                 Ok(found
                     .map(|(path, id)| (PathBuf::from(path), id))
                     .filter(|(path, id)| belongs_to(path, *id))
@@ -110,7 +111,7 @@ impl Db {
         let row = sqlx::query("select cast(oid as bigint) from pg_database where datname = current_database()")
             .fetch_one(&mut *self.read().await?)
             .await?;
-        Ok(Some(row.get::<i64, _>(0).to_string()))
+        Ok(Some(row.cell::<i64>(0)?.to_string()))
     }
 }
 
@@ -149,7 +150,7 @@ async fn orphan_files(conn: &mut Conn) -> Vec<String> {
     .fetch_all(conn)
     .await;
     match found {
-        Ok(rows) => rows.iter().map(|row| row.get(0)).collect(),
+        Ok(rows) => rows.iter().filter_map(|row| row.cell(0).ok()).collect(),
         Err(error) => {
             tracing::debug!(error = %error, "the files of the database could not be listed");
             Vec::new()
@@ -168,7 +169,7 @@ async fn switch_wal(conn: &mut Conn) -> Result<bool> {
     )
     .fetch_one(&mut *conn)
     .await?;
-    let recycled: i64 = row.get(0);
+    let recycled: i64 = row.cell(0)?;
     // The first switch ends the current segment.
     for _ in 0..=recycled.min(MAX_SEGMENTS) {
         let begin_and_end =
@@ -183,7 +184,7 @@ async fn switch_wal(conn: &mut Conn) -> Result<bool> {
     .fetch_one(&mut *conn)
     .await?;
     let slots = sqlx::query("select count(*) from pg_replication_slots").fetch_one(&mut *conn).await?;
-    Ok(recycled <= MAX_SEGMENTS && row.get::<i64, _>(0) + slots.get::<i64, _>(0) == 0)
+    Ok(recycled <= MAX_SEGMENTS && row.cell::<i64>(0)? + slots.cell::<i64>(0)? == 0)
 }
 
 /// True when the folder belongs to the server with this identifier, which is the start of `pg_control`: a server elsewhere

@@ -4,11 +4,10 @@
 //! replies that name a sender fault the lane is paused until an operator resumes it; its deliveries wait, and no
 //! recipient is affected.
 
-use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use crate::infra::clock::{DAY, Millis};
-use crate::infra::db::{Conn, Db, Query};
+use crate::infra::db::{Cells, Conn, Db, Query, read_each};
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 use crate::mailer::smtp::reply::Reply;
@@ -92,7 +91,7 @@ pub async fn list(conn: &mut Conn, workspace: Id) -> Result<Vec<(String, LaneBac
     .bind("workspace", workspace)
     .fetch_all(conn)
     .await?;
-    Ok(rows.iter().map(|row| (row.get(0), read(row))).collect())
+    Ok(read_each("lane_backoff", &rows, |row| Ok((row.cell(0)?, read(row)?))))
 }
 
 /// Slows a lane down; returns its new rate in messages per second, or `None` if the last slow-down is too recent. Then
@@ -129,15 +128,15 @@ pub async fn reset(conn: &mut Conn, workspace: Id, lane: &str) -> Result<bool> {
     Ok(deleted > 0)
 }
 
-fn read(row: &AnyRow) -> LaneBackoff {
-    LaneBackoff {
-        reduced_rate: row.get(1),
-        normal_rate: row.get(2),
-        slowed_at: row.get(3),
-        sender_faults: i64::from(row.get::<i32, _>(4)),
-        faults_day: i64::from(row.get::<i32, _>(5)),
-        reason: row.get(6),
-    }
+fn read(row: &AnyRow) -> Result<LaneBackoff> {
+    Ok(LaneBackoff {
+        reduced_rate: row.cell(1)?,
+        normal_rate: row.cell(2)?,
+        slowed_at: row.cell(3)?,
+        sender_faults: i64::from(row.cell::<i32>(4)?),
+        faults_day: i64::from(row.cell::<i32>(5)?),
+        reason: row.cell(6)?,
+    })
 }
 
 /// The back-off of a lane; `lock` is a row lock or nothing.
@@ -152,7 +151,7 @@ async fn find(conn: &mut Conn, workspace: Id, lane: &str, lock: &'static str) ->
     .fragment("lock", lock)
     .fetch_optional(conn)
     .await?;
-    Ok(row.as_ref().map(read))
+    row.as_ref().map(read).transpose()
 }
 
 async fn update(db: &Db, workspace: Id, lane: &str, change: impl FnOnce(&mut LaneBackoff)) -> Result<LaneBackoff> {

@@ -4,11 +4,9 @@
 //! tokens, never too many. A restart causes no burst, and mailers that share a database share each limit. Their clocks
 //! must agree within a minute.
 
-use sqlx::Row;
-
 use crate::campaign::rate_limit::RateLimit;
 use crate::infra::clock::{DAY, Millis};
-use crate::infra::db::{Conn, Db, Query};
+use crate::infra::db::{Cells, Conn, Db, Query};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 
@@ -190,12 +188,8 @@ async fn find(conn: &mut Conn, workspace: Id, key: &LimitKey, lock: &'static str
     .fragment("lock", lock)
     .fetch_optional(conn)
     .await?;
-    Ok(row.map_or_else(RateAccount::default, |row| RateAccount {
-        next_free_us: row.get(0),
-        day: row.get(1),
-        used: row.get(2),
-        sending_days: row.get(3),
-    }))
+    let Some(row) = row else { return Ok(RateAccount::default()) };
+    Ok(RateAccount { next_free_us: row.cell(0)?, day: row.cell(1)?, used: row.cell(2)?, sending_days: row.cell(3)? })
 }
 
 #[cfg(test)]

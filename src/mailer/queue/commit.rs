@@ -21,8 +21,25 @@ use crate::mailer::lease;
 /// may be sent, what its message is made from.
 ///
 /// Results come before marks: a connection that requests its next mark has recorded its last result, and both are
-/// committed together.
+/// committed together. When a row of one of the deliveries cannot be read, each is committed alone, so that it stops itself
+/// only.
 pub async fn commit(
+    installation: &Installation,
+    mailer: Id,
+    marks: &[Mark],
+    releases: &[Id],
+    results: &[DeliveryResult],
+) -> Result<HashMap<Id, Marked>> {
+    match commit_together(installation, mailer, marks, releases, results).await {
+        Err(error) if !error.is_outage() => {
+            tracing::warn!(error = error.message().key, "a commit of deliveries failed; they are committed one by one");
+            commit_apart(installation, mailer, marks, releases, results).await
+        }
+        committed => committed,
+    }
+}
+
+async fn commit_together(
     installation: &Installation,
     mailer: Id,
     marks: &[Mark],
@@ -54,6 +71,52 @@ pub async fn commit(
     }
     if has_bounces && let Err(error) = hard_bounce::apply(&installation.db).await {
         tracing::warn!(error = error.message().key, "bounced contacts are suppressed later");
+    }
+    Ok(marked)
+}
+
+/// The same, each result and each mark in a transaction of its own. A delivery whose row cannot be read is
+/// skipped; a result that cannot be recorded is left to the recovery of uncertain deliveries.
+///
+/// # Errors
+/// Those that concern every delivery, as when the database does not answer.
+async fn commit_apart(
+    installation: &Installation,
+    mailer: Id,
+    marks: &[Mark],
+    releases: &[Id],
+    results: &[DeliveryResult],
+) -> Result<HashMap<Id, Marked>> {
+    for result in results {
+        match commit_together(installation, mailer, &[], &[], std::slice::from_ref(result)).await {
+            Err(error) if error.is_outage() => return Err(error),
+            Err(error) => {
+                tracing::error!(delivery.id = result.id, why = error.message().key, "a result could not be recorded");
+            }
+            Ok(_) => {}
+        }
+    }
+    for release in releases {
+        match commit_together(installation, mailer, &[], &[*release], &[]).await {
+            Err(error) if error.is_outage() => return Err(error),
+            Err(error) => {
+                tracing::error!(delivery.id = release, why = error.message().key, "a delivery could not be released");
+            }
+            Ok(_) => {}
+        }
+    }
+    let mut marked = HashMap::with_capacity(marks.len());
+    for mark in marks {
+        match commit_together(installation, mailer, std::slice::from_ref(mark), &[], &[]).await {
+            Err(error) if error.is_outage() => return Err(error),
+            Err(error) => {
+                tracing::error!(delivery.id = mark.id, why = error.message().key, "a delivery cannot be read; skipped");
+                let mut tx = installation.db.write().await?;
+                delivery::skip_unreadable(&mut tx, mailer, mark, installation.clock.now()).await?;
+                tx.commit().await?;
+            }
+            Ok(one) => marked.extend(one),
+        }
     }
     Ok(marked)
 }

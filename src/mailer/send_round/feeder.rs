@@ -14,9 +14,11 @@ use tokio::time::{Instant, sleep};
 use super::relay_queue::RelayQueue;
 use crate::campaign::composer::Composer;
 use crate::campaign::delivery;
-use crate::campaign::delivery::open_lanes;
+use crate::campaign::delivery::open_lanes::{self, OpenLane};
+use crate::campaign::delivery::orphan_repair;
 use crate::campaign::model::Campaign;
 use crate::infra::clock::Millis;
+use crate::infra::db::Conn;
 use crate::infra::error::{Message, Result};
 use crate::infra::failpoint::{self, Bug};
 use crate::infra::id::Id;
@@ -257,7 +259,7 @@ impl Feeder {
         for campaign in self.active().iter() {
             let id = campaign.campaign.id;
             let (mut free, mut until) = (false, Vec::new());
-            for lane in open_lanes::list(&mut conn, id).await? {
+            for lane in self.open_lanes(&mut conn, id).await? {
                 if lane.next_due > self.now() {
                     continue;
                 }
@@ -275,6 +277,20 @@ impl Feeder {
             }
         }
         Ok(open)
+    }
+
+    /// The lanes with pending deliveries of a campaign. Deliveries that cannot be read are skipped.
+    async fn open_lanes(&self, conn: &mut Conn, campaign: Id) -> Result<Vec<OpenLane>> {
+        match open_lanes::list(conn, campaign).await {
+            Err(error) if !error.is_outage() => {
+                let mut tx = self.mailer.installation.db.write().await?;
+                let skipped = orphan_repair::skip_unreadable_pending(&mut tx, campaign, self.now()).await?;
+                tx.commit().await?;
+                tracing::error!(campaign.id = campaign, skipped, "deliveries that cannot be read were skipped");
+                open_lanes::list(conn, campaign).await
+            }
+            lanes => lanes,
+        }
     }
 
     /// Whether the deliveries of a campaign in a lane wait for longer than a moment: `Some(Some(time))` until a time,

@@ -2,15 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use sqlx::Row;
-
 use super::page::Scope;
 use super::table_writer::Cell;
 use crate::audience::daily_count::{self, DailyCounts, DailyKey, DailyKind, day_of};
 use crate::audience::list;
 use crate::campaign::model;
 use crate::infra::clock::{DAY, Millis};
-use crate::infra::db::{Conn, Query};
+use crate::infra::db::{Cells, Conn, Query};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 
@@ -35,10 +33,10 @@ async fn counts(conn: &mut Conn, workspace: Id) -> Result<DailyCounts> {
         *counts.entry(DailyKey { workspace, list, campaign, day, kind }).or_default() += count;
     };
     for row in Query::new(JOINED).bind("workspace", workspace).fetch_all(&mut *conn).await? {
-        add(row.get(0), 0, row.get(1), DailyKind::Joined, row.get(2));
+        add(row.cell(0)?, 0, row.cell(1)?, DailyKind::Joined, row.cell(2)?);
     }
     for row in Query::new(REJECTED).bind("workspace", workspace).fetch_all(&mut *conn).await? {
-        add(0, row.get(0), row.get(1), row.get::<String, _>(2).parse()?, row.get(3));
+        add(0, row.cell(0)?, row.cell(1)?, row.cell::<String>(2)?.parse()?, row.cell(3)?);
     }
     Ok(counts)
 }

@@ -1,13 +1,11 @@
 //! Rows of the exports that have one row per campaign, or per link of one.
 
-use sqlx::Row;
-
 use super::schema::link_id;
 use super::table_writer::{Cell, time};
 use crate::campaign::headline::{self, Headline};
 use crate::campaign::launch_count::{self, LaunchCount};
 use crate::campaign::model::Campaign;
-use crate::infra::db::{Conn, Query};
+use crate::infra::db::{Cells, Conn, Query};
 use crate::infra::error::Result;
 use crate::report::rates::Rates;
 use crate::report::summary::{self, Summary};
@@ -34,7 +32,10 @@ impl<'a> CampaignRows<'a> {
               where l.id = :list",
         );
         let names = names.bind("segment", campaign.segment).bind("list", campaign.list).fetch_optional(conn).await?;
-        let (list, segment) = names.map_or_else(Default::default, |row| (row.get(0), row.get(1)));
+        let (list, segment) = match names {
+            Some(row) => (row.cell(0)?, row.cell(1)?),
+            None => Default::default(),
+        };
         let audience = launch_count::list(conn, campaign.id).await?;
         Ok(Self { campaign, summary, headline, list, segment, audience })
     }

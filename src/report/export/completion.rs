@@ -2,15 +2,13 @@
 
 use std::collections::HashMap;
 
-use sqlx::Row;
-
 use super::schema::{Kind, link_id};
 use super::table_writer::Cell;
 use crate::audience::address::Address;
 use crate::audience::subscription::State;
 use crate::campaign::headline;
 use crate::campaign::model::Campaign;
-use crate::infra::db::{Conn, Query};
+use crate::infra::db::{Cells, Conn, Query};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
@@ -119,8 +117,8 @@ impl PersonLists {
               order by s.contact_id, l.name{bytewise}",
         );
         for row in query.bind("after", after).bind("last", last).fetch_all(conn).await? {
-            let (name, state): (String, String) = (row.get(1), row.get(2));
-            let (on, pending) = lists.0.entry(row.get(0)).or_default();
+            let (name, state): (String, String) = (row.cell(1)?, row.cell(2)?);
+            let (on, pending) = lists.0.entry(row.cell(0)?).or_default();
             let names = if state == State::Pending.as_str() { pending } else { on };
             if !names.is_empty() {
                 names.push_str(LIST_SEPARATOR);

@@ -1,7 +1,6 @@
 //! Reads a table by its key, page by page, so that memory stays constant and nothing is locked.
 
 use serde_json::Deserializer;
-use sqlx::Row;
 
 use super::schema::Kind;
 use super::table_writer::Cell;
@@ -10,7 +9,7 @@ use crate::audience::eligibility;
 use crate::audience::field::Field;
 use crate::campaign::model::delivery_range;
 use crate::infra::clock::Millis;
-use crate::infra::db::{Conn, Query};
+use crate::infra::db::{Cells, Conn, Query};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 
@@ -102,7 +101,7 @@ impl TableScan {
             .fragment("narrowed", self.narrowed(scope, "w.")),
         };
         let row = query.fetch_optional(conn).await?.expect("an aggregate is always a row");
-        Ok(row.get::<i64, _>(0).unsigned_abs())
+        Ok(row.cell::<i64>(0)?.unsigned_abs())
     }
 
     /// The key before the first row and that of the last row. The scan begins there, and does not follow rows that are
@@ -123,7 +122,7 @@ impl TableScan {
         .fetch_optional(conn)
         .await?
         .expect("two values are always a row");
-        Ok((row.get(0), row.get(1)))
+        Ok((row.cell(0)?, row.cell(1)?))
     }
 
     /// The rows after key `after` up to `last` as text, and the key of the last one; `None` at the end.

@@ -1,14 +1,12 @@
 //! Remainder rows: how many deliveries and events of a campaign have no row of their own, because their contact was erased
 //! or is restricted. With them the rows add up to the summary.
 
-use sqlx::Row;
-
 use super::page::Scope;
 use super::schema::{Kind, link_id};
 use super::table_writer::Cell;
 use crate::campaign::delivery::State;
 use crate::campaign::erased_counts;
-use crate::infra::db::{Conn, Query};
+use crate::infra::db::{Cells, Conn, Query};
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 
@@ -84,16 +82,18 @@ async fn fetch(conn: &mut Conn, select: &'static str, scope: Scope, why: &'stati
         .fragment("restricted", Query::new(RESTRICTED).bind("workspace", scope.workspace))
         .fetch_all(conn)
         .await?;
-    let row = |row: &sqlx::any::AnyRow| Remainder {
-        campaign: row.get(0),
-        name: row.get(1),
-        what: row.get(2),
-        position: row.get(3),
-        destination: row.get(4),
-        count: row.get(5),
-        why,
+    let row = |row: &sqlx::any::AnyRow| {
+        Ok(Remainder {
+            campaign: row.cell(0)?,
+            name: row.cell(1)?,
+            what: row.cell(2)?,
+            position: row.cell(3)?,
+            destination: row.cell(4)?,
+            count: row.cell(5)?,
+            why,
+        })
     };
-    Ok(rows.iter().map(row).collect())
+    rows.iter().map(row).collect()
 }
 
 /// An erased count as rows of a kind; `None` when it counts something else.

@@ -10,14 +10,14 @@ use std::fs::File;
 use std::time::{Duration, Instant};
 
 use sqlx::any::AnyConnectOptions;
-use sqlx::{ConnectOptions, Connection, Executor, Row};
+use sqlx::{ConnectOptions, Connection, Executor};
 use tokio::task::spawn_blocking;
 
 use super::image::{self, Layout};
 use super::page_set::PageSet;
 use super::written::WrittenPages;
 use crate::infra::db::session::session;
-use crate::infra::db::{Conn, Db, Dialect, is_unsynced};
+use crate::infra::db::{Cells, Conn, Db, Dialect, is_unsynced};
 use crate::infra::error::{Error, Result};
 use crate::infra::{failpoint, fsync};
 
@@ -327,7 +327,7 @@ async fn read(conn: &mut Conn, numbers: &[u32]) -> Result<Vec<(u32, Vec<u8>)>> {
     .bind(wanted)
     .fetch_one(conn)
     .await?;
-    let (Some(bytes), Some(found)) = (row.get::<Option<Vec<u8>>, _>(0), row.get::<Option<String>, _>(1)) else {
+    let (Some(bytes), Some(found)) = (row.cell::<Option<Vec<u8>>>(0)?, row.cell::<Option<String>>(1)?) else {
         return Ok(Vec::new());
     };
     let found: Vec<u32> = found.split(' ').filter_map(|number| number.parse().ok()).collect();
@@ -338,7 +338,7 @@ async fn read(conn: &mut Conn, numbers: &[u32]) -> Result<Vec<(u32, Vec<u8>)>> {
 }
 
 async fn number(conn: &mut Conn, pragma: &'static str) -> Result<i64> {
-    Ok(sqlx::raw_sql(pragma).fetch_one(conn).await?.get(0))
+    sqlx::raw_sql(pragma).fetch_one(conn).await?.cell(0)
 }
 
 /// Runs file operations outside of the runtime's threads.

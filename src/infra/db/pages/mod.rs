@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use sqlx::Row;
 
-use crate::infra::db::Conn;
+use crate::infra::db::{Cells, Conn};
 use crate::infra::error::Result;
 
 mod cleaner;
@@ -31,6 +31,6 @@ pub(super) async fn can_clean(conn: &mut Conn) -> Result<bool> {
     )
     .fetch_one(conn)
     .await?;
-    let (tables, auto_vacuum, pages): (i64, i64, i64) = (row.get(0), row.get(1), row.get(2));
+    let (tables, auto_vacuum, pages): (i64, i64, i64) = (row.cell(0)?, row.cell(1)?, row.cell(2)?);
     Ok(tables > 0 && auto_vacuum == 0 && pages <= i64::from(image::MAX_PAGES))
 }
