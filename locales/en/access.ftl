@@ -48,3 +48,20 @@ team-other-address = This invitation is for { $address }. Sign out, and sign in 
 team-grant-needed = Say until when the support may look.
 team-grant-term = Choose a day within the next { $days } days.
 team-grant-role = Only the support has an end date.
+
+team-grant-day = “{ $text }” is not a day such as 2026-12-31.
+user-added = { $address } was added. Give them this link, by which they choose a password within three days:
+    { $url }
+user-reset = With this link { $address } chooses a new password within three days; until then nothing changes for them:
+    { $url }
+user-none = There are no users yet. Start sendoff serve and open the link that it prints.
+user-never-seen = not seen yet
+user-role = { $address } has the role { $role } now.
+user-administrator = They are an administrator of the whole installation now.
+user-no-administrator = They are no administrator any more.
+user-removed = { $address } was removed, with their sessions and roles.
+user-sessions-none = They are signed in nowhere.
+user-sessions-ended = { $count ->
+    [one] { $count } session was ended.
+   *[other] { $count } sessions were ended.
+}

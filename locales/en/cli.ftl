@@ -5,6 +5,7 @@ field-added = Field “{ $name }” ({ $kind }) is declared.
 field-none = No fields are declared yet. Declare one: sendoff field add first_name text
 setting-set = { $name } = { $value }
 setting-public-url = the base URL of links in messages, e.g. https://news.example.org
+setting-desk-url = the base URL of the desk, e.g. https://desk.example.org; empty for its own address
 setting-language = { $languages }
 setting-ehlo-name = the name for EHLO, e.g. mail.example.org
 setting-unsubscribe-mailbox = mailbox for unsubscribe messages, e.g. leave@example.org
@@ -13,12 +14,13 @@ setting-smtp-timers = SMTP timeouts, in per cent of the standard ones
 setting-relay-patience = seconds for which a relay may fail before campaigns are paused
 key-rotated = Key { $id } signs new messages from the next start on; links in messages already sent stay valid.
 no-installation = There is no installation in { $data }, and nothing was created. Name its folder with --data, or make a new one: sendoff init --data { $data }
-desk-not-loopback = { $address } can be reached from other machines, but the desk shows personal data and has no sign-in yet. Keep it on 127.0.0.1 and reach it through SSH: ssh -L 8025:127.0.0.1:8025 HOST
+desk-not-loopback = { $address } can be reached from other machines, and nobody could sign in yet. Start once on 127.0.0.1, open the link that is printed and make the first administrator; after that any address will do. From elsewhere: ssh -L 8025:127.0.0.1:8025 HOST
 lock-held = Another Sendoff (process { $pid }) is using this folder: { $file } is locked. Stop it first, or choose another --data folder.
 serve-open = Recipients:  { $public }
     Desk:        { $desk }
     Inbox:       { $desk }/inbox
     Stop with Ctrl-C.
+serve-setup = Next:        open { $url } and make the first administrator; the link works once.
 serve-mail = Sending. Stop with Ctrl-C.
 stop-overdue = The shutdown took too long and was cut off. The next start continues the work; messages whose result is not on disk will be listed as uncertain.
 serve-stopped = Stopped. Everything is on disk.
@@ -39,8 +41,8 @@ demo-refused = 6  The same file again: { $count ->
 } kept out by a tombstone.
 demo-exported = 7  { $rows } deliveries were exported to { $file }.
 demo-done = Done in { $seconds } seconds.
-demo-open = The desk stays open at http://{ $desk }, the inbox at http://{ $desk }/inbox. Stop with Ctrl-C; then everything is removed.
-demo-open-kept = The desk stays open at http://{ $desk }, the inbox at http://{ $desk }/inbox. Stop with Ctrl-C; what was created stays in { $data }.
+demo-open = Open the desk, signed in: { $url } (the link works once). It stays at http://{ $desk }. Stop with Ctrl-C; then everything is removed.
+demo-open-kept = Open the desk, signed in: { $url } (the link works once). It stays at http://{ $desk }. Stop with Ctrl-C; what was created stays in { $data }.
 demo-used = { $data } is in use already, and the demo would mix its contacts with yours. Leave out --data and --database, or name a new folder and an empty database.
 demo-stopped = The demo was stopped before its end.
 demo-message = A message in the inbox of the demo is not as expected. Please report this.

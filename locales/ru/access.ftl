@@ -49,3 +49,21 @@ team-other-address = Это приглашение для { $address }. Выйд
 team-grant-needed = Укажите, до какого дня поддержка может смотреть.
 team-grant-term = Выберите день в пределах ближайших { $days } дней.
 team-grant-role = Срок бывает только у поддержки.
+
+team-grant-day = «{ $text }» — не день вида 2026-12-31.
+user-added = Пользователь { $address } добавлен. Передайте ему эту ссылку: по ней он за три дня выберет пароль:
+    { $url }
+user-reset = По этой ссылке { $address } за три дня выберет новый пароль; до тех пор ничего не меняется:
+    { $url }
+user-none = Пользователей ещё нет. Запустите sendoff serve и откройте ссылку, которую он напечатает.
+user-never-seen = ещё не входил
+user-role = У { $address } теперь роль «{ $role }».
+user-administrator = Теперь это администратор всей установки.
+user-no-administrator = Это больше не администратор.
+user-removed = Пользователь { $address } удалён вместе с сеансами и ролями.
+user-sessions-none = Сеансов нет.
+user-sessions-ended = { $count ->
+    [one] Завершён { $count } сеанс.
+    [few] Завершены { $count } сеанса.
+   *[many] Завершено { $count } сеансов.
+}

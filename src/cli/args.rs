@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use super::{
     brand, campaign, contact, demo, export, field, import, lane, list, log, machine, mail, relay, segment, serve,
-    set_aside, setting, store_migration, subscription, trace_search, uncertain, workspace,
+    set_aside, setting, store_migration, subscription, trace_search, uncertain, user, workspace,
 };
 use crate::infra::i18n::Lang;
 
@@ -59,6 +59,12 @@ pub enum Command {
         /// The command
         #[command(subcommand)]
         command: workspace::Command,
+    },
+    /// Add, list and remove the users of the desk, and help them in
+    User {
+        /// The command
+        #[command(subcommand)]
+        command: user::Command,
     },
     /// List the machines that share the database, and forget one
     Machine {

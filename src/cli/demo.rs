@@ -32,7 +32,7 @@ use crate::report::export::{Format, Kind};
 use crate::report::summary::Summary;
 use crate::usecase::campaign::{self, Source, StartOptions};
 use crate::usecase::received_message::ReceivedMessage;
-use crate::usecase::{Actor, brand, export, field, import, list, segment, setting, startup, trace_search};
+use crate::usecase::{Actor, brand, export, field, import, list, segment, setting, setup, startup, trace_search};
 use crate::web::state::WebState;
 use crate::web::{client, router};
 
@@ -72,6 +72,12 @@ struct DemoReport {
     reimport_refused: i64,
     exported_rows: u64,
     seconds: f64,
+    /// The desk that stays open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    desk: Option<String>,
+    /// The address that opens it signed in, once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    login_url: Option<String>,
 }
 
 /// Runs the demo. Without a data folder of its own it works in a temporary one, which is removed however the demo ends.
@@ -94,9 +100,10 @@ pub async fn run(args: Args, config: Option<Config>, lang: Lang, json: bool) -> 
     let pages = tokio::spawn(served);
 
     let outcome = tokio::select! {
-        outcome = demo.run(&web, public) => outcome,
+        outcome = demo.run(&web, public, (!args.once).then_some(desk)) => outcome,
         () = shutdown::requested(stop.clone()) => Err(Message::new("demo-stopped").unavailable()),
     };
+    let login_url = outcome.as_ref().ok().and_then(|report| report.login_url.clone()).unwrap_or_default();
     let outcome = outcome.map(|mut report| {
         report.seconds = (began.elapsed().as_secs_f64() * 1_000.0).round() / 1_000.0;
         let text = lang.translate(&Message::new("demo-done").with("seconds", report.seconds));
@@ -104,7 +111,8 @@ pub async fn run(args: Args, config: Option<Config>, lang: Lang, json: bool) -> 
     });
     if let (Ok(output), false) = (&outcome, args.once) {
         print::output(output, json);
-        demo.say(Message::new(open_key).with("desk", desk).with("data", installation.config.data.display()));
+        let data = installation.config.data.display();
+        demo.say(Message::new(open_key).with("desk", desk).with("url", login_url).with("data", data));
         shutdown::requested(stop).await;
     }
     let _ = end.send(true);
@@ -125,7 +133,7 @@ struct Demo<'a> {
 }
 
 impl Demo<'_> {
-    async fn run(&self, web: &WebState, public: SocketAddr) -> Result<DemoReport> {
+    async fn run(&self, web: &WebState, public: SocketAddr, desk: Option<SocketAddr>) -> Result<DemoReport> {
         let mut report = DemoReport::default();
         let contacts = self.files.join("contacts.csv");
         fs::write(&contacts, CONTACTS).map_err(Error::io(contacts.display()))?;
@@ -136,6 +144,11 @@ impl Demo<'_> {
         let message = self.open_and_click(web).await?;
         self.unsubscribe(&message, &contacts, &mut report).await?;
         self.export(&mut report).await?;
+        if let Some(desk) = desk {
+            let token = setup::demo_link(self.installation, &self.actor, Some(self.lang)).await?;
+            report.login_url = Some(format!("http://{desk}/enter/{}", token.expose()));
+            report.desk = Some(format!("http://{desk}"));
+        }
         Ok(report)
     }
 

@@ -32,6 +32,7 @@ pub mod subscription;
 pub mod trace_search;
 pub mod uncertain;
 pub mod usage_error;
+pub mod user;
 pub mod watch;
 mod word;
 mod workspace;
@@ -100,6 +101,11 @@ async fn run_command(installation: &Installation, cli: Cli, lang: Lang) -> Resul
     match cli.command {
         Command::Init => Ok(init(&startup::describe(installation), lang)),
         Command::Workspace { command } => workspace::run(installation, &operator, command, lang).await,
+        Command::User { command } => {
+            // Most commands concern the whole installation; a role is one in the workspace.
+            let actor = if command.needs_workspace() { actor? } else { operator };
+            user::run(installation, &actor, command, lang).await
+        }
         Command::Machine { command } => machine::run(installation, &operator, command, lang).await,
         Command::Serve(args) => Box::pin(serve::run(installation, args, lang, cli.json)).await,
         Command::Mail(args) => mail::run(installation, &operator, args, lang).await,

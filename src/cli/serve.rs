@@ -12,13 +12,14 @@ use tokio::sync::Notify;
 use super::mailer_supervisor::MailerSupervisor;
 use super::print::{self, Output};
 use super::shutdown;
+use crate::access::SecretToken;
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::i18n::Lang;
 use crate::infra::installation::Installation;
 use crate::infra::lock_file;
 use crate::mailer::scheduler::Mode;
 use crate::privacy::physical_erasure::BackgroundEraser;
-use crate::usecase::segment;
+use crate::usecase::{segment, setup};
 use crate::web::router;
 use crate::web::state::WebState;
 
@@ -28,7 +29,7 @@ pub struct Args {
     /// Address of the public pages; put a web server with TLS in front of it
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
-    /// Address of the desk and the capture inbox; keep it on loopback
+    /// Address of the desk and the capture inbox; another than loopback once there is an administrator
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8025")]
     desk: SocketAddr,
     /// all, web (no sending) or mail (no pages)
@@ -79,7 +80,8 @@ fn local_address(listener: &TcpListener) -> Result<SocketAddr> {
 
 /// Serves until the process is asked to stop.
 pub async fn run(installation: &Installation, args: Args, lang: Lang, json: bool) -> Result<Output> {
-    if args.role != Role::Mail && !args.desk.ip().is_loopback() {
+    let is_open_to_others = args.role != Role::Mail && !args.desk.ip().is_loopback();
+    if is_open_to_others && !setup::is_done(installation).await? {
         return Err(Message::new("desk-not-loopback").with("address", args.desk).invalid_field("desk"));
     }
     // One `serve` for each data folder: its journals have one reader. Machines that share a PostgreSQL have a folder
@@ -96,7 +98,8 @@ pub async fn run(installation: &Installation, args: Args, lang: Lang, json: bool
         Some(address) => Some(bind(address).await?),
         None => None,
     };
-    announce(&Announcement::new(args.role, pages.as_ref(), metrics.as_ref())?, lang, json);
+    let setup = if pages.is_some() { setup::pending_link(installation).await? } else { None };
+    announce(&Announcement::new(args.role, pages.as_ref(), metrics.as_ref(), setup.as_ref())?, lang, json);
     let gated = web.clone();
     let gate = Arc::new(move || gated.journal.is_empty());
     let mailer_ended = Notify::new();
@@ -159,16 +162,25 @@ struct PageUrls {
     public: String,
     desk: String,
     inbox: String,
+    /// The page that makes the first administrator, once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    setup_url: Option<String>,
 }
 
 impl Announcement {
-    fn new(role: Role, pages: Option<&Listeners>, metrics: Option<&TcpListener>) -> Result<Self> {
+    fn new(
+        role: Role,
+        pages: Option<&Listeners>,
+        metrics: Option<&TcpListener>,
+        setup: Option<&SecretToken>,
+    ) -> Result<Self> {
         let urls = |listeners: &Listeners| -> Result<PageUrls> {
             let (public, desk) = listeners.addresses()?;
             Ok(PageUrls {
                 public: format!("http://{public}"),
                 desk: format!("http://{desk}"),
                 inbox: format!("http://{desk}/inbox"),
+                setup_url: setup.map(|token| format!("http://{desk}/setup?token={}", token.expose())),
             })
         };
         let url = |listener| local_address(listener).map(|address| format!("http://{address}/metrics"));
@@ -187,6 +199,9 @@ fn announce(announcement: &Announcement, lang: Lang, json: bool) {
         }
         None => lang.tr("serve-mail"),
     }];
+    if let Some(url) = announcement.pages.as_ref().and_then(|urls| urls.setup_url.as_ref()) {
+        lines.push(lang.translate(&Message::new("serve-setup").with("url", url)));
+    }
     if let Some(url) = &announcement.metrics {
         lines.push(lang.translate(&Message::new("serve-metrics").with("url", url)));
     }

@@ -12,6 +12,8 @@ use crate::infra::i18n::Lang;
 pub enum Setting {
     /// URL of this installation for recipients, e.g. `https://news.example.org`.
     PublicUrl,
+    /// URL of the desk for the staff, e.g. `https://desk.example.org`; empty for its own address.
+    DeskUrl,
     /// Language of pages and messages when the recipient's is unknown; one of `Lang::ALL`.
     Language,
     /// Host name sent in EHLO (RFC 5321 §4.1.4): an ASCII host name, not `localhost`.
@@ -36,6 +38,7 @@ impl Setting {
     /// Every key.
     pub const ALL: &'static [Self] = &[
         Self::PublicUrl,
+        Self::DeskUrl,
         Self::Language,
         Self::EhloName,
         Self::UnsubscribeMailbox,
@@ -51,6 +54,7 @@ impl Setting {
     pub const fn name(self) -> &'static str {
         match self {
             Self::PublicUrl => "public-url",
+            Self::DeskUrl => "desk-url",
             Self::Language => "language",
             Self::EhloName => "ehlo-name",
             Self::UnsubscribeMailbox => "unsubscribe-mailbox",
@@ -67,6 +71,7 @@ impl Setting {
     pub fn description(self) -> Message {
         let message = Message::new(match self {
             Self::PublicUrl => "setting-public-url",
+            Self::DeskUrl => "setting-desk-url",
             Self::Language => "setting-language",
             Self::EhloName => "setting-ehlo-name",
             Self::UnsubscribeMailbox => "setting-unsubscribe-mailbox",
@@ -86,7 +91,7 @@ impl Setting {
         match self {
             Self::PublicUrl => "http://localhost:8080",
             Self::Language => Lang::default().as_str(),
-            Self::EhloName | Self::UnsubscribeMailbox => "",
+            Self::DeskUrl | Self::EhloName | Self::UnsubscribeMailbox => "",
             Self::RetryAfter => "900",
             Self::SmtpTimers => "100",
             Self::RelayPatience | Self::LeaseTerm => "30",
@@ -105,7 +110,8 @@ impl Setting {
 
     fn check(self, value: &str) -> Result<String> {
         let accepted = match self {
-            Self::PublicUrl => Url::parse(value)
+            Self::DeskUrl if value.is_empty() => Some(String::new()),
+            Self::PublicUrl | Self::DeskUrl => Url::parse(value)
                 .ok()
                 .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
                 .filter(|url| url.query().is_none() && url.fragment().is_none())

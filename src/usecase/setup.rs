@@ -13,6 +13,10 @@ use crate::infra::i18n::Lang;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 
+/// The user of a demo.
+const DEMO_EMAIL: &str = "demo@sendoff.invalid";
+const DEMO_NAME: &str = "Demo";
+
 /// Who becomes the first administrator. Has no `Debug`, since it holds a password.
 #[derive(Clone, Copy)]
 pub struct FirstUser<'a> {
@@ -90,6 +94,22 @@ pub async fn complete(
     tx.commit().await?;
     permit.audit(id);
     Ok(entered)
+}
+
+/// Adds the user of a demo, an administrator whose password nobody knows. Returns the link that signs them in once.
+pub async fn demo_link(installation: &Installation, actor: &Actor, lang: Option<Lang>) -> Result<SecretToken> {
+    let permit = actor.permit(Action::AddUser)?;
+    let hash = password::hash(SecretToken::generate().expose(), password::Queue::Known).await?;
+    let (id, now) = (installation.ids.next()?, installation.clock.now());
+    let email = user::parse_email(DEMO_EMAIL)?;
+    let mut tx = installation.db.write().await?;
+    let new = NewUser { id, email: &email, name: DEMO_NAME, password: &hash, administrator: true, lang };
+    user::insert(&mut tx, &new, now).await?;
+    own_every_workspace(&mut tx, id, now).await?;
+    let token = setup_link::add(&mut tx, LinkPurpose::SignIn, Some(id), now).await?;
+    tx.commit().await?;
+    permit.audit(id);
+    Ok(token)
 }
 
 async fn own_every_workspace(conn: &mut Conn, user: Id, now: i64) -> Result<()> {

@@ -328,6 +328,18 @@ pub async fn join_as_user(installation: &Installation, actor: &Actor, token: &st
     Ok(invitation.workspace)
 }
 
+/// The moment at which a grant until this day ends: the day is `2026-12-31`, and the whole of it counts, in UTC.
+///
+/// # Errors
+///
+/// `Invalid` for the field `until`.
+pub fn parse_until(day: &str) -> Result<Millis> {
+    let wrong = || Message::new("team-grant-day").with("text", day).invalid_field("until");
+    let day: jiff::civil::Date = day.trim().parse().map_err(|_| wrong())?;
+    let end = day.tomorrow().and_then(|next| next.to_zoned(jiff::tz::TimeZone::UTC)).map_err(|_| wrong())?;
+    Ok(end.timestamp().as_millisecond())
+}
+
 /// A grant to the support has an end, within three months; no other role has one.
 pub(super) fn check_grant(role: Role, granted_until: Option<Millis>, now: Millis) -> Result<()> {
     let refuse = |key| Err(Message::new(key).with("days", LONGEST_GRANT / DAY).invalid_field("until"));

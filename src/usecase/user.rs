@@ -17,8 +17,12 @@ use crate::infra::error::{Error, Message, Result};
 use crate::infra::i18n::Lang;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
+use crate::infra::setting::{self, Setting};
 use crate::privacy::correction_log;
 use crate::privacy::physical_erasure::Urgency;
+
+/// Where `serve` shows the desk unless it is told otherwise.
+const USUAL_DESK: &str = "http://127.0.0.1:8025";
 
 /// A user to be added.
 #[derive(Debug)]
@@ -211,17 +215,6 @@ pub async fn reset(installation: &Installation, actor: &Actor, email: &str, seco
     Ok(UserLink { user: user.id, email: user.email, token, expires: now + LinkPurpose::Password.term() })
 }
 
-/// A link that signs a user in, once, for a demo.
-pub async fn login_link(installation: &Installation, actor: &Actor, email: &str) -> Result<SecretToken> {
-    let permit = actor.permit(Action::ResetUser)?;
-    let mut tx = installation.db.write().await?;
-    let user = need(installation, &mut tx, email).await?;
-    let token = setup_link::add(&mut tx, LinkPurpose::SignIn, Some(user.id), installation.clock.now()).await?;
-    tx.commit().await?;
-    permit.audit(user.id);
-    Ok(token)
-}
-
 /// The sessions of a user.
 pub async fn sessions(installation: &Installation, actor: &Actor, email: &str) -> Result<Vec<SessionRow>> {
     let permit = actor.permit(Action::ManageSessions)?;
@@ -242,6 +235,12 @@ pub async fn end_sessions(installation: &Installation, actor: &Actor, email: &st
     tx.commit().await?;
     permit.audit(user.id);
     Ok(ended)
+}
+
+/// The base of links to the desk, without a slash at the end, for an interface that is not the desk itself.
+pub async fn desk_url(installation: &Installation) -> Result<String> {
+    let set = setting::get(&mut *installation.db.read().await?, Setting::DeskUrl).await?;
+    Ok(if set.is_empty() { USUAL_DESK.to_owned() } else { set })
 }
 
 /// Deletes a user and everything that belongs to them. The bytes are removed after the commit.

@@ -16,6 +16,8 @@ use crate::infra::setting::{self, Setting};
 pub struct PageSettings {
     /// The base URL of links in messages, without a slash at the end.
     pub public_url: String,
+    /// The base URL of the desk, without a slash at the end; empty for its own address.
+    pub desk_url: String,
     /// The language of readers whose browser asks for none of ours.
     pub language: Lang,
 }
@@ -46,6 +48,7 @@ pub async fn read_settings(installation: &Installation) -> Result<PageSettings> 
     let mut conn = installation.db.read().await?;
     Ok(PageSettings {
         public_url: setting::get(&mut conn, Setting::PublicUrl).await?,
+        desk_url: setting::get(&mut conn, Setting::DeskUrl).await?,
         language: setting::get(&mut conn, Setting::Language).await?.parse()?,
     })
 }

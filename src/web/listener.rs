@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,7 +37,13 @@ pub struct Limits {
     pub lifetime: Duration,
     /// How long bytes of a response may wait for a client that does not take them.
     pub write_timeout: Duration,
+    /// Whether requests carry the [`PeerAddress`].
+    pub tells_peer: bool,
 }
+
+/// The network address of the other end of a connection: a client or a proxy.
+#[derive(Debug, Clone, Copy)]
+pub struct PeerAddress(pub IpAddr);
 
 impl Limits {
     /// Limits of the public listener: half of the files that the process may open. The rest is for the database,
@@ -50,7 +57,8 @@ impl Limits {
     /// Limits of the desk and of the metrics listener.
     pub fn desk() -> Self {
         let total = (open_files::limit() / 8).clamp(16, 256);
-        Self::with_caps(Caps { total, per_peer: total / 2, limit_loopback: false })
+        let caps = Caps { total, per_peer: total / 2, limit_loopback: false };
+        Self { tells_peer: true, ..Self::with_caps(caps) }
     }
 
     fn with_caps(caps: Caps) -> Self {
@@ -59,6 +67,7 @@ impl Limits {
             header_timeout: Duration::from_secs(15),
             lifetime: Duration::from_secs(600),
             write_timeout: Duration::from_secs(30),
+            tells_peer: false,
         }
     }
 }
@@ -88,7 +97,8 @@ where
         // A peer with too many connections loses this one.
         let Some(slot) = slot else { continue };
         prepare(&stream, limits.write_timeout);
-        tokio::spawn(serve_connection(stream, service.clone(), slot, limits, stop.clone()));
+        let peer = limits.tells_peer.then_some(PeerAddress(peer.ip()));
+        tokio::spawn(serve_connection(stream, peer, service.clone(), slot, limits, stop.clone()));
     }
     drop(listener);
     connections.all_ended().await;
@@ -114,15 +124,25 @@ fn prepare(stream: &TcpStream, write_timeout: Duration) {
     }
 }
 
-async fn serve_connection<S>(stream: TcpStream, service: S, slot: Slot, limits: Limits, mut stop: watch::Receiver<()>)
-where
+async fn serve_connection<S>(
+    stream: TcpStream,
+    peer: Option<PeerAddress>,
+    service: S,
+    slot: Slot,
+    limits: Limits,
+    mut stop: watch::Receiver<()>,
+) where
     S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
 {
     let slot = Arc::new(slot);
     let answering = slot.clone();
     let answer = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let busy = answering.busy();
-        let response = service.clone().oneshot(request.map(Body::new));
+        let mut request = request.map(Body::new);
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(peer);
+        }
+        let response = service.clone().oneshot(request);
         async move {
             let _busy = busy;
             response.await

@@ -1,8 +1,9 @@
-//! HTTP interface: the pages and endpoints of recipients, the desk on loopback, health and metrics.
+//! HTTP interface: the pages and endpoints of recipients, the desk, health and metrics.
 
 pub mod asset;
 pub mod client;
 pub mod desk;
+pub mod entering;
 pub mod health;
 pub mod listener;
 pub mod open_connections;

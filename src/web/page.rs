@@ -20,6 +20,7 @@ use crate::infra::clock::Millis;
 use crate::infra::error::{self, Error, Message};
 use crate::infra::i18n::Lang;
 use crate::infra::metric;
+use crate::usecase::signed_in::SignedIn;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use tokio::time::timeout;
@@ -52,7 +53,7 @@ impl Frame {
         Self { lang: asked.and_then(Lang::from_accept_language).unwrap_or_else(|| settings.language()), depth }
     }
 
-    /// The same page in the language of the email that led to it, where that is known.
+    /// The same page in the language of its reader, or of the email that led to it, where that is known.
     pub fn in_language(self, lang: Option<Lang>) -> Self {
         Self { lang: lang.unwrap_or(self.lang), ..self }
     }
@@ -91,7 +92,8 @@ where
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
-        Ok(Self::of(&parts.headers, &parts.uri, &Arc::from_ref(state)))
+        let frame = Self::of(&parts.headers, &parts.uri, &Arc::from_ref(state));
+        Ok(frame.in_language(parts.extensions.get::<Arc<SignedIn>>().and_then(|user| user.lang)))
     }
 }
 

@@ -1,5 +1,4 @@
-//! Routers and listeners. The public listener is for recipients; the desk shows personal data and has no login, so it is
-//! for the machine itself; a third listener serves health and metrics.
+//! Routers and listeners. The public listener is for recipients; the desk is for the staff, who sign in; a third listener serves health and metrics.
 
 use std::any::Any;
 use std::convert::Infallible;
@@ -8,9 +7,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::http::header::HOST;
-use axum::http::{StatusCode, uri::Authority};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures_util::future::Either;
@@ -21,6 +19,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::CsrfLayer;
 use tower_http::timeout::TimeoutLayer;
 
+use super::entering::{self, gate};
 use super::listener::{self, Limits};
 use super::page::{self, Frame, Notice, show};
 use super::public::{invitation, preferences, track, unsubscribe, view};
@@ -59,8 +58,8 @@ pub fn public(state: WebState) -> Router {
     finish(routes, state)
 }
 
-/// The routes of the desk. Requests of other sites are refused: by `Host` those that reach loopback through a foreign
-/// name (DNS rebinding), by `Sec-Fetch-Site` and `Origin` those that post from another site (CSRF).
+/// The routes of the desk, behind its gate. Requests of other sites are refused: by `Host` those that reach the desk through a
+/// foreign name (DNS rebinding), by `Sec-Fetch-Site` and `Origin` those that post from another site (CSRF).
 pub fn desk(state: WebState) -> Router {
     let routes = Router::new()
         .route("/", get(desk::overview::read))
@@ -72,8 +71,10 @@ pub fn desk(state: WebState) -> Router {
         .route("/inbox/{file}/unsubscribe", get(desk::inbox::read).post(desk::inbox::unsubscribe))
         .merge(health_routes())
         .route("/metrics", get(health::metrics::show))
+        .merge(entering::routes())
+        .layer(from_fn_with_state(state.clone(), gate::admit))
         .layer(CsrfLayer::new())
-        .layer(from_fn(only_local_host));
+        .layer(from_fn_with_state(state.clone(), gate::only_own_hosts));
     finish(routes, state)
 }
 
@@ -153,16 +154,6 @@ pub fn public_service(
         Some(response) => Either::Left(ready(Ok(response))),
         None => Either::Right(router.clone().oneshot(request)),
     })
-}
-
-/// Middleware: accepts only an IP address or `localhost` as `Host`, which foreign DNS records cannot point here.
-async fn only_local_host(request: Request, next: Next) -> Response {
-    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
-    let is_local = host.is_some_and(|host| {
-        let name = host.host().trim_matches(['[', ']']);
-        name == "localhost" || name.parse::<std::net::IpAddr>().is_ok()
-    });
-    if is_local { next.run(request).await } else { Refusal::new(StatusCode::FORBIDDEN, "refusal-host").into_response() }
 }
 
 async fn welcome(frame: Frame) -> Response {

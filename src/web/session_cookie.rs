@@ -42,10 +42,7 @@ impl DeskCookie {
 
     /// The value that the browser sent.
     pub fn read(self, headers: &HeaderMap, is_https: bool) -> Option<String> {
-        let name = self.name(is_https);
-        let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
-        let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-        pairs.into_iter().find(|(own, _)| *own == name).map(|(_, value)| value.to_owned())
+        read(headers, self.name(is_https))
     }
 
     /// The header `Set-Cookie` that gives the browser the cookie.
@@ -65,6 +62,13 @@ impl DeskCookie {
         }
         HeaderValue::from_str(&text).expect("base64url and attributes are ASCII")
     }
+}
+
+/// The value of a cookie by its name.
+pub fn read(headers: &HeaderMap, name: &str) -> Option<String> {
+    let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(own, _)| *own == name).map(|(_, value)| value.to_owned())
 }
 
 /// Whether the browser came by HTTPS: it asked for the host of our public address, and that begins with `https:`. A proxy ends

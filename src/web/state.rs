@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::desk::DeskState;
+use super::entering::EnteringState;
 use super::health::HealthState;
 use super::page::within;
 use super::public::campaign_cache::CampaignCache;
@@ -39,6 +40,8 @@ pub struct WebState {
     pub tracking: Arc<TrackingState>,
     /// For the desk.
     pub desk: Arc<DeskState>,
+    /// For the pages by which the staff enters the desk.
+    pub entering: Arc<EnteringState>,
     /// For health and metrics.
     pub health: Arc<HealthState>,
     /// Database, keys, clock.
@@ -63,6 +66,7 @@ parts_of_the_state! {
     recipients: RecipientState,
     tracking: TrackingState,
     desk: DeskState,
+    entering: EnteringState,
     health: HealthState,
 }
 
@@ -84,6 +88,7 @@ impl WebState {
             recipients: Arc::new(recipients),
             tracking: Arc::new(tracking),
             desk: Arc::new(DeskState::new(installation.clone())),
+            entering: Arc::new(EnteringState::new(installation.clone(), settings.clone())),
             health: Arc::new(HealthState::new(installation.clone(), journal.clone(), recorder.clone())),
             recorder,
             journal,

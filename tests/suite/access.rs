@@ -1,7 +1,9 @@
 //! Tests of the staff's access: setup, sign-in, throttling, second factor, sessions, roles, invitations, removal.
 
 mod account;
+mod command_line;
 pub mod fixture;
+mod pages;
 mod setup;
 mod sign_in;
 mod team;

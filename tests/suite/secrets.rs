@@ -95,7 +95,7 @@ fn command_in_a_wrong_folder_creates_nothing() {
 }
 
 #[test]
-fn desk_on_another_address_is_refused() {
+fn desk_on_another_address_is_refused_while_nobody_can_sign_in() {
     let folder = installation();
 
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:8025"] {

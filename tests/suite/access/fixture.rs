@@ -76,7 +76,7 @@ impl<'f> Staff<'f> {
 }
 
 /// The secret that an authenticator program reads: base32 without padding.
-fn secret_of(text: &str) -> TotpSecret {
+pub fn secret_of(text: &str) -> TotpSecret {
     let digit = |c: u8| u64::from(if c.is_ascii_uppercase() { c - b'A' } else { c - b'2' + 26 });
     let bytes = text.as_bytes().chunks(8).flat_map(|chunk| {
         let bits = chunk.iter().fold(0_u64, |bits, c| bits << 5 | digit(*c));

@@ -24,6 +24,7 @@ const LIMITS: Limits = Limits {
     header_timeout: LONG,
     lifetime: LONG,
     write_timeout: LONG,
+    tells_peer: false,
 };
 
 /// A server that answers `/large` with 64 MB, `/slow` never, and everything else at once.
