@@ -65,7 +65,7 @@ SQL
 }
 
 # scale_copy: the installation of this size, fresh, as $WORK/copy; sets INSTALLATION to it.
-scale_copy() { rm -rf "$WORK/copy"; cp -a "$WORK/scale.$1" "$WORK/copy"; INSTALLATION=$WORK/copy; }
+scale_copy() { rm -rf "$WORK/copy"; cp -a "$WORK/scale.$1" "$WORK/copy"; sync; INSTALLATION=$WORK/copy; }
 # keep NAME VALUE: remembers a figure of this size.
 keep() { printf '%s\t%s\t%s\n' "$1" "$SIZE" "$2" >>"$WORK/scale.figures"; }
 # once NAME COMMAND…: seconds and peak MB of a command of ours.

@@ -15,6 +15,14 @@ lane-all = all messages of the workspace
 lane-rest = all other domains
 lane-slowed = slowed down by the provider: { $pace } messages per second now, rising step by step
 lane-paused = Paused: { $count } replies of one day ({ $reply }) report a fault in the sender's setup. { $why } No recipient is affected; their messages wait. After the fault is corrected: sendoff lane resume { $lane }
+lane-refused = Paused: the servers of this lane refused { $count } messages in a row { $class ->
+    [message] because of the content of the message
+    [too-large] because of the size of the message
+    [sender] because of the sender's setup
+    [relay] because of a fault of the relay
+    [mailbox] by mailboxes that exist
+   *[policy] by a rule of theirs or of the relay
+} (last reply { $reply }), while others accept. The rest of the lane waits, and no recipient is counted as bounced. After the cause is corrected: sendoff lane resume { $lane }; to those who were refused: sendoff campaign resume NAME --refused
 lane-spent = the daily quota is used up; continues at { $time }
 lane-waiting = { $lane }: { $count } waiting
 limit-rate = { $rate } messages per second

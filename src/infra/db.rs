@@ -221,7 +221,7 @@ impl Db {
     /// The time of the database's clock.
     pub async fn time(&self) -> Result<Millis> {
         let row = Query::new("select {now_ms}").fetch_optional(&mut *self.read().await?).await?;
-        Ok(row.map_or(0, |row| sqlx::Row::get(&row, 0)))
+        row.map_or(Ok(0), |row| row.cell(0))
     }
 
     /// The start of a select that locks a row for long. On PostgreSQL it also limits idle time in this transaction to ten

@@ -26,7 +26,7 @@ use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 use lane_backoff::LaneBackoff;
-pub use lane_limit::LaneLimit;
+pub use lane_limit::{LaneLimit, MAX_LANE_REFUSALS};
 use rate_account::LimitKey;
 use token_reserve::TokenReserve;
 
@@ -170,6 +170,13 @@ impl Limits {
             Class::NoMailbox => rule.count_bounce(),
             _ => rule.count_refusal(),
         });
+        match class {
+            Class::Accepted => lane.reset_refusals(),
+            Class::NoMailbox => {}
+            _ if stopped.is_some() => lane.reset_refusals(),
+            _ if lane.count_refusal() => self.pause_refused(&lane, reply, class).await,
+            _ => {}
+        }
         let reason = match stopped {
             None => return,
             Some(Stop::Bounces) => Message::new("breaker-bounces")
@@ -180,6 +187,21 @@ impl Limits {
             }
         };
         self.stop(claimed.campaign, reason);
+    }
+
+    /// Pauses a lane whose servers refuse one message after another, while other lanes accept the same campaign.
+    async fn pause_refused(&self, lane: &LaneLimit, reply: &Reply, class: Class) {
+        let reason = Message::new("lane-refused").with("lane", &lane.name).with("class", class).with("reply", reply);
+        let reason = reason.with("count", MAX_LANE_REFUSALS);
+        match lane_backoff::pause(&self.installation.db, self.workspace, &lane.name, &reason).await {
+            Ok(()) if !lane.set_closed(true) => {
+                lane.reset_refusals();
+                tracing::warn!(lane = lane.name, reply = %reply, "lane paused: its servers refuse one message after another");
+                self.alarm.notify_one();
+            }
+            Ok(()) => {}
+            Err(error) => tracing::warn!(error = %error, "a lane could not be paused"),
+        }
     }
 
     /// Returns the tokens of the lane and the workspace for messages that were not sent.

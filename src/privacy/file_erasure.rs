@@ -280,6 +280,8 @@ fn files(config: &Config) -> Result<Vec<PathBuf>> {
 
 /// Locks and marks that processes keep beside the database.
 fn is_of_ours(path: &Path) -> bool {
-    let is_lock = path.extension().is_some_and(|ending| ["lock", "id", "beat"].iter().any(|own| ending == *own));
+    let is_lock = path
+        .extension()
+        .is_some_and(|ending| ["lock", "id", "beat", "begun", "lease"].iter().any(|own| ending == *own));
     is_lock || path.file_name().is_some_and(|name| ["store", "database", "machines"].iter().any(|own| name == *own))
 }

@@ -12,7 +12,7 @@ use crate::relay::{Act, Behaviour};
 use crate::resource_limits::ResourceLimit;
 use crate::runner::Args;
 use crate::table::{Expectation, Table};
-use crate::unsubscribe::UnsubscribeRun;
+use crate::unsubscribe::{PAGES, UnsubscribeRun};
 
 /// Recipients, and marked deliveries of a connection, in the runs that hold several.
 const SEVERAL: (usize, usize) = (1_200, 8);
@@ -192,6 +192,15 @@ impl Plan<'_> {
                 Scenario::UnsubscribeRequest(trial),
             );
         }
+        // Between two transactions of the removal of bytes from pages.
+        let cleaning = UnsubscribeRun { point: Some((PAGES, 2)), ..UnsubscribeRun::default() };
+        self.add(
+            &format!("killed at {PAGES}"),
+            &[Store::Sqlite],
+            Expectation::NothingLost,
+            self.args.seeds,
+            Scenario::UnsubscribeRequest(cleaning),
+        );
         let locked = UnsubscribeRun { locked: true, ..UnsubscribeRun::default() };
         self.both("database locked", Expectation::NothingLost, 1, Scenario::UnsubscribeRequest(locked));
         let noted =

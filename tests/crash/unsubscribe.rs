@@ -18,6 +18,12 @@ use crate::reconcile::{UnsubscribeRequest, compare};
 use crate::relay::{Behaviour, Relay};
 use crate::table::Run;
 
+/// The fail point of the removal of bytes from the pages of SQLite.
+pub const PAGES: &str = "between-page-chunks";
+
+/// How long another process may take to remove the bytes that a killed one has left.
+const CLEAN_LIMIT: Duration = Duration::from_secs(30);
+
 /// Unsubscribe requests in a run.
 const REQUESTS: usize = 24;
 
@@ -103,13 +109,50 @@ pub async fn run(installation: &Installation, relay: &Relay, trial: UnsubscribeR
     let _ = installation.public_address().await?;
     wait_until_finished(installation, Duration::from_secs(60)).await?;
     let again = relay.first_mail().map(|mail| mail.saturating_duration_since(dead)).into_iter().collect();
+    let cleans = trial.point.is_some_and(|(point, _)| point == PAGES);
+    if cleans {
+        wait_until_clean(installation).await?;
+    }
     serve.stop().await.ok_or("serve does not stop")?;
     let mut findings = compare(installation, relay, &requests).await?;
+    if cleans {
+        findings
+            .add_wrong(copies(installation, &requests)?, "addresses of people who had left are in the database file");
+        let checked = installation.rows("pragma integrity_check").await?;
+        let broken = checked.iter().filter(|row| row.get::<String, _>(0) != "ok").count();
+        findings.add_wrong(broken, "faults of the database file");
+    }
     if !died {
         let unconfirmed = requests.iter().filter(|request| request.confirmed.is_none()).count();
         findings.add_wrong(unconfirmed, "unsubscribe requests were not confirmed although nobody had died");
     }
     Ok(Run { findings, bound: installation.settings.bound(), again, missed: trial.point.is_some() && !died })
+}
+
+/// Waits until nothing is pending of the erasures in the log.
+async fn wait_until_clean(installation: &Installation) -> Result<(), String> {
+    let journal = installation.data().join("journal");
+    let until = Instant::now() + CLEAN_LIMIT;
+    loop {
+        let recorded = std::fs::metadata(journal.join("erasures.log")).map_or(0, |log| log.len());
+        let cleaned = std::fs::read_to_string(journal.join("erasures.scrubbed")).unwrap_or_default();
+        if cleaned.split_whitespace().next().and_then(|length| length.parse().ok()) == Some(recorded) {
+            return Ok(());
+        }
+        if Instant::now() > until {
+            return Err("the bytes of people who have left were not removed".to_owned());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// How many of those who were told that they have left stand in the file of the database.
+fn copies(installation: &Installation, requests: &[UnsubscribeRequest]) -> Result<usize, String> {
+    let file =
+        std::fs::read(installation.data().join("sendoff.db")).map_err(|error| format!("the database: {error}"))?;
+    let text = String::from_utf8_lossy(&file);
+    let left = requests.iter().filter(|request| request.confirmed.is_some());
+    Ok(left.filter(|request| text.contains(&request.address)).count())
 }
 
 /// Waits until the campaign has its end, or the limit has passed.

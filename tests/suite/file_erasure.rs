@@ -1,6 +1,8 @@
 //! Erasure of files in the data folder, whatever they are called and however they are encoded.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use sendoff::audience::field::{self, Field};
 use sendoff::audience::import::Request;
@@ -9,10 +11,12 @@ use sendoff::campaign::delivery::{State, uncertain};
 use sendoff::infra::db::Query;
 use sendoff::infra::export_register;
 use sendoff::infra::i18n::Lang;
+use sendoff::mailer::scheduler::{self, Mode};
 use sendoff::privacy::erasure::{self, Reason};
 use sendoff::privacy::{file_erasure, physical_erasure};
 use sendoff::usecase::contact::{self, Correction, Urgency};
 use sendoff::usecase::import;
+use tokio::sync::watch;
 
 use crate::canary;
 use crate::erasure::erase;
@@ -188,6 +192,27 @@ both!(files_that_are_being_written_are_searched_again_when_they_are_complete, |f
 
     assert_eq!(read(&rejects), "line,reason,explanation,row\n3,x,y,ivan@example.org\n");
     assert!(!running.exists() && !half.exists());
+});
+
+// The files that a mailer keeps locked as long as it lives are no files of people that somebody is still writing.
+both!(file_erasure_is_complete_while_a_mailer_runs, |fixture| {
+    let list = canary::list(fixture, "News").await;
+    canary::person(fixture, &list, "anna@example.org").await;
+    let (installation, (stop, stopped)) = (fixture.installation.clone(), watch::channel(false));
+    let mailer =
+        tokio::spawn(async move { scheduler::run(&installation, Mode::Forever, Arc::new(|| true), stopped).await });
+    let is_begun = |entry: std::io::Result<std::fs::DirEntry>| {
+        entry.is_ok_and(|entry| entry.file_name().to_string_lossy().ends_with(".begun"))
+    };
+    while !std::fs::read_dir(&fixture.installation.config.data).expect("a folder").any(is_begun) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+
+    erase(fixture, "anna@example.org").await;
+
+    assert!(sweep(fixture).await, "the mailer still runs");
+    stop.send(true).expect("it listens");
+    mailer.await.expect("ran").expect("a clean end");
 });
 
 both!(rejects_of_an_import_lose_who_was_erased_meanwhile, |fixture| {

@@ -4,7 +4,7 @@ use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 use crate::infra::db::session::{BYTEWISE_COLLATION, NO_SAMPLES};
-use crate::infra::db::{Conn, Db, Dialect};
+use crate::infra::db::{Cells, Conn, Db, Dialect};
 use crate::infra::error::{Message, Result};
 
 const MIGRATIONS: &[(i64, &str, &str)] = &[
@@ -68,7 +68,7 @@ impl Db {
     pub async fn check_schema_version(&self, conn: &mut Conn) -> Result<()> {
         let ours = MIGRATIONS.iter().map(|(version, ..)| *version).max().unwrap_or(0);
         let row = sqlx::query("select max(version) from _sqlx_migrations").fetch_one(conn).await?;
-        match sqlx::Row::get::<Option<i64>, _>(&row, 0) {
+        match row.cell::<Option<i64>>(0)? {
             Some(theirs) if theirs > ours => Err(Message::new("database-newer").internal()),
             _ => Ok(()),
         }
@@ -78,7 +78,7 @@ impl Db {
     pub async fn is_schema_newer(&self, conn: &mut Conn) -> Result<bool> {
         let row = sqlx::query("select max(version) from _sqlx_migrations").fetch_one(conn).await?;
         let known = MIGRATIONS.iter().map(|(version, ..)| *version).max();
-        Ok(sqlx::Row::get::<Option<i64>, _>(&row, 0) > known)
+        Ok(row.cell::<Option<i64>>(0)? > known)
     }
 }
 

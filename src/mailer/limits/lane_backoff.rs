@@ -118,6 +118,15 @@ pub async fn record_sender_fault(
     Ok(backoff.reason)
 }
 
+/// Pauses a lane, unless it is paused.
+pub async fn pause(db: &Db, workspace: Id, lane: &str, reason: &Message) -> Result<()> {
+    update(db, workspace, lane, |backoff| {
+        backoff.reason.get_or_insert_with(|| reason.pack());
+    })
+    .await
+    .map(drop)
+}
+
 /// Removes the back-off of a lane. False if it had none.
 pub async fn reset(conn: &mut Conn, workspace: Id, lane: &str) -> Result<bool> {
     let deleted = Query::new("delete from lane_backoff where workspace_id = :workspace and lane = :lane")

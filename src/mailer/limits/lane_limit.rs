@@ -1,6 +1,6 @@
 //! Limits of one lane during a send round: rate, connections, pause, and the measured rate.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +16,10 @@ use crate::mailer::limits::token_reserve::TokenReserve;
 /// The most deliveries of a lane to claim at a time.
 const MAX_CLAIM: i64 = 500;
 
+/// Refusals in a row, other than hard bounces, for which a lane is paused: the servers of one provider refuse what those of
+/// others accept, and go on until everyone there was tried.
+pub const MAX_LANE_REFUSALS: i64 = 20;
+
 /// The period over which the rate of a lane is measured.
 const RATE_PERIOD: Duration = Duration::from_secs(10);
 
@@ -26,6 +30,8 @@ pub struct LaneLimit {
     /// Tokens of the lane's rate limit.
     pub tokens: TokenReserve,
     closed: AtomicBool,
+    /// Refusals since the last accepted message.
+    refused: AtomicI64,
     throttle: Throttle,
     /// The most connections and the free ones; `None` without a limit.
     connections: Mutex<Option<(u32, Arc<Semaphore>)>>,
@@ -48,6 +54,7 @@ impl LaneLimit {
             name: name.to_owned(),
             tokens: TokenReserve::new(installation, workspace, key, Default::default()),
             closed: AtomicBool::default(),
+            refused: AtomicI64::default(),
             throttle: Throttle::default(),
             connections: Mutex::default(),
             meter: Mutex::new(Meter { since: Instant::now(), count: 0, previous: 0.0 }),
@@ -62,6 +69,16 @@ impl LaneLimit {
     /// Pauses or resumes the lane; returns whether it was paused before.
     pub fn set_closed(&self, closed: bool) -> bool {
         self.closed.swap(closed, Ordering::Relaxed)
+    }
+
+    /// Counts a refusal that is no hard bounce. True at the one for which the lane must be paused.
+    pub fn count_refusal(&self) -> bool {
+        self.refused.fetch_add(1, Ordering::Relaxed) + 1 == MAX_LANE_REFUSALS
+    }
+
+    /// Begins to count refusals again: a message was accepted, or a pause follows.
+    pub fn reset_refusals(&self) {
+        self.refused.store(0, Ordering::Relaxed);
     }
 
     /// Messages per second at this moment.

@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use sendoff::audience::subscription;
 use sendoff::campaign::delivery::{self, Mark};
+use sendoff::campaign::lane::Lane;
 use sendoff::campaign::model::State;
 use sendoff::campaign::model::transition;
 use sendoff::cli::lane::{self as door, Command};
 use sendoff::infra::i18n::Lang;
+use sendoff::mailer::limits::MAX_LANE_REFUSALS;
 use sendoff::mailer::limits::lane_backoff::MAX_SENDER_FAULTS;
 
-use super::fixture::{at, backoff_of, mail_for, to};
+use super::fixture::{at, backoff_of, limit, mail_for, rate, to};
 use crate::canary;
 use crate::fixture::{Fixture, NOW, both};
 use crate::mail_sink::{Action, Plan};
@@ -125,6 +127,36 @@ both!(sender_faults_pause_the_lane_and_affect_no_recipient, |fixture| {
     mail(fixture).await;
     assert_eq!(states(fixture).await, [("accepted", 80)].into());
     assert_eq!(campaign(fixture).await.state, State::Finished);
+});
+
+both!(refusals_in_a_row_pause_their_lane_while_others_go_on, |fixture| {
+    at(fixture, "gmail.com", 60).await;
+    at(fixture, "example.org", 300).await;
+    // Between two refusals some are accepted elsewhere, so that the campaign never sees many in a row.
+    limit(fixture, Lane { rate_limit: rate(40.0), ..Lane::new("gmail", "gmail.com") }).await;
+    limit(fixture, Lane { rate_limit: rate(400.0), ..Lane::new("rest", "") }).await;
+    let sink = Plan::new()
+        .on(|at| match at.verb {
+            "RCPT" if at.line.contains("gmail") => Action::Say("554 5.0.0 no"),
+            _ => Action::Usual,
+        })
+        .start()
+        .await;
+    use_relay(fixture, sink.target(), 3).await;
+    start(fixture, EMAIL).await;
+
+    mail_for(fixture, Duration::from_secs(4)).await;
+
+    let (states, most) = (states(fixture).await, MAX_LANE_REFUSALS);
+    assert_eq!(states["accepted"], 300, "{states:?}");
+    assert!((most..most + 5).contains(&states["rejected"]), "{states:?}");
+    assert_eq!(campaign(fixture).await.state, State::Running);
+    let reason = backoff_of(fixture, "gmail").await.expect("known").reason.expect("paused");
+    for lang in [Lang::EN, Lang::RU] {
+        let text = lang.translate_packed(&reason);
+        assert!(text.contains("sendoff lane resume gmail") && text.contains("5.0.0") && !text.contains('$'), "{text}");
+    }
+    assert_eq!(backoff_of(fixture, "rest").await.and_then(|backoff| backoff.reason), None);
 });
 
 both!(many_unknown_addresses_pause_a_campaign_once, |fixture| {
