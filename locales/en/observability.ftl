@@ -7,6 +7,7 @@ health-mailer-exited = Sending has stopped ({ $cause }) and is retried with back
 health-disk-unreachable = The data folder does not answer. Check its disk.
 health-disk-full = { $mib } MiB are free on the disk of the data folder. Free some space: unsubscribe requests may soon fail.
 health-disk-scarce = { $mib } MiB are free on the disk of the data folder. Free some space before it is full.
+health-wal-long = The write-ahead log of the database has { $mib } MiB: a program that has been reading the database for long keeps it, or a large transaction has just been written. If it does not become shorter, end that program.
 health-erasure-overdue = Bytes of erased contacts should have left the files of the database by { $time }. The log of “sendoff serve” says what keeps them; docs/privacy.md lists the rights that the role needs.
 health-pages-unavailable = SQLite was built without its table of pages (sqlite_dbpage): each erasure rewrites the whole database, and nothing else is written meanwhile. Build Sendoff with the settings of .cargo/config.toml.
 health-unsubscribes-pending = { $count ->

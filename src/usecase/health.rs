@@ -22,6 +22,8 @@ const READ_TIMEOUT: Duration = Duration::from_secs(2);
 const MIB: u64 = 1 << 20;
 /// With less free space than this, a database or a journal may fail to write.
 const DISK_FULL: u64 = 64 * MIB;
+/// The write-ahead log of SQLite stays below this, unless something keeps it from beginning again.
+const WAL_LONG: u64 = 128 * MIB;
 /// With less free space than this, the operator should act.
 const DISK_SCARCE: u64 = 1_024 * MIB;
 
@@ -38,6 +40,8 @@ pub struct HealthSnapshot {
     pub awaited: Vec<Machine>,
     /// Bytes of erased contacts that are still in the files of the database, and until when (PostgreSQL).
     pub erasure: Option<Due>,
+    /// Bytes of SQLite's write-ahead log.
+    pub wal: u64,
     /// State of the data folder; `None` while the disk does not answer.
     pub disk: Option<DiskStatus>,
 }
@@ -89,7 +93,15 @@ impl HealthSnapshot {
         let (stats, disk) = tokio::join!(timeout(READ_TIMEOUT, reading_stats), timeout(READ_TIMEOUT, reading_disk));
         let (stats, others) = stats.ok().and_then(Result::ok).unzip();
         let (set_aside, awaited, erasure) = others.unwrap_or_default();
-        Self { taken_at: Instant::now(), stats, set_aside, awaited, erasure, disk: disk.ok().and_then(Result::ok) }
+        Self {
+            taken_at: Instant::now(),
+            stats,
+            set_aside,
+            awaited,
+            erasure,
+            wal: installation.db.wal_state().length,
+            disk: disk.ok().and_then(Result::ok),
+        }
     }
 
     /// All problems, those that block first.
@@ -145,6 +157,9 @@ impl HealthSnapshot {
         }
         if events > 0 {
             add(false, Message::new("health-events-set-aside").with("count", events));
+        }
+        if self.wal > WAL_LONG {
+            add(false, Message::new("health-wal-long").with("mib", self.wal / MIB));
         }
         if installation.db.physical_erasure() == PhysicalErasure::File {
             add(false, Message::new("health-pages-unavailable"));

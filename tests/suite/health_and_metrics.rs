@@ -66,6 +66,23 @@ both!(healthy_process_is_ready_at_every_listener, |fixture| {
     assert_eq!(public.status, StatusCode::NOT_FOUND, "metrics are not public");
 });
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn long_write_ahead_log_is_told() {
+    let fixture = Fixture::new(Kind::Sqlite).await;
+    let state = web_state(&fixture).await;
+    let wal = fixture.installation.config.data.join("sendoff.db-wal");
+    let longer =
+        |bytes| std::fs::File::options().write(true).open(&wal).expect("a WAL").set_len(bytes).expect("longer");
+    // Frames of zeros are none: the database is as before.
+    longer(127 << 20);
+    assert_eq!(health(&state).await, (StatusCode::OK, vec![]));
+
+    longer(129 << 20);
+    let state = web_state(&fixture).await;
+    assert_eq!(health(&state).await, (StatusCode::OK, vec!["wal-long".to_owned()]));
+    fixture.close().await;
+}
+
 both!(unreachable_database_is_a_reason, |fixture| {
     let state = web_state(fixture).await;
     fixture.installation.db.clone().close().await;

@@ -29,7 +29,7 @@ pub struct NewDeliveries {
 
 /// Deliveries per statement. SQLite keeps the pages that a statement changes in memory until it ends, to undo it alone, and an
 /// index of deliveries has those of all earlier campaigns on each page.
-const SLICE: i64 = 5_000;
+const SLICE: i64 = 2_000;
 
 /// Inserts one delivery for every member of the audience. Returns their number.
 pub async fn freeze(conn: &mut Conn, new: NewDeliveries) -> Result<u64> {
