@@ -96,6 +96,17 @@ pub async fn get(conn: &mut Conn, id: Id) -> Result<Option<Contact>> {
     row.as_ref().map(read).transpose()
 }
 
+/// Finds a contact of a workspace by key.
+pub async fn get_of_workspace(conn: &mut Conn, workspace: Id, id: Id) -> Result<Option<Contact>> {
+    let query = Query::new(
+        "select id, address, fields, created_at, updated_at
+           from contact
+          where id = :id and workspace_id = :workspace",
+    );
+    let row = query.bind("id", id).bind("workspace", workspace).fetch_optional(conn).await?;
+    row.as_ref().map(read).transpose()
+}
+
 /// Up to `limit` contacts behind a key, of one list or of all, in the order of their keys.
 pub async fn list_page(
     conn: &mut Conn,

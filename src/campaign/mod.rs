@@ -8,7 +8,7 @@ pub mod delivery;
 pub mod erased_counts;
 pub mod field_use;
 pub mod file;
-pub mod file_name;
+pub mod file_edit;
 pub mod front_matter;
 pub mod frozen_content;
 pub mod headline;

@@ -53,6 +53,11 @@ impl Sender {
         Self::parse(text).ok_or_else(|| Message::new("campaign-sender").with("field", field).with("text", text))
     }
 
+    /// The sender as a campaign file has it: `Name <address>`, or the address without a name.
+    pub fn to_setting(&self) -> String {
+        if self.name.is_empty() { self.address.clone() } else { format!("{} <{}>", self.name, self.address) }
+    }
+
     /// The address.
     ///
     /// # Errors

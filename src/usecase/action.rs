@@ -201,7 +201,6 @@ impl Action {
             | Self::ListSetAside
             | Self::SettleSetAside
             | Self::SendMail
-            | Self::ReadOverview
             | Self::ReadCapturedMessage
             | Self::AddUser
             | Self::ListUsers
@@ -254,7 +253,8 @@ impl Action {
             | Self::ShowBrand
             | Self::ShowCampaign
             | Self::ShowRelay
-            | Self::ListLanes => (Workspace, STAFF),
+            | Self::ListLanes
+            | Self::ReadOverview => (Workspace, STAFF),
             Self::Unsubscribe | Self::EraseSelf | Self::AcceptInvitation | Self::ReadSelf => (Recipient, RECIPIENT),
             Self::CompleteSetup | Self::SignIn | Self::ChoosePassword | Self::JoinWorkspace | Self::ManageAccount => {
                 (Account, VISITOR)
@@ -339,7 +339,7 @@ mod tests {
         test_relay OO-----
         change_lane OO-----
         list_lanes OOMAAS-
-        read_overview O------
+        read_overview OOMAAS-
         read_captured_message O------
         unsubscribe ------R
         erase_self ------R

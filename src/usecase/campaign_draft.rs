@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::campaign::{self, Added, Source};
 use super::{Action, Actor};
 use crate::campaign::model::{self, content};
-use crate::campaign::{file_name, launch_count, series};
+use crate::campaign::{file_edit, launch_count, series};
 use crate::content::email::Format;
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
@@ -68,7 +68,7 @@ pub async fn duplicate(installation: &Installation, actor: &Actor, name: &str, n
     if known.iter().any(|campaign| campaign.name == new.trim()) {
         return Err(Message::new("campaign-exists").with("name", new.trim()).conflict());
     }
-    let text = file_name::rename(&stored.text, new.trim())?;
+    let text = file_edit::set(&stored.text, &[("name", Some(new.trim()))])?;
     // Adding it is audited.
     permit.skip_audit();
     campaign::add(installation, actor, &stored.source(text)).await

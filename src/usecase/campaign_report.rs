@@ -1,10 +1,11 @@
-//! One campaign of any workspace with everything that its page at the desk shows.
+//! One campaign with everything that its page at the desk shows.
 
 use super::campaign_view::CampaignView;
 use super::{Action, Actor};
-use crate::audience::{list, workspace};
+use crate::audience::{list, segment};
 use crate::campaign::headline::{self, Headline};
-use crate::campaign::model;
+use crate::campaign::model::{self, Campaign};
+use crate::infra::db::Conn;
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
@@ -13,10 +14,10 @@ use crate::report::progress::{self, ProgressSnapshot};
 /// A campaign with everything that its page shows.
 #[derive(Debug)]
 pub struct CampaignReport {
-    /// Name of its workspace.
-    pub workspace: String,
     /// Name of its list.
     pub list: String,
+    /// Name of its segment.
+    pub segment: Option<String>,
     /// Subject and sender; `None` while its file cannot be read.
     pub headline: Option<Headline>,
     /// Its numbers, times and reasons.
@@ -28,22 +29,38 @@ pub struct CampaignReport {
 /// Reads a campaign.
 ///
 /// # Errors
-/// `NotFound` when there is none with this id.
+/// `NotFound` when the workspace has none with this key.
 pub async fn read(installation: &Installation, actor: &Actor, id: Id) -> Result<CampaignReport> {
-    let permit = actor.permit(Action::ReadOverview)?;
+    let permit = actor.permit(Action::ShowCampaign)?;
     let (mut conn, now) = (installation.db.read().await?, installation.clock.now());
-    let unknown = || Message::new("campaign-gone").not_found();
-    let campaign = model::find(&mut conn, id).await?.ok_or_else(unknown)?;
-    let workspaces = workspace::all(&mut conn).await?;
-    let workspace = workspaces.into_iter().find(|workspace| workspace.id == campaign.workspace).ok_or_else(unknown)?;
-    let lists = list::all(&mut conn, workspace.id).await?;
+    let campaign = find(&mut conn, permit.workspace, id).await?;
+    let segment = match campaign.segment {
+        Some(segment) => segment::get(&mut conn, segment).await?.map(|segment| segment.name),
+        None => None,
+    };
     let report = CampaignReport {
-        workspace: workspace.name,
-        list: lists.into_iter().find(|list| list.id == campaign.list).map(|list| list.name).unwrap_or_default(),
+        list: list::get(&mut conn, campaign.list).await?.map(|list| list.name).unwrap_or_default(),
+        segment,
         headline: headline::read(&mut conn, &campaign).await?,
         progress: progress::read(&mut conn, &campaign, now).await?,
         view: CampaignView::read(&mut conn, campaign, now).await?,
     };
     permit.skip_audit();
     Ok(report)
+}
+
+/// Reads the name of a campaign, by which the other use cases find it.
+///
+/// # Errors
+/// `NotFound` when the workspace has none with this key.
+pub async fn find_name(installation: &Installation, actor: &Actor, id: Id) -> Result<String> {
+    let permit = actor.permit(Action::ShowCampaign)?;
+    let campaign = find(&mut *installation.db.read().await?, permit.workspace, id).await?;
+    permit.skip_audit();
+    Ok(campaign.name)
+}
+
+async fn find(conn: &mut Conn, workspace: Id, id: Id) -> Result<Campaign> {
+    let found = model::find(conn, id).await?.filter(|campaign| campaign.workspace == workspace);
+    found.ok_or_else(|| Message::new("campaign-gone").not_found())
 }

@@ -115,7 +115,8 @@ pub async fn find(installation: &Installation, actor: &Actor, text: &str, limit:
     Ok(contacts)
 }
 
-async fn page(conn: &mut Conn, mut found: Vec<Contact>, limit: i64) -> Result<Contacts> {
+/// The contacts as rows, at most `limit`; one more says that there is a next page.
+pub(super) async fn page(conn: &mut Conn, mut found: Vec<Contact>, limit: i64) -> Result<Contacts> {
     let has_more = found.len() as i64 > limit;
     found.truncate(limit as usize);
     let next = found.last().map(|contact| contact.id).filter(|_| has_more);

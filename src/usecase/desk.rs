@@ -2,7 +2,7 @@
 
 use super::localize::StoredMessage;
 use super::{Action, Actor};
-use crate::audience::{list, subscription, workspace};
+use crate::audience::{list, subscription};
 use crate::campaign::model::{self, State};
 use crate::infra::db::Conn;
 use crate::infra::error::Result;
@@ -16,9 +16,7 @@ use crate::report::{lanes, summary};
 /// A workspace.
 #[derive(Debug)]
 pub struct WorkspaceOverview {
-    /// Its name.
-    pub name: String,
-    /// Its campaigns.
+    /// Its campaigns: those that have not ended, and the newest of the others.
     pub campaigns: Vec<CampaignOverview>,
     /// Lanes that are paused or slowed down, with the reason.
     pub lanes: Vec<(String, StoredMessage)>,
@@ -43,29 +41,24 @@ pub struct CampaignOverview {
     pub reason: Option<StoredMessage>,
 }
 
+/// Ended campaigns on the overview.
+const ENDED_CAMPAIGNS: usize = 5;
+
 /// Campaigns and lists with at most so many rows in all are counted at once, the newest first; the others in the background.
 const COUNTED_AT_ONCE: i64 = 20_000;
 
-/// Reads the overview of all workspaces. What takes long to count comes from `counts`.
-pub async fn overview(
-    installation: &Installation,
-    actor: &Actor,
-    counts: &SlowCounts,
-) -> Result<Vec<WorkspaceOverview>> {
+/// Reads the overview of the workspace. What takes long to count comes from `counts`.
+pub async fn overview(installation: &Installation, actor: &Actor, counts: &SlowCounts) -> Result<WorkspaceOverview> {
     let permit = actor.permit(Action::ReadOverview)?;
     let mut conn = installation.db.read().await?;
-    let mut workspaces = Vec::new();
     let mut budget = COUNTED_AT_ONCE;
-    for workspace in workspace::all(&mut conn).await? {
-        workspaces.push(WorkspaceOverview {
-            campaigns: campaigns(&mut conn, installation, workspace.id, counts, &mut budget).await?,
-            lanes: paused_lanes(&mut conn, workspace.id).await?,
-            lists: list_sizes(&mut conn, installation, workspace.id, counts, &mut budget).await?,
-            name: workspace.name,
-        });
-    }
+    let overview = WorkspaceOverview {
+        campaigns: campaigns(&mut conn, installation, permit.workspace, counts, &mut budget).await?,
+        lanes: paused_lanes(&mut conn, permit.workspace).await?,
+        lists: list_sizes(&mut conn, installation, permit.workspace, counts, &mut budget).await?,
+    };
     permit.skip_audit();
-    Ok(workspaces)
+    Ok(overview)
 }
 
 async fn campaigns(
@@ -76,7 +69,14 @@ async fn campaigns(
     budget: &mut i64,
 ) -> Result<Vec<CampaignOverview>> {
     let now = installation.clock.now();
-    let all = model::list(conn, workspace).await?;
+    let mut all = model::list(conn, workspace).await?;
+    all.sort_by_key(|campaign| std::cmp::Reverse(campaign.id));
+    let mut ended = 0;
+    all.retain(|campaign| {
+        let has_ended = matches!(campaign.state, State::Finished | State::Cancelled);
+        ended += usize::from(has_ended);
+        !has_ended || ended <= ENDED_CAMPAIGNS
+    });
     let summaries = summary::read_stored(conn, &all).await?;
     let mut campaigns = Vec::with_capacity(all.len());
     for (campaign, mut summary) in all.into_iter().zip(summaries) {

@@ -1,5 +1,6 @@
 //! Export of rows and numbers to a file or to standard output.
 
+use std::fs::File;
 use std::path::PathBuf;
 
 use serde::{Serialize, Serializer};
@@ -8,7 +9,7 @@ use super::output::optional_time;
 use super::{Action, Actor};
 use crate::campaign::model;
 use crate::infra::clock::Millis;
-use crate::infra::error::{Message, Result};
+use crate::infra::error::{Error, Message, Result};
 use crate::infra::export_register;
 use crate::infra::installation::Installation;
 use crate::privacy::{erasure_log, file_erasure};
@@ -106,6 +107,27 @@ pub async fn run(
         file: request.file.as_ref().map(|path| path.display().to_string()),
         next_since,
     })
+}
+
+/// Exports to a file without a name, for a download: it is gone once it was read. Contacts erased meanwhile are removed.
+///
+/// # Errors
+/// As [`run`].
+pub async fn to_download(installation: &Installation, actor: &Actor, request: Request) -> Result<File> {
+    let permit = actor.permit(Action::Export)?;
+    // The export is audited.
+    permit.skip_audit();
+    let name = format!(".download-{}", installation.ids.next()?);
+    let path = installation.config.data.join("export").join(name);
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(Error::io(folder.display()))?;
+    }
+    let request = Request { file: Some(path.clone()), ..request };
+    let exported = run(installation, actor, &request, &mut |_, _| {}).await;
+    let opened = exported.and_then(|_| File::open(&path).map_err(Error::io(path.display())));
+    // What cannot be removed now is searched by erasures like any export.
+    let _ = std::fs::remove_file(&path);
+    opened
 }
 
 fn read_since(kind: Kind, text: &str) -> Result<Millis> {

@@ -6,6 +6,7 @@ use super::{Action, Actor};
 use crate::audience::subscription::{self, State};
 use crate::audience::{list, segment};
 use crate::infra::error::{Message, Result};
+use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 use crate::privacy::physical_erasure::Urgency;
 use crate::privacy::{erasure, physical_erasure};
@@ -36,6 +37,9 @@ pub struct Closed {
 /// A list and its numbers.
 #[derive(Debug, Serialize)]
 pub struct ListRow {
+    /// Its key, for pages.
+    #[serde(skip)]
+    pub id: Id,
     /// Its name.
     pub list: String,
     /// True when it was closed.
@@ -145,6 +149,7 @@ pub async fn list(installation: &Installation, actor: &Actor) -> Result<Lists> {
         let counts = subscription::count(&mut conn, list.id).await?;
         let number = |state| counts.iter().find(|(found, _)| *found == state).map_or(0, |(_, count)| *count);
         lists.push(ListRow {
+            id: list.id,
             closed: list.closed,
             confirmed: number(State::Confirmed),
             pending: number(State::Pending),

@@ -164,6 +164,26 @@ pub enum Tested {
     },
 }
 
+/// The address of an SMTP server from its parts, as [`RelayChange::target`] takes it. `kind` is smtp or smtps; a blank port
+/// is the usual one.
+///
+/// # Errors
+/// Invalid for a host or port that is none.
+pub fn target(kind: &str, host: &str, port: &str, user: &str) -> Result<String> {
+    let (host, port, user) = (host.trim(), port.trim(), user.trim());
+    let is_host = !host.is_empty() && host.chars().all(|c| c.is_alphanumeric() || ".-:[]".contains(c));
+    if !is_host {
+        return Err(Message::new("relay-host").invalid_field("host"));
+    }
+    if !port.is_empty() && port.parse::<u16>().map_or(true, |port| port == 0) {
+        return Err(Message::new("relay-port").invalid_field("port"));
+    }
+    let user: String = url::form_urlencoded::byte_serialize(user.as_bytes()).collect();
+    let user = if user.is_empty() { user } else { user.replace('+', "%20") + "@" };
+    let port = if port.is_empty() { String::new() } else { format!(":{port}") };
+    Ok(format!("{}://{user}{host}{port}", if kind == "smtp" { "smtp" } else { "smtps" }))
+}
+
 /// Adds a relay or changes one.
 pub async fn set(installation: &Installation, actor: &Actor, change: &RelayChange) -> Result<RelayView> {
     let permit = actor.permit(Action::ChangeRelay)?;

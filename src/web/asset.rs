@@ -1,4 +1,4 @@
-//! Stylesheet and icon, compiled in and served under names that change with their content.
+//! Stylesheets, script and icon, compiled in and served under names that change with their content.
 
 use std::sync::OnceLock;
 
@@ -9,34 +9,58 @@ use sha2::{Digest, Sha256};
 
 use super::refusal::Refusal;
 
-const STYLE: &str = include_str!("../../static/style.css");
-const ICON: &str = include_str!("../../static/icon.svg");
+/// A file that is compiled in.
+struct Asset {
+    content: &'static str,
+    extension: &'static str,
+    kind: &'static str,
+    path: OnceLock<String>,
+}
 
-/// The path of the stylesheet.
+impl Asset {
+    const fn new(content: &'static str, extension: &'static str, kind: &'static str) -> Self {
+        Self { content, extension, kind, path: OnceLock::new() }
+    }
+
+    fn path(&self) -> &str {
+        self.path.get_or_init(|| {
+            let digest = Sha256::digest(self.content);
+            let hash: String = digest[..6].iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("/static/{hash}.{}", self.extension)
+        })
+    }
+}
+
+static STYLE: Asset = Asset::new(include_str!("../../static/style.css"), "css", "text/css; charset=utf-8");
+static DESK_STYLE: Asset = Asset::new(include_str!("../../static/desk.css"), "css", "text/css; charset=utf-8");
+static SCRIPT: Asset = Asset::new(include_str!("../../static/desk.js"), "js", "text/javascript; charset=utf-8");
+static ICON: Asset = Asset::new(include_str!("../../static/icon.svg"), "svg", "image/svg+xml");
+
+/// The path of the stylesheet of all pages.
 pub fn style() -> &'static str {
-    static PATH: OnceLock<String> = OnceLock::new();
-    PATH.get_or_init(|| path(STYLE, "css"))
+    STYLE.path()
+}
+
+/// The path of the stylesheet of the desk.
+pub fn desk_style() -> &'static str {
+    DESK_STYLE.path()
+}
+
+/// The path of the script of the desk.
+pub fn script() -> &'static str {
+    SCRIPT.path()
 }
 
 /// The path of the icon.
 pub fn icon() -> &'static str {
-    static PATH: OnceLock<String> = OnceLock::new();
-    PATH.get_or_init(|| path(ICON, "svg"))
-}
-
-fn path(content: &str, extension: &str) -> String {
-    let digest = Sha256::digest(content);
-    let hash: String = digest[..6].iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("/static/{hash}.{extension}")
+    ICON.path()
 }
 
 /// `GET /static/{name}`: cached by browsers without end, since other content has another name.
 pub async fn show(Path(name): Path<String>) -> Result<Response, Refusal> {
     let path = format!("/static/{name}");
-    let (kind, content) = match path {
-        path if path == style() => ("text/css; charset=utf-8", STYLE),
-        path if path == icon() => ("image/svg+xml", ICON),
-        _ => return Err(Refusal::unknown()),
-    };
-    Ok(([(CONTENT_TYPE, kind), (CACHE_CONTROL, "public, max-age=31536000, immutable")], content).into_response())
+    let assets = [&STYLE, &DESK_STYLE, &SCRIPT, &ICON];
+    let asset = assets.into_iter().find(|asset| asset.path() == path).ok_or_else(Refusal::unknown)?;
+    let headers = [(CONTENT_TYPE, asset.kind), (CACHE_CONTROL, "public, max-age=31536000, immutable")];
+    Ok((headers, asset.content).into_response())
 }

@@ -78,6 +78,16 @@ impl Frame {
         self.at(asset::style())
     }
 
+    /// The path of the stylesheet of the desk.
+    pub fn desk_style(&self) -> String {
+        self.at(asset::desk_style())
+    }
+
+    /// The path of the script of the desk.
+    pub fn script(&self) -> String {
+        self.at(asset::script())
+    }
+
     /// The path of the icon.
     pub fn icon(&self) -> String {
         self.at(asset::icon())
@@ -175,9 +185,9 @@ pub fn show_branded(page: &impl Template, brand: &PageBrand) -> Response {
     response
 }
 
-/// Marks a response for programs: its body is kept, whatever the status.
+/// Marks a response whose body is kept, whatever the status: an answer for programs, or a form with its mistakes.
 #[derive(Debug, Clone, Copy)]
-pub struct ForPrograms;
+pub struct KeptBody;
 
 /// Middleware: turns error responses, also those of the framework, into pages, and adds the security headers.
 pub async fn finish_response(State(settings): State<Arc<SettingsCache>>, request: Request, next: Next) -> Response {
@@ -187,14 +197,20 @@ pub async fn finish_response(State(settings): State<Arc<SettingsCache>>, request
     let mut response = next.run(request).await;
     let status = response.status();
     metric::count_request(endpoint(&path), status.as_str());
-    let is_page = response.extensions().get::<ForPrograms>().is_none();
+    let is_page = response.extensions().get::<KeptBody>().is_none();
     if is_page && (status.is_client_error() || status.is_server_error()) {
         let message = match response.extensions_mut().remove::<Refusal>() {
             Some(refusal) => refusal.message,
             None => Message::new(text_key(status)),
         };
         let allow = response.headers_mut().remove(header::ALLOW);
-        let page = Notice::new(frame, frame.tr(title_key(status)), frame.lang.translate(&message));
+        let mut page = Notice::new(frame, frame.tr(title_key(status)), frame.lang.translate(&message));
+        if path.starts_with("/w/") {
+            if message.key == "refusal-unknown" {
+                page.lines = vec![frame.tr("desk-unknown")];
+            }
+            page.link = Some((frame.at("/"), frame.tr("desk-to-home")));
+        }
         response = (status, show(&page)).into_response();
         if let Some(allow) = allow {
             response.headers_mut().insert(header::ALLOW, allow);

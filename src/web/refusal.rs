@@ -39,10 +39,10 @@ impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         tracing::warn!(error = error.message().key, "a request failed");
         match error {
-            Error::Invalid { message, .. }
-            | Error::NotFound(message)
-            | Error::Conflict(message)
-            | Error::Forbidden(message) => Self { status: StatusCode::BAD_REQUEST, message },
+            Error::Invalid { message, .. } => Self { status: StatusCode::BAD_REQUEST, message },
+            Error::NotFound(message) => Self { status: StatusCode::NOT_FOUND, message },
+            Error::Conflict(message) => Self { status: StatusCode::CONFLICT, message },
+            Error::Forbidden(message) => Self { status: StatusCode::FORBIDDEN, message },
             Error::Internal(_) | Error::Unavailable(_) => Self::broken(),
             Error::StoreClosed(_) | Error::Db(_) | Error::Fenced | Error::Io { .. } => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "refusal-unavailable")

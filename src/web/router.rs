@@ -30,6 +30,8 @@ use crate::infra::error::{Error, Result};
 
 /// The largest form, in bytes.
 const FORM_LIMIT: usize = 64 * 1024;
+/// The largest form of the desk, in bytes: an email of a megabyte, escaped.
+const DESK_FORM_LIMIT: usize = 4 * 1024 * 1024;
 /// How long a request of a recipient may take, with the form that is sent.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long open requests may take after the shutdown signal.
@@ -62,17 +64,18 @@ pub fn public(state: WebState) -> Router {
 /// foreign name (DNS rebinding), by `Sec-Fetch-Site` and `Origin` those that post from another site (CSRF).
 pub fn desk(state: WebState) -> Router {
     let routes = Router::new()
-        .route("/", get(desk::overview::read))
+        .route("/", get(desk::home::lead))
         .route("/static/{name}", get(asset::show))
-        .route("/campaigns/{id}", get(desk::campaign::read))
         .route("/inbox", get(desk::inbox::list))
         .route("/inbox/{file}", get(desk::inbox::read))
         .route("/inbox/{file}/html", get(desk::inbox::html))
         .route("/inbox/{file}/unsubscribe", get(desk::inbox::read).post(desk::inbox::unsubscribe))
+        .merge(desk::routes::router(&state))
         .merge(health_routes())
         .route("/metrics", get(health::metrics::show))
         .merge(entering::routes())
         .layer(from_fn_with_state(state.clone(), gate::admit))
+        .layer(DefaultBodyLimit::max(DESK_FORM_LIMIT))
         .layer(CsrfLayer::new())
         .layer(from_fn_with_state(state.clone(), gate::only_own_hosts));
     finish(routes, state)

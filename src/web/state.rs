@@ -87,8 +87,8 @@ impl WebState {
         let state = Self {
             recipients: Arc::new(recipients),
             tracking: Arc::new(tracking),
-            desk: Arc::new(DeskState::new(installation.clone())),
             entering: Arc::new(EnteringState::new(installation.clone(), settings.clone())),
+            desk: Arc::new(DeskState::new(installation.clone(), erased.clone())),
             health: Arc::new(HealthState::new(installation.clone(), journal.clone(), recorder.clone())),
             recorder,
             journal,

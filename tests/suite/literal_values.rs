@@ -104,7 +104,7 @@ both!(names_and_values_are_shown_as_they_are, |fixture| {
             let headers = [("host", "127.0.0.1:8081"), ("accept-language", lang.as_str())];
             // The pages keep the names of lists, which no command changes.
             let state = WebState::open(installation.clone(), Arc::default()).await.expect("opens");
-            let desk = send(router::desk(state.clone()), Method::GET, "/", &headers, Body::empty()).await.body;
+            let desk = send(router::desk(state.clone()), Method::GET, "/w/main/", &headers, Body::empty()).await.body;
             let mut shown = vec![desk];
             for page in &pages {
                 shown.push(

@@ -29,7 +29,7 @@ pub use rewrite::{names_with_field, remove, rename_field, rename_list};
 pub use typed_expr::Tree;
 
 use super::address::is_hidden;
-use super::contact;
+use super::contact::{self, Contact};
 use super::field_indexing;
 use super::indexed_field::{self, IndexedField};
 use compile::Compiler;
@@ -224,9 +224,14 @@ pub async fn reconcile_indexes(
 
 /// Number of contacts in a saved segment now.
 pub async fn count(installation: &Installation, workspace: Id, name: &str) -> Result<i64> {
+    let segment = need(&mut *installation.db.read().await?, workspace, name).await?;
+    count_expression(installation, workspace, &segment.expression).await
+}
+
+/// Number of contacts that an expression selects now.
+pub async fn count_expression(installation: &Installation, workspace: Id, expression: &str) -> Result<i64> {
     let mut conn = installation.db.read().await?;
-    let segment = need(&mut conn, workspace, name).await?;
-    let expression = resolve(&mut conn, workspace, &segment.expression).await?;
+    let expression = resolve(&mut conn, workspace, expression).await?;
     let query = Query::new("select count(*) from contact c where {members}");
     let query = query.fragment("members", members(workspace, &expression, installation.clock.now()));
     query.fetch_optional(&mut conn).await?.map_or(Ok(0), |row| row.cell(0))
@@ -235,9 +240,14 @@ pub async fn count(installation: &Installation, workspace: Id, name: &str) -> Re
 /// About how many contacts a saved segment has, from a sample of some thousands; `None` where the workspace has
 /// so few that an exact count takes no longer.
 pub async fn estimate(installation: &Installation, workspace: Id, name: &str) -> Result<Option<i64>> {
+    let segment = need(&mut *installation.db.read().await?, workspace, name).await?;
+    estimate_expression(installation, workspace, &segment.expression).await
+}
+
+/// About how many contacts an expression selects, as [`estimate`].
+pub async fn estimate_expression(installation: &Installation, workspace: Id, expression: &str) -> Result<Option<i64>> {
     let mut conn = installation.db.read().await?;
-    let segment = need(&mut conn, workspace, name).await?;
-    let expression = resolve(&mut conn, workspace, &segment.expression).await?;
+    let expression = resolve(&mut conn, workspace, expression).await?;
     let contacts = contact::count(&mut conn, workspace).await?;
     if contacts < 2 * SAMPLE {
         return Ok(None);
@@ -257,6 +267,27 @@ pub async fn estimate(installation: &Installation, workspace: Id, name: &str) ->
     let Some(row) = query.fetch_optional(&mut conn).await? else { return Ok(None) };
     let (sampled, matching): (i64, i64) = (row.cell(0)?, row.cell(1)?);
     Ok((sampled > 0).then(|| rounded(matching as f64 / sampled as f64 * contacts as f64)))
+}
+
+/// Up to `limit` contacts behind a key that an expression selects, in the order of their keys.
+pub async fn select(
+    conn: &mut Conn,
+    workspace: Id,
+    expression: &str,
+    now: Millis,
+    after: Id,
+    limit: i64,
+) -> Result<Vec<Contact>> {
+    let expression = resolve(conn, workspace, expression).await?;
+    let query = Query::new(
+        "select c.id, c.address, c.fields, c.created_at, c.updated_at
+           from contact c
+          where {members} and c.id > :after
+          order by c.id
+          limit :limit",
+    );
+    let query = query.fragment("members", members(workspace, &expression, now)).bind("after", after);
+    query.bind("limit", limit).fetch_all(conn).await?.iter().map(contact::read).collect()
 }
 
 /// Rounds to three digits: more would promise too much.

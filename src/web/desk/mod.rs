@@ -1,19 +1,45 @@
-//! The desk: pages of the staff on loopback, without a login.
+//! The desk: pages of the staff. Each is of a workspace and below `/w/{workspace}`; [`routes`] lists them with the action
+//! that each needs.
 
 pub mod campaign;
+pub mod campaigns;
+pub mod draft;
+pub mod exports;
+pub mod fields;
+pub mod form;
+pub mod home;
 pub mod inbox;
-pub mod overview;
+pub mod job;
+pub mod listing;
+pub mod lists;
+pub mod people;
+pub mod person;
+pub mod relays;
+pub mod routes;
+pub mod segments;
+pub mod sender;
+pub mod visit;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use serde_json::Value;
+use tokio::sync::Notify;
+
+use self::job::Jobs;
+use self::visit::Visit;
 
 use crate::infra::clock::Millis;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
-use crate::report::progress::{Progress, ProgressSnapshot, RateEstimator};
+use crate::report::progress::{Progress as CampaignProgress, ProgressSnapshot, RateEstimator};
 use crate::report::slow_counts::SlowCounts;
+use crate::usecase::campaign::Started;
+use crate::usecase::field::FieldRow;
+use crate::usecase::list::Closed;
 use crate::usecase::localize::StoredMessage;
+use crate::usecase::preflight::PreflightView;
 use crate::web::page::Frame;
 
 /// State of the handlers of the desk.
@@ -22,14 +48,35 @@ pub struct DeskState {
     pub installation: Installation,
     /// Counts of the overview that take long.
     pub counts: SlowCounts,
+    /// Checks of campaigns, by campaign.
+    pub checks: Jobs<PreflightView>,
+    /// Starts of campaigns, by campaign.
+    pub starts: Jobs<Started>,
+    /// Closings of lists, by list.
+    pub closings: Jobs<Closed>,
+    erased: Arc<Notify>,
     public_address: OnceLock<SocketAddr>,
     rates: Mutex<HashMap<Id, RateEstimator>>,
 }
 
 impl DeskState {
-    /// The state at start.
-    pub fn new(installation: Installation) -> Self {
-        Self { installation, counts: SlowCounts::default(), public_address: OnceLock::new(), rates: Mutex::default() }
+    /// The state at start. `erased` is notified after each erasure.
+    pub fn new(installation: Installation, erased: Arc<Notify>) -> Self {
+        Self {
+            installation,
+            counts: SlowCounts::default(),
+            checks: Jobs::default(),
+            starts: Jobs::default(),
+            closings: Jobs::default(),
+            erased,
+            public_address: OnceLock::new(),
+            rates: Mutex::default(),
+        }
+    }
+
+    /// Says that somebody was erased, so that the bytes are removed soon.
+    pub fn notify_erased(&self) {
+        self.erased.notify_one();
     }
 
     /// The address of the public listener, where the one-click button of the inbox posts to.
@@ -44,18 +91,43 @@ impl DeskState {
     }
 
     /// The progress of a campaign, with its rate since earlier calls.
-    pub fn with_rate(&self, campaign: Id, snapshot: ProgressSnapshot) -> Progress {
+    pub fn with_rate(&self, campaign: Id, snapshot: ProgressSnapshot) -> CampaignProgress {
         let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
         snapshot.with_rate(rates.entry(campaign).or_default(), self.installation.clock.now())
     }
 }
 
 /// Rate, end time and reasons of a campaign.
-fn notes(frame: Frame, reason: Option<&StoredMessage>, progress: &Progress, now: Millis) -> Vec<String> {
+fn notes(frame: Frame, reason: Option<&StoredMessage>, progress: &CampaignProgress, now: Millis) -> Vec<String> {
     let messages = [progress.speed(now), progress.uncertain_note()].into_iter().flatten();
     let mut notes: Vec<String> = messages.map(|message| frame.lang.translate(&message)).collect();
     notes.extend(progress.numbers.notes().iter().map(|message| frame.lang.translate(message)));
     notes.extend(progress.by_lane(now, frame.lang));
     notes.extend(reason.map(|reason| reason.translate(frame.lang)));
     notes
+}
+
+/// How far work in the background is.
+pub struct Progress {
+    /// What is done.
+    pub done: u64,
+    /// All there is; 0 while that is unknown.
+    pub total: u64,
+}
+
+impl Progress {
+    /// The progress of a job.
+    pub fn of((done, total): (u64, u64)) -> Self {
+        Self { done, total }
+    }
+}
+
+/// The value of a field as it is shown and typed; empty without one.
+fn shown_value(visit: &Visit, field: &FieldRow, value: Option<&Value>) -> String {
+    match value {
+        None | Some(Value::Null) => String::new(),
+        Some(value) if field.kind == "flag" => visit.tr(if *value == 1 { "desk-yes" } else { "desk-no" }),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    }
 }

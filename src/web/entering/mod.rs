@@ -23,7 +23,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use self::browser::Client;
-use super::page::{ForPrograms, show};
+use super::page::{KeptBody, show};
 use super::session_cookie::DeskCookie;
 use super::settings::SettingsCache;
 use super::state::WebState;
@@ -103,6 +103,6 @@ fn refuse(page: &impl Template, is_throttled: bool) -> Response {
     if is_throttled {
         response.headers_mut().insert(RETRY_AFTER, THROTTLED_FOR);
     }
-    response.extensions_mut().insert(ForPrograms);
+    response.extensions_mut().insert(KeptBody);
     response
 }

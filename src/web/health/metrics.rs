@@ -12,7 +12,7 @@ use super::HealthState;
 use crate::infra::metric::{self, Exposition};
 use crate::report::stats::{Backlog, Stats};
 use crate::usecase::health::{DiskStatus, HealthSnapshot};
-use crate::web::page::ForPrograms;
+use crate::web::page::KeptBody;
 
 /// Exposition format 0.0.4.
 const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -32,7 +32,7 @@ const WORKSPACE_GAUGES: &[WorkspaceGauge] = &[
 /// `GET /metrics`
 pub async fn show(State(state): State<Arc<HealthState>>) -> Response {
     let snapshot = state.snapshot().await;
-    (Extension(ForPrograms), [(CONTENT_TYPE, FORMAT)], text(&state, &snapshot)).into_response()
+    (Extension(KeptBody), [(CONTENT_TYPE, FORMAT)], text(&state, &snapshot)).into_response()
 }
 
 fn text(state: &HealthState, snapshot: &HealthSnapshot) -> String {

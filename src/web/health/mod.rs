@@ -14,7 +14,7 @@ use axum::{Extension, Json};
 use serde_json::json;
 use tokio::sync::Mutex;
 
-use super::page::{ForPrograms, Frame};
+use super::page::{Frame, KeptBody};
 use crate::feedback::recorder::Recorder;
 use crate::infra::installation::Installation;
 use crate::privacy::request_journal::RequestJournal;
@@ -62,7 +62,7 @@ impl HealthState {
 
 /// `GET /healthz/live`: this process answers.
 pub async fn live() -> Response {
-    (Extension(ForPrograms), Json(json!({ "live": true }))).into_response()
+    (Extension(KeptBody), Json(json!({ "live": true }))).into_response()
 }
 
 /// `GET /healthz` and `GET /healthz/ready`: 200 when this process can do its work, else 503.
@@ -72,8 +72,8 @@ pub async fn ready(State(state): State<Arc<HealthState>>, frame: Frame) -> Respo
     let described = |problem: &Problem| json!({ "reason": reason(problem), "blocks": problem.blocks, "message": frame.lang.translate(&problem.message) });
     let body = Json(json!({ "ready": is_ready, "reasons": problems.iter().map(described).collect::<Vec<_>>() }));
     match is_ready {
-        true => (Extension(ForPrograms), body).into_response(),
-        false => (StatusCode::SERVICE_UNAVAILABLE, Extension(ForPrograms), [(RETRY_AFTER, "10")], body).into_response(),
+        true => (Extension(KeptBody), body).into_response(),
+        false => (StatusCode::SERVICE_UNAVAILABLE, Extension(KeptBody), [(RETRY_AFTER, "10")], body).into_response(),
     }
 }
 

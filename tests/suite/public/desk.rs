@@ -18,6 +18,9 @@ use crate::fixture::{Fixture, both};
 
 const HERE: (&str, &str) = ("host", "127.0.0.1:8081");
 
+/// The first page of the workspace of the fixture.
+const HOME: &str = "/w/main/";
+
 async fn look(site: &WebFixture, path: &str) -> Reply {
     send(router::desk(site.state.clone()), Method::GET, path, &[HERE], Body::empty()).await
 }
@@ -38,9 +41,9 @@ both!(desk_shows_campaigns_and_lists_with_counts, |fixture| {
     let site = WebFixture::new(fixture).await;
     site.get(&format!("/o/{}.gif", site.token(1, TokenPurpose::Open))).await;
     site.state.recorder.flush().await;
-    let before = look(&site, "/").await.body;
+    let before = look(&site, HOME).await.body;
     site.post(&format!("/u/{}", site.token(1, TokenPurpose::Unsubscribe)), "").await;
-    let after = look(&site, "/").await.body;
+    let after = look(&site, HOME).await.body;
 
     for (page, left, people) in [(&before, 0, 3), (&after, 1, 2)] {
         for shown in [
@@ -61,7 +64,7 @@ both!(campaign_has_a_page_with_rates_and_their_denominators, |fixture| {
     let site = WebFixture::new(fixture).await;
     site.get(&format!("/o/{}.gif", site.token(1, TokenPurpose::Open))).await;
     site.state.recorder.flush().await;
-    let overview = look(&site, "/").await.body;
+    let overview = look(&site, HOME).await.body;
     let link = overview.split("href=\"").find(|part| part.contains("campaigns/")).expect("a link to the campaign");
     let path = link.split('"').next().expect("a path").trim_start_matches(['.', '/']);
 
@@ -78,9 +81,9 @@ both!(campaign_has_a_page_with_rates_and_their_denominators, |fixture| {
         assert!(page.body.contains(shown), "{shown} is missing: {}", page.body);
     }
     assert!(!page.body.contains("anna"), "a page of numbers names no recipient");
-    for unknown in ["/campaigns/77", "/campaigns/autumn", "/campaigns/-1"] {
+    for unknown in ["/w/main/campaigns/77", "/w/main/campaigns/autumn", "/w/main/campaigns/-1", "/w/other/campaigns"] {
         let status = look(&site, unknown).await.status;
-        assert!(matches!(status, StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST), "{unknown}: {status}");
+        assert_eq!(status, StatusCode::NOT_FOUND, "{unknown}");
     }
 });
 
@@ -92,7 +95,7 @@ both!(running_campaign_shows_rate_and_end_time_and_reloads, |fixture| {
     canary::join(fixture, &list, &people).await;
     let (campaign, _) = canary::launch(fixture, &list, "autumn").await;
     let state = WebState::open(installation.clone(), std::sync::Arc::default()).await.expect("opens");
-    let desk = async || send(router::desk(state.clone()), Method::GET, "/", &[HERE], Body::empty()).await.body;
+    let desk = async || send(router::desk(state.clone()), Method::GET, HOME, &[HERE], Body::empty()).await.body;
     let on_the_wire: Vec<i64> = canary::take(fixture, &campaign).await.into_values().collect();
     let end = async |ids: &[i64], state| {
         canary::end(fixture, &campaign, &ids.iter().map(|id| (*id, state)).collect::<Vec<_>>()).await;
@@ -120,7 +123,7 @@ both!(running_campaign_shows_rate_and_end_time_and_reloads, |fixture| {
 
 both!(empty_desk_shows_next_step, |fixture| {
     let state = WebState::open(fixture.installation.clone(), std::sync::Arc::default()).await.expect("opens");
-    for (path, command) in [("/", "sendoff list add"), ("/inbox", "sendoff relay set capture")] {
+    for (path, command) in [(HOME, "w/main/lists"), ("/inbox", "sendoff relay set capture")] {
         let page = send(router::desk(state.clone()), Method::GET, path, &[HERE], Body::empty()).await;
         assert_eq!(page.status, StatusCode::OK);
         assert!(page.body.contains(command), "{}", page.body);

@@ -1,44 +1,41 @@
-//! Overview page of the desk: campaigns with their counts, lists with their sizes. Read-only. While a campaign runs, the
-//! page reloads itself, so that progress, rate and end time stay current without scripts.
+//! First page of a workspace: its campaigns with their counts, its lists with their sizes. While a campaign runs, the page
+//! reloads itself, so that progress, rate and end time stay current without scripts.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use askama::Template;
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse, Redirect, Response};
 
+use super::visit::{Visit, segment};
 use super::{DeskState, notes};
 use crate::campaign::model::State as CampaignState;
 use crate::infra::id::Id;
 use crate::report::progress::Progress;
 use crate::report::rates::{Rate, Rates};
-use crate::usecase::Actor;
-use crate::usecase::desk::{self, CampaignOverview, WorkspaceOverview};
+use crate::usecase::desk::{self, CampaignOverview};
 use crate::usecase::localize::StoredMessage;
-use crate::web::page::{Frame, show};
+use crate::usecase::{Action, Actor, relay, workspace};
+use crate::web::page::{Frame, Notice, show};
 use crate::web::refusal::Refusal;
 
 /// Seconds between reloads while a campaign runs; ten times the time of one page, where that is longer.
 const RELOAD_INTERVAL: u64 = 5;
 
 #[derive(Template)]
-#[template(path = "desk/overview.html")]
-struct OverviewPage {
-    frame: Frame,
+#[template(path = "desk/home.html")]
+struct HomePage {
+    visit: Visit,
     title: String,
-    workspaces: Vec<WorkspaceView>,
-    /// Seconds until the page reloads itself.
-    refresh: Option<u64>,
-}
-
-/// A workspace on the page.
-struct WorkspaceView {
-    name: String,
     campaigns: Vec<CampaignView>,
     /// Why lanes are paused.
     lanes: Vec<String>,
     lists: Vec<(String, String)>,
+    /// Whether messages go to the capture inbox alone.
+    is_captured: bool,
+    /// Seconds until the page reloads itself.
+    refresh: Option<u64>,
 }
 
 /// A campaign on the page.
@@ -56,25 +53,34 @@ struct CampaignView {
     notes: Vec<String>,
 }
 
-/// `GET /` of the desk.
-pub async fn read(State(state): State<Arc<DeskState>>, frame: Frame) -> Result<Response, Refusal> {
+/// `GET /` of a workspace.
+pub async fn read(State(state): State<Arc<DeskState>>, visit: Visit) -> Result<Response, Refusal> {
     let began = Instant::now();
-    let overview = desk::overview(&state.installation, &Actor::desk(), &state.counts).await?;
-    let campaigns = || overview.iter().flat_map(|workspace| &workspace.campaigns);
-    let is_running = campaigns().any(|campaign| campaign.state == CampaignState::Running);
-    let workspaces = overview.into_iter().map(|workspace| workspace_view(&state, frame, workspace)).collect();
+    let (installation, actor, frame) = (&state.installation, &visit.actor, visit.frame);
+    let overview = desk::overview(installation, actor, &state.counts).await?;
+    let relays = relay::list(installation, actor).await?;
+    let is_running = overview.campaigns.iter().any(|campaign| campaign.state == CampaignState::Running);
     let refresh =
         (is_running || state.counts.is_counting()).then(|| RELOAD_INTERVAL.max(began.elapsed().as_secs() * 10));
-    Ok(show(&OverviewPage { frame, title: frame.tr("desk-title"), workspaces, refresh }))
+    let lane = |(lane, reason): (String, StoredMessage)| format!("{lane}: {}", reason.translate(frame.lang));
+    let page = HomePage {
+        title: visit.workspace.clone(),
+        campaigns: overview.campaigns.into_iter().map(|campaign| campaign_view(&state, frame, campaign)).collect(),
+        lanes: overview.lanes.into_iter().map(lane).collect(),
+        lists: overview.lists.into_iter().map(|(name, size)| (name, shown(frame, size))).collect(),
+        is_captured: relays.iter().all(|relay| relay.kind == "capture"),
+        refresh,
+        visit,
+    };
+    Ok(page.visit.show(&page))
 }
 
-fn workspace_view(state: &DeskState, frame: Frame, workspace: WorkspaceOverview) -> WorkspaceView {
-    let lane = |(lane, reason): (String, StoredMessage)| format!("{lane}: {}", reason.translate(frame.lang));
-    WorkspaceView {
-        name: workspace.name,
-        campaigns: workspace.campaigns.into_iter().map(|campaign| campaign_view(state, frame, campaign)).collect(),
-        lanes: workspace.lanes.into_iter().map(lane).collect(),
-        lists: workspace.lists.into_iter().map(|(name, size)| (name, shown(frame, size))).collect(),
+/// `GET /` of the desk: leads to the first workspace.
+pub async fn lead(State(state): State<Arc<DeskState>>, frame: Frame) -> Result<Response, Refusal> {
+    let workspaces = workspace::list(&state.installation, &Actor::desk()).await?.workspaces;
+    match workspaces.first() {
+        Some(name) => Ok(Redirect::to(&frame.at(&format!("w/{}/", segment(name)))).into_response()),
+        None => Ok(show(&Notice::new(frame, frame.tr("desk-title"), frame.tr("desk-no-workspace")))),
     }
 }
 

@@ -1,0 +1,142 @@
+//! The draft of a campaign as a form: the settings and the email of its file one by one, and the file made of them again.
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::campaign::{self, Added, Source};
+use super::campaign_draft::{self, StoredFile};
+use super::{Action, Actor};
+use crate::campaign::model;
+use crate::campaign::{file_edit, headline};
+use crate::content::email::Format;
+use crate::infra::error::{Message, Result};
+use crate::infra::id::Id;
+use crate::infra::installation::Installation;
+
+/// The settings that a form has, in the order in which they are written.
+pub const SETTINGS: &[&str] = &[
+    "name",
+    "list",
+    "segment",
+    "from",
+    "reply-to",
+    "subject",
+    "preheader",
+    "layout",
+    "language",
+    "tracking",
+    "relay",
+    "at",
+    "at-local",
+    "zone",
+    "until",
+];
+
+/// A draft as a form.
+#[derive(Debug, Serialize)]
+pub struct DraftForm {
+    /// The settings by their keys, and the email as `body`.
+    pub values: Vec<(&'static str, String)>,
+    /// `md` or `html`.
+    pub format: String,
+    /// What the file was when it was read: sent back when it is saved.
+    pub version: String,
+    /// Whether it may be changed.
+    pub editable: bool,
+}
+
+/// Reads the draft of a campaign.
+///
+/// # Errors
+/// `NotFound` for a campaign of another workspace.
+pub async fn read(installation: &Installation, actor: &Actor, id: Id) -> Result<DraftForm> {
+    let permit = actor.permit(Action::ShowCampaign)?;
+    let stored = stored(installation, actor, permit.workspace, id).await?;
+    // Reading the file is audited.
+    permit.skip_audit();
+    let mut values = Vec::new();
+    for key in SETTINGS {
+        values.push((*key, file_edit::get(&stored.text, key)?));
+    }
+    values.push(("body", file_edit::body(&stored.text)?));
+    Ok(DraftForm { values, version: version(&stored.text), format: stored.format, editable: stored.editable })
+}
+
+/// Saves a draft. `given` are the settings that change and the email as `body`; an empty setting is removed. `version` is what
+/// the form was read from; without it nobody is asked whether somebody else has changed the draft meanwhile.
+///
+/// # Errors
+/// `Conflict` when somebody else has, and what [`campaign::add`] finds wrong.
+pub async fn save(
+    installation: &Installation,
+    actor: &Actor,
+    id: Id,
+    given: &[(&str, &str)],
+    read_from: Option<&str>,
+) -> Result<Added> {
+    let permit = actor.permit(Action::AddCampaign)?;
+    let stored = stored(installation, actor, permit.workspace, id).await?;
+    // Adding it is audited.
+    permit.skip_audit();
+    if read_from.is_some_and(|read_from| read_from != version(&stored.text)) {
+        return Err(Message::new("campaign-changed-meanwhile").with("name", &stored.name).conflict());
+    }
+    let name = given.iter().find(|(key, _)| *key == "name").map_or(stored.name.as_str(), |(_, name)| name.trim());
+    if name != stored.name {
+        return Err(Message::new("campaign-name-fixed").invalid_field("name"));
+    }
+    campaign::add(installation, actor, &stored.source(change(&stored.text, given)?)).await
+}
+
+/// Adds a draft from a form. Nothing is replaced.
+///
+/// # Errors
+/// `Conflict` when a campaign of this name exists, and what [`campaign::add`] finds wrong.
+pub async fn add(installation: &Installation, actor: &Actor, format: Format, given: &[(&str, &str)]) -> Result<Id> {
+    let permit = actor.permit(Action::AddCampaign)?;
+    let name = given.iter().find(|(key, _)| *key == "name").map_or("", |(_, name)| name.trim());
+    let known = model::list(&mut *installation.db.read().await?, permit.workspace).await?;
+    if known.iter().any(|campaign| campaign.name == name) {
+        return Err(Message::new("campaign-exists").with("name", name).conflict());
+    }
+    // Adding it is audited.
+    permit.skip_audit();
+    let text = change("+++\n+++\n", given)?;
+    let added = campaign::add(installation, actor, &Source { text, format }).await?;
+    Ok(model::find_by_name(&mut *installation.db.read().await?, permit.workspace, &added.name).await?.id)
+}
+
+/// The sender of the newest campaign, for the next one; empty without one.
+pub async fn last_sender(installation: &Installation, actor: &Actor) -> Result<String> {
+    let permit = actor.permit(Action::ShowCampaign)?;
+    let mut conn = installation.db.read().await?;
+    let newest = model::list(&mut conn, permit.workspace).await?.into_iter().max_by_key(|campaign| campaign.id);
+    permit.skip_audit();
+    let Some(newest) = newest else { return Ok(String::new()) };
+    let from = headline::read(&mut conn, &newest).await?.map(|headline| headline.from);
+    Ok(from.map(|from| from.to_setting()).unwrap_or_default())
+}
+
+fn change(text: &str, given: &[(&str, &str)]) -> Result<String> {
+    let settings: Vec<_> = SETTINGS
+        .iter()
+        .filter_map(|key| given.iter().find(|(own, _)| own == key))
+        .map(|(key, value)| (*key, Some(value.trim()).filter(|value| !value.is_empty())))
+        .collect();
+    let text = file_edit::set(text, &settings)?;
+    match given.iter().find(|(key, _)| *key == "body") {
+        Some((_, body)) => file_edit::set_body(&text, body),
+        None => Ok(text),
+    }
+}
+
+async fn stored(installation: &Installation, actor: &Actor, workspace: Id, id: Id) -> Result<StoredFile> {
+    let found = model::find(&mut *installation.db.read().await?, id).await?;
+    let found = found.filter(|campaign| campaign.workspace == workspace);
+    let found = found.ok_or_else(|| Message::new("campaign-gone").not_found())?;
+    campaign_draft::read_file(installation, actor, &found.name).await
+}
+
+fn version(text: &str) -> String {
+    Sha256::digest(text)[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+}

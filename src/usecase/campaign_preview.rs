@@ -1,0 +1,61 @@
+//! The email of a draft as a contact would get it, or with invented values.
+
+use super::received_message::ReceivedMessage;
+use super::{Action, Actor};
+use crate::audience::address::Address;
+use crate::audience::contact;
+use crate::campaign::{model, test_message};
+use crate::infra::error::{Message, Result};
+use crate::infra::id::Id;
+use crate::infra::installation::Installation;
+
+/// An email as one contact would get it.
+#[derive(Debug)]
+pub struct EmailPreview {
+    /// The message; `None` when none can be made for this contact.
+    pub message: Option<ReceivedMessage>,
+    /// Why there is none, such as a value that the contact lacks.
+    pub problem: Option<Message>,
+    /// The contact whose values it has.
+    pub contact: Option<Id>,
+    /// The address of that contact, masked.
+    pub address: Option<String>,
+    /// The next contact of the list.
+    pub next: Option<Id>,
+}
+
+/// Composes the email of a campaign: with the values of `contact`, or of the next contact behind `after`, or invented ones.
+///
+/// # Errors
+/// `NotFound` for a campaign of another workspace.
+pub async fn read(installation: &Installation, actor: &Actor, id: Id, after: Option<Id>) -> Result<EmailPreview> {
+    let permit = actor.permit(Action::PreflightCampaign)?;
+    let mut conn = installation.db.read().await?;
+    let campaign = model::find(&mut conn, id).await?.filter(|campaign| campaign.workspace == permit.workspace);
+    let campaign = campaign.ok_or_else(|| Message::new("campaign-gone").not_found())?;
+    let mut shown = Vec::new();
+    if let Some(after) = after {
+        shown = contact::list_page(&mut conn, permit.workspace, Some(campaign.list), after, 2).await?;
+    }
+    drop(conn);
+    let next = if shown.len() > 1 { shown.first().map(|contact| contact.id) } else { None };
+    let persona = shown.into_iter().next();
+    let to = match &persona {
+        Some(contact) => contact.address.clone(),
+        None => Address::parse_stored("preview@example.org"),
+    };
+    let composed = test_message::compose(installation, &campaign, &to, persona.as_ref().map(|one| &one.address)).await;
+    let (message, problem) = match composed {
+        Ok(composed) => (ReceivedMessage::parse(&composed.bytes), None),
+        Err(error) if error.is_user_error() => (None, Some(error.message())),
+        Err(error) => return Err(error),
+    };
+    permit.audit(persona.as_ref().map(|contact| contact.id));
+    Ok(EmailPreview {
+        message,
+        problem,
+        contact: persona.as_ref().map(|contact| contact.id),
+        address: persona.map(|contact| contact.address.to_string()),
+        next,
+    })
+}

@@ -1,0 +1,100 @@
+//! Page of the exports: each kind of rows as a file to download.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use askama::Template;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+
+use super::DeskState;
+use super::visit::{Params, Visit};
+use crate::report::export::{Excel, Format, Kind};
+use crate::usecase::{Action, campaign, export};
+use crate::web::refusal::Refusal;
+
+/// Bytes of a file that are sent at once.
+const CHUNK: usize = 64 * 1024;
+
+#[derive(Template)]
+#[template(path = "desk/exports.html")]
+struct ExportsPage {
+    visit: Visit,
+    title: String,
+    kinds: Vec<(&'static str, String)>,
+    campaigns: Vec<String>,
+    chosen: String,
+}
+
+/// `GET /exports?campaign=`
+pub async fn ask(State(desk): State<Arc<DeskState>>, visit: Visit, params: Params) -> Result<Response, Refusal> {
+    let campaigns = campaign::list(&desk.installation, &visit.actor).await?;
+    let page = ExportsPage {
+        title: visit.tr("desk-exports"),
+        kinds: Kind::ALL.iter().map(|kind| (kind.as_str(), visit.tr(said(*kind)))).collect(),
+        campaigns: campaigns.into_iter().map(|row| row.name).collect(),
+        chosen: params.get("campaign").to_owned(),
+        visit,
+    };
+    Ok(page.visit.show(&page))
+}
+
+fn said(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Deliveries => "desk-export-deliveries",
+        Kind::Events => "desk-export-events",
+        Kind::Links => "desk-export-links",
+        Kind::Subscriptions => "desk-export-subscriptions",
+        Kind::People => "desk-export-people",
+        Kind::Summary => "desk-export-summary",
+        Kind::Audience => "desk-export-audience",
+        Kind::Changes => "desk-export-changes",
+        Kind::Lists => "desk-export-lists",
+    }
+}
+
+/// `GET /exports/{kind}?campaign=&format=csv|excel|ndjson`
+pub async fn file(
+    State(desk): State<Arc<DeskState>>,
+    visit: Visit,
+    axum::extract::Path((_, kind)): axum::extract::Path<(String, String)>,
+    params: Params,
+) -> Result<Response, Refusal> {
+    let kind: Kind = kind.parse().map_err(|_| Refusal::unknown())?;
+    let (format, excel) = match params.get("format") {
+        "ndjson" => (Format::Ndjson, None),
+        "excel" => (Format::Csv, Some(Excel::of(visit.frame.lang))),
+        _ => (Format::Csv, None),
+    };
+    let request = export::Request {
+        kind,
+        format,
+        excel,
+        campaign: Some(params.get("campaign").to_owned()).filter(|name| !name.is_empty()),
+        since: None,
+        file: None,
+    };
+    let mut file = export::to_download(&desk.installation, &visit.actor, request).await?;
+    let chunks = stream::poll_fn(move |_| {
+        let mut chunk = vec![0; CHUNK];
+        std::task::Poll::Ready(match file.read(&mut chunk) {
+            Ok(0) => None,
+            Ok(read) => {
+                chunk.truncate(read);
+                Some(Ok(Bytes::from(chunk)))
+            }
+            Err(error) => Some(Err(error)),
+        })
+    });
+    let headers = [
+        (
+            CONTENT_TYPE,
+            if format == Format::Csv { "text/csv; charset=utf-8" } else { "application/x-ndjson" }.to_owned(),
+        ),
+        (CONTENT_DISPOSITION, format!("attachment; filename=\"{kind}.{format}\"")),
+    ];
+    Ok((headers, Body::from_stream(chunks)).into_response())
+}

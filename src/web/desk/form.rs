@@ -1,0 +1,89 @@
+//! A form as it was sent, with the mistake that was found in it: the page shows it again with everything that was typed.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::StatusCode;
+
+use super::visit::Visit;
+use crate::infra::error::Error;
+use crate::web::refusal::Refusal;
+
+/// The values of a form, by name, and the mistake in them.
+#[derive(Debug, Clone, Default)]
+pub struct Form {
+    values: Vec<(String, String)>,
+    mistake: Option<Mistake>,
+}
+
+/// A sentence about a form, and the field that it is about.
+#[derive(Debug, Clone)]
+struct Mistake {
+    field: Option<String>,
+    text: String,
+}
+
+impl Form {
+    /// A form that is filled with these values.
+    pub fn of<'a>(values: impl IntoIterator<Item = (&'a str, String)>) -> Self {
+        Self { values: values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(), mistake: None }
+    }
+
+    /// The value of a field as typed; empty without one.
+    pub fn value(&self, name: &str) -> &str {
+        self.values.iter().find(|(own, _)| own == name).map_or("", |(_, value)| value)
+    }
+
+    /// The value of a field without blanks around it; `None` for a blank one.
+    pub fn given(&self, name: &str) -> Option<&str> {
+        Some(self.value(name).trim()).filter(|value| !value.is_empty())
+    }
+
+    /// Whether the value of a field is this one.
+    pub fn is(&self, name: &str, value: &str) -> bool {
+        self.value(name) == value
+    }
+
+    /// Whether a box is ticked.
+    pub fn has(&self, name: &str) -> bool {
+        self.values.iter().any(|(own, _)| own == name)
+    }
+
+    /// The fields whose names begin with `prefix`, without it.
+    pub fn with_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.values.iter().filter_map(move |(name, value)| Some((name.strip_prefix(prefix)?, value.as_str())))
+    }
+
+    /// The mistake, whatever field it is about.
+    pub fn mistake(&self) -> Option<&str> {
+        self.mistake.as_ref().map(|mistake| mistake.text.as_str())
+    }
+
+    /// Whether the mistake is about this field.
+    pub fn is_wrong(&self, name: &str) -> bool {
+        self.mistake.as_ref().is_some_and(|mistake| mistake.field.as_deref() == Some(name))
+    }
+
+    /// The form with the mistake that a use case found.
+    ///
+    /// # Errors
+    /// The refusal, when no change of the form would mend it.
+    pub fn refused(mut self, visit: &Visit, error: Error) -> Result<Self, Refusal> {
+        if !error.is_user_error() && !matches!(error, Error::Unavailable(_)) {
+            return Err(error.into());
+        }
+        let field = error.field().map(str::to_owned);
+        self.mistake = Some(Mistake { field, text: visit.say(&error.message()) });
+        Ok(self)
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Form {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
+        let body = Bytes::from_request(request, state)
+            .await
+            .map_err(|_| Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "refusal-large"))?;
+        Ok(Self { values: url::form_urlencoded::parse(&body).into_owned().collect(), mistake: None })
+    }
+}

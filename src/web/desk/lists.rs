@@ -1,0 +1,133 @@
+//! Pages of the lists: all with their sizes, and one of them; add, rename, close with a typed number.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+
+use super::form::Form;
+use super::listing::{self, Shape};
+use super::visit::{Key, Visit};
+use super::{DeskState, Progress};
+use crate::infra::id::Id;
+use crate::usecase::Action;
+use crate::usecase::list::{self, ListRow};
+use crate::web::refusal::Refusal;
+
+#[derive(Template)]
+#[template(path = "desk/lists.html")]
+struct ListsPage {
+    visit: Visit,
+    title: String,
+    form: Form,
+    lists: Vec<ListRow>,
+}
+
+#[derive(Template)]
+#[template(path = "desk/list.html")]
+struct ListPage {
+    visit: Visit,
+    title: String,
+    list: ListRow,
+    form: Form,
+    /// How far the closing is, while the list is being closed.
+    closing: Option<Progress>,
+}
+
+/// `GET /lists`
+pub async fn list(State(state): State<Arc<DeskState>>, visit: Visit, shape: Shape) -> Result<Response, Refusal> {
+    let lists = list::list(&state.installation, &visit.actor).await?;
+    if let Some(file) = listing::file(&visit, shape, "lists", &lists) {
+        return Ok(file);
+    }
+    let page = ListsPage { title: visit.tr("desk-lists"), form: Form::default(), lists: lists.lists, visit };
+    Ok(page.visit.show(&page))
+}
+
+/// `POST /lists/add`
+pub async fn add(State(state): State<Arc<DeskState>>, visit: Visit, form: Form) -> Result<Response, Refusal> {
+    match list::add(&state.installation, &visit.actor, form.value("name")).await {
+        Ok(_) => Ok(visit.go("lists", "added")),
+        Err(error) => {
+            let form = form.refused(&visit, error)?;
+            let lists = list::list(&state.installation, &visit.actor).await?.lists;
+            let page = ListsPage { title: visit.tr("desk-lists"), form, lists, visit };
+            Ok(page.visit.refuse(&page))
+        }
+    }
+}
+
+/// `GET /lists/{id}`
+pub async fn read(State(state): State<Arc<DeskState>>, visit: Visit, Key(id): Key) -> Result<Response, Refusal> {
+    let page = page(&state, visit, id, Form::default()).await?;
+    Ok(page.visit.show(&page))
+}
+
+/// `POST /lists/{id}/rename`
+pub async fn rename(
+    State(state): State<Arc<DeskState>>,
+    visit: Visit,
+    Key(id): Key,
+    form: Form,
+) -> Result<Response, Refusal> {
+    let row = find(&state, &visit, id).await?;
+    match list::rename(&state.installation, &visit.actor, &row.list, form.value("name")).await {
+        Ok(_) => Ok(visit.go(&format!("lists/{id}"), "saved")),
+        Err(error) => {
+            let form = form.refused(&visit, error)?;
+            let page = page(&state, visit, id, form).await?;
+            Ok(page.visit.refuse(&page))
+        }
+    }
+}
+
+/// `POST /lists/{id}/close`: closes the list once the number of its people was typed.
+pub async fn close(
+    State(state): State<Arc<DeskState>>,
+    visit: Visit,
+    Key(id): Key,
+    form: Form,
+) -> Result<Response, Refusal> {
+    let row = find(&state, &visit, id).await?;
+    let (installation, actor) = (state.installation.clone(), visit.actor);
+    let people = form.value("people").trim().parse().ok();
+    let name = row.list;
+    let job = state
+        .closings
+        .run(id, |job| async move {
+            list::close(&installation, &actor, &name, people, |done, total| job.set_progress(done, total)).await
+        })
+        .await;
+    match job.result() {
+        None => Ok(visit.go(&format!("lists/{id}"), "")),
+        Some(Ok(_)) => {
+            state.closings.forget(id);
+            state.notify_erased();
+            Ok(visit.go("lists", "closed"))
+        }
+        Some(Err(message)) => {
+            let form = form.refused(&visit, message.clone().conflict())?;
+            state.closings.forget(id);
+            let page = page(&state, visit, id, form).await?;
+            Ok(page.visit.refuse(&page))
+        }
+    }
+}
+
+async fn find(state: &DeskState, visit: &Visit, id: Id) -> Result<ListRow, Refusal> {
+    let lists = list::list(&state.installation, &visit.actor).await?.lists;
+    lists.into_iter().find(|row| row.id == id).ok_or_else(Refusal::unknown)
+}
+
+async fn page(state: &DeskState, visit: Visit, id: Id, form: Form) -> Result<ListPage, Refusal> {
+    let list = find(state, &visit, id).await?;
+    let closing = state.closings.find(id).filter(|job| job.result().is_none());
+    Ok(ListPage {
+        title: list.list.clone(),
+        closing: closing.map(|job| Progress::of(job.progress())),
+        list,
+        form,
+        visit,
+    })
+}

@@ -1,0 +1,90 @@
+//! The routes of a workspace: one table with the action that each route needs. The router is built from it, and a test tries
+//! every route with every role.
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodRouter, get, post};
+
+use super::visit::{Gate, admit};
+use super::{campaign, campaigns, draft, exports, fields, home, lists, people, person, relays, segments, sender};
+use crate::usecase::Action;
+use crate::web::state::WebState;
+
+/// A route of a workspace.
+pub struct Route {
+    /// The path behind `/w/{workspace}`.
+    pub path: &'static str,
+    /// What a visitor must be permitted to do.
+    pub action: Action,
+    handlers: MethodRouter<WebState>,
+}
+
+/// All routes of a workspace.
+pub fn all() -> Vec<Route> {
+    use Action as A;
+    let route = |path, action, handlers| Route { path, action, handlers };
+    vec![
+        route("/", A::ReadOverview, get(home::read)),
+        route("/people", A::ListContacts, get(people::list)),
+        route("/people.json", A::ListContacts, get(people::list)),
+        route("/people.csv", A::ListContacts, get(people::list)),
+        route("/people/add", A::AddContact, get(people::ask).post(people::add)),
+        route("/people/{id}", A::ShowContact, get(person::read)),
+        route("/people/{id}/data.json", A::ShowContact, get(person::data)),
+        route("/people/{id}/correct", A::CorrectContact, post(person::correct)),
+        route("/people/{id}/restrict", A::RestrictContact, post(person::restrict)),
+        route("/people/{id}/unrestrict", A::UnrestrictContact, post(person::unrestrict)),
+        route("/people/{id}/unsuppress", A::UnsuppressContact, post(person::unsuppress)),
+        route("/people/{id}/erase", A::EraseContact, get(person::ask_erase).post(person::erase)),
+        route("/lists", A::ListLists, get(lists::list)),
+        route("/lists.json", A::ListLists, get(lists::list)),
+        route("/lists.csv", A::ListLists, get(lists::list)),
+        route("/lists/add", A::AddList, post(lists::add)),
+        route("/lists/{id}", A::ListLists, get(lists::read)),
+        route("/lists/{id}/rename", A::RenameList, post(lists::rename)),
+        route("/lists/{id}/close", A::CloseList, post(lists::close)),
+        route("/segments", A::ListSegments, get(segments::list)),
+        route("/segments.json", A::ListSegments, get(segments::list)),
+        route("/segments.csv", A::ListSegments, get(segments::list)),
+        route("/segments/edit", A::ReadSegment, get(segments::edit)),
+        route("/segments/save", A::SaveSegment, post(segments::save)),
+        route("/segments/remove", A::RemoveSegment, post(segments::remove)),
+        route("/campaigns", A::ShowCampaign, get(campaigns::list)),
+        route("/campaigns.json", A::ShowCampaign, get(campaigns::list)),
+        route("/campaigns.csv", A::ShowCampaign, get(campaigns::list)),
+        route("/campaigns/new", A::AddCampaign, get(draft::begin).post(draft::add)),
+        route("/campaigns/{id}", A::ShowCampaign, get(campaign::read)),
+        route("/campaigns/{id}/email", A::AddCampaign, get(draft::read).post(draft::save)),
+        route("/campaigns/{id}/preview", A::PreflightCampaign, get(draft::preview)),
+        route("/campaigns/{id}/check", A::PreflightCampaign, get(campaign::check)),
+        route("/campaigns/{id}/test", A::TestCampaign, post(campaign::test)),
+        route("/campaigns/{id}/schedule", A::ScheduleCampaign, post(campaign::schedule)),
+        route("/campaigns/{id}/unschedule", A::ScheduleCampaign, post(campaign::unschedule)),
+        route("/campaigns/{id}/start", A::StartCampaign, post(campaign::start)),
+        route("/campaigns/{id}/pause", A::PauseCampaign, post(campaign::pause)),
+        route("/campaigns/{id}/resume", A::ResumeCampaign, post(campaign::resume)),
+        route("/campaigns/{id}/recall", A::RecallCampaign, post(campaign::recall)),
+        route("/campaigns/{id}/cancel", A::CancelCampaign, post(campaign::cancel)),
+        route("/campaigns/{id}/duplicate", A::AddCampaign, post(campaigns::duplicate)),
+        route("/campaigns/{id}/remove", A::RemoveCampaign, post(campaigns::remove)),
+        route("/exports", A::Export, get(exports::ask)),
+        route("/exports/{kind}", A::Export, get(exports::file)),
+        route("/settings/fields", A::ListFields, get(fields::list)),
+        route("/settings/fields/add", A::AddField, post(fields::add)),
+        route("/settings/relay", A::ShowRelay, get(relays::list)),
+        route("/settings/relay/set", A::ChangeRelay, post(relays::set)),
+        route("/settings/relay/test", A::TestRelay, post(relays::test)),
+        route("/settings/relay/remove", A::ChangeRelay, post(relays::remove)),
+        route("/settings/sender", A::ShowBrand, get(sender::read)),
+        route("/settings/sender/save", A::ChangeBrand, post(sender::save)),
+    ]
+}
+
+/// The routes of a workspace as a router.
+pub fn router(state: &WebState) -> Router<WebState> {
+    let add = |router: Router<WebState>, route: Route| {
+        let gate = from_fn_with_state(Gate { state: state.clone(), action: route.action }, admit);
+        router.route(&format!("/w/{{workspace}}{}", route.path), route.handlers.layer(gate))
+    };
+    all().into_iter().fold(Router::new(), add)
+}
