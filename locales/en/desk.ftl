@@ -219,3 +219,45 @@ desk-yes = yes
 desk-no = no
 desk-unknown = There is no page at this address. What it showed may have been removed.
 desk-to-home = To the overview
+desk-import = Import people
+desk-import-again = Read again
+desk-import-ask = ask when the file tells
+desk-import-broken = The upload broke off. Choose the file again.
+desk-import-button = { $count ->
+    [0] Import
+    [one] Import { $count } person
+   *[other] Import { $count } people
+ }
+desk-import-column = Column
+desk-import-columns = Columns
+desk-import-dates = Dates
+desk-import-delimiter = Delimiter
+desk-import-detect = as the file shows
+desk-import-done = The file was imported.
+desk-import-encoding = Encoding
+desk-import-file = CSV file
+desk-import-fills = Fills
+desk-import-follow = keep out who left, is blocked or has no mailbox
+desk-import-ignore = import everyone all the same
+desk-import-interrupted = The import was interrupted. Import again: who is there already stays as they are.
+desk-import-leave = leave out
+desk-import-list = They join the list
+desk-import-new-date = new field: date
+desk-import-new-flag = new field: yes or no
+desk-import-new-number = new field: number
+desk-import-new-text = new field: text
+desk-import-no-file = Choose a file with at least one row.
+desk-import-no-header = The first line is a person
+desk-import-numbers = Numbers
+desk-import-people = Some people as they were read
+desk-import-read = Read the file
+desk-import-reading = The file is being read.
+desk-import-reading-how = How the file is read
+desk-import-rejects = Rows that were not imported
+desk-import-running = The file is being imported. You may leave this page.
+desk-import-statuses = People whom the file calls unsubscribed
+desk-import-title = Import of { $file }
+desk-import-what = The file is read first; nothing is imported until you say so.
+desk-import-would = What an import would do
+desk-import-years = Years of two digits begin at
+import-upload-gone = This upload is not here any more. Files that were not imported are kept for a week. Upload it again.

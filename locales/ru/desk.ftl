@@ -219,3 +219,45 @@ desk-yes = да
 desk-no = нет
 desk-unknown = По этому адресу страницы нет. Возможно, то, что она показывала, удалено.
 desk-to-home = К обзору
+desk-import = Импорт людей
+desk-import-again = Прочитать ещё раз
+desk-import-ask = спросить, если файл это говорит
+desk-import-broken = Загрузка прервалась. Выберите файл ещё раз.
+desk-import-button = { $count ->
+    [0] Импортировать
+    [one] Импортировать { $count } человека
+   *[other] Импортировать { $count } человек
+ }
+desk-import-column = Колонка
+desk-import-columns = Колонки
+desk-import-dates = Даты
+desk-import-delimiter = Разделитель
+desk-import-detect = как видно по файлу
+desk-import-done = Файл импортирован.
+desk-import-encoding = Кодировка
+desk-import-file = Файл CSV
+desk-import-fills = Заполняет
+desk-import-follow = не писать тем, кто ушёл, заблокирован или без ящика
+desk-import-ignore = всё равно импортировать всех
+desk-import-interrupted = Импорт был прерван. Начните снова: кто уже есть, останется как есть.
+desk-import-leave = не брать
+desk-import-list = Попадут в список
+desk-import-new-date = новое поле: дата
+desk-import-new-flag = новое поле: да или нет
+desk-import-new-number = новое поле: число
+desk-import-new-text = новое поле: текст
+desk-import-no-file = Выберите файл хотя бы с одной строкой.
+desk-import-no-header = Первая строка — человек
+desk-import-numbers = Числа
+desk-import-people = Несколько человек, как они прочитаны
+desk-import-read = Прочитать файл
+desk-import-reading = Файл читается.
+desk-import-reading-how = Как читать файл
+desk-import-rejects = Строки, которые не импортированы
+desk-import-running = Файл импортируется. Страницу можно закрыть.
+desk-import-statuses = Люди, которых файл называет отписавшимися
+desk-import-title = Импорт файла { $file }
+desk-import-what = Сначала файл читается; ничего не импортируется, пока вы не скажете.
+desk-import-would = Что сделает импорт
+desk-import-years = Двузначные годы начинаются с
+import-upload-gone = Этого файла здесь больше нет. Неимпортированные файлы хранятся неделю. Загрузите его снова.

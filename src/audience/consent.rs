@@ -61,6 +61,29 @@ pub struct Receipt {
     pub recorded_at: Millis,
 }
 
+/// The evidence that was stored last for a workspace through this channel.
+pub async fn newest_evidence(conn: &mut Conn, workspace: Id, channel: &str) -> Result<Option<Evidence>> {
+    let query = Query::new(
+        "select basis, channel, source, wording, proof, given_at
+           from evidence
+          where workspace_id = :workspace and channel = :channel
+          order by id desc
+          limit 1",
+    );
+    let row = query.bind("workspace", workspace).bind("channel", channel).fetch_optional(conn).await?;
+    let read = |row: sqlx::any::AnyRow| {
+        Ok(Evidence {
+            basis: row.cell::<String>(0)?.parse()?,
+            channel: row.cell(1)?,
+            source: row.cell(2)?,
+            wording: row.cell(3)?,
+            proof: row.cell(4)?,
+            given_at: row.cell(5)?,
+        })
+    };
+    row.map(read).transpose()
+}
+
 /// The key of this evidence, which is inserted when it is new. The row is kept until the transaction ends.
 pub async fn ensure_evidence(conn: &mut Conn, ids: &Ids, workspace: Id, evidence: &Evidence) -> Result<Id> {
     loop {

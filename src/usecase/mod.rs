@@ -29,6 +29,7 @@ pub mod field;
 pub mod field_change;
 pub mod health;
 pub mod import;
+pub mod import_upload;
 pub mod inbox;
 pub mod invitation;
 pub mod lane;

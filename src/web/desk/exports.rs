@@ -1,7 +1,9 @@
 //! Page of the exports: each kind of rows as a file to download.
 
+use std::fs::File;
 use std::io::Read;
 use std::sync::Arc;
+use std::task::Poll;
 
 use askama::Template;
 use axum::body::{Body, Bytes};
@@ -77,10 +79,22 @@ pub async fn file(
         since: None,
         file: None,
     };
-    let mut file = export::to_download(&desk.installation, &visit.actor, request).await?;
+    let file = export::to_download(&desk.installation, &visit.actor, request).await?;
+    let headers = [
+        (
+            CONTENT_TYPE,
+            if format == Format::Csv { "text/csv; charset=utf-8" } else { "application/x-ndjson" }.to_owned(),
+        ),
+        (CONTENT_DISPOSITION, format!("attachment; filename=\"{kind}.{format}\"")),
+    ];
+    Ok((headers, body(file)).into_response())
+}
+
+/// A file as the body of a response, read piece by piece.
+pub fn body(mut file: File) -> Body {
     let chunks = stream::poll_fn(move |_| {
         let mut chunk = vec![0; CHUNK];
-        std::task::Poll::Ready(match file.read(&mut chunk) {
+        Poll::Ready(match file.read(&mut chunk) {
             Ok(0) => None,
             Ok(read) => {
                 chunk.truncate(read);
@@ -89,12 +103,5 @@ pub async fn file(
             Err(error) => Some(Err(error)),
         })
     });
-    let headers = [
-        (
-            CONTENT_TYPE,
-            if format == Format::Csv { "text/csv; charset=utf-8" } else { "application/x-ndjson" }.to_owned(),
-        ),
-        (CONTENT_DISPOSITION, format!("attachment; filename=\"{kind}.{format}\"")),
-    ];
-    Ok((headers, Body::from_stream(chunks)).into_response())
+    Body::from_stream(chunks)
 }

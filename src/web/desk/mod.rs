@@ -8,6 +8,7 @@ pub mod exports;
 pub mod fields;
 pub mod form;
 pub mod home;
+pub mod imports;
 pub mod inbox;
 pub mod job;
 pub mod listing;
@@ -30,6 +31,7 @@ use tokio::sync::Notify;
 use self::job::Jobs;
 use self::visit::Visit;
 
+use crate::audience::import::Summary;
 use crate::infra::clock::Millis;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
@@ -52,6 +54,10 @@ pub struct DeskState {
     pub checks: Jobs<PreflightView>,
     /// Starts of campaigns, by campaign.
     pub starts: Jobs<Started>,
+    /// Readings of uploaded files, by upload.
+    pub rehearsals: Jobs<Summary>,
+    /// Imports of uploaded files, by upload.
+    pub imports: Jobs<Summary>,
     /// Closings of lists, by list.
     pub closings: Jobs<Closed>,
     erased: Arc<Notify>,
@@ -67,6 +73,8 @@ impl DeskState {
             counts: SlowCounts::default(),
             checks: Jobs::default(),
             starts: Jobs::default(),
+            rehearsals: Jobs::default(),
+            imports: Jobs::default(),
             closings: Jobs::default(),
             erased,
             public_address: OnceLock::new(),

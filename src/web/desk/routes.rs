@@ -2,11 +2,14 @@
 //! every route with every role.
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, get, post};
 
 use super::visit::{Gate, admit};
-use super::{campaign, campaigns, draft, exports, fields, home, lists, people, person, relays, segments, sender};
+use super::{
+    campaign, campaigns, draft, exports, fields, home, imports, lists, people, person, relays, segments, sender,
+};
 use crate::usecase::Action;
 use crate::web::state::WebState;
 
@@ -29,6 +32,13 @@ pub fn all() -> Vec<Route> {
         route("/people.json", A::ListContacts, get(people::list)),
         route("/people.csv", A::ListContacts, get(people::list)),
         route("/people/add", A::AddContact, get(people::ask).post(people::add)),
+        route(
+            "/people/import",
+            A::ImportContacts,
+            get(imports::begin).post(imports::upload).layer(DefaultBodyLimit::max(imports::FILE_LIMIT)),
+        ),
+        route("/imports/{id}", A::ImportContacts, get(imports::read).post(imports::answer)),
+        route("/imports/{id}/rejects.csv", A::ImportContacts, get(imports::rejects)),
         route("/people/{id}", A::ShowContact, get(person::read)),
         route("/people/{id}/data.json", A::ShowContact, get(person::data)),
         route("/people/{id}/correct", A::CorrectContact, post(person::correct)),

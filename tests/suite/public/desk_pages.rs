@@ -188,7 +188,8 @@ both!(every_route_answers_and_none_of_another_workspace, |fixture| {
     let site = WebFixture::new(fixture).await;
     let other = workspace::ensure(&fixture.installation, "other").await.expect("a workspace");
     assert_ne!(other.id, fixture.workspace.id);
-    let paths = routes::all().into_iter().map(|route| {
+    // The pages of an upload have a test of their own.
+    let paths = routes::all().into_iter().filter(|route| !route.path.starts_with("/imports")).map(|route| {
         let key = if route.path.starts_with("/people") { site.people[0].0 } else { site.campaign };
         let key = if route.path.starts_with("/lists") { site.news.id } else { key };
         (route.path, route.path.replace("{id}", &key.to_string()).replace("{kind}", "links"))
@@ -206,4 +207,45 @@ both!(every_route_answers_and_none_of_another_workspace, |fixture| {
             assert!(!foreign.body.contains("anna") && !foreign.body.contains("autumn"), "{route}");
         }
     }
+});
+
+/// Uploads a file for a list; returns the path of the page of the import.
+async fn upload(site: &WebFixture, list: &str, file: &str) -> String {
+    let body = format!(
+        "--b\r\nContent-Disposition: form-data; name=\"list\"\r\n\r\n{list}\r\n--b\r\n\
+         Content-Disposition: form-data; name=\"file\"; filename=\"people.csv\"\r\n\r\n{file}\r\n--b--\r\n"
+    );
+    let headers = [HERE, ("content-type", "multipart/form-data; boundary=b"), ("sec-fetch-site", "same-origin")];
+    let desk = router::desk(site.state.clone());
+    let reply = send(desk, Method::POST, "/w/main/people/import", &headers, Body::from(body)).await;
+    format!("/{}", target(&reply))
+}
+
+both!(file_is_uploaded_read_mapped_and_imported, |fixture| {
+    let site = WebFixture::new(fixture).await;
+    let empty = upload(&site, "Offers", "email,Profession\ngina@example.org,baker\nnot an address,x\n").await;
+    let page = look(&site, &empty).await.body;
+    assert!(page.contains("gina@example.org") && page.contains(">Profession<"), "{page}");
+    assert!(find(fixture, "gina@example.org").await.is_none(), "nothing is imported yet");
+
+    let without_proof = post(&site, &empty, &[("answers", "1"), ("basis", "consent"), ("import", "yes")]).await;
+    assert_eq!(without_proof.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let mapping = [("answers", "1"), ("name-2", "Profession"), ("map-1", "email"), ("map-2", "new:text")];
+    post(&site, &empty, &mapping).await;
+    assert!(look(&site, &empty).await.body.contains("profession: baker"), "the new field is filled");
+    let consent =
+        [("basis", "consent"), ("source", "form"), ("proof", "ticket"), ("date", "2026-01-02"), ("import", "yes")];
+    let imported = post(&site, &empty, &consent).await;
+    assert_eq!(imported.status, StatusCode::SEE_OTHER, "{}", imported.body);
+    assert!(find(fixture, "gina@example.org").await.is_some());
+    let done = look(&site, &empty).await.body;
+    assert!(done.contains("rejects.csv") && !done.contains("name=\"import\""), "{done}");
+    assert!(look(&site, &format!("{empty}/rejects.csv")).await.body.contains("not an address"));
+
+    let next = upload(&site, "Offers", "email\nhans@example.org\n").await;
+    assert!(look(&site, &next).await.body.contains("value=\"ticket\""), "the proof is remembered");
+    let foreign = format!("/w/other{next}");
+    workspace::ensure(&fixture.installation, "other").await.expect("a workspace");
+    let foreign = send(router::desk(site.state.clone()), Method::GET, &foreign, &[HERE], Body::empty()).await;
+    assert_eq!(foreign.status, StatusCode::NOT_FOUND);
 });
