@@ -261,3 +261,6 @@ desk-import-what = The file is read first; nothing is imported until you say so.
 desk-import-would = What an import would do
 desk-import-years = Years of two digits begin at
 import-upload-gone = This upload is not here any more. Files that were not imported are kept for a week. Upload it again.
+desk-account = Account
+desk-sign-out = Sign out
+desk-no-owner = Nobody signs in yet

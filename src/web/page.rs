@@ -70,7 +70,9 @@ impl Frame {
 
     /// A path relative to the page, since a reverse proxy may serve us below a folder.
     pub fn at(&self, path: &str) -> String {
-        format!("{}{}", "../".repeat(self.depth), path.trim_start_matches('/'))
+        let relative = format!("{}{}", "../".repeat(self.depth), path.trim_start_matches('/'));
+        // An empty reference would be the page itself.
+        if relative.is_empty() { "./".to_owned() } else { relative }
     }
 
     /// The path of the stylesheet.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use askama::Template;
+use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 
@@ -16,6 +17,7 @@ use crate::report::progress::Progress;
 use crate::report::rates::{Rate, Rates};
 use crate::usecase::desk::{self, CampaignOverview};
 use crate::usecase::localize::StoredMessage;
+use crate::usecase::signed_in::SignedIn;
 use crate::usecase::{Action, Actor, relay, workspace};
 use crate::web::page::{Frame, Notice, show};
 use crate::web::refusal::Refusal;
@@ -75,11 +77,18 @@ pub async fn read(State(state): State<Arc<DeskState>>, visit: Visit) -> Result<R
     Ok(page.visit.show(&page))
 }
 
-/// `GET /` of the desk: leads to the first workspace.
-pub async fn lead(State(state): State<Arc<DeskState>>, frame: Frame) -> Result<Response, Refusal> {
-    let workspaces = workspace::list(&state.installation, &Actor::desk()).await?.workspaces;
-    match workspaces.first() {
-        Some(name) => Ok(Redirect::to(&frame.at(&format!("w/{}/", segment(name)))).into_response()),
+/// `GET /` of the desk: leads to the visitor's first workspace.
+pub async fn lead(
+    State(state): State<Arc<DeskState>>,
+    frame: Frame,
+    signed_in: Option<Extension<Arc<SignedIn>>>,
+) -> Result<Response, Refusal> {
+    let first = match signed_in {
+        Some(Extension(user)) => user.memberships.first().map(|one| one.name.clone()),
+        None => workspace::list(&state.installation, &Actor::desk()).await?.workspaces.into_iter().next(),
+    };
+    match first {
+        Some(name) => Ok(Redirect::to(&frame.at(&format!("w/{}/", segment(&name)))).into_response()),
         None => Ok(show(&Notice::new(frame, frame.tr("desk-title"), frame.tr("desk-no-workspace")))),
     }
 }

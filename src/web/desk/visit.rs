@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::infra::error::{Kind, Message};
+use crate::usecase::signed_in::SignedIn;
 use crate::usecase::workspace;
 use crate::usecase::{Action, Actor};
 use crate::web::page::{Frame, KeptBody, show};
@@ -57,9 +58,22 @@ pub struct Visit {
     /// The path within the workspace, without a leading slash.
     path: String,
     done: Option<&'static str>,
+    signed_in: Option<Arc<SignedIn>>,
 }
 
 impl Visit {
+    /// Who is signed in; nobody before there is an administrator.
+    pub fn user(&self) -> Option<&SignedIn> {
+        self.signed_in.as_deref()
+    }
+
+    /// The first pages of the other workspaces of the visitor, with their names.
+    pub fn others(&self) -> Vec<(String, String)> {
+        let own = self.signed_in.iter().flat_map(|user| &user.memberships);
+        let others = own.filter(|one| one.workspace != self.actor.workspace);
+        others.map(|one| (self.frame.at(&format!("w/{}/", segment(&one.name))), one.name.clone())).collect()
+    }
+
     /// A message of the catalogue.
     pub fn tr(&self, key: &'static str) -> String {
         self.frame.tr(key)
@@ -164,7 +178,13 @@ pub async fn admit(
         Kind::NotFound => Refusal::unknown(),
         _ => Refusal::from(error),
     })?;
-    let actor = Actor { workspace: found.id, ..Actor::desk() };
+    // Without a session the gate of the desk lets nobody pass but who works on the machine, before there is an administrator.
+    let signed_in = request.extensions().get::<Arc<SignedIn>>().cloned();
+    let actor = match &signed_in {
+        Some(user) => user.actor(found.id).ok_or_else(Refusal::unknown)?,
+        None => Actor { workspace: found.id, ..Actor::desk() },
+    };
+    let frame = frame.in_language(signed_in.as_ref().and_then(|user| user.lang));
     if !gate.action.is_permitted_to(actor.role) {
         return Err(Refusal::new(StatusCode::FORBIDDEN, "desk-forbidden"));
     }
@@ -172,7 +192,7 @@ pub async fn admit(
     let query = request.uri().query().unwrap_or_default();
     let done = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "done");
     let done = done.and_then(|(_, value)| DONE.iter().find(|(name, _)| *name == value)).map(|(_, key)| *key);
-    request.extensions_mut().insert(Visit { frame, workspace: found.name, actor, path, done });
+    request.extensions_mut().insert(Visit { frame, workspace: found.name, actor, path, done, signed_in });
     Ok(next.run(request).await)
 }
 

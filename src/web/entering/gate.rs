@@ -44,7 +44,7 @@ impl Admission {
             "static" | "healthz" => Self::Everybody,
             "setup" | "login" | "logout" | "enter" | "password" | "invitation" => Self::Visitors,
             "metrics" => Self::Machine,
-            "w" | "account" => Self::SignedIn,
+            "" | "w" | "account" => Self::SignedIn,
             _ => Self::Administrators,
         }
     }
@@ -164,9 +164,9 @@ mod tests {
             ("/metrics", Admission::Machine),
             ("/account/password", Admission::SignedIn),
             ("/w/main/people", Admission::SignedIn),
-            ("/", Admission::Administrators),
+            ("/", Admission::SignedIn),
             ("/inbox/1.eml", Admission::Administrators),
-            ("//login", Admission::Administrators),
+            ("//login", Admission::SignedIn),
             ("/new", Admission::Administrators),
         ] {
             assert_eq!(Admission::of(path), admission, "{path}");

@@ -86,13 +86,13 @@ both!(link_of_the_setup_leads_into_the_desk, |fixture| {
     let form = format!("name=Anna&email=anna%40example.org&password={PASSWORD}");
     let done = browser.post("/setup", &form).await;
 
-    assert_eq!((done.status, done.header("location")), (StatusCode::SEE_OTHER, Some("")));
+    assert_eq!((done.status, done.header("location")), (StatusCode::SEE_OTHER, Some("./")));
     let cookies: Vec<_> = done.headers.get_all("set-cookie").iter().map(|line| line.to_str().expect("text")).collect();
     for line in &cookies {
         assert!(line.contains("; HttpOnly; SameSite=Lax") && !line.contains("Secure"), "{line}");
     }
     assert!(cookies[0].starts_with("session=") && cookies[1].starts_with("client="));
-    assert_eq!(browser.get("/").await.status, StatusCode::OK);
+    assert_eq!(browser.get("/").await.status, StatusCode::SEE_OTHER);
     let twice = browser.post("/setup", &form).await;
     assert_eq!((twice.status, twice.header("location")), (StatusCode::SEE_OTHER, Some("login")));
 });
@@ -297,7 +297,7 @@ both!(link_of_a_demo_signs_in_once, |fixture| {
     let entered = browser.get(&path).await;
 
     assert_eq!((entered.status, entered.header("location")), (StatusCode::SEE_OTHER, Some("../")));
-    assert_eq!(browser.get("/").await.status, StatusCode::OK);
+    assert_eq!(browser.get("/").await.status, StatusCode::SEE_OTHER);
     assert!(browser.another().get(&path).await.body.contains("used already"));
 });
 
