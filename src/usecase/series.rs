@@ -15,6 +15,9 @@ use crate::infra::installation::Installation;
 /// A series.
 #[derive(Debug, Serialize)]
 pub struct SeriesRow {
+    /// The key of the draft, for pages.
+    #[serde(skip)]
+    pub id: Id,
     /// The draft that its campaigns are made from.
     pub name: String,
     /// running, asking or stopped.
@@ -83,6 +86,7 @@ async fn read(installation: &Installation, workspace: Id) -> Result<Vec<SeriesRo
         };
         let file = content::read_file(&mut conn, draft.id).await;
         rows.push(SeriesRow {
+            id: draft.id,
             zone: file.map_or_else(|_| "UTC".to_owned(), |file| file.schedule.zone().to_owned()),
             name: draft.name,
             state: series.state,

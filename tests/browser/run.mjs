@@ -2,7 +2,7 @@
 // JavaScript, in both languages. A page must fit the viewport, load from no other host, change nothing
 // by itself, set no cookie and pass axe. Then the test unsubscribes and erases by the buttons.
 //
-//   PUBLIC=http://127.0.0.1:8080 DESK=http://127.0.0.1:8025 [CHROMIUM=/usr/bin/chromium] [SHOTS=folder] node run.mjs
+//   PUBLIC=http://127.0.0.1:8080 DESK=http://127.0.0.1:8025 SETUP=http://127.0.0.1:8025/setup?… [CHROMIUM=/usr/bin/chromium] [SHOTS=folder] node run.mjs
 //
 // The installation must have captured messages of a campaign (`sendoff demo`).
 
@@ -13,8 +13,9 @@ import { join } from "node:path";
 import axe from "@axe-core/playwright";
 import { chromium } from "playwright-core";
 
-const { PUBLIC, DESK } = process.env;
+const { PUBLIC, DESK, SETUP } = process.env;
 assert(PUBLIC && DESK, "PUBLIC and DESK name the two listeners");
+assert(SETUP, "SETUP is the link that makes the first administrator");
 const screenshots = process.env.SHOTS ?? mkdtempSync(join(tmpdir(), "sendoff-shots-"));
 mkdirSync(screenshots, { recursive: true });
 
@@ -56,7 +57,7 @@ async function capturedMessages() {
 
 // Returns the desk page without opens and clicks: its counts must not change while pages are only read.
 async function deskCounts() {
-  const text = await (await fetch(`${DESK}/`, { headers: { "accept-language": "en" } })).text();
+  const text = await (await fetch(`${DESK}/w/main/`, { headers: { "accept-language": "en" } })).text();
   return text.replace(/<dt>(opened|clicked)<\/dt><dd>\d+/g, "");
 }
 
@@ -90,6 +91,71 @@ async function checkAccessibility(page, url) {
   assert.deepEqual(problems, [], `axe on ${url}`);
 }
 
+// A new owner signs in and runs a season: a list, people from a file, a segment, an email, a check, the start. With and
+// without JavaScript.
+let isSetUp = false;
+async function runSeason(locale, viewport, javaScriptEnabled) {
+  const context = await browser.newContext({ locale, viewport, javaScriptEnabled });
+  const page = await context.newPage();
+  const name = `season-${locale}`;
+  const payload = "<img src=x onerror=alert(1)>";
+  page.on("dialog", () => assert.fail("a script of a field was executed"));
+  const violations = [];
+  page.on("console", (message) => {
+    if (message.type() === "error" && /Content Security Policy/.test(message.text())) violations.push(message.text());
+  });
+  const shot = async (what) => {
+    await page.screenshot({ path: join(screenshots, `${name}-${what}.png`), fullPage: true });
+    if (javaScriptEnabled) await checkAccessibility(page, page.url());
+  };
+  const submit = async (form) => Promise.all([page.waitForNavigation(), form.locator("button").first().click()]);
+  await page.goto(isSetUp ? `${DESK}/login` : SETUP);
+  if (!isSetUp) await page.fill("[name=name]", "Анна");
+  await page.fill("[name=email]", "anna@shop.example");
+  await page.fill("[name=password]", "a long pass phrase for tests");
+  await shot("entering");
+  await submit(page.locator("form").first());
+  isSetUp = true;
+  const home = `${DESK}/w/main`;
+  await page.goto(`${home}/lists`);
+  await page.fill("[name=name]", `${name} ${payload}`);
+  await submit(page.locator("form[action*='lists/add']"));
+  await page.getByRole("link", { name }).click();
+  await page.waitForURL(/lists\/\d+/);
+  await page.goto(`${home}/people/import?list=${encodeURIComponent(`${name} ${payload}`)}`);
+  const rows = `email,Прозвище\nkate-${locale}@example.org,"${payload}"\nleo-${locale}@example.org,Лев\nbroken,x\n`;
+  await page.setInputFiles("[name=file]", { name: "people.csv", mimeType: "text/csv", buffer: Buffer.from(rows) });
+  await submit(page.locator("form.fields"));
+  await page.selectOption("[name=map-2]", "new:text");
+  await page.fill("[name=source]", "checkout");
+  await page.fill("[name=proof]", "ticket 7");
+  await page.fill("[name=date]", "2026-01-02");
+  await shot("import");
+  await Promise.all([page.waitForNavigation(), page.click("button[name=import]")]);
+  await page.waitForSelector("a[href*='rejects.csv']");
+  await shot("imported");
+  await page.goto(`${home}/people?q=kate-${locale}`);
+  await page.getByRole("link", { name: `kate-${locale.toLowerCase()}@example.org` }).or(page.getByRole("link", { name: `kate-${locale}@example.org` })).click();
+  await shot("person");
+  await page.goto(`${home}/campaigns/new?list=${encodeURIComponent(`${name} ${payload}`)}`);
+  await page.fill("[name=name]", `${name} campaign`);
+  await page.fill("[name=subject]", "");
+  await page.fill("[name=subject]", `Hello ${payload}`);
+  await page.fill("[name=from]", "Shop <news@shop.example>");
+  await submit(page.locator("form.fields"));
+  await page.fill("[name=body]", `# ${payload}\n\nHello!`);
+  await Promise.all([page.waitForNavigation(), page.click("button:not([name]):not(.small)")]);
+  await shot("email");
+  await Promise.all([page.waitForNavigation(), page.click("button[name=then]")]);
+  await page.locator("a[href$='/check']").click();
+  await page.waitForSelector(".big");
+  await shot("check");
+  assert.match(await page.textContent(".big"), /^2 /);
+  await submit(page.locator("form[action$='/test']").filter({ has: page.locator("[name=to]") })).catch(() => {});
+  assert.deepEqual(violations, [], "the content security policy was violated");
+  await context.close();
+}
+
 try {
   const [first, second, third] = await capturedMessages();
   const pages = {
@@ -98,14 +164,28 @@ try {
     welcome: [`${PUBLIC}/`, 200],
     damaged: [`${PUBLIC}/u/damaged`, 400],
     unknown: [`${PUBLIC}/nowhere`, 404],
-    desk: [`${DESK}/`, 200],
     inbox: [`${DESK}/inbox`, 200],
     message: [`${DESK}${first.file}`, 200],
     headers: [`${DESK}${first.file}?part=headers`, 200],
     text: [`${DESK}${first.file}?part=text`, 200],
+    "desk-unknown": [`${DESK}/w/main/nowhere`, 404],
+    home: [`${DESK}/w/main/`, 200],
+    search: [`${DESK}/w/main/people?q=a`, 200],
+    segment: [`${DESK}/w/main/segments/edit?q=${encodeURIComponent('city = "Казань"')}`, 200],
+    "segment-wrong": [`${DESK}/w/main/segments/edit?q=${encodeURIComponent("citty = 1")}`, 422],
   };
-  const overview = await (await fetch(`${DESK}/`)).text();
-  pages.campaign = [`${DESK}/${overview.match(/href="[./]*(campaigns\/\d+)"/)[1]}`, 200];
+  for (const path of ["people", "people/add", "people/import", "lists", "segments", "campaigns", "campaigns/new", "exports",
+    "settings/sender", "settings/relay", "settings/fields"]) {
+    pages[path.replace("/", "-")] = [`${DESK}/w/main/${path}`, 200];
+  }
+  // The first campaign, contact and list.
+  for (const section of ["campaigns", "people", "lists"]) {
+    const text = await (await fetch(`${DESK}/w/main/${section}`)).text();
+    const id = text.match(new RegExp(`${section}/(\\d+)"`))[1];
+    pages[`${section}-one`] = [`${DESK}/w/main/${section}/${id}`, 200];
+    if (section === "campaigns") pages.preview = [`${DESK}/w/main/campaigns/${id}/preview?after=0`, 200];
+    if (section === "people") pages.erase = [`${DESK}/w/main/people/${id}/erase`, 200];
+  }
   const before = await deskCounts();
   for (const { name, ...options } of PROFILES) {
     const context = await browser.newContext(options);
@@ -144,6 +224,9 @@ try {
   assert.match(await page.textContent("h1"), /We hold no data about you|Данных о вас здесь нет/);
   assert.notEqual(await deskCounts(), before, "the desk counts unsubscribes");
   await plain.close();
+
+  await runSeason("en-GB", WIDE, true);
+  await runSeason("ru-RU", NARROW, false);
   console.log(`all pages pass; screenshots in ${screenshots}`);
 } finally {
   await browser.close();

@@ -2,6 +2,7 @@
 
 mod desk;
 mod desk_pages;
+mod desk_roles;
 pub mod fixture;
 mod invitation;
 mod listener;

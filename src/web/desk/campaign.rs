@@ -19,6 +19,7 @@ use crate::usecase::campaign::{self as campaigns, StartOptions};
 use crate::usecase::campaign_launch;
 use crate::usecase::campaign_report::{self, CampaignReport};
 use crate::usecase::preflight::{self, PreflightView};
+use crate::usecase::uncertain::{self, Settlement};
 use crate::usecase::{Action, schedule as schedules};
 use crate::web::page::minute;
 use crate::web::refusal::Refusal;
@@ -237,6 +238,19 @@ pub async fn cancel(
     let name = find_name(&desk, &visit, id).await?;
     let done = campaigns::cancel(&desk.installation, &visit.actor, &name).await;
     answer(&desk, visit, id, form, done, "cancelled").await
+}
+
+/// `POST /campaigns/{id}/settle`: leaves uncertain deliveries as they are, or sends them again.
+pub async fn settle(
+    State(desk): State<Arc<DeskState>>,
+    visit: Visit,
+    Key(id): Key,
+    form: Form,
+) -> Result<Response, Refusal> {
+    let name = find_name(&desk, &visit, id).await?;
+    let settlement = if form.is("how", "resend") { Settlement::Resend } else { Settlement::Hold };
+    let done = uncertain::settle(&desk.installation, &visit.actor, Some(&name), &settlement).await;
+    answer(&desk, visit, id, form, done, "settled").await
 }
 
 /// The name of a campaign of the workspace.

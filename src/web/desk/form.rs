@@ -77,6 +77,20 @@ impl Form {
     }
 }
 
+impl Form {
+    /// [`Form::refused`], about this field.
+    ///
+    /// # Errors
+    /// As for [`Form::refused`].
+    pub fn refused_at(self, visit: &Visit, field: &str, error: Error) -> Result<Self, Refusal> {
+        let mut form = self.refused(visit, error)?;
+        if let Some(mistake) = &mut form.mistake {
+            mistake.field = Some(field.to_owned());
+        }
+        Ok(form)
+    }
+}
+
 impl<S: Send + Sync> FromRequest<S> for Form {
     type Rejection = Refusal;
 

@@ -3,6 +3,7 @@
 
 pub mod campaign;
 pub mod campaigns;
+pub mod compare;
 pub mod draft;
 pub mod exports;
 pub mod fields;
@@ -10,6 +11,7 @@ pub mod form;
 pub mod home;
 pub mod imports;
 pub mod inbox;
+pub mod installation;
 pub mod job;
 pub mod listing;
 pub mod lists;
@@ -19,6 +21,7 @@ pub mod relays;
 pub mod routes;
 pub mod segments;
 pub mod sender;
+pub mod series;
 pub mod visit;
 
 use std::collections::HashMap;

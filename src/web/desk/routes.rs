@@ -8,7 +8,8 @@ use axum::routing::{MethodRouter, get, post};
 
 use super::visit::{Gate, admit};
 use super::{
-    campaign, campaigns, draft, exports, fields, home, imports, lists, people, person, relays, segments, sender,
+    campaign, campaigns, compare, draft, exports, fields, home, imports, installation, lists, people, person, relays,
+    segments, sender, series,
 };
 use crate::usecase::Action;
 use crate::web::state::WebState;
@@ -75,6 +76,12 @@ pub fn all() -> Vec<Route> {
         route("/campaigns/{id}/resume", A::ResumeCampaign, post(campaign::resume)),
         route("/campaigns/{id}/recall", A::RecallCampaign, post(campaign::recall)),
         route("/campaigns/{id}/cancel", A::CancelCampaign, post(campaign::cancel)),
+        route("/campaigns/{id}/settle", A::SettleUncertain, post(campaign::settle)),
+        route("/series", A::ShowCampaign, get(series::list)),
+        route("/series/{id}/stop", A::StopSeries, post(series::stop)),
+        route("/series/{id}/resume", A::ResumeSeries, post(series::resume)),
+        route("/reports/compare", A::ShowCampaign, get(compare::read)),
+        route("/reports/compare.json", A::ShowCampaign, get(compare::read)),
         route("/campaigns/{id}/duplicate", A::AddCampaign, post(campaigns::duplicate)),
         route("/campaigns/{id}/remove", A::RemoveCampaign, post(campaigns::remove)),
         route("/exports", A::Export, get(exports::ask)),
@@ -85,6 +92,8 @@ pub fn all() -> Vec<Route> {
         route("/settings/relay/set", A::ChangeRelay, post(relays::set)),
         route("/settings/relay/test", A::TestRelay, post(relays::test)),
         route("/settings/relay/remove", A::ChangeRelay, post(relays::remove)),
+        route("/settings/installation", A::ListSettings, get(installation::read)),
+        route("/settings/installation/save", A::ChangeSetting, post(installation::save)),
         route("/settings/sender", A::ShowBrand, get(sender::read)),
         route("/settings/sender/save", A::ChangeBrand, post(sender::save)),
     ]

@@ -44,6 +44,7 @@ const DONE: &[(&str, &str)] = &[
     ("resumed", "desk-done-resumed"),
     ("recalled", "desk-done-recalled"),
     ("cancelled", "desk-done-cancelled"),
+    ("settled", "desk-done-settled"),
 ];
 
 /// A visit to a page of a workspace.
@@ -217,6 +218,13 @@ impl Params {
     /// The value of this name without blanks around it; empty without one.
     pub fn get(&self, name: &str) -> &str {
         self.0.iter().find(|(own, _)| own == name).map_or("", |(_, value)| value.trim())
+    }
+}
+
+impl Params {
+    /// All values of this name.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(own, _)| own == name).map(|(_, value)| value.as_str())
     }
 }
 
