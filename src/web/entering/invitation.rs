@@ -60,13 +60,13 @@ pub async fn accept(
     let signed_in = signed_in(&state, &client).await?;
     let joined = match (&signed_in, invitation.has_account) {
         (Some(user), true) => {
-            team::join_as_user(&state.installation, &user.at_account(), &token).await.map(|_| go(&frame.at("")))
+            team::join_as_user(&state.installation, &user.at_account(), &token).await.map(|_| go(&frame.at("./")))
         }
         (None, true) => return Ok(go(&frame.at(&format!("login?next=/invitation/{token}")))),
         (_, false) => {
             let new = NewAccount { name: form.value("name"), password: form.value("password"), lang: Some(frame.lang) };
             let joined = team::join(&state.installation, &visitor, &token, &new, &client.browser()).await;
-            joined.map(|entered| go_signed_in(&frame.at(""), &entered, &client))
+            joined.map(|entered| go_signed_in(&frame.at("./"), &entered, &client))
         }
     };
     match joined {

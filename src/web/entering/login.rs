@@ -110,10 +110,10 @@ pub async fn enter_by_link(
 ) -> Result<Response, Refusal> {
     // Programs that look at links send HEAD.
     if method != Method::GET {
-        return Ok(go(&frame.at("")));
+        return Ok(go(&frame.at("./")));
     }
     match account::enter_by_link(&state.installation, &Actor::visitor(), &token, &client.browser()).await {
-        Ok(entered) => Ok(go_signed_in(&frame.at(""), &entered, &client)),
+        Ok(entered) => Ok(go_signed_in(&frame.at("./"), &entered, &client)),
         Err(error) if error.kind() == Kind::Conflict => {
             let line = frame.lang.translate(&error.message());
             Ok(show(&Notice::new(frame, frame.tr("login-title"), line)))
@@ -122,13 +122,14 @@ pub async fn enter_by_link(
     }
 }
 
-/// The page that was wanted, when it is one of ours: a path from the root.
+/// The page that was wanted, when it is one of ours: a path from the root. Otherwise the first page of the desk.
 fn local_path(wanted: &str) -> String {
     let is_local = wanted.starts_with('/')
+        && wanted != "/"
         && !wanted.starts_with("//")
         && !wanted.starts_with("/login")
         && wanted.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
-    if is_local { wanted.to_owned() } else { String::new() }
+    if is_local { wanted.to_owned() } else { "./".to_owned() }
 }
 
 #[cfg(test)]
@@ -137,12 +138,13 @@ mod tests {
 
     #[test]
     fn only_paths_of_our_own_are_followed() {
-        for own in ["/", "/w/main/people?q=a%20b", "/account"] {
+        for own in ["/w/main/people?q=a%20b", "/account"] {
             assert_eq!(local_path(own), own);
         }
-        for foreign in ["", "https://evil.example", "//evil.example", "/\\evil.example", "people", "/a\r\nb", "/login"]
+        for foreign in
+            ["", "/", "https://evil.example", "//evil.example", "/\\evil.example", "people", "/a\r\nb", "/login"]
         {
-            assert_eq!(local_path(foreign), "", "{foreign}");
+            assert_eq!(local_path(foreign), "./", "{foreign}");
         }
     }
 }

@@ -67,7 +67,7 @@ pub async fn complete(
         lang: Some(frame.lang),
     };
     match setup::complete(&state.installation, &Actor::visitor(), &token, &first, &client.browser()).await {
-        Ok(entered) => Ok(go_signed_in(&frame.at(""), &entered, &client)),
+        Ok(entered) => Ok(go_signed_in(&frame.at("./"), &entered, &client)),
         // Also a form that was sent twice.
         Err(error) if error.kind() == Kind::Conflict => match within(state.is_set_up()).await? {
             true => Ok(go(&frame.at("login"))),
