@@ -7,5 +7,6 @@ mod pages;
 mod setup;
 mod sign_in;
 mod team;
+mod team_page;
 mod throttle;
 mod users;

@@ -22,6 +22,7 @@ pub mod routes;
 pub mod segments;
 pub mod sender;
 pub mod series;
+pub mod team;
 pub mod visit;
 
 use std::collections::HashMap;

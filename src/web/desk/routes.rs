@@ -9,7 +9,7 @@ use axum::routing::{MethodRouter, get, post};
 use super::visit::{Gate, admit};
 use super::{
     campaign, campaigns, compare, draft, exports, fields, home, imports, installation, lists, people, person, relays,
-    segments, sender, series,
+    segments, sender, series, team,
 };
 use crate::usecase::Action;
 use crate::web::state::WebState;
@@ -94,6 +94,11 @@ pub fn all() -> Vec<Route> {
         route("/settings/relay/remove", A::ChangeRelay, post(relays::remove)),
         route("/settings/installation", A::ListSettings, get(installation::read)),
         route("/settings/installation/save", A::ChangeSetting, post(installation::save)),
+        route("/settings/team", A::ListTeam, get(team::list)),
+        route("/settings/team/invite", A::ChangeTeam, post(team::invite)),
+        route("/settings/team/invitations/{id}/withdraw", A::ChangeTeam, post(team::withdraw)),
+        route("/settings/team/{id}/role", A::ChangeTeam, post(team::set_role)),
+        route("/settings/team/{id}/remove", A::ChangeTeam, post(team::remove)),
         route("/settings/sender", A::ShowBrand, get(sender::read)),
         route("/settings/sender/save", A::ChangeBrand, post(sender::save)),
     ]
