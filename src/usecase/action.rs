@@ -111,8 +111,10 @@ crate::text_enum! {
         ListUncertain = "list_uncertain",
         /// Settle the uncertain deliveries.
         SettleUncertain = "settle_uncertain",
-        /// Export rows and numbers.
+        /// Export rows and numbers that name nobody.
         Export = "export",
+        /// Export rows that name people.
+        ExportContacts = "export_contacts",
         /// Add, change or remove a relay.
         ChangeRelay = "change_relay",
         /// Show a relay, or list the relays.
@@ -243,7 +245,8 @@ impl Action {
             | Self::UnrestrictContact
             | Self::UnsuppressContact
             | Self::EraseContact
-            | Self::InviteContact => (Workspace, MARKETER),
+            | Self::InviteContact
+            | Self::ExportContacts => (Workspace, MARKETER),
             Self::Export => (Workspace, ANALYST),
             Self::ShowContact | Self::ListContacts | Self::ListUncertain => (Workspace, PERSONAL),
             Self::ListFields
@@ -334,6 +337,7 @@ mod tests {
         list_uncertain OOM-AS-
         settle_uncertain OOM----
         export OOMA---
+        export_contacts OOM----
         change_relay OO-----
         show_relay OOMAAS-
         test_relay OO-----

@@ -262,6 +262,11 @@ impl Kind {
         matches!(self, Self::Subscriptions | Self::People)
     }
 
+    /// True when rows name people by address or field, and not by numbers alone.
+    pub fn names_people(self) -> bool {
+        self.has_fields() || self.columns().iter().any(|column| column.name == "address")
+    }
+
     /// Name and version of the schema, the value of [`SCHEMA_COLUMN`] in every row.
     pub const fn schema(self) -> &'static str {
         match self {

@@ -34,9 +34,10 @@ struct ExportsPage {
 /// `GET /exports?campaign=`
 pub async fn ask(State(desk): State<Arc<DeskState>>, visit: Visit, params: Params) -> Result<Response, Refusal> {
     let campaigns = campaign::list(&desk.installation, &visit.actor).await?;
+    let permitted = Kind::ALL.iter().filter(|kind| visit.may(export::action_of(**kind)));
     let page = ExportsPage {
         title: visit.tr("desk-exports"),
-        kinds: Kind::ALL.iter().map(|kind| (kind.as_str(), visit.tr(said(*kind)))).collect(),
+        kinds: permitted.map(|kind| (kind.as_str(), visit.tr(said(*kind)))).collect(),
         campaigns: campaigns.into_iter().map(|row| row.name).collect(),
         chosen: params.get("campaign").to_owned(),
         visit,

@@ -16,6 +16,7 @@ use crate::usecase::Actor;
 use crate::usecase::inbox;
 use crate::usecase::received_message::{ReceivedMessage, unicode_address};
 use crate::web::client::{self, Answer, ONE_CLICK};
+use crate::web::entering::gate::Operator;
 use crate::web::page::{Frame, POLICY, minute, show};
 use crate::web::refusal::Refusal;
 use crate::web::settings::SettingsCache;
@@ -62,8 +63,12 @@ pub struct PartQuery {
 }
 
 /// `GET /inbox`
-pub async fn list(State(state): State<Arc<DeskState>>, frame: Frame) -> Result<Response, Refusal> {
-    let captured = inbox::list(&state.installation, &Actor::desk(), LIST_LENGTH).await?;
+pub async fn list(
+    State(state): State<Arc<DeskState>>,
+    Operator(actor): Operator,
+    frame: Frame,
+) -> Result<Response, Refusal> {
+    let captured = inbox::list(&state.installation, &actor, LIST_LENGTH).await?;
     let count = frame.lang.translate(&Message::new("inbox-count").with("shown", captured.len()));
     let row = |captured: inbox::CapturedMessage| MessageRow {
         to: unicode_address(&captured.to),
@@ -79,11 +84,12 @@ pub async fn list(State(state): State<Arc<DeskState>>, frame: Frame) -> Result<R
 pub async fn read(
     State(state): State<Arc<DeskState>>,
     State(settings): State<Arc<SettingsCache>>,
+    Operator(actor): Operator,
     frame: Frame,
     Path(file): Path<String>,
     Query(query): Query<PartQuery>,
 ) -> Result<Response, Refusal> {
-    let message = find(&state, &file).await?;
+    let message = find(&state, &actor, &file).await?;
     Ok(message_page(&settings, frame, file, message, query.part.as_deref(), None))
 }
 
@@ -92,9 +98,10 @@ pub async fn read(
 pub async fn html(
     State(state): State<Arc<DeskState>>,
     State(settings): State<Arc<SettingsCache>>,
+    Operator(actor): Operator,
     Path(file): Path<String>,
 ) -> Result<Response, Refusal> {
-    let html = find(&state, &file).await?.html.ok_or_else(Refusal::unknown)?;
+    let html = find(&state, &actor, &file).await?.html.ok_or_else(Refusal::unknown)?;
     let own = Url::parse(&settings.get().public_url).map(|url| url.origin().ascii_serialization()).unwrap_or_default();
     let policy = format!(
         "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; img-src data: {own}; style-src 'unsafe-inline'; form-action 'none'; \
@@ -108,10 +115,11 @@ pub async fn html(
 pub async fn unsubscribe(
     State(state): State<Arc<DeskState>>,
     State(settings): State<Arc<SettingsCache>>,
+    Operator(actor): Operator,
     frame: Frame,
     Path(file): Path<String>,
 ) -> Result<Response, Refusal> {
-    let message = find(&state, &file).await?;
+    let message = find(&state, &actor, &file).await?;
     let refuse = || Refusal::new(StatusCode::BAD_REQUEST, "inbox-no-one-click");
     let public_url = settings.get().public_url.clone();
     let url = one_click_url(&message, &public_url).ok_or_else(refuse)?;
@@ -169,7 +177,7 @@ fn one_click_url(message: &ReceivedMessage, public_url: &str) -> Option<Url> {
     Url::parse(&url).ok().filter(|_| is_ours)
 }
 
-async fn find(state: &DeskState, file: &str) -> Result<ReceivedMessage, Refusal> {
-    let found = inbox::read(&state.installation, &Actor::desk(), file).await?;
+async fn find(state: &DeskState, actor: &Actor, file: &str) -> Result<ReceivedMessage, Refusal> {
+    let found = inbox::read(&state.installation, actor, file).await?;
     found.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "inbox-missing"))
 }

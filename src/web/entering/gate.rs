@@ -19,7 +19,7 @@ use super::{EnteringState, go};
 use crate::usecase::signed_in::SignedIn;
 use crate::usecase::{Actor, session};
 use crate::web::listener::PeerAddress;
-use crate::web::page::{Frame, within};
+use crate::web::page::Frame;
 use crate::web::refusal::Refusal;
 
 /// Who may see a page of the desk.
@@ -67,7 +67,7 @@ pub async fn admit(
     }
     let client = Client::new(request.headers(), peer, &state);
     let signed_in = match &client.session {
-        Some(token) => within(session::find(&state.installation, token)).await?.map(Arc::new),
+        Some(token) => session::find(&state.installation, token).await?.map(Arc::new),
         None => None,
     };
     let is_administrator = signed_in.as_ref().is_some_and(|user| user.administrator);
@@ -76,7 +76,7 @@ pub async fn admit(
         Admission::Administrators => is_administrator,
         Admission::Everybody | Admission::Visitors | Admission::Machine => true,
     };
-    if is_admitted || !within(state.is_set_up()).await? {
+    if is_admitted || !state.is_set_up().await? {
         if let Some(signed_in) = signed_in {
             request.extensions_mut().insert(signed_in);
         }

@@ -2,9 +2,10 @@
 
 use sendoff::audience::workspace;
 use sendoff::infra::clock::DAY;
-use sendoff::infra::error::Kind;
+use sendoff::infra::error::Kind as ErrorKind;
+use sendoff::report::export::{Format, Kind};
 use sendoff::usecase::team::{self, NewAccount};
-use sendoff::usecase::{Action, Actor, Role, field};
+use sendoff::usecase::{Action, Actor, Role, export, field};
 
 use super::fixture::{ANNA, NO_BROWSER, PASSWORD, Staff, key};
 use crate::canary;
@@ -39,7 +40,7 @@ both!(invitation_lets_its_address_in_once_with_its_role, |fixture| {
     let again = team::invite(installation, &owner, "BORIS@example.org", Role::Analyst, None).await;
     assert_eq!(again.expect_err("a member").field(), Some("email"));
     let refused = team::invite(installation, &actor, "vera@example.org", Role::Owner, None).await;
-    assert_eq!(refused.expect_err("an analyst").kind(), Kind::Forbidden);
+    assert_eq!(refused.expect_err("an analyst").kind(), ErrorKind::Forbidden);
 });
 
 both!(invitation_of_a_user_is_accepted_by_that_user_alone, |fixture| {
@@ -79,7 +80,7 @@ both!(role_is_what_its_holder_may_do_at_once, |fixture| {
     team::set_role(installation, &fixture.actor, boris.user, Role::Auditor, None).await.expect("changed");
 
     let refused = field::add(installation, &actor().await.expect("may enter"), "age", "number").await;
-    assert_eq!(refused.expect_err("an auditor may not").kind(), Kind::Forbidden);
+    assert_eq!(refused.expect_err("an auditor may not").kind(), ErrorKind::Forbidden);
     let unknown = team::set_role(installation, &fixture.actor, boris.user + 1, Role::Auditor, None).await;
     assert_eq!(key(unknown.expect_err("nobody")), "team-member-unknown");
 });
@@ -151,10 +152,32 @@ both!(withdrawn_and_expired_invitations_let_nobody_in, |fixture| {
     let id = listed.iter().find(|one| one.email == BORIS).expect("listed").id;
     let other = workspace::ensure(installation, "other").await.expect("a workspace").id;
     let refused = team::withdraw(installation, &Actor::operator(other), id).await.expect_err("another workspace");
-    assert_eq!(refused.kind(), Kind::NotFound);
+    assert_eq!(refused.kind(), ErrorKind::NotFound);
 
     team::withdraw(installation, &fixture.actor, id).await.expect("withdrawn");
     assert!(!is_open(withdrawn.expose()).await && is_open(expired.expose()).await);
     installation.clock.advance(7 * DAY);
     assert!(!is_open(expired.expose()).await);
+});
+
+both!(analyst_exports_numbers_and_no_addresses, |fixture| {
+    let (staff, _) = Staff::with_anna(fixture).await;
+    let boris = staff.join(BORIS, Role::Analyst, None).await;
+    let actor = staff.find(&boris).await.expect("signed in").actor(fixture.workspace.id).expect("may enter");
+    let mut permitted = Vec::new();
+    for kind in Kind::ALL {
+        let file = Some(fixture.folder.path().join(kind.as_str()));
+        let request =
+            export::Request { kind: *kind, format: Format::Csv, excel: None, campaign: None, since: None, file };
+        let names_people = kind.columns().iter().any(|column| ["address", "first_name"].contains(&column.name));
+        match export::run(&fixture.installation, &actor, &request, &mut |_, _| {}).await {
+            Ok(_) => permitted.push((*kind, names_people)),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Forbidden, "{kind}"),
+        }
+    }
+
+    let named: Vec<_> = permitted.iter().filter(|(_, names_people)| *names_people).collect();
+    assert!(named.is_empty(), "{named:?}");
+    let kinds: Vec<Kind> = permitted.into_iter().map(|(kind, _)| kind).collect();
+    assert!(kinds.contains(&Kind::Links) && !kinds.contains(&Kind::Subscriptions) && !kinds.contains(&Kind::People));
 });
