@@ -1,14 +1,14 @@
 # Fields, lists, contacts.
-field-name = “{ $name }” cannot be a field name. Use letters, digits and underscores, beginning with a letter.
+field-name = “{ $name }” cannot be a field name. Use letters, digits and underscores, beginning with a letter, { $limit } bytes at most.
 field-reserved = “{ $name }” is reserved. Choose another field name.
 field-choices = A choice needs its values, and other types have none: sendoff field add { $name } choice:one,two
 field-twin = “{ $name }” differs from the field “{ $twin }” only in upper and lower case. Use that one, or choose another name.
 field-exists = The field “{ $name }” is already declared with another type. Choose another name.
-list-name = A list needs a name of 1 to 100 visible characters.
+list-name = A list needs a name of 1 to { $limit } visible characters. Write for example: sendoff list add News
 list-closed = The list “{ $name }” is closed. Choose another list, or make a new one: sendoff list add NAME
 list-unknown = There is no list “{ $name }”. There are: { $known }. Make one: sendoff list add NAME
-contact-exists = { $address } already belongs to another contact.
-contact-unknown = There is no contact { $address } in this workspace.
+contact-exists = { $address } already belongs to another contact. Nothing was changed. Look at it: sendoff contact show ADDRESS
+contact-unknown = There is no contact { $address } in this workspace. Look for it: sendoff contact find TEXT
 row-broken = Row { $id } of table { $table } has an invalid value in { $column }. Nothing was changed.
 invalid-address-empty = no address
 invalid-address-control = the address has a control character or an invisible mark
@@ -16,7 +16,7 @@ invalid-address-around = a name, brackets or quotes around the address
 invalid-address-shape = the address has no @, or two
 invalid-address-local = the part before @ is not allowed
 invalid-address-domain = the part after @ is not a domain name
-invalid-value-long = the text is longer than 10,000 bytes
+invalid-value-long = the text is longer than { $limit } bytes
 invalid-value-number = not a number
 invalid-value-date = not a date; write 2026-12-31, 31.12.2026 or 31 December 2026
 invalid-value-flag = not yes or no

@@ -27,7 +27,7 @@ campaign-state = The campaign “{ $name }” { $state ->
 campaign-list-gone = The list of this campaign is closed or deleted. Write another one in its file (list = "…"), then: sendoff campaign add FILE
 campaign-segment-gone = The segment of this campaign does not exist any more. Save it again: sendoff segment save NAME EXPR
 campaign-frozen = The content of “{ $name }” cannot be read. Add the campaign again under another name.
-campaign-file-long = The campaign file is longer than 1 MiB. Put images on a web server and link them.
+campaign-file-long = The campaign file is longer than { $limit } KiB. Put images on a web server and link them.
 campaign-file-binary = The campaign file holds a NUL byte: it is not a text file. Save it as UTF-8.
 campaign-file-ending = The name of the campaign file must end in .md (Markdown) or .html (HTML). Rename the file, then repeat.
 campaign-file-encoding = The campaign file is not UTF-8 (byte { $at }). Save it as UTF-8.
@@ -46,7 +46,7 @@ campaign-toml = Line { $line }: { $cause ->
    *[bare] the value of “{ $key }” is not in quotation marks. Write { $key } = "…"
 }
 campaign-key-word = Line { $line }: “{ $word }” is no value of “{ $key }”. Write one of: { $known }.
-campaign-name = name = "…" in the campaign file needs 1 to 100 visible characters. Write for example name = "autumn"
+campaign-name = name = "…" in the campaign file needs 1 to { $limit } visible characters. Write for example name = "autumn"
 campaign-sender = “{ $text }” in { $field } is not a sender. Write: Shop <news@example.org>
 campaign-sender-invalid = An earlier version accepted the sender of this campaign, and it cannot be written into a message. Correct “from” and “reply-to” in its file.
 campaign-zone = zone: “{ $zone }” is not a time zone. Write its IANA name, for example zone = "Europe/Moscow"
@@ -107,7 +107,7 @@ preflight-unwritable = { $count ->
 } that no message can be sent to. An earlier version accepted it; it is skipped. Correct it with: sendoff contact correct
 preflight-irregular = This email cannot be compiled: a tag spells characters by number (such as {"\\u00e9"}), or it has very many tags. Every message is rendered from scratch, about fifty times slower: a few thousand messages per second at most. Write the characters themselves, or use fewer tags.
 test-sent = The test message to { $to } was sent: { $answer }
-address-wrong = This is not a valid address: { $why }. Correct it and repeat; nothing was sent.
+address-wrong = This is not a valid address: { $why }. Correct it and repeat; nothing was done.
 mail-waiting = The next message is due at { $time }. Run sendoff mail then, or keep sendoff serve running.
 mail-nothing = Nothing to send. Start a campaign: sendoff campaign start NAME
 lane-damaged = The domains of a lane in the database are not a JSON array of texts. Set them again: sendoff lane set NAME --domains DOMAINS

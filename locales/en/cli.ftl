@@ -1,5 +1,5 @@
 # Commands, settings, the demo and errors of the command line.
-workspace-name = A workspace needs a name of 1 to 64 visible characters.
+workspace-name = A workspace needs a name of 1 to { $limit } visible characters. Write for example: sendoff workspace add shop
 init-done = Ready: { $data }. Next: sendoff field add first_name text, then sendoff list add News
 field-added = Field “{ $name }” ({ $kind }) is declared.
 field-none = No fields are declared yet. Declare one: sendoff field add first_name text

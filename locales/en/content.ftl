@@ -28,12 +28,21 @@ tag-sign = { tag-place }: “{ $sign }” is not allowed in a tag. Write text in
 tag-long = { tag-place }: this tag has more than { $limit } words. Split it.
 tag-unreadable = { tag-place }: this tag cannot be parsed: { $tag }. Compare it with the examples in docs/emails.md.
 tag-statement = { tag-place }: there is no tag “{ $word }”. Use one of: { $known }.
-tag-no-if = { tag-place }: “{ $word }” has no `if` before it.
-tag-if-open = { tag-place }: this `if` has no `endif`.
+tag-no-if = { tag-place }: “{ $word }” has no `if` before it. Write {"{%"} if … {"%}"} where the condition begins, or remove it.
+tag-if-open = { tag-place }: this `if` has no `endif`. Write {"{%"} endif {"%}"} where the condition ends.
 tag-set-taken = { tag-place }: “{ $name }” is a field or a reserved name. Choose another name for the variable.
-tag-field = { tag-place }: no field `{ $name }`.{ tag-hint }
-tag-filter = { tag-place }: no filter `{ $name }`.{ tag-hint }
-tag-test = { tag-place }: no test `{ $name }`.{ tag-hint }
+tag-field = { tag-place }: no field `{ $name }`.{ $hint ->
+    [no] {" "}See those there are: sendoff field ls
+   *[yes] { tag-hint }
+}
+tag-filter = { tag-place }: no filter `{ $name }`.{ $hint ->
+    [no] {" "}See those there are in docs/emails.md, Filters.
+   *[yes] { tag-hint }
+}
+tag-test = { tag-place }: no test `{ $name }`.{ $hint ->
+    [no] {" "}See those there are in docs/emails.md, Conditions.
+   *[yes] { tag-hint }
+}
 tag-call = { tag-place }: `{ $name }(…)` cannot be called. Tags may use fields and filters only.
 tag-many = { tag-place }: more than { $limit } tags. Use fewer.
 tag-nesting = { tag-place }: more than { $limit } `if`s inside each other. Write simpler conditions.
@@ -74,7 +83,7 @@ link-scheme = Line { $line }: the link “{ $link }” is not a web address. Lin
 link-hidden = Line { $line }: the link “{ $link }” contains a backslash, a line break or an invisible character. Type it again.
 link-user = Line { $line }: the link “{ $link }” has a user name before the host. Remove everything up to the @.
 link-broken = Line { $line }: the link “{ $link }” cannot be parsed. Check the host name.
-link-long = Line { $line }: the link “{ $link }” is too long. The limit is 2,000 bytes.
+link-long = Line { $line }: the link “{ $link }” is longer than { $limit } bytes. Shorten it.
 link-dynamic-host = Line { $line }: the host of the link “{ $link }” comes from a tag. Write the host literally, tags may follow after it; or name the hosts that such links may lead to: link-hosts = ["shop.example"]
 
 lint-address = The email has no postal address, which many laws require. Set it: sendoff brand set --address TEXT
@@ -112,6 +121,8 @@ change-times = { $count ->
    *[other] {" "}({ $count } times)
 }
 change-element = { change-place }the element <{ $what }> is left out with its content{ change-times }, because it runs code or no mail program shows it. Use a picture or a link instead.
+change-amp = { change-place }the element <{ $what }> belongs to AMP and shows nothing in an email{ change-times }, since Sendoff sends no AMP part. Write it in HTML, such as <img> for <amp-img>.
+change-amp-style = { change-place }the style sheet that hides an AMP page until its script has run is left out{ change-times }.
 change-element-tag = The element “<{ $what }>” is left out, because its name comes from a tag. Write the name literally.
 change-tag = { change-place }<{ $what }> is left out{ change-times }, because mail programs remove it; its content stays.
 change-attribute = { change-place }the attribute “{ $what }” is left out{ change-times }, because it runs code or is not a valid name.
@@ -129,13 +140,13 @@ brand-tag = “{ $tag }” is a tag, and the brand is the same for all recipient
 tag-foreign = { tag-place }: “{ $tag }” is a tag of another tool. Here it is written { $ours }
 lint-foreign-tag = { tag-part }, line { $line }: “{ $tag }” looks like a tag of another tool ({ $tool }) and will be printed as it is. Here it is written { $ours }
 link-foreign-tag = Line { $line }: “{ $tag }” in the link “{ $link }” is a tag of another tool. Here it is written { $ours }
-link-host-other = The link “{ $link }” leads to a host that link-hosts does not name.
+link-host-other = The link “{ $link }” leads to a host that link-hosts does not name. Add it: link-hosts = ["shop.example"]
 change-link-variable = { change-place }the link “{ $what }” is not measured, because it prints a variable{ change-times }. Links that print fields are measured.
 lint-link-words = The words of a link are “{ $words }”, but it leads to { $host }. Spam filters and mail programs take that for phishing. Give the link other words, or set tracking = "none" if it leads elsewhere only because it is measured.
 markdown-condition-table = Line { $line }: this condition begins among the rows of a table and ends after it. End it before the table ends, or put it around the whole table.
-tag-for-open = { tag-place }: this `for` has no `endfor`.
-tag-no-for = { tag-place }: “{ $word }” has no `for` before it.
-tag-loops = { tag-place }: more than { $limit } loops inside each other.
+tag-for-open = { tag-place }: this `for` has no `endfor`. Write {"{%"} endfor {"%}"} where the loop ends.
+tag-no-for = { tag-place }: “{ $word }” has no `for` before it. Write {"{%"} for … in … {"%}"} where the loop begins, or remove it.
+tag-loops = { tag-place }: more than { $limit } loops inside each other. Write the inner one out.
 
 # Dates, numbers and money in emails: words are separated by spaces; _ in the separator of thousands is a no-break space.
 email-months = January February March April May June July August September October November December

@@ -1,20 +1,20 @@
 # Import of CSV files.
-import-missing = An import needs the source of the contacts and the proof of their consent. Missing: { $flags }. Add it and repeat.
+import-missing = Missing: { $flags }. People are added to a list only with the source of their data, the legal basis (consent, contract or interest), its proof and its day. Nothing was done. Repeat with all of them: --list News --source "checkout form" --basis consent --proof "export, file 17" --date 2026-10-31
 import-date = “{ $date }” in --date is not a date; write 2026-12-31 or 31.12.2026.
 import-date-future = The date { $date } in --date is in the future. Give the day of the consent.
 import-encoding-unknown = Unknown encoding “{ $encoding }”. Use utf-8, utf-16le, windows-1251, windows-1252, koi8-r, macintosh, cp850, shift_jis, gbk or another label of the WHATWG Encoding Standard.
 import-empty = { $file } is empty. Check that the export succeeded.
 import-no-rows = { $file } has a header and no rows below it; nothing was imported. Check that the export succeeded.
 import-binary = { $file } is not a text file. If it is a spreadsheet, save it as CSV first.
-import-line-endless = Line { $line } of { $file } does not end within 1 MiB: the file is not a table, or a quotation mark in this line is never closed. Correct the line and repeat; nothing was imported.
+import-line-endless = Line { $line } of { $file } does not end within { $limit } bytes: the file is not a table, or a quotation mark in this line is never closed. Correct the line and repeat; nothing was imported.
 import-header-encoding = The header of { $file } cannot be read as { $encoding }. Give the right encoding with --encoding, for example --encoding windows-1251.
 import-columns = The header has { $count } columns; at most { $limit } are allowed. Check that the first line is the header and that the delimiter is a comma, a semicolon, a tab or a vertical bar.
 import-column-twice = Columns { $first } and { $second } are both named “{ $column }” and hold different values. Leave one of them out by its number: --map '#{ $second }=-'
 import-field-twice = The columns “{ $first }” and “{ $second }” would fill the same field. Leave one of them out: --map { $map }
 import-field-gone = The field “{ $name }” was renamed or removed while the file was imported. What was imported so far stays. Import the file again.
 import-no-address = No column of the file has a known name for e-mail addresses. The columns are: { $known }. Name it: --map { $map }. If the first line is a person, the file has no header: repeat with --no-header.
-import-map-shape = “{ $given }” in --map is not of the form COLUMN=FIELD.
-import-map-column = The file has no column “{ $column }”, which --map names. The columns are: { $known }.
+import-map-shape = “{ $given }” in --map is not of the form COLUMN=FIELD. Write for example: --map 'Town=city'
+import-map-column = The file has no column “{ $column }”, which --map names. The columns are: { $known }. Name one of them, or a column by its number: --map '#2=city'
 import-map-field = There is no field “{ $field }”, which --map names. Declare it: sendoff field add { $field } text
 import-undeclared = These columns are not declared as fields: { $columns }. Nothing was imported. Declare only the fields you need:
     { $commands }
@@ -39,14 +39,14 @@ import-invalid = invalid
 import-rejects-written = Rows that were not imported or lost a value, with line and reason: { $file }. Mend them there and import that file.
 import-rejects-hint = To get these rows in a file with line and reason, repeat with --rejects FILE
 invalid-too-many-cells = more cells than the header has columns
-invalid-cell-long = a cell is longer than 64 KiB
+invalid-cell-long = a cell is longer than { $limit } bytes
 invalid-quote-open = an unclosed quotation mark
 invalid-encoding = bytes that are invalid in the encoding of the file
 invalid-nul = a NUL byte
 invalid-duplicate = the address is already in line { $line }
 import-separator = The first line of the file says that its cells are separated by “{ $separator }”, which is not read. Save the file with a comma, a semicolon, a tab or a vertical bar between the cells.
 import-map-others = “{ $given }” in --map: all other columns can only be left out. Write --map '*=-'
-import-no-header = Line { $line } of { $file } is a person already: the file has no header with the names of its columns. Add one, or name the { $columns } columns by their numbers, for example: { $command }
+import-no-header = Line { $line } of { $file } is a person already: the file has no header with the names of its columns. Add one, or name the columns by their numbers (there are { $columns }), for example: { $command }
 import-dates-unclear = The dates in the column “{ $column }” can be read in two ways: { $values }. No value of the column tells which of day and month comes first. Nothing was imported. Repeat with { $first } or { $second }
 import-numbers-unclear = The numbers in the column “{ $column }” can be read in two ways: { $values }. No value of the column tells whether the comma or the point separates the decimals. Nothing was imported. Repeat with { $first } or { $second }
 import-dates-numbers = The column “{ $column }” is a date and holds numbers: { $values }. They may be days as Excel counts them (45000 is March 15, 2023). Nothing was imported. If they are, repeat with { $first }; if not, leave the column out: --map { $map }

@@ -49,7 +49,7 @@ policy-authentication = Microsoft requires SPF, DKIM and DMARC to pass for the d
 breaker-bounces = More than { $most } of the first { $first } results were addresses that do not exist. Providers take this as a sign of a bought or old list. Check the source of the addresses, then continue with: sendoff campaign resume NAME
 
 # Relays of a workspace.
-relay-unknown = There is no relay “{ $name }”. Relays: { $known }.
+relay-unknown = There is no relay “{ $name }”. Relays: { $known }. Add one: sendoff relay set NAME URL
 relay-name-reserved = “{ $name }” cannot be the name of a relay, because it is a kind of relay. Write sendoff relay set smtp URL, relay set capture, relay set file DIR, or choose another name.
 relay-for = “{ $text }” is neither an address nor a domain. Write --for news@example.org or --for example.org
 relay-weight = --weight, the share of a relay, must be a whole number from 1 to { $most }.

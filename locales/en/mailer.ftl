@@ -16,7 +16,7 @@ relay-ready = Messages can be stored there.
 relay-answered-tls = { $target } accepts connections. The connection is encrypted and the certificate is valid. Extensions: { $offers }.
 relay-answered-clear = { $target } accepts connections. The connection is not encrypted. Extensions: { $offers }.
 capture-loopback = The capture server accepts messages from this machine only, and other machines can reach { $address }. Choose an address such as 127.0.0.1:2525.
-folder-message-missing = There is no such message. It may have been erased.
+folder-message-missing = There is no such message. It may have been erased with its recipient. Go back to the inbox.
 # Errors of SMTP sessions.
 smtp-lookup = The host name of the relay cannot be resolved. Check it with `sendoff relay show`, and check the DNS settings of this machine.
 smtp-unreachable = No server accepts connections at the address of the relay ({ $why }). Check host and port with `sendoff relay show`, and that the server runs.
@@ -77,5 +77,5 @@ campaign-refused = { $count } messages in a row were refused { $class ->
     [mailbox] by mailboxes that exist
    *[policy] by a rule of the relay or of the recipients' servers
 } (last reply { $reply }). No recipient is counted as bounced. Find the reason in the log of the relay and correct it; then send to the rest and to those who were refused: sendoff campaign resume NAME --refused
-test-send-smtputf8 = The relay cannot send to this address: it does not offer SMTPUTF8.
+test-send-smtputf8 = The relay cannot send to this address, because it does not offer SMTPUTF8. Send the test to an address in ASCII, or through another relay.
 test-send-refused = The relay refused the message: { $code } { $reply }

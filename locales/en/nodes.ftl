@@ -35,8 +35,8 @@ maillog-none = { $files } has no line of Postfix. Name the file that `postconf m
 maillog-foreign = { $files } has no message of this installation: it is the log of another host. Name the log of the relay that `sendoff relay show` prints. Nothing was changed.
 maillog-span = { $files } covers { $first } to { $last } and has none of the uncertain messages. It would have to cover { $from } to { $to }; name the older or newer files too. Nothing was changed.
 # Leases and restored databases.
-setting-lease-term = seconds after which a mailer that does not renew its lease counts as dead, 2 to 600
-setting-erasure-hours = PostgreSQL: hours after an erasure within which the bytes leave the files of the database, 0 (at once) to 168; “sendoff serve” does it
+setting-lease-term = seconds after which a mailer that does not renew its lease counts as dead, { $least } to { $most }
+setting-erasure-hours = PostgreSQL: hours after an erasure within which the bytes leave the files of the database, { $least } (at once) to { $most }; “sendoff serve” does it
 lease-lost = The lease of this mailer expired: it was suspended, or cut off from the database, for longer than `lease-term`. Other mailers may have recovered its deliveries, so it wrote nothing more. Start it again.
 paused-restored = The database is older than what was sent from this data folder: a backup was restored, or a replica without the latest changes took over. Messages may have been sent that the database does not contain. Compare with the log of the relay, then resume or cancel the campaign.
 paused-stray = A delivery of this campaign has the state “{ $word }”, which does not exist: the database was changed by hand or is damaged. The other messages were sent. Restore a backup, or set the state of that row to uncertain, then resume the campaign.
@@ -44,5 +44,5 @@ restore-awaited = An older copy of the database was put back. Nothing is sent un
 machine-row = { $name } ({ $id })
 machine-awaited = { $name } ({ $id }): its erasure log is awaited, nothing is sent until then
 machine-none = No machine has used this database together with others.
-machine-unknown = There is no machine “{ $name }”. Known: { $known }
+machine-unknown = There is no machine “{ $name }”. There are: { $known }. See: sendoff machine ls
 machine-forgotten = “{ $name }” is forgotten; sending does not wait for it. Erasures that only this machine knew are not repeated.

@@ -11,7 +11,7 @@ list-line-closed = { $name }: closed
 list-none = There are no lists yet. Add one: sendoff list add NAME
 contact-stored = This is all the data held:
 contact-correct-nothing = Say what to correct: --set FIELD=VALUE, or --address NEW.
-contact-correct-pair = “{ $pair }” is not FIELD=VALUE.
+contact-correct-pair = “{ $pair }” is not FIELD=VALUE. Write for example: --set city=Rome
 contact-correct-field = There is no field “{ $name }”. There are: { $known }. Declare it: sendoff field add { $name } TYPE
 contact-correct-address = The address is corrected with --address instead of --set email=…
 contact-correct-value = { $name }: { $why }. Nothing was changed.

@@ -45,6 +45,10 @@ data-counts = Also stored: { $emails ->
     [one] { $clicks } click
    *[other] { $clicks } clicks
 }.
+data-counts-unread = Also stored: { $emails ->
+    [one] { $emails } email
+   *[other] { $emails } emails
+} to you. No opens or clicks are stored.
 data-yes = yes
 data-no = no
 data-erase-title = Erase everything

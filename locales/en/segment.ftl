@@ -10,7 +10,7 @@ segment-found = { $ended ->
    *[other] `{ $found }`
 }
 
-segment-name = A segment needs a name of 1 to 100 visible characters.
+segment-name = A segment needs a name of 1 to { $limit } visible characters. Write for example: sendoff segment save adults "age >= 18"
 segment-unknown = There is no segment “{ $name }”. There are: { $known }. Make one: sendoff segment save NAME EXPRESSION
 segment-unknown-near = There is no segment “{ $name }”; did you mean “{ $near }”?
 segment-long = The expression is longer than { $limit } KiB. Store a large set of values as a field, and compare that field.

@@ -19,7 +19,7 @@ show-held = { $count ->
     [one] { $count } second
    *[other] { $count } seconds
 } until the first message is sent. Recall all: sendoff campaign recall { $name }
-setting-hold = seconds between “start” and the first message, in which everything can be recalled
+setting-hold = seconds between “start” and the first message, in which everything can be recalled, { $least } to { $most }
 schedule-clash = “{ $one }” and “{ $other }” exclude each other. Keep one.
 schedule-alone = “{ $one }” needs “{ $other }”. Add it, or remove “{ $one }”.
 preflight-zone-field = The field “{ $field }” of zone-field is not declared. Declare it: sendoff field add { $field } text
@@ -54,4 +54,4 @@ series-next = next at { $next }
 series-asking = waits for a decision
 series-stopped = stopped
 series-none = No series yet. Write every = "week", on = "monday", at = "09:00" in a campaign file, add it, and schedule it.
-show-starts-local = is sent at { $local } in each recipient’s own time zone; the first one reaches it at { $utc }
+show-starts-local = is sent at { $local } in each recipient's own time zone; the first one reaches it at { $utc }

@@ -28,12 +28,21 @@ tag-sign = { tag-place }: знак «{ $sign }» в теге недопусти�
 tag-long = { tag-place }: в теге больше { $limit } слов. Разбейте его на части.
 tag-unreadable = { tag-place }: не удалось разобрать тег: { $tag }. Сравните с примерами в docs/emails.md.
 tag-statement = { tag-place }: тега «{ $word }» нет. Есть: { $known }.
-tag-no-if = { tag-place }: перед «{ $word }» нет `if`.
-tag-if-open = { tag-place }: у этого `if` нет `endif`.
+tag-no-if = { tag-place }: перед «{ $word }» нет `if`. Напишите {"{%"} if … {"%}"} там, где начинается условие, или уберите тег.
+tag-if-open = { tag-place }: у этого `if` нет `endif`. Напишите {"{%"} endif {"%}"} там, где кончается условие.
 tag-set-taken = { tag-place }: «{ $name }» — поле или зарезервированное имя. Назовите переменную иначе.
-tag-field = { tag-place }: поля `{ $name }` нет.{ tag-hint }
-tag-filter = { tag-place }: фильтра `{ $name }` нет.{ tag-hint }
-tag-test = { tag-place }: проверки `{ $name }` нет.{ tag-hint }
+tag-field = { tag-place }: поля `{ $name }` нет.{ $hint ->
+    [no] {" "}Какие есть: sendoff field ls
+   *[yes] { tag-hint }
+}
+tag-filter = { tag-place }: фильтра `{ $name }` нет.{ $hint ->
+    [no] {" "}Какие есть, сказано в docs/emails.md, Filters.
+   *[yes] { tag-hint }
+}
+tag-test = { tag-place }: проверки `{ $name }` нет.{ $hint ->
+    [no] {" "}Какие есть, сказано в docs/emails.md, Conditions.
+   *[yes] { tag-hint }
+}
 tag-call = { tag-place }: `{ $name }(…)` вызвать нельзя: в тегах есть только поля и фильтры.
 tag-many = { tag-place }: тегов больше { $limit }. Сократите их число.
 tag-nesting = { tag-place }: друг в друга вложено больше { $limit } `if`. Упростите условия.
@@ -74,14 +83,14 @@ link-scheme = Строка { $line }: ссылка «{ $link }» — не веб
 link-hidden = Строка { $line }: в ссылке «{ $link }» обратная косая черта, перенос строки или невидимый знак. Наберите её заново.
 link-user = Строка { $line }: в ссылке «{ $link }» перед именем сервера стоит имя пользователя. Уберите всё до @.
 link-broken = Строка { $line }: ссылку «{ $link }» не удалось разобрать. Проверьте имя сервера.
-link-long = Строка { $line }: ссылка «{ $link }» слишком длинна. Допустимо 2000 байт.
+link-long = Строка { $line }: ссылка «{ $link }» длиннее { $limit } байт. Сократите её.
 link-dynamic-host = Строка { $line }: имя сервера в ссылке «{ $link }» берётся из тега. Напишите его явно, теги могут стоять после него; или назовите серверы, на которые такие ссылки могут вести: link-hosts = ["shop.example"]
 
 lint-address = В письме нет почтового адреса, а его требуют многие законы. Задайте его: sendoff brand set --address ТЕКСТ
 lint-preheader = У письма нет прехедера: почтовые программы покажут вместо него первые слова.
 lint-subject-empty = У части получателей тема пуста. Задайте её тегам запасное значение через default.
 lint-subject-long = В теме { $length } знаков; больше { $limit } не покажет ни одна почтовая программа.
-lint-heavy = HTML занимает { $size } кБ, при отправке { $encoded } кБ. Gmail обрезает письма около 102 кБ вместе с нижней частью. Google не говорит, что из двух считает; здесь решает большее (docs/emails.md, Size).
+lint-heavy = HTML занимает { $size } кБ, при отправке { $encoded } кБ. Gmail обрезает письма около 102 кБ вместе с нижней частью. Google не сообщает, какое из двух чисел считает; здесь берётся большее (docs/emails.md, Size).
 lint-alt = { $count ->
     [one] У { $count } картинки нет описания.
     [few] У { $count } картинок нет описания.
@@ -115,6 +124,8 @@ change-times = { $count ->
    *[other] {" "}(раз: { $count })
 }
 change-element = { change-place }элемент <{ $what }> не войдёт в письмо вместе с содержимым{ change-times }: он выполняет код, или его не показывает ни одна почтовая программа. Замените его картинкой или ссылкой.
+change-amp = { change-place }элемент <{ $what }> — из AMP и в письме ничего не покажет{ change-times }: Sendoff не отправляет части AMP. Напишите его на HTML, например <img> вместо <amp-img>.
+change-amp-style = { change-place }стиль, который прячет страницу AMP до запуска её скрипта, не войдёт в письмо{ change-times }.
 change-element-tag = Элемент «<{ $what }>» не войдёт в письмо: его имя подставляет тег. Напишите имя буквально.
 change-tag = { change-place }<{ $what }> не войдёт в письмо{ change-times }: почтовые программы его удаляют. Содержимое останется.
 change-attribute = { change-place }атрибут «{ $what }» не войдёт в письмо{ change-times }: он выполняет код, или его имя записано неверно.
@@ -132,13 +143,13 @@ brand-tag = «{ $tag }» — тег, а бренд у всех получате�
 tag-foreign = { tag-place }: «{ $tag }» — тег другого сервиса. Здесь он пишется так: { $ours }
 lint-foreign-tag = { tag-part }, строка { $line }: «{ $tag }» похоже на тег другого сервиса ({ $tool }) и будет напечатано как есть. Здесь он пишется так: { $ours }
 link-foreign-tag = Строка { $line }: «{ $tag }» в ссылке «{ $link }» — тег другого сервиса. Здесь он пишется так: { $ours }
-link-host-other = Ссылка «{ $link }» ведёт на сервер, который не назван в link-hosts.
+link-host-other = Ссылка «{ $link }» ведёт на сервер, который не назван в link-hosts. Добавьте его: link-hosts = ["shop.example"]
 change-link-variable = { change-place }ссылка «{ $what }» не измеряется: в ней переменная{ change-times }. Ссылки с полями измеряются.
 lint-link-words = Слова ссылки — «{ $words }», а ведёт она на { $host }. Спам-фильтры и почтовые программы считают это фишингом. Напишите другие слова или, если дело только в измерении, задайте tracking = "none".
 markdown-condition-table = Строка { $line }: это условие начинается среди строк таблицы, а кончается после неё. Закройте его до конца таблицы или заключите в него всю таблицу.
-tag-for-open = { tag-place }: у этого `for` нет `endfor`.
-tag-no-for = { tag-place }: перед «{ $word }» нет `for`.
-tag-loops = { tag-place }: друг в друга вложено больше { $limit } циклов.
+tag-for-open = { tag-place }: у этого `for` нет `endfor`. Напишите {"{%"} endfor {"%}"} там, где кончается цикл.
+tag-no-for = { tag-place }: перед «{ $word }» нет `for`. Напишите {"{%"} for … in … {"%}"} там, где начинается цикл, или уберите тег.
+tag-loops = { tag-place }: друг в друга вложено больше { $limit } циклов. Распишите внутренний.
 
 # Даты, числа и деньги в письмах: слова разделены пробелами; _ в разделителе тысяч — неразрывный пробел.
 email-months = января февраля марта апреля мая июня июля августа сентября октября ноября декабря

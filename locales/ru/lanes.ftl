@@ -12,7 +12,7 @@ lane-moved = { $count ->
     [few] { $count } ждущих письма перешли в другую полосу.
    *[many] { $count } ждущих писем перешли в другую полосу.
 }
-lane-all = все письма пространства
+lane-all = все письма рабочей области
 lane-rest = все остальные домены
 lane-slowed = замедлена по требованию почтовой службы: сейчас { $pace } письма в секунду, дальше постепенно быстрее
 lane-paused = Пауза: { $count } ответов за день ({ $reply }) сообщают об ошибке в настройках отправителя. { $why } Получателей это не касается: их письма ждут. Когда исправите: sendoff lane resume { $lane }
@@ -47,7 +47,7 @@ policy-authentication = Microsoft требует от массовых отпр�
 breaker-bounces = Среди первых { $first } ответов больше { $most } — о несуществующих адресах. Так выглядит купленный или старый список. Проверьте, откуда адреса; затем продолжите: sendoff campaign resume ИМЯ
 
 # Серверы отправки пространства.
-relay-unknown = Сервера отправки «{ $name }» нет. Есть: { $known }.
+relay-unknown = Сервера отправки «{ $name }» нет. Есть: { $known }. Добавить: sendoff relay set ИМЯ АДРЕС
 relay-name-reserved = «{ $name }» не может быть именем сервера отправки: это его вид. Пишите sendoff relay set smtp URL, relay set capture, relay set file ПАПКА или выберите другое имя.
 relay-for = «{ $text }» — не адрес и не домен. Пишите --for news@example.org или --for example.org
 relay-weight = --weight, доля сервера отправки, — целое число от 1 до { $most }.

@@ -12,7 +12,7 @@ list-line-closed = { $name }: закрыт
 list-none = Списков пока нет. Создать: sendoff list add ИМЯ
 contact-stored = Все хранимые данные:
 contact-correct-nothing = Скажите, что исправить: --set ПОЛЕ=ЗНАЧЕНИЕ или --address НОВЫЙ.
-contact-correct-pair = «{ $pair }» — не ПОЛЕ=ЗНАЧЕНИЕ.
+contact-correct-pair = «{ $pair }» — не ПОЛЕ=ЗНАЧЕНИЕ. Например: --set city=Казань
 contact-correct-field = Поля «{ $name }» нет. Есть: { $known }. Объявить: sendoff field add { $name } ТИП
 contact-correct-address = Адрес исправляют через --address, а не через --set email=…
 contact-correct-value = { $name }: { $why }. Ничего не изменено.

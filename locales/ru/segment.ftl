@@ -10,7 +10,7 @@ segment-found = { $ended ->
    *[other] `{ $found }`
 }
 
-segment-name = Сегменту нужно имя от 1 до 100 видимых знаков.
+segment-name = Сегменту нужно имя от 1 до { $limit } видимых знаков. Например: sendoff segment save взрослые "age >= 18"
 segment-unknown = Сегмента «{ $name }» нет. Есть: { $known }. Создать: sendoff segment save ИМЯ ВЫРАЖЕНИЕ
 segment-unknown-near = Сегмента «{ $name }» нет; может быть, «{ $near }»?
 segment-long = Выражение длиннее { $limit } КиБ. Храните большие наборы значений в отдельном поле и сравнивайте его.
@@ -64,9 +64,9 @@ segment-no-function = { segment-at }: нет функции `{ $found }`; ест
     { $excerpt }
 segment-no-function-near = { segment-at }: нет функции `{ $found }`; может быть, `{ $near }`?
     { $excerpt }
-segment-no-choice = { segment-at }: у поля `{ $subject }` нет слова { $found }; есть: { $known }.
+segment-no-choice = { segment-at }: у поля `{ $subject }` нет значения { $found }; есть: { $known }.
     { $excerpt }
-segment-no-choice-near = { segment-at }: у поля `{ $subject }` нет слова { $found }; может быть, "{ $near }"?
+segment-no-choice-near = { segment-at }: у поля `{ $subject }` нет значения { $found }; может быть, "{ $near }"?
     { $excerpt }
 segment-no-address = { segment-at }: { $found } — не адрес почты; часть адреса ищут так: email contains "…"
     { $excerpt }
@@ -87,7 +87,7 @@ segment-value = { segment-at }: `{ $subject }` — { segment-kind }, а { $found
     [number] число без кавычек
     [date] дату, например 2026-01-31 или 90 days ago
     [flag] да или нет
-   *[choice] одно из его слов в кавычках
+   *[choice] одно из его значений в кавычках
 }.
     { $excerpt }
 segment-empty = { segment-at }: пустых текстов среди значений нет; напишите: { $subject } is not set
@@ -103,8 +103,8 @@ segment-none = Сегментов пока нет. Создать: sendoff segme
 segment-explain-address = Это не адрес электронной почты. Проверьте, как он написан.
 segment-explain-in = { $address } входит в «{ $name }».
 segment-explain-out = { $address } не входит в «{ $name }».
-segment-explain-unknown = { $address } здесь не известен и потому не входит в «{ $name }».
-segment-explain-restricted = { $address } не входит в «{ $name }»: обработка приостановлена, а такие люди не входят ни в один сегмент, что бы ни говорили условия.
+segment-explain-unknown = В этой рабочей области нет { $address }, поэтому он не входит в «{ $name }».
+segment-explain-restricted = { $address } не входит в «{ $name }»: обработка ограничена, а такие люди не входят ни в один сегмент, что бы ни говорили условия.
 segment-explain-bounced = { $address } не входит в «{ $name }»: почтовый сервер ответил, что такого ящика нет, а такие люди не входят ни в один сегмент, что бы ни говорили условия. Вернуть: sendoff contact unsuppress АДРЕС
 segment-explain-unlisted = { $address } не входит в «{ $name }»: человека нет ни в одном списке с подтверждением, что бы ни говорили условия.
 segment-all = все условия

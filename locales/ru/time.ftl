@@ -21,7 +21,7 @@ show-held = Первое письмо уйдёт через { $count ->
     [few] { $count } секунды
    *[many] { $count } секунд
 }. Отозвать всё: sendoff campaign recall { $name }
-setting-hold = секунды между «начать» и первым письмом, когда всё можно отозвать
+setting-hold = секунды между «начать» и первым письмом, когда всё можно отозвать, от { $least } до { $most }
 schedule-clash = «{ $one }» и «{ $other }» исключают друг друга. Оставьте одно.
 schedule-alone = Для «{ $one }» нужно «{ $other }». Добавьте его или уберите «{ $one }».
 preflight-zone-field = Поле «{ $field }» из zone-field не объявлено. Объявите его: sendoff field add { $field } text

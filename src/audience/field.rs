@@ -43,6 +43,12 @@ pub struct Field {
     pub labels: BTreeMap<String, String>,
 }
 
+/// Bytes that a text may have.
+pub const MAX_TEXT_BYTES: usize = 10_000;
+
+/// Bytes that a name may have.
+const MAX_NAME_BYTES: usize = 64;
+
 /// Names that emails and segments use for something else.
 const RESERVED: &[&str] = &[
     "email",
@@ -112,7 +118,7 @@ impl Field {
             return Ok(None);
         }
         let value = match self.kind {
-            Kind::Text if cell.len() > 10_000 => return Err("value-long"),
+            Kind::Text if cell.len() > MAX_TEXT_BYTES => return Err("value-long"),
             Kind::Text if memchr2(b'\r', b'\0', cell.as_bytes()).is_none() => Value::from(cell),
             Kind::Text => Value::from(cell.replace(['\r', '\0'], "")),
             Kind::Number => read_number(cell, format.numbers)?,
@@ -134,8 +140,9 @@ impl Field {
 fn check_name(name: &str) -> Result<&str> {
     let name = name.trim();
     let starts = name.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_');
-    if !starts || name.len() > 64 || !name.chars().all(|c| c.is_alphanumeric() || c == '_') {
-        return Err(Message::new("field-name").with("name", name).invalid_field("name"));
+    if !starts || name.len() > MAX_NAME_BYTES || !name.chars().all(|c| c.is_alphanumeric() || c == '_') {
+        let message = Message::new("field-name").with("name", name).with("limit", MAX_NAME_BYTES);
+        return Err(message.invalid_field("name"));
     }
     if RESERVED.contains(&name.to_lowercase().as_str()) {
         return Err(Message::new("field-reserved").with("name", name).invalid_field("name"));

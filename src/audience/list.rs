@@ -85,7 +85,7 @@ pub async fn rename(conn: &mut Conn, workspace: Id, name: &str, new: &str) -> Re
 fn check_name(name: &str) -> Result<&str> {
     let name = name.trim();
     if name.is_empty() || name.chars().count() > MAX_NAME_CHARS || name.chars().any(super::address::is_hidden) {
-        return Err(Message::new("list-name").invalid_field("name"));
+        return Err(Message::new("list-name").with("limit", MAX_NAME_CHARS).invalid_field("name"));
     }
     Ok(name)
 }

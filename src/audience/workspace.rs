@@ -49,7 +49,7 @@ pub async fn need(conn: &mut Conn, name: &str) -> Result<Workspace> {
 /// Adds a workspace; refuses a name that is taken.
 pub async fn add(installation: &Installation, name: &str) -> Result<Workspace> {
     if name.trim().is_empty() || name.chars().count() > MAX_NAME_CHARS || name.chars().any(is_hidden) {
-        return Err(Message::new("workspace-name").invalid_field("name"));
+        return Err(Message::new("workspace-name").with("limit", MAX_NAME_CHARS).invalid_field("name"));
     }
     let mut tx = installation.db.write().await?;
     if insert(installation, &mut tx, name).await? == 0 {

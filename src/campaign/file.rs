@@ -48,6 +48,9 @@ pub struct FileMistakes {
 /// Maximum length of a campaign file in bytes. Mail programs clip a message long before.
 pub const MAX_BYTES: usize = 1 << 20;
 
+/// Characters of a name.
+const MAX_NAME_CHARS: usize = 100;
+
 impl CampaignFile {
     /// Parses a campaign file. `format` follows from the extension of its name.
     ///
@@ -64,7 +67,7 @@ impl CampaignFile {
     pub fn parse_all(text: &str, format: Format) -> Result<Self, FileMistakes> {
         let unreadable = |error: Error| FileMistakes { problems: vec![error.message()], draft: None };
         if text.len() > MAX_BYTES {
-            return Err(unreadable(Message::new("campaign-file-long").invalid()));
+            return Err(unreadable(Message::new("campaign-file-long").with("limit", MAX_BYTES / 1_024).invalid()));
         }
         if text.contains('\0') {
             return Err(unreadable(Message::new("campaign-file-binary").invalid()));
@@ -73,9 +76,10 @@ impl CampaignFile {
         let (settings, body) = split(&text).map_err(unreadable)?;
         let mut front = FrontMatter::parse(&settings).map_err(unreadable)?;
         let name = front.needed("name").map(|name| name.trim().to_owned());
-        let is_wrong = |name: &String| name.is_empty() || name.chars().count() > 100 || name.chars().any(is_hidden);
+        let is_wrong =
+            |name: &String| name.is_empty() || name.chars().count() > MAX_NAME_CHARS || name.chars().any(is_hidden);
         if name.as_ref().is_some_and(is_wrong) {
-            front.refuse("name", Message::new("campaign-name"));
+            front.refuse("name", Message::new("campaign-name").with("limit", MAX_NAME_CHARS));
         }
         let name = name.unwrap_or_default();
         let list = front.needed("list").unwrap_or_default();

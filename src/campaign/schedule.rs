@@ -6,15 +6,13 @@ use super::recurrence::{Every, MissedPolicy, Occurrence, Recurrence};
 use super::zoned_time::{ZonedTime, format_in_zone, format_local, parse_local, time_zone};
 use crate::infra::clock::Millis;
 use crate::infra::error::{Error, Message, Result};
+use crate::infra::setting::MAX_HOLD;
 
 /// Offset of the easternmost time zone, UTC+14, in ms.
 const EASTERNMOST: Millis = 14 * 3_600_000;
 
 /// Offset of the westernmost time zone, UTC-12, in ms.
 const WESTERNMOST: Millis = 12 * 3_600_000;
-
-/// Maximum hold in seconds.
-const MAX_HOLD: u32 = 3_600;
 
 /// The settings of a campaign file that concern time, as text.
 #[derive(Debug, Default)]

@@ -4,6 +4,8 @@ use clap::Subcommand;
 use serde_json::Value;
 
 use super::print::Output;
+use super::word::parse_word;
+use crate::audience::import;
 use crate::infra::error::{Message, Result};
 use crate::infra::i18n::Lang;
 use crate::infra::installation::Installation;
@@ -49,7 +51,7 @@ pub enum Command {
         #[arg(long, value_name = "TEXT", default_value = "")]
         source: String,
         /// The legal basis: consent, contract or interest
-        #[arg(long, value_name = "BASIS")]
+        #[arg(long, value_name = "BASIS", default_value = "")]
         basis: String,
         /// What proves it
         #[arg(long, value_name = "TEXT", default_value = "")]
@@ -131,7 +133,14 @@ pub async fn run(installation: &Installation, actor: &Actor, command: Command, l
         }
         Command::Add { address, list, set, source, basis, proof, date } => {
             let set = set.iter().map(|pair| read_pair(pair)).collect::<Result<_>>()?;
-            let basis = basis.parse()?;
+            import::refuse_blank(&[
+                ("--list", &list),
+                ("--source", &source),
+                ("--basis", &basis),
+                ("--proof", &proof),
+                ("--date", &date),
+            ])?;
+            let basis = parse_word("--basis", &basis)?;
             let addition = Addition { address, list, set, source, basis, proof, date };
             let added = contact_search::add(installation, actor, &addition).await?;
             let key = if added.new { "contact-added" } else { "contact-joined" };

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::print::{Bar, Output};
+use super::word::parse_word;
 use crate::audience::cell_format::DateReading;
 use crate::audience::consent::Basis;
 use crate::audience::import::{
@@ -93,7 +94,7 @@ impl Args {
             no_header: self.no_header,
             delimiter: self.delimiter.as_deref().map(Delimiter::parse).transpose()?,
             dates: DateReading::default(),
-            numbers: self.numbers.as_deref().map(str::parse).transpose()?,
+            numbers: self.numbers.as_deref().map(|text| parse_word("--numbers", text)).transpose()?,
             statuses: match (self.follow_status, self.ignore_status) {
                 (true, _) => StatusRule::Follow,
                 (_, true) => StatusRule::Ignore,
@@ -106,7 +107,7 @@ impl Args {
             path: self.file,
             list,
             source,
-            basis: if self.suppress { Basis::Consent } else { basis.parse()? },
+            basis: if self.suppress { Basis::Consent } else { parse_word("--basis", &basis)? },
             proof,
             date,
             map,

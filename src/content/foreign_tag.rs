@@ -187,7 +187,7 @@ fn is_bracket_tag(name: &str, fields: &[String]) -> bool {
 
 /// The spelling here of a name of another tool.
 fn ours(name: &str, fields: &[String]) -> String {
-    spelling(value_name(name), fields)
+    dictionary::of_whole(name, fields).unwrap_or_else(|| spelling(value_name(name), fields))
 }
 
 /// If a tag between `{{ }}` or `{% %}` that cannot be used here is one of another tool: the spelling that means the same.
@@ -264,6 +264,13 @@ mod tests {
             ("Hi *|FNAME|*!", "*|FNAME|*", "{{ first_name }}"),
             ("*|UNSUB|*", "*|UNSUB|*", "{{ unsubscribe_url }}"),
             ("*|MERGE1|*", "*|MERGE1|*", "{{ merge1 }}"),
+            ("*|IF:CITY|*", "*|IF:CITY|*", "{% if city %}"),
+            ("*|ELSEIF:FNAME=Ann|*", "*|ELSEIF:FNAME=Ann|*", "{% elif first_name %}"),
+            ("*|END:IF|*", "*|END:IF|*", "{% endif %}"),
+            ("*|ELSE:|*", "*|ELSE:|*", "{% else %}"),
+            ("*|LIST:COMPANY|*", "*|LIST:COMPANY|*", "{{ brand.name }}"),
+            ("*|HTML:LIST_ADDRESS_HTML|*", "*|HTML:LIST_ADDRESS_HTML|*", "{{ brand.address }}"),
+            ("*|MC_PREVIEW_TEXT|*", "*|MC_PREVIEW_TEXT|*", "preheader = \"…\""),
             ("Hi %%First Name%%,", "%%First Name%%", "{{ first_name }}"),
             ("Hi %FIRSTNAME%!", "%FIRSTNAME%", "{{ first_name }}"),
             ("%recipient.first_name%", "%recipient.first_name%", "{{ first_name }}"),

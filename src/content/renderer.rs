@@ -172,7 +172,8 @@ impl EmailRenderer {
     /// A personal destination with its parameters. If its host comes from a value, the campaign must name the host.
     fn checked_destination(&self, link: &Link, destination: &str) -> Result<String, RenderError> {
         let refuse = |key| {
-            RenderError::Failed(Message::new(key).with("link", destination.chars().take(200).collect::<String>()))
+            let shown = destination.chars().take(200).collect::<String>();
+            RenderError::Failed(Message::new(key).with("link", shown).with("limit", link::MAX_BYTES))
         };
         let url = link::parse_destination(destination).map_err(refuse)?;
         if link.has_open_host() && !self.link_settings.allows(&url) {

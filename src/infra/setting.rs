@@ -7,6 +7,9 @@ use crate::infra::db::{Cells, Conn, Query};
 use crate::infra::error::{Message, Result};
 use crate::infra::i18n::Lang;
 
+/// Seconds that a campaign may hold its first message.
+pub const MAX_HOLD: u32 = 3_600;
+
 /// A key of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Setting {
@@ -83,7 +86,18 @@ impl Setting {
             Self::ErasureHours => "setting-erasure-hours",
         });
         let languages = Lang::ALL.iter().map(|lang| format!("{lang} ({})", lang.name())).collect::<Vec<_>>();
-        message.with("languages", languages.join(", "))
+        let (least, most) = self.range();
+        message.with("languages", languages.join(", ")).with("least", least).with("most", most)
+    }
+
+    /// The least and the greatest value of a setting that is a whole number.
+    const fn range(self) -> (u32, u32) {
+        match self {
+            Self::LeaseTerm => (2, 600),
+            Self::ErasureHours => (0, 168),
+            Self::Hold => (0, MAX_HOLD),
+            _ => (1, u32::MAX),
+        }
     }
 
     /// Default value.
@@ -128,18 +142,16 @@ impl Setting {
                     .split_once('@')
                     .is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty() && value.is_ascii())
             }),
-            Self::LeaseTerm => value
-                .parse::<u32>()
-                .ok()
-                .filter(|seconds| (2..=600).contains(seconds))
-                .map(|seconds| seconds.to_string()),
-            Self::ErasureHours => {
-                value.parse::<u32>().ok().filter(|hours| *hours <= 168).map(|hours| hours.to_string())
+            Self::LeaseTerm
+            | Self::ErasureHours
+            | Self::RetryAfter
+            | Self::SmtpTimers
+            | Self::RelayPatience
+            | Self::Hold => {
+                let (least, most) = self.range();
+                let number = value.parse::<u32>().ok().filter(|number| (least..=most).contains(number));
+                number.map(|number| number.to_string())
             }
-            Self::RetryAfter | Self::SmtpTimers | Self::RelayPatience => {
-                value.parse::<u32>().ok().filter(|seconds| *seconds > 0).map(|seconds| seconds.to_string())
-            }
-            Self::Hold => value.parse::<u32>().ok().filter(|seconds| *seconds <= 3_600).map(|hold| hold.to_string()),
         };
         accepted.ok_or_else(|| {
             let message = Message::new("setting-value").with("name", self.name()).with("value", value);

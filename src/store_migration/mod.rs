@@ -165,7 +165,7 @@ async fn wait_for_mailers(endpoints: &Endpoints, report: &mut dyn FnMut(Step)) -
         }
         drop(tx);
         if began.elapsed() > MAILER_TIMEOUT {
-            return Err(Message::new("move-mailers").unavailable());
+            return Err(Message::new("move-mailers").with("seconds", MAILER_TIMEOUT.as_secs()).unavailable());
         }
         report(Step::WaitingForMailers);
         tokio::time::sleep(POLL_INTERVAL).await;

@@ -55,7 +55,9 @@ impl Source {
         let file = fs::File::open(path).map_err(Error::io(path.display()))?;
         file.take(file::MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(Error::io(path.display()))?;
         if bytes.len() > file::MAX_BYTES {
-            return Err(Message::new("campaign-file-long").invalid_field("file"));
+            return Err(Message::new("campaign-file-long")
+                .with("limit", file::MAX_BYTES / 1_024)
+                .invalid_field("file"));
         }
         let text = String::from_utf8(bytes).map_err(|error| {
             let at = error.utf8_error().valid_up_to() + 1;

@@ -279,7 +279,7 @@ pub(super) fn read_value(fields: &[Field], name: &str, value: &str) -> Result<Op
         Message::new("contact-correct-field").with("name", name).with("known", known.join(", ")).invalid_field(name)
     })?;
     field.read(value).map_err(|reason| {
-        let why = Message::new(value_error_key(reason));
+        let why = Message::new(value_error_key(reason)).with("limit", field::MAX_TEXT_BYTES);
         Message::new("contact-correct-value").with("name", name).with_message("why", why).invalid_field(name)
     })
 }

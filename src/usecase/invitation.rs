@@ -14,7 +14,7 @@ use crate::audience::list::{self, List};
 use crate::audience::subscription::{self, NewSubscription, State};
 use crate::audience::{hard_bounce, tombstone};
 use crate::campaign::sender::Sender;
-use crate::content::brand;
+use crate::content::brand::{self, Brand};
 use crate::content::mime::body::BodyEncodings;
 use crate::content::mime::header::{HeaderText, Mailbox};
 use crate::content::mime::message::{self, MessageHeader, PieceEnds, RenderedEmail};
@@ -78,6 +78,8 @@ pub struct Invitation {
     pub list: List,
     /// The address; prints masked.
     pub address: Address,
+    /// The sender's brand.
+    pub brand: Brand,
     workspace: Id,
     sent_at: Millis,
 }
@@ -187,8 +189,10 @@ async fn find(installation: &Installation, token: &str) -> Result<Option<Invitat
     let Some(token) = unseal(installation, token) else { return Ok(None) };
     let is_valid = installation.clock.now() < token.sent_at + VALIDITY;
     let Some(address) = Address::parse(&token.address).ok().filter(|_| is_valid) else { return Ok(None) };
-    let list = list::get(&mut *installation.db.read().await?, token.list).await?.filter(|list| !list.closed);
-    Ok(list.map(|list| Invitation { list, address, workspace: token.workspace, sent_at: token.sent_at }))
+    let mut conn = installation.db.read().await?;
+    let list = list::get(&mut conn, token.list).await?.filter(|list| !list.closed);
+    let brand = brand::get(&mut conn, token.workspace).await?;
+    Ok(list.map(|list| Invitation { list, address, brand, workspace: token.workspace, sent_at: token.sent_at }))
 }
 
 fn seal(installation: &Installation, token: &Token) -> String {

@@ -27,6 +27,7 @@ use tokio::time::timeout;
 use url::Url;
 
 use crate::content::Locale;
+use crate::content::brand::Brand;
 
 /// The content security policy of our pages: only our stylesheet and icon are loaded.
 pub const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
@@ -118,6 +119,12 @@ pub struct PageBrand {
     pub logo: String,
     /// `#rrggbb`.
     pub color: String,
+}
+
+impl From<&Brand> for PageBrand {
+    fn from(brand: &Brand) -> Self {
+        Self { name: brand.name.clone(), logo: brand.logo.clone(), color: brand.color.clone() }
+    }
 }
 
 impl PageBrand {

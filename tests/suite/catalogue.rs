@@ -65,6 +65,44 @@ fn every_key_is_used() {
     assert!(unused.is_empty(), "{unused:#?}");
 }
 
+/// The same limit must have the same number everywhere, so sentences take it from the code.
+#[test]
+fn no_limit_is_typed_in_a_catalogue() {
+    let words = [
+        "longer than ",
+        "at most ",
+        "more than ",
+        "limit is ",
+        "within ",
+        "1 to ",
+        "длиннее ",
+        "не больше ",
+        "не более ",
+        "больше ",
+        "Допустимо ",
+        "от 1 до ",
+    ];
+    // Numbers of others, and a time that a person measures.
+    let known = [
+        "lint-",
+        "preflight-irregular",
+        "scrub-",
+        "field-unindexed",
+        "series-clock",
+        "unsubscribed-",
+        "recorded-",
+        "relay-rate",
+    ];
+    for (tag, text) in languages() {
+        for line in text.lines().filter(|line| !known.iter().any(|key| line.starts_with(key))) {
+            let typed = words
+                .iter()
+                .find(|word| line.split(**word).skip(1).any(|rest| rest.starts_with(|c: char| c.is_ascii_digit())));
+            assert_eq!(typed, None, "{tag}: {line}");
+        }
+    }
+}
+
 #[test]
 fn every_message_of_the_code_has_a_translation() {
     let known = keys(&default_catalogue());

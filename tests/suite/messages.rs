@@ -85,7 +85,7 @@ both!(endless_campaign_file_is_refused, |fixture| {
 
     let refused = campaign(fixture, campaign::Command::Add { file }).await.expect_err("endless");
 
-    assert!(refused.contains("1 МиБ"), "{refused}");
+    assert!(refused.contains("1024 КиБ"), "{refused}");
 });
 
 both!(flag_is_shown_as_true_or_false_and_the_address_is_not_a_field, |fixture| {

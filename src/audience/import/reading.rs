@@ -52,7 +52,12 @@ impl Reading {
                 EXCEL => self.dates.day_numbers = true,
                 word => {
                     let known: Vec<&str> = DateOrder::ALL.iter().map(|order| order.as_str()).chain([EXCEL]).collect();
-                    let refused = || Message::new("unknown-word").with("word", word).with("known", known.join(", "));
+                    let refused = || {
+                        Message::new("unknown-option-word")
+                            .with("option", "--dates")
+                            .with("word", word)
+                            .with("known", known.join(", "))
+                    };
                     let order: DateOrder = word.parse().map_err(|_| refused().invalid_field("dates"))?;
                     if self.dates.order.replace(order).is_some_and(|other| other != order) {
                         return Err(Message::new("import-dates-two").invalid_field("dates"));
@@ -87,7 +92,7 @@ mod tests {
         let both = DateReading { order: Some(DateOrder::DayFirst), years: None, day_numbers: true };
         assert_eq!(read(&["excel", "day-first"]), Ok(both));
         assert_eq!(read(&["day-first", "month-first"]), Err("import-dates-two"));
-        assert_eq!(read(&["year-first"]), Err("unknown-word"));
+        assert_eq!(read(&["year-first"]), Err("unknown-option-word"));
         assert!(Reading::default().set_years(Some(27)).is_err());
     }
 }

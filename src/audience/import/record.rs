@@ -223,6 +223,7 @@ impl Records {
                 Ok(())
             }
             _ => Err(Message::new("import-line-endless")
+                .with("limit", MAX_ROW_BYTES)
                 .with("file", self.path.display())
                 .with("line", self.line)
                 .invalid()),

@@ -12,7 +12,7 @@ use super::standing::{Standing, StatusColumn};
 use super::target::Target;
 use crate::audience::address::{Address, trim_blank};
 use crate::audience::cell_format::CellFormat;
-use crate::audience::field::Field;
+use crate::audience::field::{Field, MAX_TEXT_BYTES};
 use crate::audience::people_file;
 use crate::infra::error::Message;
 use crate::infra::i18n::Lang;
@@ -61,7 +61,9 @@ pub fn explain(reason: &str, lang: Lang) -> String {
         "status" => "invalid-status",
         _ => return reason.to_owned(),
     };
-    lang.translate(&Message::new(key))
+    lang.translate(
+        &Message::new(key).with("limit", if reason == "cell-long" { MAX_CELL_BYTES } else { MAX_TEXT_BYTES }),
+    )
 }
 
 /// A value of a row that does not fit its field and is left out.

@@ -72,7 +72,11 @@ fn refuse_unreadable(path: &Path, head: &[u8]) -> Result<()> {
         return refuse("import-binary");
     }
     if line.len() == HEAD {
-        return Err(Message::new("import-line-endless").with("file", path.display()).with("line", 1).invalid());
+        return Err(Message::new("import-line-endless")
+            .with("limit", HEAD)
+            .with("file", path.display())
+            .with("line", 1)
+            .invalid());
     }
     Ok(())
 }

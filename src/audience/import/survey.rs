@@ -10,7 +10,7 @@ use super::decoder;
 use super::delimiter::{Delimiter, MAX_TITLE_LINES};
 use super::header::Header;
 use super::input::Input;
-use super::record::{Record, Records};
+use super::record::{MAX_ROW_BYTES, Record, Records};
 use super::row;
 use super::source::Source;
 use super::standing::{self, Standing};
@@ -173,7 +173,11 @@ fn refuse_unreadable_header(record: &Record<'_>, source: &Source, charset: Chars
     let file = source.name.display();
     let has = |sign: char| record.iter().any(|cell| cell.contains(sign));
     if record.defect.is_some() {
-        return Err(Message::new("import-line-endless").with("file", file).with("line", record.line).invalid());
+        return Err(Message::new("import-line-endless")
+            .with("limit", MAX_ROW_BYTES)
+            .with("file", file)
+            .with("line", record.line)
+            .invalid());
     }
     if has('\0') {
         return Err(Message::new("import-binary").with("file", file).invalid());

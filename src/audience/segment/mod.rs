@@ -132,7 +132,7 @@ pub async fn resolve(conn: &mut Conn, workspace: Id, expression: &str) -> Result
 pub async fn save(installation: &Installation, workspace: Id, name: &str, expression: &str) -> Result<Segment> {
     let (name, expression) = (name.trim(), expression.trim());
     if name.is_empty() || name.chars().count() > MAX_NAME_CHARS || name.chars().any(is_hidden) {
-        return Err(Message::new("segment-name").invalid_field("name"));
+        return Err(Message::new("segment-name").with("limit", MAX_NAME_CHARS).invalid_field("name"));
     }
     let mut tx = installation.db.write().await?;
     resolve(&mut tx, workspace, expression).await?;

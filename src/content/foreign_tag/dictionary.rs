@@ -38,6 +38,7 @@ pub const NAMESPACES: &[&str] = &[
     "campaign",
     "system",
     "tag",
+    "html",
 ];
 
 /// The names of a value in other tools, in lower case without signs, and the fields that may hold it here.
@@ -205,6 +206,29 @@ fn known(plain: &str, fields: &[String]) -> Option<String> {
     let (_, candidates) = FIELDS.iter().find(|(names, _)| names.contains(&plain))?;
     let declared = candidates.iter().find(|candidate| fields.iter().any(|field| field == *candidate));
     Some(format!("{{{{ {} }}}}", declared.or(candidates.first())?))
+}
+
+/// What a whole tag of Mailchimp means, of whose parts alone none does: a condition, or a value of the list.
+pub fn of_whole(name: &str, fields: &[String]) -> Option<String> {
+    let (word, rest) = name.split_once(':').unwrap_or((name, ""));
+    match (word.trim().to_uppercase().as_str(), rest.trim()) {
+        ("END", "IF") => Some("{% endif %}".to_owned()),
+        ("ELSE", _) => Some("{% else %}".to_owned()),
+        ("MC_PREVIEW_TEXT", _) | ("IF", "MC_PREVIEW_TEXT") => Some("preheader = \"…\"".to_owned()),
+        (condition @ ("IF" | "IFNOT" | "ELSEIF"), rest) => {
+            let field = spelling(rest.split(['=', '<', '>', '!']).next().unwrap_or_default().trim(), fields);
+            let field = field.trim_matches(['{', '}', ' ']);
+            Some(match condition {
+                "IF" => format!("{{% if {field} %}}"),
+                "IFNOT" => format!("{{% if not {field} %}}"),
+                _ => format!("{{% elif {field} %}}"),
+            })
+        }
+        _ => {
+            let plain = plain(name);
+            BUILT_IN.iter().find(|(names, _)| names.contains(&&*plain)).map(|(_, tag)| (*tag).to_owned())
+        }
+    }
 }
 
 /// Whether other tools use this name, or a declared field has it.

@@ -111,6 +111,10 @@ pub fn is_block(name: &str) -> bool {
             | "body"
             | "html"
             | "caption"
+            | "details"
+            | "summary"
+            | "aside"
+            | "nav"
     )
 }
 

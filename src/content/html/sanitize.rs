@@ -18,6 +18,8 @@ const UNWRAPPED: &[&str] =
 const PASSIVE_INPUTS: &[&str] = &["checkbox", "radio"];
 /// The links to other files that are harmless: style sheets, usually of fonts.
 const PASSIVE_LINKS: &[&str] = &["stylesheet", "preconnect", "dns-prefetch"];
+/// Attributes of the style sheet of AMP that hides the page until its script has run.
+const AMP_BOILERPLATE: &[&str] = &["amp4email-boilerplate", "amp-boilerplate"];
 /// Attributes that load a file.
 const SOURCES: &[&str] = &["src", "background", "poster", "cite", "longdesc", "data"];
 
@@ -82,6 +84,14 @@ impl Sanitizer<'_> {
         }
         if name == "meta" {
             return self.meta(attrs);
+        }
+        if name == "style" && attrs.iter().any(|(key, _)| AMP_BOILERPLATE.contains(&key.as_str())) {
+            self.changes.add("change-amp-style", "", "boilerplate");
+            self.removed = Some((name, 1));
+            return None;
+        }
+        if name.starts_with("amp-") {
+            self.changes.add("change-amp", &name, needle);
         }
         let attrs = attrs.into_iter().filter_map(|(key, value)| self.attribute(&name, key, value)).collect();
         Some(Node::Start { name, attrs })
@@ -251,6 +261,16 @@ mod tests {
         ] {
             assert_eq!(cleaned(html), html);
         }
+    }
+
+    #[test]
+    fn what_only_amp_shows_is_named_and_what_hides_the_page_is_left_out() {
+        let html = "<style amp4email-boilerplate>body{visibility:hidden}</style><amp-img src=\"https://a.example/x.png\"></amp-img>a";
+        assert_eq!(cleaned(html), "<amp-img src=\"https://a.example/x.png\"></amp-img>a");
+        assert_eq!(
+            told(html).iter().map(|(key, what)| (*key, what.as_str())).collect::<Vec<_>>(),
+            [("change-amp-style", ""), ("change-amp", "amp-img")]
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::content::html::node::squeeze;
 use crate::content::mime::header::is_hidden;
 
 /// Bytes of a destination. Longer ones do not fit into a request line everywhere.
-const MAX_BYTES: usize = 2_000;
+pub const MAX_BYTES: usize = 2_000;
 
 /// Whether a redirect may lead to this URL.
 pub fn is_valid_destination(text: &str) -> bool {

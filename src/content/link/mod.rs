@@ -10,7 +10,7 @@ mod settings;
 mod url;
 
 use self::destination::authority;
-pub use self::destination::{is_valid_destination, parse_destination};
+pub use self::destination::{MAX_BYTES, is_valid_destination, parse_destination};
 pub use self::numbering::LinkNumbering;
 pub use self::settings::LinkSettings;
 pub use self::url::{click_url, decode_destination, page_url, personal_click_url};

@@ -3,7 +3,7 @@
 
 use ::url::Url;
 
-use super::destination::{authority, parse_destination};
+use super::destination::{MAX_BYTES, authority, parse_destination};
 use super::settings::LinkSettings;
 use super::{Link, RefusedLink};
 use crate::content::html::changes::Changes;
@@ -14,6 +14,9 @@ use crate::content::mime::header::is_hidden;
 use crate::content::template::placeholder::{Piece, Placeholders};
 use crate::content::template::render_context::INTERNAL;
 use crate::infra::error::Message;
+
+/// The tags that print addresses of pages of the delivery.
+const PAGES: [&str; 3] = ["unsubscribe_url", "preferences_url", "view_url"];
 
 /// Numbers links in the order of the email.
 pub struct LinkNumbering<'a> {
@@ -108,8 +111,10 @@ impl LinkNumbering<'_> {
     /// The destination of a measured link, with placeholders; `None` for a link that is not measured.
     fn destination(&self, value: &str) -> Result<Option<String>, Message> {
         let placeholders = &*self.placeholders;
-        let refused =
-            |key| Message::new(key).with("link", placeholders.to_source(value).chars().take(200).collect::<String>());
+        let refused = |key| {
+            let shown = placeholders.to_source(value).chars().take(200).collect::<String>();
+            Message::new(key).with("link", shown).with("limit", MAX_BYTES)
+        };
         let plain = squeeze(value);
         if plain.is_empty() || plain.starts_with('#') || is_own_page(value, placeholders) {
             return Ok(None);
@@ -136,7 +141,10 @@ impl LinkNumbering<'_> {
 
     fn begins_with_page(&self, value: &str) -> bool {
         match self.placeholders.split(value).next() {
-            Some(Piece::Tag { template, .. }) => template.contains("_url"),
+            Some(Piece::Tag { template, .. }) => {
+                let is_sign = |c: char| !c.is_alphanumeric() && c != '_';
+                template.split(is_sign).any(|word| PAGES.contains(&word))
+            }
             _ => false,
         }
     }
@@ -175,7 +183,7 @@ fn is_own_page(value: &str, placeholders: &Placeholders) -> bool {
     let mut pieces = placeholders.split(value);
     let is_page_tag = |tag: &str| {
         let name = tag.trim_start_matches(['{', '-', ' ']).trim_end_matches(['}', '-', ' ']);
-        matches!(name, "unsubscribe_url" | "preferences_url" | "view_url")
+        PAGES.contains(&name)
     };
     matches!((pieces.next(), pieces.next()), (Some(Piece::Tag { template, .. }), None) if is_page_tag(template))
 }

@@ -12,7 +12,7 @@ use crate::infra::error::Message;
 use crate::usecase::Actor;
 use crate::usecase::invitation::{self, Invitation};
 use crate::web::page::within;
-use crate::web::page::{Frame, Notice, PageBrand, show};
+use crate::web::page::{Frame, Notice, PageBrand, show, show_branded};
 use crate::web::refusal::Refusal;
 
 #[derive(Template)]
@@ -33,13 +33,15 @@ pub async fn ask(
 ) -> Result<Response, Refusal> {
     let opened = within(invitation::open(&state.installation, &Actor::recipient(), &token)).await?;
     let Some(invitation) = opened else { return Ok(expired(frame)) };
-    Ok(show(&InvitationPage {
+    let brand = PageBrand::from(&invitation.brand);
+    let page = InvitationPage {
         frame,
         title: frame.about("invitation-title", &invitation.list.name),
         question: question(frame, &invitation),
         action: frame.at(&format!("/i/{token}")),
-        brand: PageBrand::default(),
-    }))
+        brand: brand.clone(),
+    };
+    Ok(show_branded(&page, &brand))
 }
 
 /// `POST /i/{token}`: subscribes the address again.
@@ -58,8 +60,9 @@ pub async fn accept(
         );
     match accepting.await.map_err(|_| Refusal::broken())?? {
         Some(invitation) => {
-            let list = &invitation.list.name;
-            Ok(show(&Notice::new(frame, frame.about("invited-title", list), frame.about("invited-text", list))))
+            let (list, brand) = (&invitation.list.name, PageBrand::from(&invitation.brand));
+            let notice = Notice::new(frame, frame.about("invited-title", list), frame.about("invited-text", list));
+            Ok(show_branded(&notice.of(&brand), &brand))
         }
         None => Ok(expired(frame)),
     }

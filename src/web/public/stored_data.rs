@@ -68,10 +68,10 @@ impl StoredDataView {
 
 fn counts(frame: Frame, data: &SubjectData) -> String {
     let count = |kind: EventKind| data.events.iter().filter(|event| event.kind == kind.as_str()).count();
-    let message = Message::new("data-counts")
-        .with("emails", data.deliveries.len())
-        .with("opens", count(EventKind::Open))
-        .with("clicks", count(EventKind::Click));
+    let (opens, clicks) = (count(EventKind::Open), count(EventKind::Click));
+    // Where nothing is stored, a number of opens would claim that they are measured.
+    let key = if opens + clicks == 0 { "data-counts-unread" } else { "data-counts" };
+    let message = Message::new(key).with("emails", data.deliveries.len()).with("opens", opens).with("clicks", clicks);
     frame.lang.translate(&message)
 }
 

@@ -56,9 +56,12 @@ fn errors_name_part_line_and_a_suggestion() {
             "a\nb\nc\nПривет, {{ frist_name }}!",
             "Body, line 4, column 12: no field `frist_name`. Did you mean `first_name`?",
         ),
-        ("{{ env }}", "Body, line 1, column 4: no field `env`."),
+        ("{{ env }}", "Body, line 1, column 4: no field `env`. See those there are: sendoff field ls"),
         ("{{ city | uper }}", "Body, line 1, column 11: no filter `uper`. Did you mean `upper`?"),
-        ("a\n{% if city %}b", "Body, line 2, column 1: this `if` has no `endif`."),
+        (
+            "a\n{% if city %}b",
+            "Body, line 2, column 1: this `if` has no `endif`. Write {% endif %} where the condition ends.",
+        ),
         ("a\n\n{{ city", "Body, line 3, column 1: this tag is not closed. It ends with }}."),
         ("x\n{{ city | | upper }}", "Body, line 2: a tag cannot be parsed. Check its brackets, commas and operators."),
         (

@@ -1,5 +1,6 @@
 //! Links of an email: numbering, tracking, personal destinations, and refused destinations.
 
+use sendoff::content::compiled_email::CompiledEmail;
 use sendoff::content::email::{EmailSource, Tracking};
 use sendoff::content::link::{self, LinkSettings};
 use sendoff::content::renderer::MergeData;
@@ -7,7 +8,7 @@ use sendoff::infra::secret::Keyring;
 use sendoff::infra::token::{Signer, TokenPurpose};
 use serde_json::json;
 
-use super::{DELIVERY, compile, draft, html, refusal, render_at, secret, values};
+use super::{DELIVERY, compile, draft, frame, html, refusal, render_at, secret, values};
 
 #[test]
 fn web_links_are_measured_and_other_links_are_not() {
@@ -179,6 +180,17 @@ fn whole_links_come_from_a_field_where_their_hosts_are_named() {
             assert!(render(city, host).is_err(), "{city} {host}");
         }
     }
+}
+
+#[test]
+fn a_field_whose_name_ends_like_that_of_a_page_can_be_a_whole_link() {
+    let links = LinkSettings { hosts: vec!["shop.example".to_owned()], ..LinkSettings::default() };
+    let field = EmailSource { links: links.clone(), ..html("<a href=\"{{ my_url }}\">a</a>") };
+    let mut context = frame();
+    context.fields.push("my_url".to_owned());
+    assert!(CompiledEmail::compile(&field, &context).is_ok());
+    let page = EmailSource { links, ..html("<a href=\"{{ view_url }}x\">a</a>") };
+    assert!(CompiledEmail::compile(&page, &context).is_err());
 }
 
 #[test]

@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use mail_parser::MessageParser;
 use sendoff::audience::subscription::{self, State};
 use sendoff::audience::{consent, list};
+use sendoff::content::brand::{self, BrandChange};
 use sendoff::infra::clock::DAY;
 use sendoff::infra::error::Result;
 use sendoff::privacy::erasure_replay;
@@ -40,6 +41,10 @@ fn link(fixture: &Fixture) -> String {
 both!(only_the_owner_of_an_erased_address_brings_it_back, |fixture| {
     let site = WebFixture::new(fixture).await;
     let address = "anna@example.org";
+    let mut tx = fixture.installation.db.write().await.expect("a transaction");
+    let change = BrandChange { name: Some("Tea & Co".to_owned()), ..BrandChange::default() };
+    brand::set(&mut tx, fixture.workspace.id, &change).await.expect("set");
+    tx.commit().await.expect("committed");
     assert_eq!(invite(fixture, address).await.expect_err("not erased").message().key, "invitation-not-erased");
     erase(fixture, address).await;
 
@@ -51,6 +56,7 @@ both!(only_the_owner_of_an_erased_address_brings_it_back, |fixture| {
 
     let page = site.get(&path).await;
     assert!(page.status == StatusCode::OK && page.body.contains("a***@e***.org"), "{}", page.body);
+    assert!(page.body.contains("<header class=\"brand\">") && page.body.contains("Tea &#38; Co"), "{}", page.body);
     assert!(find(fixture, address).await.is_none(), "the page changes nothing");
     // Another first character is always another token; the last one may carry unused bits.
     let first = if path[3..].starts_with('A') { 'B' } else { 'A' };

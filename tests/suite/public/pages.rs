@@ -136,10 +136,16 @@ both!(unsubscribe_page_names_the_list_and_masks_the_address, |fixture| {
 
 both!(preferences_show_all_stored_data_with_its_basis, |fixture| {
     let site = WebFixture::new(fixture).await;
+    let preferences = format!("/p/{}", site.token(0, TokenPurpose::Preferences));
+    let unread = site.get(&preferences).await.body;
+    assert!(
+        unread.contains("1 email to you. No opens or clicks are stored.") && !unread.contains("0 opens"),
+        "{unread}"
+    );
     site.get(&format!("/c/{}/0", site.token(0, TokenPurpose::Click))).await;
     site.state.recorder.flush().await;
 
-    let page = site.get(&format!("/p/{}", site.token(0, TokenPurpose::Preferences))).await.body;
+    let page = site.get(&preferences).await.body;
 
     for shown in [
         "a***@e***.org",

@@ -127,7 +127,11 @@ both!(messages_are_sent_at_the_local_time_of_each_recipient, |fixture| {
     let warnings = preflight["warnings"].to_string();
     assert!(warnings.contains("1 contact has no value for “timezone”"), "{warnings}");
     assert!(warnings.contains("“timezone” is not a time zone for 1 contact"), "{warnings}");
-    schedule(fixture).await.expect("scheduled");
+    let (_, said) = schedule(fixture).await.expect("scheduled");
+    assert!(said.contains("is sent at 2026-12-01 09:00 in each recipient's own time zone"), "{said}");
+    let (_, shown) = call(fixture, Command::Show { name: name(), watch: false }).await.expect("shown");
+    let local = "is sent at 2026-12-01 09:00 in each recipient's own time zone; the first one reaches it at 2026-11-30T19:00:00Z";
+    assert!(shown.contains(local), "{shown}");
     // The first time zone on earth reaches 09:00 at 19:00 UTC of the day before.
     assert_eq!(campaign(fixture).await.starts_at, Some(at("2026-11-30T19:00:00Z")));
 
