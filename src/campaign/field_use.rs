@@ -32,9 +32,13 @@ pub fn names(campaigns: &[Campaign]) -> Vec<String> {
 pub async fn find(conn: &mut Conn, workspace: Id, field: &str) -> Result<FieldUse> {
     let mut found = FieldUse::default();
     for campaign in model::list(conn, workspace).await?.into_iter().rev() {
-        // A file that cannot be read any more cannot be launched.
-        let Ok(file) = content::read_file(conn, campaign.id).await else { continue };
-        if !uses(&file, field) {
+        let is_used = match campaign.is_launched() {
+            // Its messages are made from the frozen content; one that cannot be read makes none.
+            true => frozen_content::read(conn, &campaign).await.is_ok_and(|frozen| email_uses(&frozen.draft, field)),
+            // A file that cannot be read any more cannot be launched.
+            false => content::read_file(conn, campaign.id).await.is_ok_and(|file| uses(&file, field)),
+        };
+        if !is_used {
             continue;
         }
         match campaign.state {
@@ -48,9 +52,11 @@ pub async fn find(conn: &mut Conn, workspace: Id, field: &str) -> Result<FieldUs
 }
 
 fn uses(file: &CampaignFile, field: &str) -> bool {
-    let draft = &file.draft;
-    let is_zone = file.schedule.local().is_some_and(|local| local.field == field);
-    is_zone || [&draft.subject, &draft.preheader, &draft.body].iter().any(|text| field_tag::uses(text, field))
+    file.schedule.local().is_some_and(|local| local.field == field) || email_uses(&file.draft, field)
+}
+
+fn email_uses(email: &EmailSource, field: &str) -> bool {
+    [&email.subject, &email.preheader, &email.body].iter().any(|text| field_tag::uses(text, field))
 }
 
 /// Writes the new name of a field into the file of a campaign that was not launched. Returns false, and changes nothing,

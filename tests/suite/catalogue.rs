@@ -68,31 +68,9 @@ fn every_key_is_used() {
 /// The same limit must have the same number everywhere, so sentences take it from the code.
 #[test]
 fn no_limit_is_typed_in_a_catalogue() {
-    let words = [
-        "longer than ",
-        "at most ",
-        "more than ",
-        "limit is ",
-        "within ",
-        "1 to ",
-        "длиннее ",
-        "не больше ",
-        "не более ",
-        "больше ",
-        "Допустимо ",
-        "от 1 до ",
-    ];
-    // Numbers of others, and a time that a person measures.
-    let known = [
-        "lint-",
-        "preflight-irregular",
-        "scrub-",
-        "field-unindexed",
-        "series-clock",
-        "unsubscribed-",
-        "recorded-",
-        "relay-rate",
-    ];
+    let words = ["longer than ", "at most ", "limit is ", "длиннее ", "не больше ", "не более ", "Допустимо "];
+    // What mail programs show.
+    let known = ["lint-"];
     for (tag, text) in languages() {
         for line in text.lines().filter(|line| !known.iter().any(|key| line.starts_with(key))) {
             let typed = words

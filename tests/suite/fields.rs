@@ -7,6 +7,7 @@ use sendoff::campaign::composer_cache::ComposerCache;
 use sendoff::campaign::model::content;
 use sendoff::campaign::{launch, lifecycle};
 use sendoff::cli;
+use sendoff::infra::db::Query;
 use sendoff::infra::error::Result;
 use sendoff::infra::i18n::Lang;
 use sendoff::infra::token::TokenPurpose;
@@ -137,6 +138,10 @@ both!(a_field_of_a_campaign_that_sends_stays_and_that_of_a_sent_one_can_be_looke
     let installation = &fixture.installation;
     let campaign = fixture.draft_to_news("greeting", &file("greeting", "", "You live in {{ city }}.")).await;
     launch::start(installation, &campaign).await.expect("started");
+    // The frozen content counts, whatever became of the file.
+    let mut tx = installation.db.write().await.expect("a transaction");
+    Query::new("update campaign_content set source = 'no file'").execute(&mut tx).await.expect("broken");
+    tx.commit().await.expect("committed");
     for refused in
         [rename(fixture, "city", "town").await.map(drop), remove(fixture, "city", None, true).await.map(drop)]
     {
