@@ -1,4 +1,4 @@
-// Browser test of the pages by which the staff enters the desk: setup, sign-in, account, second factor. Each is opened wide
+// Browser test of the pages by which the staff enters the desk: setup, sign-in, account, second factor, team. Each is opened wide
 // and narrow, light and dark, in both languages; it must fit the viewport, load from no other host, obey its own content
 // security policy and pass axe. Forms are filled in by the keyboard, once with JavaScript off.
 //
@@ -120,7 +120,9 @@ try {
     await check(page, `login-wrong-${name}`);
     await page.fill("#password", PASSWORD);
     await page.keyboard.press("Enter");
-    await page.waitForSelector("#sessions");
+    await page.waitForSelector("#sessions").catch(async (error) => {
+      throw new Error(`${name}: ${await page.textContent("main")}`, { cause: error });
+    });
     await check(page, `account-${name}`);
     await page.goto(`${DESK}/account/second-factor`);
     await check(page, `second-factor-${name}`);
@@ -141,6 +143,12 @@ try {
       await page.keyboard.press("Enter");
       await page.waitForSelector(".done");
     }
+    await page.goto(`${DESK}/w/main/settings/team`);
+    await page.fill("form.fields input[name=email]", `${name}@example.org`);
+    await page.locator("form.fields button").click();
+    await page.waitForSelector(".done code");
+    assert((await page.textContent(".done code")).startsWith(`${DESK}/invitation/`));
+    await check(page, `team-${name}`);
     await page.goto(`${DESK}/account`);
     await page.locator("form[action$=logout] button").click();
     await page.waitForSelector(".done");
