@@ -152,7 +152,7 @@ async fn count(installation: &Installation, campaign: &Campaign, condition: Opti
 }
 
 /// The next page of recipients with their keys. It is ordered by the contact of the subscription, the order of its index,
-/// so that each page begins where the last one ended.
+/// so that each page begins where the last one ended; PostgreSQL needs to be told so of both tables.
 async fn read_page(
     installation: &Installation,
     campaign: &Campaign,
@@ -164,6 +164,7 @@ async fn read_page(
            from subscription s
            join contact c on c.id = s.contact_id
           where s.contact_id > :after
+            and c.id > :after
             and {is_member}
           order by s.contact_id
           limit :page",

@@ -313,6 +313,12 @@ pub fn position(conn: &Conn) -> &'static str {
     if conn.backend_name() == "SQLite" { "instr" } else { "strpos" }
 }
 
+/// Rows that one statement should insert at most. SQLite keeps the pages that a statement with functions changes in memory until
+/// it ends, to undo it alone; PostgreSQL keeps nothing, and one statement for all rows is planned best.
+pub fn rows_per_statement(conn: &Conn) -> Option<i64> {
+    (Dialect::of(conn) == Dialect::Sqlite).then_some(2_000)
+}
+
 /// Pings a connection; false when the database does not answer.
 pub async fn is_alive(conn: &mut Conn) -> bool {
     conn.ping().await.is_ok()

@@ -3,7 +3,7 @@
 use super::counts::{self, PLANNED};
 use crate::campaign::model::delivery_range;
 use crate::infra::clock::Millis;
-use crate::infra::db::{Cells, Conn, Query, Sql};
+use crate::infra::db::{Cells, Conn, Query, Sql, rows_per_statement};
 use crate::infra::error::Result;
 use crate::infra::id::{Id, STEP};
 
@@ -27,18 +27,16 @@ pub struct NewDeliveries {
     pub due_at: Sql,
 }
 
-/// Deliveries per statement. SQLite keeps the pages that a statement changes in memory until it ends, to undo it alone, and an
-/// index of deliveries has those of all earlier campaigns on each page.
-const SLICE: i64 = 2_000;
-
 /// Inserts one delivery for every member of the audience. Returns their number.
 pub async fn freeze(conn: &mut Conn, new: NewDeliveries) -> Result<u64> {
     let (campaign, first) = (new.campaign, new.first);
     let (mut count, mut after) = (0, Id::MIN);
+    // An index of deliveries has those of all earlier campaigns on each of the pages that change.
+    let slice = rows_per_statement(conn);
     loop {
-        let inserted = insert_slice(conn, &new, count, after).await?;
+        let inserted = insert_slice(conn, &new, (count, after), slice).await?;
         count += inserted;
-        if inserted < SLICE {
+        if slice.is_none_or(|slice| inserted < slice) {
             break;
         }
         after = contact_of(conn, first + (count - 1) * STEP).await?;
@@ -48,8 +46,18 @@ pub async fn freeze(conn: &mut Conn, new: NewDeliveries) -> Result<u64> {
     Ok(count.unsigned_abs())
 }
 
-/// Inserts the deliveries of the next members behind the contact `after`, the first of them in this place.
-async fn insert_slice(conn: &mut Conn, new: &NewDeliveries, place: i64, after: Id) -> Result<i64> {
+/// Inserts the deliveries of the members behind the contact `after`, of so many or of all; the first of them in this place.
+async fn insert_slice(
+    conn: &mut Conn,
+    new: &NewDeliveries,
+    (place, after): (i64, Id),
+    slice: Option<i64>,
+) -> Result<i64> {
+    // Where one statement inserts all, the planner need not keep to an order.
+    let page = match slice {
+        Some(slice) => Query::new("order by s.contact_id limit :slice").bind("slice", slice),
+        None => Query::new(""),
+    };
     // The inner subselect computes the domain once per row. It is ordered by the key of the subscription, the order of its
     // index; by that of the contact, the database would first sort the whole audience in memory.
     let inserted = Query::new(
@@ -64,8 +72,7 @@ async fn insert_slice(conn: &mut Conn, new: &NewDeliveries, place: i64, after: I
                            join contact c on c.id = s.contact_id
                           where s.contact_id > :after
                             and {is_member}
-                          order by s.contact_id
-                          limit :slice) page) member",
+                          {page}) page) member",
     )
     .bind("first", new.first + place * STEP)
     .fragment("step", STEP.to_string())
@@ -77,7 +84,7 @@ async fn insert_slice(conn: &mut Conn, new: &NewDeliveries, place: i64, after: I
     .fragment("due_at", new.due_at.clone())
     .bind("after", after)
     .fragment("is_member", new.is_member.clone())
-    .bind("slice", SLICE)
+    .fragment("page", page)
     .execute(conn)
     .await?;
     Ok(i64::try_from(inserted).unwrap_or(i64::MAX))
