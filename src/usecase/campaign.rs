@@ -33,6 +33,7 @@ use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 use crate::mailer::{relay, relay_selection, test_send};
 use crate::report::progress::RateEstimator;
+use crate::report::summary;
 
 /// The text of a campaign file.
 #[derive(Debug)]
@@ -335,12 +336,11 @@ pub async fn show(installation: &Installation, actor: &Actor, name: &str) -> Res
 pub async fn list(installation: &Installation, actor: &Actor) -> Result<Vec<CampaignRow>> {
     let permit = actor.permit(Action::ShowCampaign)?;
     let mut conn = installation.db.read().await?;
-    let mut rows = Vec::new();
-    for campaign in model::list(&mut conn, permit.workspace).await? {
-        rows.push(CampaignRow::read(&mut conn, campaign).await?);
-    }
+    let campaigns = model::list(&mut conn, permit.workspace).await?;
+    // Opens and clicks are counted for one campaign at a time; a list has none.
+    let summaries = summary::read_stored(&mut conn, &campaigns).await?;
     permit.audit(None);
-    Ok(rows)
+    Ok(campaigns.into_iter().zip(summaries).map(|(campaign, summary)| CampaignRow::new(campaign, summary)).collect())
 }
 
 /// Reads how far a campaign is, for a view that is refreshed; `rate` estimates its speed from one call to the next.

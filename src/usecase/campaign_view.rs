@@ -35,22 +35,21 @@ pub struct CampaignRow {
     /// The campaign as stored.
     #[serde(skip)]
     pub campaign: Campaign,
-    /// Its numbers.
+    /// Its numbers, without opens, clicks and links.
     #[serde(skip)]
     pub summary: Summary,
 }
 
 impl CampaignRow {
-    pub(super) async fn read(conn: &mut Conn, campaign: Campaign) -> Result<Self> {
-        let summary = summary::read(conn, &campaign).await?;
-        Ok(Self {
+    pub(super) fn new(campaign: Campaign, summary: Summary) -> Self {
+        Self {
             name: campaign.name.clone(),
             state: campaign.state.as_str(),
             planned: summary.planned,
             accepted: summary.accepted,
             campaign,
             summary,
-        })
+        }
     }
 }
 

@@ -2,13 +2,18 @@
 
 use super::localize::StoredMessage;
 use super::{Action, Actor};
-use crate::audience::{list, subscription};
+use url::Url;
+
+use crate::audience::{contact, list, subscription};
 use crate::campaign::model::{self, State};
+use crate::content::brand;
 use crate::infra::db::Conn;
 use crate::infra::error::Result;
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
+use crate::infra::setting::{self, Setting};
 use crate::mailer::limits::lane_backoff;
+use crate::mailer::relay::{self, RelayKind};
 use crate::report::progress::{self, ProgressSnapshot};
 use crate::report::slow_counts::{self, EventCounts, SlowCounts};
 use crate::report::{lanes, summary};
@@ -39,6 +44,40 @@ pub struct CampaignOverview {
     pub events: Option<EventCounts>,
     /// Why it is paused or failed.
     pub reason: Option<StoredMessage>,
+}
+
+/// A first step of a workspace, and whether it is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FirstStep {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether it is done.
+    pub is_done: bool,
+}
+
+/// The first steps of a workspace; none once a campaign was launched.
+pub async fn first_steps(installation: &Installation, actor: &Actor) -> Result<Vec<FirstStep>> {
+    let permit = actor.permit(Action::ReadOverview)?;
+    let mut conn = installation.db.read().await?;
+    permit.skip_audit();
+    let campaigns = model::list(&mut conn, permit.workspace).await?;
+    if campaigns.iter().any(|campaign| campaign.is_launched()) {
+        return Ok(Vec::new());
+    }
+    let brand = brand::get(&mut conn, permit.workspace).await?;
+    let relays = relay::list(installation, &mut conn, permit.workspace).await?;
+    let public_url = setting::get(&mut conn, Setting::PublicUrl).await?;
+    let lists = list::all(&mut conn, permit.workspace).await?;
+    let has_people = contact::list_page(&mut conn, permit.workspace, None, 0, 1).await?.len() == 1;
+    let step = |name, is_done| FirstStep { name, is_done };
+    Ok(vec![
+        step("sender", !brand.name.is_empty() && !brand.address.is_empty()),
+        step("relay", relays.iter().any(|relay| !matches!(relay.kind, RelayKind::Capture))),
+        step("address", Url::parse(&public_url).is_ok_and(|url| url.scheme() == "https")),
+        step("list", lists.iter().any(|list| !list.closed)),
+        step("people", has_people),
+        step("campaign", !campaigns.is_empty()),
+    ])
 }
 
 /// Ended campaigns on the overview.

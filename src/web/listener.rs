@@ -58,7 +58,8 @@ impl Limits {
     pub fn desk() -> Self {
         let total = (open_files::limit() / 8).clamp(16, 256);
         let caps = Caps { total, per_peer: total / 2, limit_loopback: false };
-        Self { tells_peer: true, ..Self::with_caps(caps) }
+        // The upload of a large file may take long.
+        Self { tells_peer: true, lifetime: Duration::from_secs(3_600), ..Self::with_caps(caps) }
     }
 
     fn with_caps(caps: Caps) -> Self {

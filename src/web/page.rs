@@ -244,6 +244,7 @@ fn endpoint(path: &str) -> &'static str {
         "u" => "unsubscribe",
         "p" => "preferences",
         "v" => "view",
+        "w" => "desk",
         "inbox" => "inbox",
         "static" => "static",
         "healthz" => "health",

@@ -15,7 +15,7 @@ use crate::campaign::model::State as CampaignState;
 use crate::infra::id::Id;
 use crate::report::progress::Progress;
 use crate::report::rates::{Rate, Rates};
-use crate::usecase::desk::{self, CampaignOverview};
+use crate::usecase::desk::{self, CampaignOverview, FirstStep};
 use crate::usecase::localize::StoredMessage;
 use crate::usecase::signed_in::SignedIn;
 use crate::usecase::{Action, Actor, relay, workspace};
@@ -34,10 +34,32 @@ struct HomePage {
     /// Why lanes are paused.
     lanes: Vec<String>,
     lists: Vec<(String, String)>,
+    /// The first steps that are left and done, with the pages where they are made.
+    steps: Vec<StepView>,
     /// Whether messages go to the capture inbox alone.
     is_captured: bool,
     /// Seconds until the page reloads itself.
     refresh: Option<u64>,
+}
+
+/// A first step on the page.
+struct StepView {
+    name: String,
+    path: &'static str,
+    is_done: bool,
+}
+
+/// What a first step is called, and where it is made.
+fn step_view(visit: &Visit, step: FirstStep) -> StepView {
+    let (key, path) = match step.name {
+        "sender" => ("desk-step-sender", "settings/sender"),
+        "relay" => ("desk-step-relay", "settings/relay"),
+        "address" => ("desk-step-address", "settings/installation"),
+        "list" => ("desk-step-list", "lists"),
+        "people" => ("desk-step-people", "people/import"),
+        _ => ("desk-step-campaign", "campaigns/new"),
+    };
+    StepView { name: visit.tr(key), path, is_done: step.is_done }
 }
 
 /// A campaign on the page.
@@ -61,6 +83,7 @@ pub async fn read(State(state): State<Arc<DeskState>>, visit: Visit) -> Result<R
     let (installation, actor, frame) = (&state.installation, &visit.actor, visit.frame);
     let overview = desk::overview(installation, actor, &state.counts).await?;
     let relays = relay::list(installation, actor).await?;
+    let steps = desk::first_steps(installation, actor).await?;
     let is_running = overview.campaigns.iter().any(|campaign| campaign.state == CampaignState::Running);
     let refresh =
         (is_running || state.counts.is_counting()).then(|| RELOAD_INTERVAL.max(began.elapsed().as_secs() * 10));
@@ -70,6 +93,7 @@ pub async fn read(State(state): State<Arc<DeskState>>, visit: Visit) -> Result<R
         campaigns: overview.campaigns.into_iter().map(|campaign| campaign_view(&state, frame, campaign)).collect(),
         lanes: overview.lanes.into_iter().map(lane).collect(),
         lists: overview.lists.into_iter().map(|(name, size)| (name, shown(frame, size))).collect(),
+        steps: steps.into_iter().map(|step| step_view(&visit, step)).collect(),
         is_captured: relays.iter().all(|relay| relay.kind == "capture"),
         refresh,
         visit,

@@ -192,7 +192,10 @@ both!(every_route_answers_and_none_of_another_workspace, |fixture| {
     let paths = routes::all().into_iter().filter(|route| !route.path.starts_with("/imports")).map(|route| {
         let key = if route.path.starts_with("/people") { site.people[0].0 } else { site.campaign };
         let key = if route.path.starts_with("/lists") { site.news.id } else { key };
-        (route.path, route.path.replace("{id}", &key.to_string()).replace("{kind}", "links"))
+        (
+            route.path,
+            route.path.replace("/edit", "/edit?name=city").replace("{id}", &key.to_string()).replace("{kind}", "links"),
+        )
     });
     for (route, path) in paths {
         let own =
@@ -248,4 +251,37 @@ both!(file_is_uploaded_read_mapped_and_imported, |fixture| {
     workspace::ensure(&fixture.installation, "other").await.expect("a workspace");
     let foreign = send(router::desk(site.state.clone()), Method::GET, &foreign, &[HERE], Body::empty()).await;
     assert_eq!(foreign.status, StatusCode::NOT_FOUND);
+});
+
+both!(field_is_labelled_renamed_and_removed_with_the_number_of_its_people, |fixture| {
+    let site = WebFixture::new(fixture).await;
+    let person = format!("/people/{}/correct", site.people[0].0);
+    post(&site, "/settings/fields/add", &[("name", "job"), ("kind", "text")]).await;
+    post(&site, &person, &[("address", "anna@example.org"), ("field-job", "baker")]).await;
+    let page = look(&site, "/settings/fields/edit?name=job").await.body;
+    assert!(page.contains("<dd>1</dd>"), "who has a value: {page}");
+    let labelled = [("name", "job"), ("label-en", "Job"), ("label-ru", "Работа")];
+    assert!(target(&post(&site, "/settings/fields/label", &labelled).await).contains("done=saved"));
+    assert!(look(&site, "/settings/fields/edit?name=job").await.body.contains("value=\"Работа\""));
+    post(&site, "/settings/fields/rename", &[("name", "job"), ("new", "work")]).await;
+    assert!(look(&site, "/settings/fields").await.body.contains("<code>work</code>"));
+    let refused = post(&site, "/settings/fields/remove", &[("name", "work"), ("people", "99")]).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let removed = post(&site, "/settings/fields/remove", &[("name", "work"), ("people", "1")]).await;
+    assert!(target(&removed).contains("done=removed"), "{}", removed.body);
+    assert!(!look(&site, "/settings/fields").await.body.contains("<code>work</code>"));
+});
+
+both!(new_workspace_shows_its_first_steps_until_a_campaign_was_launched, |fixture| {
+    workspace::ensure(&fixture.installation, "fresh").await.expect("a workspace");
+    let site = WebFixture::new(fixture).await;
+    let fresh =
+        async || send(router::desk(site.state.clone()), Method::GET, "/w/fresh/", &[HERE], Body::empty()).await.body;
+    let before = fresh().await;
+    assert!(before.contains("w/fresh/people/import") && !before.contains("is-done"), "{before}");
+    let headers = [HERE, ("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "same-origin")];
+    let body = Body::from("name=News");
+    send(router::desk(site.state.clone()), Method::POST, "/w/fresh/lists/add", &headers, body).await;
+    assert_eq!(fresh().await.matches("is-done").count(), 1);
+    assert!(!look(&site, "/").await.body.contains("class=\"steps\""), "a campaign was launched here");
 });
