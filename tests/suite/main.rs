@@ -61,6 +61,7 @@ mod series;
 mod serve;
 mod session;
 mod spools;
+mod sqlite_locks;
 mod store_migration;
 mod time;
 mod tls_auth;

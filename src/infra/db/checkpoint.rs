@@ -50,8 +50,12 @@ impl Checkpointer {
     /// Counts a commit and starts a checkpoint when it is due; waits for it when the WAL has grown long.
     pub(super) async fn end_commit(&self, turn: OwnedMutexGuard<()>) {
         let Some(pages) = &self.pages else { return };
-        let length = pages.used_wal_length();
-        if length < WAL_LENGTH.max(self.kept.load(Ordering::Relaxed) + WAL_GROWTH) {
+        let limit = WAL_LENGTH.max(self.kept.load(Ordering::Relaxed) + WAL_GROWTH);
+        let mut length = pages.wal_length();
+        if length >= limit {
+            length = pages.used_wal_length();
+        }
+        if length < limit {
             drop(turn);
             return self.count_commit();
         }

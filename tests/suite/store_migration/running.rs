@@ -67,7 +67,8 @@ both!(running_campaign_continues_in_the_new_store, |fixture| {
     }
     let moved = tokio::task::spawn_blocking(|| moving.wait_with_output().expect("ends")).await.expect("ends");
     assert!(moved.status.success(), "{}", String::from_utf8_lossy(&moved.stderr));
-    assert_eq!(serving.wait().expect("ends").code(), Some(1));
+    let status = serving.wait().expect("ends");
+    assert_eq!(status.code(), Some(1), "{status}");
     assert!(confirmed > 0);
     let sent = sink.log().messages.len();
     assert!(sent < 400, "the campaign finished before the move");

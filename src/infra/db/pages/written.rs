@@ -18,8 +18,6 @@ use crate::infra::{private_file, store_location};
 const MAGIC: &[u8] = b"sendoff pages 1\n";
 const WAL_HEADER: u64 = 32;
 const FRAME_HEADER: u64 = 24;
-/// Bytes of the index of the WAL up to and with the number of frames.
-const WAL_INDEX_HEADER: usize = 20;
 /// The first 31 bits of every WAL.
 const WAL_MAGIC: u32 = 0x377f_0682;
 
@@ -82,22 +80,28 @@ impl WrittenPages {
         fs::metadata(self.beside("-wal")).map_or(0, |found| found.len())
     }
 
-    /// The bytes of the WAL that are in use. A WAL that began again stays as long as it was, so the number of its frames is
-    /// read where SQLite keeps it (field `mxFrame` of the index of the WAL, `-shm`); the length of the file without one.
+    /// The bytes of the WAL that are in use. A WAL that began again stays as long as it was: behind its frames stand those of
+    /// before, which bear other salts (sqlite.org/fileformat2.html, section 4.1).
+    ///
+    /// SQLite's own count stands in the index of the WAL (`-shm`). This process must not open that file, nor the database:
+    /// closing any descriptor of it would drop the locks that SQLite holds on it here (fcntl(2), "Record locking").
     pub fn used_wal_length(&self) -> u64 {
-        let mut header = [0; WAL_INDEX_HEADER];
         let length = self.wal_length();
-        let index = File::open(self.beside("-shm")).and_then(|mut index| read_whole(&mut index, &mut header));
-        if !index.unwrap_or(false) {
-            return length;
-        }
-        // In the byte order of this machine. A page of 65,536 bytes is stored as 1.
-        let page = match u16::from_ne_bytes([header[14], header[15]]) {
-            1 => 65_536,
-            page => u64::from(page),
+        let used = || -> io::Result<Option<u64>> {
+            let mut wal = File::open(self.beside("-wal"))?;
+            let Some((salts, page)) = read_header(&mut wal)? else { return Ok(None) };
+            let step = FRAME_HEADER + u64::from(page);
+            let (mut low, mut high) = (0, length.saturating_sub(WAL_HEADER) / step);
+            let mut bytes = [0; FRAME_HEADER as usize];
+            while low < high {
+                let middle = low + (high - low) / 2;
+                wal.seek(io::SeekFrom::Start(WAL_HEADER + middle * step))?;
+                let is_new = read_whole(&mut wal, &mut bytes)? && [u32_at(&bytes, 8), u32_at(&bytes, 12)] == salts;
+                if is_new { low = middle + 1 } else { high = middle }
+            }
+            Ok(Some(WAL_HEADER + low * step))
         };
-        let frames = u32::from_ne_bytes([header[16], header[17], header[18], header[19]]);
-        length.min(WAL_HEADER + u64::from(frames) * (FRAME_HEADER + page))
+        used().ok().flatten().unwrap_or(length)
     }
 
     /// The two random numbers with which the WAL began; `None` while it is empty.
@@ -338,6 +342,19 @@ mod tests {
         again.extend(&wal([7, 1], &[(11, 0), (11, 0)])[WAL_HEADER as usize..]);
         fs::write(files.pages.beside("-wal"), again).expect("written");
         assert_eq!(files.written().range(1, 9), [2, 3, 5, 6, 70]);
+    }
+
+    #[test]
+    fn frames_of_an_earlier_wal_are_not_in_use() {
+        let files = Files::clean();
+        let frame = FRAME_HEADER + 8;
+        assert_eq!(files.pages.used_wal_length(), 0);
+        for frames in 0..5 {
+            let mut again = wal([8, 4], &vec![(2, 9); frames]);
+            again.extend(&wal([7, 1], &[(11, 0), (11, 0)])[WAL_HEADER as usize..]);
+            fs::write(files.pages.beside("-wal"), again).expect("written");
+            assert_eq!(files.pages.used_wal_length(), WAL_HEADER + frames as u64 * frame);
+        }
     }
 
     #[test]
