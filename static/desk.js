@@ -12,16 +12,19 @@ for (const form of document.querySelectorAll("form[data-live]")) {
       for (const field of form.elements) {
         if (field.name && !field.matches("[data-still]")) query.append(field.name, field.value);
       }
-      const url = `${form.action.split("?")[0]}?${query}`;
+      // A search for people is posted: an address never stands in a URL.
+      const isPosted = form.method === "post";
+      const path = form.action.split("?")[0];
+      const url = isPosted ? path : `${path}?${query}`;
       const number = ++asked;
-      const response = await fetch(url);
+      const response = await fetch(url, isPosted ? { method: "POST", body: query } : {});
       const text = await response.text();
       // An answer that was overtaken by a newer one is dropped.
       if (number !== asked) return;
       const part = new DOMParser().parseFromString(text, "text/html").querySelector(form.dataset.live);
       if (!part) return;
       document.querySelector(form.dataset.live).replaceWith(document.adoptNode(part));
-      history.replaceState(null, "", url);
+      if (!isPosted) history.replaceState(null, "", url);
     }, 300);
   });
 }

@@ -134,7 +134,10 @@ async function runSeason(locale, viewport, javaScriptEnabled) {
   await Promise.all([page.waitForNavigation(), page.click("button[name=import]")]);
   await page.waitForSelector("a[href*='rejects.csv']");
   await shot("imported");
-  await page.goto(`${home}/people?q=kate-${locale}`);
+  await page.goto(`${home}/people`);
+  await page.fill("[name=q]", `kate-${locale}`);
+  await Promise.all([page.waitForNavigation(), page.press("[name=q]", "Enter")]);
+  assert(!page.url().includes("kate"), "an address stands in a URL");
   await page.getByRole("link", { name: `kate-${locale.toLowerCase()}@example.org` }).or(page.getByRole("link", { name: `kate-${locale}@example.org` })).click();
   await shot("person");
   await page.goto(`${home}/campaigns/new?list=${encodeURIComponent(`${name} ${payload}`)}`);
@@ -170,7 +173,6 @@ try {
     text: [`${DESK}${first.file}?part=text`, 200],
     "desk-unknown": [`${DESK}/w/main/nowhere`, 404],
     home: [`${DESK}/w/main/`, 200],
-    search: [`${DESK}/w/main/people?q=a`, 200],
     segment: [`${DESK}/w/main/segments/edit?q=${encodeURIComponent('city = "Казань"')}`, 200],
     "segment-wrong": [`${DESK}/w/main/segments/edit?q=${encodeURIComponent("citty = 1")}`, 422],
   };

@@ -193,7 +193,7 @@ impl Plan<'_> {
             );
         }
         // Between two transactions of the removal of bytes from pages.
-        let cleaning = UnsubscribeRun { point: Some((PAGES, 2)), ..UnsubscribeRun::default() };
+        let cleaning = UnsubscribeRun { point: Some((PAGES, 1)), ..UnsubscribeRun::default() };
         self.add(
             &format!("killed at {PAGES}"),
             &[Store::Sqlite],

@@ -91,7 +91,11 @@ pub async fn run(installation: &Installation, relay: &Relay, trial: UnsubscribeR
         tokio::time::sleep(Duration::from_millis(random.random_range(0..20))).await;
     }
     drop(lock);
-    if trial.power || trial.point.is_some() {
+    let cleans = trial.point.is_some_and(|(point, _)| point == PAGES);
+    if cleans {
+        // The bytes are removed some seconds after the last request.
+        let _ = serve.ended(CLEAN_LIMIT).await;
+    } else if trial.power || trial.point.is_some() {
         tokio::time::sleep(Duration::from_millis(random.random_range(0..300))).await;
     } else {
         // Nobody dies: this process sends to the end.
@@ -109,7 +113,6 @@ pub async fn run(installation: &Installation, relay: &Relay, trial: UnsubscribeR
     let _ = installation.public_address().await?;
     wait_until_finished(installation, Duration::from_secs(60)).await?;
     let again = relay.first_mail().map(|mail| mail.saturating_duration_since(dead)).into_iter().collect();
-    let cleans = trial.point.is_some_and(|(point, _)| point == PAGES);
     if cleans {
         wait_until_clean(installation).await?;
     }

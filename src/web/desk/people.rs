@@ -59,16 +59,42 @@ struct AddPage {
     bases: Vec<(&'static str, String)>,
 }
 
-/// `GET /people?q=&list=&segment=&after=`
+/// Which contacts are shown.
+struct Filter {
+    /// Part of an address or a value; never in a URL, since it may be an address.
+    query: String,
+    list: String,
+    segment: String,
+    /// The key to continue behind.
+    after: Id,
+}
+
+/// `GET /people?list=&segment=&after=`
 pub async fn list(
     State(state): State<Arc<DeskState>>,
     visit: Visit,
     params: Params,
     shape: Shape,
 ) -> Result<Response, Refusal> {
+    let filter = Filter {
+        query: String::new(),
+        list: params.get("list").to_owned(),
+        segment: params.get("segment").to_owned(),
+        after: params.get("after").parse().unwrap_or(0),
+    };
+    show(&state, visit, filter, shape).await
+}
+
+/// `POST /people`: a search.
+pub async fn search(State(state): State<Arc<DeskState>>, visit: Visit, form: Form) -> Result<Response, Refusal> {
+    let given = |name| form.given(name).unwrap_or_default().to_owned();
+    let filter = Filter { query: given("q"), list: given("list"), segment: given("segment"), after: 0 };
+    show(&state, visit, filter, Shape::Page).await
+}
+
+async fn show(state: &DeskState, visit: Visit, filter: Filter, shape: Shape) -> Result<Response, Refusal> {
     let (installation, actor) = (&state.installation, &visit.actor);
-    let (query, on, within) = (params.get("q"), params.get("list"), params.get("segment"));
-    let after: Id = params.get("after").parse().unwrap_or(0);
+    let (query, on, within, after) = (&*filter.query, &*filter.list, &*filter.segment, filter.after);
     let limit = if shape == Shape::Page { USUAL_LIMIT } else { FILE_LIMIT };
     let contacts = match (query, within) {
         ("", "") => {
@@ -85,7 +111,7 @@ pub async fn list(
     let fields = field::list(installation, actor).await?;
     let address = |after: Id| {
         let mut query_string = url::form_urlencoded::Serializer::new(String::new());
-        for (name, value) in [("q", query), ("list", on), ("segment", within)] {
+        for (name, value) in [("list", on), ("segment", within)] {
             if !value.is_empty() {
                 query_string.append_pair(name, value);
             }

@@ -29,7 +29,7 @@ pub fn all() -> Vec<Route> {
     let route = |path, action, handlers| Route { path, action, handlers };
     vec![
         route("/", A::ReadOverview, get(home::read)),
-        route("/people", A::ListContacts, get(people::list)),
+        route("/people", A::ListContacts, get(people::list).post(people::search)),
         route("/people.json", A::ListContacts, get(people::list)),
         route("/people.csv", A::ListContacts, get(people::list)),
         route("/people/add", A::AddContact, get(people::ask).post(people::add)),
