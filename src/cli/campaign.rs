@@ -176,7 +176,7 @@ pub async fn run(installation: &Installation, actor: &Actor, command: Command, l
             schedule::set(installation, actor, &name, at.as_deref(), zone.as_deref(), lang).await
         }
         Command::Start { name, skip_missing, until } => {
-            let options = StartOptions { skip_missing, until, local: false };
+            let options = StartOptions { skip_missing, until, ..StartOptions::default() };
             let mut bar = PreflightBar::new(lang);
             let started = campaign::start(installation, actor, &name, &options, bar.progress()).await;
             bar.finish();

@@ -108,8 +108,20 @@ pub struct StartOptions {
     pub local: bool,
     /// Recipients for whom no message can be made; they are counted as skipped.
     pub skip_missing: bool,
+    /// Whether the number of recipients must have been typed, above some people.
+    pub asks_number: bool,
+    /// That number, as the user typed it.
+    pub people: Option<i64>,
     /// The time from which nothing is sent; that of the file by default.
     pub until: Option<String>,
+}
+
+/// People up to whom a start needs no typed number.
+const UNCONFIRMED_PEOPLE: i64 = 50;
+
+/// Whether a start for so many people needs their number, so that nobody writes to thousands by one click.
+pub fn needs_number(recipients: i64) -> bool {
+    recipients > UNCONFIRMED_PEOPLE
 }
 
 /// A campaign that was started.
@@ -226,7 +238,8 @@ pub async fn test(
 ///
 /// # Errors
 ///
-/// `Conflict` with every problem of the preflight, or when the campaign is in another state.
+/// `Conflict` with every problem of the preflight, or when the campaign is in another state; Invalid field `people` when the
+/// number of recipients is needed and another one was typed.
 pub async fn start(
     installation: &Installation,
     actor: &Actor,
@@ -246,6 +259,10 @@ pub async fn start(
     }
     if is_startable {
         let found = check(installation, &campaign, options.local, progress).await?;
+        if options.asks_number && needs_number(found.recipients) && options.people != Some(found.recipients) {
+            let count = found.recipients;
+            return Err(Message::new("campaign-start-number").with("count", count).invalid_field("people"));
+        }
         refuse_problems(&found, options.skip_missing)?;
     }
     let launched = launch::start(installation, &campaign).await?;

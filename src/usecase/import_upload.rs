@@ -71,10 +71,8 @@ impl Upload {
         }
         let columns = self.answers.iter().filter_map(|(name, target)| Some((name.strip_prefix(COLUMN)?, target)));
         let mut map: Vec<_> = columns.map(|(number, target)| (format!("#{number}"), target.clone())).collect();
-        if dry_run {
-            // What nothing fills is left out until it is decided.
-            map.push(("*".to_owned(), "-".to_owned()));
-        }
+        // What nothing fills is left out.
+        map.push(("*".to_owned(), "-".to_owned()));
         let text = |name| match (self.answer(name).trim(), dry_run) {
             ("", true) => "?".to_owned(),
             (text, _) => text.to_owned(),
@@ -213,8 +211,7 @@ pub async fn run(
     let permit = actor.permit(Action::ImportContacts)?;
     let mut upload = read(installation, actor, id).await?;
     let (file, rejects) = (path(installation, id, "csv"), path(installation, id, "rejects.csv"));
-    let mut request = upload.request(file.clone(), false, Some(rejects))?;
-    request.map.push(("*".to_owned(), "-".to_owned()));
+    let request = upload.request(file.clone(), false, Some(rejects))?;
     upload.is_begun = true;
     write(installation, id, &upload)?;
     let imported = imports::run(installation, actor, &request, lang, progress).await?;

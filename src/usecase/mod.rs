@@ -15,7 +15,6 @@ pub mod brand;
 pub mod campaign;
 pub mod campaign_draft;
 pub mod campaign_form;
-pub mod campaign_launch;
 pub mod campaign_preview;
 pub mod campaign_report;
 pub mod campaign_view;

@@ -4,6 +4,7 @@ pub mod asset;
 pub mod client;
 pub mod desk;
 pub mod entering;
+pub mod form;
 pub mod health;
 pub mod listener;
 pub mod open_connections;

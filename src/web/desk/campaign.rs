@@ -7,7 +7,6 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 
-use super::form::Form;
 use super::visit::{Key, Visit};
 use super::{DeskState, Progress as JobProgress, notes};
 use crate::campaign::model::State as CampaignState;
@@ -16,11 +15,11 @@ use crate::infra::id::Id;
 use crate::report::progress::Progress;
 use crate::report::summary::LinkCount;
 use crate::usecase::campaign::{self as campaigns, StartOptions};
-use crate::usecase::campaign_launch;
 use crate::usecase::campaign_report::{self, CampaignReport};
 use crate::usecase::preflight::{self, PreflightView};
 use crate::usecase::uncertain::{self, Settlement};
 use crate::usecase::{Action, schedule as schedules};
+use crate::web::form::Form;
 use crate::web::page::minute;
 use crate::web::refusal::Refusal;
 
@@ -117,7 +116,7 @@ pub async fn check(State(desk): State<Arc<DeskState>>, visit: Visit, Key(id): Ke
     let job = job.await;
     let mut form = Form::default();
     if let Some(Err(message)) = job.result() {
-        form = form.refused(&visit, message.clone().conflict())?;
+        form = form.refused(visit.frame.lang, message.clone().conflict())?;
     }
     let page = page(&desk, visit, id, form).await?;
     Ok(page.visit.show(&page))
@@ -171,11 +170,15 @@ pub async fn start(
 ) -> Result<Response, Refusal> {
     let name = find_name(&desk, &visit, id).await?;
     let (installation, actor) = (desk.installation.clone(), visit.actor);
-    let people = form.given("people").and_then(|people| people.parse().ok());
-    let options = StartOptions { skip_missing: form.has("skip-missing"), ..StartOptions::default() };
+    let options = StartOptions {
+        skip_missing: form.has("skip-missing"),
+        asks_number: true,
+        people: form.given("people").and_then(|people| people.parse().ok()),
+        ..StartOptions::default()
+    };
     let job = desk.starts.run(id, |job| async move {
         let progress = |done, total| job.set_progress(done, total);
-        campaign_launch::start(&installation, &actor, &name, people, &options, progress).await
+        campaigns::start(&installation, &actor, &name, &options, progress).await
     });
     match job.await.result() {
         None => Ok(visit.go(&format!("campaigns/{id}"), "")),
@@ -281,7 +284,7 @@ pub async fn refused(
     form: Form,
     error: Error,
 ) -> Result<Response, Refusal> {
-    let form = form.refused(&visit, error)?;
+    let form = form.refused(visit.frame.lang, error)?;
     let page = page(desk, visit, id, form).await?;
     Ok(page.visit.refuse(&page))
 }
@@ -342,7 +345,7 @@ fn check_view(visit: &Visit, found: &PreflightView) -> CheckView {
         warnings: found.warnings.iter().map(|warning| visit.say(warning)).collect(),
         size: visit.say(&Message::new("desk-check-size").with("kilobytes", found.largest_bytes.div_ceil(1024))),
         is_ready: found.ready,
-        needs_number: campaign_launch::needs_number(found.recipients),
+        needs_number: campaigns::needs_number(found.recipients),
     }
 }
 

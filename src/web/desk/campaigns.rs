@@ -8,12 +8,12 @@ use axum::response::Response;
 
 use super::DeskState;
 use super::campaign::find_name;
-use super::form::Form;
 use super::listing::{self, Shape};
 use super::visit::{Key, Params, Visit};
 use crate::campaign::model::State as CampaignState;
 use crate::usecase::campaign_view::CampaignRow;
 use crate::usecase::{Action, campaign, campaign_draft};
+use crate::web::form::Form;
 use crate::web::page::minute;
 use crate::web::refusal::Refusal;
 

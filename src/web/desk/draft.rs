@@ -9,7 +9,6 @@ use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::response::{Html, IntoResponse, Response};
 
 use super::DeskState;
-use super::form::Form;
 use super::visit::{Key, Params, Visit};
 use crate::content::email::{Format, Layout, Tracking};
 use crate::infra::error::Message;
@@ -18,6 +17,7 @@ use crate::infra::id::Id;
 use crate::usecase::campaign_form::{self, DraftForm, SETTINGS};
 use crate::usecase::campaign_preview::{self, EmailPreview};
 use crate::usecase::{Action, field, list, relay, segment};
+use crate::web::form::Form;
 use crate::web::refusal::Refusal;
 
 /// The policy of an email in a frame: its own styles, pictures of the web, no script, no form.
@@ -108,7 +108,7 @@ pub async fn add(State(desk): State<Arc<DeskState>>, visit: Visit, form: Form) -
     match campaign_form::add(&desk.installation, &visit.actor, format, &given).await {
         Ok(id) => Ok(visit.go(&format!("campaigns/{id}/email"), "added")),
         Err(error) => {
-            let form = form.refused(&visit, error)?;
+            let form = form.refused(visit.frame.lang, error)?;
             let choices = Choices::read(&desk, &visit).await?;
             let page = NewPage { title: visit.tr("desk-draft-new"), form, choices, visit };
             Ok(page.visit.refuse(&page))
@@ -157,7 +157,7 @@ pub async fn save(
         Err(error) => {
             let can_overwrite = error.message().key == "campaign-changed-meanwhile";
             let stored = campaign_form::read(&desk.installation, &visit.actor, id).await?;
-            let form = form.refused(&visit, error)?;
+            let form = form.refused(visit.frame.lang, error)?;
             let page = page(&desk, visit, id, form, stored.format, Vec::new(), can_overwrite).await?;
             Ok(page.visit.refuse(&page))
         }

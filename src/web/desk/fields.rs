@@ -7,13 +7,13 @@ use axum::extract::State;
 use axum::response::Response;
 
 use super::DeskState;
-use super::form::Form;
 use super::visit::{Params, Visit};
 use crate::infra::error::Error;
 use crate::infra::i18n::Lang;
 use crate::usecase::Action;
 use crate::usecase::field::{self, FieldRow};
 use crate::usecase::field_change::{self, Confirmation, FieldUsage};
+use crate::web::form::Form;
 use crate::web::refusal::Refusal;
 
 #[derive(Template)]
@@ -40,7 +40,7 @@ pub async fn add(State(desk): State<Arc<DeskState>>, visit: Visit, form: Form) -
     match field::add(&desk.installation, &visit.actor, form.value("name").trim(), &kind).await {
         Ok(_) => Ok(visit.go("settings/fields", "added")),
         Err(error) => {
-            let form = form.refused(&visit, error)?;
+            let form = form.refused(visit.frame.lang, error)?;
             let page = page(&desk, visit, form).await?;
             Ok(page.visit.refuse(&page))
         }
@@ -102,7 +102,7 @@ async fn answer(
         Ok(()) => Ok(visit.go("settings/fields", said)),
         Err(error) => {
             let name = form.value("name").to_owned();
-            let form = form.refused(&visit, error)?;
+            let form = form.refused(visit.frame.lang, error)?;
             let page = field_page(desk, visit, &name, form).await?;
             Ok(page.visit.refuse(&page))
         }

@@ -11,7 +11,6 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
-use super::form::Form;
 use super::people::bases;
 use super::visit::{Key, Params, Visit};
 use super::{DeskState, Progress, exports};
@@ -21,6 +20,7 @@ use crate::infra::id::Id;
 use crate::usecase::field::{self, FieldRow};
 use crate::usecase::import_upload::{self, COLUMN, Upload};
 use crate::usecase::{Action, list};
+use crate::web::form::Form;
 use crate::web::refusal::Refusal;
 
 /// The largest file, in bytes.
@@ -123,7 +123,7 @@ pub async fn upload(
         Some(id) => Ok(visit.go(&format!("imports/{id}"), "")),
         None => {
             let error = Message::new("desk-import-no-file").invalid_field("file");
-            let form = Form::of([("list", chosen)]).refused(&visit, error)?;
+            let form = Form::of([("list", chosen)]).refused(visit.frame.lang, error)?;
             let page = new_page(&desk, visit, form).await?;
             Ok(page.visit.refuse(&page))
         }
@@ -149,7 +149,7 @@ pub async fn answer(
     let upload = match stored {
         Ok(upload) => upload,
         Err(error) => {
-            let form = form.refused(&visit, error)?;
+            let form = form.refused(visit.frame.lang, error)?;
             let upload = import_upload::read(&desk.installation, &visit.actor, id).await?;
             let page = page(&desk, visit, id, upload, form).await?;
             return Ok(page.visit.refuse(&page));
@@ -166,7 +166,7 @@ pub async fn answer(
     });
     let job = job.await;
     if let Some(Err(message)) = job.result() {
-        let form = form.refused(&visit, message.clone().conflict())?;
+        let form = form.refused(visit.frame.lang, message.clone().conflict())?;
         desk.imports.forget(id);
         let page = page(&desk, visit, id, upload, form).await?;
         return Ok(page.visit.refuse(&page));
@@ -238,7 +238,7 @@ async fn page(desk: &DeskState, visit: Visit, id: Id, upload: Upload, form: Form
             None => working = Some(Progress::of(job.progress())),
             Some(Ok(summary)) => found = Some(found_view(&visit, summary)),
             Some(Err(message)) if form.mistake().is_none() => {
-                form = form.refused(&visit, message.clone().conflict())?;
+                form = form.refused(visit.frame.lang, message.clone().conflict())?;
             }
             Some(Err(_)) => {}
         }

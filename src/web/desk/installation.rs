@@ -7,9 +7,9 @@ use axum::extract::State;
 use axum::response::Response;
 
 use super::DeskState;
-use super::form::Form;
 use super::visit::Visit;
 use crate::usecase::{Action, setting};
+use crate::web::form::Form;
 use crate::web::refusal::Refusal;
 
 #[derive(Template)]
@@ -39,7 +39,7 @@ pub async fn save(State(desk): State<Arc<DeskState>>, visit: Visit, form: Form) 
             continue;
         }
         if let Err(error) = setting::set(&desk.installation, &visit.actor, name, form.value(name).trim()).await {
-            let form = form.refused_at(&visit, name, error)?;
+            let form = form.refused_at(visit.frame.lang, name, error)?;
             let names = rows.iter().map(|row| row.setting.name()).collect();
             let page = InstallationPage { title: visit.tr("desk-installation"), form, names, visit };
             return Ok(page.visit.refuse(&page));

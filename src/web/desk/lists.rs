@@ -6,13 +6,13 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 
-use super::form::Form;
 use super::listing::{self, Shape};
 use super::visit::{Key, Visit};
 use super::{DeskState, Progress};
 use crate::infra::id::Id;
 use crate::usecase::Action;
 use crate::usecase::list::{self, ListRow};
+use crate::web::form::Form;
 use crate::web::refusal::Refusal;
 
 #[derive(Template)]
@@ -50,7 +50,7 @@ pub async fn add(State(state): State<Arc<DeskState>>, visit: Visit, form: Form) 
     match list::add(&state.installation, &visit.actor, form.value("name")).await {
         Ok(_) => Ok(visit.go("lists", "added")),
         Err(error) => {
-            let form = form.refused(&visit, error)?;
+            let form = form.refused(visit.frame.lang, error)?;
             let lists = list::list(&state.installation, &visit.actor).await?.lists;
             let page = ListsPage { title: visit.tr("desk-lists"), form, lists, visit };
             Ok(page.visit.refuse(&page))
@@ -75,7 +75,7 @@ pub async fn rename(
     match list::rename(&state.installation, &visit.actor, &row.list, form.value("name")).await {
         Ok(_) => Ok(visit.go(&format!("lists/{id}"), "saved")),
         Err(error) => {
-            let form = form.refused(&visit, error)?;
+            let form = form.refused(visit.frame.lang, error)?;
             let page = page(&state, visit, id, form).await?;
             Ok(page.visit.refuse(&page))
         }
@@ -107,7 +107,7 @@ pub async fn close(
             Ok(visit.go("lists", "closed"))
         }
         Some(Err(message)) => {
-            let form = form.refused(&visit, message.clone().conflict())?;
+            let form = form.refused(visit.frame.lang, message.clone().conflict())?;
             state.closings.forget(id);
             let page = page(&state, visit, id, form).await?;
             Ok(page.visit.refuse(&page))

@@ -7,7 +7,6 @@ pub mod compare;
 pub mod draft;
 pub mod exports;
 pub mod fields;
-pub mod form;
 pub mod home;
 pub mod imports;
 pub mod inbox;

@@ -7,7 +7,6 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 
-use super::form::Form;
 use super::listing::{self, Shape};
 use super::visit::{Params, Visit};
 use super::{DeskState, shown_value};
@@ -16,6 +15,7 @@ use crate::infra::id::Id;
 use crate::usecase::contact_search::{self, Addition, Contacts, USUAL_LIMIT};
 use crate::usecase::field::{self, FieldRow};
 use crate::usecase::{Action, list, segment, segment_preview};
+use crate::web::form::Form;
 use crate::web::refusal::Refusal;
 
 /// Rows in a file; a page has fewer.
@@ -182,7 +182,7 @@ pub async fn add(State(state): State<Arc<DeskState>>, visit: Visit, form: Form) 
             Ok(visit.go(&format!("people?list={list}"), "added"))
         }
         Err(error) => {
-            let form = form.refused(&visit, error)?;
+            let form = form.refused(visit.frame.lang, error)?;
             let page = add_page(&state, visit, form).await?;
             Ok(page.visit.refuse(&page))
         }

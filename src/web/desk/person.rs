@@ -7,7 +7,6 @@ use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 
-use super::form::Form;
 use super::visit::{Key, Visit};
 use super::{DeskState, shown_value};
 use crate::infra::id::Id;
@@ -16,6 +15,7 @@ use crate::usecase::contact::{self, Correction, Urgency};
 use crate::usecase::field::{self, FieldRow};
 use crate::usecase::localize::{StoredMessage, to_json};
 use crate::usecase::{Action, contact_view};
+use crate::web::form::Form;
 use crate::web::page::minute;
 use crate::web::refusal::Refusal;
 
@@ -86,7 +86,7 @@ pub async fn correct(
     match contact::correct(&state.installation, &visit.actor, &before, &Correction { set, address }).await {
         Ok(_) => Ok(visit.go(&format!("people/{id}"), "saved")),
         Err(error) => {
-            let form = form.refused(&visit, error)?;
+            let form = form.refused(visit.frame.lang, error)?;
             let page = page(&state, visit, id, data, form).await?;
             Ok(page.visit.refuse(&page))
         }
@@ -132,7 +132,7 @@ pub async fn erase(
     let address = data.address.expose();
     let confirmed = contact_view::confirm(&address, form.value("confirm"));
     if let Err(error) = confirmed {
-        let form = form.refused(&visit, error)?;
+        let form = form.refused(visit.frame.lang, error)?;
         let page = erase_page(visit, id, &data, form);
         return Ok(page.visit.refuse(&page));
     }

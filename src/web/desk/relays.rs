@@ -7,11 +7,11 @@ use axum::extract::State;
 use axum::response::Response;
 
 use super::DeskState;
-use super::form::Form;
 use super::visit::Visit;
 use crate::infra::error::Message;
 use crate::usecase::Action;
 use crate::usecase::relay::{self, RelayChange, RelayView, Tested};
+use crate::web::form::Form;
 use crate::web::refusal::Refusal;
 
 #[derive(Template)]
@@ -88,7 +88,7 @@ async fn refused(
     form: Form,
     error: crate::infra::error::Error,
 ) -> Result<Response, Refusal> {
-    let form = form.refused(&visit, error)?;
+    let form = form.refused(visit.frame.lang, error)?;
     let page = page(desk, visit, form, None).await?;
     Ok(page.visit.refuse(&page))
 }

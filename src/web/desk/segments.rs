@@ -8,13 +8,13 @@ use axum::extract::State;
 use axum::response::Response;
 
 use super::DeskState;
-use super::form::Form;
 use super::listing::{self, Shape};
 use super::visit::{Params, Visit};
 use crate::infra::id::Id;
 use crate::usecase::field::{self, FieldRow};
 use crate::usecase::segment::{self, SegmentRow};
 use crate::usecase::{Action, list, segment_preview};
+use crate::web::form::Form;
 use crate::web::refusal::Refusal;
 
 #[derive(Template)]
@@ -114,7 +114,7 @@ pub async fn save(State(state): State<Arc<DeskState>>, visit: Visit, form: Form)
     match segment::save(&state.installation, &visit.actor, name, expression, false, |_, _| {}).await {
         Ok(_) => Ok(visit.go("segments", "saved")),
         Err(error) => {
-            let form = form.refused(&visit, error)?;
+            let form = form.refused(visit.frame.lang, error)?;
             let page = page(&state, visit, form).await?;
             Ok(page.visit.refuse(&page))
         }
@@ -126,7 +126,7 @@ pub async fn remove(State(state): State<Arc<DeskState>>, visit: Visit, form: For
     match segment::remove(&state.installation, &visit.actor, form.value("name")).await {
         Ok(_) => Ok(visit.go("segments", "removed")),
         Err(error) => {
-            let form = form.refused(&visit, error)?;
+            let form = form.refused(visit.frame.lang, error)?;
             let page = list_page(&state, visit, form).await?;
             Ok(page.visit.refuse(&page))
         }
@@ -148,7 +148,7 @@ async fn page(state: &DeskState, visit: Visit, form: Form) -> Result<SegmentPage
                     sample: sample.into_iter().map(|one| (one.id, one.email)).collect(),
                 });
             }
-            Err(error) if form.mistake().is_none() => form = form.refused(&visit, error)?,
+            Err(error) if form.mistake().is_none() => form = form.refused(visit.frame.lang, error)?,
             Err(_) => {}
         }
     }

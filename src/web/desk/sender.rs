@@ -7,10 +7,10 @@ use axum::extract::State;
 use axum::response::Response;
 
 use super::DeskState;
-use super::form::Form;
 use super::visit::Visit;
 use crate::content::brand::BrandChange;
 use crate::usecase::{Action, brand};
+use crate::web::form::Form;
 use crate::web::refusal::Refusal;
 
 #[derive(Template)]
@@ -37,7 +37,7 @@ pub async fn save(State(desk): State<Arc<DeskState>>, visit: Visit, form: Form) 
     match brand::set(&desk.installation, &visit.actor, &change).await {
         Ok(_) => Ok(visit.go("settings/sender", "saved")),
         Err(error) => {
-            let form = form.refused(&visit, error)?;
+            let form = form.refused(visit.frame.lang, error)?;
             let page = SenderPage { title: visit.tr("desk-sender"), form, visit };
             Ok(page.visit.refuse(&page))
         }

@@ -8,13 +8,13 @@ use axum::response::Response;
 
 use super::DeskState;
 use super::campaign::find_name;
-use super::form::Form;
 use super::visit::{Key, Visit};
 use crate::campaign::series::State as SeriesState;
 use crate::campaign::zoned_time::format_in_zone;
 use crate::infra::error::Error;
 use crate::usecase::Action;
 use crate::usecase::series::{self, SeriesRow};
+use crate::web::form::Form;
 use crate::web::refusal::Refusal;
 
 #[derive(Template)]
@@ -68,7 +68,7 @@ async fn answer(
     match done {
         Ok(_) => Ok(visit.go("series", said)),
         Err(error) => {
-            let form = form.refused(&visit, error)?;
+            let form = form.refused(visit.frame.lang, error)?;
             let page = page(desk, visit, form).await?;
             Ok(page.visit.refuse(&page))
         }

@@ -8,13 +8,13 @@ use axum::http::header::{HOST, HeaderMap};
 use axum::response::Response;
 
 use super::DeskState;
-use super::form::Form;
 use super::visit::{Key, Visit};
 use crate::infra::clock::Millis;
 use crate::infra::error::{Error, Message};
 use crate::infra::id::Id;
 use crate::usecase::team::{self, Invited, Member};
 use crate::usecase::{Action, Role};
+use crate::web::form::Form;
 use crate::web::page::minute;
 use crate::web::refusal::Refusal;
 use crate::web::session_cookie::is_https;
@@ -119,7 +119,7 @@ async fn refused(desk: &DeskState, visit: Visit, form: Form, error: Error) -> Re
     if matches!(error, Error::NotFound(_)) {
         return Err(error.into());
     }
-    let form = form.refused(&visit, error)?;
+    let form = form.refused(visit.frame.lang, error)?;
     let page = page(desk, visit, form, None).await?;
     Ok(page.visit.refuse(&page))
 }

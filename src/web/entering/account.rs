@@ -8,7 +8,6 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::browser::Client;
-use super::form::Form;
 use super::gate::User;
 use super::{EnteringState, go, go_signed_in, refuse};
 use crate::infra::error::Error;
@@ -17,6 +16,7 @@ use crate::infra::id::Id;
 use crate::usecase::session::SessionRow;
 use crate::usecase::signed_in::SignedIn;
 use crate::usecase::{account, session};
+use crate::web::form::Form;
 use crate::web::page::{Frame, minute, show, within};
 use crate::web::refusal::Refusal;
 

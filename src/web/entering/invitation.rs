@@ -7,12 +7,12 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 
 use super::browser::Client;
-use super::form::Form;
 use super::{EnteringState, go, go_signed_in, refuse};
 use crate::infra::error::{Error, Kind, Message};
 use crate::usecase::signed_in::SignedIn;
 use crate::usecase::team::{self, NewAccount, OpenInvitation};
 use crate::usecase::{Actor, session};
+use crate::web::form::Form;
 use crate::web::page::{Frame, Notice, show, within};
 use crate::web::refusal::Refusal;
 

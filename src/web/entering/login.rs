@@ -10,11 +10,11 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::browser::Client;
-use super::form::Form;
 use super::{EnteringState, go, go_signed_in, refuse};
 use crate::infra::error::Kind;
 use crate::usecase::session::{self, Attempt};
 use crate::usecase::{Actor, account};
+use crate::web::form::Form;
 use crate::web::page::{Frame, Notice, show, within};
 use crate::web::refusal::Refusal;
 use crate::web::session_cookie::DeskCookie;

@@ -3,7 +3,6 @@
 
 pub mod account;
 pub mod browser;
-pub mod form;
 pub mod gate;
 pub mod invitation;
 pub mod login;

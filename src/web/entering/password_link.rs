@@ -6,10 +6,10 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
 
-use super::form::Form;
 use super::{EnteringState, go, refuse};
 use crate::infra::error::{Kind, Message};
 use crate::usecase::{Actor, account};
+use crate::web::form::Form;
 use crate::web::page::{Frame, Notice, show, within};
 use crate::web::refusal::Refusal;
 

@@ -6,11 +6,11 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 
-use super::form::Form;
 use super::gate::User;
 use super::qr_code;
 use super::{EnteringState, go, refuse};
 use crate::usecase::account::{self, PendingFactor};
+use crate::web::form::Form;
 use crate::web::page::{Frame, show, within};
 use crate::web::refusal::Refusal;
 

@@ -9,12 +9,12 @@ use axum::http::header::{HeaderMap, HeaderValue, SET_COOKIE};
 use axum::response::Response;
 
 use super::browser::Client;
-use super::form::Form;
 use super::{EnteringState, go, go_signed_in, refuse};
 use crate::access::SecretToken;
 use crate::infra::error::{Kind, Result};
 use crate::usecase::Actor;
 use crate::usecase::setup::{self, FirstUser};
+use crate::web::form::Form;
 use crate::web::page::{Frame, Notice, show, within};
 use crate::web::refusal::Refusal;
 use crate::web::session_cookie;

@@ -1,25 +1,27 @@
-//! A form as it was sent, with the mistake that was found in it: the page shows it again with everything that was typed.
+//! A form of the staff as it was sent, with the mistake that was found in it: the page shows it again with everything that was
+//! typed but passwords and codes.
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 
-use super::visit::Visit;
+use super::refusal::Refusal;
 use crate::infra::error::Error;
-use crate::web::refusal::Refusal;
+use crate::infra::i18n::Lang;
 
-/// The values of a form, by name, and the mistake in them.
-#[derive(Debug, Clone, Default)]
+/// The values of a form, by name, and the mistake in them. Has no `Debug`, since it may hold passwords.
+#[derive(Clone, Default)]
 pub struct Form {
     values: Vec<(String, String)>,
     mistake: Option<Mistake>,
 }
 
 /// A sentence about a form, and the field that it is about.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct Mistake {
     field: Option<String>,
     text: String,
+    is_throttled: bool,
 }
 
 impl Form {
@@ -58,32 +60,46 @@ impl Form {
         self.mistake.as_ref().map(|mistake| mistake.text.as_str())
     }
 
+    /// A mistake that is about no field of its own.
+    pub fn general_mistake(&self) -> Option<&str> {
+        self.mistake().filter(|_| self.mistake.as_ref().is_some_and(|mistake| mistake.field.is_none()))
+    }
+
+    /// The mistake in this field.
+    pub fn wrong(&self, name: &str) -> Option<&str> {
+        self.mistake().filter(|_| self.is_wrong(name))
+    }
+
     /// Whether the mistake is about this field.
     pub fn is_wrong(&self, name: &str) -> bool {
         self.mistake.as_ref().is_some_and(|mistake| mistake.field.as_deref() == Some(name))
+    }
+
+    /// Whether the form was refused for too many attempts, or for a server that does not answer now.
+    pub fn is_throttled(&self) -> bool {
+        self.mistake.as_ref().is_some_and(|mistake| mistake.is_throttled)
     }
 
     /// The form with the mistake that a use case found.
     ///
     /// # Errors
     /// The refusal, when no change of the form would mend it.
-    pub fn refused(mut self, visit: &Visit, error: Error) -> Result<Self, Refusal> {
-        if !error.is_user_error() && !matches!(error, Error::Unavailable(_)) {
+    pub fn refused(mut self, lang: Lang, error: Error) -> Result<Self, Refusal> {
+        let is_throttled = matches!(error, Error::Unavailable(_));
+        if !error.is_user_error() && !is_throttled {
             return Err(error.into());
         }
         let field = error.field().map(str::to_owned);
-        self.mistake = Some(Mistake { field, text: visit.say(&error.message()) });
+        self.mistake = Some(Mistake { field, text: lang.translate(&error.message()), is_throttled });
         Ok(self)
     }
-}
 
-impl Form {
     /// [`Form::refused`], about this field.
     ///
     /// # Errors
     /// As for [`Form::refused`].
-    pub fn refused_at(self, visit: &Visit, field: &str, error: Error) -> Result<Self, Refusal> {
-        let mut form = self.refused(visit, error)?;
+    pub fn refused_at(self, lang: Lang, field: &str, error: Error) -> Result<Self, Refusal> {
+        let mut form = self.refused(lang, error)?;
         if let Some(mistake) = &mut form.mistake {
             mistake.field = Some(field.to_owned());
         }
