@@ -1,6 +1,16 @@
 // Script of the desk. Every page works without it: it searches as one types, keeps unsaved text in the browser, and fills in
 // the time zone.
 
+// A box with data-all ticks all boxes of its form. It is hidden without JavaScript.
+function showChooser(part) {
+  for (const box of part.querySelectorAll("[data-all]")) box.hidden = false;
+}
+showChooser(document);
+addEventListener("change", ({ target }) => {
+  if (!target.matches("[data-all]")) return;
+  for (const box of target.form.querySelectorAll("[name=id]")) box.checked = target.checked;
+});
+
 // A form with data-live="#part" asks for its page again while one types, and replaces that part of the page.
 for (const form of document.querySelectorAll("form[data-live]")) {
   let timer, asked = 0;
@@ -23,6 +33,7 @@ for (const form of document.querySelectorAll("form[data-live]")) {
       if (number !== asked) return;
       const part = new DOMParser().parseFromString(text, "text/html").querySelector(form.dataset.live);
       if (!part) return;
+      showChooser(part);
       document.querySelector(form.dataset.live).replaceWith(document.adoptNode(part));
       if (!isPosted) history.replaceState(null, "", url);
     }, 300);

@@ -296,3 +296,35 @@ desk-step-people = Import the first people
 desk-step-relay = Set the mail server that sends
 desk-step-sender = Say who writes: name and postal address
 desk-steps = First steps
+desk-added-on = Added
+desk-choose = Choose
+desk-choose-all = Choose all of this page
+desk-chosen = The chosen people:
+desk-chosen-changed = { $count ->
+    [one] { $count } person: done.
+   *[other] { $count } people: done.
+ }
+desk-chosen-drafts = The chosen drafts:
+desk-chosen-join = { $count ->
+    [one] Put { $count } person on a list
+   *[other] Put { $count } people on a list
+ }
+desk-chosen-join-button = Put on a list
+desk-chosen-kept-out = Kept out, because they left this list: { $count }
+desk-chosen-leave = { $count ->
+    [one] Take { $count } person off a list
+   *[other] Take { $count } people off a list
+ }
+desk-chosen-leave-button = Take off a list
+desk-chosen-leave-what = They leave the list as if they had unsubscribed: imports do not bring them back to it. Whoever is on no other list is erased. This cannot be undone.
+desk-chosen-on-list = Of the chosen people on this list:
+desk-chosen-restrict = { $count ->
+    [one] Restrict the processing of { $count } person
+   *[other] Restrict the processing of { $count } people
+ }
+desk-chosen-restrict-what = Their data stay and are used for nothing: no emails, no segments, no exports.
+desk-chosen-unchanged = Nothing to change: { $count }
+contacts-leave-number = Of the chosen people { $count } are on the list “{ $list }”. Type this number to take them off.
+contacts-none-chosen = Nobody was chosen. Tick the boxes before the rows first.
+contacts-too-many = At most { $limit } people can be chosen at once.
+desk-open = open

@@ -296,3 +296,36 @@ desk-step-people = Импортировать первых людей
 desk-step-relay = Задать почтовый сервер для отправки
 desk-step-sender = Назвать отправителя: имя и почтовый адрес
 desk-steps = Первые шаги
+desk-added-on = Добавлен
+desk-choose = Выбрать
+desk-choose-all = Выбрать всех на странице
+desk-chosen = Выбранных людей:
+desk-chosen-changed = { $count ->
+    [one] Готово: { $count } человек.
+    [few] Готово: { $count } человека.
+   *[other] Готово: { $count } человек.
+ }
+desk-chosen-drafts = Выбранные черновики:
+desk-chosen-join = { $count ->
+    [one] Добавить в список { $count } человека
+   *[other] Добавить в список { $count } человек
+ }
+desk-chosen-join-button = Добавить в список
+desk-chosen-kept-out = Не добавлены, потому что ушли из этого списка: { $count }
+desk-chosen-leave = { $count ->
+    [one] Убрать из списка { $count } человека
+   *[other] Убрать из списка { $count } человек
+ }
+desk-chosen-leave-button = Убрать из списка
+desk-chosen-leave-what = Они уйдут из списка так, как если бы отписались: импорт их туда не вернёт. Кто не состоит в других списках, будет стёрт. Отменить это нельзя.
+desk-chosen-on-list = Из выбранных в этом списке:
+desk-chosen-restrict = { $count ->
+    [one] Ограничить обработку данных { $count } человека
+   *[other] Ограничить обработку данных { $count } человек
+ }
+desk-chosen-restrict-what = Их данные сохранятся, но не будут использоваться: ни писем, ни сегментов, ни выгрузок.
+desk-chosen-unchanged = Без изменений: { $count }
+contacts-leave-number = Из выбранных в списке «{ $list }»: { $count }. Введите это число, чтобы убрать их.
+contacts-none-chosen = Никто не выбран. Сначала отметьте строки.
+contacts-too-many = За один раз можно выбрать не больше { $limit } человек.
+desk-open = открыт

@@ -18,6 +18,7 @@ mod bulk_insert;
 mod canonical_form;
 mod derived_columns;
 mod field_values;
+mod page;
 
 pub use bulk_insert::{ContactRow, NewContactIds, copy_in, insert_subscribed};
 pub use canonical_form::{Outdated, find_outdated, set_canonical};
@@ -26,6 +27,7 @@ pub use derived_columns::{
     recompute_reachable, record_activity,
 };
 pub use field_values::{copy_value, count_with_value, remove_value};
+pub use page::{Order, Page, find_of_workspace, list_page, page};
 
 /// Field values by field name.
 pub type Values = Map<String, Value>;
@@ -105,28 +107,6 @@ pub async fn get_of_workspace(conn: &mut Conn, workspace: Id, id: Id) -> Result<
     );
     let row = query.bind("id", id).bind("workspace", workspace).fetch_optional(conn).await?;
     row.as_ref().map(read).transpose()
-}
-
-/// Up to `limit` contacts behind a key, of one list or of all, in the order of their keys.
-pub async fn list_page(
-    conn: &mut Conn,
-    workspace: Id,
-    list: Option<Id>,
-    after: Id,
-    limit: i64,
-) -> Result<Vec<Contact>> {
-    let query = Query::new(
-        "select c.id, c.address, c.fields, c.created_at, c.updated_at
-           from contact c
-          where c.workspace_id = :workspace and c.id > :after
-            and (:list = 0 or exists (select 1
-                                        from subscription s
-                                       where s.contact_id = c.id and s.list_id = :list))
-          order by c.id
-          limit :limit",
-    );
-    let query = query.bind("workspace", workspace).bind("list", list.unwrap_or(0)).bind("after", after);
-    query.bind("limit", limit).fetch_all(conn).await?.iter().map(read).collect()
 }
 
 /// Up to `limit` contacts whose address or a text value contains `text`, in any case.

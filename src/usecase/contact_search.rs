@@ -6,9 +6,10 @@ use serde_json::Value;
 use super::{Action, Actor};
 use crate::audience::address::Address;
 use crate::audience::consent::{self, Basis, Evidence};
-use crate::audience::contact::{self, Contact, NewContact, Values};
+use crate::audience::contact::{self, Contact, NewContact, Order, Values};
 use crate::audience::subscription::{self, NewSubscription, State, Subscription};
 use crate::audience::{field, import, list, tombstone};
+use crate::infra::clock::Millis;
 use crate::infra::db::{Conn, is_unique_violation, lock_addresses_shared};
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::id::Id;
@@ -27,6 +28,9 @@ pub struct ContactRow {
     pub id: Id,
     /// The address.
     pub email: String,
+    /// When it was added, for pages.
+    #[serde(skip)]
+    pub added_at: Millis,
     /// The field values.
     pub fields: Value,
     /// The lists with the state of each subscription.
@@ -79,6 +83,21 @@ pub struct Added {
     pub list: String,
 }
 
+/// Which contacts are listed.
+#[derive(Debug)]
+pub struct Browse<'a> {
+    /// The list; all contacts without one.
+    pub list: Option<&'a str>,
+    /// The state of the subscription to the list.
+    pub state: Option<State>,
+    /// The order.
+    pub order: Order,
+    /// The last contact of the page before; 0 for the first page.
+    pub after: Id,
+    /// The number of contacts.
+    pub limit: i64,
+}
+
 /// Lists contacts behind the id `after`, of one list or of all.
 pub async fn list(
     installation: &Installation,
@@ -88,14 +107,25 @@ pub async fn list(
     limit: i64,
 ) -> Result<Contacts> {
     let permit = actor.permit(Action::ListContacts)?;
+    let browse = Browse { list: on, state: None, order: Order::Oldest, after, limit };
+    // Browsing is audited.
+    permit.skip_audit();
+    self::browse(installation, actor, &browse).await
+}
+
+/// Lists contacts of one list or of all, in an order.
+pub async fn browse(installation: &Installation, actor: &Actor, browse: &Browse<'_>) -> Result<Contacts> {
+    let permit = actor.permit(Action::ListContacts)?;
     let mut conn = installation.db.read().await?;
-    let on = match on {
+    let list = match browse.list {
         Some(name) => Some(list::need(&mut conn, permit.workspace, name).await?.id),
         None => None,
     };
-    let limit = limit.clamp(1, MAX_LIMIT);
-    let found = contact::list_page(&mut conn, permit.workspace, on, after, limit + 1).await?;
-    let contacts = page(&mut conn, found, limit).await?;
+    let limit = browse.limit.clamp(1, MAX_LIMIT);
+    let Browse { state, order, after, .. } = *browse;
+    let page = contact::Page { list, state, order, after, limit: limit + 1 };
+    let found = contact::page(&mut conn, permit.workspace, page).await?;
+    let contacts = self::page(&mut conn, found, limit).await?;
     permit.audit(None);
     Ok(contacts)
 }
@@ -127,6 +157,7 @@ pub(super) async fn page(conn: &mut Conn, mut found: Vec<Contact>, limit: i64) -
         contacts.push(ContactRow {
             id: contact.id,
             email: contact.address.expose(),
+            added_at: contact.created_at,
             fields: contact.values.into(),
             lists: lists.into_iter().map(membership).collect(),
         });

@@ -18,6 +18,7 @@ pub mod campaign_form;
 pub mod campaign_preview;
 pub mod campaign_report;
 pub mod campaign_view;
+pub mod chosen_contacts;
 pub mod comparison;
 pub mod contact;
 pub mod contact_search;

@@ -40,6 +40,11 @@ impl Form {
         Some(self.value(name).trim()).filter(|value| !value.is_empty())
     }
 
+    /// All values of a field that may stand in a form more than once.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.values.iter().filter(move |(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
+
     /// Whether the value of a field is this one.
     pub fn is(&self, name: &str, value: &str) -> bool {
         self.value(name) == value

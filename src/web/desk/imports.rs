@@ -88,8 +88,7 @@ pub async fn begin(State(desk): State<Arc<DeskState>>, visit: Visit, params: Par
 }
 
 async fn new_page(desk: &DeskState, visit: Visit, form: Form) -> Result<NewPage, Refusal> {
-    let lists = list::list(&desk.installation, &visit.actor).await?.lists;
-    let lists = lists.into_iter().filter(|list| !list.closed).map(|list| list.list).collect();
+    let lists = list::names(&desk.installation, &visit.actor).await?;
     Ok(NewPage { title: visit.tr("desk-import"), form, lists, visit })
 }
 

@@ -7,7 +7,8 @@ use axum::extract::State;
 use axum::response::Response;
 
 use super::listing::{self, Shape};
-use super::visit::{Key, Visit};
+use super::table::Table;
+use super::visit::{Key, Params, Visit};
 use super::{DeskState, Progress};
 use crate::infra::id::Id;
 use crate::usecase::Action;
@@ -22,6 +23,9 @@ struct ListsPage {
     title: String,
     form: Form,
     lists: Vec<ListRow>,
+    table: Table,
+    /// Whether there are closed lists, so that they can be left out.
+    has_closed: bool,
 }
 
 #[derive(Template)]
@@ -35,14 +39,43 @@ struct ListPage {
     closing: Option<Progress>,
 }
 
-/// `GET /lists`
-pub async fn list(State(state): State<Arc<DeskState>>, visit: Visit, shape: Shape) -> Result<Response, Refusal> {
-    let lists = list::list(&state.installation, &visit.actor).await?;
+/// `GET /lists?state=&sort=`
+pub async fn list(
+    State(state): State<Arc<DeskState>>,
+    visit: Visit,
+    params: Params,
+    shape: Shape,
+) -> Result<Response, Refusal> {
+    list_page(&state, visit, &params, shape, Form::default()).await
+}
+
+async fn list_page(
+    state: &DeskState,
+    visit: Visit,
+    params: &Params,
+    shape: Shape,
+    form: Form,
+) -> Result<Response, Refusal> {
+    let table = Table::of(params, &["state"], &["name", "confirmed", "pending", "bounced", "restricted"], "name");
+    let mut lists = list::list(&state.installation, &visit.actor).await?;
+    let has_closed = lists.lists.iter().any(|row| row.closed);
+    lists.lists.retain(|row| match params.get("state") {
+        "open" => !row.closed,
+        "closed" => row.closed,
+        _ => true,
+    });
+    table.arrange(&mut lists.lists, |column, one, other| match column {
+        "confirmed" => one.confirmed.cmp(&other.confirmed),
+        "pending" => one.pending.cmp(&other.pending),
+        "bounced" => one.bounced.cmp(&other.bounced),
+        "restricted" => one.restricted.cmp(&other.restricted),
+        _ => one.list.to_lowercase().cmp(&other.list.to_lowercase()),
+    });
     if let Some(file) = listing::file(&visit, shape, "lists", &lists) {
         return Ok(file);
     }
-    let page = ListsPage { title: visit.tr("desk-lists"), form: Form::default(), lists: lists.lists, visit };
-    Ok(page.visit.show(&page))
+    let page = ListsPage { title: visit.tr("desk-lists"), form, lists: lists.lists, table, has_closed, visit };
+    Ok(if page.form.mistake().is_some() { page.visit.refuse(&page) } else { page.visit.show(&page) })
 }
 
 /// `POST /lists/add`
@@ -51,9 +84,7 @@ pub async fn add(State(state): State<Arc<DeskState>>, visit: Visit, form: Form) 
         Ok(_) => Ok(visit.go("lists", "added")),
         Err(error) => {
             let form = form.refused(visit.frame.lang, error)?;
-            let lists = list::list(&state.installation, &visit.actor).await?.lists;
-            let page = ListsPage { title: visit.tr("desk-lists"), form, lists, visit };
-            Ok(page.visit.refuse(&page))
+            list_page(&state, visit, &Params::default(), Shape::Page, form).await
         }
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod campaign;
 pub mod campaigns;
+pub mod chosen;
 pub mod compare;
 pub mod draft;
 pub mod exports;
@@ -21,6 +22,7 @@ pub mod routes;
 pub mod segments;
 pub mod sender;
 pub mod series;
+pub mod table;
 pub mod team;
 pub mod visit;
 

@@ -8,14 +8,18 @@ use axum::extract::State;
 use axum::response::Response;
 
 use super::listing::{self, Shape};
+use super::table::Table;
 use super::visit::{Params, Visit};
 use super::{DeskState, shown_value};
 use crate::audience::consent::Basis;
+use crate::audience::contact::Order;
+use crate::audience::subscription::State as Subscribed;
 use crate::infra::id::Id;
-use crate::usecase::contact_search::{self, Addition, Contacts, USUAL_LIMIT};
+use crate::usecase::contact_search::{self, Addition, Browse, Contacts, USUAL_LIMIT};
 use crate::usecase::field::{self, FieldRow};
 use crate::usecase::{Action, list, segment, segment_preview};
 use crate::web::form::Form;
+use crate::web::page::minute;
 use crate::web::refusal::Refusal;
 
 /// Rows in a file; a page has fewer.
@@ -31,19 +35,38 @@ struct PeoplePage {
     segment: String,
     lists: Vec<String>,
     segments: Vec<String>,
+    /// The states of a subscription with their names.
+    states: Vec<(&'static str, String)>,
+    table: Table,
     /// Names of the fields that the table shows.
     columns: Vec<String>,
     rows: Vec<PersonRow>,
     /// The query of the next page.
     next: Option<String>,
-    /// The query of this page, for files.
-    this: String,
+}
+
+impl PeoplePage {
+    /// Whether the contacts can be filtered by the state of their subscription: those of one list.
+    fn has_states(&self) -> bool {
+        self.query.is_empty() && self.segment.is_empty() && !self.list.is_empty()
+    }
+
+    /// Whether the order can be chosen. What a search or a segment finds has one order.
+    fn is_sortable(&self) -> bool {
+        self.query.is_empty() && self.segment.is_empty()
+    }
+
+    /// Whether the visitor may do anything with people that they choose.
+    fn has_deeds(&self) -> bool {
+        self.visit.may(Action::AddContact) || self.visit.may(Action::ExportContacts)
+    }
 }
 
 /// A contact in the table.
 struct PersonRow {
     id: Id,
     email: String,
+    added: String,
     values: Vec<String>,
     lists: Vec<(String, &'static str)>,
 }
@@ -59,46 +82,44 @@ struct AddPage {
     bases: Vec<(&'static str, String)>,
 }
 
-/// Which contacts are shown.
-struct Filter {
-    /// Part of an address or a value; never in a URL, since it may be an address.
-    query: String,
-    list: String,
-    segment: String,
-    /// The key to continue behind.
-    after: Id,
-}
-
-/// `GET /people?list=&segment=&after=`
+/// `GET /people?list=&state=&segment=&sort=&after=`
 pub async fn list(
     State(state): State<Arc<DeskState>>,
     visit: Visit,
     params: Params,
     shape: Shape,
 ) -> Result<Response, Refusal> {
-    let filter = Filter {
-        query: String::new(),
-        list: params.get("list").to_owned(),
-        segment: params.get("segment").to_owned(),
-        after: params.get("after").parse().unwrap_or(0),
-    };
-    show(&state, visit, filter, shape).await
+    show(&state, visit, String::new(), &params, shape).await
 }
 
-/// `POST /people`: a search.
+/// `POST /people`: a search. What is searched for stands in no URL, since it may be an address.
 pub async fn search(State(state): State<Arc<DeskState>>, visit: Visit, form: Form) -> Result<Response, Refusal> {
-    let given = |name| form.given(name).unwrap_or_default().to_owned();
-    let filter = Filter { query: given("q"), list: given("list"), segment: given("segment"), after: 0 };
-    show(&state, visit, filter, Shape::Page).await
+    let query = form.given("q").unwrap_or_default().to_owned();
+    let filters = [("list", form.value("list").to_owned()), ("segment", form.value("segment").to_owned())];
+    show(&state, visit, query, &Params::of(filters), Shape::Page).await
 }
 
-async fn show(state: &DeskState, visit: Visit, filter: Filter, shape: Shape) -> Result<Response, Refusal> {
+async fn show(
+    state: &DeskState,
+    visit: Visit,
+    query: String,
+    params: &Params,
+    shape: Shape,
+) -> Result<Response, Refusal> {
     let (installation, actor) = (&state.installation, &visit.actor);
-    let (query, on, within, after) = (&*filter.query, &*filter.list, &*filter.segment, filter.after);
+    let table = Table::of(params, &["list", "state", "segment"], &["address", "added"], "added");
+    let (on, within, after) = (params.get("list"), params.get("segment"), table.after);
     let limit = if shape == Shape::Page { USUAL_LIMIT } else { FILE_LIMIT };
-    let contacts = match (query, within) {
+    let contacts = match (&*query, within) {
         ("", "") => {
-            contact_search::list(installation, actor, Some(on).filter(|on| !on.is_empty()), after, limit).await?
+            let browse = Browse {
+                list: Some(on).filter(|on| !on.is_empty()),
+                state: params.get("state").parse().ok(),
+                order: table.sort().parse().unwrap_or(Order::Oldest),
+                after,
+                limit,
+            };
+            contact_search::browse(installation, actor, &browse).await?
         }
         ("", segment) => segment_preview::members(installation, actor, segment, after, limit).await?,
         (query, _) => contact_search::find(installation, actor, query, limit).await?,
@@ -106,30 +127,18 @@ async fn show(state: &DeskState, visit: Visit, filter: Filter, shape: Shape) -> 
     if let Some(file) = listing::file(&visit, shape, "contacts", &contacts) {
         return Ok(file);
     }
-    let lists = list::list(installation, actor).await?.lists;
     let segments = segment::list(installation, actor).await?.segments;
     let fields = field::list(installation, actor).await?;
-    let address = |after: Id| {
-        let mut query_string = url::form_urlencoded::Serializer::new(String::new());
-        for (name, value) in [("list", on), ("segment", within)] {
-            if !value.is_empty() {
-                query_string.append_pair(name, value);
-            }
-        }
-        if after > 0 {
-            query_string.append_pair("after", &after.to_string());
-        }
-        query_string.finish()
-    };
     let page = PeoplePage {
         title: visit.tr("desk-people"),
-        query: query.to_owned(),
         list: on.to_owned(),
         segment: within.to_owned(),
-        lists: lists.into_iter().filter(|list| !list.closed).map(|list| list.list).collect(),
+        lists: list::names(installation, actor).await?,
         segments: segments.into_iter().map(|segment| segment.segment).collect(),
-        next: contacts.next.filter(|_| query.is_empty()).map(address),
-        this: address(after),
+        states: states(&visit),
+        next: contacts.next.filter(|_| query.is_empty()).map(|after| table.next(after)),
+        query,
+        table,
         rows: rows(&visit, contacts, &fields),
         columns: fields.into_iter().map(|field| field.name).collect(),
         visit,
@@ -137,11 +146,23 @@ async fn show(state: &DeskState, visit: Visit, filter: Filter, shape: Shape) -> 
     Ok(page.visit.show(&page))
 }
 
+/// The states of a subscription with their names.
+fn states(visit: &Visit) -> Vec<(&'static str, String)> {
+    let name = |state: &Subscribed| match state {
+        Subscribed::Confirmed => visit.tr("desk-confirmed"),
+        Subscribed::Pending => visit.tr("desk-pending"),
+        Subscribed::Bounced => visit.tr("desk-bounced"),
+        Subscribed::Restricted => visit.tr("desk-restricted"),
+    };
+    Subscribed::ALL.iter().map(|state| (state.as_str(), name(state))).collect()
+}
+
 fn rows(visit: &Visit, contacts: Contacts, fields: &[FieldRow]) -> Vec<PersonRow> {
     let row = |contact: contact_search::ContactRow| PersonRow {
         id: contact.id,
         values: fields.iter().map(|field| shown_value(visit, field, contact.fields.get(&field.name))).collect(),
         lists: contact.lists.into_iter().map(|one| (one.list, one.state)).collect(),
+        added: minute(contact.added_at),
         email: contact.email,
     };
     contacts.contacts.into_iter().map(row).collect()
@@ -149,7 +170,7 @@ fn rows(visit: &Visit, contacts: Contacts, fields: &[FieldRow]) -> Vec<PersonRow
 
 /// `GET /people/add`
 pub async fn ask(State(state): State<Arc<DeskState>>, visit: Visit, params: Params) -> Result<Response, Refusal> {
-    let day = crate::web::page::minute(state.installation.clock.now());
+    let day = minute(state.installation.clock.now());
     let form = Form::of([
         ("list", params.get("list").to_owned()),
         ("basis", Basis::Consent.as_str().to_owned()),
@@ -196,10 +217,9 @@ fn filled_fields(form: &Form) -> Vec<(String, String)> {
 }
 
 async fn add_page(state: &DeskState, visit: Visit, form: Form) -> Result<AddPage, Refusal> {
-    let lists = list::list(&state.installation, &visit.actor).await?.lists;
     Ok(AddPage {
         title: visit.tr("desk-person-add"),
-        lists: lists.into_iter().filter(|list| !list.closed).map(|list| list.list).collect(),
+        lists: list::names(&state.installation, &visit.actor).await?,
         fields: field::list(&state.installation, &visit.actor).await?,
         bases: bases(&visit),
         form,

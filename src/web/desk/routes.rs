@@ -8,8 +8,8 @@ use axum::routing::{MethodRouter, get, post};
 
 use super::visit::{Gate, admit};
 use super::{
-    campaign, campaigns, compare, draft, exports, fields, home, imports, installation, lists, people, person, relays,
-    segments, sender, series, team,
+    campaign, campaigns, chosen, compare, draft, exports, fields, home, imports, installation, lists, people, person,
+    relays, segments, sender, series, team,
 };
 use crate::usecase::Action;
 use crate::web::state::WebState;
@@ -32,6 +32,10 @@ pub fn all() -> Vec<Route> {
         route("/people", A::ListContacts, get(people::list).post(people::search)),
         route("/people.json", A::ListContacts, get(people::list)),
         route("/people.csv", A::ListContacts, get(people::list)),
+        route("/people/chosen/join", A::AddContact, post(chosen::join)),
+        route("/people/chosen/leave", A::EraseContact, post(chosen::leave)),
+        route("/people/chosen/restrict", A::RestrictContact, post(chosen::restrict)),
+        route("/people/chosen.csv", A::ExportContacts, post(chosen::file)),
         route("/people/add", A::AddContact, get(people::ask).post(people::add)),
         route(
             "/people/import",
@@ -63,6 +67,7 @@ pub fn all() -> Vec<Route> {
         route("/campaigns", A::ShowCampaign, get(campaigns::list)),
         route("/campaigns.json", A::ShowCampaign, get(campaigns::list)),
         route("/campaigns.csv", A::ShowCampaign, get(campaigns::list)),
+        route("/campaigns/remove", A::RemoveCampaign, post(campaigns::remove_chosen)),
         route("/campaigns/new", A::AddCampaign, get(draft::begin).post(draft::add)),
         route("/campaigns/{id}", A::ShowCampaign, get(campaign::read)),
         route("/campaigns/{id}/email", A::AddCampaign, get(draft::read).post(draft::save)),

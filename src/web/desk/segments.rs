@@ -9,6 +9,7 @@ use axum::response::Response;
 
 use super::DeskState;
 use super::listing::{self, Shape};
+use super::table::Table;
 use super::visit::{Params, Visit};
 use crate::infra::id::Id;
 use crate::usecase::field::{self, FieldRow};
@@ -23,6 +24,7 @@ struct SegmentsPage {
     visit: Visit,
     title: String,
     segments: Vec<SegmentRow>,
+    table: Table,
     form: Form,
 }
 
@@ -56,19 +58,34 @@ const OPERATORS: &[(&str, &str, bool)] = &[
     ("not-set", "is not set", false),
 ];
 
-/// `GET /segments`
-pub async fn list(State(state): State<Arc<DeskState>>, visit: Visit, shape: Shape) -> Result<Response, Refusal> {
-    let segments = segment::list(&state.installation, &visit.actor).await?;
+/// `GET /segments?sort=`
+pub async fn list(
+    State(state): State<Arc<DeskState>>,
+    visit: Visit,
+    params: Params,
+    shape: Shape,
+) -> Result<Response, Refusal> {
+    list_page(&state, visit, &params, shape, Form::default()).await
+}
+
+async fn list_page(
+    state: &DeskState,
+    visit: Visit,
+    params: &Params,
+    shape: Shape,
+    form: Form,
+) -> Result<Response, Refusal> {
+    let table = Table::of(params, &[], &["name", "expression"], "name");
+    let mut segments = segment::list(&state.installation, &visit.actor).await?;
+    table.arrange(&mut segments.segments, |column, one, other| match column {
+        "expression" => one.expression.cmp(&other.expression),
+        _ => one.segment.to_lowercase().cmp(&other.segment.to_lowercase()),
+    });
     if let Some(file) = listing::file(&visit, shape, "segments", &segments) {
         return Ok(file);
     }
-    let page = list_page(&state, visit, Form::default()).await?;
-    Ok(page.visit.show(&page))
-}
-
-async fn list_page(state: &DeskState, visit: Visit, form: Form) -> Result<SegmentsPage, Refusal> {
-    let segments = segment::list(&state.installation, &visit.actor).await?.segments;
-    Ok(SegmentsPage { title: visit.tr("desk-segments"), segments, form, visit })
+    let page = SegmentsPage { title: visit.tr("desk-segments"), segments: segments.segments, table, form, visit };
+    Ok(if page.form.mistake().is_some() { page.visit.refuse(&page) } else { page.visit.show(&page) })
 }
 
 /// `GET /segments/edit?name=&q=`: a saved segment by its name, or an expression. `field`, `op` and `value` add a condition.
@@ -127,15 +144,14 @@ pub async fn remove(State(state): State<Arc<DeskState>>, visit: Visit, form: For
         Ok(_) => Ok(visit.go("segments", "removed")),
         Err(error) => {
             let form = form.refused(visit.frame.lang, error)?;
-            let page = list_page(&state, visit, form).await?;
-            Ok(page.visit.refuse(&page))
+            list_page(&state, visit, &Params::default(), Shape::Page, form).await
         }
     }
 }
 
 async fn page(state: &DeskState, visit: Visit, form: Form) -> Result<SegmentPage, Refusal> {
     let (installation, actor) = (&state.installation, &visit.actor);
-    let (fields, lists) = (field::list(installation, actor).await?, list::list(installation, actor).await?.lists);
+    let (fields, lists) = (field::list(installation, actor).await?, list::names(installation, actor).await?);
     let mut form = form;
     let mut preview = None;
     if let Some(expression) = form.given("expression").map(str::to_owned) {
@@ -152,14 +168,7 @@ async fn page(state: &DeskState, visit: Visit, form: Form) -> Result<SegmentPage
             Err(_) => {}
         }
     }
-    Ok(SegmentPage {
-        title: visit.tr("desk-segment"),
-        form,
-        fields,
-        lists: lists.into_iter().filter(|list| !list.closed).map(|list| list.list).collect(),
-        preview,
-        visit,
-    })
+    Ok(SegmentPage { title: visit.tr("desk-segment"), form, fields, lists, preview, visit })
 }
 
 #[cfg(test)]

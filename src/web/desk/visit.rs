@@ -45,6 +45,7 @@ const DONE: &[(&str, &str)] = &[
     ("recalled", "desk-done-recalled"),
     ("cancelled", "desk-done-cancelled"),
     ("settled", "desk-done-settled"),
+    ("none-chosen", "contacts-none-chosen"),
 ];
 
 /// A visit to a page of a workspace.
@@ -222,6 +223,16 @@ impl Params {
 }
 
 impl Params {
+    /// These values.
+    pub fn of<'a>(values: impl IntoIterator<Item = (&'a str, String)>) -> Self {
+        Self(values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    }
+
+    /// The values of a query as it stands in an address.
+    pub fn parse(query: &str) -> Self {
+        Self(url::form_urlencoded::parse(query.as_bytes()).into_owned().collect())
+    }
+
     /// All values of this name.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.0.iter().filter(move |(own, _)| own == name).map(|(_, value)| value.as_str())
@@ -232,7 +243,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let query = parts.uri.query().unwrap_or_default();
-        Ok(Self(url::form_urlencoded::parse(query.as_bytes()).into_owned().collect()))
+        Ok(Self::parse(parts.uri.query().unwrap_or_default()))
     }
 }

@@ -11,21 +11,21 @@ use super::fixture::{Reply, WebFixture, send};
 use crate::fixture::both;
 use crate::import::fixture::find;
 
-const HERE: (&str, &str) = ("host", "127.0.0.1:8081");
+pub const HERE: (&str, &str) = ("host", "127.0.0.1:8081");
 
-async fn look(site: &WebFixture, path: &str) -> Reply {
+pub async fn look(site: &WebFixture, path: &str) -> Reply {
     send(router::desk(site.state.clone()), Method::GET, &format!("/w/main{path}"), &[HERE], Body::empty()).await
 }
 
 /// Posts a form; the fields are as a browser would encode them.
-async fn post(site: &WebFixture, path: &str, fields: &[(&str, &str)]) -> Reply {
+pub async fn post(site: &WebFixture, path: &str, fields: &[(&str, &str)]) -> Reply {
     let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
     let headers = [HERE, ("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "same-origin")];
     send(router::desk(site.state.clone()), Method::POST, &format!("/w/main{path}"), &headers, Body::from(body)).await
 }
 
 /// Where a form leads after it was accepted.
-fn target(reply: &Reply) -> &str {
+pub fn target(reply: &Reply) -> &str {
     assert_eq!(reply.status, StatusCode::SEE_OTHER, "{}", reply.body);
     reply.header("location").expect("a location").trim_start_matches("../").trim_start_matches("w/main/")
 }
@@ -215,7 +215,7 @@ both!(every_route_answers_and_none_of_another_workspace, |fixture| {
 });
 
 /// Uploads a file for a list; returns the path of the page of the import.
-async fn upload(site: &WebFixture, list: &str, file: &str) -> String {
+pub async fn upload(site: &WebFixture, list: &str, file: &str) -> String {
     let body = format!(
         "--b\r\nContent-Disposition: form-data; name=\"list\"\r\n\r\n{list}\r\n--b\r\n\
          Content-Disposition: form-data; name=\"file\"; filename=\"people.csv\"\r\n\r\n{file}\r\n--b--\r\n"
