@@ -40,36 +40,120 @@ for (const form of document.querySelectorAll("form[data-live]")) {
   });
 }
 
-// A form with data-keep="name" keeps its text in this browser until the server has it.
+// A form with data-keep="name" saves itself 3 s after a change and when the page is left, says so, and keeps its text in this
+// browser until the server has it. What somebody else changed meanwhile is not overwritten.
 for (const form of document.querySelectorAll("form[data-keep]")) {
   const key = form.dataset.keep;
   const status = form.querySelector("[data-kept]");
-  const text = form.elements.body;
-  const version = form.elements.version.value;
+  const { body: text, version } = form.elements;
+  const frame = document.querySelector("iframe[data-live-preview]");
   const read = () => {
     try { return JSON.parse(localStorage.getItem(key)); } catch { return null; }
   };
+  let timer, changes = 0, saved = 0, isSaving = false, isStopped = false;
+  const say = (state, more = "") => {
+    status.dataset.state = state;
+    status.textContent = `${status.dataset[state]} ${more}`.trim();
+  };
+  const keep = () => {
+    const kept = JSON.stringify({ version: version.value, text: text.value });
+    try { localStorage.setItem(key, kept); } catch { /* Private windows keep nothing. */ }
+  };
+  const save = async (isLeaving) => {
+    clearTimeout(timer);
+    if (isSaving || isStopped || saved === changes) return;
+    const number = changes;
+    const query = new URLSearchParams(new FormData(form));
+    query.delete("overwrite");
+    query.append("autosave", "1");
+    isSaving = true;
+    say("saving");
+    try {
+      // A browser sends at most 64 KB for a page that is left; what is longer stays in its copy.
+      const keepalive = isLeaving === true && query.toString().length < 60000;
+      const response = await fetch(form.action, { method: "POST", body: query, keepalive });
+      const answer = await response.json();
+      if (response.ok) {
+        version.value = answer.version;
+        saved = number;
+        if (saved === changes) {
+          localStorage.removeItem(key);
+          say("saved", new Date().toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" }));
+        } else {
+          keep();
+        }
+        if (frame) frame.src = frame.src;
+      } else if (answer.conflict) {
+        isStopped = true;
+        say("conflict", answer.problem);
+      } else {
+        saved = number;
+        say("local", answer.problem);
+      }
+    } catch {
+      say("offline");
+      timer = setTimeout(save, 10000);
+    }
+    isSaving = false;
+    if (saved !== changes && !isStopped && status.dataset.state !== "offline") plan();
+  };
+  const plan = () => { clearTimeout(timer); timer = setTimeout(save, 3000); };
+  const changed = () => { changes += 1; keep(); if (!isStopped) { say("dirty"); plan(); } };
+
   const kept = read();
-  if (kept && kept.version === version && kept.text !== text.value && !document.querySelector("#mistake")) {
-    const saved = text.value;
+  const isRefused = document.querySelector("#mistake");
+  if (kept && kept.version === version.value && kept.text !== text.value && !isRefused) {
+    const stored = text.value;
     text.value = kept.text;
+    changed();
     const undo = document.createElement("button");
     undo.type = "button";
     undo.className = "quiet small";
     undo.textContent = "↶";
-    undo.addEventListener("click", () => { text.value = saved; localStorage.removeItem(key); undo.remove(); });
-    status.replaceChildren("●", undo);
-  } else if (kept && kept.version !== version) {
+    undo.addEventListener("click", () => { text.value = stored; undo.remove(); changed(); });
+    status.after(undo);
+  } else if (kept && kept.version !== version.value && !isRefused) {
     localStorage.removeItem(key);
   }
-  text.addEventListener("input", () => {
-    try { localStorage.setItem(key, JSON.stringify({ version, text: text.value })); } catch { /* Private windows keep nothing. */ }
-    status.textContent = "●";
-  });
-  form.addEventListener("submit", () => { status.textContent = "…"; });
+  form.addEventListener("input", changed);
+  form.addEventListener("submit", () => { isStopped = true; clearTimeout(timer); });
+  addEventListener("pagehide", () => save(true));
+  document.addEventListener("visibilitychange", () => { if (document.hidden) save(true); });
   addEventListener("keydown", (event) => {
     if ((event.ctrlKey || event.metaKey) && event.key === "s") { event.preventDefault(); form.requestSubmit(); }
   });
+}
+
+// In the form of an email, what stands in code[data-insert] is a button that inserts it at the cursor.
+for (const form of document.querySelectorAll("form.editing")) {
+  const { body, subject, preheader } = form.elements;
+  let last = body;
+  for (const field of [body, subject, preheader]) field.addEventListener("focus", () => { last = field; });
+  for (const code of form.querySelectorAll("code[data-insert]")) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "quiet small";
+    button.textContent = code.textContent;
+    button.addEventListener("click", () => {
+      last.setRangeText(code.textContent, last.selectionStart, last.selectionEnd, "end");
+      last.dispatchEvent(new Event("input", { bubbles: true }));
+      last.focus();
+    });
+    code.replaceWith(button);
+  }
+  // A line with a mistake is selected.
+  const line = form.querySelector("[data-line]")?.dataset.line;
+  if (line) {
+    const above = body.value.split("\n").slice(0, line - 1).join("\n");
+    const start = above.length + (line > 1 ? 1 : 0);
+    body.setSelectionRange(start, (body.value + "\n").indexOf("\n", start));
+    body.scrollTop = body.scrollHeight * (line / body.value.split("\n").length) - body.clientHeight / 2;
+  }
+  // The ways to look at the preview.
+  const frame = document.querySelector("iframe[data-live-preview]");
+  for (const link of document.querySelectorAll("a[target=preview]")) {
+    link.addEventListener("click", (event) => { event.preventDefault(); frame.src = link.href; });
+  }
 }
 
 // The time zone of the browser, where none was chosen.

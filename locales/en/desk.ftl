@@ -66,7 +66,6 @@ desk-draft-remove = Remove the draft
 desk-draft-reply = Answers go to
 desk-draft-save = Save and look
 desk-draft-subject = Subject
-desk-draft-tags = A person's values:
 desk-draft-text =
     {"#"} Hello
 
@@ -142,7 +141,6 @@ desk-preview-as = As
 desk-preview-next = Next person →
 desk-preview-people = Look as real recipients
 desk-preview-phone = On a phone
-desk-preview-text = As plain text
 desk-preview-title = Preview: { $subject }
 desk-preview-wide = On a computer
 desk-proof = Proof

@@ -66,7 +66,6 @@ desk-draft-remove = Удалить черновик
 desk-draft-reply = Ответы на адрес
 desk-draft-save = Сохранить и посмотреть
 desk-draft-subject = Тема
-desk-draft-tags = Значения человека:
 desk-draft-text =
     {"#"} Здравствуйте
 
@@ -142,7 +141,6 @@ desk-preview-as = Как видит
 desk-preview-next = Следующий человек →
 desk-preview-people = Посмотреть глазами получателей
 desk-preview-phone = На телефоне
-desk-preview-text = Простым текстом
 desk-preview-title = Просмотр: { $subject }
 desk-preview-wide = На компьютере
 desk-proof = Доказательство

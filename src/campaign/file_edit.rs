@@ -78,6 +78,16 @@ pub fn set_body(text: &str, body: &str) -> Result<String> {
     Ok(format!("{}{}+++\n{body}", parts.head, parts.settings))
 }
 
+/// How many lines of a file stand above its email.
+///
+/// # Errors
+/// Invalid when the file has no settings.
+pub fn lines_above_body(text: &str) -> Result<usize> {
+    let text = plain(text);
+    let parts = split(&text)?;
+    Ok(parts.head.matches('\n').count() + parts.settings.matches('\n').count() + 1)
+}
+
 /// The email below the settings of a file.
 ///
 /// # Errors

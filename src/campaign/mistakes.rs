@@ -30,3 +30,46 @@ fn list(message: &Message, name: &str) -> Option<Vec<Message>> {
         _ => None,
     })
 }
+
+/// Counts the lines of a message, and those of the messages in it, from the line behind `above`. Lines before it stay.
+pub fn lower_lines(message: &mut Message, above: usize) {
+    for (name, argument) in &mut message.args {
+        match argument {
+            Argument::Messages(inner) => inner.iter_mut().for_each(|one| lower_lines(one, above)),
+            Argument::Text(text) if *name == "line" => {
+                if let Some(line) = text.parse::<usize>().ok().filter(|line| *line > above) {
+                    *text = (line - above).to_string();
+                }
+            }
+            Argument::Text(_) => {}
+        }
+    }
+}
+
+/// The lines that a message and those in it name, in order, each once.
+pub fn lines(message: &Message) -> Vec<usize> {
+    let mut found: Vec<usize> = Vec::new();
+    for (name, argument) in &message.args {
+        match argument {
+            Argument::Messages(inner) => found.extend(inner.iter().flat_map(lines)),
+            Argument::Text(text) if *name == "line" => found.extend(text.parse::<usize>()),
+            Argument::Text(_) => {}
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_counted_from_the_email() {
+        let inner = |line: usize| Message::new("inner").with("line", line);
+        let mut message = Message::new("outer").with_list("problems", vec![inner(3), inner(9), inner(12)]);
+        lower_lines(&mut message, 8);
+        assert_eq!(lines(&message), [1, 3, 4]);
+    }
+}

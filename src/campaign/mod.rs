@@ -24,6 +24,7 @@ pub mod rate_limit;
 pub mod recall;
 pub mod recipient_time;
 pub mod recurrence;
+pub mod revision;
 pub mod running;
 pub mod schedule;
 pub mod sender;

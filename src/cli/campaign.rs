@@ -1,4 +1,4 @@
-//! `sendoff campaign add | edit | duplicate | rm | preflight | test | schedule | unschedule | start | pause | resume | recall |
+//! `sendoff campaign add | new | templates | revisions | restore | edit | duplicate | rm | preflight | test | schedule | unschedule | start | pause | resume | recall |
 //! cancel | series | show | compare | ls`
 
 use std::path::PathBuf;
@@ -14,8 +14,9 @@ use crate::infra::i18n::Lang;
 use crate::infra::installation::Installation;
 use crate::report::summary::Summary;
 use crate::usecase::Actor;
-use crate::usecase::campaign::{self, Source, StartOptions, Started};
+use crate::usecase::campaign::{self, Added, Source, StartOptions, Started};
 use crate::usecase::campaign_view::CampaignView;
+use crate::usecase::gallery::{self, GalleryRow, NewDraft};
 use crate::usecase::output::utc;
 use crate::usecase::preflight::{self, PreflightView};
 use crate::usecase::schedule as times;
@@ -27,6 +28,37 @@ pub enum Command {
     Add {
         /// The file
         file: PathBuf,
+    },
+    /// Begin a draft with a ready email of the gallery
+    New {
+        /// The campaign
+        name: String,
+        /// The list that it goes to
+        #[arg(long)]
+        list: String,
+        /// The ready email; `campaign templates` lists them
+        #[arg(long)]
+        template: String,
+        /// The language of the email, such as ru; that of the output by default
+        #[arg(long, value_name = "TAG")]
+        language: Option<String>,
+        /// Name <address> of the sender; that of the newest campaign by default
+        #[arg(long, value_name = "MAILBOX")]
+        from: Option<String>,
+    },
+    /// List the ready emails of the gallery
+    Templates,
+    /// List the versions of a campaign's file
+    Revisions {
+        /// The campaign
+        name: String,
+    },
+    /// Make the file of a campaign what it was in one of its versions
+    Restore {
+        /// The campaign
+        name: String,
+        /// The number of the version
+        revision: i64,
     },
     /// Change the file of a campaign that has not started, in an editor
     Edit {
@@ -147,14 +179,21 @@ pub enum Command {
 /// Runs the command.
 pub async fn run(installation: &Installation, actor: &Actor, command: Command, lang: Lang) -> Result<Output> {
     match command {
-        Command::Add { file } => {
-            let added = campaign::add(installation, actor, &Source::read(&file)?).await?;
-            let key = if added.state == State::Draft.as_str() { "campaign-added" } else { "campaign-replaced" };
-            let message = Message::new(key).with("name", &added.name).with("list", &added.list);
-            let message = message.with("at", added.at.map_or_else(|| "none".to_owned(), utc));
-            let warnings = added.warnings.iter().map(|warning| format!("  ! {}", lang.translate(warning)));
-            let lines: Vec<_> = warnings.chain([lang.translate(&message)]).collect();
-            Ok(Output::new(&added, lang, lines.join("\n")))
+        Command::Add { file } => Ok(added(&campaign::add(installation, actor, &Source::read(&file)?).await?, lang)),
+        Command::New { name, list, template, language, from } => {
+            let language = language.as_deref().map(str::parse).transpose()?.unwrap_or(lang);
+            let (name, list, template, from) = (&*name, &*list, &*template, from.as_deref());
+            let new = NewDraft { name, list, from, template, lang: language };
+            Ok(added(&gallery::begin(installation, actor, &new).await?, lang))
+        }
+        Command::Templates => {
+            let rows = gallery::list(actor, lang)?;
+            let line = |row: &GalleryRow| format!("{:<14} {}", row.template, row.subject);
+            Ok(Output::new(&rows, lang, rows.iter().map(line).collect::<Vec<_>>().join("\n")))
+        }
+        Command::Revisions { name } => campaign_draft::revisions(installation, actor, &name, lang).await,
+        Command::Restore { name, revision } => {
+            campaign_draft::restore(installation, actor, &name, revision, lang).await
         }
         Command::Edit { name, editor } => campaign_draft::edit(installation, actor, &name, &editor, lang).await,
         Command::Duplicate { name, new } => campaign_draft::duplicate(installation, actor, &name, &new, lang).await,
@@ -199,6 +238,16 @@ pub async fn run(installation: &Installation, actor: &Actor, command: Command, l
             Ok(Output::new(&rows, lang, text))
         }
     }
+}
+
+/// A draft that was added or replaced.
+fn added(added: &Added, lang: Lang) -> Output {
+    let key = if added.state == State::Draft.as_str() { "campaign-added" } else { "campaign-replaced" };
+    let message = Message::new(key).with("name", &added.name).with("list", &added.list);
+    let message = message.with("at", added.at.map_or_else(|| "none".to_owned(), utc));
+    let warnings = added.warnings.iter().map(|warning| format!("  ! {}", lang.translate(warning)));
+    let lines: Vec<_> = warnings.chain([lang.translate(&message)]).collect();
+    Output::new(added, lang, lines.join("\n"))
 }
 
 /// Shows the numbers, times and lanes of a campaign.

@@ -1,4 +1,4 @@
-//! `sendoff campaign rm | duplicate | edit`: drafts.
+//! `sendoff campaign rm | duplicate | edit | revisions | restore`: drafts.
 
 use std::fs;
 use std::io::Write;
@@ -9,9 +9,11 @@ use super::print::Output;
 use crate::campaign::model::State;
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::i18n::Lang;
+use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 use crate::infra::private_file;
 use crate::usecase::campaign_draft::{self, StoredFile};
+use crate::usecase::campaign_revision::{self, RevisionRow};
 use crate::usecase::output::utc;
 use crate::usecase::{Actor, campaign};
 
@@ -32,6 +34,33 @@ pub async fn duplicate(
 ) -> Result<Output> {
     let added = campaign_draft::duplicate(installation, actor, name, new).await?;
     let message = Message::new("campaign-duplicated").with("name", name).with("new", &added.name);
+    Ok(Output::new(&added, lang, lang.translate(&message)))
+}
+
+/// Lists the versions of a campaign's file.
+pub async fn revisions(installation: &Installation, actor: &Actor, name: &str, lang: Lang) -> Result<Output> {
+    let id = campaign_draft::read_file(installation, actor, name).await?.id;
+    let found = campaign_revision::list(installation, actor, id).await?;
+    let line = |row: &RevisionRow| {
+        let mark = if row.current { "*" } else { " " };
+        format!("{mark} {}  {}  {}", row.revision, utc(row.saved), row.by.as_deref().unwrap_or("—"))
+    };
+    let lines: Vec<_> = found.revisions.iter().map(line).collect();
+    let text = if lines.is_empty() { lang.tr("revisions-none") } else { lines.join("\n") };
+    Ok(Output::new(&found, lang, text))
+}
+
+/// Makes the file of a campaign what it was in one of its versions.
+pub async fn restore(
+    installation: &Installation,
+    actor: &Actor,
+    name: &str,
+    revision: Id,
+    lang: Lang,
+) -> Result<Output> {
+    let id = campaign_draft::read_file(installation, actor, name).await?.id;
+    let added = campaign_revision::restore(installation, actor, id, revision).await?;
+    let message = Message::new("campaign-restored").with("name", name);
     Ok(Output::new(&added, lang, lang.translate(&message)))
 }
 

@@ -9,6 +9,7 @@ pub mod compiled_email;
 pub mod email;
 mod encoded_parts;
 pub mod foreign_tag;
+pub mod gallery;
 mod html;
 mod layout;
 pub mod link;

@@ -22,6 +22,7 @@ use crate::campaign::lifecycle;
 use crate::campaign::mistakes;
 use crate::campaign::model::transition;
 use crate::campaign::model::{self, NewCampaign, State};
+use crate::campaign::revision::{self, Saved};
 use crate::campaign::{launch, test_message};
 use crate::content::compiled_email::CompiledEmail;
 use crate::content::email::{EmailSource, Format};
@@ -101,6 +102,15 @@ pub struct TestSent {
     pub answer: String,
 }
 
+/// How a draft came to be saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Saving {
+    /// Somebody asked for it.
+    ByHand,
+    /// A page did by itself, after a change.
+    Automatic,
+}
+
 /// What a start allows.
 #[derive(Debug, Default)]
 pub struct StartOptions {
@@ -139,6 +149,14 @@ pub struct Started {
 /// a scheduled one keeps its time. The email must compile.
 pub async fn add(installation: &Installation, actor: &Actor, source: &Source) -> Result<Added> {
     let permit = actor.permit(Action::AddCampaign)?;
+    // Saving it is audited.
+    permit.skip_audit();
+    save(installation, actor, source, Saving::ByHand).await
+}
+
+/// [`add`], for a page that may save by itself. Each change is kept as a revision.
+pub(super) async fn save(installation: &Installation, actor: &Actor, source: &Source, saving: Saving) -> Result<Added> {
+    let permit = actor.permit(Action::AddCampaign)?;
     let now = installation.clock.now();
     let parsed = CampaignFile::parse_all(&source.text, source.format);
     let mut tx = installation.db.write().await?;
@@ -168,7 +186,7 @@ pub async fn add(installation: &Installation, actor: &Actor, source: &Source) ->
     let new = NewCampaign {
         id: installation.ids.next()?,
         name: &file.name,
-        format: if source.format == Format::Html { "html" } else { "md" },
+        format: source.format.as_str(),
         source: &source.text,
         list: list.id,
         segment,
@@ -176,6 +194,15 @@ pub async fn add(installation: &Installation, actor: &Actor, source: &Source) ->
     let id = model::save_draft(&mut tx, permit.workspace, &new, now).await?;
     let campaign = model::find(&mut tx, id).await?.ok_or_else(|| Message::new("campaign-gone").internal())?;
     let composer = Composer::compile(installation, launch::current_content(&mut tx, &campaign, now).await?)?;
+    let saved = Saved {
+        id: installation.ids.next()?,
+        campaign: id,
+        saved_by: permit.user,
+        is_automatic: saving == Saving::Automatic,
+        format: new.format,
+        source: &source.text,
+    };
+    revision::record(&mut tx, &saved, now).await?;
     tx.commit().await?;
     permit.audit(id);
     Ok(Added {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::campaign::{self, Added, Source};
 use super::{Action, Actor};
 use crate::campaign::model::{self, content};
-use crate::campaign::{file_edit, launch_count, series};
+use crate::campaign::{file_edit, launch_count, revision, series};
 use crate::content::email::Format;
 use crate::infra::error::{Message, Result};
 use crate::infra::id::Id;
@@ -37,7 +37,7 @@ pub struct StoredFile {
 impl StoredFile {
     /// The file as it is added.
     pub fn source(&self, text: String) -> Source {
-        Source { text, format: if self.format == "html" { Format::Html } else { Format::Md } }
+        Source { text, format: self.format.parse().unwrap_or(Format::Md) }
     }
 }
 
@@ -52,6 +52,7 @@ pub async fn remove(installation: &Installation, actor: &Actor, name: &str) -> R
     series::remove_stopped(&mut tx, &campaign).await?;
     model::remove(&mut tx, &campaign).await?;
     launch_count::remove(&mut tx, campaign.id).await?;
+    revision::remove(&mut tx, campaign.id).await?;
     tx.commit().await?;
     permit.audit(campaign.id);
     Ok(Removed { removed: campaign.name })

@@ -3,13 +3,13 @@
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::campaign::{self, Added, Source};
+use super::campaign::{self, Added, Saving, Source};
 use super::campaign_draft::{self, StoredFile};
 use super::{Action, Actor};
 use crate::campaign::model;
-use crate::campaign::{file_edit, headline};
+use crate::campaign::{file_edit, headline, mistakes};
 use crate::content::email::Format;
-use crate::infra::error::{Message, Result};
+use crate::infra::error::{Error, Message, Result};
 use crate::infra::id::Id;
 use crate::infra::installation::Installation;
 
@@ -73,6 +73,7 @@ pub async fn save(
     id: Id,
     given: &[(&str, &str)],
     read_from: Option<&str>,
+    saving: Saving,
 ) -> Result<Added> {
     let permit = actor.permit(Action::AddCampaign)?;
     let stored = stored(installation, actor, permit.workspace, id).await?;
@@ -85,14 +86,24 @@ pub async fn save(
     if name != stored.name {
         return Err(Message::new("campaign-name-fixed").invalid_field("name"));
     }
-    campaign::add(installation, actor, &stored.source(change(&stored.text, given)?)).await
+    let text = change(&stored.text, given)?;
+    let above = file_edit::lines_above_body(&text)?;
+    let saved = campaign::save(installation, actor, &stored.source(text), saving).await;
+    let mut added = saved.map_err(|error| without_lines_above(error, above))?;
+    added.warnings.iter_mut().for_each(|warning| mistakes::lower_lines(warning, above));
+    Ok(added)
 }
 
-/// Adds a draft from a form. Nothing is replaced.
+/// Adds a draft from a form and returns it with its key. Nothing is replaced.
 ///
 /// # Errors
 /// `Conflict` when a campaign of this name exists, and what [`campaign::add`] finds wrong.
-pub async fn add(installation: &Installation, actor: &Actor, format: Format, given: &[(&str, &str)]) -> Result<Id> {
+pub async fn add(
+    installation: &Installation,
+    actor: &Actor,
+    format: Format,
+    given: &[(&str, &str)],
+) -> Result<(Added, Id)> {
     let permit = actor.permit(Action::AddCampaign)?;
     let name = given.iter().find(|(key, _)| *key == "name").map_or("", |(_, name)| name.trim());
     let known = model::list(&mut *installation.db.read().await?, permit.workspace).await?;
@@ -103,7 +114,8 @@ pub async fn add(installation: &Installation, actor: &Actor, format: Format, giv
     permit.skip_audit();
     let text = change("+++\n+++\n", given)?;
     let added = campaign::add(installation, actor, &Source { text, format }).await?;
-    Ok(model::find_by_name(&mut *installation.db.read().await?, permit.workspace, &added.name).await?.id)
+    let id = model::find_by_name(&mut *installation.db.read().await?, permit.workspace, &added.name).await?.id;
+    Ok((added, id))
 }
 
 /// The sender of the newest campaign, for the next one; empty without one.
@@ -115,6 +127,24 @@ pub async fn last_sender(installation: &Installation, actor: &Actor) -> Result<S
     let Some(newest) = newest else { return Ok(String::new()) };
     let from = headline::read(&mut conn, &newest).await?.map(|headline| headline.from);
     Ok(from.map(|from| from.to_setting()).unwrap_or_default())
+}
+
+/// The mistakes of an email with the lines of the email, as a form shows it, and not those of the file.
+fn without_lines_above(error: Error, above: usize) -> Error {
+    match error {
+        Error::Invalid { mut message, field } => {
+            mistakes::lower_lines(&mut message, above);
+            Error::Invalid { message, field }
+        }
+        other => other,
+    }
+}
+
+/// The lines that a mistake names, with what stands there in the email.
+pub fn mistaken_lines(mistake: &Message, body: &str) -> Vec<(usize, String)> {
+    let lines = mistakes::lines(mistake);
+    let text = |line: usize| body.lines().nth(line.checked_sub(1)?).map(|text| (line, text.to_owned()));
+    lines.into_iter().filter_map(text).collect()
 }
 
 fn change(text: &str, given: &[(&str, &str)]) -> Result<String> {

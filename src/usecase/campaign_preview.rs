@@ -59,3 +59,29 @@ pub async fn read(installation: &Installation, actor: &Actor, id: Id, after: Opt
         next,
     })
 }
+
+/// An email as a program in dark mode shows it, or as one in light mode does: the queries of its style sheets are answered
+/// whatever mode the reader's browser is in.
+pub fn in_mode(html: &str, is_dark: bool) -> String {
+    let (dark, light) = if is_dark { ("(min-width:0)", "(max-width:0)") } else { ("(max-width:0)", "(min-width:0)") };
+    let scheme = if is_dark { "color-scheme:dark" } else { "color-scheme:light" };
+    html.replace("(prefers-color-scheme: dark)", dark)
+        .replace("(prefers-color-scheme:dark)", dark)
+        .replace("(prefers-color-scheme: light)", light)
+        .replace("(prefers-color-scheme:light)", light)
+        .replace("color-scheme: light dark", scheme)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_mode;
+
+    #[test]
+    fn queries_of_style_sheets_are_answered() {
+        let html = "<style>:root { color-scheme: light dark } @media (prefers-color-scheme: dark) { a }</style>";
+        assert!(
+            in_mode(html, true).contains("@media (min-width:0)") && in_mode(html, true).contains("color-scheme:dark")
+        );
+        assert!(in_mode(html, false).contains("@media (max-width:0)"));
+    }
+}

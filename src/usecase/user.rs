@@ -11,6 +11,7 @@ use crate::access::setup_link::{self, LinkPurpose};
 use crate::access::user::{self, NewUser, User};
 use crate::access::{SecretToken, known_client, session, staff_invitation};
 use crate::audience::workspace;
+use crate::campaign::revision;
 use crate::infra::clock::Millis;
 use crate::infra::db::{Conn, lock_configuration};
 use crate::infra::error::{Error, Message, Result};
@@ -249,6 +250,7 @@ pub(super) async fn erase(installation: &Installation, conn: &mut Conn, user: &U
     known_client::forget(conn, user.id).await?;
     setup_link::forget(conn, user.id).await?;
     membership::forget(conn, user.id).await?;
+    revision::forget_user(conn, user.id).await?;
     staff_invitation::forget(conn, &user.email).await?;
     user::delete(conn, user.id).await?;
     correction_log::record(installation, conn, NO_WORKSPACE, None).await

@@ -37,6 +37,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("brand", "content/brand"),
     ("campaign", "campaign/model"),
     ("campaign_content", "campaign/model/content"),
+    ("campaign_revision", "campaign/revision"),
     ("series", "campaign/series"),
     ("link", "campaign/link"),
     ("delivery", "campaign/delivery"),

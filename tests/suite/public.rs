@@ -1,6 +1,7 @@
 //! Tests of the web pages and the desk through the real router, on both databases.
 
 mod desk;
+mod desk_emails;
 mod desk_lists;
 mod desk_pages;
 mod desk_roles;

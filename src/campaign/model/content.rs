@@ -19,8 +19,7 @@ pub struct CampaignSource {
 impl CampaignSource {
     /// Parses the file.
     pub fn parse(&self) -> Result<CampaignFile> {
-        let format = if self.format == "html" { Format::Html } else { Format::Md };
-        CampaignFile::parse(&self.text, format)
+        CampaignFile::parse(&self.text, self.format.parse().unwrap_or(Format::Md))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::Layout;
 use super::color::Colors;
+use super::panel;
 use crate::content::brand::Brand;
 use crate::content::html::node::{Node, attr};
 
@@ -23,6 +24,7 @@ impl ElementStyle {
     /// Adds the style of each element; the marketer's own style or class has priority.
     pub fn apply(&self, nodes: Vec<Node>) -> Vec<Node> {
         let nodes = self.wrap_tables(self.buttons(nodes));
+        let nodes = if self.is_markdown { panel::to_boxes(nodes) } else { nodes };
         let mut quotes = 0_usize;
         nodes
             .into_iter()

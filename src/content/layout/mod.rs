@@ -5,6 +5,7 @@
 
 mod color;
 pub mod element_style;
+mod panel;
 
 use askama::Template;
 

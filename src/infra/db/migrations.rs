@@ -35,6 +35,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (44, "access", include_str!("../../../migrations/0044_access.sql")),
     (46, "field labels", include_str!("../../../migrations/0046_field_label.sql")),
     (49, "reachable", include_str!("../../../migrations/0049_reachable.sql")),
+    (53, "campaign revisions", include_str!("../../../migrations/0053_campaign_revision.sql")),
 ];
 
 impl Db {

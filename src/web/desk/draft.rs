@@ -3,26 +3,27 @@
 use std::sync::Arc;
 
 use askama::Template;
+use axum::Json;
 use axum::extract::State;
-use axum::http::HeaderValue;
 use axum::http::header::CONTENT_SECURITY_POLICY;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
+use serde_json::json;
 
 use super::DeskState;
 use super::visit::{Key, Params, Visit};
 use crate::content::email::{Format, Layout, Tracking};
-use crate::infra::error::Message;
+use crate::infra::error::{Message, Result};
 use crate::infra::i18n::Lang;
 use crate::infra::id::Id;
+use crate::usecase::campaign::{Added, Saving};
 use crate::usecase::campaign_form::{self, DraftForm, SETTINGS};
 use crate::usecase::campaign_preview::{self, EmailPreview};
-use crate::usecase::{Action, field, list, relay, segment};
+use crate::usecase::field::FieldRow;
+use crate::usecase::{Action, field, gallery, list, relay, segment};
 use crate::web::form::Form;
+use crate::web::page::KeptBody;
 use crate::web::refusal::Refusal;
-
-/// The policy of an email in a frame: its own styles, pictures of the web, no script, no form.
-const EMAIL_POLICY: &str = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src https: data:; \
-                            frame-ancestors 'self'; base-uri 'none'; form-action 'none'";
 
 #[derive(Template)]
 #[template(path = "desk/draft_new.html")]
@@ -31,6 +32,8 @@ struct NewPage {
     title: String,
     form: Form,
     choices: Choices,
+    /// The sentence about the ready email that it begins with.
+    ready: Option<String>,
 }
 
 #[derive(Template)]
@@ -43,6 +46,8 @@ struct DraftPage {
     format: String,
     choices: Choices,
     warnings: Vec<String>,
+    /// The lines of the email that a mistake is about.
+    lines: Vec<(usize, String)>,
     can_overwrite: bool,
 }
 
@@ -56,7 +61,28 @@ struct PreviewPage {
     problem: Option<String>,
     found: EmailPreview,
     after: Id,
+    /// How it is shown: nothing for all widths, or the name of a [`VIEWS`].
+    view: &'static str,
+    /// The query of the frames.
+    query: String,
 }
+
+impl PreviewPage {
+    /// The ways to show an email, with their names.
+    fn views(&self) -> Vec<(&'static str, String)> {
+        VIEWS.iter().map(|(view, key, _)| (*view, self.visit.tr(key))).collect()
+    }
+}
+
+/// The ways to show an email: the name in the address, the key of the words, and what the frame is asked for.
+const VIEWS: &[(&str, &str, &str)] = &[
+    ("", "preview-all", "part=html"),
+    ("desktop", "preview-desktop", "part=html"),
+    ("phone", "preview-phone", "part=html"),
+    ("dark", "preview-dark", "part=html&mode=dark"),
+    ("images-off", "preview-images-off", "part=html&images=off"),
+    ("text", "preview-text", "part=text"),
+];
 
 /// What can be chosen for the settings of a draft.
 struct Choices {
@@ -66,8 +92,10 @@ struct Choices {
     layouts: Vec<&'static str>,
     trackings: Vec<&'static str>,
     languages: Vec<(String, String)>,
-    /// Merge tags that can be copied.
+    /// Merge tags to insert, each with a fallback.
     tags: Vec<String>,
+    /// Conditions to insert, one for each field.
+    conditions: Vec<String>,
 }
 
 impl Choices {
@@ -83,9 +111,36 @@ impl Choices {
             layouts: Layout::ALL.iter().map(|layout| layout.as_str()).collect(),
             trackings: Tracking::ALL.iter().map(|tracking| tracking.as_str()).collect(),
             languages: Lang::ALL.iter().map(|lang| (lang.as_str().to_owned(), lang.name())).collect(),
-            tags: fields.into_iter().map(|field| format!("{{{{ {} }}}}", field.name)).collect(),
+            tags: fields.iter().map(tag_of).chain(PAGE_TAGS.iter().map(|tag| (*tag).to_owned())).collect(),
+            conditions: fields.iter().map(condition_of).collect(),
         })
     }
+}
+
+/// Tags that every workspace has.
+const PAGE_TAGS: &[&str] =
+    &["{{ email }}", "{{ brand.name }}", "{{ unsubscribe_url }}", "{{ preferences_url }}", "{{ view_url }}"];
+
+/// The tag that prints a field, with a fallback for those who have no value.
+fn tag_of(field: &FieldRow) -> String {
+    let name = &field.name;
+    match field.kind {
+        "number" => format!("{{{{ {name} | thousands | default('…') }}}}"),
+        "date" => format!("{{{{ {name} | date('j F') | default('…') }}}}"),
+        _ => format!("{{{{ {name} | default('…') }}}}"),
+    }
+}
+
+/// A condition on a field.
+fn condition_of(field: &FieldRow) -> String {
+    let name = &field.name;
+    let test = match field.kind {
+        "flag" => name.clone(),
+        "number" => format!("{name} >= 10"),
+        "date" => format!("{name} >= \"2026-01-01\""),
+        _ => format!("{name} == \"{}\"", field.choices.first().map_or("…", String::as_str)),
+    };
+    format!("{{% if {test} %}}…{{% else %}}…{{% endif %}}")
 }
 
 /// `GET /campaigns/new`
@@ -93,24 +148,45 @@ pub async fn begin(State(desk): State<Arc<DeskState>>, visit: Visit, params: Par
     let from = campaign_form::last_sender(&desk.installation, &visit.actor).await?;
     let values = [("from", from), ("format", "md".to_owned()), ("layout", "newsletter".to_owned())];
     let links = [("list", params.get("list").to_owned()), ("segment", params.get("segment").to_owned())];
-    let form = Form::of(values.into_iter().chain(links));
-    let choices = Choices::read(&desk, &visit).await?;
-    let page = NewPage { title: visit.tr("desk-draft-new"), form, choices, visit };
+    let mut all: Vec<_> = values.into_iter().chain(links).collect();
+    if !params.get("template").is_empty() {
+        let lang = super::gallery::language(&visit, &params);
+        let found = gallery::find(&desk.installation, &visit.actor, params.get("template"), lang).await?;
+        all.retain(|(key, _)| *key != "layout");
+        all.push(("template", found.occasion.as_str().to_owned()));
+        all.push(("language", found.lang.as_str().to_owned()));
+        all.push(("layout", found.layout.as_str().to_owned()));
+        all.extend([("subject", found.subject), ("preheader", found.preheader)]);
+    }
+    let page = new_page(&desk, visit, Form::of(all)).await?;
     Ok(page.visit.show(&page))
 }
 
-/// `POST /campaigns/new`
+async fn new_page(desk: &DeskState, visit: Visit, form: Form) -> Result<NewPage, Refusal> {
+    let choices = Choices::read(desk, &visit).await?;
+    let occasion = form.given("template").and_then(|name| gallery::occasion(name).ok());
+    let named = |name| visit.say(&Message::new("gallery-used").with("name", visit.tr(name)));
+    let ready = occasion.map(|occasion| named(occasion.key()));
+    Ok(NewPage { title: visit.tr("desk-draft-new"), form, choices, ready, visit })
+}
+
+/// `POST /campaigns/new`: with `template` the email is that of the gallery.
 pub async fn add(State(desk): State<Arc<DeskState>>, visit: Visit, form: Form) -> Result<Response, Refusal> {
     let format = if form.is("format", "html") { Format::Html } else { Format::Md };
     let mut given = given(&form);
-    let body = visit.tr(if format == Format::Html { "desk-draft-html" } else { "desk-draft-text" });
+    let body = match form.given("template") {
+        Some(template) => {
+            let lang = form.value("language").parse().unwrap_or(visit.frame.lang);
+            gallery::find(&desk.installation, &visit.actor, template, lang).await?.body
+        }
+        None => visit.tr(if format == Format::Html { "desk-draft-html" } else { "desk-draft-text" }),
+    };
     given.push(("body", &body));
     match campaign_form::add(&desk.installation, &visit.actor, format, &given).await {
-        Ok(id) => Ok(visit.go(&format!("campaigns/{id}/email"), "added")),
+        Ok((_, id)) => Ok(visit.go(&format!("campaigns/{id}/email"), "added")),
         Err(error) => {
             let form = form.refused(visit.frame.lang, error)?;
-            let choices = Choices::read(&desk, &visit).await?;
-            let page = NewPage { title: visit.tr("desk-draft-new"), form, choices, visit };
+            let page = new_page(&desk, visit, form).await?;
             Ok(page.visit.refuse(&page))
         }
     }
@@ -128,7 +204,7 @@ pub async fn read(State(desk): State<Arc<DeskState>>, visit: Visit, Key(id): Key
         return Ok(visit.go(&format!("campaigns/{id}"), ""));
     }
     let (format, form) = (stored.format.clone(), filled(stored));
-    let page = page(&desk, visit, id, form, format, Vec::new(), false).await?;
+    let page = page(&desk, visit, id, form, format, Vec::new()).await?;
     Ok(page.visit.show(&page))
 }
 
@@ -144,23 +220,48 @@ pub async fn save(
     form: Form,
 ) -> Result<Response, Refusal> {
     let version = form.given("version").filter(|_| !form.has("overwrite"));
-    let saved = campaign_form::save(&desk.installation, &visit.actor, id, &given(&form), version).await;
+    let saving = if form.has("autosave") { Saving::Automatic } else { Saving::ByHand };
+    let saved = campaign_form::save(&desk.installation, &visit.actor, id, &given(&form), version, saving).await;
     match saved {
+        saved if saving == Saving::Automatic => autosaved(&desk, &visit, id, saved).await,
         Ok(_) if form.has("then") => Ok(visit.go(&format!("campaigns/{id}"), "saved")),
         Ok(added) => {
             let stored = campaign_form::read(&desk.installation, &visit.actor, id).await?;
             let warnings = added.warnings.iter().map(|warning| visit.say(warning)).collect();
             let (format, form) = (stored.format.clone(), filled(stored));
-            let page = page(&desk, visit, id, form, format, warnings, false).await?;
+            let page = page(&desk, visit, id, form, format, warnings).await?;
             Ok(page.visit.show(&page))
         }
         Err(error) => {
             let can_overwrite = error.message().key == "campaign-changed-meanwhile";
+            let lines = campaign_form::mistaken_lines(&error.message(), form.value("body"));
             let stored = campaign_form::read(&desk.installation, &visit.actor, id).await?;
             let form = form.refused(visit.frame.lang, error)?;
-            let page = page(&desk, visit, id, form, stored.format, Vec::new(), can_overwrite).await?;
+            let page = page(&desk, visit, id, form, stored.format, Vec::new()).await?;
+            let page = DraftPage { lines, can_overwrite, ..page };
             Ok(page.visit.refuse(&page))
         }
+    }
+}
+
+/// What the page's own saving came to, as JSON: the new version, or why nothing was saved.
+async fn autosaved(desk: &DeskState, visit: &Visit, id: Id, saved: Result<Added>) -> Result<Response, Refusal> {
+    match saved {
+        Ok(added) => {
+            let version = campaign_form::read(&desk.installation, &visit.actor, id).await?.version;
+            let warnings: Vec<_> = added.warnings.iter().map(|warning| visit.say(warning)).collect();
+            Ok(Json(json!({ "version": version, "warnings": warnings })).into_response())
+        }
+        Err(error) if error.is_user_error() => {
+            let message = error.message();
+            let is_conflict = message.key == "campaign-changed-meanwhile";
+            let answer = json!({ "conflict": is_conflict, "problem": visit.say(&message) });
+            let status = if is_conflict { StatusCode::CONFLICT } else { StatusCode::UNPROCESSABLE_ENTITY };
+            let mut response = (status, Json(answer)).into_response();
+            response.extensions_mut().insert(KeptBody);
+            Ok(response)
+        }
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -171,15 +272,14 @@ async fn page(
     form: Form,
     format: String,
     warnings: Vec<String>,
-    can_overwrite: bool,
 ) -> Result<DraftPage, Refusal> {
     let title = visit.say(&Message::new("desk-draft-title").with("name", form.value("name")));
     let choices = Choices::read(desk, &visit).await?;
-    Ok(DraftPage { title, id, form, format, choices, warnings, can_overwrite, visit })
+    Ok(DraftPage { title, id, form, format, choices, warnings, lines: Vec::new(), can_overwrite: false, visit })
 }
 
-/// `GET /campaigns/{id}/preview?part=html|text&after=`: with a part the email alone, else a page with it in frames of several
-/// widths. `after` shows the next contact behind this key.
+/// `GET /campaigns/{id}/preview?part=html|text&mode=dark&images=off&after=`: with a part the email alone, else a page with it in
+/// frames of several widths. `after` shows the next contact behind this key.
 pub async fn preview(
     State(desk): State<Arc<DeskState>>,
     visit: Visit,
@@ -190,19 +290,37 @@ pub async fn preview(
     let found = campaign_preview::read(&desk.installation, &visit.actor, id, after).await?;
     match params.get("part") {
         "html" => {
-            let policy = [(CONTENT_SECURITY_POLICY, HeaderValue::from_static(EMAIL_POLICY))];
             let html = found.message.and_then(|message| message.html);
             let problem = found.problem.map(|problem| visit.say(&problem)).unwrap_or_default();
-            Ok((policy, Html(html.unwrap_or_else(|| escaped(&problem)))).into_response())
+            let html = html.unwrap_or_else(|| escaped(&problem));
+            let html = campaign_preview::in_mode(&html, params.get("mode") == "dark");
+            Ok(email_response(html, params.get("images") != "off"))
+        }
+        "text" => {
+            let text = found.message.and_then(|message| message.text);
+            let problem = found.problem.map(|problem| visit.say(&problem)).unwrap_or_default();
+            let text = escaped(&text.unwrap_or(problem));
+            Ok(email_response(format!("<pre style=\"white-space:pre-wrap\">{text}</pre>"), false))
         }
         _ => {
             let subject = found.message.as_ref().map(|message| message.subject.clone()).unwrap_or_default();
             let title = visit.say(&Message::new("desk-preview-title").with("subject", &subject));
             let problem = found.problem.as_ref().map(|problem| visit.say(problem));
-            let page = PreviewPage { title, id, subject, problem, found, after: after.unwrap_or(-1), visit };
+            let chosen = VIEWS.iter().find(|(name, ..)| *name == params.get("view"));
+            let (view, _, query) = chosen.copied().unwrap_or(("", "", "part=html"));
+            let next = after.map(|after| format!("{query}&after={after}"));
+            let query = next.unwrap_or_else(|| query.to_owned());
+            let after = after.unwrap_or(-1);
+            let page = PreviewPage { title, id, subject, problem, found, after, view, query, visit };
             Ok(page.visit.show(&page))
         }
     }
+}
+
+/// An email alone, for a frame.
+fn email_response(html: String, has_images: bool) -> Response {
+    let policy = if has_images { super::EMAIL_POLICY } else { super::EMAIL_WITHOUT_IMAGES };
+    ([(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy))], Html(html)).into_response()
 }
 
 /// A sentence as HTML.

@@ -8,6 +8,7 @@ pub mod compare;
 pub mod draft;
 pub mod exports;
 pub mod fields;
+pub mod gallery;
 pub mod home;
 pub mod imports;
 pub mod inbox;
@@ -18,6 +19,7 @@ pub mod lists;
 pub mod people;
 pub mod person;
 pub mod relays;
+pub mod revisions;
 pub mod routes;
 pub mod segments;
 pub mod sender;
@@ -48,6 +50,14 @@ use crate::usecase::list::Closed;
 use crate::usecase::localize::StoredMessage;
 use crate::usecase::preflight::PreflightView;
 use crate::web::page::Frame;
+
+/// The policy of an email in a frame: its own styles, pictures of the web, no script, no form.
+const EMAIL_POLICY: &str = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src https: data:; \
+                            frame-ancestors 'self'; base-uri 'none'; form-action 'none'";
+
+/// The policy of an email whose pictures are not loaded.
+const EMAIL_WITHOUT_IMAGES: &str = "sandbox; default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; \
+                                    base-uri 'none'; form-action 'none'";
 
 /// State of the handlers of the desk.
 pub struct DeskState {

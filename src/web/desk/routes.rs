@@ -8,8 +8,8 @@ use axum::routing::{MethodRouter, get, post};
 
 use super::visit::{Gate, admit};
 use super::{
-    campaign, campaigns, chosen, compare, draft, exports, fields, home, imports, installation, lists, people, person,
-    relays, segments, sender, series, team,
+    campaign, campaigns, chosen, compare, draft, exports, fields, gallery, home, imports, installation, lists, people,
+    person, relays, revisions, segments, sender, series, team,
 };
 use crate::usecase::Action;
 use crate::web::state::WebState;
@@ -71,6 +71,8 @@ pub fn all() -> Vec<Route> {
         route("/campaigns/new", A::AddCampaign, get(draft::begin).post(draft::add)),
         route("/campaigns/{id}", A::ShowCampaign, get(campaign::read)),
         route("/campaigns/{id}/email", A::AddCampaign, get(draft::read).post(draft::save)),
+        route("/campaigns/{id}/revisions", A::ShowCampaign, get(revisions::list)),
+        route("/campaigns/{id}/revisions/restore", A::AddCampaign, post(revisions::restore)),
         route("/campaigns/{id}/preview", A::PreflightCampaign, get(draft::preview)),
         route("/campaigns/{id}/check", A::PreflightCampaign, get(campaign::check)),
         route("/campaigns/{id}/test", A::TestCampaign, post(campaign::test)),
@@ -82,6 +84,8 @@ pub fn all() -> Vec<Route> {
         route("/campaigns/{id}/recall", A::RecallCampaign, post(campaign::recall)),
         route("/campaigns/{id}/cancel", A::CancelCampaign, post(campaign::cancel)),
         route("/campaigns/{id}/settle", A::SettleUncertain, post(campaign::settle)),
+        route("/emails", A::ShowCampaign, get(gallery::list)),
+        route("/emails/preview", A::ShowCampaign, get(gallery::preview)),
         route("/series", A::ShowCampaign, get(series::list)),
         route("/series/{id}/stop", A::StopSeries, post(series::stop)),
         route("/series/{id}/resume", A::ResumeSeries, post(series::resume)),

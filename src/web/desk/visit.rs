@@ -46,6 +46,7 @@ const DONE: &[(&str, &str)] = &[
     ("cancelled", "desk-done-cancelled"),
     ("settled", "desk-done-settled"),
     ("none-chosen", "contacts-none-chosen"),
+    ("restored", "revisions-restored"),
 ];
 
 /// A visit to a page of a workspace.

@@ -1,0 +1,60 @@
+# Emails at the desk: the gallery of ready ones, revisions, pictures, and help in the editor.
+
+gallery-announcement = Announcement
+gallery-broken = The ready email “{ $name }” cannot be read.
+gallery-event = Event
+gallery-from = Begin with a ready email
+gallery-list = News
+gallery-look = Look
+gallery-newsletter = Newsletter
+gallery-re-engagement = Re-engagement
+gallery-receipt = Receipt
+gallery-sale = Sale
+gallery-sender = Name the sender with --from: no campaign is there yet to take it from.
+gallery-survey = Survey
+gallery-title = Ready emails
+gallery-unknown = There is no ready email “{ $name }”. There are: { $known }.
+gallery-use = Use this email
+gallery-used = The draft begins with the ready email “{ $name }”.
+gallery-welcome = Welcome
+gallery-what = Each begins a draft, in your colour and with your name. You change every word.
+revision-gone = This revision is not there any more.
+revisions-automatic = saved by itself
+revisions-by = Saved by
+revisions-change = What it changed
+revisions-compare = Compare
+revisions-compared = From { $from } to { $to }
+revisions-none = Nothing was saved yet.
+revisions-now = now
+revisions-open = Earlier versions
+revisions-restore = Restore
+revisions-restored = Restored. What it was before is still among the versions.
+revisions-same = There is no difference.
+revisions-saved = Saved
+revisions-skipped = { $count ->
+    [one] … { $count } line
+   *[other] … { $count } lines
+  }
+revisions-title = Versions of “{ $name }”
+revisions-what = The last 50 versions are kept; where there are more, those saved close together go first. What is restored becomes the newest version.
+revisions-with-now = Compare with now
+draft-state-conflict = Not saved: somebody else has changed it.
+draft-state-dirty = Changed, not saved yet
+draft-state-kept = Kept in this browser only:
+draft-state-offline = The server does not answer. Kept in this browser.
+draft-state-saved = Saved
+draft-state-saving = Saving …
+campaign-restored = “{ $name }” is what it was in that version.
+draft-lines = Lines with a mistake
+draft-picker = Insert a value or a condition
+draft-picker-conditions = Conditions
+draft-picker-tags = Values
+draft-picker-what = Put the cursor where it belongs, then choose. Replace … by your words: the fallback is for people without a value.
+preview-all = Desktop and phone
+preview-dark = Dark
+preview-desktop = Desktop
+preview-images-off = Without pictures
+preview-light = Light
+preview-phone = Phone
+preview-text = Plain text
+preview-views = Ways to look at it

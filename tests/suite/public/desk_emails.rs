@@ -1,0 +1,82 @@
+//! Tests of the pages of emails: the gallery, revisions, and the page that saves itself.
+
+use axum::http::StatusCode;
+
+use super::desk_pages::{look, post, target};
+use super::fixture::WebFixture;
+use crate::fixture::both;
+
+const SETTINGS: [(&str, &str); 3] = [("name", "winter"), ("list", "Offers"), ("from", "Shop <news@shop.example>")];
+
+/// Adds a draft; returns the path of its editor.
+async fn draft(site: &WebFixture, more: &[(&str, &str)]) -> String {
+    let added = post(site, "/campaigns/new", &[&SETTINGS[..], more].concat()).await;
+    format!("/{}", target(&added).split('?').next().expect("a path"))
+}
+
+async fn version(site: &WebFixture, editor: &str) -> String {
+    let page = look(site, editor).await.body;
+    let rest = page.split("name=\"version\" value=\"").nth(1).expect("a version");
+    rest.split('"').next().expect("a version").to_owned()
+}
+
+both!(draft_begins_with_a_ready_email, |fixture| {
+    let site = WebFixture::new(fixture).await;
+    let gallery = look(&site, "/emails?language=ru").await.body;
+    assert_eq!(gallery.matches("<iframe sandbox loading=\"lazy\"").count(), 8, "{gallery}");
+    let shown = look(&site, "/emails/preview?template=event&language=ru").await;
+    assert!(shown.header("content-security-policy").is_some_and(|policy| policy.starts_with("sandbox;")));
+    assert!(shown.body.contains("Садовая улица"), "{}", shown.body);
+    assert_eq!(look(&site, "/emails/preview?template=nothing").await.status, StatusCode::BAD_REQUEST);
+
+    let form = look(&site, "/campaigns/new?template=event&language=ru").await.body;
+    assert!(
+        form.contains("value=\"Приглашаем вас на открытый вечер\"") && form.contains("name=\"template\""),
+        "{form}"
+    );
+    let chosen = [("template", "event"), ("language", "ru"), ("subject", "Вечер"), ("layout", "announcement")];
+    let refused = post(&site, "/campaigns/new", &[&SETTINGS[..2], &chosen[..]].concat()).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(refused.body.contains("name=\"template\" value=\"event\""), "{}", refused.body);
+    let editor = draft(&site, &chosen).await;
+    let page = look(&site, &editor).await.body;
+    assert!(page.contains("Садовая улица") && page.contains("value=\"Вечер\""), "{page}");
+});
+
+both!(page_saves_itself_and_overwrites_nobody, |fixture| {
+    let site = WebFixture::new(fixture).await;
+    let editor = draft(&site, &[("subject", "Зима"), ("format", "md")]).await;
+    let first = version(&site, &editor).await;
+    let auto = |version: &str, body: &str| {
+        let fields = [("autosave", "1"), ("version", version), ("subject", "Зима"), ("body", body)];
+        fields.map(|(name, value)| (name.to_owned(), value.to_owned()))
+    };
+    let send = async |fields: [(String, String); 4]| {
+        let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let reply = post(&site, &editor, &[&SETTINGS[..], &fields].concat()).await;
+        let json: serde_json::Value = serde_json::from_str(&reply.body).expect("JSON");
+        (reply.status, json)
+    };
+    let (status, saved) = send(auto(&first, "Первый\n")).await;
+    assert_eq!(status, StatusCode::OK, "{saved}");
+    let second = saved["version"].as_str().expect("a version").to_owned();
+    assert_eq!(second, version(&site, &editor).await);
+    let (status, stale) = send(auto(&first, "Чужой\n")).await;
+    assert_eq!((status, stale["conflict"].as_bool()), (StatusCode::CONFLICT, Some(true)), "{stale}");
+    let (status, broken) = send(auto(&second, "{{ city")).await;
+    assert_eq!((status, broken["conflict"].as_bool()), (StatusCode::UNPROCESSABLE_ENTITY, Some(false)));
+    assert!(broken["problem"].as_str().is_some_and(|problem| !problem.is_empty()), "{broken}");
+    assert!(look(&site, &editor).await.body.contains("Первый"), "nothing was overwritten");
+
+    let revisions = editor.replace("/email", "/revisions");
+    let page = look(&site, &revisions).await.body;
+    let oldest = page.rsplit("name=\"revision\" value=\"").next().and_then(|rest| rest.split('"').next());
+    let oldest = oldest.expect("a revision").to_owned();
+    let compared = look(&site, &format!("{revisions}?from={oldest}")).await.body;
+    assert!(compared.contains("<ins>Первый</ins>"), "{compared}");
+    let restored = post(&site, &format!("{revisions}/restore"), &[("revision", &oldest)]).await;
+    assert!(target(&restored).contains("done=restored"));
+    assert!(!look(&site, &editor).await.body.contains("Первый"));
+    let gone = post(&site, &format!("{revisions}/restore"), &[("revision", "1")]).await;
+    assert_eq!(gone.status, StatusCode::UNPROCESSABLE_ENTITY);
+});
