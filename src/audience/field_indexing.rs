@@ -113,7 +113,8 @@ pub async fn reconcile(
     run(installation, workspace, State::Filling, deadline, &mut progress).await
 }
 
-/// Fills and clears some columns of any workspace, for `limit` at most. Returns false when nothing was to be done.
+/// Fills and clears some columns of any workspace, for `limit` at most. Returns false when nothing was to be done, or
+/// when the database has no room for work that can wait.
 pub async fn work_off(installation: &Installation, limit: Duration) -> Result<bool> {
     let unfinished = Query::new(
         "select distinct workspace_id
@@ -122,6 +123,9 @@ pub async fn work_off(installation: &Installation, limit: Duration) -> Result<bo
           order by workspace_id",
     );
     let workspaces = unfinished.fetch_all(&mut *installation.db.read().await?).await?;
+    if workspaces.is_empty() || !installation.db.make_room().await? {
+        return Ok(false);
+    }
     let deadline = Instant::now() + limit;
     for row in &workspaces {
         let workspace = row.cell(0)?;
@@ -129,7 +133,7 @@ pub async fn work_off(installation: &Installation, limit: Duration) -> Result<bo
         create_indexes(installation, workspace).await?;
         run(installation, workspace, State::Filling, Some(deadline), &mut |_| {}).await?;
     }
-    Ok(!workspaces.is_empty())
+    Ok(true)
 }
 
 /// Assigns a column to a field that has none. Returns false when none is free.

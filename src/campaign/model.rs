@@ -119,7 +119,7 @@ impl Campaign {
     /// Milliseconds until the hold of a running or paused campaign ends; `None` when it does not hold.
     pub fn held_for(&self, now: Millis) -> Option<Millis> {
         let running = matches!(self.state, State::Running | State::Paused);
-        self.holds_until.map(|until| until - now).filter(|left| running && *left > 0)
+        self.holds_until.map(|until| until.saturating_sub(now)).filter(|left| running && *left > 0)
     }
 }
 

@@ -13,12 +13,14 @@
 //!
 //! On SQLite a lock file keeps a second mailer out of the data folder, so every other lease is of a dead mailer. Since the
 //! lock file tells whether the mailer is alive, its lease does not expire, and an idle mailer writes nothing. On PostgreSQL
-//! the same lock tells a mailer that the last one of its own folder is dead.
+//! the same lock tells a mailer that the last one of its own folder is dead; there an idle mailer, which holds nothing that
+//! others would have to recover, has a longer term ([`work`]).
 
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use self::work::Work;
 use super::begun_bodies::{self, Begun, BegunBodies};
 use super::lease_freshness::LeaseFreshness;
 use super::machine;
@@ -33,6 +35,8 @@ use crate::infra::installation::Installation;
 use crate::infra::lock_file;
 use crate::infra::setting::{self, Setting};
 
+mod work;
+
 /// Term of a lease whose mailer is alive while it holds the lock file, in ms. In a database that several machines share,
 /// where it may be moved to, a lease of more than a day is none.
 const HELD_BY_FILE: Millis = 36_500 * DAY;
@@ -43,6 +47,7 @@ pub struct Lease {
     pub id: Id,
     /// Names the deliveries whose body has begun; `None` if the file could not be made.
     pub begun: Option<Arc<BegunBodies>>,
+    work: Work,
     freshness: LeaseFreshness,
     restore_guard: RestoreGuard,
     /// Group commits of this process when the restore guard was increased last.
@@ -126,7 +131,8 @@ impl Lease {
             }
         };
         let commits = installation.mailer_status.commits();
-        Ok((Self { id, begun, freshness, restore_guard, commits, _lock: lock }, recovered))
+        let work = Work::default();
+        Ok((Self { id, begun, work, freshness, restore_guard, commits, _lock: lock }, recovered))
     }
 
     /// The local view of whether the lease holds.
@@ -134,10 +140,24 @@ impl Lease {
         self.freshness.clone()
     }
 
+    /// Whether the mailer has something to send.
+    pub fn work(&self) -> Work {
+        self.work.clone()
+    }
+
     /// Renews the lease for another term. False when it had expired: other mailers may have recovered the deliveries,
     /// and this one must stop at once. False also while machines are awaited after a restore.
     pub async fn renew(&mut self, installation: &Installation) -> Result<bool> {
-        if installation.db.is_shared() { self.renew_row(installation).await } else { self.confirm(installation).await }
+        match installation.db.is_shared() {
+            false => self.confirm(installation).await,
+            true if self.work.is_idle() && work::holds_long(installation, self.id, &self.freshness).await? => Ok(true),
+            true => {
+                let was_idle = self.work.is_idle();
+                let is_held = self.renew_row(installation).await?;
+                // Work that began meanwhile has made the lease short, and this renewal made it long.
+                if was_idle && !self.work.is_idle() { self.renew_row(installation).await } else { Ok(is_held) }
+            }
+        }
     }
 
     /// Renews a lease that the lock file holds. Writes only after something was sent.
@@ -164,26 +184,17 @@ impl Lease {
 
     async fn renew_row(&mut self, installation: &Installation) -> Result<bool> {
         let requested = installation.clock.uptime();
+        let term = self.work.term(self.freshness.term());
         let mut tx = installation.db.write().await?;
         installation.db.check_schema_version(&mut tx).await?;
-        let row = Query::new(
-            "update lease
-                set until = {now_ms} + :term
-              where id = :id and until > {now_ms}
-             returning until",
-        )
-        .bind("term", self.freshness.term())
-        .bind("id", self.id)
-        .fetch_optional(&mut tx)
-        .await?;
-        let Some(until) = row.map(|row| row.cell(0)).transpose()? else { return Ok(false) };
+        let Some(until) = work::extend(&mut tx, self.id, term).await? else { return Ok(false) };
         if !machine::list_awaited(&mut tx).await?.is_empty() {
             return Ok(false);
         }
         self.restore_guard.increase(&mut tx).await?;
         tx.commit().await?;
         self.freshness.renew(requested);
-        follow_clock(installation, Some(until), self.freshness.term());
+        follow_clock(installation, Some(until), term);
         self.restore_guard.save(installation)?;
         Ok(true)
     }

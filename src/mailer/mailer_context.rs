@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::begun_bodies::BegunBodies;
-use super::lease::Lease;
+use super::lease::{Lease, Work};
 use super::lease_freshness::LeaseFreshness;
 use super::limits::relay_breaker::RelayBreaker;
 use super::queue::compose::ComposePool;
@@ -48,6 +48,8 @@ pub struct MailerContext {
     pub begun: Option<Arc<BegunBodies>>,
     /// Whether the lease still holds.
     pub freshness: LeaseFreshness,
+    /// Whether this mailer has something to send.
+    pub work: Work,
     /// Threads that compose expensive messages.
     pub compose_pool: ComposePool,
     breakers: Mutex<HashMap<Id, (Relay, Arc<RelayBreaker>)>>,
@@ -76,12 +78,18 @@ pub struct DrainingConnections(Mutex<Vec<JoinSet<()>>>);
 impl DrainingConnections {
     /// Keeps the connections of a round that is over until their messages have ended.
     pub fn add(&self, connections: JoinSet<()>) {
+        locked(&self.0).push(connections);
+        self.is_empty();
+    }
+
+    /// True when the messages of all connections have ended.
+    pub fn is_empty(&self) -> bool {
         let mut all = locked(&self.0);
-        all.push(connections);
         all.retain_mut(|connections| {
             while connections.try_join_next().is_some() {}
             !connections.is_empty()
         });
+        all.is_empty()
     }
 }
 
@@ -102,6 +110,7 @@ impl MailerContext {
             lease: lease.id,
             begun: lease.begun.clone(),
             freshness: lease.freshness(),
+            work: lease.work(),
             compose_pool: ComposePool::new(installation.panics.clone()),
             breakers: Mutex::default(),
             running: Mutex::default(),

@@ -252,6 +252,7 @@ async fn tick(
         let is_cooling_down = context.is_cooling_down(campaign.workspace);
         let is_due = !is_cooling_down && !context.is_waiting(campaign.id) && campaign.is_due(now);
         if is_due && !rounds.has(&campaign.workspace) {
+            context.work.begin(installation, context.lease, &context.freshness).await?;
             let (mailer, halt) = (mailer.clone(), halt.clone());
             rounds.spawn(campaign.workspace, async move { send_round::run(&mailer, campaign.workspace, &halt).await });
         }
@@ -266,7 +267,12 @@ async fn tick(
         }
     }
     Ok(match !held && rounds.is_empty() && !context.is_any_cooling_down() {
-        true => Outlook::Idle { due_in },
+        true => {
+            if mailer.draining.is_empty() {
+                context.work.end();
+            }
+            Outlook::Idle { due_in }
+        }
         false => Outlook::Busy,
     })
 }

@@ -194,7 +194,7 @@ pub async fn find(installation: &Installation, token: &str) -> Result<Option<Sig
     let Some(user) = user::find(installation, &mut conn, found.user).await? else { return Ok(None) };
     let signed_in = SignedIn::new(&mut conn, user, found.id, now).await?;
     drop(conn);
-    if now - found.last_used_at >= session::TOUCH_INTERVAL
+    if now.saturating_sub(found.last_used_at) >= session::TOUCH_INTERVAL
         && let Err(error) = touch(installation, &found, now).await
     {
         tracing::debug!(error = error.message().key, "the use of a session was not recorded");

@@ -13,6 +13,7 @@ use sendoff::mailer::lease::{self, Lease};
 use sendoff::mailer::limits::lane_backoff;
 use sendoff::mailer::scheduler::{self, Mode};
 use sendoff::usecase::campaign::{self, StartOptions};
+use sqlx::Row;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -79,9 +80,9 @@ both!(an_idle_mailer_reads_little_and_writes_nothing, |fixture| {
     let sink = Plan::new().start().await;
     use_relay(fixture, sink.target(), 1).await;
     fill(fixture).await;
-    // On PostgreSQL the lease is renewed, by this setting not during the test.
+    // On PostgreSQL the lease is read every two thirds of a second, and made long at the first time.
     let mut tx = fixture.installation.db.write().await.expect("a transaction");
-    setting::set(&mut tx, Setting::LeaseTerm, "600").await.expect("set");
+    setting::set(&mut tx, Setting::LeaseTerm, "2").await.expect("set");
     tx.commit().await.expect("committed");
     let installation = &fixture.installation;
     let (stop, stopped) = watch::channel(false);
@@ -89,10 +90,12 @@ both!(an_idle_mailer_reads_little_and_writes_nothing, |fixture| {
     let watching = async {
         // The first look reads the files of the series.
         looks(installation, 1).await;
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
         let accesses = installation.db.accesses();
         let (reads, writes, wal) = (accesses.reads(), accesses.writes(), installation.db.wal_state());
         looks(installation, 3).await;
-        assert!(accesses.reads() - reads <= 3 * READS_PER_LOOK, "{} reads", accesses.reads() - reads);
+        let reads_of_lease = 12;
+        assert!(accesses.reads() - reads <= 3 * READS_PER_LOOK + reads_of_lease, "{} reads", accesses.reads() - reads);
         assert_eq!((accesses.writes(), installation.db.wal_state()), (writes, wal), "nothing is written");
         assert!(sink.log().messages.is_empty());
 
@@ -157,6 +160,19 @@ both!(a_mailer_without_its_lock_file_is_not_alive_on_one_machine, |fixture| {
     assert!(held.renew(installation).await.expect("renewed"));
     let is_shared = fixture.kind == Kind::Postgres;
     assert_eq!(installation.db.accesses().writes() > writes, is_shared, "only a lease that others read is renewed");
+    let writes = installation.db.accesses().writes();
+    assert!(held.renew(installation).await.expect("renewed"));
+    assert_eq!(installation.db.accesses().writes(), writes, "that of an idle mailer is long and is only read");
+    held.work().begin(installation, held.id, &held.freshness()).await.expect("begun");
+    if is_shared {
+        let left = "select cast(until - extract(epoch from now()) * 1000 as bigint) from lease";
+        let mut conn = installation.db.read().await.expect("a connection");
+        let left: i64 = sqlx::query(left).fetch_one(&mut *conn).await.expect("read").get(0);
+        assert!(left <= 30_000, "it is short before anything is claimed: {left}");
+    }
+    let writes = installation.db.accesses().writes();
+    assert!(held.renew(installation).await.expect("renewed"));
+    assert_eq!(installation.db.accesses().writes() > writes, is_shared, "and is renewed while something is sent");
     lease::recover(installation).await.expect("recovered");
     assert_eq!(alive().await, 1);
 

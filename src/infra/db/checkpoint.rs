@@ -23,6 +23,10 @@ const CHECKPOINT_INTERVAL: u32 = 64;
 /// From this length of the WAL on, a commit waits for a checkpoint, and again each time it has grown by `WAL_GROWTH`.
 const WAL_LENGTH: u64 = 32 << 20;
 const WAL_GROWTH: u64 = 8 << 20;
+/// Work that can wait runs a checkpoint of its own from the first length of the WAL on, so that no commit has to wait for one; and
+/// rests from the second on, which a WAL reaches only while something keeps it from beginning again.
+const ROOM_LENGTH: u64 = 16 << 20;
+const FULL_LENGTH: u64 = 64 << 20;
 /// Attempts to truncate the WAL while readers use it, and the time between two.
 const TRUNCATE_ATTEMPTS: u32 = 40;
 const TRUNCATE_INTERVAL: Duration = Duration::from_millis(25);
@@ -148,6 +152,20 @@ impl Db {
             tokio::time::sleep(TRUNCATE_INTERVAL).await;
         }
         Ok(false)
+    }
+
+    /// True when the WAL has room for work that can wait. Runs a checkpoint where it has grown, beside the writers. False while a
+    /// reader keeps a long WAL from beginning again: then only what cannot wait should be written.
+    pub async fn make_room(&self) -> Result<bool> {
+        let Some(pages) = &self.pages else { return Ok(true) };
+        if pages.wal_length() < ROOM_LENGTH || pages.used_wal_length() < ROOM_LENGTH {
+            return Ok(true);
+        }
+        // After a complete checkpoint the next commit begins the WAL again, unless a reader uses it.
+        if self.checkpointer.checkpoint().await? && pages.used_wal_length() >= FULL_LENGTH {
+            self.touch().await?;
+        }
+        Ok(pages.used_wal_length() < FULL_LENGTH)
     }
 
     /// SQLite's WAL file as it is now; empty on PostgreSQL.

@@ -49,14 +49,14 @@ impl LaneBackoff {
         if self.reduced_rate <= 0.0 {
             return None;
         }
-        let steps = ((now - self.slowed_at) / STEP_INTERVAL).clamp(0, 1_000);
+        let steps = (now.saturating_sub(self.slowed_at) / STEP_INTERVAL).clamp(0, 1_000);
         let rate = self.reduced_rate * STEP_FACTOR.powi(i32::try_from(steps).unwrap_or(1_000));
         (rate < self.normal_rate).then_some(rate)
     }
 
     /// Halves the rate; without one, half of the measured rate is taken. False if the last slow-down is too recent.
     fn slow_down(&mut self, measured: f64, now: Millis) -> bool {
-        if self.reduced_rate > 0.0 && (0..SLOW_DOWN_INTERVAL).contains(&(now - self.slowed_at)) {
+        if self.reduced_rate > 0.0 && (0..SLOW_DOWN_INTERVAL).contains(&now.saturating_sub(self.slowed_at)) {
             return false;
         }
         let before = self.rate(now).unwrap_or_else(|| {

@@ -1,5 +1,5 @@
 //! Physical erasure on SQLite: bytes that belong to no row are overwritten page by page (`infra::db::pages`), then the
-//! WAL is truncated. Other transactions wait for a few pages at most.
+//! WAL is truncated. Other transactions wait for a few pages at most; while a reader keeps a long WAL, the cleaning rests.
 //!
 //! One process does it at a time: `serve` as long as it runs, otherwise the command that erases.
 
@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::infra::db::PageCleaner;
+use crate::infra::db::{Db, PageCleaner};
 use crate::infra::error::Result;
 use crate::infra::installation::Installation;
 use crate::privacy::file_erasure;
@@ -47,7 +47,8 @@ async fn complete(installation: &Installation, cleaner: &mut PageCleaner, deadli
     cleaner.take().await?;
     let mut saved = Instant::now();
     while cleaner.clean_some().await? > 0 {
-        if deadline.is_some_and(|deadline| Instant::now() > deadline) {
+        let has_room = installation.db.make_room().await?;
+        if !has_room || deadline.is_some_and(|deadline| Instant::now() > deadline) {
             cleaner.save().await?;
             return Ok(false);
         }
@@ -121,17 +122,17 @@ async fn work(installation: &Installation, mut cleaner: PageCleaner, erased: &No
                 cleaner.take().await?;
             }
         }
-        clean_slowly(&mut cleaner).await?;
+        clean_slowly(&installation.db, &mut cleaner).await?;
     }
 }
 
 /// Cleans some of the pages that are left, with pauses.
-async fn clean_slowly(cleaner: &mut PageCleaner) -> Result<()> {
+async fn clean_slowly(db: &Db, cleaner: &mut PageCleaner) -> Result<()> {
     if cleaner.left() == 0 {
         return Ok(());
     }
     for _ in 0..IDLE_STEPS {
-        if cleaner.clean_some().await? == 0 {
+        if !db.make_room().await? || cleaner.clean_some().await? == 0 {
             break;
         }
         sleep(IDLE_PAUSE).await;

@@ -30,7 +30,8 @@ const REJECTED: &str = "
 async fn counts(conn: &mut Conn, workspace: Id) -> Result<DailyCounts> {
     let mut counts = daily_count::list(conn, workspace).await?;
     let mut add = |list, campaign, day, kind, count: i64| {
-        *counts.entry(DailyKey { workspace, list, campaign, day, kind }).or_default() += count;
+        let sum = counts.entry(DailyKey { workspace, list, campaign, day, kind }).or_default();
+        *sum = sum.saturating_add(count);
     };
     for row in Query::new(JOINED).bind("workspace", workspace).fetch_all(&mut *conn).await? {
         add(row.cell(0)?, 0, row.cell(1)?, DailyKind::Joined, row.cell(2)?);
@@ -52,7 +53,8 @@ pub async fn changes(conn: &mut Conn, scope: Scope) -> Result<Vec<Vec<Cell<'stat
         let in_scope = scope.campaign.is_none_or(|(campaign, _)| campaign == key.campaign);
         if in_scope && count != 0 {
             let list = if key.list == 0 { campaigns.get(&key.campaign).map_or(0, |(_, list)| *list) } else { key.list };
-            *rows.entry((key.day, list, key.campaign, key.kind)).or_default() += count;
+            let sum: &mut i64 = rows.entry((key.day, list, key.campaign, key.kind)).or_default();
+            *sum = sum.saturating_add(count);
         }
     }
     let named = |name: Option<&String>| name.map_or(Cell::Null, |name| Cell::Text(name.clone().into()));
@@ -71,7 +73,8 @@ pub async fn changes(conn: &mut Conn, scope: Scope) -> Result<Vec<Vec<Cell<'stat
     Ok(rows.into_iter().map(row).collect())
 }
 
-/// One row per list and day, from the first day of the list to today.
+/// One row per list and day, from the first day of the list to today. A day before 1970, which only a corrupt row has, counts as
+/// the first of 1970.
 pub async fn lists(conn: &mut Conn, scope: Scope, now: Millis) -> Result<Vec<Vec<Cell<'static>>>> {
     let mut days: BTreeMap<Id, BTreeMap<i64, [i64; 4]>> = BTreeMap::new();
     for (key, count) in counts(conn, scope.workspace).await? {
@@ -82,17 +85,18 @@ pub async fn lists(conn: &mut Conn, scope: Scope, now: Millis) -> Result<Vec<Vec
             DailyKind::Closed => 3,
             DailyKind::Bounced | DailyKind::Refused => continue,
         };
-        days.entry(key.list).or_default().entry(key.day).or_default()[place] += count;
+        let sum = &mut days.entry(key.list).or_default().entry(key.day.max(0)).or_default()[place];
+        *sum = sum.saturating_add(count);
     }
     let mut rows = Vec::new();
     let wanted = |list: &list::List| scope.campaign.is_none_or(|(_, of)| of == list.id);
     for list in list::all(conn, scope.workspace).await?.iter().filter(|list| wanted(list)) {
         let Some(days) = days.get(&list.id) else { continue };
         let Some((first, _)) = days.first_key_value() else { continue };
-        let mut size = 0;
+        let mut size: i64 = 0;
         for day in *first..=day_of(now) {
             let [joined, unsubscribed, erased, closed] = days.get(&day).copied().unwrap_or_default();
-            size += joined - unsubscribed - erased - closed;
+            size = [unsubscribed, erased, closed].into_iter().fold(size.saturating_add(joined), i64::saturating_sub);
             let numbers = [joined, unsubscribed, erased, closed, size].map(Cell::from);
             let named = [Cell::Text(list.name.clone().into()), date(day)];
             rows.push(named.into_iter().chain(numbers).chain([Cell::Whole(list.id)]).collect());
