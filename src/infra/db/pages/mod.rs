@@ -8,6 +8,7 @@ use crate::infra::db::{Cells, Conn};
 use crate::infra::error::Result;
 
 mod cleaner;
+mod closing;
 mod image;
 mod page_set;
 mod written;

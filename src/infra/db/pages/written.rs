@@ -24,18 +24,18 @@ const WAL_MAGIC: u32 = 0x377f_0682;
 /// The file beside a database that names its written pages. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct WrittenPages {
-    database: PathBuf,
+    pub(super) database: PathBuf,
 }
 
 /// What the file says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Record {
     /// The two random numbers of the WAL that was read last; zero before the first.
-    salts: [u32; 2],
+    pub(super) salts: [u32; 2],
     /// How many frames of it were read.
-    frames: u64,
+    pub(super) frames: u64,
     /// The database file after the last process had closed it.
-    closed: Option<FileIdentity>,
+    pub(super) closed: Option<FileIdentity>,
     /// Pages written since.
     pub(super) written: PageSet,
     /// Pages that a cleaner has taken over and not finished.
@@ -44,10 +44,10 @@ pub(super) struct Record {
 
 /// A file at one moment; any write changes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct FileIdentity([u64; 2]);
+pub(super) struct FileIdentity([u64; 2]);
 
 impl FileIdentity {
-    fn of(path: &Path) -> io::Result<Self> {
+    pub(super) fn of(path: &Path) -> io::Result<Self> {
         let found = fs::metadata(path)?;
         let modified = found.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
         Ok(Self([found.len(), u64::try_from(modified.as_nanos()).unwrap_or(0)]))
@@ -125,21 +125,6 @@ impl WrittenPages {
         if record == before { Ok(()) } else { locked.store(&record) }
     }
 
-    /// Notes that all processes have closed the database, unless one has it open. Blocks.
-    pub fn note_closed(&self) -> io::Result<()> {
-        if self.wal_length() > 0 || !self.database.exists() {
-            return Ok(());
-        }
-        let locked = self.lock()?;
-        let before = locked.load();
-        let closed = Some(FileIdentity::of(&self.database)?);
-        // A process that opened the database since has begun a WAL.
-        if before.closed == closed || self.wal_length() > 0 {
-            return Ok(());
-        }
-        locked.store(&Record { closed, salts: [0; 2], frames: 0, ..before })
-    }
-
     /// The WAL file as it is now.
     pub fn wal_state(&self) -> WalState {
         let identity = FileIdentity::of(&self.beside("-wal")).ok();
@@ -168,7 +153,7 @@ impl WrittenPages {
         Ok(Locked { pages: self, _lock: file })
     }
 
-    fn beside(&self, suffix: &str) -> PathBuf {
+    pub(super) fn beside(&self, suffix: &str) -> PathBuf {
         store_location::beside(&self.database, suffix)
     }
 }
@@ -179,7 +164,7 @@ fn open_lock(path: &Path) -> io::Result<File> {
 
 impl Record {
     /// Of a file about which nothing is known.
-    fn unknown() -> Self {
+    pub(super) fn unknown() -> Self {
         Self { salts: [0; 2], frames: 0, closed: None, written: PageSet::all(), taken: PageSet::default() }
     }
 }
