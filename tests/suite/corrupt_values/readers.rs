@@ -128,11 +128,15 @@ async fn preflight_of(fixture: &Fixture) -> sendoff::infra::error::Result<()> {
     preflight::check(&fixture.installation, &draft, true, |_, _| {}).await.map(drop)
 }
 
-/// All exports; one that fails does not keep the others from being read.
-async fn exports(fixture: &Fixture) {
+/// All exports; one that fails does not keep the others from being read. Returns those that fail.
+async fn exports(fixture: &Fixture) -> Vec<Kind> {
+    let mut failed = Vec::new();
     for kind in Kind::ALL.iter().copied() {
         let path: PathBuf = fixture.installation.config.export_dir().join(kind.as_str());
         let wanted = Export::new(kind, Format::Ndjson, fixture.workspace.id);
-        drop(export::to_file(&fixture.installation, &wanted, &path, &mut |_, _| {}).await);
+        if export::to_file(&fixture.installation, &wanted, &path, &mut |_, _| {}).await.is_err() {
+            failed.push(kind);
+        }
     }
+    failed
 }
