@@ -96,6 +96,10 @@ impl<'o> ResultBatch<'o> {
     }
 }
 
+/// The number of attempts after one more. It stops at a number that only a corrupt row has: PostgreSQL would refuse the results of
+/// all other deliveries together with one that is too great.
+pub(super) const NEXT_ATTEMPT: &str = "case when attempts < 1000000 then attempts + 1 else attempts end";
+
 fn count(rows: u64) -> i64 {
     i64::try_from(rows).unwrap_or(i64::MAX)
 }
@@ -109,8 +113,8 @@ fn update(mailer: Id, kind: Kind<'_>, results: &[&DeliveryResult], now: Millis) 
                snapshot_fields = case when attempts = 0 then null else snapshot_fields end,
                dated_at = case when attempts = 0 then null else dated_at end"
         }
-        (State::Pending | State::Uncertain, true) => ", attempts = attempts + 1",
-        (_, true) => ", attempts = attempts + 1, snapshot_address = null, snapshot_fields = null",
+        (State::Pending | State::Uncertain, true) => ", attempts = {next_attempt}",
+        (_, true) => ", attempts = {next_attempt}, snapshot_address = null, snapshot_fields = null",
         (State::Uncertain, false) => "",
         (_, false) => ", snapshot_address = null, snapshot_fields = null",
     };
@@ -128,7 +132,7 @@ fn update(mailer: Id, kind: Kind<'_>, results: &[&DeliveryResult], now: Millis) 
     .fragment("reply", words(2))
     .fragment("due_at", number(1))
     .bind("now", now)
-    .fragment("attempt", attempt)
+    .fragment("attempt", Query::new(attempt).fragment("next_attempt", NEXT_ATTEMPT))
     .bind_strips("results", results.iter().map(|result| ([result.id, result.due_at], &*result.reply)))
     .fragment("id", number(0))
     .bind("mailer", mailer)

@@ -9,6 +9,7 @@ use sqlx::any::AnyRow;
 
 use super::State;
 use super::counts::{self, Changes};
+use super::record::NEXT_ATTEMPT;
 pub use crate::campaign::uncertain_policy::UncertainPolicy;
 use crate::infra::clock::Millis;
 use crate::infra::db::json_rows::{column, whole};
@@ -137,7 +138,7 @@ pub async fn hold(conn: &mut Conn, ids: &[Id]) -> Result<u64> {
 /// kept whatever the next attempt brings.
 const RESEND: &str = "
     update delivery
-       set state = 'pending', reason = 'resent', resent = resent + 1, attempts = attempts + 1,
+       set state = 'pending', reason = 'resent', resent = resent + 1, attempts = {next_attempt},
            due_at = :due_at, changed_at = :due_at
      where {is_repeatable} and {which}
     returning campaign_id";
@@ -156,6 +157,7 @@ pub async fn resend(conn: &mut Conn, ids: &[Id], now: Millis) -> Result<BTreeMap
             .bind_ids("ids", some);
         let rows = Query::new(RESEND)
             .bind("due_at", now)
+            .fragment("next_attempt", NEXT_ATTEMPT)
             .fragment("is_repeatable", IS_REPEATABLE)
             .fragment("which", which)
             .fetch_all(conn)
@@ -172,6 +174,7 @@ pub async fn resend(conn: &mut Conn, ids: &[Id], now: Millis) -> Result<BTreeMap
 pub async fn resend_due(conn: &mut Conn, campaign: Option<Id>, now: Millis) -> Result<u64> {
     let rows = Query::new(RESEND)
         .bind("due_at", now + RESEND_DELAY)
+        .fragment("next_attempt", NEXT_ATTEMPT)
         .fragment("is_repeatable", IS_REPEATABLE)
         .fragment("which", is_to_be_resent(campaign))
         .fetch_all(conn)
@@ -235,12 +238,13 @@ pub async fn resolve(conn: &mut Conn, resolutions: &[Resolution], now: Millis) -
         let rows = Query::new(
             "update delivery
                 set state = {state}, reason = {reason}, reply = {reply}, mailer_id = null,
-                    snapshot_address = null, snapshot_fields = null, attempts = attempts + 1, changed_at = :now
+                    snapshot_address = null, snapshot_fields = null, attempts = {next_attempt}, changed_at = :now
                from :resolutions as given
               where delivery.id = {id} and delivery.state = 'uncertain'
              returning delivery.campaign_id, delivery.state",
         )
         .fragment("state", column(1))
+        .fragment("next_attempt", NEXT_ATTEMPT)
         .fragment("reason", column(2))
         .fragment("reply", column(3))
         .bind("now", now)

@@ -94,7 +94,7 @@ impl Job {
         match reply.code {
             200..=299 => {}
             code if reply.is_transient() || (code == 552 && to != RepliedTo::Message) => {
-                match retry::delay(plan.base, plan.attempts + 1) {
+                match retry::delay(plan.base, plan.attempts.saturating_add(1)) {
                     Some(delay) => {
                         (result.state, result.due_at) = (State::Pending, plan.now + delay);
                         result.reason = Some("deferred".to_owned());

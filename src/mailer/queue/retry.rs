@@ -12,6 +12,8 @@ const MAX_DELAY: Millis = 6 * 3_600_000;
 /// The delay after `attempts` attempts (1 = after the first), in ms, starting with `base`; `None` when the delivery is
 /// given up.
 pub fn delay(base: Millis, attempts: i32) -> Option<Millis> {
+    // A number of attempts that only a corrupt row has.
+    let attempts = attempts.min(100_000);
     let step = |n: i32| base.saturating_mul(1 << n.clamp(0, 20)).min(MAX_DELAY.max(base));
     let waited: Millis = (0..attempts - 1).map(step).fold(0, Millis::saturating_add);
     (waited < MAX_AGE).then(|| step(attempts - 1))
@@ -29,6 +31,7 @@ mod tests {
         assert_eq!(delay(15 * MINUTE, 2), Some(30 * MINUTE));
         assert_eq!(delay(15 * MINUTE, 3), Some(60 * MINUTE));
         assert_eq!(delay(15 * MINUTE, 9), Some(MAX_DELAY));
+        assert_eq!((delay(15 * MINUTE, i32::MAX), delay(15 * MINUTE, i32::MIN + 1)), (None, Some(15 * MINUTE)));
 
         let attempts = (1..1_000).take_while(|n| delay(15 * MINUTE, *n).is_some()).count() as i32;
         let total: Millis = (1..=attempts).filter_map(|n| delay(15 * MINUTE, n)).sum();
