@@ -77,7 +77,7 @@ impl Scenario {
     /// On SQLite, in one folder.
     pub async fn alone(home: PathBuf, people: usize) -> Self {
         sqlx::any::install_default_drivers();
-        let observer_url = format!("sqlite://{}", home.join("first_node/sendoff.db").display());
+        let observer_url = format!("sqlite://{}", home.join("office/sendoff.db").display());
         Self::prepare(home, None, observer_url, String::new(), people).await
     }
 
