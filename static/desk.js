@@ -11,34 +11,39 @@ addEventListener("change", ({ target }) => {
   for (const box of target.form.querySelectorAll("[name=id]")) box.checked = target.checked;
 });
 
-// A form with data-live="#part" asks for its page again while one types, and replaces that part of the page.
-for (const form of document.querySelectorAll("form[data-live]")) {
-  let timer, asked = 0;
-  form.addEventListener("input", (event) => {
-    if (event.target.closest("[data-still]")) return;
-    clearTimeout(timer);
-    timer = setTimeout(async () => {
-      const query = new URLSearchParams();
-      for (const field of form.elements) {
-        if (field.name && !field.matches("[data-still]")) query.append(field.name, field.value);
-      }
-      // A search for people is posted: an address never stands in a URL.
-      const isPosted = form.method === "post";
-      const path = form.action.split("?")[0];
-      const url = isPosted ? path : `${path}?${query}`;
-      const number = ++asked;
-      const response = await fetch(url, isPosted ? { method: "POST", body: query } : {});
-      const text = await response.text();
-      // An answer that was overtaken by a newer one is dropped.
-      if (number !== asked) return;
-      const part = new DOMParser().parseFromString(text, "text/html").querySelector(form.dataset.live);
-      if (!part) return;
+// A form with data-live="#part #other" asks for its page again while one types, and replaces those parts of the page.
+const asked = new Map();
+addEventListener("input", (event) => {
+  const form = event.target.closest("form[data-live]");
+  if (!form || event.target.closest("[data-still]")) return;
+  const parts = form.dataset.live;
+  const state = asked.get(parts) ?? { timer: 0, number: 0 };
+  asked.set(parts, state);
+  clearTimeout(state.timer);
+  state.timer = setTimeout(async () => {
+    const query = new URLSearchParams();
+    for (const field of form.elements) {
+      if (field.name && field.type !== "submit" && !field.matches("[data-still]")) query.append(field.name, field.value);
+    }
+    // A search for people is posted: an address never stands in a URL.
+    const isPosted = form.method === "post";
+    const path = form.action.split("?")[0];
+    const url = isPosted ? path : `${path}?${query}`;
+    const number = ++state.number;
+    const response = await fetch(url, isPosted ? { method: "POST", body: query } : {});
+    const text = await response.text();
+    // An answer that was overtaken by a newer one is dropped.
+    if (number !== state.number) return;
+    const page = new DOMParser().parseFromString(text, "text/html");
+    for (const name of parts.split(" ")) {
+      const [part, old] = [page.querySelector(name), document.querySelector(name)];
+      if (!part || !old) continue;
       showChooser(part);
-      document.querySelector(form.dataset.live).replaceWith(document.adoptNode(part));
-      if (!isPosted) history.replaceState(null, "", url);
-    }, 300);
-  });
-}
+      old.replaceWith(document.adoptNode(part));
+    }
+    if (!isPosted) history.replaceState(null, "", url);
+  }, 300);
+});
 
 // A form with data-keep="name" saves itself 3 s after a change and when the page is left, says so, and keeps its text in this
 // browser until the server has it. What somebody else changed meanwhile is not overwritten.
@@ -159,4 +164,23 @@ for (const form of document.querySelectorAll("form.editing")) {
 // The time zone of the browser, where none was chosen.
 for (const field of document.querySelectorAll("input[data-zone]")) {
   if (!field.value) field.value = Intl.DateTimeFormat().resolvedOptions().timeZone;
+}
+
+// A form with data-drop takes a file that is dropped anywhere on the page.
+for (const form of document.querySelectorAll("form[data-drop]")) {
+  const hasFile = (event) => [...event.dataTransfer.types].includes("Files");
+  form.querySelector("[data-drop-note]").hidden = false;
+  addEventListener("dragover", (event) => {
+    if (!hasFile(event)) return;
+    event.preventDefault();
+    form.classList.add("is-over");
+  });
+  addEventListener("dragleave", (event) => { if (!event.relatedTarget) form.classList.remove("is-over"); });
+  addEventListener("drop", (event) => {
+    if (!hasFile(event)) return;
+    event.preventDefault();
+    form.classList.remove("is-over");
+    form.elements.file.files = event.dataTransfer.files;
+    form.querySelector("button").focus();
+  });
 }

@@ -88,3 +88,12 @@ import-encoding-unclear = The encoding of { $file } is not certain: few letters 
     With --encoding { $second }:
     { $second_rows }
     If neither is right, name another encoding.
+import-undo-ask = The import brought people to “{ $list }” to whom nothing has happened since. Type their number to remove them: { $count }
+import-undo-hint = To undo it within a day: sendoff import undo { $id }
+import-undo-number = The undo removes { $count } people. Type this number.
+import-undo-progress = Removing
+import-undo-unknown = There is no such import here to undo. An import can be undone for a day, if it brought new people.
+import-undone = The import was undone: { $count ->
+    [one] { $count } person was removed.
+   *[other] { $count } people were removed.
+ }

@@ -88,3 +88,9 @@ import-encoding-unclear = Кодировка { $file } не ясна: букв, 
     С --encoding { $second }:
     { $second_rows }
     Если неверны оба, назовите другую кодировку.
+import-undo-ask = Импорт добавил в список «{ $list }» людей, с которыми с тех пор ничего не произошло. Введите их число, чтобы удалить: { $count }
+import-undo-hint = Отменить в течение суток: sendoff import undo { $id }
+import-undo-number = Отмена удалит людей: { $count }. Введите это число.
+import-undo-progress = Удаление
+import-undo-unknown = Такого импорта для отмены здесь нет. Импорт можно отменить в течение суток, если он добавил новых людей.
+import-undone = Импорт отменён. Удалено людей: { $count }.

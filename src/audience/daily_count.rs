@@ -24,6 +24,8 @@ crate::text_enum! {
         Erased = "erased",
         /// People whose list was closed.
         Closed = "closed",
+        /// Rows of imported files whose people had left or were erased, and stayed out.
+        KeptOut = "kept_out",
         /// Deliveries rejected because the mailbox does not exist.
         Bounced = "bounced",
         /// Deliveries rejected for another reason.

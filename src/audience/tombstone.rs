@@ -160,6 +160,19 @@ pub async fn count_since(conn: &mut Conn, day: i64) -> Result<i64> {
     row.map_or(Ok(0), |row| row.cell(0))
 }
 
+/// Number of addresses of a workspace that are kept out, by the word of the reason.
+pub async fn count_by_reason(conn: &mut Conn, workspace: Id) -> Result<Vec<(String, i64)>> {
+    let query = Query::new(
+        "select reason, count(*)
+           from tombstone
+          where workspace_id = :workspace and reason <> 'lifted'
+          group by reason
+          order by reason{bytewise}",
+    );
+    let rows = query.bind("workspace", workspace).fetch_all(conn).await?;
+    rows.iter().map(|row| Ok((row.cell(0)?, row.cell(1)?))).collect()
+}
+
 /// Number of tombstones of a workspace.
 pub async fn count(conn: &mut Conn, workspace: Id) -> Result<i64> {
     let query = Query::new("select count(*) from tombstone where workspace_id = :workspace and reason <> 'lifted'");

@@ -23,6 +23,7 @@ pub mod mark;
 pub mod open_lanes;
 pub mod orphan_repair;
 pub mod reassign_lanes;
+pub mod recipients;
 pub mod record;
 mod skip_reason;
 pub mod uncertain;

@@ -167,6 +167,11 @@ pub async fn resume(
     template.recurrence.next(now)
 }
 
+/// When a series sends, as its draft says now.
+pub async fn recurrence(conn: &mut Conn, series: &Series) -> Result<Recurrence> {
+    Ok(Template::read(conn, series).await?.recurrence)
+}
+
 /// The next occurrence of a series.
 pub async fn next(conn: &mut Conn, series: &Series, now: Millis) -> Result<Occurrence> {
     Template::read(conn, series).await?.recurrence.next(now)

@@ -276,6 +276,7 @@ impl Demo<'_> {
 
 fn request(file: &Path) -> Import {
     Import {
+        id: None,
         path: file.to_owned(),
         list: "News".to_owned(),
         source: "checkout form of shop.example".to_owned(),

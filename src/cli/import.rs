@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::import_undo;
 use super::print::{Bar, Output};
 use super::word::parse_word;
 use crate::audience::cell_format::DateReading;
@@ -17,9 +18,14 @@ use crate::usecase::import as usecase;
 
 /// Import contacts from a CSV file onto a list
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Args {
+    /// What is done with an import of before
+    #[command(subcommand)]
+    pub command: Option<import_undo::Command>,
     /// The file, or `-` for standard input: cells between commas, semicolons, tabs or `|`, in any common encoding
-    pub file: PathBuf,
+    #[arg(required = true)]
+    pub file: Option<PathBuf>,
     /// The list that every contact in the file is subscribed to
     #[arg(long, value_name = "NAME")]
     pub list: Option<String>,
@@ -104,7 +110,8 @@ impl Args {
         reading.set_dates(&self.dates)?;
         reading.set_years(self.years)?;
         Ok(Request {
-            path: self.file,
+            id: None,
+            path: self.file.unwrap_or_default(),
             list,
             source,
             basis: if self.suppress { Basis::Consent } else { parse_word("--basis", &basis)? },
@@ -130,6 +137,9 @@ fn read_pair(pair: &str) -> Result<(String, String)> {
 
 /// Runs the import. With `quiet` no progress bar is shown. The exit code is 1 when most rows were rejected or lost a value.
 pub async fn run(installation: &Installation, actor: &Actor, args: Args, lang: Lang, quiet: bool) -> Result<Output> {
+    if let Some(command) = args.command {
+        return import_undo::run(installation, actor, command, lang).await;
+    }
     let suppress = args.suppress;
     let request = args.request()?;
     let mut bars = Bars { lang, shown: None, quiet };
@@ -220,6 +230,9 @@ fn describe(summary: &Summary, request: &Request, lang: Lang) -> String {
             None => Message::new("import-rejects-hint"),
         };
         text += &format!("\n{}\n", lang.translate(&hint));
+    }
+    if let Some(import) = summary.import.filter(|_| summary.can_be_undone()) {
+        text += &format!("\n{}\n", lang.translate(&Message::new("import-undo-hint").with("id", import)));
     }
     text
 }

@@ -10,6 +10,7 @@ pub mod demo;
 pub mod export;
 pub mod field;
 pub mod import;
+mod import_undo;
 pub mod lane;
 pub mod limit_options;
 pub mod list;

@@ -21,3 +21,4 @@ mod template;
 
 pub use self::template::field_tag;
 pub use self::template::filter::Locale;
+pub use html::markdown::plain_to_html;

@@ -7,6 +7,7 @@ pub mod erasure;
 pub mod erasure_log;
 pub mod erasure_replay;
 pub mod file_erasure;
+pub mod import_undo;
 pub mod lifting;
 mod log_lengths;
 pub mod machine_reconciliation;

@@ -3,6 +3,7 @@
 
 pub mod export;
 pub mod lanes;
+pub mod list_growth;
 pub mod progress;
 pub mod rates;
 pub mod slow_counts;

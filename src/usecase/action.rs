@@ -51,6 +51,8 @@ crate::text_enum! {
         ImportContacts = "import_contacts",
         /// Keep people out who left elsewhere.
         SuppressContacts = "suppress_contacts",
+        /// Remove the people that an import alone brought.
+        UndoImport = "undo_import",
         /// List and find contacts.
         ListContacts = "list_contacts",
         /// Add one contact.
@@ -223,6 +225,7 @@ impl Action {
             | Self::AddList
             | Self::ImportContacts
             | Self::SuppressContacts
+            | Self::UndoImport
             | Self::AddContact
             | Self::RenameList
             | Self::RemoveSegment
@@ -306,6 +309,7 @@ mod tests {
         list_lists OOMAAS-
         import_contacts OOM----
         suppress_contacts OOM----
+        undo_import OOM----
         list_contacts OOM-AS-
         add_contact OOM----
         show_contact OOM-AS-

@@ -31,3 +31,18 @@ pub fn record_refusal(actor: &Actor, action: Action) {
         "an action was refused"
     );
 }
+
+/// Records that the actor tried the action and was refused, such as a sign-in with a wrong password. `subject` is the account,
+/// where there is one.
+pub fn record_refused_attempt(actor: &Actor, action: Action, subject: Option<Id>) {
+    tracing::warn!(
+        target: "sendoff::audit",
+        action = action.as_str(),
+        role = actor.role.as_str(),
+        channel = actor.channel.as_str(),
+        workspace.id = actor.workspace,
+        user.id = actor.user,
+        subject.id = subject,
+        "an attempt was refused"
+    );
+}

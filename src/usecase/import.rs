@@ -33,6 +33,11 @@ pub async fn run(
     progress: &mut (dyn FnMut(ImportProgress) + Send),
 ) -> Result<Imported> {
     let permit = actor.permit(Action::ImportContacts)?;
+    let id = match (request.dry_run, request.id) {
+        (false, None) => Some(installation.ids.next()?),
+        (_, id) => id,
+    };
+    let request = &Request { id, ..request.clone() };
     let follows = request.reading.statuses == StatusRule::Follow;
     let suppressing = follows.then(|| actor.permit(Action::SuppressContacts)).transpose()?;
     let workspace = permit.workspace;

@@ -12,7 +12,7 @@ use super::import::{self as imports, Imported};
 use super::{Action, Actor};
 use crate::audience::consent::{self, Basis, Evidence};
 use crate::audience::field::{self, Field};
-use crate::audience::import::{Delimiter, ImportProgress, Reading, Request, StatusRule};
+use crate::audience::import::{Delimiter, ImportProgress, Reading, Request, StatusRule, added_range};
 use crate::infra::clock::{DAY, Millis};
 use crate::infra::error::{Error, Message, Result};
 use crate::infra::i18n::Lang;
@@ -78,6 +78,7 @@ impl Upload {
             (text, _) => text.to_owned(),
         };
         Ok(Request {
+            id: None,
             path,
             list: self.answer("list").to_owned(),
             source: text("source"),
@@ -211,7 +212,8 @@ pub async fn run(
     let permit = actor.permit(Action::ImportContacts)?;
     let mut upload = read(installation, actor, id).await?;
     let (file, rejects) = (path(installation, id, "csv"), path(installation, id, "rejects.csv"));
-    let request = upload.request(file.clone(), false, Some(rejects))?;
+    // An import that was interrupted goes on under its number.
+    let request = Request { id: Some(id), ..upload.request(file.clone(), false, Some(rejects))? };
     upload.is_begun = true;
     write(installation, id, &upload)?;
     let imported = imports::run(installation, actor, &request, lang, progress).await?;
@@ -221,6 +223,12 @@ pub async fn run(
     let _ = fs::remove_file(&file);
     permit.audit(id);
     Ok(imported)
+}
+
+/// Whether the import brought people who can still be removed again.
+pub fn can_be_undone(upload: &Upload, now: Millis) -> bool {
+    let is_recent = upload.at > now - added_range::KEPT;
+    is_recent && upload.summary.as_ref().is_some_and(|summary| summary.get("import").is_some())
 }
 
 /// Opens the rejected rows of an import; `None` when there are none.

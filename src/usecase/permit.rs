@@ -41,6 +41,11 @@ impl Permit {
         audit::record(&self.actor, self.action, subject.into());
     }
 
+    /// Writes the audit entry of an attempt that was refused. `subject` as for [`Permit::audit`].
+    pub fn audit_refusal(&self, subject: impl Into<Option<Id>>) {
+        audit::record_refused_attempt(&self.actor, self.action, subject.into());
+    }
+
     /// Writes no audit entry, for a read that pages repeat by themselves or that shows nothing personal.
     pub const fn skip_audit(&self) {}
 }

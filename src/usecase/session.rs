@@ -93,9 +93,28 @@ pub async fn sign_in(
     attempt: &Attempt<'_>,
 ) -> Result<Entered> {
     let permit = actor.permit(Action::SignIn)?;
+    let mut account = None;
+    let entered = try_sign_in(installation, throttle, attempt, &mut account).await;
+    match &entered {
+        Ok(entered) => permit.audit(entered.user),
+        // The form asks for the code of the second factor only then.
+        Err(error) if error.message().key == "sign-in-code-needed" => {}
+        Err(_) => permit.audit_refusal(account),
+    }
+    entered
+}
+
+/// Signs in; `known` becomes the account, where there is one.
+async fn try_sign_in(
+    installation: &Installation,
+    throttle: &Throttle,
+    attempt: &Attempt<'_>,
+    known: &mut Option<Id>,
+) -> Result<Entered> {
     let now = installation.clock.now();
     let account = account(attempt.email);
     let user = user::find_by_email(installation, &mut *installation.db.read().await?, &account).await?;
+    *known = user.as_ref().map(|user| user.id);
     let is_known = is_known(installation, user.as_ref(), attempt.browser.client, now).await?;
     let counted = match is_known {
         true => None,
@@ -123,7 +142,6 @@ pub async fn sign_in(
     }
     let entered = enter(installation, &mut tx, user.id, &attempt.browser, now).await?;
     tx.commit().await?;
-    permit.audit(user.id);
     Ok(entered)
 }
 

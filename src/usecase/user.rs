@@ -58,6 +58,9 @@ pub struct UserLink {
 /// A user, as the operator sees them.
 #[derive(Debug, Serialize)]
 pub struct UserRow {
+    /// The user, for pages.
+    #[serde(skip)]
+    pub id: Id,
     /// The full address.
     pub email: String,
     /// The name.
@@ -149,6 +152,7 @@ pub async fn list(installation: &Installation, actor: &Actor) -> Result<Vec<User
             Some(RoleRow { workspace: workspace.name.clone(), role: row.role, until: row.granted_until })
         };
         rows.push(UserRow {
+            id: user.id,
             email: user.email.expose(),
             name: user.name,
             administrator: user.administrator,

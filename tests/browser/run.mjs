@@ -134,12 +134,38 @@ async function runSeason(locale, viewport, javaScriptEnabled) {
   await Promise.all([page.waitForNavigation(), page.click("button[name=import]")]);
   await page.waitForSelector("a[href*='rejects.csv']");
   await shot("imported");
+  await page.click("a[href$='/undo']");
+  await shot("undo");
+  assert.match(await page.textContent(".big"), /^2 /);
   await page.goto(`${home}/people`);
   await page.fill("[name=q]", `kate-${locale}`);
   await Promise.all([page.waitForNavigation(), page.press("[name=q]", "Enter")]);
   assert(!page.url().includes("kate"), "an address stands in a URL");
   await page.getByRole("link", { name: `kate-${locale.toLowerCase()}@example.org` }).or(page.getByRole("link", { name: `kate-${locale}@example.org` })).click();
   await shot("person");
+  // A chosen person joins another list, with the proof of consent.
+  await page.goto(`${home}/lists`);
+  await page.fill("[name=name]", `${name} second`);
+  await submit(page.locator("form[action*='lists/add']"));
+  await page.goto(`${home}/people?sort=-added`);
+  await page.locator("td.pick input").first().check();
+  await Promise.all([page.waitForNavigation(), page.locator(".bulk button").first().click()]);
+  await page.selectOption("[name=list]", `${name} second`);
+  await page.fill("[name=source]", "checkout");
+  await page.fill("[name=proof]", "ticket 8");
+  await page.fill("[name=date]", "2026-01-02");
+  await shot("chosen");
+  await submit(page.locator("form.fields"));
+  await shot("chosen-done");
+  assert.match(await page.textContent(".done"), /1/);
+  // A segment is made of rows, and found again as an expression.
+  await page.goto(`${home}/segments/edit`);
+  await page.selectOption("[name=g0-0-subject]", "email");
+  await page.selectOption("[name=g0-0-op]", "contains");
+  await page.fill("[name=g0-0-value]", payload);
+  await Promise.all([page.waitForNavigation(), page.locator("#rows .actions button").first().click()]);
+  assert.equal(await page.inputValue("[name=q]"), `email contains "${payload}"`);
+  await shot("segment");
   await page.goto(`${home}/campaigns/new?list=${encodeURIComponent(`${name} ${payload}`)}`);
   await page.fill("[name=name]", `${name} campaign`);
   await page.fill("[name=subject]", "");
@@ -174,10 +200,14 @@ try {
     "desk-unknown": [`${DESK}/w/main/nowhere`, 404],
     home: [`${DESK}/w/main/`, 200],
     segment: [`${DESK}/w/main/segments/edit?q=${encodeURIComponent('city = "Казань"')}`, 200],
+    "help-found": [`${DESK}/w/main/help?q=undo`, 200],
+    "people-sorted": [`${DESK}/w/main/people?sort=-address`, 200],
+    "segment-rows": [`${DESK}/w/main/segments/edit?q=${encodeURIComponent('(city = "Казань" or age > 18) and not opened(any, 90 days)')}`, 200],
     "segment-wrong": [`${DESK}/w/main/segments/edit?q=${encodeURIComponent("citty = 1")}`, 422],
   };
   for (const path of ["people", "people/add", "people/import", "lists", "segments", "campaigns", "campaigns/new", "exports",
-    "settings/sender", "settings/relay", "settings/fields"]) {
+    "settings/sender", "settings/relay", "settings/fields", "settings/users", "campaigns/calendar", "privacy", "help/segments",
+    "help/words"]) {
     pages[path.replace("/", "-")] = [`${DESK}/w/main/${path}`, 200];
   }
   // The first campaign, contact and list.
@@ -186,6 +216,7 @@ try {
     const id = text.match(new RegExp(`${section}/(\\d+)"`))[1];
     pages[`${section}-one`] = [`${DESK}/w/main/${section}/${id}`, 200];
     if (section === "campaigns") pages.preview = [`${DESK}/w/main/campaigns/${id}/preview?after=0`, 200];
+    if (section === "campaigns") pages.recipients = [`${DESK}/w/main/campaigns/${id}/recipients?state=accepted`, 200];
     if (section === "people") pages.erase = [`${DESK}/w/main/people/${id}/erase`, 200];
   }
   const before = await deskCounts();

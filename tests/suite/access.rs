@@ -10,3 +10,4 @@ mod team;
 mod team_page;
 mod throttle;
 mod users;
+mod users_page;

@@ -7,3 +7,4 @@ mod person;
 mod shapes;
 mod statuses;
 mod table;
+mod undo;

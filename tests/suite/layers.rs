@@ -30,6 +30,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("subscription", "audience/subscription"),
     ("hard_bounce", "audience/hard_bounce"),
     ("daily_count", "audience/daily_count"),
+    ("import_range", "audience/import/added_range"),
     ("evidence", "audience/consent"),
     ("consent", "audience/consent"),
     ("tombstone", "audience/tombstone"),

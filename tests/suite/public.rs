@@ -1,10 +1,15 @@
 //! Tests of the web pages and the desk through the real router, on both databases.
 
 mod desk;
+mod desk_calendar;
 mod desk_emails;
+mod desk_growth;
 mod desk_lists;
 mod desk_pages;
+mod desk_privacy;
+mod desk_recipients;
 mod desk_roles;
+mod desk_segments;
 pub mod fixture;
 mod invitation;
 mod listener;

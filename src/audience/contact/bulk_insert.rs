@@ -51,6 +51,11 @@ impl NewContactIds {
         (self.first..self.last).step_by((KEYS * STEP) as usize)
     }
 
+    /// The first and the last key of a contact.
+    pub fn bounds(&self) -> (Id, Id) {
+        (self.first, self.last)
+    }
+
     /// The workspace of all.
     pub fn workspace(&self) -> Id {
         self.workspace

@@ -12,7 +12,7 @@ use super::delimiter::Delimiter;
 use super::external_sort::{MEMORY_BYTES, SortedRows, Sorter};
 use super::import_row::ImportRow;
 use super::input::Input;
-use super::record::Records;
+use super::record::{Record, Records};
 use super::rejects::Rejects;
 use super::row::{self, Columns, LeftOut};
 use super::source::Source;
@@ -25,6 +25,11 @@ use crate::infra::i18n::Lang;
 
 /// People shown as they were read.
 const PEOPLE_SHOWN: usize = 3;
+
+/// Different values kept of a column, the rows that they are taken from, and the characters of one.
+const SAMPLES: usize = 5;
+const SAMPLED_ROWS: usize = 1_000;
+const SAMPLE_CHARS: usize = 60;
 
 /// Values left out of a column for one reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +55,9 @@ pub struct Counts {
     pub standings: BTreeMap<Standing, i64>,
     /// Some people as they were read: first those with letters outside ASCII.
     pub people: Vec<Value>,
-    /// How many of these have such letters.
+    /// The first different values of each column.
+    pub samples: Vec<Vec<String>>,
+    /// How many of these people have such letters.
     telling: usize,
 }
 
@@ -131,6 +138,9 @@ impl FirstPass {
     /// Reads up to `rows` rows. Returns false at the end of the file.
     pub fn read_rows(&mut self, rows: usize) -> Result<bool> {
         let batch = Batch::read(&mut self.records, rows)?;
+        if self.counts.rows == 0 {
+            batch.iter().take(SAMPLED_ROWS).for_each(|record| keep_samples(&mut self.counts.samples, &record));
+        }
         self.counts.rows += batch.len() as u64;
         let keep_raw = self.rejects.is_enabled();
         let columns =
@@ -223,6 +233,20 @@ impl FirstPass {
         let lang = self.input.lang;
         let (rejects, staging) = (self.rejects, self.staging);
         Ok(UniqueRows { sorted, rejects, staging, lang, last: None, valid_rows, duplicates: 0 })
+    }
+}
+
+/// Keeps the first different values of each column.
+fn keep_samples(samples: &mut Vec<Vec<String>>, record: &Record<'_>) {
+    for (column, cell) in record.iter().enumerate() {
+        if samples.len() <= column {
+            samples.push(Vec::new());
+        }
+        let value: String = cell.trim().chars().take(SAMPLE_CHARS).collect();
+        let known = &mut samples[column];
+        if known.len() < SAMPLES && !value.is_empty() && !known.contains(&value) {
+            known.push(value);
+        }
     }
 }
 

@@ -5,10 +5,12 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::added_range;
 use super::import_row::ImportRow;
 use crate::audience::address::Address;
 use crate::audience::consent::{self, Evidence};
 use crate::audience::contact::{self, Contact, ContactRow, NewContactIds, Values};
+use crate::audience::daily_count::{self, DailyCounts, DailyKey, DailyKind, day_of};
 use crate::audience::field::{self, Field};
 use crate::audience::indexed_field;
 use crate::audience::list::{self, List};
@@ -28,6 +30,8 @@ const MAX_ATTEMPTS: u32 = 5;
 pub struct Destination {
     /// The workspace.
     pub workspace: Id,
+    /// The import, where what it adds is remembered.
+    pub import: Option<Id>,
     /// The list.
     pub list: List,
     /// The evidence.
@@ -101,6 +105,7 @@ pub async fn apply(
         let plan = plan(&mut tx, installation, destination, rows).await?;
         match execute(&mut tx, installation, destination, &plan, copy).await {
             Ok(true) => {
+                count_kept_out(&mut tx, installation, destination, plan.counts.tombstoned).await?;
                 tx.commit().await?;
                 return Ok(plan.counts);
             }
@@ -110,6 +115,15 @@ pub async fn apply(
         }
     }
     Err(Message::new("import-contention").unavailable())
+}
+
+/// Counts the rows of people who stay out, without anyone's identity.
+async fn count_kept_out(tx: &mut Tx, installation: &Installation, destination: &Destination, count: i64) -> Result<()> {
+    let Destination { workspace, list, .. } = destination;
+    let day = day_of(installation.clock.now());
+    let key = DailyKey { workspace: *workspace, list: list.id, campaign: 0, day, kind: DailyKind::KeptOut };
+    let counts = DailyCounts::from_iter((count > 0).then_some((key, count)));
+    daily_count::add_all(tx, &counts).await
 }
 
 async fn plan<'a>(
@@ -243,14 +257,24 @@ async fn insert_new(
 ) -> Result<()> {
     let Destination { workspace, list, evidence, .. } = destination;
     let ids = NewContactIds::reserve(&installation.ids, *workspace, contacts.len())?;
+    remember(tx, destination, ids, now).await?;
     let evidence = consent::ensure_evidence(tx, &installation.ids, *workspace, evidence).await?;
     contact::insert_subscribed(tx, ids, contacts, now).await?;
     subscription::insert_new(tx, list.id, ids, now).await?;
     consent::insert_new(tx, list.id, ids, evidence, now).await
 }
 
+/// Remembers what the import adds.
+async fn remember(tx: &mut Tx, destination: &Destination, ids: NewContactIds, now: Millis) -> Result<()> {
+    match destination.import {
+        Some(import) => added_range::record(tx, import, destination.list.id, ids, now).await,
+        None => Ok(()),
+    }
+}
+
 /// Copies in new contacts by a COPY transaction of its own, which commits here. `tx` meanwhile locks the rows that the
-/// contacts depend on, and writes none of them: the contacts are valid whether or not `tx` commits.
+/// contacts depend on, and writes none of them: the contacts are valid whether or not `tx` commits. If it does not, they are
+/// not removed by an undo.
 async fn copy_in_new(
     tx: &mut Tx,
     installation: &Installation,
@@ -261,6 +285,7 @@ async fn copy_in_new(
 ) -> Result<()> {
     let Destination { workspace, list, evidence, .. } = destination;
     let ids = NewContactIds::reserve(&installation.ids, *workspace, contacts.len())?;
+    remember(tx, destination, ids, now).await?;
     let indexed = indexed_field::list_writable(tx, *workspace).await?;
     let known_evidence = consent::find_evidence(tx, *workspace, evidence).await?;
     let mut copy = copy.begin().await?;

@@ -11,6 +11,7 @@
 //! one transaction (on PostgreSQL new contacts are copied in by a second one). Merging a slice again changes nothing:
 //! an import that was killed and is run again ends as if it had not been killed.
 
+pub mod added_range;
 mod address_column;
 mod batch;
 mod charset;
@@ -84,6 +85,8 @@ const CONCURRENT_SLICES: usize = 2;
 /// The file to import, the list to join, and the proof of consent.
 #[derive(Debug, Clone)]
 pub struct Request {
+    /// The number under which the contacts that it adds are remembered, so that they can be removed again ([`added_range`]).
+    pub id: Option<Id>,
     /// The file; `-` is standard input.
     pub path: PathBuf,
     /// The name of the list that the contacts join.
@@ -168,6 +171,7 @@ pub async fn run_with(
     let destination = Arc::new(destination(installation, workspace, request).await?);
     let first_pass = read(installation, workspace, Purpose::Subscribe, request, lang, progress).await?;
     let mut summary = Summary::of_first_pass(&first_pass, request.dry_run);
+    summary.import = request.id;
     let (bytes_read, bytes_total) = (first_pass.bytes_read(), first_pass.bytes_total());
     let rows = run_blocking(move || first_pass.finish()).await?;
     let rows_total = rows.valid_rows;
@@ -300,7 +304,7 @@ async fn destination(installation: &Installation, workspace: Id, request: &Reque
     };
     let mut conn = installation.db.read().await?;
     let list = list::need(&mut conn, workspace, &request.list).await?;
-    Ok(Destination { workspace, list, evidence, fields: field::all(&mut conn, workspace).await? })
+    Ok(Destination { workspace, import: request.id, list, evidence, fields: field::all(&mut conn, workspace).await? })
 }
 
 /// The day of a consent as entered, at 00:00 UTC; one after today, in the zone of this machine, is refused.

@@ -11,6 +11,7 @@ use super::import_row::ImportRow;
 use super::merge::SliceCounts;
 use super::standing::Standing;
 use crate::infra::error::Message;
+use crate::infra::id::Id;
 
 /// Counts and settings of an import. Every row is counted once: `rows` is the sum of the counts up to `invalid`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +40,10 @@ pub struct Summary {
     pub incomplete: i64,
     /// Some people as they were read.
     pub people: Vec<Value>,
+    /// The first different values of each column.
+    pub samples: Vec<Vec<String>>,
+    /// The number under which the import can be undone.
+    pub import: Option<Id>,
     /// What is to be said about the shape of the file.
     pub notices: Vec<Message>,
     /// Rows of the file that are not blank, without the header.
@@ -102,6 +107,8 @@ impl Summary {
             left_out: counts.left_out.clone(),
             incomplete: counts.incomplete,
             people: counts.people.clone(),
+            samples: counts.samples.clone(),
+            import: None,
             notices: first_pass.notices(),
             rows: counts.rows as i64,
             encoding: first_pass.charset.name(),
@@ -126,10 +133,15 @@ impl Summary {
         2 * (self.invalid_total() + self.incomplete) > self.rows
     }
 
+    /// Whether the import added people, who can be removed again for a day.
+    pub fn can_be_undone(&self) -> bool {
+        !self.dry_run && self.import.is_some() && self.new > 0
+    }
+
     /// The summary as JSON.
     pub fn json(&self) -> Value {
         let columns: BTreeMap<_, _> = self.columns.iter().cloned().collect();
-        json!({
+        let mut json = json!({
             "new": self.new,
             "updated": self.updated,
             "unchanged": self.unchanged,
@@ -149,7 +161,11 @@ impl Summary {
             "columns": columns,
             "dry_run": self.dry_run,
             "people": if self.dry_run { self.people.clone() } else { Vec::new() },
-        })
+        });
+        if let Some(import) = self.import.filter(|_| self.can_be_undone()) {
+            json["import"] = import.into();
+        }
+        json
     }
 
     /// Adds the counts of a slice.

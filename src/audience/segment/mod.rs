@@ -14,6 +14,7 @@ mod parse;
 mod parse_error;
 mod resolve;
 mod rewrite;
+pub mod rows;
 mod typed_expr;
 
 use std::collections::BTreeSet;

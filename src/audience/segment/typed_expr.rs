@@ -239,7 +239,8 @@ impl fmt::Display for Literal {
     }
 }
 
-struct Quoted<'a>(&'a str);
+/// A text in quotes.
+pub(super) struct Quoted<'a>(pub(super) &'a str);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -247,7 +248,8 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
-struct Within(Option<u32>);
+/// A time span behind a name.
+pub(super) struct Within(pub(super) Option<u32>);
 
 impl fmt::Display for Within {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

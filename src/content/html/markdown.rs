@@ -33,6 +33,13 @@ pub fn to_html(source: &str, placeholders: &Placeholders) -> Result<String, Misp
     Ok(merge_lists(&html, placeholders))
 }
 
+/// Converts Markdown without tags to HTML. The text is our own: HTML in it is kept.
+pub fn plain_to_html(source: &str) -> String {
+    let mut out = String::with_capacity(source.len() * 2);
+    html::push_html(&mut out, Parser::new_ext(source, Options::ENABLE_TABLES));
+    out
+}
+
 /// True for a text of statements and white space only.
 fn is_statements_only(text: &str, placeholders: &Placeholders) -> bool {
     placeholders

@@ -83,7 +83,7 @@ pub async fn lists(conn: &mut Conn, scope: Scope, now: Millis) -> Result<Vec<Vec
             DailyKind::Unsubscribed => 1,
             DailyKind::Erased => 2,
             DailyKind::Closed => 3,
-            DailyKind::Bounced | DailyKind::Refused => continue,
+            DailyKind::Bounced | DailyKind::Refused | DailyKind::KeptOut => continue,
         };
         let sum = &mut days.entry(key.list).or_default().entry(key.day.max(0)).or_default()[place];
         *sum = sum.saturating_add(count);

@@ -66,6 +66,25 @@ impl CampaignPage {
         self.is_launched() || self.state == CampaignState::Scheduled
     }
 
+    /// Its numbers that people stand behind, by the group of these people.
+    fn counts(&self) -> Vec<(&'static str, String, i64)> {
+        let numbers = &self.progress.numbers;
+        let measured = |count| if self.measured { count } else { 0 };
+        let counts = [
+            ("planned", "desk-planned", numbers.planned),
+            ("accepted", "desk-accepted", numbers.accepted),
+            ("rejected", "desk-rejected", numbers.rejected),
+            ("uncertain", "desk-uncertain-count", numbers.uncertain),
+            ("suppressed", "desk-suppressed", numbers.suppressed),
+            ("skipped", "desk-skipped", numbers.skipped),
+            ("pending", "desk-waiting", numbers.pending),
+            ("opened", "desk-opens", measured(numbers.opens)),
+            ("clicked", "desk-clicks", measured(numbers.clicks)),
+        ];
+        let shown = counts.into_iter().filter(|(group, _, count)| *count > 0 || *group == "planned");
+        shown.map(|(group, key, count)| (group, self.visit.tr(key), count)).collect()
+    }
+
     /// Whether its email and its time can still be changed.
     fn is_startable(&self) -> bool {
         matches!(self.state, CampaignState::Draft | CampaignState::Scheduled)
@@ -90,7 +109,10 @@ struct LinkView {
 /// What a check found.
 struct CheckView {
     recipients: i64,
-    excluded: Vec<(String, i64)>,
+    /// People on the list.
+    on_list: i64,
+    /// Those of them who are no recipients: the reason, the number, and the state of their subscription.
+    excluded: Vec<(String, i64, &'static str)>,
     missing: Vec<(String, i64)>,
     problems: Vec<String>,
     warnings: Vec<String>,
@@ -339,7 +361,8 @@ async fn page(desk: &DeskState, visit: Visit, id: Id, form: Form) -> Result<Camp
 fn check_view(visit: &Visit, found: &PreflightView) -> CheckView {
     CheckView {
         recipients: found.recipients,
-        excluded: found.excluded.iter().map(|(reason, count)| (visit.tr(reason), *count)).collect(),
+        on_list: found.recipients + found.excluded.values().sum::<i64>(),
+        excluded: found.excluded.iter().map(|(reason, count)| (visit.tr(reason), *count, state_of(reason))).collect(),
         missing: found.missing.iter().map(|(field, count)| (field.clone(), *count)).collect(),
         problems: found.problems.iter().map(|problem| visit.say(problem)).collect(),
         warnings: found.warnings.iter().map(|warning| visit.say(warning)).collect(),
@@ -347,6 +370,12 @@ fn check_view(visit: &Visit, found: &PreflightView) -> CheckView {
         is_ready: found.ready,
         needs_number: campaigns::needs_number(found.recipients),
     }
+}
+
+/// The state of the subscription that excludes people, from the key of the reason; empty for another reason.
+fn state_of(reason: &str) -> &'static str {
+    let states = ["pending", "bounced", "restricted"];
+    states.into_iter().find(|state| reason.strip_prefix("excluded-") == Some(state)).unwrap_or_default()
 }
 
 /// A text as one word of a shell.

@@ -47,6 +47,8 @@ struct ImportPage {
     bases: Vec<(&'static str, String)>,
     working: Option<Progress>,
     found: Option<Found>,
+    /// Whether it brought people who can be removed again.
+    can_be_undone: bool,
     /// What the import did, by the names of the counts.
     done: Vec<(String, String)>,
 }
@@ -79,6 +81,8 @@ struct Column {
     number: usize,
     name: String,
     target: String,
+    /// The first different values.
+    samples: Vec<String>,
 }
 
 /// `GET /people/import?list=`
@@ -249,6 +253,7 @@ async fn page(desk: &DeskState, visit: Visit, id: Id, upload: Upload, form: Form
         bases: bases(&visit),
         working,
         found,
+        can_be_undone: import_upload::can_be_undone(&upload, desk.installation.clock.now()),
         done: upload.summary.as_ref().map(|summary| done_view(&visit, summary)).unwrap_or_default(),
         upload,
         form,
@@ -267,6 +272,7 @@ fn found_view(visit: &Visit, summary: &Summary) -> Found {
         number: at + 1,
         name: name.clone(),
         target: target.clone(),
+        samples: summary.samples.get(at).cloned().unwrap_or_default(),
     };
     let counts = [
         ("import-new", summary.new),

@@ -6,6 +6,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 
+use super::growth::{self, GrowthView};
 use super::listing::{self, Shape};
 use super::table::Table;
 use super::visit::{Key, Params, Visit};
@@ -35,6 +36,9 @@ struct ListPage {
     title: String,
     list: ListRow,
     form: Form,
+    /// Its growth; none while it is counted.
+    growth: Option<GrowthView>,
+    is_counting: bool,
     /// How far the closing is, while the list is being closed.
     closing: Option<Progress>,
 }
@@ -154,8 +158,14 @@ async fn find(state: &DeskState, visit: &Visit, id: Id) -> Result<ListRow, Refus
 async fn page(state: &DeskState, visit: Visit, id: Id, form: Form) -> Result<ListPage, Refusal> {
     let list = find(state, &visit, id).await?;
     let closing = state.closings.find(id).filter(|job| job.result().is_none());
+    let growth = match closing {
+        Some(_) => None,
+        None => growth::view(state, &visit, id).await,
+    };
     Ok(ListPage {
         title: list.list.clone(),
+        is_counting: growth.is_none() && closing.is_none(),
+        growth,
         closing: closing.map(|job| Progress::of(job.progress())),
         list,
         form,

@@ -1,15 +1,20 @@
 //! The desk: pages of the staff. Each is of a workspace and below `/w/{workspace}`; [`routes`] lists them with the action
 //! that each needs.
 
+pub mod calendar;
 pub mod campaign;
 pub mod campaigns;
+pub mod chart;
 pub mod chosen;
 pub mod compare;
 pub mod draft;
 pub mod exports;
 pub mod fields;
 pub mod gallery;
+pub mod growth;
+pub mod help;
 pub mod home;
+pub mod import_undo;
 pub mod imports;
 pub mod inbox;
 pub mod installation;
@@ -18,14 +23,19 @@ pub mod listing;
 pub mod lists;
 pub mod people;
 pub mod person;
+pub mod privacy;
+pub mod recipients;
 pub mod relays;
 pub mod revisions;
 pub mod routes;
+pub mod segment;
+pub mod segment_form;
 pub mod segments;
 pub mod sender;
 pub mod series;
 pub mod table;
 pub mod team;
+pub mod users;
 pub mod visit;
 
 use std::collections::HashMap;
@@ -46,9 +56,11 @@ use crate::report::progress::{Progress as CampaignProgress, ProgressSnapshot, Ra
 use crate::report::slow_counts::SlowCounts;
 use crate::usecase::campaign::Started;
 use crate::usecase::field::FieldRow;
+use crate::usecase::import_undo::{Undoable, Undone};
 use crate::usecase::list::Closed;
 use crate::usecase::localize::StoredMessage;
 use crate::usecase::preflight::PreflightView;
+use crate::usecase::trace_search::Searched;
 use crate::web::page::Frame;
 
 /// The policy of an email in a frame: its own styles, pictures of the web, no script, no form.
@@ -73,6 +85,14 @@ pub struct DeskState {
     pub rehearsals: Jobs<Summary>,
     /// Imports of uploaded files, by upload.
     pub imports: Jobs<Summary>,
+    /// Counts of whom the undo of an import would remove, by import.
+    pub undo_counts: Jobs<Undoable>,
+    /// Undos of imports, by import.
+    pub undos: Jobs<Undone>,
+    /// Growths of lists, by list.
+    pub growths: Jobs<growth::Counted>,
+    /// Searches for the traces of an address, by a number of their own.
+    pub searches: Jobs<Searched>,
     /// Closings of lists, by list.
     pub closings: Jobs<Closed>,
     erased: Arc<Notify>,
@@ -90,6 +110,10 @@ impl DeskState {
             starts: Jobs::default(),
             rehearsals: Jobs::default(),
             imports: Jobs::default(),
+            undo_counts: Jobs::default(),
+            undos: Jobs::default(),
+            growths: Jobs::default(),
+            searches: Jobs::default(),
             closings: Jobs::default(),
             erased,
             public_address: OnceLock::new(),

@@ -168,7 +168,7 @@ fn last_day(until: Millis) -> String {
 }
 
 /// The base of links to the desk, without a slash at the end: the setting, or where this page was asked for.
-fn base_url(settings: &SettingsCache, headers: &HeaderMap) -> String {
+pub(super) fn base_url(settings: &SettingsCache, headers: &HeaderMap) -> String {
     let settings = settings.get();
     if !settings.desk_url.is_empty() {
         return settings.desk_url.clone();

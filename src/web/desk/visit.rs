@@ -12,6 +12,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::help;
 use crate::infra::error::{Kind, Message};
 use crate::usecase::signed_in::SignedIn;
 use crate::usecase::workspace;
@@ -106,6 +107,11 @@ impl Visit {
     pub fn current(&self, section: &str) -> &'static str {
         let first = self.path.split('/').next().unwrap_or_default();
         if first == section { "page" } else { "false" }
+    }
+
+    /// The path of the help about this page.
+    pub fn help(&self) -> String {
+        self.url(&format!("help/{}", help::topic_of(&self.path)))
     }
 
     /// What was done just before.

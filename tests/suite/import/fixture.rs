@@ -31,6 +31,7 @@ pub fn corpus(name: &str) -> PathBuf {
 
 pub fn request(path: impl Into<PathBuf>) -> Request {
     Request {
+        id: None,
         path: path.into(),
         list: "Новости".to_owned(),
         source: "shop.example".to_owned(),

@@ -102,8 +102,6 @@ both!(segment_is_counted_while_it_is_written_and_saved, |fixture| {
     let wrong = look(&site, "/segments/edit?q=citty+%3D+1").await;
     assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(wrong.body.contains("citty = 1"), "the expression stays: {}", wrong.body);
-    let built = look(&site, "/segments/edit?field=city&op=is&value=%D0%9E%D0%BC%D1%81%D0%BA").await;
-    assert!(built.body.contains("`city` = &#34;Омск&#34;"), "{}", built.body);
     post(&site, "/segments/save", &[("name", "offers"), ("expression", "on(\"Offers\")")]).await;
     assert!(look(&site, "/segments").await.body.contains("on(&#34;Offers&#34;)"));
     assert!(look(&site, "/people?segment=offers").await.body.contains("anna@example.org"));
@@ -190,13 +188,20 @@ both!(every_route_answers_and_none_of_another_workspace, |fixture| {
     let site = WebFixture::new(fixture).await;
     let other = workspace::ensure(&fixture.installation, "other").await.expect("a workspace");
     assert_ne!(other.id, fixture.workspace.id);
-    // The pages of an upload have a test of their own.
-    let paths = routes::all().into_iter().filter(|route| !route.path.starts_with("/imports")).map(|route| {
+    // The pages of an upload and of a search have tests of their own, and a segment is needed to be removed.
+    let has_test =
+        |path: &str| ["/imports", "/privacy/search", "/segments/remove"].iter().any(|one| path.starts_with(one));
+    let paths = routes::all().into_iter().filter(|route| !has_test(route.path)).map(|route| {
         let key = if route.path.starts_with("/people") { site.people[0].0 } else { site.campaign };
         let key = if route.path.starts_with("/lists") { site.news.id } else { key };
         (
             route.path,
-            route.path.replace("/edit", "/edit?name=city").replace("{id}", &key.to_string()).replace("{kind}", "links"),
+            route
+                .path
+                .replace("/edit", "/edit?name=city")
+                .replace("{id}", &key.to_string())
+                .replace("{kind}", "links")
+                .replace("{page}", "start"),
         )
     });
     for (route, path) in paths {

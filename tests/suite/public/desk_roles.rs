@@ -23,7 +23,7 @@ both!(every_route_is_open_to_the_roles_of_its_action_alone, |fixture| {
         let headers = [("host", "127.0.0.1:8025"), ("cookie", cookie.as_str()), ("sec-fetch-site", "same-origin")];
         for route in routes::all() {
             // Keys of nothing: what is not forbidden is not found, and nothing changes.
-            let path = route.path.replace("{id}", "7").replace("{kind}", "links");
+            let path = route.path.replace("{id}", "7").replace("{kind}", "links").replace("{page}", "start");
             for method in [Method::GET, Method::POST] {
                 let ask = async |workspace: &str| {
                     let path = format!("/w/{workspace}{path}");
@@ -41,7 +41,8 @@ both!(every_route_is_open_to_the_roles_of_its_action_alone, |fixture| {
     }
     let without_session = [("host", "127.0.0.1:8025")];
     for route in routes::all() {
-        let path = format!("/w/main{}", route.path.replace("{id}", "7").replace("{kind}", "links"));
+        let path =
+            format!("/w/main{}", route.path.replace("{id}", "7").replace("{kind}", "links").replace("{page}", "start"));
         let reply = send(router::desk(site.state.clone()), Method::GET, &path, &without_session, Body::empty()).await;
         assert_eq!(reply.status, StatusCode::SEE_OTHER, "{path}");
         assert!(reply.header("location").is_some_and(|to| to.contains("login?next=")), "{path}");
